@@ -1,0 +1,10 @@
+"""One file per atom; the file's name is the atom's name."""
+
+from certify._registry import load
+
+from ._base import Atom, Factors, Slice
+from .rank_one import RankOne
+
+__all__ = ["ATOMS", "Atom", "Factors", "RankOne", "Slice"]
+
+ATOMS = load(__name__, Atom)

@@ -1,0 +1,83 @@
+"""The contract of an atom: what one slice of a factorization is and costs."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any, ClassVar
+
+import numpy as np
+
+from certify._arrays import Array
+from certify._observed import Observed
+from certify.polar import Matrix, PolarBound, Proposal
+
+Slice = tuple[Array, ...]
+Factors = tuple[Array, ...]
+
+
+class Atom(ABC):
+    """A pair (phi, theta), both positively homogeneous of one degree p.
+
+    Factors are K arrays whose last axis is the slice: X^k of shape (*shapes[k], r).
+    For a slice x = (x^1, ..., x^K) and a >= 0
+
+        phi(a x) = a^p phi(x),    theta(a x) = a^p theta(x),
+
+    and the pair fixes the gauge Omega and its polar
+
+        Omega*(W) = sup { <W, phi(x)> : theta(x) <= 1 }.          (polar)
+
+    Subclasses are final: an atom is never derived from another atom.  An atom without
+    a row in the kernel's table reaches the verdict NUMERICAL at best.
+    """
+
+    degree: ClassVar[int]
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def shapes(self, data_shape: tuple[int, int]) -> Sequence[tuple[int, ...]]:
+        """Return the shape of each part of a slice, for data of this shape."""
+
+    @abstractmethod
+    def phi(self, x: Slice) -> Array:
+        """Return phi(x), an array of the data's shape."""
+
+    @abstractmethod
+    def theta(self, factors: Factors) -> Array:
+        """Return theta of each slice, shape (r,)."""
+
+    @abstractmethod
+    def propose(
+        self, W: Matrix, target: float | None, seed: int, deadline: float | None
+    ) -> Proposal:
+        """Return an unproved upper bound of the polar with its proof."""
+
+    @abstractmethod
+    def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
+        """Return (<W, phi(x)>, x) for a slice x with theta(x) = 1, as large as found."""
+
+    def polar(self, W: Any, *, budget: float | None = None, seed: int = 0) -> PolarBound:  # noqa: ANN401
+        """Bound the polar of W from both sides.
+
+        Both sides are floats and nothing is proved for an atom unknown to the kernel.
+        """
+        deadline = None if budget is None else monotonic() + budget
+        proposal = self.propose(W, None, seed, deadline)
+        lower, witness = self.attain(W, seed)
+        return PolarBound(lower, proposal.upper, witness, proposal.proof)
+
+    def predict(self, factors: Factors, observed: Observed) -> Array:
+        """Return the field of sum_i phi(X_i)."""
+        total = np.zeros((observed.m, observed.n))
+        for k in range(factors[0].shape[-1]):
+            total += self.phi(tuple(x[..., k] for x in factors))
+        return total if observed.full else total[observed.listed]
+
+    def wrong_sign(self, factors: Factors) -> str:
+        """Return what is outside the atom's domain, or ""."""
+        del factors
+        return ""
+
+    def statement(self) -> dict[str, str]:
+        """Return what the kernel's statement says of this atom; {} if unknown to it."""
+        return {}

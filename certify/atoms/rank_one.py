@@ -1,0 +1,127 @@
+"""Matrices: phi(u, v) = u v^T with a norm, perhaps a sign, on each factor."""
+
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from certify._arrays import Array, finite, real
+from certify._errors import InputError
+from certify._observed import Observed
+from certify.gauges import Gauge, gauge
+from certify.polar import METHODS, Ask, Matrix, PolarBound, Proposal
+from certify.polar._ascent import best_slice
+from certify.polar._proved import attained_below, proved_above
+
+from ._base import Atom, Factors, Slice
+
+FORMS = ("product", "sum")
+
+
+@dataclass(frozen=True)
+class RankOne(Atom):
+    """phi(u, v) = u v^T, u (m,), v (n,); norms a, b from "l1", "l2", "l1+", "l2+".
+
+        form="product":  theta(u, v) = |u|_a |v|_b
+        form="sum":      theta(u, v) = 1/2 (|u|_a^2 + |v|_b^2)
+
+    Both forms have the same gauge Omega (AM-GM), hence the same optimum; the objective
+    reported is the one of the form given.  "+" keeps that factor nonnegative.
+
+        Omega*(W) = sup { u^T W v : |u|_a <= 1, |v|_b <= 1 }          (polar)
+
+    l1 on a side: the largest dual norm of a row (column) of W, closed.  l2 x l2: the
+    largest singular value, closed.  l2+ on a side: NP-hard; bounded by sigma_1(W + N).
+
+    Raises InputError for an unknown norm or form.
+    """
+
+    left: str = "l2"
+    right: str = "l2"
+    form: str = "product"
+
+    degree = 2
+    kind = "rank_one"
+
+    def __post_init__(self) -> None:
+        """Refuse unknown norms and forms."""
+        gauge(self.left)
+        gauge(self.right)
+        if self.form not in FORMS:
+            raise InputError(f"form must be one of {', '.join(FORMS)}, got {self.form!r}")
+
+    @property
+    def gauges(self) -> tuple[Gauge, Gauge]:
+        """The norms of u and v."""
+        return gauge(self.left), gauge(self.right)
+
+    def shapes(self, data_shape: tuple[int, int]) -> tuple[tuple[int], tuple[int]]:
+        """Return (m,), (n,)."""
+        m, n = data_shape
+        return (m,), (n,)
+
+    def phi(self, x: Slice) -> Array:
+        """Return u v^T."""
+        return np.outer(*x)
+
+    def predict(self, factors: Factors, observed: Observed) -> Array:
+        """Return U V^T at the observed entries."""
+        return observed.product(*factors)
+
+    def theta(self, factors: Factors) -> Array:
+        """Return theta of each column pair."""
+        a, b = (g.value(x) for g, x in zip(self.gauges, factors, strict=True))
+        return a * b if self.form == "product" else 0.5 * (a * a + b * b)
+
+    def wrong_sign(self, factors: Factors) -> str:
+        """Name a negative entry of a nonnegative factor."""
+        for name, g, x in zip(("U", "V"), self.gauges, factors, strict=True):
+            if not g.admits(x):
+                return f"{name} must be >= 0 under {g.key!r}, its least entry is {x.min()}"
+        return ""
+
+    def propose(
+        self, W: Matrix, target: float | None, seed: int, deadline: float | None
+    ) -> Proposal:
+        """Return the smallest bound of the methods that apply."""
+        ask = Ask(W, *self.gauges, target, seed, deadline)
+        tries = (m().propose(ask) for m in METHODS.values() if m().applies(ask))
+        return min((p for p in tries if p), key=lambda p: p.upper)
+
+    def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
+        """Return the best slice found, of theta 1."""
+        return best_slice(Ask(W, *self.gauges, seed=seed))
+
+    def polar(self, W: Any, *, budget: float | None = None, seed: int = 0) -> PolarBound:  # noqa: ANN401
+        """Enclose the polar of W, an (m, n) array or scipy.sparse matrix.
+
+        `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is earned
+        by `witness` after allowing for every rounding.
+
+        Raises InputError if W is not a finite real matrix.
+        """
+        held = _matrix(W)
+        deadline = None if budget is None else monotonic() + budget
+        proposal = self.propose(held, None, seed, deadline)
+        _, witness = self.attain(held, seed)
+        lower = attained_below(held, witness, self.gauges)
+        upper = proved_above(held, (self.left, self.right), proposal.proof)
+        return PolarBound(lower, upper, witness, proposal.proof)
+
+    def statement(self) -> dict[str, str]:
+        """Return the kernel's description of this atom."""
+        return {"kind": self.kind, "left": self.left, "right": self.right, "form": self.form}
+
+
+def _matrix(W: Any) -> Matrix:  # noqa: ANN401  an array or scipy.sparse
+    if not sparse.issparse(W):
+        held = finite(real(W, "W", ndim=2), "W")
+        if not held.size:
+            raise InputError(f"W must not be empty, got shape {held.shape}")
+        return held
+    out = sparse.csr_array(W, dtype=np.float64)
+    out.sum_duplicates()
+    finite(real(out.data, "W.data"), "W.data")
+    return out

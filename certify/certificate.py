@@ -1,0 +1,161 @@
+"""Write the question and the proof of kernel/SPEC.md, and the file that holds both.
+
+The statement is what a reader must agree with; the proof is what a machine checks.  They
+are separate, so a proof cannot change the question.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save
+
+from ._arrays import Array, scalar
+from ._errors import InputError
+from .atoms import Factors
+from .kernel import verify as kernel
+from .offsets import Linear
+from .polar._proved import handed
+from .problem import Problem, Values
+
+Json = dict[str, Any]
+Arrays = dict[str, kernel.Array]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question: the statement, and the reader's own arrays that it names by digest."""
+
+    statement: Json
+    given: Arrays
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A question with its proof.
+
+    statement, given   the question and its arrays
+    claim              the verdict, and the arithmetic that proved it
+    proof, witness     the evidence: JSON and arrays
+    """
+
+    statement: Json
+    given: Arrays
+    claim: Json
+    proof: Json
+    witness: Arrays
+
+    def save(self, path: str | Path, *, data: bool = True) -> int:
+        """Write the certificate and return its size in bytes.
+
+        data=False leaves the question's arrays out (verifying then needs the reader's).
+        The file is written beside and renamed: an old one survives any failure.
+        Raises InputError if the file cannot be written.
+        """
+        arrays = {f"question.{k}": a for k, a in self.given.items()} if data else {}
+        arrays |= {f"proof.{k}": a for k, a in self.witness.items()}
+        head = {"statement": self.statement, "claim": self.claim, "proof": self.proof}
+        head["seal"] = kernel.seal(self.statement, self.claim, self.proof, arrays)
+        text = json.dumps(head, sort_keys=True, allow_nan=False)
+        blob = save({k: as_numpy(a) for k, a in arrays.items()}, {"certify": text})
+        write_atomically(Path(path), blob)
+        return len(blob)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Certificate":
+        """Read a certificate file; sizes and digests are checked, nothing is proved.
+
+        Raises InputError if there is no such file, RejectedError if it is no certificate.
+        """
+        try:
+            file = kernel.read(path)
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+        return cls(file.statement, file.given, file.claim, file.proof, file.witness)
+
+    @property
+    def verdict(self) -> str:
+        """The verdict that was proved when the certificate was made."""
+        return str(self.claim["verdict"])
+
+    def better(self) -> Factors | None:
+        """Return the better factors in the proof, if it has any."""
+        if not self.proof.get("better"):
+            return None
+        return tuple(as_numpy(self.witness[f"better.{k}"]) for k in ("U", "V"))
+
+
+def as_numpy(a: kernel.Array) -> Any:  # noqa: ANN401  float64 or int64
+    """View a kernel array as numpy."""
+    kind = np.float64 if memoryview(a.data).format == "d" else np.int64
+    flat = np.frombuffer(a.data, dtype=kind) if len(a.data) else np.zeros(0, kind)
+    return flat.reshape(a.shape)
+
+
+def write_atomically(path: Path, blob: bytes) -> None:
+    """Write beside the target, flush, and rename over it.
+
+    Raises InputError if the folder is missing, unwritable or full; the old file stays.
+    """
+    beside = None
+    try:
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(blob)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(beside).replace(path)
+        beside = None
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
+    finally:
+        if beside is not None:
+            Path(beside).unlink(missing_ok=True)
+
+
+def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, atol: float) -> Asked:
+    """State the question about these factors; q None asks for the best offsets.
+
+    Raises InputError for an epsilon that is negative or not finite.
+    """
+    tolerance = {k: scalar(v, k, zero=True).hex() for k, v in (("rtol", rtol), ("atol", atol))}
+    m, n = problem.loss.shape
+    given = {k: handed(a) for k, a in problem.loss.arrays().items()}
+    given |= {k: handed(a) for k, a in zip("UV", factors, strict=True)}
+    offsets = []
+    for k, o in enumerate(problem.offsets):
+        offsets.append({"kind": o.name, "ridge": o.ridge.hex()})
+        if isinstance(o, Linear):
+            given[f"A{k}"] = handed(o.A)
+    if q is not None:
+        given |= {f"q{k}": handed(x) for k, x in enumerate(q)}
+    digests = {k: {"shape": list(a.shape), "sha256": kernel.digest(a)} for k, a in given.items()}
+    statement = {
+        "format": kernel.FORMAT,
+        "claim": "any size" if problem.lam > 0 else "rank",
+        "loss": problem.loss.name,
+        "atom": problem.atom.statement(),
+        "lam": problem.lam.hex(),
+        "shape": [m, n],
+        "observed": "all" if problem.loss.observed.full else "listed",
+        "offsets": offsets,
+        "q": "found" if q is None and problem.offsets else "given",
+        "arrays": digests,
+        **tolerance,
+    }
+    return Asked(statement, given)
+
+
+def numbered(prefix: str, values: Values) -> dict[str, Array]:
+    """Name offset values q0, q1, ..."""
+    return {f"{prefix}q{k}": x for k, x in enumerate(values)}
+
+
+def hand_over(arrays: Mapping[str, Array]) -> Arrays:
+    """Hand named arrays to the kernel."""
+    return {k: handed(a) for k, a in arrays.items()}

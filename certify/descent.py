@@ -1,0 +1,184 @@
+"""Descend on the factors at a fixed number of slices; the objective never rises.
+
+l2 x l2: alternating ridge regressions, one linear system a row.  Other norms: one slice
+at a time, each factor by its proximal map (exact on full data, a majorized step else).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ._arrays import Array
+from .atoms import Factors, RankOne
+from .losses import Squared
+from .problem import Problem, Values
+
+GROUP = 1 << 22  # numbers held at once by the batched normal equations
+
+
+@dataclass(frozen=True)
+class State:
+    """Factors, offset values and their objective in floats."""
+
+    factors: Factors
+    q: Values
+    value: float
+
+    @property
+    def size(self) -> int:
+        """The number of slices."""
+        return int(self.factors[0].shape[-1])
+
+
+def state(problem: Problem, factors: Factors, q: Values | None = None) -> State:
+    """Return the state of these factors, with the best offsets unless given."""
+    q = problem.best_offsets(factors) if q is None else q
+    return State(factors, q, problem.objective(factors, q))
+
+
+def rank_one(problem: Problem) -> tuple[RankOne, Squared]:
+    """Return atom and loss as the types that descent knows."""
+    atom, loss = problem.atom, problem.loss
+    if not isinstance(atom, RankOne) or not isinstance(loss, Squared):
+        message = f"descent knows RankOne with Squared, not {type(atom).__name__}"
+        raise TypeError(message)
+    return atom, loss
+
+
+def sweep(problem: Problem, now: State) -> State:
+    """Update every factor once, then the offsets; never returns something worse."""
+    atom, loss = rank_one(problem)
+    if (atom.left, atom.right) == ("l2", "l2"):
+        new = alternate(problem, loss, now)
+    else:
+        new = slicewise(problem, atom, loss, now)
+    found = state(problem, balanced(atom, new))
+    return found if found.value < now.value else now
+
+
+def balanced(atom: RankOne, factors: Factors) -> Factors:
+    """Scale each slice so that both norms agree: then both forms of theta do too."""
+    a, b = (g.value(x) for g, x in zip(atom.gauges, factors, strict=True))
+    alive = (a > 0) & (b > 0)
+    ratio = np.sqrt(np.where(alive, b, 0.0) / np.where(alive, a, 1.0))
+    return factors[0] * ratio, factors[1] * np.where(alive, 1.0 / np.where(alive, ratio, 1.0), 0.0)
+
+
+def canonical(factors: Factors) -> Factors:
+    """Return U, V with the same product and the least |U|^2 + |V|^2 (l2 x l2)."""
+    (Q, R), (P, S) = (np.linalg.qr(x) for x in factors)
+    left, values, right = np.linalg.svd(R @ S.T)
+    root = np.sqrt(values)
+    return Q @ (left * root), P @ (right.T * root)
+
+
+def alternate(problem: Problem, loss: Squared, now: State) -> Factors:
+    """Solve for U given V, then for V given U, with the offsets held."""
+    target = loss.data - problem.shift(now.q)
+    U, V = now.factors
+    U = ridge(loss, np.asarray(target), V, problem.lam, transposed=False)
+    V = ridge(loss, np.asarray(target), U, problem.lam, transposed=True)
+    return canonical((U, V)) if min(U.shape[0], V.shape[0]) >= U.shape[1] else (U, V)
+
+
+def ridge(loss: Squared, target: Array, fixed: Array, lam: float, *, transposed: bool) -> Array:
+    """Return argmin_X 1/2 sum w (X fixed^T - target)^2 + lam/2 |X|^2, row by row."""
+    r = fixed.shape[1]
+    observed = loss.observed
+    if observed.full and loss.scale is None:
+        right = (target.T if transposed else target) @ fixed
+        return np.linalg.solve(fixed.T @ fixed + lam * np.eye(r), right.T).T
+    held, order = observed.transposed() if transposed else (observed, None)
+    carry = (lambda f: f) if not transposed else (lambda f: f.T if order is None else f[order])
+    weights = None if loss.scale is None else carry(loss.scale.reshape(target.shape))
+    target = carry(target)
+    weighted = target if weights is None else weights * target
+    right = held.times(weighted, fixed)
+    ones = np.ones(target.shape) if weights is None else weights
+    out = np.empty((held.m, r))
+    step = max(1, GROUP // max(r * r, 1))
+    outer = (fixed[:, :, None] * fixed[:, None, :]).reshape(len(fixed), r * r)
+    matrix = held.matrix(ones)
+    for start in range(0, held.m, step):
+        part = slice(start, start + step)
+        normal = np.asarray(matrix[part] @ outer).reshape(-1, r, r) + lam * np.eye(r)
+        out[part] = np.linalg.solve(normal, right[part, :, None])[..., 0]
+    return out
+
+
+def slicewise(problem: Problem, atom: RankOne, loss: Squared, now: State) -> Factors:
+    """Update u_k, then v_k, for each slice k, on the running residual."""
+    U, V = (x.copy() for x in now.factors)
+    observed = loss.observed
+    rest = loss.data - problem.predict((U, V), now.q)
+    a, b = atom.gauges
+    for k in range(U.shape[1]):
+        u, v = U[:, k], V[:, k]
+        for side, gauge, other in ((0, a, b), (1, b, a)):
+            x, y = (u, v) if side == 0 else (v, u)
+            size = curvature(loss, y, side)
+            if size == 0:
+                continue
+            weighted = loss.weighted(rest)
+            pull = observed.times(weighted, y) if side == 0 else observed.times_left(weighted, y)
+            new = gauge.prox(x + pull / size, problem.lam * float(other.value(y)) / size)
+            change = (new - x, y) if side == 0 else (y, new - x)
+            rest = rest - observed.product(change[0][:, None], change[1][:, None])
+            u, v = (new, v) if side == 0 else (u, new)
+        U[:, k], V[:, k] = u, v
+    return U, V
+
+
+def curvature(loss: Squared, y: Array, side: int) -> float:
+    """Return the largest curvature in x of 1/2 sum w (x y^T - .)^2: max over lines of sum w y^2."""
+    if loss.observed.full and loss.scale is None:
+        return float(y @ y)
+    ones = np.ones(loss.observed.size) if loss.scale is None else loss.scale
+    ones = ones.reshape((loss.observed.m, loss.observed.n)) if loss.observed.full else ones
+    sums = loss.observed.times(ones, y * y) if side == 0 else loss.observed.times_left(ones, y * y)
+    return float(sums.max(initial=0.0))
+
+
+def reweighted(problem: Problem, now: State) -> State:
+    """Rescale all slices at once: min over a >= 0 of l(sum a_k phi_k) + lam sum a_k theta_k."""
+    atom, loss = rank_one(problem)
+    r = now.size
+    if not 0 < r <= 400:  # noqa: PLR2004  a Gram matrix of slices this size is quick
+        return now
+    U, V = now.factors
+    target = loss.data - problem.shift(now.q)
+    linear = np.einsum("mr,mr->r", U, loss.observed.times(loss.weighted(np.asarray(target)), V))
+    linear = linear - problem.lam * replace(atom, form="product").theta(now.factors)
+    a = coordinate(slice_gram(loss, U, V), linear)
+    root = np.sqrt(a)
+    found = state(problem, balanced(atom, (U * root, V * root)), None)
+    return found if found.value < now.value else now
+
+
+def slice_gram(loss: Squared, U: Array, V: Array) -> Array:
+    """Return <phi_k, phi_l> in the weighted inner product over observed entries."""
+    if loss.observed.full and loss.scale is None:
+        return np.asarray((U.T @ U) * (V.T @ V))
+    r = U.shape[1]
+    out = np.empty((r, r))
+    for k in range(r):
+        field = loss.weighted(loss.observed.product(U[:, k : k + 1], V[:, k : k + 1]))
+        out[k] = np.einsum("mr,mr->r", U, loss.observed.times(field, V))
+    return 0.5 * (out + out.T)
+
+
+def coordinate(gram: Array, linear: Array) -> Array:
+    """Minimize 1/2 a^T G a - c^T a over a >= 0 by cyclic coordinate steps from a = 1."""
+    a = np.ones(len(linear))
+    grad = gram @ a - linear
+    for _ in range(200):
+        moved = 0.0
+        for k in range(len(a)):
+            if gram[k, k] > 0:
+                step = max(a[k] - grad[k] / gram[k, k], 0.0) - a[k]
+                a[k] += step
+                grad += step * gram[:, k]
+                moved = max(moved, abs(step))
+        if moved <= 1e-12:  # noqa: PLR2004  luck, never truth
+            break
+    return a

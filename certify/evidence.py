@@ -1,0 +1,201 @@
+"""Find what the kernel will check: a dual point with its polar bound, and better factors.
+
+Everything here is search, in floats, and is believed by nobody.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import descent, fixed_rank, lifted, search
+from ._arrays import Array
+from .descent import State
+from .orthogonal import Orthogonal, orthogonalize
+from .polar import Proposal
+from .polar._spectra import on_grid
+from .polar.spectral import of_matrix
+from .problem import Problem
+from .search import Clock
+
+
+@dataclass(frozen=True)
+class Run:
+    """One question being answered: the problem, the candidate's state, how hard to try."""
+
+    problem: Problem
+    start: State
+    epsilon: float
+    clock: Clock
+    seed: int
+    given: bool  # the offsets are the candidate's own
+
+
+@dataclass(frozen=True)
+class Dual:
+    """A dual point, the proposal for its polar, and the lower bound expected of them."""
+
+    point: Orthogonal
+    polar: Proposal
+    value: float
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that the search brings to the kernel."""
+
+    start: State
+    dual: Dual | None = None
+    ky_fan: dict[str, Any] | None = None
+    better: State | None = None
+    floor: Orthogonal | None = None
+    steps: tuple[tuple[str, State], ...] = ()
+    note: str = ""
+    given: bool = True
+
+
+def any_size(run: Run, wanted: "str | Array") -> Evidence:
+    """Look for a dual point at the candidate, by projection, and at improved factors."""
+    given = chosen(run, wanted)
+    tries = [given] if given is not None else [at_candidate(run)]
+    if closed(run, tries) or (given is not None and isinstance(wanted, np.ndarray)):
+        return Evidence(run.start, best(tries), given=run.given)
+    if given is None:
+        tries.append(projected(run))
+        if closed(run, tries):
+            return Evidence(run.start, best(tries), given=run.given)
+    if not search.supported(run.problem):
+        return Evidence(run.start, best(tries), given=run.given)
+    trail = search.search(run.problem, run.start, run.clock, run.seed)
+    better = chosen_better(run, trail)
+    top = best(tries)
+    if top is None or trail.best.value - top.value > run.epsilon:
+        tries.append(bound(run, dual_at(run.problem, trail.best)))
+    floor = floor_point(run) if better is not None and not run.given else None
+    note = "" if best(tries) is not None else "no orthogonal dual point was found"
+    return Evidence(run.start, best(tries), None, better, floor, trail.steps, note, run.given)
+
+
+def by_rank(run: Run) -> Evidence:
+    """Lam = 0: Ky Fan's proof, and the truncated decomposition where it is better."""
+    proof = fixed_rank.propose(run.problem, run.start.size)
+    top = descent.state(run.problem, fixed_rank.optimum(run.problem, run.start.size))
+    better = top if run.start.value - top.value > run.epsilon else None
+    floor = floor_point(run) if better is not None and not run.given else None
+    return Evidence(run.start, None, proof, better, floor, (("start", run.start),), "", run.given)
+
+
+def chosen(run: Run, wanted: "str | Array") -> Dual | None:
+    """Return the dual point the caller asked for, if any."""
+    if isinstance(wanted, np.ndarray):
+        return bound(run, wanted.reshape(run.problem.loss.data.shape))  # type: ignore[attr-defined]
+    return None
+
+
+def closed(run: Run, tries: list[Dual | None]) -> bool:
+    """Whether the candidate's gap is expected to be within epsilon."""
+    top = best(tries)
+    return top is not None and run.start.value - top.value <= run.epsilon
+
+
+def best(tries: list[Dual | None]) -> Dual | None:
+    """Return the dual point of the highest expected bound."""
+    return max((d for d in tries if d is not None), key=lambda d: d.value, default=None)
+
+
+def at_candidate(run: Run) -> Dual | None:
+    """Bound by W = -grad l at the candidate, scaled."""
+    run.clock.tell("dual point of the candidate", run.start.value)
+    return bound(run, dual_at(run.problem, run.start))
+
+
+def projected(run: Run) -> Dual | None:
+    """Bound by the projection on the polar ball, or by an accelerated dual method."""
+    found = lifted.solve(run.problem, run.clock.expired)
+    if found is None:
+        return None
+    run.clock.tell("projected dual point", run.start.value)
+    return bound(run, found.W, found.N)
+
+
+def dual_at(problem: Problem, now: State) -> Array:
+    """Return W = -grad l."""
+    return problem.dual_point(now.factors, now.q)
+
+
+def bound(run: Run, W: Array, N: Array | None = None) -> Dual | None:
+    """Return W with a polar proposal and the bound expected; scaled along its ray."""
+    found = bound_once(run, W, N)
+    if found is None or N is not None:
+        return found
+    scale = min(best_scale(run.problem, W), run.problem.lam / max(found.polar.upper, 1e-300))
+    used = min(1.0, run.problem.lam / max(found.polar.upper, 1e-300))
+    size = abs(dual_terms(run.problem, W)[1])
+    if 0.5 * size * (scale - used) ** 2 <= 0.01 * run.epsilon or scale <= 0:
+        return found
+    again = bound_once(run, W * scale, None)
+    return best([found, again])
+
+
+def bound_once(run: Run, W: Array, N: Array | None) -> Dual | None:
+    """Orthogonalize W, propose a polar bound, and estimate the lower bound."""
+    problem = run.problem
+    point = orthogonalize(problem, W)
+    if point is None:
+        return None
+    deadline = None if run.clock.budget is None else run.clock.start + run.clock.budget
+    matrix = problem.loss.observed.matrix(point.W)
+    if N is None:
+        polar = problem.atom.propose(matrix, problem.lam, run.seed, deadline)
+    else:
+        held = on_grid(np.maximum(N, 0.0), 40)
+        spectral = of_matrix(np.asarray(point.W + held), problem.lam, run.seed)
+        plain = problem.atom.propose(matrix, problem.lam, run.seed, deadline)
+        tight = spectral and Proposal(spectral.upper, {**spectral.proof, "N": held})
+        polar = min((p for p in (tight, plain) if p), key=lambda p: p.upper)
+    extra = float(sum(c * c for _, c in point.corrections)) ** 0.5
+    s = min(1.0, problem.lam / max(polar.upper + extra, 1e-300))
+    inner, size = dual_terms(problem, point.W)
+    return Dual(point, polar, s * inner - 0.5 * s * s * size)
+
+
+def dual_terms(problem: Problem, W: Array) -> tuple[float, float]:
+    """Return (<W, Y>, sum W^2 / w + sum |A* W|^2 / ridge): d(sW) = s a - s^2 b / 2."""
+    loss = descent.rank_one(problem)[1]
+    w = W.reshape(-1)
+    over = w if loss.scale is None else w / loss.scale.reshape(-1)
+    size = float(w @ over)
+    for o in problem.offsets:
+        if o.ridge > 0:
+            left = o.factors(np.ones(o.shape(loss.observed)), loss.observed)[0]
+            totals = adjoint(loss.observed, W, o.name, left)
+            size += float(np.square(totals).sum()) / o.ridge
+    return float(w @ loss.data.reshape(-1)), size
+
+
+def adjoint(observed: Any, W: Array, kind: str, design: Array) -> Array:  # noqa: ANN401
+    """Return A* W in floats."""
+    if kind == "linear":
+        return np.asarray(observed.times_left(W, design))
+    if kind == "intercept":
+        return np.asarray([W.sum()])
+    return np.asarray(observed.line_sums(W, int(kind == "column")))
+
+
+def best_scale(problem: Problem, W: Array) -> float:
+    """Return s maximizing d(sW), ignoring the polar."""
+    inner, size = dual_terms(problem, W)
+    return inner / size if size > 0 else 1.0
+
+
+def chosen_better(run: Run, trail: search.Trail) -> State | None:
+    """Return better factors of the same size if they are better by epsilon, else of any."""
+    for found in (trail.same, trail.best):
+        if run.start.value - found.value > run.epsilon:
+            return found
+    return None
+
+
+def floor_point(run: Run) -> Orthogonal | None:
+    """Return a dual point that bounds the candidate's own value over all offsets."""
+    return orthogonalize(run.problem, dual_at(run.problem, run.start))

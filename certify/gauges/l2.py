@@ -1,0 +1,49 @@
+"""The l2 norm: g(x) = g*(x) = |x|_2 (g*(y) = |y_+|_2 on x >= 0)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify._arrays import Array
+
+from ._base import Gauge
+
+
+@dataclass(frozen=True)
+class L2(Gauge):
+    """g(x) = sqrt(sum_i x_i^2)."""
+
+    name = "l2"
+
+    def value(self, x: Array) -> Array:
+        """Return the Euclidean norm; no overflow for any finite x."""
+        top = np.abs(x).max(axis=0, initial=0.0)
+        scale = np.where(top > 0, top, 1.0)
+        return np.asarray(scale * np.sqrt(np.square(x / scale).sum(axis=0)))
+
+    def dual(self, y: Array) -> Array:
+        """Return the Euclidean norm, of the positive part on the cone."""
+        return self.value(self.positive(y))
+
+    def maximizer(self, y: Array) -> Array:
+        """Return the direction of y, or of its positive part."""
+        p = self.positive(y)
+        size = float(self.value(p))
+        if size > 0:
+            return np.asarray(p / size)
+        out = np.zeros_like(y)
+        out[int(y.argmax())] = 1.0
+        return out
+
+    def prox(self, x: Array, t: float) -> Array:
+        """Shorten x by t, to no less than zero."""
+        p = self.positive(x)
+        size = float(self.value(p))
+        return np.asarray(p * (max(size - t, 0.0) / size)) if size > 0 else p
+
+    def project_dual(self, y: Array, radius: float) -> Array:
+        """Scale the part that counts into the ball; keep the rest."""
+        p = self.positive(y)
+        size = self.value(p)
+        factor = np.minimum(1.0, radius / np.where(size > 0, size, 1.0))
+        return np.asarray(p * factor + (y - p))

@@ -1,0 +1,117 @@
+"""improve(): the meta-algorithm from somebody's factors, ending with a certificate."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import descent, scaling, search
+from ._errors import OutOfScopeError
+from .atoms import Factors
+from .certificate import Asked, ask, hand_over, numbered
+from .descent import State
+from .fixed_rank import optimum
+from .kernel import verify as kernel
+from .pipeline import check, positive, uncovered
+from .polar._proved import above, handed
+from .problem import Problem, Values
+from .proving import arithmetic
+from .result import Result
+from .search import Clock, Progress
+
+
+@dataclass(frozen=True)
+class Improvement:
+    """Better factors and what check() says of them.
+
+    objective  an upper bound of their objective, proved
+    history    (step, proved objective) along the way: it never rises
+    result     check() of the final factors, with its certificate
+    """
+
+    factors: Factors
+    q: Values
+    objective: float
+    history: tuple[tuple[str, float], ...]
+    result: Result
+
+
+def improve(  # noqa: PLR0913  as check()
+    problem: Problem,
+    factors: Sequence[Any],
+    *,
+    q: Sequence[Any] | None = None,
+    rtol: float = 1e-6,
+    atol: float = 0.0,
+    budget: float | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Improvement:
+    """Lower the objective from these factors, of any size, and certify where it ends.
+
+    Every point in the history has a proved objective at most the one before it;
+    the same call gives the same answer (a budget in seconds may cut it short).
+
+    Raises InputError when the input is wrong, OutOfScopeError when the theory does not
+    cover the problem.
+    """
+    held = problem.accept(factors)
+    values = None if q is None else problem.accept_offsets(q)
+    if why := uncovered(problem):
+        raise OutOfScopeError(why)
+    if not search.supported(problem):
+        raise OutOfScopeError(f"improve knows RankOne with Squared, not {problem.atom!r}")
+    scaled, by = scaling.normalized(problem)
+    small_q = None if values is None else scaling.offsets_down(values, by)
+    start = descent.state(scaled, scaling.factors_down(held, by), small_q)
+    clock = Clock(positive(budget), progress)
+    if problem.lam == 0:
+        top = descent.state(scaled, optimum(scaled, start.size))
+        steps = (("start", start), ("truncated decomposition", top))
+    else:
+        steps = search.search(scaled, start, clock, seed).steps
+    history = falling(
+        problem,
+        held,
+        start_q(values, by, start),
+        [(name, up) for name, s in steps[1:] if (up := scaling.state_up(s, by))],
+    )
+    last = history[-1][1]
+    result = check(
+        problem,
+        last.factors,
+        q=last.q if problem.offsets else None,
+        rtol=rtol,
+        atol=atol,
+        budget=budget,
+        seed=seed,
+        progress=progress,
+    )
+    told = tuple((step, value) for step, _, value in history)
+    return Improvement(last.factors, last.q, told[-1][1], told, result)
+
+
+def start_q(values: Values | None, by: scaling.Exponents, start: State) -> Values:
+    """Return the offsets the search started from, at the caller's scale."""
+    return values if values is not None else tuple(scaling.scaled(x, by.data) for x in start.q)
+
+
+def falling(
+    problem: Problem, factors: Factors, q: Values, steps: Sequence[tuple[str, State]]
+) -> list[tuple[str, State, float]]:
+    """Keep the points whose objective is proved no higher than the last one kept."""
+    first = State(factors, q, problem.objective(factors, q))
+    kept = [("start", first, value_of(problem, first))]
+    for name, s in steps:
+        new = value_of(problem, s)
+        if new.hi <= kept[-1][2].lo:
+            kept.append((name, s, new))
+    return [(name, s, above(v.hi)) for name, s, v in kept]
+
+
+def value_of(problem: Problem, s: State) -> kernel.Enclosure:
+    """Enclose the objective of a point in proved arithmetic."""
+    asked: Asked = ask(problem, s.factors, s.q, rtol=0.0, atol=0.0)
+    question = kernel.question(asked.statement, asked.given)
+    arrays = hand_over(numbered("", s.q))
+    point = kernel.Point(handed(s.factors[0]), handed(s.factors[1]), tuple(arrays.values()))
+    return kernel.objective(arithmetic(problem), question, point)

@@ -1,0 +1,1 @@
+"""The trusted kernel: `verify.py` imports the standard library and nothing else."""

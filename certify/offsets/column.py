@@ -1,0 +1,30 @@
+"""One number a column."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify._arrays import Array
+from certify._observed import Observed
+
+from ._base import Offset, ratio
+
+
+@dataclass(frozen=True, eq=False)
+class ColumnIntercept(Offset):
+    """(A q)_ij = q_j, q of shape (n,); A* W = column sums of W."""
+
+    name = "column"
+
+    def shape(self, observed: Observed) -> tuple[int, ...]:
+        """Return (n,)."""
+        return (observed.n,)
+
+    def factors(self, q: Array, observed: Observed) -> tuple[Array, Array]:
+        """Return 1 and q."""
+        return np.ones((observed.m, 1)), q[:, None]
+
+    def solve(self, target: Array, weights: Array, observed: Observed) -> Array:
+        """Return weighted column means, shrunk by the ridge."""
+        top = observed.line_sums(weights * target, 1)
+        return ratio(top, observed.line_sums(weights, 1) + self.ridge)

@@ -1,0 +1,59 @@
+"""Covariates of the rows: one coefficient a covariate and column."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from certify._arrays import Array, finite, frozen, real
+from certify._errors import InputError
+from certify._observed import Observed
+
+from ._base import Offset
+
+
+@dataclass(frozen=True, eq=False, init=False)
+class Linear(Offset):
+    """(A q)_ij = sum_k A_ik q_kj, A of shape (m, k), q of shape (k, n); A* W = A^T W."""
+
+    A: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    name = "linear"
+
+    def __init__(self, A: object, ridge: float = 0.0) -> None:
+        """Take the covariates first: Linear(A, ridge=0.0)."""
+        design = finite(real(A, "Linear.A", ndim=2), "Linear.A")
+        if not design.shape[1]:
+            raise InputError(f"Linear.A must have a column, got shape {design.shape}")
+        object.__setattr__(self, "A", frozen(design))
+        object.__setattr__(self, "ridge", ridge)
+        self.__post_init__()
+
+    def check(self, observed: Observed) -> None:
+        """Refuse covariates that do not have one row for each row of the data."""
+        if len(self.A) != observed.m:
+            raise InputError(f"Linear.A must have {observed.m} rows, got {len(self.A)}")
+
+    def shape(self, observed: Observed) -> tuple[int, ...]:
+        """Return (k, n)."""
+        return (self.A.shape[1], observed.n)
+
+    def factors(self, q: Array, observed: Observed) -> tuple[Array, Array]:
+        """Return A and q^T."""
+        del observed
+        return self.A, np.ascontiguousarray(q.T)
+
+    def solve(self, target: Array, weights: Array, observed: Observed) -> Array:
+        """Solve one weighted least-squares problem a column."""
+        k = self.A.shape[1]
+        if observed.full and weights.min() == weights.max() and not self.ridge:
+            return np.asarray(np.linalg.lstsq(self.A, target, rcond=None)[0])
+        held, order = observed.transposed()
+        rows = held.listed[1]
+        flat = (lambda f: f.T.reshape(-1)) if order is None else (lambda f: f[order])
+        w, t = np.sqrt(flat(weights)), flat(target)
+        out = np.zeros((k, observed.n))
+        for j in range(observed.n):
+            part = slice(held.indptr[j], held.indptr[j + 1])
+            left = np.vstack([w[part, None] * self.A[rows[part]], self.ridge**0.5 * np.eye(k)])
+            right = np.concatenate([w[part] * t[part], np.zeros(k)])
+            out[:, j] = np.linalg.lstsq(left, right, rcond=None)[0]
+        return out

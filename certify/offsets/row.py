@@ -1,0 +1,30 @@
+"""One number a row."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify._arrays import Array
+from certify._observed import Observed
+
+from ._base import Offset, ratio
+
+
+@dataclass(frozen=True, eq=False)
+class RowIntercept(Offset):
+    """(A q)_ij = q_i, q of shape (m,); A* W = row sums of W."""
+
+    name = "row"
+
+    def shape(self, observed: Observed) -> tuple[int, ...]:
+        """Return (m,)."""
+        return (observed.m,)
+
+    def factors(self, q: Array, observed: Observed) -> tuple[Array, Array]:
+        """Return q and 1."""
+        return q[:, None], np.ones((observed.n, 1))
+
+    def solve(self, target: Array, weights: Array, observed: Observed) -> Array:
+        """Return weighted row means, shrunk by the ridge."""
+        top = observed.line_sums(weights * target, 0)
+        return ratio(top, observed.line_sums(weights, 0) + self.ridge)

@@ -1,0 +1,168 @@
+"""Make a float dual point exactly orthogonal to unpenalized offsets: A* W = 0.
+
+Rounding leaves sums of 1e-13, and a W with any nonzero sum bounds nothing.  Sums by row,
+column or all are made zero in integers on a grid; covariates by rational corrections.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+from scipy import linalg, sparse
+from scipy.sparse import csgraph
+
+from ._arrays import Array, Ints
+from ._observed import Observed
+from .kernel.verify import dyadic
+from .offsets import ColumnIntercept, Linear, Offset
+from .problem import Problem
+
+BITS = 40  # levels of the grid: cost of exact arithmetic against sharpness of W
+
+
+@dataclass(frozen=True)
+class Orthogonal:
+    """A field W plus exact corrections (entry, value): together A* vanishes on them."""
+
+    W: Array
+    corrections: tuple[tuple[int, Fraction], ...] = ()
+
+
+def orthogonalize(problem: Problem, W: Array) -> Orthogonal | None:
+    """Return W near the given one with A* W = 0 exactly, or None if no way is known.
+
+    None: unpenalized Linear covariates together with a row or overall intercept.
+    """
+    free = tuple(o for o in problem.offsets if o.ridge == 0)
+    ints, unit = gridded(projected(problem, free, W) if free else W)
+    linear = [o for o in free if isinstance(o, Linear)]
+    rest = [o for o in free if not isinstance(o, Linear)]
+    if linear and any(not isinstance(o, ColumnIntercept) for o in rest):
+        return None
+    if not linear:
+        cancel(ints, {o.name for o in rest}, problem.loss.observed)
+        return Orthogonal(np.ldexp(ints.astype(np.float64), unit).reshape(W.shape))
+    held = np.ldexp(ints.astype(np.float64), unit)
+    fixed = corrections(linear[0], bool(rest), held, problem.loss.observed)
+    return None if fixed is None else Orthogonal(held.reshape(W.shape), fixed)
+
+
+def projected(problem: Problem, free: tuple[Offset, ...], W: Array) -> Array:
+    """Remove from W, in floats, what the offsets explain: w (W / w - A q)."""
+    loss = problem.loss
+    scale = getattr(loss, "scale", None)
+    weights = np.ones(W.shape) if scale is None else scale.reshape(W.shape)
+    only = Problem(loss, problem.atom, problem.lam, free)
+    data = getattr(loss, "data")  # noqa: B009  least squares
+    q = only.fit_offsets(data - W / weights)
+    return np.asarray(W - weights * only.shift(q))
+
+
+def gridded(W: Array) -> tuple[Ints, int]:
+    """Return integers and e: W to BITS bits below its largest entry."""
+    flat = W.reshape(-1)
+    e = int(np.frexp(np.abs(flat).max(initial=0.0))[1]) - BITS
+    half = e // 2
+    return np.rint(np.ldexp(np.ldexp(flat, -half), half - e)).astype(np.int64), e
+
+
+def cancel(ints: Ints, kinds: set[str], observed: Observed) -> None:
+    """Make the sums of each kind zero, changing as few entries as there are sums."""
+    if kinds >= {"row", "column"}:
+        along_tree(ints, observed)
+    elif "row" in kinds or "column" in kinds:
+        axis = int("column" in kinds)
+        lines = observed.listed[axis]
+        present, first = np.unique(lines, return_index=True)
+        totals = np.zeros((observed.m, observed.n)[axis], dtype=np.int64)
+        np.add.at(totals, lines, ints)
+        ints[first] -= totals[present]
+    elif kinds:
+        ints[int(np.abs(ints).argmax())] -= ints.sum()
+
+
+def along_tree(ints: Ints, observed: Observed) -> None:
+    """Cancel row and column sums by pushing each node's sum to its parent in a tree.
+
+    Rows and columns are the nodes of a graph whose edges are the observed entries.
+    A leaf's sum is cancelled on the edge to its parent; at a root it is zero then,
+    for rows and columns of a component have the same total.
+    """
+    rows, cols = observed.listed
+    m, size = observed.m, observed.m + observed.n
+    graph = sparse.csr_array((np.arange(1, len(rows) + 1), (rows, cols + m)), shape=(size, size))
+    both = (graph + graph.T).tocsr()
+    sums = np.zeros(size, dtype=np.int64)
+    np.add.at(sums, rows, ints)
+    np.add.at(sums, cols + m, ints)
+    for order, parents in trees(graph):
+        for node in order[:0:-1]:
+            parent = int(parents[node])
+            edge = int(both[int(node), parent]) - 1
+            ints[edge] -= sums[node]
+            sums[parent] -= sums[node]
+            sums[node] = 0
+
+
+def trees(graph: sparse.csr_array) -> list[tuple[Ints, Ints]]:
+    """Return (breadth-first order, parents) of each component."""
+    count, labels = csgraph.connected_components(graph, directed=False)
+    roots = [int(np.argmax(labels == k)) for k in range(count)]
+    return [csgraph.breadth_first_order(graph, r, directed=False) for r in roots]
+
+
+def corrections(
+    linear: Linear,
+    ones: bool,
+    held: Array,
+    observed: Observed,
+) -> tuple[tuple[int, Fraction], ...] | None:
+    """Solve A^T (W + C) = 0 for C on a few entries of each column, in rationals."""
+    design = np.hstack([linear.A, np.ones((observed.m, 1))]) if ones else linear.A
+    rows, cols = observed.listed
+    out: list[tuple[int, Fraction]] = []
+    for j in range(observed.n):
+        at = (
+            np.nonzero(cols == j)[0]
+            if not observed.full
+            else np.arange(observed.m) * observed.n + j
+        )
+        if not len(at):
+            continue
+        fixed = column_correction(design[rows[at]], held[at])
+        if fixed is None:
+            return None
+        out += [(int(at[k]), c) for k, c in fixed if c]
+    return tuple(out)
+
+
+def column_correction(a: Array, w: Array) -> list[tuple[int, Fraction]] | None:
+    """Return (row, c) with A^T (w + c) = 0 exactly, on rows that span A's row space."""
+    rank, picked = pivots(a)
+    equations = pivots(a[picked].T)[1][:rank]
+    ints, e = dyadic(a.reshape(-1).tolist())
+    values, f = dyadic(w.tolist())
+    k = a.shape[1]
+    sums = [sum(ints[i * k + c] * v for i, v in enumerate(values)) for c in range(k)]
+    left = fmpq_mat(rank, rank, [fmpq(ints[i * k + c]) for c in equations for i in picked])
+    right = fmpq_mat(rank, 1, [fmpq(-sums[c]) for c in equations])
+    solved = [left.solve(right)[i, 0] for i in range(rank)]
+    del e  # the unit of A divides out
+    rest = (sum(ints[i * k + c] * x for i, x in zip(picked, solved, strict=True)) for c in range(k))
+    if any(total != -s for total, s in zip(rest, sums, strict=True)):
+        return None  # the float rank was wrong
+    unit = Fraction(2) ** f
+    return [
+        (int(i), unit * Fraction(int(x.p), int(x.q))) for i, x in zip(picked, solved, strict=True)
+    ]
+
+
+def pivots(a: Array) -> tuple[int, list[int]]:
+    """Return (rank, rows that span the row space) by a pivoted QR in floats."""
+    if not a.size:
+        return 0, []
+    _, r, order = linalg.qr(a.T, mode="economic", pivoting=True)
+    sizes = np.abs(np.diag(r))
+    rank = int((sizes > sizes.max(initial=0.0) * 1e-12).sum())  # checked exactly afterwards
+    return rank, [int(k) for k in order[:rank]]

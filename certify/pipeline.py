@@ -1,0 +1,159 @@
+"""check(): factors in, verdict and certificate out.  The verdict comes after the verifier."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import descent, fixed_rank, scaling
+from ._arrays import Array
+from ._errors import InputError, OutOfScopeError
+from .atoms import Factors
+from .certificate import ask
+from .evidence import Run, any_size, by_rank
+from .polar._proved import above, below
+from .problem import Problem, Values
+from .proving import settle
+from .result import Result, reason
+from .search import Clock, Progress
+from .verdict import Verdict
+
+
+def check(  # noqa: PLR0913  the contract's keywords
+    problem: Problem,
+    factors: Sequence[Any],
+    *,
+    q: Sequence[Any] | None = None,
+    rtol: float = 1e-6,
+    atol: float = 0.0,
+    budget: float | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    dual: str | Array = "search",
+) -> Result:
+    """Decide whether factors are a global optimum of their own objective, with proof.
+
+        CERTIFIED when   upper - lower <= max(atol, rtol |upper|).
+
+    factors   K arrays, last axis the slice: U (m, r), V (n, r)
+    q         the candidate's offset values; without them the best ones are found
+    budget    seconds of search; whatever is proved by then is returned
+    seed      of the random starts: the same call gives the same answer
+    progress  called as progress(stage, value)
+    dual      "search", "relaxation" (the dual point of a convex solver, untrusted), or W
+
+    Raises InputError when the caller's input is wrong.  What the theory does not cover
+    is the verdict OUT_OF_SCOPE, never an exception.
+    """
+    held = problem.accept(factors)
+    values = None if q is None else problem.accept_offsets(q)
+    asked = ask(problem, held, values, rtol=rtol, atol=atol)
+    clock = Clock(positive(budget), progress)
+    found_q = best_offsets(problem, held) if values is None else values
+    value = finite_objective(problem, held, found_q)
+    if why := uncovered(problem):
+        return unproved(problem, held, found_q, Verdict.OUT_OF_SCOPE, (0.0, value, why))
+    if not problem.atom.statement():
+        return by_floats(problem, held, found_q, rtol=rtol, atol=atol)
+    scaled, by = scaling.normalized(problem)
+    small_q = None if values is None else scaling.offsets_down(values, by)
+    start = descent.state(scaled, scaling.factors_down(held, by), small_q)
+    epsilon = max(scaling.value_down(atol, by), rtol * abs(start.value))
+    run = Run(scaled, start, epsilon, clock, seed, values is not None)
+    found = by_rank(run) if problem.lam == 0 else any_size(run, dual)
+    found = scaling.evidence_up(found, by)
+    proof = settle(problem, asked, found)
+    outcome = proof.outcome
+    return Result(
+        verdict=Verdict[outcome.verdict],
+        lower=below(outcome.lower),
+        upper=above(outcome.upper),
+        reason=reason(problem, held, found, outcome),
+        certificate=proof.certificate,
+        stationarity=stationarity(problem, held, found_q),
+        better=proof.certificate.better(),
+        q=found.start.q,
+        tier=outcome.tier,
+        steps=tuple((name, s.value) for name, s in found.steps),
+    )
+
+
+def positive(budget: float | None) -> float | None:
+    """Return the budget in seconds, or None for none."""
+    if budget is None:
+        return None
+    if not (isinstance(budget, int | float) and budget >= 0):
+        raise InputError(f"budget must be seconds >= 0 or None, got {budget!r}")
+    return float(budget)
+
+
+def best_offsets(problem: Problem, factors: Factors) -> Values:
+    """Return the best offsets, found at scale 1."""
+    if not problem.offsets:
+        return ()
+    scaled, by = scaling.normalized(problem)
+    found = scaled.best_offsets(scaling.factors_down(factors, by))
+    return tuple(scaling.scaled(x, by.data) for x in found)
+
+
+def finite_objective(problem: Problem, factors: Factors, q: Values) -> float:
+    """Return the objective; refuse data for which float64 cannot hold it."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        value = problem.objective(factors, q)
+    if not np.isfinite(value):
+        cure = "divide the data and lam by one power of two"
+        raise InputError(f"the objective overflows float64 (it is {value}): {cure}")
+    return value
+
+
+def uncovered(problem: Problem) -> str:
+    """Return why the theory does not cover the problem, with the cure, or ""."""
+    try:
+        if problem.lam == 0:
+            fixed_rank.require(problem)
+    except OutOfScopeError as error:
+        return str(error)
+    return ""
+
+
+def stationarity(problem: Problem, factors: Factors, q: Values) -> float:
+    """Return max over slices of |<W, phi(X_i)> - lam theta(X_i)| / (lam theta(X_i)).
+
+    Both are equal at a stationary point (scaling a slice must not help).  At lam = 0 the
+    defect is |<W, phi>| relative to |W| |phi|.
+    """
+    W, observed = problem.dual_point(factors, q), problem.loss.observed
+    price = problem.lam * np.asarray(problem.atom.theta(factors))
+    worst = 0.0
+    for k in range(factors[0].shape[-1]):
+        field = problem.atom.predict(tuple(x[..., k : k + 1] for x in factors), observed)
+        earned = float(np.vdot(W, field))
+        scale = price[k] if problem.lam else float(np.linalg.norm(W) * np.linalg.norm(field))
+        if scale > 0:
+            worst = max(worst, abs(earned - price[k]) / scale)
+    return worst
+
+
+def unproved(
+    problem: Problem, factors: Factors, q: Values, verdict: Verdict, said: tuple[float, float, str]
+) -> Result:
+    """Return a result without a certificate."""
+    lower, upper, why = said
+    return Result(
+        verdict, lower, upper, why, None, stationarity(problem, factors, q), None, q, "floats"
+    )
+
+
+def by_floats(problem: Problem, factors: Factors, q: Values, *, rtol: float, atol: float) -> Result:
+    """Judge an atom that the kernel does not know: nothing is proved."""
+    W = problem.dual_point(factors, q)
+    upper = problem.objective(factors, q)
+    polar = problem.atom.polar(problem.loss.observed.matrix(W))
+    s = min(1.0, problem.lam / polar.upper) if polar.upper > 0 else 1.0
+    lower = problem.loss.dual_value(s * W) if not problem.offsets else 0.0
+    why = (
+        f"the kernel has no rule for {type(problem.atom).__name__}: floats only, nothing is proved"
+    )
+    near = upper - lower <= max(atol, rtol * abs(upper))
+    verdict = Verdict.NUMERICAL if near else Verdict.UNDECIDED
+    return unproved(problem, factors, q, verdict, (lower, upper, why))

@@ -1,0 +1,88 @@
+"""From a float proposal to a proved number: the kernel's rule, in outward-rounded floats."""
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from certify._arrays import Array
+from certify.gauges import Gauge
+from certify.kernel import verify as kernel
+from certify.rigor.rounded import Rounded
+
+from ._base import Matrix, exact_text
+
+EPS = float(np.finfo(np.float64).eps)
+
+
+def handed(x: npt.NDArray[Any]) -> kernel.Array:
+    """Hand an array to the kernel without copying it."""
+    flat = np.ascontiguousarray(x)
+    return kernel.Array(flat.shape, memoryview(flat.reshape(-1)))
+
+
+def split(proof: dict[str, Any]) -> tuple[dict[str, Any], dict[str, kernel.Array]]:
+    """Split a proof into the kernel's JSON and its arrays; N is a flat field."""
+    text: dict[str, Any] = {}
+    arrays = {}
+    for name, value in proof.items():
+        if isinstance(value, np.ndarray):
+            arrays[name] = handed(value.reshape(-1) if name == "N" else value)
+        elif isinstance(value, float | Fraction):
+            text[name] = exact_text(Fraction(value))
+        else:
+            text[name] = value
+    return text, arrays
+
+
+def proved_above(W: Matrix, keys: tuple[str, str], proof: dict[str, Any]) -> float:
+    """Return a float at least the polar of W, by the kernel's rule."""
+    at, data = located(W)
+    arithmetic = Rounded()
+    text, arrays = split(proof)
+    rule = kernel.POLAR_RULES[text["rule"]]
+    w = arithmetic.load(handed(data))
+    pair = kernel.Pair(at, *keys)
+    return above(rule(arithmetic, pair, w, text, kernel.Arrays(arrays, "proof")))
+
+
+def located(W: Matrix) -> tuple[kernel.Pattern, Array]:
+    """Return where W is stored, and its numbers in that order."""
+    m, n = W.shape
+    if not sparse.issparse(W):
+        return kernel.Pattern(m, n), W.reshape(-1)
+    held = W.tocsr()
+    held.sort_indices()
+    rows = np.repeat(np.arange(m), np.diff(held.indptr)).astype(np.int64)
+    cols = held.indices.astype(np.int64)
+    return kernel.Pattern(m, n, memoryview(rows), memoryview(cols)), held.data
+
+
+def above(x: Fraction) -> float:
+    """Return the least float at least x."""
+    value = float(x)
+    return value if Fraction(value) >= x else math.nextafter(value, math.inf)
+
+
+def below(x: Fraction) -> float:
+    """Return the largest float at most x."""
+    value = float(x)
+    return value if Fraction(value) <= x else math.nextafter(value, -math.inf)
+
+
+def attained_below(W: Matrix, witness: tuple[Array, ...], gauges: tuple[Gauge, Gauge]) -> float:
+    """Return a float at most <W, u v^T> / (|u| |v|), whatever the roundings.
+
+    The inner product is off by at most gamma_{m+n} |u|^T |W| |v|, each norm by a relative
+    (m + n) eps; doubled to cover the roundings of this formula itself.
+    """
+    u, v = witness
+    steps = 2 * (W.shape[0] + W.shape[1] + 4) * EPS
+    value = float(u @ (W @ v))
+    size = float(np.abs(u) @ (abs(W) @ np.abs(v)))
+    price = float(gauges[0].value(u) * gauges[1].value(v))
+    low = value - steps * size
+    return float(low / price * (1 - math.copysign(steps, low))) if price > 0 else 0.0

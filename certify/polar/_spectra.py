@@ -1,0 +1,88 @@
+"""Largest eigenvalues: a quick estimate, then a Cholesky factor that proves a bound."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import linalg, sparse
+from scipy.sparse import linalg as iterative
+
+from certify._arrays import Array
+
+from ._base import Matrix
+
+DENSE = 1500  # sizes up to which all eigenvalues are cheap and a factor is stored
+# Search slacks, relative: cost, never truth.
+MARGINS = tuple(4.0**k * 1e-13 for k in range(24))
+COARSE = (1e-9, 1e-6, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+LOOSE = 1e-4  # at an optimum the top eigenvalue is multiple: ask for little
+
+
+def side(W: Matrix) -> int:
+    """Return the axis of the smaller Gram matrix: 0 for W W^T, 1 for W^T W."""
+    return int(W.shape[1] <= W.shape[0])
+
+
+def gram(W: Matrix, axis: int) -> Array:
+    """Return W W^T (axis 0) or W^T W (axis 1), dense."""
+    a = W if axis else W.T
+    g = a.T @ a
+    return np.asarray(g.toarray() if sparse.issparse(g) else g)
+
+
+def top_pair(g: Array, seed: int) -> tuple[float, Array]:
+    """Return an estimate of the largest eigenvalue of g and a vector."""
+    k = g.shape[0]
+    if k <= DENSE:
+        values, vectors = linalg.eigh(g, subset_by_index=[k - 1, k - 1])
+        return float(values[0]), vectors[:, 0]
+    start = np.random.default_rng(seed).standard_normal(k)
+    try:
+        values, vectors = iterative.eigsh(g, k=1, which="LA", v0=start, tol=LOOSE, maxiter=200)
+    except iterative.ArpackNoConvergence:
+        return rayleigh(g, start)
+    return float(values[0]), vectors[:, 0]
+
+
+def rayleigh(g: Array, x: Array) -> tuple[float, Array]:
+    """Return a Rayleigh quotient after a few power steps."""
+    for _ in range(30):
+        x = g @ x
+        x /= np.linalg.norm(x) or 1.0
+    return float(x @ g @ x), x
+
+
+def factorize(g: Array, shift: float) -> Array | None:
+    """Return the lower Cholesky factor of shift I - g, or None."""
+    a = -g
+    a[np.diag_indices_from(a)] += shift
+    if not (np.isfinite(shift) and a.diagonal().min(initial=1.0) > 0):
+        return None
+    factor, info = linalg.lapack.dpotrf(a.T, lower=0, overwrite_a=1, clean=1)
+    return None if info else factor.T
+
+
+def prove_top(g: Array, estimate: float, margins: Sequence[float]) -> tuple[float, Array] | None:
+    """Return (shift, L) with shift I - g = L L^T nearly: the first margin that works."""
+    floor = max(estimate, float(np.abs(g.diagonal()).max(initial=0.0)), 1e-290)
+    slack = max(g.shape[0], 8) * 1e-15
+    for margin in margins:
+        factor = factorize(g, floor * (1 + slack + margin))
+        if factor is not None:
+            return floor * (1 + slack + margin), factor
+    return None
+
+
+def packed(factor: Array) -> Array:
+    """Return the lower triangle by rows, rounded to a grid so that its integers are short."""
+    rows, cols = np.tril_indices(factor.shape[0])
+    return on_grid(factor[rows, cols], 48)
+
+
+def on_grid(x: Array, bits: int) -> Array:
+    """Round to multiples of 2^e, where 2^(e + bits) is just above the largest |x|."""
+    top = np.abs(x).max(initial=0.0)
+    if top == 0.0:
+        return np.zeros_like(x)
+    e = int(np.frexp(top)[1]) - bits
+    half = e // 2  # two steps, so that no intermediate factor overflows
+    return np.asarray(np.ldexp(np.rint(np.ldexp(np.ldexp(x, -half), half - e)), e))

@@ -1,0 +1,134 @@
+"""The problem statement: l(Y, sum phi(X_i) + A q) + lam sum theta(X_i) + ridge/2 |q|^2."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ._arrays import Array, finite, frozen, real, scalar
+from ._errors import InputError
+from .atoms import Atom, Factors
+from .losses import Loss
+from .offsets import Offset
+
+Values = tuple[Array, ...]
+SWEEPS = 500  # block-coordinate steps when several offsets overlap
+SETTLED = 1e-15  # relative change that ends them; cost, never truth
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What somebody minimized over factors X of every size r, and offsets q:
+
+        f_r(X, q) = l(sum_{i <= r} phi(X_i) + sum_k A_k q_k) + lam sum_i theta(X_i)
+                    + sum_k ridge_k / 2 |q_k|^2.
+
+    loss     a Loss, with its data           atom     an Atom: phi and theta
+    lam      lam > 0; 0 asks a fixed-rank question (least squares only)
+    offsets  Offsets, in the order of q
+
+    Raises InputError for a lam that is negative or not finite, or offsets that do not fit.
+    """
+
+    loss: Loss
+    atom: Atom
+    lam: float
+    offsets: Sequence[Offset] = ()
+
+    def __post_init__(self) -> None:
+        """Check the parts."""
+        for name, kind in (("loss", Loss), ("atom", Atom)):
+            if not isinstance(part := getattr(self, name), kind):
+                raise InputError(f"{name} must be a {kind.__name__}, got {part!r}")
+        object.__setattr__(self, "lam", scalar(self.lam, "lam", zero=True))
+        held = tuple([self.offsets] if isinstance(self.offsets, Offset) else self.offsets)
+        for o in held:
+            if not isinstance(o, Offset):
+                raise InputError(f"offsets must be Offset objects, got {o!r}")
+            o.check(self.loss.observed)
+        if len({o.name for o in held}) < len(held):
+            names = [o.name for o in held]
+            raise InputError(f"each kind of offset may be given once, got {names}")
+        object.__setattr__(self, "offsets", held)
+
+    def accept(self, factors: Sequence[Any], name: str = "factors") -> Factors:
+        """Return the caller's factors as read-only float64 arrays.
+
+        Raises InputError for wrong shapes, values that are not finite, or wrong signs.
+        """
+        shapes = self.atom.shapes(self.loss.shape)
+        if not isinstance(factors, Sequence) or len(factors) != len(shapes):
+            got = len(factors) if isinstance(factors, Sequence) else type(factors).__name__
+            raise InputError(f"{name} must be a sequence of {len(shapes)} arrays, got {got}")
+        held = []
+        for k, (x, shape) in enumerate(zip(factors, shapes, strict=True)):
+            a = finite(real(x, f"{name}[{k}]"), f"{name}[{k}]")
+            if a.ndim != len(shape) + 1 or a.shape[:-1] != shape:
+                wanted = ", ".join([*map(str, shape), "r"])
+                raise InputError(f"{name}[{k}] must have shape ({wanted}), got {a.shape}")
+            held.append(frozen(a))
+        if len(sizes := {x.shape[-1] for x in held}) > 1:
+            raise InputError(f"{name} must have one number of slices, got {sorted(sizes)}")
+        if wrong := self.atom.wrong_sign(tuple(held)):
+            raise InputError(f"{name}: {wrong}")
+        return tuple(held)
+
+    def accept_offsets(self, q: Sequence[Any]) -> Values:
+        """Return the caller's offset values, one array for each offset."""
+        if not isinstance(q, Sequence) or len(q) != len(self.offsets):
+            got = len(q) if isinstance(q, Sequence) else type(q).__name__
+            wanted = f"{len(self.offsets)} arrays, one for each offset"
+            raise InputError(f"q must be a sequence of {wanted}, got {got}")
+        observed = self.loss.observed
+        pairs = zip(self.offsets, q, strict=True)
+        return tuple(frozen(o.accept(x, observed)) for o, x in pairs)
+
+    def shift(self, q: Values) -> Array | float:
+        """Return the field of sum_k A_k q_k."""
+        observed = self.loss.observed
+        parts = [o.factors(x, observed) for o, x in zip(self.offsets, q, strict=True)]
+        if not parts:
+            return 0.0
+        left, right = (np.hstack([p[k] for p in parts]) for k in (0, 1))
+        return observed.product(left, right)
+
+    def predict(self, factors: Factors, q: Values = ()) -> Array:
+        """Return the field of sum phi(X_i) + A q."""
+        return np.asarray(self.atom.predict(factors, self.loss.observed) + self.shift(q))
+
+    def objective(self, factors: Factors, q: Values = ()) -> float:
+        """Return f_r(X, q) in floats."""
+        value = self.loss.value(self.predict(factors, q))
+        value += self.lam * float(self.atom.theta(factors).sum())
+        ridge = (0.5 * o.ridge * float(np.vdot(x, x)) for o, x in zip(self.offsets, q, strict=True))
+        return value + sum(ridge)
+
+    def dual_point(self, factors: Factors, q: Values = ()) -> Array:
+        """Return W = -grad l at the candidate, a field."""
+        return -self.loss.gradient(self.predict(factors, q))
+
+    def best_offsets(self, factors: Factors) -> Values:
+        """Return the offsets that minimize the objective for these factors (least squares)."""
+        return self.fit_offsets(self.atom.predict(factors, self.loss.observed))
+
+    def fit_offsets(self, Z: Array) -> Values:
+        """Return argmin_q of the loss at Z + A q plus ridges, one offset after another."""
+        if not self.offsets:
+            return ()
+        data = getattr(self.loss, "data")  # noqa: B009  only least squares has offsets fitted
+        scale = getattr(self.loss, "scale")  # noqa: B009
+        weights = np.ones(Z.shape) if scale is None else scale.reshape(Z.shape)
+        observed, target = self.loss.observed, np.asarray(data - Z)
+        q = [np.zeros(o.shape(observed)) for o in self.offsets]
+        rest = target
+        for _ in range(SWEEPS if len(q) > 1 else 1):
+            before = [x.copy() for x in q]
+            for k, o in enumerate(self.offsets):
+                held = rest + observed.product(*o.factors(q[k], observed))
+                q[k] = o.solve(held, weights, observed)
+                rest = held - observed.product(*o.factors(q[k], observed))
+            moved = max(float(np.abs(a - b).max()) for a, b in zip(q, before, strict=True))
+            if moved <= SETTLED * max(float(np.abs(target).max()), 1e-300):
+                break
+        return tuple(q)

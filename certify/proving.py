@@ -1,0 +1,83 @@
+"""Give the evidence to the kernel, and keep what it proved."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from ._arrays import Array
+from .certificate import Arrays, Asked, Certificate, hand_over, numbered
+from .evidence import Evidence
+from .kernel import verify as kernel
+from .orthogonal import Orthogonal
+from .polar import exact_text
+from .polar._proved import split
+from .problem import Problem
+from .rigor.flint import Flint
+from .rigor.rounded import Rounded
+
+EXACT_ENTRIES, EXACT_SIDE = 400_000, 400  # up to here exact integers take seconds
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A certificate and what the kernel proved from it."""
+
+    certificate: Certificate
+    outcome: kernel.Outcome
+
+
+def arithmetic(problem: Problem, tier: str | None = None) -> kernel.Arithmetic[Any]:
+    """Return the arithmetic of a tier; by default exact where that takes seconds."""
+    m, n = problem.loss.shape
+    small = m * n <= EXACT_ENTRIES and min(m, n) <= EXACT_SIDE
+    return Flint() if (tier or ("exact" if small else "rounded")) == "exact" else Rounded()
+
+
+def settle(problem: Problem, asked: Asked, found: Evidence) -> Proof:
+    """Prove what the evidence allows; a witness the kernel refuses is left out."""
+    proof, witness = assemble(problem, asked, found)
+    ar = arithmetic(problem)
+    outcome = kernel.prove(asked.statement, asked.given, proof, witness, ar)
+    if outcome.verdict == "CERTIFIED" or outcome.better is None:
+        proof, witness = without_better(proof, witness)
+    claim = {"verdict": outcome.verdict, "tier": outcome.tier}
+    return Proof(Certificate(asked.statement, asked.given, claim, proof, witness), outcome)
+
+
+def assemble(problem: Problem, asked: Asked, found: Evidence) -> tuple[Json, Arrays]:
+    """Write the evidence as the kernel's JSON and arrays."""
+    proof: Json = {}
+    arrays: dict[str, Array] = {}
+    if asked.statement["q"] == "found":
+        arrays |= numbered("", found.start.q)
+    extra: Arrays = {}
+    if found.dual is not None:
+        proof["polar"], extra = split(found.dual.polar.proof)
+        proof["corrections"] = listed(found.dual.point)
+        arrays["W"] = found.dual.point.W.reshape(-1)
+    if found.ky_fan is not None:
+        proof["ky_fan"], extra = split(found.ky_fan)
+        zero = np.zeros(problem.loss.shape)
+        arrays |= numbered("mu.", problem.fit_offsets(zero))
+    if found.better is not None:
+        proof["better"] = True
+        arrays |= {f"better.{k}": x for k, x in zip("UV", found.better.factors, strict=True)}
+        arrays |= numbered("better.", found.better.q)
+    if found.floor is not None:
+        proof["floor"] = {"corrections": listed(found.floor)}
+        arrays["floor.W"] = found.floor.W.reshape(-1)
+    return proof, hand_over(arrays) | extra
+
+
+def listed(point: Orthogonal) -> list[list[Any]]:
+    """Write corrections as [entry, 'p/q']."""
+    return [[k, exact_text(Fraction(c))] for k, c in point.corrections]
+
+
+def without_better(proof: Json, witness: Arrays) -> tuple[Json, Arrays]:
+    """Drop better factors, and the floor, that the verdict does not need."""
+    kept = {k: v for k, v in proof.items() if k not in ("better", "floor")}
+    return kept, {k: a for k, a in witness.items() if not k.startswith(("better.", "floor."))}

@@ -1,0 +1,105 @@
+"""verify(): re-derive a certificate's claim about the reader's own question."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ._errors import InputError
+from .certificate import Arrays, Asked, Certificate, as_numpy, ask
+from .kernel import verify as kernel
+from .polar import _spectra as spectra
+from .polar._proved import above, below, handed
+from .problem import Problem
+from .proving import arithmetic
+from .verdict import Verdict
+
+TIERS = ("exact", "rounded")
+
+
+@dataclass(frozen=True)
+class Proved:
+    """What a certificate was proved to show, by which arithmetic and rules.
+
+    lower <= inf over all sizes (at lam = 0: rank <= r),  f(candidate) <= upper.
+    """
+
+    verdict: Verdict
+    lower: float
+    upper: float
+    tier: str
+    rules: tuple[str, ...]
+
+
+def verify(  # noqa: PLR0913  the contract's keywords
+    path_or_certificate: str | Path | Certificate,
+    problem: Problem,
+    factors: Sequence[Any],
+    *,
+    q: Sequence[Any] | None = None,
+    tier: str = "exact",
+    rtol: float = 1e-6,
+    atol: float = 0.0,
+) -> Proved:
+    """Prove a certificate's claim about *these* data, factors and epsilon.
+
+    The question is stated again from the reader's own arrays and must be the one in the
+    certificate, bit by bit.  tier "exact" (integers) or "rounded" (outward-rounded
+    floats).
+
+    Raises RejectedError(where, code, value) if anything differs or the claim does not
+    follow, InputError if the caller's own input is wrong.
+    """
+    if tier not in TIERS:
+        raise InputError(f"tier must be one of {', '.join(TIERS)}, got {tier!r}")
+    held = problem.accept(factors)
+    values = None if q is None else problem.accept_offsets(q)
+    asked = ask(problem, held, values, rtol=rtol, atol=atol)
+    found = path_or_certificate
+    certificate = found if isinstance(found, Certificate) else Certificate.load(found)
+    kernel.same_question(certificate.statement, asked.statement)
+    return proved(problem, asked, completed(certificate, asked, tier), tier)
+
+
+def proved(problem: Problem, asked: Asked, certificate: Certificate, tier: str) -> Proved:
+    """Run the kernel on the reader's arrays."""
+    c = certificate
+    file = kernel.File(c.statement, c.given, c.claim, c.proof, c.witness)
+    outcome = kernel.check(file, asked.given, arithmetic(problem, tier))
+    verdict = Verdict[outcome.verdict]
+    return Proved(verdict, below(outcome.lower), above(outcome.upper), outcome.tier, outcome.rules)
+
+
+def completed(certificate: Certificate, asked: Asked, tier: str) -> Certificate:
+    """Add the Cholesky factor that large certificates leave out; exact proofs need one.
+
+    A factor is only a witness: whatever is added here cannot make a false claim pass.
+    """
+    polar, witness = certificate.proof.get("polar") or {}, certificate.witness
+    missing = polar.get("rule") == "spectral" and "L" not in witness and "W" in witness
+    if tier != "exact" or not missing:
+        return certificate
+    shape = asked.statement["shape"]
+    S = dense(witness, asked.given, shape)
+    g = spectra.gram(S, int(polar.get("axis") != 0))
+    if "M" in witness:
+        g = g + as_numpy(witness["M"])
+    shift = kernel.rational(polar.get("shift"), "proof.polar.shift")
+    factor = spectra.factorize(g, float(shift))
+    if factor is None:
+        return certificate
+    return replace(certificate, witness=witness | {"L": handed(spectra.packed(factor))})
+
+
+def dense(witness: Arrays, given: Arrays, shape: Sequence[int]) -> Any:  # noqa: ANN401  an array
+    """Return W + N as a dense matrix."""
+    flat = as_numpy(witness["W"])
+    if "N" in witness:
+        flat = flat + as_numpy(witness["N"])
+    if "rows" not in given:
+        return flat.reshape(shape)
+    out = np.zeros(tuple(shape))
+    out[as_numpy(given["rows"]), as_numpy(given["cols"])] = flat
+    return out

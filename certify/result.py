@@ -1,0 +1,100 @@
+"""What check() answers."""
+
+from dataclasses import dataclass
+
+from .atoms import Factors
+from .certificate import Certificate
+from .evidence import Evidence
+from .kernel import verify as kernel
+from .problem import Problem, Values
+from .verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Result:
+    """The answer about a candidate.
+
+    lower <= inf over all sizes (at lam = 0: over rank <= r) and f(candidate) <= upper are
+    proved whenever there is a certificate.
+
+    stationarity  max over slices of |<W, phi(X_i)> - lam theta(X_i)| / (lam theta(X_i))
+    better        better factors, where the verdict is REFUTED or RANK_LIMITED
+    q             the offsets at which `upper` holds: given, or found
+    tier          the arithmetic of the proof: "exact", "rounded", or "floats" for none
+    steps         (what was done, objective) along the search for better factors
+    """
+
+    verdict: Verdict
+    lower: float
+    upper: float
+    reason: str
+    certificate: Certificate | None
+    stationarity: float
+    better: Factors | None
+    q: Values
+    tier: str
+    steps: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def gap(self) -> float:
+        """Upper - lower."""
+        return self.upper - self.lower
+
+    @property
+    def relative_gap(self) -> float:
+        """(upper - lower) / |upper|; 0 when both are 0."""
+        return self.gap / abs(self.upper) if self.upper else 0.0
+
+    def __repr__(self) -> str:
+        """Show the verdict and the bracket."""
+        return (
+            f"Result({self.verdict.name}, {self.lower:.10g} <= optimum, candidate <= "
+            f"{self.upper:.10g}, relative gap {self.relative_gap:.2e}, {self.tier})"
+        )
+
+
+def reason(problem: Problem, factors: Factors, found: Evidence, outcome: kernel.Outcome) -> str:
+    """Say in a sentence what was proved and, if undecided, which bound is loose."""
+    size = factors[0].shape[-1]
+    kind = f"rank at most {size}" if problem.lam == 0 else "any size"
+    told = (
+        "; the best offsets for these factors were found" if found_offsets(problem, found) else ""
+    )
+    if outcome.verdict == "CERTIFIED":
+        return f"no factors of {kind} are better by more than epsilon{told}"
+    if outcome.verdict == "REFUTED" and found.better is not None:
+        return f"factors with {found.better.size} slices (yours has {size}) are proved better{told}"
+    if outcome.verdict == "RANK_LIMITED" and found.better is not None:
+        more = f"factors with {found.better.size} slices are proved better than these {size}"
+        return f"{more}; whether these are best at {size} slices this theory does not say{told}"
+    return undecided(problem, found, outcome) + told
+
+
+def found_offsets(problem: Problem, found: Evidence) -> bool:
+    """Whether the offsets were found, not given."""
+    return bool(problem.offsets) and not found.given
+
+
+def undecided(problem: Problem, found: Evidence, outcome: kernel.Outcome) -> str:
+    """Name the loose side of the bracket, and what would close it."""
+    lower, upper = float(outcome.lower), float(outcome.upper)
+    best = min([upper, *(s.value for _, s in found.steps)])
+    if found.note:
+        return f"the lower bound is loose: {found.note}"
+    if upper - best > best - lower:
+        return (
+            f"the upper bound is loose: a search reached {best:.10g}; a larger budget may prove it"
+        )
+    if hard(problem):
+        cause = "the polar of nonnegative factors is NP-hard and its bound is not tight here"
+        return f"the lower bound is loose: {cause}; the best objective found is {best:.10g}"
+    cause = "the dual point is not optimal"
+    return (
+        f"the lower bound is loose: {cause}; a larger budget improves it (best found {best:.10g})"
+    )
+
+
+def hard(problem: Problem) -> bool:
+    """Whether the polar has no closed form: a nonnegative factor and no l1 side."""
+    keys = [problem.atom.statement().get(side, "") for side in ("left", "right")]
+    return any(k == "l2+" for k in keys) and not any(k.startswith("l1") for k in keys)

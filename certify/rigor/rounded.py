@@ -1,0 +1,327 @@
+"""The kernel's rules in float64 with a-priori error bounds, for sizes exact integers
+cannot reach.
+
+Model.  With u = 2^-53 and eta = 2^-1074, one operation returns (x op y)(1 + d) + e,
+|d| <= u, |e| <= eta, and e = 0 for sums (Higham, Accuracy and Stability of Numerical
+Algorithms, 2nd ed., ch. 2-3).  A sum of k products in any order, fused or not, is off by at
+most gamma_k sum |x y| + k eta, gamma_k = k u / (1 - k u).  An overflow leaves a
+non-finite value, which is refused.
+
+A `Ball` is a midpoint array and a radius in the Frobenius norm.  Then, for |x - x~| <= e:
+
+    | |x| - |x~| | <= e,     |<x, y> - <x~, y~>| <= e |y~| + e' |x~| + e e',
+
+and a Gram matrix of the midpoint is off by at most gamma_m |x~|_F^2 in the Frobenius
+norm, which bounds its spectral norm.  Every scalar after that is an exact Fraction.
+
+Positive semidefiniteness.  If a floating-point Cholesky factorization of a symmetric A
+of size k runs to completion, A + dA = R^T R with |dA|_ij <= gamma_{k+1}/(1 - gamma_{k+1})
+sqrt(a_ii a_jj) (Demmel; Higham thm 10.3), so
+lambda_min(A) >= -gamma_{k+1}/(1 - gamma_{k+1}) tr A - (k + 1)^2 eta' with eta' covering
+underflow (Rump, Verification of positive definiteness, 2006).
+"""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+from scipy import linalg, sparse
+
+from certify.kernel.verify import (
+    Arithmetic,
+    Array,
+    Enclosure,
+    Exact,
+    Line,
+    Pattern,
+    RejectedError,
+    power,
+    root,
+)
+
+Floats = npt.NDArray[np.float64]
+U = power(-53)
+ETA = power(-1074)
+CHUNK = 1024  # products summed plainly before one exact sum
+BLOCK = 512  # rows held dense at once; cost, never truth
+
+
+@dataclass(frozen=True)
+class Ball:
+    """All arrays within `rad` (Frobenius) of `mid`."""
+
+    mid: Floats
+    rad: Fraction
+
+
+def gamma(k: int) -> Fraction:
+    """Return gamma_k = k u / (1 - k u)."""
+    return k * U / (1 - k * U)
+
+
+def view(a: Array) -> Floats:
+    """Look at an array without copying it."""
+    flat = np.frombuffer(a.data, dtype=np.float64) if len(a.data) else np.zeros(0)
+    return flat.reshape(a.shape)
+
+
+def finite(x: float) -> Fraction:
+    """Return an exact Fraction; refuse what overflowed."""
+    if not np.isfinite(x):
+        raise RejectedError("rounded", "overflow", x)
+    return Fraction(float(x))
+
+
+def nearest(x: Fraction) -> float:
+    """Return the nearest float; refuse what overflows."""
+    try:
+        return float(x)
+    except OverflowError:
+        raise RejectedError("rounded", "overflow", "a shift beyond float64") from None
+
+
+def up(x: Fraction, k: int) -> Fraction:
+    """Bound t from above when x >= (1 - gamma_k) t."""
+    return x / (1 - gamma(k))
+
+
+def dots(x: Floats, y: Floats) -> tuple[float, int]:
+    """Return (sum x y in floats, k): its error is at most gamma_k sum |x y|.
+
+    Runs of CHUNK products, then one correctly rounded sum of the runs.
+    """
+    whole = x.size - x.size % CHUNK
+    runs = np.einsum("ij,ij->i", x[:whole].reshape(-1, CHUNK), y[:whole].reshape(-1, CHUNK))
+    rest = float(np.dot(x[whole:], y[whole:]))
+    return math.fsum([*runs.tolist(), rest]), CHUNK + 2
+
+
+def square_sum(x: Floats) -> Enclosure:
+    """Enclose the sum of squares."""
+    flat = x.reshape(-1)
+    value, k = dots(flat, flat)
+    slack = 2 * flat.size * ETA
+    return Enclosure(
+        max(finite(value) / (1 + gamma(k)) - slack, Fraction(0)), up(finite(value), k) + slack
+    )
+
+
+def norm_up(x: Floats) -> Fraction:
+    """Bound the Frobenius norm from above."""
+    return root(square_sum(x).hi).hi
+
+
+def product_error(left: Floats, right: Floats, k: int) -> Fraction:
+    """Bound the Frobenius error of a floating-point left right^T with inner size k.
+
+    |fl(A B^T) - A B^T| <= gamma_k |A||B|^T + k eta, and
+    | |A||B|^T |_F^2 = <|A|^T|A|, |B|^T|B|>, a sum of nonnegative terms.
+    """
+    (m, _), n = left.shape, right.shape[0]
+    a, b = np.abs(left), np.abs(right)
+    inside = finite(((a.T @ a) * (b.T @ b)).sum())
+    size = up(up(up(inside, m), n), k * k + 2)
+    size += (m + n + 2) * k * k * ETA * (1 + norm_up(a) ** 2 + norm_up(b) ** 2)
+    return gamma(k) * root(size).hi + k * ETA * root(Fraction(m * n)).hi
+
+
+class Rounded(Arithmetic[Ball]):
+    """Outward-rounded float64."""
+
+    tier = "rounded"
+
+    def load(self, a: Array) -> Ball:
+        """Take an array in, exactly."""
+        return Ball(view(a), Fraction(0))
+
+    def product(self, left: Array, right: Array, at: Pattern) -> Ball:
+        """Return left right^T at the observed entries."""
+        a, b = view(left), view(right)
+        error = product_error(a, b, max(a.shape[1], 1))
+        if at.rows is None:
+            return Ball((a @ b.T).reshape(-1), error)
+        rows, cols = indices(at)
+        out = np.empty(at.size)
+        for start in range(0, at.size, BLOCK * 64):
+            part = slice(start, start + BLOCK * 64)
+            out[part] = np.einsum("kr,kr->k", a[rows[part]], b[cols[part]])
+        return Ball(out, error)
+
+    def _combine(self, x: Ball, y: Ball, mid: Floats) -> Ball:
+        rounding = U * norm_up(mid) / (1 - U)
+        return Ball(mid, x.rad + y.rad + rounding)
+
+    def add(self, x: Ball, y: Ball) -> Ball:
+        """Return x + y."""
+        return self._combine(x, y, x.mid + y.mid)
+
+    def subtract(self, x: Ball, y: Ball) -> Ball:
+        """Return x - y."""
+        return self._combine(x, y, x.mid - y.mid)
+
+    def _squares(self, x: Ball, weighted: Floats, worst: Fraction) -> Enclosure:
+        """Enclose |x|_w^2 from sum x (w x) and the radius scaled by sqrt(max w)."""
+        flat = x.mid.reshape(-1)
+        value, k = dots(flat, weighted)
+        slack = 2 * flat.size * ETA * (1 + finite(np.abs(flat).max(initial=0.0)))
+        low = max(finite(value) / (1 + gamma(k + 1)) - slack, Fraction(0))
+        low = root(low).lo - x.rad * worst
+        high = root(up(finite(value), k + 1) + slack).hi + x.rad * worst
+        return Enclosure(max(low, Fraction(0)) ** 2, high**2)
+
+    def squares(self, x: Ball, weights: Array | None) -> Enclosure:
+        """Enclose sum w x^2."""
+        flat = x.mid.reshape(-1)
+        if weights is None:
+            return self._squares(x, flat, Fraction(1))
+        w = view(weights)
+        return self._squares(x, w * flat, root(finite(w.max(initial=0.0))).hi)
+
+    def squares_over(self, x: Ball, weights: Array | None) -> Enclosure:
+        """Enclose sum x^2 / w."""
+        flat = x.mid.reshape(-1)
+        if weights is None:
+            return self._squares(x, flat, Fraction(1))
+        w = view(weights)
+        return self._squares(x, flat / w, root(1 / finite(w.min(initial=1.0))).hi)
+
+    def inner(self, x: Ball, y: Ball) -> Enclosure:
+        """Enclose sum x y."""
+        a, b = x.mid.reshape(-1), y.mid.reshape(-1)
+        found, k = dots(a, b)
+        value, size_a, size_b = finite(found), norm_up(a), norm_up(b)
+        error = gamma(k) * size_a * size_b + 2 * a.size * ETA
+        error += x.rad * size_b + y.rad * size_a + x.rad * y.rad
+        return Enclosure(value - error, value + error)
+
+    def adjoint(self, x: Ball, kind: str, design: Array | None, at: Pattern) -> list[Fraction]:
+        """Return A* x exactly: by int64 sums where the floats share a short grid."""
+        if x.rad:
+            raise RejectedError("rounded", "inexact", "exact sums of an inexact field")
+        ints, exp = on_grid(x.mid.reshape(-1), at.size)
+        if ints is None or design is not None:
+            exact = Exact()
+            held = exact.load(Array((at.size,), x.mid.reshape(-1)))
+            return exact.adjoint(held, kind, design, at)
+        unit = power(exp)
+        return [unit * int(t) for t in totals(ints, kind, at)]
+
+    def sums(self, x: Ball, kind: str, at: Pattern) -> Enclosure:
+        """Enclose the sum of squared totals: |A| = sqrt(length) spreads the radius."""
+        length = {"intercept": at.size, "row": at.n, "column": at.m}[kind]
+        mid = x.mid.reshape(at.m, at.n)
+        axes = {"intercept": None, "row": 1, "column": 0}[kind]
+        found = np.atleast_1d(np.asarray(mid.sum(axis=axes)))
+        error = gamma(length + 1) * norm_up(x.mid) + x.rad
+        ball = Ball(found, root(Fraction(length)).hi * error)
+        return self.squares(ball, None)
+
+    def lines(self, x: Ball, line: Line, at: Pattern) -> Fraction:
+        """Bound the largest norm of a line; the radius adds in any norm here."""
+        worst = max(
+            self._lines(sign * x.mid.reshape(-1), line, at) for sign in (1.0, -1.0)[: 1 + line.both]
+        )
+        return worst + x.rad
+
+    def _lines(self, x: Floats, line: Line, at: Pattern) -> Fraction:
+        y = np.maximum(x, 0.0) if line.positive else np.abs(x)
+        if not line.root:
+            return finite(y.max(initial=0.0))
+        n_lines, length = (at.n, at.m) if line.axis else (at.m, at.n)
+        if at.rows is None:
+            sums = np.square(y.reshape(at.m, at.n)).sum(axis=1 - line.axis)
+        else:
+            key = indices(at)[line.axis]
+            sums = np.bincount(key, weights=y * y, minlength=n_lines)
+        return root(up(finite(sums.max()), length + 2) + 2 * length * ETA).hi
+
+    def gram(self, x: Ball, axis: int, at: Pattern) -> tuple[Ball, Fraction]:
+        """Return the Gram matrix of the midpoint with its error, and the radius."""
+        size = (at.n, at.m)[1 - axis]
+        length = at.m if axis else at.n
+        if at.rows is None:
+            a = x.mid.reshape(at.m, at.n)
+            g = a.T @ a if axis else a @ a.T
+        else:
+            g = blocked_gram(x.mid.reshape(-1), axis, at, size)
+        rad = gamma(length + 2) * square_sum(x.mid).hi + 2 * size * length * ETA
+        return Ball(g, rad), x.rad
+
+    def outer(self, a: Array) -> Ball:
+        """Return a a^T."""
+        x = view(a)
+        return Ball(x @ x.T, product_error(x, x, max(x.shape[1], 1)))
+
+    def top(self, g: Ball, shift: Fraction, factor: Array | None) -> Fraction:
+        """Bound lambda_max(G): a Cholesky of A = fl(c I - G) that completes, else |G|_inf.
+
+        G <= c I - lambda_min(A) I + (rounding of the diagonal) I + rad I.  The
+        factorization reads one triangle; mirrored, its error is at most sqrt(2) rad.
+        """
+        del factor  # a float factorization is cheaper to make than to check
+        k, c = g.mid.shape[0], nearest(shift)
+        a = np.negative(g.mid)
+        rows, rad = row_sums_up(a), 3 * g.rad / 2
+        diagonal = c + a.diagonal()
+        slip = 2 * U * finite(np.abs(diagonal).max(initial=0.0))
+        a[np.diag_indices(k)] = diagonal
+        trace = up(finite(np.abs(diagonal).sum()), k + 1)
+        if diagonal.min() <= 0 or not cholesky_completes(a):
+            return rows + rad
+        g1 = gamma(k + 2)
+        below = g1 / (1 - g1) * trace + 8 * (k + 2) ** 2 * ETA * (1 + trace)
+        return min(Fraction(c) + below + slip, rows) + rad
+
+
+def row_sums_up(a: Floats) -> Fraction:
+    """Bound |sym(a)|_inf, hence |sym(a)|_2, by the larger of row and column sums."""
+    size = np.abs(a)
+    worst = max(size.sum(axis=0).max(initial=0.0), size.sum(axis=1).max(initial=0.0))
+    return up(finite(worst), a.shape[0] + 1)
+
+
+def cholesky_completes(a: Floats) -> bool:
+    """Tell whether a Cholesky of the lower triangle runs to completion; spoils `a`."""
+    factor, info = linalg.lapack.dpotrf(a.T, lower=0, overwrite_a=1, clean=0)
+    return int(info) == 0 and bool(np.isfinite(factor.diagonal()).all())
+
+
+def indices(at: Pattern) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return (rows, columns) of the observed entries."""
+    return np.frombuffer(at.rows, dtype=np.int64), np.frombuffer(at.cols, dtype=np.int64)  # type: ignore[arg-type, call-overload]
+
+
+def blocked_gram(values: Floats, axis: int, at: Pattern, size: int) -> Floats:
+    """Sum Gram matrices of dense blocks of lines: the whole is never dense."""
+    held = sparse.csr_array((values, indices(at)), shape=(at.m, at.n))
+    across = held if axis else held.T.tocsr()
+    g = np.zeros((size, size))
+    for start in range(0, across.shape[0], BLOCK):
+        block = across[start : start + BLOCK].toarray()
+        g += block.T @ block
+    return g
+
+
+def on_grid(x: Floats, size: int) -> tuple[npt.NDArray[np.int64] | None, int]:
+    """Return integers and e with x == ints * 2^e whose sums fit int64, or (None, 0)."""
+    top = int(np.frexp(np.abs(x).max(initial=0.0))[1])
+    e = top - (62 - size.bit_length())
+    if e < -1000 or e > 900:
+        return None, 0
+    scaled = np.ldexp(x, -e)
+    ints = scaled.astype(np.int64)
+    return (ints, e) if np.array_equal(ints.astype(np.float64), scaled) else (None, 0)
+
+
+def totals(ints: npt.NDArray[np.int64], kind: str, at: Pattern) -> npt.NDArray[np.int64]:
+    """Sum an int64 field by all, row or column; no sum overflows by `on_grid`."""
+    if kind == "intercept":
+        return ints.sum(keepdims=True)
+    axis = int(kind == "column")
+    if at.rows is None:
+        return np.asarray(ints.reshape(at.m, at.n).sum(axis=1 - axis), dtype=np.int64)
+    out = np.zeros((at.m, at.n)[axis], dtype=np.int64)
+    np.add.at(out, indices(at)[axis], ints)
+    return out

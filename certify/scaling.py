@@ -1,0 +1,149 @@
+"""Search at scale 1, prove at the caller's scale: powers of two carry everything exactly.
+
+Y -> 2^-a Y, weights -> 2^-b w, lam -> 2^-(a+b) lam, ridge -> 2^-b ridge, factors ->
+2^-(a/2) X, q -> 2^-a q leave the problem the same, with f -> 2^-(2a+b) f and
+W -> 2^-(a+b) W.  Only data beyond ordinary sizes are moved (a is even).
+"""
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ._arrays import Array
+from .atoms import Factors
+from .descent import State
+from .evidence import Dual, Evidence
+from .kernel.verify import power
+from .losses import Squared
+from .offsets import Linear, Offset
+from .orthogonal import Orthogonal
+from .polar import Proposal
+from .problem import Problem, Values
+
+ORDINARY = 120  # binary exponents that floats carry without care
+TINY = float(np.finfo(np.float64).tiny)
+
+
+class Exponents(NamedTuple):
+    """data: a (even), weights: b."""
+
+    data: int = 0
+    weights: int = 0
+
+
+def exponent(x: Array | None) -> int:
+    """Return the binary exponent of the largest |entry| when it is extraordinary, else 0."""
+    top = 0.0 if x is None else float(np.abs(x).max(initial=0.0))
+    e = int(np.frexp(top)[1]) if top else 0
+    return e if abs(e) > ORDINARY else 0
+
+
+def normalized(problem: Problem) -> tuple[Problem, Exponents]:
+    """Return the same problem at scale 1, and the exponents taken out."""
+    loss = problem.loss
+    if not isinstance(loss, Squared):
+        return problem, Exponents()
+    a, b = exponent(loss.data), exponent(loss.scale)
+    if not a and not b:
+        return problem, Exponents()
+    by = Exponents(a + a % 2, b)
+    new = object.__new__(Squared)
+    scale = None if loss.scale is None else np.ldexp(loss.scale, -by.weights)
+    parts = {
+        "Y": None,
+        "weights": None,
+        "mask": None,
+        "observed": loss.observed,
+        "data": scaled(loss.data, -by.data),
+        "scale": scale,
+    }
+    for name, value in parts.items():
+        object.__setattr__(new, name, value)
+    lam = max(float(scaled(np.float64(problem.lam), -sum(by))), TINY if problem.lam else 0.0)
+    offsets = tuple(moved(o, by) for o in problem.offsets)
+    return Problem(new, problem.atom, lam, offsets), by
+
+
+def moved(o: Offset, by: Exponents) -> Offset:
+    """Return the offset with its ridge at the new scale."""
+    ridge = float(np.ldexp(o.ridge, -by.weights))
+    return Linear(o.A, ridge) if isinstance(o, Linear) else type(o)(ridge)
+
+
+def scaled(x: Any, e: int) -> Any:  # noqa: ANN401  float or array
+    """Return x 2^e in steps that do not overflow early."""
+    half = e // 2
+    return np.ldexp(np.ldexp(x, half), e - half)
+
+
+def factors_down(factors: Factors, by: Exponents) -> Factors:
+    """Move factors to scale 1."""
+    return tuple(np.ldexp(x, -by.data // 2) for x in factors)
+
+
+def offsets_down(q: Values, by: Exponents) -> Values:
+    """Move offset values to scale 1."""
+    return tuple(scaled(x, -by.data) for x in q)
+
+
+def value_up(x: float, by: Exponents) -> float:
+    """Move an objective value back to the caller's scale."""
+    return float(scaled(scaled(np.float64(x), by.data), by.data + by.weights))
+
+
+def value_down(x: float, by: Exponents) -> float:
+    """Move an objective value to scale 1."""
+    return float(scaled(scaled(np.float64(x), -by.data), -by.data - by.weights))
+
+
+def state_up(s: State | None, by: Exponents) -> State | None:
+    """Move factors, offsets and value back."""
+    if s is None:
+        return None
+    factors = tuple(np.ldexp(x, by.data // 2) for x in s.factors)
+    return State(factors, tuple(scaled(x, by.data) for x in s.q), value_up(s.value, by))
+
+
+def point_up(w: Orthogonal | None, by: Exponents) -> Orthogonal | None:
+    """Move a dual point back."""
+    if w is None:
+        return None
+    unit = power(sum(by))
+    moved_back = tuple((k, c * unit) for k, c in w.corrections)
+    return Orthogonal(scaled(w.W, sum(by)), moved_back)
+
+
+def proof_up(proof: dict[str, Any], e: int) -> dict[str, Any]:
+    """Move a polar proof back: L, N, K, mu as W; M and the shift as its square."""
+    out = dict(proof)
+    for name in ("L", "N", "K"):
+        if name in proof:
+            out[name] = scaled(proof[name], e)
+    if "M" in proof:
+        out["M"] = scaled(scaled(proof["M"], e), e)
+    if "shift" in proof:
+        out["shift"] = Fraction(proof["shift"]) * power(2 * e)
+    return out
+
+
+def evidence_up(found: Evidence, by: Exponents) -> Evidence:
+    """Move all evidence back to the caller's scale."""
+    if not any(by):
+        return found
+    steps = tuple((name, s) for name, old in found.steps if (s := state_up(old, by)))
+    dual = found.dual
+    if dual is not None and (point := point_up(dual.point, by)):
+        proposal = Proposal(dual.polar.upper, proof_up(dual.polar.proof, sum(by)))
+        dual = Dual(point, proposal, value_up(dual.value, by))
+    fan = found.ky_fan and proof_up(found.ky_fan, by.data)
+    return replace(
+        found,
+        start=state_up(found.start, by) or found.start,
+        dual=dual,
+        ky_fan=fan,
+        better=state_up(found.better, by),
+        floor=point_up(found.floor, by),
+        steps=steps,
+    )

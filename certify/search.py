@@ -1,0 +1,212 @@
+"""The paper's meta-algorithm: from any factors to better ones, and to a certificate.
+
+    descend; a zero slice is filled with the polar's maximizer, scaled by a line search; a
+    dependence among slices frees one (the flat path); else the maximizer is appended;
+    the slices are reweighted, which is convex; repeat until the polar is at most lam.
+
+Every step keeps the best point so far, and points that are reported are compared in exact
+or outward-rounded arithmetic.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+
+import numpy as np
+
+from . import descent, lifted
+from ._arrays import Array
+from .atoms import Factors, RankOne
+from .descent import State
+from .losses import Squared
+from .polar._spectra import DENSE
+from .problem import Problem
+
+Progress = Callable[[str, float], None]
+DESCENTS, ROUNDS = 400, 60
+STALL = 1e-8  # relative gain of a sweep below which a descent has settled; luck, never truth
+
+
+@dataclass
+class Clock:
+    """The time budget, and who wants to hear of progress."""
+
+    budget: float | None = None
+    progress: Progress | None = None
+    start: float = field(default_factory=monotonic)
+
+    def expired(self) -> bool:
+        """Whether the budget is spent."""
+        return self.budget is not None and monotonic() - self.start > self.budget
+
+    def tell(self, stage: str, value: float) -> None:
+        """Report a stage and its value."""
+        if self.progress is not None:
+            self.progress(stage, value)
+
+
+@dataclass(frozen=True)
+class Trail:
+    """What a search found: its steps, the best at the candidate's size, the best of all."""
+
+    steps: tuple[tuple[str, State], ...]
+    same: State
+    best: State
+
+
+def search(problem: Problem, start: State, clock: Clock, seed: int) -> Trail:
+    """Run the meta-algorithm from a state; deterministic for a seed without a budget."""
+    steps = [("start", start)]
+    if start.size:
+        steps.append(("descend", descend(problem, start, clock)))
+    same = steps[-1][1]
+    shortcut = from_lifted(problem, clock)
+    if shortcut is not None and shortcut.value < same.value:
+        steps.append(("lifted", shortcut))
+        same = shortcut if shortcut.size <= start.size else same
+    else:
+        same = rounds(problem, clock, seed, steps, same)
+    best = min((s for _, s in steps), key=lambda s: s.value)
+    if best.size <= start.size and best.value < same.value:
+        same = best
+    return Trail(tuple(falling(steps)), same, best)
+
+
+def falling(steps: list[tuple[str, State]]) -> list[tuple[str, State]]:
+    """Keep the steps that lowered the objective."""
+    kept = steps[:1]
+    for name, s in steps[1:]:
+        if s.value < kept[-1][1].value:
+            kept.append((name, s))
+    return kept
+
+
+def rounds(
+    problem: Problem, clock: Clock, seed: int, steps: list[tuple[str, State]], same: State
+) -> State:
+    """Escape, reweight and descend until no slice lowers the objective."""
+    now, size = same, same.size
+    for k in range(ROUNDS):
+        if clock.expired():
+            break
+        found = escape(problem, now, seed + k)
+        if found is None:
+            break
+        name, moved = found
+        moved = descend(problem, descent.reweighted(problem, moved), clock)
+        if moved.value >= now.value:
+            break
+        gain, now = now.value - moved.value, moved
+        steps.append((name, now))
+        clock.tell(name, now.value)
+        if now.size <= size:
+            same = now
+        if gain <= STALL * abs(now.value):
+            break
+    return same
+
+
+def descend(problem: Problem, now: State, clock: Clock) -> State:
+    """Sweep until a sweep gains less than STALL of the objective."""
+    for _ in range(DESCENTS):
+        if clock.expired():
+            break
+        new = descent.sweep(problem, now)
+        gain, now = now.value - new.value, new
+        clock.tell("descend", now.value)
+        if gain <= STALL * abs(now.value):
+            break
+    return now
+
+
+def from_lifted(problem: Problem, clock: Clock) -> State | None:
+    """Return the optimum over all sizes where the convex problem is solved in closed form."""
+    found = lifted.solve(problem, clock.expired)
+    if found is None or found.factors is None:
+        return None
+    return descent.state(problem, found.factors)
+
+
+def escape(problem: Problem, now: State, seed: int) -> tuple[str, State] | None:
+    """Return a better state: slices of polar value above lam fill zeros, or are appended."""
+    W = problem.dual_point(now.factors, now.q)
+    slices = violating(problem, W, seed)
+    if slices is None:
+        return None
+    atom, loss = descent.rank_one(problem)
+    U, V = slices
+    gain = np.einsum("mr,mr->r", U, loss.observed.times(W, V)) - problem.lam
+    U, V = (x * np.sqrt(gain) for x in (U, V))
+    step = loss.observed.product(U, V)
+    curve = float(np.vdot(step, loss.weighted(step)))
+    if not curve > 0:
+        return None
+    root = np.sqrt(float((gain * gain).sum()) / curve)
+    name, held = room(now.factors, U.shape[1], atom)
+    moved = tuple(np.hstack([x, y * root]) for x, y in zip(held, (U, V), strict=True))
+    found = descent.state(problem, descent.balanced(atom, moved))
+    return (name, found) if found.value < now.value else None
+
+
+def room(factors: Factors, wanted: int, atom: RankOne) -> tuple[str, Factors]:
+    """Drop zero slices, or free one along a dependence, to make room for new ones."""
+    alive = np.asarray(atom.theta(factors)) > 0
+    held = tuple(x[:, alive] for x in factors)
+    if not alive.all():
+        return "fill a zero slice", held
+    if wanted == 1 and (shorter := flat_path(held)) is not None:
+        return "free a dependent slice", shorter
+    return "append a slice", held
+
+
+def flat_path(factors: Factors) -> Factors | None:
+    """Follow sum beta_k phi(X_k) = 0 until a slice vanishes; None if independent.
+
+    X_k(t) = (1 + t beta_k)^(1/2) X_k keeps the product; theta changes linearly, so the end
+    on the side where it does not rise is taken.
+    """
+    U, V = factors
+    r = U.shape[1]
+    gram = (U.T @ U) * (V.T @ V)
+    scale = np.sqrt(np.maximum(gram.diagonal(), 1e-300))
+    values, vectors = np.linalg.eigh(gram / np.outer(scale, scale)) if r else (np.ones(1), None)
+    if vectors is None or values[0] > 1e-13 * r:  # luck only: the objective is compared
+        return None
+    beta = vectors[:, 0] / scale
+    price = float(beta @ (np.linalg.norm(U, axis=0) * np.linalg.norm(V, axis=0)))
+    beta = -beta if price > 0 else beta
+    low = beta.min()
+    if low >= 0:
+        return None
+    weights = np.sqrt(np.maximum(1 - beta / low, 0.0))
+    keep = np.arange(r) != int(beta.argmin())
+    return tuple(x[:, keep] * weights[keep] for x in factors)
+
+
+def violating(problem: Problem, W: Array, seed: int) -> Factors | None:
+    """Return unit slices whose polar value exceeds lam: several where they come together."""
+    atom, loss = descent.rank_one(problem)
+    matrix = loss.observed.matrix(W)
+    plain = (atom.left, atom.right) == ("l2", "l2")
+    if plain and min(loss.shape) <= DENSE:
+        return singular_slices(
+            np.asarray(matrix.toarray() if not loss.observed.full else matrix), problem.lam
+        )
+    value, (u, v) = atom.attain(matrix, seed)
+    return None if value <= problem.lam * (1 + 1e-12) else (u[:, None], v[:, None])
+
+
+def singular_slices(W: Array, lam: float) -> Factors | None:
+    """Return the singular pairs of W above lam, at most 20."""
+    tall, vectors, values = lifted.decomposed(W)
+    keep = np.nonzero(values > lam * (1 + 1e-12))[0][::-1][:20]
+    if not len(keep):
+        return None
+    short = vectors[:, keep]
+    long = (tall @ short) / values[keep]
+    return (long, short) if tall is W else (short, long)
+
+
+def supported(problem: Problem) -> bool:
+    """Whether factors of this problem can be improved here."""
+    return isinstance(problem.atom, RankOne) and isinstance(problem.loss, Squared)

@@ -1,0 +1,30 @@
+"""What is ever said about a factorization, and what each word means."""
+
+from enum import Enum
+
+
+class Verdict(Enum):
+    """A verdict's value is the sentence shown to the user."""
+
+    CERTIFIED = "proved: no factors of any size are better by more than epsilon"
+    REFUTED = "proved: better factors of the same size or smaller are in the certificate"
+    RANK_LIMITED = "proved: more slices do better, and such factors are in the certificate"
+    NUMERICAL = "floats say optimal; a step has no kernel rule"
+    UNDECIDED = "proved: the optimum lies in the bracket; no more than that"
+    OUT_OF_SCOPE = "the theory does not cover the question"
+
+    @property
+    def exit_code(self) -> int:
+        """The command's exit status: 0 for CERTIFIED and for nothing else."""
+        return EXIT_CODES[self.name]
+
+
+EXIT_CODES = {
+    "CERTIFIED": 0,
+    "REFUTED": 10,
+    "NUMERICAL": 11,
+    "UNDECIDED": 12,
+    "OUT_OF_SCOPE": 13,
+    "RANK_LIMITED": 14,
+}
+REJECTED_EXIT = 20
