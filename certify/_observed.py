@@ -78,7 +78,9 @@ class Observed:
         if self.full:
             return np.asarray(field.sum(axis=1 - axis))
         size = (self.m, self.n)[axis]
-        return np.bincount(self.listed[axis], weights=field, minlength=size)
+        return np.asarray(
+            np.bincount(self.listed[axis], weights=field, minlength=size), dtype=np.float64
+        )
 
     def transposed(self) -> "tuple[Observed, Ints | None]":
         """Return the pattern of the transpose and the order that carries a field to it."""

@@ -59,7 +59,7 @@ class Certificate:
         """
         arrays = {f"question.{k}": a for k, a in self.given.items()} if data else {}
         arrays |= {f"proof.{k}": a for k, a in self.witness.items()}
-        head = {"statement": self.statement, "claim": self.claim, "proof": self.proof}
+        head: Json = {"statement": self.statement, "claim": self.claim, "proof": self.proof}
         head["seal"] = kernel.seal(self.statement, self.claim, self.proof, arrays)
         text = json.dumps(head, sort_keys=True, allow_nan=False)
         blob = save({k: as_numpy(a) for k, a in arrays.items()}, {"certify": text})

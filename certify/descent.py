@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ._arrays import Array
+from ._observed import Observed
 from .atoms import Factors, RankOne
 from .losses import Squared
 from .problem import Problem, Values
@@ -84,26 +85,39 @@ def alternate(problem: Problem, loss: Squared, now: State) -> Factors:
 def ridge(loss: Squared, target: Array, fixed: Array, lam: float, *, transposed: bool) -> Array:
     """Return argmin_X 1/2 sum w (X fixed^T - target)^2 + lam/2 |X|^2, row by row."""
     r = fixed.shape[1]
-    observed = loss.observed
-    if observed.full and loss.scale is None:
-        right = (target.T if transposed else target) @ fixed
-        return np.linalg.solve(fixed.T @ fixed + lam * np.eye(r), right.T).T
-    held, order = observed.transposed() if transposed else (observed, None)
-    carry = (lambda f: f) if not transposed else (lambda f: f.T if order is None else f[order])
-    weights = None if loss.scale is None else carry(loss.scale.reshape(target.shape))
-    target = carry(target)
-    weighted = target if weights is None else weights * target
-    right = held.times(weighted, fixed)
-    ones = np.ones(target.shape) if weights is None else weights
+    if loss.observed.full and loss.scale is None:
+        right = np.asarray((target.T if transposed else target) @ fixed)
+        return solved(fixed.T @ fixed + lam * np.eye(r), right.T).T
+    held, weights, target = turned(loss, target, transposed=transposed)
+    right = held.times(weights * target, fixed)
+    matrix = held.matrix(weights)
+    outer = (fixed[:, :, None] * fixed[:, None, :]).reshape(len(fixed), r * r)
     out = np.empty((held.m, r))
     step = max(1, GROUP // max(r * r, 1))
-    outer = (fixed[:, :, None] * fixed[:, None, :]).reshape(len(fixed), r * r)
-    matrix = held.matrix(ones)
     for start in range(0, held.m, step):
         part = slice(start, start + step)
         normal = np.asarray(matrix[part] @ outer).reshape(-1, r, r) + lam * np.eye(r)
-        out[part] = np.linalg.solve(normal, right[part, :, None])[..., 0]
+        out[part] = solved(normal, right[part, :, None])[..., 0]
     return out
+
+
+def turned(loss: Squared, target: Array, *, transposed: bool) -> tuple[Observed, Array, Array]:
+    """Return (pattern, weights, target), of the transpose if asked."""
+    shape = target.shape
+    weights = np.ones(shape) if loss.scale is None else loss.scale.reshape(shape)
+    if not transposed:
+        return loss.observed, weights, target
+    held, order = loss.observed.transposed()
+    w, t = (f.T if order is None else f[order] for f in (weights, target))
+    return held, w, t
+
+
+def solved(A: Array, B: Array) -> Array:
+    """Solve A X = B; by the pseudo-inverse where A is singular to working precision."""
+    try:
+        return np.asarray(np.linalg.solve(A, B))
+    except np.linalg.LinAlgError:
+        return np.asarray(np.linalg.pinv(A) @ B)
 
 
 def slicewise(problem: Problem, atom: RankOne, loss: Squared, now: State) -> Factors:

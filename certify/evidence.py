@@ -57,7 +57,7 @@ class Evidence:
 def any_size(run: Run, wanted: "str | Array") -> Evidence:
     """Look for a dual point at the candidate, by projection, and at improved factors."""
     given = chosen(run, wanted)
-    tries = [given] if given is not None else [at_candidate(run)]
+    tries: list[Dual | None] = [given if given is not None else at_candidate(run)]
     if closed(run, tries) or (given is not None and isinstance(wanted, np.ndarray)):
         return Evidence(run.start, best(tries), given=run.given)
     if given is None:

@@ -64,6 +64,7 @@ def improve(  # noqa: PLR0913  as check()
     small_q = None if values is None else scaling.offsets_down(values, by)
     start = descent.state(scaled, scaling.factors_down(held, by), small_q)
     clock = Clock(positive(budget), progress)
+    steps: tuple[tuple[str, State], ...]
     if problem.lam == 0:
         top = descent.state(scaled, optimum(scaled, start.size))
         steps = (("start", start), ("truncated decomposition", top))

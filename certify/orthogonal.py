@@ -44,7 +44,7 @@ def orthogonalize(problem: Problem, W: Array) -> Orthogonal | None:
         cancel(ints, {o.name for o in rest}, problem.loss.observed)
         return Orthogonal(np.ldexp(ints.astype(np.float64), unit).reshape(W.shape))
     held = np.ldexp(ints.astype(np.float64), unit)
-    fixed = corrections(linear[0], bool(rest), held, problem.loss.observed)
+    fixed = corrections(linear[0], held, problem.loss.observed, ones=bool(rest))
     return None if fixed is None else Orthogonal(held.reshape(W.shape), fixed)
 
 
@@ -113,10 +113,7 @@ def trees(graph: sparse.csr_array) -> list[tuple[Ints, Ints]]:
 
 
 def corrections(
-    linear: Linear,
-    ones: bool,
-    held: Array,
-    observed: Observed,
+    linear: Linear, held: Array, observed: Observed, *, ones: bool
 ) -> tuple[tuple[int, Fraction], ...] | None:
     """Solve A^T (W + C) = 0 for C on a few entries of each column, in rationals."""
     design = np.hstack([linear.A, np.ones((observed.m, 1))]) if ones else linear.A

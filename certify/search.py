@@ -13,18 +13,24 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 import numpy as np
+from scipy import linalg
 
 from . import descent, lifted
 from ._arrays import Array
 from .atoms import Factors, RankOne
 from .descent import State
 from .losses import Squared
-from .polar._spectra import DENSE
+from .polar import Matrix
+from .polar import _spectra as spectra
 from .problem import Problem
 
 Progress = Callable[[str, float], None]
 DESCENTS, ROUNDS = 400, 60
-STALL = 1e-8  # relative gain of a sweep below which a descent has settled; luck, never truth
+TOGETHER = 20  # slices appended at once where the polar gives several
+CLEAR = 1e-12  # a polar value within this of lam is no escape; luck, never truth
+# Relative gain of a sweep below which a descent has settled; luck, never truth.  The dual
+# point's error is the square root of the objective's, so quick sweeps go on to the end.
+STALL, STALL_QUICK = 1e-8, 1e-14
 
 
 @dataclass
@@ -101,7 +107,7 @@ def rounds(
         clock.tell(name, now.value)
         if now.size <= size:
             same = now
-        if gain <= STALL * abs(now.value):
+        if gain <= stall(problem) * abs(now.value):
             break
     return same
 
@@ -114,9 +120,15 @@ def descend(problem: Problem, now: State, clock: Clock) -> State:
         new = descent.sweep(problem, now)
         gain, now = now.value - new.value, new
         clock.tell("descend", now.value)
-        if gain <= STALL * abs(now.value):
+        if gain <= stall(problem) * abs(now.value):
             break
     return now
+
+
+def stall(problem: Problem) -> float:
+    """Return the relative gain that ends a descent: least where sweeps converge fast."""
+    atom = descent.rank_one(problem)[0]
+    return STALL_QUICK if (atom.left, atom.right) == ("l2", "l2") else STALL
 
 
 def from_lifted(problem: Problem, clock: Clock) -> State | None:
@@ -187,24 +199,25 @@ def violating(problem: Problem, W: Array, seed: int) -> Factors | None:
     """Return unit slices whose polar value exceeds lam: several where they come together."""
     atom, loss = descent.rank_one(problem)
     matrix = loss.observed.matrix(W)
-    plain = (atom.left, atom.right) == ("l2", "l2")
-    if plain and min(loss.shape) <= DENSE:
-        return singular_slices(
-            np.asarray(matrix.toarray() if not loss.observed.full else matrix), problem.lam
-        )
+    if (atom.left, atom.right) == ("l2", "l2") and min(loss.shape) <= spectra.DENSE:
+        return singular_slices(matrix, problem.lam)
     value, (u, v) = atom.attain(matrix, seed)
-    return None if value <= problem.lam * (1 + 1e-12) else (u[:, None], v[:, None])
+    return None if value <= problem.lam * (1 + CLEAR) else (u[:, None], v[:, None])
 
 
-def singular_slices(W: Array, lam: float) -> Factors | None:
-    """Return the singular pairs of W above lam, at most 20."""
-    tall, vectors, values = lifted.decomposed(W)
-    keep = np.nonzero(values > lam * (1 + 1e-12))[0][::-1][:20]
+def singular_slices(W: Matrix, lam: float) -> Factors | None:
+    """Return the singular pairs of W above lam, at most TOGETHER."""
+    axis = spectra.side(W)
+    g = spectra.gram(W, axis)
+    k = g.shape[0]
+    values, vectors = linalg.eigh(g, subset_by_index=[max(k - TOGETHER, 0), k - 1])
+    sizes = np.sqrt(np.maximum(values, 0.0))
+    keep = np.nonzero(sizes > lam * (1 + CLEAR))[0][::-1]
     if not len(keep):
         return None
     short = vectors[:, keep]
-    long = (tall @ short) / values[keep]
-    return (long, short) if tall is W else (short, long)
+    long = np.asarray((W if axis else W.T) @ short) / sizes[keep]
+    return (long, short) if axis else (short, long)
 
 
 def supported(problem: Problem) -> bool:

@@ -859,8 +859,8 @@ def weak_duality(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays)
         return Bound(Fraction(0), ("trivial",))
     dual = dual_point(ar, asked, proof, given, "W")
     polar = proof.get("polar") or {}
-    name = polar.get("rule")
-    demand(name in POLAR_RULES, "proof.polar.rule", "unknown", repr(name))
+    name = str(polar.get("rule"))
+    demand(name in POLAR_RULES, "proof.polar.rule", "unknown", name)
     bound = POLAR_RULES[name](ar, asked.pair, dual.field, polar, given)
     bound += root(sum((c * c for _, c in dual.corrections), Fraction(0))).hi
     s = min(Fraction(1), asked.lam / bound) if bound else Fraction(1)

@@ -82,19 +82,20 @@ def _dense(Y: object, weights: object, mask: object) -> Parts:
     data = real(Y, "Y", ndim=2)
     if not data.size:
         raise InputError(f"Y must not be empty, got shape {data.shape}")
+    m, n = data.shape
     scale = _weights(weights, data.shape)
     seen = _mask(mask, data.shape)
     if scale is not None:
         seen &= scale > 0
     if seen.all():
         held = None if scale is None else frozen(scale)
-        return Observed(*data.shape), frozen(finite(data, "Y")), held
+        return Observed(m, n), frozen(finite(data, "Y")), held
     rows, cols = (k.astype(np.int64) for k in np.nonzero(seen))
     if not len(rows):
         raise InputError(f"Y has no observed entry of {data.size}: nothing to fit")
     values = finite(np.where(seen, data, 0.0), "Y")[seen]
     held = None if scale is None else frozen(scale[seen])
-    return Observed(*data.shape, rows, cols), frozen(values), held
+    return Observed(m, n, rows, cols), frozen(values), held
 
 
 def _mask(mask: object, shape: tuple[int, ...]) -> Any:  # noqa: ANN401  a boolean array

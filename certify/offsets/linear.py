@@ -48,8 +48,8 @@ class Linear(Offset):
             return np.asarray(np.linalg.lstsq(self.A, target, rcond=None)[0])
         held, order = observed.transposed()
         rows = held.listed[1]
-        flat = (lambda f: f.T.reshape(-1)) if order is None else (lambda f: f[order])
-        w, t = np.sqrt(flat(weights)), flat(target)
+        w, t = (f.T.reshape(-1) if order is None else f[order] for f in (weights, target))
+        w = np.sqrt(w)
         out = np.zeros((k, observed.n))
         for j in range(observed.n):
             part = slice(held.indptr[j], held.indptr[j + 1])

@@ -60,11 +60,9 @@ def leading(W: Matrix, axis: int, seed: int) -> Array:
     k = W.shape[axis]
     if k <= spectra.DENSE:
         return spectra.top_pair(spectra.gram(W, axis), seed)[1]
-    x = np.random.default_rng(seed).standard_normal(k)
-    for _ in range(40):
-        x = W.T @ (W @ x) if axis else W @ (W.T @ x)
-        x /= np.linalg.norm(x) or 1.0
-    return np.asarray(x)
+    if axis:
+        return spectra.by_block(lambda x: np.asarray(W.T @ (W @ x)), k, seed)[1]
+    return spectra.by_block(lambda x: np.asarray(W @ (W.T @ x)), k, seed)[1]
 
 
 def climb(W: Matrix, left: Gauge, right: Gauge, v: Array) -> tuple[float, tuple[Array, Array]]:

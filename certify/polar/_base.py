@@ -4,14 +4,12 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from fractions import Fraction
 from time import monotonic
-from typing import Any
-
-from scipy import sparse
+from typing import Any, TypeAlias
 
 from certify._arrays import Array
 from certify.gauges import Gauge
 
-Matrix = Array | sparse.csr_array
+Matrix: TypeAlias = Any  # an (m, n) float64 array or a scipy.sparse matrix
 
 
 @dataclass(frozen=True)

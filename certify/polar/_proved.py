@@ -21,7 +21,7 @@ EPS = float(np.finfo(np.float64).eps)
 def handed(x: npt.NDArray[Any]) -> kernel.Array:
     """Hand an array to the kernel without copying it."""
     flat = np.ascontiguousarray(x)
-    return kernel.Array(flat.shape, memoryview(flat.reshape(-1)))
+    return kernel.Array(flat.shape, flat.reshape(-1).data)
 
 
 def split(proof: dict[str, Any]) -> tuple[dict[str, Any], dict[str, kernel.Array]]:
@@ -58,7 +58,7 @@ def located(W: Matrix) -> tuple[kernel.Pattern, Array]:
     held.sort_indices()
     rows = np.repeat(np.arange(m), np.diff(held.indptr)).astype(np.int64)
     cols = held.indices.astype(np.int64)
-    return kernel.Pattern(m, n, memoryview(rows), memoryview(cols)), held.data
+    return kernel.Pattern(m, n, rows.data, cols.data), held.data
 
 
 def above(x: Fraction) -> float:

@@ -24,7 +24,7 @@ class Multiplier(Method):
     """
 
     def applies(self, ask: Ask) -> bool:
-        """A nonnegative factor, and no l1 side (closed)."""
+        """Tell whether a factor is nonnegative and no side is l1 (closed)."""
         signs = ask.left.nonneg or ask.right.nonneg
         return signs and "l1" not in (ask.left.name, ask.right.name)
 
@@ -70,7 +70,7 @@ def shifted(W: Matrix, field: Array) -> Matrix:
 
 def negative_part(W: Matrix) -> Array:
     """Return the field W_- >= 0."""
-    return np.maximum(-(W.data if sparse.issparse(W) else W), 0.0)
+    return np.asarray(np.maximum(-(W.data if sparse.issparse(W) else W), 0.0))
 
 
 def smallest(ask: Ask) -> Array:

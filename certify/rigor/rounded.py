@@ -45,6 +45,7 @@ Floats = npt.NDArray[np.float64]
 U = power(-53)
 ETA = power(-1074)
 CHUNK = 1024  # products summed plainly before one exact sum
+ORDINARY = 900  # binary exponents that scale without overflow
 BLOCK = 512  # rows held dense at once; cost, never truth
 
 
@@ -272,7 +273,7 @@ class Rounded(Arithmetic[Ball]):
             return rows + rad
         g1 = gamma(k + 2)
         below = g1 / (1 - g1) * trace + 8 * (k + 2) ** 2 * ETA * (1 + trace)
-        return min(Fraction(c) + below + slip, rows) + rad
+        return Fraction(min(Fraction(c) + below + slip, rows) + rad)
 
 
 def row_sums_up(a: Floats) -> Fraction:
@@ -290,7 +291,8 @@ def cholesky_completes(a: Floats) -> bool:
 
 def indices(at: Pattern) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return (rows, columns) of the observed entries."""
-    return np.frombuffer(at.rows, dtype=np.int64), np.frombuffer(at.cols, dtype=np.int64)  # type: ignore[arg-type, call-overload]
+    rows, cols = (np.frombuffer(memoryview(k), dtype=np.int64) for k in (at.rows, at.cols))  # type: ignore[arg-type]  # listed
+    return rows, cols
 
 
 def blocked_gram(values: Floats, axis: int, at: Pattern, size: int) -> Floats:
@@ -308,7 +310,7 @@ def on_grid(x: Floats, size: int) -> tuple[npt.NDArray[np.int64] | None, int]:
     """Return integers and e with x == ints * 2^e whose sums fit int64, or (None, 0)."""
     top = int(np.frexp(np.abs(x).max(initial=0.0))[1])
     e = top - (62 - size.bit_length())
-    if e < -1000 or e > 900:
+    if abs(e) > ORDINARY:
         return None, 0
     scaled = np.ldexp(x, -e)
     ints = scaled.astype(np.int64)
@@ -318,7 +320,7 @@ def on_grid(x: Floats, size: int) -> tuple[npt.NDArray[np.int64] | None, int]:
 def totals(ints: npt.NDArray[np.int64], kind: str, at: Pattern) -> npt.NDArray[np.int64]:
     """Sum an int64 field by all, row or column; no sum overflows by `on_grid`."""
     if kind == "intercept":
-        return ints.sum(keepdims=True)
+        return np.asarray(ints.sum(keepdims=True), dtype=np.int64)
     axis = int(kind == "column")
     if at.rows is None:
         return np.asarray(ints.reshape(at.m, at.n).sum(axis=1 - axis), dtype=np.int64)

@@ -1,0 +1,10 @@
+"""Convex relaxations by general solvers: a second route, and a source of dual points.
+
+The only package that imports cvxpy.  Every number it returns is untrusted: a solver may
+be inaccurate, wrong, or say "solved" of nothing, and no verdict depends on its word.
+"""
+
+from .convex import Relaxed, convex, dual_point
+from .polar_sdp import RelaxedPolar, polar
+
+__all__ = ["Relaxed", "RelaxedPolar", "convex", "dual_point", "polar"]

@@ -1,0 +1,63 @@
+"""Ask a conic solver; what it did is a status, never an exception."""
+
+import warnings
+from typing import Any
+
+import cvxpy
+import numpy as np
+
+from certify._arrays import Array
+from certify._errors import InputError
+
+PREFERRED = ("CLARABEL", "SCS")  # tried in this order until one returns numbers
+# An accuracy near what the solver can reach: cost of the search, never truth.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "SCS": {"eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 50_000},
+}
+CLOCKS = {"CLARABEL": "time_limit", "SCS": "time_limit_secs"}
+ANSWERED = ("optimal", "optimal_inaccurate", "user_limit")
+
+
+def solve(program: cvxpy.Problem, solver: str | None, budget: float | None) -> tuple[str, str]:
+    """Solve in place; return (status, solver's name).
+
+    Without a name, the installed ones of PREFERRED are tried until one answers.
+    Raises InputError for a solver that is not installed.
+    """
+    installed = cvxpy.installed_solvers()
+    if solver is not None and solver not in installed:
+        raise InputError(f"solver must be one of {', '.join(installed)}, got {solver!r}")
+    status, used = "no solver", ""
+    for name in [solver] if solver else [s for s in PREFERRED if s in installed]:
+        status, used = attempt(program, name, budget), name
+        if status in ANSWERED:
+            break
+    return status, used
+
+
+def attempt(program: cvxpy.Problem, name: str, budget: float | None) -> str:
+    """Run one solver and return the status it reports."""
+    options = dict(OPTIONS.get(name, {}))
+    if budget is not None and name in CLOCKS:
+        options[CLOCKS[name]] = max(budget, 1e-3)  # 0 would mean no limit
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "may be inaccurate" is in the status
+            program.solve(solver=name, **options)
+    except (cvxpy.SolverError, ValueError, ArithmeticError):
+        return "solver_error"
+    return str(program.status)
+
+
+def numbers(expressions: list[Any]) -> list[Array] | None:
+    """Return the values the solver left, or None if any is missing or not finite."""
+    values = [e.value for e in expressions]
+    if any(v is None or not np.isfinite(v).all() for v in values):
+        return None
+    return [np.asarray(v, dtype=np.float64) for v in values]
+
+
+def unit(x: Array | None) -> float:
+    """Return a power of two near the largest |entry|, to hand the solver numbers near 1."""
+    top = 0.0 if x is None else float(np.abs(x).max(initial=0.0))
+    return float(np.ldexp(1.0, int(np.frexp(top)[1]))) if top else 1.0
