@@ -59,7 +59,8 @@ def check(  # noqa: PLR0913  the contract's keywords
     small_q = None if values is None else scaling.offsets_down(values, by)
     start = descent.state(scaled, scaling.factors_down(held, by), small_q)
     epsilon = max(scaling.value_down(atol, by), rtol * abs(start.value))
-    run = Run(scaled, start, epsilon, clock, seed, values is not None)
+    fixed = values is not None or not problem.offsets
+    run = Run(scaled, start, epsilon, clock, seed, fixed)
     found = by_rank(run) if problem.lam == 0 else any_size(run, dual)
     found = scaling.evidence_up(found, by)
     proof = settle(problem, asked, found)

@@ -40,7 +40,8 @@ def settle(problem: Problem, asked: Asked, found: Evidence) -> Proof:
     """Prove what the evidence allows; a witness the kernel refuses is left out."""
     proof, witness = assemble(problem, asked, found)
     ar = arithmetic(problem)
-    outcome = kernel.prove(asked.statement, asked.given, proof, witness, ar)
+    with np.errstate(over="ignore", invalid="ignore"):  # the kernel refuses what is not finite
+        outcome = kernel.prove(asked.statement, asked.given, proof, witness, ar)
     if outcome.verdict == "CERTIFIED" or outcome.better is None:
         proof, witness = without_better(proof, witness)
     claim = {"verdict": outcome.verdict, "tier": outcome.tier}

@@ -67,7 +67,8 @@ def proved(problem: Problem, asked: Asked, certificate: Certificate, tier: str) 
     """Run the kernel on the reader's arrays."""
     c = certificate
     file = kernel.File(c.statement, c.given, c.claim, c.proof, c.witness)
-    outcome = kernel.check(file, asked.given, arithmetic(problem, tier))
+    with np.errstate(over="ignore", invalid="ignore"):  # the kernel refuses what is not finite
+        outcome = kernel.check(file, asked.given, arithmetic(problem, tier))
     verdict = Verdict[outcome.verdict]
     return Proved(verdict, below(outcome.lower), above(outcome.upper), outcome.tier, outcome.rules)
 

@@ -110,6 +110,14 @@ def rational(text: object, where: str) -> Fraction:
         raise RejectedError(where, "number", text) from None
 
 
+def shift_of(part: Json, where: str) -> Fraction:
+    """Read a shift: an integer times a power of two, so that the grid stays exact."""
+    shift = rational(part.get("shift"), where)
+    q = shift.denominator
+    demand(q & (q - 1) == 0, where, "dyadic", shift)
+    return shift
+
+
 # --- arrays -------------------------------------------------------------------------
 
 
@@ -374,9 +382,8 @@ class Exact(Arithmetic[Grid]):
         k = a.shape[1]
         totals = [0] * (k * at.n)
         for v, (i, j) in zip(x.ints, at.entries(), strict=True):
-            if v:
-                for c in range(k):
-                    totals[c * at.n + j] += a.ints[i * k + c] * v
+            for c in range(k):
+                totals[c * at.n + j] += a.ints[i * k + c] * v
         return [power(x.exp + a.exp) * t for t in totals]
 
     def sums(self, x: Grid, kind: str, at: Pattern) -> Enclosure:
@@ -420,7 +427,6 @@ class Exact(Arithmetic[Grid]):
         if factor is None:
             return _row_sums(g)
         e = 1 - shift.denominator.bit_length()
-        demand(shift.denominator == 1 << -e, "proof.shift", "dyadic", shift)
         corner = [shift.numerator, *[0] * k]
         diagonal = Grid((corner * k)[: k * k], e, (k, k))
         lower = self.load(lower_triangle(factor, k))
@@ -436,7 +442,6 @@ def _row_sums(g: Grid) -> Fraction:
 
 def lower_triangle(packed: Array, k: int) -> Array:
     """Unpack rows of a lower triangular matrix; zeros above the diagonal."""
-    demand(packed.shape == (k * (k + 1) // 2,), "proof.L", "shape", packed.shape)
     out = array("d", bytes(8 * k * k))
     for i, end in enumerate(accumulate(range(1, k + 1))):
         out[i * k : i * k + i + 1] = array("d", packed.data[end - i - 1 : end])
@@ -820,10 +825,14 @@ def spectral(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) ->
     g, slack = ar.gram(s, axis, at)
     if "M" in given.arrays:
         g = ar.add(g, multiplier(ar, given, plus[axis], (at.m, at.n)[axis]))
-    factor = given.arrays.get("L")
-    demand(factor is None or given.get("L", (None,)) is factor, "proof.L", "shape", "")
-    t = ar.top(g, rational(proof.get("shift"), "proof.polar.shift"), factor)
+    factor = cholesky_factor(given, (at.m, at.n)[axis])
+    t = ar.top(g, shift_of(proof, "proof.polar.shift"), factor)
     return root(max(t, Fraction(0))).hi + slack
+
+
+def cholesky_factor(given: Arrays, k: int) -> Array | None:
+    """Return the packed lower triangle of size k, if the proof has one."""
+    return given.get("L", (k * (k + 1) // 2,)) if "L" in given.arrays else None
 
 
 def multiplier(ar: Arithmetic[H], given: Arrays, plus: bool, k: int) -> H:  # noqa: FBT001
@@ -887,11 +896,8 @@ def ky_fan(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays) -> Bo
     axis = int(fan.get("axis") != 0)
     g, slack = ar.gram(c, axis, at)
     k = given.get("K", ((at.m, at.n)[axis], None))
-    t = ar.top(
-        ar.subtract(g, ar.outer(k)),
-        rational(fan.get("shift"), "proof.ky_fan.shift"),
-        given.get("L", (None,)) if "L" in given.arrays else None,
-    )
+    shift = shift_of(fan, "proof.ky_fan.shift")
+    t = ar.top(ar.subtract(g, ar.outer(k)), shift, cholesky_factor(given, k.shape[0]))
     energy = centred(ar, asked, c)
     head = r * max(t, Fraction(0)) + squares_exactly(k.data)
     spread = 2 * slack * root(max(head, Fraction(0)) * max(r, 1)).hi + r * slack * slack

@@ -46,7 +46,8 @@ def proved_above(W: Matrix, keys: tuple[str, str], proof: dict[str, Any]) -> flo
     rule = kernel.POLAR_RULES[text["rule"]]
     w = arithmetic.load(handed(data))
     pair = kernel.Pair(at, *keys)
-    return above(rule(arithmetic, pair, w, text, kernel.Arrays(arrays, "proof")))
+    with np.errstate(over="ignore", invalid="ignore"):  # the kernel refuses what is not finite
+        return above(rule(arithmetic, pair, w, text, kernel.Arrays(arrays, "proof")))
 
 
 def located(W: Matrix) -> tuple[kernel.Pattern, Array]:

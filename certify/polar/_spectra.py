@@ -39,7 +39,8 @@ def top_pair(g: Array, seed: int) -> tuple[float, Array]:
 
 def by_block(times: Callable[[Array], Array], size: int, seed: int) -> tuple[float, Array]:
     """Return a Ritz pair by iterating a block: the top eigenvalue is multiple at an optimum,
-    where a single vector stalls."""
+    where a single vector stalls.
+    """
     block = np.random.default_rng(seed).standard_normal((size, BLOCK))
     for k in range(ITERATIONS):
         block = times(block)

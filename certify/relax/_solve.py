@@ -3,11 +3,12 @@
 import warnings
 from typing import Any
 
-import cvxpy
 import numpy as np
 
 from certify._arrays import Array
 from certify._errors import InputError
+
+from ._cvxpy import Expression, cp
 
 PREFERRED = ("CLARABEL", "SCS")  # tried in this order until one returns numbers
 # An accuracy near what the solver can reach: cost of the search, never truth.
@@ -18,13 +19,13 @@ CLOCKS = {"CLARABEL": "time_limit", "SCS": "time_limit_secs"}
 ANSWERED = ("optimal", "optimal_inaccurate", "user_limit")
 
 
-def solve(program: cvxpy.Problem, solver: str | None, budget: float | None) -> tuple[str, str]:
+def solve(program: Expression, solver: str | None, budget: float | None) -> tuple[str, str]:
     """Solve in place; return (status, solver's name).
 
     Without a name, the installed ones of PREFERRED are tried until one answers.
     Raises InputError for a solver that is not installed.
     """
-    installed = cvxpy.installed_solvers()
+    installed = cp.installed_solvers()
     if solver is not None and solver not in installed:
         raise InputError(f"solver must be one of {', '.join(installed)}, got {solver!r}")
     status, used = "no solver", ""
@@ -35,7 +36,7 @@ def solve(program: cvxpy.Problem, solver: str | None, budget: float | None) -> t
     return status, used
 
 
-def attempt(program: cvxpy.Problem, name: str, budget: float | None) -> str:
+def attempt(program: Expression, name: str, budget: float | None) -> str:
     """Run one solver and return the status it reports."""
     options = dict(OPTIONS.get(name, {}))
     if budget is not None and name in CLOCKS:
@@ -44,12 +45,12 @@ def attempt(program: cvxpy.Problem, name: str, budget: float | None) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "may be inaccurate" is in the status
             program.solve(solver=name, **options)
-    except (cvxpy.SolverError, ValueError, ArithmeticError):
+    except (cp.SolverError, ValueError, ArithmeticError):
         return "solver_error"
     return str(program.status)
 
 
-def numbers(expressions: list[Any]) -> list[Array] | None:
+def numbers(expressions: list[Expression]) -> list[Array] | None:
     """Return the values the solver left, or None if any is missing or not finite."""
     values = [e.value for e in expressions]
     if any(v is None or not np.isfinite(v).all() for v in values):

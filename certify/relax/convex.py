@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import cvxpy
 import numpy as np
 from scipy import sparse
 
@@ -15,6 +14,7 @@ from certify.losses import Squared
 from certify.offsets import Offset
 from certify.problem import Problem, Values
 
+from ._cvxpy import Expression, cp
 from ._solve import numbers, solve, unit
 from .omega import omega
 
@@ -40,9 +40,9 @@ class Relaxed:
 class Program:
     """The problem in the solver's units, with the variables that hold its answer."""
 
-    asked: cvxpy.Problem
-    Z: Any
-    q: list[Any]
+    asked: Expression
+    Z: Expression
+    q: list[Expression]
     data: float  # Y, Z and q are divided by it
     weight: float  # weights, lam and ridges are
 
@@ -52,8 +52,8 @@ def convex(problem: Problem, solver: str | None = None, budget: float | None = N
 
         F(Z, q) = l(Z + A q) + lam Omega(Z) + sum_k ridge_k / 2 |q_k|^2.
 
-    Omega is exact unless a factor is l2+ and the other l2 or l2+; then it is a doubly
-    nonnegative relaxation, and F a lower bound.  budget: seconds for the solver.
+    Omega is exact unless a factor is l2+ and the other l2 or l2+ (then a lower bound, and F
+    with it).  budget: seconds for the solver.
 
     Raises InputError for a solver that is not installed, or a problem that is not least
     squares over rank-one slices.
@@ -89,19 +89,19 @@ def stated(problem: Problem) -> Program:
         raise InputError(f"a relaxation needs RankOne under Squared, got {got}")
     data, weight = unit(loss.data), unit(loss.scale)
     observed = loss.observed
-    Z = cvxpy.Variable(loss.shape)
-    q = [cvxpy.Variable(int(np.prod(o.shape(observed)))) for o in problem.offsets]
+    Z = cp.Variable(loss.shape)
+    q = [cp.Variable(int(np.prod(o.shape(observed)))) for o in problem.offsets]
     price, cone = omega(Z, *atom.gauges)
     rows, cols = observed.listed
-    rest = cvxpy.vec(Z, order="C")[rows * observed.n + cols] - loss.data.reshape(-1) / data
+    rest = cp.vec(Z, order="C")[rows * observed.n + cols] - loss.data.reshape(-1) / data
     cost = problem.lam / data / weight * price
     for o, x in zip(problem.offsets, q, strict=True):
         rest = rest + operator(o, observed) @ x
-        cost = cost + 0.5 * o.ridge / weight * cvxpy.sum_squares(x)
+        cost = cost + 0.5 * o.ridge / weight * cp.sum_squares(x)
     if loss.scale is not None:
-        rest = cvxpy.multiply(np.sqrt(loss.scale.reshape(-1) / weight), rest)
-    cost = cost + 0.5 * cvxpy.sum_squares(rest)
-    return Program(cvxpy.Problem(cvxpy.Minimize(cost), cone), Z, q, data, weight)
+        rest = cp.multiply(np.sqrt(loss.scale.reshape(-1) / weight), rest)
+    cost = cost + 0.5 * cp.sum_squares(rest)
+    return Program(cp.Problem(cp.Minimize(cost), cone), Z, q, data, weight)
 
 
 def operator(o: Offset, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse

@@ -3,14 +3,13 @@
 Omega is the gauge of conv { u v^T : |u|_a <= 1, |v|_b <= 1 }, "+" keeping u or v >= 0.
 """
 
-from typing import Any, TypeAlias
-
-import cvxpy
+from typing import TypeAlias
 
 from certify.gauges import Gauge
 
-Expression: TypeAlias = Any  # cvxpy's expressions and constraints
-Expressed: TypeAlias = tuple[Expression, list[Any]]
+from ._cvxpy import Expression, cp
+
+Expressed: TypeAlias = tuple[Expression, list[Expression]]
 
 
 def omega(Z: Expression, left: Gauge, right: Gauge) -> Expressed:
@@ -30,7 +29,7 @@ def by_lines(Z: Expression, line: Gauge, other: Gauge) -> Expressed:
                                and negative parts are the least such pair
     both >= 0                  sum |z| on Z >= 0
     """
-    parts = [cvxpy.pos(Z), cvxpy.neg(Z)] if other.nonneg and not line.nonneg else [Z]
+    parts = [cp.pos(Z), cp.neg(Z)] if other.nonneg and not line.nonneg else [Z]
     cone = [Z >= 0] if other.nonneg and line.nonneg else []
     return sum(lengths(p, other) for p in parts), cone
 
@@ -38,21 +37,25 @@ def by_lines(Z: Expression, line: Gauge, other: Gauge) -> Expressed:
 def lengths(Z: Expression, norm: Gauge) -> Expression:
     """Return the sum of the norms of the rows."""
     if norm.name == "l1":
-        return cvxpy.sum(cvxpy.abs(Z))
-    return cvxpy.sum(cvxpy.norm(Z, 2, axis=1))
+        return cp.sum(cp.abs(Z))
+    return cp.sum(cp.norm(Z, 2, axis=1))
 
 
 def by_blocks(Z: Expression, left: Gauge, right: Gauge) -> Expressed:
     """Both sides l2: Omega(Z) >= min 1/2 tr M over M = [[A, Z], [Z^T, B]] psd.
 
-    Sums of (u; v)(u; v)^T are such M, with A >= 0 for u >= 0, B >= 0 for v >= 0, and
-    Z >= 0 for both.  Without signs it is the nuclear norm, exactly.  With signs it is the
-    doubly nonnegative relaxation, at least the nuclear norm on Z >= 0.
+    Sums of (u; v)(u; v)^T are such M; without more it is the nuclear norm.  u >= 0 gives
+    A >= 0, v >= 0 gives B >= 0, both give Z >= 0.  With one sign this is the doubly
+    nonnegative relaxation.  With two only Z >= 0 is asked, for the dual point of more has a
+    polar that sigma_1(W + N) does not bound well.
     """
     m, n = Z.shape
-    M = cvxpy.Variable((m + n, m + n), PSD=True)
+    M = cp.Variable((m + n, m + n), PSD=True)
     cone = [M[:m, m:] == Z]
-    cone += [M[:m, :m] >= 0] if left.nonneg else []
-    cone += [M[m:, m:] >= 0] if right.nonneg else []
-    cone += [Z >= 0] if left.nonneg and right.nonneg else []
-    return cvxpy.trace(M) / 2, cone
+    if left.nonneg and right.nonneg:
+        cone.append(Z >= 0)
+    elif left.nonneg:
+        cone.append(M[:m, :m] >= 0)
+    elif right.nonneg:
+        cone.append(M[m:, m:] >= 0)
+    return cp.trace(M) / 2, cone

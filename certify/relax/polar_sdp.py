@@ -1,18 +1,18 @@
 """The polar sup u^T W v as a convex program, written from the multipliers' side."""
 
 from dataclasses import dataclass
-from typing import Any
 
-import cvxpy
 import numpy as np
 from scipy import sparse
 
 from certify._arrays import Array, finite, real
 from certify._errors import InputError
 from certify.gauges import Gauge, gauge
+from certify.polar import Matrix
 
+from ._cvxpy import Expression, cp
 from ._solve import numbers, solve, unit
-from .omega import Expressed, Expression
+from .omega import Expressed
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class RelaxedPolar:
 
 
 def polar(
-    W: object, left: str, right: str, solver: str | None = None, budget: float | None = None
+    W: Matrix, left: str, right: str, solver: str | None = None, budget: float | None = None
 ) -> RelaxedPolar:
     """Bound sup { u^T W v : |u|_left <= 1, |v|_right <= 1 } by a general solver.
 
@@ -39,7 +39,7 @@ def polar(
         raise InputError(f"W must not be empty, got shape {held.shape}")
     scale = unit(held)
     bound, cone = multipliers(held / scale, gauge(left), gauge(right))
-    program = cvxpy.Problem(cvxpy.Minimize(bound), cone)
+    program = cp.Problem(cp.Minimize(bound), cone)
     status, _ = solve(program, solver, budget)
     found = numbers([bound])
     return RelaxedPolar(None if found is None else float(found[0]) * scale, status)
@@ -56,9 +56,9 @@ def multipliers(W: Array, left: Gauge, right: Gauge) -> Expressed:
 
 def by_lines(W: Array, line: Gauge, other: Gauge) -> Expressed:
     """P >= |w + n|_* for every row w, n >= 0 where v >= 0; for -w too where only v has a sign."""
-    P = cvxpy.Variable()
+    P = cp.Variable()
     signs = (1, -1) if other.nonneg and not line.nonneg else (1,)
-    lifts = [cvxpy.Variable(W.shape, nonneg=True) if other.nonneg else 0 for _ in signs]
+    lifts = [cp.Variable(W.shape, nonneg=True) if other.nonneg else 0 for _ in signs]
     lengths = [longest(s * W + N, other) for s, N in zip(signs, lifts, strict=True)]
     return P, [size <= P for size in lengths]
 
@@ -66,8 +66,8 @@ def by_lines(W: Array, line: Gauge, other: Gauge) -> Expressed:
 def longest(S: Expression, norm: Gauge) -> Expression:
     """Return the largest dual norm of a row."""
     if norm.name == "l1":
-        return cvxpy.max(cvxpy.abs(S))
-    return cvxpy.max(cvxpy.norm(S, 2, axis=1))
+        return cp.max(cp.abs(S))
+    return cp.max(cp.norm(S, 2, axis=1))
 
 
 def by_blocks(W: Array, left: Gauge, right: Gauge) -> Expressed:
@@ -75,8 +75,8 @@ def by_blocks(W: Array, left: Gauge, right: Gauge) -> Expressed:
 
     For |u| = |v| = 1: 0 <= (u; v)^T S (u; v) = 2 P - 2 u^T W v - (u; v)^T N (u; v).
     """
-    (m, n), P = W.shape, cvxpy.Variable()
-    S = cvxpy.Variable((m + n, m + n), PSD=True)
+    (m, n), P = W.shape, cp.Variable()
+    S = cp.Variable((m + n, m + n), PSD=True)
     both = left.nonneg and right.nonneg
     blocks = [
         (P * np.eye(m) - S[:m, :m], left.nonneg),
@@ -86,6 +86,6 @@ def by_blocks(W: Array, left: Gauge, right: Gauge) -> Expressed:
     return P, [tied(N, free) for N, free in blocks]
 
 
-def tied(N: Expression, free: bool) -> Any:  # noqa: ANN401, FBT001  a block, and whether it may be > 0
+def tied(N: Expression, free: bool) -> Expression:  # noqa: FBT001  a block, and whether it may be > 0
     """Let a block of N be nonnegative, or zero."""
     return N >= 0 if free else N == 0

@@ -1,11 +1,7 @@
 """The kernel's rules in float64 with a-priori error bounds, for sizes exact integers
 cannot reach.
 
-Model.  With u = 2^-53 and eta = 2^-1074, one operation returns (x op y)(1 + d) + e,
-|d| <= u, |e| <= eta, and e = 0 for sums (Higham, Accuracy and Stability of Numerical
-Algorithms, 2nd ed., ch. 2-3).  A sum of k products in any order, fused or not, is off by at
-most gamma_k sum |x y| + k eta, gamma_k = k u / (1 - k u).  An overflow leaves a
-non-finite value, which is refused.
+The model of rounding and the bounds gamma_k are in `bounds.py`.
 
 A `Ball` is a midpoint array and a radius in the Frobenius norm.  Then, for |x - x~| <= e:
 
@@ -21,7 +17,6 @@ lambda_min(A) >= -gamma_{k+1}/(1 - gamma_{k+1}) tr A - (k + 1)^2 eta' with eta' 
 underflow (Rump, Verification of positive definiteness, 2006).
 """
 
-import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -41,10 +36,21 @@ from certify.kernel.verify import (
     root,
 )
 
-Floats = npt.NDArray[np.float64]
-U = power(-53)
-ETA = power(-1074)
-CHUNK = 1024  # products summed plainly before one exact sum
+from .bounds import (
+    ETA,
+    Floats,
+    U,
+    dots,
+    finite,
+    gamma,
+    nearest,
+    norm_up,
+    product_error,
+    square_sum,
+    up,
+    view,
+)
+
 ORDINARY = 900  # binary exponents that scale without overflow
 BLOCK = 512  # rows held dense at once; cost, never truth
 
@@ -57,81 +63,15 @@ class Ball:
     rad: Fraction
 
 
-def gamma(k: int) -> Fraction:
-    """Return gamma_k = k u / (1 - k u)."""
-    return k * U / (1 - k * U)
-
-
-def view(a: Array) -> Floats:
-    """Look at an array without copying it."""
-    flat = np.frombuffer(a.data, dtype=np.float64) if len(a.data) else np.zeros(0)
-    return flat.reshape(a.shape)
-
-
-def finite(x: float) -> Fraction:
-    """Return an exact Fraction; refuse what overflowed."""
-    if not np.isfinite(x):
-        raise RejectedError("rounded", "overflow", x)
-    return Fraction(float(x))
-
-
-def nearest(x: Fraction) -> float:
-    """Return the nearest float; refuse what overflows."""
-    try:
-        return float(x)
-    except OverflowError:
-        raise RejectedError("rounded", "overflow", "a shift beyond float64") from None
-
-
-def up(x: Fraction, k: int) -> Fraction:
-    """Bound t from above when x >= (1 - gamma_k) t."""
-    return x / (1 - gamma(k))
-
-
-def dots(x: Floats, y: Floats) -> tuple[float, int]:
-    """Return (sum x y in floats, k): its error is at most gamma_k sum |x y|.
-
-    Runs of CHUNK products, then one correctly rounded sum of the runs.
-    """
-    whole = x.size - x.size % CHUNK
-    runs = np.einsum("ij,ij->i", x[:whole].reshape(-1, CHUNK), y[:whole].reshape(-1, CHUNK))
-    rest = float(np.dot(x[whole:], y[whole:]))
-    return math.fsum([*runs.tolist(), rest]), CHUNK + 2
-
-
-def square_sum(x: Floats) -> Enclosure:
-    """Enclose the sum of squares."""
-    flat = x.reshape(-1)
-    value, k = dots(flat, flat)
-    slack = 2 * flat.size * ETA
-    return Enclosure(
-        max(finite(value) / (1 + gamma(k)) - slack, Fraction(0)), up(finite(value), k) + slack
-    )
-
-
-def norm_up(x: Floats) -> Fraction:
-    """Bound the Frobenius norm from above."""
-    return root(square_sum(x).hi).hi
-
-
-def product_error(left: Floats, right: Floats, k: int) -> Fraction:
-    """Bound the Frobenius error of a floating-point left right^T with inner size k.
-
-    |fl(A B^T) - A B^T| <= gamma_k |A||B|^T + k eta, and
-    | |A||B|^T |_F^2 = <|A|^T|A|, |B|^T|B|>, a sum of nonnegative terms.
-    """
-    (m, _), n = left.shape, right.shape[0]
-    a, b = np.abs(left), np.abs(right)
-    inside = finite(((a.T @ a) * (b.T @ b)).sum())
-    size = up(up(up(inside, m), n), k * k + 2)
-    size += (m + n + 2) * k * k * ETA * (1 + norm_up(a) ** 2 + norm_up(b) ** 2)
-    return gamma(k) * root(size).hi + k * ETA * root(Fraction(m * n)).hi
-
-
 class Rounded(Arithmetic[Ball]):
     """Outward-rounded float64."""
 
     tier = "rounded"
+
+    def __init__(self) -> None:
+        """Refuse a processor state that flushes small numbers to zero."""
+        if np.float64(2.0**-1022) * np.float64(0.5) == 0.0:
+            raise RejectedError("rounded", "flush to zero", "denormal results are lost")
 
     def load(self, a: Array) -> Ball:
         """Take an array in, exactly."""
@@ -312,9 +252,9 @@ def on_grid(x: Floats, size: int) -> tuple[npt.NDArray[np.int64] | None, int]:
     e = top - (62 - size.bit_length())
     if abs(e) > ORDINARY:
         return None, 0
-    scaled = np.ldexp(x, -e)
-    ints = scaled.astype(np.int64)
-    return (ints, e) if np.array_equal(ints.astype(np.float64), scaled) else (None, 0)
+    ints = np.ldexp(x, -e).astype(np.int64)
+    # the way back shows what the way there lost, underflow included
+    return (ints, e) if np.array_equal(np.ldexp(ints.astype(np.float64), e), x) else (None, 0)
 
 
 def totals(ints: npt.NDArray[np.int64], kind: str, at: Pattern) -> npt.NDArray[np.int64]:

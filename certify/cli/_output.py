@@ -1,0 +1,63 @@
+"""Write files for the commands: never over an input, never half."""
+
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from certify._errors import InputError
+from certify.certificate import Certificate, as_numpy, write_atomically
+
+from ._show import Written
+
+
+def guard(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> None:
+    """Refuse, before any work, outputs that cannot be written or would destroy something.
+
+    Raises InputError for a folder that is not there, a target that is no regular file (a
+    device, a folder), an input of this command, or one target named twice.
+    """
+    taken = {path.resolve(): "an input" for path in inputs}
+    for path in outputs:
+        if path is None:
+            continue
+        if not path.parent.is_dir():
+            raise InputError(f"cannot write {path}: there is no folder {path.parent}")
+        if path.exists() and not path.is_file():
+            raise InputError(f"cannot write {path}: it is not a regular file")
+        if role := taken.get(path.resolve()) or same_file(path, taken):
+            raise InputError(f"cannot write {path}: it is {role} of this command")
+        taken[path.resolve()] = "another output"
+
+
+def same_file(path: Path, taken: Mapping[Path, str]) -> str:
+    """Return the role of a file that is the same by another name (a hard link), or ""."""
+    if not path.exists():
+        return ""
+    return next((r for p, r in taken.items() if p.exists() and path.samefile(p)), "")
+
+
+def saved(certificate: Certificate | None, path: Path) -> Written | None:
+    """Write a certificate, if there is one."""
+    return None if certificate is None else Written(path, certificate.save(path))
+
+
+def stored(arrays: Mapping[str, Any], path: Path) -> Written | None:
+    """Write named arrays as .npz, if there are any."""
+    if not arrays:
+        return None
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    blob = buffer.getvalue()
+    write_atomically(path, blob)
+    return Written(path, len(blob))
+
+
+def better_arrays(certificate: Certificate | None) -> dict[str, Any]:
+    """Return the better factors (U, V) and offset values (q0, ...) of a proof, if any."""
+    if certificate is None or certificate.better() is None:
+        return {}
+    held = certificate.witness.items()
+    return {k.removeprefix("better."): as_numpy(a) for k, a in held if k.startswith("better.")}

@@ -1,0 +1,87 @@
+"""Run a command so that every ending is an exit status and at most one sentence.
+
+0, 10 ... 14  the verdict       20  the certificate is rejected    130  Ctrl-C
+2  the caller's input is wrong   1  a defect of certify            141  nobody reads on
+"""
+
+import io
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+
+import click
+
+from certify._errors import InputError, OutOfScopeError
+from certify.kernel.verify import RejectedError
+from certify.verdict import REJECTED_EXIT, Verdict
+
+DEFECT, WRONG_INPUT, INTERRUPTED, CLOSED = 1, 2, 130, 141
+ENDINGS = (
+    (RejectedError, "rejected: ", REJECTED_EXIT),
+    (OutOfScopeError, "out of scope: ", Verdict.OUT_OF_SCOPE.exit_code),
+    (InputError, "", WRONG_INPUT),
+    (MemoryError, "not enough memory for these sizes: ", WRONG_INPUT),
+)
+LONGEST = 600  # characters of a sentence; values out of a hostile file may be megabytes
+
+
+def run(command: click.Command, arguments: Sequence[str] | None) -> int:
+    """Run a click command and return the exit status; never a traceback unless debugging."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    prepare()
+    try:
+        status = command.main(given, prog_name="certify", standalone_mode=False)
+        sys.stdout.flush()
+    except (click.Abort, KeyboardInterrupt):
+        return ended("interrupted: nothing was written", INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED
+    except Exception as error:  # noqa: BLE001  a defect becomes one sentence and a status
+        if debugging(given):
+            traceback.print_exc()
+        return ended(*explained(error))
+    return int(status or 0)
+
+
+def prepare() -> None:
+    """Keep other libraries' warnings off stderr, and let any file name be printed."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def debugging(given: Sequence[str]) -> bool:
+    """Whether the user asked for tracebacks."""
+    return "--debug" in given or bool(os.environ.get("CERTIFY_DEBUG"))
+
+
+def explained(error: Exception) -> tuple[str, int]:
+    """Return the sentence and the exit status of an exception."""
+    if isinstance(error, click.UsageError):
+        at = error.ctx.command_path if error.ctx else "certify"
+        return f"{error.format_message().rstrip('.')} (see {at} --help)", WRONG_INPUT
+    if isinstance(error, OSError):
+        return f"{error.filename or 'output'}: {error.strerror or error}", WRONG_INPUT
+    for kind, opening, status in ENDINGS:
+        if isinstance(error, kind):
+            return f"{opening}{error}", status
+    found = f"{type(error).__name__}: {error}".strip(": ")
+    cure = "please report it with the command and its input (--debug shows where)"
+    return f"defect of certify, {found}; {cure}", DEFECT
+
+
+def ended(sentence: str, status: int) -> int:
+    """Say one sentence on stderr and return the status."""
+    click.echo(f"certify: {printable(sentence)}", err=True)
+    return status
+
+
+def printable(text: str) -> str:
+    """Return text on one line, without control characters, no longer than LONGEST."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST - 3]}..."

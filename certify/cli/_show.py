@@ -1,0 +1,128 @@
+"""What the commands print: a line of JSON, or lines for people; progress on a terminal."""
+
+import json
+import math
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from certify import search
+from certify.kernel.verify import RejectedError
+from certify.recheck import Proved
+from certify.result import Result
+from certify.verdict import Verdict
+
+from ._run import printable
+
+COLOURS = {Verdict.CERTIFIED: "bold green", Verdict.REFUTED: "bold red"}
+Lines = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file that was written, and its size in bytes."""
+
+    path: Path
+    size: int
+
+
+def of_result(result: Result, seconds: float) -> Lines:
+    """Return what a check found, in the order it is shown."""
+    return {
+        "verdict": result.verdict.name,
+        "lower": result.lower,
+        "upper": result.upper,
+        "gap": result.gap,
+        "relative_gap": result.relative_gap,
+        "reason": result.reason,
+        "stationarity": result.stationarity,
+        "tier": result.tier,
+        "seconds": round(seconds, 3),
+    }
+
+
+def of_proof(proved: Proved, seconds: float) -> Lines:
+    """Return what a certificate was proved to show."""
+    gap = proved.upper - proved.lower
+    return {
+        "verdict": proved.verdict.name,
+        "lower": proved.lower,
+        "upper": proved.upper,
+        "gap": gap,
+        "relative_gap": gap / abs(proved.upper) if proved.upper else 0.0,
+        "tier": proved.tier,
+        "rules": list(proved.rules),
+        "seconds": round(seconds, 3),
+    }
+
+
+def of_rejection(error: RejectedError) -> Lines:
+    """Return where and why a certificate was rejected."""
+    return {
+        "verdict": None,
+        "rejected": {"where": error.where, "code": error.code, "value": str(error.value)},
+    }
+
+
+def as_json(found: Lines, written: Mapping[str, Written | None]) -> None:
+    """Print one line of JSON; numbers that JSON lacks are null."""
+    files = {k: None if w is None else str(w.path) for k, w in written.items()}
+    line = {k: finite(v) for k, v in found.items()} | {"written": files}
+    print(json.dumps(line, allow_nan=False))  # noqa: T201  the command's output
+
+
+def finite(x: Any) -> Any:  # noqa: ANN401  a JSON value
+    """Return x, or None for a number that is not finite."""
+    return None if isinstance(x, float) and not math.isfinite(x) else x
+
+
+def for_people(found: Lines, written: Mapping[str, Written | None]) -> None:
+    """Print the verdict and what is behind it."""
+    verdict = Verdict[found["verdict"]]
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    colour = COLOURS.get(verdict, "bold yellow")
+    console.print(Text.assemble((verdict.name, colour), f"  {verdict.value}"))
+    for name, text in lines(found, written):
+        console.print(Text(f"  {name:<13} {printable(text)}"))
+
+
+def lines(found: Lines, written: Mapping[str, Written | None]) -> Iterator[tuple[str, str]]:
+    """Yield (name, text), one for each line."""
+    yield "bracket", f"{found['lower']!r} <= optimum, candidate <= {found['upper']!r}"
+    yield "gap", f"{found['gap']:.3e}, relative {found['relative_gap']:.3e}"
+    if "reason" in found:
+        yield "reason", found["reason"]
+    if "stationarity" in found:
+        yield "stationarity", f"{found['stationarity']:.3e} (0 at a stationary point)"
+    if "objective" in found:
+        yield "objective", f"{found['objective']!r}, {found['slices']} slices"
+    rules = f" by {', '.join(found['rules'])}" if found.get("rules") else ""
+    yield "arithmetic", f"{found['tier']}{rules}, {found['seconds']} seconds"
+    for name, w in written.items():
+        text = f"nothing: there is no {name}" if w is None else f"{w.path} ({name}, {w.size} bytes)"
+        yield "written", text
+
+
+@contextmanager
+def progress(budget: float | None) -> Iterator[search.Progress | None]:
+    """Show a bar on stderr while the body runs; yield None when stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=budget or None)
+
+        def tell(stage: str, value: float) -> None:
+            bar.update(
+                task, description=f"{stage}  {value:.8g}", completed=bar.tasks[0].elapsed or 0
+            )
+
+        yield tell

@@ -1,0 +1,86 @@
+"""problem.toml: a problem and its candidate as files; one module per format of arrays."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from certify._registry import load as registry
+from certify.problem import Problem
+
+from ._base import Format
+from ._schema import Entry, stated
+from ._source import Reader, Source
+
+__all__ = ["FORMATS", "Format", "Loaded", "load"]
+
+FORMATS = registry(__name__, Format)
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """What a problem.toml asks: the arguments of check(), and the files it was read from."""
+
+    problem: Problem
+    factors: tuple[Any, ...]
+    q: tuple[Any, ...] | None
+    rtol: float
+    atol: float
+    inputs: tuple[Path, ...]
+
+
+def load(path: str | Path) -> Loaded:
+    """Read a problem.toml and the arrays it names; paths are relative to it.
+
+    Raises InputError, in one sentence, for whatever is wrong in any of the files.
+    """
+    path = Path(path)
+    found = stated(path)
+    reader = Reader(path.parent, FORMATS)
+    problem = Problem(
+        built(found.loss, reader),
+        built(found.atom, reader),
+        found.lam,
+        tuple(built(o, reader) for o in found.offsets),
+    )
+    names = ("U", "V")
+    factors = (reader.read(s, name) for s, name in zip(found.factors, names, strict=True))
+    q = None if found.q is None else offset_values(problem, found.q, reader)
+    files = {reader.path(s) for s in found.sources() if s.file}
+    return Loaded(
+        problem=problem,
+        factors=problem.accept(tuple(factors)),
+        q=q,
+        rtol=found.epsilon.rtol,
+        atol=found.epsilon.atol,
+        inputs=(path, *sorted(files)),
+    )
+
+
+def built(entry: Entry, reader: Reader) -> Any:  # noqa: ANN401  a Loss, an Atom or an Offset
+    """Call a registered class with its arguments, arrays read from their files."""
+    values = {}
+    for name, x in entry.arguments.items():
+        if not isinstance(x, Source):
+            values[name] = x
+        else:
+            values[name] = reader.mask(x) if name == "mask" else reader.read(x, name)
+    return entry.cls(**values)
+
+
+def offset_values(problem: Problem, sources: tuple[Source, ...], reader: Reader) -> tuple[Any, ...]:
+    """Return q; a table with one row or column (.csv, .mtx) is a vector where one is due."""
+    read = [reader.read(s, f"q[{k}]") for k, s in enumerate(sources)]
+    if len(read) == len(problem.offsets):
+        due = [len(o.shape(problem.loss.observed)) for o in problem.offsets]
+        read = [
+            np.reshape(x, -1) if ndim == 1 and is_line(x) else x
+            for x, ndim in zip(read, due, strict=True)
+        ]
+    return problem.accept_offsets(read)
+
+
+def is_line(x: Any) -> bool:  # noqa: ANN401  numpy or scipy.sparse
+    """Whether an array is a matrix with one row or one column."""
+    return isinstance(x, np.ndarray) and x.ndim == 2 and 1 in x.shape  # noqa: PLR2004  a matrix

@@ -1,0 +1,217 @@
+"""problem.toml as data: what its tables may hold, and one sentence for what they may not.
+
+    lam = 3.0                        [data]     Y, weights, mask: arrays
+    q = ["q.npy"]                    [loss]     kind = "squared"
+                                     [atom]     kind = "rank_one", left, right, form
+    [factors]  U, V: arrays          [[offsets]]  kind = "column", ridge
+    [epsilon]  rtol, atol
+
+The keys of data, loss, atom and offsets are the arguments of the registered classes.
+"""
+
+import inspect
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from certify._errors import InputError
+from certify.atoms import ATOMS
+from certify.losses import LOSSES
+from certify.offsets import OFFSETS
+
+from ._base import nearest
+from ._source import Ref, Source
+
+Json = dict[str, Any]
+M = TypeVar("M", bound=BaseModel)
+PLAIN = (float, int, str, bool)  # arguments of other types are arrays
+
+
+class Strict(BaseModel):
+    """A table in which every key is known and no value is converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Top(Strict):
+    """The whole file; its tables are validated one by one."""
+
+    lam: float
+    data: Json
+    atom: Json
+    factors: Json
+    loss: Json = {"kind": "squared"}
+    offsets: list[Json] = []
+    q: list[Ref] | None = None
+    epsilon: Json = {}
+
+
+class Factors(Strict):
+    """The candidate."""
+
+    U: Ref
+    V: Ref
+
+
+class Epsilon(Strict):
+    """The accuracy asked for: upper - lower <= max(atol, rtol |upper|)."""
+
+    rtol: float = 1e-6
+    atol: float = 0.0
+
+
+HOMES = {
+    **dict.fromkeys(Top.model_fields, "at the top of the file, above the first [table]"),
+    **dict.fromkeys(Factors.model_fields, "in [factors]"),
+    **dict.fromkeys(Epsilon.model_fields, "in [epsilon]"),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered class and the arguments to call it with; arrays are still Sources."""
+
+    cls: type[Any]
+    arguments: Json
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What a problem.toml says, before any array is read."""
+
+    lam: float
+    loss: Entry
+    atom: Entry
+    offsets: tuple[Entry, ...]
+    factors: tuple[Source, ...]
+    q: tuple[Source, ...] | None
+    epsilon: Epsilon
+
+    def sources(self) -> list[Source]:
+        """Return every source in the file."""
+        entries = (self.loss, *self.offsets, self.atom)
+        held = [x for e in entries for x in e.arguments.values() if isinstance(x, Source)]
+        return [*held, *self.factors, *(self.q or ())]
+
+
+def stated(path: Path) -> Stated:
+    """Read and validate a problem.toml.
+
+    Raises InputError, naming the file and the key, for anything that is wrong.
+    """
+    top = validated(Top, loads(path), path, "")
+    factors = validated(Factors, top.factors, path, "factors")
+    return Stated(
+        lam=top.lam,
+        loss=loss(top, path),
+        atom=entry(top.atom, ATOMS, path, "atom"),
+        offsets=tuple(entry(o, OFFSETS, path, "offsets") for o in top.offsets),
+        factors=(factors.U, factors.V),
+        q=None if top.q is None else tuple(top.q),
+        epsilon=validated(Epsilon, top.epsilon, path, "epsilon"),
+    )
+
+
+def loads(path: Path) -> Json:
+    """Return the TOML document."""
+    try:
+        return tomllib.loads(path.read_bytes().decode())
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not valid TOML: {error}") from None
+
+
+def loss(top: Top, path: Path) -> Entry:
+    """Return the loss: arrays from [data], all other arguments from [loss]."""
+    cls, known = registered(top.loss, LOSSES, path, "loss")
+    arrays = {k: v for k, v in known.items() if v[0] is Ref}
+    rest = {k: v for k, v in known.items() if v[0] is not Ref}
+    table = {k: v for k, v in top.loss.items() if k != "kind"}
+    parts = [(arrays, top.data, "data"), (rest, table, "loss")]
+    found = [arguments(fields, given, path, where) for fields, given, where in parts]
+    return Entry(cls, found[0] | found[1])
+
+
+def entry(table: Json, registry: Mapping[str, type[Any]], path: Path, where: str) -> Entry:
+    """Return the registered class that a table's `kind` names, with its arguments."""
+    cls, known = registered(table, registry, path, where)
+    rest = {k: v for k, v in table.items() if k != "kind"}
+    return Entry(cls, arguments(known, rest, path, where))
+
+
+def registered(
+    table: Json, registry: Mapping[str, type[Any]], path: Path, where: str
+) -> tuple[type[Any], Json]:
+    """Return the class of a table's kind and its parameters as (type, default)."""
+    kinds = ", ".join(registry)
+    if "kind" not in table:
+        raise InputError(f"{path}: {where}.kind is missing; known are {kinds}")
+    kind = table["kind"]
+    if not isinstance(kind, str) or kind not in registry:
+        near = nearest(str(kind), registry)
+        wrong = f"{where}.kind {kind!r} is unknown"
+        raise InputError(f"{path}: {wrong}: did you mean {near!r}? Known are {kinds}")
+    cls = registry[kind]
+    known = {}
+    for name, p in inspect.signature(cls, eval_str=True).parameters.items():
+        default = ... if p.default is p.empty else p.default
+        known[name] = (p.annotation if p.annotation in PLAIN else Ref, default)
+    return cls, known
+
+
+def arguments(fields: Json, table: Json, path: Path, where: str) -> Json:
+    """Validate a table against the parameters of a class; return those that are given."""
+    model = create_model(where, __base__=Strict, **fields)
+    held = validated(model, table, path, where)
+    return {k: getattr(held, k) for k in held.model_fields_set}
+
+
+def validated(model: type[M], table: Json, path: Path, where: str) -> M:
+    """Return the model, or raise the first of what is wrong as one sentence."""
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False)
+        unknown = [e for e in found if e["type"] == "extra_forbidden"]
+        first = (unknown or found)[0]
+        more = f" ({len(found) - 1} more after it)" if len(found) > 1 else ""
+        raise InputError(
+            f"{path}: {sentence(first, where, list(model.model_fields))}{more}"
+        ) from None
+
+
+def sentence(error: Mapping[str, Any], where: str, known: list[str]) -> str:
+    """Say one pydantic error in a sentence with the wrong value."""
+    at = [str(k) for k in error["loc"]]
+    name = ".".join([where, *at] if where else at)
+    if error["type"] == "missing":
+        return f"{name} is missing"
+    if error["type"] == "extra_forbidden":
+        return unknown_key(at[0], where, known)
+    said = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    return f"{name} {said}, got {brief_value(error['input'])}"
+
+
+def unknown_key(key: str, where: str, known: list[str]) -> str:
+    """Name the nearest known key, or the table where this one belongs."""
+    table = f"in [{where}]" if where else "at the top of the file"
+    if key in HOMES and key not in known:
+        return f"the key {key!r} is not known {table}: it belongs {HOMES[key]}"
+    if not known:
+        return f"the key {key!r} is not known {table}, which has no keys but kind"
+    listed = ", ".join(known)
+    return (
+        f"the key {key!r} is not known {table}: did you mean {nearest(key, known)!r}? "
+        f"Known are {listed}"
+    )
+
+
+def brief_value(x: object) -> str:
+    """Return a value's repr, shortened."""
+    text = repr(x)
+    return text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004  one line

@@ -1,0 +1,92 @@
+"""Float64 error bounds: scalars that outward rounding is built from.
+
+Model.  With u = 2^-53 and eta = 2^-1074, one operation returns (x op y)(1 + d) + e,
+|d| <= u, |e| <= eta, and e = 0 for sums (Higham, Accuracy and Stability of Numerical
+Algorithms, 2nd ed., ch. 2-3).  A sum of k products in any order, fused or not, is off by at
+most gamma_k sum |x y| + k eta, gamma_k = k u / (1 - k u).  An overflow leaves a
+non-finite value, which is refused.
+"""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import numpy.typing as npt
+
+from certify.kernel.verify import Array, Enclosure, RejectedError, power, root
+
+Floats = npt.NDArray[np.float64]
+U = power(-53)
+ETA = power(-1074)
+CHUNK = 1024  # products summed plainly before one exact sum
+
+
+def gamma(k: int) -> Fraction:
+    """Return gamma_k = k u / (1 - k u)."""
+    return k * U / (1 - k * U)
+
+
+def view(a: Array) -> Floats:
+    """Look at an array without copying it."""
+    flat = np.frombuffer(a.data, dtype=np.float64) if len(a.data) else np.zeros(0)
+    return flat.reshape(a.shape)
+
+
+def finite(x: float) -> Fraction:
+    """Return an exact Fraction; refuse what overflowed."""
+    if not np.isfinite(x):
+        raise RejectedError("rounded", "overflow", x)
+    return Fraction(float(x))
+
+
+def nearest(x: Fraction) -> float:
+    """Return the nearest float; refuse what overflows."""
+    try:
+        return float(x)
+    except OverflowError:
+        raise RejectedError("rounded", "overflow", "a shift beyond float64") from None
+
+
+def up(x: Fraction, k: int) -> Fraction:
+    """Bound t from above when x >= (1 - gamma_k) t."""
+    return x / (1 - gamma(k))
+
+
+def dots(x: Floats, y: Floats) -> tuple[float, int]:
+    """Return (sum x y in floats, k): its error is at most gamma_k sum |x y|.
+
+    Runs of CHUNK products, then one correctly rounded sum of the runs.
+    """
+    whole = x.size - x.size % CHUNK
+    runs = np.einsum("ij,ij->i", x[:whole].reshape(-1, CHUNK), y[:whole].reshape(-1, CHUNK))
+    rest = float(np.dot(x[whole:], y[whole:]))
+    return math.fsum([*runs.tolist(), rest]), CHUNK + 2
+
+
+def square_sum(x: Floats) -> Enclosure:
+    """Enclose the sum of squares."""
+    flat = x.reshape(-1)
+    value, k = dots(flat, flat)
+    slack = 2 * flat.size * ETA
+    return Enclosure(
+        max(finite(value) / (1 + gamma(k)) - slack, Fraction(0)), up(finite(value), k) + slack
+    )
+
+
+def norm_up(x: Floats) -> Fraction:
+    """Bound the Frobenius norm from above."""
+    return root(square_sum(x).hi).hi
+
+
+def product_error(left: Floats, right: Floats, k: int) -> Fraction:
+    """Bound the Frobenius error of a floating-point left right^T with inner size k.
+
+    |fl(A B^T) - A B^T| <= gamma_k |A||B|^T + k eta, and
+    | |A||B|^T |_F^2 = <|A|^T|A|, |B|^T|B|>, a sum of nonnegative terms.
+    """
+    (m, _), n = left.shape, right.shape[0]
+    a, b = np.abs(left), np.abs(right)
+    inside = finite(((a.T @ a) * (b.T @ b)).sum())
+    size = up(up(up(inside, m), n), k * k + 2)
+    size += (m + n + 2) * k * k * ETA * (1 + norm_up(a) ** 2 + norm_up(b) ** 2)
+    return gamma(k) * root(size).hi + k * ETA * root(Fraction(m * n)).hi

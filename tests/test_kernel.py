@@ -1,0 +1,469 @@
+"""The kernel accepts honest certificates and names what is wrong with others."""
+
+import json
+import subprocess
+import sys
+from array import array
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from certify.certificate import Certificate
+from certify.kernel import verify as kernel
+from certify.rigor.flint import Flint
+from certify.rigor.rounded import Rounded
+from tests.kernel_cases import honest
+
+CASES = honest()
+EACH = pytest.mark.parametrize("name", CASES)
+TIERS = {"exact": kernel.Exact, "flint": Flint, "rounded": Rounded}
+
+
+def certificate(name):
+    return CASES[name][3].certificate
+
+
+def prove(cert, ar=None, *, statement=None, given=None, proof=None, witness=None):
+    return kernel.prove(
+        cert.statement | (statement or {}),
+        cert.given | (given or {}),
+        cert.proof | (proof or {}),
+        cert.witness | (witness or {}),
+        ar,
+    )
+
+
+def numbers(*values, shape=None):
+    return kernel.Array(shape or (len(values),), array("d", values))
+
+
+def like(a, value):
+    return kernel.filled(a.shape, value)
+
+
+@EACH
+def test_three_arithmetics_prove_the_same(name):
+    cert = certificate(name)
+    outcomes = {tier: prove(cert, make()) for tier, make in TIERS.items()}
+    exact = outcomes["exact"]
+    assert outcomes["flint"] == exact
+    rounded = outcomes["rounded"]
+    assert rounded.verdict == exact.verdict
+    assert rounded.lower <= exact.lower + exact.upper / 2**40
+    assert exact.upper <= rounded.upper <= exact.upper * (1 + Fraction(1, 2**40))
+    assert rounded.rules == exact.rules
+
+
+@EACH
+def test_bracket_holds_the_better_factors(name):
+    outcome = prove(certificate(name))
+    assert 0 <= outcome.lower <= outcome.upper
+    if outcome.better is not None:
+        assert outcome.lower <= outcome.better < outcome.upper
+
+
+def test_every_rule_and_verdict_is_exercised():
+    outcomes = [prove(certificate(name)) for name in CASES]
+    rules = {rule for outcome in outcomes for rule in outcome.rules}
+    assert rules == {*kernel.POLAR_RULES, "weak_duality", "ky_fan"}
+    verdicts = {outcome.verdict for outcome in outcomes}
+    assert verdicts == {"CERTIFIED", "REFUTED", "RANK_LIMITED"}
+
+
+# --- lies: (case, what is changed, where it is noticed, code) --------------------------
+
+Y0 = CASES["plain/best"][3].certificate.given["Y"]
+LIES = [
+    ("plain/best", {"statement": {"format": "certify/9"}}, "statement.format", "unknown"),
+    ("plain/best", {"statement": {"loss": "logistic"}}, "statement.loss", "unknown"),
+    ("plain/best", {"statement": {"claim": "beautiful"}}, "statement.claim", "unknown"),
+    ("plain/best", {"statement": {"claim": "rank"}}, "statement.lam", "claim"),
+    ("plain/best", {"statement": {"lam": "-0x1p2"}}, "statement.lam", "sign"),
+    ("plain/best", {"statement": {"lam": "0x0p0"}}, "statement.lam", "sign"),
+    ("plain/best", {"statement": {"lam": "4.0"}}, "statement.lam", "number"),
+    ("plain/best", {"statement": {"lam": "0x1p9999"}}, "statement.lam", "number"),
+    ("plain/best", {"statement": {"lam": "0xnope"}}, "statement.lam", "number"),
+    ("plain/best", {"statement": {"lam": None}}, "statement.lam", "number"),
+    ("plain/best", {"statement": {"rtol": "-0x1p-3"}}, "statement.rtol", "sign"),
+    ("plain/best", {"statement": {"shape": [6]}}, "statement.shape", "shape"),
+    ("plain/best", {"statement": {"shape": [6, 0]}}, "statement.shape", "shape"),
+    ("plain/best", {"statement": {"shape": [5, 6]}}, "statement.U", "shape"),
+    ("plain/best", {"statement": {"observed": "some"}}, "statement.observed", "unknown"),
+    ("plain/best", {"statement": {"atom": {"kind": "magic"}}}, "statement.kind", "unknown"),
+    ("plain/best", {"statement": {"atom": None}}, "statement.kind", "unknown"),
+    ("plain/best", {"statement": {"offsets": [{"kind": "magic"}]}}, "statement.offsets[0]", "unknown"),
+    ("plain/best", {"statement": {"q": "guessed"}}, "statement.q", "unknown"),
+    ("plain/best", {"given": {"Y": numbers(1.0)}}, "statement.Y", "shape"),
+    ("plain/best", {"given": {"Y": replace(Y0, data=array("q", [0] * 30))}}, "statement.Y", "dtype"),
+    ("plain/best", {"given": {"Y": replace(Y0, data=array("d", [0.0]))}}, "statement.Y", "length"),
+    ("plain/best", {"given": {"Y": like(Y0, float("nan"))}}, "statement.Y", "finite"),
+    ("plain/best", {"given": {"V": kernel.filled((5, 9), 1.0)}}, "statement.V", "shape"),
+    ("plain/best", {"proof": {"polar": {"rule": "magic"}}}, "proof.polar.rule", "unknown"),
+    ("plain/best", {"proof": {"polar": {"rule": "lines"}}}, "proof.polar.rule", "wrong_rule"),
+    ("plain/best", {"proof": {"polar": {"rule": "spectral", "shift": "x"}}}, "proof.polar.shift", "number"),
+    ("plain/best", {"proof": {"polar": {"rule": "spectral", "shift": "1/3"}}}, "proof.polar.shift", "dyadic"),
+    ("plain/best", {"witness": {"L": numbers(1.0, 2.0)}}, "proof.L", "shape"),
+    ("plain/best", {"witness": {"L": kernel.filled((5, 3), 1.0)}}, "proof.L", "shape"),
+    ("plain/best", {"witness": {"N": like(Y0, 1.0)}}, "proof.N", "wrong_rule"),
+    ("plain/best", {"witness": {"M": kernel.filled((5, 5), 0.0)}}, "proof.M", "wrong_rule"),
+    ("plain/best", {"witness": {"W": numbers(1.0)}}, "proof.W", "shape"),
+    ("plain/best", {"proof": {"corrections": {}}}, "proof.W.corrections", "list"),
+    ("plain/best", {"proof": {"corrections": [[1]]}}, "proof.W.corrections", "pair"),
+    ("plain/best", {"proof": {"corrections": [[99, "1"]]}}, "proof.W.corrections", "outside"),
+    ("plain/best", {"proof": {"corrections": [[0, "1/0"]]}}, "proof.W.corrections", "number"),
+    ("plain/best", {"proof": {"corrections": [[0, "1"], [0, "2"]]}}, "proof.W.corrections", "order"),
+    ("nonnegative/poor", {"witness": {"N": like(Y0, -1.0)}}, "proof.N", "sign"),
+    ("nonnegative/poor", {"given": {"U": kernel.filled((6, 1), -1.0)}}, "statement.U", "sign"),
+    ("one_sign/poor", {"witness": {"M": kernel.filled((5, 5), -1.0)}}, "proof.M", "sign"),
+    ("one_sign/poor", {"witness": {"M": numbers(*range(25), shape=(5, 5))}}, "proof.M", "symmetric"),
+    ("masked/poor", {"given": {"rows": kernel.Array((30,), array("q", [0] * 30))}}, "statement.cols", "shape"),
+    ("weighted/poor", {"given": {"weights": like(Y0, 0.0)}}, "statement.weights", "sign"),
+    ("column/poor", {"witness": {"W": like(Y0, 1.0)}}, "proof.W", "orthogonal"),
+    ("column/poor", {"witness": {"floor.W": like(Y0, 1.0)}}, "proof.floor.W", "orthogonal"),
+    ("row/poor", {"witness": {"W": like(Y0, 1.0)}}, "proof.W", "orthogonal"),
+    ("intercept/poor", {"witness": {"W": like(Y0, 1.0)}}, "proof.W", "orthogonal"),
+    ("linear/poor", {"proof": {"corrections": []}}, "proof.W", "orthogonal"),
+    ("column/poor", {"witness": {"q0": numbers(1.0)}}, "statement.q0", "shape"),
+    ("given_q", {"given": {"q0": numbers(1.0)}}, "statement.q0", "shape"),
+    ("ridge/poor", {"statement": {"offsets": [{"kind": "row", "ridge": "-0x1p0"}]}}, "statement.offsets[0].ridge", "sign"),
+    ("plain/short", {"witness": {"better.U": kernel.filled((6, 9), 1.0)}}, "proof.better.V", "shape"),
+    ("rank/poor", {"witness": {"better.U": kernel.filled((6, 2), 1.0), "better.V": kernel.filled((5, 2), 1.0)}}, "proof.better", "size"),
+    ("rank/best", {"proof": {"ky_fan": {"shift": "1/7"}}}, "proof.ky_fan.shift", "dyadic"),
+    ("rank/best", {"statement": {"atom": {"kind": "rank_one", "left": "l2+", "right": "l2", "form": "product"}}}, "statement.claim", "scope"),
+    ("rank_means/best", {"witness": {"mu.q0": numbers(0.0)}}, "proof.mu.q0", "shape"),
+    ("rank_means/best", {"statement": {"offsets": [{"kind": "row", "ridge": "0x1p0"}, {"kind": "column", "ridge": "0x0p0"}]}}, "statement.offsets", "scope"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "lie", "where", "code"), LIES)
+@pytest.mark.parametrize("tier", TIERS)
+def test_lie_is_rejected_for_its_own_reason(name, lie, where, code, tier):
+    with pytest.raises(kernel.RejectedError) as caught:
+        prove(certificate(name), TIERS[tier](), **lie)
+    assert (caught.value.where, caught.value.code) == (where, code)
+
+
+def test_missing_arrays_are_named():
+    cert = certificate("plain/best")
+    with pytest.raises(kernel.RejectedError, match=r"statement\.V: missing"):
+        kernel.prove(cert.statement, {k: a for k, a in cert.given.items() if k != "V"}, {}, {})
+
+
+WEAKER = {
+    "no factor": {"L": None},
+    "zero factor": {"L": numbers(*[0.0] * 15)},
+    "huge factor": {"L": numbers(*[1e9] * 15)},
+    "no dual point": {"W": None},
+    "zero dual point": {"W": like(Y0, 0.0)},
+    "huge dual point": {"W": like(Y0, 1e9)},
+    "wrong sign": {"W": like(Y0, -1.0)},
+}
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("weaker", WEAKER)
+def test_bad_witness_weakens_the_bound_and_nothing_else(weaker, tier):
+    cert = certificate("plain/best")
+    best = prove(cert, TIERS[tier]())
+    witness = {k: a for k, a in {**cert.witness, **WEAKER[weaker]}.items() if a is not None}
+    ar = TIERS[tier]()
+    outcome = kernel.prove(cert.statement, cert.given, cert.proof, witness, ar)
+    assert outcome.upper == best.upper
+    assert outcome.lower <= best.lower + (best.upper / 2**30 if "factor" in weaker else 0)
+    if not (tier == "rounded" and "factor" in weaker):  # it factorizes for itself
+        assert outcome.verdict == "UNDECIDED"
+
+
+def test_small_shift_is_no_bound():
+    cert = certificate("plain/best")
+    polar = cert.proof["polar"] | {"shift": "1/1"}
+    for make in TIERS.values():
+        outcome = prove(cert, make(), proof={"polar": polar}, witness={"L": numbers(*[0.0] * 15)})
+        assert outcome.lower < prove(cert).lower
+
+
+def test_without_its_floor_a_candidate_with_found_offsets_is_not_refuted():
+    cert = certificate("column/poor")
+    assert prove(cert).verdict == "REFUTED"
+    witness = {k: a for k, a in cert.witness.items() if k != "floor.W"}
+    outcome = kernel.prove(cert.statement, cert.given, cert.proof, witness)
+    assert outcome.verdict == "UNDECIDED"
+
+
+def test_better_factors_that_are_not_better_do_not_refute():
+    cert = certificate("plain/short")
+    assert prove(cert).verdict == "RANK_LIMITED"
+    same = {"better.U": cert.given["U"], "better.V": cert.given["V"]}
+    assert prove(cert, witness=same).verdict == "UNDECIDED"
+
+
+# --- the rank claim ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("masked/poor", {}),
+        ("weighted/poor", {}),
+        ("nonnegative/poor", {}),
+    ],
+)
+def test_rank_claim_covers_plain_data_only(name, change):
+    with pytest.raises(kernel.RejectedError) as caught:
+        prove(certificate(name), statement={"claim": "rank", "lam": "0x0p0"} | change)
+    assert (caught.value.where, caught.value.code) == ("statement.claim", "scope")
+
+
+# --- numbers -----------------------------------------------------------------------------
+
+
+@given(st.fractions(min_value=0))
+def test_root_encloses_the_square_root(x):
+    r = kernel.root(x)
+    assert r.lo**2 <= x <= r.hi**2
+    assert r.hi - r.lo <= r.hi / 2**100
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False)))
+def test_dyadic_is_exact(values):
+    ints, e = kernel.dyadic(values)
+    assert [Fraction(x) * kernel.power(e) for x in ints] == [Fraction(v) for v in values]
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1))
+def test_flint_loads_the_same_numbers(values):
+    grid = Flint().load(numbers(*values))
+    assert [Fraction(x) * kernel.power(grid.exp) for x in grid.ints] == [
+        Fraction(v) for v in values
+    ]
+
+
+# --- the file -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    path = tmp_path_factory.mktemp("kernel") / "x.cert"
+    certificate("plain/short").save(path)
+    return path
+
+
+def alone(*arguments):
+    """Run the kernel by itself, as a third person would."""
+    command = [sys.executable, "-I", "-S", kernel.__file__, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_kernel_runs_alone_and_says_what_it_proved(saved):
+    done = alone(saved)
+    assert done.returncode == 0
+    assert done.stdout.startswith("VERIFIED RANK_LIMITED")
+    assert '"lam": "0x1.4000000000000p+3"' in done.stdout
+
+
+def test_kernel_takes_the_readers_own_arrays(saved, tmp_path):
+    cert = certificate("plain/short")
+    mine = tmp_path / "mine.safetensors"
+    from safetensors.numpy import save_file
+
+    arrays = {k: np.frombuffer(a.data).reshape(a.shape) for k, a in cert.given.items()}
+    save_file(arrays, mine)
+    bare = tmp_path / "bare.cert"
+    cert.save(bare, data=False)
+    assert alone(bare, mine).returncode == 0
+    assert alone(bare).returncode == 20
+    save_file(arrays | {"Y": arrays["Y"] + 2.0**-40}, mine)
+    done = alone(saved, mine)
+    assert done.returncode == 20
+    assert "statement.arrays.Y.sha256: question" in done.stdout
+
+
+def test_kernel_alone_rejects_nonsense(tmp_path):
+    assert alone().returncode == 20
+    assert alone(tmp_path / "absent").returncode == 20
+    (tmp_path / "text").write_text("hello")
+    done = alone(tmp_path / "text")
+    assert (done.returncode, done.stdout[:12]) == (20, "NOT VERIFIED")
+
+
+def test_main_in_process(saved, capsys):
+    assert kernel.main([str(saved)]) == 0
+    assert kernel.main([str(saved), str(saved)]) == 20
+    assert "NOT VERIFIED" in capsys.readouterr().out
+
+
+def test_every_flipped_byte_is_rejected(saved, tmp_path):
+    blob = saved.read_bytes()
+    path = tmp_path / "flipped.cert"
+    for k in range(len(blob)):
+        changed = bytearray(blob)
+        changed[k] ^= 1 << (k % 8)
+        path.write_bytes(changed)
+        with pytest.raises(kernel.RejectedError):
+            kernel.check(file := kernel.read(path), file.given)
+
+
+def test_every_truncation_is_rejected(saved, tmp_path):
+    blob = saved.read_bytes()
+    path = tmp_path / "short.cert"
+    for k in range(0, len(blob), 7):
+        path.write_bytes(blob[:k])
+        with pytest.raises(kernel.RejectedError):
+            kernel.read(path)
+    path.write_bytes(blob + b"\0" * 8)
+    with pytest.raises(kernel.RejectedError, match="trailing"):
+        kernel.read(path)
+
+
+def resealed(cert, **changes):
+    """Return the certificate with other parts: a forger can always compute the seal."""
+    return replace(cert, **changes)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_resealed_damage_to_a_witness_never_proves_something_false(seed):
+    rng = np.random.default_rng(seed)
+    cert = certificate(list(CASES)[seed % len(CASES)])
+    witness = dict(cert.witness)
+    name = rng.choice(sorted(witness))
+    data = array("d", witness[name].data)
+    k = int(rng.integers(len(data))) if len(data) else 0
+    raw = bytearray(data.tobytes())
+    if raw:
+        raw[8 * k + int(rng.integers(8))] ^= 1 << int(rng.integers(8))
+    witness[name] = replace(witness[name], data=array("d", bytes(raw)))
+    honest_outcome = prove(cert)
+    best = min(x for x in (honest_outcome.better, honest_outcome.upper) if x is not None)
+    try:
+        outcome = kernel.prove(cert.statement, cert.given, cert.proof, witness)
+    except kernel.RejectedError:
+        return
+    assert outcome.lower <= best
+    if honest_outcome.verdict != "CERTIFIED":
+        assert outcome.verdict != "CERTIFIED" or outcome.upper - best <= outcome.upper / 10**6
+
+
+def header_of(**entries):
+    return json.dumps(entries).encode()
+
+
+def write(path, header, body=b""):
+    path.write_bytes(len(header).to_bytes(8, "little") + header + body)
+    return path
+
+
+HEADERS = [
+    (b"{}", b"", "not a certificate"),
+    (b"[]", b"", "json"),
+    (b"{nope", b"", "json"),
+    (b'{"a": NaN}', b"", "number"),
+    (b'{"a": 1, "a": 2}', b"", "duplicate"),
+    (b'{"__metadata__": 3}', b"", "metadata"),
+    (b'{"a": 3}', b"", "header"),
+    (header_of(a={"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}), b"0" * 4, "dtype"),
+    (header_of(a={"dtype": "F64", "shape": 1, "data_offsets": [0, 8]}), b"0" * 8, "shape"),
+    (header_of(a={"dtype": "F64", "shape": [-1], "data_offsets": [0, 8]}), b"0" * 8, "shape"),
+    (header_of(a={"dtype": "F64", "shape": [2], "data_offsets": [0, 8]}), b"0" * 8, "shape"),
+    (header_of(a={"dtype": "F64", "shape": [1], "data_offsets": [8, 16]}), b"0" * 16, "offsets"),
+    (header_of(a={"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}), b"", "truncated"),
+    (header_of(a={"dtype": "F64", "shape": [10**12], "data_offsets": [0, 8 * 10**12]}), b"", "truncated"),
+    (header_of(a={"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}), b"0" * 16, "trailing"),
+    (header_of(__metadata__={"certify": 3}), b"", "not a certificate"),
+    (header_of(__metadata__={"certify": "[]"}), b"", "json"),
+    (header_of(__metadata__={"certify": "{}"}), b"", "json"),
+    (header_of(__metadata__={"certify": '{"statement": {"format": "certify/0"}, "claim": {}, "proof": {}}'}), b"", "unknown"),
+    (header_of(__metadata__={"certify": '{"statement": {"format": "certify/1"}, "claim": {}, "proof": {}}'}), b"", "digest"),
+    (b'{"a": ' + b"[" * 100000 + b"]" * 100000 + b"}", b"", "json"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("header", "body", "code"), HEADERS)
+def test_bad_header_is_rejected_by_name(header, body, code, tmp_path):
+    with pytest.raises(kernel.RejectedError) as caught:
+        kernel.read(write(tmp_path / "x.cert", header, body))
+    assert caught.value.code == code
+
+
+def test_header_longer_than_the_file_is_not_read(tmp_path):
+    path = tmp_path / "x.cert"
+    path.write_bytes((1 << 60).to_bytes(8, "little") + b"{}")
+    with pytest.raises(kernel.RejectedError, match="not a certificate"):
+        kernel.read(path)
+
+
+def sealed(cert, path, *, names=None, **parts):
+    """Write a forged certificate whose seal is right."""
+    from safetensors.numpy import save_file
+
+    from certify.certificate import as_numpy
+
+    head = {"statement": cert.statement, "claim": cert.claim, "proof": cert.proof} | parts
+    arrays = names or {
+        **{f"question.{k}": a for k, a in cert.given.items()},
+        **{f"proof.{k}": a for k, a in cert.witness.items()},
+    }
+    head["seal"] = kernel.seal(head["statement"], head["claim"], head["proof"], arrays)
+    held = {k: as_numpy(a) for k, a in arrays.items()}
+    save_file(held, path, {"certify": json.dumps(head)})
+    return path
+
+
+def test_array_of_neither_part_is_rejected(tmp_path):
+    cert = certificate("plain/best")
+    path = sealed(cert, tmp_path / "x.cert", names={"other": cert.given["Y"]})
+    with pytest.raises(kernel.RejectedError, match=r"file: unknown"):
+        kernel.read(path)
+
+
+def test_statement_without_digests_is_rejected(tmp_path):
+    cert = certificate("plain/best")
+    statement = {k: v for k, v in cert.statement.items() if k != "arrays"}
+    file = kernel.read(sealed(cert, tmp_path / "x.cert", statement=statement))
+    with pytest.raises(kernel.RejectedError, match=r"statement\.arrays: missing"):
+        kernel.check(file, file.given)
+
+
+def test_claim_beyond_the_proof_is_rejected(tmp_path):
+    cert = certificate("plain/short")
+    path = sealed(cert, tmp_path / "x.cert", claim={"verdict": "CERTIFIED", "tier": "exact"})
+    file = kernel.read(path)
+    with pytest.raises(kernel.RejectedError) as caught:
+        kernel.check(file, file.given)
+    assert (caught.value.where, caught.value.code) == ("claim.verdict", "not proved")
+
+
+def test_certificate_round_trip(saved):
+    cert = Certificate.load(saved)
+    outcome = kernel.check(
+        kernel.File(cert.statement, cert.given, cert.claim, cert.proof, cert.witness), cert.given
+    )
+    assert outcome.verdict == cert.verdict == "RANK_LIMITED"
+
+
+def test_big_endian_machines_read_the_same_digest(monkeypatch):
+    a = numbers(1.0, -2.5)
+    little = kernel.digest(a)
+    swapped = array("d", a.data)
+    swapped.byteswap()
+    monkeypatch.setattr(kernel.sys, "byteorder", "big")
+    assert kernel.digest(kernel.Array(a.shape, swapped)) == little
+
+
+def test_big_endian_machines_read_the_same_numbers(monkeypatch, saved):
+    here = kernel.tensors(saved)[0]["question.Y"]
+    monkeypatch.setattr(kernel.sys, "byteorder", "big")
+    there = kernel.tensors(saved)[0]["question.Y"]
+    there.data.byteswap()
+    assert there.data == here.data
+
+
+def test_kernel_file_stands_alone(tmp_path, saved):
+    copy = tmp_path / "copy.py"
+    copy.write_text(Path(kernel.__file__).read_text(encoding="utf-8"), encoding="utf-8")
+    command = [sys.executable, "-I", "-S", str(copy), str(saved)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0

@@ -1,0 +1,161 @@
+"""Outward rounding: every enclosure contains the exact value, at every scale."""
+
+from array import array
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from certify.kernel.verify import Array, Exact, Line, Pattern, RejectedError, power, root
+from certify.rigor import rounded as rigor
+from certify.rigor.bounds import dots, finite, gamma, nearest
+from certify.rigor.rounded import Ball, Rounded
+
+EXACT, ROUNDED = Exact(), Rounded()
+wild = st.floats(-(2.0**200), 2.0**200) | st.floats(-(2.0**-200), 2.0**-200) | st.just(5e-324)
+tame = st.integers(-512, 512).map(lambda k: k / 16)
+
+
+def matrix(draw, m, n, elements=wild):
+    flat = draw(st.lists(elements, min_size=m * n, max_size=m * n))
+    return Array((m, n), array("d", flat))
+
+
+@st.composite
+def patterns(draw):
+    m, n = draw(st.integers(1, 4)), draw(st.integers(1, 4))
+    if draw(st.booleans()):
+        return Pattern(m, n)
+    seen = sorted(draw(st.sets(st.integers(0, m * n - 1), min_size=1)))
+    rows, cols = (array("q", [f(k, n) for k in seen]) for f in (int.__floordiv__, int.__mod__))
+    return Pattern(m, n, rows, cols)
+
+
+def inside(enclosure, value):
+    return enclosure.lo <= value <= enclosure.hi
+
+
+@given(st.data())
+def test_residual_sums_enclose_the_exact_ones(data):
+    at = data.draw(patterns())
+    r = data.draw(st.integers(0, 3))
+    left, right = matrix(data.draw, at.m, r), matrix(data.draw, at.n, r)
+    y = Array((at.size,), matrix(data.draw, at.size, 1).data)
+    weights = data.draw(st.none() | st.just(Array((at.size,), array("d", [0.75] * at.size))))
+    values = {}
+    for ar in (EXACT, ROUNDED):
+        field = ar.subtract(ar.product(left, right, at), ar.load(y))
+        total = ar.add(field, ar.load(y))
+        values[ar.tier] = (
+            ar.squares(field, weights),
+            ar.squares_over(field, weights),
+            ar.inner(field, total),
+            *(
+                [ar.sums(field, k, at) for k in ("row", "column", "intercept")]
+                if at.rows is None
+                else []
+            ),
+        )
+    for exact, enclosed in zip(values["exact"], values["rounded"], strict=True):
+        assert enclosed.lo <= exact.lo
+        assert exact.hi <= enclosed.hi
+
+
+@given(st.data())
+def test_lines_and_sums_of_a_field_are_bounded(data):
+    at = data.draw(patterns())
+    w = Array((at.size,), matrix(data.draw, at.size, 1).data)
+    line = Line(*(data.draw(st.integers(0, 1)) for _ in range(4)))
+    exact, held = EXACT.load(w), ROUNDED.load(w)
+    assert ROUNDED.lines(held, line, at) >= EXACT.lines(exact, line, at) * (1 - power(-100))
+    for kind in ("row", "column", "intercept"):
+        assert ROUNDED.adjoint(held, kind, None, at) == EXACT.adjoint(exact, kind, None, at)
+    design = matrix(data.draw, at.m, 2)
+    found = ROUNDED.adjoint(held, "linear", design, at)
+    assert found == EXACT.adjoint(exact, "linear", design, at)
+
+
+@given(st.data(), st.sampled_from([tame, wild]))
+def test_top_dominates_every_rayleigh_quotient(data, elements):
+    at = data.draw(patterns())
+    axis = data.draw(st.integers(0, 1))
+    w = Array((at.size,), matrix(data.draw, at.size, 1, elements).data)
+    exact, _ = EXACT.gram(EXACT.load(w), axis, at)
+    g, slack = ROUNDED.gram(ROUNDED.load(w), axis, at)
+    assert slack == 0
+    k = exact.shape[0]
+    truth = [Fraction(v) * power(exact.exp) for v in exact.ints]
+    size = float(max(truth)) or 1.0
+    shift = Fraction(size * data.draw(st.sampled_from([0.5, 1.0, 2.0, 4.0])))
+    bound = ROUNDED.top(g, shift, None)
+    x = [Fraction(v) for v in data.draw(st.lists(tame, min_size=k, max_size=k))]
+    quadratic = sum(x[i] * truth[i * k + j] * x[j] for i in range(k) for j in range(k))
+    assert quadratic <= bound * sum(v * v for v in x)
+
+
+@given(st.integers(2, 8), st.integers(0, 2**32 - 1))
+def test_top_is_sharp_and_never_below_the_largest_eigenvalue(k, seed):
+    rng = np.random.default_rng(seed)
+    a = rng.integers(-64, 65, (k, k)) / 8
+    g = Ball(a @ a.T, Fraction(0))  # dyadic: exact
+    top = float(np.linalg.eigvalsh(g.mid)[-1])
+    assert ROUNDED.top(g, Fraction(top * (1 + 1e-9)), None) <= Fraction(top * (1 + 2e-9))
+    low = ROUNDED.top(g, Fraction(top * (1 - 1e-9)), None)  # too low: no Cholesky completes
+    assert low >= Fraction(top * (1 - 1e-12))
+
+
+def test_lost_orthogonality_of_an_inexact_field_is_refused():
+    with pytest.raises(RejectedError, match="inexact"):
+        ROUNDED.adjoint(Ball(np.ones(4), power(-60)), "row", None, Pattern(2, 2))
+
+
+def test_overflow_is_refused():
+    huge = Array((2, 2), array("d", [2.0**600] * 4))
+    with np.errstate(over="ignore"), pytest.raises(RejectedError, match="overflow"):
+        ROUNDED.squares(ROUNDED.product(huge, huge, Pattern(2, 2)), None)
+    with pytest.raises(RejectedError, match="overflow"):
+        nearest(power(2000))
+    with pytest.raises(RejectedError, match="overflow"):
+        finite(float("inf"))
+
+
+def test_flushing_small_numbers_to_zero_is_refused(monkeypatch):
+    monkeypatch.setattr(rigor.np, "float64", lambda x: 0.0 * x)
+    with pytest.raises(RejectedError, match="flush to zero"):
+        Rounded()
+
+
+@given(st.lists(tame, max_size=40), st.integers(1, 4))
+def test_dots_is_within_its_bound(values, chunk):
+    x = np.array(values)
+    from certify.rigor import bounds
+
+    old, bounds.CHUNK = bounds.CHUNK, chunk
+    try:
+        value, k = dots(x, x)
+    finally:
+        bounds.CHUNK = old
+    exact = sum(Fraction(v) ** 2 for v in values)
+    assert abs(Fraction(value) - exact) <= gamma(k) * exact
+
+
+def test_blocked_gram_is_the_gram(monkeypatch):
+    monkeypatch.setattr(rigor, "BLOCK", 2)
+    rows, cols = array("q", [0, 1, 2, 4, 4]), array("q", [1, 0, 2, 0, 2])
+    at = Pattern(5, 3, rows, cols)
+    w = np.array([1.0, 2.0, -3.0, 0.5, 4.0])
+    dense = np.zeros((5, 3))
+    dense[list(rows), list(cols)] = w
+    for axis, wanted in ((1, dense.T @ dense), (0, dense @ dense.T)):
+        assert np.array_equal(
+            ROUNDED.gram(ROUNDED.load(Array((5,), w.data)), axis, at)[0].mid, wanted
+        )
+
+
+def test_radius_reaches_the_polar_bound():
+    x = Ball(np.zeros(4), Fraction(1, 8))
+    g, slack = ROUNDED.gram(x, 1, Pattern(2, 2))
+    assert slack == Fraction(1, 8)
+    assert root(ROUNDED.top(g, Fraction(1), None)).hi + slack >= Fraction(1, 8)
