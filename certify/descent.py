@@ -91,12 +91,16 @@ def ridge(loss: Squared, target: Array, fixed: Array, lam: float, *, transposed:
     held, weights, target = turned(loss, target, transposed=transposed)
     right = held.times(weights * target, fixed)
     matrix = held.matrix(weights)
-    outer = (fixed[:, :, None] * fixed[:, None, :]).reshape(len(fixed), r * r)
+    i, j = np.triu_indices(r)
+    outer = fixed[:, i] * fixed[:, j]  # of v v^T, one triangle
     out = np.empty((held.m, r))
     step = max(1, GROUP // max(r * r, 1))
     for start in range(0, held.m, step):
         part = slice(start, start + step)
-        normal = np.asarray(matrix[part] @ outer).reshape(-1, r, r) + lam * np.eye(r)
+        half = np.asarray(matrix[part] @ outer)
+        normal = np.empty((len(half), r, r))
+        normal[:, i, j] = normal[:, j, i] = half
+        normal += lam * np.eye(r)
         out[part] = solved(normal, right[part, :, None])[..., 0]
     return out
 

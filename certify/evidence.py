@@ -60,13 +60,16 @@ def any_size(run: Run, wanted: "str | Array") -> Evidence:
     tries: list[Dual | None] = [given if given is not None else at_candidate(run)]
     if closed(run, tries) or (given is not None and isinstance(wanted, np.ndarray)):
         return Evidence(run.start, best(tries), given=run.given)
-    if given is None:
-        tries.append(projected(run))
+    found = lifted.solve(run.problem, run.clock.expired) if given is None else None
+    if found is not None:
+        run.clock.tell("projected dual point", run.start.value)
+        tries.append(bound(run, found.W, found.N))
         if closed(run, tries):
             return Evidence(run.start, best(tries), given=run.given)
     if not search.supported(run.problem):
         return Evidence(run.start, best(tries), given=run.given)
-    trail = search.search(run.problem, run.start, run.clock, run.seed)
+    shortcut = search.from_lifted(run.problem, found)
+    trail = search.search(run.problem, run.start, run.clock, run.seed, shortcut)
     better = chosen_better(run, trail)
     top = best(tries)
     if top is None or trail.best.value - top.value > run.epsilon:
@@ -107,15 +110,6 @@ def at_candidate(run: Run) -> Dual | None:
     """Bound by W = -grad l at the candidate, scaled."""
     run.clock.tell("dual point of the candidate", run.start.value)
     return bound(run, dual_at(run.problem, run.start))
-
-
-def projected(run: Run) -> Dual | None:
-    """Bound by the projection on the polar ball, or by an accelerated dual method."""
-    found = lifted.solve(run.problem, run.clock.expired)
-    if found is None:
-        return None
-    run.clock.tell("projected dual point", run.start.value)
-    return bound(run, found.W, found.N)
 
 
 def dual_at(problem: Problem, now: State) -> Array:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import descent, scaling, search
+from . import descent, lifted, scaling, search
 from ._errors import OutOfScopeError
 from .atoms import Factors
 from .certificate import Asked, ask, hand_over, numbered
@@ -69,7 +69,8 @@ def improve(  # noqa: PLR0913  as check()
         top = descent.state(scaled, optimum(scaled, start.size))
         steps = (("start", start), ("truncated decomposition", top))
     else:
-        steps = search.search(scaled, start, clock, seed).steps
+        shortcut = search.from_lifted(scaled, lifted.solve(scaled, clock.expired))
+        steps = search.search(scaled, start, clock, seed, shortcut).steps
     history = falling(
         problem,
         held,

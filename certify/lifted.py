@@ -22,7 +22,8 @@ from .polar.multiplier import decomposed, rescaled
 from .problem import Problem
 
 SMALL = 2000  # smaller side up to which all singular values are taken at once
-ENTRIES = 2_000_000  # largest dense Z of the iterative method
+ENTRIES = 2_000_000  # largest dense Z of the iterative method, for line norms
+SPECTRAL_ENTRIES = 40_000  # and with a singular value decomposition in every step
 STEPS = 400
 SETTLED = 1e-13  # relative change of the dual value that ends an iteration; cost, never truth
 
@@ -52,7 +53,8 @@ def solve(problem: Problem, expired: Callable[[], bool]) -> Lifted | None:
     if loss.observed.full and loss.scale is None and commutes(problem, lines=lines):
         Y = loss.data - problem.shift(problem.fit_offsets(np.zeros_like(loss.data)))
         return plain(np.asarray(Y), problem.lam, norms, expired)
-    if m * n > ENTRIES or (not lines and any(g.nonneg for g in norms)):
+    largest = ENTRIES if lines else SPECTRAL_ENTRIES
+    if m * n > largest or (not lines and any(g.nonneg for g in norms)):
         return None
     return accelerated(problem, loss, norms, expired)
 

@@ -8,6 +8,7 @@ import numpy as np
 from . import descent, fixed_rank, scaling
 from ._arrays import Array
 from ._errors import InputError, OutOfScopeError
+from ._threads import threads
 from .atoms import Factors
 from .certificate import ask
 from .evidence import Run, any_size, by_rank
@@ -61,9 +62,10 @@ def check(  # noqa: PLR0913  the contract's keywords
     epsilon = max(scaling.value_down(atol, by), rtol * abs(start.value))
     fixed = values is not None or not problem.offsets
     run = Run(scaled, start, epsilon, clock, seed, fixed)
-    found = by_rank(run) if problem.lam == 0 else any_size(run, dual)
-    found = scaling.evidence_up(found, by)
-    proof = settle(problem, asked, found)
+    with threads(problem.loss.observed):
+        found = by_rank(run) if problem.lam == 0 else any_size(run, dual)
+        found = scaling.evidence_up(found, by)
+        proof = settle(problem, asked, found)
     outcome = proof.outcome
     return Result(
         verdict=Verdict[outcome.verdict],

@@ -28,9 +28,9 @@ Progress = Callable[[str, float], None]
 DESCENTS, ROUNDS = 400, 60
 TOGETHER = 20  # slices appended at once where the polar gives several
 CLEAR = 1e-12  # a polar value within this of lam is no escape; luck, never truth
-# Relative gain of a sweep below which a descent has settled; luck, never truth.  The dual
+# Relative gains of a sweep below which a descent has settled; luck, never truth.  The dual
 # point's error is the square root of the objective's, so quick sweeps go on to the end.
-STALL, STALL_QUICK = 1e-8, 1e-14
+STALL, STALL_FINE, STALL_QUICK = 1e-6, 1e-9, 1e-14
 
 
 @dataclass
@@ -60,80 +60,96 @@ class Trail:
     best: State
 
 
-def search(problem: Problem, start: State, clock: Clock, seed: int) -> Trail:
-    """Run the meta-algorithm from a state; deterministic for a seed without a budget."""
-    steps = [("start", start)]
-    if start.size:
-        steps.append(("descend", descend(problem, start, clock)))
-    same = steps[-1][1]
-    shortcut = from_lifted(problem, clock)
-    if shortcut is not None and shortcut.value < same.value:
-        steps.append(("lifted", shortcut))
-        same = shortcut if shortcut.size <= start.size else same
-    else:
-        same = rounds(problem, clock, seed, steps, same)
-    best = min((s for _, s in steps), key=lambda s: s.value)
-    if best.size <= start.size and best.value < same.value:
-        same = best
-    return Trail(tuple(falling(steps)), same, best)
+def search(
+    problem: Problem, start: State, clock: Clock, seed: int, shortcut: State | None = None
+) -> Trail:
+    """Run the meta-algorithm from a state; deterministic for a seed without a budget.
+
+    A shortcut is a known optimum over all sizes: then only the start's size is searched.
+    """
+    log = Log(clock, [("start", start)])
+    stalls = (STALL,) if shortcut else stalls_of(problem)
+    for stall in stalls:
+        log.add("descend", descend(problem, log.best(), clock, stall))
+        if shortcut is None:
+            rounds(problem, log, seed, stall)
+    if shortcut is not None:
+        log.add("lifted", shortcut)
+    best = log.best()
+    if best.size > start.size:
+        log.add("truncate", descend(problem, largest(problem, best, start.size), clock, STALL))
+    small = [s for _, s in log.steps if s.size <= start.size]
+    return Trail(tuple(log.falling()), min(small, key=lambda s: s.value), log.best())
 
 
-def falling(steps: list[tuple[str, State]]) -> list[tuple[str, State]]:
-    """Keep the steps that lowered the objective."""
-    kept = steps[:1]
-    for name, s in steps[1:]:
-        if s.value < kept[-1][1].value:
-            kept.append((name, s))
-    return kept
+@dataclass
+class Log:
+    """The points met, in order."""
+
+    clock: Clock
+    steps: list[tuple[str, State]]
+
+    def add(self, name: str, s: State) -> None:
+        """Note a point and tell of it."""
+        self.steps.append((name, s))
+        self.clock.tell(name, s.value)
+
+    def best(self) -> State:
+        """Return the point of the lowest objective."""
+        return min((s for _, s in self.steps), key=lambda s: s.value)
+
+    def falling(self) -> list[tuple[str, State]]:
+        """Return the points that lowered the objective."""
+        kept = self.steps[:1]
+        for name, s in self.steps[1:]:
+            if s.value < kept[-1][1].value:
+                kept.append((name, s))
+        return kept
 
 
-def rounds(
-    problem: Problem, clock: Clock, seed: int, steps: list[tuple[str, State]], same: State
-) -> State:
-    """Escape, reweight and descend until no slice lowers the objective."""
-    now, size = same, same.size
+def rounds(problem: Problem, log: Log, seed: int, stall: float) -> None:
+    """Escape, reweight and descend until that no longer lowers the objective."""
     for k in range(ROUNDS):
-        if clock.expired():
-            break
-        found = escape(problem, now, seed + k)
+        now = log.best()
+        found = None if log.clock.expired() else escape(problem, now, seed + k)
         if found is None:
-            break
+            return
         name, moved = found
-        moved = descend(problem, descent.reweighted(problem, moved), clock)
-        if moved.value >= now.value:
-            break
-        gain, now = now.value - moved.value, moved
-        steps.append((name, now))
-        clock.tell(name, now.value)
-        if now.size <= size:
-            same = now
-        if gain <= stall(problem) * abs(now.value):
-            break
-    return same
+        moved = descend(problem, descent.reweighted(problem, moved), log.clock, stall)
+        log.add(name, moved)
+        if now.value - moved.value <= stall * abs(now.value):
+            return
 
 
-def descend(problem: Problem, now: State, clock: Clock) -> State:
-    """Sweep until a sweep gains less than STALL of the objective."""
+def descend(problem: Problem, now: State, clock: Clock, stall: float) -> State:
+    """Sweep until a sweep gains less than `stall` of the objective."""
     for _ in range(DESCENTS):
-        if clock.expired():
+        if clock.expired() or not now.size:
             break
         new = descent.sweep(problem, now)
         gain, now = now.value - new.value, new
         clock.tell("descend", now.value)
-        if gain <= stall(problem) * abs(now.value):
+        if gain <= stall * abs(now.value):
             break
     return now
 
 
-def stall(problem: Problem) -> float:
-    """Return the relative gain that ends a descent: least where sweeps converge fast."""
+def stalls_of(problem: Problem) -> tuple[float, ...]:
+    """Return the relative gains that end the descents: coarse first, so that slices are
+    appended early; to the end where sweeps are quick."""
     atom = descent.rank_one(problem)[0]
-    return STALL_QUICK if (atom.left, atom.right) == ("l2", "l2") else STALL
+    plain = (atom.left, atom.right) == ("l2", "l2")
+    return (STALL, STALL_FINE, STALL_QUICK) if plain else (STALL, STALL_FINE)
 
 
-def from_lifted(problem: Problem, clock: Clock) -> State | None:
-    """Return the optimum over all sizes where the convex problem is solved in closed form."""
-    found = lifted.solve(problem, clock.expired)
+def largest(problem: Problem, s: State, size: int) -> State:
+    """Keep the slices of largest theta."""
+    keep = np.sort(np.argsort(-problem.atom.theta(s.factors), kind="stable")[:size])
+    return descent.state(problem, tuple(x[:, keep] for x in s.factors))
+
+
+def from_lifted(problem: Problem, found: lifted.Lifted | None) -> State | None:
+    """Return the optimum over all sizes where the convex problem gave its factors."""
     if found is None or found.factors is None:
         return None
     return descent.state(problem, found.factors)

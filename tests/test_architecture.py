@@ -16,7 +16,7 @@ LAYERS = (  # from the bottom up: a module imports from its own layer or from th
     ("_observed", "gauges"),
     ("losses", "offsets", "polar"),
     ("atoms",),
-    ("problem",),
+    ("problem", "_threads"),
     ("orthogonal", "descent", "certificate"),
     ("lifted", "fixed_rank"),
     ("search",),

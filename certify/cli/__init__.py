@@ -72,6 +72,7 @@ def common(command: Command) -> Command:
 
     @functools.wraps(command)
     def wrapped(**given: Any) -> int:  # noqa: ANN401  as click parsed them
+        """Gather the options."""
         names = {"as_json": "json", **{k: k for k in ("budget", "seed", "rtol", "atol")}}
         held = {name: given.pop(k) for k, name in names.items()}
         return command(Options(**held), **given)

@@ -35,7 +35,7 @@ def run(command: click.Command, arguments: Sequence[str] | None) -> int:
         status = command.main(given, prog_name="certify", standalone_mode=False)
         sys.stdout.flush()
     except (click.Abort, KeyboardInterrupt):
-        return ended("interrupted: nothing was written", INTERRUPTED)
+        return ended("interrupted; no file is half-written", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED

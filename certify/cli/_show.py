@@ -73,8 +73,8 @@ def of_rejection(error: RejectedError) -> Lines:
 
 def as_json(found: Lines, written: Mapping[str, Written | None]) -> None:
     """Print one line of JSON; numbers that JSON lacks are null."""
-    files = {k: None if w is None else str(w.path) for k, w in written.items()}
-    line = {k: finite(v) for k, v in found.items()} | {"written": files}
+    files = {k.replace(" ", "_"): w and str(w.path) for k, w in written.items()}
+    line = {k: finite(v) for k, v in found.items()} | ({"written": files} if files else {})
     print(json.dumps(line, allow_nan=False))  # noqa: T201  the command's output
 
 
@@ -121,6 +121,7 @@ def progress(budget: float | None) -> Iterator[search.Progress | None]:
         task = bar.add_task("starting", total=budget or None)
 
         def tell(stage: str, value: float) -> None:
+            """Show the stage and its value."""
             bar.update(
                 task, description=f"{stage}  {value:.8g}", completed=bar.tasks[0].elapsed or 0
             )

@@ -19,8 +19,8 @@ CLOCKS = {"CLARABEL": "time_limit", "SCS": "time_limit_secs"}
 ANSWERED = ("optimal", "optimal_inaccurate", "user_limit")
 
 
-def solve(program: Expression, solver: str | None, budget: float | None) -> tuple[str, str]:
-    """Solve in place; return (status, solver's name).
+def solve(program: Expression, solver: str | None, budget: float | None) -> tuple[str, str, bool]:
+    """Solve in place; return (status, solver's name, whether it says that it answered).
 
     Without a name, the installed ones of PREFERRED are tried until one answers.
     Raises InputError for a solver that is not installed.
@@ -33,7 +33,7 @@ def solve(program: Expression, solver: str | None, budget: float | None) -> tupl
         status, used = attempt(program, name, budget), name
         if status in ANSWERED:
             break
-    return status, used
+    return status, used, status in ANSWERED
 
 
 def attempt(program: Expression, name: str, budget: float | None) -> str:
@@ -52,7 +52,8 @@ def attempt(program: Expression, name: str, budget: float | None) -> str:
 
 def numbers(expressions: list[Expression]) -> list[Array] | None:
     """Return the values the solver left, or None if any is missing or not finite."""
-    values = [e.value for e in expressions]
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is not finite
+        values = [e.value for e in expressions]
     if any(v is None or not np.isfinite(v).all() for v in values):
         return None
     return [np.asarray(v, dtype=np.float64) for v in values]
@@ -61,4 +62,4 @@ def numbers(expressions: list[Expression]) -> list[Array] | None:
 def unit(x: Array | None) -> float:
     """Return a power of two near the largest |entry|, to hand the solver numbers near 1."""
     top = 0.0 if x is None else float(np.abs(x).max(initial=0.0))
-    return float(np.ldexp(1.0, int(np.frexp(top)[1]))) if top else 1.0
+    return float(np.ldexp(1.0, int(np.frexp(top)[1]) - 1)) if top else 1.0

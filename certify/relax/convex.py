@@ -59,8 +59,8 @@ def convex(problem: Problem, solver: str | None = None, budget: float | None = N
     squares over rank-one slices.
     """
     program = stated(problem)
-    status, used = solve(program.asked, solver, budget)
-    found = numbers([program.asked.objective, program.Z, *program.q])
+    status, used, answered = solve(program.asked, solver, budget)
+    found = numbers([program.asked.objective, program.Z, *program.q]) if answered else None
     if found is None:
         return Relaxed(None, None, None, None, status, used)
     value, Z, *q = found
@@ -71,14 +71,18 @@ def convex(problem: Problem, solver: str | None = None, budget: float | None = N
 def dual_point(
     problem: Problem, solver: str | None = None, budget: float | None = None
 ) -> Array | None:
-    """Return the relaxation's W, a finite field in the shape of the data, or None.
+    """Return the relaxation's W, a field in the shape of the data, or None.
 
-    W is a witness: a wrong one weakens the bound proved from it and cannot fake one.
+    W is a witness: a wrong one weakens the bound proved from it and cannot fake one.  One
+    with d(W) < 0 shows less than f >= 0 does, so it is not worth handing on.
+    Raises InputError as convex() does.
     """
     W = convex(problem, solver, budget).W
     shape = getattr(problem.loss, "data").shape  # noqa: B009  convex() has refused other losses
-    usable = W is not None and W.shape == shape and np.isfinite(W).all()
-    return W if usable else None
+    if W is None or W.shape != shape or not np.isfinite(W).all():
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        return W if problem.loss.dual_value(W) >= 0 else None
 
 
 def stated(problem: Problem) -> Program:

@@ -40,8 +40,8 @@ def polar(
     scale = unit(held)
     bound, cone = multipliers(held / scale, gauge(left), gauge(right))
     program = cp.Problem(cp.Minimize(bound), cone)
-    status, _ = solve(program, solver, budget)
-    found = numbers([bound])
+    status, _, answered = solve(program, solver, budget)
+    found = numbers([bound]) if answered else None
     return RelaxedPolar(None if found is None else float(found[0]) * scale, status)
 
 

@@ -1,0 +1,163 @@
+"""DictionaryLearning and SparsePCA, batch and mini-batch: an l1 code, an l2 dictionary."""
+
+from typing import Any
+
+import numpy as np
+
+from certify._arrays import Array, finite, real
+from certify._errors import InputError
+from certify.atoms import RankOne
+from certify.losses import Squared
+from certify.problem import Problem
+
+from ._fitted import MARGIN, Adapted, Factors, Fit, agree, library, penalty, squares, unwarned
+
+SWEEPS = 20_000
+SETTLED = 1e-14  # relative gain of a sweep that ends the group lasso; the figure is compared
+
+
+def dictionary_learning(fit: Fit) -> Adapted:
+    """Return the objective of X (n, m) ~ U D, U = codes (n, k), D = components_ (k, m):
+
+        1/2 |X - U D|^2 + alpha sum |U|,  |D_k|_2 <= 1
+            >= 1/2 |X - U D|^2 + alpha sum_k |u_k|_1 |D_k|_2,
+
+    equal when every atom in use has norm 1; of a shorter atom the right side is the
+    library's objective once the atom is scaled up and its code down.  Its figure: the
+    left side, error_[-1].  The codes are those fit_transform returned, or the lasso codes
+    at alpha; transform() gives neither, its default is orthogonal matching pursuit.
+    """
+    errors = fit.model.error_
+    if not len(errors):
+        raise InputError("DictionaryLearning with max_iter=0 made no step: error_ is empty")
+    cure = "pass the X of the fit and codes=U, the U that fit_transform returned"
+    alpha, D = penalty(fit, "alpha", fit.model.alpha), atoms(fit)
+    U = lasso(fit, alpha) if fit.codes is None else fit.codes
+    slack = fit.slack(errors[-1], cancels=False)
+    agree(fit, ("error_[-1]", float(errors[-1])), library_cost(fit, U, D, alpha), cure, slack)
+    return coded(fit, U, D, alpha)
+
+
+def mini_batch_dictionary_learning(fit: Fit) -> Adapted:
+    """Return the same objective at the lasso codes; the library reports no figure of it.
+
+    Codes that cost more than the lasso codes are refused: fit_transform returns those of
+    orthogonal matching pursuit by default.
+    """
+    alpha, D = penalty(fit, "alpha", fit.model.alpha), atoms(fit)
+    U = lasso(fit, alpha)
+    if fit.codes is not None:
+        best = library_cost(fit, U, D, alpha)
+        cure = "leave codes out, or pass those of transform_algorithm='lasso_lars' at alpha"
+        slack = fit.slack(best, cancels=False)
+        figure = ("lasso codes of cost", best)
+        agree(fit, figure, library_cost(fit, fit.codes, D, alpha), cure, slack)
+        U = fit.codes
+    return coded(fit, U, D, alpha)
+
+
+def coded(fit: Fit, U: Array, D: Array, alpha: float) -> Adapted:
+    """Return the problem with the signs the model keeps."""
+    signs = (
+        ("l1+" if fit.model.positive_code else "l1"),
+        ("l2+" if fit.model.positive_dict else "l2"),
+    )
+    return Problem(Squared(fit.X), RankOne(*signs), alpha), Factors(U, D.T)
+
+
+def library_cost(fit: Fit, U: Array, D: Array, alpha: float) -> float:
+    """Return 1/2 |X - U D|^2 + alpha sum |U|."""
+    return 0.5 * squares(fit.X - U @ D) + alpha * float(np.abs(U).sum())
+
+
+def atoms(fit: Fit) -> Array:
+    """Return the dictionary; refuse atoms longer than the fit allows."""
+    D = fit.components
+    norms = np.linalg.norm(D, axis=1)
+    if (longest := norms.max(initial=0.0)) > 1 + MARGIN * fit.eps * D.shape[1] ** 0.5:
+        cure = "fit with max_iter > 0"
+        raise InputError(f"{fit.name} has an atom of norm {longest:.10g}, above 1: {cure}")
+    return D
+
+
+def lasso(fit: Fit, alpha: float) -> Array:
+    """Return argmin_U 1/2 |X - U D|^2 + alpha sum |U| by the algorithm of the fit."""
+    model: Any = fit.model
+    with unwarned():
+        U = library("decomposition").sparse_encode(
+            fit.X,
+            fit.components,
+            algorithm=f"lasso_{model.fit_algorithm}",
+            alpha=alpha,
+            positive=model.positive_code,
+            max_iter=model.transform_max_iter,
+        )
+    return finite(real(U, "codes", ndim=2), "codes")
+
+
+def sparse_pca(fit: Fit) -> Adapted:
+    """Return the objective of (X - mean)' (m, n) ~ C D, on the transposed data:
+
+        1/2 |(X - mean)' - C D|^2 + alpha sum_k |c_k|_1 |D_k|_2,
+
+    C = components_' up to scales (m, k).  The dictionary D and the scales are not kept by
+    the model: D = argmin at this C, a group lasso, recovers their product.  Its figure:
+    error_[-1], which is reproduced by a fit run to convergence.
+    """
+    problem, factors = recovered(fit)
+    if not len(fit.model.error_):
+        raise InputError("SparsePCA with max_iter=0 made no step: error_ is empty")
+    theirs = float(fit.model.error_[-1])
+    cure = "pass the X of the fit, and fit to convergence (a smaller tol, more iterations)"
+    mine = problem.objective(tuple(factors))
+    agree(fit, ("error_[-1]", theirs), mine, cure, fit.slack(theirs, cancels=False))
+    return problem, factors
+
+
+def mini_batch_sparse_pca(fit: Fit) -> Adapted:
+    """Return the same objective at the recovered dictionary; the library reports no figure."""
+    return recovered(fit)
+
+
+def recovered(fit: Fit) -> Adapted:
+    """Return the problem on (X - mean)', the components as code and D recovered."""
+    alpha = penalty(fit, "alpha", fit.model.alpha)
+    if fit.codes is not None:
+        raise InputError(f"{fit.name} keeps no codes, they are recovered: leave codes out")
+    mean = same_mean(fit)
+    target, C = np.ascontiguousarray((fit.X - mean).T), fit.components.T
+    V = group_lasso(target, C, alpha)
+    return Problem(Squared(target), RankOne("l1", "l2"), alpha), Factors(C, V)
+
+
+def same_mean(fit: Fit) -> Array:
+    """Return mean_; refuse an X that has another."""
+    mean = finite(real(fit.model.mean_, "mean_", ndim=1), "mean_")
+    found = fit.X.mean(axis=0)
+    slack = MARGIN * fit.eps * len(fit.X) ** 0.5 * float(np.abs(fit.X).max())
+    worst = int(np.abs(found - mean).argmax())
+    if not abs(found[worst] - mean[worst]) <= slack:
+        told = f"{fit.name} has mean_[{worst}] = {mean[worst]:.10g}"
+        raise InputError(f"{told}, but X has {found[worst]:.10g} there: pass the X of the fit")
+    return mean
+
+
+def group_lasso(target: Array, C: Array, alpha: float) -> Array:
+    """Return argmin_V 1/2 |target - C V'|^2 + alpha sum_k |c_k|_1 |v_k|_2, V (n, k).
+
+    One group after another, exactly:  v_k = shrink(g, alpha |c_k|_1) / |c_k|^2  with g
+    the pull of the residual and v_k on c_k.
+    """
+    gram, pull = C.T @ C, target.T @ C
+    price, V = alpha * np.abs(C).sum(axis=0), np.zeros_like(pull)
+    value = np.inf
+    for _ in range(SWEEPS):
+        for k in np.nonzero(gram.diagonal() > 0)[0]:
+            g = pull[:, k] - V @ gram[:, k] + V[:, k] * gram[k, k]
+            size = float(np.linalg.norm(g))
+            V[:, k] = g * (max(1.0 - price[k] / size, 0.0) / gram[k, k]) if size else 0.0
+        fitted = 0.5 * squares(target) + float(np.vdot(V, 0.5 * (V @ gram) - pull))
+        last, value = value, fitted + float(price @ np.linalg.norm(V, axis=0))
+        if last - value <= SETTLED * abs(value):
+            break
+    return V

@@ -1,0 +1,158 @@
+"""What the adapters share: reading a fitted model, and comparing figures with its own."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from math import sqrt
+from typing import Any, Self
+
+import numpy as np
+from scipy import sparse
+
+from certify._arrays import Array, finite, real
+from certify._errors import InputError, OutOfScopeError
+from certify.problem import Problem
+
+AGREE = 1e-6  # figures closer than check()'s own epsilon are one claim
+MARGIN = 8.0  # on rounding: the error of a sum grows like the root of its length
+DENSE = 10_000_000  # entries of a sparse X that may be made dense (80 MB)
+
+
+class Factors(tuple[Array, Array]):  # noqa: SLOT001  a tuple's subclass cannot have slots
+    """(U, V), U (m, r), V (n, r), and the model's own offset values.
+
+    q   one array for each offset of the problem, or None if it has none:
+        check(problem, factors, q=factors.q)
+    """
+
+    q: tuple[Array, ...] | None
+
+    def __new__(cls, U: Array, V: Array, q: tuple[Array, ...] | None = None) -> Self:
+        """Hold U, V and q."""
+        held = super().__new__(cls, (U, V))
+        held.q = q
+        return held
+
+
+Adapted = tuple[Problem, Factors]
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted estimator, the data it was fitted to, and its codes if the caller has them."""
+
+    model: Any
+    X: Array
+    codes: Array | None
+    sparse: bool
+
+    @property
+    def name(self) -> str:
+        """The estimator's class."""
+        return type(self.model).__name__
+
+    @property
+    def components(self) -> Array:
+        """`components_`, (k, n_features)."""
+        return finite(real(self.model.components_, "components_", ndim=2), "components_")
+
+    @property
+    def eps(self) -> float:
+        """The unit of the precision the model was fitted in."""
+        return float(np.finfo(np.asarray(self.model.components_).dtype).eps)
+
+    def slack(self, figure: float, *, cancels: bool) -> float:
+        """Return how far rounding, or check()'s epsilon, can move a figure.
+
+        cancels: the figure is a difference of sums as large as |X|^2.
+        """
+        energy, grown = squares(self.X), MARGIN * self.eps * sqrt(self.X.size)
+        lost = grown * energy if cancels else (MARGIN * self.eps) ** 2 * self.X.size * energy
+        return max(AGREE, grown) * abs(figure) + lost
+
+
+def library(name: str) -> Any:  # noqa: ANN401  a module
+    """Import a module of scikit-learn.
+
+    Raises InputError naming the extra to install where it is absent.
+    """
+    try:
+        return import_module(f"sklearn.{name}")
+    except ImportError as error:
+        cure = "pip install certify[models]"
+        raise InputError(f"scikit-learn cannot be imported ({error}): {cure}") from None
+
+
+def read(model: Any, X: Any, codes: Any) -> Fit:  # noqa: ANN401  as a user gives them
+    """Check that a model, its data and its codes belong together by shape.
+
+    Raises InputError for an unfitted model, data that are not finite, or wrong shapes.
+    """
+    if not hasattr(model, "components_"):
+        raise InputError(f"the estimator must be fitted first, got an unfitted {model!r}")
+    held, k = dense(X), len(model.components_)
+    if held.shape[1] != model.components_.shape[1]:
+        wanted = f"{model.components_.shape[1]} features, as in the fit"
+        raise InputError(f"X must have {wanted}, got shape {held.shape}")
+    if codes is None:
+        return Fit(model, held, None, sparse.issparse(X))
+    given = finite(real(codes, "codes", ndim=2), "codes")
+    if given.shape != (len(held), k):
+        raise InputError(f"codes must have shape {(len(held), k)}, got {given.shape}")
+    return Fit(model, held, given, sparse.issparse(X))
+
+
+def dense(X: Any) -> Array:  # noqa: ANN401  an array, a frame or scipy.sparse
+    """Return X as an array; the missing entries of a sparse X are zeros, as in scikit-learn."""
+    if sparse.issparse(X):
+        if len(X.shape) == 2 and X.shape[0] * X.shape[1] > DENSE:  # noqa: PLR2004  a matrix
+            size = f"{X.shape[0]} x {X.shape[1]}"
+            cure = f"judge a fit of at most {DENSE} entries"
+            raise InputError(
+                f"X is sparse and {size}: to the model its missing entries are zeros, "
+                f"too many to hold; {cure}"
+            )
+        X = X.toarray()
+    held = finite(real(X, "X", ndim=2), "X")
+    if not held.size:
+        raise InputError(f"X must not be empty, got shape {held.shape}")
+    return held
+
+
+def squares(a: Array) -> float:
+    """Return |a|^2."""
+    return float(np.vdot(a, a))
+
+
+def penalty(fit: Fit, name: str, value: Any) -> float:  # noqa: ANN401  an estimator's parameter
+    """Return a weight of the penalty.
+
+    Raises OutOfScopeError, with the cure, when it is zero: nothing then fixes the size.
+    """
+    if not value > 0:
+        cure = f"fit with {name} > 0, or judge a PCA or TruncatedSVD at its rank"
+        raise OutOfScopeError(
+            f"{fit.name} with {name}={value} has a penalty that rescaling removes: {cure}"
+        )
+    return float(value)
+
+
+def agree(fit: Fit, figure: tuple[str, float], mine: float, cure: str, slack: float) -> None:
+    """Refuse a model whose own figure its factors do not reproduce on this X.
+
+    Raises InputError with both figures.
+    """
+    name, theirs = figure
+    if not abs(mine - theirs) <= slack:
+        told = f"{fit.name} reports {name} {theirs:.10g}"
+        raise InputError(f"{told}, but these factors on this X give {mine:.10g}: {cure}")
+
+
+@contextmanager
+def unwarned() -> Iterator[None]:
+    """Silence the library on convergence and feature names: its figures are compared."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield

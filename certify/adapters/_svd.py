@@ -1,0 +1,57 @@
+"""PCA and TruncatedSVD: the best factors of one rank, without a penalty (lam = 0)."""
+
+import numpy as np
+
+from certify._arrays import Array, finite, real
+from certify.atoms import RankOne
+from certify.losses import Squared
+from certify.offsets import ColumnIntercept
+from certify.problem import Problem
+
+from ._fitted import Adapted, Factors, Fit, agree, squares
+
+PLAIN = RankOne("l2", "l2")
+RESIDUAL = "a squared residual of"
+CURE = "pass the X of the fit, and codes=fit_transform(X) for a randomized solver"
+
+
+def pca(fit: Fit) -> Adapted:
+    """Return 1/2 |X - 1 q' - U V'|^2, q the means: U = (X - 1 q') V, V = components_'.
+
+    Its figure: 1/2 (|X - 1 q'|^2 - sum singular_values_^2).  Codes of a whitened model
+    are scaled back by sqrt(explained_variance_).
+    """
+    model, V = fit.model, fit.components.T
+    mean = finite(real(model.mean_, "mean_", ndim=1), "mean_")
+    centred = fit.X - mean
+    U = centred @ V if fit.codes is None else unwhitened(fit, fit.codes)
+    explained = squares(real(model.singular_values_, "singular_values_"))
+    problem = Problem(Squared(fit.X), PLAIN, 0.0, (ColumnIntercept(),))
+    return compared(fit, problem, Factors(U, V, (mean,)), 0.5 * (squares(centred) - explained))
+
+
+def unwhitened(fit: Fit, codes: Array) -> Array:
+    """Return the codes at the scale of the data."""
+    if not fit.model.whiten:
+        return codes
+    return codes * np.sqrt(real(fit.model.explained_variance_, "explained_variance_"))
+
+
+def truncated_svd(fit: Fit) -> Adapted:
+    """Return 1/2 |X - U V'|^2: U = X V, V = components_'.
+
+    Its figure: 1/2 (|X|^2 - n sum (explained_variance_ + mean(U)^2)), n samples.
+    """
+    V = fit.components.T
+    U = fit.X @ V if fit.codes is None else fit.codes
+    variance = real(fit.model.explained_variance_, "explained_variance_")
+    explained = len(U) * float((variance + U.mean(axis=0) ** 2).sum())
+    problem = Problem(Squared(fit.X), PLAIN, 0.0)
+    return compared(fit, problem, Factors(U, V), 0.5 * (squares(fit.X) - explained))
+
+
+def compared(fit: Fit, problem: Problem, factors: Factors, theirs: float) -> Adapted:
+    """Compare the objective with the one the reported variances leave."""
+    mine = problem.objective(tuple(factors), factors.q or ())
+    agree(fit, (RESIDUAL, theirs), mine, CURE, fit.slack(theirs, cancels=True))
+    return problem, factors

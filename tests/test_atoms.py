@@ -1,0 +1,130 @@
+"""Every atom, found by the registry, keeps the contract of atoms/_base.py."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from certify import InputError, Problem
+from certify._observed import Observed
+from certify.atoms import ATOMS, RankOne
+from certify.atoms._base import Atom
+from certify.losses import Squared
+
+from .strategies import FORMS, PAIRS, arrays, cone, masks, powers, shapes
+from .tolerance import EPS, exact_theta, rounding
+
+RANK_ONE = {f"{a}x{b}/{form}": RankOne(a, b, form) for a, b in PAIRS for form in FORMS}
+MADE = {"rank_one": RANK_ONE}
+VARIANTS = {
+    f"{name} {k}".strip(): atom
+    for name, made in ATOMS.items()
+    for k, atom in MADE.get(name, {"": made}).items()
+}
+each_atom = pytest.mark.parametrize(
+    "atom", [v if isinstance(v, Atom) else v() for v in VARIANTS.values()], ids=VARIANTS
+)
+
+
+def domain(atom, k, shape):
+    """Return arrays in the domain of the k-th part of a slice."""
+    key = (atom.left, atom.right)[k] if isinstance(atom, RankOne) else ""
+    return cone(key, shape)
+
+
+@st.composite
+def slices(draw, atom, shape, r):
+    """Return factors with r slices."""
+    parts = enumerate(atom.shapes(shape))
+    return tuple(draw(domain(atom, k, (*part, r))) for k, part in parts)
+
+
+@each_atom
+@given(data=st.data(), shape=shapes, e=powers)
+def test_phi_and_theta_share_one_degree(atom, data, shape, e):
+    x = data.draw(slices(atom, shape, 1))
+    scaled = tuple(2.0**e * part for part in x)
+    a = 2.0 ** (e * atom.degree)
+    assert np.array_equal(atom.phi(column(scaled)), a * atom.phi(column(x)))
+    assert np.array_equal(atom.theta(scaled), a * atom.theta(x))
+    assert not atom.phi(column(tuple(0 * part for part in x))).any()
+
+
+def column(x):
+    """Return the one slice of factors of size 1."""
+    return tuple(part[..., 0] for part in x)
+
+
+@each_atom
+@given(data=st.data(), shape=shapes)
+def test_theta_is_nonnegative_and_prices_slices_one_by_one(atom, data, shape):
+    x = data.draw(slices(atom, shape, 3))
+    each = [float(atom.theta(tuple(part[..., k : k + 1] for part in x))[0]) for k in range(3)]
+    assert atom.theta(x).tolist() == each
+    assert min(each) >= 0
+
+
+@each_atom
+@given(data=st.data(), shape=shapes)
+def test_the_prediction_is_the_sum_of_the_slices(atom, data, shape):
+    x, mask = data.draw(slices(atom, shape, 3)), data.draw(masks(shape))
+    total = sum(atom.phi(tuple(part[..., k] for part in x)) for k in range(3))
+    assert np.array_equal(atom.predict(x, Observed(*shape)), total)
+    rows, cols = np.nonzero(mask)
+    assert np.array_equal(atom.predict(x, Observed(*shape, rows, cols)), total[mask])
+
+
+@pytest.mark.parametrize("atom", RANK_ONE.values(), ids=RANK_ONE)
+@given(data=st.data(), shape=shapes)
+def test_theta_is_the_price_of_its_definition(atom, data, shape):
+    u, v = x = data.draw(slices(atom, shape, 1))
+    low, high = exact_theta(atom, u[:, 0], v[:, 0])
+    value = Fraction(float(atom.theta(x)[0]))
+    assert low * (1 - Fraction(32 * EPS)) <= value <= high * (1 + Fraction(32 * EPS))
+
+
+@pytest.mark.parametrize(("left", "right"), PAIRS)
+@given(data=st.data(), shape=shapes)
+def test_the_sum_form_is_never_cheaper_and_equal_when_balanced(left, right, data, shape):
+    product, total = (RankOne(left, right, form) for form in FORMS)
+    x = data.draw(slices(product, shape, 1))
+    slack = rounding(total.theta(x), flops=16)
+    assert float(total.theta(x)[0]) >= float(product.theta(x)[0]) - slack
+    a, b = (float(g.value(part)[0]) for g, part in zip(product.gauges, x, strict=True))
+    if a and b:
+        balanced = (x[0] * (b / a) ** 0.5, x[1] * (a / b) ** 0.5)
+        found = float(total.theta(balanced)[0])
+        assert abs(found - float(product.theta(x)[0])) <= rounding(found, flops=32)
+
+
+@pytest.mark.parametrize("atom", RANK_ONE.values(), ids=RANK_ONE)
+def test_a_negative_entry_is_refused_where_the_factor_has_a_sign(atom):
+    problem = Problem(Squared(np.zeros((2, 2))), atom, 1.0)
+    good, bad = np.array([[1.0], [0.0]]), np.array([[1.0], [-0.5]])
+    for k, (name, key) in enumerate(zip("UV", (atom.left, atom.right), strict=True)):
+        factors = [good, good]
+        factors[k] = bad
+        if key.endswith("+"):
+            with pytest.raises(InputError, match=rf"{name} must be >= 0 .*-0\.5"):
+                problem.accept(factors)
+        else:
+            assert problem.accept(factors)[k][1, 0] == -0.5
+
+
+WRONG = {
+    "left": (lambda: RankOne("l7", "l2"), "'l7'"),
+    "right": (lambda: RankOne("l2", "linf"), "'linf'"),
+    "form": (lambda: RankOne("l2", "l2", "half"), "'half'"),
+    "no matrix": (lambda: RankOne().polar([1.0]), r"shape \(1,\)"),
+    "nan": (lambda: RankOne().polar([[np.nan]]), "nan"),
+    "empty": (lambda: RankOne().polar(np.zeros((0, 2))), r"\(0, 2\)"),
+    "complex": (lambda: RankOne().polar([[1j]]), "complex128"),
+}
+
+
+@pytest.mark.parametrize(("made", "said"), WRONG.values(), ids=WRONG)
+def test_wrong_atoms_and_matrices_are_refused_with_the_wrong_value(made, said):
+    with pytest.raises(InputError, match=said):
+        made()

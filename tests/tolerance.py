@@ -1,0 +1,74 @@
+"""The one place where a rounding allowance is computed, and values are known exactly."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+
+EPS = float(np.finfo(np.float64).eps)
+BITS = 256  # of the square roots below: far beyond any float compared with them
+
+
+def rounding(*terms, flops):
+    """Return flops eps sum |terms|: the a-priori bound for that many operations."""
+    return flops * EPS * sum(float(np.abs(t).sum()) for t in terms)
+
+
+def half_ulp(x):
+    """Return how far the float nearest to a number may be from it."""
+    return Fraction(math.ulp(x)) / 2
+
+
+def fractions(x):
+    """Return an array's entries as exact rationals."""
+    return [Fraction(float(v)) for v in np.asarray(x).reshape(-1)]
+
+
+def enclosed_root(x):
+    """Return rationals (lo, hi) around the square root of x >= 0."""
+    scaled = (x.numerator << 2 * BITS) // x.denominator
+    r = math.isqrt(scaled)
+    exact = r * r * x.denominator == x.numerator << 2 * BITS
+    return Fraction(r, 1 << BITS), Fraction(r + (not exact), 1 << BITS)
+
+
+def exact_square(key, x):
+    """Return the square of the norm `key` of a vector, exactly."""
+    values = fractions(x)
+    if key.startswith("l1"):
+        return sum(map(abs, values), Fraction(0)) ** 2
+    return sum((v * v for v in values), Fraction(0))
+
+
+def exact_theta(atom, u, v):
+    """Return rationals around theta(u, v) of a rank-one atom."""
+    a, b = exact_square(atom.left, u), exact_square(atom.right, v)
+    if atom.form == "sum":
+        return (a + b) / 2, (a + b) / 2
+    return enclosed_root(a * b)
+
+
+def exact_shift(offset, q, i, j):
+    """Return (A q)_ij of one offset, exactly."""
+    if offset.name == "linear":
+        pairs = zip(fractions(offset.A[i]), fractions(q[:, j]), strict=True)
+        return sum((a * b for a, b in pairs), Fraction(0))
+    return Fraction(float(q[{"intercept": 0, "row": i, "column": j}[offset.name]]))
+
+
+def exact_objective(problem, factors, q=()):
+    """Return rationals around f(U, V, q), written from the definition alone."""
+    (U, V), loss, atom = factors, problem.loss, problem.atom
+    entries = list(zip(*(k.tolist() for k in loss.observed.listed), strict=True))
+    weights = np.ones(len(entries)) if loss.scale is None else loss.scale
+    total = Fraction(0)
+    for (i, j), y, w in zip(entries, fractions(loss.data), fractions(weights), strict=True):
+        pairs = zip(fractions(U[i]), fractions(V[j]), strict=True)
+        fit = sum((a * b for a, b in pairs), Fraction(0))
+        fit += sum(exact_shift(o, x, i, j) for o, x in zip(problem.offsets, q, strict=True))
+        total += w * (fit - y) ** 2 / 2
+    for o, x in zip(problem.offsets, q, strict=True):
+        total += Fraction(o.ridge) * exact_square("l2", x) / 2
+    thetas = [exact_theta(atom, U[:, k], V[:, k]) for k in range(U.shape[1])]
+    lam = Fraction(problem.lam)
+    return tuple(total + lam * sum(t[side] for t in thetas) for side in (0, 1))
