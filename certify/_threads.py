@@ -17,4 +17,5 @@ def threads(observed: Observed) -> AbstractContextManager[object]:
     """Return a context with one BLAS thread, or all of them for large full data."""
     if observed.full and min(observed.m, observed.n) >= LARGE:
         return nullcontext()
-    return threadpool_limits(1, user_api="blas")
+    one: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
+    return one

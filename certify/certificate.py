@@ -89,6 +89,11 @@ class Certificate:
             return None
         return tuple(as_numpy(self.witness[f"better.{k}"]) for k in ("U", "V"))
 
+    def better_offsets(self) -> Values:
+        """Return the offset values that go with the better factors."""
+        kinds = range(len(self.statement["offsets"]) if self.proof.get("better") else 0)
+        return tuple(as_numpy(self.witness[f"better.q{k}"]) for k in kinds)
+
 
 def as_numpy(a: kernel.Array) -> Any:  # noqa: ANN401  float64 or int64
     """View a kernel array as numpy."""

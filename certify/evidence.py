@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from . import descent, fixed_rank, lifted, search
-from ._arrays import Array
+from ._arrays import Array, finite, real
+from ._errors import InputError
 from .descent import State
 from .orthogonal import Orthogonal, orthogonalize
 from .polar import Proposal
@@ -17,6 +18,8 @@ from .polar._spectra import on_grid
 from .polar.spectral import of_matrix
 from .problem import Problem
 from .search import Clock
+
+DUALS = ("search", "relaxation")
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Run:
     clock: Clock
     seed: int
     given: bool  # the offsets are the candidate's own
+    unit: float = 1.0  # a dual point of the caller's scale times this is one of the run's
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ def any_size(run: Run, wanted: "str | Array") -> Evidence:
     """Look for a dual point at the candidate, by projection, and at improved factors."""
     given = chosen(run, wanted)
     tries: list[Dual | None] = [given if given is not None else at_candidate(run)]
-    if closed(run, tries) or (given is not None and isinstance(wanted, np.ndarray)):
+    if closed(run, tries) or not isinstance(wanted, str):
         return Evidence(run.start, best(tries), given=run.given)
     found = lifted.solve(run.problem, run.clock.expired) if given is None else None
     if found is not None:
@@ -89,10 +93,24 @@ def by_rank(run: Run) -> Evidence:
 
 
 def chosen(run: Run, wanted: "str | Array") -> Dual | None:
-    """Return the dual point the caller asked for, if any."""
-    if isinstance(wanted, np.ndarray):
-        return bound(run, wanted.reshape(run.problem.loss.data.shape))  # type: ignore[attr-defined]
-    return None
+    """Return the dual point the caller asked for: an array, or a convex solver's.
+
+    Raises InputError for an unknown name or an array of another shape.
+    """
+    loss = descent.rank_one(run.problem)[1]
+    if isinstance(wanted, str):
+        if wanted not in DUALS:
+            raise InputError(f"dual must be one of {', '.join(DUALS)} or an array, got {wanted!r}")
+        if wanted == "search":
+            return None
+        from . import relax  # noqa: PLC0415  cvxpy takes a second to import
+
+        found = relax.dual_point(run.problem)
+        return None if found is None else bound(run, found)
+    W = finite(real(wanted, "dual"), "dual")
+    if W.shape != loss.data.shape:
+        raise InputError(f"dual must have shape {loss.data.shape}, got {W.shape}")
+    return bound(run, W * run.unit)
 
 
 def closed(run: Run, tries: list[Dual | None]) -> bool:

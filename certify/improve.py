@@ -13,6 +13,7 @@ from .fixed_rank import optimum
 from .kernel import verify as kernel
 from .pipeline import check, positive, uncovered
 from .polar._proved import above, handed
+from .polar._scale import scaled as scaled_by
 from .problem import Problem, Values
 from .proving import arithmetic
 from .result import Result
@@ -94,7 +95,7 @@ def improve(  # noqa: PLR0913  as check()
 
 def start_q(values: Values | None, by: scaling.Exponents, start: State) -> Values:
     """Return the offsets the search started from, at the caller's scale."""
-    return values if values is not None else tuple(scaling.scaled(x, by.data) for x in start.q)
+    return values if values is not None else tuple(scaled_by(x, by.data) for x in start.q)
 
 
 def falling(

@@ -18,6 +18,7 @@ from .kernel.verify import dyadic
 from .offsets import ColumnIntercept, Linear, Offset
 from .problem import Problem
 
+JOINT = 2_000_000  # numbers in the joint system; its rational solution takes seconds
 BITS = 40  # levels of the grid: cost of exact arithmetic against sharpness of W
 
 
@@ -32,19 +33,21 @@ class Orthogonal:
 def orthogonalize(problem: Problem, W: Array) -> Orthogonal | None:
     """Return W near the given one with A* W = 0 exactly, or None if no way is known.
 
-    None: unpenalized Linear covariates together with a row or overall intercept.
+    None: unpenalized Linear covariates together with a row or overall intercept, on data
+    too large to solve for all sums at once.
     """
     free = tuple(o for o in problem.offsets if o.ridge == 0)
     ints, unit = gridded(projected(problem, free, W) if free else W)
     linear = [o for o in free if isinstance(o, Linear)]
     rest = [o for o in free if not isinstance(o, Linear)]
-    if linear and any(not isinstance(o, ColumnIntercept) for o in rest):
-        return None
     if not linear:
         cancel(ints, {o.name for o in rest}, problem.loss.observed)
         return Orthogonal(np.ldexp(ints.astype(np.float64), unit).reshape(W.shape))
-    held = np.ldexp(ints.astype(np.float64), unit)
-    fixed = corrections(linear[0], held, problem.loss.observed, ones=bool(rest))
+    held, observed = np.ldexp(ints.astype(np.float64), unit), problem.loss.observed
+    if any(not isinstance(o, ColumnIntercept) for o in rest):
+        fixed = jointly(free, held, observed)
+    else:
+        fixed = corrections(linear[0], held, observed, ones=bool(rest))
     return None if fixed is None else Orthogonal(held.reshape(W.shape), fixed)
 
 
@@ -132,6 +135,26 @@ def corrections(
             return None
         out += [(int(at[k]), c) for k, c in fixed if c]
     return tuple(out)
+
+
+def jointly(
+    free: tuple[Offset, ...], held: Array, observed: Observed
+) -> tuple[tuple[int, Fraction], ...] | None:
+    """Solve A* (W + C) = 0 for all offsets at once: one column of A for each number in q."""
+    count = sum(int(np.prod(o.shape(observed))) for o in free)
+    if count * observed.size > JOINT:
+        return None
+    design = np.hstack([columns_of(o, observed) for o in free])
+    fixed = column_correction(design, held)
+    return None if fixed is None else tuple((k, c) for k, c in fixed if c)
+
+
+def columns_of(o: Offset, observed: Observed) -> Array:
+    """Return A of an offset as a dense matrix: a row for each observed entry."""
+    shape = o.shape(observed)
+    units = np.eye(int(np.prod(shape)))
+    fields = [observed.product(*o.factors(u.reshape(shape), observed)) for u in units]
+    return np.column_stack([f.reshape(-1) for f in fields])
 
 
 def column_correction(a: Array, w: Array) -> list[tuple[int, Fraction]] | None:

@@ -13,6 +13,7 @@ from .atoms import Factors
 from .certificate import ask
 from .evidence import Run, any_size, by_rank
 from .polar._proved import above, below
+from .polar._scale import scaled as scaled_by
 from .problem import Problem, Values
 from .proving import settle
 from .result import Result, reason
@@ -61,7 +62,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     start = descent.state(scaled, scaling.factors_down(held, by), small_q)
     epsilon = max(scaling.value_down(atol, by), rtol * abs(start.value))
     fixed = values is not None or not problem.offsets
-    run = Run(scaled, start, epsilon, clock, seed, fixed)
+    run = Run(scaled, start, epsilon, clock, seed, fixed, float(scaled_by(1.0, -sum(by))))
     with threads(problem.loss.observed):
         found = by_rank(run) if problem.lam == 0 else any_size(run, dual)
         found = scaling.evidence_up(found, by)
@@ -96,7 +97,7 @@ def best_offsets(problem: Problem, factors: Factors) -> Values:
         return ()
     scaled, by = scaling.normalized(problem)
     found = scaled.best_offsets(scaling.factors_down(factors, by))
-    return tuple(scaling.scaled(x, by.data) for x in found)
+    return tuple(scaled_by(x, by.data) for x in found)
 
 
 def finite_objective(problem: Problem, factors: Factors, q: Values) -> float:

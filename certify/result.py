@@ -36,6 +36,11 @@ class Result:
     steps: tuple[tuple[str, float], ...] = ()
 
     @property
+    def better_q(self) -> Values:
+        """The offsets of the better factors."""
+        return self.certificate.better_offsets() if self.certificate is not None else ()
+
+    @property
     def gap(self) -> float:
         """Upper - lower."""
         return self.upper - self.lower

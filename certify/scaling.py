@@ -6,12 +6,10 @@ W -> 2^-(a+b) W.  Only data beyond ordinary sizes are moved (a is even).
 """
 
 from dataclasses import replace
-from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from ._arrays import Array
 from .atoms import Factors
 from .descent import State
 from .evidence import Dual, Evidence
@@ -20,9 +18,9 @@ from .losses import Squared
 from .offsets import Linear, Offset
 from .orthogonal import Orthogonal
 from .polar import Proposal
+from .polar._scale import carried, exponent, scaled
 from .problem import Problem, Values
 
-ORDINARY = 120  # binary exponents that floats carry without care
 TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -31,13 +29,6 @@ class Exponents(NamedTuple):
 
     data: int = 0
     weights: int = 0
-
-
-def exponent(x: Array | None) -> int:
-    """Return the binary exponent of the largest |entry| when it is extraordinary, else 0."""
-    top = 0.0 if x is None else float(np.abs(x).max(initial=0.0))
-    e = int(np.frexp(top)[1]) if top else 0
-    return e if abs(e) > ORDINARY else 0
 
 
 def normalized(problem: Problem) -> tuple[Problem, Exponents]:
@@ -70,12 +61,6 @@ def moved(o: Offset, by: Exponents) -> Offset:
     """Return the offset with its ridge at the new scale."""
     ridge = float(np.ldexp(o.ridge, -by.weights))
     return Linear(o.A, ridge) if isinstance(o, Linear) else type(o)(ridge)
-
-
-def scaled(x: Any, e: int) -> Any:  # noqa: ANN401  float or array
-    """Return x 2^e in steps that do not overflow early."""
-    half = e // 2
-    return np.ldexp(np.ldexp(x, half), e - half)
 
 
 def factors_down(factors: Factors, by: Exponents) -> Factors:
@@ -115,19 +100,6 @@ def point_up(w: Orthogonal | None, by: Exponents) -> Orthogonal | None:
     return Orthogonal(scaled(w.W, sum(by)), moved_back)
 
 
-def proof_up(proof: dict[str, Any], e: int) -> dict[str, Any]:
-    """Move a polar proof back: L, N, K, mu as W; M and the shift as its square."""
-    out = dict(proof)
-    for name in ("L", "N", "K"):
-        if name in proof:
-            out[name] = scaled(proof[name], e)
-    if "M" in proof:
-        out["M"] = scaled(scaled(proof["M"], e), e)
-    if "shift" in proof:
-        out["shift"] = Fraction(proof["shift"]) * power(2 * e)
-    return out
-
-
 def evidence_up(found: Evidence, by: Exponents) -> Evidence:
     """Move all evidence back to the caller's scale."""
     if not any(by):
@@ -135,9 +107,9 @@ def evidence_up(found: Evidence, by: Exponents) -> Evidence:
     steps = tuple((name, s) for name, old in found.steps if (s := state_up(old, by)))
     dual = found.dual
     if dual is not None and (point := point_up(dual.point, by)):
-        proposal = Proposal(dual.polar.upper, proof_up(dual.polar.proof, sum(by)))
+        proposal = Proposal(dual.polar.upper, carried(dual.polar.proof, sum(by)))
         dual = Dual(point, proposal, value_up(dual.value, by))
-    fan = found.ky_fan and proof_up(found.ky_fan, by.data)
+    fan = found.ky_fan and carried(found.ky_fan, by.data)
     return replace(
         found,
         start=state_up(found.start, by) or found.start,

@@ -136,7 +136,8 @@ def descend(problem: Problem, now: State, clock: Clock, stall: float) -> State:
 
 def stalls_of(problem: Problem) -> tuple[float, ...]:
     """Return the relative gains that end the descents: coarse first, so that slices are
-    appended early; to the end where sweeps are quick."""
+    appended early; to the end where sweeps are quick.
+    """
     atom = descent.rank_one(problem)[0]
     plain = (atom.left, atom.right) == ("l2", "l2")
     return (STALL, STALL_FINE, STALL_QUICK) if plain else (STALL, STALL_FINE)

@@ -10,22 +10,19 @@ from hypothesis import strategies as st
 from certify import InputError, Problem
 from certify._observed import Observed
 from certify.atoms import ATOMS, RankOne
-from certify.atoms._base import Atom
 from certify.losses import Squared
 
-from .strategies import FORMS, PAIRS, arrays, cone, masks, powers, shapes
+from .strategies import FORMS, PAIRS, cone, masks, powers, shapes
 from .tolerance import EPS, exact_theta, rounding
 
 RANK_ONE = {f"{a}x{b}/{form}": RankOne(a, b, form) for a, b in PAIRS for form in FORMS}
 MADE = {"rank_one": RANK_ONE}
 VARIANTS = {
     f"{name} {k}".strip(): atom
-    for name, made in ATOMS.items()
-    for k, atom in MADE.get(name, {"": made}).items()
+    for name, kind in ATOMS.items()
+    for k, atom in (MADE[name] if name in MADE else {"": kind()}).items()
 }
-each_atom = pytest.mark.parametrize(
-    "atom", [v if isinstance(v, Atom) else v() for v in VARIANTS.values()], ids=VARIANTS
-)
+each_atom = pytest.mark.parametrize("atom", VARIANTS.values(), ids=VARIANTS)
 
 
 def domain(atom, k, shape):

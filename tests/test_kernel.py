@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 
-from certify.certificate import Certificate
+from certify.certificate import Certificate, as_numpy
 from certify.kernel import verify as kernel
 from certify.rigor.flint import Flint
 from certify.rigor.rounded import Rounded
@@ -96,17 +97,37 @@ LIES = [
     ("plain/best", {"statement": {"observed": "some"}}, "statement.observed", "unknown"),
     ("plain/best", {"statement": {"atom": {"kind": "magic"}}}, "statement.kind", "unknown"),
     ("plain/best", {"statement": {"atom": None}}, "statement.kind", "unknown"),
-    ("plain/best", {"statement": {"offsets": [{"kind": "magic"}]}}, "statement.offsets[0]", "unknown"),
+    (
+        "plain/best",
+        {"statement": {"offsets": [{"kind": "magic"}]}},
+        "statement.offsets[0]",
+        "unknown",
+    ),
     ("plain/best", {"statement": {"q": "guessed"}}, "statement.q", "unknown"),
     ("plain/best", {"given": {"Y": numbers(1.0)}}, "statement.Y", "shape"),
-    ("plain/best", {"given": {"Y": replace(Y0, data=array("q", [0] * 30))}}, "statement.Y", "dtype"),
+    (
+        "plain/best",
+        {"given": {"Y": replace(Y0, data=array("q", [0] * 30))}},
+        "statement.Y",
+        "dtype",
+    ),
     ("plain/best", {"given": {"Y": replace(Y0, data=array("d", [0.0]))}}, "statement.Y", "length"),
     ("plain/best", {"given": {"Y": like(Y0, float("nan"))}}, "statement.Y", "finite"),
     ("plain/best", {"given": {"V": kernel.filled((5, 9), 1.0)}}, "statement.V", "shape"),
     ("plain/best", {"proof": {"polar": {"rule": "magic"}}}, "proof.polar.rule", "unknown"),
     ("plain/best", {"proof": {"polar": {"rule": "lines"}}}, "proof.polar.rule", "wrong_rule"),
-    ("plain/best", {"proof": {"polar": {"rule": "spectral", "shift": "x"}}}, "proof.polar.shift", "number"),
-    ("plain/best", {"proof": {"polar": {"rule": "spectral", "shift": "1/3"}}}, "proof.polar.shift", "dyadic"),
+    (
+        "plain/best",
+        {"proof": {"polar": {"rule": "spectral", "shift": "x"}}},
+        "proof.polar.shift",
+        "number",
+    ),
+    (
+        "plain/best",
+        {"proof": {"polar": {"rule": "spectral", "shift": "1/3"}}},
+        "proof.polar.shift",
+        "dyadic",
+    ),
     ("plain/best", {"witness": {"L": numbers(1.0, 2.0)}}, "proof.L", "shape"),
     ("plain/best", {"witness": {"L": kernel.filled((5, 3), 1.0)}}, "proof.L", "shape"),
     ("plain/best", {"witness": {"N": like(Y0, 1.0)}}, "proof.N", "wrong_rule"),
@@ -116,12 +137,27 @@ LIES = [
     ("plain/best", {"proof": {"corrections": [[1]]}}, "proof.W.corrections", "pair"),
     ("plain/best", {"proof": {"corrections": [[99, "1"]]}}, "proof.W.corrections", "outside"),
     ("plain/best", {"proof": {"corrections": [[0, "1/0"]]}}, "proof.W.corrections", "number"),
-    ("plain/best", {"proof": {"corrections": [[0, "1"], [0, "2"]]}}, "proof.W.corrections", "order"),
+    (
+        "plain/best",
+        {"proof": {"corrections": [[0, "1"], [0, "2"]]}},
+        "proof.W.corrections",
+        "order",
+    ),
     ("nonnegative/poor", {"witness": {"N": like(Y0, -1.0)}}, "proof.N", "sign"),
     ("nonnegative/poor", {"given": {"U": kernel.filled((6, 1), -1.0)}}, "statement.U", "sign"),
     ("one_sign/poor", {"witness": {"M": kernel.filled((5, 5), -1.0)}}, "proof.M", "sign"),
-    ("one_sign/poor", {"witness": {"M": numbers(*range(25), shape=(5, 5))}}, "proof.M", "symmetric"),
-    ("masked/poor", {"given": {"rows": kernel.Array((30,), array("q", [0] * 30))}}, "statement.cols", "shape"),
+    (
+        "one_sign/poor",
+        {"witness": {"M": numbers(*range(25), shape=(5, 5))}},
+        "proof.M",
+        "symmetric",
+    ),
+    (
+        "masked/poor",
+        {"given": {"rows": kernel.Array((30,), array("q", [0] * 30))}},
+        "statement.cols",
+        "shape",
+    ),
     ("weighted/poor", {"given": {"weights": like(Y0, 0.0)}}, "statement.weights", "sign"),
     ("column/poor", {"witness": {"W": like(Y0, 1.0)}}, "proof.W", "orthogonal"),
     ("column/poor", {"witness": {"floor.W": like(Y0, 1.0)}}, "proof.floor.W", "orthogonal"),
@@ -130,14 +166,52 @@ LIES = [
     ("linear/poor", {"proof": {"corrections": []}}, "proof.W", "orthogonal"),
     ("column/poor", {"witness": {"q0": numbers(1.0)}}, "statement.q0", "shape"),
     ("given_q", {"given": {"q0": numbers(1.0)}}, "statement.q0", "shape"),
-    ("ridge/poor", {"statement": {"offsets": [{"kind": "row", "ridge": "-0x1p0"}]}}, "statement.offsets[0].ridge", "sign"),
-    ("plain/short", {"witness": {"better.U": kernel.filled((6, 9), 1.0)}}, "proof.better.V", "shape"),
-    ("rank/poor", {"witness": {"better.U": kernel.filled((6, 2), 1.0), "better.V": kernel.filled((5, 2), 1.0)}}, "proof.better", "size"),
+    (
+        "ridge/poor",
+        {"statement": {"offsets": [{"kind": "row", "ridge": "-0x1p0"}]}},
+        "statement.offsets[0].ridge",
+        "sign",
+    ),
+    (
+        "plain/short",
+        {"witness": {"better.U": kernel.filled((6, 9), 1.0)}},
+        "proof.better.V",
+        "shape",
+    ),
+    (
+        "rank/poor",
+        {
+            "witness": {
+                "better.U": kernel.filled((6, 2), 1.0),
+                "better.V": kernel.filled((5, 2), 1.0),
+            }
+        },
+        "proof.better",
+        "size",
+    ),
     ("rank/best", {"proof": {"ky_fan": {"shift": "1/7"}}}, "proof.ky_fan.shift", "dyadic"),
-    ("rank/best", {"statement": {"atom": {"kind": "rank_one", "left": "l2+", "right": "l2", "form": "product"}}}, "statement.claim", "scope"),
+    (
+        "rank/best",
+        {
+            "statement": {
+                "atom": {"kind": "rank_one", "left": "l2+", "right": "l2", "form": "product"}
+            }
+        },
+        "statement.claim",
+        "scope",
+    ),
     ("rank_means/best", {"witness": {"mu.q0": numbers(0.0)}}, "proof.mu.q0", "shape"),
-    ("rank_means/best", {"statement": {"offsets": [{"kind": "row", "ridge": "0x1p0"}, {"kind": "column", "ridge": "0x0p0"}]}}, "statement.offsets", "scope"),
-]  # fmt: skip
+    (
+        "rank_means/best",
+        {
+            "statement": {
+                "offsets": [{"kind": "row", "ridge": "0x1p0"}, {"kind": "column", "ridge": "0x0p0"}]
+            }
+        },
+        "statement.offsets",
+        "scope",
+    ),
+]
 
 
 @pytest.mark.parametrize(("name", "lie", "where", "code"), LIES)
@@ -269,8 +343,6 @@ def test_kernel_runs_alone_and_says_what_it_proved(saved):
 def test_kernel_takes_the_readers_own_arrays(saved, tmp_path):
     cert = certificate("plain/short")
     mine = tmp_path / "mine.safetensors"
-    from safetensors.numpy import save_file
-
     arrays = {k: np.frombuffer(a.data).reshape(a.shape) for k, a in cert.given.items()}
     save_file(arrays, mine)
     bare = tmp_path / "bare.cert"
@@ -371,15 +443,35 @@ HEADERS = [
     (header_of(a={"dtype": "F64", "shape": [2], "data_offsets": [0, 8]}), b"0" * 8, "shape"),
     (header_of(a={"dtype": "F64", "shape": [1], "data_offsets": [8, 16]}), b"0" * 16, "offsets"),
     (header_of(a={"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}), b"", "truncated"),
-    (header_of(a={"dtype": "F64", "shape": [10**12], "data_offsets": [0, 8 * 10**12]}), b"", "truncated"),
+    (
+        header_of(a={"dtype": "F64", "shape": [10**12], "data_offsets": [0, 8 * 10**12]}),
+        b"",
+        "truncated",
+    ),
     (header_of(a={"dtype": "F64", "shape": [1], "data_offsets": [0, 8]}), b"0" * 16, "trailing"),
     (header_of(__metadata__={"certify": 3}), b"", "not a certificate"),
     (header_of(__metadata__={"certify": "[]"}), b"", "json"),
     (header_of(__metadata__={"certify": "{}"}), b"", "json"),
-    (header_of(__metadata__={"certify": '{"statement": {"format": "certify/0"}, "claim": {}, "proof": {}}'}), b"", "unknown"),
-    (header_of(__metadata__={"certify": '{"statement": {"format": "certify/1"}, "claim": {}, "proof": {}}'}), b"", "digest"),
+    (
+        header_of(
+            __metadata__={
+                "certify": '{"statement": {"format": "certify/0"}, "claim": {}, "proof": {}}'
+            }
+        ),
+        b"",
+        "unknown",
+    ),
+    (
+        header_of(
+            __metadata__={
+                "certify": '{"statement": {"format": "certify/1"}, "claim": {}, "proof": {}}'
+            }
+        ),
+        b"",
+        "digest",
+    ),
     (b'{"a": ' + b"[" * 100000 + b"]" * 100000 + b"}", b"", "json"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("header", "body", "code"), HEADERS)
@@ -398,10 +490,6 @@ def test_header_longer_than_the_file_is_not_read(tmp_path):
 
 def sealed(cert, path, *, names=None, **parts):
     """Write a forged certificate whose seal is right."""
-    from safetensors.numpy import save_file
-
-    from certify.certificate import as_numpy
-
     head = {"statement": cert.statement, "claim": cert.claim, "proof": cert.proof} | parts
     arrays = names or {
         **{f"question.{k}": a for k, a in cert.given.items()},

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify.kernel.verify import Array, Exact, Line, Pattern, RejectedError, power, root
+from certify.rigor import bounds
 from certify.rigor import rounded as rigor
 from certify.rigor.bounds import dots, finite, gamma, nearest
 from certify.rigor.rounded import Ball, Rounded
@@ -130,8 +131,6 @@ def test_flushing_small_numbers_to_zero_is_refused(monkeypatch):
 @given(st.lists(tame, max_size=40), st.integers(1, 4))
 def test_dots_is_within_its_bound(values, chunk):
     x = np.array(values)
-    from certify.rigor import bounds
-
     old, bounds.CHUNK = bounds.CHUNK, chunk
     try:
         value, k = dots(x, x)

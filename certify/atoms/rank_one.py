@@ -1,6 +1,7 @@
 """Matrices: phi(u, v) = u v^T with a norm, perhaps a sign, on each factor."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 from time import monotonic
 from typing import Any
 
@@ -11,9 +12,11 @@ from certify._arrays import Array, finite, real
 from certify._errors import InputError
 from certify._observed import Observed
 from certify.gauges import Gauge, gauge
+from certify.kernel.verify import power
 from certify.polar import METHODS, Ask, Matrix, PolarBound, Proposal
 from certify.polar._ascent import best_slice
-from certify.polar._proved import attained_below, proved_above
+from certify.polar._proved import above, attained_below, below, proved_above
+from certify.polar._scale import at_scale_one, carried
 
 from ._base import Atom, Factors, Slice
 
@@ -102,13 +105,14 @@ class RankOne(Atom):
 
         Raises InputError if W is not a finite real matrix.
         """
-        held = _matrix(W)
+        held, e = at_scale_one(_matrix(W))
         deadline = None if budget is None else monotonic() + budget
         proposal = self.propose(held, None, seed, deadline)
         _, witness = self.attain(held, seed)
         lower = attained_below(held, witness, self.gauges)
         upper = proved_above(held, (self.left, self.right), proposal.proof)
-        return PolarBound(lower, upper, witness, proposal.proof)
+        up, down = (Fraction(x) * power(e) for x in (upper, lower))
+        return PolarBound(below(down), above(up), witness, carried(proposal.proof, e))
 
     def statement(self) -> dict[str, str]:
         """Return the kernel's description of this atom."""

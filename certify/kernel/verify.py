@@ -44,6 +44,14 @@ class RejectedError(ValueError):
         self.where, self.code, self.value = where, code, value
 
 
+def shown(x: Fraction) -> str:
+    """Write a number for a reader, however large it is."""
+    try:
+        return repr(float(x))
+    except OverflowError:
+        return f"about 2**{x.numerator.bit_length() - x.denominator.bit_length()}"
+
+
 def demand(condition: bool, where: str, code: str, value: object) -> None:  # noqa: FBT001
     """Raise RejectedError unless the condition holds."""
     if not condition:
@@ -769,7 +777,7 @@ def ridge_cost(ar: Arithmetic[H], asked: Question, dual: Dual[H], name: str) -> 
             continue
         wrong = next((t for t in totals if t), None)
         demand(
-            wrong is None, f"proof.{name}", "orthogonal", f"offset {k}: {wrong and float(wrong)}"
+            wrong is None, f"proof.{name}", "orthogonal", f"offset {k}: {wrong and shown(wrong)}"
         )
     return cost
 
@@ -1156,8 +1164,8 @@ def check(file: File, given: Mapping[str, Array], ar: Arithmetic[Any] | None = N
         outcome.verdict == claimed,
         "claim.verdict",
         "not proved",
-        f"claims {claimed}, proved {outcome.verdict} in [{float(outcome.lower):.10g}, "
-        f"{float(outcome.upper):.10g}]",
+        f"claims {claimed}, proved {outcome.verdict} in [{shown(outcome.lower)}, "
+        f"{shown(outcome.upper)}]",
     )
     return outcome
 
@@ -1174,12 +1182,12 @@ def main(arguments: Iterable[str]) -> int:
     except Exception as error:  # noqa: BLE001  any doubt is a rejection
         print(f"NOT VERIFIED  {error}")
         return 20
-    shown = {k: v for k, v in file.statement.items() if k != "arrays"}
+    asked = {k: v for k, v in file.statement.items() if k != "arrays"}
     print(
-        f"VERIFIED {outcome.verdict}  {float(outcome.lower)!r} <= optimum, "
-        f"candidate <= {float(outcome.upper)!r}  by {', '.join(outcome.rules)}"
+        f"VERIFIED {outcome.verdict}  {shown(outcome.lower)} <= optimum, "
+        f"candidate <= {shown(outcome.upper)}  by {', '.join(outcome.rules)}"
     )
-    print(f"of {json.dumps(shown, sort_keys=True)}")
+    print(f"of {json.dumps(asked, sort_keys=True)}")
     return 0
 
 

@@ -1,6 +1,7 @@
 """From a float proposal to a proved number: the kernel's rule, in outward-rounded floats."""
 
 import math
+import sys
 from fractions import Fraction
 from typing import Any
 
@@ -63,15 +64,17 @@ def located(W: Matrix) -> tuple[kernel.Pattern, Array]:
 
 
 def above(x: Fraction) -> float:
-    """Return the least float at least x."""
-    value = float(x)
+    """Return the least float at least x; inf beyond float64."""
+    try:
+        value = float(x)
+    except OverflowError:
+        return math.inf if x > 0 else -sys.float_info.max
     return value if Fraction(value) >= x else math.nextafter(value, math.inf)
 
 
 def below(x: Fraction) -> float:
-    """Return the largest float at most x."""
-    value = float(x)
-    return value if Fraction(value) <= x else math.nextafter(value, -math.inf)
+    """Return the largest float at most x; -inf beyond float64."""
+    return -above(-x)
 
 
 def attained_below(W: Matrix, witness: tuple[Array, ...], gauges: tuple[Gauge, Gauge]) -> float:

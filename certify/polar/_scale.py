@@ -1,0 +1,51 @@
+"""Powers of two carry W and its proof between scales, exactly."""
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from certify._arrays import Array
+from certify.kernel.verify import power
+
+from ._base import Matrix
+
+ORDINARY = 120  # binary exponents that floats carry without care
+
+
+def exponent(x: Array | None) -> int:
+    """Return the binary exponent of the largest |entry| when it is extraordinary, else 0."""
+    top = 0.0 if x is None else float(np.abs(x).max(initial=0.0))
+    e = int(np.frexp(top)[1]) if top else 0
+    return e if abs(e) > ORDINARY else 0
+
+
+def scaled(x: Any, e: int) -> Any:  # noqa: ANN401  float or array
+    """Return x 2^e in steps that do not overflow early."""
+    half = e // 2
+    return np.ldexp(np.ldexp(x, half), e - half)
+
+
+def at_scale_one(W: Matrix) -> tuple[Matrix, int]:
+    """Return (W 2^-e, e)."""
+    data = W.data if sparse.issparse(W) else W
+    e = exponent(data)
+    if not e:
+        return W, 0
+    if not sparse.issparse(W):
+        return scaled(W, -e), e
+    return sparse.csr_array((scaled(data, -e), W.indices, W.indptr), shape=W.shape), e
+
+
+def carried(proof: dict[str, Any], e: int) -> dict[str, Any]:
+    """Move a proof to scale 2^e: L, N, K go as W, M and the shift as its square."""
+    out = dict(proof)
+    for name in ("L", "N", "K"):
+        if name in proof:
+            out[name] = scaled(proof[name], e)
+    if "M" in proof:
+        out["M"] = scaled(scaled(proof["M"], e), e)
+    if "shift" in proof:
+        out["shift"] = Fraction(proof["shift"]) * power(2 * e)
+    return out
