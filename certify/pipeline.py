@@ -12,6 +12,7 @@ from ._threads import threads
 from .atoms import Factors
 from .certificate import ask
 from .evidence import Run, any_size, by_rank
+from .losses import Squared
 from .polar._proved import above, below
 from .polar._scale import scaled as scaled_by
 from .problem import Problem, Values
@@ -55,7 +56,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     value = finite_objective(problem, held, found_q)
     if why := uncovered(problem):
         return unproved(problem, held, found_q, Verdict.OUT_OF_SCOPE, (0.0, value, why))
-    if not problem.atom.statement():
+    if not problem.atom.statement() or not isinstance(problem.loss, Squared):
         return by_floats(problem, held, found_q, rtol=rtol, atol=atol)
     scaled, by = scaling.normalized(problem)
     small_q = None if values is None else scaling.offsets_down(values, by)
@@ -95,6 +96,9 @@ def best_offsets(problem: Problem, factors: Factors) -> Values:
     """Return the best offsets, found at scale 1."""
     if not problem.offsets:
         return ()
+    if not isinstance(problem.loss, Squared):
+        name = type(problem.loss).__name__
+        raise InputError(f"q must be given: the best offsets are found for Squared, not {name}")
     scaled, by = scaling.normalized(problem)
     found = scaled.best_offsets(scaling.factors_down(factors, by))
     return tuple(scaled_by(x, by.data) for x in found)
@@ -155,9 +159,8 @@ def by_floats(problem: Problem, factors: Factors, q: Values, *, rtol: float, ato
     polar = problem.atom.polar(problem.loss.observed.matrix(W))
     s = min(1.0, problem.lam / polar.upper) if polar.upper > 0 else 1.0
     lower = problem.loss.dual_value(s * W) if not problem.offsets else 0.0
-    why = (
-        f"the kernel has no rule for {type(problem.atom).__name__}: floats only, nothing is proved"
-    )
+    names = f"{type(problem.atom).__name__} with {type(problem.loss).__name__}"
+    why = f"the kernel has no rule for {names}: floats only, nothing is proved"
     near = upper - lower <= max(atol, rtol * abs(upper))
     verdict = Verdict.NUMERICAL if near else Verdict.UNDECIDED
     return unproved(problem, factors, q, verdict, (lower, upper, why))

@@ -8,7 +8,7 @@ from certify import Problem, Verdict, _registry
 from certify._arrays import Array
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Instance:
     """A candidate, and the truth about it.
 

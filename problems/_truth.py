@@ -85,3 +85,33 @@ def top_of_block(block: Array, *, both: bool) -> float:
         if v.min() > -CLEAN and (not both or u.min() > -CLEAN):
             best = max(best, float(s))
     return best
+
+
+def lined(Y: Array, lam: float, pair: tuple[str, str]) -> float:
+    """Return min of 1/2 |Y - Z|^2 + lam Omega(Z) where one norm is l1, the nearest float.
+
+    The extreme points of the l1 ball are unit vectors, so Omega adds over lines (rows, if
+    the l1 norm is on the left) and lines part; within one, norms of R^d shorten it by lam.
+    A nonnegative line's negative entries stay at 0, or are a second slice with a signed
+    code; the norm of a line is then measured on each sign alone.
+    """
+    (outer, inner), lines = (pair, Y) if pair[0][:2] == "l1" else (pair[::-1], Y.T)
+    with mpmath.workdps(DIGITS):
+        return float(mpmath.fsum(shortened(line, lam, outer, inner) for line in lines.tolist()))
+
+
+def shortened(line: list[float], lam: float, outer: str, inner: str) -> float:
+    """Return the least value of one line."""
+    up, down = [max(y, 0.0) for y in line], [max(-y, 0.0) for y in line]
+    if not inner.endswith("+"):
+        return shrunk(line, lam, inner)
+    if not outer.endswith("+"):
+        return shrunk(up, lam, inner) + shrunk(down, lam, inner)
+    return shrunk(up, lam, inner) + mpmath.fsum(y * y for y in down) / 2
+
+
+def shrunk(line: list[float], lam: float, inner: str) -> float:
+    """Return min over z of 1/2 |z - line|^2 + lam |z|: entries part, or the length does."""
+    if inner[:2] == "l1":
+        return mpmath.fsum(huber(abs(mpmath.mpf(y)), lam) for y in line)
+    return huber(mpmath.sqrt(mpmath.fsum(mpmath.mpf(y) ** 2 for y in line)), lam)

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 
 EPS = float(np.finfo(np.float64).eps)
-BITS = 256  # of the square roots below: far beyond any float compared with them
+BITS = 256  # correct bits of the square roots below: far beyond a float's 53
 
 
 def rounding(*terms, flops):
@@ -25,11 +25,11 @@ def fractions(x):
 
 
 def enclosed_root(x):
-    """Return rationals (lo, hi) around the square root of x >= 0."""
-    scaled = (x.numerator << 2 * BITS) // x.denominator
+    """Return rationals (lo, hi) around the square root of x >= 0, BITS bits apart."""
+    shift = max(0, BITS + (x.denominator.bit_length() - x.numerator.bit_length()) // 2)
+    scaled, rest = divmod(x.numerator << 2 * shift, x.denominator)
     r = math.isqrt(scaled)
-    exact = r * r * x.denominator == x.numerator << 2 * BITS
-    return Fraction(r, 1 << BITS), Fraction(r + (not exact), 1 << BITS)
+    return Fraction(r, 1 << shift), Fraction(r + (r * r < scaled or rest > 0), 1 << shift)
 
 
 def exact_square(key, x):
