@@ -22,8 +22,14 @@ ATOM = 'kind = "rank_one"\nleft = "l1"\nright = "l1"'
 PLAIN = 'kind = "rank_one"'  # l2 x l2
 
 
-def write(folder, *, lam="2.0", head="", data='Y = "Y.npy"', atom=ATOM, tail="", **arrays):
-    """Write problem.toml and Y.npy, U.npy, V.npy; return the path of the first."""
+def write(folder, **changed):
+    """Write problem.toml and Y.npy, U.npy, V.npy; return the path of the first.
+
+    lam, head (top of the file), data, atom and tail are text; all else are arrays by name.
+    """
+    plain = {"lam": "2.0", "head": "", "data": 'Y = "Y.npy"', "atom": ATOM, "tail": ""}
+    lam, head, data, atom, tail = ({**plain, **changed}[k] for k in plain)
+    arrays = {k: v for k, v in changed.items() if k not in plain}
     for name, a in {"Y": Y, "U": U, "V": V, **arrays}.items():
         np.save(folder / f"{name}.npy", a)
     factors = 'U = "U.npy"\nV = "V.npy"'
@@ -45,7 +51,10 @@ class Ended:
     @property
     def json(self):
         (line,) = self.out.splitlines()
-        return json.loads(line, parse_constant=lambda name: 1 / 0)
+        assert self.err == ""
+        assert "NaN" not in line
+        assert "Infinity" not in line
+        return json.loads(line)
 
     @property
     def sentence(self):

@@ -30,8 +30,9 @@ def dyadics(low=-32, high=32):
 
 
 def arrays(shape, elements=None):
-    """Return arrays of dyadic numbers."""
-    return hnp.arrays(np.float64, shape, elements=dyadics() if elements is None else elements)
+    """Return arrays of dyadic numbers, each entry drawn by itself."""
+    held = dyadics() if elements is None else elements
+    return hnp.arrays(np.float64, shape, elements=held, fill=st.nothing())
 
 
 def cone(key, shape):
@@ -56,7 +57,7 @@ def losses(draw, loss, shape):
 
 def masks(shape):
     """Return masks with something observed."""
-    return hnp.arrays(np.bool_, shape).filter(np.any)
+    return hnp.arrays(np.bool_, shape, fill=st.nothing()).filter(np.any)
 
 
 def stored(x, mask):

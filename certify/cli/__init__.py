@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from certify import demo as demonstration
 from certify import files, recheck
 from certify.improve import improve as improved_from
 from certify.kernel.verify import RejectedError
@@ -17,7 +18,7 @@ from certify.recheck import TIERS
 from certify.search import Progress
 
 from ._output import better_arrays, guard, saved, stored
-from ._run import run
+from ._run import DEFECT, ended, run
 from ._show import (
     Lines,
     Written,
@@ -27,6 +28,8 @@ from ._show import (
     of_rejection,
     of_result,
     progress,
+    shared,
+    table,
 )
 
 PATH = click.Path(path_type=Path)
@@ -124,7 +127,7 @@ def verify(options: Options, certificate: Path, problem: Path, tier: str) -> int
     held = files.load(problem)
     start = monotonic()
     try:
-        with progress(None):
+        with progress():
             found = recheck.verify(
                 certificate,
                 held.problem,
@@ -174,11 +177,16 @@ def demo(options: Options, folder: Path) -> int:
     The problems bring their own epsilon and budget: --rtol, --atol and --budget change
     nothing here.
     """
-    from certify.demo import run as run_demo  # noqa: PLC0415  scikit-learn is an extra, imported last
-
-    with progress(None) as tell:
-        rows = run_demo(folder, seed=options.seed, progress=tell)
-    return 0
+    with progress(1.0, shared) as tell:
+        rows = demonstration.run(folder, seed=options.seed, progress=tell)
+    if options.json:
+        for row in rows:
+            as_json(row.told(), {})
+    else:
+        table(demonstration.table(rows))
+        click.echo(f"{len(rows)} certificates are in {folder}")
+    wrong = [row.model for row in rows if not row.as_expected]
+    return ended(f"unexpected verdict: {', '.join(wrong)}", DEFECT) if wrong else 0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,14 +3,22 @@
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
 from rich.text import Text
 
 from certify import search
@@ -22,6 +30,7 @@ from certify.verdict import Verdict
 from ._run import printable
 
 COLOURS = {Verdict.CERTIFIED: "bold green", Verdict.REFUTED: "bold red"}
+WIDTH = 100  # columns of a table in a pipe
 Lines = Mapping[str, Any]
 
 
@@ -110,20 +119,38 @@ def lines(found: Lines, written: Mapping[str, Written | None]) -> Iterator[tuple
         yield "written", text
 
 
+def table(rows: Table) -> None:
+    """Print a table, no narrower in a pipe than WIDTH."""
+    narrow = Console(file=sys.stdout)
+    wide = narrow.width if narrow.is_terminal else WIDTH
+    Console(file=sys.stdout, width=wide, highlight=False).print(rows)
+
+
+def timed(task: Task, stage: str, value: float) -> tuple[str, float]:
+    """Show the stage and its objective; the bar is the time spent of a budget."""
+    return f"{stage}  {value:.8g}", task.elapsed or 0.0
+
+
+def shared(_task: Task, stage: str, value: float) -> tuple[str, float]:
+    """Show the stage; the bar is the share that is done."""
+    return stage, value
+
+
 @contextmanager
-def progress(budget: float | None) -> Iterator[search.Progress | None]:
+def progress(
+    total: float | None = None, read: Callable[[Task, str, float], tuple[str, float]] = timed
+) -> Iterator[search.Progress | None]:
     """Show a bar on stderr while the body runs; yield None when stderr is no terminal."""
     if not sys.stderr.isatty():
         yield None
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting", total=budget or None)
+        task = bar.add_task("starting", total=total or None)
 
         def tell(stage: str, value: float) -> None:
             """Show the stage and its value."""
-            bar.update(
-                task, description=f"{stage}  {value:.8g}", completed=bar.tasks[0].elapsed or 0
-            )
+            text, done = read(bar.tasks[0], stage, value)
+            bar.update(task, description=text, completed=done)
 
         yield tell
