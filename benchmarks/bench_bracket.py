@@ -1,9 +1,8 @@
 """Claim 5: digits with the last component dropped: a projected dual point against a scaled one."""
 
+import numpy as np
 from candidates import digits, thresholded
 from measure import Claim, Options, Report, Rounds, Row, at_most, main
-
-import numpy as np
 
 from certify import Problem, check
 from certify.atoms import RankOne

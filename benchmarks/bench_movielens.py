@@ -35,8 +35,8 @@ def run(options: Options) -> Report:
     try:
         Y = ratings(text())
     except (OSError, subprocess.SubprocessError, zipfile.BadZipFile, KeyError) as error:
-        told = getattr(error, "stderr", None) or str(error)
-        return Report(TITLE, skipped=f"{PACKAGE} could not be read: {told.strip()[-300:]}")
+        told = str(getattr(error, "stderr", None) or error).strip().splitlines()[-1]
+        return Report(TITLE, skipped=f"{PACKAGE} could not be read: {told}")
     problem = Problem(Squared(Y), RankOne("l2", "l2"), LAM)
     factors = alternating(problem, R, SWEEPS, 0)
     steps = {
@@ -85,7 +85,7 @@ def ratings(raw: bytes) -> sparse.coo_array:
     where = users.astype(int) - 1, items.astype(int) - 1
     Y = sparse.coo_array((stars - stars.mean(), where), shape=SHAPE)
     if Y.nnz != COUNT:
-        raise KeyError(f"{MEMBER} has {Y.nnz} ratings, not {COUNT}")
+        raise ValueError(f"{MEMBER} has {Y.nnz} ratings, not {COUNT}")
     return Y
 
 

@@ -9,8 +9,7 @@ import numpy.typing as npt
 from scipy.sparse.linalg import svds
 from sklearn.datasets import load_digits
 
-from certify import Problem
-from certify import descent
+from certify import Problem, descent
 
 Array = npt.NDArray[np.float64]
 Factors = tuple[Array, Array]

@@ -54,12 +54,9 @@ class Report:
 
 def at_most(what: str, got: float, limit: float, unit: str = "s") -> Claim:
     """Claim got <= limit."""
-    return Claim(what, f"at most {limit:g} {unit}", f"{got:.3g} {unit}", got <= limit)
-
-
-def at_least(what: str, got: float, limit: float, unit: str) -> Claim:
-    """Claim got >= limit."""
-    return Claim(what, f"at least {limit:g} {unit}", f"{got:.3g} {unit}", got >= limit)
+    return Claim(
+        what, f"at most {limit:g} {unit}".strip(), f"{got:.3g} {unit}".strip(), got <= limit
+    )
 
 
 def same(what: str, got: object, wanted: object) -> Claim:

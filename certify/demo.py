@@ -167,7 +167,7 @@ def models(seed: int) -> Iterator[Model]:
     )
     yield Model(
         f"alternating, {SWEEPS} sweeps",
-        "stopped.cert",
+        "alternating.cert",
         lambda: alternating(X, seed),
         Verdict.REFUTED,
     )

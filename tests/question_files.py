@@ -20,6 +20,7 @@ V = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
 OPTIMUM = 14.0
 ATOM = 'kind = "rank_one"\nleft = "l1"\nright = "l1"'
 PLAIN = 'kind = "rank_one"'  # l2 x l2
+OLD = b"what was here before"
 
 
 def write(folder, **changed):
@@ -81,3 +82,23 @@ def outside(*arguments, cwd=None, warnings="error", **changed):
         command, cwd=cwd, env=env, capture_output=True, text=True, timeout=120, check=False
     )
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def outputs(folder):
+    """Files of an earlier run, which a failing command must leave alone."""
+    for name in ("x.cert", "b.npz"):
+        (folder / name).write_bytes(OLD)
+    return folder / "x.cert", folder / "b.npz"
+
+
+def arguments(command, problem):
+    cert, better = outputs(problem.parent)
+    second = "--better" if command == "check" else "-o"
+    first = "-o" if command == "check" else "--certificate"
+    return [command, problem, first, cert, second, better]
+
+
+def untouched(folder):
+    """Whether the old outputs are as they were, with nothing half-written beside them."""
+    olds = [(folder / name).read_bytes() for name in ("x.cert", "b.npz")]
+    return olds == [OLD, OLD] and not [p for p in folder.iterdir() if p.name.startswith(".")]

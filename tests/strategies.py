@@ -15,7 +15,7 @@ from certify.gauges import KEYS
 from certify.losses import Squared
 from certify.offsets import Linear
 
-settings.register_profile("suite", deadline=None, derandomize=True, max_examples=40, database=None)
+settings.register_profile("suite", deadline=None, derandomize=True, max_examples=30, database=None)
 settings.load_profile("suite")
 
 PAIRS = list(product(KEYS, KEYS))

@@ -16,6 +16,9 @@ from certify.gauges import KEYS
 from certify.kernel import verify as kernel
 from certify.losses import LOSSES
 from certify.offsets import OFFSETS
+from certify.polar import exact_text
+from certify.rigor.flint import Flint
+from certify.rigor.rounded import Rounded
 from problems import _truth
 
 from .strategies import PAIRS, arrays, dyadics, questions, shapes
@@ -123,6 +126,57 @@ def test_a_certificate_survives_a_file_and_no_other_question(name, tmp_path):
             verify(path, case.problem, other, q=case.q)
         assert refused.value.code == "question"
     assert rest
+
+
+def distorted(proof, witness, rng):
+    """Return a proof with its numbers changed: every one a lie, and perhaps a helpful one."""
+    proof, witness = dict(proof), {k: as_numpy(a).copy() for k, a in witness.items()}
+    for name, part in witness.items():
+        kind = rng.integers(6)
+        if kind == 0:
+            part[:] = part * rng.choice([0.0, 0.5, 0.999, 1.001, 2.0])
+        elif kind == 1 and part.size:
+            part.flat[rng.integers(part.size)] += rng.choice([-1.0, 2.0**-30, 1.0])
+        elif kind == 2 and name in ("L", "K"):
+            part[:] = rng.standard_normal(part.shape)
+    for name in ("polar", "ky_fan"):
+        held = dict(proof.get(name) or {})
+        if "shift" in held and rng.integers(2):
+            lie = Fraction(rng.choice([0.0, 0.25, 0.5, 1.0, 4.0])) * rational(held["shift"])
+            held |= {"shift": exact_text(lie), "axis": int(rng.integers(2))}
+            proof[name] = held
+    return proof, {k: kernel.Array(a.shape, a.reshape(-1).data) for k, a in witness.items()}
+
+
+def rational(text):
+    """Read the kernel's hexadecimal rational."""
+    return kernel.rational(text, "test")
+
+
+@pytest.mark.parametrize("ar", [kernel.Exact, Flint, Rounded], ids=["exact", "flint", "rounded"])
+@each_file
+def test_no_distorted_witness_proves_more_than_the_truth(name, ar):
+    rng = np.random.default_rng(11)
+    refused = 0
+    cases = [case for key, case in CASES.items() if key.startswith(f"{name}/")]
+    for case in cases:
+        held = answer(case).certificate
+        truth, slack = Fraction(case.optimum), half_ulp(case.optimum)
+        for _ in range(DISTORTIONS):
+            proof, witness = distorted(held.proof, held.witness, rng)
+            try:
+                found = kernel.prove(held.statement, held.given, proof, witness, ar())
+            except RejectedError:
+                refused += 1
+                continue
+            assert found.lower <= truth + slack
+            assert found.upper >= truth - slack
+            assert found.verdict != "CERTIFIED" or case.verdict in GOOD
+            assert found.better is None or found.better >= truth - slack
+    assert refused < DISTORTIONS * len(cases)
+
+
+DISTORTIONS = 6
 
 
 @each_file

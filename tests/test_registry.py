@@ -78,7 +78,9 @@ def test_an_imported_entry_is_not_the_files_own(folder):
 )
 def test_a_file_without_exactly_one_entry_is_refused_by_name(folder, text, has):
     package = folder(good=ONE, wrong=text)
-    with pytest.raises(ImportError, match=rf"{package}\.wrong must define exactly one Entry, {has}"):
+    with pytest.raises(
+        ImportError, match=rf"{package}\.wrong must define exactly one Entry, {has}"
+    ):
         load(package, base_of(package))
 
 
@@ -89,7 +91,7 @@ def test_an_error_inside_an_entry_is_not_swallowed(folder):
 
 
 def test_an_unknown_folder_is_refused_by_name():
-    with pytest.raises(ModuleNotFoundError, match="certify.nothing"):
+    with pytest.raises(ModuleNotFoundError, match=r"certify\.nothing"):
         names("certify.nothing")
 
 
@@ -195,7 +197,7 @@ PARTS = {
     "swapped": (accepting(V, U), r"must have shape \(2, r\), got \(3, 1\)"),
     "sizes": (accepting(U, np.zeros((3, 2))), r"one number of slices, got \[1, 2\]"),
     "nan": (accepting(U, V * np.nan), r"factors\[1\] must be finite, got nan at \[0, 0\]"),
-    "infinite": (accepting(U + [[0], [np.inf]], V), r"got inf at \[1, 0\]"),
+    "infinite": (accepting([[0.0], [np.inf]], V), r"got inf at \[1, 0\]"),
     "complex": (accepting(U + 0j, V), "complex128"),
     "object": (accepting(U.astype(object), V), "object"),
     "text": (accepting("ab", "abc"), "<U2"),
@@ -210,7 +212,7 @@ def test_a_wrong_part_is_refused_with_the_wrong_value(made, said):
 
 
 @pytest.mark.parametrize("wrong", [3.5, None, Intercept], ids=repr)
-@pytest.mark.xfail(strict=True, raises=TypeError, reason="offsets that are no sequence are iterated")
+@pytest.mark.xfail(strict=True, raises=TypeError, reason="anything is iterated")
 def test_offsets_that_are_no_sequence_are_refused_with_the_wrong_value(wrong):
     with pytest.raises(InputError, match="offsets must be"):
         Problem(LOSS, RankOne(), 1.0, wrong)

@@ -221,6 +221,7 @@ def test_second_solver_is_asked_when_the_first_fails(monkeypatch):
     fails = lambda program, name, budget: (  # noqa: E731  one expression
         "solver_error" if name == "CLARABEL" else honest(program, name, budget)
     )
+    assert convex(asked(("l2", "l2"))).solver == "CLARABEL"
     monkeypatch.setattr(SOLVE, "attempt", fails)
     told = convex(asked(("l2", "l2")))
     assert (told.solver, told.status) == ("SCS", "optimal")

@@ -10,7 +10,7 @@ from certify.atoms import RankOne
 from certify.losses import Squared
 from certify.problem import Problem
 
-from ._fitted import MARGIN, Adapted, Factors, Fit, agree, library, penalty, squares, unwarned
+from ._fitted import MARGIN, Adapted, Factors, Fit, agree, library, penalty, solving, squares
 
 SWEEPS = 20_000
 SETTLED = 1e-14  # relative gain of a sweep that ends the group lasso; the figure is compared
@@ -83,7 +83,7 @@ def atoms(fit: Fit) -> Array:
 def lasso(fit: Fit, alpha: float) -> Array:
     """Return argmin_U 1/2 |X - U D|^2 + alpha sum |U| by the algorithm of the fit."""
     model: Any = fit.model
-    with unwarned():
+    with solving(fit):
         U = library("decomposition").sparse_encode(
             fit.X,
             fit.components,

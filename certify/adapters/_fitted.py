@@ -151,8 +151,14 @@ def agree(fit: Fit, figure: tuple[str, float], mine: float, cure: str, slack: fl
 
 
 @contextmanager
-def unwarned() -> Iterator[None]:
-    """Silence the library on convergence and feature names: its figures are compared."""
+def solving(fit: Fit) -> Iterator[None]:
+    """Let the library solve for codes: without its warnings, since figures are compared.
+
+    Raises InputError, with the library's own words, where it refuses the data.
+    """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        yield
+        warnings.simplefilter("ignore", UserWarning)  # convergence, names of features
+        try:
+            yield
+        except ValueError as error:
+            raise InputError(f"{fit.name} cannot solve for codes on this X: {error}") from None

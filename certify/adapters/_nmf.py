@@ -10,7 +10,7 @@ from certify.atoms import RankOne
 from certify.losses import Squared
 from certify.problem import Problem
 
-from ._fitted import Adapted, Factors, Fit, agree, penalty, squares, unwarned
+from ._fitted import Adapted, Factors, Fit, agree, penalty, solving, squares
 
 NONNEGATIVE = RankOne("l2+", "l2+", form="sum")
 
@@ -61,7 +61,7 @@ def scope(fit: Fit) -> tuple[float, float]:
 
 def resolved(fit: Fit) -> Array:
     """Return W as the library's transform() solves it for the fitted H."""
-    with unwarned():
+    with solving(fit):
         W = fit.model.transform(fit.X.astype(fit.model.components_.dtype))
     return finite(real(W, "codes", ndim=2), "codes")
 

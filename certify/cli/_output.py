@@ -1,6 +1,7 @@
 """Write files for the commands: never over an input, never half."""
 
 import io
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,29 +20,31 @@ def guard(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> None:
     Raises InputError for a folder that is not there, a target that is no regular file (a
     device, a folder), an input of this command, or one target named twice.
     """
-    taken = {path.resolve(): "an input" for path in inputs}
+    taken = {os.path.realpath(path): "an input" for path in inputs}
     for path in outputs:
         if path is None:
             continue
         if not path.parent.is_dir():
             raise InputError(f"cannot write {path}: there is no folder {path.parent}")
-        if path.exists() and not path.is_file():
+        if os.path.lexists(path) and not path.is_file():
             raise InputError(f"cannot write {path}: it is not a regular file")
-        if role := taken.get(path.resolve()) or same_file(path, taken):
+        real = os.path.realpath(path)
+        if role := taken.get(real) or same_file(path, taken):
             raise InputError(f"cannot write {path}: it is {role} of this command")
-        taken[path.resolve()] = "another output"
+        taken[real] = "another output"
 
 
-def same_file(path: Path, taken: Mapping[Path, str]) -> str:
+def same_file(path: Path, taken: Mapping[str, str]) -> str:
     """Return the role of a file that is the same by another name (a hard link), or ""."""
     if not path.exists():
         return ""
-    return next((r for p, r in taken.items() if p.exists() and path.samefile(p)), "")
+    found = (role for p, role in taken.items() if Path(p).exists() and path.samefile(p))
+    return next(found, "")
 
 
 def saved(certificate: Certificate | None, path: Path) -> Written | None:
     """Write a certificate, if there is one."""
-    return None if certificate is None else Written(path, certificate.save(path))
+    return None if certificate is None else Written(path, certificate.save(os.path.realpath(path)))
 
 
 def stored(arrays: Mapping[str, Any], path: Path) -> Written | None:
@@ -51,7 +54,7 @@ def stored(arrays: Mapping[str, Any], path: Path) -> Written | None:
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     blob = buffer.getvalue()
-    write_atomically(path, blob)
+    write_atomically(Path(os.path.realpath(path)), blob)
     return Written(path, len(blob))
 
 

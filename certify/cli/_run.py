@@ -32,9 +32,9 @@ def run(command: click.Command, arguments: Sequence[str] | None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     prepare()
     try:
-        status = command.main(given, prog_name="certify", standalone_mode=False)
+        status = invoked(command, given)
         sys.stdout.flush()
-    except (click.Abort, KeyboardInterrupt):
+    except KeyboardInterrupt:
         return ended("interrupted; no file is half-written", INTERRUPTED)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -43,7 +43,16 @@ def run(command: click.Command, arguments: Sequence[str] | None) -> int:
         if debugging(given):
             traceback.print_exc()
         return ended(*explained(error))
-    return int(status or 0)
+    return status
+
+
+def invoked(command: click.Command, given: list[str]) -> int:
+    """Parse and run.  click's own `main` would turn a closed pipe into status 1."""
+    try:
+        with command.make_context("certify", given) as context:
+            return int(command.invoke(context) or 0)
+    except click.exceptions.Exit as done:  # --help and --version
+        return done.exit_code
 
 
 def prepare() -> None:

@@ -1,0 +1,155 @@
+"""The demonstration: real models on the digits, each certificate proved from its file."""
+
+import io
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.console import Console
+from sklearn.datasets import load_digits
+
+from certify import Certificate, InputError, Verdict, demo
+
+EXPECTED = {
+    "soft-thresholded SVD": Verdict.CERTIFIED,
+    "its first 6 components": Verdict.RANK_LIMITED,
+    "TruncatedSVD(10)": Verdict.CERTIFIED,
+    "PCA(10)": Verdict.CERTIFIED,
+    "alternating, 3 sweeps": Verdict.REFUTED,
+    "DictionaryLearning(20)": Verdict.RANK_LIMITED,
+}
+NMF = "NMF(16)"
+HEADS = ["model", "verdict", "lower", "upper", "better", "gap", "check", "verify", "size"]
+DIGITS = load_digits().data / 16
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """Run the whole demonstration once."""
+    told = []
+    folder = tmp_path_factory.mktemp("demo") / "new" / "folder"
+    rows = demo.run(folder, progress=lambda name, share: told.append((name, share)))
+    return folder, {row.model: row for row in rows}, told
+
+
+def test_every_model_gets_the_verdict_it_is_there_for(done):
+    _, rows, _ = done
+    assert set(rows) == {*EXPECTED, NMF}
+    assert {name: rows[name].verdict for name in EXPECTED} == EXPECTED
+    assert {name: rows[name].expected for name in rows} == EXPECTED | {NMF: None}
+    assert all(row.as_expected for row in rows.values())
+
+
+def test_every_certificate_lies_in_the_folder_and_is_proved_again_from_there(done):
+    folder, rows, _ = done
+    assert sorted(p.name for p in folder.iterdir()) == sorted(r.path.name for r in rows.values())
+    for row in rows.values():
+        assert row.bytes == row.path.stat().st_size
+        assert Certificate.load(row.path).verdict == row.verdict.name
+        assert row.verified is row.verdict
+
+
+def test_every_bracket_is_proved_and_encloses_what_is_known(done):
+    _, rows, _ = done
+    assert all(0 < row.lower <= row.upper for row in rows.values())
+    assert all(r.relative_gap <= 1e-6 for r in rows.values() if r.verdict is Verdict.CERTIFIED)
+    assert rows[NMF].relative_gap < 1e-4
+    known = rows["soft-thresholded SVD"].upper
+    for name in ("alternating, 3 sweeps", "its first 6 components"):
+        assert rows[name].lower == pytest.approx(known, rel=1e-9)
+        assert rows[name].better == pytest.approx(known, rel=1e-9)
+        assert rows[name].upper > known
+
+
+def soft(sizes, lam):
+    """Return min over t >= 0 of sum 1/2 (s - t)^2 + lam t: what is left is min(s, lam)."""
+    return (sizes * np.minimum(sizes, lam) - np.minimum(sizes, lam) ** 2 / 2).sum()
+
+
+def test_the_optima_are_those_of_the_closed_forms(done):
+    """Singular values for a nuclear norm or a rank, norms of rows for an l1 code."""
+    _, rows, _ = done
+    values = np.linalg.svd(DIGITS, compute_uv=False)
+    centred = np.linalg.svd(DIGITS - DIGITS.mean(axis=0), compute_uv=False)
+    optima = {
+        "soft-thresholded SVD": soft(values, 0.1 * values[0]),
+        "alternating, 3 sweeps": soft(values, 0.1 * values[0]),
+        "its first 6 components": soft(values, 0.1 * values[0]),
+        "TruncatedSVD(10)": (values[10:] ** 2).sum() / 2,
+        "PCA(10)": (centred[10:] ** 2).sum() / 2,
+        "DictionaryLearning(20)": soft(np.linalg.norm(DIGITS[:600], axis=1), 1.0),
+    }
+    for name, optimum in optima.items():
+        assert rows[name].lower == pytest.approx(optimum, rel=1e-9)
+        assert rows[name].upper >= optimum * (1 - 1e-12)
+
+
+def test_the_bracket_of_the_dictionary_is_closed_by_its_better_factors(done):
+    _, rows, _ = done
+    row = rows["DictionaryLearning(20)"]
+    assert row.better == pytest.approx(row.lower, rel=1e-9)
+    assert row.upper > 1.1 * row.better
+
+
+def test_progress_names_each_model_and_ends_at_one(done):
+    _, rows, told = done
+    assert [name for name, _ in told] == [*rows, "done"]
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1]) == (0.0, 1.0)
+
+
+def test_the_table_has_a_line_a_model_in_a_hundred_columns(done):
+    _, rows, _ = done
+    text = printed(list(rows.values()))
+    lines = text.splitlines()
+    assert len(lines) == 2 + len(rows)
+    assert lines[0].split() == HEADS
+    for line, row in zip(lines[2:], rows.values(), strict=True):
+        assert line.startswith(row.model)
+        assert line.split("MB")[0].rstrip().endswith(f"{row.bytes / 1e6:.1f}")
+        assert row.verdict.name in line
+        assert f"{row.lower:.3f}" in line
+
+
+def printed(rows):
+    out = io.StringIO()
+    Console(file=out, width=100, force_terminal=False).print(demo.table(rows))
+    return out.getvalue()
+
+
+def test_an_unexpected_verdict_is_a_row_that_says_so(done):
+    _, rows, _ = done
+    row = replace(rows["PCA(10)"], expected=Verdict.REFUTED)
+    assert not row.as_expected
+    assert "(expected REFUTED)" in " ".join(demo.cells(row))
+    other = replace(rows["PCA(10)"], verified=Verdict.UNDECIDED)
+    assert not other.as_expected
+    assert "(from the file: UNDECIDED)" in " ".join(demo.cells(other))
+    plain = " ".join(demo.cells(rows["PCA(10)"]))
+    assert "(" not in plain.replace("PCA(10)", "")
+
+
+def test_a_row_is_told_as_plain_values(done):
+    _, rows, _ = done
+    told = rows["alternating, 3 sweeps"].told()
+    assert told["verdict"] == told["verified"] == told["expected"] == "REFUTED"
+    assert told["as_expected"] is True
+    assert told["path"].endswith("alternating.cert")
+    assert {type(v) for v in told.values()} == {str, float, int, bool}
+    assert rows[NMF].told()["expected"] is None
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    taken = tmp_path / "file"
+    taken.write_text("kept")
+    with pytest.raises(InputError, match=r"cannot make .*file"):
+        demo.run(taken)
+    assert taken.read_text() == "kept"
+
+
+def test_without_scikit_learn_the_extra_is_named(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(InputError, match=r"pip install certify\[models\]"):
+        demo.run(tmp_path / "x")
