@@ -15,7 +15,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from measure import MACHINE, Claim, Report, claimed, markdown
+from measure import MACHINE, Claim, Report, Row, claimed, markdown
 
 HERE = Path(__file__).parent
 NAMES = ("digits", "scaling", "ratings", "cvxpy", "bracket", "dictionary", "movielens")
@@ -78,12 +78,7 @@ def write(folder: Path, held: Results) -> None:
 def text(held: Results, versions: dict[str, str]) -> str:
     """Return the claims in one table, then each benchmark's own."""
     listed = ", ".join(f"{k} {v}" for k, v in versions.items())
-    rows = [{"": r.title.split(".")[0]} | row for r in held.values() for row in claimed(r)]
-    rows += [
-        {"": r.title.split(".")[0], "what": f"skipped: {r.skipped}"}
-        for r in held.values()
-        if r.skipped
-    ]
+    rows = [row for r in held.values() for row in summary(r)]
     parts = [
         f"Medians on {MACHINE}; ratios within one run. {listed}.",
         markdown(rows),
@@ -91,6 +86,13 @@ def text(held: Results, versions: dict[str, str]) -> str:
     ]
     parts += [f"### {r.title}\n\n{markdown(r.rows)}" for r in held.values() if not r.skipped]
     return "\n\n".join(parts) + "\n"
+
+
+def summary(report: Report) -> list[Row]:
+    """Return the claims, the first with the benchmark's name before it."""
+    rows = claimed(report) or [{"what": f"skipped: {report.skipped}"}]
+    names = [report.title.split(",")[0], *[""] * len(rows)]
+    return [{"benchmark": name} | row for name, row in zip(names, rows, strict=False)]
 
 
 if __name__ == "__main__":

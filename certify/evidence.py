@@ -14,6 +14,7 @@ from ._errors import InputError
 from .descent import State
 from .orthogonal import Orthogonal, orthogonalize
 from .polar import Proposal
+from .polar._scale import exponent, scaled
 from .polar._spectra import on_grid
 from .polar.spectral import of_matrix
 from .problem import Problem
@@ -92,25 +93,33 @@ def by_rank(run: Run) -> Evidence:
     return Evidence(run.start, None, proof, better, floor, (("start", run.start),), "", run.given)
 
 
-def chosen(run: Run, wanted: "str | Array") -> Dual | None:
-    """Return the dual point the caller asked for: an array, or a convex solver's.
+def accept_dual(problem: Problem, wanted: object) -> "str | Array":
+    """Return the caller's choice of a dual point: a name, or a field.
 
-    Raises InputError for an unknown name or an array of another shape.
+    Raises InputError for an unknown name, or an array of another shape or not finite.
     """
-    loss = descent.rank_one(run.problem)[1]
     if isinstance(wanted, str):
         if wanted not in DUALS:
             raise InputError(f"dual must be one of {', '.join(DUALS)} or an array, got {wanted!r}")
-        if wanted == "search":
-            return None
-        from . import relax  # noqa: PLC0415  cvxpy takes a second to import
+        return wanted
+    W, observed = finite(real(wanted, "dual"), "dual"), problem.loss.observed
+    shape = (observed.m, observed.n) if observed.full else (observed.size,)
+    if W.shape != shape:
+        raise InputError(f"dual must have shape {shape}, got {W.shape}")
+    e = exponent(W)
+    return np.asarray(scaled(W, -e))  # any multiple serves: the best one on its ray is used
 
-        found = relax.dual_point(run.problem)
-        return None if found is None else bound(run, found)
-    W = finite(real(wanted, "dual"), "dual")
-    if W.shape != loss.data.shape:
-        raise InputError(f"dual must have shape {loss.data.shape}, got {W.shape}")
-    return bound(run, W * run.unit)
+
+def chosen(run: Run, wanted: "str | Array") -> Dual | None:
+    """Return the dual point the caller asked for: an array, or a convex solver's."""
+    if not isinstance(wanted, str):
+        return bound(run, wanted * run.unit)
+    if wanted == "search":
+        return None
+    from . import relax  # noqa: PLC0415  cvxpy takes a second to import
+
+    found = relax.dual_point(run.problem, budget=run.clock.left())
+    return None if found is None else bound(run, found)
 
 
 def closed(run: Run, tries: list[Dual | None]) -> bool:

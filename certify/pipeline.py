@@ -11,7 +11,7 @@ from ._errors import InputError, OutOfScopeError
 from ._threads import threads
 from .atoms import Factors
 from .certificate import ask
-from .evidence import Run, any_size, by_rank
+from .evidence import Run, accept_dual, any_size, by_rank
 from .losses import Squared
 from .polar._proved import above, below
 from .polar._scale import scaled as scaled_by
@@ -51,7 +51,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     held = problem.accept(factors)
     values = None if q is None else problem.accept_offsets(q)
     asked = ask(problem, held, values, rtol=rtol, atol=atol)
-    clock = Clock(positive(budget), progress)
+    clock, wanted = Clock(positive(budget), progress), accept_dual(problem, dual)
     found_q = best_offsets(problem, held) if values is None else values
     value = finite_objective(problem, held, found_q)
     if why := uncovered(problem):
@@ -65,7 +65,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     fixed = values is not None or not problem.offsets
     run = Run(scaled, start, epsilon, clock, seed, fixed, float(scaled_by(1.0, -sum(by))))
     with threads(problem.loss.observed):
-        found = by_rank(run) if problem.lam == 0 else any_size(run, dual)
+        found = by_rank(run) if problem.lam == 0 else any_size(run, wanted)
         found = scaling.evidence_up(found, by)
         proof = settle(problem, asked, found)
     outcome = proof.outcome

@@ -45,6 +45,10 @@ class Clock:
         """Whether the budget is spent."""
         return self.budget is not None and monotonic() - self.start > self.budget
 
+    def left(self) -> float | None:
+        """Return the seconds left, or None without a budget."""
+        return None if self.budget is None else max(self.budget - (monotonic() - self.start), 0.0)
+
     def tell(self, stage: str, value: float) -> None:
         """Report a stage and its value."""
         if self.progress is not None:

