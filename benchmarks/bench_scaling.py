@@ -25,6 +25,7 @@ LINES = {  # column -> (label, marker)
     "rounded s": ("verify, rounded", "s"),
     "exact s": ("verify, exact", "^"),
     "proof s": ("polar proof, rounded", "v"),
+    "polar s": ("polar from nothing, rounded", "<"),
     "W.T @ W s": ("one W.T @ W", "x"),
     "CLARABEL s": ("cvxpy by Clarabel, no proof", "D"),
     "SCS s": ("cvxpy by SCS, no proof", "+"),
@@ -122,13 +123,16 @@ def plot(rows: list[Row]) -> None:
     mpl.use("agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415  after the backend is chosen
 
-    figure, axes = plt.subplots(figsize=(7, 4.5))
+    figure, axes = plt.subplots(figsize=(9, 4.5))
     for column, (label, marker) in LINES.items():
         held = [(row["n"], row[column]) for row in rows if row.get(column) is not None]
         axes.loglog(*zip(*held, strict=True), label=label, marker=marker)
     axes.set(xlabel="n, of n x n data", ylabel="seconds (2 cores)")
     axes.grid(which="major", alpha=0.3)
-    axes.legend()
+    sizes = [row["n"] for row in rows]
+    axes.set_xticks(sizes, [str(n) for n in sizes])
+    axes.minorticks_off()
+    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     figure.tight_layout()
     figure.savefig(PLOT, dpi=120)
     plt.close(figure)

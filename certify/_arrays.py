@@ -11,6 +11,7 @@ from ._errors import InputError
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+LONGEST = 80  # characters of a wrong value that a message shows
 LARGEST = 2**53  # beyond it, not every integer is a float64
 
 
@@ -58,13 +59,24 @@ def finite(a: Array, name: str) -> Array:
 def scalar(x: object, name: str, *, zero: bool) -> float:
     """Return a finite real number >= 0 (> 0 unless `zero`)."""
     wanted = "a finite number >= 0" if zero else "a finite number > 0"
+    plain = isinstance(x, int | float | np.integer | np.floating) and not isinstance(x, bool)
     try:
-        value = float(x)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise InputError(f"{name} must be {wanted}, got {x!r}") from None
-    if isinstance(x, complex) or not math.isfinite(value) or value < 0 or (value == 0 and not zero):
-        raise InputError(f"{name} must be {wanted}, got {x!r}")
+        value = float(x) if plain else math.nan  # type: ignore[arg-type]  # a number, then
+    except OverflowError:
+        value = math.inf
+    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+        raise InputError(f"{name} must be {wanted}, got {short(x)}")
     return value
+
+
+def short(x: object) -> str:
+    """Show a wrong value, on one line and not too long."""
+    text = (
+        repr(x)
+        if not isinstance(x, int) or abs(x) < LARGEST
+        else f"an integer of {x.bit_length()} bits"
+    )
+    return text if len(text) <= LONGEST else text[:LONGEST] + "..."
 
 
 def frozen(a: Array) -> Array:

@@ -46,6 +46,14 @@ def rank_one(problem: Problem) -> tuple[RankOne, Squared]:
     return atom, loss
 
 
+def squared(problem: Problem) -> Squared:
+    """Return the loss, least squares."""
+    if not isinstance(problem.loss, Squared):
+        message = f"least squares is known here, not {type(problem.loss).__name__}"
+        raise TypeError(message)
+    return problem.loss
+
+
 def sweep(problem: Problem, now: State) -> State:
     """Update every factor once, then the offsets; never returns something worse."""
     atom, loss = rank_one(problem)
@@ -67,6 +75,8 @@ def balanced(atom: RankOne, factors: Factors) -> Factors:
 
 def canonical(factors: Factors) -> Factors:
     """Return U, V with the same product and the least |U|^2 + |V|^2 (l2 x l2)."""
+    if not all(np.isfinite(x).all() for x in factors):
+        return factors
     (Q, R), (P, S) = (np.linalg.qr(x) for x in factors)
     left, values, right = np.linalg.svd(R @ S.T)
     root = np.sqrt(values)

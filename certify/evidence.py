@@ -182,7 +182,7 @@ def bound_once(run: Run, W: Array, N: Array | None) -> Dual | None:
 
 def dual_terms(problem: Problem, W: Array) -> tuple[float, float]:
     """Return (<W, Y>, sum W^2 / w + sum |A* W|^2 / ridge): d(sW) = s a - s^2 b / 2."""
-    loss = descent.rank_one(problem)[1]
+    loss = descent.squared(problem)
     w = W.reshape(-1)
     over = w if loss.scale is None else w / loss.scale.reshape(-1)
     size = float(w @ over)

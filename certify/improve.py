@@ -11,7 +11,7 @@ from .certificate import Asked, ask, hand_over, numbered
 from .descent import State
 from .fixed_rank import optimum
 from .kernel import verify as kernel
-from .pipeline import check, positive, uncovered
+from .pipeline import check, natural, positive, uncovered
 from .polar._proved import above, handed
 from .polar._scale import scaled as scaled_by
 from .problem import Problem, Values
@@ -64,7 +64,7 @@ def improve(  # noqa: PLR0913  as check()
     scaled, by = scaling.normalized(problem)
     small_q = None if values is None else scaling.offsets_down(values, by)
     start = descent.state(scaled, scaling.factors_down(held, by), small_q)
-    clock = Clock(positive(budget), progress)
+    clock, seed = Clock(positive(budget), progress), natural(seed)
     steps: tuple[tuple[str, State], ...]
     if problem.lam == 0:
         top = descent.state(scaled, optimum(scaled, start.size))

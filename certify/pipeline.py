@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from . import descent, fixed_rank, scaling
-from ._arrays import Array
+from ._arrays import Array, short
 from ._errors import InputError, OutOfScopeError
 from ._threads import threads
 from .atoms import Factors
@@ -52,6 +52,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     values = None if q is None else problem.accept_offsets(q)
     asked = ask(problem, held, values, rtol=rtol, atol=atol)
     clock, wanted = Clock(positive(budget), progress), accept_dual(problem, dual)
+    seed = natural(seed)
     found_q = best_offsets(problem, held) if values is None else values
     value = finite_objective(problem, held, found_q)
     if why := uncovered(problem):
@@ -90,6 +91,13 @@ def positive(budget: float | None) -> float | None:
     if not (isinstance(budget, int | float) and budget >= 0):
         raise InputError(f"budget must be seconds >= 0 or None, got {budget!r}")
     return float(budget)
+
+
+def natural(seed: object) -> int:
+    """Return the seed, a natural number."""
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
+        raise InputError(f"seed must be an integer >= 0, got {short(seed)}")
+    return int(seed)
 
 
 def best_offsets(problem: Problem, factors: Factors) -> Values:
@@ -157,10 +165,16 @@ def by_floats(problem: Problem, factors: Factors, q: Values, *, rtol: float, ato
     W = problem.dual_point(factors, q)
     upper = problem.objective(factors, q)
     polar = problem.atom.polar(problem.loss.observed.matrix(W))
-    s = min(1.0, problem.lam / polar.upper) if polar.upper > 0 else 1.0
+    unknown = [] if problem.atom.statement() else [type(problem.atom).__name__]
+    unknown += [] if isinstance(problem.loss, Squared) else [type(problem.loss).__name__]
+    why = f"the kernel has no rule for {' with '.join(unknown)}: floats only, nothing is proved"
+    if not polar.upper >= polar.lower:
+        why += f"; its polar is contradictory: upper {polar.upper}, attained {polar.lower}"
+    top = max(polar.upper, polar.lower)  # a witness is believed before a claim
+    s = min(1.0, problem.lam / top) if top > 0 else 1.0
     lower = problem.loss.dual_value(s * W) if not problem.offsets else 0.0
-    names = f"{type(problem.atom).__name__} with {type(problem.loss).__name__}"
-    why = f"the kernel has no rule for {names}: floats only, nothing is proved"
-    near = upper - lower <= max(atol, rtol * abs(upper))
+    lower = lower if polar.upper >= polar.lower and not np.isnan(lower) else -np.inf
+    lost = upper < np.finfo(np.float64).tiny and bool(np.any(W))  # the objective underflowed
+    near = upper - lower <= max(atol, rtol * abs(upper)) and not lost
     verdict = Verdict.NUMERICAL if near else Verdict.UNDECIDED
     return unproved(problem, factors, q, verdict, (lower, upper, why))

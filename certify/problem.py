@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arrays import Array, finite, frozen, real, scalar
+from ._arrays import Array, finite, frozen, real, scalar, short
 from ._errors import InputError
 from .atoms import Atom, Factors
 from .losses import Loss
@@ -42,7 +42,10 @@ class Problem:
             if not isinstance(part := getattr(self, name), kind):
                 raise InputError(f"{name} must be a {kind.__name__}, got {part!r}")
         object.__setattr__(self, "lam", scalar(self.lam, "lam", zero=True))
-        held = tuple([self.offsets] if isinstance(self.offsets, Offset) else self.offsets)
+        given = [self.offsets] if isinstance(self.offsets, Offset) else self.offsets
+        if not isinstance(given, Sequence):
+            raise InputError(f"offsets must be a sequence of Offset objects, got {short(given)}")
+        held = tuple(given)
         for o in held:
             if not isinstance(o, Offset):
                 raise InputError(f"offsets must be Offset objects, got {o!r}")

@@ -42,7 +42,7 @@ def settle(problem: Problem, asked: Asked, found: Evidence) -> Proof:
     ar = arithmetic(problem)
     with np.errstate(over="ignore", invalid="ignore"):  # the kernel refuses what is not finite
         outcome = kernel.prove(asked.statement, asked.given, proof, witness, ar)
-    if outcome.verdict == "CERTIFIED" or outcome.better is None:
+    if outcome.verdict not in ("REFUTED", "RANK_LIMITED"):
         proof, witness = without_better(proof, witness)
     claim = {"verdict": outcome.verdict, "tier": outcome.tier}
     return Proof(Certificate(asked.statement, asked.given, claim, proof, witness), outcome)

@@ -71,6 +71,12 @@ def search(
 
     A shortcut is a known optimum over all sizes: then only the start's size is searched.
     """
+    with np.errstate(all="ignore"):  # a point that is not finite is never the lowest
+        return trail(problem, start, clock, seed, shortcut)
+
+
+def trail(problem: Problem, start: State, clock: Clock, seed: int, shortcut: State | None) -> Trail:
+    """Descend and escape in phases."""
     log = Log(clock, [("start", start)])
     stalls = (STALL,) if shortcut else stalls_of(problem)
     for stall in stalls:

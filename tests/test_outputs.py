@@ -166,3 +166,14 @@ def test_a_link_is_written_through(tmp_path, capsys):
     assert inside(capsys, "check", write(tmp_path), "-o", tmp_path / "link.cert").status == 0
     assert (tmp_path / "link.cert").is_symlink()
     assert cert.read_bytes() != OLD
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_a_new_file_can_be_read_by_whoever_may_read_new_files(tmp_path, capsys, mask, mode):
+    before = os.umask(mask)
+    try:
+        ended = inside(capsys, "check", write(tmp_path), "-o", tmp_path / "x.cert")
+    finally:
+        os.umask(before)
+    assert ended.status == 0
+    assert (tmp_path / "x.cert").stat().st_mode & 0o777 == mode

@@ -1,0 +1,221 @@
+"""What the theory does not cover, and wrong input, are refused in one sentence."""
+
+import warnings
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.cluster import KMeans
+from sklearn.decomposition import (
+    PCA,
+    DictionaryLearning,
+    FactorAnalysis,
+    IncrementalPCA,
+    MiniBatchDictionaryLearning,
+    MiniBatchNMF,
+    MiniBatchSparsePCA,
+    SparsePCA,
+    TruncatedSVD,
+)
+from sklearn.pipeline import make_pipeline
+
+from certify import InputError, OutOfScopeError
+from certify.adapters import _fitted
+from certify.adapters.sklearn import MODELS, from_model
+from tests.sklearn_models import (
+    MADE,
+    M,
+    N,
+    X,
+    alphas,
+    dictionary,
+    figures,
+    fitted,
+    nonnegative,
+    objective,
+    sparse_components,
+)
+
+
+@pytest.mark.parametrize(
+    ("settings", "cure"),
+    [
+        ({"l1_ratio": 0.5}, "l1_ratio=0.5 .* fit with l1_ratio=0"),
+        ({"l1_ratio": 1}, "l1_ratio=1 .* fit with l1_ratio=0"),
+        ({"alpha_W": 0.0}, "alpha_W=0.0 .* fit with alpha_W > 0"),
+        ({"alpha_H": 0.0}, "alpha_H=0.0 .* fit with alpha_H > 0"),
+        ({"alpha_W": 0.0, "alpha_H": "same"}, "alpha_W=0.0 .* fit with alpha_W > 0"),
+        (
+            {"solver": "mu", "beta_loss": "kullback-leibler"},
+            "'kullback-leibler' .* fit with beta_loss='frobenius'",
+        ),
+        ({"solver": "mu", "beta_loss": 1.5}, "beta_loss=1.5 .* fit with beta_loss='frobenius'"),
+    ],
+)
+def test_nmf_outside_the_theory_names_the_cure(settings, cure):
+    model, W = nonnegative(data=X + 1 / 16, max_iter=3, **settings)
+    with pytest.raises(OutOfScopeError, match=cure):
+        from_model(model, X + 1 / 16, codes=W)
+
+
+@pytest.mark.parametrize("loss", ["frobenius", 2, 2.0])
+def test_the_multiplicative_solver_of_the_frobenius_loss_is_covered(loss):
+    model, W = nonnegative(solver="mu", beta_loss=loss)
+    assert from_model(model, X, codes=W)[0].lam > 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "make"),
+    [
+        (DictionaryLearning, dictionary),
+        (MiniBatchDictionaryLearning, dictionary),
+        (SparsePCA, sparse_components),
+        (MiniBatchSparsePCA, sparse_components),
+    ],
+)
+def test_alpha_zero_is_out_of_scope_with_the_cure(kind, make):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = make(kind, max_iter=1, alpha=0, **({"tol": 0.1} if kind is SparsePCA else {}))
+    model = made[0] if isinstance(made, tuple) else made
+    with pytest.raises(OutOfScopeError, match=r"alpha=0 .* fit with alpha > 0"):
+        from_model(model, X)
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        FactorAnalysis(2),
+        IncrementalPCA(2),
+        KMeans(2, n_init=1, random_state=0),
+        make_pipeline(PCA(2)),
+        "PCA",
+        None,
+    ],
+    ids=lambda e: type(e).__name__,
+)
+def test_other_estimators_are_out_of_scope_by_name(estimator):
+    if hasattr(estimator, "fit"):
+        estimator.fit(X)
+    name = type(estimator).__name__
+    with pytest.raises(OutOfScopeError, match=f"not {name}: state its objective as a Problem"):
+        from_model(estimator, X)
+
+
+def test_a_subclass_may_minimize_something_else_and_is_out_of_scope():
+    class Mine(PCA):
+        pass
+
+    with pytest.raises(OutOfScopeError, match="not Mine"):
+        from_model(Mine(2).fit(X), X)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (X[:, :10], r"64 features, as in the fit, got shape \(40, 10\)"),
+        (X[0], r"X must have 2 dimensions, got shape \(64,\)"),
+        (X[:0], r"X must not be empty, got shape \(0, 64\)"),
+        (np.where(np.eye(N, M) > 0, np.nan, X), r"X must be finite, got nan at \[0, 0\]"),
+        (X + 0j, "got dtype complex128"),
+    ],
+)
+def test_wrong_data_are_named(data, told):
+    model, codes = fitted(PCA(3))
+    with pytest.raises(InputError, match=told):
+        from_model(model, data, codes=codes)
+
+
+@pytest.mark.parametrize(
+    ("codes", "told"),
+    [
+        (np.zeros((N, 2)), r"codes must have shape \(40, 3\), got \(40, 2\)"),
+        (np.zeros((M, 3)), r"codes must have shape \(40, 3\), got \(64, 3\)"),
+        (np.full((N, 3), np.inf), r"codes must be finite, got inf at \[0, 0\]"),
+    ],
+)
+def test_wrong_codes_are_named(codes, told):
+    model, _ = fitted(PCA(3))
+    with pytest.raises(InputError, match=told):
+        from_model(model, X, codes=codes)
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_an_unfitted_model_is_named(name):
+    model = MADE[name]()[0].__class__(n_components=2)
+    with pytest.raises(InputError, match=rf"must be fitted first, got an unfitted {name}\("):
+        from_model(model, X)
+
+
+def test_a_dictionary_without_a_step_is_refused():
+    model, codes = dictionary(max_iter=0)
+    with pytest.raises(InputError, match=r"max_iter=0 made no step: error_ is empty"):
+        from_model(model, X, codes=codes)
+
+
+def test_sparse_pca_without_a_step_is_refused():
+    model = sparse_components(max_iter=0)
+    with pytest.raises(InputError, match=r"max_iter=0 made no step: error_ is empty"):
+        from_model(model, X)
+
+
+def test_atoms_longer_than_one_are_refused():
+    model, _ = dictionary(MiniBatchDictionaryLearning)
+    from_model(model, X)
+    model.components_[2] *= 1 + 2.0**-30
+    with pytest.raises(InputError, match=r"an atom of norm 1\.\d+, above 1: fit with max_iter > 0"):
+        from_model(model, X)
+
+
+def test_sparse_pca_takes_no_codes():
+    with pytest.raises(InputError, match="keeps no codes, they are recovered: leave codes out"):
+        from_model(sparse_components(), X, codes=np.zeros((N, 4)))
+
+
+def test_a_sparse_pca_stopped_early_is_refused_with_both_figures():
+    model = sparse_components(max_iter=2)
+    with pytest.raises(InputError, match="fit to convergence") as error:
+        from_model(model, X)
+    theirs, mine = figures(error)
+    assert theirs == pytest.approx(model.error_[-1], rel=1e-8)
+    assert mine < theirs
+
+
+def test_nmf_by_partial_fit_has_no_figure_and_is_refused():
+    model = MiniBatchNMF(2, random_state=0, **alphas()).partial_fit(X)
+    with pytest.raises(InputError, match="after partial_fit reports no reconstruction_err_"):
+        from_model(model, X)
+
+
+def test_data_the_library_refuses_are_refused_in_its_words():
+    model, W = nonnegative()
+    with pytest.raises(InputError, match="NMF cannot solve for codes on this X: Negative values"):
+        from_model(model, X - 1)
+    with pytest.raises(InputError, match="NMF reports reconstruction_err_"):
+        from_model(model, X - 1, codes=W)
+
+
+@pytest.mark.parametrize("form", [sparse.csr_matrix, sparse.csr_array, sparse.csc_array])
+def test_the_missing_entries_of_a_sparse_x_are_zeros(form):
+    held = form(X)
+    model, codes = nonnegative(data=held)
+    problem, factors = from_model(model, held, codes=codes)
+    assert problem.loss.observed.full
+    assert np.array_equal(problem.loss.data, X)
+    plain = from_model(model, X, codes=codes)
+    assert objective(problem, factors) == objective(*plain)
+    svd, _ = fitted(TruncatedSVD(3, random_state=0), held)
+    assert np.array_equal(from_model(svd, held)[0].loss.data, X)
+
+
+def test_a_sparse_x_too_large_to_hold_is_refused_before_it_is_made_dense(monkeypatch):
+    model, _ = fitted(TruncatedSVD(3, random_state=0))
+    monkeypatch.setattr(_fitted, "DENSE", X.size)
+    from_model(model, sparse.csr_array(X))
+    monkeypatch.setattr(_fitted, "DENSE", X.size - 1)
+    told = r"X is sparse and 40 x 64: to the model its missing entries are zeros, too many to hold"
+    with pytest.raises(InputError, match=told):
+        from_model(model, sparse.csr_array(X))
+    from_model(model, X)
+    with pytest.raises(InputError, match="1000000000 x 64"):
+        _fitted.dense(sparse.csr_array((10**9, 64)))

@@ -1,0 +1,154 @@
+"""Codes and data that are not those of the fit are refused, with both figures."""
+
+import re
+
+import numpy as np
+import pytest
+from sklearn.decomposition import (
+    PCA,
+    MiniBatchDictionaryLearning,
+    MiniBatchNMF,
+    MiniBatchSparsePCA,
+    TruncatedSVD,
+)
+
+from certify import InputError, Verdict, check, verify
+from certify.adapters.sklearn import MODELS, from_model
+from tests.sklearn_models import (
+    MADE,
+    NUMBER,
+    OTHER,
+    TIGHT,
+    UNREPORTED,
+    N,
+    X,
+    dictionary,
+    figures,
+    fitted,
+    nonnegative,
+    objective,
+    sparse_components,
+)
+
+
+def test_transform_of_nmf_solves_for_another_w_and_is_refused_with_both_figures():
+    model, W = nonnegative(tol=1e-2)
+    other = model.transform(X)
+    with pytest.raises(InputError, match=r"codes=W, the W that its fit_transform") as error:
+        from_model(model, X, codes=other)
+    theirs, mine = figures(error)
+    assert theirs == pytest.approx(model.reconstruction_err_, rel=1e-8)
+    assert mine == pytest.approx(np.linalg.norm(X - other @ model.components_), rel=1e-8)
+    with pytest.raises(InputError, match=r"codes=W, the W that its fit_transform"):
+        from_model(model, X)
+    assert from_model(model, X, codes=W)[1][0].shape == (N, 4)
+
+
+@pytest.mark.parametrize("precision", [np.float64, np.float32])
+def test_without_codes_a_converged_nmf_is_solved_for_again(precision):
+    data = X.astype(precision)
+    model, W = nonnegative(data=data, tol=1e-12, max_iter=5_000)
+    problem, factors = from_model(model, data)
+    same = from_model(model, data, codes=W)[1]
+    assert objective(problem, factors) == pytest.approx(objective(problem, same), rel=1e-6)
+
+
+def test_orthogonal_matching_pursuit_is_refused_with_both_figures():
+    model, codes = dictionary()
+    pursued = model.transform(X)
+    cost = 0.5 * ((X - pursued @ model.components_) ** 2).sum() + 0.5 * np.abs(pursued).sum()
+    with pytest.raises(InputError, match=r"codes=U, the U that fit_transform") as error:
+        from_model(model, X, codes=pursued)
+    theirs, mine = figures(error)
+    assert theirs == pytest.approx(model.error_[-1], rel=1e-8)
+    assert mine == pytest.approx(cost, rel=1e-8)
+    assert cost > 1.1 * model.error_[-1]
+    assert from_model(model, X, codes=codes)[1][0].shape == (N, 5)
+
+
+def test_fit_transform_of_a_mini_batch_dictionary_is_matching_pursuit_and_refused():
+    model, pursued = dictionary(MiniBatchDictionaryLearning)
+    with pytest.raises(InputError, match="leave codes out") as error:
+        from_model(model, X, codes=pursued)
+    best, given = figures(error)
+    assert best < given
+
+
+def test_codes_of_a_whitened_pca_are_not_taken_at_their_own_scale():
+    model, codes = fitted(PCA(3, svd_solver="full", whiten=True))
+    _, (U, _) = from_model(model, X, codes=codes)
+    assert np.abs(U - (X - model.mean_) @ model.components_.T).max() < TIGHT
+    model.whiten = False
+    with pytest.raises(InputError, match="PCA reports a squared residual of"):
+        from_model(model, X, codes=codes)
+
+
+def test_split_signs_of_a_code_are_not_codes():
+    model, _ = dictionary(split_sign=True)
+    with pytest.raises(InputError, match=re.escape("codes must have shape (40, 5), got (40, 10)")):
+        from_model(model, X, codes=model.transform(X))
+
+
+def test_the_codes_of_a_randomized_pca_are_judged_as_they_are():
+    rough = {"svd_solver": "randomized", "iterated_power": 0, "n_oversamples": 1}
+    model, codes = fitted(PCA(3, random_state=0, **rough), X.T)
+    problem, factors = from_model(model, X.T, codes=codes)
+    left = 0.5 * (((X.T - model.mean_) ** 2).sum() - (model.singular_values_**2).sum())
+    assert objective(problem, factors) == pytest.approx(left, rel=TIGHT)
+    with pytest.raises(InputError, match=r"codes=fit_transform\(X\) for a randomized") as error:
+        from_model(model, X.T)
+    theirs, mine = figures(error)
+    assert theirs == pytest.approx(left, rel=1e-8)
+    assert mine < theirs
+
+
+def test_every_model_has_a_case():
+    assert set(MADE) == set(MODELS)
+
+
+@pytest.mark.parametrize("name", sorted(set(MADE) - UNREPORTED))
+def test_a_model_is_refused_on_other_data_with_both_figures(name):
+    model, codes = MADE[name]()
+    from_model(model, X, codes=codes)
+    with pytest.raises(InputError, match=f"{NUMBER}.*, but .* {NUMBER}") as error:
+        from_model(model, OTHER, codes=codes)
+    theirs, mine = figures(error)[-2:]
+    assert theirs != mine
+
+
+@pytest.mark.parametrize("name", sorted(MADE))
+def test_a_model_is_checked_and_its_certificate_verified(name, tmp_path):
+    model, codes = MADE[name]()
+    problem, factors = from_model(model, X, codes=codes)
+    result = check(problem, factors, q=factors.q, budget=2)
+    exact = {"PCA", "TruncatedSVD"}
+    assert (result.verdict is Verdict.CERTIFIED) == (name in exact)
+    assert 0 < result.lower <= result.upper
+    result.certificate.save(tmp_path / "x.cert")
+    proved = verify(tmp_path / "x.cert", problem, factors, q=factors.q)
+    assert (proved.verdict, proved.tier) == (result.verdict, "exact")
+
+
+@pytest.mark.parametrize("name", sorted(MADE))
+def test_a_single_precision_fit_is_read(name):
+    data = X.astype(np.float32)
+    made = {
+        "PCA": lambda: fitted(PCA(3), data),
+        "TruncatedSVD": lambda: fitted(TruncatedSVD(3, random_state=0), data),
+        "NMF": lambda: nonnegative(data=data),
+        "MiniBatchNMF": lambda: nonnegative(MiniBatchNMF, data=data),
+        "DictionaryLearning": lambda: dictionary(data=data),
+        "MiniBatchDictionaryLearning": lambda: (
+            dictionary(MiniBatchDictionaryLearning, data=data)[0],
+            None,
+        ),
+        "SparsePCA": lambda: (sparse_components(data=data), None),
+        "MiniBatchSparsePCA": lambda: (sparse_components(MiniBatchSparsePCA, data=data), None),
+    }
+    model, codes = made[name]()
+    assert model.components_.dtype == np.float32
+    _, factors = from_model(model, data, codes=codes)
+    assert {x.dtype for x in factors} == {np.dtype(np.float64)}
+    if name not in UNREPORTED:
+        with pytest.raises(InputError, match=", but "):
+            from_model(model, OTHER.astype(np.float32), codes=codes)
