@@ -21,6 +21,7 @@ from .problem import Problem
 from .search import Clock
 
 DUALS = ("search", "relaxation")
+SEARCHED = 0.6  # share of the budget for better factors; the rest bounds their dual point
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,11 @@ def any_size(run: Run, wanted: "str | Array") -> Evidence:
     if not search.supported(run.problem):
         return Evidence(run.start, best(tries), given=run.given)
     shortcut = search.from_lifted(run.problem, found)
-    trail = search.search(run.problem, run.start, run.clock, run.seed, shortcut)
+    clock = run.clock.share(SEARCHED)
+    trail = search.search(run.problem, run.start, clock, run.seed, shortcut)
     better = chosen_better(run, trail)
-    top = best(tries)
-    if top is None or trail.best.value - top.value > run.epsilon:
+    top, moved = best(tries), trail.best is not run.start
+    if top is None or (moved and trail.best.value - top.value > run.epsilon):
         tries.append(bound(run, dual_at(run.problem, trail.best)))
     floor = floor_point(run) if better is not None and not run.given else None
     note = "" if best(tries) is not None else "no orthogonal dual point was found"

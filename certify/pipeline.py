@@ -139,15 +139,12 @@ def stationarity(problem: Problem, factors: Factors, q: Values) -> float:
     defect is |<W, phi>| relative to |W| |phi|.
     """
     W, observed = problem.dual_point(factors, q), problem.loss.observed
+    earned, sizes = problem.atom.earned(W, factors, observed)
     price = problem.lam * np.asarray(problem.atom.theta(factors))
-    worst = 0.0
-    for k in range(factors[0].shape[-1]):
-        field = problem.atom.predict(tuple(x[..., k : k + 1] for x in factors), observed)
-        earned = float(np.vdot(W, field))
-        scale = price[k] if problem.lam else float(np.linalg.norm(W) * np.linalg.norm(field))
-        if scale > 0:
-            worst = max(worst, abs(earned - price[k]) / scale)
-    return worst
+    scale = price if problem.lam else float(np.linalg.norm(W)) * sizes
+    counted = scale > 0
+    with np.errstate(over="ignore"):
+        return float((np.abs(earned - price)[counted] / scale[counted]).max(initial=0.0))
 
 
 def unproved(

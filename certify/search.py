@@ -49,6 +49,11 @@ class Clock:
         """Return the seconds left, or None without a budget."""
         return None if self.budget is None else max(self.budget - (monotonic() - self.start), 0.0)
 
+    def share(self, part: float) -> "Clock":
+        """Return the same clock with a part of the budget."""
+        budget = None if self.budget is None else part * self.budget
+        return Clock(budget, self.progress, self.start)
+
     def tell(self, stage: str, value: float) -> None:
         """Report a stage and its value."""
         if self.progress is not None:

@@ -73,6 +73,14 @@ class Atom(ABC):
             total += self.phi(tuple(x[..., k] for x in factors))
         return total if observed.full else total[observed.listed]
 
+    def earned(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, Array]:
+        """Return <W, phi(X_i)> and |phi(X_i)| over the observed entries, for each slice."""
+        slices = range(factors[0].shape[-1])
+        fields = [self.predict(tuple(x[..., k : k + 1] for x in factors), observed) for k in slices]
+        pairs = [(float(np.vdot(W, f)), float(np.linalg.norm(f))) for f in fields]
+        both = np.array(pairs).reshape(len(pairs), 2)
+        return both[:, 0], both[:, 1]
+
     def wrong_sign(self, factors: Factors) -> str:
         """Return what is outside the atom's domain, or ""."""
         del factors

@@ -73,6 +73,13 @@ class RankOne(Atom):
         """Return U V^T at the observed entries."""
         return observed.product(*factors)
 
+    def earned(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, Array]:
+        """Return u^T W v and |u||v| of each slice."""
+        U, V = factors
+        return np.einsum("mr,mr->r", U, observed.times(W, V)), np.linalg.norm(
+            U, axis=0
+        ) * np.linalg.norm(V, axis=0)
+
     def theta(self, factors: Factors) -> Array:
         """Return theta of each column pair."""
         a, b = (g.value(x) for g, x in zip(self.gauges, factors, strict=True))

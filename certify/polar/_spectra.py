@@ -12,7 +12,9 @@ from ._base import Matrix
 DENSE = 1500  # sizes up to which all eigenvalues are cheap and a factor is stored
 # Search slacks, relative: cost, never truth.
 MARGINS = tuple(4.0**k * 1e-13 for k in range(24))
-COARSE = (1e-9, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+COARSE = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+AT_TARGET = (1e-9,)
+ROWS = 512  # of a sparse matrix held dense at once
 BLOCK, ITERATIONS = 24, 30  # of the block iteration for large sizes
 
 
@@ -24,8 +26,14 @@ def side(W: Matrix) -> int:
 def gram(W: Matrix, axis: int) -> Array:
     """Return W W^T (axis 0) or W^T W (axis 1), dense."""
     a = W if axis else W.T
-    g = a.T @ a
-    return np.asarray(g.toarray() if sparse.issparse(g) else g)
+    if not sparse.issparse(a):
+        return np.asarray(a.T @ a)
+    rows = a.tocsr()
+    g = np.zeros((a.shape[1], a.shape[1]))
+    for start in range(0, a.shape[0], ROWS):  # dense products of blocks beat sparse ones
+        block = rows[start : start + ROWS].toarray()
+        g += block.T @ block
+    return g
 
 
 def top_pair(g: Array, seed: int) -> tuple[float, Array]:

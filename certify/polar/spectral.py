@@ -36,7 +36,7 @@ def of_gram(g: Array, axis: int, target: float | None, seed: int) -> Proposal | 
     small = g.shape[0] <= spectra.DENSE
     found = None
     if target is not None and not small:
-        found = spectra.prove_top(g, target**2, spectra.COARSE[:1])
+        found = spectra.prove_top(g, target**2, spectra.AT_TARGET)
     if found is None:
         top = spectra.top_pair(g, seed)[0]
         found = spectra.prove_top(g, top, spectra.MARGINS if small else spectra.COARSE)
