@@ -84,6 +84,9 @@ def undecided(problem: Problem, found: Evidence, outcome: kernel.Outcome) -> str
     """Name the loose side of the bracket, and what would close it."""
     lower, upper = float(outcome.lower), float(outcome.upper)
     best = min([upper, *(s.value for _, s in found.steps)])
+    if problem.lam == 0:
+        left = upper - lower
+        return f"Ky Fan's bound stays {left:.3g} below the objective; atol above that certifies it"
     if found.note:
         return f"the lower bound is loose: {found.note}"
     if upper - best > best - lower:

@@ -11,6 +11,8 @@ from certify._arrays import Array
 DIGITS = 50
 CLEAN = 1e-9  # entries of a singular vector this small are rounding; all cases are far from it
 HADAMARD = 0.5 * np.array([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, -1, 1], [1, -1, 1, -1]])
+FIVE = np.subtract.outer(range(5), range(5)) % 5
+HORN = np.where(np.isin(FIVE, [1, 4]), -1.0, 1.0)  # Hall and Newman 1963: copositive
 Pair = tuple[Array, Array]
 
 

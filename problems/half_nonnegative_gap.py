@@ -1,4 +1,6 @@
-"""l2 x l2+ where the bound of the Gram matrix is above lam and the polar below."""
+"""l2 x l2+ where every multiplier's bound exceeds lam and the polar does not."""
+
+from itertools import combinations
 
 import numpy as np
 
@@ -7,30 +9,32 @@ from certify.atoms import RankOne
 from certify.losses import Squared
 
 from . import Instance
-from ._truth import nonnegative_top
+from ._truth import HORN, nonnegative_top
 
 WHY = (
-    "enumeration of the supports of v shows sup |Y v| = 4.0954 over unit v >= 0, below "
-    "lam = 4.1875: the zero model is optimal, |Y|^2 / 2 = 15.5; the largest eigenvalue of "
-    "Y^T Y + M, M its negative part, is above 4.28^2, so that bound cannot show it"
+    "Y has a row e_i - H_ij e_j for each i < j, so Y^T Y = 5 I - H, H Horn's matrix "
+    "(copositive: v^T H v >= 0 for v >= 0): |Y v|^2 <= 5 on unit v >= 0, below lam^2 = 5.0625, "
+    "and the zero model is optimal, |Y|^2 / 2 = 10.  H is no sum of a semidefinite and a "
+    "nonnegative matrix: bounds from multipliers stop at 3 + sqrt 5 = 5.236"
 )
-LAM = 4.1875
+LAM = 2.25
 
 
 def cases() -> dict[str, Instance]:
     """Return the zero model for the matrix and its transpose, and refuted candidates."""
-    Y = np.array([[-1.0, -3.0, 3.0], [3.0, 1.0, 2.0], [1.0, -2.0, 1.0]])
+    Y, e = np.zeros((10, 5)), np.eye(5)
+    for row, (i, j) in zip(Y, combinations(range(5), 2), strict=True):
+        row[:] = e[i] - HORN[i, j] * e[j]
     if not nonnegative_top(Y, both=False) < LAM:
-        message = "the enumeration does not support this case"
+        message = "the enumeration of supports contradicts this case"
         raise ArithmeticError(message)
     right = Problem(Squared(Y), RankOne("l2", "l2+"), LAM)
     left = Problem(Squared(Y.T), RankOne("l2+", "l2"), LAM)
-    none = (np.zeros((3, 1)), np.zeros((3, 1)))
-    fitted = (Y[:, 2:] / 4, np.eye(3)[:, 2:])
-    optimum = 0.5 * float((Y * Y).sum())
+    none = (np.zeros((10, 1)), np.zeros((5, 1)))
+    fitted = (Y[:, :1] / 4, e[:, :1])
     return {
-        "zero_model": Instance(right, none, None, optimum, Verdict.UNDECIDED, WHY),
-        "transposed": Instance(left, none, None, optimum, Verdict.UNDECIDED, WHY),
-        "column_fitted": Instance(right, fitted, None, optimum, Verdict.REFUTED, WHY),
-        "row_fitted": Instance(left, fitted[::-1], None, optimum, Verdict.REFUTED, WHY),
+        "zero_model": Instance(right, none, None, 10.0, Verdict.UNDECIDED, WHY),
+        "transposed": Instance(left, none[::-1], None, 10.0, Verdict.UNDECIDED, WHY),
+        "column_fitted": Instance(right, fitted, None, 10.0, Verdict.REFUTED, WHY),
+        "row_fitted": Instance(left, fitted[::-1], None, 10.0, Verdict.REFUTED, WHY),
     }

@@ -1,4 +1,4 @@
-"""l2+ x l2+ where the spectral bound is above lam and the polar below: a gap that stays."""
+"""l2+ x l2+ where a relaxation exceeds lam and the polar does not: a gap that stays."""
 
 import numpy as np
 
@@ -7,39 +7,38 @@ from certify.atoms import RankOne
 from certify.losses import Squared
 
 from . import Instance
-from ._truth import nonnegative_top
+from ._truth import HORN, nonnegative_top
 
 ZERO = (
-    "enumeration of all supports shows sup u^T Y v = sqrt 13 = 3.606 over unit u, v >= 0, "
-    "below lam = 3.6875: the zero model is optimal, |Y|^2 / 2 = 23.  min over N >= 0 of "
-    "sigma_1(Y + N) is above 3.79, so that bound cannot show it"
+    "G = 4 I - H, H Horn's matrix (copositive: v^T H v >= 0 for v >= 0), is positive definite, "
+    "so sup u^T G v = sup v^T G v = 4 over unit u, v >= 0, below lam = 4.125: the zero model "
+    "is optimal, |G|^2 / 2 = 32.5.  H is no sum of a semidefinite and a nonnegative matrix: "
+    "bounds from multipliers stop at 2 + sqrt 5 = 4.236"
 )
 SPLIT = (
-    "with G as above W = diag(lam, G) has sup u^T W v = lam at e_1, e_1 (blocks part), and "
-    "Y = W + 2 e_1 e_1^T: so Z = 2 e_1 e_1^T is optimal, |W|^2 / 2 + 2 lam; W is the only "
-    "optimal dual point, and sigma_1(W + N) > lam for every N >= 0"
+    "with G = 4 I - H as above, W = diag(lam, G) has sup u^T W v = lam at e_1, e_1 (blocks "
+    "part), and Y = W + 2 e_1 e_1^T: so Z = 2 e_1 e_1^T is optimal, |W|^2 / 2 + 2 lam; W is "
+    "the only optimal dual point, and its bounds from multipliers exceed lam"
 )
-GENERIC, LAM = np.array([[3.0, -4.0, 2.0], [-2.0, 2.0, 3.0]]), 3.6875
+LAM = 4.125
 
 
 def cases() -> dict[str, Instance]:
     """Return two true optima that stay undecided, and candidates that are refuted."""
-    if not nonnegative_top(GENERIC, both=True) < LAM:
-        message = "the enumeration does not support this case"
+    G = 4.0 * np.eye(5) - HORN
+    if not nonnegative_top(G, both=True) < LAM:
+        message = "the enumeration of supports contradicts this case"
         raise ArithmeticError(message)
-    Y = np.zeros((3, 4))
-    Y[0, 0], Y[1:, 1:] = LAM + 2.0, GENERIC
+    Y = np.zeros((6, 6))
+    Y[0, 0], Y[1:, 1:] = LAM + 2.0, G
     atom = RankOne("l2+", "l2+")
-    zero, split = Problem(Squared(GENERIC), atom, LAM), Problem(Squared(Y), atom, LAM)
-    none = (np.zeros((2, 1)), np.zeros((3, 1)))
-    best = (np.eye(3)[:, :1], 2.0 * np.eye(4)[:, :1])
-    energy, spent = 23.0, LAM**2 / 2 + 23.0 + 2.0 * LAM
-    column = (np.array([[2.0], [3.0]]) / 4, np.array([[0.0], [0.0], [1.0]]))
+    zero, split = Problem(Squared(G), atom, LAM), Problem(Squared(Y), atom, LAM)
+    none, e = np.zeros((5, 1)), np.eye(6)[:, :1]
+    corner = np.eye(5)[:, :1]
+    spent = LAM**2 / 2 + 32.5 + 2.0 * LAM
     return {
-        "zero_model": Instance(zero, none, None, energy, Verdict.UNDECIDED, ZERO),
-        "column_fitted": Instance(zero, column, None, energy, Verdict.REFUTED, ZERO),
-        "one_slice": Instance(split, best, None, spent, Verdict.UNDECIDED, SPLIT),
-        "slice_too_long": Instance(
-            split, (best[0], 2.0 * best[1]), None, spent, Verdict.REFUTED, SPLIT
-        ),
+        "zero_model": Instance(zero, (none, none), None, 32.5, Verdict.UNDECIDED, ZERO),
+        "entry_fitted": Instance(zero, (corner, corner), None, 32.5, Verdict.REFUTED, ZERO),
+        "one_slice": Instance(split, (e, 2.0 * e), None, spent, Verdict.UNDECIDED, SPLIT),
+        "slice_too_long": Instance(split, (e, 4.0 * e), None, spent, Verdict.REFUTED, SPLIT),
     }
