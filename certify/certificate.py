@@ -6,7 +6,7 @@ are separate, so a proof cannot change the question.
 
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,24 +103,28 @@ def as_numpy(a: kernel.Array) -> Any:  # noqa: ANN401  float64 or int64
 
 
 def write_atomically(path: Path, blob: bytes) -> None:
-    """Write beside the target, flush, and rename over it.
+    """Write beside the target, flush, and rename over it; devices are written to directly.
 
     Raises InputError if the folder is missing, unwritable or full; the old file stays.
     """
     beside = None
     try:
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
+        target = path.resolve()
+        if target.exists() and not target.is_file():
+            target.write_bytes(blob)
+            return
+        beside = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+        with beside.open("xb") as file:
             file.write(blob)
             file.flush()
             os.fsync(file.fileno())
-        Path(beside).replace(path)
+        beside.replace(target)
         beside = None
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from None
     finally:
         if beside is not None:
-            Path(beside).unlink(missing_ok=True)
+            beside.unlink(missing_ok=True)
 
 
 def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, atol: float) -> Asked:

@@ -11,6 +11,7 @@ import numpy as np
 from ._arrays import Array
 from ._observed import Observed
 from .atoms import Factors, RankOne
+from .gauges import Gauge
 from .losses import Squared
 from .problem import Problem, Values
 
@@ -135,26 +136,49 @@ def solved(A: Array, B: Array) -> Array:
 
 
 def slicewise(problem: Problem, atom: RankOne, loss: Squared, now: State) -> Factors:
-    """Update u_k, then v_k, for each slice k, on the running residual."""
-    U, V = (x.copy() for x in now.factors)
-    observed = loss.observed
-    rest = loss.data - problem.predict((U, V), now.q)
+    """Update u_k for each slice k, then v_k, by their proximal maps."""
+    target = np.asarray(loss.data - problem.shift(now.q))
     a, b = atom.gauges
-    for k in range(U.shape[1]):
-        u, v = U[:, k], V[:, k]
-        for side, gauge, other in ((0, a, b), (1, b, a)):
-            x, y = (u, v) if side == 0 else (v, u)
-            size = curvature(loss, y, side)
-            if size == 0:
-                continue
-            weighted = loss.weighted(rest)
-            pull = observed.times(weighted, y) if side == 0 else observed.times_left(weighted, y)
-            new = gauge.prox(x + pull / size, problem.lam * float(other.value(y)) / size)
-            change = (new - x, y) if side == 0 else (y, new - x)
-            rest = rest - observed.product(change[0][:, None], change[1][:, None])
-            u, v = (new, v) if side == 0 else (u, new)
-        U[:, k], V[:, k] = u, v
+    U, V = (x.copy() for x in now.factors)
+    if loss.observed.full and loss.scale is None:
+        half_sweep(target, (U, V), (a, b), problem.lam)
+        half_sweep(target.T, (V, U), (b, a), problem.lam)
+        return U, V
+    rest = target - loss.observed.product(U, V)
+    for side in (0, 1):
+        rest = majorized(loss, rest, (U, V), ((a, b), problem.lam), side)
     return U, V
+
+
+def half_sweep(Y: Array, factors: Factors, gauges: tuple[Gauge, Gauge], lam: float) -> None:
+    """Minimize over each column of U in turn, exactly, V held: full data, no weights."""
+    U, V = factors
+    gram, pull = V.T @ V, Y @ V
+    prices = lam * gauges[1].value(V)
+    for k in range(U.shape[1]):
+        size = gram[k, k]
+        if size > 0:
+            step = U[:, k] + (pull[:, k] - U @ gram[:, k]) / size
+            U[:, k] = gauges[0].prox(step, float(prices[k] / size))
+
+
+def majorized(
+    loss: Squared, rest: Array, factors: Factors, by: tuple[tuple[Gauge, Gauge], float], side: int
+) -> Array:
+    """Step each column of one factor by its largest curvature; return the new residual."""
+    observed, (gauges, lam) = loss.observed, by
+    gauge, other = gauges[side], gauges[1 - side]
+    X, fixed = factors[side], factors[1 - side]
+    times = observed.times if side == 0 else observed.times_left
+    for k in range(X.shape[1]):
+        x, y = X[:, k].copy(), fixed[:, k]
+        size = curvature(loss, y, side)
+        if size > 0:
+            step = x + times(loss.weighted(rest), y) / size
+            X[:, k] = gauge.prox(step, lam * float(other.value(y)) / size)
+            change = (X[:, k] - x)[:, None], y[:, None]
+            rest = rest - observed.product(*(change if side == 0 else change[::-1]))
+    return rest
 
 
 def curvature(loss: Squared, y: Array, side: int) -> float:

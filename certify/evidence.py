@@ -163,7 +163,7 @@ def bound(run: Run, W: Array, N: Array | None = None) -> Dual | None:
 def bound_once(run: Run, W: Array, N: Array | None) -> Dual | None:
     """Orthogonalize W, propose a polar bound, and estimate the lower bound."""
     problem = run.problem
-    point = orthogonalize(problem, W)
+    point = orthogonalize(problem, W) if np.isfinite(W).all() else None
     if point is None:
         return None
     deadline = None if run.clock.budget is None else run.clock.start + run.clock.budget

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from . import descent, lifted, scaling, search
 from ._errors import OutOfScopeError
 from .atoms import Factors
@@ -11,7 +13,7 @@ from .certificate import Asked, ask, hand_over, numbered
 from .descent import State
 from .fixed_rank import optimum
 from .kernel import verify as kernel
-from .pipeline import check, natural, positive, uncovered
+from .pipeline import best_offsets, check, finite_objective, natural, positive, uncovered
 from .polar._proved import above, handed
 from .polar._scale import scaled as scaled_by
 from .problem import Problem, Values
@@ -36,6 +38,7 @@ class Improvement:
     result: Result
 
 
+@np.errstate(all="ignore")  # what is not finite is never taken
 def improve(  # noqa: PLR0913  as check()
     problem: Problem,
     factors: Sequence[Any],
@@ -62,6 +65,8 @@ def improve(  # noqa: PLR0913  as check()
     if not search.supported(problem):
         raise OutOfScopeError(f"improve knows RankOne with Squared, not {problem.atom!r}")
     scaled, by = scaling.normalized(problem)
+    found_q = best_offsets(problem, held) if values is None else values
+    finite_objective(problem, held, found_q)
     small_q = None if values is None else scaling.offsets_down(values, by)
     start = descent.state(scaled, scaling.factors_down(held, by), small_q)
     clock, seed = Clock(positive(budget), progress), natural(seed)

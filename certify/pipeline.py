@@ -22,6 +22,7 @@ from .search import Clock, Progress
 from .verdict import Verdict
 
 
+@np.errstate(all="ignore")  # what is not finite is refused or never taken
 def check(  # noqa: PLR0913  the contract's keywords
     problem: Problem,
     factors: Sequence[Any],
@@ -114,8 +115,7 @@ def best_offsets(problem: Problem, factors: Factors) -> Values:
 
 def finite_objective(problem: Problem, factors: Factors, q: Values) -> float:
     """Return the objective; refuse data for which float64 cannot hold it."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        value = problem.objective(factors, q)
+    value = problem.objective(factors, q)
     if not np.isfinite(value):
         cure = "divide the data and lam by one power of two"
         raise InputError(f"the objective overflows float64 (it is {value}): {cure}")
@@ -143,8 +143,7 @@ def stationarity(problem: Problem, factors: Factors, q: Values) -> float:
     price = problem.lam * np.asarray(problem.atom.theta(factors))
     scale = price if problem.lam else float(np.linalg.norm(W)) * sizes
     counted = scale > 0
-    with np.errstate(over="ignore"):
-        return float((np.abs(earned - price)[counted] / scale[counted]).max(initial=0.0))
+    return float((np.abs(earned - price)[counted] / scale[counted]).max(initial=0.0))
 
 
 def unproved(

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ._arrays import Array
 from ._errors import InputError
-from .certificate import Arrays, Asked, Certificate, as_numpy, ask
+from .certificate import Arrays, Asked, Certificate, Json, as_numpy, ask
 from .kernel import verify as kernel
 from .polar import _spectra as spectra
 from .polar._proved import above, below, handed
@@ -78,29 +80,37 @@ def completed(certificate: Certificate, asked: Asked, tier: str) -> Certificate:
 
     A factor is only a witness: whatever is added here cannot make a false claim pass.
     """
-    polar, witness = certificate.proof.get("polar") or {}, certificate.witness
+    polar, witness = kernel.part(certificate.proof, "polar"), certificate.witness
     missing = polar.get("rule") == "spectral" and "L" not in witness and "W" in witness
     if tier != "exact" or not missing:
         return certificate
-    shape = asked.statement["shape"]
-    S = dense(witness, asked.given, shape)
-    g = spectra.gram(S, int(polar.get("axis") != 0))
-    if "M" in witness:
-        g = g + as_numpy(witness["M"])
-    shift = kernel.rational(polar.get("shift"), "proof.polar.shift")
-    factor = spectra.factorize(g, float(shift))
+    S = dense(witness, asked)
+    shift = kernel.shift_of(polar, "proof.polar.shift")
+    factor = None if S is None else factorized(S, polar, witness, shift)
     if factor is None:
         return certificate
     return replace(certificate, witness=witness | {"L": handed(spectra.packed(factor))})
 
 
-def dense(witness: Arrays, given: Arrays, shape: Sequence[int]) -> Any:  # noqa: ANN401  an array
-    """Return W + N as a dense matrix."""
-    flat = as_numpy(witness["W"])
-    if "N" in witness:
-        flat = flat + as_numpy(witness["N"])
+def factorized(S: Array, polar: Json, witness: Arrays, shift: Fraction) -> Array | None:
+    """Return the Cholesky factor of shift I - Gram(S) - M, or None."""
+    g = spectra.gram(S, int(polar.get("axis") != 0))
+    if "M" in witness:
+        if witness["M"].shape != g.shape:
+            return None
+        g = g + as_numpy(witness["M"])
+    return spectra.factorize(g, above(shift))
+
+
+def dense(witness: Arrays, asked: Asked) -> Array | None:
+    """Return W + N as a dense matrix, or None if their sizes are not the question's."""
+    given, (m, n) = asked.given, asked.statement["shape"]
+    size = given["Y"].shape
+    if any(witness[k].shape != size for k in ("W", "N") if k in witness):
+        return None
+    flat = as_numpy(witness["W"]) + (as_numpy(witness["N"]) if "N" in witness else 0.0)
     if "rows" not in given:
-        return flat.reshape(shape)
-    out = np.zeros(tuple(shape))
+        return np.asarray(flat.reshape(m, n))
+    out = np.zeros((m, n))
     out[as_numpy(given["rows"]), as_numpy(given["cols"])] = flat
     return out

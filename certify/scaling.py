@@ -21,6 +21,7 @@ from .polar import Proposal
 from .polar._scale import carried, exponent, scaled
 from .problem import Problem, Values
 
+HUGE = 2.0**900  # lam beyond it: nothing earns its price either way
 TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -52,14 +53,15 @@ def normalized(problem: Problem) -> tuple[Problem, Exponents]:
     }
     for name, value in parts.items():
         object.__setattr__(new, name, value)
-    lam = max(float(scaled(np.float64(problem.lam), -sum(by))), TINY if problem.lam else 0.0)
+    moved_lam = float(scaled(np.float64(problem.lam), -sum(by)))
+    lam = min(max(moved_lam, TINY), HUGE) if problem.lam else 0.0
     offsets = tuple(moved(o, by) for o in problem.offsets)
     return Problem(new, problem.atom, lam, offsets), by
 
 
 def moved(o: Offset, by: Exponents) -> Offset:
     """Return the offset with its ridge at the new scale."""
-    ridge = float(np.ldexp(o.ridge, -by.weights))
+    ridge = min(float(np.ldexp(o.ridge, -by.weights)), HUGE)
     return Linear(o.A, ridge) if isinstance(o, Linear) else type(o)(ridge)
 
 

@@ -9,7 +9,7 @@ or outward-rounded arithmetic.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 
 import numpy as np
@@ -26,6 +26,7 @@ from .problem import Problem
 
 Progress = Callable[[str, float], None]
 DESCENTS, ROUNDS = 400, 60
+WORK, FEWEST, MOST = 6e10, 30, 2000  # multiplications, and sweeps, without a budget
 TOGETHER = 20  # slices appended at once where the polar gives several
 CLEAR = 1e-12  # a polar value within this of lam is no escape; luck, never truth
 # Relative gains of a sweep below which a descent has settled; luck, never truth.  The dual
@@ -40,10 +41,16 @@ class Clock:
     budget: float | None = None
     progress: Progress | None = None
     start: float = field(default_factory=monotonic)
+    sweeps: int | None = None  # left; counted, so that a call without a budget is repeatable
 
     def expired(self) -> bool:
-        """Whether the budget is spent."""
-        return self.budget is not None and monotonic() - self.start > self.budget
+        """Whether the budget or the sweeps are spent."""
+        late = self.budget is not None and monotonic() - self.start > self.budget
+        return late or (self.sweeps is not None and self.sweeps <= 0)
+
+    def swept(self) -> None:
+        """Count a sweep."""
+        self.sweeps = None if self.sweeps is None else self.sweeps - 1
 
     def left(self) -> float | None:
         """Return the seconds left, or None without a budget."""
@@ -76,8 +83,17 @@ def search(
 
     A shortcut is a known optimum over all sizes: then only the start's size is searched.
     """
+    if clock.budget is None:
+        clock = replace(clock, sweeps=allowance(problem, start))
     with np.errstate(all="ignore"):  # a point that is not finite is never the lowest
         return trail(problem, start, clock, seed, shortcut)
+
+
+def allowance(problem: Problem, start: State) -> int:
+    """Return how many sweeps a call without a budget may take: a minute or so of work."""
+    r = max(start.size, 1)
+    cost = problem.loss.observed.size * r * (1 if problem.loss.observed.full else r)
+    return int(min(max(WORK / cost, FEWEST), MOST))
 
 
 def trail(problem: Problem, start: State, clock: Clock, seed: int, shortcut: State | None) -> Trail:
@@ -142,6 +158,7 @@ def descend(problem: Problem, now: State, clock: Clock, stall: float) -> State:
         if clock.expired() or not now.size:
             break
         new = descent.sweep(problem, now)
+        clock.swept()
         gain, now = now.value - new.value, new
         clock.tell("descend", now.value)
         if gain <= stall * abs(now.value):
@@ -155,7 +172,7 @@ def stalls_of(problem: Problem) -> tuple[float, ...]:
     """
     atom = descent.rank_one(problem)[0]
     plain = (atom.left, atom.right) == ("l2", "l2")
-    return (STALL, STALL_FINE, STALL_QUICK) if plain else (STALL, STALL_FINE)
+    return (STALL, STALL_FINE, STALL_QUICK) if plain else (STALL,)
 
 
 def largest(problem: Problem, s: State, size: int) -> State:
@@ -174,7 +191,7 @@ def from_lifted(problem: Problem, found: lifted.Lifted | None) -> State | None:
 def escape(problem: Problem, now: State, seed: int) -> tuple[str, State] | None:
     """Return a better state: slices of polar value above lam fill zeros, or are appended."""
     W = problem.dual_point(now.factors, now.q)
-    slices = violating(problem, W, seed)
+    slices = violating(problem, W, seed) if np.isfinite(W).all() else None
     if slices is None:
         return None
     atom, loss = descent.rank_one(problem)

@@ -15,13 +15,14 @@ from certify.gauges import KEYS
 from certify.losses import Squared
 from certify.offsets import Linear
 
-settings.register_profile("suite", deadline=None, derandomize=True, max_examples=30, database=None)
+settings.register_profile("suite", deadline=None, derandomize=True, max_examples=25, database=None)
 settings.load_profile("suite")
 
 PAIRS = list(product(KEYS, KEYS))
 FORMS = ("product", "sum")
 shapes = st.tuples(st.integers(1, 4), st.integers(1, 4))
 powers = st.integers(-20, 20)
+REACH = {1: 4, 2: 4, 3: 3, 4: 2}  # largest entry of the test vectors, by length
 
 
 def dyadics(low=-32, high=32):
@@ -38,6 +39,15 @@ def arrays(shape, elements=None):
 def cone(key, shape):
     """Return arrays in the domain of a gauge."""
     return arrays(shape, dyadics(0)) if key.endswith("+") else arrays(shape)
+
+
+def vectors(key, d):
+    """Return all vectors of a cone with small integer entries, and their squared norms."""
+    k = REACH[d]
+    low = 0 if key.endswith("+") else -k
+    found = np.array([x for x in product(range(low, k + 1), repeat=d) if any(x)], dtype=float)
+    size = np.abs(found).sum(axis=1) ** 2 if key[:2] == "l1" else (found**2).sum(axis=1)
+    return found, size
 
 
 @st.composite

@@ -142,17 +142,27 @@ def places(part):
                 yield lambda value, name=name, inner=inner: part | {name: inner(value)}
 
 
+ONE = {"U": U[:, :1], "V": V[:, :1]}
+KINDS = {
+    "lines": ONE,
+    "spectral": {"atom": PLAIN, **ONE},
+    "fixed rank": {"atom": PLAIN, "lam": "0"},
+    "corrections and a floor": {"atom": PLAIN, "tail": '[[offsets]]\nkind = "column"', **ONE},
+    "a multiplier": {"atom": 'kind = "rank_one"\nleft = "l2+"\nright = "l2+"', **ONE},
+}
+
+
 @pytest.mark.parametrize("part", ["proof", "claim"])
-@pytest.mark.parametrize(
-    "value", [None, "x", 7, -1, [], [[1]], {}, "9" * 5000, "1/0", "1/" + "7" * 9999]
-)
-def test_a_certificate_that_was_sealed_again_is_proved_or_rejected(honest, capsys, part, value):
-    path, cert = honest
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_certificate_that_was_sealed_again_is_proved_or_rejected(tmp_path, capsys, kind, part):
+    path, cert = write(tmp_path, **KINDS[kind]), tmp_path / "x.cert"
+    status = inside(capsys, "check", path, "-o", cert).status
     held = Certificate.load(cert)
     for changed in places(getattr(held, part)):
-        replace(held, **{part: changed(value)}).save(cert)
-        ended = inside(capsys, "verify", cert, "--problem", path)
-        assert ended.status in (14, 20), ended.err  # a witness may be weaker and still prove it
+        for value in (None, "x", 7, -1, [], [[1]], {}, "9" * 5000, "1/0", LONG):
+            replace(held, **{part: changed(value)}).save(cert)
+            ended = inside(capsys, "verify", cert, "--problem", path)
+            assert ended.status in (status, 20), ended.err  # a weaker witness may still do
 
 
 @pytest.mark.parametrize("verdict", ["CERTIFIED", "REFUTED", "UNDECIDED", "TRUE"])

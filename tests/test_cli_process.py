@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import sys
+import warnings
 from importlib.metadata import entry_points, version
 from pathlib import Path
 
@@ -182,3 +183,19 @@ def test_demo_shows_its_rows_and_fails_on_an_unexpected_one(capsys, monkeypatch,
     ended = inside(capsys, "demo", "elsewhere", "--json")
     assert [json.loads(line)["model"] for line in ended.out.splitlines()] == ["PCA(10)", "NMF(16)"]
     assert told["folder"] == Path("elsewhere")
+
+
+@pytest.mark.parametrize("options", [[], ["error"]])
+def test_warnings_of_other_libraries_are_shown_to_who_asks(tmp_path, capsys, monkeypatch, options):
+    check = cli.decide
+
+    def warning(*given, **keywords):
+        warnings.warn("ill-conditioned", RuntimeWarning, stacklevel=1)
+        return check(*given, **keywords)
+
+    monkeypatch.setattr(sys, "warnoptions", options)
+    monkeypatch.setattr(cli, "decide", warning)
+    ended = inside(capsys, "check", write(tmp_path))
+    assert ended.status == len(options)
+    assert ("ill-conditioned" in ended.err) == bool(options)
+    assert bool(ended.err) == bool(options)

@@ -5,7 +5,6 @@ entries, so what they earn and their squared norms are exact.
 """
 
 from fractions import Fraction
-from itertools import product
 
 import numpy as np
 import pytest
@@ -22,26 +21,16 @@ from certify.polar._proved import located, proved_above, split
 from certify.rigor.flint import Flint
 from problems import _truth
 
-from .strategies import PAIRS, arrays, masks, powers, shapes, stored
+from .strategies import PAIRS, arrays, masks, powers, shapes, stored, vectors
 from .tolerance import exact_square, fractions
 
 SHARP = 2.0**-36  # relative: the first margin above sigma_1^2 at which a Cholesky completes
 TINY = 2.0**-268  # what underflow adds: two square roots of 2^-1074, the least float
-REACH = {1: 4, 2: 4, 3: 3, 4: 2}  # largest entry of the test vectors, by length
 CLOSED = [pair for pair in PAIRS if pair == ("l2", "l2") or any(k[:2] == "l1" for k in pair)]
 each_pair = pytest.mark.parametrize("pair", PAIRS, ids="x".join)
 each_closed = pytest.mark.parametrize("pair", CLOSED, ids="x".join)
 each_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 matrices = shapes.flatmap(arrays)
-
-
-def vectors(key, d):
-    """Return all vectors of a cone with small integer entries, and their squared norms."""
-    k = REACH[d]
-    low = 0 if key.endswith("+") else -k
-    found = np.array([x for x in product(range(low, k + 1), repeat=d) if any(x)], dtype=float)
-    size = np.abs(found).sum(axis=1) ** 2 if key[:2] == "l1" else (found**2).sum(axis=1)
-    return found, size
 
 
 def dominates(upper, W, pair):

@@ -21,8 +21,7 @@ from certify.rigor.flint import Flint
 from certify.rigor.rounded import Rounded
 from problems import _truth
 
-from .strategies import PAIRS, arrays, dyadics, questions, shapes
-from .test_polar import vectors
+from .strategies import PAIRS, arrays, dyadics, questions, shapes, vectors
 from .tolerance import exact_objective, half_ulp
 
 RTOL = Fraction(1e-6)

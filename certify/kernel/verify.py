@@ -115,14 +115,21 @@ def rational(text: object, where: str) -> Fraction:
     try:
         return Fraction(int(p, 16), int(q, 16) if bar else 1)
     except (ValueError, ZeroDivisionError):
-        raise RejectedError(where, "number", text) from None
+        raise RejectedError(where, "number", str(text)[:80]) from None
 
 
-def shift_of(part: Json, where: str) -> Fraction:
+def part(proof: Json, name: str) -> Json:
+    """Return an object of the proof; {} if it has none."""
+    found = proof.get(name) or {}
+    demand(isinstance(found, dict), f"proof.{name}", "json", type(found).__name__)
+    return dict(found)
+
+
+def shift_of(held: Json, where: str) -> Fraction:
     """Read a shift: an integer times a power of two, so that the grid stays exact."""
-    shift = rational(part.get("shift"), where)
+    shift = rational(held.get("shift"), where)
     q = shift.denominator
-    demand(q & (q - 1) == 0, where, "dyadic", shift)
+    demand(q & (q - 1) == 0, where, "dyadic", str(held.get("shift"))[:80])
     return shift
 
 
@@ -875,7 +882,7 @@ def weak_duality(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays)
     if "W" not in given.arrays:
         return Bound(Fraction(0), ("trivial",))
     dual = dual_point(ar, asked, proof, given, "W")
-    polar = proof.get("polar") or {}
+    polar = part(proof, "polar")
     name = str(polar.get("rule"))
     demand(name in POLAR_RULES, "proof.polar.rule", "unknown", name)
     bound = POLAR_RULES[name](ar, asked.pair, dual.field, polar, given)
@@ -900,7 +907,7 @@ def ky_fan(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays) -> Bo
         mu = offset_values(given, "mu.", asked.offsets, at)
         flat = Point(filled((at.m, 1), 0.0), filled((at.n, 1), 0.0), mu)
         c = ar.subtract(c, fitted(ar, asked, flat))
-    fan = proof.get("ky_fan") or {}
+    fan = part(proof, "ky_fan")
     axis = int(fan.get("axis") != 0)
     g, slack = ar.gram(c, axis, at)
     k = given.get("K", ((at.m, at.n)[axis], None))
@@ -939,7 +946,7 @@ def floor(
         return upper.lo
     if "floor.W" not in given.arrays:
         return Fraction(0)
-    dual = dual_point(ar, asked, proof.get("floor") or {}, given, "floor.W")
+    dual = dual_point(ar, asked, part(proof, "floor"), given, "floor.W")
     cost = ridge_cost(ar, asked, dual, "floor.W")
     value = dual_value(ar, asked, dual, cost, Fraction(1))
     product = ar.product(asked.U, asked.V, asked.at)
@@ -1069,7 +1076,8 @@ def layout(header: Json, room: int) -> list[tuple[str, str, tuple[int, ...], int
     out, position = [], 0
     codes = {"F64": "d", "I64": "q"}
     for name, entry in sorted(header.items(), key=lambda kv: _start(kv[1])):
-        where = f"file.{name}"
+        where = f"file.{name!a}" if not name.isascii() else f"file.{name}"
+        demand(name.isascii(), where, "name", ascii(name)[:80])
         demand(isinstance(entry, dict), where, "header", type(entry).__name__)
         shape, span = entry.get("shape"), entry.get("data_offsets")
         demand(entry.get("dtype") in codes, where, "dtype", entry.get("dtype"))
