@@ -26,6 +26,7 @@ from .judge import (
     VALUES,
     H,
     best,
+    better_is_better,
     entry_fit,
     judged,
     rotated,
@@ -179,12 +180,22 @@ def test_factors_too_far_apart_for_the_rounded_tier_are_still_certified_exactly(
     assert check(problem, swapped).verdict is REFUTED
 
 
-@pytest.mark.xfail(strict=True, reason="the search meets a matrix that is not finite")
 @pytest.mark.parametrize("sizes", [(2.0**1000, 2.0**-1000), (5e-324, 5e-324)])
 def test_a_denormal_lam_and_extreme_factors_end_in_a_verdict(sizes):
     problem = Problem(Squared(rotated(4.0, 2, 2, 1)), RankOne(), 5e-324)
     left, right = (np.full((4, 2), s) for s in sizes)
     assert check(problem, (left, right)).verdict is not CERTIFIED
+
+
+@pytest.mark.parametrize("pair", [("l2", "l2"), ("l1", "l2"), ("l2+", "l2"), ("l2+", "l2+")])
+@pytest.mark.parametrize("e", [500, 520, 1000, -520, -1000])
+def test_slices_whose_squares_overflow_end_in_a_verdict(pair, e):
+    problem = Problem(Squared(ROWS), RankOne(*pair), 1.0)
+    ones = np.ones((4, 3))
+    result = check(problem, (ones * 2.0**e, ones * 2.0**-e))
+    assert result.verdict is REFUTED
+    assert result.upper == check(problem, (ones, ones)).upper
+    better_is_better(problem, (ones, ones), result, exact_objective(problem, (ones, ones))[0])
 
 
 # --- without a closed form -----------------------------------------------------------------

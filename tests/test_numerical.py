@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from certify import OutOfScopeError, Problem, Verdict, check, improve
+from certify import (
+    InputError,
+    OutOfScopeError,
+    Problem,
+    RejectedError,
+    Verdict,
+    check,
+    improve,
+    verify,
+)
 from certify.atoms import Atom, RankOne
 from certify.losses import Loss, Squared
 from certify.offsets import ColumnIntercept, Intercept, RowIntercept
@@ -52,7 +61,10 @@ class Entrywise(Atom):
 
 @dataclass(frozen=True)
 class Stated(Entrywise):
-    """The same atom in the kernel's words."""
+    """The same atom in the kernel's words, with the rule that proves its polar."""
+
+    def propose(self, W, target, seed, deadline):
+        return Proposal(super().propose(W, target, seed, deadline).upper, {"rule": "lines"})
 
     def statement(self):
         return {"kind": "rank_one", "left": "l1", "right": "l1", "form": "product"}
@@ -175,19 +187,15 @@ def test_a_loose_polar_loosens_the_bracket():
     assert result.lower < 4.5 == result.upper
 
 
-FLOATS_GAP = "by_floats reads this as optimal"
-
-
-@pytest.mark.xfail(strict=True, reason=FLOATS_GAP)
 @pytest.mark.parametrize("times", [np.nan, 0.0, -1.0, 0.125])
 @pytest.mark.parametrize("factors", [NONE, FIRST])
 def test_a_polar_below_what_its_witness_earns_is_not_believed(times, factors):
     result = check(entrywise(times=times), factors)
-    assert result.verdict is Verdict.UNDECIDED
-    assert result.lower <= 4.5
+    assert (result.verdict, result.lower) == (Verdict.UNDECIDED, -np.inf)
+    assert "its polar is contradictory" in result.reason
+    assert "contradictory" not in check(entrywise(), factors).reason
 
 
-@pytest.mark.xfail(strict=True, reason=FLOATS_GAP)
 def test_an_objective_that_underflows_is_not_called_optimal():
     tiny = 2.0**-600  # f = 5 * 2^-1200 is 0 in float64
     problem = entrywise(tiny, Squared(Y * tiny))
@@ -229,14 +237,54 @@ def test_an_unknown_loss_with_a_known_atom_is_judged_by_floats():
     assert check(problem, NONE).verdict is Verdict.UNDECIDED
 
 
-@pytest.mark.xfail(strict=True, reason="by_floats names the atom, which the kernel knows")
 def test_the_reason_names_an_unknown_loss():
     problem = Problem(Huber(Y), RankOne("l1", "l1"), 0.5)
     assert "no rule for Huber" in check(problem, NONE).reason
 
 
-@pytest.mark.xfail(strict=True, raises=TypeError, reason="the search wants RankOne")
+def test_an_unknown_loss_with_offsets_wants_their_values():
+    problem = Problem(Huber(Y), RankOne("l1", "l1"), 0.5, [ColumnIntercept()])
+    with pytest.raises(InputError, match="q must be given: .* Squared, not Huber"):
+        check(problem, BEST)
+    result = check(problem, BEST, q=[np.zeros(2)])
+    assert result.verdict is Verdict.UNDECIDED
+    assert result.upper == problem.objective(BEST, (np.zeros(2),))
+
+
+@pytest.mark.parametrize(("lam", "offsets"), [(0.5, [ColumnIntercept()]), (0.0, [])])
+def test_a_loss_below_zero_has_no_lower_bound_of_zero(lam, offsets):
+    class Shifted(Huber):
+        def value(self, Z):
+            return super().value(Z) - 100.0
+
+        def dual_value(self, W):
+            return super().dual_value(W) - 100.0
+
+    problem = Problem(Shifted(Y), RankOne("l1", "l1"), lam, offsets)
+    result = check(problem, BEST, q=[np.zeros(2)] * len(offsets))
+    assert result.upper < 0
+    assert result.lower <= result.upper
+
+
+# --- an atom that the kernel can state ----------------------------------------------------
+
+
 def test_an_atom_in_the_kernels_words_is_certified():
     problem = Problem(Squared(Y), Stated(), 1.0)
-    assert check(problem, BEST).verdict is Verdict.CERTIFIED
-    assert check(problem, FIRST).verdict is not Verdict.CERTIFIED
+    result = check(problem, BEST)
+    assert result.verdict is Verdict.CERTIFIED
+    assert verify(result.certificate, problem, BEST).verdict is Verdict.CERTIFIED
+    known = Problem(Squared(Y), RankOne("l1", "l1"), 1.0)  # the same statement
+    assert verify(result.certificate, known, BEST).verdict is Verdict.CERTIFIED
+
+
+@pytest.mark.parametrize("times", [0.0, 0.5, 1.0, 2.0, np.inf])
+def test_an_atom_in_the_kernels_words_cannot_talk_it_into_a_false_bound(times):
+    problem = Problem(Squared(Y), Stated(times), 1.0)
+    for factors in (FIRST, NONE, (BEST[0], -BEST[1])):
+        result = check(problem, factors)
+        assert result.verdict is not Verdict.CERTIFIED
+        assert result.lower <= 4.5 < result.upper
+    with pytest.raises(RejectedError) as error:
+        verify(check(problem, FIRST).certificate, problem, BEST)
+    assert error.value.code == "question"

@@ -258,7 +258,6 @@ def test_at_epsilon_zero_better_means_exactly_better():
         assert Fraction(result.lower) <= OPTIMUM < low
 
 
-@pytest.mark.xfail(strict=True, reason="better factors that were not proved better are kept")
 def test_an_undecided_result_offers_no_better_factors():
     Y = np.array([[1.5, -0.5, 0.75, 1.25], [-1.25, -0.75, 1, 0.25], [0, -1.5, 0.25, -2]])
     Y = np.vstack([Y, [-2, -0.25, -0.5, 0]])
