@@ -70,7 +70,7 @@ def balanced(atom: RankOne, factors: Factors) -> Factors:
     """Scale each slice so that both norms agree: then both forms of theta do too."""
     a, b = (g.value(x) for g, x in zip(atom.gauges, factors, strict=True))
     alive = (a > 0) & (b > 0)
-    ratio = np.sqrt(np.where(alive, b, 0.0) / np.where(alive, a, 1.0))
+    ratio = np.sqrt(np.where(alive, b, 0.0)) / np.sqrt(np.where(alive, a, 1.0))
     return factors[0] * ratio, factors[1] * np.where(alive, 1.0 / np.where(alive, ratio, 1.0), 0.0)
 
 

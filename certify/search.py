@@ -99,9 +99,13 @@ def allowance(problem: Problem, start: State) -> int:
 def trail(problem: Problem, start: State, clock: Clock, seed: int, shortcut: State | None) -> Trail:
     """Descend and escape in phases."""
     log = Log(clock, [("start", start)])
+    atom = descent.rank_one(problem)[0]
+    log.add("balance", descent.state(problem, descent.balanced(atom, start.factors), start.q))
+    now = log.steps[-1][1]
     stalls = (STALL,) if shortcut else stalls_of(problem)
     for stall in stalls:
-        log.add("descend", descend(problem, log.best(), clock, stall))
+        now = lowest([now, log.best()])
+        log.add("descend", descend(problem, now, clock, stall))
         if shortcut is None:
             rounds(problem, log, seed, stall)
     if shortcut is not None:
@@ -110,7 +114,12 @@ def trail(problem: Problem, start: State, clock: Clock, seed: int, shortcut: Sta
     if best.size > start.size:
         log.add("truncate", descend(problem, largest(problem, best, start.size), clock, STALL))
     small = [s for _, s in log.steps if s.size <= start.size]
-    return Trail(tuple(log.falling()), min(small, key=lambda s: s.value), log.best())
+    return Trail(tuple(log.falling()), lowest(small), log.best())
+
+
+def lowest(states: list[State]) -> State:
+    """Return the state of the lowest objective; one that is not finite comes last."""
+    return min(states, key=lambda s: s.value if np.isfinite(s.value) else np.inf)
 
 
 @dataclass
@@ -127,7 +136,7 @@ class Log:
 
     def best(self) -> State:
         """Return the point of the lowest objective."""
-        return min((s for _, s in self.steps), key=lambda s: s.value)
+        return lowest([s for _, s in self.steps])
 
     def falling(self) -> list[tuple[str, State]]:
         """Return the points that lowered the objective."""
@@ -229,6 +238,8 @@ def flat_path(factors: Factors) -> Factors | None:
     U, V = factors
     r = U.shape[1]
     gram = (U.T @ U) * (V.T @ V)
+    if not np.isfinite(gram).all():
+        return None
     scale = np.sqrt(np.maximum(gram.diagonal(), 1e-300))
     values, vectors = np.linalg.eigh(gram / np.outer(scale, scale)) if r else (np.ones(1), None)
     if vectors is None or values[0] > 1e-13 * r:  # luck only: the objective is compared

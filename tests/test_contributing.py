@@ -155,8 +155,7 @@ BROKEN = {
     "a file in no folder": "```python nowhere/x.py\nx = 1\n```\n",
     "a command that fails": pytest_of("tests/test_none.py"),
     "a command that selects nothing": pytest_of("tests/test_lint.py -k xyz"),
-    "an atom that breaks its contract": LIE
-    + pytest_of("tests/test_atoms.py -k 'degree and l1xl1'"),
+    "an entry that breaks its contract": LIE + pytest_of("tests/test_registry.py -k files_name"),
 }
 
 
