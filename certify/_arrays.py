@@ -24,6 +24,8 @@ def real(x: object, name: str, *, ndim: int | None = None) -> Array:
     """
     if sparse.issparse(x):
         raise InputError(f"{name} must be a dense array, got a {type(x).__name__}")
+    if isinstance(x, np.ma.MaskedArray):
+        raise InputError(f"{name} is a masked array, whose mask would be lost: give data and mask=")
     try:
         a = np.asarray(x)
     except ValueError as error:

@@ -22,6 +22,22 @@ def load(package: str, base: type[T]) -> dict[str, type[T]]:
     return {name: _entry(f"{package}.{name}", base) for name in names(package)}
 
 
+def refuse_heirs(cls: type, base: type) -> None:
+    """Raise TypeError if a class derives from one of ours below `base`: those are final.
+
+    The kernel knows an entry by its name, so an heir that computes something else would
+    have its own question answered as its parent's.
+    """
+    for parent in cls.__mro__[1:]:
+        if (
+            parent is not base
+            and issubclass(parent, base)
+            and parent.__module__.startswith("certify.")
+        ):
+            message = f"{parent.__name__} is final: derive {cls.__name__} from {base.__name__}"
+            raise TypeError(message)
+
+
 def _entry(module_name: str, base: type[T]) -> type[T]:
     module = importlib.import_module(module_name)
     found = [

@@ -80,7 +80,7 @@ class Certificate:
 
     @property
     def verdict(self) -> str:
-        """The verdict that was proved when the certificate was made."""
+        """The verdict the certificate claims; verify() proves it."""
         return str(self.claim["verdict"])
 
     def better(self) -> Factors | None:

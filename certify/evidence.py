@@ -215,8 +215,14 @@ def chosen_better(run: Run, trail: search.Trail) -> State | None:
     """Return better factors of the same size if they are better by epsilon, else of any."""
     for found in (trail.same, trail.best):
         if run.start.value - found.value > run.epsilon:
-            return found
+            return alive(run.problem, found)
     return None
+
+
+def alive(problem: Problem, s: State) -> State:
+    """Drop zero slices, which count for nothing."""
+    keep = np.asarray(problem.atom.theta(s.factors)) > 0
+    return State(tuple(x[..., keep] for x in s.factors), s.q, s.value)
 
 
 def floor_point(run: Run) -> Orthogonal | None:

@@ -90,7 +90,7 @@ def improve(  # noqa: PLR0913  as check()
         q=last.q if problem.offsets else None,
         rtol=rtol,
         atol=atol,
-        budget=budget,
+        budget=clock.left(),
         seed=seed,
         progress=progress,
     )

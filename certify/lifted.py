@@ -159,6 +159,7 @@ def accelerated(
     scale = 1.0 if loss.scale is None else float(loss.scale.max())
     Z = np.zeros(loss.shape)
     ahead, t, W = Z, 1.0, loss.data
+    least = 1e-15 * float(np.abs(W).max(initial=0.0))  # where Z is nothing but rounding
     for _ in range(STEPS * 5):
         before = Z
         W = residual(problem, loss, ahead)
@@ -168,7 +169,8 @@ def accelerated(
         t, last = 0.5 * (1 + (1 + 4 * t * t) ** 0.5), t
         ahead = Z + ((last - 1) / t) * (Z - before)
         moved = float(np.abs(Z - before).max())
-        if moved <= 1e-12 * float(np.abs(Z).max(initial=0.0)) or expired():
+        size = float(np.abs(Z).max(initial=0.0))
+        if moved <= 1e-12 * size + least or expired():
             break
     return Lifted(residual(problem, loss, Z), factors=split(Z, norms))
 

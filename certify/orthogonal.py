@@ -144,17 +144,9 @@ def jointly(
     count = sum(int(np.prod(o.shape(observed))) for o in free)
     if count * observed.size > JOINT:
         return None
-    design = np.hstack([columns_of(o, observed) for o in free])
+    design = np.hstack([o.design(observed) for o in free])
     fixed = column_correction(design, held)
     return None if fixed is None else tuple((k, c) for k, c in fixed if c)
-
-
-def columns_of(o: Offset, observed: Observed) -> Array:
-    """Return A of an offset as a dense matrix: a row for each observed entry."""
-    shape = o.shape(observed)
-    units = np.eye(int(np.prod(shape)))
-    fields = [observed.product(*o.factors(u.reshape(shape), observed)) for u in units]
-    return np.column_stack([f.reshape(-1) for f in fields])
 
 
 def column_correction(a: Array, w: Array) -> list[tuple[int, Fraction]] | None:

@@ -13,6 +13,7 @@ from .atoms import Factors
 from .certificate import ask
 from .evidence import Run, accept_dual, any_size, by_rank
 from .losses import Squared
+from .offsets import OFFSETS
 from .polar._proved import above, below
 from .polar._scale import scaled as scaled_by
 from .problem import Problem, Values
@@ -57,8 +58,9 @@ def check(  # noqa: PLR0913  the contract's keywords
     found_q = best_offsets(problem, held) if values is None else values
     value = finite_objective(problem, held, found_q)
     if why := uncovered(problem):
-        return unproved(problem, held, found_q, Verdict.OUT_OF_SCOPE, (0.0, value, why))
-    if not problem.atom.statement() or not isinstance(problem.loss, Squared):
+        floor = 0.0 if isinstance(problem.loss, Squared) else -np.inf
+        return unproved(problem, held, found_q, Verdict.OUT_OF_SCOPE, (floor, value, why))
+    if unknown(problem):
         return by_floats(problem, held, found_q, rtol=rtol, atol=atol)
     scaled, by = scaling.normalized(problem)
     small_q = None if values is None else scaling.offsets_down(values, by)
@@ -83,6 +85,14 @@ def check(  # noqa: PLR0913  the contract's keywords
         tier=outcome.tier,
         steps=tuple((name, s.value) for name, s in found.steps),
     )
+
+
+def unknown(problem: Problem) -> list[str]:
+    """Return what the kernel has no rule for."""
+    names = [] if problem.atom.statement() else [type(problem.atom).__name__]
+    names += [] if isinstance(problem.loss, Squared) else [type(problem.loss).__name__]
+    ours = tuple(OFFSETS.values())
+    return names + [type(o).__name__ for o in problem.offsets if not isinstance(o, ours)]
 
 
 def positive(budget: float | None) -> float | None:
@@ -117,7 +127,7 @@ def finite_objective(problem: Problem, factors: Factors, q: Values) -> float:
     """Return the objective; refuse data for which float64 cannot hold it."""
     value = problem.objective(factors, q)
     if not np.isfinite(value):
-        cure = "divide the data and lam by one power of two"
+        cure = "scale data, lam and factors down by a power of two"
         raise InputError(f"the objective overflows float64 (it is {value}): {cure}")
     return value
 
@@ -161,14 +171,14 @@ def by_floats(problem: Problem, factors: Factors, q: Values, *, rtol: float, ato
     W = problem.dual_point(factors, q)
     upper = problem.objective(factors, q)
     polar = problem.atom.polar(problem.loss.observed.matrix(W))
-    unknown = [] if problem.atom.statement() else [type(problem.atom).__name__]
-    unknown += [] if isinstance(problem.loss, Squared) else [type(problem.loss).__name__]
-    why = f"the kernel has no rule for {' with '.join(unknown)}: floats only, nothing is proved"
+    names = " with ".join(unknown(problem))
+    why = f"the kernel has no rule for {names}: floats only, nothing is proved"
     if not polar.upper >= polar.lower:
         why += f"; its polar is contradictory: upper {polar.upper}, attained {polar.lower}"
     top = max(polar.upper, polar.lower)  # a witness is believed before a claim
     s = min(1.0, problem.lam / top) if top > 0 else 1.0
-    lower = problem.loss.dual_value(s * W) if not problem.offsets else 0.0
+    floor = 0.0 if isinstance(problem.loss, Squared) else -np.inf
+    lower = problem.loss.dual_value(s * W) if not problem.offsets else floor
     lower = lower if polar.upper >= polar.lower and not np.isnan(lower) else -np.inf
     lost = upper < np.finfo(np.float64).tiny and bool(np.any(W))  # the objective underflowed
     near = upper - lower <= max(atol, rtol * abs(upper)) and not lost

@@ -1,7 +1,9 @@
 """The problem statement: l(Y, sum phi(X_i) + A q) + lam sum theta(X_i) + ridge/2 |q|^2."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from .losses import Loss
 from .offsets import Offset
 
 Values = tuple[Array, ...]
+JOINT = 500_000  # numbers in the design of overlapping offsets that is solved directly
 SWEEPS = 500  # block-coordinate steps when several offsets overlap
 SETTLED = 1e-15  # relative change that ends them; cost, never truth
 
@@ -123,6 +126,8 @@ class Problem:
         scale = getattr(self.loss, "scale")  # noqa: B009
         weights = np.ones(Z.shape) if scale is None else scale.reshape(Z.shape)
         observed, target = self.loss.observed, np.asarray(data - Z)
+        if len(self.offsets) > 1 and self.joint is not None:
+            return self.parted(self.joint @ (np.sqrt(weights) * target).reshape(-1))
         q = [np.zeros(o.shape(observed)) for o in self.offsets]
         rest = target
         for _ in range(SWEEPS if len(q) > 1 else 1):
@@ -135,3 +140,25 @@ class Problem:
             if moved <= SETTLED * max(float(np.abs(target).max()), 1e-300):
                 break
         return tuple(q)
+
+    @cached_property
+    def joint(self) -> Array | None:
+        """The matrix that maps sqrt(w) times a target to all best offsets; None if large."""
+        observed = self.loss.observed
+        count = sum(math.prod(o.shape(observed)) for o in self.offsets)
+        if count * observed.size > JOINT:
+            return None
+        scale = getattr(self.loss, "scale")  # noqa: B009  only least squares has offsets fitted
+        root = np.ones(observed.size) if scale is None else np.sqrt(scale.reshape(-1))
+        design = np.hstack([o.design(observed) for o in self.offsets]) * root[:, None]
+        sizes = [math.prod(o.shape(observed)) for o in self.offsets]
+        ridges = np.repeat([o.ridge for o in self.offsets], sizes)
+        return np.asarray(np.linalg.pinv(np.vstack([design, np.diag(np.sqrt(ridges))])))[
+            :, : observed.size
+        ]
+
+    def parted(self, flat: Array) -> Values:
+        """Cut all offset values, flat, into one array for each offset."""
+        shapes = [o.shape(self.loss.observed) for o in self.offsets]
+        cuts = np.cumsum([math.prod(s) for s in shapes])[:-1]
+        return tuple(x.reshape(s) for x, s in zip(np.split(flat, cuts), shapes, strict=True))

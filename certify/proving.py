@@ -1,6 +1,6 @@
 """Give the evidence to the kernel, and keep what it proved."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -37,10 +37,26 @@ def arithmetic(problem: Problem, tier: str | None = None) -> kernel.Arithmetic[A
 
 
 def settle(problem: Problem, asked: Asked, found: Evidence) -> Proof:
-    """Prove what the evidence allows; a witness the kernel refuses is left out."""
+    """Prove what the evidence allows.
+
+    A witness the kernel refuses (it overflows, say) is tried in exact arithmetic, then left
+    out: f >= 0 is proved without any.  Raises RejectedError if even that is refused.
+    """
+    bare = replace(found, dual=None, ky_fan=None, better=None, floor=None)
+    exact, usual = Flint(), arithmetic(problem)
+    tries = [(found, usual), (found, exact), (bare, usual), (bare, exact)]
+    for evidence, ar in tries[:-1]:
+        try:
+            return attempt(problem, asked, evidence, ar)
+        except kernel.RejectedError:
+            continue
+    return attempt(problem, asked, *tries[-1])
+
+
+def attempt(problem: Problem, asked: Asked, found: Evidence, ar: kernel.Arithmetic[Any]) -> Proof:
+    """Prove the evidence in one arithmetic."""
     proof, witness = assemble(problem, asked, found)
-    ar = arithmetic(problem)
-    with np.errstate(over="ignore", invalid="ignore"):  # the kernel refuses what is not finite
+    with np.errstate(all="ignore"):  # the kernel refuses what is not finite
         outcome = kernel.prove(asked.statement, asked.given, proof, witness, ar)
     if outcome.verdict not in ("REFUTED", "RANK_LIMITED"):
         proof, witness = without_better(proof, witness)

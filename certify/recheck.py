@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ._arrays import Array
-from ._errors import InputError
+from ._errors import InputError, OutOfScopeError
 from .certificate import Arrays, Asked, Certificate, Json, as_numpy, ask
 from .kernel import verify as kernel
+from .pipeline import unknown
 from .polar import _spectra as spectra
 from .polar._proved import above, below, handed
 from .problem import Problem
@@ -56,6 +57,11 @@ def verify(  # noqa: PLR0913  the contract's keywords
     """
     if tier not in TIERS:
         raise InputError(f"tier must be one of {', '.join(TIERS)}, got {tier!r}")
+    if not isinstance(path_or_certificate, str | Path | Certificate):
+        got = type(path_or_certificate).__name__
+        raise InputError(f"a certificate must be a path or a Certificate, got {got}")
+    if names := unknown(problem):
+        raise OutOfScopeError(f"the kernel has no rule for {' with '.join(names)}")
     held = problem.accept(factors)
     values = None if q is None else problem.accept_offsets(q)
     asked = ask(problem, held, values, rtol=rtol, atol=atol)
@@ -69,7 +75,7 @@ def proved(problem: Problem, asked: Asked, certificate: Certificate, tier: str) 
     """Run the kernel on the reader's arrays."""
     c = certificate
     file = kernel.File(c.statement, c.given, c.claim, c.proof, c.witness)
-    with np.errstate(over="ignore", invalid="ignore"):  # the kernel refuses what is not finite
+    with np.errstate(all="ignore"):  # the kernel refuses what is not finite
         outcome = kernel.check(file, asked.given, arithmetic(problem, tier))
     verdict = Verdict[outcome.verdict]
     return Proved(verdict, below(outcome.lower), above(outcome.upper), outcome.tier, outcome.rules)

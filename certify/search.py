@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 import numpy as np
-from scipy import linalg
 
 from . import descent, lifted
 from ._arrays import Array
@@ -269,8 +268,7 @@ def singular_slices(W: Matrix, lam: float) -> Factors | None:
     """Return the singular pairs of W above lam, at most TOGETHER."""
     axis = spectra.side(W)
     g = spectra.gram(W, axis)
-    k = g.shape[0]
-    values, vectors = linalg.eigh(g, subset_by_index=[max(k - TOGETHER, 0), k - 1])
+    values, vectors = spectra.leading(g, TOGETHER)
     sizes = np.sqrt(np.maximum(values, 0.0))
     keep = np.nonzero(sizes > lam * (1 + CLEAR))[0][::-1]
     if not len(keep):

@@ -165,7 +165,7 @@ def test_a_certificate_that_was_sealed_again_is_proved_or_rejected(tmp_path, cap
             assert ended.status in (status, 20), ended.err  # a weaker witness may still do
 
 
-@pytest.mark.parametrize("verdict", ["CERTIFIED", "REFUTED", "UNDECIDED", "TRUE"])
+@pytest.mark.parametrize("verdict", ["CERTIFIED", "REFUTED", "UNDECIDED"])
 def test_a_certificate_that_claims_another_verdict_is_rejected(honest, capsys, verdict):
     path, cert = honest
     held = Certificate.load(cert)
@@ -174,6 +174,16 @@ def test_a_certificate_that_claims_another_verdict_is_rejected(honest, capsys, v
     assert (
         f"rejected: claim.verdict: not proved: claims {verdict}, proved RANK_LIM" in ended.sentence
     )
+    assert ended.status == 20
+
+
+@pytest.mark.parametrize("verdict", ["TRUE", ["CERTIFIED"], None])
+def test_a_certificate_that_claims_no_known_verdict_is_rejected(honest, capsys, verdict):
+    path, cert = honest
+    held = Certificate.load(cert)
+    replace(held, claim=held.claim | {"verdict": verdict}).save(cert)
+    ended = inside(capsys, "verify", cert, "--problem", path)
+    assert "rejected: claim.verdict: unknown" in ended.sentence
     assert ended.status == 20
 
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 import problems
 from certify import OutOfScopeError, Problem, Verdict, check, improve, verify
 from certify.atoms import RankOne
+from certify.descent import State
+from certify.improve import falling
 from certify.losses import Squared
 from certify.offsets import OFFSETS
 
@@ -119,6 +121,19 @@ def test_a_seed_decides_the_answer(pair):
     assert all(map(np.array_equal, one.factors, two.factors))
     assert one.result.certificate.claim == two.result.certificate.claim
     assert (one.result.lower, one.result.upper) == (two.result.lower, two.result.upper)
+
+
+def test_a_step_that_is_not_proved_lower_is_left_out():
+    problem, (U, V) = Problem(Squared(Y), RankOne(), 0.5), STARTS["one slice"]
+    lower, higher = improve(problem, (U, V)), (4.0 * U, 4.0 * V)
+    steps = [
+        ("a rise that floats hide", State(higher, (), -1.0)),
+        ("a fall", State(lower.factors, (), np.inf)),
+        ("a rise at the end", State((U, V), (), -2.0)),
+    ]
+    kept = falling(problem, (U, V), (), steps)
+    assert [name for name, *_ in kept] == ["start", "a fall"]
+    assert kept[-1][2] == lower.objective
 
 
 def test_the_arrays_of_the_caller_are_not_touched():

@@ -141,6 +141,14 @@ def test_transposing_and_scaling_carry_the_polar(pair, W, e):
     same(one, RankOne(*pair).polar(W * 2.0**e), pair, scale=2.0**e)
 
 
+@pytest.mark.parametrize("e", [-1000, -500, -300, 300, 500, 1000])
+@each_pair
+def test_matrices_of_extreme_size_are_bounded(pair, e):
+    W = np.array([[1.0, -2.0], [3.0, 0.5]])
+    for held in (np.ldexp(W, e), sparse.csr_array(np.ldexp(W, e))):
+        same(RankOne(*pair).polar(W), RankOne(*pair).polar(held), pair, scale=2.0**e)
+
+
 @given(W=arrays((4, 3)), data=st.data())
 def test_an_orthogonal_transform_leaves_the_polar_of_l2_norms(W, data):
     order = data.draw(st.permutations(range(4)))

@@ -9,6 +9,7 @@ import numpy as np
 
 from certify._arrays import Array
 from certify._observed import Observed
+from certify._registry import refuse_heirs
 from certify.polar import Matrix, PolarBound, Proposal
 
 Slice = tuple[Array, ...]
@@ -33,6 +34,10 @@ class Atom(ABC):
 
     degree: ClassVar[int]
     kind: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        """Keep the entries of this package final."""
+        refuse_heirs(cls, Atom)
 
     @abstractmethod
     def shapes(self, data_shape: tuple[int, int]) -> Sequence[tuple[int, ...]]:

@@ -104,6 +104,7 @@ class RankOne(Atom):
         """Return the best slice found, of theta 1."""
         return best_slice(Ask(W, *self.gauges, seed=seed))
 
+    @np.errstate(all="ignore")  # the kernel refuses what is not finite
     def polar(self, W: Any, *, budget: float | None = None, seed: int = 0) -> PolarBound:  # noqa: ANN401
         """Enclose the polar of W, an (m, n) array or scipy.sparse matrix.
 
@@ -132,7 +133,8 @@ def _matrix(W: Any) -> Matrix:  # noqa: ANN401  an array or scipy.sparse
         if not held.size:
             raise InputError(f"W must not be empty, got shape {held.shape}")
         return held
-    out = sparse.csr_array(W, dtype=np.float64)
-    out.sum_duplicates()
-    finite(real(out.data, "W.data"), "W.data")
+    coo = sparse.coo_array(W, copy=True)
+    data = finite(real(coo.data, "W.data"), "W.data")
+    out = sparse.coo_array((data, coo.coords), shape=coo.shape).tocsr()
+    finite(out.data, "W.data")  # stored twice, the sum may overflow
     return out

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from certify._arrays import Array
+from certify._registry import refuse_heirs
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,10 @@ class Gauge(ABC):
 
     nonneg: bool = False
     name: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        """Keep the entries of this package final."""
+        refuse_heirs(cls, Gauge)
 
     @property
     def key(self) -> str:

@@ -31,16 +31,24 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 FORMAT = "certify/1"
+EXITS = {"CERTIFIED": 0, "REFUTED": 10, "UNDECIDED": 12, "RANK_LIMITED": 14}
+MAX_SIDE = 1 << 26  # rows or columns: loops over them end
 MAX_HEADER = 1 << 30  # bytes of JSON; a longer header is refused before it is read
 Json = dict[str, Any]
 H = TypeVar("H")
+
+
+def clean(value: object) -> str:
+    """Show a value of a stranger's file: printable ASCII, not too long."""
+    text = ascii(str(value))[1:-1]
+    return text if len(text) <= 2000 else f"{text[:2000]}..."
 
 
 class RejectedError(ValueError):
     """The certificate proves nothing: `where` it fails, a `code`, the `value` found."""
 
     def __init__(self, where: str, code: str, value: object) -> None:
-        super().__init__(f"{where}: {code}: {value}")
+        super().__init__(f"{clean(where)}: {clean(code)}: {clean(value)}")
         self.where, self.code, self.value = where, code, value
 
 
@@ -584,7 +592,7 @@ def pattern(stated: Json, arrays: Arrays) -> Pattern:
     """Read the shape and the observed entries: row-major, inside, no duplicates."""
     shape = stated.get("shape")
     good = isinstance(shape, list) and len(shape) == 2
-    good = good and all(isinstance(k, int) and k > 0 for k in shape or ())
+    good = good and all(type(k) is int and 0 < k <= MAX_SIDE for k in shape or ())
     demand(good, "statement.shape", "shape", shape)
     m, n = shape or (1, 1)
     if field(stated, "observed", ("all", "listed")) == "all":
@@ -818,7 +826,8 @@ def lines(ar: Arithmetic[H], pair: Pair, w: H, _proof: Json, _given: Arrays) -> 
     (name, plus), axis, other = GAUGES[pair.left], 0, GAUGES[pair.right]
     if name != "l1":
         (name, plus), axis, other = GAUGES[pair.right], 1, GAUGES[pair.left]
-    demand(name == "l1", "proof.polar.rule", "wrong_rule", f"{pair.left} x {pair.right}")
+    known = name == "l1" and other[0] in ("l1", "l2")
+    demand(known, "proof.polar.rule", "wrong_rule", f"{pair.left} x {pair.right}")
     line = Line(axis, other[0] == "l2", other[1], other[1] and not plus)
     return ar.lines(w, line, pair.at)
 
@@ -831,7 +840,7 @@ def spectral(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) ->
     the feasible set.  (A smaller set has a smaller supremum.)
     """
     at, plus = pair.at, (GAUGES[pair.left][1], GAUGES[pair.right][1])
-    s, axis = w, int(proof.get("axis") != 0)
+    s, axis = w, gram_side(proof, at, "proof.polar.axis", held="M" in given.arrays)
     if "N" in given.arrays:
         n = given.get("N", (at.size,))
         demand(all(plus), "proof.N", "wrong_rule", f"{pair.left} x {pair.right}")
@@ -843,6 +852,16 @@ def spectral(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) ->
     factor = cholesky_factor(given, (at.m, at.n)[axis])
     t = ar.top(g, shift_of(proof, "proof.polar.shift"), factor)
     return root(max(t, Fraction(0))).hi + slack
+
+
+def gram_side(part: Json, at: Pattern, where: str, *, held: bool) -> int:
+    """Return the axis of the Gram matrix: the smaller one, or any whose M the file holds.
+
+    So a few bytes of proof cannot ask for more memory than the question's own size.
+    """
+    axis, sizes = part.get("axis"), (at.m, at.n)
+    demand(axis in (0, 1) and (held or sizes[axis] == min(sizes)), where, "axis", axis)
+    return int(axis == 1)
 
 
 def cholesky_factor(given: Arrays, k: int) -> Array | None:
@@ -902,13 +921,15 @@ def ky_fan(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays) -> Bo
     lambda_i(G), G = C C^T or C^T C, <= r t + |K|^2 if G <= t I + K K^T (Ky Fan).
     """
     at, r = asked.at, asked.rank
+    if "K" not in given.arrays:
+        return Bound(Fraction(0), ("trivial",))
     c = ar.load(asked.Y)
     if asked.offsets:
         mu = offset_values(given, "mu.", asked.offsets, at)
         flat = Point(filled((at.m, 1), 0.0), filled((at.n, 1), 0.0), mu)
         c = ar.subtract(c, fitted(ar, asked, flat))
     fan = part(proof, "ky_fan")
-    axis = int(fan.get("axis") != 0)
+    axis = gram_side(fan, at, "proof.ky_fan.axis", held=False)
     g, slack = ar.gram(c, axis, at)
     k = given.get("K", ((at.m, at.n)[axis], None))
     shift = shift_of(fan, "proof.ky_fan.shift")
@@ -1007,7 +1028,8 @@ def best(
     if not proof.get("better"):
         return None, 0
     x = point(given, "better.", asked)
-    size = x.U.shape[1]
+    pairs = zip(columns(x.U), columns(x.V), strict=True)
+    size = sum(any(u) and any(v) for u, v in pairs)  # a zero slice is no slice
     small = asked.claim == "any size" or size <= asked.rank
     demand(small, "proof.better", "size", f"{size} slices at a fixed rank {asked.rank}")
     return objective(ar, asked, x).hi, size
@@ -1058,7 +1080,9 @@ def unique(pairs: list[tuple[str, Any]]) -> Json:
 def parse(text: bytes | str, where: str) -> Json:
     """Parse a JSON object without NaN, infinities or duplicate keys."""
     try:
-        out = json.loads(text, object_pairs_hook=unique, parse_constant=_no_constant)
+        out = json.loads(
+            text, object_pairs_hook=unique, parse_constant=_no_constant, parse_float=_no_constant
+        )
     except RejectedError:
         raise
     except (ValueError, RecursionError) as error:
@@ -1080,7 +1104,8 @@ def layout(header: Json, room: int) -> list[tuple[str, str, tuple[int, ...], int
         demand(name.isascii(), where, "name", ascii(name)[:80])
         demand(isinstance(entry, dict), where, "header", type(entry).__name__)
         shape, span = entry.get("shape"), entry.get("data_offsets")
-        demand(entry.get("dtype") in codes, where, "dtype", entry.get("dtype"))
+        dtype = entry.get("dtype")
+        demand(isinstance(dtype, str) and dtype in codes, where, "dtype", dtype)
         demand(_naturals(shape) and _naturals(span) and len(span) == 2, where, "shape", shape)
         demand(span[0] == position, where, "offsets", span)
         demand(span[1] <= room, where, "truncated", f"{span[1]} of {room} bytes")
@@ -1168,6 +1193,9 @@ def check(file: File, given: Mapping[str, Array], ar: Arithmetic[Any] | None = N
     check_digests(file.statement, given)
     outcome = prove(file.statement, given, file.proof, file.witness, ar)
     claimed = file.claim.get("verdict")
+    demand(isinstance(claimed, str) and claimed in EXITS, "claim.verdict", "unknown", claimed)
+    idle = file.proof.get("better") and outcome.verdict not in ("REFUTED", "RANK_LIMITED")
+    demand(not idle, "proof.better", "idle", f"better factors beside {outcome.verdict}")
     demand(
         outcome.verdict == claimed,
         "claim.verdict",
@@ -1178,8 +1206,16 @@ def check(file: File, given: Mapping[str, Array], ar: Arithmetic[Any] | None = N
     return outcome
 
 
+def described(statement: Json) -> str:
+    """Return the question for a reader: every field but the digests, numbers in decimals."""
+    told = {k: v for k, v in statement.items() if k != "arrays"}
+    told |= {k: shown(number(statement[k], k)) for k in ("lam", "rtol", "atol")}
+    ridges = [{**o, "ridge": shown(number(o["ridge"], "ridge"))} for o in statement["offsets"]]
+    return clean(json.dumps({**told, "offsets": ridges}, sort_keys=True))
+
+
 def main(arguments: Iterable[str]) -> int:
-    """Verify a certificate file; 0 when proved, 20 when not.  Any doubt is a rejection."""
+    """Verify a certificate file: EXITS of what is proved, 20 otherwise or in any doubt."""
     try:
         path, *rest = arguments
         file = read(path)
@@ -1190,13 +1226,10 @@ def main(arguments: Iterable[str]) -> int:
     except Exception as error:  # noqa: BLE001  any doubt is a rejection
         print(f"NOT VERIFIED  {error}")
         return 20
-    asked = {k: v for k, v in file.statement.items() if k != "arrays"}
-    print(
-        f"VERIFIED {outcome.verdict}  {shown(outcome.lower)} <= optimum, "
-        f"candidate <= {shown(outcome.upper)}  by {', '.join(outcome.rules)}"
-    )
-    print(f"of {json.dumps(asked, sort_keys=True)}")
-    return 0
+    lower, upper = shown(outcome.lower), shown(outcome.upper)
+    print(f"VERIFIED {outcome.verdict}  {lower} <= optimum, candidate <= {upper}")
+    print(f"of {described(file.statement)}  by {', '.join(outcome.rules)}")
+    return EXITS[outcome.verdict]
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from certify._arrays import Array
 from certify._observed import Observed
+from certify._registry import refuse_heirs
 
 
 class Loss(ABC):
@@ -19,6 +20,10 @@ class Loss(ABC):
 
     name: ClassVar[str]
     observed: Observed
+
+    def __init_subclass__(cls) -> None:
+        """Keep the entries of this package final."""
+        refuse_heirs(cls, Loss)
 
     @property
     def shape(self) -> tuple[int, int]:

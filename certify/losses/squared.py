@@ -75,6 +75,7 @@ class Squared(Loss):
         return out
 
 
+MATRIX = 2  # dimensions
 Parts = tuple[Observed, Array, Array | None]
 
 
@@ -95,7 +96,13 @@ def _dense(Y: object, weights: object, mask: object) -> Parts:
         raise InputError(f"Y has no observed entry of {data.size}: nothing to fit")
     values = finite(np.where(seen, data, 0.0), "Y")[seen]
     held = None if scale is None else frozen(scale[seen])
-    return Observed(m, n, rows, cols), frozen(values), held
+    return Observed(m, n, read_only(rows), read_only(cols)), frozen(values), held
+
+
+def read_only(a: Ints) -> Ints:
+    """Return indices that nobody can change under a certificate."""
+    a.setflags(write=False)
+    return a
 
 
 def _mask(mask: object, shape: tuple[int, ...]) -> Any:  # noqa: ANN401  a boolean array
@@ -122,9 +129,9 @@ def _weights(weights: object, shape: tuple[int, ...]) -> Array | None:
 def _sparse(Y: Any, weights: Any, mask: object) -> Parts:  # noqa: ANN401  scipy.sparse
     if mask is not None:
         raise InputError("mask must be None for a sparse Y: its stored entries are the mask")
+    rows, cols, data = _entries(Y, "Y")
     if 0 in Y.shape:
         raise InputError(f"Y must not be empty, got shape {Y.shape}")
-    rows, cols, data = _entries(Y, "Y")
     if not len(rows):
         raise InputError("Y has no stored entry: nothing is observed")
     scale = _sparse_weights(weights, rows, cols)
@@ -135,11 +142,14 @@ def _sparse(Y: Any, weights: Any, mask: object) -> Parts:  # noqa: ANN401  scipy
         held = None if scale is None else frozen(scale.reshape(m, n))
         return Observed(m, n), frozen(data.reshape(m, n)), held
     held = None if scale is None else frozen(scale)
-    return Observed(m, n, rows, cols), frozen(data), held
+    return Observed(m, n, read_only(rows), read_only(cols)), frozen(data), held
 
 
 def _entries(a: Any, name: str) -> tuple[Ints, Ints, Array]:  # noqa: ANN401  scipy.sparse
     """Return the stored entries in row-major order; a duplicate is an error."""
+    if a.ndim != MATRIX or a.format == "dia":
+        got = f"{a.ndim}-dimensional {a.format}"
+        raise InputError(f"{name} must be a sparse matrix with its entries listed, got {got}")
     coo = a.tocoo()
     rows, cols = coo.row.astype(np.int64), coo.col.astype(np.int64)
     order = np.lexsort((cols, rows))

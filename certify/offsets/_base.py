@@ -1,5 +1,6 @@
 """The contract of an offset: a variable q that is fitted but not factorized."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,6 +10,7 @@ import numpy as np
 from certify._arrays import Array, finite, real, scalar
 from certify._errors import InputError
 from certify._observed import Observed
+from certify._registry import refuse_heirs
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +23,10 @@ class Offset(ABC):
 
     ridge: float = 0.0
     name: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        """Keep the entries of this package final."""
+        refuse_heirs(cls, Offset)
 
     def __post_init__(self) -> None:
         """Refuse a ridge that is negative or not finite."""
@@ -41,6 +47,13 @@ class Offset(ABC):
     @abstractmethod
     def shape(self, observed: Observed) -> tuple[int, ...]:
         """Return the shape of q."""
+
+    def design(self, observed: Observed) -> Array:
+        """Return A as a dense matrix: a row for each observed entry, a column for each q."""
+        shape = self.shape(observed)
+        units = np.eye(math.prod(shape))
+        fields = [observed.product(*self.factors(u.reshape(shape), observed)) for u in units]
+        return np.column_stack([f.reshape(-1) for f in fields])
 
     @abstractmethod
     def factors(self, q: Array, observed: Observed) -> tuple[Array, Array]:

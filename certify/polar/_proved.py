@@ -47,7 +47,7 @@ def proved_above(W: Matrix, keys: tuple[str, str], proof: dict[str, Any]) -> flo
     rule = kernel.POLAR_RULES[text["rule"]]
     w = arithmetic.load(handed(data))
     pair = kernel.Pair(at, *keys)
-    with np.errstate(over="ignore", invalid="ignore"):  # the kernel refuses what is not finite
+    with np.errstate(all="ignore"):  # the kernel refuses what is not finite
         return above(rule(arithmetic, pair, w, text, kernel.Arrays(arrays, "proof")))
 
 
@@ -74,7 +74,7 @@ def above(x: Fraction) -> float:
 
 def below(x: Fraction) -> float:
     """Return the largest float at most x; -inf beyond float64."""
-    return -above(-x)
+    return -above(-x) + 0.0  # not -0.0
 
 
 def attained_below(W: Matrix, witness: tuple[Array, ...], gauges: tuple[Gauge, Gauge]) -> float:

@@ -28,10 +28,10 @@ def scaled(x: Any, e: int) -> Any:  # noqa: ANN401  float or array
 
 
 def at_scale_one(W: Matrix) -> tuple[Matrix, int]:
-    """Return (W 2^-e, e)."""
+    """Return (W 2^-e, e); e = 0 where the scaling would lose small entries."""
     data = W.data if sparse.issparse(W) else W
     e = exponent(data)
-    if not e:
+    if not e or not np.array_equal(scaled(scaled(data, -e), e), data):
         return W, 0
     if not sparse.issparse(W):
         return scaled(W, -e), e

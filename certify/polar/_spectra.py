@@ -40,9 +40,18 @@ def top_pair(g: Array, seed: int) -> tuple[float, Array]:
     """Return an estimate of the largest eigenvalue of g and a vector."""
     k = g.shape[0]
     if k <= DENSE:
-        values, vectors = linalg.eigh(g, subset_by_index=[k - 1, k - 1])
-        return float(values[0]), vectors[:, 0]
+        values, vectors = leading(g, 1)
+        return float(values[-1]), vectors[:, -1]
     return by_block(lambda x: g @ x, k, seed)
+
+
+def leading(g: Array, count: int) -> tuple[Array, Array]:
+    """Return the `count` largest eigenvalues, rising, and their vectors."""
+    k = g.shape[0]
+    values, vectors = linalg.eigh(g, subset_by_index=[max(k - count, 0), k - 1])
+    if len(values) < min(count, k):  # the subset driver loses eigenvalues of split matrices
+        values, vectors = linalg.eigh(g)
+    return values[-count:], vectors[:, -count:]
 
 
 def by_block(times: Callable[[Array], Array], size: int, seed: int) -> tuple[float, Array]:

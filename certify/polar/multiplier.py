@@ -146,7 +146,7 @@ def level(values: Array, t: float) -> float:
 
 def largest_eigenvalue(X: Array) -> float:
     """Return lambda_max of a symmetric matrix."""
-    return float(linalg.eigvalsh(X, subset_by_index=[len(X) - 1, len(X) - 1])[0])
+    return float(spectra.leading(X, 1)[0][-1])
 
 
 def prox_largest(X: Array, t: float) -> Array:

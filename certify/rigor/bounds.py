@@ -60,7 +60,10 @@ def dots(x: Floats, y: Floats) -> tuple[float, int]:
     whole = x.size - x.size % CHUNK
     runs = np.einsum("ij,ij->i", x[:whole].reshape(-1, CHUNK), y[:whole].reshape(-1, CHUNK))
     rest = float(np.dot(x[whole:], y[whole:]))
-    return math.fsum([*runs.tolist(), rest]), CHUNK + 2
+    try:
+        return math.fsum([*runs.tolist(), rest]), CHUNK + 2
+    except (OverflowError, ValueError) as error:  # beyond float64, or inf - inf
+        raise RejectedError("rounded", "overflow", error) from None
 
 
 def square_sum(x: Floats) -> Enclosure:

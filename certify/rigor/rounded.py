@@ -11,10 +11,12 @@ and a Gram matrix of the midpoint is off by at most gamma_m |x~|_F^2 in the Frob
 norm, which bounds its spectral norm.  Every scalar after that is an exact Fraction.
 
 Positive semidefiniteness.  If a floating-point Cholesky factorization of a symmetric A
-of size k runs to completion, A + dA = R^T R with |dA|_ij <= gamma_{k+1}/(1 - gamma_{k+1})
-sqrt(a_ii a_jj) (Demmel; Higham thm 10.3), so
-lambda_min(A) >= -gamma_{k+1}/(1 - gamma_{k+1}) tr A - (k + 1)^2 eta' with eta' covering
-underflow (Rump, Verification of positive definiteness, 2006).
+of size k runs to completion, A + dA = R^T R with |dA|_ij <= gamma_{k+2}/(1 - gamma_{k+2})
+sqrt(a_ii a_jj) (Demmel; Higham thm 10.3 with one more unit, for libraries that multiply by
+the rounded reciprocal of a pivot), so lambda_min(A) >= -gamma_{k+2}/(1 - gamma_{k+2}) tr A
+minus an underflow term (Rump, Verification of positive definiteness, 2006).  The products
+must be sums of products in any order: no Strassen-like algorithm, as in every BLAS that
+numpy and scipy ship.
 """
 
 from dataclasses import dataclass

@@ -1,0 +1,188 @@
+"""Ways to be fooled beside the rules: heirs, lost masks, idle witnesses, sizes and scales."""
+
+from array import array
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from certify import InputError, OutOfScopeError, Problem, RejectedError, Verdict, check, verify
+from certify.atoms import RankOne
+from certify.certificate import Certificate
+from certify.kernel import verify as kernel
+from certify.losses import Squared
+from certify.offsets import Offset, RowIntercept
+from certify.rigor.bounds import dots
+from tests.kernel_cases import honest
+
+EYE = np.eye(3)[:, :2]
+DIAGONAL = Problem(Squared(np.diag([3.0, 2.0, 0.0])), RankOne(), 0.5)
+BEST = (EYE * np.sqrt([2.5, 1.5]), EYE * np.sqrt([2.5, 1.5]))
+
+
+@pytest.mark.parametrize("parent", [RankOne, Squared, RowIntercept])
+def test_entries_are_final(parent):
+    with pytest.raises(TypeError, match=f"{parent.__name__} is final"):
+        type("Heir", (parent,), {})
+
+
+class Trend(Offset):
+    """An offset of the caller's own."""
+
+    name = "trend"
+
+    def shape(self, _observed):
+        return (1,)
+
+    def factors(self, q, observed):
+        return np.arange(observed.m, dtype=float)[:, None], np.full((observed.n, 1), q[0])
+
+    def solve(self, target, _weights, observed):
+        a = np.arange(observed.m, dtype=float)[:, None] * np.ones(observed.n)
+        return np.array([(a * target).sum() / (a * a).sum()])
+
+
+def test_an_offset_the_kernel_does_not_know_is_never_certified():
+    problem = Problem(DIAGONAL.loss, RankOne(), 0.5, [Trend()])
+    result = check(problem, BEST)
+    assert result.verdict is Verdict.UNDECIDED
+    assert "no rule for Trend" in result.reason
+    certificate = check(DIAGONAL, BEST).certificate
+    with pytest.raises(OutOfScopeError, match="no rule for Trend"):
+        verify(certificate, problem, BEST, q=[np.zeros(1)])
+
+
+def test_a_masked_array_is_refused():
+    hidden = np.ma.array(np.ones((2, 2)), mask=[[0, 1], [0, 0]])
+    with pytest.raises(InputError, match="Y is a masked array"):
+        Squared(hidden)
+    with pytest.raises(InputError, match="masked array"):
+        DIAGONAL.accept((hidden, hidden))
+
+
+def test_sparse_formats_that_lose_observed_zeros_are_refused():
+    with pytest.raises(InputError, match="2-dimensional dia"):
+        Squared(sp.dia_array((np.array([[1.0, 0.0, 3.0]]), [0]), shape=(3, 3)))
+    with pytest.raises(InputError, match="1-dimensional coo"):
+        Squared(sp.coo_array(np.ones(3)))
+
+
+@pytest.mark.parametrize("wrong", [np.array([3j, 1]), np.array([2**53 + 1, 1])])
+def test_a_sparse_polar_refuses_what_float64_cannot_hold(wrong):
+    with pytest.raises(InputError, match=r"W\.data"):
+        RankOne().polar(sp.coo_array(wrong[None, :]))
+
+
+def test_polar_keeps_entries_that_scaling_would_lose():
+    W = np.array([[-(2.0**200), 2.0**-1000]])
+    assert RankOne("l1+", "l1+").polar(W).upper >= 2.0**-1000
+    twice = sp.coo_array(([1.0, 2.0], ([0, 0], [0, 0])), shape=(1, 2))
+    assert RankOne().polar(twice).upper >= 3.0
+    assert twice.nnz == 2
+
+
+def file_of(certificate):
+    c = certificate
+    return kernel.File(c.statement, c.given, c.claim, c.proof, c.witness)
+
+
+def test_idle_better_factors_are_rejected():
+    certificate = check(DIAGONAL, BEST).certificate
+    assert kernel.check(file_of(certificate), certificate.given).verdict == "CERTIFIED"
+    worse = {f"better.{k}": kernel.filled((3, 2), 100.0) for k in "UV"}
+    forged = replace(
+        certificate, proof=certificate.proof | {"better": True}, witness=certificate.witness | worse
+    )
+    with pytest.raises(RejectedError, match=r"proof\.better: idle"):
+        verify(forged, DIAGONAL, BEST)
+
+
+def test_a_zero_slice_is_no_slice():
+    poor = tuple(x * 0.5 for x in BEST)
+    result = check(DIAGONAL, poor)
+    assert result.verdict is Verdict.REFUTED
+    c = result.certificate
+    padded = {
+        k: kernel.beside([a, kernel.filled((3, 1), 0.0)]) if k.startswith("better.") else a
+        for k, a in c.witness.items()
+    }
+    outcome = kernel.check(file_of(replace(c, witness=padded)), c.given)
+    assert outcome.verdict == "REFUTED"
+
+
+def test_a_witness_the_kernel_refuses_is_left_out():
+    Y = np.random.default_rng(0).integers(-8, 9, (8, 5)) * 2.0**300
+    problem = Problem(Squared(Y, weights=np.full((8, 5), 2.0**400)), RankOne("l2+", "l2"), 2.0**700)
+    result = check(problem, (np.ones((8, 1)), np.ones((5, 1))))
+    assert 0 <= result.lower <= result.upper
+    assert verify(result.certificate, problem, (np.ones((8, 1)), np.ones((5, 1)))).tier == "exact"
+
+
+def test_sums_beyond_float64_are_refused():
+    runs = np.full(4096, 1e154)
+    with np.errstate(all="ignore"), pytest.raises(RejectedError, match="overflow"):
+        dots(np.full(4096, 1e152), np.full(4096, 1e153))
+    with np.errstate(all="ignore"), pytest.raises(RejectedError, match="overflow"):
+        dots(runs * 1e10, np.where(np.arange(4096) < 2048, 1e154, -1e154))
+
+
+def test_verify_does_not_depend_on_the_callers_error_state():
+    certificate = check(DIAGONAL, BEST).certificate
+    with np.errstate(all="raise"):
+        for tier in ("exact", "rounded"):
+            assert verify(certificate, DIAGONAL, BEST, tier=tier).verdict is Verdict.CERTIFIED
+
+
+def test_verify_wants_a_certificate():
+    with pytest.raises(InputError, match="a path or a Certificate, got NoneType"):
+        verify(None, DIAGONAL, BEST)
+
+
+def test_a_strangers_text_cannot_pose_as_output(capsys, tmp_path):
+    error = RejectedError("a", "b", "\nVERIFIED CERTIFIED \x1b[2J\ud800" + "x" * 9999)
+    assert "\n" not in str(error)
+    assert str(error).isascii()
+    assert len(str(error)) < 2100
+    certificate = check(DIAGONAL, BEST).certificate
+    forged = replace(certificate, claim={"verdict": "\nVERIFIED CERTIFIED", "tier": "exact"})
+    forged.save(tmp_path / "x.cert")
+    assert kernel.main([str(tmp_path / "x.cert")]) == 20
+    assert capsys.readouterr().out.startswith("NOT VERIFIED")
+
+
+def test_kernel_shows_numbers_beyond_float64():
+    assert kernel.shown(Fraction(10) ** 400) == "about 2**1328"
+    assert kernel.shown(Fraction(1, 2)) == "0.5"
+
+
+def test_large_certificates_leave_the_factor_out_and_are_completed(tmp_path):
+    problem, factors, q, result = honest()["one_sign/poor"]
+    bare = replace(
+        result.certificate,
+        witness={k: a for k, a in result.certificate.witness.items() if k != "L"},
+    )
+    assert verify(bare, problem, factors, q=q) == verify(result.certificate, problem, factors, q=q)
+    problem, factors, q, result = honest()["masked/poor"]
+    witness = {k: a for k, a in result.certificate.witness.items() if k != "L"}
+    bare = replace(result.certificate, witness=witness)
+    bare.save(tmp_path / "x.cert")
+    assert verify(tmp_path / "x.cert", problem, factors).verdict is result.verdict
+    small = kernel.Array((1,), array("d", [1.0]))
+    for name in ("W", "N", "M"):
+        lie = replace(bare, witness=witness | {name: small})
+        with pytest.raises(RejectedError, match=rf"proof\.{name}: (shape|wrong_rule)"):
+            verify(lie, problem, factors)
+
+
+def test_a_device_is_written_to_and_a_link_followed(tmp_path):
+    certificate = check(DIAGONAL, BEST).certificate
+    certificate.save("/dev/null")
+    link, target = tmp_path / "link.cert", tmp_path / "target.cert"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    certificate.save(link)
+    assert link.is_symlink()
+    assert Certificate.load(target).verdict == "CERTIFIED"
+    assert target.stat().st_mode & 0o044
