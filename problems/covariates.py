@@ -5,7 +5,7 @@ import numpy as np
 from certify import Problem, Verdict
 from certify.atoms import RankOne
 from certify.losses import Squared
-from certify.offsets import ColumnIntercept, Linear
+from certify.offsets import ColumnIntercept, Linear, Offset
 
 from . import Instance
 from ._truth import HADAMARD
@@ -25,9 +25,9 @@ def cases() -> dict[str, Instance]:
     frame = np.eye(3)[:, :2]
     Y = A @ q + (basis * [4.0, 2.0]) @ frame.T
     best = (basis, frame * [3.0, 1.0])
-    designs = {
-        "plain": Linear(A),
-        "redundant": Linear(np.hstack([A, A.sum(axis=1, keepdims=True)])),
+    designs: dict[str, tuple[Offset, ...]] = {
+        "plain": (Linear(A),),
+        "redundant": (Linear(np.hstack([A, A.sum(axis=1, keepdims=True)])),),
         "beside_means": (ColumnIntercept(), Linear(A[:, 1:])),
     }
     out = {}

@@ -107,7 +107,11 @@ WRONG = {
     "mask dtype": (([[1.0]],), {"mask": [[1]]}, "int64"),
     "mask shape": (([[1.0]],), {"mask": [True]}, r"\(1,\)"),
     "mask empty": (([[1.0]],), {"mask": [[False]]}, "no observed entry"),
-    "sparse mask": ((sparse.eye_array(2),), {"mask": np.ones((2, 2), bool)}, "stored entries"),
+    "sparse mask": (
+        (sparse.eye_array(2, format="csr"),),
+        {"mask": np.ones((2, 2), bool)},
+        "stored entries",
+    ),
     "sparse empty": ((sparse.csr_array((2, 2)),), {}, "no stored entry"),
     "sparse no rows": ((sparse.csr_array((0, 2)),), {}, "must not be empty"),
     "sparse nan": ((sparse.csr_array([[np.nan]]),), {}, "nan"),
@@ -116,7 +120,12 @@ WRONG = {
         {},
         r"\[0, 1\] stored more than once",
     ),
-    "sparse weights": ((sparse.eye_array(2),), {"weights": sparse.eye_array(2, k=1)}, "1 others"),
+    "sparse weights": (
+        (sparse.csr_array(np.eye(2)),),
+        {"weights": sparse.csr_array(np.eye(2, k=1))},
+        "1 others",
+    ),
+    "sparse diagonals": ((sparse.eye_array(2),), {}, "dia"),
 }
 
 

@@ -51,8 +51,11 @@ def first_vectors(ask: Ask) -> list[Array]:
     if not (ask.left.nonneg or ask.right.nonneg):
         return heads
     rng = np.random.default_rng(ask.seed)
-    signed = [part for h in heads for part in (np.maximum(h, 0), np.maximum(-h, 0), np.abs(h))]
-    return [*signed, *(np.abs(rng.standard_normal(n)) for _ in range(STARTS))]
+    lots = [rng.standard_normal(n) for _ in range(STARTS)]
+    if not ask.right.nonneg:  # both signs of v: u >= 0 cannot take the sign over
+        return [sign * v for v in (*heads, *lots) for sign in (1.0, -1.0)]
+    parts = [p for h in heads for p in (np.maximum(h, 0), np.maximum(-h, 0))]
+    return [*parts, *map(np.abs, (*heads, *lots))]
 
 
 def leading(W: Matrix, axis: int, seed: int) -> Array:
