@@ -1,7 +1,8 @@
 """improve(): the meta-algorithm from somebody's factors, ending with a certificate."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,16 @@ from .certificate import Asked, ask, hand_over, numbered
 from .descent import State
 from .fixed_rank import optimum
 from .kernel import verify as kernel
-from .pipeline import best_offsets, check, finite_objective, natural, positive, uncovered
+from .pipeline import best_offsets, check, finite_objective, natural, positive, uncovered, unknown
 from .polar._proved import above, handed
 from .polar._scale import scaled as scaled_by
 from .problem import Problem, Values
 from .proving import arithmetic
 from .result import Result
 from .search import Clock, Progress
+
+AGAIN = 5  # times that a better point found by check() is gone on from
+Judge = Callable[[Factors, Values | None], Result]
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def improve(  # noqa: PLR0913  as check()
     values = None if q is None else problem.accept_offsets(q)
     if why := uncovered(problem):
         raise OutOfScopeError(why)
-    if not search.supported(problem):
+    if not search.supported(problem) or unknown(problem):
         raise OutOfScopeError(f"improve knows RankOne with Squared, not {problem.atom!r}")
     scaled, by = scaling.normalized(problem)
     found_q = best_offsets(problem, held) if values is None else values
@@ -83,19 +87,29 @@ def improve(  # noqa: PLR0913  as check()
         start_q(values, by, start),
         [(name, up) for name, s in steps[1:] if (up := scaling.state_up(s, by))],
     )
+    judge = partial(check, problem, rtol=rtol, atol=atol, seed=seed, progress=progress)
+    result = settled(problem, history, lambda s, q: judge(s, q=q, budget=clock.left()))
     last = history[-1][1]
-    result = check(
-        problem,
-        last.factors,
-        q=last.q if problem.offsets else None,
-        rtol=rtol,
-        atol=atol,
-        budget=clock.left(),
-        seed=seed,
-        progress=progress,
-    )
     told = tuple((step, value) for step, _, value in history)
     return Improvement(last.factors, last.q, told[-1][1], told, result)
+
+
+def settled(problem: Problem, history: list[tuple[str, State, float]], judge: Judge) -> Result:
+    """Check the last point; go on from what check() proves better, a few times."""
+    for _ in range(AGAIN):
+        last = history[-1][1]
+        result = judge(last.factors, last.q if problem.offsets else None)
+        if result.better is None:
+            break
+        better = State(result.better, result.better_q, 0.0)
+        lower = falling(problem, last.factors, last.q, [("check", better)])[1:]
+        if not lower:
+            break
+        history += lower
+    else:
+        last = history[-1][1]
+        result = judge(last.factors, last.q if problem.offsets else None)
+    return result
 
 
 def start_q(values: Values | None, by: scaling.Exponents, start: State) -> Values:
