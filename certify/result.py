@@ -68,11 +68,18 @@ def reason(problem: Problem, factors: Factors, found: Evidence, outcome: kernel.
     if outcome.verdict == "CERTIFIED":
         return f"no factors of {kind} are better by more than epsilon{told}"
     if outcome.verdict == "REFUTED" and found.better is not None:
-        return f"factors with {found.better.size} slices (yours has {size}) are proved better{told}"
+        return (
+            f"factors with {slices(found.better.size)} (yours has {size}) are proved better{told}"
+        )
     if outcome.verdict == "RANK_LIMITED" and found.better is not None:
-        more = f"factors with {found.better.size} slices are proved better than these {size}"
-        return f"{more}; whether these are best at {size} slices this theory does not say{told}"
+        more = f"factors with {slices(found.better.size)} are proved better than these {size}"
+        return f"{more}; whether these are best at {slices(size)} this theory does not say{told}"
     return undecided(problem, found, outcome) + told
+
+
+def slices(count: int) -> str:
+    """Return "1 slice" or "7 slices"."""
+    return f"{count} slice" if count == 1 else f"{count} slices"
 
 
 def found_offsets(problem: Problem, found: Evidence) -> bool:

@@ -1,0 +1,71 @@
+"""What the README shows, runs."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from certify import __version__
+from certify.cli import main
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_python_blocks_run_in_order(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shown = blocks("python")
+    assert len(shown) == 2
+    names = {}
+    for block in shown:
+        exec(compile(block, "README.md", "exec"), names)  # noqa: S102  the document is the program
+    assert (tmp_path / "x.cert").exists()
+    assert names["result"].verdict.name == "CERTIFIED"
+
+
+def test_problem_file_is_one(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (text,) = blocks("toml")
+    Path("problem.toml").write_text(text, encoding="utf-8")
+    np.save("Y.npy", np.array([[3.0, 1.0, 0.0], [1.0, 2.0, 1.0], [0.0, 1.0, 1.0]]))
+    np.save("U.npy", np.ones((3, 1)))
+    np.save("V.npy", np.ones((3, 1)))
+    assert main(["check", "problem.toml", "-o", "x.cert"]) == 10
+    assert main(["verify", "x.cert", "--problem", "problem.toml"]) == 10
+    assert main(["improve", "problem.toml", "-o", "better.npz"]) == 0
+    assert "CERTIFIED" in capsys.readouterr().out
+
+
+def test_the_certificate_of_the_readme_is_rechecked_by_the_kernel_alone(tmp_path, monkeypatch):
+    test_python_blocks_run_in_order(tmp_path, monkeypatch)
+    command = [sys.executable, "-I", "-S", str(ROOT / "certify/kernel/verify.py"), "x.cert"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout[:18]) == (0, "VERIFIED CERTIFIED")
+
+
+def test_every_command_named_is_a_command(capsys):
+    for name in sorted(set(re.findall(r"^    certify (\w+)", README, re.MULTILINE))):
+        assert main([name, "--help"]) == 0
+    assert main(["--version"]) == 0
+    assert __version__ in capsys.readouterr().out
+
+
+def test_demo_and_benchmarks_are_shown():
+    demo = README.partition("<!-- demo -->")[2].partition("<!-- /demo -->")[0]
+    models = ["soft-thresholded SVD", "TruncatedSVD", "PCA", "DictionaryLearning", "NMF"]
+    assert [m for m in models if m not in demo] == []
+    assert "benchmarks/scaling.png" in README
+
+
+def test_continuous_integration_runs_the_test_command_of_the_readme():
+    script = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    pattern = re.search(r"'s/\^    \\\((.*?)\\\)\$/", script).group(1)
+    found = [line.strip() for line in README.splitlines() if re.match(rf"    {pattern}$", line)]
+    assert len(found) == 1
+    assert "-m pytest" in found[0]
