@@ -314,6 +314,12 @@ def test_rank_claim_covers_plain_data_only(name, change):
     assert (caught.value.where, caught.value.code) == ("statement.claim", "scope")
 
 
+def test_rank_claim_without_a_witness_proves_the_trivial_bound():
+    cert = certificate("rank/best")
+    outcome = kernel.prove(cert.statement, cert.given, {}, {})
+    assert (outcome.verdict, outcome.lower, outcome.rules) == ("UNDECIDED", 0, ("trivial",))
+
+
 # --- numbers -----------------------------------------------------------------------------
 
 

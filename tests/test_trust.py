@@ -13,7 +13,7 @@ from certify.atoms import RankOne
 from certify.certificate import Certificate
 from certify.kernel import verify as kernel
 from certify.losses import Squared
-from certify.offsets import Offset, RowIntercept
+from certify.offsets import ColumnIntercept, Offset, RowIntercept
 from certify.rigor.bounds import dots
 from tests.kernel_cases import honest
 
@@ -186,3 +186,22 @@ def test_a_device_is_written_to_and_a_link_followed(tmp_path):
     assert link.is_symlink()
     assert Certificate.load(target).verdict == "CERTIFIED"
     assert target.stat().st_mode & 0o044
+
+
+def test_offsets_that_overlap_are_fitted_alike_on_small_and_large_data(monkeypatch):
+    rng = np.random.default_rng(1)
+    loss = Squared(rng.integers(-8, 9, (6, 5)) / 4, weights=rng.integers(1, 4, (6, 5)) * 1.0)
+    offsets = [RowIntercept(0.5), ColumnIntercept()]
+    direct = Problem(loss, RankOne(), 1.0, offsets)
+    assert direct.joint is not None
+    monkeypatch.setattr("certify.problem.JOINT", 0)
+    one_by_one = Problem(loss, RankOne(), 1.0, offsets)
+    assert one_by_one.joint is None
+    zero = np.zeros((6, 5))
+    for a, b in zip(direct.fit_offsets(zero), one_by_one.fit_offsets(zero), strict=True):
+        assert np.abs(a - b).max() <= 1e-12
+
+
+def test_offsets_of_one_kind_are_given_once():
+    with pytest.raises(InputError, match=r"each kind .* once, got \['row', 'row'\]"):
+        Problem(DIAGONAL.loss, RankOne(), 1.0, [RowIntercept(), RowIntercept(1.0)])
