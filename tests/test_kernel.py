@@ -81,6 +81,8 @@ def test_every_rule_and_verdict_is_exercised():
 # --- lies: (case, what is changed, where it is noticed, code) --------------------------
 
 Y0 = CASES["plain/best"][3].certificate.given["Y"]
+OBSERVED = len(CASES["masked/poor"][3].certificate.given["Y"].data)
+SAME = kernel.Array((OBSERVED,), array("q", [0] * OBSERVED))
 LIES = [
     ("plain/best", {"statement": {"format": "certify/9"}}, "statement.format", "unknown"),
     ("plain/best", {"statement": {"loss": "logistic"}}, "statement.loss", "unknown"),
@@ -160,6 +162,8 @@ LIES = [
         "order",
     ),
     ("nonnegative/poor", {"witness": {"N": like(Y0, -1.0)}}, "proof.N", "sign"),
+    ("one_sign/poor", {"witness": {"N": like(Y0, 0.0)}}, "proof.N", "wrong_rule"),
+    ("masked/poor", {"given": {"rows": SAME, "cols": SAME}}, "statement.rows", "order"),
     ("nonnegative/poor", {"given": {"U": kernel.filled((6, 1), -1.0)}}, "statement.U", "sign"),
     ("one_sign/poor", {"witness": {"M": kernel.filled((5, 5), -1.0)}}, "proof.M", "sign"),
     (
@@ -295,6 +299,54 @@ def test_better_factors_that_are_not_better_do_not_refute():
     assert prove(cert).verdict == "RANK_LIMITED"
     same = {"better.U": cert.given["U"], "better.V": cert.given["V"]}
     assert prove(cert, witness=same).verdict == "UNDECIDED"
+
+
+def test_better_factors_within_epsilon_do_not_refute():
+    cert = certificate("plain/short")
+    witness = {k: a for k, a in cert.witness.items() if k != "W"}
+    for rtol, verdict in ((2.0**-20, "RANK_LIMITED"), (0.5, "UNDECIDED")):
+        statement = cert.statement | {"rtol": rtol.hex()}
+        outcome = kernel.prove(statement, cert.given, cert.proof, witness)
+        assert (outcome.verdict, outcome.lower) == (verdict, 0)
+
+
+def corrected(cert, share, lam):
+    """Prove from W + C = 2 share Y, one half in floats and one half in corrections."""
+    half = [share * y for y in cert.given["Y"].data]
+    pairs = enumerate(map(Fraction, half))
+    listed = [[k, f"{'-' * (c < 0)}{abs(c.numerator):x}/{c.denominator:x}"] for k, c in pairs]
+    statement = {"lam": lam.hex()}
+    return prove(
+        replace(cert, witness={k: a for k, a in cert.witness.items() if k != "L"}),
+        statement=statement,
+        proof={"corrections": listed},
+        witness={"W": replace(cert.given["Y"], data=array("d", half))},
+    )
+
+
+def test_corrections_count_in_the_dual_value_and_in_the_polar():
+    cert = certificate("plain/best")
+    size = kernel.squares_exactly(cert.given["Y"].data)
+    outcome = corrected(cert, 0.75, 2.0**20)  # polar(1.5 Y) <= lam: d = 1.5 |Y|^2 - 1.125 |Y|^2
+    assert outcome.lower == size * Fraction(3, 8)
+    honest_lower = prove(cert).upper
+    assert corrected(cert, 0.5, 10.0).lower < honest_lower  # unscaled, d(Y) = |Y|^2 / 2 is false
+
+
+def test_floor_is_the_best_value_over_the_offsets():
+    cert = certificate("column/poor")
+    asked = kernel.question(cert.statement, cert.given)
+    ar, arrays = kernel.Exact(), kernel.Arrays(cert.witness, "proof")
+    upper = kernel.objective(
+        ar,
+        asked,
+        kernel.point(kernel.Arrays({**cert.witness, **cert.given}, "statement"), "", asked),
+    )
+    low = kernel.floor(ar, asked, cert.proof, arrays, upper)
+    field = ar.subtract(ar.load(asked.Y), ar.product(asked.U, asked.V, asked.at))
+    left = ar.squares(field, None).lo - ar.sums(field, "column", asked.at).lo / asked.at.m
+    best = left / 2 + asked.lam * kernel.thetas(asked, asked.U, asked.V).lo
+    assert best * (1 - Fraction(1, 2**30)) <= low <= best
 
 
 # --- the rank claim ---------------------------------------------------------------------

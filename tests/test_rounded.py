@@ -158,3 +158,24 @@ def test_radius_reaches_the_polar_bound():
     g, slack = ROUNDED.gram(x, 1, Pattern(2, 2))
     assert slack == Fraction(1, 8)
     assert root(ROUNDED.top(g, Fraction(1), None)).hi + slack >= Fraction(1, 8)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 60))
+def test_inner_products_and_products_of_long_floats_are_within_their_radii(seed, n):
+    rng = np.random.default_rng(seed)
+    x, y = (Array((n,), array("d", rng.standard_normal(n).tolist())) for _ in range(2))
+    exact = EXACT.inner(EXACT.load(x), EXACT.load(y)).lo
+    assert inside(ROUNDED.inner(ROUNDED.load(x), ROUNDED.load(y)), exact)
+    at, r = Pattern(3, 2), n
+    left, right = (Array((m, r), array("d", rng.standard_normal(m * r).tolist())) for m in (3, 2))
+    ball, grid = ROUNDED.product(left, right, at), EXACT.product(left, right, at)
+    true = [Fraction(v) * power(grid.exp) for v in grid.ints]
+    away = sum((Fraction(a) - b) ** 2 for a, b in zip(ball.mid.tolist(), true, strict=True))
+    assert away <= ball.rad**2
+    assert ball.rad <= Fraction(1, 2**30)
+
+
+def test_radius_reaches_the_longest_line():
+    x = Ball(np.array([1.0, 0.0, 0.0, 2.0]), Fraction(1, 8))
+    for line in (Line(0, 1, 0, 0), Line(1, 0, 0, 0), Line(0, 1, 1, 1)):
+        assert ROUNDED.lines(x, line, Pattern(2, 2)) >= Fraction(17, 8)
