@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
+from certify import check
 from certify.certificate import Certificate, as_numpy
 from certify.kernel import verify as kernel
 from certify.rigor.flint import Flint
 from certify.rigor.rounded import Rounded
-from tests.kernel_cases import honest
+from tests.kernel_cases import PROBLEMS, honest, zero
 
 CASES = honest()
 EACH = pytest.mark.parametrize("name", CASES)
@@ -364,6 +365,15 @@ def test_rank_claim_covers_plain_data_only(name, change):
     with pytest.raises(kernel.RejectedError) as caught:
         prove(certificate(name), statement={"claim": "rank", "lam": "0x0p0"} | change)
     assert (caught.value.where, caught.value.code) == ("statement.claim", "scope")
+
+
+def test_rank_bound_does_not_depend_on_the_means_of_the_proof():
+    problem = PROBLEMS["rank_means"]
+    cert = check(problem, zero(problem)).certificate  # rank 0: the bound is 1/2 |PYP'|^2
+    honest_lower = prove(cert).lower
+    for name, size in (("mu.q0", 6), ("mu.q1", 5)):
+        outcome = prove(cert, witness={name: kernel.filled((size,), 0.0)})
+        assert outcome.lower == honest_lower > 0
 
 
 def test_rank_claim_without_a_witness_proves_the_trivial_bound():
