@@ -288,3 +288,28 @@ def test_an_atom_in_the_kernels_words_cannot_talk_it_into_a_false_bound(times):
     with pytest.raises(RejectedError) as error:
         verify(check(problem, FIRST).certificate, problem, BEST)
     assert error.value.code == "question"
+
+
+@pytest.mark.parametrize("lie", ["theta", "phi", "words"])
+def test_an_atom_that_computes_something_else_than_it_states_is_not_certified(lie):
+    class Lying(Stated):
+        def theta(self, factors):
+            return super().theta(factors) * (0.5 if lie == "theta" else 1.0)
+
+        def phi(self, x):
+            return super().phi(x) * (2.0 if lie == "phi" else 1.0)
+
+        def statement(self):
+            return super().statement() | ({"left": "l9"} if lie == "words" else {})
+
+    problem = Problem(Squared(Y), Lying(), 1.0)
+    result = check(problem, BEST)
+    assert result.verdict in (Verdict.UNDECIDED, Verdict.NUMERICAL)
+    assert (result.certificate, result.tier) == (None, "floats")
+    assert result.lower <= result.upper
+    assert "no rule for Lying" in result.reason
+    assert ("its polar is too small" in result.reason) is (lie == "theta")
+    honest = check(Problem(Squared(Y), Stated(), 1.0), BEST)
+    assert honest.verdict is Verdict.CERTIFIED
+    with pytest.raises(OutOfScopeError, match="no rule for Lying"):
+        verify(honest.certificate, problem, BEST)

@@ -92,5 +92,8 @@ class Atom(ABC):
         return ""
 
     def statement(self) -> dict[str, str]:
-        """Return what the kernel's statement says of this atom; {} if unknown to it."""
+        """Return what the kernel's statement says of this atom; {} if unknown to it.
+
+        The kernel answers this question and sees no other: theta and phi must be those.
+        """
         return {}
