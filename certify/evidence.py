@@ -12,6 +12,7 @@ from . import descent, fixed_rank, lifted, search
 from ._arrays import Array, finite, real
 from ._errors import InputError
 from .descent import State
+from .offsets import Smooth
 from .orthogonal import Orthogonal, orthogonalize
 from .polar import Proposal
 from .polar._scale import exponent, scaled
@@ -151,8 +152,8 @@ def bound(run: Run, W: Array, N: Array | None = None) -> Dual | None:
     found = bound_once(run, W, N)
     if found is None or N is not None:
         return found
-    scale = min(best_scale(run.problem, W), run.problem.lam / max(found.polar.upper, 1e-300))
-    used = min(1.0, run.problem.lam / max(found.polar.upper, 1e-300))
+    top = min(run.problem.lam / max(found.polar.upper, 1e-300), limit(run.problem, W))
+    scale, used = min(best_scale(run.problem, W), top), min(1.0, top)
     size = abs(dual_terms(run.problem, W)[1])
     if 0.5 * size * (scale - used) ** 2 <= 0.01 * run.epsilon or scale <= 0:
         return found
@@ -177,7 +178,7 @@ def bound_once(run: Run, W: Array, N: Array | None) -> Dual | None:
         tight = spectral and Proposal(spectral.upper, {**spectral.proof, "N": held})
         polar = min((p for p in (tight, plain) if p), key=lambda p: p.upper)
     extra = float(sum(c * c for _, c in point.corrections)) ** 0.5
-    s = min(1.0, problem.lam / max(polar.upper + extra, 1e-300))
+    s = min(1.0, problem.lam / max(polar.upper + extra, 1e-300), limit(problem, point.W))
     inner, size = dual_terms(problem, point.W)
     return Dual(point, polar, s * inner - 0.5 * s * s * size)
 
@@ -189,7 +190,9 @@ def dual_terms(problem: Problem, W: Array) -> tuple[float, float]:
     over = w if loss.scale is None else w / loss.scale.reshape(-1)
     size = float(w @ over)
     for o in problem.offsets:
-        if o.ridge > 0:
+        if isinstance(o, Smooth):
+            size += o.cost(W, loss.observed)
+        elif o.ridge > 0:
             left = o.factors(np.ones(o.shape(loss.observed)), loss.observed)[0]
             totals = adjoint(loss.observed, W, o.name, left)
             size += float(np.square(totals).sum()) / o.ridge
@@ -203,6 +206,11 @@ def adjoint(observed: Any, W: Array, kind: str, design: Array) -> Array:  # noqa
     if kind == "intercept":
         return np.asarray([W.sum()])
     return np.asarray(observed.line_sums(W, int(kind == "column")))
+
+
+def limit(problem: Problem, W: Array) -> float:
+    """Return the largest s for which the offsets allow s W."""
+    return min((o.limit(W) for o in problem.offsets), default=np.inf)
 
 
 def best_scale(problem: Problem, W: Array) -> float:
