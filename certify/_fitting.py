@@ -61,9 +61,7 @@ def least_squares(
     return sweeps(offsets, target, weights, observed)
 
 
-def sweeps(
-    offsets: Sequence[Offset], target: Array, weights: Array, observed: Observed
-) -> Values:
+def sweeps(offsets: Sequence[Offset], target: Array, weights: Array, observed: Observed) -> Values:
     """Return the best values of several offsets, one offset after another."""
     q = [np.zeros(o.shape(observed)) for o in offsets]
     rest = target
@@ -79,9 +77,7 @@ def sweeps(
     return tuple(q)
 
 
-def robust(
-    offsets: Sequence[Offset], target: Array, weights: Array, observed: Observed
-) -> Values:
+def robust(offsets: Sequence[Offset], target: Array, weights: Array, observed: Observed) -> Values:
     """Return the best values of all offsets together, a sparse part among them or not.
 
     With the sparse part minimized out, its price rho (inf without one), the rest solves
