@@ -99,15 +99,16 @@ def test_no_factors_of_the_rank_are_below_the_bound(name, held, data):
         np.abs(data.draw(arrays(s))) if key.endswith("+") else data.draw(arrays(s))
         for s, key in zip(shapes, pair, strict=True)
     )
-    result = check(problem, factors)
+    epsilon = {"rtol": 1e-6, "atol": 2.0**-20}  # the rounded tier has no room at an optimum of 0
+    result = check(problem, factors, **epsilon)
     known = problem.objective(factors, result.q)
     slack = 2.0**-40 * (1 + known)
     assert 0 <= result.lower <= known + slack
-    for _ in range(3):  # descents from other factors are competitors too
+    if name in ("none", "linear"):  # descents from there are competitors too
         start = fixed_rank.descent.state(problem, factors)
-        steps = fixed_rank.steps(problem, start, fixed_rank.Clock(), data.draw(st.integers(0, 9)))
+        steps = fixed_rank.steps(problem, start, fixed_rank.Clock(), 7)
         assert all(result.lower <= s.value + slack for _, s in steps)
-    verify(result.certificate, problem, factors, tier="rounded")
+    verify(result.certificate, problem, factors, tier="rounded", **epsilon)
 
 
 def test_completable_data_have_the_bound_zero_and_are_not_certified():
@@ -187,11 +188,13 @@ def test_a_block_with_an_entry_that_is_not_observed_is_refused(tier):
 @each_tier
 def test_blocks_that_overlap_are_refused(tier):
     cert = certificate("rank_masked/poor")
-    proof, rows, cols = full_block(cert)
-    twice = {f"{k.rstrip('0')}1": a for k, a in cert.witness.items() if k.endswith("0")}
-    lie = {"blocks": proof["blocks"] * 2}
-    assert 2 * len(rows) * len(cols) <= len(cert.given["Y"].data)
-    assert refused(cert, tier, proof=lie, witness=twice) == ("proof.blocks", "overlap")
+    rows, cols = (as_numpy(cert.given[k]) for k in ("rows", "cols"))
+    first, other = (one_entry(int(rows[k]), int(cols[k])) for k in (3, 4))
+    both = {"blocks": [ONE, ONE]}
+    apart = first | {f"{k[:-1]}1": a for k, a in other.items()}
+    assert prove(cert, TIERS[tier](), proof=both, witness=apart).lower >= 0
+    twice = first | {f"{k[:-1]}1": a for k, a in first.items()}
+    assert refused(cert, tier, proof=both, witness=twice) == ("proof.blocks", "overlap")
 
 
 @each_tier
