@@ -3,7 +3,8 @@
     lam = 3.0                        [data]     Y, weights, mask: arrays
     q = ["q.npy"]                    [loss]     kind = "squared"
                                      [atom]     kind = "rank_one", left, right, form
-    [factors]  U, V: arrays          [[offsets]]  kind = "column", ridge
+    [factors]  U, V: arrays          [[offsets]]  kind = "column", ridge; "sparse", rho;
+                                                  "smooth", edges, rho, ridge, weights
     [epsilon]  rtol, atol
 
 The keys of data, loss, atom and offsets are the arguments of the registered classes.

@@ -271,6 +271,7 @@ def components(m: int, edges: Sequence[int]) -> tuple[int, ...]:
     parent = list(range(m))
 
     def top(i: int) -> int:
+        """Follow parents to the one that names the component, and shorten the way."""
         while parent[i] != i:
             parent[i] = i = parent[parent[i]]
         return i
