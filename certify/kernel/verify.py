@@ -1170,6 +1170,8 @@ def spectral(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) ->
     axis = gram_side(proof, at, "proof.polar.axis", held="M" in given.arrays)
     if "N" in given.arrays:
         n = given.get("N", (at.size,))
+        fixed = "*" not in (pair.left.cone, pair.right.cone)
+        demand(fixed, "proof.N", "wrong_rule", "a factor without a sign")
         cones = zip(n.data, at.entries(), strict=True)
         wrong = next(
             (x for x, (i, j) in cones if x and not meets(x, pair.left.sign(i), pair.right.sign(j))),
@@ -1229,6 +1231,7 @@ def multiplier(ar: Arithmetic[H], given: Arrays, n: Norm) -> H:
     """Read M: symmetric, of the signs of the products of two coordinates of a factor."""
     k = n.size
     a = given.get("M", (k, k))
+    demand(n.cone != "*", "proof.M", "wrong_rule", "the factor of this side has no sign")
     entries = ((x, *divmod(e, k)) for e, x in enumerate(a.data))
     wrong = next((x for x, i, j in entries if x and not meets(x, n.sign(i), n.sign(j))), None)
     demand(wrong is None, "proof.M", "sign", wrong)
