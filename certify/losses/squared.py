@@ -57,6 +57,7 @@ class Squared(Loss):
         """Return w (Z - Y)."""
         return self.weighted(Z - self.data)
 
+    @np.errstate(all="ignore")
     def dual_value(self, W: Array) -> float:
         """Return sum W Y - W^2 / (2 w)."""
         w = W.reshape(-1)
