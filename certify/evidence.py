@@ -11,6 +11,7 @@ import numpy as np
 from . import descent, fixed_rank, lifted, rays, search
 from ._arrays import Array, finite, real
 from ._errors import InputError
+from .atoms import RankOne
 from .descent import State
 from .losses import Squared
 from .orthogonal import Orthogonal, orthogonalize
@@ -74,7 +75,7 @@ def any_size(run: Run, wanted: "str | Array") -> Evidence:
         if closed(run, tries):
             return Evidence(run.start, best(tries), given=run.given)
     if not search.supported(run.problem):
-        return Evidence(run.start, best(tries), given=run.given)
+        return Evidence(run.start, best(tries), better=multiple(run), given=run.given)
     shortcut = search.from_lifted(run.problem, found)
     clock = run.clock.share(SEARCHED)
     trail = search.search(run.problem, run.start, clock, run.seed, shortcut)
@@ -225,6 +226,14 @@ def best_scale(problem: Problem, W: Array) -> float:
     """Return s maximizing d(sW), ignoring the polar."""
     inner, size = dual_terms(problem, W)
     return inner / size if size > 0 else 1.0
+
+
+def multiple(run: Run) -> State | None:
+    """Return the best multiple of the factors if it is better by epsilon (not least squares)."""
+    if isinstance(run.problem.loss, Squared) or not isinstance(run.problem.atom, RankOne):
+        return None
+    found = rays.best_multiple(run.problem, run.start)
+    return alive(run.problem, found) if run.start.value - found.value > run.epsilon else None
 
 
 def chosen_better(run: Run, trail: search.Trail) -> State | None:

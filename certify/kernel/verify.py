@@ -1652,18 +1652,22 @@ def fitted(ar: Arithmetic[H], asked: Question, x: Point) -> H:
     return ar.product(left, right, asked.at)
 
 
-def loss_value(ar: Arithmetic[H], asked: Question, z: H) -> Enclosure:
-    """Enclose the loss of a fitted field."""
+def loss_value(ar: Arithmetic[H], asked: Question, x: Point) -> Enclosure:
+    """Enclose the loss at U V^T + A q; a product of factors >= 0 is >= 0."""
+    z = fitted(ar, asked, x)
     if isinstance(asked.loss, Squared):
         residual = ar.subtract(z, ar.load(asked.Y))
         return ar.squares(residual, asked.weights).times(Fraction(1, 2))
+    los, his, exp = ar.spans(z)
+    if not asked.offsets and min([*x.U.data, *x.V.data], default=0.0) >= 0:
+        los = [max(v, 0) for v in los]
     y = Grains(*dyadic(asked.Y.data))
-    return asked.loss.value(Spans(*ar.spans(z)), y, loss_weights(asked))
+    return asked.loss.value(Spans(los, his, exp), y, loss_weights(asked))
 
 
 def objective(ar: Arithmetic[H], asked: Question, x: Point) -> Enclosure:
     """Enclose f(U, V, q)."""
-    value = loss_value(ar, asked, fitted(ar, asked, x))
+    value = loss_value(ar, asked, x)
     value = value.plus(thetas(asked, x.U, x.V).times(asked.lam))
     for o, q in zip(asked.offsets, x.q, strict=True):
         value = value.plus(exactly(o.ridge * squares_exactly(q.data) / 2))
