@@ -23,17 +23,18 @@ import sys
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate
 from operator import mul
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
-FORMAT = "certify/1"
+FORMAT = "certify/2"
 EXITS = {"CERTIFIED": 0, "REFUTED": 10, "UNDECIDED": 12, "RANK_LIMITED": 14}
 MAX_SIDE = 1 << 26  # rows or columns: loops over them end
 MAX_HEADER = 1 << 30  # bytes of JSON; a longer header is refused before it is read
+MAX_CONE = 2048  # rows of a dense matrix that a few bytes of proof may ask for
 Json = dict[str, Any]
 H = TypeVar("H")
 
@@ -235,13 +236,37 @@ class Pattern:
         return self.rows[k], self.cols[k]
 
 
+class Arrays:
+    """Named arrays with checked shapes; every float in them is finite."""
+
+    def __init__(self, arrays: Mapping[str, Array], where: str) -> None:
+        self.arrays, self.where = arrays, where
+
+    def get(self, name: str, shape: tuple[int | None, ...], kind: str = "d") -> Array:
+        """Return an array whose shape matches (None matches any length)."""
+        where = f"{self.where}.{name}"
+        demand(name in self.arrays, where, "missing", sorted(self.arrays))
+        a = self.arrays[name]
+        fits = len(a.shape) == len(shape) and all(
+            want in (None, have) for want, have in zip(shape, a.shape, strict=True)
+        )
+        demand(fits, where, "shape", f"{list(a.shape)}, not {list(shape)}")
+        view = memoryview(a.data)
+        known = {"d": ("d", "f") if self.where == "proof" else ("d",), "q": ("q", "l")}
+        demand(view.format in known[kind], where, "dtype", view.format)
+        demand(len(view) == math.prod(a.shape), where, "length", len(view))
+        if kind == "d" and not all(map(math.isfinite, a.data)):
+            raise RejectedError(where, "finite", next(x for x in a.data if not math.isfinite(x)))
+        return a
+
+
 class Line(NamedTuple):
     """Which lines of W to measure, and in which norm."""
 
     axis: int  # 0: rows, 1: columns
-    root: bool  # True: the l2 norm, False: the largest |entry|
+    kind: str  # "max", the largest |entry|; "root", the l2 norm; "sum", the l1 norm
     positive: bool  # only the positive part counts
-    both: bool  # with `positive`: of W and of -W
+    signs: tuple[int, ...]  # of W (1), of -W (-1), or of both
 
 
 # --- arithmetic ---------------------------------------------------------------------
@@ -303,8 +328,29 @@ class Arithmetic(ABC, Generic[H]):
         """
 
     @abstractmethod
+    def exact_lines(self, x: H, axis: int, at: Pattern) -> tuple[Iterator[list[int]], int]:
+        """Return the field's lines, zeros included, as integers times 2**e, and e; exactly."""
+
+    @abstractmethod
+    def scaled(self, x: H, left: Array, right: Array, at: Pattern) -> H:
+        """Return the field of left_i x_ij right_j."""
+
+    @abstractmethod
+    def hat(self, x: H, at: Pattern) -> H:
+        """Return [[0, X], [X^T, 0]], dense."""
+
+    @abstractmethod
+    def symmetric(self, x: H, at: Pattern) -> H:
+        """Return (X + X^T) / 2, dense, of a square field."""
+
+    @abstractmethod
+    def multiply(self, a: H, b: H) -> H:
+        """Return A B^T of matrices."""
+
     def outer(self, a: Array) -> H:
         """Return a a^T."""
+        x = self.load(a)
+        return self.multiply(x, x)
 
     @abstractmethod
     def top(self, g: H, shift: Fraction, factor: Array | None) -> Fraction:
@@ -415,30 +461,62 @@ class Exact(Arithmetic[Grid]):
 
     def lines(self, x: Grid, line: Line, at: Pattern) -> Fraction:
         """Return the largest norm of a line, exact or its square root rounded up."""
-        return max(self._lines(x, line, at, sign) for sign in (1, -1)[: 1 + line.both])
+        return max(self._lines(x, line, at, sign) for sign in line.signs)
 
     def _lines(self, x: Grid, line: Line, at: Pattern, sign: int) -> Fraction:
         best = [0] * (at.n if line.axis else at.m)
         for v, e in zip(x.ints, at.entries(), strict=True):
             y = max(sign * v, 0) if line.positive else abs(v)
             k = e[line.axis]
-            best[k] = best[k] + y * y if line.root else max(best[k], y)
+            best[k] = max(best[k], y) if line.kind == "max" else best[k] + y ** EXPONENT[line.kind]
         unit = power(x.exp)
-        return root(max(best) * unit * unit).hi if line.root else max(best) * unit
+        return root(max(best) * unit * unit).hi if line.kind == "root" else max(best) * unit
+
+    def exact_lines(self, x: Grid, axis: int, at: Pattern) -> tuple[Iterator[list[int]], int]:
+        """Return the lines of the field."""
+        m, n = at.m, at.n
+        dense = self._dense(x, at)
+        if axis:
+            return (dense[j::n] for j in range(n)), x.exp
+        return (dense[i * n : i * n + n] for i in range(m)), x.exp
+
+    def _dense(self, x: Grid, at: Pattern) -> list[int]:
+        if at.rows is None:
+            return x.ints
+        dense = [0] * (at.m * at.n)
+        for v, (i, j) in zip(x.ints, at.entries(), strict=True):
+            dense[i * at.n + j] = v
+        return dense
+
+    def scaled(self, x: Grid, left: Array, right: Array, at: Pattern) -> Grid:
+        """Return the field of left_i x_ij right_j."""
+        a, b = self.load(left), self.load(right)
+        pairs = zip(x.ints, at.entries(), strict=True)
+        ints = [v * a.ints[i] * b.ints[j] for v, (i, j) in pairs]
+        return Grid(ints, x.exp + a.exp + b.exp, x.shape)
+
+    def hat(self, x: Grid, at: Pattern) -> Grid:
+        """Return [[0, X], [X^T, 0]]."""
+        m, n = at.m, at.n
+        dense = self._dense(x, at)
+        out: list[int] = []
+        for i in range(m):
+            out += [*[0] * m, *dense[i * n : i * n + n]]
+        for j in range(n):
+            out += [*dense[j::n], *[0] * n]
+        return Grid(out, x.exp, (m + n, m + n))
+
+    def symmetric(self, x: Grid, at: Pattern) -> Grid:
+        """Return (X + X^T) / 2."""
+        n, dense = at.n, self._dense(x, at)
+        ints = [dense[i * n + j] + dense[j * n + i] for i in range(n) for j in range(n)]
+        return Grid(ints, x.exp - 1, (n, n))
 
     def gram(self, x: Grid, axis: int, at: Pattern) -> tuple[Grid, Fraction]:
         """Return X X^T or X^T X."""
-        m, n = at.m, at.n
-        dense = [0] * (m * n)
-        for v, (i, j) in zip(x.ints, at.entries(), strict=True):
-            dense[j * m + i if axis else i * n + j] = v
-        a = Grid(dense, x.exp, (n, m) if axis else (m, n))
+        lines, e = self.exact_lines(x, axis, at)
+        a = Grid([v for line in lines for v in line], e, (at.n, at.m) if axis else (at.m, at.n))
         return self.multiply(a, a), Fraction(0)
-
-    def outer(self, a: Array) -> Grid:
-        """Return a a^T."""
-        x = self.load(a)
-        return self.multiply(x, x)
 
     def top(self, g: Grid, shift: Fraction, factor: Array | None) -> Fraction:
         """Bound lambda_max(G) by shift + |E|_inf, E = shift I - G - L L^T.
@@ -457,6 +535,9 @@ class Exact(Arithmetic[Grid]):
         return min(shift + _row_sums(rest), _row_sums(g))
 
 
+EXPONENT = {"root": 2, "sum": 1}  # of |entry| in the sum over a line
+
+
 def _row_sums(g: Grid) -> Fraction:
     k = g.shape[0]
     sums = (sum(map(abs, g.ints[i * k : i * k + k])) for i in range(k))
@@ -471,9 +552,173 @@ def lower_triangle(packed: Array, k: int) -> Array:
     return Array((k, k), out)
 
 
+# --- norms ----------------------------------------------------------------------------
+
+PLAIN = ("l1", "l2", "linf")
+NORMS = (*PLAIN, "elastic", "group", "variation", "weighted")
+CONES = "*+-0"  # of one coordinate: free, >= 0, <= 0, zero
+
+
+@dataclass(frozen=True)
+class Norm:
+    """The norm of a factor's column x of length `size`, on a cone of signs.
+
+    l1, l2, linf             sum |x_i|, sqrt(sum x_i^2), max |x_i|
+    weighted   weights > 0   sqrt(sum w_i x_i^2)
+    elastic    0 <= a <= 1   a |x|_1 + (1 - a) |x|_2            (a is `scalar`)
+    group      a partition   sum, or largest (`outer`), of the groups' |x_g|_2
+    variation  rho, edges    rho sum |x_i - x_j| + |x|_2        (rho is `scalar`)
+
+    `cone` is one of CONES for all coordinates, or one character for each.
+    """
+
+    name: str
+    size: int
+    cone: str = "*"
+    scalar: Fraction = Fraction(0)
+    outer: str = ""
+    data: Any = ()  # weights, group numbers, or edges row-major
+
+    def sign(self, i: int) -> str:
+        """Return the cone of one coordinate."""
+        return self.cone if len(self.cone) == 1 else self.cone[i]
+
+    @property
+    def free(self) -> bool:
+        """Whether no coordinate has a sign."""
+        return set(self.cone) == {"*"}
+
+    def edges(self) -> Iterator[tuple[int, int]]:
+        """Yield the edges of the graph."""
+        return zip(self.data[::2], self.data[1::2], strict=True)
+
+    def groups(self, values: Sequence[Fraction]) -> list[list[Fraction]]:
+        """Split the coordinates' values into groups."""
+        out: list[list[Fraction]] = [[] for _ in range(max(self.data) + 1)]
+        for x, g in zip(values, self.data, strict=True):
+            out[g].append(x)
+        return out
+
+
+def plain(key: str, size: int) -> Norm:
+    """Return the norm written "l1", "l2" or "linf", with the sign "+" or "-" if it has one."""
+    name = key.rstrip("+-")
+    demand(name in PLAIN and len(key) - len(name) < 2, "norm", "unknown", repr(key))
+    return Norm(name, size, key[len(name) :] or "*")
+
+
+def norm(atom: Json, side: str, size: int, arrays: Arrays) -> Norm:
+    """Read the norm of one side: a key, or an object with its parameters and arrays."""
+    stated, where = atom.get(side), f"statement.atom.{side}"
+    if isinstance(stated, str):
+        try:
+            return plain(stated, size)
+        except RejectedError as error:
+            raise RejectedError(where, error.code, error.value) from None
+    demand(isinstance(stated, dict), where, "unknown", repr(stated))
+    held = dict(stated or {})
+    name = held.get("norm")
+    demand(name in NORMS, f"{where}.norm", "unknown", repr(name))
+    cone = held.get("cone")
+    demand(isinstance(cone, str), f"{where}.cone", "cone", type(cone).__name__)
+    cone = str(cone) or "*"
+    fits = len(cone) in (1, size) and set(cone) <= set(CONES) and set(cone) != {"0"}
+    demand(fits, f"{where}.cone", "cone", f"{cone} for {size} coordinates")
+    cone = cone[0] if len(set(cone)) == 1 else cone
+    return structured(Norm(str(name), size, cone), held, arrays, side)
+
+
+def structured(bare: Norm, held: Json, arrays: Arrays, side: str) -> Norm:
+    """Add the parameters of a structured norm."""
+    where, d = f"statement.atom.{side}", bare.size
+    if bare.name == "elastic":
+        alpha = number(held.get("alpha"), f"{where}.alpha")
+        demand(0 <= alpha <= 1, f"{where}.alpha", "sign", held.get("alpha"))
+        return replace(bare, scalar=alpha)
+    if bare.name == "weighted":
+        weights = arrays.get(f"{side}.weights", (d,)).data
+        demand(min(weights) > 0, f"statement.{side}.weights", "sign", min(weights))
+        return replace(bare, data=weights)
+    if bare.name == "group":
+        demand(held.get("outer") in ("l1", "linf"), f"{where}.outer", "unknown", held.get("outer"))
+        groups = arrays.get(f"{side}.groups", (d,), "q").data
+        inside = min(groups) >= 0 and max(groups) < d
+        demand(inside, f"statement.{side}.groups", "outside", (min(groups), max(groups)))
+        return replace(bare, outer=held["outer"], data=groups)
+    if bare.name == "variation":
+        rho = number(held.get("rho"), f"{where}.rho")
+        demand(rho >= 0, f"{where}.rho", "sign", held.get("rho"))
+        edges = arrays.get(f"{side}.edges", (None, 2), "q").data
+        inside = all(0 <= i < d for i in edges)
+        demand(inside, f"statement.{side}.edges", "outside", f"{d} vertices")
+        return replace(bare, scalar=rho, data=edges)
+    return bare
+
+
+def lengths(n: Norm, x: Sequence[float]) -> tuple[Enclosure, Enclosure]:
+    """Enclose (|x|, |x|^2); exactly wherever it is rational."""
+    if n.name in ("l1", "linf"):
+        size = exactly(absolutes_exactly(x) if n.name == "l1" else _largest(x))
+        return size, exactly(size.lo * size.lo)
+    squared = squares_exactly(x)
+    if n.name == "l2":
+        return root(squared), exactly(squared)
+    if n.name == "weighted":
+        squared = sum(
+            (Fraction(w) * Fraction(v) ** 2 for w, v in zip(n.data, x, strict=True)), Fraction(0)
+        )
+        return root(squared), exactly(squared)
+    if n.name == "group":
+        parts = [sum((v * v for v in g), Fraction(0)) for g in n.groups([*map(Fraction, x)])]
+        if n.outer == "linf":
+            return root(max(parts)), exactly(max(parts))
+        size = total(root(p) for p in parts)
+    elif n.name == "elastic":
+        size = exactly(n.scalar * absolutes_exactly(x)).plus(root(squared).times(1 - n.scalar))
+    else:
+        jumps = sum((abs(Fraction(x[i]) - Fraction(x[j])) for i, j in n.edges()), Fraction(0))
+        size = exactly(n.scalar * jumps).plus(root(squared))
+    return size, Enclosure(size.lo**2, size.hi**2)
+
+
+def _largest(x: Sequence[float]) -> Fraction:
+    return max((abs(Fraction(v)) for v in x), default=Fraction(0))
+
+
+def total(parts: Iterable[Enclosure]) -> Enclosure:
+    """Add enclosures."""
+    out = ZERO
+    for p in parts:
+        out = out.plus(p)
+    return out
+
+
+def diagonal_cost(n: Norm, d: Sequence[Fraction]) -> Fraction:
+    """Bound sup { sum d_i x_i^2 : |x| <= 1, x in the cone } from above.
+
+    l2, and every norm that is at least the l2 norm: max d_i.  weighted: max d_i / w_i.
+    linf: sum d_i^+.  group of largest outer norm: each group has |x_g|_2 <= 1.
+    """
+    held = [Fraction(0) if n.sign(i) == "0" else max(v, Fraction(0)) for i, v in enumerate(d)]
+    if n.name == "weighted":
+        held = [v / Fraction(w) for v, w in zip(held, n.data, strict=True)]
+    if n.name == "linf":
+        return sum(held, Fraction(0))
+    if n.name == "group" and n.outer == "linf":
+        return sum((max(g) for g in n.groups(held) if g), Fraction(0))
+    return max(held)
+
+
+def widest(n: Norm) -> Fraction:
+    """Bound sup |x|_2^2 over the unit ball."""
+    if n.name in ("linf", "weighted", "group"):
+        return diagonal_cost(n, [Fraction(1)] * n.size)
+    return Fraction(1)
+
+
 # --- the question -------------------------------------------------------------------
 
-GAUGES = {"l1": ("l1", False), "l2": ("l2", False), "l1+": ("l1", True), "l2+": ("l2", True)}
+KINDS = ("rank_one", "symmetric")
 CLAIMS = ("any size", "rank")
 OFFSETS = ("intercept", "row", "column", "linear")
 
@@ -513,11 +758,12 @@ class Point:
 
 
 class Pair(NamedTuple):
-    """Where W lives, and the norms of u and v: all that the polar depends on."""
+    """Where W lives, the norms of u and v, and whether v is u: all the polar depends on."""
 
     at: Pattern
-    left: str
-    right: str
+    left: Norm
+    right: Norm
+    symmetric: bool = False
 
 
 @dataclass(frozen=True)
@@ -543,12 +789,12 @@ class Question:
         return self.pair.at
 
     @property
-    def left(self) -> str:
+    def left(self) -> Norm:
         """The norm of u."""
         return self.pair.left
 
     @property
-    def right(self) -> str:
+    def right(self) -> Norm:
         """The norm of v."""
         return self.pair.right
 
@@ -556,29 +802,6 @@ class Question:
     def rank(self) -> int:
         """The number of slices of the candidate."""
         return self.U.shape[1]
-
-
-class Arrays:
-    """Named arrays with checked shapes; every float in them is finite."""
-
-    def __init__(self, arrays: Mapping[str, Array], where: str) -> None:
-        self.arrays, self.where = arrays, where
-
-    def get(self, name: str, shape: tuple[int | None, ...], kind: str = "d") -> Array:
-        """Return an array whose shape matches (None matches any length)."""
-        where = f"{self.where}.{name}"
-        demand(name in self.arrays, where, "missing", sorted(self.arrays))
-        a = self.arrays[name]
-        fits = len(a.shape) == len(shape) and all(
-            want in (None, have) for want, have in zip(shape, a.shape, strict=True)
-        )
-        demand(fits, where, "shape", f"{list(a.shape)}, not {list(shape)}")
-        view = memoryview(a.data)
-        demand(view.format in {"d": ("d",), "q": ("q", "l")}[kind], where, "dtype", view.format)
-        demand(len(view) == math.prod(a.shape), where, "length", len(view))
-        if kind == "d" and not all(map(math.isfinite, a.data)):
-            raise RejectedError(where, "finite", next(x for x in a.data if not math.isfinite(x)))
-        return a
 
 
 def field(stated: Json, name: str, allowed: Sequence[object]) -> str:
@@ -624,11 +847,28 @@ def offsets(stated: Json, arrays: Arrays, m: int) -> tuple[Offset, ...]:
 def point(arrays: Arrays, prefix: str, question: Question) -> Point:
     """Read factors of any size and their offsets; check signs and shapes."""
     U = arrays.get(f"{prefix}U", (question.at.m, None))
-    V = arrays.get(f"{prefix}V", (question.at.n, U.shape[1]))
-    for name, gauge, factor in (("U", question.left, U), ("V", question.right, V)):
-        least = min(factor.data, default=0.0) if GAUGES[gauge][1] else 0.0
-        demand(least >= 0, f"{arrays.where}.{prefix}{name}", "sign", least)
+    V = U
+    if not question.pair.symmetric:
+        V = arrays.get(f"{prefix}V", (question.at.n, U.shape[1]))
+    for name, side, factor in (("U", question.left, U), ("V", question.right, V)):
+        wrong = misfit(side, factor)
+        demand(wrong is None, f"{arrays.where}.{prefix}{name}", "sign", wrong)
     return Point(U, V, offset_values(arrays, prefix, question.offsets, question.at))
+
+
+def misfit(n: Norm, factor: Array) -> float | None:
+    """Return an entry of a factor outside the cone, if there is one."""
+    r = factor.shape[1]
+    rows = [(n.cone, factor.data)]
+    if len(n.cone) > 1:
+        rows = [(c, factor.data[i * r : i * r + r]) for i, c in enumerate(n.cone)]
+    for cone, row in rows:
+        low, high = min(row, default=0.0), max(row, default=0.0)
+        if cone in "+0" and low < 0:
+            return low
+        if cone in "-0" and high > 0:
+            return high
+    return None
 
 
 def offset_values(
@@ -647,8 +887,12 @@ def question(stated: Json, given: Mapping[str, Array]) -> Question:
     arrays = Arrays(given, "statement")
     at = pattern(stated, arrays)
     atom = stated.get("atom") or {}
-    field(atom, "kind", ("rank_one",))
-    left, right = (field(atom, side, tuple(GAUGES)) for side in ("left", "right"))
+    symmetric = field(atom, "kind", KINDS) == "symmetric"
+    left, right = (
+        norm(atom, k, d, arrays) for k, d in zip(("left", "right"), (at.m, at.n), strict=True)
+    )
+    same = not symmetric or (at.m == at.n and left == right)
+    demand(same, "statement.atom", "symmetric", f"{at.m} x {at.n}, two norms or two sizes")
     numbers = {k: number(stated.get(k), f"statement.{k}") for k in ("lam", "rtol", "atol")}
     for name, value in numbers.items():
         demand(value >= 0, f"statement.{name}", "sign", stated[name])
@@ -659,14 +903,14 @@ def question(stated: Json, given: Mapping[str, Array]) -> Question:
     found = field(stated, "q", ("given", "found")) == "found"
     asked = Question(
         claim,
-        Pair(at, left, right),
+        Pair(at, left, right, symmetric),
         arrays.get("Y", (at.size,)),
         weights,
         field(atom, "form", ("product", "sum")),
         numbers["lam"],
         kinds,
         arrays.get("U", (at.m, None)),
-        arrays.get("V", (at.n, None)),
+        arrays.get("U" if symmetric else "V", (at.n, None)),
         None if found else offset_values(arrays, "", kinds, at),
         numbers["rtol"],
         numbers["atol"],
@@ -683,7 +927,7 @@ def check_claim(asked: Question) -> None:
         demand(asked.lam > 0, "statement.lam", "sign", float(asked.lam))
         return
     plain = asked.at.rows is None and asked.weights is None
-    signed = GAUGES[asked.left][1] or GAUGES[asked.right][1]
+    signed = not (asked.left.free and asked.right.free) or asked.pair.symmetric
     demand(asked.lam == 0, "statement.lam", "claim", float(asked.lam))
     demand(plain and not signed, "statement.claim", "scope", "masked, weighted or signed")
     for o in asked.offsets:
@@ -694,22 +938,14 @@ def check_claim(asked: Question) -> None:
 # --- values -------------------------------------------------------------------------
 
 
-def price(gauge: str, vector: Sequence[float]) -> tuple[Fraction, bool]:
-    """Return (x, squared): the norm of a factor's column, or its exact square."""
-    if GAUGES[gauge][0] == "l1":
-        return absolutes_exactly(vector), False
-    return squares_exactly(vector), True
-
-
 def theta(asked: Question, u: Sequence[float], v: Sequence[float]) -> Enclosure:
     """Enclose theta(u, v): |u||v|, or 1/2 (|u|^2 + |v|^2)."""
-    prices = [price(asked.left, u), price(asked.right, v)]
-    squared = [x if is_square else x * x for x, is_square in prices]
+    (a, a2), (b, b2) = lengths(asked.left, u), lengths(asked.right, v)
     if asked.form == "sum":
-        return exactly((squared[0] + squared[1]) / 2)
-    if all(is_square is False for _, is_square in prices):
-        return exactly(prices[0][0] * prices[1][0])
-    return root(squared[0] * squared[1])
+        return a2.plus(b2).times(Fraction(1, 2))
+    if a2.lo == a2.hi and b2.lo == b2.hi:
+        return root(a2.lo * b2.lo)
+    return Enclosure(a.lo * b.lo, a.hi * b.hi)
 
 
 def thetas(asked: Question, U: Array, V: Array) -> Enclosure:
@@ -817,41 +1053,161 @@ def dual_value(
 # --- rules for the polar: sup <W, u v^T> over theta(u, v) <= 1 ------------------------
 
 
-def lines(ar: Arithmetic[H], pair: Pair, w: H, _proof: Json, _given: Arrays) -> Fraction:
-    """Prove sup u^T W v = max over lines of the dual norm, for |u|_1 (or |v|_1).
+def lines(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
+    """Prove sup u^T W v <= the largest dual norm of a line, for |u|_1 (or |v|_1).
 
-    The extreme points of the l1 ball are the signed unit vectors (unsigned for "+"), so
-    the supremum over u is at a row, and over v is that row's dual norm.
+    The extreme points of the l1 ball in a cone of signs are the unit vectors with a sign
+    the cone allows, so the supremum over u is at a row, and over v is its dual norm.
     """
-    (name, plus), axis, other = GAUGES[pair.left], 0, GAUGES[pair.right]
-    if name != "l1":
-        (name, plus), axis, other = GAUGES[pair.right], 1, GAUGES[pair.left]
-    known = name == "l1" and other[0] in ("l1", "l2")
-    demand(known, "proof.polar.rule", "wrong_rule", f"{pair.left} x {pair.right}")
-    line = Line(axis, other[0] == "l2", other[1], other[1] and not plus)
-    return ar.lines(w, line, pair.at)
+    axis, outer, inner = 0, pair.left, pair.right
+    if outer.name != "l1":
+        axis, outer, inner = 1, pair.right, pair.left
+    demand(
+        outer.name == "l1",
+        "proof.polar.rule",
+        "wrong_rule",
+        f"{pair.left.name} x {pair.right.name}",
+    )
+    kind = {"l1": "max", "l2": "root", "linf": "sum"}.get(inner.name)
+    if kind is None or len(outer.cone) > 1 or len(inner.cone) > 1:
+        return each_line(ar, (axis, outer, inner), (pair.at, w), proof, given)
+    signs = [a * (-1 if inner.cone == "-" else 1) for a in SIGNS[outer.cone]]
+    signs = signs if inner.cone in "+-" else signs[:1]
+    line = Line(axis, kind, inner.cone != "*", tuple(signs))
+    return max(ar.lines(w, line, pair.at), Fraction(0))
+
+
+SIGNS = {"*": (1, -1), "+": (1,), "-": (-1,), "0": ()}
+
+
+def each_line(
+    ar: Arithmetic[H],
+    what: tuple[int, Norm, Norm],
+    where: tuple[Pattern, H],
+    proof: Json,
+    given: Arrays,
+) -> Fraction:
+    """Bound the dual norm of each line by itself, in exact arithmetic."""
+    (axis, outer, inner), (at, w) = what, where
+    rows, e = ar.exact_lines(w, axis, at)
+    flow: Sequence[float] = ()
+    count = len(inner.data) // 2
+    if "flow" in given.arrays:
+        flow = given.get("flow", ((at.m, at.n)[axis], count)).data
+    level = rational(proof["level"], "proof.polar.level") if "level" in proof else None
+    best = Fraction(0)
+    for k, row in enumerate(rows):
+        along = [Fraction(f) for f in flow[k * count : k * count + count]]
+        line = [v * power(e) for v in row]
+        for sign in SIGNS[outer.sign(k)]:
+            aimed = [sign * v for v in line], [sign * f for f in along]
+            best = max(best, dual_norm(inner, aimed, level))
+    return best
+
+
+def met(n: Norm, y: Sequence[Fraction]) -> list[Fraction]:
+    """Return |y_i|, or the part of it that a vector of the cone can meet."""
+    nothing = Fraction(0)
+    out = []
+    for i, v in enumerate(y):
+        sign = n.sign(i)
+        blind = sign == "0" or (sign == "+" and v < 0) or (sign == "-" and v > 0)
+        out.append(nothing if blind else abs(v))
+    return out
+
+
+def dual_norm(
+    n: Norm, aimed: tuple[list[Fraction], list[Fraction]], level: Fraction | None
+) -> Fraction:
+    """Bound sup { <y, x> : |x| <= 1, x in the cone } from above, aimed = (y, flow).
+
+    With p = met(y), <y, x> <= <p, |x|>.  l1: max p.  linf: sum p.  l2: |p|_2.
+    weighted: sqrt(sum p^2 / w).  group: the dual of the sum is the largest, and back.
+    elastic: if |(p - a t)_+|_2 <= (1 - a) t then <p, |x|> <= a t |x|_1 + (1 - a) t |x|_2.
+    variation: <y, x> = <y - B^T f, x> + <f, B x> for any flow f on the edges, B x the
+    differences, so at most max(|met(y - B^T f)|_2, max |f| / rho) times the norm.
+    """
+    y, flow = aimed
+    if n.name == "variation":
+        return _by_flow(n, y, flow)
+    p = met(n, y)
+    squares = [v * v for v in p]
+    if n.name == "weighted":
+        squares = [v / Fraction(w) for v, w in zip(squares, n.data, strict=True)]
+    if n.name == "l1":
+        return max(p)
+    if n.name == "linf":
+        return sum(p, Fraction(0))
+    if n.name == "group":
+        parts = [root(sum(g, Fraction(0))).hi for g in n.groups(squares)]
+        return max(parts) if n.outer == "l1" else sum(parts, Fraction(0))
+    if n.name == "elastic" and level is not None:
+        rest = sum((max(v - n.scalar * level, Fraction(0)) ** 2 for v in p), Fraction(0))
+        if level >= 0 and rest <= ((1 - n.scalar) * level) ** 2:
+            return level
+    return root(sum(squares, Fraction(0))).hi
+
+
+def _by_flow(n: Norm, y: list[Fraction], flow: list[Fraction]) -> Fraction:
+    rest, most = list(y), Fraction(0)
+    if flow and n.scalar > 0:
+        most = max(map(abs, flow)) / n.scalar
+        for f, (i, j) in zip(flow, n.edges(), strict=True):
+            rest[i] -= f
+            rest[j] += f
+    return max(most, root(sum((v * v for v in met(n, rest)), Fraction(0))).hi)
 
 
 def spectral(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
-    """Prove sup u^T W v <= sqrt(lambda_max(S^T S + M)), S = W + N, with N, M >= 0.
+    """Prove sup u^T W v <= sqrt(c c' lambda_max(X^T X + M)), X = S (W + N) S', S, S' diagonal.
 
-    N needs u, v >= 0: then u^T N v >= 0.  M needs the Gram side's vector >= 0: then
-    v^T M v >= 0.  Every norm here is at least the l2 norm, so the l2 ball contains
-    the feasible set.  (A smaller set has a smaller supremum.)
+    u^T N v >= 0 if N_ij meets the signs of u_i and v_j (N_ij = 0 where one is free).
+    With x = u / s and z = v / s': u^T (W + N) v = x^T X z, |x|_2^2 <= c = sup of
+    sum u_i^2 / s_i^2, and z likewise.  M meets the signs of the Gram side's vector, so
+    z^T M z >= 0.  Without scales S = I and c is the squared radius of the unit ball.
     """
-    at, plus = pair.at, (GAUGES[pair.left][1], GAUGES[pair.right][1])
-    s, axis = w, gram_side(proof, at, "proof.polar.axis", held="M" in given.arrays)
+    at, s = pair.at, w
+    axis = gram_side(proof, at, "proof.polar.axis", held="M" in given.arrays)
     if "N" in given.arrays:
         n = given.get("N", (at.size,))
-        demand(all(plus), "proof.N", "wrong_rule", f"{pair.left} x {pair.right}")
-        demand(min(n.data, default=0.0) >= 0, "proof.N", "sign", "a negative entry")
+        cones = zip(n.data, at.entries(), strict=True)
+        wrong = next(
+            (x for x, (i, j) in cones if x and not meets(x, pair.left.sign(i), pair.right.sign(j))),
+            None,
+        )
+        demand(wrong is None, "proof.N", "sign", wrong)
         s = ar.add(w, ar.load(n))
+    s, wide = rescaled(ar, pair, s, given)
     g, slack = ar.gram(s, axis, at)
     if "M" in given.arrays:
-        g = ar.add(g, multiplier(ar, given, plus[axis], (at.m, at.n)[axis]))
+        g = ar.add(g, multiplier(ar, given, (pair.left, pair.right)[axis]))
     factor = cholesky_factor(given, (at.m, at.n)[axis])
     t = ar.top(g, shift_of(proof, "proof.polar.shift"), factor)
-    return root(max(t, Fraction(0))).hi + slack
+    return (root(max(t, Fraction(0))).hi + slack) * root(wide).hi
+
+
+def meets(x: float, a: str, b: str) -> bool:
+    """Whether x u v >= 0 for all u in the cone a and v in the cone b, x not 0."""
+    if "0" in a + b:
+        return True
+    return "*" not in a + b and (x > 0) == (a == b)
+
+
+def rescaled(ar: Arithmetic[H], pair: Pair, s: H, given: Arrays) -> tuple[H, Fraction]:
+    """Return (S X S', c c'): the scales, if the proof has any, and what they cost."""
+    sides = (("scale.left", pair.left), ("scale.right", pair.right))
+    held, cost = [], Fraction(1)
+    for name, n in sides:
+        if name not in given.arrays:
+            held.append(filled((n.size,), 1.0))
+            cost *= widest(n)
+            continue
+        a = given.get(name, (n.size,))
+        demand(min(a.data) > 0, f"proof.{name}", "sign", min(a.data))
+        held.append(a)
+        cost *= diagonal_cost(n, [1 / Fraction(x) ** 2 for x in a.data])
+    scaled = any(name in given.arrays for name, _ in sides)
+    return (ar.scaled(s, held[0], held[1], pair.at) if scaled else s), cost
 
 
 def gram_side(part: Json, at: Pattern, where: str, *, held: bool) -> int:
@@ -869,17 +1225,291 @@ def cholesky_factor(given: Arrays, k: int) -> Array | None:
     return given.get("L", (k * (k + 1) // 2,)) if "L" in given.arrays else None
 
 
-def multiplier(ar: Arithmetic[H], given: Arrays, plus: bool, k: int) -> H:  # noqa: FBT001
-    """Read M: symmetric, entrywise nonnegative, on a side whose factor is nonnegative."""
+def multiplier(ar: Arithmetic[H], given: Arrays, n: Norm) -> H:
+    """Read M: symmetric, of the signs of the products of two coordinates of a factor."""
+    k = n.size
     a = given.get("M", (k, k))
-    demand(plus, "proof.M", "wrong_rule", "the factor of this side has no sign")
-    demand(min(a.data) >= 0, "proof.M", "sign", min(a.data))
+    entries = ((x, *divmod(e, k)) for e, x in enumerate(a.data))
+    wrong = next((x for x, i, j in entries if x and not meets(x, n.sign(i), n.sign(j))), None)
+    demand(wrong is None, "proof.M", "sign", wrong)
     even = all(a.data[i * k + j] == a.data[j * k + i] for i in range(k) for j in range(i))
     demand(even, "proof.M", "symmetric", "M differs from its transpose")
     return ar.load(a)
 
 
-POLAR_RULES: dict[str, Callable[..., Fraction]] = {"lines": lines, "spectral": spectral}
+@dataclass(frozen=True)
+class Leaf:
+    """A part of the feasible set: where some cuts have a sign and some coordinates agree.
+
+    z = (u, v), or u alone for a symmetric atom; k coordinates
+    cuts     pairs (row of the array "cuts", 1 or -1): sign * (row . z) >= 0
+    classes  for each coordinate (smallest coordinate of its class, sign): z_i = sign * z_c
+    """
+
+    cuts: tuple[tuple[int, int], ...]
+    classes: tuple[tuple[int, int], ...]
+
+
+def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
+    """Prove sup <W, phi> <= the largest of the leaves' bounds, over a tree of cases.
+
+    {"cut": c, "plus": i, "minus": j} splits at a . z >= 0 and a . z <= 0, a any row: both
+    together are everything.  {"equal": [p, q], ...} splits at z_p = z_q and z_p = -z_q, for
+    two free coordinates of one linf side: <W, phi> is convex in that factor, so a maximizer
+    over the cube is a vertex, where they agree up to sign.  {"leaf": t, ...} bounds.
+    A child comes after its parent and has one parent, so the walk ends.
+    """
+    k = pair.at.m if pair.symmetric else pair.at.m + pair.at.n
+    demand(k <= MAX_CONE, "proof.polar.rule", "size", k)
+    nodes = proof.get("nodes") or []
+    demand(isinstance(nodes, list), "proof.polar.nodes", "list", type(nodes).__name__)
+    demand(bool(nodes), "proof.polar.nodes", "list", "no node")
+    hat = ar.symmetric(w, pair.at) if pair.symmetric else ar.hat(w, pair.at)
+    cuts = given.get("cuts", (None, k)) if "cuts" in given.arrays else Array((0, k), array("d"))
+    open_nodes = [(0, Leaf((), tuple((i, 1) for i in range(k))))]
+    best, seen = Fraction(0), 0
+    while open_nodes:
+        at, leaf = open_nodes.pop()
+        node, seen = node_of(nodes, at), seen + 1
+        if "leaf" in node:
+            best = max(best, leaf_bound(ar, pair, (hat, cuts), (node, leaf), given))
+            continue
+        for child, side in zip(children(node, at, len(nodes)), (1, -1), strict=True):
+            open_nodes.append((child, narrowed(pair, leaf, (node, side), cuts.shape[0])))
+    demand(seen == len(nodes), "proof.polar.nodes", "tree", f"{seen} of {len(nodes)} nodes met")
+    return best
+
+
+def node_of(nodes: list[Any], at: int) -> Json:
+    """Return a node of the tree."""
+    node = nodes[at]
+    demand(isinstance(node, dict), f"proof.polar.nodes[{at}]", "json", type(node).__name__)
+    kinds = [k for k in ("cut", "equal", "leaf") if k in node]
+    demand(len(kinds) == 1, f"proof.polar.nodes[{at}]", "tree", kinds)
+    return dict(node)
+
+
+def children(node: Json, at: int, count: int) -> tuple[int, int]:
+    """Return the two children: later nodes, so that no walk returns."""
+    found = node.get("plus"), node.get("minus")
+    good = all(type(c) is int and at < c < count for c in found) and found[0] != found[1]
+    demand(good, f"proof.polar.nodes[{at}]", "tree", found)
+    return int(found[0] or 0), int(found[1] or 0)
+
+
+def narrowed(pair: Pair, leaf: Leaf, step: tuple[Json, int], count: int) -> Leaf:
+    """Return the part of a leaf on one side of a split."""
+    node, side = step
+    if "cut" in node:
+        c = node["cut"]
+        demand(type(c) is int and 0 <= c < count, "proof.polar.nodes", "outside", f"cut {c}")
+        return Leaf((*leaf.cuts, (c, side)), leaf.classes)
+    ends = node["equal"]
+    demand(isinstance(ends, list) and len(ends) == 2, "proof.polar.nodes", "outside", ends)
+    sides = [vertex_side(pair, i) for i in ends]
+    demand(sides[0] == sides[1] >= 0, "proof.polar.nodes", "wrong_rule", f"equal {ends}")
+    (a, s), (b, t) = (leaf.classes[i] for i in ends)
+    demand(a != b, "proof.polar.nodes", "tree", f"equal {ends} twice")
+    low, high = min(a, b), max(a, b)
+    turn = side * s * t  # z_high = turn * z_low
+    moved = tuple((low, x * turn) if c == high else (c, x) for c, x in leaf.classes)
+    return Leaf(leaf.cuts, moved)
+
+
+def vertex_side(pair: Pair, i: object) -> int:
+    """Return the side of a free coordinate under linf; -1 for any other."""
+    m, n = pair.at.m, pair.at.n
+    if pair.symmetric or type(i) is not int or not 0 <= i < m + n:
+        return -1
+    side, k = (pair.left, i) if i < m else (pair.right, i - m)
+    return int(i >= m) if side.name == "linf" and side.sign(k) == "*" else -1
+
+
+def leaf_bound(
+    ar: Arithmetic[H], pair: Pair, whole: tuple[H, Array], step: tuple[Json, Leaf], given: Arrays
+) -> Fraction:
+    """Prove the bound of one leaf.
+
+    G = hat(W) + B^T N B - Diag(D) - A^T S A, restricted to z_i = sign * z_c, and G <= t I.
+    B^T N B is nonnegative on the leaf: N >= 0, and B z >= 0 there (signed coordinates,
+    then cuts).  So z^T hat(W) z <= z^T Diag(D) z + z^T A^T S A z + t |z|^2, each bounded
+    over the unit balls by its cost.  A pair has u^T W v = 1/2 z^T hat(W) z.
+    """
+    (hat, cuts), (node, leaf) = whole, step
+    t, where = node["leaf"], "proof.polar.nodes"
+    demand(type(t) is int and t >= 0, where, "outside", t)
+    g = restricted(ar, leaf, nonnegative_part(ar, pair, (hat, cuts), (f"N{t}", leaf), given))
+    heads = [c for i, (c, _) in enumerate(leaf.classes) if c == i]
+    k = len(heads)
+    cost, diagonal = Fraction(0), [0.0] * k
+    if f"D{t}" in given.arrays:
+        diagonal = list(given.get(f"D{t}", (k,)).data)
+        square = array("d", bytes(8 * k * k))
+        for i, x in enumerate(diagonal):
+            square[i * k + i] = x
+        g = ar.subtract(g, ar.load(Array((k, k), square)))
+    for name, n, first in sides_of(pair):
+        mine = [i for i, c in enumerate(heads) if first <= c < first + n.size]
+        d = [Fraction(diagonal[i]) for i in mine]
+        part, g = entries_part(ar, (n, f"S{t}.{name}", d), (g, mine, k), given)
+        cost += part
+    shift = shift_of(node, f"{where}.shift")
+    size = k * (k + 1) // 2
+    factor = given.get(f"L{t}", (size,)) if f"L{t}" in given.arrays else None
+    top = max(ar.top(g, shift, factor), Fraction(0))
+    wide = sum(
+        (
+            widest_of(n, len([c for c in heads if f <= c < f + n.size]))
+            for _, n, f in sides_of(pair)
+        ),
+        Fraction(0),
+    )
+    return (cost + top * wide) / (1 if pair.symmetric else 2)
+
+
+def sides_of(pair: Pair) -> tuple[tuple[str, Norm, int], ...]:
+    """Return (name, norm, first coordinate) of each part of z."""
+    left = ("left", pair.left, 0)
+    return (left,) if pair.symmetric else (left, ("right", pair.right, pair.at.m))
+
+
+def widest_of(n: Norm, classes: int) -> Fraction:
+    """Bound |z|_2^2 of a side with so many classes: merged coordinates count once."""
+    return Fraction(classes) if n.name == "linf" else widest(n)
+
+
+def unpacked(a: Array, k: int) -> list[float]:
+    """Unpack a symmetric matrix from the rows of its lower triangle, flat."""
+    out = [0.0] * (k * k)
+    for i, end in enumerate(accumulate(range(1, k + 1))):
+        for j, x in enumerate(a.data[end - i - 1 : end]):
+            out[i * k + j] = out[j * k + i] = x
+    return out
+
+
+def nonnegative_part(
+    ar: Arithmetic[H], pair: Pair, whole: tuple[H, Array], step: tuple[str, Leaf], given: Arrays
+) -> H:
+    """Return hat(W) + B^T N B; N packed, over signed coordinates and then the leaf's cuts."""
+    (hat, cuts), (name, leaf) = whole, step
+    if name not in given.arrays:
+        return hat
+    k = cuts.shape[1]
+    signed = [
+        (f + i, x) for _, n, f in sides_of(pair) for i in range(n.size) if (x := n.sign(i)) in "+-"
+    ]
+    p, q = len(signed), len(signed) + len(leaf.cuts)
+    a = given.get(name, (q * (q + 1) // 2,))
+    demand(min(a.data, default=0.0) >= 0, f"proof.{name}", "sign", min(a.data, default=0.0))
+    full = unpacked(a, q)
+    square, across = array("d", bytes(8 * k * k)), array("d", bytes(8 * k * (q - p)))
+    for a_, (i, x) in enumerate(signed):
+        for b_, (j, y) in enumerate(signed):
+            square[i * k + j] = full[a_ * q + b_] if x == y else -full[a_ * q + b_]
+        for c in range(p, q):
+            across[i * (q - p) + c - p] = full[a_ * q + c] if x == "+" else -full[a_ * q + c]
+    g = ar.add(hat, ar.load(Array((k, k), square)))
+    return (
+        g if p == q else ar.add(g, cut_part(ar, (cuts, leaf), Array((k, q - p), across), full, p))
+    )
+
+
+def cut_part(
+    ar: Arithmetic[H], by: tuple[Array, Leaf], across: Array, full: list[float], p: int
+) -> H:
+    """Return E N12 C + (E N12 C)^T + C^T N22 C; the rows of C are the leaf's cuts."""
+    cuts, leaf = by
+    k, c = cuts.shape[1], len(leaf.cuts)
+    q = p + c
+    rows = [[s * x for x in cuts.data[e * k : e * k + k]] for e, s in leaf.cuts]
+    C = ar.load(Array((k, c), array("d", [row[i] for i in range(k) for row in rows])))
+    N12 = ar.load(across)
+    N22 = ar.load(
+        Array((c, c), array("d", [full[(p + i) * q + p + j] for i in range(c) for j in range(c)]))
+    )
+    out = ar.add(ar.multiply(N12, C), ar.multiply(C, N12))
+    return ar.add(out, ar.multiply(ar.multiply(C, N22), C))
+
+
+def restricted(ar: Arithmetic[H], leaf: Leaf, g: H) -> H:
+    """Return M^T G M, where z = M y on the leaf's classes; G itself when nothing is merged."""
+    k = len(leaf.classes)
+    heads = [i for i, (c, _) in enumerate(leaf.classes) if c == i]
+    if len(heads) == k:
+        return g
+    flat = array("d", bytes(8 * k * len(heads)))
+    place = {c: r for r, c in enumerate(heads)}
+    for i, (c, sign) in enumerate(leaf.classes):
+        flat[place[c] * k + i] = sign
+    M = ar.load(Array((len(heads), k), flat))
+    return ar.multiply(ar.multiply(M, g), M)
+
+
+def entries_part(
+    ar: Arithmetic[H],
+    what: tuple[Norm, str, list[Fraction]],
+    where: tuple[H, list[int], int],
+    given: Arrays,
+) -> tuple[Fraction, H]:
+    """Return (cost of d and S on one side, G - A^T S A), A the coordinates or differences."""
+    (n, name, d), (g, mine, k) = what, where
+    if name not in given.arrays:
+        merged = sum((max(x, Fraction(0)) for x in d), Fraction(0))
+        return (merged if n.name == "linf" else diagonal_cost(n, d)), g
+    summed = n.name in ("l1", "elastic", "variation") or (n.name, n.outer) == ("group", "l1")
+    demand(summed, f"proof.{name}", "wrong_rule", n.name)
+    ends = [(i, j) for i, j in n.edges()] if n.name == "variation" else []
+    size = len(ends) if n.name == "variation" else n.size
+    full = unpacked(given.get(name, (size * (size + 1) // 2,)), size)
+    A = array("d", bytes(8 * k * size))
+    for r in range(size):
+        for i, x in zip(ends[r], (1.0, -1.0), strict=True) if ends else ((r, 1.0),):
+            A[mine[i] * size + r] += x
+    a, inside = ar.load(Array((k, size), A)), ar.load(Array((size, size), array("d", full)))
+    g = ar.subtract(g, ar.multiply(ar.multiply(a, inside), a))
+    return entries_cost(n, max(*d, Fraction(0)), largest_entry(n, full, size)), g
+
+
+def largest_entry(n: Norm, full: list[float], size: int) -> Fraction:
+    """Return s with u^T A^T S A u <= s y^2, y = |A u|_1 (group: y = sum |u_g|_2).
+
+    s = max |S_ij|; max S_ij if every coordinate is >= 0, or every one <= 0; for groups the
+    largest Frobenius norm of a block.
+    """
+    if n.name != "group":
+        signed = n.cone in ("+", "-") and n.name != "variation"
+        return Fraction(max(0.0, *full) if signed else max(0.0, *map(abs, full)))
+    blocks: dict[tuple[int, int], Fraction] = {}
+    for e, x in enumerate(full):
+        at = n.data[e // size], n.data[e % size]
+        blocks[at] = blocks.get(at, Fraction(0)) + Fraction(x) ** 2
+    return root(max(blocks.values())).hi
+
+
+def entries_cost(n: Norm, d: Fraction, s: Fraction) -> Fraction:
+    """Bound d x^2 + s y^2 over the unit ball, x = |u|_2, d and s >= 0: convex, so at a vertex.
+
+    l1 and groups: x <= y <= 1.  elastic: a y + (1 - a) x <= 1, x <= y <= sqrt(n) x.
+    variation: rho y + x <= 1, 0 <= y <= k x, where k^2 = 2 |E| max degree, for
+    y^2 <= |E| sum (u_i - u_j)^2 <= |E| sum 2 (u_i^2 + u_j^2).
+    """
+    if n.name == "elastic":
+        far = n.scalar * root(Fraction(n.size)).lo + 1 - n.scalar
+        return max(d + s, (d + s * n.size) / far**2)
+    if n.name == "variation":
+        degree: dict[int, int] = {}
+        for i in n.data:
+            degree[i] = degree.get(i, 0) + 1
+        square = Fraction(len(n.data) * max(degree.values(), default=0))
+        return max(d, (d + s * square) / (1 + n.scalar * root(square).lo) ** 2)
+    return d + s
+
+
+POLAR_RULES: dict[str, Callable[..., Fraction]] = {
+    "conic": conic,
+    "lines": lines,
+    "spectral": spectral,
+}
 
 
 # --- bounds -------------------------------------------------------------------------
@@ -905,7 +1535,8 @@ def weak_duality(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays)
     name = str(polar.get("rule"))
     demand(name in POLAR_RULES, "proof.polar.rule", "unknown", name)
     bound = POLAR_RULES[name](ar, asked.pair, dual.field, polar, given)
-    bound += root(sum((c * c for _, c in dual.corrections), Fraction(0))).hi
+    rest = sum((c * c for _, c in dual.corrections), Fraction(0))
+    bound += root(rest * widest(asked.left) * widest(asked.right)).hi
     s = min(Fraction(1), asked.lam / bound) if bound else Fraction(1)
     cost = ridge_cost(ar, asked, dual, "W")
     value = dual_value(ar, asked, dual, cost, s)
@@ -1098,7 +1729,7 @@ def _no_constant(name: str) -> float:
 def layout(header: Json, room: int) -> list[tuple[str, str, tuple[int, ...], int, int]]:
     """Return (name, typecode, shape, start, end) of each array; every byte is used once."""
     out, position = [], 0
-    codes = {"F64": "d", "I64": "q"}
+    codes = {"F64": "d", "F32": "f", "I64": "q"}
     for name, entry in sorted(header.items(), key=lambda kv: _start(kv[1])):
         where = f"file.{name!a}" if not name.isascii() else f"file.{name}"
         demand(name.isascii(), where, "name", ascii(name)[:80])
@@ -1109,7 +1740,8 @@ def layout(header: Json, room: int) -> list[tuple[str, str, tuple[int, ...], int
         demand(_naturals(shape) and _naturals(span) and len(span) == 2, where, "shape", shape)
         demand(span[0] == position, where, "offsets", span)
         demand(span[1] <= room, where, "truncated", f"{span[1]} of {room} bytes")
-        demand(span[1] - span[0] == 8 * math.prod(shape), where, "shape", shape)
+        width = 4 if dtype == "F32" else 8
+        demand(span[1] - span[0] == width * math.prod(shape), where, "shape", shape)
         position = span[1]
         out.append((name, codes[entry["dtype"]], tuple(shape), span[0], span[1]))
     demand(position == room, "file", "trailing", f"{room - position} bytes")

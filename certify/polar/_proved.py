@@ -46,7 +46,7 @@ def proved_above(W: Matrix, keys: tuple[str, str], proof: dict[str, Any]) -> flo
     text, arrays = split(proof)
     rule = kernel.POLAR_RULES[text["rule"]]
     w = arithmetic.load(handed(data))
-    pair = kernel.Pair(at, *keys)
+    pair = kernel.Pair(at, kernel.plain(keys[0], at.m), kernel.plain(keys[1], at.n))
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
         return above(rule(arithmetic, pair, w, text, kernel.Arrays(arrays, "proof")))
 

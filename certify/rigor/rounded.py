@@ -19,6 +19,7 @@ must be sums of products in any order: no Strassen-like algorithm, as in every B
 numpy and scipy ship.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -162,23 +163,69 @@ class Rounded(Arithmetic[Ball]):
         return self.squares(ball, None)
 
     def lines(self, x: Ball, line: Line, at: Pattern) -> Fraction:
-        """Bound the largest norm of a line; the radius adds in any norm here."""
-        worst = max(
-            self._lines(sign * x.mid.reshape(-1), line, at) for sign in (1.0, -1.0)[: 1 + line.both]
-        )
-        return worst + x.rad
+        """Bound the largest norm of a line; the radius adds, sqrt(length) times in the l1 norm."""
+        flat = x.mid.reshape(-1)
+        worst = max(self._lines(sign * flat, line, at) for sign in line.signs)
+        length = at.m if line.axis else at.n
+        return worst + x.rad * (root(Fraction(length)).hi if line.kind == "sum" else 1)
 
     def _lines(self, x: Floats, line: Line, at: Pattern) -> Fraction:
         y = np.maximum(x, 0.0) if line.positive else np.abs(x)
-        if not line.root:
+        if line.kind == "max":
             return finite(y.max(initial=0.0))
         n_lines, length = (at.n, at.m) if line.axis else (at.m, at.n)
+        y = np.square(y) if line.kind == "root" else y
         if at.rows is None:
-            sums = np.square(y.reshape(at.m, at.n)).sum(axis=1 - line.axis)
+            sums = y.reshape(at.m, at.n).sum(axis=1 - line.axis)
         else:
-            key = indices(at)[line.axis]
-            sums = np.bincount(key, weights=y * y, minlength=n_lines)
-        return root(up(finite(sums.max()), length + 2) + 2 * length * ETA).hi
+            sums = np.bincount(indices(at)[line.axis], weights=y, minlength=n_lines)
+        size = up(finite(sums.max()), length + 2) + 2 * length * ETA
+        return root(size).hi if line.kind == "root" else size
+
+    def exact_lines(self, x: Ball, axis: int, at: Pattern) -> tuple[Iterator[list[int]], int]:
+        """Return the lines of a field that is known exactly."""
+        if x.rad:
+            raise RejectedError("rounded", "inexact", "exact lines of an inexact field")
+        exact = Exact()
+        return exact.exact_lines(exact.load(Array((at.size,), x.mid.reshape(-1))), axis, at)
+
+    def scaled(self, x: Ball, left: Array, right: Array, at: Pattern) -> Ball:
+        """Return the field of left_i x_ij right_j: two roundings each."""
+        a, b = view(left), view(right)
+        if at.rows is None:
+            mid = ((x.mid.reshape(at.m, at.n) * a[:, None]) * b).reshape(-1)
+        else:
+            rows, cols = indices(at)
+            mid = (x.mid.reshape(-1) * a[rows]) * b[cols]
+        high = finite(np.abs(b).max())
+        lost = root(Fraction(at.size)).hi * ETA * (1 + high)
+        rounding = gamma(2) / (1 - gamma(2)) * (norm_up(mid) + lost) + lost
+        return Ball(mid, rounding + x.rad * finite(np.abs(a).max()) * high)
+
+    def _dense(self, x: Ball, at: Pattern) -> Floats:
+        if at.rows is None:
+            return x.mid.reshape(at.m, at.n)
+        out = np.zeros((at.m, at.n))
+        out[indices(at)] = x.mid.reshape(-1)
+        return out
+
+    def hat(self, x: Ball, at: Pattern) -> Ball:
+        """Return [[0, X], [X^T, 0]]: the Frobenius radius counts twice."""
+        dense = self._dense(x, at)
+        zeros = np.zeros((at.m, at.m)), np.zeros((at.n, at.n))
+        return Ball(np.block([[zeros[0], dense], [dense.T, zeros[1]]]), 2 * x.rad)
+
+    def symmetric(self, x: Ball, at: Pattern) -> Ball:
+        """Return (X + X^T) / 2: a sum rounds once, a halving only below the normal range."""
+        dense = self._dense(x, at)
+        mid = (dense + dense.T) * 0.5
+        return Ball(mid, x.rad + U * norm_up(mid) / (1 - U) + at.size * 2 * ETA)
+
+    def multiply(self, a: Ball, b: Ball) -> Ball:
+        """Return A B^T."""
+        error = product_error(a.mid, b.mid, max(a.mid.shape[1], 1))
+        error += a.rad * norm_up(b.mid) + b.rad * norm_up(a.mid) + a.rad * b.rad
+        return Ball(a.mid @ b.mid.T, error)
 
     def gram(self, x: Ball, axis: int, at: Pattern) -> tuple[Ball, Fraction]:
         """Return the Gram matrix of the midpoint with its error, and the radius."""
@@ -191,11 +238,6 @@ class Rounded(Arithmetic[Ball]):
             g = blocked_gram(x.mid.reshape(-1), axis, at, size)
         rad = gamma(length + 2) * square_sum(x.mid).hi + 2 * size * length * ETA
         return Ball(g, rad), x.rad
-
-    def outer(self, a: Array) -> Ball:
-        """Return a a^T."""
-        x = view(a)
-        return Ball(x @ x.T, product_error(x, x, max(x.shape[1], 1)))
 
     def top(self, g: Ball, shift: Fraction, factor: Array | None) -> Fraction:
         """Bound lambda_max(G): a Cholesky of A = fl(c I - G) that completes, else |G|_inf.
