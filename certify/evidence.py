@@ -14,6 +14,7 @@ from ._errors import InputError
 from .atoms import RankOne
 from .descent import State
 from .losses import Squared
+from .offsets import Smooth
 from .orthogonal import Orthogonal, orthogonalize
 from .polar import Proposal
 from .polar._scale import exponent, scaled
@@ -155,8 +156,8 @@ def bound(run: Run, W: Array, N: Array | None = None) -> Dual | None:
     found = bound_once(run, W, N)
     if found is None or N is not None:
         return found
-    scale = min(best_scale(run.problem, W), run.problem.lam / max(found.polar.upper, 1e-300))
-    used = min(1.0, run.problem.lam / max(found.polar.upper, 1e-300))
+    top = min(run.problem.lam / max(found.polar.upper, 1e-300), limit(run.problem, W))
+    scale, used = min(best_scale(run.problem, W), top), min(1.0, top)
     size = abs(dual_terms(run.problem, W)[1])
     if 0.5 * size * (scale - used) ** 2 <= 0.01 * run.epsilon or scale <= 0:
         return found
@@ -208,7 +209,7 @@ def bound_once(run: Run, W: Array, N: Array | None) -> Dual | None:
         tight = spectral and Proposal(spectral.upper, {**spectral.proof, "N": held})
         polar = min((p for p in (tight, plain) if p), key=lambda p: p.upper)
     extra = float(sum(c * c for _, c in point.corrections)) ** 0.5
-    s = min(1.0, problem.lam / max(polar.upper + extra, 1e-300))
+    s = min(1.0, problem.lam / max(polar.upper + extra, 1e-300), limit(problem, point.W))
     inner, size = dual_terms(problem, point.W)
     return Dual(point, polar, s * inner - 0.5 * s * s * size)
 
@@ -220,6 +221,11 @@ def dual_terms(problem: Problem, W: Array) -> tuple[float, float]:
     over = w if loss.scale is None else w / loss.scale.reshape(-1)
     size = float(w @ over) + rays.ridge_cost(problem, W)
     return float(w @ loss.data.reshape(-1)), size
+
+
+def limit(problem: Problem, W: Array) -> float:
+    """Return the largest s for which the offsets allow s W."""
+    return min((o.limit(W) for o in problem.offsets), default=np.inf)
 
 
 def best_scale(problem: Problem, W: Array) -> float:

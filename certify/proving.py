@@ -10,6 +10,7 @@ from ._arrays import Array
 from .certificate import Arrays, Asked, Certificate, hand_over, numbered
 from .evidence import Evidence
 from .kernel import verify as kernel
+from .offsets import Smooth
 from .orthogonal import Orthogonal
 from .polar import exact_text
 from .polar._proved import split
@@ -75,6 +76,7 @@ def assemble(problem: Problem, asked: Asked, found: Evidence) -> tuple[Json, Arr
         proof["polar"], extra = split(found.dual.polar.proof)
         proof["corrections"] = listed(found.dual.point)
         arrays["W"] = found.dual.point.W.reshape(-1)
+        arrays |= unbent(problem, found.dual.point, "")
     if found.ky_fan is not None:
         proof["ky_fan"], extra = split(found.ky_fan)
         zero = np.zeros(problem.loss.shape)
@@ -86,7 +88,17 @@ def assemble(problem: Problem, asked: Asked, found: Evidence) -> tuple[Json, Arr
     if found.floor is not None:
         proof["floor"] = {"corrections": listed(found.floor)}
         arrays["floor.W"] = found.floor.W.reshape(-1)
+        arrays |= unbent(problem, found.floor, "floor.")
     return proof, hand_over(arrays) | extra
+
+
+def unbent(problem: Problem, point: Orthogonal, prefix: str) -> dict[str, Array]:
+    """Return the witness of each smooth offset's dual value."""
+    observed = problem.loss.observed
+    held = enumerate(problem.offsets)
+    return {
+        f"{prefix}smooth{k}": o.unbent(point.W, observed) for k, o in held if isinstance(o, Smooth)
+    }
 
 
 def listed(point: Orthogonal) -> list[list[Any]]:

@@ -15,7 +15,7 @@ from .descent import State
 from .evidence import Dual, Evidence
 from .kernel.verify import power
 from .losses import Squared
-from .offsets import Linear, Offset
+from .offsets import Offset
 from .orthogonal import Orthogonal
 from .polar import Proposal
 from .polar._scale import carried, exponent, scaled
@@ -60,9 +60,8 @@ def normalized(problem: Problem) -> tuple[Problem, Exponents]:
 
 
 def moved(o: Offset, by: Exponents) -> Offset:
-    """Return the offset with its ridge at the new scale."""
-    ridge = min(float(np.ldexp(o.ridge, -by.weights)), HUGE)
-    return Linear(o.A, ridge) if isinstance(o, Linear) else type(o)(ridge)
+    """Return the offset with its penalty at the new scale."""
+    return o.rescaled(-by.data, -by.weights)
 
 
 def factors_down(factors: Factors, by: Exponents) -> Factors:
