@@ -86,7 +86,7 @@ OBSERVED = len(CASES["masked/poor"][3].certificate.given["Y"].data)
 SAME = kernel.Array((OBSERVED,), array("q", [0] * OBSERVED))
 LIES = [
     ("plain/best", {"statement": {"format": "certify/9"}}, "statement.format", "unknown"),
-    ("plain/best", {"statement": {"loss": "logistic"}}, "statement.loss", "unknown"),
+    ("plain/best", {"statement": {"loss": "magic"}}, "statement.loss", "unknown"),
     ("plain/best", {"statement": {"claim": "beautiful"}}, "statement.claim", "unknown"),
     ("plain/best", {"statement": {"claim": "rank"}}, "statement.lam", "claim"),
     ("plain/best", {"statement": {"lam": "-0x1p2"}}, "statement.lam", "sign"),
@@ -526,7 +526,7 @@ HEADERS = [
     (b'{"a": 1, "a": 2}', b"", "duplicate"),
     (b'{"__metadata__": 3}', b"", "metadata"),
     (b'{"a": 3}', b"", "header"),
-    (header_of(a={"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}), b"0" * 4, "dtype"),
+    (header_of(a={"dtype": "F16", "shape": [1], "data_offsets": [0, 4]}), b"0" * 4, "dtype"),
     (header_of(a={"dtype": "F64", "shape": 1, "data_offsets": [0, 8]}), b"0" * 8, "shape"),
     (header_of(a={"dtype": "F64", "shape": [-1], "data_offsets": [0, 8]}), b"0" * 8, "shape"),
     (header_of(a={"dtype": "F64", "shape": [2], "data_offsets": [0, 8]}), b"0" * 8, "shape"),
@@ -553,7 +553,7 @@ HEADERS = [
     (
         header_of(
             __metadata__={
-                "certify": '{"statement": {"format": "certify/1"}, "claim": {}, "proof": {}}'
+                "certify": '{"statement": {"format": "certify/2"}, "claim": {}, "proof": {}}'
             }
         ),
         b"",
