@@ -56,6 +56,7 @@ class Evidence:
     start: State
     dual: Dual | None = None
     ky_fan: dict[str, Any] | None = None
+    blocks: tuple[dict[str, Any], ...] = ()
     better: State | None = None
     floor: Orthogonal | None = None
     steps: tuple[tuple[str, State], ...] = ()
@@ -86,16 +87,21 @@ def any_size(run: Run, wanted: "str | Array") -> Evidence:
         tries.append(bound(run, dual_at(run.problem, trail.best)))
     floor = floor_point(run) if better is not None and not run.given else None
     note = "" if best(tries) is not None else "no orthogonal dual point was found"
-    return Evidence(run.start, best(tries), None, better, floor, trail.steps, note, run.given)
+    return Evidence(run.start, best(tries), None, (), better, floor, trail.steps, note, run.given)
 
 
 def by_rank(run: Run) -> Evidence:
-    """Lam = 0: Ky Fan's proof, and the truncated decomposition where it is better."""
-    proof = fixed_rank.propose(run.problem, run.start.size)
-    top = descent.state(run.problem, fixed_rank.optimum(run.problem, run.start.size))
+    """Lam = 0: Ky Fan's proof, whole or by blocks, and better factors of this rank."""
+    problem, r = run.problem, run.start.size
+    whole = fixed_rank.closed(problem)
+    fan = fixed_rank.propose(problem, r) if whole else None
+    parts = () if whole else tuple(fixed_rank.blocks(problem, r))
+    steps = fixed_rank.steps(problem, run.start, run.clock)
+    top = search.lowest([s for _, s in steps])
     better = top if run.start.value - top.value > run.epsilon else None
     floor = floor_point(run) if better is not None and not run.given else None
-    return Evidence(run.start, None, proof, better, floor, (("start", run.start),), "", run.given)
+    better = None if better is None else alive(problem, better)
+    return Evidence(run.start, None, fan, parts, better, floor, steps, "", run.given)
 
 
 def accept_dual(problem: Problem, wanted: object) -> "str | Array":

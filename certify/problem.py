@@ -10,7 +10,7 @@ import numpy as np
 
 from ._arrays import Array, finite, frozen, real, scalar, short
 from ._errors import InputError
-from ._fitting import best, least_squares, shift
+from ._fitting import best, least_squares, parted, shift
 from .atoms import Atom, Factors
 from .losses import Loss
 from .offsets import Offset, Smooth, Sparse
@@ -137,7 +137,8 @@ class Problem:
         weights = np.ones(Z.shape) if scale is None else scale.reshape(Z.shape)
         observed, target = self.loss.observed, np.asarray(data - Z)
         if len(self.offsets) > 1 and self.joint is not None:
-            return self.parted(self.joint @ (np.sqrt(weights) * target).reshape(-1))
+            shapes = [o.shape(observed) for o in self.offsets]
+            return parted(self.joint @ (np.sqrt(weights) * target).reshape(-1), shapes)
         return least_squares(self.offsets, target, weights, observed)
 
     @cached_property
@@ -156,9 +157,3 @@ class Problem:
         return np.asarray(np.linalg.pinv(np.vstack([design, np.diag(np.sqrt(ridges))])))[
             :, : observed.size
         ]
-
-    def parted(self, flat: Array) -> Values:
-        """Cut all offset values, flat, into one array for each offset."""
-        shapes = [o.shape(self.loss.observed) for o in self.offsets]
-        cuts = np.cumsum([math.prod(s) for s in shapes])[:-1]
-        return tuple(x.reshape(s) for x, s in zip(np.split(flat, cuts), shapes, strict=True))
