@@ -2168,11 +2168,16 @@ class Leaf:
     z = (u, v), or u alone for a symmetric atom; k coordinates
     cuts     pairs (row of the array "cuts", 1 or -1): sign * (row . z) >= 0
     classes  for each coordinate (smallest coordinate of its class, sign): z_i = sign * z_c;
-             sign 0 where z_i = 0
+             sign 0 where z_i = 0, by the cone or outside a group
     """
 
     cuts: tuple[tuple[int, int], ...]
     classes: tuple[tuple[int, int], ...]
+
+    @property
+    def heads(self) -> list[int]:
+        """The coordinates that name the classes; y has one entry for each."""
+        return [i for i, (c, sign) in enumerate(self.classes) if sign and c == i]
 
 
 def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
@@ -2193,7 +2198,8 @@ def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
     demand(bool(nodes), "proof.polar.nodes", "list", "no node")
     hat = ar.symmetric(w, pair.at) if pair.symmetric else ar.hat(w, pair.at)
     cuts = given.get("cuts", (None, k)) if "cuts" in given.arrays else Array((0, k), array("d"))
-    open_nodes = [(0, Leaf((), tuple((i, 1) for i in range(k))))]
+    zeros = [n.sign(i) == "0" for _, n, _ in sides_of(pair) for i in range(n.size)]
+    open_nodes = [(0, Leaf((), tuple((i, int(not zero)) for i, zero in enumerate(zeros))))]
     best, seen = Fraction(0), 0
     while open_nodes:
         at, leaf = open_nodes.pop()
@@ -2240,7 +2246,7 @@ def parted(pair: Pair, leaf: Leaf, node: Json, count: int) -> list[Leaf]:
         inside = [first + i for i, other in enumerate(n.data) if other == g]
         away = {first + i for i in range(n.size)} - set(inside)
         classes = enumerate(leaf.classes)
-        kept = tuple((inside[0], 0) if i in away else (c, x) for i, (c, x) in classes)
+        kept = tuple((i, 0) if i in away else (c, x) for i, (c, x) in classes)
         out.append(Leaf(leaf.cuts, kept))
     return out
 
@@ -2287,9 +2293,9 @@ def leaf_bound(
     t, where = node["leaf"], "proof.polar.nodes"
     demand(type(t) is int and t >= 0, where, "outside", t)
     g = restricted(ar, leaf, nonnegative_part(ar, pair, (hat, cuts), (f"N{t}", leaf), given))
-    heads = [c for i, (c, _) in enumerate(leaf.classes) if c == i]
-    k = len(heads)
-    cost, diagonal = Fraction(0), [0.0] * k
+    place = {i: at for at, i in enumerate(leaf.heads)}
+    k = len(place)
+    cost, wide, diagonal = Fraction(0), Fraction(0), [0.0] * k
     if f"D{t}" in given.arrays:
         diagonal = list(given.get(f"D{t}", (k,)).data)
         square = array("d", bytes(8 * k * k))
@@ -2297,21 +2303,15 @@ def leaf_bound(
             square[i * k + i] = x
         g = ar.subtract(g, ar.load(Array((k, k), square)))
     for name, n, first in sides_of(pair):
-        mine = [i for i, c in enumerate(heads) if first <= c < first + n.size]
-        d = [Fraction(diagonal[i]) for i in mine]
+        mine = {i - first: at for i, at in place.items() if first <= i < first + n.size}
+        d = [Fraction(diagonal[mine[i]] if i in mine else 0) for i in range(n.size)]
         part, g = entries_part(ar, (n, f"S{t}.{name}", d), (g, mine, k), given)
         cost += part
+        wide += Fraction(len(mine)) if n.name == "linf" else widest(n)  # merged counts once
     shift = shift_of(node, f"{where}.shift")
     size = k * (k + 1) // 2
     factor = given.get(f"L{t}", (size,)) if f"L{t}" in given.arrays else None
     top = max(ar.top(g, shift, factor), Fraction(0))
-    wide = sum(
-        (
-            widest_of(n, len([c for c in heads if f <= c < f + n.size]))
-            for _, n, f in sides_of(pair)
-        ),
-        Fraction(0),
-    )
     return (cost + top * wide) / (1 if pair.symmetric else 2)
 
 
@@ -2319,11 +2319,6 @@ def sides_of(pair: Pair) -> tuple[tuple[str, Norm, int], ...]:
     """Return (name, norm, first coordinate) of each part of z."""
     left = ("left", pair.left, 0)
     return (left,) if pair.symmetric else (left, ("right", pair.right, pair.at.m))
-
-
-def widest_of(n: Norm, classes: int) -> Fraction:
-    """Bound |z|_2^2 of a side with so many classes: merged coordinates count once."""
-    return Fraction(classes) if n.name == "linf" else widest(n)
 
 
 def unpacked(a: Array, k: int) -> list[float]:
@@ -2382,13 +2377,14 @@ def cut_part(
 def restricted(ar: Arithmetic[H], leaf: Leaf, g: H) -> H:
     """Return M^T G M, where z = M y on the leaf's classes; G itself when nothing is merged."""
     k = len(leaf.classes)
-    heads = [i for i, (c, _) in enumerate(leaf.classes) if c == i]
+    heads = leaf.heads
     if len(heads) == k:
         return g
     flat = array("d", bytes(8 * k * len(heads)))
     place = {c: r for r, c in enumerate(heads)}
     for i, (c, sign) in enumerate(leaf.classes):
-        flat[place[c] * k + i] = sign
+        if sign:
+            flat[place[c] * k + i] = sign
     M = ar.load(Array((len(heads), k), flat))
     return ar.multiply(ar.multiply(M, g), M)
 
@@ -2396,33 +2392,27 @@ def restricted(ar: Arithmetic[H], leaf: Leaf, g: H) -> H:
 def entries_part(
     ar: Arithmetic[H],
     what: tuple[Norm, str, list[Fraction]],
-    where: tuple[H, list[int], int],
+    where: tuple[H, dict[int, int], int],
     given: Arrays,
 ) -> tuple[Fraction, H]:
     """Return (cost of d and S on one side, G - A^T S A), A the coordinates or differences."""
     (n, name, d), (g, mine, k) = what, where
     if name not in given.arrays:
-        return merged_cost(n, d), g
+        linf = sum((max(x, Fraction(0)) for x in d), Fraction(0))
+        return linf if n.name == "linf" else diagonal_cost(n, d), g
     summed = n.name in ("l1", "elastic", "variation") or (n.name, n.outer) == ("group", "l1")
-    whole = summed and len(d) == n.size  # not beside a split by groups
-    demand(whole, f"proof.{name}", "wrong_rule", f"{n.name}, {len(d)} of {n.size}")
+    demand(summed, f"proof.{name}", "wrong_rule", n.name)
     ends = [(i, j) for i, j in n.edges()] if n.name == "variation" else []
     size = len(ends) if n.name == "variation" else n.size
     full = unpacked(given.get(name, (size * (size + 1) // 2,)), size)
     A = array("d", bytes(8 * k * size))
     for r in range(size):
         for i, x in zip(ends[r], (1.0, -1.0), strict=True) if ends else ((r, 1.0),):
-            A[mine[i] * size + r] += x
+            if i in mine:
+                A[mine[i] * size + r] += x
     a, inside = ar.load(Array((k, size), A)), ar.load(Array((size, size), array("d", full)))
     g = ar.subtract(g, ar.multiply(ar.multiply(a, inside), a))
     return entries_cost(n, *largest_entries(n, d, full)), g
-
-
-def merged_cost(n: Norm, d: list[Fraction]) -> Fraction:
-    """Bound sum d_i x_i^2 on a side where coordinates may be merged (linf) or dropped."""
-    if n.name == "linf":
-        return sum((max(x, Fraction(0)) for x in d), Fraction(0))
-    return diagonal_cost(n, d) if len(d) == n.size else max(*d, Fraction(0))
 
 
 def largest_entries(n: Norm, d: list[Fraction], full: list[float]) -> tuple[Fraction, Fraction]:
