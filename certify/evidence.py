@@ -14,7 +14,6 @@ from ._errors import InputError
 from .atoms import RankOne
 from .descent import State
 from .losses import Squared
-from .offsets import Smooth
 from .orthogonal import Orthogonal, orthogonalize
 from .polar import Proposal
 from .polar._scale import exponent, scaled

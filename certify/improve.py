@@ -134,5 +134,5 @@ def value_of(problem: Problem, s: State) -> kernel.Enclosure:
     asked: Asked = ask(problem, s.factors, s.q, rtol=0.0, atol=0.0)
     question = kernel.question(asked.statement, asked.given)
     arrays = hand_over(numbered("", s.q))
-    point = kernel.Point(handed(s.factors[0]), handed(s.factors[1]), tuple(arrays.values()))
+    point = kernel.Point(handed(s.factors[0]), handed(s.factors[-1]), tuple(arrays.values()))
     return kernel.objective(arithmetic(problem), question, point)

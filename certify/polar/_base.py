@@ -33,6 +33,7 @@ class Ask:
     """What a method is asked: W, the two norms, and how hard to try.
 
     target is a value worth proving first (lam, usually): cheaper when it succeeds.
+    symmetric asks sup { u^T W u : |u|_a <= 1 } instead; left and right are the same then.
     """
 
     W: Matrix
@@ -41,6 +42,7 @@ class Ask:
     target: float | None = None
     seed: int = 0
     deadline: float | None = None
+    symmetric: bool = False
 
     def expired(self) -> bool:
         """Whether the time budget is spent."""
