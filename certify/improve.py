@@ -76,7 +76,7 @@ def improve(  # noqa: PLR0913  as check()
     clock, seed = Clock(positive(budget), progress), natural(seed)
     steps: tuple[tuple[str, State], ...]
     if problem.lam == 0:
-        steps = fixed_rank_steps(scaled, start, clock)
+        steps = fixed_rank_steps(scaled, start, clock, seed)
     else:
         shortcut = search.from_lifted(scaled, lifted.solve(scaled, clock.expired))
         steps = search.search(scaled, start, clock, seed, shortcut).steps
