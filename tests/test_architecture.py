@@ -18,7 +18,7 @@ LAYERS = (  # from the bottom up: a module imports from its own layer or from th
     ("atoms",),
     ("problem", "_threads"),
     ("orthogonal", "descent", "certificate"),
-    ("lifted", "fixed_rank"),
+    ("lifted", "fixed_rank", "rays"),
     ("search",),
     ("relax",),
     ("evidence",),

@@ -134,6 +134,10 @@ class Gauge(ABC):
         """Return max sum d_i x_i^2 over the ball, or more: for norms >= |x|_2, max d."""
         return float(d.max(initial=-np.inf))
 
+    def terms(self, d: int) -> int:
+        """Return how many numbers `value` adds: its relative rounding in units of eps."""
+        return d
+
     @abstractmethod
     def value(self, x: Array) -> Array:
         """Return the norm of each column."""
@@ -186,5 +190,3 @@ def threshold_level(sizes: Array, radius: float) -> Array:
     ordered = -np.sort(-sizes, axis=0)
     counts = np.arange(1, len(sizes) + 1).reshape(-1, *[1] * (sizes.ndim - 1))
     return np.asarray(((np.cumsum(ordered, axis=0) - radius) / counts).max(axis=0, initial=0.0))
-
-
