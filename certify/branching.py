@@ -75,7 +75,7 @@ class Tree(Generic[L, S, T]):
 class Limits:
     """When to stop: every leaf is at most the aim, or `nodes` parts exist, or `expired`.
 
-        aim = max(target, lower + gap |lower|)
+    aim = max(target, lower + gap |lower|)
     """
 
     target: float = -inf
@@ -94,9 +94,7 @@ Solve: TypeAlias = Callable[[tuple[L, ...], S | None, float], Solved[L, S, T]]
 """solve(path, the parent's warm, aim): bound one part; it may stop once under the aim."""
 
 
-def grow(
-    solve: Solve[L, S, T], limits: Limits, tree: Tree[L, S, T] | None = None
-) -> Tree[L, S, T]:
+def grow(solve: Solve[L, S, T], limits: Limits, tree: Tree[L, S, T] | None = None) -> Tree[L, S, T]:
     """Split the worst leaves until the limits say stop; go on from a tree if there is one.
 
     progress is called as progress(number of parts, lower, upper) after each batch.

@@ -11,6 +11,7 @@ import numpy as np
 from ._arrays import Array
 from .descent import State, state
 from .losses import Loss
+from .offsets import Smooth
 from .problem import Problem
 
 BITS = 60  # of an entry below the largest: smaller ones only lengthen exact integers
@@ -101,7 +102,9 @@ def ridge_cost(problem: Problem, W: Array) -> float:
     """Return sum |A* W|^2 / ridge over the offsets with a ridge, in floats."""
     cost, observed = 0.0, problem.loss.observed
     for o in problem.offsets:
-        if o.ridge > 0:
+        if isinstance(o, Smooth):
+            cost += o.cost(W, observed)
+        elif o.ridge > 0:
             left = o.factors(np.ones(o.shape(observed)), observed)[0]
             totals = adjoint(observed, W, o.name, left)
             cost += float(np.square(totals).sum()) / o.ridge

@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,10 +12,13 @@ from certify._errors import InputError
 from certify._observed import Observed
 from certify._registry import refuse_heirs
 
+HUGE = 2.0**900  # a price beyond it: nothing earns it either way
+TINY = float(np.finfo(np.float64).tiny)
+
 
 @dataclass(frozen=True, eq=False)
 class Offset(ABC):
-    """A q added to the factorization, with the penalty ridge/2 |q|^2.
+    """A q added to the factorization, with the penalty H(q), by default ridge/2 |q|^2.
 
     A dual point must be orthogonal to an unpenalized offset (ridge 0), exactly:
     A* W = 0.  With a ridge the dual value pays |A* W|^2 / (2 ridge) instead.
@@ -52,8 +55,40 @@ class Offset(ABC):
         """Return A as a dense matrix: a row for each observed entry, a column for each q."""
         shape = self.shape(observed)
         units = np.eye(math.prod(shape))
-        fields = [observed.product(*self.factors(u.reshape(shape), observed)) for u in units]
+        fields = [self.field(u.reshape(shape), observed) for u in units]
         return np.column_stack([f.reshape(-1) for f in fields])
+
+    @property
+    def free(self) -> bool:
+        """Whether H stays at 0 along some q: a dual point must be orthogonal to those."""
+        return self.ridge == 0
+
+    def field(self, q: Array, observed: Observed) -> Array:
+        """Return A q, a field."""
+        return observed.product(*self.factors(q, observed))
+
+    def penalty(self, q: Array) -> float:
+        """Return H(q) = ridge/2 |q|^2."""
+        return 0.5 * self.ridge * float(np.vdot(q, q))
+
+    def limit(self, W: Array) -> float:
+        """Return the largest s for which inf_q <s W, A q> + H(q) is finite."""
+        del W
+        return np.inf
+
+    def numbers(self) -> dict[str, float]:
+        """Return the numbers of H that the statement names."""
+        return {"ridge": self.ridge}
+
+    def arrays(self, k: int) -> dict[str, Any]:
+        """Return the arrays that the statement names, when this is the k-th offset."""
+        del k
+        return {}
+
+    def rescaled(self, data: int, weights: int) -> "Offset":
+        """Return the offset for data times 2^data and weights times 2^weights."""
+        del data
+        return type(self)(moved(self.ridge, weights))
 
     @abstractmethod
     def factors(self, q: Array, observed: Observed) -> tuple[Array, Array]:
@@ -61,7 +96,12 @@ class Offset(ABC):
 
     @abstractmethod
     def solve(self, target: Array, weights: Array, observed: Observed) -> Array:
-        """Return argmin_q 1/2 sum w (A q - target)^2 + ridge/2 |q|^2 (least norm)."""
+        """Return argmin_q 1/2 sum w (A q - target)^2 + H(q) (least norm)."""
+
+
+def moved(price: float, e: int) -> float:
+    """Return price 2^e, kept finite."""
+    return min(float(np.ldexp(price, e)), HUGE)
 
 
 def ratio(top: Array, bottom: Array) -> Array:

@@ -249,4 +249,6 @@ def with_merge(parent: Cell, own: Cell, warm: Warm, label: Equal) -> Warm:
     mean = lift / (lift * lift).sum(axis=0)
     Z, U, N = (a.T @ x @ a for a, x in ((mean, warm.Z), (lift, warm.U), (lift, warm.best.N)))
     shrunk = total(parent) / total(own)
-    return Warm(Z * shrunk, U * (unit(parent) / unit(own)), warm.rho, Multiplier(N, warm.best.D, np.inf))
+    return Warm(
+        Z * shrunk, U * (unit(parent) / unit(own)), warm.rho, Multiplier(N, warm.best.D, np.inf)
+    )

@@ -180,7 +180,12 @@ def of_pair(W: Array, left: Any, right: Any) -> Form:  # noqa: ANN401  gauges
         zero = np.zeros(m + n, dtype=np.int64)
         pool = _Side(one.signs, zero, np.array([2.0]), np.ones(m + n), one.cube)
         return Form(
-            C, 0.5, np.concatenate([one.signs, two.signs]), zero, pool.room, pool.weight,
+            C,
+            0.5,
+            np.concatenate([one.signs, two.signs]),
+            zero,
+            pool.room,
+            pool.weight,
             np.full(m + n, -1),
         )
     return Form(

@@ -23,7 +23,9 @@ SINGLE = 23  # bits that float32 surely holds
 WHOLE = 46  # bits of D
 
 
-def leaf(cell: Cell, found: Multiplier, allowed: float, number: int) -> tuple[dict[str, Any], float]:
+def leaf(
+    cell: Cell, found: Multiplier, allowed: float, number: int
+) -> tuple[dict[str, Any], float]:
     """Return ({"leaf", "shift", arrays}, bound): under `allowed` if `found` is."""
     slack = max(allowed - found.bound, 0.0)
     m = coarsest(cell, found, found.bound + 0.5 * slack)
@@ -134,4 +136,4 @@ def factored(
             break
     if best[1] is None:
         return top + unit * G.shape[0], None, base + price * (top + 2 * unit * G.shape[0])
-    return best[0], stored(best[1]) , best[2]
+    return best[0], stored(best[1]), best[2]

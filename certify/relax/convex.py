@@ -1,17 +1,15 @@
 """The convex problem F(Z, q) that every factorization's objective dominates."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from certify._arrays import Array
 from certify._errors import InputError
-from certify._observed import Observed
+from certify._fitting import operator
 from certify.atoms import RankOne
 from certify.losses import Squared
-from certify.offsets import Offset
+from certify.offsets import Offset, Smooth, Sparse
 from certify.problem import Problem, Values
 
 from ._cvxpy import Expression, cp
@@ -50,7 +48,7 @@ class Program:
 def convex(problem: Problem, solver: str | None = None, budget: float | None = None) -> Relaxed:
     """Minimize, by a general solver,
 
-        F(Z, q) = l(Z + A q) + lam Omega(Z) + sum_k ridge_k / 2 |q_k|^2.
+        F(Z, q) = l(Z + A q) + lam Omega(Z) + sum_k H_k(q_k).
 
     Omega is exact unless a factor is l2+ and the other l2 or l2+ (then a lower bound, and F
     with it).  budget: seconds for the solver.
@@ -101,19 +99,28 @@ def stated(problem: Problem) -> Program:
     cost = problem.lam / data / weight * price
     for o, x in zip(problem.offsets, q, strict=True):
         rest = rest + operator(o, observed) @ x
-        cost = cost + 0.5 * o.ridge / weight * cp.sum_squares(x)
+        cost = cost + penalty(o, x, loss.shape, (data, weight))
     if loss.scale is not None:
         rest = cp.multiply(np.sqrt(loss.scale.reshape(-1) / weight), rest)
     cost = cost + 0.5 * cp.sum_squares(rest)
     return Program(cp.Problem(cp.Minimize(cost), cone), Z, q, data, weight)
 
 
-def operator(o: Offset, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
-    """Return A as a sparse matrix: its columns are the fields of unit vectors q."""
-    shape = o.shape(observed)
-    units = np.eye(int(np.prod(shape)))
-    fields = (observed.product(*o.factors(e.reshape(shape), observed)) for e in units)
-    return sparse.hstack([sparse.csc_array(f.reshape(-1, 1)) for f in fields])
+def penalty(
+    o: Offset, x: Expression, shape: tuple[int, int], units: tuple[float, float]
+) -> Expression:
+    """Return H(q) / (data^2 weight) for q = data x."""
+    data, weight = units
+    if isinstance(o, Sparse):
+        return o.rho / data / weight * cp.norm1(x)
+    cost = 0.5 * o.ridge / weight * cp.sum_squares(x)
+    if isinstance(o, Smooth):
+        i, j = o.edges.T
+        q = cp.reshape(x, shape, order="C")
+        roots = np.ones(len(i)) if o.weights is None else np.sqrt(o.weights)
+        steps = cp.multiply(roots[:, None], q[i] - q[j])
+        cost = cost + 0.5 * o.rho / weight * cp.sum_squares(steps)
+    return cost
 
 
 def read(
