@@ -1,7 +1,7 @@
 """Polar balls { W : polar(W) <= r } with a cheap projection, and the gauges that go with them.
 
-    l2 x l2, no signs     singular values are cut at r;            Omega = sum of them
-    l1 x b                lines move to b's dual ball one by one;  Omega = sum of their norms b
+l2 x l2, no signs     singular values are cut at r;            Omega = sum of them
+l1 x b                lines move to b's dual ball one by one;  Omega = sum of their norms b
 """
 
 from dataclasses import dataclass

@@ -14,7 +14,7 @@ import numpy as np
 from . import coordinates as at
 from . import envelope, escapes
 from ._arrays import Array
-from .atoms import Factors
+from .atoms import Atom, Factors
 from .descent import State, balanced_all, canonical
 from .envelope import Smoothed
 from .losses import Squared
@@ -22,11 +22,14 @@ from .polish import Task, polished, reweighted
 from .problem import Problem, Values
 
 ROUNDS = 80
-COARSE, FINE = 60, 600  # steps of a polish while slices are appended, and at the end
+COARSE, FINE = 100, 1000  # steps of a polish while slices are appended, and at the end
 WORK, MOST, FEWEST = 2e11, 20_000, 200  # multiplications, and steps, without a budget
-STALL = 1e-12  # relative gain of a fine round that ends the search; luck, never truth
+STALL = 1e-13  # relative gain of a fine round that ends the search; luck, never truth
 LOOSE, TIGHT = 1e-3, 1e-11  # relative excess over lam that is worth a slice
+ALIKE, COARSELY = 1e-7, 1e-3  # 1 - cosine under which two slices are merged
+SHARES = 50  # powers of two that a mixture is tried with
 MANY = 200  # slices up to which all are reweighted at once
+FEW = 4
 OFFSET_SWEEPS = 30
 NOTHING = 1e-9  # a slice under this share of the largest may be dropped
 
@@ -47,6 +50,13 @@ class Growth:
     lower: float = -np.inf
     steps: int = MOST
     history: list[tuple[str, State]] = field(default_factory=list)
+
+    def excess(self, smoothed: Smoothed, *, fine: bool) -> float:
+        """Return the relative excess over lam that is worth a slice."""
+        if not fine:
+            return LOOSE
+        gap = (self.best.value - self.lower) / max(abs(self.best.value), 1e-300)
+        return TIGHT if smoothed.S is None else float(np.clip(0.1 * gap, TIGHT, LOOSE))
 
     def over(self) -> bool:
         """Whether the budget or the steps are spent."""
@@ -85,12 +95,10 @@ def grow(growth: Growth, seed: int, wanted: float, cap: int | None = None) -> Gr
     for k in range(ROUNDS):
         task = Task(problem, smoothed, problem.shift(q), growth.expired)
         before = task.value(factors)
-        steps = min(FINE if fine else COARSE, growth.steps)
-        factors = pruned(task, polished(task, factors, steps))
-        growth.steps -= steps
+        factors = polish(growth, task, factors, fine=fine)
         gain = before - task.value(factors)
         q = fitted(problem, smoothed, factors, q)
-        growth.note("polish" if fine else "descend", factors, q)
+        growth.note("polish" if fine else "descend", inside(growth, factors, q), q)
         task = Task(problem, smoothed, problem.shift(q), growth.expired)
         W = smoothed.at(task.fit(factors)).W
         if not np.isfinite(W).all():
@@ -99,15 +107,27 @@ def grow(growth: Growth, seed: int, wanted: float, cap: int | None = None) -> Gr
         growth.weigh(W, top)
         if growth.best.value - growth.lower <= wanted or growth.over():
             break
-        room = slices[0].shape[1] if cap is None else max(cap - factors[0].shape[1], 0)
-        if room and top > problem.lam * (1 + (TIGHT if fine else LOOSE)):
+        room = few(smoothed) if cap is None else max(cap - factors[0].shape[1], 0)
+        if room and top > problem.lam * (1 + growth.excess(smoothed, fine=fine)):
             factors = appended(task, factors, tuple(x[:, :room] for x in slices), W)
-        elif fine and smoothed.S is None and gain <= STALL * abs(before):
+            continue
+        if fine and smoothed.S is None and gain <= STALL * abs(before):
             break
-        else:
-            fine = True
-        smoothed = smoothed.moved(task.fit(factors))
+        fine, smoothed = True, smoothed.moved(task.fit(factors))
     return growth
+
+
+def polish(growth: Growth, task: Task, factors: Factors, *, fine: bool) -> Factors:
+    """Polish, and drop or merge slices; count the steps."""
+    steps, stall = (FINE, STALL) if fine else (COARSE, 1e3 * STALL)
+    new, used = polished(task, factors, min(steps, growth.steps), stall)
+    growth.steps -= used
+    return pruned(task, new, ALIKE if fine else COARSELY)
+
+
+def few(smoothed: Smoothed) -> int:
+    """Return how many slices to append at once: few while the multiplier moves."""
+    return escapes.TOGETHER if smoothed.S is None else FEW
 
 
 def allowance(problem: Problem, now: State) -> int:
@@ -116,14 +136,57 @@ def allowance(problem: Problem, now: State) -> int:
     return int(min(max(WORK / cost, FEWEST), MOST))
 
 
-def pruned(task: Task, factors: Factors) -> Factors:
+def pruned(task: Task, factors: Factors, alike: float) -> Factors:
     """Drop slices that count for nothing, and put l2 x l2 factors in their least form."""
     atom = task.problem.atom
     if len(factors) > 1 and all(g.name == "l2" and g.free for g in at.norms(atom)):
         factors = lowest(task, [factors, canonical(factors)])
     sizes = np.asarray(atom.theta(factors))
     keep = sizes > NOTHING * sizes.max(initial=0.0)
-    return factors if keep.all() else lowest(task, [factors, tuple(x[:, keep] for x in factors)])
+    if not keep.all():
+        factors = lowest(task, [factors, tuple(x[:, keep] for x in factors)])
+    return merged(atom, factors, alike)
+
+
+def merged(atom: Atom, factors: Factors, alike: float) -> Factors:
+    """Put each slice together with those nearly parallel to it; the next polish mends it.
+
+    Of parallel slices the sum is a slice: sum u_k v_k^T = (sum c_k u_k) v with v_k = c_k v.
+    """
+    U, V = at.both(factors)
+    if not U.shape[1]:
+        return factors
+    sizes = np.linalg.norm(U, axis=0), np.linalg.norm(V, axis=0)
+    u, v = (x / np.where(s > 0, s, 1.0) for x, s in zip((U, V), sizes, strict=True))
+    cosine = (u.T @ u) * (v.T @ v)
+    order = np.argsort(-np.asarray(atom.theta(factors)), kind="stable")
+    free, out = np.ones(len(order), dtype=bool), []
+    for k in order:
+        if not free[k]:
+            continue
+        near = np.nonzero(free & (cosine[k] > 1 - alike))[0]
+        free[near] = False
+        total = float(np.sqrt((sizes[0] * sizes[1])[near].sum()))
+        own = float(np.sqrt(sizes[0][k] * sizes[1][k]))
+        out.append([x[:, k] * (total / own if own > 0 else 0.0) for x in factors])
+    return balanced_all(atom, tuple(np.column_stack(x) for x in zip(*out, strict=True)))
+
+
+def inside(growth: Growth, factors: Factors, q: Values) -> Factors:
+    """Mix in a little of the best factors where the loss is infinite at these.
+
+    The loss is convex, so the least share that makes it finite is found by doubling.
+    """
+    problem, best = growth.problem, growth.best
+    if not problem.loss.outside(problem.predict(factors, q)):
+        return factors
+    for k in range(SHARES, -1, -1):
+        t = 2.0**-k
+        parts = zip(factors, best.factors, strict=True)
+        mixed = tuple(np.hstack([np.sqrt(1 - t) * x, np.sqrt(t) * y]) for x, y in parts)
+        if not problem.loss.outside(problem.predict(mixed, q)):
+            return mixed
+    return factors
 
 
 def lowest(task: Task, tries: list[Factors]) -> Factors:
@@ -161,8 +224,8 @@ def fitted(problem: Problem, smoothed: Smoothed, factors: Factors, q: Values) ->
     weights = np.full(fit.shape, bend)
     for _ in range(OFFSET_SWEEPS):
         for k, o in enumerate(problem.offsets):
-            own = observed.product(*o.factors(out[k], observed))
+            own = o.field(out[k], observed)
             new = o.solve(own + smoothed.at(fit).W / bend, weights, observed)
-            fit = fit - own + observed.product(*o.factors(new, observed))
+            fit = fit - own + o.field(new, observed)
             out[k] = new
     return tuple(out)

@@ -61,23 +61,31 @@ class Task:
         return pair if len(factors) > 1 else [pair[0] + pair[1]]
 
 
-def polished(task: Task, factors: Factors, steps: int) -> Factors:
-    """Return factors of a lower objective, or the same."""
+def polished(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Factors, int]:
+    """Return factors of a lower objective, or the same, and the steps taken.
+
+    stall: the gain of a step, relative to the objective, that ends it.
+    """
     if not factors[0].shape[-1] or not all(np.isfinite(x).all() for x in factors):
-        return factors
-    if at.smooth(task.problem.atom):
-        new = quasi_newton(task, factors, steps)
-    else:
-        new = factors
-        for _ in range(max(steps // SWEEPS_A_STEP, 1)):
-            new = swept(task, new)
-            if task.expired():
-                break
+        return factors, 1
+    method = quasi_newton if at.smooth(task.problem.atom) else proximal
+    new, used = method(task, factors, steps, stall)
     new = balanced_all(task.problem.atom, new)
-    return new if task.value(new) < task.value(factors) else factors
+    return (new if task.value(new) < task.value(factors) else factors), used
 
 
-def quasi_newton(task: Task, factors: Factors, steps: int) -> Factors:
+def proximal(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Factors, int]:
+    """Sweep over the columns until a sweep gains little."""
+    value = task.value(factors)
+    for k in range(max(steps // SWEEPS_A_STEP, 1)):
+        factors = swept(task, factors)
+        before, value = value, task.value(factors)
+        if before - value <= stall * abs(value) or task.expired():
+            break
+    return factors, (k + 1) * SWEEPS_A_STEP
+
+
+def quasi_newton(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Factors, int]:
     """Minimize by L-BFGS-B in the sides' coordinates."""
     sides, r = task.sides, factors[0].shape[-1]
     cuts = np.cumsum([s.rows * r for s in sides])[:-1]
@@ -111,10 +119,11 @@ def quasi_newton(task: Task, factors: Factors, steps: int) -> Factors:
         method="L-BFGS-B",
         bounds=optimize.Bounds(low, high),
         callback=watched,
-        options={"maxiter": steps, "maxcor": MEMORY, "ftol": 0.0, "gtol": 0.0},
+        options={"maxiter": steps, "maxcor": MEMORY, "ftol": stall, "gtol": 0.0},
     )
     moved = [s.out(c) for s, c in zip(sides, unpacked(found.x), strict=True)]
-    return tuple(s.norm.project_cone(x) for s, x in zip(sides, moved, strict=True))
+    new = tuple(s.norm.project_cone(x) for s, x in zip(sides, moved, strict=True))
+    return new, int(found.nit) + 1
 
 
 def swept(task: Task, factors: Factors) -> Factors:

@@ -49,8 +49,8 @@ class Split:
     gap: float
 
 
-def solve(problem: Problem, ball: Ball, expired: Callable[[], bool]) -> Split:
-    """Iterate until the gap closes; Z and W are the best seen of each."""
+def solve(problem: Problem, ball: Ball, expired: Callable[[], bool], wanted: float) -> Split:
+    """Iterate until the gap is `wanted`; Z and W are the best seen of each."""
     now = first(problem)
     upper, lower = np.inf, -np.inf
     best = (now.Z, now.q, ball.project(now.W, problem.lam))
@@ -63,7 +63,7 @@ def solve(problem: Problem, ball: Ball, expired: Callable[[], bool]) -> Split:
             upper, best = value, (now.Z, now.q, best[2])
         if bound > lower:
             lower, best = bound, (*best[:2], now.W)
-        if upper - lower <= CLOSED * abs(upper) or expired():
+        if upper - lower <= max(wanted, CLOSED * abs(upper)) or expired():
             break
         rebalance(now, primal, dual, k)
     Z, q, W = best
@@ -134,14 +134,8 @@ def measured(problem: Problem, ball: Ball, now: Iterate) -> tuple[float, float]:
     observed = problem.loss.observed
     fit = balls.field(observed, now.Z + shift(problem, now.q))
     value = problem.loss.value(fit) + problem.lam * ball.gauge(now.Z)
-    value += penalty(problem, now.q)
+    value += sum(o.penalty(x) for o, x in zip(problem.offsets, now.q, strict=True))
     W = problem.loss.clip_dual(balls.field(observed, now.W))
     s = min(1.0, problem.lam / max(ball.polar(balls.spread(observed, W)), 1e-300))
     bound = problem.loss.dual_value(problem.loss.clip_dual(s * W))
     return float(value), float(bound)
-
-
-def penalty(problem: Problem, q: Values) -> float:
-    """Return what the offsets cost."""
-    pairs = zip(problem.offsets, q, strict=True)
-    return sum(0.5 * o.ridge * float(np.vdot(x, x)) for o, x in pairs)
