@@ -147,7 +147,7 @@ def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, at
     statement = {
         "format": kernel.FORMAT,
         "claim": "any size" if problem.lam > 0 else "rank",
-        "loss": problem.loss.name,
+        "loss": problem.loss.statement(),
         "atom": problem.atom.statement(),
         "lam": problem.lam.hex(),
         "shape": [m, n],

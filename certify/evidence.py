@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from . import descent, fixed_rank, lifted, search
+from . import descent, fixed_rank, lifted, rays, search
 from ._arrays import Array, finite, real
 from ._errors import InputError
 from .descent import State
+from .losses import Squared
 from .orthogonal import Orthogonal, orthogonalize
 from .polar import Proposal
 from .polar._scale import exponent, scaled
@@ -148,6 +149,8 @@ def dual_at(problem: Problem, now: State) -> Array:
 
 def bound(run: Run, W: Array, N: Array | None = None) -> Dual | None:
     """Return W with a polar proposal and the bound expected; scaled along its ray."""
+    if not isinstance(run.problem.loss, Squared):
+        return bound_any(run, W)
     found = bound_once(run, W, N)
     if found is None or N is not None:
         return found
@@ -158,6 +161,33 @@ def bound(run: Run, W: Array, N: Array | None = None) -> Dual | None:
         return found
     again = bound_once(run, W * scale, None)
     return best([found, again])
+
+
+def bound_any(run: Run, W: Array) -> Dual | None:
+    """Bound by a W of any loss: moved into the domain of d, then scaled along its ray."""
+    found = bound_inside(run, W)
+    if found is None:
+        return None
+    s = rays.best_scale(run.problem, found.point.W, found.polar.upper)
+    if s in (0.0, 1.0):
+        return found
+    return best([found, bound_inside(run, found.point.W * s)])
+
+
+def bound_inside(run: Run, W: Array) -> Dual | None:
+    """Propose a polar bound of W in the domain of d, and estimate the lower bound."""
+    problem, free = run.problem, any(o.ridge == 0 for o in run.problem.offsets)
+    held = rays.inward(problem.loss, W) if np.isfinite(W).all() else None
+    point = Orthogonal(held) if not free and held is not None else None
+    if free and held is not None:
+        point = orthogonalize(problem, held)
+    if point is None or problem.loss.dual_value(point.W) == -np.inf:
+        return None
+    deadline = None if run.clock.budget is None else run.clock.start + run.clock.budget
+    matrix = problem.loss.observed.matrix(point.W)
+    polar = problem.atom.propose(matrix, problem.lam, run.seed, deadline)
+    s = min(1.0, problem.lam / max(polar.upper, 1e-300))
+    return Dual(point, polar, rays.value(problem, point.W, s))
 
 
 def bound_once(run: Run, W: Array, N: Array | None) -> Dual | None:
@@ -187,22 +217,8 @@ def dual_terms(problem: Problem, W: Array) -> tuple[float, float]:
     loss = descent.squared(problem)
     w = W.reshape(-1)
     over = w if loss.scale is None else w / loss.scale.reshape(-1)
-    size = float(w @ over)
-    for o in problem.offsets:
-        if o.ridge > 0:
-            left = o.factors(np.ones(o.shape(loss.observed)), loss.observed)[0]
-            totals = adjoint(loss.observed, W, o.name, left)
-            size += float(np.square(totals).sum()) / o.ridge
+    size = float(w @ over) + rays.ridge_cost(problem, W)
     return float(w @ loss.data.reshape(-1)), size
-
-
-def adjoint(observed: Any, W: Array, kind: str, design: Array) -> Array:  # noqa: ANN401
-    """Return A* W in floats."""
-    if kind == "linear":
-        return np.asarray(observed.times_left(W, design))
-    if kind == "intercept":
-        return np.asarray([W.sum()])
-    return np.asarray(observed.line_sums(W, int(kind == "column")))
 
 
 def best_scale(problem: Problem, W: Array) -> float:

@@ -15,6 +15,7 @@ from scipy.sparse import csgraph
 from ._arrays import Array, Ints
 from ._observed import Observed
 from .kernel.verify import dyadic
+from .losses import Squared
 from .offsets import ColumnIntercept, Linear, Offset
 from .problem import Problem
 
@@ -37,7 +38,8 @@ def orthogonalize(problem: Problem, W: Array) -> Orthogonal | None:
     too large to solve for all sums at once.
     """
     free = tuple(o for o in problem.offsets if o.ridge == 0)
-    ints, unit = gridded(projected(problem, free, W) if free else W)
+    known = free and isinstance(problem.loss, Squared)  # else W is only cancelled
+    ints, unit = gridded(projected(problem, free, W) if known else W)
     linear = [o for o in free if isinstance(o, Linear)]
     rest = [o for o in free if not isinstance(o, Linear)]
     if not linear:

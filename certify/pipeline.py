@@ -12,7 +12,7 @@ from ._threads import threads
 from .atoms import Factors, RankOne
 from .certificate import ask
 from .evidence import Run, accept_dual, any_size, by_rank
-from .losses import Squared
+from .losses import LOSSES, Squared
 from .offsets import OFFSETS
 from .polar._proved import above, below
 from .polar._scale import scaled as scaled_by
@@ -93,7 +93,8 @@ def unknown(problem: Problem) -> list[str]:
     """Return what the kernel has no rule for."""
     known = problem.atom.statement() and not misstated(problem)
     names = [] if known else [type(problem.atom).__name__]
-    names += [] if isinstance(problem.loss, Squared) else [type(problem.loss).__name__]
+    stated = isinstance(problem.loss, tuple(LOSSES.values()))
+    names += [] if stated else [type(problem.loss).__name__]
     ours = tuple(OFFSETS.values())
     return names + [type(o).__name__ for o in problem.offsets if not isinstance(o, ours)]
 
@@ -150,6 +151,8 @@ def best_offsets(problem: Problem, factors: Factors) -> Values:
 
 def finite_objective(problem: Problem, factors: Factors, q: Values) -> float:
     """Return the objective; refuse data for which float64 cannot hold it."""
+    if why := problem.loss.outside(problem.predict(factors, q)):
+        raise InputError(f"the objective is infinite: {why}")
     value = problem.objective(factors, q)
     if not np.isfinite(value):
         cure = "scale data, lam and factors down by a power of two"

@@ -17,7 +17,7 @@ LAYERS = (  # from the bottom up: a module imports from its own layer or from th
     ("losses", "offsets", "polar"),
     ("atoms",),
     ("problem", "_threads"),
-    ("orthogonal", "descent", "certificate"),
+    ("orthogonal", "descent", "certificate", "rays"),
     ("lifted", "fixed_rank"),
     ("search",),
     ("relax",),

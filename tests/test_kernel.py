@@ -86,7 +86,7 @@ OBSERVED = len(CASES["masked/poor"][3].certificate.given["Y"].data)
 SAME = kernel.Array((OBSERVED,), array("q", [0] * OBSERVED))
 LIES = [
     ("plain/best", {"statement": {"format": "certify/9"}}, "statement.format", "unknown"),
-    ("plain/best", {"statement": {"loss": "logistic"}}, "statement.loss", "unknown"),
+    ("plain/best", {"statement": {"loss": "magic"}}, "statement.loss", "unknown"),
     ("plain/best", {"statement": {"claim": "beautiful"}}, "statement.claim", "unknown"),
     ("plain/best", {"statement": {"claim": "rank"}}, "statement.lam", "claim"),
     ("plain/best", {"statement": {"lam": "-0x1p2"}}, "statement.lam", "sign"),

@@ -4,8 +4,9 @@
 
 A certificate answers a question about factors U (m, r), V (n, r) of
 
-    f_r(U, V, q) = 1/2 sum_ij w_ij (u_i . v_j + (A q)_ij - Y_ij)^2
-                   + lam sum_k theta(u_k, v_k) + sum rho/2 |q|^2.
+    f_r(U, V, q) = l(U V^T + A q) + lam sum_k theta(u_k, v_k) + sum rho/2 |q|^2,
+
+l a convex loss over the observed entries, 1/2 sum w_ij (z_ij - Y_ij)^2 or another of `LOSSES`.
 
 The kernel recomputes every number from the question's own arrays, in exact integers
 (a float is an integer times a power of two), and uses the proof's arrays as witnesses
@@ -290,6 +291,10 @@ class Arithmetic(ABC, Generic[H]):
         """Return (left right^T) at the observed entries: the field of a factorization."""
 
     @abstractmethod
+    def spans(self, x: H) -> tuple[Sequence[int], Sequence[int], int]:
+        """Return (lows, highs, e): each entry is in [low, high] * 2**e."""
+
+    @abstractmethod
     def add(self, x: H, y: H) -> H:
         """Return x + y."""
 
@@ -394,6 +399,10 @@ class Exact(Arithmetic[Grid]):
         cols = [b.ints[j * k : j * k + k] for j in range(at.n)]
         ints = [sum(map(mul, rows[i], cols[j])) for i, j in at.entries()]
         return Grid(ints, a.exp + b.exp, (at.size,))
+
+    def spans(self, x: Grid) -> tuple[Sequence[int], Sequence[int], int]:
+        """Return the entries themselves: points."""
+        return x.ints, x.ints, x.exp
 
     def _align(self, x: Grid, y: Grid) -> tuple[list[int], list[int], int]:
         e = min(x.exp, y.exp)
@@ -716,6 +725,679 @@ def widest(n: Norm) -> Fraction:
     return Fraction(1)
 
 
+# --- exp and log in fixed point -----------------------------------------------------
+
+FINE, GUARD = 128, 32  # fractional bits of a fixed-point number, and more within `exp_at`
+DEEP, ONE = FINE + GUARD, 1 << FINE
+REACH = 1 << 14  # e**-REACH is less than a unit; a larger exponent is refused
+HALVINGS, TERMS = 8, 15
+Ends = tuple[int, int]
+
+
+def ln2() -> Ends:
+    """Enclose 2**DEEP ln 2, where ln 2 = sum over k of 2 / ((2k + 1) 3**(2k + 1)).
+
+    With 32 more bits, each floored term loses less than a unit.  After 128 terms the rest
+    is below 2**-405, less than a unit: the sum is low by less than 129 units.
+    """
+    unit = 1 << DEEP + 33
+    low = sum(unit // ((2 * k + 1) * 3 ** (2 * k + 1)) for k in range(128))
+    return low >> 32, (low + 129 >> 32) + 1
+
+
+LN2 = ln2()
+
+
+def shifted(x: int, k: int) -> int:
+    """Return the floor of x * 2**k."""
+    return x << k if k >= 0 else x >> -k
+
+
+def raised(x: int, k: int) -> int:
+    """Return the ceiling of x * 2**k."""
+    return -shifted(-x, k)
+
+
+def exp_at(x: int) -> tuple[int, int, int]:
+    """Return (lo, hi, k) with lo <= e**(x / ONE) 2**(FINE - k) <= hi; hi - lo is a few units.
+
+    x = k ln 2 + r; r / 2**HALVINGS = t < 2**-8, known to d units of 2**-DEEP.  Horner's
+    p = 1 + t/n p for n = 15 ... 1, two floors a step, is low by less than 2 / (1 - 2**-8)
+    < 3 units; the terms left out are below 2 t**16 / 16! < 2**-171, less than one.  So
+    e**t is in [p, p + 4], and e**(t + d) <= e**t (1 + 2d) adds less than 3d.  Squaring both
+    ends HALVINGS times, outward, gives e**r.
+    """
+    if x < -REACH * ONE:
+        return 0, 1, 0
+    demand(x <= REACH * ONE, "exp", "overflow", f"e**{x >> FINE}")
+    k, r = divmod(x << GUARD, LN2[x >= 0])  # the end of ln 2 for which r is low
+    t, d = r >> HALVINGS, 2 + (abs(k) * (LN2[1] - LN2[0]) >> HALVINGS)
+    one = p = 1 << DEEP
+    for n in range(TERMS, 0, -1):
+        p = one + (t * p >> DEEP) // n
+    lo, hi = p, p + 4 + 3 * d
+    for _ in range(HALVINGS):
+        lo, hi = lo * lo >> DEEP, (hi * hi >> DEEP) + 1
+    return lo >> GUARD, (hi >> GUARD) + 1, k
+
+
+def log_at(m: int, e: int) -> Ends:
+    """Enclose ONE ln(m 2**e) for an integer m > 0; a few units apart.
+
+    For any guess g of ln(m / 2**b): ln m = b ln 2 + g + ln(1 + d), 1 + d = m / 2**b e**-g,
+    and d - d**2/2 + d**3/3 - d**4 <= ln(1 + d) <= d - d**2/2 + d**3/3 for |d| <= 1/2, both
+    rising in d.  |d| < 2**-32 is checked, so that d**4 is less than a unit.
+    """
+    b = m.bit_length()
+    guess = int(math.log(m / (1 << b)) * 2**53) << FINE - 53
+    lo, hi, k = exp_at(-guess)
+    low, high = shifted(m * lo, k - b) - ONE, raised(m * hi, k - b) - ONE
+    demand(max(-low, high) >> FINE - 32 == 0, "log", "guess", guess)
+    ends = sorted((b + e) * x for x in LN2)
+    return (
+        guess + _cubic(low) - 1 + (ends[0] >> GUARD),
+        guess + _cubic(high) + 1 + raised(ends[1], -GUARD),
+    )
+
+
+def _cubic(d: int) -> int:
+    """Return the floor of d - d**2/2 + d**3/3 in units."""
+    return (6 * d * ONE * ONE - 3 * d * d * ONE + 2 * d**3) // (6 * ONE * ONE)
+
+
+def softplus_at(x: int) -> Ends:
+    """Enclose ONE ln(1 + e**(x / ONE)) = max(x, 0) + ln(1 + e**-|x|).
+
+    ln(1 + b) <= ln(1 + a) + b - a for b >= a >= 0.
+    """
+    lo, hi, k = exp_at(-abs(x))
+    a, b = shifted(lo, k), raised(hi, k)
+    low, high = log_at(ONE + a, -FINE)
+    return max(x, 0) + low, max(x, 0) + high + b - a
+
+
+def xlogx(x: int) -> Ends:
+    """Enclose ONE x ln x for an integer x >= 0; 0 at 0."""
+    if not x:
+        return 0, 0
+    low, high = log_at(x, 0)
+    return x * low, x * high
+
+
+# --- losses -------------------------------------------------------------------------
+
+
+class Grains(NamedTuple):
+    """Numbers that are integers times 2**exp."""
+
+    ints: Sequence[int]
+    exp: int
+
+
+class Spans(NamedTuple):
+    """Intervals [lo, hi] * 2**exp, one for each observed entry."""
+
+    los: Sequence[int]
+    his: Sequence[int]
+    exp: int
+
+
+class Loss(ABC):
+    """A convex loss l(z) = sum of c h(z; y) over groups of entries, weights c > 0.
+
+    `group` entries share a weight: one, or a row (0).  In `inside` and `dual` w and c are
+    integers in one unit u of any size: c h has the dual value u d, so u is left out.
+    """
+
+    group = 1
+    parameter = ""  # the name of the loss's number in the statement
+    signed = False  # whether h can be negative
+
+    @abstractmethod
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Whether these data, in rows of n, are in the loss's domain."""
+
+    @abstractmethod
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose l(z)."""
+
+    @abstractmethod
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether w is in the domain of d, exactly."""
+
+    @abstractmethod
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return a lower bound of d(w) = inf over z of c h(z; y) + w z, summed; w inside."""
+
+
+def enclosed(ends: Iterable[Ends], exp: int) -> Enclosure:
+    """Sum [lo, hi] * 2**exp."""
+    low = high = 0
+    for lo, hi in ends:
+        low, high = low + lo, high + hi
+    return Enclosure(low * power(exp), high * power(exp))
+
+
+def aligned(z: Spans, y: Grains, least: int = 0) -> tuple[Spans, Grains]:
+    """Put z and y on one grid, at most 2**least."""
+    e = min(z.exp, y.exp, least)
+    p, q = z.exp - e, y.exp - e
+    spans = Spans([v << p for v in z.los], [v << p for v in z.his], e)
+    return spans, Grains([v << q for v in y.ints], e)
+
+
+def residuals(z: Spans, y: Grains, least: int = 0) -> tuple[list[Ends], int]:
+    """Return the ends of z - y, and their exponent."""
+    z, y = aligned(z, y, least)
+    triples = zip(z.los, z.his, y.ints, strict=True)
+    return [(lo - v, hi - v) for lo, hi, v in triples], z.exp
+
+
+def margins(z: Spans, y: Grains) -> tuple[list[Ends], int]:
+    """Return the ends of 1 - y z for y = 1 or -1, and their exponent."""
+    z, y = aligned(z, y)
+    one = 1 << -z.exp
+    triples = zip(z.los, z.his, y.ints, strict=True)
+    return [(one - hi, one - lo) if v > 0 else (one + lo, one + hi) for lo, hi, v in triples], z.exp
+
+
+def least_at_zero(f: Callable[[int], int], r: Ends) -> Ends:
+    """Return the range of f on an interval; f falls below 0 and rises above it."""
+    return f(min(max(r[0], 0), r[1])), max(f(r[0]), f(r[1]))
+
+
+def weighted(
+    f: Callable[[int], int], ends: tuple[list[Ends], int], c: Grains, exp: int
+) -> Enclosure:
+    """Enclose sum c f(r) * 2**exp (and 2**c.exp)."""
+    ranges = (least_at_zero(f, r) for r in ends[0])
+    parts = ((k * lo, k * hi) for k, (lo, hi) in zip(c.ints, ranges, strict=True))
+    return enclosed(parts, exp + c.exp)
+
+
+def inner_dual(w: Sequence[int], y: Grains) -> Fraction:
+    """Return sum w y."""
+    return Fraction(sum(map(mul, w, y.ints))) * power(y.exp)
+
+
+def squared_over(w: Sequence[int], c: Sequence[int], k: int) -> Fraction:
+    """Return an upper bound of sum w**2 / (k c)."""
+    total = sum(-((-v * v << FINE) // (k * x)) for v, x in zip(w, c, strict=True))
+    return Fraction(total, ONE)
+
+
+def signs(y: Sequence[float]) -> bool:
+    """Whether all labels are -1 or 1."""
+    return all(v in (-1.0, 1.0) for v in y)
+
+
+class Squared(Loss):
+    """h = 1/2 (z - y)**2: min 1/2 c (z - y)**2 + w z is w y - w**2 / (2c), at z = y - w/c.
+
+    (`objective` and `dual_value` have a faster form of it.)
+    """
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept any data."""
+        del y, n
+        return True
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose 1/2 sum c (z - y)**2."""
+        r = residuals(z, y)
+        return weighted(lambda x: x * x, r, c, 2 * r[1] - 1)
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Accept any w."""
+        del w, y, c
+        return True
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum w y - w**2 / (2c)."""
+        return inner_dual(w, y) - squared_over(w, c, 2)
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    """h = r**2 / 2 for |r| <= delta, else delta |r| - delta**2 / 2; r = z - y.
+
+    Its slopes are [-delta, delta], so d is finite for |w| <= c delta only; there the
+    minimum of c h + w z is in the quadratic part, at r = -w/c: w y - w**2 / (2c).
+    """
+
+    delta: Fraction
+    parameter = "delta"
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept any data."""
+        del y, n
+        return True
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose sum c h: 2h is an integer on a grid that holds delta too."""
+        ends = residuals(z, y, 1 - self.delta.denominator.bit_length())
+        d = int(self.delta / power(ends[1]))
+
+        def twice(r: int) -> int:
+            return r * r if abs(r) <= d else d * (2 * abs(r) - d)
+
+        return weighted(twice, ends, c, 2 * ends[1] - 1)
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether |w| <= c delta."""
+        del y
+        p, q = self.delta.numerator, self.delta.denominator
+        return all(abs(v) * q <= x * p for v, x in zip(w, c, strict=True))
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum w y - w**2 / (2c)."""
+        return inner_dual(w, y) - squared_over(w, c, 2)
+
+
+@dataclass(frozen=True)
+class Quantile(Loss):
+    """h = tau (y - z) below y, (1 - tau)(z - y) above it.
+
+    Its slopes are [-tau, 1 - tau], so d is finite iff -c (1 - tau) <= w <= c tau, and then
+    c h + w z is least at z = y: w y.
+    """
+
+    tau: Fraction
+    parameter = "tau"
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept any data."""
+        del y, n
+        return True
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose sum c h in units of 1 / (the denominator of tau)."""
+        p, q = self.tau.numerator, self.tau.denominator
+        ends = residuals(z, y)
+        found = weighted(lambda r: (q - p) * r if r > 0 else -p * r, ends, c, ends[1])
+        return found.times(Fraction(1, q))
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether -c (1 - tau) <= w <= c tau."""
+        del y
+        p, q = self.tau.numerator, self.tau.denominator
+        return all((p - q) * x <= v * q <= p * x for v, x in zip(w, c, strict=True))
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum w y."""
+        del c
+        return inner_dual(w, y)
+
+
+class Absolute(Loss):
+    """h = |z - y|: slopes [-1, 1], so |w| <= c, and then c h + w z is least at y: w y."""
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept any data."""
+        del y, n
+        return True
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose sum c |z - y|."""
+        ends = residuals(z, y)
+        return weighted(abs, ends, c, ends[1])
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether |w| <= c."""
+        del y
+        return all(abs(v) <= x for v, x in zip(w, c, strict=True))
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum w y."""
+        del c
+        return inner_dual(w, y)
+
+
+class Hinge(Loss):
+    """h = max(0, 1 - y z), y = 1 or -1.
+
+    With x = y z and a = y w: c max(0, 1 - x) + a x is bounded below iff 0 <= a <= c, and
+    then least at x = 1: a.
+    """
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept -1 and 1."""
+        del n
+        return signs(y)
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose sum c max(0, 1 - y z)."""
+        ends = margins(z, y)
+        return weighted(lambda r: max(r, 0), ends, c, ends[1])
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether 0 <= y w <= c."""
+        return all(0 <= v * s <= x for v, s, x in zip(w, y.ints, c, strict=True))
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum y w."""
+        del c
+        return inner_dual(w, y)
+
+
+class SquaredHinge(Loss):
+    """h = max(0, 1 - y z)**2 (no factor 1/2), y = 1 or -1.
+
+    With x = y z and a = y w: c max(0, 1 - x)**2 + a x is bounded below iff a >= 0, and
+    then least at x = 1 - a / (2c): a - a**2 / (4c).
+    """
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept -1 and 1."""
+        del n
+        return signs(y)
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose sum c max(0, 1 - y z)**2."""
+        ends = margins(z, y)
+        return weighted(lambda r: max(r, 0) ** 2, ends, c, 2 * ends[1])
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether y w >= 0."""
+        del c
+        return all(v * s >= 0 for v, s in zip(w, y.ints, strict=True))
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum y w - w**2 / (4c)."""
+        return inner_dual(w, y) - squared_over(w, c, 4)
+
+
+class Logistic(Loss):
+    """h = ln(1 + e**z) - y z, y = 0 or 1; that is ln(1 + e**x), x = z or -z.
+
+    With a = -w or w: c ln(1 + e**x) - a x is bounded below iff 0 <= a <= c, and then at
+    least c ln c - a ln a - b ln b, b = c - a (where e**x = a / b; a limit at the ends).
+    In a unit u of a, b and c = a + b, ln u cancels.
+    """
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept 0 and 1."""
+        del n
+        return all(v in (0.0, 1.0) for v in y)
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose sum c ln(1 + e**x); its slope in x is between 0 and 1."""
+        places, ends = z.exp + FINE, []
+        for lo, hi, one, k in zip(z.los, z.his, y.ints, c.ints, strict=True):
+            x = shifted(-hi if one else lo, places)
+            wide = raised(-lo if one else hi, places) - x
+            low, high = softplus_at(x)
+            ends.append((k * low, k * (high + wide)))
+        return enclosed(ends, c.exp - FINE)
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether 0 <= a <= c."""
+        triples = zip(w, y.ints, c, strict=True)
+        return all(0 <= (v if one else -v) <= x for v, one, x in triples)
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum c ln c - a ln a - b ln b."""
+        del y
+        whole = {x: xlogx(x)[0] for x in set(c)}
+        pairs = zip(map(abs, w), c, strict=True)
+        return Fraction(sum(whole[x] - xlogx(a)[1] - xlogx(x - a)[1] for a, x in pairs), ONE)
+
+
+class Softmax(Loss):
+    """h = ln(sum of e**z over a row) - z at the row's label; a row of y is one-hot.
+
+    With q = c y - w: c ln sum e**z - <q, z> is bounded below iff q >= 0 and sum q = c (so
+    sum w = 0), and then at least c ln c - sum q ln q (Gibbs).  In a unit u, ln u cancels.
+    """
+
+    group = 0
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept rows with one 1 and zeros."""
+        rows = (y[k : k + n] for k in range(0, len(y), n))
+        return all(v in (0.0, 1.0) for v in y) and all(sum(row) == 1.0 for row in rows)
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose sum c (ln sum e**z - z_label)."""
+        n, ends = len(z.los) // len(c.ints), []
+        for i, k in enumerate(c.ints):
+            part = slice(i * n, i * n + n)
+            row = Spans(z.los[part], z.his[part], z.exp)
+            low, high = _cross_entropy(row, y.ints[part].index(1))
+            ends.append((k * low, k * high))
+        return enclosed(ends, c.exp - FINE)
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether q >= 0 and sum w = 0, row by row."""
+        return all(min(q) >= 0 and sum(q) == x for q, x in self._rows(w, y, c))
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum c ln c - sum q ln q."""
+        rows = self._rows(w, y, c)
+        return Fraction(sum(xlogx(x)[0] - sum(xlogx(v)[1] for v in q) for q, x in rows), ONE)
+
+    def _rows(
+        self, w: Sequence[int], y: Grains, c: Sequence[int]
+    ) -> Iterator[tuple[list[int], int]]:
+        """Yield (q, c) of each row."""
+        n = len(w) // max(len(c), 1)
+        for i, x in enumerate(c):
+            both = zip(w[i * n : i * n + n], y.ints[i * n : i * n + n], strict=True)
+            yield [x * one - v for v, one in both], x
+
+
+def _cross_entropy(z: Spans, label: int) -> Ends:
+    """Enclose ln sum e**d, d = z - z_label; it rises by at most the widest interval.
+
+    With M the largest d (0 at the label), it is M + ln S, S = sum e**(d - M) >= 1, and
+    ln is 1-Lipschitz there.
+    """
+    places = z.exp + FINE
+    lows = [shifted(lo - z.his[label], places) for lo in z.los]
+    highs = [raised(hi - z.los[label], places) for hi in z.his]
+    lows[label] = highs[label] = 0
+    top, low, high = max(lows), 0, 0
+    for x in lows:
+        lo, hi, k = exp_at(x - top)
+        low, high = low + shifted(lo, k), high + raised(hi, k)
+    ends = log_at(low, -FINE)
+    wide = max(b - a for a, b in zip(lows, highs, strict=True))
+    return top + ends[0], top + ends[1] + high - low + wide
+
+
+class KullbackLeibler(Loss):
+    """h = z - y ln z + y ln y - y, z >= 0 (z > 0 where y > 0), y >= 0.
+
+    (c + w) z - c y ln z is bounded below iff w > -c, or w = -c and y = 0; it is least at
+    z = c y / (c + w): with the constants, c y ln((c + w) / c), and 0 where y = 0.
+    """
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept y >= 0."""
+        del n
+        return all(v >= 0 for v in y)
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose sum c (z - y + y (ln y - ln z)); ln b <= ln a + (b - a) / a."""
+        (los, his, exp), y = aligned(z, y)
+        ends = []
+        for lo, hi, v, k in zip(los, his, y.ints, c.ints, strict=True):
+            demand(lo > 0 or lo == v == 0, "fitted", "domain", f"{shown(lo * power(exp))} or less")
+            low, high = (lo - v) << FINE, (hi - v) << FINE
+            if v:
+                ours, theirs = log_at(v, exp), log_at(lo, exp)
+                wide = -((lo - hi << FINE) // lo)
+                low += v * (ours[0] - theirs[1] - wide)
+                high += v * (ours[1] - theirs[0])
+            ends.append((k * low, k * high))
+        return enclosed(ends, exp + c.exp - FINE)
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether w >= -c, and w > -c where y > 0."""
+        triples = zip(w, y.ints, c, strict=True)
+        return all(v + x > 0 or v + x == one == 0 for v, one, x in triples)
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum c y ln((c + w) / c)."""
+        known = {x: log_at(x, 0)[1] for x in set(c)}
+        triples = zip(w, y.ints, c, strict=True)
+        total = sum(x * k * (log_at(x + v, 0)[0] - known[x]) for v, k, x in triples if k)
+        return Fraction(total) * power(y.exp - FINE)
+
+
+class Poisson(Loss):
+    """h = e**z - y z, y >= 0: the negative log-likelihood of counts, up to ln y!.
+
+    With q = c y - w: c e**z - q z is bounded below iff q >= 0, and then at least
+    q - q ln(q / c) (where e**z = q / c; 0 in the limit q = 0).
+    """
+
+    signed = True
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept y >= 0."""
+        del n
+        return all(v >= 0 for v in y)
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose sum c (e**z - y z); e**b <= e**a (1 + d + d**2), d = b - a <= 1."""
+        places, parts = z.exp + FINE, []
+        for lo, hi, k in zip(z.los, z.his, c.ints, strict=True):
+            x = shifted(lo, places)
+            wide = raised(hi, places) - x
+            demand(wide <= ONE, "fitted", "overflow", "an interval wider than 1")
+            low, high, e = exp_at(x)
+            high = raised(high * (ONE * ONE + wide * ONE + wide * wide), -2 * FINE)
+            parts.append((k * low, k * high, e - FINE))
+        terms = zip(z.los, z.his, y.ints, c.ints, strict=True)
+        linear = enclosed(((-k * v * hi, -k * v * lo) for lo, hi, v, k in terms), z.exp + y.exp)
+        return total(parts).plus(linear).times(power(c.exp))
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether q >= 0."""
+        return all(q >= 0 for q, _ in self._means(w, y, c))
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum q - q (ln q - ln c), on the grid of q."""
+        spare = max(-y.exp, 0)
+        known = {x: log_at(x << spare, 0)[0] for x in set(c)}
+        pairs = self._means(w, y, c)
+        found = sum(q * (ONE + known[x]) - xlogx(q)[1] for q, x in pairs)
+        return Fraction(found) * power(-FINE - spare)
+
+    def _means(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Yield (q, c) of each entry, q on a grid finer by the digits of y."""
+        up, spare = max(y.exp, 0), max(-y.exp, 0)
+        for v, k, x in zip(w, y.ints, c, strict=True):
+            yield x * (k << up) - (v << spare), x
+
+
+def total(parts: list[tuple[int, int, int]]) -> Enclosure:
+    """Sum [lo, hi] * 2**exp with each its own exponent, outward on one grid."""
+    grid = max((hi.bit_length() + e for _, hi, e in parts), default=0) - 2 * FINE
+    return enclosed(((shifted(lo, e - grid), raised(hi, e - grid)) for lo, hi, e in parts), grid)
+
+
+LOSSES: dict[str, Callable[..., Loss]] = {
+    "squared": Squared,
+    "huber": Huber,
+    "quantile": Quantile,
+    "absolute": Absolute,
+    "hinge": Hinge,
+    "squared_hinge": SquaredHinge,
+    "logistic": Logistic,
+    "softmax": Softmax,
+    "kullback_leibler": KullbackLeibler,
+    "poisson": Poisson,
+}
+LIMITS = {"delta": None, "tau": Fraction(1)}  # a parameter is positive and below this
+
+
+def stated_loss(stated: Json) -> Loss:
+    """Read the loss: its name, or an object with its kind and its parameter."""
+    told = stated.get("loss")
+    said = told if isinstance(told, dict) else {"kind": told}
+    kind = said.get("kind")
+    demand(isinstance(kind, str) and kind in LOSSES, "statement.loss", "unknown", repr(told))
+    make = LOSSES[str(kind)]
+    name = str(getattr(make, "parameter", ""))
+    wanted = {"kind", name} if name else {"kind"}
+    fits = set(said) == wanted and isinstance(told, dict) == bool(name)
+    demand(fits, "statement.loss", "fields", repr(told))
+    if not name:
+        return make()
+    where, limit = f"statement.loss.{name}", LIMITS[name]
+    value = number(said[name], where)
+    demand(value > 0 and (limit is None or value < limit), where, "range", said[name])
+    return make(value)
+
+
+def check_labels(loss: Loss, at: Pattern, y: Array) -> None:
+    """Reject data outside the loss's domain; rows that share a weight must be whole."""
+    demand(loss.group == 1 or at.rows is None, "statement.observed", "scope", "rows with holes")
+    demand(loss.labels(y.data, at.n), "statement.Y", "labels", type(loss).__name__)
+
+
+def loss_weights(asked: "Question") -> Grains:
+    """Return the weights, one for each group of entries."""
+    if asked.weights is not None:
+        return Grains(*dyadic(asked.weights.data))
+    return Grains([1] * (asked.at.size if asked.loss.group else asked.at.m), 0)
+
+
+def loss_dual(asked: "Question", dual: "Dual[Any]", s: Fraction) -> Fraction:
+    """Return a lower bound of d(sW) for dyadic s >= 0; reject sW outside d's domain.
+
+    All groups without a correction are on one grid of 2**e; each other group is on its own,
+    finer by the denominators of its corrections.
+    """
+    w, y, c = Grains(*dyadic(dual.raw.data)), Grains(*dyadic(asked.Y.data)), loss_weights(asked)
+    size = asked.loss.group or asked.at.n
+    e = min(w.exp + 1 - s.denominator.bit_length(), c.exp)
+    p, q = int(s * power(w.exp - e)), c.exp - e
+    ours = [v * p for v in w.ints]
+    moved: dict[int, dict[int, Fraction]] = {}
+    for k, x in dual.corrections:
+        moved.setdefault(k // size, {})[k] = s * x / power(e)
+    groups = [i for i in range(len(c.ints)) if i not in moved]
+    values = [_dual_of(asked, dual.name, y, (groups, ours, [c.ints[i] << q for i in groups]))]
+    for i, fixes in moved.items():
+        d = math.lcm(*(x.denominator for x in fixes.values()))
+        fine = {k: ours[k] * d for k in range(i * size, i * size + size)}
+        fine |= {k: fine[k] + int(x * d) for k, x in fixes.items()}
+        values.append(_dual_of(asked, dual.name, y, ([i], fine, [(c.ints[i] << q) * d])) / d)
+    return sum(values, Fraction(0)) * power(e)
+
+
+def _dual_of(
+    asked: "Question",
+    name: str,
+    y: Grains,
+    part: tuple[list[int], Mapping[int, int] | Sequence[int], list[int]],
+) -> Fraction:
+    """Return d of some groups of entries, in their unit."""
+    groups, w, c = part
+    size = asked.loss.group or asked.at.n
+    keys = [k for i in groups for k in range(i * size, i * size + size)]
+    mine, data = [w[k] for k in keys], Grains([y.ints[k] for k in keys], y.exp)
+    kind = type(asked.loss).__name__
+    demand(asked.loss.inside(mine, data, c), f"proof.{name}", "domain", kind)
+    return asked.loss.dual(mine, data, c)
+
+
+def least_loss(asked: "Question") -> Fraction:
+    """Return a lower bound of inf l = d(0): no objective is below it (0 but for counts)."""
+    if not asked.loss.signed:
+        return Fraction(0)
+    return loss_dual(asked, Dual(None, filled((asked.at.size,), 0.0), ()), Fraction(1))
+
+
+def coarse(s: Fraction) -> Fraction:
+    """Round s > 0 down to 60 significant bits, a dyadic number."""
+    e = s.numerator.bit_length() - s.denominator.bit_length() - 60
+    return int(s / power(e)) * power(e)
+
+
 # --- the question -------------------------------------------------------------------
 
 KINDS = ("rank_one", "symmetric")
@@ -771,6 +1453,7 @@ class Question:
     """The parsed statement with the reader's arrays."""
 
     claim: str
+    loss: Loss
     pair: Pair
     Y: Array
     weights: Array | None
@@ -882,7 +1565,7 @@ def offset_values(
 def question(stated: Json, given: Mapping[str, Array]) -> Question:
     """Parse a statement; reject one for which the rules are not theorems."""
     field(stated, "format", (FORMAT,))
-    field(stated, "loss", ("squared",))
+    loss = stated_loss(stated)
     claim = field(stated, "claim", CLAIMS)
     arrays = Arrays(given, "statement")
     at = pattern(stated, arrays)
@@ -896,13 +1579,15 @@ def question(stated: Json, given: Mapping[str, Array]) -> Question:
     numbers = {k: number(stated.get(k), f"statement.{k}") for k in ("lam", "rtol", "atol")}
     for name, value in numbers.items():
         demand(value >= 0, f"statement.{name}", "sign", stated[name])
-    weights = arrays.get("weights", (at.size,)) if "weights" in given else None
+    count = at.size if loss.group else at.m
+    weights = arrays.get("weights", (count,)) if "weights" in given else None
     if weights is not None:
         demand(min(weights.data, default=1.0) > 0, "statement.weights", "sign", "not positive")
     kinds = offsets(stated, arrays, at.m)
     found = field(stated, "q", ("given", "found")) == "found"
     asked = Question(
         claim,
+        loss,
         Pair(at, left, right, symmetric),
         arrays.get("Y", (at.size,)),
         weights,
@@ -915,6 +1600,7 @@ def question(stated: Json, given: Mapping[str, Array]) -> Question:
         numbers["rtol"],
         numbers["atol"],
     )
+    check_labels(loss, at, asked.Y)
     check_claim(asked)
     return asked
 
@@ -926,6 +1612,8 @@ def check_claim(asked: Question) -> None:
     if asked.claim == "any size":
         demand(asked.lam > 0, "statement.lam", "sign", float(asked.lam))
         return
+    kind = type(asked.loss).__name__
+    demand(isinstance(asked.loss, Squared), "statement.loss", "scope", kind)
     plain = asked.at.rows is None and asked.weights is None
     signed = not (asked.left.free and asked.right.free) or asked.pair.symmetric
     demand(asked.lam == 0, "statement.lam", "claim", float(asked.lam))
@@ -964,10 +1652,18 @@ def fitted(ar: Arithmetic[H], asked: Question, x: Point) -> H:
     return ar.product(left, right, asked.at)
 
 
+def loss_value(ar: Arithmetic[H], asked: Question, z: H) -> Enclosure:
+    """Enclose the loss of a fitted field."""
+    if isinstance(asked.loss, Squared):
+        residual = ar.subtract(z, ar.load(asked.Y))
+        return ar.squares(residual, asked.weights).times(Fraction(1, 2))
+    y = Grains(*dyadic(asked.Y.data))
+    return asked.loss.value(Spans(*ar.spans(z)), y, loss_weights(asked))
+
+
 def objective(ar: Arithmetic[H], asked: Question, x: Point) -> Enclosure:
     """Enclose f(U, V, q)."""
-    residual = ar.subtract(fitted(ar, asked, x), ar.load(asked.Y))
-    value = ar.squares(residual, asked.weights).times(Fraction(1, 2))
+    value = loss_value(ar, asked, fitted(ar, asked, x))
     value = value.plus(thetas(asked, x.U, x.V).times(asked.lam))
     for o, q in zip(asked.offsets, x.q, strict=True):
         value = value.plus(exactly(o.ridge * squares_exactly(q.data) / 2))
@@ -981,6 +1677,7 @@ class Dual(Generic[H]):
     field: H
     raw: Array
     corrections: tuple[tuple[int, Fraction], ...]
+    name: str = "W"
 
 
 def dual_point(
@@ -997,7 +1694,7 @@ def dual_point(
         demand(inside, where, "outside", item[0])
         out.append((item[0], rational(item[1], where)))
     demand(len({k for k, _ in out}) == len(out), where, "order", "an entry twice")
-    return Dual(ar.load(raw), raw, tuple(out))
+    return Dual(ar.load(raw), raw, tuple(out), name)
 
 
 def adjoint(ar: Arithmetic[H], asked: Question, dual: Dual[H], o: Offset) -> list[Fraction]:
@@ -1036,11 +1733,14 @@ def ridge_cost(ar: Arithmetic[H], asked: Question, dual: Dual[H], name: str) -> 
 def dual_value(
     ar: Arithmetic[H], asked: Question, dual: Dual[H], cost: Fraction, s: Fraction
 ) -> Fraction:
-    """Return a lower bound of d(sW) = s<W,Y> - s^2/2 (sum W^2/w + cost), s >= 0.
+    """Return a lower bound of d(sW) - s^2/2 cost, s >= 0 (dyadic but for least squares).
 
-    d(W) = inf over Z, q of the loss + <W, Z>; entrywise the minimum of
-    w/2 (z - y)^2 + W z is W y - W^2 / (2 w).
+    d(W) = inf over Z, q of the loss + <W, Z>, by the loss's rule.  Least squares:
+    d(sW) = s<W,Y> - s^2/2 sum W^2/w, the minimum of w/2 (z - y)^2 + W z being
+    W y - W^2 / (2 w).
     """
+    if not isinstance(asked.loss, Squared):
+        return loss_dual(asked, dual, s) - s * s / 2 * cost
     inner = ar.inner(dual.field, ar.load(asked.Y)).lo
     size = ar.squares_over(dual.field, asked.weights).hi
     for k, c in dual.corrections:
@@ -1529,10 +2229,11 @@ def weak_duality(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays)
     """Prove f_s >= d(sW) for every size s and all offsets, where P(W) s <= lam.
 
     f_s >= d(sW) - s<W, sum phi> + lam sum theta >= d(sW), since <W, phi(x)> <= P theta(x).
-    The rule scales W itself, so a large bound P only weakens the result.  f >= 0 always.
+    The rule scales W itself, so a large bound P only weakens the result.  f >= d(0) always.
     """
+    least = least_loss(asked)
     if "W" not in given.arrays:
-        return Bound(Fraction(0), ("trivial",))
+        return Bound(least, ("trivial",))
     dual = dual_point(ar, asked, proof, given, "W")
     polar = part(proof, "polar")
     name = str(polar.get("rule"))
@@ -1541,9 +2242,10 @@ def weak_duality(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays)
     rest = sum((c * c for _, c in dual.corrections), Fraction(0))
     bound += root(rest * widest(asked.left) * widest(asked.right)).hi
     s = min(Fraction(1), asked.lam / bound) if bound else Fraction(1)
+    s = s if isinstance(asked.loss, Squared) else coarse(s)
     cost = ridge_cost(ar, asked, dual, "W")
     value = dual_value(ar, asked, dual, cost, s)
-    return Bound(max(value, Fraction(0)), (name, "weak_duality"))
+    return Bound(max(value, least), (name, "weak_duality"))
 
 
 def ky_fan(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays) -> Bound:
@@ -1600,7 +2302,7 @@ def floor(
     if asked.q is not None or not asked.offsets:
         return upper.lo
     if "floor.W" not in given.arrays:
-        return Fraction(0)
+        return least_loss(asked)
     dual = dual_point(ar, asked, part(proof, "floor"), given, "floor.W")
     cost = ridge_cost(ar, asked, dual, "floor.W")
     value = dual_value(ar, asked, dual, cost, Fraction(1))

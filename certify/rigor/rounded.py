@@ -35,6 +35,7 @@ from certify.kernel.verify import (
     Line,
     Pattern,
     RejectedError,
+    dyadic,
     power,
     root,
 )
@@ -55,6 +56,7 @@ from .bounds import (
 )
 
 ORDINARY = 900  # binary exponents that scale without overflow
+RESOLVED = 20  # bits of a radius that `spans` keeps; sharpness, never truth
 BLOCK = 512  # rows held dense at once; cost, never truth
 
 
@@ -92,6 +94,18 @@ class Rounded(Arithmetic[Ball]):
             part = slice(start, start + BLOCK * 64)
             out[part] = np.einsum("kr,kr->k", a[rows[part]], b[cols[part]])
         return Ball(out, error)
+
+    def spans(self, x: Ball) -> tuple[list[int], list[int], int]:
+        """Return mid - rad and mid + rad, the radius rounded up on a grid that resolves it."""
+        finite(np.abs(x.mid).max(initial=0.0))
+        ints, e = dyadic(x.mid.reshape(-1).tolist())
+        if not x.rad:
+            return ints, ints, e
+        size = x.rad.numerator.bit_length() - x.rad.denominator.bit_length()
+        spare = max(0, e - (size - RESOLVED))
+        r = -int(-x.rad // power(e - spare))
+        lows = [(v << spare) - r for v in ints]
+        return lows, [v + 2 * r for v in lows], e - spare
 
     def _combine(self, x: Ball, y: Ball, mid: Floats) -> Ball:
         rounding = U * norm_up(mid) / (1 - U)
