@@ -5,6 +5,6 @@ be inaccurate, wrong, or say "solved" of nothing, and no verdict depends on its 
 """
 
 from .convex import Relaxed, convex, dual_point
-from .polar_sdp import RelaxedPolar, polar
+from .polar_sdp import RelaxedPolar, polar, symmetric_polar
 
-__all__ = ["Relaxed", "RelaxedPolar", "convex", "dual_point", "polar"]
+__all__ = ["Relaxed", "RelaxedPolar", "convex", "dual_point", "polar", "symmetric_polar"]
