@@ -6,7 +6,7 @@ import numpy as np
 
 from certify._arrays import Array
 from certify._errors import InputError
-from certify.atoms import Atom, RankOne
+from certify.atoms import ATOMS, RankOne
 from certify.gauges import gauge
 from certify.losses import Loss
 from certify.problem import Problem, Values
@@ -15,7 +15,7 @@ from ._cvxpy import Expression, cp
 from ._loss import Units, constant, domain, known, stated, units
 from ._offsets import operator, penalty
 from ._solve import numbers, solve
-from .omega import Expressed, by_squares, omega
+from .omega import by_squares, omega
 
 
 @dataclass(frozen=True)
@@ -102,35 +102,22 @@ def posed(problem: Problem) -> Program:
 
 
 def gauged(problem: Problem) -> tuple[Expression, list[Expression], Expression]:
-    """Return Omega, its constraints, and Z.
-
-    Raises InputError for an atom or a loss that is not certify's own.
-    """
-    atom, loss = problem.atom, problem.loss
-    symmetric = getattr(atom, "kind", "") == "symmetric"
-    if not known_atom(atom) or not known(loss):
-        got = f"{type(atom).__name__} under {type(loss).__name__}"
-        raise InputError(f"a relaxation needs an atom and a loss of certify's own, got {got}")
-    Z = cp.Variable(loss.shape)
-    price, cone = symmetric_gauge(Z, atom) if symmetric else omega(Z, *rank_one(atom).gauges)
+    """Return Omega, its constraints, and Z."""
+    own(problem)
+    atom, Z = problem.atom, cp.Variable(problem.loss.shape)
+    if isinstance(atom, RankOne):
+        price, cone = omega(Z, *atom.gauges)
+    else:
+        price, cone = by_squares(Z, gauge(getattr(atom, "norm")))  # noqa: B009  symmetric
     return price, cone, Z
 
 
-def known_atom(atom: object) -> bool:
-    """Whether the atom is one of certify's own."""
-    return isinstance(atom, Atom) and type(atom).__module__.startswith("certify.atoms")
-
-
-def rank_one(atom: Atom) -> RankOne:
-    """Return the atom; it has been found to be one of certify's own."""
-    if not isinstance(atom, RankOne):
-        raise InputError(f"no relaxation is stated for {type(atom).__name__}")
-    return atom
-
-
-def symmetric_gauge(Z: Expression, atom: Atom) -> Expressed:
-    """Return Omega for x x^T."""
-    return by_squares(Z, gauge(getattr(atom, "norm")))  # noqa: B009  kind "symmetric" has it
+def own(problem: Problem) -> None:
+    """Raise InputError for an atom or a loss that is not certify's own."""
+    atom, loss = problem.atom, problem.loss
+    if not isinstance(atom, tuple(ATOMS.values())) or not known(loss):
+        got = f"{type(atom).__name__} under {type(loss).__name__}"
+        raise InputError(f"a relaxation needs an atom and a loss of certify's own, got {got}")
 
 
 def shifted(
@@ -184,7 +171,7 @@ def slope(loss: Loss, F: Array, program: Program) -> Array | None:
     found = numbers([Multiplier(program.link.dual_value)])
     if found is None:
         return None
-    held = fielded(loss, np.ldexp(found[0].reshape(-1), 0) * program.by.back(1.0, -1))
+    held = fielded(loss, found[0].reshape(-1) * program.by.back(1.0, -1))
     return facing(loss, F, held)
 
 
