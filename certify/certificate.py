@@ -87,7 +87,8 @@ class Certificate:
         """Return the better factors in the proof, if it has any."""
         if not self.proof.get("better"):
             return None
-        return tuple(as_numpy(self.witness[f"better.{k}"]) for k in ("U", "V"))
+        names = (k for k in ("better.U", "better.V") if k in self.witness)
+        return tuple(as_numpy(self.witness[k]) for k in names)
 
     def better_offsets(self) -> Values:
         """Return the offset values that go with the better factors."""
@@ -135,7 +136,8 @@ def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, at
     tolerance = {k: scalar(v, k, zero=True).hex() for k, v in (("rtol", rtol), ("atol", atol))}
     m, n = problem.loss.shape
     given = {k: handed(a) for k, a in problem.loss.arrays().items()}
-    given |= {k: handed(a) for k, a in zip("UV", factors, strict=True)}
+    given |= {k: handed(a) for k, a in problem.atom.arrays().items()}
+    given |= {k: handed(a) for k, a in zip("UV", factors, strict=False)}
     offsets = []
     for k, o in enumerate(problem.offsets):
         offsets.append({"kind": o.name, "ridge": o.ridge.hex()})

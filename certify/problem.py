@@ -44,6 +44,7 @@ class Problem:
         for name, kind in (("loss", Loss), ("atom", Atom)):
             if not isinstance(part := getattr(self, name), kind):
                 raise InputError(f"{name} must be a {kind.__name__}, got {part!r}")
+        self.atom.check(self.loss.shape)
         object.__setattr__(self, "lam", scalar(self.lam, "lam", zero=True))
         given = [self.offsets] if isinstance(self.offsets, Offset) else self.offsets
         if not isinstance(given, Sequence):
@@ -63,6 +64,20 @@ class Problem:
 
         Raises InputError for wrong shapes, values that are not finite, or wrong signs.
         """
+        held = self.shaped(factors, name)
+        if wrong := self.atom.wrong_sign(held):
+            raise InputError(f"{name}: {wrong}")
+        return held
+
+    def project(self, factors: Sequence[Any]) -> Factors:
+        """Return the nearest factors whose signs are allowed, as read-only arrays.
+
+        Raises InputError for wrong shapes or values that are not finite.
+        """
+        return tuple(frozen(x) for x in self.atom.project(self.shaped(factors, "factors")))
+
+    def shaped(self, factors: Sequence[Any], name: str) -> Factors:
+        """Return factors of the right shapes as read-only float64 arrays, of any sign."""
         shapes = self.atom.shapes(self.loss.shape)
         if not isinstance(factors, Sequence) or len(factors) != len(shapes):
             got = len(factors) if isinstance(factors, Sequence) else type(factors).__name__
@@ -76,8 +91,6 @@ class Problem:
             held.append(frozen(a))
         if len(sizes := {x.shape[-1] for x in held}) > 1:
             raise InputError(f"{name} must have one number of slices, got {sorted(sizes)}")
-        if wrong := self.atom.wrong_sign(tuple(held)):
-            raise InputError(f"{name}: {wrong}")
         return tuple(held)
 
     def accept_offsets(self, q: Sequence[Any]) -> Values:

@@ -81,7 +81,7 @@ def assemble(problem: Problem, asked: Asked, found: Evidence) -> tuple[Json, Arr
         arrays |= numbered("mu.", problem.fit_offsets(zero))
     if found.better is not None:
         proof["better"] = True
-        arrays |= {f"better.{k}": x for k, x in zip("UV", found.better.factors, strict=True)}
+        arrays |= {f"better.{k}": x for k, x in zip("UV", found.better.factors, strict=False)}
         arrays |= numbered("better.", found.better.q)
     if found.floor is not None:
         proof["floor"] = {"corrections": listed(found.floor)}

@@ -20,6 +20,7 @@ from .proving import arithmetic
 from .verdict import Verdict
 
 TIERS = ("exact", "rounded")
+SCALES = (("scale.left", (-1, 1)), ("scale.right", (1, -1)))
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,12 @@ def completed(certificate: Certificate, asked: Asked, tier: str) -> Certificate:
         return certificate
     S = dense(witness, asked)
     shift = kernel.shift_of(polar, "proof.polar.shift")
+    if S is not None:
+        for k, (name, shape) in enumerate(SCALES):
+            if name in witness:
+                if witness[name].shape != (S.shape[k],):
+                    return certificate
+                S = S * as_numpy(witness[name]).reshape(shape)
     factor = None if S is None else factorized(S, polar, witness, shift)
     if factor is None:
         return certificate

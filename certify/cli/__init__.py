@@ -158,7 +158,7 @@ def improve(options: Options, problem: Path, output: Path, certificate: Path | N
         found = improved_from(
             held.problem, held.factors, q=held.q, **options.epsilon(held), **options.search(tell)
         )
-    arrays = dict(zip("UV", found.factors, strict=True))
+    arrays = dict(zip("UV", found.factors, strict=False))
     arrays |= {f"q{k}": x for k, x in enumerate(found.q)}
     written: dict[str, Written | None] = {"factors": stored(arrays, output)}
     if certificate is not None:

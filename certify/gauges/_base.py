@@ -134,6 +134,10 @@ class Gauge(ABC):
         """Return max sum d_i x_i^2 over the ball, or more: for norms >= |x|_2, max d."""
         return float(d.max(initial=-np.inf))
 
+    def terms(self, d: int) -> int:
+        """Return how many numbers `value` adds: its relative rounding in units of eps."""
+        return d
+
     @abstractmethod
     def value(self, x: Array) -> Array:
         """Return the norm of each column."""

@@ -82,13 +82,14 @@ class Variation(Gauge):
         return {"edges": self.pairs}
 
     def value(self, x: Array) -> Array:
-        """Return rho |B x|_1 + |x|_2, at a scale where no difference overflows."""
-        top = np.abs(x).max(axis=0, initial=0.0)
-        scale = np.where(top > 0, top, 1.0)
+        """Return rho |B x|_1 + |x|_2: halved first, so that no difference overflows."""
         i, j = self.pairs.T
-        z = x / scale
-        steps = np.abs(z[i] - z[j]).sum(axis=0)
-        return np.asarray(scale * (self.rho * steps + length(z)))
+        steps = np.abs(x[i] / 2 - x[j] / 2).sum(axis=0)
+        return np.asarray(2 * (self.rho * steps) + length(x))
+
+    def terms(self, d: int) -> int:
+        """Return the coordinates and, twice, the edges."""
+        return d + 2 * len(self.edges)
 
     def dual(self, y: Array) -> Array:
         """Return g*: what the maximizer earns, within rounding of what its flow allows."""

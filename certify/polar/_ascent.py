@@ -7,6 +7,7 @@ from certify._arrays import Array
 from certify.gauges import Gauge
 
 from . import _spectra as spectra
+from ._balance import blocks, relaxed, round_ball
 from ._base import Ask, Matrix
 from .lines import line_values
 
@@ -43,19 +44,25 @@ def line_slice(ask: Ask) -> tuple[float, tuple[Array, Array]]:
 
 
 def first_vectors(ask: Ask) -> list[Array]:
-    """Return starts for v: top singular vectors, their signed parts, random ones."""
-    n = ask.W.shape[1]
+    """Return starts for v: top singular vectors, points of the relaxation, random ones.
+
+    Both signs of each: a u with signs cannot take the sign over.
+    """
     axis = spectra.side(ask.W)
     top = leading(ask.W, axis, ask.seed)
     heads = [top] if axis else [np.asarray(ask.W.T @ top)]
-    if not (ask.left.nonneg or ask.right.nonneg):
+    plain = all(g.name == "l2" and g.free for g in (ask.left, ask.right))
+    if plain:
         return heads
     rng = np.random.default_rng(ask.seed)
+    n = ask.W.shape[1]
     lots = [rng.standard_normal(n) for _ in range(STARTS)]
-    if not ask.right.nonneg:  # both signs of v: u >= 0 cannot take the sign over
-        return [sign * v for v in (*heads, *lots) for sign in (1.0, -1.0)]
-    parts = [p for h in heads for p in (np.maximum(h, 0), np.maximum(-h, 0))]
-    return [*parts, *map(np.abs, (*heads, *lots))]
+    if not (round_ball(ask.left) and round_ball(ask.right)):
+        sides = blocks(ask.left, ask.W.shape[0]), blocks(ask.right, n)
+        B = relaxed(ask.W, *sides, ask.seed)[1]
+        lots += [B @ rng.standard_normal(B.shape[1]) for _ in range(STARTS)]
+    both = [sign * v for v in (*heads, *lots) for sign in (1.0, -1.0)]
+    return both if ask.right.free else [*both, *map(np.abs, (*heads, *lots))]
 
 
 def leading(W: Matrix, axis: int, seed: int) -> Array:
