@@ -11,10 +11,11 @@ from certify.problem import Problem, Values
 from ._cvxpy import Expression, cp
 from ._loss import Units, domain, stated, units
 from ._solve import numbers, solve
-from .convex import Program, own, shifted, slope
+from .convex import Program, fielded, own, shifted, slope
 
 ENOUGH = 1e-9  # what a new slice must earn above lam, relative: cost, never truth
 UNUSED = 1e-12  # a slice's share of the largest below which it is left out of the answer
+LEAST = 1e-12  # of the largest fit: what a fit that has to be positive is raised to
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def columns(
     problem: Problem,
     start: Factors | None = None,
     *,
-    rounds: int = 40,
+    rounds: int = 100,
     solver: str | None = None,
     seed: int = 0,
 ) -> Generated:
@@ -118,17 +119,28 @@ def weighed(
     """Return the mixture as factors, with its objective and W."""
     (share, *flat), count, status = told
     observed, by = problem.loss.observed, program.by
+    pairs = zip(problem.offsets, flat, strict=True)
+    q = tuple((x * by.data).reshape(o.shape(observed)) for o, x in pairs)
     c = np.maximum(share.reshape(-1)[: slices[0].shape[-1]] * by.data, 0.0)
+    c = c + raised(problem, slices, c, q)
     keep = c > UNUSED * c.max(initial=0.0)
     root = c[keep] ** (1 / problem.atom.degree)
     factors = tuple(x[..., keep] * root for x in slices)
-    pairs = zip(problem.offsets, flat, strict=True)
-    q = tuple((x * by.data).reshape(o.shape(observed)) for o, x in pairs)
-    F = problem.predict(factors, q)
-    value, W = problem.objective(factors, q), slope(problem.loss, F, program)
+    Z = problem.atom.predict(factors, observed)
+    value, W = problem.objective(factors, q), slope(problem.loss, Z, problem.shift(q), program)
     if not np.isfinite(value) or W is None or not np.isfinite(W).all():
         return Generated(None, None, None, None, None, count, f"{status}, without numbers")
     return Generated(factors, q, float(value), W, None, count, status)
+
+
+def raised(problem: Problem, slices: Factors, c: Array, q: Values) -> Array:
+    """Return what the first slice needs more, so that rounding leaves no fit below zero."""
+    more = np.zeros_like(c)
+    F = fieldwise(problem, slices) @ c + np.reshape(problem.shift(q), -1)
+    first = fieldwise(problem, tuple(x[..., :1] for x in slices))[:, 0] if c.size else F
+    if problem.loss.outside(fielded(problem.loss, F)) and first.min() > 0:
+        more[0] = (1 + ENOUGH) * float(np.max(np.maximum(LEAST * F.max() - F, 0.0) / first))
+    return more
 
 
 def over(problem: Problem, slices: Factors) -> Master:

@@ -18,6 +18,7 @@ from ._solve import numbers, solve
 from .omega import by_squares, omega
 
 
+
 @dataclass(frozen=True)
 class Relaxed:
     """What a solver says of min F: believe none of it.
@@ -150,7 +151,7 @@ def read(
     )
     rows, cols = observed.listed
     field = fielded(problem.loss, Z[rows, cols])
-    W = slope(problem.loss, np.asarray(field + problem.shift(q)), program)
+    W = slope(problem.loss, field, problem.shift(q), program)
     return Relaxed(by.back(value) + constant(problem.loss), W, Z, q, *told)
 
 
@@ -160,19 +161,19 @@ def fielded(loss: Loss, flat: Array) -> Array:
     return flat.reshape(observed.m, observed.n) if observed.full else flat
 
 
-def slope(loss: Loss, F: Array, program: Program) -> Array | None:
-    """Return W in -dl(F): minus the gradient where it is smooth, else the link's multiplier.
+def slope(loss: Loss, Z: Array, shift: Array | float, program: Program) -> Array | None:
+    """Return W in -dl(Z + shift): for least squares minus the gradient, else the multiplier.
 
-    A gradient that has no Lipschitz constant says little at a point that is only nearly
-    the optimum: |z - y| has slope 1 or -1 beside y, and any W between them at it.
+    A point is known only to the root of the accuracy of its value, and a gradient follows
+    the point; beside a kink it says nothing.  Where the multiplier is missing a gradient
+    with a Lipschitz constant has to do.
     """
-    if np.isfinite(loss.curvature):
-        return -loss.gradient(F)
     found = numbers([Multiplier(program.link.dual_value)])
+    if loss.name == "squared" or (found is None and np.isfinite(loss.curvature)):
+        return -loss.gradient(np.asarray(Z + shift))
     if found is None:
         return None
-    held = fielded(loss, found[0].reshape(-1) * program.by.back(1.0, -1))
-    return facing(loss, F, held)
+    return facing(loss, Z, fielded(loss, found[0].reshape(-1) * program.by.back(1.0, -1)))
 
 
 @dataclass(frozen=True)
@@ -182,11 +183,9 @@ class Multiplier:
     value: Array | None
 
 
-def facing(loss: Loss, F: Array, held: Array) -> Array:
-    """Return the multiplier with the sign that meets l(F) + <W, F> = d(W) better.
+def facing(loss: Loss, Z: Array, held: Array) -> Array:
+    """Return the multiplier in the domain of d, turned if the solver reports -W.
 
-    Solvers differ in the sign they report for an equality.
+    At the optimum <W, Z> = lam Omega(Z) >= 0.
     """
-    tries = [loss.clip_dual(held), loss.clip_dual(-held)]
-    misses = [loss.value(F) + float(np.vdot(W, F)) - loss.dual_value(W) for W in tries]
-    return tries[0] if not misses[1] < misses[0] else tries[1]
+    return loss.clip_dual(held if np.vdot(held, Z) >= 0 else -held)
