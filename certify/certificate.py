@@ -19,7 +19,6 @@ from ._arrays import Array, scalar
 from ._errors import InputError
 from .atoms import Factors
 from .kernel import verify as kernel
-from .offsets import Linear
 from .polar._proved import handed
 from .problem import Problem, Values
 
@@ -140,9 +139,8 @@ def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, at
     given |= {k: handed(a) for k, a in zip("UV", factors, strict=False)}
     offsets = []
     for k, o in enumerate(problem.offsets):
-        offsets.append({"kind": o.name, "ridge": o.ridge.hex()})
-        if isinstance(o, Linear):
-            given[f"A{k}"] = handed(o.A)
+        offsets.append({"kind": o.name} | {name: x.hex() for name, x in o.numbers().items()})
+        given |= {name: handed(a) for name, a in o.arrays(k).items()}
     if q is not None:
         given |= {f"q{k}": handed(x) for k, x in enumerate(q)}
     digests = {k: {"shape": list(a.shape), "sha256": kernel.digest(a)} for k, a in given.items()}

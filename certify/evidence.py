@@ -11,8 +11,10 @@ import numpy as np
 from . import descent, fixed_rank, lifted, rays, search
 from ._arrays import Array, finite, real
 from ._errors import InputError
+from .atoms import RankOne
 from .descent import State
 from .losses import Squared
+from .offsets import Smooth
 from .orthogonal import Orthogonal, orthogonalize
 from .polar import Proposal
 from .polar._scale import exponent, scaled
@@ -54,6 +56,7 @@ class Evidence:
     start: State
     dual: Dual | None = None
     ky_fan: dict[str, Any] | None = None
+    blocks: tuple[dict[str, Any], ...] = ()
     better: State | None = None
     floor: Orthogonal | None = None
     steps: tuple[tuple[str, State], ...] = ()
@@ -74,7 +77,7 @@ def any_size(run: Run, wanted: "str | Array") -> Evidence:
         if closed(run, tries):
             return Evidence(run.start, best(tries), given=run.given)
     if not search.supported(run.problem):
-        return Evidence(run.start, best(tries), given=run.given)
+        return Evidence(run.start, best(tries), better=multiple(run), given=run.given)
     shortcut = search.from_lifted(run.problem, found)
     clock = run.clock.share(SEARCHED)
     trail = search.search(run.problem, run.start, clock, run.seed, shortcut)
@@ -84,16 +87,21 @@ def any_size(run: Run, wanted: "str | Array") -> Evidence:
         tries.append(bound(run, dual_at(run.problem, trail.best)))
     floor = floor_point(run) if better is not None and not run.given else None
     note = "" if best(tries) is not None else "no orthogonal dual point was found"
-    return Evidence(run.start, best(tries), None, better, floor, trail.steps, note, run.given)
+    return Evidence(run.start, best(tries), None, (), better, floor, trail.steps, note, run.given)
 
 
 def by_rank(run: Run) -> Evidence:
-    """Lam = 0: Ky Fan's proof, and the truncated decomposition where it is better."""
-    proof = fixed_rank.propose(run.problem, run.start.size)
-    top = descent.state(run.problem, fixed_rank.optimum(run.problem, run.start.size))
+    """Lam = 0: Ky Fan's proof, whole or by blocks, and better factors of this rank."""
+    problem, r = run.problem, run.start.size
+    whole = fixed_rank.closed(problem)
+    fan = fixed_rank.propose(problem, r) if whole else None
+    parts = () if whole else tuple(fixed_rank.blocks(problem, r))
+    steps = fixed_rank.steps(problem, run.start, run.clock)
+    top = search.lowest([s for _, s in steps])
     better = top if run.start.value - top.value > run.epsilon else None
     floor = floor_point(run) if better is not None and not run.given else None
-    return Evidence(run.start, None, proof, better, floor, (("start", run.start),), "", run.given)
+    better = None if better is None else alive(problem, better)
+    return Evidence(run.start, None, fan, parts, better, floor, steps, "", run.given)
 
 
 def accept_dual(problem: Problem, wanted: object) -> "str | Array":
@@ -154,8 +162,8 @@ def bound(run: Run, W: Array, N: Array | None = None) -> Dual | None:
     found = bound_once(run, W, N)
     if found is None or N is not None:
         return found
-    scale = min(best_scale(run.problem, W), run.problem.lam / max(found.polar.upper, 1e-300))
-    used = min(1.0, run.problem.lam / max(found.polar.upper, 1e-300))
+    top = min(run.problem.lam / max(found.polar.upper, 1e-300), limit(run.problem, W))
+    scale, used = min(best_scale(run.problem, W), top), min(1.0, top)
     size = abs(dual_terms(run.problem, W)[1])
     if 0.5 * size * (scale - used) ** 2 <= 0.01 * run.epsilon or scale <= 0:
         return found
@@ -207,7 +215,7 @@ def bound_once(run: Run, W: Array, N: Array | None) -> Dual | None:
         tight = spectral and Proposal(spectral.upper, {**spectral.proof, "N": held})
         polar = min((p for p in (tight, plain) if p), key=lambda p: p.upper)
     extra = float(sum(c * c for _, c in point.corrections)) ** 0.5
-    s = min(1.0, problem.lam / max(polar.upper + extra, 1e-300))
+    s = min(1.0, problem.lam / max(polar.upper + extra, 1e-300), limit(problem, point.W))
     inner, size = dual_terms(problem, point.W)
     return Dual(point, polar, s * inner - 0.5 * s * s * size)
 
@@ -221,10 +229,23 @@ def dual_terms(problem: Problem, W: Array) -> tuple[float, float]:
     return float(w @ loss.data.reshape(-1)), size
 
 
+def limit(problem: Problem, W: Array) -> float:
+    """Return the largest s for which the offsets allow s W."""
+    return min((o.limit(W) for o in problem.offsets), default=np.inf)
+
+
 def best_scale(problem: Problem, W: Array) -> float:
     """Return s maximizing d(sW), ignoring the polar."""
     inner, size = dual_terms(problem, W)
     return inner / size if size > 0 else 1.0
+
+
+def multiple(run: Run) -> State | None:
+    """Return the best multiple of the factors if it is better by epsilon (not least squares)."""
+    if isinstance(run.problem.loss, Squared) or not isinstance(run.problem.atom, RankOne):
+        return None
+    found = rays.best_multiple(run.problem, run.start)
+    return alive(run.problem, found) if run.start.value - found.value > run.epsilon else None
 
 
 def chosen_better(run: Run, trail: search.Trail) -> State | None:

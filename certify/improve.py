@@ -12,7 +12,7 @@ from ._errors import OutOfScopeError
 from .atoms import Factors
 from .certificate import Asked, ask, hand_over, numbered
 from .descent import State
-from .fixed_rank import optimum
+from .fixed_rank import steps as fixed_rank_steps
 from .kernel import verify as kernel
 from .pipeline import best_offsets, check, finite_objective, natural, positive, uncovered, unknown
 from .polar._proved import above, handed
@@ -76,8 +76,7 @@ def improve(  # noqa: PLR0913  as check()
     clock, seed = Clock(positive(budget), progress), natural(seed)
     steps: tuple[tuple[str, State], ...]
     if problem.lam == 0:
-        top = descent.state(scaled, optimum(scaled, start.size))
-        steps = (("start", start), ("truncated decomposition", top))
+        steps = fixed_rank_steps(scaled, start, clock)
     else:
         shortcut = search.from_lifted(scaled, lifted.solve(scaled, clock.expired))
         steps = search.search(scaled, start, clock, seed, shortcut).steps

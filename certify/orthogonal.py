@@ -1,9 +1,11 @@
 """Make a float dual point exactly orthogonal to unpenalized offsets: A* W = 0.
 
 Rounding leaves sums of 1e-13, and a W with any nonzero sum bounds nothing.  Sums by row,
-column or all are made zero in integers on a grid; covariates by rational corrections.
+column, component of a graph, or all are made zero in integers on a grid; covariates by
+rational corrections.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -13,10 +15,10 @@ from scipy import linalg, sparse
 from scipy.sparse import csgraph
 
 from ._arrays import Array, Ints
+from ._fitting import least_squares, shift
 from ._observed import Observed
 from .kernel.verify import dyadic
-from .losses import Squared
-from .offsets import ColumnIntercept, Linear, Offset
+from .offsets import Linear, Offset, Smooth, Sparse
 from .problem import Problem
 
 JOINT = 2_000_000  # numbers in the joint system; its rational solution takes seconds
@@ -37,31 +39,58 @@ def orthogonalize(problem: Problem, W: Array) -> Orthogonal | None:
     None: unpenalized Linear covariates together with a row or overall intercept, on data
     too large to solve for all sums at once.
     """
-    free = tuple(o for o in problem.offsets if o.ridge == 0)
-    known = free and isinstance(problem.loss, Squared)  # else W is only cancelled
-    ints, unit = gridded(projected(problem, free, W) if known else W)
-    linear = [o for o in free if isinstance(o, Linear)]
-    rest = [o for o in free if not isinstance(o, Linear)]
+    observed = problem.loss.observed
+    free = straightened(problem.offsets, observed.m)
+    ints, unit = gridded(projected(problem, free, W) if free else W)
+    labels = components(problem.offsets, observed.m)
+    linear = [o for o in problem.offsets if isinstance(o, Linear) and o.free]
+    rest = {o.name for o in problem.offsets if o.free and not isinstance(o, Linear | Sparse)}
     if not linear:
-        cancel(ints, {o.name for o in rest}, problem.loss.observed)
+        cancel(ints, rest, observed, labels)
         return Orthogonal(np.ldexp(ints.astype(np.float64), unit).reshape(W.shape))
-    held, observed = np.ldexp(ints.astype(np.float64), unit), problem.loss.observed
-    if any(not isinstance(o, ColumnIntercept) for o in rest):
+    held = np.ldexp(ints.astype(np.float64), unit)
+    if rest - {"column", "smooth"}:
         fixed = jointly(free, held, observed)
     else:
-        fixed = corrections(linear[0], held, observed, ones=bool(rest))
+        fixed = corrections(free[0].A, held, observed) if isinstance(free[0], Linear) else None
     return None if fixed is None else Orthogonal(held.reshape(W.shape), fixed)
+
+
+def components(offsets: Sequence[Offset], m: int) -> Ints:
+    """Label the rows: W must sum to zero over each label in every column, if at all."""
+    for o in offsets:
+        if isinstance(o, Smooth) and o.free:
+            return o.labels(m)
+    return np.zeros(m, dtype=np.int64)
+
+
+def straightened(offsets: Sequence[Offset], m: int) -> tuple[Offset, ...]:
+    """Return unpenalized offsets that span every q along which some H stays at 0.
+
+    Constants over the components of a smooth part's graph, column intercepts and
+    covariates are all covariates of the rows: one Linear.  (A sparse part has none.)
+    """
+    free = [o for o in offsets if o.free and not isinstance(o, Sparse)]
+    kinds = {o.name for o in free}
+    if not kinds & {"smooth", "linear"}:
+        return tuple(free)
+    parts = [o.A for o in free if isinstance(o, Linear)]
+    if kinds & {"smooth", "column"}:
+        labels = components(offsets, m)
+        parts.append((labels[:, None] == np.arange(labels.max() + 1)).astype(np.float64))
+    others = [o for o in free if o.name in ("row", "intercept")]
+    return (Linear(np.hstack(parts)), *others)
 
 
 def projected(problem: Problem, free: tuple[Offset, ...], W: Array) -> Array:
     """Remove from W, in floats, what the offsets explain: w (W / w - A q)."""
-    loss = problem.loss
-    scale = getattr(loss, "scale", None)
+    loss, scale = problem.loss, getattr(problem.loss, "scale", None)
     weights = np.ones(W.shape) if scale is None else scale.reshape(W.shape)
-    only = Problem(loss, problem.atom, problem.lam, free)
-    data = getattr(loss, "data")  # noqa: B009  least squares
-    q = only.fit_offsets(data - W / weights)
-    return np.asarray(W - weights * only.shift(q))
+    if hasattr(loss, "data"):
+        q = Problem(loss, problem.atom, problem.lam, free).fit_offsets(loss.data - W / weights)
+    else:
+        q = least_squares(free, np.asarray(W / weights), weights, loss.observed)
+    return np.asarray(W - weights * shift(free, q, loss.observed))
 
 
 def gridded(W: Array) -> tuple[Ints, int]:
@@ -72,30 +101,34 @@ def gridded(W: Array) -> tuple[Ints, int]:
     return np.rint(np.ldexp(np.ldexp(flat, -half), half - e)).astype(np.int64), e
 
 
-def cancel(ints: Ints, kinds: set[str], observed: Observed) -> None:
-    """Make the sums of each kind zero, changing as few entries as there are sums."""
-    if kinds >= {"row", "column"}:
-        along_tree(ints, observed)
-    elif "row" in kinds or "column" in kinds:
-        axis = int("column" in kinds)
-        lines = observed.listed[axis]
-        present, first = np.unique(lines, return_index=True)
-        totals = np.zeros((observed.m, observed.n)[axis], dtype=np.int64)
-        np.add.at(totals, lines, ints)
-        ints[first] -= totals[present]
+def cancel(ints: Ints, kinds: set[str], observed: Observed, labels: Ints) -> None:
+    """Make the sums of each kind zero, changing as few entries as there are sums.
+
+    A column is cut into the components of the rows: one, unless a graph says more.
+    """
+    rows, cols = observed.listed
+    parts = labels[rows] * observed.n + cols
+    across = kinds & {"column", "smooth"}
+    if "row" in kinds and across:
+        along_tree(ints, (rows, parts), (observed.m, int(labels.max() + 1) * observed.n))
+    elif "row" in kinds or across:
+        lines = parts if across else rows
+        present, first, inverse = np.unique(lines, return_index=True, return_inverse=True)
+        totals = np.zeros(len(present), dtype=np.int64)
+        np.add.at(totals, inverse.reshape(-1), ints)
+        ints[first] -= totals
     elif kinds:
         ints[int(np.abs(ints).argmax())] -= ints.sum()
 
 
-def along_tree(ints: Ints, observed: Observed) -> None:
-    """Cancel row and column sums by pushing each node's sum to its parent in a tree.
+def along_tree(ints: Ints, ends: tuple[Ints, Ints], sizes: tuple[int, int]) -> None:
+    """Cancel sums over rows and over columns by pushing each node's sum to its parent.
 
     Rows and columns are the nodes of a graph whose edges are the observed entries.
-    A leaf's sum is cancelled on the edge to its parent; at a root it is zero then,
-    for rows and columns of a component have the same total.
+    A leaf's sum is cancelled on the edge to its parent in a tree; at a root it is zero
+    then, for rows and columns of a component have the same total.
     """
-    rows, cols = observed.listed
-    m, size = observed.m, observed.m + observed.n
+    (rows, cols), m, size = ends, sizes[0], sum(sizes)
     graph = sparse.csr_array((np.arange(1, len(rows) + 1), (rows, cols + m)), shape=(size, size))
     both = (graph + graph.T).tocsr()
     sums = np.zeros(size, dtype=np.int64)
@@ -118,10 +151,9 @@ def trees(graph: sparse.csr_array) -> list[tuple[Ints, Ints]]:
 
 
 def corrections(
-    linear: Linear, held: Array, observed: Observed, *, ones: bool
+    design: Array, held: Array, observed: Observed
 ) -> tuple[tuple[int, Fraction], ...] | None:
     """Solve A^T (W + C) = 0 for C on a few entries of each column, in rationals."""
-    design = np.hstack([linear.A, np.ones((observed.m, 1))]) if ones else linear.A
     rows, cols = observed.listed
     out: list[tuple[int, Fraction]] = []
     for j in range(observed.n):

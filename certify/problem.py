@@ -1,4 +1,4 @@
-"""The problem statement: l(Y, sum phi(X_i) + A q) + lam sum theta(X_i) + ridge/2 |q|^2."""
+"""The problem statement: l(Y, sum phi(X_i) + A q) + lam sum theta(X_i) + H(q)."""
 
 import math
 from collections.abc import Sequence
@@ -10,14 +10,13 @@ import numpy as np
 
 from ._arrays import Array, finite, frozen, real, scalar, short
 from ._errors import InputError
+from ._fitting import best, least_squares, parted, shift
 from .atoms import Atom, Factors
 from .losses import Loss
-from .offsets import Offset
+from .offsets import Offset, Smooth, Sparse
 
 Values = tuple[Array, ...]
 JOINT = 500_000  # numbers in the design of overlapping offsets that is solved directly
-SWEEPS = 500  # block-coordinate steps when several offsets overlap
-SETTLED = 1e-15  # relative change that ends them; cost, never truth
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +24,10 @@ class Problem:
     """What somebody minimized over factors X of every size r, and offsets q:
 
         f_r(X, q) = l(sum_{i <= r} phi(X_i) + sum_k A_k q_k) + lam sum_i theta(X_i)
-                    + sum_k ridge_k / 2 |q_k|^2.
+                    + sum_k H_k(q_k),    H_k = ridge_k / 2 |q_k|^2 unless its offset says more.
 
     loss     a Loss, with its data           atom     an Atom: phi and theta
-    lam      lam > 0; 0 asks a fixed-rank question (least squares only)
+    lam      lam > 0; 0 asks a fixed-rank question
     offsets  Offsets, in the order of q
 
     Raises InputError for a lam that is negative or not finite, or offsets that do not fit.
@@ -105,12 +104,7 @@ class Problem:
 
     def shift(self, q: Values) -> Array | float:
         """Return the field of sum_k A_k q_k."""
-        observed = self.loss.observed
-        parts = [o.factors(x, observed) for o, x in zip(self.offsets, q, strict=True)]
-        if not parts:
-            return 0.0
-        left, right = (np.hstack([p[k] for p in parts]) for k in (0, 1))
-        return observed.product(left, right)
+        return shift(self.offsets, q, self.loss.observed)
 
     def predict(self, factors: Factors, q: Values = ()) -> Array:
         """Return the field of sum phi(X_i) + A q."""
@@ -120,58 +114,46 @@ class Problem:
         """Return f_r(X, q) in floats."""
         value = self.loss.value(self.predict(factors, q))
         value += self.lam * float(self.atom.theta(factors).sum())
-        ridge = (0.5 * o.ridge * float(np.vdot(x, x)) for o, x in zip(self.offsets, q, strict=True))
-        return value + sum(ridge)
+        return value + sum(o.penalty(x) for o, x in zip(self.offsets, q, strict=True))
 
     def dual_point(self, factors: Factors, q: Values = ()) -> Array:
         """Return W = -grad l at the candidate, a field."""
         return -self.loss.gradient(self.predict(factors, q))
 
     def best_offsets(self, factors: Factors) -> Values:
-        """Return the offsets that minimize the objective for these factors (least squares)."""
+        """Return the offsets that minimize the objective for these factors."""
         return self.fit_offsets(self.atom.predict(factors, self.loss.observed))
 
     def fit_offsets(self, Z: Array) -> Values:
-        """Return argmin_q of the loss at Z + A q plus ridges, one offset after another."""
+        """Return argmin_q of the loss at Z + A q plus H(q).
+
+        Raises OutOfScopeError if no q is best.
+        """
         if not self.offsets:
             return ()
-        data = getattr(self.loss, "data")  # noqa: B009  only least squares has offsets fitted
-        scale = getattr(self.loss, "scale")  # noqa: B009
+        if not hasattr(self.loss, "data") or not hasattr(self.loss, "scale"):
+            return best(self.loss, self.offsets, Z)
+        data, scale = self.loss.data, self.loss.scale
         weights = np.ones(Z.shape) if scale is None else scale.reshape(Z.shape)
         observed, target = self.loss.observed, np.asarray(data - Z)
         if len(self.offsets) > 1 and self.joint is not None:
-            return self.parted(self.joint @ (np.sqrt(weights) * target).reshape(-1))
-        q = [np.zeros(o.shape(observed)) for o in self.offsets]
-        rest = target
-        for _ in range(SWEEPS if len(q) > 1 else 1):
-            before = [x.copy() for x in q]
-            for k, o in enumerate(self.offsets):
-                held = rest + observed.product(*o.factors(q[k], observed))
-                q[k] = o.solve(held, weights, observed)
-                rest = held - observed.product(*o.factors(q[k], observed))
-            moved = max(float(np.abs(a - b).max()) for a, b in zip(q, before, strict=True))
-            if moved <= SETTLED * max(float(np.abs(target).max()), 1e-300):
-                break
-        return tuple(q)
+            shapes = [o.shape(observed) for o in self.offsets]
+            return parted(self.joint @ (np.sqrt(weights) * target).reshape(-1), shapes)
+        return least_squares(self.offsets, target, weights, observed)
 
     @cached_property
     def joint(self) -> Array | None:
         """The matrix that maps sqrt(w) times a target to all best offsets; None if large."""
         observed = self.loss.observed
         count = sum(math.prod(o.shape(observed)) for o in self.offsets)
-        if count * observed.size > JOINT:
+        fields = any(isinstance(o, Sparse | Smooth) for o in self.offsets)
+        if fields or count * observed.size > JOINT:
             return None
         scale = getattr(self.loss, "scale")  # noqa: B009  only least squares has offsets fitted
         root = np.ones(observed.size) if scale is None else np.sqrt(scale.reshape(-1))
         design = np.hstack([o.design(observed) for o in self.offsets]) * root[:, None]
         sizes = [math.prod(o.shape(observed)) for o in self.offsets]
-        ridges = np.repeat([o.ridge for o in self.offsets], sizes)
+        ridges = np.concatenate([o.priced * np.ones(s) for o, s in zip(self.offsets, sizes, strict=True)])
         return np.asarray(np.linalg.pinv(np.vstack([design, np.diag(np.sqrt(ridges))])))[
             :, : observed.size
         ]
-
-    def parted(self, flat: Array) -> Values:
-        """Cut all offset values, flat, into one array for each offset."""
-        shapes = [o.shape(self.loss.observed) for o in self.offsets]
-        cuts = np.cumsum([math.prod(s) for s in shapes])[:-1]
-        return tuple(x.reshape(s) for x, s in zip(np.split(flat, cuts), shapes, strict=True))

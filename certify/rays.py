@@ -3,12 +3,15 @@
 s -> d(s W) - s^2/2 sum |A* W|^2 / ridge is concave; s P(W) <= lam is allowed.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ._arrays import Array
+from .descent import State, state
 from .losses import Loss
+from .offsets import Smooth
 from .problem import Problem
 
 BITS = 60  # of an entry below the largest: smaller ones only lengthen exact integers
@@ -38,23 +41,42 @@ def value(problem: Problem, W: Array, s: float) -> float:
 def best_scale(problem: Problem, W: Array, polar: float) -> float:
     """Return the s in [0, lam / polar] of the highest value, by golden section."""
     top = problem.lam / max(polar, 1e-300)
-    lo, hi = 0.0, min(top, reach(problem.loss, W, top))
-    ends = [min(1.0, hi), hi]
+    hi = min(top, reach(problem.loss, W, top))
+    found = golden(lambda s: value(problem, W, s), hi)
+    best = max([min(1.0, hi), hi, found], key=lambda s: value(problem, W, s))
+    return 1.0 if abs(best - 1) <= SAME else float(best)
+
+
+def golden(f: Callable[[float], float], hi: float) -> float:
+    """Return about where a concave f is largest on [0, hi]."""
+    lo = 0.0
     a, b = hi - GOLDEN * (hi - lo), lo + GOLDEN * (hi - lo)
-    at_a, at_b = value(problem, W, a), value(problem, W, b)
+    at_a, at_b = f(a), f(b)
     for _ in range(STEPS):
         if hi - lo <= SAME * hi:
             break
         if at_a >= at_b:
             hi, b, at_b = b, a, at_a
             a = hi - GOLDEN * (hi - lo)
-            at_a = value(problem, W, a)
+            at_a = f(a)
         else:
             lo, a, at_a = a, b, at_b
             b = lo + GOLDEN * (hi - lo)
-            at_b = value(problem, W, b)
-    best = max([*ends, a], key=lambda s: value(problem, W, s))
-    return 1.0 if abs(best - 1) <= SAME else float(best)
+            at_b = f(b)
+    return a
+
+
+def best_multiple(problem: Problem, now: State) -> State:
+    """Return the state of the best multiple t <= 2 of all slices: f is convex along it."""
+
+    def at(t: float) -> State:
+        return state(problem, tuple(t**0.5 * x for x in now.factors), now.q)
+
+    def height(t: float) -> float:
+        value = at(t).value
+        return -value if np.isfinite(value) else -np.inf
+
+    return min((at(0.0), at(golden(height, 2.0))), key=lambda s: s.value)
 
 
 def reach(loss: Loss, W: Array, top: float) -> float:
@@ -80,10 +102,12 @@ def ridge_cost(problem: Problem, W: Array) -> float:
     """Return sum |A* W|^2 / ridge over the offsets with a ridge, in floats."""
     cost, observed = 0.0, problem.loss.observed
     for o in problem.offsets:
-        if o.ridge > 0:
+        if isinstance(o, Smooth):
+            cost += o.cost(W, observed)
+        elif o.ridge > 0:
             left = o.factors(np.ones(o.shape(observed)), observed)[0]
             totals = adjoint(observed, W, o.name, left)
-            cost += float(np.square(totals).sum()) / o.ridge
+            cost += float((np.square(totals) / o.priced).sum())
     return cost
 
 

@@ -10,8 +10,10 @@ from scipy import sparse
 
 from certify import InputError
 from certify.losses import LOSSES, Squared
+from certify.losses._entrywise import product_below
 
-from .strategies import arrays, dyadics, losses, masks, shapes, stored
+from . import references
+from .strategies import arrays, dyadics, fields, losses, masks, shapes, stored
 from .tolerance import fractions, rounding
 
 each_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
@@ -21,37 +23,152 @@ def pairing(W, Z):
     return float(np.vdot(W, Z))
 
 
+def size_of(held, *fields):
+    """Return a bound of every term that a value or a dual value of this loss sums.
+
+    c (1 + |y| + e^|x|)^2 covers products, squares and e^z; |ln q| of a rounded q is below 37.
+    """
+    c = np.ones(held.data.shape) if held.scale is None else held.scale
+    alone = held.name != "softmax" or held.scale is None
+    c = c.reshape(held.data.shape) if alone else c[:, None]
+    grow = np.exp if held.name in ("poisson", "softmax") else np.square
+    terms = sum(grow(np.abs(x)) for x in fields)
+    return (c + 1 / c) * (37 + np.abs(held.data) + terms) ** 2
+
+
 @each_loss
 @given(data=st.data(), shape=shapes)
 def test_fenchel_young_holds_with_equality_exactly_at_the_gradient(loss, data, shape):
     held = data.draw(losses(loss, shape))
-    Z, G = (data.draw(arrays(held.data.shape)) for _ in range(2))
+    Z, G = data.draw(fields(held)), held.clip_dual(data.draw(arrays(held.data.shape)))
     W = -held.gradient(Z)
-    size = 2.0 if held.scale is None else 1 + held.scale + 1 / held.scale
-    slack = rounding(size * (Z * Z + G * G + held.data**2), flops=8 * Z.size)
+    slack = rounding(size_of(held, Z, G), flops=8 * Z.size)
     assert abs(held.value(Z) + pairing(W, Z) - held.dual_value(W)) <= slack
     assert held.value(Z) + pairing(G, Z) - held.dual_value(G) >= -slack
+    assert slack <= rounding(1e9, flops=8 * Z.size)
 
 
 @each_loss
 @given(data=st.data(), shape=shapes)
-def test_the_gradient_is_the_slope_of_the_value(loss, data, shape):
+def test_the_gradient_is_a_slope_of_a_convex_value(loss, data, shape):
     held = data.draw(losses(loss, shape))
-    Z, D = (data.draw(arrays(held.data.shape)) for _ in range(2))
-    ahead, behind = held.value(Z + D), held.value(Z - D)
-    slack = rounding(ahead, behind, flops=8 * Z.size)
-    assert held.value(Z) <= (ahead + behind) / 2 + slack
-    slope = pairing(held.gradient(Z), D)
-    assert ahead >= held.value(Z) + slope - slack
-    assert behind >= held.value(Z) - slope - slack
+    Z, X = data.draw(fields(held)), data.draw(fields(held))
+    slack = rounding(size_of(held, Z, X), flops=8 * Z.size)
+    assert held.value((Z + X) / 2) <= (held.value(Z) + held.value(X)) / 2 + slack
+    slope = pairing(held.gradient(Z), X - Z)
+    assert held.value(X) >= held.value(Z) + slope - slack
 
 
 @each_loss
 @given(data=st.data(), shape=shapes)
-def test_a_loss_is_zero_at_its_data(loss, data, shape):
+def test_the_curvature_bounds_how_fast_the_gradient_turns(loss, data, shape):
     held = data.draw(losses(loss, shape))
+    Z, X = data.draw(fields(held)), data.draw(fields(held))
+    turn = np.linalg.norm(held.gradient(Z) - held.gradient(X))
+    slack = rounding(size_of(held, Z, X), flops=8)
+    near = np.linalg.norm(Z - X)
+    assert held.curvature > 0
+    assert not near or turn <= held.curvature * near + slack
+    assert held.smooth or held.curvature == np.inf
+
+
+@each_loss
+@given(data=st.data(), shape=shapes, t=dyadics(1))
+def test_the_proximal_map_is_where_its_own_slope_is_a_slope(loss, data, shape, t):
+    held = data.draw(losses(loss, shape))
+    Z = data.draw(arrays(held.data.shape))
+    X = held.prox(Z, t)
+    W = held.clip_dual((X - Z) / t)
+    slack = rounding(size_of(held, Z, X) * (1 + 1 / t), flops=64 * Z.size)
+    assert np.abs(W - (X - Z) / t).max() <= slack
+    assert held.value(X) + pairing(W, X) - held.dual_value(W) <= slack
+
+
+@each_loss
+@given(data=st.data(), shape=shapes)
+def test_the_domain_of_the_dual_value_is_exact(loss, data, shape):
+    held = data.draw(losses(loss, shape))
+    W = data.draw(arrays(held.data.shape, st.floats(-4, 4)))
+    moved = held.clip_dual(W)
+    assert references.inside(held, moved)
+    assert np.isfinite(held.dual_value(moved))
+    assert (held.dual_value(W) > -np.inf) == references.inside(held, W)
+    if held.name != "softmax":  # its nearest float field is only near: rows sum to zero exactly
+        assert np.array_equal(moved, W) == references.inside(held, W)
+
+
+@each_loss
+@given(data=st.data(), shape=shapes)
+def test_one_float_beyond_the_end_of_the_domain_is_outside(loss, data, shape):
+    held = data.draw(losses(loss, shape))
+    k = data.draw(st.integers(0, held.data.size - 1))
+    for far in (-1e6, 1e6):
+        end = held.clip_dual(np.full(held.data.shape, far))
+        if held.name == "softmax" or end.flat[k] == far:
+            continue
+        end.flat[k] = np.nextafter(end.flat[k], far)
+        assert not references.inside(held, end)
+        assert held.dual_value(end) == -np.inf
+
+
+@each_loss
+@given(data=st.data(), shape=shapes)
+def test_values_and_dual_values_are_those_of_100_digits(loss, data, shape):
+    held = data.draw(losses(loss, shape))
+    Z = data.draw(fields(held))
+    W = held.clip_dual(data.draw(arrays(held.data.shape)))
+    slack = rounding(size_of(held, Z, W), flops=8 * Z.size)
+    assert abs(held.value(Z) - float(references.value(held, Z))) <= slack
+    assert abs(held.dual_value(W) - float(references.dual(held, W))) <= slack
+
+
+FAR = st.sampled_from([-1e300, -1e5, -800.0, -1e-300, 0.0, 1e-300, 800.0, 1e5, 1e300])
+
+
+@each_loss
+@given(data=st.data(), shape=shapes)
+def test_fits_of_any_size_give_no_warning_and_no_nan(loss, data, shape):
+    held = data.draw(losses(loss, shape))
+    Z = data.draw(arrays(held.data.shape, FAR))
+    assert not np.isnan(held.value(Z))
+    assert np.isfinite(held.prox(Z, 0.5)).all()
+    W = -held.gradient(np.abs(Z) + 1e-300 if held.name == "kullback_leibler" else Z)
+    if np.isfinite(W).all():
+        assert not np.isnan(held.dual_value(W))
+
+
+@pytest.mark.parametrize("name", ["squared", "huber", "absolute", "quantile", "kullback_leibler"])
+@given(data=st.data(), shape=shapes)
+def test_a_distance_is_zero_at_its_data(name, data, shape):
+    held = data.draw(losses(LOSSES[name], shape))
     assert held.value(held.data) == 0
-    assert not held.gradient(held.data).any()
+    assert not held.gradient(held.data)[held.data != 0].any()
+
+
+@each_loss
+@given(data=st.data(), shape=shapes)
+def test_no_loss_is_below_its_dual_value_at_zero(loss, data, shape):
+    held = data.draw(losses(loss, shape))
+    Z = data.draw(fields(held))
+    least = held.dual_value(np.zeros(held.data.shape))
+    assert held.value(Z) >= least - rounding(size_of(held, Z), flops=8 * Z.size)
+    assert least <= 0 or held.name == "poisson"
+
+
+normal = st.floats(2.0**-1022, 2.0**500) | st.floats(0.5, 2.0)
+
+
+@given(a=normal, b=normal | st.just(0.0) | st.just(np.inf))
+def test_a_product_is_rounded_down_and_by_less_than_two_floats(a, b):
+    low = float(product_below(a, b))
+    if np.isinf(b):
+        assert np.isinf(low)
+        return
+    exact = Fraction(a) * Fraction(b)
+    assert Fraction(low) <= exact
+    assert exact < Fraction(np.nextafter(np.nextafter(low, np.inf), np.inf))
+    if 2.0**-400 < a * b < 2.0**400:  # nothing underflows: the very largest
+        assert exact < Fraction(np.nextafter(low, np.inf))
 
 
 @given(data=st.data(), shape=shapes)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from certify import InputError, Problem
 from certify._observed import Observed
 from certify.atoms import RankOne
-from certify.evidence import adjoint
+from certify.rays import adjoint
 from certify.kernel.verify import Exact, Pattern
 from certify.losses import Squared
 from certify.offsets import OFFSETS, ColumnIntercept, Intercept, Linear, RowIntercept

@@ -5,6 +5,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from . import references
+
 EPS = float(np.finfo(np.float64).eps)
 BITS = 256  # correct bits of the square roots below: far beyond a float's 53
 
@@ -58,17 +60,26 @@ def exact_shift(offset, q, i, j):
 
 def exact_objective(problem, factors, q=()):
     """Return rationals around f(U, V, q), written from the definition alone."""
-    (U, V), loss, atom = factors, problem.loss, problem.atom
-    entries = list(zip(*(k.tolist() for k in loss.observed.listed), strict=True))
-    weights = np.ones(len(entries)) if loss.scale is None else loss.scale
-    total = Fraction(0)
-    for (i, j), y, w in zip(entries, fractions(loss.data), fractions(weights), strict=True):
+    (U, V), atom = factors, problem.atom
+    fit = []
+    for i, j in zip(*(k.tolist() for k in problem.loss.observed.listed), strict=True):
         pairs = zip(fractions(U[i]), fractions(V[j]), strict=True)
-        fit = sum((a * b for a, b in pairs), Fraction(0))
-        fit += sum(exact_shift(o, x, i, j) for o, x in zip(problem.offsets, q, strict=True))
-        total += w * (fit - y) ** 2 / 2
+        fit.append(sum((a * b for a, b in pairs), Fraction(0)))
+        fit[-1] += sum(exact_shift(o, x, i, j) for o, x in zip(problem.offsets, q, strict=True))
+    total, error = exact_loss(problem.loss, fit)
     for o, x in zip(problem.offsets, q, strict=True):
         total += Fraction(o.ridge) * exact_square("l2", x) / 2
     thetas = [exact_theta(atom, U[:, k], V[:, k]) for k in range(U.shape[1])]
     lam = Fraction(problem.lam)
-    return tuple(total + lam * sum(t[side] for t in thetas) for side in (0, 1))
+    ends = (-error, error)
+    return tuple(total + e + lam * sum(t[side] for t in thetas) for side, e in enumerate(ends))
+
+
+def exact_loss(loss, fit):
+    """Return (l, error) of a loss at exact fits: no error for least squares."""
+    if loss.name != "squared":
+        value = references.rational(references.value(loss, fit))
+        return value, references.NEAR * (1 + abs(value))
+    weights = np.ones(len(fit)) if loss.scale is None else loss.scale
+    triples = zip(fractions(weights), fit, fractions(loss.data), strict=True)
+    return sum((w * (z - y) ** 2 / 2 for w, z, y in triples), Fraction(0)), Fraction(0)

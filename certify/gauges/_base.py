@@ -190,5 +190,3 @@ def threshold_level(sizes: Array, radius: float) -> Array:
     ordered = -np.sort(-sizes, axis=0)
     counts = np.arange(1, len(sizes) + 1).reshape(-1, *[1] * (sizes.ndim - 1))
     return np.asarray(((np.cumsum(ordered, axis=0) - radius) / counts).max(axis=0, initial=0.0))
-
-

@@ -26,7 +26,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from operator import mul
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -261,6 +261,52 @@ class Arrays:
         return a
 
 
+@dataclass(frozen=True)
+class Graph:
+    """An undirected graph on the rows 0..m-1: edges of weight > 0, components, a gap.
+
+    gap is a lower bound of the least positive eigenvalue of the Laplacian L, or None
+    where L = 0: for x summing to zero on a component of c vertices, two of its vertices
+    are joined by a path of at most c - 1 edges, so by Cauchy-Schwarz
+    (x_i - x_j)^2 <= (c - 1) sum over the path of (x_a - x_b)^2 <= (c - 1) x^T L x / w,
+    w the least weight; summed over the c (c - 1) ordered pairs, 2 c |x|^2 <=
+    c (c - 1)^2 x^T L x / w, so x^T L x >= 2 w / (c - 1)^2 |x|^2 on every component.
+    """
+
+    m: int
+    edges: Sequence[int]  # i, j of each edge, flat
+    weights: Sequence[float] | None
+    labels: tuple[int, ...]
+    gap: Fraction | None
+
+    @property
+    def components(self) -> int:
+        """How many components there are."""
+        return max(self.labels) + 1
+
+    def pairs(self) -> Iterator[tuple[int, int]]:
+        """Yield (i, j) of each edge."""
+        return zip(self.edges[::2], self.edges[1::2], strict=True)
+
+
+NO_GRAPH = Graph(0, (), None, (), None)
+
+
+def components(m: int, edges: Sequence[int]) -> tuple[int, ...]:
+    """Label each vertex with the number of its component, by merging along the edges."""
+    parent = list(range(m))
+
+    def top(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = i = parent[parent[i]]
+        return i
+
+    for i, j in zip(edges[::2], edges[1::2], strict=True):
+        parent[top(i)] = top(j)
+    numbers: dict[int, int] = {}
+    return tuple(numbers.setdefault(top(i), len(numbers)) for i in range(m))
+
+
 class Line(NamedTuple):
     """Which lines of W to measure, and in which norm."""
 
@@ -313,6 +359,14 @@ class Arithmetic(ABC, Generic[H]):
     @abstractmethod
     def inner(self, x: H, y: H) -> Enclosure:
         """Enclose sum x y."""
+
+    @abstractmethod
+    def absolutes(self, x: H) -> Enclosure:
+        """Enclose sum |x|."""
+
+    @abstractmethod
+    def laplacian(self, q: Array, graph: "Graph", rho: Fraction, ridge: Fraction) -> H:
+        """Return rho L q + ridge q, all m n entries: row i of L q sums w (q_i - q_j)."""
 
     @abstractmethod
     def adjoint(self, x: H, kind: str, design: Array | None, at: Pattern) -> list[Fraction]:
@@ -442,6 +496,24 @@ class Exact(Arithmetic[Grid]):
         total = sum(map(mul, x.ints, y.ints))
         return exactly(Fraction(total) * power(x.exp + y.exp))
 
+    def absolutes(self, x: Grid) -> Enclosure:
+        """Return sum |x|."""
+        return exactly(sum(map(abs, x.ints)) * power(x.exp))
+
+    def laplacian(self, q: Array, graph: Graph, rho: Fraction, ridge: Fraction) -> Grid:
+        """Return rho L q + ridge q, for dyadic rho and ridge."""
+        a, (m, n) = self.load(q), q.shape
+        weights, e = dyadic(graph.weights or [1.0] * (len(graph.edges) // 2))
+        rows = [a.ints[i * n : i * n + n] for i in range(m)]
+        out = [[0] * n for _ in range(m)]
+        for (i, j), w in zip(graph.pairs(), weights, strict=True):
+            for k, (x, y) in enumerate(zip(rows[i], rows[j], strict=True)):
+                out[i][k] += w * (x - y)
+                out[j][k] -= w * (x - y)
+        flat = Grid([x for row in out for x in row], a.exp + e, (m * n,))
+        straight = Grid(a.ints, a.exp, (m * n,))
+        return self.add(dilated(flat, rho), dilated(straight, ridge))
+
     def adjoint(self, x: Grid, kind: str, design: Array | None, at: Pattern) -> list[Fraction]:
         """Return A* x."""
         unit = power(x.exp)
@@ -545,6 +617,12 @@ class Exact(Arithmetic[Grid]):
 
 
 EXPONENT = {"root": 2, "sum": 1}  # of |entry| in the sum over a line
+
+
+def dilated(x: Grid, c: Fraction) -> Grid:
+    """Return c x, for a dyadic c."""
+    e = 1 - c.denominator.bit_length()
+    return Grid([c.numerator * v for v in x.ints], x.exp + e, x.shape)
 
 
 def _row_sums(g: Grid) -> Fraction:
@@ -681,7 +759,7 @@ def lengths(n: Norm, x: Sequence[float]) -> tuple[Enclosure, Enclosure]:
         parts = [sum((v * v for v in g), Fraction(0)) for g in n.groups([*map(Fraction, x)])]
         if n.outer == "linf":
             return root(max(parts)), exactly(max(parts))
-        size = total(root(p) for p in parts)
+        size = summed(root(p) for p in parts)
     elif n.name == "elastic":
         size = exactly(n.scalar * absolutes_exactly(x)).plus(root(squared).times(1 - n.scalar))
     else:
@@ -694,7 +772,7 @@ def _largest(x: Sequence[float]) -> Fraction:
     return max((abs(Fraction(v)) for v in x), default=Fraction(0))
 
 
-def total(parts: Iterable[Enclosure]) -> Enclosure:
+def summed(parts: Iterable[Enclosure]) -> Enclosure:
     """Add enclosures."""
     out = ZERO
     for p in parts:
@@ -1402,32 +1480,92 @@ def coarse(s: Fraction) -> Fraction:
 
 KINDS = ("rank_one", "symmetric")
 CLAIMS = ("any size", "rank")
-OFFSETS = ("intercept", "row", "column", "linear")
+OFFSETS = ("intercept", "row", "column", "linear", "sparse", "smooth")
 
 
 @dataclass(frozen=True)
 class Offset:
-    """One unfactorized variable: what A is, and the ridge weight rho on q."""
+    """One unfactorized variable q: what A is, and its penalty.
+
+        rho |q|_1 (sparse), rho/2 <q, L q> + ridge/2 |q|^2 (smooth), else ridge/2 |q|^2,
+        or for a row or column with weights w > 0: ridge/2 sum w q^2.
+
+    Sparse: q holds one number for each observed entry; smooth: q is (m, n), A picks the
+    observed entries of it.
+    """
 
     kind: str
     ridge: Fraction
-    design: Array | None
+    design: Array | None = None
+    rho: Fraction = Fraction(0)
+    graph: Graph = NO_GRAPH
+    weights: Sequence[float] | None = None
 
     def shape(self, at: Pattern) -> tuple[int, ...]:
         """Return the shape of q."""
         if self.design is not None:
             return (self.design.shape[1], at.n)
-        return {"intercept": (1,), "row": (at.m,), "column": (at.n,)}[self.kind]
+        if self.kind == "smooth" or (self.kind == "sparse" and at.rows is None):
+            return (at.m, at.n)
+        sizes = {"intercept": 1, "row": at.m, "column": at.n, "sparse": at.size}
+        return (sizes[self.kind],)
 
-    def factors(self, q: Array, at: Pattern) -> tuple[Array, Array]:
-        """Write A q as left right^T."""
+    def factors(self, q: Array, at: Pattern) -> tuple[Array, Array] | None:
+        """Write A q as left right^T; None for a q that is itself a field."""
         if self.design is not None:
             return self.design, transposed(q)
         if self.kind == "row":
             return Array((at.m, 1), q.data), filled((at.n, 1), 1.0)
         if self.kind == "column":
             return filled((at.m, 1), 1.0), Array((at.n, 1), q.data)
-        return filled((at.m, 1), 1.0), filled((at.n, 1), q.data[0])
+        if self.kind == "intercept":
+            return filled((at.m, 1), 1.0), filled((at.n, 1), q.data[0])
+        return None
+
+    def penalty(self, ar: Arithmetic[H], q: Array) -> Enclosure:
+        """Enclose H(q)."""
+        if self.kind == "sparse":
+            return ar.absolutes(ar.load(q)).times(self.rho)
+        if self.kind != "smooth":
+            return exactly(self.ridge * self.squares(q) / 2)
+        bent = ar.laplacian(q, self.graph, self.rho, self.ridge)
+        return ar.inner(ar.load(flat_of(q)), bent).times(Fraction(1, 2))
+
+    def squares(self, q: Array) -> Fraction:
+        """Return sum w q^2."""
+        if self.weights is None:
+            return squares_exactly(q.data)
+        pairs = zip(self.weights, q.data, strict=True)
+        return sum((Fraction(w) * Fraction(x) ** 2 for w, x in pairs), Fraction(0))
+
+    def cost(self, totals: Sequence[Fraction]) -> Fraction:
+        """Return sum t^2 / (ridge w), for ridge > 0."""
+        if self.weights is None:
+            return sum((t * t for t in totals), Fraction(0)) / self.ridge
+        pairs = zip(self.weights, totals, strict=True)
+        return sum((t * t / Fraction(w) for w, t in pairs), Fraction(0)) / self.ridge
+
+
+def flat_of(q: Array) -> Array:
+    """Return the same numbers as one line."""
+    return Array((len(q.data),), q.data)
+
+
+def seen_of(q: Array, at: Pattern) -> Array:
+    """Return the observed entries of an (m, n) array, or a field as it is."""
+    if at.rows is None or q.shape == (at.size,):
+        return Array((at.size,), q.data)
+    return Array((at.size,), array("d", (q.data[i * at.n + j] for i, j in at.entries())))
+
+
+def spread(x: Array, at: Pattern) -> Array:
+    """Return a field as all m n entries, zero where nothing is observed."""
+    if at.rows is None:
+        return x
+    out = array("d", bytes(8 * at.m * at.n))
+    for value, (i, j) in zip(x.data, at.entries(), strict=True):
+        out[i * at.n + j] = value
+    return Array((at.m * at.n,), out)
 
 
 @dataclass(frozen=True)
@@ -1513,18 +1651,53 @@ def pattern(stated: Json, arrays: Arrays) -> Pattern:
     return Pattern(m, n, rows.data, cols.data)
 
 
-def offsets(stated: Json, arrays: Arrays, m: int) -> tuple[Offset, ...]:
+def offsets(stated: Json, arrays: Arrays, at: Pattern) -> tuple[Offset, ...]:
     """Read the list of offsets."""
     out = []
     for k, o in enumerate(stated.get("offsets", ())):
         where = f"statement.offsets[{k}]"
-        demand(o.get("kind") in OFFSETS, where, "unknown", o.get("kind"))
-        ridge = number(o.get("ridge"), f"{where}.ridge")
+        kind = o.get("kind")
+        demand(kind in OFFSETS, where, "unknown", kind)
+        names = {"sparse": {"rho"}, "smooth": {"rho", "ridge"}}.get(kind, {"ridge"})
+        demand(set(o) == {"kind", *names}, where, "fields", sorted(o))
+        held = {name: number(o[name], f"{where}.{name}") for name in sorted(names)}
+        rho, ridge = held.get("rho", Fraction(0)), held.get("ridge", Fraction(0))
         demand(ridge >= 0, f"{where}.ridge", "sign", o.get("ridge"))
-        linear = o["kind"] == "linear"
-        design = arrays.get(f"A{k}", (m, None)) if linear else None
-        out.append(Offset(o["kind"], ridge, design))
+        demand(rho > 0 or "rho" not in names, f"{where}.rho", "sign", o.get("rho"))
+        design = arrays.get(f"A{k}", (at.m, None)) if kind == "linear" else None
+        edges = graph(arrays, k, at.m) if kind == "smooth" else NO_GRAPH
+        out.append(Offset(kind, ridge, design, rho, edges, ridge_weights(arrays, k, kind, at)))
     return tuple(out)
+
+
+def ridge_weights(arrays: Arrays, k: int, kind: str, at: Pattern) -> Sequence[float] | None:
+    """Read the weights of a row's or column's ridge, if it has any."""
+    name = f"ridge{k}"
+    if kind not in ("row", "column") or name not in arrays.arrays:
+        return None
+    weights = arrays.get(name, (at.m if kind == "row" else at.n,)).data
+    demand(min(weights) > 0, f"{arrays.where}.{name}", "sign", min(weights))
+    return weights
+
+
+def graph(arrays: Arrays, k: int, m: int) -> Graph:
+    """Read the graph of a smooth offset: edges between two rows, of positive weight."""
+    edges = arrays.get(f"edges{k}", (None, 2), "q").data
+    inside = all(0 <= i < m for i in edges)
+    demand(inside, f"{arrays.where}.edges{k}", "outside", f"an end not in 0..{m - 1}")
+    pairs = zip(edges[::2], edges[1::2], strict=True)
+    loops = [i for i, j in pairs if i == j]
+    demand(not loops, f"{arrays.where}.edges{k}", "loop", loops[:1])
+    name = f"edges{k}.weights"
+    weights = arrays.get(name, (len(edges) // 2,)).data if name in arrays.arrays else None
+    least = Fraction(min(weights, default=1.0)) if weights is not None else Fraction(1)
+    demand(least > 0, f"{arrays.where}.{name}", "sign", float(least))
+    labels = components(m, edges)
+    sizes = [0] * m
+    for c in labels:
+        sizes[c] += 1
+    longest = max(sizes) - 1
+    return Graph(m, edges, weights, labels, 2 * least / longest**2 if longest else None)
 
 
 def point(arrays: Arrays, prefix: str, question: Question) -> Point:
@@ -1583,7 +1756,7 @@ def question(stated: Json, given: Mapping[str, Array]) -> Question:
     weights = arrays.get("weights", (count,)) if "weights" in given else None
     if weights is not None:
         demand(min(weights.data, default=1.0) > 0, "statement.weights", "sign", "not positive")
-    kinds = offsets(stated, arrays, at.m)
+    kinds = offsets(stated, arrays, at)
     found = field(stated, "q", ("given", "found")) == "found"
     asked = Question(
         claim,
@@ -1612,15 +1785,9 @@ def check_claim(asked: Question) -> None:
     if asked.claim == "any size":
         demand(asked.lam > 0, "statement.lam", "sign", float(asked.lam))
         return
-    kind = type(asked.loss).__name__
-    demand(isinstance(asked.loss, Squared), "statement.loss", "scope", kind)
-    plain = asked.at.rows is None and asked.weights is None
-    signed = not (asked.left.free and asked.right.free) or asked.pair.symmetric
     demand(asked.lam == 0, "statement.lam", "claim", float(asked.lam))
-    demand(plain and not signed, "statement.claim", "scope", "masked, weighted or signed")
-    for o in asked.offsets:
-        good = o.kind in ("row", "column") and o.ridge == 0
-        demand(good, "statement.offsets", "scope", o.kind)
+    kinds = sorted({o.kind for o in asked.offsets} & {"sparse", "smooth"})
+    demand(not kinds, "statement.offsets", "scope", kinds)
 
 
 # --- values -------------------------------------------------------------------------
@@ -1646,27 +1813,40 @@ def thetas(asked: Question, U: Array, V: Array) -> Enclosure:
 
 def fitted(ar: Arithmetic[H], asked: Question, x: Point) -> H:
     """Return the field of U V^T + A q."""
-    pairs = [o.factors(q, asked.at) for o, q in zip(asked.offsets, x.q, strict=True)]
-    left = beside([x.U, *(a for a, _ in pairs)])
-    right = beside([x.V, *(b for _, b in pairs)])
-    return ar.product(left, right, asked.at)
+    fields = []
+    left, right = [x.U], [x.V]
+    for o, q in zip(asked.offsets, x.q, strict=True):
+        found = o.factors(q, asked.at)
+        if found is None:
+            fields.append(seen_of(q, asked.at))
+        else:
+            left.append(found[0])
+            right.append(found[1])
+    out = ar.product(beside(left), beside(right), asked.at)
+    for held in fields:
+        out = ar.add(out, ar.load(held))
+    return out
 
 
-def loss_value(ar: Arithmetic[H], asked: Question, z: H) -> Enclosure:
-    """Enclose the loss of a fitted field."""
+def loss_value(ar: Arithmetic[H], asked: Question, x: Point) -> Enclosure:
+    """Enclose the loss at U V^T + A q; a product of factors >= 0 is >= 0."""
+    z = fitted(ar, asked, x)
     if isinstance(asked.loss, Squared):
         residual = ar.subtract(z, ar.load(asked.Y))
         return ar.squares(residual, asked.weights).times(Fraction(1, 2))
+    los, his, exp = ar.spans(z)
+    if not asked.offsets and min([*x.U.data, *x.V.data], default=0.0) >= 0:
+        los = [max(v, 0) for v in los]
     y = Grains(*dyadic(asked.Y.data))
-    return asked.loss.value(Spans(*ar.spans(z)), y, loss_weights(asked))
+    return asked.loss.value(Spans(los, his, exp), y, loss_weights(asked))
 
 
 def objective(ar: Arithmetic[H], asked: Question, x: Point) -> Enclosure:
     """Enclose f(U, V, q)."""
-    value = loss_value(ar, asked, fitted(ar, asked, x))
+    value = loss_value(ar, asked, x)
     value = value.plus(thetas(asked, x.U, x.V).times(asked.lam))
     for o, q in zip(asked.offsets, x.q, strict=True):
-        value = value.plus(exactly(o.ridge * squares_exactly(q.data) / 2))
+        value = value.plus(o.penalty(ar, q))
     return value
 
 
@@ -1678,6 +1858,11 @@ class Dual(Generic[H]):
     raw: Array
     corrections: tuple[tuple[int, Fraction], ...]
     name: str = "W"
+
+    @property
+    def stray(self) -> Fraction:
+        """An upper bound of the norm of the corrections."""
+        return root(sum((c * c for _, c in self.corrections), Fraction(0))).hi
 
 
 def dual_point(
@@ -1698,7 +1883,9 @@ def dual_point(
 
 
 def adjoint(ar: Arithmetic[H], asked: Question, dual: Dual[H], o: Offset) -> list[Fraction]:
-    """Return A* W exactly, corrections included."""
+    """Return A* W exactly, corrections included; of a smooth q its sums by component."""
+    if o.kind == "smooth":
+        return component_sums(asked, dual, o.graph)
     totals = ar.adjoint(dual.field, o.kind, o.design, asked.at)
     for k, c in dual.corrections:
         i, j = asked.at.entry(k)
@@ -1711,23 +1898,83 @@ def adjoint(ar: Arithmetic[H], asked: Question, dual: Dual[H], o: Offset) -> lis
     return totals
 
 
-def ridge_cost(ar: Arithmetic[H], asked: Question, dual: Dual[H], name: str) -> Fraction:
-    """Return sum |A* W|^2 / rho; unpenalized offsets need A* W = 0 exactly.
+def component_sums(asked: Question, dual: Dual[H], graph: Graph) -> list[Fraction]:
+    """Return the sums of W over each component of the rows, a column at a time, exactly."""
+    n = asked.at.n
+    ints, e = dyadic(dual.raw.data)
+    totals = [0] * (graph.components * n)
+    for v, (i, j) in zip(ints, asked.at.entries(), strict=True):
+        totals[graph.labels[i] * n + j] += v
+    out = [t * power(e) for t in totals]
+    for k, c in dual.corrections:
+        i, j = asked.at.entry(k)
+        out[graph.labels[i] * n + j] += c
+    return out
 
-    inf over q of <W, A q> + rho/2 |q|^2 is -|A* W|^2 / (2 rho), or -inf unless A* W = 0
-    when rho = 0: then W with any nonzero sum bounds nothing.
+
+def ridge_cost(
+    ar: Arithmetic[H], asked: Question, dual: Dual[H], given: Arrays, name: str
+) -> Fraction:
+    """Return an upper bound of -2 inf over q of <W, A q> + H(q), sparse parts left out.
+
+    For ridge/2 sum w q^2 that is sum (A* W)^2 / (ridge w).  Where H does not grow the infimum is -inf
+    unless W is orthogonal, exactly: A* W = 0 for an unpenalized q, and for a smooth q
+    with ridge 0 the sums of W over every component are 0 in every column.  W with any
+    nonzero sum bounds nothing.
     """
     cost = Fraction(0)
     for k, o in enumerate(asked.offsets):
-        totals = adjoint(ar, asked, dual, o)
-        if o.ridge > 0:
-            cost += sum(t * t for t in totals) / o.ridge
+        if o.kind == "sparse":
             continue
-        wrong = next((t for t in totals if t), None)
-        demand(
-            wrong is None, f"proof.{name}", "orthogonal", f"offset {k}: {wrong and shown(wrong)}"
-        )
+        totals = adjoint(ar, asked, dual, o)
+        if o.ridge == 0:
+            wrong = next((t for t in totals if t), None)
+            seen = f"offset {k}: {wrong and shown(wrong)}"
+            demand(wrong is None, f"proof.{name}", "orthogonal", seen)
+        if o.kind == "smooth":
+            cost += smooth_cost(ar, asked, dual, given, k)
+        elif o.ridge > 0:
+            cost += o.cost(totals)
     return cost
+
+
+def smooth_cost(
+    ar: Arithmetic[H], asked: Question, dual: Dual[H], given: Arrays, k: int
+) -> Fraction:
+    """Bound tr(W^T K^+ W) = -2 inf over Q of <W, Q> + 1/2 <Q, K Q>, K = rho L + ridge I.
+
+    For any Q0 and R = W + K Q0, expanding at Q0 gives the infimum
+    <W, Q0> + 1/2 <Q0, K Q0> - 1/2 tr(R^T K^+ R) if R is orthogonal to ker K, and
+    tr(R^T K^+ R) <= |R|^2 / kappa, kappa the least positive eigenvalue of K: at least
+    ridge, or with ridge 0 at least rho times the graph's gap.  (1^T L = 0 on components,
+    so R has the sums of W, which `ridge_cost` demands to be 0.)  Without a witness Q0 = 0.
+    """
+    o, at = asked.offsets[k], asked.at
+    name = f"{dual.name.removesuffix('W')}smooth{k}"
+    q = given.get(name, (at.m, at.n)) if name in given.arrays else filled((at.m, at.n), 0.0)
+    flat, w = ar.load(flat_of(q)), ar.load(spread(dual.raw, at))
+    bent = ar.laplacian(q, o.graph, o.rho, o.ridge)
+    inner, energy = ar.inner(flat, w).lo, ar.inner(flat, bent).lo
+    for entry, c in dual.corrections:
+        i, j = at.entry(entry)
+        inner += c * Fraction(q.data[i * at.n + j])
+    size = root(ar.squares(ar.add(w, bent), None).hi).hi + dual.stray
+    kappa = o.ridge or o.rho * (o.graph.gap or 1)  # without edges R = W = 0, as is demanded
+    return size * size / kappa - 2 * inner - energy
+
+
+def dual_limit(ar: Arithmetic[H], asked: Question, dual: Dual[H]) -> Fraction | None:
+    """Return the largest s for which a sparse part allows s W, or None for any.
+
+    inf over Q of <W, Q> + rho |Q|_1 is 0 if every |W_ij| <= rho, and -inf otherwise.
+    """
+    rhos = [o.rho for o in asked.offsets if o.kind == "sparse"]
+    if not rhos:
+        return None
+    top = ar.lines(dual.field, Line(0, "max", positive=False, signs=(1,)), asked.at)
+    for k, c in dual.corrections:
+        top = max(top, abs(Fraction(dual.raw.data[k]) + c))
+    return min(rhos) / top if top else None
 
 
 def dual_value(
@@ -2239,54 +2486,171 @@ def weak_duality(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays)
     name = str(polar.get("rule"))
     demand(name in POLAR_RULES, "proof.polar.rule", "unknown", name)
     bound = POLAR_RULES[name](ar, asked.pair, dual.field, polar, given)
-    rest = sum((c * c for _, c in dual.corrections), Fraction(0))
-    bound += root(rest * widest(asked.left) * widest(asked.right)).hi
+    bound += dual.stray * root(widest(asked.left) * widest(asked.right)).hi
     s = min(Fraction(1), asked.lam / bound) if bound else Fraction(1)
+    limit = dual_limit(ar, asked, dual)
+    s = s if limit is None else min(s, limit)
     s = s if isinstance(asked.loss, Squared) else coarse(s)
-    cost = ridge_cost(ar, asked, dual, "W")
+    cost = ridge_cost(ar, asked, dual, given, "W")
     value = dual_value(ar, asked, dual, cost, s)
     return Bound(max(value, least), (name, "weak_duality"))
 
 
-def ky_fan(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays) -> Bound:
-    """Prove f >= 1/2 (|PCP'|^2 - r t - |K|^2) for every Z of rank <= r.
+class Fan(NamedTuple):
+    """A matrix all of whose entries are seen, what is fitted beside Z, and the witness.
 
-    C = Y - (any offsets mu), P and P' remove the means an unpenalized intercept fits.
-    The best offsets leave 1/2 |P(Y - Z)P'|^2 >= 1/2 sum over i > r of sigma_i(PCP')^2
-    (Eckart-Young), and sum over i <= r of sigma_i(PCP')^2 <= sum over i <= r of
-    lambda_i(G), G = C C^T or C^T C, <= r t + |K|^2 if G <= t I + K K^T (Ky Fan).
+    rank   Z, with the covariates' part, has rank <= this
+    kinds  "row", "column": the means that are removed
+    K, L   G <= t I + K K^T, t from shift and L
     """
-    at, r = asked.at, asked.rank
-    if "K" not in given.arrays:
-        return Bound(Fraction(0), ("trivial",))
+
+    at: Pattern
+    rank: int
+    kinds: frozenset[str]
+    axis: int
+    shift: Fraction
+    K: Array
+    L: Array | None
+
+
+def fan(asked: Question, at: Pattern, part: Json, given: Arrays, name: str) -> Fan:
+    """Read the witness of a matrix; `name` ends the names of its arrays.
+
+    Leaving out penalties and signs lowers the infimum.  An intercept is a row of equal
+    column intercepts; k covariates add at most k to the rank.
+    """
+    where = f"proof.ky_fan{name}"
+    axis = gram_side(part, at, f"{where}.axis", held=False)
+    size = (at.m, at.n)[axis]
+    packed = size * (size + 1) // 2
+    factor = given.get(f"L{name}", (packed,)) if f"L{name}" in given.arrays else None
+    wide = sum(o.design.shape[1] for o in asked.offsets if o.design is not None)
+    means = {"intercept": "column", "row": "row", "column": "column"}
+    kinds = frozenset(means[o.kind] for o in asked.offsets if o.design is None)
+    shift = shift_of(part, f"{where}.shift")
+    held = given.get(f"K{name}", (size, None))
+    return Fan(at, asked.rank + wide, kinds, axis, shift, held, factor)
+
+
+def tail(ar: Arithmetic[H], held: Fan, c: H) -> Fraction:
+    """Prove |P(C - Z)P'|^2 >= |PCP'|^2 - r t - |K|^2 for every Z of rank <= r.
+
+    |P(C - Z)P'|^2 >= sum over i > r of sigma_i(PCP')^2 (Eckart-Young), and the sum over
+    i <= r of sigma_i(PCP')^2 <= that of lambda_i(G), G = C C^T or C^T C, <= r t + |K|^2 if
+    G <= t I + K K^T (Ky Fan).  P and P' remove the means that are fitted.
+    """
+    g, slack = ar.gram(c, held.axis, held.at)
+    t = ar.top(ar.subtract(g, ar.outer(held.K)), held.shift, held.L)
+    r = held.rank
+    head = r * max(t, Fraction(0)) + squares_exactly(held.K.data)
+    spread = 2 * slack * root(max(head, Fraction(0)) * max(r, 1)).hi + r * slack * slack
+    return max(centred(ar, held, c) - head - spread, Fraction(0))
+
+
+def fixed_rank(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays) -> Bound:
+    """Bound f over rank <= r by the rule whose witness the proof has; f >= d(0) without one."""
+    held = "blocks" in proof or "K" in given.arrays
+    kind = type(asked.loss).__name__
+    demand(not held or isinstance(asked.loss, Squared), "statement.loss", "scope", kind)
+    if "blocks" in proof:
+        return blocks(ar, asked, proof, given)
+    if "K" in given.arrays:
+        return ky_fan(ar, asked, proof, given)
+    return Bound(least_loss(asked), ("trivial",))
+
+
+def ky_fan(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays) -> Bound:
+    """Prove f >= 1/2 |P(C - Z)P'|^2, C = Y - (any offsets mu), as `tail` bounds it."""
+    at = asked.at
+    plain = at.rows is None and asked.weights is None
+    demand(plain, "proof.K", "wrong_rule", "masked or weighted")
     c = ar.load(asked.Y)
     if asked.offsets:
         mu = offset_values(given, "mu.", asked.offsets, at)
         flat = Point(filled((at.m, 1), 0.0), filled((at.n, 1), 0.0), mu)
         c = ar.subtract(c, fitted(ar, asked, flat))
-    fan = part(proof, "ky_fan")
-    axis = gram_side(fan, at, "proof.ky_fan.axis", held=False)
-    g, slack = ar.gram(c, axis, at)
-    k = given.get("K", ((at.m, at.n)[axis], None))
-    shift = shift_of(fan, "proof.ky_fan.shift")
-    t = ar.top(ar.subtract(g, ar.outer(k)), shift, cholesky_factor(given, k.shape[0]))
-    energy = centred(ar, asked, c)
-    head = r * max(t, Fraction(0)) + squares_exactly(k.data)
-    spread = 2 * slack * root(max(head, Fraction(0)) * max(r, 1)).hi + r * slack * slack
-    return Bound(max((energy - head - spread) / 2, Fraction(0)), ("ky_fan",))
+    held = fan(asked, at, part(proof, "ky_fan"), given, "")
+    return Bound(tail(ar, held, c) / 2, ("ky_fan",))
 
 
-def centred(ar: Arithmetic[H], asked: Question, c: H) -> Fraction:
+def blocks(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays) -> Bound:
+    """Prove f >= sum over disjoint, fully observed blocks B of w_B/2 |P(Y_B - Z_B)P'|^2.
+
+    A block holds all entries of some rows and columns, and w_B is the least weight in it.
+    The entries outside cost at least 0, and the infimum of a sum is at least the sum of
+    the infima: on a block the offsets are again row and column means, and Z_B, a part of
+    a Z of rank <= r, has rank <= r.  So `tail` bounds each block by itself.
+    """
+    listed = proof["blocks"]
+    demand(isinstance(listed, list), "proof.blocks", "list", type(listed).__name__)
+    sides = [block_sides(asked.at, given, t) for t in range(len(listed))]
+    entries = entries_of(asked.at, sides)
+    total = Fraction(0)
+    for t, ((rows, cols), at_entry, found) in enumerate(zip(sides, entries, listed, strict=True)):
+        demand(isinstance(found, dict), f"proof.blocks[{t}]", "json", type(found).__name__)
+        at = Pattern(len(rows), len(cols))
+        held = fan(asked, at, found, given, str(t))
+        y = Array((at.size,), array("d", (asked.Y.data[k] for k in at_entry)))
+        c = without_means(ar, given, held, y, t)
+        least = min(asked.weights.data[k] for k in at_entry) if asked.weights else 1.0
+        total += Fraction(least) * tail(ar, held, c) / 2
+    return Bound(total, ("blocks",))
+
+
+def block_sides(at: Pattern, given: Arrays, t: int) -> tuple[Sequence[int], Sequence[int]]:
+    """Read the rows and columns of a block: rising, inside, at least one."""
+    out = []
+    for name, size in ((f"rows{t}", at.m), (f"cols{t}", at.n)):
+        found = given.get(name, (None,), "q").data
+        demand(len(found) > 0, f"proof.{name}", "shape", "empty")
+        demand(found[0] >= 0 and found[-1] < size, f"proof.{name}", "outside", size)
+        rising = all(a < b for a, b in pairwise(found))
+        demand(rising, f"proof.{name}", "order", "not rising")
+        out.append(found)
+    return out[0], out[1]
+
+
+def entries_of(
+    at: Pattern, sides: Sequence[tuple[Sequence[int], Sequence[int]]]
+) -> list[list[int]]:
+    """Return where each block's entries are in the field: all observed, none in two blocks."""
+    count = sum(len(rows) * len(cols) for rows, cols in sides)
+    demand(count <= at.size, "proof.blocks", "unobserved", f"{count} of {at.size} entries")
+    wanted = [[i * at.n + j for i in rows for j in cols] for rows, cols in sides]
+    where = dict.fromkeys((code for block in wanted for code in block), -1)
+    demand(len(where) == count, "proof.blocks", "overlap", f"{len(where)} of {count} entries")
+    for k, (i, j) in enumerate(at.entries()):
+        if i * at.n + j in where:
+            where[i * at.n + j] = k
+    missing = next((code for code, k in where.items() if k < 0), None)
+    told = None if missing is None else divmod(missing, at.n)
+    demand(missing is None, "proof.blocks", "unobserved", told)
+    return [[where[code] for code in block] for block in wanted]
+
+
+def without_means(ar: Arithmetic[H], given: Arrays, held: Fan, y: Array, t: int) -> H:
+    """Return C = Y_B minus any row and column means that the offsets may fit."""
+    c, at = ar.load(y), held.at
+    for kind, size in (("row", at.m), ("column", at.n)):
+        name = f"mu{t}.{kind}"
+        if kind in held.kinds and name in given.arrays:
+            o, mu = Offset(kind, Fraction(0)), given.get(name, (size,))
+            left, right = o.factors(mu, at) or (mu, mu)
+            c = ar.subtract(c, ar.product(left, right, at))
+    return c
+
+
+def centred(ar: Arithmetic[H], held: Fan, c: H) -> Fraction:
     """Return a lower bound of |PCP'|^2 = |C|^2 - |1^T C|^2/m - |C 1|^2/n + (1^T C 1)^2/mn.
 
     Only the sums of an offset that is present are removed; the last term needs both.
     """
-    at, kinds = asked.at, {o.kind for o in asked.offsets}
+    at = held.at
     energy = ar.squares(c, None).lo
     sizes = {"column": at.m, "row": at.n}
-    for kind in sorted(kinds):
+    for kind in sorted(held.kinds):
         energy -= ar.sums(c, kind, at).hi / sizes[kind]
-    if len(kinds) == 2:
+    if len(held.kinds) == 2:
         energy += ar.sums(c, "intercept", at).lo / (at.m * at.n)
     return energy
 
@@ -2296,21 +2660,23 @@ def floor(
 ) -> Fraction:
     """Return a lower bound of the candidate's own value, over all its offsets.
 
-    Offsets given: the enclosure's lower end.  Otherwise, for W with A* W = 0 (or its
-    ridge cost), f(U, V, q) >= d(W) - <W, U V^T> + lam sum theta for every q.
+    Offsets given: the enclosure's lower end.  Otherwise, for s W with A* W = 0 (or its
+    cost), f(U, V, q) >= d(sW) - s <W, U V^T> + lam sum theta for every q.
     """
     if asked.q is not None or not asked.offsets:
         return upper.lo
     if "floor.W" not in given.arrays:
         return least_loss(asked)
     dual = dual_point(ar, asked, part(proof, "floor"), given, "floor.W")
-    cost = ridge_cost(ar, asked, dual, "floor.W")
-    value = dual_value(ar, asked, dual, cost, Fraction(1))
+    limit = dual_limit(ar, asked, dual)
+    s = Fraction(1) if limit is None else coarse(min(Fraction(1), limit))
+    cost = ridge_cost(ar, asked, dual, given, "floor.W")
+    value = dual_value(ar, asked, dual, cost, s)
     product = ar.product(asked.U, asked.V, asked.at)
-    value -= ar.inner(dual.field, product).hi
+    value -= s * ar.inner(dual.field, product).hi
     for k, c in dual.corrections:
         i, j = asked.at.entry(k)
-        value -= c * dot(asked.U, i, asked.V, j)
+        value -= s * c * dot(asked.U, i, asked.V, j)
     return value + asked.lam * thetas(asked, asked.U, asked.V).lo
 
 
@@ -2345,7 +2711,7 @@ def prove(
     arrays = Arrays(witness, "proof")
     candidate = point(Arrays({**witness, **given}, "statement"), "", asked)
     value = objective(ar, asked, candidate)
-    rule = weak_duality if asked.claim == "any size" else ky_fan
+    rule = weak_duality if asked.claim == "any size" else fixed_rank
     bound = rule(ar, asked, proof, arrays)
     eps = max(asked.atol, asked.rtol * abs(value.hi))
     better, size = best(ar, asked, proof, arrays)
@@ -2547,8 +2913,11 @@ def described(statement: Json) -> str:
     """Return the question for a reader: every field but the digests, numbers in decimals."""
     told = {k: v for k, v in statement.items() if k != "arrays"}
     told |= {k: shown(number(statement[k], k)) for k in ("lam", "rtol", "atol")}
-    ridges = [{**o, "ridge": shown(number(o["ridge"], "ridge"))} for o in statement["offsets"]]
-    return clean(json.dumps({**told, "offsets": ridges}, sort_keys=True))
+    held = [
+        {k: v if k == "kind" else shown(number(v, k)) for k, v in o.items()}
+        for o in statement["offsets"]
+    ]
+    return clean(json.dumps({**told, "offsets": held}, sort_keys=True))
 
 
 def main(arguments: Iterable[str]) -> int:

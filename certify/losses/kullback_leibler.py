@@ -72,6 +72,15 @@ class KullbackLeibler(Entrywise, Loss):
         # the conjugate form where b < 0: no cancellation
         return np.where(b >= 0, (b + root) / 2, 2 * t * self.data / np.where(b < 0, root - b, 1.0))
 
+    @np.errstate(all="ignore")
+    def dual_value(self, W: Array) -> float:
+        """Return sum c y ln((c + w) / c); near w = -c the sum c + w is exact."""
+        if not np.array_equal(W, self.clip_dual(W)):
+            return -np.inf
+        c, w = self.counted, W / self.counted
+        terms = np.where(w < -0.5, np.log((c + W) / c), np.log1p(w))  # noqa: PLR2004  Sterbenz
+        return float((c * self.data * np.where(self.data > 0, terms, 0.0)).sum())
+
     def bounds(self) -> tuple[Array, float]:
         """Return the ends of the domain; where y > 0 the lower one is left out."""
         least = np.broadcast_to(-np.asarray(self.counted), self.data.shape)

@@ -133,15 +133,15 @@ class Softmax(Loss):
         return self.on_grid(simplex(self.data - W / self.counted))
 
     def on_grid(self, q: Array) -> Array:
-        """Return c (y - q) with rows that sum to zero exactly, 0 <= q <= 1.
+        """Return c (y - q) with rows that sum to zero exactly, for q in the simplex.
 
-        Off the class q is cut to integers k of a unit u; at the class stands u sum k <= c.
-        u = 2^(e - DIGITS + log2 n) with 2^e > c, so that all sums are below 2^53.
+        Off the class q is rounded to integers k of a unit u = 2^(e - DIGITS), 2^e > c; at
+        the class stands u sum k, which is at most c: what is over is taken from the largest.
         """
-        n = q.shape[1]
         c = np.broadcast_to(self.counted, (len(q), 1))
-        e = np.frexp(c)[1] - DIGITS + int(n).bit_length()
-        k = np.floor(np.ldexp(c * np.where(self.data == 1, 0.0, q), -e)).astype(np.int64)
+        e = np.frexp(c)[1] - DIGITS
+        off_class = np.where(self.data == 1, 0.0, q)
+        k = np.rint(np.ldexp(c * off_class, -e)).astype(np.int64)
         over = k.sum(axis=1) - np.floor(np.ldexp(c, -e)).astype(np.int64)[:, 0]
         k[np.arange(len(k)), k.argmax(axis=1)] -= np.maximum(over, 0)
         total = k.sum(axis=1, keepdims=True)

@@ -47,6 +47,7 @@ class Squared(Loss):
         """The largest weight."""
         return 1.0 if self.scale is None else float(self.scale.max())
 
+    @np.errstate(all="ignore")  # what is infinite says so
     def value(self, Z: Array) -> float:
         """Return l(Z)."""
         residual = (Z - self.data).reshape(-1)
@@ -56,6 +57,7 @@ class Squared(Loss):
         """Return w (Z - Y)."""
         return self.weighted(Z - self.data)
 
+    @np.errstate(all="ignore")
     def dual_value(self, W: Array) -> float:
         """Return sum W Y - W^2 / (2 w)."""
         w = W.reshape(-1)

@@ -7,7 +7,18 @@ from .column import ColumnIntercept
 from .intercept import Intercept
 from .linear import Linear
 from .row import RowIntercept
+from .smooth import Smooth
+from .sparse import Sparse
 
-__all__ = ["OFFSETS", "ColumnIntercept", "Intercept", "Linear", "Offset", "RowIntercept"]
+__all__ = [
+    "OFFSETS",
+    "ColumnIntercept",
+    "Intercept",
+    "Linear",
+    "Offset",
+    "RowIntercept",
+    "Smooth",
+    "Sparse",
+]
 
 OFFSETS = load(__name__, Offset)

@@ -1,6 +1,7 @@
 """Covariates of the rows: one coefficient a covariate and column."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from certify._arrays import Array, finite, frozen, real
 from certify._errors import InputError
 from certify._observed import Observed
 
-from ._base import Offset
+from ._base import Offset, moved
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -57,3 +58,12 @@ class Linear(Offset):
             right = np.concatenate([w[part] * t[part], np.zeros(k)])
             out[:, j] = np.linalg.lstsq(left, right, rcond=None)[0]
         return out
+
+    def arrays(self, k: int) -> dict[str, Any]:
+        """Return A."""
+        return {f"A{k}": self.A}
+
+    def rescaled(self, data: int, weights: int) -> "Linear":
+        """Return the offset with its ridge at another scale."""
+        del data
+        return Linear(self.A, moved(self.ridge, weights))

@@ -63,7 +63,9 @@ def carried_tree(proof: dict[str, Any], e: int) -> dict[str, Any]:
     """Move a tree of cases to scale 2^e; its cuts stay."""
     out = {k: v if k in ("rule", "nodes", "cuts") else moved(k, v, e) for k, v in proof.items()}
     out["nodes"] = [
-        node | {"shift": exact_text(shift_of(node, "shift") * power(e))} if "shift" in node else node
+        node | {"shift": exact_text(shift_of(node, "shift") * power(e))}
+        if "shift" in node
+        else node
         for node in proof["nodes"]
     ]
     return out

@@ -117,9 +117,7 @@ def with_gram(
     return priced(ask, best, by, {"M": m})
 
 
-def with_multiplier(
-    ask: Ask, field: Array, signs: Array, by: Scales | None
-) -> Proposal | None:
+def with_multiplier(ask: Ask, field: Array, signs: Array, by: Scales | None) -> Proposal | None:
     """Return the spectral bound of W + N, N a field like W's."""
     n = fitting(field, signs)
     moved = shifted(ask.W, n)

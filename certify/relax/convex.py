@@ -6,6 +6,7 @@ import numpy as np
 
 from certify._arrays import Array
 from certify._errors import InputError
+from certify._fitting import operator
 from certify.atoms import ATOMS, RankOne
 from certify.gauges import gauge
 from certify.losses import Loss
@@ -13,7 +14,7 @@ from certify.problem import Problem, Values
 
 from ._cvxpy import Expression, cp
 from ._loss import Units, constant, domain, known, stated, units
-from ._offsets import operator, penalty
+from ._offsets import penalty
 from ._solve import numbers, solve
 from .omega import by_squares, omega
 

@@ -32,6 +32,7 @@ from certify.kernel.verify import (
     Array,
     Enclosure,
     Exact,
+    Graph,
     Line,
     Pattern,
     RejectedError,
@@ -153,6 +154,39 @@ class Rounded(Arithmetic[Ball]):
         error = gamma(k) * size_a * size_b + 2 * a.size * ETA
         error += x.rad * size_b + y.rad * size_a + x.rad * y.rad
         return Enclosure(value - error, value + error)
+
+    def absolutes(self, x: Ball) -> Enclosure:
+        """Enclose sum |x|; |x|_1 <= sqrt(size) |x| spreads the radius."""
+        flat = np.abs(x.mid.reshape(-1))
+        value, k = dots(flat, np.ones(flat.size))
+        spread = root(Fraction(flat.size)).hi * x.rad
+        low = finite(value) / (1 + gamma(k)) - spread
+        return Enclosure(max(low, Fraction(0)), up(finite(value), k) + spread)
+
+    def laplacian(self, q: Array, graph: Graph, rho: Fraction, ridge: Fraction) -> Ball:
+        """Return rho L q + ridge q = B^T (rho w B q) + ridge q, B the edges' differences.
+
+        Each entry is a sum of at most k + 1 products, k the largest number of edges at a
+        vertex, of factors with 3 roundings: off by gamma_{k+5} times the sum S of their
+        sizes; S itself is formed the same way.
+        """
+        x = view(q)
+        ends = np.asarray(graph.edges, dtype=np.int64).reshape(-1, 2)
+        weights = np.ones(len(ends)) if graph.weights is None else np.asarray(graph.weights)
+        count = np.arange(len(ends))
+        heads, tails = (
+            sparse.csr_array((np.ones(len(ends)), (ends[:, side], count)), (len(x), len(ends)))
+            for side in (0, 1)
+        )
+        pull = nearest(rho) * weights[:, None] * (x[ends[:, 0]] - x[ends[:, 1]])
+        held = nearest(ridge) * x
+        mid = np.asarray(heads @ pull - tails @ pull + held)
+        size = np.asarray((heads + tails) @ np.abs(pull) + np.abs(held))
+        steps = int(np.bincount(ends.reshape(-1), minlength=1).max()) + 6
+        tiny = (steps + 2) * (len(ends) + 1) * x.size * ETA
+        reach = 1 + 2 * finite(np.abs(x).max(initial=0.0))
+        error = gamma(steps) * up(norm_up(size), steps) + tiny * reach
+        return Ball(mid.reshape(-1), error)
 
     def adjoint(self, x: Ball, kind: str, design: Array | None, at: Pattern) -> list[Fraction]:
         """Return A* x exactly: by int64 sums where the floats share a short grid."""

@@ -1,0 +1,176 @@
+"""A smooth part: columns that vary slowly along a graph on the rows."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph, linalg
+
+from certify._arrays import Array, Ints, finite, frozen, real, scalar
+from certify._errors import InputError
+from certify._observed import Observed
+
+from ._base import TINY, Offset, moved
+from .sparse import dense
+
+
+@dataclass(frozen=True, eq=False, init=False)
+class Smooth(Offset):
+    """A Q + penalty along edges (i, j) between rows, q of shape (m, n):
+
+        H(q) = rho/2 sum_(i,j) w_ij |q_i - q_j|^2 + ridge/2 |q|^2
+             = 1/2 <q, K q>,   K = rho L + ridge I,   L the graph's Laplacian.
+
+    edges    (k, 2) row numbers, each pair once       weights  (k,) >= 0, default 1
+    rho > 0, ridge >= 0.  (A q) is q at the observed entries.
+
+        inf_q <W, q> + H(q) = -1/2 tr(W^T K^+ W), W zero where nothing is observed,
+
+    finite iff W is orthogonal to ker K: with ridge 0, iff in every column the sum of W over
+    every connected component is 0.  (A row without edges is then fitted exactly.)
+
+    Raises InputError for edges that are no pairs of two rows or are listed twice, and
+    weights that are negative.
+    """
+
+    edges: Ints = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    rho: float = 0.0
+    weights: Array | None = None
+    name = "smooth"
+
+    def __init__(
+        self, edges: object, rho: float, ridge: float = 0.0, weights: object = None
+    ) -> None:
+        """Take the graph first: Smooth(edges, rho, ridge=0.0, weights=None)."""
+        held, scale = _graph(edges, weights)
+        parts = {"edges": held, "weights": scale, "ridge": ridge}
+        parts["rho"] = scalar(rho, "Smooth.rho", zero=False)
+        for name, value in parts.items():
+            object.__setattr__(self, name, value)
+        self.__post_init__()
+
+    def check(self, observed: Observed) -> None:
+        """Refuse edges to rows that the data do not have."""
+        if len(self.edges) and (top := int(self.edges.max())) >= observed.m:
+            raise InputError(f"Smooth.edges must lie in 0..{observed.m - 1}, got {top}")
+
+    def shape(self, observed: Observed) -> tuple[int, ...]:
+        """Return (m, n)."""
+        return (observed.m, observed.n)
+
+    def factors(self, q: Array, observed: Observed) -> tuple[Array, Array]:
+        """Return Q and I."""
+        return q, np.eye(observed.n)
+
+    def field(self, q: Array, observed: Observed) -> Array:
+        """Return q at the observed entries."""
+        return q if observed.full else np.asarray(q[observed.listed])
+
+    def penalty(self, q: Array) -> float:
+        """Return rho/2 sum w |q_i - q_j|^2 + ridge/2 |q|^2."""
+        i, j = self.edges.T
+        squares = np.square(q[i] - q[j]).sum(axis=1)
+        bent = float((squares if self.weights is None else self.weights * squares).sum())
+        return 0.5 * self.rho * bent + 0.5 * self.ridge * float(np.vdot(q, q))
+
+    def solve(self, target: Array, weights: Array, observed: Observed) -> Array:
+        """Solve (diag(w_j) + K) q_j = w_j target_j for each column j."""
+        full, k = dense(weights, observed), self.stiffness(observed.m)
+        pull = full * dense(target, observed)
+        if observed.full and weights.min() == weights.max():
+            whole = (k + full[0, 0] * sparse.eye_array(observed.m)).tocsc()
+            return np.asarray(linalg.splu(whole).solve(pull))
+        labels, out = self.labels(observed.m), np.zeros(full.shape)
+        for j, (w, p) in enumerate(zip(full.T, pull.T, strict=True)):
+            seen = np.zeros(labels.max() + 1)
+            np.add.at(seen, labels, w)
+            lost = (seen[labels] == 0) & (self.ridge == 0)  # any constant serves: 0 there
+            out[:, j] = linalg.splu((k + sparse.diags_array(w + lost)).tocsc()).solve(p)
+        return out
+
+    def stiffness(self, m: int) -> Any:  # noqa: ANN401  scipy.sparse
+        """Return K = rho L + ridge I."""
+        i, j = self.edges.T
+        w = np.ones(len(i)) if self.weights is None else self.weights
+        adjacent = sparse.coo_array((w, (i, j)), shape=(m, m)).tocsr()
+        adjacent = adjacent + adjacent.T
+        degrees = np.asarray(adjacent.sum(axis=1)).reshape(-1)
+        return self.rho * (sparse.diags_array(degrees) - adjacent) + self.ridge * sparse.eye_array(
+            m
+        )
+
+    def labels(self, m: int) -> Ints:
+        """Return the number of each row's component."""
+        i, j = self.edges.T
+        graph = sparse.coo_array((np.ones(len(i)), (i, j)), shape=(m, m))
+        return np.asarray(csgraph.connected_components(graph, directed=False)[1], dtype=np.int64)
+
+    def unbent(self, W: Array, observed: Observed) -> Array:
+        """Return q with K q = -W nearly: the witness of the dual value.
+
+        With ridge 0 one vertex of each component is held at 0, which costs nothing for a W
+        whose sums vanish.
+        """
+        full, k = dense(W, observed), self.stiffness(observed.m).tocsr()
+        free = np.ones(observed.m, dtype=bool)
+        if not self.ridge:
+            free[np.unique(self.labels(observed.m), return_index=True)[1]] = False
+        out = np.zeros(full.shape)
+        if free.any():
+            inner = k[free][:, free].tocsc()
+            out[free] = linalg.splu(inner).solve(-full[free])
+        return out
+
+    def cost(self, W: Array, observed: Observed) -> float:
+        """Return tr(W^T K^+ W)."""
+        return -float(np.vdot(dense(W, observed), self.unbent(W, observed)))
+
+    def numbers(self) -> dict[str, float]:
+        """Return rho and ridge."""
+        return {"rho": self.rho, "ridge": self.ridge}
+
+    def arrays(self, k: int) -> dict[str, Any]:
+        """Return the edges and their weights, under the k-th offset's names."""
+        out: dict[str, Any] = {f"edges{k}": self.edges}
+        if self.weights is not None:
+            out[f"edges{k}.weights"] = self.weights
+        return out
+
+    def rescaled(self, data: int, weights: int) -> "Smooth":
+        """Return the offset of the problem at another scale: rho and ridge as weights do."""
+        del data
+        rho, ridge = max(moved(self.rho, weights), TINY), moved(self.ridge, weights)
+        return Smooth(self.edges, rho, ridge, self.weights)
+
+
+def _graph(edges: object, weights: object) -> tuple[Ints, Array | None]:
+    """Return edges and weights, checked; edges of weight 0 are left out."""
+    found = finite(real(edges, "Smooth.edges"), "Smooth.edges")
+    if found.size == 0:
+        found = found.reshape(0, 2)
+    if found.ndim != 2 or found.shape[1] != 2:  # noqa: PLR2004  pairs
+        raise InputError(f"Smooth.edges must have shape (k, 2), got {found.shape}")
+    held = found.astype(np.int64)
+    if found.size and ((held != found).any() or held.min() < 0):
+        raise InputError(f"Smooth.edges must be row numbers >= 0, got {found.min()}")
+    if (loops := np.nonzero(held[:, 0] == held[:, 1])[0]).size:
+        raise InputError(f"Smooth.edges must join two rows, got {held[loops[0]].tolist()}")
+    pairs, counts = np.unique(np.sort(held, axis=1), axis=0, return_counts=True)
+    if (counts > 1).any():
+        twice = pairs[int(counts.argmax())].tolist()
+        raise InputError(f"Smooth.edges must list each pair once, got {twice} twice")
+    if weights is None:
+        return _fixed(held), None
+    scale = finite(real(weights, "Smooth.weights"), "Smooth.weights")
+    if scale.shape != (len(held),) or (scale.size and scale.min() < 0):
+        got = scale.shape if scale.shape != (len(held),) else scale.min()
+        raise InputError(f"Smooth.weights must be {len(held)} numbers >= 0, got {got}")
+    return _fixed(held[scale > 0]), frozen(scale[scale > 0])
+
+
+def _fixed(edges: Ints) -> Ints:
+    """Return a read-only copy."""
+    out = np.ascontiguousarray(edges)
+    out.setflags(write=False)
+    return out
