@@ -19,6 +19,8 @@ from ._solve import numbers, solve
 from .omega import by_squares, omega
 
 
+NOISE = 2.0**-16  # a solver's accuracy at worst; a wrong sign weakens W and no more
+
 
 @dataclass(frozen=True)
 class Relaxed:
@@ -174,7 +176,8 @@ def slope(loss: Loss, Z: Array, shift: Array | float, program: Program) -> Array
         return -loss.gradient(np.asarray(Z + shift))
     if found is None:
         return None
-    return facing(loss, Z, fielded(loss, found[0].reshape(-1) * program.by.back(1.0, -1)))
+    held = fielded(loss, found[0].reshape(-1) * program.by.back(1.0, -1))
+    return facing(loss, Z, held, program.by.data)
 
 
 @dataclass(frozen=True)
@@ -184,9 +187,11 @@ class Multiplier:
     value: Array | None
 
 
-def facing(loss: Loss, Z: Array, held: Array) -> Array:
+def facing(loss: Loss, Z: Array, held: Array, size: float) -> Array:
     """Return the multiplier in the domain of d, turned if the solver reports -W.
 
-    At the optimum <W, Z> = lam Omega(Z) >= 0.
+    At the optimum <W, Z> = lam Omega(Z) >= 0: turned if it is negative by more than a
+    solver's noise about data of this size.
     """
-    return loss.clip_dual(held if np.vdot(held, Z) >= 0 else -held)
+    noise = NOISE * float(np.linalg.norm(held)) * (float(np.linalg.norm(Z)) + size)
+    return loss.clip_dual(-held if np.vdot(held, Z) < -noise else held)
