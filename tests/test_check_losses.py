@@ -148,6 +148,8 @@ def test_a_dual_point_that_leaves_the_domain_when_its_sums_are_cancelled_is_left
 def test_a_dual_point_that_is_not_finite_is_left_out():
     problem = Problem(Poisson(np.ones((2, 2))), ENTRIES, 1.0)
     assert rays.inward(problem.loss, np.full((2, 2), 5.0)).tolist() == [[1.0, 1.0]] * 2
+    infinite = check(problem, (np.full((2, 1), 26.0), np.full((2, 1), 26.0)), dual=-1e300 * EYE)
+    assert infinite.lower <= infinite.upper
     with pytest.raises(InputError, match="overflow"):
         check(problem, (np.full((2, 1), 30.0), np.full((2, 1), 30.0)))
 
