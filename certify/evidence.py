@@ -189,7 +189,16 @@ def bound(run: Run, W: Array, N: Array | None = None) -> Dual | None:
 
 
 def bound_any(run: Run, W: Array) -> Dual | None:
-    """Bound by a W of any loss: moved into the domain of d, then scaled along its ray."""
+    """Bound by a W of any loss: moved or shortened into the domain of d, then scaled."""
+    loss = run.problem.loss
+    if not np.isfinite(W).all():
+        return None
+    tries = [W] if rays.inside(loss, W) else [W, W * rays.reach(loss, W, 1.0)]
+    return best([bound_ray(run, x) for x in tries])
+
+
+def bound_ray(run: Run, W: Array) -> Dual | None:
+    """Bound by W moved into the domain of d, and by its best multiple."""
     found = bound_inside(run, W)
     if found is None:
         return None
@@ -202,10 +211,8 @@ def bound_any(run: Run, W: Array) -> Dual | None:
 def bound_inside(run: Run, W: Array) -> Dual | None:
     """Propose a polar bound of W in the domain of d, and estimate the lower bound."""
     problem, free = run.problem, any(o.ridge == 0 for o in run.problem.offsets)
-    held = rays.inward(problem.loss, W) if np.isfinite(W).all() else None
-    point = Orthogonal(held) if not free and held is not None else None
-    if free and held is not None:
-        point = orthogonalize(problem, held)
+    held = rays.inward(problem.loss, W)
+    point = orthogonalize(problem, held) if free else Orthogonal(held)
     if point is None or problem.loss.dual_value(point.W) == -np.inf:
         return None
     deadline = None if run.clock.budget is None else run.clock.start + run.clock.budget

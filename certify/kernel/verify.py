@@ -1057,6 +1057,7 @@ class Huber(Loss):
         d = int(self.delta / power(ends[1]))
 
         def twice(r: int) -> int:
+            """Return 2h."""
             return r * r if abs(r) <= d else d * (2 * abs(r) - d)
 
         return weighted(twice, ends, c, 2 * ends[1] - 1)
