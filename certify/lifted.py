@@ -48,13 +48,15 @@ def solve(problem: Problem, expired: Callable[[], bool]) -> Lifted | None:
     norms, loss = pair(problem), problem.loss
     m, n = loss.shape
     lines = norms is not None and "l1" in (norms[0].name, norms[1].name)
-    if norms is None or not isinstance(loss, Squared) or (not lines and min(m, n) > SMALL):
+    if norms is None or not isinstance(loss, Squared) or not (lines or known(norms)):
+        return None
+    if not lines and min(m, n) > SMALL:
         return None
     if loss.observed.full and loss.scale is None and commutes(problem, lines=lines):
         Y = loss.data - problem.shift(problem.fit_offsets(np.zeros_like(loss.data)))
         return plain(np.asarray(Y), problem.lam, norms, expired)
     largest = ENTRIES if lines else SPECTRAL_ENTRIES
-    if m * n > largest or (not lines and any(g.nonneg for g in norms)):
+    if m * n > largest or not (lines or plain_l2(norms)):
         return None
     return accelerated(problem, loss, norms, expired)
 
@@ -66,7 +68,18 @@ def commutes(problem: Problem, *, lines: bool) -> bool:
 
 
 def _signed(problem: Problem) -> bool:
-    return any(g.nonneg for g in pair(problem) or ())
+    return not all(g.free for g in pair(problem) or ())
+
+
+def known(norms: tuple[Gauge, Gauge]) -> bool:
+    """Whether sigma_1(W) <= lam puts W in the polar ball: norms of at least the l2 norm."""
+    wide = ("linf", "weighted")
+    return not any(g.name in wide or getattr(g, "outer", "") == "linf" for g in norms)
+
+
+def plain_l2(norms: tuple[Gauge, Gauge]) -> bool:
+    """Whether Omega is the nuclear norm."""
+    return all(g.name == "l2" and g.free for g in norms)
 
 
 def plain(Y: Array, lam: float, norms: tuple[Gauge, Gauge], expired: Callable[[], bool]) -> Lifted:
@@ -74,13 +87,14 @@ def plain(Y: Array, lam: float, norms: tuple[Gauge, Gauge], expired: Callable[[]
     if "l1" in (norms[0].name, norms[1].name):
         W = project_lines(Y, lam, norms)
         return Lifted(W, factors=line_factors(Y - W, norms))
-    if norms[0].nonneg and norms[1].nonneg:
-        return nonnegative(Y, lam, expired)
+    signs = [{"+": 1.0, "-": -1.0}.get(g.cone, 0.0) for g in norms]
+    if turn := signs[0] * signs[1]:
+        found = nonnegative(turn * Y, lam, expired)
+        return Lifted(turn * found.W, None if found.N is None else turn * found.N)
     parts = decomposed(Y)
     values = parts[2]
     W = rescaled(Y, np.minimum(values, lam), parts)
-    free = not (norms[0].nonneg or norms[1].nonneg)
-    return Lifted(W, factors=thresholded(Y, lam, parts) if free else None)
+    return Lifted(W, factors=thresholded(Y, lam, parts) if plain_l2(norms) else None)
 
 
 def thresholded(Y: Array, lam: float, parts: tuple[Array, Array, Array]) -> Factors:
@@ -100,20 +114,32 @@ def as_columns(M: Array, norms: tuple[Gauge, Gauge]) -> tuple[Array, Gauge, Gaug
 
 
 def project_lines(Y: Array, lam: float, norms: tuple[Gauge, Gauge]) -> Array:
-    """Return the nearest W whose every line has dual norm <= lam, for both signs if both count."""
+    """Return the nearest W whose every line has dual norm <= lam, for the signs that count.
+
+    (Both signs one after the other: nearest when the inner cone has no free coordinate, for
+    then they move different ones; near enough else, as any W is a dual point.)
+    """
     lines, outer, inner = as_columns(Y, norms)
-    out = inner.project_dual(lines, lam)
-    if inner.nonneg and not outer.nonneg:
-        out = -inner.project_dual(-out, lam)
+    low, high = outer.sides(lines.shape[1])
+    up, down = (high > 0) | (inner.free & (low < 0)), (low < 0) & (not inner.free)
+    out = np.where(up, inner.project_dual(lines, lam), lines)
+    if down.any():
+        out = np.where(down, -inner.project_dual(-out, lam), out)
     return out.T if norms[0].name == "l1" else out
 
 
-def line_factors(Z: Array, norms: tuple[Gauge, Gauge]) -> Factors:
-    """Write Z with one slice a nonzero line (two where both signs of a cone are needed)."""
+def line_factors(Z: Array, norms: tuple[Gauge, Gauge]) -> Factors | None:
+    """Write Z with one slice a nonzero line (two where both signs of a cone are needed).
+
+    None where both signs count and some coordinates of the inner cone are free.
+    """
     lines, outer, inner = as_columns(Z, norms)
-    signed = [(1.0, lines)]
-    if inner.nonneg and not outer.nonneg:
-        signed = [(1.0, np.maximum(lines, 0)), (-1.0, np.maximum(-lines, 0))]
+    low, high = outer.sides(lines.shape[1])
+    up = np.where(high > 0, inner.project_cone(lines), 0.0)
+    down = np.where((low < 0) & ~((high > 0) & inner.free), inner.project_cone(-lines), 0.0)
+    signed = [(1.0, up), (-1.0, down)] if down.any() else [(1.0, up)]
+    if ((up != 0) & (down != 0)).any():
+        return None
     units, others = [], []
     for sign, part in signed:
         sizes = inner.value(part)
@@ -197,7 +223,7 @@ def proximal(X: Array, t: float, norms: tuple[Gauge, Gauge]) -> Array:
     return X - clip(X, t)
 
 
-def split(Z: Array, norms: tuple[Gauge, Gauge]) -> Factors:
+def split(Z: Array, norms: tuple[Gauge, Gauge]) -> Factors | None:
     """Factorize Z at its own gauge."""
     if "l1" in (norms[0].name, norms[1].name):
         return line_factors(Z, norms)

@@ -86,11 +86,11 @@ def starts(S: Array, vectors: Array, seed: int) -> Iterator[Array]:
 
 
 def project(S: Array, x: Array) -> Array:
-    """Iterate x <- the direction of ((S + c I) x)_+, which never lowers x^T S x for S + c I >= 0."""
+    """Iterate x <- the direction of ((S + c I) x)_+; for S + c I >= 0 x^T S x never falls."""
     shifted = S + max(-float(linalg.eigvalsh(S)[0]), 0.0) * np.eye(len(S))
-    size = np.linalg.norm(x)
+    size = float(np.linalg.norm(x))
     x = x / size if size > 0 else np.eye(len(S))[int(S.diagonal().argmax())]
-    value = -np.inf
+    value = float("-inf")
     for _ in range(STEPS):
         y = np.maximum(shifted @ x, 0.0)
         size = float(np.linalg.norm(y))
@@ -105,7 +105,7 @@ def replicate(S: Array, x: Array) -> Array:
     A = S - min(float(S.min()), 0.0)
     total = float(x.sum())
     x = x / total if total > 0 else np.eye(len(S))[int(S.diagonal().argmax())]
-    value = -np.inf
+    value = float("-inf")
     for _ in range(STEPS):
         y = A @ x
         earned = float(x @ y)
