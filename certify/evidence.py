@@ -233,7 +233,7 @@ def bound_once(run: Run, W: Array, N: Array | None) -> Dual | None:
     if N is None:
         polar = proposed(run, matrix, deadline)
     else:
-        held = on_grid(np.maximum(N, 0.0), 40)
+        held = on_grid(N, 40)
         spectral = of_matrix(np.asarray(point.W + held), problem.lam, run.seed)
         plain = problem.atom.propose(matrix, problem.lam, run.seed, deadline)
         tight = spectral and Proposal(spectral.upper, {**spectral.proof, "N": held})

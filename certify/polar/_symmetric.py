@@ -47,7 +47,9 @@ def leaf(S: Array, multiplier: Array | None) -> Iterator[Proposal]:
         g, arrays = S + n, {"N0": n[i, j]}
     top = float(linalg.eigvalsh(g)[-1])
     size = float(np.abs(g).sum(axis=0).max(initial=0.0))
-    for margin in spectra.MARGINS:
+    if size == 0.0:
+        yield Proposal(0.0, {"rule": "conic", "nodes": [{"leaf": 0, "shift": "0/1"}], **arrays})
+    for margin in spectra.MARGINS if size else ():
         shift = top + margin * size
         factor = spectra.factorize(g, shift)
         if factor is not None:
@@ -100,7 +102,7 @@ def project(S: Array, x: Array) -> Array:
     shifted = S + max(-float(linalg.eigvalsh(S)[0]), 0.0) * np.eye(len(S))
     size = float(np.linalg.norm(x))
     x = x / size if size > 0 else np.eye(len(S))[int(S.diagonal().argmax())]
-    value = -np.inf
+    value = float("-inf")
     for _ in range(STEPS):
         y = np.maximum(shifted @ x, 0.0)
         size = float(np.linalg.norm(y))
@@ -115,7 +117,7 @@ def replicate(S: Array, x: Array) -> Array:
     A = S - min(float(S.min()), 0.0)
     total = float(x.sum())
     x = x / total if total > 0 else np.eye(len(S))[int(S.diagonal().argmax())]
-    value = -np.inf
+    value = float("-inf")
     for _ in range(STEPS):
         y = A @ x
         earned = float(x @ y)
