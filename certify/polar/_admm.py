@@ -69,7 +69,8 @@ def solve(cell: Cell, stop: Stop, warm: Warm | None = None) -> Relaxed:
     best = repaired(cell, run.warm.best.N, run.warm.best.D)
     history = [best.bound]
     k = 0
-    while best.bound > stop.target and k < stop.steps and not stop.expired():
+    closed = cell.form.pooled and not cell.paired.any()  # N = 0 is all there is
+    while best.bound > stop.target and k < stop.steps and not (closed or stop.expired()):
         k += 1
         run.step()
         if k % EVERY == 0:

@@ -25,6 +25,8 @@ class Branch(Method):
     by the effort, or by the deadline, and every leaf keeps the bound it has.
     """
 
+    cost = 2
+
     def applies(self, ask: Ask) -> bool:
         """Tell whether a tree is allowed."""
         return opened(ask) and allowance(ask) >= AT_ONCE
