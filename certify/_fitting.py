@@ -8,10 +8,11 @@ Floats, believed by nobody: any q is a candidate's, and its objective is proved.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import optimize, sparse
+from scipy.sparse.linalg import splu
 
 from ._arrays import Array
 from ._errors import OutOfScopeError
@@ -21,6 +22,8 @@ from .offsets import Offset, Smooth, Sparse
 
 Values = tuple[Array, ...]
 SWEEPS = 500  # block-coordinate steps when several offsets overlap
+NEWTON = 60  # steps of a fit with outliers
+FLAT, REFINED = 1e-10, 4  # relative shift of a singular matrix, and steps that undo it
 SETTLED = 1e-15  # relative change that ends them; cost, never truth
 STEPS = 3000  # of the methods for other losses
 FAR = 1e8  # times the data's size: a q beyond it follows a direction without a minimum
@@ -50,10 +53,19 @@ def shift(offsets: Sequence[Offset], q: Values, observed: Observed) -> Array | f
 def least_squares(
     offsets: Sequence[Offset], target: Array, weights: Array, observed: Observed
 ) -> Values:
-    """Return argmin_q 1/2 sum w (A q - target)^2 + H(q), one offset after another."""
+    """Return argmin_q 1/2 sum w (A q - target)^2 + H(q)."""
+    if len(offsets) == 1:
+        return (offsets[0].solve(target, weights, observed),)
+    if any(isinstance(o, Smooth | Sparse) for o in offsets):
+        return robust(offsets, target, weights, observed)
+    return sweeps(offsets, target, weights, observed)
+
+
+def sweeps(offsets: Sequence[Offset], target: Array, weights: Array, observed: Observed) -> Values:
+    """Return the best values of several offsets, one offset after another."""
     q = [np.zeros(o.shape(observed)) for o in offsets]
     rest = target
-    for _ in range(SWEEPS if len(q) > 1 else 1):
+    for _ in range(SWEEPS):
         before = [x.copy() for x in q]
         for k, o in enumerate(offsets):
             held = rest + o.field(q[k], observed)
@@ -63,6 +75,84 @@ def least_squares(
         if moved <= SETTLED * max(float(np.abs(target).max()), 1e-300):
             break
     return tuple(q)
+
+
+def robust(offsets: Sequence[Offset], target: Array, weights: Array, observed: Observed) -> Values:
+    """Return the best values of all offsets together, a sparse part among them or not.
+
+    With the sparse part minimized out, its price rho (inf without one), the rest solves
+
+        min over q of sum over entries of huber(w, rho; t - A q) + 1/2 <q, K q>,
+
+    whose pieces are quadratic: Newton's method ends exactly once the set of outliers,
+    |w (t - A q)| > rho, stays the same.
+    """
+    rho = min((o.rho for o in offsets if isinstance(o, Sparse)), default=np.inf)
+    rest = [o for o in offsets if not isinstance(o, Sparse)]
+    parts = Parts(*matrices(rest, observed), weights.reshape(-1), target.reshape(-1), rho)
+    flat = np.zeros(parts.A.shape[1])
+    for _ in range(NEWTON):
+        before, value = flat, parts.value(flat)
+        flat = parts.newton(before)
+        if not parts.value(flat) <= value:
+            flat = parts.majorized(before)
+        if parts.value(flat) >= value * (1 - SETTLED):
+            break
+    out = iter(parted(flat, [o.shape(observed) for o in rest]))
+    over = (parts.target - parts.A @ flat).reshape(target.shape)
+    return tuple(
+        o.solve(over, weights, observed) if isinstance(o, Sparse) else next(out) for o in offsets
+    )
+
+
+class Parts(NamedTuple):
+    """A least-squares fit with outliers: A, K, weights, target, and the price of an outlier."""
+
+    A: Any
+    K: Any
+    weights: Array
+    target: Array
+    rho: float
+
+    def outliers(self, q: Array) -> Array:
+        """Return the sign of each entry that is an outlier, else 0."""
+        rest = self.weights * (self.target - self.A @ q)
+        return np.asarray(np.sign(rest) * (np.abs(rest) > self.rho))
+
+    def value(self, q: Array) -> float:
+        """Return the sum of Huber's losses, and 1/2 <q, K q>."""
+        rest = np.abs(self.target - self.A @ q)
+        inner = np.minimum(rest, self.rho / self.weights)
+        outer = rest - inner
+        fit = 0.5 * self.weights * inner**2 + (self.rho * outer if outer.any() else 0.0)
+        return float(np.sum(fit)) + 0.5 * float(q @ (self.K @ q))
+
+    def newton(self, q: Array) -> Array:
+        """Minimize the quadratic piece at q; outliers pull with their price."""
+        signs = self.outliers(q)
+        held = self.weights * (signs == 0)
+        return self.solved(q, held, held * self.target + (self.rho * signs if signs.any() else 0))
+
+    def majorized(self, q: Array) -> Array:
+        """Minimize a quadratic above the function that touches it at q: never rises."""
+        rest = self.weights * np.abs(self.target - self.A @ q)
+        held = self.weights * np.minimum(self.rho / np.maximum(rest, 1e-300), 1.0)
+        return self.solved(q, held, held * self.target)
+
+    def solved(self, q: Array, held: Array, pull: Array) -> Array:
+        """Minimize 1/2 sum held (A q)^2 - pull A q + 1/2 <q, K q>, near q where it is flat."""
+        matrix = self.A.T @ sparse.diags_array(held) @ self.A + self.K
+        scale = float(matrix.diagonal().max(initial=0.0)) or 1.0
+        solver = splu((matrix + FLAT * scale * sparse.eye_array(len(q))).tocsc())
+        for _ in range(REFINED):
+            q = q + solver.solve(np.asarray(self.A.T @ pull - matrix @ q))
+        return q
+
+
+def parted(flat: Array, shapes: Sequence[tuple[int, ...]]) -> Values:
+    """Cut all offset values, flat, into one array for each offset."""
+    cuts = np.cumsum([math.prod(s) for s in shapes])[:-1]
+    return tuple(x.reshape(s) for x, s in zip(np.split(flat, cuts), shapes, strict=True))
 
 
 @dataclass(frozen=True)
@@ -109,8 +199,7 @@ def best(loss: Loss, offsets: Sequence[Offset], Z: Array) -> Values:
     if not np.isfinite(flat).all() or float(np.abs(flat).max(initial=0.0)) > far:
         cure = "give each offset a ridge > 0, or give q"
         raise OutOfScopeError(f"the offsets have no best values, they run away: {cure}")
-    parts = np.split(flat, np.cumsum(sizes)[:-1])
-    return tuple(x.reshape(s) for x, s in zip(parts, shapes, strict=True))
+    return parted(flat, shapes)
 
 
 def matrices(offsets: Sequence[Offset], observed: Observed) -> tuple[Any, Any]:
@@ -122,7 +211,7 @@ def matrices(offsets: Sequence[Offset], observed: Observed) -> tuple[Any, Any]:
         if isinstance(o, Smooth):
             stiff.append(sparse.kron(o.stiffness(observed.m), sparse.eye_array(observed.n)))
         else:
-            stiff.append(o.ridge * sparse.eye_array(size))
+            stiff.append(sparse.diags_array(o.priced * np.ones(size)))
     return sparse.hstack(designs).tocsr(), sparse.block_diag(stiff).tocsr()
 
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from ._arrays import Array, finite, frozen, real, scalar, short
 from ._errors import InputError
-from ._fitting import best, least_squares, shift
+from ._fitting import best, least_squares, parted, shift
 from .atoms import Atom, Factors
-from .losses import Loss
+from .losses import Loss, Squared
 from .offsets import Offset, Smooth, Sparse
 
 Values = tuple[Array, ...]
@@ -131,13 +131,14 @@ class Problem:
         """
         if not self.offsets:
             return ()
-        if not hasattr(self.loss, "data") or not hasattr(self.loss, "scale"):
+        if not isinstance(self.loss, Squared):
             return best(self.loss, self.offsets, Z)
         data, scale = self.loss.data, self.loss.scale
         weights = np.ones(Z.shape) if scale is None else scale.reshape(Z.shape)
         observed, target = self.loss.observed, np.asarray(data - Z)
         if len(self.offsets) > 1 and self.joint is not None:
-            return self.parted(self.joint @ (np.sqrt(weights) * target).reshape(-1))
+            shapes = [o.shape(observed) for o in self.offsets]
+            return parted(self.joint @ (np.sqrt(weights) * target).reshape(-1), shapes)
         return least_squares(self.offsets, target, weights, observed)
 
     @cached_property
@@ -152,13 +153,7 @@ class Problem:
         root = np.ones(observed.size) if scale is None else np.sqrt(scale.reshape(-1))
         design = np.hstack([o.design(observed) for o in self.offsets]) * root[:, None]
         sizes = [math.prod(o.shape(observed)) for o in self.offsets]
-        ridges = np.repeat([o.ridge for o in self.offsets], sizes)
+        ridges = np.concatenate([o.priced * np.ones(s) for o, s in zip(self.offsets, sizes, strict=True)])
         return np.asarray(np.linalg.pinv(np.vstack([design, np.diag(np.sqrt(ridges))])))[
             :, : observed.size
         ]
-
-    def parted(self, flat: Array) -> Values:
-        """Cut all offset values, flat, into one array for each offset."""
-        shapes = [o.shape(self.loss.observed) for o in self.offsets]
-        cuts = np.cumsum([math.prod(s) for s in shapes])[:-1]
-        return tuple(x.reshape(s) for x, s in zip(np.split(flat, cuts), shapes, strict=True))

@@ -1,5 +1,6 @@
 """Give the evidence to the kernel, and keep what it proved."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._arrays import Array
-from .certificate import Arrays, Asked, Certificate, hand_over, numbered
+from .certificate import Arrays, Asked, Certificate, hand_over, named, numbered
 from .evidence import Evidence
 from .kernel import verify as kernel
 from .offsets import Smooth
@@ -43,7 +44,7 @@ def settle(problem: Problem, asked: Asked, found: Evidence) -> Proof:
     A witness the kernel refuses (it overflows, say) is tried in exact arithmetic, then left
     out: f >= 0 is proved without any.  Raises RejectedError if even that is refused.
     """
-    bare = replace(found, dual=None, ky_fan=None, better=None, floor=None)
+    bare = replace(found, dual=None, ky_fan=None, blocks=(), better=None, floor=None)
     exact, usual = Flint(), arithmetic(problem)
     tries = [(found, usual), (found, exact), (bare, usual), (bare, exact)]
     for evidence, ar in tries[:-1]:
@@ -81,15 +82,29 @@ def assemble(problem: Problem, asked: Asked, found: Evidence) -> tuple[Json, Arr
         proof["ky_fan"], extra = split(found.ky_fan)
         zero = np.zeros(problem.loss.shape)
         arrays |= numbered("mu.", problem.fit_offsets(zero))
+    if found.blocks:
+        proof["blocks"], extra = stacked(found.blocks)
     if found.better is not None:
         proof["better"] = True
-        arrays |= {f"better.{k}": x for k, x in zip("UV", found.better.factors, strict=False)}
+        arrays |= {f"better.{k}": x for k, x in named(found.better.factors).items()}
         arrays |= numbered("better.", found.better.q)
     if found.floor is not None:
         proof["floor"] = {"corrections": listed(found.floor)}
         arrays["floor.W"] = found.floor.W.reshape(-1)
         arrays |= unbent(problem, found.floor, "floor.")
     return proof, hand_over(arrays) | extra
+
+
+def stacked(blocks: Sequence[Json]) -> tuple[list[Json], Arrays]:
+    """Write the proofs of blocks: the t-th one's arrays are named rows<t>, K<t>, mu<t>.row."""
+    told, arrays = [], {}
+    for t, block in enumerate(blocks):
+        text, held = split(block)
+        told.append(text)
+        for name, a in held.items():
+            first, dot, rest = name.partition(".")
+            arrays[f"{first}{t}{dot}{rest}"] = a
+    return told, arrays
 
 
 def unbent(problem: Problem, point: Orthogonal, prefix: str) -> dict[str, Array]:

@@ -93,7 +93,8 @@ def undecided(problem: Problem, found: Evidence, outcome: kernel.Outcome) -> str
     best = min([upper, *(s.value for _, s in found.steps)])
     if problem.lam == 0:
         left = upper - lower
-        return f"Ky Fan's bound stays {left:.3g} below the objective; atol above that certifies it"
+        told = f"the bound at a fixed rank stays {left:.3g} below the objective"
+        return f"{told}; atol above that certifies it"
     if found.note:
         return f"the lower bound is loose: {found.note}"
     if upper - best > best - lower:

@@ -6,7 +6,7 @@ W -> 2^-(a+b) W.  Only data beyond ordinary sizes are moved (a is even).
 """
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -101,6 +101,12 @@ def point_up(w: Orthogonal | None, by: Exponents) -> Orthogonal | None:
     return Orthogonal(scaled(w.W, sum(by)), moved_back)
 
 
+def block_up(block: dict[str, Any], by: Exponents) -> dict[str, Any]:
+    """Move the proof of a block back."""
+    means = {k: scaled(v, by.data) for k, v in block.items() if k.startswith("mu.")}
+    return carried(block, by.data) | means
+
+
 def evidence_up(found: Evidence, by: Exponents) -> Evidence:
     """Move all evidence back to the caller's scale."""
     if not any(by):
@@ -116,6 +122,7 @@ def evidence_up(found: Evidence, by: Exponents) -> Evidence:
         start=state_up(found.start, by) or found.start,
         dual=dual,
         ky_fan=fan,
+        blocks=tuple(block_up(b, by) for b in found.blocks),
         better=state_up(found.better, by),
         floor=point_up(found.floor, by),
         steps=steps,

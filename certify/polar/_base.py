@@ -34,6 +34,7 @@ class Ask:
     """What a method is asked: W, the two norms, and how hard to try.
 
     target is a value worth proving first (lam, usually): cheaper when it succeeds.
+    symmetric asks sup { u^T W u : |u|_a <= 1 } instead; left and right are the same then.
     effort  seconds of an ordinary core that conic methods may take, in steps counted before
             they are taken: the answer does not depend on the machine
     nodes   parts of a branch and bound at most; None: what effort, target and deadline allow
@@ -46,6 +47,7 @@ class Ask:
     target: float | None = None
     seed: int = 0
     deadline: float | None = None
+    symmetric: bool = False
     effort: float = 1.0
     nodes: int | None = None
     progress: Callable[[int, float, float], None] | None = None

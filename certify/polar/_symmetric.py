@@ -1,96 +1,126 @@
-"""The polar of phi(x) = x x^T, theta(x) = |x|^2: sup x^T W x over the ball of one gauge.
+"""sup { x^T W x : |x| <= 1 }: slices that earn it, and one leaf that bounds it.
 
-l2: the largest eigenvalue, closed.  l2+ (copositive) and l1+ (the standard quadratic
-program over the simplex) are NP-hard: the doubly nonnegative relaxation, then cuts.  It is
-loose on the five-cycle over the simplex: 1 - 1 / sqrt 5 for the true 1/2.
+x^T W x = x^T S x with S = (W + W^T) / 2.  For x >= 0 any N >= 0 gives x^T S x <= x^T (S + N) x,
+so lambda_max(S + N) bounds l2+ (copositive: NP-hard exactly) and l1+ (|x|_2 <= |x|_1).
 """
 
-from dataclasses import replace
+from collections.abc import Iterator
+from fractions import Fraction
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from scipy import linalg, sparse
 
 from certify._arrays import Array
-from certify.branching import grow
-from certify.gauges import Gauge
 
-from ._base import Ask, Proposal
-from ._cone import Form, of_symmetric
-from ._nodes import Bounder, Grown, proof_of
-from .branch import limits, shared
-from .dnn import allowance, bounder, dense
+from . import _spectra as spectra
+from ._base import Ask, Matrix, Proposal, exact_text
+from .multiplier import LARGEST, largest_eigenvalue, prox_largest, smallest
 
-STARTS, STEPS = 24, 400
-SETTLED = 1e-14  # relative gain below which an ascent stops
-HELD = 1e-12  # share of the simplex below which a coordinate counts as left
+STARTS, STEPS = 24, 2000
+SETTLED = 1e-15  # relative gain below which an ascent stops; luck, never truth
 
 
-def symmetric_form(ask: Ask) -> Form:
-    """Return the conic form; `right` is ignored."""
-    return of_symmetric(dense(ask.W), ask.left)
+def part(W: Matrix) -> Array:
+    """Return (W + W^T) / 2, dense."""
+    held = W.toarray() if sparse.issparse(W) else W
+    return np.asarray(held / 2 + held.T / 2)
 
 
-def symmetric_slice(ask: Ask) -> tuple[float, tuple[Array]]:
-    """Return (x^T W x, (x,)) with |x| = 1, as large as found; exact for l2."""
-    W = dense(ask.W)
-    W = 0.5 * (W + W.T)
-    _, vectors = np.linalg.eigh(W)
-    rng = np.random.default_rng(ask.seed)
-    lots = np.vstack([vectors.T[-STARTS:], rng.standard_normal((STARTS, W.shape[0]))])
-    starts = [*lots, *-lots, *np.abs(lots), *np.eye(W.shape[0])]
-    return max((ascend(W, ask.left, x) for x in starts), key=lambda found: found[0])
+def leaves(ask: Ask) -> Iterator[Proposal]:
+    """Yield bounds by one leaf of the conic rule: N = 0; for x >= 0 S_-, and the best found."""
+    S = part(ask.W)
+    yield from leaf(S, None)
+    if not ask.left.nonneg:
+        return
+    yield from leaf(S, np.maximum(-S, 0.0) * (1 - np.eye(len(S))))
+    if S.size <= LARGEST and not ask.expired():
+        signs = np.ones_like(S)
+        yield from leaf(S, smallest(S, signs, ask, (prox_largest, largest_eigenvalue)))
 
 
-def ascend(W: Array, gauge: Gauge, x: Array) -> tuple[float, tuple[Array]]:
-    """Return (x^T W x, (x,)) of a local maximum."""
-    up = over_simplex if gauge.name == "l1" else over_sphere
-    x = up(W, gauge, x)
-    return float(x @ W @ x), (x,)
+def leaf(S: Array, multiplier: Array | None) -> Iterator[Proposal]:
+    """Yield the bound lambda_max(S + N), with N and the Cholesky factor that proves it."""
+    g, arrays, (i, j) = S, {}, np.tril_indices(len(S))
+    if multiplier is not None:
+        n = spectra.on_grid(np.maximum(multiplier, 0.0), 40)
+        n = np.minimum(n, n.T)
+        g, arrays = S + n, {"N0": n[i, j]}
+    top = float(linalg.eigvalsh(g)[-1])
+    size = float(np.abs(g).sum(axis=0).max(initial=0.0))
+    for margin in spectra.MARGINS:
+        shift = top + margin * size
+        factor = spectra.factorize(g, shift)
+        if factor is not None:
+            node = {"leaf": 0, "shift": exact_text(Fraction(shift))}
+            proof = {"rule": "conic", "nodes": [node], "L0": spectra.packed(factor), **arrays}
+            yield Proposal(max(shift, 0.0) + 1e-14 * size, proof)
+            return
 
 
-def over_sphere(W: Array, gauge: Gauge, x: Array) -> Array:
-    """Iterate x <- the best unit vector for (W + c I) x: convex, so the value never falls."""
-    c = max(0.0, -float(np.linalg.eigvalsh(W)[0]))
-    x, value = gauge.maximizer(x), -np.inf
+def best_vector(ask: Ask) -> tuple[float, Array]:
+    """Return (x^T W x, x) with |x| = 1: exact for l2, else the best of many starts."""
+    S = part(ask.W)
+    vectors = linalg.eigh(S)[1]
+    if ask.left.free:
+        x = vectors[:, -1] / np.linalg.norm(vectors[:, -1])
+        return float(x @ (ask.W @ x)), x
+    ascend = replicate if ask.left.name == "l1" else project
+    found = (ascend(S, x) for x in starts(S, vectors, ask.seed))
+    scored = ((float(x @ (ask.W @ x)), x) for x in found)
+    return max(scored, key=lambda pair: pair[0])
+
+
+def ascended(ask: Ask, z: Array) -> tuple[float, tuple[Array]]:
+    """Return (x^T W x, (x,)) from a nonnegative start."""
+    S = part(ask.W)
+    start = np.maximum(z, 0.0)
+    if not start.any():
+        return 0.0, (np.eye(len(S))[0],)
+    x = (replicate if ask.left.name == "l1" else project)(S, start)
+    return float(x @ (S @ x)), (x,)
+
+
+def starts(S: Array, vectors: Array, seed: int) -> Iterator[Array]:
+    """Yield nonnegative vectors: unit vectors, parts of eigenvectors, pairs, random ones."""
+    d = len(S)
+    rng = np.random.default_rng(seed)
+    yield np.eye(d)[int(S.diagonal().argmax())]
+    for k in range(1, min(d, STARTS // 4) + 1):
+        yield np.maximum(vectors[:, -k], 0.0)
+        yield np.maximum(-vectors[:, -k], 0.0)
+    if d > 1:
+        off = np.where(np.eye(d) > 0, -np.inf, S)
+        yield np.eye(d)[list(divmod(int(off.argmax()), d))].sum(axis=0)
+    for _ in range(STARTS):
+        yield rng.random(d)
+
+
+def project(S: Array, x: Array) -> Array:
+    """Iterate x <- the direction of ((S + c I) x)_+; x^T S x never falls if S + c I >= 0."""
+    shifted = S + max(-float(linalg.eigvalsh(S)[0]), 0.0) * np.eye(len(S))
+    size = float(np.linalg.norm(x))
+    x = x / size if size > 0 else np.eye(len(S))[int(S.diagonal().argmax())]
+    value = -np.inf
     for _ in range(STEPS):
-        before, value = value, float(x @ W @ x)
-        if value - before <= SETTLED * (abs(value) + c):
+        y = np.maximum(shifted @ x, 0.0)
+        size = float(np.linalg.norm(y))
+        if size == 0.0 or size - value <= SETTLED * size:
             break
-        x = gauge.maximizer(W @ x + c * x)
+        x, value = y / size, size
     return x
 
 
-def over_simplex(W: Array, gauge: Gauge, x: Array) -> Array:
-    """Move weight from the worst held coordinate to the best one, by exact line searches."""
-    sign = -1.0 if gauge.cone == "-" else 1.0
-    x = np.maximum(x, 0.0)
-    x = x / x.sum() if x.any() else np.full(x.size, 1.0 / x.size)
+def replicate(S: Array, x: Array) -> Array:
+    """Iterate x_i <- x_i (A x)_i / x^T A x on the simplex, A = S + c >= 0: it never falls."""
+    A = S - min(float(S.min()), 0.0)
+    total = float(x.sum())
+    x = x / total if total > 0 else np.eye(len(S))[int(S.diagonal().argmax())]
+    value = -np.inf
     for _ in range(STEPS):
-        slope = W @ x
-        i = int(slope.argmax())
-        j = int(np.where(x > HELD, slope, np.inf).argmin())
-        gain = float(slope[i] - slope[j])
-        if gain <= SETTLED * float(np.abs(slope).max(initial=0.0)):
+        y = A @ x
+        earned = float(x @ y)
+        if earned <= 0.0 or earned - value <= SETTLED * earned:
             break
-        bend = float(W[i, i] + W[j, j] - 2 * W[i, j])
-        step = x[j] if bend >= 0 else min(float(x[j]), -gain / bend)
-        x[i] += step
-        x[j] = x[j] - step if step < x[j] else 0.0
-    return np.asarray(sign * x / x.sum())
-
-
-def symmetric_bounder(ask: Ask) -> Bounder:
-    """Return the solver of parts."""
-    W = dense(ask.W)
-    W = 0.5 * (W + W.T)
-    solver = bounder(ask, symmetric_form(ask))
-    return replace(solver, climb=lambda z: ascend(W, ask.left, z))
-
-
-def symmetric_proposal(ask: Ask, tree: Grown | None = None) -> Proposal:
-    """Return the bound of the relaxation, or of a tree where one is allowed."""
-    form, stop, solve = symmetric_form(ask), limits(ask), symmetric_bounder(shared(ask))
-    parts = 1 if not form.signs.any() else max(allowance(ask), 1)
-    with threadpool_limits(1, user_api="blas"):
-        tree = grow(solve, replace(stop, nodes=parts), tree)
-    return Proposal(*proof_of(form, tree, stop.aim(tree.lower)))
+        x, value = x * y / earned, earned
+    x = np.where(x > x.max() * SETTLED, x, 0.0)
+    return np.asarray(x / x.sum())

@@ -9,9 +9,8 @@ from threadpoolctl import threadpool_limits
 from certify.branching import Limits, grow
 
 from ._base import Ask, Method, Proposal
-from ._cone import Form, of_pair
 from ._nodes import Grown, proof_of
-from .dnn import AT_ONCE, allowance, bounder, dense, opened
+from .dnn import AT_ONCE, allowance, bounder, form_of, opened
 
 GAP = 2.0**-20  # relative: a bound this near a found value is not worth more parts
 FAR = 2.0**-7  # a target this far below a found value is not worth a tree
@@ -41,11 +40,6 @@ class Branch(Method):
 def proposal(ask: Ask, tree: Grown) -> Proposal:
     """Return the bound of a tree with its proof."""
     return Proposal(*proof_of(form_of(ask), tree, limits(ask).aim(tree.lower)))
-
-
-def form_of(ask: Ask) -> Form:
-    """Return the conic form of a pair."""
-    return of_pair(dense(ask.W), ask.left, ask.right)
 
 
 def limits(ask: Ask) -> Limits:

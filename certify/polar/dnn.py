@@ -9,10 +9,12 @@ from certify._arrays import Array
 from certify.branching import Limits, grow
 from certify.gauges import Gauge
 
+from ._ascent import STEPS as ASCENT
 from ._ascent import climb
 from ._base import Ask, Matrix, Method, Proposal
-from ._cone import Form, of_pair
+from ._cone import Form, of_pair, of_symmetric
 from ._nodes import ROOT_STEPS, STEPS, Bounder, Climb, proof_of
+from ._symmetric import ascended
 
 LARGEST = 400  # coordinates up to which a step is quick
 FLOPS, FIXED = 25.0, 4e6  # of a step: of its eigendecomposition, of everything else
@@ -39,7 +41,7 @@ class Dnn(Method):
         """Return the bound of the root."""
         if ask.expired():
             return None
-        form = of_pair(dense(ask.W), ask.left, ask.right)
+        form = form_of(ask)
         root = replace(bounder(ask, form), climb=nowhere)
         tree = grow(root, Limits(ask.target or -np.inf, nodes=1, workers=1))
         return Proposal(*proof_of(form, tree, ask.target or 0.0))
@@ -53,10 +55,19 @@ def nowhere(_: Array) -> tuple[float, None]:
 def opened(ask: Ask) -> bool:
     """Whether the polar has no closed form, and the cone is small enough."""
     sides = (ask.left, ask.right)
+    if ask.symmetric:
+        return not ask.left.free and ask.W.shape[0] <= LARGEST
     closed = any(g.name == "l1" for g in sides) or all(round_and_free(g) for g in sides)
     # a coordinate fixed to zero keeps its row of W in the rule, which other rules leave out
     fixed = any("0" in g.cone for g in sides)
     return not closed and not fixed and sum(ask.W.shape) <= LARGEST
+
+
+def form_of(ask: Ask) -> Form:
+    """Return the conic form of a pair, or of a symmetric atom."""
+    if ask.symmetric:
+        return of_symmetric(dense(ask.W), ask.left)
+    return of_pair(dense(ask.W), ask.left, ask.right)
 
 
 def round_and_free(gauge: Gauge) -> bool:
@@ -85,7 +96,8 @@ def allowance(ask: Ask) -> int:
         return 1
     if ask.deadline is not None:
         return 1_000_000
-    return int(ask.effort / (step_cost(sum(ask.W.shape)) * STEPS))
+    k = ask.W.shape[0] if ask.symmetric else sum(ask.W.shape)
+    return int(ask.effort / (step_cost(k) * STEPS))
 
 
 def bounder(ask: Ask, form: Form) -> Bounder:
@@ -97,10 +109,12 @@ def bounder(ask: Ask, form: Form) -> Bounder:
 
 def climber(ask: Ask) -> Climb:
     """Return the ascent from a point z = (u, v) of a relaxation."""
-    W, m = dense(ask.W), ask.W.shape[0]
+    held, m = replace(ask, W=dense(ask.W)), ask.W.shape[0]
+    if ask.symmetric:
+        return lambda z: ascended(held, z)
 
     def up(z: Array) -> tuple[float, tuple[Array, ...]]:
-        return climb(W, ask.left, ask.right, z[m:])
+        return climb(held, z[m:], ASCENT)
 
     return up
 
