@@ -26,7 +26,7 @@ def height(x):
     return -abs(x - PEAK)
 
 
-def solve(path, warm, aim):
+def solve(path, warm, _aim):
     """Bound -|x - PEAK| on an interval by its value in the middle plus half the width."""
     low, width = interval(path)
     middle = low + width / 2

@@ -118,11 +118,11 @@ class _Run:
             top = float(U[:d, :d].max())
             N = np.where(self.cell.paired, np.maximum(-U, 0.0), 0.0)
             N[:d, :d] = np.maximum(top - U[:d, :d], 0.0)
-            return N, np.array([max(top, 0.0)])
+            return np.minimum(N, N.T), np.array([max(top, 0.0)])
         N = np.where(self.cell.paired, np.maximum(-U, 0.0), 0.0)
         D = np.zeros(self.cell.form.room.size)
         np.maximum.at(D, self.cell.groups, np.diagonal(U)[: self.cell.size])
-        return N, D
+        return np.minimum(N, N.T), D
 
     def balance(self) -> None:
         """Move rho slowly toward equal residuals."""
@@ -250,6 +250,8 @@ def with_merge(parent: Cell, own: Cell, warm: Warm, label: Equal) -> Warm:
     mean = lift / (lift * lift).sum(axis=0)
     Z, U, N = (a.T @ x @ a for a, x in ((mean, warm.Z), (lift, warm.U), (lift, warm.best.N)))
     shrunk = total(parent) / total(own)
-    return Warm(
-        Z * shrunk, U * (unit(parent) / unit(own)), warm.rho, Multiplier(N, warm.best.D, np.inf)
-    )
+    D, (low, high) = warm.best.D.copy(), sorted((one, other))
+    if low != high:
+        D[parent.groups[low]] += D[parent.groups[high]]
+    best = Multiplier(np.minimum(N, N.T), D, np.inf)
+    return Warm(Z * shrunk, U * (unit(parent) / unit(own)), warm.rho, best)

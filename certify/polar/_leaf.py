@@ -82,7 +82,7 @@ def noise(cell: Cell, N: Array) -> float:
     """Return what a verifier in floats may lose by rounding when it forms G."""
     rows = np.abs(cell.rows)
     sizes = np.abs(cell.C) + rows.T @ N @ rows
-    return NOISE * N.shape[0] * float(sizes.max(initial=0.0))
+    return float(NOISE * N.shape[0] * sizes.max(initial=0.0))
 
 
 def scales(cell: Cell) -> Array:
