@@ -21,6 +21,7 @@ from ._facts import Facts, described
 
 FORMS = ("product", "sum")
 SIDES = ("left", "right")
+NEAR = 2.0**-30  # relative: a bound this near its target is not worth more work
 
 
 @dataclass(frozen=True)
@@ -151,8 +152,14 @@ class RankOne(Atom):
 
 def smallest(ask: Ask) -> Proposal:
     """Return the smallest bound of the methods that apply; `spectral` always does."""
-    tries = (m().propose(ask) for m in METHODS.values() if m().applies(ask))
-    return min((p for p in tries if p), key=lambda p: p.upper)
+    methods = sorted((m() for m in METHODS.values()), key=lambda m: m.cost)
+    best = Proposal(np.inf)
+    for method in methods:
+        if method.cost and ask.target is not None and best.upper <= ask.target * (1 + NEAR):
+            break
+        found = method.propose(ask) if method.applies(ask) else None
+        best = min(best, found or best, key=lambda p: p.upper)
+    return best
 
 
 def pair_facts(left: str | Gauge, right: str | Gauge) -> Facts:
