@@ -15,7 +15,6 @@ from ._errors import InputError
 from .atoms import RankOne
 from .descent import State
 from .losses import Squared
-from .offsets import Smooth
 from .orthogonal import Orthogonal, orthogonalize
 from .polar import Proposal
 from .polar._scale import exponent, scaled
@@ -116,7 +115,7 @@ def by_rank(run: Run) -> Evidence:
     whole = fixed_rank.closed(problem)
     fan = fixed_rank.propose(problem, r) if whole else None
     parts = () if whole else tuple(fixed_rank.blocks(problem, r))
-    steps = fixed_rank.steps(problem, run.start, run.clock)
+    steps = fixed_rank.steps(problem, run.start, run.clock, run.seed)
     top = search.lowest([s for _, s in steps])
     better = top if run.start.value - top.value > run.epsilon else None
     floor = floor_point(run) if better is not None and not run.given else None

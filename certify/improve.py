@@ -79,7 +79,7 @@ def improve(  # noqa: PLR0913  as check()
     clock, seed = Clock(positive(budget), progress), natural(seed)
     steps: tuple[tuple[str, State], ...]
     if problem.lam == 0:
-        steps = fixed_rank_steps(scaled, start, clock)
+        steps = fixed_rank_steps(scaled, start, clock, seed)
     else:
         found = explore.convex(scaled, clock.share(CONVEX).expired, epsilon)
         known = explore.shortcut(scaled, found)
@@ -140,5 +140,5 @@ def value_of(problem: Problem, s: State) -> kernel.Enclosure:
     asked: Asked = ask(problem, s.factors, s.q, rtol=0.0, atol=0.0)
     question = kernel.question(asked.statement, asked.given)
     arrays = hand_over(numbered("", s.q))
-    point = kernel.Point(handed(s.factors[0]), handed(s.factors[1]), tuple(arrays.values()))
+    point = kernel.Point(handed(s.factors[0]), handed(s.factors[-1]), tuple(arrays.values()))
     return kernel.objective(arithmetic(problem), question, point)

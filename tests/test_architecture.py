@@ -12,7 +12,7 @@ ROOT = Path(certify.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 LAYERS = (  # from the bottom up: a module imports from its own layer or from those before it
     ("kernel", "_errors", "_registry", "verdict"),
-    ("_arrays", "rigor"),
+    ("_arrays", "rigor", "branching"),
     ("_observed", "gauges"),
     ("losses", "offsets", "polar"),
     ("atoms",),

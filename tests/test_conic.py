@@ -57,10 +57,10 @@ def tree(pair, rng, depth=2):
 
 def witness(pair, leaves, rng, *, summed):
     """Random multipliers for every leaf; dyadic, so that all tiers see the same."""
-    k = pair.at.m + pair.at.n
+    k = pair.at.m + pair.at.n - pair.left.cone.count("0")
     some = lambda n: rng.integers(0, 9, n) / 8.0 * (rng.random(n) < 0.3)  # noqa: E731
     signed = sum(n.sign(i) in "+-" for n in (pair.left, pair.right) for i in range(n.size))
-    out = {"cuts": rng.integers(-8, 9, (2, k)) / 8.0}
+    out = {"cuts": rng.integers(-8, 9, (2, pair.at.m + pair.at.n)) / 8.0}
     for t, (cuts, merged) in enumerate(leaves):
         q = signed + cuts
         out[f"N{t}"] = some(q * (q + 1) // 2).astype(np.float32)
@@ -180,10 +180,9 @@ def test_groups_are_parts_of_a_sum_of_groups_only():
         assert caught.value.code == code
 
 
-def test_entries_of_a_norm_need_all_its_coordinates():
-    with pytest.raises(kernel.RejectedError) as caught:
-        root_leaf(GROUPED, np.ones((M, N)), nodes=EACH, S0_left=[0] * 6)
-    assert caught.value.code == "wrong_rule"
+def test_a_coordinate_that_is_zero_counts_for_nothing():
+    pair = Pair(Pattern(M, N), LEFT["l2 support"], RIGHT["l2"])
+    assert root_leaf(pair, [[3.0, 4.0], [90.0, 90.0], [0.0, 0.0]]) == pytest.approx(5, abs=SLACK)
 
 
 MALFORMED = {

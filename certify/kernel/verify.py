@@ -1487,7 +1487,8 @@ OFFSETS = ("intercept", "row", "column", "linear", "sparse", "smooth")
 class Offset:
     """One unfactorized variable q: what A is, and its penalty.
 
-        rho |q|_1 (sparse), rho/2 <q, L q> + ridge/2 |q|^2 (smooth), else ridge/2 |q|^2.
+        rho |q|_1 (sparse), rho/2 <q, L q> + ridge/2 |q|^2 (smooth), else ridge/2 |q|^2,
+        or for a row or column with weights w > 0: ridge/2 sum w q^2.
 
     Sparse: q holds one number for each observed entry; smooth: q is (m, n), A picks the
     observed entries of it.
@@ -1498,6 +1499,7 @@ class Offset:
     design: Array | None = None
     rho: Fraction = Fraction(0)
     graph: Graph = NO_GRAPH
+    weights: Sequence[float] | None = None
 
     def shape(self, at: Pattern) -> tuple[int, ...]:
         """Return the shape of q."""
@@ -1525,9 +1527,23 @@ class Offset:
         if self.kind == "sparse":
             return ar.absolutes(ar.load(q)).times(self.rho)
         if self.kind != "smooth":
-            return exactly(self.ridge * squares_exactly(q.data) / 2)
+            return exactly(self.ridge * self.squares(q) / 2)
         bent = ar.laplacian(q, self.graph, self.rho, self.ridge)
         return ar.inner(ar.load(flat_of(q)), bent).times(Fraction(1, 2))
+
+    def squares(self, q: Array) -> Fraction:
+        """Return sum w q^2."""
+        if self.weights is None:
+            return squares_exactly(q.data)
+        pairs = zip(self.weights, q.data, strict=True)
+        return sum((Fraction(w) * Fraction(x) ** 2 for w, x in pairs), Fraction(0))
+
+    def cost(self, totals: Sequence[Fraction]) -> Fraction:
+        """Return sum t^2 / (ridge w), for ridge > 0."""
+        if self.weights is None:
+            return sum((t * t for t in totals), Fraction(0)) / self.ridge
+        pairs = zip(self.weights, totals, strict=True)
+        return sum((t * t / Fraction(w) for w, t in pairs), Fraction(0)) / self.ridge
 
 
 def flat_of(q: Array) -> Array:
@@ -1635,7 +1651,7 @@ def pattern(stated: Json, arrays: Arrays) -> Pattern:
     return Pattern(m, n, rows.data, cols.data)
 
 
-def offsets(stated: Json, arrays: Arrays, m: int) -> tuple[Offset, ...]:
+def offsets(stated: Json, arrays: Arrays, at: Pattern) -> tuple[Offset, ...]:
     """Read the list of offsets."""
     out = []
     for k, o in enumerate(stated.get("offsets", ())):
@@ -1648,10 +1664,20 @@ def offsets(stated: Json, arrays: Arrays, m: int) -> tuple[Offset, ...]:
         rho, ridge = held.get("rho", Fraction(0)), held.get("ridge", Fraction(0))
         demand(ridge >= 0, f"{where}.ridge", "sign", o.get("ridge"))
         demand(rho > 0 or "rho" not in names, f"{where}.rho", "sign", o.get("rho"))
-        design = arrays.get(f"A{k}", (m, None)) if kind == "linear" else None
-        edges = graph(arrays, k, m) if kind == "smooth" else NO_GRAPH
-        out.append(Offset(kind, ridge, design, rho, edges))
+        design = arrays.get(f"A{k}", (at.m, None)) if kind == "linear" else None
+        edges = graph(arrays, k, at.m) if kind == "smooth" else NO_GRAPH
+        out.append(Offset(kind, ridge, design, rho, edges, ridge_weights(arrays, k, kind, at)))
     return tuple(out)
+
+
+def ridge_weights(arrays: Arrays, k: int, kind: str, at: Pattern) -> Sequence[float] | None:
+    """Read the weights of a row's or column's ridge, if it has any."""
+    name = f"ridge{k}"
+    if kind not in ("row", "column") or name not in arrays.arrays:
+        return None
+    weights = arrays.get(name, (at.m if kind == "row" else at.n,)).data
+    demand(min(weights) > 0, f"{arrays.where}.{name}", "sign", min(weights))
+    return weights
 
 
 def graph(arrays: Arrays, k: int, m: int) -> Graph:
@@ -1730,7 +1756,7 @@ def question(stated: Json, given: Mapping[str, Array]) -> Question:
     weights = arrays.get("weights", (count,)) if "weights" in given else None
     if weights is not None:
         demand(min(weights.data, default=1.0) > 0, "statement.weights", "sign", "not positive")
-    kinds = offsets(stated, arrays, at.m)
+    kinds = offsets(stated, arrays, at)
     found = field(stated, "q", ("given", "found")) == "found"
     asked = Question(
         claim,
@@ -1891,7 +1917,7 @@ def ridge_cost(
 ) -> Fraction:
     """Return an upper bound of -2 inf over q of <W, A q> + H(q), sparse parts left out.
 
-    For ridge/2 |q|^2 that is |A* W|^2 / ridge.  Where H does not grow the infimum is -inf
+    For ridge/2 sum w q^2 that is sum (A* W)^2 / (ridge w).  Where H does not grow the infimum is -inf
     unless W is orthogonal, exactly: A* W = 0 for an unpenalized q, and for a smooth q
     with ridge 0 the sums of W over every component are 0 in every column.  W with any
     nonzero sum bounds nothing.
@@ -1908,7 +1934,7 @@ def ridge_cost(
         if o.kind == "smooth":
             cost += smooth_cost(ar, asked, dual, given, k)
         elif o.ridge > 0:
-            cost += sum(t * t for t in totals) / o.ridge
+            cost += o.cost(totals)
     return cost
 
 
@@ -2168,11 +2194,16 @@ class Leaf:
     z = (u, v), or u alone for a symmetric atom; k coordinates
     cuts     pairs (row of the array "cuts", 1 or -1): sign * (row . z) >= 0
     classes  for each coordinate (smallest coordinate of its class, sign): z_i = sign * z_c;
-             sign 0 where z_i = 0
+             sign 0 where z_i = 0, by the cone or outside a group
     """
 
     cuts: tuple[tuple[int, int], ...]
     classes: tuple[tuple[int, int], ...]
+
+    @property
+    def heads(self) -> list[int]:
+        """The coordinates that name the classes; y has one entry for each."""
+        return [i for i, (c, sign) in enumerate(self.classes) if sign and c == i]
 
 
 def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
@@ -2193,7 +2224,8 @@ def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
     demand(bool(nodes), "proof.polar.nodes", "list", "no node")
     hat = ar.symmetric(w, pair.at) if pair.symmetric else ar.hat(w, pair.at)
     cuts = given.get("cuts", (None, k)) if "cuts" in given.arrays else Array((0, k), array("d"))
-    open_nodes = [(0, Leaf((), tuple((i, 1) for i in range(k))))]
+    zeros = [n.sign(i) == "0" for _, n, _ in sides_of(pair) for i in range(n.size)]
+    open_nodes = [(0, Leaf((), tuple((i, int(not zero)) for i, zero in enumerate(zeros))))]
     best, seen = Fraction(0), 0
     while open_nodes:
         at, leaf = open_nodes.pop()
@@ -2240,7 +2272,7 @@ def parted(pair: Pair, leaf: Leaf, node: Json, count: int) -> list[Leaf]:
         inside = [first + i for i, other in enumerate(n.data) if other == g]
         away = {first + i for i in range(n.size)} - set(inside)
         classes = enumerate(leaf.classes)
-        kept = tuple((inside[0], 0) if i in away else (c, x) for i, (c, x) in classes)
+        kept = tuple((i, 0) if i in away else (c, x) for i, (c, x) in classes)
         out.append(Leaf(leaf.cuts, kept))
     return out
 
@@ -2287,9 +2319,9 @@ def leaf_bound(
     t, where = node["leaf"], "proof.polar.nodes"
     demand(type(t) is int and t >= 0, where, "outside", t)
     g = restricted(ar, leaf, nonnegative_part(ar, pair, (hat, cuts), (f"N{t}", leaf), given))
-    heads = [c for i, (c, _) in enumerate(leaf.classes) if c == i]
-    k = len(heads)
-    cost, diagonal = Fraction(0), [0.0] * k
+    place = {i: at for at, i in enumerate(leaf.heads)}
+    k = len(place)
+    cost, wide, diagonal = Fraction(0), Fraction(0), [0.0] * k
     if f"D{t}" in given.arrays:
         diagonal = list(given.get(f"D{t}", (k,)).data)
         square = array("d", bytes(8 * k * k))
@@ -2297,21 +2329,15 @@ def leaf_bound(
             square[i * k + i] = x
         g = ar.subtract(g, ar.load(Array((k, k), square)))
     for name, n, first in sides_of(pair):
-        mine = [i for i, c in enumerate(heads) if first <= c < first + n.size]
-        d = [Fraction(diagonal[i]) for i in mine]
+        mine = {i - first: at for i, at in place.items() if first <= i < first + n.size}
+        d = [Fraction(diagonal[mine[i]] if i in mine else 0) for i in range(n.size)]
         part, g = entries_part(ar, (n, f"S{t}.{name}", d), (g, mine, k), given)
         cost += part
+        wide += Fraction(len(mine)) if n.name == "linf" else widest(n)  # merged counts once
     shift = shift_of(node, f"{where}.shift")
     size = k * (k + 1) // 2
     factor = given.get(f"L{t}", (size,)) if f"L{t}" in given.arrays else None
     top = max(ar.top(g, shift, factor), Fraction(0))
-    wide = sum(
-        (
-            widest_of(n, len([c for c in heads if f <= c < f + n.size]))
-            for _, n, f in sides_of(pair)
-        ),
-        Fraction(0),
-    )
     return (cost + top * wide) / (1 if pair.symmetric else 2)
 
 
@@ -2319,11 +2345,6 @@ def sides_of(pair: Pair) -> tuple[tuple[str, Norm, int], ...]:
     """Return (name, norm, first coordinate) of each part of z."""
     left = ("left", pair.left, 0)
     return (left,) if pair.symmetric else (left, ("right", pair.right, pair.at.m))
-
-
-def widest_of(n: Norm, classes: int) -> Fraction:
-    """Bound |z|_2^2 of a side with so many classes: merged coordinates count once."""
-    return Fraction(classes) if n.name == "linf" else widest(n)
 
 
 def unpacked(a: Array, k: int) -> list[float]:
@@ -2382,13 +2403,14 @@ def cut_part(
 def restricted(ar: Arithmetic[H], leaf: Leaf, g: H) -> H:
     """Return M^T G M, where z = M y on the leaf's classes; G itself when nothing is merged."""
     k = len(leaf.classes)
-    heads = [i for i, (c, _) in enumerate(leaf.classes) if c == i]
+    heads = leaf.heads
     if len(heads) == k:
         return g
     flat = array("d", bytes(8 * k * len(heads)))
     place = {c: r for r, c in enumerate(heads)}
     for i, (c, sign) in enumerate(leaf.classes):
-        flat[place[c] * k + i] = sign
+        if sign:
+            flat[place[c] * k + i] = sign
     M = ar.load(Array((len(heads), k), flat))
     return ar.multiply(ar.multiply(M, g), M)
 
@@ -2396,33 +2418,27 @@ def restricted(ar: Arithmetic[H], leaf: Leaf, g: H) -> H:
 def entries_part(
     ar: Arithmetic[H],
     what: tuple[Norm, str, list[Fraction]],
-    where: tuple[H, list[int], int],
+    where: tuple[H, dict[int, int], int],
     given: Arrays,
 ) -> tuple[Fraction, H]:
     """Return (cost of d and S on one side, G - A^T S A), A the coordinates or differences."""
     (n, name, d), (g, mine, k) = what, where
     if name not in given.arrays:
-        return merged_cost(n, d), g
+        linf = sum((max(x, Fraction(0)) for x in d), Fraction(0))
+        return linf if n.name == "linf" else diagonal_cost(n, d), g
     summed = n.name in ("l1", "elastic", "variation") or (n.name, n.outer) == ("group", "l1")
-    whole = summed and len(d) == n.size  # not beside a split by groups
-    demand(whole, f"proof.{name}", "wrong_rule", f"{n.name}, {len(d)} of {n.size}")
+    demand(summed, f"proof.{name}", "wrong_rule", n.name)
     ends = [(i, j) for i, j in n.edges()] if n.name == "variation" else []
     size = len(ends) if n.name == "variation" else n.size
     full = unpacked(given.get(name, (size * (size + 1) // 2,)), size)
     A = array("d", bytes(8 * k * size))
     for r in range(size):
         for i, x in zip(ends[r], (1.0, -1.0), strict=True) if ends else ((r, 1.0),):
-            A[mine[i] * size + r] += x
+            if i in mine:
+                A[mine[i] * size + r] += x
     a, inside = ar.load(Array((k, size), A)), ar.load(Array((size, size), array("d", full)))
     g = ar.subtract(g, ar.multiply(ar.multiply(a, inside), a))
     return entries_cost(n, *largest_entries(n, d, full)), g
-
-
-def merged_cost(n: Norm, d: list[Fraction]) -> Fraction:
-    """Bound sum d_i x_i^2 on a side where coordinates may be merged (linf) or dropped."""
-    if n.name == "linf":
-        return sum((max(x, Fraction(0)) for x in d), Fraction(0))
-    return diagonal_cost(n, d) if len(d) == n.size else max(*d, Fraction(0))
 
 
 def largest_entries(n: Norm, d: list[Fraction], full: list[float]) -> tuple[Fraction, Fraction]:
