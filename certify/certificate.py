@@ -136,7 +136,7 @@ def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, at
     m, n = problem.loss.shape
     given = {k: handed(a) for k, a in problem.loss.arrays().items()}
     given |= {k: handed(a) for k, a in problem.atom.arrays().items()}
-    given |= {k: handed(a) for k, a in zip("UV", factors, strict=False)}
+    given |= {k: handed(a) for k, a in named(factors).items()}
     offsets = []
     for k, o in enumerate(problem.offsets):
         offsets.append({"kind": o.name} | {name: x.hex() for name, x in o.numbers().items()})
@@ -158,6 +158,12 @@ def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, at
         **tolerance,
     }
     return Asked(statement, given)
+
+
+def named(factors: Factors) -> dict[str, Array]:
+    """Name the arrays of a factorization U, V, and X2, ... where there are more."""
+    names = ("U", "V", *(f"X{k}" for k in range(2, len(factors))))
+    return dict(zip(names, factors, strict=False))
 
 
 def numbered(prefix: str, values: Values) -> dict[str, Array]:

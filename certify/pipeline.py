@@ -1,6 +1,6 @@
 """check(): factors in, verdict and certificate out.  The verdict comes after the verifier."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from . import descent, fixed_rank, scaling
 from ._arrays import Array, short
 from ._errors import InputError, OutOfScopeError
 from ._threads import threads
-from .atoms import Factors, RankOne
+from .atoms import Atom, Factors, RankOne, Symmetric
 from .certificate import ask
 from .evidence import Run, accept_dual, any_size, by_rank
 from .losses import LOSSES, Squared
@@ -106,11 +106,13 @@ def misstated(problem: Problem) -> bool:
     it refuses those that differ at a random slice, so that none is answered by mistake.
     """
     atom, said = problem.atom, problem.atom.statement()
-    if isinstance(atom, RankOne):
+    if isinstance(atom, RankOne | Symmetric):
         return False
     try:
-        twin = RankOne(said["left"], said["right"], said["form"])
+        twin = stated_atom(said)
     except (KeyError, InputError):
+        return True
+    if tuple(twin.shapes(problem.loss.shape)) != tuple(atom.shapes(problem.loss.shape)):
         return True
     rng = np.random.default_rng(0)
     x = tuple(rng.uniform(0.5, 2.0, (*s, 1)) for s in atom.shapes(problem.loss.shape))
@@ -119,6 +121,13 @@ def misstated(problem: Problem) -> bool:
     return any(
         np.shape(a) != np.shape(b) or bool((np.abs(a - b) > PROBE * b).any()) for a, b in both
     )
+
+
+def stated_atom(said: Mapping[str, Any]) -> Atom:
+    """Return our own atom that a statement describes."""
+    if said["kind"] == Symmetric.kind and said["left"] == said["right"]:
+        return Symmetric(said["left"])
+    return RankOne(said["left"], said["right"], said["form"])
 
 
 def positive(budget: float | None) -> float | None:

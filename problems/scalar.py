@@ -13,7 +13,7 @@ from . import Instance
 
 WHY = (
     "all norms of a number are its size, so this is min 1/2 (z + 3)^2 + |z| = 5/2 at z = -2 "
-    "where a factor may be negative, and 9/2 at z = 0 where both are nonnegative"
+    "where the factors may have two signs, and 9/2 at z = 0 where both must have one"
 )
 
 
@@ -22,11 +22,14 @@ def cases() -> dict[str, Instance]:
     out = {}
     for left, right in product(KEYS, KEYS):
         problem = Problem(Squared([[-3.0]]), RankOne(left, right), 1.0)
-        one = np.array([[1.0]])
-        factors = (-one, 2 * one) if "+" not in left else (one, -2 * one)
-        both = left.endswith("+") and right.endswith("+")
-        best, optimum = ((one, 0 * one), 4.5) if both else (factors, 2.5)
-        wrong = (one, one) if both else (factors[0] / 2, factors[1])
+        signs = [-1.0 if key.endswith("-") else 1.0 for key in (left, right)]
+        both = left[-1] in "+-" and right[-1] in "+-"
+        if not both:  # the free one takes the sign of the other
+            signs = [-signs[1], signs[1]] if left[-1] not in "+-" else [signs[0], -signs[0]]
+        u, v = (np.array([[s]]) for s in signs)
+        held = both and signs[0] == signs[1]
+        best, optimum = ((u, 0 * v), 4.5) if held else ((u, 2 * v), 2.5)
+        wrong = (u, v) if held else (u / 2, 2 * v)
         key = f"{left}_{right}"
         out[f"{key}_optimal"] = Instance(problem, best, None, optimum, Verdict.CERTIFIED, WHY)
         out[f"{key}_wrong"] = Instance(problem, wrong, None, optimum, Verdict.REFUTED, WHY)

@@ -17,6 +17,11 @@ from .unit_balls import EDGES, LEFT, RIGHT, SLACK, SUMMED, M, N, Sharp, attained
 TIERS = pytest.mark.parametrize("tier", [Sharp, Exact, Flint, Rounded])
 
 
+def kernel_groups(pair):
+    """Whether the left norm is a sum over groups: (0, 2) and (1), of which one is left."""
+    return (pair.left.name, pair.left.outer) == ("group", "l1")
+
+
 def tree(pair, rng, depth=2):
     """A random tree: cuts, and equal signs where they are allowed."""
     k, nodes, leaves = pair.at.m + pair.at.n, [], []
@@ -29,10 +34,15 @@ def tree(pair, rng, depth=2):
         at = len(nodes)
         nodes.append(None)
         kinds = ["leaf"] if level == 0 else ["cut"] + (["equal"] if able and not used else [])
+        kinds += ["groups"] if level and not used and kernel_groups(pair) else []
         kind = rng.choice(kinds)
         if kind == "leaf":
             nodes[at] = {"leaf": len(leaves), "shift": "0"}
             leaves.append((cuts, merged))
+            return at
+        if kind == "groups":
+            node = {"groups": "left", "each": [grow(0, True, cuts, away) for away in (1, 2)]}
+            nodes[at] = node
             return at
         node = {"cut": int(rng.integers(2))} if kind == "cut" else {"equal": able[0]}
         more = (cuts + (kind == "cut"), merged + (kind == "equal"))
@@ -47,15 +57,15 @@ def tree(pair, rng, depth=2):
 
 def witness(pair, leaves, rng, *, summed):
     """Random multipliers for every leaf; dyadic, so that all tiers see the same."""
-    k = pair.at.m + pair.at.n
+    k = pair.at.m + pair.at.n - pair.left.cone.count("0")
     some = lambda n: rng.integers(0, 9, n) / 8.0 * (rng.random(n) < 0.3)  # noqa: E731
     signed = sum(n.sign(i) in "+-" for n in (pair.left, pair.right) for i in range(n.size))
-    out = {"cuts": rng.integers(-8, 9, (2, k)) / 8.0}
+    out = {"cuts": rng.integers(-8, 9, (2, pair.at.m + pair.at.n)) / 8.0}
     for t, (cuts, merged) in enumerate(leaves):
         q = signed + cuts
         out[f"N{t}"] = some(q * (q + 1) // 2).astype(np.float32)
         out[f"D{t}"] = rng.integers(0, 5, k - merged) / 2.0
-        if summed:
+        if summed and not merged:
             s = len(EDGES) // 2 if pair.left.name == "variation" else M
             out[f"S{t}.left"] = rng.integers(-2, 3, s * (s + 1) // 2) / 2.0
     return {name: handed(a) for name, a in out.items()}
@@ -133,6 +143,46 @@ def test_a_symmetric_atom_is_bounded_by_the_symmetric_part():
     simplex = Pair(Pattern(2, 2), Norm("l1", 2, "+"), Norm("l1", 2, "+"), symmetric=True)
     # the edge of two vertices: 1 - 1/2, where 1/2 - W - N = [[1/2, -1/2], [-1/2, 1/2]]
     assert root_leaf(simplex, [[0.0, 1.0], [1.0, 0.0]], S0_left=[0.5] * 3) == 0.5
+
+
+GROUPED = Pair(Pattern(M, N), LEFT["group l1"], RIGHT["l2"])
+EACH = [
+    {"groups": "left", "each": [1, 2]},
+    {"leaf": 0, "shift": "0"},
+    {"leaf": 0, "shift": "0"},
+]
+
+
+def test_a_sum_of_groups_is_closed_by_its_groups():
+    W = [[1.0, 2.0], [3.0, 0.5], [-2.0, 1.0]]  # groups (0, 2) and (1)
+    whole = root_leaf(GROUPED, W)
+    found = root_leaf(GROUPED, W, nodes=EACH)
+    assert found == pytest.approx(max(5**0.5, 9.25**0.5), abs=SLACK)
+    assert whole > found + 0.1
+
+
+def test_groups_are_parts_of_a_sum_of_groups_only():
+    for pair, nodes, code in (
+        (GROUPED, [{**EACH[0], "groups": "right"}, *EACH[1:]], "wrong_rule"),
+        (GROUPED, [{**EACH[0], "groups": 3}, *EACH[1:]], "wrong_rule"),
+        (GROUPED, [{**EACH[0], "each": [1]}, EACH[1]], "tree"),
+        (GROUPED, [{**EACH[0], "each": [1, 1]}, *EACH[1:]], "tree"),
+        (GROUPED, [{**EACH[0], "each": 2}, *EACH[1:]], "tree"),
+        (Pair(Pattern(M, N), LEFT["group linf"], RIGHT["l2"]), EACH, "wrong_rule"),
+        (
+            Pair(Pattern(M, M), LEFT["group l1"], LEFT["group l1"], symmetric=True),
+            EACH,
+            "wrong_rule",
+        ),
+    ):
+        with pytest.raises(kernel.RejectedError) as caught:
+            root_leaf(pair, np.ones((pair.at.m, pair.at.n)), nodes=nodes)
+        assert caught.value.code == code
+
+
+def test_a_coordinate_that_is_zero_counts_for_nothing():
+    pair = Pair(Pattern(M, N), LEFT["l2 support"], RIGHT["l2"])
+    assert root_leaf(pair, [[3.0, 4.0], [90.0, 90.0], [0.0, 0.0]]) == pytest.approx(5, abs=SLACK)
 
 
 MALFORMED = {
@@ -237,8 +287,8 @@ def entries_dominate(n, x, rng):
         S = np.ones((len(A), len(A))) if least == np.inf else S + S.T
         d = float(rng.integers(0, 3))
         true = ((x @ A.T @ S) * (x @ A.T)).sum(axis=1) + d * (x**2).sum(axis=1)
-        s = kernel.largest_entry(n, S.reshape(-1).tolist(), len(A))
-        cost = float(kernel.entries_cost(n, Fraction(d), s))
+        found = kernel.largest_entries(n, [Fraction(d)] * M, S.reshape(-1).tolist())
+        cost = float(kernel.entries_cost(n, *found))
         assert cost >= true.max() - SLACK
         least = min(least, cost / max(true.max(), 0.01))
     assert least <= 2

@@ -192,7 +192,13 @@ def test_a_method_that_applies_proposes_what_the_kernel_proves(method, pair, W):
     text, extra = split(found.proof)
     rule, ar = kernel.POLAR_RULES[text["rule"]], Flint()
     w = ar.load(located_array(flat))
-    exact = rule(ar, kernel.Pair(at, kernel.plain(pair[0], at.m), kernel.plain(pair[1], at.n)), w, text, kernel.Arrays(extra, "proof"))
+    exact = rule(
+        ar,
+        kernel.Pair(at, kernel.plain(pair[0], at.m), kernel.plain(pair[1], at.n)),
+        w,
+        text,
+        kernel.Arrays(extra, "proof"),
+    )
     dominates(exact, W, pair)
     rounded = proved_above(W, pair, found.proof)
     dominates(rounded, W, pair)

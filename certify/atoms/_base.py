@@ -35,6 +35,7 @@ class Atom(ABC):
 
     degree: ClassVar[int]
     kind: ClassVar[str]
+    parts: ClassVar[int] = 2  # arrays in a slice
 
     def __init_subclass__(cls) -> None:
         """Keep the entries of this package final."""

@@ -1,25 +1,22 @@
 """Matrices: phi(u, v) = u v^T with a norm, perhaps a sign, on each factor."""
 
 from dataclasses import dataclass
-from fractions import Fraction
 from time import monotonic
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
-from certify._arrays import Array, finite, real, short
+from certify._arrays import Array, short
 from certify._errors import InputError
 from certify._observed import Observed
 from certify.gauges import Gauge, gauge
-from certify.kernel.verify import power
 from certify.polar import METHODS, Ask, Matrix, PolarBound, Proposal
 from certify.polar._ascent import best_slice
-from certify.polar._proved import above, attained_below, below, proved_above, sided
-from certify.polar._scale import at_scale_one, carried
+from certify.polar._proved import sided
 
 from ._base import Atom, Factors, Slice
+from ._enclosure import enclose
 
 FORMS = ("product", "sum")
 SIDES = ("left", "right")
@@ -109,32 +106,37 @@ class RankOne(Atom):
     def propose(
         self, W: Matrix, target: float | None, seed: int, deadline: float | None
     ) -> Proposal:
-        """Return the smallest bound of the methods that apply; `spectral` always does."""
-        ask = Ask(W, *self.gauges, target, seed, deadline)
-        tries = (m().propose(ask) for m in METHODS.values() if m().applies(ask))
-        return min((p for p in tries if p), key=lambda p: p.upper)
+        """Return the smallest bound of the methods that apply."""
+        return smallest(Ask(W, *self.gauges, target, seed, deadline))
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
         """Return the best slice found, of theta 1."""
         return best_slice(Ask(W, *self.gauges, seed=seed))
 
     @np.errstate(all="ignore")  # the kernel refuses what is not finite
-    def polar(self, W: Any, *, budget: float | None = None, seed: int = 0) -> PolarBound:  # noqa: ANN401
+    def polar(
+        self,
+        W: Any,  # noqa: ANN401
+        *,
+        budget: float | None = None,
+        seed: int = 0,
+        nodes: int | None = None,
+    ) -> PolarBound:
         """Enclose the polar of W, an (m, n) array or scipy.sparse matrix.
+
+        budget  seconds        nodes  parts of a branch and bound; without them none
 
         `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is earned
         by `witness` after allowing for every rounding.
 
-        Raises InputError if W is not a finite real matrix.
+        Raises InputError if W is not a finite real matrix, or has no shape for the norms.
         """
-        held, e = at_scale_one(_matrix(W))
         deadline = None if budget is None else monotonic() + budget
-        proposal = self.propose(held, None, seed, deadline)
-        _, witness = self.attain(held, seed)
-        lower = attained_below(held, witness, self.gauges)
-        upper = proved_above(held, self.gauges, proposal.proof)
-        up, down = (Fraction(x) * power(e) for x in (upper, lower))
-        return PolarBound(below(down), above(up), witness, carried(proposal.proof, e))
+
+        def propose(held: Matrix) -> Proposal:
+            return smallest(Ask(held, *self.gauges, None, seed, deadline, nodes=nodes))
+
+        return enclose(self, self.gauges, W, propose, seed)
 
     def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""
@@ -144,6 +146,12 @@ class RankOne(Atom):
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the norms' groups, edges and weights, each under its side."""
         return sided(self.gauges)
+
+
+def smallest(ask: Ask) -> Proposal:
+    """Return the smallest bound of the methods that apply; `spectral` always does."""
+    tries = (m().propose(ask) for m in METHODS.values() if m().applies(ask))
+    return min((p for p in tries if p), key=lambda p: p.upper)
 
 
 def misfit(name: str, norm: Gauge, x: Array) -> str:
@@ -157,16 +165,3 @@ def misfit(name: str, norm: Gauge, x: Array) -> str:
     cure = "Problem.project(factors) returns the nearest factors that are allowed"
     where, said = [int(k) for k in at], short(norm.key).strip("'")
     return f"{name} must be {wanted} under {said!r}, got {x[at]} at {where}; {cure}"
-
-
-def _matrix(W: Any) -> Matrix:  # noqa: ANN401  an array or scipy.sparse
-    if not sparse.issparse(W):
-        held = finite(real(W, "W", ndim=2), "W")
-        if not held.size:
-            raise InputError(f"W must not be empty, got shape {held.shape}")
-        return held
-    coo = sparse.coo_array(W, copy=True)
-    data = finite(real(coo.data, "W.data"), "W.data")
-    out = sparse.coo_array((data, coo.coords), shape=coo.shape).tocsr()
-    finite(out.data, "W.data")  # stored twice, the sum may overflow
-    return out

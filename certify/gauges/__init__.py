@@ -45,7 +45,7 @@ def gauge(norm: object) -> Gauge:
         return GAUGES[name](cone=text[len(name) :])
     wanted = f"a norm must be one of {', '.join(KEYS)}"
     name = norm.rstrip("+-") if isinstance(norm, str) else ""
-    if name in GAUGES:
+    if name in GAUGES and name not in PLAIN:
         made = f"{GAUGES[name].__name__}(...) of certify.gauges"
         raise InputError(f"{wanted}, got {norm!r}, which has parameters: give {made}")
     raise InputError(f"{wanted}, got {norm!r}")

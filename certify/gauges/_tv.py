@@ -8,13 +8,16 @@ B is the incidence matrix, one row x_i - x_j an edge, and P_K the projection on 
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse import csgraph
 
 from certify._arrays import Array, Ints
 
+Bools: TypeAlias = npt.NDArray[np.bool_]
 STEPS, EVERY = 20000, 20  # accelerated steps at most, and how often one is polished
 SETTLED = 1e-15  # relative duality gap that ends them; cost, never truth
 DENSE_EDGES = 300  # edges up to which a flow is polished by least squares
@@ -105,25 +108,25 @@ def variation(graph: Graph, z: Array) -> float:
     return float(np.abs(graph.incidence @ z).sum())
 
 
-def means(graph: Graph, x: Array, joins: Array) -> Array:
+def means(graph: Graph, x: Array, joins: Bools) -> Array:
     """Return the mean of x over each part that the joining edges connect, in its interval."""
     d = len(x)
-    i, j = graph.edges[np.asarray(joins, dtype=bool)].T
+    i, j = graph.edges[joins].T
     links = sparse.csr_array((np.ones(len(i)), (i, j)), shape=(d, d))
     count, label = csgraph.connected_components(links, directed=False)
     mean = np.bincount(label, x, count) / np.bincount(label, minlength=count)
     low, high = np.full(count, -np.inf), np.full(count, np.inf)
     np.maximum.at(low, label, graph.low)
     np.minimum.at(high, label, graph.high)
-    return np.clip(mean, low, high)[label]
+    return np.asarray(np.clip(mean, low, high)[label])
 
 
-def matched(graph: Graph, wanted: Array, f: Array, joins: Array) -> Array:
+def matched(graph: Graph, wanted: Array, f: Array, joins: Bools) -> Array:
     """Change f on the joining edges, least, so that B^T of them is the wanted vector.
 
     Where the cone holds z the wanted vector need not be met, and is not asked for.
     """
-    held = np.nonzero(np.asarray(joins, dtype=bool))[0]
+    held = np.nonzero(joins)[0]
     if not 0 < len(held) <= DENSE_EDGES:
         return f
     inside = (graph.low < 0) & (graph.high > 0)

@@ -19,7 +19,8 @@ OUTERS = ("l1", "linf")
 class Group(Gauge):
     """g(x) = sum_g |x_g|_2 (outer "l1": few groups) or max_g |x_g|_2 (outer "linf").
 
-    groups    a partition of the coordinates: lists of indices, each index in one list
+    groups    a partition of the coordinates: lists of indices, each index in one list; or
+              one number for each coordinate, that of its group
 
         g*(y) = max_g |y_g|_2  and  sum_g |y_g|_2.
 
@@ -138,6 +139,9 @@ def listed(groups: object) -> list[Any]:
         raise InputError(f"groups must be lists of indices, got {short(groups)}")
     if not len(groups):
         raise InputError("groups must hold every index, got no group")
+    if all(isinstance(g, int | np.integer) and not isinstance(g, bool) for g in groups):
+        held = np.asarray(groups)
+        return [np.nonzero(held == g)[0] for g in np.unique(held)]
     return list(groups)
 
 

@@ -2193,11 +2193,17 @@ class Leaf:
 
     z = (u, v), or u alone for a symmetric atom; k coordinates
     cuts     pairs (row of the array "cuts", 1 or -1): sign * (row . z) >= 0
-    classes  for each coordinate (smallest coordinate of its class, sign): z_i = sign * z_c
+    classes  for each coordinate (smallest coordinate of its class, sign): z_i = sign * z_c;
+             sign 0 where z_i = 0, by the cone or outside a group
     """
 
     cuts: tuple[tuple[int, int], ...]
     classes: tuple[tuple[int, int], ...]
+
+    @property
+    def heads(self) -> list[int]:
+        """The coordinates that name the classes; y has one entry for each."""
+        return [i for i, (c, sign) in enumerate(self.classes) if sign and c == i]
 
 
 def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
@@ -2206,7 +2212,9 @@ def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
     {"cut": c, "plus": i, "minus": j} splits at a . z >= 0 and a . z <= 0, a any row: both
     together are everything.  {"equal": [p, q], ...} splits at z_p = z_q and z_p = -z_q, for
     two free coordinates of one linf side: <W, phi> is convex in that factor, so a maximizer
-    over the cube is a vertex, where they agree up to sign.  {"leaf": t, ...} bounds.
+    over the cube is a vertex, where they agree up to sign.  {"groups": "left", "each": [...]}
+    has a child for each group of a sum of groups' norms: for the same reason a maximizer is
+    an extreme point, which is zero outside one group.  {"leaf": t, ...} bounds.
     A child comes after its parent and has one parent, so the walk ends.
     """
     k = pair.at.m if pair.symmetric else pair.at.m + pair.at.n
@@ -2216,7 +2224,8 @@ def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
     demand(bool(nodes), "proof.polar.nodes", "list", "no node")
     hat = ar.symmetric(w, pair.at) if pair.symmetric else ar.hat(w, pair.at)
     cuts = given.get("cuts", (None, k)) if "cuts" in given.arrays else Array((0, k), array("d"))
-    open_nodes = [(0, Leaf((), tuple((i, 1) for i in range(k))))]
+    zeros = [n.sign(i) == "0" for _, n, _ in sides_of(pair) for i in range(n.size)]
+    open_nodes = [(0, Leaf((), tuple((i, int(not zero)) for i, zero in enumerate(zeros))))]
     best, seen = Fraction(0), 0
     while open_nodes:
         at, leaf = open_nodes.pop()
@@ -2224,8 +2233,10 @@ def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
         if "leaf" in node:
             best = max(best, leaf_bound(ar, pair, (hat, cuts), (node, leaf), given))
             continue
-        for child, side in zip(children(node, at, len(nodes)), (1, -1), strict=True):
-            open_nodes.append((child, narrowed(pair, leaf, (node, side), cuts.shape[0])))
+        parts = parted(pair, leaf, node, cuts.shape[0])
+        found = children(node, at, len(nodes))
+        demand(len(found) == len(parts), f"proof.polar.nodes[{at}]", "tree", found)
+        open_nodes += zip(found, parts, strict=True)
     demand(seen == len(nodes), "proof.polar.nodes", "tree", f"{seen} of {len(nodes)} nodes met")
     return best
 
@@ -2234,17 +2245,36 @@ def node_of(nodes: list[Any], at: int) -> Json:
     """Return a node of the tree."""
     node = nodes[at]
     demand(isinstance(node, dict), f"proof.polar.nodes[{at}]", "json", type(node).__name__)
-    kinds = [k for k in ("cut", "equal", "leaf") if k in node]
+    kinds = [k for k in ("cut", "equal", "groups", "leaf") if k in node]
     demand(len(kinds) == 1, f"proof.polar.nodes[{at}]", "tree", kinds)
     return dict(node)
 
 
-def children(node: Json, at: int, count: int) -> tuple[int, int]:
-    """Return the two children: later nodes, so that no walk returns."""
-    found = node.get("plus"), node.get("minus")
-    good = all(type(c) is int and at < c < count for c in found) and found[0] != found[1]
-    demand(good, f"proof.polar.nodes[{at}]", "tree", found)
-    return int(found[0] or 0), int(found[1] or 0)
+def children(node: Json, at: int, count: int) -> list[int]:
+    """Return the children: later nodes, each once, so that no walk returns."""
+    found = node.get("each") if "groups" in node else [node.get("plus"), node.get("minus")]
+    held = found if isinstance(found, list) else []
+    good = bool(held) and all(type(c) is int and at < c < count for c in held)
+    demand(good and len(set(held)) == len(held), f"proof.polar.nodes[{at}]", "tree", found)
+    return held
+
+
+def parted(pair: Pair, leaf: Leaf, node: Json, count: int) -> list[Leaf]:
+    """Return the parts of a leaf that a node's children stand for; they cover it."""
+    if "groups" not in node:
+        return [narrowed(pair, leaf, (node, side), count) for side in (1, -1)]
+    found = [s for s in sides_of(pair) if s[0] == node["groups"] and not pair.symmetric]
+    good = bool(found) and (found[0][1].name, found[0][1].outer) == ("group", "l1")
+    demand(good, "proof.polar.nodes", "wrong_rule", f"groups {node['groups']}")
+    _, n, first = found[0]
+    out = []
+    for g in sorted(set(n.data)):
+        inside = [first + i for i, other in enumerate(n.data) if other == g]
+        away = {first + i for i in range(n.size)} - set(inside)
+        classes = enumerate(leaf.classes)
+        kept = tuple((i, 0) if i in away else (c, x) for i, (c, x) in classes)
+        out.append(Leaf(leaf.cuts, kept))
+    return out
 
 
 def narrowed(pair: Pair, leaf: Leaf, step: tuple[Json, int], count: int) -> Leaf:
@@ -2289,9 +2319,9 @@ def leaf_bound(
     t, where = node["leaf"], "proof.polar.nodes"
     demand(type(t) is int and t >= 0, where, "outside", t)
     g = restricted(ar, leaf, nonnegative_part(ar, pair, (hat, cuts), (f"N{t}", leaf), given))
-    heads = [c for i, (c, _) in enumerate(leaf.classes) if c == i]
-    k = len(heads)
-    cost, diagonal = Fraction(0), [0.0] * k
+    place = {i: at for at, i in enumerate(leaf.heads)}
+    k = len(place)
+    cost, wide, diagonal = Fraction(0), Fraction(0), [0.0] * k
     if f"D{t}" in given.arrays:
         diagonal = list(given.get(f"D{t}", (k,)).data)
         square = array("d", bytes(8 * k * k))
@@ -2299,21 +2329,15 @@ def leaf_bound(
             square[i * k + i] = x
         g = ar.subtract(g, ar.load(Array((k, k), square)))
     for name, n, first in sides_of(pair):
-        mine = [i for i, c in enumerate(heads) if first <= c < first + n.size]
-        d = [Fraction(diagonal[i]) for i in mine]
+        mine = {i - first: at for i, at in place.items() if first <= i < first + n.size}
+        d = [Fraction(diagonal[mine[i]] if i in mine else 0) for i in range(n.size)]
         part, g = entries_part(ar, (n, f"S{t}.{name}", d), (g, mine, k), given)
         cost += part
+        wide += Fraction(len(mine)) if n.name == "linf" else widest(n)  # merged counts once
     shift = shift_of(node, f"{where}.shift")
     size = k * (k + 1) // 2
     factor = given.get(f"L{t}", (size,)) if f"L{t}" in given.arrays else None
     top = max(ar.top(g, shift, factor), Fraction(0))
-    wide = sum(
-        (
-            widest_of(n, len([c for c in heads if f <= c < f + n.size]))
-            for _, n, f in sides_of(pair)
-        ),
-        Fraction(0),
-    )
     return (cost + top * wide) / (1 if pair.symmetric else 2)
 
 
@@ -2321,11 +2345,6 @@ def sides_of(pair: Pair) -> tuple[tuple[str, Norm, int], ...]:
     """Return (name, norm, first coordinate) of each part of z."""
     left = ("left", pair.left, 0)
     return (left,) if pair.symmetric else (left, ("right", pair.right, pair.at.m))
-
-
-def widest_of(n: Norm, classes: int) -> Fraction:
-    """Bound |z|_2^2 of a side with so many classes: merged coordinates count once."""
-    return Fraction(classes) if n.name == "linf" else widest(n)
 
 
 def unpacked(a: Array, k: int) -> list[float]:
@@ -2384,13 +2403,14 @@ def cut_part(
 def restricted(ar: Arithmetic[H], leaf: Leaf, g: H) -> H:
     """Return M^T G M, where z = M y on the leaf's classes; G itself when nothing is merged."""
     k = len(leaf.classes)
-    heads = [i for i, (c, _) in enumerate(leaf.classes) if c == i]
+    heads = leaf.heads
     if len(heads) == k:
         return g
     flat = array("d", bytes(8 * k * len(heads)))
     place = {c: r for r, c in enumerate(heads)}
     for i, (c, sign) in enumerate(leaf.classes):
-        flat[place[c] * k + i] = sign
+        if sign:
+            flat[place[c] * k + i] = sign
     M = ar.load(Array((len(heads), k), flat))
     return ar.multiply(ar.multiply(M, g), M)
 
@@ -2398,14 +2418,14 @@ def restricted(ar: Arithmetic[H], leaf: Leaf, g: H) -> H:
 def entries_part(
     ar: Arithmetic[H],
     what: tuple[Norm, str, list[Fraction]],
-    where: tuple[H, list[int], int],
+    where: tuple[H, dict[int, int], int],
     given: Arrays,
 ) -> tuple[Fraction, H]:
     """Return (cost of d and S on one side, G - A^T S A), A the coordinates or differences."""
     (n, name, d), (g, mine, k) = what, where
     if name not in given.arrays:
-        merged = sum((max(x, Fraction(0)) for x in d), Fraction(0))
-        return (merged if n.name == "linf" else diagonal_cost(n, d)), g
+        linf = sum((max(x, Fraction(0)) for x in d), Fraction(0))
+        return linf if n.name == "linf" else diagonal_cost(n, d), g
     summed = n.name in ("l1", "elastic", "variation") or (n.name, n.outer) == ("group", "l1")
     demand(summed, f"proof.{name}", "wrong_rule", n.name)
     ends = [(i, j) for i, j in n.edges()] if n.name == "variation" else []
@@ -2414,45 +2434,56 @@ def entries_part(
     A = array("d", bytes(8 * k * size))
     for r in range(size):
         for i, x in zip(ends[r], (1.0, -1.0), strict=True) if ends else ((r, 1.0),):
-            A[mine[i] * size + r] += x
+            if i in mine:
+                A[mine[i] * size + r] += x
     a, inside = ar.load(Array((k, size), A)), ar.load(Array((size, size), array("d", full)))
     g = ar.subtract(g, ar.multiply(ar.multiply(a, inside), a))
-    return entries_cost(n, max(*d, Fraction(0)), largest_entry(n, full, size)), g
+    return entries_cost(n, *largest_entries(n, d, full)), g
 
 
-def largest_entry(n: Norm, full: list[float], size: int) -> Fraction:
-    """Return s with u^T A^T S A u <= s y^2, y = |A u|_1 (group: y = sum |u_g|_2).
+def largest_entries(n: Norm, d: list[Fraction], full: list[float]) -> tuple[Fraction, Fraction]:
+    """Return (d', s): u^T (Diag(d) + A^T S A) u <= d' x^2 + s (y^2 - x^2), x = |u|_2.
 
-    s = max |S_ij|; max S_ij if every coordinate is >= 0, or every one <= 0; for groups the
-    largest Frobenius norm of a block.
+    l1, elastic: y = |u|_1, d' = max d_i + S_ii and s = max |S_ij| off the diagonal (max S_ij
+    if every coordinate is >= 0, or every one <= 0).  group: y = sum |u_g|_2, the same with
+    the blocks' Frobenius norms.  variation: d' x^2 + s y^2, y = |A u|_1, d' = max d and
+    s = max |S_ij|.
     """
-    if n.name != "group":
-        signed = n.cone in ("+", "-") and n.name != "variation"
-        return Fraction(max(0.0, *full) if signed else max(0.0, *map(abs, full)))
-    blocks: dict[tuple[int, int], Fraction] = {}
+    size, zero = math.isqrt(len(full)), Fraction(0)
+    if n.name == "variation":
+        s = max(zero, *(abs(Fraction(x)) for x in full))
+        return max(zero, *d), s
+    sizes: dict[tuple[int, int], Fraction] = {}
     for e, x in enumerate(full):
-        at = n.data[e // size], n.data[e % size]
-        blocks[at] = blocks.get(at, Fraction(0)) + Fraction(x) ** 2
-    return root(max(blocks.values())).hi
+        i, j = divmod(e, size)
+        at = (n.data[i], n.data[j]) if n.name == "group" else (i, j)
+        sizes[at] = sizes.get(at, zero) + Fraction(x) ** 2 if n.name == "group" else Fraction(x)
+    signed = n.cone in ("+", "-")
+    if n.name == "group":
+        sizes = {at: root(x).hi for at, x in sizes.items()}
+    inside = [v + sizes[(n.data[i],) * 2 if n.name == "group" else (i, i)] for i, v in enumerate(d)]
+    across = [x if signed else abs(x) for (i, j), x in sizes.items() if i != j]
+    return max(zero, *inside), max([zero, *across])
 
 
 def entries_cost(n: Norm, d: Fraction, s: Fraction) -> Fraction:
-    """Bound d x^2 + s y^2 over the unit ball, x = |u|_2, d and s >= 0: convex, so at a vertex.
+    """Bound d x^2 + s (y^2 - x^2), d >= s, over the unit ball: convex, so at a vertex.
 
-    l1 and groups: x <= y <= 1.  elastic: a y + (1 - a) x <= 1, x <= y <= sqrt(n) x.
-    variation: rho y + x <= 1, 0 <= y <= k x, where k^2 = 2 |E| max degree, for
-    y^2 <= |E| sum (u_i - u_j)^2 <= |E| sum 2 (u_i^2 + u_j^2).
+    (d < s is raised to s.)  l1 and groups: x <= y <= 1, so d.  elastic: a y + (1 - a) x <= 1,
+    x <= y <= sqrt(n) x.  variation, of d x^2 + s y^2: rho y + x <= 1, 0 <= y <= k x, where
+    k^2 = 2 |E| max degree, for y^2 <= |E| sum (u_i - u_j)^2 <= |E| sum 2 (u_i^2 + u_j^2).
     """
     if n.name == "elastic":
+        d = max(d, s)
         far = n.scalar * root(Fraction(n.size)).lo + 1 - n.scalar
-        return max(d + s, (d + s * n.size) / far**2)
+        return max(d, (d + s * (n.size - 1)) / far**2)
     if n.name == "variation":
         degree: dict[int, int] = {}
         for i in n.data:
             degree[i] = degree.get(i, 0) + 1
         square = Fraction(len(n.data) * max(degree.values(), default=0))
         return max(d, (d + s * square) / (1 + n.scalar * root(square).lo) ** 2)
-    return d + s
+    return max(d, s)
 
 
 POLAR_RULES: dict[str, Callable[..., Fraction]] = {

@@ -57,7 +57,7 @@ def blocks(gauge: Gauge, d: int) -> Blocks:
 
 def round_ball(gauge: Gauge) -> bool:
     """Whether the l2 ball around the norm's has no better ellipsoid: scales are all alike."""
-    return gauge.name != "weighted" and gauge.name != "linf" and not wide(gauge)
+    return gauge.name != "weighted" and not wide(gauge)
 
 
 def wide(gauge: Gauge) -> bool:

@@ -62,12 +62,7 @@ def carried(proof: dict[str, Any], e: int) -> dict[str, Any]:
 def carried_tree(proof: dict[str, Any], e: int) -> dict[str, Any]:
     """Move a tree of cases to scale 2^e; its cuts stay."""
     out = {k: v if k in ("rule", "nodes", "cuts") else moved(k, v, e) for k, v in proof.items()}
-    out["nodes"] = [
-        node | {"shift": exact_text(shift_of(node, "shift") * power(e))}
-        if "shift" in node
-        else node
-        for node in proof["nodes"]
-    ]
+    out["nodes"] = [with_shift(node, e) if "shift" in node else node for node in proof["nodes"]]
     return out
 
 
@@ -76,3 +71,8 @@ def moved(name: str, x: Array, e: int) -> Array:
     if not name.startswith("L"):
         return np.asarray(scaled(x, e))
     return np.asarray(scaled(x * (2.0**0.5 if e % 2 else 1.0), e // 2))
+
+
+def with_shift(node: dict[str, Any], e: int) -> dict[str, Any]:
+    """Return a leaf with its shift moved."""
+    return node | {"shift": exact_text(shift_of(node, "shift") * power(e))}

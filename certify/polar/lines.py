@@ -23,7 +23,7 @@ class Lines(Method):
 
     def applies(self, ask: Ask) -> bool:
         """One side is an l1 norm."""
-        return "l1" in (ask.left.name, ask.right.name)
+        return not ask.symmetric and "l1" in (ask.left.name, ask.right.name)
 
     def propose(self, ask: Ask) -> Proposal:
         """Return the exact value, with the witness that some norms need."""
@@ -98,7 +98,7 @@ def by_flows(lines: Matrix, outer: Gauge, inner: Variation) -> Proposal:
 def plain_sizes(lines: Matrix) -> Array:
     """Return the l2 norm of each column."""
     square = lines.multiply(lines) if sparse.issparse(lines) else np.square(lines)
-    return np.sqrt(np.asarray(square.sum(axis=0)).reshape(-1))
+    return np.asarray(np.sqrt(np.asarray(square.sum(axis=0))).reshape(-1))
 
 
 def column(lines: Matrix, k: int) -> Array:

@@ -10,8 +10,8 @@ from certify._arrays import Array
 from certify.gauges import Gauge
 
 from . import _spectra as spectra
-from ._base import Ask, Matrix, Method, Proposal
 from ._balance import scales
+from ._base import Ask, Matrix, Method, Proposal
 from .spectral import Scales, cost, of_gram, of_matrix, stretched
 
 Prox: TypeAlias = Callable[[Array, float], Array]
@@ -33,7 +33,8 @@ class Multiplier(Method):
     def applies(self, ask: Ask) -> bool:
         """Tell whether a factor has signs and no side is l1 (closed)."""
         signs = not (ask.left.free and ask.right.free)
-        return signs and "l1" not in (ask.left.name, ask.right.name)
+        closed = ask.symmetric or "l1" in (ask.left.name, ask.right.name)
+        return signs and not closed
 
     def propose(self, ask: Ask) -> Proposal | None:
         """Return the best bound found."""
