@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from certify._arrays import Array, finite, real, short
+from certify._arrays import Array, finite, real
 from certify._errors import InputError
 from certify.atoms import RankOne
 from certify.losses import Squared
@@ -51,7 +51,7 @@ def implicit_als(
 def positive(counts: Any, shape: tuple[int, int]) -> Array:  # noqa: ANN401
     """Return the counts as an array; refuse what the package would read differently."""
     if not sparse.issparse(counts):
-        raise InputError(f"counts must be a scipy.sparse matrix, got {short(counts)}")
+        raise InputError(f"counts must be a scipy.sparse matrix, got {type(counts).__name__}")
     if counts.shape != shape:
         cure = "users are its rows, items its columns (older versions took the transpose)"
         raise InputError(f"counts must have shape {shape}, got {counts.shape}: {cure}")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from certify._arrays import Array, Ints, finite, real, scalar, short
+from certify._arrays import Array, Ints, finite, real, scalar
 from certify._errors import InputError, OutOfScopeError
 
 AGREE = 1e-6  # relative difference of two means that is rounding; a single-precision sum's
@@ -39,7 +39,7 @@ def pair(factors: Any, names: tuple[str, str]) -> tuple[Array, Array]:  # noqa: 
     Raises InputError for arrays that are not two-dimensional and finite, or of two ranks.
     """
     if not isinstance(factors, tuple | list) or len(factors) != 2:  # noqa: PLR2004  a pair
-        raise InputError(f"factors must be a pair ({', '.join(names)}), got {short(factors)}")
+        raise InputError(f"factors must be a pair ({', '.join(names)}), got {type(factors).__name__}")
     P, Q = (finite(real(x, n, ndim=2), n) for x, n in zip(factors, names, strict=True))
     if P.shape[1] != Q.shape[1]:
         cure = "a factor is a line a user or item, a column a factor: is one transposed?"
@@ -90,7 +90,7 @@ def listed(given: Any) -> tuple[Ints, Ints, Array]:  # noqa: ANN401
     """Return three arrays of one length."""
     if not isinstance(given, tuple | list) or len(given) != PARTS:
         wanted = "(users, items, ratings) or a scipy.sparse matrix"
-        raise InputError(f"ratings must be {wanted}, got {short(given)}")
+        raise InputError(f"ratings must be {wanted}, got {type(given).__name__}")
     values = finite(real(given[2], "ratings", ndim=1), "ratings")
     ids = []
     for name, x in zip(("users", "items"), given[:2], strict=True):
