@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .atoms import Factors
+from .atoms import Factors, RankOne
 from .certificate import Certificate
 from .evidence import Evidence
 from .kernel import verify as kernel
@@ -112,5 +112,8 @@ def undecided(problem: Problem, found: Evidence, outcome: kernel.Outcome) -> str
 
 def hard(problem: Problem) -> bool:
     """Whether the polar has no closed form: a nonnegative factor and no l1 side."""
-    keys = [problem.atom.statement().get(side, "") for side in ("left", "right")]
-    return any(k == "l2+" for k in keys) and not any(k.startswith("l1") for k in keys)
+    if not isinstance(problem.atom, RankOne):
+        return problem.atom.statement().get("left") != "l2"
+    norms = problem.atom.gauges
+    free = all(g.free and g.name in ("l2", "weighted") for g in norms)
+    return not free and "l1" not in [g.name for g in norms]

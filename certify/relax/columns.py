@@ -92,7 +92,7 @@ def begun(problem: Problem, start: Factors | None) -> Factors:
     """
     if start is None:
         ones = tuple(np.ones((*s, 1)) for s in problem.atom.shapes(problem.loss.shape))
-        held = problem.atom.project(ones) if hasattr(problem.atom,"project") else ones
+        held = problem.atom.project(ones) if hasattr(problem.atom, "project") else ones
     else:
         held = problem.accept(start)
     theta = np.asarray(problem.atom.theta(held))

@@ -149,8 +149,7 @@ def read(
     observed, by = problem.loss.observed, program.by
     Z = Z * by.data
     q = tuple(
-        (x * by.data).reshape(o.shape(observed))
-        for o, x in zip(problem.offsets, flat, strict=True)
+        (x * by.data).reshape(o.shape(observed)) for o, x in zip(problem.offsets, flat, strict=True)
     )
     rows, cols = observed.listed
     field = fielded(problem.loss, Z[rows, cols])
