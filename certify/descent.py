@@ -10,7 +10,7 @@ import numpy as np
 
 from ._arrays import Array
 from ._observed import Observed
-from .atoms import Factors, RankOne
+from .atoms import Atom, Factors, RankOne
 from .gauges import Gauge
 from .losses import Squared
 from .problem import Problem, Values
@@ -74,12 +74,17 @@ def balanced(atom: RankOne, factors: Factors) -> Factors:
     return factors[0] * ratio, factors[1] * np.where(alive, 1.0 / np.where(alive, ratio, 1.0), 0.0)
 
 
+def balanced_all(atom: Atom, factors: Factors) -> Factors:
+    """Balance the slices of an atom with two factors; one factor needs none."""
+    return balanced(atom, factors) if isinstance(atom, RankOne) else factors
+
+
 def canonical(factors: Factors) -> Factors:
     """Return U, V with the same product and the least |U|^2 + |V|^2 (l2 x l2)."""
     if not all(np.isfinite(x).all() for x in factors):
         return factors
     (Q, R), (P, S) = (np.linalg.qr(x) for x in factors)
-    left, values, right = np.linalg.svd(R @ S.T)
+    left, values, right = np.linalg.svd(R @ S.T, full_matrices=False)
     root = np.sqrt(values)
     return Q @ (left * root), P @ (right.T * root)
 

@@ -3,12 +3,13 @@
 Everything here is search, in floats, and is believed by nobody.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from . import descent, fixed_rank, lifted, rays, search
+from . import descent, explore, fixed_rank, rays, search
 from ._arrays import Array, finite, real
 from ._errors import InputError
 from .atoms import RankOne
@@ -23,6 +24,8 @@ from .problem import Problem
 from .search import Clock
 
 DUALS = ("search", "relaxation")
+SLACK = 0.5  # of epsilon: a bound this near to the best factors needs no better one
+CONVEX = 0.3  # share of the budget for the convex problem
 SEARCHED = 0.6  # share of the budget for better factors; the rest bounds their dual point
 
 
@@ -69,24 +72,37 @@ def any_size(run: Run, wanted: "str | Array") -> Evidence:
     tries: list[Dual | None] = [given if given is not None else at_candidate(run)]
     if closed(run, tries) or not isinstance(wanted, str):
         return Evidence(run.start, best(tries), given=run.given)
-    found = lifted.solve(run.problem, run.clock.expired) if given is None else None
+    found = None if given is not None else explore.convex(run.problem, late(run), run.epsilon)
     if found is not None:
         run.clock.tell("projected dual point", run.start.value)
         tries.append(bound(run, found.W, found.N))
         if closed(run, tries):
             return Evidence(run.start, best(tries), given=run.given)
-    if not search.supported(run.problem):
+    if not explore.supported(run.problem):
         return Evidence(run.start, best(tries), better=multiple(run), given=run.given)
-    shortcut = search.from_lifted(run.problem, found)
+    rest = (run.epsilon, explore.shortcut(run.problem, found))
     clock = run.clock.share(SEARCHED)
-    trail = search.search(run.problem, run.start, clock, run.seed, shortcut)
+    trail = explore.trail(run.problem, run.start, clock, run.seed, rest)
     better = chosen_better(run, trail)
-    top, moved = best(tries), trail.best is not run.start
-    if top is None or (moved and trail.best.value - top.value > run.epsilon):
-        tries.append(bound(run, dual_at(run.problem, trail.best)))
+    if (top := best(tries)) is None or trail.best.value - top.value > SLACK * run.epsilon:
+        tries += improved(run, trail)
     floor = floor_point(run) if better is not None and not run.given else None
     note = "" if best(tries) is not None else "no orthogonal dual point was found"
     return Evidence(run.start, best(tries), None, (), better, floor, trail.steps, note, run.given)
+
+
+def improved(run: Run, trail: explore.Found) -> list[Dual | None]:
+    """Bound by the dual points of a search: the best that it met, and that of its factors."""
+    found = bound(run, trail.W) if trail.W is not None else None
+    if found is not None and trail.best.value - found.value <= SLACK * run.epsilon:
+        return [found]
+    moved = trail.W is None or (trail.best is not run.start and run.problem.loss.smooth)
+    return [found, bound(run, dual_at(run.problem, trail.best))] if moved else [found]
+
+
+def late(run: Run) -> Callable[[], bool]:
+    """Return whether the convex problem's share of the budget is spent."""
+    return run.clock.share(CONVEX).expired
 
 
 def by_rank(run: Run) -> Evidence:
@@ -95,7 +111,7 @@ def by_rank(run: Run) -> Evidence:
     whole = fixed_rank.closed(problem)
     fan = fixed_rank.propose(problem, r) if whole else None
     parts = () if whole else tuple(fixed_rank.blocks(problem, r))
-    steps = fixed_rank.steps(problem, run.start, run.clock)
+    steps = fixed_rank.steps(problem, run.start, run.clock, run.seed)
     top = search.lowest([s for _, s in steps])
     better = top if run.start.value - top.value > run.epsilon else None
     floor = floor_point(run) if better is not None and not run.given else None
@@ -247,7 +263,7 @@ def multiple(run: Run) -> State | None:
     return alive(run.problem, found) if run.start.value - found.value > run.epsilon else None
 
 
-def chosen_better(run: Run, trail: search.Trail) -> State | None:
+def chosen_better(run: Run, trail: explore.Found) -> State | None:
     """Return better factors of the same size if they are better by epsilon, else of any."""
     for found in (trail.same, trail.best):
         if run.start.value - found.value > run.epsilon:

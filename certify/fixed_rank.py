@@ -35,6 +35,7 @@ from .polar import _spectra as spectra
 from .problem import Problem
 from .search import STALL, Clock, allowance, descend, supported
 
+BESIDE = 2.0**-6  # relative size of a random step; luck, never truth
 CURE = "give lam > 0: then factors of every size are compared"
 
 
@@ -120,8 +121,10 @@ def optimum(problem: Problem, r: int) -> Factors:
     return left[:, :r] * root, right[:r].T * root
 
 
-def steps(problem: Problem, start: State, clock: Clock) -> tuple[tuple[str, State], ...]:
-    """Return points of rank at most r, each better: the truncated decomposition, or descent."""
+def steps(problem: Problem, start: State, clock: Clock, seed: int) -> tuple[tuple[str, State], ...]:
+    """Return points of rank at most r: the truncated decomposition, or descents from the
+    start and from beside it (a saddle holds the first one).
+    """
     first = (("start", start),)
     if closed(problem):
         top = descent.state(problem, optimum(problem, start.size))
@@ -131,5 +134,20 @@ def steps(problem: Problem, start: State, clock: Clock) -> tuple[tuple[str, Stat
     if clock.budget is None:
         clock = Clock(None, clock.progress, clock.start, allowance(problem, start))
     with np.errstate(all="ignore"):  # a point that is not finite is never the lowest
-        found = descend(problem, start, clock, STALL**2)
-    return (*first, ("descend", found)) if found.value < start.value else first
+        found = [
+            descend(problem, s, clock, STALL**2) for s in (start, beside(problem, start, seed))
+        ]
+    return (*first, *(("descend", s) for s in found if s.value < start.value))
+
+
+def beside(problem: Problem, start: State, seed: int) -> State:
+    """Return factors moved a little, at random; signs are kept."""
+    atom, rng = descent.rank_one(problem)[0], np.random.default_rng(seed)
+    steps = [
+        BESIDE * np.abs(x).max(initial=0.0) * rng.standard_normal(x.shape) for x in start.factors
+    ]
+    moved = tuple(
+        x + (np.abs(d) if g.nonneg else d)
+        for x, d, g in zip(start.factors, steps, atom.gauges, strict=True)
+    )
+    return descent.state(problem, moved)

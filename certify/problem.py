@@ -12,7 +12,7 @@ from ._arrays import Array, finite, frozen, real, scalar, short
 from ._errors import InputError
 from ._fitting import best, least_squares, parted, shift
 from .atoms import Atom, Factors
-from .losses import Loss
+from .losses import Loss, Squared
 from .offsets import Offset, Smooth, Sparse
 
 Values = tuple[Array, ...]
@@ -131,7 +131,7 @@ class Problem:
         """
         if not self.offsets:
             return ()
-        if not hasattr(self.loss, "data") or not hasattr(self.loss, "scale"):
+        if not isinstance(self.loss, Squared):
             return best(self.loss, self.offsets, Z)
         data, scale = self.loss.data, self.loss.scale
         weights = np.ones(Z.shape) if scale is None else scale.reshape(Z.shape)
@@ -153,7 +153,7 @@ class Problem:
         root = np.ones(observed.size) if scale is None else np.sqrt(scale.reshape(-1))
         design = np.hstack([o.design(observed) for o in self.offsets]) * root[:, None]
         sizes = [math.prod(o.shape(observed)) for o in self.offsets]
-        ridges = np.repeat([o.ridge for o in self.offsets], sizes)
+        ridges = np.concatenate([o.priced * np.ones(s) for o, s in zip(self.offsets, sizes, strict=True)])
         return np.asarray(np.linalg.pinv(np.vstack([design, np.diag(np.sqrt(ridges))])))[
             :, : observed.size
         ]

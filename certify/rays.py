@@ -107,7 +107,7 @@ def ridge_cost(problem: Problem, W: Array) -> float:
         elif o.ridge > 0:
             left = o.factors(np.ones(o.shape(observed)), observed)[0]
             totals = adjoint(observed, W, o.name, left)
-            cost += float(np.square(totals).sum()) / o.ridge
+            cost += float((np.square(totals) / o.priced).sum())
     return cost
 
 

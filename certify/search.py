@@ -189,13 +189,6 @@ def largest(problem: Problem, s: State, size: int) -> State:
     return descent.state(problem, tuple(x[:, keep] for x in s.factors))
 
 
-def from_lifted(problem: Problem, found: lifted.Lifted | None) -> State | None:
-    """Return the optimum over all sizes where the convex problem gave its factors."""
-    if found is None or found.factors is None:
-        return None
-    return descent.state(problem, found.factors)
-
-
 def escape(problem: Problem, now: State, seed: int) -> tuple[str, State] | None:
     """Return a better state: slices of polar value above lam fill zeros, or are appended."""
     W = problem.dual_point(now.factors, now.q)

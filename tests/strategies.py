@@ -13,7 +13,7 @@ from scipy import sparse
 from certify import Problem
 from certify.atoms import RankOne
 from certify.losses import Squared
-from certify.offsets import Linear
+from certify.offsets import Linear, Smooth, Sparse
 
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=25, database=None)
 settings.load_profile("suite")
@@ -109,9 +109,22 @@ def stored(x, mask):
 def offsets(draw, offset, m, ridge=None):
     """Return an offset for m rows, with a ridge or without."""
     rho = draw(st.sampled_from([0.0, 0.5, 2.0])) if ridge is None else ridge
+    if offset is Sparse:
+        return Sparse(draw(dyadics(1, 32)))
+    if offset is Smooth:
+        return draw(graphs(m, rho))
     if offset is Linear:
         return Linear(draw(arrays((m, draw(st.integers(1, 2))))), rho)
     return offset(ridge=rho)
+
+
+@st.composite
+def graphs(draw, m, ridge):
+    """Return a smooth part on m rows: any graph, with weights or without."""
+    pairs = [(i, j) for i in range(m) for j in range(i)]
+    edges = draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else []
+    weights = draw(st.none() | arrays(len(edges), dyadics(1, 32)))
+    return Smooth(np.array(edges).reshape(-1, 2), draw(dyadics(1, 32)), ridge, weights)
 
 
 @dataclass(frozen=True)

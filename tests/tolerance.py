@@ -55,20 +55,44 @@ def exact_shift(offset, q, i, j):
     if offset.name == "linear":
         pairs = zip(fractions(offset.A[i]), fractions(q[:, j]), strict=True)
         return sum((a * b for a, b in pairs), Fraction(0))
+    if offset.name == "smooth":
+        return Fraction(float(q[i, j]))
     return Fraction(float(q[{"intercept": 0, "row": i, "column": j}[offset.name]]))
+
+
+def exact_field(offset, q, at):
+    """Return A q at the observed entries, from the definition."""
+    if offset.name == "sparse":
+        return fractions(q)
+    pairs = zip(*(k.tolist() for k in at.listed), strict=True)
+    return [exact_shift(offset, q, i, j) for i, j in pairs]
+
+
+def exact_penalty(offset, q):
+    """Return H(q), exactly."""
+    if offset.name == "sparse":
+        return Fraction(offset.rho) * sum(map(abs, fractions(q)), Fraction(0))
+    total = Fraction(offset.ridge) * exact_square("l2", q) / 2
+    if offset.name == "smooth":
+        weights = np.ones(len(offset.edges)) if offset.weights is None else offset.weights
+        for (i, j), w in zip(offset.edges.tolist(), fractions(weights), strict=True):
+            ends = zip(fractions(q[i]), fractions(q[j]), strict=True)
+            total += Fraction(offset.rho) * w * sum((a - b) ** 2 for a, b in ends) / 2
+    return total
 
 
 def exact_objective(problem, factors, q=()):
     """Return rationals around f(U, V, q), written from the definition alone."""
     (U, V), atom = factors, problem.atom
+    at, held = problem.loss.observed, zip(problem.offsets, q, strict=True)
+    shifts = [iter(exact_field(o, x, at)) for o, x in held]
     fit = []
-    for i, j in zip(*(k.tolist() for k in problem.loss.observed.listed), strict=True):
+    for i, j in zip(*(k.tolist() for k in at.listed), strict=True):
         pairs = zip(fractions(U[i]), fractions(V[j]), strict=True)
-        fit.append(sum((a * b for a, b in pairs), Fraction(0)))
-        fit[-1] += sum(exact_shift(o, x, i, j) for o, x in zip(problem.offsets, q, strict=True))
+        fit.append(sum((a * b for a, b in pairs), Fraction(0)) + sum(next(f) for f in shifts))
     total, error = exact_loss(problem.loss, fit)
     for o, x in zip(problem.offsets, q, strict=True):
-        total += Fraction(o.ridge) * exact_square("l2", x) / 2
+        total += exact_penalty(o, x)
     thetas = [exact_theta(atom, U[:, k], V[:, k]) for k in range(U.shape[1])]
     lam = Fraction(problem.lam)
     ends = (-error, error)

@@ -1,7 +1,7 @@
 """The polar of one matrix from both sides: an attained value, and a proved bound."""
 
+from collections.abc import Callable
 from fractions import Fraction
-from time import monotonic
 from typing import Any
 
 from scipy import sparse
@@ -10,7 +10,7 @@ from certify._arrays import finite, real
 from certify._errors import InputError
 from certify.gauges import Gauge
 from certify.kernel.verify import power
-from certify.polar import Matrix, PolarBound
+from certify.polar import Matrix, PolarBound, Proposal
 from certify.polar._proved import above, attained_below, below, proved_above
 from certify.polar._scale import at_scale_one, carried
 
@@ -18,7 +18,11 @@ from ._base import Atom
 
 
 def enclose(
-    atom: Atom, norms: tuple[Gauge, Gauge], W: Matrix, budget: float | None, seed: int
+    atom: Atom,
+    norms: tuple[Gauge, Gauge],
+    W: Matrix,
+    propose: Callable[[Matrix], Proposal],
+    seed: int,
 ) -> PolarBound:
     """Enclose the polar of W for phi = u v^T, or x x^T where a slice has one part.
 
@@ -29,8 +33,7 @@ def enclose(
     """
     held, e = at_scale_one(matrix(W))
     atom.check(held.shape)
-    deadline = None if budget is None else monotonic() + budget
-    proposal = atom.propose(held, None, seed, deadline)
+    proposal = propose(held)
     witness = atom.attain(held, seed)[1]
     single = len(witness) == 1
     lower = attained_below(held, witness * 2 if single else witness, norms)

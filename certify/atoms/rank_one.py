@@ -1,6 +1,7 @@
 """Matrices: phi(u, v) = u v^T with a norm, perhaps a sign, on each factor."""
 
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -106,25 +107,37 @@ class RankOne(Atom):
     def propose(
         self, W: Matrix, target: float | None, seed: int, deadline: float | None
     ) -> Proposal:
-        """Return the smallest bound of the methods that apply; `spectral` always does."""
-        ask = Ask(W, *self.gauges, target, seed, deadline)
-        tries = (m().propose(ask) for m in METHODS.values() if m().applies(ask))
-        return min((p for p in tries if p), key=lambda p: p.upper)
+        """Return the smallest bound of the methods that apply."""
+        return smallest(Ask(W, *self.gauges, target, seed, deadline))
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
         """Return the best slice found, of theta 1."""
         return best_slice(Ask(W, *self.gauges, seed=seed))
 
     @np.errstate(all="ignore")  # the kernel refuses what is not finite
-    def polar(self, W: Any, *, budget: float | None = None, seed: int = 0) -> PolarBound:  # noqa: ANN401
+    def polar(
+        self,
+        W: Any,  # noqa: ANN401
+        *,
+        budget: float | None = None,
+        seed: int = 0,
+        nodes: int | None = None,
+    ) -> PolarBound:
         """Enclose the polar of W, an (m, n) array or scipy.sparse matrix.
+
+        budget  seconds        nodes  parts of a branch and bound; without them none
 
         `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is earned
         by `witness` after allowing for every rounding.
 
         Raises InputError if W is not a finite real matrix, or has no shape for the norms.
         """
-        return enclose(self, self.gauges, W, budget, seed)
+        deadline = None if budget is None else monotonic() + budget
+
+        def propose(held: Matrix) -> Proposal:
+            return smallest(Ask(held, *self.gauges, None, seed, deadline, nodes=nodes))
+
+        return enclose(self, self.gauges, W, propose, seed)
 
     def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""
@@ -150,6 +163,12 @@ def pair_facts(left: str | Gauge, right: str | Gauge) -> Facts:
       variation x ... not l1                                 form      conic       length
     """
     return described(gauge(left), gauge(right))
+
+
+def smallest(ask: Ask) -> Proposal:
+    """Return the smallest bound of the methods that apply; `spectral` always does."""
+    tries = (m().propose(ask) for m in METHODS.values() if m().applies(ask))
+    return min((p for p in tries if p), key=lambda p: p.upper)
 
 
 def misfit(name: str, norm: Gauge, x: Array) -> str:

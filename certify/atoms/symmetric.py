@@ -1,6 +1,7 @@
 """Symmetric matrices: phi(x) = x x^T, one factor that is both."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -94,18 +95,9 @@ class Symmetric(Atom):
     def propose(
         self, W: Matrix, target: float | None, seed: int, deadline: float | None
     ) -> Proposal:
-        """Return the smallest bound: by a leaf, by the methods for x^T W x, by those for u^T W v.
-
-        The last hold because u = v is one choice of two; they serve what is large, and l1.
-        """
+        """Return the smallest bound found."""
         norm = self.gauge
-        asked = Ask(W, norm, norm, target, seed, deadline, symmetric=True)
-        tries: list[Proposal | None] = []
-        if W.shape[0] <= MAX_CONE:
-            tries += [*leaves(asked), *proposed(asked)]
-        if not any(tries) or norm.name == "l1":
-            tries += proposed(Ask(W, norm, norm, target, seed, deadline))
-        return min((p for p in tries if p), key=lambda p: p.upper)
+        return smallest(Ask(W, norm, norm, target, seed, deadline, symmetric=True))
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
         """Return the best slice found, of theta 1."""
@@ -114,16 +106,44 @@ class Symmetric(Atom):
         return value, (x,)
 
     @np.errstate(all="ignore")  # the kernel refuses what is not finite
-    def polar(self, W: Any, *, budget: float | None = None, seed: int = 0) -> PolarBound:  # noqa: ANN401
+    def polar(
+        self,
+        W: Any,  # noqa: ANN401
+        *,
+        budget: float | None = None,
+        seed: int = 0,
+        nodes: int | None = None,
+    ) -> PolarBound:
         """Enclose the polar of W, an (m, m) array or scipy.sparse matrix.
+
+        budget  seconds        nodes  parts of a branch and bound; without them none
 
         Raises InputError if W is not a finite real square matrix.
         """
-        return enclose(self, (self.gauge, self.gauge), W, budget, seed)
+        deadline, norm = None if budget is None else monotonic() + budget, self.gauge
+
+        def propose(held: Matrix) -> Proposal:
+            asked = Ask(held, norm, norm, None, seed, deadline, nodes=nodes, symmetric=True)
+            return smallest(asked)
+
+        return enclose(self, (norm, norm), W, propose, seed)
 
     def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""
         return {"kind": self.kind, "left": self.norm, "right": self.norm, "form": "product"}
+
+
+def smallest(ask: Ask) -> Proposal:
+    """Return the smallest bound: by a leaf, by the methods for x^T W x, by those for u^T W v.
+
+    The last hold because u = v is one choice of two; they serve what is large, and l1.
+    """
+    tries: list[Proposal | None] = []
+    if ask.W.shape[0] <= MAX_CONE:
+        tries += [*leaves(ask), *proposed(ask)]
+    if not any(tries) or ask.left.name == "l1":
+        tries += proposed(replace(ask, symmetric=False, nodes=1))
+    return min((p for p in tries if p), key=lambda p: p.upper)
 
 
 def proposed(ask: Ask) -> list[Proposal | None]:

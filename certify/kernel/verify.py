@@ -1487,7 +1487,8 @@ OFFSETS = ("intercept", "row", "column", "linear", "sparse", "smooth")
 class Offset:
     """One unfactorized variable q: what A is, and its penalty.
 
-        rho |q|_1 (sparse), rho/2 <q, L q> + ridge/2 |q|^2 (smooth), else ridge/2 |q|^2.
+        rho |q|_1 (sparse), rho/2 <q, L q> + ridge/2 |q|^2 (smooth), else ridge/2 |q|^2,
+        or for a row or column with weights w > 0: ridge/2 sum w q^2.
 
     Sparse: q holds one number for each observed entry; smooth: q is (m, n), A picks the
     observed entries of it.
@@ -1498,6 +1499,7 @@ class Offset:
     design: Array | None = None
     rho: Fraction = Fraction(0)
     graph: Graph = NO_GRAPH
+    weights: Sequence[float] | None = None
 
     def shape(self, at: Pattern) -> tuple[int, ...]:
         """Return the shape of q."""
@@ -1525,9 +1527,23 @@ class Offset:
         if self.kind == "sparse":
             return ar.absolutes(ar.load(q)).times(self.rho)
         if self.kind != "smooth":
-            return exactly(self.ridge * squares_exactly(q.data) / 2)
+            return exactly(self.ridge * self.squares(q) / 2)
         bent = ar.laplacian(q, self.graph, self.rho, self.ridge)
         return ar.inner(ar.load(flat_of(q)), bent).times(Fraction(1, 2))
+
+    def squares(self, q: Array) -> Fraction:
+        """Return sum w q^2."""
+        if self.weights is None:
+            return squares_exactly(q.data)
+        pairs = zip(self.weights, q.data, strict=True)
+        return sum((Fraction(w) * Fraction(x) ** 2 for w, x in pairs), Fraction(0))
+
+    def cost(self, totals: Sequence[Fraction]) -> Fraction:
+        """Return sum t^2 / (ridge w), for ridge > 0."""
+        if self.weights is None:
+            return sum((t * t for t in totals), Fraction(0)) / self.ridge
+        pairs = zip(self.weights, totals, strict=True)
+        return sum((t * t / Fraction(w) for w, t in pairs), Fraction(0)) / self.ridge
 
 
 def flat_of(q: Array) -> Array:
@@ -1635,7 +1651,7 @@ def pattern(stated: Json, arrays: Arrays) -> Pattern:
     return Pattern(m, n, rows.data, cols.data)
 
 
-def offsets(stated: Json, arrays: Arrays, m: int) -> tuple[Offset, ...]:
+def offsets(stated: Json, arrays: Arrays, at: Pattern) -> tuple[Offset, ...]:
     """Read the list of offsets."""
     out = []
     for k, o in enumerate(stated.get("offsets", ())):
@@ -1648,10 +1664,20 @@ def offsets(stated: Json, arrays: Arrays, m: int) -> tuple[Offset, ...]:
         rho, ridge = held.get("rho", Fraction(0)), held.get("ridge", Fraction(0))
         demand(ridge >= 0, f"{where}.ridge", "sign", o.get("ridge"))
         demand(rho > 0 or "rho" not in names, f"{where}.rho", "sign", o.get("rho"))
-        design = arrays.get(f"A{k}", (m, None)) if kind == "linear" else None
-        edges = graph(arrays, k, m) if kind == "smooth" else NO_GRAPH
-        out.append(Offset(kind, ridge, design, rho, edges))
+        design = arrays.get(f"A{k}", (at.m, None)) if kind == "linear" else None
+        edges = graph(arrays, k, at.m) if kind == "smooth" else NO_GRAPH
+        out.append(Offset(kind, ridge, design, rho, edges, ridge_weights(arrays, k, kind, at)))
     return tuple(out)
+
+
+def ridge_weights(arrays: Arrays, k: int, kind: str, at: Pattern) -> Sequence[float] | None:
+    """Read the weights of a row's or column's ridge, if it has any."""
+    name = f"ridge{k}"
+    if kind not in ("row", "column") or name not in arrays.arrays:
+        return None
+    weights = arrays.get(name, (at.m if kind == "row" else at.n,)).data
+    demand(min(weights) > 0, f"{arrays.where}.{name}", "sign", min(weights))
+    return weights
 
 
 def graph(arrays: Arrays, k: int, m: int) -> Graph:
@@ -1730,7 +1756,7 @@ def question(stated: Json, given: Mapping[str, Array]) -> Question:
     weights = arrays.get("weights", (count,)) if "weights" in given else None
     if weights is not None:
         demand(min(weights.data, default=1.0) > 0, "statement.weights", "sign", "not positive")
-    kinds = offsets(stated, arrays, at.m)
+    kinds = offsets(stated, arrays, at)
     found = field(stated, "q", ("given", "found")) == "found"
     asked = Question(
         claim,
@@ -1891,7 +1917,7 @@ def ridge_cost(
 ) -> Fraction:
     """Return an upper bound of -2 inf over q of <W, A q> + H(q), sparse parts left out.
 
-    For ridge/2 |q|^2 that is |A* W|^2 / ridge.  Where H does not grow the infimum is -inf
+    For ridge/2 sum w q^2 that is sum (A* W)^2 / (ridge w).  Where H does not grow the infimum is -inf
     unless W is orthogonal, exactly: A* W = 0 for an unpenalized q, and for a smooth q
     with ridge 0 the sums of W over every component are 0 in every column.  W with any
     nonzero sum bounds nothing.
@@ -1908,7 +1934,7 @@ def ridge_cost(
         if o.kind == "smooth":
             cost += smooth_cost(ar, asked, dual, given, k)
         elif o.ridge > 0:
-            cost += sum(t * t for t in totals) / o.ridge
+            cost += o.cost(totals)
     return cost
 
 

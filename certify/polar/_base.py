@@ -1,6 +1,7 @@
 """The contract of a method that bounds sup { u^T W v : |u|_a <= 1, |v|_b <= 1 } from above."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from time import monotonic
@@ -34,6 +35,10 @@ class Ask:
 
     target is a value worth proving first (lam, usually): cheaper when it succeeds.
     symmetric asks sup { u^T W u : |u|_a <= 1 } instead; left and right are the same then.
+    effort  seconds of an ordinary core that conic methods may take, in steps counted before
+            they are taken: the answer does not depend on the machine
+    nodes   parts of a branch and bound at most; None: what effort, target and deadline allow
+    progress is called as progress(parts, lower, upper) while branching
     """
 
     W: Matrix
@@ -43,6 +48,9 @@ class Ask:
     seed: int = 0
     deadline: float | None = None
     symmetric: bool = False
+    effort: float = 1.0
+    nodes: int | None = None
+    progress: Callable[[int, float, float], None] | None = None
 
     def expired(self) -> bool:
         """Whether the time budget is spent."""

@@ -48,7 +48,7 @@ class Form:
     @property
     def size(self) -> int:
         """The number of coordinates."""
-        return self.C.shape[0]
+        return int(self.C.shape[0])
 
     @property
     def pooled(self) -> bool:
@@ -96,7 +96,7 @@ class Cell:
     @property
     def size(self) -> int:
         """The number of coordinates y."""
-        return self.M.shape[1]
+        return int(self.M.shape[1])
 
     @cached_property
     def C(self) -> Array:
@@ -176,22 +176,14 @@ def of_pair(W: Array, left: Any, right: Any) -> Form:  # noqa: ANN401  gauges
     C = np.zeros((m + n, m + n))
     C[:m, m:], C[m:, :m] = W, W.T
     one, two = side(left, m), side(right, n)
+    signs = np.concatenate([one.signs, two.signs])
     if one.plain and two.plain:
-        zero = np.zeros(m + n, dtype=np.int64)
-        pool = _Side(one.signs, zero, np.array([2.0]), np.ones(m + n), one.cube)
-        return Form(
-            C,
-            0.5,
-            np.concatenate([one.signs, two.signs]),
-            zero,
-            pool.room,
-            pool.weight,
-            np.full(m + n, -1),
-        )
+        zero, ones = np.zeros(m + n, dtype=np.int64), np.ones(m + n)
+        return Form(C, 0.5, signs, zero, np.array([2.0]), ones, zero - 1)
     return Form(
         C,
         0.5,
-        np.concatenate([one.signs, two.signs]),
+        signs,
         np.concatenate([one.group, two.group + one.room.size]),
         np.concatenate([one.room, two.room]),
         np.concatenate([one.weight, two.weight]),
@@ -236,6 +228,5 @@ def side(gauge: Any, d: int) -> _Side:  # noqa: ANN401  a gauge
 
 def signs_of(gauge: Any, d: int) -> Ints:  # noqa: ANN401  a gauge
     """Return +1, -1 or 0 for each coordinate."""
-    cone = str(getattr(gauge, "cone", "+" if getattr(gauge, "nonneg", False) else ""))
-    text = cone if len(cone) == d else (cone or "*") * d
+    text = gauge.cone if len(gauge.cone) == d else (gauge.cone or "*") * d
     return np.array([{"+": 1, "-": -1}.get(c, 0) for c in text], dtype=np.int64)

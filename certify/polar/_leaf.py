@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from certify._arrays import Array
 
@@ -19,7 +20,6 @@ from ._cone import Cell
 
 GRIDS = (3, 4, 6, 8, 11, 14, 18, 22, 28, 36, 46)  # bits of N tried, the coarsest first
 FACTOR = (10, 14, 18, 22, 30, 38, 48)  # bits of the Cholesky factor
-SINGLE = 23  # bits that float32 surely holds
 WHOLE = 46  # bits of D
 
 
@@ -31,7 +31,7 @@ def leaf(
     m = coarsest(cell, found, found.bound + 0.5 * slack)
     G, price, base = kernel_form(cell, m)
     shift, factor, bound = factored(G, price, base, allowed)
-    arrays = {f"N{number}": stored(to_kernel(cell, m.N))}
+    arrays: dict[str, Any] = {f"N{number}": stored(to_kernel(cell, m.N))}
     if cell.form.simplex:
         one = np.full(cell.form.size * (cell.form.size + 1) // 2, float(m.D[0]))
         arrays[f"S{number}.left"] = one.astype(float)
@@ -105,7 +105,7 @@ def to_kernel(cell: Cell, N: Array) -> Array:
     return np.asarray(full[np.tril_indices(full.shape[0])])
 
 
-def stored(x: Array) -> Array:
+def stored(x: Array) -> npt.NDArray[Any]:
     """Return x in float32 if that is exact."""
     single = x.astype(np.float32)
     return single if np.array_equal(single.astype(np.float64), x) else x
@@ -113,8 +113,11 @@ def stored(x: Array) -> Array:
 
 def factored(
     G: Array, price: float, base: float, allowed: float
-) -> tuple[float, Array | None, float]:
-    """Return (shift, packed L, bound): shift I - G = L L^T + E, bounded by base + price (shift + |E|)."""
+) -> tuple[float, npt.NDArray[Any] | None, float]:
+    """Return (shift, packed L, bound): shift I - G = L L^T + E.
+
+    The bound is base + price (shift + |E|), |E| the largest row sum.
+    """
     size = float(np.abs(G).max(initial=0.0))
     unit = max(size, 1e-290)
     top = float(np.linalg.eigvalsh(G)[-1])

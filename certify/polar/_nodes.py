@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from certify._arrays import Array
-from certify.branching import Limits, Solved, Tree, grow
+from certify.branching import Solved, Tree
 
 from . import _admm as admm
 from . import _spectra as spectra
@@ -16,7 +16,7 @@ from ._cone import Cell, Cut, Equal, Form, Label, Path, cell
 from ._leaf import leaf
 
 CUT_BITS = 12  # of a cut's entries: short integers for the verifier
-STEPS, SETTLED = 1000, 1e-5  # of one cell; a cell that no longer improves is split instead
+STEPS, SETTLED = 200, 1e-5  # of one cell; splitting early pays more than many steps
 ROOT_STEPS, ROOT_SETTLED = 3000, 1e-7
 STARTS = 2  # eigenvectors of a cell's Y that start an ascent
 EDGE = 1e-9  # relative slack left for the last roundings of a leaf
@@ -34,13 +34,14 @@ class Bounder:
     climb: Climb
     expired: Callable[[], bool] = lambda: False
     steps: int = STEPS
+    root_steps: int = ROOT_STEPS
 
     def __call__(
         self, path: Path, warm: Warm | None, aim: float
     ) -> Solved[Label, Warm, Multiplier]:
         """Bound one cell; stop as soon as it is under the aim."""
         own = cell(self.form, path)
-        steps, settled = (self.steps, SETTLED) if path else (ROOT_STEPS, ROOT_SETTLED)
+        steps, settled = (self.steps, SETTLED) if path else (self.root_steps, ROOT_SETTLED)
         if warm is not None:
             warm = admm.child(cell(self.form, path[:-1]), own, warm, path[-1])
         found = admm.solve(own, Stop(aim, steps, settled, self.expired), warm)
@@ -111,8 +112,3 @@ def proof_of(form: Form, tree: Grown, aim: float) -> tuple[float, dict[str, Any]
     if cuts:
         arrays["cuts"] = np.array(cuts)
     return top, {"rule": "conic", "nodes": nodes, **arrays}
-
-
-def branch(bounder: Bounder, limits: Limits, tree: Grown | None = None) -> Grown:
-    """Grow a tree for a form."""
-    return grow(bounder, limits, tree)

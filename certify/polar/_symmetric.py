@@ -72,6 +72,16 @@ def best_vector(ask: Ask) -> tuple[float, Array]:
     return max(scored, key=lambda pair: pair[0])
 
 
+def ascended(ask: Ask, z: Array) -> tuple[float, tuple[Array]]:
+    """Return (x^T W x, (x,)) from a nonnegative start."""
+    S = part(ask.W)
+    start = np.maximum(z, 0.0)
+    if not start.any():
+        return 0.0, (np.eye(len(S))[0],)
+    x = (replicate if ask.left.name == "l1" else project)(S, start)
+    return float(x @ (S @ x)), (x,)
+
+
 def starts(S: Array, vectors: Array, seed: int) -> Iterator[Array]:
     """Yield nonnegative vectors: unit vectors, parts of eigenvectors, pairs, random ones."""
     d = len(S)
@@ -88,11 +98,11 @@ def starts(S: Array, vectors: Array, seed: int) -> Iterator[Array]:
 
 
 def project(S: Array, x: Array) -> Array:
-    """Iterate x <- the direction of ((S + c I) x)_+; for S + c I >= 0 x^T S x never falls."""
+    """Iterate x <- the direction of ((S + c I) x)_+; x^T S x never falls if S + c I >= 0."""
     shifted = S + max(-float(linalg.eigvalsh(S)[0]), 0.0) * np.eye(len(S))
     size = float(np.linalg.norm(x))
     x = x / size if size > 0 else np.eye(len(S))[int(S.diagonal().argmax())]
-    value = float("-inf")
+    value = -np.inf
     for _ in range(STEPS):
         y = np.maximum(shifted @ x, 0.0)
         size = float(np.linalg.norm(y))
@@ -107,7 +117,7 @@ def replicate(S: Array, x: Array) -> Array:
     A = S - min(float(S.min()), 0.0)
     total = float(x.sum())
     x = x / total if total > 0 else np.eye(len(S))[int(S.diagonal().argmax())]
-    value = float("-inf")
+    value = -np.inf
     for _ in range(STEPS):
         y = A @ x
         earned = float(x @ y)

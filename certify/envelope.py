@@ -1,0 +1,75 @@
+"""A loss as something smooth: itself, or its Moreau envelope moved by a multiplier.
+
+    E(Z) = min_X l(X) + 1/(2 mu) |X - Z + mu S|^2 - mu/2 |S|^2      (S a field, mu > 0)
+
+is convex, E <= l, and -grad E(Z) = (X - Z)/mu + S is minus a subgradient of l at X: in the
+domain of d whatever Z is.  Where S is a multiplier of X = Z at the optimum of l(X) plus
+anything of Z, that optimum minimizes E plus the same; S <- -grad E is the method of
+multipliers, so mu need not be small.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from ._arrays import Array
+from .losses import Loss
+
+SHARPER = 2.0  # mu is divided by it at each move of the multiplier
+LEAST = 1e-3  # of the first mu; a smaller one is ill-conditioned
+
+
+class Slope(NamedTuple):
+    """A value and W = -grad there, a field."""
+
+    value: float
+    W: Array
+
+
+@dataclass(frozen=True)
+class Smoothed:
+    """A loss (S is None), or its envelope."""
+
+    loss: Loss
+    mu: float = 0.0
+    S: Array | None = None
+    least: float = 0.0
+
+    @property
+    def curvature(self) -> float:
+        """A Lipschitz constant of the gradient."""
+        return self.loss.curvature if self.S is None else 1 / self.mu
+
+    @np.errstate(all="ignore")  # what is not finite is never the lowest
+    def at(self, Z: Array) -> Slope:
+        """Return the value and W."""
+        if self.S is None:
+            return Slope(self.loss.value(Z), -self.loss.gradient(Z))
+        X = self.loss.prox(Z - self.mu * self.S, self.mu)
+        W = (X - Z) / self.mu + self.S
+        square = float(np.square(W).sum() - np.square(self.S).sum())
+        return Slope(self.loss.value(X) + 0.5 * self.mu * square, W)
+
+    def moved(self, Z: Array) -> "Smoothed":
+        """Return the envelope with the multiplier found at Z."""
+        if self.S is None:
+            return self
+        mu = max(self.mu / SHARPER, self.least)
+        return Smoothed(self.loss, mu, self.at(Z).W, self.least)
+
+
+def of(loss: Loss, Z: Array) -> Smoothed:
+    """Return the loss itself where its gradient has a Lipschitz constant, else an envelope.
+
+    mu balances what the proximal map moves by against the slopes there.
+    """
+    if loss.smooth and np.isfinite(loss.curvature):
+        return Smoothed(loss)
+    mu = 1.0
+    for _ in range(8):
+        X = loss.prox(Z, mu)
+        size = max(float(np.abs(X).mean()), float(np.abs(Z).mean()), 1e-12)
+        pull = max(float(np.abs(X - Z).mean()) / mu, 1e-12)
+        mu = float(np.clip(size / pull, mu / 100, mu * 100))
+    return Smoothed(loss, mu, np.zeros_like(Z), LEAST * mu)

@@ -1,0 +1,128 @@
+"""Slices that earn more than their price: local maximizers of <W, phi(x)>, many at once.
+
+For W = -grad l a slice x of theta(x) = 1 with <W, phi(x)> > lam lowers the objective.
+"""
+
+import numpy as np
+from scipy import sparse
+
+from . import coordinates as at
+from ._arrays import Array
+from .atoms import Factors, RankOne
+from .gauges import Gauge
+from .polar import Matrix
+from .polar import _spectra as spectra
+from .polar.lines import line_values
+from .problem import Problem
+
+TOGETHER = 20  # slices returned at once
+STARTS, LINES, HEADS = 12, 20, 6  # random starts, lines of W, singular vectors
+STEPS, SETTLED = 300, 1e-12  # of the ascent, and the relative gain that ends it
+CLEAR = 1e-12  # a value within this of lam is no escape; luck, never truth
+ALIKE = 1e-3  # 1 - cosine under which two slices are one
+
+
+def above(problem: Problem, W: Array, factors: Factors, seed: int) -> tuple[float, Factors]:
+    """Return (largest value found, slices of theta 1 that earn more than lam)."""
+    atom, observed = problem.atom, problem.loss.observed
+    matrix = observed.matrix(W)
+    if not isinstance(atom, RankOne):
+        value, slices = single(problem, matrix, seed)
+    elif "l1" in (atom.gauges[0].name, atom.gauges[1].name):
+        slices = by_lines(matrix, atom.gauges)
+    elif all(g.name == "l2" and g.free for g in atom.gauges):
+        slices = by_values(matrix, seed)
+    else:
+        slices = climbed(matrix, atom.gauges, starts(matrix, atom.gauges, factors, seed))
+    values = earned(matrix, slices)
+    order = np.argsort(-values, kind="stable")
+    top = float(values[order[0]]) if len(order) else 0.0
+    order = order[values[order] > problem.lam * (1 + CLEAR)]
+    return top, tuple(x[:, order[:TOGETHER]] for x in slices)
+
+
+def earned(W: Matrix, slices: Factors) -> Array:
+    """Return <W, phi> of each slice."""
+    U, V = at.both(slices)
+    return np.einsum("mr,mr->r", U, np.asarray(W @ V))
+
+
+def single(problem: Problem, W: Matrix, seed: int) -> tuple[float, Factors]:
+    """Return the best slice the atom itself finds."""
+    value, slice_ = problem.atom.attain(W, seed)
+    return value, tuple(x[:, None] for x in slice_)
+
+
+def by_lines(W: Matrix, norms: tuple[Gauge, Gauge]) -> Factors:
+    """Return the slices of the best lines, for an l1 side."""
+    values, signs = line_values(W, *norms)
+    keep = np.argsort(-values, kind="stable")[:TOGETHER]
+    first = norms[0].name == "l1"
+    unit = np.zeros((len(values), len(keep)))
+    unit[keep, np.arange(len(keep))] = signs[keep]
+    lines = np.asarray((W.T if first else W) @ unit)
+    other = maximizers(norms[1] if first else norms[0], lines)
+    return (unit, other) if first else (other, unit)
+
+
+def by_values(W: Matrix, seed: int) -> Factors:
+    """Return the pairs of the largest singular values."""
+    del seed
+    axis = spectra.side(W)
+    values, vectors = spectra.leading(spectra.gram(W, axis), TOGETHER)
+    sizes = np.sqrt(np.maximum(values, 0.0))
+    keep = np.nonzero(sizes > 0)[0][::-1]
+    short = vectors[:, keep]
+    long = np.asarray((W if axis else W.T) @ short) / sizes[keep]
+    return (long, short) if axis else (short, long)
+
+
+def starts(W: Matrix, norms: tuple[Gauge, Gauge], factors: Factors, seed: int) -> Array:
+    """Return starts for v: singular vectors, rows of W, the factors there are, random ones."""
+    rng = np.random.default_rng(seed)
+    n = W.shape[1]
+    axis = spectra.side(W)
+    heads = spectra.leading(spectra.gram(W, axis), HEADS)[1]
+    heads = heads if axis else np.asarray(W.T @ heads)
+    rows = rng.permutation(W.shape[0])[:LINES]
+    picked = W[rows].toarray() if sparse.issparse(W) else W[rows]
+    held = factors[1][:, rng.permutation(factors[1].shape[1])[:LINES]]
+    lots = rng.standard_normal((n, STARTS))
+    lots = np.abs(lots) if norms[1].nonneg else lots
+    return np.hstack([heads, -heads, picked.T, held, lots])
+
+
+def climbed(W: Matrix, norms: tuple[Gauge, Gauge], V: Array) -> Factors:
+    """Alternate u <- best for W v, v <- best for W^T u from all starts; drop repetitions."""
+    V = maximizers(norms[1], V)
+    values = np.full(V.shape[1], -np.inf)
+    for _ in range(STEPS):
+        pulls = np.asarray(W @ V)
+        U = maximizers(norms[0], pulls)
+        V = maximizers(norms[1], np.asarray(W.T @ U))
+        before, values = values, earned(W, (U, V))
+        if not (values - before > SETTLED * np.abs(values)).any():
+            break
+    order = np.argsort(-values, kind="stable")
+    U, V = U[:, order], V[:, order]
+    sizes = np.linalg.norm(U, axis=0) * np.linalg.norm(V, axis=0)
+    alike = (U.T @ U) * (V.T @ V) > (1 - ALIKE) * np.outer(sizes, sizes)
+    keep: list[int] = []
+    for k in range(len(order)):
+        if not alike[k, keep].any():
+            keep.append(k)
+    return U[:, keep], V[:, keep]
+
+
+def maximizers(norm: Gauge, Y: Array) -> Array:
+    """Return each column's maximizer."""
+    if norm.name != "l2":
+        return np.column_stack([norm.maximizer(y) for y in Y.T])
+    part = norm.positive(Y)
+    top = np.abs(part).max(axis=0, initial=0.0)
+    part = part / np.where(top > 0, top, 1.0)
+    sizes = np.linalg.norm(part, axis=0)
+    out = part / np.where(sizes > 0, sizes, 1.0)
+    for k in np.nonzero(sizes == 0)[0]:
+        out[:, k] = norm.maximizer(Y[:, k])
+    return np.asarray(out)
