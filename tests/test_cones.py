@@ -16,7 +16,7 @@ def asked(left):
 
 
 WRONG = {
-    "cone marks": (lambda: L2(cone="+x"), 'cone must be "", .*got \'\\+x\''),
+    "cone marks": (lambda: L2(cone="+x"), "cone must be \"\", .*got '\\+x'"),
     "cone type": (lambda: L2(cone=1), "got 1"),
     "cone of zeros": (lambda: LInf(cone="00"), "fixes every coordinate to zero"),
     "cone length": (asked(L2(cone="+*")), "left: the cone has 2 signs for 3 coordinates"),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certify.gauges import Variation, gauge
+from certify.gauges import GAUGES, Group, Variation, Weighted, gauge
 from certify.kernel import verify as kernel
 from certify.polar._proved import handed, kernel_pair
 
@@ -19,6 +19,12 @@ from .norms import CONES, IDS, MAKERS, VARIANTS, made
 from .strategies import arrays, dyadics, powers
 from .tolerance import EPS, exact_norm, fractions, rounding
 
+FITS = {
+    "*": lambda _: True,
+    "+": lambda v: v >= 0,
+    "-": lambda v: v <= 0,
+    "0": lambda v: v == 0,
+}
 each_norm = pytest.mark.parametrize(("name", "cone"), VARIANTS, ids=IDS)
 lengths = st.integers(2, 5)
 FLOPS = 64  # roundings in a norm of five entries, its edges and one scaling, generously
@@ -100,13 +106,12 @@ def test_no_vector_of_the_cone_earns_more_than_the_dual(name, cone, data, d):
 def test_the_cone_admits_its_projections_and_nothing_else(name, cone, data, d):
     x, norm = data.draw(arrays(d)), made(name, cone, d)
     marks = norm.cone if len(norm.cone) == d else (norm.cone or "*") * d
-    fits = {"*": lambda v: True, "+": lambda v: v >= 0, "-": lambda v: v <= 0, "0": lambda v: v == 0}
-    inside = all(fits[c](v) for c, v in zip(marks, x, strict=True))
+    inside = all(FITS[c](v) for c, v in zip(marks, x, strict=True))
     p = norm.project_cone(x)
     assert norm.admits(x) == inside
     assert norm.admits(p)
     assert [a == b for a, b in zip(p, x, strict=True)] == [
-        fits[c](v) for c, v in zip(marks, x, strict=True)
+        FITS[c](v) for c, v in zip(marks, x, strict=True)
     ]
     assert not p[p != x].any()  # what is moved goes to zero, the nearest
 
@@ -163,14 +168,13 @@ def test_the_cost_bounds_a_diagonal_form_over_the_ball(name, cone, data, d):
     norm = made(name, cone, d)
     weights = data.draw(arrays(d, dyadics(0)))
     x = norm.project_cone(data.draw(arrays(d)))
-    form = sum((w * v * v for w, v in zip(fractions(weights), fractions(x), strict=True)), Fraction(0))
+    squares = zip(fractions(weights), fractions(x), strict=True)
+    form = sum((w * v * v for w, v in squares), Fraction(0))
     allowed = 1 + Fraction(FLOPS * EPS)
     assert form <= Fraction(norm.cost(weights)) * exact_norm(norm, x)[1] ** 2 * allowed
 
 
 def test_every_entry_is_under_test():
-    from certify.gauges import GAUGES
-
     assert {made(name, "", 3).name for name in MAKERS} == set(GAUGES)
     assert len(CONES) == 4
 
@@ -179,8 +183,6 @@ def test_special_cases_agree():
     y = np.array([3.0, -1.0, 0.5, 2.0])
     for one, other in (("elastic_l1", "l1"), ("elastic_l2", "l2")):
         assert made(one, "", 4).dual(y) == gauge(other).dual(y)
-    from certify.gauges import Group, Weighted
-
     assert Group([[0, 1, 2, 3]]).dual(y) == gauge("l2").dual(y)
     assert Group([[0], [1], [2], [3]], "linf").dual(y) == gauge("linf").dual(y)
     assert Weighted(np.ones(4)).dual(y) == gauge("l2").dual(y)

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from certify import Problem, Verdict, check, verify
 from certify.atoms import RankOne
@@ -167,7 +166,8 @@ def test_lines_of_any_norm_are_certified(name, signs):
 
 def test_another_norm_is_another_question():
     Y = np.eye(3)
-    one, other = (Problem(Squared(Y), RankOne(Variation(((0, 1),), r), "l1"), 4.0) for r in (1.0, 2.0))
+    norms = (Variation(((0, 1),), r) for r in (1.0, 2.0))
+    one, other = (Problem(Squared(Y), RankOne(norm, "l1"), 4.0) for norm in norms)
     zero = (np.zeros((3, 0)), np.zeros((3, 0)))
     certificate = check(one, zero).certificate
     assert verify(certificate, one, zero).verdict is Verdict.CERTIFIED

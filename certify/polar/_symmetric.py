@@ -102,7 +102,7 @@ def project(S: Array, x: Array) -> Array:
     shifted = S + max(-float(linalg.eigvalsh(S)[0]), 0.0) * np.eye(len(S))
     size = float(np.linalg.norm(x))
     x = x / size if size > 0 else np.eye(len(S))[int(S.diagonal().argmax())]
-    value = float("-inf")
+    value = -np.inf
     for _ in range(STEPS):
         y = np.maximum(shifted @ x, 0.0)
         size = float(np.linalg.norm(y))
@@ -117,7 +117,7 @@ def replicate(S: Array, x: Array) -> Array:
     A = S - min(float(S.min()), 0.0)
     total = float(x.sum())
     x = x / total if total > 0 else np.eye(len(S))[int(S.diagonal().argmax())]
-    value = float("-inf")
+    value = -np.inf
     for _ in range(STEPS):
         y = A @ x
         earned = float(x @ y)
