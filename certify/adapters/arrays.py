@@ -1,8 +1,8 @@
 """Models of packages that need not be installed, read from their plain arrays.
 
-    from certify.adapters.arrays import surprise_svd
-    problem, factors = surprise_svd((pu, qi), (users, items, ratings), 0.02, (bu, bi), mean)
-    check(problem, factors, q=factors.q)
+from certify.adapters.arrays import surprise_svd
+problem, factors = surprise_svd((pu, qi), (users, items, ratings), 0.02, (bu, bi), mean)
+check(problem, factors, q=factors.q)
 """
 
 from ._biased import cornac_mf, cornac_nmf, surprise_svd, weighted_model
