@@ -147,9 +147,9 @@ def test_a_nonnegative_model_gets_a_bracket():
 
 @READERS
 def test_transposed_factors_are_named(reader):
-    with pytest.raises(InputError, match="must have as many columns, .* is one transposed"):
+    with pytest.raises(InputError, match=r"must have as many columns, .* is one transposed"):
         reader((P.T, Q), RATINGS, 1.0)
-    with pytest.raises(InputError, match="ids must lie in 0..2, got 3: give inner ids"):
+    with pytest.raises(InputError, match=r"ids must lie in 0..2, got 3: give inner ids"):
         reader((P.T, np.ones((N, M))), RATINGS, 1.0)
 
 
@@ -163,7 +163,10 @@ def test_transposed_factors_are_named(reader):
         ((USERS[1:], ITEMS, VALUES), r"users must have shape \(\d+,\), got \(\d+,\)"),
         ((USERS, ITEMS, VALUES * np.nan), r"ratings must be finite, got nan"),
         ((USERS[:0], ITEMS[:0], VALUES[:0]), "there is no rating"),
-        ((np.r_[USERS, 0], np.r_[ITEMS, ITEMS[0]], np.r_[VALUES, 1]), "rated item . more than once"),
+        (
+            (np.r_[USERS, 0], np.r_[ITEMS, ITEMS[0]], np.r_[VALUES, 1]),
+            "rated item . more than once",
+        ),
         ((USERS[USERS > 0], ITEMS[USERS > 0], VALUES[USERS > 0]), "user 0 has no rating: drop"),
         (DATA, r"ratings must be \(users, items, ratings\)"),
         (COUNTS.T.tocsr(), r"ratings must have shape \(12, 9\), got \(9, 12\): users are its rows"),

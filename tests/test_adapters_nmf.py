@@ -52,7 +52,7 @@ def test_a_converged_fit_is_stationary_for_its_problem_and_not_with_n_and_m_swap
 @KINDS
 def test_other_data_are_refused_with_both_figures(kind, settings):
     model, W = nonnegative(kind, **settings)
-    with pytest.raises(InputError, match="reports reconstruction_err_ .*, but") as error:
+    with pytest.raises(InputError, match=r"reports reconstruction_err_ .*, but") as error:
         from_model(model, OTHER, codes=W)
     theirs, mine = figures(error)[-2:]
     assert theirs == pytest.approx(model.reconstruction_err_, rel=1e-8)

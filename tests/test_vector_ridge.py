@@ -109,7 +109,9 @@ def test_the_kernel_prices_every_number_exactly():
     assert Offset("row", Fraction(3)).cost(totals) == (4 + Fraction(1, 9)) / 3
     # inf over q of <t, q> + ridge/2 sum w q^2 = -1/2 cost, at q = -t / (ridge w)
     best = [-t / (3 * Fraction(w)) for t, w in zip(totals, o.weights, strict=True)]
-    value = sum(t * x + 3 * Fraction(w) * x * x / 2 for t, x, w in zip(totals, best, o.weights, strict=True))
+    value = sum(
+        t * x + 3 * Fraction(w) * x * x / 2 for t, x, w in zip(totals, best, o.weights, strict=True)
+    )
     assert value == -o.cost(totals) / 2
 
 

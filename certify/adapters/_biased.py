@@ -123,23 +123,30 @@ class Paid:
 
 
 def per_rating(
-    factors: tuple[Array, Array], given: Any, paid: Paid, beside: tuple[Any, Any]  # noqa: ANN401
+    factors: tuple[Array, Array],
+    given: Any,  # noqa: ANN401
+    paid: Paid,
+    beside: tuple[Any, Any],
 ) -> Adapted:
     """Return the problem and the factors of all these models."""
     P, Q = factors
     held = ratings(given, (len(P), len(Q)))
     for_P, for_Q = (paid.of(side) ** 0.5 for side in SIDES)
     offsets, q, mean = shifted(held, paid, *beside)
-    norms = (Weighted(n, cone=paid.cone) for n in (held.per_user, held.per_item))
-    problem = Problem(
-        Squared(held.less(mean)), RankOne(*norms, form="sum"), for_P * for_Q, offsets
+    left, right = (
+        Weighted(tuple(n.tolist()), cone=paid.cone) for n in (held.per_user, held.per_item)
     )
+    atom = RankOne(left, right, form="sum")
+    problem = Problem(Squared(held.less(mean)), atom, for_P * for_Q, offsets)
     s = (for_P / for_Q) ** 0.5
     return problem, Factors(P * s, Q / s, q)
 
 
 def shifted(
-    held: Ratings, paid: Paid, biases: Any, mean: Any  # noqa: ANN401
+    held: Ratings,
+    paid: Paid,
+    biases: Any,  # noqa: ANN401
+    mean: Any,  # noqa: ANN401
 ) -> tuple[tuple[RowIntercept, ColumnIntercept] | tuple[()], tuple[Array, ...] | None, float]:
     """Return the offsets, their values, and what the data lose."""
     if biases is None:

@@ -103,7 +103,9 @@ def compare(fit: Fit, loss: Loss, Z: Array) -> None:
     agree(fit, ("reconstruction_err_", theirs), mine, cure, allowed)
     if wrong := loss.outside(Z):
         cure = "fit longer, or from another start"
-        raise InputError(f"{fit.name}: the divergence of these factors is infinite, {wrong}: {cure}")
+        raise InputError(
+            f"{fit.name}: the divergence of these factors is infinite, {wrong}: {cure}"
+        )
 
 
 def counted(fit: Fit, Z: Array) -> tuple[float, float]:

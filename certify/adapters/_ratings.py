@@ -39,7 +39,9 @@ def pair(factors: Any, names: tuple[str, str]) -> tuple[Array, Array]:  # noqa: 
     Raises InputError for arrays that are not two-dimensional and finite, or of two ranks.
     """
     if not isinstance(factors, tuple | list) or len(factors) != 2:  # noqa: PLR2004  a pair
-        raise InputError(f"factors must be a pair ({', '.join(names)}), got {type(factors).__name__}")
+        raise InputError(
+            f"factors must be a pair ({', '.join(names)}), got {type(factors).__name__}"
+        )
     P, Q = (finite(real(x, n, ndim=2), n) for x, n in zip(factors, names, strict=True))
     if P.shape[1] != Q.shape[1]:
         cure = "a factor is a line a user or item, a column a factor: is one transposed?"
@@ -137,5 +139,7 @@ def same_mean(given: Any, held: Ratings) -> float:  # noqa: ANN401  a number or 
     mean, found = float(number[0]), held.mean
     if not abs(mean - found) <= AGREE * max(float(np.abs(held.matrix.data).max()), abs(mean)):
         cure = "pass the ratings of the fit"
-        raise InputError(f"the model's mean is {mean:.10g}, that of the ratings {found:.10g}: {cure}")
+        raise InputError(
+            f"the model's mean is {mean:.10g}, that of the ratings {found:.10g}: {cure}"
+        )
     return mean

@@ -1676,7 +1676,7 @@ def ridge_weights(arrays: Arrays, k: int, kind: str, at: Pattern) -> Sequence[fl
     name = f"ridge{k}"
     if kind not in ("row", "column") or name not in arrays.arrays:
         return None
-    weights = arrays.get(name, (at.m if kind == "row" else at.n,)).data
+    weights: Sequence[float] = arrays.get(name, (at.m if kind == "row" else at.n,)).data
     demand(min(weights) > 0, f"{arrays.where}.{name}", "sign", min(weights))
     return weights
 
@@ -1918,10 +1918,10 @@ def ridge_cost(
 ) -> Fraction:
     """Return an upper bound of -2 inf over q of <W, A q> + H(q), sparse parts left out.
 
-    For ridge/2 sum w q^2 that is sum (A* W)^2 / (ridge w).  Where H does not grow the infimum is -inf
-    unless W is orthogonal, exactly: A* W = 0 for an unpenalized q, and for a smooth q
-    with ridge 0 the sums of W over every component are 0 in every column.  W with any
-    nonzero sum bounds nothing.
+    For ridge/2 sum w q^2 that is sum (A* W)^2 / (ridge w).  Where H does not grow the
+    infimum is -inf unless W is orthogonal, exactly: A* W = 0 for an unpenalized q, and for
+    a smooth q with ridge 0 the sums of W over every component are 0 in every column.  W
+    with any nonzero sum bounds nothing.
     """
     cost = Fraction(0)
     for k, o in enumerate(asked.offsets):
