@@ -9,7 +9,6 @@ l2+ x l2+ its spectral relaxation max 1/2 |Y|^2 - 1/2 |(Y - S)_+|^2 over sigma_1
 With masks, weights or offsets the same proximal maps drive an accelerated gradient method.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -78,7 +77,7 @@ def plain(
     if ball is not None and ball.lines:
         W = ball.project(Y, problem.lam)
         return Lifted(W, factors=ball.factors(Y - W))
-    if turn := signs(problem):
+    if turn := same_signs(problem):
         found = nonnegative(turn * Y, problem.lam, expired)
         return Lifted(turn * found.W, None if found.N is None else turn * found.N)
     parts = decomposed(Y)
@@ -86,11 +85,12 @@ def plain(
     return Lifted(W, factors=None if ball is None else thresholded(Y, problem.lam, parts))
 
 
-def signs(problem: Problem) -> float:
-    """Return the sign that every entry of Z has, 1 or -1; 0 where the cones leave it open."""
-    marks = {"+": 1.0, "-": -1.0}
-    norms = problem.atom.gauges if isinstance(problem.atom, RankOne) else ()
-    return math.prod(marks.get(g.cone, 0.0) for g in norms) if norms else 0.0
+def same_signs(problem: Problem) -> float:
+    """Return the sign of every u_i v_j, 0 if they are not all of one."""
+    if not isinstance(problem.atom, RankOne):
+        return 0.0
+    one, other = ({"+": 1.0, "-": -1.0}.get(g.cone, 0.0) for g in problem.atom.gauges)
+    return one * other
 
 
 def thresholded(Y: Array, lam: float, parts: tuple[Array, Array, Array]) -> Factors:

@@ -21,6 +21,7 @@ from ._facts import Facts, described
 
 FORMS = ("product", "sum")
 SIDES = ("left", "right")
+NEAR = 2.0**-30  # relative: a bound this near its target is not worth more work
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,18 @@ class RankOne(Atom):
         return sided(self.gauges)
 
 
+def smallest(ask: Ask) -> Proposal:
+    """Return the smallest bound of the methods that apply; `spectral` always does."""
+    methods = sorted((m() for m in METHODS.values()), key=lambda m: m.cost)
+    best = Proposal(np.inf)
+    for method in methods:
+        if method.cost and ask.target is not None and best.upper <= ask.target * (1 + NEAR):
+            break
+        found = method.propose(ask) if method.applies(ask) else None
+        best = min(best, found or best, key=lambda p: p.upper)
+    return best
+
+
 def pair_facts(left: str | Gauge, right: str | Gauge) -> Facts:
     """Return what is known of a pair of norms.
 
@@ -164,12 +177,6 @@ def pair_facts(left: str | Gauge, right: str | Gauge) -> Facts:
       variation x ... not l1                                 form      conic       length
     """
     return described(gauge(left), gauge(right))
-
-
-def smallest(ask: Ask) -> Proposal:
-    """Return the smallest bound of the methods that apply; `spectral` always does."""
-    tries = (m().propose(ask) for m in METHODS.values() if m().applies(ask))
-    return min((p for p in tries if p), key=lambda p: p.upper)
 
 
 def misfit(name: str, norm: Gauge, x: Array) -> str:
