@@ -12,7 +12,7 @@ import numpy as np
 
 from . import balls, columns, descent, lifted, search, splitting
 from ._arrays import Array
-from .atoms import ATOMS
+from .atoms import ATOMS, RankOne
 from .columns import Growth
 from .descent import State
 from .lifted import Lifted
@@ -27,12 +27,12 @@ ALONE = 0.3  # share of the budget for factors of the candidate's own size
 
 @dataclass(frozen=True)
 class Found:
-    """The steps of a search, the best at the candidate's size and of all, and W if known."""
+    """The steps of a search, the best at the candidate's size and of all, and dual points."""
 
     steps: tuple[tuple[str, State], ...]
     same: State
     best: State
-    W: Array | None = None
+    duals: tuple[Array, ...] = ()
 
 
 def supported(problem: Problem) -> bool:
@@ -74,7 +74,11 @@ def trail(
 
 def classic(problem: Problem) -> bool:
     """Whether least squares has a closed polar: no signs on l2 x l2, or an l1 side."""
-    return isinstance(problem.loss, Squared) and balls.of(problem) is not None
+    if not isinstance(problem.loss, Squared):
+        return False
+    atom = problem.atom
+    weighted = isinstance(atom, RankOne) and descent.euclidean(atom) is not None
+    return weighted or balls.of(problem) is not None
 
 
 def grown(
@@ -95,7 +99,8 @@ def grown(
         small = own.best
         if every.best.size > start.size > 0:
             small = shrunk(every, small, start.size, seed)
-    return Found(tuple(steps), small, every.best, every.W)
+    duals = tuple(W for W in (every.W, every.last) if W is not None)
+    return Found(tuple(steps), small, every.best, duals)
 
 
 def shrunk(every: Growth, small: State, size: int, seed: int) -> State:
