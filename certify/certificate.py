@@ -95,9 +95,10 @@ class Certificate:
         return tuple(as_numpy(self.witness[f"better.q{k}"]) for k in kinds)
 
 
-def as_numpy(a: kernel.Array) -> Any:  # noqa: ANN401  float64 or int64
+def as_numpy(a: kernel.Array) -> Any:  # noqa: ANN401  float64, float32 or int64
     """View a kernel array as numpy."""
-    kind = np.float64 if memoryview(a.data).format == "d" else np.int64
+    kinds: Json = {"d": np.float64, "f": np.float32}
+    kind = kinds.get(memoryview(a.data).format, np.int64)
     flat = np.frombuffer(a.data, dtype=kind) if len(a.data) else np.zeros(0, kind)
     return flat.reshape(a.shape)
 

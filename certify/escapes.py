@@ -137,7 +137,7 @@ def climbed(W: Matrix, norms: tuple[Gauge, Gauge], V: Array) -> Factors:
     order = np.argsort(-values, kind="stable")
     U, V = U[:, order], V[:, order]
     sizes = np.linalg.norm(U, axis=0) * np.linalg.norm(V, axis=0)
-    alike = (U.T @ U) * (V.T @ V) > (1 - ALIKE) * np.outer(sizes, sizes)
+    alike = (1 - ALIKE) * np.outer(sizes, sizes) < (U.T @ U) * (V.T @ V)
     keep: list[int] = []
     for k in range(len(order)):
         if not alike[k, keep].any():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from . import descent, explore, fixed_rank, rays, search
 from ._arrays import Array, finite, real
@@ -23,6 +24,7 @@ from .polar.spectral import of_matrix
 from .problem import Problem
 from .search import Clock
 
+RELAXED = 60  # coordinates up to which a general solver takes a second
 DUALS = ("search", "relaxation")
 SLACK = 0.5  # of epsilon: a bound this near to the best factors needs no better one
 CONVEX = 0.3  # share of the budget for the convex problem
@@ -190,7 +192,16 @@ def bound(run: Run, W: Array, N: Array | None = None) -> Dual | None:
 
 
 def bound_any(run: Run, W: Array) -> Dual | None:
-    """Bound by a W of any loss: moved into the domain of d, then scaled along its ray."""
+    """Bound by a W of any loss: moved or shortened into the domain of d, then scaled."""
+    loss = run.problem.loss
+    if not np.isfinite(W).all():
+        return None
+    tries = [W] if rays.inside(loss, W) else [W, W * rays.reach(loss, W, 1.0)]
+    return best([bound_ray(run, x) for x in tries])
+
+
+def bound_ray(run: Run, W: Array) -> Dual | None:
+    """Bound by W moved into the domain of d, and by its best multiple."""
     found = bound_inside(run, W)
     if found is None:
         return None
@@ -203,15 +214,13 @@ def bound_any(run: Run, W: Array) -> Dual | None:
 def bound_inside(run: Run, W: Array) -> Dual | None:
     """Propose a polar bound of W in the domain of d, and estimate the lower bound."""
     problem, free = run.problem, any(o.ridge == 0 for o in run.problem.offsets)
-    held = rays.inward(problem.loss, W) if np.isfinite(W).all() else None
-    point = Orthogonal(held) if not free and held is not None else None
-    if free and held is not None:
-        point = orthogonalize(problem, held)
+    held = rays.inward(problem.loss, W)
+    point = orthogonalize(problem, held) if free else Orthogonal(held)
     if point is None or problem.loss.dual_value(point.W) == -np.inf:
         return None
     deadline = None if run.clock.budget is None else run.clock.start + run.clock.budget
     matrix = problem.loss.observed.matrix(point.W)
-    polar = problem.atom.propose(matrix, problem.lam, run.seed, deadline)
+    polar = proposed(run, matrix, deadline)
     s = min(1.0, problem.lam / max(polar.upper, 1e-300))
     return Dual(point, polar, rays.value(problem, point.W, s))
 
@@ -225,9 +234,9 @@ def bound_once(run: Run, W: Array, N: Array | None) -> Dual | None:
     deadline = None if run.clock.budget is None else run.clock.start + run.clock.budget
     matrix = problem.loss.observed.matrix(point.W)
     if N is None:
-        polar = problem.atom.propose(matrix, problem.lam, run.seed, deadline)
+        polar = proposed(run, matrix, deadline)
     else:
-        held = on_grid(np.maximum(N, 0.0), 40)
+        held = on_grid(N, 40)
         spectral = of_matrix(np.asarray(point.W + held), problem.lam, run.seed)
         plain = problem.atom.propose(matrix, problem.lam, run.seed, deadline)
         tight = spectral and Proposal(spectral.upper, {**spectral.proof, "N": held})
@@ -236,6 +245,28 @@ def bound_once(run: Run, W: Array, N: Array | None) -> Dual | None:
     s = min(1.0, problem.lam / max(polar.upper + extra, 1e-300), limit(problem, point.W))
     inner, size = dual_terms(problem, point.W)
     return Dual(point, polar, s * inner - 0.5 * s * s * size)
+
+
+def proposed(run: Run, matrix: Any, deadline: float | None) -> Proposal:  # noqa: ANN401  a polar Matrix
+    """Propose a bound of the polar; by a general solver too, where only that knows the norms."""
+    problem = run.problem
+    own = problem.atom.propose(matrix, problem.lam, run.seed, deadline)
+    if own.upper <= problem.lam or not mixed(problem) or sum(matrix.shape) > RELAXED:
+        return own
+    from . import relax  # noqa: PLC0415  cvxpy takes a second to import
+
+    dense = np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix)
+    found = relax.witness(dense, *getattr(problem.atom, "gauges"), run.clock.left())  # noqa: B009
+    return own if found is None else min(own, found, key=lambda p: p.upper)
+
+
+def mixed(problem: Problem) -> bool:
+    """Whether a norm is a sum of others, which the polar methods take for the l2 norm only."""
+    if not isinstance(problem.atom, RankOne):
+        return False
+    norms = problem.atom.gauges
+    summed = (g.name in ("elastic", "variation") or getattr(g, "outer", "") == "l1" for g in norms)
+    return any(summed) and "l1" not in [g.name for g in norms]
 
 
 def dual_terms(problem: Problem, W: Array) -> tuple[float, float]:

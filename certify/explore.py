@@ -13,7 +13,7 @@ import numpy as np
 
 from . import balls, columns, descent, lifted, search, splitting
 from ._arrays import Array
-from .atoms import ATOMS
+from .atoms import ATOMS, RankOne
 from .columns import Growth
 from .descent import State
 from .lifted import Lifted
@@ -75,7 +75,11 @@ def trail(
 
 def classic(problem: Problem) -> bool:
     """Whether least squares has a closed polar: no signs on l2 x l2, or an l1 side."""
-    return isinstance(problem.loss, Squared) and balls.of(problem) is not None
+    if not isinstance(problem.loss, Squared):
+        return False
+    atom = problem.atom
+    weighted = isinstance(atom, RankOne) and descent.euclidean(atom) is not None
+    return weighted or balls.of(problem) is not None
 
 
 def grown(

@@ -153,7 +153,9 @@ class Problem:
         root = np.ones(observed.size) if scale is None else np.sqrt(scale.reshape(-1))
         design = np.hstack([o.design(observed) for o in self.offsets]) * root[:, None]
         sizes = [math.prod(o.shape(observed)) for o in self.offsets]
-        ridges = np.concatenate([o.priced * np.ones(s) for o, s in zip(self.offsets, sizes, strict=True)])
+        ridges = np.concatenate(
+            [o.priced * np.ones(s) for o, s in zip(self.offsets, sizes, strict=True)]
+        )
         return np.asarray(np.linalg.pinv(np.vstack([design, np.diag(np.sqrt(ridges))])))[
             :, : observed.size
         ]

@@ -17,6 +17,8 @@ from .problem import Problem
 BITS = 60  # of an entry below the largest: smaller ones only lengthen exact integers
 STEPS = 100  # sections that exhaust a float's digits
 GOLDEN = 0.5 * (5**0.5 - 1)
+LEAST = 2.0**-100  # a scale below which a dual point says nothing
+GRAIN = 2.0**-50  # of a weight: what a grid of exact sums may move an entry by
 SAME = 2.0**-30  # a scale this near to 1 is 1: d is flat there; cost, never truth
 
 
@@ -70,9 +72,11 @@ def best_multiple(problem: Problem, now: State) -> State:
     """Return the state of the best multiple t <= 2 of all slices: f is convex along it."""
 
     def at(t: float) -> State:
+        """Return the state of t times the slices."""
         return state(problem, tuple(t**0.5 * x for x in now.factors), now.q)
 
     def height(t: float) -> float:
+        """Return minus the objective; -inf where it is infinite."""
         value = at(t).value
         return -value if np.isfinite(value) else -np.inf
 
@@ -80,10 +84,10 @@ def best_multiple(problem: Problem, now: State) -> State:
 
 
 def reach(loss: Loss, W: Array, top: float) -> float:
-    """Return about the largest s <= top with s W in the domain: s = 1 is."""
-    if inside(loss, top * W) or top <= 1:
+    """Return about the largest s in [LEAST, top] with s W in the domain, by halving."""
+    if inside(loss, top * W):
         return top
-    lo, hi = 1.0, top
+    lo, hi = LEAST, top
     for _ in range(STEPS):
         middle = (lo * hi) ** 0.5
         lo, hi = (middle, hi) if inside(loss, middle * W) else (lo, middle)
@@ -95,7 +99,9 @@ def reach(loss: Loss, W: Array, top: float) -> float:
 def inside(loss: Loss, W: Array) -> bool:
     """Whether W is in the domain of d but for rounding."""
     moved = np.abs(loss.clip_dual(W) - W).max(initial=0.0)
-    return bool(moved <= SAME * np.abs(W).max(initial=0.0))
+    scale = getattr(loss, "scale", None)
+    grain = GRAIN * (1.0 if scale is None else float(scale.max()))
+    return bool(moved <= SAME * np.abs(W).max(initial=0.0) + grain)
 
 
 def ridge_cost(problem: Problem, W: Array) -> float:

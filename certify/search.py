@@ -14,7 +14,7 @@ from time import monotonic
 
 import numpy as np
 
-from . import descent, lifted
+from . import descent
 from ._arrays import Array
 from .atoms import Factors, RankOne
 from .descent import State
@@ -179,7 +179,7 @@ def stalls_of(problem: Problem) -> tuple[float, ...]:
     appended early; to the end where sweeps are quick.
     """
     atom = descent.rank_one(problem)[0]
-    plain = (atom.left, atom.right) == ("l2", "l2")
+    plain = descent.euclidean(atom) is not None
     return (STALL, STALL_FINE, STALL_QUICK) if plain else (STALL,)
 
 

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from certify import InputError
-from certify.losses import LOSSES, Squared
+from certify.losses import LOSSES, Loss, Squared
 from certify.losses._entrywise import product_below
+from certify.losses._roots import rising_zero
 
 from . import references
 from .strategies import arrays, dyadics, fields, losses, masks, shapes, stored
@@ -250,3 +251,87 @@ WRONG = {
 def test_wrong_data_are_refused_with_the_wrong_value(given_, named, said):
     with pytest.raises(InputError, match=said):
         Squared(*given_, **named)
+
+
+DOMAIN = {
+    "logistic of signs": (LOSSES["logistic"], ([[1.0, -1.0]],), r"got -1.0; .* \(Y \+ 1\) / 2"),
+    "logistic of shares": (LOSSES["logistic"], ([[0.5, 1.0]],), r"0 and 1 only, got 0\.5$"),
+    "hinge of bits": (LOSSES["hinge"], ([[1.0, 0.0]],), r"got 0.0; .* 2 Y - 1"),
+    "hinge of counts": (LOSSES["hinge"], ([[1.0, 2.0]],), r"-1 and 1 only, got 2\.0$"),
+    "margins of bits": (LOSSES["squared_hinge"], ([[0.0]],), "2 Y - 1"),
+    "negative counts": (LOSSES["poisson"], ([[1.0, -2.0]],), r">= 0, got -2\.0"),
+    "negative means": (LOSSES["kullback_leibler"], ([[1.0, -2.0]],), r">= 0, got -2\.0"),
+    "delta 0": (LOSSES["huber"], ([[1.0]], 0.0), "delta must be a finite number > 0, got 0.0"),
+    "delta infinite": (LOSSES["huber"], ([[1.0]], np.inf), "delta must be .* got inf"),
+    "tau 0": (LOSSES["quantile"], ([[1.0]], 0), "tau must be .* got 0"),
+    "tau 1": (LOSSES["quantile"], ([[1.0]], 1), r"tau must be between 0 and 1, got 1\.0"),
+    "softmax of shares": (LOSSES["softmax"], ([[0.5, 0.5]],), r"row 0 sums to 1\.0"),
+    "two classes": (LOSSES["softmax"], ([[0.0, 1.0], [1.0, 1.0]],), r"row 1 sums to 2\.0"),
+    "no class": (LOSSES["softmax"], ([[0.0, 0.0]],), r"row 0 sums to 0\.0"),
+    "softmax sparse": (LOSSES["softmax"], (sparse.csr_array(np.eye(2)),), "toarray"),
+    "softmax empty": (LOSSES["softmax"], (np.zeros((0, 2)),), "must not be empty"),
+    "softmax weights": (LOSSES["softmax"], ([[1.0, 0.0]], [[1.0, 1.0]]), r"shape \(1,\)"),
+    "softmax weight 0": (LOSSES["softmax"], ([[1.0, 0.0]], [0.0]), "leave such rows out"),
+}
+
+
+@pytest.mark.parametrize(("loss", "given_", "said"), DOMAIN.values(), ids=DOMAIN)
+def test_data_outside_a_losss_domain_are_refused_with_the_cure(loss, given_, said):
+    with pytest.raises(InputError, match=said):
+        loss(*given_)
+
+
+def test_what_is_hidden_need_not_be_a_label():
+    Y = np.array([[1.0, np.nan], [0.0, 1.0]])
+    assert LOSSES["logistic"](Y, mask=~np.isnan(Y)).observed.size == 3
+
+
+@each_loss
+@given(data=st.data(), shape=shapes)
+def test_a_statement_names_the_loss_and_its_number(loss, data, shape):
+    held = data.draw(losses(loss, shape))
+    said = held.statement()
+    if loss.name in ("huber", "quantile"):
+        name = "delta" if loss.name == "huber" else "tau"
+        assert said == {"kind": loss.name, name: getattr(held, name).hex()}
+    else:
+        assert said == loss.name
+    assert np.array_equal(held.arrays()["Y"], held.data.reshape(-1))
+
+
+def test_a_loss_of_the_callers_own_needs_four_methods():
+    class Own(Loss):
+        name = "own"
+        value = gradient = dual_value = arrays = None
+
+    assert Own().curvature == np.inf
+    assert Own().clip_dual(3.0) == 3.0
+    assert not Own().outside(np.ones(2))
+    with pytest.raises(NotImplementedError, match="Own has no proximal map"):
+        Own().prox(np.ones(2), 1.0)
+
+
+def test_newton_ends_where_the_function_is_zero():
+    target = np.array([0.0, 0.5, 27.0])
+    found = rising_zero(lambda x: (x**3 - target, 3 * x**2), np.full(3, -1.0), np.full(3, 9.0))
+    assert np.abs(found - np.cbrt(target)).max() <= 2.0**-45
+
+
+@pytest.mark.parametrize("tau", [0.1, 0.3, 0.7, 2.0**-60, 1 - 2.0**-53])
+def test_the_upper_slope_of_a_quantile_is_rounded_towards_zero(tau):
+    low, high = LOSSES["quantile"]([[1.0]], tau).ends()
+    assert high == tau
+    assert -low <= 1 - Fraction(tau) < Fraction(np.nextafter(-low, 2.0))
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_slopes_times_weights_are_inside_the_domain(seed):
+    rng = np.random.default_rng(seed)
+    Y, c, far = rng.standard_normal((3, 3)), rng.random((3, 3)) + 0.01, 50 * np.ones((3, 3))
+    for held in (LOSSES["huber"](Y, 0.3, c), LOSSES["quantile"](Y, 0.1, c)):
+        for Z in (far, -far):
+            assert references.inside(held, -held.gradient(Z))
+    rows = LOSSES["softmax"](np.eye(3), c[0])
+    scores = np.where(np.eye(3) == 1, -60.0, rng.standard_normal((3, 3)))
+    assert references.inside(rows, -rows.gradient(scores))
+    assert references.inside(rows, rows.clip_dual(rng.standard_normal((3, 3))))

@@ -20,6 +20,7 @@ LOSSES: dict[Any, Callable[[Array], Loss]] = {  # beta_loss, by name and by numb
     "kullback-leibler": KullbackLeibler,
     1: KullbackLeibler,
 }
+TINY = float(np.finfo(np.float32).eps)  # the library's, in its Kullback-Leibler figure
 CURES = "fit with beta_loss='frobenius' or 'kullback-leibler'"
 
 
@@ -85,24 +86,36 @@ def resolved(fit: Fit) -> Array:
 
 
 def compare(fit: Fit, loss: Loss, Z: Array) -> None:
-    """Compare sqrt(2 D) with reconstruction_err_."""
+    """Compare sqrt(2 D) with reconstruction_err_.
+
+    Raises InputError where they differ, and where W H is 0 beside data that are not: the
+    library counts that as TINY, in truth the divergence is infinite.
+    """
     reported = getattr(fit.model, "reconstruction_err_", None)
     if reported is None:
         cure = "fit with fit_transform"
         raise InputError(f"{fit.name} after partial_fit reports no reconstruction_err_: {cure}")
     cure = "pass the X of the fit and codes=W, the W that its fit_transform returned"
-    if wrong := loss.outside(Z):
-        raise InputError(f"{fit.name}: the Kullback-Leibler loss of W H is infinite, {wrong}")
-    theirs, mine = float(reported), float(np.sqrt(2 * max(loss.value(Z), 0.0)))
-    slack = fit.slack(theirs**2, cancels=fit.sparse)  # of squares: a^2 - b^2 = (a - b) (a + b)
-    if isinstance(loss, KullbackLeibler):
-        slack += 2 * cancelled(fit, Z)
+    cost, slack = counted(fit, Z) if isinstance(loss, KullbackLeibler) else (loss.value(Z), 0.0)
+    theirs, mine = float(reported), float(np.sqrt(2 * max(cost, 0.0)))
+    slack += fit.slack(theirs**2, cancels=fit.sparse)  # of squares: a^2 - b^2 = (a - b) (a + b)
     allowed = slack / max(mine + theirs, 1e-300)
     agree(fit, ("reconstruction_err_", theirs), mine, cure, allowed)
+    if wrong := loss.outside(Z):
+        cure = "fit longer, or from another start"
+        raise InputError(
+            f"{fit.name}: the divergence of these factors is infinite, {wrong}: {cure}"
+        )
 
 
-def cancelled(fit: Fit, Z: Array) -> float:
-    """Return the rounding of sum X ln(X / Z) - X + Z, a difference of larger sums."""
+def counted(fit: Fit, Z: Array) -> tuple[float, float]:
+    """Return sum X ln(X / Z) - X + Z as the library counts it, and its rounding.
+
+    It is a difference of larger sums; Z below TINY counts as TINY in the logarithm.
+    """
     X = fit.X
-    logs = np.abs(np.log(np.where(X > 0, X, 1.0) / np.where(X > 0, Z, 1.0)))
-    return MARGIN * fit.eps * X.size**0.5 * float((X * logs + X + np.abs(Z)).sum())
+    seen = X > TINY
+    logs = np.where(seen, X, 0.0) * np.log(np.where(seen, X, 1.0) / np.maximum(Z, TINY))
+    terms = np.where(seen, logs - X, 0.0) + Z
+    large = float((np.abs(logs) + X + np.abs(Z)).sum())
+    return float(terms.sum()), 2 * MARGIN * fit.eps * X.size**0.5 * large

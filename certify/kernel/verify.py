@@ -1057,6 +1057,7 @@ class Huber(Loss):
         d = int(self.delta / power(ends[1]))
 
         def twice(r: int) -> int:
+            """Return 2h."""
             return r * r if abs(r) <= d else d * (2 * abs(r) - d)
 
         return weighted(twice, ends, c, 2 * ends[1] - 1)
@@ -1675,7 +1676,7 @@ def ridge_weights(arrays: Arrays, k: int, kind: str, at: Pattern) -> Sequence[fl
     name = f"ridge{k}"
     if kind not in ("row", "column") or name not in arrays.arrays:
         return None
-    weights = arrays.get(name, (at.m if kind == "row" else at.n,)).data
+    weights: Sequence[float] = arrays.get(name, (at.m if kind == "row" else at.n,)).data
     demand(min(weights) > 0, f"{arrays.where}.{name}", "sign", min(weights))
     return weights
 
@@ -1917,10 +1918,10 @@ def ridge_cost(
 ) -> Fraction:
     """Return an upper bound of -2 inf over q of <W, A q> + H(q), sparse parts left out.
 
-    For ridge/2 sum w q^2 that is sum (A* W)^2 / (ridge w).  Where H does not grow the infimum is -inf
-    unless W is orthogonal, exactly: A* W = 0 for an unpenalized q, and for a smooth q
-    with ridge 0 the sums of W over every component are 0 in every column.  W with any
-    nonzero sum bounds nothing.
+    For ridge/2 sum w q^2 that is sum (A* W)^2 / (ridge w).  Where H does not grow the
+    infimum is -inf unless W is orthogonal, exactly: A* W = 0 for an unpenalized q, and for
+    a smooth q with ridge 0 the sums of W over every component are 0 in every column.  W
+    with any nonzero sum bounds nothing.
     """
     cost = Fraction(0)
     for k, o in enumerate(asked.offsets):
@@ -2471,7 +2472,7 @@ def entries_cost(n: Norm, d: Fraction, s: Fraction) -> Fraction:
 
     (d < s is raised to s.)  l1 and groups: x <= y <= 1, so d.  elastic: a y + (1 - a) x <= 1,
     x <= y <= sqrt(n) x.  variation, of d x^2 + s y^2: rho y + x <= 1, 0 <= y <= k x, where
-    k^2 = 2 |E| max degree, for y^2 <= |E| sum (u_i - u_j)^2 <= |E| sum 2 (u_i^2 + u_j^2).
+    k^2 = sum degree^2, for y <= sum |u_i| + |u_j| = sum degree_i |u_i|.
     """
     if n.name == "elastic":
         d = max(d, s)
@@ -2481,7 +2482,7 @@ def entries_cost(n: Norm, d: Fraction, s: Fraction) -> Fraction:
         degree: dict[int, int] = {}
         for i in n.data:
             degree[i] = degree.get(i, 0) + 1
-        square = Fraction(len(n.data) * max(degree.values(), default=0))
+        square = Fraction(sum(k * k for k in degree.values()))
         return max(d, (d + s * square) / (1 + n.scalar * root(square).lo) ** 2)
     return max(d, s)
 

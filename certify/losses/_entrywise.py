@@ -49,16 +49,16 @@ class Entrywise:
         """Return h'(z; y), or a subgradient."""
 
     @abstractmethod
-    def each_dual(self, W: Array) -> Array:
-        """Return d_1(w) for lo <= w <= hi."""
+    def each_dual(self, W: Array, c: Array | float) -> Array:
+        """Return c d_1(w / c) for c lo <= w <= c hi."""
 
     @abstractmethod
     def move(self, Z: Array, t: Array | float) -> Array:
         """Return argmin_x h(x; y) + (x - z)^2 / (2 t)."""
 
+    @abstractmethod
     def ends(self) -> tuple[Array | float, Array | float]:
         """Return lo <= 0 and hi >= 0."""
-        return -np.inf, np.inf
 
     @property
     def curvature(self) -> float:
@@ -91,8 +91,7 @@ class Entrywise:
         """Return sum c d_1(w / c); -inf outside the domain."""
         if not np.array_equal(W, self.clip_dual(W)):
             return -np.inf
-        inside = np.clip(W / self.counted, *self.ends())
-        return float((self.counted * self.each_dual(inside)).sum())
+        return float(self.each_dual(W, self.counted).sum())
 
     @np.errstate(all="ignore")
     def prox(self, Z: Array, t: float) -> Array:

@@ -47,8 +47,9 @@ class Absolute(Entrywise, Loss):
         """Return |w| <= 1."""
         return -1.0, 1.0
 
-    def each_dual(self, W: Array) -> Array:
+    def each_dual(self, W: Array, c: Array | float) -> Array:
         """Return w y."""
+        del c
         return np.asarray(W * self.data)
 
     def move(self, Z: Array, t: Array | float) -> Array:

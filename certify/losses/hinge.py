@@ -56,8 +56,9 @@ class Hinge(Entrywise, Loss):
         """Return 0 <= y w <= 1."""
         return np.minimum(self.data, 0.0), np.maximum(self.data, 0.0)
 
-    def each_dual(self, W: Array) -> Array:
+    def each_dual(self, W: Array, c: Array | float) -> Array:
         """Return y w."""
+        del c
         return np.asarray(W * self.data)
 
     def move(self, Z: Array, t: Array | float) -> Array:

@@ -57,9 +57,9 @@ class Huber(Entrywise, Loss):
         """Return |w| <= delta."""
         return -self.delta, self.delta
 
-    def each_dual(self, W: Array) -> Array:
-        """Return w y - w^2 / 2."""
-        return np.asarray(W * self.data - 0.5 * W * W)
+    def each_dual(self, W: Array, c: Array | float) -> Array:
+        """Return w y - w^2 / (2 c)."""
+        return np.asarray(W * self.data - 0.5 * W * W / c)
 
     def move(self, Z: Array, t: Array | float) -> Array:
         """Shrink r to r / (1 + t), or by t delta where that is more than delta."""

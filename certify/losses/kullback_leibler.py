@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.special import kl_div, xlog1py
+from scipy.special import kl_div
 
 from certify._arrays import Array
 from certify._errors import InputError
@@ -58,12 +58,14 @@ class KullbackLeibler(Entrywise, Loss):
         return np.where(self.data > 0, 1 - self.data / np.where(self.data > 0, Z, 1.0), 1.0)
 
     def ends(self) -> tuple[Array | float, Array | float]:
-        """Return w >= -1, or the next float where y > 0."""
+        """Return w >= -1."""
         return -1.0, np.inf
 
-    def each_dual(self, W: Array) -> Array:
-        """Return y ln(1 + w)."""
-        return np.asarray(xlog1py(self.data, W))
+    def each_dual(self, W: Array, c: Array | float) -> Array:
+        """Return c y ln((c + w) / c); near w = -c the sum c + w is exact."""
+        w = np.asarray(W / c)
+        terms = np.where(w < -0.5, np.log((c + W) / c), np.log1p(w))  # noqa: PLR2004  Sterbenz
+        return c * self.data * np.where(self.data > 0, terms, 0.0)
 
     def move(self, Z: Array, t: Array | float) -> Array:
         """Return the positive root of x^2 + (t - z) x = t y."""
@@ -72,16 +74,7 @@ class KullbackLeibler(Entrywise, Loss):
         # the conjugate form where b < 0: no cancellation
         return np.where(b >= 0, (b + root) / 2, 2 * t * self.data / np.where(b < 0, root - b, 1.0))
 
-    @np.errstate(all="ignore")
-    def dual_value(self, W: Array) -> float:
-        """Return sum c y ln((c + w) / c); near w = -c the sum c + w is exact."""
-        if not np.array_equal(W, self.clip_dual(W)):
-            return -np.inf
-        c, w = self.counted, W / self.counted
-        terms = np.where(w < -0.5, np.log((c + W) / c), np.log1p(w))  # noqa: PLR2004  Sterbenz
-        return float((c * self.data * np.where(self.data > 0, terms, 0.0)).sum())
-
-    def bounds(self) -> tuple[Array, float]:
+    def bounds(self) -> tuple[Array | float, Array | float]:
         """Return the ends of the domain; where y > 0 the lower one is left out."""
-        least = np.broadcast_to(-np.asarray(self.counted), self.data.shape)
-        return np.where(self.data > 0, np.nextafter(least, 0.0), least), np.inf
+        lo, hi = Entrywise.bounds(self)
+        return np.where(self.data > 0, np.nextafter(lo, 0.0), lo), hi

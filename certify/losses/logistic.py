@@ -61,16 +61,17 @@ class Logistic(Entrywise, Loss):
         """Return 0 <= w <= 1 where y = 1, -1 <= w <= 0 where y = 0."""
         return self.data - 1, self.data
 
-    def each_dual(self, W: Array) -> Array:
-        """Return -a ln a - (1 - a) ln(1 - a), a = |w|."""
-        a = np.abs(W)
-        return np.asarray(entr(a) - xlog1py(1 - a, -a))
+    def each_dual(self, W: Array, c: Array | float) -> Array:
+        """Return c (-a ln a - (1 - a) ln(1 - a)), a = |w| / c."""
+        a = np.minimum(np.abs(W) / c, 1.0)
+        return np.asarray(c * (entr(a) - xlog1py(1 - a, -a)))
 
     def move(self, Z: Array, t: Array | float) -> Array:
         """Solve x + t / (1 + e^-x) = x_0 between x_0 - t and x_0."""
         start = self.turned(Z)
 
         def off(x: Array) -> tuple[Array, Array]:
+            """Return the equation's excess and slope."""
             p = expit(x)
             return x + t * p - start, 1 + t * p * (1 - p)
 

@@ -54,10 +54,10 @@ class Poisson(Entrywise, Loss):
         """Return w <= y."""
         return -np.inf, self.data
 
-    def each_dual(self, W: Array) -> Array:
-        """Return q - q ln q."""
-        q = self.data - W
-        return np.asarray(q + entr(q))
+    def each_dual(self, W: Array, c: Array | float) -> Array:
+        """Return c (q - q ln q), q = y - w / c."""
+        q = np.maximum(self.data - W / c, 0.0)
+        return np.asarray(c * (q + entr(q)))
 
     def move(self, Z: Array, t: Array | float) -> Array:
         """Solve x + t e^x = z + t y: t e^x is omega(z + t y + ln t), Wright's function."""

@@ -63,8 +63,9 @@ class Quantile(Entrywise, Loss):
         exact = Fraction(high) <= 1 - Fraction(self.tau)
         return -(high if exact else float(np.nextafter(high, 0.0))), self.tau
 
-    def each_dual(self, W: Array) -> Array:
+    def each_dual(self, W: Array, c: Array | float) -> Array:
         """Return w y."""
+        del c
         return np.asarray(W * self.data)
 
     def move(self, Z: Array, t: Array | float) -> Array:

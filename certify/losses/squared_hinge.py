@@ -58,9 +58,9 @@ class SquaredHinge(Entrywise, Loss):
         positive = self.data > 0
         return np.where(positive, 0.0, -np.inf), np.where(positive, np.inf, 0.0)
 
-    def each_dual(self, W: Array) -> Array:
-        """Return y w - w^2 / 4."""
-        return np.asarray(W * self.data - 0.25 * W * W)
+    def each_dual(self, W: Array, c: Array | float) -> Array:
+        """Return y w - w^2 / (4 c)."""
+        return np.asarray(W * self.data - 0.25 * W * W / c)
 
     def move(self, Z: Array, t: Array | float) -> Array:
         """Close 2t / (1 + 2t) of the gap between y z and 1."""

@@ -81,7 +81,7 @@ class Offset(ABC):
     @property
     def free(self) -> bool:
         """Whether H stays at 0 along some q: a dual point must be orthogonal to those."""
-        return self.ridge == 0
+        return bool(self.ridge == 0)
 
     def field(self, q: Array, observed: Observed) -> Array:
         """Return A q, a field."""
@@ -90,7 +90,7 @@ class Offset(ABC):
     def penalty(self, q: Array) -> float:
         """Return H(q) = ridge/2 |q|^2, each square times its share."""
         held = q if self.shares is None else self.shares * q
-        return 0.5 * self.ridge * float(np.vdot(held, q))
+        return 0.5 * float(self.ridge) * float(np.vdot(held, q))
 
     def limit(self, W: Array) -> float:
         """Return the largest s for which inf_q <s W, A q> + H(q) is finite."""

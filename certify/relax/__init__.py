@@ -7,6 +7,7 @@ be inaccurate, wrong, or say "solved" of nothing, and no verdict depends on its 
 from .columns import Generated, columns
 from .convex import Relaxed, convex, dual_point
 from .polar_sdp import RelaxedPolar, polar, symmetric_polar
+from .witness import witness
 
 __all__ = [
     "Generated",
@@ -17,4 +18,5 @@ __all__ = [
     "dual_point",
     "polar",
     "symmetric_polar",
+    "witness",
 ]

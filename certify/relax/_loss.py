@@ -88,40 +88,40 @@ def squared(loss: Loss, F: Expression, by: Units) -> Expression:
 
 
 def huber(loss: Loss, F: Expression, by: Units) -> Expression:
-    """c times the Huber function of F - y."""
+    """C times the Huber function of F - y."""
     delta = float(getattr(loss, "delta")) / by.data  # noqa: B009
     return 0.5 * (weights(loss, by) @ cp.huber(F - held(loss) / by.data, delta))
 
 
 def absolute(loss: Loss, F: Expression, by: Units) -> Expression:
-    """c |F - y|."""
+    """C |F - y|."""
     return weights(loss, by) @ cp.abs(F - held(loss) / by.data)
 
 
 def quantile(loss: Loss, F: Expression, by: Units) -> Expression:
-    """c (tau (y - F)_+ + (1 - tau)(F - y)_+)."""
+    """C (tau (y - F)_+ + (1 - tau)(F - y)_+)."""
     rest, tau = F - held(loss) / by.data, float(getattr(loss, "tau"))  # noqa: B009
     return weights(loss, by) @ cp.maximum(-tau * rest, (1 - tau) * rest)
 
 
 def hinge(loss: Loss, F: Expression, by: Units) -> Expression:
-    """c (1 - y F)_+."""
+    """C (1 - y F)_+."""
     return weights(loss, by) @ cp.pos(1 - cp.multiply(held(loss), F))
 
 
 def squared_hinge(loss: Loss, F: Expression, by: Units) -> Expression:
-    """c (1 - y F)_+^2."""
+    """C (1 - y F)_+^2."""
     return weights(loss, by) @ cp.square(cp.pos(1 - cp.multiply(held(loss), F)))
 
 
 def logistic(loss: Loss, F: Expression, by: Units) -> Expression:
-    """c ln(1 + e^x), x = F or -F by the label."""
+    """C ln(1 + e^x), x = F or -F by the label."""
     turn = np.where(held(loss) == 1, -1.0, 1.0)
     return weights(loss, by) @ cp.logistic(cp.multiply(turn, F))
 
 
 def softmax(loss: Loss, F: Expression, by: Units) -> Expression:
-    """c (ln sum e^F - F_class), row by row."""
+    """C (ln sum e^F - F_class), row by row."""
     m, n = loss.shape
     rows = cp.reshape(F, (m, n), order="C")
     own = cp.sum(cp.multiply(held(loss).reshape(m, n), rows), axis=1)
@@ -129,7 +129,7 @@ def softmax(loss: Loss, F: Expression, by: Units) -> Expression:
 
 
 def kullback_leibler(loss: Loss, F: Expression, by: Units) -> Expression:
-    """c (F - y ln F); F >= 0 is asked in `domain`."""
+    """C (F - y ln F); F >= 0 is asked in `domain`."""
     y, c = held(loss) / by.data, weights(loss, by)
     counted = np.nonzero(y > 0)[0]
     logs = (c * y)[counted] @ cp.log(F[counted]) if len(counted) else 0.0
@@ -137,7 +137,7 @@ def kullback_leibler(loss: Loss, F: Expression, by: Units) -> Expression:
 
 
 def poisson(loss: Loss, F: Expression, by: Units) -> Expression:
-    """c (e^F - y F)."""
+    """C (e^F - y F)."""
     return weights(loss, by) @ (cp.exp(F) - cp.multiply(held(loss), F))
 
 

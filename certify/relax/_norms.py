@@ -45,19 +45,21 @@ def inside(norm: Gauge, X: Expression) -> list[Expression]:
 def lengths(norm: Gauge, X: Expression) -> Expression:
     """Return the sum of the norms of the rows."""
     if norm.name == "l1":
-        return cp.sum(cp.abs(X))
-    if norm.name == "linf":
-        return cp.sum(cp.max(cp.abs(X), axis=1))
-    if isinstance(norm, Weighted):
-        return plain(cp.multiply(X, np.sqrt(norm.weights)[None, :]))
-    if isinstance(norm, Elastic):
-        return norm.alpha * cp.sum(cp.abs(X)) + (1 - norm.alpha) * plain(X)
-    if isinstance(norm, Group):
+        out = cp.sum(cp.abs(X))
+    elif norm.name == "linf":
+        out = cp.sum(cp.max(cp.abs(X), axis=1))
+    elif isinstance(norm, Weighted):
+        out = plain(cp.multiply(X, np.sqrt(norm.weights)[None, :]))
+    elif isinstance(norm, Elastic):
+        out = norm.alpha * cp.sum(cp.abs(X)) + (1 - norm.alpha) * plain(X)
+    elif isinstance(norm, Group):
         sizes = cp.vstack([cp.norm(X[:, list(g)], 2, axis=1) for g in norm.groups])
-        return cp.sum(sizes if norm.outer == "l1" else cp.max(sizes, axis=0))
-    if isinstance(norm, Variation):
-        return norm.rho * cp.sum(cp.abs(X @ incidence(norm, X.shape[1]).T)) + plain(X)
-    return plain(X)
+        out = cp.sum(sizes if norm.outer == "l1" else cp.max(sizes, axis=0))
+    elif isinstance(norm, Variation):
+        out = norm.rho * cp.sum(cp.abs(X @ incidence(norm, X.shape[1]).T)) + plain(X)
+    else:
+        out = plain(X)
+    return out
 
 
 def plain(X: Expression) -> Expression:
@@ -68,22 +70,24 @@ def plain(X: Expression) -> Expression:
 def within(norm: Gauge, Y: Expression, P: Expression) -> list[Expression]:
     """Return the constraints that bound the dual norm of every row of Y, on no cone, by P."""
     if norm.name == "l1":
-        return [cp.abs(Y) <= P]
-    if norm.name == "linf":
-        return [cp.norm(Y, 1, axis=1) <= P]
-    if isinstance(norm, Weighted):
-        return longest(cp.multiply(Y, 1 / np.sqrt(norm.weights)[None, :]), P)
-    if isinstance(norm, Elastic):  # the dual ball is the sum of a cube and a ball
+        out = [cp.abs(Y) <= P]
+    elif norm.name == "linf":
+        out = [cp.norm(Y, 1, axis=1) <= P]
+    elif isinstance(norm, Weighted):
+        out = longest(cp.multiply(Y, 1 / np.sqrt(norm.weights)[None, :]), P)
+    elif isinstance(norm, Elastic):  # the dual ball is the sum of a cube and a ball
         cube = cp.Variable(Y.shape)
-        return [cp.abs(cube) <= norm.alpha * P, *longest(Y - cube, (1 - norm.alpha) * P)]
-    if isinstance(norm, Group):
+        out = [cp.abs(cube) <= norm.alpha * P, *longest(Y - cube, (1 - norm.alpha) * P)]
+    elif isinstance(norm, Group):
         sizes = cp.vstack([cp.norm(Y[:, list(g)], 2, axis=1) for g in norm.groups])
-        return [(sizes if norm.outer == "l1" else cp.sum(sizes, axis=0)) <= P]
-    if isinstance(norm, Variation):  # y = B^T flow + rest
+        out = [(sizes if norm.outer == "l1" else cp.sum(sizes, axis=0)) <= P]
+    elif isinstance(norm, Variation):  # y = B^T flow + rest
         B = incidence(norm, Y.shape[1])
         flow = cp.Variable((Y.shape[0], len(B)))
-        return [cp.abs(flow) <= norm.rho * P, *longest(Y - flow @ B, P)]
-    return longest(Y, P)
+        out = [cp.abs(flow) <= norm.rho * P, *longest(Y - flow @ B, P)]
+    else:
+        out = longest(Y, P)
+    return out
 
 
 def longest(Y: Expression, P: Expression) -> list[Expression]:
@@ -102,22 +106,24 @@ def square(norm: Gauge, A: Expression) -> Expression:
     """
     d = A.shape[0]
     if norm.name == "linf":
-        return cp.max(cp.diag(A))
-    if norm.name == "l1":
-        return cp.sum(cp.abs(A))
-    if isinstance(norm, Weighted):
-        return cp.sum(cp.multiply(norm.weights, cp.diag(A)))
-    if isinstance(norm, Group) and norm.outer == "linf":
-        return cp.max(cp.hstack([cp.sum(cp.diag(A)[list(g)]) for g in norm.groups]))
-    if isinstance(norm, Group):
-        return sum(cp.norm(A[list(g)][:, list(h)], "fro") for g in norm.groups for h in norm.groups)
-    if isinstance(norm, Elastic):
+        out = cp.max(cp.diag(A))
+    elif norm.name == "l1":
+        out = cp.sum(cp.abs(A))
+    elif isinstance(norm, Weighted):
+        out = cp.sum(cp.multiply(norm.weights, cp.diag(A)))
+    elif isinstance(norm, Group) and norm.outer == "linf":
+        out = cp.max(cp.hstack([cp.sum(cp.diag(A)[list(g)]) for g in norm.groups]))
+    elif isinstance(norm, Group):
+        out = sum(cp.norm(A[list(g)][:, list(h)], "fro") for g in norm.groups for h in norm.groups)
+    elif isinstance(norm, Elastic):
         p, q = line(norm, d)
-        return p * cp.sum(cp.abs(A)) + q * cp.trace(A)
-    if isinstance(norm, Variation):
+        out = p * cp.sum(cp.abs(A)) + q * cp.trace(A)
+    elif isinstance(norm, Variation):
         (p, q), B = line(norm, d), incidence(norm, d)
-        return p * cp.sum(cp.abs(B @ A @ B.T)) + q * cp.trace(A)
-    return cp.trace(A)
+        out = p * cp.sum(cp.abs(B @ A @ B.T)) + q * cp.trace(A)
+    else:
+        out = cp.trace(A)
+    return out
 
 
 def matched(norm: Gauge, d: int) -> tuple[Expression, Expression, list[Expression]]:
@@ -125,25 +131,27 @@ def matched(norm: Gauge, d: int) -> tuple[Expression, Expression, list[Expressio
     c = cp.Variable(nonneg=True)
     if norm.name == "linf":
         each = cp.Variable(d, nonneg=True)
-        return cp.diag(each), cp.sum(each), []
-    if isinstance(norm, Group) and norm.outer == "linf":
+        out = cp.diag(each), cp.sum(each), []
+    elif isinstance(norm, Group) and norm.outer == "linf":
         each = cp.Variable(len(norm.groups), nonneg=True)
-        return cp.diag(np.eye(len(norm.groups))[norm.labels] @ each), cp.sum(each), []
-    if isinstance(norm, Weighted):
-        return c * np.diag(norm.weights), c, []
-    if norm.name in ("l1", "elastic"):
+        out = cp.diag(np.eye(len(norm.groups))[norm.labels] @ each), cp.sum(each), []
+    elif isinstance(norm, Weighted):
+        out = c * np.diag(norm.weights), c, []
+    elif norm.name in ("l1", "elastic"):
         p, q = line(norm, d) if isinstance(norm, Elastic) else (1.0, 0.0)
         S = cp.Variable((d, d), symmetric=True)
-        return S + q * c * np.eye(d), c, [cp.abs(S) <= p * c]
-    if isinstance(norm, Group):
+        out = S + q * c * np.eye(d), c, [cp.abs(S) <= p * c]
+    elif isinstance(norm, Group):
         S = cp.Variable((d, d), symmetric=True)
         pairs = [(list(g), list(h)) for g in norm.groups for h in norm.groups]
-        return S, c, [cp.norm(S[g][:, h], "fro") <= c for g, h in pairs]
-    if isinstance(norm, Variation):
+        out = S, c, [cp.norm(S[g][:, h], "fro") <= c for g, h in pairs]
+    elif isinstance(norm, Variation):
         (p, q), B = line(norm, d), incidence(norm, d)
         S = cp.Variable((len(B), len(B)), symmetric=True)
-        return B.T @ S @ B + q * c * np.eye(d), c, [cp.abs(S) <= p * c]
-    return c * np.eye(d), c, []
+        out = B.T @ S @ B + q * c * np.eye(d), c, [cp.abs(S) <= p * c]
+    else:
+        out = c * np.eye(d), c, []
+    return out
 
 
 @cache
@@ -168,10 +176,8 @@ def line(norm: Elastic | Variation, d: int) -> tuple[float, float]:
 
 
 def jumpiest(norm: Variation, d: int) -> float:
-    """Return k with sum |x_i - x_j| <= k |x|_2: by degrees, or by Cauchy-Schwarz."""
-    B = incidence(norm, d)
-    degrees = np.abs(B).sum(axis=0)
-    return float(min(np.linalg.norm(degrees), len(B) ** 0.5 * np.linalg.norm(B, 2)))
+    """Return k with sum |x_i - x_j| <= k |x|_2: sum degree_i |x_i| is at most k |x|_2."""
+    return float(np.linalg.norm(np.abs(incidence(norm, d)).sum(axis=0)))
 
 
 def incidence(norm: Variation, d: int) -> Array:

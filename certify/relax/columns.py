@@ -1,6 +1,6 @@
 """Column generation: a convex master over the slices found so far, for any atom."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -71,17 +71,22 @@ def columns(
     best = Generated(None, None, None, None, None, 0, "no round was asked for")
     for k in range(rounds):
         found = mastered(problem, slices, solver, k + 1)
-        if found.W is None or found.value is None:
+        if found.W is None:
             return best if best.factors is not None else found
-        top, new = problem.atom.attain(problem.loss.observed.matrix(found.W), seed + k)
-        found = Generated(*list(vars(found).values())[:4], top, k + 1, found.status)
-        best = found if best.value is None or found.value <= best.value else best
-        if not top > problem.lam * (1 + ENOUGH):
-            return found if found.value <= best.value else best
+        earned, new = problem.atom.attain(problem.loss.observed.matrix(found.W), seed + k)
+        found = replace(found, earned=earned)
+        best = min(best, found, key=lowest)
+        if not earned > problem.lam * (1 + ENOUGH):
+            break
         slices = tuple(
             np.concatenate([x, y[..., None]], axis=-1) for x, y in zip(slices, new, strict=True)
         )
     return best
+
+
+def lowest(found: Generated) -> float:
+    """Return the value, or infinity if there is none."""
+    return np.inf if found.value is None else found.value
 
 
 def begun(problem: Problem, start: Factors | None) -> Factors:
@@ -92,7 +97,7 @@ def begun(problem: Problem, start: Factors | None) -> Factors:
     """
     if start is None:
         ones = tuple(np.ones((*s, 1)) for s in problem.atom.shapes(problem.loss.shape))
-        held = problem.atom.project(ones) if hasattr(problem.atom,"project") else ones
+        held = problem.atom.project(ones) if hasattr(problem.atom, "project") else ones
     else:
         held = problem.accept(start)
     theta = np.asarray(problem.atom.theta(held))

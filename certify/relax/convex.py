@@ -18,7 +18,6 @@ from ._offsets import penalty
 from ._solve import numbers, solve
 from .omega import by_squares, omega
 
-
 NOISE = 2.0**-16  # a solver's accuracy at worst; a wrong sign weakens W and no more
 
 
@@ -135,7 +134,7 @@ def shifted(
     for o, x in zip(problem.offsets, q, strict=True):
         fitted = fitted + operator(o, observed) @ x
         cost = cost + penalty(o, x, problem.loss.shape, by)
-    return F, q, F == fitted, cost
+    return F, q, fitted == F, cost
 
 
 def read(
@@ -149,8 +148,7 @@ def read(
     observed, by = problem.loss.observed, program.by
     Z = Z * by.data
     q = tuple(
-        (x * by.data).reshape(o.shape(observed))
-        for o, x in zip(problem.offsets, flat, strict=True)
+        (x * by.data).reshape(o.shape(observed)) for o, x in zip(problem.offsets, flat, strict=True)
     )
     rows, cols = observed.listed
     field = fielded(problem.loss, Z[rows, cols])

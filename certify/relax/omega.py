@@ -54,7 +54,7 @@ def by_lines(Z: Expression, line: Gauge, other: Gauge) -> Expressed:
     if (rows == "+").all():
         return lengths(other, Z), inside(other, Z)
     parts = {"-0": cp.Variable(Z.shape), "+0": cp.Variable(Z.shape)}
-    cone = [Z == parts["-0"] - parts["+0"]]
+    cone = [parts["-0"] - parts["+0"] == Z]
     for shut, part in parts.items():
         cone += inside(other, part)
         if (closed := np.isin(rows, list(shut))).any():

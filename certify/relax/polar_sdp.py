@@ -126,7 +126,7 @@ def opposed(shape: tuple[int, int], held: Marks) -> tuple[Expression, list[Expre
 
 
 def by_groups(W: Array, norm: Gauge, other: Gauge) -> Expressed:
-    """The largest polar of a group's rows, u there in the l2 ball."""
+    """Take the largest polar of a group's rows, u there in the l2 ball."""
     held, P = marks(norm, len(W)), cp.Variable(nonneg=True)
     cone = []
     for g in getattr(norm, "groups"):  # noqa: B009  `in_groups` has said so
