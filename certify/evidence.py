@@ -96,8 +96,7 @@ def any_size(run: Run, wanted: "str | Array") -> Evidence:
 def improved(run: Run, trail: explore.Found) -> list[Dual | None]:
     """Bound by the dual points of a search: the best that it met, and that of its factors."""
     tries: list[Dual | None] = []
-    moved = trail.best is not run.start and run.problem.loss.smooth
-    own = (dual_at(run.problem, trail.best),) if moved or not trail.duals else ()
+    own = () if trail.duals else (dual_at(run.problem, trail.best),)
     for W in (*trail.duals, *own):
         tries.append(bound(run, W))
         top = best(tries)
