@@ -39,7 +39,7 @@ class Growth:
     """What has been found so far.
 
     upper, best   the lowest objective and its factors      history  (what was done, state)
-    lower, W      the highest dual value, at W scaled by the polar value found
+    lower, W      the highest dual value, at W scaled by the polar value found; `last`: the last
     """
 
     problem: Problem
@@ -48,6 +48,7 @@ class Growth:
     best: State
     W: Array | None = None
     lower: float = -np.inf
+    last: Array | None = None
     steps: int = MOST
     history: list[tuple[str, State]] = field(default_factory=list)
 
@@ -75,7 +76,7 @@ class Growth:
     def weigh(self, W: Array, polar: float) -> None:
         """Keep a dual point if its value, scaled by the polar found, is the best."""
         loss, lam = self.problem.loss, self.problem.lam
-        held = loss.clip_dual(W)
+        held = self.last = loss.clip_dual(W)
         s = min(1.0, lam / polar) if polar > 0 else 1.0
         value = loss.dual_value(loss.clip_dual(s * held))
         if value > self.lower or self.W is None:

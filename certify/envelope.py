@@ -17,6 +17,7 @@ from ._arrays import Array
 from .losses import Loss
 
 SHARPER = 2.0  # mu is divided by it at each move of the multiplier
+REACHES, GROWS = range(-24, 25), 1.5  # powers of 4 tried for mu, and what is no growth
 LEAST = 1e-3  # of the first mu; a smaller one is ill-conditioned
 
 
@@ -62,14 +63,21 @@ class Smoothed:
 def of(loss: Loss, Z: Array) -> Smoothed:
     """Return the loss itself where its gradient has a Lipschitz constant, else an envelope.
 
-    mu balances what the proximal map moves by against the slopes there.
+    A multiplier known from a gradient is started from.
     """
     if loss.smooth and np.isfinite(loss.curvature):
         return Smoothed(loss)
-    mu = 1.0
-    for _ in range(8):
-        X = loss.prox(Z, mu)
-        size = max(float(np.abs(X).mean()), float(np.abs(Z).mean()), 1e-12)
-        pull = max(float(np.abs(X - Z).mean()) / mu, 1e-12)
-        mu = float(np.clip(size / pull, mu / 100, mu * 100))
-    return Smoothed(loss, mu, np.zeros_like(Z), LEAST * mu)
+    zero = np.zeros_like(Z)
+    slope = -loss.gradient(Z) if loss.smooth else zero
+    S = slope if np.isfinite(slope).all() else zero
+    mu = settling(loss, zero)
+    return Smoothed(loss, mu, S, LEAST * mu)
+
+
+def settling(loss: Loss, zero: Array) -> float:
+    """Return about the least mu with which the proximal map of 0 comes near its end."""
+    sizes = [float(np.abs(loss.prox(zero, 4.0**k)).mean()) for k in REACHES]
+    for k, (near, far) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        if near > 0 and far <= GROWS * near:
+            return float(4.0 ** REACHES[k])
+    return 1.0

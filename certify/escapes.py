@@ -8,7 +8,7 @@ from scipy import sparse
 
 from . import coordinates as at
 from ._arrays import Array
-from .atoms import Factors, RankOne
+from .atoms import Atom, Factors, RankOne
 from .gauges import Gauge
 from .polar import Matrix
 from .polar import _spectra as spectra
@@ -16,7 +16,8 @@ from .polar.lines import line_values
 from .problem import Problem
 
 TOGETHER = 20  # slices returned at once
-STARTS, LINES, HEADS = 12, 20, 6  # random starts, lines of W, singular vectors
+STARTS, LINES, HEADS = 20, 20, 6  # random starts, lines of W, singular vectors
+MANY = 64  # starts of each kind when those have found nothing
 STEPS, SETTLED = 300, 1e-12  # of the ascent, and the relative gain that ends it
 CLEAR = 1e-12  # a value within this of lam is no escape; luck, never truth
 ALIKE = 1e-3  # 1 - cosine under which two slices are one
@@ -27,18 +28,47 @@ def above(problem: Problem, W: Array, factors: Factors, seed: int) -> tuple[floa
     atom, observed = problem.atom, problem.loss.observed
     matrix = observed.matrix(W)
     if not isinstance(atom, RankOne):
-        value, slices = single(problem, matrix, seed)
+        slices = single(problem, matrix, seed)
     elif "l1" in (atom.gauges[0].name, atom.gauges[1].name):
         slices = by_lines(matrix, atom.gauges)
     elif all(g.name == "l2" and g.free for g in atom.gauges):
         slices = by_values(matrix, seed)
     else:
         slices = climbed(matrix, atom.gauges, starts(matrix, atom.gauges, factors, seed))
-    values = earned(matrix, slices)
+    top, found = worth(matrix, slices, problem.lam)
+    if found[0].shape[1] or closed(atom):
+        return top, found
+    more = climbed(matrix, atom.gauges, thorough(matrix.shape[1], atom.gauges[1], seed))
+    again, found = worth(matrix, more, problem.lam)
+    return max(top, again), found
+
+
+def worth(W: Matrix, slices: Factors, lam: float) -> tuple[float, Factors]:
+    """Return the largest value, and the best slices of those above lam."""
+    values = earned(W, slices)
     order = np.argsort(-values, kind="stable")
     top = float(values[order[0]]) if len(order) else 0.0
-    order = order[values[order] > problem.lam * (1 + CLEAR)]
+    order = order[values[order] > lam * (1 + CLEAR)]
     return top, tuple(x[:, order[:TOGETHER]] for x in slices)
+
+
+def closed(atom: Atom) -> bool:
+    """Whether the largest value is found for sure, or by the atom's own ascent."""
+    if not isinstance(atom, RankOne):
+        return True
+    left, right = atom.gauges
+    plain = all(g.name == "l2" and g.free for g in (left, right))
+    return plain or "l1" in (left.name, right.name)
+
+
+def thorough(n: int, norm: Gauge, seed: int) -> Array:
+    """Return many starts for v: unit vectors, and random ones on a few coordinates."""
+    rng = np.random.default_rng(seed)
+    units = np.eye(n)[:, rng.permutation(n)[:MANY]]
+    some = rng.standard_normal((n, MANY)) * (rng.random((n, MANY)) < rng.random(MANY))
+    held = np.hstack([units, -units, some, -some, rng.standard_normal((n, MANY))])
+    held = norm.project_cone(held)
+    return held[:, np.abs(held).max(axis=0) > 0]
 
 
 def earned(W: Matrix, slices: Factors) -> Array:
@@ -47,10 +77,9 @@ def earned(W: Matrix, slices: Factors) -> Array:
     return np.einsum("mr,mr->r", U, np.asarray(W @ V))
 
 
-def single(problem: Problem, W: Matrix, seed: int) -> tuple[float, Factors]:
+def single(problem: Problem, W: Matrix, seed: int) -> Factors:
     """Return the best slice the atom itself finds."""
-    value, slice_ = problem.atom.attain(W, seed)
-    return value, tuple(x[:, None] for x in slice_)
+    return tuple(x[:, None] for x in problem.atom.attain(W, seed)[1])
 
 
 def by_lines(W: Matrix, norms: tuple[Gauge, Gauge]) -> Factors:
@@ -87,9 +116,10 @@ def starts(W: Matrix, norms: tuple[Gauge, Gauge], factors: Factors, seed: int) -
     rows = rng.permutation(W.shape[0])[:LINES]
     picked = W[rows].toarray() if sparse.issparse(W) else W[rows]
     held = factors[1][:, rng.permutation(factors[1].shape[1])[:LINES]]
+    units = np.eye(n)[:, rng.permutation(n)[:LINES]]
     lots = rng.standard_normal((n, STARTS))
     lots = np.abs(lots) if norms[1].nonneg else lots
-    return np.hstack([heads, -heads, picked.T, held, lots])
+    return np.hstack([heads, -heads, picked.T, units, held, lots])
 
 
 def climbed(W: Matrix, norms: tuple[Gauge, Gauge], V: Array) -> Factors:
@@ -106,7 +136,7 @@ def climbed(W: Matrix, norms: tuple[Gauge, Gauge], V: Array) -> Factors:
     order = np.argsort(-values, kind="stable")
     U, V = U[:, order], V[:, order]
     sizes = np.linalg.norm(U, axis=0) * np.linalg.norm(V, axis=0)
-    alike = (U.T @ U) * (V.T @ V) > (1 - ALIKE) * np.outer(sizes, sizes)
+    alike = (1 - ALIKE) * np.outer(sizes, sizes) < (U.T @ U) * (V.T @ V)
     keep: list[int] = []
     for k in range(len(order)):
         if not alike[k, keep].any():

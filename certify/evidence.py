@@ -95,11 +95,15 @@ def any_size(run: Run, wanted: "str | Array") -> Evidence:
 
 def improved(run: Run, trail: explore.Found) -> list[Dual | None]:
     """Bound by the dual points of a search: the best that it met, and that of its factors."""
-    found = bound(run, trail.W) if trail.W is not None else None
-    if found is not None and trail.best.value - found.value <= SLACK * run.epsilon:
-        return [found]
-    moved = trail.W is None or (trail.best is not run.start and run.problem.loss.smooth)
-    return [found, bound(run, dual_at(run.problem, trail.best))] if moved else [found]
+    tries: list[Dual | None] = []
+    moved = trail.best is not run.start and run.problem.loss.smooth
+    own = (dual_at(run.problem, trail.best),) if moved or not trail.duals else ()
+    for W in (*trail.duals, *own):
+        tries.append(bound(run, W))
+        top = best(tries)
+        if top is not None and trail.best.value - top.value <= SLACK * run.epsilon:
+            break
+    return tries
 
 
 def late(run: Run) -> Callable[[], bool]:
@@ -233,7 +237,7 @@ def bound_once(run: Run, W: Array, N: Array | None) -> Dual | None:
     if N is None:
         polar = proposed(run, matrix, deadline)
     else:
-        held = on_grid(np.maximum(N, 0.0), 40)
+        held = on_grid(N, 40)
         spectral = of_matrix(np.asarray(point.W + held), problem.lam, run.seed)
         plain = problem.atom.propose(matrix, problem.lam, run.seed, deadline)
         tight = spectral and Proposal(spectral.upper, {**spectral.proof, "N": held})

@@ -27,12 +27,12 @@ ALONE = 0.3  # share of the budget for factors of the candidate's own size
 
 @dataclass(frozen=True)
 class Found:
-    """The steps of a search, the best at the candidate's size and of all, and W if known."""
+    """The steps of a search, the best at the candidate's size and of all, and dual points."""
 
     steps: tuple[tuple[str, State], ...]
     same: State
     best: State
-    W: Array | None = None
+    duals: tuple[Array, ...] = ()
 
 
 def supported(problem: Problem) -> bool:
@@ -99,7 +99,8 @@ def grown(
         small = own.best
         if every.best.size > start.size > 0:
             small = shrunk(every, small, start.size, seed)
-    return Found(tuple(steps), small, every.best, every.W)
+    duals = tuple(W for W in (every.W, every.last) if W is not None)
+    return Found(tuple(steps), small, every.best, duals)
 
 
 def shrunk(every: Growth, small: State, size: int, seed: int) -> State:

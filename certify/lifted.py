@@ -77,11 +77,20 @@ def plain(
     if ball is not None and ball.lines:
         W = ball.project(Y, problem.lam)
         return Lifted(W, factors=ball.factors(Y - W))
-    if isinstance(problem.atom, RankOne) and all(g.nonneg for g in problem.atom.gauges):
-        return nonnegative(Y, problem.lam, expired)
+    if turn := same_signs(problem):
+        found = nonnegative(turn * Y, problem.lam, expired)
+        return Lifted(turn * found.W, None if found.N is None else turn * found.N)
     parts = decomposed(Y)
     W = rescaled(Y, np.minimum(parts[2], problem.lam), parts)
     return Lifted(W, factors=None if ball is None else thresholded(Y, problem.lam, parts))
+
+
+def same_signs(problem: Problem) -> float:
+    """Return the sign of every u_i v_j, 0 if they are not all of one."""
+    if not isinstance(problem.atom, RankOne):
+        return 0.0
+    one, other = ({"+": 1.0, "-": -1.0}.get(g.cone, 0.0) for g in problem.atom.gauges)
+    return one * other
 
 
 def thresholded(Y: Array, lam: float, parts: tuple[Array, Array, Array]) -> Factors:

@@ -21,7 +21,7 @@ from .descent import balanced_all
 from .envelope import Smoothed
 from .problem import Problem
 
-MEMORY = 20
+MEMORY, LATELY = 20, 10
 SWEEPS_A_STEP = 5  # quasi-Newton steps that cost what a sweep over columns does
 
 
@@ -64,7 +64,7 @@ class Task:
 def polished(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Factors, int]:
     """Return factors of a lower objective, or the same, and the steps taken.
 
-    stall: the gain of a step, relative to the objective, that ends it.
+    stall: the gain of a few steps, relative to the objective, that ends it.
     """
     if not factors[0].shape[-1] or not all(np.isfinite(x).all() for x in factors):
         return factors, 1
@@ -104,9 +104,12 @@ def quasi_newton(task: Task, factors: Factors, steps: int, stall: float) -> tupl
             slopes.append((task.price * turn - s.back(pull)).reshape(-1))
         return value, np.concatenate(slopes)
 
+    seen: list[float] = []
+
     def watched(intermediate_result: optimize.OptimizeResult) -> None:
-        del intermediate_result
-        if task.expired():
+        seen.append(float(intermediate_result.fun))
+        late = len(seen) > LATELY and seen[-1 - LATELY] - seen[-1] <= stall * abs(seen[-1])
+        if late or task.expired():
             raise StopIteration
 
     start = np.concatenate([s.into(x).reshape(-1) for s, x in zip(sides, factors, strict=True)])
@@ -119,7 +122,7 @@ def quasi_newton(task: Task, factors: Factors, steps: int, stall: float) -> tupl
         method="L-BFGS-B",
         bounds=optimize.Bounds(low, high),
         callback=watched,
-        options={"maxiter": steps, "maxcor": MEMORY, "ftol": stall, "gtol": 0.0},
+        options={"maxiter": steps, "maxcor": MEMORY, "ftol": 0.0, "gtol": 0.0},
     )
     moved = [s.out(c) for s, c in zip(sides, unpacked(found.x), strict=True)]
     new = tuple(s.norm.project_cone(x) for s, x in zip(sides, moved, strict=True))

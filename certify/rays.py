@@ -72,9 +72,11 @@ def best_multiple(problem: Problem, now: State) -> State:
     """Return the state of the best multiple t <= 2 of all slices: f is convex along it."""
 
     def at(t: float) -> State:
+        """Return the state of t times the slices."""
         return state(problem, tuple(t**0.5 * x for x in now.factors), now.q)
 
     def height(t: float) -> float:
+        """Return minus the objective; -inf where it is infinite."""
         value = at(t).value
         return -value if np.isfinite(value) else -np.inf
 

@@ -14,7 +14,7 @@ from time import monotonic
 
 import numpy as np
 
-from . import descent, lifted
+from . import descent
 from ._arrays import Array
 from .atoms import Factors, RankOne
 from .descent import State

@@ -5,10 +5,10 @@ from functools import cache
 import numpy as np
 import scipy.sparse as sp
 
-from certify import Problem, check, improve
+from certify import Problem, check, fixed_rank, improve
 from certify.atoms import RankOne
 from certify.losses import Squared
-from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept
+from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept, Smooth, Sparse
 
 rng = np.random.default_rng(7)
 Y = rng.integers(-8, 9, (6, 5)).astype(float)
@@ -16,6 +16,7 @@ POSITIVE = np.abs(Y)
 MASK = rng.random((6, 5)) < 0.7
 SPARSE = sp.coo_array((Y[MASK], np.nonzero(MASK)), shape=Y.shape)
 WEIGHTS = rng.integers(1, 5, (6, 5)) / 4
+PATHS = [(0, 1), (1, 2), (4, 3), (4, 5)]  # two components
 COVARIATES = np.column_stack([np.arange(6.0), np.ones(6)])
 
 
@@ -58,7 +59,19 @@ PROBLEMS = {
         Squared(SPARSE), L2, 4.0, (Linear(COVARIATES[:, :1]), ColumnIntercept())
     ),
     "ridge": Problem(Squared(Y), L2, 4.0, (ColumnIntercept(2.0), Linear(COVARIATES, 1.0))),
+    "sparse": Problem(Squared(Y), L2, 4.0, (Sparse(1.5),)),
+    "masked_sparse": Problem(Squared(SPARSE), L2, 4.0, (Sparse(1.5), ColumnIntercept())),
+    "sparse_linear": Problem(Squared(Y), L2, 4.0, (Sparse(1.5), Linear(COVARIATES))),
+    "smooth": Problem(Squared(Y), L2, 4.0, (Smooth(PATHS, 1.5),)),
+    "smooth_ridge": Problem(Squared(Y), L2, 4.0, (Smooth(PATHS, 1.5, 0.5, [2.0, 1, 1, 0.25]),)),
+    "masked_smooth": Problem(Squared(SPARSE), L2, 4.0, (Smooth(PATHS, 1.5), RowIntercept())),
+    "smooth_linear": Problem(Squared(Y), L2, 4.0, (Smooth(PATHS, 1.5), Linear(COVARIATES))),
+    "both_parts": Problem(Squared(Y), L2, 4.0, (Smooth(PATHS, 1.5), Sparse(2.0))),
     "rank": Problem(Squared(Y), L2, 0.0),
+    "rank_masked": Problem(Squared(SPARSE), L2, 0.0),
+    "rank_weighted": Problem(Squared(Y, weights=WEIGHTS), L2, 0.0, TWO),
+    "rank_signed": Problem(Squared(Y), RankOne("l2+", "l1"), 0.0, (Intercept(),)),
+    "rank_linear": Problem(Squared(SPARSE), L2, 0.0, (Linear(COVARIATES[:, :1]),)),
     "rank_means": Problem(Squared(Y), L2, 0.0, TWO),
 }
 
@@ -67,7 +80,7 @@ def candidates():
     """Yield (name, problem, factors, q)."""
     for name, problem in PROBLEMS.items():
         yield f"{name}/poor", problem, small(problem), None
-        if problem.lam == 0:
+        if fixed_rank.closed(problem) and problem.lam == 0:
             M = problem.loss.data - problem.shift(problem.fit_offsets(np.zeros(Y.shape)))
             yield f"{name}/best", problem, truncated(M, 2), None
     plain = PROBLEMS["plain"]

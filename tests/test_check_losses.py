@@ -211,3 +211,11 @@ def test_rows_of_classes_with_weights(weights):
     problem = Problem(held, RankOne(), float(np.linalg.norm(W, 2)) * (1 + 2.0**-40))
     assert check(problem, nothing(held)).verdict is Verdict.CERTIFIED
     assert check(problem, nothing(held), dual=1e6 * W).verdict is Verdict.CERTIFIED
+
+
+def test_a_short_dual_point_is_lengthened_to_its_best_multiple():
+    held = LOSSES["squared_hinge"](np.sign(Y))
+    problem = Problem(held, ENTRIES, 4.0)
+    result = check(problem, NONE, dual=np.sign(Y) / 8)  # d(s W) is largest at s = 16
+    assert result.verdict is Verdict.CERTIFIED
+    assert Fraction(4) * (1 - Fraction(1, 2**40)) <= Fraction(result.lower) <= 4

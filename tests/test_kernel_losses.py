@@ -468,3 +468,93 @@ def test_no_bound_of_any_dual_point_exceeds_any_objective(loss, data, shape, lam
     for tier in (kernel.Exact, Rounded):
         outcome = kernel.prove(asked.statement, asked.given, proof, witness, tier())
         assert outcome.lower <= outcome.upper
+
+
+# --- what a broken line would let through ---------------------------------------------------
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_exp_takes_the_end_of_the_logarithm_for_which_its_rest_is_low(seed):
+    x = seed << kernel.FINE - 34
+    lo, hi, k = kernel.exp_at(x)
+    true = mp.exp(number(Fraction(x) * UNIT)) * mp.mpf(2) ** (kernel.FINE - k)
+    assert lo <= true <= hi
+    wide, t = kernel.LN2[1], x << kernel.GUARD
+    assert k == t // wide
+    assert kernel.exp_at(-x - 1)[2] == (-x - 1 << kernel.GUARD) // kernel.LN2[0]
+
+
+TINY = {  # a rule, labels, and an integer w one unit outside, then one at the end
+    "squared_hinge": (kernel.SquaredHinge(), [1, -1], [-1, 0], [0, 0]),
+    "poisson": (kernel.Poisson(), [0, 0], [1, 0], [0, -1]),
+    "kullback_leibler": (kernel.KullbackLeibler(), [0, 1], [-5, -4], [-4, -3]),
+    "softmax": (kernel.Softmax(), [1, 0], [-1, 1], [4, -4]),
+    "softmax above": (kernel.Softmax(), [1, 0], [5, -5], [0, 0]),
+    "hinge": (kernel.Hinge(), [1, -1], [4, -5], [4, -4]),
+    "absolute": (kernel.Absolute(), [1, -1], [4, -5], [4, -4]),
+}
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_domain_ends_at_a_unit(name):
+    rule, y, outside, inside = TINY[name]
+    c = [4] * (len(y) if rule.group else 1)
+    assert not rule.inside(outside, kernel.Grains(y, 0), c)
+    assert rule.inside(inside, kernel.Grains(y, 0), c)
+
+
+def test_a_row_without_a_class_is_no_row_of_classes():
+    assert kernel.Softmax().labels([1.0, 0.0, 0.0, 1.0], 2)
+    assert not kernel.Softmax().labels([1.0, 0.0, 0.0, 0.0], 2)
+    assert not kernel.Softmax().labels([1.0, 0.0, 1.0, 1.0], 2)
+
+
+def test_margins_keep_their_ends_in_order():
+    z, y = kernel.Spans([1, 1], [3, 3], 0), kernel.Grains([1, -1], 0)
+    assert kernel.margins(z, y) == ([(-2, 0), (2, 4)], 0)
+    found = kernel.Hinge().value(z, y, kernel.Grains([1, 1], 0))
+    assert found == kernel.Enclosure(2, 4)
+
+
+def test_a_wide_row_of_classes_is_enclosed():
+    z = kernel.Spans([0, 0], [1, 1], -2)
+    found = kernel.Softmax().value(z, kernel.Grains([1, 0], 0), kernel.Grains([1], 0))
+    for d in (-0.25, 0.25):  # the other score less the class's own
+        assert found.lo <= rational(mp.log1p(mp.exp(mp.mpf(d)))) <= found.hi
+
+
+def test_any_lam_over_a_bound_scales_by_a_dyadic_number():
+    held = Logistic(H)
+    W = -held.gradient(np.zeros((2, 2)))
+    asked = ask(Problem(held, ENTRIES, 0.1), ONES, None, rtol=0.0, atol=0.0)  # s = 1/5
+    witness = hand_over({"W": W.reshape(-1)})
+    found = kernel.prove(asked.statement, asked.given, {"polar": {"rule": "lines"}}, witness)
+    s = kernel.coarse(Fraction(0.1) * 2)
+    true = rational(references.dual(held, [s * Fraction(w) for w in W.reshape(-1).tolist()]))
+    assert true - SHARP * 64 <= found.lower <= true + references.NEAR
+    assert s.denominator & (s.denominator - 1) == 0
+
+
+def test_a_ridge_is_paid_by_every_loss():
+    held = Logistic(H)
+    asked, ar = questioned(held, ONES), kernel.Exact()
+    witness = kernel.Arrays(hand_over({"W": np.array([0.5, 0.0, 0.0, 0.25])}), "proof")
+    dual = kernel.dual_point(ar, asked, {}, witness, "W")
+    free, paid = (kernel.dual_value(ar, asked, dual, Fraction(c), Fraction(1, 2)) for c in (0, 8))
+    assert free - paid == 1
+
+
+def test_offsets_may_lower_a_fit_of_nonnegative_factors_below_zero():
+    asked = questioned(KullbackLeibler(np.zeros((2, 2)) + 0.0), ONES)
+    moved = replace(asked, offsets=(kernel.Offset("intercept", Fraction(1), None),))
+    x = kernel.Point(asked.U, asked.V, (kernel.filled((1,), -8.0),))
+    with pytest.raises(RejectedError, match="domain"):
+        kernel.loss_value(kernel.Exact(), moved, x)
+    assert kernel.loss_value(kernel.Exact(), asked, kernel.Point(asked.U, asked.V, ())).lo == 1
+
+
+def test_the_whole_of_a_weight_is_rounded_down():
+    rule = kernel.Logistic()
+    for c in (3, 5, 7, 12345):
+        for w in (0, c):
+            assert rule.dual([w], kernel.Grains([1], 0), [c]) <= 0

@@ -315,3 +315,23 @@ def test_newton_ends_where_the_function_is_zero():
     target = np.array([0.0, 0.5, 27.0])
     found = rising_zero(lambda x: (x**3 - target, 3 * x**2), np.full(3, -1.0), np.full(3, 9.0))
     assert np.abs(found - np.cbrt(target)).max() <= 2.0**-45
+
+
+@pytest.mark.parametrize("tau", [0.1, 0.3, 0.7, 2.0**-60, 1 - 2.0**-53])
+def test_the_upper_slope_of_a_quantile_is_rounded_towards_zero(tau):
+    low, high = LOSSES["quantile"]([[1.0]], tau).ends()
+    assert high == tau
+    assert -low <= 1 - Fraction(tau) < Fraction(np.nextafter(-low, 2.0))
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_slopes_times_weights_are_inside_the_domain(seed):
+    rng = np.random.default_rng(seed)
+    Y, c, far = rng.standard_normal((3, 3)), rng.random((3, 3)) + 0.01, 50 * np.ones((3, 3))
+    for held in (LOSSES["huber"](Y, 0.3, c), LOSSES["quantile"](Y, 0.1, c)):
+        for Z in (far, -far):
+            assert references.inside(held, -held.gradient(Z))
+    rows = LOSSES["softmax"](np.eye(3), c[0])
+    scores = np.where(np.eye(3) == 1, -60.0, rng.standard_normal((3, 3)))
+    assert references.inside(rows, -rows.gradient(scores))
+    assert references.inside(rows, rows.clip_dual(rng.standard_normal((3, 3))))

@@ -8,21 +8,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify import InputError, Problem
+from certify._fitting import operator
 from certify._observed import Observed
 from certify.atoms import RankOne
 from certify.rays import adjoint
 from certify.kernel.verify import Exact, Pattern
 from certify.losses import Squared
-from certify.offsets import OFFSETS, ColumnIntercept, Intercept, Linear, RowIntercept
+from certify.offsets import (
+    OFFSETS,
+    ColumnIntercept,
+    Intercept,
+    Linear,
+    RowIntercept,
+    Smooth,
+    Sparse,
+)
 from certify.polar._proved import handed
 from certify.rigor.flint import Flint
 from certify.rigor.rounded import Rounded
 
 from .strategies import arrays, dyadics, masks, offsets, shapes
-from .tolerance import exact_shift, fractions, rounding
+from .tolerance import exact_field, exact_penalty, fractions, rounding
 
 each_offset = pytest.mark.parametrize("offset", OFFSETS.values(), ids=OFFSETS)
-SEES = ("intercept", "row", "column", "linear")
+SUMS = ("intercept", "row", "column", "linear")  # whose A* W are sums, not W itself
+each_sum = pytest.mark.parametrize("offset", [OFFSETS[k] for k in SUMS], ids=SUMS)
 
 
 @st.composite
@@ -50,12 +60,6 @@ def design(o):
     return handed(o.A) if isinstance(o, Linear) else None
 
 
-def exact_field(o, q, at):
-    """Return A q at the observed entries, from the definition."""
-    pairs = zip(*(k.tolist() for k in at.listed), strict=True)
-    return [exact_shift(o, q, i, j) for i, j in pairs]
-
-
 def pulled(o, W, at):
     """Return A* W, in the shape of q."""
     ar = Exact()
@@ -63,8 +67,8 @@ def pulled(o, W, at):
     return np.array([float(t) for t in totals]).reshape(o.shape(at))
 
 
-def test_the_registry_holds_the_four_kinds():
-    assert {o.name for o in OFFSETS.values()} == set(SEES)
+def test_the_registry_holds_the_six_kinds():
+    assert {o.name for o in OFFSETS.values()} == {*SUMS, "sparse", "smooth"}
 
 
 @each_offset
@@ -74,10 +78,23 @@ def test_the_factors_are_the_offset_of_its_definition(offset, data, at):
     q = data.draw(arrays(o.shape(at)))
     o.check(at)
     found = at.product(*o.factors(q, at)).reshape(-1)
-    assert fractions(found) == exact_field(o, q, at)
+    assert fractions(found) == exact_field(o, q, at) == fractions(o.field(q, at))
+    assert fractions(operator(o, at) @ q.reshape(-1)) == exact_field(o, q, at)
 
 
 @each_offset
+@given(data=st.data(), at=seen())
+def test_the_penalty_is_that_of_its_definition_at_every_scale(offset, data, at):
+    o = data.draw(offsets(offset, at.m))
+    q = data.draw(arrays(o.shape(at)))
+    truth = exact_penalty(o, q)
+    assert abs(Fraction(o.penalty(q)) - truth) <= truth / 2**40
+    a, b = (data.draw(st.integers(-40, 40)) for _ in "ab")  # f -> 2^(2a + b) f
+    moved = exact_penalty(o.rescaled(a, b), np.ldexp(q, a))
+    assert moved == truth * Fraction(2) ** (2 * a + b)
+
+
+@each_sum
 @given(data=st.data(), at=seen())
 def test_the_adjoint_identity_holds_exactly(offset, data, at):
     o = data.draw(offsets(offset, at.m))
@@ -90,7 +107,7 @@ def test_the_adjoint_identity_holds_exactly(offset, data, at):
     assert sum(t * t for t in totals) == sum(t * t for t in fractions(plain))
 
 
-@each_offset
+@each_sum
 @given(data=st.data(), at=seen())
 def test_the_best_values_solve_the_normal_equations(offset, data, at):
     o = data.draw(offsets(offset, at.m))
@@ -113,8 +130,8 @@ def test_no_other_values_are_better(offset, data, at):
     weights = data.draw(arrays(field_shape(at), dyadics(1, 32)))
 
     def cost(q):
-        rest = at.product(*o.factors(q, at)) - target
-        return 0.5 * float((weights * rest**2).sum()) + 0.5 * o.ridge * float((q * q).sum())
+        rest = o.field(q, at) - target
+        return 0.5 * float((weights * rest**2).sum()) + o.penalty(q)
 
     best, other = o.solve(target, weights, at), data.draw(arrays(o.shape(at)))
     slack = rounding(cost(other), weights * target**2, flops=2**10)
@@ -129,6 +146,46 @@ def test_nothing_observed_leaves_a_value_at_zero():
     assert RowIntercept().solve(target, weights, at).tolist() == [4.0, 0.0]
     assert ColumnIntercept(ridge=1.0).solve(target, weights, at).tolist() == [2.0, 0.0]
     assert Linear([[2.0], [8.0]]).solve(target, weights, at).tolist() == [[2.0, 0.0]]
+
+
+def test_a_component_that_is_not_seen_stays_at_zero():
+    at = Observed(3, 2, np.array([0, 1]), np.array([0, 0]))
+    found = Smooth([(0, 1)], 1.0).solve(np.array([3.0, 0.0]), np.ones(2), at)
+    assert found[:, 1].tolist() == [0.0, 0.0, 0.0]  # a column that is not seen
+    assert found[2].tolist() == [0.0, 0.0]  # nor is the row without edges
+    assert np.abs(found[:2, 0] - [2.0, 1.0]).max() <= rounding(found, flops=16)
+
+
+def test_an_edge_of_weight_zero_is_no_edge():
+    o = Smooth([(0, 1), (1, 2)], 1.0, weights=[0.0, 2.0])
+    assert (o.edges.tolist(), o.weights.tolist()) == ([[1, 2]], [2.0])
+    assert o.labels(3).tolist() == [0, 1, 1]
+    assert (
+        Smooth(np.zeros((0, 2)), 1.0).labels(2).tolist()
+        == [0, 1]
+        == Smooth([], 1.0).labels(2).tolist()
+    )
+    assert not o.edges.flags.writeable
+
+
+@given(data=st.data(), at=seen())
+def test_several_offsets_together_are_not_bettered_by_another_choice(data, at):
+    held = [data.draw(offsets(k, at.m)) for k in (Sparse, Smooth, RowIntercept)]
+    Y = np.zeros((at.m, at.n))
+    Y[at.listed] = data.draw(arrays(at.size))
+    mask = np.zeros((at.m, at.n), bool)
+    mask[at.listed] = True
+    problem = Problem(Squared(Y, mask=mask), RankOne(), 1.0, held)
+    none, observed = (np.zeros((at.m, 0)), np.zeros((at.n, 0))), problem.loss.observed
+    q = problem.best_offsets(none)
+    best = problem.objective(none, q)
+    slack = rounding(best, Y**2, flops=2**20)  # the shift of a singular matrix is undone by steps
+    for k, o in enumerate(held):
+        other = list(q)
+        other[k] = q[k] + data.draw(arrays(o.shape(observed))) / 8
+        assert best <= problem.objective(none, tuple(other)) + slack
+    W = problem.dual_point(none, q)
+    assert np.abs(W).max() <= held[0].rho * (1 + 2.0**-20) + slack
 
 
 def test_dependent_covariates_get_the_least_norm_solution():
@@ -158,6 +215,20 @@ WRONG = {
     "design vector": (lambda: Linear([1.0]), r"\(1,\)"),
     "design nan": (lambda: Linear([[np.nan]]), "nan"),
     "design rows": (lambda: problem_with(Linear([[1.0]])), "must have 2 rows, got 1"),
+    "rho zero": (lambda: Sparse(0.0), "Sparse.rho must be a finite number > 0, got 0.0"),
+    "rho nan": (lambda: Smooth([(0, 1)], float("nan")), "Smooth.rho .* got nan"),
+    "edges flat": (lambda: Smooth([0, 1], 1.0), r"shape \(k, 2\), got \(2,\)"),
+    "edges triple": (lambda: Smooth([(0, 1, 2)], 1.0), r"got \(1, 3\)"),
+    "edge fraction": (lambda: Smooth([(0.5, 1)], 1.0), "row numbers >= 0, got 0.5"),
+    "edge negative": (lambda: Smooth([(-1, 1)], 1.0), "got -1.0"),
+    "edge nan": (lambda: Smooth([(np.nan, 1)], 1.0), "got nan"),
+    "edge to itself": (lambda: Smooth([(0, 1), (2, 2)], 1.0), r"join two rows, got \[2, 2\]"),
+    "edge twice": (lambda: Smooth([(0, 1), (1, 0)], 1.0), r"once, got \[0, 1\] twice"),
+    "edge beyond": (lambda: problem_with(Smooth([(0, 2)], 1.0)), r"lie in 0\.\.1, got 2"),
+    "edge weights": (lambda: Smooth([(0, 1)], 1.0, 0.0, [1.0, 2.0]), r"1 numbers >= 0, got \(2,\)"),
+    "edge weight": (lambda: Smooth([(0, 1)], 1.0, weights=[-1.0]), "got -1.0"),
+    "smooth ridge": (lambda: Smooth([(0, 1)], 1.0, -1.0), "ridge .* got -1.0"),
+    "sparse q": (lambda: problem_with(Sparse(1.0)).accept_offsets([[1.0]]), r"\(2, 3\), got"),
     "twice": (lambda: problem_with(Intercept(), Intercept(ridge=1.0)), "once"),
     "no offset": (lambda: problem_with(3.0), "got 3.0"),
     "q count": (lambda: problem_with(Intercept()).accept_offsets([]), "got 0"),

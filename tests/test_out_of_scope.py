@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from certify import OutOfScopeError, Problem, Verdict, check, improve
+from certify import OutOfScopeError, Problem, Verdict, check, improve, verify
 from certify.atoms import RankOne
 from certify.losses import Squared
-from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept
+from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept, Smooth, Sparse
 
 from .judge import H
 from .test_numerical import NONE, Entrywise, Huber
@@ -18,22 +18,24 @@ from .test_numerical import NONE, Entrywise, Huber
 
 FULL = np.array([[0.0, 1, 4], [3, 2, 5], [8, 7, 1], [9, 1, 6]])
 LINE = (np.ones((4, 1)), np.ones((3, 1)))
+PATH = Smooth([(0, 1), (1, 2)], 1.0)
 UNCOVERED = {
-    "custom atom": (Problem(Squared(FULL), Entrywise(), 0), "RankOne with Squared only"),
-    "custom loss": (Problem(Huber(FULL), RankOne(), 0), "RankOne with Squared only"),
-    "left sign": (Problem(Squared(FULL), RankOne("l2+", "l2"), 0), "nonnegative factors"),
-    "right sign": (Problem(Squared(FULL), RankOne("l1", "l1+"), 0), "nonnegative factors"),
-    "masked": (Problem(Squared(FULL, mask=FULL > 0), RankOne(), 0), "missing entries"),
-    "stored": (Problem(Squared(sparse.csr_array(FULL)), RankOne(), 0), "missing entries"),
-    "weighted": (Problem(Squared(FULL, weights=FULL + 1), RankOne(), 0), "weights"),
-    "zero weights": (Problem(Squared(FULL, weights=FULL), RankOne(), 0), "missing entries"),
-    "intercept": (Problem(Squared(FULL), RankOne(), 0, Intercept()), "not intercept"),
-    "covariates": (Problem(Squared(FULL), RankOne(), 0, Linear(FULL)), "not linear"),
-    "row ridge": (Problem(Squared(FULL), RankOne(), 0, RowIntercept(0.5)), "row with ridge 0.5"),
-    "column ridge": (
-        Problem(Squared(FULL), RankOne(), 0, [RowIntercept(), ColumnIntercept(2.0)]),
-        "column with ridge 2.0",
-    ),
+    "custom atom": (Problem(Squared(FULL), Entrywise(), 0), "RankOne with our losses only"),
+    "custom loss": (Problem(Huber(FULL), RankOne(), 0), "RankOne with our losses only"),
+    "sparse part": (Problem(Squared(FULL), RankOne(), 0, Sparse(1.0)), "no sparse part"),
+    "smooth part": (Problem(Squared(FULL), RankOne(), 0, [RowIntercept(), PATH]), "no smooth part"),
+}
+BRACKETED = {
+    "left sign": Problem(Squared(FULL), RankOne("l2+", "l2"), 0),
+    "right sign": Problem(Squared(FULL), RankOne("l1", "l1+"), 0),
+    "masked": Problem(Squared(FULL, mask=FULL > 0), RankOne(), 0),
+    "stored": Problem(Squared(sparse.csr_array(FULL)), RankOne(), 0),
+    "weighted": Problem(Squared(FULL, weights=FULL + 1), RankOne(), 0),
+    "zero weights": Problem(Squared(FULL, weights=FULL), RankOne(), 0),
+    "intercept": Problem(Squared(FULL), RankOne(), 0, Intercept()),
+    "covariates": Problem(Squared(FULL), RankOne(), 0, Linear(FULL[:, :1])),
+    "row ridge": Problem(Squared(FULL), RankOne(), 0, RowIntercept(0.5)),
+    "column ridge": Problem(Squared(FULL), RankOne(), 0, [RowIntercept(), ColumnIntercept(2.0)]),
 }
 
 
@@ -54,6 +56,20 @@ def test_improve_refuses_what_lam_zero_does_not_cover(problem, cause):
     with pytest.raises(OutOfScopeError, match=cause) as error:
         improve(problem, LINE)
     assert "give lam > 0" in str(error.value)
+
+
+@pytest.mark.parametrize("problem", BRACKETED.values(), ids=BRACKETED)
+def test_what_lam_zero_does_not_close_is_bracketed_and_proved(problem):
+    result = check(problem, LINE)
+    assert result.verdict in (Verdict.UNDECIDED, Verdict.REFUTED)
+    better = improve(problem, LINE)
+    for found, factors, q in ((result, LINE, None), (better.result, better.factors, better.q)):
+        assert 0 < found.lower <= better.objective
+        given = q if problem.offsets else None
+        for tier in ("exact", "rounded"):
+            proved = verify(found.certificate, problem, factors, q=given, tier=tier)
+            assert proved.verdict is found.verdict
+    assert better.objective <= result.upper
 
 
 COVERED = {

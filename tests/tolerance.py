@@ -107,3 +107,26 @@ def exact_loss(loss, fit):
     weights = np.ones(len(fit)) if loss.scale is None else loss.scale
     triples = zip(fractions(weights), fit, fractions(loss.data), strict=True)
     return sum((w * (z - y) ** 2 / 2 for w, z, y in triples), Fraction(0)), Fraction(0)
+
+
+def exact_norm(norm, x):
+    """Return rationals around the norm of a vector, written from its definition alone."""
+    values = fractions(x)
+    squares = [v * v for v in values]
+    if norm.name in ("l1", "linf"):
+        size = (sum if norm.name == "l1" else max)(map(abs, values))
+        return Fraction(size), Fraction(size)
+    if norm.name == "weighted":
+        squares = [Fraction(w) * s for w, s in zip(norm.weights, squares, strict=True)]
+    if norm.name == "group":
+        sums = [enclosed_root(sum(squares[i] for i in g)) for g in norm.groups]
+        how = sum if norm.outer == "l1" else max
+        return how(s[0] for s in sums), how(s[1] for s in sums)
+    low, high = enclosed_root(sum(squares, Fraction(0)))
+    part, share = Fraction(0), Fraction(1)
+    if norm.name == "elastic":
+        share = 1 - Fraction(norm.alpha)
+        part = Fraction(norm.alpha) * sum(map(abs, values))
+    if norm.name == "variation":
+        part = Fraction(norm.rho) * sum(abs(values[i] - values[j]) for i, j in norm.edges)
+    return part + share * low, part + share * high

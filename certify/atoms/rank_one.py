@@ -17,9 +17,11 @@ from certify.polar._proved import sided
 
 from ._base import Atom, Factors, Slice
 from ._enclosure import enclose
+from ._facts import Facts, described
 
 FORMS = ("product", "sum")
 SIDES = ("left", "right")
+NEAR = 2.0**-30  # relative: a bound this near its target is not worth more work
 
 
 @dataclass(frozen=True)
@@ -150,8 +152,30 @@ class RankOne(Atom):
 
 def smallest(ask: Ask) -> Proposal:
     """Return the smallest bound of the methods that apply; `spectral` always does."""
-    tries = (m().propose(ask) for m in METHODS.values() if m().applies(ask))
-    return min((p for p in tries if p), key=lambda p: p.upper)
+    methods = sorted((m() for m in METHODS.values()), key=lambda m: m.cost)
+    best = Proposal(np.inf)
+    for method in methods:
+        if method.cost and ask.target is not None and best.upper <= ask.target * (1 + NEAR):
+            break
+        found = method.propose(ask) if method.applies(ask) else None
+        best = min(best, found or best, key=lambda p: p.upper)
+    return best
+
+
+def pair_facts(left: str | Gauge, right: str | Gauge) -> Facts:
+    """Return what is known of a pair of norms.
+
+    pair                     polar                           class     rule        loose by
+    l1 x any norm            largest dual norm of a line     closed    lines       nothing
+    l2, weighted             sigma_1(D^-1/2 W E^-1/2)        closed    spectral    nothing
+      signs on one or both   sup over cones                  NP-hard   N, M, conic 1.5 % seen
+    linf x l2, weighted      sup over a cube and a ball      NP-hard   scales      sqrt(pi/2)
+    linf x linf              infinity-to-1 norm, cut norm    NP-hard   scales      1.783
+    group (largest) x ...    sup over products of balls      NP-hard   scales      1.783
+    elastic, group (sum),    sup u^T W v                     no closed spectral,   sqrt of the
+      variation x ... not l1                                 form      conic       length
+    """
+    return described(gauge(left), gauge(right))
 
 
 def misfit(name: str, norm: Gauge, x: Array) -> str:

@@ -8,7 +8,7 @@ B is the incidence matrix, one row x_i - x_j an edge, and P_K the projection on 
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ Bools: TypeAlias = npt.NDArray[np.bool_]
 STEPS, EVERY = 20000, 20  # accelerated steps at most, and how often one is polished
 SETTLED = 1e-15  # relative duality gap that ends them; cost, never truth
 DENSE_EDGES = 300  # edges up to which a flow is polished by least squares
+DENSE, FEW = 10_000, 50  # entries of B held dense, and edges joined one by one
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +33,14 @@ class Graph:
     high: Array
 
     @cached_property
-    def incidence(self) -> sparse.csr_array:
-        """B, (edges, d)."""
+    def incidence(self) -> Any:  # noqa: ANN401  an array or scipy.sparse
+        """B, (edges, d); dense where that is small, for a sparse product has its overhead."""
         k = len(self.edges)
+        if k * len(self.low) <= DENSE:
+            B = np.zeros((k, len(self.low)))
+            B[np.arange(k), self.edges[:, 0]] = 1.0
+            B[np.arange(k), self.edges[:, 1]] = -1.0
+            return B
         at = np.repeat(np.arange(k), 2), self.edges.reshape(-1)
         return sparse.csr_array((np.tile([1.0, -1.0], k), at), shape=(k, len(self.low)))
 
@@ -111,14 +117,31 @@ def variation(graph: Graph, z: Array) -> float:
 def means(graph: Graph, x: Array, joins: Bools) -> Array:
     """Return the mean of x over each part that the joining edges connect, in its interval."""
     d = len(x)
-    i, j = graph.edges[joins].T
-    links = sparse.csr_array((np.ones(len(i)), (i, j)), shape=(d, d))
-    count, label = csgraph.connected_components(links, directed=False)
+    count, label = components(graph.edges[joins], d)
     mean = np.bincount(label, x, count) / np.bincount(label, minlength=count)
     low, high = np.full(count, -np.inf), np.full(count, np.inf)
     np.maximum.at(low, label, graph.low)
     np.minimum.at(high, label, graph.high)
     return np.asarray(np.clip(mean, low, high)[label])
+
+
+def components(edges: Ints, d: int) -> tuple[int, Ints]:
+    """Return how many parts the edges leave, and the part of each coordinate."""
+    if len(edges) > FEW:
+        links = sparse.csr_array((np.ones(len(edges)), tuple(edges.T)), shape=(d, d))
+        count, label = csgraph.connected_components(links, directed=False)
+        return int(count), np.asarray(label)
+    parent = list(range(d))
+    for i, j in edges.tolist():
+        while parent[i] != i:
+            i = parent[i]  # noqa: PLW2901  the walk to the root
+        while parent[j] != j:
+            j = parent[j]  # noqa: PLW2901
+        parent[max(i, j)] = min(i, j)  # parents come first
+    for i in range(d):
+        parent[i] = parent[parent[i]]
+    numbers, label = np.unique(parent, return_inverse=True)
+    return len(numbers), np.asarray(label.reshape(-1))
 
 
 def matched(graph: Graph, wanted: Array, f: Array, joins: Bools) -> Array:
@@ -130,7 +153,8 @@ def matched(graph: Graph, wanted: Array, f: Array, joins: Bools) -> Array:
     if not 0 < len(held) <= DENSE_EDGES:
         return f
     inside = (graph.low < 0) & (graph.high > 0)
-    columns = graph.incidence[held].T.toarray()
+    picked = graph.incidence[held].T
+    columns = np.asarray(picked.toarray() if sparse.issparse(picked) else picked)
     rows = inside if inside.any() else np.ones(len(wanted), dtype=bool)
     miss = (wanted - columns @ f[held])[rows]
     out = f.copy()

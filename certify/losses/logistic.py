@@ -71,6 +71,7 @@ class Logistic(Entrywise, Loss):
         start = self.turned(Z)
 
         def off(x: Array) -> tuple[Array, Array]:
+            """Return the equation's excess and slope."""
             p = expit(x)
             return x + t * p - start, 1 + t * p * (1 - p)
 

@@ -120,6 +120,7 @@ class Softmax(Loss):
         top = a.max(axis=1, keepdims=True)
 
         def off(L: Array) -> tuple[Array, Array]:
+            """Return what sum p lacks, and its slope."""
             omega = np.real(wrightomega(a - L + np.log(pull)))
             rate = (omega / (1 + omega)).sum(axis=1, keepdims=True)
             return pull - omega.sum(axis=1, keepdims=True), rate

@@ -69,7 +69,8 @@ def solve(cell: Cell, stop: Stop, warm: Warm | None = None) -> Relaxed:
     best = repaired(cell, run.warm.best.N, run.warm.best.D)
     history = [best.bound]
     k = 0
-    while best.bound > stop.target and k < stop.steps and not stop.expired():
+    closed = cell.form.pooled and not cell.paired.any()  # N = 0 is all there is
+    while best.bound > stop.target and k < stop.steps and not (closed or stop.expired()):
         k += 1
         run.step()
         if k % EVERY == 0:
@@ -117,11 +118,11 @@ class _Run:
             top = float(U[:d, :d].max())
             N = np.where(self.cell.paired, np.maximum(-U, 0.0), 0.0)
             N[:d, :d] = np.maximum(top - U[:d, :d], 0.0)
-            return N, np.array([max(top, 0.0)])
+            return np.minimum(N, N.T), np.array([max(top, 0.0)])
         N = np.where(self.cell.paired, np.maximum(-U, 0.0), 0.0)
         D = np.zeros(self.cell.form.room.size)
         np.maximum.at(D, self.cell.groups, np.diagonal(U)[: self.cell.size])
-        return N, D
+        return np.minimum(N, N.T), D
 
     def balance(self) -> None:
         """Move rho slowly toward equal residuals."""
@@ -249,6 +250,8 @@ def with_merge(parent: Cell, own: Cell, warm: Warm, label: Equal) -> Warm:
     mean = lift / (lift * lift).sum(axis=0)
     Z, U, N = (a.T @ x @ a for a, x in ((mean, warm.Z), (lift, warm.U), (lift, warm.best.N)))
     shrunk = total(parent) / total(own)
-    return Warm(
-        Z * shrunk, U * (unit(parent) / unit(own)), warm.rho, Multiplier(N, warm.best.D, np.inf)
-    )
+    D, (low, high) = warm.best.D.copy(), sorted((one, other))
+    if low != high:
+        D[parent.groups[low]] += D[parent.groups[high]]
+    best = Multiplier(np.minimum(N, N.T), D, np.inf)
+    return Warm(Z * shrunk, U * (unit(parent) / unit(own)), warm.rho, best)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from time import monotonic
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from certify._arrays import Array
 from certify.gauges import Gauge
@@ -66,7 +66,12 @@ class Proposal:
 
 
 class Method(ABC):
-    """One way to bound the polar of a rank-one atom from above."""
+    """One way to bound the polar of a rank-one atom from above.
+
+    Methods of a higher `cost` are asked only if the target is not proved without them.
+    """
+
+    cost: ClassVar[int] = 0
 
     @abstractmethod
     def applies(self, ask: Ask) -> bool:

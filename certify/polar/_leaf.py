@@ -21,6 +21,7 @@ from ._cone import Cell
 GRIDS = (3, 4, 6, 8, 11, 14, 18, 22, 28, 36, 46)  # bits of N tried, the coarsest first
 FACTOR = (10, 14, 18, 22, 30, 38, 48)  # bits of the Cholesky factor
 WHOLE = 46  # bits of D
+NOISE = 2.0**-49  # roundings of a float verifier for each term of G, relative
 
 
 def leaf(
@@ -30,7 +31,7 @@ def leaf(
     slack = max(allowed - found.bound, 0.0)
     m = coarsest(cell, found, found.bound + 0.5 * slack)
     G, price, base = kernel_form(cell, m)
-    shift, factor, bound = factored(G, price, base, allowed)
+    shift, factor, bound = factored(G, noise(cell, m.N), (price, base, allowed))
     arrays: dict[str, Any] = {f"N{number}": stored(to_kernel(cell, m.N))}
     if cell.form.simplex:
         one = np.full(cell.form.size * (cell.form.size + 1) // 2, float(m.D[0]))
@@ -77,6 +78,13 @@ def kernel_form(cell: Cell, m: Multiplier) -> tuple[Array, float, float]:
     return G * np.outer(1 / scale, 1 / scale), wide(cell), base
 
 
+def noise(cell: Cell, N: Array) -> float:
+    """Return what a verifier in floats may lose by rounding when it forms G."""
+    rows = np.abs(cell.rows)
+    sizes = np.abs(cell.C) + rows.T @ N @ rows
+    return float(NOISE * N.shape[0] * sizes.max(initial=0.0))
+
+
 def scales(cell: Cell) -> Array:
     """Return y_i = z_i / scale_i for the heads of the classes."""
     return np.asarray(cell.M[cell.first, np.arange(cell.size)])
@@ -112,31 +120,32 @@ def stored(x: Array) -> npt.NDArray[Any]:
 
 
 def factored(
-    G: Array, price: float, base: float, allowed: float
+    G: Array, rounding: float, goal: tuple[float, float, float]
 ) -> tuple[float, npt.NDArray[Any] | None, float]:
     """Return (shift, packed L, bound): shift I - G = L L^T + E.
 
-    The bound is base + price (shift + |E|), |E| the largest row sum.
+    The bound is base + price (shift + |E|), |E| the largest row sum; goal = (price, base,
+    allowed).
     """
+    price, base, allowed = goal
+    k = G.shape[0]
     size = float(np.abs(G).max(initial=0.0))
-    unit = max(size, 1e-290)
-    top = float(np.linalg.eigvalsh(G)[-1])
-    best: tuple[float, Array | None, float] = (0.0, None, np.inf)
     if not size:
         return 0.0, None, base
+    top = max(float(np.linalg.eigvalsh(G)[-1]), -size)
+    best: tuple[float, Array | None, float] = (top + k * size, None, base + price * 2 * k * size)
     for bits in FACTOR:
-        margin = 4.0 * G.shape[0] * 2.0**-bits * unit
-        shift = max(top, -unit) + margin
+        shift = top + 4.0 * k * 2.0**-bits * size + rounding
         lower = spectra.factorize(G, shift)
         if lower is None:
             continue
         L = spectra.on_grid(np.tril(lower), bits)
-        error = float(np.abs(shift * np.eye(G.shape[0]) - G - L @ L.T).sum(axis=1).max())
+        error = float(np.abs(shift * np.eye(k) - G - L @ L.T).sum(axis=1).max())
         bound = base + price * max(shift + error, 0.0)
         if bound < best[2]:
-            best = shift, L[np.tril_indices(G.shape[0])], bound
+            best = shift, L, bound
         if bound <= allowed:
             break
     if best[1] is None:
-        return top + unit * G.shape[0], None, base + price * (top + 2 * unit * G.shape[0])
-    return best[0], stored(best[1]), best[2]
+        return best[0], None, best[2]
+    return best[0], stored(best[1][np.tril_indices(k)]), best[2]

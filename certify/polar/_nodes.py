@@ -59,7 +59,21 @@ def splits(own: Cell, values: Array, vectors: Array) -> tuple[Label, Label] | No
         return Equal(*pair, 1), Equal(*pair, -1)
     if own.size == 1:
         return None
-    return both(own, vectors[:, -2])
+    lone = unsigned(own)
+    return both(own, vectors[:, -2] if lone is None else np.eye(own.size)[lone])
+
+
+def unsigned(own: Cell) -> int | None:
+    """Return a cube that became one coordinate, while no cut gives its sign beside signed ones."""
+    if not own.form.signs.any():
+        return None
+    for s in (0, 1):
+        at = np.flatnonzero(own.form.cube[own.first] == s)
+        if at.size == 1:
+            cut = np.abs(own.rows[own.size :])
+            fixed = (cut[:, at[0]] > 0) & (np.delete(cut, at[0], axis=1) == 0).all(axis=1)
+            return None if fixed.any() else int(at[0])
+    return None
 
 
 def both(own: Cell, y: Array) -> tuple[Cut, Cut]:

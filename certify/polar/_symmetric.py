@@ -47,7 +47,9 @@ def leaf(S: Array, multiplier: Array | None) -> Iterator[Proposal]:
         g, arrays = S + n, {"N0": n[i, j]}
     top = float(linalg.eigvalsh(g)[-1])
     size = float(np.abs(g).sum(axis=0).max(initial=0.0))
-    for margin in spectra.MARGINS:
+    if size == 0.0:
+        yield Proposal(0.0, {"rule": "conic", "nodes": [{"leaf": 0, "shift": "0/1"}], **arrays})
+    for margin in spectra.MARGINS if size else ():
         shift = top + margin * size
         factor = spectra.factorize(g, shift)
         if factor is not None:

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from time import monotonic
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from certify.branching import Limits, grow
@@ -24,6 +23,8 @@ class Branch(Method):
     by the effort, or by the deadline, and every leaf keeps the bound it has.
     """
 
+    cost = 2
+
     def applies(self, ask: Ask) -> bool:
         """Tell whether a tree is allowed."""
         return opened(ask) and allowance(ask) >= AT_ONCE
@@ -42,7 +43,7 @@ def proposal(ask: Ask, tree: Grown) -> Proposal:
 
 def limits(ask: Ask) -> Limits:
     """Return when to stop."""
-    target = -np.inf if ask.target is None else ask.target
+    target = max(ask.target or 0.0, 0.0)  # the zero slice earns 0
     told = ask.progress or (lambda *_: None)
     return Limits(target, GAP, allowance(ask), ask.expired, progress=told)
 

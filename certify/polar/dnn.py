@@ -31,6 +31,8 @@ class Dnn(Method):
     matrix of order 2).
     """
 
+    cost = 1
+
     def applies(self, ask: Ask) -> bool:
         """Tell whether the pair is open, small, and not for branching at once."""
         return opened(ask) and allowance(ask) < AT_ONCE
