@@ -102,8 +102,8 @@ def improved(
 ) -> Row:
     """Improve; its result is checked already, and is verified here."""
     begun = perf_counter()
-    result = improve(problem, start, budget=budget, rtol=rtol)
-    return shown(name, problem, result.factors, (result, perf_counter() - begun), rtol)
+    found = improve(problem, start, budget=budget, rtol=rtol)
+    return shown(name, problem, found.factors, (found.result, perf_counter() - begun), rtol)
 
 
 def judged(name: str, problem: Problem, factors: tuple[Array, ...], budget: float | None) -> Row:
