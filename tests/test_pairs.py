@@ -26,6 +26,7 @@ from .strategies import arrays
 from .tolerance import exact_norm, fractions
 
 SHARP = 2.0**-36  # relative: the first margin above sigma_1^2 at which a Cholesky completes
+SEARCHED = 2.0**-30  # relative: where an iteration ends that has a flat optimum
 TINY = 2.0**-268  # what underflow adds: two square roots of 2^-1074, the least float
 PAIRS = list(product(MAKERS, MAKERS))
 SIGNS = [("", ""), ("+", "+"), ("", "-"), ("-", "+"), (MIXED, MIXED), (MIXED, "+")]
@@ -101,7 +102,7 @@ def test_a_method_proposes_what_the_exact_kernel_proves(method, signs):
         exact = rule(ar, kernel_pair(at, norms), ar.load(handed(flat)), text, given_)
         dominates(exact, W, RankOne(*norms))
         dominates(proved_above(W, norms, found.proof), W, RankOne(*norms))
-        assert float(exact) <= max(found.upper * (1 + SHARP), TINY)
+        assert float(exact) <= found.upper + SHARP * float(np.abs(W).sum())
 
 
 @pytest.mark.parametrize("name", MAKERS)
@@ -133,7 +134,7 @@ def test_hadamard_matrices_are_bounded_by_grothendieck():
     two, four = (RankOne("linf", "linf").polar(W) for W in (H, np.kron(H, H)))
     assert two.lower >= 2 * (1 - SHARP)
     assert 2 - SHARP <= two.upper <= 8**0.5 * (1 + SHARP)
-    assert 8 * (1 - SHARP) <= four.lower <= four.upper <= 8 * (1 + SHARP)
+    assert 8 * (1 - SHARP) <= four.lower <= four.upper <= 8 * (1 + SEARCHED)
 
 
 def test_scales_bound_thousands_of_entries():
