@@ -8,7 +8,7 @@ from scipy import sparse
 
 from . import coordinates as at
 from ._arrays import Array
-from .atoms import Atom, Factors, RankOne
+from .atoms import Factors, RankOne
 from .gauges import Gauge
 from .polar import Matrix
 from .polar import _spectra as spectra
@@ -36,7 +36,7 @@ def above(problem: Problem, W: Array, factors: Factors, seed: int) -> tuple[floa
     else:
         slices = climbed(matrix, atom.gauges, starts(matrix, atom.gauges, factors, seed))
     top, found = worth(matrix, slices, problem.lam)
-    if found[0].shape[1] or closed(atom):
+    if found[0].shape[1] or not isinstance(atom, RankOne) or closed(atom):
         return top, found
     count = int(np.clip(WORK / observed.size, FEW, MANY))
     more = climbed(matrix, atom.gauges, thorough(matrix.shape[1], atom.gauges[1], seed, count))
@@ -53,10 +53,8 @@ def worth(W: Matrix, slices: Factors, lam: float) -> tuple[float, Factors]:
     return top, tuple(x[:, order[:TOGETHER]] for x in slices)
 
 
-def closed(atom: Atom) -> bool:
-    """Whether the largest value is found for sure, or by the atom's own ascent."""
-    if not isinstance(atom, RankOne):
-        return True
+def closed(atom: RankOne) -> bool:
+    """Whether the largest value is found for sure."""
     left, right = atom.gauges
     plain = all(g.name == "l2" and g.free for g in (left, right))
     return plain or "l1" in (left.name, right.name)
@@ -75,7 +73,7 @@ def thorough(n: int, norm: Gauge, seed: int, count: int) -> Array:
 def earned(W: Matrix, slices: Factors) -> Array:
     """Return <W, phi> of each slice."""
     U, V = at.both(slices)
-    return np.einsum("mr,mr->r", U, np.asarray(W @ V))
+    return np.asarray(np.einsum("mr,mr->r", U, np.asarray(W @ V)))
 
 
 def single(problem: Problem, W: Matrix, seed: int) -> Factors:

@@ -77,13 +77,14 @@ def polished(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Fa
 
 def proximal(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Factors, int]:
     """Sweep over the columns until a sweep gains little."""
-    value = task.value(factors)
-    for k in range(max(steps // SWEEPS_A_STEP, 1)):
+    value, used = task.value(factors), 0
+    while used < max(steps, 1):
+        used += SWEEPS_A_STEP
         factors = swept(task, factors)
         before, value = value, task.value(factors)
         if before - value <= stall * abs(value) or task.expired():
             break
-    return factors, (k + 1) * SWEEPS_A_STEP
+    return factors, used
 
 
 def quasi_newton(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Factors, int]:
