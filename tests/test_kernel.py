@@ -89,6 +89,7 @@ def test_every_rule_and_verdict_is_exercised():
 Y0 = CASES["plain/best"][3].certificate.given["Y"]
 OBSERVED = len(CASES["masked/poor"][3].certificate.given["Y"].data)
 SAME = kernel.Array((OBSERVED,), array("q", [0] * OBSERVED))
+N0 = CASES["nonnegative/poor"][3].certificate.witness["N0"]
 LIES = [
     ("plain/best", {"statement": {"format": "certify/9"}}, "statement.format", "unknown"),
     ("plain/best", {"statement": {"robust": True}}, "statement", "fields"),
@@ -179,7 +180,7 @@ LIES = [
         "proof.W.corrections",
         "order",
     ),
-    ("nonnegative/poor", {"witness": {"N0": numbers(*[-1.0] * 66)}}, "proof.N0", "sign"),
+    ("nonnegative/poor", {"witness": {"N0": like(N0, -1.0)}}, "proof.N0", "sign"),
     ("one_sign/poor", {"witness": {"N": like(Y0, 0.0)}}, "proof.N", "wrong_rule"),
     ("masked/poor", {"given": {"rows": SAME, "cols": SAME}}, "statement.rows", "order"),
     ("nonnegative/poor", {"given": {"U": kernel.filled((6, 1), -1.0)}}, "statement.U", "sign"),
