@@ -11,7 +11,8 @@ from ._errors import InputError, OutOfScopeError
 from ._threads import threads
 from .atoms import Atom, Factors, RankOne, Symmetric
 from .certificate import ask
-from .evidence import Run, accept_dual, any_size, by_rank
+from .duals import Run
+from .evidence import accept_dual, any_size, by_rank
 from .losses import LOSSES, Squared
 from .offsets import OFFSETS
 from .polar._proved import above, below

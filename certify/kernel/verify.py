@@ -296,15 +296,15 @@ def components(m: int, edges: Sequence[int]) -> tuple[int, ...]:
     """Label each vertex with the number of its component, by merging along the edges."""
     parent = list(range(m))
 
-    def top(i: int) -> int:
+    def _top(i: int) -> int:
         while parent[i] != i:
             parent[i] = i = parent[parent[i]]
         return i
 
     for i, j in zip(edges[::2], edges[1::2], strict=True):
-        parent[top(i)] = top(j)
+        parent[_top(i)] = _top(j)
     numbers: dict[int, int] = {}
-    return tuple(numbers.setdefault(top(i), len(numbers)) for i in range(m))
+    return tuple(numbers.setdefault(_top(i), len(numbers)) for i in range(m))
 
 
 class Line(NamedTuple):

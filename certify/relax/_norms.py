@@ -128,6 +128,7 @@ def square(norm: Gauge, A: Expression) -> Expression:
 
 def matched(norm: Gauge, d: int) -> tuple[Expression, Expression, list[Expression]]:
     """Return (C, c, constraints) with <C, A> <= c N(A): the dual of the lifted square."""
+    out: tuple[Expression, Expression, list[Expression]]
     c = cp.Variable(nonneg=True)
     if norm.name == "linf":
         each = cp.Variable(d, nonneg=True)
