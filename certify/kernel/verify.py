@@ -297,15 +297,16 @@ def components(m: int, edges: Sequence[int]) -> tuple[int, ...]:
     """Label each vertex with the number of its component, by merging along the edges."""
     parent = list(range(m))
 
-    def _top(i: int) -> int:
+    def top(i: int) -> int:
+        """Follow parents to the one that names the component, and shorten the way."""
         while parent[i] != i:
             parent[i] = i = parent[parent[i]]
         return i
 
     for i, j in zip(edges[::2], edges[1::2], strict=True):
-        parent[_top(i)] = _top(j)
+        parent[top(i)] = top(j)
     numbers: dict[int, int] = {}
-    return tuple(numbers.setdefault(_top(i), len(numbers)) for i in range(m))
+    return tuple(numbers.setdefault(top(i), len(numbers)) for i in range(m))
 
 
 class Line(NamedTuple):

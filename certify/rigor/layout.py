@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg, sparse
 
-from certify.kernel.verify import Array, Graph, Pattern
+from certify.kernel.verify import Pattern
 
-from .bounds import ETA, Floats, finite, gamma, norm_up, up, view
+from .bounds import Floats, finite, up
 
 ORDINARY = 900  # binary exponents that scale without overflow
 BLOCK = 512  # rows held dense at once; cost, never truth
@@ -65,29 +65,3 @@ def totals(ints: npt.NDArray[np.int64], kind: str, at: Pattern) -> npt.NDArray[n
     out = np.zeros((at.m, at.n)[axis], dtype=np.int64)
     np.add.at(out, indices(at)[axis], ints)
     return out
-
-
-def bent(q: Array, graph: Graph, rho: float, ridge: float) -> tuple[Floats, Fraction]:
-    """Return (rho L q + ridge q, error): B^T (rho w B q) + ridge q, B the edges' differences.
-
-    Each entry is a sum of at most k + 1 products, k the largest number of edges at a
-    vertex, of factors with 3 roundings: off by gamma_{k+5} times the sum S of their
-    sizes; S itself is formed the same way.
-    """
-    x = view(q)
-    ends = np.asarray(graph.edges, dtype=np.int64).reshape(-1, 2)
-    weights = np.ones(len(ends)) if graph.weights is None else np.asarray(graph.weights)
-    count = np.arange(len(ends))
-    heads, tails = (
-        sparse.csr_array((np.ones(len(ends)), (ends[:, side], count)), (len(x), len(ends)))
-        for side in (0, 1)
-    )
-    pull = rho * weights[:, None] * (x[ends[:, 0]] - x[ends[:, 1]])
-    held = ridge * x
-    mid = np.asarray(heads @ pull - tails @ pull + held)
-    size = np.asarray((heads + tails) @ np.abs(pull) + np.abs(held))
-    steps = int(np.bincount(ends.reshape(-1), minlength=1).max()) + 6
-    tiny = (steps + 2) * (len(ends) + 1) * x.size * ETA
-    reach = 1 + 2 * finite(np.abs(x).max(initial=0.0))
-    error = gamma(steps) * up(norm_up(size), steps) + tiny * reach
-    return mid.reshape(-1), error

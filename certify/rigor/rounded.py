@@ -53,9 +53,9 @@ from .bounds import (
     up,
     view,
 )
+from .graphs import laplacian
 from .layout import (
     BLOCK,
-    bent,
     blocked_gram,
     cholesky_completes,
     indices,
@@ -171,7 +171,7 @@ class Rounded(Arithmetic[Ball]):
 
     def laplacian(self, q: Array, graph: Graph, rho: Fraction, ridge: Fraction) -> Ball:
         """Return rho L q + ridge q."""
-        return Ball(*bent(q, graph, nearest(rho), nearest(ridge)))
+        return Ball(*laplacian(view(q), graph, (nearest(rho), nearest(ridge))))
 
     def adjoint(self, x: Ball, kind: str, design: Array | None, at: Pattern) -> list[Fraction]:
         """Return A* x exactly: by int64 sums where the floats share a short grid."""
