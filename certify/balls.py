@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._arrays import Array
+from ._arrays import Array, Ints
 from ._observed import Observed
 from .atoms import Factors, RankOne
 from .gauges import Gauge
@@ -44,13 +44,13 @@ class Ball:
         """Return M with its lines as columns, or a matrix of lines turned back."""
         return M.T if self.left.name == "l1" else M
 
-    def signs(self, count: int) -> list[tuple[float, Array]]:
+    def signs(self, count: int) -> list[tuple[float, Ints]]:
         """Return (sign, lines that the l1 side may take with it)."""
         low, high = self.outer.sides(count)
-        both = [(1.0, high > 0), (-1.0, low < 0)]
+        up, down = np.flatnonzero(high > 0), np.flatnonzero(low < 0)
         if self.inner.free:  # both signs earn the same
-            return [(1.0, (high > 0) | (low < 0))]
-        return [(sign, at) for sign, at in both if at.any()]
+            return [(1.0, np.union1d(up, down))]
+        return [(sign, at) for sign, at in ((1.0, up), (-1.0, down)) if len(at)]
 
     def project(self, M: Array, radius: float) -> Array:
         """Return the nearest W of the ball."""
@@ -91,16 +91,12 @@ class Ball:
 
     def parted(self, lines: Array) -> list[tuple[float, Array]]:
         """Return (sign, lines in the inner cone) that add up to the lines."""
-        out = []
-        for sign, at in self.signs(lines.shape[1]):
-            if self.inner.free:
-                low = self.outer.sides(lines.shape[1])[0]
-                high = self.outer.sides(lines.shape[1])[1]
-                flip = at & (high <= 0) & (low < 0)
-                out += [(1.0, lines * (at & ~flip)), (-1.0, -lines * flip)]
-            else:
-                out.append((sign, self.inner.project_cone(sign * lines) * at))
-        return out
+        low, high = self.outer.sides(lines.shape[1])
+        if self.inner.free:
+            flip = (high <= 0) & (low < 0)
+            return [(1.0, lines * ~flip), (-1.0, -lines * flip)]
+        held = [(1.0, lines * (high > 0)), (-1.0, -lines * (low < 0))]
+        return [(sign, self.inner.project_cone(part)) for sign, part in held]
 
     def gauge(self, Z: Array) -> float:
         """Return Omega of a point that the proximal map returned."""

@@ -23,7 +23,7 @@ from .problem import Problem, Values
 
 ROUNDS = 80
 COARSE, FINE = 100, 1000  # steps of a polish while slices are appended, and at the end
-WORK, MOST, FEWEST = 2e11, 20_000, 200  # multiplications, and steps, without a budget
+WORK, MOST, FEWEST = 3e10, 10_000, 100  # multiplications, and steps, without a budget
 STALL = 1e-13  # relative gain of a fine round that ends the search; luck, never truth
 LOOSE, TIGHT = 1e-3, 1e-11  # relative excess over lam that is worth a slice
 ALIKE, COARSELY = 1e-7, 1e-3  # 1 - cosine under which two slices are merged
@@ -85,12 +85,11 @@ class Growth:
 
 @np.errstate(all="ignore")  # a point that is not finite is never the lowest
 def grow(growth: Growth, seed: int, wanted: float, cap: int | None = None) -> Growth:
-    """Run until the gap is below `wanted`, nothing improves, or time is up.
+    """Run until the gap is below `wanted`, nothing improves, or time or steps are spent.
 
     cap: the largest number of slices.
     """
     problem, now = growth.problem, growth.best
-    growth.steps = min(growth.steps, allowance(problem, now))
     smoothed = envelope.of(problem.loss, problem.predict(now.factors, now.q))
     factors, q, fine = now.factors, now.q, False
     for k in range(ROUNDS):

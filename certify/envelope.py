@@ -9,6 +9,7 @@ multipliers, so mu need not be small.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -77,7 +78,7 @@ def of(loss: Loss, Z: Array) -> Smoothed:
 def settling(loss: Loss, zero: Array) -> float:
     """Return about the least mu with which the proximal map of 0 comes near its end."""
     sizes = [float(np.abs(loss.prox(zero, 4.0**k)).mean()) for k in REACHES]
-    for k, (near, far) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for k, (near, far) in enumerate(pairwise(sizes)):
         if near > 0 and far <= GROWS * near:
             return float(4.0 ** REACHES[k])
     return 1.0

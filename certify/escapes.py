@@ -8,7 +8,7 @@ from scipy import sparse
 
 from . import coordinates as at
 from ._arrays import Array
-from .atoms import Atom, Factors, RankOne
+from .atoms import Factors, RankOne
 from .gauges import Gauge
 from .polar import Matrix
 from .polar import _spectra as spectra
@@ -17,7 +17,7 @@ from .problem import Problem
 
 TOGETHER = 20  # slices returned at once
 STARTS, LINES, HEADS = 20, 20, 6  # random starts, lines of W, singular vectors
-MANY = 64  # starts of each kind when those have found nothing
+FEW, MANY, WORK = 4, 64, 1e6  # starts of each kind when those have found nothing, by size
 STEPS, SETTLED = 300, 1e-12  # of the ascent, and the relative gain that ends it
 CLEAR = 1e-12  # a value within this of lam is no escape; luck, never truth
 ALIKE = 1e-3  # 1 - cosine under which two slices are one
@@ -36,9 +36,10 @@ def above(problem: Problem, W: Array, factors: Factors, seed: int) -> tuple[floa
     else:
         slices = climbed(matrix, atom.gauges, starts(matrix, atom.gauges, factors, seed))
     top, found = worth(matrix, slices, problem.lam)
-    if found[0].shape[1] or closed(atom):
+    if found[0].shape[1] or not isinstance(atom, RankOne) or closed(atom):
         return top, found
-    more = climbed(matrix, atom.gauges, thorough(matrix.shape[1], atom.gauges[1], seed))
+    count = int(np.clip(WORK / observed.size, FEW, MANY))
+    more = climbed(matrix, atom.gauges, thorough(matrix.shape[1], atom.gauges[1], seed, count))
     again, found = worth(matrix, more, problem.lam)
     return max(top, again), found
 
@@ -52,21 +53,19 @@ def worth(W: Matrix, slices: Factors, lam: float) -> tuple[float, Factors]:
     return top, tuple(x[:, order[:TOGETHER]] for x in slices)
 
 
-def closed(atom: Atom) -> bool:
-    """Whether the largest value is found for sure, or by the atom's own ascent."""
-    if not isinstance(atom, RankOne):
-        return True
+def closed(atom: RankOne) -> bool:
+    """Whether the largest value is found for sure."""
     left, right = atom.gauges
     plain = all(g.name == "l2" and g.free for g in (left, right))
     return plain or "l1" in (left.name, right.name)
 
 
-def thorough(n: int, norm: Gauge, seed: int) -> Array:
+def thorough(n: int, norm: Gauge, seed: int, count: int) -> Array:
     """Return many starts for v: unit vectors, and random ones on a few coordinates."""
     rng = np.random.default_rng(seed)
-    units = np.eye(n)[:, rng.permutation(n)[:MANY]]
-    some = rng.standard_normal((n, MANY)) * (rng.random((n, MANY)) < rng.random(MANY))
-    held = np.hstack([units, -units, some, -some, rng.standard_normal((n, MANY))])
+    units = np.eye(n)[:, rng.permutation(n)[:count]]
+    some = rng.standard_normal((n, count)) * (rng.random((n, count)) < rng.random(count))
+    held = np.hstack([units, -units, some, -some, rng.standard_normal((n, count))])
     held = norm.project_cone(held)
     return held[:, np.abs(held).max(axis=0) > 0]
 
@@ -74,7 +73,7 @@ def thorough(n: int, norm: Gauge, seed: int) -> Array:
 def earned(W: Matrix, slices: Factors) -> Array:
     """Return <W, phi> of each slice."""
     U, V = at.both(slices)
-    return np.einsum("mr,mr->r", U, np.asarray(W @ V))
+    return np.asarray(np.einsum("mr,mr->r", U, np.asarray(W @ V)))
 
 
 def single(problem: Problem, W: Matrix, seed: int) -> Factors:

@@ -7,6 +7,7 @@ trail       from somebody's factors: the meta-algorithm of `search` for least sq
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -86,21 +87,31 @@ def grown(
 ) -> Found:
     """Polish at the candidate's size, then with as many slices as earn their price."""
     wanted, known = rest
+    steps = columns.allowance(problem, start)
     with np.errstate(all="ignore"):
         own = Growth(problem, clock.share(ALONE).expired, clock.tell, start)
+        own.steps = int(ALONE * steps)
         columns.grow(own, seed, wanted, cap=start.size)
         every = Growth(problem, clock.expired, clock.tell, own.best, own.W, own.lower)
+        every.steps, every.last = steps, own.last
         if known is not None and known.value < own.best.value:
-            every.best = known
-            every.history = [("lifted", known)]
-        if every.best.value - own.lower > wanted and (known is None or known.q == ()):
+            every.best, every.history = known, [("lifted", known)]
+        if every.best.value - own.lower > wanted and known is None:
             columns.grow(every, seed, wanted)
-        steps = [("start", start), *own.history, *every.history]
         small = own.best
         if every.best.size > start.size > 0:
             small = shrunk(every, small, start.size, seed)
-    duals = tuple(W for W in (every.W, every.last) if W is not None)
-    return Found(tuple(steps), small, every.best, duals)
+    met = [("start", start), *own.history, *every.history]
+    falling = [met[0], *(b for a, b in pairwise(met) if b[1].value < a[1].value)]
+    return Found(tuple(falling), small, every.best, duals(every))
+
+
+def duals(every: Growth) -> tuple[Array, ...]:
+    """Return the best dual point met, and the last where there is no gradient to trust."""
+    first = () if every.W is None else (every.W,)
+    if every.problem.loss.smooth or every.last is None or every.last is every.W:
+        return first
+    return (*first, every.last)
 
 
 def shrunk(every: Growth, small: State, size: int, seed: int) -> State:
@@ -108,6 +119,7 @@ def shrunk(every: Growth, small: State, size: int, seed: int) -> State:
     problem = every.problem
     cut = search.largest(problem, every.best, size)
     again = Growth(problem, every.expired, every.tell, cut)
+    again.steps = int(ALONE * columns.allowance(problem, cut))
     if np.isfinite(cut.value):
         columns.grow(again, seed, 0.0, cap=size)
     return search.lowest([small, again.best])

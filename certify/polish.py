@@ -21,7 +21,8 @@ from .descent import balanced_all
 from .envelope import Smoothed
 from .problem import Problem
 
-MEMORY, LATELY = 20, 10
+MEMORY, LATELY = 20, 10  # steps remembered, and over which a gain is measured
+LARGE = 20_000  # coordinates beyond which fewer steps are remembered
 SWEEPS_A_STEP = 5  # quasi-Newton steps that cost what a sweep over columns does
 
 
@@ -76,13 +77,14 @@ def polished(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Fa
 
 def proximal(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Factors, int]:
     """Sweep over the columns until a sweep gains little."""
-    value = task.value(factors)
-    for k in range(max(steps // SWEEPS_A_STEP, 1)):
+    value, used = task.value(factors), 0
+    while used < max(steps, 1):
+        used += SWEEPS_A_STEP
         factors = swept(task, factors)
         before, value = value, task.value(factors)
         if before - value <= stall * abs(value) or task.expired():
             break
-    return factors, (k + 1) * SWEEPS_A_STEP
+    return factors, used
 
 
 def quasi_newton(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Factors, int]:
@@ -112,6 +114,7 @@ def quasi_newton(task: Task, factors: Factors, steps: int, stall: float) -> tupl
         if late or task.expired():
             raise StopIteration
 
+    memory = MEMORY if sum(s.rows for s in sides) * r <= LARGE else MEMORY // 4
     start = np.concatenate([s.into(x).reshape(-1) for s, x in zip(sides, factors, strict=True)])
     ends = [s.bounds(r) for s in sides]
     low, high = (np.concatenate([e[k].reshape(-1) for e in ends]) for k in (0, 1))
@@ -122,7 +125,7 @@ def quasi_newton(task: Task, factors: Factors, steps: int, stall: float) -> tupl
         method="L-BFGS-B",
         bounds=optimize.Bounds(low, high),
         callback=watched,
-        options={"maxiter": steps, "maxcor": MEMORY, "ftol": 0.0, "gtol": 0.0},
+        options={"maxiter": steps, "maxcor": memory, "ftol": 0.0, "gtol": 0.0},
     )
     moved = [s.out(c) for s, c in zip(sides, unpacked(found.x), strict=True)]
     new = tuple(s.norm.project_cone(x) for s, x in zip(sides, moved, strict=True))

@@ -25,6 +25,7 @@ LAYERS = (  # from the bottom up: a module imports from its own layer or from th
     ("search",),
     ("explore", "fixed_rank"),
     ("relax",),
+    ("duals",),
     ("evidence",),
     ("scaling", "result"),
     ("proving",),

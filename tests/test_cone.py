@@ -16,7 +16,7 @@ from certify.kernel import verify as kernel
 from certify.polar import Ask
 from certify.polar import _admm as admm
 from certify.polar._cone import Cut, Equal, cell, of_pair, of_symmetric
-from certify.polar._leaf import leaf
+from certify.polar._leaf import factored, leaf, noise
 from certify.polar._nodes import both, proof_of, undecided
 from certify.polar._proved import handed, kernel_pair, located, split
 from certify.polar.branch import GAP, Branch, grown, limits, proposal
@@ -253,6 +253,30 @@ def test_the_least_sure_pair_of_the_smaller_cube_is_split():
     assert undecided(own, Y) == (1, 3)
     assert undecided(cell(form_of(asked(RANDOM, "l2+", "l2")), ()), Y) is None
     assert undecided(cell(form_of(asked(RANDOM, "l2", "linf")), ()), Y) == (5, 6)
+
+
+def test_equally_sure_pairs_are_split_too():
+    own = cell(form_of(asked(RANDOM, "linf", "linf")), ())
+    assert undecided(own, np.ones((9, 9))) == (0, 1)
+
+
+def test_products_of_a_row_with_itself_take_no_multiplier():
+    own = cell(form_of(asked(RANDOM, "l2+", "l2")), (Cut(np.ones(9)),))
+    assert not own.paired.diagonal().any()
+    assert own.paired[0, -1]
+    assert own.paired[0, 1]
+    assert not own.paired[4].any()
+
+
+def test_a_leaf_leaves_room_for_the_roundings_of_floats():
+    own = cell(form_of(asked(RANDOM, "l2+", "l2+")), ())
+    N = np.where(own.paired, 1.0, 0.0)
+    G = own.shifted(N)
+    room = noise(own, N)
+    assert room >= EPS * float(np.abs(G).max())
+    shift, factor, _ = factored(G, 1.0, (1.0, 0.0, np.inf))
+    assert factor is not None
+    assert shift >= admm.top(G) + 1.0
 
 
 def test_level_removes_the_excess():

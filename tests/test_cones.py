@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from certify import InputError, Problem, check, verify
-from certify.atoms import RankOne
+from certify import InputError, Problem, check, files, verify
+from certify.atoms import RankOne, Symmetric
 from certify.gauges import L2, Elastic, Group, LInf, Variation, Weighted, gauge, support
 from certify.losses import Squared
 
@@ -117,3 +117,85 @@ def test_a_projection_is_the_nearest_and_leaves_what_is_allowed():
     assert all(map(np.array_equal, problem.project(near), near))
     with pytest.raises(InputError, match="shape"):
         problem.project((V, U))
+
+
+ATOMS = {
+    'left = { norm = "elastic", alpha = 0.5, cone = "+" }': RankOne(Elastic(0.5, cone="+"), "l2"),
+    'left = { norm = "group", groups = [[0, 2], [1]], outer = "linf" }': RankOne(
+        Group([[0, 2], [1]], "linf"), "l2"
+    ),
+    'left = { norm = "group", groups = "labels.npy" }': RankOne(Group([[0, 2], [1]]), "l2"),
+    'left = { norm = "group", groups = "labels.csv" }': RankOne(Group([[0, 2], [1]]), "l2"),
+    'left = { norm = "variation", edges = [[0, 1], [1, 2]], rho = 0.5 }': RankOne(
+        Variation([(0, 1), (1, 2)], 0.5), "l2"
+    ),
+    'left = { norm = "variation", edges = "edges.npy", rho = 0.5 }': RankOne(
+        Variation([(0, 1), (1, 2)], 0.5), "l2"
+    ),
+    'right = { norm = "weighted", weights = "weights.npy" }': RankOne("l2", Weighted([1.0, 2.0])),
+    'right = { norm = "weighted", weights = [1.0, 2.0] }': RankOne("l2", Weighted([1.0, 2.0])),
+    'left = { norm = "l2", cone = "+0*" }\nright = "linf-"': RankOne(L2(cone="+0*"), "linf-"),
+}
+BAD = {
+    'left = { norm = "elastic" }': "atom.left.alpha is missing",
+    'left = { norm = "elastik", alpha = 0.5 }': "atom.left.norm 'elastik' is unknown: did you mean",
+    "left = { alpha = 0.5 }": "atom.left.norm is missing",
+    'left = { norm = "elastic", alpha = 0.5, rho = 1.0 }': "'rho' is not known in .atom.left.",
+    'left = { norm = "elastic", alpha = "half" }': "atom.left.alpha must be a valid number",
+    'left = { norm = "group", groups = [[0], [2]] }': "1 is in none",
+    "left = 3": "atom.left must be a norm",
+    'left = "l7"': "got 'l7'",
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a folder with the arrays that the questions name."""
+    held = {
+        "Y": np.zeros((3, 2)),
+        "U": np.zeros((3, 1)),
+        "V": np.zeros((2, 1)),
+        "labels": np.array([4, 7, 4]),
+        "edges": np.array([[0, 1], [1, 2]]),
+        "weights": np.array([1.0, 2.0]),
+    }
+    for name, a in held.items():
+        np.save(tmp_path / f"{name}.npy", a)
+    (tmp_path / "labels.csv").write_text("4\n7\n4\n")
+    return tmp_path
+
+
+def written(folder, atom, factors='U = "U.npy"\nV = "V.npy"', kind="rank_one"):
+    """Write a question and return its path."""
+    data, path = '[data]\nY = "Y.npy"', folder / "problem.toml"
+    text = f'lam = 1.0\n{data}\n[atom]\nkind = "{kind}"\n{atom}\n[factors]\n{factors}\n'
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(("text", "atom"), ATOMS.items(), ids=range(len(ATOMS)))
+def test_a_question_file_may_hold_any_norm(folder, text, atom):
+    assert files.load(written(folder, text)).problem.atom == atom
+
+
+@pytest.mark.parametrize(("text", "said"), BAD.items(), ids=range(len(BAD)))
+def test_a_wrong_norm_in_a_question_file_is_told(folder, text, said):
+    with pytest.raises(InputError, match=said):
+        files.load(written(folder, text))
+
+
+def test_the_files_of_a_norm_are_inputs(folder):
+    text = 'left = { norm = "variation", edges = "edges.npy", rho = 0.5 }'
+    assert folder / "edges.npy" in files.load(written(folder, text)).inputs
+
+
+def test_a_symmetric_question_has_one_factor(folder):
+    np.save(folder / "Y.npy", np.eye(3))
+    path = written(folder, 'norm = "l2+"', 'U = "U.npy"', "symmetric")
+    held = files.load(path)
+    assert held.problem.atom == Symmetric("l2+")
+    assert len(held.factors) == 1
+    with pytest.raises(InputError, match="'V' is not known"):
+        files.load(written(folder, 'norm = "l2"', 'U = "U.npy"\nV = "V.npy"', "symmetric"))
+    with pytest.raises(InputError, match=r"factors\.V is missing"):
+        files.load(written(folder, "", 'U = "U.npy"'))

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify import InputError, Problem, Verdict, check, improve, verify
-from certify._errors import OutOfScopeError
 from certify.atoms import Symmetric
 from certify.atoms.symmetric import NORMS
 from certify.gauges import gauge
@@ -126,9 +125,19 @@ def test_soft_thresholding_is_certified_even_on_asymmetric_data():
     for tier in ("exact", "rounded"):
         assert verify(result.certificate, problem, best, tier=tier).verdict is Verdict.CERTIFIED
     short = check(problem, (best[0][:, 1:],))
-    assert short.verdict is Verdict.UNDECIDED
-    assert short.lower <= result.lower + SHARP * result.upper
+    assert short.verdict is Verdict.RANK_LIMITED
+    assert len(short.better) == 1
+    assert verify(short.certificate, problem, (best[0][:, 1:],)).verdict is Verdict.RANK_LIMITED
+    assert short.lower <= result.upper < short.upper
     assert result.certificate.given.keys() == {"Y", "U"}
+
+
+@each_norm
+def test_improve_ends_at_the_optimum(norm):
+    problem = Problem(Squared(np.diag([3.0, 2.0, -1.0])), Symmetric(norm), 0.5)
+    found = improve(problem, (np.full((3, 1), 0.5),))
+    assert found.result.verdict is Verdict.CERTIFIED
+    assert abs(found.objective - 2.75) <= 2.75e-6  # the default epsilon
 
 
 def test_a_certificate_is_kept_and_a_lie_about_the_factor_refused(tmp_path):
@@ -165,7 +174,5 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(InputError, match=r"U must be >= 0 .*got -1e-17 at \[0, 0\]"):
         check(problem, (np.array([[-1e-17], [1.0]]),))
     assert check(problem, problem.project((np.array([[-1e-17], [1.0]]),))).certificate is not None
-    with pytest.raises(OutOfScopeError):
-        improve(problem, (np.eye(2),))
     fixed = check(Problem(Squared(np.eye(2)), Symmetric(), 0.0), (np.eye(2),))
     assert fixed.verdict in (Verdict.OUT_OF_SCOPE, Verdict.UNDECIDED)

@@ -136,6 +136,7 @@ class RankOne(Atom):
         deadline = None if budget is None else monotonic() + budget
 
         def propose(held: Matrix) -> Proposal:
+            """Return the smallest bound within the budget and the nodes."""
             return smallest(Ask(held, *self.gauges, None, seed, deadline, nodes=nodes))
 
         return enclose(self, self.gauges, W, propose, seed)

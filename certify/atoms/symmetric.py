@@ -123,6 +123,7 @@ class Symmetric(Atom):
         deadline, norm = None if budget is None else monotonic() + budget, self.gauge
 
         def propose(held: Matrix) -> Proposal:
+            """Return the smallest bound within the budget and the nodes."""
             asked = Ask(held, norm, norm, None, seed, deadline, nodes=nodes, symmetric=True)
             return smallest(asked)
 

@@ -71,6 +71,8 @@ def built(entry: Entry, reader: Reader) -> Any:  # noqa: ANN401  a Loss, an Atom
             values[name] = x
         elif issubclass(entry.cls, Gauge):
             values[name] = parameter(name, x, reader)
+        elif isinstance(x.inline, int | float):  # a number where an array may be, too
+            values[name] = x.inline
         else:
             values[name] = reader.mask(x) if name == "mask" else reader.read(x, name)
     return entry.cls(**values)

@@ -162,10 +162,10 @@ def polyhedron(cell: Cell, total: float) -> Callable[[Array], Array]:
     free = ~np.outer(cell.kept, cell.kept)
     everything = not free.any()
 
-    def positive(V: Array) -> Array:
+    def _positive(V: Array) -> Array:
         return np.maximum(V, 0.0) if everything else np.where(free, V, np.maximum(V, 0.0))
 
-    def simplex(V: Array) -> Array:
+    def _simplex(V: Array) -> Array:
         Z = np.maximum(V, 0.0)
         Z[:d, :d] = np.maximum(V[:d, :d] - level(V[:d, :d].reshape(-1), 1.0), 0.0)
         return Z
@@ -175,8 +175,8 @@ def polyhedron(cell: Cell, total: float) -> Callable[[Array], Array]:
     many = [(g, form.room[k] / total) for k, g in enumerate(members) if g.size > 1]
     rooms = form.room[cell.groups[alone]] / total
 
-    def balls(V: Array) -> Array:
-        Z = positive(V)
+    def _balls(V: Array) -> Array:
+        Z = _positive(V)
         diagonal = np.diagonal(V)
         if alone.size:
             Z[alone, alone] = np.clip(diagonal[alone], 0.0, rooms)
@@ -184,7 +184,7 @@ def polyhedron(cell: Cell, total: float) -> Callable[[Array], Array]:
             Z[g, g] = np.maximum(diagonal[g] - level(diagonal[g], room), 0.0)
         return Z
 
-    return simplex if form.simplex else balls
+    return _simplex if form.simplex else _balls
 
 
 def level(x: Array, room: float) -> float:

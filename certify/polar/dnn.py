@@ -113,10 +113,10 @@ def climber(ask: Ask) -> Climb:
     if ask.symmetric:
         return lambda z: ascended(held, z)
 
-    def up(z: Array) -> tuple[float, tuple[Array, ...]]:
+    def _up(z: Array) -> tuple[float, tuple[Array, ...]]:
         return climb(held, z[m:], ASCENT)
 
-    return up
+    return _up
 
 
 def dense(W: Matrix) -> Array:
