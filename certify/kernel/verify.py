@@ -1754,13 +1754,7 @@ def question(stated: Json, given: Mapping[str, Array]) -> Question:
     arrays = Arrays(given, "statement")
     at = pattern(stated, arrays)
     atom = stated.get("atom") or {}
-    only(atom, {"kind", "left", "right", "form"}, "statement.atom")
-    symmetric = field(atom, "kind", KINDS) == "symmetric"
-    left, right = (
-        norm(atom, k, d, arrays) for k, d in zip(("left", "right"), (at.m, at.n), strict=True)
-    )
-    same = not symmetric or (at.m == at.n and left == right)
-    demand(same, "statement.atom", "symmetric", f"{at.m} x {at.n}, two norms or two sizes")
+    pair = stated_pair(atom, arrays, at)
     numbers = {k: number(stated.get(k), f"statement.{k}") for k in ("lam", "rtol", "atol")}
     for name, value in numbers.items():
         demand(value >= 0, f"statement.{name}", "sign", stated[name])
@@ -1773,14 +1767,14 @@ def question(stated: Json, given: Mapping[str, Array]) -> Question:
     asked = Question(
         claim,
         loss,
-        Pair(at, left, right, symmetric),
+        pair,
         arrays.get("Y", (at.size,)),
         weights,
         field(atom, "form", ("product", "sum")),
         numbers["lam"],
         kinds,
         arrays.get("U", (at.m, None)),
-        arrays.get("U" if symmetric else "V", (at.n, None)),
+        arrays.get("U" if pair.symmetric else "V", (at.n, None)),
         None if found else offset_values(arrays, "", kinds, at),
         numbers["rtol"],
         numbers["atol"],
@@ -1790,6 +1784,16 @@ def question(stated: Json, given: Mapping[str, Array]) -> Question:
     check_labels(loss, at, asked.Y)
     check_claim(asked)
     return asked
+
+
+def stated_pair(atom: Json, arrays: Arrays, at: Pattern) -> Pair:
+    """Read the atom's norms; a symmetric one has the same norm and size twice."""
+    only(atom, {"kind", "left", "right", "form"}, "statement.atom")
+    symmetric = field(atom, "kind", KINDS) == "symmetric"
+    left, right = norm(atom, "left", at.m, arrays), norm(atom, "right", at.n, arrays)
+    same = not symmetric or (at.m == at.n and left == right)
+    demand(same, "statement.atom", "symmetric", f"{at.m} x {at.n}, two norms or two sizes")
+    return Pair(at, left, right, symmetric)
 
 
 def only(stated: Json, known: set[str], where: str) -> None:
