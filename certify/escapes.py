@@ -35,6 +35,8 @@ def above(problem: Problem, W: Array, factors: Factors, seed: int) -> tuple[floa
         slices = by_values(matrix, seed)
     else:
         slices = climbed(matrix, atom.gauges, starts(matrix, atom.gauges, factors, seed))
+    if len(slices) == 1:
+        slices = distinct(matrix, slices)
     top, found = worth(matrix, slices, problem.lam)
     if found[0].shape[1] or not isinstance(atom, RankOne) or closed(atom):
         return top, found
@@ -77,8 +79,36 @@ def earned(W: Matrix, slices: Factors) -> Array:
 
 
 def single(problem: Problem, W: Matrix, seed: int) -> Factors:
-    """Return the best slice the atom itself finds."""
-    return tuple(x[:, None] for x in problem.atom.attain(W, seed)[1])
+    """Return local maximizers of x^T W x, for an atom of one factor.
+
+    l2: x <- the ball's best for (S + c I) x, which rises for c >= -lambda_min(S).  l1: on the
+    simplex x <- x (S - c) x / x^T (S - c) x, c = min S: replicator steps, which rise too.
+    """
+    norm = at.norms(problem.atom)[0]
+    held = np.asarray(W.toarray() if sparse.issparse(W) else W)
+    S, n = 0.5 * (held + held.T), len(held)
+    values, vectors = np.linalg.eigh(S)
+    rng = np.random.default_rng(seed)
+    lots = np.hstack([vectors[:, -HEADS:], -vectors[:, -HEADS:], rng.standard_normal((n, MANY))])
+    if norm.name == "l1":
+        X = np.hstack([replicated(S, np.abs(lots)), np.eye(n)])
+        return (X,)
+    S = S + max(-float(values[0]), 0.0) * np.eye(n)
+    X = maximizers(norm, np.hstack([lots, np.eye(n)]))
+    for _ in range(STEPS):
+        X = maximizers(norm, S @ X)
+    return (X,)
+
+
+def replicated(S: Array, X: Array) -> Array:
+    """Climb on the simplex from all columns at once; small coordinates are put to zero."""
+    lifted, X = S - S.min(), X / X.sum(axis=0)
+    for _ in range(STEPS):
+        moved = X * (lifted @ X)
+        total = moved.sum(axis=0)
+        X = np.where(total > 0, moved / np.where(total > 0, total, 1.0), X)
+    X = np.where(ALIKE * X.max(axis=0) < X, X, 0.0)
+    return np.asarray(X / X.sum(axis=0))
 
 
 def by_lines(W: Matrix, norms: tuple[Gauge, Gauge]) -> Factors:
@@ -132,15 +162,21 @@ def climbed(W: Matrix, norms: tuple[Gauge, Gauge], V: Array) -> Factors:
         before, values = values, earned(W, (U, V))
         if not (values - before > SETTLED * np.abs(values)).any():
             break
-    order = np.argsort(-values, kind="stable")
-    U, V = U[:, order], V[:, order]
+    return distinct(W, (U, V))
+
+
+def distinct(W: Matrix, slices: Factors) -> Factors:
+    """Return the slices from the best on, without repetitions."""
+    order = np.argsort(-earned(W, slices), kind="stable")
+    held = tuple(x[:, order] for x in slices)
+    U, V = at.both(held)
     sizes = np.linalg.norm(U, axis=0) * np.linalg.norm(V, axis=0)
     alike = (1 - ALIKE) * np.outer(sizes, sizes) < (U.T @ U) * (V.T @ V)
     keep: list[int] = []
     for k in range(len(order)):
         if not alike[k, keep].any():
             keep.append(k)
-    return U[:, keep], V[:, keep]
+    return tuple(x[:, keep] for x in held)
 
 
 def maximizers(norm: Gauge, Y: Array) -> Array:

@@ -99,7 +99,8 @@ def grown(
         if every.best.value - own.lower > wanted and known is None:
             columns.grow(every, seed, wanted)
         small = own.best
-        if every.best.size > start.size > 0:
+        refuted = start.value - small.value > wanted / CLOSE
+        if every.best.size > start.size > 0 and not refuted:
             small = shrunk(every, small, start.size, seed)
     met = [("start", start), *own.history, *every.history]
     falling = [met[0], *(b for a, b in pairwise(met) if b[1].value < a[1].value)]
