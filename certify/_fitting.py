@@ -211,7 +211,7 @@ def matrices(offsets: Sequence[Offset], observed: Observed) -> tuple[Any, Any]:
         if isinstance(o, Smooth):
             stiff.append(sparse.kron(o.stiffness(observed.m), sparse.eye_array(observed.n)))
         else:
-            stiff.append(o.ridge * sparse.eye_array(size))
+            stiff.append(sparse.diags_array(o.priced * np.ones(size)))
     return sparse.hstack(designs).tocsr(), sparse.block_diag(stiff).tocsr()
 
 

@@ -86,7 +86,8 @@ class Certificate:
         """Return the better factors in the proof, if it has any."""
         if not self.proof.get("better"):
             return None
-        return tuple(as_numpy(self.witness[f"better.{k}"]) for k in ("U", "V"))
+        names = (k for k in ("better.U", "better.V") if k in self.witness)
+        return tuple(as_numpy(self.witness[k]) for k in names)
 
     def better_offsets(self) -> Values:
         """Return the offset values that go with the better factors."""
@@ -94,9 +95,10 @@ class Certificate:
         return tuple(as_numpy(self.witness[f"better.q{k}"]) for k in kinds)
 
 
-def as_numpy(a: kernel.Array) -> Any:  # noqa: ANN401  float64 or int64
+def as_numpy(a: kernel.Array) -> Any:  # noqa: ANN401  float64, float32 or int64
     """View a kernel array as numpy."""
-    kind = np.float64 if memoryview(a.data).format == "d" else np.int64
+    kinds: Json = {"d": np.float64, "f": np.float32}
+    kind = kinds.get(memoryview(a.data).format, np.int64)
     flat = np.frombuffer(a.data, dtype=kind) if len(a.data) else np.zeros(0, kind)
     return flat.reshape(a.shape)
 
@@ -134,7 +136,8 @@ def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, at
     tolerance = {k: scalar(v, k, zero=True).hex() for k, v in (("rtol", rtol), ("atol", atol))}
     m, n = problem.loss.shape
     given = {k: handed(a) for k, a in problem.loss.arrays().items()}
-    given |= {k: handed(a) for k, a in zip("UV", factors, strict=True)}
+    given |= {k: handed(a) for k, a in problem.atom.arrays().items()}
+    given |= {k: handed(a) for k, a in named(factors).items()}
     offsets = []
     for k, o in enumerate(problem.offsets):
         offsets.append({"kind": o.name} | {name: x.hex() for name, x in o.numbers().items()})
@@ -145,7 +148,7 @@ def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, at
     statement = {
         "format": kernel.FORMAT,
         "claim": "any size" if problem.lam > 0 else "rank",
-        "loss": problem.loss.name,
+        "loss": problem.loss.statement(),
         "atom": problem.atom.statement(),
         "lam": problem.lam.hex(),
         "shape": [m, n],
@@ -156,6 +159,12 @@ def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, at
         **tolerance,
     }
     return Asked(statement, given)
+
+
+def named(factors: Factors) -> dict[str, Array]:
+    """Name the arrays of a factorization U, V, and X2, ... where there are more."""
+    names = ("U", "V", *(f"X{k}" for k in range(2, len(factors))))
+    return dict(zip(names, factors, strict=False))
 
 
 def numbered(prefix: str, values: Values) -> dict[str, Array]:

@@ -1,7 +1,8 @@
 """Descend on the factors at a fixed number of slices; the objective never rises.
 
-l2 x l2: alternating ridge regressions, one linear system a row.  Other norms: one slice
-at a time, each factor by its proximal map (exact on full data, a majorized step else).
+l2 x l2, weighted or not: alternating ridge regressions, one linear system a row.  Other
+norms: one slice at a time, each factor by its proximal map (exact on full data, a majorized
+step else).
 """
 
 from dataclasses import dataclass, replace
@@ -10,8 +11,8 @@ import numpy as np
 
 from ._arrays import Array
 from ._observed import Observed
-from .atoms import Factors, RankOne
-from .gauges import Gauge
+from .atoms import Atom, Factors, RankOne
+from .gauges import L2, Gauge, Weighted
 from .losses import Squared
 from .problem import Problem, Values
 
@@ -58,8 +59,8 @@ def squared(problem: Problem) -> Squared:
 def sweep(problem: Problem, now: State) -> State:
     """Update every factor once, then the offsets; never returns something worse."""
     atom, loss = rank_one(problem)
-    if (atom.left, atom.right) == ("l2", "l2"):
-        new = alternate(problem, loss, now)
+    if (shares := euclidean(atom)) is not None:
+        new = alternate(problem, loss, now, shares)
     else:
         new = slicewise(problem, atom, loss, now)
     found = state(problem, balanced(atom, new))
@@ -74,34 +75,56 @@ def balanced(atom: RankOne, factors: Factors) -> Factors:
     return factors[0] * ratio, factors[1] * np.where(alive, 1.0 / np.where(alive, ratio, 1.0), 0.0)
 
 
+def balanced_all(atom: Atom, factors: Factors) -> Factors:
+    """Balance the slices of an atom with two factors; one factor needs none."""
+    return balanced(atom, factors) if isinstance(atom, RankOne) else factors
+
+
 def canonical(factors: Factors) -> Factors:
     """Return U, V with the same product and the least |U|^2 + |V|^2 (l2 x l2)."""
     if not all(np.isfinite(x).all() for x in factors):
         return factors
     (Q, R), (P, S) = (np.linalg.qr(x) for x in factors)
-    left, values, right = np.linalg.svd(R @ S.T)
+    left, values, right = np.linalg.svd(R @ S.T, full_matrices=False)
     root = np.sqrt(values)
     return Q @ (left * root), P @ (right.T * root)
 
 
-def alternate(problem: Problem, loss: Squared, now: State) -> Factors:
+def euclidean(atom: RankOne) -> tuple[Array | None, Array | None] | None:
+    """Return w for each side where |x|^2 = sum w x^2 (None: all 1); None for other norms."""
+    if not all(g.free and isinstance(g, L2 | Weighted) for g in atom.gauges):
+        return None
+    left, right = (np.array(g.weights) if isinstance(g, Weighted) else None for g in atom.gauges)
+    return left, right
+
+
+def alternate(
+    problem: Problem, loss: Squared, now: State, shares: tuple[Array | None, Array | None]
+) -> Factors:
     """Solve for U given V, then for V given U, with the offsets held."""
     target = loss.data - problem.shift(now.q)
     U, V = now.factors
-    U = ridge(loss, np.asarray(target), V, problem.lam, transposed=False)
-    V = ridge(loss, np.asarray(target), U, problem.lam, transposed=True)
-    return canonical((U, V)) if min(U.shape[0], V.shape[0]) >= U.shape[1] else (U, V)
+    costs = [problem.lam if w is None else problem.lam * w for w in shares]
+    U = ridge(loss, np.asarray(target), V, costs[0], transposed=False)
+    V = ridge(loss, np.asarray(target), U, costs[1], transposed=True)
+    if min(U.shape[0], V.shape[0]) < U.shape[1]:
+        return U, V
+    roots = [1.0 if w is None else np.sqrt(w)[:, None] for w in shares]
+    U, V = canonical((U * roots[0], V * roots[1]))
+    return U / roots[0], V / roots[1]
 
 
-def ridge(loss: Squared, target: Array, fixed: Array, lam: float, *, transposed: bool) -> Array:
-    """Return argmin_X 1/2 sum w (X fixed^T - target)^2 + lam/2 |X|^2, row by row."""
+def ridge(
+    loss: Squared, target: Array, fixed: Array, lam: Array | float, *, transposed: bool
+) -> Array:
+    """Return argmin_X 1/2 sum w (X fixed^T - target)^2 + 1/2 sum_i lam_i |x_i|^2, row by row."""
     r = fixed.shape[1]
-    if loss.observed.full and loss.scale is None:
+    if loss.observed.full and loss.scale is None and not isinstance(lam, np.ndarray):
         right = np.asarray((target.T if transposed else target) @ fixed)
         return solved(fixed.T @ fixed + lam * np.eye(r), right.T).T
     held, weights, target = turned(loss, target, transposed=transposed)
     right = held.times(weights * target, fixed)
-    matrix = held.matrix(weights)
+    matrix, each = held.matrix(weights), np.broadcast_to(lam, held.m)
     i, j = np.triu_indices(r)
     outer = fixed[:, i] * fixed[:, j]  # of v v^T, one triangle
     out = np.empty((held.m, r))
@@ -111,7 +134,7 @@ def ridge(loss: Squared, target: Array, fixed: Array, lam: float, *, transposed:
         half = np.asarray(matrix[part] @ outer)
         normal = np.empty((len(half), r, r))
         normal[:, i, j] = normal[:, j, i] = half
-        normal += lam * np.eye(r)
+        normal += each[part, None, None] * np.eye(r)
         out[part] = solved(normal, right[part, :, None])[..., 0]
     return out
 

@@ -3,48 +3,27 @@
 Everything here is search, in floats, and is believed by nobody.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from . import descent, fixed_rank, lifted, search
+from . import explore, fixed_rank, rays, search
 from ._arrays import Array, finite, real
 from ._errors import InputError
+from .atoms import RankOne
 from .descent import State
-from .offsets import Smooth
+from .duals import Dual, Run, best, bound, dual_at
+from .losses import Squared
 from .orthogonal import Orthogonal, orthogonalize
-from .polar import Proposal
 from .polar._scale import exponent, scaled
-from .polar._spectra import on_grid
-from .polar.spectral import of_matrix
 from .problem import Problem
-from .search import Clock
 
 DUALS = ("search", "relaxation")
+SLACK = 0.5  # of epsilon: a bound this near to the best factors needs no better one
+CONVEX = 0.3  # share of the budget for the convex problem
 SEARCHED = 0.6  # share of the budget for better factors; the rest bounds their dual point
-
-
-@dataclass(frozen=True)
-class Run:
-    """One question being answered: the problem, the candidate's state, how hard to try."""
-
-    problem: Problem
-    start: State
-    epsilon: float
-    clock: Clock
-    seed: int
-    given: bool  # the offsets are the candidate's own
-    unit: float = 1.0  # a dual point of the caller's scale times this is one of the run's
-
-
-@dataclass(frozen=True)
-class Dual:
-    """A dual point, the proposal for its polar, and the lower bound expected of them."""
-
-    point: Orthogonal
-    polar: Proposal
-    value: float
 
 
 @dataclass(frozen=True)
@@ -68,24 +47,40 @@ def any_size(run: Run, wanted: "str | Array") -> Evidence:
     tries: list[Dual | None] = [given if given is not None else at_candidate(run)]
     if closed(run, tries) or not isinstance(wanted, str):
         return Evidence(run.start, best(tries), given=run.given)
-    found = lifted.solve(run.problem, run.clock.expired) if given is None else None
+    found = None if given is not None else explore.convex(run.problem, late(run), run.epsilon)
     if found is not None:
         run.clock.tell("projected dual point", run.start.value)
         tries.append(bound(run, found.W, found.N))
         if closed(run, tries):
             return Evidence(run.start, best(tries), given=run.given)
-    if not search.supported(run.problem):
-        return Evidence(run.start, best(tries), given=run.given)
-    shortcut = search.from_lifted(run.problem, found)
+    if not explore.supported(run.problem):
+        return Evidence(run.start, best(tries), better=multiple(run), given=run.given)
+    rest = (run.epsilon, explore.shortcut(run.problem, found))
     clock = run.clock.share(SEARCHED)
-    trail = search.search(run.problem, run.start, clock, run.seed, shortcut)
+    trail = explore.trail(run.problem, run.start, clock, run.seed, rest)
     better = chosen_better(run, trail)
-    top, moved = best(tries), trail.best is not run.start
-    if top is None or (moved and trail.best.value - top.value > run.epsilon):
-        tries.append(bound(run, dual_at(run.problem, trail.best)))
+    if (top := best(tries)) is None or trail.best.value - top.value > SLACK * run.epsilon:
+        tries += improved(run, trail)
     floor = floor_point(run) if better is not None and not run.given else None
     note = "" if best(tries) is not None else "no orthogonal dual point was found"
     return Evidence(run.start, best(tries), None, (), better, floor, trail.steps, note, run.given)
+
+
+def improved(run: Run, trail: explore.Found) -> list[Dual | None]:
+    """Bound by the dual points of a search: the best that it met, and that of its factors."""
+    tries: list[Dual | None] = []
+    own = () if trail.duals else (dual_at(run.problem, trail.best),)
+    for W in (*trail.duals, *own):
+        tries.append(bound(run, W))
+        top = best(tries)
+        if top is not None and trail.best.value - top.value <= SLACK * run.epsilon:
+            break
+    return tries
+
+
+def late(run: Run) -> Callable[[], bool]:
+    """Return whether the convex problem's share of the budget is spent."""
+    return run.clock.share(CONVEX).expired
 
 
 def by_rank(run: Run) -> Evidence:
@@ -137,95 +132,21 @@ def closed(run: Run, tries: list[Dual | None]) -> bool:
     return top is not None and run.start.value - top.value <= run.epsilon
 
 
-def best(tries: list[Dual | None]) -> Dual | None:
-    """Return the dual point of the highest expected bound."""
-    return max((d for d in tries if d is not None), key=lambda d: d.value, default=None)
-
-
 def at_candidate(run: Run) -> Dual | None:
     """Bound by W = -grad l at the candidate, scaled."""
     run.clock.tell("dual point of the candidate", run.start.value)
     return bound(run, dual_at(run.problem, run.start))
 
 
-def dual_at(problem: Problem, now: State) -> Array:
-    """Return W = -grad l."""
-    return problem.dual_point(now.factors, now.q)
-
-
-def bound(run: Run, W: Array, N: Array | None = None) -> Dual | None:
-    """Return W with a polar proposal and the bound expected; scaled along its ray."""
-    found = bound_once(run, W, N)
-    if found is None or N is not None:
-        return found
-    top = min(run.problem.lam / max(found.polar.upper, 1e-300), limit(run.problem, W))
-    scale, used = min(best_scale(run.problem, W), top), min(1.0, top)
-    size = abs(dual_terms(run.problem, W)[1])
-    if 0.5 * size * (scale - used) ** 2 <= 0.01 * run.epsilon or scale <= 0:
-        return found
-    again = bound_once(run, W * scale, None)
-    return best([found, again])
-
-
-def bound_once(run: Run, W: Array, N: Array | None) -> Dual | None:
-    """Orthogonalize W, propose a polar bound, and estimate the lower bound."""
-    problem = run.problem
-    point = orthogonalize(problem, W) if np.isfinite(W).all() else None
-    if point is None:
+def multiple(run: Run) -> State | None:
+    """Return the best multiple of the factors if it is better by epsilon (not least squares)."""
+    if isinstance(run.problem.loss, Squared) or not isinstance(run.problem.atom, RankOne):
         return None
-    deadline = None if run.clock.budget is None else run.clock.start + run.clock.budget
-    matrix = problem.loss.observed.matrix(point.W)
-    if N is None:
-        polar = problem.atom.propose(matrix, problem.lam, run.seed, deadline)
-    else:
-        held = on_grid(np.maximum(N, 0.0), 40)
-        spectral = of_matrix(np.asarray(point.W + held), problem.lam, run.seed)
-        plain = problem.atom.propose(matrix, problem.lam, run.seed, deadline)
-        tight = spectral and Proposal(spectral.upper, {**spectral.proof, "N": held})
-        polar = min((p for p in (tight, plain) if p), key=lambda p: p.upper)
-    extra = float(sum(c * c for _, c in point.corrections)) ** 0.5
-    s = min(1.0, problem.lam / max(polar.upper + extra, 1e-300), limit(problem, point.W))
-    inner, size = dual_terms(problem, point.W)
-    return Dual(point, polar, s * inner - 0.5 * s * s * size)
+    found = rays.best_multiple(run.problem, run.start)
+    return alive(run.problem, found) if run.start.value - found.value > run.epsilon else None
 
 
-def dual_terms(problem: Problem, W: Array) -> tuple[float, float]:
-    """Return (<W, Y>, sum W^2 / w + sum |A* W|^2 / ridge): d(sW) = s a - s^2 b / 2."""
-    loss = descent.squared(problem)
-    w = W.reshape(-1)
-    over = w if loss.scale is None else w / loss.scale.reshape(-1)
-    size = float(w @ over)
-    for o in problem.offsets:
-        if isinstance(o, Smooth):
-            size += o.cost(W, loss.observed)
-        elif o.ridge > 0:
-            left = o.factors(np.ones(o.shape(loss.observed)), loss.observed)[0]
-            totals = adjoint(loss.observed, W, o.name, left)
-            size += float(np.square(totals).sum()) / o.ridge
-    return float(w @ loss.data.reshape(-1)), size
-
-
-def adjoint(observed: Any, W: Array, kind: str, design: Array) -> Array:  # noqa: ANN401
-    """Return A* W in floats."""
-    if kind == "linear":
-        return np.asarray(observed.times_left(W, design))
-    if kind == "intercept":
-        return np.asarray([W.sum()])
-    return np.asarray(observed.line_sums(W, int(kind == "column")))
-
-
-def limit(problem: Problem, W: Array) -> float:
-    """Return the largest s for which the offsets allow s W."""
-    return min((o.limit(W) for o in problem.offsets), default=np.inf)
-
-
-def best_scale(problem: Problem, W: Array) -> float:
-    """Return s maximizing d(sW), ignoring the polar."""
-    inner, size = dual_terms(problem, W)
-    return inner / size if size > 0 else 1.0
-
-
-def chosen_better(run: Run, trail: search.Trail) -> State | None:
+def chosen_better(run: Run, trail: explore.Found) -> State | None:
     """Return better factors of the same size if they are better by epsilon, else of any."""
     for found in (trail.same, trail.best):
         if run.start.value - found.value > run.epsilon:

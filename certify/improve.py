@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from . import descent, lifted, scaling, search
+from . import descent, explore, scaling
 from ._errors import OutOfScopeError
 from .atoms import Factors
 from .certificate import Asked, ask, hand_over, numbered
 from .descent import State
+from .evidence import CONVEX, SEARCHED
 from .fixed_rank import steps as fixed_rank_steps
 from .kernel import verify as kernel
 from .pipeline import best_offsets, check, finite_objective, natural, positive, uncovered, unknown
@@ -66,11 +67,13 @@ def improve(  # noqa: PLR0913  as check()
     values = None if q is None else problem.accept_offsets(q)
     if why := uncovered(problem):
         raise OutOfScopeError(why)
-    if not search.supported(problem) or unknown(problem):
-        raise OutOfScopeError(f"improve knows RankOne with Squared, not {problem.atom!r}")
+    if not explore.supported(problem) or unknown(problem):
+        parts = f"{type(problem.atom).__name__} with {type(problem.loss).__name__}"
+        raise OutOfScopeError(f"improve knows the atoms and losses of certify, not {parts}")
     scaled, by = scaling.normalized(problem)
     found_q = best_offsets(problem, held) if values is None else values
-    finite_objective(problem, held, found_q)
+    value = finite_objective(problem, held, found_q)
+    epsilon = scaling.value_down(max(atol, rtol * abs(value)), by)
     small_q = None if values is None else scaling.offsets_down(values, by)
     start = descent.state(scaled, scaling.factors_down(held, by), small_q)
     clock, seed = Clock(positive(budget), progress), natural(seed)
@@ -78,8 +81,11 @@ def improve(  # noqa: PLR0913  as check()
     if problem.lam == 0:
         steps = fixed_rank_steps(scaled, start, clock, seed)
     else:
-        shortcut = search.from_lifted(scaled, lifted.solve(scaled, clock.expired))
-        steps = search.search(scaled, start, clock, seed, shortcut).steps
+        found = explore.convex(scaled, clock.share(CONVEX).expired, epsilon)
+        known = explore.shortcut(scaled, found)
+        rest = (epsilon, known)
+        trail = explore.trail(scaled, start, clock.share(SEARCHED), seed, rest)
+        steps = trail.steps
     history = falling(
         problem,
         held,
@@ -134,5 +140,5 @@ def value_of(problem: Problem, s: State) -> kernel.Enclosure:
     asked: Asked = ask(problem, s.factors, s.q, rtol=0.0, atol=0.0)
     question = kernel.question(asked.statement, asked.given)
     arrays = hand_over(numbered("", s.q))
-    point = kernel.Point(handed(s.factors[0]), handed(s.factors[1]), tuple(arrays.values()))
+    point = kernel.Point(handed(s.factors[0]), handed(s.factors[-1]), tuple(arrays.values()))
     return kernel.objective(arithmetic(problem), question, point)

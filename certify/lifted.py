@@ -14,12 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import balls
 from ._arrays import Array
 from .atoms import Factors, RankOne
-from .gauges import Gauge
+from .balls import Ball
 from .losses import Squared
 from .polar.multiplier import decomposed, rescaled
-from .problem import Problem
+from .problem import Problem, Values
 
 SMALL = 2000  # smaller side up to which all singular values are taken at once
 ENTRIES = 2_000_000  # largest dense Z of the iterative method, for line norms
@@ -30,57 +31,66 @@ SETTLED = 1e-13  # relative change of the dual value that ends an iteration; cos
 
 @dataclass(frozen=True)
 class Lifted:
-    """A dual point W, its multiplier N (nonnegative factors), and Z's factors if known."""
+    """A dual point W, its multiplier N (nonnegative factors), Z's factors and q if known."""
 
     W: Array
     N: Array | None = None
     factors: Factors | None = None
-
-
-def pair(problem: Problem) -> tuple[Gauge, Gauge] | None:
-    """Return the norms of a rank-one atom, or None for another atom or loss."""
-    known = isinstance(problem.atom, RankOne) and isinstance(problem.loss, Squared)
-    return problem.atom.gauges if known and isinstance(problem.atom, RankOne) else None
+    q: Values | None = None
 
 
 def solve(problem: Problem, expired: Callable[[], bool]) -> Lifted | None:
-    """Return the best dual point a convex method gives, or None if the size forbids it."""
-    norms, loss = pair(problem), problem.loss
+    """Return the best dual point a convex method gives, or None if none is known here.
+
+    Least squares; any other loss goes by `splitting`.
+    """
+    loss, ball = problem.loss, balls.of(problem)
+    if not isinstance(loss, Squared):
+        return None
     m, n = loss.shape
-    lines = norms is not None and "l1" in (norms[0].name, norms[1].name)
-    if norms is None or not isinstance(loss, Squared) or (not lines and min(m, n) > SMALL):
+    lines = ball is not None and ball.lines
+    if not (round_norms(problem) or ball) or (not lines and min(m, n) > SMALL):
         return None
     if loss.observed.full and loss.scale is None and commutes(problem, lines=lines):
         Y = loss.data - problem.shift(problem.fit_offsets(np.zeros_like(loss.data)))
-        return plain(np.asarray(Y), problem.lam, norms, expired)
-    largest = ENTRIES if lines else SPECTRAL_ENTRIES
-    if m * n > largest or (not lines and any(g.nonneg for g in norms)):
+        return plain(problem, np.asarray(Y), ball, expired)
+    if ball is None or m * n > (ENTRIES if lines else SPECTRAL_ENTRIES):
         return None
-    return accelerated(problem, loss, norms, expired)
+    return accelerated(problem, loss, ball, expired)
+
+
+def round_norms(problem: Problem) -> bool:
+    """Whether both norms are l2, with signs or without."""
+    return isinstance(problem.atom, RankOne) and all(g.name == "l2" for g in problem.atom.gauges)
 
 
 def commutes(problem: Problem, *, lines: bool) -> bool:
     """Whether the projection keeps A* W = 0: no offsets, or means under l2 x l2."""
     kinds = all(o.name in ("row", "column") and o.ridge == 0 for o in problem.offsets)
-    return not problem.offsets or (kinds and not lines and not _signed(problem))
+    return not problem.offsets or (kinds and not lines and balls.of(problem) is not None)
 
 
-def _signed(problem: Problem) -> bool:
-    return any(g.nonneg for g in pair(problem) or ())
-
-
-def plain(Y: Array, lam: float, norms: tuple[Gauge, Gauge], expired: Callable[[], bool]) -> Lifted:
+def plain(
+    problem: Problem, Y: Array, ball: Ball | None, expired: Callable[[], bool]
+) -> Lifted | None:
     """Return the projection of Y on the polar ball, and the optimum's factors."""
-    if "l1" in (norms[0].name, norms[1].name):
-        W = project_lines(Y, lam, norms)
-        return Lifted(W, factors=line_factors(Y - W, norms))
-    if norms[0].nonneg and norms[1].nonneg:
-        return nonnegative(Y, lam, expired)
+    if ball is not None and ball.lines:
+        W = ball.project(Y, problem.lam)
+        return Lifted(W, factors=ball.factors(Y - W))
+    if turn := same_signs(problem):
+        found = nonnegative(turn * Y, problem.lam, expired)
+        return Lifted(turn * found.W, None if found.N is None else turn * found.N)
     parts = decomposed(Y)
-    values = parts[2]
-    W = rescaled(Y, np.minimum(values, lam), parts)
-    free = not (norms[0].nonneg or norms[1].nonneg)
-    return Lifted(W, factors=thresholded(Y, lam, parts) if free else None)
+    W = rescaled(Y, np.minimum(parts[2], problem.lam), parts)
+    return Lifted(W, factors=None if ball is None else thresholded(Y, problem.lam, parts))
+
+
+def same_signs(problem: Problem) -> float:
+    """Return the sign of every u_i v_j, 0 if they are not all of one."""
+    if not isinstance(problem.atom, RankOne):
+        return 0.0
+    one, other = ({"+": 1.0, "-": -1.0}.get(g.cone, 0.0) for g in problem.atom.gauges)
+    return one * other
 
 
 def thresholded(Y: Array, lam: float, parts: tuple[Array, Array, Array]) -> Factors:
@@ -92,39 +102,6 @@ def thresholded(Y: Array, lam: float, parts: tuple[Array, Array, Array]) -> Fact
     long = (tall @ basis) * (root / sizes)
     short = basis * root
     return (long, short) if tall is Y else (short, long)
-
-
-def as_columns(M: Array, norms: tuple[Gauge, Gauge]) -> tuple[Array, Gauge, Gauge]:
-    """Return (A, l1 side, other side): lines are the columns of A."""
-    return (M.T, norms[0], norms[1]) if norms[0].name == "l1" else (M, norms[1], norms[0])
-
-
-def project_lines(Y: Array, lam: float, norms: tuple[Gauge, Gauge]) -> Array:
-    """Return the nearest W whose every line has dual norm <= lam, for both signs if both count."""
-    lines, outer, inner = as_columns(Y, norms)
-    out = inner.project_dual(lines, lam)
-    if inner.nonneg and not outer.nonneg:
-        out = -inner.project_dual(-out, lam)
-    return out.T if norms[0].name == "l1" else out
-
-
-def line_factors(Z: Array, norms: tuple[Gauge, Gauge]) -> Factors:
-    """Write Z with one slice a nonzero line (two where both signs of a cone are needed)."""
-    lines, outer, inner = as_columns(Z, norms)
-    signed = [(1.0, lines)]
-    if inner.nonneg and not outer.nonneg:
-        signed = [(1.0, np.maximum(lines, 0)), (-1.0, np.maximum(-lines, 0))]
-    units, others = [], []
-    for sign, part in signed:
-        sizes = inner.value(part)
-        keep = np.nonzero(sizes > 0)[0]
-        root = np.sqrt(sizes[keep])
-        unit = np.zeros((lines.shape[1], len(keep)))
-        unit[keep, np.arange(len(keep))] = sign * root
-        units.append(unit)
-        others.append(part[:, keep] / root)
-    first, second = np.hstack(units), np.hstack(others)
-    return (first, second) if norms[0].name == "l1" else (second, first)
 
 
 def clip(S: Array, lam: float) -> Array:
@@ -152,9 +129,7 @@ def nonnegative(Y: Array, lam: float, expired: Callable[[], bool]) -> Lifted:
     return Lifted(np.minimum(S, Y), np.maximum(S - Y, 0.0))
 
 
-def accelerated(
-    problem: Problem, loss: Squared, norms: tuple[Gauge, Gauge], expired: Callable[[], bool]
-) -> Lifted:
+def accelerated(problem: Problem, loss: Squared, ball: Ball, expired: Callable[[], bool]) -> Lifted:
     """Minimize F(Z) = min_q l(Z + A q) + lam Omega(Z) by accelerated proximal gradients."""
     scale = 1.0 if loss.scale is None else float(loss.scale.max())
     Z = np.zeros(loss.shape)
@@ -163,53 +138,20 @@ def accelerated(
     for _ in range(STEPS * 5):
         before = Z
         W = residual(problem, loss, ahead)
-        Z = proximal(ahead + spread(loss, W) / scale, problem.lam / scale, norms)
+        moved = ahead + balls.spread(loss.observed, W) / scale
+        Z = moved - ball.project(moved, problem.lam / scale)
         if float(((ahead - Z) * (Z - before)).sum()) > 0:
             t = 1.0
         t, last = 0.5 * (1 + (1 + 4 * t * t) ** 0.5), t
         ahead = Z + ((last - 1) / t) * (Z - before)
-        moved = float(np.abs(Z - before).max())
+        change = float(np.abs(Z - before).max())
         size = float(np.abs(Z).max(initial=0.0))
-        if moved <= 1e-12 * size + least or expired():
+        if change <= 1e-12 * size + least or expired():
             break
-    return Lifted(residual(problem, loss, Z), factors=split(Z, norms))
+    return Lifted(residual(problem, loss, Z), factors=ball.factors(Z))
 
 
 def residual(problem: Problem, loss: Squared, Z: Array) -> Array:
     """Return w (Y - Z - A q) at the best q, a field."""
-    seen = Z if loss.observed.full else Z[loss.observed.listed]
+    seen = balls.field(loss.observed, Z)
     return loss.weighted(loss.data - seen - problem.shift(problem.fit_offsets(seen)))
-
-
-def spread(loss: Squared, W: Array) -> Array:
-    """Return the field as a dense matrix."""
-    if loss.observed.full:
-        return W
-    out = np.zeros(loss.shape)
-    out[loss.observed.listed] = W
-    return out
-
-
-def proximal(X: Array, t: float, norms: tuple[Gauge, Gauge]) -> Array:
-    """Return argmin 1/2 |Z - X|^2 + t Omega(Z) = X minus its projection."""
-    if "l1" in (norms[0].name, norms[1].name):
-        return X - project_lines(X, t, norms)
-    return X - clip(X, t)
-
-
-def split(Z: Array, norms: tuple[Gauge, Gauge]) -> Factors:
-    """Factorize Z at its own gauge."""
-    if "l1" in (norms[0].name, norms[1].name):
-        return line_factors(Z, norms)
-    parts = decomposed(Z)
-    floor = float(parts[2].max(initial=0.0)) * 1e-12  # drops slices of rounding only
-    return thresholded_free(Z, parts, floor)
-
-
-def thresholded_free(Z: Array, parts: tuple[Array, Array, Array], floor: float) -> Factors:
-    """Return balanced factors of Z itself from its singular values above a floor."""
-    tall, vectors, values = parts
-    keep = np.nonzero(values > floor)[0][::-1]
-    basis, root = vectors[:, keep], np.sqrt(values[keep])
-    long, short = (tall @ basis) / root, basis * root
-    return (long, short) if tall is Z else (short, long)

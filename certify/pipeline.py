@@ -1,6 +1,6 @@
 """check(): factors in, verdict and certificate out.  The verdict comes after the verifier."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,10 +9,11 @@ from . import descent, fixed_rank, scaling
 from ._arrays import Array, short
 from ._errors import InputError, OutOfScopeError
 from ._threads import threads
-from .atoms import Factors, RankOne
+from .atoms import Atom, Factors, RankOne, Symmetric
 from .certificate import ask
-from .evidence import Run, accept_dual, any_size, by_rank
-from .losses import Squared
+from .duals import Run
+from .evidence import accept_dual, any_size, by_rank
+from .losses import LOSSES, Squared
 from .offsets import OFFSETS
 from .polar._proved import above, below
 from .polar._scale import scaled as scaled_by
@@ -22,6 +23,7 @@ from .result import Result, reason
 from .search import Clock, Progress
 from .verdict import Verdict
 
+PROBES = (0.5, -1.5, -1.0, -3.5)  # slices of one sign and of both
 PROBE = 1e-9  # relative rounding of two ways to one number; it only ever refuses
 
 
@@ -93,7 +95,8 @@ def unknown(problem: Problem) -> list[str]:
     """Return what the kernel has no rule for."""
     known = problem.atom.statement() and not misstated(problem)
     names = [] if known else [type(problem.atom).__name__]
-    names += [] if isinstance(problem.loss, Squared) else [type(problem.loss).__name__]
+    stated = isinstance(problem.loss, tuple(LOSSES.values()))
+    names += [] if stated else [type(problem.loss).__name__]
     ours = tuple(OFFSETS.values())
     return names + [type(o).__name__ for o in problem.offsets if not isinstance(o, ours)]
 
@@ -105,19 +108,41 @@ def misstated(problem: Problem) -> bool:
     it refuses those that differ at a random slice, so that none is answered by mistake.
     """
     atom, said = problem.atom, problem.atom.statement()
-    if isinstance(atom, RankOne):
+    if isinstance(atom, RankOne | Symmetric):
         return False
     try:
-        twin = RankOne(said["left"], said["right"], said["form"])
-    except (KeyError, InputError):
+        twin = stated_atom(said)
+    except (KeyError, TypeError, ValueError):
+        return True
+    shapes = tuple(atom.shapes(problem.loss.shape))
+    if twin.statement() != said or tuple(twin.shapes(problem.loss.shape)) != shapes:
         return True
     rng = np.random.default_rng(0)
-    x = tuple(rng.uniform(0.5, 2.0, (*s, 1)) for s in atom.shapes(problem.loss.shape))
+    return any(differs(atom, twin, probe(rng, shapes, low)) for low in PROBES)
+
+
+def probe(rng: np.random.Generator, shapes: Sequence[tuple[int, ...]], low: float) -> Factors:
+    """Return one slice with entries from [low, low + 3]."""
+    return tuple(rng.uniform(low, low + 3.0, (*s, 1)) for s in shapes)
+
+
+def differs(atom: Atom, twin: Atom, x: Factors) -> bool:
+    """Tell whether two atoms differ at a slice: in theta, in phi, or in allowing its signs."""
+    if bool(atom.wrong_sign(x)) != bool(twin.wrong_sign(x)):
+        return True
     pairs = [(a.theta(x), a.phi(tuple(p[..., 0] for p in x))) for a in (atom, twin)]
     both = zip(*pairs, strict=True)
     return any(
-        np.shape(a) != np.shape(b) or bool((np.abs(a - b) > PROBE * b).any()) for a, b in both
+        np.shape(a) != np.shape(b) or bool((np.abs(a - b) > PROBE * np.abs(b)).any())
+        for a, b in both
     )
+
+
+def stated_atom(said: Mapping[str, Any]) -> Atom:
+    """Return our own atom that a statement describes."""
+    if said["kind"] == Symmetric.kind and said["left"] == said["right"]:
+        return Symmetric(said["left"])
+    return RankOne(said["left"], said["right"], said["form"])
 
 
 def positive(budget: float | None) -> float | None:
@@ -150,6 +175,8 @@ def best_offsets(problem: Problem, factors: Factors) -> Values:
 
 def finite_objective(problem: Problem, factors: Factors, q: Values) -> float:
     """Return the objective; refuse data for which float64 cannot hold it."""
+    if why := problem.loss.outside(problem.predict(factors, q)):
+        raise InputError(f"the objective is infinite: {why}")
     value = problem.objective(factors, q)
     if not np.isfinite(value):
         cure = "scale data, lam and factors down by a power of two"

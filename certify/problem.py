@@ -12,7 +12,7 @@ from ._arrays import Array, finite, frozen, real, scalar, short
 from ._errors import InputError
 from ._fitting import best, least_squares, parted, shift
 from .atoms import Atom, Factors
-from .losses import Loss
+from .losses import Loss, Squared
 from .offsets import Offset, Smooth, Sparse
 
 Values = tuple[Array, ...]
@@ -43,6 +43,7 @@ class Problem:
         for name, kind in (("loss", Loss), ("atom", Atom)):
             if not isinstance(part := getattr(self, name), kind):
                 raise InputError(f"{name} must be a {kind.__name__}, got {part!r}")
+        self.atom.check(self.loss.shape)
         object.__setattr__(self, "lam", scalar(self.lam, "lam", zero=True))
         given = [self.offsets] if isinstance(self.offsets, Offset) else self.offsets
         if not isinstance(given, Sequence):
@@ -62,6 +63,20 @@ class Problem:
 
         Raises InputError for wrong shapes, values that are not finite, or wrong signs.
         """
+        held = self.shaped(factors, name)
+        if wrong := self.atom.wrong_sign(held):
+            raise InputError(f"{name}: {wrong}")
+        return held
+
+    def project(self, factors: Sequence[Any]) -> Factors:
+        """Return the nearest factors whose signs are allowed, as read-only arrays.
+
+        Raises InputError for wrong shapes or values that are not finite.
+        """
+        return tuple(frozen(x) for x in self.atom.project(self.shaped(factors, "factors")))
+
+    def shaped(self, factors: Sequence[Any], name: str) -> Factors:
+        """Return factors of the right shapes as read-only float64 arrays, of any sign."""
         shapes = self.atom.shapes(self.loss.shape)
         if not isinstance(factors, Sequence) or len(factors) != len(shapes):
             got = len(factors) if isinstance(factors, Sequence) else type(factors).__name__
@@ -75,8 +90,6 @@ class Problem:
             held.append(frozen(a))
         if len(sizes := {x.shape[-1] for x in held}) > 1:
             raise InputError(f"{name} must have one number of slices, got {sorted(sizes)}")
-        if wrong := self.atom.wrong_sign(tuple(held)):
-            raise InputError(f"{name}: {wrong}")
         return tuple(held)
 
     def accept_offsets(self, q: Sequence[Any]) -> Values:
@@ -118,7 +131,7 @@ class Problem:
         """
         if not self.offsets:
             return ()
-        if not hasattr(self.loss, "data") or not hasattr(self.loss, "scale"):
+        if not isinstance(self.loss, Squared):
             return best(self.loss, self.offsets, Z)
         data, scale = self.loss.data, self.loss.scale
         weights = np.ones(Z.shape) if scale is None else scale.reshape(Z.shape)
@@ -140,7 +153,9 @@ class Problem:
         root = np.ones(observed.size) if scale is None else np.sqrt(scale.reshape(-1))
         design = np.hstack([o.design(observed) for o in self.offsets]) * root[:, None]
         sizes = [math.prod(o.shape(observed)) for o in self.offsets]
-        ridges = np.repeat([o.ridge for o in self.offsets], sizes)
+        ridges = np.concatenate(
+            [o.priced * np.ones(s) for o, s in zip(self.offsets, sizes, strict=True)]
+        )
         return np.asarray(np.linalg.pinv(np.vstack([design, np.diag(np.sqrt(ridges))])))[
             :, : observed.size
         ]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ._arrays import Array
-from .certificate import Arrays, Asked, Certificate, hand_over, numbered
+from .certificate import Arrays, Asked, Certificate, hand_over, named, numbered
 from .evidence import Evidence
 from .kernel import verify as kernel
 from .offsets import Smooth
@@ -86,7 +86,7 @@ def assemble(problem: Problem, asked: Asked, found: Evidence) -> tuple[Json, Arr
         proof["blocks"], extra = stacked(found.blocks)
     if found.better is not None:
         proof["better"] = True
-        arrays |= {f"better.{k}": x for k, x in zip("UV", found.better.factors, strict=True)}
+        arrays |= {f"better.{k}": x for k, x in named(found.better.factors).items()}
         arrays |= numbered("better.", found.better.q)
     if found.floor is not None:
         proof["floor"] = {"corrections": listed(found.floor)}

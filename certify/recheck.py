@@ -20,6 +20,7 @@ from .proving import arithmetic
 from .verdict import Verdict
 
 TIERS = ("exact", "rounded")
+SCALES = (("scale.left", (-1, 1)), ("scale.right", (1, -1)))
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,13 @@ def proved(problem: Problem, asked: Asked, certificate: Certificate, tier: str) 
     """Run the kernel on the reader's arrays."""
     c = certificate
     file = kernel.File(c.statement, c.given, c.claim, c.proof, c.witness)
-    with np.errstate(all="ignore"):  # the kernel refuses what is not finite
-        outcome = kernel.check(file, asked.given, arithmetic(problem, tier))
+    try:
+        with np.errstate(all="ignore"):  # the kernel refuses what is not finite
+            outcome = kernel.check(file, asked.given, arithmetic(problem, tier))
+    except kernel.RejectedError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise kernel.RejectedError("proof", "malformed", repr(error)) from error
     verdict = Verdict[outcome.verdict]
     return Proved(verdict, below(outcome.lower), above(outcome.upper), outcome.tier, outcome.rules)
 
@@ -92,6 +98,12 @@ def completed(certificate: Certificate, asked: Asked, tier: str) -> Certificate:
         return certificate
     S = dense(witness, asked)
     shift = kernel.shift_of(polar, "proof.polar.shift")
+    if S is not None:
+        for k, (name, shape) in enumerate(SCALES):
+            if name in witness:
+                if witness[name].shape != (S.shape[k],):
+                    return certificate
+                S = S * as_numpy(witness[name]).reshape(shape)
     factor = None if S is None else factorized(S, polar, witness, shift)
     if factor is None:
         return certificate

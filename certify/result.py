@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from .atoms import Factors
+from .atoms import Factors, RankOne, Symmetric
+from .atoms.rank_one import pair_facts
 from .certificate import Certificate
 from .evidence import Evidence
 from .kernel import verify as kernel
@@ -102,7 +103,7 @@ def undecided(problem: Problem, found: Evidence, outcome: kernel.Outcome) -> str
             f"the upper bound is loose: a search reached {best:.10g}; a larger budget may prove it"
         )
     if hard(problem):
-        cause = "the polar of nonnegative factors is NP-hard and its bound is not tight here"
+        cause = "the polar of these norms is NP-hard and its bound is not tight here"
         return f"the lower bound is loose: {cause}; the best objective found is {best:.10g}"
     cause = "the dual point is not optimal"
     return (
@@ -111,6 +112,10 @@ def undecided(problem: Problem, found: Evidence, outcome: kernel.Outcome) -> str
 
 
 def hard(problem: Problem) -> bool:
-    """Whether the polar has no closed form: a nonnegative factor and no l1 side."""
-    keys = [problem.atom.statement().get(side, "") for side in ("left", "right")]
-    return any(k == "l2+" for k in keys) and not any(k.startswith("l1") for k in keys)
+    """Whether the polar has no closed form."""
+    said = problem.atom.statement()
+    if not said:
+        return False
+    if isinstance(problem.atom, RankOne):
+        return pair_facts(problem.atom.left, problem.atom.right).kind != "closed"
+    return isinstance(problem.atom, Symmetric) and problem.atom.norm != "l2"

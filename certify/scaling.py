@@ -12,7 +12,8 @@ import numpy as np
 
 from .atoms import Factors
 from .descent import State
-from .evidence import Dual, Evidence
+from .duals import Dual
+from .evidence import Evidence
 from .kernel.verify import power
 from .losses import Squared
 from .offsets import Offset

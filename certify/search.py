@@ -14,7 +14,7 @@ from time import monotonic
 
 import numpy as np
 
-from . import descent, lifted
+from . import descent
 from ._arrays import Array
 from .atoms import Factors, RankOne
 from .descent import State
@@ -179,7 +179,7 @@ def stalls_of(problem: Problem) -> tuple[float, ...]:
     appended early; to the end where sweeps are quick.
     """
     atom = descent.rank_one(problem)[0]
-    plain = (atom.left, atom.right) == ("l2", "l2")
+    plain = descent.euclidean(atom) is not None
     return (STALL, STALL_FINE, STALL_QUICK) if plain else (STALL,)
 
 
@@ -187,13 +187,6 @@ def largest(problem: Problem, s: State, size: int) -> State:
     """Keep the slices of largest theta."""
     keep = np.sort(np.argsort(-problem.atom.theta(s.factors), kind="stable")[:size])
     return descent.state(problem, tuple(x[:, keep] for x in s.factors))
-
-
-def from_lifted(problem: Problem, found: lifted.Lifted | None) -> State | None:
-    """Return the optimum over all sizes where the convex problem gave its factors."""
-    if found is None or found.factors is None:
-        return None
-    return descent.state(problem, found.factors)
 
 
 def escape(problem: Problem, now: State, seed: int) -> tuple[str, State] | None:

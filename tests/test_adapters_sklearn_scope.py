@@ -46,10 +46,12 @@ from tests.sklearn_models import (
         ({"alpha_H": 0.0}, "alpha_H=0.0 .* fit with alpha_H > 0"),
         ({"alpha_W": 0.0, "alpha_H": "same"}, "alpha_W=0.0 .* fit with alpha_W > 0"),
         (
-            {"solver": "mu", "beta_loss": "kullback-leibler"},
-            "'kullback-leibler' .* fit with beta_loss='frobenius'",
+            {"solver": "mu", "beta_loss": "itakura-saito"},
+            "'itakura-saito' has a loss that is not convex in W H, .* fit with beta_loss='frob",
         ),
-        ({"solver": "mu", "beta_loss": 1.5}, "beta_loss=1.5 .* fit with beta_loss='frobenius'"),
+        ({"solver": "mu", "beta_loss": 0.5}, "beta_loss=0.5 has a loss that is not convex"),
+        ({"solver": "mu", "beta_loss": 3}, "beta_loss=3 has a loss that is not convex"),
+        ({"solver": "mu", "beta_loss": 1.5}, "beta_loss=1.5 has no rule: fit with beta_loss='frob"),
     ],
 )
 def test_nmf_outside_the_theory_names_the_cure(settings, cure):
@@ -61,7 +63,15 @@ def test_nmf_outside_the_theory_names_the_cure(settings, cure):
 @pytest.mark.parametrize("loss", ["frobenius", 2, 2.0])
 def test_the_multiplicative_solver_of_the_frobenius_loss_is_covered(loss):
     model, W = nonnegative(solver="mu", beta_loss=loss)
-    assert from_model(model, X, codes=W)[0].lam > 0
+    problem, _ = from_model(model, X, codes=W)
+    assert (problem.loss.name, problem.lam > 0) == ("squared", True)
+
+
+@pytest.mark.parametrize("loss", ["kullback-leibler", 1, 1.0])
+def test_the_kullback_leibler_loss_is_covered(loss):
+    model, W = nonnegative(solver="mu", beta_loss=loss)
+    problem, _ = from_model(model, X, codes=W)
+    assert (problem.loss.name, problem.lam > 0) == ("kullback_leibler", True)
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,20 @@ from hypothesis import strategies as st
 
 from certify import InputError, Problem
 from certify._observed import Observed
-from certify.atoms import ATOMS, RankOne
+from certify.atoms import ATOMS, RankOne, Symmetric
+from certify.atoms.symmetric import NORMS
+from certify.gauges import Elastic
 from certify.losses import Squared
 
-from .strategies import FORMS, PAIRS, cone, masks, powers, shapes
+from .strategies import FORMS, PAIRS, arrays, cone, masks, powers, shapes
 from .tolerance import EPS, exact_theta, rounding
 
 RANK_ONE = {f"{a}x{b}/{form}": RankOne(a, b, form) for a, b in PAIRS for form in FORMS}
-MADE = {"rank_one": RANK_ONE}
+SIGNED = {
+    "linf x elastic": RankOne("linf", Elastic(0.25, cone="-")),
+    "linf- x l1-": RankOne("linf-", "l1-", "sum"),
+}
+MADE = {"rank_one": RANK_ONE | SIGNED, "symmetric": {k: Symmetric(k) for k in NORMS}}
 VARIANTS = {
     f"{name} {k}".strip(): atom
     for name, kind in ATOMS.items()
@@ -27,13 +33,20 @@ each_atom = pytest.mark.parametrize("atom", VARIANTS.values(), ids=VARIANTS)
 
 def domain(atom, k, shape):
     """Return arrays in the domain of the k-th part of a slice."""
-    key = (atom.left, atom.right)[k] if isinstance(atom, RankOne) else ""
-    return cone(key, shape)
+    if isinstance(atom, RankOne):
+        return arrays(shape).map(atom.gauges[k].project_cone)
+    return cone(atom.norm if isinstance(atom, Symmetric) else "", shape)
+
+
+def shape_for(atom, shape):
+    """Return the shape, square for a symmetric atom."""
+    return (shape[0], shape[0]) if isinstance(atom, Symmetric) else shape
 
 
 @st.composite
 def slices(draw, atom, shape, r):
-    """Return factors with r slices."""
+    """Return factors with r slices, for data of a shape that the atom takes."""
+    shape = shape_for(atom, shape)
     parts = enumerate(atom.shapes(shape))
     return tuple(draw(domain(atom, k, (*part, r))) for k, part in parts)
 
@@ -66,6 +79,7 @@ def test_theta_is_nonnegative_and_prices_slices_one_by_one(atom, data, shape):
 @each_atom
 @given(data=st.data(), shape=shapes)
 def test_the_prediction_is_the_sum_of_the_slices(atom, data, shape):
+    shape = shape_for(atom, shape)
     x, mask = data.draw(slices(atom, shape, 3)), data.draw(masks(shape))
     total = sum(atom.phi(tuple(part[..., k] for part in x)) for k in range(3))
     assert np.array_equal(atom.predict(x, Observed(*shape)), total)
@@ -104,7 +118,7 @@ def test_a_negative_entry_is_refused_where_the_factor_has_a_sign(atom):
         factors = [good, good]
         factors[k] = bad
         if key.endswith("+"):
-            with pytest.raises(InputError, match=rf"{name} must be >= 0 .*-0\.5"):
+            with pytest.raises(InputError, match=rf"{name} must be >= 0 .*got -0\.5 at \[1, 0\]"):
                 problem.accept(factors)
         else:
             assert problem.accept(factors)[k][1, 0] == -0.5
@@ -112,7 +126,7 @@ def test_a_negative_entry_is_refused_where_the_factor_has_a_sign(atom):
 
 WRONG = {
     "left": (lambda: RankOne("l7", "l2"), "'l7'"),
-    "right": (lambda: RankOne("l2", "linf"), "'linf'"),
+    "right": (lambda: RankOne("l2", "l9"), "'l9'"),
     "form": (lambda: RankOne("l2", "l2", "half"), "'half'"),
     "no matrix": (lambda: RankOne().polar([1.0]), r"shape \(1,\)"),
     "nan": (lambda: RankOne().polar([[np.nan]]), "nan"),

@@ -59,8 +59,8 @@ def test_every_bad_candidate_of_the_zoo_reaches_the_optimum(case):
     found = improve(case.problem, case.factors, q=case.q)
     proved(case.problem, found)
     assert found.objective <= case.optimum * (1 + 1e-6)
-    expected = Verdict.UNDECIDED if case.why in UNPROVED else Verdict.CERTIFIED
-    assert found.result.verdict is expected
+    hard = case.why in UNPROVED and found.result.verdict is Verdict.UNDECIDED
+    assert hard or found.result.verdict is Verdict.CERTIFIED
 
 
 @pytest.mark.parametrize("pair", CLOSED, ids="x".join)

@@ -113,7 +113,10 @@ def test_every_public_file_of_a_folder_is_registered(folder):
 def test_every_entry_is_final_and_complete(folder):
     held, base = REGISTRIES[folder]
     for entry in held.values():
-        assert entry.__bases__ == (base,)  # no inheritance between entries
+        *shared, own = entry.__bases__  # no inheritance between entries
+        assert own is base
+        assert not any(issubclass(b, base) for b in shared)
+        assert all(b.__module__.startswith(f"certify.{folder}._") for b in shared)
         assert not entry.__abstractmethods__
         assert entry.__doc__
 

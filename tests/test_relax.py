@@ -71,8 +71,9 @@ def test_solver_agrees_with_the_proved_bracket(pair, loss, shift):
     told = convex(problem)
     assert told.status == "optimal"
     slack = SOLVED * problem.objective(nothing(problem), problem.best_offsets(nothing(problem)))
-    assert proved.lower - slack <= told.value <= proved.upper + slack
-    if pair in CLOSED:
+    assert told.value <= proved.upper + slack
+    if pair in CLOSED:  # elsewhere branching proves more than the relaxation
+        assert proved.lower - slack <= told.value
         assert proved.verdict is Verdict.CERTIFIED
 
 
@@ -159,7 +160,9 @@ def test_polar_program_lies_between_the_proved_bounds(pair, seed):
     told, proved = polar(W, *pair), RankOne(*pair).polar(W)
     assert told.status == "optimal"
     slack = SOLVED * np.linalg.norm(W)
-    assert proved.lower - slack <= told.value <= proved.upper + slack
+    assert proved.lower - slack <= told.value
+    if pair in CLOSED:  # elsewhere branching proves more than the relaxation
+        assert told.value <= proved.upper + slack
     assert abs(polar(sparse.csr_array(W.T), *pair[::-1]).value - told.value) <= slack
 
 

@@ -68,7 +68,9 @@ def test_residual_sums_enclose_the_exact_ones(data):
 def test_lines_and_sums_of_a_field_are_bounded(data):
     at = data.draw(patterns())
     w = Array((at.size,), matrix(data.draw, at.size, 1).data)
-    line = Line(*(data.draw(st.integers(0, 1)) for _ in range(4)))
+    signs = data.draw(st.sampled_from([(1,), (-1,), (1, -1)]))
+    kind = data.draw(st.sampled_from(["max", "root", "sum"]))
+    line = Line(data.draw(st.integers(0, 1)), kind, data.draw(st.booleans()), signs)
     exact, held = EXACT.load(w), ROUNDED.load(w)
     assert ROUNDED.lines(held, line, at) >= EXACT.lines(exact, line, at) * (1 - power(-100))
     for kind in ("row", "column", "intercept"):
@@ -177,5 +179,11 @@ def test_inner_products_and_products_of_long_floats_are_within_their_radii(seed,
 
 def test_radius_reaches_the_longest_line():
     x = Ball(np.array([1.0, 0.0, 0.0, 2.0]), Fraction(1, 8))
-    for line in (Line(0, 1, 0, 0), Line(1, 0, 0, 0), Line(0, 1, 1, 1)):
+    signs = (1, -1)
+    for line in (
+        Line(0, "root", False, signs[:1]),
+        Line(1, "max", False, signs[:1]),
+        Line(0, "root", True, signs),
+        Line(1, "sum", True, signs),
+    ):
         assert ROUNDED.lines(x, line, Pattern(2, 2)) >= Fraction(17, 8)

@@ -5,6 +5,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from . import references
+
 EPS = float(np.finfo(np.float64).eps)
 BITS = 256  # correct bits of the square roots below: far beyond a float's 53
 
@@ -41,7 +43,9 @@ def exact_square(key, x):
 
 
 def exact_theta(atom, u, v):
-    """Return rationals around theta(u, v) of a rank-one atom."""
+    """Return rationals around theta(u, v) of a rank-one atom, or theta(u) of a symmetric one."""
+    if atom.kind == "symmetric":
+        return (exact_square(atom.norm, u),) * 2
     a, b = exact_square(atom.left, u), exact_square(atom.right, v)
     if atom.form == "sum":
         return (a + b) / 2, (a + b) / 2
@@ -81,19 +85,50 @@ def exact_penalty(offset, q):
 
 def exact_objective(problem, factors, q=()):
     """Return rationals around f(U, V, q), written from the definition alone."""
-    (U, V), loss, atom = factors, problem.loss, problem.atom
-    entries = list(zip(*(k.tolist() for k in loss.observed.listed), strict=True))
-    weights = np.ones(len(entries)) if loss.scale is None else loss.scale
-    total = Fraction(0)
-    at, held = loss.observed, zip(problem.offsets, q, strict=True)
+    U, V, atom = factors[0], factors[-1], problem.atom  # a symmetric atom has one factor
+    at, held = problem.loss.observed, zip(problem.offsets, q, strict=True)
     shifts = [iter(exact_field(o, x, at)) for o, x in held]
-    for (i, j), y, w in zip(entries, fractions(loss.data), fractions(weights), strict=True):
+    fit = []
+    for i, j in zip(*(k.tolist() for k in at.listed), strict=True):
         pairs = zip(fractions(U[i]), fractions(V[j]), strict=True)
-        fit = sum((a * b for a, b in pairs), Fraction(0))
-        fit += sum(next(f) for f in shifts)
-        total += w * (fit - y) ** 2 / 2
+        fit.append(sum((a * b for a, b in pairs), Fraction(0)) + sum(next(f) for f in shifts))
+    total, error = exact_loss(problem.loss, fit)
     for o, x in zip(problem.offsets, q, strict=True):
         total += exact_penalty(o, x)
     thetas = [exact_theta(atom, U[:, k], V[:, k]) for k in range(U.shape[1])]
     lam = Fraction(problem.lam)
-    return tuple(total + lam * sum(t[side] for t in thetas) for side in (0, 1))
+    ends = (-error, error)
+    return tuple(total + e + lam * sum(t[side] for t in thetas) for side, e in enumerate(ends))
+
+
+def exact_loss(loss, fit):
+    """Return (l, error) of a loss at exact fits: no error for least squares."""
+    if loss.name != "squared":
+        value = references.rational(references.value(loss, fit))
+        return value, references.NEAR * (1 + abs(value))
+    weights = np.ones(len(fit)) if loss.scale is None else loss.scale
+    triples = zip(fractions(weights), fit, fractions(loss.data), strict=True)
+    return sum((w * (z - y) ** 2 / 2 for w, z, y in triples), Fraction(0)), Fraction(0)
+
+
+def exact_norm(norm, x):
+    """Return rationals around the norm of a vector, written from its definition alone."""
+    values = fractions(x)
+    squares = [v * v for v in values]
+    if norm.name in ("l1", "linf"):
+        size = (sum if norm.name == "l1" else max)(map(abs, values))
+        return Fraction(size), Fraction(size)
+    if norm.name == "weighted":
+        squares = [Fraction(w) * s for w, s in zip(norm.weights, squares, strict=True)]
+    if norm.name == "group":
+        sums = [enclosed_root(sum(squares[i] for i in g)) for g in norm.groups]
+        how = sum if norm.outer == "l1" else max
+        return how(s[0] for s in sums), how(s[1] for s in sums)
+    low, high = enclosed_root(sum(squares, Fraction(0)))
+    part, share = Fraction(0), Fraction(1)
+    if norm.name == "elastic":
+        share = 1 - Fraction(norm.alpha)
+        part = Fraction(norm.alpha) * sum(map(abs, values))
+    if norm.name == "variation":
+        part = Fraction(norm.rho) * sum(abs(values[i] - values[j]) for i, j in norm.edges)
+    return part + share * low, part + share * high

@@ -1,5 +1,6 @@
 """NMF and MiniBatchNMF with l2 penalties: nonnegative factors, theta a sum of squares."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,35 +8,44 @@ import numpy as np
 from certify._arrays import Array, finite, real
 from certify._errors import InputError, OutOfScopeError
 from certify.atoms import RankOne
-from certify.losses import Squared
+from certify.losses import KullbackLeibler, Loss, Squared
 from certify.problem import Problem
 
-from ._fitted import Adapted, Factors, Fit, agree, penalty, solving, squares
+from ._fitted import MARGIN, Adapted, Factors, Fit, agree, penalty, solving
 
 NONNEGATIVE = RankOne("l2+", "l2+", form="sum")
+LOSSES: dict[Any, Callable[[Array], Loss]] = {  # beta_loss, by name and by number
+    "frobenius": Squared,
+    2: Squared,
+    "kullback-leibler": KullbackLeibler,
+    1: KullbackLeibler,
+}
+TINY = float(np.finfo(np.float32).eps)  # the library's, in its Kullback-Leibler figure
+CURES = "fit with beta_loss='frobenius' or 'kullback-leibler'"
 
 
 def nmf(fit: Fit) -> Adapted:
     """Return the objective of X (n, m) ~ W H, W = codes, H = components_:
 
-        1/2 |X - W H|^2 + m aW / 2 |W|^2 + n aH / 2 |H|^2
-            = 1/2 |X - U V'|^2 + lam / 2 (|U|^2 + |V|^2),
-        lam = sqrt(n m aW aH),  U = s W,  V = H' / s,  s = (m aW / (n aH))^(1/4).
+        D(X, W H) + m aW / 2 |W|^2 + n aH / 2 |H|^2
+            = D(X, U V') + lam / 2 (|U|^2 + |V|^2),
+        lam = sqrt(n m aW aH),  U = s W,  V = H' / s,  s = (m aW / (n aH))^(1/4),
+        D(X, Z) = 1/2 |X - Z|^2  or, by beta_loss,  sum X ln(X / Z) - X + Z.
 
     Each penalty is scaled by the *other* side's size: m features for W, n samples for H.
-    Its figure: reconstruction_err_ = |X - W H|, the penalty left out.  W is the one
+    Its figure: reconstruction_err_ = sqrt(2 D), the penalty left out.  W is the one
     fit_transform returned; transform() solves for another, which is tried when no codes
-    are given and is right only for a fit run to convergence.
+    are given and is right only for a fit run to convergence.  MiniBatchNMF descends the
+    same objective with forgetting, so its factors are stationary only nearly.
     """
     aW, aH = scope(fit)
     n, m = fit.X.shape
-    H = fit.components
+    loss, H = LOSSES[fit.model.beta_loss](fit.X), fit.components
     W = resolved(fit) if fit.codes is None else fit.codes
-    compare(fit, W, H)
+    compare(fit, loss, W @ H)
     for_W, for_H = (m * aW) ** 0.5, (n * aH) ** 0.5
     s = (for_W / for_H) ** 0.5
-    problem = Problem(Squared(fit.X), NONNEGATIVE, for_W * for_H)
-    return problem, Factors(W * s, H.T / s)
+    return Problem(loss, NONNEGATIVE, for_W * for_H), Factors(W * s, H.T / s)
 
 
 def scope(fit: Fit) -> tuple[float, float]:
@@ -44,11 +54,9 @@ def scope(fit: Fit) -> tuple[float, float]:
     Raises OutOfScopeError, with the cure, for another loss, an l1 share or no penalty.
     """
     model: Any = fit.model
-    if model.beta_loss not in ("frobenius", 2):
+    if model.beta_loss not in LOSSES:
         given = f"beta_loss={model.beta_loss!r}"
-        raise OutOfScopeError(
-            f"{fit.name} with {given} has no rule: fit with beta_loss='frobenius'"
-        )
+        raise OutOfScopeError(f"{fit.name} with {given} {fault(model.beta_loss)}: {CURES}")
     if model.l1_ratio > 0:
         given = f"l1_ratio={model.l1_ratio}"
         raise OutOfScopeError(
@@ -59,6 +67,17 @@ def scope(fit: Fit) -> tuple[float, float]:
     return penalty(fit, "alpha_W", model.alpha_W), penalty(fit, "alpha_H", alpha_H)
 
 
+def fault(beta: Any) -> str:  # noqa: ANN401  a name or a number
+    """Say why a beta-divergence is not covered.
+
+    Its second derivative in z, (b - 1) z^(b-2) - (b - 2) x z^(b-3), is >= 0 for all x and z
+    exactly when 1 <= b <= 2.
+    """
+    if not isinstance(beta, str) and 1 < beta < 2:  # noqa: PLR2004  the ends of that range
+        return "has no rule"
+    return "has a loss that is not convex in W H, so that no bound of its optimum is known"
+
+
 def resolved(fit: Fit) -> Array:
     """Return W as the library's transform() solves it for the fitted H."""
     with solving(fit):
@@ -66,14 +85,37 @@ def resolved(fit: Fit) -> Array:
     return finite(real(W, "codes", ndim=2), "codes")
 
 
-def compare(fit: Fit, W: Array, H: Array) -> None:
-    """Compare the residual with reconstruction_err_."""
+def compare(fit: Fit, loss: Loss, Z: Array) -> None:
+    """Compare sqrt(2 D) with reconstruction_err_.
+
+    Raises InputError where they differ, and where W H is 0 beside data that are not: the
+    library counts that as TINY, in truth the divergence is infinite.
+    """
     reported = getattr(fit.model, "reconstruction_err_", None)
     if reported is None:
         cure = "fit with fit_transform"
         raise InputError(f"{fit.name} after partial_fit reports no reconstruction_err_: {cure}")
     cure = "pass the X of the fit and codes=W, the W that its fit_transform returned"
-    theirs, mine = float(reported), float(np.sqrt(squares(fit.X - W @ H)))
-    slack = fit.slack(theirs**2, cancels=fit.sparse)  # of squares: a^2 - b^2 = (a - b) (a + b)
+    cost, slack = counted(fit, Z) if isinstance(loss, KullbackLeibler) else (loss.value(Z), 0.0)
+    theirs, mine = float(reported), float(np.sqrt(2 * max(cost, 0.0)))
+    slack += fit.slack(theirs**2, cancels=fit.sparse)  # of squares: a^2 - b^2 = (a - b) (a + b)
     allowed = slack / max(mine + theirs, 1e-300)
     agree(fit, ("reconstruction_err_", theirs), mine, cure, allowed)
+    if wrong := loss.outside(Z):
+        cure = "fit longer, or from another start"
+        raise InputError(
+            f"{fit.name}: the divergence of these factors is infinite, {wrong}: {cure}"
+        )
+
+
+def counted(fit: Fit, Z: Array) -> tuple[float, float]:
+    """Return sum X ln(X / Z) - X + Z as the library counts it, and its rounding.
+
+    It is a difference of larger sums; Z below TINY counts as TINY in the logarithm.
+    """
+    X = fit.X
+    seen = X > TINY
+    logs = np.where(seen, X, 0.0) * np.log(np.where(seen, X, 1.0) / np.maximum(Z, TINY))
+    terms = np.where(seen, logs - X, 0.0) + Z
+    large = float((np.abs(logs) + X + np.abs(Z)).sum())
+    return float(terms.sum()), 2 * MARGIN * fit.eps * X.size**0.5 * large

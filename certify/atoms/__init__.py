@@ -4,7 +4,8 @@ from certify._registry import load
 
 from ._base import Atom, Factors, Slice
 from .rank_one import RankOne
+from .symmetric import Symmetric
 
-__all__ = ["ATOMS", "Atom", "Factors", "RankOne", "Slice"]
+__all__ = ["ATOMS", "Atom", "Factors", "RankOne", "Slice", "Symmetric"]
 
 ATOMS = load(__name__, Atom)

@@ -6,6 +6,7 @@ from time import monotonic
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 
 from certify._arrays import Array
 from certify._observed import Observed
@@ -34,6 +35,7 @@ class Atom(ABC):
 
     degree: ClassVar[int]
     kind: ClassVar[str]
+    parts: ClassVar[int] = 2  # arrays in a slice
 
     def __init_subclass__(cls) -> None:
         """Keep the entries of this package final."""
@@ -86,14 +88,25 @@ class Atom(ABC):
         both = np.array(pairs).reshape(len(pairs), 2)
         return both[:, 0], both[:, 1]
 
+    def check(self, data_shape: tuple[int, int]) -> None:  # noqa: B027  most fit any data
+        """Raise InputError unless the atom's parameters fit data of this shape."""
+
     def wrong_sign(self, factors: Factors) -> str:
         """Return what is outside the atom's domain, or ""."""
         del factors
         return ""
 
-    def statement(self) -> dict[str, str]:
+    def project(self, factors: Factors) -> Factors:
+        """Return the nearest factors in the atom's domain."""
+        return factors
+
+    def statement(self) -> dict[str, Any]:
         """Return what the kernel's statement says of this atom; {} if unknown to it.
 
         The kernel answers this question and sees no other: theta and phi must be those.
         """
+        return {}
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the arrays that the statement names by digest."""
         return {}

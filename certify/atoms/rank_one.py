@@ -1,57 +1,59 @@
 """Matrices: phi(u, v) = u v^T with a norm, perhaps a sign, on each factor."""
 
 from dataclasses import dataclass
-from fractions import Fraction
 from time import monotonic
 from typing import Any
 
 import numpy as np
-from scipy import sparse
+import numpy.typing as npt
 
-from certify._arrays import Array, finite, real
+from certify._arrays import Array, short
 from certify._errors import InputError
 from certify._observed import Observed
 from certify.gauges import Gauge, gauge
-from certify.kernel.verify import power
 from certify.polar import METHODS, Ask, Matrix, PolarBound, Proposal
 from certify.polar._ascent import best_slice
-from certify.polar._proved import above, attained_below, below, proved_above
-from certify.polar._scale import at_scale_one, carried
+from certify.polar._proved import sided
 
 from ._base import Atom, Factors, Slice
+from ._enclosure import enclose
+from ._facts import Facts, described
 
 FORMS = ("product", "sum")
+SIDES = ("left", "right")
+NEAR = 2.0**-30  # relative: a bound this near its target is not worth more work
 
 
 @dataclass(frozen=True)
 class RankOne(Atom):
-    """phi(u, v) = u v^T, u (m,), v (n,); norms a, b from "l1", "l2", "l1+", "l2+".
+    """phi(u, v) = u v^T, u (m,), v (n,); norms a, b: keys or gauges (certify.gauges).
 
         form="product":  theta(u, v) = |u|_a |v|_b
         form="sum":      theta(u, v) = 1/2 (|u|_a^2 + |v|_b^2)
 
     Both forms have the same gauge Omega (AM-GM), hence the same optimum; the objective
-    reported is the one of the form given.  "+" keeps that factor nonnegative.
+    reported is the one of the form given.  A key is "l1", "l2" or "linf"; "+" keeps that
+    factor nonnegative, "-" nonpositive, and a gauge's cone gives each coordinate its sign.
 
         Omega*(W) = sup { u^T W v : |u|_a <= 1, |v|_b <= 1 }          (polar)
 
-    l1 on a side: the largest dual norm of a row (column) of W, closed.  l2 x l2: the
-    largest singular value, closed.  l2+ on a side: NP-hard; bounded by sigma_1(W + N).
+    `pair_facts` says for each pair how hard the polar is and what bounds it.
 
     Raises InputError for an unknown norm or form.
     """
 
-    left: str = "l2"
-    right: str = "l2"
+    left: str | Gauge = "l2"
+    right: str | Gauge = "l2"
     form: str = "product"
 
     degree = 2
     kind = "rank_one"
 
     def __post_init__(self) -> None:
-        """Refuse unknown norms and forms."""
-        gauge(self.left)
-        gauge(self.right)
+        """Refuse unknown norms and forms; name what a key names."""
+        for side in SIDES:
+            norm = gauge(getattr(self, side))
+            object.__setattr__(self, side, norm.key if norm.is_plain else norm)
         if self.form not in FORMS:
             raise InputError(f"form must be one of {', '.join(FORMS)}, got {self.form!r}")
 
@@ -64,6 +66,14 @@ class RankOne(Atom):
         """Return (m,), (n,)."""
         m, n = data_shape
         return (m,), (n,)
+
+    def check(self, data_shape: tuple[int, int]) -> None:
+        """Hold each norm's parameters against the length of its factor."""
+        for side, norm, d in zip(SIDES, self.gauges, data_shape, strict=True):
+            try:
+                norm.check(d)
+            except InputError as error:
+                raise InputError(f"{side}: {error}") from None
 
     def phi(self, x: Slice) -> Array:
         """Return u v^T."""
@@ -86,55 +96,97 @@ class RankOne(Atom):
         return a * b if self.form == "product" else 0.5 * (a * a + b * b)
 
     def wrong_sign(self, factors: Factors) -> str:
-        """Name a negative entry of a nonnegative factor."""
-        for name, g, x in zip(("U", "V"), self.gauges, factors, strict=True):
-            if not g.admits(x):
-                return f"{name} must be >= 0 under {g.key!r}, its least entry is {x.min()}"
-        return ""
+        """Name the entry of a factor that is farthest outside its cone."""
+        told = (misfit(n, g, x) for n, g, x in zip("UV", self.gauges, factors, strict=True))
+        return next((text for text in told if text), "")
+
+    def project(self, factors: Factors) -> Factors:
+        """Return the nearest factors in the cones."""
+        pairs = zip(self.gauges, factors, strict=True)
+        return tuple(np.asarray(g.project_cone(x)) + 0.0 for g, x in pairs)  # no -0.0
 
     def propose(
         self, W: Matrix, target: float | None, seed: int, deadline: float | None
     ) -> Proposal:
         """Return the smallest bound of the methods that apply."""
-        ask = Ask(W, *self.gauges, target, seed, deadline)
-        tries = (m().propose(ask) for m in METHODS.values() if m().applies(ask))
-        return min((p for p in tries if p), key=lambda p: p.upper)
+        return smallest(Ask(W, *self.gauges, target, seed, deadline))
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
         """Return the best slice found, of theta 1."""
         return best_slice(Ask(W, *self.gauges, seed=seed))
 
     @np.errstate(all="ignore")  # the kernel refuses what is not finite
-    def polar(self, W: Any, *, budget: float | None = None, seed: int = 0) -> PolarBound:  # noqa: ANN401
+    def polar(
+        self,
+        W: Any,  # noqa: ANN401
+        *,
+        budget: float | None = None,
+        seed: int = 0,
+        nodes: int | None = None,
+    ) -> PolarBound:
         """Enclose the polar of W, an (m, n) array or scipy.sparse matrix.
+
+        budget  seconds        nodes  parts of a branch and bound; without them none
 
         `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is earned
         by `witness` after allowing for every rounding.
 
-        Raises InputError if W is not a finite real matrix.
+        Raises InputError if W is not a finite real matrix, or has no shape for the norms.
         """
-        held, e = at_scale_one(_matrix(W))
         deadline = None if budget is None else monotonic() + budget
-        proposal = self.propose(held, None, seed, deadline)
-        _, witness = self.attain(held, seed)
-        lower = attained_below(held, witness, self.gauges)
-        upper = proved_above(held, (self.left, self.right), proposal.proof)
-        up, down = (Fraction(x) * power(e) for x in (upper, lower))
-        return PolarBound(below(down), above(up), witness, carried(proposal.proof, e))
 
-    def statement(self) -> dict[str, str]:
+        def propose(held: Matrix) -> Proposal:
+            """Return the smallest bound within the budget and the nodes."""
+            return smallest(Ask(held, *self.gauges, None, seed, deadline, nodes=nodes))
+
+        return enclose(self, self.gauges, W, propose, seed)
+
+    def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""
-        return {"kind": self.kind, "left": self.left, "right": self.right, "form": self.form}
+        left, right = (g.statement() for g in self.gauges)
+        return {"kind": self.kind, "left": left, "right": right, "form": self.form}
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the norms' groups, edges and weights, each under its side."""
+        return sided(self.gauges)
 
 
-def _matrix(W: Any) -> Matrix:  # noqa: ANN401  an array or scipy.sparse
-    if not sparse.issparse(W):
-        held = finite(real(W, "W", ndim=2), "W")
-        if not held.size:
-            raise InputError(f"W must not be empty, got shape {held.shape}")
-        return held
-    coo = sparse.coo_array(W, copy=True)
-    data = finite(real(coo.data, "W.data"), "W.data")
-    out = sparse.coo_array((data, coo.coords), shape=coo.shape).tocsr()
-    finite(out.data, "W.data")  # stored twice, the sum may overflow
-    return out
+def smallest(ask: Ask) -> Proposal:
+    """Return the smallest bound of the methods that apply; `spectral` always does."""
+    methods = sorted((m() for m in METHODS.values()), key=lambda m: m.cost)
+    best = Proposal(np.inf)
+    for method in methods:
+        if method.cost and ask.target is not None and best.upper <= ask.target * (1 + NEAR):
+            break
+        found = method.propose(ask) if method.applies(ask) else None
+        best = min(best, found or best, key=lambda p: p.upper)
+    return best
+
+
+def pair_facts(left: str | Gauge, right: str | Gauge) -> Facts:
+    """Return what is known of a pair of norms.
+
+    pair                     polar                           class     rule        loose by
+    l1 x any norm            largest dual norm of a line     closed    lines       nothing
+    l2, weighted             sigma_1(D^-1/2 W E^-1/2)        closed    spectral    nothing
+      signs on one or both   sup over cones                  NP-hard   N, M, conic 1.5 % seen
+    linf x l2, weighted      sup over a cube and a ball      NP-hard   scales      sqrt(pi/2)
+    linf x linf              infinity-to-1 norm, cut norm    NP-hard   scales      1.783
+    group (largest) x ...    sup over products of balls      NP-hard   scales      1.783
+    elastic, group (sum),    sup u^T W v                     no closed spectral,   sqrt of the
+      variation x ... not l1                                 form      conic       length
+    """
+    return described(gauge(left), gauge(right))
+
+
+def misfit(name: str, norm: Gauge, x: Array) -> str:
+    """Say which entry of a factor is outside the norm's cone, or return ""."""
+    if norm.admits(x):
+        return ""
+    far = np.abs(x - norm.project_cone(x))
+    at = np.unravel_index(int(far.argmax()), x.shape)
+    low, high = (side[at[0]] for side in norm.sides(len(x)))
+    wanted = "0" if low == high else (">= 0" if low == 0 else "<= 0")
+    cure = "Problem.project(factors) returns the nearest factors that are allowed"
+    where, said = [int(k) for k in at], short(norm.key).strip("'")
+    return f"{name} must be {wanted} under {said!r}, got {x[at]} at {where}; {cure}"

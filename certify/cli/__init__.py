@@ -11,6 +11,7 @@ import click
 
 from certify import demo as demonstration
 from certify import files, recheck
+from certify.certificate import named
 from certify.improve import improve as improved_from
 from certify.kernel.verify import RejectedError
 from certify.pipeline import check as decide
@@ -158,7 +159,7 @@ def improve(options: Options, problem: Path, output: Path, certificate: Path | N
         found = improved_from(
             held.problem, held.factors, q=held.q, **options.epsilon(held), **options.search(tell)
         )
-    arrays = dict(zip("UV", found.factors, strict=True))
+    arrays = dict(named(found.factors))
     arrays |= {f"q{k}": x for k, x in enumerate(found.q)}
     written: dict[str, Written | None] = {"factors": stored(arrays, output)}
     if certificate is not None:

@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
+from certify._errors import InputError
 from certify._registry import load as registry
+from certify.gauges import Gauge
 from certify.problem import Problem
 
 from ._base import Format
@@ -44,8 +47,8 @@ def load(path: str | Path) -> Loaded:
         found.lam,
         tuple(built(o, reader) for o in found.offsets),
     )
-    names = ("U", "V")
-    factors = (reader.read(s, name) for s, name in zip(found.factors, names, strict=True))
+    pairs = zip(found.factors, ("U", "V"), strict=False)
+    factors = (reader.read(s, name) for s, name in pairs)
     q = None if found.q is None else offset_values(problem, found.q, reader)
     files = {reader.path(s) for s in found.sources() if s.file}
     return Loaded(
@@ -62,11 +65,33 @@ def built(entry: Entry, reader: Reader) -> Any:  # noqa: ANN401  a Loss, an Atom
     """Call a registered class with its arguments, arrays read from their files."""
     values = {}
     for name, x in entry.arguments.items():
-        if not isinstance(x, Source):
+        if isinstance(x, Entry):
+            values[name] = built(x, reader)
+        elif not isinstance(x, Source):
             values[name] = x
+        elif issubclass(entry.cls, Gauge):
+            values[name] = parameter(name, x, reader)
+        elif isinstance(x.inline, int | float):  # a number where an array may be, too
+            values[name] = x.inline
         else:
             values[name] = reader.mask(x) if name == "mask" else reader.read(x, name)
     return entry.cls(**values)
+
+
+def parameter(name: str, source: Source, reader: Reader) -> Any:  # noqa: ANN401  lists or an array
+    """Return a norm's groups, edges or weights; a table of one row or column is a list.
+
+    Groups and edges written in the file itself may be rows that differ.
+    """
+    if not source.file:
+        return source.inline
+    a = reader.read(source, name)
+    if sparse.issparse(a):
+        raise InputError(f"{name} must be dense, got a {type(a).__name__}")
+    if name == "weights":
+        return a.reshape(-1) if is_line(a) else a
+    whole = a.astype(np.int64) if a.dtype.kind == "f" and (a == np.floor(a)).all() else a
+    return whole.reshape(-1) if name == "groups" and is_line(a) else whole
 
 
 def offset_values(problem: Problem, sources: tuple[Source, ...], reader: Reader) -> tuple[Any, ...]:

@@ -3,24 +3,31 @@
     lam = 3.0                        [data]     Y, weights, mask: arrays
     q = ["q.npy"]                    [loss]     kind = "squared"
                                      [atom]     kind = "rank_one", left, right, form
+                                                kind = "symmetric", norm
     [factors]  U, V: arrays          [[offsets]]  kind = "column", ridge; "sparse", rho;
                                                   "smooth", edges, rho, ridge, weights
     [epsilon]  rtol, atol
+
+A norm is a key ("l2+") or a table: { norm = "elastic", alpha = 0.5, cone = "+" },
+{ norm = "group", groups = [[0, 1], [2]], outer = "linf" }, { norm = "variation", edges, rho },
+{ norm = "weighted", weights }; their arrays may be files, groups then one number a coordinate.
+A problem of one factor has U alone in [factors].
 
 The keys of data, loss, atom and offsets are the arguments of the registered classes.
 """
 
 import inspect
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, create_model
 
 from certify._errors import InputError
 from certify.atoms import ATOMS
+from certify.gauges import GAUGES, Gauge
 from certify.losses import LOSSES
 from certify.offsets import OFFSETS
 
@@ -29,7 +36,6 @@ from ._source import Ref, Source
 
 Json = dict[str, Any]
 M = TypeVar("M", bound=BaseModel)
-PLAIN = (float, int, str, bool)  # arguments of other types are arrays
 
 
 class Strict(BaseModel):
@@ -58,6 +64,12 @@ class Factors(Strict):
     V: Ref
 
 
+class Single(Strict):
+    """The candidate of an atom with one factor."""
+
+    U: Ref
+
+
 class Epsilon(Strict):
     """The accuracy asked for: upper - lower <= max(atol, rtol |upper|)."""
 
@@ -79,6 +91,14 @@ class Entry:
     cls: type[Any]
     arguments: Json
 
+    def sources(self) -> Iterator[Source]:
+        """Yield every source among the arguments, and among theirs."""
+        for x in self.arguments.values():
+            if isinstance(x, Source):
+                yield x
+            if isinstance(x, Entry):
+                yield from x.sources()
+
 
 @dataclass(frozen=True)
 class Stated:
@@ -94,8 +114,7 @@ class Stated:
 
     def sources(self) -> list[Source]:
         """Return every source in the file."""
-        entries = (self.loss, *self.offsets, self.atom)
-        held = [x for e in entries for x in e.arguments.values() if isinstance(x, Source)]
+        held = [x for e in (self.loss, *self.offsets, self.atom) for x in e.sources()]
         return [*held, *self.factors, *(self.q or ())]
 
 
@@ -105,13 +124,15 @@ def stated(path: Path) -> Stated:
     Raises InputError, naming the file and the key, for anything that is wrong.
     """
     top = validated(Top, loads(path), path, "")
-    factors = validated(Factors, top.factors, path, "factors")
+    atom = with_norms(entry(top.atom, ATOMS, path, "atom"), path)
+    model = Single if atom.cls.parts == 1 else Factors
+    factors = validated(model, top.factors, path, "factors")
     return Stated(
         lam=top.lam,
         loss=loss(top, path),
-        atom=entry(top.atom, ATOMS, path, "atom"),
+        atom=atom,
         offsets=tuple(entry(o, OFFSETS, path, "offsets") for o in top.offsets),
-        factors=(factors.U, factors.V),
+        factors=tuple(getattr(factors, k) for k in model.model_fields),
         q=None if top.q is None else tuple(top.q),
         epsilon=validated(Epsilon, top.epsilon, path, "epsilon"),
     )
@@ -138,30 +159,60 @@ def loss(top: Top, path: Path) -> Entry:
     return Entry(cls, found[0] | found[1])
 
 
-def entry(table: Json, registry: Mapping[str, type[Any]], path: Path, where: str) -> Entry:
+def entry(
+    table: Json, registry: Mapping[str, type[Any]], path: Path, where: str, key: str = "kind"
+) -> Entry:
     """Return the registered class that a table's `kind` names, with its arguments."""
-    cls, known = registered(table, registry, path, where)
-    rest = {k: v for k, v in table.items() if k != "kind"}
+    cls, known = registered(table, registry, path, where, key)
+    rest = {k: v for k, v in table.items() if k != key}
     return Entry(cls, arguments(known, rest, path, where))
 
 
+def with_norms(atom: Entry, path: Path) -> Entry:
+    """Return the atom with each norm that is a table as an entry of its own."""
+    held = {
+        k: entry(x, GAUGES, path, f"atom.{k}", "norm") if isinstance(x, dict) else x
+        for k, x in atom.arguments.items()
+    }
+    return Entry(atom.cls, held)
+
+
+def norm(x: object) -> object:
+    """Read a norm: a key, or a table { norm = "elastic", alpha = 0.5, cone = "+" }.
+
+    Raises ValueError with the end of a sentence that starts with the key.
+    """
+    if not isinstance(x, str | dict):
+        raise ValueError('must be a norm ("l2+") or a table {norm = ..., ...}')  # noqa: TRY004
+    return x
+
+
+NormRef = Annotated[Any, PlainValidator(norm)]
+
+
+KINDS: Mapping[Any, Any] = {  # of an argument; others are arrays
+    **{plain: plain for plain in (float, int, str, bool)},
+    str | Gauge: NormRef,
+}
+
+
 def registered(
-    table: Json, registry: Mapping[str, type[Any]], path: Path, where: str
+    table: Json, registry: Mapping[str, type[Any]], path: Path, where: str, key: str = "kind"
 ) -> tuple[type[Any], Json]:
     """Return the class of a table's kind and its parameters as (type, default)."""
     kinds = ", ".join(registry)
-    if "kind" not in table:
-        raise InputError(f"{path}: {where}.kind is missing; known are {kinds}")
-    kind = table["kind"]
+    if key not in table:
+        raise InputError(f"{path}: {where}.{key} is missing; known are {kinds}")
+    kind = table[key]
     if not isinstance(kind, str) or kind not in registry:
         near = nearest(str(kind), registry)
-        wrong = f"{where}.kind {kind!r} is unknown"
+        wrong = f"{where}.{key} {kind!r} is unknown"
         raise InputError(f"{path}: {wrong}: did you mean {near!r}? Known are {kinds}")
     cls = registry[kind]
     known = {}
     for name, p in inspect.signature(cls, eval_str=True).parameters.items():
         default = ... if p.default is p.empty else p.default
-        known[name] = (p.annotation if p.annotation in PLAIN else Ref, default)
+        known[name] = (KINDS.get(p.annotation, Ref), default)
     return cls, known
 
 

@@ -3,17 +3,49 @@
 from certify._errors import InputError
 from certify._registry import load
 
-from ._base import Gauge
+from ._base import SIGNS, Gauge, parametrized, support
+from .elastic import Elastic
+from .group import Group
+from .l1 import L1
+from .l2 import L2
+from .linf import LInf
+from .variation import Variation
+from .weighted import Weighted
 
-__all__ = ["GAUGES", "KEYS", "Gauge", "gauge"]
+__all__ = [
+    "GAUGES",
+    "KEYS",
+    "L1",
+    "L2",
+    "Elastic",
+    "Gauge",
+    "Group",
+    "LInf",
+    "Variation",
+    "Weighted",
+    "gauge",
+    "support",
+]
 
 GAUGES = load(__name__, Gauge)
-KEYS = tuple(name + sign for name in GAUGES for sign in ("", "+"))
+PLAIN = tuple(name for name, entry in GAUGES.items() if not parametrized(entry))
+KEYS = tuple(name + sign for name in PLAIN for sign in SIGNS)
 
 
-def gauge(key: object) -> Gauge:
-    """Return the gauge written "l2" or, on nonnegative vectors, "l2+"."""
-    if key not in KEYS:
-        raise InputError(f"a norm must be one of {', '.join(KEYS)}, got {key!r}")
-    text = str(key)
-    return GAUGES[text.rstrip("+")](nonneg=text.endswith("+"))
+def gauge(norm: object) -> Gauge:
+    """Return a gauge: an object as it is, or the one that "l2", "l2+" or "linf-" names.
+
+    Raises InputError for anything else; a norm with parameters has to be an object.
+    """
+    if isinstance(norm, Gauge):
+        return norm
+    if norm in KEYS:
+        text = str(norm)
+        name = text.rstrip("+-")
+        return GAUGES[name](cone=text[len(name) :])
+    wanted = f"a norm must be one of {', '.join(KEYS)}"
+    name = norm.rstrip("+-") if isinstance(norm, str) else ""
+    if name in GAUGES and name not in PLAIN:
+        made = f"{GAUGES[name].__name__}(...) of certify.gauges"
+        raise InputError(f"{wanted}, got {norm!r}, which has parameters: give {made}")
+    raise InputError(f"{wanted}, got {norm!r}")

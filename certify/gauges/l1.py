@@ -20,22 +20,19 @@ class L1(Gauge):
         return np.asarray(np.abs(x).sum(axis=0))
 
     def dual(self, y: Array) -> Array:
-        """Return max |y_i|, of the positive part on the cone."""
+        """Return max |y_i|, of the part that counts on the cone."""
         return np.asarray(np.abs(self.positive(y)).max(axis=0, initial=0.0))
 
     def maximizer(self, y: Array) -> Array:
         """Return the signed unit vector at the largest entry."""
-        k = int((y if self.nonneg else np.abs(y)).argmax())
-        out = np.zeros_like(y)
-        out[k] = 1.0 if self.nonneg or y[k] >= 0 else -1.0
-        return out
+        return self.unit(y)
 
     def prox(self, x: Array, t: float) -> Array:
         """Return the soft threshold."""
-        if self.nonneg:
-            return np.maximum(x - t, 0.0)
-        return np.asarray(np.sign(x) * np.maximum(np.abs(x) - t, 0.0))
+        p = self.positive(x)
+        return np.asarray(np.sign(p) * np.maximum(np.abs(p) - t, 0.0))
 
     def project_dual(self, y: Array, radius: float) -> Array:
-        """Clip the entries (from above only, on the cone)."""
-        return np.minimum(y, radius) if self.nonneg else np.clip(y, -radius, radius)
+        """Clip the entries that count; on x >= 0 from above only."""
+        low, high = (side.reshape(-1, *[1] * (y.ndim - 1)) for side in self.sides(len(y)))
+        return np.clip(y, np.where(low < 0, -radius, -np.inf), np.where(high > 0, radius, np.inf))

@@ -6,7 +6,7 @@ import numpy as np
 
 from certify._arrays import Array
 
-from ._base import Gauge
+from ._base import Gauge, length
 
 
 @dataclass(frozen=True)
@@ -17,29 +17,23 @@ class L2(Gauge):
 
     def value(self, x: Array) -> Array:
         """Return the Euclidean norm; no overflow for any finite x."""
-        top = np.abs(x).max(axis=0, initial=0.0)
-        scale = np.where(top > 0, top, 1.0)
-        return np.asarray(scale * np.sqrt(np.square(x / scale).sum(axis=0)))
+        return length(x)
 
     def dual(self, y: Array) -> Array:
-        """Return the Euclidean norm, of the positive part on the cone."""
+        """Return the Euclidean norm, of the part that counts on the cone."""
         return self.value(self.positive(y))
 
     def maximizer(self, y: Array) -> Array:
-        """Return the direction of y, or of its positive part."""
+        """Return the direction of y, or of the part that counts."""
         p = self.positive(y)
         size = float(self.value(p))
-        if size > 0:
-            return np.asarray(p / size)
-        out = np.zeros_like(y)
-        out[int(y.argmax())] = 1.0
-        return out
+        return np.asarray(p / size) if size > 0 else self.unit(y)
 
     def prox(self, x: Array, t: float) -> Array:
         """Shorten x by t, to no less than zero."""
         p = self.positive(x)
-        size = float(self.value(p))
-        return np.asarray(p * (max(size - t, 0.0) / size)) if size > 0 else p
+        size = self.value(p)
+        return np.asarray(p * (np.maximum(size - t, 0.0) / np.where(size > 0, size, 1.0)))
 
     def project_dual(self, y: Array, radius: float) -> Array:
         """Scale the part that counts into the ball; keep the rest."""

@@ -4,8 +4,9 @@
 
 A certificate answers a question about factors U (m, r), V (n, r) of
 
-    f_r(U, V, q) = 1/2 sum_ij w_ij (u_i . v_j + (A q)_ij - Y_ij)^2
-                   + lam sum_k theta(u_k, v_k) + sum rho/2 |q|^2.
+    f_r(U, V, q) = l(U V^T + A q) + lam sum_k theta(u_k, v_k) + sum rho/2 |q|^2,
+
+l a convex loss over the observed entries, 1/2 sum w_ij (z_ij - Y_ij)^2 or another of `LOSSES`.
 
 The kernel recomputes every number from the question's own arrays, in exact integers
 (a float is an integer times a power of two), and uses the proof's arrays as witnesses
@@ -23,17 +24,18 @@ import sys
 from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import accumulate, pairwise
 from operator import mul
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
-FORMAT = "certify/1"
+FORMAT = "certify/2"
 EXITS = {"CERTIFIED": 0, "REFUTED": 10, "UNDECIDED": 12, "RANK_LIMITED": 14}
 MAX_SIDE = 1 << 26  # rows or columns: loops over them end
 MAX_HEADER = 1 << 30  # bytes of JSON; a longer header is refused before it is read
+MAX_CONE = 2048  # rows of a dense matrix that a few bytes of proof may ask for
 Json = dict[str, Any]
 H = TypeVar("H")
 
@@ -235,6 +237,31 @@ class Pattern:
         return self.rows[k], self.cols[k]
 
 
+class Arrays:
+    """Named arrays with checked shapes; every float in them is finite."""
+
+    def __init__(self, arrays: Mapping[str, Array], where: str) -> None:
+        self.arrays, self.where, self.used = arrays, where, set[str]()
+
+    def get(self, name: str, shape: tuple[int | None, ...], kind: str = "d") -> Array:
+        """Return an array whose shape matches (None matches any length)."""
+        where = f"{self.where}.{name}"
+        demand(name in self.arrays, where, "missing", sorted(self.arrays))
+        self.used.add(name)
+        a = self.arrays[name]
+        fits = len(a.shape) == len(shape) and all(
+            want in (None, have) for want, have in zip(shape, a.shape, strict=True)
+        )
+        demand(fits, where, "shape", f"{list(a.shape)}, not {list(shape)}")
+        view = memoryview(a.data)
+        known = {"d": ("d", "f") if self.where == "proof" else ("d",), "q": ("q", "l")}
+        demand(view.format in known[kind], where, "dtype", view.format)
+        demand(len(view) == math.prod(a.shape), where, "length", len(view))
+        if kind == "d" and not all(map(math.isfinite, a.data)):
+            raise RejectedError(where, "finite", next(x for x in a.data if not math.isfinite(x)))
+        return a
+
+
 @dataclass(frozen=True)
 class Graph:
     """An undirected graph on the rows 0..m-1: edges of weight > 0, components, a gap.
@@ -286,9 +313,9 @@ class Line(NamedTuple):
     """Which lines of W to measure, and in which norm."""
 
     axis: int  # 0: rows, 1: columns
-    root: bool  # True: the l2 norm, False: the largest |entry|
+    kind: str  # "max", the largest |entry|; "root", the l2 norm; "sum", the l1 norm
     positive: bool  # only the positive part counts
-    both: bool  # with `positive`: of W and of -W
+    signs: tuple[int, ...]  # of W (1), of -W (-1), or of both
 
 
 # --- arithmetic ---------------------------------------------------------------------
@@ -310,6 +337,10 @@ class Arithmetic(ABC, Generic[H]):
     @abstractmethod
     def product(self, left: Array, right: Array, at: Pattern) -> H:
         """Return (left right^T) at the observed entries: the field of a factorization."""
+
+    @abstractmethod
+    def spans(self, x: H) -> tuple[Sequence[int], Sequence[int], int]:
+        """Return (lows, highs, e): each entry is in [low, high] * 2**e."""
 
     @abstractmethod
     def add(self, x: H, y: H) -> H:
@@ -358,8 +389,29 @@ class Arithmetic(ABC, Generic[H]):
         """
 
     @abstractmethod
+    def exact_lines(self, x: H, axis: int, at: Pattern) -> tuple[Iterator[list[int]], int]:
+        """Return the field's lines, zeros included, as integers times 2**e, and e; exactly."""
+
+    @abstractmethod
+    def scaled(self, x: H, left: Array, right: Array, at: Pattern) -> H:
+        """Return the field of left_i x_ij right_j."""
+
+    @abstractmethod
+    def hat(self, x: H, at: Pattern) -> H:
+        """Return [[0, X], [X^T, 0]], dense."""
+
+    @abstractmethod
+    def symmetric(self, x: H, at: Pattern) -> H:
+        """Return (X + X^T) / 2, dense, of a square field."""
+
+    @abstractmethod
+    def multiply(self, a: H, b: H) -> H:
+        """Return A B^T of matrices."""
+
     def outer(self, a: Array) -> H:
         """Return a a^T."""
+        x = self.load(a)
+        return self.multiply(x, x)
 
     @abstractmethod
     def top(self, g: H, shift: Fraction, factor: Array | None) -> Fraction:
@@ -403,6 +455,10 @@ class Exact(Arithmetic[Grid]):
         cols = [b.ints[j * k : j * k + k] for j in range(at.n)]
         ints = [sum(map(mul, rows[i], cols[j])) for i, j in at.entries()]
         return Grid(ints, a.exp + b.exp, (at.size,))
+
+    def spans(self, x: Grid) -> tuple[Sequence[int], Sequence[int], int]:
+        """Return the entries themselves: points."""
+        return x.ints, x.ints, x.exp
 
     def _align(self, x: Grid, y: Grid) -> tuple[list[int], list[int], int]:
         e = min(x.exp, y.exp)
@@ -488,30 +544,62 @@ class Exact(Arithmetic[Grid]):
 
     def lines(self, x: Grid, line: Line, at: Pattern) -> Fraction:
         """Return the largest norm of a line, exact or its square root rounded up."""
-        return max(self._lines(x, line, at, sign) for sign in (1, -1)[: 1 + line.both])
+        return max(self._lines(x, line, at, sign) for sign in line.signs)
 
     def _lines(self, x: Grid, line: Line, at: Pattern, sign: int) -> Fraction:
         best = [0] * (at.n if line.axis else at.m)
         for v, e in zip(x.ints, at.entries(), strict=True):
             y = max(sign * v, 0) if line.positive else abs(v)
             k = e[line.axis]
-            best[k] = best[k] + y * y if line.root else max(best[k], y)
+            best[k] = max(best[k], y) if line.kind == "max" else best[k] + y ** EXPONENT[line.kind]
         unit = power(x.exp)
-        return root(max(best) * unit * unit).hi if line.root else max(best) * unit
+        return root(max(best) * unit * unit).hi if line.kind == "root" else max(best) * unit
+
+    def exact_lines(self, x: Grid, axis: int, at: Pattern) -> tuple[Iterator[list[int]], int]:
+        """Return the lines of the field."""
+        m, n = at.m, at.n
+        dense = self._dense(x, at)
+        if axis:
+            return (dense[j::n] for j in range(n)), x.exp
+        return (dense[i * n : i * n + n] for i in range(m)), x.exp
+
+    def _dense(self, x: Grid, at: Pattern) -> list[int]:
+        if at.rows is None:
+            return x.ints
+        dense = [0] * (at.m * at.n)
+        for v, (i, j) in zip(x.ints, at.entries(), strict=True):
+            dense[i * at.n + j] = v
+        return dense
+
+    def scaled(self, x: Grid, left: Array, right: Array, at: Pattern) -> Grid:
+        """Return the field of left_i x_ij right_j."""
+        a, b = self.load(left), self.load(right)
+        pairs = zip(x.ints, at.entries(), strict=True)
+        ints = [v * a.ints[i] * b.ints[j] for v, (i, j) in pairs]
+        return Grid(ints, x.exp + a.exp + b.exp, x.shape)
+
+    def hat(self, x: Grid, at: Pattern) -> Grid:
+        """Return [[0, X], [X^T, 0]]."""
+        m, n = at.m, at.n
+        dense = self._dense(x, at)
+        out: list[int] = []
+        for i in range(m):
+            out += [*[0] * m, *dense[i * n : i * n + n]]
+        for j in range(n):
+            out += [*dense[j::n], *[0] * n]
+        return Grid(out, x.exp, (m + n, m + n))
+
+    def symmetric(self, x: Grid, at: Pattern) -> Grid:
+        """Return (X + X^T) / 2."""
+        n, dense = at.n, self._dense(x, at)
+        ints = [dense[i * n + j] + dense[j * n + i] for i in range(n) for j in range(n)]
+        return Grid(ints, x.exp - 1, (n, n))
 
     def gram(self, x: Grid, axis: int, at: Pattern) -> tuple[Grid, Fraction]:
         """Return X X^T or X^T X."""
-        m, n = at.m, at.n
-        dense = [0] * (m * n)
-        for v, (i, j) in zip(x.ints, at.entries(), strict=True):
-            dense[j * m + i if axis else i * n + j] = v
-        a = Grid(dense, x.exp, (n, m) if axis else (m, n))
+        lines, e = self.exact_lines(x, axis, at)
+        a = Grid([v for line in lines for v in line], e, (at.n, at.m) if axis else (at.m, at.n))
         return self.multiply(a, a), Fraction(0)
-
-    def outer(self, a: Array) -> Grid:
-        """Return a a^T."""
-        x = self.load(a)
-        return self.multiply(x, x)
 
     def top(self, g: Grid, shift: Fraction, factor: Array | None) -> Fraction:
         """Bound lambda_max(G) by shift + |E|_inf, E = shift I - G - L L^T.
@@ -528,6 +616,9 @@ class Exact(Arithmetic[Grid]):
         lower = self.load(lower_triangle(factor, k))
         rest = self.subtract(diagonal, self.add(g, self.multiply(lower, lower)))
         return min(shift + _row_sums(rest), _row_sums(g))
+
+
+EXPONENT = {"root": 2, "sum": 1}  # of |entry| in the sum over a line
 
 
 def dilated(x: Grid, c: Fraction) -> Grid:
@@ -550,9 +641,851 @@ def lower_triangle(packed: Array, k: int) -> Array:
     return Array((k, k), out)
 
 
+# --- norms ----------------------------------------------------------------------------
+
+PLAIN = ("l1", "l2", "linf")
+NORMS = (*PLAIN, "elastic", "group", "variation", "weighted")
+CONES = "*+-0"  # of one coordinate: free, >= 0, <= 0, zero
+
+
+@dataclass(frozen=True)
+class Norm:
+    """The norm of a factor's column x of length `size`, on a cone of signs.
+
+    l1, l2, linf             sum |x_i|, sqrt(sum x_i^2), max |x_i|
+    weighted   weights > 0   sqrt(sum w_i x_i^2)
+    elastic    0 <= a <= 1   a |x|_1 + (1 - a) |x|_2            (a is `scalar`)
+    group      a partition   sum, or largest (`outer`), of the groups' |x_g|_2
+    variation  rho, edges    rho sum |x_i - x_j| + |x|_2        (rho is `scalar`)
+
+    `cone` is one of CONES for all coordinates, or one character for each.
+    """
+
+    name: str
+    size: int
+    cone: str = "*"
+    scalar: Fraction = Fraction(0)
+    outer: str = ""
+    data: Any = ()  # weights, group numbers, or edges row-major
+
+    def sign(self, i: int) -> str:
+        """Return the cone of one coordinate."""
+        return self.cone if len(self.cone) == 1 else self.cone[i]
+
+    @property
+    def free(self) -> bool:
+        """Whether no coordinate has a sign."""
+        return set(self.cone) == {"*"}
+
+    def edges(self) -> Iterator[tuple[int, int]]:
+        """Yield the edges of the graph."""
+        return zip(self.data[::2], self.data[1::2], strict=True)
+
+    def groups(self, values: Sequence[Fraction]) -> list[list[Fraction]]:
+        """Split the coordinates' values into groups."""
+        out: list[list[Fraction]] = [[] for _ in range(max(self.data) + 1)]
+        for x, g in zip(values, self.data, strict=True):
+            out[g].append(x)
+        return out
+
+
+def plain(key: str, size: int) -> Norm:
+    """Return the norm written "l1", "l2" or "linf", with the sign "+" or "-" if it has one."""
+    name = key.rstrip("+-")
+    demand(name in PLAIN and len(key) - len(name) < 2, "norm", "unknown", repr(key))
+    return Norm(name, size, key[len(name) :] or "*")
+
+
+def norm(atom: Json, side: str, size: int, arrays: Arrays) -> Norm:
+    """Read the norm of one side: a key, or an object with its parameters and arrays."""
+    stated, where = atom.get(side), f"statement.atom.{side}"
+    if isinstance(stated, str):
+        try:
+            return plain(stated, size)
+        except RejectedError as error:
+            raise RejectedError(where, error.code, error.value) from None
+    demand(isinstance(stated, dict), where, "unknown", repr(stated))
+    held = dict(stated or {})
+    name = held.get("norm")
+    demand(name in NORMS, f"{where}.norm", "unknown", repr(name))
+    own = {"elastic": {"alpha"}, "group": {"outer"}, "variation": {"rho"}}.get(str(name), set())
+    only(held, {"norm", "cone", *own}, where)
+    cone = held.get("cone")
+    demand(isinstance(cone, str), f"{where}.cone", "cone", type(cone).__name__)
+    cone = str(cone) or "*"
+    fits = len(cone) in (1, size) and set(cone) <= set(CONES) and set(cone) != {"0"}
+    demand(fits, f"{where}.cone", "cone", f"{cone} for {size} coordinates")
+    cone = cone[0] if len(set(cone)) == 1 else cone
+    return structured(Norm(str(name), size, cone), held, arrays, side)
+
+
+def structured(bare: Norm, held: Json, arrays: Arrays, side: str) -> Norm:
+    """Add the parameters of a structured norm."""
+    where, d = f"statement.atom.{side}", bare.size
+    if bare.name == "elastic":
+        alpha = number(held.get("alpha"), f"{where}.alpha")
+        demand(0 <= alpha <= 1, f"{where}.alpha", "sign", held.get("alpha"))
+        return replace(bare, scalar=alpha)
+    if bare.name == "weighted":
+        weights = arrays.get(f"{side}.weights", (d,)).data
+        demand(min(weights) > 0, f"statement.{side}.weights", "sign", min(weights))
+        return replace(bare, data=weights)
+    if bare.name == "group":
+        demand(held.get("outer") in ("l1", "linf"), f"{where}.outer", "unknown", held.get("outer"))
+        groups = arrays.get(f"{side}.groups", (d,), "q").data
+        inside = min(groups) >= 0 and max(groups) < d
+        demand(inside, f"statement.{side}.groups", "outside", (min(groups), max(groups)))
+        return replace(bare, outer=held["outer"], data=groups)
+    if bare.name == "variation":
+        rho = number(held.get("rho"), f"{where}.rho")
+        demand(rho >= 0, f"{where}.rho", "sign", held.get("rho"))
+        edges = arrays.get(f"{side}.edges", (None, 2), "q").data
+        inside = all(0 <= i < d for i in edges)
+        demand(inside, f"statement.{side}.edges", "outside", f"{d} vertices")
+        return replace(bare, scalar=rho, data=edges)
+    return bare
+
+
+def lengths(n: Norm, x: Sequence[float]) -> tuple[Enclosure, Enclosure]:
+    """Enclose (|x|, |x|^2); exactly wherever it is rational."""
+    if n.name in ("l1", "linf"):
+        size = exactly(absolutes_exactly(x) if n.name == "l1" else _largest(x))
+        return size, exactly(size.lo * size.lo)
+    squared = squares_exactly(x)
+    if n.name == "l2":
+        return root(squared), exactly(squared)
+    if n.name == "weighted":
+        squared = sum(
+            (Fraction(w) * Fraction(v) ** 2 for w, v in zip(n.data, x, strict=True)), Fraction(0)
+        )
+        return root(squared), exactly(squared)
+    if n.name == "group":
+        parts = [sum((v * v for v in g), Fraction(0)) for g in n.groups([*map(Fraction, x)])]
+        if n.outer == "linf":
+            return root(max(parts)), exactly(max(parts))
+        size = summed(root(p) for p in parts)
+    elif n.name == "elastic":
+        size = exactly(n.scalar * absolutes_exactly(x)).plus(root(squared).times(1 - n.scalar))
+    else:
+        jumps = sum((abs(Fraction(x[i]) - Fraction(x[j])) for i, j in n.edges()), Fraction(0))
+        size = exactly(n.scalar * jumps).plus(root(squared))
+    return size, Enclosure(size.lo**2, size.hi**2)
+
+
+def _largest(x: Sequence[float]) -> Fraction:
+    return max((abs(Fraction(v)) for v in x), default=Fraction(0))
+
+
+def summed(parts: Iterable[Enclosure]) -> Enclosure:
+    """Add enclosures."""
+    out = ZERO
+    for p in parts:
+        out = out.plus(p)
+    return out
+
+
+def diagonal_cost(n: Norm, d: Sequence[Fraction]) -> Fraction:
+    """Bound sup { sum d_i x_i^2 : |x| <= 1, x in the cone } from above.
+
+    l2, and every norm that is at least the l2 norm: max d_i.  weighted: max d_i / w_i.
+    linf: sum d_i^+.  group of largest outer norm: each group has |x_g|_2 <= 1.
+    """
+    held = [Fraction(0) if n.sign(i) == "0" else max(v, Fraction(0)) for i, v in enumerate(d)]
+    if n.name == "weighted":
+        held = [v / Fraction(w) for v, w in zip(held, n.data, strict=True)]
+    if n.name == "linf":
+        return sum(held, Fraction(0))
+    if n.name == "group" and n.outer == "linf":
+        return sum((max(g) for g in n.groups(held) if g), Fraction(0))
+    return max(held)
+
+
+def widest(n: Norm) -> Fraction:
+    """Bound sup |x|_2^2 over the unit ball."""
+    if n.name in ("linf", "weighted", "group"):
+        return diagonal_cost(n, [Fraction(1)] * n.size)
+    return Fraction(1)
+
+
+# --- exp and log in fixed point -----------------------------------------------------
+
+FINE, GUARD = 128, 32  # fractional bits of a fixed-point number, and more within `exp_at`
+DEEP, ONE = FINE + GUARD, 1 << FINE
+REACH = 1 << 14  # e**-REACH is less than a unit; a larger exponent is refused
+HALVINGS, TERMS = 8, 15
+Ends = tuple[int, int]
+
+
+def ln2() -> Ends:
+    """Enclose 2**DEEP ln 2, where ln 2 = sum over k of 2 / ((2k + 1) 3**(2k + 1)).
+
+    With 32 more bits, each floored term loses less than a unit.  After 128 terms the rest
+    is below 2**-405, less than a unit: the sum is low by less than 129 units.
+    """
+    unit = 1 << DEEP + 33
+    low = sum(unit // ((2 * k + 1) * 3 ** (2 * k + 1)) for k in range(128))
+    return low >> 32, (low + 129 >> 32) + 1
+
+
+LN2 = ln2()
+
+
+def shifted(x: int, k: int) -> int:
+    """Return the floor of x * 2**k."""
+    return x << k if k >= 0 else x >> -k
+
+
+def raised(x: int, k: int) -> int:
+    """Return the ceiling of x * 2**k."""
+    return -shifted(-x, k)
+
+
+def exp_at(x: int) -> tuple[int, int, int]:
+    """Return (lo, hi, k) with lo <= e**(x / ONE) 2**(FINE - k) <= hi; hi - lo is a few units.
+
+    x = k ln 2 + r; r / 2**HALVINGS = t < 2**-8, known to d units of 2**-DEEP.  Horner's
+    p = 1 + t/n p for n = 15 ... 1, two floors a step, is low by less than 2 / (1 - 2**-8)
+    < 3 units; the terms left out are below 2 t**16 / 16! < 2**-171, less than one.  So
+    e**t is in [p, p + 4], and e**(t + d) <= e**t (1 + 2d) adds less than 3d.  Squaring both
+    ends HALVINGS times, outward, gives e**r.
+    """
+    if x < -REACH * ONE:
+        return 0, 1, 0
+    demand(x <= REACH * ONE, "exp", "overflow", f"e**{x >> FINE}")
+    k, r = divmod(x << GUARD, LN2[x >= 0])  # the end of ln 2 for which r is low
+    t, d = r >> HALVINGS, 2 + (abs(k) * (LN2[1] - LN2[0]) >> HALVINGS)
+    one = p = 1 << DEEP
+    for n in range(TERMS, 0, -1):
+        p = one + (t * p >> DEEP) // n
+    lo, hi = p, p + 4 + 3 * d
+    for _ in range(HALVINGS):
+        lo, hi = lo * lo >> DEEP, (hi * hi >> DEEP) + 1
+    return lo >> GUARD, (hi >> GUARD) + 1, k
+
+
+def log_at(m: int, e: int) -> Ends:
+    """Enclose ONE ln(m 2**e) for an integer m > 0; a few units apart.
+
+    For any guess g of ln(m / 2**b): ln m = b ln 2 + g + ln(1 + d), 1 + d = m / 2**b e**-g,
+    and d - d**2/2 + d**3/3 - d**4 <= ln(1 + d) <= d - d**2/2 + d**3/3 for |d| <= 1/2, both
+    rising in d.  |d| < 2**-32 is checked, so that d**4 is less than a unit.
+    """
+    b = m.bit_length()
+    guess = int(math.log(m / (1 << b)) * 2**53) << FINE - 53
+    lo, hi, k = exp_at(-guess)
+    low, high = shifted(m * lo, k - b) - ONE, raised(m * hi, k - b) - ONE
+    demand(max(-low, high) >> FINE - 32 == 0, "log", "guess", guess)
+    ends = sorted((b + e) * x for x in LN2)
+    return (
+        guess + _cubic(low) - 1 + (ends[0] >> GUARD),
+        guess + _cubic(high) + 1 + raised(ends[1], -GUARD),
+    )
+
+
+def _cubic(d: int) -> int:
+    """Return the floor of d - d**2/2 + d**3/3 in units."""
+    return (6 * d * ONE * ONE - 3 * d * d * ONE + 2 * d**3) // (6 * ONE * ONE)
+
+
+def softplus_at(x: int) -> Ends:
+    """Enclose ONE ln(1 + e**(x / ONE)) = max(x, 0) + ln(1 + e**-|x|).
+
+    ln(1 + b) <= ln(1 + a) + b - a for b >= a >= 0.
+    """
+    lo, hi, k = exp_at(-abs(x))
+    a, b = shifted(lo, k), raised(hi, k)
+    low, high = log_at(ONE + a, -FINE)
+    return max(x, 0) + low, max(x, 0) + high + b - a
+
+
+def xlogx(x: int) -> Ends:
+    """Enclose ONE x ln x for an integer x >= 0; 0 at 0."""
+    if not x:
+        return 0, 0
+    low, high = log_at(x, 0)
+    return x * low, x * high
+
+
+# --- losses -------------------------------------------------------------------------
+
+
+class Grains(NamedTuple):
+    """Numbers that are integers times 2**exp."""
+
+    ints: Sequence[int]
+    exp: int
+
+
+class Spans(NamedTuple):
+    """Intervals [lo, hi] * 2**exp, one for each observed entry."""
+
+    los: Sequence[int]
+    his: Sequence[int]
+    exp: int
+
+
+class Loss(ABC):
+    """A convex loss l(z) = sum of c h(z; y) over groups of entries, weights c > 0.
+
+    `group` entries share a weight: one, or a row (0).  In `inside` and `dual` w and c are
+    integers in one unit u of any size: c h has the dual value u d, so u is left out.
+    """
+
+    group = 1
+    parameter = ""  # the name of the loss's number in the statement
+    signed = False  # whether h can be negative
+
+    @abstractmethod
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Whether these data, in rows of n, are in the loss's domain."""
+
+    @abstractmethod
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose l(z)."""
+
+    @abstractmethod
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether w is in the domain of d, exactly."""
+
+    @abstractmethod
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return a lower bound of d(w) = inf over z of c h(z; y) + w z, summed; w inside."""
+
+
+def enclosed(ends: Iterable[Ends], exp: int) -> Enclosure:
+    """Sum [lo, hi] * 2**exp."""
+    low = high = 0
+    for lo, hi in ends:
+        low, high = low + lo, high + hi
+    return Enclosure(low * power(exp), high * power(exp))
+
+
+def aligned(z: Spans, y: Grains, least: int = 0) -> tuple[Spans, Grains]:
+    """Put z and y on one grid, at most 2**least."""
+    e = min(z.exp, y.exp, least)
+    p, q = z.exp - e, y.exp - e
+    spans = Spans([v << p for v in z.los], [v << p for v in z.his], e)
+    return spans, Grains([v << q for v in y.ints], e)
+
+
+def residuals(z: Spans, y: Grains, least: int = 0) -> tuple[list[Ends], int]:
+    """Return the ends of z - y, and their exponent."""
+    z, y = aligned(z, y, least)
+    triples = zip(z.los, z.his, y.ints, strict=True)
+    return [(lo - v, hi - v) for lo, hi, v in triples], z.exp
+
+
+def margins(z: Spans, y: Grains) -> tuple[list[Ends], int]:
+    """Return the ends of 1 - y z for y = 1 or -1, and their exponent."""
+    z, y = aligned(z, y)
+    one = 1 << -z.exp
+    triples = zip(z.los, z.his, y.ints, strict=True)
+    return [(one - hi, one - lo) if v > 0 else (one + lo, one + hi) for lo, hi, v in triples], z.exp
+
+
+def least_at_zero(f: Callable[[int], int], r: Ends) -> Ends:
+    """Return the range of f on an interval; f falls below 0 and rises above it."""
+    return f(min(max(r[0], 0), r[1])), max(f(r[0]), f(r[1]))
+
+
+def weighted(
+    f: Callable[[int], int], ends: tuple[list[Ends], int], c: Grains, exp: int
+) -> Enclosure:
+    """Enclose sum c f(r) * 2**exp (and 2**c.exp)."""
+    ranges = (least_at_zero(f, r) for r in ends[0])
+    parts = ((k * lo, k * hi) for k, (lo, hi) in zip(c.ints, ranges, strict=True))
+    return enclosed(parts, exp + c.exp)
+
+
+def inner_dual(w: Sequence[int], y: Grains) -> Fraction:
+    """Return sum w y."""
+    return Fraction(sum(map(mul, w, y.ints))) * power(y.exp)
+
+
+def squared_over(w: Sequence[int], c: Sequence[int], k: int) -> Fraction:
+    """Return an upper bound of sum w**2 / (k c)."""
+    total = sum(-((-v * v << FINE) // (k * x)) for v, x in zip(w, c, strict=True))
+    return Fraction(total, ONE)
+
+
+def signs(y: Sequence[float]) -> bool:
+    """Whether all labels are -1 or 1."""
+    return all(v in (-1.0, 1.0) for v in y)
+
+
+class Squared(Loss):
+    """h = 1/2 (z - y)**2: min 1/2 c (z - y)**2 + w z is w y - w**2 / (2c), at z = y - w/c.
+
+    (`objective` and `dual_value` have a faster form of it.)
+    """
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept any data."""
+        del y, n
+        return True
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose 1/2 sum c (z - y)**2."""
+        r = residuals(z, y)
+        return weighted(lambda x: x * x, r, c, 2 * r[1] - 1)
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Accept any w."""
+        del w, y, c
+        return True
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum w y - w**2 / (2c)."""
+        return inner_dual(w, y) - squared_over(w, c, 2)
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    """h = r**2 / 2 for |r| <= delta, else delta |r| - delta**2 / 2; r = z - y.
+
+    Its slopes are [-delta, delta], so d is finite for |w| <= c delta only; there the
+    minimum of c h + w z is in the quadratic part, at r = -w/c: w y - w**2 / (2c).
+    """
+
+    delta: Fraction
+    parameter = "delta"
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept any data."""
+        del y, n
+        return True
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose sum c h: 2h is an integer on a grid that holds delta too."""
+        ends = residuals(z, y, 1 - self.delta.denominator.bit_length())
+        d = int(self.delta / power(ends[1]))
+
+        def twice(r: int) -> int:
+            """Return 2h."""
+            return r * r if abs(r) <= d else d * (2 * abs(r) - d)
+
+        return weighted(twice, ends, c, 2 * ends[1] - 1)
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether |w| <= c delta."""
+        del y
+        p, q = self.delta.numerator, self.delta.denominator
+        return all(abs(v) * q <= x * p for v, x in zip(w, c, strict=True))
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum w y - w**2 / (2c)."""
+        return inner_dual(w, y) - squared_over(w, c, 2)
+
+
+@dataclass(frozen=True)
+class Quantile(Loss):
+    """h = tau (y - z) below y, (1 - tau)(z - y) above it.
+
+    Its slopes are [-tau, 1 - tau], so d is finite iff -c (1 - tau) <= w <= c tau, and then
+    c h + w z is least at z = y: w y.
+    """
+
+    tau: Fraction
+    parameter = "tau"
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept any data."""
+        del y, n
+        return True
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose sum c h in units of 1 / (the denominator of tau)."""
+        p, q = self.tau.numerator, self.tau.denominator
+        ends = residuals(z, y)
+        found = weighted(lambda r: (q - p) * r if r > 0 else -p * r, ends, c, ends[1])
+        return found.times(Fraction(1, q))
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether -c (1 - tau) <= w <= c tau."""
+        del y
+        p, q = self.tau.numerator, self.tau.denominator
+        return all((p - q) * x <= v * q <= p * x for v, x in zip(w, c, strict=True))
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum w y."""
+        del c
+        return inner_dual(w, y)
+
+
+class Absolute(Loss):
+    """h = |z - y|: slopes [-1, 1], so |w| <= c, and then c h + w z is least at y: w y."""
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept any data."""
+        del y, n
+        return True
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose sum c |z - y|."""
+        ends = residuals(z, y)
+        return weighted(abs, ends, c, ends[1])
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether |w| <= c."""
+        del y
+        return all(abs(v) <= x for v, x in zip(w, c, strict=True))
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum w y."""
+        del c
+        return inner_dual(w, y)
+
+
+class Hinge(Loss):
+    """h = max(0, 1 - y z), y = 1 or -1.
+
+    With x = y z and a = y w: c max(0, 1 - x) + a x is bounded below iff 0 <= a <= c, and
+    then least at x = 1: a.
+    """
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept -1 and 1."""
+        del n
+        return signs(y)
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose sum c max(0, 1 - y z)."""
+        ends = margins(z, y)
+        return weighted(lambda r: max(r, 0), ends, c, ends[1])
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether 0 <= y w <= c."""
+        return all(0 <= v * s <= x for v, s, x in zip(w, y.ints, c, strict=True))
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum y w."""
+        del c
+        return inner_dual(w, y)
+
+
+class SquaredHinge(Loss):
+    """h = max(0, 1 - y z)**2 (no factor 1/2), y = 1 or -1.
+
+    With x = y z and a = y w: c max(0, 1 - x)**2 + a x is bounded below iff a >= 0, and
+    then least at x = 1 - a / (2c): a - a**2 / (4c).
+    """
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept -1 and 1."""
+        del n
+        return signs(y)
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose sum c max(0, 1 - y z)**2."""
+        ends = margins(z, y)
+        return weighted(lambda r: max(r, 0) ** 2, ends, c, 2 * ends[1])
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether y w >= 0."""
+        del c
+        return all(v * s >= 0 for v, s in zip(w, y.ints, strict=True))
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum y w - w**2 / (4c)."""
+        return inner_dual(w, y) - squared_over(w, c, 4)
+
+
+class Logistic(Loss):
+    """h = ln(1 + e**z) - y z, y = 0 or 1; that is ln(1 + e**x), x = z or -z.
+
+    With a = -w or w: c ln(1 + e**x) - a x is bounded below iff 0 <= a <= c, and then at
+    least c ln c - a ln a - b ln b, b = c - a (where e**x = a / b; a limit at the ends).
+    In a unit u of a, b and c = a + b, ln u cancels.
+    """
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept 0 and 1."""
+        del n
+        return all(v in (0.0, 1.0) for v in y)
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose sum c ln(1 + e**x); its slope in x is between 0 and 1."""
+        places, ends = z.exp + FINE, []
+        for lo, hi, one, k in zip(z.los, z.his, y.ints, c.ints, strict=True):
+            x = shifted(-hi if one else lo, places)
+            wide = raised(-lo if one else hi, places) - x
+            low, high = softplus_at(x)
+            ends.append((k * low, k * (high + wide)))
+        return enclosed(ends, c.exp - FINE)
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether 0 <= a <= c."""
+        triples = zip(w, y.ints, c, strict=True)
+        return all(0 <= (v if one else -v) <= x for v, one, x in triples)
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum c ln c - a ln a - b ln b."""
+        del y
+        whole = {x: xlogx(x)[0] for x in set(c)}
+        pairs = zip(map(abs, w), c, strict=True)
+        return Fraction(sum(whole[x] - xlogx(a)[1] - xlogx(x - a)[1] for a, x in pairs), ONE)
+
+
+class Softmax(Loss):
+    """h = ln(sum of e**z over a row) - z at the row's label; a row of y is one-hot.
+
+    With q = c y - w: c ln sum e**z - <q, z> is bounded below iff q >= 0 and sum q = c (so
+    sum w = 0), and then at least c ln c - sum q ln q (Gibbs).  In a unit u, ln u cancels.
+    """
+
+    group = 0
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept rows with one 1 and zeros."""
+        rows = (y[k : k + n] for k in range(0, len(y), n))
+        return all(v in (0.0, 1.0) for v in y) and all(sum(row) == 1.0 for row in rows)
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose sum c (ln sum e**z - z_label)."""
+        n, ends = len(z.los) // len(c.ints), []
+        for i, k in enumerate(c.ints):
+            part = slice(i * n, i * n + n)
+            row = Spans(z.los[part], z.his[part], z.exp)
+            low, high = _cross_entropy(row, y.ints[part].index(1))
+            ends.append((k * low, k * high))
+        return enclosed(ends, c.exp - FINE)
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether q >= 0 and sum w = 0, row by row."""
+        return all(min(q) >= 0 and sum(q) == x for q, x in self._rows(w, y, c))
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum c ln c - sum q ln q."""
+        rows = self._rows(w, y, c)
+        return Fraction(sum(xlogx(x)[0] - sum(xlogx(v)[1] for v in q) for q, x in rows), ONE)
+
+    def _rows(
+        self, w: Sequence[int], y: Grains, c: Sequence[int]
+    ) -> Iterator[tuple[list[int], int]]:
+        """Yield (q, c) of each row."""
+        n = len(w) // max(len(c), 1)
+        for i, x in enumerate(c):
+            both = zip(w[i * n : i * n + n], y.ints[i * n : i * n + n], strict=True)
+            yield [x * one - v for v, one in both], x
+
+
+def _cross_entropy(z: Spans, label: int) -> Ends:
+    """Enclose ln sum e**d, d = z - z_label; it rises by at most the widest interval.
+
+    With M the largest d (0 at the label), it is M + ln S, S = sum e**(d - M) >= 1, and
+    ln is 1-Lipschitz there.
+    """
+    places = z.exp + FINE
+    lows = [shifted(lo - z.his[label], places) for lo in z.los]
+    highs = [raised(hi - z.los[label], places) for hi in z.his]
+    lows[label] = highs[label] = 0
+    top, low, high = max(lows), 0, 0
+    for x in lows:
+        lo, hi, k = exp_at(x - top)
+        low, high = low + shifted(lo, k), high + raised(hi, k)
+    ends = log_at(low, -FINE)
+    wide = max(b - a for a, b in zip(lows, highs, strict=True))
+    return top + ends[0], top + ends[1] + high - low + wide
+
+
+class KullbackLeibler(Loss):
+    """h = z - y ln z + y ln y - y, z >= 0 (z > 0 where y > 0), y >= 0.
+
+    (c + w) z - c y ln z is bounded below iff w > -c, or w = -c and y = 0; it is least at
+    z = c y / (c + w): with the constants, c y ln((c + w) / c), and 0 where y = 0.
+    """
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept y >= 0."""
+        del n
+        return all(v >= 0 for v in y)
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose sum c (z - y + y (ln y - ln z)); ln b <= ln a + (b - a) / a."""
+        (los, his, exp), y = aligned(z, y)
+        ends = []
+        for lo, hi, v, k in zip(los, his, y.ints, c.ints, strict=True):
+            demand(lo > 0 or lo == v == 0, "fitted", "domain", f"{shown(lo * power(exp))} or less")
+            low, high = (lo - v) << FINE, (hi - v) << FINE
+            if v:
+                ours, theirs = log_at(v, exp), log_at(lo, exp)
+                wide = -((lo - hi << FINE) // lo)
+                low += v * (ours[0] - theirs[1] - wide)
+                high += v * (ours[1] - theirs[0])
+            ends.append((k * low, k * high))
+        return enclosed(ends, exp + c.exp - FINE)
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether w >= -c, and w > -c where y > 0."""
+        triples = zip(w, y.ints, c, strict=True)
+        return all(v + x > 0 or v + x == one == 0 for v, one, x in triples)
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum c y ln((c + w) / c)."""
+        known = {x: log_at(x, 0)[1] for x in set(c)}
+        triples = zip(w, y.ints, c, strict=True)
+        total = sum(x * k * (log_at(x + v, 0)[0] - known[x]) for v, k, x in triples if k)
+        return Fraction(total) * power(y.exp - FINE)
+
+
+class Poisson(Loss):
+    """h = e**z - y z, y >= 0: the negative log-likelihood of counts, up to ln y!.
+
+    With q = c y - w: c e**z - q z is bounded below iff q >= 0, and then at least
+    q - q ln(q / c) (where e**z = q / c; 0 in the limit q = 0).
+    """
+
+    signed = True
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept y >= 0."""
+        del n
+        return all(v >= 0 for v in y)
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose sum c (e**z - y z); e**b <= e**a (1 + d + d**2), d = b - a <= 1."""
+        places, parts = z.exp + FINE, []
+        for lo, hi, k in zip(z.los, z.his, c.ints, strict=True):
+            x = shifted(lo, places)
+            wide = raised(hi, places) - x
+            demand(wide <= ONE, "fitted", "overflow", "an interval wider than 1")
+            low, high, e = exp_at(x)
+            high = raised(high * (ONE * ONE + wide * ONE + wide * wide), -2 * FINE)
+            parts.append((k * low, k * high, e - FINE))
+        terms = zip(z.los, z.his, y.ints, c.ints, strict=True)
+        linear = enclosed(((-k * v * hi, -k * v * lo) for lo, hi, v, k in terms), z.exp + y.exp)
+        return total(parts).plus(linear).times(power(c.exp))
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether q >= 0."""
+        return all(q >= 0 for q, _ in self._means(w, y, c))
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum q - q (ln q - ln c), on the grid of q."""
+        spare = max(-y.exp, 0)
+        known = {x: log_at(x << spare, 0)[0] for x in set(c)}
+        pairs = self._means(w, y, c)
+        found = sum(q * (ONE + known[x]) - xlogx(q)[1] for q, x in pairs)
+        return Fraction(found) * power(-FINE - spare)
+
+    def _means(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Yield (q, c) of each entry, q on a grid finer by the digits of y."""
+        up, spare = max(y.exp, 0), max(-y.exp, 0)
+        for v, k, x in zip(w, y.ints, c, strict=True):
+            yield x * (k << up) - (v << spare), x
+
+
+def total(parts: list[tuple[int, int, int]]) -> Enclosure:
+    """Sum [lo, hi] * 2**exp with each its own exponent, outward on one grid."""
+    grid = max((hi.bit_length() + e for _, hi, e in parts), default=0) - 2 * FINE
+    return enclosed(((shifted(lo, e - grid), raised(hi, e - grid)) for lo, hi, e in parts), grid)
+
+
+LOSSES: dict[str, Callable[..., Loss]] = {
+    "squared": Squared,
+    "huber": Huber,
+    "quantile": Quantile,
+    "absolute": Absolute,
+    "hinge": Hinge,
+    "squared_hinge": SquaredHinge,
+    "logistic": Logistic,
+    "softmax": Softmax,
+    "kullback_leibler": KullbackLeibler,
+    "poisson": Poisson,
+}
+LIMITS = {"delta": None, "tau": Fraction(1)}  # a parameter is positive and below this
+
+
+def stated_loss(stated: Json) -> Loss:
+    """Read the loss: its name, or an object with its kind and its parameter."""
+    told = stated.get("loss")
+    said = told if isinstance(told, dict) else {"kind": told}
+    kind = said.get("kind")
+    demand(isinstance(kind, str) and kind in LOSSES, "statement.loss", "unknown", repr(told))
+    make = LOSSES[str(kind)]
+    name = str(getattr(make, "parameter", ""))
+    wanted = {"kind", name} if name else {"kind"}
+    fits = set(said) == wanted and isinstance(told, dict) == bool(name)
+    demand(fits, "statement.loss", "fields", repr(told))
+    if not name:
+        return make()
+    where, limit = f"statement.loss.{name}", LIMITS[name]
+    value = number(said[name], where)
+    demand(value > 0 and (limit is None or value < limit), where, "range", said[name])
+    return make(value)
+
+
+def check_labels(loss: Loss, at: Pattern, y: Array) -> None:
+    """Reject data outside the loss's domain; rows that share a weight must be whole."""
+    demand(loss.group == 1 or at.rows is None, "statement.observed", "scope", "rows with holes")
+    demand(loss.labels(y.data, at.n), "statement.Y", "labels", type(loss).__name__)
+
+
+def loss_weights(asked: "Question") -> Grains:
+    """Return the weights, one for each group of entries."""
+    if asked.weights is not None:
+        return Grains(*dyadic(asked.weights.data))
+    return Grains([1] * (asked.at.size if asked.loss.group else asked.at.m), 0)
+
+
+def loss_dual(asked: "Question", dual: "Dual[Any]", s: Fraction) -> Fraction:
+    """Return a lower bound of d(sW) for dyadic s >= 0; reject sW outside d's domain.
+
+    All groups without a correction are on one grid of 2**e; each other group is on its own,
+    finer by the denominators of its corrections.
+    """
+    w, y, c = Grains(*dyadic(dual.raw.data)), Grains(*dyadic(asked.Y.data)), loss_weights(asked)
+    size = asked.loss.group or asked.at.n
+    e = min(w.exp + 1 - s.denominator.bit_length(), c.exp)
+    p, q = int(s * power(w.exp - e)), c.exp - e
+    ours = [v * p for v in w.ints]
+    moved: dict[int, dict[int, Fraction]] = {}
+    for k, x in dual.corrections:
+        moved.setdefault(k // size, {})[k] = s * x / power(e)
+    groups = [i for i in range(len(c.ints)) if i not in moved]
+    values = [_dual_of(asked, dual.name, y, (groups, ours, [c.ints[i] << q for i in groups]))]
+    for i, fixes in moved.items():
+        d = math.lcm(*(x.denominator for x in fixes.values()))
+        fine = {k: ours[k] * d for k in range(i * size, i * size + size)}
+        fine |= {k: fine[k] + int(x * d) for k, x in fixes.items()}
+        values.append(_dual_of(asked, dual.name, y, ([i], fine, [(c.ints[i] << q) * d])) / d)
+    return sum(values, Fraction(0)) * power(e)
+
+
+def _dual_of(
+    asked: "Question",
+    name: str,
+    y: Grains,
+    part: tuple[list[int], Mapping[int, int] | Sequence[int], list[int]],
+) -> Fraction:
+    """Return d of some groups of entries, in their unit."""
+    groups, w, c = part
+    size = asked.loss.group or asked.at.n
+    keys = [k for i in groups for k in range(i * size, i * size + size)]
+    mine, data = [w[k] for k in keys], Grains([y.ints[k] for k in keys], y.exp)
+    kind = type(asked.loss).__name__
+    demand(asked.loss.inside(mine, data, c), f"proof.{name}", "domain", kind)
+    return asked.loss.dual(mine, data, c)
+
+
+def least_loss(asked: "Question") -> Fraction:
+    """Return a lower bound of inf l = d(0): no objective is below it (0 but for counts)."""
+    if not asked.loss.signed:
+        return Fraction(0)
+    return loss_dual(asked, Dual(None, filled((asked.at.size,), 0.0), ()), Fraction(1))
+
+
+def coarse(s: Fraction) -> Fraction:
+    """Round s > 0 down to 60 significant bits, a dyadic number."""
+    e = s.numerator.bit_length() - s.denominator.bit_length() - 60
+    return int(s / power(e)) * power(e)
+
+
 # --- the question -------------------------------------------------------------------
 
-GAUGES = {"l1": ("l1", False), "l2": ("l2", False), "l1+": ("l1", True), "l2+": ("l2", True)}
+FIELDS = {"format", "claim", "loss", "atom", "lam", "rtol", "atol", "shape", "observed"}
+FIELDS |= {"offsets", "q", "arrays"}
+KINDS = ("rank_one", "symmetric")
 CLAIMS = ("any size", "rank")
 OFFSETS = ("intercept", "row", "column", "linear", "sparse", "smooth")
 
@@ -561,7 +1494,8 @@ OFFSETS = ("intercept", "row", "column", "linear", "sparse", "smooth")
 class Offset:
     """One unfactorized variable q: what A is, and its penalty.
 
-        rho |q|_1 (sparse), rho/2 <q, L q> + ridge/2 |q|^2 (smooth), else ridge/2 |q|^2.
+        rho |q|_1 (sparse), rho/2 <q, L q> + ridge/2 |q|^2 (smooth), else ridge/2 |q|^2,
+        or for a row or column with weights w > 0: ridge/2 sum w q^2.
 
     Sparse: q holds one number for each observed entry; smooth: q is (m, n), A picks the
     observed entries of it.
@@ -572,6 +1506,7 @@ class Offset:
     design: Array | None = None
     rho: Fraction = Fraction(0)
     graph: Graph = NO_GRAPH
+    weights: Sequence[float] | None = None
 
     def shape(self, at: Pattern) -> tuple[int, ...]:
         """Return the shape of q."""
@@ -599,9 +1534,23 @@ class Offset:
         if self.kind == "sparse":
             return ar.absolutes(ar.load(q)).times(self.rho)
         if self.kind != "smooth":
-            return exactly(self.ridge * squares_exactly(q.data) / 2)
+            return exactly(self.ridge * self.squares(q) / 2)
         bent = ar.laplacian(q, self.graph, self.rho, self.ridge)
         return ar.inner(ar.load(flat_of(q)), bent).times(Fraction(1, 2))
+
+    def squares(self, q: Array) -> Fraction:
+        """Return sum w q^2."""
+        if self.weights is None:
+            return squares_exactly(q.data)
+        pairs = zip(self.weights, q.data, strict=True)
+        return sum((Fraction(w) * Fraction(x) ** 2 for w, x in pairs), Fraction(0))
+
+    def cost(self, totals: Sequence[Fraction]) -> Fraction:
+        """Return sum t^2 / (ridge w), for ridge > 0."""
+        if self.weights is None:
+            return sum((t * t for t in totals), Fraction(0)) / self.ridge
+        pairs = zip(self.weights, totals, strict=True)
+        return sum((t * t / Fraction(w) for w, t in pairs), Fraction(0)) / self.ridge
 
 
 def flat_of(q: Array) -> Array:
@@ -636,11 +1585,12 @@ class Point:
 
 
 class Pair(NamedTuple):
-    """Where W lives, and the norms of u and v: all that the polar depends on."""
+    """Where W lives, the norms of u and v, and whether v is u: all the polar depends on."""
 
     at: Pattern
-    left: str
-    right: str
+    left: Norm
+    right: Norm
+    symmetric: bool = False
 
 
 @dataclass(frozen=True)
@@ -648,6 +1598,7 @@ class Question:
     """The parsed statement with the reader's arrays."""
 
     claim: str
+    loss: Loss
     pair: Pair
     Y: Array
     weights: Array | None
@@ -666,12 +1617,12 @@ class Question:
         return self.pair.at
 
     @property
-    def left(self) -> str:
+    def left(self) -> Norm:
         """The norm of u."""
         return self.pair.left
 
     @property
-    def right(self) -> str:
+    def right(self) -> Norm:
         """The norm of v."""
         return self.pair.right
 
@@ -679,29 +1630,6 @@ class Question:
     def rank(self) -> int:
         """The number of slices of the candidate."""
         return self.U.shape[1]
-
-
-class Arrays:
-    """Named arrays with checked shapes; every float in them is finite."""
-
-    def __init__(self, arrays: Mapping[str, Array], where: str) -> None:
-        self.arrays, self.where = arrays, where
-
-    def get(self, name: str, shape: tuple[int | None, ...], kind: str = "d") -> Array:
-        """Return an array whose shape matches (None matches any length)."""
-        where = f"{self.where}.{name}"
-        demand(name in self.arrays, where, "missing", sorted(self.arrays))
-        a = self.arrays[name]
-        fits = len(a.shape) == len(shape) and all(
-            want in (None, have) for want, have in zip(shape, a.shape, strict=True)
-        )
-        demand(fits, where, "shape", f"{list(a.shape)}, not {list(shape)}")
-        view = memoryview(a.data)
-        demand(view.format in {"d": ("d",), "q": ("q", "l")}[kind], where, "dtype", view.format)
-        demand(len(view) == math.prod(a.shape), where, "length", len(view))
-        if kind == "d" and not all(map(math.isfinite, a.data)):
-            raise RejectedError(where, "finite", next(x for x in a.data if not math.isfinite(x)))
-        return a
 
 
 def field(stated: Json, name: str, allowed: Sequence[object]) -> str:
@@ -730,23 +1658,36 @@ def pattern(stated: Json, arrays: Arrays) -> Pattern:
     return Pattern(m, n, rows.data, cols.data)
 
 
-def offsets(stated: Json, arrays: Arrays, m: int) -> tuple[Offset, ...]:
+def offsets(stated: Json, arrays: Arrays, at: Pattern) -> tuple[Offset, ...]:
     """Read the list of offsets."""
     out = []
-    for k, o in enumerate(stated.get("offsets", ())):
+    listed = stated.get("offsets", [])
+    demand(isinstance(listed, list), "statement.offsets", "list", type(listed).__name__)
+    for k, o in enumerate(listed):
         where = f"statement.offsets[{k}]"
+        demand(isinstance(o, dict), where, "json", type(o).__name__)
         kind = o.get("kind")
-        demand(kind in OFFSETS, where, "unknown", kind)
+        demand(isinstance(kind, str) and kind in OFFSETS, where, "unknown", kind)
         names = {"sparse": {"rho"}, "smooth": {"rho", "ridge"}}.get(kind, {"ridge"})
         demand(set(o) == {"kind", *names}, where, "fields", sorted(o))
         held = {name: number(o[name], f"{where}.{name}") for name in sorted(names)}
         rho, ridge = held.get("rho", Fraction(0)), held.get("ridge", Fraction(0))
         demand(ridge >= 0, f"{where}.ridge", "sign", o.get("ridge"))
         demand(rho > 0 or "rho" not in names, f"{where}.rho", "sign", o.get("rho"))
-        design = arrays.get(f"A{k}", (m, None)) if kind == "linear" else None
-        edges = graph(arrays, k, m) if kind == "smooth" else NO_GRAPH
-        out.append(Offset(kind, ridge, design, rho, edges))
+        design = arrays.get(f"A{k}", (at.m, None)) if kind == "linear" else None
+        edges = graph(arrays, k, at.m) if kind == "smooth" else NO_GRAPH
+        out.append(Offset(kind, ridge, design, rho, edges, ridge_weights(arrays, k, kind, at)))
     return tuple(out)
+
+
+def ridge_weights(arrays: Arrays, k: int, kind: str, at: Pattern) -> Sequence[float] | None:
+    """Read the weights of a row's or column's ridge, if it has any."""
+    name = f"ridge{k}"
+    if kind not in ("row", "column") or name not in arrays.arrays:
+        return None
+    weights: Sequence[float] = arrays.get(name, (at.m if kind == "row" else at.n,)).data
+    demand(min(weights) > 0, f"{arrays.where}.{name}", "sign", min(weights))
+    return weights
 
 
 def graph(arrays: Arrays, k: int, m: int) -> Graph:
@@ -772,11 +1713,28 @@ def graph(arrays: Arrays, k: int, m: int) -> Graph:
 def point(arrays: Arrays, prefix: str, question: Question) -> Point:
     """Read factors of any size and their offsets; check signs and shapes."""
     U = arrays.get(f"{prefix}U", (question.at.m, None))
-    V = arrays.get(f"{prefix}V", (question.at.n, U.shape[1]))
-    for name, gauge, factor in (("U", question.left, U), ("V", question.right, V)):
-        least = min(factor.data, default=0.0) if GAUGES[gauge][1] else 0.0
-        demand(least >= 0, f"{arrays.where}.{prefix}{name}", "sign", least)
+    V = U
+    if not question.pair.symmetric:
+        V = arrays.get(f"{prefix}V", (question.at.n, U.shape[1]))
+    for name, side, factor in (("U", question.left, U), ("V", question.right, V)):
+        wrong = misfit(side, factor)
+        demand(wrong is None, f"{arrays.where}.{prefix}{name}", "sign", wrong)
     return Point(U, V, offset_values(arrays, prefix, question.offsets, question.at))
+
+
+def misfit(n: Norm, factor: Array) -> float | None:
+    """Return an entry of a factor outside the cone, if there is one."""
+    r = factor.shape[1]
+    rows = [(n.cone, factor.data)]
+    if len(n.cone) > 1:
+        rows = [(c, factor.data[i * r : i * r + r]) for i, c in enumerate(n.cone)]
+    for cone, row in rows:
+        low, high = min(row, default=0.0), max(row, default=0.0)
+        if cone in "+0" and low < 0:
+            return low
+        if cone in "-0" and high > 0:
+            return high
+    return None
 
 
 def offset_values(
@@ -790,37 +1748,58 @@ def offset_values(
 def question(stated: Json, given: Mapping[str, Array]) -> Question:
     """Parse a statement; reject one for which the rules are not theorems."""
     field(stated, "format", (FORMAT,))
-    field(stated, "loss", ("squared",))
+    only(stated, FIELDS, "statement")
+    loss = stated_loss(stated)
     claim = field(stated, "claim", CLAIMS)
     arrays = Arrays(given, "statement")
     at = pattern(stated, arrays)
     atom = stated.get("atom") or {}
-    field(atom, "kind", ("rank_one",))
-    left, right = (field(atom, side, tuple(GAUGES)) for side in ("left", "right"))
+    pair = stated_pair(atom, arrays, at)
     numbers = {k: number(stated.get(k), f"statement.{k}") for k in ("lam", "rtol", "atol")}
     for name, value in numbers.items():
         demand(value >= 0, f"statement.{name}", "sign", stated[name])
-    weights = arrays.get("weights", (at.size,)) if "weights" in given else None
+    count = at.size if loss.group else at.m
+    weights = arrays.get("weights", (count,)) if "weights" in given else None
     if weights is not None:
         demand(min(weights.data, default=1.0) > 0, "statement.weights", "sign", "not positive")
-    kinds = offsets(stated, arrays, at.m)
+    kinds = offsets(stated, arrays, at)
     found = field(stated, "q", ("given", "found")) == "found"
     asked = Question(
         claim,
-        Pair(at, left, right),
+        loss,
+        pair,
         arrays.get("Y", (at.size,)),
         weights,
         field(atom, "form", ("product", "sum")),
         numbers["lam"],
         kinds,
         arrays.get("U", (at.m, None)),
-        arrays.get("V", (at.n, None)),
+        arrays.get("U" if pair.symmetric else "V", (at.n, None)),
         None if found else offset_values(arrays, "", kinds, at),
         numbers["rtol"],
         numbers["atol"],
     )
+    idle = sorted(set(given) - arrays.used)
+    demand(not idle, "statement.arrays", "unknown", idle)
+    check_labels(loss, at, asked.Y)
     check_claim(asked)
     return asked
+
+
+def stated_pair(atom: Json, arrays: Arrays, at: Pattern) -> Pair:
+    """Read the atom's norms; a symmetric one has the same norm and size twice."""
+    only(atom, {"kind", "left", "right", "form"}, "statement.atom")
+    symmetric = field(atom, "kind", KINDS) == "symmetric"
+    left, right = norm(atom, "left", at.m, arrays), norm(atom, "right", at.n, arrays)
+    same = not symmetric or (at.m == at.n and left == right)
+    demand(same, "statement.atom", "symmetric", f"{at.m} x {at.n}, two norms or two sizes")
+    return Pair(at, left, right, symmetric)
+
+
+def only(stated: Json, known: set[str], where: str) -> None:
+    """Reject a field that no rule reads: it would ask for something else than is answered."""
+    demand(isinstance(stated, dict), where, "json", type(stated).__name__)
+    demand(set(stated) <= known, where, "fields", sorted(set(stated) - known))
 
 
 def check_claim(asked: Question) -> None:
@@ -838,22 +1817,14 @@ def check_claim(asked: Question) -> None:
 # --- values -------------------------------------------------------------------------
 
 
-def price(gauge: str, vector: Sequence[float]) -> tuple[Fraction, bool]:
-    """Return (x, squared): the norm of a factor's column, or its exact square."""
-    if GAUGES[gauge][0] == "l1":
-        return absolutes_exactly(vector), False
-    return squares_exactly(vector), True
-
-
 def theta(asked: Question, u: Sequence[float], v: Sequence[float]) -> Enclosure:
     """Enclose theta(u, v): |u||v|, or 1/2 (|u|^2 + |v|^2)."""
-    prices = [price(asked.left, u), price(asked.right, v)]
-    squared = [x if is_square else x * x for x, is_square in prices]
+    (a, a2), (b, b2) = lengths(asked.left, u), lengths(asked.right, v)
     if asked.form == "sum":
-        return exactly((squared[0] + squared[1]) / 2)
-    if all(is_square is False for _, is_square in prices):
-        return exactly(prices[0][0] * prices[1][0])
-    return root(squared[0] * squared[1])
+        return a2.plus(b2).times(Fraction(1, 2))
+    if a2.lo == a2.hi and b2.lo == b2.hi:
+        return root(a2.lo * b2.lo)
+    return Enclosure(a.lo * b.lo, a.hi * b.hi)
 
 
 def thetas(asked: Question, U: Array, V: Array) -> Enclosure:
@@ -881,10 +1852,22 @@ def fitted(ar: Arithmetic[H], asked: Question, x: Point) -> H:
     return out
 
 
+def loss_value(ar: Arithmetic[H], asked: Question, x: Point) -> Enclosure:
+    """Enclose the loss at U V^T + A q; a product of factors >= 0 is >= 0."""
+    z = fitted(ar, asked, x)
+    if isinstance(asked.loss, Squared):
+        residual = ar.subtract(z, ar.load(asked.Y))
+        return ar.squares(residual, asked.weights).times(Fraction(1, 2))
+    los, his, exp = ar.spans(z)
+    if not asked.offsets and min([*x.U.data, *x.V.data], default=0.0) >= 0:
+        los = [max(v, 0) for v in los]
+    y = Grains(*dyadic(asked.Y.data))
+    return asked.loss.value(Spans(los, his, exp), y, loss_weights(asked))
+
+
 def objective(ar: Arithmetic[H], asked: Question, x: Point) -> Enclosure:
     """Enclose f(U, V, q)."""
-    residual = ar.subtract(fitted(ar, asked, x), ar.load(asked.Y))
-    value = ar.squares(residual, asked.weights).times(Fraction(1, 2))
+    value = loss_value(ar, asked, x)
     value = value.plus(thetas(asked, x.U, x.V).times(asked.lam))
     for o, q in zip(asked.offsets, x.q, strict=True):
         value = value.plus(o.penalty(ar, q))
@@ -958,10 +1941,10 @@ def ridge_cost(
 ) -> Fraction:
     """Return an upper bound of -2 inf over q of <W, A q> + H(q), sparse parts left out.
 
-    For ridge/2 |q|^2 that is |A* W|^2 / ridge.  Where H does not grow the infimum is -inf
-    unless W is orthogonal, exactly: A* W = 0 for an unpenalized q, and for a smooth q
-    with ridge 0 the sums of W over every component are 0 in every column.  W with any
-    nonzero sum bounds nothing.
+    For ridge/2 sum w q^2 that is sum (A* W)^2 / (ridge w).  Where H does not grow the
+    infimum is -inf unless W is orthogonal, exactly: A* W = 0 for an unpenalized q, and for
+    a smooth q with ridge 0 the sums of W over every component are 0 in every column.  W
+    with any nonzero sum bounds nothing.
     """
     cost = Fraction(0)
     for k, o in enumerate(asked.offsets):
@@ -975,7 +1958,7 @@ def ridge_cost(
         if o.kind == "smooth":
             cost += smooth_cost(ar, asked, dual, given, k)
         elif o.ridge > 0:
-            cost += sum(t * t for t in totals) / o.ridge
+            cost += o.cost(totals)
     return cost
 
 
@@ -1012,7 +1995,7 @@ def dual_limit(ar: Arithmetic[H], asked: Question, dual: Dual[H]) -> Fraction | 
     rhos = [o.rho for o in asked.offsets if o.kind == "sparse"]
     if not rhos:
         return None
-    top = ar.lines(dual.field, Line(0, root=False, positive=False, both=False), asked.at)
+    top = ar.lines(dual.field, Line(0, "max", positive=False, signs=(1,)), asked.at)
     for k, c in dual.corrections:
         top = max(top, abs(Fraction(dual.raw.data[k]) + c))
     return min(rhos) / top if top else None
@@ -1021,11 +2004,14 @@ def dual_limit(ar: Arithmetic[H], asked: Question, dual: Dual[H]) -> Fraction | 
 def dual_value(
     ar: Arithmetic[H], asked: Question, dual: Dual[H], cost: Fraction, s: Fraction
 ) -> Fraction:
-    """Return a lower bound of d(sW) = s<W,Y> - s^2/2 (sum W^2/w + cost), s >= 0.
+    """Return a lower bound of d(sW) - s^2/2 cost, s >= 0 (dyadic but for least squares).
 
-    d(W) = inf over Z, q of the loss + <W, Z>; entrywise the minimum of
-    w/2 (z - y)^2 + W z is W y - W^2 / (2 w).
+    d(W) = inf over Z, q of the loss + <W, Z>, by the loss's rule.  Least squares:
+    d(sW) = s<W,Y> - s^2/2 sum W^2/w, the minimum of w/2 (z - y)^2 + W z being
+    W y - W^2 / (2 w).
     """
+    if not isinstance(asked.loss, Squared):
+        return loss_dual(asked, dual, s) - s * s / 2 * cost
     inner = ar.inner(dual.field, ar.load(asked.Y)).lo
     size = ar.squares_over(dual.field, asked.weights).hi
     for k, c in dual.corrections:
@@ -1038,41 +2024,163 @@ def dual_value(
 # --- rules for the polar: sup <W, u v^T> over theta(u, v) <= 1 ------------------------
 
 
-def lines(ar: Arithmetic[H], pair: Pair, w: H, _proof: Json, _given: Arrays) -> Fraction:
-    """Prove sup u^T W v = max over lines of the dual norm, for |u|_1 (or |v|_1).
+def lines(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
+    """Prove sup u^T W v <= the largest dual norm of a line, for |u|_1 (or |v|_1).
 
-    The extreme points of the l1 ball are the signed unit vectors (unsigned for "+"), so
-    the supremum over u is at a row, and over v is that row's dual norm.
+    The extreme points of the l1 ball in a cone of signs are the unit vectors with a sign
+    the cone allows, so the supremum over u is at a row, and over v is its dual norm.
     """
-    (name, plus), axis, other = GAUGES[pair.left], 0, GAUGES[pair.right]
-    if name != "l1":
-        (name, plus), axis, other = GAUGES[pair.right], 1, GAUGES[pair.left]
-    known = name == "l1" and other[0] in ("l1", "l2")
-    demand(known, "proof.polar.rule", "wrong_rule", f"{pair.left} x {pair.right}")
-    line = Line(axis, other[0] == "l2", other[1], other[1] and not plus)
-    return ar.lines(w, line, pair.at)
+    axis, outer, inner = 0, pair.left, pair.right
+    if outer.name != "l1":
+        axis, outer, inner = 1, pair.right, pair.left
+    demand(
+        outer.name == "l1",
+        "proof.polar.rule",
+        "wrong_rule",
+        f"{pair.left.name} x {pair.right.name}",
+    )
+    kind = {"l1": "max", "l2": "root", "linf": "sum"}.get(inner.name)
+    if kind is None or len(outer.cone) > 1 or len(inner.cone) > 1:
+        return each_line(ar, (axis, outer, inner), (pair.at, w), proof, given)
+    signs = [a * (-1 if inner.cone == "-" else 1) for a in SIGNS[outer.cone]]
+    signs = signs if inner.cone in "+-" else signs[:1]
+    line = Line(axis, kind, inner.cone != "*", tuple(signs))
+    return max(ar.lines(w, line, pair.at), Fraction(0))
+
+
+SIGNS = {"*": (1, -1), "+": (1,), "-": (-1,), "0": ()}
+
+
+def each_line(
+    ar: Arithmetic[H],
+    what: tuple[int, Norm, Norm],
+    where: tuple[Pattern, H],
+    proof: Json,
+    given: Arrays,
+) -> Fraction:
+    """Bound the dual norm of each line by itself, in exact arithmetic."""
+    (axis, outer, inner), (at, w) = what, where
+    rows, e = ar.exact_lines(w, axis, at)
+    flow: Sequence[float] = ()
+    count = len(inner.data) // 2
+    if "flow" in given.arrays:
+        flow = given.get("flow", ((at.m, at.n)[axis], count)).data
+    level = rational(proof["level"], "proof.polar.level") if "level" in proof else None
+    best = Fraction(0)
+    for k, row in enumerate(rows):
+        along = [Fraction(f) for f in flow[k * count : k * count + count]]
+        line = [v * power(e) for v in row]
+        for sign in SIGNS[outer.sign(k)]:
+            aimed = [sign * v for v in line], [sign * f for f in along]
+            best = max(best, dual_norm(inner, aimed, level))
+    return best
+
+
+def met(n: Norm, y: Sequence[Fraction]) -> list[Fraction]:
+    """Return |y_i|, or the part of it that a vector of the cone can meet."""
+    nothing = Fraction(0)
+    out = []
+    for i, v in enumerate(y):
+        sign = n.sign(i)
+        blind = sign == "0" or (sign == "+" and v < 0) or (sign == "-" and v > 0)
+        out.append(nothing if blind else abs(v))
+    return out
+
+
+def dual_norm(
+    n: Norm, aimed: tuple[list[Fraction], list[Fraction]], level: Fraction | None
+) -> Fraction:
+    """Bound sup { <y, x> : |x| <= 1, x in the cone } from above, aimed = (y, flow).
+
+    With p = met(y), <y, x> <= <p, |x|>.  l1: max p.  linf: sum p.  l2: |p|_2.
+    weighted: sqrt(sum p^2 / w).  group: the dual of the sum is the largest, and back.
+    elastic: if |(p - a t)_+|_2 <= (1 - a) t then <p, |x|> <= a t |x|_1 + (1 - a) t |x|_2.
+    variation: <y, x> = <y - B^T f, x> + <f, B x> for any flow f on the edges, B x the
+    differences, so at most max(|met(y - B^T f)|_2, max |f| / rho) times the norm.
+    """
+    y, flow = aimed
+    if n.name == "variation":
+        return _by_flow(n, y, flow)
+    p = met(n, y)
+    squares = [v * v for v in p]
+    if n.name == "weighted":
+        squares = [v / Fraction(w) for v, w in zip(squares, n.data, strict=True)]
+    if n.name == "l1":
+        return max(p)
+    if n.name == "linf":
+        return sum(p, Fraction(0))
+    if n.name == "group":
+        parts = [root(sum(g, Fraction(0))).hi for g in n.groups(squares)]
+        return max(parts) if n.outer == "l1" else sum(parts, Fraction(0))
+    if n.name == "elastic" and level is not None:
+        rest = sum((max(v - n.scalar * level, Fraction(0)) ** 2 for v in p), Fraction(0))
+        if level >= 0 and rest <= ((1 - n.scalar) * level) ** 2:
+            return level
+    return root(sum(squares, Fraction(0))).hi
+
+
+def _by_flow(n: Norm, y: list[Fraction], flow: list[Fraction]) -> Fraction:
+    rest, most = list(y), Fraction(0)
+    if flow and n.scalar > 0:
+        most = max(map(abs, flow)) / n.scalar
+        for f, (i, j) in zip(flow, n.edges(), strict=True):
+            rest[i] -= f
+            rest[j] += f
+    return max(most, root(sum((v * v for v in met(n, rest)), Fraction(0))).hi)
 
 
 def spectral(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
-    """Prove sup u^T W v <= sqrt(lambda_max(S^T S + M)), S = W + N, with N, M >= 0.
+    """Prove sup u^T W v <= sqrt(c c' lambda_max(X^T X + M)), X = S (W + N) S', S, S' diagonal.
 
-    N needs u, v >= 0: then u^T N v >= 0.  M needs the Gram side's vector >= 0: then
-    v^T M v >= 0.  Every norm here is at least the l2 norm, so the l2 ball contains
-    the feasible set.  (A smaller set has a smaller supremum.)
+    u^T N v >= 0 if N_ij meets the signs of u_i and v_j (N_ij = 0 where one is free).
+    With x = u / s and z = v / s': u^T (W + N) v = x^T X z, |x|_2^2 <= c = sup of
+    sum u_i^2 / s_i^2, and z likewise.  M meets the signs of the Gram side's vector, so
+    z^T M z >= 0.  Without scales S = I and c is the squared radius of the unit ball.
     """
-    at, plus = pair.at, (GAUGES[pair.left][1], GAUGES[pair.right][1])
-    s, axis = w, gram_side(proof, at, "proof.polar.axis", held="M" in given.arrays)
+    at, s = pair.at, w
+    axis = gram_side(proof, at, "proof.polar.axis", held="M" in given.arrays)
     if "N" in given.arrays:
         n = given.get("N", (at.size,))
-        demand(all(plus), "proof.N", "wrong_rule", f"{pair.left} x {pair.right}")
-        demand(min(n.data, default=0.0) >= 0, "proof.N", "sign", "a negative entry")
+        fixed = "*" not in (pair.left.cone, pair.right.cone)
+        demand(fixed, "proof.N", "wrong_rule", "a factor without a sign")
+        cones = zip(n.data, at.entries(), strict=True)
+        wrong = next(
+            (x for x, (i, j) in cones if x and not meets(x, pair.left.sign(i), pair.right.sign(j))),
+            None,
+        )
+        demand(wrong is None, "proof.N", "sign", wrong)
         s = ar.add(w, ar.load(n))
+    s, wide = rescaled(ar, pair, s, given)
     g, slack = ar.gram(s, axis, at)
     if "M" in given.arrays:
-        g = ar.add(g, multiplier(ar, given, plus[axis], (at.m, at.n)[axis]))
+        g = ar.add(g, multiplier(ar, given, (pair.left, pair.right)[axis]))
     factor = cholesky_factor(given, (at.m, at.n)[axis])
     t = ar.top(g, shift_of(proof, "proof.polar.shift"), factor)
-    return root(max(t, Fraction(0))).hi + slack
+    return (root(max(t, Fraction(0))).hi + slack) * root(wide).hi
+
+
+def meets(x: float, a: str, b: str) -> bool:
+    """Whether x u v >= 0 for all u in the cone a and v in the cone b, x not 0."""
+    if "0" in a + b:
+        return True
+    return "*" not in a + b and (x > 0) == (a == b)
+
+
+def rescaled(ar: Arithmetic[H], pair: Pair, s: H, given: Arrays) -> tuple[H, Fraction]:
+    """Return (S X S', c c'): the scales, if the proof has any, and what they cost."""
+    sides = (("scale.left", pair.left), ("scale.right", pair.right))
+    held, cost = [], Fraction(1)
+    for name, n in sides:
+        if name not in given.arrays:
+            held.append(filled((n.size,), 1.0))
+            cost *= widest(n)
+            continue
+        a = given.get(name, (n.size,))
+        demand(min(a.data) > 0, f"proof.{name}", "sign", min(a.data))
+        held.append(a)
+        cost *= diagonal_cost(n, [1 / Fraction(x) ** 2 for x in a.data])
+    scaled = any(name in given.arrays for name, _ in sides)
+    return (ar.scaled(s, held[0], held[1], pair.at) if scaled else s), cost
 
 
 def gram_side(part: Json, at: Pattern, where: str, *, held: bool) -> int:
@@ -1090,17 +2198,326 @@ def cholesky_factor(given: Arrays, k: int) -> Array | None:
     return given.get("L", (k * (k + 1) // 2,)) if "L" in given.arrays else None
 
 
-def multiplier(ar: Arithmetic[H], given: Arrays, plus: bool, k: int) -> H:  # noqa: FBT001
-    """Read M: symmetric, entrywise nonnegative, on a side whose factor is nonnegative."""
+def multiplier(ar: Arithmetic[H], given: Arrays, n: Norm) -> H:
+    """Read M: symmetric, of the signs of the products of two coordinates of a factor."""
+    k = n.size
     a = given.get("M", (k, k))
-    demand(plus, "proof.M", "wrong_rule", "the factor of this side has no sign")
-    demand(min(a.data) >= 0, "proof.M", "sign", min(a.data))
+    demand(n.cone != "*", "proof.M", "wrong_rule", "the factor of this side has no sign")
+    entries = ((x, *divmod(e, k)) for e, x in enumerate(a.data))
+    wrong = next((x for x, i, j in entries if x and not meets(x, n.sign(i), n.sign(j))), None)
+    demand(wrong is None, "proof.M", "sign", wrong)
     even = all(a.data[i * k + j] == a.data[j * k + i] for i in range(k) for j in range(i))
     demand(even, "proof.M", "symmetric", "M differs from its transpose")
     return ar.load(a)
 
 
-POLAR_RULES: dict[str, Callable[..., Fraction]] = {"lines": lines, "spectral": spectral}
+@dataclass(frozen=True)
+class Leaf:
+    """A part of the feasible set: where some cuts have a sign and some coordinates agree.
+
+    z = (u, v), or u alone for a symmetric atom; k coordinates
+    cuts     pairs (row of the array "cuts", 1 or -1): sign * (row . z) >= 0
+    classes  for each coordinate (smallest coordinate of its class, sign): z_i = sign * z_c;
+             sign 0 where z_i = 0, by the cone or outside a group
+    """
+
+    cuts: tuple[tuple[int, int], ...]
+    classes: tuple[tuple[int, int], ...]
+
+    @property
+    def heads(self) -> list[int]:
+        """The coordinates that name the classes; y has one entry for each."""
+        return [i for i, (c, sign) in enumerate(self.classes) if sign and c == i]
+
+
+def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
+    """Prove sup <W, phi> <= the largest of the leaves' bounds, over a tree of cases.
+
+    {"cut": c, "plus": i, "minus": j} splits at a . z >= 0 and a . z <= 0, a any row: both
+    together are everything.  {"equal": [p, q], ...} splits at z_p = z_q and z_p = -z_q, for
+    two free coordinates of one linf side: <W, phi> is convex in that factor, so a maximizer
+    over the cube is a vertex, where they agree up to sign.  {"groups": "left", "each": [...]}
+    has a child for each group of a sum of groups' norms: for the same reason a maximizer is
+    an extreme point, which is zero outside one group.  {"leaf": t, ...} bounds.
+    A child comes after its parent and has one parent, so the walk ends.
+    """
+    k = pair.at.m if pair.symmetric else pair.at.m + pair.at.n
+    demand(k <= MAX_CONE, "proof.polar.rule", "size", k)
+    nodes = proof.get("nodes") or []
+    demand(isinstance(nodes, list), "proof.polar.nodes", "list", type(nodes).__name__)
+    demand(bool(nodes), "proof.polar.nodes", "list", "no node")
+    hat = ar.symmetric(w, pair.at) if pair.symmetric else ar.hat(w, pair.at)
+    cuts = given.get("cuts", (None, k)) if "cuts" in given.arrays else Array((0, k), array("d"))
+    zeros = [n.sign(i) == "0" for _, n, _ in sides_of(pair) for i in range(n.size)]
+    open_nodes = [(0, Leaf((), tuple((i, int(not zero)) for i, zero in enumerate(zeros))))]
+    best, seen = Fraction(0), set[int]()
+    while open_nodes:
+        at, leaf = open_nodes.pop()
+        demand(at not in seen, f"proof.polar.nodes[{at}]", "tree", "two parents")
+        seen.add(at)
+        node = node_of(nodes, at)
+        if "leaf" in node:
+            best = max(best, leaf_bound(ar, pair, (hat, cuts), (node, leaf), given))
+            continue
+        parts = parted(pair, leaf, node, cuts.shape[0])
+        found = children(node, at, len(nodes))
+        demand(len(found) == len(parts), f"proof.polar.nodes[{at}]", "tree", found)
+        open_nodes += zip(found, parts, strict=True)
+    met = f"{len(seen)} of {len(nodes)} nodes met"
+    demand(len(seen) == len(nodes), "proof.polar.nodes", "tree", met)
+    return best
+
+
+def node_of(nodes: list[Any], at: int) -> Json:
+    """Return a node of the tree."""
+    node = nodes[at]
+    demand(isinstance(node, dict), f"proof.polar.nodes[{at}]", "json", type(node).__name__)
+    kinds = [k for k in ("cut", "equal", "groups", "leaf") if k in node]
+    demand(len(kinds) == 1, f"proof.polar.nodes[{at}]", "tree", kinds)
+    return dict(node)
+
+
+def children(node: Json, at: int, count: int) -> list[int]:
+    """Return the children: later nodes, each once, so that no walk returns."""
+    found = node.get("each") if "groups" in node else [node.get("plus"), node.get("minus")]
+    held = found if isinstance(found, list) else []
+    good = bool(held) and all(type(c) is int and at < c < count for c in held)
+    demand(good and len(set(held)) == len(held), f"proof.polar.nodes[{at}]", "tree", found)
+    return held
+
+
+def parted(pair: Pair, leaf: Leaf, node: Json, count: int) -> list[Leaf]:
+    """Return the parts of a leaf that a node's children stand for; they cover it."""
+    if "groups" not in node:
+        return [narrowed(pair, leaf, (node, side), count) for side in (1, -1)]
+    found = [s for s in sides_of(pair) if s[0] == node["groups"] and not pair.symmetric]
+    good = bool(found) and (found[0][1].name, found[0][1].outer) == ("group", "l1")
+    demand(good, "proof.polar.nodes", "wrong_rule", f"groups {node['groups']}")
+    _, n, first = found[0]
+    out = []
+    for g in sorted(set(n.data)):
+        inside = [first + i for i, other in enumerate(n.data) if other == g]
+        away = {first + i for i in range(n.size)} - set(inside)
+        classes = enumerate(leaf.classes)
+        kept = tuple((i, 0) if i in away else (c, x) for i, (c, x) in classes)
+        out.append(Leaf(leaf.cuts, kept))
+    return out
+
+
+def narrowed(pair: Pair, leaf: Leaf, step: tuple[Json, int], count: int) -> Leaf:
+    """Return the part of a leaf on one side of a split."""
+    node, side = step
+    if "cut" in node:
+        c = node["cut"]
+        demand(type(c) is int and 0 <= c < count, "proof.polar.nodes", "outside", f"cut {c}")
+        return Leaf((*leaf.cuts, (c, side)), leaf.classes)
+    ends = node["equal"]
+    demand(isinstance(ends, list) and len(ends) == 2, "proof.polar.nodes", "outside", ends)
+    sides = [vertex_side(pair, i) for i in ends]
+    demand(sides[0] == sides[1] >= 0, "proof.polar.nodes", "wrong_rule", f"equal {ends}")
+    (a, s), (b, t) = (leaf.classes[i] for i in ends)
+    demand(a != b, "proof.polar.nodes", "tree", f"equal {ends} twice")
+    low, high = min(a, b), max(a, b)
+    turn = side * s * t  # z_high = turn * z_low
+    moved = tuple((low, x * turn) if c == high else (c, x) for c, x in leaf.classes)
+    return Leaf(leaf.cuts, moved)
+
+
+def vertex_side(pair: Pair, i: object) -> int:
+    """Return the side of a free coordinate under linf; -1 for any other."""
+    m, n = pair.at.m, pair.at.n
+    if pair.symmetric or type(i) is not int or not 0 <= i < m + n:
+        return -1
+    side, k = (pair.left, i) if i < m else (pair.right, i - m)
+    return int(i >= m) if side.name == "linf" and side.sign(k) == "*" else -1
+
+
+def leaf_bound(
+    ar: Arithmetic[H], pair: Pair, whole: tuple[H, Array], step: tuple[Json, Leaf], given: Arrays
+) -> Fraction:
+    """Prove the bound of one leaf.
+
+    G = hat(W) + B^T N B - Diag(D) - A^T S A, restricted to z_i = sign * z_c, and G <= t I.
+    B^T N B is nonnegative on the leaf: N >= 0, and B z >= 0 there (signed coordinates,
+    then cuts).  So z^T hat(W) z <= z^T Diag(D) z + z^T A^T S A z + t |z|^2, each bounded
+    over the unit balls by its cost.  A pair has u^T W v = 1/2 z^T hat(W) z.
+    """
+    (hat, cuts), (node, leaf) = whole, step
+    t, where = node["leaf"], "proof.polar.nodes"
+    demand(type(t) is int and t >= 0, where, "outside", t)
+    g = restricted(ar, leaf, nonnegative_part(ar, pair, (hat, cuts), (f"N{t}", leaf), given))
+    place = {i: at for at, i in enumerate(leaf.heads)}
+    k = len(place)
+    cost, wide, diagonal = Fraction(0), Fraction(0), [0.0] * k
+    if f"D{t}" in given.arrays:
+        diagonal = list(given.get(f"D{t}", (k,)).data)
+        square = array("d", bytes(8 * k * k))
+        for i, x in enumerate(diagonal):
+            square[i * k + i] = x
+        g = ar.subtract(g, ar.load(Array((k, k), square)))
+    for name, n, first in sides_of(pair):
+        mine = {i - first: at for i, at in place.items() if first <= i < first + n.size}
+        d = [Fraction(diagonal[mine[i]] if i in mine else 0) for i in range(n.size)]
+        part, g = entries_part(ar, (n, f"S{t}.{name}", d), (g, mine, k), given)
+        cost += part
+        wide += Fraction(len(mine)) if n.name == "linf" else widest(n)  # merged counts once
+    shift = shift_of(node, f"{where}.shift")
+    size = k * (k + 1) // 2
+    factor = given.get(f"L{t}", (size,)) if f"L{t}" in given.arrays else None
+    top = max(ar.top(g, shift, factor), Fraction(0))
+    return (cost + top * wide) / (1 if pair.symmetric else 2)
+
+
+def sides_of(pair: Pair) -> tuple[tuple[str, Norm, int], ...]:
+    """Return (name, norm, first coordinate) of each part of z."""
+    left = ("left", pair.left, 0)
+    return (left,) if pair.symmetric else (left, ("right", pair.right, pair.at.m))
+
+
+def unpacked(a: Array, k: int) -> list[float]:
+    """Unpack a symmetric matrix from the rows of its lower triangle, flat."""
+    out = [0.0] * (k * k)
+    for i, end in enumerate(accumulate(range(1, k + 1))):
+        for j, x in enumerate(a.data[end - i - 1 : end]):
+            out[i * k + j] = out[j * k + i] = x
+    return out
+
+
+def nonnegative_part(
+    ar: Arithmetic[H], pair: Pair, whole: tuple[H, Array], step: tuple[str, Leaf], given: Arrays
+) -> H:
+    """Return hat(W) + B^T N B; N packed, over signed coordinates and then the leaf's cuts."""
+    (hat, cuts), (name, leaf) = whole, step
+    if name not in given.arrays:
+        return hat
+    k = cuts.shape[1]
+    signed = [
+        (f + i, x) for _, n, f in sides_of(pair) for i in range(n.size) if (x := n.sign(i)) in "+-"
+    ]
+    p, q = len(signed), len(signed) + len(leaf.cuts)
+    a = given.get(name, (q * (q + 1) // 2,))
+    demand(min(a.data, default=0.0) >= 0, f"proof.{name}", "sign", min(a.data, default=0.0))
+    full = unpacked(a, q)
+    square, across = array("d", bytes(8 * k * k)), array("d", bytes(8 * k * (q - p)))
+    for a_, (i, x) in enumerate(signed):
+        for b_, (j, y) in enumerate(signed):
+            square[i * k + j] = full[a_ * q + b_] if x == y else -full[a_ * q + b_]
+        for c in range(p, q):
+            across[i * (q - p) + c - p] = full[a_ * q + c] if x == "+" else -full[a_ * q + c]
+    g = ar.add(hat, ar.load(Array((k, k), square)))
+    return (
+        g if p == q else ar.add(g, cut_part(ar, (cuts, leaf), Array((k, q - p), across), full, p))
+    )
+
+
+def cut_part(
+    ar: Arithmetic[H], by: tuple[Array, Leaf], across: Array, full: list[float], p: int
+) -> H:
+    """Return E N12 C + (E N12 C)^T + C^T N22 C; the rows of C are the leaf's cuts."""
+    cuts, leaf = by
+    k, c = cuts.shape[1], len(leaf.cuts)
+    q = p + c
+    rows = [[s * x for x in cuts.data[e * k : e * k + k]] for e, s in leaf.cuts]
+    C = ar.load(Array((k, c), array("d", [row[i] for i in range(k) for row in rows])))
+    N12 = ar.load(across)
+    N22 = ar.load(
+        Array((c, c), array("d", [full[(p + i) * q + p + j] for i in range(c) for j in range(c)]))
+    )
+    out = ar.add(ar.multiply(N12, C), ar.multiply(C, N12))
+    return ar.add(out, ar.multiply(ar.multiply(C, N22), C))
+
+
+def restricted(ar: Arithmetic[H], leaf: Leaf, g: H) -> H:
+    """Return M^T G M, where z = M y on the leaf's classes; G itself when nothing is merged."""
+    k = len(leaf.classes)
+    heads = leaf.heads
+    if len(heads) == k:
+        return g
+    flat = array("d", bytes(8 * k * len(heads)))
+    place = {c: r for r, c in enumerate(heads)}
+    for i, (c, sign) in enumerate(leaf.classes):
+        if sign:
+            flat[place[c] * k + i] = sign
+    M = ar.load(Array((len(heads), k), flat))
+    return ar.multiply(ar.multiply(M, g), M)
+
+
+def entries_part(
+    ar: Arithmetic[H],
+    what: tuple[Norm, str, list[Fraction]],
+    where: tuple[H, dict[int, int], int],
+    given: Arrays,
+) -> tuple[Fraction, H]:
+    """Return (cost of d and S on one side, G - A^T S A), A the coordinates or differences."""
+    (n, name, d), (g, mine, k) = what, where
+    if name not in given.arrays:
+        linf = sum((max(x, Fraction(0)) for x in d), Fraction(0))
+        return linf if n.name == "linf" else diagonal_cost(n, d), g
+    summed = n.name in ("l1", "elastic", "variation") or (n.name, n.outer) == ("group", "l1")
+    demand(summed, f"proof.{name}", "wrong_rule", n.name)
+    ends = [(i, j) for i, j in n.edges()] if n.name == "variation" else []
+    size = len(ends) if n.name == "variation" else n.size
+    full = unpacked(given.get(name, (size * (size + 1) // 2,)), size)
+    A = array("d", bytes(8 * k * size))
+    for r in range(size):
+        for i, x in zip(ends[r], (1.0, -1.0), strict=True) if ends else ((r, 1.0),):
+            if i in mine:
+                A[mine[i] * size + r] += x
+    a, inside = ar.load(Array((k, size), A)), ar.load(Array((size, size), array("d", full)))
+    g = ar.subtract(g, ar.multiply(ar.multiply(a, inside), a))
+    return entries_cost(n, *largest_entries(n, d, full)), g
+
+
+def largest_entries(n: Norm, d: list[Fraction], full: list[float]) -> tuple[Fraction, Fraction]:
+    """Return (d', s): u^T (Diag(d) + A^T S A) u <= d' x^2 + s (y^2 - x^2), x = |u|_2.
+
+    l1, elastic: y = |u|_1, d' = max d_i + S_ii and s = max |S_ij| off the diagonal (max S_ij
+    if every coordinate is >= 0, or every one <= 0).  group: y = sum |u_g|_2, the same with
+    the blocks' Frobenius norms.  variation: d' x^2 + s y^2, y = |A u|_1, d' = max d and
+    s = max |S_ij|.
+    """
+    size, zero = math.isqrt(len(full)), Fraction(0)
+    if n.name == "variation":
+        s = max(zero, *(abs(Fraction(x)) for x in full))
+        return max(zero, *d), s
+    sizes: dict[tuple[int, int], Fraction] = {}
+    for e, x in enumerate(full):
+        i, j = divmod(e, size)
+        at = (n.data[i], n.data[j]) if n.name == "group" else (i, j)
+        sizes[at] = sizes.get(at, zero) + Fraction(x) ** 2 if n.name == "group" else Fraction(x)
+    signed = n.cone in ("+", "-")
+    if n.name == "group":
+        sizes = {at: root(x).hi for at, x in sizes.items()}
+    inside = [v + sizes[(n.data[i],) * 2 if n.name == "group" else (i, i)] for i, v in enumerate(d)]
+    across = [x if signed else abs(x) for (i, j), x in sizes.items() if i != j]
+    return max(zero, *inside), max([zero, *across])
+
+
+def entries_cost(n: Norm, d: Fraction, s: Fraction) -> Fraction:
+    """Bound d x^2 + s (y^2 - x^2), d >= s, over the unit ball: convex, so at a vertex.
+
+    (d < s is raised to s.)  l1 and groups: x <= y <= 1, so d.  elastic: a y + (1 - a) x <= 1,
+    x <= y <= sqrt(n) x.  variation, of d x^2 + s y^2: rho y + x <= 1, 0 <= y <= k x, where
+    k^2 = sum degree^2, for y <= sum |u_i| + |u_j| = sum degree_i |u_i|.
+    """
+    if n.name == "elastic":
+        d = max(d, s)
+        far = n.scalar * root(Fraction(n.size)).lo + 1 - n.scalar
+        return max(d, (d + s * (n.size - 1)) / far**2)
+    if n.name == "variation":
+        degree: dict[int, int] = {}
+        for i in n.data:
+            degree[i] = degree.get(i, 0) + 1
+        square = Fraction(sum(k * k for k in degree.values()))
+        return max(d, (d + s * square) / (1 + n.scalar * root(square).lo) ** 2)
+    return max(d, s)
+
+
+POLAR_RULES: dict[str, Callable[..., Fraction]] = {
+    "conic": conic,
+    "lines": lines,
+    "spectral": spectral,
+}
 
 
 # --- bounds -------------------------------------------------------------------------
@@ -1117,22 +2534,24 @@ def weak_duality(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays)
     """Prove f_s >= d(sW) for every size s and all offsets, where P(W) s <= lam.
 
     f_s >= d(sW) - s<W, sum phi> + lam sum theta >= d(sW), since <W, phi(x)> <= P theta(x).
-    The rule scales W itself, so a large bound P only weakens the result.  f >= 0 always.
+    The rule scales W itself, so a large bound P only weakens the result.  f >= d(0) always.
     """
+    least = least_loss(asked)
     if "W" not in given.arrays:
-        return Bound(Fraction(0), ("trivial",))
+        return Bound(least, ("trivial",))
     dual = dual_point(ar, asked, proof, given, "W")
     polar = part(proof, "polar")
     name = str(polar.get("rule"))
     demand(name in POLAR_RULES, "proof.polar.rule", "unknown", name)
     bound = POLAR_RULES[name](ar, asked.pair, dual.field, polar, given)
-    bound += dual.stray
+    bound += dual.stray * root(widest(asked.left) * widest(asked.right)).hi
     s = min(Fraction(1), asked.lam / bound) if bound else Fraction(1)
     limit = dual_limit(ar, asked, dual)
     s = s if limit is None else min(s, limit)
+    s = s if isinstance(asked.loss, Squared) else coarse(s)
     cost = ridge_cost(ar, asked, dual, given, "W")
     value = dual_value(ar, asked, dual, cost, s)
-    return Bound(max(value, Fraction(0)), (name, "weak_duality"))
+    return Bound(max(value, least), (name, "weak_duality"))
 
 
 class Fan(NamedTuple):
@@ -1187,12 +2606,15 @@ def tail(ar: Arithmetic[H], held: Fan, c: H) -> Fraction:
 
 
 def fixed_rank(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays) -> Bound:
-    """Bound f over rank <= r by the rule whose witness the proof has; f >= 0 without one."""
+    """Bound f over rank <= r by the rule whose witness the proof has; f >= d(0) without one."""
+    held = "blocks" in proof or "K" in given.arrays
+    kind = type(asked.loss).__name__
+    demand(not held or isinstance(asked.loss, Squared), "statement.loss", "scope", kind)
     if "blocks" in proof:
         return blocks(ar, asked, proof, given)
     if "K" in given.arrays:
         return ky_fan(ar, asked, proof, given)
-    return Bound(Fraction(0), ("trivial",))
+    return Bound(least_loss(asked), ("trivial",))
 
 
 def ky_fan(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays) -> Bound:
@@ -1219,7 +2641,7 @@ def blocks(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays) -> Bo
     """
     listed = proof["blocks"]
     demand(isinstance(listed, list), "proof.blocks", "list", type(listed).__name__)
-    sides = [sides_of(asked.at, given, t) for t in range(len(listed))]
+    sides = [block_sides(asked.at, given, t) for t in range(len(listed))]
     entries = entries_of(asked.at, sides)
     total = Fraction(0)
     for t, ((rows, cols), at_entry, found) in enumerate(zip(sides, entries, listed, strict=True)):
@@ -1233,7 +2655,7 @@ def blocks(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays) -> Bo
     return Bound(total, ("blocks",))
 
 
-def sides_of(at: Pattern, given: Arrays, t: int) -> tuple[Sequence[int], Sequence[int]]:
+def block_sides(at: Pattern, given: Arrays, t: int) -> tuple[Sequence[int], Sequence[int]]:
     """Read the rows and columns of a block: rising, inside, at least one."""
     out = []
     for name, size in ((f"rows{t}", at.m), (f"cols{t}", at.n)):
@@ -1302,10 +2724,10 @@ def floor(
     if asked.q is not None or not asked.offsets:
         return upper.lo
     if "floor.W" not in given.arrays:
-        return Fraction(0)
+        return least_loss(asked)
     dual = dual_point(ar, asked, part(proof, "floor"), given, "floor.W")
     limit = dual_limit(ar, asked, dual)
-    s = Fraction(1) if limit is None else min(Fraction(1), limit)
+    s = Fraction(1) if limit is None else coarse(min(Fraction(1), limit))
     cost = ridge_cost(ar, asked, dual, given, "floor.W")
     value = dual_value(ar, asked, dual, cost, s)
     product = ar.product(asked.U, asked.V, asked.at)
@@ -1436,7 +2858,7 @@ def _no_constant(name: str) -> float:
 def layout(header: Json, room: int) -> list[tuple[str, str, tuple[int, ...], int, int]]:
     """Return (name, typecode, shape, start, end) of each array; every byte is used once."""
     out, position = [], 0
-    codes = {"F64": "d", "I64": "q"}
+    codes = {"F64": "d", "F32": "f", "I64": "q"}
     for name, entry in sorted(header.items(), key=lambda kv: _start(kv[1])):
         where = f"file.{name!a}" if not name.isascii() else f"file.{name}"
         demand(name.isascii(), where, "name", ascii(name)[:80])
@@ -1447,7 +2869,8 @@ def layout(header: Json, room: int) -> list[tuple[str, str, tuple[int, ...], int
         demand(_naturals(shape) and _naturals(span) and len(span) == 2, where, "shape", shape)
         demand(span[0] == position, where, "offsets", span)
         demand(span[1] <= room, where, "truncated", f"{span[1]} of {room} bytes")
-        demand(span[1] - span[0] == 8 * math.prod(shape), where, "shape", shape)
+        width = 4 if dtype == "F32" else 8
+        demand(span[1] - span[0] == width * math.prod(shape), where, "shape", shape)
         position = span[1]
         out.append((name, codes[entry["dtype"]], tuple(shape), span[0], span[1]))
     demand(position == room, "file", "trailing", f"{room - position} bytes")
@@ -1545,14 +2968,29 @@ def check(file: File, given: Mapping[str, Array], ar: Arithmetic[Any] | None = N
 
 
 def described(statement: Json) -> str:
-    """Return the question for a reader: every field but the digests, numbers in decimals."""
-    told = {k: v for k, v in statement.items() if k != "arrays"}
-    told |= {k: shown(number(statement[k], k)) for k in ("lam", "rtol", "atol")}
-    held = [
+    """Return the question for a reader: every field but the digests, numbers in decimals.
+
+    Nothing is cut off but the middle of a long cone, which its digest stands for.
+    """
+    told: Json = {k: shown(number(statement[k], k)) for k in ("lam", "rtol", "atol")}
+    told |= {k: statement.get(k) for k in ("claim", "loss", "shape", "observed", "q")}
+    told["offsets"] = [
         {k: v if k == "kind" else shown(number(v, k)) for k, v in o.items()}
         for o in statement["offsets"]
     ]
-    return clean(json.dumps({**told, "offsets": held}, sort_keys=True))
+    told["atom"] = {k: abridged(v) for k, v in statement["atom"].items()}
+    text = ascii(json.dumps(told))[1:-1]
+    demand(len(text) <= 4000, "statement", "long", len(text))
+    return text
+
+
+def abridged(side: object) -> object:
+    """Return a norm with a long cone shortened to its ends, its length and its digest."""
+    if not isinstance(side, dict) or len(side.get("cone", "")) <= 100:
+        return side
+    cone = side["cone"]
+    mark = hashlib.sha256(cone.encode()).hexdigest()
+    return {**side, "cone": f"{cone[:20]}...{cone[-20:]} ({len(cone)} signs, sha256 {mark})"}
 
 
 def main(arguments: Iterable[str]) -> int:

@@ -3,8 +3,30 @@
 from certify._registry import load
 
 from ._base import Loss
+from .absolute import Absolute
+from .hinge import Hinge
+from .huber import Huber
+from .kullback_leibler import KullbackLeibler
+from .logistic import Logistic
+from .poisson import Poisson
+from .quantile import Quantile
+from .softmax import Softmax
 from .squared import Squared
+from .squared_hinge import SquaredHinge
 
-__all__ = ["LOSSES", "Loss", "Squared"]
+__all__ = [
+    "LOSSES",
+    "Absolute",
+    "Hinge",
+    "Huber",
+    "KullbackLeibler",
+    "Logistic",
+    "Loss",
+    "Poisson",
+    "Quantile",
+    "Softmax",
+    "Squared",
+    "SquaredHinge",
+]
 
 LOSSES = load(__name__, Loss)

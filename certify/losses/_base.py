@@ -3,6 +3,8 @@
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
+import numpy as np
+
 from certify._arrays import Array
 from certify._observed import Observed
 from certify._registry import refuse_heirs
@@ -16,9 +18,13 @@ class Loss(ABC):
         d(W) = inf_Z l(Z) + <W, Z> = -l*(-W),                     (dual value)
 
     so l(Z) + <W, Z> >= d(W), with equality exactly at W = -grad l(Z).
+
+    smooth  whether l has a gradient wherever it is finite; else `gradient` returns a
+            subgradient, and a certificate may need a better W than that
     """
 
     name: ClassVar[str]
+    smooth: ClassVar[bool] = True
     observed: Observed
 
     def __init_subclass__(cls) -> None:
@@ -30,13 +36,18 @@ class Loss(ABC):
         """The shape (m, n) of the data."""
         return self.observed.m, self.observed.n
 
+    @property
+    def curvature(self) -> float:
+        """A Lipschitz constant of the gradient, weights included; inf if none is known."""
+        return np.inf
+
     @abstractmethod
     def value(self, Z: Array) -> float:
-        """Return l(Z)."""
+        """Return l(Z); inf outside its domain."""
 
     @abstractmethod
     def gradient(self, Z: Array) -> Array:
-        """Return grad l(Z), a field."""
+        """Return grad l(Z) or a subgradient, a field; its negative is in the domain of d."""
 
     @abstractmethod
     def dual_value(self, W: Array) -> float:
@@ -45,3 +56,20 @@ class Loss(ABC):
     @abstractmethod
     def arrays(self) -> dict[str, Any]:
         """Return the arrays that a statement names: flat, in row-major order."""
+
+    def prox(self, Z: Array, t: float) -> Array:
+        """Return argmin_X l(X) + |X - Z|^2 / (2 t), a field."""
+        raise NotImplementedError(f"{type(self).__name__} has no proximal map for {t} at {Z}")
+
+    def clip_dual(self, W: Array) -> Array:
+        """Return the field nearest to W in the domain of d, exactly inside."""
+        return W
+
+    def outside(self, Z: Array) -> str:
+        """Return what is wrong with a Z where l is infinite, or ""."""
+        del Z
+        return ""
+
+    def statement(self) -> str | dict[str, str]:
+        """Return what the kernel's statement says of this loss."""
+        return self.name

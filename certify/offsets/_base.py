@@ -2,12 +2,12 @@
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
-from certify._arrays import Array, finite, real, scalar
+from certify._arrays import Array, finite, frozen, real, scalar
 from certify._errors import InputError
 from certify._observed import Observed
 from certify._registry import refuse_heirs
@@ -22,22 +22,42 @@ class Offset(ABC):
 
     A dual point must be orthogonal to an unpenalized offset (ridge 0), exactly:
     A* W = 0.  With a ridge the dual value pays |A* W|^2 / (2 ridge) instead.
+
+    A ridge that is a vector, where `apart` allows one, is held as the number 1 and the
+    vector's `shares`: H(q) = ridge/2 sum_i shares_i q_i^2.
     """
 
-    ridge: float = 0.0
+    ridge: Any = 0.0
+    shares: Array | None = field(default=None, init=False, repr=False)
     name: ClassVar[str]
+    apart: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         """Keep the entries of this package final."""
         refuse_heirs(cls, Offset)
 
     def __post_init__(self) -> None:
-        """Refuse a ridge that is negative or not finite."""
-        value = scalar(self.ridge, f"{type(self).__name__}.ridge", zero=True)
+        """Refuse a ridge that is negative or not finite; a vector must be positive."""
+        name = f"{type(self).__name__}.ridge"
+        if self.apart and np.ndim(self.ridge) > 0:
+            shares = finite(real(self.ridge, name, ndim=1), name)
+            if (shares <= 0).any():
+                k = int((shares <= 0).argmax())
+                raise InputError(f"{name} must be > 0 where it is a vector, got {shares[k]} at {k}")
+            object.__setattr__(self, "shares", frozen(shares))
+        value = 1.0 if self.shares is not None else scalar(self.ridge, name, zero=True)
         object.__setattr__(self, "ridge", value)
 
-    def check(self, observed: Observed) -> None:  # noqa: B027  most offsets fit any data
+    def check(self, observed: Observed) -> None:
         """Raise InputError if the offset does not fit the data's shape."""
+        if self.shares is not None and self.shares.shape != self.shape(observed):
+            wanted = f"must have shape {self.shape(observed)}"
+            raise InputError(f"{type(self).__name__}.ridge {wanted}, got {self.shares.shape}")
+
+    @property
+    def priced(self) -> Array | float:
+        """The ridge of every number of q, one for all or a vector."""
+        return float(self.ridge) if self.shares is None else self.ridge * self.shares
 
     def accept(self, q: object, observed: Observed) -> Array:
         """Return the caller's q as an array of this offset's shape."""
@@ -61,15 +81,16 @@ class Offset(ABC):
     @property
     def free(self) -> bool:
         """Whether H stays at 0 along some q: a dual point must be orthogonal to those."""
-        return self.ridge == 0
+        return bool(self.ridge == 0)
 
     def field(self, q: Array, observed: Observed) -> Array:
         """Return A q, a field."""
         return observed.product(*self.factors(q, observed))
 
     def penalty(self, q: Array) -> float:
-        """Return H(q) = ridge/2 |q|^2."""
-        return 0.5 * self.ridge * float(np.vdot(q, q))
+        """Return H(q) = ridge/2 |q|^2, each square times its share."""
+        held = q if self.shares is None else self.shares * q
+        return 0.5 * float(self.ridge) * float(np.vdot(held, q))
 
     def limit(self, W: Array) -> float:
         """Return the largest s for which inf_q <s W, A q> + H(q) is finite."""
@@ -82,13 +103,14 @@ class Offset(ABC):
 
     def arrays(self, k: int) -> dict[str, Any]:
         """Return the arrays that the statement names, when this is the k-th offset."""
-        del k
-        return {}
+        return {} if self.shares is None else {f"ridge{k}": self.shares}
 
     def rescaled(self, data: int, weights: int) -> "Offset":
         """Return the offset for data times 2^data and weights times 2^weights."""
         del data
-        return type(self)(moved(self.ridge, weights))
+        out = type(self)(moved(self.ridge, weights))
+        object.__setattr__(out, "shares", self.shares)
+        return out
 
     @abstractmethod
     def factors(self, q: Array, observed: Observed) -> tuple[Array, Array]:

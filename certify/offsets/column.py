@@ -12,9 +12,15 @@ from ._base import Offset, ratio
 
 @dataclass(frozen=True, eq=False)
 class ColumnIntercept(Offset):
-    """(A q)_ij = q_j, q of shape (n,); A* W = column sums of W."""
+    """(A q)_ij = q_j, q of shape (n,); A* W = column sums of W.
+
+    ridge    one number >= 0, or n numbers > 0: H(q) = 1/2 sum ridge_j q_j^2
+
+    Raises InputError for a ridge that is negative, and for a vector that is not positive.
+    """
 
     name = "column"
+    apart = True
 
     def shape(self, observed: Observed) -> tuple[int, ...]:
         """Return (n,)."""
@@ -27,4 +33,4 @@ class ColumnIntercept(Offset):
     def solve(self, target: Array, weights: Array, observed: Observed) -> Array:
         """Return weighted column means, shrunk by the ridge."""
         top = observed.line_sums(weights * target, 1)
-        return ratio(top, observed.line_sums(weights, 1) + self.ridge)
+        return ratio(top, observed.line_sums(weights, 1) + self.priced)

@@ -12,9 +12,15 @@ from ._base import Offset, ratio
 
 @dataclass(frozen=True, eq=False)
 class RowIntercept(Offset):
-    """(A q)_ij = q_i, q of shape (m,); A* W = row sums of W."""
+    """(A q)_ij = q_i, q of shape (m,); A* W = row sums of W.
+
+    ridge    one number >= 0, or m numbers > 0: H(q) = 1/2 sum ridge_i q_i^2
+
+    Raises InputError for a ridge that is negative, and for a vector that is not positive.
+    """
 
     name = "row"
+    apart = True
 
     def shape(self, observed: Observed) -> tuple[int, ...]:
         """Return (m,)."""
@@ -27,4 +33,4 @@ class RowIntercept(Offset):
     def solve(self, target: Array, weights: Array, observed: Observed) -> Array:
         """Return weighted row means, shrunk by the ridge."""
         top = observed.line_sums(weights * target, 0)
-        return ratio(top, observed.line_sums(weights, 0) + self.ridge)
+        return ratio(top, observed.line_sums(weights, 0) + self.priced)

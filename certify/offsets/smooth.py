@@ -72,7 +72,7 @@ class Smooth(Offset):
         i, j = self.edges.T
         squares = np.square(q[i] - q[j]).sum(axis=1)
         bent = float((squares if self.weights is None else self.weights * squares).sum())
-        return 0.5 * self.rho * bent + 0.5 * self.ridge * float(np.vdot(q, q))
+        return 0.5 * self.rho * bent + 0.5 * float(self.ridge) * float(np.vdot(q, q))
 
     def solve(self, target: Array, weights: Array, observed: Observed) -> Array:
         """Solve (diag(w_j) + K) q_j = w_j target_j for each column j."""

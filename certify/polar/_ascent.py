@@ -4,13 +4,14 @@ import numpy as np
 from scipy import sparse
 
 from certify._arrays import Array
-from certify.gauges import Gauge
 
 from . import _spectra as spectra
+from ._balance import blocks, relaxed, round_ball
 from ._base import Ask, Matrix
 from .lines import line_values
 
 STARTS, STEPS = 12, 200
+RACE, FINALISTS = 1, 3  # steps of every start, and starts that go on, where steps are slow
 SETTLED = 1e-13  # relative gain below which an ascent stops; luck, never truth
 
 
@@ -23,9 +24,11 @@ def best_slice(ask: Ask) -> tuple[float, tuple[Array, Array]]:
     """Return (<W, u v^T>, (u, v)) with unit norms: exact for closed pairs, else found."""
     if "l1" in (ask.left.name, ask.right.name):
         return line_slice(ask)
-    starts = list(first_vectors(ask))
-    found = [climb(ask.W, ask.left, ask.right, v) for v in starts]
-    return max(found, key=lambda pair: pair[0])
+    starts = first_vectors(ask)
+    if "variation" in (ask.left.name, ask.right.name):  # whose steps are slow: a race
+        tries = [climb(ask, v, RACE) for v in starts]
+        starts = [v for _, (_, v) in sorted(tries, key=lambda pair: -pair[0])[:FINALISTS]]
+    return max((climb(ask, v, STEPS) for v in starts), key=lambda pair: pair[0])
 
 
 def line_slice(ask: Ask) -> tuple[float, tuple[Array, Array]]:
@@ -43,19 +46,25 @@ def line_slice(ask: Ask) -> tuple[float, tuple[Array, Array]]:
 
 
 def first_vectors(ask: Ask) -> list[Array]:
-    """Return starts for v: top singular vectors, their signed parts, random ones."""
-    n = ask.W.shape[1]
+    """Return starts for v: top singular vectors, points of the relaxation, random ones.
+
+    Both signs of each: a u with signs cannot take the sign over.
+    """
     axis = spectra.side(ask.W)
     top = leading(ask.W, axis, ask.seed)
     heads = [top] if axis else [np.asarray(ask.W.T @ top)]
-    if not (ask.left.nonneg or ask.right.nonneg):
+    plain = all(g.name == "l2" and g.free for g in (ask.left, ask.right))
+    if plain:
         return heads
     rng = np.random.default_rng(ask.seed)
+    n = ask.W.shape[1]
     lots = [rng.standard_normal(n) for _ in range(STARTS)]
-    if not ask.right.nonneg:  # both signs of v: u >= 0 cannot take the sign over
-        return [sign * v for v in (*heads, *lots) for sign in (1.0, -1.0)]
-    parts = [p for h in heads for p in (np.maximum(h, 0), np.maximum(-h, 0))]
-    return [*parts, *map(np.abs, (*heads, *lots))]
+    if not (round_ball(ask.left) and round_ball(ask.right)):
+        sides = blocks(ask.left, ask.W.shape[0]), blocks(ask.right, n)
+        B = relaxed(ask.W, *sides, ask.seed)[1]
+        lots += [B @ rng.standard_normal(B.shape[1]) for _ in range(STARTS)]
+    both = [sign * v for v in (*heads, *lots) for sign in (1.0, -1.0)]
+    return both if ask.right.free else [*both, *map(np.abs, (*heads, *lots))]
 
 
 def leading(W: Matrix, axis: int, seed: int) -> Array:
@@ -68,11 +77,12 @@ def leading(W: Matrix, axis: int, seed: int) -> Array:
     return spectra.by_block(lambda x: np.asarray(W @ (W.T @ x)), k, seed)[1]
 
 
-def climb(W: Matrix, left: Gauge, right: Gauge, v: Array) -> tuple[float, tuple[Array, Array]]:
+def climb(ask: Ask, v: Array, steps: int) -> tuple[float, tuple[Array, Array]]:
     """Alternate u <- best for W v, v <- best for W^T u; the value never falls."""
+    W, left, right = ask.W, ask.left, ask.right
     v = right.maximizer(v)
     value = -np.inf
-    for _ in range(STEPS):
+    for _ in range(steps):
         u = left.maximizer(np.asarray(W @ v))
         v = right.maximizer(np.asarray(W.T @ u))
         before, value = value, earned(W, u, v)

@@ -1,10 +1,11 @@
 """The contract of a method that bounds sup { u^T W v : |u|_a <= 1, |v|_b <= 1 } from above."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from time import monotonic
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from certify._arrays import Array
 from certify.gauges import Gauge
@@ -33,6 +34,11 @@ class Ask:
     """What a method is asked: W, the two norms, and how hard to try.
 
     target is a value worth proving first (lam, usually): cheaper when it succeeds.
+    symmetric asks sup { u^T W u : |u|_a <= 1 } instead; left and right are the same then.
+    effort  seconds of an ordinary core that conic methods may take, in steps counted before
+            they are taken: the answer does not depend on the machine
+    nodes   parts of a branch and bound at most; None: what effort, target and deadline allow
+    progress is called as progress(parts, lower, upper) while branching
     """
 
     W: Matrix
@@ -41,6 +47,10 @@ class Ask:
     target: float | None = None
     seed: int = 0
     deadline: float | None = None
+    symmetric: bool = False
+    effort: float = 1.0
+    nodes: int | None = None
+    progress: Callable[[int, float, float], None] | None = None
 
     def expired(self) -> bool:
         """Whether the time budget is spent."""
@@ -56,7 +66,12 @@ class Proposal:
 
 
 class Method(ABC):
-    """One way to bound the polar of a rank-one atom from above."""
+    """One way to bound the polar of a rank-one atom from above.
+
+    Methods of a higher `cost` are asked only if the target is not proved without them.
+    """
+
+    cost: ClassVar[int] = 0
 
     @abstractmethod
     def applies(self, ask: Ask) -> bool:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from certify._arrays import Array
-from certify.gauges import Gauge
+from certify.gauges import Gauge, gauge
 from certify.kernel import verify as kernel
 from certify.rigor.rounded import Rounded
 
@@ -39,14 +39,37 @@ def split(proof: dict[str, Any]) -> tuple[dict[str, Any], dict[str, kernel.Array
     return text, arrays
 
 
-def proved_above(W: Matrix, keys: tuple[str, str], proof: dict[str, Any]) -> float:
+def sided(norms: tuple[Gauge, Gauge]) -> dict[str, npt.NDArray[Any]]:
+    """Return the norms' own arrays, as the statement names them: left.groups, ..."""
+    both = zip(("left", "right"), norms, strict=True)
+    return {f"{side}.{k}": a for side, g in both for k, a in g.arrays().items()}
+
+
+def kernel_pair(
+    at: kernel.Pattern, norms: tuple[str | Gauge, str | Gauge], *, symmetric: bool = False
+) -> kernel.Pair:
+    """Return the norms as the kernel reads them from a statement."""
+    held = (gauge(norms[0]), gauge(norms[1]))
+    given = kernel.Arrays({k: handed(a) for k, a in sided(held).items()}, "statement")
+    atom = dict(zip(("left", "right"), (g.statement() for g in held), strict=True))
+    left = kernel.norm(atom, "left", at.m, given)
+    return kernel.Pair(at, left, kernel.norm(atom, "right", at.n, given), symmetric)
+
+
+def proved_above(
+    W: Matrix,
+    norms: tuple[str | Gauge, str | Gauge],
+    proof: dict[str, Any],
+    *,
+    symmetric: bool = False,
+) -> float:
     """Return a float at least the polar of W, by the kernel's rule."""
     at, data = located(W)
     arithmetic = Rounded()
     text, arrays = split(proof)
     rule = kernel.POLAR_RULES[text["rule"]]
     w = arithmetic.load(handed(data))
-    pair = kernel.Pair(at, *keys)
+    pair = kernel_pair(at, norms, symmetric=symmetric)
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
         return above(rule(arithmetic, pair, w, text, kernel.Arrays(arrays, "proof")))
 
@@ -81,10 +104,10 @@ def attained_below(W: Matrix, witness: tuple[Array, ...], gauges: tuple[Gauge, G
     """Return a float at most <W, u v^T> / (|u| |v|), whatever the roundings.
 
     The inner product is off by at most gamma_{m+n} |u|^T |W| |v|, each norm by a relative
-    (m + n) eps; doubled to cover the roundings of this formula itself.
+    eps for each number that it adds; doubled to cover the roundings of this formula itself.
     """
     u, v = witness
-    steps = 2 * (W.shape[0] + W.shape[1] + 4) * EPS
+    steps = 2 * (gauges[0].terms(len(u)) + gauges[1].terms(len(v)) + 8) * EPS
     value = float(u @ (W @ v))
     size = float(np.abs(u) @ (abs(W) @ np.abs(v)))
     price = float(gauges[0].value(u) * gauges[1].value(v))

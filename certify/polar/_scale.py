@@ -7,9 +7,9 @@ import numpy as np
 from scipy import sparse
 
 from certify._arrays import Array
-from certify.kernel.verify import power
+from certify.kernel.verify import power, shift_of
 
-from ._base import Matrix
+from ._base import Matrix, exact_text
 
 ORDINARY = 120  # binary exponents that floats carry without care
 
@@ -39,13 +39,40 @@ def at_scale_one(W: Matrix) -> tuple[Matrix, int]:
 
 
 def carried(proof: dict[str, Any], e: int) -> dict[str, Any]:
-    """Move a proof to scale 2^e: L, N, K go as W, M and the shift as its square."""
+    """Move a proof to scale 2^e: L, N, K go as W, M and the shift as its square.
+
+    A level and flows go as W.  In a tree of cases all goes as W but the Cholesky factors,
+    which go as its root.
+    """
+    if "nodes" in proof:
+        return carried_tree(proof, e)
     out = dict(proof)
-    for name in ("L", "N", "K"):
+    for name in ("L", "N", "K", "flow"):
         if name in proof:
             out[name] = scaled(proof[name], e)
     if "M" in proof:
         out["M"] = scaled(scaled(proof["M"], e), e)
+    if "level" in proof:
+        out["level"] = Fraction(proof["level"]) * power(e)
     if "shift" in proof:
         out["shift"] = Fraction(proof["shift"]) * power(2 * e)
     return out
+
+
+def carried_tree(proof: dict[str, Any], e: int) -> dict[str, Any]:
+    """Move a tree of cases to scale 2^e; its cuts stay."""
+    out = {k: v if k in ("rule", "nodes", "cuts") else moved(k, v, e) for k, v in proof.items()}
+    out["nodes"] = [with_shift(node, e) if "shift" in node else node for node in proof["nodes"]]
+    return out
+
+
+def moved(name: str, x: Array, e: int) -> Array:
+    """Scale a leaf's array; for an odd e a Cholesky factor is only nearly right, as it may."""
+    if not name.startswith("L"):
+        return np.asarray(scaled(x, e))
+    return np.asarray(scaled(x * (2.0**0.5 if e % 2 else 1.0), e // 2))
+
+
+def with_shift(node: dict[str, Any], e: int) -> dict[str, Any]:
+    """Return a leaf with its shift moved."""
+    return node | {"shift": exact_text(shift_of(node, "shift") * power(e))}

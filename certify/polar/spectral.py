@@ -3,23 +3,58 @@
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from certify._arrays import Array
 
 from . import _spectra as spectra
+from ._balance import scales
 from ._base import Ask, Matrix, Method, Proposal
+
+Scales = tuple[Array, Array]
 
 
 class Spectral(Method):
-    """t I - W^T W >= 0 proves sigma_1(W) <= sqrt(t); no norm here is below the l2 norm."""
+    """t I - X^T X >= 0 proves sigma_1(X) <= sqrt(t), X = S W S' with diagonal scales.
+
+    No scales where a ball lies in the l2 ball; D^(-1/2) for a weighted norm; for linf and
+    the largest norm of groups the best ones (Grothendieck's bound).
+    """
 
     def applies(self, ask: Ask) -> bool:
-        """Every pair of norms; closed for l2 x l2 without signs."""
-        return "l1" not in (ask.left.name, ask.right.name)
+        """Every pair of norms that `lines` does not close."""
+        return not ask.symmetric and "l1" not in (ask.left.name, ask.right.name)
 
     def propose(self, ask: Ask) -> Proposal | None:
-        """Return sigma_1 with the Cholesky factor of t I - W^T W."""
-        return of_matrix(ask.W, ask.target, ask.seed)
+        """Return sigma_1 with the Cholesky factor of t I - X^T X."""
+        return of_pair(ask, ask.W, scales(ask.W, ask.left, ask.right, ask.seed))
+
+
+def of_pair(ask: Ask, W: Matrix, by: Scales | None) -> Proposal | None:
+    """Return the bound of W under the scales, with what they cost."""
+    if by is None:
+        return of_matrix(W, ask.target, ask.seed)
+    wide = cost(ask, by)
+    target = None if ask.target is None else ask.target / max(wide, 1e-300)
+    found = of_matrix(stretched(W, by), target, ask.seed)
+    held = dict(zip(("scale.left", "scale.right"), by, strict=True))
+    return found and Proposal(found.upper * wide * (1 + 1e-14), {**found.proof, **held})
+
+
+def cost(ask: Ask, by: Scales) -> float:
+    """Return sup |S^-1 u|_2 |S'^-1 v|_2 over the unit balls."""
+    costs = (g.cost(1.0 / np.square(s)) for g, s in zip((ask.left, ask.right), by, strict=True))
+    return float(np.sqrt(np.prod(list(costs))))
+
+
+def stretched(W: Matrix, by: Scales) -> Matrix:
+    """Return S W S'."""
+    if not sparse.issparse(W):
+        return np.asarray((W * by[0][:, None]) * by[1])
+    held = W.tocsr()
+    rows = np.repeat(np.arange(held.shape[0]), np.diff(held.indptr))
+    data = (held.data * by[0][rows]) * by[1][held.indices]
+    return sparse.csr_array((data, held.indices, held.indptr), shape=held.shape)
 
 
 def of_matrix(

@@ -4,7 +4,19 @@ The only package that imports cvxpy.  Every number it returns is untrusted: a so
 be inaccurate, wrong, or say "solved" of nothing, and no verdict depends on its word.
 """
 
+from .columns import Generated, columns
 from .convex import Relaxed, convex, dual_point
-from .polar_sdp import RelaxedPolar, polar
+from .polar_sdp import RelaxedPolar, polar, symmetric_polar
+from .witness import witness
 
-__all__ = ["Relaxed", "RelaxedPolar", "convex", "dual_point", "polar"]
+__all__ = [
+    "Generated",
+    "Relaxed",
+    "RelaxedPolar",
+    "columns",
+    "convex",
+    "dual_point",
+    "polar",
+    "symmetric_polar",
+    "witness",
+]

@@ -7,21 +7,25 @@ import numpy as np
 from certify._arrays import Array
 from certify._errors import InputError
 from certify._fitting import operator
-from certify.atoms import RankOne
-from certify.losses import Squared
-from certify.offsets import Offset, Smooth, Sparse
+from certify.atoms import ATOMS, RankOne
+from certify.gauges import gauge
+from certify.losses import Loss
 from certify.problem import Problem, Values
 
 from ._cvxpy import Expression, cp
-from ._solve import numbers, solve, unit
-from .omega import omega
+from ._loss import Units, constant, domain, known, stated, units
+from ._offsets import penalty
+from ._solve import numbers, solve
+from .omega import by_squares, omega
+
+NOISE = 2.0**-16  # a solver's accuracy at worst; a wrong sign weakens W and no more
 
 
 @dataclass(frozen=True)
 class Relaxed:
     """What a solver says of min F: believe none of it.
 
-    value   F as the solver left it        W  -grad l there, a field over problem.loss.observed
+    value   F as the solver left it        W  in -dl there, a field over problem.loss.observed
     Z       (m, n)                         q  one array for each offset
     status  the solver's own word; without an answer the four others are None
     """
@@ -36,13 +40,17 @@ class Relaxed:
 
 @dataclass(frozen=True)
 class Program:
-    """The problem in the solver's units, with the variables that hold its answer."""
+    """The problem in the solver's units, with the variables that hold its answer.
+
+    link  F = Z + A q at the observed entries: its multiplier is W
+    """
 
     asked: Expression
     Z: Expression
+    F: Expression
     q: list[Expression]
-    data: float  # Y, Z and q are divided by it
-    weight: float  # weights, lam and ridges are
+    link: Expression
+    by: Units
 
 
 def convex(problem: Problem, solver: str | None = None, budget: float | None = None) -> Relaxed:
@@ -50,19 +58,19 @@ def convex(problem: Problem, solver: str | None = None, budget: float | None = N
 
         F(Z, q) = l(Z + A q) + lam Omega(Z) + sum_k H_k(q_k).
 
-    Omega is exact unless a factor is l2+ and the other l2 or l2+ (then a lower bound, and F
-    with it).  budget: seconds for the solver.
+    Omega is exact where omega.exact says so; else it is a lower bound, and F with it.
+    budget: seconds for the solver.
 
-    Raises InputError for a solver that is not installed, or a problem that is not least
-    squares over rank-one slices.
+    Raises InputError for a solver that is not installed, or a problem with a loss or an
+    atom that is not one of certify's own.
     """
-    program = stated(problem)
+    program = posed(problem)
     status, used, answered = solve(program.asked, solver, budget)
     found = numbers([program.asked.objective, program.Z, *program.q]) if answered else None
     if found is None:
         return Relaxed(None, None, None, None, status, used)
     value, Z, *q = found
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):  # a liar's numbers may be anything
         return read(problem, program, (float(value), Z, q), (status, used))
 
 
@@ -72,55 +80,62 @@ def dual_point(
     """Return the relaxation's W, a field in the shape of the data, or None.
 
     W is a witness: a wrong one weakens the bound proved from it and cannot fake one.  One
-    with d(W) < 0 shows less than f >= 0 does, so it is not worth handing on.
+    with d(W) < d(0) = inf l shows less than nothing, so it is not worth handing on.
     Raises InputError as convex() does.
     """
-    W = convex(problem, solver, budget).W
-    shape = getattr(problem.loss, "data").shape  # noqa: B009  convex() has refused other losses
+    W, observed = convex(problem, solver, budget).W, problem.loss.observed
+    shape = (observed.m, observed.n) if observed.full else (observed.size,)
     if W is None or W.shape != shape:
         return None
-    with np.errstate(over="ignore", invalid="ignore"):
-        return W if problem.loss.dual_value(W) >= 0 else None  # false for NaN and inf - inf
+    with np.errstate(all="ignore"):
+        floor = problem.loss.dual_value(np.zeros(shape))
+        return W if problem.loss.dual_value(W) >= floor else None  # false for NaN, inf - inf
 
 
-def stated(problem: Problem) -> Program:
+def posed(problem: Problem) -> Program:
     """State min F with the data scaled to numbers near 1."""
-    atom, loss = problem.atom, problem.loss
-    if not isinstance(atom, RankOne) or not isinstance(loss, Squared):
-        got = f"{type(atom).__name__} under {type(loss).__name__}"
-        raise InputError(f"a relaxation needs RankOne under Squared, got {got}")
-    data, weight = unit(loss.data), unit(loss.scale)
-    observed = loss.observed
-    Z = cp.Variable(loss.shape)
-    q = [cp.Variable(int(np.prod(o.shape(observed)))) for o in problem.offsets]
-    price, cone = omega(Z, *atom.gauges)
+    price, cone, Z = gauged(problem)
+    by, observed = units(problem.loss), problem.loss.observed
     rows, cols = observed.listed
-    rest = cp.vec(Z, order="C")[rows * observed.n + cols] - loss.data.reshape(-1) / data
-    cost = problem.lam / data / weight * price
+    seen = cp.vec(Z, order="C")[rows * observed.n + cols]
+    F, q, link, rest = shifted(problem, seen, by)
+    cost = by.cost(problem.lam, 1) * price + stated(problem.loss, F, by) + rest
+    asked = cp.Problem(cp.Minimize(cost), [link, *cone, *domain(problem.loss, F)])
+    return Program(asked, Z, F, q, link, by)
+
+
+def gauged(problem: Problem) -> tuple[Expression, list[Expression], Expression]:
+    """Return Omega, its constraints, and Z."""
+    own(problem)
+    atom, Z = problem.atom, cp.Variable(problem.loss.shape)
+    if isinstance(atom, RankOne):
+        price, cone = omega(Z, *atom.gauges)
+    else:
+        price, cone = by_squares(Z, gauge(getattr(atom, "norm")))  # noqa: B009  symmetric
+    return price, cone, Z
+
+
+def own(problem: Problem) -> None:
+    """Raise InputError for an atom or a loss that is not certify's own."""
+    atom, loss = problem.atom, problem.loss
+    if not isinstance(atom, tuple(ATOMS.values())) or not known(loss):
+        got = f"{type(atom).__name__} under {type(loss).__name__}"
+        raise InputError(f"a relaxation needs an atom and a loss of certify's own, got {got}")
+
+
+def shifted(
+    problem: Problem, seen: Expression, by: Units
+) -> tuple[Expression, list[Expression], Expression, Expression]:
+    """Return F, q, the link F = seen + A q, and the penalty of q."""
+    observed = problem.loss.observed
+    F = cp.Variable(observed.size)
+    q = [cp.Variable(int(np.prod(o.shape(observed)))) for o in problem.offsets]
+    fitted, cost = seen, 0.0
     for o, x in zip(problem.offsets, q, strict=True):
-        rest = rest + operator(o, observed) @ x
-        cost = cost + penalty(o, x, loss.shape, (data, weight))
-    if loss.scale is not None:
-        rest = cp.multiply(np.sqrt(loss.scale.reshape(-1) / weight), rest)
-    cost = cost + 0.5 * cp.sum_squares(rest)
-    return Program(cp.Problem(cp.Minimize(cost), cone), Z, q, data, weight)
-
-
-def penalty(
-    o: Offset, x: Expression, shape: tuple[int, int], units: tuple[float, float]
-) -> Expression:
-    """Return H(q) / (data^2 weight) for q = data x."""
-    data, weight = units
-    if isinstance(o, Sparse):
-        return o.rho / data / weight * cp.norm1(x)
-    cost = 0.5 * o.ridge / weight * cp.sum_squares(x)
-    if isinstance(o, Smooth):
-        i, j = o.edges.T
-        q = cp.reshape(x, shape, order="C")
-        roots = np.ones(len(i)) if o.weights is None else np.sqrt(o.weights)
-        steps = cp.multiply(roots[:, None], q[i] - q[j])
-        cost = cost + 0.5 * o.rho / weight * cp.sum_squares(steps)
-    return cost
+        fitted = fitted + operator(o, observed) @ x
+        cost = cost + penalty(o, x, problem.loss.shape, by)
+    link = cp.Zero(F - fitted)  # its multiplier is W; with the sides swapped it were -W
+    return F, q, link, cost
 
 
 def read(
@@ -131,13 +146,51 @@ def read(
 ) -> Relaxed:
     """Return the answer in the caller's units."""
     value, Z, flat = found
-    observed, data = problem.loss.observed, program.data
-    Z = Z * data
+    observed, by = problem.loss.observed, program.by
+    Z = Z * by.data
     q = tuple(
-        (x * data).reshape(o.shape(observed)) for o, x in zip(problem.offsets, flat, strict=True)
+        (x * by.data).reshape(o.shape(observed)) for o, x in zip(problem.offsets, flat, strict=True)
     )
     rows, cols = observed.listed
-    field = Z[rows, cols]
-    field = field.reshape(observed.m, observed.n) if observed.full else field
-    W = -problem.loss.gradient(np.asarray(field + problem.shift(q)))
-    return Relaxed(value * data * data * program.weight, W, Z, q, *told)
+    field = fielded(problem.loss, Z[rows, cols])
+    W = slope(problem.loss, field, problem.shift(q), program)
+    return Relaxed(by.back(value) + constant(problem.loss), W, Z, q, *told)
+
+
+def fielded(loss: Loss, flat: Array) -> Array:
+    """Return flat numbers as a field."""
+    observed = loss.observed
+    return flat.reshape(observed.m, observed.n) if observed.full else flat
+
+
+def slope(loss: Loss, Z: Array, shift: Array | float, program: Program) -> Array | None:
+    """Return W in -dl(Z + shift): for least squares minus the gradient, else the multiplier.
+
+    A point is known only to the root of the accuracy of its value, and a gradient follows
+    the point; beside a kink it says nothing.  Where the multiplier is missing a gradient
+    with a Lipschitz constant has to do.
+    """
+    found = numbers([Multiplier(program.link.dual_value)])
+    if loss.name == "squared" or (found is None and np.isfinite(loss.curvature)):
+        return -loss.gradient(np.asarray(Z + shift))
+    if found is None:
+        return None
+    held = fielded(loss, found[0].reshape(-1) * program.by.back(1.0, -1))
+    return facing(loss, Z, held, program.by.data)
+
+
+@dataclass(frozen=True)
+class Multiplier:
+    """A constraint's multiplier, read as a variable is."""
+
+    value: Array | None
+
+
+def facing(loss: Loss, Z: Array, held: Array, size: float) -> Array:
+    """Return the multiplier in the domain of d, turned if the solver reports -W.
+
+    At the optimum <W, Z> = lam Omega(Z) >= 0: turned if it is negative by more than a
+    solver's noise about data of this size.
+    """
+    noise = NOISE * float(np.linalg.norm(held)) * (float(np.linalg.norm(Z)) + size)
+    return loss.clip_dual(-held if np.vdot(held, Z) < -noise else held)

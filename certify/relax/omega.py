@@ -1,61 +1,109 @@
 """The gauge Omega of each pair of norms, as a convex expression.
 
-Omega is the gauge of conv { u v^T : |u|_a <= 1, |v|_b <= 1 }, "+" keeping u or v >= 0.
+Omega is the gauge of conv { u v^T : |u|_a <= 1, |v|_b <= 1 }, u and v in their cones.
 """
 
 from typing import TypeAlias
 
-from certify.gauges import Gauge
+import numpy as np
+
+from certify.gauges import L2, Gauge, Group
 
 from ._cvxpy import Expression, cp
+from ._norms import Marks, inside, lengths, marks, signs, square
 
 Expressed: TypeAlias = tuple[Expression, list[Expression]]
 
 
 def omega(Z: Expression, left: Gauge, right: Gauge) -> Expressed:
-    """Return Omega(Z) and the constraints it needs; l2+ without an l1 side: a lower bound."""
+    """Return Omega(Z) and the constraints it needs: exact, or a lower bound (see `exact`)."""
     if left.name == "l1":
         return by_lines(Z, left, right)
     if right.name == "l1":
         return by_lines(Z.T, right, left)
+    if in_groups(left):
+        return by_groups(Z, left, right)
+    if in_groups(right):
+        return by_groups(Z.T, right, left)
     return by_blocks(Z, left, right)
+
+
+def exact(left: Gauge, right: Gauge) -> bool:
+    """Whether Omega is exact: one side l1, or free l2 norms, weighted or in groups."""
+    if "l1" in (left.name, right.name):
+        return True
+    return all(g.free and (g.name in ("l2", "weighted") or in_groups(g)) for g in (left, right))
+
+
+def in_groups(norm: Gauge) -> bool:
+    """Whether the norm is a sum over groups."""
+    return isinstance(norm, Group) and norm.outer == "l1"
 
 
 def by_lines(Z: Expression, line: Gauge, other: Gauge) -> Expressed:
     """One side l1: its extreme points are signed unit vectors, so Omega sums over rows z.
 
-    other signed               sum |z|
-    other >= 0, line signed    sum |z_+| + |z_-|: z = p - n with p, n >= 0, and the positive
-                               and negative parts are the least such pair
-    both >= 0                  sum |z| on Z >= 0
+    other free     sum |z|
+    other signed   sum |p| + |n|: z = p - n with p, n in its cone, p = 0 (n = 0) in a row
+                   whose entry of u cannot be positive (negative)
     """
-    parts = [cp.pos(Z), cp.neg(Z)] if other.nonneg and not line.nonneg else [Z]
-    cone = [Z >= 0] if other.nonneg and line.nonneg else []
-    return sum(lengths(p, other) for p in parts), cone
+    rows = marks(line, Z.shape[0])
+    fixed = [Z[rows == "0"] == 0] if (rows == "0").any() else []
+    if other.free:
+        return lengths(other, Z), fixed
+    if (rows == "+").all():
+        return lengths(other, Z), inside(other, Z)
+    parts = {"-0": cp.Variable(Z.shape), "+0": cp.Variable(Z.shape)}
+    cone = [parts["-0"] - parts["+0"] == Z]
+    for shut, part in parts.items():
+        cone += inside(other, part)
+        if (closed := np.isin(rows, list(shut))).any():
+            cone.append(part[closed] == 0)
+    return sum(lengths(other, part) for part in parts.values()), cone
 
 
-def lengths(Z: Expression, norm: Gauge) -> Expression:
-    """Return the sum of the norms of the rows."""
-    if norm.name == "l1":
-        return cp.sum(cp.abs(Z))
-    return cp.sum(cp.norm(Z, 2, axis=1))
+def by_groups(Z: Expression, norm: Gauge, other: Gauge) -> Expressed:
+    """Omega sums over the groups of rows: an extreme point u lives in one group, |u|_2 = 1."""
+    total, cone = 0, []
+    held = marks(norm, Z.shape[0])
+    for g in getattr(norm, "groups"):  # noqa: B009  `in_groups` has said so
+        rows = list(g)
+        if (held[rows] == "0").all():
+            cone.append(Z[rows] == 0)
+            continue
+        part, more = omega(Z[rows], L2(cone="".join(held[rows])), other)
+        total, cone = total + part, cone + more
+    return total, cone
 
 
 def by_blocks(Z: Expression, left: Gauge, right: Gauge) -> Expressed:
-    """Both sides l2: Omega(Z) >= min 1/2 tr M over M = [[A, Z], [Z^T, B]] psd.
+    """Omega(Z) >= min 1/2 (N_a(A) + N_b(B)) over M = [[A, Z], [Z^T, B]] psd.
 
-    Sums of (u; v)(u; v)^T are such M; without more it is the nuclear norm.  u >= 0 gives
-    A >= 0, v >= 0 gives B >= 0, both give Z >= 0.  With one sign this is the doubly
-    nonnegative relaxation.  With two only Z >= 0 is asked, for the dual point of more has a
-    polar that sigma_1(W + N) does not bound well.
+    Sums of (u; v)(u; v)^T are such M, N_a(u u^T) <= |u|_a^2, and N is subadditive.  Of two
+    coordinates with signs the product has one too: the doubly nonnegative relaxation.
+    Exact for free l2 norms, where it is the (weighted) nuclear norm.
     """
     m, n = Z.shape
     M = cp.Variable((m + n, m + n), PSD=True)
-    cone = [M[:m, m:] == Z]
-    if left.nonneg and right.nonneg:
-        cone.append(Z >= 0)
-    elif left.nonneg:
-        cone.append(M[:m, :m] >= 0)
-    elif right.nonneg:
-        cone.append(M[m:, m:] >= 0)
-    return cp.trace(M) / 2, cone
+    cone = [M[:m, m:] == Z, *lifted_signs(M, np.hstack([marks(left, m), marks(right, n)]))]
+    return (square(left, M[:m, :m]) + square(right, M[m:, m:])) / 2, cone
+
+
+def lifted_signs(M: Expression, held: Marks) -> list[Expression]:
+    """Return what M = z z^T has to obey: signs of products, zeros."""
+    s = signs(held)
+    out = [M[held == "0"] == 0] if (held == "0").any() else []
+    if s.any():
+        k = np.nonzero(s)[0]
+        out.append(cp.multiply(np.outer(s[k], s[k]), M[k][:, k]) >= 0)
+    return out
+
+
+def by_squares(Z: Expression, norm: Gauge) -> Expressed:
+    """Omega of x x^T with cost |x|^2: N(Z) over Z psd, Z >= 0 where x has signs.
+
+    Exact for l2.  With signs Z should be completely positive, which is more: a lower bound.
+    """
+    d = Z.shape[0]
+    M = cp.Variable((d, d), PSD=True)
+    return square(norm, M), [M == Z, *lifted_signs(M, marks(norm, d))]

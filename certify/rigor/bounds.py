@@ -27,9 +27,11 @@ def gamma(k: int) -> Fraction:
 
 
 def view(a: Array) -> Floats:
-    """Look at an array without copying it."""
-    flat = np.frombuffer(a.data, dtype=np.float64) if len(a.data) else np.zeros(0)
-    return flat.reshape(a.shape)
+    """Look at an array without copying it; short floats are widened, exactly."""
+    if not len(a.data):
+        return np.zeros(a.shape)
+    kind = np.float32 if memoryview(a.data).format == "f" else np.float64
+    return np.frombuffer(a.data, dtype=kind).reshape(a.shape).astype(np.float64, copy=False)
 
 
 def finite(x: float) -> Fraction:

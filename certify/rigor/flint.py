@@ -5,6 +5,8 @@ from flint import fmpz_mat
 
 from certify.kernel.verify import Array, Exact, Grid, dyadic
 
+from .bounds import view
+
 HELD = 62  # bits of an int64 that a shifted float64 array may use
 
 
@@ -15,7 +17,7 @@ class Flint(Exact):
 
     def load(self, a: Array) -> Grid:
         """Take an array in; by numpy when all entries fit one int64 grid."""
-        x = np.frombuffer(a.data, dtype=np.float64) if len(a.data) else np.zeros(0)
+        x = view(a)
         nonzero = x[x != 0]
         if not nonzero.size:
             return Grid([0] * x.size, 0, a.shape)
@@ -29,7 +31,7 @@ class Flint(Exact):
         # the product is an integer below 2**62, so the scaling is exact
         half = -low // 2
         scaled = np.ldexp(np.ldexp(x, half), -low - half)
-        return Grid(scaled.astype(np.int64).tolist(), low, a.shape)
+        return Grid(scaled.astype(np.int64).reshape(-1).tolist(), low, a.shape)
 
     def multiply(self, a: Grid, b: Grid) -> Grid:
         """Return A B^T."""

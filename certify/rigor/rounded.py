@@ -19,12 +19,11 @@ must be sums of products in any order: no Strassen-like algorithm, as in every B
 numpy and scipy ship.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
-from scipy import linalg, sparse
 
 from certify.kernel.verify import (
     Arithmetic,
@@ -35,6 +34,7 @@ from certify.kernel.verify import (
     Line,
     Pattern,
     RejectedError,
+    dyadic,
     power,
     root,
 )
@@ -54,9 +54,17 @@ from .bounds import (
     view,
 )
 from .graphs import laplacian
+from .layout import (
+    BLOCK,
+    blocked_gram,
+    cholesky_completes,
+    indices,
+    on_grid,
+    row_sums_up,
+    totals,
+)
 
-ORDINARY = 900  # binary exponents that scale without overflow
-BLOCK = 512  # rows held dense at once; cost, never truth
+RESOLVED = 20  # bits of a radius that `spans` keeps; sharpness, never truth
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,18 @@ class Rounded(Arithmetic[Ball]):
             part = slice(start, start + BLOCK * 64)
             out[part] = np.einsum("kr,kr->k", a[rows[part]], b[cols[part]])
         return Ball(out, error)
+
+    def spans(self, x: Ball) -> tuple[list[int], list[int], int]:
+        """Return mid - rad and mid + rad, the radius rounded up on a grid that resolves it."""
+        finite(np.abs(x.mid).max(initial=0.0))
+        ints, e = dyadic(x.mid.reshape(-1).tolist())
+        if not x.rad:
+            return ints, ints, e
+        size = x.rad.numerator.bit_length() - x.rad.denominator.bit_length()
+        spare = max(0, e - (size - RESOLVED))
+        r = -int(-x.rad // power(e - spare))
+        lows = [(v << spare) - r for v in ints]
+        return lows, [v + 2 * r for v in lows], e - spare
 
     def _combine(self, x: Ball, y: Ball, mid: Floats) -> Ball:
         rounding = U * norm_up(mid) / (1 - U)
@@ -176,23 +196,69 @@ class Rounded(Arithmetic[Ball]):
         return self.squares(ball, None)
 
     def lines(self, x: Ball, line: Line, at: Pattern) -> Fraction:
-        """Bound the largest norm of a line; the radius adds in any norm here."""
-        worst = max(
-            self._lines(sign * x.mid.reshape(-1), line, at) for sign in (1.0, -1.0)[: 1 + line.both]
-        )
-        return worst + x.rad
+        """Bound the largest norm of a line; the radius adds, sqrt(length) times in the l1 norm."""
+        flat = x.mid.reshape(-1)
+        worst = max(self._lines(sign * flat, line, at) for sign in line.signs)
+        length = at.m if line.axis else at.n
+        return worst + x.rad * (root(Fraction(length)).hi if line.kind == "sum" else 1)
 
     def _lines(self, x: Floats, line: Line, at: Pattern) -> Fraction:
         y = np.maximum(x, 0.0) if line.positive else np.abs(x)
-        if not line.root:
+        if line.kind == "max":
             return finite(y.max(initial=0.0))
         n_lines, length = (at.n, at.m) if line.axis else (at.m, at.n)
+        y = np.square(y) if line.kind == "root" else y
         if at.rows is None:
-            sums = np.square(y.reshape(at.m, at.n)).sum(axis=1 - line.axis)
+            sums = y.reshape(at.m, at.n).sum(axis=1 - line.axis)
         else:
-            key = indices(at)[line.axis]
-            sums = np.bincount(key, weights=y * y, minlength=n_lines)
-        return root(up(finite(sums.max()), length + 2) + 2 * length * ETA).hi
+            sums = np.bincount(indices(at)[line.axis], weights=y, minlength=n_lines)
+        size = up(finite(sums.max()), length + 2) + 2 * length * ETA
+        return root(size).hi if line.kind == "root" else size
+
+    def exact_lines(self, x: Ball, axis: int, at: Pattern) -> tuple[Iterator[list[int]], int]:
+        """Return the lines of a field that is known exactly."""
+        if x.rad:
+            raise RejectedError("rounded", "inexact", "exact lines of an inexact field")
+        exact = Exact()
+        return exact.exact_lines(exact.load(Array((at.size,), x.mid.reshape(-1))), axis, at)
+
+    def scaled(self, x: Ball, left: Array, right: Array, at: Pattern) -> Ball:
+        """Return the field of left_i x_ij right_j: two roundings each."""
+        a, b = view(left), view(right)
+        if at.rows is None:
+            mid = ((x.mid.reshape(at.m, at.n) * a[:, None]) * b).reshape(-1)
+        else:
+            rows, cols = indices(at)
+            mid = (x.mid.reshape(-1) * a[rows]) * b[cols]
+        high = finite(np.abs(b).max())
+        lost = root(Fraction(at.size)).hi * ETA * (1 + high)
+        rounding = gamma(2) / (1 - gamma(2)) * (norm_up(mid) + lost) + lost
+        return Ball(mid, rounding + x.rad * finite(np.abs(a).max()) * high)
+
+    def _dense(self, x: Ball, at: Pattern) -> Floats:
+        if at.rows is None:
+            return x.mid.reshape(at.m, at.n)
+        out = np.zeros((at.m, at.n))
+        out[indices(at)] = x.mid.reshape(-1)
+        return out
+
+    def hat(self, x: Ball, at: Pattern) -> Ball:
+        """Return [[0, X], [X^T, 0]]: the Frobenius radius counts twice."""
+        dense = self._dense(x, at)
+        zeros = np.zeros((at.m, at.m)), np.zeros((at.n, at.n))
+        return Ball(np.block([[zeros[0], dense], [dense.T, zeros[1]]]), 2 * x.rad)
+
+    def symmetric(self, x: Ball, at: Pattern) -> Ball:
+        """Return (X + X^T) / 2: a sum rounds once, a halving only below the normal range."""
+        dense = self._dense(x, at)
+        mid = (dense + dense.T) * 0.5
+        return Ball(mid, x.rad + U * norm_up(mid) / (1 - U) + at.size * 2 * ETA)
+
+    def multiply(self, a: Ball, b: Ball) -> Ball:
+        """Return A B^T."""
+        error = product_error(a.mid, b.mid, max(a.mid.shape[1], 1))
+        error += a.rad * norm_up(b.mid) + b.rad * norm_up(a.mid) + a.rad * b.rad
+        return Ball(a.mid @ b.mid.T, error)
 
     def gram(self, x: Ball, axis: int, at: Pattern) -> tuple[Ball, Fraction]:
         """Return the Gram matrix of the midpoint with its error, and the radius."""
@@ -205,11 +271,6 @@ class Rounded(Arithmetic[Ball]):
             g = blocked_gram(x.mid.reshape(-1), axis, at, size)
         rad = gamma(length + 2) * square_sum(x.mid).hi + 2 * size * length * ETA
         return Ball(g, rad), x.rad
-
-    def outer(self, a: Array) -> Ball:
-        """Return a a^T."""
-        x = view(a)
-        return Ball(x @ x.T, product_error(x, x, max(x.shape[1], 1)))
 
     def top(self, g: Ball, shift: Fraction, factor: Array | None) -> Fraction:
         """Bound lambda_max(G): a Cholesky of A = fl(c I - G) that completes, else |G|_inf.
@@ -230,56 +291,3 @@ class Rounded(Arithmetic[Ball]):
         g1 = gamma(k + 2)
         below = g1 / (1 - g1) * trace + 8 * (k + 2) ** 2 * ETA * (1 + trace)
         return Fraction(min(Fraction(c) + below + slip, rows) + rad)
-
-
-def row_sums_up(a: Floats) -> Fraction:
-    """Bound |sym(a)|_inf, hence |sym(a)|_2, by the larger of row and column sums."""
-    size = np.abs(a)
-    worst = max(size.sum(axis=0).max(initial=0.0), size.sum(axis=1).max(initial=0.0))
-    return up(finite(worst), a.shape[0] + 1)
-
-
-def cholesky_completes(a: Floats) -> bool:
-    """Tell whether a Cholesky of the lower triangle runs to completion; spoils `a`."""
-    factor, info = linalg.lapack.dpotrf(a.T, lower=0, overwrite_a=1, clean=0)
-    return int(info) == 0 and bool(np.isfinite(factor.diagonal()).all())
-
-
-def indices(at: Pattern) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return (rows, columns) of the observed entries."""
-    rows, cols = (np.frombuffer(memoryview(k), dtype=np.int64) for k in (at.rows, at.cols))  # type: ignore[arg-type]  # listed
-    return rows, cols
-
-
-def blocked_gram(values: Floats, axis: int, at: Pattern, size: int) -> Floats:
-    """Sum Gram matrices of dense blocks of lines: the whole is never dense."""
-    held = sparse.csr_array((values, indices(at)), shape=(at.m, at.n))
-    across = held if axis else held.T.tocsr()
-    g = np.zeros((size, size))
-    for start in range(0, across.shape[0], BLOCK):
-        block = across[start : start + BLOCK].toarray()
-        g += block.T @ block
-    return g
-
-
-def on_grid(x: Floats, size: int) -> tuple[npt.NDArray[np.int64] | None, int]:
-    """Return integers and e with x == ints * 2^e whose sums fit int64, or (None, 0)."""
-    top = int(np.frexp(np.abs(x).max(initial=0.0))[1])
-    e = top - (62 - size.bit_length())
-    if abs(e) > ORDINARY:
-        return None, 0
-    ints = np.ldexp(x, -e).astype(np.int64)
-    # the way back shows what the way there lost, underflow included
-    return (ints, e) if np.array_equal(np.ldexp(ints.astype(np.float64), e), x) else (None, 0)
-
-
-def totals(ints: npt.NDArray[np.int64], kind: str, at: Pattern) -> npt.NDArray[np.int64]:
-    """Sum an int64 field by all, row or column; no sum overflows by `on_grid`."""
-    if kind == "intercept":
-        return np.asarray(ints.sum(keepdims=True), dtype=np.int64)
-    axis = int(kind == "column")
-    if at.rows is None:
-        return np.asarray(ints.reshape(at.m, at.n).sum(axis=1 - axis), dtype=np.int64)
-    out = np.zeros((at.m, at.n)[axis], dtype=np.int64)
-    np.add.at(out, indices(at)[axis], ints)
-    return out

@@ -1,0 +1,129 @@
+"""The table of cells, norm pair x loss: what check() reaches on a small question, run cell by cell.
+
+    python benchmarks/cells.py            print the table
+    python benchmarks/cells.py --write    write TABLE.md beside this file
+
+A cell is the zero model where it is optimal by a hair, and where it is not.  lam is an
+attained value of the polar of -grad l(0), raised by 2**-20 of itself: a closed or tight
+bound certifies, a loose one leaves a bracket.  At half of that lam the same model is not
+optimal, so nothing may certify it: the twin of every cell.
+"""
+
+import sys
+from collections.abc import Iterator
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from certify import Problem, Verdict, check, verify
+from certify.atoms import RankOne
+from certify.gauges import Elastic, Gauge, Group, Variation, Weighted, gauge
+from certify.losses import (
+    Absolute,
+    Hinge,
+    Huber,
+    KullbackLeibler,
+    Logistic,
+    Loss,
+    Poisson,
+    Quantile,
+    Softmax,
+    Squared,
+    SquaredHinge,
+)
+
+Array = npt.NDArray[np.float64]
+Y = np.array([[3.0, -1.0], [2.0, 0.5], [-1.0, 2.0]])
+HAIR = 2.0**-20  # of lam; epsilon is a little more
+TABLE = Path(__file__).with_name("TABLE.md")
+
+
+def norms(d: int) -> dict[str, Gauge]:
+    """Return every kind of norm on vectors of length d."""
+    halves = [list(range(d - 1)), [d - 1]]
+    path = [(i, i + 1) for i in range(d - 1)]
+    plain = {k: gauge(k) for k in ("l1", "l1+", "l2", "l2+", "linf", "linf+")}
+    return plain | {
+        "elastic": Elastic(0.5),
+        "elastic+": Elastic(0.5, cone="+"),
+        "groups": Group(halves),
+        "largest group": Group(halves, outer="linf"),
+        "variation": Variation(path, 0.5),
+        "weighted": Weighted(np.arange(1.0, d + 1)),
+    }
+
+
+def losses() -> dict[str, Loss]:
+    """Return every loss over data of its own kind; for KL a zero model needs zero counts."""
+    signs, counts = np.where(Y > 0, 1.0, -1.0), np.rint(np.abs(Y))
+    made: list[Loss] = [
+        Squared(Y),
+        Huber(Y, 1.0),
+        Absolute(Y),
+        Quantile(Y, 0.75),
+        Logistic((Y > 0) * 1.0),
+        Softmax(np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])),
+        Hinge(signs),
+        SquaredHinge(signs),
+        Poisson(counts),
+        KullbackLeibler(np.zeros_like(Y)),
+    ]
+    return {loss.name: loss for loss in made}
+
+
+@cache
+def attained(left: str, right: str, loss: str) -> float:
+    """Return a value of the polar of -grad l(0) that a slice earns."""
+    a, b = norms(Y.shape[0])[left], norms(Y.shape[1])[right]
+    W = -losses()[loss].gradient(np.zeros(Y.shape))
+    return RankOne(a, b).polar(W).lower
+
+
+def cell(left: str, right: str, loss: str) -> str:
+    """Return what a cell reaches: the verdict, and the rule that proves it."""
+    a, b = norms(Y.shape[0])[left], norms(Y.shape[1])[right]
+    zero = np.zeros((Y.shape[0], 1)), np.zeros((Y.shape[1], 1))
+    top = attained(left, right, loss)
+    lam = top * (1 + HAIR) if top > 0 else 1.0
+    problem = Problem(losses()[loss], RankOne(a, b), lam)
+    found = check(problem, zero, rtol=4 * HAIR)
+    proved = verify(found.certificate, problem, zero, rtol=4 * HAIR)
+    rule = found.certificate.proof.get("polar", {}).get("rule", "trivial")
+    return f"{proved.verdict.name.lower()} {rule}"
+
+
+def twin(left: str, right: str, loss: str) -> Verdict | None:
+    """Return the verdict on the zero model at half the lam; None where it is still optimal."""
+    a, b = norms(Y.shape[0])[left], norms(Y.shape[1])[right]
+    top = attained(left, right, loss)
+    if top <= 0:
+        return None
+    zero = np.zeros((Y.shape[0], 1)), np.zeros((Y.shape[1], 1))
+    problem = Problem(losses()[loss], RankOne(a, b), top / 2)
+    return check(problem, zero).verdict
+
+
+def cells() -> Iterator[tuple[str, str, str]]:
+    """Yield (left, right, loss)."""
+    names = norms(2)
+    return product(names, names, losses())
+
+
+def table() -> str:
+    """Return the table in Markdown: rows are pairs, columns are losses."""
+    names = list(losses())
+    lines = ["| left | right | " + " | ".join(names) + " |", "|---" * (len(names) + 2) + "|"]
+    for left, right in product(norms(2), norms(2)):
+        row = " | ".join(cell(left, right, loss) for loss in names)
+        lines.append(f"| {left} | {right} | {row} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    text = table()
+    if "--write" in sys.argv:
+        TABLE.write_text(text, encoding="utf-8")
+    print(text)

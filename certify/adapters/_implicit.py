@@ -1,0 +1,66 @@
+"""implicit's alternating least squares: every entry counts, those with data for more."""
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from certify._arrays import Array, finite, real
+from certify._errors import InputError
+from certify.atoms import RankOne
+from certify.losses import Squared
+from certify.problem import Problem
+
+from ._fitted import DENSE, Adapted, Factors
+from ._ratings import pair, weight
+
+NAMES = ("user_factors", "item_factors")
+
+
+def implicit_als(
+    factors: Any,  # noqa: ANN401  as a user has them
+    counts: Any,  # noqa: ANN401
+    regularization: float = 0.01,
+    alpha: float = 1.0,
+) -> Adapted:
+    """Return the objective of implicit's AlternatingLeastSquares on counts r (m, n):
+
+        sum over all u, i of c_ui (p_ui - <x_u, y_i>)^2 + reg (sum |x_u|^2 + sum |y_i|^2),
+        p = 1 where r > 0, else 0;   c = alpha r where r > 0, else 1
+            = 1/2 sum (2 c) (p - Z)^2 + lam sum 1/2 (|u|^2 + |v|^2),   lam = 2 reg.
+
+    factors   (model.user_factors, model.item_factors), (m, f) and (n, f)
+    counts    the user_items of the fit, scipy.sparse, users in rows, every stored r > 0
+
+    All m n entries have a weight, so they are held: 10^7 of them at most.  calculate_loss
+    divides this objective by sum c.  The package's default works in single precision with
+    three conjugate gradient steps, so its factors are stationary only nearly.
+
+    Raises InputError for shapes that do not fit, stored counts <= 0, or too many entries;
+    OutOfScopeError for no penalty.
+    """
+    P, Q = pair(factors, NAMES)
+    lam = 2 * weight(regularization, "regularization", "AlternatingLeastSquares")
+    seen = weight(alpha, "alpha", "AlternatingLeastSquares")
+    r = positive(counts, (len(P), len(Q)))
+    c = np.where(r > 0, seen * r, 1.0)
+    problem = Problem(Squared((r > 0).astype(float), 2 * c), RankOne("l2", "l2", "sum"), lam)
+    return problem, Factors(P, Q)
+
+
+def positive(counts: Any, shape: tuple[int, int]) -> Array:  # noqa: ANN401
+    """Return the counts as an array; refuse what the package would read differently."""
+    if not sparse.issparse(counts):
+        raise InputError(f"counts must be a scipy.sparse matrix, got {type(counts).__name__}")
+    if counts.shape != shape:
+        cure = "users are its rows, items its columns (older versions took the transpose)"
+        raise InputError(f"counts must have shape {shape}, got {counts.shape}: {cure}")
+    if shape[0] * shape[1] > DENSE:
+        cure = f"judge a fit of at most {DENSE} entries"
+        raise InputError(f"all {shape[0]} x {shape[1]} entries have a weight, too many: {cure}")
+    held = counts.tocoo()
+    values = finite(real(held.data, "counts"), "counts")
+    if len(values) and values.min() <= 0:
+        cure = "counts.eliminate_zeros() drops zeros; negative counts are another model"
+        raise InputError(f"stored counts must be > 0, got {values.min()}: {cure}")
+    return np.asarray(held.toarray(), dtype=np.float64)

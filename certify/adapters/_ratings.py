@@ -1,0 +1,145 @@
+"""Ratings as other packages keep them, and the checks that every reader makes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from certify._arrays import Array, Ints, finite, real, scalar
+from certify._errors import InputError, OutOfScopeError
+
+AGREE = 1e-6  # relative difference of two means that is rounding; a single-precision sum's
+PARTS = 3  # users, items, ratings
+
+
+@dataclass(frozen=True)
+class Ratings:
+    """Observed entries of an (m, n) matrix, as a sparse matrix, and how many a line has."""
+
+    matrix: Any
+    per_user: Array
+    per_item: Array
+
+    @property
+    def mean(self) -> float:
+        """The mean rating."""
+        return float(self.matrix.data.mean())
+
+    def less(self, mean: float) -> Any:  # noqa: ANN401  scipy.sparse
+        """Return the ratings less a number; a zero stays stored."""
+        held = self.matrix.copy()
+        held.data = held.data - mean
+        return held
+
+
+def pair(factors: Any, names: tuple[str, str]) -> tuple[Array, Array]:  # noqa: ANN401
+    """Return (P, Q), (m, r) and (n, r).
+
+    Raises InputError for arrays that are not two-dimensional and finite, or of two ranks.
+    """
+    if not isinstance(factors, tuple | list) or len(factors) != 2:  # noqa: PLR2004  a pair
+        raise InputError(
+            f"factors must be a pair ({', '.join(names)}), got {type(factors).__name__}"
+        )
+    P, Q = (finite(real(x, n, ndim=2), n) for x, n in zip(factors, names, strict=True))
+    if P.shape[1] != Q.shape[1]:
+        cure = "a factor is a line a user or item, a column a factor: is one transposed?"
+        got = f"{P.shape} and {Q.shape}"
+        raise InputError(f"{names[0]} and {names[1]} must have as many columns, got {got}; {cure}")
+    return P, Q
+
+
+def ratings(given: Any, shape: tuple[int, int]) -> Ratings:  # noqa: ANN401  as a user has them
+    """Read (users, items, ratings), or a scipy.sparse matrix of stored ratings.
+
+    users, items   inner ids: line numbers of the factors
+
+    Raises InputError for ids that are no lines of the factors, a rating given twice or not
+    finite, or a user or item without ratings: nothing then fixes its factors.
+    """
+    users, items, values = stored(given, shape) if sparse.issparse(given) else listed(given)
+    for name, ids, size in (("user", users, shape[0]), ("item", items, shape[1])):
+        if len(ids) and (ids.min() < 0 or ids.max() >= size):
+            wrong = int(ids[(ids < 0) | (ids >= size)][0])
+            cure = "give inner ids, which number the lines of the factors"
+            raise InputError(f"{name} ids must lie in 0..{size - 1}, got {wrong}: {cure}")
+    if not len(values):
+        raise InputError("there is no rating: nothing to fit")
+    order = np.lexsort((items, users))
+    users, items, values = users[order], items[order], values[order]
+    twice = (np.diff(users) == 0) & (np.diff(items) == 0)
+    if twice.any():
+        k = int(twice.argmax())
+        raise InputError(f"user {users[k]} has rated item {items[k]} more than once")
+    counts = [
+        counted(n, i, s) for n, i, s in zip(("user", "item"), (users, items), shape, strict=True)
+    ]
+    return Ratings(sparse.coo_array((values, (users, items)), shape=shape), *counts)
+
+
+def stored(given: Any, shape: tuple[int, int]) -> tuple[Ints, Ints, Array]:  # noqa: ANN401
+    """Return the stored entries of a sparse matrix."""
+    if given.shape != shape:
+        cure = "users are its rows, items its columns"
+        raise InputError(f"ratings must have shape {shape}, got {given.shape}: {cure}")
+    held = given.tocoo()
+    values = finite(real(held.data, "ratings"), "ratings")
+    return held.row.astype(np.int64), held.col.astype(np.int64), values
+
+
+def listed(given: Any) -> tuple[Ints, Ints, Array]:  # noqa: ANN401
+    """Return three arrays of one length."""
+    if not isinstance(given, tuple | list) or len(given) != PARTS:
+        wanted = "(users, items, ratings) or a scipy.sparse matrix"
+        raise InputError(f"ratings must be {wanted}, got {type(given).__name__}")
+    values = finite(real(given[2], "ratings", ndim=1), "ratings")
+    ids = []
+    for name, x in zip(("users", "items"), given[:2], strict=True):
+        held = np.asarray(x)
+        if held.dtype.kind not in "iu":
+            cure = "inner ids number the lines of the factors (surprise: trainset.to_inner_uid)"
+            raise InputError(f"{name} must be integers, got dtype {held.dtype}; {cure}")
+        if held.shape != values.shape:
+            raise InputError(f"{name} must have shape {values.shape}, got {held.shape}")
+        ids.append(held.astype(np.int64))
+    return ids[0], ids[1], values
+
+
+def counted(name: str, ids: Ints, size: int) -> Array:
+    """Return how many ratings each user or item has."""
+    counts = np.bincount(ids, minlength=size).astype(np.float64)
+    if not counts.all():
+        k = int((counts == 0).argmax())
+        cure = "drop its line, for a penalty per rating leaves it free"
+        raise InputError(f"{name} {k} has no rating: {cure}")
+    return counts
+
+
+def weight(value: Any, name: str, package: str) -> float:  # noqa: ANN401  a setting
+    """Return a weight of the penalty.
+
+    Raises OutOfScopeError, with the cure, when it is zero: nothing then fixes the size.
+    """
+    held = scalar(value, name, zero=True)
+    if held == 0:
+        told = f"{package} with {name}=0 has a penalty that rescaling removes"
+        raise OutOfScopeError(f"{told}: fit with {name} > 0")
+    return held
+
+
+def same_mean(given: Any, held: Ratings) -> float:  # noqa: ANN401  a number or None
+    """Return the global mean the model used; refuse one that is not the ratings'."""
+    if given is None:
+        cure = "pass mean=, the trainset's global mean"
+        raise InputError(f"a model with biases predicts beside a global mean: {cure}")
+    number = finite(real(given, "mean"), "mean").reshape(-1)
+    if number.shape != (1,):
+        raise InputError(f"mean must be one number, got {len(number)}")
+    mean, found = float(number[0]), held.mean
+    if not abs(mean - found) <= AGREE * max(float(np.abs(held.matrix.data).max()), abs(mean)):
+        cure = "pass the ratings of the fit"
+        raise InputError(
+            f"the model's mean is {mean:.10g}, that of the ratings {found:.10g}: {cure}"
+        )
+    return mean

@@ -1,0 +1,21 @@
+"""Models of packages that need not be installed, read from their plain arrays.
+
+from certify.adapters.arrays import surprise_svd
+problem, factors = surprise_svd((pu, qi), (users, items, ratings), 0.02, (bu, bi), mean)
+check(problem, factors, q=factors.q)
+"""
+
+from ._biased import cornac_mf, cornac_nmf, surprise_svd, weighted_model
+from ._fitted import Factors
+from ._implicit import implicit_als
+from ._impute import soft_impute
+
+__all__ = [
+    "Factors",
+    "cornac_mf",
+    "cornac_nmf",
+    "implicit_als",
+    "soft_impute",
+    "surprise_svd",
+    "weighted_model",
+]

@@ -1,0 +1,56 @@
+"""The polar of one matrix from both sides: an attained value, and a proved bound."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+from scipy import sparse
+
+from certify._arrays import finite, real
+from certify._errors import InputError
+from certify.gauges import Gauge
+from certify.kernel.verify import power
+from certify.polar import Matrix, PolarBound, Proposal
+from certify.polar._proved import above, attained_below, below, proved_above
+from certify.polar._scale import at_scale_one, carried
+
+from ._base import Atom
+
+
+def enclose(
+    atom: Atom,
+    norms: tuple[Gauge, Gauge],
+    W: Matrix,
+    propose: Callable[[Matrix], Proposal],
+    seed: int,
+) -> PolarBound:
+    """Enclose the polar of W for phi = u v^T, or x x^T where a slice has one part.
+
+    `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is earned by
+    `witness` after allowing for every rounding.
+
+    Raises InputError if W is not a finite real matrix of a shape that the norms fit.
+    """
+    held, e = at_scale_one(matrix(W))
+    atom.check(held.shape)
+    proposal = propose(held)
+    witness = atom.attain(held, seed)[1]
+    single = len(witness) == 1
+    lower = attained_below(held, witness * 2 if single else witness, norms)
+    upper = proved_above(held, norms, proposal.proof, symmetric=single)
+    up, down = (Fraction(x) * power(e) for x in (upper, lower))
+    return PolarBound(below(down), above(up), witness, carried(proposal.proof, e))
+
+
+def matrix(W: Any) -> Matrix:  # noqa: ANN401  an array or scipy.sparse
+    """Return W as float64, dense or in rows."""
+    if not sparse.issparse(W):
+        held = finite(real(W, "W", ndim=2), "W")
+        if not held.size:
+            raise InputError(f"W must not be empty, got shape {held.shape}")
+        return held
+    coo = sparse.coo_array(W, copy=True)
+    data = finite(real(coo.data, "W.data"), "W.data")
+    out = sparse.coo_array((data, coo.coords), shape=coo.shape).tocsr()
+    finite(out.data, "W.data")  # stored twice, the sum may overflow
+    return out

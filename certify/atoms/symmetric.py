@@ -1,0 +1,152 @@
+"""Symmetric matrices: phi(x) = x x^T, one factor that is both."""
+
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from certify._arrays import Array, short
+from certify._errors import InputError
+from certify._observed import Observed
+from certify.gauges import Gauge, gauge
+from certify.kernel.verify import MAX_CONE
+from certify.polar import METHODS, Ask, Matrix, PolarBound, Proposal
+from certify.polar._symmetric import best_vector, leaves
+
+from ._base import Atom, Factors, Slice
+from ._enclosure import enclose
+from .rank_one import misfit
+
+NORMS = ("l2", "l2+", "l1+")
+
+
+@dataclass(frozen=True)
+class Symmetric(Atom):
+    """phi(x) = x x^T,  theta(x) = |x|^2, x (m,); the data are m x m.
+
+    Factors are one array X (m, r).  The data need not be symmetric: X X^T is, so only
+    (Y + Y^T) / 2 is fitted, and the rest of Y is a constant in the loss.
+
+        Omega*(W) = sup { x^T W x : |x| <= 1 }, at least 0            (polar)
+
+    "l2"   max(lambda_max((W + W^T) / 2), 0): closed.
+    "l2+"  x >= 0: whether it is 0 is copositivity, NP-hard; bounded by lambda_max(S + N),
+           N >= 0, exact for m <= 4, loose on the 5-cycle and the Petersen graph.
+    "l1+"  the standard quadratic program max x^T W x over the simplex, NP-hard: for a
+           graph's adjacency 1 - 1 / (largest clique) (Motzkin and Straus).  The doubly
+           nonnegative relaxation is loose on the 5-cycle: 1 - 1 / sqrt(5), true 1 / 2.
+
+    Raises InputError for another norm; a problem with it, for data that are not square.
+    """
+
+    norm: str = "l2"
+
+    degree = 2
+    kind = "symmetric"
+    parts = 1
+
+    def __post_init__(self) -> None:
+        """Refuse other norms."""
+        if self.norm not in NORMS:
+            raise InputError(f"norm must be one of {', '.join(NORMS)}, got {short(self.norm)}")
+
+    @property
+    def gauge(self) -> Gauge:
+        """The norm of x."""
+        return gauge(self.norm)
+
+    def check(self, data_shape: tuple[int, int]) -> None:
+        """Refuse data that are not square."""
+        m, n = data_shape
+        if m != n:
+            cure = "give square data, or RankOne for two factors"
+            raise InputError(f"Symmetric needs m x m data, got {m} x {n}; {cure}")
+
+    def shapes(self, data_shape: tuple[int, int]) -> tuple[tuple[int]]:
+        """Return (m,)."""
+        return ((data_shape[0],),)
+
+    def phi(self, x: Slice) -> Array:
+        """Return x x^T."""
+        return np.outer(x[0], x[0])
+
+    def predict(self, factors: Factors, observed: Observed) -> Array:
+        """Return X X^T at the observed entries."""
+        return observed.product(factors[0], factors[0])
+
+    def earned(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, Array]:
+        """Return x^T W x and |x|_2^2 of each slice."""
+        X = factors[0]
+        return np.einsum("mr,mr->r", X, observed.times(W, X)), np.square(X).sum(axis=0)
+
+    def theta(self, factors: Factors) -> Array:
+        """Return |x|^2 of each column."""
+        return np.square(self.gauge.value(factors[0]))
+
+    def wrong_sign(self, factors: Factors) -> str:
+        """Name the entry that is farthest outside the cone."""
+        return misfit("U", self.gauge, factors[0])
+
+    def project(self, factors: Factors) -> Factors:
+        """Return the nearest factor in the cone."""
+        return (np.asarray(self.gauge.project_cone(factors[0])) + 0.0,)  # no -0.0
+
+    def propose(
+        self, W: Matrix, target: float | None, seed: int, deadline: float | None
+    ) -> Proposal:
+        """Return the smallest bound found."""
+        norm = self.gauge
+        return smallest(Ask(W, norm, norm, target, seed, deadline, symmetric=True))
+
+    def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
+        """Return the best slice found, of theta 1."""
+        norm = self.gauge
+        value, x = best_vector(Ask(W, norm, norm, seed=seed, symmetric=True))
+        return value, (x,)
+
+    @np.errstate(all="ignore")  # the kernel refuses what is not finite
+    def polar(
+        self,
+        W: Any,  # noqa: ANN401
+        *,
+        budget: float | None = None,
+        seed: int = 0,
+        nodes: int | None = None,
+    ) -> PolarBound:
+        """Enclose the polar of W, an (m, m) array or scipy.sparse matrix.
+
+        budget  seconds        nodes  parts of a branch and bound; without them none
+
+        Raises InputError if W is not a finite real square matrix.
+        """
+        deadline, norm = None if budget is None else monotonic() + budget, self.gauge
+
+        def propose(held: Matrix) -> Proposal:
+            """Return the smallest bound within the budget and the nodes."""
+            asked = Ask(held, norm, norm, None, seed, deadline, nodes=nodes, symmetric=True)
+            return smallest(asked)
+
+        return enclose(self, (norm, norm), W, propose, seed)
+
+    def statement(self) -> dict[str, Any]:
+        """Return the kernel's description of this atom."""
+        return {"kind": self.kind, "left": self.norm, "right": self.norm, "form": "product"}
+
+
+def smallest(ask: Ask) -> Proposal:
+    """Return the smallest bound: by a leaf, by the methods for x^T W x, by those for u^T W v.
+
+    The last hold because u = v is one choice of two; they serve what is large, and l1.
+    """
+    tries: list[Proposal | None] = []
+    if ask.W.shape[0] <= MAX_CONE:
+        tries += [*leaves(ask), *proposed(ask)]
+    if not any(tries) or ask.left.name == "l1":
+        tries += proposed(replace(ask, symmetric=False, nodes=1))
+    return min((p for p in tries if p), key=lambda p: p.upper)
+
+
+def proposed(ask: Ask) -> list[Proposal | None]:
+    """Return what the registered methods propose."""
+    return [m().propose(ask) for m in METHODS.values() if m().applies(ask)]

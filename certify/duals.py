@@ -1,0 +1,168 @@
+"""Bound from below by a dual point of any loss: its polar, and the best multiple of it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from . import descent, rays
+from ._arrays import Array
+from .atoms import RankOne
+from .descent import State
+from .losses import Squared
+from .orthogonal import Orthogonal, orthogonalize
+from .polar import Proposal
+from .polar._spectra import on_grid
+from .polar.spectral import of_matrix
+from .problem import Problem
+from .search import Clock
+
+RELAXED = 60  # coordinates up to which a general solver takes a second
+
+
+@dataclass(frozen=True)
+class Run:
+    """One question being answered: the problem, the candidate's state, how hard to try."""
+
+    problem: Problem
+    start: State
+    epsilon: float
+    clock: Clock
+    seed: int
+    given: bool  # the offsets are the candidate's own
+    unit: float = 1.0  # a dual point of the caller's scale times this is one of the run's
+
+
+@dataclass(frozen=True)
+class Dual:
+    """A dual point, the proposal for its polar, and the lower bound expected of them."""
+
+    point: Orthogonal
+    polar: Proposal
+    value: float
+
+
+def best(tries: list[Dual | None]) -> Dual | None:
+    """Return the dual point of the highest expected bound."""
+    return max((d for d in tries if d is not None), key=lambda d: d.value, default=None)
+
+
+def dual_at(problem: Problem, now: State) -> Array:
+    """Return W = -grad l."""
+    return problem.dual_point(now.factors, now.q)
+
+
+def bound(run: Run, W: Array, N: Array | None = None) -> Dual | None:
+    """Return W with a polar proposal and the bound expected; scaled along its ray."""
+    if not isinstance(run.problem.loss, Squared):
+        return bound_any(run, W)
+    found = bound_once(run, W, N)
+    if found is None or N is not None:
+        return found
+    top = min(run.problem.lam / max(found.polar.upper, 1e-300), limit(run.problem, W))
+    scale, used = min(best_scale(run.problem, W), top), min(1.0, top)
+    size = abs(dual_terms(run.problem, W)[1])
+    if 0.5 * size * (scale - used) ** 2 <= 0.01 * run.epsilon or scale <= 0:
+        return found
+    again = bound_once(run, W * scale, None)
+    return best([found, again])
+
+
+def bound_any(run: Run, W: Array) -> Dual | None:
+    """Bound by a W of any loss: moved or shortened into the domain of d, then scaled."""
+    loss = run.problem.loss
+    if not np.isfinite(W).all():
+        return None
+    tries = [W] if rays.inside(loss, W) else [W, W * rays.reach(loss, W, 1.0)]
+    return best([bound_ray(run, x) for x in tries])
+
+
+def bound_ray(run: Run, W: Array) -> Dual | None:
+    """Bound by W moved into the domain of d, and by its best multiple."""
+    found = bound_inside(run, W)
+    if found is None:
+        return None
+    s = rays.best_scale(run.problem, found.point.W, found.polar.upper)
+    if s in (0.0, 1.0):
+        return found
+    return best([found, bound_inside(run, found.point.W * s)])
+
+
+def bound_inside(run: Run, W: Array) -> Dual | None:
+    """Propose a polar bound of W in the domain of d, and estimate the lower bound."""
+    problem, free = run.problem, any(o.ridge == 0 for o in run.problem.offsets)
+    held = rays.inward(problem.loss, W)
+    point = orthogonalize(problem, held) if free else Orthogonal(held)
+    if point is None or problem.loss.dual_value(point.W) == -np.inf:
+        return None
+    deadline = None if run.clock.budget is None else run.clock.start + run.clock.budget
+    matrix = problem.loss.observed.matrix(point.W)
+    polar = proposed(run, matrix, deadline)
+    s = min(1.0, problem.lam / max(polar.upper, 1e-300))
+    return Dual(point, polar, rays.value(problem, point.W, s))
+
+
+def bound_once(run: Run, W: Array, N: Array | None) -> Dual | None:
+    """Orthogonalize W, propose a polar bound, and estimate the lower bound."""
+    problem = run.problem
+    point = orthogonalize(problem, W) if np.isfinite(W).all() else None
+    if point is None:
+        return None
+    deadline = None if run.clock.budget is None else run.clock.start + run.clock.budget
+    matrix = problem.loss.observed.matrix(point.W)
+    if N is None:
+        polar = proposed(run, matrix, deadline)
+    else:
+        held = on_grid(N, 40)
+        spectral = of_matrix(np.asarray(point.W + held), problem.lam, run.seed)
+        plain = problem.atom.propose(matrix, problem.lam, run.seed, deadline)
+        tight = spectral and Proposal(spectral.upper, {**spectral.proof, "N": held})
+        polar = min((p for p in (tight, plain) if p), key=lambda p: p.upper)
+    extra = float(sum(c * c for _, c in point.corrections)) ** 0.5
+    s = min(1.0, problem.lam / max(polar.upper + extra, 1e-300), limit(problem, point.W))
+    inner, size = dual_terms(problem, point.W)
+    return Dual(point, polar, s * inner - 0.5 * s * s * size)
+
+
+def proposed(run: Run, matrix: Any, deadline: float | None) -> Proposal:  # noqa: ANN401  a polar Matrix
+    """Propose a bound of the polar; by a general solver too, where only that knows the norms."""
+    problem = run.problem
+    own = problem.atom.propose(matrix, problem.lam, run.seed, deadline)
+    if own.upper <= problem.lam or not mixed(problem) or sum(matrix.shape) > RELAXED:
+        return own
+    from . import relax  # noqa: PLC0415  cvxpy takes a second to import
+
+    dense = np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix)
+    left, right = getattr(problem.atom, "gauges")  # noqa: B009  a rank-one atom, as mixed() says
+    found = relax.witness(dense, left, right, run.clock.left())
+    return own if found is None else min(own, found, key=lambda p: p.upper)
+
+
+def mixed(problem: Problem) -> bool:
+    """Whether a norm is a sum of others, which the polar methods take for the l2 norm only."""
+    if not isinstance(problem.atom, RankOne):
+        return False
+    norms = problem.atom.gauges
+    summed = (g.name in ("elastic", "variation") or getattr(g, "outer", "") == "l1" for g in norms)
+    return any(summed) and "l1" not in [g.name for g in norms]
+
+
+def dual_terms(problem: Problem, W: Array) -> tuple[float, float]:
+    """Return (<W, Y>, sum W^2 / w + sum |A* W|^2 / ridge): d(sW) = s a - s^2 b / 2."""
+    loss = descent.squared(problem)
+    w = W.reshape(-1)
+    over = w if loss.scale is None else w / loss.scale.reshape(-1)
+    size = float(w @ over) + rays.ridge_cost(problem, W)
+    return float(w @ loss.data.reshape(-1)), size
+
+
+def limit(problem: Problem, W: Array) -> float:
+    """Return the largest s for which the offsets allow s W."""
+    return min((o.limit(W) for o in problem.offsets), default=np.inf)
+
+
+def best_scale(problem: Problem, W: Array) -> float:
+    """Return s maximizing d(sW), ignoring the polar."""
+    inner, size = dual_terms(problem, W)
+    return inner / size if size > 0 else 1.0

@@ -1,0 +1,126 @@
+"""Look for better factors and dual points by the method that suits the loss and the norms.
+
+convex      the problem over Z, where the polar ball has a cheap projection
+trail       from somebody's factors: the meta-algorithm of `search` for least squares with
+            a closed polar, column generation for all else
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from . import balls, columns, descent, lifted, search, splitting
+from ._arrays import Array
+from .atoms import ATOMS, RankOne
+from .columns import Growth
+from .descent import State
+from .lifted import Lifted
+from .losses import LOSSES, Squared
+from .problem import Problem
+from .search import Clock
+
+ENTRIES, SPECTRAL_ENTRIES = 400_000, 40_000  # sizes at which a splitting step is quick
+CLOSE = 0.05  # of epsilon: the gap at which a search may stop
+ALONE = 0.3  # share of the budget for factors of the candidate's own size
+
+
+@dataclass(frozen=True)
+class Found:
+    """The steps of a search, the best at the candidate's size and of all, and dual points."""
+
+    steps: tuple[tuple[str, State], ...]
+    same: State
+    best: State
+    duals: tuple[Array, ...] = ()
+
+
+def supported(problem: Problem) -> bool:
+    """Whether factors of this problem can be improved here."""
+    known = isinstance(problem.atom, tuple(ATOMS.values()))
+    return known and isinstance(problem.loss, tuple(LOSSES.values()))
+
+
+def convex(problem: Problem, expired: Callable[[], bool], epsilon: float) -> Lifted | None:
+    """Solve over Z, or return None where that is not known or too large."""
+    if isinstance(problem.loss, Squared):
+        return lifted.solve(problem, expired)
+    ball = balls.of(problem)
+    most = ENTRIES if ball is not None and ball.lines else SPECTRAL_ENTRIES
+    if ball is None or np.prod(problem.loss.shape) > most:
+        return None
+    found = splitting.solve(problem, ball, expired, CLOSE * epsilon)
+    return Lifted(found.W, None, ball.factors(found.Z), found.q)
+
+
+def shortcut(problem: Problem, found: Lifted | None) -> State | None:
+    """Return the optimum over all sizes where the convex problem gave its factors."""
+    if found is None or found.factors is None:
+        return None
+    top = descent.state(problem, found.factors, found.q)
+    return top if np.isfinite(top.value) else None
+
+
+def trail(
+    problem: Problem, start: State, clock: Clock, seed: int, rest: tuple[float, State | None]
+) -> Found:
+    """Go from a state to better ones; rest is (epsilon, the optimum over all sizes if known)."""
+    epsilon, known = rest
+    if classic(problem):
+        old = search.search(problem, start, clock, seed, known)
+        return Found(old.steps, old.same, old.best)
+    return grown(problem, start, clock, seed, (CLOSE * epsilon, known))
+
+
+def classic(problem: Problem) -> bool:
+    """Whether least squares has a closed polar: no signs on l2 x l2, or an l1 side."""
+    if not isinstance(problem.loss, Squared):
+        return False
+    atom = problem.atom
+    weighted = isinstance(atom, RankOne) and descent.euclidean(atom) is not None
+    return weighted or balls.of(problem) is not None
+
+
+def grown(
+    problem: Problem, start: State, clock: Clock, seed: int, rest: tuple[float, State | None]
+) -> Found:
+    """Polish at the candidate's size, then with as many slices as earn their price."""
+    wanted, known = rest
+    steps = columns.allowance(problem, start)
+    with np.errstate(all="ignore"):
+        own = Growth(problem, clock.share(ALONE).expired, clock.tell, start)
+        own.steps = int(ALONE * steps)
+        columns.grow(own, seed, wanted, cap=start.size)
+        every = Growth(problem, clock.expired, clock.tell, own.best, own.W, own.lower)
+        every.steps, every.last = steps, own.last
+        if known is not None and known.value < own.best.value:
+            every.best, every.history = known, [("lifted", known)]
+        if every.best.value - own.lower > wanted and known is None:
+            columns.grow(every, seed, wanted)
+        small = own.best
+        refuted = start.value - small.value > wanted / CLOSE
+        if every.best.size > start.size > 0 and not refuted:
+            small = shrunk(every, small, start.size, seed)
+    met = [("start", start), *own.history, *every.history]
+    falling = [met[0], *(b for a, b in pairwise(met) if b[1].value < a[1].value)]
+    return Found(tuple(falling), small, every.best, duals(every))
+
+
+def duals(every: Growth) -> tuple[Array, ...]:
+    """Return the best dual point met, and the last where there is no gradient to trust."""
+    first = () if every.W is None else (every.W,)
+    if every.problem.loss.smooth or every.last is None or every.last is every.W:
+        return first
+    return (*first, every.last)
+
+
+def shrunk(every: Growth, small: State, size: int, seed: int) -> State:
+    """Keep the largest slices of the best factors, polish them, and return the better."""
+    problem = every.problem
+    cut = search.largest(problem, every.best, size)
+    again = Growth(problem, every.expired, every.tell, cut)
+    again.steps = int(ALONE * columns.allowance(problem, cut))
+    if np.isfinite(cut.value):
+        columns.grow(again, seed, 0.0, cap=size)
+    return search.lowest([small, again.best])

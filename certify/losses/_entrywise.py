@@ -1,0 +1,135 @@
+"""What losses that are sums over entries share: l(Z) = sum c h(z; y), c the weights.
+
+With h's own dual value d_1(w) on lo <= w <= hi:
+
+    d(W) = sum c d_1(w / c)   on   c lo <= w <= c hi,      grad = c h',      prox by c t.
+"""
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+
+from certify._arrays import Array
+from certify._observed import Observed
+
+from ._reading import read
+
+SPLIT = 2.0**27 + 1
+SURE = 2.0**900  # sizes between 1/SURE and SURE multiply without underflow of the error
+
+
+class Entrywise:
+    """The parts of an entrywise loss (no loss by itself)."""
+
+    Y: Any
+    weights: Any
+    mask: Any
+    observed: Observed
+    data: Array
+    scale: Array | None
+    curve = np.inf  # a Lipschitz constant of h'
+
+    def __post_init__(self) -> None:
+        """Reduce the arguments to observed entries, data and weights."""
+        observed, data, scale = read(self.Y, self.weights, self.mask)
+        for name, value in (("observed", observed), ("data", data), ("scale", scale)):
+            object.__setattr__(self, name, value)
+        self.admit()
+
+    def admit(self) -> None:
+        """Raise InputError for data or parameters outside the loss's domain."""
+
+    @abstractmethod
+    def each(self, Z: Array) -> Array:
+        """Return h(z; y)."""
+
+    @abstractmethod
+    def slope(self, Z: Array) -> Array:
+        """Return h'(z; y), or a subgradient."""
+
+    @abstractmethod
+    def each_dual(self, W: Array, c: Array | float) -> Array:
+        """Return c d_1(w / c) for c lo <= w <= c hi."""
+
+    @abstractmethod
+    def move(self, Z: Array, t: Array | float) -> Array:
+        """Return argmin_x h(x; y) + (x - z)^2 / (2 t)."""
+
+    @abstractmethod
+    def ends(self) -> tuple[Array | float, Array | float]:
+        """Return lo <= 0 and hi >= 0."""
+
+    @property
+    def curvature(self) -> float:
+        """A Lipschitz constant of the gradient, weights included."""
+        top = 1.0 if self.scale is None else float(self.scale.max())
+        return float(np.nextafter(self.curve * top, np.inf))
+
+    @property
+    def counted(self) -> Array | float:
+        """The weights in the shape of a field; 1 if there are none."""
+        return 1.0 if self.scale is None else self.scale.reshape(self.data.shape)
+
+    def bounds(self) -> tuple[Array | float, Array | float]:
+        """Return the least and the largest float of the domain of d, entry by entry."""
+        lo, hi = self.ends()
+        return -product_below(self.counted, np.negative(lo)), product_below(self.counted, hi)
+
+    @np.errstate(all="ignore")  # what is infinite says so
+    def value(self, Z: Array) -> float:
+        """Return sum c h(z; y)."""
+        return float((self.counted * self.each(Z)).sum())
+
+    @np.errstate(all="ignore")
+    def gradient(self, Z: Array) -> Array:
+        """Return c h'; its negative is in the domain of d."""
+        return -self.clip_dual(-np.asarray(self.counted * self.slope(Z)))
+
+    @np.errstate(all="ignore")
+    def dual_value(self, W: Array) -> float:
+        """Return sum c d_1(w / c); -inf outside the domain."""
+        if not np.array_equal(W, self.clip_dual(W)):
+            return -np.inf
+        return float(self.each_dual(W, self.counted).sum())
+
+    @np.errstate(all="ignore")
+    def prox(self, Z: Array, t: float) -> Array:
+        """Return argmin_X l(X) + |X - Z|^2 / (2 t)."""
+        return np.asarray(self.move(Z, self.counted * t))
+
+    def clip_dual(self, W: Array) -> Array:
+        """Return W with every entry moved to the nearest float of the domain of d."""
+        return np.asarray(np.clip(W, *self.bounds()))
+
+    def arrays(self) -> dict[str, Any]:
+        """Return Y, and where they exist the weights, rows and columns."""
+        out: dict[str, Any] = {"Y": self.data.reshape(-1)}
+        if self.scale is not None:
+            out["weights"] = self.scale.reshape(-1)
+        if not self.observed.full:
+            out["rows"], out["cols"] = self.observed.listed
+        return out
+
+
+@np.errstate(all="ignore")
+def product_below(a: Array | float, b: Array | float) -> Array:
+    """Return the largest float at most a b, for a > 0 and b >= 0.
+
+    Dekker: with a and b split in halves, the rounding error of a product is itself exact
+    where nothing over- or underflows; elsewhere one float is given away.
+    """
+    x, y = np.broadcast_arrays(np.asarray(a, float), np.asarray(b, float))
+    p = x * y
+    (x1, x2), (y1, y2) = _halves(x), _halves(y)
+    error = ((x1 * y1 - p) + x1 * y2 + x2 * y1) + x2 * y2
+    sure = (p < SURE) & (p > 1 / SURE) & (x < SURE) & (y < SURE)
+    low = np.where(sure, error < 0, True)
+    plain = (x == 1) | (y == 0) | (y == 1) | np.isinf(y)
+    return np.asarray(np.where(low & ~plain, np.nextafter(p, 0.0), p))
+
+
+def _halves(x: Array) -> tuple[Array, Array]:
+    big = SPLIT * x
+    high = big - (big - x)
+    return high, x - high

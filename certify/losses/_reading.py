@@ -1,0 +1,119 @@
+"""Reduce dense, masked, weighted or stored data to observed entries."""
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from certify._arrays import Array, Ints, finite, frozen, real
+from certify._errors import InputError
+from certify._observed import Observed
+
+MATRIX = 2  # dimensions
+Parts = tuple[Observed, Array, Array | None]
+
+
+def read(Y: object, weights: object, mask: object) -> Parts:
+    """Return the observed entries, and the data and weights on them (None: all 1).
+
+    Y        (m, n) array, or scipy.sparse matrix of *observed entries*: a stored zero is
+             an observation, a missing entry is not.  A sparse Y is never made dense.
+    weights  None (all 1), or w >= 0 in the shape of Y; for a sparse Y the same stored
+             entries, or one number for each in row-major order.  Weight 0: unobserved.
+    mask     None, or boolean (m, n): True where Y is observed.  Y may be NaN elsewhere.
+
+    Raises InputError for data that are not real, finite, two-dimensional and nonempty.
+    """
+    return (_sparse if sparse.issparse(Y) else _dense)(Y, weights, mask)
+
+
+def _dense(Y: object, weights: object, mask: object) -> Parts:
+    data = real(Y, "Y", ndim=2)
+    if not data.size:
+        raise InputError(f"Y must not be empty, got shape {data.shape}")
+    m, n = data.shape
+    scale = _weights(weights, data.shape)
+    seen = _mask(mask, data.shape)
+    if scale is not None:
+        seen &= scale > 0
+    if seen.all():
+        held = None if scale is None else frozen(scale)
+        return Observed(m, n), frozen(finite(data, "Y")), held
+    rows, cols = (k.astype(np.int64) for k in np.nonzero(seen))
+    if not len(rows):
+        raise InputError(f"Y has no observed entry of {data.size}: nothing to fit")
+    values = finite(np.where(seen, data, 0.0), "Y")[seen]
+    held = None if scale is None else frozen(scale[seen])
+    return Observed(m, n, read_only(rows), read_only(cols)), frozen(values), held
+
+
+def read_only(a: Ints) -> Ints:
+    """Return indices that nobody can change under a certificate."""
+    a.setflags(write=False)
+    return a
+
+
+def _mask(mask: object, shape: tuple[int, ...]) -> Any:  # noqa: ANN401  a boolean array
+    if mask is None:
+        return np.ones(shape, dtype=bool)
+    seen = np.array(mask)
+    if seen.dtype != bool or seen.shape != shape:
+        got = f"{seen.dtype} of shape {seen.shape}"
+        raise InputError(f"mask must be boolean of shape {shape}, got {got}")
+    return seen
+
+
+def _weights(weights: object, shape: tuple[int, ...]) -> Array | None:
+    if weights is None:
+        return None
+    scale = finite(real(weights, "weights"), "weights")
+    if scale.shape != shape:
+        raise InputError(f"weights must have shape {shape}, got {scale.shape}")
+    if scale.size and scale.min() < 0:
+        raise InputError(f"weights must be >= 0, got {scale.min()}")
+    return scale
+
+
+def _sparse(Y: Any, weights: Any, mask: object) -> Parts:  # noqa: ANN401  scipy.sparse
+    if mask is not None:
+        raise InputError("mask must be None for a sparse Y: its stored entries are the mask")
+    rows, cols, data = _entries(Y, "Y")
+    if 0 in Y.shape:
+        raise InputError(f"Y must not be empty, got shape {Y.shape}")
+    if not len(rows):
+        raise InputError("Y has no stored entry: nothing is observed")
+    scale = _sparse_weights(weights, rows, cols)
+    if scale is not None and (keep := scale > 0).sum() < len(scale):
+        rows, cols, data, scale = rows[keep], cols[keep], data[keep], scale[keep]
+    m, n = Y.shape
+    if len(rows) == m * n:
+        held = None if scale is None else frozen(scale.reshape(m, n))
+        return Observed(m, n), frozen(data.reshape(m, n)), held
+    held = None if scale is None else frozen(scale)
+    return Observed(m, n, read_only(rows), read_only(cols)), frozen(data), held
+
+
+def _entries(a: Any, name: str) -> tuple[Ints, Ints, Array]:  # noqa: ANN401  scipy.sparse
+    """Return the stored entries in row-major order; a duplicate is an error."""
+    if a.ndim != MATRIX or a.format == "dia":
+        got = f"{a.ndim}-dimensional {a.format}"
+        raise InputError(f"{name} must be a sparse matrix with its entries listed, got {got}")
+    coo = a.tocoo()
+    rows, cols = coo.row.astype(np.int64), coo.col.astype(np.int64)
+    order = np.lexsort((cols, rows))
+    rows, cols = rows[order], cols[order]
+    twice = (np.diff(rows) == 0) & (np.diff(cols) == 0)
+    if twice.any():
+        k = int(twice.argmax())
+        raise InputError(f"{name} has entry [{rows[k]}, {cols[k]}] stored more than once")
+    data = finite(real(coo.data, f"{name}.data"), f"{name}.data")
+    return rows, cols, data[order]
+
+
+def _sparse_weights(weights: Any, rows: Ints, cols: Ints) -> Array | None:  # noqa: ANN401
+    if not sparse.issparse(weights):
+        return _weights(weights, (len(rows),))
+    r, c, w = _entries(weights, "weights")
+    if not (np.array_equal(r, rows) and np.array_equal(c, cols)):
+        raise InputError(f"weights must store the {len(rows)} entries of Y, got {len(r)} others")
+    return _weights(w, (len(rows),))

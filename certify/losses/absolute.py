@@ -1,0 +1,57 @@
+"""Absolute deviations: robust, and without a gradient at the data."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from certify._arrays import Array
+from certify._observed import Observed
+
+from ._base import Loss
+from ._entrywise import Entrywise
+
+
+@dataclass(frozen=True, eq=False)
+class Absolute(Entrywise, Loss):
+    """l(Z) = sum c |z - y| over the observed entries.
+
+    Y, weights, mask   as in Squared
+
+        d(W) = sum w y,   |w| <= c
+
+    c |z - y| + w z is least at z = y; beyond |w| <= c it falls forever.  There is no gradient
+    at z = y, where a good fit has many entries: `gradient` says 0 there, which is one of
+    many subgradients, and the W that certifies may be another (give it as `dual`).
+    """
+
+    Y: Any
+    weights: Any = None
+    mask: Any = None
+    observed: Observed = field(init=False, repr=False)
+    data: Array = field(init=False, repr=False)
+    scale: Array | None = field(init=False, repr=False)
+
+    name = "absolute"
+    smooth = False
+
+    def each(self, Z: Array) -> Array:
+        """Return |r|."""
+        return np.abs(Z - self.data)
+
+    def slope(self, Z: Array) -> Array:
+        """Return the sign of r."""
+        return np.sign(Z - self.data)
+
+    def ends(self) -> tuple[Array | float, Array | float]:
+        """Return |w| <= 1."""
+        return -1.0, 1.0
+
+    def each_dual(self, W: Array, c: Array | float) -> Array:
+        """Return w y."""
+        del c
+        return np.asarray(W * self.data)
+
+    def move(self, Z: Array, t: Array | float) -> Array:
+        """Shorten r by t."""
+        return np.asarray(Z - np.clip(Z - self.data, -t, t))

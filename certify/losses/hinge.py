@@ -1,0 +1,66 @@
+"""Labels -1 and 1 with a margin, as a support vector machine has them."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from certify._arrays import Array
+from certify._errors import InputError
+from certify._observed import Observed
+
+from ._base import Loss
+from ._entrywise import Entrywise
+
+
+@dataclass(frozen=True, eq=False)
+class Hinge(Entrywise, Loss):
+    """l(Z) = sum c max(0, 1 - y z) over the observed entries, y = -1 or 1.
+
+    Y, weights, mask   as in Squared
+
+        d(W) = sum y w,   0 <= y w <= c
+
+    In x = y z: c max(0, 1 - x) + (y w) x is least at x = 1, or falls forever.  There is no
+    gradient at x = 1: `gradient` says 0 there.
+
+    Raises InputError for other labels than -1 and 1.
+    """
+
+    Y: Any
+    weights: Any = None
+    mask: Any = None
+    observed: Observed = field(init=False, repr=False)
+    data: Array = field(init=False, repr=False)
+    scale: Array | None = field(init=False, repr=False)
+
+    name = "hinge"
+    smooth = False
+
+    def admit(self) -> None:
+        """Accept -1 and 1."""
+        wrong = self.data[np.abs(self.data) != 1]
+        if wrong.size:
+            cure = "; labels 0 and 1 become 2 Y - 1" if 0.0 in wrong else ""
+            raise InputError(f"Y must hold -1 and 1 only, got {wrong.flat[0]}{cure}")
+
+    def each(self, Z: Array) -> Array:
+        """Return max(0, 1 - y z)."""
+        return np.maximum(0.0, 1 - self.data * Z)
+
+    def slope(self, Z: Array) -> Array:
+        """Return -y where y z < 1."""
+        return np.where(self.data * Z < 1, -self.data, 0.0)
+
+    def ends(self) -> tuple[Array | float, Array | float]:
+        """Return 0 <= y w <= 1."""
+        return np.minimum(self.data, 0.0), np.maximum(self.data, 0.0)
+
+    def each_dual(self, W: Array, c: Array | float) -> Array:
+        """Return y w."""
+        del c
+        return np.asarray(W * self.data)
+
+    def move(self, Z: Array, t: Array | float) -> Array:
+        """Raise y z by t, but not beyond 1."""
+        return np.asarray(Z + self.data * np.clip(1 - self.data * Z, 0.0, t))

@@ -1,0 +1,72 @@
+"""Squared near the data, absolute beyond: outliers pull with a bounded force."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from certify._arrays import Array, scalar
+from certify._observed import Observed
+
+from ._base import Loss
+from ._entrywise import Entrywise
+
+
+@dataclass(frozen=True, eq=False)
+class Huber(Entrywise, Loss):
+    """l(Z) = sum c h(z - y) over the observed entries,
+
+        h(r) = r^2 / 2 for |r| <= delta,   delta |r| - delta^2 / 2 beyond.
+
+    Y, weights, mask   as in Squared
+    delta              delta > 0: where the two forms meet
+
+        d(W) = sum w y - w^2 / (2 c),   |w| <= c delta
+
+    c h(z - y) + w z is least at z = y - w / c, in the quadratic part; beyond |w| <= c delta
+    it falls forever.
+
+    Raises InputError for a delta that is not a finite number > 0.
+    """
+
+    Y: Any
+    delta: float
+    weights: Any = None
+    mask: Any = None
+    observed: Observed = field(init=False, repr=False)
+    data: Array = field(init=False, repr=False)
+    scale: Array | None = field(init=False, repr=False)
+
+    name = "huber"
+    curve = 1.0
+
+    def admit(self) -> None:
+        """Accept delta > 0."""
+        object.__setattr__(self, "delta", scalar(self.delta, "delta", zero=False))
+
+    def each(self, Z: Array) -> Array:
+        """Return h."""
+        r = np.abs(Z - self.data)
+        return np.where(r <= self.delta, 0.5 * r * r, self.delta * (r - 0.5 * self.delta))
+
+    def slope(self, Z: Array) -> Array:
+        """Return r, at most delta in modulus."""
+        return np.clip(Z - self.data, -self.delta, self.delta)
+
+    def ends(self) -> tuple[Array | float, Array | float]:
+        """Return |w| <= delta."""
+        return -self.delta, self.delta
+
+    def each_dual(self, W: Array, c: Array | float) -> Array:
+        """Return w y - w^2 / (2 c)."""
+        return np.asarray(W * self.data - 0.5 * W * W / c)
+
+    def move(self, Z: Array, t: Array | float) -> Array:
+        """Shrink r to r / (1 + t), or by t delta where that is more than delta."""
+        r = Z - self.data
+        pull = np.clip(r * (t / (1 + t)), -t * self.delta, t * self.delta)
+        return np.asarray(Z - pull)
+
+    def statement(self) -> dict[str, str]:
+        """Return the kind and delta."""
+        return {"kind": self.name, "delta": self.delta.hex()}

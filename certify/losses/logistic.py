@@ -1,0 +1,78 @@
+"""Labels 0 and 1: the negative log-likelihood of log-odds."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.special import entr, expit, xlog1py
+
+from certify._arrays import Array
+from certify._errors import InputError
+from certify._observed import Observed
+
+from ._base import Loss
+from ._entrywise import Entrywise
+from ._roots import rising_zero
+
+
+@dataclass(frozen=True, eq=False)
+class Logistic(Entrywise, Loss):
+    """l(Z) = sum c (ln(1 + e^z) - y z) over the observed entries, y = 0 or 1.
+
+    Y, weights, mask   as in Squared
+
+        d(W) = sum c (-q ln q - (1 - q) ln(1 - q)),   q = y - w / c,   0 <= q <= 1
+
+    ln(1 + e^z) - q z is least where 1 / (1 + e^-z) = q; beyond 0 <= q <= 1 it falls forever.
+
+    Raises InputError for other labels than 0 and 1.
+    """
+
+    Y: Any
+    weights: Any = None
+    mask: Any = None
+    observed: Observed = field(init=False, repr=False)
+    data: Array = field(init=False, repr=False)
+    scale: Array | None = field(init=False, repr=False)
+
+    name = "logistic"
+    curve = 0.25
+
+    def admit(self) -> None:
+        """Accept 0 and 1."""
+        wrong = self.data[(self.data != 0) & (self.data != 1)]
+        if wrong.size:
+            cure = "; labels -1 and 1 become (Y + 1) / 2" if -1.0 in wrong else ""
+            raise InputError(f"Y must hold 0 and 1 only, got {wrong.flat[0]}{cure}")
+
+    def turned(self, Z: Array) -> Array:
+        """Return x: z where y = 0, -z where y = 1."""
+        return np.asarray(np.where(self.data == 1, -Z, Z))
+
+    def each(self, Z: Array) -> Array:
+        """Return ln(1 + e^x)."""
+        return np.asarray(np.logaddexp(0.0, self.turned(Z)))
+
+    def slope(self, Z: Array) -> Array:
+        """Return 1 / (1 + e^-x), as it turns with z."""
+        return self.turned(expit(self.turned(Z)))
+
+    def ends(self) -> tuple[Array, Array]:
+        """Return 0 <= w <= 1 where y = 1, -1 <= w <= 0 where y = 0."""
+        return self.data - 1, self.data
+
+    def each_dual(self, W: Array, c: Array | float) -> Array:
+        """Return c (-a ln a - (1 - a) ln(1 - a)), a = |w| / c."""
+        a = np.minimum(np.abs(W) / c, 1.0)
+        return np.asarray(c * (entr(a) - xlog1py(1 - a, -a)))
+
+    def move(self, Z: Array, t: Array | float) -> Array:
+        """Solve x + t / (1 + e^-x) = x_0 between x_0 - t and x_0."""
+        start = self.turned(Z)
+
+        def off(x: Array) -> tuple[Array, Array]:
+            """Return the equation's excess and slope."""
+            p = expit(x)
+            return x + t * p - start, 1 + t * p * (1 - p)
+
+        return self.turned(rising_zero(off, start - t, start))

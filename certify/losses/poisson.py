@@ -1,0 +1,67 @@
+"""Counts with mean e^z: the Poisson likelihood with a log link."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy.special import entr, wrightomega
+
+from certify._arrays import Array
+from certify._errors import InputError
+from certify._observed import Observed
+
+from ._base import Loss
+from ._entrywise import Entrywise
+
+
+@dataclass(frozen=True, eq=False)
+class Poisson(Entrywise, Loss):
+    """l(Z) = sum c (e^z - y z) over the observed entries, y >= 0 (the constant ln y! left out).
+
+    Y, weights, mask   as in Squared
+
+        d(W) = sum c (q - q ln q),   q = y - w / c >= 0
+
+    e^z - q z is least where e^z = q; for q < 0 it falls forever.  The loss may be negative:
+    its infimum is d(0).  The gradient c (e^z - y) has no Lipschitz constant.
+
+    Raises InputError for negative data.
+    """
+
+    Y: Any
+    weights: Any = None
+    mask: Any = None
+    observed: Observed = field(init=False, repr=False)
+    data: Array = field(init=False, repr=False)
+    scale: Array | None = field(init=False, repr=False)
+
+    name = "poisson"
+
+    def admit(self) -> None:
+        """Accept y >= 0."""
+        if self.data.min() < 0:
+            raise InputError(f"Y must be >= 0, got {self.data.min()}")
+
+    def each(self, Z: Array) -> Array:
+        """Return e^z - y z."""
+        return np.asarray(np.exp(Z) - self.data * Z)
+
+    def slope(self, Z: Array) -> Array:
+        """Return e^z - y."""
+        return np.asarray(np.exp(Z) - self.data)
+
+    def ends(self) -> tuple[Array | float, Array | float]:
+        """Return w <= y."""
+        return -np.inf, self.data
+
+    def each_dual(self, W: Array, c: Array | float) -> Array:
+        """Return c (q - q ln q), q = y - w / c."""
+        q = np.maximum(self.data - W / c, 0.0)
+        return np.asarray(c * (q + entr(q)))
+
+    def move(self, Z: Array, t: Array | float) -> Array:
+        """Solve x + t e^x = z + t y: t e^x is omega(z + t y + ln t), Wright's function."""
+        s = Z + t * self.data
+        omega = wrightomega(s + np.log(t))
+        # x = ln(omega / t) = s - omega: whichever does not cancel
+        return np.asarray(np.where(omega > 1, np.log(omega) - np.log(t), s - omega))

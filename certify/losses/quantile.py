@@ -1,0 +1,77 @@
+"""The pinball loss: its minimizer is a quantile."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from certify._arrays import Array, scalar
+from certify._errors import InputError
+from certify._observed import Observed
+
+from ._base import Loss
+from ._entrywise import Entrywise
+
+
+@dataclass(frozen=True, eq=False)
+class Quantile(Entrywise, Loss):
+    """l(Z) = sum c (tau (y - z)_+ + (1 - tau)(z - y)_+) over the observed entries.
+
+    Y, weights, mask   as in Squared
+    tau                0 < tau < 1: above the fit lie tau of the data it is charged more for
+
+        d(W) = sum w y,   -c (1 - tau) <= w <= c tau
+
+    Slopes in z are -c tau below y and c (1 - tau) above it, so the loss + w z is least at y,
+    or falls forever.  There is no gradient at y: `gradient` says 0 there.
+
+    Raises InputError for a tau that is not between 0 and 1.
+    """
+
+    Y: Any
+    tau: float
+    weights: Any = None
+    mask: Any = None
+    observed: Observed = field(init=False, repr=False)
+    data: Array = field(init=False, repr=False)
+    scale: Array | None = field(init=False, repr=False)
+
+    name = "quantile"
+    smooth = False
+
+    def admit(self) -> None:
+        """Accept 0 < tau < 1."""
+        tau = scalar(self.tau, "tau", zero=False)
+        if tau >= 1:
+            raise InputError(f"tau must be between 0 and 1, got {tau}")
+        object.__setattr__(self, "tau", tau)
+
+    def each(self, Z: Array) -> Array:
+        """Return tau (-r)_+ + (1 - tau) r_+."""
+        r = Z - self.data
+        return np.maximum(-self.tau * r, (1 - self.tau) * r)
+
+    def slope(self, Z: Array) -> Array:
+        """Return -tau below y, 1 - tau above it, 0 at it."""
+        r, (lo, hi) = Z - self.data, self.ends()
+        return np.where(r > 0, -lo, np.where(r < 0, -hi, 0.0))
+
+    def ends(self) -> tuple[Array | float, Array | float]:
+        """Return -(1 - tau), rounded towards 0, and tau."""
+        high = 1 - self.tau
+        exact = Fraction(high) <= 1 - Fraction(self.tau)
+        return -(high if exact else float(np.nextafter(high, 0.0))), self.tau
+
+    def each_dual(self, W: Array, c: Array | float) -> Array:
+        """Return w y."""
+        del c
+        return np.asarray(W * self.data)
+
+    def move(self, Z: Array, t: Array | float) -> Array:
+        """Move r towards 0 by t (1 - tau) from above, t tau from below."""
+        return np.asarray(Z - np.clip(Z - self.data, -t * self.tau, t * (1 - self.tau)))
+
+    def statement(self) -> dict[str, str]:
+        """Return the kind and tau."""
+        return {"kind": self.name, "tau": self.tau.hex()}

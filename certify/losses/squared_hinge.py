@@ -1,0 +1,68 @@
+"""Labels -1 and 1 with a margin, its violation squared."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from certify._arrays import Array
+from certify._errors import InputError
+from certify._observed import Observed
+
+from ._base import Loss
+from ._entrywise import Entrywise
+
+
+@dataclass(frozen=True, eq=False)
+class SquaredHinge(Entrywise, Loss):
+    """l(Z) = sum c max(0, 1 - y z)^2 over the observed entries, y = -1 or 1.
+
+    Y, weights, mask   as in Squared
+
+    There is no factor 1/2: this is what LinearSVC's "squared_hinge" sums.
+
+        d(W) = sum y w - w^2 / (4 c),   y w >= 0
+
+    In x = y z: c max(0, 1 - x)^2 + (y w) x is least at x = 1 - y w / (2 c), or falls forever.
+
+    Raises InputError for other labels than -1 and 1.
+    """
+
+    Y: Any
+    weights: Any = None
+    mask: Any = None
+    observed: Observed = field(init=False, repr=False)
+    data: Array = field(init=False, repr=False)
+    scale: Array | None = field(init=False, repr=False)
+
+    name = "squared_hinge"
+    curve = 2.0
+
+    def admit(self) -> None:
+        """Accept -1 and 1."""
+        wrong = self.data[np.abs(self.data) != 1]
+        if wrong.size:
+            cure = "; labels 0 and 1 become 2 Y - 1" if 0.0 in wrong else ""
+            raise InputError(f"Y must hold -1 and 1 only, got {wrong.flat[0]}{cure}")
+
+    def each(self, Z: Array) -> Array:
+        """Return max(0, 1 - y z)^2."""
+        return np.square(np.maximum(0.0, 1 - self.data * Z))
+
+    def slope(self, Z: Array) -> Array:
+        """Return -2 y max(0, 1 - y z)."""
+        return np.asarray(-2 * self.data * np.maximum(0.0, 1 - self.data * Z))
+
+    def ends(self) -> tuple[Array | float, Array | float]:
+        """Return y w >= 0."""
+        positive = self.data > 0
+        return np.where(positive, 0.0, -np.inf), np.where(positive, np.inf, 0.0)
+
+    def each_dual(self, W: Array, c: Array | float) -> Array:
+        """Return y w - w^2 / (4 c)."""
+        return np.asarray(W * self.data - 0.25 * W * W / c)
+
+    def move(self, Z: Array, t: Array | float) -> Array:
+        """Close 2t / (1 + 2t) of the gap between y z and 1."""
+        gap = np.maximum(0.0, 1 - self.data * Z)
+        return np.asarray(Z + self.data * gap * (2 * t / (1 + 2 * t)))

@@ -1,0 +1,73 @@
+"""Norms of the kernel on small unit balls: their definitions, and points that fill the balls."""
+
+from array import array
+from fractions import Fraction
+
+import numpy as np
+
+from certify.kernel import verify as kernel
+from certify.kernel.verify import Exact, Norm
+
+
+class Sharp(Exact):
+    """The largest eigenvalue itself: what is left to be wrong is the rule's algebra."""
+
+    def top(self, g, shift, factor):
+        del shift, factor
+        k = g.shape[0]
+        dense = np.array([float(x) for x in g.ints]).reshape(k, k) * float(kernel.power(g.exp))
+        assert np.array_equal(dense, dense.T)
+        return Fraction(float(np.linalg.eigvalsh(dense)[-1]))
+
+
+SLACK = 1e-12  # of eigenvalues and norms in floats, for numbers of size one
+M, N = 3, 2
+GROUPS, EDGES = array("q", [0, 1, 0]), array("q", [0, 1, 1, 2])
+LEFT = {
+    "l1": Norm("l1", M),
+    "l2": Norm("l2", M),
+    "l2+": Norm("l2", M, "+"),
+    "l2 mixed": Norm("l2", M, "+-*"),
+    "l2 support": Norm("l2", M, "*0+"),
+    "linf": Norm("linf", M),
+    "linf+": Norm("linf", M, "+"),
+    "linf-": Norm("linf", M, "-"),
+    "elastic": Norm("elastic", M, "*", Fraction(1, 2)),
+    "elastic+": Norm("elastic", M, "+", Fraction(3, 4)),
+    "group l1": Norm("group", M, "*", outer="l1", data=GROUPS),
+    "group linf": Norm("group", M, "+", outer="linf", data=GROUPS),
+    "variation": Norm("variation", M, "*", Fraction(1, 2), data=EDGES),
+    "weighted": Norm("weighted", M, "*", data=array("d", [0.25, 1.0, 4.0])),
+}
+RIGHT = {"l2": Norm("l2", N), "linf": Norm("linf", N), "l2+": Norm("l2", N, "+")}
+SUMMED = ("l1", "elastic", "elastic+", "group l1", "variation")
+
+
+def size(n, x):
+    """The norm by its definition, in floats."""
+    l2 = np.sqrt((x**2).sum())
+    if n.name == "group":
+        parts = [np.sqrt((x[[i for i in range(M) if n.data[i] == g]] ** 2).sum()) for g in (0, 1)]
+        return sum(parts) if n.outer == "l1" else max(parts)
+    if n.name == "variation":
+        return float(n.scalar) * sum(abs(x[i] - x[j]) for i, j in n.edges()) + l2
+    if n.name == "elastic":
+        return float(n.scalar) * np.abs(x).sum() + float(1 - n.scalar) * l2
+    weighted = np.sqrt((np.array(n.data) * x**2).sum()) if n.name == "weighted" else 0.0
+    return {"l1": np.abs(x).sum(), "l2": l2, "linf": np.abs(x).max(), "weighted": weighted}[n.name]
+
+
+def points(n, rng, count=300):
+    """Vectors of the cone, of norm one; corners among them."""
+    grid = np.array(np.meshgrid(*[[-1.0, 0, 1]] * n.size)).reshape(n.size, -1).T
+    x = np.vstack([grid, rng.standard_normal((count, n.size))])
+    for i in range(n.size):
+        cone = n.sign(i)
+        x[:, i] = {"*": x[:, i], "+": abs(x[:, i]), "-": -abs(x[:, i]), "0": 0 * x[:, i]}[cone]
+    x = x[np.abs(x).sum(axis=1) > 0]
+    return x / np.array([size(n, v) for v in x])[:, None]
+
+
+def attained(W, left, right, rng):
+    """A value of u^T W v that some unit vectors earn."""
+    return float((points(left, rng) @ W @ points(right, rng).T).max())
