@@ -189,12 +189,11 @@ def best(loss: Loss, offsets: Sequence[Offset], Z: Array) -> Values:
     sizes = [math.prod(s) for s in shapes]
     held = Fit(loss, tuple(offsets), Z, *matrices(offsets, observed))
     prices = np.repeat([o.rho if isinstance(o, Sparse) else 0.0 for o in offsets], sizes)
-    if not getattr(loss, "smooth", True):
-        flat = alternating(held)
-    elif prices.any():
-        flat = proximal(held, prices)
-    else:
-        flat = quasi_newton(held)
+    start = np.zeros(sum(sizes))
+    if not (loss.smooth and np.isfinite(loss.value(Z))):
+        start = flat = alternating(held)
+    if loss.smooth and np.isfinite(loss.value(held.field(start))):
+        flat = proximal(held, prices, start) if prices.any() else quasi_newton(held, start)
     far = FAR * (1 + float(np.abs(Z).max(initial=0.0)))
     if not np.isfinite(flat).all() or float(np.abs(flat).max(initial=0.0)) > far:
         cure = "give each offset a ridge > 0, or give q"
@@ -230,9 +229,8 @@ def operator(o: Offset, observed: Observed) -> Any:  # noqa: ANN401  scipy.spars
     return sparse.csr_array(o.design(observed))
 
 
-def quasi_newton(held: Fit) -> Array:
+def quasi_newton(held: Fit, start: Array) -> Array:
     """Minimize a smooth function by L-BFGS."""
-    start = np.zeros(held.design.shape[1])
     found = optimize.minimize(
         held.smooth_part,
         start,
@@ -243,9 +241,9 @@ def quasi_newton(held: Fit) -> Array:
     return np.asarray(found.x)
 
 
-def proximal(held: Fit, prices: Array) -> Array:
+def proximal(held: Fit, prices: Array, start: Array) -> Array:
     """Minimize smooth + sum price |q| by accelerated proximal gradients with backtracking."""
-    q = ahead = np.zeros(len(prices))
+    q = ahead = start
     t, size = 1.0, 1.0
     for _ in range(STEPS):
         value, slope = held.smooth_part(ahead)
@@ -263,6 +261,8 @@ def proximal(held: Fit, prices: Array) -> Array:
         t, last = 0.5 * (1 + (1 + 4 * t * t) ** 0.5), t
         change = float(np.abs(new - q).max(initial=0.0))
         ahead, q = new + ((last - 1) / t) * (new - q), new
+        if not np.isfinite(held.smooth_part(ahead)[0]):  # momentum left the loss's domain
+            ahead, t = q, 1.0
         if change <= 1e-14 * max(float(np.abs(q).max(initial=0.0)), 1e-300):
             break
     return q
