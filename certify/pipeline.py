@@ -166,8 +166,13 @@ def best_offsets(problem: Problem, factors: Factors) -> Values:
     if not problem.offsets:
         return ()
     if not isinstance(problem.loss, Squared):
-        name = type(problem.loss).__name__
-        raise InputError(f"q must be given: the best offsets are found for Squared, not {name}")
+        if not isinstance(problem.loss, tuple(LOSSES.values())):
+            name = type(problem.loss).__name__
+            raise InputError(f"q must be given: the best offsets are not known for {name}")
+        try:
+            return problem.best_offsets(factors)
+        except OutOfScopeError as error:
+            raise InputError(f"q must be given: {error}") from None
     scaled, by = scaling.normalized(problem)
     found = scaled.best_offsets(scaling.factors_down(factors, by))
     return tuple(scaled_by(x, by.data) for x in found)
