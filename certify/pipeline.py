@@ -20,7 +20,7 @@ from .polar._scale import scaled as scaled_by
 from .problem import Problem, Values
 from .proving import settle
 from .result import Result, reason
-from .search import Clock, Progress
+from .search import Clock, Progress, lowest
 from .verdict import Verdict
 
 PROBES = (0.5, -1.5, -1.0, -3.5)  # slices of one sign and of both
@@ -88,6 +88,7 @@ def check(  # noqa: PLR0913  the contract's keywords
         q=found.start.q,
         tier=outcome.tier,
         steps=tuple((name, s.value) for name, s in found.steps),
+        reached=lowest([s for _, s in found.steps]) if found.steps else None,
     )
 
 
