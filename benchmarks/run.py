@@ -18,7 +18,19 @@ from pathlib import Path
 from measure import MACHINE, Claim, Report, Row, claimed, markdown
 
 HERE = Path(__file__).parent
-NAMES = ("digits", "scaling", "ratings", "cvxpy", "bracket", "dictionary", "movielens", "polars")
+NAMES = (
+    "digits",
+    "scaling",
+    "ratings",
+    "cvxpy",
+    "bracket",
+    "dictionary",
+    "movielens",
+    "nonnegative",
+    "losses",
+    "biases",
+    "polars",
+)
 LIBRARIES = ("numpy", "scipy", "cvxpy", "clarabel", "scs", "python-flint", "scikit-learn")
 Results = dict[str, Report]
 

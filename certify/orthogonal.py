@@ -85,12 +85,18 @@ def straightened(offsets: Sequence[Offset], m: int) -> tuple[Offset, ...]:
 def projected(problem: Problem, free: tuple[Offset, ...], W: Array) -> Array:
     """Remove from W, in floats, what the offsets explain: w (W / w - A q)."""
     loss, scale = problem.loss, getattr(problem.loss, "scale", None)
-    weights = np.ones(W.shape) if scale is None else scale.reshape(W.shape)
+    weights = np.ones(W.shape) if scale is None else spread(scale, W.shape)
     if hasattr(loss, "data"):
         q = Problem(loss, problem.atom, problem.lam, free).fit_offsets(loss.data - W / weights)
     else:
         q = least_squares(free, np.asarray(W / weights), weights, loss.observed)
     return np.asarray(W - weights * shift(free, q, loss.observed))
+
+
+def spread(scale: Array, shape: tuple[int, ...]) -> Array:
+    """Return weights, one for each entry or one for each row, as a field."""
+    held = scale.reshape(shape) if scale.size == np.prod(shape) else scale.reshape(-1, 1)
+    return np.asarray(np.broadcast_to(held, shape))
 
 
 def gridded(W: Array) -> tuple[Ints, int]:

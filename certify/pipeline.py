@@ -23,6 +23,7 @@ from .result import Result, reason
 from .search import Clock, Progress
 from .verdict import Verdict
 
+PROBES = (0.5, -1.5, -1.0, -3.5)  # slices of one sign and of both
 PROBE = 1e-9  # relative rounding of two ways to one number; it only ever refuses
 
 
@@ -111,16 +112,29 @@ def misstated(problem: Problem) -> bool:
         return False
     try:
         twin = stated_atom(said)
-    except (KeyError, InputError):
+    except (KeyError, TypeError, ValueError):
         return True
-    if tuple(twin.shapes(problem.loss.shape)) != tuple(atom.shapes(problem.loss.shape)):
+    shapes = tuple(atom.shapes(problem.loss.shape))
+    if twin.statement() != said or tuple(twin.shapes(problem.loss.shape)) != shapes:
         return True
     rng = np.random.default_rng(0)
-    x = tuple(rng.uniform(0.5, 2.0, (*s, 1)) for s in atom.shapes(problem.loss.shape))
+    return any(differs(atom, twin, probe(rng, shapes, low)) for low in PROBES)
+
+
+def probe(rng: np.random.Generator, shapes: Sequence[tuple[int, ...]], low: float) -> Factors:
+    """Return one slice with entries from [low, low + 3]."""
+    return tuple(rng.uniform(low, low + 3.0, (*s, 1)) for s in shapes)
+
+
+def differs(atom: Atom, twin: Atom, x: Factors) -> bool:
+    """Tell whether two atoms differ at a slice: in theta, in phi, or in allowing its signs."""
+    if bool(atom.wrong_sign(x)) != bool(twin.wrong_sign(x)):
+        return True
     pairs = [(a.theta(x), a.phi(tuple(p[..., 0] for p in x))) for a in (atom, twin)]
     both = zip(*pairs, strict=True)
     return any(
-        np.shape(a) != np.shape(b) or bool((np.abs(a - b) > PROBE * b).any()) for a, b in both
+        np.shape(a) != np.shape(b) or bool((np.abs(a - b) > PROBE * np.abs(b)).any())
+        for a, b in both
     )
 
 

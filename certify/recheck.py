@@ -76,8 +76,13 @@ def proved(problem: Problem, asked: Asked, certificate: Certificate, tier: str) 
     """Run the kernel on the reader's arrays."""
     c = certificate
     file = kernel.File(c.statement, c.given, c.claim, c.proof, c.witness)
-    with np.errstate(all="ignore"):  # the kernel refuses what is not finite
-        outcome = kernel.check(file, asked.given, arithmetic(problem, tier))
+    try:
+        with np.errstate(all="ignore"):  # the kernel refuses what is not finite
+            outcome = kernel.check(file, asked.given, arithmetic(problem, tier))
+    except kernel.RejectedError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise kernel.RejectedError("proof", "malformed", repr(error)) from error
     verdict = Verdict[outcome.verdict]
     return Proved(verdict, below(outcome.lower), above(outcome.upper), outcome.tier, outcome.rules)
 

@@ -197,10 +197,23 @@ UNUSUAL = {
         10,
     ),
     "lam = 0 under missing entries": (
-        {"lam": "0", "atom": PLAIN, "data": 'Y = "Y.npy"\nmask = [[1, 1, 0], [1, 1, 1]]'},
+        {
+            "lam": "0",
+            "atom": PLAIN,
+            "data": 'Y = "Y.npy"\nmask = [[1, 1, 0], [1, 1, 1]]',
+            "U": U[:, :1],
+            "V": V[:, :1],
+        },
+        10,
+    ),
+    "lam = 0 with signs": (
+        {"lam": "0", "atom": NONNEGATIVE, "U": U[:, :1], "V": V[:, :1]},
+        10,
+    ),
+    "lam = 0 with a sparse part": (
+        {"lam": "0", "tail": '[[offsets]]\nkind = "sparse"\nrho = 1.0'},
         13,
     ),
-    "lam = 0 with signs": ({"lam": "0", "atom": NONNEGATIVE}, 13),
     "units of 1e150": (scaled(1e150), 0),
     "units of 1e-150": (scaled(1e-150), 0),
     "units of 1e-300": (scaled(1e-300), 0),

@@ -20,7 +20,7 @@ CASES = {
     Verdict.REFUTED: (WORSE, ()),
     Verdict.RANK_LIMITED: (ONE, ()),
     Verdict.UNDECIDED: ({"atom": SIGNED, **ONE, "lam": "0.5"}, ("--budget", "0")),
-    Verdict.OUT_OF_SCOPE: ({"atom": SIGNED, "lam": "0"}, ()),
+    Verdict.OUT_OF_SCOPE: ({"lam": "0", "tail": '[[offsets]]\nkind = "sparse"\nrho = 1.0'}, ()),
 }
 
 

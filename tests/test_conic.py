@@ -196,6 +196,15 @@ MALFORMED = {
     "one child twice": ([{"cut": 0, "plus": 1, "minus": 1}, {"leaf": 0}], "tree"),
     "beyond": ([{"cut": 0, "plus": 1, "minus": 2}, {"leaf": 0, "shift": "0"}], "tree"),
     "unused": ([{"leaf": 0, "shift": "0"}, {"leaf": 0, "shift": "0"}], "tree"),
+    "a child of two": (
+        [
+            {"cut": 0, "plus": 1, "minus": 2},
+            {"cut": 0, "plus": 2, "minus": 3},
+            {"leaf": 0, "shift": "0"},
+            {"leaf": 0, "shift": "0"},
+        ],
+        "tree",
+    ),
     "no cut": ([{"cut": 9, "plus": 1, "minus": 2}, *SPLIT[1:]], "outside"),
     "no leaf": ([{"leaf": -1, "shift": "0"}], "outside"),
     "no shift": ([{"leaf": 0}], "number"),

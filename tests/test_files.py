@@ -151,6 +151,16 @@ def test_a_mask_is_booleans_or_zeros_and_ones(tmp_path, given):
     assert 1 not in held.problem.loss.observed.listed[1][:2]
 
 
+def test_sparse_and_smooth_parts_are_read(tmp_path):
+    np.save(tmp_path / "w.npy", np.array([2.0]))
+    graph = 'kind = "smooth"\nrho = 1.5\nedges = [[0, 1]]\nweights = "w.npy"\nridge = 0.5'
+    tail = f'[[offsets]]\nkind = "sparse"\nrho = 0.25\n[[offsets]]\n{graph}'
+    sparse, smooth = load(write(tmp_path, tail=tail)).problem.offsets
+    assert sparse.rho == 0.25
+    assert (smooth.rho, smooth.ridge, smooth.weights.tolist()) == (1.5, 0.5, [2.0])
+    assert smooth.edges.tolist() == [[0, 1]]
+
+
 def test_offsets_and_their_values_are_read(tmp_path):
     np.save(tmp_path / "A.npy", [[1.0, 2.0], [3.0, 4.0]])
     (tmp_path / "q.csv").write_text("1\n2\n3\n")
@@ -229,7 +239,7 @@ def test_an_unknown_key_is_answered_with_the_nearest_known_one(tmp_path, table, 
         ({"atom": ""}, "atom.kind is missing; known are rank_one"),
         ({"atom": 'kind = "rankone"'}, "atom.kind 'rankone' is unknown: did you mean 'rank_one'?"),
         ({"atom": "kind = 7"}, "atom.kind 7 is unknown"),
-        ({"atom": f"{PLAIN}\nleft = 2"}, "atom.left must be a norm (\"l2+\") or a table"),
+        ({"atom": f"{PLAIN}\nleft = 2"}, 'atom.left must be a norm ("l2+") or a table'),
         ({"atom": f'{PLAIN}\nleft = "l3"'}, "linf, linf+, linf-, got 'l3'"),
         ({"atom": f'{PLAIN}\nform = "max"'}, "form must be one of product, sum, got 'max'"),
         ({"tail": '[loss]\nkind = "square"'}, "did you mean 'squared'?"),
@@ -237,6 +247,13 @@ def test_an_unknown_key_is_answered_with_the_nearest_known_one(tmp_path, table, 
         ({"tail": '[[offsets]]\nkind = "columns"'}, "did you mean 'column'?"),
         ({"tail": '[[offsets]]\nkind = "row"\nridge = -2.0'}, "got -2.0"),
         ({"tail": '[[offsets]]\nkind = "linear"'}, "offsets.A is missing"),
+        ({"tail": '[[offsets]]\nkind = "sparse"'}, "offsets.rho is missing"),
+        ({"tail": '[[offsets]]\nkind = "sparse"\nrho = 0.0'}, "Sparse.rho must be"),
+        ({"tail": '[[offsets]]\nkind = "smooth"\nrho = 1.0'}, "offsets.edges is missing"),
+        (
+            {"tail": '[[offsets]]\nkind = "smooth"\nrho = 1.0\nedges = [[0, 2]]'},
+            "lie in 0..1, got 2",
+        ),
         ({"tail": '[offsets]\nkind = "row"'}, "offsets must be a valid list"),
         ({"tail": '[epsilon]\nrtol = "small"'}, "epsilon.rtol must be a valid number, got 'small'"),
         ({"data": "weights = 1.0"}, "data.Y is missing"),

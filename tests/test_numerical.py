@@ -204,7 +204,7 @@ def test_an_objective_that_underflows_is_not_called_optimal():
 
 
 def test_improve_says_which_atom_it_does_not_know():
-    with pytest.raises(OutOfScopeError, match="RankOne with Squared, not Entrywise"):
+    with pytest.raises(OutOfScopeError, match="not Entrywise with Squared"):
         improve(entrywise(), FIRST)
 
 
@@ -313,3 +313,39 @@ def test_an_atom_that_computes_something_else_than_it_states_is_not_certified(li
     assert honest.verdict is Verdict.CERTIFIED
     with pytest.raises(OutOfScopeError, match="no rule for Lying"):
         verify(honest.certificate, problem, BEST)
+
+
+@dataclass(frozen=True)
+class Unsigned(Stated):
+    """A free atom that states itself as nonnegative: an easier question than its own."""
+
+    def statement(self):
+        return {"kind": "rank_one", "left": "l1+", "right": "l1+", "form": "product"}
+
+
+MISSTATED = {
+    "signs": {"left": "l1+", "right": "l1+"},
+    "one sign": {"right": "l1-"},
+    "another norm": {"left": "l2"},
+    "another form": {"form": "sum"},
+    "no such norm": {"left": "l9"},
+    "no norm": {"left": None},
+    "another kind": {"kind": "symmetric"},
+    "one field more": {"weights": "mine"},
+}
+
+
+@pytest.mark.parametrize("name", MISSTATED)
+def test_an_atom_that_states_another_question_is_judged_by_floats(name, monkeypatch):
+    said = Stated().statement() | MISSTATED[name]
+    problem = Problem(Squared(Y), Stated(), 1.0)
+    assert check(problem, BEST).verdict is Verdict.CERTIFIED
+    monkeypatch.setattr(Stated, "statement", lambda _: said)
+    result = check(problem, BEST)
+    assert (result.verdict, result.certificate) == (Verdict.NUMERICAL, None)
+
+
+def test_a_free_atom_is_not_certified_by_the_signs_it_states():
+    positive = np.eye(2)[:, :1], np.array([[2.0], [0.0]])
+    result = check(Problem(Squared(np.diag([3.0, -2.0])), Unsigned(), 1.0), positive)
+    assert result.verdict is not Verdict.CERTIFIED

@@ -11,7 +11,6 @@ from certify import InputError, Problem
 from certify._fitting import operator
 from certify._observed import Observed
 from certify.atoms import RankOne
-from certify.rays import adjoint
 from certify.kernel.verify import Exact, Pattern
 from certify.losses import Squared
 from certify.offsets import (
@@ -24,6 +23,7 @@ from certify.offsets import (
     Sparse,
 )
 from certify.polar._proved import handed
+from certify.rays import adjoint
 from certify.rigor.flint import Flint
 from certify.rigor.rounded import Rounded
 

@@ -56,6 +56,15 @@ def dominates(upper, W, atom):
         assert Fraction(earned[i, j]) <= bound * a[i] * b[j]
 
 
+def proved_exactly(W, norms, proof):
+    """Return what the kernel's rule proves in integers."""
+    at, flat = located(W)
+    text, extra = split(proof)
+    ar, rule = Flint(), kernel.POLAR_RULES[text["rule"]]
+    w = ar.load(handed(flat))
+    return rule(ar, kernel_pair(at, norms), w, text, kernel.Arrays(extra, "proof"))
+
+
 @each_pair
 @settings(max_examples=2)
 @given(W=matrices)
@@ -95,11 +104,7 @@ def test_a_method_proposes_what_the_exact_kernel_proves(method, signs):
         found = method().propose(ask) if method().applies(ask) else None
         if found is None:
             continue
-        at, flat = located(W)
-        text, extra = split(found.proof)
-        ar, given_ = Flint(), kernel.Arrays(extra, "proof")
-        rule = kernel.POLAR_RULES[text["rule"]]
-        exact = rule(ar, kernel_pair(at, norms), ar.load(handed(flat)), text, given_)
+        exact = proved_exactly(W, norms, found.proof)
         dominates(exact, W, RankOne(*norms))
         dominates(proved_above(W, norms, found.proof), W, RankOne(*norms))
         assert float(exact) <= found.upper + SHARP * float(np.abs(W).sum())
@@ -126,6 +131,32 @@ def test_matrices_of_extreme_size_are_bounded(name, e):
         one, moved = atom.polar(W), atom.polar(np.ldexp(W, e))
         assert np.ldexp(one.lower, e) <= moved.upper
         assert moved.upper <= np.ldexp(one.upper, e) * (1 + SHARP)
+        again = proved_exactly(np.ldexp(W, e), atom.gauges, moved.proof)
+        assert again <= Fraction(moved.upper) * (1 + Fraction(SHARP))
+
+
+def test_what_is_said_of_each_pair():
+    kinds = {
+        (a, b): pair_facts(made(a, "", 3), made(b, "", 2)).kind for a, b in product(MAKERS, MAKERS)
+    }
+    wide, ball = ("linf", "group_linf"), ("l2", "weighted")
+    for (a, b), kind in kinds.items():
+        closed = "l1" in (a, b) or (a in ball and b in ball)
+        hard = {a, b} <= {*wide, *ball} and not closed
+        assert kind == ("closed" if closed else "NP-hard" if hard else "no closed form")
+    assert pair_facts("l2+", "l2").kind == pair_facts("l2-", "l2+").kind == "NP-hard"
+    assert pair_facts("l1+", "l2-").kind == "closed"
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_line_counts_only_with_the_signs_of_its_side(name):
+    """u >= 0 and v >= 0 earn from the positive line alone, though the other is larger."""
+    W = np.array([[1.0, 0.5], [-4.0, -4.0]])
+    norms = made("l1", "+", 2), made(name, "+", 2)
+    bound = RankOne(*norms).polar(W)
+    assert norms[0].admits(bound.witness[0])
+    assert bound.witness[0].tolist() == [1.0, 0.0]
+    assert bound.lower > 0
 
 
 def test_hadamard_matrices_are_bounded_by_grothendieck():

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import problems
 from certify import Certificate, RejectedError, Verdict, _registry, check, verify
+from certify.atoms import ATOMS, RankOne
 from certify.certificate import as_numpy
 from certify.gauges import KEYS
 from certify.kernel import verify as kernel
@@ -118,8 +119,8 @@ def test_a_certificate_survives_a_file_and_no_other_question(name, tmp_path):
     assert kernel.check(kernel.read(path), Certificate.load(path).given).verdict == (
         case.verdict.name
     )
-    U, V = case.factors
-    other = (U, V + 1.0 if V.size else np.ones((len(V), 0)))
+    *before, V = case.factors
+    other = (*before, V + 1.0 if V.size else np.ones((len(V), 0)))
     if V.size:
         with pytest.raises(RejectedError) as refused:
             verify(path, case.problem, other, q=case.q)
@@ -197,7 +198,9 @@ def test_every_reason_is_told_without_certify(case):
 def test_the_zoo_covers_every_entry_of_every_registry():
     assert len(problems.names()) >= 15
     assert problems.names() == _registry.names("problems")
-    atoms = {(c.problem.atom.left, c.problem.atom.right, c.problem.atom.form) for c in all_cases()}
+    held = [c.problem.atom for c in all_cases()]
+    atoms = {(a.left, a.right, a.form) for a in held if isinstance(a, RankOne)}
+    assert {type(a) for a in held} == set(ATOMS.values())
     assert atoms >= {(a, b, form) for a in KEYS for b in KEYS for form in ("product", "sum")}
     assert {type(c.problem.loss) for c in all_cases()} == set(LOSSES.values())
     assert {type(o) for c in all_cases() for o in c.problem.offsets} == set(OFFSETS.values())

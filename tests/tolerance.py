@@ -43,7 +43,9 @@ def exact_square(key, x):
 
 
 def exact_theta(atom, u, v):
-    """Return rationals around theta(u, v) of a rank-one atom."""
+    """Return rationals around theta(u, v) of a rank-one atom, or theta(u) of a symmetric one."""
+    if atom.kind == "symmetric":
+        return (exact_square(atom.norm, u),) * 2
     a, b = exact_square(atom.left, u), exact_square(atom.right, v)
     if atom.form == "sum":
         return (a + b) / 2, (a + b) / 2
@@ -83,7 +85,7 @@ def exact_penalty(offset, q):
 
 def exact_objective(problem, factors, q=()):
     """Return rationals around f(U, V, q), written from the definition alone."""
-    (U, V), atom = factors, problem.atom
+    U, V, atom = factors[0], factors[-1], problem.atom  # a symmetric atom has one factor
     at, held = problem.loss.observed, zip(problem.offsets, q, strict=True)
     shifts = [iter(exact_field(o, x, at)) for o, x in held]
     fit = []

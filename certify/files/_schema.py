@@ -4,7 +4,8 @@
     q = ["q.npy"]                    [loss]     kind = "squared"
                                      [atom]     kind = "rank_one", left, right, form
                                                 kind = "symmetric", norm
-    [factors]  U, V: arrays          [[offsets]]  kind = "column", ridge
+    [factors]  U, V: arrays          [[offsets]]  kind = "column", ridge; "sparse", rho;
+                                                  "smooth", edges, rho, ridge, weights
     [epsilon]  rtol, atol
 
 A norm is a key ("l2+") or a table: { norm = "elastic", alpha = 0.5, cone = "+" },

@@ -241,12 +241,13 @@ class Arrays:
     """Named arrays with checked shapes; every float in them is finite."""
 
     def __init__(self, arrays: Mapping[str, Array], where: str) -> None:
-        self.arrays, self.where = arrays, where
+        self.arrays, self.where, self.used = arrays, where, set[str]()
 
     def get(self, name: str, shape: tuple[int | None, ...], kind: str = "d") -> Array:
         """Return an array whose shape matches (None matches any length)."""
         where = f"{self.where}.{name}"
         demand(name in self.arrays, where, "missing", sorted(self.arrays))
+        self.used.add(name)
         a = self.arrays[name]
         fits = len(a.shape) == len(shape) and all(
             want in (None, have) for want, have in zip(shape, a.shape, strict=True)
@@ -297,6 +298,7 @@ def components(m: int, edges: Sequence[int]) -> tuple[int, ...]:
     parent = list(range(m))
 
     def top(i: int) -> int:
+        """Follow parents to the one that names the component, and shorten the way."""
         while parent[i] != i:
             parent[i] = i = parent[parent[i]]
         return i
@@ -706,6 +708,8 @@ def norm(atom: Json, side: str, size: int, arrays: Arrays) -> Norm:
     held = dict(stated or {})
     name = held.get("norm")
     demand(name in NORMS, f"{where}.norm", "unknown", repr(name))
+    own = {"elastic": {"alpha"}, "group": {"outer"}, "variation": {"rho"}}.get(str(name), set())
+    only(held, {"norm", "cone", *own}, where)
     cone = held.get("cone")
     demand(isinstance(cone, str), f"{where}.cone", "cone", type(cone).__name__)
     cone = str(cone) or "*"
@@ -1479,6 +1483,8 @@ def coarse(s: Fraction) -> Fraction:
 
 # --- the question -------------------------------------------------------------------
 
+FIELDS = {"format", "claim", "loss", "atom", "lam", "rtol", "atol", "shape", "observed"}
+FIELDS |= {"offsets", "q", "arrays"}
 KINDS = ("rank_one", "symmetric")
 CLAIMS = ("any size", "rank")
 OFFSETS = ("intercept", "row", "column", "linear", "sparse", "smooth")
@@ -1655,10 +1661,13 @@ def pattern(stated: Json, arrays: Arrays) -> Pattern:
 def offsets(stated: Json, arrays: Arrays, at: Pattern) -> tuple[Offset, ...]:
     """Read the list of offsets."""
     out = []
-    for k, o in enumerate(stated.get("offsets", ())):
+    listed = stated.get("offsets", [])
+    demand(isinstance(listed, list), "statement.offsets", "list", type(listed).__name__)
+    for k, o in enumerate(listed):
         where = f"statement.offsets[{k}]"
+        demand(isinstance(o, dict), where, "json", type(o).__name__)
         kind = o.get("kind")
-        demand(kind in OFFSETS, where, "unknown", kind)
+        demand(isinstance(kind, str) and kind in OFFSETS, where, "unknown", kind)
         names = {"sparse": {"rho"}, "smooth": {"rho", "ridge"}}.get(kind, {"ridge"})
         demand(set(o) == {"kind", *names}, where, "fields", sorted(o))
         held = {name: number(o[name], f"{where}.{name}") for name in sorted(names)}
@@ -1739,17 +1748,13 @@ def offset_values(
 def question(stated: Json, given: Mapping[str, Array]) -> Question:
     """Parse a statement; reject one for which the rules are not theorems."""
     field(stated, "format", (FORMAT,))
+    only(stated, FIELDS, "statement")
     loss = stated_loss(stated)
     claim = field(stated, "claim", CLAIMS)
     arrays = Arrays(given, "statement")
     at = pattern(stated, arrays)
     atom = stated.get("atom") or {}
-    symmetric = field(atom, "kind", KINDS) == "symmetric"
-    left, right = (
-        norm(atom, k, d, arrays) for k, d in zip(("left", "right"), (at.m, at.n), strict=True)
-    )
-    same = not symmetric or (at.m == at.n and left == right)
-    demand(same, "statement.atom", "symmetric", f"{at.m} x {at.n}, two norms or two sizes")
+    pair = stated_pair(atom, arrays, at)
     numbers = {k: number(stated.get(k), f"statement.{k}") for k in ("lam", "rtol", "atol")}
     for name, value in numbers.items():
         demand(value >= 0, f"statement.{name}", "sign", stated[name])
@@ -1762,21 +1767,39 @@ def question(stated: Json, given: Mapping[str, Array]) -> Question:
     asked = Question(
         claim,
         loss,
-        Pair(at, left, right, symmetric),
+        pair,
         arrays.get("Y", (at.size,)),
         weights,
         field(atom, "form", ("product", "sum")),
         numbers["lam"],
         kinds,
         arrays.get("U", (at.m, None)),
-        arrays.get("U" if symmetric else "V", (at.n, None)),
+        arrays.get("U" if pair.symmetric else "V", (at.n, None)),
         None if found else offset_values(arrays, "", kinds, at),
         numbers["rtol"],
         numbers["atol"],
     )
+    idle = sorted(set(given) - arrays.used)
+    demand(not idle, "statement.arrays", "unknown", idle)
     check_labels(loss, at, asked.Y)
     check_claim(asked)
     return asked
+
+
+def stated_pair(atom: Json, arrays: Arrays, at: Pattern) -> Pair:
+    """Read the atom's norms; a symmetric one has the same norm and size twice."""
+    only(atom, {"kind", "left", "right", "form"}, "statement.atom")
+    symmetric = field(atom, "kind", KINDS) == "symmetric"
+    left, right = norm(atom, "left", at.m, arrays), norm(atom, "right", at.n, arrays)
+    same = not symmetric or (at.m == at.n and left == right)
+    demand(same, "statement.atom", "symmetric", f"{at.m} x {at.n}, two norms or two sizes")
+    return Pair(at, left, right, symmetric)
+
+
+def only(stated: Json, known: set[str], where: str) -> None:
+    """Reject a field that no rule reads: it would ask for something else than is answered."""
+    demand(isinstance(stated, dict), where, "json", type(stated).__name__)
+    demand(set(stated) <= known, where, "fields", sorted(set(stated) - known))
 
 
 def check_claim(asked: Question) -> None:
@@ -2227,10 +2250,12 @@ def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
     cuts = given.get("cuts", (None, k)) if "cuts" in given.arrays else Array((0, k), array("d"))
     zeros = [n.sign(i) == "0" for _, n, _ in sides_of(pair) for i in range(n.size)]
     open_nodes = [(0, Leaf((), tuple((i, int(not zero)) for i, zero in enumerate(zeros))))]
-    best, seen = Fraction(0), 0
+    best, seen = Fraction(0), set[int]()
     while open_nodes:
         at, leaf = open_nodes.pop()
-        node, seen = node_of(nodes, at), seen + 1
+        demand(at not in seen, f"proof.polar.nodes[{at}]", "tree", "two parents")
+        seen.add(at)
+        node = node_of(nodes, at)
         if "leaf" in node:
             best = max(best, leaf_bound(ar, pair, (hat, cuts), (node, leaf), given))
             continue
@@ -2238,7 +2263,8 @@ def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
         found = children(node, at, len(nodes))
         demand(len(found) == len(parts), f"proof.polar.nodes[{at}]", "tree", found)
         open_nodes += zip(found, parts, strict=True)
-    demand(seen == len(nodes), "proof.polar.nodes", "tree", f"{seen} of {len(nodes)} nodes met")
+    met = f"{len(seen)} of {len(nodes)} nodes met"
+    demand(len(seen) == len(nodes), "proof.polar.nodes", "tree", met)
     return best
 
 
@@ -2942,14 +2968,29 @@ def check(file: File, given: Mapping[str, Array], ar: Arithmetic[Any] | None = N
 
 
 def described(statement: Json) -> str:
-    """Return the question for a reader: every field but the digests, numbers in decimals."""
-    told = {k: v for k, v in statement.items() if k != "arrays"}
-    told |= {k: shown(number(statement[k], k)) for k in ("lam", "rtol", "atol")}
-    held = [
+    """Return the question for a reader: every field but the digests, numbers in decimals.
+
+    Nothing is cut off but the middle of a long cone, which its digest stands for.
+    """
+    told: Json = {k: shown(number(statement[k], k)) for k in ("lam", "rtol", "atol")}
+    told |= {k: statement.get(k) for k in ("claim", "loss", "shape", "observed", "q")}
+    told["offsets"] = [
         {k: v if k == "kind" else shown(number(v, k)) for k, v in o.items()}
         for o in statement["offsets"]
     ]
-    return clean(json.dumps({**told, "offsets": held}, sort_keys=True))
+    told["atom"] = {k: abridged(v) for k, v in statement["atom"].items()}
+    text = ascii(json.dumps(told))[1:-1]
+    demand(len(text) <= 4000, "statement", "long", len(text))
+    return text
+
+
+def abridged(side: object) -> object:
+    """Return a norm with a long cone shortened to its ends, its length and its digest."""
+    if not isinstance(side, dict) or len(side.get("cone", "")) <= 100:
+        return side
+    cone = side["cone"]
+    mark = hashlib.sha256(cone.encode()).hexdigest()
+    return {**side, "cone": f"{cone[:20]}...{cone[-20:]} ({len(cone)} signs, sha256 {mark})"}
 
 
 def main(arguments: Iterable[str]) -> int:

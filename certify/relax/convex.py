@@ -134,7 +134,8 @@ def shifted(
     for o, x in zip(problem.offsets, q, strict=True):
         fitted = fitted + operator(o, observed) @ x
         cost = cost + penalty(o, x, problem.loss.shape, by)
-    return F, q, fitted == F, cost
+    link = cp.Zero(F - fitted)  # its multiplier is W; with the sides swapped it were -W
+    return F, q, link, cost
 
 
 def read(

@@ -219,7 +219,7 @@ def priced(norm: Gauge, D: Array, S: Array | None) -> float:
     top = max(float((D + np.diagonal(S)).max()), s, 0.0)
     alpha = float(getattr(norm, "alpha"))  # noqa: B009  elastic
     far = alpha * d**0.5 + 1 - alpha
-    return max(top, (top + s * (d - 1)) / far**2)
+    return float(max(top, (top + s * (d - 1)) / far**2))
 
 
 def wide(norm: Gauge, d: int) -> float:

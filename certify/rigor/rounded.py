@@ -24,8 +24,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
-from scipy import linalg, sparse
 
 from certify.kernel.verify import (
     Arithmetic,
@@ -55,10 +53,18 @@ from .bounds import (
     up,
     view,
 )
+from .graphs import laplacian
+from .layout import (
+    BLOCK,
+    blocked_gram,
+    cholesky_completes,
+    indices,
+    on_grid,
+    row_sums_up,
+    totals,
+)
 
-ORDINARY = 900  # binary exponents that scale without overflow
 RESOLVED = 20  # bits of a radius that `spans` keeps; sharpness, never truth
-BLOCK = 512  # rows held dense at once; cost, never truth
 
 
 @dataclass(frozen=True)
@@ -164,29 +170,8 @@ class Rounded(Arithmetic[Ball]):
         return Enclosure(max(low, Fraction(0)), up(finite(value), k) + spread)
 
     def laplacian(self, q: Array, graph: Graph, rho: Fraction, ridge: Fraction) -> Ball:
-        """Return rho L q + ridge q = B^T (rho w B q) + ridge q, B the edges' differences.
-
-        Each entry is a sum of at most k + 1 products, k the largest number of edges at a
-        vertex, of factors with 3 roundings: off by gamma_{k+5} times the sum S of their
-        sizes; S itself is formed the same way.
-        """
-        x = view(q)
-        ends = np.asarray(graph.edges, dtype=np.int64).reshape(-1, 2)
-        weights = np.ones(len(ends)) if graph.weights is None else np.asarray(graph.weights)
-        count = np.arange(len(ends))
-        heads, tails = (
-            sparse.csr_array((np.ones(len(ends)), (ends[:, side], count)), (len(x), len(ends)))
-            for side in (0, 1)
-        )
-        pull = nearest(rho) * weights[:, None] * (x[ends[:, 0]] - x[ends[:, 1]])
-        held = nearest(ridge) * x
-        mid = np.asarray(heads @ pull - tails @ pull + held)
-        size = np.asarray((heads + tails) @ np.abs(pull) + np.abs(held))
-        steps = int(np.bincount(ends.reshape(-1), minlength=1).max()) + 6
-        tiny = (steps + 2) * (len(ends) + 1) * x.size * ETA
-        reach = 1 + 2 * finite(np.abs(x).max(initial=0.0))
-        error = gamma(steps) * up(norm_up(size), steps) + tiny * reach
-        return Ball(mid.reshape(-1), error)
+        """Return rho L q + ridge q."""
+        return Ball(*laplacian(view(q), graph, (nearest(rho), nearest(ridge))))
 
     def adjoint(self, x: Ball, kind: str, design: Array | None, at: Pattern) -> list[Fraction]:
         """Return A* x exactly: by int64 sums where the floats share a short grid."""
@@ -306,56 +291,3 @@ class Rounded(Arithmetic[Ball]):
         g1 = gamma(k + 2)
         below = g1 / (1 - g1) * trace + 8 * (k + 2) ** 2 * ETA * (1 + trace)
         return Fraction(min(Fraction(c) + below + slip, rows) + rad)
-
-
-def row_sums_up(a: Floats) -> Fraction:
-    """Bound |sym(a)|_inf, hence |sym(a)|_2, by the larger of row and column sums."""
-    size = np.abs(a)
-    worst = max(size.sum(axis=0).max(initial=0.0), size.sum(axis=1).max(initial=0.0))
-    return up(finite(worst), a.shape[0] + 1)
-
-
-def cholesky_completes(a: Floats) -> bool:
-    """Tell whether a Cholesky of the lower triangle runs to completion; spoils `a`."""
-    factor, info = linalg.lapack.dpotrf(a.T, lower=0, overwrite_a=1, clean=0)
-    return int(info) == 0 and bool(np.isfinite(factor.diagonal()).all())
-
-
-def indices(at: Pattern) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return (rows, columns) of the observed entries."""
-    rows, cols = (np.frombuffer(memoryview(k), dtype=np.int64) for k in (at.rows, at.cols))  # type: ignore[arg-type]  # listed
-    return rows, cols
-
-
-def blocked_gram(values: Floats, axis: int, at: Pattern, size: int) -> Floats:
-    """Sum Gram matrices of dense blocks of lines: the whole is never dense."""
-    held = sparse.csr_array((values, indices(at)), shape=(at.m, at.n))
-    across = held if axis else held.T.tocsr()
-    g = np.zeros((size, size))
-    for start in range(0, across.shape[0], BLOCK):
-        block = across[start : start + BLOCK].toarray()
-        g += block.T @ block
-    return g
-
-
-def on_grid(x: Floats, size: int) -> tuple[npt.NDArray[np.int64] | None, int]:
-    """Return integers and e with x == ints * 2^e whose sums fit int64, or (None, 0)."""
-    top = int(np.frexp(np.abs(x).max(initial=0.0))[1])
-    e = top - (62 - size.bit_length())
-    if abs(e) > ORDINARY:
-        return None, 0
-    ints = np.ldexp(x, -e).astype(np.int64)
-    # the way back shows what the way there lost, underflow included
-    return (ints, e) if np.array_equal(np.ldexp(ints.astype(np.float64), e), x) else (None, 0)
-
-
-def totals(ints: npt.NDArray[np.int64], kind: str, at: Pattern) -> npt.NDArray[np.int64]:
-    """Sum an int64 field by all, row or column; no sum overflows by `on_grid`."""
-    if kind == "intercept":
-        return np.asarray(ints.sum(keepdims=True), dtype=np.int64)
-    axis = int(kind == "column")
-    if at.rows is None:
-        return np.asarray(ints.reshape(at.m, at.n).sum(axis=1 - axis), dtype=np.int64)
-    out = np.zeros((at.m, at.n)[axis], dtype=np.int64)
-    np.add.at(out, indices(at)[axis], ints)
-    return out
