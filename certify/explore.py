@@ -87,6 +87,8 @@ def grown(
 ) -> Found:
     """Polish at the candidate's size, then with as many slices as earn their price."""
     wanted, known = rest
+    if known is not None and known.size <= start.size and known.value < start.value:
+        return Found((("start", start), ("lifted", known)), known, known)
     steps = columns.allowance(problem, start)
     with np.errstate(all="ignore"):
         own = Growth(problem, clock.share(ALONE).expired, clock.tell, start)
