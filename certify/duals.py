@@ -13,6 +13,7 @@ from .descent import State
 from .losses import Squared
 from .orthogonal import Orthogonal, orthogonalize
 from .polar import Proposal
+from .polar._scale import at_scale_one, carried, scaled
 from .polar._spectra import on_grid
 from .polar.spectral import of_matrix
 from .problem import Problem
@@ -128,7 +129,9 @@ def bound_once(run: Run, W: Array, N: Array | None) -> Dual | None:
 def proposed(run: Run, matrix: Any, deadline: float | None) -> Proposal:  # noqa: ANN401  a polar Matrix
     """Propose a bound of the polar; by a general solver too, where only that knows the norms."""
     problem = run.problem
-    own = problem.atom.propose(matrix, problem.lam, run.seed, deadline)
+    held, e = at_scale_one(matrix)
+    own = problem.atom.propose(held, float(scaled(problem.lam, -e)), run.seed, deadline)
+    own = Proposal(float(scaled(own.upper, e)), carried(own.proof, e)) if e else own
     if own.upper <= problem.lam or not mixed(problem) or sum(matrix.shape) > RELAXED:
         return own
     from . import relax  # noqa: PLC0415  cvxpy takes a second to import
