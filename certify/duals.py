@@ -15,6 +15,7 @@ from .descent import State
 from .losses import Squared
 from .orthogonal import Orthogonal, orthogonalize
 from .polar import Proposal
+from .polar._scale import at_scale_one, carried, scaled
 from .polar._spectra import on_grid
 from .polar.spectral import of_matrix
 from .problem import Problem
@@ -151,7 +152,10 @@ def enough(run: Run, ray: tuple[float, float]) -> float:
 def proposed(run: Run, matrix: Any, ray: tuple[float, float]) -> Proposal:  # noqa: ANN401  a polar Matrix
     """Propose a bound of the polar; by a general solver too, where only that knows the norms."""
     problem = run.problem
-    own = problem.atom.propose(matrix, enough(run, ray), run.seed, run.deadline())
+    held, e = at_scale_one(matrix)
+    target = float(scaled(enough(run, ray), -e))
+    own = problem.atom.propose(held, target, run.seed, run.deadline())
+    own = Proposal(float(scaled(own.upper, e)), carried(own.proof, e)) if e else own
     if own.upper <= problem.lam or not mixed(problem) or sum(matrix.shape) > RELAXED:
         return own
     from . import relax  # noqa: PLC0415  cvxpy takes a second to import

@@ -12,6 +12,7 @@ from .atoms import Factors, RankOne
 from .gauges import Gauge
 from .polar import Matrix
 from .polar import _spectra as spectra
+from .polar._scale import exponent, scaled
 from .polar.lines import line_values
 from .problem import Problem
 
@@ -25,7 +26,17 @@ ALIKE = 1e-3  # 1 - cosine under which two slices are one
 
 def above(problem: Problem, W: Array, factors: Factors, seed: int) -> tuple[float, Factors]:
     """Return (largest value found, slices of theta 1 that earn more than lam)."""
-    atom, observed = problem.atom, problem.loss.observed
+    e = exponent(W)
+    price = float(scaled(problem.lam, -e))
+    top, slices = above_price(problem, scaled(W, -e), price, (factors, seed))
+    return float(scaled(top, e)), slices
+
+
+def above_price(
+    problem: Problem, W: Array, price: float, by: tuple[Factors, int]
+) -> tuple[float, Factors]:
+    """Return (largest value found, slices that earn more than a price) at W of ordinary size."""
+    atom, observed, (factors, seed) = problem.atom, problem.loss.observed, by
     matrix = observed.matrix(W)
     if not isinstance(atom, RankOne):
         slices = single(problem, matrix, seed)
@@ -37,21 +48,21 @@ def above(problem: Problem, W: Array, factors: Factors, seed: int) -> tuple[floa
         slices = climbed(matrix, atom.gauges, starts(matrix, atom.gauges, factors, seed))
     if len(slices) == 1:
         slices = distinct(matrix, slices)
-    top, found = worth(matrix, slices, problem.lam)
+    top, found = worth(matrix, slices, price)
     if found[0].shape[1] or not isinstance(atom, RankOne) or closed(atom):
         return top, found
     count = int(np.clip(WORK / observed.size, FEW, MANY))
     more = climbed(matrix, atom.gauges, thorough(matrix.shape[1], atom.gauges[1], seed, count))
-    again, found = worth(matrix, more, problem.lam)
+    again, found = worth(matrix, more, price)
     return max(top, again), found
 
 
-def worth(W: Matrix, slices: Factors, lam: float) -> tuple[float, Factors]:
-    """Return the largest value, and the best slices of those above lam."""
+def worth(W: Matrix, slices: Factors, price: float) -> tuple[float, Factors]:
+    """Return the largest value, and the best slices of those above a price."""
     values = earned(W, slices)
     order = np.argsort(-values, kind="stable")
     top = float(values[order[0]]) if len(order) else 0.0
-    order = order[values[order] > lam * (1 + CLEAR)]
+    order = order[values[order] > price * (1 + CLEAR)]
     return top, tuple(x[:, order[:TOGETHER]] for x in slices)
 
 

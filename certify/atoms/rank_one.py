@@ -188,5 +188,5 @@ def misfit(name: str, norm: Gauge, x: Array) -> str:
     low, high = (side[at[0]] for side in norm.sides(len(x)))
     wanted = "0" if low == high else (">= 0" if low == 0 else "<= 0")
     cure = "Problem.project(factors) returns the nearest factors that are allowed"
-    where, said = [int(k) for k in at], short(norm.key).strip("'")
-    return f"{name} must be {wanted} under {said!r}, got {x[at]} at {where}; {cure}"
+    where, said = [int(k) for k in at], norm.key if norm.is_plain else norm
+    return f"{name} must be {wanted} under {short(said)}, got {x[at]} at {where}; {cure}"
