@@ -13,7 +13,7 @@ from certify.atoms import RankOne
 from certify.certificate import as_numpy, ask
 from certify.kernel import verify as kernel
 from certify.losses import Squared
-from certify.offsets import ColumnIntercept, Smooth, Sparse
+from certify.offsets import ColumnIntercept, RowIntercept, Smooth, Sparse
 from certify.orthogonal import orthogonalize
 from certify.polar._proved import handed
 from certify.relax import convex
@@ -384,3 +384,26 @@ def test_low_rank_plus_sparse_is_certified_and_the_relaxation_agrees(held, maske
     assert abs(oracle - found.result.upper) <= 1e-5 * oracle  # the solver's own accuracy
     assert found.result.lower <= oracle * (1 + 1e-5)
     assert check(problem, none).verdict is Verdict.RANK_LIMITED
+
+
+# --- biases -------------------------------------------------------------------------------
+
+
+@each_tier
+def test_the_naive_bound_exceeds_the_truth_and_is_refused(tier):
+    rng = np.random.default_rng(0)
+    m, n, lam = 40, 30, 3.0
+    taste = rng.standard_normal((m, 2)) @ rng.standard_normal((2, n)) / 2
+    Y = 3.5 + rng.normal(0, 0.6, (m, 1)) + rng.normal(0, 0.5, (1, n)) + taste
+    loss = Squared(np.rint(2 * Y) / 2, mask=rng.random((m, n)) < 0.3)
+    problem = Problem(loss, RankOne(), lam, (RowIntercept(), ColumnIntercept()))
+    plain = Problem(loss, RankOne(), lam)
+    none = np.zeros((m, 0)), np.zeros((n, 0))
+    found, forgetful = improve(problem, none), improve(plain, none).result
+    cert, W = found.result.certificate, forgetful.certificate.witness["W"]
+    assert found.result.verdict is Verdict.CERTIFIED
+    assert forgetful.lower > 1.5 * found.result.upper  # "proved", and far above the truth
+    assert prove(cert, TIERS[tier]()).verdict == "CERTIFIED"
+    with pytest.raises(kernel.RejectedError) as caught:
+        prove(cert, TIERS[tier](), witness={"W": W, "L": forgetful.certificate.witness["L"]})
+    assert (caught.value.where, caught.value.code) == ("proof.W", "orthogonal")
