@@ -10,7 +10,7 @@ from ._base import Ask, Method, Proposal
 from ._nodes import Grown, proof_of
 from .dnn import AT_ONCE, allowance, bounder, form_of, opened
 
-GAP = 2.0**-20  # relative: a bound this near a found value is not worth more parts
+GAP = 2.0**-23  # relative: a bound this near a found value is not worth more parts
 FAR = 2.0**-7  # a target this far below a found value is not worth a tree
 
 
