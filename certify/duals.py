@@ -100,6 +100,8 @@ def bound_inside(run: Run, W: Array) -> Dual | None:
     deadline = None if run.clock.budget is None else run.clock.start + run.clock.budget
     matrix = problem.loss.observed.matrix(point.W)
     polar = proposed(run, matrix, deadline)
+    if polar.upper == np.inf:
+        return None
     s = min(1.0, problem.lam / max(polar.upper, 1e-300))
     return Dual(point, polar, rays.value(problem, point.W, s))
 
@@ -120,6 +122,8 @@ def bound_once(run: Run, W: Array, N: Array | None) -> Dual | None:
         plain = problem.atom.propose(matrix, problem.lam, run.seed, deadline)
         tight = spectral and Proposal(spectral.upper, {**spectral.proof, "N": held})
         polar = min((p for p in (tight, plain) if p), key=lambda p: p.upper)
+    if polar.upper == np.inf:
+        return None
     extra = float(sum(c * c for _, c in point.corrections)) ** 0.5
     s = min(1.0, problem.lam / max(polar.upper + extra, 1e-300), limit(problem, point.W))
     inner, size = dual_terms(problem, point.W)
