@@ -165,6 +165,9 @@ def best_offsets(problem: Problem, factors: Factors) -> Values:
     """Return the best offsets, found at scale 1."""
     if not problem.offsets:
         return ()
+    if not isinstance(problem.loss, tuple(LOSSES.values())):
+        name = type(problem.loss).__name__
+        raise InputError(f"q must be given: the best offsets are found for our losses, not {name}")
     scaled, by = scaling.normalized(problem)
     found = scaled.best_offsets(scaling.factors_down(factors, by))
     return tuple(scaled_by(x, by.data) for x in found)

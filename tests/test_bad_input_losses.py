@@ -24,7 +24,7 @@ from certify.losses import (
 )
 from certify.offsets import ColumnIntercept, Intercept, RowIntercept, Smooth, Sparse
 
-from .tolerance import exact_objective
+from .tolerance import exact_norm, exact_objective
 
 SOLVE = importlib.import_module("certify.relax._solve")
 Y = np.array([[2.0, -1.0, 0.5], [-0.5, 4.0, 0.0], [1.0, 3.0, -2.0], [0.0, 1.0, 1.0]])
@@ -57,11 +57,24 @@ each_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 each_pair = pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
 
 
+def around(problem, factors, q):
+    """Return rationals around the objective, for any norms."""
+    plain = Problem(problem.loss, RankOne(), 0.0, problem.offsets)
+    ends = exact_objective(plain, factors, q)
+    sizes = [
+        [exact_norm(g, x[:, k]) for g, x in zip(problem.atom.gauges, factors, strict=True)]
+        for k in range(factors[0].shape[1])
+    ]
+    lam = Fraction(problem.lam)
+    return [e + lam * sum(a[s] * b[s] for a, b in sizes) for s, e in enumerate(ends)]
+
+
 def bracketed(problem, factors, result):
     """The bracket holds the candidate's objective above, and the verifier agrees."""
     assert result.lower <= result.upper
-    low = exact_objective(problem, problem.accept(factors), result.q)[0]
-    assert Fraction(result.lower) <= low <= Fraction(result.upper)
+    low, high = around(problem, problem.accept(factors), result.q)
+    assert Fraction(result.lower) <= high
+    assert low <= Fraction(result.upper)
     found = verify(result.certificate, problem, factors)
     assert (found.verdict, found.lower, found.upper) == (
         result.verdict,
@@ -288,7 +301,7 @@ def test_offsets_with_no_best_values_are_out_of_scope(monkeypatch):
 
 @pytest.mark.parametrize(
     ("q", "said"),
-    [
+    [  # q, what is said
         ([], "q must be a sequence of 1 arrays"),
         ([np.zeros(2)], r"q of ColumnIntercept must have shape \(3,\), got \(2,\)"),
         ([[0, np.nan, 0]], r"q of ColumnIntercept must be finite, got nan at \[1\]"),
