@@ -108,9 +108,10 @@ def bound_inside(run: Run, W: Array) -> Dual | None:
         return None
     matrix = problem.loss.observed.matrix(point.W)
     value = rays.value(problem, point.W, 1.0)
-    polar = proposed(
-        run, matrix, (value, (value - rays.value(problem, point.W, NEAR)) / (1 - NEAR))
-    )
+    slope = (value - rays.value(problem, point.W, NEAR)) / (1 - NEAR)
+    polar = proposed(run, matrix, (value, slope))
+    if polar.upper == np.inf:
+        return None
     s = min(1.0, problem.lam / max(polar.upper, 1e-300))
     return Dual(point, polar, rays.value(problem, point.W, s))
 
@@ -131,6 +132,8 @@ def bound_once(run: Run, W: Array, N: Array | None) -> Dual | None:
         plain = problem.atom.propose(matrix, problem.lam, run.seed, run.deadline())
         tight = spectral and Proposal(spectral.upper, {**spectral.proof, "N": held})
         polar = min((p for p in (tight, plain) if p), key=lambda p: p.upper)
+    if polar.upper == np.inf:
+        return None
     extra = float(sum(c * c for _, c in point.corrections)) ** 0.5
     s = min(1.0, problem.lam / max(polar.upper + extra, 1e-300), limit(problem, point.W))
     return Dual(point, polar, s * inner - 0.5 * s * s * size)

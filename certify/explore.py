@@ -50,7 +50,10 @@ def convex(problem: Problem, expired: Callable[[], bool], epsilon: float) -> Lif
     most = ENTRIES if ball is not None and ball.lines else SPECTRAL_ENTRIES
     if ball is None or np.prod(problem.loss.shape) > most:
         return None
-    found = splitting.solve(problem, ball, expired, CLOSE * epsilon)
+    try:
+        found = splitting.solve(problem, ball, expired, CLOSE * epsilon)
+    except np.linalg.LinAlgError:  # its numbers left the floats
+        return None
     return Lifted(found.W, None, ball.factors(found.Z), found.q)
 
 
