@@ -4,7 +4,7 @@ import warnings
 from time import perf_counter
 
 import numpy as np
-from candidates import Array, digits
+from candidates import Array, Factors, digits
 from measure import Claim, Options, Report, Row, at_most, main, same
 from sklearn.decomposition import NMF
 
@@ -41,11 +41,12 @@ def spent(ratio: float) -> tuple[float, ...]:
     return (10.0, 60.0, 600.0) if ratio in HALFWAY else (10.0, 60.0)
 
 
-def quiet(model: NMF, Y: Array) -> NMF:
-    """Return the fitted model."""
+def read(model: NMF, Y: Array) -> tuple[Problem, Factors]:
+    """Fit, and return the problem with the fitted factors."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a fit that has not converged is a fit to be judged
-        return model.fit(Y)
+        codes = model.fit_transform(Y)
+    return from_model(model, Y, codes=codes)
 
 
 def small(r: int) -> Row:
@@ -53,7 +54,7 @@ def small(r: int) -> Row:
     rng = np.random.default_rng(0)
     Y = rng.random((20, 4)) @ rng.random((4, 12)) + 0.05 * rng.random((20, 12))
     model = NMF(r, alpha_W=0.02, alpha_H=0.02, tol=1e-12, max_iter=20_000, random_state=0)
-    problem, factors = from_model(quiet(model, Y), Y)
+    problem, factors = read(model, Y)
     return judged(f"20 x 12, r = {r}", problem, factors, None)
 
 
@@ -67,7 +68,7 @@ def fitted(Y: Array, ratio: float, options: Options) -> Row:
     alpha = penalty(Y, ratio)
     size = SIZES[ratio] // (4 if options.quick else 1)
     model = NMF(size, alpha_W=alpha, alpha_H=alpha, max_iter=500, random_state=0)
-    problem, factors = from_model(quiet(model, Y), Y)
+    problem, factors = read(model, Y)
     return judged(f"digits, scikit-learn, {ratio:g} sigma_1", problem, factors, MINUTE)
 
 

@@ -1,6 +1,7 @@
 """Bound from below by a dual point of any loss: its polar, and the best multiple of it."""
 
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -8,17 +9,20 @@ from scipy import sparse
 
 from . import descent, rays
 from ._arrays import Array
-from .atoms import RankOne
+from .atoms import Atom, RankOne, Symmetric
+from .atoms.rank_one import pair_facts
 from .descent import State
 from .losses import Squared
 from .offsets import Sparse
 from .orthogonal import Orthogonal, orthogonalize, room
 from .polar import Proposal
+from .polar._scale import at_scale_one, carried, scaled
 from .polar._spectra import on_grid
 from .polar.spectral import of_matrix
 from .problem import Problem
 from .search import Clock
 
+NEAR = 1 - 2.0**-12  # a multiple of W that shows the slope of d along its ray
 RELAXED = 60  # coordinates up to which a general solver takes a second
 
 
@@ -33,6 +37,12 @@ class Run:
     seed: int
     given: bool  # the offsets are the candidate's own
     unit: float = 1.0  # a dual point of the caller's scale times this is one of the run's
+    share: float = 0.15  # of the time left that one bound of a polar may take
+
+    def deadline(self) -> float | None:
+        """Return when a bound of a polar has to end."""
+        left = self.clock.left()
+        return None if left is None else monotonic() + self.share * left
 
 
 @dataclass(frozen=True)
@@ -98,9 +108,12 @@ def bound_inside(run: Run, W: Array) -> Dual | None:
     point = orthogonalize(problem, held) if free else Orthogonal(held)
     if point is None or problem.loss.dual_value(point.W) == -np.inf or not roomy(problem, point):
         return None
-    deadline = None if run.clock.budget is None else run.clock.start + run.clock.budget
     matrix = problem.loss.observed.matrix(point.W)
-    polar = proposed(run, matrix, deadline)
+    value = rays.value(problem, point.W, 1.0)
+    slope = (value - rays.value(problem, point.W, NEAR)) / (1 - NEAR)
+    polar = proposed(run, matrix, (value, slope))
+    if polar.upper == np.inf:
+        return None
     s = min(1.0, problem.lam / max(polar.upper, 1e-300))
     return Dual(point, polar, rays.value(problem, point.W, s))
 
@@ -118,26 +131,43 @@ def bound_once(run: Run, W: Array, N: Array | None) -> Dual | None:
     point = orthogonalize(problem, W) if np.isfinite(W).all() else None
     if point is None:
         return None
-    deadline = None if run.clock.budget is None else run.clock.start + run.clock.budget
     matrix = problem.loss.observed.matrix(point.W)
+    inner, size = dual_terms(problem, point.W)
     if N is None:
-        polar = proposed(run, matrix, deadline)
+        polar = proposed(run, matrix, (inner - 0.5 * size, inner - size))
     else:
         held = on_grid(N, 40)
         spectral = of_matrix(np.asarray(point.W + held), problem.lam, run.seed)
-        plain = problem.atom.propose(matrix, problem.lam, run.seed, deadline)
+        plain = problem.atom.propose(matrix, problem.lam, run.seed, run.deadline())
         tight = spectral and Proposal(spectral.upper, {**spectral.proof, "N": held})
         polar = min((p for p in (tight, plain) if p), key=lambda p: p.upper)
+    if polar.upper == np.inf:
+        return None
     extra = float(sum(c * c for _, c in point.corrections)) ** 0.5
     s = min(1.0, problem.lam / max(polar.upper + extra, 1e-300), limit(problem, point.W))
-    inner, size = dual_terms(problem, point.W)
     return Dual(point, polar, s * inner - 0.5 * s * s * size)
 
 
-def proposed(run: Run, matrix: Any, deadline: float | None) -> Proposal:  # noqa: ANN401  a polar Matrix
+def enough(run: Run, ray: tuple[float, float]) -> float:
+    """Return a bound of the polar that leaves the gap under epsilon, a little above lam.
+
+    ray = (d(W), its slope in s at s = 1): a bound lam (1 + x) costs about x times the slope.
+    A closed polar is bounded as well as it can be: lam itself is worth asking for.
+    """
+    value, slope = ray
+    if not is_hard(run.problem.atom):
+        return run.problem.lam
+    spare = max(run.epsilon - (run.start.value - value), 0.1 * run.epsilon)
+    return run.problem.lam * (1 + min(0.7 * spare / slope, 1.0) if slope > 0 else 1.0)
+
+
+def proposed(run: Run, matrix: Any, ray: tuple[float, float]) -> Proposal:  # noqa: ANN401  a polar Matrix
     """Propose a bound of the polar; by a general solver too, where only that knows the norms."""
     problem = run.problem
-    own = problem.atom.propose(matrix, problem.lam, run.seed, deadline)
+    held, e = at_scale_one(matrix)
+    target = float(scaled(enough(run, ray), -e))
+    own = problem.atom.propose(held, target, run.seed, run.deadline())
+    own = Proposal(float(scaled(own.upper, e)), carried(own.proof, e)) if e else own
     if own.upper <= problem.lam or not mixed(problem) or sum(matrix.shape) > RELAXED:
         return own
     from . import relax  # noqa: PLC0415  cvxpy takes a second to import
@@ -146,6 +176,13 @@ def proposed(run: Run, matrix: Any, deadline: float | None) -> Proposal:  # noqa
     left, right = getattr(problem.atom, "gauges")  # noqa: B009  a rank-one atom, as mixed() says
     found = relax.witness(dense, left, right, run.clock.left())
     return own if found is None else min(own, found, key=lambda p: p.upper)
+
+
+def is_hard(atom: Atom) -> bool:
+    """Whether the polar of one of our atoms has no closed form."""
+    if isinstance(atom, RankOne):
+        return pair_facts(atom.left, atom.right).kind != "closed"
+    return isinstance(atom, Symmetric) and atom.norm != "l2"
 
 
 def mixed(problem: Problem) -> bool:

@@ -12,6 +12,7 @@ from .atoms import Factors, RankOne
 from .gauges import Gauge
 from .polar import Matrix
 from .polar import _spectra as spectra
+from .polar._scale import exponent, scaled
 from .polar.lines import line_values
 from .problem import Problem
 
@@ -20,12 +21,23 @@ STARTS, LINES, HEADS = 20, 20, 6  # random starts, lines of W, singular vectors
 FEW, MANY, WORK = 4, 64, 1e6  # starts of each kind when those have found nothing, by size
 STEPS, SETTLED = 300, 1e-12  # of the ascent, and the relative gain that ends it
 CLEAR = 1e-12  # a value within this of lam is no escape; luck, never truth
+RACE, FINALISTS = 1, 5  # steps of every start, and starts that go on, where steps are slow
 ALIKE = 1e-3  # 1 - cosine under which two slices are one
 
 
 def above(problem: Problem, W: Array, factors: Factors, seed: int) -> tuple[float, Factors]:
     """Return (largest value found, slices of theta 1 that earn more than lam)."""
-    atom, observed = problem.atom, problem.loss.observed
+    e = exponent(W)
+    price = float(scaled(problem.lam, -e))
+    top, slices = above_price(problem, scaled(W, -e), price, (factors, seed))
+    return float(scaled(top, e)), slices
+
+
+def above_price(
+    problem: Problem, W: Array, price: float, by: tuple[Factors, int]
+) -> tuple[float, Factors]:
+    """Return (largest value found, slices that earn more than a price) at W of ordinary size."""
+    atom, observed, (factors, seed) = problem.atom, problem.loss.observed, by
     matrix = observed.matrix(W)
     if not isinstance(atom, RankOne):
         slices = single(problem, matrix, seed)
@@ -37,21 +49,21 @@ def above(problem: Problem, W: Array, factors: Factors, seed: int) -> tuple[floa
         slices = climbed(matrix, atom.gauges, starts(matrix, atom.gauges, factors, seed))
     if len(slices) == 1:
         slices = distinct(matrix, slices)
-    top, found = worth(matrix, slices, problem.lam)
+    top, found = worth(matrix, slices, price)
     if found[0].shape[1] or not isinstance(atom, RankOne) or closed(atom):
         return top, found
     count = int(np.clip(WORK / observed.size, FEW, MANY))
     more = climbed(matrix, atom.gauges, thorough(matrix.shape[1], atom.gauges[1], seed, count))
-    again, found = worth(matrix, more, problem.lam)
+    again, found = worth(matrix, more, price)
     return max(top, again), found
 
 
-def worth(W: Matrix, slices: Factors, lam: float) -> tuple[float, Factors]:
-    """Return the largest value, and the best slices of those above lam."""
+def worth(W: Matrix, slices: Factors, price: float) -> tuple[float, Factors]:
+    """Return the largest value, and the best slices of those above a price."""
     values = earned(W, slices)
     order = np.argsort(-values, kind="stable")
     top = float(values[order[0]]) if len(order) else 0.0
-    order = order[values[order] > lam * (1 + CLEAR)]
+    order = order[values[order] > price * (1 + CLEAR)]
     return top, tuple(x[:, order[:TOGETHER]] for x in slices)
 
 
@@ -155,11 +167,15 @@ def climbed(W: Matrix, norms: tuple[Gauge, Gauge], V: Array) -> Factors:
     """Alternate u <- best for W v, v <- best for W^T u from all starts; drop repetitions."""
     V = maximizers(norms[1], V)
     values = np.full(V.shape[1], -np.inf)
-    for _ in range(STEPS):
+    slow = "variation" in (norms[0].name, norms[1].name)
+    for k in range(STEPS):
         pulls = np.asarray(W @ V)
         U = maximizers(norms[0], pulls)
         V = maximizers(norms[1], np.asarray(W.T @ U))
         before, values = values, earned(W, (U, V))
+        if slow and k == RACE:  # steps cost milliseconds each: only the best go on
+            best = np.argsort(-values, kind="stable")[:FINALISTS]
+            U, V, before, values = U[:, best], V[:, best], before[best], values[best]
         if not (values - before > SETTLED * np.abs(values)).any():
             break
     return distinct(W, (U, V))

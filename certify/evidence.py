@@ -4,7 +4,7 @@ Everything here is search, in floats, and is believed by nobody.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,8 @@ from .problem import Problem
 DUALS = ("search", "relaxation")
 SLACK = 0.5  # of epsilon: a bound this near to the best factors needs no better one
 CONVEX = 0.3  # share of the budget for the convex problem
-SEARCHED = 0.6  # share of the budget for better factors; the rest bounds their dual point
+PATIENCE = 0.75  # share of the time left for the last bound; the proof needs the rest
+SEARCHED = 0.5  # share of the budget for better factors; the rest bounds their dual point
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ def any_size(run: Run, wanted: "str | Array") -> Evidence:
     better = chosen_better(run, trail)
     if (top := best(tries)) is None or trail.best.value - top.value > SLACK * run.epsilon:
         tries += improved(run, trail)
+    tries.append(patient(run, trail, best(tries)))
     floor = floor_point(run) if better is not None and not run.given else None
     note = "" if best(tries) is not None else "no orthogonal dual point was found"
     return Evidence(run.start, best(tries), None, (), better, floor, trail.steps, note, run.given)
@@ -76,6 +78,15 @@ def improved(run: Run, trail: explore.Found) -> list[Dual | None]:
         if top is not None and trail.best.value - top.value <= SLACK * run.epsilon:
             break
     return tries
+
+
+def patient(run: Run, trail: explore.Found, top: Dual | None) -> Dual | None:
+    """Bound the best dual point once more, with most of the time left, if the gap is open."""
+    left = run.clock.left()
+    if top is None or left is None or trail.best.value - top.value <= SLACK * run.epsilon:
+        return None
+    longer = replace(run, share=PATIENCE, start=trail.best)
+    return bound(longer, top.point.W)
 
 
 def late(run: Run) -> Callable[[], bool]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from . import balls, columns, descent, lifted, search, splitting
 from ._arrays import Array
-from .atoms import ATOMS, RankOne
+from .atoms import RankOne, Symmetric
 from .columns import Growth
 from .descent import State
 from .lifted import Lifted
@@ -38,7 +38,7 @@ class Found:
 
 def supported(problem: Problem) -> bool:
     """Whether factors of this problem can be improved here."""
-    known = isinstance(problem.atom, tuple(ATOMS.values()))
+    known = isinstance(problem.atom, RankOne | Symmetric)
     return known and isinstance(problem.loss, tuple(LOSSES.values()))
 
 
@@ -50,7 +50,10 @@ def convex(problem: Problem, expired: Callable[[], bool], epsilon: float) -> Lif
     most = ENTRIES if ball is not None and ball.lines else SPECTRAL_ENTRIES
     if ball is None or np.prod(problem.loss.shape) > most:
         return None
-    found = splitting.solve(problem, ball, expired, CLOSE * epsilon)
+    try:
+        found = splitting.solve(problem, ball, expired, CLOSE * epsilon)
+    except np.linalg.LinAlgError:  # its numbers left the floats
+        return None
     return Lifted(found.W, None, ball.factors(found.Z), found.q)
 
 
@@ -87,6 +90,8 @@ def grown(
 ) -> Found:
     """Polish at the candidate's size, then with as many slices as earn their price."""
     wanted, known = rest
+    if known is not None and known.size <= start.size and known.value < start.value:
+        return Found((("start", start), ("lifted", known)), known, known)
     steps = columns.allowance(problem, start)
     with np.errstate(all="ignore"):
         own = Growth(problem, clock.share(ALONE).expired, clock.tell, start)

@@ -22,7 +22,9 @@ from .problem import Problem, Values
 from .proving import arithmetic
 from .result import Result
 from .search import Clock, Progress
+from .verdict import Verdict
 
+CLOSER = 0.02  # of the gap: a point no better than this is not worth another check
 AGAIN = 5  # times that a better point found by check() is gone on from
 Judge = Callable[[Factors, Values | None], Result]
 
@@ -104,9 +106,9 @@ def settled(problem: Problem, history: list[tuple[str, State, float]], judge: Ju
     for _ in range(AGAIN):
         last = history[-1][1]
         result = judge(last.factors, last.q if problem.offsets else None)
-        if result.better is None:
+        better = further(result)
+        if better is None:
             break
-        better = State(result.better, result.better_q, 0.0)
         lower = falling(problem, last.factors, last.q, [("check", better)])[1:]
         if not lower:
             break
@@ -115,6 +117,15 @@ def settled(problem: Problem, history: list[tuple[str, State, float]], judge: Ju
         last = history[-1][1]
         result = judge(last.factors, last.q if problem.offsets else None)
     return result
+
+
+def further(result: Result) -> State | None:
+    """Return a point to go on from: proved better, or nearly what an open bracket needs."""
+    if result.better is not None:
+        return State(result.better, result.better_q, 0.0)
+    found, least = result.reached, CLOSER * result.gap
+    near = result.verdict is Verdict.UNDECIDED and found is not None
+    return found if near and found and result.upper - found.value > least else None
 
 
 def start_q(values: Values | None, by: scaling.Exponents, start: State) -> Values:

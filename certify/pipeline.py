@@ -20,7 +20,7 @@ from .polar._scale import scaled as scaled_by
 from .problem import Problem, Values
 from .proving import settle
 from .result import Result, reason
-from .search import Clock, Progress
+from .search import Clock, Progress, lowest
 from .verdict import Verdict
 
 PROBES = (0.5, -1.5, -1.0, -3.5)  # slices of one sign and of both
@@ -59,9 +59,9 @@ def check(  # noqa: PLR0913  the contract's keywords
     asked = ask(problem, held, values, rtol=rtol, atol=atol)
     clock, wanted = Clock(positive(budget), progress), accept_dual(problem, dual)
     seed = natural(seed)
-    found_q = best_offsets(problem, held) if values is None else values
+    found_q, away = attained(problem, held) if values is None else (values, "")
     value = finite_objective(problem, held, found_q)
-    if why := uncovered(problem):
+    if why := uncovered(problem) or away:
         floor = 0.0 if isinstance(problem.loss, Squared) else -np.inf
         return unproved(problem, held, found_q, Verdict.OUT_OF_SCOPE, (floor, value, why))
     if unknown(problem):
@@ -88,6 +88,7 @@ def check(  # noqa: PLR0913  the contract's keywords
         q=found.start.q,
         tier=outcome.tier,
         steps=tuple((name, s.value) for name, s in found.steps),
+        reached=lowest([s for _, s in found.steps]) if found.steps else None,
     )
 
 
@@ -167,7 +168,7 @@ def best_offsets(problem: Problem, factors: Factors) -> Values:
         return ()
     if not isinstance(problem.loss, tuple(LOSSES.values())):
         name = type(problem.loss).__name__
-        raise InputError(f"q must be given: the best offsets are found for our losses, not {name}")
+        raise InputError(f"q must be given: the best offsets are not known for {name}")
     scaled, by = scaling.normalized(problem)
     found = scaled.best_offsets(scaling.factors_down(factors, by))
     return tuple(scaled_by(x, by.data) for x in found)
@@ -182,6 +183,15 @@ def finite_objective(problem: Problem, factors: Factors, q: Values) -> float:
         cure = "scale data, lam and factors down by a power of two"
         raise InputError(f"the objective overflows float64 (it is {value}): {cure}")
     return value
+
+
+def attained(problem: Problem, factors: Factors) -> tuple[Values, str]:
+    """Return the best offsets; or zeros, and why no offsets are best."""
+    try:
+        return best_offsets(problem, factors), ""
+    except OutOfScopeError as error:
+        observed = problem.loss.observed
+        return tuple(np.zeros(o.shape(observed)) for o in problem.offsets), str(error)
 
 
 def uncovered(problem: Problem) -> str:

@@ -87,49 +87,62 @@ def proximal(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Fa
     return factors, used
 
 
-def quasi_newton(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Factors, int]:
-    """Minimize by L-BFGS-B in the sides' coordinates."""
-    sides, r = task.sides, factors[0].shape[-1]
-    cuts = np.cumsum([s.rows * r for s in sides])[:-1]
+@dataclass(frozen=True)
+class Packed:
+    """All factors as one vector of coordinates."""
 
-    def unpacked(x: Array) -> list[Array]:
-        return [p.reshape(s.rows, r) for s, p in zip(sides, np.split(x, cuts), strict=True)]
+    task: Task
+    sides: tuple[Side, ...]
+    r: int
 
-    def both(x: Array) -> tuple[float, Array]:
-        held = unpacked(x)
-        X = tuple(s.out(c) for s, c in zip(sides, held, strict=True))
+    def parted(self, x: Array) -> list[Array]:
+        """Cut the vector into each side's coordinates, (rows, r)."""
+        cuts = np.cumsum([s.rows * self.r for s in self.sides])[:-1]
+        parts = zip(self.sides, np.split(x, cuts), strict=True)
+        return [p.reshape(s.rows, self.r) for s, p in parts]
+
+    def factors(self, x: Array) -> Factors:
+        """Return the factors."""
+        return tuple(s.out(c) for s, c in zip(self.sides, self.parted(x), strict=True))
+
+    def at(self, x: Array) -> tuple[float, Array]:
+        """Return the objective and its gradient."""
+        task, X = self.task, self.factors(x)
         value, W = task.smoothed.at(task.fit(X))
         slopes = []
-        for s, c, pull in zip(sides, held, task.pulls(W, X), strict=True):
+        for s, c, pull in zip(self.sides, self.parted(x), task.pulls(W, X), strict=True):
             size, turn = s.half_squares(c)
             value += task.price * size
             slopes.append((task.price * turn - s.back(pull)).reshape(-1))
         return value, np.concatenate(slopes)
 
-    seen: list[float] = []
 
-    def watched(intermediate_result: optimize.OptimizeResult) -> None:
+def quasi_newton(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Factors, int]:
+    """Minimize by L-BFGS-B in the sides' coordinates."""
+    sides, r = task.sides, factors[0].shape[-1]
+    packed, seen = Packed(task, sides, r), list[float]()
+
+    def _watched(intermediate_result: optimize.OptimizeResult) -> None:
         seen.append(float(intermediate_result.fun))
         late = len(seen) > LATELY and seen[-1 - LATELY] - seen[-1] <= stall * abs(seen[-1])
         if late or task.expired():
             raise StopIteration
 
-    memory = MEMORY if sum(s.rows for s in sides) * r <= LARGE else MEMORY // 4
     start = np.concatenate([s.into(x).reshape(-1) for s, x in zip(sides, factors, strict=True)])
     ends = [s.bounds(r) for s in sides]
     low, high = (np.concatenate([e[k].reshape(-1) for e in ends]) for k in (0, 1))
+    memory = MEMORY if len(start) <= LARGE else MEMORY // 4
     found = optimize.minimize(
-        both,
+        packed.at,
         start,
         jac=True,
         method="L-BFGS-B",
         bounds=optimize.Bounds(low, high),
-        callback=watched,
+        callback=_watched,
         options={"maxiter": steps, "maxcor": memory, "ftol": 0.0, "gtol": 0.0},
     )
-    moved = [s.out(c) for s, c in zip(sides, unpacked(found.x), strict=True)]
-    new = tuple(s.norm.project_cone(x) for s, x in zip(sides, moved, strict=True))
-    return new, int(found.nit) + 1
+    moved = zip(sides, packed.factors(found.x), strict=True)
+    return tuple(s.norm.project_cone(x) for s, x in moved), int(found.nit) + 1
 
 
 def swept(task: Task, factors: Factors) -> Factors:
@@ -159,7 +172,7 @@ def reweighted(task: Task, factors: Factors, steps: int = 200) -> Factors:
     U, V = at.both(factors)
     observed, prices = task.problem.loss.observed, np.asarray(task.problem.atom.theta(factors))
 
-    def both(a: Array) -> tuple[float, Array]:
+    def _both(a: Array) -> tuple[float, Array]:
         value, W = task.smoothed.at(observed.product(U * a, V) + task.shift)
         slope = task.problem.lam * prices - np.einsum("mr,mr->r", U, observed.times(W, V))
         return value + task.problem.lam * float(a @ prices), slope
@@ -168,7 +181,7 @@ def reweighted(task: Task, factors: Factors, steps: int = 200) -> Factors:
     if not len(ones):
         return factors
     found = optimize.minimize(
-        both,
+        _both,
         ones,
         jac=True,
         method="L-BFGS-B",

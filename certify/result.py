@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from .atoms import Factors, RankOne, Symmetric
-from .atoms.rank_one import pair_facts
+from .atoms import Factors
 from .certificate import Certificate
+from .descent import State
+from .duals import is_hard
 from .evidence import Evidence
 from .kernel import verify as kernel
 from .problem import Problem, Values
@@ -23,6 +24,7 @@ class Result:
     q             the offsets at which `upper` holds: given, or found
     tier          the arithmetic of the proof: "exact", "rounded", or "floats" for none
     steps         (what was done, objective) along the search for better factors
+    reached       the best point of that search, proved by nothing
     """
 
     verdict: Verdict
@@ -35,6 +37,7 @@ class Result:
     q: Values
     tier: str
     steps: tuple[tuple[str, float], ...] = ()
+    reached: State | None = None
 
     @property
     def better_q(self) -> Values:
@@ -102,20 +105,10 @@ def undecided(problem: Problem, found: Evidence, outcome: kernel.Outcome) -> str
         return (
             f"the upper bound is loose: a search reached {best:.10g}; a larger budget may prove it"
         )
-    if hard(problem):
+    if is_hard(problem.atom):
         cause = "the polar of these norms is NP-hard and its bound is not tight here"
         return f"the lower bound is loose: {cause}; the best objective found is {best:.10g}"
     cause = "the dual point is not optimal"
     return (
         f"the lower bound is loose: {cause}; a larger budget improves it (best found {best:.10g})"
     )
-
-
-def hard(problem: Problem) -> bool:
-    """Whether the polar has no closed form."""
-    said = problem.atom.statement()
-    if not said:
-        return False
-    if isinstance(problem.atom, RankOne):
-        return pair_facts(problem.atom.left, problem.atom.right).kind != "closed"
-    return isinstance(problem.atom, Symmetric) and problem.atom.norm != "l2"

@@ -71,6 +71,75 @@ def witness(pair, leaves, rng, *, summed):
     return {name: handed(a) for name, a in out.items()}
 
 
+SIDES = ("left", "right")
+
+
+def boxable(pair):
+    """The sides that can be written as boxes, one or all of them."""
+    names = zip(SIDES, (pair.left, pair.right), strict=True)
+    return [name for name, n in names if n.name == "linf"]
+
+
+@TIERS
+@pytest.mark.parametrize("left", ["linf", "linf+", "linf-", "linf mixed"])
+@pytest.mark.parametrize("right", ["l2", "linf", "l2+", "linf+"])
+def test_no_box_bounds_below_what_is_attained(tier, left, right):
+    rng = np.random.default_rng(4)
+    mixed = {"linf mixed": Norm("linf", M, "+0-"), "linf+": Norm("linf", M, "+")}
+    ends = {**LEFT, **mixed}[left], {**RIGHT, "linf+": Norm("linf", N, "+")}[right]
+    pair = Pair(Pattern(M, N), *ends)
+    sides = boxable(pair)
+    sizes = [n.size + 1 if name in sides else n.size for name, n in zip(SIDES, ends, strict=True)]
+    for _ in range(8 if tier is Sharp else 3):
+        W = rng.integers(-8, 9, (M, N)) / 4.0
+        k, q = sum(sizes), sum(2 * n.size for n in ends if n.name == "linf")
+        q += N if right == "l2+" else 0
+        some = (
+            rng.integers(0, 9, (q + 1) * (q + 2) // 2)
+            / 16.0
+            * (rng.random((q + 1) * (q + 2) // 2) < 0.2)
+        )
+        arrays = {"cuts": rng.integers(-8, 9, (1, k)) / 8.0}
+        for t in range(2):
+            arrays[f"N{t}"], arrays[f"D{t}"] = some, rng.integers(0, 5, k) / 2.0
+        nodes = [{"cut": 0, "plus": 1, "minus": 2}, *({"leaf": t, "shift": "0"} for t in range(2))]
+        held = {name: handed(a) for name, a in arrays.items()}
+        found = bound(tier, pair, W, {"nodes": nodes, "boxed": sides}, held)
+        assert float(found) >= attained(W, *ends, rng) - SLACK
+
+
+def test_a_box_closes_what_its_cone_leaves_open():
+    # u in [0, 1]^2, v free in the l2 ball: max |W^T u|_2 over vertices; (1, 0) gives 2
+    pair = Pair(Pattern(2, 1), Norm("linf", 2, "+"), Norm("l2", 1))
+    W = [[2.0], [-1.0]]
+    plain = root_leaf(pair, W, D0=[2.25, 1.125, 0])
+    # s: W' = ((2 - 1)/2, 1, -1/2), |W'|_1 = 2
+    box = bound(
+        Sharp,
+        pair,
+        np.array(W),
+        {"nodes": [{"leaf": 0, "shift": "0"}], "boxed": ["left"]},
+        {"D0": handed(np.array([0.5, 1.0, 0.5, 2.0]))},
+    )
+    assert float(box) == pytest.approx(2, abs=SLACK)
+    assert plain > 2.1
+
+
+def test_boxes_are_of_cubes_only():
+    leaf = [{"leaf": 0, "shift": "0"}]
+    for pair, sides in (
+        (CUBES, ["left", "left"]),
+        (CUBES, ["top"]),
+        (CUBES, "left"),
+        (CUBES, [1]),
+        (GROUPED, ["left"]),
+        (Pair(Pattern(2, 2), Norm("linf", 2), Norm("linf", 2), symmetric=True), ["left"]),
+    ):
+        with pytest.raises(kernel.RejectedError) as caught:
+            bound(Sharp, pair, np.ones((pair.at.m, pair.at.n)), {"nodes": leaf, "boxed": sides}, {})
+        assert caught.value.code == "wrong_rule"
+
+
 def bound(tier, pair, W, proof, arrays):
     ar = tier()
     return kernel.conic(

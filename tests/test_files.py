@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 from certify import InputError
 from certify.atoms import RankOne
 from certify.files import FORMATS, load
+from certify.losses import LOSSES
 from certify.offsets import ColumnIntercept, Linear
 from tests.question_files import ATOM, PLAIN, U, V, Y, write
 
@@ -151,6 +152,29 @@ def test_a_mask_is_booleans_or_zeros_and_ones(tmp_path, given):
     assert 1 not in held.problem.loss.observed.listed[1][:2]
 
 
+KINDS = {  # data that every loss of the kind accepts, and the loss's own number
+    "logistic": [[1, 0, 1], [0, 1, 0]],
+    "softmax": [[1, 0, 0], [0, 0, 1]],
+    "hinge": [[1, -1, 1], [-1, 1, 1]],
+    "squared_hinge": [[1, -1, 1], [-1, 1, 1]],
+}
+NUMBERS = {"huber": {"delta": 0.25}, "quantile": {"tau": 0.75}}
+
+
+@pytest.mark.parametrize("kind", LOSSES)
+def test_every_loss_is_read_with_its_number(tmp_path, kind):
+    held = NUMBERS.get(kind, {})
+    told = "".join(f"\n{k} = {v}" for k, v in held.items())
+    data = np.array(KINDS.get(kind, Y), dtype=float)
+    problem = load(write(tmp_path, tail=f'[loss]\nkind = "{kind}"{told}', Y=data)).problem
+    assert type(problem.loss) is LOSSES[kind]
+    assert {k: getattr(problem.loss, k) for k in held} == held
+    assert np.array_equal(problem.loss.data, data)
+    inline = ", ".join(f"{k} = {v}" for k, v in {"kind": f'"{kind}"', **held}.items())
+    twin = load(write(tmp_path, head=f"loss = {{ {inline} }}", Y=data)).problem
+    assert twin.loss.statement() == problem.loss.statement()
+
+
 def test_sparse_and_smooth_parts_are_read(tmp_path):
     np.save(tmp_path / "w.npy", np.array([2.0]))
     graph = 'kind = "smooth"\nrho = 1.5\nedges = [[0, 1]]\nweights = "w.npy"\nridge = 0.5'
@@ -243,6 +267,22 @@ def test_an_unknown_key_is_answered_with_the_nearest_known_one(tmp_path, table, 
         ({"atom": f'{PLAIN}\nleft = "l3"'}, "linf, linf+, linf-, got 'l3'"),
         ({"atom": f'{PLAIN}\nform = "max"'}, "form must be one of product, sum, got 'max'"),
         ({"tail": '[loss]\nkind = "square"'}, "did you mean 'squared'?"),
+        ({"head": 'loss = "huber"'}, "loss must be a table, {key = ...}, got 'huber'"),
+        ({"tail": '[loss]\nkind = "huber"'}, "loss.delta is missing"),
+        ({"tail": '[loss]\nkind = "huber"\ndelta = "1"'}, "loss.delta must be a valid number, got"),
+        ({"tail": '[loss]\nkind = "huber"\ndelta = 0'}, "delta must be a finite number > 0, got 0"),
+        ({"tail": '[loss]\nkind = "huber"\ntau = 0.5'}, "the key 'tau' is not known in [loss]"),
+        ({"tail": '[loss]\nkind = "quantile"\ntau = 1'}, "tau must be between 0 and 1, got 1"),
+        ({"tail": '[loss]\nkind = "logistic"'}, "Y must hold 0 and 1 only, got 5.0"),
+        (
+            {"atom": f'{PLAIN}\nleft = "elastic+"'},
+            'atom.left must be a table {norm = "elastic", ...}',
+        ),
+        (
+            {"atom": f'{PLAIN}\nright = {{ norm = "elastic", alpha = 2 }}'},
+            "right: alpha must be in",
+        ),
+        ({"atom": 'kind = "symmetric"'}, "did you mean 'U'? Known are U"),
         ({"tail": '[loss]\nkind = "squared"\nscale = 2'}, "which has no keys but kind"),
         ({"tail": '[[offsets]]\nkind = "columns"'}, "did you mean 'column'?"),
         ({"tail": '[[offsets]]\nkind = "row"\nridge = -2.0'}, "got -2.0"),

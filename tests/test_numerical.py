@@ -244,7 +244,7 @@ def test_the_reason_names_an_unknown_loss():
 
 def test_an_unknown_loss_with_offsets_wants_their_values():
     problem = Problem(Huber(Y), RankOne("l1", "l1"), 0.5, [ColumnIntercept()])
-    with pytest.raises(InputError, match=r"q must be given: .* our losses, not Huber"):
+    with pytest.raises(InputError, match=r"q must be given: .* not known for Huber"):
         check(problem, BEST)
     result = check(problem, BEST, q=[np.zeros(2)])
     assert result.verdict is Verdict.UNDECIDED

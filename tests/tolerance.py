@@ -5,6 +5,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from certify.atoms import Symmetric
+
 from . import references
 
 EPS = float(np.finfo(np.float64).eps)
@@ -45,6 +47,8 @@ def exact_square(key, x):
 def exact_theta(atom, u, v):
     """Return rationals around theta(u, v) of a rank-one atom, or theta(u) of a symmetric one."""
     if atom.kind == "symmetric":
+        return (exact_square(atom.norm, u),) * 2
+    if isinstance(atom, Symmetric):
         return (exact_square(atom.norm, u),) * 2
     a, b = exact_square(atom.left, u), exact_square(atom.right, v)
     if atom.form == "sum":

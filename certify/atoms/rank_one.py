@@ -13,6 +13,7 @@ from certify._observed import Observed
 from certify.gauges import Gauge, gauge
 from certify.polar import METHODS, Ask, Matrix, PolarBound, Proposal
 from certify.polar._ascent import best_slice
+from certify.polar._base import Method
 from certify.polar._proved import sided
 
 from ._base import Atom, Factors, Slice
@@ -158,9 +159,17 @@ def smallest(ask: Ask) -> Proposal:
     for method in methods:
         if method.cost and ask.target is not None and best.upper <= ask.target * (1 + NEAR):
             break
-        found = method.propose(ask) if method.applies(ask) else None
+        found = attempted(method, ask)
         best = min(best, found or best, key=lambda p: p.upper)
     return best
+
+
+def attempted(method: Method, ask: Ask) -> Proposal | None:
+    """Return a method's bound; None if it does not apply, or its numbers leave the floats."""
+    try:
+        return method.propose(ask) if method.applies(ask) else None
+    except np.linalg.LinAlgError:
+        return None
 
 
 def pair_facts(left: str | Gauge, right: str | Gauge) -> Facts:
@@ -188,5 +197,5 @@ def misfit(name: str, norm: Gauge, x: Array) -> str:
     low, high = (side[at[0]] for side in norm.sides(len(x)))
     wanted = "0" if low == high else (">= 0" if low == 0 else "<= 0")
     cure = "Problem.project(factors) returns the nearest factors that are allowed"
-    where, said = [int(k) for k in at], short(norm.key).strip("'")
-    return f"{name} must be {wanted} under {said!r}, got {x[at]} at {where}; {cure}"
+    where, said = [int(k) for k in at], norm.key if norm.is_plain else norm
+    return f"{name} must be {wanted} under {short(said)}, got {x[at]} at {where}; {cure}"

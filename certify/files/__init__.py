@@ -66,7 +66,7 @@ def built(entry: Entry, reader: Reader) -> Any:  # noqa: ANN401  a Loss, an Atom
     values = {}
     for name, x in entry.arguments.items():
         if isinstance(x, Entry):
-            values[name] = built(x, reader)
+            values[name] = part(name, x, reader)
         elif not isinstance(x, Source):
             values[name] = x
         elif issubclass(entry.cls, Gauge):
@@ -76,6 +76,14 @@ def built(entry: Entry, reader: Reader) -> Any:  # noqa: ANN401  a Loss, an Atom
         else:
             values[name] = reader.mask(x) if name == "mask" else reader.read(x, name)
     return entry.cls(**values)
+
+
+def part(name: str, entry: Entry, reader: Reader) -> Any:  # noqa: ANN401  a norm
+    """Build what an argument is; what is wrong in it says which argument it is."""
+    try:
+        return built(entry, reader)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
 
 
 def parameter(name: str, source: Source, reader: Reader) -> Any:  # noqa: ANN401  lists or an array

@@ -11,7 +11,8 @@
 A norm is a key ("l2+") or a table: { norm = "elastic", alpha = 0.5, cone = "+" },
 { norm = "group", groups = [[0, 1], [2]], outer = "linf" }, { norm = "variation", edges, rho },
 { norm = "weighted", weights }; their arrays may be files, groups then one number a coordinate.
-A problem of one factor has U alone in [factors].
+A problem of one factor has U alone in [factors].  A loss may have a number: [loss] kind = "huber",
+delta = 1.0; kind = "quantile", tau = 0.9.
 
 The keys of data, loss, atom and offsets are the arguments of the registered classes.
 """
@@ -27,7 +28,7 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, cre
 
 from certify._errors import InputError
 from certify.atoms import ATOMS
-from certify.gauges import GAUGES, Gauge
+from certify.gauges import GAUGES, PLAIN, Gauge
 from certify.losses import LOSSES
 from certify.offsets import OFFSETS
 
@@ -184,6 +185,9 @@ def norm(x: object) -> object:
     """
     if not isinstance(x, str | dict):
         raise ValueError('must be a norm ("l2+") or a table {norm = ..., ...}')  # noqa: TRY004
+    name = x.rstrip("+-") if isinstance(x, str) else ""
+    if name in GAUGES and name not in PLAIN:
+        raise ValueError(f'must be a table {{norm = "{name}", ...}}: this norm has parameters')
     return x
 
 
@@ -246,13 +250,14 @@ def sentence(error: Mapping[str, Any], where: str, known: list[str]) -> str:
     if error["type"] == "extra_forbidden":
         return unknown_key(at[0], where, known)
     said = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    said = said.replace("a valid dictionary", "a table, {key = ...}")
     return f"{name} {said}, got {brief_value(error['input'])}"
 
 
 def unknown_key(key: str, where: str, known: list[str]) -> str:
     """Name the nearest known key, or the table where this one belongs."""
     table = f"in [{where}]" if where else "at the top of the file"
-    if key in HOMES and key not in known:
+    if key in HOMES and key not in known and HOMES[key] != f"in [{where}]":
         return f"the key {key!r} is not known {table}: it belongs {HOMES[key]}"
     if not known:
         return f"the key {key!r} is not known {table}, which has no keys but kind"

@@ -2240,6 +2240,7 @@ def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
     has a child for each group of a sum of groups' norms: for the same reason a maximizer is
     an extreme point, which is zero outside one group.  {"leaf": t, ...} bounds.
     A child comes after its parent and has one parent, so the walk ends.
+    "boxed" sides are first written as free cubes (`boxed`).
     """
     k = pair.at.m if pair.symmetric else pair.at.m + pair.at.n
     demand(k <= MAX_CONE, "proof.polar.rule", "size", k)
@@ -2247,9 +2248,15 @@ def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
     demand(isinstance(nodes, list), "proof.polar.nodes", "list", type(nodes).__name__)
     demand(bool(nodes), "proof.polar.nodes", "list", "no node")
     hat = ar.symmetric(w, pair.at) if pair.symmetric else ar.hat(w, pair.at)
+    pair, hat, rows = boxed(ar, pair, hat, proof.get("boxed", []))
+    k, own = sum(n.size for _, n, _ in sides_of(pair)), len(rows)
     cuts = given.get("cuts", (None, k)) if "cuts" in given.arrays else Array((0, k), array("d"))
+    cuts = Array(
+        (own + cuts.shape[0], k), array("d", [x for r in rows for x in r]) + array("d", cuts.data)
+    )
     zeros = [n.sign(i) == "0" for _, n, _ in sides_of(pair) for i in range(n.size)]
-    open_nodes = [(0, Leaf((), tuple((i, int(not zero)) for i, zero in enumerate(zeros))))]
+    start = tuple((i, int(not zero)) for i, zero in enumerate(zeros))
+    open_nodes = [(0, Leaf(tuple((c, 1) for c in range(own)), start))]
     best, seen = Fraction(0), set[int]()
     while open_nodes:
         at, leaf = open_nodes.pop()
@@ -2259,13 +2266,69 @@ def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
         if "leaf" in node:
             best = max(best, leaf_bound(ar, pair, (hat, cuts), (node, leaf), given))
             continue
-        parts = parted(pair, leaf, node, cuts.shape[0])
+        parts = parted(pair, leaf, node, (own, cuts.shape[0]))
         found = children(node, at, len(nodes))
         demand(len(found) == len(parts), f"proof.polar.nodes[{at}]", "tree", found)
         open_nodes += zip(found, parts, strict=True)
     met = f"{len(seen)} of {len(nodes)} nodes met"
     demand(len(seen) == len(nodes), "proof.polar.nodes", "tree", met)
     return best
+
+
+def boxed(
+    ar: Arithmetic[H], pair: Pair, hat: H, sides: object
+) -> tuple[Pair, H, list[list[float]]]:
+    """Write cubes with signs as free cubes of one more coordinate s_0 = 1.
+
+    u_i = (s_0 + s_i)/2 in [0, 1], (s_i - s_0)/2 in [-1, 0], s_i in [-1, 1], or 0: with
+    z = R z' the form is z'^T R^T hat R z'.  A vertex of u is one of s.  The rows s_0 + s_i
+    and s_0 - s_i are nonnegative, so that their products join the multipliers.
+    """
+    held = sides_of(pair)
+    names = [name for name, n, _ in held if n.name == "linf" and not pair.symmetric]
+    known = isinstance(sides, list) and all(sides.count(x) == 1 and x in names for x in sides)
+    demand(known, "proof.polar.boxed", "wrong_rule", sides)
+    boxes = [name in sides for name, _, _ in held] if isinstance(sides, list) else []
+    if not any(boxes):
+        return pair, hat, []
+    width, first = sum(n.size for _, n, _ in held) + sum(boxes), 0
+    entries: list[list[tuple[int, float]]] = []
+    rows: list[list[float]] = []
+    for (_, n, _), box in zip(held, boxes, strict=True):
+        entries += [unmixed(n, i, first, box=box) for i in range(n.size)]
+        rows += box_rows(first, n.size, width) if box else []
+        first += n.size + box
+    k = len(entries)
+    flat = array("d", bytes(8 * width * k))
+    for at, found in enumerate(entries):
+        for j, x in found:
+            flat[j * k + at] = x
+    R = ar.load(Array((width, k), flat))
+    left, right = (
+        Norm("linf", n.size + 1) if box else n for (_, n, _), box in zip(held, boxes, strict=True)
+    )
+    new = Pair(Pattern(left.size, right.size), left, right)
+    return new, ar.multiply(ar.multiply(R, hat), R), rows
+
+
+def box_rows(first: int, size: int, width: int) -> list[list[float]]:
+    """Return the rows s_0 + s_i and s_0 - s_i of a box whose s_0 is at `first`."""
+    out = []
+    for i in range(first + 1, first + 1 + size):
+        for x in (1.0, -1.0):
+            row = [0.0] * width
+            row[first], row[i] = 1.0, x
+            out.append(row)
+    return out
+
+
+def unmixed(n: Norm, i: int, first: int, *, box: bool) -> list[tuple[int, float]]:
+    """Return coordinate i of a side as [(coordinate of z', factor)]."""
+    if not box:
+        return [(first + i, 1.0)]
+    s = first + 1 + i
+    signs = {"*": [(s, 1.0)], "+": [(first, 0.5), (s, 0.5)], "-": [(first, -0.5), (s, 0.5)]}
+    return signs.get(n.sign(i), [])
 
 
 def node_of(nodes: list[Any], at: int) -> Json:
@@ -2286,7 +2349,7 @@ def children(node: Json, at: int, count: int) -> list[int]:
     return held
 
 
-def parted(pair: Pair, leaf: Leaf, node: Json, count: int) -> list[Leaf]:
+def parted(pair: Pair, leaf: Leaf, node: Json, count: tuple[int, int]) -> list[Leaf]:
     """Return the parts of a leaf that a node's children stand for; they cover it."""
     if "groups" not in node:
         return [narrowed(pair, leaf, (node, side), count) for side in (1, -1)]
@@ -2304,13 +2367,14 @@ def parted(pair: Pair, leaf: Leaf, node: Json, count: int) -> list[Leaf]:
     return out
 
 
-def narrowed(pair: Pair, leaf: Leaf, step: tuple[Json, int], count: int) -> Leaf:
-    """Return the part of a leaf on one side of a split."""
-    node, side = step
+def narrowed(pair: Pair, leaf: Leaf, step: tuple[Json, int], count: tuple[int, int]) -> Leaf:
+    """Return the part of a leaf on one side of a split; count = (boxes' rows, all rows)."""
+    (node, side), (own, rows) = step, count
     if "cut" in node:
         c = node["cut"]
-        demand(type(c) is int and 0 <= c < count, "proof.polar.nodes", "outside", f"cut {c}")
-        return Leaf((*leaf.cuts, (c, side)), leaf.classes)
+        inside = type(c) is int and 0 <= c < rows - own
+        demand(inside, "proof.polar.nodes", "outside", f"cut {c}")
+        return Leaf((*leaf.cuts, (own + c, side)), leaf.classes)
     ends = node["equal"]
     demand(isinstance(ends, list) and len(ends) == 2, "proof.polar.nodes", "outside", ends)
     sides = [vertex_side(pair, i) for i in ends]

@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from certify._arrays import Array
+from certify.gauges import Gauge, LInf
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
@@ -34,6 +35,9 @@ class Form:
     group    (k,) number of each coordinate's ball, sum of weight_i z_i^2 <= room[group]
     cube     (k,) number of the linf side a free coordinate lies in, -1 if none
     simplex  the ball is { z >= 0, sum z <= 1 } instead: one block, all coordinates signed
+    boxed    sides that were cubes with signs and are free cubes of one more coordinate now
+    given    (p, k) rows that are nonnegative everywhere: those of the boxes
+    unboxed  (k0, k) from z to the coordinates before; None where nothing was boxed
     """
 
     C: Array
@@ -44,6 +48,9 @@ class Form:
     weight: Array
     cube: Ints
     simplex: bool = False
+    boxed: tuple[str, ...] = ()
+    given: Array | None = None
+    unboxed: Array | None = None
 
     @property
     def size(self) -> int:
@@ -155,7 +162,8 @@ def cell(form: Form, path: Path) -> Cell:
     fold = np.where(form.signs == 0, sign, form.signs) / np.sqrt(form.weight)
     M = np.zeros((form.size, first.size))
     M[np.arange(form.size), np.searchsorted(first, label)] = fold
-    cuts = [step.normal for step in path if isinstance(step, Cut)]
+    own = [] if form.given is None else list(form.given)
+    cuts = [*own, *(step.normal for step in path if isinstance(step, Cut))]
     return Cell(form, M, first, np.array(cuts).reshape(len(cuts), form.size))
 
 
@@ -170,8 +178,49 @@ def merge(label: Ints, sign: Array, step: Equal) -> None:
     sign[moved] *= turn
 
 
-def of_pair(W: Array, left: Any, right: Any) -> Form:  # noqa: ANN401  gauges
-    """Return the form of sup u^T W v over two gauges."""
+def of_pair(W: Array, left: Gauge, right: Gauge) -> Form:
+    """Return the form of sup u^T W v over two gauges; cubes with signs become boxes."""
+    m, n = W.shape
+    one, other = unmixed(left, m), unmixed(right, n)
+    if one is None and other is None:
+        return of_balls(W, left, right)
+    T, S = (np.eye(d) if held is None else held for held, d in ((one, m), (other, n)))
+    free = [g if held is None else LInf() for g, held in ((left, one), (right, other))]
+    form = of_balls(T @ W @ S.T, free[0], free[1])
+    turned = np.zeros((m + n, len(T) + len(S)))
+    turned[:m, : len(T)], turned[m:, len(T) :] = T.T, S.T
+    rows = [box_rows(0, m, form.size)] if one is not None else []
+    rows += [box_rows(len(T), n, form.size)] if other is not None else []
+    names = (("left", one), ("right", other))
+    boxed = tuple(name for name, held in names if held is not None)
+    return replace(form, boxed=boxed, given=np.vstack(rows), unboxed=turned)
+
+
+def unmixed(gauge: Gauge, d: int) -> Array | None:
+    """Return T, (d + 1, d): u = T^T s for a cube with signs, s_0 = 1; None for others."""
+    if gauge.name != "linf" or gauge.free:
+        return None
+    low, high = gauge.sides(d)
+    T = np.vstack([np.zeros(d), np.eye(d)])
+    for i in range(d):
+        if low[i] == 0 and high[i] == 0:
+            T[i + 1, i] = 0.0
+        elif low[i] == 0 or high[i] == 0:
+            T[0, i], T[i + 1, i] = (0.5 if low[i] == 0 else -0.5), 0.5
+    return T
+
+
+def box_rows(first: int, size: int, width: int) -> Array:
+    """Return the rows s_0 + s_i and s_0 - s_i, in turn, of a box whose s_0 is at `first`."""
+    rows = np.zeros((2 * size, width))
+    rows[:, first] = 1.0
+    at = np.arange(size)
+    rows[2 * at, first + 1 + at], rows[2 * at + 1, first + 1 + at] = 1.0, -1.0
+    return rows
+
+
+def of_balls(W: Array, left: Gauge, right: Gauge) -> Form:
+    """Return the form of sup u^T W v over two gauges as they are."""
     m, n = W.shape
     C = np.zeros((m + n, m + n))
     C[:m, m:], C[m:, :m] = W, W.T

@@ -46,10 +46,16 @@ class Bounder:
             warm = admm.child(cell(self.form, path[:-1]), own, warm, path[-1])
         found = admm.solve(own, Stop(aim, steps, settled, self.expired), warm)
         values, vectors = np.linalg.eigh(found.Y)
-        starts = [own.M @ vectors[:, -1 - k] for k in range(min(STARTS, own.size))]
+        starts = [self.unboxed(own.M @ vectors[:, -1 - k]) for k in range(min(STARTS, own.size))]
         best = max((self.climb(s * z) for z in starts for s in (1, -1)), key=lambda x: x[0])
         split = splits(own, values, vectors) if found.best.bound > aim else None
         return Solved(found.best.bound, found.best, best[0], best[1], split, found.warm)
+
+    def unboxed(self, z: Array) -> Array:
+        """Return z in the coordinates of u and v, where s_0 > 0."""
+        if self.form.unboxed is None:
+            return z
+        return np.asarray(self.form.unboxed @ z)
 
 
 def splits(own: Cell, values: Array, vectors: Array) -> tuple[Label, Label] | None:
@@ -125,4 +131,5 @@ def proof_of(form: Form, tree: Grown, aim: float) -> tuple[float, dict[str, Any]
             nodes.append({"equal": [label.p, label.q], **ends})
     if cuts:
         arrays["cuts"] = np.array(cuts)
-    return top, {"rule": "conic", "nodes": nodes, **arrays}
+    boxes = {"boxed": list(form.boxed)} if form.boxed else {}
+    return top, {"rule": "conic", "nodes": nodes, **boxes, **arrays}

@@ -46,12 +46,22 @@ def top_pair(g: Array, seed: int) -> tuple[float, Array]:
 
 
 def leading(g: Array, count: int) -> tuple[Array, Array]:
-    """Return the `count` largest eigenvalues, rising, and their vectors."""
-    k = g.shape[0]
+    """Return the `count` largest eigenvalues, rising, and their vectors.
+
+    Raises LinAlgError for a matrix that overflowed, as LAPACK does for what it cannot solve.
+    """
+    k = held(g).shape[0]
     values, vectors = linalg.eigh(g, subset_by_index=[max(k - count, 0), k - 1])
     if len(values) < min(count, k):  # the subset driver loses eigenvalues of split matrices
         values, vectors = linalg.eigh(g)
     return values[-count:], vectors[:, -count:]
+
+
+def held(g: Array) -> Array:
+    """Return g; raise LinAlgError if it overflowed."""
+    if not np.isfinite(g).all():
+        raise np.linalg.LinAlgError("the matrix overflowed")
+    return g
 
 
 def by_block(times: Callable[[Array], Array], size: int, seed: int) -> tuple[float, Array]:

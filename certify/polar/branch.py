@@ -1,7 +1,6 @@
 """Branch and bound on the doubly nonnegative relaxation: cuts for signs, equalities for cubes."""
 
 from dataclasses import replace
-from time import monotonic
 
 from threadpoolctl import threadpool_limits
 
@@ -11,9 +10,8 @@ from ._base import Ask, Method, Proposal
 from ._nodes import Grown, proof_of
 from .dnn import AT_ONCE, allowance, bounder, form_of, opened
 
-GAP = 2.0**-20  # relative: a bound this near a found value is not worth more parts
+GAP = 2.0**-23  # relative: a bound this near a found value is not worth more parts
 FAR = 2.0**-7  # a target this far below a found value is not worth a tree
-SHARE = 0.5  # of the time left that one proposal may take
 
 
 class Branch(Method):
@@ -54,18 +52,9 @@ def grown(ask: Ask, tree: Grown | None = None) -> Grown:
     Without a number of parts asked for, a target far below what is found is given up: no
     tree can prove it.
     """
-    held = shared(ask)
-    solve, stop = bounder(held, form_of(held)), limits(held)
+    solve, stop = bounder(ask, form_of(ask)), limits(ask)
     with threadpool_limits(1, user_api="blas"):
         if tree is None:
             tree = grow(solve, replace(stop, nodes=1))
         hopeless = ask.target is not None and tree.lower > ask.target * (1 + FAR)
         return tree if hopeless and ask.nodes is None else grow(solve, stop, tree)
-
-
-def shared(ask: Ask) -> Ask:
-    """Return the ask with a share of the time left."""
-    if ask.deadline is None:
-        return ask
-    now = monotonic()
-    return replace(ask, deadline=now + SHARE * (ask.deadline - now))

@@ -168,7 +168,7 @@ def balanced(t: float, primal: float, dual: float) -> float:
 def decomposed(X: Array) -> tuple[Array, Array, Array]:
     """Return (X tall, eigenvectors V, singular values) by the smaller Gram matrix."""
     tall = X if X.shape[0] >= X.shape[1] else X.T
-    values, vectors = linalg.eigh(tall.T @ tall)
+    values, vectors = linalg.eigh(spectra.held(tall.T @ tall))
     return tall, vectors, np.sqrt(np.maximum(values, 0.0))
 
 
@@ -205,5 +205,5 @@ def largest_eigenvalue(X: Array) -> float:
 
 def prox_largest(X: Array, t: float) -> Array:
     """Return argmin_S t lambda_max(S) + 1/2 |S - X|^2 for symmetric X."""
-    values, vectors = linalg.eigh(0.5 * (X + X.T))
+    values, vectors = linalg.eigh(spectra.held(0.5 * (X + X.T)))
     return np.asarray((vectors * np.minimum(values, level(values, t))) @ vectors.T)

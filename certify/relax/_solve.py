@@ -16,6 +16,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "SCS": {"eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 50_000},
 }
 CLOCKS = {"CLARABEL": "time_limit", "SCS": "time_limit_secs"}
+PANIC = "PanicException"  # of a solver in Rust: not an Exception, and without a name to import
 ANSWERED = ("optimal", "optimal_inaccurate", "user_limit")
 
 
@@ -46,6 +47,10 @@ def attempt(program: Expression, name: str, budget: float | None) -> str:
             warnings.simplefilter("ignore")  # "may be inaccurate" is in the status
             program.solve(solver=name, **options)
     except (cp.SolverError, ValueError, ArithmeticError):
+        return "solver_error"
+    except BaseException as error:
+        if type(error).__name__ != PANIC:
+            raise
         return "solver_error"
     return str(program.status)
 

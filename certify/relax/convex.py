@@ -83,7 +83,11 @@ def dual_point(
     with d(W) < d(0) = inf l shows less than nothing, so it is not worth handing on.
     Raises InputError as convex() does.
     """
-    W, observed = convex(problem, solver, budget).W, problem.loss.observed
+    observed = problem.loss.observed
+    try:
+        W = convex(problem, solver, budget).W
+    except OverflowError:  # a norm whose square is no float
+        return None
     shape = (observed.m, observed.n) if observed.full else (observed.size,)
     if W is None or W.shape != shape:
         return None

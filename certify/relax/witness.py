@@ -71,7 +71,10 @@ def witness(W: Array, left: Gauge, right: Gauge, budget: float | None = None) ->
         return None
     tree = Tree(W.shape, np.flatnonzero(held != "*"), budget)
     whole = Part(W, left, right, np.arange(m), np.arange(n))
-    if not grown(tree, whole):
+    try:
+        if not grown(tree, whole):
+            return None
+    except OverflowError:  # a norm whose square is no float
         return None
     return Proposal(tree.top, {"rule": "conic", "nodes": tree.nodes, **tree.arrays})
 
