@@ -130,7 +130,7 @@ def test_offsets_that_are_given_are_certified_where_they_are_best(offset, ridge)
     assert result.verdict is Verdict.CERTIFIED
     assert verify(result.certificate, problem, NONE, q=[q]).verdict is Verdict.CERTIFIED
     moved = check(problem, NONE, q=[q + 1.0])
-    assert moved.verdict is Verdict.UNDECIDED
+    assert moved.verdict is Verdict.REFUTED  # by the better q
     assert moved.lower <= result.upper
     found = check(problem, NONE)
     assert found.verdict is Verdict.CERTIFIED

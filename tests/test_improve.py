@@ -13,7 +13,7 @@ from certify.atoms import RankOne
 from certify.descent import State
 from certify.improve import falling
 from certify.losses import Squared
-from certify.offsets import OFFSETS
+from certify.offsets import OFFSETS, Sparse
 
 from .strategies import PAIRS, questions
 from .tolerance import exact_objective
@@ -164,7 +164,7 @@ def test_at_a_fixed_rank_it_ends_at_the_truncated_decomposition():
 
 
 def test_what_the_theory_does_not_cover_is_refused_with_the_cure():
-    nonnegative = Problem(Squared(Y), RankOne("l2+", "l2+"), 0.0)
+    beside = Problem(Squared(Y), RankOne("l2+", "l2+"), 0.0, [Sparse(1.0)])
     with pytest.raises(OutOfScopeError, match="lam > 0"):
-        improve(nonnegative, STARTS["one slice"])
-    assert check(nonnegative, STARTS["one slice"]).verdict is Verdict.OUT_OF_SCOPE
+        improve(beside, STARTS["one slice"])
+    assert check(beside, STARTS["one slice"]).verdict is Verdict.OUT_OF_SCOPE
