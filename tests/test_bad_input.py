@@ -76,7 +76,7 @@ WRONG = {
     "complex factors": ({"U": U * 1j}, "got dtype '<c16'"),
     "a wrong sign": (
         {"atom": NONNEGATIVE, "U": at(U, -0.25)},
-        "U must be >= 0 under 'l2+', its least entry is -0.25",
+        "U must be >= 0 under 'l2+', got -0.25 at [1, 0]",
     ),
     "huge data": ({"Y": Y * 1e300}, "the objective overflows float64"),
     "huge factors": ({"U": U * 1e300, "V": V * 1e300}, "the objective overflows float64"),
