@@ -18,6 +18,7 @@ from ._arrays import Array, Ints
 from ._fitting import least_squares, shift
 from ._observed import Observed
 from .kernel.verify import dyadic
+from .losses import Squared
 from .offsets import Linear, Offset, Smooth, Sparse
 from .problem import Problem
 
@@ -86,7 +87,7 @@ def projected(problem: Problem, free: tuple[Offset, ...], W: Array) -> Array:
     """Remove from W, in floats, what the offsets explain: w (W / w - A q)."""
     loss, scale = problem.loss, getattr(problem.loss, "scale", None)
     weights = np.ones(W.shape) if scale is None else spread(scale, W.shape)
-    if hasattr(loss, "data"):
+    if isinstance(loss, Squared):
         q = Problem(loss, problem.atom, problem.lam, free).fit_offsets(loss.data - W / weights)
     else:
         q = least_squares(free, np.asarray(W / weights), weights, loss.observed)

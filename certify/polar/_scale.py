@@ -61,7 +61,10 @@ def carried(proof: dict[str, Any], e: int) -> dict[str, Any]:
 
 def carried_tree(proof: dict[str, Any], e: int) -> dict[str, Any]:
     """Move a tree of cases to scale 2^e; its cuts stay."""
-    out = {k: v if k in ("rule", "nodes", "cuts", "boxed") else moved(k, v, e) for k, v in proof.items()}
+    out = {
+        k: v if k in ("rule", "nodes", "cuts", "boxed") else moved(k, v, e)
+        for k, v in proof.items()
+    }
     out["nodes"] = [with_shift(node, e) if "shift" in node else node for node in proof["nodes"]]
     return out
 
