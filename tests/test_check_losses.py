@@ -135,6 +135,7 @@ def test_offsets_that_are_given_are_certified_where_they_are_best(offset, ridge)
     found = check(problem, NONE)
     assert found.verdict is Verdict.CERTIFIED
     assert found.upper <= moved.upper
+    assert np.abs(found.q[0]).max() <= 2.0**-20  # of a search
 
 
 def test_a_dual_point_that_is_not_finite_is_left_out():

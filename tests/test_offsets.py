@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certify import InputError, Problem
+from certify import InputError, Problem, Verdict, improve
 from certify._fitting import operator
 from certify._observed import Observed
 from certify.atoms import RankOne
 from certify.kernel.verify import Exact, Pattern
-from certify.losses import Squared
+from certify.losses import Absolute, Logistic, Squared
 from certify.offsets import (
     OFFSETS,
     ColumnIntercept,
@@ -22,6 +22,7 @@ from certify.offsets import (
     Smooth,
     Sparse,
 )
+from certify.orthogonal import orthogonalize
 from certify.polar._proved import handed
 from certify.rays import adjoint
 from certify.rigor.flint import Flint
@@ -247,3 +248,19 @@ def problem_with(*held):
 def test_wrong_offsets_are_refused_with_the_wrong_value(made, said):
     with pytest.raises(InputError, match=said):
         made()
+
+
+@pytest.mark.parametrize("offset", [Intercept(), ColumnIntercept(), RowIntercept()])
+@pytest.mark.parametrize("loss", [Squared, Logistic, Absolute])
+def test_a_dual_point_whose_sums_are_zero_stays_where_it_is(offset, loss):
+    W = np.array([[0.5, -0.5], [-0.5, 0.5]])
+    problem = Problem(loss(np.eye(2)), RankOne(), 1.0, (offset,))
+    found = orthogonalize(problem, W)
+    assert np.array_equal(found.W, W)
+    assert not found.corrections
+
+
+def test_an_unpenalized_intercept_is_certified_under_the_logistic_loss():
+    Y = np.array([[1.0, 0, 1, 0], [0, 1, 1, 0], [1, 1, 0, 1]])
+    problem = Problem(Logistic(Y), RankOne(), 0.7, (Intercept(),))
+    assert improve(problem, (np.ones((3, 1)), np.ones((4, 1)))).result.verdict is Verdict.CERTIFIED
