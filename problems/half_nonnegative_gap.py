@@ -33,8 +33,8 @@ def cases() -> dict[str, Instance]:
     none = (np.zeros((10, 1)), np.zeros((5, 1)))
     fitted = (Y[:, :1] / 4, e[:, :1])
     return {
-        "zero_model": Instance(right, none, None, 10.0, Verdict.UNDECIDED, WHY),
-        "transposed": Instance(left, none[::-1], None, 10.0, Verdict.UNDECIDED, WHY),
+        "zero_model": Instance(right, none, None, 10.0, Verdict.CERTIFIED, WHY),
+        "transposed": Instance(left, none[::-1], None, 10.0, Verdict.CERTIFIED, WHY),
         "column_fitted": Instance(right, fitted, None, 10.0, Verdict.REFUTED, WHY),
         "row_fitted": Instance(left, fitted[::-1], None, 10.0, Verdict.REFUTED, WHY),
     }

@@ -1,4 +1,4 @@
-"""l2+ x l2+ where a relaxation exceeds lam and the polar does not: a gap that stays."""
+"""l2+ x l2+ where a relaxation exceeds lam and the polar does not: cuts close the gap."""
 
 import numpy as np
 
@@ -24,7 +24,7 @@ LAM = 4.125
 
 
 def cases() -> dict[str, Instance]:
-    """Return two true optima that stay undecided, and candidates that are refuted."""
+    """Return two true optima that only branching certifies, and candidates that are refuted."""
     G = 4.0 * np.eye(5) - HORN
     if not nonnegative_top(G, both=True) < LAM:
         message = "the enumeration of supports contradicts this case"
@@ -37,8 +37,8 @@ def cases() -> dict[str, Instance]:
     corner = np.eye(5)[:, :1]
     spent = LAM**2 / 2 + 32.5 + 2.0 * LAM
     return {
-        "zero_model": Instance(zero, (none, none), None, 32.5, Verdict.UNDECIDED, ZERO),
+        "zero_model": Instance(zero, (none, none), None, 32.5, Verdict.CERTIFIED, ZERO),
         "entry_fitted": Instance(zero, (corner, corner), None, 32.5, Verdict.REFUTED, ZERO),
-        "one_slice": Instance(split, (e, 2.0 * e), None, spent, Verdict.UNDECIDED, SPLIT),
+        "one_slice": Instance(split, (e, 2.0 * e), None, spent, Verdict.CERTIFIED, SPLIT),
         "slice_too_long": Instance(split, (e, 4.0 * e), None, spent, Verdict.REFUTED, SPLIT),
     }

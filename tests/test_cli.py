@@ -194,7 +194,7 @@ def test_the_exit_status_of_improve_is_the_verdict_where_it_ends(tmp_path, capsy
 
 
 def test_improve_says_what_is_out_of_scope_and_its_cure(tmp_path, capsys):
-    path = write(tmp_path, atom=SIGNED, lam="0")
+    path = write(tmp_path, lam="0", tail='[[offsets]]\nkind = "sparse"\nrho = 1.0')
     ended = inside(capsys, "improve", path, "-o", tmp_path / "b.npz", "--json")
     assert ended.status == 13
     assert "give lam > 0" in ended.sentence

@@ -176,7 +176,7 @@ def paths():
     yield "equal", ("linf", "linf"), (Equal(0, 2, -1), Equal(2, 3, 1), Equal(5, 8, -1))
     yield "mixed", ("linf", "l2+"), (Equal(1, 3, -1), Cut(normal()), Equal(0, 3, 1))
     weights = Weighted((1.0, 4.0, 0.25, 2.0), cone="-")
-    yield "weighted", (weights, "linf+"), (Cut(normal()), Cut(normal()))
+    yield "weighted", (weights, "linf"), (Cut(normal()), Cut(normal()))
 
 
 @pytest.mark.parametrize(("pair", "path"), [p[1:] for p in paths()], ids=[p[0] for p in paths()])

@@ -316,7 +316,6 @@ MISSTATED = {
     "not hot": ("softmax", {}, {"Y": 0.5}, "statement.Y", "labels"),
     "negative": ("poisson", {}, {"Y": -1.0}, "statement.Y", "labels"),
     "below zero": ("kullback_leibler", {}, {"Y": -1.0}, "statement.Y", "labels"),
-    "rank": ("logistic", {"claim": "rank", "lam": "0x0p0"}, {}, "statement.loss", "scope"),
 }
 
 
