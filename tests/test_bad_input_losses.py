@@ -209,12 +209,24 @@ def test_data_of_any_size_give_a_bracket(name, pair):
     bracketed(problem, ONES, check(problem, ONES, budget=0))
 
 
+@pytest.mark.parametrize("pair", [("l2", "l2"), ("l2+", "l2+"), ("linf", "linf")], ids="x".join)
+def test_a_dual_point_of_any_size_is_bounded_as_it_is_at_one(pair):
+    results = []
+    for weight in (1.0, 2.0**900):
+        problem = Problem(Logistic(ZEROS_ONES, np.full(Y.shape, weight)), RankOne(*pair), weight)
+        result = bracketed(problem, ONES, check(problem, ONES, budget=0))
+        results.append(result.lower / weight)
+    assert results[1] > results[0] / 2 > 0  # only the projected dual point is lost
+
+
 @pytest.mark.parametrize("right", ["l2", "l2+", "linf"])
-@pytest.mark.parametrize("weight", [5e-324, 2.0**-1000, 2.0**1000])
+@pytest.mark.parametrize("weight", [5e-324, 2.0**-1022, 2.0**-600, 2.0**1023])
 def test_norms_of_any_weights_give_a_bracket(right, weight):
     for loss in (LOSSES["squared"], LOSSES["huber"]):
         problem = Problem(loss, RankOne(Weighted([1, 1, 1, weight]), right), 0.5)
-        bracketed(problem, ONES, check(problem, ONES, budget=0))
+        result = bracketed(problem, ONES, check(problem, ONES, budget=0.2))
+        assert result.verdict in (Verdict.REFUTED, Verdict.UNDECIDED)
+        assert result.verdict is Verdict.REFUTED or weight > 1 or right != "l2"
 
 
 def test_a_variation_whose_square_is_no_float_is_bounded_without_it():
