@@ -28,7 +28,7 @@ from certify.rigor.rounded import Rounded
 BIASES = RowIntercept(), ColumnIntercept()
 SHAPE, SEEN, RANK, LAM = (200, 150), 0.2, 3, 3.0
 REAL = 30.0, 20, 25, 120.0  # MovieLens: lam, slices, sweeps, seconds of search
-TITLE = "8. ratings with unpenalized biases: proved bracket against the naive figure"
+TITLE = "ratings with unpenalized biases: proved bracket against the naive figure"
 
 
 def run(options: Options) -> Report:

@@ -13,7 +13,8 @@ from .atoms import Atom, RankOne, Symmetric
 from .atoms.rank_one import pair_facts
 from .descent import State
 from .losses import Squared
-from .orthogonal import Orthogonal, orthogonalize
+from .offsets import Sparse
+from .orthogonal import Orthogonal, orthogonalize, room
 from .polar import Proposal
 from .polar._scale import at_scale_one, carried, scaled
 from .polar._spectra import on_grid
@@ -101,10 +102,11 @@ def bound_ray(run: Run, W: Array) -> Dual | None:
 
 def bound_inside(run: Run, W: Array) -> Dual | None:
     """Propose a polar bound of W in the domain of d, and estimate the lower bound."""
-    problem, free = run.problem, any(o.ridge == 0 for o in run.problem.offsets)
+    problem = run.problem
+    free = any(o.free and not isinstance(o, Sparse) for o in problem.offsets)
     held = rays.inward(problem.loss, W)
     point = orthogonalize(problem, held) if free else Orthogonal(held)
-    if point is None or problem.loss.dual_value(point.W) == -np.inf:
+    if point is None or problem.loss.dual_value(point.W) == -np.inf or not roomy(problem, point):
         return None
     matrix = problem.loss.observed.matrix(point.W)
     value = rays.value(problem, point.W, 1.0)
@@ -114,6 +116,13 @@ def bound_inside(run: Run, W: Array) -> Dual | None:
         return None
     s = min(1.0, problem.lam / max(polar.upper, 1e-300))
     return Dual(point, polar, rays.value(problem, point.W, s))
+
+
+def roomy(problem: Problem, point: Orthogonal) -> bool:
+    """Whether the corrections leave W in the domain of d."""
+    free = room(problem, point.W)
+    moves = [(k, abs(float(c))) for k, c in point.corrections]
+    return not free.any() or all(size <= free[k] / 2 for k, size in moves)
 
 
 def bound_once(run: Run, W: Array, N: Array | None) -> Dual | None:

@@ -140,7 +140,10 @@ def falling(
     first = State(factors, q, problem.objective(factors, q))
     kept = [("start", first, value_of(problem, first))]
     for name, s in steps:
-        new = value_of(problem, s)
+        try:
+            new = value_of(problem, s)
+        except kernel.RejectedError:  # outside the loss's domain by a rounding
+            continue
         if new.hi <= kept[-1][2].lo:
             kept.append((name, s, new))
     return [(name, s, above(v.hi)) for name, s, v in kept]

@@ -18,10 +18,15 @@ from ._arrays import Array, Ints
 from ._fitting import least_squares, shift
 from ._observed import Observed
 from .kernel.verify import dyadic
+from .losses import Softmax, Squared
+from .losses._entrywise import Entrywise
 from .offsets import Linear, Offset, Smooth, Sparse
 from .problem import Problem
 
 JOINT = 2_000_000  # numbers in the joint system; its rational solution takes seconds
+ROUNDS = 100  # projections on the domain of d and on A* W = 0, in turn
+EASY = 1e-3  # what an entry at an end of its domain still counts as a pivot
+SHY = 1 - 2.0**-30  # how near to the domain's ends: rounding to the grid stays inside
 BITS = 40  # levels of the grid: cost of exact arithmetic against sharpness of W
 
 
@@ -41,18 +46,22 @@ def orthogonalize(problem: Problem, W: Array) -> Orthogonal | None:
     """
     observed = problem.loss.observed
     free = straightened(problem.offsets, observed.m)
-    ints, unit = gridded(projected(problem, free, W) if free else W)
+    held = inner(problem, free, W) if free else W
+    ints, unit = gridded(held)
     labels = components(problem.offsets, observed.m)
     linear = [o for o in problem.offsets if isinstance(o, Linear) and o.free]
     rest = {o.name for o in problem.offsets if o.free and not isinstance(o, Linear | Sparse)}
+    rest |= {"row"} if isinstance(problem.loss, Softmax) else set()  # its domain asks for it
     if not linear:
-        cancel(ints, rest, observed, labels)
+        cancel(ints, rest, (observed, labels), room(problem, held))
         return Orthogonal(np.ldexp(ints.astype(np.float64), unit).reshape(W.shape))
-    held = np.ldexp(ints.astype(np.float64), unit)
+    held = np.ldexp(ints.astype(np.float64), unit).reshape(-1)
+    easy = room(problem, held.reshape(W.shape))
     if rest - {"column", "smooth"}:
-        fixed = jointly(free, held, observed)
+        fixed = jointly(free, held, observed, easy)
     else:
-        fixed = corrections(free[0].A, held, observed) if isinstance(free[0], Linear) else None
+        design = np.hstack([o.A for o in free if isinstance(o, Linear)])
+        fixed = corrections(design, held, observed, easy)
     return None if fixed is None else Orthogonal(held.reshape(W.shape), fixed)
 
 
@@ -82,11 +91,37 @@ def straightened(offsets: Sequence[Offset], m: int) -> tuple[Offset, ...]:
     return (Linear(np.hstack(parts)), *others)
 
 
+def inner(problem: Problem, free: tuple[Offset, ...], W: Array) -> Array:
+    """Return W without what the offsets explain, inside the domain of d."""
+    loss = problem.loss
+    if isinstance(loss, Squared):
+        return projected(problem, free, W)
+    for _ in range(ROUNDS):
+        W, before = SHY * loss.clip_dual(projected(problem, free, W)), W
+        if np.abs(W - before).max(initial=0.0) <= (1 - SHY) * np.abs(W).max(initial=0.0):
+            break
+    return W
+
+
+def room(problem: Problem, W: Array) -> Array:
+    """Return how far each entry may move within the domain of d; 0 where all may."""
+    loss = problem.loss
+    ends: tuple[Array | float, Array | float]
+    if isinstance(loss, Softmax):
+        ends = loss.counted * (loss.data - 1), loss.counted * loss.data
+    elif isinstance(loss, Entrywise):
+        ends = loss.bounds()
+    else:
+        return np.zeros(W.size)
+    low, high = ends
+    return np.asarray(np.minimum(W - low, high - W)).reshape(-1)
+
+
 def projected(problem: Problem, free: tuple[Offset, ...], W: Array) -> Array:
     """Remove from W, in floats, what the offsets explain: w (W / w - A q)."""
     loss, scale = problem.loss, getattr(problem.loss, "scale", None)
     weights = np.ones(W.shape) if scale is None else spread(scale, W.shape)
-    if hasattr(loss, "data"):
+    if isinstance(loss, Squared):
         q = Problem(loss, problem.atom, problem.lam, free).fit_offsets(loss.data - W / weights)
     else:
         q = least_squares(free, np.asarray(W / weights), weights, loss.observed)
@@ -107,27 +142,30 @@ def gridded(W: Array) -> tuple[Ints, int]:
     return np.rint(np.ldexp(np.ldexp(flat, -half), half - e)).astype(np.int64), e
 
 
-def cancel(ints: Ints, kinds: set[str], observed: Observed, labels: Ints) -> None:
+def cancel(ints: Ints, kinds: set[str], at: tuple[Observed, Ints], free: Array) -> None:
     """Make the sums of each kind zero, changing as few entries as there are sums.
 
-    A column is cut into the components of the rows: one, unless a graph says more.
+    A column is cut into the components of the rows: one, unless a graph says more.  The
+    entries that are freest to move are changed.
     """
-    rows, cols = observed.listed
+    (observed, labels), (rows, cols) = at, at[0].listed
     parts = labels[rows] * observed.n + cols
     across = kinds & {"column", "smooth"}
     if "row" in kinds and across:
-        along_tree(ints, (rows, parts), (observed.m, int(labels.max() + 1) * observed.n))
+        sizes = (observed.m, int(labels.max() + 1) * observed.n)
+        along_tree(ints, (rows, parts), sizes, free)
     elif "row" in kinds or across:
         lines = parts if across else rows
-        present, first, inverse = np.unique(lines, return_index=True, return_inverse=True)
-        totals = np.zeros(len(present), dtype=np.int64)
-        np.add.at(totals, inverse.reshape(-1), ints)
-        ints[first] -= totals
+        order = np.lexsort((-free, lines))
+        present, first = np.unique(lines[order], return_index=True)
+        totals = np.zeros(int(present[-1]) + 1, dtype=np.int64)
+        np.add.at(totals, lines, ints)
+        ints[order[first]] -= totals[present]
     elif kinds:
-        ints[int(np.abs(ints).argmax())] -= ints.sum()
+        ints[int(np.lexsort((np.abs(ints), free))[-1])] -= ints.sum()
 
 
-def along_tree(ints: Ints, ends: tuple[Ints, Ints], sizes: tuple[int, int]) -> None:
+def along_tree(ints: Ints, ends: tuple[Ints, Ints], sizes: tuple[int, int], free: Array) -> None:
     """Cancel sums over rows and over columns by pushing each node's sum to its parent.
 
     Rows and columns are the nodes of a graph whose edges are the observed entries.
@@ -140,6 +178,9 @@ def along_tree(ints: Ints, ends: tuple[Ints, Ints], sizes: tuple[int, int]) -> N
     sums = np.zeros(size, dtype=np.int64)
     np.add.at(sums, rows, ints)
     np.add.at(sums, cols + m, ints)
+    if free.any():
+        costs = sparse.csr_array((1 + free.max() - free, (rows, cols + m)), shape=(size, size))
+        graph = csgraph.minimum_spanning_tree(costs)
     for order, parents in trees(graph):
         for node in order[:0:-1]:
             parent = int(parents[node])
@@ -157,7 +198,7 @@ def trees(graph: sparse.csr_array) -> list[tuple[Ints, Ints]]:
 
 
 def corrections(
-    design: Array, held: Array, observed: Observed
+    design: Array, held: Array, observed: Observed, free: Array
 ) -> tuple[tuple[int, Fraction], ...] | None:
     """Solve A^T (W + C) = 0 for C on a few entries of each column, in rationals."""
     rows, cols = observed.listed
@@ -170,7 +211,7 @@ def corrections(
         )
         if not len(at):
             continue
-        fixed = column_correction(design[rows[at]], held[at])
+        fixed = column_correction(design[rows[at]], held[at], free[at])
         if fixed is None:
             return None
         out += [(int(at[k]), c) for k, c in fixed if c]
@@ -178,20 +219,23 @@ def corrections(
 
 
 def jointly(
-    free: tuple[Offset, ...], held: Array, observed: Observed
+    free: tuple[Offset, ...], held: Array, observed: Observed, easy: Array
 ) -> tuple[tuple[int, Fraction], ...] | None:
     """Solve A* (W + C) = 0 for all offsets at once: one column of A for each number in q."""
     count = sum(int(np.prod(o.shape(observed))) for o in free)
     if count * observed.size > JOINT:
         return None
     design = np.hstack([o.design(observed) for o in free])
-    fixed = column_correction(design, held)
+    fixed = column_correction(design, held, easy)
     return None if fixed is None else tuple((k, c) for k, c in fixed if c)
 
 
-def column_correction(a: Array, w: Array) -> list[tuple[int, Fraction]] | None:
-    """Return (row, c) with A^T (w + c) = 0 exactly, on rows that span A's row space."""
-    rank, picked = pivots(a)
+def column_correction(a: Array, w: Array, free: Array) -> list[tuple[int, Fraction]] | None:
+    """Return (row, c) with A^T (w + c) = 0 exactly, on rows that span A's row space.
+
+    Rows that are freest to move are picked first.
+    """
+    rank, picked = pivots(a * (free + EASY)[:, None] if free.any() else a)
     equations = pivots(a[picked].T)[1][:rank]
     ints, e = dyadic(a.reshape(-1).tolist())
     values, f = dyadic(w.tolist())

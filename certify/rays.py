@@ -42,7 +42,7 @@ def value(problem: Problem, W: Array, s: float) -> float:
 
 def best_scale(problem: Problem, W: Array, polar: float) -> float:
     """Return the s in [0, lam / polar] of the highest value, by golden section."""
-    top = problem.lam / max(polar, 1e-300)
+    top = min([problem.lam / max(polar, 1e-300), *(o.limit(W) for o in problem.offsets)])
     hi = min(top, reach(problem.loss, W, top))
     found = golden(lambda s: value(problem, W, s), hi)
     best = max([min(1.0, hi), hi, found], key=lambda s: value(problem, W, s))

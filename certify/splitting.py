@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import balls
+from . import balls, rays
 from ._arrays import Array
 from .balls import Ball
 from .problem import Problem, Values
@@ -136,6 +136,8 @@ def measured(problem: Problem, ball: Ball, now: Iterate) -> tuple[float, float]:
     value = problem.loss.value(fit) + problem.lam * ball.gauge(now.Z)
     value += sum(o.penalty(x) for o, x in zip(problem.offsets, now.q, strict=True))
     W = problem.loss.clip_dual(balls.field(observed, now.W))
-    s = min(1.0, problem.lam / max(ball.polar(balls.spread(observed, W)), 1e-300))
-    bound = problem.loss.dual_value(problem.loss.clip_dual(s * W))
+    limits = (o.limit(W) for o in problem.offsets)
+    s = min(1.0, problem.lam / max(ball.polar(balls.spread(observed, W)), 1e-300), *limits)
+    held = problem.loss.clip_dual(s * W)
+    bound = problem.loss.dual_value(held) - 0.5 * rays.ridge_cost(problem, held)
     return float(value), float(bound)

@@ -135,15 +135,7 @@ def test_offsets_that_are_given_are_certified_where_they_are_best(offset, ridge)
     found = check(problem, NONE)
     assert found.verdict is Verdict.CERTIFIED
     assert found.upper <= moved.upper
-
-
-def test_a_dual_point_that_leaves_the_domain_when_its_sums_are_cancelled_is_left_out():
-    held = Logistic(np.array([[1.0, 1.0], [1.0, 1.0]]))
-    problem = Problem(held, RankOne(), 4.0, [Intercept()])
-    result = check(problem, NONE, q=[np.zeros(1)])
-    assert result.verdict is Verdict.UNDECIDED
-    assert result.lower == 0.0
-    assert "W" not in result.certificate.witness
+    assert np.abs(found.q[0]).max() <= 2.0**-20  # of a search
 
 
 def test_a_dual_point_that_is_not_finite_is_left_out():
