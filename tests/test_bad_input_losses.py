@@ -289,6 +289,29 @@ def test_the_best_offsets_are_found_for_every_loss(loss):
         assert problem.objective(problem.accept(ONES), result.q) < problem.objective(ONES, zero)
 
 
+MEANS = {ColumnIntercept: 0, RowIntercept: 1, Intercept: None}
+ACCURACY = 2.0**-20  # of a minimizer: the root of a float's
+
+
+@pytest.mark.parametrize("offset", MEANS)
+def test_the_best_offsets_of_counts_are_their_means(offset):
+    loss = KullbackLeibler(COUNTS)
+    for level in (0.25, 3.0):  # sum of 1 - y / (level + q) over a line is 0
+        q = Problem(loss, RankOne(), 0.5, [offset()]).fit_offsets(np.full(Y.shape, level))[0]
+        means = COUNTS.mean(axis=MEANS[offset])
+        assert np.abs(level + q - means).max() <= ACCURACY * COUNTS.max()
+
+
+@pytest.mark.parametrize("level", [0.25, 3.0])
+def test_the_best_sparse_part_of_counts_stops_at_zero(level):
+    problem = Problem(KullbackLeibler(COUNTS), RankOne(), 0.5, [Sparse(0.25)])
+    q = problem.fit_offsets(np.full(Y.shape, level))[0].reshape(Y.shape)
+    least = np.clip(level, COUNTS / 1.25, COUNTS / 0.75)  # 1 - y / z = -+ rho
+    value = problem.loss.value(np.full(Y.shape, level) + q) + 0.25 * np.abs(q).sum()
+    best = problem.loss.value(least) + 0.25 * np.abs(least - level).sum()
+    assert best * (1 - ACCURACY) <= value <= best * (1 + ACCURACY)
+
+
 def test_a_column_of_equal_labels_is_fitted_to_its_limit():
     problem = Problem(Logistic(np.ones((4, 3))), RankOne(), 4.0, [Intercept()])
     result = bracketed(problem, NONE, check(problem, NONE, budget=0))
