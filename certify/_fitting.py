@@ -26,6 +26,8 @@ NEWTON = 60  # steps of a fit with outliers
 FLAT, REFINED = 1e-10, 4  # relative shift of a singular matrix, and steps that undo it
 SETTLED = 1e-15  # relative change that ends them; cost, never truth
 STEPS = 3000  # of the methods for other losses
+SHARES = 50  # powers of two by which a q is shortened back into the domain
+WALL = 1e3  # times the value at the start: what counts for infinite
 FAR = 1e8  # times the data's size: a q beyond it follows a direction without a minimum
 
 
@@ -194,11 +196,20 @@ def best(loss: Loss, offsets: Sequence[Offset], Z: Array) -> Values:
         start = flat = alternating(held)
     if loss.smooth and np.isfinite(loss.value(held.field(start))):
         flat = proximal(held, prices, start) if prices.any() else quasi_newton(held, start)
+    if type(loss).outside is not Loss.outside:  # the gradients may end at the domain's boundary
+        tries = [flat, inside(held, alternating(held))]
+        flat = min(tries, key=lambda x: held.smooth_part(x)[0] + float(prices @ np.abs(x)))
     far = FAR * (1 + float(np.abs(Z).max(initial=0.0)))
     if not np.isfinite(flat).all() or float(np.abs(flat).max(initial=0.0)) > far:
         cure = "give each offset a ridge > 0, or give q"
         raise OutOfScopeError(f"the offsets have no best values, they run away: {cure}")
     return parted(flat, shapes)
+
+
+def inside(held: Fit, flat: Array) -> Array:
+    """Return the longest multiple of q, of a few, where the loss is finite; or q itself."""
+    tries = (flat * (1 - 2.0**-k) for k in range(SHARES, -1, -1))
+    return next((q for q in tries if not held.loss.outside(held.field(q))), flat)
 
 
 def matrices(offsets: Sequence[Offset], observed: Observed) -> tuple[Any, Any]:
@@ -230,14 +241,18 @@ def operator(o: Offset, observed: Observed) -> Any:  # noqa: ANN401  scipy.spars
 
 
 def quasi_newton(held: Fit, start: Array) -> Array:
-    """Minimize a smooth function by L-BFGS."""
-    found = optimize.minimize(
-        held.smooth_part,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": STEPS, "maxfun": 2 * STEPS, "ftol": 1e-16, "gtol": 1e-12, "maxcor": 30},
-    )
+    """Minimize a smooth function by L-BFGS; where it is infinite the line search is sent back."""
+    wall = WALL * (1 + abs(held.smooth_part(start)[0]))
+
+    def walled(flat: Array) -> tuple[float, Array]:
+        """Return value and gradient; beyond the domain a wall."""
+        value, slope = held.smooth_part(flat)
+        if np.isfinite(value) and np.isfinite(slope).all():
+            return value, slope
+        return wall * (1 + float(flat @ flat)), 2 * wall * flat
+
+    options = {"maxiter": STEPS, "maxfun": 2 * STEPS, "ftol": 1e-16, "gtol": 1e-12, "maxcor": 30}
+    found = optimize.minimize(walled, start, jac=True, method="L-BFGS-B", options=options)
     return np.asarray(found.x)
 
 

@@ -94,7 +94,9 @@ def test_a_kink_is_certified_by_the_dual_point_of_the_caller(name):
     held, Z, lam = KINKS[name]
     assert not held.smooth
     problem = Problem(held, ENTRIES, lam)
-    assert check(problem, (Z, EYE)).verdict is Verdict.CERTIFIED  # by the search
+    W = -held.gradient(Z)
+    assert check(problem, (Z, EYE), dual=W).verdict is Verdict.UNDECIDED  # a subgradient
+    assert check(problem, (Z, EYE)).verdict is Verdict.CERTIFIED  # the convex problem's point
     W = held.clip_dual(lam * np.sign(Y))
     result = check(problem, (Z, EYE), dual=W)
     assert result.verdict is Verdict.CERTIFIED
@@ -130,7 +132,7 @@ def test_offsets_that_are_given_are_certified_where_they_are_best(offset, ridge)
     assert result.verdict is Verdict.CERTIFIED
     assert verify(result.certificate, problem, NONE, q=[q]).verdict is Verdict.CERTIFIED
     moved = check(problem, NONE, q=[q + 1.0])
-    assert moved.verdict is Verdict.REFUTED  # by the better q
+    assert moved.verdict is Verdict.REFUTED
     assert moved.lower <= result.upper
     found = check(problem, NONE)
     assert found.verdict is Verdict.CERTIFIED
