@@ -21,11 +21,13 @@ from .polar._scale import scaled as scaled_by
 from .problem import Problem, Values
 from .proving import arithmetic
 from .result import Result
+from .reuse import certified
 from .search import Clock, Progress
 from .verdict import Verdict
 
 CLOSER = 0.02  # of the gap: a point no better than this is not worth another check
 AGAIN = 5  # times that a better point found by check() is gone on from
+Reuse = Callable[[Result, State], Result | None]
 Judge = Callable[[Factors, Values | None], Result]
 
 
@@ -95,14 +97,22 @@ def improve(  # noqa: PLR0913  as check()
         [(name, up) for name, s in steps[1:] if (up := scaling.state_up(s, by))],
     )
     judge = partial(check, problem, rtol=rtol, atol=atol, seed=seed, progress=progress)
-    result = settled(problem, history, lambda s, q: judge(s, q=q, budget=clock.left()))
+    held_bound = partial(certified, problem, epsilon=(rtol, atol))
+    judges = (lambda s, q: judge(s, q=q, budget=clock.left()), held_bound)
+    result = settled(problem, history, judges)
     last = history[-1][1]
     told = tuple((step, value) for step, _, value in history)
     return Improvement(last.factors, last.q, told[-1][1], told, result)
 
 
-def settled(problem: Problem, history: list[tuple[str, State, float]], judge: Judge) -> Result:
-    """Check the last point; go on from what check() proves better, a few times."""
+def settled(
+    problem: Problem, history: list[tuple[str, State, float]], judges: tuple[Judge, Reuse]
+) -> Result:
+    """Check the last point; go on from what check() finds better, a few times.
+
+    The bound that came with it may already certify the better point: that is tried first.
+    """
+    judge, reuse = judges
     for _ in range(AGAIN):
         last = history[-1][1]
         result = judge(last.factors, last.q if problem.offsets else None)
@@ -113,6 +123,8 @@ def settled(problem: Problem, history: list[tuple[str, State, float]], judge: Ju
         if not lower:
             break
         history += lower
+        if (done := reuse(result, history[-1][1])) is not None:
+            return done
     else:
         last = history[-1][1]
         result = judge(last.factors, last.q if problem.offsets else None)

@@ -31,6 +31,7 @@ LAYERS = (  # from the bottom up: a module imports from its own layer or from th
     ("proving",),
     ("pipeline",),
     ("recheck",),
+    ("reuse",),
     ("improve",),
     ("adapters",),
     ("files", "demo"),
