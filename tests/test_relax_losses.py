@@ -28,6 +28,8 @@ from certify.relax import columns, convex, dual_point
 from certify.relax._loss import STATED, units
 from certify.relax.convex import facing
 
+pytestmark = pytest.mark.slow  # a general solver runs in every test
+
 SOLVE = importlib.import_module("certify.relax._solve")
 SOLVED = 1e-6  # exponential cones are solved to fewer digits than quadratic ones
 LAM = 0.3

@@ -13,6 +13,8 @@ from certify.relax._norms import incidence, jumpiest, line, square
 from certify.relax._solve import ANSWERED, attempt
 from certify.relax.omega import by_squares, exact, omega
 
+pytestmark = pytest.mark.slow  # a general solver runs in every test
+
 SOLVED = 1e-6  # an interior-point solver's accuracy, in the units of these small numbers
 D = 4
 NORMS = {

@@ -13,6 +13,8 @@ from certify.relax import columns, convex, dual_point, symmetric_polar
 from certify.relax._solve import ANSWERED
 from certify.relax.omega import exact
 
+pytestmark = pytest.mark.slow  # a general solver runs in every test
+
 SOLVED = 1e-6
 SMALL = 100  # entries
 ZOO = {
