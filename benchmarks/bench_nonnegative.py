@@ -21,8 +21,8 @@ OWN = (0.1, 0.05, 0.02)  # where scikit-learn's fit is to be refuted
 SIZES = {0.5: 8, 0.2: 16, 0.1: 32, 0.05: 64, 0.02: 100}  # n_components
 ROOTS = {0.2: 2.0e-5, 0.1: 6.2e-3, 0.05: 2.1e-2, 0.02: 4.6e-2}  # relaxation alone, 80 digits
 POOLED = (0.1, 0.05, 0.02)  # 14 digits of 16 pixels, to be certified at 1e-4
-HALFWAY = {0.1: 3.15e-3, 0.05: 1.075e-2}  # half of the way to what search says is true
 MINUTE = 60.0
+SECONDS = (10.0, MINUTE)  # budgets of the first 80 digits; bench_patience.py takes longer
 
 
 def run(options: Options) -> Report:
@@ -32,13 +32,8 @@ def run(options: Options) -> Report:
     rows += [fitted(digits(count), ratio, options) for ratio in SIZES]
     rows += [polished(digits(count), ratio, options) for ratio in GAPS]
     rows += [pooled(ratio) for ratio in POOLED]
-    rows += [eighty(ratio, seconds, options) for ratio in ROOTS for seconds in spent(ratio)]
+    rows += [eighty(ratio, seconds, options) for ratio in ROOTS for seconds in SECONDS]
     return Report("8. nonnegative factors", rows, claims(rows))
-
-
-def spent(ratio: float) -> tuple[float, ...]:
-    """Return the budgets of the first 80 digits: the bracket against time."""
-    return (10.0, 60.0, 600.0) if ratio in HALFWAY else (10.0, 60.0)
 
 
 def read(model: NMF, Y: Array) -> tuple[Problem, Factors]:
@@ -164,9 +159,6 @@ def claims(rows: list[Row]) -> list[Claim]:
         out.append(at_most(row["question"] + ": time", row["check s"], 1.2 * MINUTE))
     for ratio, wanted in ROOTS.items():
         row = held[f"80 digits, {ratio:g} sigma_1, 60 s"]
-        out.append(at_most(row["question"] + ": gap", row["gap"], wanted, ""))
-    for ratio, wanted in HALFWAY.items():
-        row = held[f"80 digits, {ratio:g} sigma_1, 600 s"]
         out.append(at_most(row["question"] + ": gap", row["gap"], wanted, ""))
     return out
 

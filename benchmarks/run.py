@@ -30,6 +30,7 @@ NAMES = (
     "losses",
     "biases",
     "polars",
+    "patience",
 )
 LIBRARIES = ("numpy", "scipy", "cvxpy", "clarabel", "scs", "python-flint", "scikit-learn")
 Results = dict[str, Report]

@@ -256,7 +256,10 @@ def test_a_dual_point_whose_sums_are_zero_stays_where_it_is(offset, loss):
     W = np.array([[0.5, -0.5], [-0.5, 0.5]])
     problem = Problem(loss(np.eye(2)), RankOne(), 1.0, (offset,))
     found = orthogonalize(problem, W)
-    assert np.array_equal(found.W, W)
+    shy = 0.0 if loss is Squared else 2.0**-20  # kept a little inside the domain of d
+    assert np.abs(found.W - W).max() <= shy
+    assert not found.W.sum(axis=0).any()
+    assert not found.W.sum(axis=1).any()
     assert not found.corrections
 
 
