@@ -24,6 +24,7 @@ from .result import Result
 from .search import Progress
 from .verdict import Verdict
 
+PATIENCE = 15.0  # seconds of search for one model; only NMF takes them
 SHARE = 0.1  # lam as a share of the largest singular value: 12 components survive
 KEPT, SLICES, SWEEPS = 6, 16, 3  # too few components; an alternating fit stopped early
 RANK, ATOMS, SAMPLES, PARTS = 10, 20, 600, 16
@@ -112,7 +113,7 @@ def judged(model: Model, folder: Path, seed: int) -> Row:
     with threadpool_limits(1, user_api="blas"):  # these products are too small for threads
         problem, factors = model.fit()
     start = perf_counter()
-    result = check(problem, factors, q=factors.q, seed=seed)
+    result = check(problem, factors, q=factors.q, seed=seed, budget=PATIENCE)
     checked = perf_counter() - start
     path = folder / model.file
     size = written(model, result, path)
