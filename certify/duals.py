@@ -1,5 +1,6 @@
 """Bound from below by a dual point of any loss: its polar, and the best multiple of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
@@ -22,7 +23,7 @@ from .polar.spectral import of_matrix
 from .problem import Problem
 from .search import Clock
 
-NEAR = 1 - 2.0**-12  # a multiple of W that shows the slope of d along its ray
+HALVINGS = 34  # of an interval: a bound is told to a relative 1e-10
 RELAXED = 60  # coordinates up to which a general solver takes a second
 
 
@@ -109,9 +110,7 @@ def bound_inside(run: Run, W: Array) -> Dual | None:
     if point is None or problem.loss.dual_value(point.W) == -np.inf or not roomy(problem, point):
         return None
     matrix = problem.loss.observed.matrix(point.W)
-    value = rays.value(problem, point.W, 1.0)
-    slope = (value - rays.value(problem, point.W, NEAR)) / (1 - NEAR)
-    polar = proposed(run, matrix, (value, slope))
+    polar = proposed(run, matrix, lambda s: rays.value(problem, point.W, s))
     if polar.upper == np.inf:
         return None
     s = min(1.0, problem.lam / max(polar.upper, 1e-300))
@@ -134,7 +133,7 @@ def bound_once(run: Run, W: Array, N: Array | None) -> Dual | None:
     matrix = problem.loss.observed.matrix(point.W)
     inner, size = dual_terms(problem, point.W)
     if N is None:
-        polar = proposed(run, matrix, (inner - 0.5 * size, inner - size))
+        polar = proposed(run, matrix, lambda s: s * inner - 0.5 * s * s * size)
     else:
         held = on_grid(N, 40)
         spectral = of_matrix(np.asarray(point.W + held), problem.lam, run.seed)
@@ -149,24 +148,28 @@ def bound_once(run: Run, W: Array, N: Array | None) -> Dual | None:
     return Dual(point, polar, s * inner - 0.5 * s * s * size)
 
 
-def enough(run: Run, ray: tuple[float, float]) -> float:
+def enough(run: Run, along: Callable[[float], float]) -> float:
     """Return a bound of the polar that leaves the gap under epsilon, a little above lam.
 
-    ray = (d(W), its slope in s at s = 1): a bound lam (1 + x) costs about x times the slope.
-    A closed polar is bounded as well as it can be: lam itself is worth asking for.
+    along(s) = d(sW), concave in s: a bound lam (1 + x) is used at s = 1 / (1 + x).  A closed
+    polar is bounded as well as it can be: lam itself is worth asking for.
     """
-    value, slope = ray
     if not is_hard(run.problem.atom):
         return run.problem.lam
-    spare = max(run.epsilon - (run.start.value - value), 0.1 * run.epsilon)
-    return run.problem.lam * (1 + min(0.7 * spare / slope, 1.0) if slope > 0 else 1.0)
+    value = along(1.0)
+    spare = 0.7 * max(run.epsilon - (run.start.value - value), 0.1 * run.epsilon)
+    low, high = 0.0, 1.0
+    for _ in range(HALVINGS):
+        x = 0.5 * (low + high)
+        low, high = (x, high) if value - along(1 / (1 + x)) <= spare else (low, x)
+    return run.problem.lam * (1 + low)
 
 
-def proposed(run: Run, matrix: Any, ray: tuple[float, float]) -> Proposal:  # noqa: ANN401  a polar Matrix
+def proposed(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal:  # noqa: ANN401  a polar Matrix
     """Propose a bound of the polar; by a general solver too, where only that knows the norms."""
     problem = run.problem
     held, e = at_scale_one(matrix)
-    target = float(scaled(enough(run, ray), -e))
+    target = float(scaled(enough(run, along), -e))
     own = problem.atom.propose(held, target, run.seed, run.deadline())
     own = Proposal(float(scaled(own.upper, e)), carried(own.proof, e)) if e else own
     if own.upper <= problem.lam or not mixed(problem) or sum(matrix.shape) > RELAXED:
