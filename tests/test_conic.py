@@ -71,6 +71,15 @@ def witness(pair, leaves, rng, *, summed):
     return {name: handed(a) for name, a in out.items()}
 
 
+def test_entries_of_a_coordinate_that_is_zero_count_for_nothing():
+    one = Pair(Pattern(2, 1), Norm("elastic", 2, "*0", Fraction(1, 2)), Norm("l2", 1))
+    W = [[2.0], [90.0]]
+    for off in (0.0, 3.0):  # S over both coordinates; z has one of them, and v
+        found = root_leaf(one, W, S0_left=[2.0, off, 5.0], D0=[0.0, 2.0])
+        assert found >= 2
+    assert root_leaf(one, W, S0_left=[2.0, 0.0, 0.0], D0=[0.0, 2.0]) == pytest.approx(2, abs=SLACK)
+
+
 SIDES = ("left", "right")
 
 

@@ -672,11 +672,6 @@ class Norm:
         """Return the cone of one coordinate."""
         return self.cone if len(self.cone) == 1 else self.cone[i]
 
-    @property
-    def free(self) -> bool:
-        """Whether no coordinate has a sign."""
-        return set(self.cone) == {"*"}
-
     def edges(self) -> Iterator[tuple[int, int]]:
         """Yield the edges of the graph."""
         return zip(self.data[::2], self.data[1::2], strict=True)
