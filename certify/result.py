@@ -70,6 +70,8 @@ def reason(problem: Problem, factors: Factors, found: Evidence, outcome: kernel.
         "; the best offsets for these factors were found" if found_offsets(problem, found) else ""
     )
     if outcome.verdict == "CERTIFIED":
+        kinks = not getattr(problem.loss, "smooth", True)
+        told += "; the loss has kinks: its dual point alone proves this" if kinks else ""
         return f"no factors of {kind} are better by more than epsilon{told}"
     if outcome.verdict == "REFUTED" and found.better is not None:
         return (
