@@ -6,9 +6,10 @@ from scipy import sparse
 from certify._arrays import Array
 
 from . import _spectra as spectra
-from ._balance import blocks, relaxed, round_ball
+from ._balance import blocks, relaxed, round_ball, scales
 from ._base import Ask, Matrix
 from .lines import line_values
+from .spectral import stretched
 
 STARTS, STEPS = 12, 200
 RACE, FINALISTS = 1, 3  # steps of every start, and starts that go on, where steps are slow
@@ -50,12 +51,12 @@ def first_vectors(ask: Ask) -> list[Array]:
 
     Both signs of each: a u with signs cannot take the sign over.
     """
-    axis = spectra.side(ask.W)
-    top = leading(ask.W, axis, ask.seed)
-    heads = [top] if axis else [np.asarray(ask.W.T @ top)]
-    plain = all(g.name == "l2" and g.free for g in (ask.left, ask.right))
-    if plain:
-        return heads
+    if all(g.name in ("l2", "weighted") and g.free for g in (ask.left, ask.right)):
+        by = scales(ask.W, ask.left, ask.right, ask.seed)
+        if by is None:
+            return [head(ask.W, ask.seed)]
+        return [head(stretched(ask.W, by), ask.seed) / by[1]]  # where v's maximizer is it
+    top = head(ask.W, ask.seed)
     rng = np.random.default_rng(ask.seed)
     n = ask.W.shape[1]
     lots = [rng.standard_normal(n) for _ in range(STARTS)]
@@ -63,8 +64,15 @@ def first_vectors(ask: Ask) -> list[Array]:
         sides = blocks(ask.left, ask.W.shape[0]), blocks(ask.right, n)
         B = relaxed(ask.W, *sides, ask.seed)[1]
         lots += [B @ rng.standard_normal(B.shape[1]) for _ in range(STARTS)]
-    both = [sign * v for v in (*heads, *lots) for sign in (1.0, -1.0)]
-    return both if ask.right.free else [*both, *map(np.abs, (*heads, *lots))]
+    both = [sign * v for v in (top, *lots) for sign in (1.0, -1.0)]
+    return both if ask.right.free else [*both, *map(np.abs, (top, *lots))]
+
+
+def head(W: Matrix, seed: int) -> Array:
+    """Return an approximate top right singular vector."""
+    axis = spectra.side(W)
+    top = leading(W, axis, seed)
+    return top if axis else np.asarray(W.T @ top)
 
 
 def leading(W: Matrix, axis: int, seed: int) -> Array:
