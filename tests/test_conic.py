@@ -437,3 +437,50 @@ def test_a_level_of_the_elastic_norm_is_checked_on_every_line():
     assert value("2") == 2  # (2 - 1)_+ <= 1/2 * 2
     assert value("1ff/100") == 2  # too low: the l2 norm instead
     assert value("-1") == 2
+
+
+@TIERS
+@pytest.mark.parametrize("cones", [("+", "-"), ("-", "+"), ("+0-", "*"), ("*-+", "+-")])
+def test_a_box_is_the_form_of_its_cube(tier, cones):
+    rng = np.random.default_rng(8)
+    left, right = (Norm("linf", d, c) for d, c in zip((M, N), cones, strict=True))
+    ar = tier()
+    W = rng.integers(-8, 9, (M, N)) / 4.0
+    pair = Pair(Pattern(M, N), left, right)
+    hat = ar.hat(ar.load(handed(W.reshape(-1))), pair.at)
+    new, form, rows = kernel.boxed(ar, pair, hat, ["left", "right"])
+    assert (new.left, new.right) == (Norm("linf", M + 1), Norm("linf", N + 1))
+    mid = form.mid if tier is Rounded else None
+    if mid is None:
+        mid = np.array([float(x) for x in form.ints]) * float(kernel.power(form.exp))
+        mid = mid.reshape(form.shape)
+    ways = {
+        "*": lambda s: s,
+        "+": lambda s: (1 + s) / 2,
+        "-": lambda s: (s - 1) / 2,
+        "0": lambda _: 0,
+    }
+    for _ in range(20):
+        s, t = rng.integers(-4, 5, M) / 4.0, rng.integers(-4, 5, N) / 4.0
+        u = np.array([ways[left.sign(i)](x) for i, x in enumerate(s)])
+        v = np.array([ways[right.sign(i)](x) for i, x in enumerate(t)])
+        z = np.hstack([1.0, s, 1.0, t])
+        assert z @ mid @ z == 2 * (u @ W @ v)
+        ends = [1 + x * e for x in s for e in (1, -1)] + [1 + x * e for x in t for e in (1, -1)]
+        assert (np.array(rows) @ z).tolist() == ends
+
+
+def test_equal_splits_keep_every_vertex_in_one_leaf():
+    pair = Pair(Pattern(4, 1), Norm("linf", 4), Norm("l2", 1))
+    start = kernel.Leaf((), tuple((i, 1) for i in range(5)))
+    leaves = [start]
+    for ends in ([0, 1], [3, 2], [1, 3]):
+        node = {"equal": ends, "plus": 1, "minus": 2}
+        leaves = [x for leaf in leaves for x in kernel.parted(pair, leaf, node, (0, 0))]
+    assert len({leaf.classes for leaf in leaves}) == 8
+    for s in np.array(np.meshgrid(*[[-1, 1]] * 4)).reshape(4, -1).T:
+        z = [*s.tolist(), 1]
+        held = [
+            x for x in leaves if all(z[i] == sign * z[c] for i, (c, sign) in enumerate(x.classes))
+        ]
+        assert len(held) == 1
