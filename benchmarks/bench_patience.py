@@ -1,6 +1,6 @@
 """Claim 10: the first 80 digits, nonnegative: the bracket against time, to ten minutes.
 
-    python benchmarks/bench_patience.py --repeats 3600    these seconds instead of ten minutes
+python benchmarks/bench_patience.py --repeats 3600    these seconds instead of ten minutes
 """
 
 from bench_nonnegative import eighty

@@ -12,6 +12,7 @@ from .lines import line_values
 from .spectral import stretched
 
 STARTS, STEPS = 12, 200
+TALL = 2.0**480  # entries whose Gram matrix is far from overflow
 RACE, FINALISTS = 1, 3  # steps of every start, and starts that go on, where steps are slow
 SETTLED = 1e-13  # relative gain below which an ascent stops; luck, never truth
 
@@ -55,7 +56,9 @@ def first_vectors(ask: Ask) -> list[Array]:
         by = scales(ask.W, ask.left, ask.right, ask.seed)
         if by is None:
             return [head(ask.W, ask.seed)]
-        return [head(stretched(ask.W, by), ask.seed) / by[1]]  # where v's maximizer is it
+        wide = stretched(ask.W, by)
+        if np.isfinite(wide.data if sparse.issparse(wide) else wide).all() and tame(wide):
+            return [head(wide, ask.seed) / by[1]]  # where v's maximizer is it
     top = head(ask.W, ask.seed)
     rng = np.random.default_rng(ask.seed)
     n = ask.W.shape[1]
@@ -66,6 +69,12 @@ def first_vectors(ask: Ask) -> list[Array]:
         lots += [B @ rng.standard_normal(B.shape[1]) for _ in range(STARTS)]
     both = [sign * v for v in (top, *lots) for sign in (1.0, -1.0)]
     return both if ask.right.free else [*both, *map(np.abs, (top, *lots))]
+
+
+def tame(W: Matrix) -> bool:
+    """Whether the squares of the entries stay within float64."""
+    entries = W.data if sparse.issparse(W) else W
+    return bool(np.abs(entries).max(initial=0.0) < TALL)
 
 
 def head(W: Matrix, seed: int) -> Array:
