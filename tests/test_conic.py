@@ -476,7 +476,12 @@ def test_equal_splits_keep_every_vertex_in_one_leaf():
     leaves = [start]
     for ends in ([0, 1], [3, 2], [1, 3]):
         node = {"equal": ends, "plus": 1, "minus": 2}
-        leaves = [x for leaf in leaves for x in kernel.parted(pair, leaf, node, (0, 0))]
+        pairs = [kernel.parted(pair, leaf, node, (0, 0)) for leaf in leaves]
+        for children in pairs:
+            for child, side in zip(children, (1, -1), strict=True):
+                (a, s), (b, t) = (child.classes[i] for i in ends)
+                assert (a, s) == (b, side * t)  # z_p = side z_q
+        leaves = [x for children in pairs for x in children]
     assert len({leaf.classes for leaf in leaves}) == 8
     for s in np.array(np.meshgrid(*[[-1, 1]] * 4)).reshape(4, -1).T:
         z = [*s.tolist(), 1]
