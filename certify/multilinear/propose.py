@@ -22,9 +22,7 @@ STEPS = 2000
 
 def propose(ask: TensorAsk) -> Proposal:
     """Return the smallest bound found, with its proof by one of the kernel's rules."""
-    value, xs = attain(
-        ask.T, ask.gauges, symmetric=ask.symmetric, seed=ask.seed, starts=ask.starts
-    )
+    value, xs = attain(ask.T, ask.gauges, symmetric=ask.symmetric, seed=ask.seed, starts=ask.starts)
     held = replace(ask, starts=[*ask.starts, xs])
     goal = aim(ask, value)
     best = Proposal(np.inf)
