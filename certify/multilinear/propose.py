@@ -12,6 +12,7 @@ from certify.polar import Proposal
 from ._base import TensorAsk
 from ._program import Stop, solve
 from .ascent import attain
+from .slices import axis_of, matrix, sliced
 from .transpose import Form
 
 CLOSE = 1e-10  # relative: a bound this near a found value is not worth more work
@@ -22,6 +23,17 @@ STEPS = 2000
 
 def propose(ask: TensorAsk) -> Proposal:
     """Return the smallest bound found, with its proof by one of the kernel's rules."""
+    if ask.T.ndim == 2:  # noqa: PLR2004  a matrix
+        return matrix(ask)
+    axis = axis_of(ask)
+    if axis is None:
+        return relaxed(ask)
+    found = sliced(ask, axis, propose)
+    return min(found, relaxed(ask), key=lambda p: p.upper) if ask.symmetric else found
+
+
+def relaxed(ask: TensorAsk) -> Proposal:
+    """Return the smallest bound of the relaxations."""
     value, xs = attain(ask.T, ask.gauges, symmetric=ask.symmetric, seed=ask.seed, starts=ask.starts)
     held = replace(ask, starts=[*ask.starts, xs])
     goal = aim(ask, value)
@@ -84,7 +96,12 @@ def halves(ask: TensorAsk) -> list[tuple[int, ...]]:
 
 
 def symmetric_forms(ask: TensorAsk) -> Iterator[Form]:
-    """Yield the square form for even order, the Gram matrix of the larger half for odd."""
-    order = ask.T.ndim
+    """Yield the square form for even order; for odd order the larger half against the rest."""
+    order, hat = ask.T.ndim, not ask.gauges[0].free
     half = tuple(range((order + 1) // 2))
-    yield Form(ask, half, "gram" if order % 2 else "square")
+    if order % 2 == 0:
+        yield Form(ask, half, "square")
+        return
+    yield Form(ask, half, "hat" if hat else "gram")
+    if order > 3:  # noqa: PLR2004  then the other group has multipliers of its own
+        yield from (f for f in [Form(ask, half, "hat")] if not hat and f.size <= LARGEST)

@@ -1,10 +1,10 @@
 """The partial-transpose relaxation: a group of modes, its null multipliers, one eigenvalue.
 
-    gram    G = S S^T + J_A,                 G <= Diag D + t I  =>  sup^2 <= (cost D + t_+ wide_A) wide_B
-    hat     G = [[J_A, S], [S^T, J_B]],                         =>  sup <= (cost D + t_+ (wide_A + wide_B)) / 2
-    square  G = (S + S^T) / 2 + J_A,                            =>  sup <= cost D + t_+ wide_A
+    gram    G = S S^T + J            sup^2 <= (cost D + t wide_A) wide_B
+    hat     G = [[J, S], [S^T, J']]  sup <= (cost D + t (wide_A + wide_B)) / 2
+    square  G = (S + S^T) / 2 + J    sup <= cost D + t wide_A
 
-S is the unfolding with the modes of A as rows, J >= 0 on products of the cones.  Symmetric
+whenever G <= Diag D + t I, t >= 0.  S is the unfolding with the modes of A as rows, J >= 0 on products of the cones.  Symmetric
 tensors are first summed over all orders of their modes, and the bound divided by K!.
 Sources: Nie and Wang 2014 (moment relaxations of best rank-one approximation), Doherty,
 Parrilo and Spedalieri 2004 (partial transposes).
@@ -34,7 +34,10 @@ SLACK = 1e-13  # of the search, relative: cost, never truth
 
 @dataclass(frozen=True)
 class Form:
-    """One way to bound a tensor: which modes are rows, and which of the three matrices."""
+    """One way to bound a tensor: which modes are rows, and which of the three matrices.
+
+    A hat of negative factors is solved for -S: it has the same eigenvalues.
+    """
 
     ask: TensorAsk
     rows: tuple[int, ...]
@@ -65,6 +68,11 @@ class Form:
         """The unfolding."""
         T = symmetrized(self.ask.T) if self.ask.symmetric else self.ask.T
         return unfolded(T, self.rows)
+
+    @property
+    def sign(self) -> int:
+        """The sign of all factors together, where each has one."""
+        return 1 - 2 * (sum(g.cone == "-" for g in self.ask.gauges) % 2)
 
     @property
     def size(self) -> int:
@@ -123,7 +131,8 @@ class Form:
         """Return the relaxation."""
         labels, signed = self.classes()
         room, sizes = self.rooms()
-        return Program(self.matrix(N), labels, signed, room, sizes)
+        C = self.matrix(N)
+        return Program(self.sign * C if self.crossed else C, labels, signed, room, sizes)
 
     def classes(self) -> tuple[Ints, Array]:
         """Return the class of each entry of G and which classes are >= 0 on the cones.
@@ -149,7 +158,7 @@ class Form:
     @property
     def crossed(self) -> bool:
         """Whether N is a multiplier of its own."""
-        return self.form == "hat" and self.signed and not self.ask.symmetric
+        return self.form == "hat" and self.signed
 
     def blocks(self) -> Iterator[tuple[int, Pairs]]:
         """Yield the first row of each group and its pairs."""
@@ -230,7 +239,7 @@ class Form:
             arrays[f"P0.{side}"] = spectra.on_grid(P, GRID)
         if self.crossed:
             p = self.lengths[0]
-            N = spectra.on_grid(np.maximum(folded(J[:p, p:], self), 0.0), GRID)
+            N = self.sign * spectra.on_grid(np.maximum(folded(J[:p, p:], self), 0.0), GRID)
         return {k: x for k, x in arrays.items() if x.any()}, N
 
     def assembled(self, arrays: dict[str, Array], N: Array | None) -> Array:
