@@ -88,4 +88,5 @@ def first(T: Array, gauge: Gauge, seed: int, starts: Sequence[Slice]) -> Iterato
     for x in [*(s[0] for s in starts), *heads, *rng.standard_normal((STARTS, n))]:
         yield gauge.maximizer(x)
         yield gauge.maximizer(-x)
-    yield gauge.unit(np.einsum(T, [0] * T.ndim, [0]))
+    diagonal = T[tuple([np.arange(n)] * T.ndim)]
+    yield gauge.unit(diagonal)

@@ -74,7 +74,8 @@ def first(
     lots = [heads] + [[rng.standard_normal(n) for n in T.shape] for _ in range(STARTS)]
     for xs in lots:
         for marks in signs(gauges):
-            yield [g.maximizer(s * x) for g, s, x in zip(gauges, marks, xs, strict=True)]
+            triples = zip(gauges, marks, xs, strict=True)
+            yield [g.maximizer(np.multiply(x, s)) for g, s, x in triples]
 
 
 def signs(gauges: Sequence[Gauge]) -> Iterator[tuple[float, ...]]:

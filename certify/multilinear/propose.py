@@ -89,7 +89,7 @@ def halves(ask: TensorAsk) -> list[tuple[int, ...]]:
     whole = prod(shape)
 
     def _size(rows: tuple[int, ...]) -> int:
-        p = prod(shape[k] for k in rows)
+        p: int = prod(shape[k] for k in rows)
         return p + whole // p
 
     return sorted(held, key=_size)[:2]

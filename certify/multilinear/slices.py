@@ -30,7 +30,7 @@ def sliced(ask: TensorAsk, axis: int, bound: Bound) -> Proposal:
     """
     rest = tuple(g for k, g in enumerate(ask.gauges) if k != axis)
     each: list[dict[str, Any]] = []
-    arrays = {}
+    arrays: dict[str, Any] = {}
     upper = 0.0
     below = replace(ask, gauges=rest, symmetric=False, starts=())
     order = signed_slices(ask.gauges[axis], rest, ask.T.shape[axis])

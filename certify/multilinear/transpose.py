@@ -4,13 +4,13 @@
     hat     G = [[J, S], [S^T, J']]  sup <= (cost D + t (wide_A + wide_B)) / 2
     square  G = (S + S^T) / 2 + J    sup <= cost D + t wide_A
 
-whenever G <= Diag D + t I, t >= 0.  S is the unfolding with the modes of A as rows, J >= 0 on products of the cones.  Symmetric
-tensors are first summed over all orders of their modes, and the bound divided by K!.
-Sources: Nie and Wang 2014 (moment relaxations of best rank-one approximation), Doherty,
-Parrilo and Spedalieri 2004 (partial transposes).
+whenever G <= Diag D + t I, t >= 0.  S is the unfolding with the modes of A as rows, J >= 0 on
+products of the cones.  Symmetric tensors are first summed over all orders of their modes,
+and the bound divided by K!.  Sources: Nie and Wang 2014 (moment relaxations of best rank-one
+approximation); Doherty, Parrilo and Spedalieri 2004 (partial transposes).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -193,7 +193,7 @@ class Form:
 
     def start(self) -> Array | None:
         """Return X at the given slices, each with the same weight."""
-        points = [self.point(xs) for xs in self.ask.starts]
+        points = [z for xs in self.ask.starts if (z := self.point(xs)).any()]
         if not points:
             return None
         Z = np.stack(points)
@@ -201,7 +201,7 @@ class Form:
 
     def point(self, xs: tuple[Array, ...]) -> Array:
         """Return the row of a slice: its product in the group, or in both."""
-        held = tuple(xs) * self.ask.T.ndim if len(xs) == 1 else xs
+        held = units(self.ask, xs)
         return np.concatenate([product([held[k] for k in group]) for group in self.groups])
 
     def proposal(self, found: Multiplier, N: Array | None = None) -> Proposal | None:
@@ -250,6 +250,13 @@ class Form:
             K = arrays.get(f"K0.{side}", np.zeros(int(at.null.sum())))
             g[block, block] += assemble(at, K, arrays.get(f"P0.{side}"))
         return g
+
+
+def units(ask: TensorAsk, xs: Sequence[Array]) -> list[Array]:
+    """Return a slice with one vector a mode, each of norm 1; vectors of zeros stay."""
+    every = tuple(xs) * ask.T.ndim if ask.symmetric else xs
+    sizes = [float(g.value(x)) for g, x in zip(ask.gauges, every, strict=True)]
+    return [np.asarray(x / (s or 1.0)) for x, s in zip(every, sizes, strict=True)]
 
 
 def folded(S: Array, form: Form) -> Array:
