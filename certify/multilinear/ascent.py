@@ -71,7 +71,8 @@ def first(
     yield from ([np.asarray(x, dtype=np.float64) for x in s] for s in starts)
     rng = np.random.default_rng(seed)
     heads = [head(unfolded(T, (k,))) for k in range(T.ndim)]
-    lots = [heads] + [[rng.standard_normal(n) for n in T.shape] for _ in range(STARTS)]
+    lots: list[list[Array]] = [heads]
+    lots += [[rng.standard_normal(n) for n in T.shape] for _ in range(STARTS)]
     for xs in lots:
         for marks in signs(gauges):
             triples = zip(gauges, marks, xs, strict=True)
