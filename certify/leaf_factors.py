@@ -37,7 +37,7 @@ def leaf_factors(asked: Asked, polar: Json, witness: Arrays) -> Arrays:
         w = keeper.load(kernel.Arrays(witness, "proof").get("W", (question.at.size,)))
         kernel.polar_bound(keeper, question.pair, w, polar, kernel.Arrays(witness, "proof"))
         leaves = [node["leaf"] for node, _ in kernel.leaves(polar, len(polar.get("splits", [])))]
-    except (kernel.RejectedError, ArithmeticError, LookupError, TypeError, ValueError):
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return {}  # the proof is refused for its own reason
     pairs = zip(leaves, keeper.made, strict=True)
     return {f"L{t}": handed(made) for t, made in pairs if made is not None}
