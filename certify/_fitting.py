@@ -18,7 +18,7 @@ from ._arrays import Array
 from ._errors import OutOfScopeError
 from ._observed import Observed
 from .losses import Loss
-from .offsets import Offset, Smooth, Sparse
+from .offsets import ModeIntercept, Offset, Smooth, Sparse
 
 Values = tuple[Array, ...]
 SWEEPS = 500  # block-coordinate steps when several offsets overlap
@@ -233,6 +233,9 @@ def operator(o: Offset, observed: Observed) -> Any:  # noqa: ANN401  scipy.spars
         return sparse.eye_array(count)
     if isinstance(o, Smooth):
         where = (np.arange(count), rows * observed.n + cols)
+        return sparse.csr_array((np.ones(count), where), shape=(count, size))
+    if isinstance(o, ModeIntercept):
+        where = (np.arange(count), o.places(observed))
         return sparse.csr_array((np.ones(count), where), shape=(count, size))
     if o.name in ("row", "column"):
         where = (np.arange(count), rows if o.name == "row" else cols)
