@@ -226,7 +226,8 @@ def along_tree(ints: Ints, ends: tuple[Ints, Ints], sizes: tuple[int, int], free
     """Cancel sums over rows and over columns by pushing each node's sum to its parent.
 
     Rows and columns (or the indices of two modes) are the nodes of a graph whose edges are
-    the observed entries; of several between two nodes the freest one.  A leaf's sum is cancelled on the edge to its parent in a tree; at a root it is zero
+    the observed entries; of several between two nodes the freest one.
+    A leaf's sum is cancelled on the edge to its parent in a tree; at a root it is zero
     then, for rows and columns of a component have the same total.
     """
     (rows, cols), m, size = ends, sizes[0], sum(sizes)

@@ -26,7 +26,7 @@ def optimum(c: float, lam: float) -> tuple[float, float]:
     with mpmath.workdps(DIGITS):
         ratio = mpmath.mpf(c) / lam
         t = mpmath.mpf(1)
-        if ratio < 4:  # noqa: PLR2004  where the curve ends
+        if ratio < 4:
             t = mpmath.findroot(
                 lambda x: 16 * x**5 - 16 * x**3 + 4 * x - ratio, (0.87, 1), "anderson"
             )

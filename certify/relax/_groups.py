@@ -110,7 +110,7 @@ class Group:
         sum d_a x_a^2 <= the largest of these sums of d >= 0: squares in a ball sum to at
         most 1, in a cube each is at most 1.
         """
-        out = np.ones((1, 1))
+        out: Array = np.ones((1, 1))
         for g, n in zip(self.gauges, self.dims, strict=True):
             out = np.kron(out, np.ones((1, n)) if g.name == "linf" else np.eye(n))
         return out

@@ -133,7 +133,7 @@ def alike(asked: Asked) -> Expressed:
     corner = picked(asked.z, asked.at.reshape(a.size, b.size))
     if K % 2 == 0:
         M = cp.Variable((a.size, a.size), PSD=True)
-        return blocks(M, (a,), [M == corner])
+        return blocks(M, (a,), [cp.Zero(M - corner)])
     M = cp.Variable((a.size + b.size,) * 2, PSD=True)
     every = Group((asked.gauges[0],) * K, dims, alike=True)
     cone = [M[: a.size, a.size :] == corner, *same(asked.z, every)]

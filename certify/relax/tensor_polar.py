@@ -106,8 +106,8 @@ def posed(T: object, norms: Sequence[str | Gauge], *, symmetric: bool) -> Tensor
         raise InputError(f"T must have {len(gauges)} axes, two or more, got shape {held.shape}")
     for g, n in zip(gauges, held.shape, strict=True):
         g.check(n)
-        if g.name not in NORMS:
-            raise InputError(f"norms must be {', '.join(NORMS)}, got {g.key}")
+        if g.name not in NORMS or len(g.cone) > 1:
+            raise InputError(f"norms must be {', '.join(NORMS)}, with a sign or none, got {g}")
     if symmetric and (len(set(held.shape)) > 1 or len(set(gauges)) > 1):
         raise InputError(f"a symmetric T must have one size and one norm, got {held.shape}")
     return Tensor(held, gauges, symmetric)
@@ -118,23 +118,32 @@ def parted(asked: Tensor) -> list[Tensor]:
 
     A free mode among the others takes a slice's sign, so one of them is enough there.
     """
-    at = next((k for k, g in enumerate(asked.gauges) if g.name == "l1"), None)
-    if at is None or asked.symmetric or asked.flat:
+    at = sliced(asked)
+    if at is None:
         return [asked]
-    rest = asked.gauges[:at] + asked.gauges[at + 1 :]
-    free = any(g.free for g in rest)
-    out = []
-    own = signs(marks(asked.gauges[at], asked.T.shape[at]))
-    for part, sign in zip(np.moveaxis(asked.T, at, 0), own.tolist(), strict=True):
-        for s in (1.0,) if free else (sign,) if sign else (1.0, -1.0):
-            out += parted(Tensor(s * part, rest))
-    return out
+    return [piece for part in slices_of(asked, at) for piece in parted(part)]
+
+
+def sliced(asked: Tensor) -> int | None:
+    """Return the first l1 mode of a tensor that is no matrix."""
+    found = [k for k, g in enumerate(asked.gauges) if g.name == "l1"]
+    return found[0] if found and not asked.symmetric and not asked.flat else None
+
+
+def slices_of(asked: Tensor, at: int) -> list[Tensor]:
+    """Return the slices of mode `at` with a sign that its unit vectors may have."""
+    g, rest = asked.gauges[at], asked.gauges[:at] + asked.gauges[at + 1 :]
+    own = {"+": (1.0,), "-": (-1.0,), "": (1.0, -1.0)}[g.cone]
+    own = own[:1] if any(g.free for g in rest) else own
+    parts = np.moveaxis(asked.T, at, 0)
+    return [Tensor(sign * part, rest) for sign in own for part in parts]
 
 
 def bounded(asked: Tensor, solver: str | None, budget: float | None) -> RelaxedPolar:
     """Solve one part."""
     if asked.flat:
-        return polar(asked.T, *asked.gauges, solver=solver, budget=budget)
+        left, right = asked.gauges
+        return polar(asked.T, left, right, solver, budget)
     scale = unit(asked.T)
     program = programmed(formed(replace(asked, T=asked.T / scale)))
     status, _, said = solve(program.asked, solver, budget)
@@ -203,7 +212,7 @@ def covered(form: Form) -> tuple[Expression, Expression]:
 
 def entry_signs(g: Group) -> Array:
     """Return the sign of every product of a group, 0 where it has none."""
-    out = np.ones(1)
+    out: Array = np.ones(1)
     for own, n in zip(g.gauges, g.dims, strict=True):
         out = np.kron(out, signs(marks(own, n)))
     return out

@@ -18,7 +18,7 @@ from certify.polar import Proposal
 from certify.polar import _spectra as spectra
 
 from ._solve import numbers, solve, unit
-from .tensor_polar import Form, Program, Tensor, formed, posed, programmed
+from .tensor_polar import Form, Program, Tensor, formed, posed, programmed, sliced, slices_of
 from .witness import witness
 
 BITS = 40  # of multipliers: short integers for the verifier, far below a solver's accuracy
@@ -44,14 +44,14 @@ def tensor_witness(
 def proposed(asked: Tensor, budget: float | None) -> Proposal | None:
     """Return the proof of a tensor, a slice, or a matrix."""
     if asked.flat:
-        closed = RankOne(*asked.gauges).propose(asked.T, None, 0, None)
-        found = witness(asked.T, *asked.gauges, budget)
+        left, right = asked.gauges
+        closed = RankOne(left, right).propose(asked.T, None, 0, None)
+        found = witness(asked.T, left, right, budget)
         return closed if found is None else min(closed, found, key=lambda p: p.upper)
-    at = next((k for k, g in enumerate(asked.gauges) if g.name == "l1"), None)
-    if at is None or asked.symmetric:
+    at = sliced(asked)
+    if at is None:
         return leaf(asked, budget)
-    rest = asked.gauges[:at] + asked.gauges[at + 1 :]
-    each = [proposed(Tensor(part, rest), budget) for part in np.moveaxis(asked.T, at, 0)]
+    each = [proposed(part, budget) for part in slices_of(asked, at)]
     top, told, arrays = 0.0, [], dict[str, Any]()
     for i, part in enumerate(each):
         if part is None:
