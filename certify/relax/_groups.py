@@ -112,7 +112,7 @@ class Group:
         """
         out: Array = np.ones((1, 1))
         for g, n in zip(self.gauges, self.dims, strict=True):
-            out = np.kron(out, np.ones((1, n)) if g.name == "linf" else np.eye(n))
+            out = np.asarray(np.kron(out, np.ones((1, n)) if g.name == "linf" else np.eye(n)))
         return out
 
     @property

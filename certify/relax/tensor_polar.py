@@ -214,5 +214,5 @@ def entry_signs(g: Group) -> Array:
     """Return the sign of every product of a group, 0 where it has none."""
     out: Array = np.ones(1)
     for own, n in zip(g.gauges, g.dims, strict=True):
-        out = np.kron(out, signs(marks(own, n)))
+        out = np.asarray(np.kron(out, signs(marks(own, n))))
     return out
