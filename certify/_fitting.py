@@ -231,16 +231,13 @@ def operator(o: Offset, observed: Observed) -> Any:  # noqa: ANN401  scipy.spars
     count, size = observed.size, math.prod(o.shape(observed))
     if isinstance(o, Sparse):
         return sparse.eye_array(count)
-    if isinstance(o, Smooth):
-        where = (np.arange(count), rows * observed.n + cols)
-        return sparse.csr_array((np.ones(count), where), shape=(count, size))
     if isinstance(o, ModeIntercept):
-        where = (np.arange(count), o.places(observed))
-        return sparse.csr_array((np.ones(count), where), shape=(count, size))
-    if o.name in ("row", "column"):
-        where = (np.arange(count), rows if o.name == "row" else cols)
-        return sparse.csr_array((np.ones(count), where), shape=(count, size))
-    return sparse.csr_array(o.design(observed))
+        places = o.places(observed)
+    elif isinstance(o, Smooth) or o.name in ("row", "column"):
+        places = {"row": rows, "column": cols}.get(o.name, rows * observed.n + cols)
+    else:
+        return sparse.csr_array(o.design(observed))
+    return sparse.csr_array((np.ones(count), (np.arange(count), places)), shape=(count, size))
 
 
 def quasi_newton(held: Fit, start: Array) -> Array:
