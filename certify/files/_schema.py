@@ -6,13 +6,15 @@
                                                 kind = "symmetric", norm
     [factors]  U, V: arrays          [[offsets]]  kind = "column", ridge; "sparse", rho;
                                                   "smooth", edges, rho, ridge, weights
-    [epsilon]  rtol, atol
+    [epsilon]  rtol, atol                         kind = "cp", norms, symmetric, form
+    [[restarts]]  other fits: U, V
 
 A norm is a key ("l2+") or a table: { norm = "elastic", alpha = 0.5, cone = "+" },
 { norm = "group", groups = [[0, 1], [2]], outer = "linf" }, { norm = "variation", edges, rho },
 { norm = "weighted", weights }; their arrays may be files, groups then one number a coordinate.
-A problem of one factor has U alone in [factors].  A loss may have a number: [loss] kind = "huber",
-delta = 1.0; kind = "quantile", tau = 0.9.
+A problem of one factor has U alone in [factors]; one of K factors has U, V, X2, ..., or all of
+them as X = ["U.npy", "V.npy", ...].  A loss may have a number: [loss] kind = "huber", delta = 1.0;
+kind = "quantile", tau = 0.9.
 
 The keys of data, loss, atom and offsets are the arguments of the registered classes.
 """
@@ -55,20 +57,14 @@ class Top(Strict):
     loss: Json = {"kind": "squared"}
     offsets: list[Json] = []
     q: list[Ref] | None = None
+    restarts: list[Json] = []
     epsilon: Json = {}
 
 
-class Factors(Strict):
-    """The candidate."""
+class Listed(Strict):
+    """A candidate as a list of arrays."""
 
-    U: Ref
-    V: Ref
-
-
-class Single(Strict):
-    """The candidate of an atom with one factor."""
-
-    U: Ref
+    X: list[Ref]
 
 
 class Epsilon(Strict):
@@ -80,7 +76,7 @@ class Epsilon(Strict):
 
 HOMES = {
     **dict.fromkeys(Top.model_fields, "at the top of the file, above the first [table]"),
-    **dict.fromkeys(Factors.model_fields, "in [factors]"),
+    **dict.fromkeys(("U", "V", "X"), "in [factors]"),
     **dict.fromkeys(Epsilon.model_fields, "in [epsilon]"),
 }
 
@@ -112,11 +108,13 @@ class Stated:
     factors: tuple[Source, ...]
     q: tuple[Source, ...] | None
     epsilon: Epsilon
+    restarts: tuple[tuple[Source, ...], ...] = ()
 
     def sources(self) -> list[Source]:
         """Return every source in the file."""
         held = [x for e in (self.loss, *self.offsets, self.atom) for x in e.sources()]
-        return [*held, *self.factors, *(self.q or ())]
+        others = [x for fit in self.restarts for x in fit]
+        return [*held, *self.factors, *others, *(self.q or ())]
 
 
 def stated(path: Path) -> Stated:
@@ -126,17 +124,38 @@ def stated(path: Path) -> Stated:
     """
     top = validated(Top, loads(path), path, "")
     atom = with_norms(entry(top.atom, ATOMS, path, "atom"), path)
-    model = Single if atom.cls.parts == 1 else Factors
-    factors = validated(model, top.factors, path, "factors")
+    names = factor_names(atom)
     return Stated(
         lam=top.lam,
         loss=loss(top, path),
         atom=atom,
         offsets=tuple(entry(o, OFFSETS, path, "offsets") for o in top.offsets),
-        factors=tuple(getattr(factors, k) for k in model.model_fields),
+        factors=factors(names, top.factors, path, "factors"),
         q=None if top.q is None else tuple(top.q),
         epsilon=validated(Epsilon, top.epsilon, path, "epsilon"),
+        restarts=tuple(factors(names, t, path, "restarts") for t in top.restarts),
     )
+
+
+def factor_names(atom: Entry) -> tuple[str, ...]:
+    """Return the names of a candidate's arrays: U, V, X2, ..."""
+    norms = atom.arguments.get("norms")
+    single = atom.cls.parts == 1 or atom.arguments.get("symmetric", False)
+    count = 1 if single else (len(norms) if isinstance(norms, list | tuple) else 2)
+    return ("U", "V", *(f"X{k}" for k in range(2, count)))[:count]
+
+
+def factors(names: tuple[str, ...], table: Json, path: Path, where: str) -> tuple[Source, ...]:
+    """Return a candidate's sources: one key for each array, or all of them as X."""
+    if "X" not in table:
+        fields: Json = dict.fromkeys(names, (Ref, ...))
+        model = create_model(where, __base__=Strict, **fields)
+        held = validated(model, table, path, where)
+        return tuple(getattr(held, k) for k in names)
+    listed = validated(Listed, table, path, where).X
+    if len(listed) != len(names):
+        raise InputError(f"{path}: {where}.X must list {len(names)} arrays, got {len(listed)}")
+    return tuple(listed)
 
 
 def loads(path: Path) -> Json:
