@@ -1,5 +1,6 @@
 """Give the evidence to the kernel, and keep what it proved."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -33,9 +34,14 @@ class Proof:
 
 def arithmetic(problem: Problem, tier: str | None = None) -> kernel.Arithmetic[Any]:
     """Return the arithmetic of a tier; by default exact where that takes seconds."""
-    m, n = problem.loss.shape
-    small = m * n <= EXACT_ENTRIES and min(m, n) <= EXACT_SIDE
+    small = math.prod(problem.loss.dims) <= EXACT_ENTRIES and narrow(problem.loss.dims)
     return Flint() if (tier or ("exact" if small else "rounded")) == "exact" else Rounded()
+
+
+def narrow(dims: tuple[int, ...]) -> bool:
+    """Whether exact matrices of the polar's proof are small: of a tensor, two modes' products."""
+    first, *rest = sorted(dims)
+    return (first if len(rest) == 1 else first * rest[0]) <= EXACT_SIDE
 
 
 def settle(problem: Problem, asked: Asked, found: Evidence) -> Proof:

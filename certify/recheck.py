@@ -1,5 +1,6 @@
 """verify(): re-derive a certificate's claim about the reader's own question."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -122,7 +123,8 @@ def factorized(S: Array, polar: Json, witness: Arrays, shift: Fraction) -> Array
 
 def dense(witness: Arrays, asked: Asked) -> Array | None:
     """Return W + N as a dense matrix, or None if their sizes are not the question's."""
-    given, (m, n) = asked.given, asked.statement["shape"]
+    given, (m, *rest) = asked.given, asked.statement["shape"]
+    n = math.prod(rest)
     size = given["Y"].shape
     if any(witness[k].shape != size for k in ("W", "N") if k in witness):
         return None

@@ -63,13 +63,14 @@ class RankOne(Atom):
         """The norms of u and v."""
         return gauge(self.left), gauge(self.right)
 
-    def shapes(self, data_shape: tuple[int, int]) -> tuple[tuple[int], tuple[int]]:
+    def shapes(self, data_shape: tuple[int, ...]) -> tuple[tuple[int], tuple[int]]:
         """Return (m,), (n,)."""
         m, n = data_shape
         return (m,), (n,)
 
-    def check(self, data_shape: tuple[int, int]) -> None:
-        """Hold each norm's parameters against the length of its factor."""
+    def check(self, data_shape: tuple[int, ...]) -> None:
+        """Hold each norm's parameters against the length of its factor; refuse tensors."""
+        matrix_only(self, data_shape)
         for side, norm, d in zip(SIDES, self.gauges, data_shape, strict=True):
             try:
                 norm.check(d)
@@ -186,6 +187,13 @@ def pair_facts(left: str | Gauge, right: str | Gauge) -> Facts:
       variation x ... not l1                                 form      conic       length
     """
     return described(gauge(left), gauge(right))
+
+
+def matrix_only(atom: Atom, data_shape: tuple[int, ...]) -> None:
+    """Raise InputError unless the data are a matrix."""
+    if len(data_shape) != len(SIDES):
+        name, cure = type(atom).__name__, "for a tensor give CP with a norm for each mode"
+        raise InputError(f"{name} needs a matrix, got shape {tuple(data_shape)}; {cure}")
 
 
 def misfit(name: str, norm: Gauge, x: Array) -> str:

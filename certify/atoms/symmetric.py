@@ -16,7 +16,7 @@ from certify.polar._symmetric import best_vector, leaves
 
 from ._base import Atom, Factors, Slice
 from ._enclosure import enclose
-from .rank_one import misfit
+from .rank_one import matrix_only, misfit
 
 NORMS = ("l2", "l2+", "l1+")
 
@@ -56,14 +56,15 @@ class Symmetric(Atom):
         """The norm of x."""
         return gauge(self.norm)
 
-    def check(self, data_shape: tuple[int, int]) -> None:
+    def check(self, data_shape: tuple[int, ...]) -> None:
         """Refuse data that are not square."""
+        matrix_only(self, data_shape)
         m, n = data_shape
         if m != n:
             cure = "give square data, or RankOne for two factors"
             raise InputError(f"Symmetric needs m x m data, got {m} x {n}; {cure}")
 
-    def shapes(self, data_shape: tuple[int, int]) -> tuple[tuple[int]]:
+    def shapes(self, data_shape: tuple[int, ...]) -> tuple[tuple[int]]:
         """Return (m,)."""
         return ((data_shape[0],),)
 

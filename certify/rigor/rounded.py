@@ -19,7 +19,8 @@ must be sums of products in any order: no Strassen-like algorithm, as in every B
 numpy and scipy ship.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -32,7 +33,9 @@ from certify.kernel.verify import (
     Exact,
     Graph,
     Line,
+    Pairs,
     Pattern,
+    Place,
     RejectedError,
     dyadic,
     power,
@@ -63,6 +66,7 @@ from .layout import (
     row_sums_up,
     totals,
 )
+from .products import kronecker, outer_sum, permuted, placed
 
 RESOLVED = 20  # bits of a radius that `spans` keeps; sharpness, never truth
 
@@ -241,6 +245,40 @@ class Rounded(Arithmetic[Ball]):
         out = np.zeros((at.m, at.n))
         out[indices(at)] = x.mid.reshape(-1)
         return out
+
+    def outer_sum(self, factors: Sequence[Array], at: Pattern) -> Ball:
+        """Return the field; `products.outer_sum` bounds its error."""
+        return Ball(*outer_sum([view(a) for a in factors], at))
+
+    def unfold(self, x: Ball, at: Pattern, order: Sequence[int], rows: int) -> Ball:
+        """Return the same numbers as a matrix."""
+        dense = self._dense(x, at).reshape(at.sizes)
+        return Ball(np.ascontiguousarray(dense.transpose(order)).reshape(rows, -1), x.rad)
+
+    def permuted(self, x: Ball, at: Pattern) -> Ball:
+        """Return the sum over all permutations: each of a ball is a ball as large."""
+        mid = permuted(self._dense(x, at).reshape(at.sizes))
+        count = math.factorial(len(at.sizes))
+        # |sum of the |entries| | <= count |x|
+        error = gamma(count) * count * norm_up(x.mid)
+        return Ball(mid.reshape(-1), count * x.rad + error)
+
+    def fixed(self, x: Ball, at: Pattern, place: tuple[int, int], sign: int) -> Ball:
+        """Return a slice, or its negative."""
+        mode, i = place
+        dense = self._dense(x, at).reshape(at.sizes)
+        return Ball(sign * np.ascontiguousarray(dense.take(i, axis=mode)).reshape(-1), x.rad)
+
+    def placed(self, values: Array, pairs: Pairs, k: int) -> Ball:
+        """Return the matrix; `products.placed` bounds the error of its sums."""
+        return Ball(*placed(view(values), pairs, k))
+
+    def kronecker(self, q: Ball, s: Ball, place: Place) -> Ball:
+        """Return the product: one rounding an entry, and |Q (x) S| = |Q||S| for the radii."""
+        mid = kronecker(q.mid, s.mid, place)
+        error = U * norm_up(mid) / (1 - U) + mid.size * ETA
+        error += q.rad * norm_up(s.mid) + s.rad * norm_up(q.mid) + q.rad * s.rad
+        return Ball(mid, error)
 
     def hat(self, x: Ball, at: Pattern) -> Ball:
         """Return [[0, X], [X^T, 0]]: the Frobenius radius counts twice."""
