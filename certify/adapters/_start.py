@@ -22,8 +22,8 @@ def start(problem: Problem, factors: Sequence[Any]) -> Modes:
         min over b >= 0 of  l(sum_i b_i phi(x_i)) + lam sum_i b_i theta(x_i),
 
     a convex problem, solved by coordinate descent.  Slices with b_i = 0 are dropped; of the
-    others every mode gets the same norm.  A fit without a penalty, rejudged at a lam, is too
-    long by about lam on each slice; this tells that apart from wrong directions.
+    others every mode gets the same norm.  A fit without a penalty, rejudged at a lam, has
+    slices too long for it: this tells that apart from wrong directions.
 
     The answer is another candidate: check(problem, factors) judges the factors as they are.
 
@@ -37,15 +37,13 @@ def start(problem: Problem, factors: Sequence[Any]) -> Modes:
     held = tuple(x[..., theta > 0] for x in held)
     prices = problem.lam * theta[theta > 0]
     slices = [tuple(x[..., k : k + 1] for x in held) for k in range(len(prices))]
-    fields = [problem.predict(s).reshape(-1) for s in slices]
-    design = np.stack(fields, axis=1) if fields else np.zeros((loss.data.size, 0))
-    weighted = (
-        np.stack([loss.weighted(f.reshape(loss.data.shape)).reshape(-1) for f in fields], 1)
-        if fields
-        else design
+    fields = [problem.predict(s) for s in slices]
+    pulled = [loss.weighted(f) for f in fields]
+    G = np.array([[np.vdot(f, g) for g in pulled] for f in fields]).reshape(
+        len(prices), len(prices)
     )
-    G, earned = design.T @ weighted, weighted.T @ loss.data.reshape(-1)
-    b = multiples(np.asarray(G), np.asarray(earned) - prices)
+    earned = np.array([np.vdot(g, loss.data) for g in pulled])
+    b = multiples(G, earned - prices)
     return balanced(tuple(x[..., b > 0] for x in held), b[b > 0], problem.atom.degree)
 
 

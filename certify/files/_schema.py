@@ -21,7 +21,7 @@ The keys of data, loss, atom and offsets are the arguments of the registered cla
 
 import inspect
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -30,6 +30,7 @@ from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, cre
 
 from certify._errors import InputError
 from certify.atoms import ATOMS
+from certify.certificate import names_of
 from certify.gauges import GAUGES, PLAIN, Gauge
 from certify.losses import LOSSES
 from certify.offsets import OFFSETS
@@ -138,11 +139,18 @@ def stated(path: Path) -> Stated:
 
 
 def factor_names(atom: Entry) -> tuple[str, ...]:
-    """Return the names of a candidate's arrays: U, V, X2, ..."""
-    norms = atom.arguments.get("norms")
-    single = atom.cls.parts == 1 or atom.arguments.get("symmetric", False)
-    count = 1 if single else (len(norms) if isinstance(norms, list | tuple) else 2)
-    return ("U", "V", *(f"X{k}" for k in range(2, count)))[:count]
+    """Return the names of a candidate's arrays: U, V, X2, ..., or U alone."""
+    given = atom.arguments
+    single = atom.cls.parts == 1 or given.get("symmetric") is True
+    keys, order = given.get("norms"), given.get("order")
+    count = len(keys) if isinstance(keys, list) else order or len(default_norms(atom))
+    return tuple(names_of(1 if single else count))
+
+
+def default_norms(atom: Entry) -> Sequence[str]:
+    """Return the norms of an atom without any named: two for a matrix."""
+    found = inspect.signature(atom.cls).parameters.get("norms")
+    return ("l2", "l2") if found is None else found.default
 
 
 def factors(names: tuple[str, ...], table: Json, path: Path, where: str) -> tuple[Source, ...]:
@@ -210,12 +218,25 @@ def norm(x: object) -> object:
     return x
 
 
+def norms(x: object) -> object:
+    """Read the norms of a tensor's modes: a key for each, or one for all with `order`.
+
+    Raises ValueError with the end of a sentence that starts with the key.
+    """
+    if isinstance(x, str) or (isinstance(x, list) and all(isinstance(k, str) for k in x)):
+        return x
+    raise ValueError('must be a list of norms, one a mode (["l2", "l2+", "l1"])')
+
+
 NormRef = Annotated[Any, PlainValidator(norm)]
+NormsRef = Annotated[Any, PlainValidator(norms)]
 
 
 KINDS: Mapping[Any, Any] = {  # of an argument; others are arrays
     **{plain: plain for plain in (float, int, str, bool)},
+    int | None: int,
     str | Gauge: NormRef,
+    str | Sequence[str]: NormsRef,
 }
 
 
