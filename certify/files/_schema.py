@@ -24,18 +24,19 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from certify._errors import InputError
 from certify.atoms import ATOMS
 from certify.certificate import names_of
-from certify.gauges import GAUGES, PLAIN, Gauge
+from certify.gauges import GAUGES
 from certify.losses import LOSSES
 from certify.offsets import OFFSETS
 
 from ._base import nearest
+from ._kinds import KINDS
 from ._source import Ref, Source
 
 Json = dict[str, Any]
@@ -203,41 +204,6 @@ def with_norms(atom: Entry, path: Path) -> Entry:
         for k, x in atom.arguments.items()
     }
     return Entry(atom.cls, held)
-
-
-def norm(x: object) -> object:
-    """Read a norm: a key, or a table { norm = "elastic", alpha = 0.5, cone = "+" }.
-
-    Raises ValueError with the end of a sentence that starts with the key.
-    """
-    if not isinstance(x, str | dict):
-        raise ValueError('must be a norm ("l2+") or a table {norm = ..., ...}')  # noqa: TRY004
-    name = x.rstrip("+-") if isinstance(x, str) else ""
-    if name in GAUGES and name not in PLAIN:
-        raise ValueError(f'must be a table {{norm = "{name}", ...}}: this norm has parameters')
-    return x
-
-
-def norms(x: object) -> object:
-    """Read the norms of a tensor's modes: a key for each, or one for all with `order`.
-
-    Raises ValueError with the end of a sentence that starts with the key.
-    """
-    if isinstance(x, str) or (isinstance(x, list) and all(isinstance(k, str) for k in x)):
-        return x
-    raise ValueError('must be a list of norms, one a mode (["l2", "l2+", "l1"])')
-
-
-NormRef = Annotated[Any, PlainValidator(norm)]
-NormsRef = Annotated[Any, PlainValidator(norms)]
-
-
-KINDS: Mapping[Any, Any] = {  # of an argument; others are arrays
-    **{plain: plain for plain in (float, int, str, bool)},
-    int | None: int,
-    str | Gauge: NormRef,
-    str | Sequence[str]: NormsRef,
-}
 
 
 def registered(
