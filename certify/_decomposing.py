@@ -30,6 +30,7 @@ from .search import Clock
 MATRIX = 2  # modes
 ROUNDS = 40  # proximal steps
 SHARE = 0.2  # lam over the spectral norm
+FALL = 0.5  # of lam, from step to step: the steps grow
 CLOSE = 1e-9  # relative gap at which more steps are not worth their cost
 EPS = float(np.finfo(np.float64).eps)
 
@@ -78,6 +79,7 @@ def decomposed(T: Array, clock: Clock, seed: int) -> Found:
         factors = improve(problem, factors, budget=clock.left(), seed=seed).factors
         P = P + T - problem.predict(factors, ()).reshape(T.shape)
         best = joined(best, Found(*dual_of(T, P / lam, clock, seed), *upper_of(T, factors)))
+        lam, P = FALL * lam, FALL * P
     return best
 
 

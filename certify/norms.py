@@ -75,8 +75,11 @@ def spectral(T: Any, *, budget: float | None = None, seed: int = 0) -> NormBound
     Raises InputError for order 0 or 1, an empty tensor, or entries that are not finite.
     """
     held = tensor(T)
-    core = squeezed(held)
-    found = polar(core, positive(budget), natural(seed))
+    limit, seed = positive(budget), natural(seed)
+    if not held.any():
+        first = tuple(np.eye(n)[:, :1] for n in held.shape)
+        return NormBound("spectral", 0.0, 0.0, first, slice_of(first))
+    found = polar(squeezed(held), limit, seed)
     vectors = restored(tuple(x[:, None] for x in found.witness), held.shape)
     units = tuple(x / np.linalg.norm(x, axis=0) for x in vectors)
     lower = max(found.lower, 0.0)
@@ -117,7 +120,7 @@ def tensor(T: Any) -> Array:  # noqa: ANN401  as a user has it
     """
     held = real(T, "T")
     if held.ndim < MATRIX:
-        cure = "a vector's norm is numpy.linalg.norm(T)" if held.ndim else "a number has none"
+        cure = "the norm of a vector is numpy.linalg.norm(T)"
         raise InputError(f"T must have 2 modes or more, got shape {held.shape}: {cure}")
     if not held.size:
         raise InputError(f"T must not be empty, got shape {held.shape}")
