@@ -27,7 +27,7 @@ LAYERS = (  # from the bottom up: a module imports from its own layer or from th
     ("relax",),
     ("duals",),
     ("evidence",),
-    ("scaling", "result"),
+    ("scaling", "result", "leaf_factors"),
     ("proving",),
     ("pipeline",),
     ("recheck",),

@@ -11,9 +11,8 @@ from certify._arrays import Array, short
 from certify._errors import InputError
 from certify._observed import Observed
 from certify.gauges import Gauge, gauge
-from certify.polar import METHODS, Ask, Matrix, PolarBound, Proposal
+from certify.polar import Ask, Matrix, PolarBound, Proposal, smallest
 from certify.polar._ascent import best_slice
-from certify.polar._base import Method
 from certify.polar._proved import sided
 
 from ._base import Atom, Factors, Slice
@@ -22,7 +21,6 @@ from ._facts import Facts, described
 
 FORMS = ("product", "sum")
 SIDES = ("left", "right")
-NEAR = 2.0**-30  # relative: a bound this near its target is not worth more work
 
 
 @dataclass(frozen=True)
@@ -151,26 +149,6 @@ class RankOne(Atom):
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the norms' groups, edges and weights, each under its side."""
         return sided(self.gauges)
-
-
-def smallest(ask: Ask) -> Proposal:
-    """Return the smallest bound of the methods that apply; `spectral` always does."""
-    methods = sorted((m() for m in METHODS.values()), key=lambda m: m.cost)
-    best = Proposal(np.inf)
-    for method in methods:
-        if method.cost and ask.target is not None and best.upper <= ask.target * (1 + NEAR):
-            break
-        found = attempted(method, ask)
-        best = min(best, found or best, key=lambda p: p.upper)
-    return best
-
-
-def attempted(method: Method, ask: Ask) -> Proposal | None:
-    """Return a method's bound; None if it does not apply, or its numbers leave the floats."""
-    try:
-        return method.propose(ask) if method.applies(ask) else None
-    except np.linalg.LinAlgError:
-        return None
 
 
 def pair_facts(left: str | Gauge, right: str | Gauge) -> Facts:

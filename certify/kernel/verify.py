@@ -1947,6 +1947,7 @@ def question(stated: Json, given: Mapping[str, Array]) -> Question:
 
 def stated_atom(atom: Json, arrays: Arrays, at: Pattern) -> Pair | Modes:
     """Read the atom: two norms, or one for each mode of a tensor."""
+    demand(isinstance(atom, dict), "statement.atom", "json", type(atom).__name__)
     if field(atom, "kind", KINDS) == "cp":
         return stated_modes(atom, at)
     only(atom, {"kind", "left", "right", "form"}, "statement.atom")
