@@ -33,6 +33,8 @@ LAYERS = (  # from the bottom up: a module imports from its own layer or from th
     ("recheck",),
     ("reuse",),
     ("improve",),
+    ("_comparison", "_decomposing"),
+    ("restarts", "norms"),
     ("adapters",),
     ("files", "demo"),
     ("cli",),
