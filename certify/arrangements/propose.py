@@ -99,8 +99,8 @@ def each(ask: LayerAsk) -> Proposal:
         uppers.append(found.upper)
         arrays |= {f"s{t}.{k}": x for k, x in found.proof.items() if isinstance(x, np.ndarray)}
         texts.append({k: x for k, x in found.proof.items() if not isinstance(x, np.ndarray)})
-    size = {"l1": max, "linf": sum, "l2": lambda x: float(np.linalg.norm(x))}
-    upper = size[ask.layer.right.name](uppers)
+    order = {"l1": np.inf, "linf": 1, "l2": 2}[ask.layer.right.name]
+    upper = float(np.linalg.norm(uppers, order))
     return Proposal(upper, {"rule": "outputs", "each": texts, **arrays})
 
 
