@@ -61,7 +61,7 @@ def linear(ask: LayerAsk) -> Proposal:
 
 def single(ask: LayerAsk) -> Proposal:
     """Return the bound of one output."""
-    lower = attain(ask)[0]
+    lower = attain(shared(ask, 3))[0]
     best = Proposal(np.inf)
     if few(*ask.layer.features.shape):
         best = cells.proposal(ask, lower)
@@ -79,7 +79,7 @@ def joint(ask: LayerAsk) -> Proposal:
     """Return the bound of |W^T s|_2, times what the norm of v may add."""
     wide = float(np.sqrt(ask.W.shape[1])) if ask.layer.right.name == "linf" else 1.0
     target = None if ask.target is None else ask.target / wide
-    lower = attain(ask)[0] if wide == 1.0 else 0.0
+    lower = attain(shared(ask, 3))[0] if wide == 1.0 else 0.0
     found = tree.proposal(replace(ask, target=target), lower)
     return Proposal(found.upper * wide, found.proof)
 
