@@ -411,6 +411,16 @@ def test_chords_use_what_the_path_says():
         assert float(bound(ReLU(V), W, split_at_zero(off), tier)) == pytest.approx(float(plain))
 
 
+def test_a_chord_pays_for_its_worse_end():
+    V, W = np.eye(2), np.array([[0.0], [1.0]])  # sup is 1; the range of row 1 is [-1, 1]
+    for kappa, proved_by_it in ((0.0, 1), (0.25, 1), (0.5, 1), (0.75, 1.5), (1.0, 2)):
+        node = {"chords": [[1, kappa.hex(), [], []]]}
+        assert bound(ReLU(V), W, split_at_zero(node, node), Exact) == pytest.approx(proved_by_it)
+    far = [[0, (8.0).hex()]]  # multipliers that say less than |f| are not worse than none
+    node = {"chords": [[1, (0.5).hex(), far, far]]}
+    assert bound(ReLU(V), W, split_at_zero(node, node), Exact) == pytest.approx(1)
+
+
 @pytest.mark.parametrize(
     ("chords", "code"),
     [
