@@ -18,7 +18,7 @@ LAYERS = (  # from the bottom up: a module imports from its own layer or from th
     ("atoms",),
     ("_fitting",),
     ("problem", "_threads"),
-    ("orthogonal", "descent", "certificate"),
+    ("_cancel", "orthogonal", "descent", "certificate"),
     ("_blocks", "rays", "envelope", "coordinates", "balls"),
     ("lifted", "splitting", "polish", "escapes"),
     ("columns",),
