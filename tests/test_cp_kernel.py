@@ -423,12 +423,14 @@ def test_no_random_proof_of_one_factor_bounds_below_what_is_attained(tier, name)
     truth = best_alike(T, key)
     for _ in range(20):
         proof = random_proof((key,) * order, (2,) * order, rng, symmetric=True)
-        try:
-            bound = proved(tier, T, (key,) * order, proof, symmetric=True)
-        except RejectedError as error:
-            assert error.code == "wrong_rule"  # "square" of unequal halves
+        unequal = proof["form"] == "square" and 2 * len(proof["rows"]) != order
+        if unequal:
+            with pytest.raises(RejectedError) as told:
+                proved(tier, T, (key,) * order, proof, symmetric=True)
+            assert told.value.code == "wrong_rule"
             refused += 1
             continue
+        bound = proved(tier, T, (key,) * order, proof, symmetric=True)
         assert float(bound) >= truth * (1 - SLACK)
     assert 0 < refused < 20
 
@@ -439,7 +441,7 @@ def test_a_flipped_bit_bounds_nothing_lower_than_the_truth(tier):
     T, rng = tensor(dims, 32), np.random.default_rng(8)
     truth = best_value(T, keys)
     adversary = Adversary(T, keys, rows, "hat")
-    proof, refused = adversary.proof(adversary.leaf()), 0
+    proof, accepted = adversary.proof(adversary.leaf()), 0
     for name in [k for k, v in proof.items() if isinstance(v, np.ndarray)]:
         for _ in range(12):
             part = proof[name].copy()
@@ -447,11 +449,11 @@ def test_a_flipped_bit_bounds_nothing_lower_than_the_truth(tier):
             bits[rng.integers(bits.size)] ^= np.int64(1) << int(rng.integers(63))
             try:
                 bound = proved(tier, T, keys, proof | {name: part})
-            except (RejectedError, OverflowError):
-                refused += 1
+            except RejectedError:
                 continue
             assert bound >= Fraction(truth * (1 - SLACK))
-    assert refused
+            accepted += 1
+    assert accepted > 40
 
 
 # --- slices -----------------------------------------------------------------------------
@@ -755,9 +757,12 @@ def test_an_unknown_statement_is_refused_by_name(name):
 def test_one_factor_needs_equal_sizes_and_six_modes_at_most():
     said = {"kind": "cp", "norms": ["l2"] * 3, "symmetric": True, "form": "product"}
     for dims in ((2, 3, 2), (2,) * 7):
+        told, at = (
+            said | {"norms": ["l2"] * len(dims)},
+            kernel.Pattern(2, prod(dims[1:]), dims=dims),
+        )
         with pytest.raises(RejectedError) as refused:
-            told = said | {"norms": ["l2"] * len(dims)}
-            kernel.stated_modes(told, kernel.Pattern(dims[0], prod(dims[1:]), dims=dims))
+            kernel.stated_modes(told, at)
         assert refused.value.code == "symmetric"
 
 
