@@ -12,6 +12,7 @@ from ._arrays import Array
 from .certificate import Arrays, Asked, Certificate, hand_over, named, numbered
 from .evidence import Evidence
 from .kernel import verify as kernel
+from .leaf_factors import leaf_factors
 from .offsets import Smooth
 from .orthogonal import Orthogonal
 from .polar import exact_text
@@ -64,6 +65,9 @@ def settle(problem: Problem, asked: Asked, found: Evidence) -> Proof:
 def attempt(problem: Problem, asked: Asked, found: Evidence, ar: kernel.Arithmetic[Any]) -> Proof:
     """Prove the evidence in one arithmetic."""
     proof, witness = assemble(problem, asked, found)
+    polar = kernel.part(proof, "polar")
+    if ar.tier == "exact" and polar.get("rule") == "transpose":
+        witness = leaf_factors(asked, polar, witness) | witness
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
         outcome = kernel.prove(asked.statement, asked.given, proof, witness, ar)
     if outcome.verdict not in ("REFUTED", "RANK_LIMITED"):

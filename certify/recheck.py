@@ -13,6 +13,7 @@ from ._arrays import Array
 from ._errors import InputError, OutOfScopeError
 from .certificate import Arrays, Asked, Certificate, Json, as_numpy, ask
 from .kernel import verify as kernel
+from .leaf_factors import leaf_factors
 from .pipeline import unknown
 from .polar import _spectra as spectra
 from .polar._proved import above, below, handed
@@ -94,6 +95,8 @@ def completed(certificate: Certificate, asked: Asked, tier: str) -> Certificate:
     A factor is only a witness: whatever is added here cannot make a false claim pass.
     """
     polar, witness = kernel.part(certificate.proof, "polar"), certificate.witness
+    if tier == "exact" and polar.get("rule") == "transpose" and "W" in witness:
+        return replace(certificate, witness=leaf_factors(asked, polar, witness) | witness)
     missing = polar.get("rule") == "spectral" and "L" not in witness and "W" in witness
     if tier != "exact" or not missing:
         return certificate
