@@ -1,4 +1,4 @@
-"""The observed entries of a matrix, and products with fields over them.
+"""The observed entries of a matrix or tensor, and products with fields over them.
 
 A *field* holds one number for each observed entry: an (m, n) array when every entry is
 observed, else a flat array in row-major order.  Nothing here makes a listed field dense.
@@ -12,17 +12,26 @@ from scipy import sparse
 
 from ._arrays import Array, Ints
 
+MATRIX = 2  # dimensions
 CHUNK = 1 << 16  # entries gathered at once; memory, never truth
 
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """An m x n matrix of which the entries (rows, cols) are seen; None means all."""
+    """An m x n matrix of which the entries (rows, cols) are seen; None means all.
+
+    A tensor of shape `dims` is held as its first mode by all the others, in row-major order.
+    """
 
     m: int
     n: int
     rows: Ints | None = None
     cols: Ints | None = None
+    dims: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Give a matrix the shape m, n."""
+        object.__setattr__(self, "dims", self.dims or (self.m, self.n))
 
     @property
     def full(self) -> bool:
@@ -48,11 +57,28 @@ class Observed:
             return rows, cols
         return self.rows, self.cols
 
+    def tensor(self, field: Array) -> Array:
+        """Return the field as a dense array of shape `dims`, zero where nothing is observed."""
+        if self.full:
+            return field.reshape(self.dims)
+        out = np.zeros((self.m, self.n))
+        out[self.listed] = field
+        return out.reshape(self.dims)
+
+    def field(self, tensor: Array) -> Array:
+        """Return the observed entries of a dense array of shape `dims`."""
+        held = tensor.reshape(self.m, self.n)
+        return held if self.full else held[self.listed]
+
     def matrix(self, field: Array) -> "Array | sparse.csr_array":
         """Return the field as a dense or a sparse matrix."""
         if self.full:
             return field
         return sparse.csr_array((field, self.listed[1], self.indptr), shape=(self.m, self.n))
+
+    def array(self, field: Array) -> "Array | sparse.csr_array":
+        """Return what an atom's polar is asked of: a dense tensor, or the matrix."""
+        return self.matrix(field) if len(self.dims) == MATRIX else self.tensor(field)
 
     def product(self, left: Array, right: Array) -> Array:
         """Return left right^T at the observed entries."""

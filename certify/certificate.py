@@ -86,8 +86,8 @@ class Certificate:
         """Return the better factors in the proof, if it has any."""
         if not self.proof.get("better"):
             return None
-        names = (k for k in ("better.U", "better.V") if k in self.witness)
-        return tuple(as_numpy(self.witness[k]) for k in names)
+        names = map("better.{}".format, names_of(len(self.witness)))
+        return tuple(as_numpy(self.witness[k]) for k in names if k in self.witness)
 
     def better_offsets(self) -> Values:
         """Return the offset values that go with the better factors."""
@@ -134,7 +134,6 @@ def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, at
     Raises InputError for an epsilon that is negative or not finite.
     """
     tolerance = {k: scalar(v, k, zero=True).hex() for k, v in (("rtol", rtol), ("atol", atol))}
-    m, n = problem.loss.shape
     given = {k: handed(a) for k, a in problem.loss.arrays().items()}
     given |= {k: handed(a) for k, a in problem.atom.arrays().items()}
     given |= {k: handed(a) for k, a in named(factors).items()}
@@ -151,7 +150,7 @@ def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, at
         "loss": problem.loss.statement(),
         "atom": problem.atom.statement(),
         "lam": problem.lam.hex(),
-        "shape": [m, n],
+        "shape": list(problem.loss.dims),
         "observed": "all" if problem.loss.observed.full else "listed",
         "offsets": offsets,
         "q": "found" if q is None and problem.offsets else "given",
@@ -163,8 +162,12 @@ def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, at
 
 def named(factors: Factors) -> dict[str, Array]:
     """Name the arrays of a factorization U, V, and X2, ... where there are more."""
-    names = ("U", "V", *(f"X{k}" for k in range(2, len(factors))))
-    return dict(zip(names, factors, strict=False))
+    return dict(zip(names_of(len(factors)), factors, strict=True))
+
+
+def names_of(count: int) -> list[str]:
+    """Return the names of factors: U, V, X2, ..."""
+    return ["U", "V", *(f"X{k}" for k in range(2, count))][:count]
 
 
 def numbered(prefix: str, values: Values) -> dict[str, Array]:

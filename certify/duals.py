@@ -10,7 +10,7 @@ from scipy import sparse
 
 from . import descent, rays
 from ._arrays import Array
-from .atoms import Atom, RankOne, Symmetric
+from .atoms import CP, Atom, RankOne, Symmetric
 from .atoms.rank_one import pair_facts
 from .descent import State
 from .losses import Squared
@@ -109,7 +109,7 @@ def bound_inside(run: Run, W: Array) -> Dual | None:
     point = orthogonalize(problem, held) if free else Orthogonal(held)
     if point is None or problem.loss.dual_value(point.W) == -np.inf or not roomy(problem, point):
         return None
-    matrix = problem.loss.observed.matrix(point.W)
+    matrix = problem.loss.observed.array(point.W)
     polar = proposed(run, matrix, lambda s: rays.value(problem, point.W, s))
     if polar.upper == np.inf:
         return None
@@ -130,7 +130,7 @@ def bound_once(run: Run, W: Array, N: Array | None) -> Dual | None:
     point = orthogonalize(problem, W) if np.isfinite(W).all() else None
     if point is None:
         return None
-    matrix = problem.loss.observed.matrix(point.W)
+    matrix = problem.loss.observed.array(point.W)
     inner, size = dual_terms(problem, point.W)
     if N is None:
         polar = proposed(run, matrix, lambda s: s * inner - 0.5 * s * s * size)
@@ -170,7 +170,7 @@ def proposed(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal
     problem = run.problem
     held, e = at_scale_one(matrix)
     target = float(scaled(enough(run, along), -e))
-    own = problem.atom.propose(held, target, run.seed, run.deadline())
+    own = asked(run, held, target)
     own = Proposal(float(scaled(own.upper, e)), carried(own.proof, e)) if e else own
     if own.upper <= problem.lam or not mixed(problem) or sum(matrix.shape) > RELAXED:
         return own
@@ -182,8 +182,18 @@ def proposed(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal
     return own if found is None else min(own, found, key=lambda p: p.upper)
 
 
+def asked(run: Run, W: Any, target: float) -> Proposal:  # noqa: ANN401  a polar Matrix
+    """Ask the atom; a tensor's polar is easier where the slices that attain it are known."""
+    atom = run.problem.atom
+    if isinstance(atom, CP):
+        return atom.propose(W, target, run.seed, run.deadline(), run.start.factors)
+    return atom.propose(W, target, run.seed, run.deadline())
+
+
 def is_hard(atom: Atom) -> bool:
     """Whether the polar of one of our atoms has no closed form."""
+    if isinstance(atom, CP):
+        return True
     if isinstance(atom, RankOne):
         return pair_facts(atom.left, atom.right).kind != "closed"
     return isinstance(atom, Symmetric) and atom.norm != "l2"

@@ -16,7 +16,7 @@ from .evidence import CONVEX, SEARCHED
 from .fixed_rank import steps as fixed_rank_steps
 from .kernel import verify as kernel
 from .pipeline import best_offsets, check, finite_objective, natural, positive, uncovered, unknown
-from .polar._proved import above, handed
+from .polar._proved import above
 from .polar._scale import scaled as scaled_by
 from .problem import Problem, Values
 from .proving import arithmetic
@@ -166,5 +166,6 @@ def value_of(problem: Problem, s: State) -> kernel.Enclosure:
     asked: Asked = ask(problem, s.factors, s.q, rtol=0.0, atol=0.0)
     question = kernel.question(asked.statement, asked.given)
     arrays = hand_over(numbered("", s.q))
-    point = kernel.Point(handed(s.factors[0]), handed(s.factors[-1]), tuple(arrays.values()))
+    held = kernel.factor_arrays(kernel.Arrays(asked.given, "statement"), "", question.pair)
+    point = kernel.Point(held, tuple(arrays.values()))
     return kernel.objective(arithmetic(problem), question, point)

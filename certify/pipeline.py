@@ -9,7 +9,7 @@ from . import descent, fixed_rank, scaling
 from ._arrays import Array, short
 from ._errors import InputError, OutOfScopeError
 from ._threads import threads
-from .atoms import Atom, Factors, RankOne, Symmetric
+from .atoms import CP, Atom, Factors, RankOne, Symmetric
 from .certificate import ask
 from .duals import Run
 from .evidence import accept_dual, any_size, by_rank
@@ -71,7 +71,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     start = descent.state(scaled, scaling.factors_down(held, by), small_q)
     epsilon = max(scaling.value_down(atol, by), rtol * abs(start.value))
     fixed = values is not None or not problem.offsets
-    run = Run(scaled, start, epsilon, clock, seed, fixed, float(scaled_by(1.0, -sum(by))))
+    run = Run(scaled, start, epsilon, clock, seed, fixed, float(scaled_by(1.0, -by.whole)))
     with threads(problem.loss.observed):
         found = by_rank(run) if problem.lam == 0 else any_size(run, wanted)
         found = scaling.evidence_up(found, by)
@@ -109,14 +109,14 @@ def misstated(problem: Problem) -> bool:
     it refuses those that differ at a random slice, so that none is answered by mistake.
     """
     atom, said = problem.atom, problem.atom.statement()
-    if isinstance(atom, RankOne | Symmetric):
+    if isinstance(atom, CP | RankOne | Symmetric):
         return False
     try:
         twin = stated_atom(said)
     except (KeyError, TypeError, ValueError):
         return True
-    shapes = tuple(atom.shapes(problem.loss.shape))
-    if twin.statement() != said or tuple(twin.shapes(problem.loss.shape)) != shapes:
+    shapes = tuple(atom.shapes(problem.loss.dims))
+    if twin.statement() != said or tuple(twin.shapes(problem.loss.dims)) != shapes:
         return True
     rng = np.random.default_rng(0)
     return any(differs(atom, twin, probe(rng, shapes, low)) for low in PROBES)
@@ -141,6 +141,8 @@ def differs(atom: Atom, twin: Atom, x: Factors) -> bool:
 
 def stated_atom(said: Mapping[str, Any]) -> Atom:
     """Return our own atom that a statement describes."""
+    if said["kind"] == CP.kind:
+        return CP(said["norms"], symmetric=said["symmetric"], form=said["form"])
     if said["kind"] == Symmetric.kind and said["left"] == said["right"]:
         return Symmetric(said["left"])
     return RankOne(said["left"], said["right"], said["form"])
@@ -232,7 +234,7 @@ def by_floats(problem: Problem, factors: Factors, q: Values, *, rtol: float, ato
     """Judge an atom that the kernel does not know: nothing is proved."""
     W = problem.dual_point(factors, q)
     upper = problem.objective(factors, q)
-    polar = problem.atom.polar(problem.loss.observed.matrix(W))
+    polar = problem.atom.polar(problem.loss.observed.array(W))
     names = " with ".join(unknown(problem))
     why = f"the kernel has no rule for {names}: floats only, nothing is proved"
     if not polar.upper >= polar.lower:

@@ -43,7 +43,7 @@ class Problem:
         for name, kind in (("loss", Loss), ("atom", Atom)):
             if not isinstance(part := getattr(self, name), kind):
                 raise InputError(f"{name} must be a {kind.__name__}, got {part!r}")
-        self.atom.check(self.loss.shape)
+        self.atom.check(self.loss.dims)
         object.__setattr__(self, "lam", scalar(self.lam, "lam", zero=True))
         given = [self.offsets] if isinstance(self.offsets, Offset) else self.offsets
         if not isinstance(given, Sequence):
@@ -77,7 +77,7 @@ class Problem:
 
     def shaped(self, factors: Sequence[Any], name: str) -> Factors:
         """Return factors of the right shapes as read-only float64 arrays, of any sign."""
-        shapes = self.atom.shapes(self.loss.shape)
+        shapes = self.atom.shapes(self.loss.dims)
         if not isinstance(factors, Sequence) or len(factors) != len(shapes):
             got = len(factors) if isinstance(factors, Sequence) else type(factors).__name__
             raise InputError(f"{name} must be a sequence of {len(shapes)} arrays, got {got}")

@@ -1,5 +1,6 @@
 """Give the evidence to the kernel, and keep what it proved."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -11,6 +12,7 @@ from ._arrays import Array
 from .certificate import Arrays, Asked, Certificate, hand_over, named, numbered
 from .evidence import Evidence
 from .kernel import verify as kernel
+from .leaf_factors import leaf_factors
 from .offsets import Smooth
 from .orthogonal import Orthogonal
 from .polar import exact_text
@@ -33,9 +35,14 @@ class Proof:
 
 def arithmetic(problem: Problem, tier: str | None = None) -> kernel.Arithmetic[Any]:
     """Return the arithmetic of a tier; by default exact where that takes seconds."""
-    m, n = problem.loss.shape
-    small = m * n <= EXACT_ENTRIES and min(m, n) <= EXACT_SIDE
+    small = math.prod(problem.loss.dims) <= EXACT_ENTRIES and narrow(problem.loss.dims)
     return Flint() if (tier or ("exact" if small else "rounded")) == "exact" else Rounded()
+
+
+def narrow(dims: tuple[int, ...]) -> bool:
+    """Whether exact matrices of the polar's proof are small: of a tensor, two modes' products."""
+    first, *rest = sorted(dims)
+    return (first if len(rest) == 1 else first * rest[0]) <= EXACT_SIDE
 
 
 def settle(problem: Problem, asked: Asked, found: Evidence) -> Proof:
@@ -58,6 +65,9 @@ def settle(problem: Problem, asked: Asked, found: Evidence) -> Proof:
 def attempt(problem: Problem, asked: Asked, found: Evidence, ar: kernel.Arithmetic[Any]) -> Proof:
     """Prove the evidence in one arithmetic."""
     proof, witness = assemble(problem, asked, found)
+    polar = kernel.part(proof, "polar")
+    if ar.tier == "exact" and polar.get("rule") == "transpose":
+        witness = leaf_factors(asked, polar, witness) | witness
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
         outcome = kernel.prove(asked.statement, asked.given, proof, witness, ar)
     if outcome.verdict not in ("REFUTED", "RANK_LIMITED"):

@@ -1,5 +1,6 @@
 """verify(): re-derive a certificate's claim about the reader's own question."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -12,6 +13,7 @@ from ._arrays import Array
 from ._errors import InputError, OutOfScopeError
 from .certificate import Arrays, Asked, Certificate, Json, as_numpy, ask
 from .kernel import verify as kernel
+from .leaf_factors import leaf_factors
 from .pipeline import unknown
 from .polar import _spectra as spectra
 from .polar._proved import above, below, handed
@@ -93,6 +95,8 @@ def completed(certificate: Certificate, asked: Asked, tier: str) -> Certificate:
     A factor is only a witness: whatever is added here cannot make a false claim pass.
     """
     polar, witness = kernel.part(certificate.proof, "polar"), certificate.witness
+    if tier == "exact" and polar.get("rule") == "transpose" and "W" in witness:
+        return replace(certificate, witness=leaf_factors(asked, polar, witness) | witness)
     missing = polar.get("rule") == "spectral" and "L" not in witness and "W" in witness
     if tier != "exact" or not missing:
         return certificate
@@ -122,7 +126,8 @@ def factorized(S: Array, polar: Json, witness: Arrays, shift: Fraction) -> Array
 
 def dense(witness: Arrays, asked: Asked) -> Array | None:
     """Return W + N as a dense matrix, or None if their sizes are not the question's."""
-    given, (m, n) = asked.given, asked.statement["shape"]
+    given, (m, *rest) = asked.given, asked.statement["shape"]
+    n = math.prod(rest)
     size = given["Y"].shape
     if any(witness[k].shape != size for k in ("W", "N") if k in witness):
         return None

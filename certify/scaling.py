@@ -1,10 +1,12 @@
 """Search at scale 1, prove at the caller's scale: powers of two carry everything exactly.
 
 Y -> 2^-a Y, weights -> 2^-b w, lam -> 2^-(a+b) lam, ridge -> 2^-b ridge, factors ->
-2^-(a/2) X, q -> 2^-a q leave the problem the same, with f -> 2^-(2a+b) f and
-W -> 2^-(a+b) W.  Only data beyond ordinary sizes are moved (a is even).
+2^-(a/p) X, q -> 2^-a q leave the problem the same, p the atom's degree, with
+f -> 2^-(2a+b) f and W -> 2^-(a+b) W.  Only data beyond ordinary sizes are moved (a is even
+and a multiple of p).
 """
 
+import math
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -27,10 +29,16 @@ TINY = float(np.finfo(np.float64).tiny)
 
 
 class Exponents(NamedTuple):
-    """data: a (even), weights: b."""
+    """data: a (even, a multiple of degree), weights: b; degree: of the atom."""
 
     data: int = 0
     weights: int = 0
+    degree: int = 2
+
+    @property
+    def whole(self) -> int:
+        """How far a dual point moves: a + b."""
+        return self.data + self.weights
 
 
 def normalized(problem: Problem) -> tuple[Problem, Exponents]:
@@ -41,7 +49,8 @@ def normalized(problem: Problem) -> tuple[Problem, Exponents]:
     a, b = exponent(loss.data), exponent(loss.scale)
     if not a and not b:
         return problem, Exponents()
-    by = Exponents(a + a % 2, b)
+    step = math.lcm(2, problem.atom.degree)
+    by = Exponents(-(-a // step) * step, b, problem.atom.degree)
     new = object.__new__(Squared)
     scale = None if loss.scale is None else np.ldexp(loss.scale, -by.weights)
     parts = {
@@ -54,7 +63,7 @@ def normalized(problem: Problem) -> tuple[Problem, Exponents]:
     }
     for name, value in parts.items():
         object.__setattr__(new, name, value)
-    moved_lam = float(scaled(np.float64(problem.lam), -sum(by)))
+    moved_lam = float(scaled(np.float64(problem.lam), -by.whole))
     lam = min(max(moved_lam, TINY), HUGE) if problem.lam else 0.0
     offsets = tuple(moved(o, by) for o in problem.offsets)
     return Problem(new, problem.atom, lam, offsets), by
@@ -67,7 +76,7 @@ def moved(o: Offset, by: Exponents) -> Offset:
 
 def factors_down(factors: Factors, by: Exponents) -> Factors:
     """Move factors to scale 1."""
-    return tuple(np.ldexp(x, -by.data // 2) for x in factors)
+    return tuple(np.ldexp(x, -by.data // by.degree) for x in factors)
 
 
 def offsets_down(q: Values, by: Exponents) -> Values:
@@ -89,7 +98,7 @@ def state_up(s: State | None, by: Exponents) -> State | None:
     """Move factors, offsets and value back."""
     if s is None:
         return None
-    factors = tuple(np.ldexp(x, by.data // 2) for x in s.factors)
+    factors = tuple(np.ldexp(x, by.data // by.degree) for x in s.factors)
     return State(factors, tuple(scaled(x, by.data) for x in s.q), value_up(s.value, by))
 
 
@@ -97,9 +106,9 @@ def point_up(w: Orthogonal | None, by: Exponents) -> Orthogonal | None:
     """Move a dual point back."""
     if w is None:
         return None
-    unit = power(sum(by))
+    unit = power(by.whole)
     moved_back = tuple((k, c * unit) for k, c in w.corrections)
-    return Orthogonal(scaled(w.W, sum(by)), moved_back)
+    return Orthogonal(scaled(w.W, by.whole), moved_back)
 
 
 def block_up(block: dict[str, Any], by: Exponents) -> dict[str, Any]:
@@ -110,12 +119,12 @@ def block_up(block: dict[str, Any], by: Exponents) -> dict[str, Any]:
 
 def evidence_up(found: Evidence, by: Exponents) -> Evidence:
     """Move all evidence back to the caller's scale."""
-    if not any(by):
+    if not by.data and not by.weights:
         return found
     steps = tuple((name, s) for name, old in found.steps if (s := state_up(old, by)))
     dual = found.dual
     if dual is not None and (point := point_up(dual.point, by)):
-        proposal = Proposal(dual.polar.upper, carried(dual.polar.proof, sum(by)))
+        proposal = Proposal(dual.polar.upper, carried(dual.polar.proof, by.whole))
         dual = Dual(point, proposal, value_up(dual.value, by))
     fan = found.ky_fan and carried(found.ky_fan, by.data)
     return replace(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from certify import InputError, Problem
 from certify._observed import Observed
-from certify.atoms import ATOMS, RankOne, Symmetric
+from certify.atoms import ATOMS, CP, RankOne, Symmetric
 from certify.atoms.symmetric import NORMS
 from certify.gauges import Elastic
 from certify.losses import Squared
@@ -22,7 +22,16 @@ SIGNED = {
     "linf x elastic": RankOne("linf", Elastic(0.25, cone="-")),
     "linf- x l1-": RankOne("linf-", "l1-", "sum"),
 }
-MADE = {"rank_one": RANK_ONE | SIGNED, "symmetric": {k: Symmetric(k) for k in NORMS}}
+TENSORS = {
+    "l2 l2 l2": CP(),
+    "l1+ linf- l2": CP(["l1+", "linf-", "l2"]),
+    "symmetric l2+": CP("l2+", symmetric=True, order=3),
+}
+MADE = {
+    "rank_one": RANK_ONE | SIGNED,
+    "symmetric": {k: Symmetric(k) for k in NORMS},
+    "cp": TENSORS,
+}
 VARIANTS = {
     f"{name} {k}".strip(): atom
     for name, kind in ATOMS.items()
@@ -33,13 +42,15 @@ each_atom = pytest.mark.parametrize("atom", VARIANTS.values(), ids=VARIANTS)
 
 def domain(atom, k, shape):
     """Return arrays in the domain of the k-th part of a slice."""
-    if isinstance(atom, RankOne):
+    if isinstance(atom, RankOne | CP):
         return arrays(shape).map(atom.gauges[k].project_cone)
     return cone(atom.norm if isinstance(atom, Symmetric) else "", shape)
 
 
 def shape_for(atom, shape):
-    """Return the shape, square for a symmetric atom."""
+    """Return the shape: square for a symmetric atom, with a mode more for a tensor."""
+    if isinstance(atom, CP):
+        return (shape[0],) * 3 if atom.symmetric else (*shape, 2)
     return (shape[0], shape[0]) if isinstance(atom, Symmetric) else shape
 
 
@@ -82,9 +93,10 @@ def test_the_prediction_is_the_sum_of_the_slices(atom, data, shape):
     shape = shape_for(atom, shape)
     x, mask = data.draw(slices(atom, shape, 3)), data.draw(masks(shape))
     total = sum(atom.phi(tuple(part[..., k] for part in x)) for k in range(3))
-    assert np.array_equal(atom.predict(x, Observed(*shape)), total)
-    rows, cols = np.nonzero(mask)
-    assert np.array_equal(atom.predict(x, Observed(*shape, rows, cols)), total[mask])
+    m, n = total.shape
+    assert np.array_equal(atom.predict(x, Observed(m, n, dims=shape)), total)
+    rows, cols = np.nonzero(mask.reshape(m, n))
+    assert np.array_equal(atom.predict(x, Observed(m, n, rows, cols, shape)), total[rows, cols])
 
 
 @pytest.mark.parametrize("atom", RANK_ONE.values(), ids=RANK_ONE)

@@ -36,8 +36,8 @@ WRONG = {
     "object data": ({"Y": Y.astype(object)}, "holds Python objects (dtype object)"),
     "text data": ({"Y": Y.astype(str)}, "must hold real float64 or integers, got dtype <U"),
     "rounded integers": ({"Y": at(Y, 2**53 + 1, np.int64)}, "the integer 9007199254740993, which"),
-    "a vector": ({"Y": Y[0]}, "Y must have 2 dimensions, got shape (3,)"),
-    "a cube": ({"Y": Y[None]}, "Y must have 2 dimensions, got shape (1, 2, 3)"),
+    "a vector": ({"Y": Y[0]}, "Y must have 2 dimensions or more, got shape (3,)"),
+    "a cube": ({"Y": Y[None]}, "RankOne needs a matrix, got shape (1, 2, 3); for a tensor give CP"),
     "no rows": ({"Y": Y[:0], "U": U[:0]}, "Y must not be empty, got shape (0, 3)"),
     "no columns": ({"Y": Y[:, :0], "V": V[:0]}, "Y must not be empty, got shape (2, 0)"),
     "nothing observed": (

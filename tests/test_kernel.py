@@ -342,9 +342,9 @@ def test_floor_is_the_best_value_over_the_offsets():
         kernel.point(kernel.Arrays({**cert.witness, **cert.given}, "statement"), "", asked),
     )
     low = kernel.floor(ar, asked, cert.proof, arrays, upper)
-    field = ar.subtract(ar.load(asked.Y), ar.product(asked.U, asked.V, asked.at))
+    field = ar.subtract(ar.load(asked.Y), ar.product(*asked.factors, asked.at))
     left = ar.squares(field, None).lo - ar.sums(field, "column", asked.at).lo / asked.at.m
-    best = left / 2 + asked.lam * kernel.thetas(asked, asked.U, asked.V).lo
+    best = left / 2 + asked.lam * kernel.thetas(asked, asked.factors).lo
     assert best * (1 - Fraction(1, 2**30)) <= low <= best
 
 

@@ -143,7 +143,7 @@ def test_a_value_is_enclosed_by_each_arithmetic(loss, data, shape):
     elements = st.floats(2.0**-20, 4.0) if loss is KullbackLeibler else st.floats(-4.0, 4.0)
     Z = data.draw(arrays(held.data.shape, elements))
     asked = questioned(held, at_entries(held, Z))
-    x = kernel.Point(asked.U, asked.V, ())
+    x = kernel.Point(asked.factors, ())
     true = references.value(held, Z)
     exact = kernel.loss_value(kernel.Exact(), asked, x)
     around(true, exact, heavy(held, Z))
@@ -186,7 +186,7 @@ def test_the_rule_of_least_squares_is_its_fast_form(data, shape):
     held = data.draw(losses(Squared, shape))
     Z, W = (data.draw(arrays(held.data.shape)) for _ in range(2))
     asked, ar = questioned(held, at_entries(held, Z)), kernel.Exact()
-    x, y = kernel.Point(asked.U, asked.V, ()), kernel.Grains(*kernel.dyadic(asked.Y.data))
+    x, y = kernel.Point(asked.factors, ()), kernel.Grains(*kernel.dyadic(asked.Y.data))
     spans = kernel.Spans(*ar.spans(kernel.fitted(ar, asked, x)))
     weights = kernel.loss_weights(asked)
     assert asked.loss.value(spans, y, weights) == kernel.loss_value(ar, asked, x)
@@ -355,7 +355,7 @@ def test_weights_of_softmax_are_one_for_each_row():
 def test_a_fit_that_is_not_positive_has_no_divergence(fit, tier):
     asked = questioned(KullbackLeibler(COUNTS), (np.array([[1.0], [fit]]), np.ones((2, 1))))
     with pytest.raises(RejectedError) as error:
-        kernel.loss_value(tier(), asked, kernel.Point(asked.U, asked.V, ()))
+        kernel.loss_value(tier(), asked, kernel.Point(asked.factors, ()))
     assert (error.value.where, error.value.code) == ("fitted", "domain")
 
 
@@ -364,21 +364,21 @@ def test_a_fit_of_zero_counts_where_nothing_was_counted(tier):
     held = KullbackLeibler(np.array([[4.0, 0.0], [0.0, 0.0]]))
     U, V = np.array([[1 / 3], [0.0]]), np.array([[1 / 3], [0.0]])
     asked = questioned(held, (U, V))
-    found = kernel.loss_value(tier(), asked, kernel.Point(asked.U, asked.V, ()))
+    found = kernel.loss_value(tier(), asked, kernel.Point(asked.factors, ()))
     true = rational(references.value(held, [Fraction(1 / 3) ** 2, 0, 0, 0]))
     assert found.lo <= true <= found.hi
     assert found.hi - found.lo <= Fraction(1, 2**40)
     minus = questioned(held, (-U, -V))  # the same product, but who knows its zeros' signs
     if tier is Rounded:
         with pytest.raises(RejectedError, match="domain"):
-            kernel.loss_value(tier(), minus, kernel.Point(minus.U, minus.V, ()))
+            kernel.loss_value(tier(), minus, kernel.Point(minus.factors, ()))
 
 
 @TIERS
 def test_a_mean_beyond_all_numbers_is_rejected(tier):
     asked = questioned(Poisson(COUNTS), (np.full((2, 1), 2.0**8), np.full((2, 1), 2.0**7)))
     with pytest.raises(RejectedError) as error:
-        kernel.loss_value(tier(), asked, kernel.Point(asked.U, asked.V, ()))
+        kernel.loss_value(tier(), asked, kernel.Point(asked.factors, ()))
     assert (error.value.where, error.value.code) == ("exp", "overflow")
 
 
@@ -546,10 +546,10 @@ def test_a_ridge_is_paid_by_every_loss():
 def test_offsets_may_lower_a_fit_of_nonnegative_factors_below_zero():
     asked = questioned(KullbackLeibler(np.zeros((2, 2)) + 0.0), ONES)
     moved = replace(asked, offsets=(kernel.Offset("intercept", Fraction(1), None),))
-    x = kernel.Point(asked.U, asked.V, (kernel.filled((1,), -8.0),))
+    x = kernel.Point(asked.factors, (kernel.filled((1,), -8.0),))
     with pytest.raises(RejectedError, match="domain"):
         kernel.loss_value(kernel.Exact(), moved, x)
-    assert kernel.loss_value(kernel.Exact(), asked, kernel.Point(asked.U, asked.V, ())).lo == 1
+    assert kernel.loss_value(kernel.Exact(), asked, kernel.Point(asked.factors, ())).lo == 1
 
 
 def test_the_whole_of_a_weight_is_rounded_down():

@@ -341,7 +341,7 @@ def test_the_floor_of_a_candidate_with_a_sparse_part_is_scaled_too(tier):
     assert (cert.verdict, prove(cert, TIERS[tier]()).verdict) == ("REFUTED", "REFUTED")
     asked = kernel.question(cert.statement, cert.given)
     value = kernel.objective(
-        kernel.Exact(), asked, kernel.Point(asked.U, asked.V, (kernel.filled((1, 2), 0.0),))
+        kernel.Exact(), asked, kernel.Point(asked.factors, (kernel.filled((1, 2), 0.0),))
     )
     huge = {"floor.W": handed(np.array([64.0, 0.0]))}
     arrays_ = kernel.Arrays(cert.witness | huge, "proof")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from certify.kernel.verify import Array, Exact, Line, Pattern, RejectedError, power, root
 from certify.rigor import bounds
+from certify.rigor import layout
 from certify.rigor import rounded as rigor
 from certify.rigor.bounds import dots, finite, gamma, nearest
 from certify.rigor.rounded import Ball, Rounded
@@ -143,7 +144,7 @@ def test_dots_is_within_its_bound(values, chunk):
 
 
 def test_blocked_gram_is_the_gram(monkeypatch):
-    monkeypatch.setattr(rigor, "BLOCK", 2)
+    monkeypatch.setattr(layout, "BLOCK", 2)
     rows, cols = array("q", [0, 1, 2, 4, 4]), array("q", [1, 0, 2, 0, 2])
     at = Pattern(5, 3, rows, cols)
     w = np.array([1.0, 2.0, -3.0, 0.5, 4.0])

@@ -3,9 +3,10 @@
 from certify._registry import load
 
 from ._base import Atom, Factors, Slice
+from .cp import CP
 from .rank_one import RankOne
 from .symmetric import Symmetric
 
-__all__ = ["ATOMS", "Atom", "Factors", "RankOne", "Slice", "Symmetric"]
+__all__ = ["ATOMS", "CP", "Atom", "Factors", "RankOne", "Slice", "Symmetric"]
 
 ATOMS = load(__name__, Atom)

@@ -42,7 +42,7 @@ class Atom(ABC):
         refuse_heirs(cls, Atom)
 
     @abstractmethod
-    def shapes(self, data_shape: tuple[int, int]) -> Sequence[tuple[int, ...]]:
+    def shapes(self, data_shape: tuple[int, ...]) -> Sequence[tuple[int, ...]]:
         """Return the shape of each part of a slice, for data of this shape."""
 
     @abstractmethod
@@ -88,7 +88,7 @@ class Atom(ABC):
         both = np.array(pairs).reshape(len(pairs), 2)
         return both[:, 0], both[:, 1]
 
-    def check(self, data_shape: tuple[int, int]) -> None:  # noqa: B027  most fit any data
+    def check(self, data_shape: tuple[int, ...]) -> None:  # noqa: B027  most fit any data
         """Raise InputError unless the atom's parameters fit data of this shape."""
 
     def wrong_sign(self, factors: Factors) -> str:

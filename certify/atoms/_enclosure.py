@@ -6,12 +6,19 @@ from typing import Any
 
 from scipy import sparse
 
-from certify._arrays import finite, real
+from certify._arrays import Array, finite, real
 from certify._errors import InputError
-from certify.gauges import Gauge
+from certify.gauges import Gauge, gauge
 from certify.kernel.verify import power
 from certify.polar import Matrix, PolarBound, Proposal
-from certify.polar._proved import above, attained_below, below, proved_above
+from certify.polar._proved import (
+    above,
+    attained_below,
+    below,
+    proved_above,
+    tensor_above,
+    tensor_below,
+)
 from certify.polar._scale import at_scale_one, carried
 
 from ._base import Atom
@@ -38,6 +45,22 @@ def enclose(
     single = len(witness) == 1
     lower = attained_below(held, witness * 2 if single else witness, norms)
     upper = proved_above(held, norms, proposal.proof, symmetric=single)
+    up, down = (Fraction(x) * power(e) for x in (upper, lower))
+    return PolarBound(below(down), above(up), witness, carried(proposal.proof, e))
+
+
+def enclose_tensor(
+    atom: Atom, T: Array, propose: Callable[[Array], Proposal], seed: int
+) -> PolarBound:
+    """Enclose the polar of a tensor for one of our atoms; as `enclose`."""
+    held, e = at_scale_one(T)
+    proposal = propose(held)
+    witness = atom.attain(held, seed)[1]
+    said, shape = atom.statement(), T.shape
+    gauges = tuple(gauge(k) for k in said["norms"])
+    every = witness * len(shape) if said["symmetric"] else witness
+    lower = tensor_below(held, every, gauges)
+    upper = tensor_above(held, said, proposal.proof)
     up, down = (Fraction(x) * power(e) for x in (upper, lower))
     return PolarBound(below(down), above(up), witness, carried(proposal.proof, e))
 

@@ -11,9 +11,8 @@ from certify._arrays import Array, short
 from certify._errors import InputError
 from certify._observed import Observed
 from certify.gauges import Gauge, gauge
-from certify.polar import METHODS, Ask, Matrix, PolarBound, Proposal
+from certify.polar import Ask, Matrix, PolarBound, Proposal, smallest
 from certify.polar._ascent import best_slice
-from certify.polar._base import Method
 from certify.polar._proved import sided
 
 from ._base import Atom, Factors, Slice
@@ -22,7 +21,6 @@ from ._facts import Facts, described
 
 FORMS = ("product", "sum")
 SIDES = ("left", "right")
-NEAR = 2.0**-30  # relative: a bound this near its target is not worth more work
 
 
 @dataclass(frozen=True)
@@ -63,13 +61,14 @@ class RankOne(Atom):
         """The norms of u and v."""
         return gauge(self.left), gauge(self.right)
 
-    def shapes(self, data_shape: tuple[int, int]) -> tuple[tuple[int], tuple[int]]:
+    def shapes(self, data_shape: tuple[int, ...]) -> tuple[tuple[int], tuple[int]]:
         """Return (m,), (n,)."""
         m, n = data_shape
         return (m,), (n,)
 
-    def check(self, data_shape: tuple[int, int]) -> None:
-        """Hold each norm's parameters against the length of its factor."""
+    def check(self, data_shape: tuple[int, ...]) -> None:
+        """Hold each norm's parameters against the length of its factor; refuse tensors."""
+        matrix_only(self, data_shape)
         for side, norm, d in zip(SIDES, self.gauges, data_shape, strict=True):
             try:
                 norm.check(d)
@@ -152,26 +151,6 @@ class RankOne(Atom):
         return sided(self.gauges)
 
 
-def smallest(ask: Ask) -> Proposal:
-    """Return the smallest bound of the methods that apply; `spectral` always does."""
-    methods = sorted((m() for m in METHODS.values()), key=lambda m: m.cost)
-    best = Proposal(np.inf)
-    for method in methods:
-        if method.cost and ask.target is not None and best.upper <= ask.target * (1 + NEAR):
-            break
-        found = attempted(method, ask)
-        best = min(best, found or best, key=lambda p: p.upper)
-    return best
-
-
-def attempted(method: Method, ask: Ask) -> Proposal | None:
-    """Return a method's bound; None if it does not apply, or its numbers leave the floats."""
-    try:
-        return method.propose(ask) if method.applies(ask) else None
-    except np.linalg.LinAlgError:
-        return None
-
-
 def pair_facts(left: str | Gauge, right: str | Gauge) -> Facts:
     """Return what is known of a pair of norms.
 
@@ -186,6 +165,13 @@ def pair_facts(left: str | Gauge, right: str | Gauge) -> Facts:
       variation x ... not l1                                 form      conic       length
     """
     return described(gauge(left), gauge(right))
+
+
+def matrix_only(atom: Atom, data_shape: tuple[int, ...]) -> None:
+    """Raise InputError unless the data are a matrix."""
+    if len(data_shape) != len(SIDES):
+        name, cure = type(atom).__name__, "for a tensor give CP with a norm for each mode"
+        raise InputError(f"{name} needs a matrix, got shape {tuple(data_shape)}; {cure}")
 
 
 def misfit(name: str, norm: Gauge, x: Array) -> str:

@@ -1,6 +1,6 @@
 """Symmetric matrices: phi(x) = x x^T, one factor that is both."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
@@ -10,13 +10,12 @@ from certify._arrays import Array, short
 from certify._errors import InputError
 from certify._observed import Observed
 from certify.gauges import Gauge, gauge
-from certify.kernel.verify import MAX_CONE
-from certify.polar import METHODS, Ask, Matrix, PolarBound, Proposal
-from certify.polar._symmetric import best_vector, leaves
+from certify.polar import Ask, Matrix, PolarBound, Proposal, smallest_symmetric
+from certify.polar._symmetric import best_vector
 
 from ._base import Atom, Factors, Slice
 from ._enclosure import enclose
-from .rank_one import misfit
+from .rank_one import matrix_only, misfit
 
 NORMS = ("l2", "l2+", "l1+")
 
@@ -56,14 +55,15 @@ class Symmetric(Atom):
         """The norm of x."""
         return gauge(self.norm)
 
-    def check(self, data_shape: tuple[int, int]) -> None:
+    def check(self, data_shape: tuple[int, ...]) -> None:
         """Refuse data that are not square."""
+        matrix_only(self, data_shape)
         m, n = data_shape
         if m != n:
             cure = "give square data, or RankOne for two factors"
             raise InputError(f"Symmetric needs m x m data, got {m} x {n}; {cure}")
 
-    def shapes(self, data_shape: tuple[int, int]) -> tuple[tuple[int]]:
+    def shapes(self, data_shape: tuple[int, ...]) -> tuple[tuple[int]]:
         """Return (m,)."""
         return ((data_shape[0],),)
 
@@ -97,7 +97,7 @@ class Symmetric(Atom):
     ) -> Proposal:
         """Return the smallest bound found."""
         norm = self.gauge
-        return smallest(Ask(W, norm, norm, target, seed, deadline, symmetric=True))
+        return smallest_symmetric(Ask(W, norm, norm, target, seed, deadline, symmetric=True))
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
         """Return the best slice found, of theta 1."""
@@ -125,28 +125,10 @@ class Symmetric(Atom):
         def propose(held: Matrix) -> Proposal:
             """Return the smallest bound within the budget and the nodes."""
             asked = Ask(held, norm, norm, None, seed, deadline, nodes=nodes, symmetric=True)
-            return smallest(asked)
+            return smallest_symmetric(asked)
 
         return enclose(self, (norm, norm), W, propose, seed)
 
     def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""
         return {"kind": self.kind, "left": self.norm, "right": self.norm, "form": "product"}
-
-
-def smallest(ask: Ask) -> Proposal:
-    """Return the smallest bound: by a leaf, by the methods for x^T W x, by those for u^T W v.
-
-    The last hold because u = v is one choice of two; they serve what is large, and l1.
-    """
-    tries: list[Proposal | None] = []
-    if ask.W.shape[0] <= MAX_CONE:
-        tries += [*leaves(ask), *proposed(ask)]
-    if not any(tries) or ask.left.name == "l1":
-        tries += proposed(replace(ask, symmetric=False, nodes=1))
-    return min((p for p in tries if p), key=lambda p: p.upper)
-
-
-def proposed(ask: Ask) -> list[Proposal | None]:
-    """Return what the registered methods propose."""
-    return [m().propose(ask) for m in METHODS.values() if m().applies(ask)]

@@ -6,6 +6,8 @@ A certificate answers a question about factors U (m, r), V (n, r) of
 
     f_r(U, V, q) = l(U V^T + A q) + lam sum_k theta(u_k, v_k) + sum rho/2 |q|^2,
 
+or about the K factors of a tensor, with sum_k u_k o v_k o x2_k o ... in place of U V^T;
+
 l a convex loss over the observed entries, 1/2 sum w_ij (z_ij - Y_ij)^2 or another of `LOSSES`.
 
 The kernel recomputes every number from the question's own arrays, in exact integers
@@ -26,7 +28,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import accumulate, pairwise
+from itertools import accumulate, pairwise, product
 from operator import mul
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -36,6 +38,8 @@ EXITS = {"CERTIFIED": 0, "REFUTED": 10, "UNDECIDED": 12, "RANK_LIMITED": 14}
 MAX_SIDE = 1 << 26  # rows or columns: loops over them end
 MAX_HEADER = 1 << 30  # bytes of JSON; a longer header is refused before it is read
 MAX_CONE = 2048  # rows of a dense matrix that a few bytes of proof may ask for
+MAX_DENSE = 1 << 28  # entries of a tensor that a rule writes out whole
+MAX_ORDER = 16  # modes of a tensor; 6 for a symmetric one, whose permutations are summed
 Json = dict[str, Any]
 H = TypeVar("H")
 
@@ -212,12 +216,30 @@ def absolutes_exactly(values: Sequence[float]) -> Fraction:
 
 @dataclass(frozen=True)
 class Pattern:
-    """The observed entries of an m x n matrix, row-major; `rows` None means all."""
+    """The observed entries of an m x n matrix, row-major; `rows` None means all.
+
+    A tensor of sizes `dims` is the matrix dims[0] x (the rest), its entries in row-major order.
+    """
 
     m: int
     n: int
     rows: Sequence[int] | None = None
     cols: Sequence[int] | None = None
+    dims: tuple[int, ...] = ()
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The sizes of the modes: m, n, or those of a tensor held as its rows by the rest."""
+        return self.dims or (self.m, self.n)
+
+    def place(self, k: int) -> tuple[int, ...]:
+        """Return the multi-index of the k-th observed entry."""
+        i, rest = self.entry(k)
+        out = []
+        for d in reversed(self.sizes[1:]):
+            rest, j = divmod(rest, d)
+            out.append(j)
+        return (i, *reversed(out))
 
     @property
     def size(self) -> int:
@@ -414,8 +436,52 @@ class Arithmetic(ABC, Generic[H]):
         return self.multiply(x, x)
 
     @abstractmethod
+    def outer_sum(self, factors: Sequence[Array], at: Pattern) -> H:
+        """Return sum over k of x1_k o ... o xK_k at the observed entries, factors (n_i, r)."""
+
+    @abstractmethod
+    def unfold(self, x: H, at: Pattern, order: Sequence[int], rows: int) -> H:
+        """Return the field as a dense matrix of `rows` rows, its modes in this order."""
+
+    @abstractmethod
+    def permuted(self, x: H, at: Pattern) -> H:
+        """Return the sum over all permutations of the modes, all entries; equal sizes."""
+
+    @abstractmethod
+    def fixed(self, x: H, at: Pattern, place: tuple[int, int], sign: int) -> H:
+        """Return sign times the slice with index i in one mode, all entries; place (mode, i)."""
+
+    @abstractmethod
+    def placed(self, values: Array, pairs: "Pairs", k: int) -> H:
+        """Return the k x k matrix with each value at (a, b) and (b, a), and its negative
+        at (c, d) and (d, c); half the negative of a value on the diagonal.
+        """
+
+    @abstractmethod
+    def kronecker(self, q: H, s: H, place: "Place") -> H:
+        """Return Q on one mode times S on the others, a block of zeros around it."""
+
+    @abstractmethod
     def top(self, g: H, shift: Fraction, factor: Array | None) -> Fraction:
         """Return t with G <= t I (symmetric G)."""
+
+
+class Pairs(NamedTuple):
+    """Places of a symmetric matrix: each value at (a, b), its negative at (c, d) if given."""
+
+    a: Sequence[int]
+    b: Sequence[int]
+    c: Sequence[int] = ()
+    d: Sequence[int] = ()
+
+
+class Place(NamedTuple):
+    """Where a product Q (x) S goes: a mode among the sizes of a group, and the group's block."""
+
+    mode: int
+    sizes: tuple[int, ...]
+    first: int  # row of the block's corner
+    k: int  # rows of the whole matrix
 
 
 @dataclass(frozen=True)
@@ -595,6 +661,76 @@ class Exact(Arithmetic[Grid]):
         ints = [dense[i * n + j] + dense[j * n + i] for i in range(n) for j in range(n)]
         return Grid(ints, x.exp - 1, (n, n))
 
+    def outer_sum(self, factors: Sequence[Array], at: Pattern) -> Grid:
+        """Return the field by products of the modes after the first."""
+        first, rest = self.load(factors[0]), self.load(factors[1])
+        r = factors[0].shape[1]
+        for x in map(self.load, factors[2:]):
+            ints: list[int] = []
+            for i in range(rest.shape[0]):
+                row = rest.ints[i * r : i * r + r]
+                for j in range(x.shape[0]):
+                    ints += map(mul, row, x.ints[j * r : j * r + r])
+            rest = Grid(ints, rest.exp + x.exp, (rest.shape[0] * x.shape[0], r))
+        if at.rows is None:
+            return Grid((p := self.multiply(first, rest)).ints, p.exp, (at.size,))
+        a, b = first.ints, rest.ints
+        rows = [a[i * r : i * r + r] for i in range(at.m)]
+        sums = [sum(map(mul, rows[i], b[j * r : j * r + r])) for i, j in at.entries()]
+        return Grid(sums, first.exp + rest.exp, (at.size,))
+
+    def unfold(self, x: Grid, at: Pattern, order: Sequence[int], rows: int) -> Grid:
+        """Return the field as a matrix, its modes reordered."""
+        dense, steps = self._dense(x, at), strides(at.sizes)
+        places = [0]
+        for mode in order:
+            places = [p + steps[mode] * i for p in places for i in range(at.sizes[mode])]
+        return Grid([dense[p] for p in places], x.exp, (rows, len(places) // rows))
+
+    def permuted(self, x: Grid, at: Pattern) -> Grid:
+        """Sum each orbit once: a multi-index is met by its stabilizer's order of permutations."""
+        dense, sizes = self._dense(x, at), at.sizes
+        orbits = [tuple(sorted(i)) for i in product(*map(range, sizes))]
+        totals: dict[tuple[int, ...], int] = {}
+        for v, orbit in zip(dense, orbits, strict=True):
+            totals[orbit] = totals.get(orbit, 0) + v
+        for orbit in totals:
+            totals[orbit] *= math.prod(math.factorial(orbit.count(i)) for i in set(orbit))
+        return Grid([totals[orbit] for orbit in orbits], x.exp, (len(dense),))
+
+    def fixed(self, x: Grid, at: Pattern, place: tuple[int, int], sign: int) -> Grid:
+        """Return a slice, or its negative."""
+        (mode, i), sizes, dense = place, at.sizes, self._dense(x, at)
+        step = strides(sizes)[mode]
+        block = step * sizes[mode]
+        starts = range(i * step, len(dense), block)
+        ints = [sign * v for start in starts for v in dense[start : start + step]]
+        return Grid(ints, x.exp, (len(ints),))
+
+    def placed(self, values: Array, pairs: Pairs, k: int) -> Grid:
+        """Return the matrix, in half units so that half a value is an integer."""
+        held = self.load(values)
+        out = [0] * (k * k)
+        for v, a, b in zip(held.ints, pairs.a, pairs.b, strict=True):
+            out[a * k + b] += 2 * v
+            if a != b:
+                out[b * k + a] += 2 * v
+        for v, a, b, c, d in zip(held.ints, *pairs, strict=True) if pairs.c else ():
+            lost = v if a == b else 2 * v
+            out[c * k + d] -= lost
+            out[d * k + c] -= lost
+        return Grid(out, held.exp - 1, (k, k))
+
+    def kronecker(self, q: Grid, s: Grid, place: Place) -> Grid:
+        """Return the product, entry by entry."""
+        mode, sizes, first, k = place
+        parts = [split_index(i, sizes, mode) for i in range(math.prod(sizes))]
+        d, rest, out = sizes[mode], s.shape[0], [0] * (k * k)
+        for a, (i, p) in enumerate(parts, first):
+            for b, (j, t) in enumerate(parts, first):
+                out[a * k + b] = q.ints[i * d + j] * s.ints[p * rest + t]
+        return Grid(out, q.exp + s.exp, (k, k))
+
     def gram(self, x: Grid, axis: int, at: Pattern) -> tuple[Grid, Fraction]:
         """Return X X^T or X^T X."""
         lines, e = self.exact_lines(x, axis, at)
@@ -616,6 +752,19 @@ class Exact(Arithmetic[Grid]):
         lower = self.load(lower_triangle(factor, k))
         rest = self.subtract(diagonal, self.add(g, self.multiply(lower, lower)))
         return min(shift + _row_sums(rest), _row_sums(g))
+
+
+def strides(sizes: Sequence[int]) -> list[int]:
+    """Return how far one step in each mode goes, row-major."""
+    return [math.prod(sizes[k + 1 :]) for k in range(len(sizes))]
+
+
+def split_index(i: int, sizes: Sequence[int], mode: int) -> tuple[int, int]:
+    """Return a row-major index as (index in one mode, index in the others)."""
+    step = math.prod(sizes[mode + 1 :])
+    before, after = divmod(i, step)
+    before, own = divmod(before, sizes[mode])
+    return own, before * step + after
 
 
 EXPONENT = {"root": 2, "sum": 1}  # of |entry| in the sum over a line
@@ -1480,7 +1629,7 @@ def coarse(s: Fraction) -> Fraction:
 
 FIELDS = {"format", "claim", "loss", "atom", "lam", "rtol", "atol", "shape", "observed"}
 FIELDS |= {"offsets", "q", "arrays"}
-KINDS = ("rank_one", "symmetric")
+KINDS = ("rank_one", "symmetric", "cp")
 CLAIMS = ("any size", "rank")
 OFFSETS = ("intercept", "row", "column", "linear", "sparse", "smooth")
 
@@ -1572,10 +1721,9 @@ def spread(x: Array, at: Pattern) -> Array:
 
 @dataclass(frozen=True)
 class Point:
-    """Factors and offset values."""
+    """Factors, each (size of its mode, r), and offset values."""
 
-    U: Array
-    V: Array
+    factors: tuple[Array, ...]
     q: tuple[Array, ...]
 
 
@@ -1587,6 +1735,19 @@ class Pair(NamedTuple):
     right: Norm
     symmetric: bool = False
 
+    @property
+    def norms(self) -> tuple[Norm, ...]:
+        """The norms of u and v."""
+        return self.left, self.right
+
+
+class Modes(NamedTuple):
+    """Where a tensor W lives, the norm of each mode, and whether all factors are one."""
+
+    at: Pattern
+    norms: tuple[Norm, ...]
+    symmetric: bool = False
+
 
 @dataclass(frozen=True)
 class Question:
@@ -1594,14 +1755,13 @@ class Question:
 
     claim: str
     loss: Loss
-    pair: Pair
+    pair: Pair | Modes
     Y: Array
     weights: Array | None
     form: str
     lam: Fraction
     offsets: tuple[Offset, ...]
-    U: Array
-    V: Array
+    factors: tuple[Array, ...]
     q: tuple[Array, ...] | None
     rtol: Fraction
     atol: Fraction
@@ -1612,19 +1772,14 @@ class Question:
         return self.pair.at
 
     @property
-    def left(self) -> Norm:
-        """The norm of u."""
-        return self.pair.left
-
-    @property
-    def right(self) -> Norm:
-        """The norm of v."""
-        return self.pair.right
-
-    @property
     def rank(self) -> int:
         """The number of slices of the candidate."""
-        return self.U.shape[1]
+        return self.factors[0].shape[1]
+
+    @property
+    def wide(self) -> Fraction:
+        """A bound of |phi(x)| over theta(x) <= 1."""
+        return root(math.prod((widest(n) for n in self.pair.norms), start=Fraction(1))).hi
 
 
 def field(stated: Json, name: str, allowed: Sequence[object]) -> str:
@@ -1637,12 +1792,14 @@ def field(stated: Json, name: str, allowed: Sequence[object]) -> str:
 def pattern(stated: Json, arrays: Arrays) -> Pattern:
     """Read the shape and the observed entries: row-major, inside, no duplicates."""
     shape = stated.get("shape")
-    good = isinstance(shape, list) and len(shape) == 2
+    good = isinstance(shape, list) and 2 <= len(shape) <= MAX_ORDER
     good = good and all(type(k) is int and 0 < k <= MAX_SIDE for k in shape or ())
     demand(good, "statement.shape", "shape", shape)
-    m, n = shape or (1, 1)
+    dims = tuple(shape or (1, 1))
+    m, n = dims[0], math.prod(dims[1:])
+    demand(n <= MAX_SIDE, "statement.shape", "shape", shape)
     if field(stated, "observed", ("all", "listed")) == "all":
-        return Pattern(m, n)
+        return Pattern(m, n, dims=dims)
     rows, cols = (arrays.get(k, (None,), "q") for k in ("rows", "cols"))
     demand(rows.shape == cols.shape, "statement.cols", "shape", cols.shape)
     last = -1
@@ -1650,7 +1807,7 @@ def pattern(stated: Json, arrays: Arrays) -> Pattern:
         demand(0 <= i < m and 0 <= j < n, "statement.rows", "outside", (i, j))
         demand(i * n + j > last, "statement.rows", "order", (i, j))
         last = i * n + j
-    return Pattern(m, n, rows.data, cols.data)
+    return Pattern(m, n, rows.data, cols.data, dims)
 
 
 def offsets(stated: Json, arrays: Arrays, at: Pattern) -> tuple[Offset, ...]:
@@ -1705,16 +1862,24 @@ def graph(arrays: Arrays, k: int, m: int) -> Graph:
     return Graph(m, edges, weights, labels, 2 * least / longest**2 if longest else None)
 
 
+def factor_arrays(arrays: Arrays, prefix: str, pair: Pair | Modes) -> tuple[Array, ...]:
+    """Read the factors U, V, X2, ... of one number of slices; one that is all of them once."""
+    names = ["U", "V", *(f"X{k}" for k in range(2, len(pair.norms)))]
+    names = names[:1] if pair.symmetric else names
+    out: list[Array] = []
+    for name, n in zip(names, pair.norms, strict=False):
+        out.append(arrays.get(prefix + name, (n.size, out[0].shape[1] if out else None)))
+    return tuple(out) * (len(pair.norms) if pair.symmetric else 1)
+
+
 def point(arrays: Arrays, prefix: str, question: Question) -> Point:
     """Read factors of any size and their offsets; check signs and shapes."""
-    U = arrays.get(f"{prefix}U", (question.at.m, None))
-    V = U
-    if not question.pair.symmetric:
-        V = arrays.get(f"{prefix}V", (question.at.n, U.shape[1]))
-    for name, side, factor in (("U", question.left, U), ("V", question.right, V)):
-        wrong = misfit(side, factor)
+    held = factor_arrays(arrays, prefix, question.pair)
+    names = ["U", "V", *(f"X{k}" for k in range(2, len(held)))]
+    for name, n, factor in zip(names, question.pair.norms, held, strict=True):
+        wrong = misfit(n, factor)
         demand(wrong is None, f"{arrays.where}.{prefix}{name}", "sign", wrong)
-    return Point(U, V, offset_values(arrays, prefix, question.offsets, question.at))
+    return Point(held, offset_values(arrays, prefix, question.offsets, question.at))
 
 
 def misfit(n: Norm, factor: Array) -> float | None:
@@ -1749,7 +1914,7 @@ def question(stated: Json, given: Mapping[str, Array]) -> Question:
     arrays = Arrays(given, "statement")
     at = pattern(stated, arrays)
     atom = stated.get("atom") or {}
-    pair = stated_pair(atom, arrays, at)
+    pair = stated_atom(atom, arrays, at)
     numbers = {k: number(stated.get(k), f"statement.{k}") for k in ("lam", "rtol", "atol")}
     for name, value in numbers.items():
         demand(value >= 0, f"statement.{name}", "sign", stated[name])
@@ -1768,8 +1933,7 @@ def question(stated: Json, given: Mapping[str, Array]) -> Question:
         field(atom, "form", ("product", "sum")),
         numbers["lam"],
         kinds,
-        arrays.get("U", (at.m, None)),
-        arrays.get("U" if pair.symmetric else "V", (at.n, None)),
+        factor_arrays(arrays, "", pair),
         None if found else offset_values(arrays, "", kinds, at),
         numbers["rtol"],
         numbers["atol"],
@@ -1781,9 +1945,31 @@ def question(stated: Json, given: Mapping[str, Array]) -> Question:
     return asked
 
 
+def stated_atom(atom: Json, arrays: Arrays, at: Pattern) -> Pair | Modes:
+    """Read the atom: two norms, or one for each mode of a tensor."""
+    demand(isinstance(atom, dict), "statement.atom", "json", type(atom).__name__)
+    if field(atom, "kind", KINDS) == "cp":
+        return stated_modes(atom, at)
+    only(atom, {"kind", "left", "right", "form"}, "statement.atom")
+    demand(len(at.sizes) == 2, "statement.shape", "shape", at.sizes)
+    return stated_pair(atom, arrays, at)
+
+
+def stated_modes(atom: Json, at: Pattern) -> Modes:
+    """Read the plain norms of a tensor's modes; a symmetric one has one norm and size."""
+    only(atom, {"kind", "norms", "symmetric", "form"}, "statement.atom")
+    keys, symmetric = atom.get("norms"), atom.get("symmetric")
+    good = isinstance(keys, list) and len(keys) == len(at.sizes)
+    demand(good and all(isinstance(k, str) for k in keys or ()), "statement.atom", "norms", keys)
+    demand(symmetric in (True, False), "statement.atom.symmetric", "unknown", symmetric)
+    norms = tuple(plain(k, d) for k, d in zip(keys or (), at.sizes, strict=True))
+    same = not symmetric or (len(set(norms)) == 1 and len(norms) <= 6)
+    demand(same, "statement.atom", "symmetric", f"{keys} on {at.sizes}: one norm, order <= 6")
+    return Modes(at, norms, bool(symmetric))
+
+
 def stated_pair(atom: Json, arrays: Arrays, at: Pattern) -> Pair:
     """Read the atom's norms; a symmetric one has the same norm and size twice."""
-    only(atom, {"kind", "left", "right", "form"}, "statement.atom")
     symmetric = field(atom, "kind", KINDS) == "symmetric"
     left, right = norm(atom, "left", at.m, arrays), norm(atom, "right", at.n, arrays)
     same = not symmetric or (at.m == at.n and left == right)
@@ -1799,8 +1985,6 @@ def only(stated: Json, known: set[str], where: str) -> None:
 
 def check_claim(asked: Question) -> None:
     """Reject a claim outside the theorems: lam > 0, or lam = 0 at a fixed rank."""
-    r = asked.U.shape[1]
-    demand(asked.V.shape[1] == r, "statement.V", "shape", asked.V.shape)
     if asked.claim == "any size":
         demand(asked.lam > 0, "statement.lam", "sign", float(asked.lam))
         return
@@ -1812,58 +1996,81 @@ def check_claim(asked: Question) -> None:
 # --- values -------------------------------------------------------------------------
 
 
-def theta(asked: Question, u: Sequence[float], v: Sequence[float]) -> Enclosure:
-    """Enclose theta(u, v): |u||v|, or 1/2 (|u|^2 + |v|^2)."""
-    (a, a2), (b, b2) = lengths(asked.left, u), lengths(asked.right, v)
+def theta(asked: Question, x: Sequence[Sequence[float]]) -> Enclosure:
+    """Enclose theta of a slice: the product of the K norms, or 1/K sum of their K-th powers."""
+    held = [lengths(n, part) for n, part in zip(asked.pair.norms, x, strict=True)]
+    count = len(held)
     if asked.form == "sum":
-        return a2.plus(b2).times(Fraction(1, 2))
-    if a2.lo == a2.hi and b2.lo == b2.hi:
-        return root(a2.lo * b2.lo)
-    return Enclosure(a.lo * b.lo, a.hi * b.hi)
+        return summed(raised_to(count, *one) for one in held).times(Fraction(1, count))
+    if all(square.lo == square.hi for _, square in held):
+        return root(math.prod((square.lo for _, square in held), start=Fraction(1)))
+    return Enclosure(
+        math.prod((size.lo for size, _ in held), start=Fraction(1)),
+        math.prod((size.hi for size, _ in held), start=Fraction(1)),
+    )
 
 
-def thetas(asked: Question, U: Array, V: Array) -> Enclosure:
+def raised_to(k: int, size: Enclosure, square: Enclosure) -> Enclosure:
+    """Return |x|^k from |x| and |x|^2, both >= 0."""
+    half, odd = divmod(k, 2)
+    ends = (square.lo**half, square.hi**half)
+    return Enclosure(ends[0] * size.lo**odd, ends[1] * size.hi**odd)
+
+
+def thetas(asked: Question, factors: Sequence[Array]) -> Enclosure:
     """Enclose the sum of theta over the slices."""
-    out = ZERO
-    for u, v in zip(columns(U), columns(V), strict=True):
-        out = out.plus(theta(asked, u, v))
-    return out
+    slices = zip(*map(columns, factors), strict=True)
+    return summed(theta(asked, x) for x in slices)
+
+
+def model(ar: Arithmetic[H], asked: Question, factors: Sequence[Array]) -> H:
+    """Return the field of sum phi(X_i)."""
+    if isinstance(asked.pair, Modes) and len(factors) > 2:
+        return ar.outer_sum(factors, asked.at)
+    return ar.product(factors[0], factors[1], asked.at)
 
 
 def fitted(ar: Arithmetic[H], asked: Question, x: Point) -> H:
-    """Return the field of U V^T + A q."""
-    fields = []
-    left, right = [x.U], [x.V]
+    """Return the field of sum phi(X_i) + A q."""
+    fields: list[H] = []
+    left, right = [], []
+    if len(x.factors) == 2:
+        left, right = [x.factors[0]], [x.factors[1]]
+    else:
+        fields.append(model(ar, asked, x.factors))
     for o, q in zip(asked.offsets, x.q, strict=True):
         found = o.factors(q, asked.at)
         if found is None:
-            fields.append(seen_of(q, asked.at))
+            fields.append(ar.load(seen_of(q, asked.at)))
         else:
             left.append(found[0])
             right.append(found[1])
-    out = ar.product(beside(left), beside(right), asked.at)
-    for held in fields:
-        out = ar.add(out, ar.load(held))
+    if left:
+        fields.insert(0, ar.product(beside(left), beside(right), asked.at))
+    out = fields[0]
+    for held in fields[1:]:
+        out = ar.add(out, held)
     return out
 
 
 def loss_value(ar: Arithmetic[H], asked: Question, x: Point) -> Enclosure:
-    """Enclose the loss at U V^T + A q; a product of factors >= 0 is >= 0."""
+    """Enclose the loss at sum phi(X_i) + A q; a product of factors >= 0 is >= 0."""
     z = fitted(ar, asked, x)
     if isinstance(asked.loss, Squared):
         residual = ar.subtract(z, ar.load(asked.Y))
         return ar.squares(residual, asked.weights).times(Fraction(1, 2))
     los, his, exp = ar.spans(z)
-    if not asked.offsets and min([*x.U.data, *x.V.data], default=0.0) >= 0:
+    least = min((v for a in x.factors for v in a.data), default=0.0)
+    if not asked.offsets and least >= 0:
         los = [max(v, 0) for v in los]
     y = Grains(*dyadic(asked.Y.data))
     return asked.loss.value(Spans(los, his, exp), y, loss_weights(asked))
 
 
 def objective(ar: Arithmetic[H], asked: Question, x: Point) -> Enclosure:
-    """Enclose f(U, V, q)."""
+    """Enclose f(X, q)."""
     value = loss_value(ar, asked, x)
-    value = value.plus(thetas(asked, x.U, x.V).times(asked.lam))
+    value = value.plus(thetas(asked, x.factors).times(asked.lam))
     for o, q in zip(asked.offsets, x.q, strict=True):
         value = value.plus(o.penalty(ar, q))
     return value
@@ -2326,11 +2533,13 @@ def unmixed(n: Norm, i: int, first: int, *, box: bool) -> list[tuple[int, float]
     return signs.get(n.sign(i), [])
 
 
-def node_of(nodes: list[Any], at: int) -> Json:
-    """Return a node of the tree."""
+def node_of(
+    nodes: list[Any], at: int, known: Sequence[str] = ("cut", "equal", "groups", "leaf")
+) -> Json:
+    """Return a node of the tree, of exactly one of the known kinds."""
     node = nodes[at]
     demand(isinstance(node, dict), f"proof.polar.nodes[{at}]", "json", type(node).__name__)
-    kinds = [k for k in ("cut", "equal", "groups", "leaf") if k in node]
+    kinds = [k for k in known if k in node]
     demand(len(kinds) == 1, f"proof.polar.nodes[{at}]", "tree", kinds)
     return dict(node)
 
@@ -2579,6 +2788,325 @@ POLAR_RULES: dict[str, Callable[..., Fraction]] = {
 }
 
 
+# --- rules for the polar of a tensor: sup <W, x1 o ... o xK> over theta <= 1 ----------
+
+
+def polar_bound(
+    ar: Arithmetic[H], pair: Pair | Modes, w: H, proof: Json, given: Arrays
+) -> Fraction:
+    """Prove an upper bound of the polar of W by the rule that the proof names.
+
+    A tensor of order 2 is a matrix.  Of a symmetric one only the sum over the permutations
+    of W counts: <W, x o ... o x> is 1/K! of that sum's.
+    """
+    if isinstance(pair, Modes) and len(pair.norms) == 2:
+        pair = Pair(pair.at, pair.norms[0], pair.norms[1], pair.symmetric)
+    rules = POLAR_RULES if isinstance(pair, Pair) else TENSOR_RULES
+    name = str(proof.get("rule"))
+    demand(name in rules, "proof.polar.rule", "unknown", name)
+    if not isinstance(pair, Modes):
+        return rules[name](ar, pair, w, proof, given)
+    count = pair.at.m * pair.at.n
+    demand(pair.at.rows is None or count <= MAX_DENSE, "proof.polar.rule", "size", count)
+    if not pair.symmetric:
+        return rules[name](ar, pair, w, proof, given)
+    whole = Modes(Pattern(pair.at.m, pair.at.n, dims=pair.at.dims), pair.norms, pair.symmetric)
+    bound = rules[name](ar, whole, ar.permuted(w, pair.at), proof, given)
+    return bound / math.factorial(len(pair.norms))
+
+
+def slices(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays) -> Fraction:
+    """Prove sup <W, x1 o ... o xK> <= the largest bound of a slice, |xk|_1 <= 1 in mode k.
+
+    The extreme points of the l1 ball in its cone are the unit vectors with a sign it allows,
+    so the supremum over xk is at a slice of W with such a sign.  Where another factor is
+    free its sign takes that one's place.  A factor that is all of them (symmetric) is
+    bounded as if it were many.
+    """
+    axis, dims = proof.get("axis"), modes.at.sizes
+    demand(type(axis) is int and 0 <= axis < len(dims), "proof.polar.axis", "axis", axis)
+    k = int(axis or 0)
+    n, rest = modes.norms[k], modes.norms[:k] + modes.norms[k + 1 :]
+    demand(n.name == "l1", "proof.polar.rule", "wrong_rule", n.name)
+    signs = SIGNS[n.cone][:1] if any(x.cone == "*" for x in rest) else SIGNS[n.cone]
+    each = proof.get("each")
+    demand(isinstance(each, list), "proof.polar.each", "list", type(each).__name__)
+    found = list(each or [])
+    wanted = len(signs) * n.size
+    demand(len(found) == wanted, "proof.polar.each", "list", f"{len(found)}, not {wanted}")
+    own = apart(given)
+    sizes = dims[:k] + dims[k + 1 :]
+    below = Modes(Pattern(sizes[0], math.prod(sizes[1:]), dims=sizes), rest)
+    best = Fraction(0)
+    for t, held in enumerate(found):
+        demand(isinstance(held, dict), f"proof.polar.each[{t}]", "json", type(held).__name__)
+        part = ar.fixed(w, modes.at, (k, t % n.size), signs[t // n.size])
+        best = max(best, polar_bound(ar, below, part, held, own.get(t, Arrays({}, "proof"))))
+    return best
+
+
+def apart(given: Arrays) -> dict[int, Arrays]:
+    """Return the arrays of each slice: s3.NAME is NAME of slice 3."""
+    own: dict[int, dict[str, Array]] = {}
+    for name, a in given.arrays.items():
+        head, dot, rest = name.partition(".")
+        if dot and head[:1] == "s" and head[1:].isdecimal() and len(head) < 20:
+            own.setdefault(int(head[1:]), {})[rest] = a
+    return {t: Arrays(arrays, given.where) for t, arrays in own.items()}
+
+
+@dataclass(frozen=True)
+class Group:
+    """Some modes of a tensor, taken as one vector: the product of their factors.
+
+    name   "rows" or "cols": of its multipliers
+    first  where it starts among the rows of the matrix that is bounded
+    one    all factors are the same vector
+    """
+
+    name: str
+    modes: tuple[int, ...]
+    norms: tuple[Norm, ...]
+    first: int
+    one: bool
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The sizes of the modes."""
+        return tuple(n.size for n in self.norms)
+
+    @property
+    def count(self) -> int:
+        """How many products of coordinates there are."""
+        return math.prod(self.sizes)
+
+    @property
+    def wide(self) -> Fraction:
+        """A bound of the squared l2 norm of the product."""
+        return math.prod(map(widest, self.norms), start=Fraction(1))
+
+    def cost(self, d: Sequence[Fraction]) -> Fraction:
+        """Bound sup of sum d_a x_a^2 over products x, one mode after the other.
+
+        The squares of a factor lie in the simplex (l1, l2) or in the cube (linf).
+        """
+        held = [max(v, Fraction(0)) for v in d]
+        for n in reversed(self.norms):
+            parts = [held[i : i + n.size] for i in range(0, len(held), n.size)]
+            held = [sum(p, Fraction(0)) if n.name == "linf" else max(p) for p in parts]
+        return held[0]
+
+    def partner(self, a: tuple[int, ...], b: tuple[int, ...]) -> tuple[Any, Any]:
+        """Return the pair of multi-indices that stands for all with the same monomial."""
+        if self.one:
+            both = sorted(a + b)
+            return tuple(both[: len(a)]), tuple(both[len(a) :])
+        pairs = list(zip(a, b, strict=True))
+        return tuple(map(min, pairs)), tuple(map(max, pairs))
+
+    def pairs(self, *, canonical: bool) -> Pairs:
+        """List pairs a <= b of multi-indices in row-major order, with their partners.
+
+        canonical: those a < b that stand for a monomial that no sign makes negative (each
+        factor has a sign, or enters as a square).  Else those that stand for another's.
+        """
+        every = [*product(*map(range, self.sizes))]
+        flat = {index: at for at, index in enumerate(every, self.first)}
+        out: list[list[int]] = [[], [], [], []]
+        signed = [n.cone != "*" for n in self.norms]
+        for at, a in enumerate(every):
+            for b in every[at:]:
+                c, d = self.partner(a, b)
+                if canonical == ((a, b) != (c, d)):
+                    continue
+                fits = zip(a, b, signed, strict=True)
+                if canonical and (a == b or not all(s or i == j for i, j, s in fits)):
+                    continue
+                for held, index in zip(out, (a, b, c, d), strict=True):
+                    held.append(flat[index])
+        return Pairs(out[0], out[1]) if canonical else Pairs(*out)
+
+
+def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays) -> Fraction:
+    """Prove sup <W, x1 o ... o xK> by a relaxation of the products of two groups of modes.
+
+    S is W + N unfolded, its rows the products x of the modes "rows", its columns the products
+    y of the others.  N >= 0 has the sign of the product of all factors.  J stands for
+    multipliers with x^T J x >= 0 on products (`leaf_of_products`).
+
+        gram     S S^T + J <= Diag(D) + t I         x^T S y <= |S^T x| |y|
+        hat      [[J, S], [S^T, J']] <= Diag(D) + t I    x^T S y <= 1/2 z^T hat z, z = (x, y)
+        square   (S + S^T)/2 + J <= Diag(D) + t I   all factors one, y = x
+
+    and each of x, y is bounded by what its norms allow (`Group.cost`, `Group.wide`).
+    The nodes are a tree of cases: {"split": s, "plus": i, "minus": j} splits at
+    v^T Q v >= 0 and v^T Q v <= 0, v the factor of the mode splits[s], Q any symmetric
+    matrix: both together are everything.
+    """
+    form, at = str(proof.get("form")), modes.at
+    demand(form in ("gram", "hat", "square"), "proof.polar.form", "unknown", form)
+    groups, s = grouped(ar, modes, w, proof, given)
+    rows, cols = groups
+    if form == "square":
+        half = modes.symmetric and rows.count == cols.count and len(rows.modes) * 2 == len(at.dims)
+        demand(half, "proof.polar.form", "wrong_rule", "square needs half of a symmetric tensor")
+    held = (rows, cols) if form == "hat" else (rows,)
+    k = sum(g.count for g in held)
+    told = sum(len(a.data) for name, a in given.arrays.items() if name.startswith("K"))
+    allowed = k <= MAX_CONE or k <= cols.count or k * k <= 16 * told
+    demand(allowed, "proof.polar.rule", "size", k)
+    if form == "gram":
+        base = ar.multiply(s, s)
+    else:
+        corner = Pattern(rows.count, cols.count)
+        base = ar.hat(s, corner) if form == "hat" else ar.symmetric(s, corner)
+    splits = proof.get("splits", [])
+    demand(isinstance(splits, list), "proof.polar.splits", "list", type(splits).__name__)
+    best = Fraction(0)
+    for node, path in leaves(proof, len(splits)):
+        t, cost = leaf_of_products(ar, held, (base, node, path, splits), given)
+        wide = sum((g.wide for g in held), Fraction(0))
+        best = max(best, cost + t * wide)
+    if form == "gram":
+        return root(best * cols.wide).hi
+    return best / 2 if form == "hat" else best
+
+
+def grouped(
+    ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays
+) -> tuple[tuple[Group, Group], H]:
+    """Return the two groups of modes, and W + N unfolded between them."""
+    count, at = len(modes.norms), modes.at
+    listed = proof.get("rows")
+    good = isinstance(listed, list) and all(type(i) is int and 0 <= i < count for i in listed)
+    good = good and listed == sorted(set(listed or ())) and 0 < len(listed or ()) < count
+    demand(good, "proof.polar.rows", "axis", listed)
+    left = tuple(listed or ())
+    right = tuple(i for i in range(count) if i not in left)
+    if "N" in given.arrays:
+        n = given.get("N", (at.size,))
+        cones = [x.cone for x in modes.norms]
+        demand("*" not in cones, "proof.N", "wrong_rule", "a factor without a sign")
+        sign = (-1) ** cones.count("-")
+        wrong = next((x for x in n.data if sign * x < 0), None)
+        demand(wrong is None, "proof.N", "sign", wrong)
+        w = ar.add(w, ar.load(n))
+    first = math.prod(at.sizes[i] for i in left)
+    made = [
+        Group(name, own, tuple(modes.norms[i] for i in own), start, modes.symmetric)
+        for name, own, start in (("rows", left, 0), ("cols", right, first))
+    ]
+    return (made[0], made[1]), ar.unfold(w, at, left + right, first)
+
+
+def leaves(proof: Json, splits: int) -> Iterator[tuple[Json, tuple[tuple[int, int], ...]]]:
+    """Yield each leaf with the (split, sign) on its way from the root; the walk ends.
+
+    A child comes after its parent and has one parent; every node is met.
+    """
+    nodes = proof.get("nodes") or []
+    demand(isinstance(nodes, list), "proof.polar.nodes", "list", type(nodes).__name__)
+    demand(bool(nodes), "proof.polar.nodes", "list", "no node")
+    waiting: list[tuple[int, tuple[tuple[int, int], ...]]] = [(0, ())]
+    seen = set[int]()
+    while waiting:
+        at, path = waiting.pop()
+        where = f"proof.polar.nodes[{at}]"
+        demand(at not in seen, where, "tree", "two parents")
+        seen.add(at)
+        node = node_of(nodes, at, ("split", "leaf"))
+        if "leaf" in node:
+            yield node, path
+            continue
+        s = node.get("split")
+        demand(type(s) is int and 0 <= s < splits, where, "outside", s)
+        found = children({k: node.get(k) for k in ("plus", "minus")}, at, len(nodes))
+        demand(len(found) == 2, where, "tree", found)
+        waiting += [
+            (child, (*path, (int(s or 0), sign)))
+            for child, sign in zip(found, (1, -1), strict=True)
+        ]
+    met = f"{len(seen)} of {len(nodes)} nodes met"
+    demand(len(seen) == len(nodes), "proof.polar.nodes", "tree", met)
+
+
+def leaf_of_products(
+    ar: Arithmetic[H],
+    groups: Sequence[Group],
+    what: tuple[H, Json, tuple[tuple[int, int], ...], list[Any]],
+    given: Arrays,
+) -> tuple[Fraction, Fraction]:
+    """Prove base + J <= Diag(D) + t I on a leaf; return (t, the cost of D).
+
+    z^T J z >= 0 for z the groups' products, J the sum of
+
+        K      null multipliers: a number k at (a, b), -k at the pair (c, d) that has the same
+               monomial x_a x_b = x_c x_d; halved on the diagonal, so that z^T K z = 0
+        P      numbers >= 0 at pairs whose monomial no sign makes negative
+        F      for a split s on the way, sign * Q (x) F F^T: (sign v^T Q v) |F^T y|^2 >= 0
+    """
+    g, node, path, splits = what
+    t = node["leaf"]
+    demand(type(t) is int and t >= 0, "proof.polar.nodes", "outside", t)
+    k = sum(x.count for x in groups)
+    for group in groups:
+        for letter, canonical in (("K", False), ("P", True)):
+            name = f"{letter}{t}.{group.name}"
+            if name not in given.arrays:
+                continue
+            pairs = group.pairs(canonical=canonical)
+            values = given.get(name, (len(pairs.a),))
+            least = min(values.data, default=0.0)
+            demand(letter == "K" or least >= 0, f"proof.{name}", "sign", least)
+            g = ar.add(g, ar.placed(values, pairs, k))
+    for s, sign in path:
+        if f"F{t}.{s}" in given.arrays:
+            g = ar.add(g, split_part(ar, groups, (splits[s], s, sign, t), given))
+    cost = Fraction(0)
+    if f"D{t}" in given.arrays:
+        diagonal = given.get(f"D{t}", (k,)).data
+        g = ar.subtract(g, ar.load(on_diagonal(diagonal)))
+        parts = [diagonal[x.first : x.first + x.count] for x in groups]
+        cost = sum(
+            (x.cost([*map(Fraction, d)]) for x, d in zip(groups, parts, strict=True)), Fraction(0)
+        )
+    size = k * (k + 1) // 2
+    factor = given.get(f"L{t}", (size,)) if f"L{t}" in given.arrays else None
+    top = ar.top(g, shift_of(node, "proof.polar.nodes.shift"), factor)
+    return max(top, Fraction(0)), cost
+
+
+def on_diagonal(values: Sequence[float]) -> Array:
+    """Return Diag(values)."""
+    k = len(values)
+    square = array("d", bytes(8 * k * k))
+    for i, x in enumerate(values):
+        square[i * k + i] = x
+    return Array((k, k), square)
+
+
+def split_part(
+    ar: Arithmetic[H], groups: Sequence[Group], what: tuple[object, int, int, int], given: Arrays
+) -> H:
+    """Return sign * Q (x) F F^T in its group's block."""
+    mode, s, sign, t = what
+    home = next((g for g in groups if mode in g.modes), None)
+    demand(type(mode) is int and home is not None, f"proof.polar.splits[{s}]", "axis", mode)
+    group = home or groups[0]
+    at = group.modes.index(int(str(mode)))
+    d = group.sizes[at]
+    q = given.get(f"Q{s}", (d, d))
+    even = all(q.data[i * d + j] == q.data[j * d + i] for i in range(d) for j in range(i))
+    demand(even, f"proof.Q{s}", "symmetric", "Q differs from its transpose")
+    held = ar.load(Array((d, d), array("d", (sign * x for x in q.data))))
+    f = ar.load(given.get(f"F{t}.{s}", (group.count // d, None)))
+    k = sum(x.count for x in groups)
+    return ar.kronecker(held, ar.multiply(f, f), Place(at, group.sizes, group.first, k))
+
+
+TENSOR_RULES: dict[str, Callable[..., Fraction]] = {"slices": slices, "transpose": transpose}
+
+
 # --- bounds -------------------------------------------------------------------------
 
 
@@ -2600,10 +3128,8 @@ def weak_duality(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays)
         return Bound(least, ("trivial",))
     dual = dual_point(ar, asked, proof, given, "W")
     polar = part(proof, "polar")
-    name = str(polar.get("rule"))
-    demand(name in POLAR_RULES, "proof.polar.rule", "unknown", name)
-    bound = POLAR_RULES[name](ar, asked.pair, dual.field, polar, given)
-    bound += dual.stray * root(widest(asked.left) * widest(asked.right)).hi
+    name, bound = str(polar.get("rule")), polar_bound(ar, asked.pair, dual.field, polar, given)
+    bound += dual.stray * asked.wide
     s = min(Fraction(1), asked.lam / bound) if bound else Fraction(1)
     limit = dual_limit(ar, asked, dual)
     s = s if limit is None else min(s, limit)
@@ -2669,6 +3195,8 @@ def fixed_rank(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays) -
     held = "blocks" in proof or "K" in given.arrays
     kind = type(asked.loss).__name__
     demand(not held or isinstance(asked.loss, Squared), "statement.loss", "scope", kind)
+    matrix = isinstance(asked.pair, Pair)
+    demand(not held or matrix, "statement.atom", "scope", "a tensor at a fixed rank")
     if "blocks" in proof:
         return blocks(ar, asked, proof, given)
     if "K" in given.arrays:
@@ -2684,7 +3212,7 @@ def ky_fan(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays) -> Bo
     c = ar.load(asked.Y)
     if asked.offsets:
         mu = offset_values(given, "mu.", asked.offsets, at)
-        flat = Point(filled((at.m, 1), 0.0), filled((at.n, 1), 0.0), mu)
+        flat = Point((filled((at.m, 1), 0.0), filled((at.n, 1), 0.0)), mu)
         c = ar.subtract(c, fitted(ar, asked, flat))
     held = fan(asked, at, part(proof, "ky_fan"), given, "")
     return Bound(tail(ar, held, c) / 2, ("ky_fan",))
@@ -2778,7 +3306,7 @@ def floor(
     """Return a lower bound of the candidate's own value, over all its offsets.
 
     Offsets given: the enclosure's lower end.  Otherwise, for s W with A* W = 0 (or its
-    cost), f(U, V, q) >= d(sW) - s <W, U V^T> + lam sum theta for every q.
+    cost), f(X, q) >= d(sW) - s <W, sum phi(X_i)> + lam sum theta for every q.
     """
     if asked.q is not None or not asked.offsets:
         return upper.lo
@@ -2789,19 +3317,18 @@ def floor(
     s = Fraction(1) if limit is None else coarse(min(Fraction(1), limit))
     cost = ridge_cost(ar, asked, dual, given, "floor.W")
     value = dual_value(ar, asked, dual, cost, s)
-    product = ar.product(asked.U, asked.V, asked.at)
-    value -= s * ar.inner(dual.field, product).hi
+    value -= s * ar.inner(dual.field, model(ar, asked, asked.factors)).hi
     for k, c in dual.corrections:
-        i, j = asked.at.entry(k)
-        value -= s * c * dot(asked.U, i, asked.V, j)
-    return value + asked.lam * thetas(asked, asked.U, asked.V).lo
+        value -= s * c * entry_at(asked.factors, asked.at.place(k))
+    return value + asked.lam * thetas(asked, asked.factors).lo
 
 
-def dot(U: Array, i: int, V: Array, j: int) -> Fraction:
-    """Return the exact inner product of row i of U and row j of V."""
-    r = U.shape[1]
-    pairs = zip(U.data[i * r : i * r + r], V.data[j * r : j * r + r], strict=True)
-    return sum((Fraction(a) * Fraction(b) for a, b in pairs), Fraction(0))
+def entry_at(factors: Sequence[Array], place: Sequence[int]) -> Fraction:
+    """Return one entry of sum x1_k o ... o xK_k, exactly."""
+    r = factors[0].shape[1]
+    rows = (a.data[i * r : i * r + r] for a, i in zip(factors, place, strict=True))
+    terms = (math.prod(map(Fraction, x), start=Fraction(1)) for x in zip(*rows, strict=True))
+    return sum(terms, Fraction(0))
 
 
 class Outcome(NamedTuple):
@@ -2847,8 +3374,8 @@ def best(
     if not proof.get("better"):
         return None, 0
     x = point(given, "better.", asked)
-    pairs = zip(columns(x.U), columns(x.V), strict=True)
-    size = sum(any(u) and any(v) for u, v in pairs)  # a zero slice is no slice
+    slices = zip(*map(columns, x.factors), strict=True)
+    size = sum(all(map(any, parts)) for parts in slices)  # a zero slice is no slice
     small = asked.claim == "any size" or size <= asked.rank
     demand(small, "proof.better", "size", f"{size} slices at a fixed rank {asked.rank}")
     return objective(ar, asked, x).hi, size

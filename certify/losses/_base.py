@@ -11,7 +11,7 @@ from certify._registry import refuse_heirs
 
 
 class Loss(ABC):
-    """A convex loss l(Z) of a matrix seen at its observed entries.
+    """A convex loss l(Z) of a matrix or tensor seen at its observed entries.
 
     Z, W and gradients are fields over `observed`.  For every W
 
@@ -33,8 +33,13 @@ class Loss(ABC):
 
     @property
     def shape(self) -> tuple[int, int]:
-        """The shape (m, n) of the data."""
+        """The shape (m, n) of the data; of a tensor its first mode by all the others."""
         return self.observed.m, self.observed.n
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """The shape of the data: (m, n), or that of a tensor."""
+        return self.observed.dims
 
     @property
     def curvature(self) -> float:

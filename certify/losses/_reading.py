@@ -16,35 +16,50 @@ Parts = tuple[Observed, Array, Array | None]
 def read(Y: object, weights: object, mask: object) -> Parts:
     """Return the observed entries, and the data and weights on them (None: all 1).
 
-    Y        (m, n) array, or scipy.sparse matrix of *observed entries*: a stored zero is
-             an observation, a missing entry is not.  A sparse Y is never made dense.
+    Y        (m, n) array, (n1, ..., nK) tensor, or scipy.sparse matrix of *observed
+             entries*: a stored zero is an observation, a missing entry is not.  A sparse Y
+             is never made dense.
     weights  None (all 1), or w >= 0 in the shape of Y; for a sparse Y the same stored
              entries, or one number for each in row-major order.  Weight 0: unobserved.
-    mask     None, or boolean (m, n): True where Y is observed.  Y may be NaN elsewhere.
+    mask     None, or boolean in the shape of Y: True where it is observed.  Y may be NaN
+             elsewhere.
 
-    Raises InputError for data that are not real, finite, two-dimensional and nonempty.
+    Raises InputError for data that are not real, finite and nonempty, with two modes or more.
     """
     return (_sparse if sparse.issparse(Y) else _dense)(Y, weights, mask)
 
 
 def _dense(Y: object, weights: object, mask: object) -> Parts:
-    data = real(Y, "Y", ndim=2)
+    data = real(Y, "Y")
+    if data.ndim < MATRIX:
+        raise InputError(f"Y must have 2 dimensions or more, got shape {data.shape}")
     if not data.size:
         raise InputError(f"Y must not be empty, got shape {data.shape}")
-    m, n = data.shape
+    dims, m = data.shape, len(data)
+    n = data.size // m
     scale = _weights(weights, data.shape)
     seen = _mask(mask, data.shape)
     if scale is not None:
         seen &= scale > 0
     if seen.all():
-        held = None if scale is None else frozen(scale)
-        return Observed(m, n), frozen(finite(data, "Y")), held
-    rows, cols = (k.astype(np.int64) for k in np.nonzero(seen))
+        held = None if scale is None else frozen(scale.reshape(m, n))
+        whole = observed_data(data, mask)
+        return Observed(m, n, dims=dims), frozen(whole.reshape(m, n)), held
+    rows, cols = (k.astype(np.int64) for k in np.nonzero(seen.reshape(m, n)))
     if not len(rows):
         raise InputError(f"Y has no observed entry of {data.size}: nothing to fit")
     values = finite(np.where(seen, data, 0.0), "Y")[seen]
     held = None if scale is None else frozen(scale[seen])
-    return Observed(m, n, read_only(rows), read_only(cols)), frozen(values), held
+    return Observed(m, n, read_only(rows), read_only(cols), dims), frozen(values), held
+
+
+def observed_data(data: Array, mask: object) -> Array:
+    """Return data that are finite; NaN without a mask is an error that names the mask."""
+    if mask is None and np.isnan(data).any():
+        where = [int(k) for k in np.argwhere(np.isnan(data))[0]]
+        cure = "if NaN means missing, give mask=~np.isnan(Y)"
+        raise InputError(f"Y must be finite, got nan at {where}: {cure}")
+    return finite(data, "Y")
 
 
 def read_only(a: Ints) -> Ints:

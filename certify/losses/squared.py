@@ -16,15 +16,17 @@ from ._reading import read
 class Squared(Loss):
     """l(Z) = 1/2 sum_ij w_ij (z_ij - y_ij)^2 over the observed entries.
 
-    Y        (m, n) array, or scipy.sparse matrix of *observed entries*: a stored zero is
-             an observation, a missing entry is not.  A sparse Y is never made dense.
+    Y        (m, n) array, (n1, ..., nK) tensor, or scipy.sparse matrix of *observed
+             entries*: a stored zero is an observation, a missing entry is not.  A sparse Y
+             is never made dense.
     weights  None (all 1), or w >= 0 in the shape of Y; for a sparse Y the same stored
              entries, or one number for each in row-major order.  Weight 0: unobserved.
-    mask     None, or boolean (m, n): True where Y is observed.  Y may be NaN elsewhere.
+    mask     None, or boolean in the shape of Y: True where it is observed.  Y may be NaN
+             elsewhere.
 
         d(W) = sum_ij w_ij y_ij' - w_ij'^2 / (2 c_ij)             (y' = y, c the weights)
 
-    Raises InputError for data that are not real, finite, two-dimensional and nonempty.
+    Raises InputError for data that are not real, finite and nonempty, with two modes or more.
     """
 
     Y: Any

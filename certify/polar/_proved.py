@@ -26,17 +26,25 @@ def handed(x: npt.NDArray[Any]) -> kernel.Array:
 
 
 def split(proof: dict[str, Any]) -> tuple[dict[str, Any], dict[str, kernel.Array]]:
-    """Split a proof into the kernel's JSON and its arrays; N is a flat field."""
+    """Split a proof into the kernel's JSON and its arrays; every N is a flat field."""
     text: dict[str, Any] = {}
     arrays = {}
     for name, value in proof.items():
         if isinstance(value, np.ndarray):
-            arrays[name] = handed(value.reshape(-1) if name == "N" else value)
-        elif isinstance(value, float | Fraction):
-            text[name] = exact_text(Fraction(value))
+            flat = name == "N" or name.endswith(".N")
+            arrays[name] = handed(value.reshape(-1) if flat else value)
         else:
-            text[name] = value
+            text[name] = written(value)
     return text, arrays
+
+
+def written(value: Any) -> Any:  # noqa: ANN401  JSON
+    """Write the numbers of a proof's JSON as the kernel reads them."""
+    if isinstance(value, float | Fraction):
+        return exact_text(Fraction(value))
+    if isinstance(value, dict):
+        return {k: written(x) for k, x in value.items()}
+    return [written(x) for x in value] if isinstance(value, list | tuple) else value
 
 
 def sided(norms: tuple[Gauge, Gauge]) -> dict[str, npt.NDArray[Any]]:
@@ -72,6 +80,35 @@ def proved_above(
     pair = kernel_pair(at, norms, symmetric=symmetric)
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
         return above(rule(arithmetic, pair, w, text, kernel.Arrays(arrays, "proof")))
+
+
+def tensor_above(T: Array, said: dict[str, Any], proof: dict[str, Any]) -> float:
+    """Return a float at least the polar of a dense tensor, by the kernel's rule."""
+    dims = T.shape
+    at = kernel.Pattern(dims[0], math.prod(dims[1:]), dims=dims)
+    arithmetic = Rounded()
+    text, arrays = split(proof)
+    w = arithmetic.load(handed(T.reshape(-1)))
+    modes = kernel.stated_modes(said, at)
+    with np.errstate(all="ignore"):  # the kernel refuses what is not finite
+        bound = kernel.polar_bound(arithmetic, modes, w, text, kernel.Arrays(arrays, "proof"))
+    return above(bound)
+
+
+def tensor_below(T: Array, witness: tuple[Array, ...], gauges: tuple[Gauge, ...]) -> float:
+    """Return a float at most <T, x1 o ... o xK> / (|x1| ... |xK|), whatever the roundings.
+
+    As `attained_below`: the contractions are off by at most gamma_{n_1 + ... + n_K} of those
+    of the absolute values.
+    """
+    count = sum(g.terms(len(x)) for g, x in zip(gauges, witness, strict=True))
+    steps = 2 * (count + sum(T.shape) + 8 * T.ndim) * EPS
+    value, size, price = T, np.abs(T), 1.0
+    for g, x in zip(reversed(gauges), reversed(witness), strict=True):
+        value, size = value @ x, size @ np.abs(x)
+        price *= float(g.value(x))
+    low = float(value) - steps * float(size)
+    return float(low / price * (1 - math.copysign(steps, low))) if price > 0 else 0.0
 
 
 def located(W: Matrix) -> tuple[kernel.Pattern, Array]:

@@ -44,6 +44,8 @@ def carried(proof: dict[str, Any], e: int) -> dict[str, Any]:
     A level and flows go as W.  In a tree of cases all goes as W but the Cholesky factors,
     which go as its root.
     """
+    if proof.get("rule") in ("slices", "transpose"):
+        return carried_tensor(proof, e)
     if "nodes" in proof:
         return carried_tree(proof, e)
     out = dict(proof)
@@ -57,6 +59,37 @@ def carried(proof: dict[str, Any], e: int) -> dict[str, Any]:
     if "shift" in proof:
         out["shift"] = Fraction(proof["shift"]) * power(2 * e)
     return out
+
+
+def carried_tensor(proof: dict[str, Any], e: int) -> dict[str, Any]:
+    """Move the proof of a tensor's polar to scale 2^e.
+
+    The matrix that is bounded goes as W, in the form "gram" as its square; what is squared
+    to give it (F, L) as its root.  The splits stay.  Each slice moves by its own rule.
+    """
+    if proof["rule"] == "slices":
+        return carried_slices(proof, e)
+    by = 2 * e if proof["form"] == "gram" else e
+    out = dict(proof)
+    for name, x in proof.items():
+        if isinstance(x, np.ndarray) and name[0] in "KPDFLN":
+            root = name[0] in "FL"
+            out[name] = scaled(x, e) if name == "N" else moved("L" if root else "D", x, by)
+    out["nodes"] = [with_shift(n, by) if "shift" in n else n for n in proof["nodes"]]
+    return out
+
+
+def carried_slices(proof: dict[str, Any], e: int) -> dict[str, Any]:
+    """Move the proof of each slice."""
+    out = {k: v for k, v in proof.items() if not isinstance(v, np.ndarray)}
+    each = []
+    for t, text in enumerate(proof["each"]):
+        head = f"s{t}."
+        own = {k.removeprefix(head): v for k, v in proof.items() if k.startswith(head)}
+        there = carried(text | own, e) if "rule" in text else text
+        each.append({k: v for k, v in there.items() if not isinstance(v, np.ndarray)})
+        out |= {head + k: v for k, v in there.items() if isinstance(v, np.ndarray)}
+    return out | {"each": each}
 
 
 def carried_tree(proof: dict[str, Any], e: int) -> dict[str, Any]:
@@ -76,4 +109,6 @@ def moved(name: str, x: Array, e: int) -> Array:
 
 def with_shift(node: dict[str, Any], e: int) -> dict[str, Any]:
     """Return a leaf with its shift moved."""
-    return node | {"shift": exact_text(shift_of(node, "shift") * power(e))}
+    held = node["shift"]
+    shift = shift_of(node, "shift") if isinstance(held, str) else Fraction(held)
+    return node | {"shift": exact_text(shift * power(e))}

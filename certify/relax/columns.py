@@ -73,7 +73,7 @@ def columns(
         found = mastered(problem, slices, solver, k + 1)
         if found.W is None:
             return best if best.factors is not None else found
-        earned, new = problem.atom.attain(problem.loss.observed.matrix(found.W), seed + k)
+        earned, new = problem.atom.attain(problem.loss.observed.array(found.W), seed + k)
         found = replace(found, earned=earned)
         best = min(best, found, key=lowest)
         if not earned > problem.lam * (1 + ENOUGH):
@@ -96,7 +96,7 @@ def begun(problem: Problem, start: Factors | None) -> Factors:
     counts have a finite loss from the first round on.
     """
     if start is None:
-        ones = tuple(np.ones((*s, 1)) for s in problem.atom.shapes(problem.loss.shape))
+        ones = tuple(np.ones((*s, 1)) for s in problem.atom.shapes(problem.loss.dims))
         held = problem.atom.project(ones) if hasattr(problem.atom, "project") else ones
     else:
         held = problem.accept(start)

@@ -1,0 +1,230 @@
+"""Tensors: phi(x1, ..., xK) = x1 o ... o xK, the slices of a CP (CANDECOMP/PARAFAC) model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from certify._arrays import Array, finite, real, short
+from certify._errors import InputError
+from certify._observed import Observed
+from certify.gauges import Gauge, gauge
+from certify.multilinear import TensorAsk, attain, propose
+from certify.polar import Matrix, PolarBound, Proposal
+
+from ._base import Atom, Factors, Slice
+from ._enclosure import enclose_tensor
+from .rank_one import FORMS, misfit
+
+LEAST, MOST = 2, 6  # the order of a symmetric tensor, whose permutations the kernel sums
+
+
+@dataclass(frozen=True, init=False)
+class CP(Atom):
+    """phi(x1, ..., xK) = x1 o x2 o ... o xK, xk (n_k,), with a norm on each mode.
+
+        form="product":  theta = |x1| |x2| ... |xK|
+        form="sum":      theta = 1/K (|x1|^K + ... + |xK|^K)
+
+    Both forms have the same gauge Omega (AM-GM): with l2 norms the nuclear norm of a tensor
+    over the real numbers.  norms are K keys "l2", "l1", "linf", each with "+" or "-" behind
+    it for a factor of one sign.  Factors are K arrays (n_k, r); the data a tensor
+    (n_1, ..., n_K), of order 2 a matrix, for which this is RankOne.
+
+        Omega*(W) = sup { <W, x1 o ... o xK> : |xk| <= 1 }            (polar)
+
+    with l2 norms the spectral norm of W: NP-hard for K >= 3, bounded by the partial-transpose
+    relaxation, which was tight to 1e-6 on every random and real tensor tried.
+
+    symmetric=True: one factor x (n, r) for all modes, one norm, phi(x) = x o ... o x,
+    theta(x) = |x|^K; `CP("l2", symmetric=True, order=3)`.  Of the data only the mean over all
+    permutations of the modes is fitted.  Odd K: phi(-x) = -phi(x), so both signs of a rank
+    one tensor are there and Omega is a norm.  Even K: phi(-x) = phi(x), sums have only
+    positive coefficients (x o x o x o x, never its negative), Omega is infinite outside
+    their cone, and the polar is sup <W, phi(x)> without an absolute value, at least 0.
+
+    Raises InputError for an unknown norm or form, fewer than 2 modes, or norms that differ
+    where the factors are one; a problem with it, for data of another order or sizes.
+    Source: the factorizations of Haeffele and Vidal (2015), CP case.
+    """
+
+    norms: tuple[str, ...]
+    symmetric: bool = False
+    form: str = "product"
+
+    kind = "cp"
+
+    def __init__(
+        self,
+        norms: str | Sequence[str] = ("l2", "l2", "l2"),
+        symmetric: bool = False,  # noqa: FBT001, FBT002  the contract's order
+        form: str = "product",
+        *,
+        order: int | None = None,
+    ) -> None:
+        """Take one norm for each mode, or one key and the order."""
+        keys = listed((norms,) * counted(order) if isinstance(norms, str) else norms)
+        if order is not None and len(keys) != order:
+            raise InputError(f"order is {order}, but there are {len(keys)} norms")
+        if len(keys) < LEAST:
+            raise InputError(f"CP needs a norm for each of 2 modes or more, got {short(norms)}")
+        if form not in FORMS:
+            raise InputError(f"form must be one of {', '.join(FORMS)}, got {form!r}")
+        if not isinstance(symmetric, bool):
+            raise InputError(f"symmetric must be True or False, got {symmetric!r}")
+        if symmetric and (len(set(keys)) > 1 or len(keys) > MOST):
+            raise InputError(f"symmetric needs one norm and at most {MOST} modes, got {keys}")
+        for name, value in (("norms", keys), ("symmetric", symmetric), ("form", form)):
+            object.__setattr__(self, name, value)
+
+    @property
+    def degree(self) -> int:  # type: ignore[override]  # the order of the data
+        """The order K."""
+        return len(self.norms)
+
+    @property
+    def parts(self) -> int:  # type: ignore[override]
+        """The arrays in a slice: K, or 1 where all are the same."""
+        return 1 if self.symmetric else len(self.norms)
+
+    @property
+    def gauges(self) -> tuple[Gauge, ...]:
+        """The norm of each mode."""
+        return tuple(gauge(k) for k in self.norms)
+
+    def every(self, factors: Factors) -> Factors:
+        """Return one factor a mode."""
+        return tuple(factors) * (len(self.norms) if self.symmetric else 1)
+
+    def check(self, data_shape: tuple[int, ...]) -> None:
+        """Refuse data of another order, or unequal modes where the factors are one."""
+        if len(data_shape) != len(self.norms):
+            cure = "one norm a mode is needed"
+            wanted = f"{len(self.norms)} modes, one for each norm"
+            raise InputError(f"CP needs data of {wanted}, got shape {tuple(data_shape)}: {cure}")
+        if self.symmetric and len(set(data_shape)) > 1:
+            raise InputError(f"a symmetric CP needs modes of one size, got {tuple(data_shape)}")
+
+    def shapes(self, data_shape: tuple[int, ...]) -> tuple[tuple[int], ...]:
+        """Return (n_1,), ..., (n_K,), or (n,) alone."""
+        return tuple((n,) for n in data_shape[: self.parts])
+
+    def phi(self, x: Slice) -> Array:
+        """Return x1 o ... o xK, held as the first mode by all the others."""
+        first, *rest = self.every(x)
+        return np.outer(first, outer(rest))
+
+    def predict(self, factors: Factors, observed: Observed) -> Array:
+        """Return the field of sum over k of x1_k o ... o xK_k."""
+        first, *rest = self.every(factors)
+        return observed.product(first, khatri_rao(rest))
+
+    def earned(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, Array]:
+        """Return <W, phi(X_i)> and |phi(X_i)| of each slice."""
+        first, *rest = self.every(factors)
+        pulled = observed.times(W, khatri_rao(rest))
+        sizes = np.prod([np.linalg.norm(x, axis=0) for x in (first, *rest)], axis=0)
+        return np.einsum("mr,mr->r", first, pulled), np.asarray(sizes)
+
+    def theta(self, factors: Factors) -> Array:
+        """Return theta of each slice."""
+        sizes = [g.value(x) for g, x in zip(self.gauges, self.every(factors), strict=True)]
+        if self.form == "product":
+            return np.asarray(np.prod(sizes, axis=0))
+        return np.asarray(np.mean(np.power(sizes, len(sizes)), axis=0))
+
+    def wrong_sign(self, factors: Factors) -> str:
+        """Name the entry of a factor that is farthest outside its cone."""
+        names = ("U", "V", *(f"X{k}" for k in range(2, len(factors))))
+        told = (misfit(*p) for p in zip(names, self.gauges, factors, strict=False))
+        return next((text for text in told if text), "")
+
+    def project(self, factors: Factors) -> Factors:
+        """Return the nearest factors in the cones."""
+        pairs = zip(self.gauges, factors, strict=False)
+        return tuple(np.asarray(g.project_cone(x)) + 0.0 for g, x in pairs)  # no -0.0
+
+    def propose(
+        self,
+        W: Matrix,
+        target: float | None,
+        seed: int,
+        deadline: float | None,
+        starts: Factors | None = None,
+    ) -> Proposal:
+        """Return the smallest bound found; starts are factors believed to attain the polar."""
+        held = () if starts is None else tuple(zip(*(x.T for x in starts), strict=True))
+        T = W.toarray() if sparse.issparse(W) else np.asarray(W)
+        return propose(TensorAsk(T, self.gauges, self.symmetric, target, seed, deadline, held))
+
+    def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
+        """Return the best slice found, of theta 1."""
+        T = W.toarray() if sparse.issparse(W) else np.asarray(W)
+        return attain(T, self.gauges, symmetric=self.symmetric, seed=seed)
+
+    @np.errstate(all="ignore")  # the kernel refuses what is not finite
+    def polar(self, W: Any, *, budget: float | None = None, seed: int = 0) -> PolarBound:  # noqa: ANN401
+        """Enclose the polar of a tensor W (n_1, ..., n_K); of l2 norms its spectral norm.
+
+        `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is earned
+        by `witness` after allowing for every rounding.
+
+        Raises InputError if W is not a finite real tensor of this order.
+        """
+        deadline = None if budget is None else monotonic() + budget
+        T = finite(real(W.toarray() if sparse.issparse(W) else W, "W"), "W")
+        if not T.size:
+            raise InputError(f"W must not be empty, got shape {T.shape}")
+        self.check(T.shape)
+
+        def bounded(held: Array) -> Proposal:
+            """Return the smallest bound within the budget."""
+            return self.propose(held, None, seed, deadline)
+
+        return enclose_tensor(self, T, bounded, seed)
+
+    def statement(self) -> dict[str, Any]:
+        """Return the kernel's description of this atom."""
+        norms, symmetric = list(self.norms), self.symmetric
+        return {"kind": self.kind, "norms": norms, "symmetric": symmetric, "form": self.form}
+
+
+def counted(order: object) -> int:
+    """Return the order, an integer of at least 2."""
+    if not isinstance(order, int) or isinstance(order, bool) or order < LEAST:
+        raise InputError(f"one norm for all modes needs order=2 or more, got order={short(order)}")
+    return order
+
+
+def listed(norms: object) -> tuple[str, ...]:
+    """Return the keys of plain norms."""
+    if not isinstance(norms, Sequence) or not all(isinstance(k, str) for k in norms):
+        raise InputError(f"norms must be keys such as 'l2' or 'l1+', got {short(norms)}")
+    return tuple(plain_key(k) for k in norms)
+
+
+def plain_key(key: str) -> str:
+    """Return a key of a plain norm as the kernel writes it."""
+    held = gauge(key)
+    if not held.is_plain:
+        raise InputError(f"norms must be 'l1', 'l2' or 'linf' with a sign or none, got {key!r}")
+    return held.key
+
+
+def outer(parts: Sequence[Array]) -> Array:
+    """Return x2 o ... o xK, flat."""
+    out = np.ones(1)
+    for x in parts:
+        out = np.multiply.outer(out, x).reshape(-1)
+    return out
+
+
+def khatri_rao(parts: Sequence[Array]) -> Array:
+    """Return the columns x2_k o ... o xK_k, each flat, row-major: (n_2 ... n_K, r)."""
+    out = parts[0]
+    for x in parts[1:]:
+        out = (out[:, None, :] * x[None, :, :]).reshape(-1, x.shape[1])
+    return out

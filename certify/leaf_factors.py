@@ -1,0 +1,43 @@
+"""Cholesky factors for the leaves of a tensor's proof that come without: exact proofs need them.
+
+A factor is only a witness: whatever is added cannot make a false claim pass.
+"""
+
+from fractions import Fraction
+
+from ._arrays import Array
+from .certificate import Arrays, Asked, Json
+from .kernel import verify as kernel
+from .polar import _spectra as spectra
+from .polar._proved import above, handed
+from .rigor.fields import Ball
+from .rigor.rounded import Rounded
+
+
+class Factors(Rounded):
+    """Rounded arithmetic that keeps a Cholesky factor of every matrix it is to bound."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        super().__init__()
+        self.made: list[Array | None] = []
+
+    def top(self, g: Ball, shift: Fraction, factor: kernel.Array | None) -> Fraction:
+        """Keep a factor of shift I - G, unless the proof has one or there is none."""
+        made = None if factor is not None else spectra.factorize(g.mid, above(shift))
+        self.made.append(None if made is None else spectra.packed(made))
+        return shift
+
+
+def leaf_factors(asked: Asked, polar: Json, witness: Arrays) -> Arrays:
+    """Return the Cholesky factors of a tensor's leaves that a certificate leaves out."""
+    question = kernel.question(asked.statement, asked.given)
+    keeper = Factors()
+    try:
+        w = keeper.load(kernel.Arrays(witness, "proof").get("W", (question.at.size,)))
+        kernel.polar_bound(keeper, question.pair, w, polar, kernel.Arrays(witness, "proof"))
+        leaves = [node["leaf"] for node, _ in kernel.leaves(polar, len(polar.get("splits", [])))]
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return {}  # the proof is refused for its own reason
+    pairs = zip(leaves, keeper.made, strict=True)
+    return {f"L{t}": handed(made) for t, made in pairs if made is not None}

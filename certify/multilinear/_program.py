@@ -1,0 +1,184 @@
+"""The relaxation of a group of modes, by alternating directions.
+
+    max <C, X>  over  X >= 0 (semidefinite),  X constant on each class of pairs,
+                      X >= 0 on classes that have a sign,  sum over a room of X_aa <= size
+
+X lives in the semidefinite cone, its copy Y in the polyhedron; one eigendecomposition a step.
+The multiplier of Y is J + Diag(D): every one seen gives a bound by one largest eigenvalue,
+
+    <C, X> <= sum over rooms of size (D + lambda_max(C + J - Diag D))_+ .
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy import linalg
+
+from certify._arrays import Array
+
+from .groups import Ints
+
+RELAX = 1.6  # over-relaxation
+EVERY, SLOW = 10, 50  # steps between bounds, and between balances of the step size
+RHO = 0.3  # first step size, where |C| = 1 and the rooms sum to 1
+DUAL = 400  # sizes above which only the positive eigenvectors are computed
+
+
+class Multiplier(NamedTuple):
+    """J (d, d), D (one number a room) and the bound of <C, X> they prove, in floats."""
+
+    J: Array
+    D: Array
+    bound: float
+
+
+@dataclass(frozen=True)
+class Program:
+    """C (d, d), the classes of its entries, their signs, and the rooms of its diagonal.
+
+    labels  the class of each entry, 0 ... classes - 1, symmetric
+    signed  which classes are >= 0
+    room    the room of each row; the entries of a class on the diagonal share one
+    sizes   of the rooms
+    """
+
+    C: Array
+    labels: Ints
+    signed: Array
+    room: Ints
+    sizes: Array
+
+    @property
+    def total(self) -> float:
+        """The largest trace of X."""
+        return float(self.sizes.sum())
+
+    def means(self, V: Array, counts: Array) -> Array:
+        """Return the mean of V over each class."""
+        sums = np.bincount(self.labels.reshape(-1), V.reshape(-1), counts.size)
+        return np.asarray(sums / counts)
+
+
+@dataclass(frozen=True)
+class Stop:
+    """When a solve ends: the bound is at most `target`, steps are over, or `expired` says so.
+
+    settled is the relative gain of the bound over 4 SLOW steps under which it is hopeless.
+    """
+
+    target: float
+    steps: int = 1000
+    settled: float = 1e-9
+    expired: Callable[[], bool] = lambda: False
+
+
+class Relaxed(NamedTuple):
+    """The end of a solve: X (d, d) of the polyhedron, the best multiplier, the steps."""
+
+    X: Array
+    best: Multiplier
+    steps: int
+
+
+def solve(program: Program, stop: Stop, start: Array | None = None) -> Relaxed:
+    """Run from a matrix X (rank one at the maximizers, best) until the bound is good."""
+    d = len(program.C)
+    size = float(np.linalg.norm(program.C))
+    best = repaired(program, np.zeros((d, d)), np.zeros(program.sizes.size))
+    if size == 0.0 or not program.labels.size:
+        return Relaxed(np.zeros((d, d)), best, 0)
+    run = _Run(program, size, start)
+    history = [best.bound]
+    k = 0
+    while best.bound > stop.target and k < stop.steps and not stop.expired():
+        k += 1
+        run.step()
+        if k % EVERY == 0 or k == stop.steps:
+            found = repaired(program, *run.multiplier())
+            best = min(best, found, key=lambda m: m.bound)
+        if k % SLOW == 0:
+            run.balance()
+            history.append(best.bound)
+            if k >= 8 * SLOW and history[-5] - best.bound <= stop.settled * abs(best.bound):
+                break
+    return Relaxed(run.Y * program.total, best, k)
+
+
+class _Run:
+    """The iterates, in units where |C| = 1 and the rooms sum to 1."""
+
+    def __init__(self, program: Program, size: float, start: Array | None) -> None:
+        self.program, self.size = program, size
+        self.C = program.C / size
+        self.counts = np.bincount(program.labels.reshape(-1)).astype(np.float64)
+        self.diagonal = program.labels.diagonal()
+        share = np.bincount(self.diagonal, minlength=self.counts.size) / self.counts
+        self.weight = np.bincount(program.room, share[self.diagonal])
+        self.rooms = program.sizes / program.total
+        d = len(program.C)
+        self.rho, self.tau = RHO, np.zeros(self.rooms.size)
+        self.Y = np.eye(d) / d
+        if start is not None:
+            self.Y = self.polyhedron(start / program.total)
+        self.U = np.zeros((d, d))
+        self.X = self.before = self.Y
+
+    def step(self) -> None:
+        """Project on the cone, over-relax, project on the polyhedron."""
+        self.X = positive(self.Y - self.U + self.C * (1.0 / self.rho))
+        V = RELAX * self.X + (1 - RELAX) * self.Y + self.U
+        self.before, self.Y = self.Y, self.polyhedron(V)
+        self.U = V - self.Y
+
+    def polyhedron(self, V: Array) -> Array:
+        """Return the nearest matrix that is constant on classes, signed and within rooms."""
+        p = self.program
+        y = p.means(V, self.counts)
+        y = np.where(p.signed, np.maximum(y, 0.0), y)
+        excess = np.bincount(p.room, y[self.diagonal]) - self.rooms
+        self.tau = np.maximum(excess / self.weight, 0.0)
+        y -= np.bincount(self.diagonal, self.tau[p.room], y.size) / self.counts
+        return np.asarray(y[p.labels])
+
+    def multiplier(self) -> tuple[Array, Array]:
+        """Return (J, D) in the program's own units, J of the cone it must lie in."""
+        p = self.program
+        J = -self.rho * self.U
+        J[np.diag_indices_from(J)] += self.rho * self.tau[p.room]
+        j = p.means(J, self.counts)
+        J -= np.where(p.signed, np.minimum(j, 0.0), j)[p.labels]
+        return (J + J.T) * (self.size / 2), self.tau * (self.rho * self.size)
+
+    def balance(self) -> None:
+        """Move rho slowly toward equal residuals."""
+        primal = float(np.linalg.norm(self.X - self.Y))
+        dual = self.rho * float(np.linalg.norm(self.Y - self.before))
+        ratio = 1.4 if primal > 2 * dual else 1 / 1.4 if dual > 2 * primal else 1.0
+        self.rho *= ratio
+        self.U = self.U / ratio
+
+
+def positive(V: Array) -> Array:
+    """Return the nearest positive semidefinite matrix."""
+    if len(V) > DUAL:
+        values, vectors = linalg.eigh(V, subset_by_value=(0.0, np.inf), check_finite=False)
+    else:
+        values, vectors = linalg.eigh(V, driver="evd", check_finite=False)
+        k = int(np.searchsorted(values, 0.0))
+        values, vectors = values[k:], vectors[:, k:]
+    return np.asarray((vectors * values) @ vectors.T)
+
+
+def repaired(program: Program, J: Array, D: Array) -> Multiplier:
+    """Return the multiplier with the bound it proves: D is lifted by what is missing."""
+    g = program.C + J
+    g[np.diag_indices_from(g)] -= D[program.room]
+    lifted = np.maximum(D + top(g), 0.0)
+    return Multiplier(J, lifted, float(program.sizes @ lifted))
+
+
+def top(g: Array) -> float:
+    """Return lambda_max."""
+    return float(linalg.eigvalsh(g, check_finite=False)[-1]) if g.size else 0.0

@@ -1,0 +1,92 @@
+"""sup <T, x o ... o x>: slices that earn it, for a symmetric T."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from certify._arrays import Array
+from certify.gauges import Gauge
+
+from ._base import Slice
+from .contract import unfolded
+
+STARTS, STEPS = 40, 3000
+RACE, FINALISTS = 20, 6  # steps of every start, and how many go on
+SETTLED = 1e-15  # relative gain below which an ascent stops; luck, never truth
+GRID = np.linspace(0.0, 1.0, 33)[1:]  # of a segment on which a polynomial is maximized
+
+
+def attain(T: Array, gauge: Gauge, seed: int, starts: Sequence[Slice]) -> tuple[float, Slice]:
+    """Return (<T, x o ... o x>, (x,)) with |x| = 1 in the gauge's cone.
+
+    For odd order both x and -x are tried where the cone allows it, so the value is that of
+    |<T, x o ... o x>|; for even order the sign of T matters and the value may be negative.
+    """
+    size = float(np.abs(T).max(initial=0.0)) or 1.0
+    S = T / size
+    tries = [ascend(S, gauge, x, RACE) for x in first(S, gauge, seed, starts)]
+    tries.sort(key=lambda pair: -pair[0])
+    finals = (ascend(S, gauge, x, STEPS) for _, x in tries[:FINALISTS])
+    x = max(finals, key=lambda pair: pair[0])[1]
+    return form(T, x), (x,)
+
+
+def form(T: Array, x: Array) -> float:
+    """Return <T, x o ... o x>."""
+    return float(gradient(T, x) @ x)
+
+
+def gradient(T: Array, x: Array) -> Array:
+    """Return T x ... x with one mode left."""
+    held = T
+    while held.ndim > 1:
+        held = held @ x
+    return held
+
+
+def ascend(T: Array, gauge: Gauge, x: Array, steps: int) -> tuple[float, Array]:
+    """Climb from x: shifted powers on the sphere, best points of segments on other balls.
+
+    Source: Kolda and Mayo 2011 (SS-HOPM) for the shift, halved while the value rises.
+    """
+    value, shift = form(T, x), 0.0
+    bound = (T.ndim - 1) * float(np.linalg.norm(T))
+    for _ in range(steps):
+        y = gradient(T, x)
+        if gauge.name == "l2":
+            z = gauge.maximizer(y + shift * x)
+            found = form(T, z)
+        else:
+            z, found = along(T, gauge, x, gauge.maximizer(y))
+        if found < value and gauge.name == "l2" and shift < bound:
+            shift = min(2 * shift + bound / 64, bound)
+            continue
+        if found - value <= SETTLED * abs(found):
+            break
+        value, x, shift = found, z, shift / 2
+    return value, x
+
+
+def along(T: Array, gauge: Gauge, x: Array, y: Array) -> tuple[Array, float]:
+    """Return the best point of the segment from x to y, pushed out to the unit sphere."""
+    points = x[:, None] + GRID * (y - x)[:, None]
+    sizes = gauge.value(points)
+    points = points[:, sizes > 0] / sizes[sizes > 0]
+    if not points.size:
+        return x, form(T, x)
+    values = [form(T, z) for z in points.T]
+    k = int(np.argmax(values))
+    return np.ascontiguousarray(points[:, k]), values[k]
+
+
+def first(T: Array, gauge: Gauge, seed: int, starts: Sequence[Slice]) -> Iterator[Array]:
+    """Yield unit vectors of the cone: given ones, singular vectors, units, random ones."""
+    n = T.shape[0]
+    rng = np.random.default_rng(seed)
+    S = unfolded(T, (0,))
+    heads = np.linalg.eigh(S @ S.T)[1].T[-4:]
+    for x in [*(s[0] for s in starts), *heads, *rng.standard_normal((STARTS, n))]:
+        yield gauge.maximizer(x)
+        yield gauge.maximizer(-x)
+    diagonal = T[tuple([np.arange(n)] * T.ndim)]
+    yield gauge.unit(diagonal)

@@ -1,0 +1,83 @@
+"""Products over the modes of a tensor in float64, each with a bound of its error."""
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import permutations
+
+import numpy as np
+
+from certify.kernel.verify import Pairs, Pattern, Place, root
+
+from .bounds import ETA, Floats, finite, gamma, norm_up, product_error
+from .layout import BLOCK, indices
+
+
+def outer_sum(factors: Sequence[Floats], at: Pattern) -> tuple[Floats, Fraction]:
+    """Return the field of sum over k of x1_k o ... o xK_k, and a bound of its error.
+
+    The factors after the first are multiplied entry by entry: K - 2 products, so each entry
+    B of that product is off by at most gamma_{K-2} |B| <= gamma_{2(K-2)} |fl B|, and by what
+    underflows: (K - 2) eta times the largest product of K - 2 entries.  With the r products
+    and sums of `product_error`, gamma_r + gamma_{2(K-2)} <= gamma_{r + 2(K-2)}.
+    """
+    first, rest = factors[0], factors[1]
+    r = first.shape[1]
+    for x in factors[2:]:
+        rest = (rest[:, None, :] * x[None, :, :]).reshape(-1, r)
+    steps = len(factors) - 2
+    error = product_error(first, rest, max(r, 1) + 2 * steps)
+    high = max([Fraction(1), *(finite(np.abs(x).max(initial=0.0)) for x in factors[1:])])
+    lost = 2 * steps * ETA * high**steps * root(Fraction(rest.size)).hi
+    error += norm_up(first) * lost
+    if at.rows is None:
+        return (first @ rest.T).reshape(-1), error
+    rows, cols = indices(at)
+    out = np.empty(at.size)
+    for start in range(0, at.size, BLOCK * 64):
+        part = slice(start, start + BLOCK * 64)
+        out[part] = np.einsum("kr,kr->k", first[rows[part]], rest[cols[part]])
+    return out, error
+
+
+def permuted(dense: Floats) -> Floats:
+    """Return the sum over all permutations of the modes."""
+    out = np.zeros(dense.shape)
+    for order in permutations(range(dense.ndim)):
+        out += dense.transpose(order)
+    return out
+
+
+def placed(values: Floats, pairs: Pairs, k: int) -> tuple[Floats, Fraction]:
+    """Return the matrix of `Arithmetic.placed`, and a bound of its error.
+
+    At most t values meet at a place (c, d).  Halves are exact or underflow; t - 1 additions
+    of t values are off by at most gamma_{t-1} sum |v|, whose square is at most
+    t sum v^2; every sum goes to two places.
+    """
+    a, b, c, d = (np.asarray(x, dtype=np.int64) for x in pairs)
+    mid = np.zeros((k, k))
+    mid[a, b] = values
+    mid[b, a] = values
+    if not len(c):
+        return mid, Fraction(0)
+    lost = np.where(a == b, 0.5 * values, values)
+    sums = np.bincount(c * k + d, weights=lost, minlength=k * k).reshape(k, k)
+    most = int(np.bincount(c * k + d).max())
+    mid -= sums
+    mid -= sums.T
+    steps = most + 2
+    error = gamma(steps) * root(Fraction(4 * steps)).hi * norm_up(values)
+    return mid, error + 2 * len(values) * ETA
+
+
+def kronecker(q: Floats, s: Floats, place: Place) -> Floats:
+    """Return Q on one mode times S on the others, with zeros around it."""
+    mode, sizes, first, k = place
+    before, after = math.prod(sizes[:mode]), math.prod(sizes[mode + 1 :])
+    count = math.prod(sizes)
+    held = s.reshape(before, after, before, after)
+    block = np.einsum("ij,axby->aixbjy", q, held, optimize=False).reshape(count, count)
+    out = np.zeros((k, k))
+    out[first : first + count, first : first + count] = block
+    return out
