@@ -11,14 +11,12 @@ A symmetric slice is its one factor `copies` times.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from certify._arrays import Array
-from certify.atoms import Factors
+from certify.atoms import CP, Atom, Factors
 from certify.coordinates import Side
-from certify.gauges import Gauge, gauge
 
 LEAST = 2  # norms in balance; one alone has no slope at zero
 
@@ -113,7 +111,8 @@ class Form:
         if self.outer:
             low.append(np.zeros((1, r)))
             high.append(np.full((1, r), np.inf))
-        return tuple(np.concatenate([x.reshape(-1) for x in e]) for e in (low, high))  # type: ignore[return-value]
+        flat = [np.concatenate([x.reshape(-1) for x in e]) for e in (low, high)]
+        return flat[0], flat[1]
 
     def price(self, parts: list[Array]) -> tuple[float, list[Array]]:
         """Return sum theta and its gradient in each part."""
@@ -132,9 +131,10 @@ class Form:
         return total, slopes
 
 
-def form_of(atom: Any, dims: tuple[int, ...]) -> Form:  # noqa: ANN401  a CP atom
-    """Return the coordinates for an atom and the tensor's shape."""
-    norms: tuple[Gauge, ...] = tuple(gauge(n) for n in atom.norms)
+def form_of(atom: Atom, dims: tuple[int, ...]) -> Form:
+    """Return the coordinates of a CP atom's factors, for the tensor's shape."""
+    if not isinstance(atom, CP):
+        raise TypeError(f"a CP atom is needed, got {type(atom).__name__}")
     if atom.symmetric:
-        return Form((Side(norms[0], dims[0]),), len(norms))
-    return Form(tuple(Side(g, d) for g, d in zip(norms, dims, strict=True)), 1)
+        return Form((Side(atom.gauges[0], dims[0]),), len(dims))
+    return Form(tuple(Side(g, d) for g, d in zip(atom.gauges, dims, strict=True)), 1)
