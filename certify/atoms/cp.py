@@ -226,5 +226,5 @@ def khatri_rao(parts: Sequence[Array]) -> Array:
     """Return the columns x2_k o ... o xK_k, each flat, row-major: (n_2 ... n_K, r)."""
     out = parts[0]
     for x in parts[1:]:
-        out = (out[:, None, :] * x[None, :, :]).reshape(-1, x.shape[1])
+        out = (out[:, None, :] * x[None, :, :]).reshape(len(out) * len(x), x.shape[1])
     return out
