@@ -18,7 +18,7 @@ from ._arrays import Array
 from ._errors import OutOfScopeError
 from ._observed import Observed
 from .losses import Loss
-from .offsets import Offset, Smooth, Sparse
+from .offsets import ModeIntercept, Offset, Smooth, Sparse
 
 Values = tuple[Array, ...]
 SWEEPS = 500  # block-coordinate steps when several offsets overlap
@@ -231,13 +231,13 @@ def operator(o: Offset, observed: Observed) -> Any:  # noqa: ANN401  scipy.spars
     count, size = observed.size, math.prod(o.shape(observed))
     if isinstance(o, Sparse):
         return sparse.eye_array(count)
-    if isinstance(o, Smooth):
-        where = (np.arange(count), rows * observed.n + cols)
-        return sparse.csr_array((np.ones(count), where), shape=(count, size))
-    if o.name in ("row", "column"):
-        where = (np.arange(count), rows if o.name == "row" else cols)
-        return sparse.csr_array((np.ones(count), where), shape=(count, size))
-    return sparse.csr_array(o.design(observed))
+    if isinstance(o, ModeIntercept):
+        places = o.places(observed)
+    elif isinstance(o, Smooth) or o.name in ("row", "column"):
+        places = {"row": rows, "column": cols}.get(o.name, rows * observed.n + cols)
+    else:
+        return sparse.csr_array(o.design(observed))
+    return sparse.csr_array((np.ones(count), (np.arange(count), places)), shape=(count, size))
 
 
 def quasi_newton(held: Fit, start: Array) -> Array:

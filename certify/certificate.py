@@ -139,7 +139,8 @@ def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, at
     given |= {k: handed(a) for k, a in named(factors).items()}
     offsets = []
     for k, o in enumerate(problem.offsets):
-        offsets.append({"kind": o.name} | {name: x.hex() for name, x in o.numbers().items()})
+        numbers = {name: x.hex() for name, x in o.numbers().items()}
+        offsets.append({"kind": o.name} | o.stated() | numbers)
         given |= {name: handed(a) for name, a in o.arrays(k).items()}
     if q is not None:
         given |= {f"q{k}": handed(x) for k, x in enumerate(q)}

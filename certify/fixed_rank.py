@@ -30,7 +30,7 @@ from ._errors import OutOfScopeError
 from .atoms import Factors, RankOne
 from .descent import State
 from .losses import LOSSES, Squared
-from .offsets import Linear, Smooth, Sparse
+from .offsets import Linear, ModeIntercept, Smooth, Sparse
 from .polar import _spectra as spectra
 from .problem import Problem
 from .search import STALL, Clock, allowance, descend, supported
@@ -45,7 +45,7 @@ def require(problem: Problem) -> None:
     if not isinstance(atom, RankOne) or not isinstance(loss, tuple(LOSSES.values())):
         raise OutOfScopeError(f"lam = 0 is covered for RankOne with our losses only; {CURE}")
     for o in problem.offsets:
-        if isinstance(o, Sparse | Smooth):
+        if isinstance(o, Sparse | Smooth | ModeIntercept):
             raise OutOfScopeError(f"lam = 0 allows no {o.name} part; {CURE}")
 
 

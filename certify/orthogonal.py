@@ -11,22 +11,23 @@ from fractions import Fraction
 
 import numpy as np
 from flint import fmpq, fmpq_mat
-from scipy import linalg, sparse
-from scipy.sparse import csgraph
+from scipy import linalg
 
 from ._arrays import Array, Ints
+from ._cancel import along_lines, along_tree, by_line, cancel
 from ._fitting import least_squares, shift
 from ._observed import Observed
 from .kernel.verify import dyadic
 from .losses import Softmax, Squared
 from .losses._entrywise import Entrywise
-from .offsets import Linear, Offset, Smooth, Sparse
+from .offsets import Linear, ModeIntercept, Offset, Smooth, Sparse
 from .problem import Problem
 
 JOINT = 2_000_000  # numbers in the joint system; its rational solution takes seconds
 ROUNDS = 100  # projections on the domain of d and on A* W = 0, in turn
 EASY = 1e-3  # what an entry at an end of its domain still counts as a pivot
 SHY = 1 - 2.0**-30  # how near to the domain's ends: rounding to the grid stays inside
+PAIR = 2  # modes whose indices are the ends of edges
 BITS = 40  # levels of the grid: cost of exact arithmetic against sharpness of W
 
 
@@ -52,6 +53,9 @@ def orthogonalize(problem: Problem, W: Array) -> Orthogonal | None:
     linear = [o for o in problem.offsets if isinstance(o, Linear) and o.free]
     rest = {o.name for o in problem.offsets if o.free and not isinstance(o, Linear | Sparse)}
     rest |= {"row"} if isinstance(problem.loss, Softmax) else set()  # its domain asks for it
+    axes = modes(problem, rest)
+    if not linear and axes:
+        return by_modes(problem, axes, (ints, unit), held)
     if not linear:
         cancel(ints, rest, (observed, labels), room(problem, held))
         return Orthogonal(np.ldexp(ints.astype(np.float64), unit).reshape(W.shape))
@@ -62,6 +66,42 @@ def orthogonalize(problem: Problem, W: Array) -> Orthogonal | None:
     else:
         design = np.hstack([o.A for o in free if isinstance(o, Linear)])
         fixed = corrections(design, held, observed, easy)
+    return None if fixed is None else Orthogonal(held.reshape(W.shape), fixed)
+
+
+def modes(problem: Problem, kinds: set[str]) -> tuple[int, ...]:
+    """Return the modes over whose other modes the sums of W must be zero.
+
+    None where the kinds without intercepts of modes say it all: sums over every column are
+    sums over the rest of a mode too.  A mode's intercept next to a smooth part is not met.
+    """
+    free = {o.axis for o in problem.offsets if isinstance(o, ModeIntercept) and o.free}
+    if kinds & {"column", "smooth"}:
+        free &= {0}
+    if not free:
+        return ()
+    return tuple(sorted(free | ({0} if "row" in kinds else set())))
+
+
+def by_modes(
+    problem: Problem, axes: tuple[int, ...], on_grid: tuple[Ints, int], W: Array
+) -> Orthogonal | None:
+    """Return W with zero sums for each index of these modes."""
+    (ints, unit), observed = on_grid, problem.loss.observed
+    places = [ModeIntercept(k).places(observed) for k in axes]
+    easy = room(problem, W)
+    if observed.full:
+        along_lines(ints.reshape(observed.dims), axes, easy)
+    elif len(axes) == 1:
+        by_line(ints, places[0], easy)
+    elif len(axes) == PAIR:
+        sizes = (observed.dims[axes[0]], observed.dims[axes[1]])
+        along_tree(ints, (places[0], places[1]), sizes, easy)
+    held = np.ldexp(ints.astype(np.float64), unit).reshape(-1)
+    if observed.full or len(axes) <= PAIR:
+        return Orthogonal(held.reshape(W.shape))
+    free = tuple(ModeIntercept(k) for k in axes)
+    fixed = jointly(free, held, observed, easy)
     return None if fixed is None else Orthogonal(held.reshape(W.shape), fixed)
 
 
@@ -87,7 +127,7 @@ def straightened(offsets: Sequence[Offset], m: int) -> tuple[Offset, ...]:
     if kinds & {"smooth", "column"}:
         labels = components(offsets, m)
         parts.append((labels[:, None] == np.arange(labels.max() + 1)).astype(np.float64))
-    others = [o for o in free if o.name in ("row", "intercept")]
+    others = [o for o in free if o.name in ("row", "intercept", "mode")]
     return (Linear(np.hstack(parts)), *others)
 
 
@@ -140,61 +180,6 @@ def gridded(W: Array) -> tuple[Ints, int]:
     e = int(np.frexp(np.abs(flat).max(initial=0.0))[1]) - BITS
     half = e // 2
     return np.rint(np.ldexp(np.ldexp(flat, -half), half - e)).astype(np.int64), e
-
-
-def cancel(ints: Ints, kinds: set[str], at: tuple[Observed, Ints], free: Array) -> None:
-    """Make the sums of each kind zero, changing as few entries as there are sums.
-
-    A column is cut into the components of the rows: one, unless a graph says more.  The
-    entries that are freest to move are changed.
-    """
-    (observed, labels), (rows, cols) = at, at[0].listed
-    parts = labels[rows] * observed.n + cols
-    across = kinds & {"column", "smooth"}
-    if "row" in kinds and across:
-        sizes = (observed.m, int(labels.max() + 1) * observed.n)
-        along_tree(ints, (rows, parts), sizes, free)
-    elif "row" in kinds or across:
-        lines = parts if across else rows
-        order = np.lexsort((-free, lines))
-        present, first = np.unique(lines[order], return_index=True)
-        totals = np.zeros(int(present[-1]) + 1, dtype=np.int64)
-        np.add.at(totals, lines, ints)
-        ints[order[first]] -= totals[present]
-    elif kinds:
-        ints[int(np.lexsort((np.abs(ints), free))[-1])] -= ints.sum()
-
-
-def along_tree(ints: Ints, ends: tuple[Ints, Ints], sizes: tuple[int, int], free: Array) -> None:
-    """Cancel sums over rows and over columns by pushing each node's sum to its parent.
-
-    Rows and columns are the nodes of a graph whose edges are the observed entries.
-    A leaf's sum is cancelled on the edge to its parent in a tree; at a root it is zero
-    then, for rows and columns of a component have the same total.
-    """
-    (rows, cols), m, size = ends, sizes[0], sum(sizes)
-    graph = sparse.csr_array((np.arange(1, len(rows) + 1), (rows, cols + m)), shape=(size, size))
-    both = (graph + graph.T).tocsr()
-    sums = np.zeros(size, dtype=np.int64)
-    np.add.at(sums, rows, ints)
-    np.add.at(sums, cols + m, ints)
-    if free.any():
-        costs = sparse.csr_array((1 + free.max() - free, (rows, cols + m)), shape=(size, size))
-        graph = csgraph.minimum_spanning_tree(costs)
-    for order, parents in trees(graph):
-        for node in order[:0:-1]:
-            parent = int(parents[node])
-            edge = int(both[int(node), parent]) - 1
-            ints[edge] -= sums[node]
-            sums[parent] -= sums[node]
-            sums[node] = 0
-
-
-def trees(graph: sparse.csr_array) -> list[tuple[Ints, Ints]]:
-    """Return (breadth-first order, parents) of each component."""
-    count, labels = csgraph.connected_components(graph, directed=False)
-    roots = [int(np.argmax(labels == k)) for k in range(count)]
-    return [csgraph.breadth_first_order(graph, r, directed=False) for r in roots]
 
 
 def corrections(

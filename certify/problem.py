@@ -53,8 +53,8 @@ class Problem:
             if not isinstance(o, Offset):
                 raise InputError(f"offsets must be Offset objects, got {o!r}")
             o.check(self.loss.observed)
-        if len({o.name for o in held}) < len(held):
-            names = [o.name for o in held]
+        if len({o.slot for o in held}) < len(held):
+            names = [o.slot for o in held]
             raise InputError(f"each kind of offset may be given once, got {names}")
         object.__setattr__(self, "offsets", held)
 

@@ -11,7 +11,7 @@ import numpy as np
 from ._arrays import Array
 from .descent import State, state
 from .losses import Loss
-from .offsets import Smooth
+from .offsets import ModeIntercept, Offset, Smooth
 from .problem import Problem
 
 BITS = 60  # of an entry below the largest: smaller ones only lengthen exact integers
@@ -111,10 +111,17 @@ def ridge_cost(problem: Problem, W: Array) -> float:
         if isinstance(o, Smooth):
             cost += o.cost(W, observed)
         elif o.ridge > 0:
-            left = o.factors(np.ones(o.shape(observed)), observed)[0]
-            totals = adjoint(observed, W, o.name, left)
+            totals = pulled(observed, W, o)
             cost += float((np.square(totals) / o.priced).sum())
     return cost
+
+
+def pulled(observed: Any, W: Array, o: Offset) -> Array:  # noqa: ANN401
+    """Return A* W of an offset in floats."""
+    if isinstance(o, ModeIntercept):
+        return o.adjoint(W, observed)
+    left = o.factors(np.ones(o.shape(observed)), observed)[0]
+    return adjoint(observed, W, o.name, left)
 
 
 def adjoint(observed: Any, W: Array, kind: str, design: Array) -> Array:  # noqa: ANN401

@@ -12,7 +12,7 @@ from certify._arrays import Array
 class Instance:
     """A candidate, and the truth about it.
 
-    problem  what was minimized              factors  the candidate: U (m, r), V (n, r)
+    problem  what was minimized              factors  the candidate: U (m, r), V (n, r), ...
     q        its offset values, or None: then the best ones for its factors are meant
     optimum  inf over all sizes (at lam = 0: over rank <= r), as the nearest float
     verdict  what is true of the candidate at a relative epsilon of 1e-6
@@ -20,7 +20,7 @@ class Instance:
     """
 
     problem: Problem
-    factors: tuple[Array, Array]
+    factors: tuple[Array, ...]
     q: Sequence[Array] | None
     optimum: float
     verdict: Verdict

@@ -13,7 +13,7 @@ from scipy import sparse
 from certify import Problem
 from certify.atoms import RankOne
 from certify.losses import Squared
-from certify.offsets import Linear, Smooth, Sparse
+from certify.offsets import Linear, ModeIntercept, Smooth, Sparse
 
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=25, database=None)
 settings.load_profile("suite")
@@ -113,6 +113,8 @@ def offsets(draw, offset, m, ridge=None):
         return Sparse(draw(dyadics(1, 32)))
     if offset is Smooth:
         return draw(graphs(m, rho))
+    if offset is ModeIntercept:
+        return ModeIntercept(draw(st.integers(0, 1)), rho)
     if offset is Linear:
         return Linear(draw(arrays((m, draw(st.integers(1, 2))))), rho)
     return offset(ridge=rho)

@@ -68,8 +68,8 @@ def pulled(o, W, at):
     return np.array([float(t) for t in totals]).reshape(o.shape(at))
 
 
-def test_the_registry_holds_the_six_kinds():
-    assert {o.name for o in OFFSETS.values()} == {*SUMS, "sparse", "smooth"}
+def test_the_registry_holds_the_seven_kinds():
+    assert {o.name for o in OFFSETS.values()} == {*SUMS, "mode", "sparse", "smooth"}
 
 
 @each_offset

@@ -70,6 +70,9 @@ def exact_field(offset, q, at):
     """Return A q at the observed entries, from the definition."""
     if offset.name == "sparse":
         return fractions(q)
+    if offset.name == "mode":
+        at_mode = np.array(np.unravel_index(np.ravel_multi_index(at.listed, (at.m, at.n)), at.dims))
+        return [Fraction(float(q[k])) for k in at_mode[offset.axis]]
     pairs = zip(*(k.tolist() for k in at.listed), strict=True)
     return [exact_shift(offset, q, i, j) for i, j in pairs]
 

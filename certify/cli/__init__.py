@@ -1,4 +1,4 @@
-"""The command `certify`: check, verify, improve, demo.  Exit statuses: _run."""
+"""The command `certify`: check, verify, improve, restarts, demo.  Exit statuses: _run."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -16,6 +16,7 @@ from certify.improve import improve as improved_from
 from certify.kernel.verify import RejectedError
 from certify.pipeline import check as decide
 from certify.recheck import TIERS
+from certify.restarts import plottable, restart_report
 from certify.search import Progress
 
 from ._output import better_arrays, guard, saved, stored
@@ -29,6 +30,7 @@ from ._show import (
     of_rejection,
     of_result,
     progress,
+    report,
     shared,
     table,
 )
@@ -167,6 +169,48 @@ def improve(options: Options, problem: Path, output: Path, certificate: Path | N
     told = {"objective": found.objective, "slices": found.factors[0].shape[-1]}
     options.show({**of_result(found.result, monotonic() - start), **told}, **written)
     return found.result.verdict.exit_code
+
+
+@certify.command()
+@click.argument("problem", type=PATH)
+@click.argument("fits", type=PATH, nargs=-1)
+@click.option("-o", "output", type=PATH, metavar="PLOT.PNG", help="Draw the fits.")
+@click.option("--certificate", type=PATH, metavar="X.CERT", help="Write the bound's certificate.")
+@common
+def restarts(
+    options: Options,
+    problem: Path,
+    fits: tuple[Path, ...],
+    output: Path | None,
+    certificate: Path | None,
+) -> int:
+    """Compare the factors of PROBLEM with other FITS of it, against one lower bound.
+
+    Fit 0 is [factors] of PROBLEM, then its [[restarts]], then FITS: .npz or .safetensors
+    files of U, V, X2, ...
+    """
+    held = files.load(problem)
+    guard([output, certificate], (*held.inputs, *fits))
+    if output is not None:
+        plottable(output)
+    every = [held.factors, *held.restarts, *(files.load_factors(f, held) for f in fits)]
+    q = None if held.q is None else [held.q, *[None] * (len(every) - 1)]
+    start = monotonic()
+    with progress(options.budget) as tell:
+        found = restart_report(
+            held.problem, every, q=q, **options.epsilon(held), **options.search(tell)
+        )
+    written: dict[str, Written | None] = {}
+    if output is not None:
+        written["plot"] = Written(output, found.plot(output))
+    if certificate is not None:
+        written["certificate"] = saved(found.certificate, certificate)
+    told = {**found.told(), "seconds": round(monotonic() - start, 3)}
+    if options.json:
+        as_json(told, written)
+    else:
+        report(found, written)
+    return found.verdict.exit_code
 
 
 @certify.command()

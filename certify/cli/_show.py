@@ -24,6 +24,7 @@ from rich.text import Text
 from certify import search
 from certify.kernel.verify import RejectedError
 from certify.recheck import Proved
+from certify.restarts import RestartReport
 from certify.result import Result
 from certify.verdict import Verdict
 
@@ -124,6 +125,21 @@ def table(rows: Table) -> None:
     narrow = Console(file=sys.stdout)
     wide = narrow.width if narrow.is_terminal else WIDTH
     Console(file=sys.stdout, width=wide, highlight=False).print(rows)
+
+
+def report(found: RestartReport, written: Mapping[str, Written | None]) -> None:
+    """Print a table of fits, the bound and what to do."""
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    head, *rows = found.rows()
+    grid = Table(*head)
+    for cells in rows:
+        grid.add_row(*cells)
+    table(grid)
+    console.print(Text(f"optimum >= {found.lower!r}"))
+    console.print(Text(printable(found.advice)))
+    for name, w in written.items():
+        if w is not None:
+            console.print(Text(f"written {printable(str(w.path))} ({name}, {w.size} bytes)"))
 
 
 def timed(task: Task, stage: str, value: float) -> tuple[str, float]:

@@ -13,10 +13,10 @@ from certify.gauges import Gauge
 from certify.problem import Problem
 
 from ._base import Format
-from ._schema import Entry, stated
+from ._schema import Entry, factor_names, stated
 from ._source import Reader, Source
 
-__all__ = ["FORMATS", "Format", "Loaded", "load"]
+__all__ = ["FORMATS", "Format", "Loaded", "load", "load_factors"]
 
 FORMATS = registry(__name__, Format)
 
@@ -31,6 +31,8 @@ class Loaded:
     rtol: float
     atol: float
     inputs: tuple[Path, ...]
+    restarts: tuple[tuple[Any, ...], ...] = ()
+    names: tuple[str, ...] = ("U", "V")
 
 
 def load(path: str | Path) -> Loaded:
@@ -47,18 +49,35 @@ def load(path: str | Path) -> Loaded:
         found.lam,
         tuple(built(o, reader) for o in found.offsets),
     )
-    pairs = zip(found.factors, ("U", "V"), strict=False)
-    factors = (reader.read(s, name) for s, name in pairs)
+    names = factor_names(found.atom)
+
+    def candidate(sources: tuple[Source, ...], where: str) -> tuple[Any, ...]:
+        """Return the arrays of one fit."""
+        pairs = zip(sources, names, strict=True)
+        return problem.accept(tuple(reader.read(s, n) for s, n in pairs), where)
+
     q = None if found.q is None else offset_values(problem, found.q, reader)
     files = {reader.path(s) for s in found.sources() if s.file}
     return Loaded(
         problem=problem,
-        factors=problem.accept(tuple(factors)),
+        factors=candidate(found.factors, "factors"),
         q=q,
         rtol=found.epsilon.rtol,
         atol=found.epsilon.atol,
         inputs=(path, *sorted(files)),
+        restarts=tuple(candidate(s, f"restarts[{k}]") for k, s in enumerate(found.restarts)),
+        names=names,
     )
+
+
+def load_factors(path: Path, held: Loaded) -> tuple[Any, ...]:
+    """Read the factors of another fit from one file of named arrays: U, V, X2, ...
+
+    Raises InputError, naming the file, for a missing name or arrays that do not fit.
+    """
+    reader = Reader(Path(), FORMATS)
+    arrays = tuple(reader.read(Source(str(path), name), name) for name in held.names)
+    return held.problem.accept(arrays, str(path))
 
 
 def built(entry: Entry, reader: Reader) -> Any:  # noqa: ANN401  a Loss, an Atom or an Offset

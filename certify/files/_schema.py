@@ -6,33 +6,37 @@
                                                 kind = "symmetric", norm
     [factors]  U, V: arrays          [[offsets]]  kind = "column", ridge; "sparse", rho;
                                                   "smooth", edges, rho, ridge, weights
-    [epsilon]  rtol, atol
+    [epsilon]  rtol, atol                         kind = "cp", norms, symmetric, form
+    [[restarts]]  other fits: U, V
 
 A norm is a key ("l2+") or a table: { norm = "elastic", alpha = 0.5, cone = "+" },
 { norm = "group", groups = [[0, 1], [2]], outer = "linf" }, { norm = "variation", edges, rho },
 { norm = "weighted", weights }; their arrays may be files, groups then one number a coordinate.
-A problem of one factor has U alone in [factors].  A loss may have a number: [loss] kind = "huber",
-delta = 1.0; kind = "quantile", tau = 0.9.
+A problem of one factor has U alone in [factors]; one of K factors has U, V, X2, ..., or all of
+them as X = ["U.npy", "V.npy", ...].  A loss may have a number: [loss] kind = "huber", delta = 1.0;
+kind = "quantile", tau = 0.9.
 
 The keys of data, loss, atom and offsets are the arguments of the registered classes.
 """
 
 import inspect
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from certify._errors import InputError
 from certify.atoms import ATOMS
-from certify.gauges import GAUGES, PLAIN, Gauge
+from certify.certificate import names_of
+from certify.gauges import GAUGES
 from certify.losses import LOSSES
 from certify.offsets import OFFSETS
 
 from ._base import nearest
+from ._kinds import KINDS
 from ._source import Ref, Source
 
 Json = dict[str, Any]
@@ -55,20 +59,14 @@ class Top(Strict):
     loss: Json = {"kind": "squared"}
     offsets: list[Json] = []
     q: list[Ref] | None = None
+    restarts: list[Json] = []
     epsilon: Json = {}
 
 
-class Factors(Strict):
-    """The candidate."""
+class Listed(Strict):
+    """A candidate as a list of arrays."""
 
-    U: Ref
-    V: Ref
-
-
-class Single(Strict):
-    """The candidate of an atom with one factor."""
-
-    U: Ref
+    X: list[Ref]
 
 
 class Epsilon(Strict):
@@ -80,7 +78,7 @@ class Epsilon(Strict):
 
 HOMES = {
     **dict.fromkeys(Top.model_fields, "at the top of the file, above the first [table]"),
-    **dict.fromkeys(Factors.model_fields, "in [factors]"),
+    **dict.fromkeys(("U", "V", "X"), "in [factors]"),
     **dict.fromkeys(Epsilon.model_fields, "in [epsilon]"),
 }
 
@@ -112,11 +110,13 @@ class Stated:
     factors: tuple[Source, ...]
     q: tuple[Source, ...] | None
     epsilon: Epsilon
+    restarts: tuple[tuple[Source, ...], ...] = ()
 
     def sources(self) -> list[Source]:
         """Return every source in the file."""
         held = [x for e in (self.loss, *self.offsets, self.atom) for x in e.sources()]
-        return [*held, *self.factors, *(self.q or ())]
+        others = [x for fit in self.restarts for x in fit]
+        return [*held, *self.factors, *others, *(self.q or ())]
 
 
 def stated(path: Path) -> Stated:
@@ -126,17 +126,45 @@ def stated(path: Path) -> Stated:
     """
     top = validated(Top, loads(path), path, "")
     atom = with_norms(entry(top.atom, ATOMS, path, "atom"), path)
-    model = Single if atom.cls.parts == 1 else Factors
-    factors = validated(model, top.factors, path, "factors")
+    names = factor_names(atom)
     return Stated(
         lam=top.lam,
         loss=loss(top, path),
         atom=atom,
         offsets=tuple(entry(o, OFFSETS, path, "offsets") for o in top.offsets),
-        factors=tuple(getattr(factors, k) for k in model.model_fields),
+        factors=factors(names, top.factors, path, "factors"),
         q=None if top.q is None else tuple(top.q),
         epsilon=validated(Epsilon, top.epsilon, path, "epsilon"),
+        restarts=tuple(factors(names, t, path, "restarts") for t in top.restarts),
     )
+
+
+def factor_names(atom: Entry) -> tuple[str, ...]:
+    """Return the names of a candidate's arrays: U, V, X2, ..., or U alone."""
+    given = atom.arguments
+    single = atom.cls.parts == 1 or given.get("symmetric") is True
+    keys, order = given.get("norms"), given.get("order")
+    count = len(keys) if isinstance(keys, list) else order or len(default_norms(atom))
+    return tuple(names_of(1 if single else count))
+
+
+def default_norms(atom: Entry) -> Sequence[str]:
+    """Return the norms of an atom without any named: two for a matrix."""
+    found = inspect.signature(atom.cls).parameters.get("norms")
+    return ("l2", "l2") if found is None else found.default
+
+
+def factors(names: tuple[str, ...], table: Json, path: Path, where: str) -> tuple[Source, ...]:
+    """Return a candidate's sources: one key for each array, or all of them as X."""
+    if "X" not in table:
+        fields: Json = dict.fromkeys(names, (Ref, ...))
+        model = create_model(where, __base__=Strict, **fields)
+        held = validated(model, table, path, where)
+        return tuple(getattr(held, k) for k in names)
+    listed = validated(Listed, table, path, where).X
+    if len(listed) != len(names):
+        raise InputError(f"{path}: {where}.X must list {len(names)} arrays, got {len(listed)}")
+    return tuple(listed)
 
 
 def loads(path: Path) -> Json:
@@ -176,28 +204,6 @@ def with_norms(atom: Entry, path: Path) -> Entry:
         for k, x in atom.arguments.items()
     }
     return Entry(atom.cls, held)
-
-
-def norm(x: object) -> object:
-    """Read a norm: a key, or a table { norm = "elastic", alpha = 0.5, cone = "+" }.
-
-    Raises ValueError with the end of a sentence that starts with the key.
-    """
-    if not isinstance(x, str | dict):
-        raise ValueError('must be a norm ("l2+") or a table {norm = ..., ...}')  # noqa: TRY004
-    name = x.rstrip("+-") if isinstance(x, str) else ""
-    if name in GAUGES and name not in PLAIN:
-        raise ValueError(f'must be a table {{norm = "{name}", ...}}: this norm has parameters')
-    return x
-
-
-NormRef = Annotated[Any, PlainValidator(norm)]
-
-
-KINDS: Mapping[Any, Any] = {  # of an argument; others are arrays
-    **{plain: plain for plain in (float, int, str, bool)},
-    str | Gauge: NormRef,
-}
 
 
 def registered(

@@ -1631,7 +1631,7 @@ FIELDS = {"format", "claim", "loss", "atom", "lam", "rtol", "atol", "shape", "ob
 FIELDS |= {"offsets", "q", "arrays"}
 KINDS = ("rank_one", "symmetric", "cp")
 CLAIMS = ("any size", "rank")
-OFFSETS = ("intercept", "row", "column", "linear", "sparse", "smooth")
+OFFSETS = ("intercept", "row", "column", "mode", "linear", "sparse", "smooth")
 
 
 @dataclass(frozen=True)
@@ -1642,7 +1642,7 @@ class Offset:
         or for a row or column with weights w > 0: ridge/2 sum w q^2.
 
     Sparse: q holds one number for each observed entry; smooth: q is (m, n), A picks the
-    observed entries of it.
+    observed entries of it.  Mode: q holds one number for each index of the mode `axis`.
     """
 
     kind: str
@@ -1651,6 +1651,7 @@ class Offset:
     rho: Fraction = Fraction(0)
     graph: Graph = NO_GRAPH
     weights: Sequence[float] | None = None
+    axis: int = 0
 
     def shape(self, at: Pattern) -> tuple[int, ...]:
         """Return the shape of q."""
@@ -1658,15 +1659,24 @@ class Offset:
             return (self.design.shape[1], at.n)
         if self.kind == "smooth" or (self.kind == "sparse" and at.rows is None):
             return (at.m, at.n)
+        if self.kind == "mode":
+            return (at.sizes[self.axis],)
         sizes = {"intercept": 1, "row": at.m, "column": at.n, "sparse": at.size}
         return (sizes[self.kind],)
+
+    def index(self, j: int, at: Pattern) -> int:
+        """Return the index in mode `axis` > 0 of column j."""
+        return split_index(j, at.sizes[1:], self.axis - 1)[0]
 
     def factors(self, q: Array, at: Pattern) -> tuple[Array, Array] | None:
         """Write A q as left right^T; None for a q that is itself a field."""
         if self.design is not None:
             return self.design, transposed(q)
-        if self.kind == "row":
+        if self.kind == "row" or (self.kind == "mode" and self.axis == 0):
             return Array((at.m, 1), q.data), filled((at.n, 1), 1.0)
+        if self.kind == "mode":
+            wide = array("d", (q.data[self.index(j, at)] for j in range(at.n)))
+            return filled((at.m, 1), 1.0), Array((at.n, 1), wide)
         if self.kind == "column":
             return filled((at.m, 1), 1.0), Array((at.n, 1), q.data)
         if self.kind == "intercept":
@@ -1821,14 +1831,19 @@ def offsets(stated: Json, arrays: Arrays, at: Pattern) -> tuple[Offset, ...]:
         kind = o.get("kind")
         demand(isinstance(kind, str) and kind in OFFSETS, where, "unknown", kind)
         names = {"sparse": {"rho"}, "smooth": {"rho", "ridge"}}.get(kind, {"ridge"})
-        demand(set(o) == {"kind", *names}, where, "fields", sorted(o))
+        own = {"kind", "axis"} if kind == "mode" else {"kind"}
+        demand(set(o) == {*own, *names}, where, "fields", sorted(o))
+        axis = o.get("axis", 0)
+        inside = type(axis) is int and 0 <= axis < len(at.sizes)
+        demand(inside, f"{where}.axis", "axis", axis)
         held = {name: number(o[name], f"{where}.{name}") for name in sorted(names)}
         rho, ridge = held.get("rho", Fraction(0)), held.get("ridge", Fraction(0))
         demand(ridge >= 0, f"{where}.ridge", "sign", o.get("ridge"))
         demand(rho > 0 or "rho" not in names, f"{where}.rho", "sign", o.get("rho"))
         design = arrays.get(f"A{k}", (at.m, None)) if kind == "linear" else None
         edges = graph(arrays, k, at.m) if kind == "smooth" else NO_GRAPH
-        out.append(Offset(kind, ridge, design, rho, edges, ridge_weights(arrays, k, kind, at)))
+        weights = ridge_weights(arrays, k, kind, at)
+        out.append(Offset(kind, ridge, design, rho, edges, weights, axis))
     return tuple(out)
 
 
@@ -1989,7 +2004,7 @@ def check_claim(asked: Question) -> None:
         demand(asked.lam > 0, "statement.lam", "sign", float(asked.lam))
         return
     demand(asked.lam == 0, "statement.lam", "claim", float(asked.lam))
-    kinds = sorted({o.kind for o in asked.offsets} & {"sparse", "smooth"})
+    kinds = sorted({o.kind for o in asked.offsets} & {"sparse", "smooth", "mode"})
     demand(not kinds, "statement.offsets", "scope", kinds)
 
 
@@ -2112,6 +2127,8 @@ def adjoint(ar: Arithmetic[H], asked: Question, dual: Dual[H], o: Offset) -> lis
     """Return A* W exactly, corrections included; of a smooth q its sums by component."""
     if o.kind == "smooth":
         return component_sums(asked, dual, o.graph)
+    if o.kind == "mode":
+        return mode_sums(ar, asked, dual, o)
     totals = ar.adjoint(dual.field, o.kind, o.design, asked.at)
     for k, c in dual.corrections:
         i, j = asked.at.entry(k)
@@ -2121,6 +2138,17 @@ def adjoint(ar: Arithmetic[H], asked: Question, dual: Dual[H], o: Offset) -> lis
                 totals[col * asked.at.n + j] += Fraction(o.design.data[i * width + col]) * c
         else:
             totals[{"intercept": 0, "row": i, "column": j}[o.kind]] += c
+    return totals
+
+
+def mode_sums(ar: Arithmetic[H], asked: Question, dual: Dual[H], o: Offset) -> list[Fraction]:
+    """Return the sums of W over all modes but one, exactly: of rows, or added up by column."""
+    at = asked.at
+    if o.axis == 0:
+        return adjoint(ar, asked, dual, replace(o, kind="row"))
+    totals = [Fraction(0)] * at.sizes[o.axis]
+    for j, t in enumerate(adjoint(ar, asked, dual, replace(o, kind="column"))):
+        totals[o.index(j, at)] += t
     return totals
 
 
@@ -3561,7 +3589,7 @@ def described(statement: Json) -> str:
     told: Json = {k: shown(number(statement[k], k)) for k in ("lam", "rtol", "atol")}
     told |= {k: statement.get(k) for k in ("claim", "loss", "shape", "observed", "q")}
     told["offsets"] = [
-        {k: v if k == "kind" else shown(number(v, k)) for k, v in o.items()}
+        {k: v if k in ("kind", "axis") else shown(number(v, k)) for k, v in o.items()}
         for o in statement["offsets"]
     ]
     told["atom"] = {k: abridged(v) for k, v in statement["atom"].items()}

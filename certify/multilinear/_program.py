@@ -18,12 +18,13 @@ from scipy import linalg
 
 from certify._arrays import Array
 
+from ._positive import SMALL, Positive
 from .groups import Ints
 
 RELAX = 1.6  # over-relaxation
 EVERY, SLOW = 10, 50  # steps between bounds, and between balances of the step size
 RHO = 0.3  # first step size, where |C| = 1 and the rooms sum to 1
-DUAL = 400  # sizes above which only the positive eigenvectors are computed
+RARE = 25  # steps between bounds of large matrices
 
 
 class Multiplier(NamedTuple):
@@ -91,11 +92,11 @@ def solve(program: Program, stop: Stop, start: Array | None = None) -> Relaxed:
         return Relaxed(np.zeros((d, d)), best, 0)
     run = _Run(program, size, start)
     history = [best.bound]
-    k = 0
+    k, every = 0, EVERY if d <= SMALL else RARE
     while best.bound > stop.target and k < stop.steps and not stop.expired():
         k += 1
         run.step()
-        if k % EVERY == 0 or k == stop.steps:
+        if k % every == 0 or k == stop.steps:
             found = repaired(program, *run.multiplier())
             best = min(best, found, key=lambda m: m.bound)
         if k % SLOW == 0:
@@ -124,10 +125,11 @@ class _Run:
             self.Y = self.polyhedron(start / program.total)
         self.U = np.zeros((d, d))
         self.X = self.before = self.Y
+        self.positive = Positive()
 
     def step(self) -> None:
         """Project on the cone, over-relax, project on the polyhedron."""
-        self.X = positive(self.Y - self.U + self.C * (1.0 / self.rho))
+        self.X = self.positive.part(self.Y - self.U + self.C * (1.0 / self.rho))
         V = RELAX * self.X + (1 - RELAX) * self.Y + self.U
         self.before, self.Y = self.Y, self.polyhedron(V)
         self.U = V - self.Y
@@ -158,17 +160,6 @@ class _Run:
         ratio = 1.4 if primal > 2 * dual else 1 / 1.4 if dual > 2 * primal else 1.0
         self.rho *= ratio
         self.U = self.U / ratio
-
-
-def positive(V: Array) -> Array:
-    """Return the nearest positive semidefinite matrix."""
-    if len(V) > DUAL:
-        values, vectors = linalg.eigh(V, subset_by_value=(0.0, np.inf), check_finite=False)
-    else:
-        values, vectors = linalg.eigh(V, driver="evd", check_finite=False)
-        k = int(np.searchsorted(values, 0.0))
-        values, vectors = values[k:], vectors[:, k:]
-    return np.asarray((vectors * values) @ vectors.T)
 
 
 def repaired(program: Program, J: Array, D: Array) -> Multiplier:

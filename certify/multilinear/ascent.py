@@ -12,8 +12,9 @@ from . import _symmetric
 from ._base import Slice
 from .contract import earned, others, symmetric_part, unfolded
 
-STARTS, STEPS = 24, 2000
-RACE, FINALISTS = 6, 6  # steps of every start, and how many go on
+STARTS, STEPS = 100, 2000
+LEAST, WORK = 24, 4e6  # random starts of a large tensor, and what counts as large
+RACE, FINALISTS = 15, 12  # steps of every start, and how many go on
 SETTLED = 1e-15  # relative gain below which an ascent stops; luck, never truth
 SIGNS = 64  # combinations of signs of a start at most
 
@@ -71,8 +72,9 @@ def first(
     yield from ([np.asarray(x, dtype=np.float64) for x in s] for s in starts)
     rng = np.random.default_rng(seed)
     heads = [head(unfolded(T, (k,))) for k in range(T.ndim)]
+    count = int(np.clip(WORK / T.size, LEAST, STARTS))
     lots: list[list[Array]] = [heads]
-    lots += [[rng.standard_normal(n) for n in T.shape] for _ in range(STARTS)]
+    lots += [[rng.standard_normal((n,)) for n in T.shape] for _ in range(count)]
     for xs in lots:
         for marks in signs(gauges):
             triples = zip(gauges, marks, xs, strict=True)

@@ -6,6 +6,7 @@ from ._base import Offset
 from .column import ColumnIntercept
 from .intercept import Intercept
 from .linear import Linear
+from .mode import ModeIntercept
 from .row import RowIntercept
 from .smooth import Smooth
 from .sparse import Sparse
@@ -15,6 +16,7 @@ __all__ = [
     "ColumnIntercept",
     "Intercept",
     "Linear",
+    "ModeIntercept",
     "Offset",
     "RowIntercept",
     "Smooth",

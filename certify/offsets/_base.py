@@ -48,6 +48,11 @@ class Offset(ABC):
         value = 1.0 if self.shares is not None else scalar(self.ridge, name, zero=True)
         object.__setattr__(self, "ridge", value)
 
+    @property
+    def slot(self) -> str:
+        """What a problem may have once: the kind."""
+        return self.name
+
     def check(self, observed: Observed) -> None:
         """Raise InputError if the offset does not fit the data's shape."""
         if self.shares is not None and self.shares.shape != self.shape(observed):
@@ -100,6 +105,10 @@ class Offset(ABC):
     def numbers(self) -> dict[str, float]:
         """Return the numbers of H that the statement names."""
         return {"ridge": self.ridge}
+
+    def stated(self) -> dict[str, Any]:
+        """Return what else the statement says: nothing."""
+        return {}
 
     def arrays(self, k: int) -> dict[str, Any]:
         """Return the arrays that the statement names, when this is the k-th offset."""

@@ -16,6 +16,9 @@ class ColumnIntercept(Offset):
 
     ridge    one number >= 0, or n numbers > 0: H(q) = 1/2 sum ridge_j q_j^2
 
+    Of a tensor (n_1, ..., n_K): one number for each (i_2, ..., i_K), n = n_2 ... n_K.  One for
+    each index of one mode is `ModeIntercept`.
+
     Raises InputError for a ridge that is negative, and for a vector that is not positive.
     """
 

@@ -14,7 +14,11 @@ from ._base import Offset, moved
 
 @dataclass(frozen=True, eq=False, init=False)
 class Linear(Offset):
-    """(A q)_ij = sum_k A_ik q_kj, A of shape (m, k), q of shape (k, n); A* W = A^T W."""
+    """(A q)_ij = sum_k A_ik q_kj, A of shape (m, k), q of shape (k, n); A* W = A^T W.
+
+    Of a tensor (n_1, ..., n_K): covariates of its first mode, m = n_1, with a coefficient for
+    each of the n = n_2 ... n_K indices of the others.
+    """
 
     A: Array = field(default_factory=lambda: np.zeros((0, 0)))
     name = "linear"

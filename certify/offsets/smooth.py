@@ -27,6 +27,7 @@ class Smooth(Offset):
 
         inf_q <W, q> + H(q) = -1/2 tr(W^T K^+ W), W zero where nothing is observed,
 
+    (Of a tensor the rows are its first mode, the columns all indices of the others.)  It is
     finite iff W is orthogonal to ker K: with ridge 0, iff in every column the sum of W over
     every connected component is 0.  (A row without edges is then fitted exactly.)
 

@@ -7,6 +7,8 @@ be inaccurate, wrong, or say "solved" of nothing, and no verdict depends on its 
 from .columns import Generated, columns
 from .convex import Relaxed, convex, dual_point
 from .polar_sdp import RelaxedPolar, polar, symmetric_polar
+from .tensor_polar import tensor_polar
+from .tensor_witness import tensor_witness
 from .witness import witness
 
 __all__ = [
@@ -18,5 +20,7 @@ __all__ = [
     "dual_point",
     "polar",
     "symmetric_polar",
+    "tensor_polar",
+    "tensor_witness",
     "witness",
 ]

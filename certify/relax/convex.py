@@ -7,7 +7,7 @@ import numpy as np
 from certify._arrays import Array
 from certify._errors import InputError
 from certify._fitting import operator
-from certify.atoms import ATOMS, RankOne
+from certify.atoms import ATOMS, CP, RankOne
 from certify.gauges import gauge
 from certify.losses import Loss
 from certify.problem import Problem, Values
@@ -17,6 +17,7 @@ from ._loss import Units, constant, domain, known, stated, units
 from ._offsets import penalty
 from ._solve import numbers, solve
 from .omega import by_squares, omega
+from .tensor_gauge import tensor_omega
 
 NOISE = 2.0**-16  # a solver's accuracy at worst; a wrong sign weakens W and no more
 
@@ -58,7 +59,8 @@ def convex(problem: Problem, solver: str | None = None, budget: float | None = N
 
         F(Z, q) = l(Z + A q) + lam Omega(Z) + sum_k H_k(q_k).
 
-    Omega is exact where omega.exact says so; else it is a lower bound, and F with it.
+    Omega is exact where omega.exact says so; else it is a lower bound, and F with it: of a
+    tensor the partial-transpose relaxation.
     budget: seconds for the solver.
 
     Raises InputError for a solver that is not installed, or a problem with a loss or an
@@ -112,7 +114,10 @@ def gauged(problem: Problem) -> tuple[Expression, list[Expression], Expression]:
     """Return Omega, its constraints, and Z."""
     own(problem)
     atom, Z = problem.atom, cp.Variable(problem.loss.shape)
-    if isinstance(atom, RankOne):
+    if isinstance(atom, CP):
+        flat, dims = cp.vec(Z, order="C"), problem.loss.dims
+        price, cone = tensor_omega(flat, dims, atom.gauges, symmetric=atom.symmetric)
+    elif isinstance(atom, RankOne):
         price, cone = omega(Z, *atom.gauges)
     else:
         price, cone = by_squares(Z, gauge(getattr(atom, "norm")))  # noqa: B009  symmetric

@@ -1,0 +1,133 @@
+"""CP tensors: weights and factors as packages keep them, judged at a lam that the user names."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from certify._arrays import Array, finite, real, scalar
+from certify._errors import InputError, OutOfScopeError
+from certify.atoms import CP, Atom, RankOne
+from certify.losses import Squared
+from certify.problem import Problem
+
+MATRIX = 2  # modes
+LEAST = "pass rejudge=lam"
+JUDGED = "to judge these factors by 1/2 |T - Z|^2 + lam sum_i prod_k |x_i^k|"
+
+
+class Modes(tuple[Array, ...]):  # noqa: SLOT001  a tuple's subclass cannot have slots
+    """One array (n_k, r) for each mode, or one array (n, r) of a symmetric tensor.
+
+    q   None: these problems have no offsets.  check(problem, factors, q=factors.q)
+    """
+
+    q: None = None
+
+
+Tensor = tuple[Problem, Modes]
+
+
+def plain(x: Any) -> Any:  # noqa: ANN401  an array of any package
+    """Return an array of numpy; a torch tensor is taken off its graph and device."""
+    if isinstance(x, np.ndarray):
+        return x
+    held = x.detach().cpu() if hasattr(x, "detach") else x
+    return np.asarray(held.numpy() if hasattr(held, "numpy") else held)
+
+
+def components(cp: Any) -> tuple[Array, list[Array]]:  # noqa: ANN401  a CPTensor or a pair
+    """Return (weights, factors) of a CPTensor, a pair (weights, factors), or factors alone.
+
+    Raises InputError for arrays that are not finite, not (n_k, r), or of different r.
+    """
+    weights, given = parts(cp)
+    if len(given) < MATRIX:
+        raise InputError(f"a CP tensor must have at least 2 modes, got {len(given)}")
+    names = [f"factors[{k}]" for k in range(len(given))]
+    factors = [finite(real(plain(x), n, ndim=2), n) for x, n in zip(given, names, strict=True)]
+    if len(ranks := {x.shape[1] for x in factors}) > 1:
+        shapes = ", ".join(str(x.shape) for x in factors)
+        raise InputError(f"factors must have as many columns each, got {shapes}")
+    r = ranks.pop()
+    if weights is None:
+        return np.ones(r), factors
+    held = finite(real(plain(weights), "weights", ndim=1), "weights")
+    if held.shape != (r,):
+        raise InputError(f"weights must have shape {(r,)}, got {held.shape}")
+    return held, factors
+
+
+def parts(cp: Any) -> tuple[Any, Sequence[Any]]:  # noqa: ANN401
+    """Return the weights, or None, and the list of factors."""
+    if hasattr(cp, "weights") and hasattr(cp, "factors"):
+        return cp.weights, cp.factors
+    if not isinstance(cp, tuple | list):
+        wanted = "a CPTensor, (weights, factors) or a list of factors"
+        raise InputError(f"cp must be {wanted}, got {type(cp).__name__}")
+    if len(cp) == MATRIX and isinstance(cp[1], tuple | list):
+        return cp[0], cp[1]
+    return None, cp
+
+
+def folded(weights: Array, factors: Sequence[Array]) -> Modes:
+    """Return factors with the weights in the first, signs included: Z and theta stay."""
+    return Modes((factors[0] * weights, *factors[1:]))
+
+
+def data(T: Any, mask: Any, factors: Sequence[Array]) -> Squared:  # noqa: ANN401
+    """Return 1/2 |T - Z|^2 over the observed entries.
+
+    Raises InputError for a shape that is not the factors', or NaN that no mask explains.
+    """
+    held, shape = real(plain(T), "T"), tuple(len(x) for x in factors)
+    if held.shape != shape:
+        raise InputError(f"T must have shape {shape} as the factors, got {held.shape}")
+    if mask is None and np.isnan(held).any():
+        cure = "give mask=, True where T is observed"
+        raise InputError(f"T has {int(np.isnan(held).sum())} NaN entries: {cure}")
+    return Squared(held, mask=None if mask is None else observed(mask, shape))
+
+
+def observed(mask: Any, shape: tuple[int, ...]) -> Any:  # noqa: ANN401  a boolean array
+    """Return a mask of booleans, or of 0 and 1, as booleans.
+
+    Raises InputError for other numbers or another shape.
+    """
+    held = plain(mask)
+    if held.shape != shape:
+        raise InputError(f"mask must have shape {shape}, got {held.shape}")
+    if held.dtype != bool and not np.isin(held, (0, 1)).all():
+        raise InputError("mask must hold booleans, or 0 and 1: 0 where T is missing")
+    return held.astype(bool)
+
+
+def atom_of(norms: Sequence[str], form: str = "product") -> Atom:
+    """Return the atom of a CP tensor: at order 2 it is that of matrices."""
+    if len(norms) == MATRIX:
+        return RankOne(norms[0], norms[1], form)
+    return CP(tuple(norms), form=form)
+
+
+def rejudged(
+    cp: Any,  # noqa: ANN401
+    loss: tuple[Any, Any],
+    norms: Sequence[str],
+    lam: Any,  # noqa: ANN401
+) -> Tensor:
+    """Return the problem at the user's lam, and the factors as they are, weights folded in.
+
+    loss   (T, mask)
+    """
+    weights, factors = components(cp)
+    signed = all(n.endswith("+") for n in norms)
+    if signed and weights.size and weights.min() < 0:
+        raise InputError(f"weights must be >= 0 where all modes are, got {weights.min()}")
+    held = folded(weights, factors)
+    lam = scalar(lam, "rejudge", zero=False)
+    return Problem(data(*loss, held), atom_of(norms), lam), held
+
+
+def refused(why: str, cure: str = f"{LEAST} {JUDGED}") -> OutOfScopeError:
+    """Return the error that tells why an objective is not covered, and the cure."""
+    return OutOfScopeError(f"{why}: {cure}")

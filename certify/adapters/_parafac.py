@@ -1,0 +1,264 @@
+"""TensorLy's parafac and its kin: what each minimized, and why most of it needs a lam."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+
+from certify._arrays import Array, scalar
+from certify._errors import InputError
+from certify.atoms import CP
+from certify.problem import Problem
+
+from ._cp import (
+    JUDGED,
+    LEAST,
+    MATRIX,
+    Modes,
+    Tensor,
+    atom_of,
+    components,
+    data,
+    folded,
+    observed,
+    parts,
+    plain,
+    refused,
+    rejudged,
+)
+from ._fitted import AGREE, MARGIN, squares
+
+FREE = "minimizes 1/2 |T - Z|^2 without a penalty (lam = 0), so that more slices always fit better"
+COUNTED = "with sparsity fits T - S, S of a number of entries that is chosen, which is not convex"
+UNSTATED = "with normalize_factors and l2_reg rescales its penalty and minimizes no objective"
+TUCKER = (
+    "is a core times a basis for each mode, not a sum of slices that could each be added or "
+    "removed, so no theory here bounds it"
+)
+CONSTRAINED = (
+    "stops where neither its penalties nor its constraints make the gradient vanish, "
+    "at a point of no stated objective"
+)
+OTHER = "is no sum of rank-one slices with a penalty on each"
+HAND_OVER = f"pass its CPTensor to parafac or non_negative_parafac with rejudge=lam, {JUDGED}"
+OUTSIDE = {
+    "Tucker": (TUCKER, "fit a CP model"),
+    "Tucker_NN": (TUCKER, "fit a CP model"),
+    "Tucker_NN_HALS": (TUCKER, "fit a CP model"),
+    "Parafac2": (OTHER, "fit a CP model"),
+    "TensorTrain": (OTHER, "fit a CP model"),
+    "TensorRing": (OTHER, "fit a CP model"),
+    "ConstrainedCP": (CONSTRAINED, HAND_OVER),
+}
+
+
+def parafac(
+    cp: Any,  # noqa: ANN401  as TensorLy returns it
+    T: Any,  # noqa: ANN401
+    *,
+    l2_reg: float = 0.0,
+    mask: Any = None,  # noqa: ANN401
+    rejudge: float | None = None,
+) -> Tensor:
+    """Return the problem behind the factors that parafac(T, r, l2_reg=c) returned.
+
+        order 2, c > 0:   1/2 |T - A B^T|^2 + c/2 (|A|^2 + |B|^2),     lam = c
+        rejudge=lam:      1/2 |T - Z|^2 + lam sum_i prod_k |x_i^k|     any order, any c
+
+    cp     CPTensor, (weights, factors) or factors, (n_k, r) each; weights are folded into
+           the first factor, which changes neither Z nor prod_k |x^k|
+    T      (n_1, ..., n_K)        mask   None, or True (or 1) where T is observed
+
+    At order K >= 3 the penalty of l2_reg has degree 2 where Z has degree K: its least value
+    over the rescalings that keep Z is concave, c K/2 prod_k |x^k|^(2/K), and the theory does
+    not cover it; c = 0 has no penalty at all.  `rejudge` asks about these factors as they
+    are, at another objective than their own: start(problem, factors) rescales them first.
+
+    Raises OutOfScopeError, with the cure, without `rejudge` where the theory needs it;
+    InputError for shapes that do not fit, values that are not finite, NaN without a mask.
+    """
+    if rejudge is not None:
+        return rejudged(cp, (T, mask), ["l2"] * len(components(cp)[1]), rejudge)
+    weights, factors = components(cp)
+    c, order = scalar(l2_reg, "l2_reg", zero=True), len(factors)
+    if c == 0:
+        raise refused(f"parafac with l2_reg=0 {FREE}")
+    if (weights != 1).any():
+        raise refused(f"parafac {UNSTATED}")
+    if order > MATRIX:
+        degrees = f"a penalty of degree 2 on a product of degree {order}"
+        raise refused(f"parafac with l2_reg={c:g} at order {order} has {degrees}")
+    held = Modes(factors)
+    return Problem(data(T, mask, held), atom_of(("l2", "l2"), "sum"), c), held
+
+
+def non_negative_parafac(
+    cp: Any,  # noqa: ANN401
+    T: Any,  # noqa: ANN401
+    *,
+    nn_modes: str | Collection[int] | None = "all",
+    mask: Any = None,  # noqa: ANN401
+    rejudge: float | None = None,
+) -> Tensor:
+    """Return the problem at lam for factors of non_negative_parafac or its HALS twin.
+
+        rejudge=lam:   1/2 |T - Z|^2 + lam sum_i prod_k |x_i^k|,   x^k >= 0 for k in nn_modes
+
+    nn_modes   "all", None, or the modes that are nonnegative, as HALS takes them
+
+    The package's own objective has no penalty (or, with sparsity_coefficients, one of degree
+    1 on a product of degree K), which the theory does not cover.
+
+    Raises OutOfScopeError, with the cure, without `rejudge`; InputError as parafac, and for
+    weights < 0 where all modes are nonnegative.
+    """
+    order = len(components(cp)[1])
+    if rejudge is None:
+        raise refused(f"non_negative_parafac {FREE}")
+    return rejudged(cp, (T, mask), signed(nn_modes, order), rejudge)
+
+
+def signed(nn_modes: str | Collection[int] | None, order: int) -> list[str]:
+    """Return the norm of each mode: l2+ where it is nonnegative.
+
+    Raises InputError for a mode that is not there.
+    """
+    if nn_modes == "all":
+        return ["l2+"] * order
+    chosen = set() if nn_modes is None else set(nn_modes)
+    if wrong := chosen - set(range(order)):
+        told = sorted(map(str, wrong))
+        raise InputError(f"nn_modes must be 'all' or modes in 0..{order - 1}, got {told}")
+    return ["l2+" if k in chosen else "l2" for k in range(order)]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A fitted model, its tensor, where that is observed, and the lam to judge at."""
+
+    model: Any
+    T: Any
+    mask: Any
+    rejudge: float | None
+
+    @property
+    def name(self) -> str:
+        """The model's class."""
+        return type(self.model).__name__
+
+    def setting(self, name: str) -> Any:  # noqa: ANN401
+        """Return a setting of the model; None where it has none of that name."""
+        return getattr(self.model, name, None)
+
+
+def cp(asked: Asked) -> Tensor:
+    """Read CP, RandomizedCP or CPPower."""
+    c = float(asked.setting("l2_reg") or 0.0)
+    if asked.setting("sparsity"):
+        cure = "pass T - S and its CPTensor to parafac with rejudge=lam"
+        raise refused(f"{asked.name} {COUNTED}", cure)
+    if asked.rejudge is None:
+        own(asked)
+        if c and asked.setting("normalize_factors"):
+            raise refused(f"{asked.name} {UNSTATED}")
+    mask = mask_of(asked)
+    found = asked.model.decomposition_
+    compare(asked, found, mask)
+    return parafac(found, asked.T, l2_reg=c, mask=mask, rejudge=asked.rejudge)
+
+
+def cp_nn(asked: Asked) -> Tensor:
+    """Read CP_NN or CP_NN_HALS."""
+    if asked.rejudge is None:
+        own(asked)
+        if asked.setting("sparsity_coefficients") is not None:
+            told = "with sparsity_coefficients has penalties of degree 1 on a product"
+            raise refused(f"{asked.name} {told}")
+    modes, mask = getattr(asked.model, "nn_modes", "all"), mask_of(asked)
+    found = asked.model.decomposition_
+    compare(asked, found, mask)
+    return non_negative_parafac(found, asked.T, nn_modes=modes, mask=mask, rejudge=asked.rejudge)
+
+
+def symmetric_cp(asked: Asked) -> Tensor:
+    """Read SymmetricCP: sum_i w_i x_i (x) ... (x) x_i.
+
+    At odd order the sign of w goes into x; at even order no real x has a negative power.
+    """
+    if asked.rejudge is None:
+        raise refused(f"{asked.name} {FREE}")
+    T = plain(asked.T)
+    order = T.ndim
+    weights, factor = asked.model.decomposition_
+    held, (x, _) = components((weights, [factor, factor]))
+    if order % 2 == 0 and (held < 0).any():
+        told = f"a negative weight at even order {order}: no real x (x) ... (x) x is negative"
+        raise refused(f"{asked.name} has {told}", f"pass its factors to parafac, {LEAST}")
+    root = np.sign(held) * np.abs(held) ** (1.0 / order)
+    lam = scalar(asked.rejudge, "rejudge", zero=False)
+    loss = data(T, mask_of(asked), [x] * order)
+    return Problem(loss, CP(("l2",) * order, symmetric=True), lam), Modes((x * root,))
+
+
+MODELS: dict[str, Callable[[Asked], Tensor]] = {
+    "CP": cp,
+    "RandomizedCP": cp,
+    "CPPower": cp,
+    "CP_NN": cp_nn,
+    "CP_NN_HALS": cp_nn,
+    "SymmetricCP": symmetric_cp,
+}
+
+
+def own(asked: Asked) -> None:
+    """Refuse to judge by its own objective a fit that left some modes alone."""
+    if asked.setting("fixed_modes"):
+        told = f"with fixed_modes={asked.setting('fixed_modes')} minimizes over the others only"
+        raise refused(f"{asked.name} {told}")
+
+
+def mask_of(asked: Asked) -> Any:  # noqa: ANN401  a boolean array or None
+    """Return the mask of the fit.
+
+    Raises InputError if another one is given.
+    """
+    theirs = asked.setting("mask")
+    if theirs is None or asked.mask is None:
+        return asked.mask if theirs is None else theirs
+    shape = plain(theirs).shape
+    if not np.array_equal(observed(theirs, shape), plain(asked.mask)):
+        raise InputError(f"{asked.name} was fitted with another mask: leave mask out")
+    return theirs
+
+
+def compare(asked: Asked, found: Any, mask: Any) -> None:  # noqa: ANN401
+    """Compare |T - Z| / |T| with the last of the model's errors_, where it keeps any.
+
+    With a mask T is filled by Z where it is missing, in both norms.
+    Raises InputError, with both figures, where they disagree.
+    """
+    errors = asked.setting("errors_")
+    if errors is None or not len(errors):
+        return
+    weights, factors = components(found)
+    data(asked.T, mask, factors)  # its shape and its NaN
+    given, Z = plain(asked.T), full(folded(weights, factors))
+    T = given if mask is None else np.where(observed(mask, Z.shape), given, Z)
+    total, theirs = squares(T), float(plain(errors[-1])) ** 2
+    mine = squares(T - Z) / total if total else 0.0
+    eps = float(np.finfo(np.result_type(*map(plain, parts(found)[1]))).eps)
+    lost = MARGIN * eps * sqrt(T.size) * (1 + squares(Z) / total) if total else np.inf
+    if not abs(mine - theirs) <= 2 * AGREE * theirs + lost:
+        told = f"{asked.name} reports a relative error {sqrt(theirs):.10g}"
+        cure = "pass the T, and the mask, of the fit"
+        raise InputError(f"{told}, but these factors on this T give {sqrt(mine):.10g}: {cure}")
+
+
+def full(factors: Modes) -> Array:
+    """Return Z = sum_i x_i^1 (x) ... (x) x_i^K as a K-dimensional array."""
+    out = factors[0]
+    for x in factors[1:]:
+        out = out[..., None, :] * x
+    return np.asarray(out.sum(axis=-1))

@@ -1,0 +1,78 @@
+"""TensorLy's CP models: the problem each one solved, or one at a lam that you choose.
+
+from certify.adapters.tensorly import from_model, parafac, start
+problem, factors = from_model(CP(rank=4).fit(T), T, rejudge=lam)
+problem, factors = parafac(cp_tensor, T, rejudge=lam)
+check(problem, start(problem, factors))
+"""
+
+from importlib import import_module
+from typing import Any
+
+from certify._errors import InputError, OutOfScopeError
+
+from ._cp import Modes, Tensor, refused
+from ._parafac import MODELS, OUTSIDE, Asked, non_negative_parafac, parafac
+from ._regression import cp_regressor
+from ._start import start
+
+__all__ = ["Modes", "cp_regressor", "from_model", "non_negative_parafac", "parafac", "start"]
+
+
+def from_model(
+    estimator: Any,  # noqa: ANN401  as TensorLy takes them
+    T: Any,  # noqa: ANN401
+    y: Any = None,  # noqa: ANN401
+    *,
+    mask: Any = None,  # noqa: ANN401
+    rejudge: float | None = None,
+) -> Tensor:
+    """Return the problem of a fitted TensorLy estimator on T, and its factors, one a mode.
+
+        check(problem, factors)
+
+    estimator  CP, RandomizedCP, CPPower, CP_NN, CP_NN_HALS, SymmetricCP: see parafac and
+               non_negative_parafac; or CPRegressor, fitted to T = X and y: see cp_regressor
+    mask       None: that of the fit
+    rejudge    lam of 1/2 |T - Z|^2 + lam sum_i prod_k |x_i^k|, by which the factors are
+               judged as they are instead of by their own objective
+
+    The relative error a model reports is computed anew, and must agree to 1e-6 or to the
+    rounding of its precision.  Tensors of any backend are converted to arrays.
+
+    Raises OutOfScopeError, with the cure, for what the theory does not cover: most fits
+    without `rejudge`, Tucker, constrained_parafac, sparsity.  Raises InputError for an
+    unfitted model, another T, NaN without a mask, or without TensorLy.
+    """
+    known = library()
+    name = type(estimator).__name__
+    at_home = type(estimator).__module__.split(".")[0] == "tensorly"
+    if at_home and isinstance(estimator, known.regression.CPRegressor):
+        if rejudge is not None:
+            raise InputError("a CPRegressor is judged by its own objective: leave rejudge out")
+        return cp_regressor(estimator, T, y)
+    if y is not None:
+        raise InputError(f"y belongs to a CPRegressor, not to {name}: leave it out")
+    if at_home and name in OUTSIDE:
+        why, cure = OUTSIDE[name]
+        raise refused(f"{name} {why}", cure)
+    if not at_home or name not in MODELS:
+        listed = ", ".join([*MODELS, "CPRegressor"])
+        cure = "state its objective as a Problem, or fit one of them"
+        raise OutOfScopeError(f"from_model knows {listed}, not {name}: {cure}")
+    if not hasattr(estimator, "decomposition_"):
+        raise InputError(f"the estimator must be fitted first, got an unfitted {name}")
+    return MODELS[name](Asked(estimator, T, mask, rejudge))
+
+
+def library() -> Any:  # noqa: ANN401  a module
+    """Import TensorLy.
+
+    Raises InputError naming the extra to install where it is absent.
+    """
+    try:
+        import_module("tensorly.regression")
+        return import_module("tensorly")
+    except ImportError as error:
+        cure = "pip install certify[models]"
+        raise InputError(f"TensorLy cannot be imported ({error}): {cure}") from None

@@ -1,0 +1,91 @@
+"""One number for each index of one mode of a tensor."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from certify._arrays import Array, Ints, short
+from certify._errors import InputError
+from certify._observed import Observed
+
+from ._base import Offset, moved, ratio
+
+
+@dataclass(frozen=True, eq=False, init=False)
+class ModeIntercept(Offset):
+    """(A q)_{i_1 ... i_K} = q_{i_axis}, q of shape (n_axis,); A* W sums over all other modes.
+
+    axis     0 ... K - 1; axis 0 of a matrix is its rows, axis 1 its columns
+    ridge    one number >= 0
+
+    Intercepts of several modes may be given together.
+    Raises InputError for an axis that is no integer >= 0 or that the data do not have, and
+    for a ridge that is negative.
+    """
+
+    axis: int = field(default=0)
+    name = "mode"
+
+    def __init__(self, axis: int, ridge: float = 0.0) -> None:
+        """Take the mode first: ModeIntercept(axis, ridge=0.0)."""
+        if isinstance(axis, bool) or not isinstance(axis, int | np.integer) or axis < 0:
+            raise InputError(f"ModeIntercept.axis must be an integer >= 0, got {short(axis)}")
+        object.__setattr__(self, "axis", int(axis))
+        object.__setattr__(self, "ridge", ridge)
+        self.__post_init__()
+
+    @property
+    def slot(self) -> str:
+        """The kind and the mode: each mode may have an intercept."""
+        return f"{self.name} {self.axis}"
+
+    def check(self, observed: Observed) -> None:
+        """Refuse an axis that the data do not have."""
+        if self.axis >= len(observed.dims):
+            modes = f"of {len(observed.dims)} modes"
+            raise InputError(
+                f"ModeIntercept.axis must be one {modes}, 0 the first, got {self.axis}"
+            )
+
+    def shape(self, observed: Observed) -> tuple[int, ...]:
+        """Return (n_axis,)."""
+        return (observed.dims[self.axis],)
+
+    def places(self, observed: Observed) -> Ints:
+        """Return the index in this mode of every observed entry, flat."""
+        rows, cols = observed.listed
+        return rows if self.axis == 0 else self.columns(observed)[cols]
+
+    def columns(self, observed: Observed) -> Ints:
+        """Return the index in this mode of every column of the data, for an axis > 0."""
+        rest = observed.dims[1:]
+        index = np.indices(rest, dtype=np.int64)[self.axis - 1]
+        return np.asarray(index.reshape(-1))
+
+    def factors(self, q: Array, observed: Observed) -> tuple[Array, Array]:
+        """Return q and 1 for the first mode, else 1 and q's number for each column."""
+        if self.axis == 0:
+            return q[:, None], np.ones((observed.n, 1))
+        return np.ones((observed.m, 1)), q[self.columns(observed)][:, None]
+
+    def adjoint(self, W: Array, observed: Observed) -> Array:
+        """Return A* W: the sums of W over all other modes."""
+        if self.axis == 0:
+            return observed.line_sums(W, 0)
+        others = tuple(k for k in range(len(observed.dims) - 1) if k != self.axis - 1)
+        return np.asarray(observed.line_sums(W, 1).reshape(observed.dims[1:]).sum(axis=others))
+
+    def solve(self, target: Array, weights: Array, observed: Observed) -> Array:
+        """Return weighted means over all other modes, shrunk by the ridge."""
+        top = self.adjoint(weights * target, observed)
+        return ratio(top, self.adjoint(weights, observed) + self.priced)
+
+    def stated(self) -> dict[str, Any]:
+        """Return the mode."""
+        return {"axis": self.axis}
+
+    def rescaled(self, data: int, weights: int) -> "ModeIntercept":
+        """Return the offset with its ridge at another scale."""
+        del data
+        return ModeIntercept(self.axis, moved(self.ridge, weights))

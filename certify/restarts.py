@@ -1,0 +1,130 @@
+"""Several fits of one problem: which are the optimum, which are not, and when to stop.
+
+from certify.restarts import restart_report
+report = restart_report(problem, [(U, V), (U2, V2)])
+print(report)
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ._comparison import Fit, RestartReport, compared, plottable
+from ._errors import InputError, OutOfScopeError
+from .atoms import Factors
+from .descent import State
+from .improve import value_of
+from .kernel import verify as kernel
+from .pipeline import best_offsets, check, finite_objective, natural, positive, unknown
+from .problem import Problem, Values
+from .result import Result
+from .search import Clock, Progress
+
+__all__ = ["Fit", "RestartReport", "plottable", "restart_report"]
+
+TRIES = 3  # fits whose dual points are tried before the bracket is left open
+Held = list[tuple[Factors, Values]]
+
+
+@np.errstate(all="ignore")  # what is not finite is refused or never taken
+def restart_report(  # noqa: PLR0913  as check()
+    problem: Problem,
+    fits: Sequence[Sequence[Any]],
+    *,
+    q: Sequence[Sequence[Any] | None] | None = None,
+    rtol: float = 1e-6,
+    atol: float = 0.0,
+    budget: float | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> RestartReport:
+    """Compare fits of one problem with each other and with one shared lower bound.
+
+        lower <= inf over all sizes <= f(fit k),    f(fit k) in [value.lo, value.hi].
+
+    Every certificate bounds the same infimum, so the best lower bound found for any fit
+    serves all.  Fits are asked in the order of their objectives, until one is proved
+    optimal, three at most.
+
+    fits    factors of each fit, of any size, as check() takes them
+    q       None, or for each fit its offset values, or None where the best ones are found
+    budget  seconds for all fits together
+
+    Raises InputError for no fit or wrong factors, naming the fit; OutOfScopeError at
+    lam = 0, where a bound belongs to one rank, and for what the kernel has no rule for.
+    """
+    clock, seed = Clock(positive(budget), progress), natural(seed)
+    require(problem)
+    held = accepted(problem, fits, q)
+    values = [value_of(problem, State(x, p, 0.0)) for x, p in held]
+    order = sorted(range(len(held)), key=lambda k: (values[k].hi, k))
+    judge = partial(check, problem, rtol=rtol, atol=atol, seed=seed, progress=progress)
+    results: list[tuple[int, Result]] = []
+    for turn, k in enumerate(order[:TRIES]):
+        left = clock.left()
+        share = None if left is None else left / (min(TRIES, len(order)) - turn)
+        x, p = held[k]
+        results.append((k, judge(x, q=p if problem.offsets else None, budget=share)))
+        bound = max(Fraction(r.lower) for _, r in results)
+        best = values[order[0]].hi
+        if best - bound <= max(Fraction(atol), Fraction(rtol) * abs(best)):
+            break
+    sizes = [alive(problem, x) for x, _ in held]
+    better = lowest(problem, [r for _, r in results])
+    return compared((values, sizes), results, better, (rtol, atol))
+
+
+def require(problem: Problem) -> None:
+    """Raise OutOfScopeError for a question whose bound would not serve every fit."""
+    if problem.lam == 0:
+        cure = "check each fit at its own rank, or judge them at a lam > 0"
+        raise OutOfScopeError(f"at lam = 0 a lower bound belongs to one rank: {cure}")
+    if names := unknown(problem):
+        told = f"the kernel has no rule for {' with '.join(names)}"
+        raise OutOfScopeError(f"{told}: check each fit, in floats")
+
+
+def accepted(
+    problem: Problem, fits: Sequence[Sequence[Any]], q: Sequence[Sequence[Any] | None] | None
+) -> Held:
+    """Return factors and offset values of each fit.
+
+    Raises InputError, naming the fit, for what is wrong in one.
+    """
+    if not isinstance(fits, Sequence) or not fits:
+        got = len(fits) if isinstance(fits, Sequence) else type(fits).__name__
+        raise InputError(f"fits must be a sequence of at least one fit, got {got}")
+    if q is not None and (not isinstance(q, Sequence) or len(q) != len(fits)):
+        got = len(q) if isinstance(q, Sequence) else type(q).__name__
+        raise InputError(
+            f"q must be None or have one entry for each of {len(fits)} fits, got {got}"
+        )
+    held: Held = []
+    for k, factors in enumerate(fits):
+        x = problem.accept(factors, f"fits[{k}]")
+        given = None if q is None else q[k]
+        p = best_offsets(problem, x) if given is None else problem.accept_offsets(given)
+        try:
+            finite_objective(problem, x, p)
+        except InputError as error:
+            raise InputError(f"fits[{k}]: {error}") from None
+        held.append((x, p))
+    return held
+
+
+def alive(problem: Problem, factors: Factors) -> int:
+    """Return how many slices are not zero."""
+    return int((np.asarray(problem.atom.theta(factors)) > 0).sum())
+
+
+def lowest(problem: Problem, results: Sequence[Result]) -> tuple[kernel.Enclosure, Factors] | None:
+    """Return the best of the better factors that were found, and what they are worth."""
+    found = [
+        (value_of(problem, State(r.better, r.better_q, 0.0)), r.better)
+        for r in results
+        if r.better is not None
+    ]
+    return min(found, key=lambda pair: pair[0].hi, default=None)

@@ -1,0 +1,308 @@
+"""Fits of one problem against one bound: what is proved equal, worse, optimal, and what is not."""
+
+import sys
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from certify import InputError, OutOfScopeError, Problem, Verdict, verify
+from certify import restarts as module
+from certify._comparison import alike, compared
+from certify.atoms import ATOMS, RankOne, Symmetric
+from certify.files import load
+from certify.kernel.verify import Enclosure
+from certify.losses import Squared
+from certify.offsets import Intercept
+from certify.restarts import restart_report
+from certify.verdict import EXIT_CODES
+from tests.question_files import OPTIMUM, U, V, Y, inside, write
+from tests.tolerance import exact_objective
+
+PROBLEM = Problem(Squared(Y), RankOne("l1", "l1"), 2.0)
+BEST, SPLIT = (U, V), (np.hstack([U, U]) / 2, np.hstack([V, V]))
+PADDED = (np.hstack([U, 0 * U]), np.hstack([V, V]))
+ONE = (U[:, :1], V[:, :1])  # 1/2 (2^2 + 4^2) + 2 * 3 = 16
+WORSE = (2 * U, V)  # 1/2 (1^2 + 0^2) + 2 * 10 = 20.5
+NEAR = (U * (1 + 1e-9), V)
+
+
+# --- what is concluded --------------------------------------------------------------------
+
+
+def test_every_fit_is_placed_against_one_bound():
+    report = restart_report(PROBLEM, [WORSE, BEST, ONE, SPLIT, NEAR])
+    assert [f.status for f in report.fits] == ["worse", "optimal", "worse", "optimal", "optimal"]
+    assert report.verdict is Verdict.CERTIFIED
+    assert report.stop
+    assert report.optimal == (1, 3, 4)
+    assert report.lower == report.upper == OPTIMUM
+    assert report.fits[0].excess == (6.5, 6.5)
+    assert report.fits[2].excess == (2.0, 2.0)
+    assert report.fits[1].same == (1, 3, 4)
+    assert report.fits[0].same == (0,)
+    assert report.best.index == 1
+    assert report.smallest == 2
+    assert report.better is None
+    assert verify(report.certificate, PROBLEM, BEST).verdict is Verdict.CERTIFIED
+
+
+def test_the_smallest_size_counts_slices_that_are_not_zero():
+    report = restart_report(PROBLEM, [SPLIT, PADDED])
+    assert [f.size for f in report.fits] == [4, 2]
+    assert report.smallest == 2
+    assert "fit 1 is proved optimal" in report.advice
+
+
+def test_a_better_point_than_every_fit_says_go_on():
+    report = restart_report(PROBLEM, [WORSE, ONE])
+    assert report.verdict is Verdict.RANK_LIMITED  # check()'s verdict on the best fit, 1
+    assert not report.stop
+    assert report.smallest is None
+    assert report.upper < 14.001
+    assert exact_objective(PROBLEM, report.better, ())[0] <= Fraction(report.upper)
+    assert report.fits[1].excess[0] == pytest.approx(16 - report.upper)
+    assert "no fit is optimal" in report.advice
+
+
+def test_a_wide_epsilon_makes_all_fits_one():
+    report = restart_report(PROBLEM, [WORSE, BEST, ONE], atol=7.0)
+    assert {f.status for f in report.fits} == {"optimal"}
+    assert report.fits[0].same == (0, 1, 2)
+    assert report.smallest == 1
+
+
+@given(
+    ends=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 3)), min_size=1, max_size=6),
+    below=st.integers(0, 3),
+    atol=st.integers(0, 5),
+)
+def test_every_sentence_follows_from_the_enclosures(ends, below, atol):
+    values = [Enclosure(Fraction(lo), Fraction(lo + width)) for lo, width in ends]
+    floor = min(v.lo for v in values) - below
+    result = restart_report(PROBLEM, [BEST]).result
+    given = {"lower": float(floor), "verdict": Verdict.UNDECIDED}
+    result = type(result)(**{**vars(result), **given})
+    report = compared((values, [1] * len(values)), [(0, result)], None, (0.0, float(atol)))
+    for f, v in zip(report.fits, values, strict=True):
+        assert f.excess == (max(v.lo - min(w.hi for w in values), 0), v.hi - floor)
+        assert (f.status == "optimal") == (v.hi - floor <= atol)
+        if f.status == "worse":
+            assert any(v.lo - w.hi > atol for w in values)
+        for j in f.same:
+            if j != f.index:
+                ends_of = (*v, *values[j])
+                assert max(ends_of) - min(ends_of) <= atol
+    assert report.stop == (report.verdict is Verdict.CERTIFIED)
+
+
+def test_a_certified_fit_is_optimal_though_its_bound_was_rounded_down():
+    third = Enclosure(Fraction(1, 3), Fraction(1, 3))
+    result = restart_report(PROBLEM, [BEST]).result
+    result = type(result)(**{**vars(result), "lower": 1 / 3})
+    report = compared(([third, third], [1, 1]), [(0, result)], None, (0.0, 0.0))
+    assert Fraction(1 / 3) < Fraction(1, 3)
+    assert [f.status for f in report.fits] == ["optimal", "open"]
+
+
+def test_wide_enclosures_are_not_called_the_same():
+    wide, thin = Enclosure(Fraction(0), Fraction(2)), Enclosure(Fraction(1), Fraction(1))
+    assert alike([wide, wide, thin], (0.0, 1.5)) == [(0,), (1,), (2,)]
+    assert alike([wide, wide, thin], (0.0, 2.0)) == [(0, 1, 2)] * 3
+
+
+def test_one_bound_serves_all_and_later_fits_are_asked_only_while_it_is_open(monkeypatch):
+    asked, plain = [], module.check
+
+    def counted(problem, factors, **named):
+        asked.append(factors[0].shape[-1])
+        found = plain(problem, factors, **named)
+        loose = {"lower": found.lower - 1.0, "verdict": Verdict.UNDECIDED}
+        return found if len(asked) == 2 else type(found)(**{**vars(found), **loose})
+
+    monkeypatch.setattr(module, "check", counted)
+    report = restart_report(PROBLEM, [WORSE, ONE, BEST, SPLIT])
+    assert asked == [2, 4]  # the best fit, then the next: its bound closes the gap
+    assert report.optimal == (2, 3)
+    assert report.lower == OPTIMUM
+
+
+@pytest.mark.parametrize("tries", [1, 3])
+def test_an_open_bracket_stops_after_a_few_fits(monkeypatch, tries):
+    asked, plain = [], module.check
+
+    def loose(problem, factors, **named):
+        asked.append(1)
+        found = plain(problem, factors, **named)
+        return type(found)(**{**vars(found), "lower": 1.0, "verdict": Verdict.UNDECIDED})
+
+    monkeypatch.setattr(module, "check", loose)
+    monkeypatch.setattr(module, "TRIES", tries)
+    report = restart_report(PROBLEM, [BEST, SPLIT, NEAR, ONE, WORSE])
+    assert len(asked) == tries
+    assert report.verdict is Verdict.UNDECIDED
+    assert [f.status for f in report.fits] == ["open", "open", "open", "worse", "worse"]
+    assert "fit 0 is at most 13 above the optimum" in report.advice
+
+
+# --- every atom, offsets ------------------------------------------------------------------
+
+
+def test_symmetric_fits_are_compared_too():
+    S = np.diag([3.0, 2.0, -1.0])
+    problem = Problem(Squared(S), Symmetric("l2"), 0.5)
+    best = np.diag(np.sqrt([2.5, 1.5, 0.0]))[:, :2]
+    report = restart_report(problem, [(2 * best,), (best,), (np.hstack([best, 0 * best]),)])
+    assert report.optimal == (1, 2)
+    assert report.smallest == 2
+    assert "symmetric" in ATOMS
+
+
+def test_offsets_are_found_or_given_fit_by_fit():
+    problem = Problem(Squared(Y + 1.0), RankOne("l1", "l1"), 2.0, (Intercept(),))
+    given_q = restart_report(problem, [BEST, BEST], q=[(np.array([1.0]),), (np.array([3.0]),)])
+    assert given_q.fits[0].upper == OPTIMUM
+    assert given_q.fits[1].upper > OPTIMUM + 1
+    found = restart_report(problem, [BEST, BEST], q=[None, (np.array([3.0]),)])
+    assert found.fits[0].upper <= OPTIMUM
+    assert found.fits[1].upper == given_q.fits[1].upper
+
+
+# --- bad input ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fits", "said"),
+    [
+        ([], "fits must be a sequence of at least one fit, got 0"),
+        (3, "fits must be a sequence of at least one fit, got int"),
+        ([BEST, (U, V, V)], r"fits\[1\] must be a sequence of 2 arrays, got 3"),
+        ([BEST, (U, V.T)], r"fits\[1\]\[1\] must have shape \(3, r\)"),
+        ([(U * np.nan, V)], r"fits\[0\]\[0\] must be finite"),
+        ([BEST, (U * 1e200, V)], r"fits\[1\]: the objective overflows"),
+    ],
+)
+def test_what_is_wrong_in_a_fit_is_told_with_its_number(fits, said):
+    with pytest.raises(InputError, match=said):
+        restart_report(PROBLEM, fits)
+
+
+def test_offsets_of_another_number_of_fits_are_refused():
+    with pytest.raises(InputError, match="one entry for each of 1 fits, got 2"):
+        restart_report(PROBLEM, [BEST], q=[None, None])
+
+
+def test_a_fixed_rank_question_has_no_shared_bound():
+    with pytest.raises(OutOfScopeError, match="belongs to one rank"):
+        restart_report(Problem(Squared(Y), RankOne("l2", "l2"), 0.0), [BEST])
+
+
+# --- table and plot -----------------------------------------------------------------------
+
+
+def test_the_table_has_a_line_for_each_fit():
+    lines = repr(restart_report(PROBLEM, [WORSE, BEST, SPLIT])).splitlines()
+    assert lines[0].split("  ")[0] == "fit"
+    assert "20.5" in lines[1]
+    assert "6.5 to 6.5" in lines[1]
+    assert lines[2].split() == ["1", "2", "14", "at", "most", "0", "optimal", "2"]
+    assert lines[-2] == "optimum >= 14.0"
+    assert lines[-1].startswith("stop restarting: fit 1")
+
+
+@pytest.mark.parametrize(
+    ("kind", "head"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")]
+)
+def test_the_plot_is_a_file_of_its_kind(tmp_path, kind, head):
+    path = tmp_path / f"fits.{kind}"
+    size = restart_report(PROBLEM, [WORSE, BEST]).plot(path)
+    blob = path.read_bytes()
+    assert len(blob) == size
+    assert blob.startswith(head)
+
+
+def test_a_plot_of_another_kind_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"\.png, \.svg, \.pdf, got .*fits\.gif"):
+        restart_report(PROBLEM, [BEST]).plot(tmp_path / "fits.gif")
+
+
+def test_without_matplotlib_the_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(InputError, match=r"pip install certify\[report\]"):
+        restart_report(PROBLEM, [BEST]).plot(tmp_path / "fits.png")
+    assert not (tmp_path / "fits.png").exists()
+
+
+# --- the command --------------------------------------------------------------------------
+
+TAIL = '[[restarts]]\nU = "U1.npy"\nV = "V1.npy"\n[[restarts]]\nX = ["U2.npy", "V2.npy"]'
+OTHERS = {"U1": ONE[0], "V1": ONE[1], "U2": SPLIT[0], "V2": SPLIT[1]}
+
+
+def test_the_command_reads_restarts_and_files(tmp_path, capsys):
+    path = write(tmp_path, U=2 * U, tail=TAIL, **OTHERS)
+    np.savez(tmp_path / "more.npz", U=U, V=V)
+    plot, cert = tmp_path / "fits.png", tmp_path / "x.cert"
+    ended = inside(
+        capsys, "restarts", path, tmp_path / "more.npz", "-o", plot, "--certificate", cert, "--json"
+    )
+    assert ended.status == 0
+    found = ended.json
+    assert [f["status"] for f in found["fits"]] == ["worse", "worse", "optimal", "optimal"]
+    assert found["optimal"] == [2, 3]
+    assert found["smallest"] == 2
+    assert found["stop"] is True
+    assert plot.stat().st_size > 1000
+    best = load(write(tmp_path, U=SPLIT[0], V=SPLIT[1]))
+    assert verify(cert, best.problem, best.factors).lower == OPTIMUM
+
+
+def test_the_command_shows_a_table(tmp_path, capsys):
+    ended = inside(capsys, "restarts", write(tmp_path, tail=TAIL, **OTHERS))
+    assert ended.status == 0
+    assert "2 to 2" in ended.out
+    assert "stop restarting: fit 0 is proved optimal" in ended.out
+
+
+def test_without_an_optimal_fit_the_status_is_the_verdict_on_the_best(tmp_path, capsys):
+    path = write(tmp_path, U=ONE[0], V=ONE[1])
+    ended = inside(capsys, "restarts", path, "--json")
+    assert ended.status == EXIT_CODES["RANK_LIMITED"]
+    assert ended.json["stop"] is False
+    signed = 'kind = "rank_one"\nleft = "l2+"\nright = "l2+"'
+    path = write(tmp_path, U=ONE[0], V=ONE[1], atom=signed, lam="0.5")
+    ended = inside(capsys, "restarts", path, "--budget", "0", "--json")
+    assert ended.status == EXIT_CODES["UNDECIDED"]
+
+
+@pytest.mark.parametrize(
+    ("tail", "said"),
+    [
+        ('[[restarts]]\nU = "U.npy"', "restarts.V is missing"),
+        ('[[restarts]]\nX = ["U.npy"]', "restarts.X must list 2 arrays, got 1"),
+        ('[[restarts]]\nX = ["U.npy", "V.npy"]\nU = "U.npy"', "'U' is not known in \\[restarts\\]"),
+        ('[[restarts]]\nU = "V.npy"\nV = "V.npy"', r"restarts\[0\]\[0\] must have shape \(2, r\)"),
+        ('[[restarts]]\nU = "no.npy"\nV = "V.npy"', "cannot read .*no.npy"),
+    ],
+)
+def test_a_wrong_restart_is_one_sentence_that_names_it(tmp_path, tail, said):
+    with pytest.raises(InputError, match=said):
+        load(write(tmp_path, tail=tail))
+
+
+def test_a_file_of_another_fit_must_have_the_names(tmp_path, capsys):
+    np.savez(tmp_path / "more.npz", U=U, W=V)
+    ended = inside(capsys, "restarts", write(tmp_path), tmp_path / "more.npz")
+    assert ended.status == 2
+    assert "has no array 'V'" in ended.sentence
+
+
+def test_a_plot_over_an_input_or_of_an_unknown_kind_is_refused_before_any_work(tmp_path, capsys):
+    np.savez(tmp_path / "more.npz", U=U, V=V)
+    path = write(tmp_path)
+    ended = inside(capsys, "restarts", path, tmp_path / "more.npz", "-o", tmp_path / "more.npz")
+    assert (ended.status, "it is an input" in ended.sentence) == (2, True)
+    ended = inside(capsys, "restarts", path, "-o", tmp_path / "fits.gif")
+    assert (ended.status, "a plot must be one of" in ended.sentence) == (2, True)
