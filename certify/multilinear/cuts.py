@@ -24,7 +24,7 @@ from .transpose import Form, pinned
 
 STEPS = 600  # of a part
 SETTLED = 1e-5  # relative gain of a part under which it is split
-GAIN = 1e-7  # relative: what two cases must gain, or the tree is given up
+GAIN = 0.02  # of the way to the goal: what two cases must gain, or the tree is given up
 
 Grown: TypeAlias = Tree[Cut, Warm, Multiplier]
 
@@ -41,7 +41,7 @@ def branched(form: Form, root: Relaxed, goal: float, nodes: int) -> Proposal | N
         bound = bounder(held, start)
         tree = grow(bound, replace(limits, nodes=3))
         first = tree.nodes[0].solved.upper
-        if first - tree.upper > GAIN * abs(first):
+        if first - tree.upper > GAIN * (first - goal):
             tree = grow(bound, limits, tree)
     return proof_of(held, tree)
 
