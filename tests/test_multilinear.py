@@ -221,6 +221,11 @@ def test_symmetric_values_are_honest(key, order):
         assert value >= np.abs(powers).max()
 
 
+def test_the_symmetric_value_is_found_to_the_last_digits():
+    value, _ = attain(w_state(), gauges(L2), symmetric=True)
+    assert value == pytest.approx(2 / 3, rel=1e-14)
+
+
 def test_even_order_keeps_its_sign():
     T = -np.einsum("ij,kl->ijkl", np.eye(2), np.eye(2))
     value, _ = attain(contract.symmetric_part(T), (gauge("l2"),) * 4, symmetric=True)
