@@ -14,7 +14,7 @@ from ._program import Relaxed, Stop, solve
 from .ascent import attain
 from .cuts import branched
 from .proof import one_leaf
-from .slices import axis_of, matrix, sliced
+from .slices import axis_of, matrix, sliced, sliced_symmetric
 from .transpose import Form
 
 CLOSE = 1e-10  # relative: a bound this near a found value is not worth more work
@@ -35,8 +35,9 @@ def propose(ask: TensorAsk) -> Proposal:
     axis = axis_of(ask)
     if axis is None:
         return relaxed(ask)
-    found = sliced(ask, axis, propose)
-    return min(found, relaxed(ask), key=lambda p: p.upper) if ask.symmetric else found
+    if not ask.symmetric:
+        return sliced(ask, axis, propose)
+    return min(sliced_symmetric(ask, axis, propose), relaxed(ask), key=lambda p: p.upper)
 
 
 def relaxed(ask: TensorAsk) -> Proposal:
@@ -88,8 +89,9 @@ def forms(ask: TensorAsk) -> Iterator[Form]:
     if ask.symmetric:
         yield from symmetric_forms(ask)
         return
-    by_size = sorted(range(order), key=lambda k: (ask.T.shape[k], k))
-    hat = ask.gauges[by_size[-1]].name == "linf" or not any(g.free for g in ask.gauges)
+    plain = [g.free and g.name != "linf" for g in ask.gauges]
+    by_size = sorted(range(order), key=lambda k: (plain[k], ask.T.shape[k], k))
+    hat = not plain[by_size[-1]]  # signs and cubes are worth most in one group, if there is room
     groups = [tuple(sorted(by_size[:-1]))]
     if order > 3:  # noqa: PLR2004  matrices and third-order tensors have one good grouping
         groups += halves(ask)
@@ -98,11 +100,12 @@ def forms(ask: TensorAsk) -> Iterator[Form]:
         if form.size <= LARGEST:
             yield form
     if hat or order > 3 or prod(ask.T.shape[k] for k in groups[0]) > LARGEST:  # noqa: PLR2004
-        yield from plain_forms(ask, by_size)
+        yield from plain_forms(ask)
 
 
-def plain_forms(ask: TensorAsk, by_size: list[int]) -> Iterator[Form]:
+def plain_forms(ask: TensorAsk) -> Iterator[Form]:
     """Yield the Gram matrices of the two smallest modes and of the smallest: always there."""
+    by_size = sorted(range(ask.T.ndim), key=lambda k: (ask.T.shape[k], k))
     two = Form(ask, tuple(sorted(by_size[:2])), "gram")
     if two.size <= LARGEST:
         yield two
