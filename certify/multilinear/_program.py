@@ -152,7 +152,8 @@ class _Run:
         self.program, self.size = program, size
         self.C = program.C / size
         flat = program.labels.reshape(-1)
-        self.counts = np.bincount(flat, np.square(program.weights).reshape(-1))
+        held = np.bincount(flat, np.square(program.weights).reshape(-1))
+        self.counts = np.asarray(held, dtype=np.float64)
         self.diagonal = program.labels.diagonal()
         self.own = program.weights.diagonal()
         share = np.bincount(self.diagonal, self.own, self.counts.size) / self.counts

@@ -62,6 +62,11 @@ class Symmetric:
         return np.asarray(held[np.ix_(self.rows, self.rows)])
 
 
+def height(form: Form) -> int:
+    """Return how many rows the relaxation has."""
+    return int(Symmetric.of(form).counts.size)
+
+
 def reduced(form: Form, held: Symmetric) -> Program:
     """Return the relaxation on the vectors with the symmetry of the copies."""
     whole = form.program()
@@ -93,7 +98,7 @@ def copied(form: Form, largest: int) -> Iterator[Form]:
     if form.form != "gram" or form.cubes or form.N is not None:
         return
     modes = [k for k in form.rows if form.ask.gauges[k].name == "l2"]
-    every = [c for count in (1, 2) for c in combinations(sorted(modes), count)]
+    every = [*combinations(sorted(modes), 1), *combinations(sorted(modes), 2)]
     tries = [replace(form, copies=c) for c in every]
     for other in sorted(tries, key=lambda f: f.size):
         if other.size <= largest:
