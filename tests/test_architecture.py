@@ -14,7 +14,7 @@ LAYERS = (  # from the bottom up: a module imports from its own layer or from th
     ("kernel", "_errors", "_registry", "verdict"),
     ("_arrays", "rigor", "branching"),
     ("_observed", "gauges"),
-    ("losses", "offsets", "polar", "multilinear"),
+    ("losses", "offsets", "polar", "multilinear", "arrangements"),
     ("atoms",),
     ("_fitting",),
     ("problem", "_threads"),
