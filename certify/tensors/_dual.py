@@ -13,6 +13,7 @@ from certify.duals import Dual, Run, best, bound, dual_at
 from certify.explore import Found
 from certify.multilinear import TensorAsk
 from certify.multilinear._program import Multiplier
+from certify.multilinear.proof import one_leaf
 from certify.multilinear.transpose import Form as Relaxation
 from certify.orthogonal import Orthogonal
 from certify.problem import Problem
@@ -92,7 +93,7 @@ def proved(problem: Problem, W: Array, J: Array) -> Dual | None:
         return None
     p = form.lengths[0]
     multiplier = Multiplier(problem.lam * J[:p, :p], np.zeros(1), 0.0)
-    polar = replace(form, form="gram").proposal(multiplier)
+    polar = one_leaf(replace(form, form="gram"), multiplier)
     if polar is None:
         return None
     s = min(1.0, problem.lam / max(polar.upper, 1e-300))
@@ -110,4 +111,3 @@ def relaxation(problem: Problem, T: Array | None = None) -> Relaxation | None:
     rows = tuple(sorted(sorted(range(len(dims)), key=lambda k: (dims[k], k))[:-1]))
     form = Relaxation(TensorAsk(np.zeros(dims) if T is None else T, atom.gauges), rows, "hat")
     return form if T is not None or form.size <= LARGEST else None
-
