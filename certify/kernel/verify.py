@@ -3036,9 +3036,10 @@ def apart(given: Arrays) -> dict[int, Arrays]:
 class Group:
     """Some modes of a tensor, taken as one vector: the product of their factors.
 
-    name   "rows" or "cols": of its multipliers
-    first  where it starts among the rows of the matrix that is bounded
-    one    all factors are the same vector
+    name    "rows" or "cols": of its multipliers
+    modes   one or more times each; a factor that is there again is a copy
+    first   where it starts among the rows of the matrix that is bounded
+    one     all factors are the same vector
     """
 
     name: str
@@ -3046,6 +3047,14 @@ class Group:
     norms: tuple[Norm, ...]
     first: int
     one: bool
+
+    @property
+    def places(self) -> list[list[int]]:
+        """The places of each vector in the product."""
+        held: dict[int, list[int]] = {}
+        for at, mode in enumerate(self.modes):
+            held.setdefault(0 if self.one else mode, []).append(at)
+        return list(held.values())
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -3074,12 +3083,16 @@ class Group:
         return held[0]
 
     def partner(self, a: tuple[int, ...], b: tuple[int, ...]) -> tuple[Any, Any]:
-        """Return the pair of multi-indices that stands for all with the same monomial."""
-        if self.one:
-            both = sorted(a + b)
-            return tuple(both[: len(a)]), tuple(both[len(a) :])
-        pairs = list(zip(a, b, strict=True))
-        return tuple(map(min, pairs)), tuple(map(max, pairs))
+        """Return the pair of multi-indices that stands for all with the same monomial.
+
+        The indices of each vector are sorted: the smaller half goes to the first.
+        """
+        c, d = list(a), list(b)
+        for own in self.places:
+            both = sorted([a[at] for at in own] + [b[at] for at in own])
+            for at, low, high in zip(own, both, both[len(own) :], strict=False):
+                c[at], d[at] = low, high
+        return tuple(c), tuple(d)
 
     def pairs(self, *, canonical: bool) -> Pairs:
         """List pairs a <= b of multi-indices in row-major order, with their partners.
@@ -3116,6 +3129,9 @@ def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays)
         square   (S + S^T)/2 + J <= Diag(D) + t I   all factors one, y = x
 
     and each of x, y is bounded by what its norms allow (`Group.cost`, `Group.wide`).
+    "copies", modes among the rows with an l2 norm, puts their factors into x once more, in the form
+    gram, which is then S S^T (x) I + J: where a maximizer exists its l2 factors have norm 1,
+    so |S^T x|^2 is the same; monomials with a factor twice have more null multipliers.
     The nodes are a tree of cases: {"split": s, "plus": i, "minus": j} splits at
     v^T Q v >= 0 and v^T Q v <= 0, v the factor of the mode splits[s], Q any symmetric
     matrix: both together are everything.
@@ -3132,8 +3148,10 @@ def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays)
     told = sum(len(a.data) for name, a in given.arrays.items() if name.startswith("K"))
     allowed = k <= MAX_CONE or k <= cols.count or k * k <= 16 * told
     demand(allowed, "proof.polar.rule", "size", k)
+    copies = rows.modes[len(modes.norms) - len(cols.modes) :]
+    demand(not copies or form == "gram", "proof.polar.copies", "wrong_rule", form)
     if form == "gram":
-        base = ar.multiply(s, s)
+        base = copied(ar, ar.multiply(s, s), rows, len(copies))
     else:
         corner = Pattern(rows.count, cols.count)
         base = ar.hat(s, corner) if form == "hat" else ar.symmetric(s, corner)
@@ -3169,11 +3187,25 @@ def grouped(
         demand(wrong is None, "proof.N", "sign", wrong)
         w = ar.add(w, ar.load(n))
     first = math.prod(at.sizes[i] for i in left)
+    again = proof.get("copies", [])
+    good = isinstance(again, list) and all(type(i) is int and i in left for i in again)
+    demand(good, "proof.polar.copies", "axis", again)
+    norms = [modes.norms[i].name for i in again]
+    demand(set(norms) <= {"l2"}, "proof.polar.copies", "wrong_rule", norms)
     made = [
         Group(name, own, tuple(modes.norms[i] for i in own), start, modes.symmetric)
-        for name, own, start in (("rows", left, 0), ("cols", right, first))
+        for name, own, start in (("rows", (*left, *again), 0), ("cols", right, first))
     ]
     return (made[0], made[1]), ar.unfold(w, at, left + right, first)
+
+
+def copied(ar: Arithmetic[H], g: H, rows: Group, count: int) -> H:
+    """Return G (x) I for the last `count` modes of a group."""
+    for at in range(len(rows.modes) - count, len(rows.modes)):
+        sizes = rows.sizes[: at + 1]
+        one = ar.load(on_diagonal([1.0] * sizes[-1]))
+        g = ar.kronecker(one, g, Place(at, sizes, 0, math.prod(sizes)))
+    return g
 
 
 def leaves(proof: Json, splits: int) -> Iterator[tuple[Json, tuple[tuple[int, int], ...]]]:
