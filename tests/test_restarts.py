@@ -163,6 +163,24 @@ def test_an_open_bracket_stops_after_a_few_fits(monkeypatch, tries):
     assert "fit 0 is at most 13 above the optimum" in report.advice
 
 
+def test_a_budget_is_shared_by_the_fits_that_are_asked(monkeypatch):
+    given, plain = [], module.check
+
+    def loose(problem, factors, *, budget, **named):
+        given.append(budget)
+        found = plain(problem, factors, **named)
+        return type(found)(**{**vars(found), "lower": 1.0, "verdict": Verdict.UNDECIDED})
+
+    monkeypatch.setattr(module, "check", loose)
+    restart_report(PROBLEM, [BEST, SPLIT, NEAR, ONE], budget=3000.0)
+    assert len(given) == 3
+    assert 900 < given[0] <= 1000  # a third of what is left
+    assert 1000 < given[1] <= 1500  # the first took less: a half of what is left
+    assert 2000 < given[2] <= 3000
+    restart_report(PROBLEM, [BEST])
+    assert given[3] is None
+
+
 # --- every atom, offsets ------------------------------------------------------------------
 
 
