@@ -1,6 +1,7 @@
 """TensorLy's models are read with the objective each one minimized, or refused with a cure."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -416,10 +417,12 @@ def test_multiples_solve_their_convex_problem(seed):
     assert abs(slope @ b) < 1e-6
 
 
-@pytest.mark.parametrize("mask", [None, SEEN])
-def test_a_start_is_better_balanced_and_no_multiple_improves_it(mask):
+@pytest.mark.parametrize("mask", [None, SEEN], ids=["full", "masked"])
+@pytest.mark.parametrize("weights", [None, np.abs(T) + 0.1], ids=["plain", "weighted"])
+def test_a_start_is_better_balanced_and_no_multiple_improves_it(mask, weights):
     model = fitted(CP(3, mask=mask, random_state=0))
     problem, factors = from_model(model, T, rejudge=LAM)
+    problem = replace(problem, loss=Squared(T, weights=weights, mask=mask))
     found = start(problem, factors)
     value = problem.objective(found)
     assert value < problem.objective(factors)
