@@ -355,6 +355,16 @@ def test_a_regression_on_matrices_is_judged_in_floats():
     assert check(problem, (0.9 * factors[0], factors[1])).verdict is Verdict.UNDECIDED
 
 
+def test_weights_of_a_regression_are_folded_in():
+    X, y = rng.standard_normal((20, 5, 3)), rng.standard_normal(20)
+    model = regressor(X, y)
+    weights, (A, B) = model.cp_weight_
+    plain = cp_regressor(model, X, y)
+    model.cp_weight_ = (4 * weights, [A / 4, B])
+    problem, factors = cp_regressor(model, X, y)
+    assert problem.objective(factors) == plain[0].objective(plain[1])
+
+
 def test_the_regression_objective_is_stationary_where_the_package_stops():
     X, y = rng.standard_normal((20, 5, 3)), rng.standard_normal(20)
     problem, factors = cp_regressor(regressor(X, y), X, y)
