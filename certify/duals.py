@@ -10,7 +10,7 @@ from scipy import sparse
 
 from . import descent, rays
 from ._arrays import Array
-from .atoms import CP, Atom, RankOne, Symmetric
+from .atoms import CP, Atom, RankOne, ReLU, Symmetric
 from .atoms.rank_one import pair_facts
 from .descent import State
 from .losses import Squared
@@ -185,14 +185,14 @@ def proposed(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal
 def asked(run: Run, W: Any, target: float) -> Proposal:  # noqa: ANN401  a polar Matrix
     """Ask the atom; a tensor's polar is easier where the slices that attain it are known."""
     atom = run.problem.atom
-    if isinstance(atom, CP):
+    if isinstance(atom, CP | ReLU):
         return atom.propose(W, target, run.seed, run.deadline(), run.start.factors)
     return atom.propose(W, target, run.seed, run.deadline())
 
 
 def is_hard(atom: Atom) -> bool:
     """Whether the polar of one of our atoms has no closed form."""
-    if isinstance(atom, CP):
+    if isinstance(atom, CP | ReLU):
         return True
     if isinstance(atom, RankOne):
         return pair_facts(atom.left, atom.right).kind != "closed"

@@ -9,7 +9,7 @@ from . import descent, fixed_rank, scaling
 from ._arrays import Array, short
 from ._errors import InputError, OutOfScopeError
 from ._threads import threads
-from .atoms import CP, Atom, Factors, RankOne, Symmetric
+from .atoms import CP, Atom, Factors, RankOne, ReLU, Symmetric
 from .certificate import ask
 from .duals import Run
 from .evidence import accept_dual, any_size, by_rank
@@ -109,7 +109,7 @@ def misstated(problem: Problem) -> bool:
     it refuses those that differ at a random slice, so that none is answered by mistake.
     """
     atom, said = problem.atom, problem.atom.statement()
-    if isinstance(atom, CP | RankOne | Symmetric):
+    if isinstance(atom, CP | RankOne | ReLU | Symmetric):
         return False
     try:
         twin = stated_atom(said)

@@ -5,8 +5,9 @@ from certify._registry import load
 from ._base import Atom, Factors, Slice
 from .cp import CP
 from .rank_one import RankOne
+from .relu import ReLU
 from .symmetric import Symmetric
 
-__all__ = ["ATOMS", "CP", "Atom", "Factors", "RankOne", "Slice", "Symmetric"]
+__all__ = ["ATOMS", "CP", "Atom", "Factors", "RankOne", "ReLU", "Slice", "Symmetric"]
 
 ATOMS = load(__name__, Atom)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 from scipy import sparse
 
 from certify._arrays import Array, finite, real
@@ -15,6 +16,8 @@ from certify.polar._proved import (
     above,
     attained_below,
     below,
+    layer_above,
+    layer_below,
     proved_above,
     tensor_above,
     tensor_below,
@@ -61,6 +64,31 @@ def enclose_tensor(
     every = witness * len(shape) if said["symmetric"] else witness
     lower = tensor_below(held, every, gauges)
     upper = tensor_above(held, said, proposal.proof)
+    up, down = (Fraction(x) * power(e) for x in (upper, lower))
+    return PolarBound(below(down), above(up), witness, carried(proposal.proof, e))
+
+
+def enclose_layer(
+    atom: Any,  # noqa: ANN401  a ReLU, which is above
+    W: Any,  # noqa: ANN401  an array or scipy.sparse
+    propose: Callable[[Array], Proposal],
+    seed: int,
+) -> PolarBound:
+    """Enclose the polar of W for a hidden layer; as `enclose`.
+
+    The value of the witness is computed in the kernel's rounded arithmetic.
+    """
+    given = matrix(W)
+    whole = np.asarray(given.toarray() if sparse.issparse(given) else given)
+    atom.check(whole.shape)
+    sums = [sum(map(Fraction, column)) for column in whole.T.tolist()]
+    if atom.layer.free and any(sums):
+        raise InputError("W must have columns that sum to zero exactly: the bias is free")
+    held, e = at_scale_one(whole)
+    proposal = propose(held)
+    witness = atom.attain(held, seed)[1]
+    upper = layer_above(held, atom, proposal.proof)
+    lower = layer_below(held, atom, witness)
     up, down = (Fraction(x) * power(e) for x in (upper, lower))
     return PolarBound(below(down), above(up), witness, carried(proposal.proof, e))
 

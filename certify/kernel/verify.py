@@ -440,6 +440,10 @@ class Arithmetic(ABC, Generic[H]):
         """Return sum over k of x1_k o ... o xK_k at the observed entries, factors (n_i, r)."""
 
     @abstractmethod
+    def layer(self, net: "Network", left: Array, right: Array) -> H:
+        """Return pool(s(F left)) right^T at the observed entries."""
+
+    @abstractmethod
     def unfold(self, x: H, at: Pattern, order: Sequence[int], rows: int) -> H:
         """Return the field as a dense matrix of `rows` rows, its modes in this order."""
 
@@ -679,6 +683,27 @@ class Exact(Arithmetic[Grid]):
         sums = [sum(map(mul, rows[i], b[j * r : j * r + r])) for i, j in at.entries()]
         return Grid(sums, first.exp + rest.exp, (at.size,))
 
+    def layer(self, net: "Network", left: Array, right: Array) -> Grid:
+        """Return the field: the activation of integers, slope times in the same unit."""
+        hidden = self.multiply(self.load(net.features), self.load(transposed(left)))
+        r, a = hidden.shape[1], net.slope
+        e, low = a.denominator.bit_length() - 1, a.numerator
+        acted = [v << e if v > 0 else low * v for v in hidden.ints]
+        sums = [0] * (net.at.m * r)
+        for i, k in enumerate(net.samples):
+            for j in range(r):
+                sums[k * r + j] += acted[i * r + j]
+        pooled = Grid(sums, hidden.exp - e, (net.at.m, r))
+        out = self.multiply(pooled, self.load(right))
+        flat = Grid(out.ints, out.exp, (net.at.m * net.at.n,))
+        return self.seen(flat, net.at)
+
+    def seen(self, x: Grid, at: Pattern) -> Grid:
+        """Return the observed entries of a full field."""
+        if at.rows is None:
+            return x
+        return Grid([x.ints[i * at.n + j] for i, j in at.entries()], x.exp, (at.size,))
+
     def unfold(self, x: Grid, at: Pattern, order: Sequence[int], rows: int) -> Grid:
         """Return the field as a matrix, its modes reordered."""
         dense, steps = self._dense(x, at), strides(at.sizes)
@@ -802,6 +827,7 @@ class Norm:
     """The norm of a factor's column x of length `size`, on a cone of signs.
 
     l1, l2, linf             sum |x_i|, sqrt(sum x_i^2), max |x_i|
+    biased                   l2 of all but the last coordinate (stated by a network only)
     weighted   weights > 0   sqrt(sum w_i x_i^2)
     elastic    0 <= a <= 1   a |x|_1 + (1 - a) |x|_2            (a is `scalar`)
     group      a partition   sum, or largest (`outer`), of the groups' |x_g|_2
@@ -895,8 +921,8 @@ def lengths(n: Norm, x: Sequence[float]) -> tuple[Enclosure, Enclosure]:
     if n.name in ("l1", "linf"):
         size = exactly(absolutes_exactly(x) if n.name == "l1" else _largest(x))
         return size, exactly(size.lo * size.lo)
-    squared = squares_exactly(x)
-    if n.name == "l2":
+    squared = squares_exactly(x[:-1] if n.name == "biased" else x)
+    if n.name in ("l2", "biased"):
         return root(squared), exactly(squared)
     if n.name == "weighted":
         squared = sum(
@@ -1629,7 +1655,7 @@ def coarse(s: Fraction) -> Fraction:
 
 FIELDS = {"format", "claim", "loss", "atom", "lam", "rtol", "atol", "shape", "observed"}
 FIELDS |= {"offsets", "q", "arrays"}
-KINDS = ("rank_one", "symmetric", "cp")
+KINDS = ("rank_one", "symmetric", "cp", "relu")
 CLAIMS = ("any size", "rank")
 OFFSETS = ("intercept", "row", "column", "mode", "linear", "sparse", "smooth")
 
@@ -1759,13 +1785,85 @@ class Modes(NamedTuple):
     symmetric: bool = False
 
 
+class Network(NamedTuple):
+    """A hidden layer: phi(u, v) = pool(s(F u)) v^T, s(z) = z where z >= 0, slope z elsewhere.
+
+    at       Z: samples by outputs
+    features F (rows, d); samples: of each row, which sample it is summed into
+    left     the norm of u; "biased": l2 of all but the last, whose column of F is one
+             constant > 0 (an unpriced bias)
+    """
+
+    at: Pattern
+    features: Array
+    samples: Sequence[int]
+    slope: Fraction
+    left: Norm
+    right: Norm
+    symmetric: bool = False
+
+    @property
+    def norms(self) -> tuple[Norm, ...]:
+        """The norms of u and v."""
+        return self.left, self.right
+
+    @property
+    def free(self) -> int:
+        """How many coordinates of u have no price: 1 or 0."""
+        return int(self.left.name == "biased")
+
+    @property
+    def reach(self) -> Fraction:
+        """Bound |b| at some maximizer over |u| <= 1, where the columns of W sum to zero.
+
+        For fixed u the value is piecewise linear in b, with breaks where f_i . u + c b = 0
+        and a constant at both ends: a break is as good as any b, and there |b| <= |f_i| / c.
+        """
+        if not self.free:
+            return Fraction(0)
+        d = self.features.shape[1]
+        sizes = (squares_exactly(f[: d - 1]) for f in rows_of(self.features))
+        return root(max(sizes)).hi / Fraction(self.features.data[d - 1])
+
+    def radius(self, i: int) -> Fraction:
+        """Bound |f_i . u| over |u| <= 1, the bias within its reach."""
+        d = self.features.shape[1]
+        f = self.features.data[i * d : i * d + d]
+        size = root(squares_exactly(f[: d - self.free])).hi
+        return size + self.reach * Fraction(f[d - 1]) if self.free else size
+
+    def pulled(self, ar: Arithmetic[H], w: H) -> H:
+        """Return W^T on the rows of F: (outputs, rows)."""
+        m, n = self.at.m, self.at.n
+        turned = ar.unfold(w, self.at, (1, 0), n)
+        rows = len(self.samples)
+        if self.samples == range(m):
+            return turned
+        pool = array("d", bytes(8 * rows * m))
+        for i, k in enumerate(self.samples):
+            pool[i * m + k] = 1.0
+        return ar.multiply(turned, ar.load(Array((rows, m), pool)))
+
+    def mixed(self, h: int) -> Array:
+        """Return the matrix that takes h facts, p and q first, to s(F u) = p - slope q."""
+        rows = len(self.samples)
+        out = array("d", bytes(8 * rows * h))
+        for i in range(rows):
+            out[i * h + i] = 1.0
+            out[i * h + rows + i] = -float(self.slope)
+        return Array((rows, h), out)
+
+
+Space = Pair | Modes | Network
+
+
 @dataclass(frozen=True)
 class Question:
     """The parsed statement with the reader's arrays."""
 
     claim: str
     loss: Loss
-    pair: Pair | Modes
+    pair: Space
     Y: Array
     weights: Array | None
     form: str
@@ -1788,7 +1886,15 @@ class Question:
 
     @property
     def wide(self) -> Fraction:
-        """A bound of |phi(x)| over theta(x) <= 1."""
+        """A bound of |phi(x)| over theta(x) <= 1; of a network with an unpriced bias, over
+        those that `Network.reach` leaves.
+        """
+        if isinstance(self.pair, Network):
+            net, sums = self.pair, [Fraction(0)] * self.at.m
+            for i, k in enumerate(net.samples):
+                sums[k] += max(Fraction(1), abs(net.slope)) * net.radius(i)
+            size = sum((x * x for x in sums), Fraction(0))
+            return root(size * widest(net.left) * widest(net.right)).hi
         return root(math.prod((widest(n) for n in self.pair.norms), start=Fraction(1))).hi
 
 
@@ -1877,7 +1983,7 @@ def graph(arrays: Arrays, k: int, m: int) -> Graph:
     return Graph(m, edges, weights, labels, 2 * least / longest**2 if longest else None)
 
 
-def factor_arrays(arrays: Arrays, prefix: str, pair: Pair | Modes) -> tuple[Array, ...]:
+def factor_arrays(arrays: Arrays, prefix: str, pair: Space) -> tuple[Array, ...]:
     """Read the factors U, V, X2, ... of one number of slices; one that is all of them once."""
     names = ["U", "V", *(f"X{k}" for k in range(2, len(pair.norms)))]
     names = names[:1] if pair.symmetric else names
@@ -1960,11 +2066,13 @@ def question(stated: Json, given: Mapping[str, Array]) -> Question:
     return asked
 
 
-def stated_atom(atom: Json, arrays: Arrays, at: Pattern) -> Pair | Modes:
+def stated_atom(atom: Json, arrays: Arrays, at: Pattern) -> Space:
     """Read the atom: two norms, or one for each mode of a tensor."""
     demand(isinstance(atom, dict), "statement.atom", "json", type(atom).__name__)
     if field(atom, "kind", KINDS) == "cp":
         return stated_modes(atom, at)
+    if atom["kind"] == "relu":
+        return stated_network(atom, arrays, at)
     only(atom, {"kind", "left", "right", "form"}, "statement.atom")
     demand(len(at.sizes) == 2, "statement.shape", "shape", at.sizes)
     return stated_pair(atom, arrays, at)
@@ -1981,6 +2089,44 @@ def stated_modes(atom: Json, at: Pattern) -> Modes:
     same = not symmetric or (len(set(norms)) == 1 and len(norms) <= 6)
     demand(same, "statement.atom", "symmetric", f"{keys} on {at.sizes}: one norm, order <= 6")
     return Modes(at, norms, bool(symmetric))
+
+
+def stated_network(atom: Json, arrays: Arrays, at: Pattern) -> Network:
+    """Read a hidden layer: features, pooling, slope, and the norms of its two sides.
+
+    Norms of u other than l2 are for slope 1 (`of_linear`).  An unpriced bias needs a
+    constant last column and samples of equally many rows: then its far slope is
+    a multiple of the sums of W.
+    """
+    only(atom, {"kind", "left", "right", "form", "slope", "bias"}, "statement.atom")
+    demand(len(at.sizes) == 2, "statement.shape", "shape", at.sizes)
+    slope = number(atom.get("slope"), "statement.atom.slope")
+    features = arrays.get("features", (None, None))
+    rows, d = features.shape
+    demand(0 < rows <= MAX_SIDE and 0 < d <= MAX_SIDE, "statement.features", "shape", (rows, d))
+    samples: Sequence[int] = range(at.m)
+    if "samples" in arrays.arrays:
+        samples = arrays.get("samples", (rows,), "q").data
+        inside = all(0 <= k < at.m for k in samples)
+        demand(inside, "statement.samples", "outside", f"not in 0..{at.m - 1}")
+    demand(len(samples) == rows, "statement.features", "shape", (rows, at.m))
+    right = norm(atom, "right", at.n, arrays)
+    demand(
+        right.name in PLAIN and len(right.cone) == 1, "statement.atom.right", "scope", right.name
+    )
+    if field(atom, "bias", ("none", "free")) == "free":
+        demand(atom.get("left") == "l2", "statement.atom.left", "scope", atom.get("left"))
+        last = features.data[d - 1 :: d]
+        demand(min(last) == max(last) > 0, "statement.features", "bias", (min(last), max(last)))
+        counts = [0] * at.m
+        for k in samples:
+            counts[k] += 1
+        demand(min(counts) == max(counts), "statement.samples", "bias", (min(counts), max(counts)))
+        return Network(at, features, samples, slope, Norm("biased", d), right)
+    left = norm(atom, "left", d, arrays)
+    fits = slope == 1 or (left.name == "l2" and left.cone == "*")
+    demand(fits, "statement.atom.left", "scope", f"{left.name} with slope {shown(slope)}")
+    return Network(at, features, samples, slope, left, right)
 
 
 def stated_pair(atom: Json, arrays: Arrays, at: Pattern) -> Pair:
@@ -2042,6 +2188,9 @@ def model(ar: Arithmetic[H], asked: Question, factors: Sequence[Array]) -> H:
     """Return the field of sum phi(X_i)."""
     if isinstance(asked.pair, Modes) and len(factors) > 2:
         return ar.outer_sum(factors, asked.at)
+    if isinstance(asked.pair, Network):
+        net = asked.pair
+        return ar.layer(net, factors[0], factors[1])
     return ar.product(factors[0], factors[1], asked.at)
 
 
@@ -2049,7 +2198,7 @@ def fitted(ar: Arithmetic[H], asked: Question, x: Point) -> H:
     """Return the field of sum phi(X_i) + A q."""
     fields: list[H] = []
     left, right = [], []
-    if len(x.factors) == 2:
+    if len(x.factors) == 2 and not isinstance(asked.pair, Network):
         left, right = [x.factors[0]], [x.factors[1]]
     else:
         fields.append(model(ar, asked, x.factors))
@@ -2076,7 +2225,7 @@ def loss_value(ar: Arithmetic[H], asked: Question, x: Point) -> Enclosure:
         return ar.squares(residual, asked.weights).times(Fraction(1, 2))
     los, his, exp = ar.spans(z)
     least = min((v for a in x.factors for v in a.data), default=0.0)
-    if not asked.offsets and least >= 0:
+    if not asked.offsets and not isinstance(asked.pair, Network) and least >= 0:
         los = [max(v, 0) for v in los]
     y = Grains(*dyadic(asked.Y.data))
     return asked.loss.value(Spans(los, his, exp), y, loss_weights(asked))
@@ -2819,14 +2968,14 @@ POLAR_RULES: dict[str, Callable[..., Fraction]] = {
 # --- rules for the polar of a tensor: sup <W, x1 o ... o xK> over theta <= 1 ----------
 
 
-def polar_bound(
-    ar: Arithmetic[H], pair: Pair | Modes, w: H, proof: Json, given: Arrays
-) -> Fraction:
+def polar_bound(ar: Arithmetic[H], pair: Space, w: H, proof: Json, given: Arrays) -> Fraction:
     """Prove an upper bound of the polar of W by the rule that the proof names.
 
     A tensor of order 2 is a matrix.  Of a symmetric one only the sum over the permutations
     of W counts: <W, x o ... o x> is 1/K! of that sum's.
     """
+    if isinstance(pair, Network):
+        return network_bound(ar, pair, w, proof, given)
     if isinstance(pair, Modes) and len(pair.norms) == 2:
         pair = Pair(pair.at, pair.norms[0], pair.norms[1], pair.symmetric)
     rules = POLAR_RULES if isinstance(pair, Pair) else TENSOR_RULES
@@ -2887,9 +3036,10 @@ def apart(given: Arrays) -> dict[int, Arrays]:
 class Group:
     """Some modes of a tensor, taken as one vector: the product of their factors.
 
-    name   "rows" or "cols": of its multipliers
-    first  where it starts among the rows of the matrix that is bounded
-    one    all factors are the same vector
+    name    "rows" or "cols": of its multipliers
+    modes   one or more times each; a factor that is there again is a copy
+    first   where it starts among the rows of the matrix that is bounded
+    one     all factors are the same vector
     """
 
     name: str
@@ -2897,6 +3047,14 @@ class Group:
     norms: tuple[Norm, ...]
     first: int
     one: bool
+
+    @property
+    def places(self) -> list[list[int]]:
+        """The places of each vector in the product."""
+        held: dict[int, list[int]] = {}
+        for at, mode in enumerate(self.modes):
+            held.setdefault(0 if self.one else mode, []).append(at)
+        return list(held.values())
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -2927,12 +3085,16 @@ class Group:
         return max(sums.values())
 
     def partner(self, a: tuple[int, ...], b: tuple[int, ...]) -> tuple[Any, Any]:
-        """Return the pair of multi-indices that stands for all with the same monomial."""
-        if self.one:
-            both = sorted(a + b)
-            return tuple(both[: len(a)]), tuple(both[len(a) :])
-        pairs = list(zip(a, b, strict=True))
-        return tuple(map(min, pairs)), tuple(map(max, pairs))
+        """Return the pair of multi-indices that stands for all with the same monomial.
+
+        The indices of each vector are sorted: the smaller half goes to the first.
+        """
+        c, d = list(a), list(b)
+        for own in self.places:
+            both = sorted([a[at] for at in own] + [b[at] for at in own])
+            for at, low, high in zip(own, both, both[len(own) :], strict=False):
+                c[at], d[at] = low, high
+        return tuple(c), tuple(d)
 
     def pairs(self, *, canonical: bool) -> Pairs:
         """List pairs a <= b of multi-indices in row-major order, with their partners.
@@ -2969,6 +3131,9 @@ def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays)
         square   (S + S^T)/2 + J <= Diag(D) + t I   all factors one, y = x
 
     and each of x, y is bounded by what its norms allow (`Group.cost`, `Group.wide`).
+    "copies", modes among the rows with an l2 norm, puts their factors into x once more, in the form
+    gram, which is then S S^T (x) I + J: where a maximizer exists its l2 factors have norm 1,
+    so |S^T x|^2 is the same; monomials with a factor twice have more null multipliers.
     The nodes are a tree of cases: {"split": s, "plus": i, "minus": j} splits at
     v^T Q v >= 0 and v^T Q v <= 0, v the factor of the mode splits[s], Q any symmetric
     matrix: both together are everything.
@@ -2985,8 +3150,10 @@ def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays)
     told = sum(len(a.data) for name, a in given.arrays.items() if name.startswith("K"))
     allowed = k <= MAX_CONE or k <= cols.count or k * k <= 16 * told
     demand(allowed, "proof.polar.rule", "size", k)
+    copies = rows.modes[len(modes.norms) - len(cols.modes) :]
+    demand(not copies or form == "gram", "proof.polar.copies", "wrong_rule", form)
     if form == "gram":
-        base = ar.multiply(s, s)
+        base = copied(ar, ar.multiply(s, s), rows, len(copies))
     else:
         corner = Pattern(rows.count, cols.count)
         base = ar.hat(s, corner) if form == "hat" else ar.symmetric(s, corner)
@@ -3022,11 +3189,25 @@ def grouped(
         demand(wrong is None, "proof.N", "sign", wrong)
         w = ar.add(w, ar.load(n))
     first = math.prod(at.sizes[i] for i in left)
+    again = proof.get("copies", [])
+    good = isinstance(again, list) and all(type(i) is int and i in left for i in again)
+    demand(good, "proof.polar.copies", "axis", again)
+    norms = [modes.norms[i].name for i in again]
+    demand(set(norms) <= {"l2"}, "proof.polar.copies", "wrong_rule", norms)
     made = [
         Group(name, own, tuple(modes.norms[i] for i in own), start, modes.symmetric)
-        for name, own, start in (("rows", left, 0), ("cols", right, first))
+        for name, own, start in (("rows", (*left, *again), 0), ("cols", right, first))
     ]
     return (made[0], made[1]), ar.unfold(w, at, left + right, first)
+
+
+def copied(ar: Arithmetic[H], g: H, rows: Group, count: int) -> H:
+    """Return G (x) I for the last `count` modes of a group."""
+    for at in range(len(rows.modes) - count, len(rows.modes)):
+        sizes = rows.sizes[: at + 1]
+        one = ar.load(on_diagonal([1.0] * sizes[-1]))
+        g = ar.kronecker(one, g, Place(at, sizes, 0, math.prod(sizes)))
+    return g
 
 
 def leaves(proof: Json, splits: int) -> Iterator[tuple[Json, tuple[tuple[int, int], ...]]]:
@@ -3137,6 +3318,317 @@ def split_part(
 TENSOR_RULES: dict[str, Callable[..., Fraction]] = {"slices": slices, "transpose": transpose}
 
 
+# --- rules for the polar of a network: sup <W, pool(s(F u)) v^T> over |u||v| <= 1 ---------
+
+
+def rows_of(a: Array) -> list[Sequence[float]]:
+    """Return the rows of a matrix."""
+    d = a.shape[1]
+    return [a.data[i * d : i * d + d] for i in range(a.shape[0])]
+
+
+def float_above(x: Fraction) -> float:
+    """Return a float at least x."""
+    return math.nextafter(float(x), math.inf)
+
+
+def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
+    """Prove an upper bound of the polar by the rule that the proof names.
+
+    linear    slope 1: s(F u) = F u, and the polar is that of F^T W for u v^T.
+    network   bounds sup |W^T s(F u)|_2 over |u| <= 1: for outputs in l2 that is the polar,
+              in l1 the largest entry is no larger, in linf the sum is sqrt(outputs) times it
+              at most.
+    outputs   one output at a time, the t-th one's arrays named s<t>.NAME: the largest of
+              their bounds (l1), the sum (linf) or the root of the sum of squares (l2).
+    """
+    rule, n = str(proof.get("rule")), net.right
+    demand(rule in ("linear", "network", "outputs"), "proof.polar.rule", "unknown", rule)
+    if rule == "linear":
+        demand(net.slope == 1, "proof.polar.rule", "wrong_rule", f"slope {net.slope}")
+        return of_linear(ar, net, w, proof, given)
+    demand(net.left.name in ("l2", "biased"), "proof.polar.rule", "wrong_rule", net.left.name)
+    if rule == "network":
+        bound = network(ar, net, w, proof, given)
+        return root(bound * bound * n.size).hi if n.name == "linf" else bound
+    each = proof.get("each")
+    demand(isinstance(each, list), "proof.polar.each", "list", type(each).__name__)
+    found = list(each or [])
+    demand(len(found) == n.size, "proof.polar.each", "list", f"{len(found)}, not {n.size}")
+    own, bounds = apart(given), []
+    one = net._replace(at=Pattern(net.at.m, 1), right=Norm("l2", 1, n.cone))
+    for t, held in enumerate(found):
+        demand(isinstance(held, dict), f"proof.polar.each[{t}]", "json", type(held).__name__)
+        column = ar.fixed(w, net.at, (1, t), 1)
+        bounds.append(network(ar, one, column, held, own.get(t, Arrays({}, "proof"))))
+    if n.name == "l1":
+        return max(bounds)
+    if n.name == "linf":
+        return sum(bounds, Fraction(0))
+    return root(sum((b * b for b in bounds), Fraction(0))).hi
+
+
+def of_linear(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
+    """Prove sup <W, pool(F u) v^T> = sup u^T (F^T W) v by a rule of matrices, "of"."""
+    demand(not net.free, "proof.polar.rule", "wrong_rule", "an unpriced bias")
+    held = proof.get("of")
+    demand(isinstance(held, dict), "proof.polar.of", "json", type(held).__name__)
+    inner = dict(held or {})
+    name = str(inner.get("rule"))
+    demand(name in POLAR_RULES, "proof.polar.of.rule", "unknown", name)
+    d, c = net.features.shape[1], net.right.size
+    pulled = net.pulled(ar, w)  # (c, m)
+    back = ar.multiply(ar.load(transposed(net.features)), pulled)  # (d, c)
+    flat = ar.unfold(back, Pattern(d, c), (0, 1), 1)
+    return POLAR_RULES[name](ar, Pair(Pattern(d, c), net.left, net.right), flat, inner, given)
+
+
+class Region(NamedTuple):
+    """What holds in a part: which sign of w^T s counts, and (kind, index, sign) of its cuts."""
+
+    sign: int = 0
+    cuts: tuple[tuple[str, int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Case(Generic[H]):
+    """One polar of a network: (c, m) the dual point on the rows of F, and the rows of cuts.
+
+    omega  of one output: the same, exactly
+    """
+
+    net: Network
+    pulled: H
+    omega: Sequence[Fraction]
+    cuts: Array
+
+
+def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
+    """Prove sup |W^T pool(s(F u))|_2 over |u| <= 1 <= the largest bound over a tree of cases.
+
+    {"signs": [i, j]}, at the root and for one output: w^T s and -w^T s by themselves (one
+    child where v has a sign).  {"row": i, "plus": a, "minus": b} splits at f_i . u >= 0 and <= 0,
+    {"cut": c, ...} at a . x >= 0 and <= 0 for any row a of "cuts" over x = (p, u), p =
+    (F u)_+: both children together are everything.  {"cell": ...} is `cell_bound`,
+    {"leaf": t, ...} is `network_leaf`.  A child comes after its parent and has one parent.
+    """
+    nodes = proof.get("nodes")
+    demand(isinstance(nodes, list) and bool(nodes), "proof.polar.nodes", "list", "no node")
+    listed: list[Any] = list(nodes or [])
+    m, d = net.features.shape
+    known = "cuts" in given.arrays
+    cuts = given.get("cuts", (None, m + d)) if known else Array((0, m + d), array("d"))
+    omega: list[Fraction] = []
+    if net.right.size == 1:
+        lines, e = ar.exact_lines(w, 1, net.at)
+        omega = [v * power(e) for v in next(iter(lines))]
+        omega = [omega[k] for k in net.samples]
+    case = Case(net, net.pulled(ar, w), omega, cuts)
+    waiting: list[tuple[int, Region]] = [(0, Region())]
+    best, seen = Fraction(0), set[int]()
+    while waiting:
+        at, path = waiting.pop()
+        where = f"proof.polar.nodes[{at}]"
+        demand(at not in seen, where, "tree", "two parents")
+        seen.add(at)
+        node = node_of(listed, at, ("signs", "row", "cut", "cell", "leaf"))
+        if "cell" in node:
+            best = max(best, cell_bound(case, path, node))
+        elif "leaf" in node:
+            best = max(best, network_leaf(ar, case, (path, node), given))
+        else:
+            waiting += branches(case, path, node, (at, len(listed)))
+    met = f"{len(seen)} of {len(listed)} nodes met"
+    demand(len(seen) == len(listed), "proof.polar.nodes", "tree", met)
+    return best
+
+
+def branches(
+    case: Case[H], path: Region, node: Json, where: tuple[int, int]
+) -> list[tuple[int, Region]]:
+    """Return the children of a node with what holds in each."""
+    at, count = where
+    name = f"proof.polar.nodes[{at}]"
+    if "signs" in node:
+        demand(case.net.right.size == 1 and at == 0, name, "tree", "signs")
+        found = children({"groups": 0, "each": node["signs"]}, at, count)
+        signs = SIGNS[case.net.right.cone]
+        demand(len(found) == len(signs), name, "tree", found)
+        return [(c, Region(s)) for c, s in zip(found, signs, strict=True)]
+    kind = "row" if "row" in node else "cut"
+    limit = (case.net.features if kind == "row" else case.cuts).shape[0]
+    index = node[kind]
+    demand(type(index) is int and 0 <= index < limit, name, "outside", index)
+    found = children({k: node.get(k) for k in ("plus", "minus")}, at, count)
+    demand(len(found) == 2, name, "tree", found)
+    pairs = zip(found, (1, -1), strict=True)
+    return [(c, path._replace(cuts=(*path.cuts, (kind, index, s)))) for c, s in pairs]
+
+
+def sparse_numbers(held: object, where: str, limit: int) -> dict[int, Fraction]:
+    """Read [[index, "0x..."], ...], each index once."""
+    demand(isinstance(held, list), where, "list", type(held).__name__)
+    out: dict[int, Fraction] = {}
+    for item in held if isinstance(held, list) else []:
+        demand(isinstance(item, list) and len(item) == 2, where, "pair", item)
+        k = item[0]
+        demand(type(k) is int and 0 <= k < limit and k not in out, where, "outside", k)
+        out[k] = number(item[1], where)
+    return out
+
+
+def cell_bound(case: Case[H], path: Region, node: Json) -> Fraction:
+    """Prove sup of sign * w^T s(F u) on a cone: it is at most a linear function there.
+
+    With omega = sign * w on a row f of F and slope a <= 1, s is convex.  Where the path
+    holds the row's sign, s(z) = z or a z.  Else omega < 0 uses s(z) >= rho z, rho in [a, 1] ("rho",
+    a where it has none), and omega > 0 the chord s(z) <= ((1 + a) z + (1 - a) r) / 2 on
+    |z| <= r, r >= |f|.  Adding mu_k >= 0 times a row on the path,
+    sup { c . u : |u| <= 1, the path } <= |c + sum mu_k sign_k f_k|.  An unpriced bias has
+    |b| <= reach, so its coefficient counts that often.
+    """
+    net, where = case.net, "proof.polar.nodes.cell"
+    a, (m, d) = net.slope, net.features.shape
+    demand(path.sign != 0 and a <= 1, where, "wrong_rule", "a cell needs a sign and slope <= 1")
+    signs = {k: s for kind, k, s in path.cuts if kind == "row"}
+    rho = sparse_numbers(node.get("rho", []), where, m)
+    rows = rows_of(net.features)
+    factors, extra = dict.fromkeys(range(m), Fraction(0)), Fraction(0)
+    for i, w in enumerate(case.omega):
+        omega = path.sign * w
+        if i in signs:
+            factors[i] += omega * (1 if signs[i] > 0 else a)
+        elif omega < 0:
+            factor = rho.get(i, a)
+            demand(a <= factor <= 1, where, "sign", f"rho {float(factor)}")
+            factors[i] += omega * factor
+        elif omega > 0:
+            factors[i] += omega * (1 + a) / 2
+            extra += omega * (1 - a) / 2 * net.radius(i)
+    for k, mu in sparse_numbers(node.get("mu", []), where, len(path.cuts)).items():
+        kind, i, s = path.cuts[k]
+        demand(mu >= 0 and kind == "row", where, "sign", f"{float(mu)} of a {kind}")
+        factors[i] += s * mu
+    total = [
+        sum((f * Fraction(rows[i][j]) for i, f in factors.items() if f), Fraction(0))
+        for j in range(d)
+    ]
+    last = abs(total.pop()) * net.reach if net.free else Fraction(0)
+    return root(sum((x * x for x in total), Fraction(0))).hi + last + extra
+
+
+def network_leaf(
+    ar: Arithmetic[H], case: Case[H], what: tuple[Region, Json], given: Arrays
+) -> Fraction:
+    """Prove the bound of a part by products of nonnegative facts.
+
+    x = (p / tau, u), p = (F u)_+, q = p - F u, so p_i q_i = 0 and s(F u) = p - a q; tau is a power
+    of two.  Facts B x >= 0: the rows of p, of q, then sign * (each cut of the path).  With
+    "radial" x has one coordinate more, s = |u| (of the priced part), and after q the facts
+    s, r_i s - p_i, r_i s - q_i, r_i >= the largest |f_i . u| over |u| = 1.
+    "N<t>", packed, is >= 0 but where p_i meets q_i, so x^T B^T N B x >= 0.  C is A^T A,
+    A x = W^T s(F u); or, "linear", with a sign and one output, sign * s A, the value times s.
+    Then
+
+        C + B^T N B <= Diag(0, level, bias, radial) + t I
+        =>  the value, squared or linear, <= (level + radial)^+ + bias^+ reach^2 + t^+ |x|^2
+
+    with |x|^2 <= (1 + |F|^2 / tau^2) (1 + reach^2) + 1, reach = 0 where no bias is unpriced.
+    """
+    path, node = what
+    net, where, t = case.net, "proof.polar.nodes", node["leaf"]
+    demand(type(t) is int and t >= 0, where, "outside", t)
+    tau = number(node.get("tau"), f"{where}.tau")
+    halves = tau.numerator & (tau.numerator - 1) or tau.denominator & (tau.denominator - 1)
+    demand(tau > 0 and not halves, f"{where}.tau", "dyadic", shown(tau))
+    radial, linear = node.get("radial") is not None, node.get("linear") is True
+    B = facts(case, path, float(tau), radial=radial)
+    h, k = B.shape
+    allowed = k <= MAX_CONE or f"L{t}" in given.arrays
+    demand(allowed, "proof.polar.rule", "size", k)
+    across = ar.load(transposed(B))  # (k, h)
+    A = ar.multiply(ar.multiply(across, ar.load(net.mixed(h))), case.pulled)  # (k, c)
+    if linear:
+        fits = radial and path.sign != 0 and net.right.size == 1
+        demand(fits, f"{where}.linear", "wrong_rule", "needs radial, a sign and one output")
+        half = ar.load(Array((k, 1), array("d", [0.0] * (k - 1) + [path.sign / 2])))
+        g = ar.add(ar.multiply(A, half), ar.multiply(half, A))
+    else:
+        g = ar.multiply(A, A)
+    if f"N{t}" in given.arrays:
+        N = products_of_facts(given, f"N{t}", h, net.features.shape[0])
+        g = ar.add(g, ar.multiply(ar.multiply(across, ar.load(N)), across))
+    levels = {x: leveled(node, x, where) for x in ("level", "bias", "radial")}
+    m, d = net.features.shape
+    diagonal = [0.0] * m + [float(levels["level"])] * (d - net.free)
+    diagonal += [float(levels["bias"])] * net.free + [float(levels["radial"])] * radial
+    g = ar.subtract(g, ar.load(on_diagonal(diagonal)))
+    factor = given.get(f"L{t}", (k * (k + 1) // 2,)) if f"L{t}" in given.arrays else None
+    top = max(ar.top(g, shift_of(node, f"{where}.shift"), factor), Fraction(0))
+    far = net.reach * net.reach if net.free else Fraction(0)
+    wide = (1 + squares_exactly(net.features.data) / (tau * tau)) * (1 + far) + 1
+    both = levels["level"] + (levels["radial"] if radial else 0)
+    bound = max(both, Fraction(0)) + max(levels["bias"], Fraction(0)) * far + top * wide
+    return bound if linear else root(bound).hi
+
+
+def leveled(node: Json, name: str, where: str) -> Fraction:
+    """Read a number of the diagonal; 0 if there is none."""
+    return number(node[name], f"{where}.{name}") if node.get(name) is not None else Fraction(0)
+
+
+def products_of_facts(given: Arrays, name: str, h: int, m: int) -> Array:
+    """Read N: packed, >= 0 but where p_i meets q_i."""
+    a = given.get(name, (h * (h + 1) // 2,))
+    full = unpacked(a, h)
+    for i, end in enumerate(accumulate(range(1, h + 1))):
+        row = a.data[end - i - 1 : end]
+        free = row[i - m] if m <= i < 2 * m else 0.0
+        least = min(row)
+        if least < 0 and not (least == free and sum(x < 0 for x in row) == 1):
+            raise RejectedError(f"proof.{name}", "sign", least)
+    return Array((h, h), array("d", full))
+
+
+def facts(case: Case[H], path: Region, tau: float, *, radial: bool) -> Array:
+    """Return B: one row for each fact over x = (p / tau, u), or (p / tau, u, s)."""
+    net = case.net
+    m, d = net.features.shape
+    rows = rows_of(net.features)
+    out = array("d")
+
+    def put(p: Mapping[int, float], u: Sequence[float], s: float) -> None:
+        """Append one row."""
+        line = array("d", bytes(8 * m))
+        for i, x in p.items():
+            line[i] = x
+        out.extend(line)
+        out.extend(u)
+        out.extend([s] * radial)
+
+    zero = [0.0] * d
+    for i in range(m):
+        put({i: tau}, zero, 0.0)
+    for i in range(m):
+        put({i: tau}, [-x for x in rows[i]], 0.0)
+    if radial:
+        put({}, zero, 1.0)
+        far = [float_above(net.radius(i)) for i in range(m)]
+        for i in range(m):
+            put({i: -tau}, zero, far[i])
+        for i in range(m):
+            put({i: -tau}, rows[i], far[i])
+    for kind, k, sign in path.cuts:
+        if kind == "row":
+            put({}, [sign * x for x in rows[k]], 0.0)
+            continue
+        line = case.cuts.data[k * (m + d) : (k + 1) * (m + d)]
+        lost = next((x for x in line[:m] if tau * x / tau != x), None)  # one cut for all parts
+        demand(lost is None, "proof.cuts", "underflow", lost)
+        put({i: sign * tau * x for i, x in enumerate(line[:m])}, [sign * x for x in line[m:]], 0.0)
+    return Array((len(out) // (m + d + radial), m + d + radial), out)
+
+
 # --- bounds -------------------------------------------------------------------------
 
 
@@ -3158,6 +3650,8 @@ def weak_duality(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays)
         return Bound(least, ("trivial",))
     dual = dual_point(ar, asked, proof, given, "W")
     polar = part(proof, "polar")
+    if isinstance(asked.pair, Network) and asked.pair.free:
+        unpriced(ar, asked, dual)
     name, bound = str(polar.get("rule")), polar_bound(ar, asked.pair, dual.field, polar, given)
     bound += dual.stray * asked.wide
     s = min(Fraction(1), asked.lam / bound) if bound else Fraction(1)
@@ -3167,6 +3661,13 @@ def weak_duality(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays)
     cost = ridge_cost(ar, asked, dual, given, "W")
     value = dual_value(ar, asked, dual, cost, s)
     return Bound(max(value, least), (name, "weak_duality"))
+
+
+def unpriced(ar: Arithmetic[H], asked: Question, dual: Dual[H]) -> None:
+    """Demand that every column of W sums to zero, exactly: else an unpriced bias has no bound."""
+    totals = adjoint(ar, asked, dual, Offset("column", Fraction(0)))
+    wrong = next((t for t in totals if t), None)
+    demand(wrong is None, f"proof.{dual.name}", "orthogonal", f"bias: {wrong and shown(wrong)}")
 
 
 class Fan(NamedTuple):
@@ -3349,16 +3850,32 @@ def floor(
     value = dual_value(ar, asked, dual, cost, s)
     value -= s * ar.inner(dual.field, model(ar, asked, asked.factors)).hi
     for k, c in dual.corrections:
-        value -= s * c * entry_at(asked.factors, asked.at.place(k))
+        value -= s * c * entry_at(asked, asked.at.place(k))
     return value + asked.lam * thetas(asked, asked.factors).lo
 
 
-def entry_at(factors: Sequence[Array], place: Sequence[int]) -> Fraction:
-    """Return one entry of sum x1_k o ... o xK_k, exactly."""
+def entry_at(asked: Question, place: Sequence[int]) -> Fraction:
+    """Return one entry of sum phi(X_i), exactly."""
+    factors = asked.factors
     r = factors[0].shape[1]
+    if isinstance(asked.pair, Network):
+        return network_entry(asked.pair, factors, place)
     rows = (a.data[i * r : i * r + r] for a, i in zip(factors, place, strict=True))
     terms = (math.prod(map(Fraction, x), start=Fraction(1)) for x in zip(*rows, strict=True))
     return sum(terms, Fraction(0))
+
+
+def network_entry(net: Network, factors: Sequence[Array], place: Sequence[int]) -> Fraction:
+    """Return one output of one sample, exactly."""
+    U, V = map(columns, factors)
+    total = Fraction(0)
+    for f, k in zip(rows_of(net.features), net.samples, strict=True):
+        if k != place[0]:
+            continue
+        for u, v in zip(U, V, strict=True):
+            z = sum((Fraction(a) * Fraction(b) for a, b in zip(f, u, strict=True)), Fraction(0))
+            total += (z if z > 0 else net.slope * z) * Fraction(v[place[1]])
+    return total
 
 
 class Outcome(NamedTuple):

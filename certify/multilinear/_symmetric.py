@@ -13,7 +13,8 @@ from .contract import unfolded
 STARTS, STEPS = 40, 3000
 RACE, FINALISTS = 20, 6  # steps of every start, and how many go on
 SETTLED = 1e-15  # relative gain below which an ascent stops; luck, never truth
-GRID = np.linspace(0.0, 1.0, 33)[1:]  # of a segment on which a polynomial is maximized
+GRID = np.linspace(-1.0, 1.0, 33)  # of a segment on which a polynomial is maximized
+ZOOMS = 6  # grids on a segment, each a 16th of the last
 
 
 def attain(T: Array, gauge: Gauge, seed: int, starts: Sequence[Slice]) -> tuple[float, Slice]:
@@ -69,14 +70,16 @@ def ascend(T: Array, gauge: Gauge, x: Array, steps: int) -> tuple[float, Array]:
 
 def along(T: Array, gauge: Gauge, x: Array, y: Array) -> tuple[Array, float]:
     """Return the best point of the segment from x to y, pushed out to the unit sphere."""
-    points = x[:, None] + GRID * (y - x)[:, None]
-    sizes = gauge.value(points)
-    points = points[:, sizes > 0] / sizes[sizes > 0]
-    if not points.size:
-        return x, form(T, x)
-    values = [form(T, z) for z in points.T]
-    k = int(np.argmax(values))
-    return np.ascontiguousarray(points[:, k]), values[k]
+    at, width = 0.5, 0.5
+    best, value = x, form(T, x)
+    for _ in range(ZOOMS):
+        for t in np.clip(at + width * GRID, 0.0, 1.0):
+            z = x + t * (y - x)
+            size = float(gauge.value(z))
+            if size > 0.0 and (found := form(T, z / size)) > value:
+                best, value, at = z / size, found, float(t)
+        width /= 16
+    return best, value
 
 
 def first(T: Array, gauge: Gauge, seed: int, starts: Sequence[Slice]) -> Iterator[Array]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product as combined
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from certify._arrays import Array
 from certify.gauges import Gauge
@@ -35,8 +36,16 @@ def attain(
     lower bound of the polar, found again from the vectors themselves.
     Source: De Lathauwer, De Moor, Vandewalle 2000 (higher-order power method).
     """
-    if symmetric:
-        return _symmetric.attain(symmetric_part(T), gauges[0], seed, starts)
+    with threadpool_limits(1, user_api="blas"):
+        if symmetric:
+            return _symmetric.attain(symmetric_part(T), gauges[0], seed, starts)
+        return best(T, gauges, seed, starts)
+
+
+def best(
+    T: Array, gauges: Sequence[Gauge], seed: int, starts: Sequence[Slice]
+) -> tuple[float, Slice]:
+    """Return the best slice of a race: every start a few steps, the leaders to the end."""
     size = float(np.abs(T).max(initial=0.0))
     if size == 0.0:
         xs = tuple(g.maximizer(np.zeros(n)) for g, n in zip(gauges, T.shape, strict=True))

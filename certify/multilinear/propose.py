@@ -10,8 +10,10 @@ import numpy as np
 from certify.polar import Proposal
 
 from ._base import TensorAsk
-from ._program import Stop, solve
+from ._program import Relaxed, Stop, solve
 from .ascent import attain
+from .cuts import branched
+from .proof import one_leaf
 from .slices import axis_of, matrix, sliced
 from .transpose import Form
 
@@ -19,6 +21,9 @@ CLOSE = 1e-10  # relative: a bound this near a found value is not worth more wor
 LARGEST = 1300  # rows of a relaxation worth its steps
 EFFORT = 1e12  # of a solve, in cubes of its size
 STEPS = 2000
+PARTS, LEAST = 63, 7  # parts of a tree at most, and of the smallest worth growing
+TREE = 1e7  # of a tree, in cubes of its size
+NEAR = 1e-7  # relative: a tree ends this near a found value
 
 
 def propose(ask: TensorAsk) -> Proposal:
@@ -33,17 +38,19 @@ def propose(ask: TensorAsk) -> Proposal:
 
 
 def relaxed(ask: TensorAsk) -> Proposal:
-    """Return the smallest bound of the relaxations."""
+    """Return the smallest bound of the relaxations, then of a tree of cases on the best."""
     value, xs = attain(ask.T, ask.gauges, symmetric=ask.symmetric, seed=ask.seed, starts=ask.starts)
     held = replace(ask, starts=[*ask.starts, xs])
     goal = aim(ask, value)
-    best = Proposal(np.inf)
+    best, tight = Proposal(np.inf), None
     for form in forms(held):
         found = bounded(form, goal)
-        best = min(best, found or best, key=lambda p: p.upper)
+        proof = one_leaf(form, found.best)
+        if proof is not None and proof.upper < best.upper:
+            best, tight = proof, (form, found)
         if best.upper <= goal or ask.expired():
-            break
-    return best
+            return best
+    return best if tight is None else min(best, *parted(*tight, goal), key=lambda p: p.upper)
 
 
 def aim(ask: TensorAsk, value: float) -> float:
@@ -52,11 +59,20 @@ def aim(ask: TensorAsk, value: float) -> float:
     return near if ask.target is None else max(near, ask.target)
 
 
-def bounded(form: Form, goal: float) -> Proposal | None:
-    """Return the bound of one form."""
+def bounded(form: Form, goal: float) -> Relaxed:
+    """Return the end of the solve of one form; without steps if it is too large."""
     steps = int(min(STEPS, EFFORT / form.size**3)) if form.size <= LARGEST else 0
     stop = Stop(form.goal(goal), steps, expired=form.ask.expired)
-    return form.proposal(solve(form.program(), stop, form.start()).best)
+    return solve(form.program(), stop, form.start())
+
+
+def parted(form: Form, root: Relaxed, goal: float) -> list[Proposal]:
+    """Return the bound by cases, where the effort allows a few."""
+    nodes = int(min(PARTS, TREE / form.size**3))
+    if nodes < LEAST or root.warm is None:
+        return [Proposal(np.inf)]
+    found = branched(form, root, goal * (1 + NEAR), nodes)
+    return [Proposal(np.inf)] if found is None else [found]
 
 
 def forms(ask: TensorAsk) -> Iterator[Form]:

@@ -95,6 +95,37 @@ def tensor_above(T: Array, said: dict[str, Any], proof: dict[str, Any]) -> float
     return above(bound)
 
 
+def layer_above(W: Array, atom: Any, proof: dict[str, Any]) -> float:  # noqa: ANN401  atoms are above
+    """Return a float at least the polar of (samples, outputs) W, by the kernel's rule.
+
+    Raises RejectedError for a free bias unless the columns of W sum to zero exactly.
+    """
+    at, arithmetic = kernel.Pattern(*W.shape), Rounded()
+    given = kernel.Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
+    net = kernel.stated_network(atom.statement(), given, at)
+    text, arrays = split(proof)
+    w = arithmetic.load(handed(W.reshape(-1)))
+    if net.free and any(arithmetic.adjoint(w, "column", None, at)):
+        raise kernel.RejectedError("W", "orthogonal", "columns that do not sum to zero")
+    with np.errstate(all="ignore"):  # the kernel refuses what is not finite
+        bound = kernel.polar_bound(arithmetic, net, w, text, kernel.Arrays(arrays, "proof"))
+    return above(bound)
+
+
+def layer_below(W: Array, atom: Any, witness: tuple[Array, ...]) -> float:  # noqa: ANN401
+    """Return a float at most <W, phi(u, v)> / theta(u, v), in rounded arithmetic."""
+    at, arithmetic = kernel.Pattern(*W.shape), Rounded()
+    given = kernel.Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
+    net = kernel.stated_network(atom.statement(), given, at)
+    u, v = (handed(x[:, None]) for x in witness)
+    field = arithmetic.layer(net, u, v)
+    earned = arithmetic.inner(arithmetic.load(handed(W.reshape(-1))), field).lo
+    both = zip(net.norms, witness, strict=True)
+    sizes = [kernel.lengths(n, x.tolist())[0] for n, x in both]
+    price = sizes[0].hi * sizes[1].hi if earned > 0 else sizes[0].lo * sizes[1].lo
+    return below(earned / price) if price else 0.0
+
+
 def tensor_below(T: Array, witness: tuple[Array, ...], gauges: tuple[Gauge, ...]) -> float:
     """Return a float at most <T, x1 o ... o xK> / (|x1| ... |xK|), whatever the roundings.
 

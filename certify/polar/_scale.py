@@ -1,5 +1,6 @@
 """Powers of two carry W and its proof between scales, exactly."""
 
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -44,8 +45,8 @@ def carried(proof: dict[str, Any], e: int) -> dict[str, Any]:
     A level and flows go as W.  In a tree of cases all goes as W but the Cholesky factors,
     which go as its root.
     """
-    if proof.get("rule") in ("slices", "transpose"):
-        return carried_tensor(proof, e)
+    if (by := BY_RULE.get(proof.get("rule", ""))) is not None:
+        return by(proof, e)
     if "nodes" in proof:
         return carried_tree(proof, e)
     out = dict(proof)
@@ -67,8 +68,6 @@ def carried_tensor(proof: dict[str, Any], e: int) -> dict[str, Any]:
     The matrix that is bounded goes as W, in the form "gram" as its square; what is squared
     to give it (F, L) as its root.  The splits stay.  Each slice moves by its own rule.
     """
-    if proof["rule"] == "slices":
-        return carried_slices(proof, e)
     by = 2 * e if proof["form"] == "gram" else e
     out = dict(proof)
     for name, x in proof.items():
@@ -77,6 +76,36 @@ def carried_tensor(proof: dict[str, Any], e: int) -> dict[str, Any]:
             out[name] = scaled(x, e) if name == "N" else moved("L" if root else "D", x, by)
     out["nodes"] = [with_shift(n, by) if "shift" in n else n for n in proof["nodes"]]
     return out
+
+
+def carried_network(proof: dict[str, Any], e: int) -> dict[str, Any]:
+    """Move a tree over a hidden layer to scale 2^e: a leaf's matrix goes as W W^T, or as W where
+    it is "linear"; the multipliers of a cell as W.
+    """
+    out, nodes = dict(proof), []
+    for node in proof["nodes"]:
+        held = dict(node)
+        if "leaf" in node:
+            by = e if node.get("linear") else 2 * e
+            held = with_shift(node, by)
+            for name in ("level", "bias", "radial"):
+                if node.get(name) is not None:
+                    held[name] = float(scaled(float.fromhex(node[name]), by)).hex()
+            t = node["leaf"]
+            out |= {k: moved(k, out[k], by) for k in (f"N{t}", f"L{t}") if k in out}
+        if "cell" in node and "mu" in node:
+            pairs = ((k, float.fromhex(x)) for k, x in node["mu"])
+            held["mu"] = [[k, float(scaled(x, e)).hex()] for k, x in pairs]
+        nodes.append(held)
+    return out | {"nodes": nodes}
+
+
+def carried_linear(proof: dict[str, Any], e: int) -> dict[str, Any]:
+    """Move the proof of a linear layer: that of its matrix F^T W."""
+    arrays = {k: v for k, v in proof.items() if k not in ("rule", "of")}
+    there = carried({**proof["of"], **arrays}, e)
+    of = {k: v for k, v in there.items() if k not in arrays}
+    return {"rule": "linear", "of": of, **{k: there[k] for k in arrays}}
 
 
 def carried_slices(proof: dict[str, Any], e: int) -> dict[str, Any]:
@@ -112,3 +141,12 @@ def with_shift(node: dict[str, Any], e: int) -> dict[str, Any]:
     held = node["shift"]
     shift = shift_of(node, "shift") if isinstance(held, str) else Fraction(held)
     return node | {"shift": exact_text(shift * power(e))}
+
+
+BY_RULE: dict[str, Callable[[dict[str, Any], int], dict[str, Any]]] = {
+    "slices": carried_slices,
+    "outputs": carried_slices,
+    "transpose": carried_tensor,
+    "network": carried_network,
+    "linear": carried_linear,
+}

@@ -1,4 +1,4 @@
-"""Products over the modes of a tensor in float64, each with a bound of its error."""
+"""Tensors and hidden layers in float64, each with a bound of its error."""
 
 import math
 from collections.abc import Sequence
@@ -7,9 +7,9 @@ from itertools import permutations
 
 import numpy as np
 
-from certify.kernel.verify import Pairs, Pattern, Place, root
+from certify.kernel.verify import Network, Pairs, Pattern, Place, root
 
-from .bounds import ETA, Floats, finite, gamma, norm_up, product_error
+from .bounds import ETA, Floats, U, finite, gamma, nearest, norm_up, product_error, view
 from .layout import BLOCK, indices
 
 
@@ -38,6 +38,29 @@ def outer_sum(factors: Sequence[Floats], at: Pattern) -> tuple[Floats, Fraction]
         part = slice(start, start + BLOCK * 64)
         out[part] = np.einsum("kr,kr->k", first[rows[part]], rest[cols[part]])
     return out, error
+
+
+def layer(net: Network, left: Floats, right: Floats) -> tuple[Floats, Fraction]:
+    """Return pool(s(F left)) right^T (samples, outputs), and a bound of its error.
+
+    s is Lipschitz with constant max(1, |slope|); slope z rounds once; a sum of t rows is off by
+    at most gamma_t sum |.|, and pools the errors of t rows with a factor sqrt(t).
+    """
+    f, a = view(net.features), nearest(net.slope)
+    hidden = f @ left
+    rad = product_error(f, left.T, max(f.shape[1], 1))
+    acted = np.where(hidden > 0, hidden, a * hidden)
+    rad = max(Fraction(1), abs(net.slope)) * rad + U * norm_up(acted) / (1 - U)
+    rad += acted.size * ETA
+    if net.samples != range(net.at.m):
+        samples = np.asarray(net.samples, dtype=np.int64)
+        t = int(np.bincount(samples).max())
+        pooled = np.zeros((net.at.m, left.shape[1]))
+        np.add.at(pooled, samples, acted)
+        rad = root(Fraction(t)).hi * (rad + gamma(t) * norm_up(acted))
+        acted = pooled
+    error = product_error(acted, right, max(right.shape[1], 1)) + rad * norm_up(right)
+    return acted @ right.T, error
 
 
 def permuted(dense: Floats) -> Floats:

@@ -28,6 +28,7 @@ import numpy as np
 from certify.kernel.verify import (
     Array,
     Exact,
+    Network,
     Pairs,
     Pattern,
     Place,
@@ -55,7 +56,7 @@ from .layout import (
     indices,
     row_sums_up,
 )
-from .products import kronecker, outer_sum, permuted, placed
+from .products import kronecker, layer, outer_sum, permuted, placed
 
 
 class Rounded(Fields):
@@ -98,6 +99,11 @@ class Rounded(Fields):
     def outer_sum(self, factors: Sequence[Array], at: Pattern) -> Ball:
         """Return the field; `products.outer_sum` bounds its error."""
         return Ball(*outer_sum([view(a) for a in factors], at))
+
+    def layer(self, net: Network, left: Array, right: Array) -> Ball:
+        """Return the field; `products.layer` bounds its error."""
+        mid, error = layer(net, view(left), view(right))
+        return Ball(mid.reshape(-1) if net.at.rows is None else mid[indices(net.at)], error)
 
     def unfold(self, x: Ball, at: Pattern, order: Sequence[int], rows: int) -> Ball:
         """Return the same numbers as a matrix."""

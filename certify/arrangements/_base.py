@@ -1,0 +1,85 @@
+"""What is asked of the methods for hidden layers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import monotonic
+
+import numpy as np
+import numpy.typing as npt
+
+from certify._arrays import Array
+from certify.gauges import Gauge
+
+Slice = tuple[Array, Array]  # u (d,), v (outputs,)
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A hidden layer: phi(u, v) = pool(s(F u)) v^T, s(z) = z where z >= 0, slope z elsewhere.
+
+    features  F, (rows, d)
+    slope     0 relu, -1 absolute value, 1 linear
+    left      the norm of u
+    right     the norm of v
+    free      whether the last coordinate of u has no price (its column of F is constant)
+    samples   of each row of F the sample it is summed into; None: the row itself
+    """
+
+    features: Array
+    slope: float
+    left: Gauge
+    right: Gauge
+    free: bool = False
+    samples: Ints | None = None
+
+    def act(self, U: Array) -> Array:
+        """Return pool(s(F U)), (samples, r), for U (d, r)."""
+        z = self.features @ U
+        return self.pool(np.where(z > 0, z, self.slope * z))
+
+    def pool(self, hidden: Array) -> Array:
+        """Sum the rows of F into their samples."""
+        if self.samples is None:
+            return hidden
+        out = np.zeros((int(self.samples.max()) + 1, *hidden.shape[1:]))
+        np.add.at(out, self.samples, hidden)
+        return out
+
+    def spread(self, W: Array) -> Array:
+        """Return W on the rows of F: the adjoint of `pool`."""
+        return W if self.samples is None else W[self.samples]
+
+    def size(self, U: Array) -> Array:
+        """Return |u| of each column, without what has no price."""
+        return np.asarray(self.left.value(U[:-1] if self.free else U))
+
+
+@dataclass(frozen=True)
+class LayerAsk:
+    """A bound of sup { <W, phi(u, v)> : |u||v| <= 1 } is asked.
+
+    W         (samples, outputs), dense; columns sum to zero if the layer has a free bias
+    target    a value that would do; None: as small as the effort allows
+    deadline  on the clock of time.monotonic
+    starts    slices that are believed to attain the polar, or nearly
+    nodes     parts of a branch and bound at most; None: what effort, target and deadline allow
+    progress  called as progress(parts, lower, upper) while branching
+    """
+
+    layer: Layer
+    W: Array
+    target: float | None = None
+    seed: int = 0
+    deadline: float | None = None
+    starts: Sequence[Slice] = ()
+    nodes: int | None = None
+    progress: Callable[[int, float, float], None] | None = None
+
+    def expired(self) -> bool:
+        """Whether the time budget is spent."""
+        return self.deadline is not None and monotonic() > self.deadline
+
+    def left(self) -> float:
+        """Return the seconds left, infinite without a deadline."""
+        return float("inf") if self.deadline is None else self.deadline - monotonic()

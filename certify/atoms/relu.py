@@ -1,0 +1,231 @@
+"""One hidden layer: phi(u, v) = s(V u) v^T, a neuron with its weights in and out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from certify._arrays import Array, finite, frozen, real, short
+from certify._errors import InputError
+from certify._observed import Observed
+from certify.arrangements import Layer, LayerAsk, attain, propose
+from certify.gauges import Gauge, Group, gauge
+from certify.polar import Matrix, PolarBound, Proposal
+
+from ._base import Atom, Factors, Slice
+from ._enclosure import enclose_layer
+from .rank_one import FORMS, matrix_only, misfit
+
+BIASES = ("none", "regularized", "free")
+SLOPES = {"relu": 0.0, "leaky_relu": 0.01, "abs": -1.0, "linear": 1.0}
+
+
+@dataclass(frozen=True, eq=False)
+class ReLU(Atom):
+    """phi(u, v) = s(V u) v^T, V (N, d) the data, u (d,), v (outputs,); Z is N x outputs.
+
+        form="product":  theta(u, v) = |u|_2 |v|_right
+        form="sum":      theta(u, v) = 1/2 (|u|_2^2 + |v|_right^2)   (weight decay)
+
+    A network of r hidden units is U (d, r), V (outputs, r); both forms have the same optimum.
+
+    activation  s(z) = z for z >= 0 and slope z else: "relu" 0, "leaky_relu" (slope=0.01 unless
+                given), "abs" -1, "linear" 1
+    right       "l2", "l1" or "linf", with a sign or none
+    bias        "none"; "regularized": V gets a column of ones and u one more entry, priced as
+                the others; "free": that entry is not priced (scikit-learn).  Then Omega* is
+                finite only at W whose columns sum to zero, which an unpenalized
+                ColumnIntercept forces: the problem must have one.
+    samples     None, or of each row of V the sample it is summed into: a convolution with sum
+                pooling, V stacked by patch; mean pooling is V divided by the patches
+    left        "l2"; with activation="linear" any norm (see `gated`)
+
+        Omega*(W) = sup { |W^T s(V u)|_* : |u|_2 <= 1 }                (polar)
+
+    NP-hard in d: bounded by cells (exact, small d) and by the doubly nonnegative
+    relaxation with branching.
+
+    Raises InputError for an unknown norm, bias, activation or form, or V that is not a
+    finite real matrix; a problem with it, for data of another number of rows.
+    Source: the networks of Haeffele and Vidal (2015) with one hidden layer.
+    """
+
+    V: Any
+    left: str | Gauge = "l2"
+    right: str | Gauge = "l2"
+    bias: str = "none"
+    activation: str = "relu"
+    slope: float | None = None
+    samples: Any = None
+    form: str = "product"
+    layer: Layer = field(init=False, repr=False)
+
+    degree = 2
+    kind = "relu"
+
+    def __post_init__(self) -> None:
+        """Check the parts and build the layer."""
+        for name, known in (("bias", BIASES), ("activation", tuple(SLOPES)), ("form", FORMS)):
+            if (value := getattr(self, name)) not in known:
+                raise InputError(f"{name} must be one of {', '.join(known)}, got {short(value)}")
+        data = finite(real(self.V, "V", ndim=2), "V")
+        if not data.size:
+            raise InputError(f"V must not be empty, got shape {data.shape}")
+        if self.bias != "none":
+            data = np.column_stack([data, np.ones(len(data))])
+        left, right = gauge(self.left), gauge(self.right)
+        if not right.is_plain:
+            raise InputError(f"right must be l2, l1 or linf, got {short(self.right)}")
+        slope = sloped(self.activation, self.slope)
+        if slope != 1 and (left.name != "l2" or not left.free):
+            raise InputError(f"left must be l2 unless activation is linear, got {short(self.left)}")
+        held = pooled(self.samples, len(data))
+        layer = Layer(frozen(data), slope, left, right, self.bias == "free", held)
+        object.__setattr__(self, "layer", layer)
+
+    @property
+    def gauges(self) -> tuple[Gauge, Gauge]:
+        """The norms of u (of its priced part) and v."""
+        return self.layer.left, self.layer.right
+
+    def check(self, data_shape: tuple[int, ...]) -> None:
+        """Refuse data of another number of rows than V, or than the samples."""
+        matrix_only(self, data_shape)
+        samples = self.layer.samples
+        rows = len(self.layer.features) if samples is None else int(samples.max()) + 1
+        if data_shape[0] != rows:
+            raise InputError(f"V stands for {rows} samples, but the data have {data_shape[0]} rows")
+
+    def shapes(self, data_shape: tuple[int, ...]) -> tuple[tuple[int], tuple[int]]:
+        """Return (d,), (outputs,)."""
+        return (self.layer.features.shape[1],), (data_shape[1],)
+
+    def phi(self, x: Slice) -> Array:
+        """Return s(V u) v^T."""
+        u, v = x
+        return np.outer(self.layer.act(u[:, None])[:, 0], v)
+
+    def predict(self, factors: Factors, observed: Observed) -> Array:
+        """Return the outputs at the observed entries."""
+        return observed.product(self.layer.act(factors[0]), factors[1])
+
+    def earned(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, Array]:
+        """Return <W, phi(X_i)> and |phi(X_i)| of each neuron."""
+        hidden, V = self.layer.act(factors[0]), factors[1]
+        sizes = np.linalg.norm(hidden, axis=0) * np.linalg.norm(V, axis=0)
+        return np.einsum("mr,mr->r", hidden, observed.times(W, V)), sizes
+
+    def theta(self, factors: Factors) -> Array:
+        """Return theta of each neuron."""
+        a, b = self.layer.size(factors[0]), self.layer.right.value(factors[1])
+        return a * b if self.form == "product" else 0.5 * (a * a + b * b)
+
+    def wrong_sign(self, factors: Factors) -> str:
+        """Name the entry of V that is farthest outside its cone."""
+        return misfit("V", self.layer.right, factors[1])
+
+    def project(self, factors: Factors) -> Factors:
+        """Return the nearest factors in the cones."""
+        return factors[0], np.asarray(self.layer.right.project_cone(factors[1])) + 0.0  # no -0.0
+
+    def asked(self, W: Matrix, target: float | None = None, seed: int = 0) -> LayerAsk:
+        """Return what is asked of the methods for hidden layers."""
+        dense = np.asarray(W.toarray() if sparse.issparse(W) else W)
+        return LayerAsk(self.layer, dense, target, seed)
+
+    def propose(
+        self,
+        W: Matrix,
+        target: float | None,
+        seed: int,
+        deadline: float | None,
+        starts: Factors | None = None,
+    ) -> Proposal:
+        """Return the smallest bound found; starts are neurons believed to attain the polar."""
+        dense = self.asked(W).W
+        held = () if starts is None else tuple(zip(starts[0].T, starts[1].T, strict=True))
+        return propose(LayerAsk(self.layer, dense, target, seed, deadline, held))
+
+    def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
+        """Return the best neuron found, of theta 1."""
+        return attain(self.asked(W, None, seed))
+
+    @np.errstate(all="ignore")  # the kernel refuses what is not finite
+    def polar(self, W: Any, *, budget: float | None = None, seed: int = 0) -> PolarBound:  # noqa: ANN401
+        """Enclose the polar of W (N, outputs); at W = Y the smallest lam of a zero network.
+
+        `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is earned
+        by `witness` after allowing for every rounding.
+
+        Raises InputError if W is not a finite real matrix of N rows, or if its columns do
+        not sum to zero exactly where the bias is free.
+        """
+        deadline = None if budget is None else monotonic() + budget
+
+        def bounded(held: Array) -> Proposal:
+            """Return the smallest bound within the budget."""
+            return self.propose(held, None, seed, deadline)
+
+        return enclose_layer(self, W, bounded, seed)
+
+    def statement(self) -> dict[str, Any]:
+        """Return the kernel's description of this atom."""
+        left, right = (g.statement() for g in self.gauges)
+        bias = "free" if self.layer.free else "none"
+        said = {"kind": self.kind, "left": left, "right": right, "form": self.form, "bias": bias}
+        return said | {"slope": float(self.layer.slope).hex()}
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the features, with the column of a bias, and the samples."""
+        out: dict[str, npt.NDArray[Any]] = {"features": self.layer.features}
+        if self.layer.samples is not None:
+            out["samples"] = self.layer.samples
+        return out | {f"left.{k}": a for k, a in self.layer.left.arrays().items()}
+
+
+def sloped(activation: str, slope: float | None) -> float:
+    """Return the slope of an activation below zero; only leaky_relu takes one."""
+    if slope is None:
+        return SLOPES[activation]
+    known = isinstance(slope, int | float) and not isinstance(slope, bool)
+    if activation != "leaky_relu" or not known or not -np.inf < slope <= 1:
+        wanted = "a finite number at most 1, for activation='leaky_relu' only"
+        raise InputError(f"slope must be {wanted}, got {short(slope)} with {activation!r}")
+    return float(slope)
+
+
+def pooled(samples: object, rows: int) -> npt.NDArray[np.int64] | None:
+    """Return the samples of rows as int64; each of 0..n-1 must be met."""
+    if samples is None:
+        return None
+    held = np.asarray(samples)
+    if held.shape != (rows,) or held.dtype.kind not in "iu" or held.min() < 0:
+        got = f"{held.dtype} of shape {held.shape}"
+        raise InputError(f"samples must be {rows} integers >= 0, one for each row of V, got {got}")
+    if len(np.unique(held)) != int(held.max()) + 1:
+        raise InputError("samples must be 0, 1, ... without a gap")
+    out = held.astype(np.int64)
+    out.setflags(write=False)
+    return out
+
+
+def gated(V: npt.ArrayLike, gates: npt.ArrayLike, right: str = "l2", form: str = "product") -> ReLU:
+    """Return the atom of gated units: phi(u, v) = D_g V u v^T, one gate g a neuron.
+
+    gates (N, G), 0 or 1: D_g is the diagonal of column g.  u has a block of d entries for
+    each gate and theta = (sum over g of |u_g|_2) |v|: an extreme point uses one gate, so the
+    problem is a group lasso, and its polar is closed: max_g |V^T D_g W| (of one output).
+
+    Raises InputError for gates that are not 0 or 1, or of another number of rows.
+    """
+    data, held = finite(real(V, "V", ndim=2), "V"), real(gates, "gates", ndim=2)
+    if held.shape[0] != len(data) or not np.isin(held, (0.0, 1.0)).all():
+        raise InputError(f"gates must be 0 or 1 in {len(data)} rows, got shape {held.shape}")
+    blocks: Sequence[Array] = [data * g[:, None] for g in held.T]
+    d = data.shape[1]
+    norm = Group([range(g * d, g * d + d) for g in range(held.shape[1])])
+    return ReLU(np.hstack(blocks), norm, right, activation="linear", form=form)
