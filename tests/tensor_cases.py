@@ -110,11 +110,13 @@ def proved(tier, T, keys, proof, *, symmetric=False):
         return kernel.polar_bound(ar, modes, w, text, kernel.Arrays(arrays, "proof"))
 
 
-def groups_of(T, keys, rows, *, symmetric=False):
+def groups_of(T, keys, rows, *, symmetric=False, copies=()):
     """Return the kernel's two groups of modes."""
     ar, modes = kernel.Exact(), modes_of(T, keys, symmetric=symmetric)
     w = ar.load(handed(T.reshape(-1)))
-    return kernel.grouped(ar, modes, w, {"rows": list(rows)}, kernel.Arrays({}, "proof"))[0]
+    return kernel.grouped(
+        ar, modes, w, {"rows": list(rows), "copies": list(copies)}, kernel.Arrays({}, "proof")
+    )[0]
 
 
 def dense(grid):

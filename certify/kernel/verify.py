@@ -3148,9 +3148,9 @@ def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays)
     held = (rows, cols) if form == "hat" else (rows,)
     k = sum(g.count for g in held)
     told = sum(len(a.data) for name, a in given.arrays.items() if name.startswith("K"))
-    allowed = k <= MAX_CONE or k <= cols.count or k * k <= 16 * told
-    demand(allowed, "proof.polar.rule", "size", k)
     copies = rows.modes[len(modes.norms) - len(cols.modes) :]
+    allowed = k <= MAX_CONE or (k <= cols.count and not copies) or k * k <= 16 * told
+    demand(allowed, "proof.polar.rule", "size", k)
     demand(not copies or form == "gram", "proof.polar.copies", "wrong_rule", form)
     if form == "gram":
         base = copied(ar, ar.multiply(s, s), rows, len(copies))
