@@ -863,3 +863,21 @@ def test_a_masked_tensor_is_zero_where_nothing_is_seen():
         w, given = ar.load(handed(full[seen])), kernel.Arrays(arrays, "proof")
         listed = kernel.polar_bound(ar, kernel.stated_modes(said, at), w, text, given)
         assert listed == proved(tier, held, keys, adversary.proof(adversary.leaf()))
+
+
+@pytest.mark.parametrize("name", ["cube", "cubes", "l1 as a ball", "four and cubes"])
+def test_the_cost_of_a_diagonal_is_what_extreme_squares_earn(name):
+    keys, dims, rows = LISTS[name]
+    rng = np.random.default_rng(9)
+    for group in groups_of(np.zeros(dims), keys, rows):
+        ends = [
+            [*product((0.0, 1.0), repeat=n.size)] if n.name == "linf" else np.eye(n.size)
+            for n in group.norms
+        ]
+        for _ in range(10):
+            d = rng.integers(-8, 9, group.count) / 4
+            earned = max(outer(x).reshape(-1) @ d for x in product(*map(np.array, ends)))
+            assert group.cost([*map(Fraction, d)]) >= max(earned, 0.0)
+            d = np.abs(d)
+            earned = max(outer(x).reshape(-1) @ d for x in product(*map(np.array, ends)))
+            assert group.cost([*map(Fraction, d)]) == earned
