@@ -3072,15 +3072,17 @@ class Group:
         return math.prod(map(widest, self.norms), start=Fraction(1))
 
     def cost(self, d: Sequence[Fraction]) -> Fraction:
-        """Bound sup of sum d_a x_a^2 over products x, one mode after the other.
+        """Bound sup of sum d_a x_a^2 over products x by the largest sum over the cubes.
 
-        The squares of a factor lie in the simplex (l1, l2) or in the cube (linf).
+        The squares of a factor lie in the cube (linf), where each is at most 1, or in the
+        simplex (l1, l2), where they sum to at most 1: for every index of these modes the
+        d_a^+ are added over the indices of the others.
         """
-        held = [max(v, Fraction(0)) for v in d]
-        for n in reversed(self.norms):
-            parts = [held[i : i + n.size] for i in range(0, len(held), n.size)]
-            held = [sum(p, Fraction(0)) if n.name == "linf" else max(p) for p in parts]
-        return held[0]
+        sums: dict[tuple[int, ...], Fraction] = {}
+        for a, v in zip(product(*map(range, self.sizes)), d, strict=True):
+            at = tuple(i for i, n in zip(a, self.norms, strict=True) if n.name != "linf")
+            sums[at] = sums.get(at, Fraction(0)) + max(v, Fraction(0))
+        return max(sums.values())
 
     def partner(self, a: tuple[int, ...], b: tuple[int, ...]) -> tuple[Any, Any]:
         """Return the pair of multi-indices that stands for all with the same monomial.
@@ -3146,9 +3148,9 @@ def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays)
     held = (rows, cols) if form == "hat" else (rows,)
     k = sum(g.count for g in held)
     told = sum(len(a.data) for name, a in given.arrays.items() if name.startswith("K"))
-    allowed = k <= MAX_CONE or k <= cols.count or k * k <= 16 * told
-    demand(allowed, "proof.polar.rule", "size", k)
     copies = rows.modes[len(modes.norms) - len(cols.modes) :]
+    allowed = k <= MAX_CONE or (k <= cols.count and not copies) or k * k <= 16 * told
+    demand(allowed, "proof.polar.rule", "size", k)
     demand(not copies or form == "gram", "proof.polar.copies", "wrong_rule", form)
     if form == "gram":
         base = copied(ar, ar.multiply(s, s), rows, len(copies))
