@@ -31,6 +31,7 @@ NAMES = (
     "biases",
     "polars",
     "patience",
+    "tensor_polar",
 )
 LIBRARIES = ("numpy", "scipy", "cvxpy", "clarabel", "scs", "python-flint", "scikit-learn")
 Results = dict[str, Report]
