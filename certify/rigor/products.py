@@ -24,7 +24,7 @@ def outer_sum(factors: Sequence[Floats], at: Pattern) -> tuple[Floats, Fraction]
     first, rest = factors[0], factors[1]
     r = first.shape[1]
     for x in factors[2:]:
-        rest = (rest[:, None, :] * x[None, :, :]).reshape(-1, r)
+        rest = (rest[:, None, :] * x[None, :, :]).reshape(len(rest) * len(x), r)
     steps = len(factors) - 2
     error = product_error(first, rest, max(r, 1) + 2 * steps)
     high = max([Fraction(1), *(finite(np.abs(x).max(initial=0.0)) for x in factors[1:])])
