@@ -1,13 +1,14 @@
 """A primal-dual interior-point method for the program of cells.
 
-W = -grad E of its points is inside the dual of every cell, so the gap that is left is the
-method's own and not its square root.  |x| is smoothed to the least value of its barrier,
-
-    min over t of lam t - mu log(t^2 - |x|^2),  t = e + sqrt(e^2 + |x|^2),  e = mu / lam.
+Borders F x >= 0 have slacks g and multipliers y; the price lam |x| is lam t over the cone
+|x| <= t, whose multiplier is (lam, s), |s| <= lam.  W = -grad E of its points is inside the
+dual of every cell but for a residual, so the gap that is left is the method's own and not
+its square root.  Steps are Newton's, scaled by Nesterov and Todd's point in the cones.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import linalg
@@ -17,177 +18,270 @@ from certify.problem import Values
 
 from ._cells import Cells, Program
 
-STEPS = 150  # of Newton
-INSIDE = 0.995  # of the way to the boundary
-FAST, SLOW = 0.1, 0.5  # of the mean product: the next one, after a long and a short step
-LONG, SHORT = 0.7, 1e-10  # steps of these lengths
-NEAR = 0.05  # of a neuron's typical pre-activation: the least slack to start from
-SETTLED = 1e-9  # relative residuals that are allowed at the end
-JITTER = 1e-14  # of a matrix's diagonal, so that it has a Cholesky factor
+STEPS = 100
+INSIDE = 0.99  # of the way to the boundary
+FIRST = 0.3  # of the price of all neurons: the gap to start from
+NEAR = 1e-7  # of a neuron's typical pre-activation: the least slack to start from
+LIFT = 1e4  # of the largest pre-activation: a border that far is none
+SETTLED = 1e-7  # residuals, relative to lam and to a typical pre-activation, at the end
+JITTER = 1e-15  # of a matrix's diagonal, so that it has a Cholesky factor
+FACTORS, REFINED = 8, 2  # jitters tried, and steps that undo their error
+WORSE, HALVINGS = 2.0, 12  # how much a step may raise the slope's residual
+STUCK = 1e-9  # a step that ends the method
 
 
 @dataclass
 class Point:
-    """x and q in z; the slacks g and the multipliers y of the cells' borders."""
+    """x and q in z; slacks g, multipliers y; t and s (priced, r) of the cones."""
 
     z: Array
     g: Array
     y: Array
+    t: Array
+    s: Array
 
-    def moved(self, by: "Point", t: float) -> "Point":
+    def moved(self, by: "Point", step: float) -> "Point":
         """Return the point a step further."""
-        return Point(self.z + t * by.z, self.g + t * by.g, self.y + t * by.y)
+        names = ("z", "g", "y", "t", "s")
+        return Point(*(getattr(self, n) + step * getattr(by, n) for n in names))
+
+
+class Scaling(NamedTuple):
+    """Nesterov and Todd's point of each cone: w = (w0, w1), w0^2 - |w1|^2 = 1, and its size."""
+
+    w0: Array
+    w1: Array
+    size: Array  # the fourth root of det(t, x) / det(lam, s), squared
+
+    @property
+    def top(self) -> Array:
+        """The first diagonal entry of the scaling's inverse square."""
+        return (2 * self.w0**2 - 1) / self.size
 
 
 class Barrier:
-    """The program's functions, at ordinary scales."""
+    """The program's functions."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
         self.layer = program.net.layer
         self.lam = program.problem.lam
         self.d, self.r = program.cells.x.shape
+        self.mask = program.cells.mask
         F = self.layer.features
         borders = np.abs(F).max(axis=1, initial=0.0) > 0
-        if self.layer.slope == 1:
-            borders[:] = False
+        borders &= self.layer.slope != 1
         self.F = F[borders]
         self.signs = np.where(program.cells.S[borders] == 1, 1.0, -1.0)
         self.priced = self.d - int(self.layer.free)
-        x = program.cells.x
-        away = np.abs(self.F @ x)
-        self.typical = np.maximum(away.mean(axis=0) if len(away) else np.ones(self.r), 1e-300)
-        size = float(np.linalg.norm(x, axis=0).max(initial=0.0))
-        self.typical = np.maximum(self.typical, 1e-3 * self.typical.max(initial=size))
+        away = np.abs(self.F @ program.cells.x)
+        typical = away.mean(axis=0) if len(away) else np.ones(self.r)
+        self.typical = np.maximum(typical, max(1e-3 * float(typical.max()), 1e-300))
+        one_sided = self.layer.free & (program.cells.mask[-1] == 0)
+        self.lift = np.where(one_sided, LIFT * self.typical.max(), 0.0)  # no border there
 
     @property
     def count(self) -> int:
         """The number of products that are mu."""
-        return int(self.signs.size + 2 * self.r)
+        return int(self.signs.size + self.r)
 
     def split(self, z: Array) -> tuple[Array, Array]:
         """Return x (d, r) and q of a vector."""
         return z[: self.d * self.r].reshape(self.r, self.d).T, z[self.d * self.r :]
 
+    def x(self, z: Array) -> Array:
+        """Return the priced part of the neurons."""
+        return self.split(z)[0][: self.priced]
+
+    def whole(self, s: Array) -> Array:
+        """Return a vector of all x that is s where x is priced, else zero."""
+        out = np.zeros((self.d, self.r))
+        out[: self.priced] = s
+        return out.T.reshape(-1)
+
     def start(self, mu: float) -> Point:
         """Return a point inside, near the cells' neurons."""
         z = self.program.start()
         g = np.maximum(self.borders(z), NEAR * self.typical)
-        return Point(z, g, mu / g)
+        x, e = self.x(z), mu / self.lam
+        rho = np.sqrt(0.25 * e * e + np.square(x).sum(axis=0))
+        return Point(z, g, mu / g, 0.5 * e + rho, -self.lam * x / (0.5 * e + rho))
 
     def borders(self, z: Array) -> Array:
         """Return the pre-activations, positive inside."""
-        return self.signs * (self.F @ self.split(z)[0])
+        return np.asarray(self.turned(z) + self.lift)
+
+    def turned(self, z: Array) -> Array:
+        """Return the linear part of `borders`."""
+        return np.asarray(self.signs * (self.F @ (self.mask * self.split(z)[0])))
 
     def back(self, y: Array) -> Array:
         """Return the adjoint of `borders`, as a vector of all x."""
-        return np.asarray((self.F.T @ (self.signs * y)).T.reshape(-1))
+        return np.asarray((self.mask * (self.F.T @ (self.signs * y))).T.reshape(-1))
 
-    def lengths(self, z: Array, e: float) -> Array:
-        """Return sqrt(e^2 + |x|^2) of each neuron."""
-        x = self.split(z)[0][: self.priced]
-        return np.asarray(np.sqrt(e * e + np.square(x).sum(axis=0)))
-
-    def residuals(self, p: Point, mu: float) -> tuple[Array, Array, Array]:
-        """Return the slope in z, the slacks' defect, and the products' defect."""
-        e = mu / self.lam
-        x, q = self.split(p.z)
-        slope = -self.program.design.T @ self.W(p.z).reshape(-1)
-        pull = self.lam * x / (e + self.lengths(p.z, e))
-        pull[self.priced :] = 0.0
-        own = pull.T.reshape(-1) - self.back(p.y)
-        slope += np.concatenate([own, self.program.offsets[1] @ q])
-        return slope, self.borders(p.z) - p.g, p.g * p.y - mu
+    def slope(self, p: Point) -> Array:
+        """Return grad E - G^T y - s + K q: zero at the optimum."""
+        own = -self.program.design.T @ self.W(p.z).reshape(-1)
+        held = self.back(p.y) + self.whole(p.s)
+        own += np.concatenate([-held, self.program.offsets[1] @ self.split(p.z)[1]])
+        return np.asarray(own)
 
     def W(self, z: Array) -> Array:
         """Return -grad E."""
         return self.program.smoothed.at(self.program.field(z)).W
 
-    def size(self, p: Point, mu: float) -> float:
-        """Return the residuals' size, each relative to its own unit."""
-        slope, border, product = self.residuals(p, mu)
-        parts = (slope / self.lam, border / self.typical, product / mu)
-        return float(np.sqrt(sum(np.square(a).sum() for a in parts)))
+    def products(self, p: Point) -> float:
+        """Return the sum of g y and of the cones' products: the gap but for residuals."""
+        cones = self.lam * p.t.sum() + (self.x(p.z) * p.s).sum()
+        return float((p.g * p.y).sum() + cones)
 
-    def matrix(self, p: Point, mu: float) -> Array:
-        """Return the second derivative in z, slacks and multipliers taken out."""
-        program, e = self.program, mu / self.lam
+    def scaling(self, p: Point) -> Scaling:
+        """Return the scaling points of the cones."""
+        x, lam = self.x(p.z), self.lam
+        one = np.sqrt(np.maximum(p.t**2 - np.square(x).sum(axis=0), 1e-300))
+        two = np.sqrt(np.maximum(lam**2 - np.square(p.s).sum(axis=0), 1e-300))
+        inner = (p.t * lam + (x * p.s).sum(axis=0)) / (one * two)
+        both = 2 * np.sqrt(0.5 * (1 + inner))
+        w1 = (x / one - p.s / two) / both
+        return Scaling(np.sqrt(1 + np.square(w1).sum(axis=0)), w1, one / two)
+
+    def matrix(self, p: Point, at: Scaling) -> Array:
+        """Return the second derivative in z, all else taken out."""
+        program = self.program
         B = program.curved(program.field(p.z))
         H = B.T @ B
         n = self.d * self.r
         H[n:, n:] += program.offsets[1]
-        weighted = self.F.T[None] * (p.y / p.g).T[:, None, :]
-        blocks = weighted @ self.F
-        x, rho = self.split(p.z)[0][: self.priced], self.lengths(p.z, e)
-        for k in range(self.r):
-            bend = np.eye(self.priced) / (e + rho[k])
-            bend -= np.outer(x[:, k], x[:, k]) / (rho[k] * (e + rho[k]) ** 2)
-            blocks[k, : self.priced, : self.priced] += self.lam * bend
-            at = slice(k * self.d, k * self.d + self.d)
-            H[at, at] += blocks[k]
+        blocks = (self.F.T[None] * (p.y / p.g).T[:, None, :]) @ self.F
+        for k, held in enumerate(self.mask.T):
+            blocks[k] = np.outer(held, held) * blocks[k] + np.diag(1.0 - held)
+            bend = np.eye(self.priced) - 2 * np.outer(at.w1[:, k], at.w1[:, k]) / (
+                2 * at.w0[k] ** 2 - 1
+            )
+            blocks[k, : self.priced, : self.priced] += bend / at.size[k]
+            part = slice(k * self.d, k * self.d + self.d)
+            H[part, part] += blocks[k]
         return np.asarray(H)
 
-    def direction(self, p: Point, mu: float) -> Point:
-        """Return Newton's step toward the products mu."""
-        slope, border, product = self.residuals(p, mu)
-        held = (-product - p.y * border) / p.g
-        right = -slope
-        right[: self.d * self.r] += self.back(held)
-        dz = solved(self.matrix(p, mu), right)
-        dg = self.borders(dz) + border
-        return Point(dz, dg, (-product - p.y * dg) / p.g)
+    def step(self, p: Point, at: Scaling, solver: "Solver", aim: tuple[float, Array]) -> Point:
+        """Return Newton's step to the products mu; aim is mu and the borders' correction."""
+        mu, correction = aim
+        x, off = self.x(p.z), self.borders(p.z) - p.g
+        det = np.maximum(p.t**2 - np.square(x).sum(axis=0), 1e-300)
+        first, rest = mu * p.t / det - self.lam, -mu * x / det - p.s
+        cross = -2 * at.w0 * at.w1 / at.size
+        wanted = mu - p.g * p.y - correction
+        right = -self.slope(p)
+        right[: self.d * self.r] += self.back((wanted - p.y * off) / p.g)
+        right[: self.d * self.r] += self.whole(rest - cross * (first / at.top))
+        dz = solver(right)
+        dx, dg = self.x(dz), self.turned(dz) + off
+        dt = (first - (cross * dx).sum(axis=0)) / at.top
+        bend = (2 * at.w1 * (at.w1 * dx).sum(axis=0) + dx) / at.size
+        return Point(dz, dg, (wanted - p.y * dg) / p.g, dt, rest - cross * dt - bend)
+
+    def longest(self, p: Point, by: Point) -> float:
+        """Return the longest step, at most 1, that stays inside all cones."""
+        steps = [ratio(p.g, by.g), ratio(p.y, by.y)]
+        steps.append(cone_ratio(p.t, self.x(p.z), by.t, self.x(by.z)))
+        steps.append(cone_ratio(np.full(self.r, self.lam), p.s, np.zeros(self.r), by.s))
+        return min(1.0, INSIDE * min(steps))
 
 
-def solved(H: Array, right: Array) -> Array:
-    """Return H^-1 right for H nearly singular."""
-    diagonal = np.maximum(H.diagonal(), 1e-300)
-    root = 1 / np.sqrt(diagonal)
+Solver = Callable[[Array], Array]
+
+
+def solver_of(H: Array) -> Solver:
+    """Return the map to H^-1 b for H nearly singular."""
+    root = 1 / np.sqrt(np.maximum(H.diagonal(), 1e-300))
     scaled = root[:, None] * H * root
-    for k in range(8):
+    for k in range(FACTORS):
         try:
             factor = linalg.cho_factor(scaled + JITTER * 100.0**k * np.eye(len(H)), lower=True)
         except linalg.LinAlgError:
             continue
-        out = linalg.cho_solve(factor, root * right)
-        rest = root * right - scaled @ out
-        return np.asarray(root * (out + linalg.cho_solve(factor, rest)))
-    return np.asarray(root * np.linalg.lstsq(scaled, root * right, rcond=None)[0])
+
+        def solve_by(right: Array, factor: object = factor) -> Array:
+            """Solve, and undo the jitter's error."""
+            b = root * right
+            out = linalg.cho_solve(factor, b)
+            for _ in range(REFINED):
+                out = out + linalg.cho_solve(factor, b - scaled @ out)
+            return np.asarray(root * out)
+
+        return solve_by
+    return lambda right: np.asarray(root * np.linalg.lstsq(scaled, root * right, rcond=None)[0])
 
 
-def longest(a: Array, da: Array) -> float:
-    """Return the longest step, at most 1, that keeps a positive."""
+def ratio(a: Array, da: Array) -> float:
+    """Return the longest step that keeps a positive."""
     falling = da < 0
-    return float(min(1.0, (INSIDE * a[falling] / -da[falling]).min(initial=1.0)))
+    return float((a[falling] / -da[falling]).min(initial=np.inf))
+
+
+def cone_ratio(t: Array, x: Array, dt: Array, dx: Array) -> float:
+    """Return the longest step that keeps |x| <= t in each column."""
+    a = dt**2 - np.square(dx).sum(axis=0)
+    b = t * dt - (x * dx).sum(axis=0)
+    c = np.maximum(t**2 - np.square(x).sum(axis=0), 0.0)
+    root = np.sqrt(np.maximum(b * b - a * c, 0.0))
+    with np.errstate(all="ignore"):  # the roots of a s^2 + 2 b s + c, without cancelling
+        q = -(b + np.where(b >= 0, root, -root))
+        both = np.stack([q / a, c / q])
+    real = (b * b - a * c >= 0) & np.isfinite(both) & (both > 0)
+    out = float(np.where(real, both, np.inf).min(initial=np.inf))
+    return min(out, ratio(t, dt))
 
 
 def solve(
-    program: Program, gap: float, wanted: float, expired: Callable[[], bool]
+    program: Program, wanted: float, expired: Callable[[], bool]
 ) -> tuple[Cells, Values, Array, int]:
-    """Return the cells' neurons, q, W and the steps; gap is about what is to be gained.
+    """Return the cells' neurons, q, W and the steps taken.
 
     wanted: the gap at which it may stop.
     """
     held = Barrier(program)
-    mu = max(gap, wanted) / max(held.count, 1)
-    p, least, steps = held.start(mu), 0.5 * wanted / max(held.count, 1), 0
+    size = program.problem.lam * float(program.net.layer.size(program.cells.x).sum())
+    p, steps = held.start(max(FIRST * size, wanted) / held.count), 0
     for steps in range(1, STEPS + 1):
-        by = held.direction(p, mu)
+        at = held.scaling(p)
+        matrix = held.matrix(p, at)
+        if not np.isfinite(matrix).all():
+            break
+        solver = solver_of(matrix)
+        mean, zero = held.products(p) / held.count, np.zeros_like(p.g)
+        straight = held.step(p, at, solver, (0.0, zero))
+        long = held.longest(p, straight)
+        ahead = held.products(p.moved(straight, long)) / held.count
+        mu = mean * float(np.clip((ahead / mean) ** 3, 1e-4, 1.0))
+        mu = max(mu, 0.3 * wanted / held.count)
+        by = held.step(p, at, solver, (mu, long**CORR * straight.g * straight.y))
         if not np.isfinite(by.z).all():
             break
-        t = min(longest(p.g, by.g), longest(p.y, by.y))
-        before = held.size(p, mu)
-        while t > SHORT and not held.size(p.moved(by, t), mu) <= (1 - 0.01 * t) * before:
-            t *= 0.5
-        if t <= SHORT:
+        new, t = walked(held, p, by)
+        if TRACE:
+            al=[ratio(p.g, by.g), ratio(p.y, by.y),cone_ratio(p.t, held.x(p.z), by.t, held.x(by.z)),cone_ratio(np.full(held.r, held.lam), p.s, np.zeros(held.r), by.s)]
+            print(["%.2g"%a for a in al], "long %.2g"%long,"     it",steps,"t %.2e"%t,"mu %.1e mean %.1e"%(mu,mean),"slope %.2e->%.2e"%(np.abs(held.slope(p)).max()/held.lam,np.abs(held.slope(new)).max()/held.lam), "off %.1e"%np.abs((held.borders(new.z)-new.g)/held.typical).max(initial=0))
+        p = new
+        off = np.abs((held.borders(p.z) - p.g) / held.typical).max(initial=0.0)
+        exact = off <= SETTLED and np.abs(held.slope(p)).max() <= SETTLED * held.lam
+        if (exact and held.products(p) <= wanted) or t <= STUCK or expired():
             break
-        p = p.moved(by, t)
-        slope, border, _ = held.residuals(p, mu)
-        exact = np.abs(slope).max() <= SETTLED**0.5 * held.lam
-        exact = exact and np.abs(border / held.typical).max(initial=0.0) <= SETTLED**0.5
-        if expired() or (exact and mu <= least):
-            break
-        mean = float((p.g * p.y).mean()) if p.g.size else mu
-        if held.size(p, mu) <= 0.5 * held.count**0.5 or t >= LONG:
-            mu = max(min(mu, (FAST if t >= LONG else SLOW) * max(mean, mu * FAST)), least * 0.99)
     cells, q = program.ended(p.z)
+    global LASTINFO
+    LASTINFO=()
     return cells, q, held.W(p.z), steps
+TRACE=False
+CORR=2
+
+def walked(held: Barrier, p: Point, by: Point) -> tuple[Point, float]:
+    """Take the longest step, shorter while it raises the slope's residual much."""
+    t = held.longest(p, by)
+    before = float(np.abs(held.slope(p)).max())
+    for _ in range(HALVINGS):
+        new = p.moved(by, t)
+        after = float(np.abs(held.slope(new)).max())
+        if after <= WORSE * before + 0.1 * held.lam:
+            break
+        t *= 0.5
+    return new, t

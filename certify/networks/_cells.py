@@ -25,19 +25,25 @@ from ._net import Net
 OFFSETS = 400  # numbers in q up to which they join the program
 DIFFERENCE = 2.0**-17  # relative length of the differences that give second derivatives
 ASIDE = 1e-7  # relative: a pattern is that of a point beside the neuron
+CENTERING, CENTRED = 60, 0.5  # steps toward a cell's center, and the decrement that ends them
+TINY = 1e-12
+INWARD = 0.2  # share of the center in the point that a program starts from
 
 
 @dataclass(frozen=True)
 class Cells:
     """Neurons x (d, r) with the slopes S (rows, r) of their cells, and unit V (outputs, r).
 
-    mask  1 where x may differ from zero: the block of a neuron under a group norm
+    mask    1 where x may differ from zero: the block of a neuron under a group norm, and no
+            unpriced bias where all rows have one slope (an intercept does the same)
+    center  of each cell a point well inside, of about the neurons' size 1
     """
 
     S: Array
     V: Array
     x: Array
     mask: Array
+    center: Array
 
     @property
     def size(self) -> int:
@@ -46,16 +52,26 @@ class Cells:
 
     def taken(self, keep: Array) -> "Cells":
         """Return some of the cells."""
-        return Cells(*(a[:, keep] for a in (self.S, self.V, self.x, self.mask)))
+        return Cells(*(a[:, keep] for a in self.parts))
 
     def beside(self, other: "Cells") -> "Cells":
         """Return these cells and others behind them."""
-        names = ("S", "V", "x", "mask")
-        return Cells(*(np.hstack([getattr(self, n), getattr(other, n)]) for n in names))
+        return Cells(*(np.hstack(p) for p in zip(self.parts, other.parts, strict=True)))
+
+    @property
+    def parts(self) -> tuple[Array, ...]:
+        """All arrays, whose last axis is the cell."""
+        return self.S, self.V, self.x, self.mask, self.center
 
     def factors(self, net: Net) -> Factors:
         """Return balanced factors of the neurons."""
-        return net.scaled((self.x, self.V), net.layer.size(self.x))
+        x = self.x
+        if net.layer.free:
+            x = x.copy()
+            side = np.where(self.S[0] == 1, 1.0, -1.0)
+            inner = side * (net.layer.features[:, :-1] @ x[:-1])
+            x[-1] = np.where(self.mask[-1] == 0, -side * inner.min(axis=0, initial=0.0), x[-1])
+        return net.scaled((x, self.V), net.layer.size(x))
 
 
 def cells_of(net: Net, factors: Factors, seed: int) -> Cells:
@@ -65,7 +81,33 @@ def cells_of(net: Net, factors: Factors, seed: int) -> Cells:
     rng = np.random.default_rng(seed)
     aside = rng.standard_normal(U.shape) * ASIDE * np.abs(U).max(axis=0, initial=0.0)
     S = np.where(F @ (U + aside) > 0, 1.0, slope)
-    return Cells(S, V, U * net.sizes(factors), net.mask(U))
+    mask = net.mask(U)
+    if net.layer.free:
+        mask[-1] = ~(S == S[:1]).all(axis=0)
+    x = U * net.sizes(factors) * mask
+    return Cells(S, V, x, mask, centers(net, S, U + aside))
+
+
+def centers(net: Net, S: Array, inside: Array) -> Array:
+    """Return the minimizer of 1/2 |u|^2 - mean log over the borders' slacks, in each cell.
+
+    inside: a point of each cell.  Newton's steps, all cells at once.
+    """
+    borders = np.abs(net.layer.features).max(axis=1) > 0
+    F, signs = net.layer.features[borders], np.where(S[borders] == 1, 1.0, -1.0)
+    d, u = len(inside), inside.copy()
+    for _ in range(CENTERING if net.layer.slope != 1 and len(F) else 0):
+        g = np.maximum(signs * (F @ u), TINY)
+        slope = u - F.T @ (signs / g) / len(F)
+        bend = np.eye(d) + (F.T[None] * (1 / g**2).T[:, None, :]) @ F / len(F)
+        step = -np.linalg.solve(bend, slope.T[:, :, None])[:, :, 0].T
+        decrement = np.sqrt(np.maximum(-(step * slope).sum(axis=0), 0.0) * len(F))
+        new = u + step / (1 + decrement)
+        safe = np.isfinite(new).all(axis=0) & (signs * (F @ new) > 0).all(axis=0)
+        u = np.where(safe, new, u)
+        if (decrement[safe] < CENTRED).all():
+            break
+    return u
 
 
 @dataclass(frozen=True)
@@ -125,7 +167,9 @@ class Program:
     def start(self) -> Array:
         """Return all x, one after another, and q."""
         flat = [x.reshape(-1) for x in self.q] if self.moves else []
-        return np.concatenate([self.cells.x.T.reshape(-1), *flat])
+        cells = self.cells
+        x = (1 - INWARD) * cells.x + INWARD * self.net.layer.size(cells.x) * cells.center
+        return np.concatenate([(x * cells.mask).T.reshape(-1), *flat])
 
     def ended(self, z: Array) -> tuple[Cells, Values]:
         """Return the cells and offsets of a solution."""

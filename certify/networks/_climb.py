@@ -18,10 +18,10 @@ from certify.atoms import Factors
 
 from ._net import Net
 
-RANDOM, DRAWN, OWN = 120, 80, 200  # starts: random, gradients of random cells, neurons
-STEPS = 30  # of all starts together
+RANDOM, DRAWN, OWN = 100, 100, 200  # starts: random, gradients of random cells, neurons
+STEPS = 8  # of all starts together
 LENGTHS = (1.0, 0.5, 0.2, 0.05)  # steps that are tried
-EXACT, CROSSINGS = 40, 60  # starts that go on exactly, and the cells each passes
+EXACT, CROSSINGS = 200, 60  # starts that go on exactly, and the cells each passes
 GAIN = 1e-12  # relative gain that is worth another step
 ALIKE = 1e-5  # 1 - cosine under which two neurons are one
 STIFF = 1e5  # weight that holds an unpriced bias's equation in a projection

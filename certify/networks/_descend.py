@@ -42,7 +42,7 @@ class Descent:
     def program(self) -> Program:
         """The offsets' part: A, K, and whether they move."""
         U, V = self.factors
-        return Program(self.problem, self.smoothed, Cells(U, V, U, U), self.q)
+        return Program(self.problem, self.smoothed, Cells(U, V, U, U, U), self.q)
 
     @property
     def loose(self) -> bool:

@@ -7,7 +7,7 @@ until none earns more, as far as ascents find.  The program's points never leave
 kinks need no care, and their W is nearly inside the polar ball.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -124,7 +124,7 @@ def programmed(growth: Growth, at: Round, wanted: float) -> None:
     aim = max(SHARE * gap, LAST * wanted, 1e-13 * abs(growth.best.value))
     if at.cells.size:
         program = Program(problem, at.smoothed, at.cells, at.q)
-        done = barrier.solve(program, max(gap, aim), aim, growth.expired)
+        done = barrier.solve(program, aim, growth.expired)
         at.cells, at.q, at.W, used = done
         growth.steps -= used
     else:
@@ -156,7 +156,7 @@ def pruned(net: Net, cells: Cells) -> Cells:
             totals.append(float(sizes[group].sum()))
     out = cells.taken(np.array(chosen, dtype=np.int64))
     own = net.layer.size(out.x)
-    return Cells(out.S, out.V, out.x * (np.array(totals) / own), out.mask)
+    return replace(out, x=out.x * (np.array(totals) / own))
 
 
 def appended(net: Net, at: Round, found: Factors, seed: int) -> None:
