@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -10,10 +9,8 @@ from certify._arrays import Array
 from certify.arrangements import Layer
 from certify.atoms import Factors, ReLU
 from certify.gauges import Gauge
-from certify.offsets import Linear
+from certify.offsets import Linear, Offset
 from certify.problem import Problem
-
-SPANNED = 1e-9  # relative distance at which a constant is a combination of covariates
 
 
 @dataclass(frozen=True)
@@ -117,17 +114,30 @@ class Net:
         return np.asarray(self.problem.loss.observed.product(self.hidden(factors[0]), factors[1]))
 
 
-def levelled(problem: Problem) -> bool:
-    """Whether unpenalized offsets take a constant of each output."""
-    free = [o for o in problem.offsets if o.free]
-    if any(o.name == "column" for o in free):
-        return True
-    parts = [o.A for o in free if isinstance(o, Linear)]
-    return bool(parts) and constant(np.hstack(parts))
+def unlevelled(problem: Problem) -> str:
+    """Return why a network's polar is infinite for want of an intercept, with the cure, or "".
+
+    A hidden bias that costs nothing makes constants free: W has to sum to zero over the rows
+    of F in each output.
+    """
+    layer = Net(problem).layer
+    if not layer.free:
+        return ""
+    if layer.samples is not None and len(set(np.bincount(layer.samples).tolist())) > 1:
+        return (
+            "bias='free' with samples of different numbers of rows has no finite polar: give "
+            "each sample as many rows, or use bias='regularized'"
+        )
+    if any(o.free and levels(o) for o in problem.offsets):
+        return ""
+    return (
+        "bias='free' needs an unpenalized intercept of each output, else Omega* is infinite: "
+        "add ColumnIntercept() to the offsets, or use bias='regularized'"
+    )
 
 
-def constant(A: Array) -> bool:
-    """Whether some combination of the columns is one everywhere, nearly."""
-    ones: Any = np.ones(len(A))
-    rest = ones - A @ np.linalg.lstsq(A, ones, rcond=None)[0]
-    return bool(np.abs(rest).max(initial=0.0) <= SPANNED)
+def levels(o: Offset) -> bool:
+    """Whether an offset takes a constant of each output, exactly."""
+    if isinstance(o, Linear):
+        return bool(((o.A == o.A[:1]).all(axis=0) & (o.A[0] != 0)).any())
+    return o.name in ("column", "smooth")
