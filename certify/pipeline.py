@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from . import descent, fixed_rank, scaling
+from . import descent, fixed_rank, networks, scaling
 from ._arrays import Array, short
 from ._errors import InputError, OutOfScopeError
 from ._threads import threads
@@ -204,7 +204,7 @@ def uncovered(problem: Problem) -> str:
             fixed_rank.require(problem)
     except OutOfScopeError as error:
         return str(error)
-    return ""
+    return networks.unlevelled(problem) if isinstance(problem.atom, ReLU) else ""
 
 
 def stationarity(problem: Problem, factors: Factors, q: Values) -> float:
