@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from . import explore, fixed_rank, rays, search
+from . import explore, fixed_rank, rays, search, tensors
 from ._arrays import Array, finite, real
 from ._errors import InputError
-from .atoms import RankOne
+from .atoms import CP, RankOne
 from .descent import State
 from .duals import Dual, Run, best, bound, dual_at
 from .losses import Squared
@@ -45,7 +45,9 @@ class Evidence:
 def any_size(run: Run, wanted: "str | Array") -> Evidence:
     """Look for a dual point at the candidate, by projection, and at improved factors."""
     given = chosen(run, wanted)
-    tries: list[Dual | None] = [given if given is not None else at_candidate(run)]
+    hopeless = wanted == "search" and tensors.open_gap(run)
+    first = given if given is not None or hopeless else at_candidate(run)
+    tries: list[Dual | None] = [first]
     if closed(run, tries) or not isinstance(wanted, str):
         return Evidence(run.start, best(tries), given=run.given)
     found = None if given is not None else explore.convex(run.problem, late(run), run.epsilon)
@@ -58,7 +60,7 @@ def any_size(run: Run, wanted: "str | Array") -> Evidence:
         return Evidence(run.start, best(tries), better=multiple(run), given=run.given)
     rest = (run.epsilon, explore.shortcut(run.problem, found))
     clock = run.clock.share(SEARCHED)
-    trail = explore.trail(run.problem, run.start, clock, run.seed, rest)
+    trail = searched(run.problem, run.start, clock, run.seed, rest)
     better = chosen_better(run, trail)
     if (top := best(tries)) is None or trail.best.value - top.value > SLACK * run.epsilon:
         tries += improved(run, trail)
@@ -68,8 +70,19 @@ def any_size(run: Run, wanted: "str | Array") -> Evidence:
     return Evidence(run.start, best(tries), None, (), better, floor, trail.steps, note, run.given)
 
 
+def searched(
+    problem: Problem, start: State, clock: search.Clock, seed: int, rest: tuple[float, State | None]
+) -> explore.Found:
+    """Go from a state to better ones; rest is (epsilon, the optimum over all sizes if known)."""
+    if isinstance(problem.atom, CP):
+        return tensors.trail(problem, start, clock, seed, rest[0])
+    return explore.trail(problem, start, clock, seed, rest)
+
+
 def improved(run: Run, trail: explore.Found) -> list[Dual | None]:
     """Bound by the dual points of a search: the best that it met, and that of its factors."""
+    if isinstance(run.problem.atom, CP):
+        return tensors.bounded(run, trail)
     tries: list[Dual | None] = []
     own = () if trail.duals else (dual_at(run.problem, trail.best),)
     for W in (*trail.duals, *own):

@@ -13,7 +13,7 @@ import numpy as np
 
 from . import balls, columns, descent, lifted, search, splitting
 from ._arrays import Array
-from .atoms import RankOne, Symmetric
+from .atoms import CP, RankOne, Symmetric
 from .columns import Growth
 from .descent import State
 from .lifted import Lifted
@@ -38,7 +38,7 @@ class Found:
 
 def supported(problem: Problem) -> bool:
     """Whether factors of this problem can be improved here."""
-    known = isinstance(problem.atom, RankOne | Symmetric)
+    known = isinstance(problem.atom, CP | RankOne | Symmetric)
     return known and isinstance(problem.loss, tuple(LOSSES.values()))
 
 

@@ -5,6 +5,8 @@ A factor is only a witness: whatever is added cannot make a false claim pass.
 
 from fractions import Fraction
 
+import numpy as np
+
 from ._arrays import Array
 from .certificate import Arrays, Asked, Json
 from .kernel import verify as kernel
@@ -22,6 +24,10 @@ class Factors(Rounded):
         super().__init__()
         self.made: list[Array | None] = []
 
+    def multiply(self, a: Ball, b: Ball) -> Ball:
+        """Return A B^T without its error, which a witness does not need and may overflow."""
+        return Ball(a.mid @ b.mid.T, Fraction(0))
+
     def top(self, g: Ball, shift: Fraction, factor: kernel.Array | None) -> Fraction:
         """Keep a factor of shift I - G, unless the proof has one or there is none."""
         made = None if factor is not None else spectra.factorize(g.mid, above(shift))
@@ -35,7 +41,8 @@ def leaf_factors(asked: Asked, polar: Json, witness: Arrays) -> Arrays:
     keeper = Factors()
     try:
         w = keeper.load(kernel.Arrays(witness, "proof").get("W", (question.at.size,)))
-        kernel.polar_bound(keeper, question.pair, w, polar, kernel.Arrays(witness, "proof"))
+        with np.errstate(all="ignore"):  # what is not finite has no factor
+            kernel.polar_bound(keeper, question.pair, w, polar, kernel.Arrays(witness, "proof"))
         leaves = [node["leaf"] for node, _ in kernel.leaves(polar, len(polar.get("splits", [])))]
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return {}  # the proof is refused for its own reason

@@ -26,6 +26,7 @@ LAYERS = (  # from the bottom up: a module imports from its own layer or from th
     ("explore", "fixed_rank"),
     ("relax",),
     ("duals",),
+    ("tensors",),
     ("evidence",),
     ("scaling", "result", "leaf_factors"),
     ("proving",),
