@@ -31,8 +31,9 @@ NAMES = (
     "biases",
     "polars",
     "patience",
+    "tensorly",
 )
-LIBRARIES = ("numpy", "scipy", "cvxpy", "clarabel", "scs", "python-flint", "scikit-learn")
+LIBRARIES = ("numpy", "scipy", "cvxpy", "clarabel", "scs", "python-flint", "scikit-learn", "tensorly")
 Results = dict[str, Report]
 
 

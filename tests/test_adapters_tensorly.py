@@ -1,6 +1,7 @@
 """TensorLy's models are read with the objective each one minimized, or refused with a cure."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -354,6 +355,16 @@ def test_a_regression_on_matrices_is_judged_in_floats():
     assert check(problem, (0.9 * factors[0], factors[1])).verdict is Verdict.UNDECIDED
 
 
+def test_weights_of_a_regression_are_folded_in():
+    X, y = rng.standard_normal((20, 5, 3)), rng.standard_normal(20)
+    model = regressor(X, y)
+    weights, (A, B) = model.cp_weight_
+    plain = cp_regressor(model, X, y)
+    model.cp_weight_ = (4 * weights, [A / 4, B])
+    problem, factors = cp_regressor(model, X, y)
+    assert problem.objective(factors) == plain[0].objective(plain[1])
+
+
 def test_the_regression_objective_is_stationary_where_the_package_stops():
     X, y = rng.standard_normal((20, 5, 3)), rng.standard_normal(20)
     problem, factors = cp_regressor(regressor(X, y), X, y)
@@ -416,10 +427,12 @@ def test_multiples_solve_their_convex_problem(seed):
     assert abs(slope @ b) < 1e-6
 
 
-@pytest.mark.parametrize("mask", [None, SEEN])
-def test_a_start_is_better_balanced_and_no_multiple_improves_it(mask):
+@pytest.mark.parametrize("mask", [None, SEEN], ids=["full", "masked"])
+@pytest.mark.parametrize("weights", [None, np.abs(T) + 0.1], ids=["plain", "weighted"])
+def test_a_start_is_better_balanced_and_no_multiple_improves_it(mask, weights):
     model = fitted(CP(3, mask=mask, random_state=0))
     problem, factors = from_model(model, T, rejudge=LAM)
+    problem = replace(problem, loss=Squared(T, weights=weights, mask=mask))
     found = start(problem, factors)
     value = problem.objective(found)
     assert value < problem.objective(factors)

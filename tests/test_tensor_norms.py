@@ -31,7 +31,7 @@ FOUR = tensor((2, 2, 2), {(0, 0, 1): 1, (0, 1, 0): 1, (1, 0, 0): 1, (1, 1, 1): -
 DET = tensor(
     (3, 3, 3), {p: np.linalg.det(np.eye(3)[list(p)]) for p in itertools.permutations(range(3))}
 )
-RANDOM = np.random.default_rng(0).standard_normal((3, 2, 3))
+RANDOM = np.random.default_rng(0).standard_normal((2, 3, 2))
 KNOWN = {  # the tensor, its spectral and its nuclear norm, squared where they are roots
     "W": (W_STATE, Fraction(4, 3), Fraction(9)),
     "GHZ": (GHZ, Fraction(1), Fraction(4)),

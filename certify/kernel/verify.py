@@ -28,6 +28,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from itertools import accumulate, pairwise, product
 from operator import mul
 from pathlib import Path
@@ -1825,12 +1826,11 @@ class Network(NamedTuple):
         sizes = (squares_exactly(f[: d - 1]) for f in rows_of(self.features))
         return root(max(sizes)).hi / Fraction(self.features.data[d - 1])
 
-    def radius(self, i: int) -> Fraction:
-        """Bound |f_i . u| over |u| <= 1, the bias within its reach."""
-        d = self.features.shape[1]
-        f = self.features.data[i * d : i * d + d]
-        size = root(squares_exactly(f[: d - self.free])).hi
-        return size + self.reach * Fraction(f[d - 1]) if self.free else size
+    def radii(self) -> list[Fraction]:
+        """Bound |f_i . u| over |u| <= 1, the bias within its reach, of each row."""
+        rows, reach = rows_of(self.features), self.reach
+        sizes = (root(squares_exactly(f[: len(f) - self.free])).hi for f in rows)
+        return [x + reach * Fraction(f[-1]) for x, f in zip(sizes, rows, strict=True)]
 
     def pulled(self, ar: Arithmetic[H], w: H) -> H:
         """Return W^T on the rows of F: (outputs, rows)."""
@@ -1891,8 +1891,8 @@ class Question:
         """
         if isinstance(self.pair, Network):
             net, sums = self.pair, [Fraction(0)] * self.at.m
-            for i, k in enumerate(net.samples):
-                sums[k] += max(Fraction(1), abs(net.slope)) * net.radius(i)
+            for k, r in zip(net.samples, net.radii(), strict=True):
+                sums[k] += max(Fraction(1), abs(net.slope)) * r
             size = sum((x * x for x in sums), Fraction(0))
             return root(size * widest(net.left) * widest(net.right)).hi
         return root(math.prod((widest(n) for n in self.pair.norms), start=Fraction(1))).hi
@@ -3036,9 +3036,10 @@ def apart(given: Arrays) -> dict[int, Arrays]:
 class Group:
     """Some modes of a tensor, taken as one vector: the product of their factors.
 
-    name   "rows" or "cols": of its multipliers
-    first  where it starts among the rows of the matrix that is bounded
-    one    all factors are the same vector
+    name    "rows" or "cols": of its multipliers
+    modes   one or more times each; a factor that is there again is a copy
+    first   where it starts among the rows of the matrix that is bounded
+    one     all factors are the same vector
     """
 
     name: str
@@ -3046,6 +3047,14 @@ class Group:
     norms: tuple[Norm, ...]
     first: int
     one: bool
+
+    @property
+    def places(self) -> list[list[int]]:
+        """The places of each vector in the product."""
+        held: dict[int, list[int]] = {}
+        for at, mode in enumerate(self.modes):
+            held.setdefault(0 if self.one else mode, []).append(at)
+        return list(held.values())
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -3063,23 +3072,29 @@ class Group:
         return math.prod(map(widest, self.norms), start=Fraction(1))
 
     def cost(self, d: Sequence[Fraction]) -> Fraction:
-        """Bound sup of sum d_a x_a^2 over products x, one mode after the other.
+        """Bound sup of sum d_a x_a^2 over products x by the largest sum over the cubes.
 
-        The squares of a factor lie in the simplex (l1, l2) or in the cube (linf).
+        The squares of a factor lie in the cube (linf), where each is at most 1, or in the
+        simplex (l1, l2), where they sum to at most 1: for every index of these modes the
+        d_a^+ are added over the indices of the others.
         """
-        held = [max(v, Fraction(0)) for v in d]
-        for n in reversed(self.norms):
-            parts = [held[i : i + n.size] for i in range(0, len(held), n.size)]
-            held = [sum(p, Fraction(0)) if n.name == "linf" else max(p) for p in parts]
-        return held[0]
+        sums: dict[tuple[int, ...], Fraction] = {}
+        for a, v in zip(product(*map(range, self.sizes)), d, strict=True):
+            at = tuple(i for i, n in zip(a, self.norms, strict=True) if n.name != "linf")
+            sums[at] = sums.get(at, Fraction(0)) + max(v, Fraction(0))
+        return max(sums.values())
 
     def partner(self, a: tuple[int, ...], b: tuple[int, ...]) -> tuple[Any, Any]:
-        """Return the pair of multi-indices that stands for all with the same monomial."""
-        if self.one:
-            both = sorted(a + b)
-            return tuple(both[: len(a)]), tuple(both[len(a) :])
-        pairs = list(zip(a, b, strict=True))
-        return tuple(map(min, pairs)), tuple(map(max, pairs))
+        """Return the pair of multi-indices that stands for all with the same monomial.
+
+        The indices of each vector are sorted: the smaller half goes to the first.
+        """
+        c, d = list(a), list(b)
+        for own in self.places:
+            both = sorted([a[at] for at in own] + [b[at] for at in own])
+            for at, low, high in zip(own, both, both[len(own) :], strict=False):
+                c[at], d[at] = low, high
+        return tuple(c), tuple(d)
 
     def pairs(self, *, canonical: bool) -> Pairs:
         """List pairs a <= b of multi-indices in row-major order, with their partners.
@@ -3116,6 +3131,9 @@ def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays)
         square   (S + S^T)/2 + J <= Diag(D) + t I   all factors one, y = x
 
     and each of x, y is bounded by what its norms allow (`Group.cost`, `Group.wide`).
+    "copies", modes among the rows with an l2 norm, puts their factors into x once more, in the form
+    gram, which is then S S^T (x) I + J: where a maximizer exists its l2 factors have norm 1,
+    so |S^T x|^2 is the same; monomials with a factor twice have more null multipliers.
     The nodes are a tree of cases: {"split": s, "plus": i, "minus": j} splits at
     v^T Q v >= 0 and v^T Q v <= 0, v the factor of the mode splits[s], Q any symmetric
     matrix: both together are everything.
@@ -3130,10 +3148,12 @@ def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays)
     held = (rows, cols) if form == "hat" else (rows,)
     k = sum(g.count for g in held)
     told = sum(len(a.data) for name, a in given.arrays.items() if name.startswith("K"))
-    allowed = k <= MAX_CONE or k <= cols.count or k * k <= 16 * told
+    copies = rows.modes[len(modes.norms) - len(cols.modes) :]
+    allowed = k <= MAX_CONE or (k <= cols.count and not copies) or k * k <= 16 * told
     demand(allowed, "proof.polar.rule", "size", k)
+    demand(not copies or form == "gram", "proof.polar.copies", "wrong_rule", form)
     if form == "gram":
-        base = ar.multiply(s, s)
+        base = copied(ar, ar.multiply(s, s), rows, len(copies))
     else:
         corner = Pattern(rows.count, cols.count)
         base = ar.hat(s, corner) if form == "hat" else ar.symmetric(s, corner)
@@ -3169,11 +3189,25 @@ def grouped(
         demand(wrong is None, "proof.N", "sign", wrong)
         w = ar.add(w, ar.load(n))
     first = math.prod(at.sizes[i] for i in left)
+    again = proof.get("copies", [])
+    good = isinstance(again, list) and all(type(i) is int and i in left for i in again)
+    demand(good, "proof.polar.copies", "axis", again)
+    norms = [modes.norms[i].name for i in again]
+    demand(set(norms) <= {"l2"}, "proof.polar.copies", "wrong_rule", norms)
     made = [
         Group(name, own, tuple(modes.norms[i] for i in own), start, modes.symmetric)
-        for name, own, start in (("rows", left, 0), ("cols", right, first))
+        for name, own, start in (("rows", (*left, *again), 0), ("cols", right, first))
     ]
     return (made[0], made[1]), ar.unfold(w, at, left + right, first)
+
+
+def copied(ar: Arithmetic[H], g: H, rows: Group, count: int) -> H:
+    """Return G (x) I for the last `count` modes of a group."""
+    for at in range(len(rows.modes) - count, len(rows.modes)):
+        sizes = rows.sizes[: at + 1]
+        one = ar.load(on_diagonal([1.0] * sizes[-1]))
+        g = ar.kronecker(one, g, Place(at, sizes, 0, math.prod(sizes)))
+    return g
 
 
 def leaves(proof: Json, splits: int) -> Iterator[tuple[Json, tuple[tuple[int, int], ...]]]:
@@ -3361,12 +3395,28 @@ class Case(Generic[H]):
     """One polar of a network: (c, m) the dual point on the rows of F, and the rows of cuts.
 
     omega  of one output: the same, exactly
+    rows   the rows of F; radii: |f_i . u| over |u| <= 1 is at most that; reach: so is |b|
     """
 
     net: Network
     pulled: H
     omega: Sequence[Fraction]
     cuts: Array
+
+    @cached_property
+    def rows(self) -> list[list[Fraction]]:
+        """The rows of F, exactly."""
+        return [[Fraction(x) for x in row] for row in rows_of(self.net.features)]
+
+    @cached_property
+    def reach(self) -> Fraction:
+        """As that of the network, computed once."""
+        return self.net.reach
+
+    @cached_property
+    def radii(self) -> list[Fraction]:
+        """As those of the network, computed once."""
+        return self.net.radii()
 
 
 def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
@@ -3448,17 +3498,17 @@ def cell_bound(case: Case[H], path: Region, node: Json) -> Fraction:
 
     With omega = sign * w on a row f of F and slope a <= 1, s is convex.  Where the path
     holds the row's sign, s(z) = z or a z.  Else omega < 0 uses s(z) >= rho z, rho in [a, 1] ("rho",
-    a where it has none), and omega > 0 the chord s(z) <= ((1 + a) z + (1 - a) r) / 2 on
-    |z| <= r, r >= |f|.  Adding mu_k >= 0 times a row on the path,
+    a where it has none), and omega > 0 a line above s on the row's range (`chords`).
+    Adding mu_k >= 0 times a row on the path,
     sup { c . u : |u| <= 1, the path } <= |c + sum mu_k sign_k f_k|.  An unpriced bias has
     |b| <= reach, so its coefficient counts that often.
     """
     net, where = case.net, "proof.polar.nodes.cell"
-    a, (m, d) = net.slope, net.features.shape
+    a, m = net.slope, net.features.shape[0]
     demand(path.sign != 0 and a <= 1, where, "wrong_rule", "a cell needs a sign and slope <= 1")
     signs = {k: s for kind, k, s in path.cuts if kind == "row"}
     rho = sparse_numbers(node.get("rho", []), where, m)
-    rows = rows_of(net.features)
+    chord = chords(case, path, node)
     factors, extra = dict.fromkeys(range(m), Fraction(0)), Fraction(0)
     for i, w in enumerate(case.omega):
         omega = path.sign * w
@@ -3469,18 +3519,51 @@ def cell_bound(case: Case[H], path: Region, node: Json) -> Fraction:
             demand(a <= factor <= 1, where, "sign", f"rho {float(factor)}")
             factors[i] += omega * factor
         elif omega > 0:
-            factors[i] += omega * (1 + a) / 2
-            extra += omega * (1 - a) / 2 * net.radius(i)
-    for k, mu in sparse_numbers(node.get("mu", []), where, len(path.cuts)).items():
+            kappa, low, high = chord.get(i, ((1 + a) / 2, case.radii[i], case.radii[i]))
+            factors[i] += omega * kappa
+            extra += omega * max((kappa - a) * low, (1 - kappa) * high)
+    return farthest(case, path, factors, node.get("mu", [])) + extra
+
+
+def chords(
+    case: Case[H], path: Region, node: Json
+) -> dict[int, tuple[Fraction, Fraction, Fraction]]:
+    """Read "chords": [[i, kappa, low, high], ...], and prove the range of each row's z = f_i . u.
+
+    With mu = high, z <= |f_i + sum mu_k sign_k f_k|, with mu = low the same of -z; so
+    -lo <= z <= hi on the path, and for kappa in [a, 1], s being convex,
+
+        s(z) <= kappa z + max((kappa - a) lo, (1 - kappa) hi).
+
+    A row without one has kappa = (1 + a) / 2 and |z| <= |f_i|.
+    """
+    where, held = "proof.polar.nodes.chords", node.get("chords", [])
+    demand(isinstance(held, list), where, "list", type(held).__name__)
+    out: dict[int, tuple[Fraction, Fraction, Fraction]] = {}
+    for item in held:
+        demand(isinstance(item, list) and len(item) == 4, where, "chord", item)
+        i, kappa = item[0], number(item[1], where)
+        demand(type(i) is int and 0 <= i < len(case.rows) and i not in out, where, "outside", i)
+        demand(case.net.slope <= kappa <= 1, where, "sign", f"kappa {float(kappa)}")
+        low, high = (farthest(case, path, {i: Fraction(s)}, item[2 + (s > 0)]) for s in (-1, 1))
+        out[i] = kappa, min(low, case.radii[i]), min(high, case.radii[i])
+    return out
+
+
+def farthest(
+    case: Case[H], path: Region, factors: Mapping[int, Fraction], held: object
+) -> Fraction:
+    """Bound sup { sum factor_i f_i . u : |u| <= 1, the path } by mu, as `cell_bound` does."""
+    where, total = "proof.polar.nodes.cell", dict(factors)
+    for k, mu in sparse_numbers(held, where, len(path.cuts)).items():
         kind, i, s = path.cuts[k]
         demand(mu >= 0 and kind == "row", where, "sign", f"{float(mu)} of a {kind}")
-        factors[i] += s * mu
-    total = [
-        sum((f * Fraction(rows[i][j]) for i, f in factors.items() if f), Fraction(0))
-        for j in range(d)
-    ]
-    last = abs(total.pop()) * net.reach if net.free else Fraction(0)
-    return root(sum((x * x for x in total), Fraction(0))).hi + last + extra
+        total[i] = total.get(i, Fraction(0)) + s * mu
+    used = [(f, case.rows[i]) for i, f in total.items() if f]
+    d = case.net.features.shape[1]
+    sums = [sum((f * row[j] for f, row in used), Fraction(0)) for j in range(d)]
+    last = abs(sums.pop()) * case.reach if case.net.free else Fraction(0)
+    return root(sum((x * x for x in sums), Fraction(0))).hi + last
 
 
 def network_leaf(
@@ -3531,7 +3614,7 @@ def network_leaf(
     g = ar.subtract(g, ar.load(on_diagonal(diagonal)))
     factor = given.get(f"L{t}", (k * (k + 1) // 2,)) if f"L{t}" in given.arrays else None
     top = max(ar.top(g, shift_of(node, f"{where}.shift"), factor), Fraction(0))
-    far = net.reach * net.reach if net.free else Fraction(0)
+    far = case.reach * case.reach if net.free else Fraction(0)
     wide = (1 + squares_exactly(net.features.data) / (tau * tau)) * (1 + far) + 1
     both = levels["level"] + (levels["radial"] if radial else 0)
     bound = max(both, Fraction(0)) + max(levels["bias"], Fraction(0)) * far + top * wide
@@ -3579,7 +3662,7 @@ def facts(case: Case[H], path: Region, tau: float, *, radial: bool) -> Array:
         put({i: tau}, [-x for x in rows[i]], 0.0)
     if radial:
         put({}, zero, 1.0)
-        far = [float_above(net.radius(i)) for i in range(m)]
+        far = [float_above(x) for x in case.radii]
         for i in range(m):
             put({i: -tau}, zero, far[i])
         for i in range(m):

@@ -7,8 +7,6 @@ first mode; every other mode is contracted from what the second leaves.
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from certify._arrays import Array
 from certify._observed import Observed
 

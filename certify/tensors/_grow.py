@@ -140,4 +140,3 @@ def appended(task: Task, factors: Factors, slices: Factors) -> Factors:
     new = form.scaled(slices, gain * float(gain @ gain) / curve)
     joint = zip(form.balanced(factors), new, strict=True)
     return reweighted(task, tuple(np.hstack(pair) for pair in joint))
-

@@ -37,9 +37,7 @@ def lifted(problem: Problem, start: State, small: Compressed, found: Found) -> F
     steps += [(name, state(problem, small.up(s.factors))) for name, s in found.steps[1:]]
     same, best = (state(problem, small.up(s.factors)) for s in (found.same, found.best))
     duals = tuple(small.field_up(W) for W in found.duals)
-    return Found(
-        falling(steps), lowest([start, same]), lowest([start, best]), duals
-    )
+    return Found(falling(steps), lowest([start, same]), lowest([start, best]), duals)
 
 
 def grown(problem: Problem, start: State, clock: Clock, seed: int, wanted: float) -> Found:
