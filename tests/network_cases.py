@@ -272,8 +272,15 @@ def random_cell(rng, atom, path):
     """Return a cell with any multipliers that are allowed."""
     m = len(atom.layer.features)
     usable = [k for k, (kind, _) in enumerate(path) if kind == "row" and rng.integers(2)]
-    rho = [i for i in range(m) if rng.integers(2)]
+    rho, chords = ([i for i in range(m) if rng.integers(2)] for _ in range(2))
+    slope = atom.layer.slope
+
+    def some():
+        """Return multipliers of the path's rows."""
+        return [[k, float(rng.uniform(0, 2)).hex()] for k in usable if rng.integers(2)]
+
     return {
+        "chords": [[i, float(rng.uniform(slope, 1)).hex(), some(), some()] for i in chords],
         "cell": 0,
         "mu": [[k, float(rng.uniform(0, 2)).hex()] for k in usable],
         "rho": [[i, float(rng.uniform(atom.layer.slope, 1)).hex()] for i in rho],

@@ -314,6 +314,9 @@ def flat(slope, w, bias="none"):
         (0.25, -1.0, 1, {"rho": [[0, "0x1p-1"]]}, 1.0),
         (0.25, -1.0, 1, {"rho": [[0, "0x1p0"]]}, 2.0),
         (-1.0, -1.0, 1, {"rho": [[0, "0x0p0"]]}, 0.0),
+        (0.25, 1.0, 1, {"chords": [[0, "0x1p0", [], []]]}, 3.5),  # 2 + max(3/4 2, 0)
+        (0.25, 1.0, 1, {"chords": [[0, "0x1p-2", [], []]]}, 2.0),  # 1/2 + max(0, 3/4 2)
+        (-1.0, 1.0, 1, {"chords": [[0, "0x1p-1", [], []]]}, 4.0),  # 1 + max(3/2 2, 1/2 2)
         (0.25, 1.0, -1, {}, 0.5),
         (0.25, -1.0, -1, {}, 2.0),
     ],
@@ -339,14 +342,33 @@ def test_rows_of_the_path_are_added_with_their_sign(rows, sign, mu, bound):
     assert kernel.cell_bound(case, region(rows, sign=sign), node) == Fraction(bound)
 
 
+@pytest.mark.parametrize(
+    ("sign", "low", "high", "bound"),
+    [
+        (1, [[0, "0x1p0"]], [], 1.0),  # u >= 0: z >= 0, kappa 1: s(z) <= z
+        (1, [], [[0, "0x1p0"]], 2.5),  # a mu for the other side: |z| <= 1 as before
+        (-1, [], [[0, "0x1p0"]], 2.5),  # u <= 0: z <= 0, but kappa 1 pays (1 - a) lo
+        (-1, [[0, "0x1p0"]], [[0, "0x1p0"]], 2.5),
+        (1, [[0, "0x1p-1"]], [], 1.75),  # |z| >= -1/2: kappa 1 pays 3/2 / 2
+    ],
+)
+def test_a_path_narrows_the_range_of_another_row(sign, low, high, bound):
+    """Row 0 is u, row 1 the same; W sees row 1 alone, slope -1/2, kappa 1."""
+    atom = ReLU([[1.0], [1.0]], activation="leaky_relu", slope=-0.5)
+    case = case_of(kernel.Exact(), atom, np.array([[0.0], [1.0]]))
+    node = {"cell": 0, "chords": [[1, "0x1p0", low, high]]}
+    found = kernel.cell_bound(case, region([(0, sign)], sign=1), node)
+    assert found == Fraction(bound)
+
+
 def test_the_reach_of_a_free_bias_is_that_of_its_farthest_row():
     atom, W = ReLU([[3.0, 4.0], [1.0, 0.0]], bias="free"), np.array([[1.0], [-1.0]])
     net = network_of(atom, W)
     assert net.reach == 5
-    assert [net.radius(i) for i in range(2)] == [10, 6]
+    assert net.radii() == [10, 6]
     double = net._replace(features=handed(np.array([[3.0, 4.0, 2.0], [1.0, 0.0, 2.0]])))
     assert double.reach == Fraction(5, 2)
-    assert [double.radius(i) for i in range(2)] == [10, 6]
+    assert double.radii() == [10, 6]
     assert network_of(ReLU(atom.V, bias="regularized"), W).reach == 0
 
 
@@ -416,7 +438,7 @@ def test_the_facts_hold_at_every_point_and_each_is_what_it_says(tau):
     z = F @ U
     p, q = np.maximum(z, 0), np.maximum(-z, 0)
     s = np.ones(200)
-    r = np.array([float(case.net.radius(i)) for i in range(m)])[:, None]
+    r = np.array([float(x) for x in case.net.radii()])[:, None]
     facts = np.vstack([p, q, s, r - p, r - q, -F[2] @ U, cuts[0] @ np.vstack([p, U])])
     x = np.vstack([p / tau, U, s])
     np.testing.assert_allclose(held @ x, facts, rtol=0, atol=rounding(held, flops=16))

@@ -1,6 +1,5 @@
 """What the kernel refuses of a hidden layer, each with a reason; and what weak duality adds."""
 
-from array import array
 from fractions import Fraction
 
 import numpy as np
@@ -139,6 +138,17 @@ LIES = [
     (PLAIN, in_row(mu={"0": "0x1p0"}), f"{NODE}.cell", "list"),
     (PLAIN, in_row(mu=[[0, "nan"]]), f"{NODE}.cell", "number"),
     (PLAIN, in_row(mu=[[0, "1.5"]]), f"{NODE}.cell", "number"),
+    (PLAIN, in_row(chords={}), f"{NODE}.chords", "list"),
+    (PLAIN, in_row(chords=[[1, "0x1p0"]]), f"{NODE}.chords", "chord"),
+    (PLAIN, in_row(chords=[[3, "0x1p0", [], []]]), f"{NODE}.chords", "outside"),
+    (PLAIN, in_row(chords=[[-1, "0x1p0", [], []]]), f"{NODE}.chords", "outside"),
+    (PLAIN, in_row(chords=[[True, "0x1p0", [], []]]), f"{NODE}.chords", "outside"),
+    (PLAIN, in_row(chords=[[1, "0x1p0", [], []]] * 2), f"{NODE}.chords", "outside"),
+    (PLAIN, in_row(chords=[[1, "1", [], []]]), f"{NODE}.chords", "number"),
+    (PLAIN, in_row(chords=[[1, "-0x1p-60", [], []]]), f"{NODE}.chords", "sign"),
+    (PLAIN, in_row(chords=[[1, "0x1.0000000000001p0", [], []]]), f"{NODE}.chords", "sign"),
+    (PLAIN, in_row(chords=[[1, "0x1p0", [[0, "-0x1p0"]], []]]), f"{NODE}.cell", "sign"),
+    (PLAIN, in_row(chords=[[1, "0x1p0", [], [[0, "-0x1p0"]]]]), f"{NODE}.cell", "sign"),
     (
         PLAIN,
         nodes(*IN_CUT, CELL | {"mu": [[0, "0x1p0"]]}, CELL, **CUTS),
@@ -430,6 +440,30 @@ def test_a_bound_of_one_bias_is_no_bound_of_another():
     atom, W = made(3, (3, 1, 1), bias="free")
     priced = ReLU(atom.V, bias="regularized")
     proof = cell_tree(priced, W, 3)
-    assert truth(atom, W) > truth(priced, W)
+    assert proved(kernel.Exact, priced, W, proof) < truth(atom, W)
     assert proved(kernel.Exact, atom, W, proof) >= truth(atom, W)
-    assert array("d", [0.0])[0] == proved(kernel.Exact, atom, 0 * W, cell_tree(priced, 0 * W, 1))
+
+
+@pytest.mark.parametrize("tier", [kernel.Exact, Rounded])
+@pytest.mark.parametrize("bias", ["none", "free"])
+def test_radii_beyond_floats_are_rejected(tier, bias):
+    atom = ReLU(np.full((2, 2), 1.7e308), bias=bias)
+    with pytest.raises(kernel.RejectedError, match=r"statement\.features: overflow: about 2"):
+        proved(tier, atom, np.array([[1.0], [-1.0]]), nodes(RADIAL))
+
+
+@pytest.mark.parametrize("tier", [kernel.Exact, Rounded])
+@pytest.mark.parametrize("bias", ["none", "free"])
+@pytest.mark.parametrize(("F", "w"), [(1.0, 5e-324), (2.0**-500, 1.0), (1.0, 2.0**1000)])
+def test_extreme_numbers_prove_no_less_than_the_truth(tier, bias, F, w):
+    atom, W = ReLU(np.full((2, 1), F) * [[1], [3]], bias=bias), np.array([[w], [-w]])
+    best = 2 * Fraction(F) * Fraction(w)  # u = -1 against nothing; u = 1: 1 - 3
+    for proof in (under_signs(CELL, CELL), nodes(LEAF), nodes(RADIAL), nodes(LEAF, L0=rows(4))):
+        if "L0" in proof and bias == "none":
+            continue
+        try:
+            bound = proved(tier, atom, W, proof)
+        except kernel.RejectedError as error:
+            assert error.code == "overflow"
+            continue
+        assert bound >= best
