@@ -123,8 +123,9 @@ def test_the_enumeration_beats_every_sample_and_some_come_near(made_by):
 
 def test_the_enumeration_on_a_circle_is_that_of_its_angles():
     atom, W = one("relu")
-    breaks = np.concatenate([np.arctan2(-f[0], f[1]) + [0, np.pi] for f in atom.layer.features])
-    angles = np.concatenate([breaks, np.linspace(0, 2 * np.pi, 100_001)])
+    F = atom.layer.features
+    breaks = np.arctan2(-F[:, 0], F[:, 1])
+    angles = np.concatenate([breaks, breaks + np.pi, np.linspace(0, 2 * np.pi, 100_001)])
     found = value(atom, W, np.stack([np.cos(angles), np.sin(angles)])).max()
     assert found <= truth(atom, W) + slack(atom, W)
     assert truth(atom, W) <= found * (1 + (2 * np.pi / 100_000) ** 2) + slack(atom, W)
