@@ -15,10 +15,10 @@ from certify.tensors import _contract as contract
 from certify.tensors import _grow, trail
 from certify.tensors._climb import Field, above, cosines
 from certify.tensors._compress import compressed
+from certify.tensors._dual import open_gap, patience, proved, relaxation
 from certify.tensors._fit import Task, finished, polished, reweighted
 from certify.tensors._form import form_of
 from certify.tensors._joint import Joint, polish
-from certify.tensors._dual import open_gap, patience, proved, relaxation
 
 from .tolerance import EPS
 
