@@ -3395,8 +3395,9 @@ def rows_of(a: Array) -> list[Sequence[float]]:
     return [a.data[i * d : i * d + d] for i in range(a.shape[0])]
 
 
-def float_above(x: Fraction) -> float:
-    """Return a float at least x."""
+def float_above(x: Fraction, where: str) -> float:
+    """Return a finite float at least x; refuse what no float is."""
+    demand(2 * x < sys.float_info.max, where, "overflow", shown(x))
     return math.nextafter(float(x), math.inf)
 
 
@@ -3692,10 +3693,11 @@ def network_leaf(
     halves = tau.numerator & (tau.numerator - 1) or tau.denominator & (tau.denominator - 1)
     demand(tau > 0 and not halves, f"{where}.tau", "dyadic", shown(tau))
     radial, linear = node.get("radial") is not None, node.get("linear") is True
-    B = facts(case, path, float(tau), radial=radial)
-    h, k = B.shape
+    k = sum(net.features.shape) + radial
     allowed = k <= MAX_CONE or f"L{t}" in given.arrays
     demand(allowed, "proof.polar.rule", "size", k)
+    B = facts(case, path, float(tau), radial=radial)
+    h = B.shape[0]
     across = ar.load(transposed(B))  # (k, h)
     A = ar.multiply(ar.multiply(across, ar.load(net.mixed(h))), case.pulled)  # (k, c)
     if linear:
@@ -3763,7 +3765,7 @@ def facts(case: Case[H], path: Region, tau: float, *, radial: bool) -> Array:
         put({i: tau}, [-x for x in rows[i]], 0.0)
     if radial:
         put({}, zero, 1.0)
-        far = [float_above(x) for x in case.radii]
+        far = [float_above(x, "statement.features") for x in case.radii]
         for i in range(m):
             put({i: -tau}, zero, far[i])
         for i in range(m):
