@@ -9,7 +9,7 @@ from . import descent, fixed_rank, networks, scaling
 from ._arrays import Array, short
 from ._errors import InputError, OutOfScopeError
 from ._threads import threads
-from .atoms import ATOMS, CP, Atom, Factors, RankOne, Symmetric
+from .atoms import ATOMS, CP, Atom, Factors, RankOne, ReLU, Symmetric
 from .certificate import ask
 from .duals import Run
 from .evidence import accept_dual, any_size, by_rank
