@@ -3804,7 +3804,7 @@ def weak_duality(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays)
     polar = part(proof, "polar")
     if isinstance(asked.pair, Network) and asked.pair.free:
         unpriced(ar, asked, dual)
-    name, bound = str(polar.get("rule")), polar_bound(ar, asked.pair, dual.field, polar, given)
+    bound, name = polar_bound(ar, asked.pair, dual.field, polar, given), named_rule(polar)
     bound += dual.stray * asked.wide
     s = min(Fraction(1), asked.lam / bound) if bound else Fraction(1)
     limit = dual_limit(ar, asked, dual)
@@ -3813,6 +3813,16 @@ def weak_duality(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays)
     cost = ridge_cost(ar, asked, dual, given, "W")
     value = dual_value(ar, asked, dual, cost, s)
     return Bound(max(value, least), (name, "weak_duality"))
+
+
+def named_rule(polar: Json) -> str:
+    """Name the rule that a proof names, and how far it went: copies, parts."""
+    nodes, name = polar.get("nodes"), str(polar.get("rule"))
+    if name not in ("transpose", "network") or not isinstance(nodes, list):
+        return name
+    parts = sum("leaf" in node or "cell" in node for node in nodes)
+    name += " with copies" if polar.get("copies") else ""
+    return name if parts < 2 else f"{name} in {parts} parts"
 
 
 def unpriced(ar: Arithmetic[H], asked: Question, dual: Dual[H]) -> None:

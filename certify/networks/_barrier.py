@@ -260,8 +260,26 @@ def solve(
             break
         new, t = walked(held, p, by)
         if TRACE:
-            al=[ratio(p.g, by.g), ratio(p.y, by.y),cone_ratio(p.t, held.x(p.z), by.t, held.x(by.z)),cone_ratio(np.full(held.r, held.lam), p.s, np.zeros(held.r), by.s)]
-            print(["%.2g"%a for a in al], "long %.2g"%long,"     it",steps,"t %.2e"%t,"mu %.1e mean %.1e"%(mu,mean),"slope %.2e->%.2e"%(np.abs(held.slope(p)).max()/held.lam,np.abs(held.slope(new)).max()/held.lam), "off %.1e"%np.abs((held.borders(new.z)-new.g)/held.typical).max(initial=0))
+            al = [
+                ratio(p.g, by.g),
+                ratio(p.y, by.y),
+                cone_ratio(p.t, held.x(p.z), by.t, held.x(by.z)),
+                cone_ratio(np.full(held.r, held.lam), p.s, np.zeros(held.r), by.s),
+            ]
+            print(
+                ["%.2g" % a for a in al],
+                "long %.2g" % long,
+                "     it",
+                steps,
+                "t %.2e" % t,
+                "mu %.1e mean %.1e" % (mu, mean),
+                "slope %.2e->%.2e"
+                % (
+                    np.abs(held.slope(p)).max() / held.lam,
+                    np.abs(held.slope(new)).max() / held.lam,
+                ),
+                "off %.1e" % np.abs((held.borders(new.z) - new.g) / held.typical).max(initial=0),
+            )
         p = new
         off = np.abs((held.borders(p.z) - p.g) / held.typical).max(initial=0.0)
         exact = off <= SETTLED and np.abs(held.slope(p)).max() <= SETTLED * held.lam
@@ -269,10 +287,13 @@ def solve(
             break
     cells, q = program.ended(p.z)
     global LASTINFO
-    LASTINFO=()
+    LASTINFO = ()
     return cells, q, held.W(p.z), steps
-TRACE=False
-CORR=2
+
+
+TRACE = False
+CORR = 2
+
 
 def walked(held: Barrier, p: Point, by: Point) -> tuple[Point, float]:
     """Take the longest step, shorter while it raises the slope's residual much."""

@@ -83,9 +83,7 @@ class Descent:
         if self.program.moves:
             shapes = [o.shape(observed) for o in self.problem.offsets]
             cuts = np.cumsum([int(np.prod(s)) for s in shapes])[:-1]
-            values = tuple(
-                x.reshape(s) for x, s in zip(np.split(q, cuts), shapes, strict=True)
-            )
+            values = tuple(x.reshape(s) for x, s in zip(np.split(q, cuts), shapes, strict=True))
         return self.net.balanced((U, V)), values
 
     def at(self, z: Array) -> tuple[float, Array]:
