@@ -12,6 +12,7 @@ from certify.polar import Proposal
 from ._base import TensorAsk
 from ._program import Relaxed, Stop, solve
 from .ascent import attain
+from .copies import copied, height, solved
 from .cuts import branched
 from .proof import one_leaf
 from .slices import axis_of, matrix, sliced, sliced_symmetric
@@ -21,6 +22,8 @@ CLOSE = 1e-10  # relative: a bound this near a found value is not worth more wor
 LARGEST = 2600  # rows of a relaxation worth its steps
 EFFORT = 2e9  # of a solve, in squares of its size
 STEPS = 2000
+COPIED = 2e10  # of the next level where nobody said how long it may take, in cubes of its size
+FEWEST = 200  # steps worth beginning
 PARTS, LEAST = 31, 7  # parts of a tree at most, and of the smallest worth growing
 MANY = 511  # parts at most, where a deadline ends the tree
 TREE = 3e5  # of a part, in cubes of its size; larger ones are fewer
@@ -56,7 +59,10 @@ def relaxed(ask: TensorAsk) -> Proposal:
     hopeless = ask.target is not None and value > ask.target * (1 + FAR)
     if tight is None or hopeless:
         return best
-    return min([best, *parted(*tight, goal)], key=lambda p: p.upper)
+    tries = [best, *deeper(tight[0], best.upper, goal)]
+    if min(p.upper for p in tries) > goal * (1 + NEAR):
+        tries += parted(*tight, goal)
+    return min(tries, key=lambda p: p.upper)
 
 
 def aim(ask: TensorAsk, value: float) -> float:
@@ -71,6 +77,22 @@ def bounded(form: Form, goal: float) -> Relaxed:
     steps = 0 if alone else int(min(STEPS, EFFORT / form.size**2))
     stop = Stop(form.goal(goal), steps, expired=form.ask.expired)
     return solve(form.program(), stop, form.start())
+
+
+def deeper(form: Form, bound: float, goal: float) -> Iterator[Proposal]:
+    """Yield the bounds of the next level: products with a factor once more, then with two."""
+    effort = COPIED if form.ask.deadline is None else 20 * COPIED
+    for held in copied(form, LARGEST):
+        if bound <= goal * (1 + NEAR) or held.ask.expired():
+            return
+        steps = int(min(2 * STEPS, effort / height(held) ** 3))
+        if steps < FEWEST:
+            return
+        stop = Stop(held.goal(goal), steps, expired=held.ask.expired)
+        proof = one_leaf(held, solved(held, stop).best)
+        if proof is not None:
+            bound = min(bound, proof.upper)
+            yield proof
 
 
 def parted(form: Form, root: Relaxed, goal: float) -> list[Proposal]:

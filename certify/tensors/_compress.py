@@ -36,6 +36,12 @@ class Compressed:
         """Return the factors with the long mode's multiplied."""
         return tuple(by @ x if k == self.mode else x for k, x in enumerate(factors))
 
+    def field_down(self, W: Array) -> Array:
+        """Return the part of a field that the span meets, at the smaller shape."""
+        held = np.moveaxis(W.reshape(self.dims), self.mode, 0)
+        out = np.moveaxis(np.tensordot(self.basis.T, held, axes=1), 0, self.mode)
+        return np.ascontiguousarray(out).reshape(len(out), -1)
+
     def field_up(self, W: Array) -> Array:
         """Return a field of the smaller problem at the shape of the data."""
         held = np.moveaxis(W.reshape(self.problem.loss.dims), self.mode, 0)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from certify._arrays import Array
 
@@ -30,7 +31,7 @@ class Box:
         """Return the nearest point."""
         return np.clip(x, self.low, self.high)
 
-    def free(self, x: Array, slope: Array) -> Array:
+    def free(self, x: Array, slope: Array) -> npt.NDArray[np.bool_]:
         """Tell which coordinates a descent step may move."""
         return ~(((x <= self.low) & (slope >= 0)) | ((x >= self.high) & (slope <= 0)))
 
@@ -71,7 +72,11 @@ def length(box: Box, x: Array, slope: Array) -> float:
 
 
 def solved(
-    f: Function, x: Array, slope: Array, by: tuple[Array, Array, float], relative: float
+    f: Function,
+    x: Array,
+    slope: Array,
+    by: tuple[npt.NDArray[np.bool_], Array, float],
+    relative: float,
 ) -> tuple[Array, int]:
     """Return about -(H + damp D)^-1 slope on the free coordinates, D the scales."""
     free, scale, damp = by
