@@ -55,7 +55,7 @@ class Joint:
         p, loss, c = self.p, self.problem.loss, 2 * self.rho
         pull = self.U - self.S
         b = loss.observed.field(folded(pull[:p, p:], self.form))
-        self.W = np.asarray(b + loss.prox(-c * b, c) / c)
+        self.W = freed(self.problem, np.asarray(b + loss.prox(-c * b, c) / c))
         rest = self.unit + pull
         rest[:p, p:] = rest[p:, :p] = 0.0
         means = np.bincount(self.labels.reshape(-1), rest.reshape(-1)) / self.counts
@@ -97,6 +97,14 @@ def polish(joint: Joint, steps: int, wanted: float, expired: Callable[[], bool])
                 break
             joint.balance(*residuals)
     return at
+
+
+def freed(problem: Problem, W: Array) -> Array:
+    """Return the nearest W with A* W = 0: what is left of W as data when A q is fitted to it."""
+    if not problem.offsets:
+        return W
+    q = problem.fit_offsets(np.asarray(getattr(problem.loss, "data") - W))  # noqa: B009
+    return np.asarray(W - problem.shift(q))
 
 
 def positive(H: Array) -> Array:
