@@ -17,15 +17,17 @@ from certify.losses import Squared
 from certify.multilinear import TensorAsk
 from certify.multilinear._program import Multiplier
 from certify.multilinear.proof import one_leaf
+from certify.multilinear.transpose import GRID
 from certify.multilinear.transpose import Form as Relaxation
 from certify.offsets import Smooth, Sparse
 from certify.orthogonal import orthogonalize
+from certify.polar._spectra import on_grid
 from certify.problem import Problem
 
 from ._climb import Field, above
 from ._compress import compressed
 from ._form import form_of
-from ._joint import Joint, polish
+from ._joint import Joint, Pair, polish
 
 LARGEST = 500  # rows of a relaxation whose steps are quick
 STEPS, EFFORT = 1500, 5e10  # of a polish, and in cubes of its size
@@ -87,8 +89,8 @@ def relaxed(run: Run, W: Array) -> Iterator[Dual]:
         found = polish(joint, int(min(STEPS, EFFORT / form.size**3)), run.start.value, expired)
         if found is None or expired():
             return
-        up = found.W if small is None else small.field_up(found.W)
-        dual = proved(run.problem, up, found.J, rows)
+        up = found if small is None else found._replace(W=small.field_up(found.W))
+        dual = proved(run.problem, up, rows)
         if dual is not None:
             yield dual
 
@@ -108,15 +110,20 @@ def patience(run: Run) -> Callable[[], bool]:
     return lambda: monotonic() > until
 
 
-def proved(problem: Problem, W: Array, J: Array, rows: tuple[int, ...]) -> Dual | None:
-    """Return a dual point with its proof: lam I - J >= S S^T / lam for the unfolding S."""
-    point = orthogonalize(problem, rays.inward(problem.loss, W))
+def proved(problem: Problem, found: Pair, rows: tuple[int, ...]) -> Dual | None:
+    """Return a dual point with its proof; gram: lam I - J >= S S^T / lam."""
+    point = orthogonalize(problem, rays.inward(problem.loss, found.W))
     if point is None:
         return None
     form = relaxation(problem, rows, problem.loss.observed.tensor(point.W))
-    p = form.lengths[0]
-    multiplier = Multiplier(problem.lam * J[:p, :p], np.zeros(1), 0.0)
-    polar = one_leaf(replace(form, form="gram"), multiplier)
+    N = None if found.N is None else on_grid(found.N, GRID)
+    lone = gauge(getattr(problem.atom, "norms")[form.columns[0]])  # noqa: B009  a CP atom
+    if lone.free:  # else the lone mode has multipliers of its own
+        p = form.lengths[0]
+        form, J = replace(form, form="gram", N=N), problem.lam * found.J[:p, :p]
+    else:
+        form, J = replace(form, N=N), found.J
+    polar = one_leaf(form, Multiplier(J, np.zeros(1), 0.0))
     if polar is None:
         return None
     s = min(1.0, problem.lam / max(polar.upper, 1e-300))
@@ -131,7 +138,10 @@ def groups(problem: Problem, alone: int | None = None) -> list[tuple[int, ...]]:
     atom, dims = problem.atom, problem.loss.dims
     if not isinstance(atom, CP) or atom.symmetric or len(dims) < LEAST:
         return []
-    if any(g.name != "l2" for g in atom.gauges) or not any(g.free for g in atom.gauges):
+    signed = [not g.free for g in atom.gauges]
+    if any(g.name != "l2" for g in atom.gauges):
+        return []
+    if all(signed) and any(not g.nonneg for g in atom.gauges):
         return []
     left = range(len(dims)) if alone is None else [alone]
     size = prod(dims)
