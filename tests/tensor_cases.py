@@ -10,7 +10,8 @@ from certify.gauges import gauge
 from certify.kernel import verify as kernel
 from certify.polar._proved import handed, split
 
-GRID = 48  # angles of a circle that a plain search visits before it climbs
+GRID = 48  # angles of all circles together that a plain search visits before it climbs
+MOST = 2000
 
 
 def outer(vectors):
@@ -27,7 +28,7 @@ def contracted(T, vectors, mode):
 
 
 def starts(keys, dims, rng):
-    """Yield unit vectors: of every pair of angles for circles, random ones beside."""
+    """Return unit vectors: at angles for circles, random ones beside; MOST of them."""
     grids = []
     for key, n in zip(keys, dims, strict=True):
         angles = 2 * np.pi * np.arange(GRID // len(dims)) / (GRID // len(dims))
@@ -39,7 +40,8 @@ def starts(keys, dims, rng):
         signs = {"+": 1.0, "-": -1.0}.get(key[-1], 0.0)
         held = held if not signs else signs * np.abs(held)
         grids.append([x / float(gauge(key).value(x[:, None])[0]) for x in held])
-    return product(*grids)
+    every = list(product(*grids))
+    return [every[k] for k in rng.permutation(len(every))[:MOST]]
 
 
 def climbed(T, keys, x, rounds=40):
@@ -108,11 +110,13 @@ def proved(tier, T, keys, proof, *, symmetric=False):
         return kernel.polar_bound(ar, modes, w, text, kernel.Arrays(arrays, "proof"))
 
 
-def groups_of(T, keys, rows, *, symmetric=False):
+def groups_of(T, keys, rows, *, symmetric=False, copies=()):
     """Return the kernel's two groups of modes."""
     ar, modes = kernel.Exact(), modes_of(T, keys, symmetric=symmetric)
     w = ar.load(handed(T.reshape(-1)))
-    return kernel.grouped(ar, modes, w, {"rows": list(rows)}, kernel.Arrays({}, "proof"))[0]
+    return kernel.grouped(
+        ar, modes, w, {"rows": list(rows), "copies": list(copies)}, kernel.Arrays({}, "proof")
+    )[0]
 
 
 def dense(grid):

@@ -8,6 +8,7 @@ import pytest
 from certify import Problem, Verdict, check, descent, envelope, improve, verify
 from certify.atoms import CP, RankOne
 from certify.columns import Growth
+from certify.duals import Run
 from certify.losses import Absolute, Huber, Logistic, Poisson, Squared
 from certify.offsets import Intercept, RowIntercept
 from certify.search import Clock
@@ -15,10 +16,10 @@ from certify.tensors import _contract as contract
 from certify.tensors import _grow, trail
 from certify.tensors._climb import Field, above, cosines
 from certify.tensors._compress import compressed
+from certify.tensors._dual import groups, open_gap, patience, proved, relaxation
 from certify.tensors._fit import Task, finished, polished, reweighted
 from certify.tensors._form import form_of
 from certify.tensors._joint import Joint, polish
-from certify.tensors._dual import groups, open_gap, patience, proved, relaxation
 
 from .tolerance import EPS
 
@@ -369,8 +370,6 @@ def test_a_spent_budget_still_brackets():
 
 
 def run_at(problem, factors):
-    from certify.duals import Run
-
     return Run(problem, descent.state(problem, factors), 1e-6, Clock(), 0, True)
 
 
@@ -382,7 +381,9 @@ def test_an_open_gap_is_seen_before_its_bound_is_paid_for():
     assert not open_gap(run_at(flat, (np.zeros((3, 0)),) * 2))
 
 
-@pytest.mark.parametrize("norms", [("l2", "l2", "l2"), ("l2", "l2+", "l2+"), ("l2+", "l2+", "l2+")], ids=" ".join)
+@pytest.mark.parametrize(
+    "norms", [("l2", "l2", "l2"), ("l2", "l2+", "l2+"), ("l2+", "l2+", "l2+")], ids=" ".join
+)
 def test_a_dual_point_is_polished_with_its_proof(norms):
     T = np.random.default_rng(19).standard_normal((4, 3, 3))
     problem = Problem(Squared(T), CP(norms), 0.5)
@@ -409,7 +410,5 @@ def test_norms_without_a_joint_relaxation_have_none():
 def test_patience_is_a_share_of_the_time_left():
     problem = Problem(Squared(determinant()), CP(), 0.5)
     state = descent.state(problem, empty_of((3, 3, 3)))
-    from certify.duals import Run
-
     assert not patience(Run(problem, state, 1e-6, Clock(), 0, True))()
     assert patience(Run(problem, state, 1e-6, Clock(0.0), 0, True))()

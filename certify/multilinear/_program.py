@@ -11,6 +11,7 @@ The multiplier of Y is J + Diag(D): every one seen gives a bound by one largest 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -56,6 +57,7 @@ class Program:
     room    the room of each row; the entries of a class on the diagonal share one
     sizes   of the rooms
     cuts    half spaces in which X lies besides
+    scale   X_ab / (scale_a scale_b) is constant on classes; None: all 1
     """
 
     C: Array
@@ -64,6 +66,13 @@ class Program:
     room: Ints
     sizes: Array
     cuts: tuple[Cut, ...] = ()
+    scale: Array | None = None
+
+    @cached_property
+    def weights(self) -> Array:
+        """What each entry of X is per unit of its class."""
+        s = np.ones(len(self.C)) if self.scale is None else self.scale
+        return np.multiply.outer(s, s)
 
     @property
     def total(self) -> float:
@@ -71,8 +80,9 @@ class Program:
         return float(self.sizes.sum())
 
     def means(self, V: Array, counts: Array) -> Array:
-        """Return the mean of V over each class."""
-        sums = np.bincount(self.labels.reshape(-1), V.reshape(-1), counts.size)
+        """Return the weighted mean of V over each class; counts: the sums of squared weights."""
+        held = V if self.scale is None else V * self.weights
+        sums = np.bincount(self.labels.reshape(-1), held.reshape(-1), counts.size)
         return np.asarray(sums / counts)
 
 
@@ -141,10 +151,13 @@ class _Run:
     def __init__(self, program: Program, size: float, start: Array | Warm | None) -> None:
         self.program, self.size = program, size
         self.C = program.C / size
-        self.counts = np.bincount(program.labels.reshape(-1)).astype(np.float64)
+        flat = program.labels.reshape(-1)
+        held = np.bincount(flat, np.square(program.weights).reshape(-1))
+        self.counts = np.asarray(held, dtype=np.float64)
         self.diagonal = program.labels.diagonal()
-        share = np.bincount(self.diagonal, minlength=self.counts.size) / self.counts
-        self.weight = np.bincount(program.room, share[self.diagonal])
+        self.own = program.weights.diagonal()
+        share = np.bincount(self.diagonal, self.own, self.counts.size) / self.counts
+        self.weight = np.bincount(program.room, self.own * share[self.diagonal])
         self.rooms = program.sizes / program.total
         self.rho, self.tau = RHO, np.zeros(self.rooms.size)
         self.positive = Positive()
@@ -178,10 +191,10 @@ class _Run:
         p = self.program
         y = p.means(V, self.counts)
         y = np.where(p.signed, np.maximum(y, 0.0), y)
-        excess = np.bincount(p.room, y[self.diagonal]) - self.rooms
+        excess = np.bincount(p.room, self.own * y[self.diagonal]) - self.rooms
         self.tau = np.maximum(excess / self.weight, 0.0)
-        y -= np.bincount(self.diagonal, self.tau[p.room], y.size) / self.counts
-        return np.asarray(y[p.labels])
+        y -= np.bincount(self.diagonal, self.tau[p.room] * self.own, y.size) / self.counts
+        return np.asarray(y[p.labels] if p.scale is None else y[p.labels] * p.weights)
 
     def multiplier(self) -> tuple[Array, Array, tuple[Array, ...]]:
         """Return (J, D, H) in the program's own units, J of the cone it must lie in."""
@@ -189,7 +202,7 @@ class _Run:
         J = -self.rho * sum(self.U[1:], self.U[0])
         J[np.diag_indices_from(J)] += count * self.rho * self.tau[p.room]
         j = p.means(J, self.counts)
-        J -= np.where(p.signed, np.minimum(j, 0.0), j)[p.labels]
+        J -= np.where(p.signed, np.minimum(j, 0.0), j)[p.labels] * p.weights
         scale = self.rho * self.size
         H = (c.multiplier(u) * scale for c, u in zip(p.cuts, self.U[1:], strict=True))
         return (J + J.T) * (self.size / 2), self.tau * (count * scale), tuple(H)

@@ -14,6 +14,7 @@ from ._base import Slice
 from .contract import earned, others, symmetric_part, unfolded
 
 STARTS, STEPS = 100, 2000
+EACH = 4  # random starts for each coordinate, up to STARTS
 LEAST, WORK = 24, 4e6  # random starts of a large tensor, and what counts as large
 RACE, FINALISTS = 15, 12  # steps of every start, and how many go on
 SETTLED = 1e-15  # relative gain below which an ascent stops; luck, never truth
@@ -81,7 +82,7 @@ def first(
     yield from ([np.asarray(x, dtype=np.float64) for x in s] for s in starts)
     rng = np.random.default_rng(seed)
     heads = [head(unfolded(T, (k,))) for k in range(T.ndim)]
-    count = int(np.clip(WORK / T.size, LEAST, STARTS))
+    count = int(np.clip(WORK / T.size, LEAST, min(STARTS, LEAST + EACH * sum(T.shape))))
     lots: list[list[Array]] = [heads]
     lots += [[rng.standard_normal((n,)) for n in T.shape] for _ in range(count)]
     for xs in lots:

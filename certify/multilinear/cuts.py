@@ -24,7 +24,7 @@ from .transpose import Form, pinned
 
 STEPS = 600  # of a part
 SETTLED = 1e-5  # relative gain of a part under which it is split
-GAIN = 1e-7  # relative: what two cases must gain, or the tree is given up
+FIRST, GAIN = 7, 0.04  # parts, and what they must gain of the way to the goal, or no more follow
 
 Grown: TypeAlias = Tree[Cut, Warm, Multiplier]
 
@@ -39,9 +39,9 @@ def branched(form: Form, root: Relaxed, goal: float, nodes: int) -> Proposal | N
     limits = Limits(goal, 0.0, nodes, form.ask.expired, workers=1)
     with threadpool_limits(1, user_api="blas"):
         bound = bounder(held, start)
-        tree = grow(bound, replace(limits, nodes=3))
+        tree = grow(bound, replace(limits, nodes=min(FIRST, nodes)))
         first = tree.nodes[0].solved.upper
-        if first - tree.upper > GAIN * abs(first):
+        if first - tree.upper > GAIN * (first - goal):
             tree = grow(bound, limits, tree)
     return proof_of(held, tree)
 

@@ -61,6 +61,7 @@ def proposal(
         arrays["N"] = form.N.reshape(-1)
     bound = max(leaf.bound for leaf in leaves)
     head = {"rule": "transpose", "rows": list(form.rows), "form": form.form}
+    head |= {"copies": list(form.copies)} if form.copies else {}
     tree = {"nodes": nodes, "splits": [cut.mode for cut in cuts]}
     return Proposal(form.value(bound) * (1 + SLACK), {**head, **tree, **arrays})
 

@@ -32,6 +32,7 @@ GRID = 44  # bits of a multiplier, relative to the largest
 class Form:
     """One way to bound a tensor: which modes are rows, and which of the three matrices.
 
+    copies  l2 modes of the rows whose factors stand in the products once more (gram)
     N  a multiplier of the tensor's entries that is fixed, where all factors have a sign; a
     hat without one finds its own.  A hat of negative factors is solved for -S: it has the
     same eigenvalues.
@@ -41,6 +42,7 @@ class Form:
     rows: tuple[int, ...]
     form: str
     N: Array | None = None
+    copies: tuple[int, ...] = ()
 
     @property
     def columns(self) -> tuple[int, ...]:
@@ -50,7 +52,7 @@ class Form:
     @property
     def groups(self) -> tuple[tuple[int, ...], ...]:
         """The groups of modes whose products are rows of G."""
-        return (self.rows, self.columns) if self.form == "hat" else (self.rows,)
+        return (self.rows, self.columns) if self.form == "hat" else ((*self.rows, *self.copies),)
 
     @cached_property
     def signed(self) -> bool:
@@ -89,7 +91,12 @@ class Form:
         free = [not g.free for g in self.ask.gauges]
         shape, symmetric = self.ask.T.shape, self.ask.symmetric
         return tuple(
-            pairs([shape[k] for k in group], [free[k] for k in group], symmetric=symmetric)
+            pairs(
+                [shape[k] for k in group],
+                [free[k] for k in group],
+                symmetric=symmetric,
+                names=group,
+            )
             for group in self.groups
         )
 
@@ -120,7 +127,8 @@ class Form:
         """Return G without multipliers but N."""
         S = self.S if self.N is None else self.S + unfolded(self.N, self.rows)
         if self.form == "gram":
-            return S @ S.T
+            again = prod(self.ask.T.shape[k] for k in self.copies)
+            return np.asarray(np.kron(S @ S.T, np.eye(again)) if again > 1 else S @ S.T)
         if self.form == "square":
             return (S + S.T) / 2
         p, q = S.shape
