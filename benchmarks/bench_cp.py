@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
+from typing import TypeVar
 
 import numpy as np
 import tensorly
@@ -19,6 +20,7 @@ BUDGET = 120.0  # seconds of a row
 DATA = Path(tensorly.__file__).parent / "datasets" / "data"
 SLAB = 30  # of the kinetic measurements
 
+T = TypeVar("T")
 Case = tuple[str, Array, Array | None, float, float]
 
 
@@ -41,20 +43,20 @@ def cases(options: Options) -> Iterator[Case]:
         ("IL2 52x12x8 zero-filled", filled, None, (0.2, 0.05, 0.02)),
         ("Kinetic 64x12x10", np.ascontiguousarray(kinetic[..., SLAB]), None, (0.2, 0.05, 0.01)),
     ]
-    for name, T, mask, shares in held:
+    for name, data, mask, shares in held:
         for k, share in enumerate(shares[:1] if options.quick else shares):
-            yield name, T, mask, share, 1e-5 if k < len(shares) - 1 else 1e-3
+            yield name, data, mask, share, 1e-5 if k < len(shares) - 1 else 1e-3
     if not options.quick:
         yield "Kinetic 64x12x10x60", kinetic, None, 0.05, np.inf
 
 
 def one(case: Case, budget: float) -> Row:
     """Fit one problem from no slices at all."""
-    name, T, mask, share, wanted = case
-    atom = CP(("l2",) * T.ndim)
-    top = attain(T, atom.gauges, symmetric=False, seed=0)[0]
-    problem = Problem(Squared(T, mask=mask), atom, share * top)
-    nothing = tuple(np.zeros((n, 0)) for n in T.shape)
+    name, data, mask, share, wanted = case
+    atom = CP(("l2",) * data.ndim)
+    top = attain(data, atom.gauges, symmetric=False, seed=0)[0]
+    problem = Problem(Squared(data, mask=mask), atom, share * top)
+    nothing = tuple(np.zeros((n, 0)) for n in data.shape)
     seconds, found = timed(lambda: improve(problem, nothing, budget=budget))
     with TemporaryDirectory() as folder:
         file = Path(folder) / "cp.cert"
@@ -76,7 +78,7 @@ def one(case: Case, budget: float) -> Row:
     }
 
 
-def timed[T](step: Callable[[], T]) -> tuple[float, T]:
+def timed(step: Callable[[], T]) -> tuple[float, T]:
     """Return the seconds and the outcome."""
     start = perf_counter()
     out = step()
