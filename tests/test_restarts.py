@@ -338,5 +338,8 @@ def test_a_plot_over_an_input_or_of_an_unknown_kind_is_refused_before_any_work(t
     path = write(tmp_path)
     ended = inside(capsys, "restarts", path, tmp_path / "more.npz", "-o", tmp_path / "more.npz")
     assert (ended.status, "it is an input" in ended.sentence) == (2, True)
+    other = write(tmp_path, tail=TAIL, **OTHERS)
+    ended = inside(capsys, "restarts", other, "--certificate", tmp_path / "V2.npy")
+    assert (ended.status, "it is an input" in ended.sentence) == (2, True)
     ended = inside(capsys, "restarts", path, "-o", tmp_path / "fits.gif")
     assert (ended.status, "a plot must be one of" in ended.sentence) == (2, True)
