@@ -170,9 +170,7 @@ def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, at
 
 def named(factors: Factors) -> dict[str, Array]:
     """Name the arrays of a factorization U, V, and X2, ... where there are more."""
-    flat = (
-        x.reshape(prod(x.shape[:-1]), x.shape[-1]) for x in factors
-    )  # weights of a layer as one column
+    flat = (x.reshape(prod(x.shape[:-1]), x.shape[-1]) for x in factors)  # a layer as one column
     return dict(zip(names_of(len(factors)), flat, strict=True))
 
 
