@@ -15,10 +15,10 @@ from certify.tensors import _contract as contract
 from certify.tensors import _grow, trail
 from certify.tensors._climb import Field, above, cosines
 from certify.tensors._compress import compressed
+from certify.tensors._dual import open_gap, patience, proved, relaxation
 from certify.tensors._fit import Task, finished, polished, reweighted
 from certify.tensors._form import form_of
 from certify.tensors._joint import Joint, polish
-from certify.tensors._dual import open_gap, patience, proved, relaxation
 
 from .tolerance import EPS
 
@@ -63,7 +63,12 @@ def factors_of(atom, r, seed=1):
 
 
 def task_of(problem):
-    return Task(problem, envelope.of(problem.loss, np.zeros_like(problem.loss.gradient(np.zeros_like(data(problem))))))
+    return Task(
+        problem,
+        envelope.of(
+            problem.loss, np.zeros_like(problem.loss.gradient(np.zeros_like(data(problem))))
+        ),
+    )
 
 
 def data(problem):
@@ -76,7 +81,9 @@ def empty(problem):
 
 
 def grown(problem, seed=0, cap=None, start=None):
-    held = Growth(problem, lambda: False, lambda *_: None, descent.state(problem, start or empty(problem)))
+    held = Growth(
+        problem, lambda: False, lambda *_: None, descent.state(problem, start or empty(problem))
+    )
     return _grow.grow(held, seed, 0.0, cap)
 
 
@@ -87,7 +94,9 @@ def test_contractions_are_those_of_einsum(full):
     mask = mask if full else rng.random(T.shape) < 0.5
     loss, X = Squared(T, mask=mask), [rng.standard_normal((n, 6)) for n in T.shape]
     Z = np.einsum("ar,br,cr,dr->abcd", *X)
-    assert np.allclose(contract.predicted(loss.observed, X), loss.observed.field(Z), rtol=0, atol=64 * EPS * 50)
+    assert np.allclose(
+        contract.predicted(loss.observed, X), loss.observed.field(Z), rtol=0, atol=64 * EPS * 50
+    )
     W = np.where(mask, T, 0.0)
     names = "abcd"
     for k, pull in enumerate(contract.pulls(loss.observed, loss.data, X)):
@@ -106,7 +115,9 @@ def test_coordinates_give_the_factors_back_and_price_them(atom):
     assert (c >= low).all()
     assert (c <= high * (1 + 4 * EPS)).all()
     back = form.out(c)
-    assert np.allclose(atom.predict(back, problem.loss.observed), atom.predict(X, problem.loss.observed))
+    assert np.allclose(
+        atom.predict(back, problem.loss.observed), atom.predict(X, problem.loss.observed)
+    )
     assert not atom.wrong_sign(back)
     price = form.price(form.parted(c))[0]
     assert np.isclose(price, CP(atom.norms, atom.symmetric).theta(X).sum(), rtol=64 * EPS)

@@ -235,8 +235,29 @@ def test_a_dual_is_scaled_to_spectral_norm_at_most_1(seed, scale):
     exact = sum(Fraction(a) * Fraction(b) for a, b in zip(D.flat, T.flat, strict=True))
     assert Fraction(lower) <= max(exact, 0)
     assert lower == pytest.approx(float(max(exact, 0)), abs=1e-14)
-    size = sum(Fraction(a) ** 2 for a in D.flat)
-    assert size <= 1  # |D|_F <= 1 because |W|_F <= bound: the division alone could exceed it
+    assert sum(Fraction(a) ** 2 for a in D.flat) <= 1  # |D|_F <= 1 because |W|_F <= bound
+
+
+@given(seed=st.integers(0, 2**32 - 1), share=st.integers(1, 20))
+def test_a_dual_leaves_room_for_the_roundings_of_its_entries(seed, share):
+    """|D - W / p|_F <= EPS |W|_F / p, so p must exceed the bound by EPS |W|_F."""
+    W = np.random.default_rng(seed).standard_normal((2, 3, 4))
+    bound = float(np.linalg.norm(W)) / share
+    D = lower_of(W, W, bound)[1]
+    room = Fraction(bound) + Fraction(EPS) * Fraction(float(np.linalg.norm(W)))
+    for d, w in zip(D.flat, W.flat, strict=True):
+        assert abs(Fraction(d)) * room <= abs(Fraction(w)) * (1 + Fraction(EPS) / 2)
+
+
+@pytest.mark.parametrize("shape", [(7, 2, 2), (2, 9, 3), (2, 2, 30)])
+def test_a_long_mode_is_searched_in_the_span_of_the_tensor(shape):
+    T = np.random.default_rng(0).standard_normal(shape)
+    core, spans = _decomposing.narrowed(T)
+    assert max(core.shape) <= T.size // max(shape)
+    assert _decomposing.widened(core, spans) == pytest.approx(T, abs=1e-12)
+    bound = nuclear(T)
+    assert bound.relative_gap < 1e-6
+    consistent(bound, T)
 
 
 def test_a_budget_of_0_still_brackets():
