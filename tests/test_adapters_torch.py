@@ -348,7 +348,7 @@ def test_weight_decay_and_an_optimizer_are_not_both_taken():
 
 def test_no_decay_is_out_of_scope():
     for decay in (0.0, (0.1, 0.0), (0.0, 0.1)):
-        with pytest.raises(OutOfScopeError, match=r"no decay, .* train with a positive decay of bo"):
+        with pytest.raises(OutOfScopeError, match=r"no decay, .* train with a positive decay of"):
             from_model(network(), X, target("mse"), weight_decay=decay)
 
 

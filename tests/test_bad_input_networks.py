@@ -114,7 +114,7 @@ def test_units_that_do_nothing_leave_a_bracket(name, decay_bias):
 def test_a_zero_network_is_optimal_beyond_the_largest_useful_decay():
     atom = ReLU(X, form="sum")
     top = atom.polar(Y[:, None], budget=5.0).upper
-    problem = Problem(Squared(Y[:, None]), atom, top * (1 + 2.0**-20))
+    problem = Problem(Squared(Y[:, None]), atom, 1.25 * top)
     empty = np.zeros((D, 0)), np.zeros((1, 0))
     found = check(problem, empty, budget=5.0)
     assert found.verdict is Verdict.CERTIFIED
@@ -167,3 +167,11 @@ def test_no_time_at_all_leaves_a_bracket():
 def test_weights_and_data_that_do_not_belong_together_are_named(changed, data, labels, told):
     with pytest.raises(InputError, match=told):
         from_state(state(**changed), data, labels, weight_decay=0.125)
+
+
+def test_a_network_without_units_is_judged():
+    problem = Problem(Squared(Y[:, None]), ReLU(X), 1.0)
+    empty = np.zeros((D, 0)), np.zeros((1, 0))
+    found = check(problem, empty, budget=BUDGET)
+    assert found.upper == 0.5 * float(Y @ Y)
+    assert verify(found.certificate, problem, empty).lower <= found.upper
