@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +170,8 @@ def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, at
 
 def named(factors: Factors) -> dict[str, Array]:
     """Name the arrays of a factorization U, V, and X2, ... where there are more."""
-    flat = (x.reshape(-1, x.shape[-1]) for x in factors)  # weights of a layer as one column
+    # the weights of a layer as one column, also of no slices
+    flat = [x.reshape(prod(x.shape[:-1]), x.shape[-1]) for x in factors]
     return dict(zip(names_of(len(factors)), flat, strict=True))
 
 
