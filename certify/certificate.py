@@ -5,6 +5,7 @@ are separate, so a proof cannot change the question.
 """
 
 import json
+import math
 import os
 import secrets
 from collections.abc import Mapping
@@ -169,7 +170,7 @@ def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, at
 
 def named(factors: Factors) -> dict[str, Array]:
     """Name the arrays of a factorization U, V, and X2, ... where there are more."""
-    flat = (x.reshape(-1, x.shape[-1]) for x in factors)  # weights of a layer as one column
+    flat = (x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) for x in factors)  # layers as columns
     return dict(zip(names_of(len(factors)), flat, strict=True))
 
 
