@@ -5,11 +5,11 @@ are separate, so a proof cannot change the question.
 """
 
 import json
-import math
 import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +170,9 @@ def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, at
 
 def named(factors: Factors) -> dict[str, Array]:
     """Name the arrays of a factorization U, V, and X2, ... where there are more."""
-    flat = (x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) for x in factors)  # layers as columns
+    flat = (
+        x.reshape(prod(x.shape[:-1]), x.shape[-1]) for x in factors
+    )  # weights of a layer as one column
     return dict(zip(names_of(len(factors)), flat, strict=True))
 
 
