@@ -170,9 +170,8 @@ def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, at
 
 def named(factors: Factors) -> dict[str, Array]:
     """Name the arrays of a factorization U, V, and X2, ... where there are more."""
-    flat = (
-        x.reshape(prod(x.shape[:-1]), x.shape[-1]) for x in factors
-    )  # weights of a layer as one column
+    # the weights of a layer as one column, also of no slices
+    flat = [x.reshape(prod(x.shape[:-1]), x.shape[-1]) for x in factors]
     return dict(zip(names_of(len(factors)), flat, strict=True))
 
 

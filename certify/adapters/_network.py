@@ -160,10 +160,9 @@ def deep(name: str, layers: int) -> OutOfScopeError:
         return OutOfScopeError(f"{name} {told}: any convex solver's answer is global")
     told = f"has {layers} layers of weights: weight decay is of degree 2 on a product of degree"
     why = f"{told} {layers}, so that 0 is always a local minimum and adding units tests nothing"
-    cure = "train one hidden layer, or parallel networks whose penalty is the product of their"
-    return OutOfScopeError(
-        f"{name} {why}: {cure} layers' norms or the sum of the {layers}-th powers"
-    )
+    penalty = f"the product of their layers' norms or the sum of the {layers}-th powers"
+    cure = f"train one hidden layer, or parallel networks penalized by {penalty} (DeepReLU)"
+    return OutOfScopeError(f"{name} {why}: {cure}")
 
 
 def targets(y: Array) -> Array:

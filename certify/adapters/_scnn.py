@@ -48,13 +48,13 @@ def scnn_relu(
     """
     W1, bias, W2 = split(parameters)
     held, labels, norms = unitized(X, y, len(W1[0]) if bias is None else None, unit=unitize_data)
-    U = (W1 if bias is None else np.column_stack([W1, bias])) * norms
+    U = W1 if bias is None else np.column_stack([W1, bias])
     if U.shape[1] != held.shape[1] or W2.shape != (labels.shape[1], len(U)):
         wanted = f"W1 (r, {held.shape[1]}) and W2 ({labels.shape[1]}, r)"
         raise InputError(f"parameters must be {wanted}, got {W1.shape} and {W2.shape}")
     paid = weight(lam, "lam", "pyscnn") * labels.size
     problem = Problem(Squared(labels), ReLU(held, right="l1"), paid)
-    return problem, Network.of((np.ascontiguousarray(U.T), W2), None, labels.size)
+    return problem, Network.of((np.ascontiguousarray((U * norms).T), W2), None, labels.size)
 
 
 def scnn_gated(  # noqa: PLR0913  what the package was told
