@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from . import explore, fixed_rank, rays, search, tensors
+from . import explore, fixed_rank, networks, rays, search, tensors
 from ._arrays import Array, finite, real
 from ._errors import InputError
-from .atoms import CP, RankOne
+from .atoms import CP, RankOne, ReLU
 from .descent import State
 from .duals import Dual, Run, best, bound, dual_at
 from .losses import Squared
@@ -45,7 +45,7 @@ class Evidence:
 def any_size(run: Run, wanted: "str | Array") -> Evidence:
     """Look for a dual point at the candidate, by projection, and at improved factors."""
     given = chosen(run, wanted)
-    hopeless = wanted == "search" and tensors.open_gap(run)
+    hopeless = wanted == "search" and open_gap(run)
     first = given if given is not None or hopeless else at_candidate(run)
     tries: list[Dual | None] = [first]
     if closed(run, tries) or not isinstance(wanted, str):
@@ -70,12 +70,20 @@ def any_size(run: Run, wanted: "str | Array") -> Evidence:
     return Evidence(run.start, best(tries), None, (), better, floor, trail.steps, note, run.given)
 
 
+def open_gap(run: Run) -> bool:
+    """Whether the candidate's own dual point is not worth a bound that takes long."""
+    relu = isinstance(run.problem.atom, ReLU) and explore.supported(run.problem)
+    return networks.open_gap(run) if relu else tensors.open_gap(run)
+
+
 def searched(
     problem: Problem, start: State, clock: search.Clock, seed: int, rest: tuple[float, State | None]
 ) -> explore.Found:
     """Go from a state to better ones; rest is (epsilon, the optimum over all sizes if known)."""
     if isinstance(problem.atom, CP):
         return tensors.trail(problem, start, clock, seed, rest[0])
+    if isinstance(problem.atom, ReLU):
+        return networks.trail(problem, start, clock, seed, rest[0])
     return explore.trail(problem, start, clock, seed, rest)
 
 
@@ -83,6 +91,8 @@ def improved(run: Run, trail: explore.Found) -> list[Dual | None]:
     """Bound by the dual points of a search: the best that it met, and that of its factors."""
     if isinstance(run.problem.atom, CP):
         return tensors.bounded(run, trail)
+    if isinstance(run.problem.atom, ReLU):
+        return networks.bounded(run, trail)
     tries: list[Dual | None] = []
     own = () if trail.duals else (dual_at(run.problem, trail.best),)
     for W in (*trail.duals, *own):

@@ -26,7 +26,7 @@ LAYERS = (  # from the bottom up: a module imports from its own layer or from th
     ("explore", "fixed_rank"),
     ("relax",),
     ("duals",),
-    ("tensors",),
+    ("tensors", "networks"),
     ("evidence",),
     ("scaling", "result", "leaf_factors"),
     ("proving",),
