@@ -92,13 +92,15 @@ def priced(form: Form, S: Array) -> tuple[float, float, float, float]:
 
     def top(beta: float) -> float:
         """Return the price of |u|^2 beside that of the last coordinate."""
-        return float(np.linalg.eigvalsh(np.diag(values) + np.outer(h, h) / (beta - float(S[-1, -1])))[-1])
+        return float(
+            np.linalg.eigvalsh(np.diag(values) + np.outer(h, h) / (beta - float(S[-1, -1])))[-1]
+        )
 
     def whole(t: float) -> float:
         """Return the bound."""
         beta = base + size * float(np.exp(t))
         level = top(beta)
-        return (level + beta if form.radial else max(level, 0.0) + cost * beta)
+        return level + beta if form.radial else max(level, 0.0) + cost * beta
 
     found = minimize_scalar(
         whole, bounds=(np.log(WIDE), np.log(TIGHT)), method="bounded", options={"xatol": GOOD}

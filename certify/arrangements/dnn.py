@@ -56,7 +56,7 @@ class Bounder:
         goal = max(aim, 0.0) * UNDER
         steps, settled = (self.steps[1], SETTLED) if path else (self.steps[0], ROOT_SETTLED)
         stop = Stop(goal * goal, steps, settled, self.ask.expired)
-        start = None if warm is None or len(path)==1 else with_row(form, warm)
+        start = None if warm is None or len(path) == 1 else with_row(form, warm)
         found = solve(form, stop, start, self.kind)
         upper = float(np.sqrt(max(found.best.bound, 0.0)))
         value, best = self.climbed(found)
