@@ -89,7 +89,9 @@ class Net:
         for part, g in zip(parts, self.blocks, strict=True):
             part[g] = U[g]
         held = np.hstack(parts), np.hstack([V] * len(parts))
-        return self.balanced(self.scaled(held, np.tile(sizes, len(parts)) * self.layer.size(held[0])))
+        return self.balanced(
+            self.scaled(held, np.tile(sizes, len(parts)) * self.layer.size(held[0]))
+        )
 
     def mask(self, U: Array) -> Array:
         """Return 1 in the block of each column of `parted` neurons, else 0."""
@@ -139,5 +141,5 @@ def unlevelled(problem: Problem) -> str:
 def levels(o: Offset) -> bool:
     """Whether an offset takes a constant of each output, exactly."""
     if isinstance(o, Linear):
-        return bool(((o.A == o.A[:1]).all(axis=0) & (o.A[0] != 0)).any())
+        return bool(((o.A[:1] == o.A).all(axis=0) & (o.A[0] != 0)).any())
     return o.name in ("column", "smooth")
