@@ -32,8 +32,18 @@ NAMES = (
     "polars",
     "patience",
     "tensorly",
+    "tensor_polar",
 )
-LIBRARIES = ("numpy", "scipy", "cvxpy", "clarabel", "scs", "python-flint", "scikit-learn", "tensorly")
+LIBRARIES = (
+    "numpy",
+    "scipy",
+    "cvxpy",
+    "clarabel",
+    "scs",
+    "python-flint",
+    "scikit-learn",
+    "tensorly",
+)
 Results = dict[str, Report]
 
 

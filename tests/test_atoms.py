@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from certify import InputError, Problem
 from certify._observed import Observed
-from certify.atoms import ATOMS, CP, RankOne, ReLU, Symmetric
+from certify.atoms import ATOMS, CP, DeepLinear, DeepReLU, RankOne, ReLU, Symmetric
 from certify.atoms.relu import gated
 from certify.atoms.symmetric import NORMS
 from certify.gauges import Elastic
@@ -44,6 +44,8 @@ MADE = {
     "symmetric": {k: Symmetric(k) for k in NORMS},
     "cp": TENSORS,
     "relu": NETWORKS,
+    "deep_linear": {"3 layers": DeepLinear(DATA, (2, 2)), "sum": DeepLinear(DATA, 2, "sum")},
+    "deep_relu": {"2 layers": DeepReLU(DATA, 2), "3 leaky": DeepReLU(DATA, (2, 1), slope=0.25)},
 }
 VARIANTS = {
     f"{name} {k}".strip(): atom
@@ -64,6 +66,8 @@ def shape_for(atom, shape):
     """Return the shape: square for a symmetric atom, a mode more for a tensor, V's rows."""
     if isinstance(atom, ReLU):
         return len(atom.layer.pool(atom.layer.features)), shape[1]
+    if isinstance(atom, DeepLinear | DeepReLU):
+        return len(DATA), shape[1]
     if isinstance(atom, CP):
         return (shape[0],) * 3 if atom.symmetric else (*shape, 2)
     return (shape[0], shape[0]) if isinstance(atom, Symmetric) else shape

@@ -147,6 +147,7 @@ def test_negative_factors_of_a_nonnegative_mode_are_refused():
 
 @pytest.mark.parametrize("shape", [(1, 3, 2), (4, 1, 2), (4, 3, 1), (1, 1, 3), (1, 1, 1)])
 def test_modes_of_size_1_are_legal(shape):
+    rng = np.random.default_rng(1)
     data = rng.standard_normal(shape)
     at = int(np.argmax(shape))
     matrix = np.moveaxis(data, at, 0).reshape(shape[at], -1)
@@ -221,6 +222,7 @@ def test_far_apart_factors_of_a_fine_product_are_judged():
 
 @pytest.mark.parametrize("budget", [0, 0.01])
 def test_too_large_for_the_budget_is_a_bracket(budget):
+    rng = np.random.default_rng(1)
     data = rng.standard_normal((30, 25, 20))
     problem = Problem(Squared(data), CUBE, 3.0)
     factors = [rng.standard_normal((n, 2)) for n in data.shape]
@@ -286,6 +288,7 @@ def test_a_symmetric_question_has_one_factor(tmp_path):
 
 
 def test_masks_and_weights_of_tensors_are_read(tmp_path):
+    rng = np.random.default_rng(1)
     seen = rng.random(T.shape) < 0.8
     data = 'Y = "Y.npy"\nmask = "seen.npy"\nweights = "w.npy"'
     held = load(write(tmp_path, data=data, seen=seen.astype(int), w=np.full(T.shape, 2.0)))

@@ -881,3 +881,14 @@ def test_the_cost_of_a_diagonal_is_what_extreme_squares_earn(name):
             d = np.abs(d)
             earned = max(outer(x).reshape(-1) @ d for x in product(*map(np.array, ends)))
             assert group.cost([*map(Fraction, d)]) == earned
+
+
+@TIERS
+def test_a_model_without_slices_is_zero(tier):
+    at = kernel.Pattern(2, 6, dims=(2, 3, 2))
+    none = [kernel.Array((n, 0), handed(np.zeros((n, 0))).data) for n in at.dims]
+    los, his, e = tier().spans(tier().outer_sum(none, at))
+    assert len(los) == 12
+    for low, high in zip(los, his, strict=True):
+        assert low <= 0 <= high
+        assert (high - low) * kernel.power(e) <= Fraction(2) ** -500  # what underflows

@@ -14,6 +14,7 @@ from certify.kernel.verify import Exact, Pattern
 from certify.multilinear import TensorAsk, attain, contract, groups, propose
 from certify.multilinear._cut import Cut
 from certify.multilinear._positive import SMALL, Positive
+from certify.multilinear.transpose import Form
 from certify.polar._proved import handed, split, tensor_above
 from certify.rigor.flint import Flint
 
@@ -352,6 +353,27 @@ def test_the_best_known_slices_start_the_search():
     empty = tuple(0.0 * x for x in xs)
     found = propose(TensorAsk(T, held, starts=[scaled, empty]))
     assert value <= tensor_above(T, said(L2, symmetric=False), found.proof) <= value * (1 + 1e-9)
+
+
+def test_starts_are_brought_to_norm_one():
+    T, keys = random((3, 3, 3), 10), ("l2", "linf", "l2+")
+    value, xs = attain(T, gauges(keys))
+    scaled = tuple(s * x for s, x in zip((3.0, 0.5, 7.0), xs, strict=True))
+    X, Y = (
+        Form(TensorAsk(T, gauges(keys), starts=[s]), (0, 1), "hat").start() for s in (xs, scaled)
+    )
+    assert np.allclose(X, Y, atol=1e-14)
+    assert np.allclose(X, np.outer(X[0], X[0]) / X[0, 0])
+    S = contract.unfolded(T, (0, 1))
+    assert float((X[:9, 9:] * S).sum()) == pytest.approx(value, rel=1e-12)
+
+
+def test_squares_of_monomials_need_no_multiplier():
+    T = contract.symmetric_part(random((3,) * 4, 10))
+    form = Form(TensorAsk(T, gauges(("l2+",) * 4), symmetric=True), (0, 1), "square")
+    labels, signed = form.classes()
+    assert not signed[labels.diagonal()].any()
+    assert signed[labels[0, 1]]  # x_0^3 x_1
 
 
 def test_a_target_ends_the_search_early():

@@ -23,6 +23,7 @@ class Walk:
     layers: list[tuple[Array, Array | None]] = field(default_factory=list)  # (in, out), (out,)
     activation: str | None = None
     slope: float | None = None
+    behind: Any = None  # the activation behind the last layer
 
     def weight(self, node: Any, k: int) -> Array:  # noqa: ANN401  a node
         """Return the k-th input of a node, a constant.
@@ -68,6 +69,8 @@ def joined(walk: Walk, eps: float) -> Weights:
     """Return the weights of the layers that were met."""
     if len(walk.layers) != PAIR:
         raise deep("the graph", len(walk.layers))
+    if walk.behind is not None:
+        raise outside(walk.behind, " behind the second layer")
     (U, b), (W, c) = walk.layers
     if b is not None and b.shape != U.shape[1:]:
         raise InputError(f"the hidden bias must have shape {U.shape[1:]}, got {b.shape}")
@@ -88,14 +91,15 @@ def take(walk: Walk, node: Any, at: str, onnx: Any) -> None:  # noqa: ANN401  a 
         raise outside(node, f" of the domain {node.domain!r}")
     if kind in PRODUCTS:
         walk.layers.append(product(walk, node, at, told))
+        walk.behind = None
     elif kind == "Add" and (hidden or done > 1) and walk.layers[-1][1] is None:
         k = 1 - list(node.input).index(at)
         walk.layers[-1] = (walk.layers[-1][0], row(node, walk.weight(node, k)))
     elif kind in ACTIVATIONS and hidden:
         walk.activation = "relu" if kind == "Relu" else "leaky_relu"
         walk.slope = float(told.get("alpha", SLOPE)) if kind == "LeakyRelu" else None
-    elif kind in ACTIVATIONS and done > 1:
-        raise outside(node, " behind the second layer")
+    elif kind in ACTIVATIONS and done > 1 and walk.behind is None:
+        walk.behind = node
     elif kind != "Identity":
         raise outside(node, "")
 

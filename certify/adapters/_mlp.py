@@ -76,8 +76,9 @@ def mlp(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Judged:  #
     reports the mean of 1/2 |f - y|^2 over them while its gradient is that of the sum: the
     sum is judged, and the report may be either.
     """
+    scope(model)
     trained = read(model, X, y, rows, sample_weight)
-    scope(trained)
+    fixed(trained)
     compare(trained)
     weights = Weights(
         U=real(model.coefs_[0], "coefs_[0]", ndim=2),
@@ -114,11 +115,9 @@ def effective(trained: Trained) -> tuple[float, Array | None, float]:
 def read(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Trained:  # noqa: ANN401
     """Return the network with the rows it was trained on.
 
-    Raises InputError for an unfitted model, wrong shapes, or rows that it did not train on.
+    Raises InputError for wrong shapes, or rows that it did not train on.
     """
     name = type(model).__name__
-    if not hasattr(model, "coefs_"):
-        raise InputError(f"the estimator must be fitted first, got an unfitted {model!r}")
     if y is None:
         raise InputError(f"y must be given for {name}: the targets of the fit")
     held = dense(X)
@@ -162,7 +161,8 @@ def labelled(model: Any, y: Any) -> Array:  # noqa: ANN401  as scikit-learn take
         listed = ", ".join(map(str, classes))
         raise InputError(f"y must hold the classes {listed}, got {min(map(str, unknown))}")
     if outputs == 1:
-        return np.asarray(given[:, None] == classes[1:2], dtype=float).reshape(len(given), -1)
+        hit = given == classes[1] if len(classes) > 1 else np.zeros(len(given))
+        return np.asarray(hit, dtype=float)[:, None]
     return np.asarray(given[:, None] == classes, dtype=float)
 
 
@@ -191,9 +191,14 @@ def chosen(model: Any, rows: Any, n: int) -> Ints:  # noqa: ANN401  indices or a
     return kept.astype(np.int64)
 
 
-def scope(trained: Trained) -> None:
-    """Raise OutOfScopeError, with the cure, for what the theory does not cover."""
-    model, name = trained.model, trained.name
+def scope(model: Any) -> None:  # noqa: ANN401  an estimator
+    """Raise OutOfScopeError, with the cure, for what the theory does not cover.
+
+    Raises InputError for an unfitted model.
+    """
+    name = type(model).__name__
+    if not hasattr(model, "coefs_"):
+        raise InputError(f"the estimator must be fitted first, got an unfitted {model!r}")
     if len(model.coefs_) != PAIR:
         raise deep(name, len(model.coefs_))
     if model.activation not in ACTIVATIONS:
@@ -210,10 +215,14 @@ def scope(trained: Trained) -> None:
     if model.warm_start and model.early_stopping:
         told = "warm_start and early_stopping may have kept the weights of an earlier fit"
         raise OutOfScopeError(f"{name} with {told}: fit without one of them")
-    if trained.shares is not None and len(trained.batches) > 1 and model.shuffle:
+
+
+def fixed(trained: Trained) -> None:
+    """Raise OutOfScopeError where no objective is fixed."""
+    if trained.shares is not None and len(trained.batches) > 1 and trained.model.shuffle:
         told = "each batch divides by the weights it happens to draw, so that no objective is fixed"
         cure = "fit with batch_size of all rows, or shuffle=False"
-        raise OutOfScopeError(f"{name} with sample_weight: {told}: {cure}")
+        raise OutOfScopeError(f"{trained.name} with sample_weight: {told}: {cure}")
 
 
 def compare(trained: Trained) -> None:

@@ -23,9 +23,13 @@ class Network(Factors):
     U         (d, r), with one row more for a hidden bias          V   (outputs, r)
     multiple  the judged objective is this multiple of the one that was trained:
               result.lower / factors.multiple is a bound of the training objective
+    scale     U is this multiple of the trained hidden weights, V of the output's its inverse
+    bias      whether the last row of U is a hidden bias
     """
 
     multiple: float
+    scale: float = 1.0
+    bias: bool = False
 
     @classmethod
     def of(cls, parts: tuple[Array, Array], q: tuple[Array, ...] | None, multiple: float) -> Self:
@@ -105,7 +109,9 @@ def judged(weights: Weights, X: Array, loss: Loss, decay: Decay, multiple: float
     q = None
     if weights.c is not None:
         offsets, q = (ColumnIntercept(decay.output_bias),), (weights.c,)
-    return Problem(loss, atom, lam, offsets), Network.of((U * t, weights.V / t), q, multiple)
+    network = Network.of((U * t, weights.V / t), q, multiple)
+    network.scale, network.bias = t, weights.b is not None
+    return Problem(loss, atom, lam, offsets), network
 
 
 def fitting(weights: Weights, X: Array, loss: Loss) -> None:
@@ -154,10 +160,9 @@ def deep(name: str, layers: int) -> OutOfScopeError:
         return OutOfScopeError(f"{name} {told}: any convex solver's answer is global")
     told = f"has {layers} layers of weights: weight decay is of degree 2 on a product of degree"
     why = f"{told} {layers}, so that 0 is always a local minimum and adding units tests nothing"
-    cure = "train one hidden layer, or parallel networks whose penalty is the product of their"
-    return OutOfScopeError(
-        f"{name} {why}: {cure} layers' norms or the sum of the {layers}-th powers"
-    )
+    penalty = f"the product of their layers' norms or the sum of the {layers}-th powers"
+    cure = f"train one hidden layer, or parallel networks penalized by {penalty} (DeepReLU)"
+    return OutOfScopeError(f"{name} {why}: {cure}")
 
 
 def targets(y: Array) -> Array:

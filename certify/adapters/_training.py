@@ -83,10 +83,12 @@ def hot(y: Array, outputs: int) -> Array:
 
 
 def stated(loss: Any, reduction: str) -> Stated:  # noqa: ANN401  a name or a module
-    """Read a loss: its name, or a module of torch.nn.
+    """Read a loss: its name, a module of torch.nn, or one that is read already.
 
     Raises OutOfScopeError, by name and with the cure, for what is not covered.
     """
+    if isinstance(loss, Stated):
+        return loss
     if isinstance(loss, str):
         return Stated(loss, reduction)
     name = type(loss).__name__

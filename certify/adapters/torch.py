@@ -57,6 +57,7 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     model         Sequential(Linear, ReLU | LeakyReLU | Identity, Linear), with biases or
                   without; or a state dict; or the path of a .safetensors file
     loss          "mse", "l1", "huber", "bce", "cross_entropy", or the module of torch.nn
+                  (the way to another delta of "huber" than 1)
     reduction     "mean" or "sum", of a loss by name
     weight_decay  one number, or (hidden layer, output layer); or instead
     optimizer     the one it was trained with: each parameter's decay is read from it
@@ -199,21 +200,22 @@ def read(optimizer: Any, found: list[Any]) -> Decay:  # noqa: ANN401  an optimiz
     return Decay(*out)
 
 
-def state_dict(network: Network, q: Any = None, *, bias: bool = True) -> dict[str, Array]:  # noqa: ANN401
+def state_dict(factors: Any, q: Any = None, *, like: Network) -> dict[str, Array]:  # noqa: ANN401
     """Return factors as the arrays of a state dict: 0.weight, 0.bias, 2.weight, 2.bias.
 
-        model.load_state_dict({k: torch.from_numpy(x) for k, x in state_dict(found).items()})
+        found = state_dict(better.factors, better.q, like=factors)      of improve()
+        model.load_state_dict({k: torch.from_numpy(x) for k, x in found.items()})
 
-    network   (U, V), those of `from_model`, of a result's `better` or of improve()
-    q         the offsets' values; None: those that (U, V) carries, if any
-    bias      whether the last row of U is a hidden bias
+    factors   (U, V), in the form of `from_model`
+    q         the offsets' values, of a network with an output bias
+    like      what `from_model` returned: it knows the scale, and whether U has a bias
     """
-    U, V = (np.asarray(x) for x in network)
-    held = getattr(network, "q", None) if q is None else q
-    out = {"0.weight": (U[:-1] if bias else U).T}
-    if bias:
+    U, V = (np.asarray(x) for x in factors)
+    U, V = U / like.scale, V * like.scale
+    out = {"0.weight": (U[:-1] if like.bias else U).T}
+    if like.bias:
         out["0.bias"] = U[-1]
     out["2.weight"] = V
-    if held:
-        out["2.bias"] = np.asarray(held[0])
+    if q:
+        out["2.bias"] = np.asarray(q[0])
     return {k: np.ascontiguousarray(x) for k, x in out.items()}

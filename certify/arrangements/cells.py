@@ -133,9 +133,7 @@ def proof_of(solver: Cells, tree: Found, aim: float) -> tuple[float, dict[str, A
     return top * (1 + EDGE), {"rule": "network", "nodes": nodes}
 
 
-def shortest(
-    part: tuple[Signs, Ints], held: Held, allowed: float
-) -> tuple[dict[str, Any], float]:
+def shortest(part: tuple[Signs, Ints], held: Held, allowed: float) -> tuple[dict[str, Any], float]:
     """Return a leaf and its bound, of the fewest bits whose bound is allowed."""
     q, rows = part
     for bits in BITS:

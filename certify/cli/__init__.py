@@ -29,6 +29,7 @@ from ._show import (
     of_proof,
     of_rejection,
     of_result,
+    of_training,
     progress,
     report,
     shared,
@@ -113,7 +114,8 @@ def check(options: Options, problem: Path, output: Path | None, better: Path | N
         written["certificate"] = saved(found.certificate, output)
     if better is not None:
         written["better factors"] = stored(better_arrays(found.certificate), better)
-    options.show(of_result(found, monotonic() - start), **written)
+    told = of_training(held.multiple, of_result(found, monotonic() - start))
+    options.show(told, **written)
     return found.verdict.exit_code
 
 
@@ -143,7 +145,7 @@ def verify(options: Options, certificate: Path, problem: Path, tier: str) -> int
         if options.json:
             as_json(of_rejection(error), {})
         raise
-    options.show(of_proof(found, monotonic() - start))
+    options.show(of_training(held.multiple, of_proof(found, monotonic() - start)))
     return found.verdict.exit_code
 
 
@@ -167,7 +169,8 @@ def improve(options: Options, problem: Path, output: Path, certificate: Path | N
     if certificate is not None:
         written["certificate"] = saved(found.result.certificate, certificate)
     told = {"objective": found.objective, "slices": found.factors[0].shape[-1]}
-    options.show({**of_result(found.result, monotonic() - start), **told}, **written)
+    shown = of_training(held.multiple, of_result(found.result, monotonic() - start))
+    options.show({**shown, **told}, **written)
     return found.result.verdict.exit_code
 
 

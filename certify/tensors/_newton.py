@@ -72,7 +72,11 @@ def length(box: Box, x: Array, slope: Array) -> float:
 
 
 def solved(
-    f: Function, x: Array, slope: Array, by: tuple[npt.NDArray[np.bool_], Array, float], relative: float
+    f: Function,
+    x: Array,
+    slope: Array,
+    by: tuple[npt.NDArray[np.bool_], Array, float],
+    relative: float,
 ) -> tuple[Array, int]:
     """Return about -(H + damp D)^-1 slope on the free coordinates, D the scales."""
     free, scale, damp = by
