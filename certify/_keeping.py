@@ -119,6 +119,8 @@ class Packer:
             named = hasattr(x, "_fields")
             held = [self.put(y) for y in x]
             return {"object": type(x).__name__, "of": held} if named else {"list": held}
+        if isinstance(x, dict):
+            return {"dict": [[self.put(k), self.put(y)] for k, y in x.items()]}
         if x is not None and not isinstance(x, bool | int | str):
             raise TypeError(f"{type(x).__name__} cannot be kept")
         return x
@@ -137,6 +139,7 @@ def unpacked(text: Any, arrays: Arrays, kinds: Kinds) -> Any:  # noqa: ANN401  w
     named = {k.__name__: k for k in kinds}
 
     def get(x: Any) -> Any:  # noqa: ANN401  what was packed
+        """Return one value."""
         if not isinstance(x, dict):
             return x
         (tag, held), *rest = x.items()
@@ -148,6 +151,8 @@ def unpacked(text: Any, arrays: Arrays, kinds: Kinds) -> Any:  # noqa: ANN401  w
             return arrays[name][start : start + size].reshape(shape)
         if tag == "object":
             return named[held](*map(get, rest[0][1]))
+        if tag == "dict":
+            return {get(k): get(y) for k, y in held}
         return tuple(map(get, held))
 
     return get(text)

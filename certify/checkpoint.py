@@ -47,7 +47,7 @@ def opened(path: str | Path, statement: dict[str, Any]) -> Keeper:
 def read(file: Path) -> tuple[dict[str, Any], Arrays]:
     """Return the head and the arrays of a checkpoint."""
     try:
-        with np.load(file, allow_pickle=False) as held:
+        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as held:
             arrays = {k: held[k] for k in held.files}
         head = json.loads(str(arrays.pop("head")))
         known = isinstance(head, dict) and head.get("format") == FORMAT and "question" in head
