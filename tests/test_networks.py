@@ -5,13 +5,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from certify import Problem, Verdict, check, improve, rays
+from certify import InputError, OutOfScopeError, Problem, Verdict, check, improve, rays
 from certify.atoms import ReLU
 from certify.atoms.relu import gated
 from certify.descent import state
 from certify.envelope import Smoothed
 from certify.losses import Absolute, Huber, Logistic, Poisson, Softmax, Squared
-from certify.networks import trail
+from certify.networks import lam_max, trail
 from certify.networks._barrier import solve
 from certify.networks._cells import Program, cells_of
 from certify.networks._climb import above, field_of
@@ -334,3 +334,25 @@ def test_improve_ends_at_the_optimum():
     assert done.objective == pytest.approx(best, rel=EPSILON)
     values = [v for _, v in done.history]
     assert values == sorted(values, reverse=True)
+
+
+@pytest.mark.parametrize("offsets", [(), (ColumnIntercept(),)])
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+def test_the_smallest_lam_of_an_empty_network(loss, offsets):
+    problem = Problem(LOSSES[loss], ReLU(X), 1.0, offsets)
+    none = (np.zeros((2, 0)), np.zeros((1, 0)))
+    zero = state(problem, none)
+    top = plane_polar(Net(problem), problem.dual_point(none, zero.q))
+    found = lam_max(problem)
+    assert found.lower <= top * (1 + 1e-12)
+    assert found.upper >= top * (1 - 1e-12)
+    for share, empty in ((1.01, True), (0.99, False)):
+        best = searched(Problem(LOSSES[loss], ReLU(X), share * top, offsets))[1].best
+        assert (best.value >= zero.value * (1 - EPSILON**2)) is empty
+
+
+def test_a_smallest_lam_needs_a_gradient_and_a_finite_polar():
+    with pytest.raises(InputError, match="loss with a gradient, got Absolute"):
+        lam_max(Problem(Absolute(Y), ReLU(X), 1.0))
+    with pytest.raises(OutOfScopeError, match="add ColumnIntercept"):
+        lam_max(Problem(Squared(Y), ReLU(X, bias="free"), 1.0))
