@@ -24,10 +24,6 @@ class Factors(Rounded):
         super().__init__()
         self.made: list[Array | None] = []
 
-    def multiply(self, a: Ball, b: Ball) -> Ball:
-        """Return A B^T without its error, which a witness does not need and may overflow."""
-        return Ball(a.mid @ b.mid.T, Fraction(0))
-
     def top(self, g: Ball, shift: Fraction, factor: kernel.Array | None) -> Fraction:
         """Keep a factor of shift I - G, unless the proof has one or there is none."""
         made = None if factor is not None else spectra.factorize(g.mid, above(shift))

@@ -8,6 +8,7 @@ import pytest
 from certify import Problem, Verdict, check, descent, envelope, improve, verify
 from certify.atoms import CP, RankOne
 from certify.columns import Growth
+from certify.duals import Run
 from certify.losses import Absolute, Huber, Logistic, Poisson, Squared
 from certify.offsets import Intercept, RowIntercept
 from certify.search import Clock
@@ -15,7 +16,7 @@ from certify.tensors import _contract as contract
 from certify.tensors import _grow, trail
 from certify.tensors._climb import Field, above, cosines
 from certify.tensors._compress import compressed
-from certify.tensors._dual import open_gap, patience, proved, relaxation
+from certify.tensors._dual import groups, open_gap, patience, proved, relaxation
 from certify.tensors._fit import Task, finished, polished, reweighted
 from certify.tensors._form import form_of
 from certify.tensors._joint import Joint, polish
@@ -261,9 +262,9 @@ def test_growth_of_a_loss_without_gradient_comes_near():
 @pytest.mark.parametrize("offset", [Intercept(), RowIntercept()])
 def test_offsets_are_refitted(offset):
     T = np.random.default_rng(10).standard_normal((3, 4, 5)) + 2.0
-    result = improve(Problem(Squared(T), CP(), 1.0, [offset]), empty_of((3, 4, 5))).result
+    result = improve(Problem(Squared(T), CP(), 4.0, [offset]), empty_of((3, 4, 5))).result
     assert result.verdict is Verdict.CERTIFIED
-    plain = improve(Problem(Squared(T), CP(), 1.0), empty_of((3, 4, 5)))
+    plain = improve(Problem(Squared(T), CP(), 4.0), empty_of((3, 4, 5)))
     assert result.upper < plain.objective
 
 
@@ -331,7 +332,7 @@ def test_the_determinant_needs_six_slices():
 
 @pytest.mark.parametrize("form", ["product", "sum"])
 @pytest.mark.parametrize(
-    "atom", [("l2+", "l2+", "l2+"), ("l1", "l2", "l2"), ("l2", "l2", "l2")], ids=" ".join
+    "atom", [("l1+", "l2", "l2"), ("l1", "l2", "l2+"), ("l2", "l2", "l2")], ids=" ".join
 )
 def test_a_search_ends_certified(atom, form):
     T = np.random.default_rng(14).standard_normal((3, 4, 3))
@@ -369,8 +370,6 @@ def test_a_spent_budget_still_brackets():
 
 
 def run_at(problem, factors):
-    from certify.duals import Run
-
     return Run(problem, descent.state(problem, factors), 1e-6, Clock(), 0, True)
 
 
@@ -382,15 +381,18 @@ def test_an_open_gap_is_seen_before_its_bound_is_paid_for():
     assert not open_gap(run_at(flat, (np.zeros((3, 0)),) * 2))
 
 
-@pytest.mark.parametrize("norms", [("l2", "l2", "l2"), ("l2", "l2+", "l2+")], ids=" ".join)
+@pytest.mark.parametrize(
+    "norms", [("l2", "l2", "l2"), ("l2", "l2+", "l2+"), ("l2+", "l2+", "l2+")], ids=" ".join
+)
 def test_a_dual_point_is_polished_with_its_proof(norms):
     T = np.random.default_rng(19).standard_normal((4, 3, 3))
     problem = Problem(Squared(T), CP(norms), 0.5)
     held = grown(problem)
-    joint = Joint(problem, relaxation(problem), np.zeros_like(held.W))
+    rows = groups(problem)[0]
+    joint = Joint(problem, relaxation(problem, rows), np.zeros_like(held.W))
     found = polish(joint, 1000, held.best.value, lambda: False)
-    dual = proved(problem, found.W, found.J)
-    assert held.best.value * (1 - 1e-3) <= dual.value <= held.best.value * (1 + 8 * EPS)
+    dual = proved(problem, found, rows)
+    assert held.best.value * (1 - 0.03) <= dual.value <= held.best.value * (1 + 8 * EPS)
     form = form_of(problem.atom, problem.loss.dims)
     top = above(Field(problem.loss.observed, found.W, form), 0.0, held.best.factors, 0)[0]
     assert dual.polar.upper >= top * (1 - 8 * EPS)
@@ -398,14 +400,15 @@ def test_a_dual_point_is_polished_with_its_proof(norms):
 
 def test_norms_without_a_joint_relaxation_have_none():
     T = np.zeros((3, 3, 3))
-    for atom in (CP(("l1", "l2", "l2")), CP(("l2+",) * 3), CP("l2", symmetric=True, order=3)):
-        assert relaxation(Problem(Squared(T), atom, 1.0)) is None
+    for atom in (CP(("l1", "l2", "l2")), CP(("l2-",) * 3), CP("l2", symmetric=True, order=3)):
+        assert groups(Problem(Squared(T), atom, 1.0)) == []
+    T = np.zeros((2, 3, 4))
+    assert groups(Problem(Squared(T), CP(), 1.0)) == [(0, 1), (0, 2), (1, 2)]
+    assert groups(Problem(Squared(T), CP(), 1.0), alone=1) == [(0, 2)]
 
 
 def test_patience_is_a_share_of_the_time_left():
     problem = Problem(Squared(determinant()), CP(), 0.5)
     state = descent.state(problem, empty_of((3, 3, 3)))
-    from certify.duals import Run
-
     assert not patience(Run(problem, state, 1e-6, Clock(), 0, True))()
     assert patience(Run(problem, state, 1e-6, Clock(0.0), 0, True))()

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from certify.atoms import CP, Symmetric
+from certify.atoms import CP, ReLU, Symmetric
 
 from . import references
 
@@ -25,7 +25,8 @@ def half_ulp(x):
 
 def fractions(x):
     """Return an array's entries as exact rationals."""
-    return [Fraction(float(v)) for v in np.asarray(x).reshape(-1)]
+    flat = np.asarray(x).reshape(-1)
+    return [v if isinstance(v, Fraction) else Fraction(float(v)) for v in flat]
 
 
 def enclosed_root(x):
@@ -47,7 +48,9 @@ def exact_square(key, x):
 
 
 def exact_theta(atom, *x):
-    """Return rationals around theta of a slice: of a rank-one, symmetric, or CP atom."""
+    """Return rationals around theta of a slice, of any kind of atom."""
+    if isinstance(atom, ReLU):
+        return layer_theta(atom, *x)
     if isinstance(atom, CP):
         return cp_theta(atom, x * len(atom.norms) if atom.symmetric else x)
     if isinstance(atom, Symmetric):
@@ -57,6 +60,15 @@ def exact_theta(atom, *x):
     if atom.form == "sum":
         return (a + b) / 2, (a + b) / 2
     return enclosed_root(a * b)
+
+
+def layer_theta(atom, u, v):
+    """Return rationals around |u||v| or its sum form; a free bias has no price."""
+    layer = atom.layer
+    sizes = exact_norm(layer.left, u[:-1] if layer.free else u), exact_norm(layer.right, v)
+    if atom.form == "sum":
+        return tuple((a * a + b * b) / 2 for a, b in zip(*sizes, strict=True))
+    return tuple(a * b for a, b in zip(*sizes, strict=True))
 
 
 def cp_theta(atom, x):
@@ -112,6 +124,8 @@ def exact_objective(problem, factors, q=()):
     at, held = problem.loss.observed, zip(problem.offsets, q, strict=True)
     shifts = [iter(exact_field(o, x, at)) for o, x in held]
     every = factors * len(at.dims) if len(factors) == 1 else factors  # one factor for all
+    if isinstance(atom, ReLU):
+        every = (exact_hidden(atom.layer, factors[0]), factors[1])
     where = np.unravel_index(np.ravel_multi_index(at.listed, (at.m, at.n)), at.dims)
     fit = []
     for place in zip(*(k.tolist() for k in where), strict=True):
@@ -125,6 +139,18 @@ def exact_objective(problem, factors, q=()):
     lam = Fraction(problem.lam)
     ends = (-error, error)
     return tuple(total + e + lam * sum(t[side] for t in thetas) for side, e in enumerate(ends))
+
+
+def exact_hidden(layer, U):
+    """Return pool(s(F U)), exactly, as an array of rationals."""
+    samples = range(len(layer.features)) if layer.samples is None else layer.samples.tolist()
+    out = [[Fraction(0)] * U.shape[1] for _ in range(max(samples) + 1)]
+    for f, k in zip(layer.features, samples, strict=True):
+        for j, u in enumerate(U.T):
+            pairs = zip(fractions(f), fractions(u), strict=True)
+            z = sum((a * b for a, b in pairs), Fraction(0))
+            out[k][j] += z if z > 0 else Fraction(layer.slope) * z
+    return np.array(out, dtype=object).reshape(-1, U.shape[1])
 
 
 def exact_loss(loss, fit):

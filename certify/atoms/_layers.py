@@ -1,5 +1,6 @@
 """What the atoms of parallel deep networks share: their slices, values and bounds."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -52,7 +53,9 @@ def outputs(V: Array, x: Slice, slope: float) -> Array:
 
 def theta(factors: Factors, form: str) -> Array:
     """Return the product, or the mean of the K-th powers, of the layers' Frobenius norms."""
-    sizes = [np.linalg.norm(x.reshape(-1, x.shape[-1]), axis=0) for x in factors]
+    sizes = [
+        np.linalg.norm(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), axis=0) for x in factors
+    ]
     if form == "product":
         return np.asarray(np.prod(sizes, axis=0))
     return np.asarray(np.mean(np.power(sizes, len(sizes)), axis=0))

@@ -114,28 +114,23 @@ def forms(ask: TensorAsk) -> Iterator[Form]:
     plain = [g.free and g.name != "linf" for g in ask.gauges]
     by_size = sorted(range(order), key=lambda k: (plain[k], ask.T.shape[k], k))
     hat = not plain[by_size[-1]]  # signs and cubes are worth most in one group, if there is room
-    groups = [tuple(sorted(by_size[:-1]))]
-    if order > 3:  # noqa: PLR2004  matrices and third-order tensors have one good grouping
-        groups += halves(ask)
-    for rows in groups:
-        form = Form(ask, rows, "hat" if hat or len(rows) < order - 1 else "gram")
-        if form.size <= LARGEST:
-            yield form
-    if hat or order > 3 or prod(ask.T.shape[k] for k in groups[0]) > LARGEST:  # noqa: PLR2004
-        yield from plain_forms(ask)
+    main = Form(ask, tuple(sorted(by_size[:-1])), "hat" if hat else "gram")
+    if order > 3:  # noqa: PLR2004  cheap ones first
+        held = sorted([*plain_forms(ask), main, *halves(ask)], key=lambda form: form.size)
+    else:
+        held = [main, *plain_forms(ask)] if hat or main.size > LARGEST else [main]
+    yield from (f for f in held if f.size <= LARGEST or len(f.rows) == 1)
 
 
-def plain_forms(ask: TensorAsk) -> Iterator[Form]:
-    """Yield the Gram matrices of the two smallest modes and of the smallest: always there."""
+def plain_forms(ask: TensorAsk) -> list[Form]:
+    """Return the Gram matrices of the two smallest modes, and of the smallest alone."""
     by_size = sorted(range(ask.T.ndim), key=lambda k: (ask.T.shape[k], k))
     two = Form(ask, tuple(sorted(by_size[:2])), "gram")
-    if two.size <= LARGEST:
-        yield two
-    yield Form(ask, (by_size[0],), "gram")
+    return [two, Form(ask, (by_size[0],), "gram")]
 
 
-def halves(ask: TensorAsk) -> list[tuple[int, ...]]:
-    """Return groups of two modes and more on both sides, the smallest matrix first."""
+def halves(ask: TensorAsk) -> list[Form]:
+    """Return the smallest two hats with two modes and more on both sides."""
     order, shape = ask.T.ndim, ask.T.shape
     held = [
         rows
@@ -149,7 +144,7 @@ def halves(ask: TensorAsk) -> list[tuple[int, ...]]:
         p: int = prod(shape[k] for k in rows)
         return p + whole // p
 
-    return sorted(held, key=_size)[:2]
+    return [Form(ask, rows, "hat") for rows in sorted(held, key=_size)[:2]]
 
 
 def symmetric_forms(ask: TensorAsk) -> Iterator[Form]:

@@ -2,8 +2,9 @@
 
     max d(W)   over W and J with   lam I - [[0, S], [S^T, 0]] - J  >=  0
 
-S is an unfolding of W and J >= 0 on products, so the polar of such a W is at most lam.  The
-best W of all may have a polar that the relaxation overstates; this one loses less to that.
+S is an unfolding of W + N, N >= 0 where every factor is (else 0), and J >= 0 on products, so
+the polar of such a W is at most lam.  The best W of all may have a polar that the relaxation
+overstates; this one loses less to that.
 Alternating directions: W by the loss's proximal map, J by a projection, one
 eigendecomposition a step.
 """
@@ -25,10 +26,11 @@ SETTLED = 1e-3  # relative gain of the gap in a look under which it is not worth
 
 
 class Pair(NamedTuple):
-    """A field W and a multiplier J."""
+    """A field W, its multiplier J, and the tensor N (None: there is none)."""
 
     W: Array
     J: Array
+    N: Array | None
 
 
 class Joint:
@@ -39,14 +41,17 @@ class Joint:
         self.rho = 0.1 * min(1.0 / problem.loss.curvature, 1e12)
         self.labels, self.signed = form.classes()
         self.counts = np.bincount(self.labels.reshape(-1)).astype(np.float64)
+        self.top = -problem.loss.gradient(np.zeros_like(W))  # where d is largest
         self.p, self.unit = form.lengths[0], problem.lam * np.eye(form.size)
         self.J = np.zeros((form.size, form.size))
+        self.N = np.zeros(form.ask.T.shape)
         self.S, self.U = self.unit - self.hat(W), self.J.copy()
 
     def hat(self, W: Array) -> Array:
         """Return [[0, S], [S^T, 0]] of a field."""
         p, out = self.p, np.zeros((self.form.size, self.form.size))
-        out[:p, p:] = unfolded(self.problem.loss.observed.tensor(W), self.form.rows)
+        tensor = self.problem.loss.observed.tensor(W) + self.N
+        out[:p, p:] = unfolded(tensor, self.form.rows)
         out[p:, :p] = out[:p, p:].T
         return out
 
@@ -54,8 +59,13 @@ class Joint:
         """Take a step; return how far the constraint and the multiplier are from settled."""
         p, loss, c = self.p, self.problem.loss, 2 * self.rho
         pull = self.U - self.S
-        b = loss.observed.field(folded(pull[:p, p:], self.form))
-        self.W = np.asarray(b + loss.prox(-c * b, c) / c)
+        wanted = folded(pull[:p, p:], self.form)
+        b = loss.observed.field(wanted)
+        W = np.asarray(b + loss.prox(-c * b, c) / c)
+        if self.form.crossed:
+            W = np.where(self.top <= b, self.top, W)
+            self.N = np.maximum(wanted - loss.observed.tensor(W), 0.0)
+        self.W = freed(self.problem, W)
         rest = self.unit + pull
         rest[:p, p:] = rest[p:, :p] = 0.0
         means = np.bincount(self.labels.reshape(-1), rest.reshape(-1)) / self.counts
@@ -90,13 +100,21 @@ def polish(joint: Joint, steps: int, wanted: float, expired: Callable[[], bool])
         if k % EVERY == EVERY - 1:
             value = joint.value()
             if value > best:
-                best, at = value, Pair(joint.W, joint.J)
+                best, at = value, Pair(joint.W, joint.J, joint.N if joint.form.crossed else None)
             seen.append(best)
             late = len(seen) > 4 and best - seen[-4] <= SETTLED * (wanted - best)  # noqa: PLR2004
             if best >= wanted or late or expired():
                 break
             joint.balance(*residuals)
     return at
+
+
+def freed(problem: Problem, W: Array) -> Array:
+    """Return the nearest W with A* W = 0: what is left of W as data when A q is fitted to it."""
+    if not problem.offsets:
+        return W
+    q = problem.fit_offsets(np.asarray(getattr(problem.loss, "data") - W))  # noqa: B009
+    return np.asarray(W - problem.shift(q))
 
 
 def positive(H: Array) -> Array:
