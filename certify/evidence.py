@@ -45,7 +45,7 @@ class Evidence:
 def any_size(run: Run, wanted: "str | Array") -> Evidence:
     """Look for a dual point at the candidate, by projection, and at improved factors."""
     given = chosen(run, wanted)
-    hopeless = wanted == "search" and open_gap(run)
+    hopeless = isinstance(wanted, str) and wanted == "search" and open_gap(run)
     first = given if given is not None or hopeless else at_candidate(run)
     tries: list[Dual | None] = [first]
     if closed(run, tries) or not isinstance(wanted, str):
