@@ -11,7 +11,7 @@ import pytest
 from certify.gauges import gauge
 from certify.kernel import verify as kernel
 from certify.kernel.verify import Exact, Pattern
-from certify.multilinear import TensorAsk, attain, contract, groups, propose
+from certify.multilinear import TensorAsk, ascent, attain, contract, groups, propose
 from certify.multilinear._cut import Cut
 from certify.multilinear._positive import SMALL, Positive
 from certify.multilinear.transpose import Form
@@ -203,6 +203,8 @@ def test_given_starts_are_climbed_from():
     T = random((6, 6, 6), 3)
     value, xs = attain(T, gauges(L2))
     assert attain(T, gauges(L2), seed=7, starts=[xs])[0] >= value * (1 - 1e-14)
+    first = next(iter(ascent.first(T, gauges(L2), 7, [xs])))
+    assert all(np.array_equal(x, y) for x, y in zip(first, xs, strict=True))
 
 
 @pytest.mark.parametrize("key", ["l2", "l2+", "linf", "l1", "l2-"])
@@ -279,6 +281,17 @@ def test_published_symmetric_value():
     value, upper, _ = proved(T, L2, symmetric=True)
     assert value == pytest.approx(0.87298514, abs=5e-9)
     assert upper == pytest.approx(0.87298514, abs=5e-9)
+
+
+def test_a_symmetric_cone_and_the_l1_ball_are_tight():
+    T = symmetric_tensor(NIE_WANG, 3)
+    value, upper, proof = proved(T, ("l2+",) * 3, symmetric=True)
+    assert upper <= value * (1 + 1e-9)
+    assert proof["form"] == "hat"
+    value, upper, proof = proved(T, ("l1",) * 3, symmetric=True)
+    assert value == pytest.approx(0.3251, rel=1e-14)
+    assert upper <= value * (1 + 1e-12)
+    assert proof["rule"] == "slices"
 
 
 @pytest.mark.parametrize("shape", [(3, 3, 3), (6, 6, 6), (8, 8, 8), (3, 50, 4), (4, 4, 4, 4)])
@@ -482,7 +495,7 @@ def test_the_positive_part_follows_a_matrix_that_moves():
     base = (Z * np.arange(5, 5 + rank)) @ Z.T - 0.2 * (noise @ noise.T) / d - 0.1 * np.eye(d)
     held = Positive()
     for k in range(4):
-        V = base + 1e-3 * k * np.eye(d)
+        V = base + 1e-3 * k * (noise + noise.T) / d**0.5
         X = held.part(V)
     values, vectors = np.linalg.eigh(V)
     wanted = (vectors * np.maximum(values, 0)) @ vectors.T

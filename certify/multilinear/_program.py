@@ -9,7 +9,7 @@ The multiplier of Y is J + Diag(D): every one seen gives a bound by one largest 
     <C, X> <= sum over rooms of size (D + lambda_max(C + J - Diag D))_+ .
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -26,6 +26,7 @@ from .groups import Ints
 
 RELAX = 1.6  # over-relaxation
 EVERY, SLOW = 10, 50  # steps between bounds, and between balances of the step size
+BLOCK, SPANS = 100, (1, 2, 4)  # steps of a mean of multipliers, and numbers of blocks
 RHO = 0.3  # first step size, where |C| = 1 and the rooms sum to 1
 SHARE = 0.02  # of the way to the target
 RARE = 25  # steps between bounds of large matrices
@@ -46,6 +47,18 @@ class Warm(NamedTuple):
     Y: Array
     U: tuple[Array, ...]
     rho: float
+
+
+class Mean(NamedTuple):
+    """Multipliers of the copies of Y and of the rooms, of one step or over some."""
+
+    U: list[Array]
+    tau: Array
+
+    def plus(self, other: "Mean", by: float) -> "Mean":
+        """Return self + by other."""
+        U = [u + by * v for u, v in zip(self.U, other.U, strict=True)]
+        return Mean(U, self.tau + by * other.tau)
 
 
 @dataclass(frozen=True)
@@ -134,9 +147,11 @@ def _solved(program: Program, stop: Stop, start: Array | Warm | None) -> Relaxed
     while best.bound > stop.target and k < stop.steps and not stop.expired():
         k += 1
         run.step()
+        tries = [*run.recorded()]
         if k % every == 0 or k == stop.steps:
-            found = repaired(program, *run.multiplier())
-            best = min(best, found, key=lambda m: m.bound)
+            tries.append(run.now())
+        found = (repaired(program, *run.multiplier(held)) for held in tries)
+        best = min([best, *found], key=lambda m: m.bound)
         if k % SLOW == 0:
             run.balance()
             history.append(best.bound)
@@ -161,6 +176,9 @@ class _Run:
         self.rooms = program.sizes / program.total
         self.rho, self.tau = RHO, np.zeros(self.rooms.size)
         self.positive = Positive()
+        self.sums: Mean | None = None
+        self.blocks: list[Mean] = []
+        self.count = 0
         self.begin(start)
 
     def begin(self, start: Array | Warm | None) -> None:
@@ -196,16 +214,37 @@ class _Run:
         y -= np.bincount(self.diagonal, self.tau[p.room] * self.own, y.size) / self.counts
         return np.asarray(y[p.labels] if p.scale is None else y[p.labels] * p.weights)
 
-    def multiplier(self) -> tuple[Array, Array, tuple[Array, ...]]:
+    def now(self) -> Mean:
+        """Return the multipliers of this step."""
+        return Mean([u * self.rho for u in self.U], self.tau * self.rho)
+
+    def recorded(self) -> Iterator[Mean]:
+        """Add this step; at the end of a block, yield the means over the last blocks.
+
+        The multipliers circle around the best one, and the bound is convex in them.
+        """
+        here = self.now()
+        self.sums = here if self.sums is None else self.sums.plus(here, 1.0)
+        self.count += 1
+        if self.count % BLOCK:
+            return
+        self.blocks = [self.sums, *self.blocks][: max(SPANS)]
+        self.sums = None
+        total = self.blocks[0]
+        for k, block in enumerate(self.blocks, 1):
+            total = total if k == 1 else total.plus(block, 1.0)
+            if k in SPANS:
+                yield total.plus(total, 1.0 / (k * BLOCK) - 1.0)
+
+    def multiplier(self, held: Mean) -> tuple[Array, Array, tuple[Array, ...]]:
         """Return (J, D, H) in the program's own units, J of the cone it must lie in."""
-        p, count = self.program, len(self.U)
-        J = -self.rho * sum(self.U[1:], self.U[0])
-        J[np.diag_indices_from(J)] += count * self.rho * self.tau[p.room]
+        p, count = self.program, len(held.U)
+        J = -sum(held.U[1:], held.U[0])
+        J[np.diag_indices_from(J)] += count * held.tau[p.room]
         j = p.means(J, self.counts)
-        J -= np.where(p.signed, np.minimum(j, 0.0), j)[p.labels] * p.weights
-        scale = self.rho * self.size
-        H = (c.multiplier(u) * scale for c, u in zip(p.cuts, self.U[1:], strict=True))
-        return (J + J.T) * (self.size / 2), self.tau * (count * scale), tuple(H)
+        J -= np.where(p.signed, np.minimum(j, 0.0), j)[p.labels]
+        H = (c.multiplier(u) * self.size for c, u in zip(p.cuts, held.U[1:], strict=True))
+        return (J + J.T) * (self.size / 2), held.tau * (count * self.size), tuple(H)
 
     def balance(self) -> None:
         """Move rho slowly toward equal residuals."""

@@ -87,12 +87,14 @@ def relaxed(run: Run, W: Array) -> Iterator[Dual]:
         joint = Joint(problem, form, W if small is None else small.field_down(W))
         run.clock.tell("dual point of a relaxation", run.start.value)
         found = polish(joint, int(min(STEPS, EFFORT / form.size**3)), run.start.value, expired)
-        if found is None or expired():
+        if found is None:
             return
         up = found if small is None else found._replace(W=small.field_up(found.W))
         dual = proved(run.problem, up, rows)
         if dual is not None:
             yield dual
+        if expired():
+            return
 
 
 def simple(problem: Problem) -> bool:

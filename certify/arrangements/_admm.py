@@ -1,0 +1,162 @@
+"""The relaxation of a hidden layer by alternating directions.
+
+    max <C, X>,  X = x x^T in { Q Y Q^T, Y >= 0 } and in the polyhedron: products of facts >= 0,
+    p_i q_i = 0, |u|^2 = 1
+
+One eigendecomposition of the size of x a step.  The multiplier of the products is the witness N.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy import linalg
+
+from certify._arrays import Array
+
+from ._form import Form
+from ._frame import Frame
+from ._multiplier import Multiplier, proved
+
+RELAX = 1.6  # over-relaxation
+EVERY, BALANCE = 25, 100  # steps between bounds, between balances of rho
+PART = 120  # sizes from which positive eigenvectors alone are found
+WEIGHT = 0.25  # of u in the rows, where |p|^2 + |q|^2 <= 1
+START = 8.0  # rho of a cold start
+
+
+@dataclass(frozen=True)
+class Warm:
+    """Where a solve stopped: Z, the scaled multiplier U, rho, and the best multiplier."""
+
+    Z: Array
+    U: Array
+    rho: float
+    best: Multiplier
+    weight: float = WEIGHT
+
+
+@dataclass(frozen=True)
+class Stop:
+    """When a solve ends: under the target, after some steps, settled, or when `expired` says.
+
+    settled is the relative gain of the bound over 8 evaluations under which it is hopeless.
+    """
+
+    target: float
+    steps: int = 1000
+    settled: float = 1e-5
+    expired: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """The end of a solve: the optimal X over x, the best multiplier, the steps, warm."""
+
+    X: Array
+    best: Multiplier
+    steps: int
+    warm: Warm
+
+
+class Run:
+    """The iterates, in units where the objective has norm 1."""
+
+    def __init__(self, form: Form, warm: Warm | None, kind: Any = np.float64) -> None:  # noqa: ANN401
+        self.form, self.frame = form, Frame(form, WEIGHT, kind)
+        C = self.frame.objective
+        self.unit = float(np.linalg.norm(C)) or 1.0
+        self.C = (C / self.unit).astype(kind)
+        m, d = form.F.shape
+        k = 2 * m + d + len(form.rows)
+        self.k, self.u = k, slice(2 * m, 2 * m + d)
+        zero = np.zeros((k, k), dtype=kind)
+        self.Z = zero if warm is None else warm.Z.astype(kind)
+        self.U = zero.copy() if warm is None else warm.U.astype(kind)
+        self.rho = START if warm is None else warm.rho
+        self.X, self.before, self.Y = self.Z, self.Z, zero[: form.size, : form.size]
+
+    def step(self) -> None:
+        """Project on the cone, over-relax, project on the polyhedron."""
+        S = self.frame.down(self.Z - self.U) + self.C / self.kind(self.rho)
+        self.Y = positive(S)
+        self.X = self.frame.up(self.Y)
+        V = self.kind(RELAX) * self.X + self.kind(1 - RELAX) * self.Z + self.U
+        self.before, self.Z = self.Z, self.polyhedron(V)
+        self.U = V - self.Z
+
+    @property
+    def kind(self) -> Any:  # noqa: ANN401
+        """The type of the iterates."""
+        return self.Z.dtype.type
+
+    def polyhedron(self, V: Array) -> Array:
+        """Return the projection: u's own rows are free but for |u|^2 = 1 (and s, b)."""
+        form, u = self.form, self.u
+        m, d = form.F.shape
+        Z = np.maximum(V, 0)
+        at = np.arange(m)
+        Z[at, m + at] = Z[m + at, at] = 0
+        Z[u], Z[:, u] = V[u], V[:, u]
+        priced = np.arange(u.start, u.stop - bool(form.reach))
+        Z[priced, priced] += (WEIGHT**2 - Z[priced, priced].sum()) / len(priced)
+        if form.reach:
+            w = float(self.frame.weights[-1])
+            Z[u.stop - 1, u.stop - 1] = min(V[u.stop - 1, u.stop - 1], (w * form.reach) ** 2)
+        if form.radial:
+            Z[u.stop, u.stop] = WEIGHT**2
+        return Z
+
+    def multiplier(self) -> Array:
+        """Return N over the facts, in their own units."""
+        m, d = self.form.F.shape
+        kept = np.r_[0 : 2 * m, 2 * m + d : self.k]
+        U = self.U[np.ix_(kept, kept)].astype(float) * (self.rho * self.unit)
+        N = np.maximum(-U, 0.0)
+        at = np.arange(m)
+        N[at, m + at] = -U[at, m + at]
+        N[m + at, at] = N[at, m + at]
+        if self.form.radial:
+            N[2 * m] *= WEIGHT
+            N[:, 2 * m] *= WEIGHT
+            N[2 * m, 2 * m] = 0.0
+        return 0.5 * (N + N.T)
+
+    def balance(self) -> None:
+        """Move rho slowly toward equal residuals."""
+        primal = float(np.linalg.norm(self.X - self.Z))
+        dual = float(np.linalg.norm(self.Z - self.before))
+        ratio = 1.25 if primal > 2 * dual else 0.8 if dual > 2 * primal else 1.0
+        self.rho *= ratio
+        self.U = self.U / self.kind(ratio)
+
+
+def positive(S: Array) -> Array:
+    """Return the positive part of a symmetric matrix."""
+    if len(S) >= PART:
+        values, vectors = linalg.eigh(S, driver="evr", subset_by_value=[0.0, np.inf])
+    else:
+        values, vectors = np.linalg.eigh(S)
+        k = int(np.searchsorted(values, 0.0))
+        values, vectors = values[k:], vectors[:, k:]
+    return np.asarray((vectors * values) @ vectors.T)
+
+
+def solve(form: Form, stop: Stop, warm: Warm | None = None, kind: Any = np.float64) -> Relaxed:  # noqa: ANN401
+    """Run until the proved bound is under the target, or no longer falls."""
+    run = Run(form, warm, kind)
+    best = proved(form, warm.best.N.astype(float) if warm else run.multiplier())
+    history = [best.bound]
+    k = 0
+    while best.bound > stop.target and k < stop.steps and not stop.expired():
+        k += 1
+        run.step()
+        if k % EVERY == 0:
+            best = min(best, proved(form, run.multiplier()), key=lambda b: b.bound)
+            history.append(best.bound)
+            if k >= 12 * EVERY and history[-9] - best.bound <= stop.settled * best.bound:
+                break
+        if k % BALANCE == 0:
+            run.balance()
+    return Relaxed(run.frame.over(run.Y), best, k, Warm(run.Z, run.U, run.rho, best))

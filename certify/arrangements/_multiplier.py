@@ -1,0 +1,107 @@
+"""The bound that a multiplier of the relaxation proves, whatever it is."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from certify._arrays import Array
+
+from ._form import Form
+
+WIDE, TIGHT = 1e-12, 1e3  # of the shift of p^T p, relative to its scale
+GOOD = 1e-6  # of the search for the shift
+
+
+class Multiplier(NamedTuple):
+    """N over the facts, the prices of |u|^2, b^2 and s^2, and the bound of the form's value."""
+
+    N: Array
+    level: float
+    bias: float
+    radial: float
+    bound: float
+
+
+def proved(form: Form, N: Array) -> Multiplier:
+    """Return the best bound of N with some -eps added where p_i meets q_i.
+
+    That adds eps (|F u|^2 - |p|^2 - |q|^2), zero on true points.  With eps large enough the
+    block of p is negative definite, and the price of |u|^2 is the top eigenvalue of what p
+    leaves: a Schur complement, cheap for every eps after one eigendecomposition.
+    """
+    m = len(form.F)
+    G = form.quadratic(N)
+    values, E = np.linalg.eigh(G[:m, :m])
+    tail = G[m:, m:]
+    F = np.hstack([form.F, np.zeros((m, int(form.radial)))])
+    P, Q = E.T @ G[:m, m:], E.T @ F
+    size = float(np.abs(G).max(initial=0.0)) or 1.0
+    least = 0.5 * float(values[-1])
+
+    def rest(t: float) -> tuple[float, Array]:
+        """Return (eps, what is left of the other block)."""
+        eps = least + size * float(np.exp(t))
+        X = P + eps * Q
+        return eps, tail + X.T @ (X / (2 * eps - values)[:, None])
+
+    found = minimize_scalar(
+        lambda t: priced(form, rest(t)[1])[0],
+        bounds=(np.log(WIDE), np.log(TIGHT)),
+        method="bounded",
+        options={"xatol": GOOD},
+    )
+    eps, S = rest(float(found.x))
+    bound, level, bias, radial = priced(form, S)
+    return Multiplier(lowered(form, N, eps), level, bias, radial, bound)
+
+
+def lowered(form: Form, N: Array, eps: float) -> Array:
+    """Return N with -eps added where p_i meets q_i, rounded down to float32 there."""
+    m, out = len(form.F), N.copy()
+    at = np.arange(m)
+    wanted = N[at, m + at] - eps
+    short = wanted.astype(np.float32)
+    short = np.where(short > wanted, np.nextafter(short, np.float32(-np.inf)), short)
+    out[at, m + at] = out[m + at, at] = short
+    return out
+
+
+def settled(form: Form, held: Multiplier) -> Multiplier:
+    """Return the bound of N exactly as it is, its block of p being negative definite."""
+    m = len(form.F)
+    G = form.quadratic(held.N)
+    X = np.linalg.solve(-G[:m, :m], G[:m, m:])
+    S = G[m:, m:] + G[m:, :m] @ X
+    bound, level, bias, radial = priced(form, 0.5 * (S + S.T))
+    return Multiplier(held.N, level, bias, radial, bound)
+
+
+def priced(form: Form, S: Array) -> tuple[float, float, float, float]:
+    """Return (bound, level, bias, radial) with S <= Diag(level, bias, radial), the least bound."""
+    if not (form.reach or form.radial):
+        level = float(np.linalg.eigvalsh(S)[-1])
+        return max(level, 0.0), level, 0.0, 0.0
+    cost = 1.0 if form.radial else form.reach**2
+    values, E = np.linalg.eigh(S[:-1, :-1])
+    h = E.T @ S[:-1, -1]
+    size = float(np.abs(S).max(initial=0.0)) + 1e-300
+    base = float(S[-1, -1])
+    if not form.radial:
+        base = max(base, 0.0)
+
+    def top(beta: float) -> float:
+        """Return the price of |u|^2 beside that of the last coordinate."""
+        return float(np.linalg.eigvalsh(np.diag(values) + np.outer(h, h) / (beta - float(S[-1, -1])))[-1])
+
+    def whole(t: float) -> float:
+        """Return the bound."""
+        beta = base + size * float(np.exp(t))
+        level = top(beta)
+        return (level + beta if form.radial else max(level, 0.0) + cost * beta)
+
+    found = minimize_scalar(
+        whole, bounds=(np.log(WIDE), np.log(TIGHT)), method="bounded", options={"xatol": GOOD}
+    )
+    beta = base + size * float(np.exp(found.x))
+    return float(whole(float(found.x))), top(beta), *((0.0, beta) if form.radial else (beta, 0.0))

@@ -1,0 +1,147 @@
+"""The doubly nonnegative relaxation of a part: products of facts p, q >= 0 and cuts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from certify._arrays import Array
+from certify.branching import Solved, Tree
+from certify.polar import _spectra as spectra
+
+from ._admm import START, Relaxed, Stop, Warm, solve
+from ._base import LayerAsk, Slice
+from ._form import Form, form_of
+from ._frame import Frame
+from ._multiplier import Multiplier
+from .ascent import Climb, polished
+
+CUT_BITS, SIGN_BITS = 12, 24  # of a cut's entries: short integers for the verifier
+STEPS, SETTLED = 300, 3e-4  # of one part; splitting early pays more than many steps
+ROOT_STEPS, ROOT_SETTLED = 2000, 1e-5
+SINGLE = 150  # rows from which iterates are kept in float32
+UNDER = 1 - 2.0**-22  # of the aim: room for the roundings of a leaf
+DIRECTIONS = 2  # eigenvectors of u u^T that start an ascent
+
+
+class Cut(NamedTuple):
+    """sign * normal . (p, u) >= 0; both children of a split share the normal."""
+
+    normal: Array
+    sign: int
+
+
+Path: TypeAlias = tuple[Cut, ...]
+Grown: TypeAlias = Tree[Cut, Relaxed, Multiplier]
+
+
+@dataclass(frozen=True)
+class Bounder:
+    """solve() of the engine, for the parts of one layer.
+
+    steps  of the root and of each other part
+    """
+
+    ask: LayerAsk
+    form: Form
+    steps: tuple[int, int] = (ROOT_STEPS, STEPS)
+    told: Callable[[float], None] = lambda _: None
+
+    def __call__(
+        self, path: Path, warm: Relaxed | None, aim: float
+    ) -> Solved[Cut, Relaxed, Multiplier]:
+        """Bound one part; stop as soon as it is under the aim."""
+        form = self.at(path)
+        goal = max(aim, 0.0) * UNDER
+        steps, settled = (self.steps[1], SETTLED) if path else (self.steps[0], ROOT_SETTLED)
+        stop = Stop(goal * goal, steps, settled, self.ask.expired)
+        start = None if warm is None or len(path)==1 else with_row(form, warm)
+        found = solve(form, stop, start, self.kind)
+        upper = float(np.sqrt(max(found.best.bound, 0.0)))
+        value, best = self.climbed(found)
+        split = self.split(path, found) if upper > goal else None
+        return Solved(upper, found.best, value, best, split, found)
+
+    @property
+    def kind(self) -> Any:  # noqa: ANN401
+        """The type of the iterates."""
+        return np.float32 if len(self.form.F) > SINGLE else np.float64
+
+    def at(self, path: Path) -> Form:
+        """Return the form of a part."""
+        return self.form.with_cuts(self.cuts(path))
+
+    def cuts(self, path: Path) -> Array:
+        """Return the rows of a path."""
+        k = sum(self.form.F.shape)
+        return np.array([c.sign * c.normal for c in path]).reshape(-1, k)
+
+    def split(self, path: Path, found: Relaxed) -> tuple[Cut, Cut] | None:
+        """Return the halves of a part: by the sign of w^T s, then along an eigenvector of u u^T."""
+        m, d = self.form.F.shape
+        if not path and self.ask.W.shape[1] == 1:
+            row = self.form.A[:, 0].copy()
+            row[:m] /= self.form.scale
+            return halves(spectra.on_grid(row, SIGN_BITS))
+        at = 2 if path else 1
+        if d < at:
+            return None
+        normal = np.zeros(m + d)
+        block = slice(m, m + d)
+        normal[block] = np.linalg.eigh(found.X[block, block])[1][:, -at]
+        return halves(spectra.on_grid(normal, CUT_BITS))
+
+    def climbed(self, found: Relaxed) -> tuple[float, Slice | None]:
+        """Return the best neuron from the leading eigenvectors of u u^T."""
+        m, d = self.form.F.shape
+        run = Climb.of(self.ask)
+        vectors = np.linalg.eigh(found.X[m : m + d, m : m + d])[1]
+        best: tuple[float, Slice | None] = (-np.inf, None)
+        for k in range(min(DIRECTIONS, d)):
+            for s in (1.0, -1.0):
+                u = s * vectors[: run.F.shape[1], -1 - k]
+                size = float(np.linalg.norm(u))
+                if size > 0:
+                    here = self.from_point(run, u / size)
+                    best = max(best, here, key=lambda x: x[0])
+        return best
+
+    def from_point(self, run: Climb, u: Array) -> tuple[float, Slice]:
+        """Return the neuron that an ascent from u reaches."""
+        y = run.W.T @ run.hidden(u[:, None])[1][:, 0]
+        return polished(run, u, np.asarray(run.layer.right.maximizer(y)))
+
+
+def bounder(ask: LayerAsk) -> Bounder:
+    """Return the solver of the parts of an ask."""
+    return Bounder(ask, form_of(ask))
+
+
+def halves(normal: Array) -> tuple[Cut, Cut]:
+    """Return both sides of a cut."""
+    return Cut(normal, 1), Cut(normal, -1)
+
+
+def with_row(form: Form, warm: Relaxed) -> Warm:
+    """Carry the iterates of a parent to a child with one more cut.
+
+    Products with it are what X says, its multipliers are zero.
+    """
+    m, d = form.F.shape
+    held, row = warm.warm, form.rows[-1]
+    over = warm.X @ row
+    p, u = over[:m], over[m : m + d]
+    weights = Frame(form, held.weight).weights
+    facts = np.concatenate([p, p - form.F @ u])
+    rest = np.concatenate([form.rows[int(form.radial) :] @ over])
+    last = [over[-1:] * held.weight] if form.radial else []
+    products = np.concatenate([np.maximum(facts, 0), weights * u, *last, np.maximum(rest, 0)])
+    k = len(held.Z) + 1
+    Z, U = np.zeros((k, k), dtype=held.Z.dtype), np.zeros((k, k), dtype=held.Z.dtype)
+    Z[:-1, :-1], U[:-1, :-1] = held.Z, held.U
+    Z[-1], Z[:, -1] = products, products
+    n = len(held.best.N) + 1
+    N = np.zeros((n, n), dtype=held.best.N.dtype)
+    N[:-1, :-1] = held.best.N
+    return replace(held, Z=Z, U=U * (held.rho / START), rho=START, best=held.best._replace(N=N))

@@ -1,0 +1,82 @@
+"""Branch and bound on the relaxation: the sign of w^T s first, then cuts in the space of u."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from certify._arrays import Array
+from certify.branching import Limits, grow
+from certify.polar import Proposal
+
+from ._base import LayerAsk
+from ._leaf import leaf
+from .dnn import Bounder, Grown, bounder
+
+GAP = 2.0**-20  # relative: a bound this near a found value is not worth more parts
+FAR = 2.0**-7  # a target this far below a found value is not worth a tree
+EDGE = 1e-9  # relative slack left for the last roundings of a leaf
+PARTS = 60  # without a target, a deadline or a number of parts asked for
+WORK = 3e10  # of all parts then, in cubes of the size of x
+
+
+def limits(ask: LayerAsk, lower: float = 0.0) -> Limits:
+    """Return when to stop."""
+    told = ask.progress or (lambda *_: None)
+    target = max(ask.target or 0.0, lower * (1 + GAP), 0.0)
+    return Limits(target, GAP, allowance(ask), ask.expired, progress=told)
+
+
+def allowance(ask: LayerAsk) -> int:
+    """Return how many parts a tree may have."""
+    if ask.nodes is not None:
+        return ask.nodes
+    if ask.deadline is not None:
+        return 1 << 30
+    return max(3, min(PARTS, int(WORK / (300.0 * sum(ask.layer.features.shape) ** 3))))
+
+
+def grown(ask: LayerAsk, lower: float = 0.0, tree: Grown | None = None) -> Grown:
+    """Grow a tree, from nothing or on from one; lower: a value that is attained.
+
+    Without a number of parts asked for, a target far below what is found is given up: no
+    tree can prove it.
+    """
+    solve, stop = bounder(ask), limits(ask, lower)
+    with threadpool_limits(1, user_api="blas"):
+        if tree is None:
+            tree = grow(solve, replace(stop, nodes=1))
+        value = max(tree.lower, lower)
+        hopeless = ask.target is not None and value > ask.target * (1 + FAR)
+        return tree if hopeless and ask.nodes is None else grow(solve, stop, tree)
+
+
+def proposal(ask: LayerAsk, lower: float = 0.0) -> Proposal:
+    """Return the bound of the tree with its proof."""
+    tree = grown(ask, lower)
+    with threadpool_limits(1, user_api="blas"):
+        return Proposal(*proof_of(bounder(ask), tree, limits(ask, max(lower, tree.lower)).target))
+
+
+def proof_of(solver: Bounder, tree: Grown, aim: float) -> tuple[float, dict[str, Any]]:
+    """Return (bound, proof) of a tree: every leaf as coarse as the worst allows."""
+    goal = max(tree.upper * (1 + EDGE), aim)
+    nodes: list[dict[str, Any]] = []
+    arrays: dict[str, Any] = {}
+    cuts: list[Array] = []
+    top, count = 0.0, 0
+    for node in tree.nodes:
+        if node.children:
+            normal = tree.nodes[node.children[0]].path[-1].normal
+            nodes.append({"cut": len(cuts), "plus": node.children[0], "minus": node.children[1]})
+            cuts.append(normal)
+            continue
+        rows = solver.cuts(node.path)
+        made, bound = leaf(solver.at(node.path), rows, node.solved.witness, goal)
+        nodes.append({"leaf": count, **made["node"]})
+        arrays |= {f"{name}{count}": x for name, x in made["arrays"].items()}
+        top, count = max(top, bound), count + 1
+    if cuts:
+        arrays["cuts"] = np.array(cuts)
+    return top, {"rule": "network", "nodes": nodes, **arrays}
