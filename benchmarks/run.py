@@ -31,8 +31,19 @@ NAMES = (
     "biases",
     "polars",
     "patience",
+    "tensorly",
+    "tensor_polar",
 )
-LIBRARIES = ("numpy", "scipy", "cvxpy", "clarabel", "scs", "python-flint", "scikit-learn")
+LIBRARIES = (
+    "numpy",
+    "scipy",
+    "cvxpy",
+    "clarabel",
+    "scs",
+    "python-flint",
+    "scikit-learn",
+    "tensorly",
+)
 Results = dict[str, Report]
 
 

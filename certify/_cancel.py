@@ -29,11 +29,10 @@ def cancel(ints: Ints, kinds: set[str], at: tuple[Observed, Ints], free: Array) 
 def along_lines(ints: Ints, axes: tuple[int, ...], free: Array) -> None:
     """Cancel the sums of each mode along a line through the entry that is freest to move.
 
-    Once the sum of all is zero, what a line's entries take adds up to zero, and so the sums
-    of the other modes stay.
+    After the first mode the sum of all is zero: what the next line's entries take adds up to
+    zero, and so the sums of the modes before it stay.
     """
     base = np.unravel_index(int(free.argmax()), ints.shape)
-    ints[base] -= ints.sum()
     for k in axes:
         line = tuple(slice(None) if j == k else i for j, i in enumerate(base))
         ints[line] -= ints.sum(axis=tuple(j for j in range(ints.ndim) if j != k))

@@ -14,10 +14,13 @@ from fractions import Fraction
 
 import numpy as np
 
+from . import descent
 from ._arrays import Array
+from ._observed import Observed
+from ._threads import threads
 from .atoms import CP, Atom, Factors, RankOne
 from .certificate import ask
-from .improve import improve
+from .columns import Growth
 from .kernel import verify as kernel
 from .losses import Squared
 from .polar import PolarBound
@@ -26,11 +29,14 @@ from .problem import Problem
 from .proving import arithmetic
 from .rigor.flint import Flint
 from .search import Clock
+from .tensors._grow import grow
 
 MATRIX = 2  # modes
 ROUNDS = 40  # proximal steps
+STEPS, NEAR = 3000, 1e-13  # of descent in each, and a relative gap that ends it
 SHARE = 0.2  # lam over the spectral norm
 FALL = 0.5  # of lam, from step to step: the steps grow
+STALE, GAINED = 4, 0.9  # steps without a tenth of the gap gained that end the search
 CLOSE = 1e-9  # relative gap at which more steps are not worth their cost
 EPS = float(np.finfo(np.float64).eps)
 
@@ -66,21 +72,66 @@ def polar(T: Array, budget: float | None, seed: int) -> PolarBound:
 
 
 def decomposed(T: Array, clock: Clock, seed: int) -> Found:
-    """Bracket the nuclear norm of T, not zero, its entries about 1, of order 2 or more."""
+    """Bracket the nuclear norm of T, not zero, its entries about 1, of order 2 or more.
+
+    Modes longer than the product of the others are searched in the span of T; what is found
+    is proved for T itself.
+    """
     if T.ndim == MATRIX:
         return by_values(T, clock, seed)
+    with threads(Observed(1, T.size)):
+        return stepped(T, clock, seed)
+
+
+def stepped(T: Array, clock: Clock, seed: int) -> Found:
+    """Take proximal steps until the bracket is closed, stays open, or the time is spent."""
+    core, spans = narrowed(T)
     top = polar(T, clock.left(), seed)
     best = Found(*lower_of(T, T, top.upper), *upper_of(T, empty(T.shape)))
-    lam, P, factors = SHARE * top.upper, np.zeros(T.shape), best.factors
+    lam, P, factors = SHARE * top.upper, np.zeros(core.shape), empty(core.shape)
+    gaps = [np.inf]
     for _ in range(ROUNDS):
-        if clock.expired() or best.closed:
+        stale = len(gaps) > STALE and gaps[-1] > GAINED * gaps[-STALE]
+        if clock.expired() or best.closed or stale:
             break
-        problem = Problem(Squared(T + P), norm_atom(T.ndim), lam)
-        factors = improve(problem, factors, budget=clock.left(), seed=seed).factors
-        P = P + T - problem.predict(factors, ()).reshape(T.shape)
-        best = joined(best, Found(*dual_of(T, P / lam, clock, seed), *upper_of(T, factors)))
+        problem = Problem(Squared(core + P), norm_atom(T.ndim), lam)
+        factors = fitted(problem, factors, clock, seed)
+        P = P + core - problem.predict(factors).reshape(core.shape)
+        wide = tuple(Q @ x for Q, x in zip(spans, factors, strict=True))
+        W = widened(P / lam, spans)
+        best = joined(best, Found(*dual_of(T, W, clock, seed), *upper_of(T, wide)))
+        gaps.append(best.upper - best.lower)
         lam, P = FALL * lam, FALL * P
     return best
+
+
+def fitted(problem: Problem, factors: Factors, clock: Clock, seed: int) -> Factors:
+    """Return factors that nearly minimize a problem, by column generation from these."""
+    start = descent.state(problem, problem.accept(factors))
+    growth = Growth(problem, clock.expired, clock.tell, start)
+    growth.steps = STEPS
+    return grow(growth, seed, NEAR * start.value).best.factors
+
+
+def narrowed(T: Array) -> tuple[Array, tuple[Array, ...]]:
+    """Return a core C and a basis Q_k of each mode with T = (Q_1, ..., Q_K) C."""
+    core, spans = T, []
+    for k, n in enumerate(T.shape):
+        if n * n <= core.size:
+            spans.append(np.eye(n))
+            continue
+        rest = np.delete(core.shape, k)
+        Q, R = np.linalg.qr(np.moveaxis(core, k, 0).reshape(n, -1))
+        core = np.moveaxis(R.reshape(-1, *rest), 0, k)
+        spans.append(Q)
+    return core, tuple(spans)
+
+
+def widened(core: Array, spans: tuple[Array, ...]) -> Array:
+    """Return (Q_1, ..., Q_K) C."""
+    for k, Q in enumerate(spans):
+        core = np.moveaxis(np.tensordot(Q, core, (1, k)), 0, k)
+    return core
 
 
 def by_values(T: Array, clock: Clock, seed: int) -> Found:

@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,13 @@ class Certificate:
         if not self.proof.get("better"):
             return None
         names = map("better.{}".format, names_of(len(self.witness)))
-        return tuple(as_numpy(self.witness[k]) for k in names if k in self.witness)
+        held = [as_numpy(self.witness[k]) for k in names if k in self.witness]
+        hidden = self.statement["atom"].get("hidden")
+        if hidden is None:
+            return tuple(held)
+        d, outputs = self.statement["arrays"]["features"]["shape"][1], self.statement["shape"][1]
+        widths = (d, *hidden, outputs)
+        return tuple(x.reshape(*widths[k : k + 2], -1) for k, x in enumerate(held))
 
     def better_offsets(self) -> Values:
         """Return the offset values that go with the better factors."""
@@ -163,7 +170,9 @@ def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, at
 
 def named(factors: Factors) -> dict[str, Array]:
     """Name the arrays of a factorization U, V, and X2, ... where there are more."""
-    return dict(zip(names_of(len(factors)), factors, strict=True))
+    # the weights of a layer as one column, also of no slices
+    flat = [x.reshape(prod(x.shape[:-1]), x.shape[-1]) for x in factors]
+    return dict(zip(names_of(len(factors)), flat, strict=True))
 
 
 def names_of(count: int) -> list[str]:

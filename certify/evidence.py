@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from . import explore, fixed_rank, rays, search
+from . import explore, fixed_rank, networks, rays, search, tensors
 from ._arrays import Array, finite, real
 from ._errors import InputError
-from .atoms import RankOne
+from ._keeping import CURRENT
+from .atoms import CP, RankOne, ReLU
 from .descent import State
 from .duals import Dual, Run, best, bound, dual_at
 from .losses import Squared
@@ -20,6 +21,7 @@ from .orthogonal import Orthogonal, orthogonalize
 from .polar._scale import exponent, scaled
 from .problem import Problem
 
+REACHED = "search"  # the name under which a search is kept
 DUALS = ("search", "relaxation")
 SLACK = 0.5  # of epsilon: a bound this near to the best factors needs no better one
 CONVEX = 0.3  # share of the budget for the convex problem
@@ -44,8 +46,11 @@ class Evidence:
 
 def any_size(run: Run, wanted: "str | Array") -> Evidence:
     """Look for a dual point at the candidate, by projection, and at improved factors."""
-    given = chosen(run, wanted)
-    tries: list[Dual | None] = [given if given is not None else at_candidate(run)]
+    given, reached = chosen(run, wanted), recalled(run)
+    text = isinstance(wanted, str) and wanted == "search"
+    hopeless = text and (reached is not None or open_gap(run))
+    first = given if given is not None or hopeless else at_candidate(run)
+    tries: list[Dual | None] = [first]
     if closed(run, tries) or not isinstance(wanted, str):
         return Evidence(run.start, best(tries), given=run.given)
     found = None if given is not None else explore.convex(run.problem, late(run), run.epsilon)
@@ -58,7 +63,8 @@ def any_size(run: Run, wanted: "str | Array") -> Evidence:
         return Evidence(run.start, best(tries), better=multiple(run), given=run.given)
     rest = (run.epsilon, explore.shortcut(run.problem, found))
     clock = run.clock.share(SEARCHED)
-    trail = explore.trail(run.problem, run.start, clock, run.seed, rest)
+    trail = reached or searched(run.problem, run.start, clock, run.seed, rest)
+    remember(trail)
     better = chosen_better(run, trail)
     if (top := best(tries)) is None or trail.best.value - top.value > SLACK * run.epsilon:
         tries += improved(run, trail)
@@ -68,8 +74,47 @@ def any_size(run: Run, wanted: "str | Array") -> Evidence:
     return Evidence(run.start, best(tries), None, (), better, floor, trail.steps, note, run.given)
 
 
+def remember(trail: explore.Found) -> None:
+    """Keep what a search has found: its best factors, and dual points."""
+    keeper = CURRENT.get()
+    if keeper is not None:
+        keeper.keep(REACHED, lambda: (trail.same, trail.best, trail.duals), now=True)
+
+
+def recalled(run: Run) -> explore.Found | None:
+    """Return what a search had found, if it was kept."""
+    keeper = CURRENT.get()
+    found = None if keeper is None else keeper.recall(REACHED, (State,))
+    if found is None:
+        return None
+    same, top, duals = found
+    steps = [("start", run.start), ("checkpoint", search.lowest([same, top]))]
+    return explore.Found(tuple(steps), same, top, duals)
+
+
+def open_gap(run: Run) -> bool:
+    """Whether the candidate's own dual point is not worth a bound that takes long."""
+    relu = isinstance(run.problem.atom, ReLU) and explore.supported(run.problem)
+    return networks.open_gap(run) if relu else tensors.open_gap(run)
+
+
+def searched(
+    problem: Problem, start: State, clock: search.Clock, seed: int, rest: tuple[float, State | None]
+) -> explore.Found:
+    """Go from a state to better ones; rest is (epsilon, the optimum over all sizes if known)."""
+    if isinstance(problem.atom, CP):
+        return tensors.trail(problem, start, clock, seed, rest[0])
+    if isinstance(problem.atom, ReLU):
+        return networks.trail(problem, start, clock, seed, rest[0])
+    return explore.trail(problem, start, clock, seed, rest)
+
+
 def improved(run: Run, trail: explore.Found) -> list[Dual | None]:
     """Bound by the dual points of a search: the best that it met, and that of its factors."""
+    if isinstance(run.problem.atom, CP):
+        return tensors.bounded(run, trail)
+    if isinstance(run.problem.atom, ReLU):
+        return networks.bounded(run, trail)
     tries: list[Dual | None] = []
     own = () if trail.duals else (dual_at(run.problem, trail.best),)
     for W in (*trail.duals, *own):
@@ -146,6 +191,8 @@ def closed(run: Run, tries: list[Dual | None]) -> bool:
 def at_candidate(run: Run) -> Dual | None:
     """Bound by W = -grad l at the candidate, scaled."""
     run.clock.tell("dual point of the candidate", run.start.value)
+    if isinstance(run.problem.atom, ReLU):  # no ascent leaves it open, so only a proof is missing
+        run = replace(run, share=PATIENCE)
     return bound(run, dual_at(run.problem, run.start))
 
 

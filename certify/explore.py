@@ -13,7 +13,7 @@ import numpy as np
 
 from . import balls, columns, descent, lifted, search, splitting
 from ._arrays import Array
-from .atoms import RankOne, Symmetric
+from .atoms import CP, RankOne, ReLU, Symmetric
 from .columns import Growth
 from .descent import State
 from .lifted import Lifted
@@ -38,7 +38,12 @@ class Found:
 
 def supported(problem: Problem) -> bool:
     """Whether factors of this problem can be improved here."""
-    known = isinstance(problem.atom, RankOne | Symmetric)
+    atom = problem.atom
+    known = isinstance(atom, CP | RankOne | ReLU | Symmetric)
+    if isinstance(atom, ReLU):  # neurons of one block each: a sum of l2 norms
+        left = atom.layer.left
+        known = left.free and left.name in ("l2", "l1", "group")
+        known &= getattr(left, "outer", "l1") == "l1"
     return known and isinstance(problem.loss, tuple(LOSSES.values()))
 
 

@@ -12,7 +12,7 @@ from ._errors import OutOfScopeError
 from .atoms import Factors
 from .certificate import Asked, ask, hand_over, numbered
 from .descent import State
-from .evidence import CONVEX, SEARCHED
+from .evidence import CONVEX, SEARCHED, searched
 from .fixed_rank import steps as fixed_rank_steps
 from .kernel import verify as kernel
 from .pipeline import best_offsets, check, finite_objective, natural, positive, uncovered, unknown
@@ -88,7 +88,7 @@ def improve(  # noqa: PLR0913  as check()
         found = explore.convex(scaled, clock.share(CONVEX).expired, epsilon)
         known = explore.shortcut(scaled, found)
         rest = (epsilon, known)
-        trail = explore.trail(scaled, start, clock.share(SEARCHED), seed, rest)
+        trail = searched(scaled, start, clock.share(SEARCHED), seed, rest)
         steps = trail.steps
     history = falling(
         problem,

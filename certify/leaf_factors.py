@@ -5,6 +5,8 @@ A factor is only a witness: whatever is added cannot make a false claim pass.
 
 from fractions import Fraction
 
+import numpy as np
+
 from ._arrays import Array
 from .certificate import Arrays, Asked, Json
 from .kernel import verify as kernel
@@ -35,7 +37,8 @@ def leaf_factors(asked: Asked, polar: Json, witness: Arrays) -> Arrays:
     keeper = Factors()
     try:
         w = keeper.load(kernel.Arrays(witness, "proof").get("W", (question.at.size,)))
-        kernel.polar_bound(keeper, question.pair, w, polar, kernel.Arrays(witness, "proof"))
+        with np.errstate(all="ignore"):  # what is not finite has no factor
+            kernel.polar_bound(keeper, question.pair, w, polar, kernel.Arrays(witness, "proof"))
         leaves = [node["leaf"] for node, _ in kernel.leaves(polar, len(polar.get("splits", [])))]
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return {}  # the proof is refused for its own reason

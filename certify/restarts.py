@@ -51,7 +51,7 @@ def restart_report(  # noqa: PLR0913  as check()
 
     fits    factors of each fit, of any size, as check() takes them
     q       None, or for each fit its offset values, or None where the best ones are found
-    budget  seconds for all fits together
+    budget  seconds for all fits together: half of what is left for each but the last
 
     Raises InputError for no fit or wrong factors, naming the fit; OutOfScopeError at
     lam = 0, where a bound belongs to one rank, and for what the kernel has no rule for.
@@ -63,9 +63,10 @@ def restart_report(  # noqa: PLR0913  as check()
     order = sorted(range(len(held)), key=lambda k: (values[k].hi, k))
     judge = partial(check, problem, rtol=rtol, atol=atol, seed=seed, progress=progress)
     results: list[tuple[int, Result]] = []
+    last = min(TRIES, len(order)) - 1
     for turn, k in enumerate(order[:TRIES]):
         left = clock.left()
-        share = None if left is None else left / (min(TRIES, len(order)) - turn)
+        share = left if left is None or turn == last else left / 2
         x, p = held[k]
         results.append((k, judge(x, q=p if problem.offsets else None, budget=share)))
         bound = max(Fraction(r.lower) for _, r in results)

@@ -1,7 +1,5 @@
 """A constant tensor, under any norms: one slice of ones, lowered by what a slice can earn."""
 
-from itertools import combinations_with_replacement
-
 import numpy as np
 
 from certify import Problem, Verdict
@@ -17,6 +15,18 @@ WHY = (
     "<Y, S> - |S|^2 / 2, and Y - S is one slice of ones, whose norms multiply to d / sums"
 )
 SUMS = {"l1": 1.0, "l2": 2.0, "linf": 4.0}  # of the ball of dimension 4
+NORMS = (
+    ("l1", "l1", "l1"),
+    ("l1", "l2", "linf"),
+    ("l1", "linf+", "l2+"),
+    ("l2", "l2+", "l2"),
+    ("l2", "l2", "linf"),
+    ("l2+", "l2+", "linf+"),
+    ("l1", "linf", "linf+"),
+    ("linf", "linf", "linf"),
+    ("l1+", "l2+", "linf+"),
+    ("linf+", "linf+", "linf+"),
+)
 SCALAR = (
     "all norms of a number are its size: min 1/2 (z + 5)^2 + |z| is 9/2 at z = -4 where a factor "
     "is free, and 25/2 at 0 where all three are nonnegative"
@@ -29,16 +39,15 @@ def ones(z: float) -> Factors:
 
 
 def cases() -> dict[str, Instance]:
-    """Return the optimum and a slice too long for every multiset of norms, and of a number."""
+    """Return the optimum and a slice too long for lists of norms, and of a number."""
     out = {}
-    keys = ("l1", "l2", "l2+", "linf", "linf+")
-    for norms in combinations_with_replacement(keys, 3):
+    for norms in NORMS:
         most = float(np.prod([SUMS[n.removesuffix("+")] for n in norms]))
         problem = Problem(Squared(np.full((4, 4, 4), 2.0)), CP(norms), most / 2)
         key = "_".join(norms)
         out[f"{key}_optimal"] = Instance(problem, ones(1.5), None, 56.0, Verdict.CERTIFIED, WHY)
         out[f"{key}_too_long"] = Instance(problem, ones(2.0), None, 56.0, Verdict.REFUTED, WHY)
-    for norms in combinations_with_replacement(keys, 3):
+    for norms in NORMS:
         held = all(n.endswith("+") for n in norms)
         where = next((k for k, n in enumerate(norms) if not n.endswith("+")), 0)
         x = [np.ones((1, 1)) for _ in norms]

@@ -1,5 +1,7 @@
 """3 e_1 o e_1 o ... + 2 e_2 o e_2 o ...: the weights are lowered by lam, under many norms."""
 
+from itertools import cycle
+
 import numpy as np
 
 from certify import Problem, Verdict
@@ -38,7 +40,7 @@ def signed(factors: Factors, norms: tuple[str, ...]) -> Factors:
 def cases() -> dict[str, Instance]:
     """Return, for each list of norms, the optimum, one slice, and one slice with a zero."""
     out = {}
-    for norms, form in [(n, f) for n in NORMS for f in ("product", "sum")]:
+    for norms, form in zip(NORMS, cycle(("product", "sum")), strict=False):
         order, dims = len(norms), (2, 3, 2, 2)[: len(norms)]
         Y = tensor(dims, {(0,) * order: 3.0, (1,) * order: 2.0})
         best = balanced(units(dims, {(0,) * order: 2.5, (1,) * order: 1.5}))

@@ -56,7 +56,7 @@ def cases() -> dict[str, Instance]:
     optimum = float(mpmath.fsum(denoised(part, LAM) for part in Y))
     vectors, other = rows()
     out = {}
-    for k in range(3):
+    for k in (0, 2):
         norms = ["l2", "l2"]
         norms.insert(k, "l1")
         problem = Problem(Squared(np.moveaxis(Y, 0, k)), CP(norms), LAM)
@@ -73,4 +73,4 @@ def cases() -> dict[str, Instance]:
     return out
 
 
-SHORT = Verdict.RANK_LIMITED
+SHORT = Verdict.REFUTED  # as many slices do better if two of a slice share their vectors

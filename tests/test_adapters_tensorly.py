@@ -1,6 +1,7 @@
 """TensorLy's models are read with the objective each one minimized, or refused with a cure."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -160,6 +161,7 @@ def test_sparsity_of_hals_is_judged_at_a_lam_only():
 
 @pytest.mark.parametrize("order", [3, 4])
 def test_symmetric_weights_go_into_the_factor(order):
+    rng = np.random.default_rng(1)
     x = rng.standard_normal((3, 2))
     weights = np.array([2.0, -3.0 if order % 2 else 0.5])
     whole = sum(w * outer([x[:, k]] * order) for k, w in enumerate(weights))
@@ -186,6 +188,7 @@ def outer(vectors):
 
 
 def test_a_fitted_symmetric_model_is_read():
+    rng = np.random.default_rng(1)
     x = np.linalg.qr(rng.standard_normal((3, 2)))[0]
     whole = sum(w * outer([x[:, k]] * 3) for k, w in enumerate([3.0, 2.0]))
     np.random.seed(0)  # noqa: NPY002  the package draws from it
@@ -331,6 +334,7 @@ def regressor(X, y, rank=3, **settings):
 
 @pytest.mark.parametrize("n", [20, 3], ids=["tall", "wide"])
 def test_a_regression_on_vectors_is_a_weighted_matrix_problem(n):
+    rng = np.random.default_rng(1)
     X, y = rng.standard_normal((n, 5)), rng.standard_normal((n, 3))
     model = regressor(X, y)
     problem, factors = from_model(model, X, y)
@@ -344,6 +348,7 @@ def test_a_regression_on_vectors_is_a_weighted_matrix_problem(n):
 
 
 def test_a_regression_on_matrices_is_judged_in_floats():
+    rng = np.random.default_rng(1)
     X, y = rng.standard_normal((20, 5, 3)), rng.standard_normal(20)
     model = regressor(X, y)
     problem, factors = cp_regressor(model, X, y)
@@ -354,7 +359,19 @@ def test_a_regression_on_matrices_is_judged_in_floats():
     assert check(problem, (0.9 * factors[0], factors[1])).verdict is Verdict.UNDECIDED
 
 
+def test_weights_of_a_regression_are_folded_in():
+    rng = np.random.default_rng(1)
+    X, y = rng.standard_normal((20, 5, 3)), rng.standard_normal(20)
+    model = regressor(X, y)
+    weights, (A, B) = model.cp_weight_
+    plain = cp_regressor(model, X, y)
+    model.cp_weight_ = (4 * weights, [A / 4, B])
+    problem, factors = cp_regressor(model, X, y)
+    assert problem.objective(factors) == plain[0].objective(plain[1])
+
+
 def test_the_regression_objective_is_stationary_where_the_package_stops():
+    rng = np.random.default_rng(1)
     X, y = rng.standard_normal((20, 5, 3)), rng.standard_normal(20)
     problem, factors = cp_regressor(regressor(X, y), X, y)
     held = [np.array(f) for f in factors]
@@ -362,6 +379,7 @@ def test_the_regression_objective_is_stationary_where_the_package_stops():
 
 
 def test_a_measured_polar_dominates_and_is_attained():
+    rng = np.random.default_rng(1)
     X, y = rng.standard_normal((7, 5, 3)), rng.standard_normal(7)
     atom = cp_regressor(regressor(X, y), X, y)[0].atom
     w = rng.standard_normal((7, 1))
@@ -379,16 +397,19 @@ def test_a_measured_polar_dominates_and_is_attained():
     ("X", "y", "modes"), [((8, 3, 2), (8, 2), 3), ((8, 3, 2, 2), (8,), 3)], ids=["y", "X"]
 )
 def test_three_weight_modes_are_out_of_scope(X, y, modes):
+    rng = np.random.default_rng(1)
     X, y = rng.standard_normal(X), rng.standard_normal(y)
     with pytest.raises(OutOfScopeError, match=f"{modes} weight modes has a penalty of degree 2"):
         from_model(regressor(X, y, n_iter_max=3), X, y)
 
 
 def test_what_is_wrong_with_a_regression():
+    rng = np.random.default_rng(1)
     X, y = rng.standard_normal((8, 3, 2)), rng.standard_normal(8)
-    model = regressor(X, y, n_iter_max=3)
+    model, free = (regressor(X, y, n_iter_max=3) for _ in range(2))
+    free.reg_W = 0
     with pytest.raises(OutOfScopeError, match="reg_W=0"):
-        from_model(regressor(X, y, reg_W=0, n_iter_max=3), X, y)
+        from_model(free, X, y)
     with pytest.raises(InputError, match="an unfitted"):
         from_model(CPRegressor(2), X, y)
     with pytest.raises(InputError, match=r"modes \(3, 2\) after the first"):
@@ -416,10 +437,12 @@ def test_multiples_solve_their_convex_problem(seed):
     assert abs(slope @ b) < 1e-6
 
 
-@pytest.mark.parametrize("mask", [None, SEEN])
-def test_a_start_is_better_balanced_and_no_multiple_improves_it(mask):
+@pytest.mark.parametrize("mask", [None, SEEN], ids=["full", "masked"])
+@pytest.mark.parametrize("weights", [None, np.abs(T) + 0.1], ids=["plain", "weighted"])
+def test_a_start_is_better_balanced_and_no_multiple_improves_it(mask, weights):
     model = fitted(CP(3, mask=mask, random_state=0))
     problem, factors = from_model(model, T, rejudge=LAM)
+    problem = replace(problem, loss=Squared(T, weights=weights, mask=mask))
     found = start(problem, factors)
     value = problem.objective(found)
     assert value < problem.objective(factors)
@@ -440,6 +463,7 @@ def test_a_start_drops_slices_that_do_not_pay():
 
 
 def test_a_start_of_a_symmetric_problem_keeps_one_factor():
+    rng = np.random.default_rng(1)
     x = rng.standard_normal((3, 1))
     problem = Problem(
         Squared(outer([2 * x[:, 0]] * 3)), atoms.CP("l2", symmetric=True, order=3), 1e-6

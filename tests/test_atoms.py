@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from certify import InputError, Problem
 from certify._observed import Observed
-from certify.atoms import ATOMS, CP, RankOne, Symmetric
+from certify.atoms import ATOMS, CP, DeepLinear, DeepReLU, RankOne, ReLU, Symmetric
+from certify.atoms.relu import gated
 from certify.atoms.symmetric import NORMS
 from certify.gauges import Elastic
 from certify.losses import Squared
@@ -27,10 +28,24 @@ TENSORS = {
     "l1+ linf- l2": CP(["l1+", "linf-", "l2"]),
     "symmetric l2+": CP("l2+", symmetric=True, order=3),
 }
+DATA = np.array([[1.0, 0.5], [-2.0, 0.25], [0.75, -1.5]])
+NETWORKS = {
+    "l2": ReLU(DATA),
+    "leaky l1 sum": ReLU(DATA, right="l1", activation="leaky_relu", slope=0.25, form="sum"),
+    "abs linf+": ReLU(DATA, right="linf+", activation="abs"),
+    "linear l1": ReLU(DATA, "l1+", activation="linear"),
+    "gated": gated(DATA, np.array([[1, 0], [1, 1], [0, 1]])),
+    "regularized bias": ReLU(DATA, bias="regularized"),
+    "free bias sum": ReLU(DATA, right="l2-", bias="free", form="sum"),
+    "pooled": ReLU(DATA, samples=[0, 1, 0]),
+}
 MADE = {
     "rank_one": RANK_ONE | SIGNED,
     "symmetric": {k: Symmetric(k) for k in NORMS},
     "cp": TENSORS,
+    "relu": NETWORKS,
+    "deep_linear": {"3 layers": DeepLinear(DATA, (2, 2)), "sum": DeepLinear(DATA, 2, "sum")},
+    "deep_relu": {"2 layers": DeepReLU(DATA, 2), "3 leaky": DeepReLU(DATA, (2, 1), slope=0.25)},
 }
 VARIANTS = {
     f"{name} {k}".strip(): atom
@@ -42,13 +57,17 @@ each_atom = pytest.mark.parametrize("atom", VARIANTS.values(), ids=VARIANTS)
 
 def domain(atom, k, shape):
     """Return arrays in the domain of the k-th part of a slice."""
-    if isinstance(atom, RankOne | CP):
+    if isinstance(atom, RankOne | CP | ReLU):
         return arrays(shape).map(atom.gauges[k].project_cone)
     return cone(atom.norm if isinstance(atom, Symmetric) else "", shape)
 
 
 def shape_for(atom, shape):
-    """Return the shape: square for a symmetric atom, with a mode more for a tensor."""
+    """Return the shape: square for a symmetric atom, a mode more for a tensor, V's rows."""
+    if isinstance(atom, ReLU):
+        return len(atom.layer.pool(atom.layer.features)), shape[1]
+    if isinstance(atom, DeepLinear | DeepReLU):
+        return len(DATA), shape[1]
     if isinstance(atom, CP):
         return (shape[0],) * 3 if atom.symmetric else (*shape, 2)
     return (shape[0], shape[0]) if isinstance(atom, Symmetric) else shape

@@ -139,17 +139,27 @@ def distorted(held, rng):
             part[:] = part * rng.choice([0.0, 0.5, 0.999, 1.001, 2.0])
         elif kind == 1 and part.size:
             part.flat[rng.integers(part.size)] += rng.choice([-1.0, 2.0**-30, 1.0])
-        elif kind == 2 and name in ("L", "K"):
+        elif kind == 2 and name.split(".")[-1][0] in "LKPFQ":
             part[:] = rng.standard_normal(part.shape)
         elif kind >= 3 and name == "N":
             part[:] = -witness["W"]  # were it allowed, every polar would be 0
     for name in ("polar", "ky_fan"):
         held = dict(proof.get(name) or {})
         if "shift" in held and rng.integers(2):
-            lie = Fraction(rng.choice([0.0, 0.25, 0.5, 1.0, 4.0])) * rational(held["shift"])
-            held |= {"shift": exact_text(lie), "axis": int(rng.integers(2))}
+            held |= {"shift": lie(held["shift"], rng), "axis": int(rng.integers(2))}
+            proof[name] = held
+        nodes = held.get("nodes", [])
+        if nodes and rng.integers(2):
+            held["nodes"] = [
+                n | {"shift": lie(n["shift"], rng)} if "shift" in n else n for n in nodes
+            ]
             proof[name] = held
     return proof, {k: kernel.Array(a.shape, a.reshape(-1).data) for k, a in witness.items()}
+
+
+def lie(text, rng):
+    """Return a shift that is another, and perhaps helpful."""
+    return exact_text(Fraction(rng.choice([0.0, 0.25, 0.5, 1.0, 4.0])) * rational(text))
 
 
 def rational(text):
@@ -214,7 +224,7 @@ def test_the_zoo_uses_every_rule_of_the_kernel():
         if c.verdict is Verdict.CERTIFIED
         for rule in verify(answer(c).certificate, c.problem, c.factors, q=c.q).rules
     }
-    assert used >= {*kernel.POLAR_RULES, "weak_duality", "ky_fan"}
+    assert used >= {*kernel.POLAR_RULES, *kernel.TENSOR_RULES, "weak_duality", "ky_fan"}
     witnesses = {k for c in all_cases() for k in answer(c).certificate.witness}
     assert witnesses >= {"W", "L", "N", "M", "K", "q0", "better.U", "floor.W", "mu.q0"}
 

@@ -21,7 +21,7 @@ def blocks(language):
 def test_python_blocks_run_in_order(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shown = blocks("python")
-    assert len(shown) == 2
+    assert len(shown) == 3
     names = {}
     for block in shown:
         exec(compile(block, "README.md", "exec"), names)  # noqa: S102  the document is the program

@@ -28,12 +28,12 @@ ZOO = {
 def is_exact(atom):
     if isinstance(atom, Symmetric):
         return atom.norm == "l2"
-    return exact(*atom.gauges)
+    return isinstance(atom, RankOne) and exact(*atom.gauges)
 
 
 def slack_of(instance):
     held = instance.problem
-    zero = tuple(np.zeros((*s, 0)) for s in held.atom.shapes(held.loss.shape))
+    zero = tuple(np.zeros((*s, 0)) for s in held.atom.shapes(held.loss.dims))
     if held.loss.name == "kullback_leibler":
         return SOLVED * (1 + abs(instance.optimum))
     return SOLVED * (abs(instance.optimum) + abs(held.objective(zero, held.best_offsets(zero))))

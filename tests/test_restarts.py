@@ -107,6 +107,22 @@ def test_a_certified_fit_is_optimal_though_its_bound_was_rounded_down():
     assert [f.status for f in report.fits] == ["optimal", "open"]
 
 
+def test_excesses_are_rounded_outward():
+    values = [Enclosure(Fraction(k, 3), Fraction(k, 3)) for k in (4, 5, 7)]
+    result = restart_report(PROBLEM, [BEST]).result
+    result = type(result)(**{**vars(result), "lower": 0.1, "verdict": Verdict.UNDECIDED})
+    report = compared((values, [1, 1, 1]), [(0, result)], None, (0.0, 0.0))
+    for f, v in zip(report.fits, values, strict=True):
+        low, high = map(Fraction, f.excess)
+        exact = v.lo - values[0].lo, v.hi - Fraction(0.1)
+        assert low <= exact[0]
+        assert exact[1] <= high
+        assert float(exact[0]) == pytest.approx(float(low))
+        assert float(exact[1]) == pytest.approx(float(high))
+        assert Fraction(f.lower) < v.lo < Fraction(f.upper)
+    assert Fraction(report.upper) > values[0].hi
+
+
 def test_wide_enclosures_are_not_called_the_same():
     wide, thin = Enclosure(Fraction(0), Fraction(2)), Enclosure(Fraction(1), Fraction(1))
     assert alike([wide, wide, thin], (0.0, 1.5)) == [(0,), (1,), (2,)]
@@ -145,6 +161,24 @@ def test_an_open_bracket_stops_after_a_few_fits(monkeypatch, tries):
     assert report.verdict is Verdict.UNDECIDED
     assert [f.status for f in report.fits] == ["open", "open", "open", "worse", "worse"]
     assert "fit 0 is at most 13 above the optimum" in report.advice
+
+
+def test_a_budget_is_shared_by_the_fits_that_are_asked(monkeypatch):
+    given, plain = [], module.check
+
+    def loose(problem, factors, *, budget, **named):
+        given.append(budget)
+        found = plain(problem, factors, **named)
+        return type(found)(**{**vars(found), "lower": 1.0, "verdict": Verdict.UNDECIDED})
+
+    monkeypatch.setattr(module, "check", loose)
+    restart_report(PROBLEM, [BEST, SPLIT, NEAR, ONE], budget=3000.0)
+    assert len(given) == 3
+    assert 1400 < given[0] <= 1500  # a half of what is left
+    assert 1400 < given[1] <= 1500  # the first took less
+    assert 2800 < given[2] <= 3000  # all that is left
+    restart_report(PROBLEM, [BEST])
+    assert given[3] is None
 
 
 # --- every atom, offsets ------------------------------------------------------------------
@@ -303,6 +337,9 @@ def test_a_plot_over_an_input_or_of_an_unknown_kind_is_refused_before_any_work(t
     np.savez(tmp_path / "more.npz", U=U, V=V)
     path = write(tmp_path)
     ended = inside(capsys, "restarts", path, tmp_path / "more.npz", "-o", tmp_path / "more.npz")
+    assert (ended.status, "it is an input" in ended.sentence) == (2, True)
+    other = write(tmp_path, tail=TAIL, **OTHERS)
+    ended = inside(capsys, "restarts", other, "--certificate", tmp_path / "V2.npy")
     assert (ended.status, "it is an input" in ended.sentence) == (2, True)
     ended = inside(capsys, "restarts", path, "-o", tmp_path / "fits.gif")
     assert (ended.status, "a plot must be one of" in ended.sentence) == (2, True)

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify.kernel.verify import Array, Exact, Line, Pattern, RejectedError, power, root
-from certify.rigor import bounds
-from certify.rigor import layout
+from certify.rigor import bounds, layout
 from certify.rigor import rounded as rigor
 from certify.rigor.bounds import dots, finite, gamma, nearest
 from certify.rigor.rounded import Ball, Rounded

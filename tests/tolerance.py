@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from certify.atoms import Symmetric
+from certify.atoms import CP, ReLU, Symmetric
 
 from . import references
 
@@ -25,7 +25,8 @@ def half_ulp(x):
 
 def fractions(x):
     """Return an array's entries as exact rationals."""
-    return [Fraction(float(v)) for v in np.asarray(x).reshape(-1)]
+    flat = np.asarray(x).reshape(-1)
+    return [v if isinstance(v, Fraction) else Fraction(float(v)) for v in flat]
 
 
 def enclosed_root(x):
@@ -39,21 +40,48 @@ def enclosed_root(x):
 def exact_square(key, x):
     """Return the square of the norm `key` of a vector, exactly."""
     values = fractions(x)
+    if key.startswith("linf"):
+        return max(map(abs, values)) ** 2
     if key.startswith("l1"):
         return sum(map(abs, values), Fraction(0)) ** 2
     return sum((v * v for v in values), Fraction(0))
 
 
-def exact_theta(atom, u, v):
-    """Return rationals around theta(u, v) of a rank-one atom, or theta(u) of a symmetric one."""
-    if atom.kind == "symmetric":
-        return (exact_square(atom.norm, u),) * 2
+def exact_theta(atom, *x):
+    """Return rationals around theta of a slice, of any kind of atom."""
+    if isinstance(atom, ReLU):
+        return layer_theta(atom, *x)
+    if isinstance(atom, CP):
+        return cp_theta(atom, x * len(atom.norms) if atom.symmetric else x)
     if isinstance(atom, Symmetric):
-        return (exact_square(atom.norm, u),) * 2
+        return (exact_square(atom.norm, x[0]),) * 2
+    u, v = x
     a, b = exact_square(atom.left, u), exact_square(atom.right, v)
     if atom.form == "sum":
         return (a + b) / 2, (a + b) / 2
     return enclosed_root(a * b)
+
+
+def layer_theta(atom, u, v):
+    """Return rationals around |u||v| or its sum form; a free bias has no price."""
+    layer = atom.layer
+    sizes = exact_norm(layer.left, u[:-1] if layer.free else u), exact_norm(layer.right, v)
+    if atom.form == "sum":
+        return tuple((a * a + b * b) / 2 for a, b in zip(*sizes, strict=True))
+    return tuple(a * b for a, b in zip(*sizes, strict=True))
+
+
+def cp_theta(atom, x):
+    """Return rationals around the product of the norms, or the mean of their K-th powers."""
+    squares = [exact_square(key, part) for key, part in zip(atom.norms, x, strict=True)]
+    if atom.form == "product":
+        return enclosed_root(math.prod(squares))
+    K, roots = len(squares), [enclosed_root(s) for s in squares]
+    ends = [
+        [s ** (K // 2) * r[end] ** (K % 2) for s, r in zip(squares, roots, strict=True)]
+        for end in (0, 1)
+    ]
+    return sum(ends[0]) / K, sum(ends[1]) / K
 
 
 def exact_shift(offset, q, i, j):
@@ -92,20 +120,37 @@ def exact_penalty(offset, q):
 
 def exact_objective(problem, factors, q=()):
     """Return rationals around f(U, V, q), written from the definition alone."""
-    U, V, atom = factors[0], factors[-1], problem.atom  # a symmetric atom has one factor
+    atom = problem.atom
     at, held = problem.loss.observed, zip(problem.offsets, q, strict=True)
     shifts = [iter(exact_field(o, x, at)) for o, x in held]
+    every = factors * len(at.dims) if len(factors) == 1 else factors  # one factor for all
+    if isinstance(atom, ReLU):
+        every = (exact_hidden(atom.layer, factors[0]), factors[1])
+    where = np.unravel_index(np.ravel_multi_index(at.listed, (at.m, at.n)), at.dims)
     fit = []
-    for i, j in zip(*(k.tolist() for k in at.listed), strict=True):
-        pairs = zip(fractions(U[i]), fractions(V[j]), strict=True)
-        fit.append(sum((a * b for a, b in pairs), Fraction(0)) + sum(next(f) for f in shifts))
+    for place in zip(*(k.tolist() for k in where), strict=True):
+        rows = [fractions(x[i]) for x, i in zip(every, place, strict=True)]
+        terms = (math.prod(parts) for parts in zip(*rows, strict=True))
+        fit.append(sum(terms, Fraction(0)) + sum(next(f) for f in shifts))
     total, error = exact_loss(problem.loss, fit)
     for o, x in zip(problem.offsets, q, strict=True):
         total += exact_penalty(o, x)
-    thetas = [exact_theta(atom, U[:, k], V[:, k]) for k in range(U.shape[1])]
+    thetas = [exact_theta(atom, *(x[:, k] for x in factors)) for k in range(factors[0].shape[1])]
     lam = Fraction(problem.lam)
     ends = (-error, error)
     return tuple(total + e + lam * sum(t[side] for t in thetas) for side, e in enumerate(ends))
+
+
+def exact_hidden(layer, U):
+    """Return pool(s(F U)), exactly, as an array of rationals."""
+    samples = range(len(layer.features)) if layer.samples is None else layer.samples.tolist()
+    out = [[Fraction(0)] * U.shape[1] for _ in range(max(samples) + 1)]
+    for f, k in zip(layer.features, samples, strict=True):
+        for j, u in enumerate(U.T):
+            pairs = zip(fractions(f), fractions(u), strict=True)
+            z = sum((a * b for a, b in pairs), Fraction(0))
+            out[k][j] += z if z > 0 else Fraction(layer.slope) * z
+    return np.array(out, dtype=object).reshape(-1, U.shape[1])
 
 
 def exact_loss(loss, fit):

@@ -144,10 +144,20 @@ def agree(fit: Fit, figure: tuple[str, float], mine: float, cure: str, slack: fl
 
     Raises InputError with both figures.
     """
-    name, theirs = figure
-    if not abs(mine - theirs) <= slack:
-        told = f"{fit.name} reports {name} {theirs:.10g}"
-        raise InputError(f"{told}, but these factors on this X give {mine:.10g}: {cure}")
+    same(fit.name, figure, (mine, "these factors on this X"), cure, slack)
+
+
+def same(
+    model: str, figure: tuple[str, float], mine: tuple[float, str], cure: str, slack: float
+) -> None:
+    """Refuse two figures of one thing that differ by more than the slack.
+
+    Raises InputError with both.
+    """
+    (name, theirs), (found, what) = figure, mine
+    if not abs(found - theirs) <= slack:
+        told = f"{model} reports {name} {theirs:.10g}"
+        raise InputError(f"{told}, but {what} give {found:.10g}: {cure}")
 
 
 @contextmanager

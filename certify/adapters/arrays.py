@@ -9,12 +9,15 @@ from ._biased import cornac_mf, cornac_nmf, surprise_svd, weighted_model
 from ._fitted import Factors
 from ._implicit import implicit_als
 from ._impute import soft_impute
+from ._scnn import scnn_gated, scnn_relu
 
 __all__ = [
     "Factors",
     "cornac_mf",
     "cornac_nmf",
     "implicit_als",
+    "scnn_gated",
+    "scnn_relu",
     "soft_impute",
     "surprise_svd",
     "weighted_model",

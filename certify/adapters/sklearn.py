@@ -1,8 +1,8 @@
-"""scikit-learn's matrix factorizations: the problem each one solved, and its factors."""
+"""scikit-learn's factorizations and networks: the problem each one solved, and its factors."""
 
 from typing import Any
 
-from certify._errors import OutOfScopeError
+from certify._errors import InputError, OutOfScopeError
 from certify.problem import Problem
 
 from ._dictionary import (
@@ -12,10 +12,11 @@ from ._dictionary import (
     sparse_pca,
 )
 from ._fitted import Factors, library, read
+from ._mlp import mlp, training_rows
 from ._nmf import nmf
 from ._svd import pca, truncated_svd
 
-__all__ = ["MODELS", "Factors", "from_model"]
+__all__ = ["MODELS", "NETWORKS", "Factors", "from_model", "training_rows"]
 
 MODELS = {
     "PCA": pca,
@@ -27,21 +28,34 @@ MODELS = {
     "SparsePCA": sparse_pca,
     "MiniBatchSparsePCA": mini_batch_sparse_pca,
 }
+NETWORKS = ("MLPClassifier", "MLPRegressor")
 
 
-def from_model(estimator: Any, X: Any, *, codes: Any = None) -> tuple[Problem, Factors]:  # noqa: ANN401  as scikit-learn takes them
+def from_model(  # noqa: PLR0913  what a fit takes, and what it threw away
+    estimator: Any,  # noqa: ANN401  as scikit-learn takes them
+    X: Any,  # noqa: ANN401
+    y: Any = None,  # noqa: ANN401
+    *,
+    codes: Any = None,  # noqa: ANN401
+    rows: Any = None,  # noqa: ANN401
+    sample_weight: Any = None,  # noqa: ANN401
+) -> tuple[Problem, Factors]:
     """Return the problem a fitted estimator solved on X (n, m), and its factors (U, V).
 
         check(problem, factors, q=factors.q)
 
-    estimator  one of MODELS, fitted; the objective of each is in its module
+    estimator  one of MODELS or NETWORKS, fitted; the objective of each is in its module
     X          the data of the fit; the missing entries of a sparse X are zeros
+    y          of a network: its targets
     codes      (n, k), what fit_transform returned when the model was fitted.  A model keeps
                its components only; without codes they are solved for again
+    rows       of a network fitted with early_stopping: the rows it trained on
+    sample_weight   of a network that was fitted with it
 
     The objective the library reports is computed anew, and must agree to 1e-6 (check()'s
     epsilon), or to the rounding of a single-precision fit.  The mini-batch dictionaries
-    report none: what is returned is then judged as it is.
+    report none: what is returned is then judged as it is.  A network's objective is judged
+    as `factors.multiple` times the library's.
 
     Raises InputError, with both figures, where they disagree; InputError too for an
     unfitted model, wrong shapes, values that are not finite, or without scikit-learn;
@@ -49,8 +63,17 @@ def from_model(estimator: Any, X: Any, *, codes: Any = None) -> tuple[Problem, F
     """
     known = library("decomposition")
     name = next((k for k in MODELS if type(estimator) is getattr(known, k)), None)
-    if name is None:
-        cure = "state its objective as a Problem, or fit one of them"
-        listed = ", ".join(MODELS)
-        raise OutOfScopeError(f"from_model knows {listed}, not {type(estimator).__name__}: {cure}")
-    return MODELS[name](read(estimator, X, codes))
+    if name is not None:
+        for key, given in (("y", y), ("rows", rows), ("sample_weight", sample_weight)):
+            if given is not None:
+                raise InputError(f"{key} belongs to a network, not to {name}: leave it out")
+        return MODELS[name](read(estimator, X, codes))
+    known = library("neural_network")
+    if type(estimator) in [getattr(known, k) for k in NETWORKS]:
+        if codes is not None:
+            told = "codes belong to a factorization, not to"
+            raise InputError(f"{told} {type(estimator).__name__}: leave them out")
+        return mlp(estimator, X, y, rows, sample_weight)
+    cure = "state its objective as a Problem, or fit one of them"
+    listed = ", ".join([*MODELS, *NETWORKS])
+    raise OutOfScopeError(f"from_model knows {listed}, not {type(estimator).__name__}: {cure}")

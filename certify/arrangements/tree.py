@@ -12,7 +12,8 @@ from certify.polar import Proposal
 
 from ._base import LayerAsk
 from ._leaf import leaf, nil
-from .dnn import Bounder, Grown, allowance, bounder
+from ._multiplier import Multiplier
+from .dnn import Bounder, Cut, Grown, allowance, bounder
 
 GAP = 2.0**-20  # relative: a bound this near a found value is not worth more parts
 FAR = 2.0**-7  # a target this far below a found value is not worth a tree
@@ -24,7 +25,8 @@ def limits(ask: LayerAsk, lower: float = 0.0) -> Limits:
     """Return when to stop."""
     told = ask.progress or (lambda *_: None)
     target = max(ask.target or 0.0, lower * (1 + GAP), 0.0)
-    return Limits(target, GAP, allowance(ask)[0], ask.expired, progress=told)
+    stop = Limits(target, GAP, allowance(ask)[0], ask.expired, progress=told)
+    return replace(stop, key=ask.key("relaxation"), kinds=(Cut, Multiplier), light=True)
 
 
 def grown(ask: LayerAsk, lower: float = 0.0, tree: Grown | None = None) -> Grown:

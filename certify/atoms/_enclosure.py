@@ -68,8 +68,8 @@ def enclose_tensor(
     return PolarBound(below(down), above(up), witness, carried(proposal.proof, e))
 
 
-def enclose_layer(
-    atom: Any,  # noqa: ANN401  a ReLU, which is above
+def enclose_network(
+    atom: Any,  # noqa: ANN401  a network, which is above
     W: Any,  # noqa: ANN401  an array or scipy.sparse
     propose: Callable[[Array], Proposal],
     seed: int,
@@ -82,7 +82,7 @@ def enclose_layer(
     whole = np.asarray(given.toarray() if sparse.issparse(given) else given)
     atom.check(whole.shape)
     sums = [sum(map(Fraction, column)) for column in whole.T.tolist()]
-    if atom.layer.free and any(sums):
+    if getattr(atom, "bias", "") == "free" and any(sums):
         raise InputError("W must have columns that sum to zero exactly: the bias is free")
     held, e = at_scale_one(whole)
     proposal = propose(held)

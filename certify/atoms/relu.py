@@ -17,7 +17,7 @@ from certify.gauges import Gauge, Group, gauge
 from certify.polar import Matrix, PolarBound, Proposal
 
 from ._base import Atom, Factors, Slice
-from ._enclosure import enclose_layer
+from ._enclosure import enclose_network
 from .rank_one import FORMS, matrix_only, misfit
 
 BIASES = ("none", "regularized", "free")
@@ -170,7 +170,7 @@ class ReLU(Atom):
             """Return the smallest bound within the budget."""
             return self.propose(held, None, seed, deadline)
 
-        return enclose_layer(self, W, bounded, seed)
+        return enclose_network(self, W, bounded, seed)
 
     def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""

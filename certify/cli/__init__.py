@@ -29,6 +29,7 @@ from ._show import (
     of_proof,
     of_rejection,
     of_result,
+    of_training,
     progress,
     report,
     shared,
@@ -98,22 +99,39 @@ def certify() -> None:
 @click.argument("problem", type=PATH)
 @click.option("-o", "output", type=PATH, metavar="X.CERT", help="Write the certificate.")
 @click.option("--better", type=PATH, metavar="X.NPZ", help="Write better factors, if any.")
+@click.option("--resume", type=PATH, metavar="FILE", help="Write progress here, and go on.")
 @common
-def check(options: Options, problem: Path, output: Path | None, better: Path | None) -> int:
-    """Decide whether the factors of PROBLEM (a .toml file) are a global optimum."""
+def check(
+    options: Options,
+    problem: Path,
+    output: Path | None,
+    better: Path | None,
+    resume: Path | None,
+) -> int:
+    """Decide whether the factors of PROBLEM (a .toml file) are a global optimum.
+
+    With --resume a long proof writes a checkpoint now and then and goes on from it; Ctrl-C
+    ends the search with the bracket proved so far.
+    """
     held = files.load(problem)
-    guard([output, better], held.inputs)
+    guard([output, better, resume], held.inputs)
     start = monotonic()
     with progress(options.budget) as tell:
         found = decide(
-            held.problem, held.factors, q=held.q, **options.epsilon(held), **options.search(tell)
+            held.problem,
+            held.factors,
+            q=held.q,
+            checkpoint=resume,
+            **options.epsilon(held),
+            **options.search(tell),
         )
     written: dict[str, Written | None] = {}
     if output is not None:
         written["certificate"] = saved(found.certificate, output)
     if better is not None:
         written["better factors"] = stored(better_arrays(found.certificate), better)
-    options.show(of_result(found, monotonic() - start), **written)
+    told = of_training(held.multiple, of_result(found, monotonic() - start))
+    options.show(told, **written)
     return found.verdict.exit_code
 
 
@@ -143,7 +161,7 @@ def verify(options: Options, certificate: Path, problem: Path, tier: str) -> int
         if options.json:
             as_json(of_rejection(error), {})
         raise
-    options.show(of_proof(found, monotonic() - start))
+    options.show(of_training(held.multiple, of_proof(found, monotonic() - start)))
     return found.verdict.exit_code
 
 
@@ -167,7 +185,8 @@ def improve(options: Options, problem: Path, output: Path, certificate: Path | N
     if certificate is not None:
         written["certificate"] = saved(found.result.certificate, certificate)
     told = {"objective": found.objective, "slices": found.factors[0].shape[-1]}
-    options.show({**of_result(found.result, monotonic() - start), **told}, **written)
+    shown = of_training(held.multiple, of_result(found.result, monotonic() - start))
+    options.show({**shown, **told}, **written)
     return found.result.verdict.exit_code
 
 

@@ -58,6 +58,15 @@ def of_result(result: Result, seconds: float) -> Lines:
     }
 
 
+def of_training(multiple: float, found: Lines) -> Lines:
+    """Return the result with its bracket as a training objective, of which it has a multiple."""
+    if multiple == 1:
+        return found
+    lower = math.nextafter(found["lower"] / multiple, -math.inf)
+    upper = math.nextafter(found["upper"] / multiple, math.inf)
+    return {**found, "multiple": multiple, "training_lower": lower, "training_upper": upper}
+
+
 def of_proof(proved: Proved, seconds: float) -> Lines:
     """Return what a certificate was proved to show."""
     gap = proved.upper - proved.lower
@@ -106,6 +115,12 @@ def for_people(found: Lines, written: Mapping[str, Written | None]) -> None:
 def lines(found: Lines, written: Mapping[str, Written | None]) -> Iterator[tuple[str, str]]:
     """Yield (name, text), one for each line."""
     yield "bracket", f"{found['lower']!r} <= optimum, candidate <= {found['upper']!r}"
+    if "multiple" in found:
+        low, high = found["training_lower"], found["training_upper"]
+        yield (
+            "in training",
+            f"{low!r} <= optimum, candidate <= {high!r}, times {found['multiple']!r}",
+        )
     yield "gap", f"{found['gap']:.3e}, relative {found['relative_gap']:.3e}"
     if "reason" in found:
         yield "reason", found["reason"]

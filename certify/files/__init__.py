@@ -13,12 +13,14 @@ from certify.gauges import Gauge
 from certify.problem import Problem
 
 from ._base import Format
-from ._schema import Entry, factor_names, stated
+from ._network import trained
+from ._schema import Entry, factor_names, loads, stated
 from ._source import Reader, Source
 
 __all__ = ["FORMATS", "Format", "Loaded", "load", "load_factors"]
 
 FORMATS = registry(__name__, Format)
+READERS = {"mask": Reader.mask, "samples": Reader.samples}  # of arrays that are no real numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +35,7 @@ class Loaded:
     inputs: tuple[Path, ...]
     restarts: tuple[tuple[Any, ...], ...] = ()
     names: tuple[str, ...] = ("U", "V")
+    multiple: float = 1.0  # of a network's training objective, that is judged
 
 
 def load(path: str | Path) -> Loaded:
@@ -41,8 +44,11 @@ def load(path: str | Path) -> Loaded:
     Raises InputError, in one sentence, for whatever is wrong in any of the files.
     """
     path = Path(path)
-    found = stated(path)
     reader = Reader(path.parent, FORMATS)
+    document = loads(path)
+    if "network" in document:
+        return network(path, document, reader)
+    found = stated(path, document)
     problem = Problem(
         built(found.loss, reader),
         built(found.atom, reader),
@@ -70,6 +76,20 @@ def load(path: str | Path) -> Loaded:
     )
 
 
+def network(path: Path, document: dict[str, Any], reader: Reader) -> Loaded:
+    """Read a problem.toml with a [network]."""
+    (problem, factors), epsilon, files = trained(path, document, reader)
+    return Loaded(
+        problem=problem,
+        factors=problem.accept(tuple(factors)),
+        q=factors.q,
+        rtol=epsilon.rtol,
+        atol=epsilon.atol,
+        inputs=(path, *sorted(set(files))),
+        multiple=factors.multiple,
+    )
+
+
 def load_factors(path: Path, held: Loaded) -> tuple[Any, ...]:
     """Read the factors of another fit from one file of named arrays: U, V, X2, ...
 
@@ -93,7 +113,7 @@ def built(entry: Entry, reader: Reader) -> Any:  # noqa: ANN401  a Loss, an Atom
         elif isinstance(x.inline, int | float):  # a number where an array may be, too
             values[name] = x.inline
         else:
-            values[name] = reader.mask(x) if name == "mask" else reader.read(x, name)
+            values[name] = READERS.get(name, Reader.read)(reader, x, name)
     return entry.cls(**values)
 
 

@@ -38,6 +38,7 @@ NormsRef = Annotated[Any, PlainValidator(norms)]
 KINDS: Mapping[Any, Any] = {  # of an argument; others are arrays
     **{plain: plain for plain in (float, int, str, bool)},
     int | None: int,
+    float | None: float,
     str | Gauge: NormRef,
     str | Sequence[str]: NormsRef,
 }

@@ -16,6 +16,10 @@ A problem of one factor has U alone in [factors]; one of K factors has U, V, X2,
 them as X = ["U.npy", "V.npy", ...].  A loss may have a number: [loss] kind = "huber", delta = 1.0;
 kind = "quantile", tau = 0.9.
 
+A hidden layer is [atom] kind = "relu", V (the data), bias, activation, slope, samples, right;
+U and V of [factors] are then its weights in and out.  A network that was trained elsewhere is
+one table instead of all these: see `_network`.
+
 The keys of data, loss, atom and offsets are the arguments of the registered classes.
 """
 
@@ -119,12 +123,12 @@ class Stated:
         return [*held, *self.factors, *others, *(self.q or ())]
 
 
-def stated(path: Path) -> Stated:
-    """Read and validate a problem.toml.
+def stated(path: Path, document: Json) -> Stated:
+    """Validate a problem.toml.
 
     Raises InputError, naming the file and the key, for anything that is wrong.
     """
-    top = validated(Top, loads(path), path, "")
+    top = validated(Top, document, path, "")
     atom = with_norms(entry(top.atom, ATOMS, path, "atom"), path)
     names = factor_names(atom)
     return Stated(

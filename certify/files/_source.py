@@ -77,9 +77,15 @@ class Reader:
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror or error}") from None
 
-    def mask(self, source: Source) -> Any:  # noqa: ANN401  a boolean array
+    def samples(self, source: Source, name: str) -> Any:  # noqa: ANN401  an array of integers
+        """Return whole numbers, one a row, as integers."""
+        a = self.read(source, name)
+        whole = isinstance(a, np.ndarray) and a.dtype.kind == "f" and (a == np.floor(a)).all()
+        return a.reshape(-1).astype(np.int64) if whole else a
+
+    def mask(self, source: Source, name: str) -> Any:  # noqa: ANN401  a boolean array
         """Return a mask: booleans, or numbers that are all 0 or 1."""
-        a = self.read(source, "mask")
+        a = self.read(source, name)
         if sparse.issparse(a):
             raise InputError("mask must be dense; a sparse Y needs none: its entries are the mask")
         if a.dtype.kind not in "iuf":

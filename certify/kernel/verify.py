@@ -445,6 +445,10 @@ class Arithmetic(ABC, Generic[H]):
         """Return pool(s(F left)) right^T at the observed entries."""
 
     @abstractmethod
+    def deep(self, net: "Deep", weights: Sequence[Array]) -> H:
+        """Return the sum over slices of s(... s(F X1) X2 ...) XK at the observed entries."""
+
+    @abstractmethod
     def unfold(self, x: H, at: Pattern, order: Sequence[int], rows: int) -> H:
         """Return the field as a dense matrix of `rows` rows, its modes in this order."""
 
@@ -698,6 +702,23 @@ class Exact(Arithmetic[Grid]):
         out = self.multiply(pooled, self.load(right))
         flat = Grid(out.ints, out.exp, (net.at.m * net.at.n,))
         return self.seen(flat, net.at)
+
+    def deep(self, net: "Deep", weights: Sequence[Array]) -> Grid:
+        """Return the field, one slice after the other."""
+        features, a, out = self.load(net.features), net.slope, None
+        e, low = a.denominator.bit_length() - 1, a.numerator
+        for k in range(weights[0].shape[1]):
+            held = features
+            for at, w in enumerate(weights):
+                if at:
+                    acted = [v << e if v > 0 else low * v for v in held.ints]
+                    held = Grid(acted, held.exp - e, held.shape)
+                shape = net.widths[at], net.widths[at + 1]
+                own = transposed(Array(shape, array("d", w.data[k :: w.shape[1]])))
+                held = self.multiply(held, self.load(own))
+            out = held if out is None else self.add(out, held)
+        full = (net.at.m * net.at.n,)
+        return self.seen(Grid([0], 0, full) if out is None else replace(out, shape=full), net.at)
 
     def seen(self, x: Grid, at: Pattern) -> Grid:
         """Return the observed entries of a full field."""
@@ -1656,7 +1677,7 @@ def coarse(s: Fraction) -> Fraction:
 
 FIELDS = {"format", "claim", "loss", "atom", "lam", "rtol", "atol", "shape", "observed"}
 FIELDS |= {"offsets", "q", "arrays"}
-KINDS = ("rank_one", "symmetric", "cp", "relu")
+KINDS = ("rank_one", "symmetric", "cp", "relu", "deep_linear", "deep_relu")
 CLAIMS = ("any size", "rank")
 OFFSETS = ("intercept", "row", "column", "mode", "linear", "sparse", "smooth")
 
@@ -1854,7 +1875,31 @@ class Network(NamedTuple):
         return Array((rows, h), out)
 
 
-Space = Pair | Modes | Network
+class Deep(NamedTuple):
+    """Parallel networks of K layers: phi(X1, ..., XK) = s(... s(F X1) X2 ...) XK.
+
+    at       Z: samples by outputs       features  F (samples, widths[0])
+    widths   d0, ..., dK; Xk is d(k-1) x dk, flat in row-major order, priced by its l2 norm
+    """
+
+    at: Pattern
+    features: Array
+    widths: tuple[int, ...]
+    slope: Fraction
+    symmetric: bool = False
+
+    @property
+    def norms(self) -> tuple[Norm, ...]:
+        """The Frobenius norm of each layer."""
+        return tuple(Norm("l2", a * b) for a, b in pairwise(self.widths))
+
+    @property
+    def steep(self) -> Fraction:
+        """A Lipschitz constant of the activations between the layers."""
+        return max(Fraction(1), abs(self.slope)) ** (len(self.widths) - 2)
+
+
+Space = Pair | Modes | Network | Deep
 
 
 @dataclass(frozen=True)
@@ -1889,6 +1934,8 @@ class Question:
         """A bound of |phi(x)| over theta(x) <= 1; of a network with an unpriced bias, over
         those that `Network.reach` leaves.
         """
+        if isinstance(self.pair, Deep):
+            return root(squares_exactly(self.pair.features.data)).hi * self.pair.steep
         if isinstance(self.pair, Network):
             net, sums = self.pair, [Fraction(0)] * self.at.m
             for k, r in zip(net.samples, net.radii(), strict=True):
@@ -2073,6 +2120,8 @@ def stated_atom(atom: Json, arrays: Arrays, at: Pattern) -> Space:
         return stated_modes(atom, at)
     if atom["kind"] == "relu":
         return stated_network(atom, arrays, at)
+    if atom["kind"] in ("deep_linear", "deep_relu"):
+        return stated_deep(atom, arrays, at)
     only(atom, {"kind", "left", "right", "form"}, "statement.atom")
     demand(len(at.sizes) == 2, "statement.shape", "shape", at.sizes)
     return stated_pair(atom, arrays, at)
@@ -2127,6 +2176,22 @@ def stated_network(atom: Json, arrays: Arrays, at: Pattern) -> Network:
     fits = slope == 1 or (left.name == "l2" and left.cone == "*")
     demand(fits, "statement.atom.left", "scope", f"{left.name} with slope {shown(slope)}")
     return Network(at, features, samples, slope, left, right)
+
+
+def stated_deep(atom: Json, arrays: Arrays, at: Pattern) -> Deep:
+    """Read parallel networks: features, the widths of the hidden layers, slope."""
+    linear = atom["kind"] == "deep_linear"
+    only(atom, {"kind", "hidden", "form", *(() if linear else ("slope",))}, "statement.atom")
+    demand(len(at.sizes) == 2, "statement.shape", "shape", at.sizes)
+    hidden = atom.get("hidden")
+    good = isinstance(hidden, list) and 0 < len(hidden) < MAX_ORDER
+    good = good and all(type(k) is int and 0 < k <= MAX_SIDE for k in hidden or ())
+    demand(good, "statement.atom.hidden", "shape", hidden)
+    features = arrays.get("features", (at.m, None))
+    demand(0 < features.shape[1] <= MAX_SIDE, "statement.features", "shape", features.shape)
+    widths = (features.shape[1], *(hidden or ()), at.n)
+    slope = Fraction(1) if linear else number(atom.get("slope"), "statement.atom.slope")
+    return Deep(at, features, widths, slope)
 
 
 def stated_pair(atom: Json, arrays: Arrays, at: Pattern) -> Pair:
@@ -2189,8 +2254,9 @@ def model(ar: Arithmetic[H], asked: Question, factors: Sequence[Array]) -> H:
     if isinstance(asked.pair, Modes) and len(factors) > 2:
         return ar.outer_sum(factors, asked.at)
     if isinstance(asked.pair, Network):
-        net = asked.pair
-        return ar.layer(net, factors[0], factors[1])
+        return ar.layer(asked.pair, factors[0], factors[1])
+    if isinstance(asked.pair, Deep):
+        return ar.deep(asked.pair, factors)
     return ar.product(factors[0], factors[1], asked.at)
 
 
@@ -2198,7 +2264,7 @@ def fitted(ar: Arithmetic[H], asked: Question, x: Point) -> H:
     """Return the field of sum phi(X_i) + A q."""
     fields: list[H] = []
     left, right = [], []
-    if len(x.factors) == 2 and not isinstance(asked.pair, Network):
+    if len(x.factors) == 2 and not isinstance(asked.pair, Network | Deep):
         left, right = [x.factors[0]], [x.factors[1]]
     else:
         fields.append(model(ar, asked, x.factors))
@@ -2225,7 +2291,7 @@ def loss_value(ar: Arithmetic[H], asked: Question, x: Point) -> Enclosure:
         return ar.squares(residual, asked.weights).times(Fraction(1, 2))
     los, his, exp = ar.spans(z)
     least = min((v for a in x.factors for v in a.data), default=0.0)
-    if not asked.offsets and not isinstance(asked.pair, Network) and least >= 0:
+    if not asked.offsets and not isinstance(asked.pair, Network | Deep) and least >= 0:
         los = [max(v, 0) for v in los]
     y = Grains(*dyadic(asked.Y.data))
     return asked.loss.value(Spans(los, his, exp), y, loss_weights(asked))
@@ -2976,6 +3042,8 @@ def polar_bound(ar: Arithmetic[H], pair: Space, w: H, proof: Json, given: Arrays
     """
     if isinstance(pair, Network):
         return network_bound(ar, pair, w, proof, given)
+    if isinstance(pair, Deep):
+        return deep_bound(ar, pair, w, proof, given)
     if isinstance(pair, Modes) and len(pair.norms) == 2:
         pair = Pair(pair.at, pair.norms[0], pair.norms[1], pair.symmetric)
     rules = POLAR_RULES if isinstance(pair, Pair) else TENSOR_RULES
@@ -3036,9 +3104,10 @@ def apart(given: Arrays) -> dict[int, Arrays]:
 class Group:
     """Some modes of a tensor, taken as one vector: the product of their factors.
 
-    name   "rows" or "cols": of its multipliers
-    first  where it starts among the rows of the matrix that is bounded
-    one    all factors are the same vector
+    name    "rows" or "cols": of its multipliers
+    modes   one or more times each; a factor that is there again is a copy
+    first   where it starts among the rows of the matrix that is bounded
+    one     all factors are the same vector
     """
 
     name: str
@@ -3046,6 +3115,14 @@ class Group:
     norms: tuple[Norm, ...]
     first: int
     one: bool
+
+    @property
+    def places(self) -> list[list[int]]:
+        """The places of each vector in the product."""
+        held: dict[int, list[int]] = {}
+        for at, mode in enumerate(self.modes):
+            held.setdefault(0 if self.one else mode, []).append(at)
+        return list(held.values())
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -3063,23 +3140,29 @@ class Group:
         return math.prod(map(widest, self.norms), start=Fraction(1))
 
     def cost(self, d: Sequence[Fraction]) -> Fraction:
-        """Bound sup of sum d_a x_a^2 over products x, one mode after the other.
+        """Bound sup of sum d_a x_a^2 over products x by the largest sum over the cubes.
 
-        The squares of a factor lie in the simplex (l1, l2) or in the cube (linf).
+        The squares of a factor lie in the cube (linf), where each is at most 1, or in the
+        simplex (l1, l2), where they sum to at most 1: for every index of these modes the
+        d_a^+ are added over the indices of the others.
         """
-        held = [max(v, Fraction(0)) for v in d]
-        for n in reversed(self.norms):
-            parts = [held[i : i + n.size] for i in range(0, len(held), n.size)]
-            held = [sum(p, Fraction(0)) if n.name == "linf" else max(p) for p in parts]
-        return held[0]
+        sums: dict[tuple[int, ...], Fraction] = {}
+        for a, v in zip(product(*map(range, self.sizes)), d, strict=True):
+            at = tuple(i for i, n in zip(a, self.norms, strict=True) if n.name != "linf")
+            sums[at] = sums.get(at, Fraction(0)) + max(v, Fraction(0))
+        return max(sums.values())
 
     def partner(self, a: tuple[int, ...], b: tuple[int, ...]) -> tuple[Any, Any]:
-        """Return the pair of multi-indices that stands for all with the same monomial."""
-        if self.one:
-            both = sorted(a + b)
-            return tuple(both[: len(a)]), tuple(both[len(a) :])
-        pairs = list(zip(a, b, strict=True))
-        return tuple(map(min, pairs)), tuple(map(max, pairs))
+        """Return the pair of multi-indices that stands for all with the same monomial.
+
+        The indices of each vector are sorted: the smaller half goes to the first.
+        """
+        c, d = list(a), list(b)
+        for own in self.places:
+            both = sorted([a[at] for at in own] + [b[at] for at in own])
+            for at, low, high in zip(own, both, both[len(own) :], strict=False):
+                c[at], d[at] = low, high
+        return tuple(c), tuple(d)
 
     def pairs(self, *, canonical: bool) -> Pairs:
         """List pairs a <= b of multi-indices in row-major order, with their partners.
@@ -3116,6 +3199,9 @@ def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays)
         square   (S + S^T)/2 + J <= Diag(D) + t I   all factors one, y = x
 
     and each of x, y is bounded by what its norms allow (`Group.cost`, `Group.wide`).
+    "copies", modes among the rows with an l2 norm, puts their factors into x once more, in the form
+    gram, which is then S S^T (x) I + J: where a maximizer exists its l2 factors have norm 1,
+    so |S^T x|^2 is the same; monomials with a factor twice have more null multipliers.
     The nodes are a tree of cases: {"split": s, "plus": i, "minus": j} splits at
     v^T Q v >= 0 and v^T Q v <= 0, v the factor of the mode splits[s], Q any symmetric
     matrix: both together are everything.
@@ -3130,10 +3216,12 @@ def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays)
     held = (rows, cols) if form == "hat" else (rows,)
     k = sum(g.count for g in held)
     told = sum(len(a.data) for name, a in given.arrays.items() if name.startswith("K"))
-    allowed = k <= MAX_CONE or k <= cols.count or k * k <= 16 * told
+    copies = rows.modes[len(modes.norms) - len(cols.modes) :]
+    allowed = k <= MAX_CONE or (k <= cols.count and not copies) or k * k <= 16 * told
     demand(allowed, "proof.polar.rule", "size", k)
+    demand(not copies or form == "gram", "proof.polar.copies", "wrong_rule", form)
     if form == "gram":
-        base = ar.multiply(s, s)
+        base = copied(ar, ar.multiply(s, s), rows, len(copies))
     else:
         corner = Pattern(rows.count, cols.count)
         base = ar.hat(s, corner) if form == "hat" else ar.symmetric(s, corner)
@@ -3169,11 +3257,25 @@ def grouped(
         demand(wrong is None, "proof.N", "sign", wrong)
         w = ar.add(w, ar.load(n))
     first = math.prod(at.sizes[i] for i in left)
+    again = proof.get("copies", [])
+    good = isinstance(again, list) and all(type(i) is int and i in left for i in again)
+    demand(good, "proof.polar.copies", "axis", again)
+    norms = [modes.norms[i].name for i in again]
+    demand(set(norms) <= {"l2"}, "proof.polar.copies", "wrong_rule", norms)
     made = [
         Group(name, own, tuple(modes.norms[i] for i in own), start, modes.symmetric)
-        for name, own, start in (("rows", left, 0), ("cols", right, first))
+        for name, own, start in (("rows", (*left, *again), 0), ("cols", right, first))
     ]
     return (made[0], made[1]), ar.unfold(w, at, left + right, first)
+
+
+def copied(ar: Arithmetic[H], g: H, rows: Group, count: int) -> H:
+    """Return G (x) I for the last `count` modes of a group."""
+    for at in range(len(rows.modes) - count, len(rows.modes)):
+        sizes = rows.sizes[: at + 1]
+        one = ar.load(on_diagonal([1.0] * sizes[-1]))
+        g = ar.kronecker(one, g, Place(at, sizes, 0, math.prod(sizes)))
+    return g
 
 
 def leaves(proof: Json, splits: int) -> Iterator[tuple[Json, tuple[tuple[int, int], ...]]]:
@@ -3293,8 +3395,9 @@ def rows_of(a: Array) -> list[Sequence[float]]:
     return [a.data[i * d : i * d + d] for i in range(a.shape[0])]
 
 
-def float_above(x: Fraction) -> float:
-    """Return a float at least x."""
+def float_above(x: Fraction, where: str) -> float:
+    """Return a finite float at least x; refuse what no float is."""
+    demand(2 * x < sys.float_info.max, where, "overflow", shown(x))
     return math.nextafter(float(x), math.inf)
 
 
@@ -3347,6 +3450,39 @@ def of_linear(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays)
     back = ar.multiply(ar.load(transposed(net.features)), pulled)  # (d, c)
     flat = ar.unfold(back, Pattern(d, c), (0, 1), 1)
     return POLAR_RULES[name](ar, Pair(Pattern(d, c), net.left, net.right), flat, inner, given)
+
+
+def deep_bound(ar: Arithmetic[H], net: Deep, w: H, proof: Json, given: Arrays) -> Fraction:
+    """Prove a bound of sup <W, s(... s(F X1) ...) XK> over |X1|_F ... |XK|_F <= 1.
+
+    linear   slope 1: <F^T W, X1 ... XK> <= sigma_1(F^T W) |X1 ... XK|_*, and the nuclear norm
+             of a product is at most the product of two, hence of all, Frobenius norms.
+    layers   <W, H XK> <= |W|_2 |H|_F |XK|_F; |s(G X)|_F <= L |G|_F |X|_F, L = max(1, |slope|);
+             |F X1|_F <= |F|_2 |X1|_F.  So it is at most |W|_2 |F|_2 L^(K-1), both
+             spectral norms by their Gram matrices (arrays "W.L", "F.L").
+    """
+    rule = str(proof.get("rule"))
+    demand(rule in ("linear", "layers"), "proof.polar.rule", "unknown", rule)
+    (d, c), m = (net.widths[0], net.widths[-1]), net.at.m
+    if rule == "linear":
+        demand(net.slope == 1, "proof.polar.rule", "wrong_rule", f"slope {shown(net.slope)}")
+        one = Network(net.at, net.features, range(m), net.slope, Norm("l2", d), Norm("l2", c))
+        return of_linear(ar, one, w, proof, given)
+    bound = net.steep
+    for name, field, at in (
+        ("W", w, net.at),
+        ("F", ar.load(flat_of(net.features)), Pattern(m, d)),
+    ):
+        held = proof.get(name)
+        demand(isinstance(held, dict), f"proof.polar.{name}", "json", type(held).__name__)
+        axis = gram_side(dict(held or {}), at, f"proof.polar.{name}.axis", held=False)
+        g, slack = ar.gram(field, axis, at)
+        k = (at.m, at.n)[axis]
+        label, size = f"{name}.L", k * (k + 1) // 2
+        factor = given.get(label, (size,)) if label in given.arrays else None
+        t = ar.top(g, shift_of(dict(held or {}), f"proof.polar.{name}.shift"), factor)
+        bound *= root(max(t, Fraction(0))).hi + slack
+    return bound
 
 
 class Region(NamedTuple):
@@ -3557,10 +3693,11 @@ def network_leaf(
     halves = tau.numerator & (tau.numerator - 1) or tau.denominator & (tau.denominator - 1)
     demand(tau > 0 and not halves, f"{where}.tau", "dyadic", shown(tau))
     radial, linear = node.get("radial") is not None, node.get("linear") is True
-    B = facts(case, path, float(tau), radial=radial)
-    h, k = B.shape
+    k = sum(net.features.shape) + radial
     allowed = k <= MAX_CONE or f"L{t}" in given.arrays
     demand(allowed, "proof.polar.rule", "size", k)
+    B = facts(case, path, float(tau), radial=radial)
+    h = B.shape[0]
     across = ar.load(transposed(B))  # (k, h)
     A = ar.multiply(ar.multiply(across, ar.load(net.mixed(h))), case.pulled)  # (k, c)
     if linear:
@@ -3628,7 +3765,7 @@ def facts(case: Case[H], path: Region, tau: float, *, radial: bool) -> Array:
         put({i: tau}, [-x for x in rows[i]], 0.0)
     if radial:
         put({}, zero, 1.0)
-        far = [float_above(x) for x in case.radii]
+        far = [float_above(x, "statement.features") for x in case.radii]
         for i in range(m):
             put({i: -tau}, zero, far[i])
         for i in range(m):
@@ -3667,7 +3804,7 @@ def weak_duality(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays)
     polar = part(proof, "polar")
     if isinstance(asked.pair, Network) and asked.pair.free:
         unpriced(ar, asked, dual)
-    name, bound = str(polar.get("rule")), polar_bound(ar, asked.pair, dual.field, polar, given)
+    bound, name = polar_bound(ar, asked.pair, dual.field, polar, given), named_rule(polar)
     bound += dual.stray * asked.wide
     s = min(Fraction(1), asked.lam / bound) if bound else Fraction(1)
     limit = dual_limit(ar, asked, dual)
@@ -3676,6 +3813,16 @@ def weak_duality(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays)
     cost = ridge_cost(ar, asked, dual, given, "W")
     value = dual_value(ar, asked, dual, cost, s)
     return Bound(max(value, least), (name, "weak_duality"))
+
+
+def named_rule(polar: Json) -> str:
+    """Name the rule that a proof names, and how far it went: copies, parts."""
+    nodes, name = polar.get("nodes"), str(polar.get("rule"))
+    if name not in ("transpose", "network") or not isinstance(nodes, list):
+        return name
+    parts = sum("leaf" in node or "cell" in node for node in nodes)
+    name += " with copies" if polar.get("copies") else ""
+    return name if parts < 2 else f"{name} in {parts} parts"
 
 
 def unpriced(ar: Arithmetic[H], asked: Question, dual: Dual[H]) -> None:
@@ -3875,6 +4022,9 @@ def entry_at(asked: Question, place: Sequence[int]) -> Fraction:
     r = factors[0].shape[1]
     if isinstance(asked.pair, Network):
         return network_entry(asked.pair, factors, place)
+    if isinstance(asked.pair, Deep):
+        whole = Exact().deep(asked.pair._replace(at=Pattern(asked.at.m, asked.at.n)), factors)
+        return whole.ints[place[0] * asked.at.n + place[1]] * power(whole.exp)
     rows = (a.data[i * r : i * r + r] for a, i in zip(factors, place, strict=True))
     terms = (math.prod(map(Fraction, x), start=Fraction(1)) for x in zip(*rows, strict=True))
     return sum(terms, Fraction(0))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import product as combined
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from certify._arrays import Array
 from certify.gauges import Gauge
@@ -13,6 +14,7 @@ from ._base import Slice
 from .contract import earned, others, symmetric_part, unfolded
 
 STARTS, STEPS = 100, 2000
+EACH = 4  # random starts for each coordinate, up to STARTS
 LEAST, WORK = 24, 4e6  # random starts of a large tensor, and what counts as large
 RACE, FINALISTS = 15, 12  # steps of every start, and how many go on
 SETTLED = 1e-15  # relative gain below which an ascent stops; luck, never truth
@@ -35,8 +37,16 @@ def attain(
     lower bound of the polar, found again from the vectors themselves.
     Source: De Lathauwer, De Moor, Vandewalle 2000 (higher-order power method).
     """
-    if symmetric:
-        return _symmetric.attain(symmetric_part(T), gauges[0], seed, starts)
+    with threadpool_limits(1, user_api="blas"):
+        if symmetric:
+            return _symmetric.attain(symmetric_part(T), gauges[0], seed, starts)
+        return best(T, gauges, seed, starts)
+
+
+def best(
+    T: Array, gauges: Sequence[Gauge], seed: int, starts: Sequence[Slice]
+) -> tuple[float, Slice]:
+    """Return the best slice of a race: every start a few steps, the leaders to the end."""
     size = float(np.abs(T).max(initial=0.0))
     if size == 0.0:
         xs = tuple(g.maximizer(np.zeros(n)) for g, n in zip(gauges, T.shape, strict=True))
@@ -72,7 +82,7 @@ def first(
     yield from ([np.asarray(x, dtype=np.float64) for x in s] for s in starts)
     rng = np.random.default_rng(seed)
     heads = [head(unfolded(T, (k,))) for k in range(T.ndim)]
-    count = int(np.clip(WORK / T.size, LEAST, STARTS))
+    count = int(np.clip(WORK / T.size, LEAST, min(STARTS, LEAST + EACH * sum(T.shape))))
     lots: list[list[Array]] = [heads]
     lots += [[rng.standard_normal((n,)) for n in T.shape] for _ in range(count)]
     for xs in lots:

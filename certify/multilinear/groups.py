@@ -49,16 +49,26 @@ class Pairs:
         return out
 
 
-def pairs(dims: Sequence[int], signs: Sequence[bool], *, symmetric: bool = False) -> Pairs:
-    """Return the pairs of a group of modes of these sizes; signs: which modes have a sign."""
+def pairs(
+    dims: Sequence[int],
+    signs: Sequence[bool],
+    *,
+    symmetric: bool = False,
+    names: Sequence[int] | None = None,
+) -> Pairs:
+    """Return the pairs of a group of modes of these sizes; signs: which modes have a sign.
+
+    names  of the vector at each place: places of one name hold copies; symmetric: one for all
+    """
+    held = [0] * len(dims) if symmetric else list(names or range(len(dims)))
     size = prod(dims)
     a, b = (x.astype(np.int64) for x in np.triu_indices(size))
     one, other = np.array(np.unravel_index(a, dims)), np.array(np.unravel_index(b, dims))
-    if symmetric:
-        held = np.sort(np.concatenate([one, other]), axis=0)
-        low, high = held[: len(dims)], held[len(dims) :]
-    else:
-        low, high = np.minimum(one, other), np.maximum(one, other)
+    low, high = np.empty_like(one), np.empty_like(other)
+    for name in set(held):
+        own = [at for at, x in enumerate(held) if x == name]
+        both = np.sort(np.concatenate([one[own], other[own]]), axis=0)
+        low[own], high[own] = both[: len(own)], both[len(own) :]
     c, d = (_flat(x, dims) for x in (low, high))
     null = (c != a) | (d != b)
     kept = (np.array(signs)[:, None] | (one == other)).all(axis=0)

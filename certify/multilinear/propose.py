@@ -10,15 +10,25 @@ import numpy as np
 from certify.polar import Proposal
 
 from ._base import TensorAsk
-from ._program import Stop, solve
+from ._program import Relaxed, Stop, solve
 from .ascent import attain
-from .slices import axis_of, matrix, sliced
+from .copies import copied, height, solved
+from .cuts import branched
+from .proof import one_leaf
+from .slices import axis_of, matrix, sliced, sliced_symmetric
 from .transpose import Form
 
 CLOSE = 1e-10  # relative: a bound this near a found value is not worth more work
-LARGEST = 1300  # rows of a relaxation worth its steps
-EFFORT = 1e12  # of a solve, in cubes of its size
+LARGEST = 2600  # rows of a relaxation worth its steps
+EFFORT = 2e9  # of a solve, in squares of its size
 STEPS = 2000
+COPIED = 2e10  # of the next level where nobody said how long it may take, in cubes of its size
+FEWEST = 200  # steps worth beginning
+PARTS, LEAST = 31, 7  # parts of a tree at most, and of the smallest worth growing
+MANY = 511  # parts at most, where a deadline ends the tree
+TREE = 3e5  # of a part, in cubes of its size; larger ones are fewer
+FAR = 2.0**-7  # a target this far below a found value is not worth a tree
+NEAR = 1e-7  # relative: a tree ends this near a found value
 
 
 def propose(ask: TensorAsk) -> Proposal:
@@ -28,22 +38,31 @@ def propose(ask: TensorAsk) -> Proposal:
     axis = axis_of(ask)
     if axis is None:
         return relaxed(ask)
-    found = sliced(ask, axis, propose)
-    return min(found, relaxed(ask), key=lambda p: p.upper) if ask.symmetric else found
+    if not ask.symmetric:
+        return sliced(ask, axis, propose)
+    return min(sliced_symmetric(ask, axis, propose), relaxed(ask), key=lambda p: p.upper)
 
 
 def relaxed(ask: TensorAsk) -> Proposal:
-    """Return the smallest bound of the relaxations."""
+    """Return the smallest bound of the relaxations, then of a tree of cases on the best."""
     value, xs = attain(ask.T, ask.gauges, symmetric=ask.symmetric, seed=ask.seed, starts=ask.starts)
     held = replace(ask, starts=[*ask.starts, xs])
     goal = aim(ask, value)
-    best = Proposal(np.inf)
+    best, tight = Proposal(np.inf), None
     for form in forms(held):
         found = bounded(form, goal)
-        best = min(best, found or best, key=lambda p: p.upper)
+        proof = one_leaf(form, found.best)
+        if proof is not None and proof.upper < best.upper:
+            best, tight = proof, (form, found)
         if best.upper <= goal or ask.expired():
-            break
-    return best
+            return best
+    hopeless = ask.target is not None and value > ask.target * (1 + FAR)
+    if tight is None or hopeless:
+        return best
+    tries = [best, *deeper(*tight, best.upper, goal)]
+    if min(p.upper for p in tries) > goal * (1 + NEAR):
+        tries += parted(*tight, goal)
+    return min(tries, key=lambda p: p.upper)
 
 
 def aim(ask: TensorAsk, value: float) -> float:
@@ -52,11 +71,38 @@ def aim(ask: TensorAsk, value: float) -> float:
     return near if ask.target is None else max(near, ask.target)
 
 
-def bounded(form: Form, goal: float) -> Proposal | None:
-    """Return the bound of one form."""
-    steps = int(min(STEPS, EFFORT / form.size**3)) if form.size <= LARGEST else 0
+def bounded(form: Form, goal: float) -> Relaxed:
+    """Return the end of the solve of one form; one mode alone has no multipliers to find."""
+    alone = len(form.groups) == len(form.rows) == 1 and not any(form.classes()[1])
+    steps = 0 if alone else int(min(STEPS, EFFORT / form.size**2))
     stop = Stop(form.goal(goal), steps, expired=form.ask.expired)
-    return form.proposal(solve(form.program(), stop, form.start()).best)
+    return solve(form.program(), stop, form.start())
+
+
+def deeper(form: Form, root: Relaxed, bound: float, goal: float) -> Iterator[Proposal]:
+    """Yield the bounds of the next level: products with a factor once more, then with two."""
+    effort = COPIED if form.ask.deadline is None else 20 * COPIED
+    for held in copied(form, LARGEST):
+        if bound <= goal * (1 + NEAR) or held.ask.expired():
+            return
+        steps = int(min(2 * STEPS, effort / height(held) ** 3))
+        if steps < FEWEST:
+            return
+        stop = Stop(held.goal(goal), steps, expired=held.ask.expired)
+        proof = one_leaf(held, solved(held, stop, root.best).best)
+        if proof is not None:
+            bound = min(bound, proof.upper)
+            yield proof
+
+
+def parted(form: Form, root: Relaxed, goal: float) -> list[Proposal]:
+    """Return the bound by cases, where the effort allows a few; more if there is a deadline."""
+    parts = PARTS if form.ask.deadline is None else MANY
+    nodes = int(min(parts, parts * TREE / form.size**3))
+    if nodes < LEAST or root.warm is None or form.value(root.best.bound) <= goal * (1 + NEAR):
+        return []
+    found = branched(form, root, goal * (1 + NEAR), nodes)
+    return [] if found is None else [found]
 
 
 def forms(ask: TensorAsk) -> Iterator[Form]:
@@ -65,20 +111,26 @@ def forms(ask: TensorAsk) -> Iterator[Form]:
     if ask.symmetric:
         yield from symmetric_forms(ask)
         return
-    by_size = sorted(range(order), key=lambda k: (ask.T.shape[k], k))
-    hat = any(g.name == "linf" for g in ask.gauges) or not any(g.free for g in ask.gauges)
-    groups = [tuple(sorted(by_size[:-1]))]
-    if order > 3:  # noqa: PLR2004  matrices and third-order tensors have one good grouping
-        groups += halves(ask)
-    for rows in groups:
-        form = Form(ask, rows, "hat" if hat or len(rows) < order - 1 else "gram")
-        if form.size <= LARGEST:
-            yield form
-    yield Form(ask, tuple(sorted(by_size[:2])), "gram")
+    plain = [g.free and g.name != "linf" for g in ask.gauges]
+    by_size = sorted(range(order), key=lambda k: (plain[k], ask.T.shape[k], k))
+    hat = not plain[by_size[-1]]  # signs and cubes are worth most in one group, if there is room
+    main = Form(ask, tuple(sorted(by_size[:-1])), "hat" if hat else "gram")
+    if order > 3:  # noqa: PLR2004  cheap ones first
+        held = sorted([*plain_forms(ask), main, *halves(ask)], key=lambda form: form.size)
+    else:
+        held = [main, *plain_forms(ask)] if hat or main.size > LARGEST else [main]
+    yield from (f for f in held if f.size <= LARGEST or len(f.rows) == 1)
 
 
-def halves(ask: TensorAsk) -> list[tuple[int, ...]]:
-    """Return groups of two modes and more on both sides, the smallest matrix first."""
+def plain_forms(ask: TensorAsk) -> list[Form]:
+    """Return the Gram matrices of the two smallest modes, and of the smallest alone."""
+    by_size = sorted(range(ask.T.ndim), key=lambda k: (ask.T.shape[k], k))
+    two = Form(ask, tuple(sorted(by_size[:2])), "gram")
+    return [two, Form(ask, (by_size[0],), "gram")]
+
+
+def halves(ask: TensorAsk) -> list[Form]:
+    """Return the smallest two hats with two modes and more on both sides."""
     order, shape = ask.T.ndim, ask.T.shape
     held = [
         rows
@@ -92,16 +144,15 @@ def halves(ask: TensorAsk) -> list[tuple[int, ...]]:
         p: int = prod(shape[k] for k in rows)
         return p + whole // p
 
-    return sorted(held, key=_size)[:2]
+    return [Form(ask, rows, "hat") for rows in sorted(held, key=_size)[:2]]
 
 
 def symmetric_forms(ask: TensorAsk) -> Iterator[Form]:
     """Yield the square form for even order; for odd order the larger half against the rest."""
     order, hat = ask.T.ndim, not ask.gauges[0].free
     half = tuple(range((order + 1) // 2))
-    if order % 2 == 0:
-        yield Form(ask, half, "square")
-        return
-    yield Form(ask, half, "hat" if hat else "gram")
-    if order > 3:  # noqa: PLR2004  then the other group has multipliers of its own
-        yield from (f for f in [Form(ask, half, "hat")] if not hat and f.size <= LARGEST)
+    kinds = ["square"] if order % 2 == 0 else ["hat"] if hat else ["gram"]
+    if order % 2 and order > 3 and not hat:  # noqa: PLR2004  the other group has multipliers too
+        kinds.append("hat")
+    held = [f for f in (Form(ask, half, kind) for kind in kinds) if f.size <= LARGEST]
+    yield from held or [Form(ask, (0,), "gram")]

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import factorial
 from typing import Any
 
 import numpy as np
 
 from certify.gauges import Gauge
-from certify.polar import Ask, Proposal, smallest, smallest_symmetric
+from certify.polar import METHODS, Ask, Proposal, smallest, smallest_symmetric
 
 from ._base import TensorAsk
+from .contract import symmetrized
 
 SIGNS = {"": (1.0, -1.0), "+": (1.0,), "-": (-1.0,)}
 Bound = Callable[[TensorAsk], Proposal]
@@ -45,6 +47,17 @@ def sliced(ask: TensorAsk, axis: int, bound: Bound) -> Proposal:
     return Proposal(upper, {"rule": "slices", "axis": axis, "each": each, **arrays})
 
 
+def sliced_symmetric(ask: TensorAsk, axis: int, bound: Bound) -> Proposal:
+    """Return the bound by slices of a symmetric tensor, as if its factors were many.
+
+    The rule takes the sum over all orders of the modes, and divides the bound by K!.
+    """
+    times = factorial(ask.T.ndim)
+    target = None if ask.target is None else ask.target * times
+    found = sliced(replace(ask, T=symmetrized(ask.T), target=target), axis, bound)
+    return Proposal(found.upper / times, found.proof)
+
+
 def signed_slices(gauge: Gauge, rest: tuple[Gauge, ...], n: int) -> list[tuple[int, float]]:
     """Return (i, sign) of each slice in the order of the rule."""
     signs = SIGNS[gauge.cone][: 1 if any(g.free for g in rest) else None]
@@ -55,6 +68,9 @@ def matrix(ask: TensorAsk) -> Proposal:
     """Return the bound of a tensor of two modes, by the methods for matrices."""
     left, right = ask.gauges
     held = Ask(ask.T, left, right, ask.target, ask.seed, ask.deadline)
-    if ask.symmetric and left.name != "linf":
+    if not ask.symmetric:
+        return smallest(held)
+    if left.name != "linf":
         return smallest_symmetric(replace(held, symmetric=True))
-    return smallest(held)
+    found = METHODS["spectral"]().propose(held)
+    return Proposal(np.inf) if found is None else found

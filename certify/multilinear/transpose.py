@@ -11,37 +11,38 @@ approximation); Doherty, Parrilo and Spedalieri 2004 (partial transposes).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import factorial, prod
 
 import numpy as np
 
 from certify._arrays import Array
-from certify.polar import Proposal, exact_text
 from certify.polar import _spectra as spectra
 
 from ._base import TensorAsk
-from ._program import Multiplier, Program, top
+from ._program import Program
 from .contract import product, symmetrized, unfolded
-from .groups import Ints, Pairs, assemble, pairs, taken
+from .groups import Ints, Pairs, pairs
 
 GRID = 44  # bits of a multiplier, relative to the largest
-FACTORED = 1000  # sizes up to which a Cholesky factor is stored
-SLACK = 1e-13  # of the search, relative: cost, never truth
 
 
 @dataclass(frozen=True)
 class Form:
     """One way to bound a tensor: which modes are rows, and which of the three matrices.
 
-    A hat of negative factors is solved for -S: it has the same eigenvalues.
+    copies  l2 modes of the rows whose factors stand in the products once more (gram)
+    N  a multiplier of the tensor's entries that is fixed, where all factors have a sign; a
+    hat without one finds its own.  A hat of negative factors is solved for -S: it has the
+    same eigenvalues.
     """
 
     ask: TensorAsk
     rows: tuple[int, ...]
     form: str
+    N: Array | None = None
+    copies: tuple[int, ...] = ()
 
     @property
     def columns(self) -> tuple[int, ...]:
@@ -51,7 +52,7 @@ class Form:
     @property
     def groups(self) -> tuple[tuple[int, ...], ...]:
         """The groups of modes whose products are rows of G."""
-        return (self.rows, self.columns) if self.form == "hat" else (self.rows,)
+        return (self.rows, self.columns) if self.form == "hat" else ((*self.rows, *self.copies),)
 
     @cached_property
     def signed(self) -> bool:
@@ -90,7 +91,12 @@ class Form:
         free = [not g.free for g in self.ask.gauges]
         shape, symmetric = self.ask.T.shape, self.ask.symmetric
         return tuple(
-            pairs([shape[k] for k in group], [free[k] for k in group], symmetric=symmetric)
+            pairs(
+                [shape[k] for k in group],
+                [free[k] for k in group],
+                symmetric=symmetric,
+                names=group,
+            )
             for group in self.groups
         )
 
@@ -117,21 +123,22 @@ class Form:
             return held**2 / self.wide(self.columns)
         return held * (2 if self.form == "hat" else 1)
 
-    def matrix(self, N: Array | None = None) -> Array:
-        """Return G without multipliers; N is a field like T."""
-        S = self.S if N is None else self.S + unfolded(N, self.rows)
+    def matrix(self) -> Array:
+        """Return G without multipliers but N."""
+        S = self.S if self.N is None else self.S + unfolded(self.N, self.rows)
         if self.form == "gram":
-            return S @ S.T
+            again = prod(self.ask.T.shape[k] for k in self.copies)
+            return np.asarray(np.kron(S @ S.T, np.eye(again)) if again > 1 else S @ S.T)
         if self.form == "square":
             return (S + S.T) / 2
         p, q = S.shape
         return np.block([[np.zeros((p, p)), S], [S.T, np.zeros((q, q))]])
 
-    def program(self, N: Array | None = None) -> Program:
+    def program(self) -> Program:
         """Return the relaxation."""
         labels, signed = self.classes()
         room, sizes = self.rooms()
-        C = self.matrix(N)
+        C = self.matrix()
         return Program(self.sign * C if self.crossed else C, labels, signed, room, sizes)
 
     def classes(self) -> tuple[Ints, Array]:
@@ -158,7 +165,7 @@ class Form:
     @property
     def crossed(self) -> bool:
         """Whether N is a multiplier of its own."""
-        return self.form == "hat" and self.signed
+        return self.form == "hat" and self.signed and self.N is None
 
     def blocks(self) -> Iterator[tuple[int, Pairs]]:
         """Yield the first row of each group and its pairs."""
@@ -204,53 +211,6 @@ class Form:
         held = units(self.ask, xs)
         return np.concatenate([product([held[k] for k in group]) for group in self.groups])
 
-    def proposal(self, found: Multiplier, N: Array | None = None) -> Proposal | None:
-        """Return the bound of a multiplier with its proof: one leaf."""
-        arrays, N = self.multipliers(found.J, N)
-        g = self.assembled(arrays, N)
-        D = found.D[self.rooms()[0]] if self.cubes else None
-        if D is not None:
-            D = spectra.on_grid(D, GRID)
-            g[np.diag_indices_from(g)] -= D
-            arrays["D0"] = D
-        shift, factor = shifted(g)
-        if factor is None:
-            return None
-        if self.size <= FACTORED:
-            arrays["L0"] = spectra.packed(factor)
-        if N is not None:
-            arrays["N"] = N.reshape(-1)
-        sizes = self.rooms()[1]
-        bound = max(shift, 0.0) * float(sizes.sum())
-        if D is not None:
-            bound += float(sizes @ found.D)
-        node = {"leaf": 0, "shift": exact_text(Fraction(shift))}
-        head = {"rule": "transpose", "rows": list(self.rows), "form": self.form}
-        proof = {**head, "nodes": [node], "splits": [], **arrays}
-        return Proposal(self.value(bound) * (1 + SLACK), proof)
-
-    def multipliers(self, J: Array, N: Array | None) -> tuple[dict[str, Array], Array | None]:
-        """Return the flat arrays of J on a grid, and N."""
-        arrays = {}
-        for side, (first, at) in zip(("rows", "cols"), self.blocks(), strict=False):
-            block = slice(first, first + at.size)
-            K, P = taken(at, J[block, block])
-            arrays[f"K0.{side}"] = spectra.on_grid(K, GRID)
-            arrays[f"P0.{side}"] = spectra.on_grid(P, GRID)
-        if self.crossed:
-            p = self.lengths[0]
-            N = self.sign * spectra.on_grid(np.maximum(folded(J[:p, p:], self), 0.0), GRID)
-        return {k: x for k, x in arrays.items() if x.any()}, N
-
-    def assembled(self, arrays: dict[str, Array], N: Array | None) -> Array:
-        """Return G with the multipliers of the flat arrays."""
-        g = self.matrix(N)
-        for side, (first, at) in zip(("rows", "cols"), self.blocks(), strict=False):
-            block = slice(first, first + at.size)
-            K = arrays.get(f"K0.{side}", np.zeros(int(at.null.sum())))
-            g[block, block] += assemble(at, K, arrays.get(f"P0.{side}"))
-        return g
-
 
 def units(ask: TensorAsk, xs: Sequence[Array]) -> list[Array]:
     """Return a slice with one vector a mode, each of norm 1; vectors of zeros stay."""
@@ -259,21 +219,17 @@ def units(ask: TensorAsk, xs: Sequence[Array]) -> list[Array]:
     return [np.asarray(x / (s or 1.0)) for x, s in zip(every, sizes, strict=True)]
 
 
+def pinned(form: Form, J: Array) -> Form:
+    """Return the form with the multiplier N that J has found."""
+    if not form.crossed:
+        return form
+    p = form.lengths[0]
+    N = spectra.on_grid(np.maximum(folded(J[:p, p:], form), 0.0), GRID)
+    return replace(form, N=form.sign * N)
+
+
 def folded(S: Array, form: Form) -> Array:
     """Return the tensor of an unfolding."""
     order = [*form.rows, *form.columns]
     held = S.reshape([form.ask.T.shape[k] for k in order])
     return np.ascontiguousarray(held.transpose(np.argsort(order)))
-
-
-def shifted(g: Array) -> tuple[float, Array | None]:
-    """Return a shift just above lambda_max(g) and the Cholesky factor of shift I - g."""
-    size = float(np.abs(g).sum(axis=0).max(initial=0.0))
-    if size == 0.0:
-        return 0.0, np.zeros_like(g)
-    high = top(g)
-    for margin in spectra.MARGINS:
-        factor = spectra.factorize(g, high + margin * size)
-        if factor is not None:
-            return high + margin * size, factor
-    return np.inf, None

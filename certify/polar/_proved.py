@@ -102,10 +102,14 @@ def layer_above(W: Array, atom: Any, proof: dict[str, Any]) -> float:  # noqa: A
     """
     at, arithmetic = kernel.Pattern(*W.shape), Rounded()
     given = kernel.Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
-    net = kernel.stated_network(atom.statement(), given, at)
+    net = kernel.stated_atom(atom.statement(), given, at)
     text, arrays = split(proof)
     w = arithmetic.load(handed(W.reshape(-1)))
-    if net.free and any(arithmetic.adjoint(w, "column", None, at)):
+    if (
+        isinstance(net, kernel.Network)
+        and net.free
+        and any(arithmetic.adjoint(w, "column", None, at))
+    ):
         raise kernel.RejectedError("W", "orthogonal", "columns that do not sum to zero")
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
         bound = kernel.polar_bound(arithmetic, net, w, text, kernel.Arrays(arrays, "proof"))
@@ -116,13 +120,18 @@ def layer_below(W: Array, atom: Any, witness: tuple[Array, ...]) -> float:  # no
     """Return a float at most <W, phi(u, v)> / theta(u, v), in rounded arithmetic."""
     at, arithmetic = kernel.Pattern(*W.shape), Rounded()
     given = kernel.Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
-    net = kernel.stated_network(atom.statement(), given, at)
-    u, v = (handed(x[:, None]) for x in witness)
-    field = arithmetic.layer(net, u, v)
+    net = kernel.stated_atom(atom.statement(), given, at)
+    parts = [handed(x.reshape(-1, 1)) for x in witness]
+    if isinstance(net, kernel.Deep):
+        field = arithmetic.deep(net, parts)
+    elif isinstance(net, kernel.Network):
+        field = arithmetic.layer(net, parts[0], parts[1])
+    else:
+        raise TypeError(f"not a network: {net}")
     earned = arithmetic.inner(arithmetic.load(handed(W.reshape(-1))), field).lo
     both = zip(net.norms, witness, strict=True)
-    sizes = [kernel.lengths(n, x.tolist())[0] for n, x in both]
-    price = sizes[0].hi * sizes[1].hi if earned > 0 else sizes[0].lo * sizes[1].lo
+    sizes = [kernel.lengths(n, x.reshape(-1).tolist())[0] for n, x in both]
+    price = math.prod((x.hi if earned > 0 else x.lo for x in sizes), start=Fraction(1))
     return below(earned / price) if price else 0.0
 
 

@@ -143,10 +143,17 @@ def with_shift(node: dict[str, Any], e: int) -> dict[str, Any]:
     return node | {"shift": exact_text(shift * power(e))}
 
 
+def carried_layers(proof: dict[str, Any], e: int) -> dict[str, Any]:
+    """Move the proof of two spectral norms: only that of W moves."""
+    out = {**proof, "W": proof["W"] | {"shift": Fraction(proof["W"]["shift"]) * power(2 * e)}}
+    return out | {k: scaled(v, e) for k, v in proof.items() if k == "W.L"}
+
+
 BY_RULE: dict[str, Callable[[dict[str, Any], int], dict[str, Any]]] = {
     "slices": carried_slices,
     "outputs": carried_slices,
     "transpose": carried_tensor,
     "network": carried_network,
     "linear": carried_linear,
+    "layers": carried_layers,
 }

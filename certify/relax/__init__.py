@@ -6,6 +6,8 @@ be inaccurate, wrong, or say "solved" of nothing, and no verdict depends on its 
 
 from .columns import Generated, columns
 from .convex import Relaxed, convex, dual_point
+from .network_omega import patterns
+from .network_witness import network_witness
 from .polar_sdp import RelaxedPolar, polar, symmetric_polar
 from .tensor_polar import tensor_polar
 from .tensor_witness import tensor_witness
@@ -18,6 +20,8 @@ __all__ = [
     "columns",
     "convex",
     "dual_point",
+    "network_witness",
+    "patterns",
     "polar",
     "symmetric_polar",
     "tensor_polar",

@@ -188,7 +188,8 @@ def programmed(form: Form) -> Program:
     G = J[0] + S if len(J) == 1 else cp.bmat([[J[0], S], [S.T, J[1]]])
     psd = cp.Variable((form.size, form.size), PSD=True)
     cone = [cp.diag(cp.hstack(cubes)) + t * np.eye(form.size) - G == psd]
-    cone += [d == 0 for g, d in zip(groups, cubes, strict=True) if not g.cubic]
+    if not any(g.cubic for g in groups):  # then t says it all
+        cone += [d == 0 for d in cubes]
     spent = sum(cp.max(g.cubes @ d) + t * g.wide for g, d in zip(groups, cubes, strict=True))
     bound = spent / (len(groups) * form.count)
     return Program(cp.Problem(cp.Minimize(bound), cone), bound, nulls, lifts, cubes, N)

@@ -7,7 +7,7 @@ from itertools import permutations
 
 import numpy as np
 
-from certify.kernel.verify import Network, Pairs, Pattern, Place, root
+from certify.kernel.verify import Deep, Network, Pairs, Pattern, Place, root
 
 from .bounds import ETA, Floats, U, finite, gamma, nearest, norm_up, product_error, view
 from .layout import BLOCK, indices
@@ -24,7 +24,7 @@ def outer_sum(factors: Sequence[Floats], at: Pattern) -> tuple[Floats, Fraction]
     first, rest = factors[0], factors[1]
     r = first.shape[1]
     for x in factors[2:]:
-        rest = (rest[:, None, :] * x[None, :, :]).reshape(-1, r)
+        rest = (rest[:, None, :] * x[None, :, :]).reshape(len(rest) * len(x), r)
     steps = len(factors) - 2
     error = product_error(first, rest, max(r, 1) + 2 * steps)
     high = max([Fraction(1), *(finite(np.abs(x).max(initial=0.0)) for x in factors[1:])])
@@ -61,6 +61,29 @@ def layer(net: Network, left: Floats, right: Floats) -> tuple[Floats, Fraction]:
         acted = pooled
     error = product_error(acted, right, max(right.shape[1], 1)) + rad * norm_up(right)
     return acted @ right.T, error
+
+
+def deep(net: Deep, weights: Sequence[Floats]) -> tuple[Floats, Fraction]:
+    """Return the sum over slices of s(... s(F X1) ...) XK, and a bound of its error.
+
+    Each layer carries the error of the one before: times the Lipschitz constant of s, then
+    times |X|_F, with the rounding of the product added; sums of slices round once each.
+    """
+    a, wide = nearest(net.slope), max(Fraction(1), abs(net.slope))
+    total = np.zeros((net.at.m, net.at.n))
+    error = Fraction(0)
+    for k in range(weights[0].shape[1]):
+        held, rad = view(net.features), Fraction(0)
+        for at, w in enumerate(weights):
+            if at:
+                held = np.where(held > 0, held, a * held)
+                rad = wide * rad + U * norm_up(held) / (1 - U) + held.size * ETA
+            own = w[:, k].reshape(net.widths[at], net.widths[at + 1])
+            rad = product_error(held, own.T, len(own)) + rad * norm_up(own)
+            held = held @ own
+        total = total + held
+        error += rad + U * norm_up(total) / (1 - U)
+    return total, error
 
 
 def permuted(dense: Floats) -> Floats:

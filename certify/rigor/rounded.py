@@ -27,6 +27,7 @@ import numpy as np
 
 from certify.kernel.verify import (
     Array,
+    Deep,
     Exact,
     Network,
     Pairs,
@@ -56,7 +57,7 @@ from .layout import (
     indices,
     row_sums_up,
 )
-from .products import kronecker, layer, outer_sum, permuted, placed
+from .products import deep, kronecker, layer, outer_sum, permuted, placed
 
 
 class Rounded(Fields):
@@ -103,6 +104,11 @@ class Rounded(Fields):
     def layer(self, net: Network, left: Array, right: Array) -> Ball:
         """Return the field; `products.layer` bounds its error."""
         mid, error = layer(net, view(left), view(right))
+        return Ball(mid.reshape(-1) if net.at.rows is None else mid[indices(net.at)], error)
+
+    def deep(self, net: Deep, weights: Sequence[Array]) -> Ball:
+        """Return the field; `products.deep` bounds its error."""
+        mid, error = deep(net, [view(w) for w in weights])
         return Ball(mid.reshape(-1) if net.at.rows is None else mid[indices(net.at)], error)
 
     def unfold(self, x: Ball, at: Pattern, order: Sequence[int], rows: int) -> Ball:

@@ -1,0 +1,165 @@
+"""An ONNX graph as two layers of weights: Gemm or MatMul (+ Add), Relu, the same again."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from certify._arrays import Array, real
+from certify._errors import InputError, OutOfScopeError
+
+from ._network import PAIR, Weights, deep
+
+PRODUCTS = ("Gemm", "MatMul")
+ACTIVATIONS = ("Relu", "LeakyRelu")
+SLOPE = 0.01  # of LeakyRelu, where the node does not say
+
+
+@dataclass
+class Walk:
+    """A graph that is read from its input to its output."""
+
+    constants: dict[str, Array]
+    layers: list[tuple[Array, Array | None]] = field(default_factory=list)  # (in, out), (out,)
+    activation: str | None = None
+    slope: float | None = None
+    behind: Any = None  # the activation behind the last layer
+
+    def weight(self, node: Any, k: int) -> Array:  # noqa: ANN401  a node
+        """Return the k-th input of a node, a constant.
+
+        Raises OutOfScopeError, naming the node, where it is none.
+        """
+        name = node.input[k]
+        if name not in self.constants:
+            raise outside(node, f" whose input {name!r} is no weight")
+        return self.constants[name]
+
+
+def weights(model: Any, onnx: Any) -> Weights:  # noqa: ANN401  a ModelProto, the library
+    """Return the weights of a graph x -> product, activation, product, with or without biases.
+
+    Gemm(transB=1) keeps a weight as (outputs, inputs), MatMul and Gemm(transB=0) as
+    (inputs, outputs): the graph tells.
+
+    Raises OutOfScopeError, naming the node, for every other graph; InputError for weights
+    outside the file.
+    """
+    graph = model.graph
+    constants, eps = read(graph, onnx)
+    walk = Walk(constants)
+    inputs = [x.name for x in graph.input if x.name not in constants]
+    if len(inputs) != 1 or len(graph.output) != 1:
+        told = f"{len(inputs)} inputs and {len(graph.output)} outputs"
+        raise OutOfScopeError(f"the graph has {told}: export a network from X to f(X)")
+    at = inputs[0]
+    for node in graph.node:
+        if node.op_type == "Constant":
+            continue
+        if at not in node.input:
+            raise outside(node, f" beside the path from {inputs[0]!r}")
+        take(walk, node, at, onnx)
+        at = node.output[0]
+    if at != graph.output[0].name:
+        raise OutOfScopeError(f"the output {graph.output[0].name!r} is not the end of the graph")
+    return joined(walk, eps)
+
+
+def joined(walk: Walk, eps: float) -> Weights:
+    """Return the weights of the layers that were met."""
+    if len(walk.layers) != PAIR:
+        raise deep("the graph", len(walk.layers))
+    if walk.behind is not None:
+        raise outside(walk.behind, " behind the second layer")
+    (U, b), (W, c) = walk.layers
+    if b is not None and b.shape != U.shape[1:]:
+        raise InputError(f"the hidden bias must have shape {U.shape[1:]}, got {b.shape}")
+    if W.shape[0] != U.shape[1] or (c is not None and c.shape != W.shape[1:]):
+        raise InputError(f"the layers do not fit together: {U.shape} and {W.shape}")
+    return Weights(U, W.T.copy(), b, c, walk.activation or "linear", walk.slope, eps)
+
+
+def take(walk: Walk, node: Any, at: str, onnx: Any) -> None:  # noqa: ANN401  a node, the library
+    """Take one node of the path; an activation closes the layer before it.
+
+    Raises OutOfScopeError, naming the node, for one that does not belong here.
+    """
+    kind, done = node.op_type, len(walk.layers)
+    told = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    hidden = done == 1 and walk.activation is None
+    if node.domain not in ("", "ai.onnx"):
+        raise outside(node, f" of the domain {node.domain!r}")
+    if kind in PRODUCTS:
+        walk.layers.append(product(walk, node, at, told))
+        walk.behind = None
+    elif kind == "Add" and (hidden or done > 1) and walk.layers[-1][1] is None:
+        k = 1 - list(node.input).index(at)
+        walk.layers[-1] = (walk.layers[-1][0], row(node, walk.weight(node, k)))
+    elif kind in ACTIVATIONS and hidden:
+        walk.activation = "relu" if kind == "Relu" else "leaky_relu"
+        walk.slope = float(told.get("alpha", SLOPE)) if kind == "LeakyRelu" else None
+    elif kind in ACTIVATIONS and done > 1 and walk.behind is None:
+        walk.behind = node
+    elif kind != "Identity":
+        raise outside(node, "")
+
+
+def product(
+    walk: Walk,
+    node: Any,  # noqa: ANN401  a node
+    at: str,
+    told: dict[str, Any],
+) -> tuple[Array, Array | None]:
+    """Return a product's weight as (inputs, outputs), and its bias.
+
+    Gemm computes alpha A B + beta C with A or B transposed; alpha and beta must be 1.
+    """
+    if node.input[0] != at:
+        raise outside(node, f" whose first factor is {node.input[0]!r}: the data come first")
+    W = walk.weight(node, 1)
+    if W.ndim != PAIR:
+        raise outside(node, f" with a weight of shape {W.shape}")
+    if node.op_type == "MatMul":
+        return W, None
+    wrong = [k for k, v in (("alpha", 1.0), ("beta", 1.0), ("transA", 0)) if told.get(k, v) != v]
+    if wrong:
+        raise outside(node, f" with {wrong[0]}={told[wrong[0]]}")
+    bias = row(node, walk.weight(node, 2)) if len(node.input) > 2 and node.input[2] else None  # noqa: PLR2004  A, B, C
+    return (np.ascontiguousarray(W.T) if told.get("transB", 0) else W), bias
+
+
+def row(node: Any, bias: Array) -> Array:  # noqa: ANN401  a node
+    """Return a bias that is added to every row, (outputs,)."""
+    if bias.ndim != 1 and bias.shape != (1, bias.size):
+        raise outside(node, f" with a bias of shape {bias.shape}")
+    return bias.reshape(-1)
+
+
+def read(graph: Any, onnx: Any) -> tuple[dict[str, Array], float]:  # noqa: ANN401
+    """Return the constants of a graph, and the coarsest precision of its weights."""
+    held = {x.name: x for x in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Constant":
+            tensors = [a.t for a in node.attribute if a.name == "value"]
+            if not tensors:
+                raise outside(node, " that is no tensor")
+            held[node.output[0]] = tensors[0]
+    if graph.sparse_initializer:
+        raise OutOfScopeError("the graph has sparse weights: export them dense")
+    out, eps = {}, 0.0
+    for name, tensor in held.items():
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            raise InputError(f"the weight {name!r} is in another file: export one file")
+        a = onnx.numpy_helper.to_array(tensor)
+        if a.dtype.kind not in "iufb":  # bfloat16 and narrower: float32 holds them all
+            a = a.astype(np.float32)
+        out[name] = real(a, f"the weight {name!r}") if a.dtype.kind in "fiu" else np.zeros(0)
+        eps = max(eps, float(np.finfo(a.dtype).eps)) if a.dtype.kind == "f" else eps
+    return out, eps
+
+
+def outside(node: Any, why: str) -> OutOfScopeError:  # noqa: ANN401  a node
+    """Return the refusal of a node, by its kind and its name."""
+    name = node.name or (node.output[0] if node.output else "")
+    cure = "export Gemm or MatMul (+ Add), Relu, Gemm or MatMul (+ Add), without it"
+    return OutOfScopeError(f"the graph has the node {node.op_type} {name!r}{why}: {cure}")

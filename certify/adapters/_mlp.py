@@ -1,0 +1,295 @@
+"""MLPRegressor and MLPClassifier with one hidden layer: weight decay, biases without decay."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import xlogy
+
+from certify._arrays import Array, Ints, finite, real
+from certify._errors import InputError, OutOfScopeError
+from certify.losses import Logistic, Loss, Poisson, Softmax, Squared
+
+from ._fitted import AGREE, MARGIN, dense, same
+from ._network import PAIR, Decay, Judged, Weights, deep, judged, targets
+
+ACTIVATIONS = {"relu": "relu", "identity": "linear"}
+LOSSES: dict[str, Callable[[Array, Array | None], Loss]] = {  # by out_activation_
+    "identity": Squared,
+    "exp": Poisson,
+    "logistic": Logistic,
+    "softmax": lambda Y, w: Softmax(Y, None if w is None else w[:, 0]),
+}
+BATCH = 200  # rows, of batch_size="auto"
+WINDOW = 10  # epochs whose losses tell how far one epoch's mean is from the loss at its end
+ROWS = "pass rows=, the indices of the rows it trained on (training_rows finds them)"
+DATA = "pass the X and y of the fit, and its sample_weight if it had one"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A fitted network and the rows it was trained on."""
+
+    model: Any
+    X: Array
+    Y: Array
+    shares: Array | None  # sample weights > 0
+
+    @property
+    def name(self) -> str:
+        """The estimator's class."""
+        return type(self.model).__name__
+
+    @property
+    def batches(self) -> Ints:
+        """The first row of each batch."""
+        return np.arange(0, len(self.X), batch(self.model, len(self.X)))
+
+    @property
+    def each(self) -> Array:
+        """The sample weights, all 1 if there are none."""
+        return np.ones(len(self.X)) if self.shares is None else self.shares
+
+    def loss(self, weights: Array | None) -> Loss:
+        """Return the loss with a weight for each row."""
+        family = LOSSES[self.model.out_activation_]
+        shape = self.Y.shape
+        whole = None if weights is None else np.broadcast_to(weights[:, None], shape).copy()
+        return family(self.Y, whole)
+
+
+def mlp(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Judged:  # noqa: ANN401
+    """Return S times the objective of a fit to n rows, S = n or the sum of the weights s:
+
+        sum_i s_i l(f(x_i), y_i) + alpha/2 (|coefs_[0]|^2 + |coefs_[1]|^2),
+        f(x) = coefs_[1]^T s(coefs_[0]^T x + intercepts_[0]) + intercepts_[1].
+
+    l is 1/2 |f - y|^2, or e^f - y f (loss="poisson"), or the log-loss of labels: logistic
+    for two classes or many labels, softmax for more classes.  The intercepts are not paid.
+
+    With J batches of weight S_j, what adam or sgd descend is stationary for
+
+        lam = alpha S mean_j 1 / S_j      instead of alpha, and rows weighted by S / (J S_j)
+
+    where the batches stay the same; a shuffled row has weight 1.  Of K outputs the library
+    reports the mean of 1/2 |f - y|^2 over them while its gradient is that of the sum: the
+    sum is judged, and the report may be either.
+    """
+    scope(model)
+    trained = read(model, X, y, rows, sample_weight)
+    fixed(trained)
+    compare(trained)
+    weights = Weights(
+        U=real(model.coefs_[0], "coefs_[0]", ndim=2),
+        V=np.ascontiguousarray(real(model.coefs_[1], "coefs_[1]", ndim=2).T),
+        b=real(model.intercepts_[0], "intercepts_[0]", ndim=1),
+        c=real(model.intercepts_[1], "intercepts_[1]", ndim=1),
+        activation=ACTIVATIONS[model.activation],
+    )
+    lam, shares, multiple = effective(trained)
+    return judged(weights, trained.X, trained.loss(shares), Decay(lam, lam), multiple)
+
+
+def batch(model: Any, n: int) -> int:  # noqa: ANN401  an estimator
+    """Return the rows of a batch: all of them for lbfgs."""
+    if model.solver == "lbfgs":
+        return n
+    return min(BATCH, n) if model.batch_size == "auto" else int(np.clip(model.batch_size, 1, n))
+
+
+def effective(trained: Trained) -> tuple[float, Array | None, float]:
+    """Return lam, the weight of each row (None: all 1), and S."""
+    alpha, starts = float(trained.model.alpha), trained.batches
+    total = float(trained.each.sum())
+    if len(starts) == 1:
+        return alpha, trained.shares, total
+    sizes = np.add.reduceat(trained.each, starts)
+    lam = alpha * total * float((1 / sizes).mean())
+    if trained.model.shuffle:
+        return lam, None, total
+    lengths = np.diff(np.append(starts, len(trained.X)))
+    return lam, trained.each * total / (len(starts) * np.repeat(sizes, lengths)), total
+
+
+def read(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Trained:  # noqa: ANN401
+    """Return the network with the rows it was trained on.
+
+    Raises InputError for wrong shapes, or rows that it did not train on.
+    """
+    name = type(model).__name__
+    if y is None:
+        raise InputError(f"y must be given for {name}: the targets of the fit")
+    held = dense(X)
+    if held.shape[1] != (d := len(model.coefs_[0])):
+        raise InputError(f"X must have {d} features, as in the fit, got shape {held.shape}")
+    Y, shares = labelled(model, y), weighed(sample_weight, len(held))
+    if len(Y) != len(held):
+        raise InputError(f"X and y must have as many rows, got {len(held)} and {len(Y)}")
+    kept = chosen(model, rows, len(held))
+    if shares is not None:
+        kept = kept[shares[kept] > 0]
+    return Trained(model, held[kept], Y[kept], None if shares is None else shares[kept])
+
+
+def weighed(sample_weight: Any, n: int) -> Array | None:  # noqa: ANN401  as scikit-learn takes it
+    """Return the sample weights."""
+    if sample_weight is None:
+        return None
+    held = finite(real(sample_weight, "sample_weight", ndim=1), "sample_weight")
+    if held.shape != (n,) or held.min() < 0 or not held.any():
+        got = f"shape {held.shape}" if held.shape != (n,) else f"{held.min()}"
+        raise InputError(f"sample_weight must be {n} numbers >= 0, not all 0, got {got}")
+    return held
+
+
+def labelled(model: Any, y: Any) -> Array:  # noqa: ANN401  as scikit-learn takes them
+    """Return the targets as numbers: (n, outputs); labels as 0 and 1.
+
+    Raises InputError for a label that the fit did not see, or another number of outputs.
+    """
+    outputs, classes = len(model.intercepts_[-1]), getattr(model, "classes_", None)
+    given = np.asarray(y)
+    if given.ndim == PAIR and given.shape[1] == 1:
+        given = given[:, 0]
+    if classes is None or given.ndim == PAIR:
+        Y = targets(finite(real(given, "y"), "y"))
+        if Y.ndim != PAIR or Y.shape[1] != outputs:
+            raise InputError(f"y must have {outputs} outputs, as in the fit, got shape {Y.shape}")
+        return Y
+    if unknown := set(given.tolist()) - set(classes.tolist()):
+        listed = ", ".join(map(str, classes))
+        raise InputError(f"y must hold the classes {listed}, got {min(map(str, unknown))}")
+    if outputs == 1:
+        hit = given == classes[1] if len(classes) > 1 else np.zeros(len(given))
+        return np.asarray(hit, dtype=float)[:, None]
+    return np.asarray(given[:, None] == classes, dtype=float)
+
+
+def chosen(model: Any, rows: Any, n: int) -> Ints:  # noqa: ANN401  indices or a mask
+    """Return the indices of the rows that were trained on.
+
+    Raises InputError where early_stopping held some out and `rows` does not say which.
+    """
+    name, stochastic = type(model).__name__, model.solver != "lbfgs"
+    if rows is None:
+        if model.early_stopping and stochastic:
+            told = "early_stopping held out a part of the rows"
+            raise InputError(f"{name} with {told}: {ROWS}")
+        kept = np.arange(n)
+    else:
+        held = np.asarray(rows)
+        kept = np.flatnonzero(held) if held.dtype == bool and held.shape == (n,) else held
+        whole = kept.ndim == 1 and kept.dtype.kind in "iu"
+        distinct = whole and len(np.unique(kept)) == kept.size
+        if not distinct or not kept.size or kept.min() < 0 or kept.max() >= n:
+            wanted = f"different indices in 0..{n - 1} or a mask of {n} booleans"
+            raise InputError(f"rows must be {wanted}, got {held.dtype} of shape {held.shape}")
+    if stochastic and not model.warm_start and model.n_iter_ * len(kept) != model.t_:
+        told = f"{name} was trained on {model.t_ / max(model.n_iter_, 1):.10g} rows"
+        raise InputError(f"{told}, but {len(kept)} are given: {ROWS}")
+    return kept.astype(np.int64)
+
+
+def scope(model: Any) -> None:  # noqa: ANN401  an estimator
+    """Raise OutOfScopeError, with the cure, for what the theory does not cover.
+
+    Raises InputError for an unfitted model.
+    """
+    name = type(model).__name__
+    if not hasattr(model, "coefs_"):
+        raise InputError(f"the estimator must be fitted first, got an unfitted {model!r}")
+    if len(model.coefs_) != PAIR:
+        raise deep(name, len(model.coefs_))
+    if model.activation not in ACTIVATIONS:
+        told = f"activation={model.activation!r} is not positively homogeneous"
+        raise OutOfScopeError(f"{name} with {told}: fit with activation='relu' or 'identity'")
+    if not model.alpha > 0:
+        told = "no weight decay, and what interpolates has no certificate here"
+        raise OutOfScopeError(f"{name} with alpha={model.alpha} has {told}: fit with alpha > 0")
+    if model.solver == "lbfgs":
+        return
+    if not model.warm_start and len(model.loss_curve_) != model.n_iter_:
+        told = "partial_fit steps on one batch a call, so that no objective is fixed"
+        raise OutOfScopeError(f"{name} after {told}: use fit")
+    if model.warm_start and model.early_stopping:
+        told = "warm_start and early_stopping may have kept the weights of an earlier fit"
+        raise OutOfScopeError(f"{name} with {told}: fit without one of them")
+
+
+def fixed(trained: Trained) -> None:
+    """Raise OutOfScopeError where no objective is fixed."""
+    if trained.shares is not None and len(trained.batches) > 1 and trained.model.shuffle:
+        told = "each batch divides by the weights it happens to draw, so that no objective is fixed"
+        cure = "fit with batch_size of all rows, or shuffle=False"
+        raise OutOfScopeError(f"{trained.name} with sample_weight: {told}: {cure}")
+
+
+def compare(trained: Trained) -> None:
+    """Compare the loss that the library reports with that of its weights on this data.
+
+    lbfgs reports the objective at the weights it returns.  adam and sgd report the mean
+    over an epoch, before each of its steps; the spread of the last WINDOW epochs' means is
+    what it may differ by, times MARGIN.  With early_stopping the weights are those of the
+    best epoch.  Raises InputError, with both figures.
+    """
+    model = trained.model
+    name, theirs, slack = "loss_", float(model.loss_), 0.0
+    if model.solver != "lbfgs":
+        epoch = len(model.loss_curve_) - 1
+        if model.early_stopping:
+            epoch = int(np.argmax(model.validation_scores_))
+        name, theirs = f"loss_curve_[{epoch}]", float(model.loss_curve_[epoch])
+        near = np.asarray(model.loss_curve_[max(0, epoch - WINDOW) : epoch + 2])
+        spread = float(near.max() - near.min()) if len(near) > 1 else abs(theirs)
+        slack = MARGIN * spread
+    data, paid = figures(trained)
+    eps = float(np.finfo(model.coefs_[0].dtype).eps)
+    slack += max(AGREE, MARGIN * eps * trained.X.size**0.5) * (abs(theirs) + abs(data) + paid)
+    outputs = trained.Y.shape[1] if model.out_activation_ == "identity" else 1
+    either = (data / outputs + paid, data + paid)
+    mine = min(either, key=lambda x: abs(x - theirs))
+    same(trained.name, (name, theirs), (mine, "these weights on this X and y"), DATA, slack)
+
+
+def figures(trained: Trained) -> tuple[float, float]:
+    """Return the data's part and the penalty's part of the reported loss.
+
+    A batch of b of the n rows, with weight S_j, counts b / n: its rows s_i b / (n S_j).
+    """
+    model, starts, n = trained.model, trained.batches, len(trained.X)
+    lengths = np.diff(np.append(starts, n))
+    sizes = np.add.reduceat(trained.each, starts)
+    counted = trained.each * np.repeat(lengths / (n * sizes), lengths)
+    z = trained.X @ real(model.coefs_[0], "coefs_[0]") + real(model.intercepts_[0], "b")
+    hidden = np.maximum(z, 0.0) if model.activation == "relu" else z
+    Z = hidden @ real(model.coefs_[1], "coefs_[1]") + real(model.intercepts_[1], "c")
+    data = trained.loss(counted).value(Z)
+    if model.out_activation_ == "exp":
+        data += float((counted[:, None] * (xlogy(trained.Y, trained.Y) - trained.Y)).sum())
+    size = sum(float(np.vdot(w, w)) for w in (real(c, "coefs_") for c in model.coefs_))
+    return data, 0.5 * float(model.alpha) * size * float((lengths / sizes).sum()) / n
+
+
+def training_rows(model: Any, X: Any, y: Any) -> Ints:  # noqa: ANN401  as scikit-learn takes them
+    """Return the rows that a fit with early_stopping trained on, by drawing them again.
+
+    The fit draws its first weights and then its split from one generator, so random_state
+    must be an integer; it was not refitted with warm_start and had no sample_weight.
+
+    Raises InputError for another random_state.
+    """
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415  an extra
+
+    seed = model.random_state
+    if not isinstance(seed, int | np.integer):
+        raise InputError(f"random_state must be an integer to draw the rows again, got {seed!r}")
+    rng = np.random.RandomState(seed)  # the library's generator
+    for w in model.coefs_:
+        rng.uniform(size=w.shape)
+        rng.uniform(size=w.shape[1])
+    labels = np.asarray(y)
+    stratify = labels if hasattr(model, "classes_") and len(model.intercepts_[-1]) == 1 else None
+    rows = np.arange(len(dense(X)))
+    split = {"test_size": model.validation_fraction, "stratify": stratify, "random_state": rng}
+    return np.asarray(train_test_split(rows, **split)[0])

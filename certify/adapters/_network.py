@@ -1,0 +1,170 @@
+"""Networks with one hidden layer: weights, data, loss and decay make a problem and factors."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from certify._arrays import Array, finite, short
+from certify._errors import InputError, OutOfScopeError
+from certify.atoms import ReLU
+from certify.losses import Loss
+from certify.offsets import ColumnIntercept, Offset
+from certify.problem import Problem
+
+from ._fitted import Factors
+
+PAIR = 2  # layers of weights that the theory covers
+
+
+class Network(Factors):
+    """(U, V) of a network, a column a hidden unit, and the value q of its output bias.
+
+    U         (d, r), with one row more for a hidden bias          V   (outputs, r)
+    multiple  the judged objective is this multiple of the one that was trained:
+              result.lower / factors.multiple is a bound of the training objective
+    scale     U is this multiple of the trained hidden weights, V of the output's its inverse
+    bias      whether the last row of U is a hidden bias
+    """
+
+    multiple: float
+    scale: float = 1.0
+    bias: bool = False
+
+    @classmethod
+    def of(cls, parts: tuple[Array, Array], q: tuple[Array, ...] | None, multiple: float) -> Self:
+        """Hold the parts, q and the multiple."""
+        held = cls(*parts, q)
+        held.multiple = multiple
+        return held
+
+
+Judged = tuple[Problem, Network]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """f(x) = V s(U^T x + b) + c.
+
+    U (d, r), V (outputs, r), b (r,) or None, c (outputs,) or None; s as `ReLU` names it
+    eps   the unit of the precision that the weights were kept in
+    """
+
+    U: Array
+    V: Array
+    b: Array | None = None
+    c: Array | None = None
+    activation: str = "relu"
+    slope: float | None = None
+    eps: float = float(np.finfo(np.float64).eps)
+
+    def checked(self) -> Self:
+        """Return the weights.
+
+        Raises InputError for numbers that are not finite, naming the weight.
+        """
+        whole = (self.U, self.V, self.b, self.c)
+        names = ("hidden weights", "output weights", "hidden bias", "output bias")
+        for name, a in zip(names, whole, strict=True):
+            if a is not None:
+                finite(a, name)
+        return self
+
+
+@dataclass(frozen=True)
+class Decay:
+    """What each part of the weights costs: 1/2 sum of decay |part|^2, in the judged units."""
+
+    hidden: float
+    output: float
+    hidden_bias: float = 0.0
+    output_bias: float = 0.0
+
+    @classmethod
+    def alike(cls, decay: float, *, biases: bool) -> Self:
+        """Return one number for all weights, and for the biases or not."""
+        return cls(decay, decay, *((decay, decay) if biases else (0.0, 0.0)))
+
+
+def judged(weights: Weights, X: Array, loss: Loss, decay: Decay, multiple: float) -> Judged:
+    """Return the problem of a network, in the judged units, and its factors:
+
+        l(Z) + a/2 |U|^2 + e/2 |V|^2 + a'/2 |b|^2 + e'/2 |c|^2
+            = l(Z) + lam sum 1/2 (|u|^2 + |v|^2) + H(c),
+        lam = sqrt(a e),  u = t U,  v = V / t,  t = (a / e)^(1/4).
+
+    A hidden bias that decays like the weights is a weight of a column of ones; one that
+    does not is free.  Then units that are constant cost nothing, so c must not decay.
+
+    Raises OutOfScopeError, with the cure, for no decay or decays that do not fit together.
+    """
+    fitting(weights.checked(), X, loss)
+    paid(decay)
+    bias = priced(weights, decay)
+    t = (decay.hidden / decay.output) ** 0.25
+    lam = decay.hidden if decay.hidden == decay.output else (decay.hidden * decay.output) ** 0.5
+    atom = ReLU(X, bias=bias, activation=weights.activation, slope=weights.slope, form="sum")
+    U = weights.U if weights.b is None else np.vstack([weights.U, weights.b])
+    offsets: tuple[Offset, ...] = ()
+    q = None
+    if weights.c is not None:
+        offsets, q = (ColumnIntercept(decay.output_bias),), (weights.c,)
+    network = Network.of((U * t, weights.V / t), q, multiple)
+    network.scale, network.bias = t, weights.b is not None
+    return Problem(loss, atom, lam, offsets), network
+
+
+def fitting(weights: Weights, X: Array, loss: Loss) -> None:
+    """Raise InputError unless weights, data and targets belong together by shape."""
+    d, outputs = X.shape[1], loss.shape[1]
+    if len(weights.U) != d:
+        raise InputError(f"X must have {len(weights.U)} features, as in the fit, got {d}")
+    if len(weights.V) != outputs:
+        raise InputError(f"y must have {len(weights.V)} outputs, as in the fit, got {outputs}")
+    if len(X) != loss.shape[0]:
+        raise InputError(f"X and y must have as many rows, got {len(X)} and {loss.shape[0]}")
+
+
+def paid(decay: Decay) -> None:
+    """Raise OutOfScopeError where nothing fixes the size of the weights."""
+    for name, value in (("hidden", decay.hidden), ("output", decay.output)):
+        if not 0 <= value < np.inf:
+            raise InputError(f"the decay of the {name} weights must be >= 0, got {short(value)}")
+        if value == 0:
+            told = f"the {name} weights have no decay, so rescaling a unit removes the penalty"
+            cure = "train with a positive decay of both layers"
+            raise OutOfScopeError(f"{told}, and what interpolates has no certificate here: {cure}")
+
+
+def priced(weights: Weights, decay: Decay) -> str:
+    """Return the kind of hidden bias, as `ReLU` names it."""
+    if weights.b is None:
+        return "none"
+    if decay.hidden_bias == decay.hidden:
+        return "regularized"
+    if decay.hidden_bias != 0:
+        told = "a hidden bias that decays otherwise than its weights has no rule"
+        raise OutOfScopeError(f"{told}: let it decay like the hidden weights, or not at all")
+    if weights.c is None or decay.output_bias != 0:
+        lack = "no output bias" if weights.c is None else "an output bias that decays"
+        told = "without decay of the hidden bias a constant unit costs nothing"
+        cure = "let the hidden bias decay, or train an output bias without decay"
+        raise OutOfScopeError(f"{told}, which a network with {lack} does not admit: {cure}")
+    return "free"
+
+
+def deep(name: str, layers: int) -> OutOfScopeError:
+    """Return the refusal of a network with another number of weight layers than two."""
+    if layers < PAIR:
+        told = "has no hidden layer, so its training problem is convex"
+        return OutOfScopeError(f"{name} {told}: any convex solver's answer is global")
+    told = f"has {layers} layers of weights: weight decay is of degree 2 on a product of degree"
+    why = f"{told} {layers}, so that 0 is always a local minimum and adding units tests nothing"
+    penalty = f"the product of their layers' norms or the sum of the {layers}-th powers"
+    cure = f"train one hidden layer, or parallel networks penalized by {penalty} (DeepReLU)"
+    return OutOfScopeError(f"{name} {why}: {cure}")
+
+
+def targets(y: Array) -> Array:
+    """Return y with its outputs as columns."""
+    return y[:, None] if y.ndim == 1 else y

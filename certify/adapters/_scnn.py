@@ -1,0 +1,139 @@
+"""pyscnn's convex two-layer networks: unit-norm columns, one output a unit, no square."""
+
+from typing import Any
+
+import numpy as np
+
+from certify._arrays import Array, finite, real
+from certify._errors import InputError
+from certify.atoms import ReLU
+from certify.atoms.relu import gated
+from certify.losses import Squared
+from certify.problem import Problem
+
+from ._fitted import AGREE, MARGIN, same
+from ._network import PAIR, Judged, Network
+from ._ratings import weight
+from ._training import data
+from ._weights import plain
+
+CONVEX = 3  # dimensions of the weights of a convex model: outputs, gates, features
+
+
+def scnn_relu(
+    parameters: Any,  # noqa: ANN401  as the package keeps them
+    X: Any,  # noqa: ANN401
+    y: Any,  # noqa: ANN401
+    lam: float,
+    *,
+    unitize_data: bool = True,
+) -> Judged:
+    """Return n c times the objective of pyscnn's networks with n rows, c outputs:
+
+        1/(2 n c) |sum_i (X u_i)_+ v_i^T - y|^2 + lam sum_i |N u_i|_2 |v_i|_1,
+        N = diag(norms of the columns of X),  1 where unitize_data is False
+            = 1/(n c) (1/2 |Z - y|^2 + lam n c sum_i |N u_i|_2 |v_i|_1),  features X N^-1.
+
+        scnn_relu(model.parameters, X_train, y_train, lam)       model a NonConvexReLU
+
+    parameters   [W1 (r, d), W2 (c, r)], or [W1, b, W2] with a bias: X then gets a column of
+                 ones, whose norm counts too
+    lam          of the regularizer NeuronGL1(lam)
+
+    The package solves over a sample of the activation patterns: this asks about all of them.
+    What its convex program reports is not compared, since that has (X u)_+ as linear pieces
+    which meet their cones only nearly.
+
+    Raises InputError for shapes that do not fit, OutOfScopeError for lam = 0.
+    """
+    W1, bias, W2 = split(parameters)
+    held, labels, norms = unitized(X, y, len(W1[0]) if bias is None else None, unit=unitize_data)
+    U = W1 if bias is None else np.column_stack([W1, bias])
+    if U.shape[1] != held.shape[1] or W2.shape != (labels.shape[1], len(U)):
+        wanted = f"W1 (r, {held.shape[1]}) and W2 ({labels.shape[1]}, r)"
+        raise InputError(f"parameters must be {wanted}, got {W1.shape} and {W2.shape}")
+    paid = weight(lam, "lam", "pyscnn") * labels.size
+    problem = Problem(Squared(labels), ReLU(held, right="l1"), paid)
+    return problem, Network.of((np.ascontiguousarray((U * norms).T), W2), None, labels.size)
+
+
+def scnn_gated(  # noqa: PLR0913  what the package was told
+    parameters: Any,  # noqa: ANN401  as the package keeps them
+    gates: Any,  # noqa: ANN401
+    X: Any,  # noqa: ANN401
+    y: Any,  # noqa: ANN401
+    lam: float,
+    *,
+    unitize_data: bool = True,
+    reported: float | None = None,
+) -> Judged:
+    """Return n c times the objective of pyscnn's gated networks, a group lasso:
+
+        1/(2 n c) |sum_i D_i X U_i^T - y|^2 + lam sum_i sum_k |N U_ik|_2,
+        D_i = diag(X N^-1 g_i > 0).
+
+        scnn_gated(model.parameters, np.vstack([model.G, model.G_bias]) if bias else model.G,
+                   X_train, y_train, lam)       model a ConvexGatedReLU
+
+    parameters   [U (c, p, d)], or [U, b (c, p)] with a bias
+    gates        (d, p), with a row more for a bias.  They act on the *unit-norm* columns,
+                 while model(X) applies them to X itself: it then predicts otherwise than
+                 it was trained
+    reported     metrics.objective[-1], compared; None: unknown
+
+    Raises InputError for shapes that do not fit, or another objective than the reported
+    one, with both figures; OutOfScopeError for lam = 0.
+    """
+    parts = [finite(real(plain(x), "parameters"), "parameters") for x in parameters]
+    U = parts[0] if len(parts) == 1 else np.concatenate([parts[0], parts[1][..., None]], axis=-1)
+    G = finite(real(plain(gates), "gates", ndim=PAIR), "gates")
+    if U.ndim != CONVEX or U.shape[1:] != G.shape[::-1]:
+        wanted = "(c, p, d) beside gates (d, p)"
+        raise InputError(f"parameters must be {wanted}, got {U.shape} and {G.shape}")
+    held, labels, norms = unitized(X, y, len(G) if len(parts) == 1 else None, unit=unitize_data)
+    if (len(U), len(G)) != (labels.shape[1], held.shape[1]):
+        wanted = f"{labels.shape[1]} outputs and {held.shape[1]} features"
+        raise InputError(f"parameters must be for {wanted}, got {U.shape}")
+    paid = weight(lam, "lam", "pyscnn") * labels.size
+    atom = gated(held, (held @ G > 0).astype(float), right="l1")
+    problem = Problem(Squared(labels), atom, paid)
+    network = Network.of(slices(U * norms), None, labels.size)
+    if reported is not None:
+        mine = problem.objective(tuple(network)) / labels.size
+        slack = max(AGREE, MARGIN * float(np.finfo(np.float32).eps) * held.size**0.5) * abs(mine)
+        cure = "pass the X, y, gates and lam of the fit"
+        given, found = ("the objective", float(reported)), (mine, "these parameters")
+        same("pyscnn", given, found, cure, slack)
+    return problem, network
+
+
+def split(parameters: Any) -> tuple[Array, Array | None, Array]:  # noqa: ANN401
+    """Return W1, b or None, W2."""
+    found = [finite(real(plain(x), "parameters"), "parameters") for x in parameters]
+    if len(found) not in (PAIR, PAIR + 1) or found[0].ndim != PAIR or found[-1].ndim != PAIR:
+        cure = "train with return_convex=False"
+        shapes = [x.shape for x in found]
+        raise InputError(f"parameters must be [W1, W2] or [W1, b, W2], got {shapes}: {cure}")
+    return found[0], None if len(found) == PAIR else found[1], found[-1]
+
+
+def unitized(X: Any, y: Any, d: int | None, *, unit: bool) -> tuple[Array, Array, Array]:  # noqa: ANN401
+    """Return the features, the targets as columns, and the norms that the features lost.
+
+    d   the features that the weights take; None: one more than X has, a column of ones
+    """
+    held, labels = data(X, y)
+    if d is None or d == held.shape[1] + 1:
+        held = np.column_stack([held, np.ones(len(held))])
+    norms = np.linalg.norm(held, axis=0) if unit else np.ones(held.shape[1])
+    return held / np.where(norms > 0, norms, 1.0), labels.reshape(len(labels), -1), norms
+
+
+def slices(U: Array) -> tuple[Array, Array]:
+    """Return the nonzero U_ik as slices: u has a block for each gate, v is a unit vector."""
+    c, p, d = U.shape
+    where = np.argwhere(np.abs(U).max(axis=2) > 0)
+    u, v = np.zeros((p * d, len(where))), np.zeros((c, len(where)))
+    for s, (k, i) in enumerate(where):
+        u[i * d : i * d + d, s], v[k, s] = U[k, i], 1.0
+    return u, v

@@ -1,0 +1,162 @@
+"""A training objective as PyTorch states it: a loss, its mean, and weight decay."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from certify._arrays import Array, finite, real, scalar, short
+from certify._errors import InputError, OutOfScopeError
+from certify.losses import Absolute, Huber, Logistic, Loss, Softmax, Squared
+
+from ._fitted import AGREE, MARGIN, same
+from ._network import PAIR, Decay, Judged, Weights, judged, targets
+from ._weights import plain
+
+REDUCTIONS = ("mean", "sum")
+MODULES = {  # of torch.nn, and what must be at its default
+    "MSELoss": ("mse", ()),
+    "L1Loss": ("l1", ()),
+    "HuberLoss": ("huber", ()),
+    "BCEWithLogitsLoss": ("bce", ("weight", "pos_weight")),
+    "CrossEntropyLoss": ("cross_entropy", ("weight", "label_smoothing")),
+}
+CURES = {
+    "BCELoss": "leave the sigmoid out and use BCEWithLogitsLoss",
+    "NLLLoss": "leave the log_softmax out and use CrossEntropyLoss",
+}
+
+
+@dataclass(frozen=True)
+class Stated:
+    """A loss by name, averaged or summed.
+
+    name        "mse" |f - y|^2, "l1" |f - y|, "huber" (delta), "bce" of logits f and labels
+                0 and 1, "cross_entropy" of logits f and classes
+    reduction   "mean": over all n K numbers, of "cross_entropy" over the n rows; or "sum"
+    """
+
+    name: str
+    reduction: str = "mean"
+    delta: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse unknown names."""
+        for key, value, known in (
+            ("loss", self.name, tuple(LOSSES)),
+            ("reduction", self.reduction, REDUCTIONS),
+        ):
+            if value not in known:
+                raise InputError(f"{key} must be one of {', '.join(known)}, got {short(value)}")
+
+    def read(self, y: Array, outputs: int) -> tuple[Loss, float]:
+        """Return the loss that is judged, and which multiple of this one it is."""
+        Y = hot(y, outputs) if self.name == "cross_entropy" else targets(y)
+        each, family = LOSSES[self.name]
+        loss = family(Y, self.delta)
+        count = 1 if self.reduction == "sum" else len(Y) if self.name == "cross_entropy" else Y.size
+        return loss, each * count
+
+
+LOSSES: dict[str, tuple[float, Callable[[Array, float], Loss]]] = {
+    "mse": (0.5, lambda Y, _: Squared(Y)),
+    "l1": (1.0, lambda Y, _: Absolute(Y)),
+    "huber": (1.0, Huber),
+    "bce": (1.0, lambda Y, _: Logistic(Y)),
+    "cross_entropy": (1.0, lambda Y, _: Softmax(Y)),
+}
+
+
+def hot(y: Array, outputs: int) -> Array:
+    """Return classes 0, 1, ... as rows with one 1; such rows are left alone.
+
+    Raises InputError for a class that has no output.
+    """
+    if y.ndim == PAIR and y.shape[1] > 1:
+        return y
+    classes = y.reshape(-1)
+    wrong = classes[(classes < 0) | (classes >= outputs) | (classes != np.floor(classes))]
+    if wrong.size:
+        raise InputError(f"y must hold classes 0..{outputs - 1}, one for an output, got {wrong[0]}")
+    return np.asarray(classes[:, None] == np.arange(outputs), dtype=float)
+
+
+def stated(loss: Any, reduction: str) -> Stated:  # noqa: ANN401  a name or a module
+    """Read a loss: its name, a module of torch.nn, or one that is read already.
+
+    Raises OutOfScopeError, by name and with the cure, for what is not covered.
+    """
+    if isinstance(loss, Stated):
+        return loss
+    if isinstance(loss, str):
+        return Stated(loss, reduction)
+    name = type(loss).__name__
+    if name not in MODULES:
+        cure = CURES.get(name, f"train with one of {', '.join(MODULES)}")
+        raise OutOfScopeError(f"the loss {name} has no rule: {cure}")
+    key, defaults = MODULES[name]
+    for setting in defaults:
+        if (value := getattr(loss, setting, None)) is not None and np.any(plain(value) != 0):
+            raise OutOfScopeError(f"{name} with {setting} has no rule: train without it")
+    return Stated(key, loss.reduction, float(getattr(loss, "delta", 1.0)))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Data, loss and decay, in the units of training.
+
+    decay      of the loss + 1/2 sum of decay |part|^2
+    reported   the loss, without decay, that training code printed; None: unknown
+    """
+
+    X: Array
+    y: Array
+    loss: Stated
+    decay: Decay
+    reported: float | None = None
+
+    def judge(self, weights: Weights) -> Judged:
+        """Return the problem in the units of certify.losses, and its factors:
+
+            multiple (loss + 1/2 sum of decay |part|^2),
+            multiple = n K / 2 for "mse", n for "cross_entropy", n K else; summed: 1/2, 1, 1.
+
+        Raises InputError, with both figures, if the loss is not the reported one.
+        """
+        loss, multiple = self.loss.read(self.y, len(weights.V))
+        parts = (self.decay.hidden, self.decay.output)
+        biases = (self.decay.hidden_bias, self.decay.output_bias)
+        decay = Decay(*(multiple * x for x in (*parts, *biases)))
+        problem, factors = judged(weights, self.X, loss, decay, multiple)
+        if self.reported is not None:
+            mine = loss.value(problem.predict(tuple(factors), factors.q or ())) / multiple
+            slack = max(AGREE, MARGIN * weights.eps * self.X.size**0.5) * (abs(mine) + 1e-300)
+            cure = "pass the X and y of the training, and its loss without decay"
+            given, found = ("the loss", float(self.reported)), (mine, "these weights on X and y")
+            same("training", given, found, cure, slack)
+        return problem, factors
+
+
+def data(X: Any, y: Any) -> tuple[Array, Array]:  # noqa: ANN401  arrays or tensors
+    """Return X (n, d) and y, finite.
+
+    Raises InputError for other shapes.
+    """
+    held = finite(real(plain(X), "X", ndim=2), "X")
+    labels = finite(real(plain(y), "y"), "y")
+    if not held.size or labels.ndim not in (1, PAIR) or len(labels) != len(held):
+        wanted = "(n, d) and (n,) or (n, outputs)"
+        raise InputError(f"X and y must be {wanted}, got {held.shape} and {labels.shape}")
+    return held, labels
+
+
+def decayed(weight_decay: Any, *, biases: bool) -> Decay:  # noqa: ANN401  a number or two
+    """Return the decay that a caller names."""
+    if weight_decay is None:
+        raise InputError("give weight_decay, or the optimizer it was trained with")
+    pair = weight_decay if isinstance(weight_decay, tuple | list) else (weight_decay,) * 2
+    if len(pair) != PAIR:
+        raise InputError(f"weight_decay must be a number or a pair, got {len(pair)} numbers")
+    a, b = (scalar(x, "weight_decay", zero=True) for x in pair)
+    return Decay(a, b, *((a, b) if biases else (0.0, 0.0)))

@@ -1,0 +1,125 @@
+"""Two layers of weights as arrays: which is which, and which way they lie."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from certify._arrays import Array, real
+from certify._errors import InputError, OutOfScopeError
+
+from ._network import PAIR, Weights, deep
+
+LAYOUTS = {
+    "torch": "(units, features) and (outputs, units)",
+    "sklearn": "(features, units) and (units, outputs)",
+}
+NORMALIZED = "running_mean"  # what a state dict has of a BatchNorm
+PICKLED = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
+Layer = tuple[str, Array, Array | None]  # name, weight, bias
+
+
+def plain(x: Any) -> Any:  # noqa: ANN401  an array of any package
+    """Return an array of numpy; a torch tensor off its graph and device, at its own value."""
+    if isinstance(x, np.ndarray) or not hasattr(x, "detach"):
+        return x
+    held = x.detach().cpu()
+    return np.asarray((held.double() if held.is_floating_point() else held).numpy())
+
+
+def precision(x: Any) -> float:  # noqa: ANN401  an array of any package
+    """Return the unit of the precision that an array is kept in."""
+    bits = getattr(getattr(x, "dtype", None), "itemsize", 8)
+    return float(np.ldexp(1.0, -{2: 10, 4: 23}.get(bits, 52)))
+
+
+def kept(path: Path) -> dict[str, Any]:
+    """Return the arrays of a .safetensors file, by name.
+
+    Raises InputError for another kind of file.
+    """
+    if path.suffix.lower() in PICKLED:
+        cure = "save with safetensors.torch.save_file(model.state_dict(), path)"
+        raise InputError(f"{path} is a pickle, which is never loaded: {cure}")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+    except (SafetensorError, TypeError) as error:
+        raise InputError(f"{path} is not a safetensors file of numbers: {error}") from None
+
+
+def layers(state: Mapping[str, Any]) -> list[Layer]:
+    """Return the layers of a state dict, in its order: NAME.weight and perhaps NAME.bias.
+
+    Raises OutOfScopeError, by name, for anything that no linear layer has.
+    """
+    found: dict[str, dict[str, Array]] = {}
+    for key, x in state.items():
+        name, _, part = key.rpartition(".")
+        if part not in ("weight", "bias"):
+            kind = "a BatchNorm" if NORMALIZED in key or "num_batches" in key else "unknown here"
+            raise outside(f"{key} ({kind})")
+        found.setdefault(name, {})[part] = real(plain(x), key)
+    out: list[Layer] = []
+    for name, parts in found.items():
+        weight, bias = parts.get("weight"), parts.get("bias")
+        if weight is None or weight.ndim != PAIR or (bias is not None and bias.ndim != 1):
+            shape = "no weight" if weight is None else f"a weight of shape {weight.shape}"
+            raise outside(f"{name or 'a layer'} with {shape}")
+        out.append((name, weight, bias))
+    return out
+
+
+def outside(what: str) -> OutOfScopeError:
+    """Return the refusal of a part that the theory does not cover."""
+    cure = "train Linear, ReLU, Linear without it"
+    return OutOfScopeError(f"the network has {what}, which is no part of one hidden layer: {cure}")
+
+
+def oriented(found: list[Layer], sizes: tuple[int, int], layout: str | None) -> tuple[Layer, Layer]:
+    """Return the hidden and the output layer, both with weights as torch has them.
+
+    sizes    (features of X, outputs of y)
+    layout   "torch", "sklearn" or None: told from the shapes
+
+    Raises InputError where the shapes fit no layout, or more than one.
+    """
+    if len(found) != PAIR:
+        raise deep("the network", len(found))
+    if layout is not None and layout not in LAYOUTS:
+        raise InputError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
+    for first, second in ((found[0], found[1]), (found[1], found[0])):
+        fits = [k for k in LAYOUTS if fitted(first, second, sizes, k)]
+        wanted = fits if layout is None else [k for k in fits if k == layout]
+        if len(wanted) > 1:
+            told = f"{first[0]} {first[1].shape} and {second[0]} {second[1].shape}"
+            raise InputError(f"{told} fit more than one layout: pass layout='torch' or 'sklearn'")
+        if wanted:
+            return turned(first, wanted[0]), turned(second, wanted[0])
+    shapes = " and ".join(f"{name} {w.shape}" for name, w, _ in found)
+    told = f"{sizes[0]} features and {sizes[1]} outputs"
+    names = [LAYOUTS[k] for k in LAYOUTS if layout in (None, k)]
+    raise InputError(f"weights for {told} must be {' or '.join(names)}, got {shapes}")
+
+
+def fitted(first: Layer, second: Layer, sizes: tuple[int, int], layout: str) -> bool:
+    """Whether two layers fit together, X and y in a layout, with their biases."""
+    (_, w, b), (_, v, c) = turned(first, layout), turned(second, layout)
+    whole = w.shape[1] == sizes[0] and v.shape == (sizes[1], w.shape[0])
+    return whole and all(x is None or len(x) == len(k) for x, k in ((b, w), (c, v)))
+
+
+def turned(layer: Layer, layout: str) -> Layer:
+    """Return a layer with its weight as torch has it."""
+    name, weight, bias = layer
+    return name, weight if layout == "torch" else weight.T, bias
+
+
+def joined(hidden: Layer, out: Layer, activation: str, slope: float | None, eps: float) -> Weights:
+    """Return the weights of two layers as torch has them."""
+    U, V = np.ascontiguousarray(hidden[1].T), np.ascontiguousarray(out[1])
+    return Weights(U, V, hidden[2], out[2], activation, slope, eps)

@@ -1,0 +1,77 @@
+"""ONNX networks with one hidden layer, with the objective that the user says they solved.
+
+from certify.adapters.onnx import from_model
+problem, factors = from_model("net.onnx", X, y, loss="mse", weight_decay=0.01)
+check(problem, factors, q=factors.q)
+"""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from certify._errors import InputError
+
+from . import _graph
+from ._network import Judged
+from ._training import Trained, data, decayed, stated
+
+__all__ = ["from_model"]
+
+
+def from_model(  # noqa: PLR0913  what training knew and weights do not
+    model: Any,  # noqa: ANN401  a path or a ModelProto
+    X: Any,  # noqa: ANN401
+    y: Any,  # noqa: ANN401
+    *,
+    loss: str = "mse",
+    weight_decay: float | tuple[float, float],
+    decay_bias: bool = True,
+    reduction: str = "mean",
+    reported: float | None = None,
+) -> Judged:
+    """Return the problem of a network x -> f(x) on X (n, d) and y, and its factors (U, V):
+
+        loss(f(X), y) + 1/2 sum over the weights of decay |p|^2.
+
+    model   the path of an .onnx file, or the ModelProto: Gemm or MatMul (+ Add), Relu or
+            LeakyRelu or nothing, Gemm or MatMul (+ Add).  Which way the weights lie is told
+            by the graph (transB)
+
+    The other arguments are those of `certify.adapters.torch.from_model`; `factors.multiple`
+    times the objective is judged.  A graph is read, never run.
+
+    Raises OutOfScopeError, naming the node, for any other graph; InputError for weights, X
+    and y that do not belong together, for a file that is none, or without onnx.
+    """
+    held, labels = data(X, y)
+    asked, onnx = stated(loss, reduction), library()
+    proto = model if isinstance(model, onnx.ModelProto) else loaded(Path(model), onnx)
+    weights = _graph.weights(proto, onnx)
+    decay = decayed(weight_decay, biases=decay_bias)
+    return Trained(held, labels, asked, decay, reported).judge(weights)
+
+
+def loaded(path: Path, onnx: Any) -> Any:  # noqa: ANN401  the library, a ModelProto
+    """Read a file, without any other file that it names.
+
+    Raises InputError for a file that is no ONNX model.
+    """
+    try:
+        return onnx.load_model_from_string(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+    except Exception as error:  # noqa: BLE001  protobuf's own class is not public
+        raise InputError(f"{path} is not an ONNX model: {error}") from None
+
+
+def library() -> Any:  # noqa: ANN401  a module
+    """Import onnx.
+
+    Raises InputError naming the extra to install where it is absent.
+    """
+    try:
+        import_module("onnx.numpy_helper")
+        return import_module("onnx")
+    except ImportError as error:
+        cure = "pip install certify[onnx]"
+        raise InputError(f"onnx cannot be imported ({error}): {cure}") from None

@@ -1,0 +1,223 @@
+"""PyTorch networks with one hidden layer: the problem that training with weight decay solved.
+
+from certify.adapters.torch import from_model
+problem, factors = from_model(model, X, y, loss=loss, optimizer=optimizer)
+result = check(problem, factors, q=factors.q)
+result.lower / factors.multiple          # a bound of the training objective
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from certify._arrays import Array
+from certify._errors import InputError, OutOfScopeError
+
+from ._network import Decay, Judged, Network, Weights
+from ._training import Trained, data, decayed, stated
+from ._weights import joined, kept, layers, oriented, outside, precision
+
+__all__ = ["from_model", "state_dict"]
+
+COUPLED = (  # torch.optim whose weight_decay adds decay times p to the gradient
+    *("SGD", "Adam", "Adadelta", "Adagrad", "Adamax", "ASGD", "NAdam", "RAdam", "RMSprop", "Rprop"),
+    "LBFGS",
+)
+CURE = "train with SGD or Adam(weight_decay=...), or name an L2 objective with weight_decay="
+HARMLESS = ("Identity",)
+ACTIVATIONS = {"ReLU": "relu", "LeakyReLU": "leaky_relu"}
+
+
+def from_model(  # noqa: PLR0913  what training knew and weights do not
+    model: Any,  # noqa: ANN401  as PyTorch has them
+    X: Any,  # noqa: ANN401
+    y: Any,  # noqa: ANN401
+    *,
+    loss: Any = "mse",  # noqa: ANN401
+    weight_decay: float | tuple[float, float] | None = None,
+    optimizer: Any = None,  # noqa: ANN401
+    decay_bias: bool = True,
+    reduction: str = "mean",
+    activation: str = "relu",
+    slope: float | None = None,
+    layout: str | None = None,
+    reported: float | None = None,
+) -> Judged:
+    """Return the problem of a trained network on X (n, d) and y, and its factors (U, V):
+
+        loss(f(X), y) + 1/2 sum over the parameters of decay |p|^2,
+
+    judged as `factors.multiple` times that, the form of the theory: n K / 2 times for
+    MSELoss (a mean over n rows and K outputs), n times for CrossEntropyLoss, n K times for
+    BCEWithLogitsLoss.  lam = multiple decay.
+
+    model         Sequential(Linear, ReLU | LeakyReLU | Identity, Linear), with biases or
+                  without; or a state dict; or the path of a .safetensors file
+    loss          "mse", "l1", "huber", "bce", "cross_entropy", or the module of torch.nn
+                  (the way to another delta of "huber" than 1)
+    reduction     "mean" or "sum", of a loss by name
+    weight_decay  one number, or (hidden layer, output layer); or instead
+    optimizer     the one it was trained with: each parameter's decay is read from it
+    decay_bias    whether the biases decay with their layers, as torch does unless told
+    activation, slope   as `ReLU` names them: what a state dict does not say
+    layout        "torch" or "sklearn": which way a state dict's weights lie, where their
+                  shapes do not tell
+    reported      the loss without decay that training printed: compared with that on X, y
+
+    A hidden bias that decays is a weight of a column of ones; an output bias that decays
+    is an offset with a ridge.  Weights in half or single precision are exact numbers.
+    MSELoss of f (n, 1) and y (n,) broadcasts to n x n in PyTorch; here y is a column.
+
+    Raises OutOfScopeError, by name and with the cure, for AdamW and other decoupled decay,
+    other modules, losses or depths, and for no decay; InputError for weights, X and y that
+    do not belong together.
+    """
+    held, labels = data(X, y)
+    asked = stated(loss, reduction)
+    outputs = labels.shape[1] if labels.ndim > 1 else 1
+    if isinstance(model, str | Path | Mapping):
+        if optimizer is not None:
+            raise InputError("an optimizer knows a module's parameters, not a state dict's")
+        state = model if isinstance(model, Mapping) else kept(Path(model))
+        if asked.name == "cross_entropy" and outputs == 1:
+            outputs = classes(state, layout)
+        hidden, out = oriented(layers(state), (held.shape[1], outputs), layout)
+        eps = max(map(precision, state.values()), default=0.0)
+        weights = joined(hidden, out, activation, slope, eps)
+    else:
+        weights = walked(model)
+    if optimizer is None:
+        decay = decayed(weight_decay, biases=decay_bias)
+    elif weight_decay is not None:
+        raise InputError("give weight_decay or the optimizer, not both")
+    else:
+        decay = read(optimizer, linear(model))
+    return Trained(held, labels, asked, decay, reported).judge(weights)
+
+
+def classes(state: Mapping[str, Any], layout: str | None) -> int:
+    """Return the outputs of the last layer of a state dict, which classes do not tell."""
+    _, weight, bias = layers(state)[-1]
+    if bias is not None:
+        return len(bias)
+    return weight.shape[1 if layout == "sklearn" else 0]
+
+
+def library() -> Any:  # noqa: ANN401  a module
+    """Import torch.nn.
+
+    Raises InputError naming the extra to install where it is absent.
+    """
+    try:
+        return import_module("torch.nn")
+    except ImportError as error:
+        cure = "pip install certify[torch]"
+        raise InputError(f"PyTorch cannot be imported ({error}): {cure}") from None
+
+
+def flat(model: Any) -> list[Any]:  # noqa: ANN401  modules
+    """Return the modules of a Sequential in order, nested ones too.
+
+    Raises OutOfScopeError for a module of the caller's own: its forward() is unknown.
+    """
+    if type(model) is not library().Sequential:
+        name = type(model).__name__
+        cure = "pass its state dict, with activation=, if it computes Linear, ReLU, Linear"
+        raise OutOfScopeError(f"{name} is no Sequential, so its forward() is unknown: {cure}")
+    sequence = library().Sequential
+    return [m for part in model for m in (flat(part) if type(part) is sequence else [part])]
+
+
+def linear(model: Any) -> list[Any]:  # noqa: ANN401  modules
+    """Return the linear layers."""
+    return [m for m in flat(model) if type(m) is library().Linear]
+
+
+def walked(model: Any) -> Weights:  # noqa: ANN401  a module
+    """Return the weights of Sequential(Linear, activation, Linear).
+
+    Raises OutOfScopeError, by name, for any other module.
+    """
+    kinds, between = [], []
+    for m in flat(model):
+        name = type(m).__name__
+        if type(m) is library().Linear:
+            kinds.append("Linear")
+        elif name in ACTIVATIONS and type(m) is getattr(library(), name):
+            kinds.append("activation")
+            between.append(m)
+        elif name not in HARMLESS:
+            raise outside(f"the module {name}")
+    state = {
+        f"{k}.{part}": x
+        for k, m in enumerate(linear(model))
+        for part, x in (("weight", m.weight), ("bias", m.bias))
+        if x is not None
+    }
+    found = layers(state)
+    if len(found) == 2 and kinds not in (["Linear", "activation", "Linear"], ["Linear", "Linear"]):  # noqa: PLR2004  layers
+        raise outside(f"the order {', '.join(kinds)}")
+    eps = max(map(precision, state.values()), default=0.0)
+    hidden, out = oriented(found, ends(found), "torch")
+    if not between:
+        return joined(hidden, out, "linear", None, eps)
+    name = ACTIVATIONS[type(between[0]).__name__]
+    slope = float(between[0].negative_slope) if name == "leaky_relu" else None
+    return joined(hidden, out, name, slope, eps)
+
+
+def ends(found: list[tuple[str, Array, Array | None]]) -> tuple[int, int]:
+    """Return the features and outputs of layers as torch has them."""
+    return (found[0][1].shape[1], found[-1][1].shape[0]) if found else (0, 0)
+
+
+def read(optimizer: Any, found: list[Any]) -> Decay:  # noqa: ANN401  an optimizer, modules
+    """Return the decay of each part of two linear layers, out of an optimizer.
+
+    Raises OutOfScopeError, with the cure, for a decay that is no penalty: p <- (1 - eta wd) p
+    beside an adaptive step descends no loss + wd/2 |p|^2 (AdamW at full batch goes to a
+    stationary point of the loss subject to max |p| <= 1 / wd: Xie and Li, 2024).
+    """
+    name, optim = type(optimizer).__name__, import_module("torch.optim")
+    groups = getattr(optimizer, "param_groups", [])
+    if name == "AdamW" or any(g.get("decoupled_weight_decay") for g in groups):
+        told = "decouples its decay from the gradient, so that it minimizes no loss + decay/2 |p|^2"
+        raise OutOfScopeError(f"{name} {told}: {CURE}")
+    if name not in COUPLED or type(optimizer) is not getattr(optim, name, None):
+        raise OutOfScopeError(f"the optimizer {name} has no known objective: {CURE}")
+    if any(g.get("maximize") for g in groups):
+        raise OutOfScopeError(f"{name} with maximize=True climbs: negate the loss instead")
+    paid = {id(p): float(g.get("weight_decay", 0.0)) for g in groups for p in g["params"]}
+    out = []
+    for part in ("weight", "bias"):
+        for k, m in enumerate(found):
+            p = getattr(m, part)
+            if p is not None and not (id(p) in paid and p.requires_grad):
+                told = f"the {part} of linear layer {k} is not trained by this {name}"
+                raise OutOfScopeError(f"{told}, so the rest is optimal at most beside it: {CURE}")
+            out.append(0.0 if p is None else paid[id(p)])
+    return Decay(*out)
+
+
+def state_dict(factors: Any, q: Any = None, *, like: Network) -> dict[str, Array]:  # noqa: ANN401
+    """Return factors as the arrays of a state dict: 0.weight, 0.bias, 2.weight, 2.bias.
+
+        found = state_dict(better.factors, better.q, like=factors)      of improve()
+        model.load_state_dict({k: torch.from_numpy(x) for k, x in found.items()})
+
+    factors   (U, V), in the form of `from_model`
+    q         the offsets' values, of a network with an output bias
+    like      what `from_model` returned: it knows the scale, and whether U has a bias
+    """
+    U, V = (np.asarray(x) for x in factors)
+    U, V = U / like.scale, V * like.scale
+    out = {"0.weight": (U[:-1] if like.bias else U).T}
+    if like.bias:
+        out["0.bias"] = U[-1]
+    out["2.weight"] = V
+    if q:
+        out["2.bias"] = np.asarray(q[0])
+    return {k: np.ascontiguousarray(x) for k, x in out.items()}

@@ -1,0 +1,94 @@
+"""What the atoms of parallel deep networks share: their slices, values and bounds."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from certify._arrays import Array, finite, frozen, real, short
+from certify._errors import InputError
+from certify.gauges import L2
+from certify.polar import Ask, Matrix, Proposal, smallest
+
+from ._base import Factors, Slice
+
+LARGEST = 1 << 20  # width of a hidden layer
+
+
+def widths_of(hidden: object) -> tuple[int, ...]:
+    """Return the widths of the hidden layers, one at least."""
+    held = tuple(hidden) if isinstance(hidden, Sequence) else (hidden,)
+    good = held and all(isinstance(k, int) and not isinstance(k, bool) for k in held)
+    if not good or not all(0 < k <= LARGEST for k in held):
+        raise InputError(f"hidden must be widths >= 1 of the hidden layers, got {short(hidden)}")
+    return held
+
+
+def data_of(V: object) -> Array:
+    """Return the data as a read-only float64 matrix."""
+    held = finite(real(V, "V", ndim=2), "V")
+    if not held.size:
+        raise InputError(f"V must not be empty, got shape {held.shape}")
+    return frozen(held)
+
+
+def shapes(
+    V: Array, hidden: tuple[int, ...], data_shape: tuple[int, ...]
+) -> tuple[tuple[int, int], ...]:
+    """Return the shape of each layer's weights."""
+    widths = (V.shape[1], *hidden, data_shape[1])
+    return tuple(pairwise(widths))
+
+
+def outputs(V: Array, x: Slice, slope: float) -> Array:
+    """Return s(... s(V X1) X2 ...) XK."""
+    held = V
+    for k, w in enumerate(x):
+        held = (np.where(held > 0, held, slope * held) if k else held) @ w
+    return held
+
+
+def theta(factors: Factors, form: str) -> Array:
+    """Return the product, or the mean of the K-th powers, of the layers' Frobenius norms."""
+    sizes = [
+        np.linalg.norm(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), axis=0) for x in factors
+    ]
+    if form == "product":
+        return np.asarray(np.prod(sizes, axis=0))
+    return np.asarray(np.mean(np.power(sizes, len(sizes)), axis=0))
+
+
+def thread(u: Array, v: Array, hidden: tuple[int, ...]) -> Slice:
+    """Return layers that pass one unit on: u into the first hidden one, v out of the last."""
+    first = np.zeros((len(u), hidden[0]))
+    first[:, 0] = u
+    inner = []
+    for a, b in pairwise(hidden):
+        inner.append(np.zeros((a, b)))
+        inner[-1][0, 0] = 1.0
+    last = np.zeros((hidden[-1], len(v)))
+    last[0] = v
+    return (first, *inner, last)
+
+
+def spectral(W: Array, target: float | None, seed: int) -> Proposal:
+    """Return a bound of sigma_1(W) by the matrix rules."""
+    norm = L2()
+    return smallest(Ask(W, norm, norm, target, seed))
+
+
+def by_layers(V: Array, W: Matrix, slope: float, steps: int) -> Proposal:
+    """Return sigma_1(W) sigma_1(V) max(1, |slope|)^steps with its proof."""
+    dense = np.asarray(W.toarray() if sparse.issparse(W) else W)
+    proof: dict[str, Any] = {"rule": "layers"}
+    upper = max(1.0, abs(slope)) ** steps
+    for name, held in (("W", dense), ("F", V)):
+        found = spectral(held, None, 0)
+        proof[name] = {k: v for k, v in found.proof.items() if k in ("axis", "shift")}
+        if "L" in found.proof:
+            proof[f"{name}.L"] = found.proof["L"]
+        upper *= found.upper
+    return Proposal(upper, proof)

@@ -1,0 +1,57 @@
+"""From somebody's network to better ones, of its own size and of any."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from certify.columns import Growth
+from certify.descent import State, state
+from certify.explore import Found
+from certify.problem import Problem
+from certify.search import Clock, largest, lowest
+
+from ._grow import grow
+from ._net import Net
+
+ALONE = 0.3  # share of the budget for a network of the candidate's own size
+CLOSE = 0.05  # of epsilon: the gap at which a search may stop
+STEPS = 20_000  # of descents and of Newton, without a budget
+
+
+def trail(problem: Problem, start: State, clock: Clock, seed: int, epsilon: float) -> Found:
+    """Improve at the candidate's size, then grow; deterministic for a seed without a budget."""
+    wanted = CLOSE * epsilon
+    own = Growth(problem, clock.share(ALONE).expired, clock.tell, start)
+    own.steps = int(ALONE * STEPS)
+    grow(own, seed, wanted, cap=start.size)
+    every = Growth(problem, clock.expired, clock.tell, own.best, own.W, own.lower)
+    every.steps = STEPS
+    if every.best.value - own.lower > wanted:
+        grow(every, seed, wanted)
+    small = of_size(problem, [own.best, *(s for _, s in own.history)], start)
+    if every.best.size <= start.size:
+        small = lowest([small, every.best])
+    elif every.best.size > start.size > 0 and start.value - small.value <= epsilon:
+        small = lowest([small, again(every, start, seed)])
+    met = [("start", start), *own.history, *every.history]
+    falling = (met[0], *(b for a, b in pairwise(met) if b[1].value < a[1].value))
+    duals = () if every.W is None else (every.W,)
+    return Found(falling, small, lowest([small, every.best]), duals)
+
+
+def of_size(problem: Problem, states: list[State], start: State) -> State:
+    """Return the lowest of the states that have no more neurons than the start."""
+    net = Net(problem)
+    del net
+    return lowest([start, *(s for s in states if s.size <= start.size)])
+
+
+def again(every: Growth, start: State, seed: int) -> State:
+    """Improve at the candidate's size from the largest neurons of the best."""
+    cut = largest(every.problem, every.best, start.size)
+    if not np.isfinite(cut.value) or every.expired():
+        return start
+    own = Growth(every.problem, every.expired, every.tell, cut)
+    own.steps = int(ALONE * STEPS)
+    grown = grow(own, seed, 0.0, cap=start.size)
+    return of_size(every.problem, [grown.best], state(every.problem, cut.factors))

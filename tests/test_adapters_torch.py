@@ -1,0 +1,440 @@
+"""PyTorch networks are read with the objective that autograd differentiated."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from certify import InputError, OutOfScopeError, Verdict, check
+from certify.adapters._network import Decay, Weights, judged
+from certify.adapters.torch import from_model, state_dict
+from certify.losses import Squared
+from tests.network_models import differences, objective
+from tests.sklearn_models import figures
+
+RNG = np.random.default_rng(5)
+N, D, R = 12, 3, 5
+X = RNG.integers(-16, 17, (N, D)) / 8
+KINDS = RNG.integers(0, 4, N)
+DECAY = 0.0625
+TARGETS = {
+    "mse": RNG.integers(-16, 17, (N, 2)) / 8,
+    "l1": RNG.integers(-16, 17, (N, 2)) / 8,
+    "huber": RNG.integers(-16, 17, (N, 2)) / 8,
+    "bce": RNG.integers(0, 2, (N, 2)).astype(float),
+    "cross_entropy": KINDS,
+}
+OUTPUTS = {name: 4 if name == "cross_entropy" else 2 for name in TARGETS}
+MODULES = {
+    "mse": nn.MSELoss,
+    "l1": nn.L1Loss,
+    "huber": lambda **k: nn.HuberLoss(delta=0.75, **k),
+    "bce": nn.BCEWithLogitsLoss,
+    "cross_entropy": nn.CrossEntropyLoss,
+}
+JUDGED = {"mse": "squared", "l1": "absolute", "huber": "huber", "bce": "logistic"}
+JUDGED |= {"cross_entropy": "softmax"}
+TIGHT = 1e-10
+
+
+def network(outputs=2, *, bias=True, middle=None, seed=0, dtype=torch.float64):
+    """Make Linear, activation, Linear."""
+    torch.manual_seed(seed)
+    parts = [nn.Linear(D, R, bias=bias), middle or nn.ReLU(), nn.Linear(R, outputs, bias=bias)]
+    return nn.Sequential(*parts).to(dtype)
+
+
+def target(name, dtype=torch.float64):
+    y = torch.tensor(TARGETS[name])
+    return y if name == "cross_entropy" else y.to(dtype)
+
+
+def trained_on(model, loss, y, decay):
+    """Return the training objective and its gradient, both by PyTorch."""
+    model.zero_grad()
+    paid = sum(d * (p**2).sum() for d, p in zip(decay, model.parameters(), strict=True)) / 2
+    value = loss(model(torch.tensor(X)), y) + paid
+    value.backward()
+    return float(value.detach()), [p.grad.numpy().copy() for p in model.parameters()]
+
+
+def judged_at(model, factors, problem):
+    """Return the differences of the judged objective, in training units, in each parameter."""
+
+    def value(arrays):
+        if len(arrays) == 2:
+            U, V, q = arrays[0].T, arrays[1], ()
+        else:
+            U, V, q = np.vstack([arrays[0].T, arrays[1]]), arrays[2], (arrays[3],)
+        parts = U * factors.scale, V / factors.scale
+        return problem.objective(parts, q) / factors.multiple
+
+    return value, differences(value, [p.detach().numpy() for p in model.parameters()])
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("middle", [nn.ReLU(), nn.LeakyReLU(0.125), nn.Identity()])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("name", TARGETS)
+def test_value_and_gradient_are_those_of_autograd(name, bias, middle, reduction):
+    model, y = network(OUTPUTS[name], bias=bias, middle=middle), target(name)
+    loss = MODULES[name](reduction=reduction)
+    problem, factors = from_model(model, X, y, loss=loss, weight_decay=DECAY)
+    assert problem.loss.name == JUDGED[name]
+    theirs, slope = trained_on(model, loss, y, [DECAY] * len(list(model.parameters())))
+    assert objective(problem, factors) / factors.multiple == pytest.approx(theirs, rel=TIGHT)
+    _, mine = judged_at(model, factors, problem)
+    for a, b in zip(mine, slope, strict=True):
+        assert np.abs(a - b).max() <= 1e-6 * (1 + np.abs(b).max())
+
+
+def test_the_judged_multiple_is_the_one_the_theory_wants():
+    y = target("mse")
+    problem, factors = from_model(network(), X, y, weight_decay=DECAY)
+    assert (factors.multiple, problem.lam) == (N, N * DECAY)  # n K / 2 with K = 2
+    assert isinstance(problem.loss, Squared)
+    assert problem.loss.scale is None
+    assert (problem.atom.bias, problem.atom.form) == ("regularized", "sum")
+    assert [(o.name, o.ridge) for o in problem.offsets] == [("column", N * DECAY)]
+    problem, factors = from_model(
+        network(4), X, KINDS, loss="cross_entropy", weight_decay=DECAY, decay_bias=False
+    )
+    assert (factors.multiple, problem.lam) == (N, N * DECAY)
+    assert (problem.atom.bias, problem.offsets[0].ridge) == ("free", 0.0)
+
+
+def test_names_and_modules_of_losses_say_the_same():
+    for name in ("mse", "l1", "bce", "cross_entropy"):
+        model = network(OUTPUTS[name])
+        one = from_model(model, X, target(name), loss=name, weight_decay=DECAY)
+        two = from_model(model, X, target(name), loss=MODULES[name](), weight_decay=DECAY)
+        assert one[0].loss.statement() == two[0].loss.statement()
+        assert objective(*one) == objective(*two)
+
+
+def test_one_hot_rows_are_classes():
+    model = network(4)
+    one = from_model(model, X, np.eye(4)[KINDS], loss="cross_entropy", weight_decay=DECAY)
+    two = from_model(model, X, KINDS[:, None], loss="cross_entropy", weight_decay=DECAY)
+    assert np.array_equal(one[0].loss.data, two[0].loss.data)
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Adam", "NAdam", "RAdam", "RMSprop", "Adagrad"])
+def test_the_decay_is_read_from_the_optimizer(kind):
+    model, y = network(), target("mse")
+    named = [dict(model.named_parameters())[k] for k in ("0.weight", "2.weight")]
+    biases = [dict(model.named_parameters())[k] for k in ("0.bias", "2.bias")]
+    make = getattr(torch.optim, kind)
+    groups = [
+        {"params": named[:1], "weight_decay": 0.5},
+        {"params": named[1:], "weight_decay": 0.125},
+        {"params": biases, "weight_decay": 0.0},
+    ]
+    problem, factors = from_model(model, X, y, optimizer=make(groups, lr=0.01))
+    assert problem.lam == 0.25 * factors.multiple
+    assert factors.scale == 2**0.5
+    theirs, slope = trained_on(model, nn.MSELoss(), y, [0.5, 0.0, 0.125, 0.0])
+    value, mine = judged_at(model, factors, problem)
+    assert value([p.detach().numpy() for p in model.parameters()]) == pytest.approx(theirs)
+    for a, b in zip(mine, slope, strict=True):
+        assert np.abs(a - b).max() <= 1e-6 * (1 + np.abs(b).max())
+    whole = make(model.parameters(), lr=0.01, weight_decay=DECAY)
+    assert from_model(model, X, y, optimizer=whole)[0].lam == N * DECAY
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (torch.optim.AdamW, "AdamW decouples its decay .* train with SGD or Adam"),
+        (
+            lambda p: torch.optim.Adam(p, weight_decay=0.1, decoupled_weight_decay=True),
+            "Adam decouples its decay",
+        ),
+        (lambda p: torch.optim.SGD(p, lr=0.1, weight_decay=0.1, maximize=True), "climbs"),
+        (lambda p: torch.optim.SGD(p, lr=0.1), "have no decay, .* train with a positive decay"),
+        (type("Mine", (torch.optim.SGD,), {}), "optimizer Mine has no known objective"),
+        (type("SGD", (torch.optim.SGD,), {}), "optimizer SGD has no known objective"),
+        (
+            lambda p: torch.optim.SGD(list(p)[:3], lr=0.1, weight_decay=1),
+            "the bias of linear layer",
+        ),
+    ],
+)
+def test_other_optimizers_are_refused_with_the_cure(make, told):
+    model = network()
+    with pytest.raises(OutOfScopeError, match=told):
+        from_model(model, X, target("mse"), optimizer=make(model.parameters()))
+
+
+def test_a_frozen_layer_is_refused():
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, weight_decay=0.1)
+    model[0].weight.requires_grad_(False)
+    with pytest.raises(OutOfScopeError, match="the weight of linear layer 0 is not trained"):
+        from_model(model, X, target("mse"), optimizer=optimizer)
+
+
+# --- other carriers of weights ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_weights_in_any_precision_are_exact(dtype):
+    model = network(dtype=dtype)
+    _, factors = from_model(model, X, target("mse"), weight_decay=DECAY)
+    assert np.array_equal(factors[0][:-1].T, model[0].weight.detach().double().numpy())
+    assert np.array_equal(factors[1], model[2].weight.detach().double().numpy())
+
+
+def test_a_state_dict_and_a_file_say_what_the_module_says(tmp_path):
+    model, y = network(dtype=torch.float32), target("mse")
+    path = tmp_path / "net.safetensors"
+    save_file(model.state_dict(), path)
+    arrays = {k: x.numpy() for k, x in model.state_dict().items()}
+    _, wanted = from_model(model, X, y, weight_decay=DECAY)
+    for held in (model.state_dict(), arrays, path, str(path)):
+        problem, factors = from_model(held, X, y, weight_decay=DECAY)
+        assert all(np.array_equal(a, b) for a, b in zip(factors, wanted, strict=True))
+        assert np.array_equal(factors.q[0], wanted.q[0])
+        assert problem.atom.activation == "relu"
+    slope = from_model(arrays, X, y, weight_decay=DECAY, activation="leaky_relu", slope=0.25)
+    assert slope[0].atom.layer.slope == 0.25
+
+
+def test_factors_go_back_to_a_state_dict():
+    model, y = network(), target("mse")
+    problem, factors = from_model(model, X, y, weight_decay=(0.5, 0.125))
+    found = state_dict(tuple(factors), factors.q, like=factors)
+    other = network(seed=1)
+    other.load_state_dict({k: torch.from_numpy(x) for k, x in found.items()})
+    same = zip(model.parameters(), other.parameters(), strict=True)
+    assert all(torch.allclose(a, b, rtol=TIGHT, atol=0) for a, b in same)
+    plain = network(bias=False)
+    _, factors = from_model(plain, X, y, weight_decay=DECAY)
+    assert set(state_dict(tuple(factors), like=factors)) == {"0.weight", "2.weight"}
+    assert problem.lam == pytest.approx(0.25 * N)
+
+
+LAYOUTS = {
+    "torch": lambda w, v: {"0.weight": w, "2.weight": v},
+    "sklearn": lambda w, v: {"0.weight": w.T, "2.weight": v.T},
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_layout_is_told_from_the_shapes(layout):
+    W, V = RNG.normal(size=(R, D)), RNG.normal(size=(2, R))
+    held = LAYOUTS[layout](W, V)
+    for given in (None, layout):
+        _, factors = from_model(held, X, target("mse"), weight_decay=DECAY, layout=given)
+        assert np.array_equal(factors[0], W.T)
+        assert np.array_equal(factors[1], V)
+    swapped = dict(reversed(held.items()))
+    _, factors = from_model(swapped, X, target("mse"), weight_decay=DECAY)
+    assert np.array_equal(factors[0], W.T)
+    other = next(k for k in LAYOUTS if k != layout)
+    with pytest.raises(InputError, match=r"weights for 3 features and 2 outputs must be .* got 0 "):
+        from_model(held, X, target("mse"), weight_decay=DECAY, layout=other)
+
+
+def test_square_weights_need_the_layout_by_name():
+    W, V, y = RNG.normal(size=(D, D)), RNG.normal(size=(D, D)), RNG.normal(size=(N, D))
+    held = LAYOUTS["torch"](W, V)
+    with pytest.raises(InputError, match=r"fit more than one layout: pass layout='torch' or"):
+        from_model(held, X, y, weight_decay=DECAY)
+    for layout, U in (("torch", W.T), ("sklearn", W)):
+        _, factors = from_model(held, X, y, weight_decay=DECAY, layout=layout)
+        assert np.array_equal(factors[0], U)
+    with pytest.raises(InputError, match="layout must be one of torch, sklearn, got 'keras'"):
+        from_model(held, X, y, weight_decay=DECAY, layout="keras")
+
+
+def test_a_square_module_needs_no_layout():
+    model = nn.Sequential(nn.Linear(D, D), nn.ReLU(), nn.Linear(D, D)).double()
+    _, factors = from_model(model, X, RNG.normal(size=(N, D)), weight_decay=DECAY)
+    assert np.array_equal(factors[0][:-1].T, model[0].weight.detach().numpy())
+
+
+# --- figures and refusals -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("dtype", "within"), [(torch.float32, 1e-5), (torch.float16, 1e-2)])
+def test_another_loss_than_reported_is_refused_with_both_figures(dtype, within):
+    model, y = network(dtype=dtype), target("mse", dtype)
+    seen = float(nn.MSELoss()(model(torch.tensor(X, dtype=dtype)), y).detach())
+    from_model(model, X, y, weight_decay=DECAY, reported=seen)
+    with pytest.raises(InputError, match="pass the X and y of the training") as error:
+        from_model(model, X[::-1], y, weight_decay=DECAY, reported=seen)
+    moved = model(torch.tensor(X[::-1].copy(), dtype=dtype))
+    other = float(nn.MSELoss()(moved, y).detach())
+    assert figures(error) == pytest.approx([seen, other], rel=within)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_classes_of_a_state_dict_are_counted_by_its_outputs(bias):
+    model = network(4, bias=bias)
+    _, wanted = from_model(model, X, KINDS, loss="cross_entropy", weight_decay=DECAY)
+    state = {k: x.numpy() for k, x in model.state_dict().items()}
+    turned = {k: x.T for k, x in state.items()}
+    for held, layout in ((state, None), (state, "torch"), (turned, "sklearn")):
+        given = {"loss": "cross_entropy", "weight_decay": DECAY, "layout": layout}
+        problem, factors = from_model(held, X, KINDS, **given)
+        assert problem.loss.shape == (N, 4)
+        assert all(np.array_equal(a, b) for a, b in zip(factors, wanted, strict=True))
+
+
+def sequence(*middle):
+    return nn.Sequential(nn.Linear(D, R), *middle, nn.Linear(R, 2)).double()
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        (sequence(nn.BatchNorm1d(R), nn.ReLU()), "the module BatchNorm1d"),
+        (sequence(nn.ReLU(), nn.Dropout(0.5)), "the module Dropout"),
+        (sequence(nn.Tanh()), "the module Tanh"),
+        (sequence(nn.LayerNorm(R), nn.ReLU()), "the module LayerNorm"),
+        (sequence(nn.ReLU(), nn.Sequential(nn.ReLU())), "the order Linear, activation, activation"),
+        (
+            nn.Sequential(nn.ReLU(), nn.Linear(D, R), nn.Linear(R, 2)),
+            "the order activation, Linear",
+        ),
+        (sequence(nn.ReLU(), nn.Linear(R, R), nn.ReLU()), "has 3 layers of weights: .*one hidden"),
+        (nn.Sequential(nn.Linear(D, 2)), "has no hidden layer"),
+        (nn.Linear(D, 2), "Linear is no Sequential, so its forward.. is unknown: pass its state"),
+        (type("Mine", (nn.Sequential,), {})(nn.Linear(D, 2)), "Mine is no Sequential"),
+    ],
+)
+def test_other_modules_are_refused_by_name(model, told):
+    with pytest.raises(OutOfScopeError, match=told):
+        from_model(model, X, target("mse"), weight_decay=DECAY)
+
+
+def test_nested_sequences_are_read_in_order():
+    inner = nn.Sequential(nn.Linear(D, R), nn.ReLU())
+    model = nn.Sequential(inner, nn.Identity(), nn.Linear(R, 2)).double()
+    problem, factors = from_model(model, X, target("mse"), weight_decay=DECAY)
+    out = model(torch.tensor(X)).detach().numpy()
+    assert problem.predict(tuple(factors), factors.q) == pytest.approx(out, abs=TIGHT)
+
+
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [
+        (nn.BCELoss(), "BCELoss has no rule: leave the sigmoid out and use BCEWithLogitsLoss"),
+        (nn.NLLLoss(), "NLLLoss has no rule: leave the log_softmax out"),
+        (nn.KLDivLoss(), "KLDivLoss has no rule: train with one of MSELoss"),
+        (nn.BCEWithLogitsLoss(pos_weight=torch.ones(2)), "with pos_weight has no rule"),
+        (nn.CrossEntropyLoss(label_smoothing=0.1), "with label_smoothing has no rule"),
+    ],
+)
+def test_other_losses_are_refused_with_the_cure(loss, told):
+    with pytest.raises(OutOfScopeError, match=told):
+        from_model(network(), X, target("bce"), loss=loss, weight_decay=DECAY)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "give weight_decay, or the optimizer"),
+        ({"weight_decay": -1.0}, r"weight_decay must be a finite number >= 0, got -1.0"),
+        ({"weight_decay": (1.0, 2.0, 3.0)}, "must be a number or a pair, got 3 numbers"),
+        ({"weight_decay": 1.0, "loss": "mae"}, "loss must be one of mse, l1, .* got 'mae'"),
+        ({"weight_decay": 1.0, "reduction": "none"}, "reduction must be one of mean, sum"),
+        ({"weight_decay": 1.0, "loss": nn.MSELoss(reduction="none")}, "reduction must be one of"),
+    ],
+)
+def test_wrong_arguments_are_named(given, told):
+    with pytest.raises(InputError, match=told):
+        from_model(network(), X, target("mse"), **given)
+
+
+def test_weight_decay_and_an_optimizer_are_not_both_taken():
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, weight_decay=0.1)
+    with pytest.raises(InputError, match="give weight_decay or the optimizer, not both"):
+        from_model(model, X, target("mse"), weight_decay=0.1, optimizer=optimizer)
+    with pytest.raises(InputError, match="knows a module's parameters, not a state dict's"):
+        from_model(model.state_dict(), X, target("mse"), optimizer=optimizer)
+
+
+def test_no_decay_is_out_of_scope():
+    for decay in (0.0, (0.1, 0.0), (0.0, 0.1)):
+        with pytest.raises(OutOfScopeError, match=r"no decay, .* train with a positive decay of"):
+            from_model(network(), X, target("mse"), weight_decay=decay)
+
+
+def test_a_hidden_bias_without_decay_needs_an_output_bias_without_decay():
+    weights = Weights(np.ones((D, R)), np.ones((2, R)), np.ones(R), np.ones(2))
+    loss = Squared(TARGETS["mse"])
+    assert judged(weights, X, loss, Decay(1.0, 1.0), 1.0)[0].atom.bias == "free"
+    with pytest.raises(OutOfScopeError, match="an output bias that decays does not admit: let"):
+        judged(weights, X, loss, Decay(1.0, 1.0, 0.0, 1.0), 1.0)
+    bare = Weights(weights.U, weights.V, weights.b)
+    with pytest.raises(OutOfScopeError, match="a network with no output bias does not admit: let"):
+        judged(bare, X, loss, Decay(1.0, 1.0), 1.0)
+    with pytest.raises(OutOfScopeError, match="decays otherwise than its weights has no rule: let"):
+        judged(weights, X, loss, Decay(1.0, 1.0, 0.5, 1.0), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "told"),
+    [
+        ({"1.running_mean": np.ones(R)}, OutOfScopeError, r"1.running_mean \(a BatchNorm\)"),
+        ({"1.weight": np.ones(R)}, OutOfScopeError, r"1 with a weight of shape \(5,\)"),
+        ({"1.bias": np.ones(R)}, OutOfScopeError, "1 with no weight"),
+        ({"3.scale": np.ones(R)}, OutOfScopeError, r"3.scale \(unknown here\)"),
+        ({"3.weight": np.ones((2, 2))}, OutOfScopeError, "has 3 layers of weights"),
+        ({"2.bias": np.ones(3)}, InputError, "must be .* got"),
+        ({"0.weight": np.full((R, D), np.nan)}, InputError, r"hidden weights must be finite"),
+    ],
+)
+def test_other_states_are_refused_by_name(state, error, told):
+    held = {"0.weight": np.ones((R, D)), "2.weight": np.ones((2, R)), **state}
+    with pytest.raises(error, match=told):
+        from_model(held, X, target("mse"), weight_decay=DECAY)
+
+
+def test_pickles_and_other_files_are_not_read(tmp_path):
+    path = tmp_path / "net.pt"
+    torch.save(network().state_dict(), path)
+    with pytest.raises(InputError, match=r"is a pickle, which is never loaded: save with safet"):
+        from_model(path, X, target("mse"), weight_decay=DECAY)
+    other = tmp_path / "net.safetensors"
+    other.write_bytes(path.read_bytes())
+    with pytest.raises(InputError, match="is not a safetensors file of numbers"):
+        from_model(other, X, target("mse"), weight_decay=DECAY)
+    with pytest.raises(InputError, match=r"cannot read .*: No such file"):
+        from_model(tmp_path / "none.safetensors", X, target("mse"), weight_decay=DECAY)
+
+
+def test_without_pytorch_the_extra_is_named(monkeypatch):
+    model = network()
+    monkeypatch.setitem(sys.modules, "torch.nn", None)
+    with pytest.raises(InputError, match=r"cannot be imported .*: pip install certify\[torch\]"):
+        from_model(model, X, target("mse"), weight_decay=DECAY)
+
+
+def test_files_are_read_without_pytorch():
+    code = "import sys, certify.adapters.torch, certify.files; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_check_gives_a_bracket_of_the_training_objective():
+    model, y = network(dtype=torch.float32), target("mse", torch.float32)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02, weight_decay=DECAY)
+    data = torch.tensor(X, dtype=torch.float32)
+    for _ in range(300):
+        optimizer.zero_grad()
+        nn.MSELoss()(model(data), y).backward()
+        optimizer.step()
+    seen = float(nn.MSELoss()(model(data), y).detach())
+    problem, factors = from_model(model, X, y, optimizer=optimizer, reported=seen)
+    result = check(problem, factors, q=factors.q, budget=1.0)
+    paid = DECAY / 2 * sum(float((p.detach().double() ** 2).sum()) for p in model.parameters())
+    assert result.upper / factors.multiple == pytest.approx(seen + paid, rel=1e-5)
+    assert 0 < result.lower <= result.upper
+    assert result.verdict is not Verdict.OUT_OF_SCOPE

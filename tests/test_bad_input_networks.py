@@ -1,0 +1,177 @@
+"""Networks on data that nobody would choose: a bracket, or one sentence that says what is wrong."""
+
+import numpy as np
+import pytest
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+from certify import InputError, Problem, Verdict, check, verify
+from certify.adapters.sklearn import from_model
+from certify.adapters.torch import from_model as from_state
+from certify.atoms import ReLU
+from certify.losses import Squared
+from certify.offsets import ColumnIntercept
+from tests.network_models import fitted, objective
+
+RNG = np.random.default_rng(41)
+N, D, R = 8, 2, 3
+X = RNG.integers(-16, 17, (N, D)) / 8
+Y = RNG.integers(-16, 17, N) / 8
+BUDGET = 0.5
+ROUNDING = 1e-12  # of the objective of a fit, in floats
+
+DATA = {
+    "constant column": (np.column_stack([X, np.full(N, 2.0)]), Y),
+    "duplicate column": (np.column_stack([X, X[:, 0]]), Y),
+    "zero column": (np.column_stack([X, np.zeros(N)]), Y),
+    "collinear columns": (np.column_stack([X, X @ [2.0, -1.0]]), Y),
+    "all zero": (np.zeros((N, D)), Y),
+    "repeated rows": (X[[0, 0, 0, 1, 1, 2, 2, 2]], Y),
+    "one row": (X[:1], Y[:1]),
+    "two rows": (X[:2], Y[:2]),
+    "more columns than rows": (RNG.integers(-16, 17, (3, 7)) / 8, Y[:3]),
+    "zero targets": (X, np.zeros(N)),
+    "constant targets": (X, np.full(N, 3.0)),
+    "far apart": (X * [1.0, 2.0**-30], Y),
+    "huge targets": (X, Y * 2.0**10),
+}
+
+
+def bracket_holds(problem, factors, found, others):
+    """Check a bracket against the candidate and against fits from other starts."""
+    value = objective(problem, factors)
+    assert found.lower <= found.upper
+    assert found.upper == pytest.approx(value, rel=1e-9)
+    for other in others:
+        best = objective(problem, other)
+        assert found.lower <= best * (1 + ROUNDING)
+    if found.certificate is not None:
+        verify(found.certificate, problem, tuple(factors), q=found.q, tier="exact")
+
+
+@pytest.mark.parametrize("name", DATA)
+def test_a_regressor_has_a_bracket_below_every_fit(name):
+    data, labels = DATA[name]
+    fits = []
+    for seed in range(4):
+        model = MLPRegressor(
+            hidden_layer_sizes=(R,), solver="lbfgs", alpha=0.25, random_state=seed, max_iter=300
+        )
+        fits.append(from_model(fitted(model, data, labels), data, labels))
+    problem, factors = fits[0]
+    found = check(problem, factors, q=factors.q, budget=BUDGET)
+    assert found.verdict is not Verdict.OUT_OF_SCOPE
+    bracket_holds(problem, factors, found, [f for _, f in fits])
+
+
+@pytest.mark.parametrize("name", ["constant column", "zero column", "repeated rows", "two rows"])
+def test_a_classifier_has_a_bracket_below_every_fit(name):
+    data, labels = DATA[name]
+    fits = []
+    for seed in range(3):
+        model = MLPClassifier(
+            hidden_layer_sizes=(R,), solver="lbfgs", alpha=0.25, random_state=seed, max_iter=300
+        )
+        kinds = labels > np.median(labels)
+        fits.append(from_model(fitted(model, data, kinds), data, kinds))
+    problem, factors = fits[0]
+    found = check(problem, factors, q=factors.q, budget=BUDGET)
+    bracket_holds(problem, factors, found, [f for _, f in fits])
+
+
+def state(**changed):
+    """Return a network of three units on X as a state dict."""
+    plain = {
+        "0.weight": np.array([[1.0, 0.5], [-0.5, 1.0], [0.25, -1.0]]),
+        "0.bias": np.array([0.5, -0.25, 0.125]),
+        "2.weight": np.array([[0.5, -0.5, 0.25]]),
+        "2.bias": np.array([0.25]),
+    }
+    return {**plain, **changed}
+
+
+UNITS = {
+    "zero unit": {"0.weight": np.array([[1.0, 0.5], [0, 0], [0.25, -1.0]]), "0.bias": np.zeros(3)},
+    "unit without a weight out": {"2.weight": np.array([[0.5, 0.0, 0.25]])},
+    "active nowhere": {"0.bias": np.array([-100.0, -0.25, 0.125])},
+    "active everywhere": {"0.bias": np.array([100.0, -0.25, 0.125])},
+    "every unit zero": {"0.weight": np.zeros((3, 2)), "0.bias": np.zeros(3)},
+    "all zero": {k: np.zeros_like(a) for k, a in state().items()},
+    "twice the same unit": {"0.weight": np.ones((3, 2)), "0.bias": np.zeros(3)},
+    "no unit": {"0.weight": np.zeros((0, 2)), "0.bias": np.zeros(0), "2.weight": np.zeros((1, 0))},
+}
+
+
+@pytest.mark.parametrize("decay_bias", [True, False])
+@pytest.mark.parametrize("name", UNITS)
+def test_units_that_do_nothing_leave_a_bracket(name, decay_bias):
+    held = state(**UNITS[name])
+    problem, factors = from_state(held, X, Y, weight_decay=0.125, decay_bias=decay_bias)
+    found = check(problem, factors, q=factors.q, budget=BUDGET)
+    other = from_state(state(), X, Y, weight_decay=0.125, decay_bias=decay_bias)[1]
+    bracket_holds(problem, factors, found, [factors, other])
+
+
+def test_a_zero_network_is_optimal_beyond_the_largest_useful_decay():
+    atom = ReLU(X, form="sum")
+    top = atom.polar(Y[:, None], budget=5.0).upper
+    problem = Problem(Squared(Y[:, None]), atom, 1.25 * top)
+    empty = np.zeros((D, 0)), np.zeros((1, 0))
+    found = check(problem, empty, budget=5.0)
+    assert found.verdict is Verdict.CERTIFIED
+    assert verify(found.certificate, problem, empty).verdict is Verdict.CERTIFIED
+
+
+def test_zero_targets_are_certified_at_zero():
+    problem, factors = from_state(
+        {k: np.zeros_like(a) for k, a in state().items()}, X, np.zeros(N), weight_decay=0.5
+    )
+    found = check(problem, factors, q=factors.q, budget=BUDGET)
+    assert (found.verdict, found.lower, found.upper) == (Verdict.CERTIFIED, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("bias", ["none", "regularized", "free"])
+def test_lam_zero_is_out_of_scope(bias):
+    offsets = [ColumnIntercept()] if bias == "free" else []
+    problem = Problem(Squared(Y[:, None]), ReLU(X, bias=bias), 0.0, offsets)
+    factors = np.ones((D + (bias != "none"), R)), np.ones((1, R))
+    found = check(problem, factors)
+    assert found.verdict is Verdict.OUT_OF_SCOPE
+    assert found.certificate is None
+
+
+def test_no_time_at_all_leaves_a_bracket():
+    problem, factors = from_state(state(), X, Y, weight_decay=0.125)
+    found = check(problem, factors, q=factors.q, budget=0.0)
+    bracket_holds(problem, factors, found, [factors])
+
+
+@pytest.mark.parametrize(
+    ("changed", "data", "labels", "told"),
+    [
+        ({"0.weight": np.full((3, 2), np.nan)}, X, Y, "hidden weights must be finite, got nan"),
+        ({"2.weight": np.full((1, 3), np.inf)}, X, Y, "output weights must be finite, got inf"),
+        ({"0.bias": np.full(3, np.nan)}, X, Y, "hidden bias must be finite, got nan"),
+        ({"2.bias": np.array([-np.inf])}, X, Y, "output bias must be finite, got -inf"),
+        ({"0.weight": np.ones((2, 3), complex)}, X, Y, "must hold real float64 .* complex128"),
+        ({"0.weight": np.ones((4, 5))}, X, Y, r"weights for 2 features and 1 outputs must be"),
+        ({}, X[:, :1], Y, r"weights for 1 features and 1 outputs must be"),
+        ({}, X, np.column_stack([Y, Y]), r"weights for 2 features and 2 outputs must be"),
+        ({}, X[:0], Y[:0], r"X and y must be .*, got \(0, 2\) and \(0,\)"),
+        ({}, X, Y[:-1], r"got \(8, 2\) and \(7,\)"),
+        ({}, X, Y[:, None, None], r"got \(8, 2\) and \(8, 1, 1\)"),
+        ({}, Y, Y, r"X must have 2 dimensions, got shape \(8,\)"),
+        ({}, np.where(X[3, 1] == X, np.nan, X), Y, "X must be finite, got nan"),
+        ({}, X, np.where(Y[2] == Y, np.inf, Y), "y must be finite, got inf"),
+    ],
+)
+def test_weights_and_data_that_do_not_belong_together_are_named(changed, data, labels, told):
+    with pytest.raises(InputError, match=told):
+        from_state(state(**changed), data, labels, weight_decay=0.125)
+
+
+def test_a_network_without_units_is_judged():
+    problem = Problem(Squared(Y[:, None]), ReLU(X), 1.0)
+    empty = np.zeros((D, 0)), np.zeros((1, 0))
+    found = check(problem, empty, budget=BUDGET)
+    assert found.upper == 0.5 * float(Y @ Y)
+    assert verify(found.certificate, problem, empty).lower <= found.upper

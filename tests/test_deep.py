@@ -1,0 +1,175 @@
+"""Parallel deep networks: linear ones are closed, those with kinks are bracketed."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from certify import InputError, Problem, RejectedError, Verdict, check, verify
+from certify.atoms import DeepLinear, DeepReLU
+from certify.atoms import _layers as layers
+from certify.kernel import verify as kernel
+from certify.losses import Squared
+from certify.offsets import ColumnIntercept
+from certify.polar._proved import handed, split
+from certify.rigor.flint import Flint
+from certify.rigor.rounded import Rounded
+
+TIERS = (kernel.Exact, Flint, Rounded)
+RNG = np.random.default_rng(3)
+V, Y = RNG.normal(size=(9, 4)), RNG.normal(size=(9, 3))
+HIDDEN = (5, 6)
+Q = np.linalg.qr(V)[0]  # whitened data: the optimum is closed
+LAM = 0.5
+
+
+def shrunk(scale=1.0):
+    """The optimum for whitened data: singular values of Q^T Y less lam, a network each."""
+    U, s, W = np.linalg.svd(Q.T @ Y)
+    nets = []
+    for k, value in enumerate(s[s > LAM]):
+        c = (scale * (value - LAM)) ** (1 / 3)
+        nets.append([c * x for x in layers.thread(U[:, k], W[k], HIDDEN)])
+    return tuple(np.stack(parts, axis=-1) for parts in zip(*nets, strict=True))
+
+
+def optimum():
+    s = np.linalg.svd(Q.T @ Y)[1]
+    kept = np.maximum(s - LAM, 0.0)
+    rest = np.sum(Y * Y) - np.sum(s * s)
+    return 0.5 * rest + np.sum(0.5 * (s - kept) ** 2 + LAM * kept)
+
+
+@pytest.mark.parametrize("form", ["product", "sum"])
+def test_a_linear_deep_network_is_certified(form):
+    problem = Problem(Squared(Y), DeepLinear(Q, HIDDEN, form=form), LAM)
+    result = check(problem, shrunk())
+    assert result.verdict is Verdict.CERTIFIED
+    assert abs(result.upper - optimum()) <= 1e-12 * optimum()
+    for tier in ("exact", "rounded"):
+        assert verify(result.certificate, problem, shrunk(), tier=tier).verdict is Verdict.CERTIFIED
+
+
+def test_perturbed_weights_are_not_certified():
+    problem = Problem(Squared(Y), DeepLinear(Q, HIDDEN), LAM)
+    result = check(problem, shrunk(1.1))
+    assert result.verdict is Verdict.UNDECIDED
+    assert result.lower <= optimum() * (1 + 1e-12) <= result.upper
+    with pytest.raises(RejectedError, match="question"):
+        verify(check(problem, shrunk()).certificate, problem, shrunk(1.1))
+
+
+def test_an_intercept_is_fitted_beside():
+    problem = Problem(Squared(Y), DeepLinear(Q, HIDDEN), LAM, [ColumnIntercept()])
+    result = check(problem, shrunk())
+    assert 0 <= result.lower <= result.upper
+    verify(result.certificate, problem, shrunk())
+
+
+def test_the_linear_polar_is_the_spectral_norm_at_any_scale():
+    sigma = np.linalg.svd(V.T @ Y)[1][0]
+    for e in (-400, 0, 400):
+        bound = DeepLinear(V, HIDDEN).polar(np.ldexp(Y, e))
+        assert bound.lower <= np.ldexp(sigma, e) * (1 + 1e-14)
+        assert np.ldexp(sigma, e) * (1 - 1e-14) <= bound.upper <= bound.lower * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.25, -1.0, -3.0])
+def test_the_polar_of_kinks_is_bracketed(slope):
+    atom = DeepReLU(V, HIDDEN, slope=slope)
+    bound = atom.polar(Y)
+    steep = max(1.0, abs(slope)) ** 2
+    product = np.linalg.norm(Y, 2) * np.linalg.norm(V, 2) * steep
+    assert bound.upper == pytest.approx(product, rel=1e-9)
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        x = tuple(rng.normal(size=s) for s in atom.shapes(Y.shape))
+        price = np.prod([np.linalg.norm(w) for w in x])
+        assert np.vdot(Y, atom.phi(x)) <= bound.upper * price
+    value = np.vdot(Y, atom.phi(bound.witness))
+    price = np.prod([np.linalg.norm(w) for w in bound.witness])
+    assert bound.lower <= value / price * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("slope", [0.0, 0.5, -1.0, 1.0])
+@pytest.mark.parametrize("listed", [False, True])
+def test_the_outputs_are_enclosed(tier, slope, listed):
+    rng = np.random.default_rng(1)
+    F = rng.integers(-3, 4, (4, 2)) / 4.0
+    x = [rng.integers(-3, 4, s) / 4.0 for s in ((2, 3, 2), (3, 2, 2), (2, 3, 2))]
+    rows, cols = np.array([0, 1, 3, 3]), np.array([2, 0, 1, 2])
+    at = kernel.Pattern(4, 3, rows.data, cols.data) if listed else kernel.Pattern(4, 3)
+    net = kernel.Deep(at, handed(F), (2, 3, 2, 3), Fraction(slope))
+    ar = tier()
+    field = ar.deep(net, [handed(w.reshape(-1, 2)) for w in x])
+    lows, highs, e = ar.spans(field)
+    truth = sum(layers.outputs(F, tuple(w[..., k] for w in x), slope) for k in range(2))
+    truth = truth[rows, cols] if listed else truth.reshape(-1)
+    for low, high, t in zip(lows, highs, truth.tolist(), strict=True):
+        assert low * kernel.power(e) <= Fraction(t) <= high * kernel.power(e)
+        assert (high - low) * kernel.power(e) <= Fraction(1e-12)
+
+
+def bound_of(atom, proof, tier=kernel.Exact):
+    at = kernel.Pattern(*Y.shape)
+    given = kernel.Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
+    net = kernel.stated_atom(atom.statement(), given, at)
+    text, arrays = split(proof)
+    ar = tier()
+    w = ar.load(handed(Y.reshape(-1)))
+    return kernel.polar_bound(ar, net, w, text, kernel.Arrays(arrays, "proof"))
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_rule_for_linear_networks_is_refused_with_kinks(tier):
+    proof = DeepLinear(V, HIDDEN).propose(Y, None, 0, None).proof
+    assert float(bound_of(DeepLinear(V, HIDDEN), proof, tier)) < np.linalg.norm(V.T @ Y)
+    with pytest.raises(RejectedError, match="wrong_rule"):
+        bound_of(DeepReLU(V, HIDDEN), proof, tier)
+    with pytest.raises(RejectedError, match="unknown"):
+        bound_of(DeepReLU(V, HIDDEN), proof | {"rule": "network"}, tier)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_spectral_norm_is_proved_not_believed(tier):
+    atom = DeepReLU(V, HIDDEN)
+    proof = atom.propose(Y, None, 0, None).proof
+    true = np.linalg.norm(Y, 2) * np.linalg.norm(V, 2)
+    for name in ("W", "F"):
+        low = {k: v for k, v in proof.items() if k != f"{name}.L"}
+        low[name] = proof[name] | {"shift": proof[name]["shift"] / 4}
+        assert float(bound_of(atom, low, tier)) >= true
+        with pytest.raises(RejectedError, match="json"):
+            bound_of(atom, {k: v for k, v in proof.items() if k != name}, tier)
+        with pytest.raises(RejectedError, match="axis"):
+            bound_of(atom, proof | {name: proof[name] | {"axis": 2}}, tier)
+
+
+@pytest.mark.parametrize("hidden", [[], [0], [2.5], "ab", [True], None, [1 << 30]])
+def test_wrong_widths_are_refused(hidden):
+    for kind in (DeepLinear, DeepReLU):
+        with pytest.raises(InputError, match="hidden must be widths"):
+            kind(V, hidden)
+    atom = DeepReLU(V, 3)
+    assert atom.degree == atom.parts == 2
+
+
+def test_wrong_parts_are_refused():
+    with pytest.raises(InputError, match="slope must be a finite number"):
+        DeepReLU(V, 3, slope=np.inf)
+    for kind in (DeepLinear, DeepReLU):
+        with pytest.raises(InputError, match="form must be one of"):
+            kind(V, 3, form="max")
+        with pytest.raises(InputError, match="V must not be empty"):
+            kind(V[:0], 3)
+        with pytest.raises(InputError, match="V has 9 rows, but the data have 4"):
+            Problem(Squared(Y[:4]), kind(V, 3), 1.0)
+
+
+@pytest.mark.parametrize("hidden", [[], [0], "3", [3, -1], [True]])
+def test_the_kernel_refuses_wrong_widths(hidden):
+    said = DeepLinear(V, HIDDEN).statement() | {"hidden": hidden}
+    given = kernel.Arrays({"features": handed(V)}, "statement")
+    with pytest.raises(RejectedError, match="shape"):
+        kernel.stated_atom(said, given, kernel.Pattern(*Y.shape))
