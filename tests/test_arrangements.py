@@ -5,7 +5,7 @@ from time import monotonic
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from certify.arrangements import LayerAsk, attain, cells, propose, tree
 from certify.arrangements._circle import best_kink, on_circle
@@ -193,6 +193,7 @@ def test_several_outputs(right):
         assert lower == pytest.approx(low, rel=1e-9)
     for tier in TIERS:
         assert low * (1 - 1e-12) <= bound(atom, W, found.proof, tier) <= high
+    assert found.upper <= high
 
 
 def test_known_values():
@@ -377,10 +378,21 @@ def test_no_time_still_gives_a_bracket():
 
 
 def test_blas_threads_are_restored():
-    before = [(p["filepath"], p["num_threads"]) for p in threadpool_info()]
     V, W = data((10, 5), seed=47)
-    propose(replace(ReLU(V).asked(W), nodes=3))
-    assert [(p["filepath"], p["num_threads"]) for p in threadpool_info()] == before
+    with threadpool_limits(2):
+        before = [(p["filepath"], p["num_threads"]) for p in threadpool_info()]
+        propose(replace(ReLU(V).asked(W), nodes=3))
+        assert [(p["filepath"], p["num_threads"]) for p in threadpool_info()] == before
+
+
+def test_a_free_bias_in_other_units():
+    V, W = data((10, 2), seed=59, centred=True)
+    layer = ReLU(V, bias="free").layer
+    ask = LayerAsk(replace(layer, features=layer.features * [1.0, 1.0, 4.0]), W)
+    value, (u, v) = attain(ask)
+    assert value == pytest.approx(with_free_bias(V, W[:, 0]), rel=1e-9)
+    assert value == pytest.approx(float(v[0] * (W.T @ acted(ask.layer.features @ u, 0.0))[0]))
+    assert cells.proposal(ask, value).upper == pytest.approx(value, rel=1e-8)
 
 
 def split_at_zero(plus, minus=None):

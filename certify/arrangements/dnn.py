@@ -19,7 +19,8 @@ from .ascent import Climb, polished
 CUT_BITS, SIGN_BITS = 12, 24  # of a cut's entries: short integers for the verifier
 STEPS, SETTLED = 1000, 4e-4  # of one part; splitting early pays more than many steps
 ROOT_STEPS = 2000
-CHILD = 20.0  # rho where a child starts
+NEAR, FAR = 20.0, 5.0  # rho where a child starts, of a parent within LOOSE of the aim or not
+LOOSE = 1.05
 FLOPS, FIXED, SPEED = 40.0, 1e7, 6e10  # of a step: of x cubed, of all else; of an ordinary core
 EFFORT = 15.0  # seconds of an ordinary core without a deadline, in steps counted beforehand
 FEWEST = 60  # steps under which nothing comes of a relaxation
@@ -60,7 +61,7 @@ class Bounder:
         goal = max(aim, 0.0) * UNDER
         steps = self.steps[1] if path else self.steps[0]
         stop = Stop(goal * goal, steps, SETTLED, self.ask.expired)
-        start = None if warm is None or not warm.steps else with_row(form, warm)
+        start = None if warm is None or not warm.steps else with_row(form, warm, goal)
         found = solve(form, stop, start, self.kind)
         upper = float(np.sqrt(max(found.best.bound, 0.0)))
         value, best = self.climbed(found)
@@ -148,7 +149,7 @@ def halves(normal: Array) -> tuple[Cut, Cut]:
     return Cut(normal, 1), Cut(normal, -1)
 
 
-def with_row(form: Form, warm: Relaxed) -> Warm:
+def with_row(form: Form, warm: Relaxed, goal: float) -> Warm:
     """Carry the iterates of a parent to a child with one more cut.
 
     Products with it are what X says, its multipliers are zero.
@@ -169,4 +170,5 @@ def with_row(form: Form, warm: Relaxed) -> Warm:
     n = len(held.best.N) + 1
     N = np.zeros((n, n), dtype=held.best.N.dtype)
     N[:-1, :-1] = held.best.N
-    return replace(held, Z=Z, U=U * (held.rho / CHILD), rho=CHILD, best=held.best._replace(N=N))
+    rho = NEAR if held.best.bound <= (LOOSE * goal) ** 2 else FAR
+    return replace(held, Z=Z, U=U * (held.rho / rho), rho=rho, best=held.best._replace(N=N))
