@@ -251,6 +251,13 @@ def test_early_stopping_needs_the_rows_and_they_can_be_drawn_again(name, monkeyp
         from_model(model, data, labels, rows=rows[1:])
 
 
+def test_lbfgs_ignores_early_stopping_and_batches():
+    model = fitted(network(early_stopping=True, batch_size=5), X, Y)
+    problem, factors = from_model(model, X, Y)
+    assert (problem.lam, len(problem.loss.data)) == (0.5, N)
+    assert objective(problem, factors) / factors.multiple == pytest.approx(model.loss_, rel=TIGHT)
+
+
 def test_rows_cannot_be_drawn_again_without_an_integer_seed():
     model = fitted(network(solver="adam", early_stopping=True, random_state=None), X, Y)
     with pytest.raises(InputError, match=r"random_state must be an integer .* got None"):
