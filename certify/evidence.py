@@ -47,7 +47,8 @@ class Evidence:
 def any_size(run: Run, wanted: "str | Array") -> Evidence:
     """Look for a dual point at the candidate, by projection, and at improved factors."""
     given, reached = chosen(run, wanted), recalled(run)
-    hopeless = wanted == "search" and (reached is not None or open_gap(run))
+    text = isinstance(wanted, str) and wanted == "search"
+    hopeless = text and (reached is not None or open_gap(run))
     first = given if given is not None or hopeless else at_candidate(run)
     tries: list[Dual | None] = [first]
     if closed(run, tries) or not isinstance(wanted, str):

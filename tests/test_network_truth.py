@@ -12,6 +12,7 @@ from certify.kernel import verify as kernel
 from certify.polar._proved import handed, split
 from certify.problem import Problem
 from certify.relax import dual_point, network_witness
+from certify.rigor.rounded import Rounded
 from problems import network_biases, network_line, network_plane, network_slopes, network_space
 from problems._networks import cells, dot, faces, free_steepest, rational, root, sign, steepest
 
@@ -140,16 +141,20 @@ def test_the_optimum_is_the_candidates_objective(name):
     assert low - slack <= Fraction(case.optimum) <= high + slack
 
 
-def proved(problem: Problem, cert, W):
+def proved(problem, cert, W):
     """Return what the kernel proves from W and the relaxation's bound of its polar."""
+    return kernel.prove(cert.statement, cert.given, *written(problem, cert, W))
+
+
+def written(problem, cert, W):
+    """Return that proof, and its arrays."""
     found = network_witness(W, problem.atom)
     text, arrays = split(found.proof)
     sums = [sum(map(Fraction, column)) for column in W.T.tolist()]
     listed = [[j, f"{-s.numerator:x}/{s.denominator:x}"] for j, s in enumerate(sums)]
     proof = {"polar": text, "corrections": listed if problem.offsets else []}
     witness = {k: a for k, a in cert.witness.items() if k[:1] == "q"}
-    witness |= arrays | {"W": handed(W.reshape(-1))}
-    return kernel.prove(cert.statement, cert.given, proof, witness)
+    return proof, witness | arrays | {"W": handed(W.reshape(-1))}
 
 
 OPEN = ("network_biases/line_optimal", "network_biases/plane_optimal", "network_line/optimal")
@@ -173,3 +178,62 @@ def test_the_wrong_convention_of_beta_is_a_factor_of_two():
     assert exact_objective(half, case.factors)[1] < Fraction(case.optimum) * Fraction(7, 10)
     prices = [float(p.lam * p.atom.theta(case.factors).sum()) for p in (case.problem, half)]
     assert abs(prices[0] - 2 * prices[1]) <= rounding(prices, flops=4)
+
+
+# --- lies about the instances ------------------------------------------------------------------
+
+
+def lied(rng, proof, witness):
+    """Return a proof with some of its numbers changed, each perhaps to its own advantage."""
+    nodes = [dict(node) for node in proof["polar"]["nodes"]]
+    for node in nodes:
+        for name in ("level", "bias", "radial", "tau", "shift"):
+            if name in node and not rng.integers(3):
+                node[name] = lesser(rng, node[name])
+    arrays = {k: np.array(a.data).reshape(a.shape) for k, a in witness.items() if k[:1] != "q"}
+    for name, x in arrays.items():
+        kind = rng.integers(5)
+        if kind == 0:
+            np.multiply(x, rng.choice([0.0, 0.5, 0.99, 1.01, 2.0, 64.0]), out=x)
+        elif kind == 1:
+            x[rng.integers(x.size)] += rng.choice([-1.0, 0.25, 8.0])
+        elif kind == 2 and name[:1] == "L":
+            x[:] = 8 * rng.standard_normal(x.shape)
+        elif kind == 3 and name[:1] == "N":
+            x[:] = np.abs(x) * rng.choice([0.0, 4.0], x.shape)
+    kept = {k: a for k, a in witness.items() if k[:1] == "q"}
+    polar = proof["polar"] | {"nodes": nodes}
+    return proof | {"polar": polar}, kept | {k: handed(x) for k, x in arrays.items()}
+
+
+def lesser(rng, text):
+    """Return another number in the same notation."""
+    if "0x" in text:
+        return (float.fromhex(text) * float(rng.choice([0.0, 0.25, 0.5, -1.0, 2.0]))).hex()
+    p, _, q = text.partition("/")
+    return f"{int(p, 16) // 2:x}/{q or 1}"
+
+
+LIED = ("network_plane/optimal", "network_biases/line_optimal", "network_space/six_optimal")
+LIED += ("network_slopes/abs_optimal", "network_plane/two_outputs_l2")
+
+
+@pytest.mark.parametrize("name", LIED)
+def test_no_lie_about_an_instance_proves_more_than_its_optimum(name):
+    case, rng = BEST[name], np.random.default_rng(0)
+    cert = check(case.problem, case.factors, q=case.q).certificate
+    proof, witness = written(case.problem, cert, dual_point(case.problem))
+    honest = kernel.prove(cert.statement, cert.given, proof, witness).lower
+    tried, refused = 0, 0
+    for _ in range(60):
+        told = lied(rng, proof, witness)
+        try:
+            found = kernel.prove(cert.statement, cert.given, *told, Rounded())
+        except kernel.RejectedError:
+            refused += 1
+            continue
+        tried += 1
+        assert found.lower <= Fraction(case.optimum) * (1 + Fraction(1, 2**40))
+    assert tried > 10
+    assert honest > 0
+    assert refused or not case.problem.offsets  # an intercept's W must keep its sums
