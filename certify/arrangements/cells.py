@@ -104,6 +104,8 @@ def proposal(ask: LayerAsk, lower: float) -> Proposal:
     """Return the bound of a tree on signs of rows, of one output; lower: a value attained."""
     solver = Cells(signs_of(ask), question(ask))
     tree = grow(solver, limits(ask, lower))
+    if tree.upper == np.inf:  # no time for a first part
+        return Proposal(np.inf)
     return Proposal(*proof_of(solver, tree, limits(ask, lower).aim(tree.lower)))
 
 
