@@ -9,7 +9,7 @@ from certify import Certificate, Problem
 from certify.atoms import ReLU
 from certify.certificate import ask
 from certify.kernel import verify as kernel
-from certify.losses import KullbackLeibler, Squared
+from certify.losses import Absolute, KullbackLeibler, Squared
 from certify.offsets import ColumnIntercept
 from certify.polar._proved import handed, split
 from certify.relax.network_witness import network_witness
@@ -472,6 +472,8 @@ def test_outputs_below_zero_are_outside_a_loss_that_wants_counts():
     assert loss_of(positive, (one, one)).hi > 0
     with pytest.raises(kernel.RejectedError, match="domain"):
         loss_of(problem, (one, one))
+    found = loss_of(Problem(Absolute(np.ones((2, 1))), atom, 1.0), (one, one))
+    assert found.lo == found.hi == Fraction(3, 2)  # outputs -1/2 and 1
 
 
 def loss_of(problem, factors):
