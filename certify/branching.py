@@ -6,7 +6,8 @@ A part is a path of labels from the root.  The user's `solve` bounds it from abo
 witness, may find a feasible value, and names the two labels that cover the part together.
 The leaf of the largest bound is split first.  Leaves are split in batches of fixed size
 and results are merged in order, so the tree does not depend on the number of threads;
-only a deadline can change it.  The tree that comes back can be handed in to go on.
+only a deadline can change it.  The tree that comes back can be handed in to go on; one with
+a key is kept by the keeper in force, and gone on from.
 """
 
 import heapq
@@ -16,6 +17,8 @@ from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, Generic, TypeAlias, TypeVar
+
+from ._keeping import CURRENT, Kinds, stopped
 
 L = TypeVar("L")  # label of a branch
 S = TypeVar("S")  # what a child starts from
@@ -76,6 +79,9 @@ class Limits:
     """When to stop: every leaf is at most the aim, or `nodes` parts exist, or `expired`.
 
     aim = max(target, lower + gap |lower|)
+    key    names the question, so that its tree can be kept; "": it is not
+    kinds  the dataclasses and named tuples in the tree's labels, witnesses and warm starts
+    light  whether a tree is kept without warm starts, which are large
     """
 
     target: float = -inf
@@ -84,6 +90,9 @@ class Limits:
     expired: Callable[[], bool] = lambda: False
     workers: int = WORKERS
     progress: Callable[[int, float, float], None] = field(default=lambda *_: None)
+    key: str = ""
+    kinds: Kinds = ()
+    light: bool = False
 
     def aim(self, lower: float) -> float:
         """Return the value every leaf should be proved to be under."""
@@ -99,19 +108,35 @@ def grow(solve: Solve[L, S, T], limits: Limits, tree: Tree[L, S, T] | None = Non
 
     progress is called as progress(number of parts, lower, upper) after each batch.
     """
+    keeper, key = CURRENT.get() if limits.key else None, f"tree.{limits.key}"
+    if tree is None and keeper is not None:
+        tree = keeper.recall(key, (Tree, Node, Solved, *limits.kinds))
     if tree is None:
         root = solve((), None, limits.aim(-inf))
         tree = Tree((Node((), root),), root.lower, root.found)
     state = _State(tree)
     limits.progress(len(state.nodes), state.lower, state.upper)
     with ThreadPoolExecutor(max_workers=limits.workers) as pool:
-        while len(state.nodes) < limits.nodes and not limits.expired():
+        while len(state.nodes) < limits.nodes and not limits.expired() and not stopped():
             chosen = state.worst(limits.aim(state.lower))
             if not chosen:
                 break
             state.expand(chosen, solve, limits, pool)
             limits.progress(len(state.nodes), state.lower, state.upper)
-    return state.tree()
+            if keeper is not None:
+                keeper.keep(key, lambda: kept(state.tree(), limits))
+    tree = state.tree()
+    if keeper is not None:
+        keeper.keep(key, lambda: kept(tree, limits), now=True)
+    return tree
+
+
+def kept(tree: Tree[L, S, T], limits: Limits) -> Tree[L, S, T]:
+    """Return what is kept of a tree."""
+    if not limits.light:
+        return tree
+    nodes = (replace(n, solved=replace(n.solved, warm=None)) for n in tree.nodes)
+    return replace(tree, nodes=tuple(nodes))
 
 
 class _State(Generic[L, S, T]):

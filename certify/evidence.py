@@ -12,6 +12,7 @@ import numpy as np
 from . import explore, fixed_rank, networks, rays, search, tensors
 from ._arrays import Array, finite, real
 from ._errors import InputError
+from ._keeping import CURRENT
 from .atoms import CP, RankOne, ReLU
 from .descent import State
 from .duals import Dual, Run, best, bound, dual_at
@@ -20,6 +21,7 @@ from .orthogonal import Orthogonal, orthogonalize
 from .polar._scale import exponent, scaled
 from .problem import Problem
 
+REACHED = "search"  # the name under which a search is kept
 DUALS = ("search", "relaxation")
 SLACK = 0.5  # of epsilon: a bound this near to the best factors needs no better one
 CONVEX = 0.3  # share of the budget for the convex problem
@@ -44,8 +46,9 @@ class Evidence:
 
 def any_size(run: Run, wanted: "str | Array") -> Evidence:
     """Look for a dual point at the candidate, by projection, and at improved factors."""
-    given = chosen(run, wanted)
-    hopeless = wanted == "search" and open_gap(run)
+    given, reached = chosen(run, wanted), recalled(run)
+    text = isinstance(wanted, str) and wanted == "search"
+    hopeless = text and (reached is not None or open_gap(run))
     first = given if given is not None or hopeless else at_candidate(run)
     tries: list[Dual | None] = [first]
     if closed(run, tries) or not isinstance(wanted, str):
@@ -60,7 +63,8 @@ def any_size(run: Run, wanted: "str | Array") -> Evidence:
         return Evidence(run.start, best(tries), better=multiple(run), given=run.given)
     rest = (run.epsilon, explore.shortcut(run.problem, found))
     clock = run.clock.share(SEARCHED)
-    trail = searched(run.problem, run.start, clock, run.seed, rest)
+    trail = reached or searched(run.problem, run.start, clock, run.seed, rest)
+    remember(trail)
     better = chosen_better(run, trail)
     if (top := best(tries)) is None or trail.best.value - top.value > SLACK * run.epsilon:
         tries += improved(run, trail)
@@ -68,6 +72,24 @@ def any_size(run: Run, wanted: "str | Array") -> Evidence:
     floor = floor_point(run) if better is not None and not run.given else None
     note = "" if best(tries) is not None else "no orthogonal dual point was found"
     return Evidence(run.start, best(tries), None, (), better, floor, trail.steps, note, run.given)
+
+
+def remember(trail: explore.Found) -> None:
+    """Keep what a search has found: its best factors, and dual points."""
+    keeper = CURRENT.get()
+    if keeper is not None:
+        keeper.keep(REACHED, lambda: (trail.same, trail.best, trail.duals), now=True)
+
+
+def recalled(run: Run) -> explore.Found | None:
+    """Return what a search had found, if it was kept."""
+    keeper = CURRENT.get()
+    found = None if keeper is None else keeper.recall(REACHED, (State,))
+    if found is None:
+        return None
+    same, top, duals = found
+    steps = [("start", run.start), ("checkpoint", search.lowest([same, top]))]
+    return explore.Found(tuple(steps), same, top, duals)
 
 
 def open_gap(run: Run) -> bool:
@@ -169,6 +191,8 @@ def closed(run: Run, tries: list[Dual | None]) -> bool:
 def at_candidate(run: Run) -> Dual | None:
     """Bound by W = -grad l at the candidate, scaled."""
     run.clock.tell("dual point of the candidate", run.start.value)
+    if isinstance(run.problem.atom, ReLU):  # no ascent leaves it open, so only a proof is missing
+        run = replace(run, share=PATIENCE)
     return bound(run, dual_at(run.problem, run.start))
 
 

@@ -1,6 +1,11 @@
 """check(): factors in, verdict and certificate out.  The verdict comes after the verifier."""
 
-from collections.abc import Mapping, Sequence
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -8,9 +13,11 @@ import numpy as np
 from . import descent, fixed_rank, networks, scaling
 from ._arrays import Array, short
 from ._errors import InputError, OutOfScopeError
+from ._keeping import Keeper, keeping
 from ._threads import threads
 from .atoms import ATOMS, CP, Atom, Factors, RankOne, ReLU, Symmetric
 from .certificate import ask
+from .checkpoint import opened
 from .duals import Run
 from .evidence import accept_dual, any_size, by_rank
 from .losses import LOSSES, Squared
@@ -40,6 +47,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     seed: int = 0,
     progress: Progress | None = None,
     dual: str | Array = "search",
+    checkpoint: str | Path | None = None,
 ) -> Result:
     """Decide whether factors are a global optimum of their own objective, with proof.
 
@@ -51,6 +59,8 @@ def check(  # noqa: PLR0913  the contract's keywords
     seed      of the random starts: the same call gives the same answer
     progress  called as progress(stage, value)
     dual      "search", "relaxation" (the dual point of a convex solver, untrusted), or W
+    checkpoint  a file: what a long proof has reached is written to it now and then, and gone
+              on from if it is there; then Ctrl-C ends the search with what is proved so far
 
     Raises InputError when the caller's input is wrong.  What the theory does not cover
     is the verdict OUT_OF_SCOPE, never an exception.
@@ -58,6 +68,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     held = problem.accept(factors)
     values = None if q is None else problem.accept_offsets(q)
     asked = ask(problem, held, values, rtol=rtol, atol=atol)
+    keeper = Keeper() if checkpoint is None else opened(checkpoint, asked.statement)
     clock, wanted = Clock(positive(budget), progress), accept_dual(problem, dual)
     seed = natural(seed)
     found_q, away = attained(problem, held) if values is None else (values, "")
@@ -73,7 +84,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     epsilon = max(scaling.value_down(atol, by), rtol * abs(start.value))
     fixed = values is not None or not problem.offsets
     run = Run(scaled, start, epsilon, clock, seed, fixed, float(scaled_by(1.0, -by.whole)))
-    with threads(problem.loss.observed):
+    with threads(problem.loss.observed), keeping(keeper), stoppable(keeper):
         found = by_rank(run) if problem.lam == 0 else any_size(run, wanted)
         found = scaling.evidence_up(found, by)
         proof = settle(problem, asked, found)
@@ -91,6 +102,28 @@ def check(  # noqa: PLR0913  the contract's keywords
         steps=tuple((name, s.value) for name, s in found.steps),
         reached=lowest([s for _, s in found.steps]) if found.steps else None,
     )
+
+
+@contextmanager
+def stoppable(keeper: Keeper) -> Iterator[None]:
+    """Let the first Ctrl-C stop the search where there is a file to go on from."""
+    main = threading.current_thread() is threading.main_thread()
+    if keeper.write is None or not main:
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        """Ask to stop; the second time, interrupt."""
+        del number, frame
+        keeper.stopped = True
+        signal.signal(signal.SIGINT, before)
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def unknown(problem: Problem) -> list[str]:

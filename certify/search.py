@@ -16,6 +16,7 @@ import numpy as np
 
 from . import descent
 from ._arrays import Array
+from ._keeping import stopped
 from .atoms import Factors, RankOne
 from .descent import State
 from .losses import Squared
@@ -43,9 +44,9 @@ class Clock:
     sweeps: int | None = None  # left; counted, so that a call without a budget is repeatable
 
     def expired(self) -> bool:
-        """Whether the budget or the sweeps are spent."""
+        """Whether the budget or the sweeps are spent, or somebody asked to stop."""
         late = self.budget is not None and monotonic() - self.start > self.budget
-        return late or (self.sweeps is not None and self.sweeps <= 0)
+        return late or stopped() or (self.sweeps is not None and self.sweeps <= 0)
 
     def swept(self) -> None:
         """Count a sweep."""
@@ -53,6 +54,8 @@ class Clock:
 
     def left(self) -> float | None:
         """Return the seconds left, or None without a budget."""
+        if stopped():
+            return 0.0
         return None if self.budget is None else max(self.budget - (monotonic() - self.start), 0.0)
 
     def share(self, part: float) -> "Clock":

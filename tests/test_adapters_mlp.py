@@ -5,7 +5,8 @@ import pytest
 from scipy.special import xlogy
 from sklearn.base import clone
 from sklearn.decomposition import PCA
-from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPClassifier, MLPRegressor, _multilayer_perceptron
 
 from certify import InputError, OutOfScopeError, check
 from certify.adapters.sklearn import from_model, training_rows
@@ -185,7 +186,7 @@ def test_check_gives_a_bracket_of_the_library_objective():
 
 
 @pytest.mark.parametrize("name", ["two", "three", "one output"])
-def test_early_stopping_needs_the_rows_and_they_can_be_drawn_again(name):
+def test_early_stopping_needs_the_rows_and_they_can_be_drawn_again(name, monkeypatch):
     kind, data, labels, _ = LABELS[name]
     data, labels = np.vstack([data] * 3), np.concatenate([labels] * 3)
     settings = {
@@ -194,10 +195,19 @@ def test_early_stopping_needs_the_rows_and_they_can_be_drawn_again(name):
         "max_iter": 60,
         "learning_rate_init": 0.02,
     }
+    drawn = []
+
+    def split(*given, **settings):
+        drawn.append(train_test_split(*given, **settings))
+        return drawn[-1]
+
+    monkeypatch.setattr(_multilayer_perceptron, "train_test_split", split)
+    data = data + np.arange(len(data))[:, None] / 2**20  # every row is told from the others
     model = fitted(network(kind, **settings), data, labels)
     with pytest.raises(InputError, match=r"early_stopping held out .*: pass rows="):
         from_model(model, data, labels)
     rows = training_rows(model, data, labels)
+    assert np.array_equal(data[rows], drawn[0][0])
     problem, factors = from_model(model, data, labels, rows=rows)
     assert len(rows) == len(problem.loss.data) == model.t_ // model.n_iter_
     best = model.loss_curve_[int(np.argmax(model.validation_scores_))]

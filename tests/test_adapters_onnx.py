@@ -116,6 +116,12 @@ MORE = {
 }
 
 
+BARE = [
+    node("MatMul", ("x", "W1"), "h"),
+    node("Relu", ("h",), "a"),
+    node("Add", ("a", "s"), "late"),
+    node("Gemm", ("late", "W2"), "y"),
+]
 THREE = [
     *CORE,
     node("Gemm", ("a", "W5"), "c"),
@@ -183,6 +189,7 @@ LINEAR = [
             "Add 'y' whose input 'a'",
         ),
         ([*CORE, node("Add", ("a", "s"), "a2"), node("Gemm", ("a2", "W2"), "y")], "Add 'a2'"),
+        (BARE, "Add 'late'"),
         ([*CORE, node("Relu", ("a",), "y", domain="mine"), LAST], "Relu 'y' of the domain 'mine'"),
     ],
 )

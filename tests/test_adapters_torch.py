@@ -157,6 +157,7 @@ def test_the_decay_is_read_from_the_optimizer(kind):
         (lambda p: torch.optim.SGD(p, lr=0.1, weight_decay=0.1, maximize=True), "climbs"),
         (lambda p: torch.optim.SGD(p, lr=0.1), "have no decay, .* train with a positive decay"),
         (type("Mine", (torch.optim.SGD,), {}), "optimizer Mine has no known objective"),
+        (type("SGD", (torch.optim.SGD,), {}), "optimizer SGD has no known objective"),
         (
             lambda p: torch.optim.SGD(list(p)[:3], lr=0.1, weight_decay=1),
             "the bias of linear layer",
@@ -260,15 +261,29 @@ def test_a_square_module_needs_no_layout():
 # --- figures and refusals -----------------------------------------------------------------
 
 
-def test_another_loss_than_reported_is_refused_with_both_figures():
-    model, y = network(dtype=torch.float32), target("mse", torch.float32)
-    seen = float(nn.MSELoss()(model(torch.tensor(X, dtype=torch.float32)), y).detach())
+@pytest.mark.parametrize(("dtype", "within"), [(torch.float32, 1e-5), (torch.float16, 1e-2)])
+def test_another_loss_than_reported_is_refused_with_both_figures(dtype, within):
+    model, y = network(dtype=dtype), target("mse", dtype)
+    seen = float(nn.MSELoss()(model(torch.tensor(X, dtype=dtype)), y).detach())
     from_model(model, X, y, weight_decay=DECAY, reported=seen)
     with pytest.raises(InputError, match="pass the X and y of the training") as error:
         from_model(model, X[::-1], y, weight_decay=DECAY, reported=seen)
-    moved = model(torch.tensor(X[::-1].copy(), dtype=torch.float32))
+    moved = model(torch.tensor(X[::-1].copy(), dtype=dtype))
     other = float(nn.MSELoss()(moved, y).detach())
-    assert figures(error) == pytest.approx([seen, other], rel=1e-5)
+    assert figures(error) == pytest.approx([seen, other], rel=within)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_classes_of_a_state_dict_are_counted_by_its_outputs(bias):
+    model = network(4, bias=bias)
+    _, wanted = from_model(model, X, KINDS, loss="cross_entropy", weight_decay=DECAY)
+    state = {k: x.numpy() for k, x in model.state_dict().items()}
+    turned = {k: x.T for k, x in state.items()}
+    for held, layout in ((state, None), (state, "torch"), (turned, "sklearn")):
+        given = {"loss": "cross_entropy", "weight_decay": DECAY, "layout": layout}
+        problem, factors = from_model(held, X, KINDS, **given)
+        assert problem.loss.shape == (N, 4)
+        assert all(np.array_equal(a, b) for a, b in zip(factors, wanted, strict=True))
 
 
 def sequence(*middle):

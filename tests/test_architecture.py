@@ -11,7 +11,7 @@ import certify
 ROOT = Path(certify.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 LAYERS = (  # from the bottom up: a module imports from its own layer or from those before it
-    ("kernel", "_errors", "_registry", "verdict"),
+    ("kernel", "_errors", "_registry", "_keeping", "verdict"),
     ("_arrays", "rigor", "branching"),
     ("_observed", "gauges"),
     ("losses", "offsets", "polar", "multilinear", "arrangements"),
@@ -28,7 +28,7 @@ LAYERS = (  # from the bottom up: a module imports from its own layer or from th
     ("duals",),
     ("tensors", "networks"),
     ("evidence",),
-    ("scaling", "result", "leaf_factors"),
+    ("scaling", "result", "leaf_factors", "checkpoint"),
     ("proving",),
     ("pipeline",),
     ("recheck",),

@@ -83,7 +83,7 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
             raise InputError("an optimizer knows a module's parameters, not a state dict's")
         state = model if isinstance(model, Mapping) else kept(Path(model))
         if asked.name == "cross_entropy" and outputs == 1:
-            outputs = classes(state)
+            outputs = classes(state, layout)
         hidden, out = oriented(layers(state), (held.shape[1], outputs), layout)
         eps = max(map(precision, state.values()), default=0.0)
         weights = joined(hidden, out, activation, slope, eps)
@@ -98,10 +98,12 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     return Trained(held, labels, asked, decay, reported).judge(weights)
 
 
-def classes(state: Mapping[str, Any]) -> int:
-    """Return the outputs of the last layer of a state dict: its bias's length, or weight's rows."""
-    last = layers(state)[-1]
-    return len(last[1] if last[2] is None else last[2])
+def classes(state: Mapping[str, Any], layout: str | None) -> int:
+    """Return the outputs of the last layer of a state dict, which classes do not tell."""
+    _, weight, bias = layers(state)[-1]
+    if bias is not None:
+        return len(bias)
+    return weight.shape[1 if layout == "sklearn" else 0]
 
 
 def library() -> Any:  # noqa: ANN401  a module

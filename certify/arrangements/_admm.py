@@ -21,6 +21,7 @@ from ._multiplier import Multiplier, proved
 
 RELAX = 1.6  # over-relaxation
 EVERY, BALANCE = 25, 100  # steps between bounds, between balances of rho
+LEAST, LATE, OVER = 200, 500, 4  # steps before it may end, also without any gain; evaluations
 PART = 120  # sizes from which positive eigenvectors alone are found
 WEIGHT = 0.25  # of u in the rows, where |p|^2 + |q|^2 <= 1
 START = 8.0  # rho of a cold start
@@ -41,7 +42,7 @@ class Warm:
 class Stop:
     """When a solve ends: under the target, after some steps, settled, or when `expired` says.
 
-    settled is the relative gain of the bound over 8 evaluations under which it is hopeless.
+    settled is the relative gain of the bound over OVER evaluations under which it is hopeless.
     """
 
     target: float
@@ -132,6 +133,11 @@ class Run:
         self.U = self.U / self.kind(ratio)
 
 
+def slow(history: list[float], settled: float) -> bool:
+    """Whether the bound hardly fell over the last evaluations."""
+    return history[-1 - OVER] - history[-1] <= settled * history[-1]
+
+
 def positive(S: Array) -> Array:
     """Return the positive part of a symmetric matrix."""
     if len(S) >= PART:
@@ -147,15 +153,14 @@ def solve(form: Form, stop: Stop, warm: Warm | None = None, kind: Any = np.float
     """Run until the proved bound is under the target, or no longer falls."""
     run = Run(form, warm, kind)
     best = proved(form, warm.best.N.astype(float) if warm else run.multiplier())
-    history = [best.bound]
-    k = 0
+    first, history, k = best, [best.bound], 0
     while best.bound > stop.target and k < stop.steps and not stop.expired():
         k += 1
         run.step()
         if k % EVERY == 0:
             best = min(best, proved(form, run.multiplier()), key=lambda b: b.bound)
             history.append(best.bound)
-            if k >= 12 * EVERY and history[-9] - best.bound <= stop.settled * best.bound:
+            if k >= LEAST and slow(history, stop.settled) and (best is not first or k >= LATE):
                 break
         if k % BALANCE == 0:
             run.balance()

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from time import monotonic
 
 import numpy as np
 import numpy.typing as npt
 
 from certify._arrays import Array
+from certify._keeping import stopped
 from certify.gauges import Gauge
 
 Slice = tuple[Array, Array]  # u (d,), v (outputs,)
@@ -78,8 +80,17 @@ class LayerAsk:
 
     def expired(self) -> bool:
         """Whether the time budget is spent."""
-        return self.deadline is not None and monotonic() > self.deadline
+        late = self.deadline is not None and monotonic() > self.deadline
+        return late or stopped()
 
     def left(self) -> float:
         """Return the seconds left, infinite without a deadline."""
         return float("inf") if self.deadline is None else self.deadline - monotonic()
+
+    def key(self, method: str) -> str:
+        """Return a name of this question for one method, whatever the effort."""
+        layer = self.layer
+        said = f"{layer.slope}{layer.right.key}{layer.free}{self.seed}"
+        parts = [said.encode(), self.W.tobytes(), layer.features.tobytes()]
+        parts += [] if layer.samples is None else [layer.samples.tobytes()]
+        return f"{method}.{sha256(b'|'.join(parts)).hexdigest()}"

@@ -122,6 +122,8 @@ def biased(q: Signs, A: Array, c: Array, box: tuple[Array, Array | None]) -> tup
 def solved(A: Array, c: Array, box: tuple[Array, Array | None]) -> Array:
     """Return y in the box that makes |c + A y|_2 least."""
     top, start = box
+    if not top.size:  # scipy's nnls ends the process on a matrix without columns
+        return top
     if np.isinf(top).all():
         try:
             return np.asarray(nnls(A, -c)[0])

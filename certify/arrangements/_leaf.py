@@ -79,3 +79,24 @@ def in_units(form: Form, cuts: Array, N: Array) -> Array:
     radial = [np.ones(1), np.full(2 * m, one)] if form.radial else []
     unit = np.concatenate([np.full(2 * m, one), *radial, 1 / sizes(held)])
     return np.asarray(N * np.outer(unit, unit))
+
+
+def nil(form: Form, cut: Array) -> tuple[dict[str, Any], float]:
+    """Return a leaf that proves nearly 0 where the one sign of v earns nothing.
+
+    There |u| times the cut, w^T s rounded, is a product of facts: half of it takes away the
+    value times |u| but for the rounding.
+    """
+    m = len(form.F)
+    h = 4 * m + 2
+    N = np.zeros(h * (h + 1) // 2, dtype=np.float32)
+    N[h * (h - 1) // 2 + 2 * m] = 0.5
+    held = cut.copy()
+    held[:m] *= form.scale
+    missed = float(np.abs(form.A[:, 0] - held).sum()) * (1 + NOISE)
+    wide = (1 + float(np.square(form.F).sum())) * (1 + form.reach**2) + 1
+    zero = (0.0).hex()
+    node = {"tau": form.scale.hex(), "level": zero, "radial": zero, "linear": True}
+    rest = NOISE * float(np.abs(form.A).sum())
+    shift = Fraction(missed + rest)
+    return {"node": node | {"shift": shift}, "arrays": {"N": N}}, 2 * wide * (missed + rest)

@@ -10,7 +10,9 @@ from certify._arrays import Array
 from ._form import Form
 
 WIDE, TIGHT = 1e-12, 1e3  # of the shift of p^T p, relative to its scale
-GOOD = 1e-6  # of the search for the shift
+GOOD = 1e-3  # of the search for the shift's logarithm
+GRID = np.geomspace(1e-9, 1e3, 25)  # of the price of b or s, relative; then finer around the best
+ZOOMS = 4
 
 
 class Multiplier(NamedTuple):
@@ -78,30 +80,32 @@ def settled(form: Form, held: Multiplier) -> Multiplier:
 
 
 def priced(form: Form, S: Array) -> tuple[float, float, float, float]:
-    """Return (bound, level, bias, radial) with S <= Diag(level, bias, radial), the least bound."""
+    """Return (bound, level, bias, radial) with S <= Diag(level, bias, radial), the least bound.
+
+    With a last coordinate of its own price beta, level is the top eigenvalue of
+    S_11 + s s^T / (beta - S_22): convex in beta.
+    """
     if not (form.reach or form.radial):
         level = float(np.linalg.eigvalsh(S)[-1])
         return max(level, 0.0), level, 0.0, 0.0
     cost = 1.0 if form.radial else form.reach**2
-    values, E = np.linalg.eigh(S[:-1, :-1])
-    h = E.T @ S[:-1, -1]
-    size = float(np.abs(S).max(initial=0.0)) + 1e-300
-    base = float(S[-1, -1])
-    if not form.radial:
-        base = max(base, 0.0)
+    size = float(np.abs(S).max(initial=0.0)) or 1.0
+    base = float(S[-1, -1]) if form.radial else max(float(S[-1, -1]), 0.0)
+    betas = base + size * GRID
+    outer = np.outer(S[:-1, -1], S[:-1, -1])
 
-    def top(beta: float) -> float:
-        """Return the price of |u|^2 beside that of the last coordinate."""
-        return float(np.linalg.eigvalsh(np.diag(values) + np.outer(h, h) / (beta - float(S[-1, -1])))[-1])
+    def levels(at: Array) -> Array:
+        """Return the price of |u|^2 beside each beta."""
+        G = S[:-1, :-1] + outer / (at - float(S[-1, -1]))[:, None, None]
+        tops: Array = np.linalg.eigvalsh(G)[:, -1]
+        return tops if form.radial else np.maximum(tops, 0.0)
 
-    def whole(t: float) -> float:
-        """Return the bound."""
-        beta = base + size * float(np.exp(t))
-        level = top(beta)
-        return (level + beta if form.radial else max(level, 0.0) + cost * beta)
-
-    found = minimize_scalar(
-        whole, bounds=(np.log(WIDE), np.log(TIGHT)), method="bounded", options={"xatol": GOOD}
-    )
-    beta = base + size * float(np.exp(found.x))
-    return float(whole(float(found.x))), top(beta), *((0.0, beta) if form.radial else (beta, 0.0))
+    for _ in range(ZOOMS):
+        totals = levels(betas) + cost * betas
+        k = int(totals.argmin())
+        low, high = betas[max(k - 1, 0)], betas[min(k + 1, len(betas) - 1)]
+        best = float(totals[k]), float(betas[k])
+        betas = np.linspace(low, high, len(betas))
+    totals = levels(np.array([best[1]]))
+    prices = (0.0, best[1]) if form.radial else (best[1], 0.0)
+    return max(best[0], 0.0), float(totals[0]), *prices

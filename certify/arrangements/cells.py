@@ -28,6 +28,7 @@ class Held(NamedTuple):
     bound: Bound
 
 
+KINDS = (Held, Ranges, Bound)  # what a tree is made of
 Found: TypeAlias = Tree[Label, Held, Held]
 
 
@@ -109,7 +110,7 @@ def limits(ask: LayerAsk, lower: float) -> Limits:
     target = max(ask.target or 0.0, lower * (1 + GAP), 0.0)
     nodes = ask.nodes or (NODES if ask.deadline is None else 1 << 30)
     told = ask.progress or (lambda *_: None)
-    return Limits(target, GAP, nodes, ask.expired, 1, told)
+    return Limits(target, GAP, nodes, ask.expired, 1, told, ask.key("cells"), KINDS)
 
 
 def proof_of(solver: Cells, tree: Found, aim: float) -> tuple[float, dict[str, Any]]:

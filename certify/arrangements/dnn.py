@@ -1,6 +1,5 @@
 """The doubly nonnegative relaxation of a part: products of facts p, q >= 0 and cuts."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
@@ -10,7 +9,7 @@ from certify._arrays import Array
 from certify.branching import Solved, Tree
 from certify.polar import _spectra as spectra
 
-from ._admm import START, Relaxed, Stop, Warm, solve
+from ._admm import Relaxed, Stop, Warm, solve
 from ._base import LayerAsk, Slice
 from ._form import Form, form_of
 from ._frame import Frame
@@ -18,8 +17,12 @@ from ._multiplier import Multiplier
 from .ascent import Climb, polished
 
 CUT_BITS, SIGN_BITS = 12, 24  # of a cut's entries: short integers for the verifier
-STEPS, SETTLED = 300, 3e-4  # of one part; splitting early pays more than many steps
-ROOT_STEPS, ROOT_SETTLED = 2000, 1e-5
+STEPS, SETTLED = 1000, 4e-4  # of one part; splitting early pays more than many steps
+ROOT_STEPS = 2000
+CHILD = 20.0  # rho where a child starts
+FLOPS, FIXED, SPEED = 40.0, 1e7, 6e10  # of a step: of x cubed, of all else; of an ordinary core
+EFFORT = 30.0  # seconds of an ordinary core without a deadline, in steps counted beforehand
+FEWEST = 60  # steps under which nothing comes of a relaxation
 SINGLE = 150  # rows from which iterates are kept in float32
 UNDER = 1 - 2.0**-22  # of the aim: room for the roundings of a leaf
 DIRECTIONS = 2  # eigenvectors of u u^T that start an ascent
@@ -33,7 +36,7 @@ class Cut(NamedTuple):
 
 
 Path: TypeAlias = tuple[Cut, ...]
-Grown: TypeAlias = Tree[Cut, Relaxed, Multiplier]
+Grown: TypeAlias = Tree[Cut, Relaxed, Multiplier | None]
 
 
 @dataclass(frozen=True)
@@ -46,22 +49,29 @@ class Bounder:
     ask: LayerAsk
     form: Form
     steps: tuple[int, int] = (ROOT_STEPS, STEPS)
-    told: Callable[[float], None] = lambda _: None
 
     def __call__(
         self, path: Path, warm: Relaxed | None, aim: float
-    ) -> Solved[Cut, Relaxed, Multiplier]:
+    ) -> Solved[Cut, Relaxed, Multiplier | None]:
         """Bound one part; stop as soon as it is under the aim."""
+        if path and path[0].sign == self.barred:
+            return Solved(0.0, None)
         form = self.at(path)
         goal = max(aim, 0.0) * UNDER
-        steps, settled = (self.steps[1], SETTLED) if path else (self.steps[0], ROOT_SETTLED)
-        stop = Stop(goal * goal, steps, settled, self.ask.expired)
-        start = None if warm is None or len(path)==1 else with_row(form, warm)
+        steps = self.steps[1] if path else self.steps[0]
+        stop = Stop(goal * goal, steps, SETTLED, self.ask.expired)
+        start = None if warm is None or not warm.steps else with_row(form, warm)
         found = solve(form, stop, start, self.kind)
         upper = float(np.sqrt(max(found.best.bound, 0.0)))
         value, best = self.climbed(found)
         split = self.split(path, found) if upper > goal else None
         return Solved(upper, found.best, value, best, split, found)
+
+    @property
+    def barred(self) -> int:
+        """The sign of w^T s whose part has no value above 0: v has one sign; else 0."""
+        one = self.ask.W.shape[1] == 1
+        return {"+": -1, "-": 1}.get(self.ask.layer.right.cone, 0) if one else 0
 
     @property
     def kind(self) -> Any:  # noqa: ANN401
@@ -114,8 +124,22 @@ class Bounder:
 
 
 def bounder(ask: LayerAsk) -> Bounder:
-    """Return the solver of the parts of an ask."""
-    return Bounder(ask, form_of(ask))
+    """Return the solver of the parts of an ask; a root that is split at once takes no steps."""
+    parts, most = allowance(ask)
+    root = 0 if ask.W.shape[1] == 1 and parts > 1 else most[0]
+    return Bounder(ask, form_of(ask), (root, most[1]))
+
+
+def allowance(ask: LayerAsk) -> tuple[int, tuple[int, int]]:
+    """Return how many parts a tree may have, and the steps of its root and of the others."""
+    whole = 1 << 30 if ask.nodes is None else ask.nodes
+    if ask.deadline is not None:
+        return whole, (ROOT_STEPS, STEPS)
+    cost = (FLOPS * sum(ask.layer.features.shape) ** 3 + FIXED) / SPEED
+    most = max(int(EFFORT / 3 / cost), FEWEST)
+    steps = min(STEPS, most)
+    parts = max(int(EFFORT / (cost * steps)), 3) if ask.nodes is None else whole
+    return parts, (min(ROOT_STEPS, most), steps)
 
 
 def halves(normal: Array) -> tuple[Cut, Cut]:
@@ -144,4 +168,4 @@ def with_row(form: Form, warm: Relaxed) -> Warm:
     n = len(held.best.N) + 1
     N = np.zeros((n, n), dtype=held.best.N.dtype)
     N[:-1, :-1] = held.best.N
-    return replace(held, Z=Z, U=U * (held.rho / START), rho=START, best=held.best._replace(N=N))
+    return replace(held, Z=Z, U=U * (held.rho / CHILD), rho=CHILD, best=held.best._replace(N=N))

@@ -11,37 +11,29 @@ from certify.branching import Limits, grow
 from certify.polar import Proposal
 
 from ._base import LayerAsk
-from ._leaf import leaf
-from .dnn import Bounder, Grown, bounder
+from ._leaf import leaf, nil
+from ._multiplier import Multiplier
+from .dnn import Bounder, Cut, Grown, allowance, bounder
 
 GAP = 2.0**-20  # relative: a bound this near a found value is not worth more parts
 FAR = 2.0**-7  # a target this far below a found value is not worth a tree
 EDGE = 1e-9  # relative slack left for the last roundings of a leaf
-PARTS = 60  # without a target, a deadline or a number of parts asked for
-WORK = 3e10  # of all parts then, in cubes of the size of x
+SIGNED = 3  # parts of the tree that splits the sign of w^T s alone
 
 
 def limits(ask: LayerAsk, lower: float = 0.0) -> Limits:
     """Return when to stop."""
     told = ask.progress or (lambda *_: None)
     target = max(ask.target or 0.0, lower * (1 + GAP), 0.0)
-    return Limits(target, GAP, allowance(ask), ask.expired, progress=told)
-
-
-def allowance(ask: LayerAsk) -> int:
-    """Return how many parts a tree may have."""
-    if ask.nodes is not None:
-        return ask.nodes
-    if ask.deadline is not None:
-        return 1 << 30
-    return max(3, min(PARTS, int(WORK / (300.0 * sum(ask.layer.features.shape) ** 3))))
+    stop = Limits(target, GAP, allowance(ask)[0], ask.expired, progress=told)
+    return replace(stop, key=ask.key("relaxation"), kinds=(Cut, Multiplier), light=True)
 
 
 def grown(ask: LayerAsk, lower: float = 0.0, tree: Grown | None = None) -> Grown:
     """Grow a tree, from nothing or on from one; lower: a value that is attained.
 
-    Without a number of parts asked for, a target far below what is found is given up: no
-    tree can prove it.
+    Without a number of parts asked for, a target far below what is found is given up after
+    the split by sign: no tree can prove it.
     """
     solve, stop = bounder(ask), limits(ask, lower)
     with threadpool_limits(1, user_api="blas"):
@@ -49,7 +41,9 @@ def grown(ask: LayerAsk, lower: float = 0.0, tree: Grown | None = None) -> Grown
             tree = grow(solve, replace(stop, nodes=1))
         value = max(tree.lower, lower)
         hopeless = ask.target is not None and value > ask.target * (1 + FAR)
-        return tree if hopeless and ask.nodes is None else grow(solve, stop, tree)
+        if hopeless and ask.nodes is None:
+            stop = replace(stop, nodes=SIGNED)
+        return grow(solve, stop, tree)
 
 
 def proposal(ask: LayerAsk, lower: float = 0.0) -> Proposal:
@@ -62,18 +56,23 @@ def proposal(ask: LayerAsk, lower: float = 0.0) -> Proposal:
 def proof_of(solver: Bounder, tree: Grown, aim: float) -> tuple[float, dict[str, Any]]:
     """Return (bound, proof) of a tree: every leaf as coarse as the worst allows."""
     goal = max(tree.upper * (1 + EDGE), aim)
-    nodes: list[dict[str, Any]] = []
+    single = solver.barred != 0
+    nodes: list[dict[str, Any]] = [{"signs": [1]}] if single else []
     arrays: dict[str, Any] = {}
     cuts: list[Array] = []
     top, count = 0.0, 0
     for node in tree.nodes:
-        if node.children:
-            normal = tree.nodes[node.children[0]].path[-1].normal
-            nodes.append({"cut": len(cuts), "plus": node.children[0], "minus": node.children[1]})
-            cuts.append(normal)
+        ends = [k + single for k in node.children]
+        if ends:
+            nodes.append({"cut": len(cuts), "plus": ends[0], "minus": ends[1]})
+            cuts.append(tree.nodes[node.children[0]].path[-1].normal)
             continue
-        rows = solver.cuts(node.path)
-        made, bound = leaf(solver.at(node.path), rows, node.solved.witness, goal)
+        witness = node.solved.witness
+        if witness is None:
+            made, bound = nil(solver.form, cuts[0])
+        else:
+            rows = solver.cuts(node.path)
+            made, bound = leaf(solver.at(node.path), rows, witness, goal)
         nodes.append({"leaf": count, **made["node"]})
         arrays |= {f"{name}{count}": x for name, x in made["arrays"].items()}
         top, count = max(top, bound), count + 1

@@ -99,15 +99,31 @@ def certify() -> None:
 @click.argument("problem", type=PATH)
 @click.option("-o", "output", type=PATH, metavar="X.CERT", help="Write the certificate.")
 @click.option("--better", type=PATH, metavar="X.NPZ", help="Write better factors, if any.")
+@click.option("--resume", type=PATH, metavar="FILE", help="Write progress here, and go on.")
 @common
-def check(options: Options, problem: Path, output: Path | None, better: Path | None) -> int:
-    """Decide whether the factors of PROBLEM (a .toml file) are a global optimum."""
+def check(
+    options: Options,
+    problem: Path,
+    output: Path | None,
+    better: Path | None,
+    resume: Path | None,
+) -> int:
+    """Decide whether the factors of PROBLEM (a .toml file) are a global optimum.
+
+    With --resume a long proof writes a checkpoint now and then and goes on from it; Ctrl-C
+    ends the search with the bracket proved so far.
+    """
     held = files.load(problem)
-    guard([output, better], held.inputs)
+    guard([output, better, resume], held.inputs)
     start = monotonic()
     with progress(options.budget) as tell:
         found = decide(
-            held.problem, held.factors, q=held.q, **options.epsilon(held), **options.search(tell)
+            held.problem,
+            held.factors,
+            q=held.q,
+            checkpoint=resume,
+            **options.epsilon(held),
+            **options.search(tell),
         )
     written: dict[str, Written | None] = {}
     if output is not None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from certify._arrays import Array
 
-from ._program import Multiplier, Program, Relaxed, Stop, solve, top
+from ._program import RHO, Multiplier, Program, Relaxed, Stop, Warm, solve, top
 from .groups import Ints
 from .transpose import Form
 
@@ -80,17 +80,33 @@ def reduced(form: Form, held: Symmetric) -> Program:
     return Program(held.down(whole.C), labels, signed, room, whole.sizes, (), scale)
 
 
-def solved(form: Form, stop: Stop) -> Relaxed:
-    """Return the end of the solve of a form with copies, its multiplier that of the whole."""
+def solved(form: Form, stop: Stop, root: Multiplier) -> Relaxed:
+    """Return the end of the solve of a form with copies, its multiplier that of the whole.
+
+    root  the multiplier of the form without copies: J (x) I is where the solve begins
+    """
     held = Symmetric.of(form)
     program, start = reduced(form, held), form.start()
-    found = solve(program, stop, None if start is None else held.down(start))
+    found = solve(program, stop, None if start is None else warm(form, held, program, root))
     g = held.up(program.C + found.best.J)
     C = form.matrix()
     J = g - C
     lifted = np.maximum(found.best.D, 0.0)
     bound = max(top(g), 0.0) * program.total
     return found._replace(best=Multiplier(J, lifted, bound))
+
+
+def warm(form: Form, held: Symmetric, program: Program, root: Multiplier) -> Warm:
+    """Return X at the given slices, and the multiplier of the form without copies."""
+    start = form.start()
+    point = np.eye(len(program.C)) if start is None else held.down(start)
+    again = prod(form.ask.T.shape[k] for k in form.copies)
+    plain = replace(form, copies=())
+    whole = np.asarray(np.kron(plain.matrix() + root.J, np.eye(again)))
+    g = held.down(whole)
+    size = float(np.linalg.norm(program.C)) or 1.0
+    g[np.diag_indices_from(g)] -= root.D[program.room]
+    return Warm(point / program.total, ((program.C - g) / (size * RHO),), RHO)
 
 
 def copied(form: Form, largest: int) -> Iterator[Form]:

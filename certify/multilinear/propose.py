@@ -59,7 +59,7 @@ def relaxed(ask: TensorAsk) -> Proposal:
     hopeless = ask.target is not None and value > ask.target * (1 + FAR)
     if tight is None or hopeless:
         return best
-    tries = [best, *deeper(tight[0], best.upper, goal)]
+    tries = [best, *deeper(*tight, best.upper, goal)]
     if min(p.upper for p in tries) > goal * (1 + NEAR):
         tries += parted(*tight, goal)
     return min(tries, key=lambda p: p.upper)
@@ -79,7 +79,7 @@ def bounded(form: Form, goal: float) -> Relaxed:
     return solve(form.program(), stop, form.start())
 
 
-def deeper(form: Form, bound: float, goal: float) -> Iterator[Proposal]:
+def deeper(form: Form, root: Relaxed, bound: float, goal: float) -> Iterator[Proposal]:
     """Yield the bounds of the next level: products with a factor once more, then with two."""
     effort = COPIED if form.ask.deadline is None else 20 * COPIED
     for held in copied(form, LARGEST):
@@ -89,7 +89,7 @@ def deeper(form: Form, bound: float, goal: float) -> Iterator[Proposal]:
         if steps < FEWEST:
             return
         stop = Stop(held.goal(goal), steps, expired=held.ask.expired)
-        proof = one_leaf(held, solved(held, stop).best)
+        proof = one_leaf(held, solved(held, stop, root.best).best)
         if proof is not None:
             bound = min(bound, proof.upper)
             yield proof

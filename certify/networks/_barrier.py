@@ -243,7 +243,8 @@ def solve(
     held = Barrier(program)
     size = program.problem.lam * float(program.net.layer.size(program.cells.x).sum())
     p, steps = held.start(max(FIRST * size, wanted) / held.count), 0
-    for steps in range(1, STEPS + 1):
+    while steps < STEPS:
+        steps += 1
         at = held.scaling(p)
         matrix = held.matrix(p, at)
         if not np.isfinite(matrix).all():
@@ -255,44 +256,17 @@ def solve(
         ahead = held.products(p.moved(straight, long)) / held.count
         mu = mean * float(np.clip((ahead / mean) ** 3, 1e-4, 1.0))
         mu = max(mu, 0.3 * wanted / held.count)
-        by = held.step(p, at, solver, (mu, long**CORR * straight.g * straight.y))
+        by = held.step(p, at, solver, (mu, long**2 * straight.g * straight.y))
         if not np.isfinite(by.z).all():
             break
         new, t = walked(held, p, by)
-        if TRACE:
-            al = [
-                ratio(p.g, by.g),
-                ratio(p.y, by.y),
-                cone_ratio(p.t, held.x(p.z), by.t, held.x(by.z)),
-                cone_ratio(np.full(held.r, held.lam), p.s, np.zeros(held.r), by.s),
-            ]
-            print(
-                ["%.2g" % a for a in al],
-                "long %.2g" % long,
-                "     it",
-                steps,
-                "t %.2e" % t,
-                "mu %.1e mean %.1e" % (mu, mean),
-                "slope %.2e->%.2e"
-                % (
-                    np.abs(held.slope(p)).max() / held.lam,
-                    np.abs(held.slope(new)).max() / held.lam,
-                ),
-                "off %.1e" % np.abs((held.borders(new.z) - new.g) / held.typical).max(initial=0),
-            )
         p = new
         off = np.abs((held.borders(p.z) - p.g) / held.typical).max(initial=0.0)
         exact = off <= SETTLED and np.abs(held.slope(p)).max() <= SETTLED * held.lam
         if (exact and held.products(p) <= wanted) or t <= STUCK or expired():
             break
     cells, q = program.ended(p.z)
-    global LASTINFO
-    LASTINFO = ()
     return cells, q, held.W(p.z), steps
-
-
-TRACE = False
-CORR = 2
 
 
 def walked(held: Barrier, p: Point, by: Point) -> tuple[Point, float]:

@@ -26,7 +26,7 @@ OFFSETS = 400  # numbers in q up to which they join the program
 DIFFERENCE = 2.0**-17  # relative length of the differences that give second derivatives
 ASIDE = 1e-7  # relative: a pattern is that of a point beside the neuron
 CENTERING, CENTRED = 60, 0.5  # steps toward a cell's center, and the decrement that ends them
-TINY = 1e-12
+TINY, JITTER = 1e-12, 1e-13  # a slack, and a share of a diagonal, that are not nothing
 INWARD = 0.2  # share of the center in the point that a program starts from
 
 
@@ -83,7 +83,7 @@ def cells_of(net: Net, factors: Factors, seed: int) -> Cells:
     S = np.where(F @ (U + aside) > 0, 1.0, slope)
     mask = net.mask(U)
     if net.layer.free:
-        mask[-1] = ~(S == S[:1]).all(axis=0)
+        mask[-1] = ~(S[:1] == S).all(axis=0)
     x = U * net.sizes(factors) * mask
     return Cells(S, V, x, mask, centers(net, S, U + aside))
 
@@ -100,7 +100,9 @@ def centers(net: Net, S: Array, inside: Array) -> Array:
         g = np.maximum(signs * (F @ u), TINY)
         slope = u - F.T @ (signs / g) / len(F)
         bend = np.eye(d) + (F.T[None] * (1 / g**2).T[:, None, :]) @ F / len(F)
-        step = -np.linalg.solve(bend, slope.T[:, :, None])[:, :, 0].T
+        root = 1 / np.sqrt(np.diagonal(bend, axis1=1, axis2=2))
+        bend = root[:, :, None] * bend * root[:, None, :] + JITTER * np.eye(d)
+        step = -root.T * np.linalg.solve(bend, (root * slope.T)[:, :, None])[:, :, 0].T
         decrement = np.sqrt(np.maximum(-(step * slope).sum(axis=0), 0.0) * len(F))
         new = u + step / (1 + decrement)
         safe = np.isfinite(new).all(axis=0) & (signs * (F @ new) > 0).all(axis=0)

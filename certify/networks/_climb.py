@@ -42,10 +42,10 @@ class Field:
     def best(self, U: Array) -> tuple[Array, Array]:
         """Return the value and the best output weights of each column."""
         Y, right = self.outputs(U), self.net.right
+        if right.free and (right.name == "l2" or len(Y) == 1):
+            sizes = np.sqrt(np.square(Y).sum(axis=0))
+            return sizes, np.where(sizes > 0, Y / np.where(sizes > 0, sizes, 1.0), len(Y) ** -0.5)
         V = np.column_stack([right.maximizer(y) for y in Y.T]) if Y.size else Y
-        if right.name == "l2" and right.free:
-            sizes = np.linalg.norm(Y, axis=0)
-            V = np.where(sizes > 0, Y / np.where(sizes > 0, sizes, 1.0), V)
         return np.asarray((Y * V).sum(axis=0)), V
 
     def unit(self, U: Array) -> Array:
@@ -129,27 +129,21 @@ def climbed(field: Field, U: Array) -> Array:
 
 
 def levelled(field: Field, U: Array, V: Array) -> Array:
-    """Give each column its best unpriced bias: a maximum over the kinks."""
+    """Give each column its best unpriced bias, for sum w = 0: one of its kinks.
+
+    sum w s(z + b) is 0 to the left of all kinks, and bends by (1 - slope) w at each.
+    """
     layer = field.net.layer
     if not layer.free:
         return U
-    F = layer.features
-    out = U.copy()
-    for k in range(U.shape[1]):
-        z, w = F[:, :-1] @ U[:-1, k], field.rows @ V[:, k]
-        out[-1, k] = best_bias(z, w, layer.slope)
-    return out
-
-
-def best_bias(z: Array, w: Array, slope: float) -> float:
-    """Return the b with the largest sum w s(z + b), for sum w = 0."""
-    order = np.argsort(-z)
-    kinks = -z[order]  # rising
-    steps = (1 - slope) * w[order]
-    # slope of the sum right of each kink; to the left of all it is slope * sum w = 0
-    rise = np.cumsum(steps)
-    values = np.concatenate([[0.0], np.cumsum(rise[:-1] * np.diff(kinks))])
-    return float(kinks[int(values.argmax())])
+    z, w = layer.features[:, :-1] @ U[:-1], field.rows @ V
+    order = np.argsort(-z, axis=0)
+    kinks = -np.take_along_axis(z, order, axis=0)
+    rise = np.cumsum(np.take_along_axis(w, order, axis=0), axis=0)
+    values = np.cumsum(rise[:-1] * np.diff(kinks, axis=0), axis=0)
+    best = np.where(values.max(axis=0, initial=0.0) > 0, values.argmax(axis=0) + 1, 0)
+    bias = np.take_along_axis(kinks, best[None], axis=0) / layer.features[0, -1]
+    return np.vstack([U[:-1], bias])
 
 
 def crossed(field: Field, u: Array) -> Array:
@@ -167,7 +161,7 @@ def crossed(field: Field, u: Array) -> Array:
         gained = found > value * (1 + GAIN)
         if found > value:
             u, value = new, found
-        over = y - (1 - slope) * np.where(gains(w, S), 0.0, np.abs(w))
+        over = y - (1 - slope) * np.maximum(-w, 0.0)
         if not gained and (few or not (over > 0).any()):
             break
         few = not gained
@@ -177,12 +171,6 @@ def crossed(field: Field, u: Array) -> Array:
             flip = np.arange(len(over)) == int(over.argmax())
         S = np.where(flip, 1.0 + slope - S, S)
     return u
-
-
-def gains(w: Array, S: Array) -> Array:
-    """Whether crossing a border raises the slope: the kink is convex there."""
-    del S
-    return w > 0
 
 
 def cell_maximum(field: Field, S: Array, w: Array) -> tuple[Array | None, Array]:

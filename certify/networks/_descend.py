@@ -3,7 +3,8 @@
     min over U, V, q of  E(s(F U) V^T + A q) + lam/2 (|U|^2 + |V|^2) + H(q)
 
 the balanced form, whose minima are those of lam sum |u_k| |v_k|.  At a kink the slope of one
-side is taken; the step that does not lower the objective ends it.
+side is taken; the step that does not lower the objective ends it.  Neurons may be kept on the
+kinks they are on: there the objective is smooth.
 """
 
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from ._cells import Cells, Program
 from ._net import Net
 
 MEMORY, LATELY = 20, 10  # steps remembered, and over which a gain is measured
+KINK = 1e-5  # |f . u| / |f| |u| at which a neuron is on the kink of f
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Descent:
     smoothed: Smoothed
     factors: Factors
     q: Values
+    kept: Array | None = None  # projectors (r, d, d) along which each u may move; None: all
 
     @cached_property
     def net(self) -> Net:
@@ -61,7 +64,7 @@ class Descent:
 
     def start(self) -> Array:
         """Return the coordinates of the factors and offsets."""
-        U, V = self.factors
+        U, V = self.along(self.factors[0]), self.factors[1]
         c = V if self.loose else np.asarray(self.net.right.value(V))
         flat = [x.reshape(-1) for x in self.q] if self.program.moves else []
         return np.concatenate([U.reshape(-1), c.reshape(-1), *flat])
@@ -86,6 +89,10 @@ class Descent:
             values = tuple(x.reshape(s) for x, s in zip(np.split(q, cuts), shapes, strict=True))
         return self.net.balanced((U, V)), values
 
+    def along(self, U: Array) -> Array:
+        """Return the part of each column that keeps its neuron on its kinks."""
+        return U if self.kept is None else np.einsum("kij,jk->ik", self.kept, U)
+
     def at(self, z: Array) -> tuple[float, Array]:
         """Return the objective and its slope."""
         net, lam = self.net, self.problem.lam
@@ -103,6 +110,7 @@ class Descent:
         priced = U.copy()
         priced[len(U) - layer.free :] = 0.0
         slope_U = self.mask * (lam * priced - F.T @ (S * layer.spread(dense @ V)))
+        slope_U = self.along(slope_U)
         pull = dense.T @ hidden
         slope_c = lam * c - (pull if self.loose else (pull * self.turn).sum(axis=0))
         value += 0.5 * lam * float(np.square(priced).sum() + np.square(c).sum())
@@ -123,6 +131,21 @@ class Descent:
         return optimize.Bounds(
             np.concatenate([-wide, low, -free]), np.concatenate([wide, high, free])
         )
+
+
+def on_kinks(net: Net, U: Array) -> Array:
+    """Return the projectors on what leaves the rows alone where |f_i . u| is about 0."""
+    F, (d, r) = net.layer.features, U.shape
+    sizes = np.outer(np.linalg.norm(F, axis=1), np.linalg.norm(U, axis=0))
+    near = (np.abs(F @ U) <= KINK * sizes) & (sizes > 0)
+    out = np.repeat(np.eye(d)[None], r, axis=0)
+    for k in range(r):
+        rows = F[near[:, k]]
+        _, values, right = np.linalg.svd(rows) if len(rows) else (0, np.zeros(0), np.eye(d))
+        rank = int((values > KINK * values.max(initial=0.0)).sum())
+        if 0 < rank < d:
+            out[k] -= right[:rank].T @ right[:rank]
+    return out
 
 
 def descended(

@@ -21,7 +21,7 @@ from certify.problem import Values
 from . import _barrier as barrier
 from ._cells import Cells, Program, cells_of
 from ._climb import above, cosines, field_of
-from ._descend import Descent, descended
+from ._descend import Descent, descended, on_kinks
 from ._net import Net
 
 ROUNDS = 80
@@ -32,7 +32,7 @@ TIGHT = 1e-9  # relative excess over lam that is worth a neuron
 NOTHING, ALIKE = 1e-6, 1e-7  # shares of the largest neuron, and 1 - cosine, that are none
 SHARE, LAST = 0.03, 0.3  # of the gap: what a program may leave; of what is wanted
 SMALL = 0.1  # of the mean size: the start of a new neuron
-STALE = 5  # rounds without a better gap that end the search
+STALE, PATIENT = 5, 15  # rounds without a better gap that end the search; with a multiplier
 AGAIN = 6  # descents and programs in turn at a fixed size
 WIDEST = 2500  # unknowns of a program
 
@@ -75,7 +75,9 @@ def grow(growth: Growth, seed: int, wanted: float, cap: int | None = None) -> Gr
                 break
             continue
         stale, least = (0, gap) if gap < 0.9 * least else (stale + 1, least)
-        if stale >= STALE or (not found[0].shape[1] and at.smoothed.S is None and stale > 1):
+        if stale >= (STALE if at.smoothed.S is None else PATIENT) or (
+            not found[0].shape[1] and at.smoothed.S is None and stale > 1
+        ):
             break
         appended(net, at, found, seed + k)
         at.smoothed = at.smoothed.moved(field_at(growth, at))
@@ -108,7 +110,8 @@ def settled(growth: Growth, factors: Factors, q: Values) -> Values:
 def turned(growth: Growth, net: Net, at: Round, seed: int) -> Round:
     """Descend on all weights together, across cells and turning output weights."""
     factors = at.cells.factors(net)
-    task = Descent(growth.problem, at.smoothed, factors, at.q)
+    kept = on_kinks(net, factors[0]) if net.turns and at.W is not None else None
+    task = Descent(growth.problem, at.smoothed, factors, at.q, kept)
     new, q, used = descended(task, min(FINE, growth.steps), STALL, growth.expired)
     growth.steps -= used
     growth.note("descend", new, settled(growth, new, q))

@@ -141,5 +141,5 @@ def unlevelled(problem: Problem) -> str:
 def levels(o: Offset) -> bool:
     """Whether an offset takes a constant of each output, exactly."""
     if isinstance(o, Linear):
-        return bool(((o.A == o.A[:1]).all(axis=0) & (o.A[0] != 0)).any())
+        return bool(((o.A[:1] == o.A).all(axis=0) & (o.A[0] != 0)).any())
     return o.name in ("column", "smooth")

@@ -1,0 +1,158 @@
+"""Keep what a long computation has reached, so that it can go on later, and let it be stopped.
+
+A keeper is in force inside `keeping(keeper)`.  Branch and bound asks it for its tree by a key
+and hands it back now and then; loops ask `stopped()`.  Nothing that is kept is believed: the
+bounds of a tree are proved by its witnesses again.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import fields, is_dataclass
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Arrays = dict[str, npt.NDArray[Any]]
+Kinds = Sequence[type]
+EVERY = 20.0  # seconds between two writings
+MOST = 4  # trees that are kept
+POOLS = ("float64", "float32", "int64", "bool")
+SHARE = 0.05  # of the time that writing may take
+
+
+class Keeper:
+    """What is kept: trees by key, packed, and anything else by name.
+
+    write  called with (json, arrays) of all that is kept, now and then; None: memory only
+    """
+
+    def __init__(self, write: Callable[[Any, Arrays], None] | None = None) -> None:
+        self.write, self.held = write, dict[str, Any]()
+        self.read = dict[str, tuple[Any, Arrays]]()
+        self.stopped = False
+        self.last, self.pause = monotonic(), EVERY
+
+    def keep(self, key: str, value: Callable[[], Any], *, now: bool = False) -> None:
+        """Keep what a function returns, if it is time; else the function is not called."""
+        if not now and monotonic() - self.last < self.pause:
+            return
+        self.held.pop(key, None)
+        self.read.pop(key, None)
+        self.held[key] = value()
+        for old in [k for k in self.held if k.startswith("tree.")][:-MOST]:
+            del self.held[old]
+        begun = monotonic()
+        if self.write is not None:
+            self.write(*self.packed())
+        self.last = monotonic()
+        self.pause = max(EVERY, (self.last - begun) / SHARE)
+
+    def packed(self) -> tuple[dict[str, Any], Arrays]:
+        """Return all that is kept as JSON and arrays."""
+        parts = self.read | {k: packed(v) for k, v in self.held.items()}
+        arrays = {f"{k}/{n}": a for k, (_, pool) in parts.items() for n, a in pool.items()}
+        return {k: text for k, (text, _) in parts.items()}, arrays
+
+    def recall(self, key: str, kinds: Kinds = ()) -> Any:  # noqa: ANN401  what was kept
+        """Return what was kept under a key, or None."""
+        if key in self.held:
+            return self.held[key]
+        found = self.read.get(key)
+        return None if found is None else unpacked(*found, kinds)
+
+    def fill(self, text: dict[str, Any], arrays: Arrays) -> None:
+        """Take what `write` was given once."""
+        for key, value in text.items():
+            self.read[key] = value, {n: arrays[f"{key}/{n}"] for n in POOLS}
+
+
+CURRENT: ContextVar[Keeper | None] = ContextVar("certify_keeper", default=None)
+
+
+@contextmanager
+def keeping(keeper: Keeper) -> Iterator[Keeper]:
+    """Put a keeper in force."""
+    token = CURRENT.set(keeper)
+    try:
+        yield keeper
+    finally:
+        CURRENT.reset(token)
+
+
+def stopped() -> bool:
+    """Whether somebody asked to stop."""
+    keeper = CURRENT.get()
+    return keeper is not None and keeper.stopped
+
+
+class Packer:
+    """Turns values into JSON, and their arrays into one array of each kind."""
+
+    def __init__(self) -> None:
+        self.pools: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in POOLS}
+        self.sizes, self.seen = dict.fromkeys(POOLS, 0), dict[int, Any]()
+
+    def array(self, x: npt.NDArray[Any]) -> Any:  # noqa: ANN401  JSON
+        """Return where an array is put; one met twice is kept once."""
+        if id(x) not in self.seen:
+            name = x.dtype.name
+            self.seen[id(x)] = {"array": [name, self.sizes[name], list(x.shape)]}
+            self.pools[name].append(x.reshape(-1))
+            self.sizes[name] += x.size
+        return self.seen[id(x)]
+
+    def put(self, x: Any) -> Any:  # noqa: ANN401  JSON
+        """Return a value as JSON."""
+        if isinstance(x, np.generic):
+            x = x.item()
+        if isinstance(x, float):
+            return {"float": x.hex()}
+        if isinstance(x, np.ndarray):
+            return self.array(x)
+        if is_dataclass(x):
+            held = [self.put(getattr(x, f.name)) for f in fields(x)]
+            return {"object": type(x).__name__, "of": held}
+        if isinstance(x, list | tuple):
+            named = hasattr(x, "_fields")
+            held = [self.put(y) for y in x]
+            return {"object": type(x).__name__, "of": held} if named else {"list": held}
+        if isinstance(x, dict):
+            return {"dict": [[self.put(k), self.put(y)] for k, y in x.items()]}
+        if x is not None and not isinstance(x, bool | int | str):
+            raise TypeError(f"{type(x).__name__} cannot be kept")
+        return x
+
+
+def packed(value: object) -> tuple[Any, Arrays]:
+    """Return a value as JSON and one array of each kind; lists come back as tuples."""
+    held = Packer()
+    text = held.put(value)
+    pools = {n: np.concatenate([np.zeros(0, n), *a]).astype(n) for n, a in held.pools.items()}
+    return text, pools
+
+
+def unpacked(text: Any, arrays: Arrays, kinds: Kinds) -> Any:  # noqa: ANN401  what was packed
+    """Return the value; its classes are those of `kinds`, by name."""
+    named = {k.__name__: k for k in kinds}
+
+    def get(x: Any) -> Any:  # noqa: ANN401  what was packed
+        """Return one value."""
+        if not isinstance(x, dict):
+            return x
+        (tag, held), *rest = x.items()
+        if tag == "float":
+            return float.fromhex(held)
+        if tag == "array":
+            name, start, shape = held
+            size = int(np.prod(shape, dtype=np.int64))
+            return arrays[name][start : start + size].reshape(shape)
+        if tag == "object":
+            return named[held](*map(get, rest[0][1]))
+        if tag == "dict":
+            return {get(k): get(y) for k, y in held}
+        return tuple(map(get, held))
+
+    return get(text)

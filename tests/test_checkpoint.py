@@ -1,0 +1,168 @@
+"""What a long computation keeps comes back as it was, and it goes on from there."""
+
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from certify import InputError, Problem, Verdict, check
+from certify._keeping import Keeper, keeping, packed, stopped, unpacked
+from certify.atoms import ReLU
+from certify.branching import Limits, Solved, grow
+from certify.checkpoint import opened
+from certify.losses import Squared
+
+
+class Span(NamedTuple):
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Held:
+    name: str
+    parts: tuple
+
+
+def test_values_come_back_as_they_were():
+    a, b = np.arange(6.0).reshape(2, 3), np.array([1, 2**60])
+    value = Held("x", (Span(0.1, np.inf), a, a, b, a > 2, None, True, {3: -np.inf, "k": (1,)}))
+    value = Held("outer", (value, np.float32(0.1) * np.ones(2, "f4"), np.int64(3), -0.0))
+    text, arrays = packed(value)
+    back = unpacked(text, arrays, (Span, Held))
+    inner, single, three, zero = back.parts
+    assert inner.parts[0] == Span(0.1, np.inf)
+    for found, wanted in zip(inner.parts[1:5], (a, a, b, a > 2), strict=True):
+        assert found.dtype == wanted.dtype
+        assert np.array_equal(found, wanted)
+    assert inner.parts[5:] == (None, True, {3: -np.inf, "k": (1,)})
+    assert single.dtype == np.float32
+    assert np.array_equal(single, value.parts[1])
+    assert three == 3
+    assert str(zero) == "-0.0"
+    assert arrays["float64"].size == a.size  # kept once
+
+
+def test_what_cannot_be_kept_is_an_error():
+    with pytest.raises(TypeError, match="set cannot be kept"):
+        packed({1, 2})
+
+
+def halves(calls):
+    """A part is an interval of the line, its bound its length plus its middle's value."""
+
+    def solve(path, warm, _):
+        calls.append(path)
+        low, high = (0.0, 1.0) if warm is None else warm
+        for label in path[len(path) - 1 :]:
+            middle = 0.5 * (low + high)
+            low, high = (low, middle) if label == "left" else (middle, high)
+        span = Span(low, high)
+        return Solved(high, np.array(span), low, span, ("left", "right"), span)
+
+    return solve
+
+
+def test_a_tree_goes_on_where_it_was():
+    calls, once = [], []
+    limits = Limits(nodes=41, workers=1)
+    whole = grow(halves(once), limits)
+    held = {}
+    keeper = Keeper(lambda text, arrays: held.update(text=text, arrays=arrays))
+    with keeping(keeper):
+        grow(halves(calls), Limits(nodes=11, workers=1, key="t", kinds=(Span,)))
+    again = Keeper()
+    again.fill(held["text"], held["arrays"])
+    with keeping(again):
+        tree = grow(halves(calls), Limits(nodes=41, workers=1, key="t", kinds=(Span,)))
+    assert calls == once
+    assert tree.upper == whole.upper
+    assert [n.path for n in tree.nodes] == [n.path for n in whole.nodes]
+    with keeping(again):  # another question starts anew
+        other = grow(halves([]), Limits(nodes=1, workers=1, key="u", kinds=(Span,)))
+    assert len(other.nodes) == 1
+
+
+def test_a_light_tree_is_kept_without_warm_starts():
+    keeper = Keeper()
+    with keeping(keeper):
+        grow(halves([]), Limits(nodes=5, workers=1, key="t", kinds=(Span,), light=True))
+    tree = keeper.recall("tree.t")
+    assert all(n.solved.warm is None for n in tree.nodes)
+    assert len(tree.nodes) == 5
+
+
+def test_a_stop_ends_a_tree_between_parts():
+    keeper = Keeper()
+    assert not stopped()
+    with keeping(keeper):
+        keeper.stopped = True
+        assert stopped()
+        tree = grow(halves([]), Limits(nodes=41, workers=1))
+    assert len(tree.nodes) == 1
+    assert not stopped()
+
+
+STATEMENT = {"lam": "1", "rtol": "2"}
+
+
+def test_only_the_same_question_goes_on(tmp_path):
+    file = tmp_path / "a.checkpoint"
+    keeper = opened(file, STATEMENT)
+    keeper.keep("k", lambda: np.ones(3), now=True)
+    assert np.array_equal(opened(file, STATEMENT | {"rtol": "1"}).recall("k"), np.ones(3))
+    with pytest.raises(InputError, match="another problem"):
+        opened(file, STATEMENT | {"lam": "3"})
+
+
+@pytest.mark.parametrize("spoil", [b"", b"PK\x03\x04 no archive", b"x" * 100])
+def test_a_file_that_is_no_checkpoint(tmp_path, spoil):
+    file = tmp_path / "a.checkpoint"
+    file.write_bytes(spoil)
+    with pytest.raises(InputError, match="no checkpoint"):
+        opened(file, STATEMENT)
+
+
+def test_a_certificate_is_no_checkpoint(tmp_path):
+    file = tmp_path / "a.npz"
+    np.savez(file, head=np.array('{"format": 7}'))
+    with pytest.raises(InputError, match="no checkpoint of format"):
+        opened(file, STATEMENT)
+
+
+def network():
+    rng = np.random.default_rng(0)
+    X, U = rng.standard_normal((12, 2)), rng.standard_normal((2, 3))
+    return Problem(Squared(rng.standard_normal((12, 1))), ReLU(X), 0.4), (U, np.ones((1, 3)))
+
+
+def test_check_goes_on_without_searching_again(tmp_path, monkeypatch):
+    problem, factors = network()
+    file = tmp_path / "a.checkpoint"
+    first = check(problem, factors, checkpoint=file)
+    monkeypatch.setattr("certify.networks.trail", None)  # not called any more
+    again = check(problem, factors, checkpoint=file)
+    assert again.verdict is first.verdict is Verdict.REFUTED
+    assert again.lower >= first.lower
+    assert again.upper == first.upper
+
+
+def test_ctrl_c_leaves_what_is_proved(tmp_path):
+    problem, factors = network()
+    before = signal.getsignal(signal.SIGINT)
+
+    def told(stage, _):
+        if stage == "descend":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    result = check(problem, factors, checkpoint=tmp_path / "a.checkpoint", progress=told)
+    assert result.verdict in (Verdict.UNDECIDED, Verdict.REFUTED)
+    assert result.lower <= result.upper
+    assert signal.getsignal(signal.SIGINT) is before
+    with pytest.raises(KeyboardInterrupt):  # without a file, as ever
+        check(problem, factors, progress=told)
+    assert not list(Path(tmp_path).glob("*.tmp"))
