@@ -336,15 +336,15 @@ def test_samples_may_have_no_row_where_the_bias_has_a_price():
 # --- weak duality --------------------------------------------------------------------------
 
 
-def question(*, bias="free", offset=True, lam=0.5):
+def question(*, bias="free", offset=True, lam=0.5, size=1.0):
     """Return a problem of three samples, and a question about it with the intercept's value."""
     rng = np.random.default_rng(1)
-    V, Y = rng.integers(-8, 9, (3, 1)) / 4, rng.integers(-8, 9, (3, 1)) / 4
+    V, Y = size * rng.integers(-8, 9, (3, 1)) / 4, rng.integers(-8, 9, (3, 1)) / 4
     offsets = (ColumnIntercept(),) if offset else ()
     atom = ReLU(V, bias=bias)
     problem = Problem(Squared(Y), atom, lam, offsets)
-    size = atom.layer.features.shape[1]
-    return problem, asked_of(problem, (np.ones((size, 1)), np.ones((1, 1))))
+    d = atom.layer.features.shape[1]
+    return problem, asked_of(problem, (np.ones((d, 1)), np.ones((1, 1))))
 
 
 def duality(told, atom, W, corrections=(), **statement):
@@ -379,10 +379,11 @@ def test_a_priced_bias_needs_no_such_thing():
     assert duality(told, problem.atom, SUMS + np.array([0, 0, 0.25])).lower > 0
 
 
+@pytest.mark.parametrize("size", [1.0, 16.0])
 @pytest.mark.parametrize("bias", ["none", "regularized", "free"])
-def test_corrections_cost_what_the_layer_may_reach(bias):
+def test_corrections_cost_what_the_layer_may_reach(bias, size):
     """All of W is a correction: its polar is at most |W| times the largest |phi|."""
-    problem, told = question(bias=bias, offset=bias == "free")
+    problem, told = question(bias=bias, offset=bias == "free", size=size)
     found = duality(told, problem.atom, np.zeros(3), list(enumerate(SUMS)))
     Y = problem.loss.data
     polar = truth(problem.atom, SUMS[:, None])
