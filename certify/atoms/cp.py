@@ -37,7 +37,8 @@ class CP(Atom):
         Omega*(W) = sup { <W, x1 o ... o xK> : |xk| <= 1 }            (polar)
 
     with l2 norms the spectral norm of W: NP-hard for K >= 3, bounded by the partial-transpose
-    relaxation, which was tight to 1e-6 on every random and real tensor tried.
+    relaxation.  On random tensors it was tight to 1e-10; at the dual points of optima, where
+    many slices attain the polar, loose by up to 1e-3, which copies of a factor closed.
 
     symmetric=True: one factor x (n, r) for all modes, one norm, phi(x) = x o ... o x,
     theta(x) = |x|^K; `CP("l2", symmetric=True, order=3)`.  Of the data only the mean over all
