@@ -7,7 +7,7 @@ One eigendecomposition of the size of x a step.  The multiplier of the products 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -95,7 +95,7 @@ class Run:
     def polyhedron(self, V: Array) -> Array:
         """Return the projection: u's own rows are free but for |u|^2 = 1 (and s, b)."""
         form, u = self.form, self.u
-        m, d = form.F.shape
+        m = len(form.F)
         Z = np.maximum(V, 0)
         at = np.arange(m)
         Z[at, m + at] = Z[m + at, at] = 0
@@ -122,7 +122,7 @@ class Run:
             N[2 * m] *= WEIGHT
             N[:, 2 * m] *= WEIGHT
             N[2 * m, 2 * m] = 0.0
-        return 0.5 * (N + N.T)
+        return np.asarray(0.5 * (N + N.T))
 
     def balance(self) -> None:
         """Move rho slowly toward equal residuals."""
@@ -164,4 +164,6 @@ def solve(form: Form, stop: Stop, warm: Warm | None = None, kind: Any = np.float
                 break
         if k % BALANCE == 0:
             run.balance()
+    if k % EVERY and best.bound > stop.target:
+        best = min(best, proved(form, run.multiplier()), key=lambda b: b.bound)
     return Relaxed(run.frame.over(run.Y), best, k, Warm(run.Z, run.U, run.rho, best))

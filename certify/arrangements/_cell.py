@@ -21,6 +21,7 @@ from certify._arrays import Array
 from ._base import Ints
 from ._least import bounded
 
+SMALL = 1e-10  # of the largest value there could be: none
 IMPLIED = 1e-9  # of a range relative to |f|: the sign is decided by the path
 NEAR, SAME, WEIGHTS = 1e-10, 1e-9, 24  # of the weight of a free bias: least, settled; solves
 
@@ -169,11 +170,12 @@ def bound(q: Signs, path: Ints, held: Ranges, near: Array | None) -> Bound:
     c = F.T @ factors
     y, u = least(q, A, c, (top, start))
     upper = float(lengths(q, (c + A @ y)[:, None])[0]) + float(loss.sum())
+    size = float(np.abs(q.omega) @ q.radii)  # of a relaxation whose maximizer is u = 0
     rho = np.full(len(F), a)
     rho[down] += (1 - a) * y[S.shape[1] :]
     z = F @ u
     line = q.omega * (kappa * z - np.where(z > 0, z, a * z)) + loss
-    loose = np.where(loss > 0, line, 0.0)
+    loose = np.where(loss > 0, line, 0.0) if upper - loss.sum() > SMALL * size else loss
     return Bound(upper, y[: S.shape[1]], rho, kappa, u, loose)
 
 

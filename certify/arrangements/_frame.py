@@ -57,7 +57,7 @@ class Frame:
 
     @cached_property
     def T(self) -> Array:
-        """x = T xi, before the change by the other facts."""
+        """Return T: x = T xi, before the change by the other facts."""
         m, d = self.form.F.shape
         T = np.zeros((self.form.size, self.form.size))
         T[:m, :m] = ROOT * np.eye(m)

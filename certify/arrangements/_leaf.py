@@ -97,6 +97,6 @@ def nil(form: Form, cut: Array) -> tuple[dict[str, Any], float]:
     wide = (1 + float(np.square(form.F).sum())) * (1 + form.reach**2) + 1
     zero = (0.0).hex()
     node = {"tau": form.scale.hex(), "level": zero, "radial": zero, "linear": True}
-    rest = NOISE * float(np.abs(form.A).sum())
+    rest = 2.0**-40 * float(np.abs(form.A).sum())
     shift = Fraction(missed + rest)
     return {"node": node | {"shift": shift}, "arrays": {"N": N}}, 2 * wide * (missed + rest)

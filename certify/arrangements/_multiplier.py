@@ -97,7 +97,7 @@ def priced(form: Form, S: Array) -> tuple[float, float, float, float]:
     def levels(at: Array) -> Array:
         """Return the price of |u|^2 beside each beta."""
         G = S[:-1, :-1] + outer / (at - float(S[-1, -1]))[:, None, None]
-        tops: Array = np.linalg.eigvalsh(G)[:, -1]
+        tops = np.asarray(np.linalg.eigvalsh(G)[:, -1])
         return tops if form.radial else np.maximum(tops, 0.0)
 
     for _ in range(ZOOMS):

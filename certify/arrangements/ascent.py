@@ -11,10 +11,10 @@ from certify._arrays import Array
 from ._base import Layer, LayerAsk, Slice
 from ._circle import best_kink, on_circle
 
-STARTS, ROUNDS = 256, 20  # random starts, and alternating steps of each
+STARTS, ROUNDS = 512, 20  # random starts, and alternating steps of each
 DATA = 256  # rows of F that are starts, at most
 SLOW = 8  # divides both where a free bias is searched for each start by itself
-FINALISTS, STEPS, TRIES = 12, 60, 3  # climbed on circles; steps; random directions that fail
+FINALISTS, STEPS, TRIES = 40, 60, 3  # climbed on circles; steps; random directions that fail
 SETTLED = 1e-14  # relative gain below which a circle gained nothing; luck, never truth
 ON = 1e-9  # relative size of z below which a row counts as on its kink
 
@@ -74,7 +74,7 @@ class Climb:
         z = self.F @ u
         if not self.layer.free:
             return -1, z
-        j = best_kink(omega, z, self.layer.slope)
+        j = best_kink(omega, z)
         return j, z - z[j]
 
     def value(self, u: Array, omega: Array) -> float:

@@ -13,6 +13,7 @@ from ._base import Ints, LayerAsk
 from ._cell import Bound, Ranges, Signs, bound, lengths, lines, narrowed, whole
 
 GAP = 1e-9  # relative: a part this near a found value is done
+TINY = 1e-11  # of the largest value there could be: done too
 NODES = 20000  # parts, unless the ask says or has a deadline
 BITS = (8, 14, 24, 36, 52)  # of a leaf's numbers: as few as its bound allows
 EDGE = 1e-12  # relative, between this float bound and the verifier's
@@ -54,8 +55,9 @@ class Cells:
         z = q.F @ found.u
         value = float(q.omega @ np.where(z > 0, z, q.slope * z))
         split = None
-        if found.upper > aim and found.loose.max(initial=0.0) > 0:
-            i = int(found.loose.argmax())
+        loose = found.loose if found.loose.max(initial=0.0) > 0 else lines(q, rows, ranges)[1]
+        if found.upper > aim and loose.max(initial=0.0) > 0:
+            i = int(loose.argmax())
             split = (i, 1), (i, -1)
         held = Held(ranges, found)
         return Solved(found.upper, held, value, (found.u, self.sign(path)), split, held)
@@ -101,7 +103,10 @@ def signs_of(ask: LayerAsk) -> tuple[int, ...]:
 def proposal(ask: LayerAsk, lower: float) -> Proposal:
     """Return the bound of a tree on signs of rows, of one output; lower: a value attained."""
     solver = Cells(signs_of(ask), question(ask))
-    tree = signed(solver, grow(solver, limits(ask, lower)))
+    tree = grow(solver, limits(ask, lower))
+    if tree.upper == np.inf:  # no time for a first part
+        return Proposal(np.inf)
+    tree = signed(solver, tree)
     return Proposal(*proof_of(solver, tree, limits(ask, lower).aim(tree.lower)))
 
 
@@ -117,7 +122,8 @@ def signed(solver: Cells, tree: Found) -> Found:
 
 def limits(ask: LayerAsk, lower: float) -> Limits:
     """Return when to stop: under the target, or at the value that is attained."""
-    target = max(ask.target or 0.0, lower * (1 + GAP), 0.0)
+    size = float(np.abs(ask.layer.spread(ask.W)[:, 0]) @ np.linalg.norm(ask.layer.features, axis=1))
+    target = max(ask.target or 0.0, lower * (1 + GAP), TINY * size)
     nodes = ask.nodes or (NODES if ask.deadline is None else 1 << 30)
     told = ask.progress or (lambda *_: None)
     return Limits(target, GAP, nodes, ask.expired, 1, told, ask.key("cells"), KINDS)

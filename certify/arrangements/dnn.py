@@ -21,7 +21,7 @@ STEPS, SETTLED = 1000, 4e-4  # of one part; splitting early pays more than many 
 ROOT_STEPS = 2000
 CHILD = 20.0  # rho where a child starts
 FLOPS, FIXED, SPEED = 40.0, 1e7, 6e10  # of a step: of x cubed, of all else; of an ordinary core
-EFFORT = 30.0  # seconds of an ordinary core without a deadline, in steps counted beforehand
+EFFORT = 15.0  # seconds of an ordinary core without a deadline, in steps counted beforehand
 FEWEST = 60  # steps under which nothing comes of a relaxation
 SINGLE = 150  # rows from which iterates are kept in float32
 UNDER = 1 - 2.0**-22  # of the aim: room for the roundings of a leaf
@@ -65,7 +65,8 @@ class Bounder:
         upper = float(np.sqrt(max(found.best.bound, 0.0)))
         value, best = self.climbed(found)
         split = self.split(path, found) if upper > goal else None
-        return Solved(upper, found.best, value, best, split, found)
+        kept = found.best._replace(N=found.best.N.astype(self.kind))  # of every part of the tree
+        return Solved(upper, kept, value, best, split, found)
 
     @property
     def barred(self) -> int:

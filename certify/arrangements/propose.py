@@ -61,7 +61,7 @@ def linear(ask: LayerAsk) -> Proposal:
 
 def single(ask: LayerAsk) -> Proposal:
     """Return the bound of one output."""
-    lower = attain(ask)[0]
+    lower = attain(shared(ask, 3))[0]
     best = Proposal(np.inf)
     if few(*ask.layer.features.shape):
         best = cells.proposal(ask, lower)
@@ -79,7 +79,7 @@ def joint(ask: LayerAsk) -> Proposal:
     """Return the bound of |W^T s|_2, times what the norm of v may add."""
     wide = float(np.sqrt(ask.W.shape[1])) if ask.layer.right.name == "linf" else 1.0
     target = None if ask.target is None else ask.target / wide
-    lower = attain(ask)[0] if wide == 1.0 else 0.0
+    lower = attain(shared(ask, 3))[0] if wide == 1.0 else 0.0
     found = tree.proposal(replace(ask, target=target), lower)
     return Proposal(found.upper * wide, found.proof)
 
@@ -99,8 +99,8 @@ def each(ask: LayerAsk) -> Proposal:
         uppers.append(found.upper)
         arrays |= {f"s{t}.{k}": x for k, x in found.proof.items() if isinstance(x, np.ndarray)}
         texts.append({k: x for k, x in found.proof.items() if not isinstance(x, np.ndarray)})
-    size = {"l1": max, "linf": sum, "l2": lambda x: float(np.linalg.norm(x))}
-    upper = size[ask.layer.right.name](uppers)
+    order = {"l1": np.inf, "linf": 1, "l2": 2}[ask.layer.right.name]
+    upper = float(np.linalg.norm(uppers, order))
     return Proposal(upper, {"rule": "outputs", "each": texts, **arrays})
 
 
