@@ -18,10 +18,11 @@ from certify.atoms import Factors
 
 from ._net import Net
 
-RANDOM, DRAWN, OWN = 100, 100, 200  # starts: random, gradients of random cells, neurons
+RANDOM, DRAWN, OWN = 200, 200, 200  # starts: random, gradients of random cells, neurons
 STEPS = 8  # of all starts together
 LENGTHS = (1.0, 0.5, 0.2, 0.05)  # steps that are tried
 EXACT, CROSSINGS = 200, 60  # starts that go on exactly, and the cells each passes
+SINGLY = 6  # borders that are crossed one by one, where crossing all gains nothing
 GAIN = 1e-12  # relative gain that is worth another step
 ALIKE = 1e-5  # 1 - cosine under which two neurons are one
 STIFF = 1e5  # weight that holds an unpriced bias's equation in a projection
@@ -63,8 +64,20 @@ def field_of(net: Net, W: Array) -> Field:
     return Field(net, dense, net.layer.spread(dense))
 
 
-@np.errstate(all="ignore")
 def above(field: Field, price: float, factors: Factors, seed: int) -> tuple[float, Factors]:
+    """Return (largest value found, distinct neurons of theta 1 above a price, best first).
+
+    That there is none is said only after a second search from other starts.
+    """
+    top, found = tried(field, price, factors, 2 * seed)
+    if found[0].shape[1] or not np.isfinite(price) or field.net.layer.slope == 1:
+        return top, found
+    again, found = tried(field, price, factors, 2 * seed + 1)
+    return max(top, again), found
+
+
+@np.errstate(all="ignore")
+def tried(field: Field, price: float, factors: Factors, seed: int) -> tuple[float, Factors]:
     """Return (largest value found, distinct neurons of theta 1 above a price, best first)."""
     net = field.net
     if net.layer.slope == 1:
@@ -140,37 +153,50 @@ def levelled(field: Field, U: Array, V: Array) -> Array:
     order = np.argsort(-z, axis=0)
     kinks = -np.take_along_axis(z, order, axis=0)
     rise = np.cumsum(np.take_along_axis(w, order, axis=0), axis=0)
-    values = np.cumsum(rise[:-1] * np.diff(kinks, axis=0), axis=0)
-    best = np.where(values.max(axis=0, initial=0.0) > 0, values.argmax(axis=0) + 1, 0)
+    steps = np.zeros(kinks.shape)
+    steps[1:] = rise[:-1] * np.diff(kinks, axis=0)
+    best = np.cumsum(steps, axis=0).argmax(axis=0)
     bias = np.take_along_axis(kinks, best[None], axis=0) / layer.features[0, -1]
     return np.vstack([U[:-1], bias])
 
 
 def crossed(field: Field, u: Array) -> Array:
-    """Climb from cell to cell, in each to its maximizer; never to a lower value."""
+    """Climb from cell to cell, in each to its maximizer; never to a lower value.
+
+    All borders worth crossing are crossed at once, and where that gains nothing one by one.
+    """
     F, slope = field.net.layer.features, field.net.layer.slope
     value, V = (x[..., 0] for x in field.best(u[:, None]))
-    S = np.where(F @ u > 0, 1.0, slope)
-    few = False
+    S, tries = np.where(F @ u > 0, 1.0, slope), list[Array]()
     for _ in range(CROSSINGS):
         w = field.rows @ V
         new, y = cell_maximum(field, S, w)
-        if new is None:
+        gained = False
+        if new is not None:
+            found, turned = (x[..., 0] for x in field.best(new[:, None]))
+            gained = bool(found > value * (1 + GAIN))
+            if found > value:
+                u, value, V = new, found, turned
+        if gained or not tries:
+            over = y - (1 - slope) * np.maximum(-w, 0.0)
+            tries = flips(S, over, slope)
+        if not tries:
             break
-        found, turned = (x[..., 0] for x in field.best(new[:, None]))
-        gained = found > value * (1 + GAIN)
-        if found > value:
-            u, value = new, found
-        over = y - (1 - slope) * np.maximum(-w, 0.0)
-        if not gained and (few or not (over > 0).any()):
-            break
-        few = not gained
-        V = turned if found >= value else V
-        flip = over > 0
-        if few:
-            flip = np.arange(len(over)) == int(over.argmax())
-        S = np.where(flip, 1.0 + slope - S, S)
+        S = tries.pop(0)
     return u
+
+
+def flips(S: Array, over: Array, slope: float) -> list[Array]:
+    """Return the cells across all borders that are worth crossing, and across each of the best."""
+    worth = np.nonzero(over > 0)[0]
+    single = worth[np.argsort(-over[worth], kind="stable")][:SINGLY] if len(worth) > 1 else worth
+    groups = [worth, *single[:, None]] if len(worth) > 1 else [worth] * bool(len(worth))
+    out = []
+    for g in groups:
+        new = S.copy()
+        new[g] = 1.0 + slope - S[g]
+        out.append(new)
+    return out
 
 
 def cell_maximum(field: Field, S: Array, w: Array) -> tuple[Array | None, Array]:

@@ -32,6 +32,7 @@ TIGHT = 1e-9  # relative excess over lam that is worth a neuron
 NOTHING, ALIKE = 1e-6, 1e-7  # shares of the largest neuron, and 1 - cosine, that are none
 SHARE, LAST = 0.03, 0.3  # of the gap: what a program may leave; of what is wanted
 SMALL = 0.1  # of the mean size: the start of a new neuron
+MISSED = 1e-9  # relative: a lower bound this far above the best value is none
 STALE, PATIENT = 5, 15  # rounds without a better gap that end the search; with a multiplier
 AGAIN = 6  # descents and programs in turn at a fixed size
 WIDEST = 2500  # unknowns of a program
@@ -180,5 +181,6 @@ def weigh(growth: Growth, W: Array, polar: float) -> None:
     held = growth.last = problem.loss.clip_dual(W)
     s = rays.best_scale(problem, held, polar)
     value = rays.value(problem, held, s)
-    if value > growth.lower or growth.W is None:
-        growth.W, growth.lower = held, value
+    over = value - growth.best.value > MISSED * abs(value)  # a neuron was missed
+    if growth.W is None or (value > growth.lower and not over):
+        growth.W, growth.lower = held, -np.inf if over else value
