@@ -358,3 +358,14 @@ def test_a_smallest_lam_needs_a_gradient_and_a_finite_polar():
         lam_max(Problem(Absolute(Y), ReLU(X), 1.0))
     with pytest.raises(OutOfScopeError, match="add ColumnIntercept"):
         lam_max(Problem(Squared(Y), ReLU(X, bias="free"), 1.0))
+
+
+def test_opposite_neurons_are_two():
+    """(u, v) and (-u, -v) have opposite inner and outer weights, and nothing in common."""
+    V = np.vstack([np.eye(2), -np.eye(2)])
+    y = np.array([[2.0], [3.0], [-2.0], [-3.0]])  # u = (2, 3) / |u|: s(V u) - s(-V u)
+    problem = Problem(Squared(y), ReLU(V), 0.5)
+    found = searched(problem, 3)[1]
+    assert gap_of(problem, found, plane_polar) <= EPSILON
+    units = Net(problem).units(found.best.factors)[0]
+    assert (units.T @ units).min() == pytest.approx(-1.0, abs=1e-6)
