@@ -14,8 +14,9 @@ from certify.losses import Absolute, Huber, Logistic, Poisson, Softmax, Squared
 from certify.networks import lam_max, trail
 from certify.networks._barrier import solve
 from certify.networks._cells import Program, cells_of
-from certify.networks._climb import above, field_of
+from certify.networks._climb import above, distinct, field_of
 from certify.networks._descend import Descent
+from certify.networks._grow import pruned
 from certify.networks._net import Net
 from certify.offsets import ColumnIntercept, Linear, RowIntercept
 from certify.search import Clock
@@ -360,12 +361,13 @@ def test_a_smallest_lam_needs_a_gradient_and_a_finite_polar():
         lam_max(Problem(Squared(Y), ReLU(X, bias="free"), 1.0))
 
 
-def test_opposite_neurons_are_two():
-    """(u, v) and (-u, -v) have opposite inner and outer weights, and nothing in common."""
-    V = np.vstack([np.eye(2), -np.eye(2)])
-    y = np.array([[2.0], [3.0], [-2.0], [-3.0]])  # u = (2, 3) / |u|: s(V u) - s(-V u)
-    problem = Problem(Squared(y), ReLU(V), 0.5)
-    found = searched(problem, 3)[1]
-    assert gap_of(problem, found, plane_polar) <= EPSILON
-    units = Net(problem).units(found.best.factors)[0]
-    assert (units.T @ units).min() == pytest.approx(-1.0, abs=1e-6)
+def test_opposite_neurons_are_two_and_equal_ones_are_one():
+    net = Net(Problem(Squared(Y), ReLU(X), 0.4))
+    u, turn = np.array([0.6, 0.8]), np.array([[1.0, -1.0]])
+    opposite = cells_of(net, (np.column_stack([u, -u]), turn), 0)
+    assert pruned(net, opposite).size == 2
+    equal = pruned(net, cells_of(net, (np.column_stack([u, 2 * u]), np.abs(turn)), 0))
+    assert equal.size == 1
+    assert net.layer.size(equal.x) == pytest.approx(3.0, rel=1e-15)
+    W = np.where(X @ u > 0, 1.0, -1.0)[:, None]
+    assert distinct(field_of(net, W), np.column_stack([u, -u, u])).shape[1] == 2
