@@ -177,8 +177,11 @@ def proposed(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal
     from . import relax  # noqa: PLC0415  cvxpy takes a second to import
 
     dense = np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix)
-    left, right = getattr(problem.atom, "gauges")  # noqa: B009  a rank-one atom, as mixed() says
-    found = relax.witness(dense, left, right, run.clock.left())
+    if isinstance(problem.atom, ReLU):
+        found = relax.network_witness(dense, problem.atom, run.clock.left())
+    else:
+        left, right = getattr(problem.atom, "gauges")  # noqa: B009  rank one, as mixed() says
+        found = relax.witness(dense, left, right, run.clock.left())
     return own if found is None else min(own, found, key=lambda p: p.upper)
 
 
@@ -200,10 +203,15 @@ def is_hard(atom: Atom) -> bool:
 
 
 def mixed(problem: Problem) -> bool:
-    """Whether a norm is a sum of others, which the polar methods take for the l2 norm only."""
-    if not isinstance(problem.atom, RankOne):
-        return False
-    norms = problem.atom.gauges
+    """Whether a norm is a sum of others, which the polar methods take for the l2 norm only.
+
+    Of a matrix, or of a layer that is one.
+    """
+    atom = problem.atom
+    if isinstance(atom, ReLU):
+        norms = atom.gauges if atom.layer.slope == 1 else ()
+    else:
+        norms = atom.gauges if isinstance(atom, RankOne) else ()
     summed = (g.name in ("elastic", "variation") or getattr(g, "outer", "") == "l1" for g in norms)
     return any(summed) and "l1" not in [g.name for g in norms]
 

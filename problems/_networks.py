@@ -258,8 +258,8 @@ def scaled(factors: tuple[Array, Array], by: float) -> tuple[Array, Array]:
     return by * factors[0], factors[1]
 
 
-def without(factors: tuple[Array, Array], k: int) -> tuple[Array, Array]:
-    """Remove neuron k."""
+def without(factors: tuple[Array, Array], k: int | list[int]) -> tuple[Array, Array]:
+    """Remove neuron k, or all of a list."""
     U, V = (np.delete(x, k, axis=1) for x in factors)
     return U, V
 

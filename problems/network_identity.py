@@ -1,5 +1,7 @@
 """A hidden layer on V = I under weight decay: the gauge is known, |z+| + |z-|."""
 
+from fractions import Fraction
+
 import numpy as np
 
 from certify import Problem, Verdict
@@ -22,17 +24,26 @@ def balanced(*sizes: float) -> tuple[np.ndarray, np.ndarray]:
     return np.diag(roots), (np.sign(sizes) * roots)[None, :]
 
 
+def optimum(beta: float) -> float:
+    """Return sum over y of min over z of 1/2 (z - y)^2 + beta |z|, of the floats themselves."""
+    b, total = Fraction(beta), Fraction(0)
+    for y in (Fraction(1.5), Fraction(0.8)):
+        total += b * y - b * b / 2 if y > b else y * y / 2
+    return float(total)
+
+
 def cases() -> dict[str, Instance]:
     """Return both penalties, and weights of the wrong one, perturbed, or with a neuron removed."""
     data = Squared(np.array([[1.5], [-0.8]]))
     weak, strong = (Problem(data, ReLU(np.eye(2), form="sum"), beta) for beta in (0.1, 1.0))
     both, one = balanced(1.4, -0.7), balanced(0.5, 0.0)
+    low, high = optimum(0.1), optimum(1.0)
     told = {
-        "weak": (weak, both, 0.22, Verdict.CERTIFIED),
-        "strong": (strong, one, 1.32, Verdict.CERTIFIED),
-        "beta_twice_too_large": (weak, balanced(1.3, -0.6), 0.22, Verdict.REFUTED),
-        "beta_half": (strong, balanced(1.0, -0.3), 1.32, Verdict.REFUTED),
-        "a_neuron_removed": (weak, (both[0][:, :1], both[1][:, :1]), 0.22, Verdict.RANK_LIMITED),
-        "perturbed": (strong, (one[0] + 0.125, one[1]), 1.32, Verdict.REFUTED),
+        "weak": (weak, both, low, Verdict.CERTIFIED),
+        "strong": (strong, one, high, Verdict.CERTIFIED),
+        "beta_twice_too_large": (weak, balanced(1.3, -0.6), low, Verdict.REFUTED),
+        "beta_half": (strong, balanced(1.0, -0.3), high, Verdict.REFUTED),
+        "a_neuron_removed": (weak, (both[0][:, :1], both[1][:, :1]), low, Verdict.RANK_LIMITED),
+        "perturbed": (strong, (one[0] + 0.125, one[1]), high, Verdict.REFUTED),
     }
     return {k: Instance(p, x, None, f, v, WHY) for k, (p, x, f, v) in told.items()}

@@ -48,7 +48,7 @@ def cases() -> dict[str, Instance]:
     told = {
         "optimal": (best, Verdict.CERTIFIED),
         "scaled": (scaled(best, 0.875), Verdict.REFUTED),
-        "a_gate_removed": (without(best, 1), Verdict.REFUTED),
+        "no_neuron": (without(best, [0, 1]), Verdict.RANK_LIMITED),
     }
     out = {f"gated_{k}": Instance(problem, x, None, 12.0, v, GATED) for k, (x, v) in told.items()}
     return linear() | out

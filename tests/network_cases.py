@@ -7,6 +7,7 @@ import cvxpy as cp
 import numpy as np
 
 from certify.atoms import ReLU
+from certify.certificate import ask
 from certify.kernel import verify as kernel
 from certify.polar._proved import handed, split
 
@@ -136,6 +137,16 @@ def case_of(ar, atom, W, cuts=None):
     held = handed(np.zeros((0, m + d)) if cuts is None else cuts)
     omega = [Fraction(x) for x in atom.layer.spread(W)[:, 0].tolist()] if W.shape[1] == 1 else []
     return kernel.Case(net, net.pulled(ar, w), omega, held)
+
+
+def asked_of(problem, factors, q=None):
+    """Return a question about factors, with the best intercept where it is to be found."""
+    held = problem.accept(factors)
+    asked = ask(problem, held, q, rtol=1e-6, atol=0.0)
+    if q is not None or not problem.offsets:
+        return asked, {}
+    rest = problem.loss.data - problem.atom.predict(held, problem.loss.observed)
+    return asked, {"q0": handed(rest.mean(axis=0))}
 
 
 # --- cells --------------------------------------------------------------------------------

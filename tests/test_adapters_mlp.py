@@ -8,7 +8,7 @@ from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier, MLPRegressor, _multilayer_perceptron
 
-from certify import InputError, OutOfScopeError, check
+from certify import InputError, OutOfScopeError, Verdict, check, verify
 from certify.adapters.sklearn import from_model, training_rows
 from tests.network_models import (
     COUNTS,
@@ -182,6 +182,37 @@ def test_check_gives_a_bracket_of_the_library_objective():
     assert high == pytest.approx(model.loss_, rel=TIGHT)
 
 
+def judged_by_check(model, data, labels, rtol):
+    problem, factors = from_model(model, data, labels)
+    found = check(problem, factors, q=factors.q, rtol=rtol, budget=20.0)
+    assert found.upper / factors.multiple == pytest.approx(model.loss_, rel=1e-6)
+    return problem, factors, found
+
+
+def test_a_converged_network_is_certified_and_one_stopped_early_is_refuted():
+    data, labels = X[:, :1], Y > 0
+    settings = {"hidden_layer_sizes": (20,), "alpha": 1.0, "tol": 1e-10, "random_state": 1}
+    model = fitted(network(MLPClassifier, max_iter=20_000, **settings), data, labels)
+    problem, factors, found = judged_by_check(model, data, labels, 1e-3)
+    assert found.verdict is Verdict.CERTIFIED
+    assert verify(found.certificate, problem, factors, q=factors.q, rtol=1e-3)
+    early = fitted(network(MLPClassifier, max_iter=4, **settings), data, labels)
+    _, factors, found = judged_by_check(early, data, labels, 1e-3)
+    assert found.verdict is Verdict.REFUTED
+    assert found.better[0].shape[1] <= factors[0].shape[1]
+
+
+def test_a_network_of_too_few_units_is_told_so():
+    data = np.linspace(-1, 1, 15)[:, None]
+    labels = np.abs(data[:, 0]) + 0.5 * np.maximum(data[:, 0] - 0.5, 0) * 8
+    settings = {"hidden_layer_sizes": (1,), "alpha": 0.01, "tol": 1e-10, "max_iter": 5_000}
+    fits = [fitted(network(random_state=k, **settings), data, labels) for k in range(6)]
+    model = min(fits, key=lambda m: m.loss_)
+    _, _, found = judged_by_check(model, data, labels, 1e-2)
+    assert found.verdict is Verdict.RANK_LIMITED
+    assert found.better[0].shape[1] > 1
+
+
 # --- rows --------------------------------------------------------------------------------
 
 
@@ -218,6 +249,13 @@ def test_early_stopping_needs_the_rows_and_they_can_be_drawn_again(name, monkeyp
     assert np.array_equal(np.sort(again.loss.data, axis=0), np.sort(problem.loss.data, axis=0))
     with pytest.raises(InputError, match=rf"trained on {len(rows)} rows, but {len(rows) - 1}"):
         from_model(model, data, labels, rows=rows[1:])
+
+
+def test_lbfgs_ignores_early_stopping_and_batches():
+    model = fitted(network(early_stopping=True, batch_size=5), X, Y)
+    problem, factors = from_model(model, X, Y)
+    assert (problem.lam, len(problem.loss.data)) == (0.5, N)
+    assert objective(problem, factors) / factors.multiple == pytest.approx(model.loss_, rel=TIGHT)
 
 
 def test_rows_cannot_be_drawn_again_without_an_integer_seed():

@@ -1,9 +1,10 @@
 """pyscnn's networks are judged by the objective that its own solver reports."""
 
+import cvxpy as cp
 import numpy as np
 import pytest
 
-from certify import InputError, OutOfScopeError, check
+from certify import InputError, OutOfScopeError, Verdict, check, verify
 from certify.adapters.arrays import scnn_gated, scnn_relu
 from tests.network_models import objective
 from tests.sklearn_models import figures
@@ -75,6 +76,71 @@ def test_a_vector_of_targets_is_one_output():
     one = scnn_relu([np.ones((2, D)), np.ones((1, 2))], X, Y[:, 0], LAM)
     assert one[1].multiple == N
     assert check(*one, budget=1.0).upper / N == pytest.approx(objective(*one) / N)
+
+
+# --- a sample of the patterns, and all of them --------------------------------------------
+
+PLANE = RNG.normal(size=(9, 2))
+SEEN = RNG.integers(-8, 9, (9, 1)) / 4
+NORMS = np.linalg.norm(PLANE, axis=0)
+
+
+def patterns():
+    """Return every activation pattern of points in the plane: one between each two kinks."""
+    x, y = (PLANE / NORMS).T
+    kinks = np.sort(np.arctan2(-x, y) % np.pi)
+    ends = np.concatenate([kinks, kinks + np.pi, kinks[:1] + 2 * np.pi])
+    at = (ends[1:] + ends[:-1]) / 2
+    return (PLANE / NORMS @ np.array([np.cos(at), np.sin(at)]) > 0).T.astype(float)
+
+
+def solved(opened, lam, *, gated):
+    """Solve the package's program over some patterns; return u = N^-1 v of each, and signs."""
+    X1 = PLANE / NORMS
+    parts = [cp.Variable(2) for _ in opened for _ in (0, 1)]
+    signs = [1.0, -1.0] * len(opened)
+    gates = np.repeat(opened, 2, axis=0)
+    f = sum(s * cp.multiply(g, X1 @ v) for s, g, v in zip(signs, gates, parts, strict=True))
+    paid = lam * sum(cp.norm(v) for v in parts)
+    cone = [cp.multiply(2 * g - 1, X1 @ v) >= 0 for g, v in zip(gates, parts, strict=True)]
+    goal = cp.Minimize(cp.sum_squares(f - SEEN[:, 0]) / (2 * len(SEEN)) + paid)
+    cp.Problem(goal, [] if gated else cone).solve(solver="CLARABEL")
+    found = np.array([v.value for v in parts]) / NORMS
+    alive = np.linalg.norm(found, axis=1) > 1e-6
+    return found[alive], np.array(signs)[alive], gates[alive]
+
+
+def test_an_optimum_over_sampled_patterns_is_told_from_a_global_one():
+    whole, lam = patterns(), 0.02
+    assert len(np.unique(whole, axis=0)) == 18
+    values = {}
+    for name, opened in (("all", whole), ("some", whole[:4])):
+        U, signs, _ = solved(opened, lam, gated=False)
+        problem, factors = scnn_relu([U, signs[None]], PLANE, SEEN, lam)
+        found = check(problem, factors, rtol=1e-4, budget=20.0)
+        values[name] = objective(problem, factors)
+        assert found.lower <= values["all"] * (1 + 1e-6)
+        if name == "all":
+            assert found.verdict is Verdict.CERTIFIED
+            assert verify(found.certificate, problem, factors, rtol=1e-4).lower == found.lower
+        else:
+            assert found.verdict in (Verdict.REFUTED, Verdict.RANK_LIMITED)
+    assert values["some"] > 1.01 * values["all"]
+
+
+def test_a_gated_optimum_is_certified_for_its_own_gates():
+    angles = np.arange(4) * 0.7
+    gates, lam = np.array([np.cos(angles), np.sin(angles)]), 0.02
+    opened = (PLANE / NORMS @ gates > 0).T.astype(float)
+    U, signs, closed = solved(opened, lam, gated=True)
+    parameters = np.zeros((1, 4, 2))
+    for u, sign, g in zip(U, signs, closed, strict=True):
+        parameters[0, (opened == g).all(axis=1).argmax()] += sign * u
+    problem, factors = scnn_gated([parameters], gates, PLANE, SEEN, lam)
+    found = check(problem, factors, rtol=1e-4, budget=10.0)
+    assert found.verdict is Verdict.CERTIFIED
+    problem, factors = scnn_gated([parameters * 1.25], gates, PLANE, SEEN, lam)
+    assert check(problem, factors, rtol=1e-4, budget=10.0).verdict is Verdict.REFUTED
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from certify import InputError, OutOfScopeError, Verdict, check
+from certify import InputError, OutOfScopeError, Verdict, check, improve, verify
 from certify.adapters._network import Decay, Weights, judged
 from certify.adapters.torch import from_model, state_dict
 from certify.losses import Squared
@@ -267,9 +267,8 @@ def test_another_loss_than_reported_is_refused_with_both_figures(dtype, within):
     seen = float(nn.MSELoss()(model(torch.tensor(X, dtype=dtype)), y).detach())
     from_model(model, X, y, weight_decay=DECAY, reported=seen)
     with pytest.raises(InputError, match="pass the X and y of the training") as error:
-        from_model(model, X[::-1], y, weight_decay=DECAY, reported=seen)
-    moved = model(torch.tensor(X[::-1].copy(), dtype=dtype))
-    other = float(nn.MSELoss()(moved, y).detach())
+        from_model(model, X, y + 1, weight_decay=DECAY, reported=seen)
+    other = float(nn.MSELoss()(model(torch.tensor(X, dtype=dtype)), y + 1).detach())
     assert figures(error) == pytest.approx([seen, other], rel=within)
 
 
@@ -438,3 +437,22 @@ def test_check_gives_a_bracket_of_the_training_objective():
     assert result.upper / factors.multiple == pytest.approx(seen + paid, rel=1e-5)
     assert 0 < result.lower <= result.upper
     assert result.verdict is not Verdict.OUT_OF_SCOPE
+
+
+def test_improved_weights_go_back_into_pytorch():
+    data, y = X[:, :1], target("mse")[:, :1]
+    torch.manual_seed(2)
+    model = nn.Sequential(nn.Linear(1, R), nn.ReLU(), nn.Linear(R, 1)).double()
+    problem, factors = from_model(model, data, y, weight_decay=(0.25, 0.5))
+    found = improve(problem, factors, q=factors.q, rtol=1e-3, budget=10.0)
+    assert found.result.verdict is Verdict.CERTIFIED
+    assert verify(found.result.certificate, problem, found.factors, q=found.q, rtol=1e-3)
+    held = state_dict(found.factors, found.q, like=factors)
+    units = len(held["0.bias"])
+    other = nn.Sequential(nn.Linear(1, units), nn.ReLU(), nn.Linear(units, 1)).double()
+    other.load_state_dict({k: torch.from_numpy(x) for k, x in held.items()})
+    theirs = float(nn.MSELoss()(other(torch.tensor(data)), y).detach())
+    decays = (0.25, 0.25, 0.5, 0.5)
+    pairs = zip(decays, other.parameters(), strict=True)
+    theirs += sum(d / 2 * float((p.detach() ** 2).sum()) for d, p in pairs)
+    assert theirs == pytest.approx(found.objective / factors.multiple, rel=TIGHT)

@@ -88,7 +88,7 @@ def test_the_best_bias_is_the_best_of_all_kinks():
         omega, z = rng.normal(size=(2, 12))
         omega[-1] -= omega.sum()
         values = [omega @ acted(z - x, slope) for x in z]
-        assert best_kink(omega, z, slope) == int(np.argmax(values))
+        assert best_kink(omega, z) == int(np.argmax(values))
 
 
 def test_least_squares_with_bounds_meets_its_optimality_conditions():
@@ -147,7 +147,7 @@ def test_cells_prune_before_they_enumerate():
     V, W = data((60, 3), seed=2)
     ask = ReLU(V).asked(W)
     found = cells.proposal(ask, attain(ask)[0])
-    assert len(found.proof["nodes"]) < 60 * 59 / 10  # of about 60 * 59 cells
+    assert len(found.proof["nodes"]) < 70  # of about 60 * 59 cells
 
 
 @pytest.mark.parametrize("kind", ["plain", "regularized", "free", "pooled", "leaky", "cone"])

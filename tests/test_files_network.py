@@ -4,14 +4,16 @@ import numpy as np
 import onnx
 import pytest
 from safetensors.numpy import save_file
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from certify import InputError, OutOfScopeError
+from certify.adapters.sklearn import from_model as from_estimator
 from certify.adapters.torch import from_model
 from certify.atoms import ReLU
 from certify.files import load
 from certify.losses import Huber, Softmax
-from tests.network_models import objective
-from tests.onnx_graphs import B1, B2, W1, W2, D, K, network
+from tests.network_models import fitted, objective
+from tests.onnx_graphs import B1, B2, W1, W2, D, K, R, network
 from tests.question_files import inside
 
 RNG = np.random.default_rng(31)
@@ -62,6 +64,24 @@ weight_decay = [0.5, 0.125]
     assert isinstance(held.problem.loss, Huber)
     assert (held.problem.loss.delta, held.problem.lam, held.multiple) == (0.5, 0.25, 1.0)
     assert (held.problem.atom.bias, held.problem.atom.layer.slope) == ("free", 0.25)
+
+
+@pytest.mark.parametrize("kind", [MLPRegressor, MLPClassifier])
+def test_a_network_of_scikit_learn_is_stated_by_its_arrays(tmp_path, kind):
+    labels = Y[:, 0] if kind is MLPRegressor else Y[:, 0] > 0
+    model = kind(hidden_layer_sizes=(R,), solver="lbfgs", alpha=0.25, random_state=0, max_iter=20)
+    problem, factors = from_estimator(fitted(model, X, labels), X, labels)
+    state = {f"{k}.weight": w for k, w in enumerate(model.coefs_)}
+    state |= {f"{k}.bias": b for k, b in enumerate(model.intercepts_)}
+    said = (
+        'weight_decay = 0.5\nloss = "mse"'
+        if kind is MLPRegressor
+        else ('weight_decay = 0.25\nloss = "bce"')
+    )
+    text = f'{HEAD}{said}\nreduction = "sum"\ndecay_bias = false'
+    held = load(write(tmp_path, text, state=state, Y=labels.astype(float)[:, None]))
+    assert held.problem.lam == problem.lam == 0.25
+    assert held.problem.objective(held.factors, held.q) == objective(problem, factors)
 
 
 def test_classes_are_a_column_of_numbers(tmp_path):

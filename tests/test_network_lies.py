@@ -5,17 +5,18 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from certify import Problem, check
+from certify import Certificate, Problem
 from certify.atoms import ReLU
-from certify.certificate import as_numpy
+from certify.certificate import ask
 from certify.kernel import verify as kernel
-from certify.losses import Squared
+from certify.losses import KullbackLeibler, Logistic, Squared
 from certify.offsets import ColumnIntercept
 from certify.polar._proved import handed, split
 from certify.relax.network_witness import network_witness
 from certify.rigor.rounded import Rounded
 
-from .network_cases import cell_tree, made, network_of, proved, truth
+from .network_cases import asked_of, cell_tree, made, network_of, proved, truth
+from .tolerance import rounding
 
 PLAIN = made(3, (3, 2, 1))
 LINEAR = made(3, (3, 2, 1), activation="linear")
@@ -335,54 +336,55 @@ def test_samples_may_have_no_row_where_the_bias_has_a_price():
 # --- weak duality --------------------------------------------------------------------------
 
 
-def question(*, bias="free", offset=True, lam=0.5):
-    """Return a certificate about three samples; its statement may lose the intercept."""
+def question(*, bias="free", offset=True, lam=0.5, size=1.0):
+    """Return a problem of three samples, and a question about it with the intercept's value."""
     rng = np.random.default_rng(1)
-    V, Y = rng.integers(-8, 9, (3, 1)) / 4, rng.integers(-8, 9, (3, 1)) / 4
+    V, Y = size * rng.integers(-8, 9, (3, 1)) / 4, rng.integers(-8, 9, (3, 1)) / 4
     offsets = (ColumnIntercept(),) if offset else ()
     atom = ReLU(V, bias=bias)
     problem = Problem(Squared(Y), atom, lam, offsets)
-    size = atom.layer.features.shape[1]
-    return problem, check(problem, (np.ones((size, 1)), np.ones((1, 1)))).certificate
+    d = atom.layer.features.shape[1]
+    return problem, asked_of(problem, (np.ones((d, 1)), np.ones((1, 1))))
 
 
-def duality(cert, atom, W, corrections=(), **statement):
+def duality(told, atom, W, corrections=(), **statement):
     """Return the outcome of a proof by this W, its polar bounded by the relaxation."""
     text, arrays = split(network_witness(W.reshape(-1, 1), atom).proof)
     listed = [[k, f"{Fraction(c).numerator:x}/{Fraction(c).denominator:x}"] for k, c in corrections]
     proof = {"polar": text, "corrections": listed}
-    witness = {k: a for k, a in cert.witness.items() if k[:1] == "q"}
-    witness |= arrays | {"W": handed(W.reshape(-1))}
-    return kernel.prove(cert.statement | statement, cert.given, proof, witness)
+    asked, found = told
+    witness = found | arrays | {"W": handed(W.reshape(-1))}
+    return kernel.prove(asked.statement | statement, asked.given, proof, witness)
 
 
 SUMS = np.array([1.0, -0.5, -0.5])
 
 
 def test_a_free_bias_needs_a_dual_point_whose_columns_sum_to_zero():
-    problem, cert = question()
-    assert duality(cert, problem.atom, SUMS).lower > 0
+    problem, told = question()
+    assert duality(told, problem.atom, SUMS).lower > 0
     bare = {"offsets": [], "q": "found"}
     tilted = SUMS + np.array([0, 0, 2.0**-52])
     for statement in (bare, {}):
         with pytest.raises(kernel.RejectedError) as caught:
-            duality(cert, problem.atom, tilted, **statement)
+            duality(told, problem.atom, tilted, **statement)
         assert (caught.value.where, caught.value.code) == ("proof.W", "orthogonal")
-        assert duality(cert, problem.atom, tilted, [(2, -(2.0**-52))], **statement).lower > 0
+        assert duality(told, problem.atom, tilted, [(2, -(2.0**-52))], **statement).lower > 0
         with pytest.raises(kernel.RejectedError, match="orthogonal"):
-            duality(cert, problem.atom, SUMS, [(2, -(2.0**-52))], **statement)
+            duality(told, problem.atom, SUMS, [(2, -(2.0**-52))], **statement)
 
 
 def test_a_priced_bias_needs_no_such_thing():
-    problem, cert = question(bias="regularized", offset=False)
-    assert duality(cert, problem.atom, SUMS + np.array([0, 0, 0.25])).lower > 0
+    problem, told = question(bias="regularized", offset=False)
+    assert duality(told, problem.atom, SUMS + np.array([0, 0, 0.25])).lower > 0
 
 
+@pytest.mark.parametrize("size", [1.0, 16.0])
 @pytest.mark.parametrize("bias", ["none", "regularized", "free"])
-def test_corrections_cost_what_the_layer_may_reach(bias):
+def test_corrections_cost_what_the_layer_may_reach(bias, size):
     """All of W is a correction: its polar is at most |W| times the largest |phi|."""
-    problem, cert = question(bias=bias, offset=bias == "free")
-    found = duality(cert, problem.atom, np.zeros(3), list(enumerate(SUMS)))
+    problem, told = question(bias=bias, offset=bias == "free", size=size)
+    found = duality(told, problem.atom, np.zeros(3), list(enumerate(SUMS)))
     Y = problem.loss.data
     polar = truth(problem.atom, SUMS[:, None])
     s = min(1.0, problem.lam / polar)
@@ -395,7 +397,7 @@ def test_the_widest_output_is_at_least_every_one(kwargs, slope):
     atom, W = made(3, (4, 2, 2), activation="leaky_relu", slope=slope, right="linf", **kwargs)
     problem = Problem(Squared(W), atom, 1.0, (ColumnIntercept(),) if "bias" in kwargs else ())
     d = atom.layer.features.shape[1]
-    asked = check(problem, (np.zeros((d, 0)), np.zeros((2, 0)))).certificate
+    asked = asked_of(problem, (np.zeros((d, 0)), np.zeros((2, 0))))[0]
     wide = kernel.question(asked.statement, asked.given).wide
     rng = np.random.default_rng(0)
     U = rng.standard_normal((d, 2000))
@@ -409,24 +411,20 @@ def test_the_widest_output_is_at_least_every_one(kwargs, slope):
 
 def test_the_widest_output_of_one_row():
     problem = Problem(Squared([[1.0]]), ReLU([[3.0, 4.0]]), 1.0)
-    cert = check(problem, (np.zeros((2, 0)), np.zeros((1, 0)))).certificate
-    assert kernel.question(cert.statement, cert.given).wide == 5
+    asked = asked_of(problem, (np.zeros((2, 0)), np.zeros((1, 0))))[0]
+    assert kernel.question(asked.statement, asked.given).wide == 5
 
 
 def test_a_certificate_of_a_network_is_a_file(tmp_path, capsys):
-    cert = question()[1]
-    cert.save(tmp_path / "x.cert")
-    assert kernel.main([str(tmp_path / "x.cert")]) == kernel.EXITS["UNDECIDED"]
+    asked, witness = question()[1]
+    claim = {"verdict": "UNDECIDED", "tier": "exact"}
+    path = tmp_path / "x.cert"
+    Certificate(asked.statement, asked.given, claim, {}, witness).save(path)
+    assert kernel.main([str(path)]) == kernel.EXITS["UNDECIDED"]
     told = capsys.readouterr().out
     assert '"kind": "relu"' in told
     assert '"bias": "free"' in told
-    assert "features" in as_names(cert)
-
-
-def as_names(cert):
-    """Return the names of a certificate's arrays, with what they hold."""
-    assert as_numpy(cert.given["features"]).shape[0] == len(as_numpy(cert.given["Y"]))
-    return set(cert.given)
+    assert set(kernel.read(path).given) == {"Y", "U", "V", "features"}
 
 
 def test_a_bound_of_one_bias_is_no_bound_of_another():
@@ -465,3 +463,24 @@ def above(tier, atom, W, proof):
         return proved(tier, atom, W, proof)
     except kernel.RejectedError as error:
         return None if error.code == "overflow" else Fraction(-1)
+
+
+def test_outputs_below_zero_are_outside_a_loss_that_wants_counts():
+    """All weights are nonnegative, but the data and a leaky unit are not."""
+    atom = ReLU([[-1.0], [1.0]], activation="leaky_relu", slope=0.5)
+    problem = Problem(KullbackLeibler(np.ones((2, 1))), atom, 1.0)
+    positive = Problem(KullbackLeibler(np.ones((2, 1))), ReLU([[2.0], [1.0]]), 1.0)
+    one = np.ones((1, 1))
+    assert loss_of(positive, (one, one)).hi > 0
+    with pytest.raises(kernel.RejectedError, match="domain"):
+        loss_of(problem, (one, one))
+    found = loss_of(Problem(Logistic(np.zeros((2, 1))), atom, 1.0), (one, one))
+    wanted = np.log1p(np.exp([-0.5, 1.0])).sum()
+    assert found.lo <= found.hi
+    assert abs(float(found.lo) - wanted) <= rounding(wanted, flops=8)
+
+
+def loss_of(problem, factors):
+    """Return the kernel's enclosure of the loss at factors."""
+    asked = kernel.question(*vars(ask(problem, factors, None, rtol=0.0, atol=0.0)).values())
+    return kernel.loss_value(kernel.Exact(), asked, kernel.Point(asked.factors, ()))

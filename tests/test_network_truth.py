@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import problems
-from certify import check
 from certify.kernel import verify as kernel
 from certify.polar._proved import handed, split
 from certify.problem import Problem
@@ -16,7 +15,7 @@ from certify.rigor.rounded import Rounded
 from problems import network_biases, network_line, network_plane, network_slopes, network_space
 from problems._networks import cells, dot, faces, free_steepest, rational, root, sign, steepest
 
-from .network_cases import made, truth, value
+from .network_cases import asked_of, made, truth, value
 from .tolerance import exact_objective, rounding
 
 BUILT = {
@@ -141,20 +140,14 @@ def test_the_optimum_is_the_candidates_objective(name):
     assert low - slack <= Fraction(case.optimum) <= high + slack
 
 
-def proved(problem, cert, W):
-    """Return what the kernel proves from W and the relaxation's bound of its polar."""
-    return kernel.prove(cert.statement, cert.given, *written(problem, cert, W))
-
-
-def written(problem, cert, W):
-    """Return that proof, and its arrays."""
+def written(problem, q, W):
+    """Return a proof by W and the relaxation's bound of its polar, and its arrays."""
     found = network_witness(W, problem.atom)
     text, arrays = split(found.proof)
     sums = [sum(map(Fraction, column)) for column in W.T.tolist()]
     listed = [[j, f"{-s.numerator:x}/{s.denominator:x}"] for j, s in enumerate(sums)]
     proof = {"polar": text, "corrections": listed if problem.offsets else []}
-    witness = {k: a for k, a in cert.witness.items() if k[:1] == "q"}
-    return proof, witness | arrays | {"W": handed(W.reshape(-1))}
+    return proof, q | arrays | {"W": handed(W.reshape(-1))}
 
 
 OPEN = ("network_biases/line_optimal", "network_biases/plane_optimal", "network_line/optimal")
@@ -163,9 +156,9 @@ OPEN = ("network_biases/line_optimal", "network_biases/plane_optimal", "network_
 @pytest.mark.parametrize("name", [k for k in BEST if "given" not in k])
 def test_two_relaxations_prove_nearly_the_optimum(name):
     case = BEST[name]
-    W = dual_point(case.problem)
-    cert = check(case.problem, case.factors, q=case.q).certificate
-    found = proved(case.problem, cert, W)
+    asked, q = asked_of(case.problem, case.factors, case.q)
+    proof, witness = written(case.problem, q, dual_point(case.problem))
+    found = kernel.prove(asked.statement, asked.given, proof, witness)
     assert found.lower <= Fraction(case.optimum) * (1 + Fraction(1, 2**50))
     assert found.lower >= Fraction(case.optimum) * (1 - Fraction(1, 2**12))
     assert found.verdict == "CERTIFIED" or name in OPEN
@@ -221,14 +214,14 @@ LIED += ("network_slopes/abs_optimal", "network_plane/two_outputs_l2")
 @pytest.mark.parametrize("name", LIED)
 def test_no_lie_about_an_instance_proves_more_than_its_optimum(name):
     case, rng = BEST[name], np.random.default_rng(0)
-    cert = check(case.problem, case.factors, q=case.q).certificate
-    proof, witness = written(case.problem, cert, dual_point(case.problem))
-    honest = kernel.prove(cert.statement, cert.given, proof, witness).lower
+    asked, q = asked_of(case.problem, case.factors, case.q)
+    proof, witness = written(case.problem, q, dual_point(case.problem))
+    honest = kernel.prove(asked.statement, asked.given, proof, witness).lower
     tried, refused = 0, 0
     for _ in range(60):
         told = lied(rng, proof, witness)
         try:
-            found = kernel.prove(cert.statement, cert.given, *told, Rounded())
+            found = kernel.prove(asked.statement, asked.given, *told, Rounded())
         except kernel.RejectedError:
             refused += 1
             continue

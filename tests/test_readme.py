@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from safetensors.numpy import save_file
 
 from certify import __version__
 from certify.cli import main
@@ -21,7 +22,7 @@ def blocks(language):
 def test_python_blocks_run_in_order(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shown = blocks("python")
-    assert len(shown) == 3
+    assert len(shown) == 4
     names = {}
     for block in shown:
         exec(compile(block, "README.md", "exec"), names)  # noqa: S102  the document is the program
@@ -31,7 +32,7 @@ def test_python_blocks_run_in_order(tmp_path, monkeypatch):
 
 def test_problem_file_is_one(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    (text,) = blocks("toml")
+    text = blocks("toml")[-1]
     Path("problem.toml").write_text(text, encoding="utf-8")
     np.save("Y.npy", np.array([[3.0, 1.0, 0.0], [1.0, 2.0, 1.0], [0.0, 1.0, 1.0]]))
     np.save("U.npy", np.ones((3, 1)))
@@ -40,6 +41,18 @@ def test_problem_file_is_one(tmp_path, monkeypatch, capsys):
     assert main(["verify", "x.cert", "--problem", "problem.toml"]) == 10
     assert main(["improve", "problem.toml", "-o", "better.npz"]) == 0
     assert "CERTIFIED" in capsys.readouterr().out
+
+
+def test_the_network_file_is_one(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("net.toml").write_text(blocks("toml")[0], encoding="utf-8")
+    x = np.linspace(-2, 2, 12)[:, None]
+    np.save("X.npy", x)
+    np.save("y.npy", np.abs(x))
+    state = {"0.weight": np.ones((2, 1)), "0.bias": np.ones(2), "2.weight": np.ones((1, 2))}
+    save_file(state, "net.safetensors")
+    assert main(["check", "net.toml", "-o", "x.cert", "--rtol", "1e-2"]) in (10, 14)
+    assert "in training" in capsys.readouterr().out
 
 
 def test_the_certificate_of_the_readme_is_rechecked_by_the_kernel_alone(tmp_path, monkeypatch):

@@ -150,7 +150,7 @@ def exact_hidden(layer, U):
             pairs = zip(fractions(f), fractions(u), strict=True)
             z = sum((a * b for a, b in pairs), Fraction(0))
             out[k][j] += z if z > 0 else Fraction(layer.slope) * z
-    return np.array(out, dtype=object).reshape(-1, U.shape[1])
+    return np.array(out, dtype=object).reshape(len(out), U.shape[1])
 
 
 def exact_loss(loss, fit):

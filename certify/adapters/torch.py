@@ -103,7 +103,7 @@ def classes(state: Mapping[str, Any], layout: str | None) -> int:
     _, weight, bias = layers(state)[-1]
     if bias is not None:
         return len(bias)
-    return weight.shape[1 if layout == "sklearn" else 0]
+    return int(weight.shape[1 if layout == "sklearn" else 0])
 
 
 def library() -> Any:  # noqa: ANN401  a module

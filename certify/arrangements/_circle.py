@@ -36,14 +36,13 @@ def on_circle(omega: Array, alpha: Array, beta: Array, slope: float) -> float:
     return float(at[k] if tops[k] > kinks[j] else angles[j])
 
 
-def best_kink(omega: Array, z: Array, slope: float) -> int:
+def best_kink(omega: Array, z: Array) -> int:
     """Return i such that b = -z_i maximizes sum omega_j s(z_j + b) over all b, if sum omega = 0.
 
-    The sum is then piecewise linear and flat at both ends.
+    The sum is then piecewise linear and flat at both ends.  As s(z) = slope z + (1 - slope) z_+, it
+    is sum omega_j (z_j + b)_+ times 1 - slope >= 0, and what does not depend on b.
     """
     order = np.argsort(-z, kind="stable")  # rising b
     w, x = omega[order], z[order]
-    # at b = -x_k the terms before k are positive: s = z + b, those after are slope (z + b)
-    above, high = np.cumsum(w), np.cumsum(w * x)
-    values = (1 - slope) * (high - above * x) + slope * (high[-1] - above[-1] * x)
-    return int(order[int(values.argmax())])
+    # at b = -x_k the terms before k are positive
+    return int(order[int((np.cumsum(w * x) - np.cumsum(w) * x).argmax())])

@@ -74,7 +74,7 @@ class Climb:
         z = self.F @ u
         if not self.layer.free:
             return -1, z
-        j = best_kink(omega, z, self.layer.slope)
+        j = best_kink(omega, z)
         return j, z - z[j]
 
     def value(self, u: Array, omega: Array) -> float:

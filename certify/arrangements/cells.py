@@ -1,12 +1,12 @@
 """Exact bounds for few features: branch and bound on the signs of rows of F."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from certify._arrays import Array
-from certify.branching import Limits, Solved, Tree, grow
+from certify.branching import Limits, Node, Solved, Tree, grow
 from certify.polar import Proposal
 
 from ._base import Ints, LayerAsk
@@ -106,7 +106,18 @@ def proposal(ask: LayerAsk, lower: float) -> Proposal:
     tree = grow(solver, limits(ask, lower))
     if tree.upper == np.inf:  # no time for a first part
         return Proposal(np.inf)
+    tree = signed(solver, tree)
     return Proposal(*proof_of(solver, tree, limits(ask, lower).aim(tree.lower)))
+
+
+def signed(solver: Cells, tree: Found) -> Found:
+    """Return the tree, its root split into both signs even if there was no time for more."""
+    root = tree.nodes[0]
+    if len(solver.signs) == 1 or root.children:
+        return tree
+    labels = root.solved.split or ()
+    parts = [Node((label,), solver((label,), None, np.inf), 0) for label in labels]
+    return replace(tree, nodes=(replace(root, children=(1, 2)), *parts))
 
 
 def limits(ask: LayerAsk, lower: float) -> Limits:

@@ -65,7 +65,8 @@ class Bounder:
         upper = float(np.sqrt(max(found.best.bound, 0.0)))
         value, best = self.climbed(found)
         split = self.split(path, found) if upper > goal else None
-        return Solved(upper, found.best, value, best, split, found)
+        kept = found.best._replace(N=found.best.N.astype(self.kind))  # of every part of the tree
+        return Solved(upper, kept, value, best, split, found)
 
     @property
     def barred(self) -> int:

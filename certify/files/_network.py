@@ -10,6 +10,9 @@
 It takes the place of lam and of the tables data, loss, atom, offsets and factors.
 Optional: reduction = "sum", decay_bias = false, reported (the loss that training printed),
 and of weights that a .safetensors file holds activation, slope and layout = "sklearn".
+
+scikit-learn's networks, coefs_[k] and intercepts_[k] saved as k.weight and k.bias: reduction =
+"sum", decay_bias = false and weight_decay = alpha, or 2 alpha of an MLPRegressor.
 """
 
 from pathlib import Path

@@ -153,8 +153,9 @@ def levelled(field: Field, U: Array, V: Array) -> Array:
     order = np.argsort(-z, axis=0)
     kinks = -np.take_along_axis(z, order, axis=0)
     rise = np.cumsum(np.take_along_axis(w, order, axis=0), axis=0)
-    values = np.cumsum(rise[:-1] * np.diff(kinks, axis=0), axis=0)
-    best = np.where(values.max(axis=0, initial=0.0) > 0, values.argmax(axis=0) + 1, 0)
+    steps = np.zeros(kinks.shape)
+    steps[1:] = rise[:-1] * np.diff(kinks, axis=0)
+    best = np.cumsum(steps, axis=0).argmax(axis=0)
     bias = np.take_along_axis(kinks, best[None], axis=0) / layer.features[0, -1]
     return np.vstack([U[:-1], bias])
 
