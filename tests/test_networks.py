@@ -398,7 +398,7 @@ def test_neurons_stay_on_their_kinks_where_that_is_asked():
         task = Descent(problem, Smoothed(problem.loss), (U, V), (), hold)
         slope = task.at(task.start())[1][:4].reshape(2, 2)
         away = max(abs(X[0] @ slope[:, 0]), abs(X[3] @ slope[:, 1]))
-        assert (away < 1e-12) is (hold is not None)
+        assert (away < 1e-12) == (hold is not None)
     held = Descent(problem, Smoothed(problem.loss), (U, V), (), kept)
     found = descended(held, 50, 0.0, bool)[0][0]
     assert max(abs(X[0] @ found[:, 0]), abs(X[3] @ found[:, 1])) < 1e-12
