@@ -14,8 +14,9 @@ from certify.losses import Absolute, Huber, Logistic, Poisson, Softmax, Squared
 from certify.networks import lam_max, trail
 from certify.networks._barrier import solve
 from certify.networks._cells import Program, cells_of
-from certify.networks._climb import above, field_of
-from certify.networks._descend import Descent
+from certify.networks._climb import above, cell_maximum, crossed, distinct, field_of
+from certify.networks._descend import Descent, descended, on_kinks
+from certify.networks._grow import pruned
 from certify.networks._net import Net
 from certify.offsets import ColumnIntercept, Linear, RowIntercept
 from certify.search import Clock
@@ -358,3 +359,46 @@ def test_a_smallest_lam_needs_a_gradient_and_a_finite_polar():
         lam_max(Problem(Absolute(Y), ReLU(X), 1.0))
     with pytest.raises(OutOfScopeError, match="add ColumnIntercept"):
         lam_max(Problem(Squared(Y), ReLU(X, bias="free"), 1.0))
+
+
+def test_opposite_neurons_are_two_and_equal_ones_are_one():
+    net = Net(Problem(Squared(Y), ReLU(X), 0.4))
+    u, turn = np.array([0.6, 0.8]), np.array([[1.0, -1.0]])
+    opposite = cells_of(net, (np.column_stack([u, -u]), turn), 0)
+    assert pruned(net, opposite).size == 2
+    equal = pruned(net, cells_of(net, (np.column_stack([u, 2 * u]), np.abs(turn)), 0))
+    assert equal.size == 1
+    assert net.layer.size(equal.x) == pytest.approx(3.0, rel=1e-15)
+    W = np.where(X @ u > 0, 1.0, -1.0)[:, None]
+    assert distinct(field_of(net, W), np.column_stack([u, -u, u])).shape[1] == 2
+
+
+def test_an_ascent_ends_where_no_border_is_worth_crossing():
+    rng = np.random.default_rng(0)
+    V, W = rng.standard_normal((30, 4)), rng.standard_normal((30, 1))
+    field = field_of(Net(Problem(Squared(W), ReLU(V), 1.0)), W)
+    for start in rng.standard_normal((4, 20)).T:
+        u = crossed(field, start / np.linalg.norm(start))
+        value, v = field.best(u[:, None])
+        z = V @ u
+        for i in np.nonzero(np.abs(z) < 1e-9)[0]:
+            for side in (0.0, 1.0):
+                S = np.where(z > 0, 1.0, 0.0)
+                S[i] = side
+                there = cell_maximum(field, S, W @ v[:, 0])[0]
+                assert there is None or field.best(there[:, None])[0] <= value * (1 + 1e-9)
+
+
+def test_neurons_stay_on_their_kinks_where_that_is_asked():
+    problem = Problem(LOSSES["outputs"], ReLU(X), 0.4)
+    U = np.column_stack([[-X[0, 1], X[0, 0]], [X[3, 1], -X[3, 0]]])
+    V = np.ones((3, 2))
+    kept = on_kinks(Net(problem), U)
+    for hold in (kept, None):
+        task = Descent(problem, Smoothed(problem.loss), (U, V), (), hold)
+        slope = task.at(task.start())[1][:4].reshape(2, 2)
+        away = max(abs(X[0] @ slope[:, 0]), abs(X[3] @ slope[:, 1]))
+        assert (away < 1e-12) == (hold is not None)
+    held = Descent(problem, Smoothed(problem.loss), (U, V), (), kept)
+    found = descended(held, 50, 0.0, bool)[0][0]
+    assert max(abs(X[0] @ found[:, 0]), abs(X[3] @ found[:, 1])) < 1e-12

@@ -243,10 +243,13 @@ def distinct(field: Field, U: Array) -> Array:
 
 
 def cosines(net: Net, factors: Factors) -> Array:
-    """Return the cosine of each two neurons: of the hidden outputs, times the output weights'."""
+    """Return the smaller cosine of each two neurons: of F u, and of the output weights.
+
+    Not their product: (-u, -v) is another neuron than (u, v).
+    """
     out = np.ones((factors[0].shape[1],) * 2)
     for x in (net.layer.features @ factors[0], factors[1]):
         size = np.sqrt(np.square(x).sum(axis=0))
         unit = x / np.where(size > 0, size, 1.0)
-        out = out * (unit.T @ unit)
+        out = np.minimum(out, unit.T @ unit)
     return out
