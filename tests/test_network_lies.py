@@ -484,3 +484,14 @@ def loss_of(problem, factors):
     """Return the kernel's enclosure of the loss at factors."""
     asked = kernel.question(*vars(ask(problem, factors, None, rtol=0.0, atol=0.0)).values())
     return kernel.loss_value(kernel.Exact(), asked, kernel.Point(asked.factors, ()))
+
+
+@pytest.mark.parametrize("tier", [kernel.Exact, Rounded])
+def test_a_negative_shift_is_no_credit_for_the_size_of_x(tier):
+    """-p q makes the leaf's matrix negative definite: [[-1, 1], [1, -2]], its top is -0.38."""
+    atom, W = ReLU([[1.0]]), np.array([[1.0]])
+    rest = np.array([[0.625, -1.0], [-1.0, 1.625]])  # shift I - G, shift = -3/8
+    L = np.linalg.cholesky(rest)[np.tril_indices(2)]
+    node = LEAF | {"level": "0x1p1", "shift": "-3/8"}
+    bound = proved(tier, atom, W, nodes(node, N0=at(1, 0, -1.0, 2), L0=L))
+    assert abs(bound**2 - 2) < Fraction(1, 2**40)
