@@ -451,12 +451,13 @@ def test_the_facts_hold_at_every_point_and_each_is_what_it_says(tau):
 
 
 def test_the_radial_facts_are_rounded_up():
-    atom = ReLU([[1.0, 1.0], [1.0, -2.0]])
-    case = case_of(kernel.Exact(), atom, np.ones((2, 1)))
+    """The floats nearest to the roots of 3 and 6 are too small, that of 2 is not."""
+    atom = ReLU([[1.0, 1.0, 1.0], [1.0, -2.0, 1.0], [1.0, 1.0, 0.0]])
+    case = case_of(kernel.Exact(), atom, np.ones((3, 1)))
     B = kernel.facts(case, kernel.Region(), 1.0, radial=True)
     k = B.shape[1]
-    far = [Fraction(B.data[i * k + k - 1]) for i in (5, 6, 7, 8)]
-    assert [x * x > n for x, n in zip(far, (2, 5, 2, 5), strict=True)] == [True] * 4
+    far = [Fraction(B.data[i * k + k - 1]) for i in range(7, 13)]
+    assert [x * x > n for x, n in zip(far, (3, 6, 2, 3, 6, 2), strict=True)] == [True] * 6
 
 
 def test_leaves_pay_for_what_the_cholesky_factor_lacks():

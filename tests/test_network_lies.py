@@ -495,3 +495,11 @@ def test_a_negative_shift_is_no_credit_for_the_size_of_x(tier):
     node = LEAF | {"level": "0x1p1", "shift": "-3/8"}
     bound = proved(tier, atom, W, nodes(node, N0=at(1, 0, -1.0, 2), L0=L))
     assert abs(bound**2 - 2) < Fraction(1, 2**40)
+
+
+def test_a_negative_level_of_the_bias_is_no_credit_for_its_reach():
+    """The best b may be 0; W = 0, and without a factor the top is the largest |entry|, 4."""
+    atom, W = ReLU([[1.0], [-1.0]], bias="free"), np.zeros((2, 1))
+    node = LEAF | {"level": "0x1p2", "bias": "-0x1p0", "shift": "0"}
+    wide = (1 + 4) * (1 + 1) + 1
+    assert abs(proved(kernel.Exact, atom, W, nodes(node)) ** 2 - 4 - 4 * wide) < Fraction(1, 2**40)
