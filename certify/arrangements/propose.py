@@ -53,7 +53,10 @@ def nothing() -> Proposal:
 def linear(ask: LayerAsk) -> Proposal:
     """Return the bound of the matrix F^T W."""
     T: Array = ask.layer.features.T @ ask.layer.spread(ask.W)
-    found = smallest(Ask(T, ask.layer.left, ask.layer.right, ask.target, ask.seed, ask.deadline))
+    right = ask.layer.right
+    if T.shape[1] == 1:  # every norm of one output is |v|, and of l1 the polar is closed
+        right = gauge(f"l1{right.cone}")
+    found = smallest(Ask(T, ask.layer.left, right, ask.target, ask.seed, ask.deadline))
     arrays = {k: x for k, x in found.proof.items() if isinstance(x, np.ndarray)}
     of = {k: x for k, x in found.proof.items() if k not in arrays}
     return Proposal(found.upper, {"rule": "linear", "of": of, **arrays})
