@@ -33,6 +33,9 @@ NAMES = (
     "patience",
     "tensorly",
     "tensor_polar",
+    "cp",
+    "networks",
+    "layers",
 )
 LIBRARIES = (
     "numpy",
