@@ -1,6 +1,7 @@
 """The search among a tensor's factors: gradients, ascents, growth, and the verdicts it leads to."""
 
 from itertools import permutations, product
+from time import monotonic
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from certify.atoms import CP, RankOne
 from certify.columns import Growth
 from certify.duals import Run
 from certify.losses import Absolute, Huber, Logistic, Poisson, Squared
+from certify.multilinear import attain
 from certify.offsets import Intercept, RowIntercept
 from certify.search import Clock
 from certify.tensors import _contract as contract
@@ -412,3 +414,20 @@ def test_patience_is_a_share_of_the_time_left():
     state = descent.state(problem, empty_of((3, 3, 3)))
     assert not patience(Run(problem, state, 1e-6, Clock(), 0, True))()
     assert patience(Run(problem, state, 1e-6, Clock(0.0), 0, True))()
+
+
+def test_a_spent_budget_ends_the_ascents():
+    T = np.random.default_rng(19).standard_normal((9, 9, 9, 9, 9))
+    problem = Problem(Squared(T), CP(("l2+",) * 5), 5.0)
+    start = monotonic()
+    result = check(problem, empty_of(T.shape), budget=0.0)
+    assert 0 <= result.lower <= result.upper
+    assert monotonic() - start < 8  # without an end to them: 40 seconds
+    asked = []
+
+    def _expired():
+        asked.append(True)
+        return True
+
+    assert attain(T, CP(("l2+",) * 5).gauges, expired=_expired)[0] > 0
+    assert len(asked) == 3  # in the only start's race, after it, and in its final
