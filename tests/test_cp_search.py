@@ -9,7 +9,7 @@ import pytest
 from certify import Problem, Verdict, check, descent, envelope, improve, verify
 from certify.atoms import CP, RankOne
 from certify.columns import Growth
-from certify.duals import Run
+from certify.duals import Run, is_hard
 from certify.losses import Absolute, Huber, Logistic, Poisson, Squared
 from certify.multilinear import attain
 from certify.offsets import Intercept, RowIntercept
@@ -431,3 +431,23 @@ def test_a_spent_budget_ends_the_ascents():
 
     assert attain(T, CP(("l2+",) * 5).gauges, expired=_expired)[0] > 0
     assert len(asked) == 3  # in the only start's race, after it, and in its final
+
+
+@pytest.mark.parametrize(
+    ("atom", "hard"),
+    [
+        (CP(("l2", "l2")), False),
+        (CP(("l1+", "linf")), False),
+        (CP(("l2+", "l2")), True),
+        (CP(("l2", "l1", "l2")), False),
+        (CP(("l1", "l1", "linf")), False),
+        (CP(("linf", "l1", "l2")), True),
+        (CP(("l1", "l2", "l2", "l2")), True),
+        (CP(("l2", "l2"), symmetric=True), False),
+        (CP(("l1", "l1"), symmetric=True), True),
+        (CP("l1", symmetric=True, order=3), True),
+    ],
+    ids=repr,
+)
+def test_a_tensor_is_as_hard_as_its_slices(atom, hard):
+    assert is_hard(atom) is hard
