@@ -451,3 +451,23 @@ def test_a_spent_budget_ends_the_ascents():
 )
 def test_a_tensor_is_as_hard_as_its_slices(atom, hard):
     assert is_hard(atom) is hard
+
+
+@pytest.mark.parametrize(
+    "atom",
+    [CP(("l2-", "l2-")), CP(("linf+", "l2+", "l2-"))],
+    ids=lambda a: " ".join(a.norms),
+)
+@pytest.mark.parametrize("tier", ["exact", "rounded"])
+def test_missing_entries_of_signed_modes_keep_their_multipliers(atom, tier):
+    shape = (3, 2, 2)[: len(atom.norms)]
+    rng = np.random.default_rng(0)
+    sign = -1.0 if sum(g.cone == "-" for g in atom.gauges) % 2 else 1.0
+    Y, mask = sign * np.abs(rng.standard_normal(shape)), rng.random(shape) < 0.7
+    problem = Problem(Squared(Y, mask=mask), atom, 0.3)
+    found = improve(problem, empty_of(shape), budget=3.0)
+    result = found.result
+    assert "N" in result.certificate.witness
+    assert 0.7 * result.upper < result.lower <= result.upper * (1 + EPS)
+    proved = verify(result.certificate, problem, found.factors, tier=tier)
+    assert proved.lower <= proved.upper
