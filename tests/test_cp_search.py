@@ -471,3 +471,13 @@ def test_missing_entries_of_signed_modes_keep_their_multipliers(atom, tier):
     assert 0.7 * result.upper < result.lower <= result.upper * (1 + EPS)
     proved = verify(result.certificate, problem, found.factors, tier=tier)
     assert proved.lower <= proved.upper
+
+
+def test_a_loss_of_no_known_curvature_is_polished_too():
+    T = np.random.default_rng(21).standard_normal((2, 2, 3))
+    problem = Problem(Absolute(T), CP(("l2", "l2+", "l2")), 0.35)
+    joint = Joint(problem, relaxation(problem, groups(problem)[0]), np.zeros((2, 6)))
+    assert joint.rho > 0
+    joint.step()
+    assert np.isfinite(joint.W).all()
+    assert check(problem, empty_of(T.shape), budget=2.0).lower > 0
