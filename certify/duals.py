@@ -24,6 +24,7 @@ from .problem import Problem
 from .search import Clock
 
 HALVINGS = 34  # of an interval: a bound is told to a relative 1e-10
+MATRIX = 2  # modes
 RELAXED = 60  # coordinates up to which a general solver takes a second
 
 
@@ -195,11 +196,21 @@ def asked(run: Run, W: Any, target: float) -> Proposal:  # noqa: ANN401  a polar
 
 def is_hard(atom: Atom) -> bool:
     """Whether the polar of one of our atoms has no closed form."""
-    if isinstance(atom, CP | ReLU):
+    if isinstance(atom, CP):
+        return is_hard_tensor(atom)
+    if isinstance(atom, ReLU):
         return True
     if isinstance(atom, RankOne):
         return pair_facts(atom.left, atom.right).kind != "closed"
     return isinstance(atom, Symmetric) and atom.norm != "l2"
+
+
+def is_hard_tensor(atom: CP) -> bool:
+    """Whether it is: a tensor is as hard as its slices along l1 modes, which may be matrices."""
+    if atom.symmetric:
+        return len(atom.norms) > MATRIX or atom.norms[0] != "l2"
+    *sliced, left, right = sorted(atom.gauges, key=lambda g: g.name != "l1")
+    return any(g.name != "l1" for g in sliced) or pair_facts(left, right).kind != "closed"
 
 
 def mixed(problem: Problem) -> bool:

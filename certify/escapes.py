@@ -196,7 +196,11 @@ def distinct(W: Matrix, slices: Factors) -> Factors:
 
 
 def maximizers(norm: Gauge, Y: Array) -> Array:
-    """Return each column's maximizer."""
+    """Return each column's maximizer; of plain norms those of all columns at once."""
+    if norm.name == "l1":
+        return vertices(norm, Y)
+    if norm.name == "linf":
+        return corners(norm, Y)
     if norm.name != "l2":
         return np.column_stack([norm.maximizer(y) for y in Y.T])
     part = norm.positive(Y)
@@ -207,3 +211,21 @@ def maximizers(norm: Gauge, Y: Array) -> Array:
     for k in np.nonzero(sizes == 0)[0]:
         out[:, k] = norm.maximizer(Y[:, k])
     return np.asarray(out)
+
+
+def vertices(norm: Gauge, Y: Array) -> Array:
+    """Return `norm.unit` of each column, for a norm whose unit vectors have size 1."""
+    low, high = (side[:, None] for side in norm.sides(len(Y)))
+    earned = np.vstack([np.where(high > 0, Y, -np.inf), np.where(low < 0, -Y, -np.inf)])
+    rows, k = np.divmod(earned.argmax(axis=0), len(Y))
+    out = np.zeros(Y.shape)
+    out[k, np.arange(Y.shape[1])] = np.where(rows, -1.0, 1.0)
+    return out
+
+
+def corners(norm: Gauge, Y: Array) -> Array:
+    """Return the linf maximizer of each column: its signs."""
+    part, (low, high) = norm.positive(Y), norm.sides(len(Y))
+    both = ((low < 0) & (high > 0))[:, None]
+    out = np.where(both & (part == 0), 1.0, np.sign(part))
+    return np.where(part.any(axis=0), out, vertices(norm, Y))

@@ -20,10 +20,10 @@ from ._arrays import Array, finite, real
 from ._decomposing import Found, decomposed, empty, polar
 from ._errors import InputError
 from .atoms import Factors
-from .kernel.verify import power
+from .kernel.verify import power, root
 from .pipeline import natural, positive
 from .polar._proved import above, below
-from .polar._scale import at_scale_one
+from .polar._scale import exponent, scaled
 from .search import Clock
 
 MATRIX = 2  # modes
@@ -79,11 +79,13 @@ def spectral(T: Any, *, budget: float | None = None, seed: int = 0) -> NormBound
     if not held.any():
         first = tuple(np.eye(n)[:, :1] for n in held.shape)
         return NormBound("spectral", 0.0, 0.0, first, slice_of(first))
-    found = polar(squeezed(held), limit, seed)
+    core, e, lost = at_one(squeezed(held))
+    found = polar(core, limit, seed)
     vectors = restored(tuple(x[:, None] for x in found.witness), held.shape)
     units = tuple(x / np.linalg.norm(x, axis=0) for x in vectors)
-    lower = max(found.lower, 0.0)
-    return NormBound("spectral", lower, found.upper, units, slice_of(units))
+    lower = max(Fraction(found.lower) - lost, Fraction(0)) * power(e)
+    upper = (Fraction(found.upper) + lost) * power(e)
+    return NormBound("spectral", below(lower), above(upper), units, slice_of(units))
 
 
 @np.errstate(all="ignore")
@@ -103,10 +105,11 @@ def nuclear(T: Any, *, budget: float | None = None, seed: int = 0) -> NormBound:
     """
     held = tensor(T)
     clock, seed = Clock(positive(budget)), natural(seed)
-    core, e = at_scale_one(squeezed(held))
+    core, e, lost = at_one(squeezed(held))
     zero = Found(0.0, np.zeros(core.shape), 0.0, empty(core.shape))
     found = decomposed(core, clock, seed) if core.any() else zero
-    lower, upper = (Fraction(x) * power(e) for x in (found.lower, found.upper))
+    lower = max(Fraction(found.lower) - lost, Fraction(0)) * power(e)
+    upper = (Fraction(found.upper) + lost) * power(e)
     vectors = restored(found.factors, held.shape)
     grown = (np.ldexp(vectors[0], e), *vectors[1:])
     dual = found.dual.reshape(held.shape)
@@ -125,6 +128,21 @@ def tensor(T: Any) -> Array:  # noqa: ANN401  as a user has it
     if not held.size:
         raise InputError(f"T must not be empty, got shape {held.shape}")
     return finite(held, "T")
+
+
+def at_one(T: Array) -> tuple[Array, int, Fraction]:
+    """Return C, e and r: the norms of T are 2^e times those of C, give or take r.
+
+    Both norms of a residual R, and |<D, R>| for a D of spectral norm 1, are at most
+    sqrt(d) |R|_F, d the number of fibers along the longest mode; entries of C that underflow
+    are off by 2^-1074.
+    """
+    e = exponent(T)
+    C = scaled(T, -e)
+    if np.array_equal(scaled(C, e), T):
+        return C, e, Fraction(0)
+    fibers = T.size // max(T.shape)
+    return C, e, root(Fraction(fibers * T.size)).hi * power(-1074)
 
 
 def squeezed(T: Array) -> Array:

@@ -19,6 +19,8 @@ from tensorly.decomposition import (
     RandomizedCP,
     SymmetricCP,
     Tucker,
+    parafac2,
+    tucker,
 )
 from tensorly.regression import CPRegressor
 
@@ -292,6 +294,17 @@ def test_weights_beside_l2_reg_tell_of_normalized_factors():
 def test_other_decompositions_are_refused_at_any_lam(estimator, why, rejudge):
     with pytest.raises(OutOfScopeError, match=why):
         from_model(estimator, T, rejudge=rejudge)
+
+
+@pytest.mark.parametrize("read", [parafac, non_negative_parafac])
+def test_tensors_of_other_decompositions_are_not_taken_for_cp(read):
+    square = np.random.default_rng(1).standard_normal((4, 3, 5))  # 3 slices of 3 rows: shapes fit
+    for found, why in (
+        (parafac2(list(square), 3, random_state=0, n_iter_max=3), "no sum of rank-one slices"),
+        (tucker(square, [2, 2, 2]), "not a sum of slices"),
+    ):
+        with pytest.raises(OutOfScopeError, match=f"{type(found).__name__} is .*{why}"):
+            read(found, square, rejudge=LAM)
 
 
 def test_constrained_parafac_is_not_stationary_for_its_penalty():

@@ -1,6 +1,7 @@
 """The search among a tensor's factors: gradients, ascents, growth, and the verdicts it leads to."""
 
 from itertools import permutations, product
+from time import monotonic
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ import pytest
 from certify import Problem, Verdict, check, descent, envelope, improve, verify
 from certify.atoms import CP, RankOne
 from certify.columns import Growth
-from certify.duals import Run
+from certify.duals import Run, is_hard
 from certify.losses import Absolute, Huber, Logistic, Poisson, Squared
+from certify.multilinear import attain
 from certify.offsets import Intercept, RowIntercept
 from certify.search import Clock
 from certify.tensors import _contract as contract
@@ -412,3 +414,70 @@ def test_patience_is_a_share_of_the_time_left():
     state = descent.state(problem, empty_of((3, 3, 3)))
     assert not patience(Run(problem, state, 1e-6, Clock(), 0, True))()
     assert patience(Run(problem, state, 1e-6, Clock(0.0), 0, True))()
+
+
+def test_a_spent_budget_ends_the_ascents():
+    T = np.random.default_rng(19).standard_normal((9, 9, 9, 9, 9))
+    problem = Problem(Squared(T), CP(("l2+",) * 5), 5.0)
+    start = monotonic()
+    result = check(problem, empty_of(T.shape), budget=0.0)
+    assert 0 <= result.lower <= result.upper
+    assert monotonic() - start < 8  # without an end to them: 40 seconds
+    asked = []
+
+    def _expired():
+        asked.append(True)
+        return True
+
+    assert attain(T, CP(("l2+",) * 5).gauges, expired=_expired)[0] > 0
+    assert len(asked) == 3  # in the only start's race, after it, and in its final
+
+
+@pytest.mark.parametrize(
+    ("atom", "hard"),
+    [
+        (CP(("l2", "l2")), False),
+        (CP(("l1+", "linf")), False),
+        (CP(("l2+", "l2")), True),
+        (CP(("l2", "l1", "l2")), False),
+        (CP(("l1", "l1", "linf")), False),
+        (CP(("linf", "l1", "l2")), True),
+        (CP(("l1", "l2", "l2", "l2")), True),
+        (CP(("l2", "l2"), symmetric=True), False),
+        (CP(("l1", "l1"), symmetric=True), True),
+        (CP("l1", symmetric=True, order=3), True),
+    ],
+    ids=repr,
+)
+def test_a_tensor_is_as_hard_as_its_slices(atom, hard):
+    assert is_hard(atom) is hard
+
+
+@pytest.mark.parametrize(
+    "atom",
+    [CP(("l2-", "l2-")), CP(("linf+", "l2+", "l2-"))],
+    ids=lambda a: " ".join(a.norms),
+)
+@pytest.mark.parametrize("tier", ["exact", "rounded"])
+def test_missing_entries_of_signed_modes_keep_their_multipliers(atom, tier):
+    shape = (3, 2, 2)[: len(atom.norms)]
+    rng = np.random.default_rng(0)
+    sign = -1.0 if sum(g.cone == "-" for g in atom.gauges) % 2 else 1.0
+    Y, mask = sign * np.abs(rng.standard_normal(shape)), rng.random(shape) < 0.7
+    problem = Problem(Squared(Y, mask=mask), atom, 0.3)
+    found = improve(problem, empty_of(shape), budget=3.0)
+    result = found.result
+    assert "N" in result.certificate.witness
+    assert 0.7 * result.upper < result.lower <= result.upper * (1 + EPS)
+    proved = verify(result.certificate, problem, found.factors, tier=tier)
+    assert proved.lower <= proved.upper
+
+
+def test_a_loss_of_no_known_curvature_is_polished_too():
+    T = np.random.default_rng(21).standard_normal((2, 2, 3))
+    problem = Problem(Absolute(T), CP(("l2", "l2+", "l2")), 0.35)
+    joint = Joint(problem, relaxation(problem, groups(problem)[0]), np.zeros((2, 6)))
+    assert joint.rho > 0
+    joint.step()
+    assert np.isfinite(joint.W).all()
+    assert check(problem, empty_of(T.shape), budget=2.0).lower > 0

@@ -1,9 +1,11 @@
 """Norms by their keys; the contract itself is in test_norms.py."""
 
+import numpy as np
 import pytest
 
 from certify import InputError
-from certify.gauges import GAUGES, KEYS, gauge
+from certify.escapes import maximizers
+from certify.gauges import GAUGES, KEYS, L1, LInf, gauge
 
 
 def test_every_norm_without_parameters_has_three_keys():
@@ -19,3 +21,16 @@ def test_every_norm_without_parameters_has_three_keys():
 def test_an_unknown_norm_is_refused_with_its_name(wrong):
     with pytest.raises(InputError, match=repr(wrong).replace("+", r"\+")):
         gauge(wrong)
+
+
+MIXED = [g(cone=c) for g in (L1, LInf) for c in ("+-*0", "00+*", "----")]
+
+
+@pytest.mark.parametrize("norm", [*map(gauge, KEYS), *MIXED], ids=repr)
+def test_maximizers_of_many_columns_are_those_of_each(norm, monkeypatch):
+    Y = np.random.default_rng(0).integers(-2, 3, (4, 200)).astype(float)
+    each = np.column_stack([norm.maximizer(y) for y in Y.T])
+    assert np.allclose(maximizers(norm, Y), each, rtol=1e-15, atol=0)
+    if norm.name != "l2":
+        monkeypatch.setattr(type(norm), "maximizer", None)  # a column at a time is too slow
+        assert (maximizers(norm, Y) == each).all()

@@ -1,6 +1,7 @@
 """Outward rounding: every enclosure contains the exact value, at every scale."""
 
 from array import array
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from certify.kernel.verify import Array, Exact, Line, Pattern, RejectedError, power, root
 from certify.rigor import bounds, layout
 from certify.rigor import rounded as rigor
-from certify.rigor.bounds import dots, finite, gamma, nearest
+from certify.rigor.bounds import dots, finite, gamma, nearest, product_error
 from certify.rigor.rounded import Ball, Rounded
 
 EXACT, ROUNDED = Exact(), Rounded()
@@ -175,6 +176,25 @@ def test_inner_products_and_products_of_long_floats_are_within_their_radii(seed,
     away = sum((Fraction(a) - b) ** 2 for a, b in zip(ball.mid.tolist(), true, strict=True))
     assert away <= ball.rad**2
     assert ball.rad <= Fraction(1, 2**30)
+
+
+def test_the_error_of_a_product_of_long_rows_forms_no_square_of_their_length():
+    rng, k = np.random.default_rng(5), 200_000  # whose Gram matrix has 320 gigabytes
+    x, y = rng.standard_normal((3, k)), rng.standard_normal((2, k))
+    ball = ROUNDED.multiply(Ball(x, Fraction(0)), Ball(y, Fraction(0)))
+    size = np.linalg.norm(np.abs(x) @ np.abs(y).T)
+    assert gamma(k) * Fraction(size) * (1 - gamma(k)) <= ball.rad <= 2 * gamma(k) * Fraction(size)
+
+
+@given(st.data())
+def test_both_forms_of_the_error_of_a_product_bound_it(data):
+    m, n, k = (data.draw(st.integers(1, 4)) for _ in range(3))
+    a, b = matrix(data.draw, m, k), matrix(data.draw, n, k)
+    left, right = (np.reshape(x.data, x.shape) for x in (a, b))
+    true = EXACT.multiply(EXACT.load(a), EXACT.load(b))
+    found = EXACT.load(Array((m * n,), array("d", (left @ right.T).reshape(-1).tolist())))
+    away = EXACT.squares(EXACT.subtract(found, replace(true, shape=(m * n,))), None).hi
+    assert away <= product_error(left, right, k) ** 2
 
 
 def test_radius_reaches_the_longest_line():

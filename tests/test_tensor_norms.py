@@ -12,7 +12,7 @@ from certify import InputError, _decomposing
 from certify._decomposing import lower_of, upper_of
 from certify.atoms import CP
 from certify.kernel.verify import root
-from certify.norms import nuclear, restored, spectral, squeezed
+from certify.norms import at_one, nuclear, restored, spectral, squeezed
 
 EPS = np.finfo(float).eps
 ROOT3, ROOT2 = np.sqrt(3), np.sqrt(2)
@@ -318,3 +318,23 @@ def test_the_bracket_shows_itself():
     text = repr(spectral(GHZ))
     assert text.startswith("NormBound(1 <= spectral norm over R <= 1")
     assert "1 slices" in text
+
+
+@pytest.mark.parametrize("bound", [spectral, nuclear])
+@pytest.mark.parametrize("shape", [(2, 2, 2), (2, 2)])
+def test_entries_of_every_size_beside_each_other_are_bracketed(bound, shape):
+    T = np.zeros(shape)
+    T.flat[:3] = 5e-324, 1e-300, 1e300
+    found = bound(T)
+    assert found.lower <= 1e300 <= found.upper <= 1e300 * (1 + 1e-9)
+    assert found.lower >= 1e300 * (1 - 1e-9)
+
+
+def test_an_entry_lost_to_scale_widens_the_bracket():
+    T = np.full((2, 2, 2), 1.5e308)
+    T[0, 0, 0] = 5e-324
+    assert spectral(T).lower < spectral(T).upper
+    C, e, lost = at_one(T)
+    assert C[0, 0, 0] == 0
+    assert Fraction(5e-324) <= lost * Fraction(2) ** e
+    assert at_one(C)[1:] == (0, 0)

@@ -14,6 +14,12 @@ from certify.problem import Problem
 MATRIX = 2  # modes
 LEAST = "pass rejudge=lam"
 JUDGED = "to judge these factors by 1/2 |T - Z|^2 + lam sum_i prod_k |x_i^k|"
+TUCKER = (
+    "is a core times a basis for each mode, not a sum of slices that could each be added or "
+    "removed, so no theory here bounds it"
+)
+OTHER = "is no sum of rank-one slices with a penalty on each"
+FOREIGN = {"core": TUCKER, "projections": OTHER}  # by what no CPTensor has
 
 
 class Modes(tuple[Array, ...]):  # noqa: SLOT001  a tuple's subclass cannot have slots
@@ -59,7 +65,13 @@ def components(cp: Any) -> tuple[Array, list[Array]]:  # noqa: ANN401  a CPTenso
 
 
 def parts(cp: Any) -> tuple[Any, Sequence[Any]]:  # noqa: ANN401
-    """Return the weights, or None, and the list of factors."""
+    """Return the weights, or None, and the list of factors.
+
+    Raises OutOfScopeError for a Tucker or a PARAFAC2 tensor, which has factors too.
+    """
+    for mark, why in FOREIGN.items():
+        if hasattr(cp, mark):
+            raise refused(f"{type(cp).__name__} {why}", "fit a CP model")
     if hasattr(cp, "weights") and hasattr(cp, "factors"):
         return cp.weights, cp.factors
     if not isinstance(cp, tuple | list):

@@ -16,6 +16,8 @@ from ._cp import (
     JUDGED,
     LEAST,
     MATRIX,
+    OTHER,
+    TUCKER,
     Modes,
     Tensor,
     atom_of,
@@ -33,15 +35,10 @@ from ._fitted import AGREE, MARGIN, squares
 FREE = "minimizes 1/2 |T - Z|^2 without a penalty (lam = 0), so that more slices always fit better"
 COUNTED = "with sparsity fits T - S, S of a number of entries that is chosen, which is not convex"
 UNSTATED = "with normalize_factors and l2_reg rescales its penalty and minimizes no objective"
-TUCKER = (
-    "is a core times a basis for each mode, not a sum of slices that could each be added or "
-    "removed, so no theory here bounds it"
-)
 CONSTRAINED = (
     "stops where neither its penalties nor its constraints make the gradient vanish, "
     "at a point of no stated objective"
 )
-OTHER = "is no sum of rank-one slices with a penalty on each"
 HAND_OVER = f"pass its CPTensor to parafac or non_negative_parafac with rejudge=lam, {JUDGED}"
 OUTSIDE = {
     "Tucker": (TUCKER, "fit a CP model"),

@@ -158,7 +158,9 @@ class CP(Atom):
     ) -> Proposal:
         """Return the smallest bound found; starts are factors believed to attain the polar."""
         held = () if starts is None else tuple(zip(*(x.T for x in starts), strict=True))
-        T = W.toarray() if sparse.issparse(W) else np.asarray(W)
+        T: Any = W  # a matrix's rules have their N where W is stored
+        if len(self.norms) > LEAST:
+            T = W.toarray() if sparse.issparse(W) else np.asarray(W)
         return propose(TensorAsk(T, self.gauges, self.symmetric, target, seed, deadline, held))
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:

@@ -12,6 +12,8 @@ from certify._errors import InputError
 from certify._registry import refuse_heirs
 
 SIGNS = ("", "+", "-")  # cones that are the same for every coordinate
+BELOW = {"": -np.inf, "+": 0.0, "-": -np.inf}  # the least value of each coordinate
+ABOVE = {"": np.inf, "+": np.inf, "-": 0.0}
 MARKS = "*+-0"  # of one coordinate: free, x >= 0, x <= 0, x = 0
 
 
@@ -75,7 +77,9 @@ class Gauge(ABC):
 
     def sides(self, d: int) -> tuple[Array, Array]:
         """Return the least and the largest value of each coordinate: 0 or infinite."""
-        held = self.cone if len(self.cone) == d else (self.cone or "*") * d
+        if self.cone in SIGNS:
+            return np.full(d, BELOW[self.cone]), np.full(d, ABOVE[self.cone])
+        held = self.cone if len(self.cone) == d else self.cone * d
         marks = np.array(list(held))
         low = np.where(np.isin(marks, ["*", "-"]), -np.inf, 0.0)
         return low, np.where(np.isin(marks, ["*", "+"]), np.inf, 0.0)

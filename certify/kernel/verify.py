@@ -3248,15 +3248,17 @@ def grouped(
     demand(good, "proof.polar.rows", "axis", listed)
     left = tuple(listed or ())
     right = tuple(i for i in range(count) if i not in left)
+    order, first = left + right, math.prod(at.sizes[i] for i in left)
+    s = ar.unfold(w, at, order, first)
     if "N" in given.arrays:
-        n = given.get("N", (at.size,))
+        n = given.get("N", (at.m * at.n,))
         cones = [x.cone for x in modes.norms]
         demand("*" not in cones, "proof.N", "wrong_rule", "a factor without a sign")
         sign = (-1) ** cones.count("-")
         wrong = next((x for x in n.data if sign * x < 0), None)
         demand(wrong is None, "proof.N", "sign", wrong)
-        w = ar.add(w, ar.load(n))
-    first = math.prod(at.sizes[i] for i in left)
+        whole = Pattern(at.m, at.n, dims=at.dims)
+        s = ar.add(s, ar.unfold(ar.load(n), whole, order, first))
     again = proof.get("copies", [])
     good = isinstance(again, list) and all(type(i) is int and i in left for i in again)
     demand(good, "proof.polar.copies", "axis", again)
@@ -3266,7 +3268,7 @@ def grouped(
         Group(name, own, tuple(modes.norms[i] for i in own), start, modes.symmetric)
         for name, own, start in (("rows", (*left, *again), 0), ("cols", right, first))
     ]
-    return (made[0], made[1]), ar.unfold(w, at, left + right, first)
+    return (made[0], made[1]), s
 
 
 def copied(ar: Arithmetic[H], g: H, rows: Group, count: int) -> H:

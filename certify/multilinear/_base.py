@@ -1,6 +1,6 @@
 """What is asked of the methods for tensors."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
@@ -8,6 +8,12 @@ from certify._arrays import Array
 from certify.gauges import Gauge
 
 Slice = tuple[Array, ...]  # one unit vector a mode; one alone if symmetric
+Expired = Callable[[], bool]
+
+
+def never() -> bool:
+    """Answer that time is not spent."""
+    return False
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 from certify._arrays import Array
 from certify.gauges import Gauge
 
-from ._base import Slice
+from ._base import Expired, Slice, never
 from .contract import unfolded
 
 STARTS, STEPS = 40, 3000
@@ -18,7 +18,9 @@ NEWTON = 8  # steps at the end, on the sphere
 ZOOMS = 6  # grids on a segment, each a 16th of the last
 
 
-def attain(T: Array, gauge: Gauge, seed: int, starts: Sequence[Slice]) -> tuple[float, Slice]:
+def attain(
+    T: Array, gauge: Gauge, seed: int, starts: Sequence[Slice], expired: Expired = never
+) -> tuple[float, Slice]:
     """Return (<T, x o ... o x>, (x,)) with |x| = 1 in the gauge's cone.
 
     For odd order both x and -x are tried where the cone allows it, so the value is that of
@@ -26,9 +28,13 @@ def attain(T: Array, gauge: Gauge, seed: int, starts: Sequence[Slice]) -> tuple[
     """
     size = float(np.abs(T).max(initial=0.0)) or 1.0
     S = T / size
-    tries = [ascend(S, gauge, x, RACE) for x in first(S, gauge, seed, starts)]
+    tries = []
+    for start in first(S, gauge, seed, starts):
+        tries.append(ascend(S, gauge, start, RACE, expired))
+        if expired():
+            break
     tries.sort(key=lambda pair: -pair[0])
-    finals = (ascend(S, gauge, x, STEPS) for _, x in tries[:FINALISTS])
+    finals = (ascend(S, gauge, x, STEPS, expired) for _, x in tries[:FINALISTS])
     x = max(finals, key=lambda pair: pair[0])[1]
     if gauge.name == "l2":
         x = polished(S, gauge, x)
@@ -48,7 +54,9 @@ def gradient(T: Array, x: Array) -> Array:
     return held
 
 
-def ascend(T: Array, gauge: Gauge, x: Array, steps: int) -> tuple[float, Array]:
+def ascend(
+    T: Array, gauge: Gauge, x: Array, steps: int, expired: Expired = never
+) -> tuple[float, Array]:
     """Climb from x: shifted powers on the sphere, best points of segments on other balls.
 
     Source: Kolda and Mayo 2011 (SS-HOPM) for the shift, halved while the value rises.
@@ -56,6 +64,8 @@ def ascend(T: Array, gauge: Gauge, x: Array, steps: int) -> tuple[float, Array]:
     value, shift = form(T, x), 0.0
     bound = (T.ndim - 1) * float(np.linalg.norm(T))
     for _ in range(steps):
+        if expired():
+            break
         y = gradient(T, x)
         if gauge.name == "l2":
             z = gauge.maximizer(y + shift * x)

@@ -10,7 +10,7 @@ from certify._arrays import Array
 from certify.gauges import Gauge
 
 from . import _symmetric
-from ._base import Slice
+from ._base import Expired, Slice, never
 from .contract import earned, others, symmetric_part, unfolded
 
 STARTS, STEPS = 100, 2000
@@ -21,30 +21,36 @@ SETTLED = 1e-15  # relative gain below which an ascent stops; luck, never truth
 SIGNS = 64  # combinations of signs of a start at most
 
 
-def attain(
+def attain(  # noqa: PLR0913  as an atom is asked, and the time
     T: Array,
     gauges: Sequence[Gauge],
     *,
     symmetric: bool = False,
     seed: int = 0,
     starts: Sequence[Slice] = (),
+    expired: Expired = never,
 ) -> tuple[float, Slice]:
     """Return (<T, x1 o ... o xK>, (x1, ..., xK)) with unit vectors of the gauges' cones.
 
     symmetric: (<T, x o ... o x>, (x,)).  Each mode's best response to the others is the
     maximizer of its gauge, so the value never falls; starts are singular vectors of the
     unfoldings, random ones and the given slices.  The best of them all is returned: a
-    lower bound of the polar, found again from the vectors themselves.
+    lower bound of the polar, found again from the vectors themselves.  Once `expired` is true
+    no start is begun and no ascent goes on; at least one start is taken a step.
     Source: De Lathauwer, De Moor, Vandewalle 2000 (higher-order power method).
     """
     with threadpool_limits(1, user_api="blas"):
         if symmetric:
-            return _symmetric.attain(symmetric_part(T), gauges[0], seed, starts)
-        return best(T, gauges, seed, starts)
+            return _symmetric.attain(symmetric_part(T), gauges[0], seed, starts, expired)
+        return best(T, gauges, seed, starts, expired)
 
 
 def best(
-    T: Array, gauges: Sequence[Gauge], seed: int, starts: Sequence[Slice]
+    T: Array,
+    gauges: Sequence[Gauge],
+    seed: int,
+    starts: Sequence[Slice],
+    expired: Expired = never,
 ) -> tuple[float, Slice]:
     """Return the best slice of a race: every start a few steps, the leaders to the end."""
     size = float(np.abs(T).max(initial=0.0))
@@ -52,15 +58,23 @@ def best(
         xs = tuple(g.maximizer(np.zeros(n)) for g, n in zip(gauges, T.shape, strict=True))
         return 0.0, xs
     S = T / size
-    tries = [climb(S, gauges, x, RACE) for x in first(S, gauges, seed, starts)]
+    tries = []
+    for x in first(S, gauges, seed, starts):
+        tries.append(climb(S, gauges, x, RACE, expired))
+        if expired():
+            break
     tries.sort(key=lambda pair: -pair[0])
-    finals = (climb(S, gauges, x, STEPS) for _, x in tries[:FINALISTS])
+    finals = (climb(S, gauges, x, STEPS, expired) for _, x in tries[:FINALISTS])
     xs = max(finals, key=lambda pair: pair[0])[1]
     return earned(T, xs), xs
 
 
 def climb(
-    T: Array, gauges: Sequence[Gauge], start: Sequence[Array], steps: int
+    T: Array,
+    gauges: Sequence[Gauge],
+    start: Sequence[Array],
+    steps: int,
+    expired: Expired = never,
 ) -> tuple[float, Slice]:
     """Replace each vector by the best response to the others, in turn, until it settles."""
     xs = list(start)
@@ -70,7 +84,7 @@ def climb(
             y = others(T, xs, k)
             xs[k] = g.maximizer(y)
         before, value = value, float(y @ xs[-1])
-        if value - before <= SETTLED * abs(value):
+        if value - before <= SETTLED * abs(value) or expired():
             break
     return value, tuple(xs)
 

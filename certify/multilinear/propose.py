@@ -45,7 +45,14 @@ def propose(ask: TensorAsk) -> Proposal:
 
 def relaxed(ask: TensorAsk) -> Proposal:
     """Return the smallest bound of the relaxations, then of a tree of cases on the best."""
-    value, xs = attain(ask.T, ask.gauges, symmetric=ask.symmetric, seed=ask.seed, starts=ask.starts)
+    value, xs = attain(
+        ask.T,
+        ask.gauges,
+        symmetric=ask.symmetric,
+        seed=ask.seed,
+        starts=ask.starts,
+        expired=ask.expired,
+    )
     held = replace(ask, starts=[*ask.starts, xs])
     goal = aim(ask, value)
     best, tight = Proposal(np.inf), None

@@ -87,11 +87,16 @@ def product_error(left: Floats, right: Floats, k: int) -> Fraction:
     """Bound the Frobenius error of a floating-point left right^T with inner size k.
 
     |fl(A B^T) - A B^T| <= gamma_k |A||B|^T + k eta, and
-    | |A||B|^T |_F^2 = <|A|^T|A|, |B|^T|B|>, a sum of nonnegative terms.
+    | |A||B|^T |_F^2 = <|A|^T|A|, |B|^T|B|>, a sum of nonnegative terms.  Where k is large the
+    product |A||B|^T is the smaller one to form: each entry t of it is computed as p with
+    t <= (p + k eta) / (1 - gamma_k).
     """
     (m, _), n = left.shape, right.shape[0]
     a, b = np.abs(left), np.abs(right)
+    lost = k * ETA * root(Fraction(m * n)).hi
+    if m * n < k * k:
+        return gamma(k) * up(norm_up(a @ b.T) + lost, k) + lost
     inside = finite(((a.T @ a) * (b.T @ b)).sum())
     size = up(up(up(inside, m), n), k * k + 2)
     size += (m + n + 2) * k * k * ETA * (1 + norm_up(a) ** 2 + norm_up(b) ** 2)
-    return gamma(k) * root(size).hi + k * ETA * root(Fraction(m * n)).hi
+    return gamma(k) * root(size).hi + lost

@@ -14,6 +14,7 @@ from certify._observed import Observed
 from certify.atoms import Factors
 from certify.escapes import maximizers
 from certify.gauges import Gauge
+from certify.multilinear._base import Expired, never
 
 from ._contract import joined, rest_pulls
 from ._form import Form
@@ -26,11 +27,12 @@ SHIFT = 0.5  # of the value: the first shift of a symmetric slice
 
 @dataclass(frozen=True)
 class Field:
-    """W over the observed entries, and the form of the slices it is tried on."""
+    """W over the observed entries, the form of the slices it is tried on, and the time."""
 
     observed: Observed
     W: Array
     form: Form
+    expired: Expired = never
 
     @property
     def norms(self) -> list[Gauge]:
@@ -86,7 +88,7 @@ def alternated(field: Field, factors: Factors) -> Factors:
                 pull = rest_pulls(left, held[1:])[k - 1]
                 held[k] = maximizers(norms[k], pull)
         before, values = values, np.asarray((left * joined(held[1:])).sum(axis=0))
-        if not (values - before > SETTLED * np.abs(values)).any():
+        if not (values - before > SETTLED * np.abs(values)).any() or field.expired():
             break
     return tuple(held)
 
@@ -112,7 +114,7 @@ def symmetric(field: Field, factors: Factors) -> Factors:
         better = now > values
         gained = now - values > SETTLED * np.abs(values)
         best, values = np.where(better, x, best), np.maximum(now, values)
-        if not (gained | (now < before)).any():
+        if not (gained | (now < before)).any() or field.expired():
             break
     return (best,)
 

@@ -48,7 +48,9 @@ def open_gap(run: Run) -> bool:
     if not np.isfinite(W).all():
         return False
     form = form_of(problem.atom, problem.loss.dims)
-    top = above(Field(problem.loss.observed, W, form), np.inf, run.start.factors, run.seed)[0]
+    until = run.deadline()
+    field = Field(problem.loss.observed, W, form, lambda: until is not None and monotonic() > until)
+    top = above(field, np.inf, run.start.factors, run.seed)[0]
     s = min(1.0, problem.lam / max(top, 1e-300))
     return bool(run.start.value - rays.value(problem, W, s) > run.epsilon)
 

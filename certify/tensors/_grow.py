@@ -52,7 +52,7 @@ def grow(growth: Growth, seed: int, wanted: float, cap: int | None = None) -> Gr
         W = at.task.slope(at.factors)
         if not np.isfinite(W).all():
             break
-        field = Field(problem.loss.observed, W, at.task.form)
+        field = Field(problem.loss.observed, W, at.task.form, growth.expired)
         top, slices = above(field, problem.lam * (1 + TIGHT), at.factors, seed + k)
         growth.weigh(W, top)
         gap = growth.best.value - growth.lower

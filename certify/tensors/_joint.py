@@ -38,7 +38,8 @@ class Joint:
 
     def __init__(self, problem: Problem, form: Form, W: Array) -> None:
         self.problem, self.form, self.W = problem, form, W
-        self.rho = 0.1 * min(1.0 / problem.loss.curvature, 1e12)
+        curvature = problem.loss.curvature
+        self.rho = 0.1 * min(1.0 / curvature, 1e12) if np.isfinite(curvature) else 0.1
         self.labels, self.signed = form.classes()
         self.counts = np.bincount(self.labels.reshape(-1)).astype(np.float64)
         self.top = -problem.loss.gradient(np.zeros_like(W))  # where d is largest
