@@ -105,10 +105,8 @@ def bound_ray(run: Run, W: Array) -> Dual | None:
 def bound_inside(run: Run, W: Array) -> Dual | None:
     """Propose a polar bound of W in the domain of d, and estimate the lower bound."""
     problem = run.problem
-    free = any(o.free and not isinstance(o, Sparse) for o in problem.offsets)
-    held = rays.inward(problem.loss, W)
-    point = orthogonalize(problem, held) if free else Orthogonal(held)
-    if point is None or problem.loss.dual_value(point.W) == -np.inf or not roomy(problem, point):
+    point = inside_point(problem, W)
+    if point is None:
         return None
     matrix = problem.loss.observed.array(point.W)
     polar = proposed(run, matrix, lambda s: rays.value(problem, point.W, s))
@@ -116,6 +114,20 @@ def bound_inside(run: Run, W: Array) -> Dual | None:
         return None
     s = min(1.0, problem.lam / max(polar.upper, 1e-300))
     return Dual(point, polar, rays.value(problem, point.W, s))
+
+
+def inside_point(problem: Problem, W: Array) -> Orthogonal | None:
+    """Return W moved into the domain of d, exactly, and orthogonal to the free offsets.
+
+    None where that is not found.  Without free offsets nothing may move W off its grid again:
+    a rounding to the nearest leaves the domain.
+    """
+    free = any(o.free and not isinstance(o, Sparse) for o in problem.offsets)
+    held = rays.inward(problem.loss, W)
+    point = orthogonalize(problem, held) if free else Orthogonal(held)
+    if point is None or problem.loss.dual_value(point.W) == -np.inf or not roomy(problem, point):
+        return None
+    return point
 
 
 def roomy(problem: Problem, point: Orthogonal) -> bool:

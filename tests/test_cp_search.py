@@ -481,3 +481,12 @@ def test_a_loss_of_no_known_curvature_is_polished_too():
     joint.step()
     assert np.isfinite(joint.W).all()
     assert check(problem, empty_of(T.shape), budget=2.0).lower > 0
+
+
+@pytest.mark.parametrize("seed", [0, 15])
+def test_a_polished_dual_point_stays_in_the_domain_of_a_weighted_loss(seed):
+    rng = np.random.default_rng(seed)
+    Y, weights = np.sign(rng.standard_normal((2, 2, 3))), rng.uniform(0.3, 3.0, (2, 2, 3))
+    problem = Problem(Absolute(Y, weights=weights), CP(["l2", "l2+", "l2"]), 1.0)
+    start = [np.abs(rng.standard_normal((n, 2))) for n in Y.shape]
+    assert check(problem, start, budget=2).lower > 0

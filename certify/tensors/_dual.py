@@ -10,7 +10,7 @@ import numpy as np
 from certify import rays
 from certify._arrays import Array
 from certify.atoms import CP
-from certify.duals import Dual, Run, best, bound, dual_at
+from certify.duals import Dual, Run, best, bound, dual_at, inside_point
 from certify.explore import Found
 from certify.gauges import gauge
 from certify.losses import Squared
@@ -20,7 +20,6 @@ from certify.multilinear.proof import one_leaf
 from certify.multilinear.transpose import GRID
 from certify.multilinear.transpose import Form as Relaxation
 from certify.offsets import Smooth, Sparse
-from certify.orthogonal import orthogonalize
 from certify.polar._spectra import on_grid
 from certify.problem import Problem
 
@@ -116,7 +115,7 @@ def patience(run: Run) -> Callable[[], bool]:
 
 def proved(problem: Problem, found: Pair, rows: tuple[int, ...]) -> Dual | None:
     """Return a dual point with its proof; gram: lam I - J >= S S^T / lam."""
-    point = orthogonalize(problem, rays.inward(problem.loss, found.W))
+    point = inside_point(problem, found.W)
     if point is None:
         return None
     form = relaxation(problem, rows, problem.loss.observed.tensor(point.W))
