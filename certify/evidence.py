@@ -13,7 +13,7 @@ from . import explore, fixed_rank, networks, rays, search, tensors
 from ._arrays import Array, finite, real
 from ._errors import InputError
 from ._keeping import CURRENT
-from .atoms import CP, RankOne, ReLU
+from .atoms import CP, DeepLinear, DeepReLU, RankOne, ReLU
 from .descent import State
 from .duals import Dual, Run, best, bound, dual_at
 from .losses import Squared
@@ -104,6 +104,8 @@ def searched(
     """Go from a state to better ones; rest is (epsilon, the optimum over all sizes if known)."""
     if isinstance(problem.atom, CP):
         return tensors.trail(problem, start, clock, seed, rest[0])
+    if isinstance(problem.atom, DeepLinear | DeepReLU):
+        return networks.deep_trail(problem, start, clock, seed, rest[0])
     if isinstance(problem.atom, ReLU):
         return networks.trail(problem, start, clock, seed, rest[0])
     return explore.trail(problem, start, clock, seed, rest)

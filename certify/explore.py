@@ -13,7 +13,7 @@ import numpy as np
 
 from . import balls, columns, descent, lifted, search, splitting
 from ._arrays import Array
-from .atoms import CP, RankOne, ReLU, Symmetric
+from .atoms import CP, DeepLinear, DeepReLU, RankOne, ReLU, Symmetric
 from .columns import Growth
 from .descent import State
 from .lifted import Lifted
@@ -44,6 +44,7 @@ def supported(problem: Problem) -> bool:
         left = atom.layer.left
         known = left.free and left.name in ("l2", "l1", "group")
         known &= getattr(left, "outer", "l1") == "l1"
+    known |= isinstance(atom, DeepLinear) or (isinstance(atom, DeepReLU) and atom.slope == 0)
     return known and isinstance(problem.loss, tuple(LOSSES.values()))
 
 

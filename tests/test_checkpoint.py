@@ -151,8 +151,10 @@ def test_check_goes_on_without_searching_again(tmp_path, monkeypatch):
     assert again.upper == first.upper
 
 
-def test_ctrl_c_leaves_what_is_proved(tmp_path):
+def test_ctrl_c_leaves_what_is_proved(tmp_path, request):
     problem, factors = network()
+    outside = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may ignore it
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, outside))
     before = signal.getsignal(signal.SIGINT)
 
     def told(stage, _):

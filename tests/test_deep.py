@@ -53,7 +53,7 @@ def test_a_linear_deep_network_is_certified(form):
 def test_perturbed_weights_are_not_certified():
     problem = Problem(Squared(Y), DeepLinear(Q, HIDDEN), LAM)
     result = check(problem, shrunk(1.1))
-    assert result.verdict is Verdict.UNDECIDED
+    assert result.verdict is Verdict.REFUTED
     assert result.lower <= optimum() * (1 + 1e-12) <= result.upper
     with pytest.raises(RejectedError, match="question"):
         verify(check(problem, shrunk()).certificate, problem, shrunk(1.1))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from certify import Problem, Verdict, check, improve, verify
 from certify.atoms import RankOne
 from certify.losses import Squared
-from certify.offsets import OFFSETS, ColumnIntercept, Linear, RowIntercept
+from certify.offsets import OFFSETS, ColumnIntercept, Linear, ModeIntercept, RowIntercept
 
 from .strategies import PAIRS, arrays, dyadics, questions
 from .tolerance import exact_objective, rounding
@@ -66,12 +66,16 @@ def test_scaling_weights_lam_and_ridge_scales_the_bracket(kind, data, b):
     asked = data.draw(questions(CLOSED, offset=kind))
     c = 4.0**b
     weights = np.ones(asked.Y.shape) if asked.weights is None else asked.weights
-    held = tuple(
-        Linear(o.A, c * o.ridge) if isinstance(o, Linear) else type(o)(ridge=c * o.ridge)
-        for o in asked.offsets
-    )
+    held = tuple(priced(o, c * o.ridge) for o in asked.offsets)
     other = asked.but(weights=c * weights, lam=c * asked.lam, offsets=held)
     agree(answer(asked), answer(other), asked.pair, scale=c)
+
+
+def priced(o, ridge):
+    """Return the offset with another ridge."""
+    if isinstance(o, Linear):
+        return Linear(o.A, ridge)
+    return ModeIntercept(o.axis, ridge) if isinstance(o, ModeIntercept) else type(o)(ridge=ridge)
 
 
 TURNED = {RowIntercept: ColumnIntercept, ColumnIntercept: RowIntercept}
@@ -123,6 +127,8 @@ def moved(asked, rows, cols):
     if asked.q is None:
         return None
     (o,), (x,) = asked.offsets, asked.q
+    if isinstance(o, ModeIntercept):
+        return (x[cols] if o.axis else x[rows],)
     return (
         {"row": lambda: x[rows], "column": lambda: x[cols], "linear": lambda: x[:, cols]}.get(
             o.name, lambda: x

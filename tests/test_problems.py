@@ -81,11 +81,11 @@ def test_a_refuted_candidate_comes_with_better_factors(case):
     if case.verdict in GOOD:
         assert result.better is None
         return
-    witness, r = result.certificate.witness, case.factors[0].shape[1]
+    witness, r = result.certificate.witness, case.factors[0].shape[-1]
     q = [as_numpy(witness[f"better.q{k}"]) for k in range(len(case.problem.offsets))]
     better, candidate = value(case, result.better, q)[1], value(case, case.factors, result.q)[0]
     assert better < candidate - RTOL * Fraction(result.upper) / 2
-    assert (result.better[0].shape[1] <= r) == (case.verdict is Verdict.REFUTED)
+    assert (result.better[0].shape[-1] <= r) == (case.verdict is Verdict.REFUTED)
 
 
 @pytest.mark.parametrize("tier", ["exact", "rounded"])

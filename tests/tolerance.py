@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from certify.atoms import CP, ReLU, Symmetric
+from certify.atoms import CP, DeepLinear, DeepReLU, ReLU, Symmetric
 
 from . import references
 
@@ -53,6 +53,8 @@ def exact_theta(atom, *x):
         return layer_theta(atom, *x)
     if isinstance(atom, CP):
         return cp_theta(atom, x * len(atom.norms) if atom.symmetric else x)
+    if isinstance(atom, DeepLinear | DeepReLU):
+        return cp_theta(CP(["l2"] * len(x), form=atom.form), [part.reshape(-1) for part in x])
     if isinstance(atom, Symmetric):
         return (exact_square(atom.norm, x[0]),) * 2
     u, v = x
@@ -126,6 +128,8 @@ def exact_objective(problem, factors, q=()):
     every = factors * len(at.dims) if len(factors) == 1 else factors  # one factor for all
     if isinstance(atom, ReLU):
         every = (exact_hidden(atom.layer, factors[0]), factors[1])
+    if isinstance(atom, DeepLinear | DeepReLU):
+        every = exact_outputs(atom, factors)
     where = np.unravel_index(np.ravel_multi_index(at.listed, (at.m, at.n)), at.dims)
     fit = []
     for place in zip(*(k.tolist() for k in where), strict=True):
@@ -135,10 +139,27 @@ def exact_objective(problem, factors, q=()):
     total, error = exact_loss(problem.loss, fit)
     for o, x in zip(problem.offsets, q, strict=True):
         total += exact_penalty(o, x)
-    thetas = [exact_theta(atom, *(x[:, k] for x in factors)) for k in range(factors[0].shape[1])]
+    slices = range(factors[0].shape[-1])
+    thetas = [exact_theta(atom, *(x[..., k] for x in factors)) for k in slices]
     lam = Fraction(problem.lam)
     ends = (-error, error)
     return tuple(total + e + lam * sum(t[side] for t in thetas) for side, e in enumerate(ends))
+
+
+def exact_outputs(atom, factors):
+    """Return the outputs of parallel deep networks as rows times the identity, exactly."""
+    slope = Fraction(getattr(atom, "slope", 1.0))
+    n, outputs = len(atom.V), factors[-1].shape[1]
+    total = np.full((n, outputs), Fraction(0), dtype=object)
+    for k in range(factors[0].shape[-1]):
+        held = np.array([fractions(row) for row in atom.V], dtype=object)
+        for at, x in enumerate(factors):
+            if at:
+                held = np.where(held > 0, held, slope * held)
+            own = np.array([fractions(row) for row in x[..., k]], dtype=object)
+            held = held @ own.reshape(x.shape[:2])
+        total = total + held
+    return total, np.eye(outputs)
 
 
 def exact_hidden(layer, U):
