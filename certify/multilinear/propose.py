@@ -88,7 +88,7 @@ def bounded(form: Form, goal: float) -> Relaxed:
 
 def deeper(form: Form, root: Relaxed, bound: float, goal: float) -> Iterator[Proposal]:
     """Yield the bounds of the next level: products with a factor once more, then with two."""
-    effort = COPIED if form.ask.deadline is None else 20 * COPIED
+    effort = COPIED if form.ask.deadline is None else np.inf
     for held in copied(form, LARGEST):
         if bound <= goal * (1 + NEAR) or held.ask.expired():
             return
