@@ -31,6 +31,6 @@ def test_maximizers_of_many_columns_are_those_of_each(norm, monkeypatch):
     Y = np.random.default_rng(0).integers(-2, 3, (4, 200)).astype(float)
     each = np.column_stack([norm.maximizer(y) for y in Y.T])
     assert np.allclose(maximizers(norm, Y), each, rtol=1e-15, atol=0)
-    if norm.name != "l2":
+    if norm.name in ("l1", "linf"):
         monkeypatch.setattr(type(norm), "maximizer", None)  # a column at a time is too slow
         assert (maximizers(norm, Y) == each).all()
