@@ -718,7 +718,9 @@ class Exact(Arithmetic[Grid]):
                 held = self.multiply(held, self.load(own))
             out = held if out is None else self.add(out, held)
         full = (net.at.m * net.at.n,)
-        return self.seen(Grid([0] * full[0], 0, full) if out is None else replace(out, shape=full), net.at)
+        return self.seen(
+            Grid([0] * full[0], 0, full) if out is None else replace(out, shape=full), net.at
+        )
 
     def seen(self, x: Grid, at: Pattern) -> Grid:
         """Return the observed entries of a full field."""
