@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from certify import InputError, Problem, RejectedError, Verdict, check, verify
-from certify.atoms import DeepLinear, DeepReLU
+from certify.atoms import DeepLinear, DeepReLU, ReLU
 from certify.atoms import _layers as layers
+from certify.certificate import ask
 from certify.kernel import verify as kernel
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept
@@ -173,3 +174,35 @@ def test_the_kernel_refuses_wrong_widths(hidden):
     given = kernel.Arrays({"features": handed(V)}, "statement")
     with pytest.raises(RejectedError, match="shape"):
         kernel.stated_atom(said, given, kernel.Pattern(*Y.shape))
+
+
+@pytest.mark.parametrize("atom", [DeepLinear(V, HIDDEN), DeepReLU(V, HIDDEN, slope=-3.0)])
+def test_corrections_are_paid_for_at_most_as_much_as_outputs_can_be(atom):
+    rng = np.random.default_rng(5)
+    x = [rng.normal(size=(*s, 2)) for s in atom.shapes(Y.shape)]
+    asked = ask(Problem(Squared(Y), atom, LAM), x, None, rtol=0.0, atol=0.0)
+    question = kernel.question(asked.statement, asked.given)
+    sizes = []
+    for _ in range(50):
+        net = tuple(rng.normal(size=s) for s in atom.shapes(Y.shape))
+        sizes.append(np.linalg.norm(atom.phi(net)) / np.prod([np.linalg.norm(w) for w in net]))
+    assert 0 < max(sizes) <= float(question.wide)
+    truth = sum(atom.phi(tuple(w[..., k] for w in x)) for k in range(2))
+    for i, j in ((0, 0), (3, 1), (8, 2)):
+        assert float(kernel.entry_at(question, (i, j))) == pytest.approx(truth[i, j], rel=1e-12)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_one_output_of_a_pooled_linear_layer_is_closed(tier):
+    rng = np.random.default_rng(6)
+    F, samples = rng.normal(size=(6, 3)), [0, 1, 0, 2, 2, 2]
+    atom, W = ReLU(F, activation="linear", samples=samples), rng.normal(size=(3, 1))
+    proof = atom.propose(W, None, 0, None).proof
+    at = kernel.Pattern(3, 1)
+    given = kernel.Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
+    net, ar = kernel.stated_atom(atom.statement(), given, at), tier()
+    text, arrays = split(proof)
+    w = ar.load(handed(W.reshape(-1)))
+    found = kernel.polar_bound(ar, net, w, text, kernel.Arrays(arrays, "proof"))
+    truth = np.linalg.norm(F.T @ W[samples, 0])
+    assert truth * (1 - 1e-12) <= float(found) <= truth * (1 + 1e-12)
