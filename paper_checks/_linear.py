@@ -13,16 +13,6 @@ def exact(values: Sequence[object]) -> Vector:
     return tuple(Fraction(x) for x in values)  # type: ignore[arg-type]
 
 
-def dot(a: Sequence[Fraction], b: Sequence[Fraction]) -> Fraction:
-    """Return <a, b>."""
-    return sum((x * y for x, y in zip(a, b, strict=True) if x and y), Fraction(0))
-
-
-def l1(a: Sequence[Fraction]) -> Fraction:
-    """Return |a|_1."""
-    return sum(map(abs, a), Fraction(0))
-
-
 def linf(a: Sequence[Fraction]) -> Fraction:
     """Return |a|_inf; 0 of nothing."""
     return max(map(abs, a), default=Fraction(0))

@@ -12,9 +12,10 @@ from fractions import Fraction
 import numpy as np
 from scipy.optimize import linprog
 
-from ._linear import Matrix, Vector, dot, reduced, solve, transposed
+from ._exact import dot
+from ._linear import Vector, reduced, solve, transposed
 
-SUPPORT = 2.0**-30  # what a float solution calls positive: a guess, never truth
+SUPPORT = 2.0**-30  # below it a float is guessed to be zero: never truth
 Basis = tuple[int, ...]  # a column j >= 0, or -1 - i for the unit vector of row i, held at 0
 
 
@@ -69,17 +70,20 @@ def unit(i: int, m: int) -> Vector:
 
 
 def proposed(c: Sequence[Fraction], a: Sequence[Vector], b: Sequence[Fraction]) -> Basis:
-    """Read a basis off the floats of HiGHS: its support, completed by the tightest columns."""
+    """Read a basis off the floats of HiGHS: its support, completed by what is tight.
+
+    Tight are columns of price zero and rows of multiplier zero.
+    """
     dense, cost = np.array(a, dtype=float), np.array(c, dtype=float)
     found = linprog(cost, A_eq=dense, b_eq=np.array(b, dtype=float), method="highs-ds")
     if found.status != 0:
         raise ValueError(f"no optimum: {found.message}")
-    price = cost - found.eqlin.marginals @ dense
-    order = sorted(range(len(c)), key=lambda j: (found.x[j] <= SUPPORT, abs(price[j]), j))
-    columns = transposed(a)
-    candidates = [*(columns[j] for j in order), *(unit(i, len(b)) for i in range(len(b)))]
-    pivots = reduced(transposed(candidates))[1]
-    return tuple(order[k] if k < len(order) else len(order) - 1 - k for k in pivots)
+    prices = np.r_[cost - found.eqlin.marginals @ dense, found.eqlin.marginals]
+    inside = np.r_[found.x > SUPPORT, np.zeros(len(b), dtype=bool)]
+    order = sorted(range(len(prices)), key=lambda j: (not inside[j], abs(prices[j]) > SUPPORT, j))
+    columns = (*transposed(a), *(unit(i, len(b)) for i in range(len(b))))
+    pivots = reduced(transposed([columns[j] for j in order]))[1]
+    return tuple(j if j < len(c) else len(c) - 1 - j for j in (order[k] for k in pivots))
 
 
 def maximize_over(
@@ -90,6 +94,3 @@ def maximize_over(
     It is the dual of min bounds.x : rows^T x = y, x >= 0, so the same bases prove it.
     """
     return minimize(bounds, transposed(rows), y)
-
-
-__all__ = ["Basis", "BasisError", "Matrix", "Optimum", "maximize_over", "minimize", "resolve"]
