@@ -1,7 +1,7 @@
 """Pictures of statements, computed in floats from small instances: they show, and prove nothing."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,13 +37,13 @@ def flat() -> list[Plot]:
     plot.axes([-1, -0.5, 0], [0, 10, 20], "t", "f and θ of each slice")
     plot.line([(-1, value), (1 / 3, value)], "a")
     plot.text((-0.5, value * 1.04), "f is constant", "a", "middle")
-    for k, (beta, price) in enumerate(zip(flat_path.BETA, prices, strict=True)):
-        kind = "c" if beta < 0 else "b"
-        line = [(t, (1 + t * float(beta)) * price) for t in (-1, 1 / 3)]
+    places = (0.05, 0.8), (0.05, -2.0), (-0.42, 0.8)
+    for k, (t, up) in enumerate(places):
+        beta, price, kind = float(flat_path.BETA[k]), prices[k], "bbc"[k]
+        line = [(at, (1 + at * beta) * price) for at in (-1, 1 / 3)]
         plot.line(line, kind)
-        at = (-0.42, (1 - 0.42 * float(beta)) * price + 0.6)
-        plot.text(at, f"slice {k + 1}", kind)
         plot.dots([p for p in line if abs(p[1]) < 2**-40], kind)  # a slice that is zero
+        plot.text((t, (1 + t * beta) * price + up), f"slice {k + 1}", kind)
     return [plot]
 
 
@@ -69,15 +69,15 @@ def neurons() -> list[Plot]:
 
 def balls() -> list[Plot]:
     """Draw the unit ball of Omega, the hull of the atoms of theta 1, for four sets of atoms."""
-    circle = np.linspace(0, 2 * math.pi, 721)
+    circle = np.linspace(0, 2 * math.pi, 181)
     V = np.array([[1.0, 0.2], [0.1, 0.9]])
-    hidden = np.maximum(V @ np.stack([np.cos(circle), np.sin(circle)]), 0).T
-    relu = [(float(x), float(y)) for x, y in np.concatenate([hidden, -hidden])]
+    hidden = np.maximum(V @ np.stack([np.cos(circle), np.sin(circle)]), 0).T.tolist()
+    curves = [[(s * x, s * y) for x, y in hidden] for s in (1, -1)]
     return [
         _ball("±e₁, ±e₂, ±(e₁+e₂)/√2", [(s * x, s * y) for s in (1, -1) for x, y in _three()]),
         _ball("no sign symmetry: no norm", [(1, 0), (0, 1), (-0.6, -0.6)]),
-        _ball("e₁, e₂ alone: Ω = ∞ outside", [(1, 0), (0, 1), (0, 0)], hidden={(0, 0)}),
-        _ball("±(Vu)₊, two samples", relu, 1),
+        _ball("e₁, e₂ alone: Ω = ∞ outside", [(1, 0), (0, 1)]),
+        _ball("±(Vu)₊, two samples", curves=curves),
     ]
 
 
@@ -85,12 +85,17 @@ def _three() -> list[Point]:
     return [(1, 0), (0, 1), (0.5**0.5, 0.5**0.5)]
 
 
-def _ball(title: str, atoms: list[Point], size: float = 3, hidden: Iterable[Point] = ()) -> Plot:
-    plot = Plot((-1.25, 1.25), (-1.25, 1.25), *BALL, 10, 10, 20, 10)
-    plot.line([(-1.25, 0), (1.25, 0)], "rule")
-    plot.line([(0, -1.25), (0, 1.25)], "rule")
-    plot.area(hull(atoms), "a")
-    plot.dots([p for p in atoms if p not in hidden], "b", size)
+def _ball(
+    title: str, atoms: Sequence[Point] = (), curves: Sequence[list[Point]] = (), reach: float = 1.25
+) -> Plot:
+    """Draw the hull of 0, the atoms and the curves of atoms."""
+    plot = Plot((-reach, reach), (-reach, reach), *BALL, 10, 10, 20, 10)
+    plot.line([(-reach, 0), (reach, 0)], "rule")
+    plot.line([(0, -reach), (0, reach)], "rule")
+    plot.area(hull([(0, 0), *atoms, *(p for curve in curves for p in curve)]), "a")
+    plot.dots(atoms, "b")
+    for curve in curves:
+        plot.line(curve, "b")
     plot.title(title)
     return plot
 
@@ -166,7 +171,7 @@ def low_degree() -> list[Plot]:
 PICTURES = {
     "flat_path": Picture(
         "Along the path the sum of phi stays and f is constant; theta of each slice is linear, and "
-        "at t = -1 two slices are zero.",
+        "at t = -1 two slices are zero, at t = 1/3 the third.",
         flat,
     ),
     "append_a_zero": Picture(
