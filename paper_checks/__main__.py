@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from . import load, names
+from ._formal import built
 from ._html import page
 from ._run import Outcome, run
 
@@ -92,15 +93,15 @@ def show(found: list[Outcome]) -> None:
     for o in found:
         for failure in o.failures:
             console.print(Text(f"{o.name}: {failure}"))
-    if not any(o.theorems for o in found):
+    if not built():
         console.print(NOT_BUILT)
 
 
 def write_page(path: Path, found: list[Outcome], note: str) -> None:
     """Write the page; UsageError if it cannot be written there."""
-    built = "" if any(o.theorems for o in found) else f" {NOT_BUILT.capitalize()}."
+    proofs = "Formal proofs built" if built() else NOT_BUILT.capitalize()
     try:
-        path.write_text(page(found, note + built), encoding="utf-8")
+        path.write_text(page(found, f"{note} {proofs}."), encoding="utf-8")
     except OSError as error:
         raise click.UsageError(f"cannot write {path}: {error.strerror}") from None
 

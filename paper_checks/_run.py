@@ -3,14 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from importlib import import_module
-from importlib.util import find_spec
 from time import perf_counter
 from typing import Any
 
 from hypothesis import HealthCheck, given, seed, settings
 
 from ._base import ZERO, Check, Module, Statement
+from ._formal import machine_proved
 
 PROVED = "machine-proved"
 EXACT = "exact on instances"
@@ -118,7 +117,7 @@ class FalseRelationError(AssertionError):
 def run(name: str, module: Module, examples: int, draw_seed: int) -> Outcome:
     """Run `fixed` once and `sides` on drawn instances; the same seed draws the same."""
     start = perf_counter()
-    found = Outcome(name, module.STATEMENT, theorems(name))
+    found = Outcome(name, module.STATEMENT, machine_proved(name))
     for check in module.fixed():
         failure = found.add(check, "a named instance")
         if failure:
@@ -161,11 +160,3 @@ def _draw(module: Module, found: Outcome, examples: int, draw_seed: int) -> Fail
 
 def _failures(checks: Iterable[Check], found: Outcome, instance: str) -> list[Failure]:
     return [f for f in (found.add(check, instance) for check in checks) if f]
-
-
-def theorems(name: str) -> tuple[str, ...]:
-    """Return the built formal proofs of a statement; none where they are not built."""
-    if find_spec("paper_checks._formal") is None:
-        return ()
-    proved: tuple[str, ...] = import_module("paper_checks._formal").machine_proved(name)
-    return proved

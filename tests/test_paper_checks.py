@@ -103,7 +103,7 @@ def test_evidence_is_computed_from_the_run(monkeypatch):
     assert run("x", module([]), 5, 0).evidence == (UNCOVERED,)
     assert not run("x", module([]), 5, 0).holds
     assert run("x", module([check(2, "<=", 1)]), 5, 0).evidence == (FAILS,)
-    monkeypatch.setattr("paper_checks._run.theorems", lambda _: ("a_theorem",))
+    monkeypatch.setattr("paper_checks._run.machine_proved", lambda _: ("a_theorem",))
     assert run("x", module([holds]), 5, 0).evidence == (PROVED, EXACT)
 
 
@@ -169,6 +169,7 @@ def test_a_wrong_option_ends_with_status_2():
 
 
 def test_absent_proofs_are_told(monkeypatch, capsys):
-    monkeypatch.setattr("paper_checks._run.theorems", lambda _: ())
-    assert command.main(["--examples", "2", "--only", "flat_path"]) == 0
-    assert "formal proofs not built" in capsys.readouterr().out
+    for built in (False, True):
+        monkeypatch.setattr(command, "built", lambda built=built: built)
+        assert command.main(["--examples", "2", "--only", "flat_path"]) == 0
+        assert ("formal proofs not built" in capsys.readouterr().out) is not built
