@@ -77,6 +77,7 @@ def _section(o: Outcome) -> Iterator[str]:
         yield f"![{said}](pictures/{o.name}.svg)\n\n*{said}*"
     code = f"paper_checks/{o.name}.py"
     yield f"**Evidence**: {', '.join(o.evidence)}. Tested in [{code}](../{code})."
+    yield f"**Relations**: {'; '.join(map(pretty, sorted(o.claims)))}."
     if s.needs:
         yield "**Hypotheses, and what goes wrong without each**"
         yield "\n".join(f"- *{pretty(k)}*: {pretty(v)}{_broken(o, k)}" for k, v in s.needs.items())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import flat_path
+from . import flat_path, large_r
 from ._exact import l1, objective, product
 from ._neurons import ANGLES, LAM, grown, polar
 from ._svg import Plot, Point, svg
@@ -44,6 +44,25 @@ def flat() -> list[Plot]:
         plot.line(line, kind)
         plot.dots([p for p in line if abs(p[1]) < 2**-40], kind)  # a slice that is zero
         plot.text((t, (1 + t * beta) * price + up), f"slice {k + 1}", kind)
+    return [plot]
+
+
+def falling() -> list[Plot]:
+    """Draw f along the path of large r, its legs side by side."""
+    way = large_r.walk(large_r.named())
+    values = large_r.path(way.instance)
+    top, bottom = max(f for _, f in values), min(f for _, f in values)
+    plot = Plot((0, len(way.legs)), (0, 1.1 * top))
+    ticks = [k for k in range(0, 100, 20) if k <= top]
+    plot.axes([*range(len(way.legs) + 1)], ticks, "leg of the path", "f")
+    plot.line([(0, bottom), (len(way.legs), bottom)], "c dash")
+    plot.text((0.1, bottom + top / 40), "min F", "c")
+    last = next(k for k, leg in enumerate(way.legs) if leg.times)
+    for kind, start, end in (("b", 0, last), ("a", last, len(way.legs))):
+        plot.line([p for p in values if start <= p[0] <= end], kind)
+        plot.dots([p for p in values if start <= p[0] <= end and p[0] == int(p[0])], kind, 2)
+    plot.text((0.1, 0.84 * top), "one sum, cheaper slices", "b")
+    plot.text((last + 0.8, 0.62 * top), "the sum moves to Z*", "a")
     return [plot]
 
 
@@ -173,6 +192,11 @@ PICTURES = {
         "Along the path the sum of phi stays and f is constant; theta of each slice is linear, and "
         "at t = -1 two slices are zero, at t = 1/3 the third.",
         flat,
+    ),
+    "large_r": Picture(
+        "f along the path, leg by leg: first to independent and then to the cheapest slices of the "
+        "same sum, then along a line of sums to the global minimum.",
+        falling,
     ),
     "append_a_zero": Picture(
         "A ReLU network with two inputs. With one neuron the polar exceeds lam at other angles; "

@@ -45,8 +45,8 @@ OPEN = {
     ),
     "How large r must be": (
         "A non-increasing path to a global minimum is constructed for r > card(D), the dimension "
-        "of the output. Nothing is claimed for r = card(D) or less, and the path need not be one "
-        "that a descent method takes."
+        "of the output, and for r = card(D) there is a counterexample, of one number and one slice. "
+        "The path need not be one that a descent method takes."
     ),
 }
 FAIR = (

@@ -33,6 +33,14 @@ def test_a_statement_holds(name):
     assert found.examples >= EXAMPLES
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_statement_holds_on_5000_examples(name):
+    found = run(name, paper_checks.load(name), 5000, 4)
+    assert found.failures == []
+    assert found.examples >= 5000
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_relative_millionth_breaks_each_claim_at_a_named_instance(name):
     module = paper_checks.load(name)
