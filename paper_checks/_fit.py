@@ -8,7 +8,7 @@ from itertools import combinations
 
 from ._base import ZERO
 from ._exact import dot, scale, total
-from ._linear import Vector, combine, dependences, exact, plus, rank, solve, transposed
+from ._linear import Vector, combine, dependence, dependences, exact, plus, rank, solve, transposed
 from ._rays import Rays
 
 
@@ -51,6 +51,33 @@ class Fit:
                 step = longest if step is None else min(step, longest)
             c = plus(c, d, step)
             yield c
+
+    def minimum(self) -> Vector:
+        """Return independent slices that no column improves.
+
+        From zero: grow the steepest column, descend, drop dependences (they cost nothing there).
+        """
+        c: Vector = (ZERO,) * len(self.phi)
+        while True:
+            W = self.residual(c)
+            gains = [self.gain(j, W) for j in range(len(c))]
+            j = max(range(len(c)), key=gains.__getitem__)
+            if gains[j] <= 0:
+                return c
+            size = gains[j] / dot(self.phi[j], self.phi[j])
+            grown = tuple(x + size * (k == j) for k, x in enumerate(c))
+            *_, lowest = (grown, *self.descend(grown))
+            c = self.independent(lowest)
+
+    def independent(self, c: Vector) -> Vector:
+        """Follow dependences of the slices until there is none; the sum of phi stays."""
+        while True:
+            inside = [j for j, x in enumerate(c) if x]
+            beta = dependence([self.phi[j] for j in inside])
+            if beta is None:
+                return c
+            d = self._spread(inside, beta if min(beta) < 0 else scale(Fraction(-1), beta))
+            c = plus(c, d, room(c, d))
 
     def _direction(self, inside: list[int], W: Vector) -> tuple[Vector, Fraction | None] | None:
         columns = [self.phi[j] for j in inside]
@@ -120,6 +147,12 @@ def orthogonal(rays: Rays, y: Vector, lam: Fraction) -> Fraction:
 def dual_value(W: Vector, y: Vector) -> Fraction:
     """Return d(W) = <W, y> - 1/2 |W|^2, below every factorization if the polar is <= lam."""
     return dot(W, y) - dot(W, W) / 2
+
+
+def below(rays: Rays, W: Vector, y: Vector, lam: Fraction) -> Fraction:
+    """Return d at W scaled into the polar ball of lam: below every factorization, whatever W is."""
+    steepest = max(lam, rays.polar(W))
+    return dual_value(exact(scale(lam / steepest, W)), y)
 
 
 def fit(rays: Rays, y: Sequence[Fraction], lam: Fraction) -> Fit:

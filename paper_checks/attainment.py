@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from ._base import ZERO, Check, Statement
 from ._draw import rationals, vectors
 from ._exact import dot, l1, scale
-from ._fit import Fit, dual_value, enumerated
-from ._linear import Vector, dependence, exact, plus, transposed
+from ._fit import below, dual_value, enumerated, fit
+from ._linear import Vector, exact, plus, transposed
 from ._lp import maximize_over, minimize, unit
 from ._rays import Rays, entries, hexagon, relu, rows, signs
 
@@ -59,46 +59,15 @@ INSTANCES = _instances()
 
 def sides(i: Instance) -> Iterator[Check]:
     """Yield both losses: the slices' objective, the best dual value, and the slices' number."""
-    c = squared(i)
-    whole = Fit(i.rays.phi, i.rays.theta, i.y, i.lam)
-    W = whole.residual(c)
-    steepest = max(i.lam, i.rays.polar(W))  # W lam / steepest is in the ball, whatever W is
-    yield Check(SQUARED, whole.value(c), "==", dual_value(scale(i.lam / steepest, W), i.y))
+    whole = fit(i.rays, i.y, i.lam)
+    c = whole.minimum()
+    yield Check(SQUARED, whole.value(c), "==", below(i.rays, whole.residual(c), i.y, i.lam))
     yield Check(FEW, Fraction(sum(x > 0 for x in c)), "<=", Fraction(i.rays.size))
     x, r = absolute(i)
     Z = plus(i.y, whole.residual(x), -1)
     f = l1(plus(Z, i.y, -1)) + i.lam * dot(i.rays.theta, x)
     yield Check(ABSOLUTE, f, "==", dual_absolute(i))
     yield Check(FEW, Fraction(r), "<=", Fraction(i.rays.size))
-
-
-def squared(i: Instance) -> Vector:
-    """Return independent slices that no ray improves: steepest ray, descend, drop dependences."""
-    whole = Fit(i.rays.phi, i.rays.theta, i.y, i.lam)
-    c: Vector = (ZERO,) * len(i.rays.phi)
-    while True:
-        W = whole.residual(c)
-        gains = [whole.gain(j, W) for j in range(len(c))]
-        j = max(range(len(c)), key=gains.__getitem__)
-        if gains[j] <= 0:
-            return c
-        size = gains[j] / dot(i.rays.phi[j], i.rays.phi[j])
-        grown = plus(c, unit(j, len(c)), size)
-        *_, lowest = (grown, *whole.descend(grown))
-        c = independent(i.rays, lowest)
-
-
-def independent(rays: Rays, c: Vector) -> Vector:
-    """Follow dependences of the slices, none of which costs anything here, until there is none."""
-    while True:
-        inside = [j for j, x in enumerate(c) if x]
-        beta = dependence([rays.phi[j] for j in inside])
-        if beta is None:
-            return c
-        b = beta if min(beta) < 0 else tuple(scale(Fraction(-1), beta))
-        step = min(c[j] / -s for j, s in zip(inside, b, strict=True) if s < 0)
-        spread = dict(zip(inside, b, strict=True))
-        c = tuple(x + step * spread.get(j, ZERO) for j, x in enumerate(c))
 
 
 def absolute(i: Instance) -> tuple[Vector, int]:
