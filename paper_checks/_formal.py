@@ -101,10 +101,10 @@ def faults(folder: Path = FORMAL) -> list[str]:
     texts = {p.name: COMMENT.sub(" ", p.read_text("utf-8")) for p in sorted(folder.glob("*.v"))}
     texts.pop("Assumptions.v", None)
     out = [f"{name} leaves something unproved" for name in texts if UNPROVED.search(texts[name])]
-    for row in held.rows:
-        out += _faults_of(row, texts)
-    keys = [row.full_name for row in held.rows]
     covered, known = {row.rule for row in held.rows} - {""}, kernel_rules()
+    for row in held.rows:
+        out += _faults_of(row, texts, known)
+    keys = [row.full_name for row in held.rows]
     out += [
         f"{name} has {keys.count(name)} rows" for name in sorted(set(keys)) if keys.count(name) > 1
     ]
@@ -118,14 +118,14 @@ def faults(folder: Path = FORMAL) -> list[str]:
     ]
 
 
-def _faults_of(row: Row, texts: dict[str, str]) -> Iterator[str]:
+def _faults_of(row: Row, texts: dict[str, str], known: set[str]) -> Iterator[str]:
     if not re.search(STATED.format(re.escape(row.theorem)), texts.get(row.file, "")):
         yield f"{row.file} has no theorem {row.theorem}"
     if not row.statement and not row.rule:
         yield f"{row.full_name} is neither of a statement nor of a rule"
     if row.statement and row.statement not in names():
         yield f"{row.full_name}: there is no statement {row.statement}"
-    if row.rule and row.rule not in kernel_rules() and not _exists(f"{kernel.__name__}.{row.rule}"):
+    if row.rule and row.rule not in known and not _exists(f"{kernel.__name__}.{row.rule}"):
         yield f"{row.full_name}: the kernel has no rule {row.rule}"
     if row.function and not _exists(row.function):
         yield f"{row.full_name}: there is no function {row.function}"
