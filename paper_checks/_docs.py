@@ -16,7 +16,8 @@ START, END = "<!-- paper_checks -->", "<!-- /paper_checks -->"
 LEVELS = """\
 | evidence | what it says |
 |---|---|
-| machine-proved | the theorems named there are proved by `make -C paper_checks/formal`, without axioms beyond the library's |
+| machine-proved | the theorem of this name is proved by `make -C paper_checks/formal`, without axioms beyond the library's |
+| machine-proved in part | the theorems named there are, which state parts of it |
 | exact on instances | both sides of every relation are rational numbers, compared without slack |
 | property-tested in floats with derived slack | some relations have a slack: a bound of the rounding, derived |
 | necessity shown | for every hypothesis there is a counterexample without it |

@@ -12,6 +12,7 @@ from ._base import ZERO, Check, Module, Statement
 from ._formal import machine_proved
 
 PROVED = "machine-proved"
+PARTLY = "machine-proved in part"
 EXACT = "exact on instances"
 FLOATS = "property-tested in floats with derived slack"
 NEEDED = "necessity shown"
@@ -85,11 +86,11 @@ class Outcome:
     @property
     def evidence(self) -> tuple[str, ...]:
         """What the statement stands on: computed from this run and from the proofs built."""
+        found = self.proved()
         if not self.claims:
-            return (PROVED,) if self.theorems else (UNCOVERED,)
+            return tuple(found) or (UNCOVERED,)
         if self.failures:
             return (FAILS,)
-        found = [PROVED] if self.theorems else []
         found.append(EXACT if self.exact else FLOATS)
         needs = self.statement.needs
         if needs and self.needed.keys() >= needs.keys():
@@ -97,6 +98,12 @@ class Outcome:
         elif self.needed:
             found.append(f"{NEEDED} for {len(self.needed)} of {len(needs)} hypotheses")
         return tuple(found)
+
+    def proved(self) -> list[str]:
+        """Return the level of the theorems: a part, unless one has the statement's own name."""
+        own = "_".join(word for word in self.name.split("_") if word != "a")
+        named = {theorem.rpartition(".")[2] for theorem in self.theorems}
+        return [PROVED if named & {own, self.name} else PARTLY] if self.theorems else []
 
     def add(self, check: Check, instance: str) -> Failure | None:
         """Count a check; return its failure, if it is one."""

@@ -45,7 +45,7 @@ OPEN = {
     ),
     "How large r must be": (
         "A non-increasing path to a global minimum is constructed for r > card(D), the dimension "
-        "of the output, and for r = card(D) there is a counterexample, of one number and one slice. "
+        "of the output, and for r = card(D) there is a counterexample: one number, one slice. "
         "The path need not be one that a descent method takes."
     ),
 }
