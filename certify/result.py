@@ -1,5 +1,6 @@
 """What check() answers."""
 
+import math
 from dataclasses import dataclass
 
 from .atoms import Factors
@@ -51,7 +52,9 @@ class Result:
 
     @property
     def relative_gap(self) -> float:
-        """(upper - lower) / |upper|; 0 when both are 0."""
+        """(upper - lower) / |upper|; 0 when both are 0, infinite when a side is."""
+        if not math.isfinite(self.gap):
+            return math.inf
         return self.gap / abs(self.upper) if self.upper else 0.0
 
     def __repr__(self) -> str:
