@@ -2,7 +2,9 @@
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
+from ._errors import InputError
 from .atoms import Factors
 from .certificate import Certificate
 from .descent import State
@@ -10,6 +12,7 @@ from .duals import is_hard
 from .evidence import Evidence
 from .kernel import verify as kernel
 from .problem import Problem, Values
+from .report import write
 from .verdict import Verdict
 
 
@@ -56,6 +59,16 @@ class Result:
         if not math.isfinite(self.gap):
             return math.inf
         return self.gap / abs(self.upper) if self.upper else 0.0
+
+    def report(self, path: str | Path) -> int:
+        """Write the certificate, verified again, as one HTML page; return its size in bytes.
+
+        Raises InputError without a certificate (NUMERICAL, OUT_OF_SCOPE), without jinja2 and
+        matplotlib, or if the file cannot be written.
+        """
+        if self.certificate is None:
+            raise InputError(f"{self.verdict.name} has no certificate to report: {self.reason}")
+        return write(self.certificate, path)
 
     def __repr__(self) -> str:
         """Show the verdict and the bracket."""
