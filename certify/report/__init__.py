@@ -10,7 +10,7 @@ import numpy as np
 
 from certify._errors import InputError
 from certify.atoms import Factors, RankOne
-from certify.certificate import Certificate, names_of, write_atomically
+from certify.certificate import Certificate, as_numpy, names_of, write_atomically
 
 from . import _words as words
 from ._facts import SHOWN, Facts, facts
@@ -133,7 +133,7 @@ def drawn(held: Facts, factors: Factors) -> list[dict[str, Any]]:
 def proof(held: Facts) -> list[tuple[str, str]]:
     """Return what proved the bracket."""
     c = held.certificate
-    size = sum(a.data.nbytes for a in c.witness.values())
+    size = sum(as_numpy(a).nbytes for a in c.witness.values())
     told = f"{size / 1e6:.3g} MB" if size > LARGE else f"{size / 1e3:.3g} kB"
     return [
         ("rules", ", ".join(held.proved.rules)),

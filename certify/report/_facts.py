@@ -12,6 +12,7 @@ from certify.atoms import Factors
 from certify.certificate import Certificate, as_numpy, ask
 from certify.kernel import verify as kernel
 from certify.polar._proved import above
+from certify.problem import Values
 from certify.question import Question, question
 from certify.recheck import Proved, completed, proved
 from certify.rigor.rounded import Rounded
@@ -22,11 +23,11 @@ SHOWN = 60  # slices in a table and in a picture
 
 @dataclass(frozen=True)
 class Slice:
-    """One slice of the candidate: its price, what the dual point pays for it, its share."""
+    """One slice of the candidate: its price, and what its own residual pays for it."""
 
     number: int
     price: float  # lam theta(X_i)
-    earned: float  # <W, phi(X_i)>
+    earned: float  # <W, phi(X_i)>, W = -grad l at the candidate
 
     @property
     def off(self) -> float:
@@ -104,13 +105,19 @@ class Facts:
         return [Slice(int(k), float(prices[k]), float(paid[k])) for k in order if prices[k] > 0]
 
     def paid(self, factors: Factors) -> Array:
-        """Return <W, phi(X_i)> of each slice; NaN without W."""
+        """Return <W, phi(X_i)> of each slice, W = -grad l at these factors."""
         problem = self.question.problem
-        if self.dual is None:
-            return np.full(factors[0].shape[-1], np.nan)
-        observed = problem.loss.observed
-        shape = (observed.m, observed.n) if observed.full else (observed.size,)
-        return problem.atom.earned(self.dual.reshape(shape), factors, observed)[0]
+        W = problem.dual_point(factors, self.offsets)
+        return problem.atom.earned(W, factors, problem.loss.observed)[0]
+
+    @property
+    def offsets(self) -> Values:
+        """The candidate's offset values: given, exhibited by the proof, or fitted."""
+        if self.question.q is not None:
+            return self.question.q
+        c, kinds = self.certificate, self.question.problem.offsets
+        held = [as_numpy(c.witness[f"q{k}"]) for k in range(len(kinds)) if f"q{k}" in c.witness]
+        return tuple(held) or self.question.problem.best_offsets(self.candidate)
 
     def digests(self) -> dict[str, Any]:
         """Return the shape and the digest of every array of the question."""
