@@ -17,7 +17,7 @@ from ._errors import InputError, OutOfScopeError
 from ._known import unknown
 from .atoms import Factors
 from .descent import State
-from .improve import value_of
+from .improving import value_of
 from .kernel import verify as kernel
 from .pipeline import best_offsets, check, finite_objective, natural, positive
 from .problem import Problem, Values

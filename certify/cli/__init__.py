@@ -12,7 +12,7 @@ import click
 from certify import demo as demonstration
 from certify import files, recheck, report
 from certify.certificate import Certificate, named
-from certify.improve import improve as improved_from
+from certify.improving import improve as improved_from
 from certify.kernel.verify import RejectedError
 from certify.pipeline import check as decide
 from certify.recheck import TIERS

@@ -74,7 +74,7 @@ def told(held: Facts) -> dict[str, Any]:
         "closing": words.closing(held),
         "better_file": held.better is not None,
         "pictures": {
-            "bracket": pictures.bracket(held),
+            "bracket": pictures.bracket(pictures.Bracket(*bracket_of(held))),
             "polar": pictures.polar(held),
             "slices": pictures.slices(held),
         },
@@ -84,6 +84,11 @@ def told(held: Facts) -> dict[str, Any]:
         "proof": proof(held),
         "arrays": arrays(held),
     }
+
+
+def bracket_of(held: Facts) -> tuple[float, float, float | None, float]:
+    """Return lower, upper, the better objective if any, and epsilon."""
+    return held.proved.lower, held.proved.upper, held.proved.better, held.epsilon
 
 
 def dims(held: Facts) -> str:

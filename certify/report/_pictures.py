@@ -3,9 +3,10 @@
 import base64
 import io
 from collections.abc import Sequence
+from html import escape
+from typing import NamedTuple
 
 import numpy as np
-from markupsafe import Markup, escape
 
 from certify._arrays import Array
 
@@ -18,10 +19,19 @@ SMOOTH = 0.8  # adjacent pixels differ by less than this share of what any two d
 LEAST_IMAGE = 25  # pixels
 
 
-def svg(height: int, label: str, parts: Sequence[str]) -> Markup:
+class Bracket(NamedTuple):
+    """lower <= optimum <= min(upper, better); within epsilon of lower all are equal."""
+
+    lower: float
+    upper: float
+    better: float | None
+    epsilon: float
+
+
+def svg(height: int, label: str, parts: Sequence[str]) -> str:
     """Return a drawing with a text alternative."""
     head = f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(label)}">'
-    return Markup(head + f"<title>{escape(label)}</title>" + "".join(parts) + "</svg>")  # noqa: S704  numbers and escaped text
+    return head + f"<title>{escape(label)}</title>" + "".join(parts) + "</svg>"
 
 
 def text(x: float, y: float, said: str, anchor: str = "middle", kind: str = "") -> str:
@@ -38,14 +48,13 @@ def bar(x: float, y: float, size: tuple[float, float], kind: str) -> str:
     )
 
 
-def bracket(facts: Facts) -> Markup:
+def bracket(held: Bracket) -> str:
     """Draw where the optimum is, and where the candidate and the better factors are.
 
     Distances from the lower bound are on a logarithmic scale, so that an epsilon of 1e-6 and
     a gap of a tenth can both be seen.
     """
-    lower, upper, better = facts.proved.lower, facts.proved.upper, facts.proved.better
-    eps = facts.epsilon
+    lower, upper, better, eps = held
     unit = eps or max(upper - lower, 1e-12 * max(abs(upper), 1e-300))
     top = max(upper - lower, eps, unit)
 
@@ -77,7 +86,7 @@ def mark(x: float, said: str, y: float) -> str:
     return line + text(x, y, said, anchor)
 
 
-def polar(facts: Facts) -> Markup | None:
+def polar(facts: Facts) -> str | None:
     """Draw the proved bound of the dual point's polar beside λ; None where there is none."""
     bound, lam = facts.polar, facts.question.problem.lam
     if bound is None or not lam:
@@ -96,7 +105,7 @@ def polar(facts: Facts) -> Markup | None:
     return svg(80, said, parts)
 
 
-def slices(facts: Facts) -> Markup | None:
+def slices(facts: Facts) -> str | None:
     """Draw each slice's price λθ(X_i) as a bar, and what W pays for it as a dot."""
     held = facts.slices[:SHOWN]
     if not held or not facts.question.problem.lam:
@@ -133,12 +142,12 @@ def image_side(Y: Array) -> int | None:
     return side if far > 0 and near < SMOOTH * far else None
 
 
-def images(columns: Array, side: int) -> list[Markup]:
+def images(columns: Array, side: int) -> list[str]:
     """Return the first columns as small square pictures."""
     return [png(x.reshape(side, side)) for x in columns.T[:TILES]]
 
 
-def heat(factor: Array) -> Markup:
+def heat(factor: Array) -> str:
     """Return a factor as a heat map, long axes thinned."""
     flat = factor.reshape(-1, factor.shape[-1])
     return png(flat[thinned(flat.shape[0])][:, thinned(flat.shape[1])])
@@ -149,7 +158,7 @@ def thinned(n: int) -> Array:
     return np.unique(np.linspace(0, n - 1, min(n, SIDE)).round().astype(int))
 
 
-def png(a: Array) -> Markup:
+def png(a: Array) -> str:
     """Return a matrix as a PNG in a data URI: blue below zero, red above."""
     from matplotlib.image import imsave  # noqa: PLC0415  slow to import
 
@@ -157,4 +166,4 @@ def png(a: Array) -> Markup:
     buffer = io.BytesIO()
     imsave(buffer, a / top, vmin=-1, vmax=1, cmap="RdBu_r", format="png")
     code = base64.b64encode(buffer.getvalue()).decode()
-    return Markup(f"data:image/png;base64,{code}")  # noqa: S704  base64
+    return f"data:image/png;base64,{code}"
