@@ -87,7 +87,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     with threads(problem.loss.observed), keeping(keeper), stoppable(keeper):
         found = by_rank(run) if problem.lam == 0 else any_size(run, wanted)
         found = scaling.evidence_up(found, by)
-        proof = settle(problem, asked, found)
+        proof = settle(problem, asked, found, clock.left())
     outcome = proof.outcome
     return Result(
         verdict=Verdict[outcome.verdict],
