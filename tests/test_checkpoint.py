@@ -11,6 +11,9 @@ import pytest
 
 from certify import InputError, Problem, Verdict, check
 from certify._keeping import Keeper, keeping, packed, stopped, telling, unpacked
+from certify.arrangements import LayerAsk
+from certify.arrangements._admm import Run
+from certify.arrangements.dnn import bounder, started
 from certify.atoms import ReLU
 from certify.branching import Limits, Solved, grow
 from certify.checkpoint import opened
@@ -224,3 +227,21 @@ def test_ctrl_c_leaves_what_is_proved(tmp_path, request):
     with pytest.raises(KeyboardInterrupt):  # without a file, as ever
         check(problem, factors, progress=told)
     assert not list(Path(tmp_path).glob("*.tmp"))
+
+
+@pytest.mark.parametrize("bias", ["none", "free"])
+def test_a_child_of_a_kept_leaf_starts_from_its_bound(bias):
+    rng = np.random.default_rng(3)
+    layer = ReLU(rng.standard_normal((14, 5)), bias=bias).layer
+    W = rng.standard_normal((14, 1))
+    solve = bounder(LayerAsk(layer, W - W.mean(), nodes=9))
+    above = solve((solve((), None, 0.0).split[0],), None, 0.0)
+    quick = replace(solve, steps=(0, 0))
+    path = (quick((), None, 0.0).split[0], above.split[0])
+    kept, nothing = (quick(path, warm, 0.0).upper for warm in (above.witness, None))
+    assert kept <= above.upper * (1 + 2.0**-10)
+    assert nothing > 2 * kept
+    start = started(solve.at(path), above.witness, 0.0)
+    N = start.best.N
+    back = Run(solve.at(path), start).multiplier()
+    assert np.abs(back - np.where(N > 0, N, back)).max() <= 1e-9 * np.abs(N).max()

@@ -146,7 +146,7 @@ def test_a_checkpoint_is_no_proof(tmp_path, question):
     text = json.dumps(head)
     assert any(a.size for k, a in arrays.items() if k.startswith("tree."))
     for name in arrays:
-        if name.endswith("float32") or name.endswith("float64"):
+        if name.endswith(("float32", "float64")):
             arrays[name] = 0.5 * arrays[name]  # half the multipliers, and half the dual point
     np.savez(file.with_suffix(".npz"), head=np.array(text), **arrays)
     file.with_suffix(".npz").rename(file)
