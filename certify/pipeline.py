@@ -83,7 +83,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     with threads(problem.loss.observed), keeping(keeper), stoppable(keeper):
         found = by_rank(run) if problem.lam == 0 else any_size(run, wanted)
         found = scaling.evidence_up(found, by)
-        proof = settle(problem, asked, found)
+        proof = settle(problem, asked, found, clock.left())
     outcome = proof.outcome
     return Result(
         verdict=Verdict[outcome.verdict],
@@ -181,17 +181,20 @@ def uncovered(problem: Problem) -> str:
 
 
 def stationarity(problem: Problem, factors: Factors, q: Values) -> float:
-    """Return max over slices of |<W, phi(X_i)> - lam theta(X_i)| / (lam theta(X_i)).
+    """Return sum over slices of |<W, phi(X_i)> - lam theta(X_i)| / sum of lam theta(X_i).
 
-    Both are equal at a stationary point (scaling a slice must not help).  At lam = 0 the
-    defect is |<W, phi>| relative to |W| |phi|.
+    Both are equal at a stationary point (scaling a slice must not help); a slice that is
+    dying counts for as little as it costs.  At lam = 0 the defect is |<W, phi>| relative to
+    |W| |phi|.
     """
     W, observed = problem.dual_point(factors, q), problem.loss.observed
     earned, sizes = problem.atom.earned(W, factors, observed)
     price = problem.lam * np.asarray(problem.atom.theta(factors))
     scale = price if problem.lam else float(np.linalg.norm(W)) * sizes
-    counted = scale > 0
-    return float((np.abs(earned - price)[counted] / scale[counted]).max(initial=0.0))
+    defect, whole = float(np.abs(earned - price).sum()), float(scale.sum())
+    if whole > 0:
+        return defect / whole
+    return np.inf if defect > 0 else 0.0
 
 
 def unproved(
