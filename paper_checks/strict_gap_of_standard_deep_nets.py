@@ -5,7 +5,7 @@ net, and sum sigma_i in parallel. With singular values a^3, b^3 of Z, a^2 + b^2 
 Y = diag(a^3 + lam / a, b^3 + lam / b) both optima are rational.
 
 Why a net is no better than its optimum: with x = sum sigma_i^(2/3), x^(3/2) >= 1 + 3/2 (x - 1), so
-f >= p_1(t_1) + p_2(t_2) - lam / 2 with t_i = sigma_i^(1/3), p(t) = 1/2 (t^3 - y)^2 + 3/2 lam t^2, and
+f >= p_1(t_1) + p_2(t_2) - lam / 2, t_i = sigma_i^(1/3), p(t) = 1/2 (t^3 - y)^2 + 3/2 lam t^2, and
 p'(t) = 3 t (t - a) (t^3 + a t^2 + a^2 t - lam / a): p has its least values at 0 and a, and
 p(a) <= p(0) where lam <= a^4.
 """
