@@ -10,12 +10,13 @@ from typing import Any
 import click
 
 from certify import demo as demonstration
-from certify import files, recheck
-from certify.certificate import named
-from certify.improve import improve as improved_from
+from certify import files, recheck, report
+from certify.certificate import Certificate, named
+from certify.improving import improve as improved_from
 from certify.kernel.verify import RejectedError
 from certify.pipeline import check as decide
 from certify.recheck import TIERS
+from certify.report import facts
 from certify.restarts import plottable, restart_report
 from certify.search import Progress
 
@@ -31,9 +32,9 @@ from ._show import (
     of_result,
     of_training,
     progress,
-    report,
     shared,
     table,
+    the_fits,
 )
 
 PATH = click.Path(path_type=Path)
@@ -165,6 +166,31 @@ def verify(options: Options, certificate: Path, problem: Path, tier: str) -> int
     return found.verdict.exit_code
 
 
+@certify.command("report")
+@click.argument("certificate", type=PATH)
+@click.option("-o", "output", type=PATH, metavar="X.HTML", help="Where to; beside it if not given.")
+@click.option("--tier", type=click.Choice(TIERS), help="The arithmetic; by default the claim's.")
+@common
+def report_of(options: Options, certificate: Path, output: Path | None, tier: str | None) -> int:
+    """Verify CERTIFICATE again and write it as one HTML page for people.
+
+    The page needs no network and no script.  Nothing is searched: --budget, --seed, --rtol
+    and --atol change nothing here.
+    """
+    target = certificate.with_suffix(".html") if output is None else output
+    guard([target], [certificate])
+    start = monotonic()
+    try:
+        held = facts(Certificate.load(certificate), tier)
+    except RejectedError as error:
+        if options.json:
+            as_json(of_rejection(error), {})
+        raise
+    size = report.save(held, target, certificate.name)
+    options.show(of_proof(held.proved, monotonic() - start), report=Written(target, size))
+    return held.verdict.exit_code
+
+
 @certify.command()
 @click.argument("problem", type=PATH)
 @click.option("-o", "output", type=PATH, required=True, metavar="X.NPZ", help="Better factors.")
@@ -228,7 +254,7 @@ def restarts(
     if options.json:
         as_json(told, written)
     else:
-        report(found, written)
+        the_fits(found, written)
     return found.verdict.exit_code
 
 
