@@ -188,13 +188,13 @@ def fixed() -> Iterator[Check]:
 
 
 def named() -> Iterator[Instance]:
-    """Yield each family from nothing, from two good slices on one ray, and from a poor one."""
+    """Yield each family from nothing, from two good slices on one ray, and with a poor one."""
     for rays in FAMILIES:
         y = exact([(-1) ** k * Fraction(3 * k + 4, 2) for k in range(rays.size)])
         good = max(range(len(rays.phi)), key=lambda j: dot(y, rays.phi[j]) / rays.theta[j])
         poor = min(range(len(rays.phi)), key=lambda j: dot(y, rays.phi[j]) / rays.theta[j])
         for start in ((), (good, good), (good, poor)):
-            yield Instance(rays, y, Fraction(1, 2), tuple((j, Fraction(1)) for j in start))
+            yield Instance(rays, y, Fraction(1, 2), tuple((j, Fraction(1, 16)) for j in start))
 
 
 def rotated() -> tuple[Rays, Vector]:
