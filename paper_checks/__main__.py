@@ -80,8 +80,8 @@ def as_line(o: Outcome) -> dict[str, object]:
 def show(found: list[Outcome]) -> None:
     """Print the table, the failures, and what could not be said."""
     table = Table(box=None, pad_edge=False)
-    for title in ("statement", "evidence"):
-        table.add_column(title, overflow="fold")
+    table.add_column("statement", no_wrap=True)
+    table.add_column("evidence", overflow="fold")
     for title in ("examples", "time"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("result", no_wrap=True)
