@@ -19,7 +19,7 @@ Section Plain.
 Variable R : realFieldType.
 
 (* the plain rule, in squares: l2 x l2 without signs or scales *)
-Theorem spectral_squares m n k (W : 'M[R]_(m, n)) (E : 'M_n) (L : 'M_(n, k)) shift e u v :
+Theorem spectral_squares m n k (W : 'M[R]_(m, n)) (E : 'M_n) (L : 'M_(n, k)) shift e (u : 'cV_m) (v : 'cV_n) :
   E^T = E -> shift%:M - W^T *m W = L *m L^T + E -> rows_le E e ->
   dot u (W *m v) ^+ 2 <= (shift + e) * (sq u * sq v).
 Proof.
@@ -28,7 +28,7 @@ rewrite mulrCA ler_wpM2l ?sq_ge0 // -qf_gramT; exact: residual_le sym eq hE.
 Qed.
 
 (* multipliers of the signs are nonnegative on the cones: N, and the symmetric M *)
-Lemma multiplier_ge0 m n (N : 'M[R]_(m, n)) ca cb u v :
+Lemma multiplier_ge0 m n (N : 'M[R]_(m, n)) ca cb (u : 'cV_m) (v : 'cV_n) :
   (forall i j, meets (N i j) (ca i) (cb j)) -> in_cone ca u -> in_cone cb v ->
   0 <= dot u (N *m v).
 Proof.
@@ -59,15 +59,13 @@ Let over k (d : 'rV[R]_k) (x : 'cV[R]_k) := \col_i (x i 0 / d 0 i).
 Let overK k (d : 'rV[R]_k) x : (forall i, 0 < d 0 i) -> diag_mx d *m over d x = x.
 Proof.
 move=> d0; apply/colP => i; rewrite mul_diag_mx !mxE mulrC divfK ?gt_eqF //.
-exact: d0.
 Qed.
 
 Let over_cone k (d : 'rV[R]_k) co x : (forall i, 0 < d 0 i) -> in_cone co x ->
   in_cone co (over d x).
 Proof.
 move=> d0 cx i; have := cx i; rewrite mxE; have := d0 i; rewrite -invr_gt0.
-move: (x i 0) (d 0 i)^-1 => a b b0; case: (co i) => //= ; try nra.
-by move/eqP->; rewrite mul0r.
+move: (x i 0) (d 0 i)^-1 => a b b0; case: (co i) => //=; nra.
 Qed.
 
 Let sq_over k (d : 'rV[R]_k) co (No : 'cV[R]_k -> R) x cost :
@@ -111,7 +109,7 @@ Proof.
 move=> hM ht t0 P0 hP u v cu cv; apply: (finish t0) => //.
 apply: le_trans (cauchy_schwarz _ _) _; rewrite mulrCA ler_wpM2l ?sq_ge0 // -qf_gramT.
 apply: le_trans (ht _); rewrite qfD lerDl.
-have cz := over_cone s'0 cv; exact: multiplier_ge0 hM cz cz.
+have cz := over_cone s'0 cv; exact: (multiplier_ge0 hM cz cz).
 Qed.
 
 (* axis 0: M on the signs of u, X X^T + M <= t I *)
@@ -124,7 +122,7 @@ move=> hM ht t0 P0 hP u v cu cv; apply: (finish t0) => //.
 rewrite dotC dot_mull; apply: le_trans (cauchy_schwarz _ _) _.
 rewrite mulrA [t * _ * _]mulrC ler_wpM2l ?sq_ge0 // -qf_gram.
 apply: le_trans (ht _); rewrite qfD lerDl.
-have cz := over_cone s0 cu; exact: multiplier_ge0 hM cz cz.
+have cz := over_cone s0 cu; exact: (multiplier_ge0 hM cz cz).
 Qed.
 
 (* the witness as the file holds it: shift and L, t = max(shift + e, 0) *)
