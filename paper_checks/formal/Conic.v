@@ -215,9 +215,9 @@ Lemma leaf_residual l p q (E : 'M[R]_k) (L : 'M_(k, q)) shift e :
 Proof. by move=> G sym eq hE -> z; apply: residual_le sym eq hE. Qed.
 
 (* where no class was merged, y is z *)
-Lemma heads_id p z : on p z -> (forall i, (cls p i).1 = i) -> heads p z = z.
+Lemma heads_id p z i : on p z -> (cls p i).1 = i -> heads p z i 0 = z i 0.
 Proof.
-move=> [_ hc] h; apply/colP => i; rewrite mxE /head h eqxx /=.
+move=> [_ hc] h; rewrite mxE /head h eqxx /=.
 by have [z0|//] := eqVneq (cls p i).2 0; rewrite hc z0 mul0r.
 Qed.
 
