@@ -38,6 +38,31 @@ Qed.
 
 End Indexed.
 
+(* ... of a column (q_j in every entry of column j), of a row, and of a mode: column j of a
+   tensor's matrix has the index f j in that mode.  An intercept has one index for all. *)
+Theorem adjoint_column W (q : 'cV[R]_n) :
+  dot W (\matrix_(i, j) q j 0) = dot (\col_j \sum_i W i j) q.
+Proof.
+rewrite dot_col /dot exchange_big; apply: eq_bigr => j _ /=.
+by rewrite mxE mulr_suml; apply: eq_bigr => i _; rewrite mxE.
+Qed.
+
+Theorem adjoint_row W (q : 'cV[R]_m) :
+  dot W (\matrix_(i, j) q i 0) = dot (\col_i \sum_j W i j) q.
+Proof.
+rewrite dot_col; apply: eq_bigr => i _.
+by rewrite mxE mulr_suml; apply: eq_bigr => j _; rewrite mxE.
+Qed.
+
+Theorem adjoint_mode p (f : 'I_n -> 'I_p) W (q : 'cV[R]_p) :
+  dot W (\matrix_(i, j) q (f j) 0) = dot (\col_a \sum_(j | f j == a) \sum_i W i j) q.
+Proof.
+have -> : (\matrix_(i, j) q (f j) 0 : 'M[R]_(m, n)) = spread_by (fun _ => f) q.
+  by apply/matrixP => i j; rewrite !mxE.
+rewrite adjoint_indexed; congr dot; apply/colP => a; rewrite !mxE exchange_big /=.
+by apply: eq_bigr.
+Qed.
+
 (* `linear`: A q = F q, A* W = F^T W *)
 Theorem adjoint_linear p (F : 'M[R]_(m, p)) W q : dot W (F *m q) = dot (F^T *m W) q.
 Proof. by rewrite dotC dot_mull dotC. Qed.
@@ -138,15 +163,6 @@ Theorem offsets_sum (I : finType) W (T : I -> R) (H : I -> R) (field : I -> 'M[R
 Proof.
 move=> h; rewrite dot_sumr -big_split mulNr mulr_suml -sumrN; apply: ler_sum => k _ /=.
 by rewrite -mulNr.
-Qed.
-
-(* s = min(1, lam / P): s W has the polar s P <= lam *)
-Theorem scaled_polar S (phi : S -> 'M[R]_(m, n)) theta W P lam s : 0 <= s -> s * P <= lam ->
-  (forall x, 0 <= theta x) -> polar_le (fun Z => dot W Z) phi theta P ->
-  polar_le (fun Z => dot (s *: W) Z) phi theta lam.
-Proof.
-move=> s0 hs t0 h x; rewrite dotZl; apply: le_trans (ler_wpM2l s0 (h x)) _.
-by rewrite mulrA ler_wpM2r.
 Qed.
 
 End Offsets.
