@@ -86,31 +86,31 @@ Definition value w u b : R := \sum_i w i * act a (pre u b i).
 (* An unpriced bias: h i = c > 0 for all rows, the weights sum to zero over the rows (for every
    output the column of W does, all samples having equally many rows, so that any W v does too:
    `pooled_sum`).  reach = max |f_i| / c, n = |u|.  Past the breakpoints nothing changes, so b may
-   be taken within reach |u|.  `Network.reach` *)
-Theorem free_bias (c reach n : R) w u b :
-  0 < c -> (forall i, h i = c) -> \sum_i w i = 0 -> 0 <= reach -> 0 <= n ->
+   be taken within reach |u|, and one b' does for every output.  `Network.reach` *)
+Theorem free_bias (c reach n : R) u b :
+  0 < c -> (forall i, h i = c) -> 0 <= reach -> 0 <= n ->
   (forall i, `|\sum_j f i j * u j| <= c * reach * n) ->
-  exists2 b', `|b'| <= reach * n & value w u b' = value w u b.
+  exists2 b', `|b'| <= reach * n & forall w, \sum_i w i = 0 -> value w u b' = value w u b.
 Proof.
-move=> c0 hc w0 r0 n0 far.
+move=> c0 hc r0 n0 far.
 have rn : 0 <= reach * n by rewrite mulr_ge0.
-have shift t k : (forall i, act a (pre u t i) = k * pre u t i) ->
+have shift w t k : \sum_i w i = 0 -> (forall i, act a (pre u t i) = k * pre u t i) ->
     value w u t = k * \sum_i w i * (\sum_j f i j * u j).
-  move=> e; rewrite /value (eq_bigr (fun i => k * (w i * (\sum_j f i j * u j)) + (k * (c * t)) * w i)).
+  move=> w0 e; rewrite /value (eq_bigr (fun i => k * (w i * (\sum_j f i j * u j)) + (k * (c * t)) * w i)).
     by rewrite big_split /= -!mulr_sumr w0 mulr0 addr0.
   by move=> i _; rewrite e /pre hc; ring.
 have [hi|hi] := leP b (reach * n); last first.
-  exists (reach * n); first by rewrite ger0_norm.
+  exists (reach * n) => [|w w0]; first by rewrite ger0_norm.
   have up t : reach * n <= t -> forall i, act a (pre u t i) = 1 * pre u t i.
     move=> ht i; rewrite mul1r act_pos // /pre hc.
     by have := far i; rewrite ler_norml => /andP[lo _]; nra.
-  by rewrite !(shift _ 1) //; apply: up => //; exact: ltW.
+  by rewrite !(shift w _ 1) //; apply: up => //; exact: ltW.
 have [lo|lo] := leP (- (reach * n)) b; first by exists b => //; rewrite ler_norml lo hi.
-exists (- (reach * n)); first by rewrite normrN ger0_norm.
+exists (- (reach * n)) => [|w w0]; first by rewrite normrN ger0_norm.
 have down t : t <= - (reach * n) -> forall i, act a (pre u t i) = a * pre u t i.
   move=> ht i; rewrite act_neg // /pre hc.
   by have := far i; rewrite ler_norml => /andP[_ up]; nra.
-by rewrite !(shift _ a) //; apply: down => //; exact: ltW.
+by rewrite !(shift w _ a) //; apply: down => //; exact: ltW.
 Qed.
 
 (* |f_i . u| <= |f_i| |u|, for `free_bias` and `Network.radii` *)

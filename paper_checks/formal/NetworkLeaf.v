@@ -14,9 +14,6 @@ Unset Printing Implicit Defensive.
 Import Order.TTheory GRing.Theory Num.Theory.
 Local Open Scope ring_scope.
 
-Lemma sum_unit (R : nmodType) (g : unit -> R) : \sum_k g k = g tt.
-Proof. by rewrite (bigD1 tt) //= big1 ?addr0 // => -[]. Qed.
-
 Section Leaf.
 Variables (R : realFieldType) (I D Q O : finType) (f : I -> D -> R) (h : I -> R) (a tau : R).
 Hypothesis tau0 : tau != 0.
