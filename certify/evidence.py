@@ -5,6 +5,7 @@ Everything here is search, in floats, and is believed by nobody.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from ._errors import InputError
 from ._keeping import CURRENT
 from .atoms import CP, DeepLinear, DeepReLU, RankOne, ReLU
 from .descent import State
-from .duals import Dual, Run, best, bound, dual_at
+from .duals import Dual, Run, best, bound, bound_point, dual_at
 from .losses import Squared
 from .orthogonal import Orthogonal, orthogonalize
 from .polar._scale import exponent, scaled
@@ -50,7 +51,8 @@ def any_size(run: Run, wanted: "str | Array") -> Evidence:
     found = gathered(run, wanted)
     keeper, dual = CURRENT.get(), found.dual
     if keeper is not None and dual is not None:
-        keeper.keep(DUAL, lambda: dual.point.W, now=True)
+        exact = tuple((k, *c.as_integer_ratio()) for k, c in dual.point.corrections)
+        keeper.keep(DUAL, lambda: (dual.point.W, exact), now=True)
     return found
 
 
@@ -99,8 +101,8 @@ def recalled(run: Run) -> Reached | None:
     """
     keeper = CURRENT.get()
     found = None if keeper is None else keeper.recall(REACHED, (State,))
-    W = None if keeper is None else keeper.recall(DUAL)
-    if found is None and W is None:
+    kept = None if keeper is None else keeper.recall(DUAL)
+    if found is None and kept is None:
         return None
     trail, short, at = None, True, run.start
     if found is not None:
@@ -108,7 +110,11 @@ def recalled(run: Run) -> Reached | None:
         at = search.lowest([run.start, top])
         trail = explore.Found((("start", run.start), ("checkpoint", at)), same, top, duals)
     held = replace(run, share=PATIENCE, start=at)
-    return Reached(trail, short, None if W is None else bound(held, W))
+    if kept is None:
+        return Reached(trail, short, None)
+    W, exact = kept
+    point = Orthogonal(W, tuple((k, Fraction(p, q)) for k, p, q in exact))
+    return Reached(trail, short, bound_point(held, point))
 
 
 def further(run: Run, reached: Reached | None, rest: tuple[float, State | None]) -> explore.Found:
@@ -182,7 +188,7 @@ def patient(run: Run, trail: explore.Found, top: Dual | None) -> list[Dual | Non
             break
         if narrow and run.start.value - trail.best.value > run.epsilon:
             break
-        tries.append(bound(replace(longer, narrow=narrow), at.point.W))
+        tries.append(bound_point(replace(longer, narrow=narrow), at.point))
     return tries
 
 
