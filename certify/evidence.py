@@ -49,11 +49,16 @@ class Evidence:
 def any_size(run: Run, wanted: "str | Array") -> Evidence:
     """Look for a dual point and better factors; keep the dual point, to go on from it."""
     found = gathered(run, wanted)
-    keeper, dual = CURRENT.get(), found.dual
+    remember(found.dual)
+    return found
+
+
+def remember(dual: Dual | None) -> None:
+    """Keep a dual point."""
+    keeper = CURRENT.get()
     if keeper is not None and dual is not None:
         exact = tuple((k, *c.as_integer_ratio()) for k, c in dual.point.corrections)
         keeper.keep(DUAL, lambda: (dual.point.W, exact), now=True)
-    return found
 
 
 def gathered(run: Run, wanted: "str | Array") -> Evidence:
@@ -79,6 +84,7 @@ def gathered(run: Run, wanted: "str | Array") -> Evidence:
     better = chosen_better(run, trail)
     if (top := best(tries)) is None or trail.best.value - top.value > SLACK * run.epsilon:
         tries += improved(run, trail)
+    remember(best(tries))
     tries += patient(run, trail, best(tries))
     floor = floor_point(run) if better is not None and not run.given else None
     note = "" if best(tries) is not None else "no orthogonal dual point was found"
