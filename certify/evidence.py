@@ -82,7 +82,8 @@ def gathered(run: Run, wanted: "str | Array") -> Evidence:
     rest = (run.epsilon, explore.shortcut(run.problem, found))
     trail = further(run, reached, rest)
     better = chosen_better(run, trail)
-    if (top := best(tries)) is None or trail.best.value - top.value > SLACK * run.epsilon:
+    top, spent = best(tries), run.clock.expired()
+    if top is None or (trail.best.value - top.value > SLACK * run.epsilon and not spent):
         tries += improved(run, trail)
     remember(best(tries))
     tries += patient(run, trail, best(tries))
@@ -190,7 +191,7 @@ def patient(run: Run, trail: explore.Found, top: Dual | None) -> list[Dual | Non
     tries = list[Dual | None]()
     for narrow in (False, True):
         at, left = best([top, *tries]), run.clock.left()
-        if at is None or left is None or trail.best.value - at.value <= SLACK * run.epsilon:
+        if at is None or not left or trail.best.value - at.value <= SLACK * run.epsilon:
             break
         if narrow and run.start.value - trail.best.value > run.epsilon:
             break

@@ -149,6 +149,7 @@ def test_what_a_crash_leaves_is_gone_on_from(tmp_path, question, monkeypatch):
         with pytest.raises(MemoryError):
             check(problem, factors, rtol=1e-7, budget=3.0, checkpoint=file)
     upper = largest(file)[1].upper
+    assert {"search", "dual"} <= set(read(file)[0]["kept"])
     found = check(problem, factors, rtol=1e-7, budget=0.0, checkpoint=file)
     bare = check(problem, factors, rtol=1e-7, budget=0.0)
     assert found.lower > bare.lower
