@@ -9,9 +9,9 @@ from certify.arrangements import ascent
 from certify.atoms import ReLU
 from certify.evidence import Evidence
 from certify.losses import Squared
-from certify.offsets import ColumnIntercept
 from certify.networks import _climb as climb
 from certify.networks._net import Net
+from certify.offsets import ColumnIntercept
 from certify.proving import afforded, relaxed
 from tests.network_models import counted
 
