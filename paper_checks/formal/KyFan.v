@@ -2,7 +2,7 @@
 
    No singular values: a matrix of rank <= r is U V^T with r columns, and the projector on the
    span of U does what Eckart-Young and Ky Fan do in the docstrings.  The kernel's rounded tier
-   adds `spread`, the error of forming C C^T, which only lowers the bound. *)
+   subtracts `spread` for the error of forming C C^T, which only lowers the bound. *)
 
 From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix mxalgebra.
 From mathcomp Require Import lra ring.
@@ -337,6 +337,46 @@ rewrite sig_big_dep /= (partition_big place predT) //=; apply: ler_sum => x _.
 have [e /eqP <-|none] := pickP (fun e => place e == x); last by rewrite big_pred0.
 rewrite (big_pred1 e) => [|e']; first by case: e.
 by apply/eqP/eqP => [/apart|->].
+Qed.
+
+(* `blocks`, all of it: on every block C_t = Y_t - mu_t for its own mu_t, what is fitted there is
+   again of rank r and means, and low t is what `tail` proves of C_t (or 0). *)
+Theorem blocks_bound r k (col row : bool) (Y : 'M[R]_(m, n)) (U : 'M[R]_(m, r)) (V : 'M[R]_(n, r))
+  a b (F : 'M[R]_(m, k)) beta (mua : forall t, 'rV[R]_(cols t)) (mub : forall t, 'cV[R]_(rows t))
+  (least low : 'I_B -> R) :
+  (~~ col -> a = 0) -> (~~ row -> b = 0) ->
+  (forall t, ~~ col -> mua t = 0) -> (forall t, ~~ row -> mub t = 0) ->
+  (forall t i j, least t <= w (@row_of t i) (@col_of t j)) -> (forall t, 0 <= least t) ->
+  (forall t (U' : 'M[R]_(rows t, r + k)) (V' : 'M[R]_(cols t, r + k)),
+    let C := block t Y - ((const_mx 1 : 'cV_(rows t)) *m mua t + mub t *m (const_mx 1 : 'rV_(cols t))) in
+    low t <= sq (removes_columns (rows t) col *m (C - U' *m V'^T) *m removes_rows (cols t) row)) ->
+  \sum_t least t * low t / 2
+  <= \sum_i \sum_j if observed i j
+       then w i j / 2 * (Y i j - (U *m V^T + fitted_by a b F beta) i j) ^+ 2 else 0.
+Proof.
+move=> ha hb hma hmb hw l0 hlow; pose A := Y - (U *m V^T + fitted_by a b F beta).
+have -> : \sum_i \sum_j (if observed i j
+       then w i j / 2 * (Y i j - (U *m V^T + fitted_by a b F beta) i j) ^+ 2 else 0)
+    = \sum_i \sum_j if observed i j then w i j / 2 * A i j ^+ 2 else 0.
+  by apply: eq_bigr => i _; apply: eq_bigr => j _; rewrite [A i j]mxE [(- _ : 'M_(m, n)) i j]mxE.
+apply: blocks_le hw l0 _ => t.
+pose Ut : 'M[R]_(rows t, r) := \matrix_(i, j) U (@row_of t i) j.
+pose Vt : 'M[R]_(cols t, r) := \matrix_(i, j) V (@col_of t i) j.
+pose at_ : 'rV[R]_(cols t) := \row_j a 0 (@col_of t j).
+pose bt : 'cV[R]_(rows t) := \col_i b (@row_of t i) 0.
+pose Ft : 'M[R]_(rows t, k) := \matrix_(i, l) F (@row_of t i) l.
+pose betat : 'M[R]_(k, cols t) := \matrix_(l, j) beta l (@col_of t j).
+pose C := block t Y - ((const_mx 1 : 'cV_(rows t)) *m mua t + mub t *m (const_mx 1 : 'rV_(cols t))).
+have -> : block t A
+  = C - (Ut *m Vt^T + fitted_by (at_ - mua t) (bt - mub t) Ft betat).
+  apply/matrixP => i j; rewrite !mxE !big_ord1 !mxE.
+  under [X in X + (_ + _)]eq_bigr do rewrite !mxE.
+  rewrite (eq_bigr (fun l => Ut i l * Vt^T l j)); last by move=> l _; rewrite !mxE.
+  rewrite [\sum_j0 F _ _ * _](eq_bigr (fun l => Ft i l * betat l j)); last by move=> l _; rewrite !mxE.
+  by ring.
+apply: fixed_rank_bound => //; last exact: hlow.
+- by move=> nc; rewrite hma // subr0; apply/rowP => j; rewrite mxE ha // !mxE.
+- by move=> nr; rewrite hmb // subr0; apply/colP => i; rewrite mxE hb // !mxE.
 Qed.
 
 End Blocks.
