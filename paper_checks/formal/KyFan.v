@@ -374,7 +374,7 @@ have -> : block t A
   rewrite (eq_bigr (fun l => Ut i l * Vt^T l j)); last by move=> l _; rewrite !mxE.
   rewrite [\sum_j0 F _ _ * _](eq_bigr (fun l => Ft i l * betat l j)); last by move=> l _; rewrite !mxE.
   by ring.
-apply: fixed_rank_bound => //; last exact: hlow.
+apply: (fixed_rank_bound (col := col) (row := row)); last exact: hlow.
 - by move=> nc; rewrite hma // subr0; apply/rowP => j; rewrite mxE ha // !mxE.
 - by move=> nr; rewrite hmb // subr0; apply/colP => i; rewrite mxE hb // !mxE.
 Qed.
