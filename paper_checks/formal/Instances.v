@@ -79,4 +79,45 @@ apply: (@conic_pair R 1 1 1 1 (@linf R 1) (fun=> Free) (@linf R 1) (fun=> Free) 
   + by apply: leaf_of_ok; rewrite ?normrN ?normr1 //= !mulr1 ?mul1r.
 Qed.
 
+(* w^+ for nonnegative factors: N = (-w)^+ where the two coordinates meet *)
+Let n := Num.max (- w) 0.
+Let rows2 : seq 'rV[R]_(1 + 1) := [:: delta_mx 0 i0; delta_mx 0 i1].
+Let meet a b : R := if (a == 0%N) && (b == 1%N) || (a == 1%N) && (b == 0%N) then n else 0.
+
+Lemma at_delta (i : 'I_(1 + 1)) (z : 'cV[R]_(1 + 1)) : at_ (delta_mx 0 i) z = z i 0.
+Proof. by rewrite /at_ -rowE mxE. Qed.
+
+Theorem nonnegative :
+  pair_le (@l2 R 1 1) (fun=> Pos) (@l2 R 1 1) (fun=> Pos) W (2 * (w + n) / 2).
+Proof.
+have n0 : 0 <= n by rewrite le_max lexx orbT.
+have wn : 0 <= w + n by have : - w <= n by [rewrite le_max lexx]; lra.
+apply: (@conic_pair R 1 1 1 1 (@l2 R 1 1) (fun=> Pos) (@l2 R 1 1) (fun=> Pos) 1%:M 1%:M
+  (in_ball (@l2 R 1 1) (fun=> Pos)) (in_ball (@l2 R 1 1) (fun=> Pos)) W _ _ pred0 rows2 pred0
+  (Leaf (MkLeaf meet 0 (w + n)))) => //.
+- exact: reduces_ball.
+- exact: reduces_ball.
+- exact: l2_definite.
+- exact: l2_definite.
+- by rewrite mulr_ge0.
+- move=> z [[cu _] [cv _]]; split=> [a|i /=]; last by rewrite mul1r.
+  rewrite !inE => /orP[] /eqP ->; rewrite at_delta.
+    by have := cu 0; rewrite /= mxE.
+  by have := cv 0; rewrite /= mxE.
+split=> [a b|z /=|z [[_ hu] [_ hv]] oz] /=.
+- by rewrite /meet; case: ifP.
+- set p := start _ _; have idp : merged p = 1%:M.
+    by apply/matrixP => i j; rewrite !mxE /=; case: eqP.
+  set y := heads p z; rewrite subr0 idp trmx1 mul1mx mulmx1 qfD hatE qf_congr sq2.
+  have -> : qf (table p meet) (stack p *m y) = 2 * n * (y i0 0 * y i1 0).
+    have e k : (stack p *m y) k 0 = at_ (nth 0 rows2 k) y.
+      by rewrite /at_ mxE [RHS]mxE; apply: eq_bigr => j _; rewrite mxE.
+    have tE a b : table p meet a b = meet a b by rewrite mxE.
+    rewrite qf_sum !big_ord_recl !big_ord0 !tE !e /meet /= !at_delta; ring.
+  by have := sqr_ge0 (y i0 0 - y i1 0); nra.
+rewrite /qf mul0mx dot0r add0r (max_idPl wn) mulrC ler_wpM2r //.
+have id_ i : heads (start rows2 pred0) z i 0 = z i 0 by apply: heads_id.
+rewrite sq2 !id_; move: hu hv; rewrite !l2_le // !expr1n !sq_col !big_ord1 !mxE; lra.
+Qed.
+
 End OneByOne.
