@@ -229,3 +229,71 @@ by apply: root_le => //; rewrite exprMn s1 mul1r.
 Qed.
 
 End Rule.
+
+(* From |u| = 1, |b| <= reach to the whole unit ball, to every b where it has no price, and to the
+   pairing with v: Omega* <= best for `right` l2; with `network_l1` and `network_linf` in place of
+   `network_l2`, and the `outputs_*`, for the other norms. *)
+Section Polar.
+Variables (R : rcfType) (I D O S : finType) (f : I -> D -> R) (a reach best : R).
+Variables (sample : I -> S) (W : S -> O -> R).
+Hypotheses (reach0 : 0 <= reach) (best0 : 0 <= best).
+
+Local Notation w := (fun i o => W (sample i) o).
+Local Notation output h := (output f h a w).
+(* <W, phi(u, v)>, phi(u, v) = pool(s(F u)) v^T *)
+Definition paired h (u : D -> R) (b : R) (v : O -> R) : R :=
+  \sum_k \sum_o W k o * ((\sum_(i | sample i == k) act a (pre f h u b i)) * v o).
+
+Lemma paired_output h u b v : paired h u b v = inner (output h (u, b)) v.
+Proof. exact: pooled. Qed.
+
+Lemma output_ball h : (forall z, size2 z.1 = 1 -> `|z.2| <= reach -> size2 (output h z) <= best ^+ 2) ->
+  forall u b, size2 u <= 1 -> `|b| <= reach * Num.sqrt (size2 u) ->
+  size2 (output h (u, b)) <= best ^+ 2.
+Proof.
+move=> at1 u b u1 hb; pose g (u : D -> R) b := Num.sqrt (size2 (output h (u, b))).
+have hom c x y : 0 <= c -> g (fun j => c * x j) (c * y) = c * g x y.
+  move=> c0; rewrite /g (_ : size2 _ = c ^+ 2 * size2 (output h (x, y))).
+    by rewrite sqrtrM ?sqr_ge0 // sqrtr_sqr ger0_norm.
+  rewrite /size2 mulr_sumr; apply: eq_bigr => o _.
+  by rewrite /NetworkRule.output value_homogeneous // exprMn.
+have ext x y z : x =1 y -> g x z = g y z.
+  move=> e; congr Num.sqrt; apply: eq_bigr => o _; congr (_ ^+ 2).
+  apply: eq_bigr => i _; rewrite (_ : pre f h (x, z).1 (x, z).2 i = pre f h y z i) // /pre /=.
+  by congr (_ + _); apply: eq_bigr => j _; rewrite e.
+have one x y : size2 x = 1 -> `|y| <= reach -> g x y <= best.
+  move=> x1 hy; rewrite /g -[best]ger0_norm // -sqrtr_sqr ler_wsqrtr //.
+  exact: (at1 (x, y)).
+have := unit_priced hom ext best0 one u1 hb; rewrite /g => le.
+by rewrite -[leLHS]sqr_sqrtr ?size2_ge0 // lerXn2r ?nnegrE ?sqrtr_ge0.
+Qed.
+
+(* no unpriced bias *)
+Theorem network_polar :
+  (forall z, size2 z.1 = 1 -> `|z.2| <= reach -> size2 (output (fun=> 0) z) <= best ^+ 2) ->
+  forall u v, size2 u <= 1 -> size2 v <= 1 -> paired (fun=> 0) u 0 v <= best.
+Proof.
+move=> at1 u v u1 v1; rewrite paired_output; apply: network_l2 => //.
+by apply: output_ball => //; rewrite normr0 mulr_ge0 ?sqrtr_ge0.
+Qed.
+
+(* an unpriced bias: the last column of F is c, reach = max |f_i| / c, every sample has equally many
+   rows and the columns of W sum to zero *)
+Theorem network_polar_free (c : R) (count : nat) :
+  0 < c -> (forall i, size2 (f i) <= (c * reach) ^+ 2) ->
+  (forall k, #|[pred i | sample i == k]| = count) -> (forall o, \sum_k W k o = 0) ->
+  (forall z, size2 z.1 = 1 -> `|z.2| <= reach -> size2 (output (fun=> c) z) <= best ^+ 2) ->
+  forall u b v, size2 u <= 1 -> size2 v <= 1 -> paired (fun=> c) u b v <= best.
+Proof.
+move=> c0 far even w0 at1 u b v u1 v1; rewrite paired_output; apply: network_l2 => //.
+have cr : 0 <= c * reach by rewrite mulr_ge0 // ltW.
+have n0 := sqrtr_ge0 (size2 u).
+have row i : `|\sum_j f i j * u j| <= c * reach * Num.sqrt (size2 u).
+  by apply: far_row => //; rewrite sqr_sqrtr ?size2_ge0.
+have [b' hb' same] := free_bias a b c0 (fun=> erefl) reach0 n0 row.
+have := output_ball at1 u1 hb'; rewrite /size2.
+under eq_bigr => o _ do rewrite /NetworkRule.output /= same ?(pooled_sum even (w0 o)) //.
+by [].
+Qed.
+
+End Polar.
