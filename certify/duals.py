@@ -10,6 +10,7 @@ from scipy import sparse
 
 from . import descent, rays
 from ._arrays import Array
+from ._keeping import Tell, telling
 from .atoms import CP, Atom, RankOne, ReLU, Symmetric
 from .atoms.rank_one import pair_facts
 from .descent import State
@@ -40,6 +41,7 @@ class Run:
     given: bool  # the offsets are the candidate's own
     unit: float = 1.0  # a dual point of the caller's scale times this is one of the run's
     share: float = 0.15  # of the time left that one bound of a polar may take
+    narrow: bool = False  # whether a layer's polar is bounded as well as the time allows
 
     def deadline(self) -> float | None:
         """Return when a bound of a polar has to end."""
@@ -183,7 +185,8 @@ def proposed(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal
     problem = run.problem
     held, e = at_scale_one(matrix)
     target = float(scaled(enough(run, along), -e))
-    own = asked(run, held, target)
+    with telling(teller(run, along, e)):
+        own = asked(run, held, target)
     own = Proposal(float(scaled(own.upper, e)), carried(own.proof, e)) if e else own
     if own.upper <= problem.lam or not mixed(problem) or sum(matrix.shape) > RELAXED:
         return own
@@ -198,11 +201,27 @@ def proposed(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal
     return own if found is None else min(own, found, key=lambda p: p.upper)
 
 
+def teller(run: Run, along: Callable[[float], float], e: int) -> Tell | None:
+    """Return what tells of a layer's tree: the bound of the optimum that it proves by now."""
+    problem = run.problem
+    atom = problem.atom
+    if not isinstance(atom, ReLU) or (problem.loss.dims[-1] > 1 and atom.layer.right.name != "l2"):
+        return None
+
+    def tell(parts: int, upper: float) -> None:
+        """Say what the best multiple of the dual point is worth."""
+        polar = max(float(scaled(upper, e)), 1e-300)
+        run.clock.tell(f"{parts} parts, optimum at least", along(min(1.0, problem.lam / polar)))
+
+    return tell
+
+
 def asked(run: Run, W: Any, target: float) -> Proposal:  # noqa: ANN401  a polar Matrix
     """Ask the atom; a tensor's polar is easier where the slices that attain it are known."""
     atom = run.problem.atom
     if isinstance(atom, CP | ReLU):
-        return atom.propose(W, target, run.seed, run.deadline(), run.start.factors)
+        wanted = None if run.narrow and isinstance(atom, ReLU) else target
+        return atom.propose(W, wanted, run.seed, run.deadline(), run.start.factors)
     return atom.propose(W, target, run.seed, run.deadline())
 
 

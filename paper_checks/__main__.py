@@ -7,6 +7,7 @@ import difflib
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -14,6 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from . import load, names
+from ._formal import built
+from ._html import page
 from ._run import Outcome, run
 
 NOT_BUILT = "formal proofs not built"
@@ -24,7 +27,10 @@ NOT_BUILT = "formal proofs not built"
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="The same seed draws the same.")
 @click.option("--only", multiple=True, metavar="NAME", help="This statement; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON a statement.")
-def command(examples: int, seed: int, only: tuple[str, ...], *, as_json: bool) -> int:
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.html")
+def command(
+    examples: int, seed: int, only: tuple[str, ...], *, as_json: bool, html: Path | None
+) -> int:
     """Test the statements of the paper; exit status 0 only if all hold."""
     found = []
     for outcome in outcomes(chosen(only), examples, seed):
@@ -33,6 +39,8 @@ def command(examples: int, seed: int, only: tuple[str, ...], *, as_json: bool) -
             click.echo(json.dumps(as_line(outcome), ensure_ascii=False))
     if not as_json:
         show(found)
+    if html:
+        write_page(html, found, f"{examples} examples a statement, seed {seed}.")
     return int(not all(o.holds for o in found))
 
 
@@ -85,8 +93,17 @@ def show(found: list[Outcome]) -> None:
     for o in found:
         for failure in o.failures:
             console.print(Text(f"{o.name}: {failure}"))
-    if not any(o.theorems for o in found):
+    if not built():
         console.print(NOT_BUILT)
+
+
+def write_page(path: Path, found: list[Outcome], note: str) -> None:
+    """Write the page; UsageError if it cannot be written there."""
+    proofs = "Formal proofs built" if built() else NOT_BUILT.capitalize()
+    try:
+        path.write_text(page(found, f"{note} {proofs}."), encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"cannot write {path}: {error.strerror}") from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

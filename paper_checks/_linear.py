@@ -1,6 +1,6 @@
 """Exact elimination on small matrices of Fractions: rows of equal length."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import combinations
 
@@ -84,19 +84,22 @@ def solve(a: Sequence[Sequence[Fraction]], b: Sequence[Fraction]) -> Vector | No
     return tuple(x)
 
 
+def dependences(columns: Sequence[Vector]) -> Iterator[Vector]:
+    """Yield a basis of {beta : sum beta_i column_i = 0}."""
+    if not columns:
+        return
+    rows, pivots = reduced(transposed(columns))
+    for free in set(range(len(columns))) - set(pivots):
+        beta = [Fraction(0)] * len(columns)
+        beta[free] = Fraction(1)
+        for row, j in zip(rows, pivots, strict=False):
+            beta[j] = -row[free]
+        yield tuple(beta)
+
+
 def dependence(columns: Sequence[Vector]) -> Vector | None:
     """Return beta != 0 with sum beta_i column_i = 0, or None if they are independent."""
-    if not columns:
-        return None
-    rows, pivots = reduced(transposed(columns))
-    free = next((j for j in range(len(columns)) if j not in pivots), None)
-    if free is None:
-        return None
-    beta = [Fraction(0)] * len(columns)
-    beta[free] = Fraction(1)
-    for row, j in zip(rows, pivots, strict=False):
-        beta[j] = -row[free]
-    return tuple(beta)
+    return next(dependences(columns), None)
 
 
 def rank(columns: Sequence[Vector]) -> int:

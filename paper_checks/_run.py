@@ -3,16 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from importlib import import_module
-from importlib.util import find_spec
 from time import perf_counter
 from typing import Any
 
 from hypothesis import HealthCheck, given, seed, settings
 
 from ._base import ZERO, Check, Module, Statement
+from ._formal import machine_proved
 
 PROVED = "machine-proved"
+PARTLY = "machine-proved in part"
 EXACT = "exact on instances"
 FLOATS = "property-tested in floats with derived slack"
 NEEDED = "necessity shown"
@@ -86,11 +86,11 @@ class Outcome:
     @property
     def evidence(self) -> tuple[str, ...]:
         """What the statement stands on: computed from this run and from the proofs built."""
+        found = self.proved()
         if not self.claims:
-            return (PROVED,) if self.theorems else (UNCOVERED,)
+            return tuple(found) or (UNCOVERED,)
         if self.failures:
             return (FAILS,)
-        found = [PROVED] if self.theorems else []
         found.append(EXACT if self.exact else FLOATS)
         needs = self.statement.needs
         if needs and self.needed.keys() >= needs.keys():
@@ -98,6 +98,12 @@ class Outcome:
         elif self.needed:
             found.append(f"{NEEDED} for {len(self.needed)} of {len(needs)} hypotheses")
         return tuple(found)
+
+    def proved(self) -> list[str]:
+        """Return the level of the theorems: a part, unless one has the statement's own name."""
+        own = "_".join(word for word in self.name.split("_") if word != "a")
+        named = {theorem.rpartition(".")[2] for theorem in self.theorems}
+        return [PROVED if named & {own, self.name} else PARTLY] if self.theorems else []
 
     def add(self, check: Check, instance: str) -> Failure | None:
         """Count a check; return its failure, if it is one."""
@@ -118,7 +124,7 @@ class FalseRelationError(AssertionError):
 def run(name: str, module: Module, examples: int, draw_seed: int) -> Outcome:
     """Run `fixed` once and `sides` on drawn instances; the same seed draws the same."""
     start = perf_counter()
-    found = Outcome(name, module.STATEMENT, theorems(name))
+    found = Outcome(name, module.STATEMENT, machine_proved(name))
     for check in module.fixed():
         failure = found.add(check, "a named instance")
         if failure:
@@ -161,11 +167,3 @@ def _draw(module: Module, found: Outcome, examples: int, draw_seed: int) -> Fail
 
 def _failures(checks: Iterable[Check], found: Outcome, instance: str) -> list[Failure]:
     return [f for f in (found.add(check, instance) for check in checks) if f]
-
-
-def theorems(name: str) -> tuple[str, ...]:
-    """Return the built formal proofs of a statement; none where they are not built."""
-    if find_spec("paper_checks._formal") is None:
-        return ()
-    proved: tuple[str, ...] = import_module("paper_checks._formal").machine_proved(name)
-    return proved

@@ -117,7 +117,7 @@ def fixed() -> Iterator[Check]:
     yield from sides(below)
     yield from sides(replace(below, price=1 - Fraction(1, 10**7)))
     yield from sides(Above(vector(1, 2), vector(-3, 1), 3))
-    e, lam, Y = Fraction(1, 100), Fraction(1), Fraction(4)
+    e, lam, Y = Fraction(1, 10), Fraction(1), Fraction(4)
     yield Check(BELOW, Y**2 / 2, "<=", (e**3 - Y) ** 2 / 2 + lam * e**3, dropped="degree below")
     whole, part = l1(vector(1, 2)) * l1(vector(-3, 1)), l1(vector("1/2", 1)) * l1(vector(-3, 1)) / 2
     yield Check(DIVIDED, 4 * part, "==", whole / 4, dropped="degree above")

@@ -66,6 +66,7 @@ class Instance:
         return [vector(1, 1, 1), [a, a, b], vector(0, 0, 2)]
 
 
+NAMED = Instance(vector(1, 0, 2), vector(1, 2), vector(0, 2), Fraction(1), Fraction(2))
 _NATURAL = rationals(0)
 INSTANCES = st.builds(
     Instance,
@@ -110,8 +111,8 @@ def _same(there: Matrix, start: Matrix) -> Iterator[Check]:
 
 def fixed() -> Iterator[Check]:
     """Yield one path, and the counterexamples at t = -1, or where m = 2 meets the conic."""
-    lam = Fraction(1)
-    yield from sides(Instance(vector(1, 0, 2), vector(1, 2), vector(0, 3), lam, Fraction(2)))
+    lam = NAMED.lam
+    yield from sides(NAMED)
     two, one = moved(vector(0, 2), [vector(2), vector(1)]), moved(vector(0, 2), [vector(1)] * 2)
     yield Check(STAYS, product(two, one, 1, 1)[0][0], "==", Fraction(3), dropped="dependence")
     ones = Instance(vector(1), vector(1), vector(1), lam, Fraction(2))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import paper_checks
 from paper_checks import Check, Statement
 from paper_checks import __main__ as command
-from paper_checks._run import EXACT, FAILS, FLOATS, NEEDED, PROVED, UNCOVERED, run
+from paper_checks._run import EXACT, FAILS, FLOATS, NEEDED, PARTLY, PROVED, UNCOVERED, run
 
 EXAMPLES = 200
 SHIFT = Fraction(1, 10**6)
@@ -31,6 +31,14 @@ def test_a_statement_holds(name):
     assert found.failures == []
     assert found.holds
     assert found.examples >= EXAMPLES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_statement_holds_on_5000_examples(name):
+    found = run(name, paper_checks.load(name), 5000, 4)
+    assert found.failures == []
+    assert found.examples >= 5000
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -103,8 +111,11 @@ def test_evidence_is_computed_from_the_run(monkeypatch):
     assert run("x", module([]), 5, 0).evidence == (UNCOVERED,)
     assert not run("x", module([]), 5, 0).holds
     assert run("x", module([check(2, "<=", 1)]), 5, 0).evidence == (FAILS,)
-    monkeypatch.setattr("paper_checks._run.theorems", lambda _: ("a_theorem",))
-    assert run("x", module([holds]), 5, 0).evidence == (PROVED, EXACT)
+    monkeypatch.setattr("paper_checks._run.machine_proved", lambda _: ("File.append_zero",))
+    assert run("append_a_zero", module([holds]), 5, 0).evidence == (PROVED, EXACT)
+    assert run("append_zero", module([holds]), 5, 0).evidence == (PROVED, EXACT)
+    assert run("append", module([holds]), 5, 0).evidence == (PARTLY, EXACT)
+    assert run("append", module([]), 5, 0).evidence == (PARTLY,)
 
 
 def test_a_counterexample_that_is_none_fails():
@@ -169,6 +180,7 @@ def test_a_wrong_option_ends_with_status_2():
 
 
 def test_absent_proofs_are_told(monkeypatch, capsys):
-    monkeypatch.setattr("paper_checks._run.theorems", lambda _: ())
-    assert command.main(["--examples", "2", "--only", "flat_path"]) == 0
-    assert "formal proofs not built" in capsys.readouterr().out
+    for built in (False, True):
+        monkeypatch.setattr(command, "built", lambda built=built: built)
+        assert command.main(["--examples", "2", "--only", "flat_path"]) == 0
+        assert ("formal proofs not built" in capsys.readouterr().out) is not built

@@ -8,6 +8,7 @@ The best go on exactly: the maximizer over a whole cell is a projection,
 and the next cell lies across the borders whose multiplier y_i exceeds what crossing costs.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,21 +65,33 @@ def field_of(net: Net, W: Array) -> Field:
     return Field(net, dense, net.layer.spread(dense))
 
 
-def above(field: Field, price: float, factors: Factors, seed: int) -> tuple[float, Factors]:
+def above(
+    field: Field,
+    price: float,
+    factors: Factors,
+    seed: int,
+    expired: Callable[[], bool] = lambda: False,
+) -> tuple[float, Factors]:
     """Return (largest value found, distinct neurons of theta 1 above a price, best first).
 
-    That there is none is said only after a second search from other starts.
+    That there is none is said only after a second search from other starts, if there is time.
     """
-    top, found = tried(field, price, factors, 2 * seed)
-    if found[0].shape[1] or not np.isfinite(price) or field.net.layer.slope == 1:
+    top, found = tried(field, price, factors, 2 * seed, expired)
+    last = not np.isfinite(price) or field.net.layer.slope == 1 or expired()
+    if found[0].shape[1] or last:
         return top, found
-    again, found = tried(field, price, factors, 2 * seed + 1)
+    again, found = tried(field, price, factors, 2 * seed + 1, expired)
     return max(top, again), found
 
 
 @np.errstate(all="ignore")
-def tried(field: Field, price: float, factors: Factors, seed: int) -> tuple[float, Factors]:
-    """Return (largest value found, distinct neurons of theta 1 above a price, best first)."""
+def tried(
+    field: Field, price: float, factors: Factors, seed: int, expired: Callable[[], bool]
+) -> tuple[float, Factors]:
+    """Return (largest value found, distinct neurons of theta 1 above a price, best first).
+
+    The starts that climbed highest go on first, as long as there is time.
+    """
     net = field.net
     if net.layer.slope == 1:
         U = straight(field)
@@ -86,7 +99,8 @@ def tried(field: Field, price: float, factors: Factors, seed: int) -> tuple[floa
         U = climbed(field, starts(field, factors, seed))
         own = net.units(net.balanced(factors))[0][:, :OWN]
         U = np.hstack([distinct(field, U)[:, :EXACT], own])
-        U = np.column_stack([crossed(field, u) for u in U.T]) if U.size else U
+        ends = [u if expired() else crossed(field, u) for u in U.T]
+        U = np.column_stack(ends) if U.size else U
     U = distinct(field, U)
     values, V = field.best(U)
     keep = values > price
