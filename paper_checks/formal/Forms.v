@@ -17,6 +17,18 @@ Local Open Scope ring_scope.
 Lemma sum_unit (R : nmodType) (g : unit -> R) : \sum_k g k = g tt.
 Proof. by rewrite (bigD1 tt) //= big1 ?addr0 // => -[]. Qed.
 
+(* membership where equality is not decidable *)
+Lemma In_cat (T : Type) (x : T) s1 s2 : List.In x (s1 ++ s2) -> List.In x s1 \/ List.In x s2.
+Proof.
+by elim: s1 => [|y s ih] /=; [right|case=> [->|/ih [h|h]]; [left; left|left; right|right]].
+Qed.
+
+Lemma In_map (S T : Type) (g : S -> T) (y : T) s : List.In y (map g s) -> exists x, g x = y /\ List.In x s.
+Proof.
+elim: s => //= x s ih [<-|/ih [x' [e inn]]]; first by exists x; split; last left.
+by exists x'; split; last right.
+Qed.
+
 Section Forms.
 Variable R : realFieldType.
 
@@ -198,16 +210,16 @@ Definition orderly := forall at_, (at_ < count)%N ->
   | Cases cs => forall c i, List.In (c, i) cs -> (at_ < i < count)%N
   end.
 
-(* the cases of every such node are everything *)
-Definition complete := forall at_ cs, nodes at_ = Cases cs ->
-  forall z, exists c i, List.In (c, i) cs /\ case c z.
+(* the cases of every such node hold z *)
+Definition complete z := forall at_ cs, nodes at_ = Cases cs ->
+  exists c i, List.In (c, i) cs /\ case c z.
 
 (* Every point lies in a leaf that was reached, with its path.  Covers `leaves`, and the walks of
    `network` and `conic`. *)
-Theorem tree_cover : (0 < count)%N -> orderly -> complete ->
-  forall z, exists at_ path t, [/\ reached at_ path, nodes at_ = Leaf t & on_path z path].
+Theorem tree_cover z : (0 < count)%N -> orderly -> complete z ->
+  exists at_ path t, [/\ reached at_ path, nodes at_ = Leaf t & on_path z path].
 Proof.
-move=> pos ord comp z.
+move=> pos ord comp.
 suff down n : forall at_ path, (count - at_ <= n)%N -> (at_ < count)%N -> reached at_ path ->
     on_path z path -> exists at_ path t, [/\ reached at_ path, nodes at_ = Leaf t & on_path z path].
   by apply: (down count 0 [::]) => //; [rewrite subn0|exact: Root].
@@ -220,20 +232,10 @@ move=> le lt r on; have := ord _ lt; case e: (nodes at_) => [t|s i j|cs].
   have [h|/ltW h] := leP 0 (g s z).
     by apply: ih (less _ ai) ic (Plus r e) _; split.
   by apply: ih (less _ aj) jc (Minus r e) _; split.
-- move=> each; have [c [i [inside good]]] := comp _ _ e z.
+- move=> each; have [c [i [inside good]]] := comp _ _ e.
   have /andP[ai ic] := each _ _ inside.
   apply: ih ic (One r e inside) _; last by split.
   by move: le; rewrite !leq_subLR => h; apply: leq_trans h _; rewrite -addSnnS leq_add2r.
-Qed.
-
-(* ... so a bound of every leaf on its path is a bound everywhere *)
-Corollary tree_bound (value : Z -> R) (best : R) : (0 < count)%N -> orderly -> complete ->
-  (forall at_ path t, reached at_ path -> nodes at_ = Leaf t ->
-     forall z, on_path z path -> value z <= best) ->
-  forall z, value z <= best.
-Proof.
-move=> pos ord comp leaf z; have [at_ [path [t [r e on]]]] := tree_cover pos ord comp z.
-exact: leaf r e z on.
 Qed.
 
 End Trees.

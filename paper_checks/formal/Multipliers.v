@@ -200,31 +200,31 @@ Section Multipliers.
 Variables (R : realFieldType) (A : finType).
 Implicit Types (x : A -> R) (a b c d : A).
 
-Definition unit a b i j : R := ((i == a) && (j == b))%:R.
+Definition entry a b i j : R := ((i == a) && (j == b))%:R.
 
-Lemma form_unit a b x : form (unit a b) x = x a * x b.
+Lemma form_entry a b x : form (entry a b) x = x a * x b.
 Proof.
-rewrite /form (bigD1 a) //= (bigD1 b) //= /unit !eqxx mul1r !big1 ?addr0 //.
+rewrite /form (bigD1 a) //= (bigD1 b) //= /entry !eqxx mul1r !big1 ?addr0 //.
   by move=> i /negPf ni; rewrite big1 // => j _; rewrite ni mul0r.
 by move=> j /negPf nj; rewrite nj andbF mul0r.
 Qed.
 
 (* a value at (a, b) and (b, a), once on the diagonal *)
-Definition twice a b i j : R := if a == b then unit a a i j else unit a b i j + unit b a i j.
+Definition twice a b i j : R := if a == b then entry a a i j else entry a b i j + entry b a i j.
 
 Lemma form_twice a b x : form (twice a b) x = (if a == b then 1 else 2) * (x a * x b).
 Proof.
-rewrite /twice; case: eqP => [->|_]; first by rewrite form_unit mul1r.
-by rewrite formD !form_unit; ring.
+rewrite /twice; case: eqP => [->|_]; first by rewrite form_entry mul1r.
+by rewrite formD !form_entry; ring.
 Qed.
 
 (* `placed`, with a partner: k at (a, b) and (b, a), -k at (c, d) and (d, c), -k/2 where a = b *)
 Definition placed k a b c d i j : R :=
-  k * twice a b i j + - (if a == b then k / 2 else k) * (unit c d i j + unit d c i j).
+  k * twice a b i j + - (if a == b then k / 2 else k) * (entry c d i j + entry d c i j).
 
 Theorem null_multiplier k a b c d x : x a * x b = x c * x d -> form (placed k a b c d) x = 0.
 Proof.
-move=> e; rewrite /placed formD !formZ form_twice formD !form_unit.
+move=> e; rewrite /placed formD !formZ form_twice formD !form_entry.
 by case: ifP => _; rewrite (mulrC (x d)) -e; field.
 Qed.
 
