@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from hypothesis import strategies as st
 
-from ._base import ZERO, Check, Statement
+from ._base import Check, Statement
 from ._draw import rationals, vectors
 from ._exact import dot, l1, scale
 from ._fit import below, dual_value, enumerated, fit
