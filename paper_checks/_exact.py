@@ -24,7 +24,7 @@ def total(terms: Iterable[Fraction]) -> Fraction:
     return sum(terms, ZERO)
 
 
-def scale(a: Fraction, x: Vector) -> Vector:
+def scale(a: Fraction, x: Sequence[Fraction]) -> Vector:
     """Return a x."""
     return [a * e for e in x]
 
@@ -50,7 +50,7 @@ def l1(x: Iterable[Fraction]) -> Fraction:
     return total(map(abs, x))
 
 
-def dot(x: Vector, y: Vector) -> Fraction:
+def dot(x: Sequence[Fraction], y: Sequence[Fraction]) -> Fraction:
     """Return <x, y>."""
     return total(a * b for a, b in zip(x, y, strict=True))
 
