@@ -81,6 +81,12 @@ def dual_value(W: Matrix, Y: Matrix) -> Fraction:
     return inner(W, Y) - inner(W, W) / 2
 
 
+def least(Y: Matrix, lam: Fraction) -> Fraction:
+    """Return min 1/2 |Z - Y|^2 + lam sum |Z_ij|, entry by entry: F of |u|_1 |v|_1."""
+    sizes = map(abs, flat(Y))
+    return total(y * y / 2 if y <= lam else lam * y - lam * lam / 2 for y in sizes)
+
+
 def largest(W: Matrix) -> Fraction:
     """Return max |W_ij|, the polar of |u|_1 |v|_1; 0 without entries."""
     return max(map(abs, flat(W)), default=ZERO)

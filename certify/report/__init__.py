@@ -17,7 +17,7 @@ from ._facts import SHOWN, Facts, facts
 
 LARGE = 1e5  # bytes: shown in MB from here on
 
-__all__ = ["Facts", "facts", "page", "save", "write"]
+__all__ = ["Facts", "facts", "page", "save", "told_in_words", "write"]
 
 
 def write(certificate: Certificate, path: str | Path, tier: str | None = None) -> int:
@@ -37,6 +37,21 @@ def save(held: Facts, path: str | Path, file: str = "x.cert") -> int:
     blob = page(held, file).encode()
     write_atomically(Path(os.path.realpath(path)), blob)
     return len(blob)
+
+
+def told_in_words(held: Facts) -> dict[str, str]:
+    """Return the question, the formula, the answer, the bracket and what would close it."""
+    closing = words.closing(held)
+    if held.better is not None:
+        closing += " certify improve problem.toml -o better.npz"
+    return {
+        "question": words.asked(held),
+        "objective": words.formula(held.question.problem),
+        "answer": f"{held.verdict.name}. {words.answer(held)}",
+        "bracket": words.bracket(held),
+        "proof": f"by {', '.join(held.proved.rules)}, in {held.proved.tier} arithmetic",
+        "next": closing,
+    }
 
 
 def page(held: Facts, file: str = "x.cert") -> str:
