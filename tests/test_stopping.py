@@ -12,13 +12,13 @@ import pytest
 
 from certify import Problem, Verdict, check, improve
 from certify.atoms import RankOne
-from certify.losses import Squared
+from certify.losses import Huber
 from certify.restarts import restart_report
 
 rng = np.random.default_rng(0)
-Y = rng.random((30, 20))
-PROBLEM = Problem(Squared(Y), RankOne("l2+", "l2+"), 0.3)
-POOR = rng.random((30, 3)), rng.random((20, 3))
+Y = rng.random((8, 6))
+PROBLEM = Problem(Huber(Y, 0.5), RankOne("l2", "l2"), 0.3)
+POOR = rng.random((8, 3)), rng.random((6, 3))
 
 
 @pytest.fixture(autouse=True)
@@ -112,13 +112,11 @@ def test_stages_are_logged_and_silent_unless_asked(caplog):
         check(PROBLEM, POOR, budget=1.0)
     assert {r.name for r in caplog.records} == {"certify"}
     assert any(r.levelno == logging.DEBUG and "descend" in r.getMessage() for r in caplog.records)
-    assert any(
-        (r.levelno == logging.INFO and "UNDECIDED" in r.getMessage()) or "REFUTED" in r.getMessage()
-        for r in caplog.records
-    )
+    verdicts = [r.getMessage() for r in caplog.records if r.levelno == logging.INFO]
+    assert [v.split()[0] in Verdict.__members__ for v in verdicts] == [True]
     code = (
         "import numpy as np; from certify import Problem, check; from certify.atoms import RankOne;"
-        "from certify.losses import Squared;"
+        "from certify.losses import Huber;"
         "check(Problem(Squared(np.eye(2)), RankOne(), 0.5), (np.ones((2, 1)),) * 2)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
