@@ -12,7 +12,7 @@ from certify.atoms import Atom
 from . import _polars as polars
 from . import _slices as slices
 from ._contract import Book, ContractError, Report, counted, over
-from ._exact import KERNEL, Scale, scale_of
+from ._exact import KERNEL, ROUNDED, Scale, scale_of
 
 Shape = tuple[int, ...]
 FEW, ROWS = 3, 9  # columns and rows of the matrices that are tried
@@ -112,7 +112,7 @@ def decided(atom: Atom, scale: Scale) -> dict[str, str]:
         slices.WORDS,
         slices.FORMS,
     )
-    how = {c.name: slices.WITHIN for c in rough}
+    how = {c.name: ROUNDED for c in rough}
     how |= {c.name: scale.words for c in polars.CLAUSES}
     if scale.how != KERNEL:
         how[slices.WORDS.name] = "not covered: the kernel has no words for it"

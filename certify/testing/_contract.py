@@ -113,8 +113,7 @@ class Book:
     def report(self, subject: object) -> Report:
         """Return what was tried."""
         rows = [
-            Covered(c, self.counts[c.name], self.how.get(c.name, "exactly"))
-            for c in self.clauses
+            Covered(c, self.counts[c.name], self.how.get(c.name, "exactly")) for c in self.clauses
         ]
         return Report(type(subject).__name__, tuple(rows))
 

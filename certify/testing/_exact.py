@@ -137,7 +137,7 @@ def scale_of(atom: Atom, shape: tuple[int, ...]) -> Scale:
 
 def lifted(x: Slice) -> Any:  # noqa: ANN401  arrays of Fractions
     """Return a slice as arrays of Fractions."""
-    held = [np.array(rationals(part) + [None], dtype=object)[:-1] for part in x]
+    held = [np.array([*rationals(part), None], dtype=object)[:-1] for part in x]
     return tuple(h.reshape(np.shape(part)) for h, part in zip(held, x, strict=True))
 
 

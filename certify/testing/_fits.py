@@ -96,7 +96,7 @@ def reweighted(loss: Loss) -> Weighted | None:
             replace(held, weights=w)
         except InputError:
             continue
-        return lambda c, w=w: replace(held, weights=c * w)  # type: ignore[misc]  # of one type
+        return lambda c, w=w: replace(held, weights=c * w)
     return None
 
 

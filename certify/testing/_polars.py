@@ -46,7 +46,10 @@ class Asked:
 
 @st.composite
 def examples(
-    draw: st.DrawFn, atom: Atom, shapes: st.SearchStrategy[tuple[int, ...]], dual: Any  # noqa: ANN401
+    draw: st.DrawFn,
+    atom: Atom,
+    shapes: st.SearchStrategy[tuple[int, ...]],
+    dual: Any,  # noqa: ANN401
 ) -> Asked:
     """Return W with dyadic or tied entries, or phi(x) itself, moved by `dual`, and slices."""
     shape = draw(shapes)
@@ -150,7 +153,7 @@ def in_sparse(book: Book, of: tuple[Atom, int], W: Array, had: tuple[PolarBound,
         other = atom.polar(held, seed=seed)
         value = atom.attain(held, seed)[0]
     except (TypeError, ValueError, AttributeError, IndexError) as error:
-        book.hold(SPARSE, False, {"W": held}, (repr(error), bound))  # noqa: FBT003
+        book.hold(SPARSE, False, {"W": held}, (repr(error), bound))
         return
     meet(book, SPARSE, {"W": held}, (bound, other, rough))
     most = bound.upper == np.inf or value <= bound.upper + float(rough) + operations(W) * EPS * abs(

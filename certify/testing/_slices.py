@@ -47,7 +47,6 @@ CLAUSES = (
     FORMS,
     WORDS,
 )
-WITHIN = "in floats, slack from the count of operations"
 R = 3  # slices at a time
 
 
@@ -125,18 +124,14 @@ def homogeneous(book: Book, atom: Atom, drawn: Drawn) -> None:
 
 def summed(book: Book, atom: Atom, drawn: Drawn) -> None:
     """Hold sums over slices: the prediction, seen fully and in part, and what each earns."""
-    X, (m, n) = drawn.X, drawn.W.shape
-    full = Observed(m, n, dims=drawn.shape)
-    rows, cols = (k.astype(np.int64) for k in np.nonzero(drawn.mask))
-    part = Observed(m, n, rows, cols, drawn.shape)
-    each = [np.asarray(atom.phi(column(X, k))) for k in range(R)]
-    total, told = sum(each), {"shape": drawn.shape, "X": X}
+    X, told = drawn.X, {"shape": drawn.shape, "X": drawn.X, "W": drawn.W}
+    full = seen(drawn, np.ones_like(drawn.mask))
+    each = np.array([atom.phi(column(X, k)) for k in range(R)])
+    total = each.sum(axis=0)
     unit = operations(*X, total) * EPS
     slack = unit * sum(spread(atom, column(X, k)) for k in range(R))
-    for found, want in (
-        (atom.predict(X, full), total),
-        (atom.predict(X, part), total[rows, cols]),
-    ):
+    for at in (full, seen(drawn, drawn.mask)):
+        found, want = atom.predict(X, at), at.field(total)
         near = np.shape(found) == want.shape and bool((np.abs(found - want) <= slack).all())
         book.hold(PREDICT, near, told, (found, want))
     paid, sizes = atom.earned(drawn.W, X, full)
@@ -144,16 +139,29 @@ def summed(book: Book, atom: Atom, drawn: Drawn) -> None:
     lengths = np.array([float(np.linalg.norm(f)) for f in each])
     near = bool((np.abs(paid - wanted) <= slack * np.abs(drawn.W).sum()).all())
     near &= bool((np.abs(sizes - lengths) <= slack * total.size).all())
-    told |= {"W": drawn.W}
     book.hold(EARNED, near, told, ((paid, sizes), (wanted, lengths)))
-    none = tuple(p[..., :0] for p in X)
+    of_none(book, atom, drawn, full)
+
+
+def seen(drawn: Drawn, mask: Any) -> Observed:  # noqa: ANN401  booleans
+    """Return where the data are observed; a full mask is written as none."""
+    m, n = drawn.W.shape
+    if mask.all():
+        return Observed(m, n, dims=drawn.shape)
+    rows, cols = (k.astype(np.int64) for k in np.nonzero(mask))
+    return Observed(m, n, rows, cols, drawn.shape)
+
+
+def of_none(book: Book, atom: Atom, drawn: Drawn, full: Observed) -> None:
+    """No slices cost nothing and predict nothing."""
+    none, told = tuple(p[..., :0] for p in drawn.X), {"shape": drawn.shape}
     try:
-        found = np.asarray(atom.theta(none)), np.asarray(atom.predict(none, full))
+        price, total = np.asarray(atom.theta(none)), np.asarray(atom.predict(none, full))
     except (ValueError, IndexError, ZeroDivisionError) as error:
-        book.hold(NONE, False, {"shape": drawn.shape}, (error, "an empty array"))  # noqa: FBT003
+        book.hold(NONE, False, told, (repr(error), "an empty array"))
         return
-    empty = found[0].shape == (0,) and found[1].shape == (m, n) and not found[1].any()
-    book.hold(NONE, empty, {"shape": drawn.shape}, (found, ("an empty array", 0.0)))
+    empty = price.shape == (0,) and total.shape == drawn.W.shape and not total.any()
+    book.hold(NONE, empty, told, ((price, total), ("an empty array", 0.0)))
 
 
 def in_domain(book: Book, atom: Atom, drawn: Drawn) -> None:
@@ -171,7 +179,7 @@ def other_form(atom: Atom) -> Atom | None:
         return None
     other = {"sum": "product", "product": "sum"}.get(str(getattr(atom, "form", "")))
     try:
-        return None if other is None else replace(atom, form=other)  # type: ignore[arg-type]  # has it
+        return None if other is None else replace(atom, form=other)
     except (InputError, TypeError):
         return None
 

@@ -101,7 +101,9 @@ DATA = {  # the data a loss accepts; multiples of 1/8 for the others
 PARAMETERS = {"huber": ("delta", dyadics(1, 16)), "quantile": ("tau", dyadics(1, 7))}
 
 
-def fields(loss: Loss, elements: st.SearchStrategy[float] | None = None) -> st.SearchStrategy[Array]:
+def fields(
+    loss: Loss, elements: st.SearchStrategy[float] | None = None
+) -> st.SearchStrategy[Array]:
     """Return fields over a loss's observed entries where it is finite."""
     inside = dyadics(1) if loss.name == "kullback_leibler" else None
     at = loss.observed
