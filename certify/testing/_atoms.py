@@ -17,7 +17,7 @@ from ._exact import KERNEL, ROUNDED, Scale, scale_of
 Shape = tuple[int, ...]
 FEW, ROWS = 3, 9  # columns and rows of the matrices that are tried
 SHARE = 8  # slices that are drawn for one polar
-SHRINK = 400  # smaller examples that are tried after a failure
+SHRINK = 240  # smaller examples that are tried after a failure
 SIMPLE = 4  # shapes in which a failure is sought again
 
 

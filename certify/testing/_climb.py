@@ -4,7 +4,6 @@ A search in floats that knows nothing of the atom's own `attain`.  What it finds
 exactly elsewhere; here is luck, never truth.
 """
 
-from collections.abc import Callable
 from itertools import product
 
 import numpy as np
@@ -15,8 +14,12 @@ from certify._observed import Observed
 from certify.atoms import Atom, Slice
 
 VERTICES = 256  # sign patterns tried as starts, and as many random points
-STARTS = 3  # best of them that go on
-ROUNDS = 8  # of coordinate moves and smooth ascent
+STARTS = 16  # best of them, and as many others, that go on part by part
+FINALISTS = 4  # best of those that go on by moves and smooth ascent
+TURNS = 6  # of each part towards its gradient
+SWEEPS = 12  # moves of one coordinate
+ROUNDS = 4  # of moves and smooth ascent
+DIGITS = 9  # decimals in which ratios of different starts differ
 STEP = 2.0**-18  # of central differences, relative: their error is about STEP^2
 STEPS = 60  # of the smooth ascent
 GAIN = 1 + 2.0**-44  # a smaller rise ends a climb
@@ -48,11 +51,12 @@ class Climb:
         return np.vstack([np.asarray(p).reshape(-1, X.shape[1]) for p in held])
 
     def ratio(self, X: Array) -> Array:
-        """Return the ratio of each column, projected; -inf where it costs nothing."""
+        """Return the ratio of each column, projected; -inf where it costs nothing or is no number."""
         parts = self.parts(self.projected(X))
         price = np.asarray(self.atom.theta(parts), dtype=float)
         earned = self.atom.earned(self.W, parts, self.observed)[0]
-        return np.where(price > 0, earned / np.where(price > 0, price, 1.0), -np.inf)
+        found = earned / np.where(price > 0, price, 1.0)
+        return np.where((price > 0) & np.isfinite(found), found, -np.inf)
 
     def starts(self, rng: np.random.Generator) -> Array:
         """Return sign patterns, all if they are few, and random points."""
@@ -62,23 +66,71 @@ class Climb:
             signs = rng.integers(-1, 2, (self.size, VERTICES)).astype(float)
         return np.hstack([signs, rng.standard_normal((self.size, VERTICES // 4))])
 
-    def moved(self, x: Array) -> Array:
-        """Return x with each coordinate in turn at 0, or at the size of another one."""
-        out = [x]
-        for a, b in zip(self.ends[:-1], self.ends[1:], strict=True):
-            sizes = np.unique(np.abs(x[a:b]))
-            for i, size in product(range(a, b), {0.0, *sizes.tolist()}):
-                for value in {size, -size}:
-                    new = x.copy()
-                    new[i] = value
-                    out.append(new)
-        return np.array(out).T
+    def earned(self, X: Array) -> Array:
+        """Return <W, phi> of each column."""
+        return np.asarray(self.atom.earned(self.W, self.parts(X), self.observed)[0])
 
-    def smooth(self, x: Array) -> Array:
-        """Return x after quasi-Newton steps among its coordinates that are not 0."""
-        at = np.flatnonzero(x)
+    def turned(self, X: Array) -> Array:
+        """Return each column with one part after the other turned where that is best.
+
+        To the gradient g of what it earns, to its signs, or to its largest entry: the best
+        points of the balls of l2, linf and l1 for a product that is linear in the part.
+        """
+        for a, b in zip(self.ends[:-1], self.ends[1:], strict=True):
+            rows, count = np.arange(a, b), X.shape[1]
+            step = STEP * np.maximum(np.abs(X).max(axis=0), 2.0**-30)
+            shifts = np.zeros((b - a, *X.shape))
+            shifts[rows - a, rows] = step
+            both = np.hstack([*(X + s for s in shifts), *(X - s for s in shifts)])
+            up, down = self.earned(both).reshape(2, b - a, count)
+            g = (up - down) / step
+            largest = g * (np.abs(g) == np.abs(g).max(axis=0))
+            tries = [X.copy() for _ in range(4)]
+            for new, part in zip(tries[1:], (g, np.sign(g), largest), strict=True):
+                new[a:b] = part
+            every = np.stack([self.projected(new) for new in tries])
+            values = np.stack([self.ratio(new) for new in every])
+            X = every[values.argmax(axis=0), :, np.arange(count)].T
+        return X
+
+    def moved(self, X: Array) -> Array:
+        """Return each column with coordinates at 0, or at the size of another, if that is best.
+
+        Such moves reach what smooth ascent does not: zeros, ties, and the corners of balls.
+        """
+        lots = [X]
+        for a, b in zip(self.ends[:-1], self.ends[1:], strict=True):
+            for i, j in product(range(a, b), repeat=2):
+                for sign in (1.0, -1.0) if i > j else ():
+                    for k, other in ((i, j), (j, i)):
+                        lots.append(X.copy())
+                        lots[-1][k] = sign * np.abs(X[other])
+                if i >= j:
+                    lots.append(X.copy())
+                    lots[-1][[i, j]] = 0.0
+                if i == j:
+                    lots.append(X.copy())
+                    lots[-1][i] *= -1.0
+        owner = np.tile(np.arange(X.shape[1]), len(lots))
+        every = self.projected(np.hstack(lots))
+        values = self.ratio(every)
+        order = np.lexsort((-values, owner))
+        first = np.searchsorted(owner[order], np.arange(X.shape[1]))
+        return every[:, order[first]]
+
+    def swept(self, X: Array) -> Array:
+        """Return columns after moves, as long as one of them gains."""
+        for _ in range(SWEEPS):
+            before, X = X, self.moved(X)
+            if np.array_equal(before, X):
+                break
+        return X
+
+    def smooth(self, x: Array, at: Array) -> Array:
+        """Return x after quasi-Newton steps of some of its coordinates, given as booleans."""
         step = STEP * float(np.abs(x).max())
-        both = np.vstack([np.eye(len(at)), -np.eye(len(at))]) * step
+        size = int(at.sum())
+        both = np.vstack([np.eye(size), -np.eye(size)]) * step
 
         def filled(y: Array) -> Array:
             """Return columns of full length."""
@@ -89,40 +141,44 @@ class Climb:
         def slope(y: Array) -> tuple[float, Array]:
             """Return minus the ratio and its central differences."""
             values = self.ratio(filled(np.column_stack([y, y[:, None] + both.T])))
-            up, down = values[1 : 1 + len(at)], values[1 + len(at) :]
+            up, down = values[1 : 1 + size], values[1 + size :]
             return -float(values[0]), -(up - down) / (2 * step)
 
         scale = max(abs(float(self.ratio(x[:, None])[0])), 1.0)
         options = {"gtol": STEP**2 * scale, "maxiter": STEPS}
         found = minimize(slope, x[at], jac=True, method="BFGS", options=options)
-        return filled(found.x[:, None])[:, 0]
+        return filled(found.x[:, None])[:, 0] if np.isfinite(found.x).all() else x
 
-    def best(self, X: Array) -> Array:
-        """Return the column of largest ratio."""
-        return X[:, int(np.nan_to_num(self.ratio(X), nan=-np.inf).argmax())]
+    def top(self, X: Array, count: int) -> Array:
+        """Return the columns of largest ratio, each ratio once."""
+        values = self.ratio(X)
+        first = np.unique(np.round(values, DIGITS), return_index=True)[1]
+        return X[:, first[::-1][:count]]
 
 
+@np.errstate(all="ignore")  # what is no number is no find
 def climbed(atom: Atom, W: Array, held: Slice, seed: int) -> list[Slice]:
     """Return slices from the best starts and from one that is given, each climbed."""
     climb = Climb(atom, W)
     X = climb.projected(climb.starts(np.random.default_rng(seed)))
-    order = np.argsort(-np.nan_to_num(climb.ratio(X), nan=-np.inf), kind="stable")
+    X = np.hstack([climb.top(X, STARTS), X[:, -STARTS:]])
+    for _ in range(TURNS):
+        X = climb.turned(X)
     first = np.concatenate([np.asarray(p, dtype=float).reshape(-1) for p in held])
-    tops = [up(climb, x) for x in (first, *X[:, order[:STARTS]].T)]
+    tops = [up(climb, x) for x in (first, *climb.top(X, FINALISTS).T)]
     return [tuple(p[..., 0] for p in climb.parts(x[:, None])) for x in tops]
 
 
 def up(climb: Climb, x: Array) -> Array:
-    """Return where coordinate moves and smooth ascent end, in the domain."""
-    steps: tuple[Callable[[Array], Array], ...] = (
-        lambda x: climb.best(climb.projected(climb.moved(x))),
-        lambda x: climb.projected(climb.smooth(x)[:, None])[:, 0],
-    )
+    """Return where moves and smooth ascent end, in the domain."""
     for _ in range(ROUNDS):
         before = float(climb.ratio(x[:, None])[0])
-        for step in steps:
-            x = climb.best(np.column_stack([x, step(x)])) if x.any() else x
-        after = float(climb.ratio(x[:, None])[0])
-        if not abs(after) < np.inf or after <= max(before * GAIN, before / GAIN):
+        if not x.any() or not np.isfinite(before):
+            break
+        x = climb.swept(x[:, None])[:, 0]
+        for at in (x != 0, np.full(x.shape, True)):  # within a face, and off it
+            new = climb.projected(climb.smooth(x, at)[:, None])
+            x = climb.top(np.column_stack([x, new]), 1)[:, 0]
+        if float(climb.ratio(x[:, None])[0]) <= max(before * GAIN, before / GAIN):
             break
     return x
