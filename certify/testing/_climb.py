@@ -18,6 +18,7 @@ STARTS = 16  # best of them, and as many others, that go on part by part
 FINALISTS = 4  # best of those that go on by moves and smooth ascent
 TURNS = 6  # of each part towards its gradient
 SWEEPS = 12  # moves of one coordinate
+SHORT = 1 / 32  # of the largest one, for a coordinate that leaves 0
 ROUNDS = 4  # of moves and smooth ascent
 DIGITS = 9  # decimals in which ratios of different starts differ
 STEP = 2.0**-18  # of central differences, relative: their error is about STEP^2
@@ -34,6 +35,8 @@ class Climb:
         self.W = W.reshape(self.observed.m, self.observed.n)
         self.shapes = [tuple(s) for s in atom.shapes(shape)]
         self.ends = np.cumsum([0, *(int(np.prod(s)) for s in self.shapes)])
+        self.sums = False
+        self.sums = len(self.shapes) > 1 and bool((self.alone(np.ones((self.size, 1))) > 0).all())
 
     @property
     def size(self) -> int:
@@ -48,10 +51,28 @@ class Climb:
     def projected(self, X: Array) -> Array:
         """Return the nearest columns in the domain."""
         held = self.atom.project(self.parts(X))
-        return np.vstack([np.asarray(p).reshape(-1, X.shape[1]) for p in held])
+        flat = np.vstack([np.asarray(p).reshape(-1, X.shape[1]) for p in held])
+        return self.balanced(flat) if self.sums else flat
+
+    def alone(self, X: Array) -> Array:
+        """Return theta with all parts but one at 0, one row a part."""
+        rows = []
+        for a, b in zip(self.ends[:-1], self.ends[1:], strict=True):
+            held = np.zeros_like(X)
+            held[a:b] = X[a:b]
+            rows.append(np.asarray(self.atom.theta(self.parts(held)), dtype=float))
+        return np.array(rows)
+
+    def balanced(self, X: Array) -> Array:
+        """Return columns whose parts cost the same, where theta is a sum over parts."""
+        sizes = self.alone(X) ** (1 / self.atom.degree)
+        known = (sizes > 0).all(axis=0)
+        safe = np.where(known, sizes, 1.0)
+        by = np.exp(np.log(safe).mean(axis=0)) / safe
+        return np.asarray(X * np.repeat(by, np.diff(self.ends), axis=0))
 
     def ratio(self, X: Array) -> Array:
-        """Return the ratio of each column, projected; -inf where it costs nothing or is no number."""
+        """Return the ratio of each column, projected; -inf where it is no finite number."""
         parts = self.parts(self.projected(X))
         price = np.asarray(self.atom.theta(parts), dtype=float)
         earned = self.atom.earned(self.W, parts, self.observed)[0]
@@ -94,7 +115,7 @@ class Climb:
         return X
 
     def moved(self, X: Array) -> Array:
-        """Return each column with coordinates at 0, or at the size of another, if that is best.
+        """Return each column with coordinates at 0, near 0, or at the size of another, if best.
 
         Such moves reach what smooth ascent does not: zeros, ties, and the corners of balls.
         """
@@ -108,9 +129,9 @@ class Climb:
                 if i >= j:
                     lots.append(X.copy())
                     lots[-1][[i, j]] = 0.0
-                if i == j:
+                for sign in (1.0, -1.0) if i == j else ():
                     lots.append(X.copy())
-                    lots[-1][i] *= -1.0
+                    lots[-1][i] = sign * SHORT * np.abs(X[a:b]).max(axis=0)
         owner = np.tile(np.arange(X.shape[1]), len(lots))
         every = self.projected(np.hstack(lots))
         values = self.ratio(every)
