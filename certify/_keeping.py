@@ -15,10 +15,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ._errors import InputError
+
 Arrays = dict[str, npt.NDArray[Any]]
 Kinds = Sequence[type]
+Tell = Callable[[int, float], None]  # of the parts of a tree, and its bound
 EVERY = 20.0  # seconds between two writings
-MOST = 4  # trees that are kept
+MOST = 8  # trees that are kept
 POOLS = ("float64", "float32", "int64", "bool")
 SHARE = 0.05  # of the time that writing may take
 
@@ -33,6 +36,7 @@ class Keeper:
         self.write, self.held = write, dict[str, Any]()
         self.read = dict[str, tuple[Any, Arrays]]()
         self.stopped = False
+        self.tell: Tell | None = None
         self.last, self.pause = monotonic(), EVERY
 
     def keep(self, key: str, value: Callable[[], Any], *, now: bool = False) -> None:
@@ -61,7 +65,10 @@ class Keeper:
         if key in self.held:
             return self.held[key]
         found = self.read.get(key)
-        return None if found is None else unpacked(*found, kinds)
+        try:
+            return None if found is None else unpacked(*found, kinds)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"the checkpoint is damaged at {key}: {error}") from None
 
     def fill(self, text: dict[str, Any], arrays: Arrays) -> None:
         """Take what `write` was given once."""
@@ -80,6 +87,27 @@ def keeping(keeper: Keeper) -> Iterator[Keeper]:
         yield keeper
     finally:
         CURRENT.reset(token)
+
+
+@contextmanager
+def telling(tell: Tell | None) -> Iterator[None]:
+    """Tell of the trees that grow meanwhile."""
+    keeper = CURRENT.get()
+    before = None if keeper is None else keeper.tell
+    if keeper is not None:
+        keeper.tell = tell
+    try:
+        yield
+    finally:
+        if keeper is not None:
+            keeper.tell = before
+
+
+def grew(parts: int, upper: float) -> None:
+    """Say that a tree has grown."""
+    keeper = CURRENT.get()
+    if keeper is not None and keeper.tell is not None:
+        keeper.tell(parts, upper)
 
 
 def stopped() -> bool:

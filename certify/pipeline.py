@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -14,14 +14,14 @@ from . import descent, fixed_rank, networks, scaling
 from ._arrays import Array, short
 from ._errors import InputError, OutOfScopeError
 from ._keeping import Keeper, keeping
+from ._known import PROBE, unknown
 from ._threads import threads
-from .atoms import ATOMS, CP, Atom, Factors, RankOne, ReLU, Symmetric
+from .atoms import Factors, ReLU
 from .certificate import ask
 from .checkpoint import opened
 from .duals import Run
 from .evidence import accept_dual, any_size, by_rank
 from .losses import LOSSES, Squared
-from .offsets import OFFSETS
 from .polar._proved import above, below
 from .polar._scale import scaled as scaled_by
 from .problem import Problem, Values
@@ -29,10 +29,6 @@ from .proving import settle
 from .result import Result, reason
 from .search import Clock, Progress, lowest
 from .verdict import Verdict
-
-OURS = tuple(ATOMS.values())  # final classes: what they state is what they compute
-PROBES = (0.5, -1.5, -1.0, -3.5)  # slices of one sign and of both
-PROBE = 1e-9  # relative rounding of two ways to one number; it only ever refuses
 
 
 @np.errstate(all="ignore")  # what is not finite is refused or never taken
@@ -87,7 +83,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     with threads(problem.loss.observed), keeping(keeper), stoppable(keeper):
         found = by_rank(run) if problem.lam == 0 else any_size(run, wanted)
         found = scaling.evidence_up(found, by)
-        proof = settle(problem, asked, found)
+        proof = settle(problem, asked, found, clock.left())
     outcome = proof.outcome
     return Result(
         verdict=Verdict[outcome.verdict],
@@ -124,62 +120,6 @@ def stoppable(keeper: Keeper) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def unknown(problem: Problem) -> list[str]:
-    """Return what the kernel has no rule for."""
-    known = problem.atom.statement() and not misstated(problem)
-    names = [] if known else [type(problem.atom).__name__]
-    stated = isinstance(problem.loss, tuple(LOSSES.values()))
-    names += [] if stated else [type(problem.loss).__name__]
-    ours = tuple(OFFSETS.values())
-    return names + [type(o).__name__ for o in problem.offsets if not isinstance(o, ours)]
-
-
-def misstated(problem: Problem) -> bool:
-    """Tell whether an atom of the caller's own computes something else than it states.
-
-    The kernel answers the stated question.  A probe cannot show that both are the same;
-    it refuses those that differ at a random slice, so that none is answered by mistake.
-    """
-    atom, said = problem.atom, problem.atom.statement()
-    if isinstance(atom, OURS):
-        return False
-    try:
-        twin = stated_atom(said)
-    except (KeyError, TypeError, ValueError):
-        return True
-    shapes = tuple(atom.shapes(problem.loss.dims))
-    if twin.statement() != said or tuple(twin.shapes(problem.loss.dims)) != shapes:
-        return True
-    rng = np.random.default_rng(0)
-    return any(differs(atom, twin, probe(rng, shapes, low)) for low in PROBES)
-
-
-def probe(rng: np.random.Generator, shapes: Sequence[tuple[int, ...]], low: float) -> Factors:
-    """Return one slice with entries from [low, low + 3]."""
-    return tuple(rng.uniform(low, low + 3.0, (*s, 1)) for s in shapes)
-
-
-def differs(atom: Atom, twin: Atom, x: Factors) -> bool:
-    """Tell whether two atoms differ at a slice: in theta, in phi, or in allowing its signs."""
-    if bool(atom.wrong_sign(x)) != bool(twin.wrong_sign(x)):
-        return True
-    pairs = [(a.theta(x), a.phi(tuple(p[..., 0] for p in x))) for a in (atom, twin)]
-    both = zip(*pairs, strict=True)
-    return any(
-        np.shape(a) != np.shape(b) or bool((np.abs(a - b) > PROBE * np.abs(b)).any())
-        for a, b in both
-    )
-
-
-def stated_atom(said: Mapping[str, Any]) -> Atom:
-    """Return our own atom that a statement describes."""
-    if said["kind"] == CP.kind:
-        return CP(said["norms"], symmetric=said["symmetric"], form=said["form"])
-    if said["kind"] == Symmetric.kind and said["left"] == said["right"]:
-        return Symmetric(said["left"])
-    return RankOne(said["left"], said["right"], said["form"])
 
 
 def positive(budget: float | None) -> float | None:
@@ -241,17 +181,20 @@ def uncovered(problem: Problem) -> str:
 
 
 def stationarity(problem: Problem, factors: Factors, q: Values) -> float:
-    """Return max over slices of |<W, phi(X_i)> - lam theta(X_i)| / (lam theta(X_i)).
+    """Return sum over slices of |<W, phi(X_i)> - lam theta(X_i)| / sum of lam theta(X_i).
 
-    Both are equal at a stationary point (scaling a slice must not help).  At lam = 0 the
-    defect is |<W, phi>| relative to |W| |phi|.
+    Both are equal at a stationary point (scaling a slice must not help); a slice that is
+    dying counts for as little as it costs.  At lam = 0 the defect is |<W, phi>| relative to
+    |W| |phi|.
     """
     W, observed = problem.dual_point(factors, q), problem.loss.observed
     earned, sizes = problem.atom.earned(W, factors, observed)
     price = problem.lam * np.asarray(problem.atom.theta(factors))
     scale = price if problem.lam else float(np.linalg.norm(W)) * sizes
-    counted = scale > 0
-    return float((np.abs(earned - price)[counted] / scale[counted]).max(initial=0.0))
+    defect, whole = float(np.abs(earned - price).sum()), float(scale.sum())
+    if whole > 0:
+        return defect / whole
+    return np.inf if defect > 0 else 0.0
 
 
 def unproved(

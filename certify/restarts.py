@@ -14,11 +14,12 @@ import numpy as np
 
 from ._comparison import Fit, RestartReport, compared, plottable
 from ._errors import InputError, OutOfScopeError
+from ._known import unknown
 from .atoms import Factors
 from .descent import State
-from .improve import value_of
+from .improving import value_of
 from .kernel import verify as kernel
-from .pipeline import best_offsets, check, finite_objective, natural, positive, unknown
+from .pipeline import best_offsets, check, finite_objective, natural, positive
 from .problem import Problem, Values
 from .result import Result
 from .search import Clock, Progress

@@ -41,8 +41,8 @@ def grown(ask: LayerAsk, lower: float = 0.0, tree: Grown | None = None) -> Grown
             tree = grow(solve, replace(stop, nodes=1))
         value = max(tree.lower, lower)
         hopeless = ask.target is not None and value > ask.target * (1 + FAR)
-        if hopeless and ask.nodes is None:
-            stop = replace(stop, nodes=SIGNED)
+        if ask.nodes is None:  # beside those that were kept
+            stop = replace(stop, nodes=SIGNED if hopeless else stop.nodes + len(tree.nodes) - 1)
         return grow(solve, stop, tree)
 
 

@@ -9,13 +9,14 @@ import numpy as np
 
 from . import descent, explore, scaling
 from ._errors import OutOfScopeError
+from ._known import unknown
 from .atoms import Factors
 from .certificate import Asked, ask, hand_over, numbered
 from .descent import State
 from .evidence import CONVEX, SEARCHED, searched
 from .fixed_rank import steps as fixed_rank_steps
 from .kernel import verify as kernel
-from .pipeline import best_offsets, check, finite_objective, natural, positive, uncovered, unknown
+from .pipeline import best_offsets, check, finite_objective, natural, positive, uncovered
 from .polar._proved import above
 from .polar._scale import scaled as scaled_by
 from .problem import Problem, Values
