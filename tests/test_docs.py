@@ -27,7 +27,7 @@ def blocks(path):
 def commands(text):
     """Yield (arguments, allowed statuses, lines that are shown)."""
     parts = re.split(r"(?m)^(?=\$ )", text.strip())
-    for part in parts:
+    for part in filter(None, parts):
         head, *shown = part.rstrip().splitlines()
         found = STATUS.match(head)
         assert found, head
