@@ -42,6 +42,7 @@ LAYERS = (  # from the bottom up: a module imports from its own layer or from th
     ("adapters",),
     ("scoring",),
     ("files", "demo"),
+    ("audit", "pytest_plugin"),
     ("cli",),
     ("__main__", "__init__"),
 )

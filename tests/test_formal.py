@@ -229,6 +229,20 @@ def test_a_proof_that_does_not_check_does_not_build(tmp_path):
         make(tmp_path)
 
 
+@needs_coq
+def test_the_theorem_of_the_guide_is_proved(tmp_path):
+    guide = (FORMAL.parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    fence = re.search(
+        r"^```coq paper_checks/formal/(\w+\.v)\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL
+    )
+    (tmp_path / fence[1]).write_text(fence[2], encoding="utf-8")
+    for name in ("Makefile", "_CoqProject", "Base.v"):
+        shutil.copy(FORMAL / name, tmp_path)
+    (tmp_path / "table.toml").write_text("", encoding="utf-8")
+    with_row(tmp_path, theorem="frobenius", file=fence[1])
+    assert assumptions(make(tmp_path)) == {"Frobenius.frobenius": ()}
+
+
 LISTED = """     = "A.first"%string
      : string
 Closed under the global context

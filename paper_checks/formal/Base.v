@@ -296,6 +296,13 @@ move=> sym eq hE; have := residual sym eq hE x.
 by rewrite !qfD qfN !qf_scalar mulrDl; lra.
 Qed.
 
+(* without a factor: G <= e I from its own row sums *)
+Theorem gershgorin n (G : 'M[R]_n) (e : R) x : G^T = G -> rows_le G e -> qf G x <= e * sq x.
+Proof.
+move=> sym hG; have hT : rows_le G^T e by rewrite sym.
+by have := qf_rows x hG hT; rewrite ler_norml => /andP[].
+Qed.
+
 (* l1 and linf of columns *)
 Definition l1 n (x : 'cV[R]_n) : R := \sum_i `|x i 0|.
 
