@@ -80,7 +80,7 @@ def told(held: Facts) -> dict[str, Any]:
     problem = held.question.problem
     shown = held.slices[:SHOWN]
     return {
-        "title": f"{words.model(problem).capitalize()} of {dims(held)} data",
+        "title": f"{words.model(problem).removeprefix('a ')} of {dims(held)} data",
         "verdict": held.verdict.name,
         "question": words.asked(held),
         "formula": words.formula(problem),
