@@ -98,9 +98,10 @@ def bound_ray(run: Run, W: Array) -> Dual | None:
     found = bound_inside(run, W)
     if found is None:
         return None
-    s = rays.best_scale(run.problem, found.point.W, found.polar.upper)
-    if s in (0.0, 1.0):
-        return found
+    lam, upper = run.problem.lam, max(found.polar.upper, 1e-300)
+    s = rays.best_scale(run.problem, found.point.W, upper)
+    if s in (0.0, 1.0) or abs(s - min(1.0, lam / upper)) <= rays.SAME * s:
+        return found  # the kernel takes that multiple by itself
     return best([found, bound_inside(run, found.point.W * s)])
 
 
@@ -110,11 +111,21 @@ def bound_inside(run: Run, W: Array) -> Dual | None:
     point = inside_point(problem, W)
     if point is None:
         return None
+    return bound_point(run, point)
+
+
+def bound_point(run: Run, point: Orthogonal) -> Dual | None:
+    """Propose a polar bound of a point that needs no change, and estimate the lower bound.
+
+    To bound the point of another bound goes on with its tree; to bound its W may move it.
+    """
+    problem = run.problem
     matrix = problem.loss.observed.array(point.W)
     polar = proposed(run, matrix, lambda s: rays.value(problem, point.W, s))
     if polar.upper == np.inf:
         return None
-    s = min(1.0, problem.lam / max(polar.upper, 1e-300))
+    extra = float(sum(c * c for _, c in point.corrections)) ** 0.5
+    s = min(1.0, problem.lam / max(polar.upper + extra, 1e-300), limit(problem, point.W))
     return Dual(point, polar, rays.value(problem, point.W, s))
 
 

@@ -5,6 +5,7 @@ Everything here is search, in floats, and is believed by nobody.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from ._errors import InputError
 from ._keeping import CURRENT
 from .atoms import CP, DeepLinear, DeepReLU, RankOne, ReLU
 from .descent import State
-from .duals import Dual, Run, best, bound, dual_at
+from .duals import Dual, Run, best, bound, bound_point, dual_at
 from .losses import Squared
 from .orthogonal import Orthogonal, orthogonalize
 from .polar._scale import exponent, scaled
@@ -48,10 +49,16 @@ class Evidence:
 def any_size(run: Run, wanted: "str | Array") -> Evidence:
     """Look for a dual point and better factors; keep the dual point, to go on from it."""
     found = gathered(run, wanted)
-    keeper, dual = CURRENT.get(), found.dual
-    if keeper is not None and dual is not None:
-        keeper.keep(DUAL, lambda: dual.point.W, now=True)
+    remember(found.dual)
     return found
+
+
+def remember(dual: Dual | None) -> None:
+    """Keep a dual point."""
+    keeper = CURRENT.get()
+    if keeper is not None and dual is not None:
+        exact = tuple((k, *c.as_integer_ratio()) for k, c in dual.point.corrections)
+        keeper.keep(DUAL, lambda: (dual.point.W, exact), now=True)
 
 
 def gathered(run: Run, wanted: "str | Array") -> Evidence:
@@ -75,8 +82,10 @@ def gathered(run: Run, wanted: "str | Array") -> Evidence:
     rest = (run.epsilon, explore.shortcut(run.problem, found))
     trail = further(run, reached, rest)
     better = chosen_better(run, trail)
-    if (top := best(tries)) is None or trail.best.value - top.value > SLACK * run.epsilon:
+    top, spent = best(tries), run.clock.expired()
+    if top is None or (trail.best.value - top.value > SLACK * run.epsilon and not spent):
         tries += improved(run, trail)
+    remember(best(tries))
     tries += patient(run, trail, best(tries))
     floor = floor_point(run) if better is not None and not run.given else None
     note = "" if best(tries) is not None else "no orthogonal dual point was found"
@@ -99,8 +108,8 @@ def recalled(run: Run) -> Reached | None:
     """
     keeper = CURRENT.get()
     found = None if keeper is None else keeper.recall(REACHED, (State,))
-    W = None if keeper is None else keeper.recall(DUAL)
-    if found is None and W is None:
+    kept = None if keeper is None else keeper.recall(DUAL)
+    if found is None and kept is None:
         return None
     trail, short, at = None, True, run.start
     if found is not None:
@@ -108,7 +117,11 @@ def recalled(run: Run) -> Reached | None:
         at = search.lowest([run.start, top])
         trail = explore.Found((("start", run.start), ("checkpoint", at)), same, top, duals)
     held = replace(run, share=PATIENCE, start=at)
-    return Reached(trail, short, None if W is None else bound(held, W))
+    if kept is None:
+        return Reached(trail, short, None)
+    W, exact = kept
+    point = Orthogonal(W, tuple((k, Fraction(p, q)) for k, p, q in exact))
+    return Reached(trail, short, bound_point(held, point))
 
 
 def further(run: Run, reached: Reached | None, rest: tuple[float, State | None]) -> explore.Found:
@@ -178,11 +191,11 @@ def patient(run: Run, trail: explore.Found, top: Dual | None) -> list[Dual | Non
     tries = list[Dual | None]()
     for narrow in (False, True):
         at, left = best([top, *tries]), run.clock.left()
-        if at is None or left is None or trail.best.value - at.value <= SLACK * run.epsilon:
+        if at is None or not left or trail.best.value - at.value <= SLACK * run.epsilon:
             break
         if narrow and run.start.value - trail.best.value > run.epsilon:
             break
-        tries.append(bound(replace(longer, narrow=narrow), at.point.W))
+        tries.append(bound_point(replace(longer, narrow=narrow), at.point))
     return tries
 
 

@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +74,18 @@ def kernel_rules() -> set[str]:
     lower bound is called what its `Bound` says.
     """
     tables = ("POLAR_RULES", "TENSOR_RULES", "LOSSES", "OFFSETS")
-    found = {f"{name}.{key}" for name in tables for key in getattr(kernel, name)}
-    for name in ("network_bound", "deep_bound"):
-        found |= {f"{name}.{key}" for key in _compared(getattr(kernel, name))}
+    return {f"{name}.{key}" for name in tables for key in getattr(kernel, name)} | _written()
+
+
+@cache
+def _written() -> frozenset[str]:
+    found = {
+        f"{name}.{key}"
+        for name in ("network_bound", "deep_bound")
+        for key in _compared(getattr(kernel, name))
+    }
     tree = ast.parse(inspect.getsource(kernel))
-    return found | {f"lower.{name}" for name in _bound_names(tree)}
+    return frozenset(found | {f"lower.{name}" for name in _bound_names(tree)})
 
 
 def _compared(function: Any) -> Iterator[str]:  # noqa: ANN401  any function

@@ -138,21 +138,19 @@ def _turn(a: Point, b: Point, c: Point) -> float:
 
 
 def spikes() -> list[Plot]:
-    """Draw theta <= 1 of the counterexample, and what e1 costs by two atoms at angles 1/n, -1/n."""
+    """Draw theta <= 1 of the counterexample, and what e1 costs by (1, 1/n) and (1, -1/n)."""
     plot = Plot((-1.3, 8.6), (-1.7, 1.7), height=140)
     circle = np.linspace(0, 2 * math.pi, 181)
     plot.area(zip(np.cos(circle), np.sin(circle), strict=True), "a")
-    for n in range(1, 9):
-        for sign in (1, -1):
-            end = (n * math.cos(1 / n), sign * n * math.sin(1 / n))
-            plot.line([(0, 0), end], "b")
-            plot.dots([end], "b", 2)
+    for end in [(n, s) for n in range(2, 9) for s in (1, -1)]:
+        plot.line([(0, 0), end], "b")
+        plot.dots([end], "b", 2)
     plot.dots([(1, 0)], "c", 4)
-    plot.text((1.1, -0.35), "e₁", "c")
+    plot.text((0.8, -1.5), "e₁", "c")
     plot.text((4.3, 1.4), "θ ≤ 1: a disc and ever longer spikes", "", "middle")
     cost = Plot((0, 16), (0, 1), height=150)
-    cost.axes([2, 4, 8, 16], [0, 0.5, 1], "n", "Σθ of e₁ from the spikes at ±1/n")
-    cost.dots([(n, 1 / (n * math.cos(1 / n))) for n in range(2, 17)], "b")
+    cost.axes([2, 4, 8, 16], [0, 0.5, 1], "n", "cost of e₁ by the n-th pair")
+    cost.dots([(n, 1 / n) for n in range(2, 17)], "b")
     cost.text((7, 0.45), "falls to 0, never there", "b")
     return [plot, cost]
 
@@ -209,8 +207,8 @@ PICTURES = {
         balls,
     ),
     "attainment": Picture(
-        "Angles 1/n and -1/n cost 1/n a unit of length: e1 is a sum of two such atoms that cost "
-        "1 / (n cos(1/n)), so Omega(e1) = 0, and no sum of atoms costs 0.",
+        "theta is |z|, but 1/n at (1, 1/n) and (1, -1/n), whose mean is e1: it costs at most 1/n "
+        "for every n > 1, so Omega(e1) = 0, which is not attained.",
         spikes,
     ),
     "zero_slice": Picture(

@@ -4,6 +4,7 @@ import re
 from fractions import Fraction
 
 LETTERS = (
+    (r"\bdOmega\b", "∂Ω"), (r"<=>", "⟺"), (r"\+-", "±"),
     (r"\bOmega\*", "Ω°"), (r"\bOmega\b", "Ω"), (r"\bphi\b", "φ"), (r"\btheta\b", "θ"),
     (r"\blam\b", "λ"), (r"\bbeta\b", "β"), (r"\bbeta_", "β_"), (r"\bpi\b", "π"),
     (r"\bgrad loss\b", "∇ℓ"), (r"\bsum_(?=[a-z]\b)", "Σ_"), (r"\bprod_(?=[a-z]\b)", "Π_"),

@@ -176,10 +176,8 @@ def fixed() -> Iterator[Check]:
     one, half = Fraction(1), Fraction(1, 2)
     yield from sides(Instance(hexagon(), exact([5, 5]), one, ((0, one), (2, one))))
     yield from sides(Instance(hexagon(), exact([5, 2]), one, ((0, one), (0, one), (0, 2 * one))))
-    for rays in FAMILIES:
-        y = exact([(-1) ** k * Fraction(3 * k + 4, 2) for k in range(rays.size)])
-        start = tuple((k % len(rays.phi), one) for k in (0, 0, 3))
-        yield from sides(Instance(rays, y, half, start))
+    for i in named():
+        yield from sides(i)
     rays, y = rotated()
     done = run(Instance(rays, y, half, ((6, one),)))
     yield Check(ENDS, done.value(), "==", half * (3 + 2) - half**2)  # thresholds 3, 2 by 1/2
@@ -187,6 +185,16 @@ def fixed() -> Iterator[Check]:
     spectral = max(a * a + c * c, b * b + d * d) + abs(a * b + c * d)  # row sums of W^T W
     yield Check(POLAR, spectral, "<=", half**2)
     yield from dropped()
+
+
+def named() -> Iterator[Instance]:
+    """Yield each family from nothing, from two good slices on one ray, and with a poor one."""
+    for rays in FAMILIES:
+        y = exact([(-1) ** k * Fraction(3 * k + 4, 2) for k in range(rays.size)])
+        good = max(range(len(rays.phi)), key=lambda j: dot(y, rays.phi[j]) / rays.theta[j])
+        poor = min(range(len(rays.phi)), key=lambda j: dot(y, rays.phi[j]) / rays.theta[j])
+        for start in ((), (good, good), (good, poor)):
+            yield Instance(rays, y, Fraction(1, 2), tuple((j, Fraction(1, 16)) for j in start))
 
 
 def rotated() -> tuple[Rays, Vector]:

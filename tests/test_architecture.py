@@ -13,7 +13,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 LAYERS = (  # from the bottom up: a module imports from its own layer or from those before it
     ("kernel", "_errors", "_registry", "_keeping", "verdict"),
     ("_arrays", "rigor", "branching"),
-    ("_observed", "gauges"),
+    ("_observed", "gauges", "_minimum"),
     ("losses", "offsets", "polar", "multilinear", "arrangements"),
     ("atoms",),
     ("_fitting",),
@@ -42,6 +42,7 @@ LAYERS = (  # from the bottom up: a module imports from its own layer or from th
     ("adapters",),
     ("scoring",),
     ("files", "demo"),
+    ("audit", "pytest_plugin"),
     ("cli",),
     ("__main__", "__init__"),
 )

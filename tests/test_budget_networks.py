@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes
 
-from certify import Problem, Verdict, check, verify
+from certify import Problem, Verdict, check, evidence, verify
 from certify.arrangements import ascent
 from certify.atoms import ReLU
 from certify.evidence import Evidence
 from certify.losses import Squared
 from certify.networks import _climb as climb
 from certify.networks._net import Net
+from certify.offsets import ColumnIntercept
 from certify.proving import afforded, relaxed
 from tests.network_models import counted
 
@@ -73,11 +74,26 @@ def test_without_time_nothing_climbs_from_cell_to_cell(patients, monkeypatch):
     assert len(raced) == len(steps)  # one look at the starts, and no step
 
 
+def test_without_time_no_free_bias_is_searched_for(monkeypatch):
+    rng = np.random.default_rng(2)
+    X, y = rng.standard_normal((40, 6)), rng.standard_normal((40, 1))
+    problem = Problem(Squared(y), ReLU(X, bias="free"), 2.0, [ColumnIntercept()])
+    factors = rng.standard_normal((7, 5)), rng.standard_normal((1, 5))
+    levels = counted(monkeypatch, climb, "levelled")
+    again = counted(monkeypatch, evidence, "bound_point")
+    found = check(problem, factors, budget=0.0)
+    assert 0 < found.lower < found.upper
+    assert not levels
+    assert not again
+    assert check(problem, factors, budget=1.0).lower > found.lower
+    assert levels
+
+
 def test_a_climb_ends_when_time_does(patients, monkeypatch):
     problem, factors = patients
     net, called = Net(problem), counted(monkeypatch, climb, "crossed")
     field = climb.field_of(net, problem.loss.data)
-    left = iter([False] * 5)
+    left = iter([False] * (climb.STEPS + 5))
     top, _ = climb.above(field, np.inf, factors, 0, lambda: next(left, True))
-    assert 0 < len(called) <= 5
+    assert 0 < len(called) <= climb.STEPS + 5
     assert 0 < top <= climb.above(field, np.inf, factors, 0)[0]

@@ -100,7 +100,8 @@ def test_a_relation_is_as_it_reads():
 
 
 def test_evidence_is_computed_from_the_run(monkeypatch):
-    holds, rounded = check(1, "<=", 1), check(1, "<=", 1, slack=Fraction(1), why="rounding")
+    holds = check(1, "<=", 1)
+    rounded = replace(holds, claim="another", slack=Fraction(1), why="rounding")
     needed = check(2, "<=", 1, dropped="a hypothesis")
     assert run("x", module([holds]), 5, 0).evidence == (EXACT,)
     assert run("x", module([holds, rounded]), 5, 0).evidence == (FLOATS,)

@@ -137,6 +137,25 @@ def test_a_budget_that_is_spent_is_gone_on_from(tmp_path, question):
     assert check(problem, factors, rtol=1e-7, budget=0.0).lower < SHORT * lower
 
 
+def test_what_a_crash_leaves_is_gone_on_from(tmp_path, question, monkeypatch):
+    problem, factors = question
+    file = tmp_path / "a.checkpoint"
+
+    def crash(*_given):
+        raise MemoryError("no more")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("certify.evidence.bound_point", crash)  # the last and longest bound
+        with pytest.raises(MemoryError):
+            check(problem, factors, rtol=1e-7, budget=3.0, checkpoint=file)
+    upper = largest(file)[1].upper
+    assert {"search", "dual"} <= set(read(file)[0]["kept"])
+    found = check(problem, factors, rtol=1e-7, budget=0.0, checkpoint=file)
+    bare = check(problem, factors, rtol=1e-7, budget=0.0)
+    assert found.lower > bare.lower
+    assert largest(file)[1].upper <= upper
+
+
 def test_a_checkpoint_is_no_proof(tmp_path, question):
     """Bounds that somebody wrote into the file are proved again, and are not."""
     problem, factors = question

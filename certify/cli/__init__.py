@@ -15,6 +15,7 @@ from certify.pipeline import check as decide
 from certify.recheck import TIERS
 from certify.restarts import plottable, restart_report
 
+from ._auditing import audit
 from ._options import PATH, Options, common
 from ._output import better_arrays, guard, saved, stored
 from ._reading import explain, report_of
@@ -212,7 +213,7 @@ def demo(options: Options, folder: Path) -> int:
     return ended(f"unexpected verdict: {', '.join(wrong)}", DEFECT) if wrong else 0
 
 
-for command in (completion, explain, init, report_of):
+for command in (audit, completion, explain, init, report_of):
     certify.add_command(command)
 
 

@@ -96,7 +96,7 @@ def tried(
     if net.layer.slope == 1:
         U = straight(field)
     else:
-        U = climbed(field, starts(field, factors, seed))
+        U = climbed(field, starts(field, factors, seed), expired)
         own = net.units(net.balanced(factors))[0][:, :OWN]
         U = np.hstack([distinct(field, U)[:, :EXACT], own])
         ends = [u if expired() else crossed(field, u) for u in U.T]
@@ -132,11 +132,13 @@ def starts(field: Field, factors: Factors, seed: int) -> Array:
     return held[:, net.layer.size(held) > 0]
 
 
-def climbed(field: Field, U: Array) -> Array:
+def climbed(field: Field, U: Array, expired: Callable[[], bool]) -> Array:
     """Move each start along its cell's gradient while that raises its value."""
     F, slope = field.net.layer.features, field.net.layer.slope
     values, V = field.best(U)
     for _ in range(STEPS):
+        if expired():
+            break
         S = np.where(F @ U > 0, 1.0, slope)
         step = field.unit(F.T @ (S * (field.rows @ V)))
         if field.net.layer.free:

@@ -130,6 +130,39 @@ move=> theta0 s0 hs hd hw; apply: (weak_duality_scaled (w := inner_with W) theta
 by have := hd Z q; rewrite dotZl.
 Qed.
 
+(* W moved by exact corrections C, |C| <= s, |phi(x)| <= c theta(x): the polar grows by s c at most *)
+Theorem corrected_polar (R : realFieldType) m n (S : Type) (phi : S -> 'M[R]_(m, n))
+  (theta : S -> R) (W C : 'M[R]_(m, n)) (P s c : R) : 0 <= s -> 0 <= c ->
+  (forall x, 0 <= theta x) -> sq C <= s ^+ 2 -> (forall x, sq (phi x) <= (c * theta x) ^+ 2) ->
+  polar_le (dot W) phi theta P -> polar_le (dot (W + C)) phi theta (P + s * c).
+Proof.
+move=> s0 c0 theta0 hC wide hW x; rewrite dotDl.
+have := cauchy_schwarz_le s0 (mulr_ge0 c0 (theta0 x)) hC (wide x).
+by have := hW x; lra.
+Qed.
+
+(* the candidate's own value over all Q, offsets that were found: what better factors must beat *)
+Theorem floor_bound (R : realFieldType) (V : lmodType R) (S Q : Type) (phi : S -> V) (theta : S -> R)
+  l (H : Q -> R) lam (w : V -> R) d xs : (forall Z q, d <= l Z q + H q + w Z) ->
+  forall q, d - w (fit phi xs) + lam * price theta xs <= objective phi theta l H lam xs q.
+Proof. by move=> hd q; have := hd (fit phi xs) q; rewrite /objective; lra. Qed.
+
+(* REFUTED and RANK_LIMITED: a gap of more than epsilon between what was found and that floor *)
+Theorem refuted (R : realFieldType) (V : lmodType R) (S Q : Type) (phi : S -> V) (theta : S -> R)
+  l (H : Q -> R) lam xs ys (q' : Q) (low high eps : R) :
+  (forall q, low <= objective phi theta l H lam xs q) ->
+  objective phi theta l H lam ys q' <= high -> high + eps < low ->
+  forall q, objective phi theta l H lam ys q' + eps < objective phi theta l H lam xs q.
+Proof. by move=> hl hh gap q; have := hl q; lra. Qed.
+
+(* CERTIFIED: within epsilon of every competitor *)
+Theorem certified (R : realFieldType) (V : lmodType R) (S Q : Type) (phi : S -> V) (theta : S -> R)
+  l (H : Q -> R) lam xs (q : Q) (low high eps : R) :
+  (forall ys q', low <= objective phi theta l H lam ys q') ->
+  objective phi theta l H lam xs q <= high -> high - low <= eps ->
+  forall ys q', objective phi theta l H lam xs q <= objective phi theta l H lam ys q' + eps.
+Proof. by move=> hl hh gap ys q'; have := hl ys q'; lra. Qed.
+
 (* Squared loss: a column z with <W_0, phi(z)> = p > lam theta(z) >= 0 lowers f,
    phi(z) != 0, by (p - lam theta(z))^2 / (2 |phi(z)|^2) at the step t = (p - lam theta)/|phi|^2. *)
 Theorem escape (R : realFieldType) m n (Y Z F : 'M[R]_(m, n)) (lam th t : R) :

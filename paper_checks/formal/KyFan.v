@@ -2,7 +2,7 @@
 
    No singular values: a matrix of rank <= r is U V^T with r columns, and the projector on the
    span of U does what Eckart-Young and Ky Fan do in the docstrings.  The kernel's rounded tier
-   adds `spread`, the error of forming C C^T, which only lowers the bound. *)
+   subtracts `spread` for the error of forming C C^T, which only lowers the bound. *)
 
 From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix mxalgebra.
 From mathcomp Require Import lra ring.
@@ -81,57 +81,96 @@ Qed.
 
 (* `tail`, for the projectors P and P' that remove the fitted means: any Z of rank <= r. *)
 Section Tail.
-Variables (m n r q : nat) (C : 'M[R]_(m, n)) (P : 'M[R]_m) (P' : 'M[R]_n).
-Variables (K : 'M[R]_(m, q)) (t : R).
+Variables (m n r q : nat) (P : 'M[R]_m) (P' : 'M[R]_n) (K : 'M[R]_(m, q)) (t : R).
 Hypotheses (hP : projector P) (hP' : projector P').
+
+(* outside the span of P U nothing of Z = U V^T is left *)
+Lemma tail_of_head (C : 'M[R]_(m, n)) h (U : 'M[R]_(m, r)) (V : 'M[R]_(n, r)) :
+  (forall S, projector S -> \tr S <= r%:R -> sq (S *m P *m C) <= h) ->
+  sq (P *m C *m P') - h <= sq (P *m (C - U *m V^T) *m P').
+Proof.
+move=> head; have [S [hS SU trS]] := span_projector (P *m U).
+set D := P *m C *m P'.
+have -> : P *m (C - U *m V^T) *m P' = D - (P *m U) *m (V^T *m P').
+  by rewrite mulmxBr mulmxBl /D !mulmxA.
+set Z := (P *m U) *m (V^T *m P').
+have SZ : S *m Z = Z by rewrite /Z mulmxA SU.
+rewrite [X in _ <= X](projector_split _ hS) (projector_split D hS).
+have -> : D - Z - S *m (D - Z) = D - S *m D by rewrite mulmxBr SZ opprB addrA subrK.
+have step : sq (S *m D) <= sq (S *m P *m C).
+  by rewrite /D !mulmxA; apply: projector_le_right.
+have := sq_ge0 (S *m (D - Z)); have := head S hS trS; lra.
+Qed.
+
+Lemma rows_gram k p (M : 'M[R]_(k, m)) (A : 'M[R]_(m, p)) :
+  sq (M *m A) = \sum_i qf (A *m A^T) (row i M)^T.
+Proof.
+rewrite -sq_tr trmx_mul /sq /dot exchange_big /=; apply: eq_bigr => i _.
+rewrite qf_gram sq_col; apply: eq_bigr => j _.
+by rewrite -expr2; congr (_ ^+ 2); rewrite !mxE; apply: eq_bigr => l _; rewrite !mxE.
+Qed.
+
+Variable C : 'M[R]_(m, n).
 
 (* G = C C^T <= t I + K K^T *)
 Hypothesis hG : forall x, qf (C *m C^T - K *m K^T) x <= t * sq x.
 
+(* and inside it is at most r t + |K|^2 *)
+Lemma head_le S : projector S -> \tr S <= r%:R ->
+  sq (S *m P *m C) <= r%:R * Num.max t 0 + sq K.
+Proof.
+move=> hS trS; pose M := S *m P; rewrite -/M.
+have colsM : sq M = \sum_i sq (row i M)^T.
+  by apply: eq_bigr => i _; rewrite sq_col; apply: eq_bigr => j _; rewrite !mxE expr2.
+have M1 : sq M <= r%:R.
+  apply: le_trans (projector_le_right S hP) _.
+  by rewrite projector_trace.
+have MK : sq (M *m K) <= sq K.
+  by rewrite /M -mulmxA (le_trans (projector_le _ hS)) // projector_le.
+have one i : qf (C *m C^T) (row i M)^T <= Num.max t 0 * sq (row i M)^T + qf (K *m K^T) (row i M)^T.
+  have := hG (row i M)^T; rewrite qfB.
+  have : t * sq (row i M)^T <= Num.max t 0 * sq (row i M)^T.
+    by rewrite ler_wpM2r ?sq_ge0 // le_max lexx.
+  lra.
+rewrite rows_gram; apply: le_trans (ler_sum _ (fun i _ => one i)) _.
+rewrite big_split -mulr_sumr -colsM -rows_gram /= lerD // mulrC ler_wpM2r //.
+by rewrite le_max lexx orbT.
+Qed.
+
 Theorem tail_rows (U : 'M[R]_(m, r)) (V : 'M[R]_(n, r)) :
   sq (P *m C *m P') - r%:R * Num.max t 0 - sq K <= sq (P *m (C - U *m V^T) *m P').
 Proof.
-have [S [hS SU trS]] := span_projector (P *m U).
-set D := P *m C *m P'.
-have -> : P *m (C - U *m V^T) *m P' = D - (P *m U) *m (V^T *m P').
-  by rewrite mulmxBr mulmxBl /D !mulmxA.
-(* outside the span of P U nothing of Z is left *)
-have low : sq D - sq (S *m D) <= sq (D - (P *m U) *m (V^T *m P')).
-  set Z := (P *m U) *m (V^T *m P').
-  have SZ : S *m Z = Z by rewrite /Z mulmxA SU.
-  rewrite [X in _ <= X](projector_split _ hS) (projector_split D hS).
-  have -> : D - Z - S *m (D - Z) = D - S *m D by rewrite mulmxBr SZ opprB addrA subrK.
-  have := sq_ge0 (S *m (D - Z)); lra.
-(* and inside, at most r t + |K|^2 *)
-have head : sq (S *m D) <= r%:R * Num.max t 0 + sq K.
-  have step : sq (S *m D) <= sq (S *m P *m C).
-    by rewrite /D !mulmxA; apply: projector_le_right.
-  apply: le_trans step _.
-  pose M := S *m P.
-  have cols : sq (M *m C) = \sum_i qf (C *m C^T) (row i M)^T.
-    rewrite -sq_tr trmx_mul /sq /dot exchange_big /=; apply: eq_bigr => i _.
-    rewrite qf_gram sq_col; apply: eq_bigr => j _.
-    by rewrite -expr2; congr (_ ^+ 2); rewrite !mxE; apply: eq_bigr => l _; rewrite !mxE.
-  have colsK : sq (M *m K) = \sum_i qf (K *m K^T) (row i M)^T.
-    rewrite -sq_tr trmx_mul /sq /dot exchange_big /=; apply: eq_bigr => i _.
-    rewrite qf_gram sq_col; apply: eq_bigr => j _.
-    by rewrite -expr2; congr (_ ^+ 2); rewrite !mxE; apply: eq_bigr => l _; rewrite !mxE.
-  have colsM : sq M = \sum_i sq (row i M)^T.
-    by apply: eq_bigr => i _; rewrite sq_col; apply: eq_bigr => j _; rewrite !mxE expr2.
-  have M1 : sq M <= r%:R.
-    apply: le_trans (projector_le_right S hP) _.
-    by rewrite projector_trace.
-  have MK : sq (M *m K) <= sq K.
-    by rewrite /M -mulmxA (le_trans (projector_le _ hS)) // projector_le.
-  have one i : qf (C *m C^T) (row i M)^T <= Num.max t 0 * sq (row i M)^T + qf (K *m K^T) (row i M)^T.
-    have := hG (row i M)^T; rewrite qfB.
-    have : t * sq (row i M)^T <= Num.max t 0 * sq (row i M)^T.
-      by rewrite ler_wpM2r ?sq_ge0 // le_max lexx.
-    lra.
-  rewrite -/M cols; apply: le_trans (ler_sum _ (fun i _ => one i)) _.
-  rewrite big_split -mulr_sumr -colsM -colsK /= lerD // mulrC ler_wpM2r //.
-  by rewrite le_max lexx orbT.
-lra.
+rewrite -addrA -opprD; apply: tail_of_head => S hS trS; exact: head_le.
+Qed.
+
+(* the same for a matrix C' within slack of C, whose Gram matrix the rounded tier forms:
+   `spread`, T = root of (r t + |K|^2) r *)
+Theorem tail_slack (C' : 'M[R]_(m, n)) slack T (U : 'M[R]_(m, r)) (V : 'M[R]_(n, r)) :
+  0 <= slack -> sq (C' - C) <= slack ^+ 2 -> 0 <= T ->
+  (r%:R * Num.max t 0 + sq K) * r%:R <= T ^+ 2 ->
+  sq (P *m C' *m P') - (r%:R * Num.max t 0 + sq K + (2 * slack * T + r%:R * slack ^+ 2))
+  <= sq (P *m (C' - U *m V^T) *m P').
+Proof.
+move=> s0 hs T0 hT; apply: tail_of_head => S hS trS.
+have head := head_le hS trS; set h := _ + sq K in head hT *.
+have near : sq (S *m P *m (C' - C)) <= r%:R * slack ^+ 2.
+  case: r trS {hT h head} => [|r'] trS.
+    have S0 : S = 0.
+      by apply: sq_eq0; apply/eqP; rewrite eq_le sq_ge0 andbT projector_trace.
+    by rewrite S0 !mul0mx sq0 mul0r.
+  rewrite -mulmxA (le_trans (projector_le _ hS)) // (le_trans (projector_le _ hP)) //.
+  apply: le_trans hs _; rewrite -[X in X <= _]mul1r ler_wpM2r ?sqr_ge0 //.
+  by rewrite ler1n.
+have -> : S *m P *m C' = S *m P *m C + S *m P *m (C' - C).
+  by rewrite -mulmxDr addrC subrK.
+have h0 : 0 <= h by apply: le_trans head; apply: sq_ge0.
+have cross : dot (S *m P *m C) (S *m P *m (C' - C)) <= slack * T.
+  have P0 : 0 <= slack * T by rewrite mulr_ge0.
+  have [neg|pos] := leP (dot (S *m P *m C) (S *m P *m (C' - C))) 0; first exact: le_trans neg P0.
+  rewrite -ler_sqr ?nnegrE ?(ltW pos) //; apply: le_trans (cauchy_schwarz _ _) _.
+  apply: le_trans (_ : h * (r%:R * slack ^+ 2) <= _); first by rewrite ler_pM ?sq_ge0.
+  by have := ler_wpM2r (sqr_ge0 slack) hT; rewrite exprMn; lra.
+rewrite sqD; lra.
 Qed.
 
 End Tail.
@@ -337,6 +376,46 @@ rewrite sig_big_dep /= (partition_big place predT) //=; apply: ler_sum => x _.
 have [e /eqP <-|none] := pickP (fun e => place e == x); last by rewrite big_pred0.
 rewrite (big_pred1 e) => [|e']; first by case: e.
 by apply/eqP/eqP => [/apart|->].
+Qed.
+
+(* `blocks`, all of it: on every block C_t = Y_t - mu_t for its own mu_t, what is fitted there is
+   again of rank r and means, and low t is what `tail` proves of C_t (or 0). *)
+Theorem blocks_bound r k (col row : bool) (Y : 'M[R]_(m, n)) (U : 'M[R]_(m, r)) (V : 'M[R]_(n, r))
+  a b (F : 'M[R]_(m, k)) beta (mua : forall t, 'rV[R]_(cols t)) (mub : forall t, 'cV[R]_(rows t))
+  (least low : 'I_B -> R) :
+  (~~ col -> a = 0) -> (~~ row -> b = 0) ->
+  (forall t, ~~ col -> mua t = 0) -> (forall t, ~~ row -> mub t = 0) ->
+  (forall t i j, least t <= w (@row_of t i) (@col_of t j)) -> (forall t, 0 <= least t) ->
+  (forall t (U' : 'M[R]_(rows t, r + k)) (V' : 'M[R]_(cols t, r + k)),
+    let C := block t Y - ((const_mx 1 : 'cV_(rows t)) *m mua t + mub t *m (const_mx 1 : 'rV_(cols t))) in
+    low t <= sq (removes_columns (rows t) col *m (C - U' *m V'^T) *m removes_rows (cols t) row)) ->
+  \sum_t least t * low t / 2
+  <= \sum_i \sum_j if observed i j
+       then w i j / 2 * (Y i j - (U *m V^T + fitted_by a b F beta) i j) ^+ 2 else 0.
+Proof.
+move=> ha hb hma hmb hw l0 hlow; pose A := Y - (U *m V^T + fitted_by a b F beta).
+have -> : \sum_i \sum_j (if observed i j
+       then w i j / 2 * (Y i j - (U *m V^T + fitted_by a b F beta) i j) ^+ 2 else 0)
+    = \sum_i \sum_j if observed i j then w i j / 2 * A i j ^+ 2 else 0.
+  by apply: eq_bigr => i _; apply: eq_bigr => j _; rewrite [A i j]mxE [(- _ : 'M_(m, n)) i j]mxE.
+apply: blocks_le hw l0 _ => t.
+pose Ut : 'M[R]_(rows t, r) := \matrix_(i, j) U (@row_of t i) j.
+pose Vt : 'M[R]_(cols t, r) := \matrix_(i, j) V (@col_of t i) j.
+pose at_ : 'rV[R]_(cols t) := \row_j a 0 (@col_of t j).
+pose bt : 'cV[R]_(rows t) := \col_i b (@row_of t i) 0.
+pose Ft : 'M[R]_(rows t, k) := \matrix_(i, l) F (@row_of t i) l.
+pose betat : 'M[R]_(k, cols t) := \matrix_(l, j) beta l (@col_of t j).
+pose C := block t Y - ((const_mx 1 : 'cV_(rows t)) *m mua t + mub t *m (const_mx 1 : 'rV_(cols t))).
+have -> : block t A
+  = C - (Ut *m Vt^T + fitted_by (at_ - mua t) (bt - mub t) Ft betat).
+  apply/matrixP => i j; rewrite !mxE !big_ord1 !mxE.
+  under [X in X + (_ + _)]eq_bigr do rewrite !mxE.
+  rewrite (eq_bigr (fun l => Ut i l * Vt^T l j)); last by move=> l _; rewrite !mxE.
+  rewrite [\sum_j0 F _ _ * _](eq_bigr (fun l => Ft i l * betat l j)); last by move=> l _; rewrite !mxE.
+  by ring.
+apply: (fixed_rank_bound (col := col) (row := row)); last exact: hlow.
+- by move=> nc; rewrite hma // subr0; apply/rowP => j; rewrite mxE ha // !mxE.
+- by move=> nr; rewrite hmb // subr0; apply/colP => i; rewrite mxE hb // !mxE.
 Qed.
 
 End Blocks.

@@ -39,6 +39,10 @@ Proof.
 by case: s => //=; rewrite ge_max normr_ge0 andbT ?ler_norm // -normrN ler_norm.
 Qed.
 
+(* a cone "-" is a cone "+" for -W: how `lines` and `Arithmetic.lines` treat it *)
+Lemma met_neg y : met Neg y = met Pos (- y).
+Proof. by []. Qed.
+
 Lemma le_met s x y : allows s x -> y * x <= met s y * `|x|.
 Proof.
 case: s => /= [_|x0|x0|/eqP ->]; last by rewrite mulr0 mul0r.

@@ -176,6 +176,17 @@ apply/polar_iff => Y; have := h Y.
 by rewrite -EFinD linearB e addrC subrK.
 Qed.
 
+(* together: the conjugate is the indicator of the polar ball, the subdifferential its face *)
+Theorem conjugate_and_subgradient w :
+  [/\ polar_le w phi theta 1 -> ereal_sup [set (w Z)%:E - Omega Z | Z in setT] = 0,
+      ~ polar_le w phi theta 1 -> ereal_sup [set (w Z)%:E - Omega Z | Z in setT] = +oo
+    & forall Z, Omega Z \is a fin_num ->
+        ((forall Y, Omega Z + (w (Y - Z)%R)%:E <= Omega Y)
+          <-> (polar_le w phi theta 1 /\ (w Z)%:E = Omega Z))].
+Proof.
+split; [exact: conjugate_inside | exact: conjugate_outside | move=> Z; exact: subgradient].
+Qed.
+
 (* F(Z, Q) = l(Z, Q) + lam Omega(Z) + H(Q), the convex problem *)
 Section Convex.
 Variables (Q : Type) (l : V -> Q -> R) (H : Q -> R) (lam : R).

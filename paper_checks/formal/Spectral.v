@@ -1,8 +1,8 @@
 (* `spectral`: u^T W v <= sqrt(c c' t) |u| |v| from X^T X + M <= t I, X = S (W + N) S'.
 
    t comes from `Arithmetic.top` (`residual_le`: t = shift + |E|_inf); the kernel also takes the
-   row sums of the matrix itself, which is the case shift = 0, L = 0.  Its rounded tier adds the
-   error of forming X^T X to the root (`slack`), which only enlarges P. *)
+   row sums of the matrix itself, which is the case shift = 0, L = 0.  Its rounded tier forms the
+   Gram matrix of a matrix near X and adds the distance to the root: `spectral_slack`. *)
 
 From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix.
 From mathcomp Require Import lra ring.
@@ -123,6 +123,36 @@ rewrite dotC dot_mull; apply: le_trans (cauchy_schwarz _ _) _.
 rewrite mulrA [t * _ * _]mulrC ler_wpM2l ?sq_ge0 // -qf_gram.
 apply: le_trans (ht _); rewrite qfD lerDl.
 have cz := over_cone s0 cu; exact: (multiplier_ge0 hM cz cz).
+Qed.
+
+(* X known up to rad (`Arithmetic.gram` in the rounded tier): T = root of t, V = root of c c' *)
+Theorem spectral_slack (X0 : 'M[R]_(m, n)) (M : 'M[R]_n) t rad T V :
+  l2 (X - X0) <= rad -> (forall i j, meets (M i j) (cb i) (cb j)) ->
+  (forall z, qf (X0^T *m X0 + M) z <= t * sq z) -> 0 <= T -> t <= T ^+ 2 -> 0 <= V ->
+  c * c' <= V ^+ 2 -> pair_le Na ca Nb cb W ((T + rad) * V).
+Proof.
+move=> hrad hM ht T0 tT V0 hV u v cu cv; apply: le_trans (below cu cv) _.
+set x := over s u; set z := over s' v; have cz : in_cone cb z by exact: over_cone.
+have near : dot x (X0 *m z) <= T * (l2 x * l2 z).
+  have P0 : 0 <= T * (l2 x * l2 z) by rewrite !mulr_ge0 ?l2_ge0.
+  have [neg|pos] := leP (dot x (X0 *m z)) 0; first exact: le_trans neg P0.
+  rewrite -ler_sqr ?nnegrE ?(ltW pos) //; apply: le_trans (cauchy_schwarz _ _) _.
+  rewrite !exprMn !l2_sqr mulrCA ler_wpM2l ?sq_ge0 // -qf_gramT.
+  apply: le_trans (_ : t * sq z <= _); last by rewrite ler_wpM2r ?sq_ge0.
+  by apply: le_trans (ht z); rewrite qfD lerDl (multiplier_ge0 hM cz cz).
+have far : dot x ((X - X0) *m z) <= rad * (l2 x * l2 z).
+  rewrite -dot_outer; apply: le_trans (dot_l2 _ _) _.
+  have -> : l2 (x *m z^T) = l2 x * l2 z by rewrite /l2 sq_outer sqrtrM ?sq_ge0.
+  by rewrite ler_wpM2r ?mulr_ge0 ?l2_ge0.
+have -> : dot x (X *m z) = dot x (X0 *m z) + dot x ((X - X0) *m z).
+  by rewrite -dotDr -mulmxDl addrC subrK.
+have size_ : l2 x * l2 z <= V * (Na u * Nb v).
+  rewrite -ler_sqr ?nnegrE ?mulr_ge0 ?l2_ge0 // !exprMn !l2_sqr.
+  apply: le_trans (_ : c * Na u ^+ 2 * (c' * Nb v ^+ 2) <= _).
+    by rewrite ler_pM ?sq_ge0 //; [exact: sq_over hc cu|exact: sq_over hc' cv].
+  have := ler_wpM2r (mulr_ge0 (sqr_ge0 (Na u)) (sqr_ge0 (Nb v))) hV; lra.
+have rad0 : 0 <= T + rad by rewrite addr_ge0 // (le_trans (l2_ge0 _) hrad).
+have := ler_wpM2l rad0 size_; lra.
 Qed.
 
 (* the witness as the file holds it: shift and L, t = max(shift + e, 0) *)
