@@ -283,6 +283,25 @@ have ppos : 0 < \prod_p norm p z by apply: prodr_gt0 => p _; rewrite lt_def none
 by rewrite -ler_pdivrMr // mulrC.
 Qed.
 
+(* ... where all K factors are one vector: theta = |x|^K *)
+Theorem symmetric_polar (R : realFieldType) (Z : Type) (K : nat) (scale : R -> Z -> Z)
+    (value norm : Z -> R) (dom : Z -> Prop) (bound : R) :
+  0 <= bound ->
+  (forall c z, value (scale c z) = c ^+ K * value z) ->
+  (forall c z, 0 <= c -> norm (scale c z) = c * norm z) ->
+  (forall c z, 0 <= c -> dom z -> dom (scale c z)) ->
+  (forall z, 0 <= norm z) -> (forall z, norm z = 0 -> value z = 0) ->
+  (forall z, dom z -> norm z = 1 -> value z <= bound) ->
+  forall z, dom z -> value z <= bound * norm z ^+ K.
+Proof.
+move=> b0 hv hn hd n0 zero at1 z dz.
+have [/eqP nz|nz] := boolP (norm z == 0); first by rewrite zero // mulr_ge0 // exprn_ge0.
+have pos : 0 < norm z by rewrite lt_def nz n0.
+have c0 : 0 <= (norm z)^-1 by rewrite invr_ge0.
+have := at1 _ (hd _ _ c0 dz); rewrite hn // mulVf // hv exprVn => /(_ erefl).
+by rewrite ler_pdivrMl ?exprn_gt0 // mulrC.
+Qed.
+
 (* ... of a tensor whose factors are all different: V are its modes, every mode in one of the two
    groups.  `dom` says which signs count.  So <W, x1 o ... o xK> <= bound |x1| ... |xK|, from any of
    the three forms above.  With all norms 1 a factor has |v| = 1, as copies want. *)
