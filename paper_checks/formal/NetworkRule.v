@@ -324,6 +324,52 @@ Proof. by move=> c0 far even w0 at1 u b v; apply: paired_le; apply: outputs_of_f
 
 End Polar.
 
+(* `network_bound`, rule "outputs", and rule "network" for l1 and linf: P o bounds output o over the
+   ball of u, by `outputs_of_ball` or `outputs_of_free` of that output alone. *)
+Section EachOutput.
+Variables (R : rcfType) (I D O S : finType) (f : I -> D -> R) (a : R).
+Variables (sample : I -> S) (W : S -> O -> R) (h : I -> R) (P : O -> R).
+Variables (u : D -> R) (b : R) (v : O -> R).
+
+Local Notation y := (output f h a (fun i o => W (sample i) o) (u, b)).
+Local Notation n := (Num.sqrt (size2 u)).
+Hypotheses (P0 : forall o, 0 <= P o) (each : forall o, y o ^+ 2 <= P o ^+ 2 * size2 u).
+
+Lemma each_norm o : `|y o| <= P o * n.
+Proof.
+rewrite -(@ler_pXn2r _ 2) ?nnegrE ?mulr_ge0 ?sqrtr_ge0 // real_normK ?num_real //.
+by rewrite exprMn sqr_sqrtr ?size2_ge0.
+Qed.
+
+Lemma each_term o : y o * v o <= P o * n * `|v o|.
+Proof. by apply: (@output_free _ _ y v (fun o => P o * n)); exact: each_norm. Qed.
+
+Theorem outputs_rule_l2 bound : 0 <= bound -> size2 P <= bound ^+ 2 ->
+  paired f a sample W h u b v <= bound * (n * Num.sqrt (size2 v)).
+Proof.
+move=> b0 hP; apply: paired_le => //; apply: le_trans (_ : _ <= size2 P * size2 u) _.
+  by rewrite mulr_suml; apply: ler_sum.
+by apply: ler_wpM2r; first exact: size2_ge0.
+Qed.
+
+Theorem outputs_rule_l1 bound : (forall o, P o <= bound) ->
+  paired f a sample W h u b v <= bound * (n * \sum_o `|v o|).
+Proof.
+move=> hP; rewrite paired_output !mulr_sumr; apply: ler_sum => o _.
+apply: le_trans (each_term o) _; rewrite mulrA; apply: ler_wpM2r => //.
+by apply: ler_wpM2r; first exact: sqrtr_ge0.
+Qed.
+
+Theorem outputs_rule_linf m : (forall o, `|v o| <= m) ->
+  paired f a sample W h u b v <= (\sum_o P o) * (n * m).
+Proof.
+move=> hv; rewrite paired_output mulr_suml; apply: ler_sum => o _.
+apply: le_trans (each_term o) _; rewrite mulrA; apply: ler_wpM2l => //.
+by rewrite mulr_ge0 ?sqrtr_ge0.
+Qed.
+
+End EachOutput.
+
 (* `of_linear`: slope 1 and no unpriced bias is the matrix F^T W, its rows pooled, for the same two
    norms (`good` are the pairs (u, v) that count, the unit balls with their signs) *)
 Theorem linear_rule (R : realFieldType) (I D O S : finType) (f : I -> D -> R) (sample : I -> S)
