@@ -124,17 +124,17 @@ Qed.
 
 End Pool.
 
-(* u of norm at most 1 and any b, from |u| = 1 and |b| <= reach *)
+(* any u and b, |b| <= reach |u|, from |u| = 1 and |b| <= reach *)
 Section Unit.
 Variables (R : rcfType) (D : finType) (g : (D -> R) -> R -> R) (reach bound : R).
 
 Theorem unit_priced :
   (forall c u b, 0 <= c -> g (fun j => c * u j) (c * b) = c * g u b) ->
-  (forall u v b, u =1 v -> g u b = g v b) -> 0 <= bound ->
+  (forall u v b, u =1 v -> g u b = g v b) ->
   (forall u b, size2 u = 1 -> `|b| <= reach -> g u b <= bound) ->
-  forall u b, size2 u <= 1 -> `|b| <= reach * Num.sqrt (size2 u) -> g u b <= bound.
+  forall u b, `|b| <= reach * Num.sqrt (size2 u) -> g u b <= bound * Num.sqrt (size2 u).
 Proof.
-move=> hom ext b0 at1 u b u1 hb; set n := Num.sqrt (size2 u).
+move=> hom ext at1 u b hb; set n := Num.sqrt (size2 u).
 have nn : n ^+ 2 = size2 u by rewrite sqr_sqrtr ?size2_ge0.
 have [/eqP n0|n0] := boolP (n == 0).
   have s0 : size2 u = 0 by rewrite -nn n0 expr0n.
@@ -144,14 +144,12 @@ have [/eqP n0|n0] := boolP (n == 0).
   have -> : g u 0 = 0.
     have := hom 0 u 0 (lexx 0); rewrite !mul0r => e; rewrite -[RHS]e.
     by apply: ext => j; rewrite z0 mul0r.
-  exact: b0.
+  by rewrite n0 mulr0.
 have npos : 0 < n by rewrite lt_def n0 sqrtr_ge0.
-have n1 : n <= 1 by rewrite -[leRHS]sqrtr1 ler_wsqrtr.
 have := at1 (fun j => n^-1 * u j) (n^-1 * b); rewrite hom ?invr_ge0 ?(ltW npos) //.
 rewrite {1}/size2 (eq_bigr (fun j => n ^- 2 * u j ^+ 2)); last by move=> j _; rewrite exprMn exprVn.
 rewrite -mulr_sumr -/(size2 u) -nn mulVf ?expf_neq0 // normrM gtr0_norm ?invr_gt0 //.
-rewrite ler_pdivrMl // mulrC => /(_ erefl hb); rewrite ler_pdivrMl // => le.
-by apply: le_trans le _; rewrite ler_piMl.
+by rewrite ler_pdivrMl // mulrC => /(_ erefl hb); rewrite ler_pdivrMl // mulrC.
 Qed.
 
 End Unit.
@@ -289,7 +287,7 @@ Lemma spectral_gram m n (A : 'M[R]_(m, n)) t :
   (forall x, qf (A^T *m A) x <= t * sq x) -> spectral_le A t.
 Proof. by move=> h x; rewrite -qf_gramT. Qed.
 
-(* `deep_bound`, rule "linear": A = F^T W, P its polar by a rule of matrices for l2 and l2.
+(* A = F^T W, P its polar by a rule of matrices for l2 and l2.
    <A, X1 (X2 ... XK)> = <X1^T A, X2 ... XK>. *)
 Theorem deep_linear m k n (A : 'M[R]_(m, n)) (X : 'M_(m, k)) (l : layers k n) (P : R) :
   (forall (u : 'cV_m) (v : 'cV_n), dot u (A *m v) ^+ 2 <= P ^+ 2 * (sq u * sq v)) ->
@@ -311,6 +309,13 @@ move=> a1; elim: l N H => [m' n' X|m' k n' X rest ih] N H //=.
 rewrite (_ : map_mx _ _ = H *m X) ?ih ?mulmxA //.
 by apply/matrixP => i j; rewrite mxE /act a1 mul1r; case: ifP.
 Qed.
+
+(* `deep_bound`, rule "linear" *)
+Theorem deep_linear_rule N m k n (F : 'M[R]_(N, m)) (W : 'M_(N, n)) (X : 'M_(m, k)) (l : layers k n)
+    (P : R) : a = 1 ->
+  (forall (u : 'cV_m) (v : 'cV_n), dot u ((F^T *m W) *m v) ^+ 2 <= P ^+ 2 * (sq u * sq v)) ->
+  dot W (run (More X l) F) ^+ 2 <= P ^+ 2 * sizes (More X l).
+Proof. by move=> a1 h; rewrite run_linear // deep_linear_output; apply: deep_linear. Qed.
 
 (* |s(G)|_F <= L |G|_F; steep is L^2 = max(1, a^2) *)
 Lemma sq_act m n (G : 'M[R]_(m, n)) (steep : R) :

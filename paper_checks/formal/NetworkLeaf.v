@@ -97,7 +97,7 @@ have tauE x : - tau * (x / tau) = - x by field.
 have le1 : pos (pre f h u b i) <= r * s by rewrite /pos ge_max hi; lra.
 have le2 : pos (pre f h u b i) - pre f h u b i <= r * s.
   by rewrite /pos; have [] := leP (pre f h u b i) 0; lra.
-rewrite !inner_parts !inner_only !inner_zero tauE; split; try lra.
+rewrite !inner_parts !inner_only !inner_zero tauE; split; [lra|lra|].
 by move: le2; rewrite {2}/pre -/(inner (f i) u); lra.
 Qed.
 

@@ -230,9 +230,24 @@ Qed.
 
 End Rule.
 
-(* From |u| = 1, |b| <= reach to the whole unit ball, to every b where it has no price, and to the
-   pairing with v: Omega* <= best for `right` l2; with `network_l1` and `network_linf` in place of
-   `network_l2`, and the `outputs_*`, for the other norms. *)
+(* <W, phi(u, v)>, phi(u, v) = pool(s(F u)) v^T *)
+Section Paired.
+Variables (R : realFieldType) (I D O S : finType) (f : I -> D -> R) (a : R).
+Variables (sample : I -> S) (W : S -> O -> R).
+
+Definition paired h (u : D -> R) (b : R) (v : O -> R) : R :=
+  \sum_k \sum_o W k o * ((\sum_(i | sample i == k) act a (pre f h u b i)) * v o).
+
+Lemma paired_output h u b v :
+  paired h u b v = inner (output f h a (fun i o => W (sample i) o) (u, b)) v.
+Proof. exact: pooled. Qed.
+
+End Paired.
+
+(* From |u| = 1, |b| <= reach to every u, to every b where it has no price, and to the pairing with
+   v: <W, phi(u, v)> <= best |u| |v| where `right` is l2.  `outputs_of_ball` and `outputs_of_free`
+   are about y = W^T pool(s(F u)) alone: `network_l1`, `network_linf` and `outputs_*` take it to
+   the other norms of v. *)
 Section Polar.
 Variables (R : rcfType) (I D O S : finType) (f : I -> D -> R) (a reach best : R).
 Variables (sample : I -> S) (W : S -> O -> R).
@@ -240,18 +255,13 @@ Hypotheses (reach0 : 0 <= reach) (best0 : 0 <= best).
 
 Local Notation w := (fun i o => W (sample i) o).
 Local Notation output h := (output f h a w).
-(* <W, phi(u, v)>, phi(u, v) = pool(s(F u)) v^T *)
-Definition paired h (u : D -> R) (b : R) (v : O -> R) : R :=
-  \sum_k \sum_o W k o * ((\sum_(i | sample i == k) act a (pre f h u b i)) * v o).
-
-Lemma paired_output h u b v : paired h u b v = inner (output h (u, b)) v.
-Proof. exact: pooled. Qed.
-
-Lemma output_ball h : (forall z, size2 z.1 = 1 -> `|z.2| <= reach -> size2 (output h z) <= best ^+ 2) ->
-  forall u b, size2 u <= 1 -> `|b| <= reach * Num.sqrt (size2 u) ->
-  size2 (output h (u, b)) <= best ^+ 2.
+Local Notation paired h := (paired f a sample W h).
+Lemma outputs_of_ball h :
+  (forall z, size2 z.1 = 1 -> `|z.2| <= reach -> size2 (output h z) <= best ^+ 2) ->
+  forall u b, `|b| <= reach * Num.sqrt (size2 u) ->
+  size2 (output h (u, b)) <= best ^+ 2 * size2 u.
 Proof.
-move=> at1 u b u1 hb; pose g (u : D -> R) b := Num.sqrt (size2 (output h (u, b))).
+move=> at1 u b hb; pose g (u : D -> R) b := Num.sqrt (size2 (output h (u, b))).
 have hom c x y : 0 <= c -> g (fun j => c * x j) (c * y) = c * g x y.
   move=> c0; rewrite /g (_ : size2 _ = c ^+ 2 * size2 (output h (x, y))).
     by rewrite sqrtrM ?sqr_ge0 // sqrtr_sqr ger0_norm.
@@ -264,36 +274,110 @@ have ext x y z : x =1 y -> g x z = g y z.
 have one x y : size2 x = 1 -> `|y| <= reach -> g x y <= best.
   move=> x1 hy; rewrite /g -[best]ger0_norm // -sqrtr_sqr ler_wsqrtr //.
   exact: (at1 (x, y)).
-have := unit_priced hom ext best0 one u1 hb; rewrite /g => le.
-by rewrite -[leLHS]sqr_sqrtr ?size2_ge0 // lerXn2r ?nnegrE ?sqrtr_ge0.
-Qed.
-
-(* no unpriced bias *)
-Theorem network_polar :
-  (forall z, size2 z.1 = 1 -> `|z.2| <= reach -> size2 (output (fun=> 0) z) <= best ^+ 2) ->
-  forall u v, size2 u <= 1 -> size2 v <= 1 -> paired (fun=> 0) u 0 v <= best.
-Proof.
-move=> at1 u v u1 v1; rewrite paired_output; apply: network_l2 => //.
-by apply: output_ball => //; rewrite normr0 mulr_ge0 ?sqrtr_ge0.
+have := unit_priced hom ext one hb; rewrite /g => le.
+rewrite -[leLHS]sqr_sqrtr ?size2_ge0 // -[size2 u in leRHS]sqr_sqrtr ?size2_ge0 // -exprMn.
+by rewrite lerXn2r ?nnegrE ?sqrtr_ge0 ?mulr_ge0 ?sqrtr_ge0.
 Qed.
 
 (* an unpriced bias: the last column of F is c, reach = max |f_i| / c, every sample has equally many
    rows and the columns of W sum to zero *)
-Theorem network_polar_free (c : R) (count : nat) :
+Lemma outputs_of_free (c : R) (count : nat) :
   0 < c -> (forall i, size2 (f i) <= (c * reach) ^+ 2) ->
   (forall k, #|[pred i | sample i == k]| = count) -> (forall o, \sum_k W k o = 0) ->
   (forall z, size2 z.1 = 1 -> `|z.2| <= reach -> size2 (output (fun=> c) z) <= best ^+ 2) ->
-  forall u b v, size2 u <= 1 -> size2 v <= 1 -> paired (fun=> c) u b v <= best.
+  forall u b, size2 (output (fun=> c) (u, b)) <= best ^+ 2 * size2 u.
 Proof.
-move=> c0 far even w0 at1 u b v u1 v1; rewrite paired_output; apply: network_l2 => //.
+move=> c0 far even w0 at1 u b.
 have cr : 0 <= c * reach by rewrite mulr_ge0 // ltW.
 have n0 := sqrtr_ge0 (size2 u).
 have row i : `|\sum_j f i j * u j| <= c * reach * Num.sqrt (size2 u).
   by apply: far_row => //; rewrite sqr_sqrtr ?size2_ge0.
 have [b' hb' same] := free_bias a b c0 (fun=> erefl) reach0 n0 row.
-have := output_ball at1 u1 hb'; rewrite /size2.
+have := outputs_of_ball at1 hb'; rewrite {1}/size2.
 under eq_bigr => o _ do rewrite /NetworkRule.output /= same ?(pooled_sum even (w0 o)) //.
 by [].
 Qed.
 
+Lemma paired_le h u b v : size2 (output h (u, b)) <= best ^+ 2 * size2 u ->
+  paired h u b v <= best * (Num.sqrt (size2 u) * Num.sqrt (size2 v)).
+Proof.
+move=> le; rewrite paired_output; apply: root_le; first by rewrite !mulr_ge0 ?sqrtr_ge0.
+apply: le_trans (cauchy _ _) _; rewrite !exprMn !sqr_sqrtr ?size2_ge0 // mulrA.
+by apply: ler_wpM2r; first exact: size2_ge0.
+Qed.
+
+(* no unpriced bias *)
+Theorem network_polar :
+  (forall z, size2 z.1 = 1 -> `|z.2| <= reach -> size2 (output (fun=> 0) z) <= best ^+ 2) ->
+  forall u v, paired (fun=> 0) u 0 v <= best * (Num.sqrt (size2 u) * Num.sqrt (size2 v)).
+Proof.
+move=> at1 u v; apply: paired_le; apply: outputs_of_ball => //.
+by rewrite normr0 mulr_ge0 ?sqrtr_ge0.
+Qed.
+
+Theorem network_polar_free (c : R) (count : nat) :
+  0 < c -> (forall i, size2 (f i) <= (c * reach) ^+ 2) ->
+  (forall k, #|[pred i | sample i == k]| = count) -> (forall o, \sum_k W k o = 0) ->
+  (forall z, size2 z.1 = 1 -> `|z.2| <= reach -> size2 (output (fun=> c) z) <= best ^+ 2) ->
+  forall u b v, paired (fun=> c) u b v <= best * (Num.sqrt (size2 u) * Num.sqrt (size2 v)).
+Proof. by move=> c0 far even w0 at1 u b v; apply: paired_le; apply: outputs_of_free far even w0 at1 _ _. Qed.
+
 End Polar.
+
+(* `network_bound`, rule "outputs", and rule "network" for l1 and linf: P o bounds output o over the
+   ball of u, by `outputs_of_ball` or `outputs_of_free` of that output alone. *)
+Section EachOutput.
+Variables (R : rcfType) (I D O S : finType) (f : I -> D -> R) (a : R).
+Variables (sample : I -> S) (W : S -> O -> R) (h : I -> R) (P : O -> R).
+Variables (u : D -> R) (b : R) (v : O -> R).
+
+Local Notation y := (output f h a (fun i o => W (sample i) o) (u, b)).
+Local Notation n := (Num.sqrt (size2 u)).
+Hypotheses (P0 : forall o, 0 <= P o) (each : forall o, y o ^+ 2 <= P o ^+ 2 * size2 u).
+
+Lemma each_norm o : `|y o| <= P o * n.
+Proof.
+rewrite -(@ler_pXn2r _ 2) ?nnegrE ?mulr_ge0 ?sqrtr_ge0 // real_normK ?num_real //.
+by rewrite exprMn sqr_sqrtr ?size2_ge0.
+Qed.
+
+Lemma each_term o : y o * v o <= P o * n * `|v o|.
+Proof. by apply: (@output_free _ _ y v (fun o => P o * n)); exact: each_norm. Qed.
+
+Theorem outputs_rule_l2 bound : 0 <= bound -> size2 P <= bound ^+ 2 ->
+  paired f a sample W h u b v <= bound * (n * Num.sqrt (size2 v)).
+Proof.
+move=> b0 hP; apply: paired_le => //; apply: le_trans (_ : _ <= size2 P * size2 u) _.
+  by rewrite mulr_suml; apply: ler_sum.
+by apply: ler_wpM2r; first exact: size2_ge0.
+Qed.
+
+Theorem outputs_rule_l1 bound : (forall o, P o <= bound) ->
+  paired f a sample W h u b v <= bound * (n * \sum_o `|v o|).
+Proof.
+move=> hP; rewrite paired_output !mulr_sumr; apply: ler_sum => o _.
+apply: le_trans (each_term o) _; rewrite mulrA; apply: ler_wpM2r => //.
+by apply: ler_wpM2r; first exact: sqrtr_ge0.
+Qed.
+
+Theorem outputs_rule_linf m : (forall o, `|v o| <= m) ->
+  paired f a sample W h u b v <= (\sum_o P o) * (n * m).
+Proof.
+move=> hv; rewrite paired_output mulr_suml; apply: ler_sum => o _.
+apply: le_trans (each_term o) _; rewrite mulrA; apply: ler_wpM2l => //.
+by rewrite mulr_ge0 ?sqrtr_ge0.
+Qed.
+
+End EachOutput.
+
+(* `of_linear`: slope 1 and no unpriced bias is the matrix F^T W, its rows pooled, for the same two
+   norms (`good` are the pairs (u, v) that count, the unit balls with their signs) *)
+Theorem linear_rule (R : realFieldType) (I D O S : finType) (f : I -> D -> R) (sample : I -> S)
+    (W : S -> O -> R) (good : (D -> R) -> (O -> R) -> Prop) (bound : R) :
+  (forall u v, good u v ->
+     \sum_j \sum_o (\sum_i f i j * W (sample i) o) * (u j * v o) <= bound) ->
+  forall u v, good u v -> paired f 1 sample W (fun=> 0) u 0 v <= bound.
+Proof.
+move=> h u v g; rewrite paired_output; apply: le_trans (h u v g).
+by rewrite -(linear_pairing f (fun i o => W (sample i) o)).
+Qed.

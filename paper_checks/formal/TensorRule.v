@@ -260,7 +260,7 @@ Qed.
 
 End Transpose.
 
-(* From the unit balls to theta = product of the norms: Omega* <= bound without division.  `scale`
+(* From factors of norm 1 to theta = product of the norms: Omega* <= bound without division.  `scale`
    multiplies the factors; the value is multilinear and every norm is homogeneous. *)
 Theorem multilinear_polar (R : realFieldType) (P : finType) (Z : Type) (scale : (P -> R) -> Z -> Z)
     (value : Z -> R) (norm : P -> Z -> R) (dom : Z -> Prop) (bound : R) :
@@ -269,7 +269,7 @@ Theorem multilinear_polar (R : realFieldType) (P : finType) (Z : Type) (scale : 
   (forall c z p, 0 <= c p -> norm p (scale c z) = c p * norm p z) ->
   (forall c z, (forall p, 0 <= c p) -> dom z -> dom (scale c z)) ->
   (forall z p, 0 <= norm p z) -> (forall z p, norm p z = 0 -> value z = 0) ->
-  (forall z, dom z -> (forall p, norm p z <= 1) -> value z <= bound) ->
+  (forall z, dom z -> (forall p, norm p z = 1) -> value z <= bound) ->
   forall z, dom z -> value z <= bound * \prod_p norm p z.
 Proof.
 move=> b0 hv hn hd n0 zero at1 z dz.
@@ -277,9 +277,93 @@ have all0 : 0 <= \prod_p norm p z by apply: prodr_ge0.
 have [p /eqP np|none] := pickP (fun p => norm p z == 0).
   by rewrite (zero _ _ np) mulr_ge0.
 pose c p := (norm p z)^-1; have c0 p : 0 <= c p by rewrite invr_ge0.
-have := at1 (scale c z) (hd _ _ c0 dz); rewrite hv /c prodfV => le.
+have one p : norm p (scale c z) = 1 by rewrite hn // /c mulVf // none.
+have := at1 (scale c z) (hd _ _ c0 dz) one; rewrite hv /c prodfV => le.
 have ppos : 0 < \prod_p norm p z by apply: prodr_gt0 => p _; rewrite lt_def none n0.
-rewrite -ler_pdivrMr // mulrC; apply: le => p.
-have e : norm p (scale c z) = 1 by rewrite hn // /c mulVf // none.
-by move: e; rewrite /c => ->.
+by rewrite -ler_pdivrMr // mulrC.
 Qed.
+
+(* ... where all K factors are one vector: theta = |x|^K *)
+Theorem symmetric_polar (R : realFieldType) (Z : Type) (K : nat) (scale : R -> Z -> Z)
+    (value norm : Z -> R) (dom : Z -> Prop) (bound : R) :
+  0 <= bound ->
+  (forall c z, value (scale c z) = c ^+ K * value z) ->
+  (forall c z, 0 <= c -> norm (scale c z) = c * norm z) ->
+  (forall c z, 0 <= c -> dom z -> dom (scale c z)) ->
+  (forall z, 0 <= norm z) -> (forall z, norm z = 0 -> value z = 0) ->
+  (forall z, dom z -> norm z = 1 -> value z <= bound) ->
+  forall z, dom z -> value z <= bound * norm z ^+ K.
+Proof.
+move=> b0 hv hn hd n0 zero at1 z dz.
+have [/eqP nz|nz] := boolP (norm z == 0); first by rewrite zero // mulr_ge0 // exprn_ge0.
+have pos : 0 < norm z by rewrite lt_def nz n0.
+have c0 : 0 <= (norm z)^-1 by rewrite invr_ge0.
+have := at1 _ (hd _ _ c0 dz); rewrite hn // mulVf // hv exprVn => /(_ erefl).
+by rewrite ler_pdivrMl ?exprn_gt0 // mulrC.
+Qed.
+
+(* ... of a tensor whose factors are all different: V are its modes, every mode in one of the two
+   groups.  `dom` says which signs count.  So <W, x1 o ... o xK> <= bound |x1| ... |xK|, from any of
+   the three forms above.  With all norms 1 a factor has |v| = 1, as copies want. *)
+Section Polar.
+Variables (R : realFieldType) (T V P1 P2 : finType) (mode_of : T -> V).
+Variables (place1 : P1 -> V) (place2 : P2 -> V) (norm : V -> (T -> R) -> R).
+Variables (dom : (T -> R) -> Prop) (bound : R).
+
+Definition all_places (p : P1 + P2) : V := match p with inl p => place1 p | inr p => place2 p end.
+Hypothesis places : bijective all_places.
+
+Local Notation owns1 := (fun p => [pred t | mode_of t == place1 p]).
+Local Notation owns2 := (fun p => [pred t | mode_of t == place2 p]).
+Variable W : index owns1 -> index owns2 -> R.
+
+Definition scale (c : V -> R) (z : T -> R) (t : T) : R := c (mode_of t) * z t.
+Definition value_of (z : T -> R) : R :=
+  pairing W (monomial (owns := owns1) z) (monomial (owns := owns2) z).
+
+Lemma monomial_scale (P : finType) (place : P -> V) (c : V -> R) z
+    (a : index (fun p => [pred t | mode_of t == place p])) :
+  monomial (scale c z) a = (\prod_p c (place p)) * monomial z a.
+Proof.
+rewrite /monomial -big_split; apply: eq_bigr => p _ /=.
+by have /eqP e := coordP a p; rewrite /scale e.
+Qed.
+
+Lemma prod_places (c : V -> R) : (\prod_p c (place1 p)) * (\prod_p c (place2 p)) = \prod_v c v.
+Proof.
+have [back k1 k2] := places.
+rewrite [RHS](reindex all_places); last by exists back => p _; [exact: k1|exact: k2].
+by rewrite big_sumType.
+Qed.
+
+Lemma value_scale c z : value_of (scale c z) = (\prod_v c v) * value_of z.
+Proof.
+rewrite /value_of /pairing mulr_sumr; apply: eq_bigr => a _; rewrite mulr_sumr.
+by apply: eq_bigr => b _; rewrite !monomial_scale -prod_places; ring.
+Qed.
+
+Lemma value_zero z v : (forall t, mode_of t = v -> z t = 0) -> value_of z = 0.
+Proof.
+move=> z0; have [back _ k2] := places; have := k2 v.
+rewrite /value_of /pairing; case: (back v) => p /= pv; apply: big1 => a _; apply: big1 => b _.
+  have /eqP e := coordP a p.
+  by rewrite /monomial (bigD1 p) //= (z0 (coord a p)) ?e // !mul0r mulr0.
+have /eqP e := coordP b p.
+by rewrite [X in _ * (_ * X)]/monomial (bigD1 p) //= (z0 (coord b p)) ?e // mul0r !mulr0.
+Qed.
+
+Theorem transpose_polar :
+  0 <= bound ->
+  (forall c z v, 0 <= c v -> norm v (scale c z) = c v * norm v z) ->
+  (forall c z, (forall v, 0 <= c v) -> dom z -> dom (scale c z)) ->
+  (forall z v, 0 <= norm v z) ->
+  (forall z v, norm v z = 0 -> forall t, mode_of t = v -> z t = 0) ->
+  (forall z, dom z -> (forall v, norm v z = 1) -> value_of z <= bound) ->
+  forall z, dom z -> value_of z <= bound * \prod_v norm v z.
+Proof.
+move=> b0 hn hd n0 zero at1.
+have z0 z v : norm v z = 0 -> value_of z = 0 by move=> h; exact: value_zero (zero z v h).
+exact: (multilinear_polar (dom := dom) b0 value_scale hn hd n0 z0 at1).
+Qed.
+
+End Polar.

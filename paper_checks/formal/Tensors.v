@@ -233,6 +233,13 @@ Proof.
 by move=> odd b0 h v u v1; apply: slices_free => // j; rewrite -?odd; apply: h.
 Qed.
 
+(* c of the above for a tensor unfolded along the mode: <slice j, the product m of the others> *)
+Lemma slices_pairing (B : finType) (W : J -> B -> R) v (m : B -> R) :
+  pairing W v m = inner v (fun j => inner (W j) m).
+Proof.
+apply: eq_bigr => j _; rewrite mulr_sumr; apply: eq_bigr => b _; by rewrite mulrCA.
+Qed.
+
 End Slices.
 
 (* A symmetric atom: W is replaced by its sum over the permutations of the K modes, and the bound

@@ -2,6 +2,7 @@
    one rule of the polar; `dual_value`, `floor`. *)
 
 From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix.
+From mathcomp Require Import reals exp.
 From mathcomp Require Import lra ring.
 From Formal Require Import Base Frame Duality Norms Lines Offsets Losses.
 
@@ -69,6 +70,18 @@ by rewrite gt_eqF // c0.
 Qed.
 
 End Squared.
+
+(* softmax: one weight for each row *)
+Theorem loss_dual_rows (R : realType) m n (c : 'I_m -> R) (Y W Z : 'M[R]_(m, n)) :
+  (forall i, 0 < c i) -> (forall i j, 0 <= c i * Y i j - W i j) ->
+  (forall i, \sum_j Y i j = 1) -> (forall i, \sum_j W i j = 0) ->
+  \sum_i (c i * ln (c i)
+    - \sum_j (c i * Y i j - W i j) * ln (c i * Y i j - W i j))
+  <= \sum_i c i * softmax (Z i) (Y i) + dot W Z.
+Proof.
+move=> c0 q0 y1 w0; rewrite /dot -big_split; apply: ler_sum => i _ /=.
+apply: softmax_dual; [exact: c0 | exact: q0 | exact: softmax_inside].
+Qed.
 
 Section Pairs.
 Variables (R : rcfType) (m n : nat) (Q : Type).
