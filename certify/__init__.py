@@ -8,6 +8,7 @@ verify("x.cert", problem, (U, V))
 Every name is imported when it is first used: `import certify` loads neither numpy nor scipy.
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,7 @@ HOMES = {
     "score": "scoring",
     "verify": "recheck",
 }
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent unless asked
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  whatever has that name

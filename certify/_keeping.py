@@ -5,11 +5,14 @@ and hands it back now and then; loops ask `stopped()`.  Nothing that is kept is 
 bounds of a tree are proved by its witnesses again.
 """
 
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
 from time import monotonic
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -36,6 +39,7 @@ class Keeper:
         self.write, self.held = write, dict[str, Any]()
         self.read = dict[str, tuple[Any, Arrays]]()
         self.stopped = False
+        self.above = CURRENT.get()  # of the computation that this one is a part of
         self.tell: Tell | None = None
         self.last, self.pause = monotonic(), EVERY
 
@@ -113,7 +117,39 @@ def grew(parts: int, upper: float) -> None:
 def stopped() -> bool:
     """Whether somebody asked to stop."""
     keeper = CURRENT.get()
-    return keeper is not None and keeper.stopped
+    while keeper is not None and not keeper.stopped:
+        keeper = keeper.above
+    return keeper is not None
+
+
+def halt() -> None:
+    """Ask everything that is under way to stop with what it has."""
+    keeper = CURRENT.get()
+    while keeper is not None:
+        keeper.stopped, keeper = True, keeper.above
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Let the first Ctrl-C ask what is under way to stop; the second one interrupts."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        """Ask to stop; the next time, do what was done before."""
+        del number, frame
+        halt()
+        signal.signal(signal.SIGINT, before)
+
+    if callable(before):  # not ignored, and no handler of another language
+        signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        if callable(before):
+            signal.signal(signal.SIGINT, before)
 
 
 class Packer:

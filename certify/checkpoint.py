@@ -13,7 +13,7 @@ from ._errors import InputError
 from ._keeping import Arrays, Keeper
 from .certificate import write_atomically
 
-FORMAT = 1
+FORMAT = 2
 LEFT_OUT = ("rtol", "atol")  # of the question: a proof may go on for another epsilon
 
 

@@ -19,6 +19,8 @@ from .descent import State
 from .duals import Dual, Run, best, bound, bound_point, dual_at
 from .losses import Squared
 from .orthogonal import Orthogonal, orthogonalize
+from .polar import Proposal
+from .polar._proved import written
 from .polar._scale import exponent, scaled
 from .problem import Problem
 
@@ -54,11 +56,14 @@ def any_size(run: Run, wanted: "str | Array") -> Evidence:
 
 
 def remember(dual: Dual | None) -> None:
-    """Keep a dual point."""
+    """Keep a dual point with the proof of its polar bound."""
     keeper = CURRENT.get()
-    if keeper is not None and dual is not None:
-        exact = tuple((k, *c.as_integer_ratio()) for k, c in dual.point.corrections)
-        keeper.keep(DUAL, lambda: (dual.point.W, exact), now=True)
+    if keeper is None or dual is None:
+        return
+    exact = tuple((k, *c.as_integer_ratio()) for k, c in dual.point.corrections)
+    proof = {k: x if isinstance(x, np.ndarray) else written(x) for k, x in dual.polar.proof.items()}
+    kept = (dual.point.W, exact, dual.polar.upper, proof, dual.value)
+    keeper.keep(DUAL, lambda: kept, now=True)
 
 
 def gathered(run: Run, wanted: "str | Array") -> Evidence:
@@ -119,9 +124,10 @@ def recalled(run: Run) -> Reached | None:
     held = replace(run, share=PATIENCE, start=at)
     if kept is None:
         return Reached(trail, short, None)
-    W, exact = kept
+    W, exact, upper, proof, value = kept
     point = Orthogonal(W, tuple((k, Fraction(p, q)) for k, p, q in exact))
-    return Reached(trail, short, bound_point(held, point))
+    dual = Dual(point, Proposal(upper, proof), value)
+    return Reached(trail, short, best([dual, bound_point(held, point)]))
 
 
 def further(run: Run, reached: Reached | None, rest: tuple[float, State | None]) -> explore.Found:

@@ -1,11 +1,7 @@
 """check(): factors in, verdict and certificate out.  The verdict comes after the verifier."""
 
-import signal
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -13,7 +9,7 @@ import numpy as np
 from . import descent, fixed_rank, networks, scaling
 from ._arrays import Array, short
 from ._errors import InputError, OutOfScopeError
-from ._keeping import Keeper, keeping
+from ._keeping import Keeper, keeping, stoppable
 from ._known import PROBE, unknown
 from ._threads import threads
 from .atoms import Factors, ReLU
@@ -27,7 +23,7 @@ from .polar._scale import scaled as scaled_by
 from .problem import Problem, Values
 from .proving import settle
 from .result import Result, reason
-from .search import Clock, Progress, lowest
+from .search import LOG, Clock, Progress, lowest
 from .verdict import Verdict
 
 
@@ -53,10 +49,12 @@ def check(  # noqa: PLR0913  the contract's keywords
     q         the candidate's offset values; without them the best ones are found
     budget    seconds of search; whatever is proved by then is returned
     seed      of the random starts: the same call gives the same answer
-    progress  called as progress(stage, value)
+    progress  called as progress(stage, value); returning True ends the search
     dual      "search", "relaxation" (the dual point of a convex solver, untrusted), or W
     checkpoint  a file: what a long proof has reached is written to it now and then, and gone
-              on from if it is there; then Ctrl-C ends the search with what is proved so far
+              on from if it is there
+
+    The first Ctrl-C ends the search with the bracket proved so far; the second interrupts.
 
     Raises InputError when the caller's input is wrong.  What the theory does not cover
     is the verdict OUT_OF_SCOPE, never an exception.
@@ -80,11 +78,12 @@ def check(  # noqa: PLR0913  the contract's keywords
     epsilon = max(scaling.value_down(atol, by), rtol * abs(start.value))
     fixed = values is not None or not problem.offsets
     run = Run(scaled, start, epsilon, clock, seed, fixed, float(scaled_by(1.0, -by.whole)))
-    with threads(problem.loss.observed), keeping(keeper), stoppable(keeper):
+    with threads(problem.loss.observed), keeping(keeper), stoppable():
         found = by_rank(run) if problem.lam == 0 else any_size(run, wanted)
         found = scaling.evidence_up(found, by)
         proof = settle(problem, asked, found, clock.left())
     outcome = proof.outcome
+    LOG.info("%s in [%.10g, %.10g]", outcome.verdict, outcome.lower, outcome.upper)
     return Result(
         verdict=Verdict[outcome.verdict],
         lower=below(outcome.lower),
@@ -98,28 +97,6 @@ def check(  # noqa: PLR0913  the contract's keywords
         steps=tuple((name, s.value) for name, s in found.steps),
         reached=lowest([s for _, s in found.steps]) if found.steps else None,
     )
-
-
-@contextmanager
-def stoppable(keeper: Keeper) -> Iterator[None]:
-    """Let the first Ctrl-C stop the search where there is a file to go on from."""
-    main = threading.current_thread() is threading.main_thread()
-    if keeper.write is None or not main:
-        yield
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        """Ask to stop; the second time, interrupt."""
-        del number, frame
-        keeper.stopped = True
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def positive(budget: float | None) -> float | None:

@@ -86,7 +86,8 @@ class Certified:
     def searched(self, path: Path, asked: tuple[Any, Any, Any], told: dict[str, Any]) -> Any:  # noqa: ANN401
         """Search for a proof; store it if that is asked for."""
         __tracebackhide__ = True
-        from certify import Verdict, check  # noqa: PLC0415  only where a test uses it
+        from .pipeline import check  # noqa: PLC0415  only where a test uses it
+        from .verdict import Verdict  # noqa: PLC0415
 
         problem, factors, q = asked
         result = check(problem, factors, q=q, **told)
@@ -103,7 +104,7 @@ class Certified:
         if result.better is not None:
             import numpy as np  # noqa: PLC0415
 
-            from certify.certificate import named  # noqa: PLC0415
+            from .certificate import named  # noqa: PLC0415
 
             path = self.scratch / f"{self.label}.better.npz"
             arrays: dict[str, Any] = named(result.better)
@@ -115,7 +116,9 @@ class Certified:
 def verified(path: Path, asked: tuple[Any, Any, Any], told: dict[str, Any]) -> Any:  # noqa: ANN401
     """Verify a stored certificate about what the test asks now."""
     __tracebackhide__ = True
-    from certify import RejectedError, Verdict, verify  # noqa: PLC0415  only where a test uses it
+    from .kernel.verify import RejectedError  # noqa: PLC0415  only where a test uses it
+    from .recheck import verify  # noqa: PLC0415
+    from .verdict import Verdict  # noqa: PLC0415
 
     problem, factors, q = asked
     epsilon = {k: told[k] for k in ("rtol", "atol") if k in told}

@@ -80,8 +80,8 @@ def as_line(o: Outcome) -> dict[str, object]:
 def show(found: list[Outcome]) -> None:
     """Print the table, the failures, and what could not be said."""
     table = Table(box=None, pad_edge=False)
-    for title in ("statement", "evidence"):
-        table.add_column(title, overflow="fold")
+    table.add_column("statement", no_wrap=True)
+    table.add_column("evidence")
     for title in ("examples", "time"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("result", no_wrap=True)
@@ -92,7 +92,7 @@ def show(found: list[Outcome]) -> None:
     console.print(table)
     for o in found:
         for failure in o.failures:
-            console.print(Text(f"{o.name}: {failure}"))
+            console.print(Text(f"{o.name}: {failure}"), soft_wrap=True)
     if not built():
         console.print(NOT_BUILT)
 

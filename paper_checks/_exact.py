@@ -24,7 +24,7 @@ def total(terms: Iterable[Fraction]) -> Fraction:
     return sum(terms, ZERO)
 
 
-def scale(a: Fraction, x: Vector) -> Vector:
+def scale(a: Fraction, x: Sequence[Fraction]) -> Vector:
     """Return a x."""
     return [a * e for e in x]
 
@@ -50,7 +50,7 @@ def l1(x: Iterable[Fraction]) -> Fraction:
     return total(map(abs, x))
 
 
-def dot(x: Vector, y: Vector) -> Fraction:
+def dot(x: Sequence[Fraction], y: Sequence[Fraction]) -> Fraction:
     """Return <x, y>."""
     return total(a * b for a, b in zip(x, y, strict=True))
 
@@ -79,6 +79,12 @@ def objective(Y: Matrix, us: Sequence[Vector], vs: Sequence[Vector], lam: Fracti
 def dual_value(W: Matrix, Y: Matrix) -> Fraction:
     """Return d(W) = <W, Y> - 1/2 |W|^2 of the loss 1/2 |Z - Y|^2."""
     return inner(W, Y) - inner(W, W) / 2
+
+
+def least(Y: Matrix, lam: Fraction) -> Fraction:
+    """Return min 1/2 |Z - Y|^2 + lam sum |Z_ij|, entry by entry: F of |u|_1 |v|_1."""
+    sizes = map(abs, flat(Y))
+    return total(y * y / 2 if y <= lam else lam * y - lam * lam / 2 for y in sizes)
 
 
 def largest(W: Matrix) -> Fraction:

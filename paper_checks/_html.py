@@ -90,7 +90,7 @@ def _section(o: Outcome) -> str:
         f'<section id="{o.name}" class="statement"><div><h2>{_text(s.title)}</h2>'
         f'<p>{_text(s.words)}</p><p class="formula">{_text(s.formula)}</p>{failed}'
         f"<p><b>Evidence</b>: {_text(', '.join(o.evidence))}.</p></div>{drawn}"
-        f"<div>{_needs(o)}{gap if s.gap else ''}{_claims(o)}{_proofs(o.name)}</div></section>"
+        f"<div>{_needs(o)}{gap if s.gap else ''}{_claims(o)}{_proofs(o)}</div></section>"
     )
 
 
@@ -123,13 +123,14 @@ def _broken(o: Outcome, name: str) -> str:
     return f' <span class="quiet">[{_text(told)}]</span>'
 
 
-def _proofs(name: str) -> str:
+def _proofs(o: Outcome) -> str:
     items = "".join(
         f"<li>{', '.join(f'{what} <code>{escape(text)}</code>' for what, text in link)}</li>"
-        for link in links(name)
+        for link in links(o.name)
     )
-    code = f"<p class='quiet'>Tested in <code>paper_checks/{name}.py</code>.</p>"
-    return code + (f"<h3>Formal proofs</h3><ul>{items}</ul>" if items else "")
+    head = "Formal proofs" if o.theorems else "Formal proofs, not built here"
+    code = f"<p class='quiet'>Tested in <code>paper_checks/{o.name}.py</code>.</p>"
+    return code + (f"<h3>{head}</h3><ul>{items}</ul>" if items else "")
 
 
 def _open() -> str:

@@ -56,11 +56,12 @@ class Model:
         """Return the extreme slices that have phi != 0, as factors."""
         return [x for x in self.extreme if any(self.phi(x))]
 
-    def objective(self, slices: Sequence[Factors], y: Vector, lam: Fraction) -> Fraction:
-        """Return 1/2 |sum phi - y|^2 + lam sum theta, from the factors."""
+    def objective(self, slices: Sequence[Factors], y: Vector, lam: Fraction, loss: str) -> Fraction:
+        """Return 1/2 |sum phi - y|^2 or |sum phi - y|_1, + lam sum theta, from the factors."""
         outputs = [self.phi(x) for x in slices]
         errors = plus(combine([Fraction(1)] * len(outputs), outputs, len(y)), y, -1)
-        return dot(errors, errors) / 2 + lam * sum(map(self.theta, slices), Fraction(0))
+        fit = dot(errors, errors) / 2 if loss == "squared" else l1(errors)
+        return fit + lam * sum(map(self.theta, slices), Fraction(0))
 
 
 def times(c: Fraction, x: Factors) -> Factors:

@@ -13,7 +13,7 @@ from math import isqrt
 
 from ._base import ZERO
 from ._exact import dot, l1, scale
-from ._linear import Matrix, Vector, combine, exact, plus, solve, transposed
+from ._linear import Matrix, Vector, combine, exact, linf, plus, solve, transposed
 from ._lp import maximize_over, minimize
 from ._rays import Gauge, both, edges
 
@@ -60,10 +60,15 @@ def objectives(V: Matrix, W: Sequence[Fraction]) -> Iterator[tuple[list[Vector],
 
 
 def polar_l1_by_cells(V: Matrix, W: Sequence[Fraction]) -> Fraction:
-    """Return sup |W.(V u)_+| over |u|_1 <= 1: a linear program a cell."""
+    """Return sup |W.(V u)_+| over |u|_1 <= 1: a linear program a cell, unless |c|_inf rules it out.
+
+    c.u <= |c|_inf |u|_1, so a cell with |c|_inf at most the best so far has nothing better.
+    """
     facets = [exact(s) for s in product((1, -1), repeat=2)]
     best = ZERO
     for normals, c in objectives(V, W):
+        if linf(c) <= best:
+            continue
         rows = [*facets, *(tuple(scale(Fraction(-1), g)) for g in normals)]
         bounds = [*[Fraction(1)] * 4, *[ZERO] * len(normals)]
         best = max(best, maximize_over(c, rows, bounds).value)

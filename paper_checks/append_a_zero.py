@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from . import zero_slice
 from ._base import ZERO, Check, Statement
 from ._draw import matrices, positives, rationals, slices
-from ._exact import Matrix, Vector, dual_value, largest, objective, product, vector
+from ._exact import Matrix, Vector, largest, least, objective, product, vector
 
 STATEMENT = Statement(
     title="Append a zero",
     words="A local minimum that stays one with a zero slice appended is global, for every size. "
     "To first order: if the slices are balanced, it is global exactly if the polar of W = -grad "
     "loss is at most lam; else the polar's maximizer, appended as small as one likes, lowers f.",
-    formula="<W, phi(X_i)> = lam theta(X_i), Omega*(W) <= lam  =>  f_r(X) = d(W) <= f_s(X');   "
+    formula="<W, phi(X_i)> = lam theta(X_i), Omega*(W) <= lam  =>  f_r(X) = min F <= f_s(X');   "
     "<W, phi(z)> = pi > lam theta(z), theta(z) = 1  =>  f falls by (pi - lam)^2 / (2 |phi(z)|^2)",
     needs={
         "stays one": "a local minimum alone is not enough: Y = diag(3, 2), lam = 1/2, and the one "
@@ -31,7 +31,11 @@ STATEMENT = Statement(
     gap="'Stays a local minimum' is a condition on all near points, and the polar of a nonconvex "
     "set of atoms may be hard to compute; the first-order form says what has to be bounded.",
 )
-GLOBAL, DUAL, FALL = "f_r(X) <= f_s(X')", "f_r(X) = d(W)", "the best step lowers f by its formula"
+GLOBAL, CONVEX, FALL = (
+    "f_r(X) <= f_s(X')",
+    "f_r(X) = min F",
+    "the best step lowers f by its formula",
+)
 NEAR, LOCAL = "else an appended slice nearby is lower", "the counterexample is a local minimum"
 STEP = Fraction(1, 10**9)  # how near: any number > 0 would do
 
@@ -76,11 +80,11 @@ def appended(i: Instance, W: Matrix, size: Fraction) -> tuple[list[Vector], list
 
 
 def sides(i: Instance) -> Iterator[Check]:
-    """Yield that f is the dual value where the polar is at most lam; else how far it falls."""
+    """Yield that f is the minimum of F where the polar is at most lam; else how far it falls."""
     Y, W = i.question()
     here, top = objective(Y, i.us, i.vs, i.lam), largest(W)
     if top <= i.lam:
-        yield Check(DUAL, here, "==", dual_value(W, Y))
+        yield Check(CONVEX, here, "==", least(Y, i.lam))
         yield Check(GLOBAL, here, "<=", objective(Y, *i.others, i.lam))
         return
     best = objective(Y, *appended(i, W, top - i.lam), i.lam)

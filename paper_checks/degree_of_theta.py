@@ -20,7 +20,7 @@ STATEMENT = Statement(
     "the data, with any number of zero slices, so appending zeros tests nothing. Above: splitting "
     "a slice drives the regularizer to 0, so Omega is 0. Both are out of scope; a product of "
     "norms, or the mean of their K-th powers, is the cure.",
-    formula="|x| <= m, K m^(K-2) |Y|_1 <= lam  =>  f_r(0) <= f_r(x);   "
+    formula="|x^k| <= m, m^(K-2) |Y|_1 <= lam  =>  f_r(0) <= f_r(x);   "
     "(u, v) -> n^2 slices (u, v) / n keeps sum phi and divides sum |u|^2 |v|^2 by n^2",
     needs={
         "degree below": "with the product of norms, of degree 3, the origin of 1 x 1 x 1 data 4 at "
@@ -88,14 +88,18 @@ def value(Y: Vector, xs: Sequence[Slice], lam: Fraction) -> Fraction:
 
 
 def sides(i: Below | Above) -> Iterator[Check]:
-    """Yield both sides by the definition of f; how near is near enough is the formula's."""
+    """Yield both sides by the definition of f; how near is near enough is the formula's.
+
+    f(x) - f(0) >= sum over slices of lam theta - <Y, phi>, and where g^K = prod |x^k|_2 that is
+    at least lam g^2 - |Y|_1 g^K, by AM-GM.
+    """
     if isinstance(i, Above):
         yield from _split(i)
         return
-    Y, K = outer(i.target), len(i.target)
+    Y = outer(i.target)
     fit = dot(Y, Y) / 2
     lam = i.price * fit / decay(i.target)
-    near = min(Fraction(1), lam / (K * l1(Y))) * i.size  # K m^(K-2) |Y|_1 <= lam, K >= 3
+    near = min(Fraction(1), lam / l1(Y)) * i.size  # m^(K-2) |Y|_1 <= lam, as K >= 3
     moved = [[scale(near / l1(f), f) for f in x] for x in i.near]  # |f|_2 <= |f|_1
     yield Check(BELOW, fit, "<=", value(Y, moved, lam))
     yield Check(POOR, value(Y, [i.target], lam), "<", fit)
@@ -116,6 +120,8 @@ def fixed() -> Iterator[Check]:
     below = Below(far, Fraction(1, 2), [far, far], Fraction(1, 10**6))
     yield from sides(below)
     yield from sides(replace(below, price=1 - Fraction(1, 10**7)))
+    edge = [[vector(1)] * 3]  # here lam = 1/4 and m = 1/16, and f rises by m^6 / 2 only
+    yield from sides(Below([vector(2), vector(1), vector(2)], Fraction(3, 32), edge, Fraction(1)))
     yield from sides(Above(vector(1, 2), vector(-3, 1), 3))
     e, lam, Y = Fraction(1, 10), Fraction(1), Fraction(4)
     yield Check(BELOW, Y**2 / 2, "<=", (e**3 - Y) ** 2 / 2 + lam * e**3, dropped="degree below")

@@ -2,15 +2,17 @@
 
 First reduce the slices to independent ones, down dependences that do not raise the cost; then
 pivot to the cheapest slices of the same sum; then follow Z(t) = (1 - t) Z0 + t Z*, always with
-the cheapest slices. Every move is straight, so f on it is a quadratic in rationals.
+the cheapest slices. Every move is straight, so f on it is linear, quadratic or, for the
+absolute loss, convex and piecewise linear, in rationals.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from hypothesis import strategies as st
 
+from . import _absolute
 from ._base import Check, Statement
 from ._draw import rationals, vectors
 from ._fit import below, fit
@@ -54,12 +56,17 @@ HALF, DENSE = Fraction(1, 2), tuple(Fraction(k, 16) for k in range(17))
 
 @dataclass(frozen=True)
 class Instance:
-    """A model, its data and lam, and card(D) + 1 slices to start from."""
+    """A model, its data and lam, card(D) + 1 slices to start from, and "squared" or "absolute"."""
 
     model: Model
     y: Vector
     lam: Fraction
     start: tuple[Factors, ...]
+    loss: str = "squared"
+
+    def objective(self, slices: Sequence[Factors]) -> Fraction:
+        """Return f."""
+        return self.model.objective(slices, self.y, self.lam, self.loss)
 
 
 @dataclass(frozen=True)
@@ -89,9 +96,8 @@ class Path:
 
     def value(self, leg: Leg, s: Fraction) -> Fraction:
         """Return f by the factors."""
-        i = self.instance
         slices = [times(c, self.factors[j]) for j, c in leg.at(s).items()]
-        return i.model.objective(slices, i.y, i.lam)
+        return self.instance.objective(slices)
 
     def sum(self, c: Weights) -> Vector:
         """Return Z."""
@@ -123,7 +129,16 @@ def walk(i: Instance) -> Path:
 def target(i: Instance) -> Vector:
     """Return Z*, the sum of a global minimum."""
     whole = fit(i.model.rays, i.y, i.lam)
-    return plus(i.y, whole.residual(whole.minimum()), -1)
+    if i.loss == "squared":
+        return plus(i.y, whole.residual(whole.minimum()), -1)
+    return plus(i.y, whole.residual(_absolute.coefficients(i.model.rays, i.y, i.lam)), -1)
+
+
+def bound(i: Instance, Z: Vector) -> Fraction:
+    """Return a dual value, which no factorization of any size is below."""
+    if i.loss == "squared":
+        return below(i.model.rays, plus(i.y, Z, -1), i.y, i.lam)
+    return _absolute.bound(i.model.rays, i.y, i.lam)
 
 
 def path(i: Instance, samples: int = 16) -> list[tuple[float, float]]:
@@ -141,7 +156,8 @@ def _instances(draw: st.DrawFn) -> Instance:
     size = len(model.phi(model.extreme[0]))
     slices = st.tuples(*(vectors(n).map(exact) for n in model.lengths))
     start = draw(st.lists(slices, min_size=size + 1, max_size=size + 1))
-    return Instance(model, exact(draw(vectors(size))), draw(rationals(1, 4)), tuple(start))
+    y, loss = exact(draw(vectors(size))), draw(st.sampled_from(("squared", "absolute")))
+    return Instance(model, y, draw(rationals(1, 4)), tuple(start), loss)
 
 
 INSTANCES = _instances()
@@ -155,20 +171,21 @@ def sides(i: Instance) -> Iterator[Check]:
 def checked(i: Instance, samples: tuple[Fraction, ...]) -> Iterator[Check]:
     """Yield the checks with these samples of a leg, 0 and 1 among them.
 
-    On a leg f is q(s) = a s^2 + b s + c with a >= 0, so it never rises if 2a + b <= 0, which is
-    3 q(1) + q(0) <= 4 q(1/2).
+    Where the sum stays, f is linear. With the squared loss f is q(s) = a s^2 + b s + c with
+    a >= 0, so it never rises if 2a + b <= 0, which is 3 q(1) + q(0) <= 4 q(1/2). With the
+    absolute loss the last way is convex and below its chord, which falls.
     """
-    way, last = walk(i), i.model.objective(i.start, i.y, i.lam)
+    way, last = walk(i), i.objective(i.start)
     for leg in way.legs:
         f = {s: way.value(leg, s) for s in samples}
         for s in samples:
             yield Check(FALLS, f[s], "<=", last)
             last = f[s]
-        yield Check(SLOPE, (3 * f[samples[-1]] + f[samples[0]]) / 4, "<=", f[HALF])
+        if i.loss == "squared" or not leg.times:
+            yield Check(SLOPE, (3 * f[samples[-1]] + f[samples[0]]) / 4, "<=", f[HALF])
         yield Check(ROOM, Fraction(len(leg.at(HALF))), "<=", Fraction(len(i.y) + 1))
     yield from last_way(way)
-    end = way.legs[-1].after
-    yield Check(ENDS, last, "==", below(i.model.rays, plus(i.y, way.sum(end), -1), i.y, i.lam))
+    yield Check(ENDS, last, "==", bound(i, way.sum(way.legs[-1].after)))
 
 
 def last_way(way: Path) -> Iterator[Check]:
@@ -209,7 +226,8 @@ def fixed() -> Iterator[Check]:
             for k in range(size + 1)
         ]
         y = exact([Fraction((-1) ** k * (3 * k + 5), 2) for k in range(size)])
-        yield from checked(Instance(model, y, HALF, tuple(slices)), DENSE)
+        for loss in ("squared", "absolute"):
+            yield from checked(Instance(model, y, HALF, tuple(slices), loss), DENSE)
     for start, highest, name in barriers():
         yield Check(FALLS, highest, "<=", start, dropped=name)
 

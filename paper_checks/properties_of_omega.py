@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from hypothesis import strategies as st
 
+from . import _nuclear
 from ._base import ZERO, Check, Statement
 from ._draw import rationals, vectors
 from ._exact import dot, l1, scale
@@ -43,6 +44,8 @@ AT_ZERO, DEGREE = "1 + Omega(0) = 1", "Omega(aZ) = a Omega(Z)"
 SUM, CONVEX = "Omega is subadditive", "Omega is convex"
 EVEN, POSITIVE = "Omega(-Z) = Omega(Z)", "c |Z|_1 <= Omega(Z)"
 ATTAINED, FEW = "the cheapest basis costs Omega(Z)", "slices <= card(D)"
+NUCLEAR = "l2 x l2, 2 x 2: two slices cost the largest <W, Z>"
+SUM_L2 = "Omega is subadditive in l2 norms, in squares"
 NET = relu((exact([1, 2]), exact([-1, 1]), exact([2, -1])))
 FAMILIES = (entries(2, 2), rows(1, 3), rows(2, 2), signs(2), hexagon(), NET, signs(3))
 
@@ -91,6 +94,21 @@ def sides(i: Instance) -> Iterator[Check]:
     if len(rays.phi) <= 14:  # 3432 bases at most
         yield Check(ATTAINED, rays.cheapest_basis(i.Z), "==", found.value)
     yield Check(FEW, Fraction(sum(c > 0 for c in found.x)), "<=", Fraction(rays.size))
+    if rays.size == 4:
+        yield from nuclear(i.Z, i.other)
+
+
+def nuclear(Z: Vector, other: Vector) -> Iterator[Check]:
+    """Yield 2 x 2 matrices in l2 norms: slices against M, and subadditivity in squares.
+
+    With Omega = N: N' <= N1 + N2 where (N'^2 - N1^2 - N2^2)_+ <= 2 N1 N2.
+    """
+    M = _nuclear.orthogonal(Z)
+    if any(Z):
+        cost = _nuclear.cost_times(_nuclear.spectral(M), _nuclear.slices(Z))
+        yield Check(NUCLEAR, cost, "==", dot(M, Z))  # both times N, the spectral norm of M
+    one, two, both = map(_nuclear.square, (Z, other, plus(Z, other)))
+    yield Check(SUM_L2, max(ZERO, both - one - two) ** 2, "<=", 4 * one * two)
 
 
 def fixed() -> Iterator[Check]:

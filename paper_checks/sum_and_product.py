@@ -53,7 +53,7 @@ def mean(factors: list[Vector], scales: list[Fraction], power: int) -> Fraction:
 def sides(instance: tuple[list[Vector], Fraction, list[Fraction]]) -> Iterator[Check]:
     """Yield AM-GM at drawn scales, and the equality at s_k = g / |x^k|."""
     factors, g, scales = instance
-    product, power = prod(l1(x) for x in factors), len(factors)
+    product, power = prod((l1(x) for x in factors), start=Fraction(1)), len(factors)
     yield Check(NEVER, product, "<=", mean(factors, scales, power))
     best = [g / l1(x) for x in factors]
     yield Check(EQUAL, product, "==", mean(factors, best, power))

@@ -125,14 +125,18 @@ def sides(i: Instance) -> Iterator[Check]:
 def fixed() -> Iterator[Check]:
     """Yield optima, where the bound is attained, and the counterexamples."""
     one = Fraction(1)
-    for loss, z in (("squared", 3), ("huber, delta = 2", 3), ("absolute", 4)):
-        yield from sides(Instance("l1", loss, one, [vector(4)], [vector(1)], [vector(z)], [[one]]))
-    Y, W = [vector(3, -3)], [vector("1/2", "-1/2")]
+    for loss, price, z in (("squared", 1, 3), ("huber, delta = 2", 1, 3), ("absolute", 1, 4)):
+        pair = [vector(z)], [[one]]
+        yield from sides(Instance("l1", loss, Fraction(price), [vector(4)], [vector(2)], *pair))
+    for loss in ("huber, delta = 2", "absolute"):  # W ends at the border of the loss's domain
+        yield from sides(Instance("l1", loss, Fraction(3), [vector(4)], [vector(5)], [], []))
+    Y, W = [vector(3, -3)], [vector(1, -1)]
     yield from sides(Instance("linf", "squared", one, Y, W, [vector("5/2")], [vector(1, -1)]))
     Y, lam = [vector(4)], Fraction(1, 2)
     twice = bound([vector(2)], Y, "squared")
     yield Check(BOUND, twice, "<=", one / 2 + 3, dropped="polar at most lam")
-    square = bound([vector(1)], Y, "squared")
-    yield Check(BOUND, square, "<=", abs(Fraction(2)), dropped="equal degrees")
+    square, x = bound([vector(1)], Y, "squared"), Fraction(2)
+    value = (x * x - 4) ** 2 / 2 + abs(x)
+    yield Check(BOUND, square, "<=", value, dropped="equal degrees")
     step = bound([vector(4)], Y, "squared")
     yield Check(BOUND, step, "<=", 4 * lam * 2, dropped="positive degree")

@@ -2,7 +2,7 @@
 
 A point with a zero slice is put to the proof's own test: scale a slice, or grow the zero slice
 along a vertex of the ball.  Either such a step, as short as one likes, lowers f, so the point
-is no local minimum; or none does, and then f is the dual value d(W), below which nothing is.
+is no local minimum; or none does, and then f is the minimum of F, known entry by entry.
 """
 
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ from ._exact import (
     Matrix,
     Vector,
     difference,
-    dual_value,
     inner,
     l1,
+    least,
     objective,
     product,
     scale,
@@ -30,7 +30,7 @@ STATEMENT = Statement(
     title="Zero slice",
     words="A local minimum of f_r with an all-zero slice is a global minimum of f_s for every "
     "size s, and the sum of its phi is a global minimum of F.",
-    formula="X a local minimum of f_r, X_i = 0 for some i  =>  f_r(X) <= f_s(X') for all s and X'",
+    formula="X a local minimum of f_r, X_i = 0 for some i  =>  f_r(X) = min F <= f_s(X')",
     needs={
         "local minimum": "a stationary point is not enough: at the origin of 1/2 (u v - y)^2 + "
         "lam |u v| the gradient is zero for every y, and for y = 4, lam = 1 it has f = 8 where "
@@ -48,7 +48,7 @@ STATEMENT = Statement(
     "because phi and theta are homogeneous; it needs no regularity of phi, and not that Omega is a "
     "norm or attained.",
 )
-GLOBAL, DUAL = "f_r(X) <= f_s(X')", "f_r(X) = d(W)"
+GLOBAL, CONVEX = "f_r(X) <= f_s(X')", "f_r(X) = min F"
 NEAR = "else a point nearby is lower"
 STEP = Fraction(1, 10**9)  # how near: any number > 0 would do
 
@@ -92,7 +92,7 @@ def sides(i: Instance) -> Iterator[Check]:
     if step:
         yield Check(NEAR, objective(i.Y, *step, i.lam), "<", here)
         return
-    yield Check(DUAL, here, "==", dual_value(W, i.Y))
+    yield Check(CONVEX, here, "==", least(i.Y, i.lam))
     yield Check(GLOBAL, here, "<=", objective(i.Y, *i.others, i.lam))
 
 

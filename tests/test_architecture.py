@@ -44,6 +44,7 @@ LAYERS = (  # from the bottom up: a module imports from its own layer or from th
     ("files", "demo"),
     ("audit", "pytest_plugin"),
     ("cli",),
+    ("testing",),
     ("__main__", "__init__"),
 )
 HEIGHT = {name: k for k, layer in enumerate(LAYERS) for name in layer}

@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes
 
-from certify import Problem, Verdict, check, evidence, verify
+from certify import Problem, Verdict, check, duals, evidence, rays, verify
 from certify.arrangements import ascent
 from certify.atoms import ReLU
+from certify.descent import state
 from certify.evidence import Evidence
-from certify.losses import Squared
+from certify.losses import Logistic, Squared
 from certify.networks import _climb as climb
 from certify.networks._net import Net
 from certify.offsets import ColumnIntercept
 from certify.proving import afforded, relaxed
+from certify.search import Clock
 from tests.network_models import counted
 
 UNITS = 24
@@ -97,3 +99,17 @@ def test_a_climb_ends_when_time_does(patients, monkeypatch):
     top, _ = climb.above(field, np.inf, factors, 0, lambda: next(left, True))
     assert 0 < len(called) <= climb.STEPS + 5
     assert 0 < top <= climb.above(field, np.inf, factors, 0)[0]
+
+
+@pytest.mark.parametrize(("lam", "count"), [(0.25, 1), (64.0, 2)])
+def test_a_multiple_that_the_kernel_takes_by_itself_is_not_bounded_again(monkeypatch, lam, count):
+    """At a small lam W is shortened by lam over its polar; at a large one another is better."""
+    rng = np.random.default_rng(4)
+    X, y = rng.standard_normal((12, 3)), np.arange(12.0)[:, None] % 2
+    problem = Problem(Logistic(y), ReLU(X), lam)
+    one = state(problem, (rng.standard_normal((3, 2)), rng.standard_normal((1, 2))), None)
+    tried = counted(monkeypatch, duals, "bound_inside")
+    found = duals.bound(duals.Run(problem, one, 1e-6, Clock(), 0, given=True), 0.5 * (y - 0.5))
+    assert len(tried) == count
+    s = min(1.0, lam / found.polar.upper)
+    assert found.value == rays.value(problem, found.point.W, s)

@@ -224,8 +224,8 @@ def test_ctrl_c_leaves_what_is_proved(tmp_path, request):
     assert result.verdict in (Verdict.UNDECIDED, Verdict.REFUTED)
     assert result.lower <= result.upper
     assert signal.getsignal(signal.SIGINT) is before
-    with pytest.raises(KeyboardInterrupt):  # without a file, as ever
-        check(problem, factors, progress=told)
+    bare = check(problem, factors, progress=told)  # the same without a file
+    assert bare.verdict in (Verdict.UNDECIDED, Verdict.REFUTED)
     assert not list(Path(tmp_path).glob("*.tmp"))
 
 

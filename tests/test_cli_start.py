@@ -93,7 +93,10 @@ def test_init_replaces_nothing_without_force(folder, capsys):
 @pytest.mark.parametrize(
     ("arrays", "said"),
     [
-        ((rng.random((3, 3)),), "no factor has the shape (6, r) or (4, r)"),
+        (
+            (rng.random((3, 3)),),
+            "no factor has the shape (6, r) or (4, r) where a0.npy (3 x 3) would fit",
+        ),
         ((rng.random((6, 2)), rng.random((4, 3))), "the factors have [2, 3] slices"),
         ((rng.random(6),), "no factor has the shape"),
     ],

@@ -62,7 +62,7 @@ def test_the_picture_falls_from_the_start_to_the_end():
     assert heights == sorted(heights, reverse=True)
     assert heights[0] > heights[-1]
     model = instance.model
-    assert heights[0] == float(model.objective(instance.start, instance.y, instance.lam))
+    assert heights[0] == float(instance.objective(instance.start))
     assert [t for t, _ in drawn] == sorted(t for t, _ in drawn)
     whole = fit(model.rays, instance.y, instance.lam)
     assert heights[-1] == pytest.approx(float(whole.value(whole.minimum())), rel=1e-14)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paper_checks import _lp
+from paper_checks import _lp, _nuclear
 from paper_checks._draw import matrices, rationals, vectors
 from paper_checks._exact import dot, l1
 from paper_checks._fit import below, enumerated, fit, orthogonal
@@ -253,3 +253,14 @@ def test_outer_products_run_their_last_index_fastest():
     assert outer(u, v) == exact([3, 5, 7, 6, 10, 14])
     assert plus(u, exact([1, 1]), Fraction(1, 2)) == exact([Fraction(3, 2), Fraction(5, 2)])
     assert hidden(V, exact([1, 0])) == exact([1, 0, 2])
+
+
+@given(vectors(4).filter(any))
+@QUICK
+def test_nuclear_slices_sum_to_the_matrix_and_cost_the_closed_form(Z):
+    found, M = _nuclear.slices(Z), _nuclear.orthogonal(Z)
+    assert combine([Fraction(1)] * len(found), [outer(u, v) for u, v in found], 4) == tuple(Z)
+    square = _nuclear.square(Z)
+    assert _nuclear.spectral(M) == square == _nuclear.cost_times(square, found)
+    singular = np.linalg.svd(np.array(Z, dtype=float).reshape(2, 2), compute_uv=False)
+    assert float(square) == pytest.approx(singular.sum() ** 2, rel=2**-40)

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from fractions import Fraction
 from html import escape
 from html.parser import HTMLParser
@@ -111,6 +112,15 @@ def test_a_failure_is_shown_and_escaped():
     assert "a <b> & claim: 2 ≤ 1 is false  (<instance>)" in text
     assert "FAILS" in text
     assert "<i>" not in written
+
+
+def test_proofs_that_are_not_built_are_not_shown_as_such(found):
+    for theorems, told in (((), True), (("Duality.weak_duality",), False)):
+        one = [replace(o, theorems=theorems) for o in found if o.name == "weak_duality"]
+        written = page(one, "")
+        assert ("Formal proofs, not built here" in written) is told
+        assert ("machine-proved" in written) is not told
+        assert "<code>weak_duality</code>" in written
 
 
 def test_html_is_written_where_asked(tmp_path, capsys):

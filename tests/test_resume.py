@@ -11,20 +11,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from certify import Problem, check, improve
+from certify import Problem, check
 from certify._keeping import Keeper, unpacked
 from certify.arrangements._multiplier import Multiplier
 from certify.arrangements.dnn import Cut
 from certify.arrangements.tree import EDGE
-from certify.atoms import ReLU
+from certify.atoms import CP, RankOne, ReLU
 from certify.branching import Node, Solved, Tree
 from certify.checkpoint import read
-from certify.losses import Squared
+from certify.descent import state
+from certify.losses import Logistic, Softmax, Squared
+from certify.networks import trail
+from certify.offsets import ColumnIntercept
+from certify.search import Clock
 from tests.question_files import inside, outside
 
 ROWS, WIDTH, LAM = 30, 6, 3.0  # too wide for cells
 TIGHT = ["--rtol", "1e-7", "--json"]  # not within: a tree grows until it is stopped
 SHORT = 1 - 4 * EDGE  # a proof is as short as that allows
+COLUMN = (ColumnIntercept(),)
 KINDS = (Tree, Node, Solved, Cut, Multiplier)
 TABLE = """lam = {lam}
 [data]
@@ -44,8 +49,9 @@ def question():
     rng = np.random.default_rng(5)
     X, y = rng.standard_normal((ROWS, WIDTH)), rng.standard_normal((ROWS, 1))
     problem = Problem(Squared(y), ReLU(X), LAM)
-    start = 0.1 * rng.standard_normal((WIDTH, 8)), 0.1 * rng.standard_normal((1, 8))
-    return problem, improve(problem, start, rtol=1e-9, budget=4.0).factors
+    start = 0.1 * rng.standard_normal((WIDTH, 20)), 0.1 * rng.standard_normal((1, 20))
+    found = trail(problem, state(problem, start, None), Clock(), 0, 1e-9)  # no clock: steps
+    return problem, found.best.factors
 
 
 @pytest.fixture
@@ -145,7 +151,7 @@ def test_what_a_crash_leaves_is_gone_on_from(tmp_path, question, monkeypatch):
         raise MemoryError("no more")
 
     with monkeypatch.context() as patched:
-        patched.setattr("certify.evidence.bound_point", crash)  # the last and longest bound
+        patched.setattr("certify.evidence.patient", crash)  # the last and longest bound
         with pytest.raises(MemoryError):
             check(problem, factors, rtol=1e-7, budget=3.0, checkpoint=file)
     upper = largest(file)[1].upper
@@ -154,6 +160,36 @@ def test_what_a_crash_leaves_is_gone_on_from(tmp_path, question, monkeypatch):
     bare = check(problem, factors, rtol=1e-7, budget=0.0)
     assert found.lower > bare.lower
     assert largest(file)[1].upper <= upper
+
+
+def drawn(*shape):
+    return np.random.default_rng(7).standard_normal(shape)
+
+
+KINDS_OF = {
+    "tensor": (Squared(np.abs(drawn(5, 4, 3))), CP(["l2", "l2", "l2+"]), 0.8, (), (5, 4, 3)),
+    "nonnegative": (Squared(np.abs(drawn(9, 7))), RankOne("l2+", "l2+"), 0.5, (), (9, 7)),
+    "signs": (Logistic((drawn(9, 7) > 0) * 1.0), RankOne("l2", "linf"), 0.5, COLUMN, (9, 7)),
+    "classes": (
+        Softmax(np.eye(3)[[0, 1, 2, 2, 1, 0, 1, 2, 0]]),
+        ReLU(drawn(9, 5), bias="free"),
+        0.2,
+        COLUMN,
+        (6, 3),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS_OF)
+def test_what_was_proved_is_proved_again_for_every_kind_of_problem(tmp_path, kind):
+    loss, atom, lam, offsets, sides = KINDS_OF[kind]
+    problem, file = Problem(loss, atom, lam, offsets), tmp_path / "a.checkpoint"
+    factors = [0.3 * np.abs(drawn(n, 2)) for n in sides]
+    first = check(problem, factors, rtol=1e-9, budget=1.0, checkpoint=file)
+    again = check(problem, factors, rtol=1e-9, budget=0.0, checkpoint=file)
+    assert again.verdict is first.verdict
+    assert again.lower >= SHORT * first.lower > 0
+    assert check(problem, factors, rtol=1e-9, budget=0.5, checkpoint=file).lower >= again.lower
 
 
 def test_a_checkpoint_is_no_proof(tmp_path, question):

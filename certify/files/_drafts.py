@@ -99,10 +99,12 @@ def matched(dims: tuple[int, ...], arrays: Named) -> tuple[dict[str, tuple[str, 
     ranks = sorted({x.shape[1] for _, x in out.values()})
     if len(ranks) > 1:
         raise InputError(f"the factors have {ranks} slices: they must have one number")
-    if arrays and not out and not notes:
-        shapes = ", ".join(shape_of(x) for _, x in arrays)
+    if left:
+        shapes = ", ".join(f"{source} ({shape_of(x)})" for source, x in left)
         wanted = " or ".join(f"({n}, r)" for n in dims)
-        raise InputError(f"no factor has the shape {wanted}: got {shapes}")
+        raise InputError(f"no factor has the shape {wanted} where {shapes} would fit")
+    if out and len(out) < len(dims):
+        notes.append(f"no file for {', '.join(k for k in names_of(len(dims)) if k not in out)}")
     return (out if len(out) == len(dims) else {}), notes
 
 

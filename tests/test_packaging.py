@@ -1,0 +1,176 @@
+"""The package as others install it: small, whole, typed, and working outside its checkout."""
+
+import ast
+import email
+import re
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+SHIPPED = (
+    "certify/py.typed",
+    "certify/kernel/SPEC.md",
+    "certify/report/page.html.jinja",
+    "certify/audit/index.html.jinja",
+    "certify/files/problem.schema.json",
+)
+USER = """
+from pathlib import Path
+
+import numpy as np
+
+from certify import Certificate, Problem, Result, Verdict, check, from_model, improve, verify
+from certify.atoms import CP, RankOne, ReLU
+from certify.losses import Huber, Squared
+
+problem = Problem(Squared(np.eye(2)), RankOne("l2", "l2+"), lam=0.5)
+factors = (np.ones((2, 1)), np.ones((2, 1)))
+result: Result = check(problem, factors, rtol=1e-3, budget=1.0)
+lower: float = result.lower
+name: str = result.verdict.name
+certified: bool = result.verdict is Verdict.CERTIFIED
+certificate: Certificate | None = result.certificate
+if certificate is not None:
+    size: int = certificate.save(Path("x.cert"))
+    tier: str = verify(certificate, problem, factors).tier
+better: float = improve(problem, factors).objective
+"""
+WRONG = USER + "\ncheck(problem)\nresult.lowr\nbad: int = result.verdict\n"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Build the wheel and the source distribution by the project's own backend."""
+    folder = tmp_path_factory.mktemp("dist")
+    script = (
+        "import hatchling.build as b, sys;"
+        "print(b.build_wheel(sys.argv[1])); print(b.build_sdist(sys.argv[1]))"
+    )
+    pytest.importorskip("hatchling")
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    wheel, source = (folder / line for line in done.stdout.split())
+    return wheel, source
+
+
+def test_the_wheel_is_small_and_holds_what_the_package_reads(built):
+    wheel, _ = built
+    assert wheel.stat().st_size < 1_000_000
+    names = zipfile.ZipFile(wheel).namelist()
+    assert set(SHIPPED) <= set(names)
+    tops = {n.split("/")[0] for n in names}
+    assert tops == {"certify", f"certify-{PROJECT['version']}.dist-info"}
+    modules = {p.relative_to(ROOT).as_posix() for p in (ROOT / "certify").rglob("*.py")}
+    assert modules == {n for n in names if n.endswith(".py")}
+
+
+def test_the_source_distribution_holds_the_tests_and_the_zoo(built):
+    _, source = built
+    with tarfile.open(source) as held:
+        names = {n.partition("/")[2] for n in held.getnames()}
+    for name in ("tests/test_packaging.py", "problems/diagonal.py", "README.md", "CITATION.cff"):
+        assert name in names
+    assert {n for n in names if n.endswith((".cert", ".pyc"))} == set()
+
+
+def test_metadata_name_the_extras_and_entry_points(built):
+    wheel, _ = built
+    held = zipfile.ZipFile(wheel)
+    info = f"certify-{PROJECT['version']}.dist-info"
+    meta = email.message_from_bytes(held.read(f"{info}/METADATA"))
+    extras = set(meta.get_all("Provides-Extra"))
+    wanted = {"models", "torch", "onnx", "report", "scale", "testing", "docs", "bench", "dev"}
+    assert extras == wanted
+    points = held.read(f"{info}/entry_points.txt").decode()
+    assert "certify = certify.cli:main" in points
+    assert "certify = certify.pytest_plugin" in points
+
+
+def test_the_version_is_one(built):
+    del built
+    tree = ast.parse((ROOT / "certify/__init__.py").read_text("utf-8"))
+    (version,) = (
+        n.value.value
+        for n in tree.body
+        if isinstance(n, ast.Assign) and n.targets[0].id == "__version__"
+    )
+    cff = (ROOT / "CITATION.cff").read_text("utf-8")
+    assert version == PROJECT["version"] == re.search(r"(?m)^version: (\S+)$", cff)[1]
+
+
+def test_every_extra_that_an_error_names_exists():
+    extras = set(PROJECT["optional-dependencies"])
+    named = set()
+    for path in (ROOT / "certify").rglob("*.py"):
+        named |= set(re.findall(r"certify\[(\w+)\]", path.read_text("utf-8")))
+    assert named
+    assert named <= extras
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checker", [["mypy", "--strict"], ["basedpyright", "--level", "error"]])
+def test_a_users_project_is_checked_completely(tmp_path, checker):
+    pytest.importorskip(checker[0])
+    right, wrong = tmp_path / "right.py", tmp_path / "wrong.py"
+    right.write_text(USER, encoding="utf-8")
+    wrong.write_text(WRONG, encoding="utf-8")
+    command = [sys.executable, "-m", *checker]
+    done = subprocess.run(
+        [*command, right], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    done = subprocess.run(
+        [*command, wrong], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    lines = WRONG.splitlines()
+    for text in ("check(problem)", "result.lowr", "bad: int = result.verdict"):
+        number = lines.index(text) + 1
+        assert re.search(rf"wrong\.py:{number}\b", done.stdout), (text, done.stdout)
+
+
+@pytest.mark.slow
+def test_an_installed_wheel_works_outside_the_checkout(built, tmp_path):
+    wheel, source = built
+    env = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", env], check=True)
+    python = env / "bin/python"
+    subprocess.run(
+        [python, "-m", "pip", "install", "-q", f"{wheel}[report,testing]", "pytest"], check=True
+    )
+    with tarfile.open(source) as held:
+        held.extractall(tmp_path, filter="data")
+    (checkout,) = (p for p in tmp_path.iterdir() if p.name.startswith("certify-"))
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    for name in ("tests", "problems"):
+        (checkout / name).rename(outside / name)
+    files = ["tests/test_kernel.py", "tests/test_wrong_invocations.py", "tests/test_report.py"]
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib"]
+    done = subprocess.run(
+        [*command, "-o", "pythonpath=.", *files, "-m", "not slow"],
+        cwd=outside,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:]
+    where = subprocess.run(
+        [python, "-c", "import certify; print(certify.__file__)"],
+        cwd=outside,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert str(env) in where.stdout
