@@ -21,6 +21,7 @@ from ._base import ZERO, Check, Statement
 from ._draw import matrices, rationals
 from ._exact import dot
 from ._linear import Matrix, exact, solve, transposed
+from ._nets import root
 
 STATEMENT = Statement(
     title="Strict gap of standard deep nets",
@@ -41,6 +42,7 @@ STATEMENT = Statement(
 HOLDER = "(sum sigma^(2/3))^3 <= (|W1| |W2| |W3|)^2"
 SINGLE = "each singular value is best at a^3"
 BEST = "no standard net is below its optimum, in squares"
+REACHED = "three layers diag(a, b) reach the optimum"
 PARALLEL = "two parallel nets reach min F"
 GAP = "min F < the best standard net"
 HALF = Fraction(1, 2)
@@ -129,9 +131,12 @@ def sides(i: Instance) -> Iterator[Check]:
     yield Check(HOLDER, (a * a + b * b) ** 3, "<=", cost)
     yield from below(i, layers)
     yield from below(i, (G, times(inverse(G), times(middle, H)), times(inverse(H), diagonal(b, a))))
-    for root, y in zip(i.pair, i.data, strict=True):
-        here, there = ((t**3 - y) ** 2 / 2 + 3 * lam * t * t / 2 for t in (root, i.t))
+    for best, y in zip(i.pair, i.data, strict=True):
+        here, there = ((t**3 - y) ** 2 / 2 + 3 * lam * t * t / 2 for t in (best, i.t))
         yield Check(SINGLE, here, "<=", there)
+    errors = [t**3 - y for t, y in zip(i.pair, i.data, strict=True)]
+    price = root(square(middle) ** 3)[1]  # |W| = 1 exactly
+    yield Check(REACHED, dot(errors, errors) / 2 + lam * price, "==", i.best)
     yield Check(PARALLEL, parallel(i), "==", dual(i))
     yield Check(GAP, dual(i), "<", i.best)
 
