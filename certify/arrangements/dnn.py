@@ -90,18 +90,23 @@ class Bounder:
         return np.array([c.sign * c.normal for c in path]).reshape(-1, k)
 
     def split(self, path: Path, found: Relaxed) -> tuple[Cut, Cut] | None:
-        """Return the halves of a part: by the sign of w^T s, then along an eigenvector of u u^T."""
+        """Return the halves of a part.
+
+        One output: by the sign of w^T s, then through the mean of u.  Several: along an
+        eigenvector of u u^T, the first and then the second.
+        """
         m, d = self.form.F.shape
-        if not path and self.ask.W.shape[1] == 1:
+        single = self.ask.W.shape[1] == 1
+        if not path and single:
             row = self.form.A[:, 0].copy()
             row[:m] /= self.form.scale
             return halves(spectra.on_grid(row, SIGN_BITS))
         at = 2 if path else 1
         if d < at:
             return None
-        normal = np.zeros(m + d)
-        block = slice(m, m + d)
-        normal[block] = np.linalg.eigh(found.X[block, block])[1][:, -at]
+        normal, X = np.zeros(m + d), found.X[: m + d, : m + d]
+        plain = np.linalg.eigh(X[m:, m:])[1][:, -at]
+        normal[m:] = across(X[m:] @ self.form.A[:, 0], X[m:, m:]) if single else plain
         return halves(spectra.on_grid(normal, CUT_BITS))
 
     def climbed(self, found: Relaxed) -> tuple[float, Slice | None]:
@@ -142,6 +147,18 @@ def allowance(ask: LayerAsk) -> tuple[int, tuple[int, int]]:
     steps = min(STEPS, most)
     parts = max(int(EFFORT / (cost * steps)), 3) if ask.nodes is None else whole
     return parts, (min(ROOT_STEPS, most), steps)
+
+
+def across(mean: Array, spread: Array) -> Array:
+    """Return the direction a of the largest spread of u, among those with a . mean = 0.
+
+    X is a mixture sum t_j x_j x_j^T of neurons of nearly one value A^T x_j, so X A gives the
+    mean of their u: both sides of a keep some of them.  An eigenvector of the spread alone may
+    have all of them on one side.
+    """
+    size = float(np.linalg.norm(mean))
+    held = np.eye(len(mean)) - np.outer(mean, mean) / (size * size or 1.0)
+    return np.asarray(np.linalg.eigh(held @ spread @ held)[1][:, -1])
 
 
 def halves(normal: Array) -> tuple[Cut, Cut]:
