@@ -9,7 +9,7 @@ from certify._arrays import Array
 from certify.branching import Solved, Tree
 from certify.polar import _spectra as spectra
 
-from ._admm import Relaxed, Stop, Warm, solve
+from ._admm import WEIGHT, Relaxed, Stop, Warm, solve
 from ._base import LayerAsk, Slice
 from ._form import Form, form_of
 from ._frame import Frame
@@ -164,6 +164,18 @@ def across(mean: Array, spread: Array) -> Array:
 def halves(normal: Array) -> tuple[Cut, Cut]:
     """Return both sides of a cut."""
     return Cut(normal, 1), Cut(normal, -1)
+
+
+def restarted(form: Form, held: Multiplier, kind: Any) -> Relaxed:  # noqa: ANN401
+    """Return where a solve may be gone on from that only its multiplier is left of."""
+    m, d = form.F.shape
+    k = 2 * m + d + len(form.rows)
+    kept = np.r_[0 : 2 * m, 2 * m + d : k]
+    zero = np.zeros((k, k), dtype=kind)
+    U = zero.copy()
+    unit = float(np.linalg.norm(Frame(form, WEIGHT).objective)) or 1.0
+    U[np.ix_(kept, kept)] = -held.N / (FAR * unit)
+    return Relaxed(np.zeros((form.size, form.size)), held, 1, Warm(zero, U, FAR, held))
 
 
 def with_row(form: Form, warm: Relaxed, goal: float) -> Warm:
