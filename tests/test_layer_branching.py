@@ -31,7 +31,7 @@ def test_a_cut_has_some_of_the_neurons_on_both_sides(seed):
     rng = np.random.default_rng(seed)
     points = np.abs(rng.standard_normal((2 + seed % 4, 5)))  # all on one side of many planes
     points /= np.linalg.norm(points, axis=1)[:, None]
-    normal = across(*mixture(points, np.full(len(points), 1 / len(points))))
+    normal = across(*mixture(points, np.full(len(points), 1 / len(points))), np.eye(5))
     values = points @ normal
     assert values.max() > 0.05
     assert values.min() < -0.05
@@ -39,20 +39,40 @@ def test_a_cut_has_some_of_the_neurons_on_both_sides(seed):
 
 def test_a_cut_parts_two_neurons_at_right_angles():
     both = np.eye(4)[:2]
-    normal = across(*mixture(both, np.array([0.5, 0.5])))
+    normal = across(*mixture(both, np.array([0.5, 0.5])), np.eye(4))
     assert np.abs(normal) == pytest.approx([0.5**0.5, 0.5**0.5, 0, 0], abs=1e-12)
     assert normal[0] * normal[1] < 0
 
 
 def test_a_cut_passes_through_a_mean_of_zero_and_of_unequal_masses():
     points = np.array([[1.0, 0, 0], [-1.0, 0, 0], [0, 0.6, 0.8]])
-    assert abs(across(*mixture(points[:2], np.array([0.5, 0.5])))[0]) == pytest.approx(1.0)
+    assert abs(across(*mixture(points[:2], np.array([0.5, 0.5])), np.eye(3))[0]) == pytest.approx(
+        1.0
+    )
     mean, spread = mixture(points, np.array([0.7, 0.1, 0.2]))
-    normal = across(mean, spread)
+    normal = across(mean, spread, np.eye(3))
     assert abs(normal @ mean) <= 1e-12
     assert np.linalg.norm(normal) == pytest.approx(1.0)
     others = np.linalg.qr(np.column_stack([mean, np.eye(3)]))[0][:, 1:]
     assert normal @ spread @ normal >= np.linalg.eigvalsh(others.T @ spread @ others)[-1] - 1e-12
+
+
+def test_spread_counts_where_the_rows_that_earn_see_it():
+    mean, spread = np.array([0.0, 0.0, 1.0]), np.diag([0.2, 0.3, 1.0])
+    assert np.abs(across(mean, spread, np.eye(3))) == pytest.approx([0, 1, 0], abs=1e-9)
+    rows = np.array([[2.0, 0, 0], [0, -1.0, 0], [0, 0, 1.0]])
+    assert np.abs(across(mean, spread, rows)) == pytest.approx([1, 0, 0], abs=1e-9)
+    rng = np.random.default_rng(4)
+    rows, mean, A = rng.standard_normal((7, 3)), rng.standard_normal(3), rng.standard_normal((3, 3))
+    normal = across(mean, A @ A.T, rows)
+    assert abs(normal @ mean) <= 1e-9
+    tries = np.cross(mean, rng.standard_normal((400, 3)))
+
+    def seen(a):
+        return a @ A @ A.T @ a / (a @ np.linalg.solve(rows.T @ rows, a))
+
+    assert max(seen(a) for a in tries) <= seen(normal) * (1 + 1e-9)
+    assert np.linalg.norm(across(mean, A @ A.T, np.zeros((2, 3)))) == pytest.approx(1)
 
 
 def test_a_part_is_cut_between_the_neurons_that_it_mixes():

@@ -105,8 +105,11 @@ class Bounder:
         if d < at:
             return None
         normal, X = np.zeros(m + d), found.X[: m + d, : m + d]
-        plain = np.linalg.eigh(X[m:, m:])[1][:, -at]
-        normal[m:] = across(X[m:] @ self.form.A[:, 0], X[m:, m:]) if single else plain
+        if single:
+            mean, weighed = X[m:] @ self.form.A[:, 0], self.form.omega * self.form.F
+            normal[m:] = across(mean, X[m:, m:], weighed)
+        else:
+            normal[m:] = np.linalg.eigh(X[m:, m:])[1][:, -at]
         return halves(spectra.on_grid(normal, CUT_BITS))
 
     def climbed(self, found: Relaxed) -> tuple[float, Slice | None]:
@@ -149,16 +152,23 @@ def allowance(ask: LayerAsk) -> tuple[int, tuple[int, int]]:
     return parts, (min(ROOT_STEPS, most), steps)
 
 
-def across(mean: Array, spread: Array) -> Array:
-    """Return the direction a of the largest spread of u, among those with a . mean = 0.
+def across(mean: Array, spread: Array, weighed: Array) -> Array:
+    """Return a = R e, R^2 = G^T G, with a . mean = 0 and the largest spread e . R u of R u.
 
     X is a mixture sum t_j x_j x_j^T of neurons of nearly one value A^T x_j, so X A gives the
     mean of their u: both sides of a keep some of them.  An eigenvector of the spread alone may
-    have all of them on one side.
+    have all of them on one side.  The rows of G are those of F times what each earns: neurons
+    are far apart that earn from different rows.
     """
-    size = float(np.linalg.norm(mean))
-    held = np.eye(len(mean)) - np.outer(mean, mean) / (size * size or 1.0)
-    return np.asarray(np.linalg.eigh(held @ spread @ held)[1][:, -1])
+    values, vectors = np.linalg.eigh(weighed.T @ weighed)
+    R = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    center = R @ mean
+    size = float(np.linalg.norm(center))
+    held = np.eye(len(mean)) - np.outer(center, center) / (size * size or 1.0)
+    e = np.linalg.eigh(held @ R @ spread @ R @ held)[1][:, -1]
+    normal = R @ e
+    length = float(np.linalg.norm(normal))
+    return np.asarray(normal / length if length > 0 else e)
 
 
 def halves(normal: Array) -> tuple[Cut, Cut]:
