@@ -94,15 +94,15 @@ def test_a_part_is_cut_between_the_neurons_that_it_mixes():
 
 
 def test_a_cut_heeds_what_rows_weigh_and_not_how_many_they_are():
-    V = np.array([[1.0, 0, 0.1]] + 6 * [[0, 1.0, 0.1]])
-    W = np.array([[1.0]] + 6 * [[0.02]])
+    V = np.array([[0, 0, 2.0], [1.0, 0, 0.1]] + 6 * [[0, 1.0, 0.1]])
+    W = np.array([[1.0], [1.0]] + 6 * [[0.02]])
     solver = bounder(ReLU(V).asked(W))
     neurons = np.array([[0.5, 0, 1], [-0.5, 0, 1], [0, 0.5, 1], [0, -0.5, 1]]) / 1.25**0.5
     x = np.hstack([np.maximum(neurons @ solver.form.F.T, 0), neurons])
     best = Multiplier(np.zeros((0, 0)), 0.0, 0.0, 0.0, 1.0)
     found = Relaxed(0.25 * x.T @ x, best, 1, Warm(best.N, best.N, 1.0, best))
     root = solver.split((), found)
-    normal = solver.split((root[0],), found)[0].normal[7:]
+    normal = solver.split((root[0],), found)[0].normal[8:]
     assert abs(normal[0]) > 2 * abs(normal[1])
 
 
