@@ -35,6 +35,7 @@ NAMES = (
     "tensor_polar",
     "cp",
     "networks",
+    "real_networks",
     "layers",
 )
 LIBRARIES = (

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import optimize, sparse
+from scipy import sparse
 from scipy.sparse.linalg import splu
 
 from ._arrays import Array
 from ._errors import OutOfScopeError
+from ._minimum import bisected, quasi_newton
 from ._observed import Observed
 from .losses import Loss
 from .offsets import ModeIntercept, Offset, Smooth, Sparse
@@ -27,7 +28,7 @@ FLAT, REFINED = 1e-10, 4  # relative shift of a singular matrix, and steps that 
 SETTLED = 1e-15  # relative change that ends them; cost, never truth
 STEPS = 3000  # of the methods for other losses
 SHARES = 50  # powers of two by which a q is shortened back into the domain
-WALL = 1e3  # times the value at the start: what counts for infinite
+APART = ("intercept", "row", "column")  # offsets whose every number is fitted by itself
 FAR = 1e8  # times the data's size: a q beyond it follows a direction without a minimum
 
 
@@ -182,7 +183,7 @@ def best(loss: Loss, offsets: Sequence[Offset], Z: Array) -> Values:
     """Return the best q for any convex loss.
 
     Smooth losses by L-BFGS, with a sparse part by accelerated proximal gradients; others
-    by alternating directions through the loss's own prox.
+    by halving intervals where that is all, else by alternating directions through their prox.
 
     Raises OutOfScopeError if the values run away: no q is best.
     """
@@ -192,10 +193,15 @@ def best(loss: Loss, offsets: Sequence[Offset], Z: Array) -> Values:
     held = Fit(loss, tuple(offsets), Z, *matrices(offsets, observed))
     prices = np.repeat([o.rho if isinstance(o, Sparse) else 0.0 for o in offsets], sizes)
     start = np.zeros(sum(sizes))
-    if not (loss.smooth and np.isfinite(loss.value(Z))):
+    lone = len(offsets) == 1 and offsets[0].name in APART
+    if lone and not loss.smooth:
+        start = flat = bisected(lambda q: held.smooth_part(q)[1], start)
+    elif not (loss.smooth and np.isfinite(loss.value(Z))):
         start = flat = alternating(held)
     if loss.smooth and np.isfinite(loss.value(held.field(start))):
-        flat = proximal(held, prices, start) if prices.any() else quasi_newton(held, start)
+        flat = (
+            proximal(held, prices, start) if prices.any() else quasi_newton(held.smooth_part, start)
+        )
     if type(loss).outside is not Loss.outside:  # the gradients may end at the domain's boundary
         tries = [flat, inside(held, alternating(held))]
         flat = min(tries, key=lambda x: held.smooth_part(x)[0] + float(prices @ np.abs(x)))
@@ -238,22 +244,6 @@ def operator(o: Offset, observed: Observed) -> Any:  # noqa: ANN401  scipy.spars
     else:
         return sparse.csr_array(o.design(observed))
     return sparse.csr_array((np.ones(count), (np.arange(count), places)), shape=(count, size))
-
-
-def quasi_newton(held: Fit, start: Array) -> Array:
-    """Minimize a smooth function by L-BFGS; where it is infinite the line search is sent back."""
-    wall = WALL * (1 + abs(held.smooth_part(start)[0]))
-
-    def walled(flat: Array) -> tuple[float, Array]:
-        """Return value and gradient; beyond the domain a wall."""
-        value, slope = held.smooth_part(flat)
-        if np.isfinite(value) and np.isfinite(slope).all():
-            return value, slope
-        return wall * (1 + float(flat @ flat)), 2 * wall * flat
-
-    options = {"maxiter": STEPS, "maxfun": 2 * STEPS, "ftol": 1e-16, "gtol": 1e-12, "maxcor": 30}
-    found = optimize.minimize(walled, start, jac=True, method="L-BFGS-B", options=options)
-    return np.asarray(found.x)
 
 
 def proximal(held: Fit, prices: Array, start: Array) -> Array:

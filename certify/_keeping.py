@@ -5,20 +5,26 @@ and hands it back now and then; loops ask `stopped()`.  Nothing that is kept is 
 bounds of a tree are proved by its witnesses again.
 """
 
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
 from time import monotonic
+from types import FrameType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ._errors import InputError
+
 Arrays = dict[str, npt.NDArray[Any]]
 Kinds = Sequence[type]
+Tell = Callable[[int, float], None]  # of the parts of a tree, and its bound
 EVERY = 20.0  # seconds between two writings
-MOST = 4  # trees that are kept
+MOST = 8  # trees that are kept
 POOLS = ("float64", "float32", "int64", "bool")
 SHARE = 0.05  # of the time that writing may take
 
@@ -33,6 +39,8 @@ class Keeper:
         self.write, self.held = write, dict[str, Any]()
         self.read = dict[str, tuple[Any, Arrays]]()
         self.stopped = False
+        self.above = CURRENT.get()  # of the computation that this one is a part of
+        self.tell: Tell | None = None
         self.last, self.pause = monotonic(), EVERY
 
     def keep(self, key: str, value: Callable[[], Any], *, now: bool = False) -> None:
@@ -61,7 +69,10 @@ class Keeper:
         if key in self.held:
             return self.held[key]
         found = self.read.get(key)
-        return None if found is None else unpacked(*found, kinds)
+        try:
+            return None if found is None else unpacked(*found, kinds)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"the checkpoint is damaged at {key}: {error}") from None
 
     def fill(self, text: dict[str, Any], arrays: Arrays) -> None:
         """Take what `write` was given once."""
@@ -82,10 +93,63 @@ def keeping(keeper: Keeper) -> Iterator[Keeper]:
         CURRENT.reset(token)
 
 
+@contextmanager
+def telling(tell: Tell | None) -> Iterator[None]:
+    """Tell of the trees that grow meanwhile."""
+    keeper = CURRENT.get()
+    before = None if keeper is None else keeper.tell
+    if keeper is not None:
+        keeper.tell = tell
+    try:
+        yield
+    finally:
+        if keeper is not None:
+            keeper.tell = before
+
+
+def grew(parts: int, upper: float) -> None:
+    """Say that a tree has grown."""
+    keeper = CURRENT.get()
+    if keeper is not None and keeper.tell is not None:
+        keeper.tell(parts, upper)
+
+
 def stopped() -> bool:
     """Whether somebody asked to stop."""
     keeper = CURRENT.get()
-    return keeper is not None and keeper.stopped
+    while keeper is not None and not keeper.stopped:
+        keeper = keeper.above
+    return keeper is not None
+
+
+def halt() -> None:
+    """Ask everything that is under way to stop with what it has."""
+    keeper = CURRENT.get()
+    while keeper is not None:
+        keeper.stopped, keeper = True, keeper.above
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Let the first Ctrl-C ask what is under way to stop; the second one interrupts."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        """Ask to stop; the next time, do what was done before."""
+        del number, frame
+        halt()
+        signal.signal(signal.SIGINT, before)
+
+    if callable(before):  # not ignored, and no handler of another language
+        signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        if callable(before):
+            signal.signal(signal.SIGINT, before)
 
 
 class Packer:

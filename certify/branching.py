@@ -12,13 +12,13 @@ a key is kept by the keeper in force, and gone on from.
 
 import heapq
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from ._keeping import CURRENT, Kinds, stopped
+from ._keeping import CURRENT, Kinds, grew, stopped
 
 L = TypeVar("L")  # label of a branch
 S = TypeVar("S")  # what a child starts from
@@ -81,7 +81,7 @@ class Limits:
     aim = max(target, lower + gap |lower|)
     key    names the question, so that its tree can be kept; "": it is not
     kinds  the dataclasses and named tuples in the tree's labels, witnesses and warm starts
-    light  whether a tree is kept without warm starts, which are large
+    light  whether a tree is kept with its leaves' witnesses for warm starts, which are large
     """
 
     target: float = -inf
@@ -123,6 +123,7 @@ def grow(solve: Solve[L, S, T], limits: Limits, tree: Tree[L, S, T] | None = Non
                 break
             state.expand(chosen, solve, limits, pool)
             limits.progress(len(state.nodes), state.lower, state.upper)
+            grew(len(state.nodes), state.upper)
             if keeper is not None:
                 keeper.keep(key, lambda: kept(state.tree(), limits))
     tree = state.tree()
@@ -131,12 +132,18 @@ def grow(solve: Solve[L, S, T], limits: Limits, tree: Tree[L, S, T] | None = Non
     return tree
 
 
-def kept(tree: Tree[L, S, T], limits: Limits) -> Tree[L, S, T]:
+def kept(tree: Tree[L, Any, Any], limits: Limits) -> Tree[L, Any, Any]:
     """Return what is kept of a tree."""
     if not limits.light:
         return tree
-    nodes = (replace(n, solved=replace(n.solved, warm=None)) for n in tree.nodes)
-    return replace(tree, nodes=tuple(nodes))
+    return replace(tree, nodes=tuple(map(lighter, tree.nodes)))
+
+
+def lighter(node: Node[L, Any, Any]) -> Node[L, Any, Any]:
+    """Return a leaf whose children start from its witness; a part that is split has none."""
+    held = node.solved
+    left = held.witness if not node.children else None
+    return replace(node, solved=replace(held, witness=left, warm=left))
 
 
 class _State(Generic[L, S, T]):
@@ -173,17 +180,28 @@ class _State(Generic[L, S, T]):
         pool: ThreadPoolExecutor,
     ) -> None:
         """Solve the children of the chosen leaves side by side, and add them in order."""
-        aim = limits.aim(self.lower)
-        tasks = []
+        aim, tasks = limits.aim(self.lower), list[list[Future[Solved[L, S, T]]]]()
         for k in chosen:
             heapq.heappop(self.heap)
             node = self.nodes[k]
+            tasks.append([])
             for label in node.solved.split or ():
                 path, warm = (*node.path, label), node.solved.warm
-                task = pool.submit(copy_context().run, solve, path, warm, aim)
-                tasks.append((k, path, task))
-        for k, path, task in tasks:
-            self.add(k, path, task.result())
+                tasks[-1].append(pool.submit(copy_context().run, solve, path, warm, aim))
+        for k, pair in zip(chosen, tasks, strict=True):
+            self.settle(k, [task.result() for task in pair], limits)
+
+    def settle(self, k: int, found: list[Solved[L, S, T]], limits: Limits) -> None:
+        """Add both children of a leaf; not if they were cut short and prove less than it."""
+        node = self.nodes[k]
+        short = limits.expired() or stopped()
+        if short and max(c.upper for c in found) > node.solved.upper:
+            heapq.heappush(self.heap, (-node.solved.upper, k))
+            for child in found:
+                self.meet(child)
+            return
+        for label, child in zip(node.solved.split or (), found, strict=True):
+            self.add(k, (*node.path, label), child)
 
     def add(self, parent: int, path: tuple[L, ...], solved: Solved[L, S, T]) -> None:
         """Add one child; a part that is split keeps only what its children need."""
@@ -193,6 +211,10 @@ class _State(Generic[L, S, T]):
         self.nodes[parent] = replace(above, solved=bare, children=(*above.children, at))
         self.nodes.append(Node(path, solved, parent))
         heapq.heappush(self.heap, (-solved.upper, at))
+        self.meet(solved)
+
+    def meet(self, solved: Solved[L, S, T]) -> None:
+        """Keep the best value found."""
         if solved.lower > self.lower:
             self.lower, self.found = solved.lower, solved.found
 

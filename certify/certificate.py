@@ -83,6 +83,18 @@ class Certificate:
         """The verdict the certificate claims; verify() proves it."""
         return str(self.claim["verdict"])
 
+    def summary(self) -> str:
+        """Say in one line what the certificate claims, of what question; nothing is proved."""
+        said = self.statement
+        size = "x".join(map(str, said["shape"]))
+        loss = said["loss"] if isinstance(said["loss"], str) else said["loss"]["kind"]
+        atom, lam = said["atom"]["kind"], float.fromhex(said["lam"])
+        rank = said["arrays"]["U"]["shape"][-1]
+        proof = sum(as_numpy(a).nbytes for a in self.witness.values()) / 1e6
+        model = f"{atom} of {rank} slices, {loss} loss, {size} data, lam {lam:.6g}"
+        rest = f"{len(said['offsets'])} offsets, {proof:.3g} MB of proof"
+        return f"claims {self.verdict} ({self.claim.get('tier')}): {model}, {rest}"
+
     def better(self) -> Factors | None:
         """Return the better factors in the proof, if it has any."""
         if not self.proof.get("better"):

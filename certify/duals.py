@@ -10,6 +10,7 @@ from scipy import sparse
 
 from . import descent, rays
 from ._arrays import Array
+from ._keeping import Tell, telling
 from .atoms import CP, Atom, RankOne, ReLU, Symmetric
 from .atoms.rank_one import pair_facts
 from .descent import State
@@ -40,6 +41,7 @@ class Run:
     given: bool  # the offsets are the candidate's own
     unit: float = 1.0  # a dual point of the caller's scale times this is one of the run's
     share: float = 0.15  # of the time left that one bound of a polar may take
+    narrow: bool = False  # whether a layer's polar is bounded as well as the time allows
 
     def deadline(self) -> float | None:
         """Return when a bound of a polar has to end."""
@@ -96,9 +98,10 @@ def bound_ray(run: Run, W: Array) -> Dual | None:
     found = bound_inside(run, W)
     if found is None:
         return None
-    s = rays.best_scale(run.problem, found.point.W, found.polar.upper)
-    if s in (0.0, 1.0):
-        return found
+    lam, upper = run.problem.lam, max(found.polar.upper, 1e-300)
+    s = rays.best_scale(run.problem, found.point.W, upper)
+    if s in (0.0, 1.0) or abs(s - min(1.0, lam / upper)) <= rays.SAME * s:
+        return found  # the kernel takes that multiple by itself
     return best([found, bound_inside(run, found.point.W * s)])
 
 
@@ -108,11 +111,21 @@ def bound_inside(run: Run, W: Array) -> Dual | None:
     point = inside_point(problem, W)
     if point is None:
         return None
+    return bound_point(run, point)
+
+
+def bound_point(run: Run, point: Orthogonal) -> Dual | None:
+    """Propose a polar bound of a point that needs no change, and estimate the lower bound.
+
+    To bound the point of another bound goes on with its tree; to bound its W may move it.
+    """
+    problem = run.problem
     matrix = problem.loss.observed.array(point.W)
     polar = proposed(run, matrix, lambda s: rays.value(problem, point.W, s))
     if polar.upper == np.inf:
         return None
-    s = min(1.0, problem.lam / max(polar.upper, 1e-300))
+    extra = float(sum(c * c for _, c in point.corrections)) ** 0.5
+    s = min(1.0, problem.lam / max(polar.upper + extra, 1e-300), limit(problem, point.W))
     return Dual(point, polar, rays.value(problem, point.W, s))
 
 
@@ -183,7 +196,8 @@ def proposed(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal
     problem = run.problem
     held, e = at_scale_one(matrix)
     target = float(scaled(enough(run, along), -e))
-    own = asked(run, held, target)
+    with telling(teller(run, along, e)):
+        own = asked(run, held, target)
     own = Proposal(float(scaled(own.upper, e)), carried(own.proof, e)) if e else own
     if own.upper <= problem.lam or not mixed(problem) or sum(matrix.shape) > RELAXED:
         return own
@@ -198,11 +212,27 @@ def proposed(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal
     return own if found is None else min(own, found, key=lambda p: p.upper)
 
 
+def teller(run: Run, along: Callable[[float], float], e: int) -> Tell | None:
+    """Return what tells of a layer's tree: the bound of the optimum that it proves by now."""
+    problem = run.problem
+    atom = problem.atom
+    if not isinstance(atom, ReLU) or (problem.loss.dims[-1] > 1 and atom.layer.right.name != "l2"):
+        return None
+
+    def tell(parts: int, upper: float) -> None:
+        """Say what the best multiple of the dual point is worth."""
+        polar = max(float(scaled(upper, e)), 1e-300)
+        run.clock.tell(f"{parts} parts, optimum at least", along(min(1.0, problem.lam / polar)))
+
+    return tell
+
+
 def asked(run: Run, W: Any, target: float) -> Proposal:  # noqa: ANN401  a polar Matrix
     """Ask the atom; a tensor's polar is easier where the slices that attain it are known."""
     atom = run.problem.atom
     if isinstance(atom, CP | ReLU):
-        return atom.propose(W, target, run.seed, run.deadline(), run.start.factors)
+        wanted = None if run.narrow and isinstance(atom, ReLU) else target
+        return atom.propose(W, wanted, run.seed, run.deadline(), run.start.factors)
     return atom.propose(W, target, run.seed, run.deadline())
 
 

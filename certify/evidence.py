@@ -5,6 +5,7 @@ Everything here is search, in floats, and is believed by nobody.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -15,14 +16,15 @@ from ._errors import InputError
 from ._keeping import CURRENT
 from .atoms import CP, DeepLinear, DeepReLU, RankOne, ReLU
 from .descent import State
-from .duals import Dual, Run, best, bound, dual_at
+from .duals import Dual, Run, best, bound, bound_point, dual_at
 from .losses import Squared
 from .orthogonal import Orthogonal, orthogonalize
 from .polar._scale import exponent, scaled
 from .problem import Problem
 
-REACHED = "search"  # the name under which a search is kept
+REACHED, DUAL = "search", "dual"  # the names under which a search and its dual point are kept
 DUALS = ("search", "relaxation")
+DUALS_KEPT = 2  # of a search that went on
 SLACK = 0.5  # of epsilon: a bound this near to the best factors needs no better one
 CONVEX = 0.3  # share of the budget for the convex problem
 PATIENCE = 0.75  # share of the time left for the last bound; the proof needs the rest
@@ -45,12 +47,28 @@ class Evidence:
 
 
 def any_size(run: Run, wanted: "str | Array") -> Evidence:
+    """Look for a dual point and better factors; keep the dual point, to go on from it."""
+    found = gathered(run, wanted)
+    remember(found.dual)
+    return found
+
+
+def remember(dual: Dual | None) -> None:
+    """Keep a dual point."""
+    keeper = CURRENT.get()
+    if keeper is not None and dual is not None:
+        exact = tuple((k, *c.as_integer_ratio()) for k, c in dual.point.corrections)
+        keeper.keep(DUAL, lambda: (dual.point.W, exact), now=True)
+
+
+def gathered(run: Run, wanted: "str | Array") -> Evidence:
     """Look for a dual point at the candidate, by projection, and at improved factors."""
     given, reached = chosen(run, wanted), recalled(run)
+    kept = None if reached is None else reached.dual
     text = isinstance(wanted, str) and wanted == "search"
     hopeless = text and (reached is not None or open_gap(run))
     first = given if given is not None or hopeless else at_candidate(run)
-    tries: list[Dual | None] = [first]
+    tries: list[Dual | None] = [first, kept]
     if closed(run, tries) or not isinstance(wanted, str):
         return Evidence(run.start, best(tries), given=run.given)
     found = None if given is not None else explore.convex(run.problem, late(run), run.epsilon)
@@ -62,34 +80,70 @@ def any_size(run: Run, wanted: "str | Array") -> Evidence:
     if not explore.supported(run.problem):
         return Evidence(run.start, best(tries), better=multiple(run), given=run.given)
     rest = (run.epsilon, explore.shortcut(run.problem, found))
-    clock = run.clock.share(SEARCHED)
-    trail = reached or searched(run.problem, run.start, clock, run.seed, rest)
-    remember(trail)
+    trail = further(run, reached, rest)
     better = chosen_better(run, trail)
-    if (top := best(tries)) is None or trail.best.value - top.value > SLACK * run.epsilon:
+    top, spent = best(tries), run.clock.expired()
+    if top is None or (trail.best.value - top.value > SLACK * run.epsilon and not spent):
         tries += improved(run, trail)
-    tries.append(patient(run, trail, best(tries)))
+    remember(best(tries))
+    tries += patient(run, trail, best(tries))
     floor = floor_point(run) if better is not None and not run.given else None
     note = "" if best(tries) is not None else "no orthogonal dual point was found"
     return Evidence(run.start, best(tries), None, (), better, floor, trail.steps, note, run.given)
 
 
-def remember(trail: explore.Found) -> None:
-    """Keep what a search has found: its best factors, and dual points."""
-    keeper = CURRENT.get()
-    if keeper is not None:
-        keeper.keep(REACHED, lambda: (trail.same, trail.best, trail.duals), now=True)
+@dataclass(frozen=True)
+class Reached:
+    """What a file brings: the search so far if there is one, whether it was cut short, a dual."""
+
+    trail: explore.Found | None
+    short: bool
+    dual: Dual | None
 
 
-def recalled(run: Run) -> explore.Found | None:
-    """Return what a search had found, if it was kept."""
+def recalled(run: Run) -> Reached | None:
+    """Return what was kept, or None for nothing.
+
+    The dual point is bounded at once: its tree is the one that is gone on from.
+    """
     keeper = CURRENT.get()
     found = None if keeper is None else keeper.recall(REACHED, (State,))
-    if found is None:
+    kept = None if keeper is None else keeper.recall(DUAL)
+    if found is None and kept is None:
         return None
-    same, top, duals = found
-    steps = [("start", run.start), ("checkpoint", search.lowest([same, top]))]
-    return explore.Found(tuple(steps), same, top, duals)
+    trail, short, at = None, True, run.start
+    if found is not None:
+        same, top, duals, short = found
+        at = search.lowest([run.start, top])
+        trail = explore.Found((("start", run.start), ("checkpoint", at)), same, top, duals)
+    held = replace(run, share=PATIENCE, start=at)
+    if kept is None:
+        return Reached(trail, short, None)
+    W, exact = kept
+    point = Orthogonal(W, tuple((k, Fraction(p, q)) for k, p, q in exact))
+    return Reached(trail, short, bound_point(held, point))
+
+
+def further(run: Run, reached: Reached | None, rest: tuple[float, State | None]) -> explore.Found:
+    """Search, or go on with a search that was cut short, and keep what is found."""
+    clock, trail = run.clock.share(SEARCHED), None if reached is None else reached.trail
+    if trail is None or reached is None:
+        trail = searched(run.problem, run.start, clock, run.seed, rest)
+    elif reached.short:
+        more = searched(run.problem, trail.best, clock, run.seed, rest)
+        small = [s for _, s in more.steps if s.size <= run.start.size]
+        trail = explore.Found(
+            (*trail.steps, *more.steps[1:]),
+            search.lowest([trail.same, *small]),
+            search.lowest([trail.best, more.best]),
+            (*more.duals, *trail.duals)[:DUALS_KEPT],
+        )
+    else:
+        return trail
+    keeper, short = CURRENT.get(), clock.expired()
+    if keeper is not None:
+        keeper.keep(REACHED, lambda: (trail.same, trail.best, trail.duals, short), now=True)
+    return trail
 
 
 def open_gap(run: Run) -> bool:
@@ -127,13 +181,22 @@ def improved(run: Run, trail: explore.Found) -> list[Dual | None]:
     return tries
 
 
-def patient(run: Run, trail: explore.Found, top: Dual | None) -> Dual | None:
-    """Bound the best dual point once more, with most of the time left, if the gap is open."""
-    left = run.clock.left()
-    if top is None or left is None or trail.best.value - top.value <= SLACK * run.epsilon:
-        return None
+def patient(run: Run, trail: explore.Found, top: Dual | None) -> list[Dual | None]:
+    """Bound the best dual point once more, with most of the time left, if the gap is open.
+
+    Where it cannot prove epsilon, and nothing refutes the candidate, it still narrows the
+    bracket.
+    """
     longer = replace(run, share=PATIENCE, start=trail.best)
-    return bound(longer, top.point.W)
+    tries = list[Dual | None]()
+    for narrow in (False, True):
+        at, left = best([top, *tries]), run.clock.left()
+        if at is None or not left or trail.best.value - at.value <= SLACK * run.epsilon:
+            break
+        if narrow and run.start.value - trail.best.value > run.epsilon:
+            break
+        tries.append(bound_point(replace(longer, narrow=narrow), at.point))
+    return tries
 
 
 def late(run: Run) -> Callable[[], bool]:

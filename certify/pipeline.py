@@ -1,11 +1,7 @@
 """check(): factors in, verdict and certificate out.  The verdict comes after the verifier."""
 
-import signal
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -13,26 +9,22 @@ import numpy as np
 from . import descent, fixed_rank, networks, scaling
 from ._arrays import Array, short
 from ._errors import InputError, OutOfScopeError
-from ._keeping import Keeper, keeping
+from ._keeping import Keeper, keeping, stoppable
+from ._known import PROBE, unknown
 from ._threads import threads
-from .atoms import ATOMS, CP, Atom, Factors, RankOne, ReLU, Symmetric
+from .atoms import Factors, ReLU
 from .certificate import ask
 from .checkpoint import opened
 from .duals import Run
 from .evidence import accept_dual, any_size, by_rank
 from .losses import LOSSES, Squared
-from .offsets import OFFSETS
 from .polar._proved import above, below
 from .polar._scale import scaled as scaled_by
 from .problem import Problem, Values
 from .proving import settle
 from .result import Result, reason
-from .search import Clock, Progress, lowest
+from .search import LOG, Clock, Progress, lowest
 from .verdict import Verdict
-
-OURS = tuple(ATOMS.values())  # final classes: what they state is what they compute
-PROBES = (0.5, -1.5, -1.0, -3.5)  # slices of one sign and of both
-PROBE = 1e-9  # relative rounding of two ways to one number; it only ever refuses
 
 
 @np.errstate(all="ignore")  # what is not finite is refused or never taken
@@ -57,10 +49,12 @@ def check(  # noqa: PLR0913  the contract's keywords
     q         the candidate's offset values; without them the best ones are found
     budget    seconds of search; whatever is proved by then is returned
     seed      of the random starts: the same call gives the same answer
-    progress  called as progress(stage, value)
+    progress  called as progress(stage, value); returning True ends the search
     dual      "search", "relaxation" (the dual point of a convex solver, untrusted), or W
     checkpoint  a file: what a long proof has reached is written to it now and then, and gone
-              on from if it is there; then Ctrl-C ends the search with what is proved so far
+              on from if it is there
+
+    The first Ctrl-C ends the search with the bracket proved so far; the second interrupts.
 
     Raises InputError when the caller's input is wrong.  What the theory does not cover
     is the verdict OUT_OF_SCOPE, never an exception.
@@ -84,11 +78,12 @@ def check(  # noqa: PLR0913  the contract's keywords
     epsilon = max(scaling.value_down(atol, by), rtol * abs(start.value))
     fixed = values is not None or not problem.offsets
     run = Run(scaled, start, epsilon, clock, seed, fixed, float(scaled_by(1.0, -by.whole)))
-    with threads(problem.loss.observed), keeping(keeper), stoppable(keeper):
+    with threads(problem.loss.observed), keeping(keeper), stoppable():
         found = by_rank(run) if problem.lam == 0 else any_size(run, wanted)
         found = scaling.evidence_up(found, by)
-        proof = settle(problem, asked, found)
+        proof = settle(problem, asked, found, clock.left())
     outcome = proof.outcome
+    LOG.info("%s in [%.10g, %.10g]", outcome.verdict, outcome.lower, outcome.upper)
     return Result(
         verdict=Verdict[outcome.verdict],
         lower=below(outcome.lower),
@@ -102,84 +97,6 @@ def check(  # noqa: PLR0913  the contract's keywords
         steps=tuple((name, s.value) for name, s in found.steps),
         reached=lowest([s for _, s in found.steps]) if found.steps else None,
     )
-
-
-@contextmanager
-def stoppable(keeper: Keeper) -> Iterator[None]:
-    """Let the first Ctrl-C stop the search where there is a file to go on from."""
-    main = threading.current_thread() is threading.main_thread()
-    if keeper.write is None or not main:
-        yield
-        return
-    before = signal.getsignal(signal.SIGINT)
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        """Ask to stop; the second time, interrupt."""
-        del number, frame
-        keeper.stopped = True
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def unknown(problem: Problem) -> list[str]:
-    """Return what the kernel has no rule for."""
-    known = problem.atom.statement() and not misstated(problem)
-    names = [] if known else [type(problem.atom).__name__]
-    stated = isinstance(problem.loss, tuple(LOSSES.values()))
-    names += [] if stated else [type(problem.loss).__name__]
-    ours = tuple(OFFSETS.values())
-    return names + [type(o).__name__ for o in problem.offsets if not isinstance(o, ours)]
-
-
-def misstated(problem: Problem) -> bool:
-    """Tell whether an atom of the caller's own computes something else than it states.
-
-    The kernel answers the stated question.  A probe cannot show that both are the same;
-    it refuses those that differ at a random slice, so that none is answered by mistake.
-    """
-    atom, said = problem.atom, problem.atom.statement()
-    if isinstance(atom, OURS):
-        return False
-    try:
-        twin = stated_atom(said)
-    except (KeyError, TypeError, ValueError):
-        return True
-    shapes = tuple(atom.shapes(problem.loss.dims))
-    if twin.statement() != said or tuple(twin.shapes(problem.loss.dims)) != shapes:
-        return True
-    rng = np.random.default_rng(0)
-    return any(differs(atom, twin, probe(rng, shapes, low)) for low in PROBES)
-
-
-def probe(rng: np.random.Generator, shapes: Sequence[tuple[int, ...]], low: float) -> Factors:
-    """Return one slice with entries from [low, low + 3]."""
-    return tuple(rng.uniform(low, low + 3.0, (*s, 1)) for s in shapes)
-
-
-def differs(atom: Atom, twin: Atom, x: Factors) -> bool:
-    """Tell whether two atoms differ at a slice: in theta, in phi, or in allowing its signs."""
-    if bool(atom.wrong_sign(x)) != bool(twin.wrong_sign(x)):
-        return True
-    pairs = [(a.theta(x), a.phi(tuple(p[..., 0] for p in x))) for a in (atom, twin)]
-    both = zip(*pairs, strict=True)
-    return any(
-        np.shape(a) != np.shape(b) or bool((np.abs(a - b) > PROBE * np.abs(b)).any())
-        for a, b in both
-    )
-
-
-def stated_atom(said: Mapping[str, Any]) -> Atom:
-    """Return our own atom that a statement describes."""
-    if said["kind"] == CP.kind:
-        return CP(said["norms"], symmetric=said["symmetric"], form=said["form"])
-    if said["kind"] == Symmetric.kind and said["left"] == said["right"]:
-        return Symmetric(said["left"])
-    return RankOne(said["left"], said["right"], said["form"])
 
 
 def positive(budget: float | None) -> float | None:
@@ -241,17 +158,20 @@ def uncovered(problem: Problem) -> str:
 
 
 def stationarity(problem: Problem, factors: Factors, q: Values) -> float:
-    """Return max over slices of |<W, phi(X_i)> - lam theta(X_i)| / (lam theta(X_i)).
+    """Return sum over slices of |<W, phi(X_i)> - lam theta(X_i)| / sum of lam theta(X_i).
 
-    Both are equal at a stationary point (scaling a slice must not help).  At lam = 0 the
-    defect is |<W, phi>| relative to |W| |phi|.
+    Both are equal at a stationary point (scaling a slice must not help); a slice that is
+    dying counts for as little as it costs.  At lam = 0 the defect is |<W, phi>| relative to
+    |W| |phi|.
     """
     W, observed = problem.dual_point(factors, q), problem.loss.observed
     earned, sizes = problem.atom.earned(W, factors, observed)
     price = problem.lam * np.asarray(problem.atom.theta(factors))
     scale = price if problem.lam else float(np.linalg.norm(W)) * sizes
-    counted = scale > 0
-    return float((np.abs(earned - price)[counted] / scale[counted]).max(initial=0.0))
+    defect, whole = float(np.abs(earned - price).sum()), float(scale.sum())
+    if whole > 0:
+        return defect / whole
+    return np.inf if defect > 0 else 0.0
 
 
 def unproved(

@@ -79,8 +79,10 @@ class Problem:
         """Return factors of the right shapes as read-only float64 arrays, of any sign."""
         shapes = self.atom.shapes(self.loss.dims)
         if not isinstance(factors, Sequence) or len(factors) != len(shapes):
-            got = len(factors) if isinstance(factors, Sequence) else type(factors).__name__
-            raise InputError(f"{name} must be a sequence of {len(shapes)} arrays, got {got}")
+            got = str(len(factors)) if isinstance(factors, Sequence) else type(factors).__name__
+            foreign = type(factors).__module__.partition(".")[0] not in ("builtins", "numpy")
+            cure = "; certify.adapters reads other packages' models" if foreign else ""
+            raise InputError(f"{name} must be a sequence of {len(shapes)} arrays, got {got}{cure}")
         held = []
         for k, (x, shape) in enumerate(zip(factors, shapes, strict=True)):
             a = finite(real(x, f"{name}[{k}]"), f"{name}[{k}]")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ._arrays import Array
+from .atoms import ReLU
 from .certificate import Arrays, Asked, Certificate, hand_over, named, numbered
 from .evidence import Evidence
 from .kernel import verify as kernel
@@ -22,6 +23,7 @@ from .rigor.flint import Flint
 from .rigor.rounded import Rounded
 
 EXACT_ENTRIES, EXACT_SIDE = 400_000, 400  # up to here exact integers take seconds
+LEAVES, QUICK = 5e7, 0.25  # of relaxations, side cubed, in a second; seconds that are always spent
 Json = dict[str, Any]
 
 
@@ -45,14 +47,34 @@ def narrow(dims: tuple[int, ...]) -> bool:
     return (first if len(rest) == 1 else first * rest[0]) <= EXACT_SIDE
 
 
-def settle(problem: Problem, asked: Asked, found: Evidence) -> Proof:
-    """Prove what the evidence allows.
+def afforded(
+    problem: Problem, found: Evidence, left: float | None = None
+) -> kernel.Arithmetic[Any]:
+    """Return exact arithmetic unless a hidden layer's proof takes longer than there is left.
+
+    Rounded proofs of relaxations are some ten times faster.
+    """
+    if left is None or not isinstance(problem.atom, ReLU) or found.dual is None:
+        return arithmetic(problem)
+    rows = sum(problem.atom.layer.features.shape)
+    seconds = relaxed(found.dual.polar.proof) * float(rows) ** 3 / LEAVES
+    return arithmetic(problem, "rounded" if seconds > max(left, QUICK) else None)
+
+
+def relaxed(proof: Json) -> int:
+    """Return how many leaves of a proof are relaxations."""
+    nodes = sum("level" in node for node in proof.get("nodes", ()))
+    return nodes + sum(map(relaxed, proof.get("each", ())))
+
+
+def settle(problem: Problem, asked: Asked, found: Evidence, left: float | None = None) -> Proof:
+    """Prove what the evidence allows; left: the seconds of a budget that are not spent.
 
     A witness the kernel refuses (it overflows, say) is tried in exact arithmetic, then left
     out: f >= 0 is proved without any.  Raises RejectedError if even that is refused.
     """
     bare = replace(found, dual=None, ky_fan=None, blocks=(), better=None, floor=None)
-    exact, usual = Flint(), arithmetic(problem)
+    exact, usual = Flint(), afforded(problem, found, left)
     tries = [(found, usual), (found, exact), (bare, usual), (bare, exact)]
     for evidence, ar in tries[:-1]:
         try:

@@ -11,10 +11,10 @@ import numpy as np
 
 from ._arrays import Array
 from ._errors import InputError, OutOfScopeError
+from ._known import unknown
 from .certificate import Arrays, Asked, Certificate, Json, as_numpy, ask
 from .kernel import verify as kernel
 from .leaf_factors import leaf_factors
-from .pipeline import unknown
 from .polar import _spectra as spectra
 from .polar._proved import above, below, handed
 from .problem import Problem
@@ -29,7 +29,8 @@ SCALES = (("scale.left", (-1, 1)), ("scale.right", (1, -1)))
 class Proved:
     """What a certificate was proved to show, by which arithmetic and rules.
 
-    lower <= inf over all sizes (at lam = 0: rank <= r),  f(candidate) <= upper.
+    lower <= inf over all sizes (at lam = 0: rank <= r),  f(candidate) <= upper, and
+    f(better) <= better for the better factors in the certificate, if it has any.
     """
 
     verdict: Verdict
@@ -37,6 +38,7 @@ class Proved:
     upper: float
     tier: str
     rules: tuple[str, ...]
+    better: float | None = None
 
 
 def verify(  # noqa: PLR0913  the contract's keywords
@@ -86,7 +88,9 @@ def proved(problem: Problem, asked: Asked, certificate: Certificate, tier: str) 
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise kernel.RejectedError("proof", "malformed", repr(error)) from error
     verdict = Verdict[outcome.verdict]
-    return Proved(verdict, below(outcome.lower), above(outcome.upper), outcome.tier, outcome.rules)
+    better = None if outcome.better is None else above(outcome.better)
+    bracket = below(outcome.lower), above(outcome.upper)
+    return Proved(verdict, *bracket, outcome.tier, outcome.rules, better)
 
 
 def completed(certificate: Certificate, asked: Asked, tier: str) -> Certificate:

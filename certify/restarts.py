@@ -14,11 +14,13 @@ import numpy as np
 
 from ._comparison import Fit, RestartReport, compared, plottable
 from ._errors import InputError, OutOfScopeError
+from ._keeping import Keeper, keeping, stoppable, stopped
+from ._known import unknown
 from .atoms import Factors
 from .descent import State
-from .improve import value_of
+from .improving import value_of
 from .kernel import verify as kernel
-from .pipeline import best_offsets, check, finite_objective, natural, positive, unknown
+from .pipeline import best_offsets, check, finite_objective, natural, positive
 from .problem import Problem, Values
 from .result import Result
 from .search import Clock, Progress
@@ -63,16 +65,17 @@ def restart_report(  # noqa: PLR0913  as check()
     order = sorted(range(len(held)), key=lambda k: (values[k].hi, k))
     judge = partial(check, problem, rtol=rtol, atol=atol, seed=seed, progress=progress)
     results: list[tuple[int, Result]] = []
-    last = min(TRIES, len(order)) - 1
-    for turn, k in enumerate(order[:TRIES]):
-        left = clock.left()
-        share = left if left is None or turn == last else left / 2
-        x, p = held[k]
-        results.append((k, judge(x, q=p if problem.offsets else None, budget=share)))
-        bound = max(Fraction(r.lower) for _, r in results)
-        best = values[order[0]].hi
-        if best - bound <= max(Fraction(atol), Fraction(rtol) * abs(best)):
-            break
+    best, last = values[order[0]].hi, min(TRIES, len(order)) - 1
+    near = max(Fraction(atol), Fraction(rtol) * abs(best))
+    with keeping(Keeper()), stoppable():
+        for turn, k in enumerate(order[:TRIES]):
+            left = clock.left()
+            share = left if left is None or turn == last else left / 2
+            x, p = held[k]
+            results.append((k, judge(x, q=p if problem.offsets else None, budget=share)))
+            bound = max(Fraction(r.lower) for _, r in results)
+            if best - bound <= near or stopped():
+                break
     sizes = [alive(problem, x) for x, _ in held]
     better = lowest(problem, [r for _, r in results])
     return compared((values, sizes), results, better, (rtol, atol))

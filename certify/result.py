@@ -1,7 +1,11 @@
 """What check() answers."""
 
+import math
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+from ._errors import InputError
 from .atoms import Factors
 from .certificate import Certificate
 from .descent import State
@@ -9,6 +13,8 @@ from .duals import is_hard
 from .evidence import Evidence
 from .kernel import verify as kernel
 from .problem import Problem, Values
+from .report import write
+from .report._result import cell, explained, plotted
 from .verdict import Verdict
 
 
@@ -19,7 +25,7 @@ class Result:
     lower <= inf over all sizes (at lam = 0: over rank <= r) and f(candidate) <= upper are
     proved whenever there is a certificate.
 
-    stationarity  max over slices of |<W, phi(X_i)> - lam theta(X_i)| / (lam theta(X_i))
+    stationarity  sum over slices of |<W, phi(X_i)> - lam theta(X_i)| / sum of lam theta(X_i)
     better        better factors, where the verdict is REFUTED or RANK_LIMITED
     q             the offsets at which `upper` holds: given, or found
     tier          the arithmetic of the proof: "exact", "rounded", or "floats" for none
@@ -51,8 +57,43 @@ class Result:
 
     @property
     def relative_gap(self) -> float:
-        """(upper - lower) / |upper|; 0 when both are 0."""
+        """(upper - lower) / |upper|; 0 when both are 0, infinite when a side is."""
+        if not math.isfinite(self.gap):
+            return math.inf
         return self.gap / abs(self.upper) if self.upper else 0.0
+
+    def report(self, path: str | Path) -> int:
+        """Write the certificate, verified again, as one HTML page; return its size in bytes.
+
+        Raises InputError without a certificate (NUMERICAL, OUT_OF_SCOPE), without jinja2 and
+        matplotlib, or if the file cannot be written.
+        """
+        if self.certificate is None:
+            raise InputError(f"{self.verdict.name} has no certificate to report: {self.reason}")
+        return write(self.certificate, path)
+
+    def explain(self) -> str:
+        """Say in sentences what was proved, what is loose, what was tried and what to try."""
+        return explained(self)
+
+    def plot(self, path: str | Path | None = None) -> Any:  # noqa: ANN401  matplotlib's axes
+        """Draw the bracket and the objectives of the search; with a path, write the picture.
+
+        Returns matplotlib's Axes.  Raises InputError if matplotlib is not installed.
+        """
+        return plotted(self, path)
+
+    def _repr_html_(self) -> str:
+        """Show the verdict, the reason and a picture of the bracket in a notebook."""
+        return cell(self, self.epsilon)
+
+    @property
+    def epsilon(self) -> float:
+        """What counts as equal, max(atol, rtol |upper|); 0 without a certificate."""
+        if self.certificate is None:
+            return 0.0
+        rtol, atol = (float.fromhex(self.certificate.statement[k]) for k in ("rtol", "atol"))
+        return max(atol, rtol * abs(self.upper))
 
     def __repr__(self) -> str:
         """Show the verdict and the bracket."""

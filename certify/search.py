@@ -8,6 +8,7 @@ Every step keeps the best point so far, and points that are reported are compare
 or outward-rounded arithmetic.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from time import monotonic
@@ -16,7 +17,7 @@ import numpy as np
 
 from . import descent
 from ._arrays import Array
-from ._keeping import stopped
+from ._keeping import halt, stopped
 from .atoms import Factors, RankOne
 from .descent import State
 from .losses import Squared
@@ -24,7 +25,8 @@ from .polar import Matrix
 from .polar import _spectra as spectra
 from .problem import Problem
 
-Progress = Callable[[str, float], None]
+Progress = Callable[[str, float], object]
+LOG = logging.getLogger("certify")
 DESCENTS, ROUNDS = 400, 60
 WORK, FEWEST, MOST = 6e10, 30, 2000  # multiplications, and sweeps, without a budget
 TOGETHER = 20  # slices appended at once where the polar gives several
@@ -65,8 +67,9 @@ class Clock:
 
     def tell(self, stage: str, value: float) -> None:
         """Report a stage and its value."""
-        if self.progress is not None:
-            self.progress(stage, value)
+        LOG.debug("%s %.10g", stage, value)
+        if self.progress is not None and self.progress(stage, value) is True:
+            halt()
 
 
 @dataclass(frozen=True)

@@ -1,38 +1,23 @@
 """Statements of the paper under test: one module each, found by file name.
 
-A module's `checks(seed, examples)` returns `Check` objects: the statement on instances, each
-side by its own route, neither through `certify.check`.
+What a module holds is `_base.Module`; `_run` runs one; `python -m paper_checks` prints the table.
+Each side of a relation has its own route, and neither goes through `certify.check`.
 """
 
 import importlib
 import pkgutil
-from dataclasses import dataclass
-from fractions import Fraction
 
+from ._base import Check, Module, Statement, contract
 
-@dataclass(frozen=True)
-class Check:
-    """`left relation right`, in exact rationals: no slack."""
-
-    claim: str
-    left: Fraction
-    relation: str
-    right: Fraction
-
-    def holds(self) -> bool:
-        """Whether the relation holds, exactly."""
-        if self.relation == "==":
-            return self.left == self.right
-        return self.left <= self.right if self.relation == "<=" else self.left < self.right
+__all__ = ["Check", "Module", "Statement", "load", "names"]
 
 
 def names() -> list[str]:
     """Return the statements, by file name."""
-    found = (m.name for m in pkgutil.iter_modules(__path__))
+    found = (m.name for m in pkgutil.iter_modules(__path__) if not m.ispkg)
     return sorted(n for n in found if not n.startswith("_"))
 
 
-def load(name: str, seed: int = 0, examples: int = 20) -> list[Check]:
-    """Run one statement."""
-    found: list[Check] = importlib.import_module(f"paper_checks.{name}").checks(seed, examples)
-    return found
+def load(name: str) -> Module:
+    """Return one statement's module."""
+    return contract(importlib.import_module(f"paper_checks.{name}"))

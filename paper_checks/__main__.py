@@ -1,21 +1,119 @@
-"""Print the table of statements; exit status 0 only if all hold."""
+"""python -m paper_checks: each statement, on what evidence it stands, and whether it holds.
 
+Exit status 0 only if all hold, 1 if one does not, 2 for a wrong option.
+"""
+
+import difflib
+import json
 import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from . import load, names
+from ._formal import built
+from ._html import page
+from ._run import Outcome, run
+
+NOT_BUILT = "formal proofs not built"
 
 
-def main() -> int:
-    """Run every statement."""
-    bad = 0
-    for name in names():
-        checks = load(name)
-        failed = [c for c in checks if not c.holds()]
-        bad += len(failed)
-        sys.stdout.write(f"{name:24} {len(checks):5} instances  {'FAILS' if failed else 'holds'}\n")
-        for c in failed:
-            sys.stdout.write(f"    {c.claim}: {c.left} {c.relation} {c.right} is false\n")
-    return int(bad > 0)
+@click.command("paper_checks")
+@click.option("--examples", type=click.IntRange(min=1), default=200, help="Instances a statement.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="The same seed draws the same.")
+@click.option("--only", multiple=True, metavar="NAME", help="This statement; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON a statement.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.html")
+def command(
+    examples: int, seed: int, only: tuple[str, ...], *, as_json: bool, html: Path | None
+) -> int:
+    """Test the statements of the paper; exit status 0 only if all hold."""
+    found = []
+    for outcome in outcomes(chosen(only), examples, seed):
+        found.append(outcome)
+        if as_json:
+            click.echo(json.dumps(as_line(outcome), ensure_ascii=False))
+    if not as_json:
+        show(found)
+    if html:
+        write_page(html, found, f"{examples} examples a statement, seed {seed}.")
+    return int(not all(o.holds for o in found))
+
+
+def chosen(only: Sequence[str]) -> list[str]:
+    """Return the statements asked for; UsageError names the nearest to an unknown one."""
+    known = names()
+    for name in only:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1, 0)
+            raise click.UsageError(f"no statement {name!r}; the nearest is {near[0]!r}")
+    return [n for n in known if not only or n in only]
+
+
+def outcomes(wanted: list[str], examples: int, seed: int) -> Iterator[Outcome]:
+    """Run each; the one at work is shown on a terminal."""
+    shown = Console(stderr=True)
+    for name in wanted:
+        with shown.status(name):
+            yield run(name, load(name), examples, seed)
+
+
+def as_line(o: Outcome) -> dict[str, object]:
+    """Return what a line of --json says."""
+    return {
+        "statement": o.name,
+        "title": o.statement.title,
+        "evidence": list(o.evidence),
+        "theorems": list(o.theorems),
+        "examples": o.examples,
+        "relations": o.tested,
+        "seconds": round(o.seconds, 3),
+        "holds": o.holds,
+        "failures": [str(f) for f in o.failures],
+    }
+
+
+def show(found: list[Outcome]) -> None:
+    """Print the table, the failures, and what could not be said."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("statement", no_wrap=True)
+    table.add_column("evidence")
+    for title in ("examples", "time"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("result", no_wrap=True)
+    for o in found:
+        result = Text("holds", "green") if o.holds else Text("FAILS", "bold red")
+        table.add_row(o.name, ", ".join(o.evidence), str(o.examples), f"{o.seconds:.1f} s", result)
+    console = Console()
+    console.print(table)
+    for o in found:
+        for failure in o.failures:
+            console.print(Text(f"{o.name}: {failure}"), soft_wrap=True)
+    if not built():
+        console.print(NOT_BUILT)
+
+
+def write_page(path: Path, found: list[Outcome], note: str) -> None:
+    """Write the page; UsageError if it cannot be written there."""
+    proofs = "Formal proofs built" if built() else NOT_BUILT.capitalize()
+    try:
+        path.write_text(page(found, f"{note} {proofs}."), encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"cannot write {path}: {error.strerror}") from None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return the exit status."""
+    try:
+        status: int = command.main(arguments, prog_name="paper_checks", standalone_mode=False)
+    except click.ClickException as wrong:
+        wrong.show()
+        return wrong.exit_code
+    return status
 
 
 if __name__ == "__main__":

@@ -77,4 +77,4 @@ def contract(module: ModuleType) -> Module:
     for name in ("STATEMENT", "INSTANCES", "sides", "fixed"):
         if not hasattr(module, name):
             raise AttributeError(f"{module.__name__} has no {name}")
-    return module  # type: ignore[return-value]
+    return module

@@ -1,47 +1,92 @@
 """Small exact linear algebra on lists of Fractions."""
 
-import random
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
+
+from ._base import ZERO
 
 Vector = list[Fraction]
 Matrix = list[Vector]
 
 
-def vector(rng: random.Random, n: int) -> Vector:
-    """Return a random vector of small rationals."""
-    return [Fraction(rng.randint(-6, 6), rng.randint(1, 3)) for _ in range(n)]
+def vector(*entries: float | str | Fraction) -> Vector:
+    """Return the entries as Fractions, exactly."""
+    return [Fraction(x) for x in entries]
 
 
-def matrix(rng: random.Random, m: int, n: int) -> Matrix:
-    """Return a random matrix of small rationals."""
-    return [vector(rng, n) for _ in range(m)]
+def zeros(m: int, n: int) -> Matrix:
+    """Return 0 of shape (m, n)."""
+    return [[ZERO] * n for _ in range(m)]
 
 
-def product(us: list[Vector], vs: list[Vector], m: int, n: int) -> Matrix:
+def total(terms: Iterable[Fraction]) -> Fraction:
+    """Return the sum."""
+    return sum(terms, ZERO)
+
+
+def scale(a: Fraction, x: Sequence[Fraction]) -> Vector:
+    """Return a x."""
+    return [a * e for e in x]
+
+
+def flat(a: Matrix) -> Vector:
+    """Return the entries, row by row."""
+    return [x for row in a for x in row]
+
+
+def product(us: Sequence[Vector], vs: Sequence[Vector], m: int, n: int) -> Matrix:
     """Return sum u v^T over the slices."""
     pairs = list(zip(us, vs, strict=True))
-    return [[sum((u[i] * v[j] for u, v in pairs), Fraction(0)) for j in range(n)] for i in range(m)]
+    return [[total(u[i] * v[j] for u, v in pairs) for j in range(n)] for i in range(m)]
 
 
-def l1(x: Vector) -> Fraction:
+def difference(a: Matrix, b: Matrix) -> Matrix:
+    """Return A - B."""
+    return [[x - y for x, y in zip(r, s, strict=True)] for r, s in zip(a, b, strict=True)]
+
+
+def l1(x: Iterable[Fraction]) -> Fraction:
     """Return the l1 norm: rational, unlike the l2 norm."""
-    return sum(map(abs, x), Fraction(0))
+    return total(map(abs, x))
+
+
+def dot(x: Sequence[Fraction], y: Sequence[Fraction]) -> Fraction:
+    """Return <x, y>."""
+    return total(a * b for a, b in zip(x, y, strict=True))
 
 
 def inner(a: Matrix, b: Matrix) -> Fraction:
     """Return <A, B>."""
-    return sum(
-        (x * y for r, s in zip(a, b, strict=True) for x, y in zip(r, s, strict=True)), Fraction(0)
-    )
+    return dot(flat(a), flat(b))
 
 
 def half_squares(a: Matrix, b: Matrix) -> Fraction:
     """Return 1/2 |A - B|^2."""
-    d = [[x - y for x, y in zip(r, s, strict=True)] for r, s in zip(a, b, strict=True)]
+    d = difference(a, b)
     return inner(d, d) / 2
 
 
-def objective(Y: Matrix, us: list[Vector], vs: list[Vector], lam: Fraction) -> Fraction:
+def price(us: Sequence[Vector], vs: Sequence[Vector]) -> Fraction:
+    """Return sum |u|_1 |v|_1 over the slices."""
+    return total(l1(u) * l1(v) for u, v in zip(us, vs, strict=True))
+
+
+def objective(Y: Matrix, us: Sequence[Vector], vs: Sequence[Vector], lam: Fraction) -> Fraction:
     """Return 1/2 |U V^T - Y|^2 + lam sum |u|_1 |v|_1."""
-    fit = half_squares(product(us, vs, len(Y), len(Y[0])), Y)
-    return fit + lam * sum((l1(u) * l1(v) for u, v in zip(us, vs, strict=True)), Fraction(0))
+    return half_squares(product(us, vs, len(Y), len(Y[0])), Y) + lam * price(us, vs)
+
+
+def dual_value(W: Matrix, Y: Matrix) -> Fraction:
+    """Return d(W) = <W, Y> - 1/2 |W|^2 of the loss 1/2 |Z - Y|^2."""
+    return inner(W, Y) - inner(W, W) / 2
+
+
+def least(Y: Matrix, lam: Fraction) -> Fraction:
+    """Return min 1/2 |Z - Y|^2 + lam sum |Z_ij|, entry by entry: F of |u|_1 |v|_1."""
+    sizes = map(abs, flat(Y))
+    return total(y * y / 2 if y <= lam else lam * y - lam * lam / 2 for y in sizes)
+
+
+def largest(W: Matrix) -> Fraction:
+    """Return max |W_ij|, the polar of |u|_1 |v|_1; 0 without entries."""
+    return max(map(abs, flat(W)), default=ZERO)

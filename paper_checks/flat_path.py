@@ -1,47 +1,127 @@
-"""Flat path: a dependence sum beta_k u_k v_k^T = 0 moves slices without moving the product.
+"""Flat path: phi = u v^T, theta = |u|_1 |v|_1, both of degree 2.
 
-X_k(t) = (1 + t beta_k)^(1/2) X_k:   sum (1 + t beta_k) u_k v_k^T is constant, theta is
-linear in t, and at t = -1 / min beta a slice is zero.
+The slices are (u, v), (u, w), (u, (v + w) / 3), with beta = (1, 1, -3).  All factors are scaled
+by (1 + t beta)^(1/2), which is rational where 1 + t = a^2 and 1 - 3t = b^2: the conic
+3 a^2 + b^2 = 4 has the rational points below, and t = -1 is one of them.
 """
 
-import random
+from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 
-from . import Check
-from ._exact import Vector, half_squares, l1, product, vector
+from hypothesis import strategies as st
+
+from ._base import Check, Statement
+from ._draw import positives, rationals, vectors
+from ._exact import (
+    Matrix,
+    Vector,
+    dual_value,
+    flat,
+    l1,
+    objective,
+    price,
+    product,
+    scale,
+    total,
+    vector,
+)
+
+STATEMENT = Statement(
+    title="Flat path",
+    words="A linear dependence of the slices' phi moves the slices without moving their sum. At a "
+    "local minimum f is constant on the way, and where the way ends a slice is zero.",
+    formula="sum_i beta_i phi(X_i) = 0  =>  X_i(t) = (1 + t beta_i)^(1/p) X_i keeps sum_i phi(X_i) "
+    "and sum_i theta(X_i(t)) is linear in t; at min_i (1 + t beta_i) = 0 a slice is zero",
+    needs={
+        "dependence": "without it the sum moves: beta = (1, -1) on 2 and 1 (1 x 1)",
+        "equal degrees": "theta = |u|_1 + |v|_1 has degree 1 and is no linear function of t",
+        "local minimum": "the slices 1 and -1 (1 x 1) cancel, and scaling both changes f alone",
+    },
+)
+STAYS, LINEAR = "the sum of phi stays", "the sum of theta is linear in t"
+FLAT, VANISHES = "f is constant from a local minimum", "slices vanish at the end"
+BETA = vector(1, 1, -3)
 
 
-def checks(seed: int, examples: int) -> list[Check]:
-    """Slices with a dependence built in; the path sampled, and its end."""
-    rng = random.Random(seed)
-    out = []
-    for _ in range(examples):
-        us, vs, beta = dependent(rng)
-        here = product(us, vs, 3, 2)
-        end = -1 / min(beta)
-        price = price_at(us, vs, beta)
-        for t in (Fraction(0), end / 3, end):
-            there = product(scaled(us, beta, t), vs, 3, 2)
-            out.append(Check("the product stays", half_squares(there, here), "==", Fraction(0)))
-            line = price(0) + t / end * (price(end) - price(0))
-            out.append(Check("theta is linear", price(t), "==", line))
-        gone = min(1 + end * b for b in beta)
-        out.append(Check("a slice vanishes", gone, "==", Fraction(0)))
-    return out
+@dataclass(frozen=True)
+class Instance:
+    """u >= 0, v >= 0, w >= 0, lam, and the slope m of a line that meets the conic."""
+
+    u: Vector
+    v: Vector
+    w: Vector
+    lam: Fraction
+    m: Fraction
+
+    def slices(self) -> tuple[list[Vector], list[Vector]]:
+        """Return the three slices."""
+        third = [(a + b) / 3 for a, b in zip(self.v, self.w, strict=True)]
+        return [self.u] * 3, [self.v, self.w, third]
+
+    def roots(self) -> list[Vector]:
+        """Return (1 + t beta)^(1/2) at three times: the start, the line's point, the end."""
+        s = -(6 + 2 * self.m) / (3 + self.m**2)
+        a, b = abs(1 + s), abs(1 + self.m * s)
+        return [vector(1, 1, 1), [a, a, b], vector(0, 0, 2)]
 
 
-def dependent(rng: random.Random) -> tuple[list[Vector], list[Vector], Vector]:
-    """Return u v1, u v2, u (v1 + v2) with beta = (1, 1, -1)."""
-    u, v, w = vector(rng, 3), vector(rng, 2), vector(rng, 2)
-    both = [a + b for a, b in zip(v, w, strict=True)]
-    return [u, u, u], [v, w, both], [Fraction(1), Fraction(1), Fraction(-1)]
+NAMED = Instance(vector(1, 0, 2), vector(1, 2), vector(0, 2), Fraction(1), Fraction(2))
+_NATURAL = rationals(0)
+INSTANCES = st.builds(
+    Instance,
+    vectors(3, _NATURAL).filter(any),
+    vectors(2, _NATURAL).filter(any),
+    vectors(2, _NATURAL).filter(any),
+    positives(),
+    rationals(),
+)
 
 
-def scaled(us: list[Vector], beta: Vector, t: Fraction) -> list[Vector]:
-    """Scale u_k by 1 + t beta_k: phi is bilinear, so one factor may carry the whole scale."""
-    return [[(1 + t * b) * x for x in u] for u, b in zip(us, beta, strict=True)]
+def moved(roots: Vector, xs: list[Vector]) -> list[Vector]:
+    """Scale each slice's factor."""
+    return [scale(s, x) for s, x in zip(roots, xs, strict=True)]
 
 
-def price_at(us: list[Vector], vs: list[Vector], beta: Vector):  # noqa: ANN201  a function of t
-    """Return t -> sum theta along the path."""
-    return lambda t: sum((1 + t * b) * l1(u) * l1(v) for u, v, b in zip(us, vs, beta, strict=True))
+def sides(instance: Instance) -> Iterator[Check]:
+    """Yield the path's sums by factors, against the start's and against a straight line.
+
+    The slices are >= 0, so theirs is a global minimum where Y = Z + lam: W = lam everywhere is
+    in the polar ball and <W, Z> = lam sum theta.  The value of f is then d(W).
+    """
+    us, vs = instance.slices()
+    start = product(us, vs, 3, 2)
+    W = [[instance.lam] * 2 for _ in range(3)]
+    Y = [[z + instance.lam for z in row] for row in start]
+    end = price(moved(vector(0, 0, 2), us), moved(vector(0, 0, 2), vs))
+    for roots in instance.roots():
+        there = moved(roots, us), moved(roots, vs)
+        yield from _same(product(*there, 3, 2), start)
+        t = roots[0] ** 2 - 1
+        yield Check(LINEAR, price(*there), "==", (1 + t) * price(us, vs) - t * end)
+        yield Check(FLAT, objective(Y, *there, instance.lam), "==", dual_value(W, Y))
+    left = sum(any(u) for u in moved(vector(0, 0, 2), us))
+    yield Check(VANISHES, Fraction(left), "==", Fraction(sum(b < max(BETA) for b in BETA)))
+
+
+def _same(there: Matrix, start: Matrix) -> Iterator[Check]:
+    for x, y in zip(flat(there), flat(start), strict=True):
+        yield Check(STAYS, x, "==", y)
+
+
+def fixed() -> Iterator[Check]:
+    """Yield one path, and the counterexamples at t = -1, or where m = 2 meets the conic."""
+    lam = NAMED.lam
+    yield from sides(NAMED)
+    two, one = moved(vector(0, 2), [vector(2), vector(1)]), moved(vector(0, 2), [vector(1)] * 2)
+    yield Check(STAYS, product(two, one, 1, 1)[0][0], "==", Fraction(3), dropped="dependence")
+    ones = Instance(vector(1), vector(1), vector(1), lam, Fraction(2))
+    start, there, end = (
+        total(s * (l1(u) + l1(v)) for s, u, v in zip(roots, *ones.slices(), strict=True))
+        for roots in ones.roots()
+    )
+    t = ones.roots()[1][0] ** 2 - 1
+    yield Check(LINEAR, there, "==", (1 + t) * start - t * end, dropped="equal degrees")
+    here = objective([vector(0)], [vector(1), vector(1)], [vector(1), vector(-1)], lam)
+    gone = objective([vector(0)], [vector(0)] * 2, [vector(0)] * 2, lam)
+    yield Check(FLAT, gone, "==", here, dropped="local minimum")

@@ -1,29 +1,68 @@
-"""Sum = product: 1/2 (|u|^2 + |v|^2) and |u||v| have the same infimum over rescalings.
+"""Sum = product, with l1 norms, so that every side is rational."""
 
-    |u||v| <= 1/2 (a^2 |u|^2 + |v|^2 / a^2),  with equality at a^2 = |v| / |u|      (AM-GM)
-
-in the l1 norm, where everything is rational.
-"""
-
-import random
+from collections.abc import Iterator
 from fractions import Fraction
+from math import prod
 
-from . import Check
-from ._exact import l1, vector
+from hypothesis import strategies as st
+
+from ._base import Check, Statement
+from ._draw import positives, vectors
+from ._exact import Vector, l1, scale, total, vector
+
+STATEMENT = Statement(
+    title="Sum = product",
+    words="The product of the norms of a slice's factors and the mean of their K-th powers give "
+    "the same Omega: the mean is never below the product, and rescaling the factors by numbers "
+    "of product 1, which leaves phi as it is, makes the two equal.",
+    formula="min over s_1 ... s_K = 1 of (1/K) sum_k |s_k x^k|^K  =  prod_k |x^k|",
+    needs={
+        "powers": "the power is the number K of factors: three factors of norm 8 have the product "
+        "512, and the mean of their squares is 64",
+        "multilinear": "phi has degree 1 in each factor: with phi = (u^3 v)^(1/2), u, v >= 0, the "
+        "slice (4, 1/64) has phi = 1 and product 1/16, but phi = 1 needs u >= 1 or v >= 1, so "
+        "its mean of squares is at least 1/2",
+    },
+)
+NEVER, EQUAL = "the product is at most the mean", "equal at the best scaling"
 
 
-def checks(seed: int, examples: int) -> list[Check]:
-    """Test the inequality at random scalings s = a^2, and equality at the best one."""
-    rng = random.Random(seed)
-    out = []
-    while len(out) < 2 * examples:
-        a, b = l1(vector(rng, 3)), l1(vector(rng, 4))
-        if not a * b:
-            continue
-        s = Fraction(rng.randint(1, 12), rng.randint(1, 12))
-        out.append(Check("product <= sum", a * b, "<=", (s * a * a + b * b / s) / 2))
-        best = b / a
-        out.append(
-            Check("equal at the best scaling", a * b, "==", (best * a * a + b * b / best) / 2)
-        )
-    return out
+@st.composite
+def _instances(draw: st.DrawFn) -> tuple[list[Vector], Fraction, list[Fraction]]:
+    """Draw K factors whose norms have the product g^K, g, and scales s of product 1."""
+    g = draw(positives())
+    factors = draw(st.lists(st.integers(1, 3).flatmap(vectors).filter(any), min_size=1, max_size=4))
+    missing = g ** len(factors) / prod(l1(x) for x in factors)
+    scales = [draw(positives()) for _ in factors[1:]]
+    return (
+        [scale(missing, factors[0]), *factors[1:]],
+        g,
+        [1 / prod(scales, start=Fraction(1)), *scales],
+    )
+
+
+INSTANCES = _instances()
+
+
+def mean(factors: list[Vector], scales: list[Fraction], power: int) -> Fraction:
+    """Return the mean of |s_k x^k|^power."""
+    norms = [l1(scale(s, x)) for s, x in zip(scales, factors, strict=True)]
+    return total(n**power for n in norms) / len(factors)
+
+
+def sides(instance: tuple[list[Vector], Fraction, list[Fraction]]) -> Iterator[Check]:
+    """Yield AM-GM at drawn scales, and the equality at s_k = g / |x^k|."""
+    factors, g, scales = instance
+    product, power = prod((l1(x) for x in factors), start=Fraction(1)), len(factors)
+    yield Check(NEVER, product, "<=", mean(factors, scales, power))
+    best = [g / l1(x) for x in factors]
+    yield Check(EQUAL, product, "==", mean(factors, best, power))
+
+
+def fixed() -> Iterator[Check]:
+    """Yield three factors at their best scaling, and the counterexamples."""
+    ones = [Fraction(1)] * 3
+    yield from sides(([vector(2), vector(1, -1), vector(2)], Fraction(2), ones))
+    yield Check(NEVER, Fraction(512), "<=", mean([vector(8)] * 3, ones, 2), dropped="powers")
+    u, v = Fraction(4), Fraction(1, 64)
+    yield Check(EQUAL, u * v, "==", Fraction(1, 2), dropped="multilinear")

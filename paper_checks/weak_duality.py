@@ -1,37 +1,142 @@
-"""Weak duality: any W with polar at most lam bounds every factorization of every size.
+"""Weak duality in rationals: three losses, two pairs of norms, the polar over the balls' vertices.
 
-    Omega*(W) <= lam  ==>  f_r(U, V) >= <W, Y> - 1/2 |W|^2,       theta = |u|_1 |v|_1,
-    Omega*(W) = max |W_ij|.
-
-Necessity: with max |W_ij| = 2 lam the bound fails on a named instance.
+theta = |u|_1 |v|_1 has the polar max |W_ij|, theta = |u|_1 |v|_inf the largest l1 norm of a row;
+here both are a maximum over enumerated vertices, and d(W) is the loss's conjugate.
 """
 
-import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product as every
 
-from . import Check
-from ._exact import half_squares, inner, l1, matrix, objective, vector
+from hypothesis import strategies as st
 
-LAM = Fraction(3, 2)
+from ._base import ZERO, Check, Statement
+from ._draw import matrices, positives, slices
+from ._exact import Matrix, Vector, dot, flat, l1, product, scale, total, vector
+
+STATEMENT = Statement(
+    title="Weak duality",
+    words="Any W whose polar is at most lam bounds the objective of every factorization of every "
+    "size from below. W need be no gradient, and the loss need not be convex.",
+    formula="Omega*(W) <= lam  =>  f_s(X') >= d(W) = inf_Z loss(Y, Z) + <W, Z> for every s and X'",
+    needs={
+        "polar at most lam": "Y = 4, lam = 1: W = 2 has d(W) = 6, and f = 3.5 at the slice 3",
+        "equal degrees": "phi = x^2, theta = |x|: the polar of W = 1 is 1, d(W) = 3.5, and "
+        "f = 2 at x = 2 for Y = 4, lam = 1",
+        "positive degree": "phi = 1 and theta = 2 at every x but 0: theta <= 1 holds at 0 "
+        "alone, so the polar of W = 4 is 0 and d(W) = 8; f = 4 at four slices for Y = 4, lam = 1/2",
+    },
+)
+BOUND, SLICE = "d(W) <= f_s(X')", "<W, phi(x)> <= polar theta(x)"
 
 
-def checks(seed: int, examples: int) -> list[Check]:
-    """Random W in the polar ball, random factors of random size; both sides by definition."""
-    rng = random.Random(seed)
-    out = []
-    for _ in range(examples):
-        m, n, r = rng.randint(1, 4), rng.randint(1, 4), rng.randint(0, 5)
-        Y = matrix(rng, m, n)
-        W = [[max(-LAM, min(LAM, x)) for x in row] for row in matrix(rng, m, n)]
-        us, vs = [vector(rng, m) for _ in range(r)], [vector(rng, n) for _ in range(r)]
-        bound = inner(W, Y) - inner(W, W) / 2
-        out.append(Check("d(W) <= f_r", bound, "<=", objective(Y, us, vs, LAM)))
-    return [*out, necessity()]
+@dataclass(frozen=True)
+class Loss:
+    """A loss of z - y, entry by entry; its d(w) = y w - conjugate(w) where |w| <= domain."""
+
+    of: Callable[[Fraction], Fraction]
+    conjugate: Callable[[Fraction], Fraction]
+    domain: Fraction | None = None
 
 
-def necessity() -> Check:
-    """Return the failure without the hypothesis: Y = [4], lam = 1, W = [2] bounds by 6 > 3.5."""
-    Y, one = [[Fraction(4)]], Fraction(1)
-    value = half_squares([[Fraction(3)]], Y) + one * l1([Fraction(3)])
-    W = [[Fraction(2)]]
-    return Check("polar 2 > lam: f < d(W)", value, "<", inner(W, Y) - inner(W, W) / 2)
+LOSSES = {
+    "squared": Loss(lambda e: e * e / 2, lambda w: w * w / 2),
+    "absolute": Loss(abs, lambda _: ZERO, Fraction(1)),
+    "huber, delta = 2": Loss(
+        lambda e: e * e / 2 if abs(e) <= 2 else 2 * abs(e) - 2, lambda w: w * w / 2, Fraction(2)
+    ),
+}
+NORMS: dict[str, Callable[[Vector], Fraction]] = {"l1": l1, "linf": lambda v: max(map(abs, v))}
+
+
+@dataclass(frozen=True)
+class Instance:
+    """The norm of v, a loss's name, lam, Y, any W, and factors of any size."""
+
+    right: str
+    loss: str
+    lam: Fraction
+    Y: Matrix
+    W: Matrix
+    us: list[Vector]
+    vs: list[Vector]
+
+    def theta(self) -> list[Fraction]:
+        """Return |u|_1 |v| of each slice."""
+        return [l1(u) * NORMS[self.right](v) for u, v in zip(self.us, self.vs, strict=True)]
+
+
+@st.composite
+def _instances(draw: st.DrawFn) -> Instance:
+    m, n = draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    return Instance(
+        draw(st.sampled_from(list(NORMS))),
+        draw(st.sampled_from(list(LOSSES))),
+        draw(positives()),
+        draw(matrices(m, n)),
+        draw(matrices(m, n)),
+        *draw(slices(m, n, 4)),
+    )
+
+
+INSTANCES = _instances()
+
+
+def vertices(norm: str, n: int) -> list[Vector]:
+    """Return the vertices of the unit ball of l1, or of linf."""
+    if norm == "l1":
+        return [vector(*(s * (i == j) for j in range(n))) for i in range(n) for s in (1, -1)]
+    return [vector(*signs) for signs in every((1, -1), repeat=n)]
+
+
+def polar(W: Matrix, right: str) -> Fraction:
+    """Return the largest <W, u v^T> over the vertices of both balls."""
+    rows, columns = vertices("l1", len(W)), vertices(right, len(W[0]))
+    return max(dot(u, [dot(row, v) for row in W]) for v in columns for u in rows)
+
+
+def shrunk(i: Instance) -> Matrix:
+    """Scale W into the polar ball of radius lam and into the loss's domain."""
+    limits = [Fraction(1)]
+    top, domain = polar(i.W, i.right), LOSSES[i.loss].domain
+    if top:
+        limits.append(i.lam / top)
+        limits += [domain / max(map(abs, flat(i.W)))] if domain else []
+    return [scale(min(limits), row) for row in i.W]
+
+
+def bound(W: Matrix, Y: Matrix, loss: str) -> Fraction:
+    """Return d(W), by the conjugate."""
+    pairs = zip(flat(W), flat(Y), strict=True)
+    return total(w * y - LOSSES[loss].conjugate(w) for w, y in pairs)
+
+
+def sides(i: Instance) -> Iterator[Check]:
+    """Yield the bound, and what it rests on for each slice; f by its definition."""
+    W = shrunk(i)
+    Z = product(i.us, i.vs, len(i.Y), len(i.Y[0]))
+    fit = total(LOSSES[i.loss].of(z - y) for z, y in zip(flat(Z), flat(i.Y), strict=True))
+    yield Check(BOUND, bound(W, i.Y, i.loss), "<=", fit + i.lam * total(i.theta()))
+    for u, v, theta in zip(i.us, i.vs, i.theta(), strict=True):
+        yield Check(SLICE, dot(u, [dot(row, v) for row in i.W]), "<=", polar(i.W, i.right) * theta)
+
+
+def fixed() -> Iterator[Check]:
+    """Yield optima, where the bound is attained, and the counterexamples."""
+    one = Fraction(1)
+    for loss, price, z in (("squared", 1, 3), ("huber, delta = 2", 1, 3), ("absolute", 1, 4)):
+        pair = [vector(z)], [[one]]
+        yield from sides(Instance("l1", loss, Fraction(price), [vector(4)], [vector(2)], *pair))
+    for loss in ("huber, delta = 2", "absolute"):  # W ends at the border of the loss's domain
+        yield from sides(Instance("l1", loss, Fraction(3), [vector(4)], [vector(5)], [], []))
+    Y, W = [vector(3, -3)], [vector(1, -1)]
+    yield from sides(Instance("linf", "squared", one, Y, W, [vector("5/2")], [vector(1, -1)]))
+    Y, lam = [vector(4)], Fraction(1, 2)
+    twice = bound([vector(2)], Y, "squared")
+    yield Check(BOUND, twice, "<=", one / 2 + 3, dropped="polar at most lam")
+    square, x = bound([vector(1)], Y, "squared"), Fraction(2)
+    value = (x * x - 4) ** 2 / 2 + abs(x)
+    yield Check(BOUND, square, "<=", value, dropped="equal degrees")
+    step = bound([vector(4)], Y, "squared")
+    yield Check(BOUND, step, "<=", 4 * lam * 2, dropped="positive degree")

@@ -1,41 +1,154 @@
-"""Zero slice: a zero slice at a merely *stationary* point proves nothing.
+"""Zero slice: phi = u v^T, theta = |u|_1 |v|_1, loss 1/2 |Z - Y|^2, all in rationals.
 
-f(u, v) = 1/2 (u v - y)^2 + lam |u v| on 1 x 1 data: the origin has zero gradient in u and v
-for every y, and is a local minimum only when |y| <= lam.  So the hypothesis "local
-minimum" is needed: for y > lam the origin is beaten by arbitrarily near points.
+A point with a zero slice is put to the proof's own test: scale a slice, or grow the zero slice
+along a vertex of the ball.  Either such a step, as short as one likes, lowers f, so the point
+is no local minimum; or none does, and then f is the minimum of F, known entry by entry.
 """
 
-import random
+from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 
-from . import Check
+from hypothesis import strategies as st
+
+from ._base import ZERO, Check, Statement
+from ._draw import matrices, positives, rationals, slices
+from ._exact import (
+    Matrix,
+    Vector,
+    difference,
+    inner,
+    l1,
+    least,
+    objective,
+    product,
+    scale,
+    vector,
+)
+
+STATEMENT = Statement(
+    title="Zero slice",
+    words="A local minimum of f_r with an all-zero slice is a global minimum of f_s for every "
+    "size s, and the sum of its phi is a global minimum of F.",
+    formula="X a local minimum of f_r, X_i = 0 for some i  =>  f_r(X) = min F <= f_s(X')",
+    needs={
+        "local minimum": "a stationary point is not enough: at the origin of 1/2 (u v - y)^2 + "
+        "lam |u v| the gradient is zero for every y, and for y = 4, lam = 1 it has f = 8 where "
+        "3.5 is possible",
+        "differentiable loss": "on 2 x 2 arrays |z11 - z22| + |z12| + |z21| - s + s^2 / 4 with "
+        "s = z11 + z22 is at least -s + |z11 - z22| + 2 sqrt(z11 z22) >= 0 wherever the rank is 1, "
+        "so 0 is a minimum for r = 1, its one slice is zero, and t I is lower",
+        "convex loss": "z^4 / 4 - z^3 + |z| has a local minimum at 0, and is -15/4 at z = 3",
+        "equal degrees": "phi = a b c with weight decay (a^2 + b^2 + c^2) / 3: the origin is a "
+        "local minimum for every y; for y = 27 it has f = 729/2, and a = b = c = 3 has 9",
+        "positive degree": "phi(x) = 2 for x > 0 and -3 for x < 0, theta = 1 for x != 0, both of "
+        "degree 0, Y = 1, lam = 1/10: with one slice 0 is the best, and 2 + 2 - 3 = 1 is better",
+    },
+    gap="The argument needs one-sided derivatives along scalings of the other slices, which exist "
+    "because phi and theta are homogeneous; it needs no regularity of phi, and not that Omega is a "
+    "norm or attained.",
+)
+GLOBAL, CONVEX = "f_r(X) <= f_s(X')", "f_r(X) = min F"
+NEAR = "else a point nearby is lower"
+STEP = Fraction(1, 10**9)  # how near: any number > 0 would do
 
 
-def value(y: Fraction, lam: Fraction, u: Fraction, v: Fraction) -> Fraction:
-    """Return f."""
-    return (u * v - y) ** 2 / 2 + lam * abs(u * v)
+@dataclass(frozen=True)
+class Instance:
+    """Y, lam, the slices beside the zero slice, and others of any size."""
+
+    Y: Matrix
+    lam: Fraction
+    us: list[Vector]
+    vs: list[Vector]
+    others: tuple[list[Vector], list[Vector]]
 
 
-def checks(seed: int, examples: int) -> list[Check]:
-    """Near points e, e: above the origin when y <= lam, below it when y > lam."""
-    rng = random.Random(seed)
-    out = []
-    for _ in range(examples):
-        lam = Fraction(rng.randint(1, 9), 2)
-        e = Fraction(1, rng.randint(50, 5000))
-        low, high = lam * Fraction(rng.randint(0, 8), 8), lam + Fraction(rng.randint(1, 8), 8)
-        zero = Fraction(0)
-        out.append(
-            Check(
-                "y <= lam: local minimum", value(low, lam, zero, zero), "<=", value(low, lam, e, e)
-            )
-        )
-        out.append(
-            Check(
-                "y > lam: stationary, beaten nearby",
-                value(high, lam, e, e),
-                "<",
-                value(high, lam, zero, zero),
-            )
-        )
-    return out
+@st.composite
+def _instances(draw: st.DrawFn) -> Instance:
+    """Draw any point, or one with slices >= 0 where Y = Z + lam makes it optimal."""
+    m, n, lam = draw(st.integers(1, 3)), draw(st.integers(1, 2)), draw(positives())
+    optimal = draw(st.booleans())
+    us, vs = draw(slices(m, n, 3, rationals(0 if optimal else -6)))
+    Y = draw(matrices(m, n))
+    if optimal:
+        inside = draw(matrices(m, n, st.sampled_from(vector(-1, "1/2", 1))))
+        Z = product(us, vs, m, n)
+        Y = [
+            [z + lam * (1 if z else w) for z, w in zip(*rows, strict=True)]
+            for rows in zip(Z, inside, strict=True)
+        ]
+    return Instance(Y, lam, us, vs, draw(slices(m, n, 4)))
+
+
+INSTANCES = _instances()
+
+
+def sides(i: Instance) -> Iterator[Check]:
+    """Yield that a short step is lower, or that nothing is."""
+    W = difference(i.Y, product(i.us, i.vs, len(i.Y), len(i.Y[0])))
+    here = objective(i.Y, i.us, i.vs, i.lam)
+    step = lower(i, W)
+    if step:
+        yield Check(NEAR, objective(i.Y, *step, i.lam), "<", here)
+        return
+    yield Check(CONVEX, here, "==", least(i.Y, i.lam))
+    yield Check(GLOBAL, here, "<=", objective(i.Y, *i.others, i.lam))
+
+
+def lower(i: Instance, W: Matrix) -> tuple[list[Vector], list[Vector]] | None:
+    """Return slices within STEP that the proof says are lower, or None if it has none.
+
+    Scaling phi of a slice by 1 + s changes f by s g + s^2 |phi|^2 / 2, g = lam theta - <W, phi>;
+    a e_i e_j^T in the zero slice by a (lam - |W_ij|) + a^2 / 2.
+    """
+    for k, (u, v) in enumerate(zip(i.us, i.vs, strict=True)):
+        phi = product([u], [v], len(u), len(v))
+        g, square = i.lam * l1(u) * l1(v) - inner(W, phi), inner(phi, phi)
+        if g:
+            s = max(-STEP, min(STEP, -g / square))
+            return [*i.us[:k], scale(1 + s, u), *i.us[k + 1 :]], i.vs
+    for a, row in enumerate(W):
+        for b, w in enumerate(row):
+            if abs(w) > i.lam:
+                size = min(STEP, abs(w) - i.lam)
+                u, v = [ZERO] * len(W), [ZERO] * len(row)
+                u[a], v[b] = Fraction(1), size if w > 0 else -size
+                return [*i.us, u], [*i.vs, v]
+    return None
+
+
+def fixed() -> Iterator[Check]:
+    """Yield an optimum against itself, two points that are none, and the counterexamples."""
+    one, two = Fraction(1), ([vector(1, 2)], [vector(1, 1)])
+    yield from sides(Instance([vector(2, 2), vector(3, 3)], one, *two, two))
+    yield from sides(Instance([vector(2, 2), vector(3, 4)], one, *two, two))
+    yield from sides(Instance([vector(4)], one, [], [], ([], [])))
+    yield from without(GLOBAL)
+
+
+def without(claim: str) -> Iterator[Check]:
+    """Yield each hypothesis's counterexample, for a claim f(X) <= f(X')."""
+    one, half = Fraction(1), Fraction(1, 2)
+    origin, better = ([vector(0)], [vector(0)]), ([vector(3)], [vector(1)])
+    pair = (objective([vector(4)], *points, one) for points in (origin, better))
+    yield _dropped(claim, "local minimum", *pair)
+    half_identity = [vector("1/2", 0), vector(0, "1/2")]
+    yield _dropped(
+        claim, "differentiable loss", rough([[ZERO] * 2] * 2), rough(half_identity) + half
+    )
+    yield _dropped(claim, "convex loss", ZERO, Fraction(3**4, 4) - 3**3 + 3)
+    decay = ((a**3 - 27) ** 2 / 2 + a * a for a in vector(0, 3))
+    yield _dropped(claim, "equal degrees", *decay)
+    steps = ((Fraction(sum(s)) - 1) ** 2 / 2 + Fraction(len(s), 10) for s in ((), (2, 2, -3)))
+    yield _dropped(claim, "positive degree", *steps)
+
+
+def _dropped(claim: str, name: str, local: Fraction, better: Fraction) -> Check:
+    return Check(claim, local, "<=", better, dropped=name)
+
+
+def rough(Z: Matrix) -> Fraction:
+    """Return the convex loss of the counterexample without a derivative."""
+    (a, b), (c, d) = Z
+    return abs(a - d) + l1([b, c]) - (a + d) + (a + d) ** 2 / 4

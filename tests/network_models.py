@@ -43,3 +43,15 @@ def differences(value, arrays):
             slope[at] = (ends[0] - ends[1]) / (2 * STEP)
         out.append(slope)
     return out
+
+
+def counted(monkeypatch, module, name):
+    """Return a list that grows by one entry whenever a function of a module is called."""
+    calls, plain = [], getattr(module, name)
+
+    def wrapped(*args, **kwargs):
+        calls.append(args)
+        return plain(*args, **kwargs)
+
+    monkeypatch.setattr(module, name, wrapped)
+    return calls

@@ -1,39 +1,52 @@
 """Hypothesis strategies shared by the tests, and the profile they run under."""
 
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import product
 
 import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
-from scipy import sparse
 
 from certify import Problem
 from certify.atoms import RankOne
 from certify.losses import Squared
 from certify.offsets import Linear, ModeIntercept, Smooth, Sparse
+from certify.testing.strategies import (
+    FORMS,
+    arrays,
+    dyadics,
+    fields,
+    losses,
+    masks,
+    shapes,
+    stored,
+)
+
+__all__ = [
+    "FORMS",
+    "PAIRS",
+    "Question",
+    "arrays",
+    "cone",
+    "dyadics",
+    "fields",
+    "graphs",
+    "losses",
+    "masks",
+    "offsets",
+    "powers",
+    "questions",
+    "shapes",
+    "stored",
+    "vectors",
+]
 
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=25, database=None)
 settings.load_profile("suite")
 
 PAIRS = list(product(("l1", "l1+", "l2", "l2+"), repeat=2))  # others: norms.py
-FORMS = ("product", "sum")
-shapes = st.tuples(st.integers(1, 4), st.integers(1, 4))
 powers = st.integers(-20, 20)
 REACH = {1: 4, 2: 4, 3: 3, 4: 2}  # largest entry of the test vectors, by length
-
-
-def dyadics(low=-32, high=32):
-    """Return multiples of 1/8: sums and products of a few are exact."""
-    return st.integers(low, high).map(lambda k: k / 8)
-
-
-def arrays(shape, elements=None):
-    """Return arrays of dyadic numbers, each entry drawn by itself."""
-    held = dyadics() if elements is None else elements
-    return hnp.arrays(np.float64, shape, elements=held, fill=st.nothing())
 
 
 def cone(key, shape):
@@ -48,61 +61,6 @@ def vectors(key, d):
     found = np.array([x for x in product(range(low, k + 1), repeat=d) if any(x)], dtype=float)
     size = np.abs(found).sum(axis=1) ** 2 if key[:2] == "l1" else (found**2).sum(axis=1)
     return found, size
-
-
-DATA = {  # the data a loss accepts; multiples of 1/8 for the others
-    "logistic": st.sampled_from([0.0, 1.0]),
-    "hinge": st.sampled_from([-1.0, 1.0]),
-    "squared_hinge": st.sampled_from([-1.0, 1.0]),
-    "kullback_leibler": dyadics(0),
-    "poisson": dyadics(0),
-}
-PARAMETERS = {"huber": ("delta", dyadics(1, 16)), "quantile": ("tau", dyadics(1, 7))}
-
-
-def fields(held, elements=None):
-    """Return fields where the loss is finite."""
-    inside = dyadics(1) if held.name == "kullback_leibler" else None
-    return arrays(held.data.shape, inside if elements is None else elements)
-
-
-@st.composite
-def one_hot(draw, loss, shape):
-    """Return a loss over one-hot rows, perhaps with a weight for each."""
-    m, n = shape
-    classes = draw(st.lists(st.integers(0, n - 1), min_size=m, max_size=m))
-    return loss(np.eye(n)[classes], weights=draw(st.none() | arrays(m, dyadics(1))))
-
-
-@st.composite
-def losses(draw, loss, shape):
-    """Return a loss over data seen fully, by a mask, by weights, or as stored entries."""
-    if loss.name == "softmax":
-        return draw(one_hot(loss, shape))
-    Y = draw(arrays(shape, DATA.get(loss.name)))
-    if loss.name in PARAMETERS:
-        name, numbers = PARAMETERS[loss.name]
-        loss = partial(loss, **{name: draw(numbers)})
-    kind = draw(st.sampled_from(["full", "masked", "weighted", "stored"]))
-    if kind == "full":
-        return loss(Y)
-    if kind == "weighted":
-        return loss(Y, weights=draw(arrays(shape, dyadics(1))))
-    mask = draw(masks(shape))
-    if kind == "masked":
-        return loss(Y, mask=mask)
-    return loss(stored(Y, mask), weights=draw(arrays(int(mask.sum()), dyadics(1))))
-
-
-def masks(shape):
-    """Return masks with something observed."""
-    return hnp.arrays(np.bool_, shape, fill=st.nothing()).filter(np.any)
-
-
-def stored(x, mask):
-    """Return the masked entries as a sparse matrix; zeros among them are stored."""
-    rows, cols = np.nonzero(mask)
-    return sparse.csr_array(sparse.coo_array((x[rows, cols], (rows, cols)), shape=x.shape))
 
 
 @st.composite

@@ -16,6 +16,7 @@ from certify.arrangements._least import bounded
 from certify.arrangements._multiplier import proved
 from certify.arrangements.dnn import bounder
 from certify.atoms import ReLU
+from certify.atoms.relu import gated
 from certify.kernel import verify as kernel
 from certify.kernel.verify import Exact
 from certify.polar._proved import handed, split
@@ -462,3 +463,19 @@ def test_random_chords_never_prove_less_than_is_attained():
         chords = [[int(i), float(rng.integers(0, 5) / 4).hex(), pairs(), pairs()] for i in rows]
         proof = split_at_zero({"chords": chords, "mu": pairs()})
         assert bound(ReLU(V), W, proof, Exact) >= around_circle(V, W) * (1 - 1e-12)
+
+
+@pytest.mark.parametrize("right", ["l1", "l2", "linf"])
+@pytest.mark.parametrize("W", [np.zeros((3, 2)), np.array([[1.0, 0.5], [0.25, 0.0], [-1.0, 2.0]])])
+def test_a_gated_layer_bounds_every_w_and_zero(right, W):
+    V, gates = (
+        np.array([[1.0, 0.5], [-2.0, 0.25], [0.75, -1.5]]),
+        np.array([[1, 0], [1, 1], [0, 1]]),
+    )
+    bound = gated(V, gates, right).polar(W)
+    columns = [(V * g[:, None]).T @ W for g in gates.T]
+    least = max(float(np.linalg.norm(c, axis=0).max()) for c in columns)  # one output alone
+    assert bound.lower <= bound.upper
+    assert bound.upper >= least
+    assert right != "l1" or bound.upper <= least * (1 + 2.0**-40)
+    assert W.any() or bound.upper <= 2.0**-200

@@ -175,3 +175,42 @@ def test_a_network_without_units_is_judged():
     found = check(problem, empty, budget=BUDGET)
     assert found.upper == 0.5 * float(Y @ Y)
     assert verify(found.certificate, problem, empty).lower <= found.upper
+
+
+SHAPES = {
+    "outputs that are zero": ({"2.weight": np.zeros((2, 3)), "2.bias": np.zeros(2)}, "mse", None),
+    "targets that are zero": ({"2.weight": np.ones((2, 3)), "2.bias": np.ones(2)}, "mse", 0),
+    "one row of classes": ({"2.weight": np.eye(3), "2.bias": np.zeros(3)}, "cross_entropy", 1),
+    "one class alone": ({"2.weight": np.eye(3), "2.bias": np.zeros(3)}, "cross_entropy", 8),
+    "a constant target": ({}, "l1", 3),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_outputs_that_say_nothing_leave_a_bracket(name):
+    changed, loss, kind = SHAPES[name]
+    rows = 1 if kind == 1 else N
+    targets = {
+        None: np.column_stack([Y, -Y]),
+        0: np.zeros((N, 2)),
+        1: np.array([2]),
+        3: np.full(N, 3.0),
+        8: np.ones(N, dtype=int),
+    }[kind]
+    given = {"loss": loss, "weight_decay": 0.125}
+    problem, factors = from_state(state(**changed), X[:rows], targets, **given)
+    found = check(problem, factors, q=factors.q, budget=BUDGET)
+    none = {k: np.zeros_like(a) for k, a in state(**changed).items()}
+    other = from_state(none, X[:rows], targets, **given)[1]
+    assert found.lower >= 0
+    bracket_holds(problem, factors, found, [factors, other])
+
+
+def test_no_outputs_at_all_are_named():
+    with pytest.raises(InputError, match="Y must not be empty"):
+        from_state(
+            state(**{"2.weight": np.zeros((0, 3)), "2.bias": np.zeros(0)}),
+            X,
+            Y[:, None][:, :0],
+            weight_decay=1.0,
+        )

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from certify import InputError, Problem, Verdict, check
-from certify._keeping import Keeper, keeping, packed, stopped, unpacked
+from certify._keeping import Keeper, keeping, packed, stopped, telling, unpacked
+from certify.arrangements import LayerAsk
+from certify.arrangements._admm import Run
+from certify.arrangements.dnn import bounder, started
 from certify.atoms import ReLU
 from certify.branching import Limits, Solved, grow
 from certify.checkpoint import opened
@@ -87,13 +90,69 @@ def test_a_tree_goes_on_where_it_was():
     assert len(other.nodes) == 1
 
 
-def test_a_light_tree_is_kept_without_warm_starts():
+def test_a_light_tree_goes_on_from_its_leaves_witnesses():
+    calls, once = [], []
+    grow(halves(once), Limits(nodes=41, workers=1))
+    limits = Limits(nodes=5, workers=1, key="t", kinds=(Span,), light=True)
     keeper = Keeper()
     with keeping(keeper):
-        grow(halves([]), Limits(nodes=5, workers=1, key="t", kinds=(Span,), light=True))
-    tree = keeper.recall("tree.t")
-    assert all(n.solved.warm is None for n in tree.nodes)
-    assert len(tree.nodes) == 5
+        grow(halves(calls), limits)
+        tree = keeper.recall("tree.t")
+        assert [n.solved.witness is None for n in tree.nodes] == [
+            bool(n.children) for n in tree.nodes
+        ]
+        assert all(n.solved.warm is n.solved.witness for n in tree.nodes)
+        grow(halves(calls), replace(limits, nodes=41))
+    assert calls == once
+
+
+def cut_short(calls, limit):
+    """A part is bounded by 1 over its depth; after some calls, by nothing."""
+
+    def solve(path, warm, _):
+        del warm
+        calls.append(path)
+        upper = 9.0 if len(calls) > limit else 1.0 / (1 + len(path))
+        return Solved(upper, "proof", 0.125 * len(path), path, ("left", "right"))
+
+    return solve
+
+
+@pytest.mark.parametrize("short", [4, 5, 6])
+def test_parts_that_were_cut_short_do_not_loosen_a_tree(short):
+    calls = []
+    whole = grow(cut_short([], 99), Limits(nodes=3, workers=1))
+    tree = grow(cut_short(calls, short), Limits(expired=lambda: len(calls) > short, workers=1))
+    assert len(calls) > short
+    assert tree.upper <= whole.upper == 0.5
+    assert tree.lower == 0.125 * max(map(len, calls))  # what they found is kept
+    paths = [n.path for n in tree.nodes]
+    assert len(set(paths)) == len(paths)
+    for node in tree.nodes:
+        assert len(node.children) in (0, 2)
+        assert [tree.nodes[k].path[:-1] for k in node.children] == [node.path] * len(node.children)
+
+
+def test_a_kept_value_that_is_damaged_is_named():
+    held = {}
+    Keeper(lambda text, arrays: held.update(text=text, arrays=arrays)).keep(
+        "k", lambda: np.arange(6.0), now=True
+    )
+    held["arrays"]["k/float64"] = held["arrays"]["k/float64"][:4]
+    keeper = Keeper()
+    keeper.fill(held["text"], held["arrays"])
+    with pytest.raises(InputError, match="the checkpoint is damaged at k"):
+        keeper.recall("k")
+
+
+def test_whoever_asks_is_told_how_a_tree_grows():
+    heard = []
+    with keeping(Keeper()), telling(lambda parts, upper: heard.append((parts, upper))):
+        tree = grow(halves([]), Limits(nodes=9, workers=1))
+    assert heard[-1] == (len(tree.nodes), tree.upper)
+    assert [p for p, _ in heard] == sorted({p for p, _ in heard})
+    grow(halves([]), Limits(nodes=9, workers=1))
+    assert heard[-1] == (9, tree.upper)
 
 
 def test_a_stop_ends_a_tree_between_parts():
@@ -165,6 +224,24 @@ def test_ctrl_c_leaves_what_is_proved(tmp_path, request):
     assert result.verdict in (Verdict.UNDECIDED, Verdict.REFUTED)
     assert result.lower <= result.upper
     assert signal.getsignal(signal.SIGINT) is before
-    with pytest.raises(KeyboardInterrupt):  # without a file, as ever
-        check(problem, factors, progress=told)
+    bare = check(problem, factors, progress=told)  # the same without a file
+    assert bare.verdict in (Verdict.UNDECIDED, Verdict.REFUTED)
     assert not list(Path(tmp_path).glob("*.tmp"))
+
+
+@pytest.mark.parametrize("bias", ["none", "free"])
+def test_a_child_of_a_kept_leaf_starts_from_its_bound(bias):
+    rng = np.random.default_rng(3)
+    layer = ReLU(rng.standard_normal((14, 5)), bias=bias).layer
+    W = rng.standard_normal((14, 1))
+    solve = bounder(LayerAsk(layer, W - W.mean(), nodes=9))
+    above = solve((solve((), None, 0.0).split[0],), None, 0.0)
+    quick = replace(solve, steps=(0, 0))
+    path = (quick((), None, 0.0).split[0], above.split[0])
+    kept, nothing = (quick(path, warm, 0.0).upper for warm in (above.witness, None))
+    assert kept <= above.upper * (1 + 2.0**-10)
+    assert nothing > 2 * kept
+    start = started(solve.at(path), above.witness, 0.0)
+    N = start.best.N
+    back = Run(solve.at(path), start).multiplier()
+    assert np.abs(back - np.where(N > 0, N, back)).max() <= 1e-9 * np.abs(N).max()

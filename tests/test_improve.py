@@ -11,7 +11,7 @@ import problems
 from certify import OutOfScopeError, Problem, Verdict, check, improve, verify
 from certify.atoms import RankOne
 from certify.descent import State
-from certify.improve import falling
+from certify.improving import falling
 from certify.losses import Squared
 from certify.offsets import OFFSETS, Sparse
 

@@ -2,13 +2,11 @@
 
 from dataclasses import replace
 from itertools import pairwise
-from time import monotonic
 
 import numpy as np
 import pytest
 
-from certify._keeping import Keeper, keeping
-from certify.arrangements import dnn, tree
+from certify.arrangements import tree
 from certify.arrangements._admm import Relaxed, Warm
 from certify.arrangements._multiplier import Multiplier
 from certify.arrangements.dnn import across, bounder
@@ -131,18 +129,3 @@ def test_the_worst_part_falls_at_every_splitting():
     assert all(b < a for a, b in pairwise(uppers))
     found = Proposal(*tree.proof_of(bounder(held), grown, truth))
     assert truth * (1 - 1e-12) <= proved(atom, W, found) <= grown.upper * (1 + 1e-6)
-
-
-def test_a_tree_kept_without_warm_starts_goes_on_from_its_multipliers():
-    rng = np.random.default_rng(8)
-    ask = replace(ReLU(rng.standard_normal((16, 5))).asked(rng.standard_normal((16, 1))), nodes=5)
-    keeper = Keeper()
-    with keeping(keeper):
-        tree.grown(ask)
-    assert all(n.solved.warm is None for key in keeper.held for n in keeper.held[key].nodes)
-    with keeping(keeper), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dnn, "STEPS", 1)  # too few for a part that starts from nothing
-        more = tree.grown(replace(ask, nodes=9, deadline=monotonic() + 600))
-    assert len(more.nodes) >= 9
-    for node in more.nodes[3:]:
-        assert node.solved.upper <= more.nodes[node.parent].solved.upper * (1 + 1e-6)

@@ -49,6 +49,7 @@ def test_what_lam_zero_does_not_cover_is_out_of_scope_with_the_cure(problem, cau
     known = isinstance(problem.loss, Squared)  # another loss may go below zero
     assert result.lower == (0.0 if known else -np.inf)
     assert result.upper == problem.objective(LINE, result.q)
+    assert result.relative_gap == (result.gap / result.upper if known else np.inf)
 
 
 @pytest.mark.parametrize(("problem", "cause"), UNCOVERED.values(), ids=UNCOVERED)

@@ -1,17 +1,20 @@
 """Files the commands write: never over an input, never half, whatever stops them."""
 
 import errno
+import json
 import os
 import pty
 import resource
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from certify import Verdict
 from tests.question_files import OLD, arguments, drained, inside, outputs, untouched, write
 
 SIGNED = 'kind = "rank_one"\nleft = "l2+"\nright = "l2+"'
@@ -112,13 +115,15 @@ def read_until(handle, mark):
         shown += os.read(handle, 4096)
 
 
+@pytest.mark.parametrize("presses", [1, 2])
 @pytest.mark.parametrize("command", ["check", "improve"])
-def test_an_interrupt_during_a_long_search_ends_cleanly(tmp_path, command):
+def test_an_interrupt_ends_the_search_and_a_second_one_the_command(tmp_path, command, presses):
     rng = np.random.default_rng(5)
     parts = {"Y": (300, 200), "U": (300, 4), "V": (200, 4)}
     arrays = {k: rng.integers(0, 9, shape) / 8 for k, shape in parts.items()}
     path = write(tmp_path, atom=SIGNED, **arrays)
-    line = [sys.executable, "-m", "certify", *map(str, arguments(command, path)), "--budget", "300"]
+    given = [*map(str, arguments(command, path)), "--budget", "300", "--json"]
+    line = [sys.executable, "-m", "certify", *given]
     shown_end, user_end = pty.openpty()
     with subprocess.Popen(
         line,
@@ -128,13 +133,21 @@ def test_an_interrupt_during_a_long_search_ends_cleanly(tmp_path, command):
     ) as process:
         os.close(user_end)
         read_until(shown_end, b"descend")  # the search is under way
-        process.send_signal(signal.SIGINT)
+        for _ in range(presses):
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.02)
         shown = drained(shown_end)
-        out, _ = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, b"")
-    assert shown.endswith("certify: interrupted; no file is half-written\r\n")
+        out, _ = process.communicate(timeout=120)
     assert "Traceback" not in shown
-    assert untouched(tmp_path)
+    if presses == 1:
+        told = json.loads(out)
+        assert 0 <= told["lower"] < told["upper"]
+        assert process.returncode == Verdict[told["verdict"]].exit_code
+        assert (tmp_path / "x.cert").read_bytes() != OLD
+    else:
+        assert (process.returncode, out) == (130, b"")
+        assert shown.endswith("certify: interrupted; no file is half-written\r\n")
+        assert untouched(tmp_path)
 
 
 @pytest.mark.parametrize("command", ["check", "improve"])

@@ -6,10 +6,14 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from safetensors.numpy import save_file
+from sklearn.neural_network import MLPRegressor
 
-from certify import __version__
+from certify import __version__, files
+from certify.adapters.sklearn import from_model
 from certify.cli import main
+from tests.network_models import fitted
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -53,6 +57,25 @@ def test_the_network_file_is_one(tmp_path, monkeypatch, capsys):
     save_file(state, "net.safetensors")
     assert main(["check", "net.toml", "-o", "x.cert", "--rtol", "1e-2"]) in (10, 14)
     assert "in training" in capsys.readouterr().out
+
+
+def test_the_file_of_a_scikit_learn_network_is_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mlp.toml").write_text(blocks("toml")[1], encoding="utf-8")
+    x = np.linspace(-2, 2, 12)[:, None]
+    model = fitted(
+        MLPRegressor(hidden_layer_sizes=(2,), alpha=20.0, solver="lbfgs"), x, np.abs(x[:, 0])
+    )
+    arrays = {"weight": model.coefs_, "bias": model.intercepts_}
+    state = {f"{k}.{part}": a for part, held in arrays.items() for k, a in enumerate(held)}
+    save_file(state, "mlp.safetensors")
+    np.save("X.npy", x)
+    np.save("y.npy", np.abs(x[:, 0]))
+    held = files.load(Path("mlp.toml"))
+    problem, factors = from_model(model, x, np.abs(x[:, 0]))
+    asked, own = held.problem.objective(held.factors, held.q), problem.objective(factors, factors.q)
+    assert asked == pytest.approx(own * held.problem.lam / problem.lam, rel=1e-12)
+    assert held.problem.atom.bias == problem.atom.bias == "free"
 
 
 def test_the_certificate_of_the_readme_is_rechecked_by_the_kernel_alone(tmp_path, monkeypatch):

@@ -5,4 +5,49 @@ One module a library; it imports that library only when it is called.
     from certify.adapters.sklearn import from_model
     problem, factors = from_model(estimator, X)
     check(problem, factors, q=factors.q)
+
+`from_model` of this package picks the module by the model's own class.
 """
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from certify._arrays import short
+from certify._errors import InputError
+
+PACKAGES = ("sklearn", "tensorly", "torch")  # a module here is named like the library it reads
+
+
+def from_model(model: Any, X: Any, y: Any = None, **keywords: Any) -> Any:  # noqa: ANN401
+    """Return (problem, factors) of a model that another library trained on X (and y).
+
+        check(problem, factors, q=factors.q)
+
+    model     an estimator of scikit-learn, a decomposition of TensorLy, a module of PyTorch,
+              or the path of an .onnx or .safetensors file
+    X, y      the data it was trained on, as its own `fit` takes them
+    keywords  what that library's adapter needs besides: see certify.adapters.sklearn,
+              .tensorly, .torch and .onnx
+
+    Raises InputError for a model of another library; then what the adapter raises.
+    """
+    module = import_module(f"{__name__}.{library_of(model)}")
+    data = (X,) if y is None else (X, y)
+    return module.from_model(model, *data, **keywords)
+
+
+def library_of(model: object) -> str:
+    """Return the module that reads a model, by the class or its bases, or the file's name."""
+    if isinstance(model, str | Path):
+        kinds = {".onnx": "onnx", ".safetensors": "torch", ".pt": "torch", ".pth": "torch"}
+        name = kinds.get(Path(model).suffix)
+        if name is None:
+            raise InputError(f"a model's file must be .onnx or .safetensors, got {short(model)}")
+        return name
+    for kind in type(model).__mro__:
+        name = kind.__module__.partition(".")[0]
+        if name in PACKAGES:
+            return name
+    known = "scikit-learn, TensorLy, PyTorch or an .onnx file"
+    raise InputError(f"model must be of {known}, got {type(model).__name__}: see certify.adapters")

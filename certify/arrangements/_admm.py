@@ -29,10 +29,13 @@ START = 8.0  # rho of a cold start
 
 @dataclass(frozen=True)
 class Warm:
-    """Where a solve stopped: Z, the scaled multiplier U, rho, and the best multiplier."""
+    """Where a solve stopped: Z, the scaled multiplier U, rho, and the best multiplier.
 
-    Z: Array
-    U: Array
+    Without Z and U it is only the best multiplier that a solve starts from.
+    """
+
+    Z: Array | None
+    U: Array | None
     rho: float
     best: Multiplier
     weight: float = WEIGHT
@@ -73,9 +76,11 @@ class Run:
         k = 2 * m + d + len(form.rows)
         self.k, self.u = k, slice(2 * m, 2 * m + d)
         zero = np.zeros((k, k), dtype=kind)
-        self.Z = zero if warm is None else warm.Z.astype(kind)
-        self.U = zero.copy() if warm is None else warm.U.astype(kind)
         self.rho = START if warm is None else warm.rho
+        self.Z = zero if warm is None or warm.Z is None else warm.Z.astype(kind)
+        self.U = zero.copy()
+        if warm is not None:
+            self.U = self.scaled(warm.best.N) if warm.U is None else warm.U.astype(kind)
         self.X, self.before, self.Y = self.Z, self.Z, zero[: form.size, : form.size]
 
     def step(self) -> None:
@@ -109,11 +114,27 @@ class Run:
             Z[u.stop, u.stop] = WEIGHT**2
         return Z
 
-    def multiplier(self) -> Array:
-        """Return N over the facts, in their own units."""
+    @property
+    def facts(self) -> Any:  # noqa: ANN401  an index
+        """Where the products of two facts are."""
         m, d = self.form.F.shape
         kept = np.r_[0 : 2 * m, 2 * m + d : self.k]
-        U = self.U[np.ix_(kept, kept)].astype(float) * (self.rho * self.unit)
+        return np.ix_(kept, kept)
+
+    def scaled(self, N: Array) -> Array:
+        """Return U of a multiplier over the facts: `multiplier` the other way."""
+        held, m = N.astype(float), len(self.form.F)
+        if self.form.radial:
+            held[2 * m] /= WEIGHT
+            held[:, 2 * m] /= WEIGHT
+        U = np.zeros((self.k, self.k), dtype=self.kind)
+        U[self.facts] = held / (-self.rho * self.unit)
+        return U
+
+    def multiplier(self) -> Array:
+        """Return N over the facts, in their own units."""
+        m = len(self.form.F)
+        U = self.U[self.facts].astype(float) * (self.rho * self.unit)
         N = np.maximum(-U, 0.0)
         at = np.arange(m)
         N[at, m + at] = -U[at, m + at]

@@ -1,6 +1,6 @@
 """Lower bounds of the polar of a hidden layer: neurons that earn them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,7 +85,7 @@ class Climb:
 
 def climbed(run: Climb, ask: LayerAsk) -> tuple[float, Slice]:
     """Return the best neuron over all starts."""
-    pairs = raced(run, starts(run, ask))
+    pairs = raced(run, starts(run, ask), ask.expired)
     best: tuple[float, Slice] | None = None
     for u, v in pairs:
         found = polished(run, u, v)
@@ -112,11 +112,11 @@ def starts(run: Climb, ask: LayerAsk) -> Array:
     return np.asarray(U[:, good] / size[good])
 
 
-def raced(run: Climb, U: Array) -> Iterator[Slice]:
+def raced(run: Climb, U: Array, expired: Callable[[], bool]) -> Iterator[Slice]:
     """Take alternating steps from all starts at once; yield the best ends, each once."""
     one = run.W.shape[1] == 1
     signs = [np.ones(1), -np.ones(1)] if one and run.layer.right.free else [None]
-    ends = [race(run, U, sign) for sign in signs]
+    ends = [race(run, U, sign, expired) for sign in signs]
     values = np.concatenate([e[0] for e in ends])
     U = np.hstack([e[1] for e in ends])
     V = np.hstack([e[2] for e in ends])
@@ -130,10 +130,14 @@ def raced(run: Climb, U: Array) -> Iterator[Slice]:
             return
 
 
-def race(run: Climb, U: Array, sign: Array | None) -> tuple[Array, Array, Array]:
+def race(
+    run: Climb, U: Array, sign: Array | None, expired: Callable[[], bool]
+) -> tuple[Array, Array, Array]:
     """Return (values, U, V) after some alternating steps; a step that loses is not taken."""
     best, V = measured(run, U, sign)
     for _ in range(ROUNDS):
+        if expired():
+            break
         z = run.hidden(U)[0] if not run.layer.free else biased(run, U, V)
         gates = np.where(z > 0, 1.0, run.layer.slope)
         c = run.F.T @ (gates * (run.W @ V))

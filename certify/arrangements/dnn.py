@@ -9,7 +9,7 @@ from certify._arrays import Array
 from certify.branching import Solved, Tree
 from certify.polar import _spectra as spectra
 
-from ._admm import WEIGHT, Relaxed, Stop, Warm, solve
+from ._admm import Relaxed, Stop, Warm, solve
 from ._base import LayerAsk, Slice
 from ._form import Form, form_of
 from ._frame import Frame
@@ -52,7 +52,7 @@ class Bounder:
     steps: tuple[int, int] = (ROOT_STEPS, STEPS)
 
     def __call__(
-        self, path: Path, warm: Relaxed | None, aim: float
+        self, path: Path, warm: Relaxed | Multiplier | None, aim: float
     ) -> Solved[Cut, Relaxed, Multiplier | None]:
         """Bound one part; stop as soon as it is under the aim."""
         if path and path[0].sign == self.barred:
@@ -61,7 +61,7 @@ class Bounder:
         goal = max(aim, 0.0) * UNDER
         steps = self.steps[1] if path else self.steps[0]
         stop = Stop(goal * goal, steps, SETTLED, self.ask.expired)
-        start = None if warm is None or not warm.steps else with_row(form, warm, goal)
+        start = started(form, warm, goal)
         found = solve(form, stop, start, self.kind)
         upper = float(np.sqrt(max(found.best.bound, 0.0)))
         value, best = self.climbed(found)
@@ -176,20 +176,26 @@ def halves(normal: Array) -> tuple[Cut, Cut]:
     return Cut(normal, 1), Cut(normal, -1)
 
 
-def restarted(form: Form, held: Multiplier, kind: Any) -> Relaxed:  # noqa: ANN401
-    """Return where a solve may be gone on from that only its multiplier is left of."""
-    m, d = form.F.shape
-    k = 2 * m + d + len(form.rows)
-    kept = np.r_[0 : 2 * m, 2 * m + d : k]
-    zero = np.zeros((k, k), dtype=kind)
-    U = zero.copy()
-    unit = float(np.linalg.norm(Frame(form, WEIGHT).objective)) or 1.0
-    U[np.ix_(kept, kept)] = -held.N / (FAR * unit)
-    return Relaxed(np.zeros((form.size, form.size)), held, 1, Warm(zero, U, FAR, held))
+def started(form: Form, warm: Relaxed | Multiplier | None, goal: float) -> Warm | None:
+    """Return the start of a child of a parent, of which a file keeps the multiplier only."""
+    if isinstance(warm, Multiplier):
+        best, rho = beside(warm, goal)
+        return Warm(None, None, rho, best)
+    if warm is None or not warm.steps or warm.warm.Z is None or warm.warm.U is None:
+        return None
+    return with_row(form, warm, (warm.warm.Z, warm.warm.U), goal)
 
 
-def with_row(form: Form, warm: Relaxed, goal: float) -> Warm:
-    """Carry the iterates of a parent to a child with one more cut.
+def beside(held: Multiplier, goal: float) -> tuple[Multiplier, float]:
+    """Return a parent's multiplier with a zero for one more cut, and rho for its bound."""
+    n = len(held.N) + 1
+    N = np.zeros((n, n), dtype=held.N.dtype)
+    N[:-1, :-1] = held.N
+    return held._replace(N=N), NEAR if held.bound <= (LOOSE * goal) ** 2 else FAR
+
+
+def with_row(form: Form, warm: Relaxed, iterates: tuple[Array, Array], goal: float) -> Warm:
+    """Carry the iterates (Z, U) of a parent to a child with one more cut.
 
     Products with it are what X says, its multipliers are zero.
     """
@@ -202,12 +208,9 @@ def with_row(form: Form, warm: Relaxed, goal: float) -> Warm:
     rest = np.concatenate([form.rows[int(form.radial) :] @ over])
     last = [over[-1:] * held.weight] if form.radial else []
     products = np.concatenate([np.maximum(facts, 0), weights * u, *last, np.maximum(rest, 0)])
-    k = len(held.Z) + 1
-    Z, U = np.zeros((k, k), dtype=held.Z.dtype), np.zeros((k, k), dtype=held.Z.dtype)
-    Z[:-1, :-1], U[:-1, :-1] = held.Z, held.U
+    k = len(iterates[0]) + 1
+    Z, U = (np.zeros((k, k), dtype=x.dtype) for x in iterates)
+    Z[:-1, :-1], U[:-1, :-1] = iterates
     Z[-1], Z[:, -1] = products, products
-    n = len(held.best.N) + 1
-    N = np.zeros((n, n), dtype=held.best.N.dtype)
-    N[:-1, :-1] = held.best.N
-    rho = NEAR if held.best.bound <= (LOOSE * goal) ** 2 else FAR
-    return replace(held, Z=Z, U=U * (held.rho / rho), rho=rho, best=held.best._replace(N=N))
+    best, rho = beside(held.best, goal)
+    return replace(held, Z=Z, U=U * (held.rho / rho), rho=rho, best=best)

@@ -30,7 +30,7 @@ def propose(ask: LayerAsk) -> Proposal:
     """
     with threadpool_limits(1, user_api="blas"):
         layer, outputs = ask.layer, ask.W.shape[1]
-        if not ask.W.any():
+        if not ask.W.any() and layer.left.name == "l2":
             return nothing()
         if layer.slope == 1 and not layer.free:
             return linear(ask)

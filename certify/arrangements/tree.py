@@ -13,7 +13,7 @@ from certify.polar import Proposal
 from ._base import LayerAsk
 from ._leaf import leaf, nil
 from ._multiplier import Multiplier
-from .dnn import Bounder, Cut, Grown, allowance, bounder, restarted
+from .dnn import Bounder, Cut, Grown, allowance, bounder
 
 GAP = 2.0**-20  # relative: a bound this near a found value is not worth more parts
 FAR = 2.0**-7  # a target this far below a found value is not worth a tree
@@ -38,24 +38,12 @@ def grown(ask: LayerAsk, lower: float = 0.0, tree: Grown | None = None) -> Grown
     solve, stop = bounder(ask), limits(ask, lower)
     with threadpool_limits(1, user_api="blas"):
         if tree is None:
-            tree = warmed(solve, grow(solve, replace(stop, nodes=1)))
+            tree = grow(solve, replace(stop, nodes=1))
         value = max(tree.lower, lower)
         hopeless = ask.target is not None and value > ask.target * (1 + FAR)
-        if hopeless and ask.nodes is None:
-            stop = replace(stop, nodes=SIGNED)
+        if ask.nodes is None:  # beside those that were kept
+            stop = replace(stop, nodes=SIGNED if hopeless else stop.nodes + len(tree.nodes) - 1)
         return grow(solve, stop, tree)
-
-
-def warmed(solver: Bounder, tree: Grown) -> Grown:
-    """Return a tree that was kept without warm starts with what its multipliers give."""
-    nodes = list(tree.nodes)
-    for k, node in enumerate(nodes):
-        witness = node.solved.witness
-        if node.children or node.solved.warm is not None or witness is None:
-            continue
-        start = restarted(solver.at(node.path), witness, solver.kind)
-        nodes[k] = replace(node, solved=replace(node.solved, warm=start))
-    return replace(tree, nodes=tuple(nodes))
 
 
 def proposal(ask: LayerAsk, lower: float = 0.0) -> Proposal:

@@ -1,96 +1,56 @@
 """The command `certify`: check, verify, improve, restarts, demo.  Exit statuses: _run."""
 
-import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import click
 
 from certify import demo as demonstration
 from certify import files, recheck
 from certify.certificate import named
-from certify.improve import improve as improved_from
+from certify.improving import improve as improved_from
 from certify.kernel.verify import RejectedError
 from certify.pipeline import check as decide
 from certify.recheck import TIERS
 from certify.restarts import plottable, restart_report
-from certify.search import Progress
 
+from ._auditing import audit
+from ._options import PATH, Options, common
 from ._output import better_arrays, guard, saved, stored
+from ._reading import explain, report_of
 from ._run import DEFECT, ended, run
 from ._show import (
-    Lines,
     Written,
     as_json,
-    for_people,
     of_proof,
     of_rejection,
     of_result,
     of_training,
     progress,
-    report,
     shared,
     table,
+    the_fits,
 )
-
-PATH = click.Path(path_type=Path)
-Command = Callable[..., int]
+from ._starting import completion, init, versions
 
 
-@dataclass(frozen=True)
-class Options:
-    """The options that every command has."""
-
-    json: bool
-    budget: float | None
-    seed: int
-    rtol: float | None
-    atol: float | None
-
-    def epsilon(self, held: files.Loaded) -> dict[str, Any]:
-        """Return rtol and atol: the option, else the problem's own."""
-        rtol = held.rtol if self.rtol is None else self.rtol
-        return {"rtol": rtol, "atol": held.atol if self.atol is None else self.atol}
-
-    def show(self, found: Lines, **written: Written | None) -> None:
-        """Print the result."""
-        (as_json if self.json else for_people)(found, written)
-
-    def search(self, tell: Progress | None) -> dict[str, Any]:
-        """Return the keywords of a search."""
-        return {"budget": self.budget, "seed": self.seed, "progress": tell}
-
-
-COMMON = (
-    click.option("--json", "as_json", is_flag=True, help="Print one line of JSON a result."),
-    click.option("--budget", type=float, metavar="SECONDS", help="Search at most so long."),
-    click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of random starts."),
-    click.option("--rtol", type=float, help="Relative epsilon, instead of the problem's."),
-    click.option("--atol", type=float, help="Absolute epsilon, instead of the problem's."),
-    click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks."),
-)
-
-
-def common(command: Command) -> Command:
-    """Add the options that every command has, and hand them over as one."""
-
-    @functools.wraps(command)
-    def wrapped(**given: Any) -> int:  # noqa: ANN401  as click parsed them
-        """Gather the options."""
-        names = {"as_json": "json", **{k: k for k in ("budget", "seed", "rtol", "atol")}}
-        held = {name: given.pop(k) for k, name in names.items()}
-        return command(Options(**held), **given)
-
-    for option in reversed(COMMON):
-        wrapped = option(wrapped)
-    return wrapped
+def show_versions(context: click.Context, _option: click.Parameter, asked: bool) -> None:  # noqa: FBT001
+    """Print the versions and end."""
+    if asked:
+        click.echo(versions())
+        context.exit()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=False)
-@click.version_option(package_name="certify", prog_name="certify", message="%(prog)s %(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    help="Show versions of what matters.",
+    is_eager=True,
+    expose_value=False,
+    callback=show_versions,
+)
 def certify() -> None:
     """Prove that a factorization is a global optimum, or find a better one."""
 
@@ -228,7 +188,7 @@ def restarts(
     if options.json:
         as_json(told, written)
     else:
-        report(found, written)
+        the_fits(found, written)
     return found.verdict.exit_code
 
 
@@ -251,6 +211,10 @@ def demo(options: Options, folder: Path) -> int:
         click.echo(f"{len(rows)} certificates are in {folder}")
     wrong = [row.model for row in rows if not row.as_expected]
     return ended(f"unexpected verdict: {', '.join(wrong)}", DEFECT) if wrong else 0
+
+
+for command in (audit, completion, explain, init, report_of):
+    certify.add_command(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

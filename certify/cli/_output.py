@@ -64,3 +64,8 @@ def better_arrays(certificate: Certificate | None) -> dict[str, Any]:
         return {}
     held = certificate.witness.items()
     return {k.removeprefix("better."): as_numpy(a) for k, a in held if k.startswith("better.")}
+
+
+def written_text(text: str, path: Path) -> None:
+    """Write a text file."""
+    write_atomically(Path(os.path.realpath(path)), text.encode())

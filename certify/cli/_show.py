@@ -142,7 +142,7 @@ def table(rows: Table) -> None:
     Console(file=sys.stdout, width=wide, highlight=False).print(rows)
 
 
-def report(found: RestartReport, written: Mapping[str, Written | None]) -> None:
+def the_fits(found: RestartReport, written: Mapping[str, Written | None]) -> None:
     """Print a table of fits, the bound and what to do."""
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     head, *rows = found.rows()

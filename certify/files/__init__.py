@@ -13,11 +13,11 @@ from certify.gauges import Gauge
 from certify.problem import Problem
 
 from ._base import Format
-from ._network import trained
+from ._network import named_files, trained
 from ._schema import Entry, factor_names, loads, stated
 from ._source import Reader, Source
 
-__all__ = ["FORMATS", "Format", "Loaded", "load", "load_factors"]
+__all__ = ["FORMATS", "Format", "Loaded", "load", "load_document", "load_factors"]
 
 FORMATS = registry(__name__, Format)
 READERS = {"mask": Reader.mask, "samples": Reader.samples}  # of arrays that are no real numbers
@@ -74,6 +74,18 @@ def load(path: str | Path) -> Loaded:
         restarts=tuple(candidate(s, f"restarts[{k}]") for k, s in enumerate(found.restarts)),
         names=names,
     )
+
+
+def load_document(path: Path) -> list[Path]:
+    """Return a problem.toml and the files it names, without reading any array.
+
+    Raises InputError if the file is wrong.
+    """
+    document, reader = loads(path), Reader(path.parent, FORMATS)
+    if "network" in document:
+        return [path, *named_files(path, document, reader)]
+    held = {reader.path(s) for s in stated(path, document).sources() if s.file}
+    return [path, *sorted(held)]
 
 
 def network(path: Path, document: dict[str, Any], reader: Reader) -> Loaded:

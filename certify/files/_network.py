@@ -70,12 +70,19 @@ def trained(path: Path, document: Json, reader: Reader) -> tuple[Judged, Epsilon
         "decay_bias": table.decay_bias,
         "reported": table.reported,
     }
-    files = [model, *(reader.path(x) for x in (table.X, table.y) if x.file)]
     return (
         judge(model, X, y, (table, given)),
         validated(Epsilon, top.epsilon, path, "epsilon"),
-        files,
+        named_files(path, document, reader),
     )
+
+
+def named_files(path: Path, document: Json, reader: Reader) -> list[Path]:
+    """Return the files that a [network] names."""
+    top = validated(Top, document, path, "")
+    table = validated(Table, top.network, path, "network")
+    arrays = [reader.path(x) for x in (table.X, table.y) if x.file]
+    return [path.parent / table.model, *arrays]
 
 
 def judge(model: Path, X: Any, y: Any, asked: tuple[Table, dict[str, Any]]) -> Judged:  # noqa: ANN401

@@ -41,6 +41,7 @@ from certify.offsets import OFFSETS
 
 from ._base import nearest
 from ._kinds import KINDS
+from ._lines import placed
 from ._source import Ref, Source
 
 Json = dict[str, Any]
@@ -167,7 +168,8 @@ def factors(names: tuple[str, ...], table: Json, path: Path, where: str) -> tupl
         return tuple(getattr(held, k) for k in names)
     listed = validated(Listed, table, path, where).X
     if len(listed) != len(names):
-        raise InputError(f"{path}: {where}.X must list {len(names)} arrays, got {len(listed)}")
+        at = placed(path, f"{where}.X")
+        raise InputError(f"{at}: {where}.X must list {len(names)} arrays, got {len(listed)}")
     return tuple(listed)
 
 
@@ -216,18 +218,24 @@ def registered(
     """Return the class of a table's kind and its parameters as (type, default)."""
     kinds = ", ".join(registry)
     if key not in table:
-        raise InputError(f"{path}: {where}.{key} is missing; known are {kinds}")
+        at = placed(path, where)
+        raise InputError(f"{at}: {where}.{key} is missing; known are {kinds}")
     kind = table[key]
     if not isinstance(kind, str) or kind not in registry:
         near = nearest(str(kind), registry)
         wrong = f"{where}.{key} {kind!r} is unknown"
-        raise InputError(f"{path}: {wrong}: did you mean {near!r}? Known are {kinds}")
-    cls = registry[kind]
+        at = placed(path, f"{where}.{key}")
+        raise InputError(f"{at}: {wrong}: did you mean {near!r}? Known are {kinds}")
+    return registry[kind], parameters(registry[kind])
+
+
+def parameters(cls: type[Any]) -> Json:
+    """Return the arguments of a class as (type, default), ... where there is none."""
     known = {}
     for name, p in inspect.signature(cls, eval_str=True).parameters.items():
         default = ... if p.default is p.empty else p.default
         known[name] = (KINDS.get(p.annotation, Ref), default)
-    return cls, known
+    return known
 
 
 def arguments(fields: Json, table: Json, path: Path, where: str) -> Json:
@@ -246,9 +254,15 @@ def validated(model: type[M], table: Json, path: Path, where: str) -> M:
         unknown = [e for e in found if e["type"] == "extra_forbidden"]
         first = (unknown or found)[0]
         more = f" ({len(found) - 1} more after it)" if len(found) > 1 else ""
-        raise InputError(
-            f"{path}: {sentence(first, where, list(model.model_fields))}{more}"
-        ) from None
+        at = placed(path, dotted(first, where))
+        told = sentence(first, where, list(model.model_fields))
+        raise InputError(f"{at}: {told}{more}") from None
+
+
+def dotted(error: Mapping[str, Any], where: str) -> str:
+    """Return the name of what a pydantic error is about; of a missing key its table."""
+    at = [] if error["type"] == "missing" else [str(k) for k in error["loc"]]
+    return ".".join([where, *at] if where else at)
 
 
 def sentence(error: Mapping[str, Any], where: str, known: list[str]) -> str:

@@ -16,28 +16,34 @@ from ._base import Format
 
 @dataclass(frozen=True)
 class Source:
-    """file and perhaps key, or inline numbers."""
+    """file and perhaps key, to be transposed or not, or inline numbers."""
 
     file: str = ""
     key: str | None = None
     inline: Any = None
+    transpose: bool = False
 
 
 def parsed(x: object) -> Source:
     """Read "a.npy", "a.npz:Y", {file = "a.npz", key = "Y"}, a number or nested lists.
 
+    {file = "H.npy", transpose = true} is the array with its axes reversed.
+
     Raises ValueError with the end of a sentence that starts with the key.
     """
     wanted = 'must be a file ("a.npy", "a.npz:Y"), {file = ..., key = ...} or numbers'
+    turned = "must have transpose = true or false"
     if isinstance(x, str) and x and "\0" not in x:
         head, _, key = x.rpartition(":")
         keyed = Path(head).suffix != "" and "/" not in key and "\\" not in key
         return Source(head, key) if keyed else Source(x)
     if isinstance(x, dict):
         named = isinstance(x.get("file"), str) and isinstance(x.get("key", ""), str)
-        if not named or x.keys() - {"file", "key"}:
+        if not named or x.keys() - {"file", "key", "transpose"}:
             raise ValueError(wanted)
-        return Source(x["file"], x.get("key"))
+        if (over := x.get("transpose", False)) not in (True, False):
+            raise ValueError(turned)
+        return Source(x["file"], x.get("key"), transpose=over)
     if isinstance(x, list) or (isinstance(x, int | float) and not isinstance(x, bool)):
         return Source(inline=x)
     raise ValueError(wanted)
@@ -73,9 +79,10 @@ class Reader:
         if source.key is not None and not entry.keyed:
             raise InputError(f"{path} holds one array and no names, got the key {source.key!r}")
         try:
-            return entry().read(path, source.key)
+            found = entry().read(path, source.key)
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+        return found.T if source.transpose else found
 
     def samples(self, source: Source, name: str) -> Any:  # noqa: ANN401  an array of integers
         """Return whole numbers, one a row, as integers."""

@@ -8,6 +8,7 @@ The best go on exactly: the maximizer over a whole cell is a projection,
 and the next cell lies across the borders whose multiplier y_i exceeds what crossing costs.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,29 +65,42 @@ def field_of(net: Net, W: Array) -> Field:
     return Field(net, dense, net.layer.spread(dense))
 
 
-def above(field: Field, price: float, factors: Factors, seed: int) -> tuple[float, Factors]:
+def above(
+    field: Field,
+    price: float,
+    factors: Factors,
+    seed: int,
+    expired: Callable[[], bool] = lambda: False,
+) -> tuple[float, Factors]:
     """Return (largest value found, distinct neurons of theta 1 above a price, best first).
 
-    That there is none is said only after a second search from other starts.
+    That there is none is said only after a second search from other starts, if there is time.
     """
-    top, found = tried(field, price, factors, 2 * seed)
-    if found[0].shape[1] or not np.isfinite(price) or field.net.layer.slope == 1:
+    top, found = tried(field, price, factors, 2 * seed, expired)
+    last = not np.isfinite(price) or field.net.layer.slope == 1 or expired()
+    if found[0].shape[1] or last:
         return top, found
-    again, found = tried(field, price, factors, 2 * seed + 1)
+    again, found = tried(field, price, factors, 2 * seed + 1, expired)
     return max(top, again), found
 
 
 @np.errstate(all="ignore")
-def tried(field: Field, price: float, factors: Factors, seed: int) -> tuple[float, Factors]:
-    """Return (largest value found, distinct neurons of theta 1 above a price, best first)."""
+def tried(
+    field: Field, price: float, factors: Factors, seed: int, expired: Callable[[], bool]
+) -> tuple[float, Factors]:
+    """Return (largest value found, distinct neurons of theta 1 above a price, best first).
+
+    The starts that climbed highest go on first, as long as there is time.
+    """
     net = field.net
     if net.layer.slope == 1:
         U = straight(field)
     else:
-        U = climbed(field, starts(field, factors, seed))
+        U = climbed(field, starts(field, factors, seed), expired)
         own = net.units(net.balanced(factors))[0][:, :OWN]
         U = np.hstack([distinct(field, U)[:, :EXACT], own])
-        U = np.column_stack([crossed(field, u) for u in U.T]) if U.size else U
+        ends = [u if expired() else crossed(field, u) for u in U.T]
+        U = np.column_stack(ends) if U.size else U
     U = distinct(field, U)
     values, V = field.best(U)
     keep = values > price
@@ -118,11 +132,13 @@ def starts(field: Field, factors: Factors, seed: int) -> Array:
     return held[:, net.layer.size(held) > 0]
 
 
-def climbed(field: Field, U: Array) -> Array:
+def climbed(field: Field, U: Array, expired: Callable[[], bool]) -> Array:
     """Move each start along its cell's gradient while that raises its value."""
     F, slope = field.net.layer.features, field.net.layer.slope
     values, V = field.best(U)
     for _ in range(STEPS):
+        if expired():
+            break
         S = np.where(F @ U > 0, 1.0, slope)
         step = field.unit(F.T @ (S * (field.rows @ V)))
         if field.net.layer.free:

@@ -11,6 +11,8 @@ from certify.explore import Found
 from ._climb import above, field_of
 from ._net import Net
 
+GLANCE = 0.1  # share of the budget for a look at the candidate's own dual point
+
 
 def open_gap(run: Run) -> bool:
     """Whether even an exact polar leaves the candidate's own dual point short of epsilon.
@@ -21,7 +23,8 @@ def open_gap(run: Run) -> bool:
     W = rays.inward(problem.loss, dual_at(problem, run.start))
     if not np.isfinite(W).all():
         return False
-    top = above(field_of(Net(problem), W), np.inf, run.start.factors, run.seed)[0]
+    late = run.clock.share(GLANCE).expired
+    top = above(field_of(Net(problem), W), np.inf, run.start.factors, run.seed, late)[0]
     s = rays.best_scale(problem, W, top)
     return bool(run.start.value - rays.value(problem, W, s) > run.epsilon)
 

@@ -66,7 +66,7 @@ def grow(growth: Growth, seed: int, wanted: float, cap: int | None = None) -> Gr
             break
         factors = at.cells.factors(net)
         price = growth.problem.lam * (1 + TIGHT)
-        top, found = above(field_of(net, at.W), price, factors, seed + k)
+        top, found = above(field_of(net, at.W), price, factors, seed + k, growth.expired)
         weigh(growth, at.W, top)
         gap = growth.best.value - growth.lower
         if gap <= wanted or growth.over():

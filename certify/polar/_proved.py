@@ -12,6 +12,7 @@ from scipy import sparse
 from certify._arrays import Array
 from certify.gauges import Gauge, gauge
 from certify.kernel import verify as kernel
+from certify.rigor.flint import Flint
 from certify.rigor.rounded import Rounded
 
 from ._base import Matrix, exact_text
@@ -98,9 +99,27 @@ def tensor_above(T: Array, said: dict[str, Any], proof: dict[str, Any]) -> float
 def layer_above(W: Array, atom: Any, proof: dict[str, Any]) -> float:  # noqa: ANN401  atoms are above
     """Return a float at least the polar of (samples, outputs) W, by the kernel's rule.
 
+    In rounded floats; in exact integers where the rule reads F^T W line by line, for it
+    reads lines exactly and floats round that product.
+
     Raises RejectedError for a free bias unless the columns of W sum to zero exactly.
     """
-    at, arithmetic = kernel.Pattern(*W.shape), Rounded()
+    try:
+        return above(layer_bound(Rounded(), W, atom, proof))
+    except kernel.RejectedError as error:
+        if error.code != "inexact":
+            raise
+    return above(layer_bound(Flint(), W, atom, proof))
+
+
+def layer_bound(
+    arithmetic: kernel.Arithmetic[Any],
+    W: Array,
+    atom: Any,  # noqa: ANN401  atoms are above
+    proof: dict[str, Any],
+) -> Fraction:
+    """Return the bound that the kernel's rule proves in one arithmetic."""
+    at = kernel.Pattern(*W.shape)
     given = kernel.Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
     net = kernel.stated_atom(atom.statement(), given, at)
     text, arrays = split(proof)
@@ -112,8 +131,7 @@ def layer_above(W: Array, atom: Any, proof: dict[str, Any]) -> float:  # noqa: A
     ):
         raise kernel.RejectedError("W", "orthogonal", "columns that do not sum to zero")
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
-        bound = kernel.polar_bound(arithmetic, net, w, text, kernel.Arrays(arrays, "proof"))
-    return above(bound)
+        return kernel.polar_bound(arithmetic, net, w, text, kernel.Arrays(arrays, "proof"))
 
 
 def layer_below(W: Array, atom: Any, witness: tuple[Array, ...]) -> float:  # noqa: ANN401

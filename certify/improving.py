@@ -9,13 +9,15 @@ import numpy as np
 
 from . import descent, explore, scaling
 from ._errors import OutOfScopeError
+from ._keeping import Keeper, keeping, stoppable
+from ._known import unknown
 from .atoms import Factors
 from .certificate import Asked, ask, hand_over, numbered
 from .descent import State
 from .evidence import CONVEX, SEARCHED, searched
 from .fixed_rank import steps as fixed_rank_steps
 from .kernel import verify as kernel
-from .pipeline import best_offsets, check, finite_objective, natural, positive, uncovered, unknown
+from .pipeline import best_offsets, check, finite_objective, natural, positive, uncovered
 from .polar._proved import above
 from .polar._scale import scaled as scaled_by
 from .problem import Problem, Values
@@ -64,9 +66,26 @@ def improve(  # noqa: PLR0913  as check()
     Every point in the history has a proved objective at most the one before it;
     the same call gives the same answer (a budget in seconds may cut it short).
 
+    The first Ctrl-C, or a progress that returns True, ends the search: what was reached is
+    checked, and returned with the bracket proved so far.
+
     Raises InputError when the input is wrong, OutOfScopeError when the theory does not
     cover the problem.
     """
+    clock = Clock(positive(budget), progress)
+    with keeping(Keeper()), stoppable():
+        return improved(problem, factors, q, (rtol, atol, natural(seed)), clock)
+
+
+def improved(
+    problem: Problem,
+    factors: Sequence[Any],
+    q: Sequence[Any] | None,
+    told: tuple[float, float, int],
+    clock: Clock,
+) -> Improvement:
+    """Do it; told: rtol, atol and the seed."""
+    rtol, atol, seed = told
     held = problem.accept(factors)
     values = None if q is None else problem.accept_offsets(q)
     if why := uncovered(problem):
@@ -80,7 +99,6 @@ def improve(  # noqa: PLR0913  as check()
     epsilon = scaling.value_down(max(atol, rtol * abs(value)), by)
     small_q = None if values is None else scaling.offsets_down(values, by)
     start = descent.state(scaled, scaling.factors_down(held, by), small_q)
-    clock, seed = Clock(positive(budget), progress), natural(seed)
     steps: tuple[tuple[str, State], ...]
     if problem.lam == 0:
         steps = fixed_rank_steps(scaled, start, clock, seed)
@@ -96,13 +114,13 @@ def improve(  # noqa: PLR0913  as check()
         start_q(values, by, start),
         [(name, up) for name, s in steps[1:] if (up := scaling.state_up(s, by))],
     )
-    judge = partial(check, problem, rtol=rtol, atol=atol, seed=seed, progress=progress)
+    judge = partial(check, problem, rtol=rtol, atol=atol, seed=seed, progress=clock.progress)
     held_bound = partial(certified, problem, epsilon=(rtol, atol))
     judges = (lambda s, q: judge(s, q=q, budget=clock.left()), held_bound)
     result = settled(problem, history, judges)
     last = history[-1][1]
-    told = tuple((step, value) for step, _, value in history)
-    return Improvement(last.factors, last.q, told[-1][1], told, result)
+    steps_told = tuple((step, value) for step, _, value in history)
+    return Improvement(last.factors, last.q, steps_told[-1][1], steps_told, result)
 
 
 def settled(

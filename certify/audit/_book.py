@@ -1,0 +1,135 @@
+"""The folder of an audit: rows, certificates, reports, the lock, and what can be reused."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from certify._errors import InputError
+from certify.certificate import write_atomically
+from certify.kernel.verify import FORMAT
+from certify.report import environment
+
+from ._plan import Job
+from ._pool import Done
+
+Row = dict[str, Any]
+LOCK, RESULTS, INDEX, PLAN = "audit.lock", "results.jsonl", "index.html", "audit.toml"
+LIBRARIES = ("certify", "numpy", "scipy", "python-flint", "scikit-learn", "tensorly", "torch")
+VERSION = "certify-audit/1"
+WORST = (1, 2, 20, 10, 14, 12, 11, 13, 0)  # exit statuses, the worst first
+
+
+def made(folder: Path) -> Path:
+    """Make the folders.  Raises InputError if they cannot be made."""
+    try:
+        for name in ("certificates", "reports", "cache"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make {folder}: {error.strerror or error}") from None
+    return folder
+
+
+def stored(folder: Path, job: Job, done: Done) -> Row:
+    """Write what a job left, its row last; return the row."""
+    row = {"name": job.name, "key": job.key, "cached": False, **done.row}
+    if done.certificate is not None:
+        name = f"certificates/{job.name}.cert"
+        write_atomically(folder / name, done.certificate)
+        row |= {"certificate": name, "bytes": len(done.certificate)}
+        row["sha256"] = hashlib.sha256(done.certificate).hexdigest()
+    if done.report is not None:
+        row["report"] = f"reports/{job.name}.html"
+        write_atomically(folder / row["report"], done.report)
+    if row["status"] not in (1, 2) and row["verdict"] != "TIMEOUT":
+        write_atomically(folder / "cache" / f"{job.key}.json", json.dumps(row).encode())
+    return row
+
+
+def recalled(folder: Path, job: Job) -> Row | None:
+    """Return the row of an earlier run of the same job, if its files are as they were left."""
+    try:
+        row: Row = json.loads((folder / "cache" / f"{job.key}.json").read_text("utf-8"))
+        if "certificate" in row:
+            held = (folder / row["certificate"]).read_bytes()
+            if hashlib.sha256(held).hexdigest() != row["sha256"]:
+                return None
+        if "report" in row and not (folder / row["report"]).exists():
+            return None
+    except (OSError, ValueError, KeyError):
+        return None
+    return {**row, "name": job.name, "cached": True}
+
+
+def worst(rows: list[Row]) -> int:
+    """Return the worst exit status."""
+    held = {row["status"] for row in rows}
+    return next((s for s in WORST if s in held), 1 if held else 0)
+
+
+def written(folder: Path, rows: list[Row]) -> None:
+    """Write results.jsonl and index.html."""
+    lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
+    write_atomically(folder / RESULTS, lines.encode())
+    source = files(__package__).joinpath("index.html.jinja").read_text("utf-8")
+    page = environment().from_string(source).render(rows=rows, counts=counted(rows))
+    write_atomically(folder / INDEX, page.encode())
+
+
+def counted(rows: list[Row]) -> dict[str, int]:
+    """Return how many rows each verdict has."""
+    out: dict[str, int] = {}
+    for row in rows:
+        out[row["verdict"]] = out.get(row["verdict"], 0) + 1
+    return out
+
+
+def locked(folder: Path, plan: Path, jobs: list[Job], rows: list[Row]) -> None:
+    """Write audit.lock: versions, and the digests of every input and certificate."""
+    by = {row["name"]: row for row in rows}
+    kept = ("verdict", "status", "lower", "upper", "certificate", "sha256")
+    models = [
+        {"name": j.name, "kind": j.kind, "source": j.source, "key": j.key, "inputs": j.inputs}
+        | {k: by[j.name][k] for k in kept if k in by[j.name]}
+        for j in jobs
+    ]
+    text = plan.read_bytes()
+    told = {
+        "format": VERSION,
+        "certificates": FORMAT,
+        "python": platform.python_version(),
+        "libraries": installed(),
+        "plan": hashlib.sha256(text).hexdigest(),
+        "models": models,
+    }
+    write_atomically(folder / PLAN, text)
+    write_atomically(folder / LOCK, (json.dumps(told, indent=1) + "\n").encode())
+
+
+def installed() -> dict[str, str]:
+    """Return the versions of the libraries that are here."""
+    out = {}
+    for name in LIBRARIES:
+        try:
+            out[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return out
+
+
+def lock_of(folder: Path) -> Mapping[str, Any]:
+    """Read audit.lock.  Raises InputError if it is none."""
+    path = folder / LOCK
+    try:
+        told = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON: {error}") from None
+    if not isinstance(told, dict) or told.get("format") != VERSION:
+        raise InputError(f"{path} is not a lock of {VERSION}")
+    return told

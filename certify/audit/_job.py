@@ -1,0 +1,136 @@
+"""One model judged, in a process of its own: main(job.json, folder)."""
+
+import importlib.util
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from certify._errors import InputError, OutOfScopeError
+from certify.adapters import from_model
+from certify.certificate import Certificate
+from certify.files import load
+from certify.kernel.verify import RejectedError
+from certify.pipeline import check
+from certify.problem import Problem
+from certify.report import facts, save
+from certify.report._words import model as model_of
+from certify.result import Result
+from certify.verdict import REJECTED_EXIT, Verdict
+
+from ._plan import Job
+
+Row = dict[str, Any]
+FAILED = "FAILED"
+INFINITE = (float("inf"), float("-inf"))  # no numbers of JSON
+CERTIFICATE, REPORT, ROW = "x.cert", "x.html", "row.json"
+
+
+def main(job_file: str, folder: str) -> None:
+    """Judge the job and leave its row, certificate and report in the folder."""
+    job, out = Job(**json.loads(Path(job_file).read_text("utf-8"))), Path(folder)
+    start = monotonic()
+    try:
+        row = judged(job, out)
+    except RejectedError as error:
+        row = failed("REJECTED", REJECTED_EXIT, str(error))
+    except OutOfScopeError as error:
+        row = failed(Verdict.OUT_OF_SCOPE.name, Verdict.OUT_OF_SCOPE.exit_code, str(error))
+    except InputError as error:
+        row = failed(FAILED, 2, str(error))
+    except Exception as error:  # noqa: BLE001  a defect is a row, not the end of an audit
+        row = failed(FAILED, 1, f"{type(error).__name__}: {error}")
+    row["seconds"] = round(monotonic() - start, 3)
+    plain = {k: None if x in INFINITE else x for k, x in row.items()}
+    (out / ROW).write_text(json.dumps(plain, allow_nan=False), encoding="utf-8")
+
+
+def failed(verdict: str, status: int, reason: str) -> Row:
+    """Return the row of a model without an answer."""
+    return {"verdict": verdict, "status": status, "reason": reason}
+
+
+def judged(job: Job, out: Path) -> Row:
+    """Return the row of a model, its certificate and report written."""
+    if job.kind == "certificate":
+        held = Certificate.load(Path(job.folder) / job.source)
+        proved = facts(held)
+        held.save(out / CERTIFICATE)
+        save(proved, out / REPORT, f"{job.name}.cert")
+        p, problem = proved.proved, proved.question.problem
+        row = bracket(p.verdict, p.lower, p.upper, p.tier)
+        row["reason"] = "the certificate was verified again"
+        return {**row, **shape(problem, proved.candidate)}
+    problem, factors, q, epsilon = question(job)
+    told = {k: v for k, v in job.settings.items() if k in ("rtol", "atol") and v is not None}
+    run = {k: job.settings[k] for k in ("budget", "seed")}
+    result = check(problem, factors, q=q, **{**epsilon, **told}, **run)
+    if result.certificate is not None:
+        result.certificate.save(out / CERTIFICATE)
+        save(facts(result.certificate), out / REPORT, f"{job.name}.cert")
+    return {**of_result(result), **shape(problem, factors)}
+
+
+def of_result(result: Result) -> Row:
+    """Return what a check found."""
+    row = bracket(result.verdict, result.lower, result.upper, result.tier)
+    return row | {"reason": result.reason}
+
+
+def bracket(verdict: Verdict, lower: float, upper: float, tier: str) -> Row:
+    """Return a verdict with its bracket."""
+    gap = (upper - lower) / abs(upper) if upper else 0.0
+    told: Row = {"verdict": verdict.name, "status": verdict.exit_code, "tier": tier}
+    return told | {"lower": lower, "upper": upper, "relative_gap": gap}
+
+
+def shape(problem: Problem, factors: Any) -> Row:  # noqa: ANN401  arrays
+    """Return the model's kind and sizes."""
+    size = factors[0].shape[-1]
+    return {"model": model_of(problem), "data": list(problem.loss.dims), "slices": size}
+
+
+def question(job: Job) -> tuple[Problem, Any, Any, Row]:
+    """Return the problem, the factors, the offsets and the epsilon of a job."""
+    if job.kind == "problem":
+        held = load(Path(job.folder) / job.source)
+        return held.problem, held.factors, held.q, {"rtol": held.rtol, "atol": held.atol}
+    found = fitted(job)
+    if isinstance(found[0], Problem):
+        problem, factors = found
+    else:
+        problem, factors = from_model(*found)
+    return problem, factors, getattr(factors, "q", None), {}
+
+
+def fitted(job: Job) -> tuple[Any, ...]:
+    """Run a fit; what it raises is a sentence about the fit.
+
+    Raises InputError for a file or function that is not there, or another return value.
+    """
+    file, _, name = job.source.rpartition(":")
+    path = Path(job.folder) / file
+    spec = importlib.util.spec_from_file_location(f"audited_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"cannot load {path}")
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec.loader.exec_module(module)
+        function = getattr(module, name, None)
+        found = function() if callable(function) else None
+    except Exception as error:
+        raise InputError(f"{job.source} raised {type(error).__name__}: {error}") from error
+    if function is None:
+        raise InputError(f"{path} has no function {name!r}")
+    if not isinstance(found, tuple) or not 2 <= len(found) <= 3:  # noqa: PLR2004  with y or without
+        wanted = "(estimator, X), (estimator, X, y) or (problem, factors)"
+        raise InputError(f"{job.source} must return {wanted}, got {type(found).__name__}")
+    return found
+
+
+def told(job: Job) -> str:
+    """Return a job as the JSON that main() reads."""
+    return json.dumps(asdict(job))

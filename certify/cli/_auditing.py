@@ -1,0 +1,84 @@
+"""The command `certify audit`."""
+
+from pathlib import Path
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from certify import audit as auditing
+from certify._errors import InputError
+
+from ._options import PATH
+from ._show import as_json, progress, shared, table
+
+
+@click.command()
+@click.argument("plan", type=PATH, required=False)
+@click.option("-o", "folder", type=PATH, metavar="DIR", help="Where everything goes.")
+@click.option("--verify", type=PATH, metavar="DIR", help="Verify the certificates in DIR only.")
+@click.option("--inputs", type=PATH, metavar="DIR", help="With --verify: compare the inputs here.")
+@click.option("--jobs", type=click.IntRange(min=1), default=2, help="Processes at a time.")
+@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler, whose workers do it.")
+@click.option("--json", "lines", is_flag=True, help="Print one line of JSON a model.")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks.")
+def audit(  # noqa: PLR0913  a command's options
+    plan: Path | None,
+    *,
+    folder: Path | None,
+    verify: Path | None,
+    inputs: Path | None,
+    jobs: int,
+    scheduler: str | None,
+    lines: bool,
+) -> int:
+    """Judge every model of PLAN (an audit.toml); the exit status is the worst verdict's.
+
+    Killed and started again, it goes on where it was. DIR can be handed on: its reader runs
+    `certify audit --verify DIR`, which searches nothing.
+
+    Example: certify audit audit.toml -o audit && certify audit --verify audit
+    """
+    with progress(1.0, shared) as told:
+
+        def tell(at: auditing.Progress) -> None:
+            """Show how many models are done, and a guess of the time that is left."""
+            left = f", {at.left:.0f} s left" if at.left else ""
+            if told is not None:
+                told(f"{at.done} of {at.total}{left}", at.done / at.total)
+
+        if verify is not None:
+            if plan is not None:
+                raise InputError(f"--verify takes no plan, got {plan}: the lock in DIR is read")
+            found = auditing.verify(verify, inputs=inputs, progress=tell)
+        elif plan is None or folder is None:
+            raise InputError("give a plan and -o DIR, or --verify DIR (see certify audit --help)")
+        else:
+            found = auditing.run(plan, folder, executor=scheduler, jobs=jobs, progress=tell)
+    show(found, lines=lines)
+    return found.status
+
+
+def show(found: auditing.Audit, *, lines: bool) -> None:
+    """Print the rows."""
+    if lines:
+        for row in found.rows:
+            as_json(row, {})
+        return
+    out = Table(box=SIMPLE_HEAD)
+    for name in ("model", "verdict", "optimum >=", "model <=", "gap", "seconds"):
+        out.add_column(name, justify="left" if name in ("model", "verdict") else "right")
+    for row in found.rows:
+        told = [number(row.get(k), ".8g") for k in ("lower", "upper")]
+        gap, spent = number(row.get("relative_gap"), ".1e"), number(row.get("seconds"), ".1f")
+        out.add_row(row["name"], row["verdict"], *told, gap, spent)
+    table(out)
+    for row in found.rows:
+        if row["verdict"] in ("FAILED", "TIMEOUT", "REJECTED"):
+            click.echo(f"{row['name']}: {row['reason']}")
+    click.echo(f"{len(found.rows)} models in {found.folder}, exit status {found.status}")
+
+
+def number(x: float | None, form: str) -> str:
+    """Return a number, or a dash for none."""
+    return "–" if x is None else format(x, form)

@@ -1,0 +1,66 @@
+"""The options that every command has."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from certify import files
+from certify.search import Progress
+
+from ._show import Lines, Written, as_json, for_people
+
+PATH = click.Path(path_type=Path)
+Command = Callable[..., int]
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options that every command has."""
+
+    json: bool
+    budget: float | None
+    seed: int
+    rtol: float | None
+    atol: float | None
+
+    def epsilon(self, held: files.Loaded) -> dict[str, Any]:
+        """Return rtol and atol: the option, else the problem's own."""
+        rtol = held.rtol if self.rtol is None else self.rtol
+        return {"rtol": rtol, "atol": held.atol if self.atol is None else self.atol}
+
+    def show(self, found: Lines, **written: Written | None) -> None:
+        """Print the result."""
+        (as_json if self.json else for_people)(found, written)
+
+    def search(self, tell: Progress | None) -> dict[str, Any]:
+        """Return the keywords of a search."""
+        return {"budget": self.budget, "seed": self.seed, "progress": tell}
+
+
+COMMON = (
+    click.option("--json", "as_json", is_flag=True, help="Print one line of JSON a result."),
+    click.option("--budget", type=float, metavar="SECONDS", help="Search at most so long."),
+    click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of random starts."),
+    click.option("--rtol", type=float, help="Relative epsilon, instead of the problem's."),
+    click.option("--atol", type=float, help="Absolute epsilon, instead of the problem's."),
+    click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks."),
+)
+
+
+def common(command: Command) -> Command:
+    """Add the options that every command has, and hand them over as one."""
+
+    @functools.wraps(command)
+    def wrapped(**given: Any) -> int:  # noqa: ANN401  as click parsed them
+        """Gather the options."""
+        names = {"as_json": "json", **{k: k for k in ("budget", "seed", "rtol", "atol")}}
+        held = {name: given.pop(k) for k, name in names.items()}
+        return command(Options(**held), **given)
+
+    for option in reversed(COMMON):
+        wrapped = option(wrapped)
+    return wrapped

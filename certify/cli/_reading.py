@@ -1,0 +1,66 @@
+"""Commands that read a certificate: they verify it again and search for nothing."""
+
+from pathlib import Path
+from time import monotonic
+
+import click
+
+from certify import report
+from certify.certificate import Certificate
+from certify.kernel.verify import RejectedError
+from certify.recheck import TIERS
+from certify.report import Facts, facts, told_in_words
+
+from ._options import PATH, Options, common
+from ._output import guard
+from ._show import Written, as_json, of_proof, of_rejection
+
+
+@click.command("report")
+@click.argument("certificate", type=PATH)
+@click.option("-o", "output", type=PATH, metavar="X.HTML", help="Where to; beside it if not given.")
+@click.option("--tier", type=click.Choice(TIERS), help="The arithmetic; by default the claim's.")
+@common
+def report_of(options: Options, certificate: Path, output: Path | None, tier: str | None) -> int:
+    """Verify CERTIFICATE again and write it as one HTML page for people.
+
+    The page needs no network and no script.  Nothing is searched: --budget, --seed, --rtol
+    and --atol change nothing here.
+    """
+    target = certificate.with_suffix(".html") if output is None else output
+    guard([target], [certificate])
+    start = monotonic()
+    held = verified(options, certificate, tier)
+    size = report.save(held, target, certificate.name)
+    options.show(of_proof(held.proved, monotonic() - start), report=Written(target, size))
+    return held.verdict.exit_code
+
+
+@click.command()
+@click.argument("certificate", type=PATH)
+@click.option("--tier", type=click.Choice(TIERS), help="The arithmetic; by default the claim's.")
+@common
+def explain(options: Options, certificate: Path, tier: str | None) -> int:
+    """Verify CERTIFICATE again and say in sentences what it asks, proves and leaves open.
+
+    Example: certify explain x.cert
+    """
+    start = monotonic()
+    held = verified(options, certificate, tier)
+    told = told_in_words(held)
+    if options.json:
+        as_json({**of_proof(held.proved, monotonic() - start), **told}, {})
+    else:
+        for name, text in told.items():
+            click.echo(f"{name.capitalize()}: {text}")
+    return held.verdict.exit_code
+
+
+def verified(options: Options, certificate: Path, tier: str | None) -> Facts:
+    """Return what a file proves; with --json a rejection is a line, too."""
+    try:
+        return facts(Certificate.load(certificate), tier)
+    except RejectedError as error:
+        if options.json:
+            as_json(of_rejection(error), {})
+        raise

@@ -1,0 +1,69 @@
+"""Commands for the first minutes: a problem.toml from one's own files, completion, versions."""
+
+from importlib import metadata
+from pathlib import Path
+
+import click
+from click.shell_completion import get_completion_class
+
+from certify.files._drafts import draft
+
+from ._options import PATH
+from ._output import guard, written_text
+
+SHELLS = ("bash", "zsh", "fish")
+LIBRARIES = ("numpy", "scipy", "python-flint", "cvxpy", "scikit-learn", "tensorly", "torch", "onnx")
+
+
+@click.command()
+@click.argument("data", type=PATH)
+@click.argument("factors", type=PATH, nargs=-1)
+@click.option("-o", "output", type=PATH, default="problem.toml", metavar="PROBLEM.TOML")
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+def init(data: Path, factors: tuple[Path, ...], output: Path, *, force: bool) -> int:
+    """Write a commented problem.toml for DATA and FACTORS, after a look at the files.
+
+    DATA is the matrix or tensor that was fitted; FACTORS one file for each factor, or one
+    file that holds all of them by name. What cannot be seen from the files, above all lam,
+    is marked TODO.
+
+    Example: certify init Y.csv W.npy H.npy && certify check problem.toml
+    """
+    guard([output], [data, *factors])
+    if output.exists() and not force:
+        raise click.UsageError(f"{output} is there already: give --force to replace it")
+    text, notes = draft(data, factors, output.parent)
+    written_text(text, output)
+    click.echo(f"{output} written")
+    for note in notes:
+        click.echo(f"  {note}")
+    return 0
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(SHELLS))
+def completion(shell: str) -> int:
+    """Print what makes SHELL complete this command's words.
+
+    Example: certify completion bash >> ~/.bashrc
+    """
+    from . import certify  # noqa: PLC0415  the group that this command is in
+
+    made = get_completion_class(shell)
+    if made is None:
+        raise click.UsageError(f"no completion for {shell}")
+    click.echo(made(certify, {}, "certify", "_CERTIFY_COMPLETE").source())
+    return 0
+
+
+def versions() -> str:
+    """Return the version, that of the format, and those of the libraries that are installed."""
+    from certify.kernel.verify import FORMAT  # noqa: PLC0415  only for --version
+
+    held = [f"certify {metadata.version('certify')} (format {FORMAT})"]
+    for name in LIBRARIES:
+        try:
+            held.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            held.append(f"{name} not installed")
+    return "\n".join(held)

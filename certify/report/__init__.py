@@ -1,0 +1,173 @@
+"""A certificate as one page that anybody can read: it is verified again before it says anything."""
+
+import os
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from certify._errors import InputError
+from certify.atoms import Factors, RankOne
+from certify.certificate import Certificate, as_numpy, names_of, write_atomically
+
+from . import _words as words
+from ._facts import SHOWN, Facts, facts
+
+LARGE = 1e5  # bytes: shown in MB from here on
+
+__all__ = ["Facts", "facts", "page", "save", "told_in_words", "write"]
+
+
+def write(certificate: Certificate, path: str | Path, tier: str | None = None) -> int:
+    """Write a report of the certificate to an .html file, and return its size in bytes.
+
+    The file is whole in itself: no network, no script.  tier is the arithmetic of the
+    verification, "exact" or "rounded"; by default the one that the certificate names.
+
+    Raises RejectedError if the certificate does not prove what it claims, InputError if it
+    holds no data, the file cannot be written, or jinja2 or matplotlib are not installed.
+    """
+    return save(facts(certificate, tier), path)
+
+
+def save(held: Facts, path: str | Path, file: str = "x.cert") -> int:
+    """Write what was verified; file is the certificate's name in the commands shown."""
+    blob = page(held, file).encode()
+    write_atomically(Path(os.path.realpath(path)), blob)
+    return len(blob)
+
+
+def told_in_words(held: Facts) -> dict[str, str]:
+    """Return the question, the formula, the answer, the bracket and what would close it."""
+    closing = words.closing(held)
+    if held.better is not None:
+        closing += " certify improve problem.toml -o better.npz"
+    return {
+        "question": words.asked(held),
+        "objective": words.formula(held.question.problem),
+        "answer": f"{held.verdict.name}. {words.answer(held)}",
+        "bracket": words.bracket(held),
+        "proof": f"by {', '.join(held.proved.rules)}, in {held.proved.tier} arithmetic",
+        "next": closing,
+    }
+
+
+def page(held: Facts, file: str = "x.cert") -> str:
+    """Return the report as HTML; file is the certificate's name in the commands it shows."""
+    template = environment().from_string(
+        files(__name__).joinpath("page.html.jinja").read_text(encoding="utf-8")
+    )
+    return str(template.render(**told(held), file=file))
+
+
+def environment() -> Any:  # noqa: ANN401  jinja2
+    """Return jinja2 with escaping, or say what to install."""
+    try:
+        import matplotlib as mpl  # noqa: PLC0415  extras
+        from jinja2 import Environment, StrictUndefined  # noqa: PLC0415
+    except ImportError as error:
+        raise InputError(f"a report needs {error.name}: pip install 'certify[report]'") from None
+    del mpl
+    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+
+
+def told(held: Facts) -> dict[str, Any]:
+    """Return everything the page says."""
+    from . import _pictures as pictures  # noqa: PLC0415  of the extras
+
+    problem = held.question.problem
+    shown = held.slices[:SHOWN]
+    return {
+        "title": f"{words.model(problem).capitalize()} of {dims(held)} data",
+        "verdict": held.verdict.name,
+        "question": words.asked(held),
+        "formula": words.formula(problem),
+        "answer": words.answer(held),
+        "bracket": words.bracket(held),
+        "closing": words.closing(held),
+        "better_file": held.better is not None,
+        "pictures": {
+            "bracket": pictures.bracket(pictures.Bracket(*bracket_of(held))),
+            "polar": pictures.polar(held),
+            "slices": pictures.slices(held),
+        },
+        "rows": [row(s) for s in shown],
+        "caption": f"{len(shown)} of {len(held.slices)} slices that cost something",
+        "factors": groups(held),
+        "proof": proof(held),
+        "arrays": arrays(held),
+    }
+
+
+def bracket_of(held: Facts) -> tuple[float, float, float | None, float]:
+    """Return lower, upper, the better objective if any, and epsilon."""
+    return held.proved.lower, held.proved.upper, held.proved.better, held.epsilon
+
+
+def dims(held: Facts) -> str:
+    """Return the shape of the data."""
+    return " × ".join(map(str, held.question.problem.loss.dims))
+
+
+def row(s: Any) -> dict[str, Any]:  # noqa: ANN401  a Slice
+    """Return a row of the table of slices."""
+    known = np.isfinite(s.earned)
+    return {
+        "number": s.number,
+        "price": words.short(s.price),
+        "earned": words.short(s.earned) if known else "–",
+        "off": f"{s.off:.1e}" if known else "–",
+    }
+
+
+def groups(held: Facts) -> list[dict[str, Any]]:
+    """Return the pictures of the candidate, and of the better factors beside them."""
+    out = [{"name": "As they were given", "pictures": drawn(held, held.candidate)}]
+    if held.better is not None:
+        out.append({"name": "Better", "pictures": drawn(held, held.better)})
+    return out
+
+
+def drawn(held: Facts, factors: Factors) -> list[dict[str, Any]]:
+    """Return a picture of each factor: images where the data are images, else heat maps."""
+    from . import _pictures as pictures  # noqa: PLC0415  of the extras
+
+    loss, order = held.question.problem.loss, np.argsort(-held.question.problem.atom.theta(factors))
+    out: list[dict[str, Any]] = []
+    for name, x in zip(names_of(len(factors)), factors, strict=True):
+        if not x.size:
+            continue
+        side = None
+        if name == "V" and isinstance(held.question.problem.atom, RankOne) and loss.observed.full:
+            side = pictures.image_side(np.asarray(loss.arrays()["Y"]).reshape(loss.shape))
+        ordered = x[..., order]
+        if side is None:
+            out.append({"name": name, "tiles": None, "heat": pictures.heat(ordered)})
+        else:
+            out.append({"name": name, "tiles": pictures.images(ordered, side), "heat": None})
+    return out
+
+
+def proof(held: Facts) -> list[tuple[str, str]]:
+    """Return what proved the bracket."""
+    c = held.certificate
+    size = sum(as_numpy(a).nbytes for a in c.witness.values())
+    told = f"{size / 1e6:.3g} MB" if size > LARGE else f"{size / 1e3:.3g} kB"
+    return [
+        ("rules", ", ".join(held.proved.rules)),
+        ("arithmetic", {"exact": "exact integers"}.get(held.proved.tier, "outward-rounded floats")),
+        ("evidence", f"{told} of arrays"),
+        ("format", str(c.statement["format"])),
+        ("certify", version("certify")),
+        ("numpy", np.__version__),
+    ]
+
+
+def arrays(held: Facts) -> list[dict[str, str]]:
+    """Return the digests of the question's arrays."""
+    return [
+        {"name": k, "shape": " × ".join(map(str, a["shape"])), "digest": a["sha256"]}
+        for k, a in sorted(held.digests().items())
+    ]

@@ -1,0 +1,138 @@
+"""What a report says, all of it derived from the certificate again."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from certify._arrays import Array
+from certify.atoms import Factors
+from certify.certificate import Certificate, as_numpy, ask
+from certify.kernel import verify as kernel
+from certify.polar._proved import above
+from certify.problem import Values
+from certify.question import Question, question
+from certify.recheck import Proved, completed, proved
+from certify.rigor.rounded import Rounded
+from certify.verdict import Verdict
+
+SHOWN = 60  # slices in a table and in a picture
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One slice of the candidate: its price, and what its own residual pays for it."""
+
+    number: int
+    price: float  # lam theta(X_i)
+    earned: float  # <W, phi(X_i)>, W = -grad l at the candidate
+
+    @property
+    def off(self) -> float:
+        """How far the two are apart, as a share of the price: 0 where it is balanced."""
+        return abs(self.earned - self.price) / self.price if self.price else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """A certificate, and what its verification proved just now."""
+
+    certificate: Certificate
+    question: Question
+    proved: Proved
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict that was proved."""
+        return self.proved.verdict
+
+    @property
+    def gap(self) -> float:
+        """Upper - lower."""
+        return self.proved.upper - self.proved.lower
+
+    @property
+    def relative_gap(self) -> float:
+        """The gap as a share of |upper|."""
+        return self.gap / abs(self.proved.upper) if self.proved.upper else 0.0
+
+    @property
+    def epsilon(self) -> float:
+        """What counts as equal: max(atol, rtol |upper|)."""
+        return max(self.question.atol, self.question.rtol * abs(self.proved.upper))
+
+    @cached_property
+    def candidate(self) -> Factors:
+        """The factors that were judged."""
+        return self.question.factors
+
+    @cached_property
+    def better(self) -> Factors | None:
+        """The better factors in the proof, if any."""
+        return self.certificate.better()
+
+    @cached_property
+    def dual(self) -> Array | None:
+        """The dual point W of the proof, a field; None where none was needed."""
+        held = self.certificate.witness.get("W")
+        return None if held is None else np.asarray(as_numpy(held), dtype=np.float64)
+
+    @cached_property
+    def polar(self) -> float | None:
+        """A proved upper bound of Omega°(W), in rounded arithmetic; None without W."""
+        c = self.certificate
+        held = c.proof.get("polar")
+        if self.dual is None or not isinstance(held, dict):
+            return None
+        arithmetic = Rounded()
+        data = {k: c.given[k] for k in c.statement["arrays"]}
+        asked = kernel.question(c.statement, data)
+        given = kernel.Arrays(dict(c.witness), "proof")
+        with np.errstate(all="ignore"):
+            w = kernel.dual_point(arithmetic, asked, c.proof, given, "W")
+            bound = kernel.polar_bound(arithmetic, asked.pair, w.field, held, given)
+        return above(Fraction(bound))
+
+    @cached_property
+    def slices(self) -> list[Slice]:
+        """The slices that cost something, the dearest first."""
+        problem, factors = self.question.problem, self.candidate
+        prices = problem.lam * problem.atom.theta(factors)
+        paid = self.paid(factors)
+        order = np.argsort(-prices, kind="stable")
+        return [Slice(int(k), float(prices[k]), float(paid[k])) for k in order if prices[k] > 0]
+
+    def paid(self, factors: Factors) -> Array:
+        """Return <W, phi(X_i)> of each slice, W = -grad l at these factors."""
+        problem = self.question.problem
+        W = problem.dual_point(factors, self.offsets)
+        return problem.atom.earned(W, factors, problem.loss.observed)[0]
+
+    @property
+    def offsets(self) -> Values:
+        """The candidate's offset values: given, exhibited by the proof, or fitted."""
+        if self.question.q is not None:
+            return self.question.q
+        c, kinds = self.certificate, self.question.problem.offsets
+        held = [as_numpy(c.witness[f"q{k}"]) for k in range(len(kinds)) if f"q{k}" in c.witness]
+        return tuple(held) or self.question.problem.best_offsets(self.candidate)
+
+    def digests(self) -> dict[str, Any]:
+        """Return the shape and the digest of every array of the question."""
+        return dict(self.certificate.statement["arrays"])
+
+
+def facts(certificate: Certificate, tier: str | None = None) -> Facts:
+    """Verify a certificate against the data stored in it, and return what was proved.
+
+    tier  the arithmetic; by default the one that the certificate names
+
+    Raises RejectedError if anything in it does not follow, InputError if it holds no data.
+    """
+    asked = question(certificate)
+    tier = tier or str(certificate.claim.get("tier", "exact"))
+    stated = ask(asked.problem, asked.factors, asked.q, rtol=asked.rtol, atol=asked.atol)
+    held = completed(certificate, stated, tier)
+    return Facts(certificate, asked, proved(asked.problem, stated, held, tier))

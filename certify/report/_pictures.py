@@ -1,0 +1,169 @@
+"""Pictures of a report: drawings as SVG that follow the page's colours, heat maps as PNG."""
+
+import base64
+import io
+from collections.abc import Sequence
+from html import escape
+from typing import NamedTuple
+
+import numpy as np
+
+from certify._arrays import Array
+
+from ._facts import SHOWN, Facts
+from ._words import short
+
+WIDTH, EDGE = 640, 24
+TILES, SIDE = 24, 160  # factors drawn; the longest side of a heat map, in cells
+SMOOTH = 0.8  # adjacent pixels differ by less than this share of what any two do
+LEAST_IMAGE = 25  # pixels
+
+
+class Bracket(NamedTuple):
+    """lower <= optimum <= min(upper, better); within epsilon of lower all are equal."""
+
+    lower: float
+    upper: float
+    better: float | None
+    epsilon: float
+
+
+def svg(height: int, label: str, parts: Sequence[str]) -> str:
+    """Return a drawing with a text alternative."""
+    head = f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(label)}">'
+    return head + f"<title>{escape(label)}</title>" + "".join(parts) + "</svg>"
+
+
+def text(x: float, y: float, said: str, anchor: str = "middle", kind: str = "") -> str:
+    """Return a piece of text."""
+    named = f' class="{kind}"' if kind else ""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{named}>{escape(said)}</text>'
+
+
+def bar(x: float, y: float, size: tuple[float, float], kind: str) -> str:
+    """Return a rectangle of (width, height)."""
+    w, h = size
+    return (
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(w, 0.5):.1f}" height="{h:.1f}" class="{kind}"/>'
+    )
+
+
+def bracket(held: Bracket) -> str:
+    """Draw where the optimum is, and where the candidate and the better factors are.
+
+    Distances from the lower bound are on a logarithmic scale, so that an epsilon of 1e-6 and
+    a gap of a tenth can both be seen.
+    """
+    lower, upper, better, eps = held
+    unit = eps or max(upper - lower, 1e-12 * max(abs(upper), 1e-300))
+    top = max(upper - lower, eps, unit)
+
+    def at(value: float) -> float:
+        """Place a value."""
+        share = np.log1p(max(value - lower, 0.0) / unit * 3) / np.log1p(top / unit * 3)
+        return EDGE + float(share) * (WIDTH - 2 * EDGE)
+
+    reach = upper if better is None else min(better, upper)
+    parts = [
+        bar(EDGE, 50, (WIDTH - 2 * EDGE, 6), "track"),
+        bar(EDGE, 50, (at(min(lower + eps, lower + top)) - EDGE, 6), "allowed"),
+        bar(EDGE, 44, (at(reach) - EDGE, 18), "band"),
+        mark(EDGE, f"lower bound {short(lower)}", 92),
+        mark(at(upper), f"these factors {short(upper)}", 28),
+    ]
+    if better is not None:
+        parts.append(mark(at(better), f"better factors {short(better)}", 110))
+    parts.append(text(EDGE, 134, "the optimum lies in the shaded part", "start", "note"))
+    parts.append(text(WIDTH - EDGE, 134, f"within epsilon {short(eps, 3)}: green", "end", "note"))
+    said = f"The optimum is between {short(lower, 10)} and {short(reach, 10)}."
+    return svg(142, said, parts)
+
+
+def mark(x: float, said: str, y: float) -> str:
+    """Return a labelled tick on the bracket; the label stays inside the drawing."""
+    anchor = "start" if x < WIDTH / 3 else "middle" if x < 2 * WIDTH / 3 else "end"
+    line = f'<line x1="{x:.1f}" x2="{x:.1f}" y1="36" y2="70" class="tick"/>'
+    return line + text(x, y, said, anchor)
+
+
+def polar(facts: Facts) -> str | None:
+    """Draw the proved bound of the dual point's polar beside λ; None where there is none."""
+    bound, lam = facts.polar, facts.question.problem.lam
+    if bound is None or not lam:
+        return None
+    top = max(bound, lam) * 1.08
+    room = WIDTH - 2 * EDGE
+    x = EDGE + lam / top * room
+    said = f"Ω°(W) ≤ {short(bound)}, λ = {short(lam)}: a ratio of {bound / lam:.7g}"
+    kind = "over" if bound > lam * (1 + facts.question.rtol) else "inside"
+    parts = [
+        text(EDGE, 18, f"Ω°(W) ≤ {short(bound)}", "start"),
+        bar(EDGE, 26, (bound / top * room, 22), kind),
+        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="22" y2="56" class="tick"/>',
+        text(x, 72, f"λ = {short(lam)}", "end"),
+    ]
+    return svg(80, said, parts)
+
+
+def slices(facts: Facts) -> str | None:
+    """Draw each slice's price λθ(X_i) as a bar, and what W pays for it as a dot."""
+    held = facts.slices[:SHOWN]
+    if not held or not facts.question.problem.lam:
+        return None
+    top = max(max(s.price, s.earned if np.isfinite(s.earned) else 0.0) for s in held)
+    step = (WIDTH - 2 * EDGE) / max(len(held), 8)
+    parts = [f'<line x1="{EDGE}" x2="{WIDTH - EDGE}" y1="150" y2="150" class="tick"/>']
+    for k, s in enumerate(held):
+        high = 130 * s.price / top
+        parts.append(bar(EDGE + (k + 0.12) * step, 150 - high, (0.76 * step, high), "band"))
+        if np.isfinite(s.earned):
+            y = min(max(150 - 130 * s.earned / top, 8.0), 158.0)
+            parts.append(
+                f'<circle cx="{EDGE + (k + 0.5) * step:.1f}" cy="{y:.1f}" r="3.2" class="dot"/>'
+            )
+    for x, anchor, note in (
+        (EDGE, "start", "bars: λθ of each slice, the dearest first"),
+        (WIDTH - EDGE, "end", "dots: ⟨W, φ⟩; on the bar's top at an optimum"),
+    ):
+        parts.append(text(x, 172, note, anchor, "note"))
+    return svg(180, f"Prices of {len(held)} slices and what the dual point pays for each.", parts)
+
+
+def image_side(Y: Array) -> int | None:
+    """Return the side of square images in the rows of Y, if neighbouring pixels are alike."""
+    n = Y.shape[1]
+    side = round(n**0.5)
+    if side * side != n or n < LEAST_IMAGE or len(Y) < 2:  # noqa: PLR2004
+        return None
+    rows = Y[:200].reshape(-1, side, side)
+    near = np.abs(np.diff(rows, axis=2)).mean() + np.abs(np.diff(rows, axis=1)).mean()
+    mixed = np.random.default_rng(0).permutation(n)
+    far = 2 * np.abs(Y[:200] - Y[:200, mixed]).mean()
+    return side if far > 0 and near < SMOOTH * far else None
+
+
+def images(columns: Array, side: int) -> list[str]:
+    """Return the first columns as small square pictures."""
+    return [png(x.reshape(side, side)) for x in columns.T[:TILES]]
+
+
+def heat(factor: Array) -> str:
+    """Return a factor as a heat map, long axes thinned."""
+    flat = factor.reshape(-1, factor.shape[-1])
+    return png(flat[thinned(flat.shape[0])][:, thinned(flat.shape[1])])
+
+
+def thinned(n: int) -> Array:
+    """Return at most SIDE indices, evenly spread."""
+    return np.unique(np.linspace(0, n - 1, min(n, SIDE)).round().astype(int))
+
+
+def png(a: Array) -> str:
+    """Return a matrix as a PNG in a data URI: blue below zero, red above."""
+    from matplotlib.image import imsave  # noqa: PLC0415  slow to import
+
+    top = float(np.abs(a).max(initial=0.0)) or 1.0
+    buffer = io.BytesIO()
+    imsave(buffer, a / top, vmin=-1, vmax=1, cmap="RdBu_r", format="png")
+    code = base64.b64encode(buffer.getvalue()).decode()
+    return f"data:image/png;base64,{code}"

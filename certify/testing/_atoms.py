@@ -1,0 +1,121 @@
+"""check_atom: the whole contract of atoms/_base.py on somebody's own (phi, theta)."""
+
+from collections.abc import Callable, Iterable
+from itertools import product
+
+from hypothesis import strategies as st
+
+from certify._arrays import Array
+from certify._errors import InputError
+from certify.atoms import Atom
+
+from . import _polars as polars
+from . import _slices as slices
+from ._contract import Book, ContractError, Report, counted, over
+from ._exact import KERNEL, ROUNDED, Scale, scale_of
+
+Shape = tuple[int, ...]
+FEW, ROWS = 3, 9  # columns and rows of the matrices that are tried
+SHARE = 8  # slices that are drawn for one polar
+SHRINK = 240  # smaller examples that are tried after a failure
+SIMPLE = 4  # shapes in which a failure is sought again
+
+
+def check_atom(
+    atom: Atom,
+    *,
+    shapes: Iterable[Shape] | None = None,
+    dual: Callable[[Array], Array] | None = None,
+    examples: int = 100,
+    seed: int = 0,
+) -> Report:
+    """Hold an atom to its contract on small instances, and return what was tried.
+
+    shapes    shapes of data to try; by default small ones that `atom.check` accepts
+    dual      moves W to where the polar is finite, if it is not finite everywhere
+    examples  slices that are drawn; of the polar, whose search is long, one W for eight
+
+    Raises ContractError for a clause that fails, on a small instance, with both figures;
+    InputError if the atom takes no shape that is tried.
+    """
+    if not isinstance(atom, Atom):
+        raise InputError(f"atom must be an Atom, got {atom!r}")
+    count, known = counted(examples), accepted(atom, shapes)
+    book = Book((*slices.CLAUSES, *polars.CLAUSES), decided(atom, scale_of(atom, known[0])))
+
+    def prices(held: list[Shape]) -> None:
+        """Hold the clauses about slices, on data of some shapes."""
+        drawn = slices.examples(atom, st.sampled_from(held))
+        over(drawn, lambda x: slices.check_slices(book, atom, x), count, (seed, SHRINK))
+
+    smallest(prices, known)
+    asked = polars.examples(atom, st.sampled_from(known), dual or (lambda W: W))
+    share = -(-count // SHARE), (seed, SHRINK // SHARE)
+    over(asked, lambda x: polars.check_polar(book, atom, x, seed), *share)
+    if not book.counts[polars.SPARSE.name]:
+        book.how[polars.SPARSE.name] = "not covered: no sparse tensors"
+    return book.report(atom)
+
+
+def smallest(run: Callable[[list[Shape]], None], known: list[Shape]) -> None:
+    """Run on all shapes; what fails is sought among the simplest shapes, too."""
+    try:
+        run(known)
+    except ContractError as error:
+        for shape in known[:SIMPLE]:
+            try:
+                run([shape])
+            except ContractError as other:
+                if other.clause == error.clause:
+                    raise other from None
+        raise
+
+
+def accepted(atom: Atom, shapes: Iterable[Shape] | None) -> list[Shape]:
+    """Return the shapes that the atom takes, simplest first: matrices only, if it takes any."""
+    tried = [tuple(s) for s in shapes or ()]
+    if found := [s for s in tried if takes(atom, s)]:
+        return found
+    if not tried:
+        sides = range(1, FEW + 1)
+        for candidates in (
+            product(range(1, ROWS + 1), sides),
+            product(sides, repeat=3),
+            product(sides[:2], repeat=4),
+        ):
+            if found := [s for s in candidates if takes(atom, s)]:
+                small = [s for s in found if max(s) <= FEW]
+                return sorted(small or found, key=sum)
+    name = type(atom).__name__
+    raise InputError(f"{name} takes none of the shapes {tried or 'tried'}: give shapes=[...]")
+
+
+def takes(atom: Atom, shape: Shape) -> bool:
+    """Whether the atom accepts data of a shape."""
+    try:
+        atom.check(shape)
+        list(atom.shapes(shape))
+    except (InputError, ValueError, IndexError):
+        return False
+    return True
+
+
+def decided(atom: Atom, scale: Scale) -> dict[str, str]:
+    """Return how each clause is decided."""
+    known = slices.other_form(atom) is not None
+    rough = (
+        slices.EACH,
+        slices.PHI,
+        slices.THETA,
+        slices.PREDICT,
+        slices.EARNED,
+        slices.WORDS,
+        slices.FORMS,
+    )
+    how = {c.name: ROUNDED for c in rough}
+    how |= {c.name: scale.words for c in polars.CLAUSES}
+    if scale.how != KERNEL:
+        how[slices.WORDS.name] = "not covered: the kernel has no words for it"
+    if not known:
+        how |= {c.name: "not covered: it has one form" for c in (slices.FORMS, polars.TWINS)}
+    return how

@@ -1,0 +1,205 @@
+"""Climb to slices that earn much for their price: <W, phi(x)> / theta(x), whatever the atom.
+
+A search in floats that knows nothing of the atom's own `attain`.  What it finds is measured
+exactly elsewhere; here is luck, never truth.
+"""
+
+from itertools import product
+
+import numpy as np
+from scipy.optimize import minimize
+
+from certify._arrays import Array
+from certify._observed import Observed
+from certify.atoms import Atom, Slice
+
+VERTICES = 256  # sign patterns tried as starts, and as many random points
+STARTS = 16  # best of them, and as many others, that go on part by part
+FINALISTS = 4  # best of those that go on by moves and smooth ascent
+TURNS = 6  # of each part towards its gradient
+SWEEPS = 12  # moves of one coordinate
+SHORT = 1 / 32  # of the largest one, for a coordinate that leaves 0
+ROUNDS = 4  # of moves and smooth ascent
+DIGITS = 9  # decimals in which ratios of different starts differ
+STEP = 2.0**-18  # of central differences, relative: their error is about STEP^2
+STEPS = 60  # of the smooth ascent
+GAIN = 1 + 2.0**-44  # a smaller rise ends a climb
+
+
+class Climb:
+    """The ratio of one atom and one W over flat slices: columns of an array (D, k)."""
+
+    def __init__(self, atom: Atom, W: Array) -> None:
+        self.atom, shape = atom, W.shape
+        self.observed = Observed(shape[0], W.size // shape[0], dims=shape)
+        self.W = W.reshape(self.observed.m, self.observed.n)
+        self.shapes = [tuple(s) for s in atom.shapes(shape)]
+        self.ends = np.cumsum([0, *(int(np.prod(s)) for s in self.shapes)])
+        self.sums = False
+        self.sums = len(self.shapes) > 1 and bool((self.alone(np.ones((self.size, 1))) > 0).all())
+
+    @property
+    def size(self) -> int:
+        """D, the numbers in a slice."""
+        return int(self.ends[-1])
+
+    def parts(self, X: Array) -> tuple[Array, ...]:
+        """Return columns as factors."""
+        cut = zip(self.ends[:-1], self.ends[1:], self.shapes, strict=True)
+        return tuple(X[a:b].reshape(*s, X.shape[1]) for a, b, s in cut)
+
+    def projected(self, X: Array) -> Array:
+        """Return the nearest columns in the domain."""
+        held = self.atom.project(self.parts(X))
+        flat = np.vstack([np.asarray(p).reshape(-1, X.shape[1]) for p in held])
+        return self.balanced(flat) if self.sums else flat
+
+    def alone(self, X: Array) -> Array:
+        """Return theta with all parts but one at 0, one row a part."""
+        rows = []
+        for a, b in zip(self.ends[:-1], self.ends[1:], strict=True):
+            held = np.zeros_like(X)
+            held[a:b] = X[a:b]
+            rows.append(np.asarray(self.atom.theta(self.parts(held)), dtype=float))
+        return np.array(rows)
+
+    def balanced(self, X: Array) -> Array:
+        """Return columns whose parts cost the same, where theta is a sum over parts."""
+        sizes = self.alone(X) ** (1 / self.atom.degree)
+        known = (sizes > 0).all(axis=0)
+        safe = np.where(known, sizes, 1.0)
+        by = np.exp(np.log(safe).mean(axis=0)) / safe
+        return np.asarray(X * np.repeat(by, np.diff(self.ends), axis=0))
+
+    def ratio(self, X: Array) -> Array:
+        """Return the ratio of each column, projected; -inf where it is no finite number."""
+        parts = self.parts(self.projected(X))
+        price = np.asarray(self.atom.theta(parts), dtype=float)
+        earned = self.atom.earned(self.W, parts, self.observed)[0]
+        found = earned / np.where(price > 0, price, 1.0)
+        return np.where((price > 0) & np.isfinite(found), found, -np.inf)
+
+    def starts(self, rng: np.random.Generator) -> Array:
+        """Return sign patterns, all if they are few, and random points."""
+        if 3**self.size <= VERTICES:
+            signs = np.array(list(product((0.0, 1.0, -1.0), repeat=self.size))).T
+        else:
+            signs = rng.integers(-1, 2, (self.size, VERTICES)).astype(float)
+        return np.hstack([signs, rng.standard_normal((self.size, VERTICES // 4))])
+
+    def earned(self, X: Array) -> Array:
+        """Return <W, phi> of each column."""
+        return np.asarray(self.atom.earned(self.W, self.parts(X), self.observed)[0])
+
+    def turned(self, X: Array) -> Array:
+        """Return each column with one part after the other turned where that is best.
+
+        To the gradient g of what it earns, to its signs, or to its largest entry: the best
+        points of the balls of l2, linf and l1 for a product that is linear in the part.
+        """
+        for a, b in zip(self.ends[:-1], self.ends[1:], strict=True):
+            rows, count = np.arange(a, b), X.shape[1]
+            step = STEP * np.maximum(np.abs(X).max(axis=0), 2.0**-30)
+            shifts = np.zeros((b - a, *X.shape))
+            shifts[rows - a, rows] = step
+            both = np.hstack([*(X + s for s in shifts), *(X - s for s in shifts)])
+            up, down = self.earned(both).reshape(2, b - a, count)
+            g = (up - down) / step
+            largest = g * (np.abs(g) == np.abs(g).max(axis=0))
+            tries = [X.copy() for _ in range(4)]
+            for new, part in zip(tries[1:], (g, np.sign(g), largest), strict=True):
+                new[a:b] = part
+            every = np.stack([self.projected(new) for new in tries])
+            values = np.stack([self.ratio(new) for new in every])
+            X = every[values.argmax(axis=0), :, np.arange(count)].T
+        return X
+
+    def moved(self, X: Array) -> Array:
+        """Return each column with coordinates at 0, near 0, or at the size of another, if best.
+
+        Such moves reach what smooth ascent does not: zeros, ties, and the corners of balls.
+        """
+        lots = [X]
+        for a, b in zip(self.ends[:-1], self.ends[1:], strict=True):
+            for i, j in product(range(a, b), repeat=2):
+                for sign in (1.0, -1.0) if i > j else ():
+                    for k, other in ((i, j), (j, i)):
+                        lots.append(X.copy())
+                        lots[-1][k] = sign * np.abs(X[other])
+                if i >= j:
+                    lots.append(X.copy())
+                    lots[-1][[i, j]] = 0.0
+                for sign in (1.0, -1.0) if i == j else ():
+                    lots.append(X.copy())
+                    lots[-1][i] = sign * SHORT * np.abs(X[a:b]).max(axis=0)
+        owner = np.tile(np.arange(X.shape[1]), len(lots))
+        every = self.projected(np.hstack(lots))
+        values = self.ratio(every)
+        order = np.lexsort((-values, owner))
+        first = np.searchsorted(owner[order], np.arange(X.shape[1]))
+        return every[:, order[first]]
+
+    def swept(self, X: Array) -> Array:
+        """Return columns after moves, as long as one of them gains."""
+        for _ in range(SWEEPS):
+            before, X = X, self.moved(X)
+            if np.array_equal(before, X):
+                break
+        return X
+
+    def smooth(self, x: Array, at: Array) -> Array:
+        """Return x after quasi-Newton steps of some of its coordinates, given as booleans."""
+        step = STEP * float(np.abs(x).max())
+        size = int(at.sum())
+        both = np.vstack([np.eye(size), -np.eye(size)]) * step
+
+        def filled(y: Array) -> Array:
+            """Return columns of full length."""
+            out = np.zeros((self.size, y.shape[1]))
+            out[at] = y
+            return out
+
+        def slope(y: Array) -> tuple[float, Array]:
+            """Return minus the ratio and its central differences."""
+            values = self.ratio(filled(np.column_stack([y, y[:, None] + both.T])))
+            up, down = values[1 : 1 + size], values[1 + size :]
+            return -float(values[0]), -(up - down) / (2 * step)
+
+        scale = max(abs(float(self.ratio(x[:, None])[0])), 1.0)
+        options = {"gtol": STEP**2 * scale, "maxiter": STEPS}
+        found = minimize(slope, x[at], jac=True, method="BFGS", options=options)
+        return filled(found.x[:, None])[:, 0] if np.isfinite(found.x).all() else x
+
+    def top(self, X: Array, count: int) -> Array:
+        """Return the columns of largest ratio, each ratio once."""
+        values = self.ratio(X)
+        first = np.unique(np.round(values, DIGITS), return_index=True)[1]
+        return X[:, first[::-1][:count]]
+
+
+@np.errstate(all="ignore")  # what is no number is no find
+def climbed(atom: Atom, W: Array, held: Slice, seed: int) -> list[Slice]:
+    """Return slices from the best starts and from one that is given, each climbed."""
+    climb = Climb(atom, W)
+    X = climb.projected(climb.starts(np.random.default_rng(seed)))
+    X = np.hstack([climb.top(X, STARTS), X[:, -STARTS:]])
+    for _ in range(TURNS):
+        X = climb.turned(X)
+    first = np.concatenate([np.asarray(p, dtype=float).reshape(-1) for p in held])
+    tops = [up(climb, x) for x in (first, *climb.top(X, FINALISTS).T)]
+    return [tuple(p[..., 0] for p in climb.parts(x[:, None])) for x in tops]
+
+
+def up(climb: Climb, x: Array) -> Array:
+    """Return where moves and smooth ascent end, in the domain."""
+    for _ in range(ROUNDS):
+        before = float(climb.ratio(x[:, None])[0])
+        if not x.any() or not np.isfinite(before):
+            break
+        x = climb.swept(x[:, None])[:, 0]
+        for at in (x != 0, np.full(x.shape, True)):  # within a face, and off it
+            new = climb.projected(climb.smooth(x, at)[:, None])
+            x = climb.top(np.column_stack([x, new]), 1)[:, 0]
+        if float(climb.ratio(x[:, None])[0]) <= max(before * GAIN, before / GAIN):
+            break
+    return x

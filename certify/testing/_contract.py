@@ -1,0 +1,166 @@
+"""What a clause of a contract is, how one fails, and the report of those that hold."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from hypothesis import strategies as st
+from scipy import sparse
+
+from certify._errors import InputError
+
+T = TypeVar("T")
+EPS = float(np.finfo(np.float64).eps)
+
+
+class Clause(NamedTuple):
+    """One clause: its name, its formula, and where that comes from."""
+
+    name: str
+    formula: str
+    source: str
+
+
+class Covered(NamedTuple):
+    """How often a clause was tried, and how it was decided; "not covered: why" for none."""
+
+    clause: Clause
+    examples: int
+    how: str
+
+
+class ContractError(AssertionError):
+    """A clause does not hold: which, where, and both of its sides.
+
+    clause    the Clause         instance  {name: array} of a small instance
+    left, right                  the two figures of the formula
+    """
+
+    def __init__(
+        self, clause: Clause, instance: Mapping[str, Any], left: object, right: object
+    ) -> None:
+        self.clause, self.instance = clause, dict(instance)
+        self.left, self.right = left, right
+        lines = [f"{clause.name}: {clause.formula}   [{clause.source}]"]
+        lines += [f"  left  {figure(left)}", f"  right {figure(right)}"]
+        lines += [f"  {k} = {figure(v)}" for k, v in instance.items()]
+        super().__init__("\n".join(lines))
+
+
+@cache
+def kind_of(clause: Clause) -> type[ContractError]:
+    """Return a class of its own for a clause: an example that breaks another is no smaller one."""
+    return type("ContractError", (ContractError,), {"__doc__": clause.formula})
+
+
+def figure(x: object) -> str:
+    """Write a figure: arrays as lists, rationals as the nearest float with all its digits."""
+    if sparse.issparse(x):
+        return f"sparse {x.toarray().tolist()}"  # type: ignore[attr-defined]  # scipy has no types
+    if isinstance(x, np.ndarray):
+        return str(x.tolist())
+    if isinstance(x, tuple):
+        return f"({', '.join(map(figure, x))})"
+    return repr(float(x)) if isinstance(x, Fraction | np.floating) else str(x)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Which clauses were tried on a subject; all of them held."""
+
+    subject: str
+    clauses: tuple[Covered, ...]
+
+    def __getitem__(self, name: str) -> Covered:
+        """Return a clause by its name."""
+        return next(c for c in self.clauses if c.clause.name == name)
+
+    def __str__(self) -> str:
+        """Return a table: examples, name, formula, and how it was decided."""
+        head = [f"{self.subject}: the contract holds"]
+        rows = [
+            f"  {c.examples:6}  {c.clause.name:20}  {c.clause.formula}  ({c.how})"
+            for c in self.clauses
+        ]
+        return "\n".join(head + rows)
+
+
+@dataclass
+class Book:
+    """Counts what is tried, and raises ContractError for the first clause that fails."""
+
+    clauses: tuple[Clause, ...]
+    how: dict[str, str] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def hold(
+        self,
+        clause: Clause,
+        holds: bool,  # noqa: FBT001  the claim itself
+        instance: Mapping[str, Any],
+        sides: tuple[object, object],
+    ) -> None:
+        """Count an example; raise ContractError unless it holds."""
+        self.counts[clause.name] += 1
+        if not holds:
+            raise kind_of(clause)(clause, instance, *sides)
+
+    def report(self, subject: object) -> Report:
+        """Return what was tried."""
+        rows = [
+            Covered(c, self.counts[c.name], self.how.get(c.name, "exactly")) for c in self.clauses
+        ]
+        return Report(type(subject).__name__, tuple(rows))
+
+
+def over(
+    strategy: st.SearchStrategy[T], body: Callable[[T], None], count: int, tries: tuple[int, int]
+) -> None:
+    """Run a body on `count` examples; what fails is shrunk before it is raised.
+
+    tries  the seed, and how many smaller examples are tried
+    """
+    failed: dict[str, ContractError] = {}
+    left = [tries[1]]
+
+    def example(drawn: T) -> None:
+        """Run the body, without numpy's warnings; in the end only what has failed fails."""
+        if failed and not left[0]:
+            if known := failed.get(repr(drawn)):
+                raise known
+            return
+        left[0] -= bool(failed)
+        try:
+            with np.errstate(all="ignore"):
+                body(drawn)
+        except ContractError as error:
+            failed[repr(drawn)] = error
+            raise
+
+    seed(tries[0])(quiet(count)(given(strategy)(example)))()
+
+
+def quiet(count: int) -> settings:
+    """Return settings under which a seed decides everything, and nothing is kept or printed."""
+    return settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        derandomize=False,
+        phases=(Phase.generate, Phase.shrink),
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+    )
+
+
+def counted(examples: object) -> int:
+    """Return the number of examples, an integer of at least 1."""
+    if not isinstance(examples, int) or isinstance(examples, bool) or examples < 1:
+        raise InputError(f"examples must be an integer >= 1, got {examples!r}")
+    return examples

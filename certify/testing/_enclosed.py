@@ -1,0 +1,61 @@
+"""What a loss and its dual value are, enclosed by the kernel; for losses that it knows."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from certify._arrays import Array
+from certify.kernel import verify as kernel
+from certify.kernel.verify import Enclosure, Grains, Spans, dyadic
+from certify.losses import LOSSES, Loss
+from certify.polar._proved import handed
+
+
+@dataclass(frozen=True)
+class Enclosed:
+    """The kernel's row of a loss, with its data and weights as integers."""
+
+    row: kernel.Loss
+    y: Grains
+    c: Grains
+
+    def value(self, Z: Array) -> Enclosure | None:
+        """Enclose l(Z); None outside its domain."""
+        ints, e = dyadic(Z.reshape(-1).tolist())
+        try:
+            return self.row.value(Spans(ints, ints, e), self.y, self.c)
+        except kernel.RejectedError:
+            return None
+
+    def units(self, W: Array) -> tuple[list[int], list[int], Fraction]:
+        """Return W and the weights as integers of one unit, and the unit."""
+        w = Grains(*dyadic(W.reshape(-1).tolist()))
+        e = min(w.exp, self.c.exp)
+        held = ([v << g.exp - e for v in g.ints] for g in (w, self.c))
+        return next(held), next(held), kernel.power(e)
+
+    def inside(self, W: Array) -> bool:
+        """Whether d(W) is finite, exactly."""
+        if not np.isfinite(W).all():
+            return False
+        ours, c, _ = self.units(W)
+        return self.row.inside(ours, self.y, c)
+
+    def dual(self, W: Array) -> Fraction:
+        """Return a lower bound of d(W), for W in its domain."""
+        ours, c, unit = self.units(W)
+        return self.row.dual(ours, self.y, c) * unit
+
+
+def enclosed(loss: Loss) -> Enclosed | None:
+    """Return what the kernel knows of a loss; None for somebody's own."""
+    if not isinstance(loss, tuple(LOSSES.values())):
+        return None
+    said: Any = loss.statement()
+    row, arrays = kernel.stated_loss({"loss": said}), loss.arrays()
+    count = loss.observed.size if row.group else loss.observed.m
+    c = np.asarray(arrays.get("weights", np.ones(count)))
+    y = handed(np.asarray(arrays["Y"])).data
+    return Enclosed(row, Grains(*dyadic(y)), Grains(*dyadic(c.tolist())))

@@ -1,0 +1,152 @@
+"""What a slice earns and costs, as exactly as it can be known.
+
+Of an atom in the kernel's words, in the kernel's exact integers.  Of another, in rationals
+where its own phi and theta take arrays of Fractions and give Fractions back; else in floats,
+with an allowance for rounding.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import prod
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from certify._arrays import Array
+from certify.atoms import Atom, Factors, Slice
+from certify.kernel import verify as kernel
+from certify.kernel.verify import Enclosure, exactly
+from certify.polar._proved import handed
+
+from ._contract import EPS
+
+KERNEL, RATIONAL, FLOATS = "exactly, by the kernel", "exactly, in rationals", "floats"
+ROUNDED = "in floats, slack from the count of operations"
+ENTRY = 64  # operations allowed for one entry of phi, of theta, or of a loss, beyond its sums
+
+
+def dense(W: Any) -> Array:  # noqa: ANN401  an array or scipy.sparse
+    """Return W as an array."""
+    return np.asarray(W.toarray() if sparse.issparse(W) else W)
+
+
+def rationals(x: Any) -> list[Fraction]:  # noqa: ANN401  an array
+    """Return the entries as rationals, exactly."""
+    return [Fraction(v) for v in np.asarray(x).reshape(-1).tolist()]
+
+
+def column(X: Factors, k: int = 0) -> Slice:
+    """Return one slice of factors."""
+    return tuple(x[..., k] for x in X)
+
+
+def single(x: Slice) -> Factors:
+    """Return a slice as factors of size 1."""
+    return tuple(np.asarray(part)[..., None] for part in x)
+
+
+def operations(*arrays: Array) -> int:
+    """Return how many roundings an entry is allowed: one for each number, and ENTRY."""
+    return ENTRY + 4 * sum(np.size(a) for a in arrays)
+
+
+def spread(atom: Atom, x: Slice) -> float:
+    """Return the largest |phi| over x with some signs changed: the size of what phi sums."""
+    tries = [x, *(tuple(s * np.abs(p) for p in x) for s in (1.0, -1.0))]
+    held = [column(atom.project(single(t))) for t in tries]
+    return max(float(np.abs(atom.phi(t)).max(initial=0.0)) for t in (x, *held))
+
+
+def stated(atom: Atom, shape: tuple[int, ...]) -> Any | None:  # noqa: ANN401  the kernel's question
+    """Return the part of the kernel's question that the atom states; None if there is none."""
+    said = atom.statement()
+    if not said:
+        return None
+    at = kernel.Pattern(shape[0], prod(shape[1:]), dims=shape)
+    given = kernel.Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
+    pair = kernel.stated_atom(said, given, at)
+    return SimpleNamespace(pair=pair, at=at, form=said.get("form", "product"))
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Measures slices of one atom for data of one shape; `how` says by which arithmetic."""
+
+    atom: Atom
+    asked: Any
+    how: str
+
+    @property
+    def words(self) -> str:
+        """How clauses are decided."""
+        return ROUNDED if self.how == FLOATS else self.how
+
+    def field(self, x: Slice) -> list[Enclosure]:
+        """Enclose the entries of phi(x)."""
+        if self.how == KERNEL:
+            arithmetic = kernel.Exact()
+            held = arithmetic.spans(kernel.model(arithmetic, self.asked, self.columns(x)))
+            unit = kernel.power(held[2])
+            return [Enclosure(a * unit, b * unit) for a, b in zip(*held[:2], strict=True)]
+        if self.how == RATIONAL:
+            return [exactly(Fraction(v)) for v in in_rationals(self.atom.phi(lifted(x)))]
+        slack = Fraction(operations(*x) * EPS * spread(self.atom, x))
+        return [Enclosure(v - slack, v + slack) for v in rationals(self.atom.phi(x))]
+
+    def earned(self, W: Any, x: Slice) -> Enclosure:  # noqa: ANN401  an array or scipy.sparse
+        """Enclose <W, phi(x)>."""
+        pairs = zip(rationals(dense(W)), self.field(x), strict=True)
+        ends = [(w * e.lo, w * e.hi) if w >= 0 else (w * e.hi, w * e.lo) for w, e in pairs]
+        return Enclosure(*(sum(side, Fraction(0)) for side in zip(*ends, strict=True)))
+
+    def price(self, x: Slice) -> Enclosure:
+        """Enclose theta(x)."""
+        if self.how == KERNEL:
+            flat = [list(part.data) for part in self.columns(x)]
+            return kernel.theta(self.asked, flat)
+        if self.how == RATIONAL:
+            return exactly(in_rationals(self.atom.theta(single(lifted(x))))[0])
+        value = Fraction(float(self.atom.theta(single(x))[0]))
+        slack = abs(value) * Fraction(operations(*x) * EPS)
+        return Enclosure(value - slack, value + slack)
+
+    def columns(self, x: Slice) -> tuple[kernel.Array, ...]:
+        """Return the slice as the kernel's factors of size 1, one for each of its norms."""
+        count = len(self.asked.pair.norms) if len(x) == 1 else 1
+        return tuple(handed(np.asarray(p, dtype=np.float64).reshape(-1, 1)) for p in x * count)
+
+
+def scale_of(atom: Atom, shape: tuple[int, ...]) -> Scale:
+    """Return the most exact arithmetic that the atom allows."""
+    asked = stated(atom, shape)
+    if asked is not None:
+        return Scale(atom, asked, KERNEL)
+    exact = Scale(atom, None, RATIONAL)
+    for size in (1.0, -1.0, 0.0):
+        x = column(atom.project(single(tuple(np.full(s, size) for s in atom.shapes(shape)))))
+        try:
+            exact.field(x)
+            exact.price(x)
+        except (TypeError, ValueError, AttributeError):  # it is for floats
+            return replace(exact, how=FLOATS)
+    return exact
+
+
+def lifted(x: Slice) -> Any:  # noqa: ANN401  arrays of Fractions
+    """Return a slice as arrays of Fractions."""
+    held = [np.array([*rationals(part), None], dtype=object)[:-1] for part in x]
+    return tuple(h.reshape(np.shape(part)) for h, part in zip(held, x, strict=True))
+
+
+def in_rationals(found: Any) -> list[Fraction]:  # noqa: ANN401  an array
+    """Return entries that were computed in rationals; TypeError if floats came in between."""
+    values: Iterable[Any] = np.asarray(found, dtype=object).reshape(-1).tolist()
+    out = []
+    for v in values:
+        if not isinstance(v, Fraction | int):
+            raise TypeError(f"{type(v).__name__} is not exact")
+        out.append(Fraction(v))
+    return out

@@ -1,0 +1,105 @@
+"""A loss that is held to its contract: its values, computed once, and what rounding costs them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from certify._arrays import Array
+from certify._errors import InputError
+from certify.losses import Loss
+
+from ._contract import EPS
+from ._enclosed import Enclosed
+from ._exact import ENTRY
+
+STEEP = 40.0  # above |ln q| for any q > 0 that is a difference of two floats near 1
+Weighted = Callable[[float], Loss]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A loss, the same one with its weights times a number, and the kernel's row.
+
+    memo  what was computed on this example
+    """
+
+    loss: Loss
+    weighted: Weighted | None
+    exact: Enclosed | None
+    memo: dict[tuple[str, bytes], Any] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of its fields."""
+        at = self.loss.observed
+        return (at.m, at.n) if at.full else (at.size,)
+
+    @property
+    def has_prox(self) -> bool:
+        """Whether the loss has a proximal map of its own."""
+        return type(self.loss).prox is not Loss.prox
+
+    @property
+    def has_clip(self) -> bool:
+        """Whether the loss moves fields into the domain of d."""
+        return type(self.loss).clip_dual is not Loss.clip_dual
+
+    def once(self, name: str, at: Array) -> Any:  # noqa: ANN401  what the method returns
+        """Return what a method of the loss returns."""
+        key = name, at.tobytes()
+        if key not in self.memo:
+            self.memo[key] = getattr(self.loss, name)(at)
+        return self.memo[key]
+
+    def value(self, Z: Array) -> float:
+        """Return l(Z)."""
+        return float(self.once("value", Z))
+
+    def gradient(self, Z: Array) -> Array:
+        """Return grad l(Z)."""
+        return np.asarray(self.once("gradient", Z))
+
+    def dual(self, W: Array) -> float:
+        """Return d(W)."""
+        return float(self.once("dual_value", W))
+
+    def slack(self, *at: Array) -> float:
+        """Return what rounding may cost values at some fields.
+
+        ENTRY + n roundings of what is summed there: entries times slopes, and the values.
+        """
+        held = [Z for Z in at if self.value(Z) < np.inf]
+        steep = 1 + sum((np.abs(self.gradient(Z)) for Z in held), np.zeros(self.shape))
+        wide = 1 + sum((np.abs(Z) for Z in at), np.zeros(self.shape))
+        size = float((steep * wide).sum()) + sum(abs(self.value(Z)) for Z in held)
+        return (ENTRY + wide.size) * EPS * size
+
+    def dual_slack(self, W: Array, Z: Array) -> float:
+        """Return what rounding may cost d(W) and <W, Z>: terms of (1 + |W|) (STEEP + |Z|)."""
+        value = self.dual(W)
+        terms = float(((1 + np.abs(W)) * (STEEP + np.abs(Z))).sum())
+        return (ENTRY + W.size) * EPS * (terms + (abs(value) if np.isfinite(value) else 0.0))
+
+
+def reweighted(loss: Loss) -> Weighted | None:
+    """Return what multiplies the weights of a dataclass with a field `weights`."""
+    if not is_dataclass(loss) or "weights" not in {f.name for f in fields(loss)}:
+        return None
+    held: Any = loss
+    Y = held.Y
+    ones = [np.ones(len(Y.data))] if sparse.issparse(Y) else [np.ones(np.shape(Y)), np.ones(len(Y))]
+    for w in ones if held.weights is None else [given(held.weights)]:
+        try:
+            replace(held, weights=w)
+        except InputError:
+            continue
+        return lambda c, w=w: replace(held, weights=c * w)
+    return None
+
+
+def given(weights: Any) -> Any:  # noqa: ANN401  an array or scipy.sparse
+    """Return weights that can be multiplied by a number."""
+    return weights if sparse.issparse(weights) else np.asarray(weights, dtype=float)

@@ -1,0 +1,264 @@
+"""check_loss: the whole contract of losses/_base.py on somebody's own l."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from hypothesis import strategies as st
+
+from certify._arrays import Array
+from certify._errors import InputError
+from certify.losses import Loss
+
+from . import strategies
+from ._contract import Book, Clause, Report, counted, over
+from ._enclosed import enclosed
+from ._exact import ROUNDED
+from ._fits import Subject, Weighted, reweighted
+
+YOUNG = "d(W) = inf over Z of l(Z) + <W, Z>"
+VALUE = Clause("value", "l(Z) > -inf, and outside(Z) says why where it is inf", "a convex loss")
+CONVEX = Clause("convexity", "l((Z + X) / 2) <= (l(Z) + l(X)) / 2", "a convex loss")
+SLOPE = Clause("gradient", "l(X) >= l(Z) + <grad l(Z), X - Z>", "subgradient inequality")
+FENCHEL = Clause("Fenchel-Young", "l(Z) + <W, Z> >= d(W)", YOUNG)
+EQUAL = Clause("Fenchel equality", "l(Z) + <W, Z> = d(W) at W = -grad l(Z)", YOUNG)
+DOMAIN = Clause("domain", "d(W) is finite exactly where l + <W, .> is bounded below", YOUNG)
+CONCAVE = Clause("concavity of d", "d((W + V) / 2) >= (d(W) + d(V)) / 2", "an infimum of lines")
+CLIP = Clause("clip_dual", "d(clip_dual(W)) > -inf", "losses/_base.py")
+WEIGHTS = Clause("weights", "with weights doubled: l is 2 l, d(2 W) is 2 d(W)", YOUNG)
+CURVE = Clause("curvature", "|grad l(Z) - grad l(X)| <= L |Z - X|", "losses/_base.py")
+PROX = Clause("prox", "prox(Z, t) minimizes l(X) + |X - Z|^2 / (2 t)", "losses/_base.py")
+EXACT = Clause("kernel", "l(Z) and d(W) are what the kernel encloses", "what is certified")
+MEANT = (VALUE, CONVEX, SLOPE, FENCHEL, EQUAL, DOMAIN)
+CLAUSES = (*MEANT, CONCAVE, CLIP, WEIGHTS, CURVE, PROX, EXACT)
+FAR = tuple(2.0**k for k in (3, 10, 20, 30))  # how far l + <W, .> is looked at along rays
+WIDE = 2.0**20  # how far d is followed to the end of its domain,
+HALVINGS = 60  # and how sharply
+SHRINK = 400  # smaller examples that are tried after a failure
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Two fits, two dual points, a step of prox, and the exponent of a short one."""
+
+    Z: Array
+    X: Array
+    W: Array
+    V: Array
+    t: float
+    k: int
+
+
+def check_loss(
+    loss: Loss, *, weighted: Weighted | None = None, examples: int = 100, seed: int = 0
+) -> Report:
+    """Hold a loss to its contract at small fits, and return what was tried.
+
+    weighted  returns the loss with its weights times a number; by default made by
+              dataclasses.replace if the loss has a field `weights`
+    examples  fits and dual points that are drawn
+
+    Raises ContractError for a clause that fails, on a small instance, with both figures.
+    """
+    if not isinstance(loss, Loss):
+        raise InputError(f"loss must be a Loss, got {loss!r}")
+    subject = Subject(loss, weighted or reweighted(loss), enclosed(loss))
+    book = Book(CLAUSES, decided(subject))
+    tries = counted(examples), (seed, SHRINK)
+    over(drawn(subject), lambda x: check(book, subject, x), *tries)
+    return book.report(loss)
+
+
+def decided(of: Subject) -> dict[str, str]:
+    """Return how each clause is decided."""
+    how = {c.name: ROUNDED for c in CLAUSES}
+    how[VALUE.name] = how[CLIP.name] = "exactly"
+    how[DOMAIN.name] = "exactly, by the kernel"
+    if of.exact is None:
+        how[DOMAIN.name] = f"at ends of d, along rays to {FAR[-1]:g}"
+        how[EXACT.name] = "not covered: the kernel has no row for it"
+    if of.weighted is None:
+        how[WEIGHTS.name] = "not covered: give weighted="
+    if of.loss.curvature == np.inf:
+        how[CURVE.name] = "not covered: none is known"
+    if not of.has_prox:
+        how[PROX.name] = "not covered: it has no prox"
+    if not of.has_clip:
+        how[CLIP.name] = "not covered: it has no clip_dual"
+    return how
+
+
+@st.composite
+def drawn(draw: st.DrawFn, of: Subject) -> Drawn:
+    """Return fits of both signs or of one, with ties or without."""
+    kinds = [strategies.dyadics(), strategies.dyadics(1), strategies.numbers("tied")]
+    held = strategies.arrays(of.shape, draw(st.sampled_from(kinds)))
+    duals = strategies.arrays(of.shape)
+    t = draw(strategies.dyadics(1, 32))
+    return Drawn(draw(held), draw(held), draw(duals), draw(duals), t, draw(st.integers(0, 20)))
+
+
+def check(book: Book, of: Subject, x: Drawn) -> None:
+    """Hold every clause on one example."""
+    of.memo.clear()
+    finite = [Z for Z in (x.Z, x.X) if valued(book, of, Z)]
+    V, W = (clipped(book, of, P) for P in (x.V, x.W))
+    if of.exact:
+        ends(book, of, x)
+    if len(finite) > 1:
+        convex(book, of, x)
+    for Z in finite:
+        G = of.gradient(Z)
+        slopes(book, of, (Z, G), [*finite, *(Z + s * 2.0**-x.k * G for s in (1.0, -1.0))])
+        young(book, of, (Z, G), (W, V))
+        if of.exact:
+            known(book, of, Z, W)
+        if of.weighted:
+            doubled(book, of, Z, W)
+    concave(book, of, W, V)
+    if not of.exact:
+        ends(book, of, x)
+    if of.has_prox:
+        proximal(book, of, x)
+
+
+def valued(book: Book, of: Subject, Z: Array) -> bool:
+    """Hold a value and what `outside` says of it; return whether it is finite."""
+    value, said = of.value(Z), of.loss.outside(Z)
+    good = value > -np.inf and (value < np.inf) == (not said)
+    book.hold(VALUE, good, {"Z": Z}, (value, said or "inside"))
+    return value < np.inf
+
+
+def clipped(book: Book, of: Subject, W: Array) -> Array:
+    """Return W moved into the domain; 0 if it is outside and cannot be moved."""
+    if not of.has_clip:
+        return W if of.dual(W) > -np.inf else np.zeros_like(W)
+    held = np.asarray(of.loss.clip_dual(W))
+    book.hold(CLIP, of.dual(held) > -np.inf, {"W": W, "clipped": held}, (of.dual(held), "finite"))
+    return held
+
+
+def pairing(W: Array, Z: Array) -> float:
+    """Return <W, Z>."""
+    return float(np.vdot(W, Z))
+
+
+def convex(book: Book, of: Subject, x: Drawn) -> None:
+    """Hold the value at a midpoint, which is exact, and how far the gradient turns."""
+    middle, mean = of.value((x.Z + x.X) / 2), (of.value(x.Z) + of.value(x.X)) / 2
+    told, rough = {"Z": x.Z, "X": x.X}, of.slack(x.Z, x.X)
+    book.hold(CONVEX, middle <= mean + rough, told, (middle, mean))
+    if of.loss.curvature < np.inf:
+        turn = float(np.linalg.norm(of.gradient(x.Z) - of.gradient(x.X)))
+        most = of.loss.curvature * float(np.linalg.norm(x.Z - x.X))
+        book.hold(CURVE, turn <= most + rough, told, (turn, most))
+
+
+def slopes(book: Book, of: Subject, at: tuple[Array, Array], others: list[Array]) -> None:
+    """Hold the secants from Z, to far points and to short steps along the gradient."""
+    Z, G = at
+    for X in others:
+        value, line = of.value(X), of.value(Z) + pairing(G, X - Z)
+        told = {"Z": Z, "X": X, "gradient": G}
+        book.hold(SLOPE, value >= line - of.slack(Z, X), told, (value, line))
+
+
+def young(book: Book, of: Subject, at: tuple[Array, Array], duals: tuple[Array, Array]) -> None:
+    """Hold Fenchel and Young's inequality at dual points, and equality at the gradient's."""
+    Z, G = at
+    for W in (*duals, -G):
+        left, right = of.value(Z) + pairing(W, Z), of.dual(W)
+        if right > -np.inf:
+            rough = of.slack(Z) + of.dual_slack(W, Z)
+            book.hold(FENCHEL, left >= right - rough, {"Z": Z, "W": W}, (left, right))
+    told = {"Z": Z, "W": -G}
+    book.hold(DOMAIN, of.dual(-G) > -np.inf, told, ("-inf", "finite"))
+    left, right = of.value(Z) - pairing(G, Z), of.dual(-G)
+    rough = of.slack(Z) + of.dual_slack(-G, Z)
+    book.hold(EQUAL, abs(left - right) <= rough, told, (left, right))
+
+
+def concave(book: Book, of: Subject, W: Array, V: Array) -> None:
+    """Hold the dual value at a midpoint; its domain is convex."""
+    middle, mean = of.dual((W + V) / 2), (of.dual(W) + of.dual(V)) / 2
+    exact = np.array_equal((W + V) / 2 * 2 - V, W)  # else the middle may leave the domain
+    if mean > -np.inf and (exact or middle > -np.inf):
+        rough = of.dual_slack(W, V) + of.dual_slack(V, W)
+        book.hold(CONCAVE, middle >= mean - rough, {"W": W, "V": V}, (middle, mean))
+
+
+def ends(book: Book, of: Subject, x: Drawn) -> None:
+    """Hold the domain of d, by the kernel or by going far where d says it is finite."""
+    if of.exact is None:
+        for W in (x.W, edge(of, x.W)):
+            fall(book, of, W)
+        return
+    last = np.asarray(of.loss.clip_dual(WIDE * x.W))
+    for W in (x.W, last, np.nextafter(last, WIDE * x.W)):
+        value, truth = of.dual(W), of.exact.inside(W)
+        book.hold(DOMAIN, (value > -np.inf) == truth, {"W": W}, (value, truth))
+
+
+def edge(of: Subject, W: Array) -> Array:
+    """Return the last s W, 0 <= s <= WIDE, where d is finite, by halving."""
+    low, high = 0.0, WIDE
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if of.dual(middle * W) > -np.inf else (low, middle)
+    return np.asarray(low * W)
+
+
+def fall(book: Book, of: Subject, W: Array) -> None:
+    """Go along each axis, and along W: nowhere is l + <W, .> below d(W)."""
+    value, axes = of.dual(W), np.eye(W.size).reshape(-1, *W.shape)
+    if value == -np.inf:
+        return
+    for D in (*axes, *-axes, np.sign(W), -np.sign(W)):
+        for far in FAR:
+            Z = far * D
+            left = of.value(Z) + pairing(W, Z)
+            if np.isfinite(left):
+                rough = of.slack(Z) + of.dual_slack(W, Z)
+                book.hold(DOMAIN, left >= value - rough, {"Z": Z, "W": W}, (left, value))
+
+
+def known(book: Book, of: Subject, Z: Array, W: Array) -> None:
+    """Hold value and dual value against the kernel's."""
+    found = of.exact.value(Z) if of.exact else None
+    if found is not None:
+        value, rough = Fraction(of.value(Z)), Fraction(of.slack(Z))
+        good = found.lo - rough <= value <= found.hi + rough
+        book.hold(EXACT, good, {"Z": Z}, (value, found.lo))
+    if of.exact and of.exact.inside(W):
+        value, least = Fraction(of.dual(W)), of.exact.dual(W)
+        good = abs(value - least) <= Fraction(of.dual_slack(W, W))
+        book.hold(EXACT, good, {"W": W}, (value, least))
+
+
+def doubled(book: Book, of: Subject, Z: Array, W: Array) -> None:
+    """Hold a loss of twice the weights against twice the loss."""
+    twice = of.weighted(2.0) if of.weighted else of.loss
+    for found, want, rough in (
+        (twice.value(Z), 2 * of.value(Z), 2 * of.slack(Z)),
+        (twice.dual_value(2 * W), 2 * of.dual(W), 4 * of.dual_slack(W, W)),
+    ):
+        good = found == want or abs(found - want) <= rough
+        book.hold(WEIGHTS, good, {"Z": Z, "W": W}, (found, want))
+
+
+def proximal(book: Book, of: Subject, x: Drawn) -> None:
+    """Hold a proximal point against others, near and far: the cost rises by |X - P|^2 / (2 t)."""
+    P = np.asarray(of.loss.prox(x.Z, x.t))
+    short = 2.0**-x.k * (x.X - P)
+
+    def cost(X: Array) -> float:
+        """Return what prox minimizes."""
+        return of.value(X) + float(np.square(X - x.Z).sum()) / (2 * x.t)
+
+    for X in (x.Z, x.X, P + short, P - short):
+        if of.value(X) < np.inf:
+            least = cost(P) + float(np.square(X - P).sum()) / (2 * x.t)
+            rough = (1 + 1 / x.t) * of.slack(X, P, x.Z)
+            told = {"Z": x.Z, "t": x.t, "prox": P, "X": X}
+            book.hold(PROX, least <= cost(X) + rough, told, (least, cost(X)))

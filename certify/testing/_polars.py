@@ -1,0 +1,172 @@
+"""The clauses of an atom's contract about its polar, held from both sides."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from scipy import sparse
+
+from certify._arrays import Array
+from certify.atoms import Atom, Factors, Slice
+from certify.polar import PolarBound
+
+from . import strategies
+from ._climb import climbed
+from ._contract import EPS, Book, Clause
+from ._exact import KERNEL, Scale, column, operations, scale_of, spread
+from ._slices import other_form
+
+POLAR = "Omega*(W) = sup { <W, phi(x)> : theta(x) <= 1 }"
+BOTH = Clause("polar", "polar(W).lower <= polar(W).upper, neither is NaN", POLAR)
+ATTAINS = Clause("attainment", "attain(W) = (<W, phi(x)>, x) with theta(x) <= 1", POLAR)
+BELOW = Clause("polar from below", "lower theta(x) <= <W, phi(x)> at the witness x", POLAR)
+ABOVE = Clause("polar from above", "<W, phi(x)> <= upper theta(x) at climbed x", POLAR)
+DOMINATED = Clause(
+    "domination",
+    "<W, phi(x)> <= upper theta(x); at W = phi(x): |phi(x)|^2 <= upper theta(x)",
+    "theta >= c |phi|",
+)
+SPARSE = Clause("sparse W", "a sparse W has the polar of a dense one", "atoms/_base.py")
+TWINS = Clause("polar of both forms", "the forms sum and product have one polar", "sum = product")
+CLAUSES = (BOTH, ATTAINS, BELOW, ABOVE, DOMINATED, SPARSE, TWINS)
+R = 4  # slices of each example
+MATRIX = 2  # dimensions
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One W with slices to try, and whether the extra clauses are tried on it."""
+
+    W: Array
+    X: Factors
+    extra: bool
+
+
+@st.composite
+def examples(
+    draw: st.DrawFn,
+    atom: Atom,
+    shapes: st.SearchStrategy[tuple[int, ...]],
+    dual: Any,  # noqa: ANN401
+) -> Asked:
+    """Return W with dyadic or tied entries, or phi(x) itself, moved by `dual`, and slices."""
+    shape = draw(shapes)
+    X = draw(strategies.factors(atom, shape, R))
+    kind = draw(st.sampled_from(["dyadic", "tied", "phi"]))
+    if kind == "phi":
+        W = np.asarray(atom.phi(column(X))).reshape(shape)
+    else:
+        W = draw(strategies.arrays(shape, strategies.numbers(kind)))
+    return Asked(np.asarray(dual(W)), X, draw(st.booleans()))
+
+
+def check_polar(book: Book, atom: Atom, asked: Asked, seed: int) -> None:
+    """Hold every clause on one W."""
+    W, scale = asked.W, scale_of(atom, asked.W.shape)
+    bound, told = atom.polar(W, seed=seed), {"W": W}
+    rough = allowance(scale, W, bound)
+    sides = bound.lower, bound.upper
+    book.hold(BOTH, bound.lower <= bound.upper + float(rough), told, sides)
+    best = attains(book, scale, W, seed, bound)
+    below(book, scale, W, bound)
+    for clause, points in (
+        (DOMINATED, [column(asked.X, k) for k in range(R)]),
+        (ABOVE, [best, *climbed(atom, W, best, seed)]),
+    ):
+        for x in points:
+            above(book, (clause, scale), W, (x, bound.upper))
+    if not asked.extra:
+        return
+    if W.ndim == MATRIX:
+        in_sparse(book, (atom, seed), W, (bound, rough))
+    if twin := other_form(atom):
+        other = twin.polar(W, seed=seed)
+        meet(book, TWINS, told, (bound, other, rough))
+
+
+def allowance(scale: Scale, W: Array, bound: PolarBound) -> Fraction:
+    """Return what rounding may cost a bound in floats: nothing where the kernel proves it."""
+    if scale.how == KERNEL or not np.isfinite(bound.upper):
+        return Fraction(0)
+    return Fraction(operations(W) * EPS) * abs(Fraction(bound.upper))
+
+
+def above(book: Book, of: tuple[Clause, Scale], W: Array, tried: tuple[Slice, float]) -> None:
+    """Hold <W, phi(x)> <= upper theta(x), exactly where that is possible."""
+    (clause, scale), (x, upper) = of, tried
+    if upper == np.inf:
+        book.counts[clause.name] += 1
+        return
+    earned, price = scale.earned(W, x), scale.price(x)
+    limit = Fraction(upper) + allowance(scale, W, PolarBound(0.0, upper, (), {}))
+    most = limit * (price.hi if limit >= 0 else price.lo)
+    told = {"W": W, "upper": upper, "theta(x)": price.hi}
+    told |= {f"x{k + 1}": p for k, p in enumerate(x)}
+    book.hold(clause, earned.lo <= most, told, (earned.lo, most))
+
+
+def below(book: Book, scale: Scale, W: Array, bound: PolarBound) -> None:
+    """Hold the lower bound against its witness."""
+    if bound.lower == -np.inf:
+        book.counts[BELOW.name] += 1
+        return
+    earned, price = scale.earned(W, bound.witness), scale.price(bound.witness)
+    low = Fraction(bound.lower) - allowance(scale, W, bound)
+    least = low * (price.lo if low >= 0 else price.hi)
+    told = {"W": W, "lower": bound.lower, "witness": bound.witness}
+    book.hold(BELOW, least <= earned.hi, told, (least, earned.hi))
+
+
+def attains(book: Book, scale: Scale, W: Array, seed: int, bound: PolarBound) -> Slice:
+    """Hold what `attain` says against its slice: a value, a price of at most 1, a domain."""
+    value, x = scale.atom.attain(W, seed)
+    shapes = [tuple(s) for s in scale.atom.shapes(W.shape)]
+    told = {"W": W} | {f"x{k + 1}": p for k, p in enumerate(x)}
+    found = [np.shape(p) for p in x]
+    book.hold(ATTAINS, found == shapes, told, (found, shapes))
+    said = scale.atom.wrong_sign(tuple(p[..., None] for p in x))
+    book.hold(ATTAINS, not said, told, (said, "a slice in the domain"))
+    earned, price = scale.earned(W, x), scale.price(x)
+    unit = Fraction(operations(W, *x) * EPS)
+    book.hold(ATTAINS, price.lo <= 1 + unit, told, (f"theta(x) = {float(price.lo)!r}", 1))
+    slack = unit * terms(scale, W, x)
+    near = earned.lo - slack <= Fraction(value) <= earned.hi + slack
+    book.hold(ATTAINS, near, told, (value, earned.lo))
+    limit = allowance(scale, W, bound) + slack
+    most = bound.upper == np.inf or Fraction(value) <= Fraction(bound.upper) + limit
+    book.hold(ATTAINS, most, told | {"upper": bound.upper}, (value, bound.upper))
+    return x
+
+
+def terms(scale: Scale, W: Array, x: Slice) -> Fraction:
+    """Return sum |W| |phi(x)|, by sizes of what phi sums."""
+    return Fraction(float(np.abs(W).sum()) * spread(scale.atom, x))
+
+
+def in_sparse(book: Book, of: tuple[Atom, int], W: Array, had: tuple[PolarBound, Fraction]) -> None:
+    """Ask the same of a sparse W."""
+    (atom, seed), (bound, rough) = of, had
+    held = sparse.csr_array(W)
+    try:
+        other = atom.polar(held, seed=seed)
+        value = atom.attain(held, seed)[0]
+    except (TypeError, ValueError, AttributeError, IndexError) as error:
+        book.hold(SPARSE, False, {"W": held}, (repr(error), bound))
+        return
+    meet(book, SPARSE, {"W": held}, (bound, other, rough))
+    most = bound.upper == np.inf or value <= bound.upper + float(rough) + operations(W) * EPS * abs(
+        value
+    )
+    book.hold(SPARSE, most, {"W": held}, (value, bound.upper))
+
+
+def meet(
+    book: Book, clause: Clause, told: dict[str, Any], had: tuple[PolarBound, PolarBound, Fraction]
+) -> None:
+    """Two enclosures of one number have a number in common."""
+    one, two, rough = had
+    low, high = max(one.lower, two.lower), min(one.upper, two.upper)
+    sides = (one.lower, one.upper), (two.lower, two.upper)
+    book.hold(clause, low <= high + float(rough), told, sides)

@@ -1,0 +1,188 @@
+"""Hypothesis strategies for the parts of a problem, small and exact where one asks for that.
+
+All shrink towards few small entries, zeros first.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import sparse
+
+from certify._arrays import Array
+from certify._errors import InputError
+from certify.atoms import CP, Atom, DeepLinear, DeepReLU, Factors, RankOne, ReLU, Symmetric
+from certify.atoms.relu import gated
+from certify.atoms.symmetric import NORMS
+from certify.gauges import KEYS
+from certify.losses import LOSSES, Loss
+from certify.problem import Problem
+
+Shape = tuple[int, ...]
+L = TypeVar("L", bound=Loss)
+Draw = st.DrawFn
+EIGHTH = 8  # dyadic numbers are multiples of 1/8
+TINY, HUGE = 2.0**-1074, 2.0**500
+FEW = 4  # rows and columns at most
+MATRIX = 2  # dimensions
+FORMS = ("product", "sum")
+shapes = st.tuples(st.integers(1, FEW), st.integers(1, FEW))
+
+
+def dyadics(low: int = -32, high: int = 32) -> st.SearchStrategy[float]:
+    """Return multiples of 1/8 from low / 8 to high / 8: sums and products of a few are exact."""
+    return st.integers(low, high).map(lambda k: k / EIGHTH)
+
+
+RANGES = {
+    "zero": st.just(0.0),
+    "tied": st.integers(-1, 1).map(float),
+    "dyadic": dyadics(),
+    "denormal": st.integers(-(2**20), 2**20).map(lambda k: k * TINY),
+    "huge": st.integers(-32, 32).map(lambda k: k / EIGHTH * HUGE),
+}
+
+
+def numbers(*ranges: str) -> st.SearchStrategy[float]:
+    """Return finite floats of one or more ranges, "dyadic" if none is named.
+
+    "zero"      0                       "tied"    -1, 0, 1: many entries are equal
+    "dyadic"    k / 8, |k| <= 32: sums and products of a few are exact
+    "denormal"  k 2^-1074, |k| <= 2^20: products of two are 0
+    "huge"      k / 8 2^500, |k| <= 32: products of two are finite, of three are not
+
+    Raises InputError for another name.
+    """
+    for name in ranges:
+        if name not in RANGES:
+            raise InputError(f"ranges must be of {', '.join(RANGES)}, got {name!r}")
+    return st.one_of([RANGES[name] for name in ranges or ("dyadic",)])
+
+
+def arrays(
+    shape: int | Shape, elements: st.SearchStrategy[float] | None = None
+) -> st.SearchStrategy[Array]:
+    """Return float64 arrays, each entry drawn by itself: dyadic, or of `numbers(...)`."""
+    held = dyadics() if elements is None else elements
+    return hnp.arrays(np.float64, shape, elements=held, fill=st.nothing())
+
+
+def masks(shape: Shape) -> st.SearchStrategy[npt.NDArray[np.bool_]]:
+    """Return masks with something observed."""
+    held = hnp.arrays(np.bool_, shape, fill=st.nothing())
+    return held.filter(lambda mask: bool(mask.any()))
+
+
+def stored(x: Array, mask: npt.NDArray[np.bool_]) -> sparse.csr_array:
+    """Return the masked entries as a sparse matrix; zeros among them are stored."""
+    rows, cols = np.nonzero(mask)
+    return sparse.csr_array(sparse.coo_array((x[rows, cols], (rows, cols)), shape=x.shape))
+
+
+def factors(
+    atom: Atom, shape: Shape, r: int, elements: st.SearchStrategy[float] | None = None
+) -> st.SearchStrategy[Factors]:
+    """Return factors with r slices in the atom's domain, for data of a shape."""
+    parts = [arrays((*part, r), elements) for part in atom.shapes(shape)]
+    return st.tuples(*parts).map(lambda x: tuple(np.asarray(p) for p in atom.project(x)))
+
+
+DATA = {  # the data a loss accepts; multiples of 1/8 for the others
+    "logistic": st.sampled_from([0.0, 1.0]),
+    "hinge": st.sampled_from([-1.0, 1.0]),
+    "squared_hinge": st.sampled_from([-1.0, 1.0]),
+    "kullback_leibler": dyadics(0),
+    "poisson": dyadics(0),
+}
+PARAMETERS = {"huber": ("delta", dyadics(1, 16)), "quantile": ("tau", dyadics(1, 7))}
+
+
+def fields(
+    loss: Loss, elements: st.SearchStrategy[float] | None = None
+) -> st.SearchStrategy[Array]:
+    """Return fields over a loss's observed entries where it is finite."""
+    inside = dyadics(1) if loss.name == "kullback_leibler" else None
+    at = loss.observed
+    size = (at.m, at.n) if at.full else (at.size,)
+    return arrays(size, inside if elements is None else elements)
+
+
+@st.composite
+def one_hot(draw: Draw, loss: Any, shape: Shape) -> Any:  # noqa: ANN401  a loss
+    """Return a loss over one-hot rows, perhaps with a weight for each."""
+    m, n = shape
+    classes = draw(st.lists(st.integers(0, n - 1), min_size=m, max_size=m))
+    return loss(np.eye(n)[classes], weights=draw(st.none() | arrays(m, dyadics(1))))
+
+
+@st.composite
+def losses(draw: Draw, loss: Any, shape: Shape) -> Any:  # noqa: ANN401  a class of losses
+    """Return a loss of a class over data of a shape: full, masked, weighted or stored."""
+    if loss.name == "softmax":
+        return draw(one_hot(loss, shape))
+    Y = draw(arrays(shape, DATA.get(loss.name)))
+    if loss.name in PARAMETERS:
+        name, held = PARAMETERS[loss.name]
+        loss = partial(loss, **{name: draw(held)})
+    kinds = ["full", "masked", "weighted", "stored"]
+    kind = draw(st.sampled_from(kinds if len(shape) == MATRIX else kinds[:3]))
+    if kind == "full":
+        return loss(Y)
+    if kind == "weighted":
+        return loss(Y, weights=draw(arrays(shape, dyadics(1))))
+    mask = draw(masks(shape))
+    if kind == "masked":
+        return loss(Y, mask=mask)
+    return loss(stored(Y, mask), weights=draw(arrays(int(mask.sum()), dyadics(1))))
+
+
+@st.composite
+def atoms(draw: Draw, shape: Shape, kinds: Sequence[str] = ()) -> Atom:
+    """Return an atom of ours for data of a shape: of any kind that takes it, or of `kinds`.
+
+    Kinds: rank_one, symmetric (square data), relu, gated, deep_linear, deep_relu; of a
+    tensor: cp.  Networks have dyadic data V of one or two columns.
+    """
+    if len(shape) > MATRIX:
+        keys = draw(st.tuples(*[st.sampled_from(KEYS)] * len(shape)))
+        return CP(keys, form=draw(st.sampled_from(FORMS)))
+    known = ["rank_one", "relu", "gated", "deep_linear", "deep_relu"]
+    known += ["symmetric"] if shape[0] == shape[1] else []
+    kind = draw(st.sampled_from([k for k in known if not kinds or k in kinds]))
+    if kind == "symmetric":
+        return Symmetric(draw(st.sampled_from(NORMS)))
+    form, key = draw(st.sampled_from(FORMS)), st.sampled_from(KEYS)
+    if kind == "rank_one":
+        return RankOne(draw(key), draw(key), form)
+    return draw(networks(kind, shape[0], form))
+
+
+@st.composite
+def networks(draw: Draw, kind: str, rows: int, form: str) -> Atom:
+    """Return a network of a kind over dyadic data of so many rows."""
+    V = draw(arrays((rows, draw(st.integers(1, 2)))))
+    right = draw(st.sampled_from(["l2", "l1", "linf", "l2+"]))
+    if kind == "gated":
+        gates = draw(arrays((rows, 2), st.sampled_from([0.0, 1.0])))
+        return gated(V, gates, right, form)
+    if kind == "relu":
+        slope = draw(st.sampled_from(["relu", "leaky_relu", "abs", "linear"]))
+        return ReLU(V, right=right, activation=slope, form=form)
+    hidden = draw(st.sampled_from([(1,), (2,), (2, 1)]))
+    if kind == "deep_linear":
+        return DeepLinear(V, hidden, form)
+    return DeepReLU(V, hidden, draw(st.sampled_from([0.0, 0.25])), form)
+
+
+@st.composite
+def problems(draw: Draw, shape: Shape | None = None, kinds: Sequence[str] = ()) -> Problem:
+    """Return a small problem: a loss of ours over data, an atom of `atoms`, lam > 0."""
+    held = draw(shapes) if shape is None else shape
+    known = [v for k, v in LOSSES.items() if k != "softmax" or len(held) == MATRIX]
+    loss = draw(losses(draw(st.sampled_from(known)), held))
+    lam = draw(st.sampled_from([0.125, 0.5, 1.0, 2.0, 8.0]))
+    return Problem(loss, draw(atoms(held, kinds)), lam)

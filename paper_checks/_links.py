@@ -1,0 +1,17 @@
+"""Where a statement is proved: the rows of the table of formal proofs that name it."""
+
+from ._formal import table
+
+
+def links(statement: str) -> list[list[tuple[str, str]]]:
+    """Return for each theorem what it is, its file, and the rule and function it is about."""
+    return [
+        [
+            ("theorem", row.theorem),
+            ("in", f"paper_checks/formal/{row.file}"),
+            *([("rule", row.rule)] if row.rule else []),
+            *([("function", row.function)] if row.function else []),
+        ]
+        for row in table().rows
+        if row.statement == statement
+    ]

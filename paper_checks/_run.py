@@ -1,0 +1,169 @@
+"""Run one statement: its named instances once, and instances drawn by Hypothesis."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from time import perf_counter
+from typing import Any
+
+from hypothesis import HealthCheck, given, seed, settings
+
+from ._base import ZERO, Check, Module, Statement
+from ._formal import machine_proved
+
+PROVED = "machine-proved"
+PARTLY = "machine-proved in part"
+EXACT = "exact on instances"
+FLOATS = "property-tested in floats with derived slack"
+NEEDED = "necessity shown"
+UNCOVERED = "not covered"
+FAILS = "fails"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A relation that came out false, or a counterexample that is none; the instance, shrunk."""
+
+    check: Check
+    instance: str
+
+    def __str__(self) -> str:
+        c = self.check
+        slack = f" + {c.slack}" if c.slack else ""
+        told = f"{c.claim}: {c.left} {c.relation} {c.right}{slack}"
+        if c.dropped:
+            return f"{told} without {c.dropped!r} is true: no counterexample  ({self.instance})"
+        return f"{told} is false  ({self.instance})"
+
+
+@dataclass
+class Claim:
+    """One claim of a statement: how often it was tested, and its largest slack."""
+
+    tested: int = 0
+    slack: Fraction = ZERO
+    why: str = ""
+
+    def add(self, check: Check) -> None:
+        """Count one instance."""
+        self.tested += 1
+        if check.slack > self.slack:
+            self.slack, self.why = check.slack, check.why
+
+
+@dataclass
+class Outcome:
+    """What a run found: examples drawn, relations tested by claim, failures, seconds.
+
+    `needed` has the hypotheses whose counterexample was shown, `theorems` the formal proofs that
+    are built.
+    """
+
+    name: str
+    statement: Statement
+    theorems: tuple[str, ...] = ()
+    examples: int = 0
+    seconds: float = 0.0
+    claims: dict[str, Claim] = field(default_factory=dict)
+    needed: dict[str, Check] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        """Whether something was tested and nothing failed."""
+        return bool(self.claims) and not self.failures
+
+    @property
+    def tested(self) -> int:
+        """How many relations were tested."""
+        return sum(c.tested for c in self.claims.values()) + len(self.needed)
+
+    @property
+    def exact(self) -> bool:
+        """Whether every relation had slack zero."""
+        return all(not c.slack for c in self.claims.values())
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """What the statement stands on: computed from this run and from the proofs built."""
+        found = self.proved()
+        if not self.claims:
+            return tuple(found) or (UNCOVERED,)
+        if self.failures:
+            return (FAILS,)
+        found.append(EXACT if self.exact else FLOATS)
+        needs = self.statement.needs
+        if needs and self.needed.keys() >= needs.keys():
+            found.append(NEEDED)
+        elif self.needed:
+            found.append(f"{NEEDED} for {len(self.needed)} of {len(needs)} hypotheses")
+        return tuple(found)
+
+    def proved(self) -> list[str]:
+        """Return the level of the theorems: a part, unless one has the statement's own name."""
+        own = "_".join(word for word in self.name.split("_") if word != "a")
+        named = {theorem.rpartition(".")[2] for theorem in self.theorems}
+        return [PROVED if named & {own, self.name} else PARTLY] if self.theorems else []
+
+    def add(self, check: Check, instance: str) -> Failure | None:
+        """Count a check; return its failure, if it is one."""
+        if check.dropped:
+            known = check.dropped in self.statement.needs
+            if known and check.passed():
+                self.needed.setdefault(check.dropped, check)
+                return None
+            return Failure(check, instance if known else f"no such hypothesis: {check.dropped}")
+        self.claims.setdefault(check.claim, Claim()).add(check)
+        return None if check.passed() else Failure(check, instance)
+
+
+class FalseRelationError(AssertionError):
+    """A drawn instance on which a relation is false."""
+
+
+def run(name: str, module: Module, examples: int, draw_seed: int) -> Outcome:
+    """Run `fixed` once and `sides` on drawn instances; the same seed draws the same."""
+    start = perf_counter()
+    found = Outcome(name, module.STATEMENT, machine_proved(name))
+    for check in module.fixed():
+        failure = found.add(check, "a named instance")
+        if failure:
+            found.failures.append(failure)
+    drawn = _draw(module, found, examples, draw_seed)
+    if drawn:
+        found.failures.append(drawn)
+    found.seconds = perf_counter() - start
+    return found
+
+
+def _draw(module: Module, found: Outcome, examples: int, draw_seed: int) -> Failure | None:
+    """Run drawn instances; return the smallest failure that Hypothesis found."""
+    last: list[Failure] = []
+
+    @seed(draw_seed)
+    @settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        derandomize=False,
+        print_blob=False,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(module.INSTANCES)
+    def one(instance: Any) -> None:  # noqa: ANN401  each module has its own
+        found.examples += 1
+        failures = _failures(module.sides(instance), found, repr(instance))
+        if failures:
+            last[:] = failures[:1]
+            raise FalseRelationError
+
+    try:
+        one()
+    except FalseRelationError:
+        return last[0]
+    return None
+
+
+def _failures(checks: Iterable[Check], found: Outcome, instance: str) -> list[Failure]:
+    return [f for f in (found.add(check, instance) for check in checks) if f]

@@ -1,0 +1,70 @@
+"""Plain text in the field's letters, and what the paper leaves open."""
+
+import re
+from fractions import Fraction
+
+LETTERS = (
+    (r"\bdOmega\b", "∂Ω"), (r"<=>", "⟺"), (r"\+-", "±"),
+    (r"\bOmega\*", "Ω°"), (r"\bOmega\b", "Ω"), (r"\bphi\b", "φ"), (r"\btheta\b", "θ"),
+    (r"\blam\b", "λ"), (r"\bbeta\b", "β"), (r"\bbeta_", "β_"), (r"\bpi\b", "π"),
+    (r"\bgrad loss\b", "∇ℓ"), (r"\bsum_(?=[a-z]\b)", "Σ_"), (r"\bprod_(?=[a-z]\b)", "Π_"),
+    (r"\bsum (?=[φθβ|c])", "Σ "), (r"\bsqrt\(", "√("), (r"=>", "⟹"), (r"<=", "≤"), (r">=", "≥"),
+    (r"==", "="), (r"!=", "≠"),
+    (r"\^2\b", "²"), (r"\^3\b", "³"), (r"\^4\b", "⁴"), (r"\^T\b", "ᵀ"), (r"\^r\b", "ʳ"),
+    (r"(?<=\w) x (?=\d)", " × "), (r" o (?=x|\.)", " ∘ "), (r"\be1\b", "e₁"),
+    (r"(?<=[ (])-(?=[\dλd∇])", "−"),
+)  # fmt: skip
+INTRODUCTION = (
+    "The paper is B. D. Haeffele and R. Vidal, Global Optimality in Tensor Factorization, Deep "
+    "Learning, and Beyond (2015). The statements are our reconstruction: they have names here and "
+    "no numbers, because the paper's text was not at hand. Each is tested on instances, both sides "
+    "of every relation computed by routes of their own; each hypothesis is dropped, and a "
+    "counterexample shows that it is needed."
+)
+LETTERS_USED = (
+    "f_r(X) = loss(Y, sum phi(X_i)) + lam sum theta(X_i) over r slices X_i; phi and theta are "
+    "positively homogeneous of one degree p > 0; Omega(Z) is the least sum theta(X_i) over all "
+    "slices with sum phi(X_i) = Z; F(Z) = loss(Y, Z) + lam Omega(Z); the polar is "
+    "Omega*(W) = sup <W, phi(x)> over theta(x) <= 1; d(W) = inf_Z loss(Y, Z) + <W, Z>."
+)
+OPEN = {
+    "Attainment and positivity": (
+        "That Omega(Z) is attained, and positive for Z other than 0, needs more than homogeneity: "
+        "theta >= c |phi| for some c > 0, and a compact set of phi where theta <= 1. A "
+        "counterexample without them has Omega(e1) = 0 and no minimizer. The zero-slice argument "
+        "uses neither."
+    ),
+    "Local descent need not reach a local minimum": (
+        "The statements speak of local minima of f_r. A descent method stops where first-order "
+        "progress ends: at a stationary point, which may be a saddle, or at none in finite time. "
+        "That descent ends at a local minimum is an assumption of the meta-algorithm."
+    ),
+    "First order against local": (
+        "A zero slice at a stationary point proves nothing: the origin of a matrix factorization "
+        "is stationary for any data. What can be checked is the polar, to first order: "
+        "Omega*(W) <= lam. It is a condition on all atoms, and for many of them hard to compute."
+    ),
+    "How large r must be": (
+        "A non-increasing path to a global minimum is constructed for r > card(D), the dimension "
+        "of the output, and for r = card(D) there is a counterexample: one number, one slice. "
+        "The path need not be one that a descent method takes."
+    ),
+}
+FAIR = (
+    "These are gaps in our reconstruction of the argument. We have not confirmed against the "
+    "paper's text that it leaves them open; it may close them, or state its hypotheses so that "
+    "they do not arise."
+)
+
+
+def pretty(text: str) -> str:
+    """Return the text with Greek letters and signs for their names."""
+    for name, letter in LETTERS:
+        text = re.sub(name, letter, text)
+    return text
+
+
+def short(number: Fraction) -> str:
+    """Return a fraction as it is, or six digits of a long one."""
+    exact = str(number)
+    return exact if len(exact) <= 12 else f"{float(number):.6g}…"

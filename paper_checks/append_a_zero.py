@@ -1,0 +1,110 @@
+"""Append a zero: phi = u v^T, theta = |u|_1 |v|_1, loss 1/2 |Z - Y|^2, all in rationals.
+
+Slices u, v >= 0 and Y = Z + W, with W = lam where Z > 0: then <W, phi(X_i)> = lam theta(X_i)
+for every slice.  Where Z = 0 W is drawn, inside [-lam, lam] or outside.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import product as every
+
+from hypothesis import strategies as st
+
+from . import zero_slice
+from ._base import ZERO, Check, Statement
+from ._draw import matrices, positives, rationals, slices
+from ._exact import Matrix, Vector, largest, least, objective, product, vector
+
+STATEMENT = Statement(
+    title="Append a zero",
+    words="A local minimum that stays one with a zero slice appended is global, for every size. "
+    "To first order: if the slices are balanced, it is global exactly if the polar of W = -grad "
+    "loss is at most lam; else the polar's maximizer, appended as small as one likes, lowers f.",
+    formula="<W, phi(X_i)> = lam theta(X_i), Omega*(W) <= lam  =>  f_r(X) = min F <= f_s(X');   "
+    "<W, phi(z)> = pi > lam theta(z), theta(z) = 1  =>  f falls by (pi - lam)^2 / (2 |phi(z)|^2)",
+    needs={
+        "stays one": "a local minimum alone is not enough: Y = diag(3, 2), lam = 1/2, and the one "
+        "slice 5/2 at the first entry is a local minimum of f_1 = 3.375; two slices reach 2.25",
+        **{k: v for k, v in zero_slice.STATEMENT.needs.items() if k != "local minimum"},
+    },
+    gap="'Stays a local minimum' is a condition on all near points, and the polar of a nonconvex "
+    "set of atoms may be hard to compute; the first-order form says what has to be bounded.",
+)
+GLOBAL, CONVEX, FALL = (
+    "f_r(X) <= f_s(X')",
+    "f_r(X) = min F",
+    "the best step lowers f by its formula",
+)
+NEAR, LOCAL = "else an appended slice nearby is lower", "the counterexample is a local minimum"
+STEP = Fraction(1, 10**9)  # how near: any number > 0 would do
+
+
+@dataclass(frozen=True)
+class Instance:
+    """Slices u, v >= 0, W where their sum is zero in units of lam, and other slices."""
+
+    lam: Fraction
+    us: list[Vector]
+    vs: list[Vector]
+    inside: Matrix
+    others: tuple[list[Vector], list[Vector]]
+
+    def question(self) -> tuple[Matrix, Matrix]:
+        """Return Y and W."""
+        Z = product(self.us, self.vs, len(self.inside), len(self.inside[0]))
+        rows = list(zip(Z, self.inside, strict=True))
+        W = [[self.lam * (1 if z else w) for z, w in zip(*row, strict=True)] for row in rows]
+        return [[z + w for z, w in zip(*row, strict=True)] for row in zip(Z, W, strict=True)], W
+
+
+@st.composite
+def instances(draw: st.DrawFn) -> Instance:
+    """Draw the polar inside the ball, on its boundary, and outside."""
+    m, n = draw(st.integers(1, 3)), draw(st.integers(1, 2))
+    inside = matrices(m, n, st.sampled_from(vector(0, "1/2", 1, -1, 2, -3)))
+    us, vs = draw(slices(m, n, 3, rationals(0)))
+    return Instance(draw(positives()), us, vs, draw(inside), draw(slices(m, n, 4)))
+
+
+INSTANCES = instances()
+
+
+def appended(i: Instance, W: Matrix, size: Fraction) -> tuple[list[Vector], list[Vector]]:
+    """Append size e_a e_b^T, at the largest |W_ab| and with its sign: the polar's maximizer."""
+    places = [(a, b) for a, row in enumerate(W) for b, _ in enumerate(row)]
+    a, b = max(places, key=lambda p: abs(W[p[0]][p[1]]))
+    u, v = [ZERO] * len(W), [ZERO] * len(W[0])
+    u[a], v[b] = Fraction(1), size if W[a][b] > 0 else -size
+    return [*i.us, u], [*i.vs, v]
+
+
+def sides(i: Instance) -> Iterator[Check]:
+    """Yield that f is the minimum of F where the polar is at most lam; else how far it falls."""
+    Y, W = i.question()
+    here, top = objective(Y, i.us, i.vs, i.lam), largest(W)
+    if top <= i.lam:
+        yield Check(CONVEX, here, "==", least(Y, i.lam))
+        yield Check(GLOBAL, here, "<=", objective(Y, *i.others, i.lam))
+        return
+    best = objective(Y, *appended(i, W, top - i.lam), i.lam)
+    yield Check(FALL, here - best, "==", (top - i.lam) ** 2 / 2)
+    small = appended(i, W, min(STEP, top - i.lam))
+    yield Check(NEAR, objective(Y, *small, i.lam), "<", here)
+
+
+def fixed() -> Iterator[Check]:
+    """Yield an optimum against itself, a point that is none, and the counterexamples."""
+    one, pair = Fraction(1), ([vector(1, 2)], [vector(1, 0)])
+    optimum = Instance(one, *pair, [vector(0, 1), vector(0, -1)], pair)
+    yield from sides(optimum)
+    yield from sides(replace(optimum, inside=[vector(0, 1), vector(0, -3)]))
+    Y, half = [vector(3, 0), vector(0, 2)], Fraction(1, 2)
+    u, v = vector("5/2", 0), vector(1, 0)
+    here = objective(Y, [u], [v], half)
+    two = objective(Y, [u, vector(0, "3/2")], [v, vector(0, 1)], half)
+    yield Check(GLOBAL, here, "<=", two, dropped="stays one")
+    for steps in every(vector("-1/8", 0, "1/8"), repeat=4):
+        near = [u[0] + steps[0], steps[1]], [v[0] + steps[2], steps[3]]
+        yield Check(LOCAL, here, "<=", objective(Y, near[:1], near[1:], half))
+    yield from (c for c in zero_slice.without(GLOBAL) if c.dropped != "local minimum")

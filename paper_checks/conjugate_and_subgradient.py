@@ -1,0 +1,133 @@
+"""Conjugate and subgradient of Omega, over rays, in rationals.
+
+The conjugate is taken over {Z : Omega(Z) <= R}, where it is a linear program; the claim for
+every R is the indicator.  Subgradients come from the program's multipliers, and all of them at
+once from a second program over the polar ball.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from hypothesis import strategies as st
+
+from ._base import ZERO, Check, Statement
+from ._draw import vectors
+from ._exact import dot, scale
+from ._linear import Vector, exact, plus
+from ._lp import maximize_over, minimize
+from ._rays import Rays, entries, hexagon, relu, rows, signs
+
+STATEMENT = Statement(
+    title="Conjugate and subgradient",
+    words="The conjugate of Omega is 0 where the polar is at most 1, infinite elsewhere; and W is "
+    "a subgradient at Z exactly when its polar is at most 1 and <W, Z> reaches Omega(Z).",
+    formula="sup { <W, Z> - Omega(Z) : Omega(Z) <= R } = R (Omega*(W) - 1)_+;  "
+    "W in dOmega(Z)  <=>  <W, Z> = Omega(Z), Omega*(W) <= 1;  "
+    "Omega'(Z; D) = max { <W, D> : W in dOmega(Z) }",
+    needs={
+        "equal degrees": "phi = u v, theta = |u| + |v|: Omega(z) = 2 sqrt |z| and the polar of w "
+        "is |w| / 4, so <W, Z> = 16 at w = 1 exceeds Omega Omega* = 2",
+        "polar at most 1": "W = 3 on the line, |u| |v|: at Z = 0 it reaches Omega(0) = 0, and "
+        "Omega(1) = 1 < 3",
+        "<W, Z> reaches Omega": "W = 1/2 on the line, |u| |v|, at Z = 2: Omega(0) < 2 - 1",
+    },
+)
+CONJUGATE, YOUNG = "the conjugate over Omega <= R", "<W, Z> <= Omega(Z) Omega*(W)"
+BELOW = "Omega(Z') >= Omega(Z) + <W, Z' - Z>"
+SLOPE = "the slope along D is the largest <W, D>"
+NET = relu((exact([1, 2]), exact([-1, 1]), exact([2, -1])))
+FAMILIES = (entries(2, 2), rows(1, 3), rows(2, 2), signs(2), hexagon(), NET, signs(3))
+
+
+@dataclass(frozen=True)
+class Instance:
+    """Rays, a point Z, a direction or second point, any W, and a radius R > 0."""
+
+    rays: Rays
+    Z: Vector
+    other: Vector
+    W: Vector
+    R: Fraction
+
+
+def drawn(rays: Rays) -> st.SearchStrategy[Instance]:
+    """Draw an instance over these rays."""
+    outputs, radius = vectors(rays.size), st.integers(1, 9).map(Fraction)
+    return st.builds(Instance, st.just(rays), outputs, outputs, outputs, radius)
+
+
+INSTANCES = st.sampled_from(FAMILIES).flatmap(drawn)
+
+
+def polar(rays: Rays, W: Vector) -> Fraction:
+    """Return Omega*(W) by its closed form, or over the enumerated rays."""
+    return rays.closed_polar(W) if rays.closed_polar else rays.polar(W)
+
+
+def value(rays: Rays, Z: Vector) -> Fraction:
+    """Return Omega(Z) by its closed form, or by the program."""
+    return rays.gauge(Z) if rays.gauge else rays.omega(Z).value
+
+
+def sides(i: Instance) -> Iterator[Check]:
+    """Yield the conjugate, Fenchel-Young, a subgradient against another point, and the slope."""
+    rays, here, there = i.rays, i.rays.omega(i.Z), value(i.rays, i.other)
+    beyond = max(ZERO, polar(rays, i.W) - 1)
+    yield Check(CONJUGATE, truncated(rays, i.W, i.R), "==", i.R * beyond)
+    yield Check(YOUNG, dot(i.W, i.Z), "<=", here.value * polar(rays, i.W))
+    change = dot(here.y, plus(i.other, i.Z, -1))
+    yield Check(BELOW, value(rays, i.Z) + change, "<=", there)
+    yield Check(SLOPE, slope(rays, i.Z, i.other), "==", steepest(rays, i.Z, i.other))
+
+
+def truncated(rays: Rays, W: Vector, radius: Fraction) -> Fraction:
+    """Return max { <W, Z> - Omega(Z) : Omega(Z) <= R }, over coefficients c >= 0 and a slack.
+
+    min sum (theta - <W, phi_j>) c_j : theta.c + slack = R; at its optimum theta.c is Omega where
+    it matters, for a dearer way to the same Z only lowers <W, Z> - theta.c.
+    """
+    costs = [t - dot(W, p) for p, t in zip(rays.phi, rays.theta, strict=True)]
+    return -minimize([*costs, ZERO], [(*rays.theta, Fraction(1))], [radius]).value
+
+
+def slope(rays: Rays, Z: Vector, D: Vector) -> Fraction:
+    """Return the quotient (Omega(Z + tD) - Omega(Z)) / t at two t's where it is the same.
+
+    Omega is convex and piecewise linear, so the quotient is constant once t is small enough, and
+    equal at two t's only when all smaller t's have it too.
+    """
+    t, here = Fraction(1), value(rays, Z)
+    last = value(rays, plus(Z, D)) - here
+    while True:
+        t /= 8
+        now = (value(rays, plus(Z, D, t)) - here) / t
+        if now == last:
+            return now
+        last = now
+
+
+def steepest(rays: Rays, Z: Vector, D: Vector) -> Fraction:
+    """Return max <W, D> over the subgradients: Omega*(W) <= 1 and <W, Z> = Omega(Z).
+
+    The equation is the inequality -<W, Z> <= -Omega(Z); its other half follows from the ball.
+    """
+    bounds = [*rays.theta, -value(rays, Z)]
+    return maximize_over(D, [*rays.phi, exact(scale(Fraction(-1), Z))], bounds).value
+
+
+def fixed() -> Iterator[Check]:
+    """Yield each family where all four are equalities, and the counterexamples."""
+    for rays in FAMILIES:
+        ray = rays.phi[-1]
+        W = rays.omega(ray).y
+        yield from sides(Instance(rays, ray, exact(scale(Fraction(3), ray)), W, Fraction(2)))
+        steep = exact(scale(Fraction(5, 2), W))
+        yield from sides(Instance(rays, ray, rays.phi[0], steep, Fraction(2)))
+    one, line = Fraction(1), entries(1, 1)
+    z, w = Fraction(16), one
+    yield Check(YOUNG, z * w, "<=", 2 * Fraction(4) * abs(w) / 4, dropped="equal degrees")
+    at, steep = line.omega([ZERO]).value, Fraction(3)
+    yield Check(BELOW, at + steep, "<=", line.omega([one]).value, dropped="polar at most 1")
+    start, flat = line.omega([2 * one]).value, Fraction(1, 2)
+    yield Check(BELOW, start - 2 * flat, "<=", at, dropped="<W, Z> reaches Omega")

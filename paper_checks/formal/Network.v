@@ -1,0 +1,238 @@
+(* Hidden layers: the rules `network`, `outputs` and `linear`.
+
+   I are the rows of F, D the priced coordinates of u, b is the bias: the row f_i, h_i of F (h_i the
+   last column where the bias is unpriced, else 0) gives z_i = f_i . u + h_i b.  s(z) = z where
+   z >= 0, a z elsewhere.  `reach` bounds |b| at some best u (`free_bias`); without an unpriced bias
+   b = 0 and reach = 0. *)
+
+From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import ring lra.
+From Formal Require Import Forms.
+
+Set Implicit Arguments.
+Unset Strict Implicit.
+Unset Printing Implicit Defensive.
+
+Import Order.TTheory GRing.Theory Num.Theory.
+Local Open Scope ring_scope.
+
+Section Activation.
+Variables (R : realFieldType) (a : R).
+
+Definition act (z : R) : R := if 0 <= z then z else a * z.
+Definition pos (z : R) : R := Num.max z 0.
+
+Lemma act_pos z : 0 <= z -> act z = z. Proof. by rewrite /act => ->. Qed.
+Lemma act_neg z : z <= 0 -> act z = a * z.
+Proof.
+move=> h1; rewrite /act; have [h2|//] := leP 0 z.
+by rewrite (_ : z = 0) ?mulr0 //; apply/eqP; rewrite eq_le h1.
+Qed.
+
+(* s(z) = p - a q, p = z_+, q = p - z *)
+Lemma act_parts z : act z = pos z - a * (pos z - z).
+Proof.
+have [h|/ltW h] := leP 0 z; first by rewrite act_pos // /pos max_l //; ring.
+by rewrite act_neg // /pos max_r //; ring.
+Qed.
+
+(* s is homogeneous *)
+Lemma actM c z : 0 <= c -> act (c * z) = c * act z.
+Proof.
+move=> c0; have [h|/ltW h] := leP 0 z.
+  by rewrite !act_pos // mulr_ge0.
+have ch : c * z <= 0 by exact: mulr_ge0_le0.
+by rewrite (act_neg h) (act_neg ch); ring.
+Qed.
+
+(* rho z <= s(z), a <= rho <= 1 *)
+Lemma act_above rho z : a <= rho -> rho <= 1 -> rho * z <= act z.
+Proof.
+move=> h1 h2; have [h|/ltW h] := leP 0 z; first by rewrite act_pos //; nra.
+by rewrite act_neg //; nra.
+Qed.
+
+(* s(z) <= kappa z + max((kappa - a) lo, (1 - kappa) hi) on [-lo, hi] *)
+Lemma act_chord kappa lo hi z : a <= kappa -> kappa <= 1 -> - lo <= z -> z <= hi ->
+  act z <= kappa * z + Num.max ((kappa - a) * lo) ((1 - kappa) * hi).
+Proof.
+move=> h1 h2 h3 h4; have [h|/ltW h] := leP 0 z.
+  rewrite act_pos //; have : (1 - kappa) * hi <= Num.max ((kappa - a) * lo) ((1 - kappa) * hi).
+    by rewrite le_max lexx orbT.
+  by move: (Num.max _ _) => m; nra.
+rewrite act_neg //; have : (kappa - a) * lo <= Num.max ((kappa - a) * lo) ((1 - kappa) * hi).
+  by rewrite le_max lexx.
+by move: (Num.max _ _) => m; nra.
+Qed.
+
+(* the least of the chord's heights where no kappa is given *)
+Lemma chord_default r : (1 + a) / 2 - a = (1 - a) / 2 /\ 1 - (1 + a) / 2 = (1 - a) / 2 /\
+  Num.max (((1 + a) / 2 - a) * r) ((1 - (1 + a) / 2) * r) = (1 - a) / 2 * r.
+Proof.
+have e1 : (1 + a) / 2 - a = (1 - a) / 2 by field.
+have e2 : 1 - (1 + a) / 2 = (1 - a) / 2 by field.
+by rewrite e1 e2 maxxx.
+Qed.
+
+End Activation.
+
+Section Network.
+Variables (R : realFieldType) (I D : finType) (f : I -> D -> R) (h : I -> R) (a : R).
+Implicit Types (u : D -> R) (b : R) (w : I -> R).
+
+Definition pre u b i : R := \sum_j f i j * u j + h i * b.
+Definition value w u b : R := \sum_i w i * act a (pre u b i).
+
+(* An unpriced bias: h i = c > 0 for all rows, the weights sum to zero over the rows (for every
+   output the column of W does, all samples having equally many rows, so that any W v does too:
+   `pooled_sum`).  reach = max |f_i| / c, n = |u|.  Past the breakpoints nothing changes, so b may
+   be taken within reach |u|, and one b' does for every output.  `Network.reach` *)
+Theorem free_bias (c reach n : R) u b :
+  0 < c -> (forall i, h i = c) -> 0 <= reach -> 0 <= n ->
+  (forall i, `|\sum_j f i j * u j| <= c * reach * n) ->
+  exists2 b', `|b'| <= reach * n & forall w, \sum_i w i = 0 -> value w u b' = value w u b.
+Proof.
+move=> c0 hc r0 n0 far.
+have rn : 0 <= reach * n by rewrite mulr_ge0.
+have shift w t k : \sum_i w i = 0 -> (forall i, act a (pre u t i) = k * pre u t i) ->
+    value w u t = k * \sum_i w i * (\sum_j f i j * u j).
+  move=> w0 e; rewrite /value (eq_bigr (fun i => k * (w i * (\sum_j f i j * u j)) + (k * (c * t)) * w i)).
+    by rewrite big_split /= -!mulr_sumr w0 mulr0 addr0.
+  by move=> i _; rewrite e /pre hc; ring.
+have [hi|hi] := leP b (reach * n); last first.
+  exists (reach * n) => [|w w0]; first by rewrite ger0_norm.
+  have up t : reach * n <= t -> forall i, act a (pre u t i) = 1 * pre u t i.
+    move=> ht i; rewrite mul1r act_pos // /pre hc.
+    by have := far i; rewrite ler_norml => /andP[lo _]; nra.
+  by rewrite !(shift w _ 1) //; apply: up => //; exact: ltW.
+have [lo|lo] := leP (- (reach * n)) b; first by exists b => //; rewrite ler_norml lo hi.
+exists (- (reach * n)) => [|w w0]; first by rewrite normrN ger0_norm.
+have down t : t <= - (reach * n) -> forall i, act a (pre u t i) = a * pre u t i.
+  move=> ht i; rewrite act_neg // /pre hc.
+  by have := far i; rewrite ler_norml => /andP[_ up]; nra.
+by rewrite !(shift w _ a) //; apply: down => //; exact: ltW.
+Qed.
+
+(* |f_i . u| <= |f_i| |u|, for `free_bias` and `Network.radii` *)
+Lemma far_row i u (r n : R) : 0 <= r -> 0 <= n -> size2 (f i) <= r ^+ 2 -> size2 u <= n ^+ 2 ->
+  `|\sum_j f i j * u j| <= r * n.
+Proof.
+move=> r0 n0 hr hn; rewrite -(@ler_pXn2r _ 2) ?nnegrE ?mulr_ge0 // -normrX ger0_norm ?sqr_ge0 //.
+apply: le_trans (cauchy (f i) u) _; rewrite exprMn.
+by apply: ler_pM => //; exact: size2_ge0.
+Qed.
+
+(* `radii` *)
+Lemma radius i u b (r reach : R) : 0 <= r -> size2 (f i) <= r ^+ 2 -> size2 u <= 1 -> `|b| <= reach ->
+  `|pre u b i| <= r + reach * `|h i|.
+Proof.
+move=> r0 hr hu hb; apply: le_trans (ler_normD _ _) _; apply: lerD.
+  by rewrite -[r]mulr1; apply: far_row => //; rewrite expr1n.
+by rewrite normrM mulrC ler_wpM2r.
+Qed.
+
+(* rows of the path: (row, sign), sign 1 where the path holds z >= 0, -1 where z <= 0 *)
+Definition sided u b (path : seq (I * R)) := forall k, k \in path -> 0 <= k.2 * pre u b k.1.
+
+(* `farthest`: sum_i factor_i z_i <= |sum factor_i f_i + sum mu_k sign_k f_k| + |...| reach.
+   top is a root rounded up. *)
+Theorem farthest (path : seq (I * R)) (mu : I * R -> R) (factor : I -> R) (reach top : R) u b :
+  size2 u <= 1 -> `|b| <= reach -> sided u b path -> (forall k, k \in path -> 0 <= mu k) ->
+  let total i := factor i + \sum_(k <- path | k.1 == i) k.2 * mu k in
+  0 <= top -> size2 (fun j => \sum_i total i * f i j) <= top ^+ 2 ->
+  \sum_i factor i * pre u b i <= top + `|\sum_i total i * h i| * reach.
+Proof.
+move=> hu hb side mu0 total top0 htop.
+have more : \sum_i factor i * pre u b i <= \sum_i total i * pre u b i.
+  rewrite -subr_ge0 -sumrB.
+  have -> : \sum_i (total i * pre u b i - factor i * pre u b i)
+      = \sum_i \sum_(k <- path | k.1 == i) mu k * (k.2 * pre u b k.1).
+    apply: eq_bigr => i _; rewrite /total mulrDl addrC addKr mulr_suml.
+    by apply: eq_bigr => k /eqP <-; ring.
+  apply: sumr_ge0 => i _; rewrite big_seq_cond; apply: sumr_ge0 => k /andP[kp _].
+  by apply: mulr_ge0; [exact: mu0|exact: side].
+apply: le_trans more _.
+have -> : \sum_i total i * pre u b i
+    = inner (fun j => \sum_i total i * f i j) u + (\sum_i total i * h i) * b.
+  rewrite /pre (eq_bigr (fun i => \sum_j total i * f i j * u j + total i * h i * b)).
+    rewrite big_split /= -mulr_suml exchange_big; congr (_ + _).
+    by apply: eq_bigr => j _; rewrite mulr_suml.
+  by move=> i _; rewrite mulrDr mulr_sumr mulrA; congr (_ + _); apply: eq_bigr => j _; rewrite mulrA.
+apply: lerD; last first.
+  by apply: le_trans (ler_norm _) _; rewrite normrM ler_wpM2l.
+have [neg|posi] := leP (inner (fun j => \sum_i total i * f i j) u) 0; first exact: le_trans neg top0.
+rewrite -ler_sqr ?nnegrE ?(ltW posi) //; apply: le_trans (cauchy _ _) _.
+rewrite -[leRHS]mulr1; apply: ler_pM => //; exact: size2_ge0.
+Qed.
+
+(* What `cell_bound` takes of row i with the weight omega: a factor, and an amount by itself. *)
+Inductive line (omega : R) : Type :=
+| Known of bool            (* on the path: z >= 0 (true) or z <= 0 *)
+| Below of R               (* omega < 0: s(z) >= rho z *)
+| Above of R & R & R       (* omega > 0: s(z) <= kappa z + ... on [-lo, hi] *)
+| Nothing.                 (* omega = 0 *)
+
+Definition slope_of omega (l : line omega) : R :=
+  match l with
+  | Known s => omega * (if s then 1 else a)
+  | Below rho => omega * rho
+  | Above kappa _ _ => omega * kappa
+  | Nothing => 0
+  end.
+
+Definition extra_of omega (l : line omega) : R :=
+  match l with
+  | Above kappa lo hi => omega * Num.max ((kappa - a) * lo) ((1 - kappa) * hi)
+  | _ => 0
+  end.
+
+(* what the kernel demands, and what is true at z *)
+Definition fits omega (l : line omega) (z : R) : Prop :=
+  match l with
+  | Known s => if s then 0 <= z else z <= 0
+  | Below rho => [/\ omega <= 0, a <= rho & rho <= 1]
+  | Above kappa lo hi => [/\ 0 <= omega, a <= kappa, kappa <= 1, - lo <= z & z <= hi]
+  | Nothing => omega = 0
+  end.
+
+Lemma line_above omega (l : line omega) z : fits l z ->
+  omega * act a z <= slope_of l * z + extra_of l.
+Proof.
+case: l => [[|]|rho|kappa lo hi|] /=.
+- by move=> z0; rewrite act_pos // mulr1 addr0.
+- by move=> z0; rewrite act_neg // addr0 mulrA.
+- by move=> [w0 r0 r1]; have := act_above z r0 r1; nra.
+- move=> [w0 k0 k1 l0 h0]; have := act_chord k0 k1 l0 h0.
+  by move: (Num.max _ _) (act a z) => m s; nra.
+- by move->; rewrite !mul0r addr0.
+Qed.
+
+(* `cell_bound`: w = sign * omega.  The ranges lo, hi of `fits` are proved by `farthest` too, or by
+   `radius` (`chords`).  The kernel demands a slope a <= 1 besides, which `fits` implies wherever a
+   row is undecided. *)
+Theorem cell_bound w (l : forall i, line (w i)) (path : seq (I * R)) (mu : I * R -> R)
+    (reach top : R) u b :
+  size2 u <= 1 -> `|b| <= reach -> sided u b path ->
+  (forall k, k \in path -> 0 <= mu k) -> (forall i, fits (l i) (pre u b i)) ->
+  let total i := slope_of (l i) + \sum_(k <- path | k.1 == i) k.2 * mu k in
+  0 <= top -> size2 (fun j => \sum_i total i * f i j) <= top ^+ 2 ->
+  value w u b <= top + `|\sum_i total i * h i| * reach + \sum_i extra_of (l i).
+Proof.
+move=> hu hb side mu0 fit total top0 htop.
+apply: le_trans (_ : _ <= \sum_i slope_of (l i) * pre u b i + \sum_i extra_of (l i)) _.
+  by rewrite -big_split; apply: ler_sum => i _; apply: line_above.
+by apply: lerD => //; apply: (farthest hu hb side mu0 top0 htop).
+Qed.
+
+(* `chords`: with factor 1, or -1, at one row *)
+Corollary chord_range (path : seq (I * R)) (mu : I * R -> R) (reach top s : R) i u b :
+  size2 u <= 1 -> `|b| <= reach -> sided u b path -> (forall k, k \in path -> 0 <= mu k) ->
+  let total j := (if j == i then s else 0) + \sum_(k <- path | k.1 == j) k.2 * mu k in
+  0 <= top -> size2 (fun j => \sum_k total k * f k j) <= top ^+ 2 ->
+  s * pre u b i <= top + `|\sum_k total k * h k| * reach.
+Proof.
+move=> hu hb side mu0 total top0 htop; have := farthest hu hb side mu0 top0 htop.
+rewrite (bigD1 i) //= eqxx big1 ?addr0 // => j /negPf ->; exact: mul0r.
+Qed.
+
+End Network.

@@ -1,0 +1,299 @@
+(* Hidden layers: the rule `network` as a whole, from the nodes of a proof to its bound, and the
+   polar that follows.
+
+   Z is a point (u, b).  `closed path` is what the kernel checks at a leaf: one of `cell_bound`,
+   `network_leaf` and `network_leaf` with "linear"; `reached` is its walk.  What differs: numbers
+   are dyadic there and roots are rounded up, so the kernel's bound is at least best. *)
+
+From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import ring lra.
+From Formal Require Import Base Forms Network NetworkLeaf Layers.
+
+Set Implicit Arguments.
+Unset Strict Implicit.
+Unset Printing Implicit Defensive.
+
+Import Order.TTheory GRing.Theory Num.Theory.
+Local Open Scope ring_scope.
+
+Section Rule.
+Variables (R : realFieldType) (I D O Q : finType).
+Variables (f : I -> D -> R) (h : I -> R) (a tau reach best : R) (w : I -> O -> R).
+(* the rows of "cuts": over p, u and the bias *)
+Variables (cut_p : Q -> I -> R) (cut_u : Q -> D -> R) (cut_b : Q -> R).
+Hypotheses (tau0 : tau != 0) (best0 : 0 <= best).
+
+Definition Z := ((D -> R) * R)%type.
+
+(* {"row": i} and {"cut": q} *)
+Definition split_at (s : I + Q) (z : Z) : R :=
+  match s with
+  | inl i => pre f h z.1 z.2 i
+  | inr q => \sum_i cut_p q i * pos (pre f h z.1 z.2 i) + inner (cut_u q) z.1 + cut_b q * z.2
+  end.
+
+Definition output (z : Z) (o : O) : R := value f h a (fun i => w i o) z.1 z.2.
+
+(* {"signs": ...}: sign w^T s(F u) by itself, of every output; the kernel allows it for one *)
+Definition sign_case (sign : R) (z : Z) : Prop :=
+  sign ^+ 2 = 1 /\ forall o, 0 <= sign * output z o.
+
+Local Notation step := (step (I + Q) R).
+Implicit Types (path : seq step) (z : Z).
+
+Definition row_of (s : step) : place I D -> R :=
+  match s with
+  | Side (inl i) side => let c := if side then 1 else -1 in
+      parts (fun=> 0) (fun j => c * f i j) (c * h i) 0
+  | Side (inr q) side => let c := if side then 1 else -1 in
+      parts (fun i => c * tau * cut_p q i) (fun j => c * cut_u q j) (c * cut_b q) 0
+  | Case _ => fun=> 0
+  end.
+
+Lemma row_of_ge0 z s t : holds split_at sign_case z s ->
+  0 <= inner (row_of s) (point f h tau z.1 z.2 t).
+Proof.
+have pick (c : bool) (x : R) : (if c then 0 <= x else x <= 0) -> 0 <= (if c then 1 else -1) * x.
+  by case: c; rewrite ?mul1r // mulN1r oppr_ge0.
+case: s => [[i|q] side|c] /=; last by rewrite inner_zero.
+  by move=> hs; rewrite inner_row //; apply: pick; case: side hs.
+by move=> hs; rewrite inner_cut //; apply: pick; case: side hs.
+Qed.
+
+(* the facts of a leaf after p and q, in order: `facts` *)
+Definition rows_of (radial : bool) (r : I -> R) path : seq (place I D -> R) :=
+  (if radial then (parts (fun=> 0) (fun=> 0) 0 1) ::
+     [seq parts (only i (- tau)) (fun=> 0) 0 (r i) | i <- enum I] ++
+     [seq parts (only i (- tau)) (f i) (h i) (r i) | i <- enum I]
+   else [::]) ++ [seq row_of s | s <- path].
+
+Definition nth_row rows (q : 'I_(size rows)) : place I D -> R := nth (fun=> 0) rows q.
+
+Lemma rows_of_all (radial : bool) r path z (t : R) :
+  (radial -> 0 <= t /\ forall i, `|pre f h z.1 z.2 i| <= r i * t) ->
+  on_path split_at sign_case z path ->
+  forall s, List.In s (rows_of radial r path) -> 0 <= inner s (point f h tau z.1 z.2 t).
+Proof.
+move=> hr on s h0; have [] := In_cat h0.
+  case: radial hr {h0} => [hr|_ []]; have [t0 far] := hr isT.
+  have each i := radial_facts tau0 t0 (far i).
+  move=> /= [<-|h1].
+    by rewrite inner_parts !inner_zero !mul0r !add0r mul1r.
+  have [h2|h2] := In_cat h1; have [i [<- _]] := In_map h2; by have [] := each i.
+move=> h1; have [x [<-]] := In_map h1.
+elim: path on {h0 h1} => //= y rest ih [hy on] [<-|]; last exact: ih.
+exact: row_of_ge0.
+Qed.
+
+Lemma rows_of_ge0 (radial : bool) r path z (t : R) (q : 'I_(size (rows_of radial r path))) :
+  (radial -> 0 <= t /\ forall i, `|pre f h z.1 z.2 i| <= r i * t) ->
+  on_path split_at sign_case z path ->
+  0 <= inner (nth_row q) (point f h tau z.1 z.2 t).
+Proof.
+move=> hr on; apply: (rows_of_all hr on); rewrite /nth_row; case: q => q /=.
+elim: (rows_of _ _ _) q => // s rest ih [|q] lt /=; [by left|right].
+exact: ih.
+Qed.
+
+(* {"leaf": t, ...}: the square of |W^T s(F u)| *)
+Definition by_leaf path : Prop := exists (radial_on : bool) (r : I -> R),
+  let row := @nth_row (rows_of radial_on r path) in
+  exists (N : fact I _ -> fact I _ -> R) (level bias radial t : R),
+  [/\ (forall i, radial_on -> forall u b, size2 u = 1 -> `|b| <= reach -> `|pre f h u b i| <= r i),
+      radial_on \/ radial = 0,
+      forall k l, ~~ meet k l -> 0 <= N k l,
+      below (fun x y => \sum_o outputs_of f h a tau row w x o * outputs_of f h a tau row w y o
+             + congruence f h tau row N x y - diagonal (levels level bias radial) x y) t &
+      leaf_value f h tau level bias radial t reach <= best ^+ 2].
+
+(* ... "linear": the value itself, below a `signs` node *)
+Definition by_linear path : Prop := exists (r : I -> R) (sign : R),
+  let row := @nth_row (rows_of true r path) in
+  exists (N : fact I _ -> fact I _ -> R) (level bias radial t : R) (o : O),
+  [/\ List.In (Case _ sign) path /\ (forall o', o' = o),
+      (forall i u b, size2 u = 1 -> `|b| <= reach -> `|pre f h u b i| <= r i),
+      forall k l, ~~ meet k l -> 0 <= N k l,
+      below (fun x y => outputs_of f h a tau row w x o * half sign y
+             + half sign x * outputs_of f h a tau row w y o
+             + congruence f h tau row N x y - diagonal (levels level bias radial) x y) t &
+      leaf_value f h tau level bias radial t reach <= best].
+
+(* the rows of the path with their sides *)
+Fixpoint sides path : seq (I * R) :=
+  match path with
+  | Side (inl i) side :: rest => (i, if side then 1 else -1) :: sides rest
+  | _ :: rest => sides rest
+  | [::] => [::]
+  end.
+
+Lemma sides_sided path z : on_path split_at sign_case z path -> sided f h z.1 z.2 (sides path).
+Proof.
+elim: path => [|[[i|q] side|c] rest ih] //= [hs on]; try exact: ih.
+move=> k; rewrite inE => /orP[/eqP ->|]; last exact: ih.
+by case: side hs => /=; rewrite ?mul1r // mulN1r oppr_ge0.
+Qed.
+
+(* {"cell": ...}: what is used of a row holds wherever the path does (`chords` prove it) *)
+Definition by_cell path : Prop := exists (sign : R) (o : O) (l : forall i, line (sign * w i o))
+    (mu : I * R -> R) (top : R),
+  let total i := slope_of a (l i) + \sum_(k <- sides path | k.1 == i) k.2 * mu k in
+  [/\ List.In (Case _ sign) path /\ (forall o', o' = o),
+      forall z, size2 z.1 <= 1 -> `|z.2| <= reach -> sided f h z.1 z.2 (sides path) ->
+        forall i, fits a (l i) (pre f h z.1 z.2 i),
+      (forall k, k \in sides path -> 0 <= mu k) /\ 0 <= top,
+      size2 (fun j => \sum_i total i * f i j) <= top ^+ 2 &
+      top + `|\sum_i total i * h i| * reach + \sum_i extra_of a (l i) <= best].
+
+Definition closed path := [\/ by_leaf path, by_linear path | by_cell path].
+
+Lemma case_of path sign z : List.In (Case _ sign) path -> on_path split_at sign_case z path ->
+  sign_case sign z.
+Proof. by elim: path => //= s rest ih [-> [] //|/ih + [_ on]]; apply. Qed.
+
+Lemma signed_square (x sign : R) : sign ^+ 2 = 1 -> 0 <= sign * x -> sign * x <= best ->
+  x ^+ 2 <= best ^+ 2.
+Proof. by move=> s1 p le; rewrite -[x ^+ 2]mul1r -s1 -exprMn; rewrite lerXn2r ?nnegrE. Qed.
+
+Lemma one_size2 (o : O) (y : O -> R) : (forall o', o' = o) -> size2 y = y o ^+ 2.
+Proof. by move=> one; rewrite /size2 (bigD1 o) //= big1 ?addr0 // => o'; rewrite (one o') eqxx. Qed.
+
+(* The bound of a leaf. *)
+Lemma closed_le path z : 0 <= reach -> closed path ->
+  size2 z.1 = 1 -> `|z.2| <= reach -> on_path split_at sign_case z path ->
+  size2 (output z) <= best ^+ 2.
+Proof.
+move=> reach0 close u1 hb on.
+have b2 : z.2 ^+ 2 <= reach ^+ 2 by rewrite -real_normK ?num_real // lerXn2r ?nnegrE.
+have le1 : size2 z.1 <= 1 by rewrite u1.
+case: close => [[ra [r]]|[r [sign]]|[sign [o [l [mu [top]]]]]].
+- move=> /= [N [level [bias [radial [t [hr hrad hN hG hv]]]]]]; apply: le_trans hv.
+  pose s : R := if ra then 1 else 0.
+  apply: (network_leaf tau0 (s := s) hG hN _ le1 b2) => [q|].
+    apply: rows_of_ge0 on => hra; split=> [|i]; rewrite /s hra ?mulr1 //.
+    exact: hr hra _ _ u1 hb.
+  rewrite /s u1; case: (ra) hrad => [_|[//|->]]; last by right.
+  by left; rewrite expr1n.
+- move=> /= [N [level [bias [radial [t [o [[inn one] hr hN hG hv]]]]]]].
+  have [s1 pos] := case_of inn on.
+  rewrite (one_size2 _ one); apply: (signed_square s1 (pos o)); apply: le_trans hv.
+  apply: (network_leaf_linear tau0 hG hN _ u1 b2) => q.
+  by apply: rows_of_ge0 on => _; split=> // i; rewrite mulr1; apply: hr.
+- move=> /= [[inn one] fit [mu0 top0] htop hv].
+  have [s1 pos] := case_of inn on; have side := sides_sided on.
+  rewrite (one_size2 _ one); apply: (signed_square s1 (pos o)); apply: le_trans hv.
+  apply: le_trans (cell_bound le1 hb side mu0 (fit _ le1 hb side) top0 htop).
+  rewrite /output /value mulr_sumr; apply: ler_sum => i _; by rewrite mulrA.
+Qed.
+
+(* `network`: every leaf that is reached is closed.  Where the cases of a `signs` node do not hold
+   z (v has a sign and this output the other), z does not count. *)
+Theorem network_rule (count : nat) (nodes : nat -> node (I + Q) R) :
+  0 <= reach -> (0 < count)%N -> orderly count nodes ->
+  (forall at_ path t, reached nodes at_ path -> nodes at_ = Leaf _ _ t -> closed path) ->
+  forall z, size2 z.1 = 1 -> `|z.2| <= reach -> complete sign_case nodes z ->
+  size2 (output z) <= best ^+ 2.
+Proof.
+move=> reach0 pos ord leaf z u1 hb comp.
+have [at_ [path [t [r e on]]]] := tree_cover split_at pos ord comp.
+exact: closed_le (leaf _ _ _ r e) u1 hb on.
+Qed.
+
+(* both signs of one output are everything *)
+Lemma signs_complete (nodes : nat -> node (I + Q) R) (o : O) z :
+  (forall o', o' = o) ->
+  (forall at_ cs, nodes at_ = Cases _ cs -> exists i j, cs = [:: (1, i); (-1, j)]) ->
+  complete sign_case nodes z.
+Proof.
+move=> one two at_ cs /two [i [j ->]].
+have [ge|/ltW le] := leP 0 (output z o).
+  by exists 1, i; split; [left|split=> [|o']; rewrite ?expr1n // (one o') mul1r].
+exists (-1), j; split; first by right; left.
+by split=> [|o']; rewrite ?sqrrN ?expr1n // (one o') mulN1r oppr_ge0.
+Qed.
+
+(* one sign sg of v, one output: the value that counts *)
+Theorem network_rule_sign (count : nat) (nodes : nat -> node (I + Q) R) (o : O) (sg : R) :
+  sg ^+ 2 = 1 -> (forall o', o' = o) ->
+  (forall at_ cs, nodes at_ = Cases _ cs -> exists i, cs = [:: (sg, i)]) ->
+  0 <= reach -> (0 < count)%N -> orderly count nodes ->
+  (forall at_ path t, reached nodes at_ path -> nodes at_ = Leaf _ _ t -> closed path) ->
+  forall z, size2 z.1 = 1 -> `|z.2| <= reach -> sg * output z o <= best.
+Proof.
+move=> s1 one signs reach0 pos ord leaf z u1 hb.
+have [neg|/ltW ge] := leP (sg * output z o) 0; first exact: le_trans neg best0.
+have comp : complete sign_case nodes z.
+  move=> at_ cs /signs [i ->]; exists sg, i; split; first by left.
+  by split=> // o'; rewrite (one o').
+have := network_rule reach0 pos ord leaf u1 hb comp; rewrite (one_size2 _ one) => le.
+by apply: root_le => //; rewrite exprMn s1 mul1r.
+Qed.
+
+End Rule.
+
+(* From |u| = 1, |b| <= reach to the whole unit ball, to every b where it has no price, and to the
+   pairing with v: Omega* <= best for `right` l2; with `network_l1` and `network_linf` in place of
+   `network_l2`, and the `outputs_*`, for the other norms. *)
+Section Polar.
+Variables (R : rcfType) (I D O S : finType) (f : I -> D -> R) (a reach best : R).
+Variables (sample : I -> S) (W : S -> O -> R).
+Hypotheses (reach0 : 0 <= reach) (best0 : 0 <= best).
+
+Local Notation w := (fun i o => W (sample i) o).
+Local Notation output h := (output f h a w).
+(* <W, phi(u, v)>, phi(u, v) = pool(s(F u)) v^T *)
+Definition paired h (u : D -> R) (b : R) (v : O -> R) : R :=
+  \sum_k \sum_o W k o * ((\sum_(i | sample i == k) act a (pre f h u b i)) * v o).
+
+Lemma paired_output h u b v : paired h u b v = inner (output h (u, b)) v.
+Proof. exact: pooled. Qed.
+
+Lemma output_ball h : (forall z, size2 z.1 = 1 -> `|z.2| <= reach -> size2 (output h z) <= best ^+ 2) ->
+  forall u b, size2 u <= 1 -> `|b| <= reach * Num.sqrt (size2 u) ->
+  size2 (output h (u, b)) <= best ^+ 2.
+Proof.
+move=> at1 u b u1 hb; pose g (u : D -> R) b := Num.sqrt (size2 (output h (u, b))).
+have hom c x y : 0 <= c -> g (fun j => c * x j) (c * y) = c * g x y.
+  move=> c0; rewrite /g (_ : size2 _ = c ^+ 2 * size2 (output h (x, y))).
+    by rewrite sqrtrM ?sqr_ge0 // sqrtr_sqr ger0_norm.
+  rewrite /size2 mulr_sumr; apply: eq_bigr => o _.
+  by rewrite /NetworkRule.output value_homogeneous // exprMn.
+have ext x y z : x =1 y -> g x z = g y z.
+  move=> e; congr Num.sqrt; apply: eq_bigr => o _; congr (_ ^+ 2).
+  apply: eq_bigr => i _; rewrite (_ : pre f h (x, z).1 (x, z).2 i = pre f h y z i) // /pre /=.
+  by congr (_ + _); apply: eq_bigr => j _; rewrite e.
+have one x y : size2 x = 1 -> `|y| <= reach -> g x y <= best.
+  move=> x1 hy; rewrite /g -[best]ger0_norm // -sqrtr_sqr ler_wsqrtr //.
+  exact: (at1 (x, y)).
+have := unit_priced hom ext best0 one u1 hb; rewrite /g => le.
+by rewrite -[leLHS]sqr_sqrtr ?size2_ge0 // lerXn2r ?nnegrE ?sqrtr_ge0.
+Qed.
+
+(* no unpriced bias *)
+Theorem network_polar :
+  (forall z, size2 z.1 = 1 -> `|z.2| <= reach -> size2 (output (fun=> 0) z) <= best ^+ 2) ->
+  forall u v, size2 u <= 1 -> size2 v <= 1 -> paired (fun=> 0) u 0 v <= best.
+Proof.
+move=> at1 u v u1 v1; rewrite paired_output; apply: network_l2 => //.
+by apply: output_ball => //; rewrite normr0 mulr_ge0 ?sqrtr_ge0.
+Qed.
+
+(* an unpriced bias: the last column of F is c, reach = max |f_i| / c, every sample has equally many
+   rows and the columns of W sum to zero *)
+Theorem network_polar_free (c : R) (count : nat) :
+  0 < c -> (forall i, size2 (f i) <= (c * reach) ^+ 2) ->
+  (forall k, #|[pred i | sample i == k]| = count) -> (forall o, \sum_k W k o = 0) ->
+  (forall z, size2 z.1 = 1 -> `|z.2| <= reach -> size2 (output (fun=> c) z) <= best ^+ 2) ->
+  forall u b v, size2 u <= 1 -> size2 v <= 1 -> paired (fun=> c) u b v <= best.
+Proof.
+move=> c0 far even w0 at1 u b v u1 v1; rewrite paired_output; apply: network_l2 => //.
+have cr : 0 <= c * reach by rewrite mulr_ge0 // ltW.
+have n0 := sqrtr_ge0 (size2 u).
+have row i : `|\sum_j f i j * u j| <= c * reach * Num.sqrt (size2 u).
+  by apply: far_row => //; rewrite sqr_sqrtr ?size2_ge0.
+have [b' hb' same] := free_bias a b c0 (fun=> erefl) reach0 n0 row.
+have := output_ball at1 u1 hb'; rewrite /size2.
+under eq_bigr => o _ do rewrite /NetworkRule.output /= same ?(pooled_sum even (w0 o)) //.
+by [].
+Qed.
+
+End Polar.

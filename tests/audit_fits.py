@@ -1,0 +1,80 @@
+"""Fits for audits: small models of every family, and some that go wrong."""
+
+import os
+import time
+
+import numpy as np
+from sklearn.decomposition import NMF, PCA, TruncatedSVD
+
+from certify import Problem
+from certify.atoms import CP, DeepLinear, RankOne, ReLU, Symmetric
+from certify.losses import Huber, Logistic, Squared
+
+X = np.random.default_rng(0).random((8, 5))
+ONES = np.ones((8, 1)), np.ones((5, 1))
+
+
+def pca():
+    return PCA(2, svd_solver="full").fit(X), X
+
+
+def svd():
+    return TruncatedSVD(2, algorithm="arpack", random_state=0).fit(X), X
+
+
+def nmf():
+    model = NMF(2, alpha_W=0.05, tol=1e-12, max_iter=20000, init="nndsvda")
+    return model.fit(X), X
+
+
+def nuclear():
+    return Problem(Squared(X), RankOne(), 0.5), ONES
+
+
+def lasso():
+    return Problem(Huber(X, 1.0), RankOne("l1", "l1"), 0.5), ONES
+
+
+def logistic():
+    return Problem(Logistic((X > 0.5).astype(float)), RankOne(), 0.5), ONES
+
+
+def symmetric():
+    return Problem(Squared(X.T @ X), Symmetric("l2"), 0.5), (np.ones((5, 1)),)
+
+
+def tensor():
+    T = np.einsum("i,j,k->ijk", *[np.ones(n) for n in (3, 2, 2)])
+    return Problem(Squared(T), CP(("l2",) * 3), 0.5), tuple(np.ones((n, 1)) for n in T.shape)
+
+
+def network():
+    V = np.linspace(-1.0, 1.0, 6)[:, None]
+    net = ReLU(V, bias="regularized")
+    return Problem(Squared(np.abs(V)), net, 0.25), (np.ones((2, 1)), np.ones((1, 1)))
+
+
+def deep():
+    net = DeepLinear(X, (2,), "sum")
+    return Problem(Squared(X[:, :1]), net, 0.5), (np.ones((5, 2, 1)), np.ones((2, 1, 1)))
+
+
+def wrong():
+    raise ValueError("no such data")
+
+
+def odd():
+    return 3
+
+
+def crash():
+    os._exit(7)
+
+
+def hang():
+    time.sleep(600)
+
+
+def slow():
+    time.sleep(float(os.environ.get("AUDIT_SLEEP", "0")))
+    return nuclear()

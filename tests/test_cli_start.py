@@ -1,0 +1,175 @@
+"""The first minutes: a problem.toml from one's own files, and what a certificate says in words."""
+
+import json
+import tomllib
+
+import jsonschema
+import numpy as np
+import pytest
+
+from certify.files import _published as made
+from certify.files import load
+from tests.question_files import inside, write
+
+rng = np.random.default_rng(0)
+W, H = rng.random((6, 2)), rng.random((2, 4))
+X = W @ H
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    np.save("W.npy", W)
+    np.save("H.npy", H)
+    np.savetxt("X.csv", X, delimiter=",")
+    return tmp_path
+
+
+def drafted(capsys, *args):
+    ended = inside(capsys, "init", *args)
+    assert ended.status == 0, ended.err
+    document = tomllib.loads(open("problem.toml", encoding="utf-8").read())  # noqa: PTH123, SIM115
+    schema = json.loads(made.published())
+    assert list(jsonschema.Draft202012Validator(schema).iter_errors(document)) == []
+    return document, ended.out
+
+
+def test_init_matches_factors_to_modes_and_check_reads_what_it_wrote(folder, capsys):
+    document, said = drafted(capsys, "X.csv", "W.npy", "H.npy")
+    assert document["factors"]["U"] == "W.npy"
+    assert document["factors"]["V"] == {"file": "H.npy", "transpose": True}
+    assert document["atom"]["left"] == document["atom"]["right"] == "l2+"
+    assert "H.npy: 2 x 4, taken as V transposed" in said
+    assert "lam is a guess" in said
+    held = load(folder / "problem.toml")
+    assert np.array_equal(held.factors[1], H.T)
+    assert np.array_equal(held.factors[0], W)
+    assert inside(capsys, "check", "problem.toml", "--budget", "1").status in (0, 10, 12, 14)
+
+
+def test_init_reads_named_arrays_signs_and_tensors(folder, capsys):
+    T = np.einsum("ir,jr,kr->ijk", *[rng.standard_normal((n, 2)) for n in (5, 4, 3)])
+    parts = {k: rng.standard_normal((n, 2)) for k, n in (("c", 3), ("a", 5), ("b", 4))}
+    np.save("T.npy", T)
+    np.savez("fit.npz", **parts)
+    document, _ = drafted(capsys, "T.npy", "fit.npz")
+    assert document["factors"] == {"U": "fit.npz:a", "V": "fit.npz:b", "X2": "fit.npz:c"}
+    assert document["atom"] == {"kind": "cp", "norms": ["l2"] * 3, "form": "product"}
+    assert np.array_equal(load(folder / "problem.toml").factors[2], parts["c"])
+
+
+def test_init_without_factors_says_what_is_to_do(folder, capsys):
+    document, _ = drafted(capsys, "X.csv")
+    assert document["factors"] == {"U": "U.npy", "V": "V.npy"}
+    assert "# TODO: name the files of the factors" in (folder / "problem.toml").read_text()
+    assert document["lam"] == pytest.approx(0.1 * np.linalg.norm(X, 2), rel=1e-5)
+
+
+@pytest.mark.usefixtures("folder")
+def test_init_sees_holes_and_labels(capsys):
+    np.save("holes.npy", np.where(X > 0.5, np.nan, X))
+    document, said = drafted(capsys, "holes.npy", "W.npy", "H.npy")
+    assert document["data"]["mask"] == "mask.npy"
+    assert "entries are NaN" in said
+    np.save("labels.npy", (X > 0.5).astype(float))
+    assert "may be logistic" in drafted(capsys, "labels.npy", "--force")[1]
+
+
+def test_init_names_files_from_where_it_writes(folder, capsys):
+    (folder / "sub").mkdir()
+    ended = inside(capsys, "init", "X.csv", "W.npy", "H.npy", "-o", "sub/problem.toml")
+    assert ended.status == 0
+    assert np.array_equal(load(folder / "sub" / "problem.toml").factors[0], W)
+
+
+def test_init_replaces_nothing_without_force(folder, capsys):
+    (folder / "problem.toml").write_text("mine")
+    ended = inside(capsys, "init", "X.csv")
+    assert (ended.status, (folder / "problem.toml").read_text()) == (2, "mine")
+    assert "--force" in ended.err
+    assert inside(capsys, "init", "X.csv", "-o", "X.csv", "--force").status == 2
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        (
+            (rng.random((3, 3)),),
+            "no factor has the shape (6, r) or (4, r) where a0.npy (3 x 3) would fit",
+        ),
+        ((rng.random((6, 2)), rng.random((4, 3))), "the factors have [2, 3] slices"),
+        ((rng.random(6),), "no factor has the shape"),
+    ],
+)
+def test_init_refuses_what_fits_nowhere(folder, capsys, arrays, said):
+    names = [f"a{k}.npy" for k in range(len(arrays))]
+    for name, a in zip(names, arrays, strict=True):
+        np.save(name, a)
+    ended = inside(capsys, "init", "X.csv", *names)
+    assert ended.status == 2
+    assert said in ended.err
+    assert not (folder / "problem.toml").exists()
+    np.save("line.npy", rng.random(5))
+    assert "a matrix or a tensor" in inside(capsys, "init", "line.npy").err
+
+
+def test_a_transposed_source_is_a_boolean(tmp_path, capsys):
+    path = write(tmp_path)
+    text = path.read_text()
+    turned = text.replace('V = "V.npy"', 'V = { file = "V.npy", transpose = "yes" }')
+    path.write_text(turned)
+    assert "transpose = true or false" in inside(capsys, "check", path).err
+    path.write_text(turned.replace('"yes"', "true"))
+    assert "factors[1] must have shape (3, r)" in inside(capsys, "check", path).err
+    path.write_text(turned.replace('"yes"', "false"))
+    assert inside(capsys, "check", path).status == 0
+
+
+def test_explain_says_question_answer_bracket_and_what_is_next(tmp_path, capsys):
+    path, cert = write(tmp_path), tmp_path / "x.cert"
+    assert inside(capsys, "check", path, "-o", cert).status == 0
+    ended = inside(capsys, "explain", cert)
+    assert ended.status == 0
+    heads = [line.partition(":")[0] for line in ended.out.splitlines()]
+    assert heads == ["Question", "Objective", "Answer", "Bracket", "Proof", "Next"]
+    assert "CERTIFIED" in ended.out
+    told = inside(capsys, "explain", cert, "--json").json
+    assert (told["verdict"], told["lower"]) == ("CERTIFIED", 14.0)
+    assert told["question"].startswith("Somebody fitted a matrix factorization of 2 slices")
+
+
+def test_explain_says_nothing_of_a_broken_certificate(tmp_path, capsys):
+    path, cert = write(tmp_path), tmp_path / "x.cert"
+    inside(capsys, "check", path, "-o", cert)
+    blob = bytearray(cert.read_bytes())
+    blob[-3] ^= 1
+    cert.write_bytes(blob)
+    ended = inside(capsys, "explain", cert)
+    assert (ended.status, ended.out) == (20, "")
+    told = inside(capsys, "explain", cert, "--json")
+    assert told.status == 20
+    assert json.loads(told.out)["rejected"]["where"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_a_script_for_the_shell(shell, capsys):
+    ended = inside(capsys, "completion", shell)
+    assert ended.status == 0
+    assert f"_CERTIFY_COMPLETE={shell}_complete" in ended.out
+
+
+def test_version_names_the_format_and_what_is_installed(capsys):
+    ended = inside(capsys, "--version")
+    assert ended.status == 0
+    lines = ended.out.splitlines()
+    assert lines[0].startswith("certify ")
+    assert "format certify/2" in lines[0]
+    assert f"numpy {np.__version__}" in lines
+
+
+def test_errors_name_the_line(tmp_path, capsys):
+    path = write(tmp_path, atom='kind = "rank_one"\nlefft = "l1"')
+    ended = inside(capsys, "check", path)
+    number = 1 + path.read_text().splitlines().index('lefft = "l1"')
+    assert f"problem.toml:{number}: the key 'lefft'" in ended.err
+    assert "did you mean 'left'" in ended.err

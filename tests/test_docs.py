@@ -1,0 +1,118 @@
+"""The documentation is executed: every Python block and every command, page by page."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from certify.cli import main
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+WRITTEN = sorted(p for p in DOCS.rglob("*.md") if p.name not in ("theory.md", "gallery.md"))
+BLOCK = re.compile(
+    r"(?:<!-- file: (?P<file>\S+) -->\n)?```(?P<kind>\w*)[^\n]*\n(?P<text>.*?)```", re.DOTALL
+)
+STATUS = re.compile(r"^\$ certify (?P<line>.*?)(?:\s+# exit (?P<status>.+))?$")
+LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+def blocks(path):
+    return list(BLOCK.finditer(path.read_text(encoding="utf-8")))
+
+
+def commands(text):
+    """Yield (arguments, allowed statuses, lines that are shown)."""
+    parts = re.split(r"(?m)^(?=\$ )", text.strip())
+    for part in parts:
+        head, *shown = part.rstrip().splitlines()
+        found = STATUS.match(head)
+        assert found, head
+        allowed = [int(s) for s in re.findall(r"\d+", found["status"] or "0")]
+        yield shlex.split(found["line"]), allowed, shown
+
+
+def matched(shown, out):
+    """Whether the lines that are shown are those of the output; ... stands for anything."""
+    parts = [".*" if x.strip() == "..." else re.escape(x).replace(r"\.\.\.", ".*") for x in shown]
+    text = r"\n".join(parts)
+    lines = "\n".join(line.rstrip() for line in out.rstrip().splitlines())
+    return not shown or re.fullmatch(text, lines, re.DOTALL) is not None
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda p: str(p.relative_to(DOCS)))
+def test_every_block_of_a_page_runs(path, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    names = {"__name__": path.stem}
+    for block in blocks(path):
+        text = block["text"]
+        if block["file"]:
+            (tmp_path / block["file"]).write_text(text, encoding="utf-8")
+        elif block["kind"] == "python":
+            exec(compile(text, f"{path}", "exec"), names)  # noqa: S102  our own page
+        elif block["kind"] == "console":
+            for arguments, allowed, shown in commands(text):
+                capsys.readouterr()
+                assert main(arguments) in allowed, (arguments, capsys.readouterr())
+                assert matched(shown, capsys.readouterr().out), arguments
+
+
+def test_the_page_about_tests_is_a_test(tmp_path):
+    (block,) = (b for b in blocks(DOCS / "howto/testing.md") if b["file"] == "test_model.py")
+    (tmp_path / "test_model.py").write_text(block["text"], encoding="utf-8")
+    plain = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_model.py"]
+    from tests.test_pytest_plugin import PLUGIN  # noqa: PLC0415
+
+    for extra in (["--certify-update"], []):
+        done = subprocess.run(
+            [*plain, *PLUGIN, *extra], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert "1 passed" in done.stdout, done.stdout
+    assert (tmp_path / "certificates").is_dir()
+
+
+def test_output_that_is_shown_must_be_there():
+    assert matched(["a", "...", "d e..."], "a\nb\nc\nd e f\n")
+    assert not matched(["a", "c"], "a\nb\nc")
+    assert not matched(["a"], "a\nb")
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.rglob("*.md")), ids=lambda p: str(p.relative_to(DOCS)))
+def test_links_between_pages_lead_somewhere(path):
+    for target in LINK.findall(path.read_text(encoding="utf-8")):
+        if "://" not in target and not target.startswith("mailto:"):
+            assert (path.parent / target).resolve().exists(), target
+
+
+def test_every_page_is_in_the_table_of_contents():
+    index = (DOCS / "index.md").read_text(encoding="utf-8")
+    listed = set(
+        re.findall(r"(?m)^([a-z/-]+)$", "\n".join(re.findall(r"(?s)```{toctree}(.*?)```", index)))
+    )
+    pages = {p.relative_to(DOCS).with_suffix("").as_posix() for p in DOCS.rglob("*.md")}
+    assert pages == listed | {"index"}
+
+
+def test_the_gallery_is_the_zoo():
+    script = "import runpy, sys; sys.stdout.write(runpy.run_path(sys.argv[1])['text']())"
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(DOCS / "gallery.py")],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    assert done.stdout == (DOCS / "gallery.md").read_text("utf-8"), "run python docs/gallery.py"
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning(tmp_path):
+    pytest.importorskip("sphinx")
+    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", str(DOCS), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "index.html").exists()

@@ -1,0 +1,296 @@
+"""The formal proofs: complete, free of axioms of their own, and tied to the kernel by name."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from certify.kernel import verify as kernel
+from paper_checks import _formal
+from paper_checks._formal import ALLOWED, FORMAL, Row, assumptions, faults, table, unfounded
+
+LIMIT = 20 * 60  # seconds, on a machine busy with other work; alone it takes one or two minutes
+
+
+def make(folder):
+    """Build the proofs of a folder; return its assumptions."""
+    done = subprocess.run(
+        ["make", "-s", "-C", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LIMIT,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return (folder / "assumptions.txt").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """Return a copy of the sources, to be broken."""
+    for path in [
+        *FORMAL.glob("*.v"),
+        *(FORMAL / name for name in ("table.toml", "Makefile", "_CoqProject")),
+    ]:
+        if path.name != "Assumptions.v":
+            shutil.copy(path, tmp_path)
+    return tmp_path
+
+
+def edited(folder, name, old, new):
+    """Replace a text that is in a file of the folder."""
+    text = (folder / name).read_text(encoding="utf-8")
+    assert old in text
+    (folder / name).write_text(text.replace(old, new, 1), encoding="utf-8")
+    return folder
+
+
+def with_row(folder, **fields):
+    """Append a row to the table."""
+    lines = ["[[row]]", *(f'{key} = "{value}"' for key, value in fields.items())]
+    with (folder / "table.toml").open("a", encoding="utf-8") as file:
+        file.write("\n".join(["", *lines, ""]))
+    return folder
+
+
+# --- the table against the sources and the kernel --------------------------------------
+
+
+def test_every_rule_has_a_theorem_every_theorem_a_place_and_every_name_exists():
+    assert faults() == []
+
+
+def test_a_copy_of_the_table_has_no_faults_either(copied):
+    assert faults(copied) == []
+
+
+def test_a_theorem_that_is_renamed_is_noticed(copied):
+    edited(copied, "Duality.v", "Theorem weak_duality ", "Theorem weak_dual ")
+    assert faults(copied) == ["Duality.v has no theorem weak_duality"]
+
+
+def test_a_theorem_that_is_only_mentioned_in_a_comment_is_noticed(copied):
+    edited(
+        copied, "Duality.v", "Theorem weak_duality ", "(* Theorem weak_duality *) Theorem other "
+    )
+    assert faults(copied) == ["Duality.v has no theorem weak_duality"]
+
+
+def test_a_file_that_is_gone_is_noticed(copied):
+    (copied / "Power.v").unlink()
+    assert "Power.v has no theorem real_degree" in faults(copied)
+
+
+def test_a_row_without_rule_and_statement_is_noticed(copied):
+    with_row(copied, theorem="cauchy_schwarz", file="Base.v")
+    assert faults(copied) == ["Base.cauchy_schwarz is neither of a statement nor of a rule"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("statement", "weak_dualities", "there is no statement weak_dualities"),
+        ("statement", "_base", "there is no statement _base"),
+        ("rule", "POLAR_RULES.spectra", "the kernel has no rule POLAR_RULES.spectra"),
+        ("rule", "spectral.no", "the kernel has no rule spectral.no"),
+        (
+            "function",
+            "certify.kernel.verify.spectra",
+            "there is no function certify.kernel.verify.spectra",
+        ),
+        ("function", "no.package", "there is no function no.package"),
+    ],
+)
+def test_a_name_that_does_not_exist_is_noticed(copied, field, value, said):
+    row = {"theorem": "cauchy_schwarz", "file": "Base.v", "rule": "Arithmetic.top"} | {field: value}
+    assert faults(with_row(copied, **row)) == [f"Base.cauchy_schwarz: {said}"]
+
+
+def test_a_theorem_listed_twice_is_noticed(copied):
+    with_row(copied, theorem="residual_le", file="Base.v", rule="Arithmetic.top")
+    assert faults(copied) == ["Base.residual_le has 2 rows"]
+
+
+@pytest.mark.parametrize("rule", sorted(_formal.kernel_rules()))
+def test_a_rule_without_theorem_is_noticed(copied, rule):
+    text = (copied / "table.toml").read_text(encoding="utf-8")
+    line = f'rule = "{rule}"\n'
+    dropped = text.replace(f"[[uncovered]]\n{line}", f"[[dropped]]\n{line}")
+    rows = dropped if dropped != text else text.replace(line, 'rule = "Arithmetic.top"\n')
+    assert rows != text
+    (copied / "table.toml").write_text(rows, encoding="utf-8")
+    assert faults(copied) == [f"the rule {rule} has no theorem"]
+
+
+@pytest.mark.parametrize("where", ["POLAR_RULES", "TENSOR_RULES", "LOSSES"])
+def test_a_new_rule_of_the_kernel_needs_a_theorem(monkeypatch, where):
+    monkeypatch.setitem(getattr(kernel, where), "magic", kernel.lines)
+    assert faults() == [f"the rule {where}.magic has no theorem"]
+
+
+def test_a_new_offset_of_the_kernel_needs_a_theorem(monkeypatch):
+    monkeypatch.setattr(kernel, "OFFSETS", (*kernel.OFFSETS, "magic"))
+    assert faults() == ["the rule OFFSETS.magic has no theorem"]
+
+
+def test_rules_of_layers_and_lower_bounds_are_read_from_the_kernel_itself():
+    found = _formal.kernel_rules()
+    assert found >= {"network_bound.network", "network_bound.outputs", "network_bound.linear"}
+    assert found >= {"deep_bound.linear", "deep_bound.layers"}
+    lower = {rule for rule in found if rule.startswith("lower.")}
+    assert lower == {"lower.weak_duality", "lower.trivial", "lower.ky_fan", "lower.blocks"}
+
+
+def test_a_rule_called_uncovered_must_be_one_and_have_no_theorem(copied):
+    with (copied / "table.toml").open("a", encoding="utf-8") as file:
+        for rule in ("lower.weak_duality", "lower.magic"):
+            file.write(f'\n[[uncovered]]\nrule = "{rule}"\nwhy = "a test"\n')
+    assert faults(copied) == [
+        "the rule lower.weak_duality has a theorem and is called uncovered",
+        "lower.magic is called uncovered and is no rule",
+    ]
+
+
+@pytest.mark.parametrize(
+    "trick",
+    [
+        "Admitted.",
+        "admit.",
+        "Axiom false : False.",
+        "Parameter false : False.",
+        "Conjecture c : True.",
+    ],
+)
+def test_what_is_left_unproved_is_noticed(copied, trick):
+    with (copied / "Frame.v").open("a", encoding="utf-8") as file:
+        file.write(f"\n{trick}\n")
+    assert faults(copied) == ["Frame.v leaves something unproved"]
+
+
+# --- what was built ----------------------------------------------------------------------
+
+needs_coq = pytest.mark.skipif(shutil.which("coqc") is None, reason="formal proofs not built")
+
+
+@needs_coq
+def test_every_theorem_is_proved_from_the_axioms_of_the_library():
+    text = make(FORMAL)
+    rows = table().rows
+    assert unfounded(text, rows) == []
+    assert set(assumptions(text)) == {row.full_name for row in rows}
+    closed = [name for name, axioms in assumptions(text).items() if not axioms]
+    assert len(closed) > len(rows) / 2
+    assert _formal.built()
+    assert "Duality.weak_duality" in _formal.machine_proved("weak_duality")
+    assert _formal.machine_proved("attainment") == ()
+
+
+SMALL = {
+    "a proof": ("Theorem t : 1 = 1. Proof. reflexivity. Qed.", []),
+    "an axiom": (
+        "Axiom a : 0 = 1. Theorem t : 0 = 1. Proof. exact a. Qed.",
+        ["Small.t rests on a"],
+    ),
+    "a gap": ("Theorem t : 0 = 1. Admitted.", ["Small.t rests on t"]),
+    "a gap below": (
+        "Lemma b : 0 = 1. Admitted. Theorem t : 0 = 1. Proof. exact b. Qed.",
+        ["Small.t rests on b"],
+    ),
+    "a hypothesis of a section": (
+        "Section S. Hypothesis h : 0 = 1. Theorem t : 0 = 1. Proof. exact h. Qed. End S.",
+        [],  # the theorem becomes an implication
+    ),
+}
+
+
+@needs_coq
+@pytest.mark.parametrize(("source", "said"), SMALL.values(), ids=SMALL)
+def test_the_listing_of_axioms_sees_them(tmp_path, source, said):
+    for name in ("Makefile", "_CoqProject"):
+        shutil.copy(FORMAL / name, tmp_path)
+    (tmp_path / "Small.v").write_text(source, encoding="utf-8")
+    (tmp_path / "table.toml").write_text("", encoding="utf-8")
+    with_row(tmp_path, theorem="t", file="Small.v", rule="Arithmetic.top")
+    assert [
+        re.sub(r"on Small\.", "on ", line)
+        for line in unfounded(make(tmp_path), table(tmp_path).rows)
+    ] == said
+
+
+@needs_coq
+def test_a_proof_that_does_not_check_does_not_build(tmp_path):
+    for name in ("Makefile", "_CoqProject"):
+        shutil.copy(FORMAL / name, tmp_path)
+    (tmp_path / "Small.v").write_text("Theorem t : 0 = 1. Proof. reflexivity. Qed.", "utf-8")
+    (tmp_path / "table.toml").write_text("", encoding="utf-8")
+    with pytest.raises(AssertionError, match="Unable to unify"):
+        make(tmp_path)
+
+
+@needs_coq
+def test_the_theorem_of_the_guide_is_proved(tmp_path):
+    guide = (FORMAL.parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    fence = re.search(
+        r"^```coq paper_checks/formal/(\w+\.v)\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL
+    )
+    (tmp_path / fence[1]).write_text(fence[2], encoding="utf-8")
+    for name in ("Makefile", "_CoqProject", "Base.v"):
+        shutil.copy(FORMAL / name, tmp_path)
+    (tmp_path / "table.toml").write_text("", encoding="utf-8")
+    with_row(tmp_path, theorem="frobenius", file=fence[1])
+    assert assumptions(make(tmp_path)) == {"Frobenius.frobenius": ()}
+
+
+LISTED = """     = "A.first"%string
+     : string
+Closed under the global context
+     = "B.second"%string
+     : string
+Axioms:
+boolp.propositional_extensionality : forall P Q : Prop, P <-> Q -> P = Q
+boolp.functional_extensionality_dep :
+  forall (A : Type) (B : A -> Type) (f g : forall x : A, B x),
+  (forall x : A, f x = g x) -> f = g
+"""
+
+
+def test_a_listing_is_read():
+    held = assumptions(LISTED)
+    assert held["A.first"] == ()
+    assert set(held["B.second"]) < ALLOWED
+    assert unfounded(LISTED, (Row("first", "A.v"), Row("second", "B.v"))) == []
+    assert unfounded(LISTED, (Row("third", "A.v"),)) == ["A.third is not listed"]
+    cheat = LISTED + "cheat : False\n"
+    assert unfounded(cheat, ()) == ["B.second rests on cheat"]
+
+
+@pytest.fixture
+def listed(tmp_path):
+    """Return a folder that counts as built: two theorems of a statement, one with an axiom."""
+    (tmp_path / "A.v").write_text("", encoding="utf-8")
+    (tmp_path / "table.toml").write_text("", encoding="utf-8")
+    with_row(tmp_path, theorem="first", file="A.v", statement="flat_path")
+    with_row(tmp_path, theorem="second", file="B.v", statement="flat_path")
+    with_row(tmp_path, theorem="other", file="A.v", statement="zero_slice")
+    text = LISTED + "cheat : False\n"
+    (tmp_path / "assumptions.txt").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_only_theorems_without_further_axioms_are_evidence(listed):
+    assert _formal.machine_proved("flat_path", listed) == ("A.first",)
+    assert _formal.machine_proved("zero_slice", listed) == ()
+
+
+def test_a_listing_older_than_a_proof_is_no_evidence(listed):
+    later = (listed / "assumptions.txt").stat().st_mtime + 10
+    os.utime(listed / "A.v", (later, later))
+    assert not _formal.built(listed)
+    assert _formal.machine_proved("flat_path", listed) == ()
+
+
+def test_nothing_is_proved_where_nothing_was_built(copied):
+    assert not _formal.built(copied)
+    assert _formal.machine_proved("weak_duality", copied) == ()

@@ -1,0 +1,66 @@
+"""The best value of each number of an intercept under a loss with kinks."""
+
+import numpy as np
+import pytest
+
+from certify import Problem
+from certify._minimum import bisected
+from certify.atoms import RankOne
+from certify.losses import Absolute, Hinge, Quantile
+from certify.offsets import ColumnIntercept, Intercept, RowIntercept
+from tests.tolerance import rounding
+
+RNG = np.random.default_rng(6)
+DATA, FIELD = RNG.integers(-16, 17, (9, 4)) / 4, RNG.integers(-16, 17, (9, 4)) / 8
+LOSSES = {
+    "absolute": Absolute(DATA),
+    "quantile": Quantile(DATA, 0.75),
+    "hinge": Hinge(np.where(DATA > 0, 1.0, -1.0)),
+}
+OFFSETS = {"column": ColumnIntercept, "row": RowIntercept, "all": Intercept}
+
+
+def kinks(loss):
+    """Return where each entry of the field bends, as a shift of it."""
+    return loss.data - FIELD
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.5, 8.0])
+@pytest.mark.parametrize("offset", OFFSETS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_no_kink_and_no_ridge_between_two_kinks_is_better(loss, offset, ridge):
+    held, o = LOSSES[loss], OFFSETS[offset](ridge)
+    problem = Problem(held, RankOne(), 1.0, o)
+    (q,) = problem.fit_offsets(FIELD)
+    axis = {"column": 0, "row": 1, "all": None}[offset]
+    places = {"column": lambda j: np.s_[:, j], "row": lambda j: np.s_[j, :], "all": lambda _: ...}
+
+    def value(j, x):
+        """Return what the j-th number costs at x."""
+        at = places[offset](j)
+        shifted = np.full(FIELD.shape, np.nan)
+        shifted[at] = FIELD[at] + x
+        return np.nansum(held.each(shifted)) + 0.5 * ridge * x * x
+
+    assert q.size == (1 if axis is None else FIELD.shape[1 - axis])
+    for j, x in enumerate(q.ravel()):
+        tries = kinks(held)[places[offset](j)].ravel()
+        if ridge:  # between two kinks the slope of the loss is constant
+            ends = np.sort(tries)
+            middles = np.concatenate([[ends[0] - 1], (ends[1:] + ends[:-1]) / 2, [ends[-1] + 1]])
+            step = 2.0**-20
+            slopes = [(value(j, m + step) - value(j, m - step)) / (2 * step) for m in middles]
+            inner = [m - s / ridge for m, s in zip(middles, slopes, strict=True)]
+            tries = np.concatenate([tries, inner])
+        best = min(value(j, t) for t in tries)
+        assert value(j, x) <= best + rounding(best, 1.0, flops=64)
+
+
+def test_intervals_grow_until_they_hold_the_answer():
+    far = np.array([2.0**40, -(2.0**40), 0.0, 0.375])
+    found = bisected(lambda q: np.sign(q - far), np.zeros(4))
+    assert np.array_equal(found, far)
+
+
+def test_a_number_without_an_answer_runs_away():
+    assert bisected(lambda q: -np.ones_like(q), np.zeros(1))[0] > 1e30

@@ -1,0 +1,146 @@
+"""The pytest plugin, run as its users run it: in a folder of their own."""
+
+from importlib.metadata import entry_points
+
+import numpy as np
+import pytest
+
+pytest_plugins = ["pytester"]
+INSTALLED = any(e.value == "certify.pytest_plugin" for e in entry_points(group="pytest11"))
+PLUGIN = [] if INSTALLED else ["-p", "certify.pytest_plugin"]
+OURS = """
+import numpy as np
+import pytest
+from certify import Problem
+from certify.atoms import RankOne
+from certify.losses import Squared
+
+Y = np.diag([3.0, 2.0])
+PROBLEM = Problem(Squared(Y), RankOne("l2", "l2"), 0.5)
+ROOT = np.sqrt([2.5, 1.5])
+BEST = np.diag(ROOT), np.diag(ROOT)
+POOR = np.eye(2)[:, :1], np.eye(2)[:, :1]
+
+def test_optimum(certified):
+    found = certified(PROBLEM, BEST)
+    assert found.upper <= 2.25 * (1 + 1e-6)
+"""
+
+
+@pytest.fixture
+def run(pytester, monkeypatch):
+    """Run pytest on one file, without this project's own settings."""
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+
+    def runs(text, *args):
+        pytester.makepyfile(test_ours=text)
+        return pytester.runpytest_subprocess("-p", "no:cacheprovider", *PLUGIN, *args)
+
+    return runs
+
+
+def test_an_optimum_passes_and_leaves_nothing_behind(run, pytester):
+    run(OURS).assert_outcomes(passed=1)
+    assert not (pytester.path / "certificates").exists()
+
+
+def test_a_failure_says_verdict_bracket_and_where_better_factors_are(run):
+    ended = run(OURS + "\ndef test_poor(certified):\n    certified(PROBLEM, POOR)\n")
+    ended.assert_outcomes(passed=1, failed=1)
+    text = ended.stdout.str()
+    assert "not certified: R" in text
+    assert "2.25 <= optimum" in text
+    (line,) = (x for x in text.splitlines() if x.startswith("The better factors are in "))
+    held = np.load(line.rsplit(" ", 1)[1])
+    Z = held["U"] @ held["V"].T
+    value = 0.5 * np.square(Z - np.diag([3.0, 2.0])).sum() + 0.5 * np.linalg.norm(Z, "nuc")
+    assert value < 4.5 - 1e-3  # what the poor factors cost
+    assert "pytest_plugin.py" not in text  # no trace of the plugin's own lines
+
+
+def test_stored_certificates_are_verified_without_search(run, pytester):
+    run(OURS, "--certify-update").assert_outcomes(passed=1)
+    (stored,) = (pytester.path / "certificates").iterdir()
+    assert stored.name == "test_ours.test_optimum.cert"
+    broken = "\nimport certify.pipeline\ncertify.pipeline.check = None\n"
+    run(OURS + broken).assert_outcomes(passed=1)
+    stored.unlink()
+    run(OURS + broken).assert_outcomes(failed=1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("[3.0, 2.0]", "[3.0, 2.0000001]", "statement"),
+        ('RankOne("l2", "l2"), 0.5', 'RankOne("l2", "l2"), 0.5000001', "statement"),
+        ("[2.5, 1.5]", "[2.5, 1.5000001]", "statement"),
+        ("certified(PROBLEM, BEST)", "certified(PROBLEM, BEST, rtol=1e-9)", "rtol"),
+    ],
+)
+def test_a_stored_certificate_fails_when_anything_changed(run, pytester, old, new, said):
+    run(OURS, "--certify-update").assert_outcomes(passed=1)
+    assert OURS.count(old) == 1
+    ended = run(OURS.replace(old, new))
+    ended.assert_outcomes(failed=1)
+    ended.stdout.fnmatch_lines(["*does not prove what this test asks*", "*--certify-update*"])
+    assert said in ended.stdout.str()
+    (stored,) = (pytester.path / "certificates").iterdir()
+    before = stored.read_bytes()
+    run(OURS.replace(old, new), "--certify-update").assert_outcomes(passed=1)
+    assert stored.read_bytes() != before
+
+
+def test_a_damaged_certificate_fails(run, pytester):
+    run(OURS, "--certify-update").assert_outcomes(passed=1)
+    (stored,) = (pytester.path / "certificates").iterdir()
+    blob = bytearray(stored.read_bytes())
+    blob[-5] ^= 1
+    stored.write_bytes(blob)
+    run(OURS).assert_outcomes(failed=1)
+
+
+def test_several_calls_and_parameters_have_certificates_of_their_own(run, pytester):
+    text = OURS + (
+        "\n@pytest.mark.parametrize('scale', [1.0, 2.0])\n"
+        "def test_more(certified, scale):\n"
+        "    for name in ('a', '', ''):\n"
+        "        certified(Problem(Squared(Y), RankOne(), 0.5), BEST, name=name)\n"
+    )
+    run(text, "--certify-update").assert_outcomes(passed=3)
+    names = sorted(p.name for p in (pytester.path / "certificates").iterdir())
+    assert len(names) == 7
+    assert "test_ours.test_more_1.0_.a.cert" in names
+    assert "test_ours.test_more_2.0_.2.cert" in names
+
+
+def test_marker_and_options_set_the_search(run):
+    text = OURS + (
+        "\n@pytest.mark.certify(rtol=10.0, budget=5)\n"
+        "def test_loose(certified):\n"
+        "    assert certified.settings['rtol'] == 10.0\n"
+        "    certified(PROBLEM, POOR)\n"
+        "\ndef test_budget(certified):\n"
+        "    assert certified.settings == {'budget': 7.5}\n"
+    )
+    run(text, "--certify-budget", "7.5", "--strict-markers").assert_outcomes(passed=3)
+
+
+def test_wrong_keywords_are_named(run):
+    text = OURS + (
+        "\ndef test_a(certified):\n    certified(PROBLEM, BEST, tol=1)\n"
+        "\n@pytest.mark.certify(1e-3)\ndef test_b(certified):\n    pass\n"
+    )
+    ended = run(text)
+    ended.assert_outcomes(passed=1, failed=1, errors=1)
+    ended.stdout.fnmatch_lines(["*certified() takes atol, budget, rtol, seed, got tol*"])
+
+
+def test_it_works_on_several_processes(run, pytester):
+    pytest.importorskip("xdist")
+    text = OURS + (
+        "\n@pytest.mark.parametrize('k', range(4))\n"
+        "def test_many(certified, k):\n    certified(PROBLEM, BEST)\n"
+    )
+    run(text, "-n", "2", "--certify-update").assert_outcomes(passed=5)
+    assert len(list((pytester.path / "certificates").iterdir())) == 5
+    run(text, "-n", "2").assert_outcomes(passed=5)

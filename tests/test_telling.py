@@ -1,0 +1,153 @@
+"""Results, certificates and scores as people meet them in Python."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import certify
+import problems
+from certify import InputError, Problem, Verdict, check, from_model, improve, score
+from certify.atoms import RankOne
+from certify.losses import Squared
+from tests.test_report import Page
+
+Y = np.diag([3.0, 2.0])
+PROBLEM = Problem(Squared(Y), RankOne("l2", "l2"), 0.5)
+E1 = np.array([[1.0], [0.0]])
+POOR = 1.5 * E1, 1.5 * E1
+
+
+@pytest.fixture(scope="module")
+def poor():
+    return check(PROBLEM, POOR)
+
+
+@pytest.fixture(scope="module")
+def best():
+    return improve(PROBLEM, POOR).result
+
+
+def test_import_loads_neither_numpy_nor_scipy():
+    heavy = "{'numpy', 'scipy', 'cvxpy', 'rich'}"
+    code = f"import certify, sys; print(sorted({heavy} & {{*sys.modules}}))"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+def test_check_loads_no_library_that_it_does_not_need():
+    code = "from certify import check, verify; import sys; print(sorted({*sys.modules} & {heavy}))"
+    heavy = "{'cvxpy', 'matplotlib', 'jinja2', 'sklearn', 'torch', 'tensorly', 'onnx', 'rich'}"
+    done = subprocess.run(
+        [sys.executable, "-c", code.replace("{heavy}", heavy)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_public_names_are_listed_and_no_others_found():
+    assert set(certify.__all__) <= set(dir(certify))
+    with pytest.raises(AttributeError, match="no attribute 'improvement'"):
+        certify.improvement  # noqa: B018
+    assert callable(certify.improve)
+    assert certify.Proved.__name__ == "Proved"
+
+
+def test_explain_names_what_is_loose_what_was_tried_and_what_to_try(poor, best):
+    told = poor.explain()
+    assert told.startswith(poor.verdict.name)
+    assert "result.better" in told
+    assert f"the objective came to {min(v for _, v in poor.steps):.10g}" in told
+    assert "2.25 <= optimum" in told
+    assert "exact integers" in told
+    assert "verify() rechecks it" in best.explain()
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_every_verdict_says_what_to_do_next(verdict, best):
+    lines = replace(best, verdict=verdict).explain().splitlines()
+    assert lines[0].startswith(verdict.name)
+    assert len(lines[-1]) > 20
+
+
+def test_a_notebook_shows_verdict_and_bracket(poor, best):
+    for result in (poor, best):
+        page = Page(result._repr_html_())
+        assert page.open == []
+        assert result.verdict.name in page.said
+        assert [tag for tag, _ in page.tags].count("svg") == 1
+    lost = replace(best, certificate=None, lower=-np.inf)
+    assert "<svg" not in lost._repr_html_()
+    assert lost.epsilon == 0.0
+
+
+def test_epsilon_is_the_statements_own():
+    result = check(PROBLEM, POOR, rtol=0.0, atol=10.0)
+    assert (result.epsilon, result.verdict) == (10.0, Verdict.CERTIFIED)
+    assert check(PROBLEM, POOR, rtol=0.25).epsilon == pytest.approx(0.25 * result.upper)
+
+
+def test_plot_draws_the_bracket(poor, tmp_path):
+    axes = poor.plot(tmp_path / "x.png")
+    assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
+    heights = sorted(line.get_ydata()[0] for line in axes.get_lines()[1:])
+    assert heights == [poor.lower, poor.upper]
+    assert axes.get_title() == poor.verdict.name
+
+
+def test_a_certificate_says_in_a_line_what_it_claims(poor):
+    told = poor.certificate.summary()
+    assert "\n" not in told
+    for part in ("rank_one of 1 slices", "squared loss", "2x2 data", "lam 0.5", "0 offsets"):
+        assert part in told
+    assert told.startswith(f"claims {poor.verdict.name} ({poor.tier})")
+    for name in ("w_tensor", "network_line", "huber", "both_means"):
+        held = next(iter(problems.load(name).values()))
+        found = check(held.problem, held.factors, q=held.q, budget=1.0).certificate.summary()
+        assert f"{len(held.problem.offsets)} offsets" in found
+
+
+def test_the_adapter_is_found_by_the_models_class():
+    decomposition = pytest.importorskip("sklearn.decomposition")
+    X = np.random.default_rng(0).random((12, 6))
+    pca = decomposition.PCA(2, svd_solver="full").fit(X)
+    problem, factors = from_model(pca, X)
+    assert check(problem, factors, q=factors.q).verdict is Verdict.CERTIFIED
+
+    class Own(decomposition.PCA):
+        """A user's subclass is of the library of its base: its adapter refuses it by name."""
+
+    with pytest.raises(Exception, match="Own"):
+        from_model(Own(2, svd_solver="full").fit(X), X)
+
+
+@pytest.mark.parametrize("model", [3, "net.h5", np.eye(2), {"U": Y}])
+def test_models_of_no_known_library_are_refused_in_a_sentence(model):
+    with pytest.raises(InputError, match=r"model must be of scikit-learn|model's file must be"):
+        from_model(model, Y)
+
+
+def test_the_score_is_zero_at_an_optimum_and_falls_with_the_gap():
+    decomposition = pytest.importorskip("sklearn.decomposition")
+    selection = pytest.importorskip("sklearn.model_selection")
+    X = np.random.default_rng(0).random((12, 6))
+    pca = decomposition.PCA(2, svd_solver="full").fit(X)
+    assert -1e-12 < score(pca, X) <= 0.0
+    rows = np.arange(len(X))
+    grid = selection.GridSearchCV(
+        decomposition.TruncatedSVD(2, n_oversamples=1, random_state=0),
+        {"n_iter": [0, 30]},
+        scoring=score,
+        cv=[(rows, rows)],
+    )
+    grid.fit(X)
+    early, late = grid.cv_results_["mean_test_score"]
+    assert early < -1e-4
+    assert -1e-9 < late <= 0.0
+    assert grid.best_params_ == {"n_iter": 30}
