@@ -20,8 +20,8 @@ from ._frame import Frame
 from ._multiplier import Multiplier, proved
 
 RELAX = 1.6  # over-relaxation
-EVERY, BALANCE = 25, 100  # steps between bounds, between balances of rho
-LEAST, LATE, OVER = 200, 500, 4  # steps before it may end, also without any gain; evaluations
+EVERY, BALANCE = 25, 50  # steps between bounds, between balances of rho
+LEAST, LATE, OVER = 200, 1000, 4  # steps before it may end, also without any gain; evaluations
 PART = 120  # sizes from which positive eigenvectors alone are found
 WEIGHT = 0.25  # of u in the rows, where |p|^2 + |q|^2 <= 1
 START = 8.0  # rho of a cold start

@@ -90,18 +90,26 @@ class Bounder:
         return np.array([c.sign * c.normal for c in path]).reshape(-1, k)
 
     def split(self, path: Path, found: Relaxed) -> tuple[Cut, Cut] | None:
-        """Return the halves of a part: by the sign of w^T s, then along an eigenvector of u u^T."""
+        """Return the halves of a part.
+
+        One output: by the sign of w^T s, then through the mean of u.  Several: along an
+        eigenvector of u u^T, the first and then the second.
+        """
         m, d = self.form.F.shape
-        if not path and self.ask.W.shape[1] == 1:
+        single = self.ask.W.shape[1] == 1
+        if not path and single:
             row = self.form.A[:, 0].copy()
             row[:m] /= self.form.scale
             return halves(spectra.on_grid(row, SIGN_BITS))
         at = 2 if path else 1
         if d < at:
             return None
-        normal = np.zeros(m + d)
-        block = slice(m, m + d)
-        normal[block] = np.linalg.eigh(found.X[block, block])[1][:, -at]
+        normal, X = np.zeros(m + d), found.X[: m + d, : m + d]
+        if single:
+            mean, weighed = X[m:] @ self.form.A[:, 0], self.form.omega * self.form.F
+            normal[m:] = across(mean, X[m:, m:], weighed)
+        else:
+            normal[m:] = np.linalg.eigh(X[m:, m:])[1][:, -at]
         return halves(spectra.on_grid(normal, CUT_BITS))
 
     def climbed(self, found: Relaxed) -> tuple[float, Slice | None]:
@@ -142,6 +150,25 @@ def allowance(ask: LayerAsk) -> tuple[int, tuple[int, int]]:
     steps = min(STEPS, most)
     parts = max(int(EFFORT / (cost * steps)), 3) if ask.nodes is None else whole
     return parts, (min(ROOT_STEPS, most), steps)
+
+
+def across(mean: Array, spread: Array, weighed: Array) -> Array:
+    """Return a = R e, R^2 = G^T G, with a . mean = 0 and the largest spread e . R u of R u.
+
+    X is a mixture sum t_j x_j x_j^T of neurons of nearly one value A^T x_j, so X A gives the
+    mean of their u: both sides of a keep some of them.  An eigenvector of the spread alone may
+    have all of them on one side.  The rows of G are those of F times what each earns: neurons
+    are far apart that earn from different rows.
+    """
+    values, vectors = np.linalg.eigh(weighed.T @ weighed)
+    R = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    center = R @ mean
+    size = float(np.linalg.norm(center))
+    held = np.eye(len(mean)) - np.outer(center, center) / (size * size or 1.0)
+    e = np.linalg.eigh(held @ R @ spread @ R @ held)[1][:, -1]
+    normal = R @ e
+    length = float(np.linalg.norm(normal))
+    return np.asarray(normal / length if length > 0 else e)
 
 
 def halves(normal: Array) -> tuple[Cut, Cut]:
