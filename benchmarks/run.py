@@ -37,6 +37,7 @@ NAMES = (
     "networks",
     "real_networks",
     "layers",
+    "hour",
 )
 LIBRARIES = (
     "numpy",
