@@ -13,6 +13,7 @@ from certify import InputError, RejectedError, Verdict, check, report
 from certify.cli import main
 from certify.report import _pictures as pictures
 from certify.report import _words as words
+from certify.report._numbers import at_least, at_most
 from tests.browser import CHROMIUM, laid_out
 
 FAMILIES = {
@@ -105,7 +106,7 @@ def test_it_can_be_read_without_seeing_it(reported):
 def test_it_says_verdict_bracket_and_rules_in_the_order_of_the_questions(reported):
     result, _, page = reported
     said = page.said
-    for part in (result.verdict.name, words.short(result.lower, 10), words.short(result.upper, 10)):
+    for part in (result.verdict.name, at_least(result.lower), at_most(result.upper)):
         assert part in said
     titles = ["The question", "The answer", "The factors", "What would close the gap"]
     places = [said.index(t) for t in [*titles, "What proved it"]]
@@ -121,7 +122,7 @@ def test_better_factors_stand_beside_the_candidate():
     assert [g["name"] for g in report.groups(held)] == ["As they were given", "Better"]
     assert "--better better.npz" in page.said
     assert held.proved.better < result.upper
-    assert words.short(held.proved.better, 10) in page.said
+    assert at_most(held.proved.better) in page.said
 
 
 def test_an_optimum_is_balanced_and_something_else_is_not():
