@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from certify.atoms import CP, DeepLinear, DeepReLU, RankOne, ReLU, Symmetric
 from certify.gauges import Gauge
-from certify.losses import Loss
+from certify.losses import Huber, Loss, Quantile
 from certify.problem import Problem
 
 from ._numbers import short
@@ -125,9 +125,9 @@ def glosses(problem: Problem) -> list[str]:
 
 def numbers(loss: Loss) -> list[str]:
     """Return the parameters of a loss."""
-    if loss.name == "huber":
+    if isinstance(loss, Huber):
         return [f"h(r) = ½r² to |r| = δ, then δ|r| − ½δ², δ = {short(loss.delta)}"]
-    return [f"τ = {short(loss.tau)}"] if loss.name == "quantile" else []
+    return [f"τ = {short(loss.tau)}"] if isinstance(loss, Quantile) else []
 
 
 def named(norm: Gauge, x: str) -> str:
