@@ -157,6 +157,20 @@ def test_the_command_writes_the_page_beside_the_certificate(tmp_path, capsys):
     assert "outward-rounded floats" in Page(out.read_text("utf-8")).said
 
 
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [("a b.cert", "'a b.cert'"), ("-x.cert", "./-x.cert"), ("$(id)<i>.cert", "'$(id)<i>.cert'")],
+)
+def test_the_commands_that_are_shown_can_be_pasted(tmp_path, name, word):
+    _, result = diagonal((np.array([[1.0], [0.0]]), np.array([[1.0], [0.0]])))
+    result.certificate.save(tmp_path / name)
+    out = tmp_path / "x.html"
+    assert main(["report", "-o", str(out), "--", str(tmp_path / name)]) == 10
+    page = Page(out.read_text("utf-8"))
+    assert f"certify verify {word} --problem" in page.said
+    assert f"verify.py {word}" in page.said
+
+
 def test_the_command_refuses_in_one_sentence(tmp_path, capsys):
     _, result = diagonal((np.array([[1.0], [0.0]]), np.array([[1.0], [0.0]])))
     path, bare = tmp_path / "x.cert", tmp_path / "bare.cert"
