@@ -12,7 +12,6 @@ import problems
 from certify import InputError, RejectedError, Verdict, check, report
 from certify.cli import main
 from certify.report import _pictures as pictures
-from certify.report import _words as words
 from certify.report._numbers import at_least, at_most
 from tests.browser import CHROMIUM, laid_out
 
