@@ -90,13 +90,32 @@ def test_a_stopped_report_of_restarts_judges_no_more_fits():
     assert len(heard) <= 2
 
 
-def test_a_second_ctrl_c_interrupts():
-    def twice(stage, value):
-        pressing(stage, value)
-        pressing(stage, value)
+def twice(stage, value):
+    pressing(stage, value)
+    pressing(stage, value)
 
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: check(PROBLEM, POOR, progress=twice),
+        lambda: improve(PROBLEM, POOR, progress=twice),
+        lambda: restart_report(PROBLEM, [POOR, POOR], progress=twice),
+    ],
+    ids=["check", "improve", "restarts"],
+)
+def test_a_second_ctrl_c_interrupts_also_a_call_within_a_call(call):
     with pytest.raises(KeyboardInterrupt):
-        check(PROBLEM, POOR, progress=twice)
+        call()
+
+
+def test_ctrl_c_is_as_before_after_an_exception():
+    def wrong(*_):
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        check(PROBLEM, POOR, progress=wrong)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_other_threads_leave_signals_alone():
