@@ -173,3 +173,12 @@ def test_errors_name_the_line(tmp_path, capsys):
     number = 1 + path.read_text().splitlines().index('lefft = "l1"')
     assert f"problem.toml:{number}: the key 'lefft'" in ended.err
     assert "did you mean 'left'" in ended.err
+
+
+def test_every_command_shows_an_example(capsys):
+    listed = inside(capsys, "--help").out.partition("Commands:")[2]
+    names = [line.split()[0] for line in listed.splitlines() if line.startswith("  ")]
+    names = [n for n in names if f"\n  {n} " in listed]
+    assert {"check", "audit", "init", "report"} <= set(names)
+    for name in names:
+        assert f"Example: certify {name}" in inside(capsys, name, "--help").out, name

@@ -7,10 +7,11 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from certify import audit as auditing
+from certify._bar import bar as progress
 from certify._errors import InputError
 
 from ._options import PATH
-from ._show import as_json, progress, shared, table
+from ._show import as_json, shared, table
 
 
 @click.command()
