@@ -158,7 +158,12 @@ def test_the_command_writes_the_page_beside_the_certificate(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("name", "word"),
-    [("a b.cert", "'a b.cert'"), ("-x.cert", "./-x.cert"), ("$(id)<i>.cert", "'$(id)<i>.cert'")],
+    [
+        ("a b.cert", "'a b.cert'"),
+        ("-x.cert", "./-x.cert"),
+        ("$(id)<i>.cert", "'$(id)<i>.cert'"),
+        ("\udcff.cert", "'?.cert'"),
+    ],
 )
 def test_the_commands_that_are_shown_can_be_pasted(tmp_path, name, word):
     _, result = diagonal((np.array([[1.0], [0.0]]), np.array([[1.0], [0.0]])))

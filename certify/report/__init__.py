@@ -61,6 +61,7 @@ def page(held: Facts, file: str = "x.cert") -> str:
         files(__name__).joinpath("page.html.jinja").read_text(encoding="utf-8")
     )
     plain = f"./{file}" if file.startswith("-") else file
+    plain = plain.encode(errors="replace").decode()  # a file's name may be any bytes
     return str(template.render(**told(held), file=shlex.quote(plain)))
 
 
