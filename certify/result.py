@@ -1,6 +1,5 @@
 """What check() answers."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from .kernel import verify as kernel
 from .problem import Problem, Values
 from .report import write
 from .report._result import cell, explained, plotted
-from .verdict import Verdict
+from .verdict import Verdict, relative
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,7 @@ class Result:
     @property
     def relative_gap(self) -> float:
         """(upper - lower) / |upper|; 0 when both are 0, infinite when a side is."""
-        if not math.isfinite(self.gap):
-            return math.inf
-        return self.gap / abs(self.upper) if self.upper else 0.0
+        return relative(self.gap, self.upper)
 
     def report(self, path: str | Path) -> int:
         """Write the certificate, verified again, as one HTML page; return its size in bytes.

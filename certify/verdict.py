@@ -1,5 +1,6 @@
 """What is ever said about a factorization, and what each word means."""
 
+import math
 from enum import Enum
 
 
@@ -28,3 +29,10 @@ EXIT_CODES = {
     "RANK_LIMITED": 14,
 }
 REJECTED_EXIT = 20
+
+
+def relative(gap: float, upper: float) -> float:
+    """Return a gap as a share of |upper|; 0 when both are 0, infinite where there is no share."""
+    if not math.isfinite(gap) or (gap > 0 and not upper):
+        return math.inf
+    return gap / abs(upper) if upper else 0.0

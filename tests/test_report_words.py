@@ -13,6 +13,7 @@ from certify.offsets import ColumnIntercept, Sparse
 from certify.report import _words as words
 from certify.report._formula import formula
 from certify.report._numbers import at_least, at_most
+from certify.verdict import relative
 
 Y = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
 T = np.arange(8.0).reshape(2, 2, 2)
@@ -101,3 +102,11 @@ def test_the_epsilon_that_is_advised_accepts_the_gap():
     told = words.closing(replace(held, proved=wide))
     atol = float(told.partition("--atol ")[2].partition(" ")[0])
     assert 0.1049 < atol < 0.12
+
+
+@pytest.mark.parametrize(
+    ("gap", "upper", "share"),
+    [(1.0, -4.0, 0.25), (0.0, 0.0, 0.0), (5.0, 0.0, np.inf), (np.inf, 1.0, np.inf)],
+)
+def test_a_gap_has_a_share_of_nothing_only_if_there_is_none(gap, upper, share):
+    assert relative(gap, upper) == share

@@ -18,7 +18,7 @@ from certify.problem import Problem
 from certify.report import facts, save
 from certify.report._words import model as model_of
 from certify.result import Result
-from certify.verdict import REJECTED_EXIT, Verdict
+from certify.verdict import REJECTED_EXIT, Verdict, relative
 
 from ._plan import Job
 
@@ -81,7 +81,7 @@ def of_result(result: Result) -> Row:
 
 def bracket(verdict: Verdict, lower: float, upper: float, tier: str) -> Row:
     """Return a verdict with its bracket."""
-    gap = (upper - lower) / abs(upper) if upper else 0.0
+    gap = relative(upper - lower, upper)
     told: Row = {"verdict": verdict.name, "status": verdict.exit_code, "tier": tier}
     return told | {"lower": lower, "upper": upper, "relative_gap": gap}
 

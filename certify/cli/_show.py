@@ -17,7 +17,7 @@ from certify.kernel.verify import RejectedError
 from certify.recheck import Proved
 from certify.restarts import RestartReport
 from certify.result import Result
-from certify.verdict import Verdict
+from certify.verdict import Verdict, relative
 
 from ._run import printable
 
@@ -66,7 +66,7 @@ def of_proof(proved: Proved, seconds: float) -> Lines:
         "lower": proved.lower,
         "upper": proved.upper,
         "gap": gap,
-        "relative_gap": gap / abs(proved.upper) if proved.upper else 0.0,
+        "relative_gap": relative(gap, proved.upper),
         "tier": proved.tier,
         "rules": list(proved.rules),
         "seconds": round(seconds, 3),

@@ -16,7 +16,7 @@ from certify.problem import Values
 from certify.proving import arithmetic
 from certify.question import Question, question
 from certify.recheck import Proved, completed, proved
-from certify.verdict import Verdict
+from certify.verdict import Verdict, relative
 
 SHOWN = 60  # slices in a table and in a picture
 
@@ -60,7 +60,7 @@ class Facts:
     @property
     def relative_gap(self) -> float:
         """The gap as a share of |upper|."""
-        return self.gap / abs(self.proved.upper) if self.proved.upper else 0.0
+        return relative(self.gap, self.proved.upper)
 
     @property
     def epsilon(self) -> float:
