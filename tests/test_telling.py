@@ -164,4 +164,6 @@ def test_a_model_of_which_nothing_is_proved_has_no_score(monkeypatch):
 class Read(tuple):
     """Factors with offsets, as adapters return them."""
 
+    __slots__ = ()
+
     q = None
