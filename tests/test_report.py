@@ -1,6 +1,8 @@
 """A report says what its certificate proves, and nothing before it was verified again."""
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -9,10 +11,14 @@ import numpy as np
 import pytest
 
 import problems
-from certify import InputError, RejectedError, Verdict, check, report
+from certify import InputError, Problem, RejectedError, Verdict, check, report
+from certify.atoms import RankOne
 from certify.cli import main
+from certify.kernel import verify as kernel
+from certify.losses import Squared
 from certify.report import _pictures as pictures
 from certify.report._numbers import at_least, at_most
+from certify.verdict import REJECTED_EXIT
 from tests.browser import CHROMIUM, laid_out
 
 FAMILIES = {
@@ -173,6 +179,26 @@ def test_the_commands_that_are_shown_can_be_pasted(tmp_path, name, word):
     page = Page(out.read_text("utf-8"))
     assert f"certify verify {word} --problem" in page.said
     assert f"verify.py {word}" in page.said
+
+
+def test_the_one_file_verifier_is_named_only_where_it_can_follow(tmp_path):
+    U, s, Vt = np.linalg.svd(np.random.default_rng(0).random((6, 5)))
+    root = np.sqrt(np.maximum(s - 0.5, 0.0))
+    problem = Problem(Squared(U[:, :5] * s @ Vt), RankOne(), 0.5)
+    whole = check(problem, (U[:, :5] * root, Vt.T * root)).certificate
+    assert "L" in whole.witness
+    bare = replace(whole, witness={k: a for k, a in whole.witness.items() if k != "L"})
+    for certificate, alone in ((whole, True), (bare, False)):
+        certificate.save(tmp_path / "x.cert")
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", kernel.__file__, str(tmp_path / "x.cert")],
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode != REJECTED_EXIT) is alone
+        said = Page(report.page(report.facts(certificate, "exact"))).said
+        assert ("python -I -S verify.py" in said) is alone
+        assert ("alone cannot" in said) is not alone
 
 
 def test_the_command_refuses_in_one_sentence(tmp_path, capsys):

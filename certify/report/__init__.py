@@ -101,6 +101,7 @@ def told(held: Facts) -> dict[str, Any]:
         "factors": groups(held),
         "proof": proof(held),
         "arrays": arrays(held),
+        "alone": held.alone,
     }
 
 
