@@ -7,7 +7,9 @@ from enum import Enum
 class Verdict(Enum):
     """A verdict's value is the sentence shown to the user."""
 
-    CERTIFIED = "proved: no factors of any size are better by more than epsilon"
+    CERTIFIED = (
+        "proved: no factors of any size (at lam = 0: of their rank) are better by more than epsilon"
+    )
     REFUTED = "proved: better factors of the same size or smaller are in the certificate"
     RANK_LIMITED = "proved: more slices do better, and such factors are in the certificate"
     NUMERICAL = "floats say optimal; a step has no kernel rule"
