@@ -160,3 +160,19 @@ def test_a_deep_lock_is_refused(copied):
     (copied / "out" / "audit.lock").write_text("[" * 10**5, encoding="utf-8")
     with pytest.raises(InputError, match="is not JSON"):
         audit.verify(copied / "out")
+
+
+def test_a_bracket_that_nothing_proves_is_not_in_the_table(tmp_path):
+    fit = (
+        "import numpy as np\nfrom certify import Problem\nfrom certify.losses import Squared\n"
+        "from certify.atoms import CP\n\n\ndef fit():\n"
+        "    return Problem(Squared(np.ones((2, 2, 2))), CP(), 0.0), (np.ones((2, 1)),) * 3\n"
+    )
+    (tmp_path / "fits.py").write_text(fit, encoding="utf-8")
+    plan = '[[model]]\nname = "a"\nfit = "fits.py:fit"\n'
+    (tmp_path / "audit.toml").write_text(plan, encoding="utf-8")
+    (row,) = audit.run(tmp_path / "audit.toml", tmp_path / "out").rows
+    assert (row["verdict"], row["tier"]) == ("OUT_OF_SCOPE", "floats")
+    assert not {"lower", "upper", "relative_gap", "certificate"} & set(row)
+    assert "lam = 0" in row["reason"]
+    assert audit.verify(tmp_path / "out").rows[0]["verdict"] == "OUT_OF_SCOPE"

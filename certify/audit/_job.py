@@ -74,7 +74,10 @@ def judged(job: Job, out: Path) -> Row:
 
 
 def of_result(result: Result) -> Row:
-    """Return what a check found."""
+    """Return what a check found; a bracket only where a certificate proves it."""
+    if result.certificate is None:
+        row = failed(result.verdict.name, result.verdict.exit_code, result.reason)
+        return row | {"tier": result.tier}
     row = bracket(result.verdict, result.lower, result.upper, result.tier)
     return row | {"reason": result.reason}
 
