@@ -176,3 +176,10 @@ def test_a_bracket_that_nothing_proves_is_not_in_the_table(tmp_path):
     assert not {"lower", "upper", "relative_gap", "certificate"} & set(row)
     assert "lam = 0" in row["reason"]
     assert audit.verify(tmp_path / "out").rows[0]["verdict"] == "OUT_OF_SCOPE"
+
+
+def test_a_row_made_with_other_versions_is_made_again(copied, monkeypatch):
+    job = audit.plan(copied / "audit.toml")[0]
+    assert book.recalled(copied / "out", job) is not None
+    monkeypatch.setattr("certify.audit._plan.installed", lambda: {"scikit-learn": "0"})
+    assert book.recalled(copied / "out", job) is None

@@ -4,7 +4,6 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,11 @@ from certify.kernel.verify import FORMAT
 from certify.report import environment
 from certify.verdict import EXIT_CODES, REJECTED_EXIT
 
-from ._plan import NAME, Job
+from ._plan import NAME, Job, installed
 from ._pool import Done
 
 Row = dict[str, Any]
 LOCK, RESULTS, INDEX, PLAN = "audit.lock", "results.jsonl", "index.html", "audit.toml"
-LIBRARIES = ("certify", "numpy", "scipy", "python-flint", "scikit-learn", "tensorly", "torch")
 VERSION = "certify-audit/1"
 PROVED = ("CERTIFIED", "REFUTED", "RANK_LIMITED")  # never without a certificate
 STATUSES = {**EXIT_CODES, "REJECTED": REJECTED_EXIT, "TIMEOUT": 12, "FAILED": 1}
@@ -147,17 +145,6 @@ def locked(folder: Path, plan: Path, jobs: list[Job], rows: list[Row]) -> None:
     }
     write_atomically(folder / PLAN, text)
     write_atomically(folder / LOCK, (json.dumps(told, indent=1) + "\n").encode())
-
-
-def installed() -> dict[str, str]:
-    """Return the versions of the libraries that are here."""
-    out = {}
-    for name in LIBRARIES:
-        try:
-            out[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return out
 
 
 def status_of(model: Mapping[str, Any]) -> int:
