@@ -7,6 +7,7 @@ import pytest
 
 from certify import InputError, audit, check
 from certify.audit import _book as book
+from certify.audit._job import fitted
 from certify.cli import main
 from tests.question_files import U, V, write
 
@@ -183,3 +184,16 @@ def test_a_row_made_with_other_versions_is_made_again(copied, monkeypatch):
     assert book.recalled(copied / "out", job) is not None
     monkeypatch.setattr("certify.audit._plan.installed", lambda: {"scikit-learn": "0"})
     assert book.recalled(copied / "out", job) is None
+
+
+def test_a_fit_may_define_classes(tmp_path):
+    fit = (
+        "from __future__ import annotations\nimport pickle\nfrom dataclasses import dataclass\n"
+        "from typing import ClassVar\n\n\n@dataclass\nclass Settings:\n"
+        "    kind: ClassVar[str]\n    size: int = 2\n\n\n"
+        "def fit():\n    return pickle.loads(pickle.dumps(Settings())).size\n"
+    )
+    (tmp_path / "fits.py").write_text(fit, encoding="utf-8")
+    job = audit.Job("a", "fit", "fits.py:fit", str(tmp_path), {})
+    with pytest.raises(InputError, match=r"must return \(estimator, X\).*, got int"):
+        fitted(job)

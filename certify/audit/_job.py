@@ -119,6 +119,7 @@ def fitted(job: Job) -> tuple[Any, ...]:
     if spec is None or spec.loader is None:
         raise InputError(f"cannot load {path}")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickle look it up
     sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)
