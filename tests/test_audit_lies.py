@@ -197,3 +197,21 @@ def test_a_fit_may_define_classes(tmp_path):
     job = audit.Job("a", "fit", "fits.py:fit", str(tmp_path), {})
     with pytest.raises(InputError, match=r"must return \(estimator, X\).*, got int"):
         fitted(job)
+
+
+def test_what_a_lock_says_cannot_write_on_the_terminal_or_into_the_page(copied, capsys):
+    rewritten(copied / "out", inputs={"\x1b[2J<script>.npy": "0"})
+    assert main(["audit", "--verify", str(copied / "out"), "--inputs", str(copied)]) == 20
+    said = capsys.readouterr().out
+    assert "\x1b[2J" not in said
+    assert r"\x1b[2J<script>.npy" in said
+
+
+def test_what_a_fit_raises_is_escaped_in_the_index(tmp_path):
+    (tmp_path / "fits.py").write_text("def fit():\n    raise ValueError('<script>&')\n", "utf-8")
+    plan = '[[model]]\nname = "a"\nfit = "fits.py:fit"\n'
+    (tmp_path / "audit.toml").write_text(plan, encoding="utf-8")
+    audit.run(tmp_path / "audit.toml", tmp_path / "out")
+    page = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert "<script>" not in page
+    assert "ValueError: &lt;script&gt;&amp;" in page

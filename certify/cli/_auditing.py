@@ -11,6 +11,7 @@ from certify._bar import bar as progress
 from certify._errors import InputError
 
 from ._options import PATH
+from ._run import printable
 from ._show import as_json, shared, table
 
 
@@ -76,7 +77,7 @@ def show(found: auditing.Audit, *, lines: bool) -> None:
     table(out)
     for row in found.rows:
         if row["verdict"] in ("FAILED", "TIMEOUT", "REJECTED"):
-            click.echo(f"{row['name']}: {row['reason']}")
+            click.echo(f"{row['name']}: {printable(row['reason'])}")
     click.echo(f"{len(found.rows)} models in {found.folder}, exit status {found.status}")
 
 
