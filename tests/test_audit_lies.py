@@ -200,7 +200,7 @@ def test_a_fit_may_define_classes(tmp_path):
 
 
 def test_what_a_lock_says_cannot_write_on_the_terminal_or_into_the_page(copied, capsys):
-    rewritten(copied / "out", inputs={"\x1b[2J<script>.npy": "0"})
+    rewritten(copied / "out", inputs={"problem.toml": "0", "\x1b[2J<script>.npy": "0"})
     assert main(["audit", "--verify", str(copied / "out"), "--inputs", str(copied)]) == 20
     said = capsys.readouterr().out
     assert "\x1b[2J" not in said
@@ -215,3 +215,18 @@ def test_what_a_fit_raises_is_escaped_in_the_index(tmp_path):
     page = (tmp_path / "out" / "index.html").read_text("utf-8")
     assert "<script>" not in page
     assert "ValueError: &lt;script&gt;&amp;" in page
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"inputs": {"/dev/zero": "0"}}, "/dev/zero is not a regular file"),
+        ({"inputs": {}}, "no digest of problem.toml"),
+        ({"kind": "fit", "source": "fits.py:f"}, "no digest of fits.py"),
+    ],
+)
+def test_the_inputs_of_a_lock_are_files_and_all_of_them(copied, changed, said):
+    rewritten(copied / "out", **changed)
+    row = audit.verify(copied / "out", inputs=copied).rows[0]
+    assert row["verdict"] == "REJECTED"
+    assert said in row["reason"]

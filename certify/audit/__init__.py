@@ -30,7 +30,7 @@ from ._book import (
     worst,
     written,
 )
-from ._plan import Job, digests, plan
+from ._plan import Job, digests, named, plan
 from ._pool import finished, workers
 
 __all__ = ["Audit", "Job", "Progress", "plan", "run", "verify"]
@@ -211,7 +211,13 @@ def same_question(held: Certificate, model: dict[str, Any], folder: Path) -> Non
 
 def same_inputs(model: dict[str, Any], folder: Path) -> None:
     """Raise InputError unless every input is in the folder with the lock's digest."""
-    found = digests([folder / name for name in model["inputs"]], folder.resolve())
+    files = [folder / name for name in model["inputs"]]
+    if odd := [f for f in files if f.exists() and not f.is_file()]:
+        raise InputError(f"{odd[0]} is not a regular file")
+    own = model["source"].rpartition(":")[0] if model["kind"] == "fit" else model["source"]
+    if named(folder / own, folder.resolve()) not in model["inputs"]:
+        raise InputError(f"the lock has no digest of {own}")
+    found = digests(files, folder.resolve())
     changed = [k for k, digest in model["inputs"].items() if found.get(k) != digest]
     if changed:
         raise InputError(f"inputs changed since the audit: {', '.join(changed)}")
