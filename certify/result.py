@@ -13,6 +13,7 @@ from .evidence import Evidence
 from .kernel import verify as kernel
 from .problem import Problem, Values
 from .report import write
+from .report._numbers import at_least, at_most
 from .report._result import cell, explained, plotted
 from .verdict import Verdict, relative
 
@@ -95,8 +96,8 @@ class Result:
     def __repr__(self) -> str:
         """Show the verdict and the bracket."""
         return (
-            f"Result({self.verdict.name}, {self.lower:.10g} <= optimum, candidate <= "
-            f"{self.upper:.10g}, relative gap {self.relative_gap:.2e}, {self.tier})"
+            f"Result({self.verdict.name}, {at_least(self.lower)} <= optimum, candidate <= "
+            f"{at_most(self.upper)}, relative gap {self.relative_gap:.2e}, {self.tier})"
         )
 
 

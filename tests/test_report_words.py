@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from certify import Problem, Verdict, check, report
+from certify import Problem, Verdict, audit, check, report
 from certify.atoms import CP, DeepLinear, DeepReLU, RankOne, ReLU, Symmetric
+from certify.audit import _book as book
+from certify.cli._auditing import show
 from certify.gauges import Group
 from certify.losses import Absolute, Huber, KullbackLeibler, Logistic, Quantile, Squared
 from certify.offsets import ColumnIntercept, Sparse
@@ -110,3 +112,17 @@ def test_the_epsilon_that_is_advised_accepts_the_gap():
 )
 def test_a_gap_has_a_share_of_nothing_only_if_there_is_none(gap, upper, share):
     assert relative(gap, upper) == share
+
+
+def test_no_table_and_no_repr_rounds_a_bound_past_itself(tmp_path, capsys):
+    result = check(Problem(Squared(Y / 3), RankOne(), 0.1), (np.ones((2, 1)), np.ones((3, 1))))
+    lower, upper = repr(result).partition("Result(REFUTED, ")[2].split(" <= ")[::2]
+    assert float(lower) <= result.lower
+    assert float(upper.partition(",")[0]) >= result.upper
+    row = {"name": "a", "verdict": "REFUTED", "status": 10, "reason": ""}
+    row |= {"lower": 1.234567899, "upper": 1.2345678901}
+    book.written(tmp_path, [row])
+    show(audit.Audit(tmp_path, [row]), lines=False)
+    for said in ((tmp_path / "index.html").read_text("utf-8"), capsys.readouterr().out):
+        assert "1.2345678" in said
+        assert "1.2345679" in said

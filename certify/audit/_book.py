@@ -12,6 +12,7 @@ from certify._errors import InputError
 from certify.certificate import Certificate, write_atomically
 from certify.kernel.verify import FORMAT
 from certify.report import environment
+from certify.report._numbers import at_least, at_most
 from certify.verdict import EXIT_CODES, REJECTED_EXIT
 
 from ._plan import NAME, Job, installed
@@ -113,7 +114,8 @@ def written(folder: Path, rows: list[Row]) -> None:
     lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
     write_atomically(folder / RESULTS, lines.encode())
     source = files(__package__).joinpath("index.html.jinja").read_text("utf-8")
-    page = environment().from_string(source).render(rows=rows, counts=counted(rows))
+    told = {"rows": rows, "counts": counted(rows), "at_least": at_least, "at_most": at_most}
+    page = environment().from_string(source).render(**told)
     write_atomically(folder / INDEX, page.encode())
 
 
