@@ -27,7 +27,7 @@ L2 = "‖uₖ‖₂ ‖vₖ‖₂"
     ("loss", "atom", "parts"),
     [
         (Squared(Y), RankOne(), ["½ Σ (z − y)²", f"λ Σₖ {L2},   Z = Σₖ uₖvₖᵀ"]),
-        (Squared(Y), RankOne(form="sum"), ["½ (‖uₖ‖₂² + ‖vₖ‖₂²)"]),
+        (Squared(Y), RankOne(form="sum"), ["½(‖uₖ‖₂² + ‖vₖ‖₂²)"]),
         (Squared(Y), RankOne("l1+", "linf-"), ["‖uₖ‖₁ ‖vₖ‖∞", "uₖ ≥ 0", "vₖ ≤ 0"]),
         (Squared(Y), RankOne(Group([0, 1], cone="+*")), ["group(uₖ)", "uₖ of its given sign"]),
         (Squared(Y, weights=Y + 1), RankOne(), ["½ Σ c (z − y)²", "c the weights"]),

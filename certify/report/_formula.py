@@ -80,7 +80,7 @@ def priced(norms: Sequence[str], form: str) -> str:
     if form == "product":
         return " ".join(norms)
     order = len(norms)
-    share = "½ " if order == 2 else f"1/{order} "  # noqa: PLR2004  a half
+    share = "½" if order == 2 else f"1/{order} "  # noqa: PLR2004  a half
     return f"{share}({' + '.join(n + raised(order) for n in norms)})"
 
 
