@@ -236,6 +236,15 @@ def test_images_are_told_from_other_columns():
     assert pictures.image_side(digits[:, :60]) is None
 
 
+def test_large_images_are_thinned_so_that_a_page_stays_small():
+    noise = np.random.default_rng(0).standard_normal((256 * 256, 30))
+    tiles = pictures.images(noise, 256)
+    assert len(tiles) == pictures.TILES
+    assert sum(map(len, tiles)) < 600_000
+    small = pictures.images(noise[:64], 8)
+    assert small[0] == pictures.png(noise[:64, 0].reshape(8, 8))
+
+
 def test_text_of_a_hostile_file_is_escaped():
     label = pictures.svg(10, '"><script>', [pictures.text(0, 0, "<b>&")])
     assert "<script>" not in label

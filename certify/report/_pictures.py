@@ -16,6 +16,7 @@ from ._numbers import at_least, at_most, short
 WIDTH, EDGE = 640, 24
 TILES, SIDE = 24, 160  # factors drawn; the longest side of a heat map, in cells
 SMOOTH = 0.8  # adjacent pixels differ by less than this share of what any two do
+PIXELS = 64  # of a side of an image: as many as are shown
 LEAST_IMAGE = 25  # pixels
 
 
@@ -143,8 +144,9 @@ def image_side(Y: Array) -> int | None:
 
 
 def images(columns: Array, side: int) -> list[str]:
-    """Return the first columns as small square pictures."""
-    return [png(x.reshape(side, side)) for x in columns.T[:TILES]]
+    """Return the first columns as small square pictures, large ones thinned."""
+    at = thinned(side, PIXELS)
+    return [png(x.reshape(side, side)[np.ix_(at, at)]) for x in columns.T[:TILES]]
 
 
 def heat(factor: Array) -> str:
@@ -153,9 +155,9 @@ def heat(factor: Array) -> str:
     return png(flat[thinned(flat.shape[0])][:, thinned(flat.shape[1])])
 
 
-def thinned(n: int) -> Array:
-    """Return at most SIDE indices, evenly spread."""
-    return np.unique(np.linspace(0, n - 1, min(n, SIDE)).round().astype(int))
+def thinned(n: int, most: int = SIDE) -> Array:
+    """Return at most so many indices, evenly spread."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
 
 
 def png(a: Array) -> str:
