@@ -167,3 +167,9 @@ class Read(tuple):
     __slots__ = ()
 
     q = None
+
+
+def test_a_notebook_has_no_picture_of_what_nothing_proves(poor):
+    assert "the optimum lies in the shaded part" in poor._repr_html_()
+    bare = replace(poor, certificate=None, tier="floats")
+    assert "<svg" not in bare._repr_html_()

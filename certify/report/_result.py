@@ -59,7 +59,7 @@ def cell(result: Any, epsilon: float) -> str:  # noqa: ANN401  a Result
     better = None if result.reached is None or result.better is None else result.reached.value
     held = Bracket(result.lower, result.upper, better, epsilon)
     drawn = ""
-    if abs(result.lower) + abs(result.upper) < float("inf"):
+    if result.certificate is not None:  # it says where the optimum lies
         drawn = coloured(bracket(held))
     size = f"relative gap {result.relative_gap:.2g}, {result.tier}"
     return f'<div style="{STYLE}">{head}{drawn}<p style="opacity:.7">{size}</p></div>'
