@@ -81,6 +81,7 @@ class Keeper:
 
 
 CURRENT: ContextVar[Keeper | None] = ContextVar("certify_keeper", default=None)
+INSIDE: ContextVar[bool] = ContextVar("certify_stoppable", default=False)
 
 
 @contextmanager
@@ -131,10 +132,14 @@ def halt() -> None:
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Let the first Ctrl-C ask what is under way to stop; the second one interrupts."""
-    if threading.current_thread() is not threading.main_thread():
+    """Let the first Ctrl-C ask what is under way to stop; the second one interrupts.
+
+    A call within such a call leaves that to the outer one.
+    """
+    if INSIDE.get() or threading.current_thread() is not threading.main_thread():
         yield
         return
+    token = INSIDE.set(True)
     before = signal.getsignal(signal.SIGINT)
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -148,6 +153,7 @@ def stoppable() -> Iterator[None]:
     try:
         yield
     finally:
+        INSIDE.reset(token)
         if callable(before):
             signal.signal(signal.SIGINT, before)
 

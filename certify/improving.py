@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from . import descent, explore, scaling
+from ._bar import shown
 from ._errors import OutOfScopeError
 from ._keeping import Keeper, keeping, stoppable
 from ._known import unknown
@@ -59,7 +60,7 @@ def improve(  # noqa: PLR0913  as check()
     atol: float = 0.0,
     budget: float | None = None,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> Improvement:
     """Lower the objective from these factors, of any size, and certify where it ends.
 
@@ -73,7 +74,7 @@ def improve(  # noqa: PLR0913  as check()
     cover the problem.
     """
     clock = Clock(positive(budget), progress)
-    with keeping(Keeper()), stoppable():
+    with keeping(Keeper()), stoppable(), shown(clock):
         return improved(problem, factors, q, (rtol, atol, natural(seed)), clock)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from . import descent, fixed_rank, networks, scaling
 from ._arrays import Array, short
+from ._bar import shown
 from ._errors import InputError, OutOfScopeError
 from ._keeping import Keeper, keeping, stoppable
 from ._known import PROBE, unknown
@@ -37,7 +38,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     atol: float = 0.0,
     budget: float | None = None,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
     dual: str | Array = "search",
     checkpoint: str | Path | None = None,
 ) -> Result:
@@ -49,7 +50,8 @@ def check(  # noqa: PLR0913  the contract's keywords
     q         the candidate's offset values; without them the best ones are found
     budget    seconds of search; whatever is proved by then is returned
     seed      of the random starts: the same call gives the same answer
-    progress  called as progress(stage, value); returning True ends the search
+    progress  called as progress(stage, value), returning True ends the search; or True: a bar
+              on a terminal or in a notebook
     dual      "search", "relaxation" (the dual point of a convex solver, untrusted), or W
     checkpoint  a file: what a long proof has reached is written to it now and then, and gone
               on from if it is there
@@ -78,7 +80,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     epsilon = max(scaling.value_down(atol, by), rtol * abs(start.value))
     fixed = values is not None or not problem.offsets
     run = Run(scaled, start, epsilon, clock, seed, fixed, float(scaled_by(1.0, -by.whole)))
-    with threads(problem.loss.observed), keeping(keeper), stoppable():
+    with threads(problem.loss.observed), keeping(keeper), stoppable(), shown(clock):
         found = by_rank(run) if problem.lam == 0 else any_size(run, wanted)
         found = scaling.evidence_up(found, by)
         proof = settle(problem, asked, found, clock.left())

@@ -8,6 +8,7 @@ Later runs verify them and search for nothing; they fail if the data, the model 
 changed by one bit.  A marker sets what the fixture takes: @pytest.mark.certify(budget=60).
 """
 
+import hashlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 FOLDER = "certificates"
 KNOWN = ("atol", "budget", "rtol", "seed")
 PLAIN = re.compile(r"[^A-Za-z0-9_.=-]+")
+LONGEST = 120  # characters of a test in a file's name
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -80,7 +82,7 @@ class Certified:
     def path(self, name: str) -> Path:
         """Return where the certificate of this call is stored."""
         count = self.counts[name] = self.counts.get(name, 0) + 1
-        parts = [self.label, name, str(count) if count > 1 else ""]
+        parts = [self.label, plain(name), str(count) if count > 1 else ""]
         return self.place / FOLDER / f"{'.'.join(p for p in parts if p)}.cert"
 
     def searched(self, path: Path, asked: tuple[Any, Any, Any], told: dict[str, Any]) -> Any:  # noqa: ANN401
@@ -116,15 +118,19 @@ class Certified:
 def verified(path: Path, asked: tuple[Any, Any, Any], told: dict[str, Any]) -> Any:  # noqa: ANN401
     """Verify a stored certificate about what the test asks now."""
     __tracebackhide__ = True
-    from .kernel.verify import RejectedError  # noqa: PLC0415  only where a test uses it
-    from .recheck import verify  # noqa: PLC0415
+    from .certificate import Certificate  # noqa: PLC0415  only where a test uses it
+    from .kernel.verify import RejectedError  # noqa: PLC0415
+    from .recheck import TIERS, verify  # noqa: PLC0415
     from .verdict import Verdict  # noqa: PLC0415
 
     problem, factors, q = asked
     epsilon = {k: told[k] for k in ("rtol", "atol") if k in told}
     wrong = ""
     try:
-        proved = verify(path, problem, factors, q=q, **epsilon)
+        held = Certificate.load(path)
+        tier = held.claim.get("tier")  # both prove; what exact integers would take hours for
+        tier = tier if tier in TIERS else "exact"
+        proved = verify(held, problem, factors, q=q, tier=tier, **epsilon)
     except RejectedError as error:
         wrong = f"{path} does not prove what this test asks: {error}"
     if wrong:
@@ -133,6 +139,14 @@ def verified(path: Path, asked: tuple[Any, Any, Any], told: dict[str, Any]) -> A
     if proved.verdict is not Verdict.CERTIFIED:
         pytest.fail(f"{path} proves {proved.verdict.name} only", pytrace=False)
     return proved
+
+
+def plain(text: str) -> str:
+    """Return a text as a part of a file's name; two that would look alike differ by a digest."""
+    shown = PLAIN.sub("_", text)
+    if len(shown) <= LONGEST and not PLAIN.search(re.sub(r"[\[\]]", "", text)):
+        return shown
+    return f"{shown[:LONGEST]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 @pytest.fixture
@@ -149,7 +163,8 @@ def certified(
     if budget is not None:
         settings["budget"] = budget
     path: Path = request.node.path
-    label = PLAIN.sub("_", f"{path.stem}.{request.node.name}")
+    group = "" if request.cls is None else f"{request.cls.__qualname__}."
+    label = plain(f"{path.stem}.{group}{request.node.name}")
     return Certified(
         place=path.parent,
         label=label,

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ._bar import shown
 from ._comparison import Fit, RestartReport, compared, plottable
 from ._errors import InputError, OutOfScopeError
 from ._keeping import Keeper, keeping, stoppable, stopped
@@ -41,7 +42,7 @@ def restart_report(  # noqa: PLR0913  as check()
     atol: float = 0.0,
     budget: float | None = None,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
 ) -> RestartReport:
     """Compare fits of one problem with each other and with one shared lower bound.
 
@@ -63,16 +64,17 @@ def restart_report(  # noqa: PLR0913  as check()
     held = accepted(problem, fits, q)
     values = [value_of(problem, State(x, p, 0.0)) for x, p in held]
     order = sorted(range(len(held)), key=lambda k: (values[k].hi, k))
-    judge = partial(check, problem, rtol=rtol, atol=atol, seed=seed, progress=progress)
+    judge = partial(check, problem, rtol=rtol, atol=atol, seed=seed)
     results: list[tuple[int, Result]] = []
     best, last = values[order[0]].hi, min(TRIES, len(order)) - 1
     near = max(Fraction(atol), Fraction(rtol) * abs(best))
-    with keeping(Keeper()), stoppable():
+    with keeping(Keeper()), stoppable(), shown(clock):
         for turn, k in enumerate(order[:TRIES]):
             left = clock.left()
             share = left if left is None or turn == last else left / 2
             x, p = held[k]
-            results.append((k, judge(x, q=p if problem.offsets else None, budget=share)))
+            told = p if problem.offsets else None
+            results.append((k, judge(x, q=told, budget=share, progress=clock.progress)))
             bound = max(Fraction(r.lower) for _, r in results)
             if best - bound <= near or stopped():
                 break

@@ -1,6 +1,5 @@
 """What check() answers."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,9 @@ from .evidence import Evidence
 from .kernel import verify as kernel
 from .problem import Problem, Values
 from .report import write
+from .report._numbers import at_least, at_most
 from .report._result import cell, explained, plotted
-from .verdict import Verdict
+from .verdict import Verdict, relative
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,7 @@ class Result:
     @property
     def relative_gap(self) -> float:
         """(upper - lower) / |upper|; 0 when both are 0, infinite when a side is."""
-        if not math.isfinite(self.gap):
-            return math.inf
-        return self.gap / abs(self.upper) if self.upper else 0.0
+        return relative(self.gap, self.upper)
 
     def report(self, path: str | Path) -> int:
         """Write the certificate, verified again, as one HTML page; return its size in bytes.
@@ -98,8 +96,8 @@ class Result:
     def __repr__(self) -> str:
         """Show the verdict and the bracket."""
         return (
-            f"Result({self.verdict.name}, {self.lower:.10g} <= optimum, candidate <= "
-            f"{self.upper:.10g}, relative gap {self.relative_gap:.2e}, {self.tier})"
+            f"Result({self.verdict.name}, {at_least(self.lower)} <= optimum, candidate <= "
+            f"{at_most(self.upper)}, relative gap {self.relative_gap:.2e}, {self.tier})"
         )
 
 

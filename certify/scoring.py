@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ._errors import OutOfScopeError
 from .adapters import from_model
 from .pipeline import check
 
@@ -14,7 +15,7 @@ def score(
     budget: float | None = None,
     seed: int = 0,
 ) -> float:
-    """Return -(upper - lower) / |upper|: 0 for a proved optimum, below it for anything else.
+    """Return -(upper - lower) / |upper|: near 0 for a proved optimum, the lower the less is proved.
 
     The optimum is within that share of the objective of the fitted model, proved, so fits of
     one model to the same X compare by it.  The signature is a scikit-learn scorer's: give it
@@ -25,8 +26,11 @@ def score(
 
     A model that keeps no codes (NMF) has them solved for again: fit it until they agree.
 
-    Raises what `from_model` and `check` raise; OutOfScopeError has the cure.
+    Raises what `from_model` and `check` raise, and OutOfScopeError, with the cure, for a model
+    of which nothing is proved.
     """
     problem, factors = from_model(estimator, X, y)
     result = check(problem, factors, q=factors.q, budget=budget, seed=seed)
+    if result.certificate is None:
+        raise OutOfScopeError(f"nothing is proved of this model: {result.reason}")
     return -result.relative_gap

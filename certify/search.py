@@ -41,7 +41,7 @@ class Clock:
     """The time budget, and who wants to hear of progress."""
 
     budget: float | None = None
-    progress: Progress | None = None
+    progress: Progress | bool | None = None
     start: float = field(default_factory=monotonic)
     sweeps: int | None = None  # left; counted, so that a call without a budget is repeatable
 
@@ -68,7 +68,7 @@ class Clock:
     def tell(self, stage: str, value: float) -> None:
         """Report a stage and its value."""
         LOG.debug("%s %.10g", stage, value)
-        if self.progress is not None and self.progress(stage, value) is True:
+        if callable(self.progress) and self.progress(stage, value) is True:
             halt()
 
 

@@ -1,12 +1,15 @@
 """What is ever said about a factorization, and what each word means."""
 
+import math
 from enum import Enum
 
 
 class Verdict(Enum):
     """A verdict's value is the sentence shown to the user."""
 
-    CERTIFIED = "proved: no factors of any size are better by more than epsilon"
+    CERTIFIED = (
+        "proved: no factors of any size (at lam = 0: of their rank) are better by more than epsilon"
+    )
     REFUTED = "proved: better factors of the same size or smaller are in the certificate"
     RANK_LIMITED = "proved: more slices do better, and such factors are in the certificate"
     NUMERICAL = "floats say optimal; a step has no kernel rule"
@@ -28,3 +31,10 @@ EXIT_CODES = {
     "RANK_LIMITED": 14,
 }
 REJECTED_EXIT = 20
+
+
+def relative(gap: float, upper: float) -> float:
+    """Return a gap as a share of |upper|; 0 when both are 0, infinite where there is no share."""
+    if not math.isfinite(gap) or (gap > 0 and not upper):
+        return math.inf
+    return gap / abs(upper) if upper else 0.0

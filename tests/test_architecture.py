@@ -24,6 +24,7 @@ LAYERS = (  # from the bottom up: a module imports from its own layer or from th
     ("lifted", "splitting", "polish", "escapes"),
     ("columns",),
     ("search",),
+    ("_bar",),
     ("explore", "fixed_rank"),
     ("relax",),
     ("duals",),

@@ -257,3 +257,11 @@ def test_a_certificate_in_the_api_and_on_the_command_line_is_one_file(tmp_path, 
     held = load(path)
     assert Certificate.load(cert).verdict == "RANK_LIMITED"
     assert verify(cert, held.problem, held.factors).lower == OPTIMUM
+
+
+def test_the_best_of_a_rank_is_not_called_the_best_of_any_size(tmp_path, capsys):
+    path = write(tmp_path, lam="0.0", atom=PLAIN, U=np.diag([5.0, 0])[:, :1], V=np.eye(3)[:, :1])
+    ended = inside(capsys, "check", path)
+    assert ended.status == 0
+    assert "no factors of any size (at lam = 0: of their rank) are better" in ended.out
+    assert "no factors of rank at most 1 are better" in ended.out

@@ -1,6 +1,8 @@
 """The first minutes: a problem.toml from one's own files, and what a certificate says in words."""
 
 import json
+import os
+import sys
 import tomllib
 
 import jsonschema
@@ -80,6 +82,43 @@ def test_init_names_files_from_where_it_writes(folder, capsys):
     ended = inside(capsys, "init", "X.csv", "W.npy", "H.npy", "-o", "sub/problem.toml")
     assert ended.status == 0
     assert np.array_equal(load(folder / "sub" / "problem.toml").factors[0], W)
+
+
+@pytest.mark.parametrize("name", ['q"uote', "q'uote", "back\\slash", "new\nline", "\x7f", "é b"])
+def test_any_name_of_a_file_is_read_back(folder, capsys, name):
+    (folder / "X.csv").rename(f"{name}.csv")
+    (folder / "H.npy").rename(f"{name}.npy")
+    np.savez(f"{name}.npz", W=W)
+    document, _ = drafted(capsys, f"{name}.csv", f"{name}.npz", f"{name}.npy")
+    assert document["data"]["Y"] == f"{name}.csv"
+    assert document["factors"]["V"]["file"] == f"{name}.npy"
+    held = load(folder / "problem.toml")
+    assert np.array_equal(held.factors[0], W)
+    assert np.array_equal(held.factors[1], H.T)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes on Linux")
+def test_a_name_that_is_not_unicode_is_refused(folder, capsys):
+    name = os.fsdecode(b"\xff.csv")
+    (folder / "X.csv").rename(name)
+    assert "is not UTF-8" in inside(capsys, "init", name).sentence
+
+
+@pytest.mark.parametrize("name", ["bad.npz", "bad.safetensors"])
+def test_init_refuses_broken_archives_in_one_sentence(folder, capsys, name):
+    (folder / name).write_bytes(b"PK\x03\x04 and more")
+    ended = inside(capsys, "init", "X.csv", name)
+    assert ended.status == 2
+    assert f"{name} is not a readable" in ended.sentence
+    assert "cannot read absent.npz" in inside(capsys, "init", "X.csv", "absent.npz").sentence
+    np.savez("none.npz")
+    assert "holds no array" in inside(capsys, "init", "X.csv", "none.npz").sentence
+
+
+@pytest.mark.usefixtures("folder")
+def test_init_guesses_a_positive_lam(capsys):
+    np.save("zero.npy", np.zeros((6, 4)))
+    assert drafted(capsys, "zero.npy", "W.npy", "H.npy")[0]["lam"] == 1
 
 
 def test_init_replaces_nothing_without_force(folder, capsys):
@@ -173,3 +212,12 @@ def test_errors_name_the_line(tmp_path, capsys):
     number = 1 + path.read_text().splitlines().index('lefft = "l1"')
     assert f"problem.toml:{number}: the key 'lefft'" in ended.err
     assert "did you mean 'left'" in ended.err
+
+
+def test_every_command_shows_an_example(capsys):
+    listed = inside(capsys, "--help").out.partition("Commands:")[2]
+    names = [line.split()[0] for line in listed.splitlines() if line.startswith("  ")]
+    names = [n for n in names if f"\n  {n} " in listed]
+    assert {"check", "audit", "init", "report"} <= set(names)
+    for name in names:
+        assert f"Example: certify {name}" in inside(capsys, name, "--help").out, name

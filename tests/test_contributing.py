@@ -148,7 +148,7 @@ LIE = diff_of("certify/gauges/l1.py", '-    name = "l1"', '+    name = "l2"')
 BROKEN = {
     "a script that asserts something false": script("assert VALUE == 4"),
     "a script that warns": script("import warnings; warnings.warn('x')"),
-    "a script with a name that is gone": script("from certify import audit"),
+    "a script with a name that is gone": script("from certify import absent"),
     "a diff without its context": diff_of("certify/verdict.py", "-no such line", "+x"),
     "a diff whose context is there twice": diff_of("certify/verdict.py", " ", "+x"),
     "a file that exists": "```python certify/verdict.py\nx = 1\n```\n",

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from certify.cli import main
+from tests.browser import CHROMIUM, laid_out
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -107,6 +108,33 @@ def test_the_gallery_is_the_zoo():
         cwd=ROOT,
     )
     assert done.stdout == (DOCS / "gallery.md").read_text("utf-8"), "run python docs/gallery.py"
+
+
+@pytest.mark.slow
+def test_a_new_user_walks_the_first_page_in_a_bare_environment(tmp_path):
+    env, work = tmp_path / "venv", tmp_path / "work"
+    work.mkdir()
+    subprocess.run([sys.executable, "-m", "venv", env], check=True)
+    pip = [env / "bin/python", "-m", "pip", "install", "-q", f"{ROOT}[models,report]"]
+    subprocess.run(pip, check=True)
+    for block in blocks(DOCS / "index.md"):
+        if block["kind"] == "python":
+            subprocess.run([env / "bin/python", "-c", block["text"]], cwd=work, check=True)
+        elif block["kind"] == "console":
+            for arguments, allowed, shown in commands(block["text"]):
+                done = subprocess.run(
+                    [env / "bin/certify", *arguments],
+                    cwd=work,
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                )
+                assert (done.returncode in allowed, done.stderr) == (True, ""), arguments
+                assert matched(shown, done.stdout), (arguments, done.stdout)
+    assert "REFUTED" in (work / "first.html").read_text(encoding="utf-8")
+    if CHROMIUM is not None:
+        wide, console = laid_out(work / "first.html", 1000, tmp_path)
+        assert (wide <= 1000, console) == (True, "")
 
 
 @pytest.mark.slow

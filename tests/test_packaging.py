@@ -120,7 +120,10 @@ def test_every_extra_that_an_error_names_exists():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("checker", [["mypy", "--strict"], ["basedpyright", "--level", "error"]])
+@pytest.mark.parametrize(
+    "checker",
+    [["mypy", "--strict"], ["basedpyright", "--level=error", f"--pythonpath={sys.executable}"]],
+)
 def test_a_users_project_is_checked_completely(tmp_path, checker):
     pytest.importorskip(checker[0])
     right, wrong = tmp_path / "right.py", tmp_path / "wrong.py"
@@ -147,7 +150,8 @@ def test_an_installed_wheel_works_outside_the_checkout(built, tmp_path):
     subprocess.run([sys.executable, "-m", "venv", env], check=True)
     python = env / "bin/python"
     subprocess.run(
-        [python, "-m", "pip", "install", "-q", f"{wheel}[report,testing]", "pytest"], check=True
+        [python, "-m", "pip", "install", "-q", f"{wheel}[report,testing]", "pytest", "mpmath"],
+        check=True,
     )
     with tarfile.open(source) as held:
         held.extractall(tmp_path, filter="data")

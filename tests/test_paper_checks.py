@@ -163,7 +163,8 @@ def test_json_is_one_line_a_statement(capsys):
     assert said["statement"] == "zero_slice"
     assert said["holds"] is True
     assert said["examples"] == 3
-    assert said["evidence"][0] == EXACT
+    tested = [e for e in said["evidence"] if not e.startswith("machine-proved")]  # where built
+    assert tested[0] == EXACT
 
 
 def test_only_takes_known_names_and_tells_the_nearest(capsys):

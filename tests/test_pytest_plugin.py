@@ -113,6 +113,34 @@ def test_several_calls_and_parameters_have_certificates_of_their_own(run, pytest
     assert "test_ours.test_more_2.0_.2.cert" in names
 
 
+def test_tests_that_look_alike_have_certificates_of_their_own(run, pytester):
+    text = OURS + (
+        "\nclass TestA:\n    def test_it(self, certified):\n"
+        "        certified(PROBLEM, BEST, rtol=1e-5)\n"
+        "\nclass TestB:\n    def test_it(self, certified):\n"
+        "        certified(PROBLEM, BEST, rtol=1e-4)\n"
+        "\n@pytest.mark.parametrize('key', ['a b', 'a/b', 'x' * 300])\n"
+        "def test_key(certified, key):\n"
+        "    certified(PROBLEM, BEST, rtol=1e-3 / ord(key[1]), name='../' + key)\n"
+    )
+    run(text, "--certify-update").assert_outcomes(passed=6)
+    assert len(list((pytester.path / "certificates").iterdir())) == 6
+    assert not list(pytester.path.glob("*.cert"))
+    run(text).assert_outcomes(passed=6)
+
+
+def test_a_proof_in_rounded_floats_is_verified_in_them(run):
+    text = OURS + (
+        "\ndef test_large(certified):\n"
+        "    Y = np.diag(np.arange(401.0))\n"
+        "    problem = Problem(Squared(Y), RankOne('l1', 'l1'), 500.0)\n"
+        "    found = certified(problem, (np.zeros((401, 1)),) * 2)\n"
+        "    assert found.tier == 'rounded'\n"
+    )
+    run(text, "--certify-update").assert_outcomes(passed=2)
+    run(text).assert_outcomes(passed=2)
+
+
 def test_marker_and_options_set_the_search(run):
     text = OURS + (
         "\n@pytest.mark.certify(rtol=10.0, budget=5)\n"

@@ -1,6 +1,8 @@
 """A report says what its certificate proves, and nothing before it was verified again."""
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -9,10 +11,14 @@ import numpy as np
 import pytest
 
 import problems
-from certify import InputError, RejectedError, Verdict, check, report
+from certify import InputError, Problem, RejectedError, Verdict, check, report
+from certify.atoms import RankOne
 from certify.cli import main
+from certify.kernel import verify as kernel
+from certify.losses import Squared
 from certify.report import _pictures as pictures
-from certify.report import _words as words
+from certify.report._numbers import at_least, at_most
+from certify.verdict import REJECTED_EXIT
 from tests.browser import CHROMIUM, laid_out
 
 FAMILIES = {
@@ -105,7 +111,7 @@ def test_it_can_be_read_without_seeing_it(reported):
 def test_it_says_verdict_bracket_and_rules_in_the_order_of_the_questions(reported):
     result, _, page = reported
     said = page.said
-    for part in (result.verdict.name, words.short(result.lower, 10), words.short(result.upper, 10)):
+    for part in (result.verdict.name, at_least(result.lower), at_most(result.upper)):
         assert part in said
     titles = ["The question", "The answer", "The factors", "What would close the gap"]
     places = [said.index(t) for t in [*titles, "What proved it"]]
@@ -121,7 +127,7 @@ def test_better_factors_stand_beside_the_candidate():
     assert [g["name"] for g in report.groups(held)] == ["As they were given", "Better"]
     assert "--better better.npz" in page.said
     assert held.proved.better < result.upper
-    assert words.short(held.proved.better, 10) in page.said
+    assert at_most(held.proved.better) in page.said
 
 
 def test_an_optimum_is_balanced_and_something_else_is_not():
@@ -154,6 +160,45 @@ def test_the_command_writes_the_page_beside_the_certificate(tmp_path, capsys):
     out = tmp_path / "other.html"
     assert main(["report", str(tmp_path / "x.cert"), "-o", str(out), "--tier", "rounded"]) == 10
     assert "outward-rounded floats" in Page(out.read_text("utf-8")).said
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("a b.cert", "'a b.cert'"),
+        ("-x.cert", "./-x.cert"),
+        ("$(id)<i>.cert", "'$(id)<i>.cert'"),
+        ("\udcff.cert", "'?.cert'"),
+    ],
+)
+def test_the_commands_that_are_shown_can_be_pasted(tmp_path, name, word):
+    _, result = diagonal((np.array([[1.0], [0.0]]), np.array([[1.0], [0.0]])))
+    result.certificate.save(tmp_path / name)
+    out = tmp_path / "x.html"
+    assert main(["report", "-o", str(out), "--", str(tmp_path / name)]) == 10
+    page = Page(out.read_text("utf-8"))
+    assert f"certify verify {word} --problem" in page.said
+    assert f"verify.py {word}" in page.said
+
+
+def test_the_one_file_verifier_is_named_only_where_it_can_follow(tmp_path):
+    U, s, Vt = np.linalg.svd(np.random.default_rng(0).random((6, 5)))
+    root = np.sqrt(np.maximum(s - 0.5, 0.0))
+    problem = Problem(Squared(U[:, :5] * s @ Vt), RankOne(), 0.5)
+    whole = check(problem, (U[:, :5] * root, Vt.T * root)).certificate
+    assert "L" in whole.witness
+    bare = replace(whole, witness={k: a for k, a in whole.witness.items() if k != "L"})
+    for certificate, alone in ((whole, True), (bare, False)):
+        certificate.save(tmp_path / "x.cert")
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", kernel.__file__, str(tmp_path / "x.cert")],
+            capture_output=True,
+            check=False,
+        )
+        assert (done.returncode != REJECTED_EXIT) is alone
+        said = Page(report.page(report.facts(certificate, "exact"))).said
+        assert ("python -I -S verify.py" in said) is alone
+        assert ("alone cannot" in said) is not alone
 
 
 def test_the_command_refuses_in_one_sentence(tmp_path, capsys):
@@ -189,6 +234,15 @@ def test_images_are_told_from_other_columns():
     assert pictures.image_side(digits[:, np.random.default_rng(0).permutation(64)]) is None
     assert pictures.image_side(np.random.default_rng(1).standard_normal((50, 64))) is None
     assert pictures.image_side(digits[:, :60]) is None
+
+
+def test_large_images_are_thinned_so_that_a_page_stays_small():
+    noise = np.random.default_rng(0).standard_normal((256 * 256, 30))
+    tiles = pictures.images(noise, 256)
+    assert len(tiles) == pictures.TILES
+    assert sum(map(len, tiles)) < 600_000
+    small = pictures.images(noise[:64], 8)
+    assert small[0] == pictures.png(noise[:64, 0].reshape(8, 8))
 
 
 def test_text_of_a_hostile_file_is_escaped():

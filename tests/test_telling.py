@@ -9,8 +9,8 @@ import pytest
 
 import certify
 import problems
-from certify import InputError, Problem, Verdict, check, from_model, improve, score
-from certify.atoms import RankOne
+from certify import InputError, OutOfScopeError, Problem, Verdict, check, from_model, improve, score
+from certify.atoms import CP, RankOne
 from certify.losses import Squared
 from tests.test_report import Page
 
@@ -151,3 +151,25 @@ def test_the_score_is_zero_at_an_optimum_and_falls_with_the_gap():
     assert early < -1e-4
     assert -1e-9 < late <= 0.0
     assert grid.best_params_ == {"n_iter": 30}
+
+
+def test_a_model_of_which_nothing_is_proved_has_no_score(monkeypatch):
+    held = Read((np.ones((2, 1)),) * 3)
+    problem = Problem(Squared(np.ones((2, 2, 2))), CP(), 0.0)
+    monkeypatch.setattr("certify.scoring.from_model", lambda *_: (problem, held))
+    with pytest.raises(OutOfScopeError, match=r"nothing is proved of this model: lam = 0"):
+        score(None, Y)
+
+
+class Read(tuple):
+    """Factors with offsets, as adapters return them."""
+
+    __slots__ = ()
+
+    q = None
+
+
+def test_a_notebook_has_no_picture_of_what_nothing_proves(poor):
+    assert "the optimum lies in the shaded part" in poor._repr_html_()
+    bare = replace(poor, certificate=None, tier="floats")
+    assert "<svg" not in bare._repr_html_()

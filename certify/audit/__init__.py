@@ -1,6 +1,5 @@
 """Many models judged at once: one table, one exit status, and a folder others can recheck."""
 
-import hashlib
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import nullcontext
@@ -9,15 +8,29 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from certify._errors import InputError
-from certify.certificate import Certificate
+from certify._errors import InputError, OutOfScopeError
+from certify.certificate import Certificate, ask
+from certify.files import load
+from certify.kernel import verify as kernel
 from certify.kernel.verify import RejectedError
-from certify.recheck import Proved
-from certify.report import environment, facts
+from certify.report import Facts, environment, facts
 from certify.verdict import REJECTED_EXIT
 
-from ._book import Row, lock_of, locked, made, recalled, stored, worst, written
-from ._plan import Job, digests, plan
+from ._book import (
+    PROVED,
+    Row,
+    certificate_of,
+    digest_of,
+    lock_of,
+    locked,
+    made,
+    recalled,
+    status_of,
+    stored,
+    worst,
+    written,
+)
+from ._plan import Job, digests, named, plan
 from ._pool import finished, workers
 
 __all__ = ["Audit", "Job", "Progress", "plan", "run", "verify"]
@@ -62,8 +75,9 @@ def run(
 
     Every model has a process of its own: a crash or a time-out is a row.  What an earlier
     run in the same folder ended is not done again, if its inputs, settings and versions are
-    the same to the last bit; so an audit that was killed goes on.  The folder holds
-    index.html, results.jsonl, certificates/, reports/, audit.lock.
+    the same to the last bit; so an audit that was killed goes on.  Such rows are believed as
+    they are in your folder's cache/; `verify` believes none.  The folder holds index.html,
+    results.jsonl, certificates/, reports/, audit.lock.
 
     Raises InputError for a plan that is wrong, or a folder that cannot be written.
     """
@@ -113,13 +127,16 @@ def verify(
     """Verify every certificate of an audit's folder; nothing is searched.
 
     Each must be the file that the lock names, and prove the lock's verdict from the arrays
-    stored in it; the bracket in the rows is the one proved now.  inputs: a folder with the
-    models' own files, whose digests must then be those of the lock too.
+    stored in it; bracket, tier and exit status in the rows are those proved now.
+
+    inputs  a folder with the models' own files.  Their digests must be those of the lock, and
+            a problem's or a certificate's question that of the file there.  What a fit makes
+            of its files only running it tells, which this does not.
 
     A row whose certificate fails is REJECTED with the reason.  A row that had no certificate
-    keeps its verdict: nothing was proved then, and nothing is now.
+    keeps its verdict, which can be none that is proved.
 
-    Raises InputError if there is no lock.
+    Raises InputError if there is no lock, or it is not as `run` writes it.
     """
     place = Path(folder)
     models = lock_of(place)["models"]
@@ -134,38 +151,73 @@ def verify(
 
 def rechecked(place: Path, model: dict[str, Any], inputs: Path | None) -> Row:
     """Verify one model of a lock."""
-    row: Row = {k: model[k] for k in ("name", "verdict", "status") if k in model}
+    row: Row = {"name": model["name"], "verdict": model["verdict"], "status": status_of(model)}
     try:
         if inputs is not None:
             same_inputs(model, inputs)
         if "certificate" not in model:
-            return row | {"reason": "there is no certificate: nothing is proved"}
-        p = reproved(place, model)
-    except (RejectedError, InputError, OSError) as error:
+            return row | {"reason": unproved(model)}
+        held = reproved(place, model)
+        if inputs is not None:
+            same_question(held.certificate, model, inputs)
+    except (RejectedError, InputError, OutOfScopeError, OSError) as error:
         return row | {"verdict": "REJECTED", "status": REJECTED_EXIT, "reason": str(error)}
-    gap = (p.upper - p.lower) / abs(p.upper) if p.upper else 0.0
-    row |= {"lower": p.lower, "upper": p.upper, "tier": p.tier, "relative_gap": gap}
+    p = held.proved
+    row |= {"lower": p.lower, "upper": p.upper, "tier": p.tier, "relative_gap": held.relative_gap}
     return row | {"reason": f"proved by {', '.join(p.rules)}"}
 
 
-def reproved(place: Path, model: dict[str, Any]) -> Proved:
+def unproved(model: dict[str, Any]) -> str:
+    """Say that nothing is proved.  Raises RejectedError if the lock says that something is."""
+    if model["verdict"] in PROVED:
+        raise RejectedError("audit.lock", "not proved", f"{model['verdict']} without a certificate")
+    return "there is no certificate: nothing is proved"
+
+
+def reproved(place: Path, model: dict[str, Any]) -> Facts:
     """Prove what the lock says of a model.
 
     Raises RejectedError if the file is another or proves something else.
     """
+    if model["certificate"] != certificate_of(model["name"]):
+        raise RejectedError("audit.lock", "path", model["certificate"])
     path = place / model["certificate"]
-    if hashlib.sha256(path.read_bytes()).hexdigest() != model["sha256"]:
+    if digest_of(path) != model.get("sha256"):
         raise RejectedError("audit.lock", "digest", f"{path.name} is another file")
-    proved = facts(Certificate.load(path)).proved
-    if proved.verdict.name != model["verdict"]:
-        told = f"says {model['verdict']}, its certificate proves {proved.verdict.name}"
+    held = facts(Certificate.load(path))
+    if held.verdict.name != model["verdict"]:
+        told = f"says {model['verdict']}, its certificate proves {held.verdict.name}"
         raise RejectedError("audit.lock", "not proved", told)
-    return proved
+    return held
+
+
+def same_question(held: Certificate, model: dict[str, Any], folder: Path) -> None:
+    """Raise RejectedError unless a certificate asks what the model's own file asks.
+
+    Epsilon is the certificate's: a plan may set another than the file does.
+    """
+    source = folder / model["source"]
+    if model["kind"] == "certificate":
+        kernel.same_question(held.statement, Certificate.load(source).statement)
+    elif model["kind"] == "problem":
+        own = load(source)
+        q = None if own.q is None else own.problem.accept_offsets(own.q)
+        rtol, atol = (float.fromhex(held.statement[k]) for k in ("rtol", "atol"))
+        factors = own.problem.accept(own.factors)
+        kernel.same_question(
+            held.statement, ask(own.problem, factors, q, rtol=rtol, atol=atol).statement
+        )
 
 
 def same_inputs(model: dict[str, Any], folder: Path) -> None:
     """Raise InputError unless every input is in the folder with the lock's digest."""
-    found = digests([folder / name for name in model["inputs"]], folder.resolve())
+    files = [folder / name for name in model["inputs"]]
+    if odd := [f for f in files if f.exists() and not f.is_file()]:
+        raise InputError(f"{odd[0]} is not a regular file")
+    own = model["source"].rpartition(":")[0] if model["kind"] == "fit" else model["source"]
+    if named(folder / own, folder.resolve()) not in model["inputs"]:
+        raise InputError(f"the lock has no digest of {own}")
+    found = digests(files, folder.resolve())
     changed = [k for k, digest in model["inputs"].items() if found.get(k) != digest]
     if changed:
         raise InputError(f"inputs changed since the audit: {', '.join(changed)}")

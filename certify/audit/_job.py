@@ -18,7 +18,7 @@ from certify.problem import Problem
 from certify.report import facts, save
 from certify.report._words import model as model_of
 from certify.result import Result
-from certify.verdict import REJECTED_EXIT, Verdict
+from certify.verdict import REJECTED_EXIT, Verdict, relative
 
 from ._plan import Job
 
@@ -74,14 +74,17 @@ def judged(job: Job, out: Path) -> Row:
 
 
 def of_result(result: Result) -> Row:
-    """Return what a check found."""
+    """Return what a check found; a bracket only where a certificate proves it."""
+    if result.certificate is None:
+        row = failed(result.verdict.name, result.verdict.exit_code, result.reason)
+        return row | {"tier": result.tier}
     row = bracket(result.verdict, result.lower, result.upper, result.tier)
     return row | {"reason": result.reason}
 
 
 def bracket(verdict: Verdict, lower: float, upper: float, tier: str) -> Row:
     """Return a verdict with its bracket."""
-    gap = (upper - lower) / abs(upper) if upper else 0.0
+    gap = relative(upper - lower, upper)
     told: Row = {"verdict": verdict.name, "status": verdict.exit_code, "tier": tier}
     return told | {"lower": lower, "upper": upper, "relative_gap": gap}
 
@@ -116,6 +119,7 @@ def fitted(job: Job) -> tuple[Any, ...]:
     if spec is None or spec.loader is None:
         raise InputError(f"cannot load {path}")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickle look it up
     sys.path.insert(0, str(path.parent))
     try:
         spec.loader.exec_module(module)

@@ -5,7 +5,8 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from certify.files._schema import Strict, loads, validated
 from certify.kernel.verify import FORMAT
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+LIBRARIES = ("certify", "numpy", "scipy", "python-flint", "scikit-learn", "tensorly", "torch")
 KINDS = ("problem", "fit", "certificate")
 
 
@@ -65,7 +67,7 @@ class Job:
     @property
     def key(self) -> str:
         """The digest of all that decides the answer: inputs, settings, versions."""
-        told = [self.kind, self.source, self.settings, self.inputs, FORMAT, version("certify")]
+        told = [self.kind, self.source, self.settings, self.inputs, FORMAT, installed()]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
@@ -139,3 +141,15 @@ def named(file: Path, folder: Path) -> str:
     """Return a path from the folder, or the whole path where it is elsewhere."""
     whole = file.resolve()
     return whole.relative_to(folder).as_posix() if whole.is_relative_to(folder) else str(whole)
+
+
+@cache
+def installed() -> dict[str, str]:
+    """Return the versions of the libraries that are here."""
+    out = {}
+    for name in LIBRARIES:
+        try:
+            out[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return out

@@ -8,6 +8,7 @@ import click
 
 from certify import demo as demonstration
 from certify import files, recheck
+from certify._bar import bar as progress
 from certify.certificate import named
 from certify.improving import improve as improved_from
 from certify.kernel.verify import RejectedError
@@ -27,7 +28,6 @@ from ._show import (
     of_rejection,
     of_result,
     of_training,
-    progress,
     shared,
     table,
     the_fits,
@@ -72,6 +72,8 @@ def check(
 
     With --resume a long proof writes a checkpoint now and then and goes on from it; Ctrl-C
     ends the search with the bracket proved so far.
+
+    Example: certify check problem.toml -o x.cert --better better.npz
     """
     held = files.load(problem)
     guard([output, better, resume], held.inputs)
@@ -104,6 +106,8 @@ def verify(options: Options, certificate: Path, problem: Path, tier: str) -> int
     """Prove what CERTIFICATE claims about your own PROBLEM.
 
     Nothing is searched and nothing is drawn: --budget and --seed change nothing here.
+
+    Example: certify verify x.cert --problem problem.toml
     """
     held = files.load(problem)
     start = monotonic()
@@ -131,7 +135,10 @@ def verify(options: Options, certificate: Path, problem: Path, tier: str) -> int
 @click.option("--certificate", type=PATH, metavar="X.CERT", help="Write their certificate.")
 @common
 def improve(options: Options, problem: Path, output: Path, certificate: Path | None) -> int:
-    """Lower the objective from the factors of PROBLEM, and certify where it ends."""
+    """Lower the objective from the factors of PROBLEM, and certify where it ends.
+
+    Example: certify improve problem.toml -o better.npz --certificate better.cert
+    """
     held = files.load(problem)
     guard([output, certificate], held.inputs)
     start = monotonic()
@@ -167,6 +174,8 @@ def restarts(
 
     Fit 0 is [factors] of PROBLEM, then its [[restarts]], then FITS: .npz or .safetensors
     files of U, V, X2, ...
+
+    Example: certify restarts problem.toml fit1.npz fit2.npz -o fits.png
     """
     held = files.load(problem)
     guard([output, certificate], (*held.inputs, *fits))
@@ -200,6 +209,8 @@ def demo(options: Options, folder: Path) -> int:
 
     The problems bring their own epsilon and budget: --rtol, --atol and --budget change
     nothing here.
+
+    Example: certify demo
     """
     with progress(1.0, shared) as tell:
         rows = demonstration.run(folder, seed=options.seed, progress=tell)

@@ -7,10 +7,13 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from certify import audit as auditing
+from certify._bar import bar as progress
 from certify._errors import InputError
+from certify.report._numbers import at_least, at_most
 
 from ._options import PATH
-from ._show import as_json, progress, shared, table
+from ._run import printable
+from ._show import as_json, shared, table
 
 
 @click.command()
@@ -69,13 +72,14 @@ def show(found: auditing.Audit, *, lines: bool) -> None:
     for name in ("model", "verdict", "optimum >=", "model <=", "gap", "seconds"):
         out.add_column(name, justify="left" if name in ("model", "verdict") else "right")
     for row in found.rows:
-        told = [number(row.get(k), ".8g") for k in ("lower", "upper")]
+        ends = (row.get("lower"), at_least), (row.get("upper"), at_most)
+        told = ["–" if x is None else rounded(x, 8) for x, rounded in ends]
         gap, spent = number(row.get("relative_gap"), ".1e"), number(row.get("seconds"), ".1f")
         out.add_row(row["name"], row["verdict"], *told, gap, spent)
     table(out)
     for row in found.rows:
         if row["verdict"] in ("FAILED", "TIMEOUT", "REJECTED"):
-            click.echo(f"{row['name']}: {row['reason']}")
+            click.echo(f"{row['name']}: {printable(row['reason'])}")
     click.echo(f"{len(found.rows)} models in {found.folder}, exit status {found.status}")
 
 

@@ -26,6 +26,8 @@ def report_of(options: Options, certificate: Path, output: Path | None, tier: st
 
     The page needs no network and no script.  Nothing is searched: --budget, --seed, --rtol
     and --atol change nothing here.
+
+    Example: certify report x.cert -o x.html
     """
     target = certificate.with_suffix(".html") if output is None else output
     guard([target], [certificate])

@@ -3,30 +3,21 @@
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    SpinnerColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-)
+from rich.progress import Task
 from rich.table import Table
 from rich.text import Text
 
-from certify import search
 from certify.kernel.verify import RejectedError
 from certify.recheck import Proved
 from certify.restarts import RestartReport
 from certify.result import Result
-from certify.verdict import Verdict
+from certify.verdict import Verdict, relative
 
 from ._run import printable
 
@@ -75,7 +66,7 @@ def of_proof(proved: Proved, seconds: float) -> Lines:
         "lower": proved.lower,
         "upper": proved.upper,
         "gap": gap,
-        "relative_gap": gap / abs(proved.upper) if proved.upper else 0.0,
+        "relative_gap": relative(gap, proved.upper),
         "tier": proved.tier,
         "rules": list(proved.rules),
         "seconds": round(seconds, 3),
@@ -157,31 +148,6 @@ def the_fits(found: RestartReport, written: Mapping[str, Written | None]) -> Non
             console.print(Text(f"written {printable(str(w.path))} ({name}, {w.size} bytes)"))
 
 
-def timed(task: Task, stage: str, value: float) -> tuple[str, float]:
-    """Show the stage and its objective; the bar is the time spent of a budget."""
-    return f"{stage}  {value:.8g}", task.elapsed or 0.0
-
-
 def shared(_task: Task, stage: str, value: float) -> tuple[str, float]:
     """Show the stage; the bar is the share that is done."""
     return stage, value
-
-
-@contextmanager
-def progress(
-    total: float | None = None, read: Callable[[Task, str, float], tuple[str, float]] = timed
-) -> Iterator[search.Progress | None]:
-    """Show a bar on stderr while the body runs; yield None when stderr is no terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting", total=total or None)
-
-        def tell(stage: str, value: float) -> None:
-            """Show the stage and its value."""
-            text, done = read(bar.tasks[0], stage, value)
-            bar.update(task, description=text, completed=done)
-
-        yield tell

@@ -1,9 +1,11 @@
 """A problem.toml for files that somebody has: what can be seen of it, and TODO for the rest."""
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 from scipy import sparse
@@ -66,14 +68,36 @@ def every(factors: Sequence[Path]) -> Named:
 
 
 def held_names(path: Path) -> list[str]:
-    """Return the names in a file that holds several arrays."""
-    if path.suffix.lower() == ".npz":
-        with np.load(path) as held:
-            return list(held.files)
-    from safetensors import safe_open  # noqa: PLC0415  only for such files
+    """Return the names in a file that holds several arrays.
 
-    with safe_open(path, "numpy") as held:
-        return list(held.keys())
+    Raises InputError if there is none, or it is not such a file.
+    """
+    try:
+        names = zipped(path) if path.suffix.lower() == ".npz" else tensors(path)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+    except (BadZipFile, ValueError) as error:
+        raise InputError(f"{path} is not a readable {path.suffix} file: {error}") from None
+    if not names:
+        raise InputError(f"{path} holds no array")
+    return names
+
+
+def zipped(path: Path) -> list[str]:
+    """Return the names of the arrays in an .npz file."""
+    with ZipFile(path) as held:
+        return [n.removesuffix(".npy") for n in held.namelist() if n.endswith(".npy")]
+
+
+def tensors(path: Path) -> list[str]:
+    """Return the names in a .safetensors file."""
+    from safetensors import SafetensorError, safe_open  # noqa: PLC0415  only for such files
+
+    try:
+        with safe_open(path, "numpy") as held:
+            return list(held.keys())
+    except SafetensorError as error:
+        raise ValueError(error) from None
 
 
 def matched(dims: tuple[int, ...], arrays: Named) -> tuple[dict[str, tuple[str, Any]], list[str]]:
@@ -114,13 +138,14 @@ def regularizer(Y: Any, held: dict[str, Any]) -> list[str]:  # noqa: ANN401  num
     guess = 1.0
     if Y.ndim == MATRIX:
         dense = Y.toarray() if sparse.issparse(Y) else np.nan_to_num(Y)
-        guess = 0.1 * float(np.linalg.norm(dense, MATRIX)) if dense.size < 10**6 else 1.0
+        guess = 0.1 * float(np.linalg.norm(dense, MATRIX)) if 0 < dense.size < 10**6 else 0.0
+        guess = guess or 1.0  # lam = 0 would be another question: of one rank
     return [f"lam = {guess:.6g}  # TODO: the weight of the regularization in your training"]
 
 
 def observations(Y: Any, name: str, notes: list[str]) -> list[str]:  # noqa: ANN401
     """Return the tables of data and loss."""
-    lines = ["[data]", f'Y = "{name}"']
+    lines = ["[data]", f"Y = {quoted(name)}"]
     if sparse.issparse(Y):
         lines.append("# stored entries are the observed ones")
     elif np.isnan(Y).any():
@@ -157,6 +182,15 @@ def relative(path: Path, folder: Path) -> str:
     return Path(os.path.relpath(path, folder)).as_posix()
 
 
+def quoted(name: str) -> str:
+    """Return a name as a string of TOML.  Raises InputError for one that is not Unicode."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"a problem.toml cannot name {name!r}, which is not UTF-8") from None
+    return json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def relative_source(source: str, folder: Path) -> str:
     """Return an array's source as problem.toml has it, as seen from a folder."""
     plain = source.removesuffix(TURNED)
@@ -164,6 +198,6 @@ def relative_source(source: str, folder: Path) -> str:
     named = bool(colon) and Path(head).suffix.lower() in KEYED
     file = relative(Path(head if named else plain), folder)
     if plain != source:
-        held = f'file = "{file}", ' + (f'key = "{key}", ' if named else "")
+        held = f"file = {quoted(file)}, " + (f"key = {quoted(key)}, " if named else "")
         return f"{{ {held}transpose = true }}"
-    return f'"{file}:{key}"' if named else f'"{file}"'
+    return quoted(f"{file}:{key}" if named else file)

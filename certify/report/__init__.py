@@ -1,6 +1,7 @@
 """A certificate as one page that anybody can read: it is verified again before it says anything."""
 
 import os
+import shlex
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -59,7 +60,9 @@ def page(held: Facts, file: str = "x.cert") -> str:
     template = environment().from_string(
         files(__name__).joinpath("page.html.jinja").read_text(encoding="utf-8")
     )
-    return str(template.render(**told(held), file=file))
+    plain = f"./{file}" if file.startswith("-") else file
+    plain = plain.encode(errors="replace").decode()  # a file's name may be any bytes
+    return str(template.render(**told(held), file=shlex.quote(plain)))
 
 
 def environment() -> Any:  # noqa: ANN401  jinja2
@@ -98,6 +101,7 @@ def told(held: Facts) -> dict[str, Any]:
         "factors": groups(held),
         "proof": proof(held),
         "arrays": arrays(held),
+        "alone": held.alone,
     }
 
 

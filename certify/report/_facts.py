@@ -13,10 +13,10 @@ from certify.certificate import Certificate, as_numpy, ask
 from certify.kernel import verify as kernel
 from certify.polar._proved import above
 from certify.problem import Values
+from certify.proving import arithmetic
 from certify.question import Question, question
 from certify.recheck import Proved, completed, proved
-from certify.rigor.rounded import Rounded
-from certify.verdict import Verdict
+from certify.verdict import Verdict, relative
 
 SHOWN = 60  # slices in a table and in a picture
 
@@ -37,11 +37,15 @@ class Slice:
 
 @dataclass(frozen=True, eq=False)
 class Facts:
-    """A certificate, and what its verification proved just now."""
+    """A certificate, and what its verification proved just now.
+
+    completed  the certificate with the factors that exact arithmetic needs and files leave out
+    """
 
     certificate: Certificate
     question: Question
     proved: Proved
+    completed: Certificate
 
     @property
     def verdict(self) -> Verdict:
@@ -56,7 +60,7 @@ class Facts:
     @property
     def relative_gap(self) -> float:
         """The gap as a share of |upper|."""
-        return self.gap / abs(self.proved.upper) if self.proved.upper else 0.0
+        return relative(self.gap, self.proved.upper)
 
     @property
     def epsilon(self) -> float:
@@ -81,19 +85,26 @@ class Facts:
 
     @cached_property
     def polar(self) -> float | None:
-        """A proved upper bound of Omega°(W), in rounded arithmetic; None without W."""
-        c = self.certificate
+        """A proved upper bound of Omega°(W), in the arithmetic of the proof; None without W."""
+        c = self.completed
         held = c.proof.get("polar")
         if self.dual is None or not isinstance(held, dict):
             return None
-        arithmetic = Rounded()
+        by = arithmetic(self.question.problem, self.proved.tier)
         data = {k: c.given[k] for k in c.statement["arrays"]}
         asked = kernel.question(c.statement, data)
         given = kernel.Arrays(dict(c.witness), "proof")
         with np.errstate(all="ignore"):
-            w = kernel.dual_point(arithmetic, asked, c.proof, given, "W")
-            bound = kernel.polar_bound(arithmetic, asked.pair, w.field, held, given)
+            w = kernel.dual_point(by, asked, c.proof, given, "W")
+            bound = kernel.polar_bound(by, asked.pair, w.field, held, given)
         return above(Fraction(bound))
+
+    @cached_property
+    def alone(self) -> bool:
+        """Whether the file holds every factor that exact integers need, for verify.py alone."""
+        c, q = self.certificate, self.question
+        stated = ask(q.problem, q.factors, q.q, rtol=q.rtol, atol=q.atol)
+        return completed(c, stated, "exact").witness.keys() == c.witness.keys()
 
     @cached_property
     def slices(self) -> list[Slice]:
@@ -135,4 +146,4 @@ def facts(certificate: Certificate, tier: str | None = None) -> Facts:
     tier = tier or str(certificate.claim.get("tier", "exact"))
     stated = ask(asked.problem, asked.factors, asked.q, rtol=asked.rtol, atol=asked.atol)
     held = completed(certificate, stated, tier)
-    return Facts(certificate, asked, proved(asked.problem, stated, held, tier))
+    return Facts(certificate, asked, proved(asked.problem, stated, held, tier), held)

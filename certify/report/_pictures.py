@@ -11,11 +11,12 @@ import numpy as np
 from certify._arrays import Array
 
 from ._facts import SHOWN, Facts
-from ._words import short
+from ._numbers import at_least, at_most, short
 
 WIDTH, EDGE = 640, 24
 TILES, SIDE = 24, 160  # factors drawn; the longest side of a heat map, in cells
 SMOOTH = 0.8  # adjacent pixels differ by less than this share of what any two do
+PIXELS = 64  # of a side of an image: as many as are shown
 LEAST_IMAGE = 25  # pixels
 
 
@@ -68,14 +69,14 @@ def bracket(held: Bracket) -> str:
         bar(EDGE, 50, (WIDTH - 2 * EDGE, 6), "track"),
         bar(EDGE, 50, (at(min(lower + eps, lower + top)) - EDGE, 6), "allowed"),
         bar(EDGE, 44, (at(reach) - EDGE, 18), "band"),
-        mark(EDGE, f"lower bound {short(lower)}", 92),
-        mark(at(upper), f"these factors {short(upper)}", 28),
+        mark(EDGE, f"lower bound {at_least(lower, 7)}", 92),
+        mark(at(upper), f"these factors {at_most(upper, 7)}", 28),
     ]
     if better is not None:
-        parts.append(mark(at(better), f"better factors {short(better)}", 110))
+        parts.append(mark(at(better), f"better factors {at_most(better, 7)}", 110))
     parts.append(text(EDGE, 134, "the optimum lies in the shaded part", "start", "note"))
     parts.append(text(WIDTH - EDGE, 134, f"within epsilon {short(eps, 3)}: green", "end", "note"))
-    said = f"The optimum is between {short(lower, 10)} and {short(reach, 10)}."
+    said = f"The optimum is between {at_least(lower)} and {at_most(reach)}."
     return svg(142, said, parts)
 
 
@@ -94,10 +95,10 @@ def polar(facts: Facts) -> str | None:
     top = max(bound, lam) * 1.08
     room = WIDTH - 2 * EDGE
     x = EDGE + lam / top * room
-    said = f"Ω°(W) ≤ {short(bound)}, λ = {short(lam)}: a ratio of {bound / lam:.7g}"
+    said = f"Ω°(W) ≤ {at_most(bound, 7)}, λ = {short(lam)}: a ratio of {bound / lam:.7g}"
     kind = "over" if bound > lam * (1 + facts.question.rtol) else "inside"
     parts = [
-        text(EDGE, 18, f"Ω°(W) ≤ {short(bound)}", "start"),
+        text(EDGE, 18, f"Ω°(W) ≤ {at_most(bound, 7)}", "start"),
         bar(EDGE, 26, (bound / top * room, 22), kind),
         f'<line x1="{x:.1f}" x2="{x:.1f}" y1="22" y2="56" class="tick"/>',
         text(x, 72, f"λ = {short(lam)}", "end"),
@@ -143,8 +144,9 @@ def image_side(Y: Array) -> int | None:
 
 
 def images(columns: Array, side: int) -> list[str]:
-    """Return the first columns as small square pictures."""
-    return [png(x.reshape(side, side)) for x in columns.T[:TILES]]
+    """Return the first columns as small square pictures, large ones thinned."""
+    at = thinned(side, PIXELS)
+    return [png(x.reshape(side, side)[np.ix_(at, at)]) for x in columns.T[:TILES]]
 
 
 def heat(factor: Array) -> str:
@@ -153,9 +155,9 @@ def heat(factor: Array) -> str:
     return png(flat[thinned(flat.shape[0])][:, thinned(flat.shape[1])])
 
 
-def thinned(n: int) -> Array:
-    """Return at most SIDE indices, evenly spread."""
-    return np.unique(np.linspace(0, n - 1, min(n, SIDE)).round().astype(int))
+def thinned(n: int, most: int = SIDE) -> Array:
+    """Return at most so many indices, evenly spread."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
 
 
 def png(a: Array) -> str:

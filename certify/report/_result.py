@@ -8,8 +8,8 @@ from typing import Any
 from certify._errors import InputError
 from certify.verdict import Verdict
 
+from ._numbers import at_least, at_most, short
 from ._pictures import Bracket, bracket
-from ._words import short
 
 NEXT = {
     Verdict.CERTIFIED: "Nothing is left to do: save the certificate, and verify() rechecks it.",
@@ -26,11 +26,11 @@ FILLS = {"band": "#5b8def", "allowed": "#1a7f37", "track": "#c9d1d9"}
 
 def explained(result: Any) -> str:  # noqa: ANN401  a Result, of the layer above
     """Return what was proved, which bound is loose, what was tried, and what to try."""
-    low, high = short(result.lower, 10), short(result.upper, 10)
+    low, high = at_least(result.lower), at_most(result.upper)
     by = {"exact": "exact integers", "rounded": "outward-rounded floats"}.get(result.tier)
     told = f"Proved in {by}" if by else "By floats, nothing proved"
     bracket_told = f"{told}: {low} <= optimum, and these factors reach at most {high}"
-    gap = f"a gap of {short(result.gap, 3)}, relative {result.relative_gap:.2g}"
+    gap = f"a gap of {at_most(result.gap, 3)}, relative {result.relative_gap:.2g}"
     missed = f"by {result.stationarity:.1g} of the regularization at most"
     lines = [
         f"{result.verdict.name}: {result.reason}.",
@@ -59,7 +59,7 @@ def cell(result: Any, epsilon: float) -> str:  # noqa: ANN401  a Result
     better = None if result.reached is None or result.better is None else result.reached.value
     held = Bracket(result.lower, result.upper, better, epsilon)
     drawn = ""
-    if abs(result.lower) + abs(result.upper) < float("inf"):
+    if result.certificate is not None:  # it says where the optimum lies
         drawn = coloured(bracket(held))
     size = f"relative gap {result.relative_gap:.2g}, {result.tier}"
     return f'<div style="{STYLE}">{head}{drawn}<p style="opacity:.7">{size}</p></div>'

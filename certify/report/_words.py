@@ -1,25 +1,15 @@
-"""The question and the answer of a certificate in words, and as formulas in plain text."""
+"""The question and the answer of a certificate in words."""
 
-from certify.atoms import CP, DeepLinear, DeepReLU, RankOne, ReLU, Symmetric
-from certify.gauges import Gauge
+from certify.atoms import CP, DeepLinear, DeepReLU, ReLU, Symmetric
 from certify.problem import Problem
 from certify.verdict import Verdict
 
 from ._facts import Facts
+from ._formula import LOSSES, formula
+from ._numbers import at_least, at_most, short
 
-LOSSES = {
-    "squared": ("½ Σ (z − y)²", "least squares"),
-    "huber": ("Σ h(z − y), h(r) = ½r² to δ, then δ|r| − ½δ²", "the Huber loss"),
-    "absolute": ("Σ |z − y|", "absolute deviations"),
-    "quantile": ("Σ τ(y − z)₊ + (1 − τ)(z − y)₊", "the quantile loss"),
-    "hinge": ("Σ (1 − yz)₊", "the hinge loss"),
-    "squared_hinge": ("Σ (1 − yz)₊²", "the squared hinge loss"),
-    "logistic": ("Σ ln(1 + eᶻ) − yz", "the logistic loss"),
-    "softmax": ("Σ over rows: ln Σ eᶻ − z at the class", "the multinomial logistic loss"),
-    "kullback_leibler": ("Σ z − y ln z + y ln y − y", "the Kullback–Leibler divergence"),
-    "poisson": ("Σ eᶻ − yz", "the Poisson likelihood"),
-}
-BARS = {"l1": "‖{}‖₁", "l2": "‖{}‖₂", "linf": "‖{}‖∞"}
+__all__ = ["answer", "asked", "bracket", "closing", "formula", "model", "short"]
+
 ANSWERS = {
     Verdict.CERTIFIED: "Yes: no factors of {any} have an objective lower by more than {epsilon}.",
     Verdict.REFUTED: "No: better factors of the same size or smaller are in this certificate.",
@@ -28,11 +18,6 @@ ANSWERS = {
     Verdict.UNDECIDED: "Not decided: the optimum lies in the bracket below, and nothing more is "
     "proved here.",
 }
-
-
-def short(x: float, digits: int = 7) -> str:
-    """Return a number for people."""
-    return f"{x:.{digits}g}".replace("e-0", "e-").replace("e+0", "e+")
 
 
 def asked(facts: Facts) -> str:
@@ -44,10 +29,18 @@ def asked(facts: Facts) -> str:
     rank = f"rank at most {size}" if problem.lam == 0 else "any size"
     slices = f"{size} slice{'s' * (size != 1)}"
     return (
-        f"Somebody fitted {what} of {slices} to {shape} data{of}, by {LOSSES[problem.loss.name][1]}"
+        f"Somebody fitted {what} of {slices} to {shape} data{of}, by {loss(problem)}"
         f"{priced(problem)}. Are these factors a global optimum of that objective, over factors of "
         f"{rank}, within {short(facts.epsilon)}?"
     )
+
+
+def loss(problem: Problem) -> str:
+    """Return the name of the loss."""
+    name = LOSSES[problem.loss.name][1]
+    if "weights" not in problem.loss.arrays():
+        return name
+    return f"the weighted {name[4:]}" if name.startswith("the ") else f"weighted {name}"
 
 
 def priced(problem: Problem) -> str:
@@ -73,47 +66,6 @@ def model(problem: Problem) -> str:
     return names.get(type(atom), "a matrix factorization")
 
 
-def formula(problem: Problem) -> str:
-    """Return the objective as plain text."""
-    phi, theta = parts(problem)
-    parts_of = [LOSSES[problem.loss.name][0]]
-    if problem.lam:
-        parts_of.append(f"λ Σₖ {theta}")
-    if problem.offsets:
-        parts_of.append("H(q)")
-    shift = " + A q" if problem.offsets else ""
-    return f"minimize  {'  +  '.join(parts_of)},   Z = Σₖ {phi}{shift}"
-
-
-def parts(problem: Problem) -> tuple[str, str]:
-    """Return phi and theta of the atom."""
-    atom = problem.atom
-    if isinstance(atom, Symmetric):
-        return "xₖxₖᵀ", f"{bars(atom.norm.rstrip('+'), 'xₖ')}²"
-    if isinstance(atom, CP):
-        names = [f"x{'¹²³⁴⁵⁶⁷⁸⁹'[k]}ₖ" for k in range(min(len(atom.norms), 9))]
-        norms = [bars(n.rstrip("+-"), x) for n, x in zip(atom.norms, names, strict=False)]
-        return " ∘ ".join(names), " ".join(norms)
-    if isinstance(atom, RankOne | ReLU):
-        left, right = (named(g, x) for g, x in zip(atom.gauges, ("uₖ", "vₖ"), strict=True))
-        whole = f"{left} {right}" if atom.form == "product" else f"½({left}² + {right}²)"
-        unit = "uₖvₖᵀ" if isinstance(atom, RankOne) else "s(Vuₖ) vₖᵀ"
-        return unit, whole
-    if isinstance(atom, DeepLinear):
-        return "V X¹ₖ ⋯ Xᴷₖ", "‖X¹ₖ‖ ⋯ ‖Xᴷₖ‖"
-    return "s(⋯ s(V X¹ₖ) ⋯) Xᴷₖ", "‖X¹ₖ‖ ⋯ ‖Xᴷₖ‖"
-
-
-def named(norm: Gauge, x: str) -> str:
-    """Return a norm of x: its bars, or its name."""
-    return bars(norm.name, x) if norm.name in BARS else f"{norm.name}({x})"
-
-
-def bars(name: str, x: str) -> str:
-    """Return a plain norm of x."""
-    return BARS[name].format(x)
-
-
 def answer(facts: Facts) -> str:
     """Return the verdict as a sentence."""
     size = facts.candidate[0].shape[-1]
@@ -123,19 +75,19 @@ def answer(facts: Facts) -> str:
 
 def bracket(facts: Facts) -> str:
     """Return the bracket as a sentence."""
-    lower, upper = short(facts.proved.lower, 10), short(facts.proved.upper, 10)
+    lower, upper = at_least(facts.proved.lower), at_most(facts.proved.upper)
     held = f"Proved: the optimum is at least {lower}, and these factors reach at most {upper}"
-    told = f"{held}: a gap of {short(facts.gap, 3)}, relative {facts.relative_gap:.2g}."
+    told = f"{held}: a gap of {at_most(facts.gap, 3)}, relative {facts.relative_gap:.2g}."
     if facts.proved.better is None:
         return told
     size = 0 if facts.better is None else facts.better[0].shape[-1]
-    better = short(facts.proved.better, 10)
+    better = at_most(facts.proved.better)
     return f"{told} The better factors, of {size} slice{'s' * (size != 1)}, reach at most {better}."
 
 
 def closing(facts: Facts) -> str:
     """Return what would close the bracket, or what to do next."""
-    epsilon = short(facts.gap, 2)
+    epsilon = at_most(facts.gap, 2)
     if facts.verdict is Verdict.CERTIFIED:
         return "Nothing is left to close: the gap is within the epsilon that was asked for."
     if facts.verdict is Verdict.UNDECIDED:

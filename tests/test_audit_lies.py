@@ -1,0 +1,232 @@
+"""Audits whose folder somebody wrote in: nothing is called proved that is not."""
+
+import json
+import shutil
+
+import pytest
+
+from certify import InputError, audit, check
+from certify.audit import _book as book
+from certify.audit._job import fitted
+from certify.cli import main
+from tests.question_files import U, V, write
+
+PLAN = '[defaults]\nbudget = 2\n[[model]]\nname = "few"\nproblem = "problem.toml"\n'
+OLD = '[[model]]\nname = "old"\ncertificate = "old.cert"\n'
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory):
+    """An audit of a refuted problem file and of a certificate, in a folder of its own."""
+    folder = tmp_path_factory.mktemp("lies")
+    write(folder, U=U[:, :1], V=V[:, :1])
+    easy(folder).save(folder / "old.cert")
+    (folder / "audit.toml").write_text(PLAN + OLD, encoding="utf-8")
+    found = audit.run(folder / "audit.toml", folder / "out")
+    assert [r["verdict"] for r in found.rows] == ["RANK_LIMITED", "CERTIFIED"]
+    return folder
+
+
+@pytest.fixture
+def copied(audited, tmp_path):
+    shutil.copytree(audited, tmp_path / "all")
+    return tmp_path / "all"
+
+
+def easy(folder):
+    """Return a certificate of an optimum: of the same data at another lam."""
+    from certify.files import load  # noqa: PLC0415
+
+    held = load(folder / "problem.toml")
+    other = type(held.problem)(held.problem.loss, held.problem.atom, 9.0)
+    return check(other, tuple(0 * x for x in held.factors)).certificate
+
+
+def rewritten(out, **changed):
+    """Change the first model of the lock; None takes a key out."""
+    lock = json.loads((out / "audit.lock").read_text("utf-8"))
+    lock["models"][0] |= changed
+    lock["models"][0] = {k: v for k, v in lock["models"][0].items() if v is not None}
+    (out / "audit.lock").write_text(json.dumps(lock), encoding="utf-8")
+    return audit.verify(out).rows[0]
+
+
+def test_a_lock_that_says_certified_without_a_certificate_is_rejected(copied):
+    row = rewritten(copied / "out", verdict="CERTIFIED", status=0, certificate=None)
+    assert (row["verdict"], row["status"]) == ("REJECTED", 20)
+    assert "CERTIFIED without a certificate" in row["reason"]
+
+
+def test_the_exit_status_is_that_of_the_verdict_proved_now(copied):
+    assert rewritten(copied / "out", status=0)["status"] == 14
+    assert main(["audit", "--verify", str(copied / "out")]) == 14
+    row = rewritten(copied / "out", verdict="FAILED", status=0, certificate=None)
+    assert (row["verdict"], row["status"]) == ("FAILED", 1)
+
+
+@pytest.mark.parametrize("place", ["../old.cert", "certificates/old.cert", "{folder}/old.cert"])
+def test_a_certificate_from_elsewhere_is_rejected(copied, place):
+    name = place.format(folder=copied)
+    sha256 = book.digest_of(copied / "out" / name)
+    row = rewritten(copied / "out", verdict="CERTIFIED", certificate=name, sha256=sha256)
+    assert row["verdict"] == "REJECTED"
+
+
+def test_a_certificate_of_an_easier_question_is_rejected_where_the_inputs_are_given(copied):
+    out = copied / "out"
+    shutil.copy(copied / "old.cert", out / "certificates" / "few.cert")
+    sha256 = book.digest_of(copied / "old.cert")
+    row = rewritten(out, verdict="CERTIFIED", sha256=sha256)
+    assert row["verdict"] == "CERTIFIED"  # it proves what it asks
+    rows = audit.verify(out, inputs=copied).rows
+    assert [r["verdict"] for r in rows] == ["REJECTED", "CERTIFIED"]
+    assert "question: certificate has" in rows[0]["reason"]
+
+
+def test_a_published_certificate_must_ask_what_is_in_the_folder(copied):
+    out = copied / "out"
+    shutil.copy(out / "certificates" / "few.cert", out / "certificates" / "old.cert")
+    lock = json.loads((out / "audit.lock").read_text("utf-8"))
+    lock["models"][1] |= {
+        "verdict": "RANK_LIMITED",
+        "sha256": book.digest_of(out / "certificates" / "old.cert"),
+    }
+    (out / "audit.lock").write_text(json.dumps(lock), encoding="utf-8")
+    assert audit.verify(out).rows[1]["verdict"] == "RANK_LIMITED"
+    assert audit.verify(out, inputs=copied).rows[1]["verdict"] == "REJECTED"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"verdict": "CERTIFIED", "status": 0},
+        {"status": 0},
+        {"verdict": "OUT_OF_SCOPE", "status": 13, "certificate": "certificates/old.cert"},
+        {"report": "javascript:alert(1)"},
+        {"lower": "14"},
+        {"upper": float("nan")},
+        {"name": "old"},
+        {"verdict": "PROVED"},
+        {"verdict": "CERTIFIED", "status": 0, "certificate": ...},
+        [],
+    ],
+)
+def test_a_kept_row_that_disagrees_with_its_files_is_not_used(copied, changed):
+    plan = copied / "audit.toml"
+    job = audit.plan(plan)[0]
+    path = book.cached(copied / "out", job)
+    row = json.loads(path.read_text("utf-8"))
+    assert book.recalled(copied / "out", job) == {**row, "cached": True}
+    forged = {**row, **changed} if changed else changed
+    if changed:
+        forged = {k: v for k, v in forged.items() if v is not ...}
+    path.write_text(json.dumps(forged), encoding="utf-8")
+    assert book.recalled(copied / "out", job) is None
+
+
+def test_a_name_that_passes_to_another_model_takes_no_files_with_it(copied):
+    text = (copied / "problem.toml").read_text("utf-8")
+    (copied / "other.toml").write_text(text.replace("lam = 2.0", "lam = 9.0"), encoding="utf-8")
+    plan = PLAN.replace("few", "moved") + '[[model]]\nname = "few"\nproblem = "other.toml"\n'
+    (copied / "audit.toml").write_text(plan, encoding="utf-8")
+    found = audit.run(copied / "audit.toml", copied / "out")
+    again = audit.verify(copied / "out", inputs=copied)
+    assert [r["verdict"] for r in again.rows] == [r["verdict"] for r in found.rows]
+    assert [r["report"] for r in found.rows] == ["reports/moved.html", "reports/few.html"]
+
+
+@pytest.mark.parametrize(
+    "lock",
+    [
+        {"models": []},
+        {"models": 3},
+        {"models": [3]},
+        {"models": [{"name": "few", "verdict": "CERTIFIED"}]},
+        {"models": [{"name": "../few"}]},
+        {"models": [{"verdict": "PROVED"}]},
+    ],
+)
+def test_a_lock_that_run_does_not_write_is_refused_in_a_sentence(copied, lock):
+    out = copied / "out"
+    held = json.loads((out / "audit.lock").read_text("utf-8"))
+    models = lock["models"]
+    if models and isinstance(models, list) and isinstance(models[0], dict) and len(models[0]) == 1:
+        models = [held["models"][0] | models[0]]
+    (out / "audit.lock").write_text(json.dumps(held | {"models": models}), encoding="utf-8")
+    with pytest.raises(InputError, match=r"audit\.lock has no models, or one without"):
+        audit.verify(out)
+
+
+def test_a_deep_lock_is_refused(copied):
+    (copied / "out" / "audit.lock").write_text("[" * 10**5, encoding="utf-8")
+    with pytest.raises(InputError, match="is not JSON"):
+        audit.verify(copied / "out")
+
+
+def test_a_bracket_that_nothing_proves_is_not_in_the_table(tmp_path):
+    fit = (
+        "import numpy as np\nfrom certify import Problem\nfrom certify.losses import Squared\n"
+        "from certify.atoms import CP\n\n\ndef fit():\n"
+        "    return Problem(Squared(np.ones((2, 2, 2))), CP(), 0.0), (np.ones((2, 1)),) * 3\n"
+    )
+    (tmp_path / "fits.py").write_text(fit, encoding="utf-8")
+    plan = '[[model]]\nname = "a"\nfit = "fits.py:fit"\n'
+    (tmp_path / "audit.toml").write_text(plan, encoding="utf-8")
+    (row,) = audit.run(tmp_path / "audit.toml", tmp_path / "out").rows
+    assert (row["verdict"], row["tier"]) == ("OUT_OF_SCOPE", "floats")
+    assert not {"lower", "upper", "relative_gap", "certificate"} & set(row)
+    assert "lam = 0" in row["reason"]
+    assert audit.verify(tmp_path / "out").rows[0]["verdict"] == "OUT_OF_SCOPE"
+
+
+def test_a_row_made_with_other_versions_is_made_again(copied, monkeypatch):
+    job = audit.plan(copied / "audit.toml")[0]
+    assert book.recalled(copied / "out", job) is not None
+    monkeypatch.setattr("certify.audit._plan.installed", lambda: {"scikit-learn": "0"})
+    assert book.recalled(copied / "out", job) is None
+
+
+def test_a_fit_may_define_classes(tmp_path):
+    fit = (
+        "from __future__ import annotations\nimport pickle\nfrom dataclasses import dataclass\n"
+        "from typing import ClassVar\n\n\n@dataclass\nclass Settings:\n"
+        "    kind: ClassVar[str]\n    size: int = 2\n\n\n"
+        "def fit():\n    return pickle.loads(pickle.dumps(Settings())).size\n"
+    )
+    (tmp_path / "fits.py").write_text(fit, encoding="utf-8")
+    job = audit.Job("a", "fit", "fits.py:fit", str(tmp_path), {})
+    with pytest.raises(InputError, match=r"must return \(estimator, X\).*, got int"):
+        fitted(job)
+
+
+def test_what_a_lock_says_cannot_write_on_the_terminal_or_into_the_page(copied, capsys):
+    rewritten(copied / "out", inputs={"problem.toml": "0", "\x1b[2J<script>.npy": "0"})
+    assert main(["audit", "--verify", str(copied / "out"), "--inputs", str(copied)]) == 20
+    said = capsys.readouterr().out
+    assert "\x1b[2J" not in said
+    assert r"\x1b[2J<script>.npy" in said
+
+
+def test_what_a_fit_raises_is_escaped_in_the_index(tmp_path):
+    (tmp_path / "fits.py").write_text("def fit():\n    raise ValueError('<script>&')\n", "utf-8")
+    plan = '[[model]]\nname = "a"\nfit = "fits.py:fit"\n'
+    (tmp_path / "audit.toml").write_text(plan, encoding="utf-8")
+    audit.run(tmp_path / "audit.toml", tmp_path / "out")
+    page = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert "<script>" not in page
+    assert "ValueError: &lt;script&gt;&amp;" in page
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"inputs": {"/dev/zero": "0"}}, "/dev/zero is not a regular file"),
+        ({"inputs": {}}, "no digest of problem.toml"),
+        ({"kind": "fit", "source": "fits.py:f"}, "no digest of fits.py"),
+    ],
+)
+def test_the_inputs_of_a_lock_are_files_and_all_of_them(copied, changed, said):
+    rewritten(copied / "out", **changed)
+    row = audit.verify(copied / "out", inputs=copied).rows[0]
+    assert row["verdict"] == "REJECTED"
+    assert said in row["reason"]
