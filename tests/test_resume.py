@@ -25,6 +25,7 @@ from certify.networks import trail
 from certify.offsets import ColumnIntercept
 from certify.search import Clock
 from tests.question_files import inside, outside
+from tests.test_outputs import interruptible
 
 ROWS, WIDTH, LAM = 30, 6, 3.0  # too wide for cells
 TIGHT = ["--rtol", "1e-7", "--json"]  # not within: a tree grows until it is stopped
@@ -93,7 +94,11 @@ def interrupted(path, checkpoint):
     line = [sys.executable, "-m", "certify", "check", str(path), "--resume", str(checkpoint)]
     env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "COLUMNS": "200"}
     with subprocess.Popen(
-        [*line, *TIGHT, "--budget", "300"], stdout=subprocess.PIPE, stderr=user_end, env=env
+        [*line, *TIGHT, "--budget", "300"],
+        preexec_fn=interruptible,  # noqa: PLW1509  one thread here; restores a signal only
+        stdout=subprocess.PIPE,
+        stderr=user_end,
+        env=env,
     ) as process:
         os.close(user_end)
         shown = b""
