@@ -243,7 +243,14 @@ def test_a_dask_cluster_gives_the_same_rows(judged, tmp_path, names):
     )
     with cluster:
         again = audit.run(plan, tmp_path / "dask", executor=cluster.scheduler_address)
-    assert plain(again.rows) == plain(r for r in found.rows if names is None or r["name"] in names)
+    here = [r for r in found.rows if names is None or r["name"] in names]
+    timed = ("nmf",)  # searched until its budget ends: what it finds better depends on the clock
+    verdicts = [
+        [(r["name"], r["verdict"], r["status"]) for r in rows] for rows in (again.rows, here)
+    ]
+    assert verdicts[0] == verdicts[1]
+    same = [plain(r for r in rows if r["name"] not in timed) for rows in (again.rows, here)]
+    assert same[0] == same[1]
 
 
 def test_the_worst_status_is_the_audits():
