@@ -5,6 +5,8 @@ from importlib.metadata import entry_points
 import numpy as np
 import pytest
 
+from certify import Verdict, check
+
 pytest_plugins = ["pytester"]
 INSTALLED = any(e.value == "certify.pytest_plugin" for e in entry_points(group="pytest11"))
 PLUGIN = [] if INSTALLED else ["-p", "certify.pytest_plugin"]
@@ -88,6 +90,19 @@ def test_a_stored_certificate_fails_when_anything_changed(run, pytester, old, ne
     before = stored.read_bytes()
     run(OURS.replace(old, new), "--certify-update").assert_outcomes(passed=1)
     assert stored.read_bytes() != before
+
+
+def test_a_stored_certificate_of_another_verdict_fails(run, pytester):
+    run(OURS, "--certify-update").assert_outcomes(passed=1)
+    (stored,) = (pytester.path / "certificates").iterdir()
+    names = {}
+    exec(OURS.replace("import pytest\n", ""), names)  # noqa: S102  the question above
+    poor = check(names["PROBLEM"], names["POOR"])
+    assert poor.verdict is not Verdict.CERTIFIED
+    poor.certificate.save(stored, data=False)
+    ended = run(OURS.replace("certified(PROBLEM, BEST)", "certified(PROBLEM, POOR)"))
+    ended.assert_outcomes(failed=1)
+    ended.stdout.fnmatch_lines([f"*proves {poor.verdict.name} only*"])
 
 
 def test_a_damaged_certificate_fails(run, pytester):
