@@ -645,3 +645,12 @@ def test_nothing_of_the_question_is_cut_off_when_it_is_printed(capsys, tmp_path)
 def test_a_question_too_long_to_be_read_is_rejected():
     with pytest.raises(kernel.RejectedError, match="statement: long"):
         kernel.described(certificate("plain/best").statement | {"loss": "x" * 5000})
+
+
+@pytest.mark.parametrize("x", [-2.0, 3.0])
+@pytest.mark.parametrize("a", "*+-0")
+@pytest.mark.parametrize("b", "*+-0")
+def test_a_multiplier_meets_a_product_that_has_its_sign_on_both_cones(x, a, b):
+    points = {"*": (-1, 0, 1), "+": (0, 1), "-": (-1, 0), "0": (0,)}
+    least = min(x * u * v for u in points[a] for v in points[b])
+    assert kernel.meets(x, a, b) is (least >= 0)
