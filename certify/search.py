@@ -16,7 +16,8 @@ from time import monotonic
 import numpy as np
 
 from . import descent
-from ._arrays import Array
+from ._arrays import Array, short
+from ._errors import InputError
 from ._keeping import halt, stopped
 from .atoms import Factors, RankOne
 from .descent import State
@@ -44,6 +45,14 @@ class Clock:
     progress: Progress | bool | None = None
     start: float = field(default_factory=monotonic)
     sweeps: int | None = None  # left; counted, so that a call without a budget is repeatable
+
+    def __post_init__(self) -> None:
+        """Refuse a progress that can be neither called nor shown."""
+        if not (
+            self.progress is None or isinstance(self.progress, bool) or callable(self.progress)
+        ):
+            wanted = "a function of (stage, value), True or None"
+            raise InputError(f"progress must be {wanted}, got {short(self.progress)}")
 
     def expired(self) -> bool:
         """Whether the budget or the sweeps are spent, or somebody asked to stop."""

@@ -10,7 +10,7 @@ import threading
 import numpy as np
 import pytest
 
-from certify import Problem, Verdict, check, improve
+from certify import InputError, Problem, Verdict, check, improve
 from certify.atoms import RankOne
 from certify.losses import Absolute
 from certify.restarts import restart_report
@@ -155,3 +155,10 @@ def test_progress_true_is_a_bar_on_a_terminal_and_nothing_in_a_pipe(monkeypatch,
         out, err = capsys.readouterr()
         assert (out, "━" in err) == ("", True)
         assert any("descend" in said["description"] for said in heard)
+
+
+@pytest.mark.parametrize("progress", [3, "yes", [print]])
+@pytest.mark.parametrize("run", [check, improve])
+def test_a_progress_that_cannot_be_told_is_refused(run, progress):
+    with pytest.raises(InputError, match="progress must be a function of"):
+        run(PROBLEM, POOR, progress=progress)
