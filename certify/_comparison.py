@@ -13,6 +13,7 @@ from .atoms import Factors
 from .certificate import Certificate, write_atomically
 from .kernel.verify import Enclosure
 from .polar._proved import above, below
+from .report._numbers import at_least, at_most
 from .result import Result, slices
 from .verdict import Verdict
 
@@ -91,10 +92,10 @@ class RestartReport:
             first = f"stop restarting: fit {k} is proved optimal over all sizes"
             return f"{first}; {slices(self.fits[k].size)} is the least size given that attains it"
         if self.better is not None:
-            found = f"{slices(self.better[0].shape[-1])} reach {self.upper:.10g}"
+            found = f"{slices(self.better[0].shape[-1])} reach {at_most(self.upper)}"
             return f"no fit is optimal: proved better factors with {found}; improve() goes on"
         left = above(Fraction(self.best.upper) - Fraction(self.lower))
-        first = f"open: fit {self.best.index} is at most {left:.3g} above the optimum"
+        first = f"open: fit {self.best.index} is at most {at_most(left, 3)} above the optimum"
         return f"{first}; {self.result.reason}"
 
     def told(self) -> dict[str, Any]:
@@ -169,8 +170,10 @@ def row(f: Fit) -> tuple[str, ...]:
     """Return a line of the table."""
     low, high = f.excess
     others = ", ".join(str(k) for k in f.same if k != f.index)
-    between = f"{low:.3g} to {high:.3g}" if low > 0 else f"at most {high:.3g}"
-    return str(f.index), str(f.size), f"{f.upper:.10g}", between, f.status, others
+    between = (
+        f"{at_least(low, 3)} to {at_most(high, 3)}" if low > 0 else f"at most {at_most(high, 3)}"
+    )
+    return str(f.index), str(f.size), at_most(f.upper), between, f.status, others
 
 
 def compared(

@@ -18,7 +18,7 @@ from certify.problem import Problem
 from certify.report import facts, save
 from certify.report._words import model as model_of
 from certify.result import Result
-from certify.verdict import REJECTED_EXIT, Verdict, relative
+from certify.verdict import REJECTED_EXIT, Verdict, relative, spread
 
 from ._plan import Job
 
@@ -84,7 +84,7 @@ def of_result(result: Result) -> Row:
 
 def bracket(verdict: Verdict, lower: float, upper: float, tier: str) -> Row:
     """Return a verdict with its bracket."""
-    gap = relative(upper - lower, upper)
+    gap = relative(spread(lower, upper), upper)
     told: Row = {"verdict": verdict.name, "status": verdict.exit_code, "tier": tier}
     return told | {"lower": lower, "upper": upper, "relative_gap": gap}
 

@@ -16,7 +16,7 @@ from certify.problem import Values
 from certify.proving import arithmetic
 from certify.question import Question, question
 from certify.recheck import Proved, completed, proved
-from certify.verdict import Verdict, relative
+from certify.verdict import Verdict, relative, spread
 
 SHOWN = 60  # slices in a table and in a picture
 
@@ -54,8 +54,8 @@ class Facts:
 
     @property
     def gap(self) -> float:
-        """Upper - lower."""
-        return self.proved.upper - self.proved.lower
+        """Upper - lower, rounded up."""
+        return spread(self.proved.lower, self.proved.upper)
 
     @property
     def relative_gap(self) -> float:

@@ -30,7 +30,7 @@ def explained(result: Any) -> str:  # noqa: ANN401  a Result, of the layer above
     by = {"exact": "exact integers", "rounded": "outward-rounded floats"}.get(result.tier)
     told = f"Proved in {by}" if by else "By floats, nothing proved"
     bracket_told = f"{told}: {low} <= optimum, and these factors reach at most {high}"
-    gap = f"a gap of {at_most(result.gap, 3)}, relative {result.relative_gap:.2g}"
+    gap = f"a gap of {at_most(result.gap, 3)}, relative {at_most(result.relative_gap, 2)}"
     missed = f"by {result.stationarity:.1g} of the regularization at most"
     lines = [
         f"{result.verdict.name}: {result.reason}.",
@@ -61,7 +61,7 @@ def cell(result: Any, epsilon: float) -> str:  # noqa: ANN401  a Result
     drawn = ""
     if result.certificate is not None:  # it says where the optimum lies
         drawn = coloured(bracket(held))
-    size = f"relative gap {result.relative_gap:.2g}, {result.tier}"
+    size = f"relative gap {at_most(result.relative_gap, 2)}, {result.tier}"
     return f'<div style="{STYLE}">{head}{drawn}<p style="opacity:.7">{size}</p></div>'
 
 

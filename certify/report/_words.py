@@ -77,7 +77,7 @@ def bracket(facts: Facts) -> str:
     """Return the bracket as a sentence."""
     lower, upper = at_least(facts.proved.lower), at_most(facts.proved.upper)
     held = f"Proved: the optimum is at least {lower}, and these factors reach at most {upper}"
-    told = f"{held}: a gap of {at_most(facts.gap, 3)}, relative {facts.relative_gap:.2g}."
+    told = f"{held}: a gap of {at_most(facts.gap, 3)}, relative {at_most(facts.relative_gap, 2)}."
     if facts.proved.better is None:
         return told
     size = 0 if facts.better is None else facts.better[0].shape[-1]
