@@ -12,7 +12,7 @@ from certify._errors import InputError
 from certify.certificate import write_atomically
 from certify.kernel.verify import FORMAT
 from certify.report import environment
-from certify.report._numbers import at_least, at_most
+from certify.report._numbers import at_least, at_most, short
 from certify.verdict import EXIT_CODES, REJECTED_EXIT, relative
 
 from ._plan import NAME, Job, Model, installed, models_of
@@ -113,7 +113,7 @@ def asked(row: Row) -> str:
     if row.get("upper") is None or "rtol" not in row:
         return ""
     share = relative(row["atol"], row["upper"])
-    return at_least(max(row["rtol"], share), 2)
+    return short(max(row["rtol"], share), 2)
 
 
 def counted(rows: list[Row]) -> dict[str, int]:
