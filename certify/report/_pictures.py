@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
@@ -18,6 +19,7 @@ TILES, SIDE = 24, 160  # factors drawn; the longest side of a heat map, in cells
 SMOOTH = 0.8  # adjacent pixels differ by less than this share of what any two do
 PIXELS = 64  # of a side of an image: as many as are shown
 LEAST_IMAGE = 25  # pixels
+FAR = 1e300  # shares of a bracket beyond this are drawn as one
 
 
 class Bracket(NamedTuple):
@@ -55,24 +57,24 @@ def bracket(held: Bracket) -> str:
     a gap of a tenth can both be seen.
     """
     lower, upper, better, eps = held
-    unit = eps or max(upper - lower, 1e-12 * max(abs(upper), 1e-300))
+    unit = min(eps or max(upper - lower, 1e-12 * max(abs(upper), 1e-300)), FAR)
     top = max(upper - lower, eps, unit)
 
-    def at(value: float) -> float:
-        """Place a value."""
-        share = np.log1p(max(value - lower, 0.0) / unit * 3) / np.log1p(top / unit * 3)
-        return EDGE + float(share) * (WIDTH - 2 * EDGE)
+    def at(distance: float) -> float:
+        """Place what is so far above the lower bound."""
+        logs = [math.log1p(min(3 * (x / unit), FAR)) for x in (max(distance, 0.0), top)]
+        return EDGE + logs[0] / logs[1] * (WIDTH - 2 * EDGE)
 
     reach = upper if better is None else min(better, upper)
     parts = [
         bar(EDGE, 50, (WIDTH - 2 * EDGE, 6), "track"),
-        bar(EDGE, 44, (at(reach) - EDGE, 18), "band"),
-        bar(EDGE, 64, (at(min(lower + eps, lower + top)) - EDGE, 6), "allowed"),
+        bar(EDGE, 44, (at(reach - lower) - EDGE, 18), "band"),
+        bar(EDGE, 64, (at(eps) - EDGE, 6), "allowed"),
         mark(EDGE, f"lower bound {at_least(lower, 7)}", 100),
-        mark(at(upper), f"these factors {at_most(upper, 7)}", 28),
+        mark(at(upper - lower), f"these factors {at_most(upper, 7)}", 28),
     ]
     if better is not None:
-        parts.append(mark(at(better), f"better factors {at_most(better, 7)}", 128))
+        parts.append(mark(at(better - lower), f"better factors {at_most(better, 7)}", 128))
     said = f"The optimum is between {at_least(lower)} and {at_most(reach)}."
     return svg(108 if better is None else 136, said, parts)
 
@@ -99,7 +101,7 @@ def polar(facts: Facts) -> str | None:
     top = max(bound, lam) * 1.08
     room = WIDTH - 2 * EDGE
     x = EDGE + lam / top * room
-    said = f"Ω°(W) ≤ {at_most(bound, 7)}, λ = {short(lam)}: a ratio of {bound / lam:.7g}"
+    said = f"Ω°(W) ≤ {at_most(bound, 7)}, λ = {short(lam)}"
     kind = "over" if bound > lam * (1 + facts.question.rtol) else "inside"
     parts = [
         text(EDGE, 24, f"Ω°(W) ≤ {at_most(bound, 7)}", "start"),
@@ -116,13 +118,15 @@ def slices(facts: Facts) -> str | None:
     if not held or not facts.question.problem.lam:
         return None
     top = max(max(s.price, s.earned if np.isfinite(s.earned) else 0.0) for s in held)
+    if not top:  # every price underflows
+        return None
     step = (WIDTH - 2 * EDGE) / max(len(held), 8)
     parts = [f'<line x1="{EDGE}" x2="{WIDTH - EDGE}" y1="150" y2="150" class="tick"/>']
     for k, s in enumerate(held):
-        high = 130 * s.price / top
+        high = 130 * (s.price / top)
         parts.append(bar(EDGE + (k + 0.12) * step, 150 - high, (0.76 * step, high), "band"))
         if np.isfinite(s.earned):
-            y = min(max(150 - 130 * s.earned / top, 8.0), 158.0)
+            y = min(max(150 - 130 * (s.earned / top), 8.0), 158.0)
             parts.append(
                 f'<circle cx="{EDGE + (k + 0.5) * step:.1f}" cy="{y:.1f}" r="3.2" class="dot"/>'
             )
