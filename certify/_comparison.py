@@ -50,6 +50,7 @@ class RestartReport:
     verdict      CERTIFIED if a fit is proved optimal, else check()'s verdict on the best fit
     result       the check() that proved `lower`
     better       better factors than every fit, where any were proved
+    rank         at lam = 0 the size of the largest fit: the bound is over rank at most that
     """
 
     lower: float
@@ -58,6 +59,7 @@ class RestartReport:
     verdict: Verdict
     result: Result
     better: Factors | None
+    rank: int | None = None
 
     @property
     def best(self) -> Fit:
@@ -89,7 +91,8 @@ class RestartReport:
         """What to do, in a sentence."""
         if self.stop:
             k = min(self.optimal, key=lambda k: (self.fits[k].size, k))
-            first = f"stop restarting: fit {k} is proved optimal over all sizes"
+            over = "all sizes" if self.rank is None else f"rank at most {self.rank}"
+            first = f"stop restarting: fit {k} is proved optimal over {over}"
             return f"{first}; {slices(self.fits[k].size)} is the least size given that attains it"
         if self.better is not None:
             found = f"{slices(self.better[0].shape[-1])} reach {at_most(self.upper)}"
@@ -104,6 +107,7 @@ class RestartReport:
             "verdict": self.verdict.name,
             "lower": self.lower,
             "upper": self.upper,
+            "rank": self.rank,
             "optimal": list(self.optimal),
             "smallest": self.smallest,
             "stop": self.stop,
