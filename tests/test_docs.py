@@ -1,5 +1,6 @@
 """The documentation is executed: every Python block and every command, page by page."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -117,14 +118,18 @@ def test_a_new_user_walks_the_first_page_in_a_bare_environment(tmp_path):
     subprocess.run([sys.executable, "-m", "venv", env], check=True)
     pip = [env / "bin/python", "-m", "pip", "install", "-q", f"{ROOT}[models,report]"]
     subprocess.run(pip, check=True)
+    bare = {k: x for k, x in os.environ.items() if k != "PYTHONPATH"}
     for block in blocks(DOCS / "index.md"):
         if block["kind"] == "python":
-            subprocess.run([env / "bin/python", "-c", block["text"]], cwd=work, check=True)
+            subprocess.run(
+                [env / "bin/python", "-c", block["text"]], cwd=work, env=bare, check=True
+            )
         elif block["kind"] == "console":
             for arguments, allowed, shown in commands(block["text"]):
                 done = subprocess.run(
                     [env / "bin/certify", *arguments],
                     cwd=work,
+                    env=bare,
                     capture_output=True,
                     text=True,
                     check=False,
