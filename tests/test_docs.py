@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import certify
+from certify import atoms, gauges, losses, offsets, restarts, testing
 from certify.cli import main
 from tests.browser import CHROMIUM, laid_out
 
@@ -20,6 +22,12 @@ BLOCK = re.compile(
 )
 STATUS = re.compile(r"^\$ certify (?P<line>.*?)(?:\s+# exit (?P<status>.+))?$")
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+HIDDEN = {  # what atoms, losses and contracts of one's own are made of: CONTRIBUTING.md
+    *("Atom", "Gauge", "Loss", "Offset", "L1", "L2", "LInf", "support", "plottable"),
+    *("Clause", "ContractError", "Covered", "Report", "Slice"),
+}
 
 
 def blocks(path):
@@ -97,6 +105,15 @@ def test_every_page_is_in_the_table_of_contents():
     )
     pages = {p.relative_to(DOCS).with_suffix("").as_posix() for p in DOCS.rglob("*.md")}
     assert pages == listed | {"index"}
+
+
+def test_the_reference_has_every_public_name():
+    text = (DOCS / "reference/python.md").read_text("utf-8")
+    listed = set(re.findall(r"(?m)^\.\. auto\w+:: (\S+)$", text))
+    for module in (certify, atoms, gauges, losses, offsets, restarts, testing):
+        own = {n for n in module.__all__ if isinstance(getattr(module, n), type(lambda: 0) | type)}
+        missing = {n for n in own - HIDDEN if f"{module.__name__}.{n}" not in listed}
+        assert missing == set(), module.__name__
 
 
 def test_the_gallery_is_the_zoo():
