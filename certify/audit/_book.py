@@ -171,13 +171,15 @@ def lock_of(folder: Path) -> Mapping[str, Any]:
     return told
 
 
-def planned(folder: Path, lock: Mapping[str, Any]) -> list[Model]:
+def planned(folder: Path, lock: Mapping[str, Any], inputs: Path | None) -> list[Model]:
     """Return the models of the folder's plan, which must be the lock's own, in its order.
 
-    Raises InputError if it is another plan.
+    Raises InputError if it is another plan, or if an audit.toml among the inputs is.
     """
     path = folder / PLAN
-    plan_bytes(path)
+    text = plan_bytes(path)
+    if inputs is not None and (own := inputs / PLAN).is_file() and own.read_bytes() != text:
+        raise InputError(f"{path} is another plan than {own}")
     models = models_of(path)
     same = digest_of(path) == lock.get("plan")
     if not same or [m.name for m in models] != [m["name"] for m in lock["models"]]:
