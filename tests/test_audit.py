@@ -233,17 +233,22 @@ def ended_at(path):
 def test_whatever_a_fit_does_is_a_row_and_ends_with_it(tmp_path, monkeypatch):
     alive = tmp_path / "alive"
     monkeypatch.setenv("AUDIT_ALIVE", str(alive))
-    plan = planned(tmp_path, ("leaves", "killed", "loud", "forks", "threads"))
+    plan = planned(tmp_path, ("leaves", "more", "interrupts", "killed", "loud", "forks", "threads"))
     found = audit.run(plan, tmp_path / "out")
     by = {r["name"]: r for r in found.rows}
     assert {k: (r["verdict"], r["status"]) for k, r in by.items()} == {
         "leaves": ("FAILED", 2),
+        "more": ("FAILED", 2),
+        "interrupts": ("FAILED", 2),
         "killed": ("FAILED", 1),
         "loud": ("REFUTED", 10),
         "forks": ("REFUTED", 10),
         "threads": ("REFUTED", 10),
     }
     assert "raised SystemExit: 3" in by["leaves"]["reason"]
+    assert "got more after a problem" in by["more"]["reason"]
+    assert "raised KeyboardInterrupt: <b>" in by["interrupts"]["reason"]
+    assert (tmp_path / "out" / "index.html").stat().st_size < 50_000
     assert "ended by signal 9" in by["killed"]["reason"]
     assert all(r["seconds"] < 60 for r in found.rows if "seconds" in r)
     assert ended_at(alive) is not None
