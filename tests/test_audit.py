@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -24,15 +24,19 @@ from tests.test_report import Page
 pytest.importorskip("sklearn")
 FITS = ("pca", "svd", "nmf", "nuclear", "lasso", "logistic", "symmetric", "tensor")
 REST = ("network", "deep")
+TIMED = ("nmf",)  # searched until its budget ends: what it finds better depends on the clock
 OPTIMUM = {"pca": "CERTIFIED", "svd": "CERTIFIED", "nuclear": "REFUTED", "wrong": "FAILED"}
 
 
 def planned(folder, names, extra=""):
     """Write an audit.toml beside a copy of the fits."""
     shutil.copy(Path(__file__).with_name("audit_fits.py"), folder / "fits.py")
-    models = "".join(f'[[model]]\nname = "{n}"\nfit = "fits.py:{n}"\n' for n in names)
+    few = {n: "budget = 2\n" for n in TIMED}
+    models = "".join(
+        f'[[model]]\nname = "{n}"\nfit = "fits.py:{n}"\n{few.get(n, "")}' for n in names
+    )
     path = folder / "audit.toml"
-    path.write_text(f"[defaults]\nbudget = 2\n{models}{extra}", encoding="utf-8")
+    path.write_text(f"[defaults]\nbudget = 60\n{models}{extra}", encoding="utf-8")
     return path
 
 
@@ -296,6 +300,18 @@ def test_an_audit_that_is_stopped_leaves_no_process(tmp_path):
         alive.unlink()
 
 
+def test_an_audit_that_its_caller_stops_ends_what_runs(tmp_path):
+    plan = planned(tmp_path, ("wrong", "hang"))
+
+    def stop(_):
+        raise RuntimeError("enough")
+
+    start = time.monotonic()
+    with pytest.raises(RuntimeError, match="enough"), ThreadPoolExecutor(2) as pool:
+        audit.run(plan, tmp_path / "out", executor=pool, progress=stop)
+    assert time.monotonic() - start < 30  # the fit that hangs has a minute and more
+
+
 def test_any_folder_and_file_may_have_any_name(tmp_path, capsys):
     folder = tmp_path / "Größe der Δ ½ 'x'"
     folder.mkdir()
@@ -342,12 +358,11 @@ def test_a_dask_cluster_gives_the_same_rows(judged, tmp_path, names):
     with cluster:
         again = audit.run(plan, tmp_path / "dask", executor=cluster.scheduler_address)
     here = [r for r in found.rows if names is None or r["name"] in names]
-    timed = ("nmf",)  # searched until its budget ends: what it finds better depends on the clock
     verdicts = [
         [(r["name"], r["verdict"], r["status"]) for r in rows] for rows in (again.rows, here)
     ]
     assert verdicts[0] == verdicts[1]
-    same = [plain(r for r in rows if r["name"] not in timed) for rows in (again.rows, here)]
+    same = [plain(r for r in rows if r["name"] not in TIMED) for rows in (again.rows, here)]
     assert same[0] == same[1]
 
 

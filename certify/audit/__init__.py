@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -99,8 +99,8 @@ def run(
     todo, start, fresh = [j for j in every if j.name not in rows], monotonic(), 0
     if todo:
         given = nullcontext(executor) if isinstance(executor, Executor) else workers(jobs, executor)
-        with given as pool:
-            for job, done in finished(todo, pool):
+        with given as pool, closing(finished(todo, pool)) as ended:
+            for job, done in ended:
                 rows[job.name], fresh = stored(place, job, done), fresh + 1
                 written(place, ordered(every, rows))
                 left = (monotonic() - start) / fresh * (len(todo) - fresh)
