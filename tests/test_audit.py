@@ -31,7 +31,7 @@ OPTIMUM = {"pca": "CERTIFIED", "svd": "CERTIFIED", "nuclear": "REFUTED", "wrong"
 def planned(folder, names, extra=""):
     """Write an audit.toml beside a copy of the fits."""
     shutil.copy(Path(__file__).with_name("audit_fits.py"), folder / "fits.py")
-    few = {n: "budget = 2\n" for n in TIMED}
+    few = dict.fromkeys(TIMED, "budget = 2\n")
     models = "".join(
         f'[[model]]\nname = "{n}"\nfit = "fits.py:{n}"\n{few.get(n, "")}' for n in names
     )
