@@ -15,7 +15,7 @@ from .problem import Problem, Values
 from .report import write
 from .report._numbers import at_least, at_most
 from .report._result import cell, explained, plotted
-from .verdict import Verdict, relative
+from .verdict import Verdict, relative, spread
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ class Result:
 
     @property
     def gap(self) -> float:
-        """Upper - lower."""
-        return self.upper - self.lower
+        """Upper - lower, rounded up."""
+        return spread(self.lower, self.upper)
 
     @property
     def relative_gap(self) -> float:
@@ -97,7 +97,7 @@ class Result:
         """Show the verdict and the bracket."""
         return (
             f"Result({self.verdict.name}, {at_least(self.lower)} <= optimum, candidate <= "
-            f"{at_most(self.upper)}, relative gap {self.relative_gap:.2e}, {self.tier})"
+            f"{at_most(self.upper)}, relative gap {at_most(self.relative_gap, 3)}, {self.tier})"
         )
 
 
@@ -137,8 +137,8 @@ def undecided(problem: Problem, found: Evidence, outcome: kernel.Outcome) -> str
     lower, upper = float(outcome.lower), float(outcome.upper)
     best = min([upper, *(s.value for _, s in found.steps)])
     if problem.lam == 0:
-        left = upper - lower
-        told = f"the bound at a fixed rank stays {left:.3g} below the objective"
+        left = at_most(spread(lower, upper), 3)
+        told = f"the bound at a fixed rank stays {left} below the objective"
         return f"{told}; atol above that certifies it"
     if found.note:
         return f"the lower bound is loose: {found.note}"
