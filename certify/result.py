@@ -31,6 +31,7 @@ class Result:
     tier          the arithmetic of the proof: "exact", "rounded", or "floats" for none
     steps         (what was done, objective) along the search for better factors
     reached       the best point of that search, proved by nothing
+    better_upper  f(better) <= better_upper, proved; None without better factors
     """
 
     verdict: Verdict
@@ -44,6 +45,7 @@ class Result:
     tier: str
     steps: tuple[tuple[str, float], ...] = ()
     reached: State | None = None
+    better_upper: float | None = None
 
     @property
     def better_q(self) -> Values:

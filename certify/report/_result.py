@@ -1,5 +1,6 @@
 """A result for people: a few sentences, a picture, and a notebook's cell."""
 
+import math
 from collections import Counter
 from html import escape
 from pathlib import Path
@@ -47,6 +48,9 @@ def explained(result: Any) -> str:  # noqa: ANN401  a Result, of the layer above
         f"{bracket_told}; {gap}.",
         f"The slices' balance <W, phi> = lam theta is off by {off} (0 at a stationary point).",
     ]
+    if result.better_upper is not None:
+        reach = at_most(result.better_upper)
+        lines.append(f"The better factors are proved to reach at most {reach}.")
     if result.steps:
         lines.append(tried(result))
     lines.append(NEXT[result.verdict])
@@ -76,8 +80,7 @@ def tried(result: Any) -> str:  # noqa: ANN401  a Result
 def cell(result: Any, epsilon: float) -> str:  # noqa: ANN401  a Result
     """Return a notebook's cell: verdict, reason and bracket."""
     head = f"<p><b>{result.verdict.name}</b> {escape(result.reason)}</p>"
-    better = None if result.reached is None or result.better is None else result.reached.value
-    held = Bracket(result.lower, result.upper, better, epsilon)
+    held = Bracket(result.lower, result.upper, result.better_upper, epsilon)
     drawn = ""
     if result.certificate is not None:  # it says where the optimum lies
         drawn = f'{coloured(bracket(held))}<p style="opacity:.7">{legend(held)}</p>'
@@ -107,8 +110,15 @@ def plotted(result: Any, path: str | Path | None) -> Any:  # noqa: ANN401  matpl
     axes = figure.subplots()
     values = [v for _, v in result.steps] or [result.upper]
     axes.plot(range(len(values)), values, "o-", markersize=3, label="search")
-    axes.axhline(result.upper, color="tab:red", linewidth=1, label="these factors")
-    axes.axhline(result.lower, color="tab:green", linewidth=1, label="proved lower bound")
+    for value, colour, label in (
+        (result.upper, "tab:red", "these factors"),
+        (result.better_upper, "tab:orange", "better factors"),
+        (result.lower, "tab:green", "proved lower bound"),
+    ):
+        if value is not None and math.isfinite(value):
+            axes.axhline(value, color=colour, linewidth=1, label=label)
+    whole: Any = axes.xaxis.get_major_locator()
+    whole.set_params(integer=True)
     axes.set(xlabel="step of the search", ylabel="objective", title=result.verdict.name)
     axes.legend(frameon=False)
     if path is not None:
