@@ -130,7 +130,7 @@ def programmed(growth: Growth, at: Round, wanted: float) -> None:
     aim = max(SHARE * gap, LAST * wanted, 1e-13 * abs(growth.best.value))
     if at.cells.size:
         program = Program(problem, at.smoothed, at.cells, at.q)
-        done = kinked.solve(program, None) if not growth.expired() else None
+        done = None if growth.expired() else kinked.solve(program, growth.left())
         if done is None:
             at.cells, at.q, at.W, used = barrier.solve(program, aim, growth.expired)
             growth.steps -= used

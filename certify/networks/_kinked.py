@@ -10,7 +10,7 @@ from certify.problem import Values
 
 from ._cells import Cells, Program
 
-LARGEST = 20_000  # borders of all cells: a second or so
+LARGEST = 10_000  # borders of all cells: a second or so
 SECONDS = 10.0  # that a solver may take
 
 
