@@ -40,6 +40,7 @@ class Growth:
 
     upper, best   the lowest objective and its factors      history  (what was done, state)
     lower, W      the highest dual value, at W scaled by the polar value found; `last`: the last
+    left          the seconds that are left, None without a budget
     """
 
     problem: Problem
@@ -51,6 +52,7 @@ class Growth:
     last: Array | None = None
     steps: int = MOST
     history: list[tuple[str, State]] = field(default_factory=list)
+    left: Callable[[], float | None] = lambda: None
 
     def excess(self, smoothed: Smoothed, *, fine: bool) -> float:
         """Return the relative excess over lam that is worth a slice."""

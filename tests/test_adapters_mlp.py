@@ -163,6 +163,21 @@ def test_sample_weights_weigh_rows_and_a_weight_of_zero_drops_one():
         from_model(model, X, Y)
 
 
+def test_a_row_of_weight_zero_fills_a_place_in_its_batch():
+    weights = np.where(np.arange(N) < 8, 0.0, 1.0)
+    estimator = network(batch_size=10, shuffle=False, alpha=3.0)
+    first, slope, model = stepped(estimator, X, Y, sample_weight=weights)
+    assert near(judged_at(model, first, X, Y, sample_weight=weights), slope, 1e-5)
+    problem, _ = from_model(model, X, Y, sample_weight=weights)
+    assert problem.loss.shape == (N - 8, 1)
+    assert problem.lam == pytest.approx(3 * 16 * np.mean([1 / 2, 1 / 10, 1 / 4]), rel=TIGHT)
+    mixed = fitted(network(solver="adam", batch_size=20, max_iter=5), X, Y, sample_weight=weights)
+    with pytest.raises(OutOfScopeError, match="so that no objective is fixed"):
+        from_model(mixed, X, Y, sample_weight=weights)  # 16 rows count, of 24 in two batches
+    with pytest.raises(InputError, match="sample_weight must not be 0 at all of the rows"):
+        from_model(fitted(network(), X, Y), X, Y, sample_weight=weights, rows=np.arange(8))
+
+
 def test_a_converged_fit_is_stationary_for_its_problem_and_not_with_a_lam_n_times_less():
     model = fitted(network(tol=1e-9, max_iter=20_000, alpha=2.0), X, Y)
     problem, factors = from_model(model, X, Y)
@@ -249,6 +264,16 @@ def test_early_stopping_needs_the_rows_and_they_can_be_drawn_again(name, monkeyp
     assert np.array_equal(np.sort(again.loss.data, axis=0), np.sort(problem.loss.data, axis=0))
     with pytest.raises(InputError, match=rf"trained on {len(rows)} rows, but {len(rows) - 1}"):
         from_model(model, data, labels, rows=rows[1:])
+
+
+def test_without_a_shuffle_the_rows_have_an_order():
+    settings = {"solver": "adam", "early_stopping": True, "shuffle": False, "batch_size": 10}
+    model = fitted(network(**settings), X, Y)
+    rows = training_rows(model, X, Y)
+    first = from_model(model, X, Y, rows=rows)[0].atom.layer.features
+    assert np.array_equal(first[:, :D], X[rows])
+    with pytest.raises(InputError, match="rows must be indices in the order of the split, not a"):
+        from_model(model, X, Y, rows=np.isin(np.arange(N), rows))
 
 
 def test_lbfgs_ignores_early_stopping_and_batches():

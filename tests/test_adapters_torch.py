@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
+from torch.nn.utils import prune
 
 from certify import InputError, OutOfScopeError, Verdict, check, improve, verify
 from certify.adapters._network import Decay, Weights, judged
@@ -252,6 +253,48 @@ def test_square_weights_need_the_layout_by_name():
         from_model(held, X, y, weight_decay=DECAY, layout="keras")
 
 
+CODER = RNG.normal(size=(R, D)), RNG.normal(size=(D, R))  # as many outputs as features
+
+
+def test_an_order_of_the_alphabet_is_no_order_of_layers():
+    W, V = CODER
+    held = {"decoder.weight": V, "encoder.weight": W}
+    with pytest.raises(InputError, match=r"decoder .* and encoder .* fit more than one layout: pa"):
+        from_model(held, X, X, weight_decay=DECAY)
+    _, factors = from_model(held, X, X, weight_decay=DECAY, layout="torch")
+    assert np.array_equal(factors[0], W.T)
+    biases = {"decoder.bias": np.ones(D), "encoder.bias": np.ones(R)}
+    _, factors = from_model({**held, **biases}, X, X, weight_decay=DECAY)
+    assert np.array_equal(factors[0][:-1], W.T)
+
+
+@pytest.mark.parametrize("names", [("2", "10"), ("fc1", "fc2"), ("net.0.fc", "net.2.fc")])
+def test_numbers_in_names_tell_the_order(names):
+    W, V = CODER
+    held = {f"{k}.weight": w for k, w in zip(names, (W, V), strict=True)}
+    for state in (held, dict(reversed(held.items()))):
+        _, factors = from_model(state, X, X, weight_decay=DECAY)
+        assert np.array_equal(factors[0], W.T)
+
+
+def test_two_square_layers_need_names_that_tell_their_order():
+    W, V = RNG.normal(size=(D, D)), RNG.normal(size=(D, D))
+    held = {"in.weight": W, "out.weight": V}
+    with pytest.raises(InputError, match="either may be the hidden layer: name the hidden one 0"):
+        from_model(held, X, X, weight_decay=DECAY, layout="torch")
+    held = {"2.weight": V, "0.weight": W}
+    _, factors = from_model(held, X, X, weight_decay=DECAY, layout="torch")
+    assert np.array_equal(factors[0], W.T)
+
+
+def test_classes_are_counted_whatever_the_names_are():
+    held = {"hidden.weight": RNG.normal(size=(R, D)), "head.weight": RNG.normal(size=(4, R))}
+    held = dict(sorted(held.items()))
+    problem, factors = from_model(held, X, KINDS, loss="cross_entropy", weight_decay=DECAY)
+    assert problem.loss.shape == (N, 4)
+    assert np.array_equal(factors[1], held["head.weight"])
+
+
 def test_a_square_module_needs_no_layout():
     model = nn.Sequential(nn.Linear(D, D), nn.ReLU(), nn.Linear(D, D)).double()
     _, factors = from_model(model, X, RNG.normal(size=(N, D)), weight_decay=DECAY)
@@ -312,6 +355,36 @@ def test_other_modules_are_refused_by_name(model, told):
         from_model(model, X, target("mse"), weight_decay=DECAY)
 
 
+def test_what_changes_a_forward_is_refused():
+    def hooked(add):
+        model = network()
+        add(model)
+        return model
+
+    twice = hooked(lambda m: m[1].register_forward_hook(lambda *x: 2 * x[2]))
+    before = hooked(lambda m: m.register_forward_pre_hook(lambda *x: 2 * x[1][0]))
+    own = hooked(lambda m: setattr(m[2], "forward", torch.relu))
+    pruned = hooked(lambda m: prune.l1_unstructured(m[0], "weight", amount=0.5))
+    for model, told in ((twice, "ReLU"), (before, "Sequential"), (own, "Linear"), (pruned, "Lin")):
+        with pytest.raises(OutOfScopeError, match=f"a {told}.* with hooks or a forward.. of its o"):
+            from_model(model, X, target("mse"), weight_decay=DECAY)
+    again = prune.remove(pruned[0], "weight")
+    assert not again._forward_pre_hooks
+    from_model(pruned, X, target("mse"), weight_decay=DECAY)
+
+
+@pytest.mark.parametrize("part", ["layer", "weight", "transposed"])
+def test_a_parameter_in_two_places_decays_once_and_is_refused(part):
+    first, second = nn.Linear(D, D).double(), nn.Linear(D, D).double()
+    if part == "weight":
+        second.weight = first.weight
+    elif part == "transposed":
+        second.weight.data = first.weight.data.T
+    model = nn.Sequential(first, nn.ReLU(), first if part == "layer" else second)
+    with pytest.raises(OutOfScopeError, match="has one parameter in two places"):
+        from_model(model, X, RNG.normal(size=(N, D)), weight_decay=DECAY)
+
+
 def test_nested_sequences_are_read_in_order():
     inner = nn.Sequential(nn.Linear(D, R), nn.ReLU())
     model = nn.Sequential(inner, nn.Identity(), nn.Linear(R, 2)).double()
@@ -328,6 +401,8 @@ def test_nested_sequences_are_read_in_order():
         (nn.KLDivLoss(), "KLDivLoss has no rule: train with one of MSELoss"),
         (nn.BCEWithLogitsLoss(pos_weight=torch.ones(2)), "with pos_weight has no rule"),
         (nn.CrossEntropyLoss(label_smoothing=0.1), "with label_smoothing has no rule"),
+        (nn.CrossEntropyLoss(ignore_index=1), "ignore_index=1 leaves rows out: pass X and y with"),
+        (type("MSELoss", (nn.MSELoss,), {})(), r"test_adapters_torch.MSELoss has no rule: train"),
     ],
 )
 def test_other_losses_are_refused_with_the_cure(loss, told):

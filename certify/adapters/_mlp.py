@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import xlogy
 
 from certify._arrays import Array, Ints, finite, real
@@ -13,6 +14,7 @@ from certify.losses import Logistic, Loss, Poisson, Softmax, Squared
 
 from ._fitted import AGREE, MARGIN, dense, same
 from ._network import PAIR, Decay, Judged, Weights, deep, judged, targets
+from ._rows import chosen
 
 ACTIVATIONS = {"relu": "relu", "identity": "linear"}
 LOSSES: dict[str, Callable[[Array, Array | None], Loss]] = {  # by out_activation_
@@ -23,18 +25,20 @@ LOSSES: dict[str, Callable[[Array, Array | None], Loss]] = {  # by out_activatio
 }
 BATCH = 200  # rows, of batch_size="auto"
 WINDOW = 10  # epochs whose losses tell how far one epoch's mean is from the loss at its end
-ROWS = "pass rows=, the indices of the rows it trained on (training_rows finds them)"
 DATA = "pass the X and y of the fit, and its sample_weight if it had one"
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A fitted network and the rows it was trained on."""
+    """A fitted network and the rows it was trained on.
+
+    shares   sample weights; a row of weight 0 fills a place in its batch all the same
+    """
 
     model: Any
     X: Array
     Y: Array
-    shares: Array | None  # sample weights > 0
+    shares: Array | None
 
     @property
     def name(self) -> str:
@@ -51,12 +55,17 @@ class Trained:
         """The sample weights, all 1 if there are none."""
         return np.ones(len(self.X)) if self.shares is None else self.shares
 
+    @property
+    def counted(self) -> npt.NDArray[np.bool_]:
+        """Which rows have a weight > 0."""
+        return self.each > 0
+
     def loss(self, weights: Array | None) -> Loss:
-        """Return the loss with a weight for each row."""
-        family = LOSSES[self.model.out_activation_]
-        shape = self.Y.shape
-        whole = None if weights is None else np.broadcast_to(weights[:, None], shape).copy()
-        return family(self.Y, whole)
+        """Return the loss of the rows that count, with a weight for each."""
+        family, Y = LOSSES[self.model.out_activation_], self.Y[self.counted]
+        if weights is None:
+            return family(Y, None)
+        return family(Y, np.broadcast_to(weights[self.counted][:, None], Y.shape).copy())
 
 
 def mlp(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Judged:  # noqa: ANN401
@@ -88,7 +97,8 @@ def mlp(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Judged:  #
         activation=ACTIVATIONS[model.activation],
     )
     lam, shares, multiple = effective(trained)
-    return judged(weights, trained.X, trained.loss(shares), Decay(lam, lam), multiple)
+    X = trained.X[trained.counted]
+    return judged(weights, X, trained.loss(shares), Decay(lam, lam), multiple)
 
 
 def batch(model: Any, n: int) -> int:  # noqa: ANN401  an estimator
@@ -127,8 +137,8 @@ def read(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Trained: 
     if len(Y) != len(held):
         raise InputError(f"X and y must have as many rows, got {len(held)} and {len(Y)}")
     kept = chosen(model, rows, len(held))
-    if shares is not None:
-        kept = kept[shares[kept] > 0]
+    if shares is not None and not shares[kept].any():
+        raise InputError("sample_weight must not be 0 at all of the rows")
     return Trained(model, held[kept], Y[kept], None if shares is None else shares[kept])
 
 
@@ -164,31 +174,6 @@ def labelled(model: Any, y: Any) -> Array:  # noqa: ANN401  as scikit-learn take
         hit = given == classes[1] if len(classes) > 1 else np.zeros(len(given))
         return np.asarray(hit, dtype=float)[:, None]
     return np.asarray(given[:, None] == classes, dtype=float)
-
-
-def chosen(model: Any, rows: Any, n: int) -> Ints:  # noqa: ANN401  indices or a mask
-    """Return the indices of the rows that were trained on.
-
-    Raises InputError where early_stopping held some out and `rows` does not say which.
-    """
-    name, stochastic = type(model).__name__, model.solver != "lbfgs"
-    if rows is None:
-        if model.early_stopping and stochastic:
-            told = "early_stopping held out a part of the rows"
-            raise InputError(f"{name} with {told}: {ROWS}")
-        kept = np.arange(n)
-    else:
-        held = np.asarray(rows)
-        kept = np.flatnonzero(held) if held.dtype == bool and held.shape == (n,) else held
-        whole = kept.ndim == 1 and kept.dtype.kind in "iu"
-        distinct = whole and len(np.unique(kept)) == kept.size
-        if not distinct or not kept.size or kept.min() < 0 or kept.max() >= n:
-            wanted = f"different indices in 0..{n - 1} or a mask of {n} booleans"
-            raise InputError(f"rows must be {wanted}, got {held.dtype} of shape {held.shape}")
-    if stochastic and not model.warm_start and model.n_iter_ * len(kept) != model.t_:
-        told = f"{name} was trained on {model.t_ / max(model.n_iter_, 1):.10g} rows"
-        raise InputError(f"{told}, but {len(kept)} are given: {ROWS}")
-    return kept.astype(np.int64)
 
 
 def scope(model: Any) -> None:  # noqa: ANN401  an estimator
@@ -260,36 +245,12 @@ def figures(trained: Trained) -> tuple[float, float]:
     model, starts, n = trained.model, trained.batches, len(trained.X)
     lengths = np.diff(np.append(starts, n))
     sizes = np.add.reduceat(trained.each, starts)
-    counted = trained.each * np.repeat(lengths / (n * sizes), lengths)
-    z = trained.X @ real(model.coefs_[0], "coefs_[0]") + real(model.intercepts_[0], "b")
+    share = trained.each * np.repeat(lengths / (n * sizes), lengths)
+    z = trained.X[trained.counted] @ real(model.coefs_[0], "W") + real(model.intercepts_[0], "b")
     hidden = np.maximum(z, 0.0) if model.activation == "relu" else z
-    Z = hidden @ real(model.coefs_[1], "coefs_[1]") + real(model.intercepts_[1], "c")
-    data = trained.loss(counted).value(Z)
+    Z = hidden @ real(model.coefs_[1], "V") + real(model.intercepts_[1], "c")
+    data = trained.loss(share).value(Z)
     if model.out_activation_ == "exp":
-        data += float((counted[:, None] * (xlogy(trained.Y, trained.Y) - trained.Y)).sum())
+        data += float((share[:, None] * (xlogy(trained.Y, trained.Y) - trained.Y)).sum())
     size = sum(float(np.vdot(w, w)) for w in (real(c, "coefs_") for c in model.coefs_))
     return data, 0.5 * float(model.alpha) * size * float((lengths / sizes).sum()) / n
-
-
-def training_rows(model: Any, X: Any, y: Any) -> Ints:  # noqa: ANN401  as scikit-learn takes them
-    """Return the rows that a fit with early_stopping trained on, by drawing them again.
-
-    The fit draws its first weights and then its split from one generator, so random_state
-    must be an integer; it was not refitted with warm_start and had no sample_weight.
-
-    Raises InputError for another random_state.
-    """
-    from sklearn.model_selection import train_test_split  # noqa: PLC0415  an extra
-
-    seed = model.random_state
-    if not isinstance(seed, int | np.integer):
-        raise InputError(f"random_state must be an integer to draw the rows again, got {seed!r}")
-    rng = np.random.RandomState(seed)  # the library's generator
-    for w in model.coefs_:
-        rng.uniform(size=w.shape)
-        rng.uniform(size=w.shape[1])
-    labels = np.asarray(y)
-    stratify = labels if hasattr(model, "classes_") and len(model.intercepts_[-1]) == 1 else None
-    rows = np.arange(len(dense(X)))
-    split = {"test_size": model.validation_fraction, "stratify": stratify, "random_state": rng}
-    return np.asarray(train_test_split(rows, **split)[0])

@@ -92,13 +92,16 @@ def stated(loss: Any, reduction: str) -> Stated:  # noqa: ANN401  a name or a mo
     if isinstance(loss, str):
         return Stated(loss, reduction)
     name = type(loss).__name__
-    if name not in MODULES:
+    if name not in MODULES or not type(loss).__module__.startswith("torch.nn."):
         cure = CURES.get(name, f"train with one of {', '.join(MODULES)}")
-        raise OutOfScopeError(f"the loss {name} has no rule: {cure}")
+        raise OutOfScopeError(f"the loss {type(loss).__module__}.{name} has no rule: {cure}")
     key, defaults = MODULES[name]
     for setting in defaults:
         if (value := getattr(loss, setting, None)) is not None and np.any(plain(value) != 0):
             raise OutOfScopeError(f"{name} with {setting} has no rule: train without it")
+    if (skipped := getattr(loss, "ignore_index", -1)) >= 0:
+        told = f"{name} with ignore_index={skipped} leaves rows out"
+        raise OutOfScopeError(f"{told}: pass X and y without them, and a loss without it")
     return Stated(key, loss.reduction, float(getattr(loss, "delta", 1.0)))
 
 

@@ -1,5 +1,6 @@
 """Two layers of weights as arrays: which is which, and which way they lie."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -80,36 +81,62 @@ def outside(what: str) -> OutOfScopeError:
     return OutOfScopeError(f"the network has {what}, which is no part of one hidden layer: {cure}")
 
 
-def oriented(found: list[Layer], sizes: tuple[int, int], layout: str | None) -> tuple[Layer, Layer]:
+def oriented(
+    found: list[Layer], sizes: tuple[int, int | None], layout: str | None
+) -> tuple[Layer, Layer]:
     """Return the hidden and the output layer, both with weights as torch has them.
 
-    sizes    (features of X, outputs of y)
+    sizes    (features of X, outputs of y); outputs None: any
     layout   "torch", "sklearn" or None: told from the shapes
 
-    Raises InputError where the shapes fit no layout, or more than one.
+    Which layer comes first is told by numbers in their names (0 and 2, fc1 and fc2), else
+    by the shapes: a file keeps its names in the order of the alphabet.
+
+    Raises InputError where the shapes fit no layout, or more than one, or both orders.
     """
     if len(found) != PAIR:
         raise deep("the network", len(found))
     if layout is not None and layout not in LAYOUTS:
         raise InputError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
-    for first, second in ((found[0], found[1]), (found[1], found[0])):
-        fits = [k for k in LAYOUTS if fitted(first, second, sizes, k)]
-        wanted = fits if layout is None else [k for k in fits if k == layout]
-        if len(wanted) > 1:
-            told = f"{first[0]} {first[1].shape} and {second[0]} {second[1].shape}"
+    asked = LAYOUTS if layout is None else (layout,)
+    for pairs in orders(found):
+        fits = [(*p, k) for p in pairs for k in asked if fitted(*p, sizes, k)]
+        told = " and ".join(f"{name} {w.shape}" for name, w, _ in found)
+        if len({k for *_, k in fits}) > 1:
             raise InputError(f"{told} fit more than one layout: pass layout='torch' or 'sklearn'")
-        if wanted:
-            return turned(first, wanted[0]), turned(second, wanted[0])
+        if len(fits) > 1:
+            cure = "name the hidden one 0 and the other 2"
+            raise InputError(f"of {told} either may be the hidden layer: {cure}")
+        if fits:
+            first, second, k = fits[0]
+            return turned(first, k), turned(second, k)
     shapes = " and ".join(f"{name} {w.shape}" for name, w, _ in found)
-    told = f"{sizes[0]} features and {sizes[1]} outputs"
-    names = [LAYOUTS[k] for k in LAYOUTS if layout in (None, k)]
+    known = "any" if sizes[1] is None else sizes[1]
+    told = f"{sizes[0]} features and {known} outputs"
+    names = [LAYOUTS[k] for k in asked]
     raise InputError(f"weights for {told} must be {' or '.join(names)}, got {shapes}")
 
 
-def fitted(first: Layer, second: Layer, sizes: tuple[int, int], layout: str) -> bool:
+def orders(found: list[Layer]) -> list[list[tuple[Layer, Layer]]]:
+    """Return the orders of two layers, those that are equally likely in one list."""
+    first, second = sorted(found, key=lambda layer: numbers(layer[0]))
+    both = [(first, second), (second, first)]
+    bare = {re.sub(r"\d+", "", name) for name, *_ in found}
+    if len(bare) > 1 or numbers(first[0]) == numbers(second[0]):
+        return [both]
+    return [[pair] for pair in both]
+
+
+def numbers(name: str) -> list[int]:
+    """Return the numbers in a name."""
+    return [int(x) for x in re.findall(r"\d+", name)]
+
+
+def fitted(first: Layer, second: Layer, sizes: tuple[int, int | None], layout: str) -> bool:
     """Whether two layers fit together, X and y in a layout, with their biases."""
     (_, w, b), (_, v, c) = turned(first, layout), turned(second, layout)
-    whole = w.shape[1] == sizes[0] and v.shape == (sizes[1], w.shape[0])
+    outputs = len(v) if sizes[1] is None else sizes[1]
+    whole = w.shape[1] == sizes[0] and v.shape == (outputs, w.shape[0])
     return whole and all(x is None or len(x) == len(k) for x, k in ((b, w), (c, v)))
 
 

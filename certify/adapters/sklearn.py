@@ -12,8 +12,9 @@ from ._dictionary import (
     sparse_pca,
 )
 from ._fitted import Factors, library, read
-from ._mlp import mlp, training_rows
+from ._mlp import mlp
 from ._nmf import nmf
+from ._rows import training_rows
 from ._svd import pca, truncated_svd
 
 __all__ = ["MODELS", "NETWORKS", "Factors", "from_model", "training_rows"]

@@ -59,7 +59,8 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     loss          "mse", "l1", "huber", "bce", "cross_entropy", or the module of torch.nn
                   (the way to another delta of "huber" than 1)
     reduction     "mean" or "sum", of a loss by name
-    weight_decay  one number, or (hidden layer, output layer); or instead
+    weight_decay  one number, or (hidden layer, output layer); of a *summed* loss over J
+                  batches an epoch J times the optimizer's; or instead
     optimizer     the one it was trained with: each parameter's decay is read from it
     decay_bias    whether the biases decay with their layers, as torch does unless told
     activation, slope   as `ReLU` names them: what a state dict does not say
@@ -82,9 +83,8 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
         if optimizer is not None:
             raise InputError("an optimizer knows a module's parameters, not a state dict's")
         state = model if isinstance(model, Mapping) else kept(Path(model))
-        if asked.name == "cross_entropy" and outputs == 1:
-            outputs = classes(state, layout)
-        hidden, out = oriented(layers(state), (held.shape[1], outputs), layout)
+        known = None if asked.name == "cross_entropy" and outputs == 1 else outputs
+        hidden, out = oriented(layers(state), (held.shape[1], known), layout)
         eps = max(map(precision, state.values()), default=0.0)
         weights = joined(hidden, out, activation, slope, eps)
     else:
@@ -96,14 +96,6 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     else:
         decay = read(optimizer, linear(model))
     return Trained(held, labels, asked, decay, reported).judge(weights)
-
-
-def classes(state: Mapping[str, Any], layout: str | None) -> int:
-    """Return the outputs of the last layer of a state dict, which classes do not tell."""
-    _, weight, bias = layers(state)[-1]
-    if bias is not None:
-        return len(bias)
-    return int(weight.shape[1 if layout == "sklearn" else 0])
 
 
 def library() -> Any:  # noqa: ANN401  a module
@@ -121,12 +113,16 @@ def library() -> Any:  # noqa: ANN401  a module
 def flat(model: Any) -> list[Any]:  # noqa: ANN401  modules
     """Return the modules of a Sequential in order, nested ones too.
 
-    Raises OutOfScopeError for a module of the caller's own: its forward() is unknown.
+    Raises OutOfScopeError for a module of the caller's own, and for one whose forward() is
+    not its class's (a hook, as weight_norm and prune leave): what it computes is unknown.
     """
     if type(model) is not library().Sequential:
         name = type(model).__name__
         cure = "pass its state dict, with activation=, if it computes Linear, ReLU, Linear"
         raise OutOfScopeError(f"{name} is no Sequential, so its forward() is unknown: {cure}")
+    for m in (model, *model):
+        if m._forward_hooks or m._forward_pre_hooks or "forward" in vars(m):  # noqa: SLF001
+            raise outside(f"a {type(m).__name__} with hooks or a forward() of its own")
     sequence = library().Sequential
     return [m for part in model for m in (flat(part) if type(part) is sequence else [part])]
 
@@ -160,6 +156,9 @@ def walked(model: Any) -> Weights:  # noqa: ANN401  a module
     found = layers(state)
     if len(found) == 2 and kinds not in (["Linear", "activation", "Linear"], ["Linear", "Linear"]):  # noqa: PLR2004  layers
         raise outside(f"the order {', '.join(kinds)}")
+    places = [x.data_ptr() for x in state.values() if x.numel()]
+    if len(set(places)) < len(places):
+        raise outside("one parameter in two places")
     eps = max(map(precision, state.values()), default=0.0)
     hidden, out = oriented(found, ends(found), "torch")
     if not between:

@@ -12,7 +12,7 @@ from certify.polar._leaf import factored, stored
 from ._form import Form, sizes
 from ._multiplier import Multiplier, proved, settled
 
-GRIDS = (6, 10, 14, 18, 22, 30, 40)  # bits of N tried, the coarsest first
+GRIDS = (6, 10, 14, 18, 22, 30, 40, 52)  # bits of N tried, the coarsest first
 NOISE = 2.0**-48  # roundings of a float verifier for each term, relative
 SLACK = 1e-11  # of the prices, so that the last roundings cost nothing more
 

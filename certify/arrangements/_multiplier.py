@@ -41,20 +41,24 @@ def proved(form: Form, N: Array) -> Multiplier:
     size = float(np.abs(G).max(initial=0.0)) or 1.0
     least = 0.5 * float(values[-1])
 
-    def rest(t: float) -> tuple[float, Array]:
-        """Return (eps, what is left of the other block)."""
-        eps = least + size * float(np.exp(t))
+    def left(eps: float) -> tuple[float, float, float, float]:
+        """Return the prices of what is left of the other block."""
         X = P + eps * Q
-        return eps, tail + X.T @ (X / (2 * eps - values)[:, None])
+        return priced(form, tail + X.T @ (X / (2 * eps - values)[:, None]))
+
+    def shift(t: float) -> float:
+        """Return eps."""
+        return least + size * float(np.exp(t))
 
     found = minimize_scalar(
-        lambda t: priced(form, rest(t)[1])[0],
+        lambda t: left(shift(t))[0],
         bounds=(np.log(WIDE), np.log(TIGHT)),
         method="bounded",
         options={"xatol": GOOD},
     )
-    eps, S = rest(float(found.x))
-    bound, level, bias, radial = priced(form, S)
+    tries = [shift(float(found.x)), *([0.0] if least < 0 else [])]
+    eps, prices = min(((e, left(e)) for e in tries), key=lambda x: x[1][0])
+    bound, level, bias, radial = prices
     return Multiplier(lowered(form, N, eps), level, bias, radial, bound)
 
 

@@ -14,6 +14,7 @@ from ._base import LayerAsk, Slice
 from ._form import Form, form_of
 from ._frame import Frame
 from ._multiplier import Multiplier
+from ._sharp import sharpened
 from .ascent import Climb, polished
 
 CUT_BITS, SIGN_BITS = 12, 24  # of a cut's entries: short integers for the verifier
@@ -63,6 +64,8 @@ class Bounder:
         stop = Stop(goal * goal, steps, SETTLED, self.ask.expired)
         start = started(form, warm, goal)
         found = solve(form, stop, start, self.kind)
+        if self.ask.W.shape[1] > 1:
+            found = replace(found, best=sharpened(form, found.best, goal * goal))
         upper = float(np.sqrt(max(found.best.bound, 0.0)))
         value, best = self.climbed(found)
         split = self.split(path, found) if upper > goal else None

@@ -24,6 +24,7 @@ FIRST = 0.3  # of the price of all neurons: the gap to start from
 NEAR = 1e-7  # of a neuron's typical pre-activation: the least slack to start from
 LIFT = 1e4  # of the largest pre-activation: a border that far is none
 SETTLED = 1e-7  # residuals, relative to lam and to a typical pre-activation, at the end
+STEADY = 1e-10  # of the offsets' largest second derivative, where some q change nothing
 JITTER = 1e-15  # of a matrix's diagonal, so that it has a Cholesky factor
 FACTORS, REFINED = 8, 2  # jitters tried, and steps that undo their error
 WORSE, HALVINGS = 2.0, 12  # how much a step may raise the slope's residual
@@ -152,6 +153,7 @@ class Barrier:
         H = B.T @ B
         n = self.d * self.r
         H[n:, n:] += program.offsets[1]
+        H[n:, n:] += STEADY * float(H.diagonal()[n:].max(initial=0.0)) * np.eye(len(H) - n)
         blocks = (self.F.T[None] * (p.y / p.g).T[:, None, :]) @ self.F
         for k, held in enumerate(self.mask.T):
             blocks[k] = np.outer(held, held) * blocks[k] + np.diag(1.0 - held)

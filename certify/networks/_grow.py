@@ -19,6 +19,7 @@ from certify.envelope import Smoothed
 from certify.problem import Values
 
 from . import _barrier as barrier
+from . import _kinked as kinked
 from ._cells import Cells, Program, cells_of
 from ._climb import above, cosines, field_of
 from ._descend import Descent, descended, on_kinks
@@ -36,6 +37,7 @@ MISSED = 1e-9  # relative: a lower bound this far above the best value is none
 STALE, PATIENT = 5, 15  # rounds without a better gap that end the search; with a multiplier
 AGAIN = 6  # descents and programs in turn at a fixed size
 WIDEST = 2500  # unknowns of a program
+SOLVED = 50  # steps that a general solver counts for
 
 
 @dataclass
@@ -128,9 +130,13 @@ def programmed(growth: Growth, at: Round, wanted: float) -> None:
     aim = max(SHARE * gap, LAST * wanted, 1e-13 * abs(growth.best.value))
     if at.cells.size:
         program = Program(problem, at.smoothed, at.cells, at.q)
-        done = barrier.solve(program, aim, growth.expired)
-        at.cells, at.q, at.W, used = done
-        growth.steps -= used
+        done = None if growth.expired() else kinked.solve(program, growth.left())
+        if done is None:
+            at.cells, at.q, at.W, used = barrier.solve(program, aim, growth.expired)
+            growth.steps -= used
+        else:
+            at.cells, at.q, at.W = done
+            growth.steps -= SOLVED
     else:
         at.q = problem.fit_offsets(np.zeros_like(net.plain(at.cells.factors(net))))
         at.W = at.smoothed.at(field_at(growth, at)).W

@@ -21,11 +21,12 @@ STEPS = 20_000  # of descents and of Newton, without a budget
 def trail(problem: Problem, start: State, clock: Clock, seed: int, epsilon: float) -> Found:
     """Improve at the candidate's size, then grow; deterministic for a seed without a budget."""
     wanted = CLOSE * epsilon
-    own = Growth(problem, clock.share(ALONE).expired, clock.tell, start)
+    alone = clock.share(ALONE)
+    own = Growth(problem, alone.expired, clock.tell, start, left=alone.left)
     own.steps = int(ALONE * STEPS)
     grow(own, seed, wanted, cap=start.size)
     every = Growth(problem, clock.expired, clock.tell, own.best, own.W, own.lower)
-    every.steps = STEPS
+    every.steps, every.left = STEPS, clock.left
     if every.best.value - own.lower > wanted:
         grow(every, seed, wanted)
     small = of_size(problem, [own.best, *(s for _, s in own.history)], start)
@@ -51,7 +52,7 @@ def again(every: Growth, start: State, seed: int) -> State:
     cut = largest(every.problem, every.best, start.size)
     if not np.isfinite(cut.value) or every.expired():
         return start
-    own = Growth(every.problem, every.expired, every.tell, cut)
+    own = Growth(every.problem, every.expired, every.tell, cut, left=every.left)
     own.steps = int(ALONE * STEPS)
     grown = grow(own, seed, 0.0, cap=start.size)
     return of_size(every.problem, [grown.best], state(every.problem, cut.factors))

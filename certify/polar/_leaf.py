@@ -19,7 +19,7 @@ from ._base import exact_text
 from ._cone import Cell
 
 GRIDS = (3, 4, 6, 8, 11, 14, 18, 22, 28, 36, 46)  # bits of N tried, the coarsest first
-FACTOR = (10, 14, 18, 22, 30, 38, 48)  # bits of the Cholesky factor
+FACTOR = (10, 14, 18, 22, 30, 38, 48, 52)  # bits of the Cholesky factor
 WHOLE = 46  # bits of D
 NOISE = 2.0**-49  # roundings of a float verifier for each term of G, relative
 

@@ -6,6 +6,7 @@ be inaccurate, wrong, or say "solved" of nothing, and no verdict depends on its 
 
 from .columns import Generated, columns
 from .convex import Relaxed, convex, dual_point
+from .network_cells import Posed, network_cells
 from .network_omega import patterns
 from .network_witness import network_witness
 from .polar_sdp import RelaxedPolar, polar, symmetric_polar
@@ -15,11 +16,13 @@ from .witness import witness
 
 __all__ = [
     "Generated",
+    "Posed",
     "Relaxed",
     "RelaxedPolar",
     "columns",
     "convex",
     "dual_point",
+    "network_cells",
     "network_witness",
     "patterns",
     "polar",

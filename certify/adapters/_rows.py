@@ -1,0 +1,65 @@
+"""Which rows a fit of MLPRegressor or MLPClassifier trained on."""
+
+from typing import Any
+
+import numpy as np
+
+from certify._arrays import Ints
+from certify._errors import InputError
+
+from ._fitted import dense
+
+ROWS = "pass rows=, the indices of the rows it trained on (training_rows finds them)"
+
+
+def chosen(model: Any, rows: Any, n: int) -> Ints:  # noqa: ANN401  indices or a mask
+    """Return the indices of the rows that were trained on.
+
+    Raises InputError where early_stopping held some out and `rows` does not say which.
+    """
+    name, stochastic = type(model).__name__, model.solver != "lbfgs"
+    if rows is None:
+        if model.early_stopping and stochastic:
+            told = "early_stopping held out a part of the rows"
+            raise InputError(f"{name} with {told}: {ROWS}")
+        kept = np.arange(n)
+    else:
+        held = np.asarray(rows)
+        masked = held.dtype == bool and held.shape == (n,)
+        if masked and stochastic and model.early_stopping and not model.shuffle:
+            told = "rows must be indices in the order of the split, not a mask"
+            raise InputError(f"{told}: with shuffle=False {name}'s batches follow it")
+        kept = np.flatnonzero(held) if masked else held
+        whole = kept.ndim == 1 and kept.dtype.kind in "iu"
+        distinct = whole and len(np.unique(kept)) == kept.size
+        if not distinct or not kept.size or kept.min() < 0 or kept.max() >= n:
+            wanted = f"different indices in 0..{n - 1} or a mask of {n} booleans"
+            raise InputError(f"rows must be {wanted}, got {held.dtype} of shape {held.shape}")
+    if stochastic and not model.warm_start and model.n_iter_ * len(kept) != model.t_:
+        told = f"{name} was trained on {model.t_ / max(model.n_iter_, 1):.10g} rows"
+        raise InputError(f"{told}, but {len(kept)} are given: {ROWS}")
+    return kept.astype(np.int64)
+
+
+def training_rows(model: Any, X: Any, y: Any) -> Ints:  # noqa: ANN401  as scikit-learn takes them
+    """Return the rows that a fit with early_stopping trained on, by drawing them again.
+
+    The fit draws its first weights and then its split from one generator, so random_state
+    must be an integer; it was not refitted with warm_start and had no sample_weight.
+
+    Raises InputError for another random_state.
+    """
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415  an extra
+
+    seed = model.random_state
+    if not isinstance(seed, int | np.integer):
+        raise InputError(f"random_state must be an integer to draw the rows again, got {seed!r}")
+    rng = np.random.RandomState(seed)  # the library's generator
+    for w in model.coefs_:
+        rng.uniform(size=w.shape)
+        rng.uniform(size=w.shape[1])
+    labels = np.asarray(y)
+    stratify = labels if hasattr(model, "classes_") and len(model.intercepts_[-1]) == 1 else None
+    rows = np.arange(len(dense(X)))
+    split = {"test_size": model.validation_fraction, "stratify": stratify, "random_state": rng}
+    return np.asarray(train_test_split(rows, **split)[0])

@@ -1,0 +1,109 @@
+"""Networks under losses with kinks, and under softmax beside a free intercept, end in a proof."""
+
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from certify import Problem, Verdict, envelope, improve, verify
+from certify.atoms import ReLU
+from certify.columns import Growth
+from certify.descent import state
+from certify.losses import Absolute, Hinge, Quantile, Softmax, Squared
+from certify.networks import _kinked as kinked
+from certify.networks._cells import Program, cells_of
+from certify.networks._grow import grow
+from certify.networks._net import Net
+from certify.offsets import ColumnIntercept, Sparse
+
+SOLVER = import_module("certify.relax.network_cells")
+RNG = np.random.default_rng(7)
+N = 12
+X = RNG.integers(-16, 17, (N, 1)) / 8
+Y = np.abs(X) + RNG.integers(-8, 9, (N, 1)) / 32
+SIDES = np.where(np.median(Y) < Y, 1.0, -1.0)
+SEEN = np.arange(N)[:, None] % 5 != 2
+CASES = {
+    "absolute": (Absolute(Y), "free", {}),
+    "absolute, masked and weighted": (Absolute(Y, 1 + X**2, SEEN), "regularized", {}),
+    "quantile": (Quantile(Y, 0.25), "regularized", {"activation": "leaky_relu"}),
+    "hinge": (Hinge(SIDES), "free", {}),
+    "hinge, linear": (Hinge(SIDES), "none", {"activation": "linear"}),
+    "absolute, two outputs": (Absolute(np.hstack([Y, -Y])), "none", {"right": "l1"}),
+}
+
+
+def posed(loss, bias="none", lam=0.25, **kind):
+    offsets = [ColumnIntercept()] if bias == "free" else []
+    return Problem(loss, ReLU(X, bias=bias, **kind), lam, offsets)
+
+
+def started(problem, r=4):
+    shapes = problem.atom.shapes(problem.loss.dims)
+    return tuple(np.random.default_rng(0).standard_normal((*s, r)) / 8 for s in shapes)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_losses_with_kinks_are_certified(name):
+    loss, bias, kind = CASES[name]
+    problem = posed(loss, bias, **kind)
+    found = improve(problem, started(problem), budget=30.0)
+    assert found.result.verdict is Verdict.CERTIFIED
+    proved = verify(found.result.certificate, problem, found.factors, q=found.q)
+    assert proved.verdict is Verdict.CERTIFIED
+
+
+def program_of(problem):
+    net = Net(problem)
+    factors = net.balanced(started(problem))
+    q = problem.best_offsets(factors) if problem.offsets else ()
+    smoothed = envelope.of(problem.loss, problem.predict(factors, q))
+    return Program(problem, smoothed, cells_of(net, factors, 0), q)
+
+
+def test_the_multiplier_of_a_program_earns_no_more_than_lam_in_its_cells():
+    problem = posed(Absolute(Y), "regularized")
+    program = program_of(problem)
+    cells, q, W = kinked.solve(program, None)
+    factors = cells.factors(program.net)
+    earned, _ = problem.atom.earned(W, factors, problem.loss.observed)
+    assert q == ()
+    alive = program.net.layer.size(cells.x) > 1e-6
+    assert earned[alive] == pytest.approx(
+        problem.lam * problem.atom.theta(factors)[alive], rel=1e-5
+    )
+    gap = problem.objective(factors, ()) - problem.loss.dual_value(W)
+    assert 0 <= gap + 1e-9 < 1e-6 * problem.objective(factors, ())
+
+
+def test_other_programs_are_left_to_the_barrier(monkeypatch):
+    assert kinked.solve(program_of(posed(Squared(Y))), None) is None
+    apart = Problem(Absolute(Y), ReLU(X), 0.25, [Sparse(1.0)])
+    assert kinked.solve(program_of(apart), None) is None
+    program = program_of(posed(Absolute(Y)))
+    monkeypatch.setattr(kinked, "LARGEST", 1)
+    assert kinked.solve(program, None) is None
+    monkeypatch.undo()
+    monkeypatch.setattr(SOLVER, "solve", lambda *_: ("error", "", False))
+    assert kinked.solve(program, None) is None
+
+
+def test_a_solver_without_numbers_has_no_answer(monkeypatch):
+    program = program_of(posed(Absolute(Y)))
+    monkeypatch.setattr(SOLVER, "numbers", lambda _: None)
+    assert kinked.solve(program, 1.0) is None
+
+
+def test_softmax_beside_a_free_intercept_keeps_its_offsets_in_place():
+    hot = np.eye(3)[np.digitize(Y[:, 0], np.quantile(Y, [0.33, 0.66]))]
+    problem = posed(Softmax(hot), "free", 0.05)
+    start = started(problem)
+    growth = Growth(
+        problem,
+        lambda: False,
+        lambda *_: None,
+        state(problem, start, problem.best_offsets(start)),
+    )
+    grow(growth, 0, 1e-5)
+    assert growth.best.value - growth.lower < 1e-5
+    assert max(float(np.abs(x).max()) for x in growth.best.q) < 100
