@@ -321,7 +321,11 @@ def test_any_folder_and_file_may_have_any_name(tmp_path, capsys):
     plan.write_text(f"[[model]]\n{model}", encoding="utf-8")
     out = folder / "aus gabe"
     assert inside(capsys, "audit", plan, "-o", out).status == 0
+    (folder / "audit.toml").write_text("the plan of another audit", encoding="utf-8")
     assert inside(capsys, "audit", "--verify", out, "--inputs", folder).status == 0
+    plan.write_text(f"[[model]]\n{model}rtol = 0.5\n", encoding="utf-8")
+    ended = inside(capsys, "audit", "--verify", out, "--inputs", folder)
+    assert "is another plan than" in ended.sentence
 
 
 def test_a_folder_that_cannot_be_written_is_told_before_any_work(tmp_path, capsys, monkeypatch):

@@ -49,7 +49,7 @@ def rewritten(out, plan=None, **changed):
     lock["models"][0] |= changed
     if plan is not None:
         (out / "audit.toml").write_text(plan, encoding="utf-8")
-        lock["plan"] = book.digest_of(out / "audit.toml")
+        lock["plan"]["sha256"] = book.digest_of(out / "audit.toml")
     lock["models"][0] = {k: v for k, v in lock["models"][0].items() if v is not None}
     (out / "audit.lock").write_text(json.dumps(lock), encoding="utf-8")
     return audit.verify(out).rows[0]

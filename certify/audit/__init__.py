@@ -107,7 +107,7 @@ def run(
                 tell(progress, (len(rows), len(every)), rows[job.name], left)
     found = ordered(every, rows)
     written(place, found)
-    locked(place, every, found)
+    locked(place, Path(path), every, found)
     return Audit(place, found)
 
 
@@ -137,9 +137,9 @@ def verify(
     those proved now.  The models and their epsilon must be those of the folder's audit.toml.
 
     inputs  a folder with the models' own files.  Their digests must be those of the lock, and
-            a problem's or a certificate's question and epsilon those of the file there; an
-            audit.toml there must be the folder's.  What a fit makes of its files only running
-            it tells, which this does not.
+            a problem's or a certificate's question and epsilon those of the file there; the
+            plan, if it is there by its name, must be the folder's.  What a fit makes of its
+            files only running it tells, which this does not.
 
     A row whose certificate fails is REJECTED with the reason.  A row that had no certificate
     keeps its verdict, which can be none that is proved.  A page or a table that is not the
