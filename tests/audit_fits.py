@@ -79,6 +79,14 @@ def hang():
     time.sleep(600)
 
 
+def more():
+    return *nuclear(), 3
+
+
+def interrupts():
+    raise KeyboardInterrupt("<b>" * 10**5)
+
+
 def leaves():
     sys.exit(3)
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -24,15 +24,19 @@ from tests.test_report import Page
 pytest.importorskip("sklearn")
 FITS = ("pca", "svd", "nmf", "nuclear", "lasso", "logistic", "symmetric", "tensor")
 REST = ("network", "deep")
+TIMED = ("nmf",)  # searched until its budget ends: what it finds better depends on the clock
 OPTIMUM = {"pca": "CERTIFIED", "svd": "CERTIFIED", "nuclear": "REFUTED", "wrong": "FAILED"}
 
 
 def planned(folder, names, extra=""):
     """Write an audit.toml beside a copy of the fits."""
     shutil.copy(Path(__file__).with_name("audit_fits.py"), folder / "fits.py")
-    models = "".join(f'[[model]]\nname = "{n}"\nfit = "fits.py:{n}"\n' for n in names)
+    few = dict.fromkeys(TIMED, "budget = 2\n")
+    models = "".join(
+        f'[[model]]\nname = "{n}"\nfit = "fits.py:{n}"\n{few.get(n, "")}' for n in names
+    )
     path = folder / "audit.toml"
-    path.write_text(f"[defaults]\nbudget = 2\n{models}{extra}", encoding="utf-8")
+    path.write_text(f"[defaults]\nbudget = 60\n{models}{extra}", encoding="utf-8")
     return path
 
 
@@ -233,17 +237,22 @@ def ended_at(path):
 def test_whatever_a_fit_does_is_a_row_and_ends_with_it(tmp_path, monkeypatch):
     alive = tmp_path / "alive"
     monkeypatch.setenv("AUDIT_ALIVE", str(alive))
-    plan = planned(tmp_path, ("leaves", "killed", "loud", "forks", "threads"))
+    plan = planned(tmp_path, ("leaves", "more", "interrupts", "killed", "loud", "forks", "threads"))
     found = audit.run(plan, tmp_path / "out")
     by = {r["name"]: r for r in found.rows}
     assert {k: (r["verdict"], r["status"]) for k, r in by.items()} == {
         "leaves": ("FAILED", 2),
+        "more": ("FAILED", 2),
+        "interrupts": ("FAILED", 2),
         "killed": ("FAILED", 1),
         "loud": ("REFUTED", 10),
         "forks": ("REFUTED", 10),
         "threads": ("REFUTED", 10),
     }
     assert "raised SystemExit: 3" in by["leaves"]["reason"]
+    assert "got more after a problem" in by["more"]["reason"]
+    assert "raised KeyboardInterrupt: <b>" in by["interrupts"]["reason"]
+    assert (tmp_path / "out" / "index.html").stat().st_size < 50_000
     assert "ended by signal 9" in by["killed"]["reason"]
     assert all(r["seconds"] < 60 for r in found.rows if "seconds" in r)
     assert ended_at(alive) is not None
@@ -291,6 +300,18 @@ def test_an_audit_that_is_stopped_leaves_no_process(tmp_path):
         alive.unlink()
 
 
+def test_an_audit_that_its_caller_stops_ends_what_runs(tmp_path):
+    plan = planned(tmp_path, ("wrong", "hang"))
+
+    def stop(_):
+        raise RuntimeError("enough")
+
+    start = time.monotonic()
+    with pytest.raises(RuntimeError, match="enough"), ThreadPoolExecutor(2) as pool:
+        audit.run(plan, tmp_path / "out", executor=pool, progress=stop)
+    assert time.monotonic() - start < 30  # the fit that hangs has a minute and more
+
+
 def test_any_folder_and_file_may_have_any_name(tmp_path, capsys):
     folder = tmp_path / "Größe der Δ ½ 'x'"
     folder.mkdir()
@@ -300,7 +321,11 @@ def test_any_folder_and_file_may_have_any_name(tmp_path, capsys):
     plan.write_text(f"[[model]]\n{model}", encoding="utf-8")
     out = folder / "aus gabe"
     assert inside(capsys, "audit", plan, "-o", out).status == 0
+    (folder / "audit.toml").write_text("the plan of another audit", encoding="utf-8")
     assert inside(capsys, "audit", "--verify", out, "--inputs", folder).status == 0
+    plan.write_text(f"[[model]]\n{model}rtol = 0.5\n", encoding="utf-8")
+    ended = inside(capsys, "audit", "--verify", out, "--inputs", folder)
+    assert "is another plan than" in ended.sentence
 
 
 def test_a_folder_that_cannot_be_written_is_told_before_any_work(tmp_path, capsys, monkeypatch):
@@ -337,12 +362,11 @@ def test_a_dask_cluster_gives_the_same_rows(judged, tmp_path, names):
     with cluster:
         again = audit.run(plan, tmp_path / "dask", executor=cluster.scheduler_address)
     here = [r for r in found.rows if names is None or r["name"] in names]
-    timed = ("nmf",)  # searched until its budget ends: what it finds better depends on the clock
     verdicts = [
         [(r["name"], r["verdict"], r["status"]) for r in rows] for rows in (again.rows, here)
     ]
     assert verdicts[0] == verdicts[1]
-    same = [plain(r for r in rows if r["name"] not in timed) for rows in (again.rows, here)]
+    same = [plain(r for r in rows if r["name"] not in TIMED) for rows in (again.rows, here)]
     assert same[0] == same[1]
 
 

@@ -49,7 +49,7 @@ def rewritten(out, plan=None, **changed):
     lock["models"][0] |= changed
     if plan is not None:
         (out / "audit.toml").write_text(plan, encoding="utf-8")
-        lock["plan"] = book.digest_of(out / "audit.toml")
+        lock["plan"]["sha256"] = book.digest_of(out / "audit.toml")
     lock["models"][0] = {k: v for k, v in lock["models"][0].items() if v is not None}
     (out / "audit.lock").write_text(json.dumps(lock), encoding="utf-8")
     return audit.verify(out).rows[0]
@@ -109,6 +109,8 @@ def test_a_certificate_of_a_looser_epsilon_is_rejected(copied):
     assert row["verdict"] == "REJECTED"
     row = rewritten(copied / "out", PLAN.replace("budget = 2", "budget = 2\nrtol = 1e-6") + OLD)
     assert "audit.toml: epsilon: rtol is 1e-06" in row["reason"]
+    with pytest.raises(InputError, match="is another plan than"):
+        audit.verify(copied / "out", inputs=copied)
     assert rewritten(copied / "out", rtol=None)["verdict"] == "REJECTED"
 
 
@@ -315,6 +317,8 @@ def test_what_a_fit_raises_is_escaped_in_the_index(tmp_path):
 )
 def test_the_inputs_of_a_lock_are_files_and_all_of_them(copied, changed, said):
     plan = PLAN.replace('problem = "problem.toml"', 'fit = "fits.py:f"') + OLD
+    if "kind" in changed:
+        (copied / "audit.toml").write_text(plan, encoding="utf-8")
     rewritten(copied / "out", plan if "kind" in changed else None, **changed)
     row = audit.verify(copied / "out", inputs=copied).rows[0]
     assert row["verdict"] == "REJECTED"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Executor
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -99,15 +99,15 @@ def run(
     todo, start, fresh = [j for j in every if j.name not in rows], monotonic(), 0
     if todo:
         given = nullcontext(executor) if isinstance(executor, Executor) else workers(jobs, executor)
-        with given as pool:
-            for job, done in finished(todo, pool):
+        with given as pool, closing(finished(todo, pool)) as ended:
+            for job, done in ended:
                 rows[job.name], fresh = stored(place, job, done), fresh + 1
                 written(place, ordered(every, rows))
                 left = (monotonic() - start) / fresh * (len(todo) - fresh)
                 tell(progress, (len(rows), len(every)), rows[job.name], left)
     found = ordered(every, rows)
     written(place, found)
-    locked(place, every, found)
+    locked(place, Path(path), every, found)
     return Audit(place, found)
 
 
@@ -137,8 +137,9 @@ def verify(
     those proved now.  The models and their epsilon must be those of the folder's audit.toml.
 
     inputs  a folder with the models' own files.  Their digests must be those of the lock, and
-            a problem's or a certificate's question and epsilon those of the file there.  What
-            a fit makes of its files only running it tells, which this does not.
+            a problem's or a certificate's question and epsilon those of the file there; the
+            plan, if it is there by its name, must be the folder's.  What a fit makes of its
+            files only running it tells, which this does not.
 
     A row whose certificate fails is REJECTED with the reason.  A row that had no certificate
     keeps its verdict, which can be none that is proved.  A page or a table that is not the
@@ -148,11 +149,12 @@ def verify(
     """
     place = Path(folder)
     lock = lock_of(place)
-    plans = planned(place, lock)
+    given = None if inputs is None else Path(inputs)
+    plans = planned(place, lock, given)
     rows: list[Row] = []
     start = monotonic()
     for k, (model, said) in enumerate(zip(lock["models"], plans, strict=True)):
-        rows.append(rechecked(place, model, said, None if inputs is None else Path(inputs)))
+        rows.append(rechecked(place, model, said, given))
         left = (monotonic() - start) / (k + 1) * (len(plans) - k - 1)
         tell(progress, (k + 1, len(plans)), rows[-1], left)
     return Audit(place, rows + [overwritten(name) for name in changed(place, lock)])

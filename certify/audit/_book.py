@@ -124,7 +124,7 @@ def counted(rows: list[Row]) -> dict[str, int]:
     return out
 
 
-def locked(folder: Path, jobs: list[Job], rows: list[Row]) -> None:
+def locked(folder: Path, plan: Path, jobs: list[Job], rows: list[Row]) -> None:
     """Write audit.lock: versions, every epsilon, and the digests of every input and output."""
     by = {row["name"]: row for row in rows}
     kept = ("verdict", "status", "lower", "upper", "rtol", "atol", "certificate", "sha256")
@@ -139,7 +139,7 @@ def locked(folder: Path, jobs: list[Job], rows: list[Row]) -> None:
         "certificates": FORMAT,
         "python": platform.python_version(),
         "libraries": installed(),
-        "plan": digest_of(folder / PLAN),
+        "plan": {"name": plan.name, "sha256": digest_of(folder / PLAN)},
         "pages": {name: digest_of(folder / name) for name in pages},
         "models": models,
     }
@@ -171,15 +171,20 @@ def lock_of(folder: Path) -> Mapping[str, Any]:
     return told
 
 
-def planned(folder: Path, lock: Mapping[str, Any]) -> list[Model]:
+def planned(folder: Path, lock: Mapping[str, Any], inputs: Path | None) -> list[Model]:
     """Return the models of the folder's plan, which must be the lock's own, in its order.
 
-    Raises InputError if it is another plan.
+    Raises InputError if it is another plan, or if the one of its name among the inputs is.
     """
     path = folder / PLAN
-    plan_bytes(path)
+    text, said = plan_bytes(path), lock.get("plan")
+    told = said if isinstance(said, dict) else {}
+    if inputs is not None:
+        own = inputs / Path(str(told.get("name"))).name
+        if own.is_file() and own.read_bytes() != text:
+            raise InputError(f"{path} is another plan than {own}")
     models = models_of(path)
-    same = digest_of(path) == lock.get("plan")
+    same = digest_of(path) == told.get("sha256")
     if not same or [m.name for m in models] != [m["name"] for m in lock["models"]]:
         cure = "run the audit to its end"
         raise InputError(f"{path} is not the plan that {LOCK} was written for: {cure}")

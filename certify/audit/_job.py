@@ -29,6 +29,8 @@ Row = dict[str, Any]
 FAILED = "FAILED"
 INFINITE = (float("inf"), float("-inf"))  # no numbers of JSON
 CERTIFICATE, REPORT, ROW = "x.cert", "x.html", "row.json"
+WANTED = "(estimator, X), (estimator, X, y) or (problem, factors)"
+LONGEST = 600  # characters of a reason
 WATCH = 0.5  # seconds between two looks at the parent
 
 
@@ -50,6 +52,7 @@ def main(job_file: str, folder: str, parent: str) -> None:
         row = failed(FAILED, 2, str(error))
     except Exception as error:  # noqa: BLE001  a defect is a row, not the end of an audit
         row = failed(FAILED, 1, f"{type(error).__name__}: {error}")
+    row["reason"] = row["reason"][:LONGEST]
     row["seconds"] = round(monotonic() - start, 3)
     plain = {k: None if x in INFINITE else x for k, x in row.items()}
     write_atomically(out / ROW, json.dumps(plain, allow_nan=False).encode())
@@ -122,7 +125,9 @@ def question(job: Job) -> tuple[Problem, Any, Any, Row]:
         return held.problem, held.factors, held.q, {"rtol": held.rtol, "atol": held.atol}
     found = fitted(job)
     if isinstance(found[0], Problem):
-        problem, factors = found
+        problem, factors, *rest = found
+        if rest:
+            raise InputError(f"{job.source} must return {WANTED}, got more after a problem")
     else:
         problem, factors = from_model(*found)
     return problem, factors, getattr(factors, "q", None), {}
@@ -146,7 +151,7 @@ def fitted(job: Job) -> tuple[Any, ...]:
         spec.loader.exec_module(module)
         function = getattr(module, name, None)
         found = function() if callable(function) else None
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
         raise InputError(f"{job.source} raised {type(error).__name__}: {error}") from error
     finally:
         if os.getpid() != own:  # a process that the fit forked and forgot
@@ -154,8 +159,7 @@ def fitted(job: Job) -> tuple[Any, ...]:
     if function is None:
         raise InputError(f"{path} has no function {name!r}")
     if not isinstance(found, tuple) or not 2 <= len(found) <= 3:  # noqa: PLR2004  with y or without
-        wanted = "(estimator, X), (estimator, X, y) or (problem, factors)"
-        raise InputError(f"{job.source} must return {wanted}, got {type(found).__name__}")
+        raise InputError(f"{job.source} must return {WANTED}, got {type(found).__name__}")
     return found
 
 

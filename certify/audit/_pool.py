@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -36,14 +36,6 @@ class Done(NamedTuple):
     row: dict[str, Any]
     certificate: bytes | None = None
     report: bytes | None = None
-
-
-class Processes(ThreadPoolExecutor):
-    """Threads that wait for processes; once halt is set, none of those goes on."""
-
-    def __init__(self, count: int) -> None:
-        super().__init__(count)
-        self.halt = Event()
 
 
 def executed(job: Job, halt: Event | None = None) -> Done:
@@ -113,9 +105,11 @@ def held(path: Path) -> bytes | None:
     return path.read_bytes() if path.exists() else None
 
 
-def finished(jobs: list[Job], pool: Executor) -> Iterator[tuple[Job, Done]]:
-    """Yield jobs as they end, on any executor; what waits is given up when this is left."""
-    work = partial(executed, halt=pool.halt) if isinstance(pool, Processes) else executed
+def finished(jobs: list[Job], pool: Executor) -> Generator[tuple[Job, Done], None, None]:
+    """Yield jobs as they end, on any executor; when this is closed nothing goes on or waits."""
+    halt = Event()
+    here = isinstance(pool, ThreadPoolExecutor)
+    work = partial(executed, halt=halt) if here else executed  # an Event goes to no other process
     futures: dict[Future[Done], Job] = {pool.submit(work, j): j for j in jobs}
     try:
         for future in as_completed(futures):
@@ -125,6 +119,7 @@ def finished(jobs: list[Job], pool: Executor) -> Iterator[tuple[Job, Done]]:
                 why = f"the worker was lost: {type(error).__name__}: {error}"
                 yield futures[future], Done(failed(FAILED, 1, why))
     finally:
+        halt.set()
         for future in futures:
             future.cancel()
 
@@ -136,11 +131,10 @@ def workers(count: int, scheduler: str | None) -> Iterator[Executor]:
     Raises InputError if dask is not installed or the scheduler does not answer.
     """
     if scheduler is None:
-        pool = Processes(count)
+        pool = ThreadPoolExecutor(count)
         try:
             yield pool
         finally:
-            pool.halt.set()
             pool.shutdown(wait=True, cancel_futures=True)
         return
     if find_spec("distributed") is None:

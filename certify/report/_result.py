@@ -42,7 +42,7 @@ def explained(result: Any) -> str:  # noqa: ANN401  a Result, of the layer above
     told = f"Proved in {by}" if by else "By floats, nothing proved"
     bracket_told = f"{told}: {low} <= optimum, and these factors reach at most {high}"
     gap = f"a gap of {at_most(result.gap, 3)}, relative {at_most(result.relative_gap, 2)}"
-    off = f"{result.stationarity:.1g}"
+    off = short(result.stationarity, 2)
     lines = [
         f"{result.verdict.name}: {result.reason}.",
         f"{bracket_told}; {gap}.",
