@@ -42,7 +42,7 @@ def supported(problem: Problem) -> bool:
     known = isinstance(atom, CP | RankOne | ReLU | Symmetric)
     if isinstance(atom, ReLU):  # neurons of one block each: a sum of l2 norms
         left = atom.layer.left
-        known = left.free and left.name in ("l2", "l1", "group")
+        known = left.free and left.name in ("l2", "l1", "group") and not atom.layer.most
         known &= getattr(left, "outer", "l1") == "l1"
     known |= isinstance(atom, DeepLinear) or (isinstance(atom, DeepReLU) and atom.slope == 0)
     return known and isinstance(problem.loss, tuple(LOSSES.values()))

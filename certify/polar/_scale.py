@@ -152,6 +152,7 @@ def carried_layers(proof: dict[str, Any], e: int) -> dict[str, Any]:
 BY_RULE: dict[str, Callable[[dict[str, Any], int], dict[str, Any]]] = {
     "slices": carried_slices,
     "outputs": carried_slices,
+    "max_pool": carried_slices,
     "transpose": carried_tensor,
     "network": carried_network,
     "linear": carried_linear,

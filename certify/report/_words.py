@@ -57,6 +57,8 @@ def model(problem: Problem) -> str:
     atom, order = problem.atom, len(problem.loss.dims)
     if isinstance(atom, CP):
         return f"a CP factorization of order {order}"
+    if isinstance(atom, ReLU) and atom.layer.most:
+        return "a max-pooled network with one hidden layer"
     names = {
         Symmetric: "a symmetric factorization",
         ReLU: "a network with one hidden layer",
