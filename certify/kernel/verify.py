@@ -1814,10 +1814,11 @@ class Network(NamedTuple):
     """A hidden layer: phi(u, v) = pool(s(F u)) v^T, s(z) = z where z >= 0, slope z elsewhere.
 
     at       Z: samples by outputs
-    features F (rows, d); samples: of each row, which sample it is summed into
+    features F (rows, d); samples: of each row, which sample it is summed into; -1 for none
     left     the norm of u; "biased": l2 of all but the last, whose column of F is one
              constant > 0 (an unpriced bias)
     most     a sample takes the largest of its rows instead of their sum; slope is 0 then
+    inside   how many of the last rows are >= 0 where the polar is asked for
     """
 
     at: Pattern
@@ -1828,6 +1829,7 @@ class Network(NamedTuple):
     right: Norm
     symmetric: bool = False
     most: bool = False
+    inside: int = 0
 
     @property
     def norms(self) -> tuple[Norm, ...]:
@@ -1867,7 +1869,8 @@ class Network(NamedTuple):
             return turned
         pool = array("d", bytes(8 * rows * m))
         for i, k in enumerate(self.samples):
-            pool[i * m + k] = 1.0
+            if k >= 0:
+                pool[i * m + k] = 1.0
         return ar.multiply(turned, ar.load(Array((rows, m), pool)))
 
     def mixed(self, h: int) -> Array:
@@ -3465,10 +3468,12 @@ def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arr
 def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
     """Prove sup sum_k w_k h_k(u) v over |u|, |v| <= 1, h_k(u) = max_i (f_i . u)_+ of its rows.
 
-    v = e, a sign: one proof for each sign that v may have, the t-th one's arrays named
-    s<t>.NAME.  There sum_k e w_k h_k(u) <= sum_k w_k e sum_i (g_i . u)_+ + extra over |u| <= 1, the
-    rows g_i those of `dominating`: a layer that sums its rows, with v of that one sign, whose
-    polar `network` bounds by the rest of the proof.
+    v = e, a sign: a tree for each sign that v may have, the t-th one's arrays named s<t>.NAME.
+    {"split": s, "plus": i, "minus": j} splits at g . u >= 0 and <= 0 for row g of "splits"
+    (count, d): both children are everything.  In {"leaf": t, ...}, its arrays s<t>.NAME, sum_k e
+    w_k h_k(u) <= sum_k w_k e sum_i (g_i . u)_+ + extra over |u| <= 1, the rows g_i those of
+    `dominating`: a layer that sums its rows, with v of that one sign, whose polar on the leaf
+    `network` bounds by the rest of the leaf.
     """
     each, signs = proof.get("each"), SIGNS[net.right.cone]
     demand(isinstance(each, list), "proof.polar.each", "list", type(each).__name__)
@@ -3479,16 +3484,23 @@ def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) 
     own, best = apart(given), Fraction(0)
     for t, (sign, held) in enumerate(zip(signs, found, strict=True)):
         demand(isinstance(held, dict), f"proof.polar.each[{t}]", "json", type(held).__name__)
-        arrays = own.get(t, Arrays({}, "proof"))
-        base = arrays.get("base", (net.at.m,), "q").data
-        summed, extra = dominating(net, [sign * x for x in omega], base)
-        one = summed._replace(right=Norm("l2", 1, "+" if sign > 0 else "-"))
-        best = max(best, network(ar, one, w, held, arrays) + extra)
+        arrays, signed = own.get(t, Arrays({}, "proof")), [sign * x for x in omega]
+        right, splits = Norm("l2", 1, "+" if sign > 0 else "-"), list[Sequence[float]]()
+        if "splits" in arrays.arrays:
+            splits = rows_of(arrays.get("splits", (None, net.features.shape[1])))
+        parts = apart(arrays)
+        for node, path in leaves(held, len(splits)):
+            j = node["leaf"]
+            demand(type(j) is int, "proof.polar.nodes", "outside", j)
+            mine = parts.get(j, Arrays({}, "proof"))
+            sides = [array("d", (s * x for x in splits[k])) for k, s in path]
+            summed, extra = dominating(net, signed, mine.get("base", (net.at.m,), "q").data, sides)
+            best = max(best, network(ar, summed._replace(right=right), w, node, mine) + extra)
     return best
 
 
 def dominating(
-    net: Network, omega: Sequence[Fraction], base: Sequence[int]
+    net: Network, omega: Sequence[Fraction], base: Sequence[int], sides: Sequence[array[float]]
 ) -> tuple[Network, Fraction]:
     """Return a layer that sums its rows, and extra: sum_k omega_k h_k(u) <= its value + extra.
 
@@ -3500,7 +3512,8 @@ def dominating(
                         a_i = a_b + (a_i - a_b) <= (a_b)_+ + (a_i - a_b)_+
 
     A difference f_i - f_b is rounded to floats g, and (x + y)_+ <= (x)_+ + |y| takes the rest:
-    extra is the sum of omega_k |f_i - f_b - g|.
+    extra is the sum of omega_k |f_i - f_b - g|.  The rows `sides`, of no sample, stand last: the
+    value is asked for where they are >= 0.
     """
     rows, where = rows_of(net.features), "proof.base"
     own: list[list[int]] = [[] for _ in omega]
@@ -3519,8 +3532,12 @@ def dominating(
                 extra += x * root(sum(((p - q - r) ** 2 for p, q, r in parts), Fraction(0))).hi
             out.extend(g)
             samples.append(k)
+    for g in sides:
+        out.extend(g)
+        samples.append(-1)
     features = Array((len(samples), net.features.shape[1]), out)
-    return net._replace(features=features, samples=samples, most=False), extra
+    made = net._replace(features=features, samples=samples, most=False, inside=len(sides))
+    return made, extra
 
 
 def of_linear(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
@@ -3621,6 +3638,8 @@ class Case(Generic[H]):
 def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
     """Prove sup |W^T pool(s(F u))|_2 over |u| <= 1 <= the largest bound over a tree of cases.
 
+    Over the u where the last `net.inside` rows are >= 0; these are first on every path.
+
     {"signs": [i, j]}, at the root and for one output: w^T s and -w^T s by themselves (one
     child where v has a sign).  {"row": i, "plus": a, "minus": b} splits at f_i . u >= 0 and <= 0,
     {"cut": c, ...} at a . x >= 0 and <= 0 for any row a of "cuts" over x = (p, u), p =
@@ -3637,9 +3656,11 @@ def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -
     if net.right.size == 1:
         lines, e = ar.exact_lines(w, 1, net.at)
         omega = [v * power(e) for v in next(iter(lines))]
-        omega = [omega[k] for k in net.samples]
+        omega = [omega[k] if k >= 0 else Fraction(0) for k in net.samples]
     case = Case(net, net.pulled(ar, w), omega, cuts)
-    waiting: list[tuple[int, Region]] = [(0, Region())]
+    waiting: list[tuple[int, Region]] = [
+        (0, Region(0, tuple(("row", i, 1) for i in range(m - net.inside, m))))
+    ]
     best, seen = Fraction(0), set[int]()
     while waiting:
         at, path = waiting.pop()
@@ -3669,7 +3690,7 @@ def branches(
         found = children({"groups": 0, "each": node["signs"]}, at, count)
         signs = SIGNS[case.net.right.cone]
         demand(len(found) == len(signs), name, "tree", found)
-        return [(c, Region(s)) for c, s in zip(found, signs, strict=True)]
+        return [(c, path._replace(sign=s)) for c, s in zip(found, signs, strict=True)]
     kind = "row" if "row" in node else "cut"
     limit = (case.net.features if kind == "row" else case.cuts).shape[0]
     index = node[kind]
