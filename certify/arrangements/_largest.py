@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from certify._arrays import Array
 
-from ._base import Ints, LayerAsk, Slice
+from ._base import Ints, Layer, LayerAsk, Slice
 
 STARTS, NUMBERS = 512, 1 << 22  # random starts; numbers that all starts hold together, at most
 ROUNDS = 40  # steps of all starts
@@ -31,7 +31,7 @@ class Largest:
     @cached_property
     def table(self) -> Ints:
         """The rows of each sample, (samples, most rows); the first one fills what is over."""
-        return rows_of_samples(owners(self.ask))
+        return rows_of_samples(owners(self.ask.layer))
 
     def winners(self, U: Array) -> tuple[Array, Ints]:
         """Return h (samples, r) and the row that is the largest."""
@@ -58,10 +58,9 @@ class Largest:
         return np.asarray(self.ask.layer.features.T @ gates)
 
 
-def owners(ask: LayerAsk) -> Ints:
+def owners(layer: Layer) -> Ints:
     """Return of each row its sample."""
-    rows = len(ask.layer.features)
-    return np.arange(rows) if ask.layer.samples is None else ask.layer.samples
+    return np.arange(len(layer.features)) if layer.samples is None else layer.samples
 
 
 def rows_of_samples(samples: Ints) -> Ints:

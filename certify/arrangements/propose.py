@@ -12,7 +12,7 @@ from certify._arrays import Array
 from certify.gauges import gauge
 from certify.polar import Ask, Proposal, smallest
 
-from . import _bases, cells, tree
+from . import _parts, cells, tree
 from ._base import LayerAsk
 from .ascent import attain
 
@@ -32,7 +32,7 @@ def propose(ask: LayerAsk) -> Proposal:
     with threadpool_limits(1, user_api="blas"):
         if not ask.layer.most:
             return of_sums(ask)
-        return _bases.proposal(ask, propose) if ask.W.shape[1] == 1 else each(ask)
+        return _parts.proposal(ask, propose) if ask.W.shape[1] == 1 else each(ask)
 
 
 def of_sums(ask: LayerAsk) -> Proposal:

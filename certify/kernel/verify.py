@@ -3500,7 +3500,7 @@ def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) 
 
 
 def dominating(
-    net: Network, omega: Sequence[Fraction], base: Sequence[int], sides: Sequence[array[float]]
+    net: Network, omega: Sequence[Fraction], base: Sequence[int], sides: Sequence[Sequence[float]]
 ) -> tuple[Network, Fraction]:
     """Return a layer that sums its rows, and extra: sum_k omega_k h_k(u) <= its value + extra.
 
@@ -3532,8 +3532,8 @@ def dominating(
                 extra += x * root(sum(((p - q - r) ** 2 for p, q, r in parts), Fraction(0))).hi
             out.extend(g)
             samples.append(k)
-    for g in sides:
-        out.extend(g)
+    for side in sides:
+        out.extend(side)
         samples.append(-1)
     features = Array((len(samples), net.features.shape[1]), out)
     made = net._replace(features=features, samples=samples, most=False, inside=len(sides))
@@ -3658,9 +3658,8 @@ def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -
         omega = [v * power(e) for v in next(iter(lines))]
         omega = [omega[k] if k >= 0 else Fraction(0) for k in net.samples]
     case = Case(net, net.pulled(ar, w), omega, cuts)
-    waiting: list[tuple[int, Region]] = [
-        (0, Region(0, tuple(("row", i, 1) for i in range(m - net.inside, m))))
-    ]
+    inside = tuple(("row", i, 1) for i in range(m - net.inside, m))
+    waiting: list[tuple[int, Region]] = [(0, Region(0, inside))]
     best, seen = Fraction(0), set[int]()
     while waiting:
         at, path = waiting.pop()
