@@ -241,7 +241,7 @@ class Parts:
         if tree.lower <= limits.target < tree.upper:
             limits = replace(limits, gap=cells.GAP)
             tree = grow(solver, limits, tree)
-        upper, proof = cells.proof_of(solver, tree, limits.aim(tree.lower))
+        upper, proof = cells.proof_of(solver, tree, limits.target)
         return upper + held.extra, proof, None if tree.found is None else tree.found[0]
 
     def division(self, path: tuple[Label, ...], base: Ints, u: Array) -> tuple[Label, Label] | None:
