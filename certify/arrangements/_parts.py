@@ -22,11 +22,12 @@ from ._bases import SUM, Signed, Summed
 from ._cell import Signs
 from .ascent import attain
 
-SMALL = 4  # features up to which the space is split
+SMALL = 6  # features up to which the space is split
 PARTS = 256  # without a deadline
 POINTS = 2000  # at which bounds are compared
 CLOSE = 1e-7  # relative: a bound this near a found value is not worth more work
-ROUGH = 0.02  # relative accuracy of the bound of a part that is split anyhow
+ROUGH = 0.02  # relative accuracy of the bound of a part that is split anyhow,
+FEW = 32  # and how many parts of its own it takes
 Json = dict[str, Any]
 Label: TypeAlias = tuple[int, int, int]
 """(i, j, sign): sign (f_i - f_j) . u >= 0; of f_i alone for j = -1."""
@@ -200,7 +201,8 @@ class Parts:
             start = U[:, [int(values.argmax())]]
             base, u = self.signed.chosen(start, base, self.worst(U), self.ask.expired)
         held = self.signed.summed(base)
-        upper, proof, top = self.bounded(held, sides, aim)
+        hopeless = float(self.signed.above(base, u[:, None]).sum()) > aim
+        upper, proof, top = self.bounded(held, sides, (aim, FEW if hopeless else cells.NODES))
         u = u if top is None else top
         best = np.column_stack([U[:, [int(values.argmax())]], u])
         lower = float(self.signed.value(best).max())
@@ -227,16 +229,21 @@ class Parts:
 
         return largest
 
-    def bounded(self, held: Summed, sides: Array, aim: float) -> tuple[float, Json, Array | None]:
-        """Return the bound of a layer that sums on a part, its proof, and where it is largest."""
+    def bounded(
+        self, held: Summed, sides: Array, told: tuple[float, int]
+    ) -> tuple[float, Json, Array | None]:
+        """Return the bound of a layer that sums on a part, its proof, and where it is largest.
+
+        told: the aim, and how many parts of its own it may take.
+        """
         W, count = self.ask.W[:, 0], len(sides)
         sign = 1 if np.array_equal(self.signed.omega, W) else -1
         omega = np.concatenate([W[held.samples], np.zeros(count)])
         F, m = np.vstack([held.features, sides]), len(held.features)
         prefix = tuple((k, 1) for k in range(m, m + count))
         solver = cells.Cells((sign,), Signs(omega, F, 0.0, 0.0), prefix)
-        rest = aim - held.extra
-        limits = Limits(max(rest, 0.0), ROUGH, cells.NODES, self.ask.expired, 1)
+        rest = max(told[0] - held.extra, 0.0)
+        limits = Limits(rest, ROUGH, told[1], self.ask.expired, 1)
         tree = grow(solver, limits)
         if tree.lower <= limits.target < tree.upper:
             limits = replace(limits, gap=cells.GAP)
