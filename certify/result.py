@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ._errors import InputError
-from .atoms import Factors, ReLU
+from .atoms import Factors
 from .certificate import Certificate
 from .descent import State
 from .duals import is_hard
@@ -142,9 +142,6 @@ def undecided(problem: Problem, found: Evidence, outcome: kernel.Outcome) -> str
         return f"{told}; atol above that certifies it"
     if found.note:
         return f"the lower bound is loose: {found.note}"
-    if isinstance(problem.atom, ReLU) and problem.atom.layer.most:
-        cause = "with pool='max' the polar is only bracketed, and no better network is searched for"
-        return f"either bound may be loose: {cause}"
     if upper - best > best - lower:
         return (
             f"the upper bound is loose: a search reached {best:.10g}; a larger budget may prove it"

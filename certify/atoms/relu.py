@@ -44,8 +44,7 @@ class ReLU(Atom):
     samples     None, or of each row of V the sample it is pooled into: a convolution, V stacked
                 by patch
     pool        "sum" of a sample's rows (mean pooling is V divided by the patches), or "max": the
-                largest of them, for relu with samples and no free bias.  Its polar is only
-                bracketed, see below, and better networks are not searched for
+                largest of them, for relu with samples and no free bias
     left        "l2"; with activation="linear" any norm (see `gated`)
 
         Omega*(W) = sup { |W^T s(V u)|_* : |u|_2 <= 1 }                (polar)
