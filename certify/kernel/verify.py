@@ -3433,8 +3433,8 @@ def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arr
               is a proof of it.
     """
     rule, n = str(proof.get("rule")), net.right
-    known = ("linear", "max_pool", "network", "outputs")
-    demand(rule in known, "proof.polar.rule", "unknown", rule)
+    listed = rule in ("linear", "max_pool", "network", "outputs")
+    demand(listed, "proof.polar.rule", "unknown", rule)
     fits = rule == "outputs" or (rule == "max_pool") == net.most
     demand(fits, "proof.polar.rule", "wrong_rule", f"{rule} of the {('sum', 'largest')[net.most]}")
     if rule == "max_pool":
