@@ -42,7 +42,7 @@ Proof.
 have scale i : inner (f i) (fun j => c * u j) = c * inner (f i) u.
   by rewrite /inner mulr_sumr; apply: eq_bigr => j _; rewrite mulrCA.
 move=> c0; apply/eqP; rewrite eq_le; apply/andP; split.
-  apply: largest_le => [|i <-]; first by rewrite mulr_ge0 // (le_trans (pos_ge0 _)) ?largest_ge.
+  apply: largest_le => [|i <-]; first by rewrite mulr_ge0 // /largest bigmax_ge_id.
   by rewrite scale; apply: ler_wpM2l => //; apply: le_trans (pos_ge _) (largest_ge _ _).
 have [->|cne] := eqVneq c 0; first by rewrite mul0r /largest bigmax_ge_id.
 have cpos : 0 < c by rewrite lt_def cne.
@@ -115,7 +115,9 @@ Qed.
 Theorem max_pool_dominating u : size2 u <= 1 ->
   \sum_k omega k * largest u k <= \sum_i weight i * pos (inner (g i) u) + extra.
 Proof.
-move=> hu; rewrite /extra big_mkcond -big_split (partition_big sample predT) //=.
+move=> hu; rewrite (_ : extra = \sum_i if compared i then omega (sample i) * lost i else 0); last first.
+  by rewrite /extra big_mkcond.
+rewrite -big_split [leRHS](partition_big sample predT) //=.
 apply: ler_sum => k _; have [le|pk] := leP (omega k) 0.
   case hb: (base k) => [b|]; last by have := low le.
   have sb := based hb.
@@ -186,10 +188,9 @@ have <- : e * output (rows g) (fun=> 0) 0 w (u, 0) o
   rewrite /output /value big_sumType /= [X in _ + X]big1 ?addr0 => [|q _]; last by rewrite mul0r.
   rewrite mulr_sumr; apply: eq_bigr => i _; rewrite act0_pos /pre /= mul0r addr0 !mulrA.
   by rewrite -expr2 e1 mul1r.
-apply: (network_rule_inside tau0 best0 e1 one signs _ pos0 ord leaf) => //.
-- by rewrite normr0.
-- elim: (enum 'I_n) => //= q rest ih; split=> //; rewrite /= /pre /= mul0r addr0.
-  exact: inside.
+apply: (network_rule_inside tau0 best0 e1 one signs _ pos0 ord leaf) => //; last by rewrite /= normr0.
+elim: (enum 'I_n) => //= q rest ih; split=> //; rewrite /= /pre /= mul0r addr0.
+exact: inside.
 Qed.
 
 End Leaf.
@@ -199,6 +200,10 @@ Section Tree.
 Variables (R : rcfType) (I D S O Q T : finType) (f : I -> D -> R) (sample : I -> S).
 Variables (split : T -> D -> R) (W : S -> R) (o : O).
 Hypothesis one : forall o' : O, o' = o.
+Implicit Types (u : D -> R).
+
+(* sum_k W_k h_k(u) *)
+Definition earned u : R := \sum_k W k * largest f sample u k.
 
 Definition side_at (t : T) (u : D -> R) : R := inner (split t) u.
 
@@ -228,33 +233,33 @@ Theorem max_pool_sign (e P : R) (count : nat) (nodes : nat -> node T unit) u :
   (forall at_ cs, nodes at_ <> Cases _ cs) ->
   (forall at_ path t, reached nodes at_ path -> nodes at_ = Leaf _ _ t ->
      max_pool_leaf O Q f sample (sides_of (path := path)) W e P) ->
-  size2 u = 1 -> e * \sum_k W k * largest f sample u k <= P.
+  size2 u = 1 -> e * earned u <= P.
 Proof.
 move=> e1 pos0 ord none leaf u1.
 have comp : complete (fun (_ : unit) (_ : D -> R) => True) nodes u by move=> at_ cs /none.
 have [at_ [path [t [r eq on]]]] := tree_cover side_at pos0 ord comp.
-rewrite mulr_sumr (eq_bigr (fun k => e * W k * largest f sample u k)) => [|k _]; last exact: mulrA.
+rewrite /earned mulr_sumr (eq_bigr (fun k => e * W k * largest f sample u k)) => [|k _]; last exact: mulrA.
 apply: (max_pool_leaf_le one e1 (leaf _ _ _ r eq) u1) => q.
 exact: sides_ge0.
 Qed.
 
 (* to every u: h is homogeneous *)
 Lemma max_pool_ball (e P : R) u : 0 <= P ->
-  (forall u, size2 u = 1 -> e * \sum_k W k * largest f sample u k <= P) ->
-  e * \sum_k W k * largest f sample u k <= P * Num.sqrt (size2 u).
+  (forall u, size2 u = 1 -> e * earned u <= P) ->
+  e * earned u <= P * Num.sqrt (size2 u).
 Proof.
 move=> P0 at1.
 have hom c (x : D -> R) (y : R) : 0 <= c ->
-    e * \sum_k W k * largest f sample (fun j => c * x j) k = c * (e * \sum_k W k * largest f sample x k).
-  move=> c0; rewrite mulrCA; congr (_ * _); rewrite mulr_sumr; apply: eq_bigr => k _.
+    e * earned (fun j => c * x j) = c * (e * earned x).
+  move=> c0; rewrite mulrCA /earned; congr (_ * _); rewrite mulr_sumr; apply: eq_bigr => k _.
   by rewrite largestM // mulrCA.
 have ext (x z : D -> R) (y : R) : x =1 z ->
-    e * \sum_k W k * largest f sample x k = e * \sum_k W k * largest f sample z k.
+    e * earned x = e * earned z.
   move=> h; congr (_ * _); apply: eq_bigr => k _; congr (_ * _); apply: eq_bigr => i _.
   by apply: eq_bigr => j _; rewrite h.
 have unit (x : D -> R) (y : R) : size2 x = 1 -> `|y| <= 0 ->
-    e * \sum_k W k * largest f sample x k <= P by move=> x1 _; exact: at1.
-have := unit_priced (g := fun x _ => e * \sum_k W k * largest f sample x k) hom ext unit.
+    e * earned x <= P by move=> x1 _; exact: at1.
+have := unit_priced (g := fun x _ => e * earned x) hom ext unit.
 by move=> /(_ u 0); rewrite normr0 mul0r; exact.
 Qed.
 
@@ -262,9 +267,9 @@ Qed.
    what `outputs_l1`, `outputs_linf` and `outputs_l2` ask of each *)
 Theorem max_pool_polar (signs : seq R) (P : R) u v : 0 <= P ->
   (forall e, e \in signs -> e ^+ 2 = 1 /\
-     forall u, size2 u = 1 -> e * \sum_k W k * largest f sample u k <= P) ->
+     forall u, size2 u = 1 -> e * earned u <= P) ->
   (exists2 e, e \in signs & 0 <= e * v) ->
-  (\sum_k W k * largest f sample u k) * v <= P * Num.sqrt (size2 u) * `|v|.
+  earned u * v <= P * Num.sqrt (size2 u) * `|v|.
 Proof.
 move=> P0 each [e /each [e1 at1] ev]; have := max_pool_ball u P0 at1.
 exact: (output_sign (y := fun=> _) (v := fun=> v) (P := fun=> _) (o := tt)).
