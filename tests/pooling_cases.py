@@ -34,7 +34,8 @@ def truth(atom, W):
     rows = breaks(atom)
     if rows.shape[1] == 1:
         return float(value(atom, W, np.array([[1.0, -1.0]])).max(initial=0.0))
-    at = np.sort(np.concatenate([np.arctan2(-rows[:, 0], rows[:, 1]) + k * np.pi for k in (0, 1)]))
+    zero = np.arctan2(-rows[:, 0], rows[:, 1]) % np.pi
+    at = np.sort(np.concatenate([zero, zero + np.pi]))
     middles = 0.5 * (at + np.append(at[1:], at[0] + 2 * np.pi))
     angles = [at]
     for middle in middles:

@@ -71,7 +71,7 @@ def test_the_proved_bound_holds_the_truth(name, tier):
         assert bound <= best * (1 + 2.0**-20) + slack(atom, W)
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(24))
 def test_no_witness_proves_less_than_the_truth(seed):
     rng = np.random.default_rng(seed)
     sizes = (int(rng.integers(1, 4)), int(rng.integers(1, 4)), int(rng.integers(1, 3)), 1)
