@@ -12,14 +12,16 @@ from certify.adapters.torch import from_model
 from certify.arrangements import LayerAsk, attain, propose
 from certify.atoms import ReLU
 from certify.certificate import Certificate, ask
+from certify.descent import state
 from certify.files import load
 from certify.losses import Absolute, Squared
-from certify.networks import lam_max
+from certify.networks import lam_max, max_trail
 from certify.offsets import ColumnIntercept
 from certify.question import question
 from certify.relax import convex, network_witness
 from certify.report._formula import formula
 from certify.report._words import model
+from certify.search import Clock
 from problems import largest_patch
 from problems._networks import steepest_largest
 
@@ -151,6 +153,18 @@ def test_a_worse_network_is_refuted_with_a_better_one(offsets):
     assert told.verdict is found.verdict
     better = found.better
     assert problem.objective(better, problem.best_offsets(better)) < found.upper
+
+
+def test_the_best_of_its_size_is_told_from_the_best_of_any():
+    problem = Problem(Squared(W + 1), ATOM, 0.0625)
+    start = state(problem, (np.ones((2, 1)), np.ones((1, 1))))
+    found = max_trail(problem, start, Clock(), 0, 1e-6)
+    assert found.same.size == 1 < found.best.size
+    assert found.best.value < found.same.value < start.value
+    again = max_trail(problem, found.same, Clock(), 0, 1e-3)
+    assert again.same.value == pytest.approx(found.same.value, rel=1e-6)
+    told = check(problem, found.same.factors, rtol=1e-3)
+    assert told.verdict is Verdict.RANK_LIMITED
 
 
 def test_a_saved_certificate_is_verified_and_tells_its_question(tmp_path):
