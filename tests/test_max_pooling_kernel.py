@@ -60,7 +60,7 @@ def searched(name):
     return atom.propose(W, None, 0, None)
 
 
-@each_tier
+@pytest.mark.parametrize("tier", [kernel.Exact, Rounded])
 @pytest.mark.parametrize("name", CASES)
 def test_the_proved_bound_holds_the_truth(name, tier):
     atom, W = pooled(3, CASES[name][0], **CASES[name][1])
@@ -111,6 +111,9 @@ def test_the_layer_that_sums_lies_above_everywhere(seed):
         assert np.array_equal(np.asarray(made.features.data).reshape(-1, 2)[:-1], held.features)
         assert made.samples == [*held.samples.tolist(), -1]
         assert (made.most, made.inside) == (False, 1)
+        weights = made.pulled(kernel.Exact(), kernel.Exact().load(handed(W.reshape(-1))))
+        wanted = [*fractions(W[held.samples, 0]), 0]  # nothing on the row of the part
+        assert [x * kernel.power(weights.exp) for x in weights.ints] == wanted
         assert 0 <= extra <= Fraction(held.extra) <= extra * (1 + Fraction(1, 2**20))
         assert (extra > 0) == any(rounded(atom.V, signed, base))
         U = rng.standard_normal((2, 500))
