@@ -46,6 +46,7 @@ def layer(said: Json, data: Data) -> Atom:
         slope=slope if activation == "leaky_relu" else None,
         samples=data.get("samples"),
         form=said["form"],
+        pool=said.get("pool", "sum"),
     )
 
 

@@ -216,7 +216,9 @@ def teller(run: Run, along: Callable[[float], float], e: int) -> Tell | None:
     """Return what tells of a layer's tree: the bound of the optimum that it proves by now."""
     problem = run.problem
     atom = problem.atom
-    if not isinstance(atom, ReLU) or (problem.loss.dims[-1] > 1 and atom.layer.right.name != "l2"):
+    if not isinstance(atom, ReLU) or atom.layer.most:  # one tree is half of a bound there
+        return None
+    if problem.loss.dims[-1] > 1 and atom.layer.right.name != "l2":
         return None
 
     def tell(parts: int, upper: float) -> None:

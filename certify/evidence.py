@@ -14,7 +14,7 @@ from . import explore, fixed_rank, networks, rays, search, tensors
 from ._arrays import Array, finite, real
 from ._errors import InputError
 from ._keeping import CURRENT
-from .atoms import CP, DeepLinear, DeepReLU, RankOne, ReLU
+from .atoms import CP, Atom, DeepLinear, DeepReLU, RankOne, ReLU
 from .descent import State
 from .duals import Dual, Run, best, bound, bound_point, dual_at
 from .losses import Squared
@@ -154,8 +154,13 @@ def further(run: Run, reached: Reached | None, rest: tuple[float, State | None])
 
 def open_gap(run: Run) -> bool:
     """Whether the candidate's own dual point is not worth a bound that takes long."""
-    relu = isinstance(run.problem.atom, ReLU) and explore.supported(run.problem)
+    relu = summing(run.problem.atom) and explore.supported(run.problem)
     return networks.open_gap(run) if relu else tensors.open_gap(run)
+
+
+def summing(atom: Atom) -> bool:
+    """Whether an atom is a hidden layer whose samples are sums of rows."""
+    return isinstance(atom, ReLU) and not atom.layer.most
 
 
 def searched(
@@ -167,7 +172,8 @@ def searched(
     if isinstance(problem.atom, DeepLinear | DeepReLU):
         return networks.deep_trail(problem, start, clock, seed, rest[0])
     if isinstance(problem.atom, ReLU):
-        return networks.trail(problem, start, clock, seed, rest[0])
+        trail = networks.trail if summing(problem.atom) else networks.max_trail
+        return trail(problem, start, clock, seed, rest[0])
     return explore.trail(problem, start, clock, seed, rest)
 
 
@@ -175,7 +181,7 @@ def improved(run: Run, trail: explore.Found) -> list[Dual | None]:
     """Bound by the dual points of a search: the best that it met, and that of its factors."""
     if isinstance(run.problem.atom, CP):
         return tensors.bounded(run, trail)
-    if isinstance(run.problem.atom, ReLU):
+    if summing(run.problem.atom):
         return networks.bounded(run, trail)
     tries: list[Dual | None] = []
     own = () if trail.duals else (dual_at(run.problem, trail.best),)

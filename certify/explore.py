@@ -43,9 +43,18 @@ def supported(problem: Problem) -> bool:
     if isinstance(atom, ReLU):  # neurons of one block each: a sum of l2 norms
         left = atom.layer.left
         known = left.free and left.name in ("l2", "l1", "group")
+        if atom.layer.most:  # weights go down together, by half their squares
+            return problem.loss.smooth and plain(problem)
         known &= getattr(left, "outer", "l1") == "l1"
     known |= isinstance(atom, DeepLinear) or (isinstance(atom, DeepReLU) and atom.slope == 0)
     return known and isinstance(problem.loss, tuple(LOSSES.values()))
+
+
+def plain(problem: Problem) -> bool:
+    """Whether the loss is ours and the output weights of a layer have one entry or l2."""
+    atom, outputs = problem.atom, problem.loss.dims[-1]
+    round_ = isinstance(atom, ReLU) and (outputs == 1 or atom.layer.right.name == "l2")
+    return round_ and isinstance(problem.loss, tuple(LOSSES.values()))
 
 
 def convex(problem: Problem, expired: Callable[[], bool], epsilon: float) -> Lifted | None:

@@ -92,7 +92,8 @@ def improved(
     if why := uncovered(problem):
         raise OutOfScopeError(why)
     if not explore.supported(problem) or unknown(problem):
-        parts = f"{type(problem.atom).__name__} with {type(problem.loss).__name__}"
+        most = " of pool='max'" * (getattr(problem.atom, "pool", "") == "max")
+        parts = f"{type(problem.atom).__name__}{most} with {type(problem.loss).__name__}"
         raise OutOfScopeError(f"improve knows the atoms and losses of certify, not {parts}")
     scaled, by = scaling.normalized(problem)
     found_q = best_offsets(problem, held) if values is None else values

@@ -63,7 +63,7 @@ def afforded(
 
 def relaxed(proof: Json) -> int:
     """Return how many leaves of a proof are relaxations."""
-    nodes = sum("level" in node for node in proof.get("nodes", ()))
+    nodes = sum(("level" in node) + relaxed(node) for node in proof.get("nodes", ()))
     return nodes + sum(map(relaxed, proof.get("each", ())))
 
 

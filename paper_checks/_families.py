@@ -108,7 +108,8 @@ FAMILIES = (
            lambda x: pooled(x, lambda z: z.sum(axis=1)), weight_decay,
            ReLU(STACKED, samples=SAMPLES, form="sum")),
     Family("convolution with ReLU and max-pooling", 2, ((2,), (2,)),
-           lambda x: pooled(x, lambda z: z.max(axis=1)), weight_decay),
+           lambda x: pooled(x, lambda z: z.max(axis=1)), weight_decay,
+           ReLU(STACKED, samples=SAMPLES, form="sum", pool="max")),
     Family("two convolutions with ReLU and max-pooling", 3, ((2,), (2,), (2,)), deep_pooled,
            product_of_l1),
 )  # fmt: skip

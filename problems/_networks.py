@@ -159,6 +159,47 @@ def steepest(F: Array, w: Array, slope: float = 0.0) -> Steepest:
     return Steepest(best, list(at))
 
 
+def largest(rows: Sequence[Row], samples: Sequence[int], u: Row) -> dict[int, tuple[Fraction, Row]]:
+    """Return of each sample the largest f . u of its rows, if it is positive, and f."""
+    out: dict[int, tuple[Fraction, Row]] = {}
+    for f, k in zip(rows, samples, strict=True):
+        z = dot(f, u)
+        if z > 0 and (k not in out or z > out[k][0]):
+            out[k] = z, f
+    return out
+
+
+def steepest_largest(F: Array, samples: Sequence[int], w: Array) -> Steepest:
+    """Return the largest |w^T h(u)| over the unit sphere, h the largest (f . u)_+ of a sample.
+
+    As `steepest`; the cells are those of the rows and of the differences in a sample, on which
+    h is linear.
+    """
+    rows, d = rational(F), np.shape(F)[1]
+    held = tuple(map(Fraction, np.asarray(w).reshape(-1).tolist()))
+    pairs = [(i, j) for i, j in combinations(range(len(rows)), 2) if samples[i] == samples[j]]
+    every = [*rows, *(tuple(np.subtract(rows[i], rows[j])) for i, j in pairs)]
+    best, at = Fraction(-1), dict[Row, None]()
+    for basis in faces(every, d):
+        inside = [tuple(dot(f, b) for b in basis) for f in every]
+        gram = [[dot(x, y) for y in basis] for x in basis]
+        for point in cells(inside, len(basis)).values():
+            top = largest(rows, samples, combined(basis, point)).items()
+            whole = [sum((held[k] * f[j] for k, (_, f) in top), Fraction(0)) for j in range(d)]
+            c = tuple(dot(whole, b) for b in basis)
+            if not any(c):
+                continue
+            t = combined(basis, solved(gram, c))
+            for u in (t, tuple(-x for x in t)):
+                parts = ((held[k], z) for k, (z, _) in largest(rows, samples, u).items())
+                square = sum((x * z for x, z in parts), Fraction(0)) ** 2 / dot(u, u)
+                if square > best:
+                    best, at = square, {}
+                if square == best:
+                    at[primitive(u)] = None
+    return Steepest(best, list(at))
+
+
 def primitive(u: Row) -> Row:
     """Return the multiple of u by a positive number whose entries are coprime integers."""
     q = lcm(*(x.denominator for x in u))

@@ -245,8 +245,8 @@ def random_leaf(rng, atom, k, sizes):
     return node, {f"N{k}": N[np.tril_indices(h)].astype(kind)}
 
 
-def random_proof(rng, atom, W):
-    """Return a random tree over random cuts with random leaves."""
+def random_proof(rng, atom, W, held=()):
+    """Return a random tree over random cuts with random leaves; held: first on every path."""
     layer, outputs = atom.layer, W.shape[1]
     m, d = layer.features.shape
     nodes, arrays = [], {"cuts": rng.integers(-8, 9, (2, m + d)) / 4}
@@ -273,9 +273,9 @@ def random_proof(rng, atom, W):
 
     if outputs == 1 and rng.integers(4):
         nodes.append({})
-        nodes[0] = {"signs": [grow([], 2, signed=True) for _ in range(signs)]}
+        nodes[0] = {"signs": [grow([*held], 2, signed=True) for _ in range(signs)]}
     else:
-        grow([], 2, signed=False)
+        grow([*held], 2, signed=False)
     return {"rule": "network", "nodes": nodes, **arrays}
 
 

@@ -26,6 +26,7 @@ class Layer:
     right     the norm of v
     free      whether the last coordinate of u has no price (its column of F is constant)
     samples   of each row of F the sample it is summed into; None: the row itself
+    most      a sample takes the largest of its rows instead of their sum (slope 0)
     """
 
     features: Array
@@ -34,14 +35,21 @@ class Layer:
     right: Gauge
     free: bool = False
     samples: Ints | None = None
+    most: bool = False
 
     def act(self, U: Array) -> Array:
         """Return pool(s(F U)), (samples, r), for U (d, r)."""
         z = self.features @ U
-        return self.pool(np.where(z > 0, z, self.slope * z))
+        hidden = np.where(z > 0, z, self.slope * z)
+        if not self.most or self.samples is None:
+            return self.pool(hidden)
+        out = np.zeros((int(self.samples.max()) + 1, *hidden.shape[1:]))
+        np.maximum.at(out, self.samples, hidden)
+        return out
 
     def pool(self, hidden: Array) -> Array:
         """Sum the rows of F into their samples."""
+        self.must_sum()
         if self.samples is None:
             return hidden
         out = np.zeros((int(self.samples.max()) + 1, *hidden.shape[1:]))
@@ -50,7 +58,13 @@ class Layer:
 
     def spread(self, W: Array) -> Array:
         """Return W on the rows of F: the adjoint of `pool`."""
+        self.must_sum()
         return W if self.samples is None else W[self.samples]
+
+    def must_sum(self) -> None:
+        """Raise TypeError unless samples are sums of rows: the largest is not linear."""
+        if self.most:
+            raise TypeError("a layer that takes the largest of its rows has no linear pooling")
 
     def size(self, U: Array) -> Array:
         """Return |u| of each column, without what has no price."""
@@ -93,4 +107,5 @@ class LayerAsk:
         said = f"{layer.slope}{layer.right.key}{layer.free}{self.seed}"
         parts = [said.encode(), self.W.tobytes(), layer.features.tobytes()]
         parts += [] if layer.samples is None else [layer.samples.tobytes()]
+        parts += [b"most"] * layer.most
         return f"{method}.{sha256(b'|'.join(parts)).hexdigest()}"

@@ -8,6 +8,7 @@ import numpy as np
 from certify import multilinear
 from certify._arrays import Array
 
+from . import _largest
 from ._base import Layer, LayerAsk, Slice
 from ._circle import best_kink, on_circle
 
@@ -26,6 +27,8 @@ def attain(ask: LayerAsk) -> tuple[float, Slice]:
     u <- F^T D_s(u) W v, v <- the best response; the best of them then move to the exact
     maximum on great circles, so that their value never falls.
     """
+    if ask.layer.most:
+        return _largest.attain(ask)
     if ask.layer.slope == 1 and not ask.layer.free:
         return of_matrix(ask)
     return climbed(Climb.of(ask), ask)

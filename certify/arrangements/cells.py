@@ -35,10 +35,14 @@ Found: TypeAlias = Tree[Label, Held, Held]
 
 @dataclass(frozen=True)
 class Cells:
-    """solve() of the engine, of one output: of both signs of w^T s, or of one."""
+    """solve() of the engine, of one output: of both signs of w^T s, or of one.
+
+    prefix: labels that hold everywhere, of one sign
+    """
 
     signs: tuple[int, ...]
     question: Signs
+    prefix: tuple[Label, ...] = ()
 
     def __call__(
         self, path: tuple[Label, ...], warm: Held | None, aim: float
@@ -47,9 +51,9 @@ class Cells:
         if not path and len(self.signs) > 1:
             both = ((-1, self.signs[0]), (-1, self.signs[1]))
             return Solved(np.inf, Held(whole(self.question), nothing(self.question)), split=both)
-        q, rows = self.at(path), rows_of(path)
-        fresh = warm is None or not len(rows)
-        ranges = whole(q) if fresh or warm is None else narrowed(q, rows, warm.ranges)
+        q, rows = self.at(path), self.rows(path)
+        fresh = warm is None or not rows_of(path).size
+        ranges = self.root(q) if fresh or warm is None else narrowed(q, rows, warm.ranges)
         near = None if fresh or warm is None else warm.bound.u
         found = bound(q, rows, ranges, near)
         z = q.F @ found.u
@@ -61,6 +65,17 @@ class Cells:
             split = (i, 1), (i, -1)
         held = Held(ranges, found)
         return Solved(found.upper, held, value, (found.u, self.sign(path)), split, held)
+
+    def rows(self, path: tuple[Label, ...]) -> Ints:
+        """Return the (row, sign) of a path, the prefix first."""
+        return rows_of((*self.prefix, *path))
+
+    def root(self, q: Signs) -> Ranges:
+        """Return the ranges that the prefix leaves."""
+        rows, ranges = rows_of(self.prefix), whole(q)
+        for k in range(len(rows)):
+            ranges = narrowed(q, rows[: k + 1], ranges)
+        return ranges
 
     def sign(self, path: tuple[Label, ...]) -> int:
         """Return the sign of w^T s on a path."""
@@ -137,7 +152,7 @@ def proof_of(solver: Cells, tree: Found, aim: float) -> tuple[float, dict[str, A
     for node in tree.nodes:
         ends = [k + first for k in node.children]
         if not ends:
-            q, rows = solver.at(node.path), rows_of(node.path)
+            q, rows = solver.at(node.path), solver.rows(node.path)
             held, value = shortest((q, rows), node.solved.witness, allowed)
             nodes.append(held)
             top = max(top, value)

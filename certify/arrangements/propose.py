@@ -12,7 +12,7 @@ from certify._arrays import Array
 from certify.gauges import gauge
 from certify.polar import Ask, Proposal, smallest
 
-from . import cells, tree
+from . import _parts, cells, tree
 from ._base import LayerAsk
 from .ascent import attain
 
@@ -26,22 +26,30 @@ def propose(ask: LayerAsk) -> Proposal:
 
     Slope 1 is a matrix.  Outputs in l1 are bounded one at a time, in linf also together.
     One output of few features: cells, exact; else, and for several outputs, the relaxation
-    and its tree.  Small linear algebra runs on one BLAS thread meanwhile.
+    and its tree.  The largest of a sample's rows: one output at a time, by layers that sum.
+    Small linear algebra runs on one BLAS thread meanwhile.
     """
     with threadpool_limits(1, user_api="blas"):
-        layer, outputs = ask.layer, ask.W.shape[1]
-        if not ask.W.any() and layer.left.name == "l2":
-            return nothing()
-        if layer.slope == 1 and not layer.free:
-            return linear(ask)
-        if outputs == 1:
-            return single(ask)
-        if layer.right.name == "l1":
-            return each(ask)
-        whole = joint(ask)
-        if (layer.right.name == "l2" and layer.right.free) or met(ask, whole):
-            return whole
-        return min(whole, each(ask), key=lambda p: p.upper)
+        if not ask.layer.most:
+            return of_sums(ask)
+        return _parts.proposal(ask, propose) if ask.W.shape[1] == 1 else each(ask)
+
+
+def of_sums(ask: LayerAsk) -> Proposal:
+    """Return the smallest bound found, of a layer whose samples are sums of rows."""
+    layer, outputs = ask.layer, ask.W.shape[1]
+    if not ask.W.any() and layer.left.name == "l2":
+        return nothing()
+    if layer.slope == 1 and not layer.free:
+        return linear(ask)
+    if outputs == 1:
+        return single(ask)
+    if layer.right.name == "l1":
+        return each(ask)
+    whole = joint(ask)
+    if (layer.right.name == "l2" and layer.right.free) or met(ask, whole):
+        return whole
+    return min(whole, each(ask), key=lambda p: p.upper)
 
 
 def nothing() -> Proposal:

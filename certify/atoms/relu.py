@@ -21,6 +21,7 @@ from ._enclosure import enclose_network
 from .rank_one import FORMS, matrix_only, misfit
 
 BIASES = ("none", "regularized", "free")
+POOLS = ("sum", "max")
 SLOPES = {"relu": 0.0, "leaky_relu": 0.01, "abs": -1.0, "linear": 1.0}
 
 
@@ -40,14 +41,18 @@ class ReLU(Atom):
                 the others; "free": that entry is not priced (scikit-learn).  Then Omega* is
                 finite only at W whose columns sum to zero, which an unpenalized
                 ColumnIntercept forces: the problem must have one.
-    samples     None, or of each row of V the sample it is summed into: a convolution with sum
-                pooling, V stacked by patch; mean pooling is V divided by the patches
+    samples     None, or of each row of V the sample it is pooled into: a convolution, V stacked
+                by patch
+    pool        "sum" of a sample's rows (mean pooling is V divided by the patches), or "max": the
+                largest of them, for relu with samples and no free bias
     left        "l2"; with activation="linear" any norm (see `gated`)
 
         Omega*(W) = sup { |W^T s(V u)|_* : |u|_2 <= 1 }                (polar)
 
     NP-hard in d: bounded by cells (exact, small d) and by the doubly nonnegative
-    relaxation with branching.
+    relaxation with branching.  With pool="max", one output and one sign of v at a time, by that
+    of layers that sum: where v w_k > 0 the largest of rows a_i is at most (a_b)_+ + the sum
+    of (a_i - a_b)_+ for any one row b, or the sum of (a_i)_+; where v w_k < 0 at least (a_b)_+.
 
     Raises InputError for an unknown norm, bias, activation or form, or V that is not a
     finite real matrix; a problem with it, for data of another number of rows.
@@ -62,6 +67,7 @@ class ReLU(Atom):
     slope: float | None = None
     samples: Any = None
     form: str = "product"
+    pool: str = "sum"
     layer: Layer = field(init=False, repr=False)
 
     degree = 2
@@ -69,8 +75,9 @@ class ReLU(Atom):
 
     def __post_init__(self) -> None:
         """Check the parts and build the layer."""
-        for name, known in (("bias", BIASES), ("activation", tuple(SLOPES)), ("form", FORMS)):
-            if (value := getattr(self, name)) not in known:
+        choices = {"bias": BIASES, "activation": SLOPES, "form": FORMS, "pool": POOLS}
+        for name, known in choices.items():
+            if (value := getattr(self, name)) not in tuple(known):
                 raise InputError(f"{name} must be one of {', '.join(known)}, got {short(value)}")
         data = finite(real(self.V, "V", ndim=2), "V")
         if not data.size:
@@ -84,7 +91,8 @@ class ReLU(Atom):
         if slope != 1 and (left.name != "l2" or not left.free):
             raise InputError(f"left must be l2 unless activation is linear, got {short(self.left)}")
         held = pooled(self.samples, len(data))
-        layer = Layer(frozen(data), slope, left, right, self.bias == "free", held)
+        most = self.pool == "max" and largest(self)
+        layer = Layer(frozen(data), slope, left, right, self.bias == "free", held, most)
         object.__setattr__(self, "layer", layer)
 
     @property
@@ -177,7 +185,8 @@ class ReLU(Atom):
         left, right = (g.statement() for g in self.gauges)
         bias = "free" if self.layer.free else "none"
         said = {"kind": self.kind, "left": left, "right": right, "form": self.form, "bias": bias}
-        return said | {"slope": float(self.layer.slope).hex()}
+        said |= {"slope": float(self.layer.slope).hex()}
+        return said | ({"pool": "max"} if self.layer.most else {})
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the features, with the column of a bias, and the samples."""
@@ -211,6 +220,20 @@ def pooled(samples: object, rows: int) -> npt.NDArray[np.int64] | None:
     out = held.astype(np.int64)
     out.setflags(write=False)
     return out
+
+
+def largest(atom: ReLU) -> bool:
+    """Refuse what max-pooling is not bounded for; return True."""
+    if atom.samples is None:
+        raise InputError("pool='max' needs samples: of each row of V the sample it belongs to")
+    if atom.activation != "relu":
+        raise InputError(f"pool='max' is for activation='relu', got {atom.activation!r}")
+    if atom.bias == "free":
+        raise InputError(
+            "pool='max' takes no bias='free': its bound is by differences of rows, which have "
+            "no bias, and a free one must be in every row; use bias='regularized'"
+        )
+    return True
 
 
 def gated(V: npt.ArrayLike, gates: npt.ArrayLike, right: str = "l2", form: str = "product") -> ReLU:

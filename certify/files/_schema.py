@@ -16,7 +16,7 @@ A problem of one factor has U alone in [factors]; one of K factors has U, V, X2,
 them as X = ["U.npy", "V.npy", ...].  A loss may have a number: [loss] kind = "huber", delta = 1.0;
 kind = "quantile", tau = 0.9.
 
-A hidden layer is [atom] kind = "relu", V (the data), bias, activation, slope, samples, right;
+A hidden layer is [atom] kind = "relu", V (the data), bias, activation, slope, samples, pool, right;
 U and V of [factors] are then its weights in and out.  A network that was trained elsewhere is
 one table instead of all these: see `_network`.
 

@@ -697,7 +697,8 @@ class Exact(Arithmetic[Grid]):
         sums = [0] * (net.at.m * r)
         for i, k in enumerate(net.samples):
             for j in range(r):
-                sums[k * r + j] += acted[i * r + j]
+                x, y = sums[k * r + j], acted[i * r + j]
+                sums[k * r + j] = max(x, y) if net.most else x + y
         pooled = Grid(sums, hidden.exp - e, (net.at.m, r))
         out = self.multiply(pooled, self.load(right))
         flat = Grid(out.ints, out.exp, (net.at.m * net.at.n,))
@@ -1813,9 +1814,11 @@ class Network(NamedTuple):
     """A hidden layer: phi(u, v) = pool(s(F u)) v^T, s(z) = z where z >= 0, slope z elsewhere.
 
     at       Z: samples by outputs
-    features F (rows, d); samples: of each row, which sample it is summed into
+    features F (rows, d); samples: of each row, which sample it is summed into; -1 for none
     left     the norm of u; "biased": l2 of all but the last, whose column of F is one
              constant > 0 (an unpriced bias)
+    most     a sample takes the largest of its rows instead of their sum; slope is 0 then
+    inside   how many of the last rows are >= 0 where the polar is asked for
     """
 
     at: Pattern
@@ -1825,6 +1828,8 @@ class Network(NamedTuple):
     left: Norm
     right: Norm
     symmetric: bool = False
+    most: bool = False
+    inside: int = 0
 
     @property
     def norms(self) -> tuple[Norm, ...]:
@@ -1864,7 +1869,8 @@ class Network(NamedTuple):
             return turned
         pool = array("d", bytes(8 * rows * m))
         for i, k in enumerate(self.samples):
-            pool[i * m + k] = 1.0
+            if k >= 0:
+                pool[i * m + k] = 1.0
         return ar.multiply(turned, ar.load(Array((rows, m), pool)))
 
     def mixed(self, h: int) -> Array:
@@ -1934,7 +1940,7 @@ class Question:
     @property
     def wide(self) -> Fraction:
         """A bound of |phi(x)| over theta(x) <= 1; of a network with an unpriced bias, over
-        those that `Network.reach` leaves.
+        those that `Network.reach` leaves; the largest of a sample's rows is at most their sum.
         """
         if isinstance(self.pair, Deep):
             return root(squares_exactly(self.pair.features.data)).hi * self.pair.steep
@@ -2147,9 +2153,10 @@ def stated_network(atom: Json, arrays: Arrays, at: Pattern) -> Network:
 
     Norms of u other than l2 are for slope 1 (`of_linear`).  An unpriced bias needs a
     constant last column and samples of equally many rows: then its far slope is
-    a multiple of the sums of W.
+    a multiple of the sums of W.  "pool": "max" is for s = max(0, z) without such a bias,
+    and every sample needs a row.
     """
-    only(atom, {"kind", "left", "right", "form", "slope", "bias"}, "statement.atom")
+    only(atom, {"kind", "left", "right", "form", "slope", "bias", "pool"}, "statement.atom")
     demand(len(at.sizes) == 2, "statement.shape", "shape", at.sizes)
     slope = number(atom.get("slope"), "statement.atom.slope")
     features = arrays.get("features", (None, None))
@@ -2165,7 +2172,15 @@ def stated_network(atom: Json, arrays: Arrays, at: Pattern) -> Network:
     demand(
         right.name in PLAIN and len(right.cone) == 1, "statement.atom.right", "scope", right.name
     )
-    if field(atom, "bias", ("none", "free")) == "free":
+    most = "pool" in atom and bool(field(atom, "pool", ("max",)))
+    free = field(atom, "bias", ("none", "free")) == "free"
+    if most:
+        where = "statement.atom.pool"
+        demand("samples" in arrays.arrays, where, "samples", "missing")
+        demand(not slope and not free, where, "scope", f"slope {shown(slope)}, {atom['bias']} bias")
+        alone = at.m - len(set(samples))
+        demand(not alone, "statement.samples", "empty", f"{alone} samples without a row")
+    if free:
         demand(atom.get("left") == "l2", "statement.atom.left", "scope", atom.get("left"))
         last = features.data[d - 1 :: d]
         demand(min(last) == max(last) > 0, "statement.features", "bias", (min(last), max(last)))
@@ -2177,7 +2192,7 @@ def stated_network(atom: Json, arrays: Arrays, at: Pattern) -> Network:
     left = norm(atom, "left", d, arrays)
     fits = slope == 1 or (left.name == "l2" and left.cone == "*")
     demand(fits, "statement.atom.left", "scope", f"{left.name} with slope {shown(slope)}")
-    return Network(at, features, samples, slope, left, right)
+    return Network(at, features, samples, slope, left, right, most=most)
 
 
 def stated_deep(atom: Json, arrays: Arrays, at: Pattern) -> Deep:
@@ -3414,9 +3429,17 @@ def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arr
               at most.
     outputs   one output at a time, the t-th one's arrays named s<t>.NAME: the largest of
               their bounds (l1), the sum (linf) or the root of the sum of squares (l2).
+    max_pool  for the largest of a sample's rows, of one output; of several, each of "outputs"
+              is a proof of it.
     """
     rule, n = str(proof.get("rule")), net.right
-    demand(rule in ("linear", "network", "outputs"), "proof.polar.rule", "unknown", rule)
+    listed = rule in ("linear", "max_pool", "network", "outputs")
+    demand(listed, "proof.polar.rule", "unknown", rule)
+    fits = rule == "outputs" or (rule == "max_pool") == net.most
+    demand(fits, "proof.polar.rule", "wrong_rule", f"{rule} of the {('sum', 'largest')[net.most]}")
+    if rule == "max_pool":
+        demand(n.size == 1, "proof.polar.rule", "wrong_rule", f"{rule} of {n.size} outputs")
+        return max_pool(ar, net, w, proof, given)
     if rule == "linear":
         demand(net.slope == 1, "proof.polar.rule", "wrong_rule", f"slope {net.slope}")
         return of_linear(ar, net, w, proof, given)
@@ -3433,12 +3456,88 @@ def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arr
     for t, held in enumerate(found):
         demand(isinstance(held, dict), f"proof.polar.each[{t}]", "json", type(held).__name__)
         column = ar.fixed(w, net.at, (1, t), 1)
-        bounds.append(network(ar, one, column, held, own.get(t, Arrays({}, "proof"))))
+        bounded = max_pool if net.most else network
+        bounds.append(bounded(ar, one, column, held, own.get(t, Arrays({}, "proof"))))
     if n.name == "l1":
         return max(bounds)
     if n.name == "linf":
         return sum(bounds, Fraction(0))
     return root(sum((b * b for b in bounds), Fraction(0))).hi
+
+
+def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
+    """Prove sup sum_k w_k h_k(u) v over |u|, |v| <= 1, h_k(u) = max_i (f_i . u)_+ of its rows.
+
+    v = e, a sign: a tree for each sign that v may have, the t-th one's arrays named s<t>.NAME.
+    {"split": s, "plus": i, "minus": j} splits at g . u >= 0 and <= 0 for row g of "splits"
+    (count, d): both children are everything.  In {"leaf": t, ...}, its arrays s<t>.NAME, sum_k e
+    w_k h_k(u) <= sum_k w_k e sum_i (g_i . u)_+ + extra over |u| <= 1, the rows g_i those of
+    `dominating`: a layer that sums its rows, with v of that one sign, whose polar on the leaf
+    `network` bounds by the rest of the leaf.
+    """
+    each, signs = proof.get("each"), SIGNS[net.right.cone]
+    demand(isinstance(each, list), "proof.polar.each", "list", type(each).__name__)
+    found = list(each or [])
+    demand(len(found) == len(signs), "proof.polar.each", "list", f"{len(found)}, not {len(signs)}")
+    lines, e = ar.exact_lines(w, 1, net.at)
+    omega = [v * power(e) for v in next(iter(lines))]
+    own, best = apart(given), Fraction(0)
+    for t, (sign, held) in enumerate(zip(signs, found, strict=True)):
+        demand(isinstance(held, dict), f"proof.polar.each[{t}]", "json", type(held).__name__)
+        arrays, signed = own.get(t, Arrays({}, "proof")), [sign * x for x in omega]
+        right, splits = Norm("l2", 1, "+" if sign > 0 else "-"), list[Sequence[float]]()
+        if "splits" in arrays.arrays:
+            splits = rows_of(arrays.get("splits", (None, net.features.shape[1])))
+        parts = apart(arrays)
+        for node, path in leaves(held, len(splits)):
+            j = node["leaf"]
+            demand(type(j) is int, "proof.polar.nodes", "outside", j)
+            mine = parts.get(j, Arrays({}, "proof"))
+            sides = [array("d", (s * x for x in splits[k])) for k, s in path]
+            summed, extra = dominating(net, signed, mine.get("base", (net.at.m,), "q").data, sides)
+            best = max(best, network(ar, summed._replace(right=right), w, node, mine) + extra)
+    return best
+
+
+def dominating(
+    net: Network, omega: Sequence[Fraction], base: Sequence[int], sides: Sequence[Sequence[float]]
+) -> tuple[Network, Fraction]:
+    """Return a layer that sums its rows, and extra: sum_k omega_k h_k(u) <= its value + extra.
+
+    h_k = max_i (a_i)_+ over the rows of sample k, a_i = f_i . u, |u| <= 1; b = base_k, one of them.
+
+        omega_k <= 0    h_k >= (a_b)_+
+        omega_k > 0     h_k <= sum_i (a_i)_+                           where base_k = -1
+                        h_k <= (a_b)_+ + sum_{i != b} (a_i - a_b)_+    else, since
+                        a_i = a_b + (a_i - a_b) <= (a_b)_+ + (a_i - a_b)_+
+
+    A difference f_i - f_b is rounded to floats g, and (x + y)_+ <= (x)_+ + |y| takes the rest:
+    extra is the sum of omega_k |f_i - f_b - g|.  The rows `sides`, of no sample, stand last: the
+    value is asked for where they are >= 0.
+    """
+    rows, where = rows_of(net.features), "proof.base"
+    own: list[list[int]] = [[] for _ in omega]
+    for i, k in enumerate(net.samples):
+        own[k].append(i)
+    out, samples, extra = array("d"), [], Fraction(0)
+    for k, (x, b) in enumerate(zip(omega, base, strict=True)):
+        summed = b == -1 and x > 0
+        demand(summed or b in own[k], where, "outside", f"{b} of sample {k}")
+        for i in own[k] if x > 0 else [b]:
+            g = array("d", rows[i])
+            if not summed and i != b:
+                g = array("d", (p - q for p, q in zip(rows[i], rows[b], strict=True)))
+                demand(all(map(math.isfinite, g)), where, "overflow", f"{i} less {b}")
+                parts = zip(*(map(Fraction, y) for y in (rows[i], rows[b], g)), strict=True)
+                extra += x * root(sum(((p - q - r) ** 2 for p, q, r in parts), Fraction(0))).hi
+            out.extend(g)
+            samples.append(k)
+    for side in sides:
+        out.extend(side)
+        samples.append(-1)
+    features = Array((len(samples), net.features.shape[1]), out)
+    made = net._replace(features=features, samples=samples, most=False, inside=len(sides))
+    return made, extra
 
 
 def of_linear(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
@@ -3539,6 +3638,8 @@ class Case(Generic[H]):
 def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
     """Prove sup |W^T pool(s(F u))|_2 over |u| <= 1 <= the largest bound over a tree of cases.
 
+    Over the u where the last `net.inside` rows are >= 0; these are first on every path.
+
     {"signs": [i, j]}, at the root and for one output: w^T s and -w^T s by themselves (one
     child where v has a sign).  {"row": i, "plus": a, "minus": b} splits at f_i . u >= 0 and <= 0,
     {"cut": c, ...} at a . x >= 0 and <= 0 for any row a of "cuts" over x = (p, u), p =
@@ -3555,9 +3656,10 @@ def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -
     if net.right.size == 1:
         lines, e = ar.exact_lines(w, 1, net.at)
         omega = [v * power(e) for v in next(iter(lines))]
-        omega = [omega[k] for k in net.samples]
+        omega = [omega[k] if k >= 0 else Fraction(0) for k in net.samples]
     case = Case(net, net.pulled(ar, w), omega, cuts)
-    waiting: list[tuple[int, Region]] = [(0, Region())]
+    inside = tuple(("row", i, 1) for i in range(m - net.inside, m))
+    waiting: list[tuple[int, Region]] = [(0, Region(0, inside))]
     best, seen = Fraction(0), set[int]()
     while waiting:
         at, path = waiting.pop()
@@ -3587,7 +3689,7 @@ def branches(
         found = children({"groups": 0, "each": node["signs"]}, at, count)
         signs = SIGNS[case.net.right.cone]
         demand(len(found) == len(signs), name, "tree", found)
-        return [(c, Region(s)) for c, s in zip(found, signs, strict=True)]
+        return [(c, path._replace(sign=s)) for c, s in zip(found, signs, strict=True)]
     kind = "row" if "row" in node else "cut"
     limit = (case.net.features if kind == "row" else case.cuts).shape[0]
     index = node[kind]
@@ -4047,14 +4149,15 @@ def entry_at(asked: Question, place: Sequence[int]) -> Fraction:
 
 def network_entry(net: Network, factors: Sequence[Array], place: Sequence[int]) -> Fraction:
     """Return one output of one sample, exactly."""
-    U, V = map(columns, factors)
-    total = Fraction(0)
-    for f, k in zip(rows_of(net.features), net.samples, strict=True):
-        if k != place[0]:
-            continue
-        for u, v in zip(U, V, strict=True):
+    pairs = zip(rows_of(net.features), net.samples, strict=True)
+    rows, total = [f for f, k in pairs if k == place[0]], Fraction(0)
+    for u, v in zip(*map(columns, factors), strict=True):
+        held = Fraction(0)
+        for f in rows:
             z = sum((Fraction(a) * Fraction(b) for a, b in zip(f, u, strict=True)), Fraction(0))
-            total += (z if z > 0 else net.slope * z) * Fraction(v[place[1]])
+            acted = z if z > 0 else net.slope * z
+            held = max(held, acted) if net.most else held + acted
+        total += held * Fraction(v[place[1]])
     return total
 
 

@@ -3,7 +3,8 @@
 from ._deep import deep_trail
 from ._dual import bounded, open_gap
 from ._lam_max import lam_max
+from ._most import max_trail
 from ._net import unlevelled
 from ._trail import trail
 
-__all__ = ["bounded", "deep_trail", "lam_max", "open_gap", "trail", "unlevelled"]
+__all__ = ["bounded", "deep_trail", "lam_max", "max_trail", "open_gap", "trail", "unlevelled"]

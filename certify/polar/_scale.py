@@ -121,6 +121,24 @@ def carried_slices(proof: dict[str, Any], e: int) -> dict[str, Any]:
     return out | {"each": each}
 
 
+def carried_max(proof: dict[str, Any], e: int) -> dict[str, Any]:
+    """Move the trees of a layer that takes the largest of rows: each leaf as `network`."""
+    out, each = dict(proof), []
+    for t, text in enumerate(proof["each"]):
+        nodes = []
+        for node in text["nodes"]:
+            if "leaf" not in node:
+                nodes.append(node)
+                continue
+            head = f"s{t}.s{node['leaf']}."
+            own = {k.removeprefix(head): v for k, v in proof.items() if k.startswith(head)}
+            there = carried_network({"nodes": node["nodes"], **own}, e)
+            nodes.append(node | {"nodes": there.pop("nodes")})
+            out |= {head + k: v for k, v in there.items()}
+        each.append({"nodes": nodes})
+    return out | {"each": each}
+
+
 def carried_tree(proof: dict[str, Any], e: int) -> dict[str, Any]:
     """Move a tree of cases to scale 2^e; its cuts stay."""
     stay = ("rule", "nodes", "cuts", "boxed")
@@ -152,6 +170,7 @@ def carried_layers(proof: dict[str, Any], e: int) -> dict[str, Any]:
 BY_RULE: dict[str, Callable[[dict[str, Any], int], dict[str, Any]]] = {
     "slices": carried_slices,
     "outputs": carried_slices,
+    "max_pool": carried_max,
     "transpose": carried_tensor,
     "network": carried_network,
     "linear": carried_linear,

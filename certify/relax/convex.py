@@ -128,8 +128,10 @@ def gauged(problem: Problem) -> tuple[Expression, list[Expression], Expression]:
 
 
 def own(problem: Problem) -> None:
-    """Raise InputError for an atom or a loss that is not certify's own."""
+    """Raise InputError for an atom or a loss that is not certify's own, and for max-pooling."""
     atom, loss = problem.atom, problem.loss
+    if isinstance(atom, ReLU) and atom.layer.most:
+        raise InputError("no relaxation is known for a ReLU with pool='max'")
     if not isinstance(atom, tuple(ATOMS.values())) or not known(loss):
         got = f"{type(atom).__name__} under {type(loss).__name__}"
         raise InputError(f"a relaxation needs an atom and a loss of certify's own, got {got}")

@@ -83,8 +83,8 @@ def network_witness(W: object, atom: ReLU, budget: float | None = None) -> Propo
     l2 together, in linf the better way of both.  A linear layer is a matrix's polar.
     None if the solver fails; seconds from some twenty samples on.
 
-    Raises InputError for an atom that is no ReLU, or a W that is not a finite real matrix
-    with a row for each sample.
+    Raises InputError for an atom that is no ReLU or has pool="max", or a W that is not a
+    finite real matrix with a row for each sample.
     """
     held, layer = checked(W, atom)
     if layer.slope == 1 and (layer.left.name != "l2" or not layer.free):
@@ -103,6 +103,8 @@ def checked(W: object, atom: ReLU) -> tuple[Array, Layer]:
     """Return W as a matrix with the layer's number of rows."""
     if not isinstance(atom, ReLU):
         raise InputError(f"atom must be a ReLU, got {type(atom).__name__}")
+    if atom.layer.most:
+        raise InputError("no relaxation is known for a ReLU with pool='max'")
     held = finite(real(W, "W", ndim=2), "W")
     atom.check(held.shape)
     if not held.size:

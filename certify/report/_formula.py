@@ -85,8 +85,10 @@ def priced(norms: Sequence[str], form: str) -> str:
 
 
 def hidden(atom: ReLU) -> str:
-    """Return what a hidden unit puts out: with its unpriced bias, summed over a sample's rows."""
+    """Return what a hidden unit puts out: with its unpriced bias, pooled over a sample's rows."""
     bias = " + bₖ" if atom.bias == "free" else ""
+    if atom.layer.most:
+        return "max s(V uₖ)"
     return f"{'' if atom.layer.samples is None else 'P '}s(V uₖ{bias})"
 
 
@@ -114,7 +116,9 @@ def glosses(problem: Problem) -> list[str]:
     slope = atom.layer.slope if isinstance(atom, ReLU) else getattr(atom, "slope", None)
     if slope is not None:
         out.append(f"s(z) = {ACTIVATIONS.get(slope, f'z where z ≥ 0, else {short(slope)} z')}")
-    if isinstance(atom, ReLU) and atom.layer.samples is not None:
+    if isinstance(atom, ReLU) and atom.layer.most:
+        out.append("max the largest of each sample's rows")
+    elif isinstance(atom, ReLU) and atom.layer.samples is not None:
         out.append("P sums the rows of each sample")
     if isinstance(atom, ReLU) and atom.bias == "free":
         out.append("biases bₖ at no price")

@@ -58,6 +58,8 @@ def model(problem: Problem) -> str:
     signed = "nonnegative " if gauges and all(g.cone == "+" for g in gauges) else ""
     if isinstance(atom, CP):
         return f"a {signed}CP factorization of order {order}"
+    if isinstance(atom, ReLU) and atom.layer.most:
+        return "a max-pooled network with one hidden layer"
     names = {
         Symmetric: f"a {signed}symmetric factorization",
         ReLU: "a network with one hidden layer",

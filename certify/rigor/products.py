@@ -44,7 +44,8 @@ def layer(net: Network, left: Floats, right: Floats) -> tuple[Floats, Fraction]:
     """Return pool(s(F left)) right^T (samples, outputs), and a bound of its error.
 
     s is Lipschitz with constant max(1, |slope|); slope z rounds once; a sum of t rows is off by
-    at most gamma_t sum |.|, and pools the errors of t rows with a factor sqrt(t).
+    at most gamma_t sum |.|, and pools the errors of t rows with a factor sqrt(t).  The largest of
+    t rows is off by no more than one of them, and does not round.
     """
     f, a = view(net.features), nearest(net.slope)
     hidden = f @ left
@@ -52,8 +53,12 @@ def layer(net: Network, left: Floats, right: Floats) -> tuple[Floats, Fraction]:
     acted = np.where(hidden > 0, hidden, a * hidden)
     rad = max(Fraction(1), abs(net.slope)) * rad + U * norm_up(acted) / (1 - U)
     rad += acted.size * ETA
-    if net.samples != range(net.at.m):
-        samples = np.asarray(net.samples, dtype=np.int64)
+    samples = np.asarray(net.samples, dtype=np.int64)
+    if net.most:
+        pooled = np.zeros((net.at.m, left.shape[1]))
+        np.maximum.at(pooled, samples, acted)
+        acted = pooled
+    elif net.samples != range(net.at.m):
         t = int(np.bincount(samples).max())
         pooled = np.zeros((net.at.m, left.shape[1]))
         np.add.at(pooled, samples, acted)

@@ -228,6 +228,27 @@ have := network_rule reach0 pos ord leaf u1 hb comp; rewrite (one_size2 _ one) =
 by apply: root_le => //; rewrite exprMn s1 mul1r.
 Qed.
 
+(* the same where the steps `start` hold of z, which are first on every path (`net.inside`) *)
+Theorem network_rule_inside (count : nat) (nodes : nat -> node (I + Q) R) (o : O) (sg : R) start :
+  sg ^+ 2 = 1 -> (forall o', o' = o) ->
+  (forall at_ cs, nodes at_ = Cases _ cs -> exists i, cs = [:: (sg, i)]) ->
+  0 <= reach -> (0 < count)%N -> orderly count nodes ->
+  (forall at_ path t, reached nodes at_ path -> nodes at_ = Leaf _ _ t -> closed (path ++ start)) ->
+  forall z, on_path split_at sign_case z start -> size2 z.1 = 1 -> `|z.2| <= reach ->
+  sg * output z o <= best.
+Proof.
+move=> s1 one signs reach0 pos ord leaf z on0 u1 hb.
+have [neg|/ltW ge] := leP (sg * output z o) 0; first exact: le_trans neg best0.
+have comp : complete sign_case nodes z.
+  move=> at_ cs /signs [i ->]; exists sg, i; split; first by left.
+  by split=> // o'; rewrite (one o').
+have [at_ [path [t [r e on]]]] := tree_cover split_at pos ord comp.
+have both : on_path split_at sign_case z (path ++ start).
+  by elim: path {r} on => //= s rest ih [hs on]; split=> //; exact: ih.
+have := closed_le reach0 (leaf _ _ _ r e) u1 hb both; rewrite (one_size2 _ one) => le.
+by apply: root_le => //; rewrite exprMn s1 mul1r.
+Qed.
+
 End Rule.
 
 (* <W, phi(u, v)>, phi(u, v) = pool(s(F u)) v^T *)
