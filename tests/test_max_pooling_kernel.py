@@ -83,6 +83,33 @@ def test_no_witness_proves_less_than_the_truth(seed):
     assert rounded <= exact * (1 + Fraction(1, 2**30))
 
 
+def test_what_rounding_a_difference_lost_is_added():
+    """f_i = 1 + 2^-52 = f_b + g + 2^-54 at u = 1: without it the bound is below the truth."""
+    V = np.array([[1 + 2.0**-52], [3 * 2.0**-54]])
+    atom = ReLU(V, samples=[0, 0], pool="max", right="l2+")
+    cells = [{"cell": 0}] * 4
+    halves = [{"row": 1, "plus": 4, "minus": 5}, {"row": 1, "plus": 6, "minus": 7}]
+    nodes = [{"signs": [1]}, {"row": 0, "plus": 2, "minus": 3}, *halves, *cells]
+    proof = {"rule": "max_pool", "each": [{"nodes": [{"leaf": 0, "nodes": nodes}]}]}
+    proof["s0.s0.base"] = np.array([1])
+    for tier in TIERS.values():
+        assert proved(tier, atom, np.ones((1, 1)), proof) == Fraction(V[0, 0])
+
+
+def test_rows_of_no_sample_have_no_weight():
+    """As the splits of a part, two of them, in the exact weights and in the matrix of a leaf."""
+    atom, W = pooled(5, (3, 2, 2, 1))
+    W = np.abs(W) + 1.0
+    sides = [[1.0, 2.0], [-3.0, 0.5]]
+    made, _ = kernel.dominating(network_of(atom, W), fractions(W[:, 0]), [-1] * 3, sides)
+    summed = np.array([*W[:, 0].repeat(2), 0.0, 0.0])
+    ar = kernel.Exact()
+    held = made.pulled(ar, ar.load(handed(W.reshape(-1))))
+    assert [x * kernel.power(held.exp) for x in held.ints] == fractions(summed)
+    ball = made.pulled(Rounded(), Rounded().load(handed(W.reshape(-1))))
+    assert np.array_equal(ball.mid.reshape(-1), summed)
+
+
 def rounded(V, signed, base):
     """Yield of each difference that is compared with whether floats round it."""
     for own, w, b in zip(signed.own, signed.omega, base, strict=True):
@@ -346,6 +373,17 @@ def test_a_difference_beyond_all_floats_is_refused():
     proof = {"rule": "max_pool", "each": [{"nodes": [EMPTY]}], "s0.s0.base": np.array([0])}
     with pytest.raises(RejectedError, match="overflow"):
         proved(kernel.Exact, atom, np.ones((1, 1)), proof)
+
+
+@each_tier
+def test_a_sample_of_no_weight_has_a_row_all_the_same(tier):
+    atom, W = PLAIN[0], PLAIN[1] * (np.arange(3) > 0)[:, None]
+    held = {k: np.where(np.arange(3) == 0, FIRST, x) for k, x in base().items()}
+    bound = float(proved(tier, atom, W, max_pool(**held)))
+    assert bound >= truth(atom, W) - slack(atom, W)
+    held["s0.s0.base"][0] = -1
+    with pytest.raises(RejectedError, match=r"base: outside: -1 of sample 0"):
+        proved(tier, atom, W, max_pool(**held))
 
 
 # --- certificates ---------------------------------------------------------------------------

@@ -123,7 +123,10 @@ def carried_slices(proof: dict[str, Any], e: int) -> dict[str, Any]:
 
 def carried_max(proof: dict[str, Any], e: int) -> dict[str, Any]:
     """Move the trees of a layer that takes the largest of rows: each leaf as `network`."""
-    out, each = dict(proof), []
+    out, each, own = dict(proof), [], dict[str, dict[str, Any]]()
+    for name, value in proof.items():
+        *places, last = name.split(".", 2)
+        own.setdefault(".".join(places), {})[last] = value
     for t, text in enumerate(proof["each"]):
         nodes = []
         for node in text["nodes"]:
@@ -131,8 +134,7 @@ def carried_max(proof: dict[str, Any], e: int) -> dict[str, Any]:
                 nodes.append(node)
                 continue
             head = f"s{t}.s{node['leaf']}."
-            own = {k.removeprefix(head): v for k, v in proof.items() if k.startswith(head)}
-            there = carried_network({"nodes": node["nodes"], **own}, e)
+            there = carried_network({"nodes": node["nodes"], **own.get(head[:-1], {})}, e)
             nodes.append(node | {"nodes": there.pop("nodes")})
             out |= {head + k: v for k, v in there.items()}
         each.append({"nodes": nodes})
