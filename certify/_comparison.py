@@ -13,6 +13,7 @@ from .atoms import Factors
 from .certificate import Certificate, write_atomically
 from .kernel.verify import Enclosure
 from .polar._proved import above, below
+from .report._numbers import at_least, at_most
 from .result import Result, slices
 from .verdict import Verdict
 
@@ -49,6 +50,7 @@ class RestartReport:
     verdict      CERTIFIED if a fit is proved optimal, else check()'s verdict on the best fit
     result       the check() that proved `lower`
     better       better factors than every fit, where any were proved
+    rank         at lam = 0 the size of the largest fit: the bound is over rank at most that
     """
 
     lower: float
@@ -57,6 +59,7 @@ class RestartReport:
     verdict: Verdict
     result: Result
     better: Factors | None
+    rank: int | None = None
 
     @property
     def best(self) -> Fit:
@@ -88,13 +91,14 @@ class RestartReport:
         """What to do, in a sentence."""
         if self.stop:
             k = min(self.optimal, key=lambda k: (self.fits[k].size, k))
-            first = f"stop restarting: fit {k} is proved optimal over all sizes"
+            over = "all sizes" if self.rank is None else f"rank at most {self.rank}"
+            first = f"stop restarting: fit {k} is proved optimal over {over}"
             return f"{first}; {slices(self.fits[k].size)} is the least size given that attains it"
         if self.better is not None:
-            found = f"{slices(self.better[0].shape[-1])} reach {self.upper:.10g}"
+            found = f"{slices(self.better[0].shape[-1])} reach {at_most(self.upper)}"
             return f"no fit is optimal: proved better factors with {found}; improve() goes on"
         left = above(Fraction(self.best.upper) - Fraction(self.lower))
-        first = f"open: fit {self.best.index} is at most {left:.3g} above the optimum"
+        first = f"open: fit {self.best.index} is at most {at_most(left, 3)} above the optimum"
         return f"{first}; {self.result.reason}"
 
     def told(self) -> dict[str, Any]:
@@ -103,6 +107,7 @@ class RestartReport:
             "verdict": self.verdict.name,
             "lower": self.lower,
             "upper": self.upper,
+            "rank": self.rank,
             "optimal": list(self.optimal),
             "smallest": self.smallest,
             "stop": self.stop,
@@ -169,8 +174,10 @@ def row(f: Fit) -> tuple[str, ...]:
     """Return a line of the table."""
     low, high = f.excess
     others = ", ".join(str(k) for k in f.same if k != f.index)
-    between = f"{low:.3g} to {high:.3g}" if low > 0 else f"at most {high:.3g}"
-    return str(f.index), str(f.size), f"{f.upper:.10g}", between, f.status, others
+    between = (
+        f"{at_least(low, 3)} to {at_most(high, 3)}" if low > 0 else f"at most {at_most(high, 3)}"
+    )
+    return str(f.index), str(f.size), at_most(f.upper), between, f.status, others
 
 
 def compared(

@@ -1,11 +1,11 @@
 """Whether the kernel has a rule for each part of a problem."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from .atoms import ATOMS, CP, Atom, Factors, RankOne, Symmetric
+from ._stated import atom_of
+from .atoms import ATOMS, Atom, Factors
 from .losses import LOSSES
 from .offsets import OFFSETS
 from .problem import Problem
@@ -30,13 +30,14 @@ def misstated(problem: Problem) -> bool:
 
     The kernel answers the stated question.  A probe cannot show that both are the same;
     it refuses those that differ at a random slice, so that none is answered by mistake.
+    An atom that states arrays of its own (a network's features) is refused unprobed.
     """
     atom, said = problem.atom, problem.atom.statement()
     if isinstance(atom, OURS):
         return False
     try:
-        twin = stated_atom(said)
-    except (KeyError, TypeError, ValueError):
+        twin = atom_of(said, {})
+    except (AttributeError, LookupError, TypeError, ValueError):
         return True
     shapes = tuple(atom.shapes(problem.loss.dims))
     if twin.statement() != said or tuple(twin.shapes(problem.loss.dims)) != shapes:
@@ -60,12 +61,3 @@ def differs(atom: Atom, twin: Atom, x: Factors) -> bool:
         np.shape(a) != np.shape(b) or bool((np.abs(a - b) > PROBE * np.abs(b)).any())
         for a, b in both
     )
-
-
-def stated_atom(said: Mapping[str, Any]) -> Atom:
-    """Return our own atom that a statement describes."""
-    if said["kind"] == CP.kind:
-        return CP(said["norms"], symmetric=said["symmetric"], form=said["form"])
-    if said["kind"] == Symmetric.kind and said["left"] == said["right"]:
-        return Symmetric(said["left"])
-    return RankOne(said["left"], said["right"], said["form"])

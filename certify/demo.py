@@ -20,6 +20,7 @@ from .losses import Squared
 from .pipeline import check
 from .problem import Problem
 from .recheck import verify
+from .report._numbers import at_least, at_most
 from .result import Result
 from .search import Progress
 from .verdict import Verdict
@@ -250,10 +251,10 @@ def cells(row: Row) -> tuple[str, ...]:
     return (
         row.model,
         verdict,
-        f"{row.lower:.3f}",
-        f"{row.upper:.3f}",
-        "" if row.better is None else f"{row.better:.3f}",
-        f"{row.relative_gap:.1e}",
+        at_least(row.lower, 7),
+        at_most(row.upper, 7),
+        "" if row.better is None else at_most(row.better, 7),
+        at_most(row.relative_gap, 2),
         f"{row.seconds_to_check:.1f} s",
         f"{row.seconds_to_verify:.1f} s",
         f"{row.bytes / 1e6:.1f} MB",

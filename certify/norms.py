@@ -24,9 +24,12 @@ from .kernel.verify import power, root
 from .pipeline import natural, positive
 from .polar._proved import above, below
 from .polar._scale import exponent, scaled
+from .report._numbers import at_least, at_most
 from .search import Clock
+from .verdict import relative, spread
 
 MATRIX = 2  # modes
+DIGITS = 12  # of a bound that is shown
 
 
 @dataclass(frozen=True)
@@ -47,19 +50,20 @@ class NormBound:
 
     @property
     def gap(self) -> float:
-        """Upper - lower."""
-        return self.upper - self.lower
+        """Upper - lower, rounded up."""
+        return spread(self.lower, self.upper)
 
     @property
     def relative_gap(self) -> float:
         """(upper - lower) / upper; 0 when both are 0."""
-        return self.gap / self.upper if self.upper else 0.0
+        return relative(self.gap, self.upper)
 
     def __repr__(self) -> str:
-        """Show the bracket and the number of slices."""
-        told = f"{self.lower:.12g} <= {self.norm} norm over R <= {self.upper:.12g}"
+        """Show the bracket, rounded outward, and the number of slices."""
+        low, high = at_least(self.lower, DIGITS), at_most(self.upper, DIGITS)
+        told = f"{low} <= {self.norm} norm over R <= {high}"
         slices = self.factors[0].shape[-1]
-        return f"NormBound({told}, relative gap {self.relative_gap:.2e}, {slices} slices)"
+        return f"NormBound({told}, relative gap {at_most(self.relative_gap, 3)}, {slices} slices)"
 
 
 @np.errstate(all="ignore")  # what is not finite is refused or never taken

@@ -98,6 +98,7 @@ def check(  # noqa: PLR0913  the contract's keywords
         tier=outcome.tier,
         steps=tuple((name, s.value) for name, s in found.steps),
         reached=lowest([s for _, s in found.steps]) if found.steps else None,
+        better_upper=None if outcome.better is None else above(outcome.better),
     )
 
 

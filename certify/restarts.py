@@ -6,6 +6,7 @@ print(report)
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from typing import Any
@@ -21,7 +22,7 @@ from .atoms import Factors
 from .descent import State
 from .improving import value_of
 from .kernel import verify as kernel
-from .pipeline import best_offsets, check, finite_objective, natural, positive
+from .pipeline import best_offsets, check, finite_objective, natural, positive, uncovered
 from .problem import Problem, Values
 from .result import Result
 from .search import Clock, Progress
@@ -52,16 +53,19 @@ def restart_report(  # noqa: PLR0913  as check()
     serves all.  Fits are asked in the order of their objectives, until one is proved
     optimal, three at most.
 
+    At lam = 0 a bound belongs to one rank: there it is that of the largest fit, to which the
+    others are compared with zero slices added, and "optimal" means over rank at most that.
+
     fits    factors of each fit, of any size, as check() takes them
     q       None, or for each fit its offset values, or None where the best ones are found
     budget  seconds for all fits together: half of what is left for each but the last
 
-    Raises InputError for no fit or wrong factors, naming the fit; OutOfScopeError at
-    lam = 0, where a bound belongs to one rank, and for what the kernel has no rule for.
+    Raises InputError for no fit or wrong factors, naming the fit; OutOfScopeError for what
+    the theory does not cover or the kernel has no rule for.
     """
     clock, seed = Clock(positive(budget), progress), natural(seed)
     require(problem)
-    held = accepted(problem, fits, q)
+    held = levelled(problem, accepted(problem, fits, q))
     values = [value_of(problem, State(x, p, 0.0)) for x, p in held]
     order = sorted(range(len(held)), key=lambda k: (values[k].hi, k))
     judge = partial(check, problem, rtol=rtol, atol=atol, seed=seed)
@@ -80,14 +84,14 @@ def restart_report(  # noqa: PLR0913  as check()
                 break
     sizes = [alive(problem, x) for x, _ in held]
     better = lowest(problem, [r for _, r in results])
-    return compared((values, sizes), results, better, (rtol, atol))
+    rank = None if problem.lam else held[0][0][0].shape[-1]
+    return replace(compared((values, sizes), results, better, (rtol, atol)), rank=rank)
 
 
 def require(problem: Problem) -> None:
-    """Raise OutOfScopeError for a question whose bound would not serve every fit."""
-    if problem.lam == 0:
-        cure = "check each fit at its own rank, or judge them at a lam > 0"
-        raise OutOfScopeError(f"at lam = 0 a lower bound belongs to one rank: {cure}")
+    """Raise OutOfScopeError for a question of which no bound would be proved."""
+    if why := uncovered(problem):
+        raise OutOfScopeError(why)
     if names := unknown(problem):
         told = f"the kernel has no rule for {' with '.join(names)}"
         raise OutOfScopeError(f"{told}: check each fit, in floats")
@@ -119,6 +123,19 @@ def accepted(
             raise InputError(f"fits[{k}]: {error}") from None
         held.append((x, p))
     return held
+
+
+def levelled(problem: Problem, held: Held) -> Held:
+    """Return the fits; at lam = 0 with zero slices up to the size of the largest."""
+    if problem.lam:
+        return held
+    rank = max(x[0].shape[-1] for x, _ in held)
+    widths = [rank - x[0].shape[-1] for x, _ in held]
+    padded = [
+        tuple(np.pad(a, [(0, 0)] * (a.ndim - 1) + [(0, w)]) for a in x)
+        for (x, _), w in zip(held, widths, strict=True)
+    ]
+    return list(zip(padded, (p for _, p in held), strict=True))
 
 
 def alive(problem: Problem, factors: Factors) -> int:

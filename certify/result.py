@@ -15,7 +15,7 @@ from .problem import Problem, Values
 from .report import write
 from .report._numbers import at_least, at_most
 from .report._result import cell, explained, plotted
-from .verdict import Verdict, relative
+from .verdict import Verdict, relative, spread
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Result:
     tier          the arithmetic of the proof: "exact", "rounded", or "floats" for none
     steps         (what was done, objective) along the search for better factors
     reached       the best point of that search, proved by nothing
+    better_upper  f(better) <= better_upper, proved; None without better factors
     """
 
     verdict: Verdict
@@ -44,6 +45,7 @@ class Result:
     tier: str
     steps: tuple[tuple[str, float], ...] = ()
     reached: State | None = None
+    better_upper: float | None = None
 
     @property
     def better_q(self) -> Values:
@@ -52,8 +54,8 @@ class Result:
 
     @property
     def gap(self) -> float:
-        """Upper - lower."""
-        return self.upper - self.lower
+        """Upper - lower, rounded up."""
+        return spread(self.lower, self.upper)
 
     @property
     def relative_gap(self) -> float:
@@ -97,7 +99,7 @@ class Result:
         """Show the verdict and the bracket."""
         return (
             f"Result({self.verdict.name}, {at_least(self.lower)} <= optimum, candidate <= "
-            f"{at_most(self.upper)}, relative gap {self.relative_gap:.2e}, {self.tier})"
+            f"{at_most(self.upper)}, relative gap {at_most(self.relative_gap, 3)}, {self.tier})"
         )
 
 
@@ -137,8 +139,8 @@ def undecided(problem: Problem, found: Evidence, outcome: kernel.Outcome) -> str
     lower, upper = float(outcome.lower), float(outcome.upper)
     best = min([upper, *(s.value for _, s in found.steps)])
     if problem.lam == 0:
-        left = upper - lower
-        told = f"the bound at a fixed rank stays {left:.3g} below the objective"
+        left = at_most(spread(lower, upper), 3)
+        told = f"the bound at a fixed rank stays {left} below the objective"
         return f"{told}; atol above that certifies it"
     if found.note:
         return f"the lower bound is loose: {found.note}"

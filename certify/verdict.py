@@ -2,6 +2,7 @@
 
 import math
 from enum import Enum
+from fractions import Fraction
 
 
 class Verdict(Enum):
@@ -31,6 +32,14 @@ EXIT_CODES = {
     "RANK_LIMITED": 14,
 }
 REJECTED_EXIT = 20
+
+
+def spread(lower: float, upper: float) -> float:
+    """Return upper - lower, rounded up."""
+    gap = upper - lower
+    if math.isfinite(gap) and Fraction(gap) < Fraction(upper) - Fraction(lower):
+        return math.nextafter(gap, math.inf)
+    return gap
 
 
 def relative(gap: float, upper: float) -> float:

@@ -1,4 +1,8 @@
-"""The site: Sphinx with MyST (Markdown) and Furo, all three actively kept."""
+"""The site: Sphinx with MyST (Markdown) and Furo, all three actively kept.
+
+Sphinx, since its autodoc makes the reference out of the docstrings as they are and `-W` makes a
+broken link or name an error; MyST, since a page is then the same Markdown that tests execute.
+"""
 
 from importlib import metadata
 from typing import Any

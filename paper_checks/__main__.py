@@ -22,18 +22,25 @@ from ._run import Outcome, run
 NOT_BUILT = "formal proofs not built"
 
 
-@click.command("paper_checks")
+@click.command("paper_checks", context_settings={"show_default": True})
 @click.option("--examples", type=click.IntRange(min=1), default=200, help="Instances a statement.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="The same seed draws the same.")
 @click.option("--only", multiple=True, metavar="NAME", help="This statement; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON a statement.")
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), metavar="OUT.html")
+@click.option(
+    "--html",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="OUT.html",
+    help="Write a page with pictures as well.",
+)
 def command(
     examples: int, seed: int, only: tuple[str, ...], *, as_json: bool, html: Path | None
 ) -> int:
     """Test the statements of the paper; exit status 0 only if all hold."""
-    found = []
-    for outcome in outcomes(chosen(only), examples, seed):
+    wanted, found = chosen(only), []
+    if html and not html.parent.is_dir():
+        raise click.UsageError(f"cannot write {html}: there is no folder {html.parent}")
+    for outcome in outcomes(wanted, examples, seed):
         found.append(outcome)
         if as_json:
             click.echo(json.dumps(as_line(outcome), ensure_ascii=False))
@@ -109,7 +116,9 @@ def write_page(path: Path, found: list[Outcome], note: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return the exit status."""
     try:
-        status: int = command.main(arguments, prog_name="paper_checks", standalone_mode=False)
+        status: int = command.main(
+            arguments, prog_name="python -m paper_checks", standalone_mode=False
+        )
     except click.ClickException as wrong:
         wrong.show()
         return wrong.exit_code

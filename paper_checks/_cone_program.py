@@ -1,22 +1,27 @@
 """The convex program of a one-layer ReLU network in l2 norms, solved in floats: a witness."""
 
+import warnings
+
 import cvxpy as cp
 import numpy as np
 
+from ._cells import Cell, cells
 from ._linear import Matrix, Vector, exact
-from ._nets import Cell, Network, cells
+from ._nets import Network
 
 
 def network(V: Matrix, y: Vector, lam: float) -> Network:
     """Return the balanced neurons of Clarabel's solution; what they are worth is for others."""
     data, target, patterns = np.array(V, dtype=float), np.array(y, dtype=float), cells(V)
-    a, b = cp.Variable((len(patterns), 2)), cp.Variable((len(patterns), 2))
+    a, b = (cp.Variable((len(patterns), len(V[0]))) for _ in range(2))
     on = [np.array([[s > 0] for s in cell]) * data for cell in patterns]
     output = sum(d @ (a[i] - b[i]) for i, d in enumerate(on))
     cost = cp.sum(cp.norm(a, 2, axis=1)) + cp.sum(cp.norm(b, 2, axis=1))
     inside = [signed(cell, data) @ x[i] >= 0 for i, cell in enumerate(patterns) for x in (a, b)]
     problem = cp.Problem(cp.Minimize(cp.sum_squares(output - target) / 2 + lam * cost), inside)
-    problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of an inaccurate solution: the brackets tell
+        problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-11, tol_gap_rel=1e-11, tol_feas=1e-11)
     return Network((*balanced(a.value, 1.0), *balanced(b.value, -1.0)))
 
 

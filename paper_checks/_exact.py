@@ -52,7 +52,7 @@ def l1(x: Iterable[Fraction]) -> Fraction:
 
 def dot(x: Sequence[Fraction], y: Sequence[Fraction]) -> Fraction:
     """Return <x, y>."""
-    return total(a * b for a, b in zip(x, y, strict=True))
+    return total(a * b for a, b in zip(x, y, strict=True) if a and b)
 
 
 def inner(a: Matrix, b: Matrix) -> Fraction:

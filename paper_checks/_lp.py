@@ -13,7 +13,7 @@ import numpy as np
 from scipy.optimize import linprog
 
 from ._exact import dot
-from ._linear import Vector, reduced, solve, transposed
+from ._linear import Vector, independent, rank, solve, transposed
 
 SUPPORT = 2.0**-30  # below it a float is guessed to be zero: never truth
 Basis = tuple[int, ...]  # a column j >= 0, or -1 - i for the unit vector of row i, held at 0
@@ -48,7 +48,7 @@ def resolve(
     """Re-solve both sides at a basis and prove them optimal; BasisError if they are not."""
     m, columns = len(b), transposed(a)
     chosen = tuple(columns[j] if j >= 0 else unit(-1 - j, m) for j in basis)
-    if len(basis) != m or len(reduced(chosen)[1]) != m:
+    if len(basis) != m or rank(chosen) != m:
         raise BasisError(f"{basis} is no basis of {m} rows")
     inside = solve(transposed(chosen), b)
     y = solve(chosen, [c[j] if j >= 0 else Fraction(0) for j in basis])
@@ -82,7 +82,7 @@ def proposed(c: Sequence[Fraction], a: Sequence[Vector], b: Sequence[Fraction]) 
     inside = np.r_[found.x > SUPPORT, np.zeros(len(b), dtype=bool)]
     order = sorted(range(len(prices)), key=lambda j: (not inside[j], abs(prices[j]) > SUPPORT, j))
     columns = (*transposed(a), *(unit(i, len(b)) for i in range(len(b))))
-    pivots = reduced(transposed([columns[j] for j in order]))[1]
+    pivots = independent([columns[j] for j in order])
     return tuple(j if j < len(c) else len(c) - 1 - j for j in (order[k] for k in pivots))
 
 

@@ -76,6 +76,6 @@ def linear(norms: tuple[str, ...], lengths: tuple[int, ...]) -> Model:
 
 
 def network(V: Matrix) -> Model:
-    """Return (V u)_+ v with |u|_1 |v| for data V (N, 2)."""
+    """Return (V u)_+ v with |u|_1 |v| for data V (N, d)."""
     first = both(edges(V))
-    return Model(("l1", "l1"), (2, 1), tuple(product(first, both([exact([1])]))), V)
+    return Model(("l1", "l1"), (len(V[0]), 1), tuple(product(first, both([exact([1])]))), V)

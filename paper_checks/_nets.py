@@ -1,4 +1,4 @@
-"""One hidden ReLU layer over data V (N, 2), in rationals: cells, polars, and networks.
+"""One hidden ReLU layer over data V (N, d), in rationals: polars, programs, and networks.
 
 For fixed signs s of V u, (V u)_+ = D u with D the rows that are on. A polar is the largest over
 the cells, of sup { c.u : |u| <= 1, s_k v_k.u >= 0 } with c = +-D^T W.
@@ -7,44 +7,21 @@ the cells, of sup { c.u : |u| <= 1, s_k v_k.u >= 0 } with c = +-D^T W.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cmp_to_key
 from itertools import combinations, product
 from math import isqrt
 
 from ._base import ZERO
-from ._exact import dot, l1, scale
+from ._cells import Cell, cells
+from ._exact import dot, scale
 from ._linear import Matrix, Vector, combine, exact, linf, plus, solve, transposed
 from ._lp import maximize_over, minimize
 from ._rays import Gauge, both, edges
 
-Cell = tuple[int, ...]  # +1 where v_k.u >= 0, else -1
-
-
-def cells(V: Matrix) -> list[Cell]:
-    """Return every sign pattern of V u that an open set of u has.
-
-    Between neighbouring edges (both axes are among them) nothing changes: their sum tells.
-    """
-    around = sorted(both(edges(V)), key=cmp_to_key(turn))
-    found = {}
-    for u, w in zip(around, [*around[1:], around[0]], strict=True):
-        middle = plus(scale(1 / l1(u), u), scale(1 / l1(w), w))
-        found[tuple(1 if dot(v, middle) >= 0 else -1 for v in V)] = None
-    return list(found)
-
-
-def turn(u: Vector, w: Vector) -> int:
-    """Compare by angle from the first axis, exactly."""
-    below = [(b, a) < (0, 0) or (b == 0 and a < 0) for a, b in (u, w)]
-    if below[0] != below[1]:
-        return 1 if below[0] else -1
-    cross = u[0] * w[1] - u[1] * w[0]
-    return (cross < 0) - (cross > 0)
-
 
 def weights(V: Matrix, cell: Cell, W: Sequence[Fraction]) -> Vector:
     """Return c = D^T W: <W, (V u)_+> = c.u on the cell."""
-    return combine([w if s > 0 else ZERO for s, w in zip(cell, W, strict=True)], V, 2)
+    on = [w if s > 0 else ZERO for s, w in zip(cell, W, strict=True)]
+    return combine(on, V, len(V[0]))
 
 
 def inward(V: Matrix, cell: Cell) -> list[Vector]:
@@ -60,17 +37,17 @@ def objectives(V: Matrix, W: Sequence[Fraction]) -> Iterator[tuple[list[Vector],
 
 
 def polar_l1_by_cells(V: Matrix, W: Sequence[Fraction]) -> Fraction:
-    """Return sup |W.(V u)_+| over |u|_1 <= 1: a linear program a cell, unless |c|_inf rules it out.
+    """Return sup |W.(V u)_+| over |u|_1 <= 1: a linear program a cell, the largest |c|_inf first.
 
     c.u <= |c|_inf |u|_1, so a cell with |c|_inf at most the best so far has nothing better.
     """
-    facets = [exact(s) for s in product((1, -1), repeat=2)]
+    facets = [exact(s) for s in product((1, -1), repeat=len(V[0]))]
     best = ZERO
-    for normals, c in objectives(V, W):
+    for normals, c in sorted(objectives(V, W), key=lambda held: -linf(held[1])):
         if linf(c) <= best:
-            continue
+            break
         rows = [*facets, *(tuple(scale(Fraction(-1), g)) for g in normals)]
-        bounds = [*[Fraction(1)] * 4, *[ZERO] * len(normals)]
+        bounds = [*[Fraction(1)] * len(facets), *[ZERO] * len(normals)]
         best = max(best, maximize_over(c, rows, bounds).value)
     return best
 
@@ -78,32 +55,45 @@ def polar_l1_by_cells(V: Matrix, W: Sequence[Fraction]) -> Fraction:
 def polar_l2_by_cells(V: Matrix, W: Sequence[Fraction]) -> Fraction:
     """Return the square of sup |W.(V u)_+| over |u|_2 <= 1: min |c + sum mu_k g_k|^2, mu >= 0.
 
-    In the plane a best mu has at most two entries, so all pairs are tried: any mu >= 0 is an
-    upper bound of its cell.
+    A best mu has at most d entries, where the rest is orthogonal to the g_k: all such sets are
+    tried. Any mu >= 0 is an upper bound of its cell.
     """
     best = ZERO
     for normals, c in objectives(V, W):
-        tried = [dot(c, c)]
-        for g in normals:
-            if any(g) and dot(c, g) < 0:
-                rest = plus(c, g, -dot(c, g) / dot(g, g))
-                tried.append(dot(rest, rest))
-        for pair in combinations(normals, 2):
-            mu = solve(transposed(pair), scale(Fraction(-1), c))
-            if mu and min(mu) >= 0:
-                tried.append(ZERO)
-        best = max(best, min(tried))
+        if dot(c, c) > best:
+            best = max(best, min(dot(rest, rest) for rest in pushed(c, normals)))
     return best
 
 
+def pushed(c: Vector, normals: Sequence[Vector]) -> Iterator[Vector]:
+    """Yield c + sum mu_k g_k, orthogonal to the g_k of a set of at most d, where mu >= 0."""
+    for size in range(len(c) + 1):
+        for chosen in combinations(normals, size):
+            mu = multipliers(c, chosen)
+            if mu is not None and min(mu, default=ZERO) >= 0:
+                yield plus(c, combine(mu, chosen, len(c)))
+
+
+def multipliers(c: Vector, chosen: Sequence[Vector]) -> Vector | None:
+    """Return one mu that makes c + sum mu_k g_k orthogonal to each g_k, None if there is none."""
+    gram = [[dot(g, h) for h in chosen] for g in chosen]
+    return solve(gram, [-dot(c, g) for g in chosen]) if chosen else ()
+
+
 def polar_l2_by_arcs(V: Matrix, W: Sequence[Fraction]) -> Fraction:
-    """Return the same by its maximizer: an edge, or c where c lies in its own cell."""
+    """Return the same by its maximizer u: an edge, or c projected on fewer than d - 1 planes.
+
+    Every direction that is tried is a lower bound; c is that of any cell, u may be in another.
+    """
     best = ZERO
     for u in both(edges(V)):
         best = max(best, response(V, W, u) ** 2 / dot(u, u))
-    for _, c in objectives(V, W):
-        if any(c):
-            best = max(best, response(V, W, c) ** 2 / dot(c, c))
+    for normals, c in objectives(V, W):
+        for size in range(len(c) - 1):
+            for chosen in combinations(normals, size):
+                u = plus(c, combine(multipliers(c, chosen) or (), chosen, len(c)))
+                if any(u):
+                    best = max(best, response(V, W, u) ** 2 / dot(u, u))
     return best
 
 
@@ -143,7 +133,7 @@ def cone_program(
     columns, costs, height = [], [], n * (1 + len(blocks))
     for k, (cell, sign) in enumerate(blocks):
         on = [tuple(scale(Fraction(sign * (s > 0)), v)) for s, v in zip(cell, V, strict=True)]
-        for axis, way in product((0, 1), (1, -1)):
+        for axis, way in product(range(len(V[0])), (1, -1)):
             column = [ZERO] * height
             column[:n] = [way * row[axis] for row in on]
             column[n * (k + 1) : n * (k + 2)] = [way * g[axis] for g in inward(V, cell)]
@@ -192,7 +182,7 @@ class Network:
         for u, v in self.neurons:
             cell = tuple(1 if dot(row, u) >= 0 else -1 for row in V)
             key = (cell, v > 0)
-            groups[key] = plus(groups.get(key, exact([0, 0])), u, abs(v))
+            groups[key] = plus(groups.get(key, (ZERO,) * len(u)), u, abs(v))
         total, cost = [-t for t in y], ZERO
         for (cell, positive), a in groups.items():
             on = [dot(row, a) if s > 0 else ZERO for s, row in zip(cell, V, strict=True)]

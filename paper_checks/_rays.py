@@ -136,10 +136,10 @@ def hexagon() -> Rays:
 
 
 def relu(V: Matrix) -> Rays:
-    """Return (V u)_+ v, |u|_1 |v| for data V (N, 2): rays through the edges of the cells.
+    """Return (V u)_+ v, |u|_1 |v| for data V (N, d): rays through the edges of the cells.
 
     On a cone where the signs of V u and of u are fixed, phi and theta are linear in u, so the
-    extreme directions are those orthogonal to a row of V, or to an axis.
+    extreme directions are those orthogonal to d - 1 rows of V, or axes.
     """
     phi, theta = [], []
     for u in both(list(edges(V))):
@@ -152,9 +152,34 @@ def relu(V: Matrix) -> Rays:
 
 
 def edges(V: Matrix) -> list[Vector]:
-    """Return a direction along each line v.u = 0 of the plane, and along both axes."""
-    found = [(-b, a) for a, b in [*V, exact([1, 0]), exact([0, 1])] if a or b]
-    return [u for k, u in enumerate(found) if not any(parallel(u, w) for w in found[:k])]
+    """Return a direction along each line where d - 1 of the planes v.u = 0 or u_k = 0 meet."""
+    size = len(V[0])
+    normals = [*V, *(unit(k, size) for k in range(size))]
+    found: list[Vector] = []
+    for chosen in combinations(normals, size - 1):
+        u = across(chosen)
+        if any(u) and not any(parallel(u, w) for w in found):
+            found.append(u)
+    return found
+
+
+def across(rows: Sequence[Vector]) -> Vector:
+    """Return the vector orthogonal to d - 1 rows, by minors; 0 if they are dependent."""
+    size = len(rows) + 1
+    return tuple(
+        (-1) ** (k + 1) * determinant([r[:k] + r[k + 1 :] for r in rows]) for k in range(size)
+    )
+
+
+def determinant(a: Sequence[Vector]) -> Fraction:
+    """Return det A of a small matrix, along its first row."""
+    if not a:
+        return Fraction(1)
+    minors = ([r[:j] + r[j + 1 :] for r in a[1:]] for j in range(len(a)))
+    return sum(
+        ((-1) ** j * x * determinant(m) for j, (x, m) in enumerate(zip(a[0], minors, strict=True))),
+        Fraction(0),
+    )
 
 
 def parallel(u: Vector, w: Vector) -> bool:

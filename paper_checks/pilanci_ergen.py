@@ -1,8 +1,8 @@
 """Pilanci-Ergen: the convex program of a one-layer ReLU network is F, written cell by cell.
 
 With |u|_1 all is rational: Omega by a linear program over the cells and by rays, F by slices and
-by multipliers. With |u|_2 the square of the polar is rational in the plane; a solver's network
-then gives a bracket of either side.
+by multipliers. With |u|_2 the square of the polar is rational; a solver's network then gives a
+bracket of either side. Data of two and of three columns.
 """
 
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from . import _cone_program as cone_program
 from ._base import Check, Statement
+from ._cells import cells, regions
 from ._draw import matrices, rationals, vectors
 from ._exact import dot, l1, scale
 from ._fit import below, dual_value, fit
@@ -22,7 +23,6 @@ from ._linear import Matrix, Vector, exact, rank
 from ._models import network
 from ._nets import (
     Network,
-    cells,
     hidden,
     l2_up,
     omega_by_cells,
@@ -49,19 +49,22 @@ STATEMENT = Statement(
         "equal degrees": "a price lam |v| on the outputs alone, of degree 1: u grows, v shrinks, "
         "and f falls to 0",
     },
-    gap="The program has a block for every pattern, about N^(d-1) of them; here all are listed, in "
-    "the plane.",
+    gap="The program has a block for every pattern, about N^(d-1) of them; here all are listed, "
+    "for data of two and of three columns.",
 )
 POLAR, POLAR_2 = "polar by rays = by cells, l1", "polar^2 by arcs = by cells, l2"
 OMEGA = "Omega by rays = by cells, l1"
 VALUE, VALUE_2 = "F = the program, l1", "F = the program, l2"
-FEW, CELLS = "neurons <= samples", "patterns <= 2 sum_{k < d} C(N - 1, k)"
+FEW, MOST = "neurons <= samples", "patterns <= 2 sum_{k < d} C(N - 1, k)"
+CELLS = "patterns listed = patterns counted, by deletion and restriction"
+SIZES = (*[(3, 2)] * 3, (2, 2), (3, 3), (3, 3), (4, 3))  # of V; the larger, the rarer
+SPACE = tuple(map(exact, ((1, 2, -1), (-1, 1, 2), (2, -1, 1), (1, 1, 1))))  # general position
 WHY = "half the widths of both brackets, each proved in rationals"
 
 
 @dataclass(frozen=True)
 class Instance:
-    """Data V (N, 2), targets, lam, and any W."""
+    """Data V (N, d), targets, lam, and any W."""
 
     V: Matrix
     y: Vector
@@ -71,8 +74,8 @@ class Instance:
 
 @st.composite
 def _instances(draw: st.DrawFn) -> Instance:
-    n, entries = draw(st.integers(2, 3)), st.integers(-3, 3).map(Fraction)
-    V = tuple(map(exact, draw(matrices(n, 2, entries))))
+    (n, d), entries = draw(st.sampled_from(SIZES)), st.integers(-3, 3).map(Fraction)
+    V = tuple(map(exact, draw(matrices(n, d, entries))))
     assume(rank(network(V).rays.phi or [exact([0] * n)]) == n)
     y, W = (exact(draw(vectors(n))) for _ in range(2))
     return Instance(V, y, draw(rationals(1, 3)), W)
@@ -97,8 +100,19 @@ def sides(i: Instance) -> Iterator[Check]:
     program = net.grouped(i.V, i.y, i.lam, l1)
     yield Check(VALUE, below(rays, W, i.y, i.lam), "==", program)
     yield Check(FEW, Fraction(len(net.neurons)), "<=", Fraction(len(i.V)))
-    most = 2 * sum(comb(len(i.V) - 1, k) for k in range(2))
-    yield Check(CELLS, Fraction(len(cells(i.V))), "<=", Fraction(most))
+    count = Fraction(len(cells(i.V)))
+    yield Check(MOST, count, "<=", Fraction(most_cells(*shape(i.V))))
+    yield Check(CELLS, count, "==", Fraction(regions(i.V)))
+
+
+def shape(V: Matrix) -> tuple[int, int]:
+    """Return (N, d)."""
+    return len(V), len(V[0])
+
+
+def most_cells(n: int, d: int) -> int:
+    """Return 2 sum_{k < d} C(n - 1, k): as many in general position."""
+    return 2 * sum(comb(n - 1, k) for k in range(d))
 
 
 def fixed() -> Iterator[Check]:
@@ -106,6 +120,7 @@ def fixed() -> Iterator[Check]:
     one, V = Fraction(1), tuple(map(exact, ((1, 2), (-1, 1), (2, -1))))
     yield from sides(Instance(V, exact([5, -3, 4]), one / 2, exact([1, -2, 3])))
     yield from sides(Instance(V[:2], exact([3, -4]), one / 3, exact([2, 1])))
+    yield from sides(Instance(SPACE, exact([5, -3, 4, -6]), one / 2, exact([1, -2, 3, 2])))
     for lam in (one / 10, one):
         yield from identity(lam)
     toy = tuple(exact([x, 1]) for x in range(-2, 3))
@@ -116,6 +131,7 @@ def fixed() -> Iterator[Check]:
     why = "half a unit of the seventh digit, and half the bracket's width, proved in rationals"
     yield Check(VALUE_2, (low + high) / 2, "==", told, slack=digits + (high - low) / 2, why=why)
     yield from bracketed(V, exact([5, -3, 4]), one)
+    yield from bracketed(SPACE, exact([5, -3, 4, -6]), one)
     yield from dropped(V)
 
 

@@ -1,7 +1,11 @@
 """Fits for audits: small models of every family, and some that go wrong."""
 
 import os
+import signal
+import sys
 import time
+from pathlib import Path
+from threading import Thread
 
 import numpy as np
 from sklearn.decomposition import NMF, PCA, TruncatedSVD
@@ -73,6 +77,39 @@ def crash():
 
 def hang():
     time.sleep(600)
+
+
+def leaves():
+    sys.exit(3)
+
+
+def killed():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def loud():
+    for stream in (sys.stdout, sys.stderr):
+        stream.write("x" * 10**6)
+    assert not sys.stdin.read()
+    return nuclear()
+
+
+def forks():
+    """Return in two processes, and leave a third that outlives both."""
+    if os.fork():
+        return nuclear()
+    if os.fork():
+        return nuclear()
+    place = Path(os.environ["AUDIT_ALIVE"])
+    while True:
+        with place.open("a") as file:
+            file.write(".")
+        time.sleep(0.1)
+
+
+def threads():
+    Thread(target=time.sleep, args=(600,)).start()
+    return nuclear()
 
 
 def slow():

@@ -17,7 +17,7 @@ LAYERS = (  # from the bottom up: a module imports from its own layer or from th
     ("losses", "offsets", "polar", "multilinear", "arrangements"),
     ("atoms",),
     ("_fitting",),
-    ("problem", "_threads"),
+    ("problem", "_threads", "_stated"),
     ("_known",),
     ("_cancel", "orthogonal", "descent", "certificate"),
     ("_blocks", "rays", "envelope", "coordinates", "balls"),

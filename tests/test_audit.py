@@ -219,6 +219,99 @@ def test_a_crash_a_time_out_and_an_exception_are_rows(tmp_path):
     assert kept["crash"] == "FAILED"
 
 
+def ended_at(path):
+    """Return a file's size once it has stopped growing, for which it gets ten seconds."""
+    limit = time.monotonic() + 10
+    while time.monotonic() < limit:
+        before = path.stat().st_size
+        time.sleep(0.5)
+        if path.stat().st_size == before:
+            return before
+    return None
+
+
+def test_whatever_a_fit_does_is_a_row_and_ends_with_it(tmp_path, monkeypatch):
+    alive = tmp_path / "alive"
+    monkeypatch.setenv("AUDIT_ALIVE", str(alive))
+    plan = planned(tmp_path, ("leaves", "killed", "loud", "forks", "threads"))
+    found = audit.run(plan, tmp_path / "out")
+    by = {r["name"]: r for r in found.rows}
+    assert {k: (r["verdict"], r["status"]) for k, r in by.items()} == {
+        "leaves": ("FAILED", 2),
+        "killed": ("FAILED", 1),
+        "loud": ("REFUTED", 10),
+        "forks": ("REFUTED", 10),
+        "threads": ("REFUTED", 10),
+    }
+    assert "raised SystemExit: 3" in by["leaves"]["reason"]
+    assert "ended by signal 9" in by["killed"]["reason"]
+    assert all(r["seconds"] < 60 for r in found.rows if "seconds" in r)
+    assert ended_at(alive) is not None
+
+
+@pytest.mark.slow
+def test_what_a_fit_that_hangs_has_started_ends_at_the_time_out(tmp_path):
+    alive = tmp_path / "alive"
+    alive.touch()
+    text = (
+        "import os, time\n\ndef fit():\n    os.fork()\n    while True:\n"
+        f"        open({str(alive)!r}, 'a').write('.')\n        time.sleep(0.1)\n"
+    )
+    (tmp_path / "fits.py").write_text(text, encoding="utf-8")
+    plan = tmp_path / "audit.toml"
+    plan.write_text('[[model]]\nname = "a"\nfit = "fits.py:fit"\ntimeout = 8\n', encoding="utf-8")
+    (row,) = audit.run(plan, tmp_path / "out").rows
+    assert row["verdict"] == "TIMEOUT"
+    assert ended_at(alive)
+
+
+def test_an_audit_that_is_stopped_leaves_no_process(tmp_path):
+    alive = tmp_path / "alive"
+    text = (
+        "import time\n\ndef fit():\n    while True:\n"
+        f"        open({str(alive)!r}, 'a').write('.')\n        time.sleep(0.1)\n"
+    )
+    (tmp_path / "fits.py").write_text(text, encoding="utf-8")
+    (tmp_path / "audit.toml").write_text(
+        '[[model]]\nname = "a"\nfit = "fits.py:fit"\n', encoding="utf-8"
+    )
+    command = [sys.executable, "-m", "certify", "audit", "audit.toml", "-o", "out"]
+    for how, status in ((signal.SIGINT, 130), (signal.SIGKILL, -9)):
+        running = subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        limit = time.monotonic() + 60
+        while not alive.exists() and time.monotonic() < limit:
+            time.sleep(0.1)
+        running.send_signal(how)
+        assert running.wait(30) == status
+        assert "Traceback" not in running.stderr.read().decode()
+        running.stderr.close()
+        assert ended_at(alive)
+        alive.unlink()
+
+
+def test_any_folder_and_file_may_have_any_name(tmp_path, capsys):
+    folder = tmp_path / "Größe der Δ ½ 'x'"
+    folder.mkdir()
+    write(folder).rename(folder / "mein Modell é.toml")
+    plan = folder / "der Plan.toml"
+    model = 'name = "a"\nproblem = "mein Modell é.toml"\n'
+    plan.write_text(f"[[model]]\n{model}", encoding="utf-8")
+    out = folder / "aus gabe"
+    assert inside(capsys, "audit", plan, "-o", out).status == 0
+    assert inside(capsys, "audit", "--verify", out, "--inputs", folder).status == 0
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_any_work(tmp_path, capsys, monkeypatch):
+    plan = planned(tmp_path, ("pca",))
+    (tmp_path / "out" / "audit.toml").mkdir(parents=True)
+    monkeypatch.setattr(audit, "finished", None)
+    ended = inside(capsys, "audit", plan, "-o", tmp_path / "out")
+    assert ended.status == 2
+    assert "cannot write" in ended.sentence
+
+
 def test_any_executor_gives_the_same_rows(judged, tmp_path):
     plan = planned(tmp_path, ("pca", "nuclear"))
     with ProcessPoolExecutor(2) as pool:

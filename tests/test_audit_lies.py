@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from certify import InputError, audit, check
+from certify.audit import _again as again
 from certify.audit import _book as book
 from certify.audit._job import fitted
 from certify.cli import main
@@ -42,10 +43,13 @@ def easy(folder):
     return check(other, tuple(0 * x for x in held.factors)).certificate
 
 
-def rewritten(out, **changed):
-    """Change the first model of the lock; None takes a key out."""
+def rewritten(out, plan=None, **changed):
+    """Change the first model of the lock, and the plan; None takes a key out."""
     lock = json.loads((out / "audit.lock").read_text("utf-8"))
     lock["models"][0] |= changed
+    if plan is not None:
+        (out / "audit.toml").write_text(plan, encoding="utf-8")
+        lock["plan"] = book.digest_of(out / "audit.toml")
     lock["models"][0] = {k: v for k, v in lock["models"][0].items() if v is not None}
     (out / "audit.lock").write_text(json.dumps(lock), encoding="utf-8")
     return audit.verify(out).rows[0]
@@ -83,6 +87,88 @@ def test_a_certificate_of_an_easier_question_is_rejected_where_the_inputs_are_gi
     assert "question: certificate has" in rows[0]["reason"]
 
 
+def loose(copied):
+    """Put a certificate of the same question at a looser epsilon in the first's place."""
+    from certify.files import load  # noqa: PLC0415
+
+    held, path = load(copied / "problem.toml"), copied / "out" / "certificates" / "few.cert"
+    result = check(held.problem, held.factors, rtol=1.0)
+    assert result.verdict.name == "CERTIFIED"
+    result.certificate.save(path)
+    return {"verdict": "CERTIFIED", "status": 0, "sha256": book.digest_of(path)}
+
+
+def test_a_certificate_of_a_looser_epsilon_is_rejected(copied):
+    forged = loose(copied)
+    row = rewritten(copied / "out", **forged)
+    assert row["verdict"] == "REJECTED"
+    assert "rtol is 1e-06, in the certificate 1.0" in row["reason"]
+    row = rewritten(copied / "out", rtol=1.0)  # in the lock, too: it is told ...
+    assert (row["verdict"], row["rtol"]) == ("CERTIFIED", 1.0)
+    row = audit.verify(copied / "out", inputs=copied).rows[0]  # ... and is not the problem's own
+    assert row["verdict"] == "REJECTED"
+    row = rewritten(copied / "out", PLAN.replace("budget = 2", "budget = 2\nrtol = 1e-6") + OLD)
+    assert "audit.toml: epsilon: rtol is 1e-06" in row["reason"]
+    assert rewritten(copied / "out", rtol=None)["verdict"] == "REJECTED"
+
+
+@pytest.mark.parametrize("kind", ["easy", "loose"])
+def test_an_audit_that_goes_on_believes_no_kept_certificate_of_another_question(copied, kind):
+    path = book.cached(copied / "out", audit.plan(copied / "audit.toml")[0])
+    row = json.loads(path.read_text("utf-8"))
+    if kind == "easy":
+        shutil.copy(copied / "old.cert", copied / "out" / "certificates" / "few.cert")
+        row |= {"verdict": "CERTIFIED", "status": 0}
+        row["sha256"] = book.digest_of(copied / "out" / "certificates" / "few.cert")
+    else:
+        row |= loose(copied) | {"rtol": 1.0}
+    path.write_text(json.dumps(row), encoding="utf-8")
+    found = audit.run(copied / "audit.toml", copied / "out")
+    assert [(r["verdict"], r["cached"]) for r in found.rows] == [
+        ("RANK_LIMITED", False),
+        ("CERTIFIED", True),
+    ]
+
+
+def test_an_audit_that_goes_on_tells_the_bracket_that_is_proved_now(copied):
+    path = book.cached(copied / "out", audit.plan(copied / "audit.toml")[0])
+    row = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps(row | {"lower": 15.9, "relative_gap": 0.0}), encoding="utf-8")
+    (copied / "out" / "reports" / "few.html").write_text("proved", encoding="utf-8")
+    (again_row, _) = audit.run(copied / "audit.toml", copied / "out").rows
+    assert again_row == {**row, "cached": True}
+    assert "RANK_LIMITED" in (copied / "out" / "reports" / "few.html").read_text("utf-8")
+
+
+def test_the_models_of_a_lock_are_those_of_its_plan(copied):
+    out = copied / "out"
+    with pytest.raises(InputError, match="is not the plan"):
+        rewritten(out, PLAN)
+    with pytest.raises(InputError, match="is not the plan"):
+        rewritten(out, OLD + PLAN.partition("\n")[2].partition("\n")[2])
+    rewritten(out, PLAN + OLD)
+    (out / "audit.toml").write_text(PLAN + OLD + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match="is not the plan"):
+        audit.verify(out)
+    row = rewritten(out, PLAN + OLD, source="other.toml")
+    assert "source: audit.toml has problem problem.toml" in row["reason"]
+    (out / "audit.toml").unlink()
+    with pytest.raises(InputError, match="cannot read"):
+        audit.verify(out)
+
+
+@pytest.mark.parametrize("name", ["index.html", "results.jsonl", "reports/few.html"])
+def test_a_page_that_somebody_wrote_in_is_told(copied, name):
+    out = copied / "out"
+    assert len(audit.verify(out).rows) == 2
+    (out / name).write_text((out / name).read_text("utf-8").replace("RANK_", ""), encoding="utf-8")
+    rows = audit.verify(out).rows
+    assert [(r["name"], r["verdict"]) for r in rows[2:]] == [(name, "REJECTED")]
+    assert main(["audit", "--verify", str(out)]) == 20
+    (out / name).unlink()
+    assert len(audit.verify(out).rows) == 2
+
+
 def test_a_published_certificate_must_ask_what_is_in_the_folder(copied):
     out = copied / "out"
     shutil.copy(out / "certificates" / "few.cert", out / "certificates" / "old.cert")
@@ -106,6 +192,8 @@ def test_a_published_certificate_must_ask_what_is_in_the_folder(copied):
         {"lower": "14"},
         {"upper": float("nan")},
         {"name": "old"},
+        {"rtol": 1.0},
+        {"certificate": "certificates/old.cert"},
         {"verdict": "PROVED"},
         {"verdict": "CERTIFIED", "status": 0, "certificate": ...},
         [],
@@ -116,12 +204,12 @@ def test_a_kept_row_that_disagrees_with_its_files_is_not_used(copied, changed):
     job = audit.plan(plan)[0]
     path = book.cached(copied / "out", job)
     row = json.loads(path.read_text("utf-8"))
-    assert book.recalled(copied / "out", job) == {**row, "cached": True}
+    assert again.recalled(copied / "out", job) == {**row, "cached": True}
     forged = {**row, **changed} if changed else changed
     if changed:
         forged = {k: v for k, v in forged.items() if v is not ...}
     path.write_text(json.dumps(forged), encoding="utf-8")
-    assert book.recalled(copied / "out", job) is None
+    assert again.recalled(copied / "out", job) is None
 
 
 def test_a_name_that_passes_to_another_model_takes_no_files_with_it(copied):
@@ -130,8 +218,8 @@ def test_a_name_that_passes_to_another_model_takes_no_files_with_it(copied):
     plan = PLAN.replace("few", "moved") + '[[model]]\nname = "few"\nproblem = "other.toml"\n'
     (copied / "audit.toml").write_text(plan, encoding="utf-8")
     found = audit.run(copied / "audit.toml", copied / "out")
-    again = audit.verify(copied / "out", inputs=copied)
-    assert [r["verdict"] for r in again.rows] == [r["verdict"] for r in found.rows]
+    proved = audit.verify(copied / "out", inputs=copied)
+    assert [r["verdict"] for r in proved.rows] == [r["verdict"] for r in found.rows]
     assert [r["report"] for r in found.rows] == ["reports/moved.html", "reports/few.html"]
 
 
@@ -181,9 +269,9 @@ def test_a_bracket_that_nothing_proves_is_not_in_the_table(tmp_path):
 
 def test_a_row_made_with_other_versions_is_made_again(copied, monkeypatch):
     job = audit.plan(copied / "audit.toml")[0]
-    assert book.recalled(copied / "out", job) is not None
+    assert again.recalled(copied / "out", job) is not None
     monkeypatch.setattr("certify.audit._plan.installed", lambda: {"scikit-learn": "0"})
-    assert book.recalled(copied / "out", job) is None
+    assert again.recalled(copied / "out", job) is None
 
 
 def test_a_fit_may_define_classes(tmp_path):
@@ -226,7 +314,8 @@ def test_what_a_fit_raises_is_escaped_in_the_index(tmp_path):
     ],
 )
 def test_the_inputs_of_a_lock_are_files_and_all_of_them(copied, changed, said):
-    rewritten(copied / "out", **changed)
+    plan = PLAN.replace('problem = "problem.toml"', 'fit = "fits.py:f"') + OLD
+    rewritten(copied / "out", plan if "kind" in changed else None, **changed)
     row = audit.verify(copied / "out", inputs=copied).rows[0]
     assert row["verdict"] == "REJECTED"
     assert said in row["reason"]

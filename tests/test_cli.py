@@ -132,7 +132,7 @@ def test_people_read_the_verdict_and_what_is_behind_it(tmp_path, capsys):
     assert first == f"RANK_LIMITED  {Verdict.RANK_LIMITED.value}"
     said = {line[2:15].strip(): line[16:] for line in lines}
     assert said["bracket"] == "14.0 <= optimum, candidate <= 16.0"
-    assert said["gap"] == "2.000e+00, relative 1.250e-01"
+    assert said["gap"] == "2, relative 0.125"
     assert said["reason"].startswith("factors with 2 slices are proved better than these 1")
     assert said["stationarity"].startswith("0.000e+00")
     assert said["arithmetic"].startswith("exact, ")

@@ -1,5 +1,6 @@
 """The documentation is executed: every Python block and every command, page by page."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -8,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import certify
+from certify import atoms, gauges, losses, offsets, restarts, testing
 from certify.cli import main
 from tests.browser import CHROMIUM, laid_out
 
@@ -19,6 +22,12 @@ BLOCK = re.compile(
 )
 STATUS = re.compile(r"^\$ certify (?P<line>.*?)(?:\s+# exit (?P<status>.+))?$")
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+HIDDEN = {  # what atoms, losses and contracts of one's own are made of: CONTRIBUTING.md
+    *("Atom", "Gauge", "Loss", "Offset", "L1", "L2", "LInf", "support", "plottable"),
+    *("Clause", "ContractError", "Covered", "Report", "Slice"),
+}
 
 
 def blocks(path):
@@ -98,6 +107,15 @@ def test_every_page_is_in_the_table_of_contents():
     assert pages == listed | {"index"}
 
 
+def test_the_reference_has_every_public_name():
+    text = (DOCS / "reference/python.md").read_text("utf-8")
+    listed = set(re.findall(r"(?m)^\.\. auto\w+:: (\S+)$", text))
+    for module in (certify, atoms, gauges, losses, offsets, restarts, testing):
+        own = {n for n in module.__all__ if isinstance(getattr(module, n), type(lambda: 0) | type)}
+        missing = {n for n in own - HIDDEN if f"{module.__name__}.{n}" not in listed}
+        assert missing == set(), module.__name__
+
+
 def test_the_gallery_is_the_zoo():
     script = "import runpy, sys; sys.stdout.write(runpy.run_path(sys.argv[1])['text']())"
     done = subprocess.run(
@@ -117,14 +135,18 @@ def test_a_new_user_walks_the_first_page_in_a_bare_environment(tmp_path):
     subprocess.run([sys.executable, "-m", "venv", env], check=True)
     pip = [env / "bin/python", "-m", "pip", "install", "-q", f"{ROOT}[models,report]"]
     subprocess.run(pip, check=True)
+    bare = {k: x for k, x in os.environ.items() if k != "PYTHONPATH"}
     for block in blocks(DOCS / "index.md"):
         if block["kind"] == "python":
-            subprocess.run([env / "bin/python", "-c", block["text"]], cwd=work, check=True)
+            subprocess.run(
+                [env / "bin/python", "-c", block["text"]], cwd=work, env=bare, check=True
+            )
         elif block["kind"] == "console":
             for arguments, allowed, shown in commands(block["text"]):
                 done = subprocess.run(
                     [env / "bin/certify", *arguments],
                     cwd=work,
+                    env=bare,
                     capture_output=True,
                     text=True,
                     check=False,

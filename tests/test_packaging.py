@@ -2,6 +2,7 @@
 
 import ast
 import email
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+import certify
+from certify import atoms, losses, offsets
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 SHIPPED = (
@@ -21,28 +25,8 @@ SHIPPED = (
     "certify/audit/index.html.jinja",
     "certify/files/problem.schema.json",
 )
-USER = """
-from pathlib import Path
-
-import numpy as np
-
-from certify import Certificate, Problem, Result, Verdict, check, from_model, improve, verify
-from certify.atoms import CP, RankOne, ReLU
-from certify.losses import Huber, Squared
-
-problem = Problem(Squared(np.eye(2)), RankOne("l2", "l2+"), lam=0.5)
-factors = (np.ones((2, 1)), np.ones((2, 1)))
-result: Result = check(problem, factors, rtol=1e-3, budget=1.0)
-lower: float = result.lower
-name: str = result.verdict.name
-certified: bool = result.verdict is Verdict.CERTIFIED
-certificate: Certificate | None = result.certificate
-if certificate is not None:
-    size: int = certificate.save(Path("x.cert"))
-    tier: str = verify(certificate, problem, factors).tier
-better: float = improve(problem, factors).objective
-"""
-WRONG = USER + "\ncheck(problem)\nresult.lowr\nbad: int = result.verdict\n"
+USER = (ROOT / "tests" / "users_project.py").read_text("utf-8")
+WRONG = USER + "\ncheck(problem)\nresult.lowr\nbad: int = result.verdict\nRankOne(3)\n"
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +103,13 @@ def test_every_extra_that_an_error_names_exists():
     assert named <= extras
 
 
+def test_the_users_project_names_everything_public():
+    named = {n.id for n in ast.walk(ast.parse(USER)) if isinstance(n, ast.Name)}
+    public = {*certify.__all__, *atoms.__all__, *losses.__all__, *offsets.__all__}
+    tables = {"ATOMS", "Factors", "LOSSES", "OFFSETS", "Slice"}  # for our own tests and commands
+    assert public - tables <= named
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "checker",
@@ -138,7 +129,7 @@ def test_a_users_project_is_checked_completely(tmp_path, checker):
         [*command, wrong], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     lines = WRONG.splitlines()
-    for text in ("check(problem)", "result.lowr", "bad: int = result.verdict"):
+    for text in ("check(problem)", "result.lowr", "bad: int = result.verdict", "RankOne(3)"):
         number = lines.index(text) + 1
         assert re.search(rf"wrong\.py:{number}\b", done.stdout), (text, done.stdout)
 
@@ -161,10 +152,12 @@ def test_an_installed_wheel_works_outside_the_checkout(built, tmp_path):
     for name in ("tests", "problems"):
         (checkout / name).rename(outside / name)
     files = ["tests/test_kernel.py", "tests/test_wrong_invocations.py", "tests/test_report.py"]
+    bare = {k: x for k, x in os.environ.items() if k != "PYTHONPATH"}
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib"]
     done = subprocess.run(
         [*command, "-o", "pythonpath=.", *files, "-m", "not slow"],
         cwd=outside,
+        env=bare,
         capture_output=True,
         text=True,
         check=False,
@@ -173,6 +166,7 @@ def test_an_installed_wheel_works_outside_the_checkout(built, tmp_path):
     where = subprocess.run(
         [python, "-c", "import certify; print(certify.__file__)"],
         cwd=outside,
+        env=bare,
         capture_output=True,
         text=True,
         check=True,

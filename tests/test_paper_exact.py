@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paper_checks import _lp, _nuclear
+from paper_checks import _linear, _lp, _nuclear
+from paper_checks._cells import cells, regions
 from paper_checks._draw import matrices, rationals, vectors
 from paper_checks._exact import dot, l1
 from paper_checks._fit import below, enumerated, fit, orthogonal
@@ -25,7 +26,6 @@ from paper_checks._linear import (
 )
 from paper_checks._models import linear, network, times
 from paper_checks._nets import (
-    cells,
     hidden,
     polar_l1_by_cells,
     polar_l2_by_arcs,
@@ -33,7 +33,7 @@ from paper_checks._nets import (
     response,
     root,
 )
-from paper_checks._rays import entries, hexagon, relu, rows, signs
+from paper_checks._rays import edges, entries, hexagon, relu, rows, signs
 
 QUICK = settings(max_examples=60, deadline=None, database=None, derandomize=True)
 SMALL = st.integers(-3, 3).map(Fraction)
@@ -213,17 +213,53 @@ def test_a_descent_never_rises_and_ends_where_no_slice_falls(rays, data, start, 
     assert rank([p for p, x in zip(rays.phi, kept, strict=True) if x]) == sum(map(bool, kept))
 
 
-@given(tuples(3, 2), vectors(2))
+IN_SPACE = st.sampled_from((2, 3)).flatmap(lambda d: st.tuples(tuples(4, d), vectors(d)))
+
+
+@given(IN_SPACE)
 @QUICK
-def test_every_direction_lies_in_a_listed_cell(data, u):
+def test_every_direction_lies_in_a_listed_cell_and_all_are_counted(drawn):
+    data, u = drawn
     values = [dot(v, u) for v in data]
+    assert len(cells(data)) == regions(data)
     if all(values):
         assert tuple(1 if x > 0 else -1 for x in values) in cells(data)
 
 
-@given(tuples(3, 2).filter(lambda a: all(map(any, a))), vectors(3), vectors(2))
+def test_every_listed_cell_holds_a_direction():
+    data = tuple(map(exact, ((1, 2, -1), (-1, 1, 2), (2, -1, 1), (1, 1, 1), (1, 0, 0))))
+    draws = np.random.default_rng(0).standard_normal((2**16, 3))
+    met = {tuple(s) for s in np.where(draws @ np.array(data, dtype=float).T >= 0, 1, -1).tolist()}
+    assert set(cells(data)) == met
+    assert len(met) == regions(data) == 22  # general position: 2 (1 + 4 + 6)
+
+
+def test_degenerate_planes_cut_fewer_cells():
+    pencil = tuple(map(exact, ((1, 0, 0), (0, 1, 0), (1, 1, 0), (2, 2, 0), (0, 0, 0))))
+    assert len(cells(pencil)) == regions(pencil) == 6
+    assert {cell[4] for cell in cells(pencil)} == {1}
+    assert len(edges(tuple(map(exact, ((1, 0, 0), (0, 1, 0)))))) == 3
+
+
+@given(tuples(6, 15, st.sampled_from((0, 0, 1, -2)).map(Fraction)), vectors(6))
 @QUICK
-def test_polars_of_a_network_bound_every_neuron(data, W, u):
+def test_large_systems_have_the_solutions_of_small_ones(a, b):
+    assert _linear.large(a)
+    fast = _linear.solve(a, b), _linear.independent(transposed(a))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_linear, "LARGE", 10**9)
+        assert fast == (_linear.solve(a, b), _linear.independent(transposed(a)))
+
+
+@given(
+    st.sampled_from((2, 3)).flatmap(
+        lambda d: st.tuples(tuples(3, d).filter(lambda a: all(map(any, a))), vectors(d))
+    ),
+    vectors(3),
+)
+@QUICK
+def test_polars_of_a_network_bound_every_neuron(drawn, W):
+    data, u = drawn
     if any(u):
         square = polar_l2_by_arcs(data, W)
         assert square == polar_l2_by_cells(data, W)

@@ -17,16 +17,28 @@ from tests.network_models import fitted
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+MODELS = (ROOT / "docs/howto/models.md").read_text(encoding="utf-8")
+SCREEN = 75  # lines, without what is in tables
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language, text=README):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_readme_is_a_screen_and_tables():
+    text = re.sub(r"<!-- (\w+) -->.*?<!-- /\1 -->", "", README, flags=re.DOTALL)
+    assert len([x for x in text.splitlines() if x and not x.startswith("|")]) <= SCREEN
+
+
+def test_links_of_the_readme_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#\s]+)", README):
+        assert "://" in target or (ROOT / target).exists(), target
 
 
 def test_python_blocks_run_in_order(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shown = blocks("python")
-    assert len(shown) == 4
+    assert len(shown) == 1
     names = {}
     for block in shown:
         exec(compile(block, "README.md", "exec"), names)  # noqa: S102  the document is the program
@@ -34,22 +46,9 @@ def test_python_blocks_run_in_order(tmp_path, monkeypatch):
     assert names["result"].verdict.name == "CERTIFIED"
 
 
-def test_problem_file_is_one(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    text = blocks("toml")[-1]
-    Path("problem.toml").write_text(text, encoding="utf-8")
-    np.save("Y.npy", np.array([[3.0, 1.0, 0.0], [1.0, 2.0, 1.0], [0.0, 1.0, 1.0]]))
-    np.save("U.npy", np.ones((3, 1)))
-    np.save("V.npy", np.ones((3, 1)))
-    assert main(["check", "problem.toml", "-o", "x.cert"]) == 10
-    assert main(["verify", "x.cert", "--problem", "problem.toml"]) == 10
-    assert main(["improve", "problem.toml", "-o", "better.npz"]) == 0
-    assert "CERTIFIED" in capsys.readouterr().out
-
-
 def test_the_network_file_is_one(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    told, x = blocks("toml")[0], np.linspace(-2, 2, 12)[:, None]
+    told, x = blocks("toml", MODELS)[0], np.linspace(-2, 2, 12)[:, None]
     np.save("X.npy", x)
     np.save("y.npy", np.abs(x))
     state = {"0.weight": np.ones((2, 1)), "0.bias": np.ones(2), "2.weight": np.ones((1, 2))}
@@ -67,7 +66,7 @@ def test_the_network_file_is_one(tmp_path, monkeypatch, capsys):
 
 def test_the_file_of_a_scikit_learn_network_is_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Path("mlp.toml").write_text(blocks("toml")[1], encoding="utf-8")
+    Path("mlp.toml").write_text(blocks("toml", MODELS)[1], encoding="utf-8")
     x = np.linspace(-2, 2, 12)[:, None]
     model = fitted(
         MLPRegressor(hidden_layer_sizes=(2,), alpha=20.0, solver="lbfgs"), x, np.abs(x[:, 0])

@@ -251,6 +251,35 @@ def test_text_of_a_hostile_file_is_escaped():
     assert "&lt;b&gt;&amp;" in label
 
 
+@pytest.mark.parametrize("scale", [1e-308, 1e-160, 1e150, 1e153])
+@pytest.mark.parametrize("kept", [1, 2])
+def test_numbers_at_the_ends_of_float64_are_reported_and_drawn(scale, kept):
+    Y, root = scale * np.diag([3.0, 2.0]), np.diag(np.sqrt(scale) * np.sqrt([2.5, 1.5]))
+    problem = Problem(Squared(Y), RankOne(), 0.5 * scale)
+    result = check(problem, (root[:, :kept], root[:, :kept]))
+    text = report.page(report.facts(result.certificate))
+    assert not re.search(r'"-?(nan|inf)', text)
+    said = Page(text).said
+    for part in (result.verdict.name, at_least(result.lower), at_most(result.upper)):
+        assert part in said
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        (-np.inf, 1.0, None, 1e-6),
+        (0.0, 1e308, 1e300, 5e-324),
+        (0.0, 5e-324, None, 0.0),
+        (1.0, 1.0, None, 0.0),
+    ],
+)
+def test_every_bracket_can_be_drawn(ends):
+    drawn = pictures.bracket(pictures.Bracket(*ends))
+    places = [float(x) for x in re.findall(r' (?:x|x1|x2|width)="([^"]*)"', drawn)]
+    assert places
+    assert all(0 <= x <= pictures.WIDTH for x in places)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 @pytest.mark.parametrize("width", [360, 1400])

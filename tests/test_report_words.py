@@ -1,6 +1,7 @@
 """A report's formula is the objective that is computed, and no bound is rounded past itself."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from certify.offsets import ColumnIntercept, Sparse
 from certify.report import _words as words
 from certify.report._formula import formula
 from certify.report._numbers import at_least, at_most
-from certify.verdict import relative
+from certify.verdict import relative, spread
 
 Y = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
 T = np.arange(8.0).reshape(2, 2, 2)
@@ -75,12 +76,22 @@ def test_a_free_bias_is_told():
     assert "biases bₖ at no price" in formula(problem)
 
 
-@pytest.mark.parametrize("x", [2.25, 2.2499999999999, 1 / 3, -1 / 3, 1e-20 / 3, 1e30 / 3, 0.0])
-@pytest.mark.parametrize("digits", [2, 7, 10])
+@pytest.mark.parametrize(
+    "x",
+    [2.25, 2.2499999999999, 1 / 3, -1 / 3, 1e-20 / 3, 1e30 / 3, 0.0, 5e-324, -3e-310, 1.7e308 / 3],
+)
+@pytest.mark.parametrize("digits", [2, 7, 10, 12])
 def test_a_bound_is_never_rounded_to_the_side_where_it_is_not_proved(x, digits):
-    low, high = float(at_least(x, digits)), float(at_most(x, digits))
-    assert low <= x <= high
-    assert high - low <= 1.01 * 10.0 ** (1 - digits) * abs(x)
+    low, high = Fraction(at_least(x, digits)), Fraction(at_most(x, digits))
+    assert low <= Fraction(x) <= high
+    assert high - low <= Fraction(101, 100) * Fraction(10) ** (1 - digits) * abs(Fraction(x))
+
+
+@pytest.mark.parametrize(("lower", "upper"), [(-1e-20, 0.25), (0.1, 0.3), (2.25, 2.25), (0.0, 5.0)])
+def test_a_gap_is_rounded_up(lower, upper):
+    exact = Fraction(upper) - Fraction(lower)
+    assert exact <= Fraction(spread(lower, upper)) <= exact * (1 + Fraction(2) ** -51)
+    assert spread(-np.inf, upper) == np.inf
 
 
 def test_an_infinite_bound_has_a_name():

@@ -228,9 +228,27 @@ def test_offsets_of_another_number_of_fits_are_refused():
         restart_report(PROBLEM, [BEST], q=[None, None])
 
 
-def test_a_fixed_rank_question_has_no_shared_bound():
-    with pytest.raises(OutOfScopeError, match="belongs to one rank"):
-        restart_report(Problem(Squared(Y), RankOne("l2", "l2"), 0.0), [BEST])
+def test_at_a_fixed_rank_the_bound_is_that_of_the_largest_fit():
+    S = np.diag([5.0, 3.0, 1e-9])
+    problem = Problem(Squared(S), RankOne("l2", "l2"), 0.0)
+    one, two, three = ((S[:, :k], np.eye(3)[:, :k]) for k in (1, 2, 3))
+    poor = np.ones((3, 2)), np.ones((3, 2))
+    report = restart_report(problem, [one, poor, two, three], atol=1e-6)
+    assert [f.status for f in report.fits] == ["worse", "worse", "optimal", "optimal"]
+    assert [f.size for f in report.fits] == [1, 2, 2, 3]
+    assert (report.rank, report.smallest, report.stop) == (3, 2, True)
+    assert report.fits[0].excess[0] == pytest.approx(4.5)
+    assert report.advice.startswith("stop restarting: fit 2 is proved optimal over rank at most 3;")
+    small = restart_report(problem, [one, one])
+    assert small.optimal == (0, 1)
+    assert small.lower == pytest.approx(4.5)
+    assert report.told()["rank"] == 3
+    assert restart_report(PROBLEM, [BEST]).rank is None
+
+
+def test_a_fixed_rank_question_without_a_bound_is_out_of_scope():
+    with pytest.raises(OutOfScopeError, match="lam = 0 is covered for RankOne"):
+        restart_report(Problem(Squared(np.eye(2)), Symmetric("l2"), 0.0), [(np.eye(2),)])
 
 
 # --- table and plot -----------------------------------------------------------------------

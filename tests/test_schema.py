@@ -12,9 +12,11 @@ from certify.files import _published as made
 from certify.files._lines import line_of
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = "".join(
+    (ROOT / f"docs/{p}.md").read_text("utf-8") for p in ("howto/models", "reference/command")
+)
 SCHEMA = json.loads(made.published())
-TOMLS = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+TOMLS = re.findall(r"```toml\n(.*?)```", PAGES, re.DOTALL)
 WHOLE = """
 lam = 3.0
 q = ["q0.npy", [1.0, 2.0]]

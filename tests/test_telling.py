@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,7 +13,9 @@ import problems
 from certify import InputError, OutOfScopeError, Problem, Verdict, check, from_model, improve, score
 from certify.atoms import CP, RankOne
 from certify.losses import Squared
+from certify.report._numbers import at_most
 from tests.test_report import Page
+from tests.tolerance import exact_objective
 
 Y = np.diag([3.0, 2.0])
 PROBLEM = Problem(Squared(Y), RankOne("l2", "l2"), 0.5)
@@ -63,7 +66,13 @@ def test_explain_names_what_is_loose_what_was_tried_and_what_to_try(poor, best):
     told = poor.explain()
     assert told.startswith(poor.verdict.name)
     assert "result.better" in told
-    assert f"the objective came to {min(v for _, v in poor.steps):.10g}" in told
+    assert (
+        f"the objective went from {poor.steps[0][1]:.10g} to {min(v for _, v in poor.steps):.10g}"
+        in told
+    )
+    assert "That meets the lower bound within epsilon" in told
+    loose = replace(poor, lower=poor.lower - 1.0).explain()
+    assert "A relative gap of 0.45 stays open between that and the lower bound" in loose
     assert "2.25 <= optimum" in told
     assert "exact integers" in told
     assert "verify() rechecks it" in best.explain()
@@ -82,6 +91,8 @@ def test_a_notebook_shows_verdict_and_bracket(poor, best):
         assert page.open == []
         assert result.verdict.name in page.said
         assert [tag for tag, _ in page.tags].count("svg") == 1
+    assert f"better factors {at_most(poor.better_upper, 7)}" in poor._repr_html_()
+    assert f"reach at most {at_most(poor.better_upper)}." in poor.explain()
     lost = replace(best, certificate=None, lower=-np.inf)
     assert "<svg" not in lost._repr_html_()
     assert lost.epsilon == 0.0
@@ -97,7 +108,8 @@ def test_plot_draws_the_bracket(poor, tmp_path):
     axes = poor.plot(tmp_path / "x.png")
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
     heights = sorted(line.get_ydata()[0] for line in axes.get_lines()[1:])
-    assert heights == [poor.lower, poor.upper]
+    assert heights == [poor.lower, poor.better_upper, poor.upper]
+    assert replace(poor, lower=-np.inf).plot().get_lines()[-1].get_label() == "better factors"
     assert axes.get_title() == poor.verdict.name
 
 
@@ -170,6 +182,15 @@ class Read(tuple):
 
 
 def test_a_notebook_has_no_picture_of_what_nothing_proves(poor):
-    assert "the optimum lies in the shaded part" in poor._repr_html_()
+    assert "The optimum lies in the shaded part" in poor._repr_html_()
     bare = replace(poor, certificate=None, tier="floats")
     assert "<svg" not in bare._repr_html_()
+
+
+def test_what_is_called_better_is_proved():
+    problem = Problem(Squared(Y), RankOne("l2+", "l2+"), 0.5)
+    result = check(problem, POOR, budget=5.0)
+    assert result.better is not None
+    exact = exact_objective(problem, result.better, ())[0]
+    assert exact <= Fraction(result.better_upper) < Fraction(result.upper)
+    assert check(problem, (np.zeros((2, 0)),) * 2, rtol=10.0).better_upper is None

@@ -12,7 +12,7 @@ from certify import InputError, _decomposing
 from certify._decomposing import lower_of, upper_of
 from certify.atoms import CP
 from certify.kernel.verify import root
-from certify.norms import at_one, nuclear, restored, spectral, squeezed
+from certify.norms import NormBound, at_one, nuclear, restored, spectral, squeezed
 
 EPS = np.finfo(float).eps
 ROOT3, ROOT2 = np.sqrt(3), np.sqrt(2)
@@ -338,3 +338,13 @@ def test_an_entry_lost_to_scale_widens_the_bracket():
     assert C[0, 0, 0] == 0
     assert Fraction(5e-324) <= lost * Fraction(2) ** e
     assert at_one(C)[1:] == (0, 0)
+
+
+@pytest.mark.parametrize(("lower", "upper"), [(2 / 3, 2 / 3), (1 / 3, 0.1 + 0.2), (5e-324, 1e-323)])
+def test_what_is_shown_is_rounded_outward(lower, upper):
+    told = repr(NormBound("spectral", lower, upper, (np.ones((2, 1)),) * 3, np.ones((2, 2, 2))))
+    low = told.partition("(")[2].partition(" ")[0]
+    high, _, share = told.rpartition("<= ")[2].partition(", relative gap ")
+    assert Fraction(low) <= Fraction(lower)
+    assert Fraction(upper) <= Fraction(high)
+    assert (Fraction(upper) - Fraction(lower)) / Fraction(upper) <= Fraction(share.split(",")[0])

@@ -171,6 +171,19 @@ class Seminorm(Own):
         return np.abs(factors[0][:1]).sum(axis=0) * np.abs(factors[1]).sum(axis=0)
 
 
+class Endless(Own):
+    def propose(self, W, target, seed, deadline):
+        del W, target, seed, deadline
+        return Proposal(np.inf)
+
+
+class Honest(Endless):
+    """Free at the border u_1 = 0 alone, and it says that its polar is infinite."""
+
+    def theta(self, factors):
+        return np.where(factors[0][0] == 0, 0.0, super().theta(factors))
+
+
 class Mixing(Own):
     def theta(self, factors):
         prices = super().theta(factors)
@@ -296,7 +309,8 @@ WRONG = {
     "not homogeneous by 1e-9": (Nearly(), "homogeneity of phi"),
     "a negative price": (Negative(), "theta >= 0"),
     "a price for nothing": (Fee(), "zero slice"),
-    "a price that is 0 where phi is not": (Seminorm(), "polar from above"),
+    "a price that is 0 where phi is not": (Seminorm(), "nothing is free"),
+    "the same with an infinite polar": (Honest(), "nothing is free"),
     "prices of other slices": (Mixing(), "slice by slice"),
     "a transposed phi": (Transposed(), "shapes"),
     "one price for all": (Scalar(), "shapes"),
@@ -328,6 +342,20 @@ def test_a_wrong_atom_is_caught_by_the_clause_it_breaks(atom, clause):
     assert clause in str(found)
     assert found.clause.formula in str(found)
     assert found.clause.source in str(found)
+
+
+def test_an_infinite_bound_counts_as_not_tried():
+    report = check_atom(Endless(), examples=40)
+    for name in ("polar from above", "domination"):
+        assert report[name].examples == 0
+        assert report[name].how == "not covered: every bound that was returned is infinite"
+    assert report["nothing is free"].examples == 3 * 40
+
+
+def test_a_seminorm_is_asked_where_its_polar_is_finite():
+    report = check_atom(ReLU(DATA, bias="free"), dual=centred, shapes=[(3, 1)], examples=16)
+    assert report["nothing is free"].examples == 0
+    assert report["nothing is free"].how.startswith("not covered: some W")
 
 
 def test_a_sum_of_squares_with_its_half_is_right():

@@ -176,6 +176,46 @@ class Idle(Own):
         return self.Y + 0 * t * Z
 
 
+class Steep(Own):
+    """The absolute loss, with a slope outside [-1, 1] where z = y alone."""
+
+    Y = np.array([[0.3]])  # no multiple of 1/8
+
+    def value(self, Z):
+        return float(np.abs(Z - self.Y).sum())
+
+    def gradient(self, Z):
+        return np.where(Z == self.Y, 1 + 1e-6, np.sign(Z - self.Y))
+
+    def dual_value(self, W):
+        return float((W * self.Y).sum()) if np.abs(W).max() <= 1 else -np.inf
+
+
+class Kinked(Steep):
+    def gradient(self, Z):
+        return np.sign(Z - self.Y)
+
+
+class Turned(Own):
+    """Least squares with a gradient too long, or too short, by a millionth of it."""
+
+    share = 1e-6
+
+    def value(self, Z):
+        return float(np.square(Z - self.Y).sum() / 2)
+
+    def gradient(self, Z):
+        return (Z - self.Y) * (1 + self.share)
+
+    def dual_value(self, W):
+        return float((W * self.Y - W**2 / 2).sum())
+
+
+class Island(Own):
+    def dual_value(self, W):
+        return -1e6 if 2 <= np.abs(W).max() <= 2.5 else super().dual_value(W)
+
+
 @dataclass(frozen=True, eq=False)
 class Weighty(Loss):
     """Least squares with weights; d forgets them."""
@@ -214,6 +254,8 @@ WRONG = {
     "a dual value too large by 1e-9": (High(), "Fenchel-Young"),
     "a dual value too small by 1e-9": (Low(), "Fenchel equality"),
     "a dual value too large by a share of 1e-9": (Larger(), "Fenchel-Young"),
+    "a subgradient off by 1e-6 at a kink": (Steep(), "gradient"),
+    "a dual value on an island outside its domain": (Island(), "concavity of d"),
     "a bump of 1e-9": (Bumpy(), "convexity"),
     "a bounded loss": (Bounded(), "gradient"),
     "a domain too wide": (Wide(), "domain"),
@@ -250,6 +292,21 @@ def test_somebodys_own_loss_keeps_it_and_the_report_says_what_was_not_covered():
     assert check_loss(Own(), weighted=Own)["weights"].examples >= 100
     assert check_loss(Weighty(forgets=False))["weights"].examples >= 100
     assert "Own: the contract holds" in str(report)
+
+
+@pytest.mark.parametrize("share", [1e-6, -1e-6])
+def test_a_gradient_off_by_a_relative_millionth_is_caught(share):
+    loss = Turned()
+    loss.share = share
+    with pytest.raises(ContractError) as error:
+        check_loss(loss)
+    assert error.value.clause.name in ("gradient", "Fenchel equality")
+    loss.share = 0.0
+    check_loss(loss)
+
+
+def test_a_right_subgradient_at_a_kink_is_accepted():
+    assert check_loss(Kinked())["gradient"].examples >= 100
 
 
 def test_weights_that_are_given_are_tested():

@@ -9,32 +9,41 @@ from pathlib import Path
 from typing import Any
 
 from certify._errors import InputError
-from certify.certificate import Certificate, write_atomically
+from certify.certificate import write_atomically
 from certify.kernel.verify import FORMAT
 from certify.report import environment
-from certify.report._numbers import at_least, at_most
-from certify.verdict import EXIT_CODES, REJECTED_EXIT
+from certify.report._numbers import at_least, at_most, short
+from certify.verdict import EXIT_CODES, REJECTED_EXIT, relative
 
-from ._plan import NAME, Job, installed
+from ._plan import NAME, Job, Model, installed, models_of
 from ._pool import Done
 
 Row = dict[str, Any]
 LOCK, RESULTS, INDEX, PLAN = "audit.lock", "results.jsonl", "index.html", "audit.toml"
-VERSION = "certify-audit/1"
+VERSION = "certify-audit/2"
 PROVED = ("CERTIFIED", "REFUTED", "RANK_LIMITED")  # never without a certificate
 STATUSES = {**EXIT_CODES, "REJECTED": REJECTED_EXIT, "TIMEOUT": 12, "FAILED": 1}
-NUMBERS = ("lower", "upper", "relative_gap", "seconds", "bytes", "slices")
+NUMBERS = ("lower", "upper", "relative_gap", "seconds", "bytes", "slices", "rtol", "atol")
 WORST = (1, 2, 20, 10, 14, 12, 11, 13, 0)  # exit statuses, the worst first
 
 
-def made(folder: Path) -> Path:
-    """Make the folders.  Raises InputError if they cannot be made."""
+def made(folder: Path, plan: Path) -> Path:
+    """Make the folders, and copy the plan there.  Raises InputError if that cannot be done."""
     try:
         for name in ("certificates", "reports", "cache"):
             (folder / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot make {folder}: {error.strerror or error}") from None
+    write_atomically(folder / PLAN, plan_bytes(plan))
     return folder
+
+
+def plan_bytes(path: Path) -> bytes:
+    """Return a plan's text.  Raises InputError if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
 
 
 def stored(folder: Path, job: Job, done: Done) -> Row:
@@ -53,39 +62,19 @@ def stored(folder: Path, job: Job, done: Done) -> Row:
     return row
 
 
-def recalled(folder: Path, job: Job) -> Row | None:
-    """Return the row of an earlier run of the same job, if its files are as they were left.
-
-    Its certificate must claim what the row says; that it proves it, only `verify` tells.
-    """
-    try:
-        row: Row = json.loads(cached(folder, job).read_text("utf-8"))
-        json.dumps(row, allow_nan=False)
-        usable = belongs(folder, job, row)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        return None
-    return {**row, "cached": True} if usable else None
-
-
 def cached(folder: Path, job: Job) -> Path:
     """Return where a job's row is kept."""
     return folder / "cache" / f"{job.name}.{job.key}.json"
 
 
-def belongs(folder: Path, job: Job, row: Row) -> bool:
-    """Tell whether a kept row is the job's own, and agrees with the files that it names."""
+def belongs(job: Job, row: Row) -> bool:
+    """Tell whether a kept row is the job's own; what it says of a proof is not looked at."""
     numbers = not any(isinstance(row.get(k), str | list | dict) for k in NUMBERS)
-    page = folder / report_of(job.name)
-    linked = "report" not in row or (row["report"] == report_of(job.name) and page.exists())
+    files = ("certificate", certificate_of), ("report", report_of)
+    linked = all(row.get(k, of(job.name)) == of(job.name) for k, of in files)
     told = row["name"] == job.name and row["status"] == STATUSES[row["verdict"]]
-    if not (numbers and linked and told):
-        return False
-    if "certificate" not in row:
-        return row["verdict"] not in PROVED
-    path = folder / certificate_of(job.name)
-    if row["certificate"] != certificate_of(job.name) or digest_of(path) != row["sha256"]:
-        return False
-    return bool(Certificate.load(path).verdict == row["verdict"])
+    proved = "certificate" in row and "report" in row
+    return numbers and linked and told and (proved or row["verdict"] not in PROVED)
 
 
 def digest_of(path: Path) -> str:
@@ -114,9 +103,17 @@ def written(folder: Path, rows: list[Row]) -> None:
     lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
     write_atomically(folder / RESULTS, lines.encode())
     source = files(__package__).joinpath("index.html.jinja").read_text("utf-8")
-    told = {"rows": rows, "counts": counted(rows), "at_least": at_least, "at_most": at_most}
-    page = environment().from_string(source).render(**told)
+    shown = {"at_least": at_least, "at_most": at_most, "asked": asked}
+    page = environment().from_string(source).render(rows=rows, counts=counted(rows), **shown)
     write_atomically(folder / INDEX, page.encode())
+
+
+def asked(row: Row) -> str:
+    """Return the epsilon of a row as its gap is told: as a share of |upper|, or "" for none."""
+    if row.get("upper") is None or "rtol" not in row:
+        return ""
+    share = relative(row["atol"], row["upper"])
+    return short(max(row["rtol"], share), 2)
 
 
 def counted(rows: list[Row]) -> dict[str, int]:
@@ -127,25 +124,25 @@ def counted(rows: list[Row]) -> dict[str, int]:
     return out
 
 
-def locked(folder: Path, plan: Path, jobs: list[Job], rows: list[Row]) -> None:
-    """Write audit.lock: versions, and the digests of every input and certificate."""
+def locked(folder: Path, jobs: list[Job], rows: list[Row]) -> None:
+    """Write audit.lock: versions, every epsilon, and the digests of every input and output."""
     by = {row["name"]: row for row in rows}
-    kept = ("verdict", "status", "lower", "upper", "certificate", "sha256")
+    kept = ("verdict", "status", "lower", "upper", "rtol", "atol", "certificate", "sha256")
     models = [
         {"name": j.name, "kind": j.kind, "source": j.source, "key": j.key, "inputs": j.inputs}
         | {k: by[j.name][k] for k in kept if k in by[j.name]}
         for j in jobs
     ]
-    text = plan.read_bytes()
+    pages = [INDEX, RESULTS, *(row["report"] for row in rows if "report" in row)]
     told = {
         "format": VERSION,
         "certificates": FORMAT,
         "python": platform.python_version(),
         "libraries": installed(),
-        "plan": hashlib.sha256(text).hexdigest(),
+        "plan": digest_of(folder / PLAN),
+        "pages": {name: digest_of(folder / name) for name in pages},
         "models": models,
     }
-    write_atomically(folder / PLAN, text)
     write_atomically(folder / LOCK, (json.dumps(told, indent=1) + "\n").encode())
 
 
@@ -172,6 +169,30 @@ def lock_of(folder: Path) -> Mapping[str, Any]:
     if not isinstance(models, list) or not models or not all(map(whole, models)):
         raise InputError(f"{path} has no models, or one without name, verdict, source or inputs")
     return told
+
+
+def planned(folder: Path, lock: Mapping[str, Any]) -> list[Model]:
+    """Return the models of the folder's plan, which must be the lock's own, in its order.
+
+    Raises InputError if it is another plan.
+    """
+    path = folder / PLAN
+    plan_bytes(path)
+    models = models_of(path)
+    same = digest_of(path) == lock.get("plan")
+    if not same or [m.name for m in models] != [m["name"] for m in lock["models"]]:
+        cure = "run the audit to its end"
+        raise InputError(f"{path} is not the plan that {LOCK} was written for: {cure}")
+    return models
+
+
+def changed(folder: Path, lock: Mapping[str, Any]) -> list[str]:
+    """Return the pages and tables in the folder that are not as the audit wrote them."""
+    names = [INDEX, RESULTS, *(report_of(m["name"]) for m in lock["models"])]
+    told = lock.get("pages")
+    pages = told if isinstance(told, dict) else {}
+    there = [name for name in names if (folder / name).is_file()]
+    return [name for name in there if digest_of(folder / name) != pages.get(name)]
 
 
 def whole(model: object) -> bool:

@@ -2,15 +2,18 @@
 
 import importlib.util
 import json
+import os
+import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from time import monotonic
+from threading import Thread
+from time import monotonic, sleep
 from typing import Any
 
 from certify._errors import InputError, OutOfScopeError
 from certify.adapters import from_model
-from certify.certificate import Certificate
+from certify.certificate import Certificate, write_atomically
 from certify.files import load
 from certify.kernel.verify import RejectedError
 from certify.pipeline import check
@@ -18,20 +21,25 @@ from certify.problem import Problem
 from certify.report import facts, save
 from certify.report._words import model as model_of
 from certify.result import Result
-from certify.verdict import REJECTED_EXIT, Verdict, relative
+from certify.verdict import REJECTED_EXIT, Verdict, relative, spread
 
-from ._plan import Job
+from ._plan import Job, epsilon_of
 
 Row = dict[str, Any]
 FAILED = "FAILED"
 INFINITE = (float("inf"), float("-inf"))  # no numbers of JSON
 CERTIFICATE, REPORT, ROW = "x.cert", "x.html", "row.json"
+WATCH = 0.5  # seconds between two looks at the parent
 
 
-def main(job_file: str, folder: str) -> None:
-    """Judge the job and leave its row, certificate and report in the folder."""
+def main(job_file: str, folder: str, parent: str) -> None:
+    """Judge the job and leave its row, certificate and report in the folder.
+
+    It ends with its parent, a process number, however that ends.
+    """
     job, out = Job(**json.loads(Path(job_file).read_text("utf-8"))), Path(folder)
     start = monotonic()
+    Thread(target=orphaned, args=(int(parent),), daemon=True).start()
     try:
         row = judged(job, out)
     except RejectedError as error:
@@ -44,7 +52,14 @@ def main(job_file: str, folder: str) -> None:
         row = failed(FAILED, 1, f"{type(error).__name__}: {error}")
     row["seconds"] = round(monotonic() - start, 3)
     plain = {k: None if x in INFINITE else x for k, x in row.items()}
-    (out / ROW).write_text(json.dumps(plain, allow_nan=False), encoding="utf-8")
+    write_atomically(out / ROW, json.dumps(plain, allow_nan=False).encode())
+
+
+def orphaned(parent: int) -> None:
+    """End this process, and what it started, once its parent is gone."""
+    while os.getppid() == parent:
+        sleep(WATCH)
+    os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
 def failed(verdict: str, status: int, reason: str) -> Row:
@@ -62,11 +77,11 @@ def judged(job: Job, out: Path) -> Row:
         p, problem = proved.proved, proved.question.problem
         row = bracket(p.verdict, p.lower, p.upper, p.tier)
         row["reason"] = "the certificate was verified again"
-        return {**row, **shape(problem, proved.candidate)}
-    problem, factors, q, epsilon = question(job)
-    told = {k: v for k, v in job.settings.items() if k in ("rtol", "atol") and v is not None}
+        return {**row, **epsilon(held), **shape(problem, proved.candidate)}
+    problem, factors, q, own = question(job)
+    told = epsilon_of(job.kind, job.settings)
     run = {k: job.settings[k] for k in ("budget", "seed")}
-    result = check(problem, factors, q=q, **{**epsilon, **told}, **run)
+    result = check(problem, factors, q=q, **{**own, **told}, **run)
     if result.certificate is not None:
         result.certificate.save(out / CERTIFICATE)
         save(facts(result.certificate), out / REPORT, f"{job.name}.cert")
@@ -79,12 +94,17 @@ def of_result(result: Result) -> Row:
         row = failed(result.verdict.name, result.verdict.exit_code, result.reason)
         return row | {"tier": result.tier}
     row = bracket(result.verdict, result.lower, result.upper, result.tier)
-    return row | {"reason": result.reason}
+    return row | {"reason": result.reason} | epsilon(result.certificate)
+
+
+def epsilon(certificate: Certificate) -> Row:
+    """Return the rtol and the atol that a certificate asks for."""
+    return {k: float.fromhex(certificate.statement[k]) for k in ("rtol", "atol")}
 
 
 def bracket(verdict: Verdict, lower: float, upper: float, tier: str) -> Row:
     """Return a verdict with its bracket."""
-    gap = relative(upper - lower, upper)
+    gap = relative(spread(lower, upper), upper)
     told: Row = {"verdict": verdict.name, "status": verdict.exit_code, "tier": tier}
     return told | {"lower": lower, "upper": upper, "relative_gap": gap}
 
@@ -121,12 +141,16 @@ def fitted(job: Job) -> tuple[Any, ...]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickle look it up
     sys.path.insert(0, str(path.parent))
+    own = os.getpid()
     try:
         spec.loader.exec_module(module)
         function = getattr(module, name, None)
         found = function() if callable(function) else None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"{job.source} raised {type(error).__name__}: {error}") from error
+    finally:
+        if os.getpid() != own:  # a process that the fit forked and forgot
+            os._exit(0)
     if function is None:
         raise InputError(f"{path} has no function {name!r}")
     if not isinstance(found, tuple) or not 2 <= len(found) <= 3:  # noqa: PLR2004  with y or without

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
@@ -20,6 +20,7 @@ from certify.kernel.verify import FORMAT
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 LIBRARIES = ("certify", "numpy", "scipy", "python-flint", "scikit-learn", "tensorly", "torch")
 KINDS = ("problem", "fit", "certificate")
+EPSILON = {"rtol": 1e-6, "atol": 0.0}  # of a fit, where the plan says nothing
 
 
 class Settings(Strict):
@@ -81,10 +82,16 @@ def plan(path: Path) -> list[Job]:
         inputs = ["data.csv"]         of a fit: the files that it reads
 
     A fit is a function without arguments that returns (estimator, X), (estimator, X, y) or
-    (problem, factors).
+    (problem, factors).  rtol and atol, where they are not given, are a problem's own, and a
+    certificate's always; of a fit 1e-6 and 0.
 
     Raises InputError, in one sentence, for whatever is wrong in the file.
     """
+    return [job(m, path) for m in models_of(path)]
+
+
+def models_of(path: Path) -> list[Model]:
+    """Return the models of an audit.toml, with its defaults; none of their files is read."""
     top = validated(Top, loads(path), path, "")
     defaults = validated(Settings, top.defaults, path, "defaults")
     given = {k: getattr(defaults, k) for k in defaults.model_fields_set}
@@ -97,20 +104,37 @@ def plan(path: Path) -> list[Job]:
             raise InputError(f"{path}: model.name must be letters, digits, . _ -, got {m.name!r}")
         if names.count(m.name) > 1:
             raise InputError(f"{path}: two models are named {m.name!r}")
-    return [job(m, path) for m in models]
+        said = [k for k in KINDS if getattr(m, k) is not None]
+        if len(said) != 1:
+            told = " and ".join(said) or "none"
+            raise InputError(f"{path}: model {m.name} needs one of {', '.join(KINDS)}, has {told}")
+    return models
+
+
+def source_of(model: Model) -> tuple[str, str]:
+    """Return the kind and the source of a model."""
+    return next((k, str(x)) for k in KINDS if (x := getattr(model, k)) is not None)
+
+
+def epsilon_of(kind: str, settings: Mapping[str, Any]) -> dict[str, float]:
+    """Return what a plan says of rtol and atol; a certificate brings its own."""
+    if kind == "certificate":
+        return {}
+    given = {k: settings[k] for k in EPSILON if settings[k] is not None}
+    return {**EPSILON, **given} if kind == "fit" else given
 
 
 def job(model: Model, path: Path) -> Job:
     """Return a model's job."""
-    said = [k for k in KINDS if getattr(model, k) is not None]
-    if len(said) != 1:
-        told = " and ".join(said) or "none"
-        raise InputError(f"{path}: model {model.name} needs one of {', '.join(KINDS)}, has {told}")
-    kind, folder = said[0], path.parent.resolve()
-    source = str(getattr(model, kind))
-    held = {k: getattr(model, k) for k in Settings.model_fields}
+    (kind, source), folder = source_of(model), path.parent.resolve()
+    held = settings_of(model)
     files = [*sources(kind, source, folder), *(folder / x for x in model.inputs)]
     return Job(model.name, kind, source, str(folder), held, digests(files, folder))
+
+
+def settings_of(model: Settings) -> dict[str, Any]:
+    """Return a model's settings as plain values."""
+    return {k: getattr(model, k) for k in Settings.model_fields}
 
 
 def sources(kind: str, source: str, folder: Path) -> list[Path]:

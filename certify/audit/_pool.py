@@ -1,15 +1,19 @@
 """Jobs on an executor: each in a process of its own, so that a crash or a time-out is a row."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.util import find_spec
 from json import loads
 from pathlib import Path
+from threading import Event
+from time import monotonic
 from typing import Any, NamedTuple
 
 from certify._errors import InputError
@@ -19,8 +23,11 @@ from ._plan import Job
 
 UNDECIDED = 12  # the exit status of a bracket only
 GRACE = 60.0  # seconds beyond a budget before a job is given up, and twice the budget
-SCRIPT = f"import sys; from {__package__}._job import main; main(*sys.argv[1:])"
+SCRIPT = f"import os, sys; from {__package__}._job import main; main(*sys.argv[1:]); os._exit(0)"
 LAST = 300  # characters of what a dead process said
+TAIL = 4 * LAST  # bytes that hold them
+SAID = "said.txt"
+STEP = 0.5  # seconds between two looks at the clock
 
 
 class Done(NamedTuple):
@@ -31,26 +38,74 @@ class Done(NamedTuple):
     report: bytes | None = None
 
 
-def executed(job: Job) -> Done:
-    """Judge one job in a process of its own; whatever happens there is a row."""
+class Processes(ThreadPoolExecutor):
+    """Threads that wait for processes; once halt is set, none of those goes on."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.halt = Event()
+
+
+def executed(job: Job, halt: Event | None = None) -> Done:
+    """Judge one job in a process of its own; whatever happens there is a row.
+
+    What the process prints is dropped, and what it starts ends with it.
+    """
     limit = job.settings["timeout"] or 2 * job.settings["budget"] + GRACE
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    with tempfile.TemporaryDirectory(prefix="certify-audit-") as name:
+    with tempfile.TemporaryDirectory(prefix="certify-audit-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         (folder / "job.json").write_text(told(job), encoding="utf-8")
-        command = [sys.executable, "-c", SCRIPT, str(folder / "job.json"), name]
-        try:
-            ended = subprocess.run(  # noqa: S603  this interpreter, on this package
-                command, capture_output=True, check=False, timeout=limit, env={**one, **os.environ}
+        given = [str(folder / "job.json"), name, str(os.getpid())]
+        with (folder / SAID).open("wb") as said:
+            process = subprocess.Popen(  # noqa: S603  this interpreter, on this package
+                [sys.executable, "-c", SCRIPT, *given],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                env={**one, **os.environ},
+                start_new_session=True,
             )
-        except subprocess.TimeoutExpired:
+        status = waited(process, limit, halt)
+        if status is None:
             return Done(failed("TIMEOUT", UNDECIDED, f"no answer within {limit:g} seconds"))
-        if not (folder / ROW).exists():
-            said = ended.stderr.decode(errors="replace").strip()[-LAST:]
-            why = f"the process ended with status {ended.returncode}"
-            return Done(failed(FAILED, 1, f"{why}: {said}" if said else why))
+        return left(folder, status)
+
+
+def waited(process: subprocess.Popen[bytes], limit: float, halt: Event | None) -> int | None:
+    """Return the exit status of a process, None if it had to be ended; nothing of it goes on."""
+    end = monotonic() + limit
+    try:
+        while monotonic() < end and not (halt and halt.is_set()):
+            try:
+                return process.wait(STEP)
+            except subprocess.TimeoutExpired:
+                continue
+        return None
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def left(folder: Path, status: int) -> Done:
+    """Return what a process left that ended with a status."""
+    try:
         row = loads((folder / ROW).read_text("utf-8"))
-        return Done(row, held(folder / CERTIFICATE), held(folder / REPORT))
+    except OSError:
+        return Done(failed(FAILED, 1, died(status, (folder / SAID).read_bytes()[-TAIL:])))
+    return Done(row, held(folder / CERTIFICATE), held(folder / REPORT))
+
+
+def died(status: int, said: bytes) -> str:
+    """Say how a process ended that left nothing."""
+    why = f"the process ended with status {status}"
+    if status < 0:
+        why = f"the process was ended by signal {-status}"
+    if status == -signal.SIGKILL:
+        why += ", as those are that need more memory than there is"
+    text = said.decode(errors="replace").strip()[-LAST:]
+    return f"{why}: {text}" if text else why
 
 
 def held(path: Path) -> bytes | None:
@@ -60,7 +115,8 @@ def held(path: Path) -> bytes | None:
 
 def finished(jobs: list[Job], pool: Executor) -> Iterator[tuple[Job, Done]]:
     """Yield jobs as they end, on any executor; what waits is given up when this is left."""
-    futures: dict[Future[Done], Job] = {pool.submit(executed, j): j for j in jobs}
+    work = partial(executed, halt=pool.halt) if isinstance(pool, Processes) else executed
+    futures: dict[Future[Done], Job] = {pool.submit(work, j): j for j in jobs}
     try:
         for future in as_completed(futures):
             try:
@@ -80,10 +136,11 @@ def workers(count: int, scheduler: str | None) -> Iterator[Executor]:
     Raises InputError if dask is not installed or the scheduler does not answer.
     """
     if scheduler is None:
-        pool = ThreadPoolExecutor(count)
+        pool = Processes(count)
         try:
             yield pool
         finally:
+            pool.halt.set()
             pool.shutdown(wait=True, cancel_futures=True)
         return
     if find_spec("distributed") is None:

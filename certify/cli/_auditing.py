@@ -69,20 +69,17 @@ def show(found: auditing.Audit, *, lines: bool) -> None:
             as_json(row, {})
         return
     out = Table(box=SIMPLE_HEAD)
-    for name in ("model", "verdict", "optimum >=", "model <=", "gap", "seconds"):
+    for name in ("model", "verdict", "optimum >=", "model <=", "gap", "asked", "seconds"):
         out.add_column(name, justify="left" if name in ("model", "verdict") else "right")
     for row in found.rows:
         ends = (row.get("lower"), at_least), (row.get("upper"), at_most)
         told = ["–" if x is None else rounded(x, 8) for x, rounded in ends]
-        gap, spent = number(row.get("relative_gap"), ".1e"), number(row.get("seconds"), ".1f")
-        out.add_row(row["name"], row["verdict"], *told, gap, spent)
+        gap, spent = row.get("relative_gap"), row.get("seconds")
+        told += ["–" if gap is None else at_most(gap, 2), auditing.asked(row) or "–"]
+        told.append("–" if spent is None else f"{spent:.1f}")
+        out.add_row(row["name"], row["verdict"], *told)
     table(out)
     for row in found.rows:
         if row["verdict"] in ("FAILED", "TIMEOUT", "REJECTED"):
             click.echo(f"{row['name']}: {printable(row['reason'])}")
     click.echo(f"{len(found.rows)} models in {found.folder}, exit status {found.status}")
-
-
-def number(x: float | None, form: str) -> str:
-    """Return a number, or a dash for none."""
-    return "–" if x is None else format(x, form)

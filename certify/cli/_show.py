@@ -15,9 +15,10 @@ from rich.text import Text
 
 from certify.kernel.verify import RejectedError
 from certify.recheck import Proved
+from certify.report._numbers import at_most
 from certify.restarts import RestartReport
 from certify.result import Result
-from certify.verdict import Verdict, relative
+from certify.verdict import Verdict, relative, spread
 
 from ._run import printable
 
@@ -60,7 +61,7 @@ def of_training(multiple: float, found: Lines) -> Lines:
 
 def of_proof(proved: Proved, seconds: float) -> Lines:
     """Return what a certificate was proved to show."""
-    gap = proved.upper - proved.lower
+    gap = spread(proved.lower, proved.upper)
     return {
         "verdict": proved.verdict.name,
         "lower": proved.lower,
@@ -112,7 +113,7 @@ def lines(found: Lines, written: Mapping[str, Written | None]) -> Iterator[tuple
             "in training",
             f"{low!r} <= optimum, candidate <= {high!r}, times {found['multiple']!r}",
         )
-    yield "gap", f"{found['gap']:.3e}, relative {found['relative_gap']:.3e}"
+    yield "gap", f"{at_most(found['gap'], 4)}, relative {at_most(found['relative_gap'], 4)}"
     if "reason" in found:
         yield "reason", found["reason"]
     if "stationarity" in found:

@@ -36,7 +36,8 @@ class Csv(Format):
         try:
             return np.loadtxt(rows, delimiter=",", ndmin=2)
         except ValueError as error:
-            raise InputError(f"{path} is not a table of numbers: {brief(error)}") from None
+            cure = "leave out columns of words, such as names of rows"
+            raise InputError(f"{path} is not a table of numbers: {brief(error)}; {cure}") from None
 
 
 def is_number(cell: str) -> bool:

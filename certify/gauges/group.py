@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from certify._arrays import Array, Ints, short
 from certify._errors import InputError
@@ -27,7 +28,7 @@ class Group(Gauge):
     Raises InputError for groups that overlap, miss an index or are empty.
     """
 
-    groups: Sequence[Sequence[int]]
+    groups: Sequence[Sequence[int]] | Sequence[int] | npt.NDArray[Any]
     outer: str = "l1"
 
     name = "group"
@@ -58,11 +59,16 @@ class Group(Gauge):
         if count > d:
             raise InputError(f"groups hold the index {count - 1}, but there are {d} coordinates")
 
+    @property
+    def parts(self) -> tuple[tuple[int, ...], ...]:
+        """The groups, as they are kept: tuples of indices."""
+        return cast("tuple[tuple[int, ...], ...]", self.groups)
+
     @cached_property
     def labels(self) -> Ints:
         """The group number of each coordinate."""
-        out = np.zeros(sum(map(len, self.groups)), dtype=np.int64)
-        for k, g in enumerate(self.groups):
+        out = np.zeros(sum(map(len, self.parts)), dtype=np.int64)
+        for k, g in enumerate(self.parts):
             out[list(g)] = k
         return out
 
@@ -77,7 +83,7 @@ class Group(Gauge):
     def sizes(self, x: Array) -> Array:
         """Return the l2 norm of each group, (groups, ...), without overflow."""
         order = np.argsort(self.labels, kind="stable")
-        starts = np.searchsorted(self.labels[order], np.arange(len(self.groups)))
+        starts = np.searchsorted(self.labels[order], np.arange(len(self.parts)))
         held = np.abs(x)[order]
         top = np.maximum.reduceat(held, starts, axis=0)
         scale = np.where(top > 0, top, 1.0)
@@ -130,7 +136,7 @@ class Group(Gauge):
         """Return max d, or the sum over groups of max d_+."""
         if self.outer == "l1":
             return float(d.max(initial=-np.inf))
-        return float(sum(max(d[list(g)].max(), 0.0) for g in self.groups))
+        return float(sum(max(d[list(g)].max(), 0.0) for g in self.parts))
 
 
 def listed(groups: object) -> list[Any]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from certify._arrays import Array, Ints, scalar, short
 from certify._errors import InputError
@@ -39,7 +40,7 @@ class Variation(Gauge):
     Raises InputError for edges out of range or from a coordinate to itself.
     """
 
-    edges: Sequence[Sequence[int]]
+    edges: Sequence[Sequence[int]] | npt.NDArray[Any]
     rho: float
     plus: str = "l2"
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from certify._arrays import Array, finite, real
 from certify._errors import InputError
@@ -26,7 +27,7 @@ class Weighted(Gauge):
     would let its coordinate grow for nothing, and the polar is infinite.
     """
 
-    weights: Sequence[float]
+    weights: Sequence[float] | npt.NDArray[Any]
 
     name = "weighted"
 

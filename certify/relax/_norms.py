@@ -53,7 +53,7 @@ def lengths(norm: Gauge, X: Expression) -> Expression:
     elif isinstance(norm, Elastic):
         out = norm.alpha * cp.sum(cp.abs(X)) + (1 - norm.alpha) * plain(X)
     elif isinstance(norm, Group):
-        sizes = cp.vstack([cp.norm(X[:, list(g)], 2, axis=1) for g in norm.groups])
+        sizes = cp.vstack([cp.norm(X[:, list(g)], 2, axis=1) for g in norm.parts])
         out = cp.sum(sizes if norm.outer == "l1" else cp.max(sizes, axis=0))
     elif isinstance(norm, Variation):
         out = norm.rho * cp.sum(cp.abs(X @ incidence(norm, X.shape[1]).T)) + plain(X)
@@ -79,7 +79,7 @@ def within(norm: Gauge, Y: Expression, P: Expression) -> list[Expression]:
         cube = cp.Variable(Y.shape)
         out = [cp.abs(cube) <= norm.alpha * P, *longest(Y - cube, (1 - norm.alpha) * P)]
     elif isinstance(norm, Group):
-        sizes = cp.vstack([cp.norm(Y[:, list(g)], 2, axis=1) for g in norm.groups])
+        sizes = cp.vstack([cp.norm(Y[:, list(g)], 2, axis=1) for g in norm.parts])
         out = [(sizes if norm.outer == "l1" else cp.sum(sizes, axis=0)) <= P]
     elif isinstance(norm, Variation):  # y = B^T flow + rest
         B = incidence(norm, Y.shape[1])
@@ -112,9 +112,9 @@ def square(norm: Gauge, A: Expression) -> Expression:
     elif isinstance(norm, Weighted):
         out = cp.sum(cp.multiply(norm.weights, cp.diag(A)))
     elif isinstance(norm, Group) and norm.outer == "linf":
-        out = cp.max(cp.hstack([cp.sum(cp.diag(A)[list(g)]) for g in norm.groups]))
+        out = cp.max(cp.hstack([cp.sum(cp.diag(A)[list(g)]) for g in norm.parts]))
     elif isinstance(norm, Group):
-        out = sum(cp.norm(A[list(g)][:, list(h)], "fro") for g in norm.groups for h in norm.groups)
+        out = sum(cp.norm(A[list(g)][:, list(h)], "fro") for g in norm.parts for h in norm.parts)
     elif isinstance(norm, Elastic):
         p, q = line(norm, d)
         out = p * cp.sum(cp.abs(A)) + q * cp.trace(A)
@@ -134,8 +134,8 @@ def matched(norm: Gauge, d: int) -> tuple[Expression, Expression, list[Expressio
         each = cp.Variable(d, nonneg=True)
         out = cp.diag(each), cp.sum(each), []
     elif isinstance(norm, Group) and norm.outer == "linf":
-        each = cp.Variable(len(norm.groups), nonneg=True)
-        out = cp.diag(np.eye(len(norm.groups))[norm.labels] @ each), cp.sum(each), []
+        each = cp.Variable(len(norm.parts), nonneg=True)
+        out = cp.diag(np.eye(len(norm.parts))[norm.labels] @ each), cp.sum(each), []
     elif isinstance(norm, Weighted):
         out = c * np.diag(norm.weights), c, []
     elif norm.name in ("l1", "elastic"):
@@ -144,7 +144,7 @@ def matched(norm: Gauge, d: int) -> tuple[Expression, Expression, list[Expressio
         out = S + q * c * np.eye(d), c, [cp.abs(S) <= p * c]
     elif isinstance(norm, Group):
         S = cp.Variable((d, d), symmetric=True)
-        pairs = [(list(g), list(h)) for g in norm.groups for h in norm.groups]
+        pairs = [(list(g), list(h)) for g in norm.parts for h in norm.parts]
         out = S, c, [cp.norm(S[g][:, h], "fro") <= c for g, h in pairs]
     elif isinstance(norm, Variation):
         (p, q), B = line(norm, d), incidence(norm, d)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from certify._errors import InputError
-from certify.atoms import Factors, RankOne
+from certify.atoms import CP, Factors, RankOne
 from certify.certificate import Certificate, as_numpy, names_of, write_atomically
 
 from . import _words as words
@@ -80,8 +80,8 @@ def told(held: Facts) -> dict[str, Any]:
     """Return everything the page says."""
     from . import _pictures as pictures  # noqa: PLC0415  of the extras
 
-    problem = held.question.problem
-    shown = held.slices[:SHOWN]
+    problem, factors = held.question.problem, groups(held)
+    shown, drawn_bracket = held.slices[:SHOWN], pictures.Bracket(*bracket_of(held))
     return {
         "title": f"{words.model(problem).removeprefix('a ')} of {dims(held)} data",
         "verdict": held.verdict.name,
@@ -91,14 +91,17 @@ def told(held: Facts) -> dict[str, Any]:
         "bracket": words.bracket(held),
         "closing": words.closing(held),
         "better_file": held.better is not None,
+        "legend": pictures.legend(drawn_bracket),
         "pictures": {
-            "bracket": pictures.bracket(pictures.Bracket(*bracket_of(held))),
+            "bracket": pictures.bracket(drawn_bracket),
             "polar": pictures.polar(held),
             "slices": pictures.slices(held),
         },
         "rows": [row(s) for s in shown],
-        "caption": f"{len(shown)} of {len(held.slices)} slices that cost something",
-        "factors": groups(held),
+        "caption": f"{len(shown)} of {len(held.slices)} slices that are not zero",
+        "priced": problem.lam > 0,
+        "factors": factors,
+        "tiles": any(p["tiles"] for g in factors for p in g["pictures"]),
         "proof": proof(held),
         "arrays": arrays(held),
         "alone": held.alone,
@@ -117,13 +120,10 @@ def dims(held: Facts) -> str:
 
 def row(s: Any) -> dict[str, Any]:  # noqa: ANN401  a Slice
     """Return a row of the table of slices."""
-    known = np.isfinite(s.earned)
-    return {
-        "number": s.number,
-        "price": words.short(s.price),
-        "earned": words.short(s.earned) if known else "–",
-        "off": f"{s.off:.1e}" if known else "–",
-    }
+    told = {"size": words.short(s.size), "price": words.short(s.price)}
+    for name, x, digits in (("earned", s.earned, 7), ("off", s.off, 2)):
+        told[name] = words.short(x, digits) if np.isfinite(x) else "–"
+    return {"number": s.number, **told}
 
 
 def groups(held: Facts) -> list[dict[str, Any]]:
@@ -138,19 +138,21 @@ def drawn(held: Facts, factors: Factors) -> list[dict[str, Any]]:
     """Return a picture of each factor: images where the data are images, else heat maps."""
     from . import _pictures as pictures  # noqa: PLC0415  of the extras
 
-    loss, order = held.question.problem.loss, np.argsort(-held.question.problem.atom.theta(factors))
+    loss, atom = held.question.problem.loss, held.question.problem.atom
+    order = np.argsort(-atom.theta(factors))
     out: list[dict[str, Any]] = []
-    for name, x in zip(names_of(len(factors)), factors, strict=True):
+    for k, (name, x) in enumerate(zip(names_of(len(factors)), factors, strict=True), 1):
         if not x.size:
             continue
         side = None
-        if name == "V" and isinstance(held.question.problem.atom, RankOne) and loss.observed.full:
+        if name == "V" and isinstance(atom, RankOne) and loss.observed.full:
             side = pictures.image_side(np.asarray(loss.arrays()["Y"]).reshape(loss.shape))
-        ordered = x[..., order]
+        label = f"{name} of mode {k}" if isinstance(atom, CP) and len(factors) > 1 else name
+        ordered, told = x[..., order], {"name": label, "shape": " × ".join(map(str, x.shape))}
         if side is None:
-            out.append({"name": name, "tiles": None, "heat": pictures.heat(ordered)})
+            out.append({**told, "tiles": None, "heat": pictures.heat(ordered)})
         else:
-            out.append({"name": name, "tiles": pictures.images(ordered, side), "heat": None})
+            out.append({**told, "tiles": pictures.images(ordered, side), "heat": None})
     return out
 
 

@@ -16,23 +16,24 @@ from certify.problem import Values
 from certify.proving import arithmetic
 from certify.question import Question, question
 from certify.recheck import Proved, completed, proved
-from certify.verdict import Verdict, relative
+from certify.verdict import Verdict, relative, spread
 
 SHOWN = 60  # slices in a table and in a picture
 
 
 @dataclass(frozen=True)
 class Slice:
-    """One slice of the candidate: its price, and what its own residual pays for it."""
+    """One slice of the candidate: its size and price, and what its own residual pays for it.
+
+    off  how far price and pay are apart, as a share of the price (at lam = 0, where both are
+         0 at an optimum, of |W| |phi(X_i)|)
+    """
 
     number: int
+    size: float  # theta(X_i)
     price: float  # lam theta(X_i)
     earned: float  # <W, phi(X_i)>, W = -grad l at the candidate
-
-    @property
-    def off(self) -> float:
-        """How far the two are apart, as a share of the price: 0 where it is balanced."""
-        return abs(self.earned - self.price) / self.price if self.price else 0.0
+    off: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +55,8 @@ class Facts:
 
     @property
     def gap(self) -> float:
-        """Upper - lower."""
-        return self.proved.upper - self.proved.lower
+        """Upper - lower, rounded up."""
+        return spread(self.proved.lower, self.proved.upper)
 
     @property
     def relative_gap(self) -> float:
@@ -108,18 +109,18 @@ class Facts:
 
     @cached_property
     def slices(self) -> list[Slice]:
-        """The slices that cost something, the dearest first."""
+        """The slices that are not zero, the dearest first."""
         problem, factors = self.question.problem, self.candidate
-        prices = problem.lam * problem.atom.theta(factors)
-        paid = self.paid(factors)
-        order = np.argsort(-prices, kind="stable")
-        return [Slice(int(k), float(prices[k]), float(paid[k])) for k in order if prices[k] > 0]
-
-    def paid(self, factors: Factors) -> Array:
-        """Return <W, phi(X_i)> of each slice, W = -grad l at these factors."""
-        problem = self.question.problem
-        W = problem.dual_point(factors, self.offsets)
-        return problem.atom.earned(W, factors, problem.loss.observed)[0]
+        sizes = np.asarray(problem.atom.theta(factors))
+        with np.errstate(all="ignore"):  # what is not finite is shown as unknown
+            W = problem.dual_point(factors, self.offsets)
+            earned, lengths = problem.atom.earned(W, factors, problem.loss.observed)
+            prices = problem.lam * sizes
+            whole = prices if problem.lam else np.linalg.norm(W) * np.asarray(lengths)
+            off = np.where(whole > 0, np.abs(earned - prices) / whole, 0.0)
+        order = np.argsort(-sizes, kind="stable")
+        columns = zip(sizes[order], prices[order], earned[order], off[order], strict=True)
+        return [Slice(int(k), *map(float, x)) for k, x in zip(order, columns, strict=True) if x[0]]
 
     @property
     def offsets(self) -> Values:

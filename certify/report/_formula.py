@@ -118,6 +118,8 @@ def glosses(problem: Problem) -> list[str]:
         out.append("P sums the rows of each sample")
     if isinstance(atom, ReLU) and atom.bias == "free":
         out.append("biases bₖ at no price")
+    if problem.offsets:
+        out.append(f"A q the offsets ({', '.join(o.name for o in problem.offsets)})")
     if isinstance(atom, DeepLinear | DeepReLU) and problem.lam:
         out.append("‖·‖ the Frobenius norm")
     return out

@@ -1,6 +1,7 @@
 """Numbers for people; a bound is never rounded to the side on which it is not proved."""
 
 import math
+import sys
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
 
@@ -24,6 +25,8 @@ def rounded(x: float, digits: int, way: str) -> str:
     if not math.isfinite(x):
         return f"{x:g}"
     held = Context(prec=digits, rounding=way).create_decimal(Decimal(x))
+    if 0 < abs(x) < sys.float_info.min:  # a float so small has fewer digits than are shown
+        return str(held.normalize()).lower()
     return plain(f"{float(held):.{digits}g}")
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
@@ -18,6 +19,7 @@ TILES, SIDE = 24, 160  # factors drawn; the longest side of a heat map, in cells
 SMOOTH = 0.8  # adjacent pixels differ by less than this share of what any two do
 PIXELS = 64  # of a side of an image: as many as are shown
 LEAST_IMAGE = 25  # pixels
+FAR = 1e300  # shares of a bracket beyond this are drawn as one
 
 
 class Bracket(NamedTuple):
@@ -35,10 +37,9 @@ def svg(height: int, label: str, parts: Sequence[str]) -> str:
     return head + f"<title>{escape(label)}</title>" + "".join(parts) + "</svg>"
 
 
-def text(x: float, y: float, said: str, anchor: str = "middle", kind: str = "") -> str:
+def text(x: float, y: float, said: str, anchor: str = "middle") -> str:
     """Return a piece of text."""
-    named = f' class="{kind}"' if kind else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}"{named}>{escape(said)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(said)}</text>'
 
 
 def bar(x: float, y: float, size: tuple[float, float], kind: str) -> str:
@@ -56,34 +57,39 @@ def bracket(held: Bracket) -> str:
     a gap of a tenth can both be seen.
     """
     lower, upper, better, eps = held
-    unit = eps or max(upper - lower, 1e-12 * max(abs(upper), 1e-300))
+    unit = min(eps or max(upper - lower, 1e-12 * max(abs(upper), 1e-300)), FAR)
     top = max(upper - lower, eps, unit)
 
-    def at(value: float) -> float:
-        """Place a value."""
-        share = np.log1p(max(value - lower, 0.0) / unit * 3) / np.log1p(top / unit * 3)
-        return EDGE + float(share) * (WIDTH - 2 * EDGE)
+    def at(distance: float) -> float:
+        """Place what is so far above the lower bound."""
+        logs = [math.log1p(min(3 * (x / unit), FAR)) for x in (max(distance, 0.0), top)]
+        return EDGE + logs[0] / logs[1] * (WIDTH - 2 * EDGE)
 
     reach = upper if better is None else min(better, upper)
     parts = [
         bar(EDGE, 50, (WIDTH - 2 * EDGE, 6), "track"),
-        bar(EDGE, 50, (at(min(lower + eps, lower + top)) - EDGE, 6), "allowed"),
-        bar(EDGE, 44, (at(reach) - EDGE, 18), "band"),
-        mark(EDGE, f"lower bound {at_least(lower, 7)}", 92),
-        mark(at(upper), f"these factors {at_most(upper, 7)}", 28),
+        bar(EDGE, 44, (at(reach - lower) - EDGE, 18), "band"),
+        bar(EDGE, 64, (at(eps) - EDGE, 6), "allowed"),
+        mark(EDGE, f"lower bound {at_least(lower, 7)}", 100),
+        mark(at(upper - lower), f"these factors {at_most(upper, 7)}", 28),
     ]
     if better is not None:
-        parts.append(mark(at(better), f"better factors {at_most(better, 7)}", 110))
-    parts.append(text(EDGE, 134, "the optimum lies in the shaded part", "start", "note"))
-    parts.append(text(WIDTH - EDGE, 134, f"within epsilon {short(eps, 3)}: green", "end", "note"))
+        parts.append(mark(at(better - lower), f"better factors {at_most(better, 7)}", 128))
     said = f"The optimum is between {at_least(lower)} and {at_most(reach)}."
-    return svg(142, said, parts)
+    return svg(108 if better is None else 136, said, parts)
+
+
+def legend(held: Bracket) -> str:
+    """Return what the parts of the bracket's drawing are."""
+    near = f"; green: within epsilon = {short(held.epsilon, 3)} of the bound" * bool(held.epsilon)
+    scale = "distances from the bound are on a logarithmic scale"
+    return f"The optimum lies in the shaded part{near}; {scale}."
 
 
 def mark(x: float, said: str, y: float) -> str:
     """Return a labelled tick on the bracket; the label stays inside the drawing."""
     anchor = "start" if x < WIDTH / 3 else "middle" if x < 2 * WIDTH / 3 else "end"
-    line = f'<line x1="{x:.1f}" x2="{x:.1f}" y1="36" y2="70" class="tick"/>'
+    line = f'<line x1="{x:.1f}" x2="{x:.1f}" y1="36" y2="74" class="tick"/>'
     return line + text(x, y, said, anchor)
 
 
@@ -95,15 +101,15 @@ def polar(facts: Facts) -> str | None:
     top = max(bound, lam) * 1.08
     room = WIDTH - 2 * EDGE
     x = EDGE + lam / top * room
-    said = f"Ω°(W) ≤ {at_most(bound, 7)}, λ = {short(lam)}: a ratio of {bound / lam:.7g}"
+    said = f"Ω°(W) ≤ {at_most(bound, 7)}, λ = {short(lam)}"
     kind = "over" if bound > lam * (1 + facts.question.rtol) else "inside"
     parts = [
-        text(EDGE, 18, f"Ω°(W) ≤ {at_most(bound, 7)}", "start"),
-        bar(EDGE, 26, (bound / top * room, 22), kind),
-        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="22" y2="56" class="tick"/>',
-        text(x, 72, f"λ = {short(lam)}", "end"),
+        text(EDGE, 24, f"Ω°(W) ≤ {at_most(bound, 7)}", "start"),
+        bar(EDGE, 34, (bound / top * room, 22), kind),
+        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="30" y2="64" class="tick"/>',
+        text(x, 86, f"λ = {short(lam)}", "end"),
     ]
-    return svg(80, said, parts)
+    return svg(94, said, parts)
 
 
 def slices(facts: Facts) -> str | None:
@@ -112,22 +118,19 @@ def slices(facts: Facts) -> str | None:
     if not held or not facts.question.problem.lam:
         return None
     top = max(max(s.price, s.earned if np.isfinite(s.earned) else 0.0) for s in held)
+    if not top:  # every price underflows
+        return None
     step = (WIDTH - 2 * EDGE) / max(len(held), 8)
     parts = [f'<line x1="{EDGE}" x2="{WIDTH - EDGE}" y1="150" y2="150" class="tick"/>']
     for k, s in enumerate(held):
-        high = 130 * s.price / top
+        high = 130 * (s.price / top)
         parts.append(bar(EDGE + (k + 0.12) * step, 150 - high, (0.76 * step, high), "band"))
         if np.isfinite(s.earned):
-            y = min(max(150 - 130 * s.earned / top, 8.0), 158.0)
+            y = min(max(150 - 130 * (s.earned / top), 8.0), 158.0)
             parts.append(
                 f'<circle cx="{EDGE + (k + 0.5) * step:.1f}" cy="{y:.1f}" r="3.2" class="dot"/>'
             )
-    for x, anchor, note in (
-        (EDGE, "start", "bars: λθ of each slice, the dearest first"),
-        (WIDTH - EDGE, "end", "dots: ⟨W, φ⟩; on the bar's top at an optimum"),
-    ):
-        parts.append(text(x, 172, note, anchor, "note"))
-    return svg(180, f"Prices of {len(held)} slices and what the dual point pays for each.", parts)
+    return svg(162, f"Prices of {len(held)} slices and what the dual point pays for each.", parts)
 
 
 def image_side(Y: Array) -> int | None:

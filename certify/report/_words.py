@@ -27,9 +27,8 @@ def asked(facts: Facts) -> str:
     seen = problem.loss.observed
     of = "" if seen.full else f", of which {seen.size} entries are observed"
     rank = f"rank at most {size}" if problem.lam == 0 else "any size"
-    slices = f"{size} slice{'s' * (size != 1)}"
     return (
-        f"Somebody fitted {what} of {slices} to {shape} data{of}, by {loss(problem)}"
+        f"Somebody fitted {what} of {parts(problem, size)} to {shape} data{of}, by {loss(problem)}"
         f"{priced(problem)}. Are these factors a global optimum of that objective, over factors of "
         f"{rank}, within {short(facts.epsilon)}?"
     )
@@ -55,15 +54,25 @@ def priced(problem: Problem) -> str:
 def model(problem: Problem) -> str:
     """Return the name of the model."""
     atom, order = problem.atom, len(problem.loss.dims)
+    gauges = [atom.gauge] if isinstance(atom, Symmetric) else getattr(atom, "gauges", ())
+    signed = "nonnegative " if gauges and all(g.cone == "+" for g in gauges) else ""
     if isinstance(atom, CP):
-        return f"a CP factorization of order {order}"
+        return f"a {signed}CP factorization of order {order}"
     names = {
-        Symmetric: "a symmetric factorization",
+        Symmetric: f"a {signed}symmetric factorization",
         ReLU: "a network with one hidden layer",
         DeepLinear: "parallel deep linear networks",
         DeepReLU: "parallel deep ReLU networks",
     }
-    return names.get(type(atom), "a matrix factorization")
+    return names.get(type(atom), f"a {signed}matrix factorization")
+
+
+def parts(problem: Problem, size: int) -> str:
+    """Return the size of a model: so many slices, or what they are there."""
+    names = {ReLU: "hidden unit", DeepLinear: "branch", DeepReLU: "branch"}
+    name = names.get(type(problem.atom), "slice")
+    many = f"{name}es" if name.endswith("ch") else f"{name}s"
+    return f"{size} {name if size == 1 else many}"
 
 
 def answer(facts: Facts) -> str:
@@ -77,12 +86,12 @@ def bracket(facts: Facts) -> str:
     """Return the bracket as a sentence."""
     lower, upper = at_least(facts.proved.lower), at_most(facts.proved.upper)
     held = f"Proved: the optimum is at least {lower}, and these factors reach at most {upper}"
-    told = f"{held}: a gap of {at_most(facts.gap, 3)}, relative {facts.relative_gap:.2g}."
+    told = f"{held}: a gap of {at_most(facts.gap, 3)}, relative {at_most(facts.relative_gap, 2)}."
     if facts.proved.better is None:
         return told
     size = 0 if facts.better is None else facts.better[0].shape[-1]
-    better = at_most(facts.proved.better)
-    return f"{told} The better factors, of {size} slice{'s' * (size != 1)}, reach at most {better}."
+    better, sized = at_most(facts.proved.better), parts(facts.question.problem, size)
+    return f"{told} The better factors, of {sized}, reach at most {better}."
 
 
 def closing(facts: Facts) -> str:

@@ -38,6 +38,14 @@ class Subject:
         return (at.m, at.n) if at.full else (at.size,)
 
     @property
+    def data(self) -> Array | None:
+        """The data, where kinks are, in the shape of the fields; None if the loss has no such Y."""
+        held = np.asarray(self.loss.arrays().get("Y", ()))
+        size = int(np.prod(self.shape))
+        numbers = held.size == size and held.dtype.kind in "fiu"
+        return held.reshape(self.shape).astype(float) if numbers else None
+
+    @property
     def has_prox(self) -> bool:
         """Whether the loss has a proximal map of its own."""
         return type(self.loss).prox is not Loss.prox

@@ -34,6 +34,7 @@ CLAUSES = (*MEANT, CONCAVE, CLIP, WEIGHTS, CURVE, PROX, EXACT)
 FAR = tuple(2.0**k for k in (3, 10, 20, 30))  # how far l + <W, .> is looked at along rays
 WIDE = 2.0**20  # how far d is followed to the end of its domain,
 HALVINGS = 60  # and how sharply
+SHORT = 1 / 8  # between near fits: a bump that lies between far ones is not missed
 SHRINK = 400  # smaller examples that are tried after a failure
 
 
@@ -90,12 +91,16 @@ def decided(of: Subject) -> dict[str, str]:
 
 @st.composite
 def drawn(draw: st.DrawFn, of: Subject) -> Drawn:
-    """Return fits of both signs or of one, with ties or without."""
+    """Return fits of both signs or of one, with ties or without, some entries at the data."""
     kinds = [strategies.dyadics(), strategies.dyadics(1), strategies.numbers("tied")]
     held = strategies.arrays(of.shape, draw(st.sampled_from(kinds)))
     duals = strategies.arrays(of.shape)
     t = draw(strategies.dyadics(1, 32))
-    return Drawn(draw(held), draw(held), draw(duals), draw(duals), t, draw(st.integers(0, 20)))
+    Z, X = draw(held), draw(held)
+    Y = of.data
+    if Y is not None and draw(st.sampled_from([False] * 3 + [True])):
+        Z = np.where(draw(strategies.masks(of.shape)), Y, Z)
+    return Drawn(Z, X, draw(duals), draw(duals), t, draw(st.integers(0, 20)))
 
 
 def check(book: Book, of: Subject, x: Drawn) -> None:
@@ -145,14 +150,16 @@ def pairing(W: Array, Z: Array) -> float:
 
 
 def convex(book: Book, of: Subject, x: Drawn) -> None:
-    """Hold the value at a midpoint, which is exact, and how far the gradient turns."""
-    middle, mean = of.value((x.Z + x.X) / 2), (of.value(x.Z) + of.value(x.X)) / 2
-    told, rough = {"Z": x.Z, "X": x.X}, of.slack(x.Z, x.X)
-    book.hold(CONVEX, middle <= mean + rough, told, (middle, mean))
-    if of.loss.curvature < np.inf:
-        turn = float(np.linalg.norm(of.gradient(x.Z) - of.gradient(x.X)))
-        most = of.loss.curvature * float(np.linalg.norm(x.Z - x.X))
-        book.hold(CURVE, turn <= most + rough, told, (turn, most))
+    """Hold the value at a midpoint, which is exact, of far and of near fits; and the curvature."""
+    near = x.Z + np.sign(x.X - x.Z) * SHORT
+    for X in (x.X, near):
+        middle, mean = of.value((x.Z + X) / 2), (of.value(x.Z) + of.value(X)) / 2
+        told, rough = {"Z": x.Z, "X": X}, of.slack(x.Z, X)
+        book.hold(CONVEX, middle <= mean + rough, told, (middle, mean))
+        if of.loss.curvature < np.inf and mean < np.inf:
+            turn = float(np.linalg.norm(of.gradient(x.Z) - of.gradient(X)))
+            most = of.loss.curvature * float(np.linalg.norm(x.Z - X))
+            book.hold(CURVE, turn <= most + rough, told, (turn, most))
 
 
 def slopes(book: Book, of: Subject, at: tuple[Array, Array], others: list[Array]) -> None:

@@ -96,8 +96,7 @@ def allowance(scale: Scale, W: Array, bound: PolarBound) -> Fraction:
 def above(book: Book, of: tuple[Clause, Scale], W: Array, tried: tuple[Slice, float]) -> None:
     """Hold <W, phi(x)> <= upper theta(x), exactly where that is possible."""
     (clause, scale), (x, upper) = of, tried
-    if upper == np.inf:
-        book.counts[clause.name] += 1
+    if upper == np.inf:  # nothing is claimed, and nothing is tried
         return
     earned, price = scale.earned(W, x), scale.price(x)
     limit = Fraction(upper) + allowance(scale, W, PolarBound(0.0, upper, (), {}))
@@ -110,7 +109,6 @@ def above(book: Book, of: tuple[Clause, Scale], W: Array, tried: tuple[Slice, fl
 def below(book: Book, scale: Scale, W: Array, bound: PolarBound) -> None:
     """Hold the lower bound against its witness."""
     if bound.lower == -np.inf:
-        book.counts[BELOW.name] += 1
         return
     earned, price = scale.earned(W, bound.witness), scale.price(bound.witness)
     low = Fraction(bound.lower) - allowance(scale, W, bound)

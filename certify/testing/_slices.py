@@ -20,6 +20,7 @@ PAIR = "a pair (phi, theta) of degree p"
 SHAPES = Clause("shapes", "phi(x) is (m, n), theta(X) is (r,), both finite", "atoms/_base.py")
 ZERO = Clause("zero slice", "phi(0) = 0, theta(0) = 0", PAIR)
 SIGN = Clause("theta >= 0", "theta(x) >= 0", PAIR)
+FREE = Clause("nothing is free", "theta(x) = 0 only where phi(x) = 0", "theta >= c |phi|")
 PHI = Clause("homogeneity of phi", "phi(a x) = a^p phi(x), a >= 0", PAIR)
 THETA = Clause("homogeneity of theta", "theta(a x) = a^p theta(x), a >= 0", PAIR)
 EACH = Clause("slice by slice", "theta(X)_i = theta(X_i)", "atoms/_base.py")
@@ -37,6 +38,7 @@ CLAUSES = (
     SHAPES,
     ZERO,
     SIGN,
+    FREE,
     PHI,
     THETA,
     EACH,
@@ -77,9 +79,11 @@ def examples(draw: st.DrawFn, atom: Atom, shapes: st.SearchStrategy[tuple[int, .
     return Drawn(shape, X, a, draw(strategies.arrays((m, n))), draw(strategies.masks((m, n))))
 
 
-def check_slices(book: Book, atom: Atom, drawn: Drawn) -> None:
-    """Hold every clause on one example."""
+def check_slices(book: Book, atom: Atom, drawn: Drawn, *, everywhere: bool = True) -> None:
+    """Hold every clause on one example; `everywhere` says that every W has a finite polar."""
     shaped(book, atom, drawn)
+    if everywhere:
+        priced(book, atom, drawn)
     homogeneous(book, atom, drawn)
     summed(book, atom, drawn)
     in_domain(book, atom, drawn)
@@ -106,6 +110,15 @@ def shaped(book: Book, atom: Atom, drawn: Drawn) -> None:
     slack = operations(*x) * EPS * np.abs(alone)
     near = bool((np.abs(prices - alone) <= slack).all())
     book.hold(EACH, near, {"shape": drawn.shape, "X": X}, (prices, alone))
+
+
+def priced(book: Book, atom: Atom, drawn: Drawn) -> None:
+    """Slices that cost nothing are worth nothing; else the polar of some W is infinite."""
+    for k, price in enumerate(np.asarray(atom.theta(drawn.X))):
+        x = column(drawn.X, k)
+        size = float(np.abs(atom.phi(x)).max(initial=0.0))
+        told = {"shape": drawn.shape} | {f"x{j + 1}": p for j, p in enumerate(x)}
+        book.hold(FREE, bool(price > 0) or size == 0.0, told, (float(price), size))
 
 
 def homogeneous(book: Book, atom: Atom, drawn: Drawn) -> None:
