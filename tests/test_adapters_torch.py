@@ -472,6 +472,19 @@ def test_other_states_are_refused_by_name(state, error, told):
         from_model(held, X, target("mse"), weight_decay=DECAY)
 
 
+def test_a_file_of_bfloat16_is_read_at_its_own_value(tmp_path):
+    model, path = network(dtype=torch.bfloat16), tmp_path / "net.safetensors"
+    state = model.state_dict()
+    save_file({**state, "2.bias": state["2.bias"].float()}, path)
+    _, wanted = from_model(model, X, target("mse"), weight_decay=DECAY)
+    _, factors = from_model(path, X, target("mse"), weight_decay=DECAY)
+    assert all(np.array_equal(a, b) for a, b in zip(factors, wanted, strict=True))
+    assert np.array_equal(factors.q[0], wanted.q[0])
+    save_file({**state, "2.bias": torch.ones(2, dtype=torch.int8)}, path)
+    with pytest.raises(InputError, match="is not a safetensors file of numbers: dtype I8"):
+        from_model(path, X, target("mse"), weight_decay=DECAY)
+
+
 def test_pickles_and_other_files_are_not_read(tmp_path):
     path = tmp_path / "net.pt"
     torch.save(network().state_dict(), path)

@@ -139,6 +139,15 @@ def test_lam_zero_is_out_of_scope(bias):
     assert found.certificate is None
 
 
+@pytest.mark.parametrize("lam", [1e-300, 1e200])
+def test_a_lam_whose_square_is_no_float_leaves_a_bracket(lam):
+    problem = Problem(Squared(Y[:, None]), ReLU(X), lam)
+    factors = np.ones((D, R)), np.ones((1, R))
+    found = check(problem, factors, budget=BUDGET)
+    assert found.verdict is Verdict.REFUTED
+    verify(found.certificate, problem, factors)
+
+
 def test_no_time_at_all_leaves_a_bracket():
     problem, factors = from_state(state(), X, Y, weight_decay=0.125)
     found = check(problem, factors, q=factors.q, budget=0.0)

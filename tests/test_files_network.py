@@ -142,7 +142,7 @@ def test_what_is_wrong_is_named_with_its_key(tmp_path, text, told):
 
 
 def test_no_other_table_is_known_beside_a_network(tmp_path):
-    with pytest.raises(InputError, match="the key 'factors' is not known"):
+    with pytest.raises(InputError, match=r"net.toml: \[network\] says it all: leave factors"):
         load(write(tmp_path, tail='[factors]\nU = "U.npy"'))
 
 

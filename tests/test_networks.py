@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from certify import InputError, OutOfScopeError, Problem, Verdict, check, improve, rays
-from certify.atoms import ReLU
+from certify.atoms import RankOne, ReLU
 from certify.atoms.relu import gated
 from certify.descent import state
 from certify.envelope import Smoothed
@@ -359,6 +359,12 @@ def test_a_smallest_lam_needs_a_gradient_and_a_finite_polar():
         lam_max(Problem(Absolute(Y), ReLU(X), 1.0))
     with pytest.raises(OutOfScopeError, match="add ColumnIntercept"):
         lam_max(Problem(Squared(Y), ReLU(X, bias="free"), 1.0))
+
+
+def test_the_smallest_lam_of_other_atoms():
+    Q = np.arange(12.0).reshape(4, 3)
+    found = lam_max(Problem(Squared(Q), RankOne("l2", "l2"), 1.0))
+    assert found.lower <= np.linalg.norm(Q, 2) <= found.upper <= found.lower * (1 + 1e-9)
 
 
 def test_opposite_neurons_are_two_and_equal_ones_are_one():

@@ -48,12 +48,18 @@ def test_python_blocks_run_in_order(tmp_path, monkeypatch):
 
 def test_the_network_file_is_one(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    Path("net.toml").write_text(blocks("toml", MODELS)[0], encoding="utf-8")
-    x = np.linspace(-2, 2, 12)[:, None]
+    told, x = blocks("toml", MODELS)[0], np.linspace(-2, 2, 12)[:, None]
     np.save("X.npy", x)
     np.save("y.npy", np.abs(x))
     state = {"0.weight": np.ones((2, 1)), "0.bias": np.ones(2), "2.weight": np.ones((1, 2))}
     save_file(state, "net.safetensors")
+    Path("net.toml").write_text(told, encoding="utf-8")
+    assert main(["check", "net.toml"]) == 2
+    seen = float(np.square(2 * np.maximum(x + 1, 0) - np.abs(x)).mean())
+    assert f"reports the loss 0.0123, but these weights on X and y give {seen:.6g}" in (
+        capsys.readouterr().err
+    )
+    Path("net.toml").write_text(told.replace("0.0123", repr(seen)), encoding="utf-8")
     assert main(["check", "net.toml", "-o", "x.cert", "--rtol", "1e-2"]) in (10, 14)
     assert "in training" in capsys.readouterr().out
 

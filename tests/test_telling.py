@@ -145,6 +145,23 @@ def test_models_of_no_known_library_are_refused_in_a_sentence(model):
         from_model(model, Y)
 
 
+def test_a_state_dict_is_a_network_which_needs_its_targets():
+    state = {"0.weight": np.ones((3, 2)), "2.weight": np.ones((1, 3))}
+    X = np.arange(8.0).reshape(4, 2)
+    problem, factors = from_model(state, X, X[:, 0], weight_decay=0.5)
+    assert (problem.atom.kind, factors[0].shape) == ("relu", (2, 3))
+    for model in (state, "net.safetensors", "net.onnx"):
+        with pytest.raises(InputError, match="y must be given for a network: the targets"):
+            from_model(model, X, weight_decay=0.5)
+
+
+def test_a_pipeline_is_told_to_pass_its_last_step():
+    pipeline = pytest.importorskip("sklearn.pipeline")
+    whole = pipeline.make_pipeline(pytest.importorskip("sklearn.decomposition").PCA(1))
+    with pytest.raises(OutOfScopeError, match="not Pipeline: pass its last step, and the X that"):
+        from_model(whole.fit(np.eye(3)), np.eye(3))
+
+
 def test_the_score_is_zero_at_an_optimum_and_falls_with_the_gap():
     decomposition = pytest.importorskip("sklearn.decomposition")
     selection = pytest.importorskip("sklearn.model_selection")

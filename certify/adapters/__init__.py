@@ -9,6 +9,7 @@ One module a library; it imports that library only when it is called.
 `from_model` of this package picks the module by the model's own class.
 """
 
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from certify._arrays import short
 from certify._errors import InputError
 
 PACKAGES = ("sklearn", "tensorly", "torch")  # a module here is named like the library it reads
+NETWORKS = ("torch", "onnx")
 
 
 def from_model(model: Any, X: Any, y: Any = None, **keywords: Any) -> Any:  # noqa: ANN401
@@ -24,15 +26,19 @@ def from_model(model: Any, X: Any, y: Any = None, **keywords: Any) -> Any:  # no
 
         check(problem, factors, q=factors.q)
 
-    model     an estimator of scikit-learn, a decomposition of TensorLy, a module of PyTorch,
-              or the path of an .onnx or .safetensors file
+    model     an estimator of scikit-learn, a decomposition of TensorLy, a module of PyTorch
+              or its state dict, or the path of an .onnx or .safetensors file
     X, y      the data it was trained on, as its own `fit` takes them
     keywords  what that library's adapter needs besides: see certify.adapters.sklearn,
               .tensorly, .torch and .onnx
 
-    Raises InputError for a model of another library; then what the adapter raises.
+    Raises InputError for a model of another library, or a network without y; then what the
+    adapter raises.
     """
-    module = import_module(f"{__name__}.{library_of(model)}")
+    name = library_of(model)
+    if y is None and name in NETWORKS:
+        raise InputError("y must be given for a network: the targets it was trained on")
+    module = import_module(f"{__name__}.{name}")
     data = (X,) if y is None else (X, y)
     return module.from_model(model, *data, **keywords)
 
@@ -45,6 +51,8 @@ def library_of(model: object) -> str:
         if name is None:
             raise InputError(f"a model's file must be .onnx or .safetensors, got {short(model)}")
         return name
+    if isinstance(model, Mapping) and any(str(k).endswith(".weight") for k in model):
+        return "torch"  # a state dict
     for kind in type(model).__mro__:
         name = kind.__module__.partition(".")[0]
         if name in PACKAGES:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError, deserialize, safe_open
 
 from certify._arrays import Array, real
 from certify._errors import InputError, OutOfScopeError
@@ -46,11 +46,28 @@ def kept(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} is a pickle, which is never loaded: {cure}")
     try:
         with safe_open(path, framework="numpy") as file:
+            if any(file.get_slice(k).get_dtype() == "BF16" for k in file.keys()):  # noqa: SIM118
+                whole = deserialize(path.read_bytes())  # type: ignore[no-untyped-call]
+                return {name: widened(held) for name, held in whole}
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from None
     except (SafetensorError, TypeError) as error:
         raise InputError(f"{path} is not a safetensors file of numbers: {error}") from None
+
+
+def widened(held: Mapping[str, Any]) -> Array:
+    """Return a tensor of a file with bfloat16, the upper half of a float32, at its own value.
+
+    Raises TypeError for a kind that holds no numbers of floats.
+    """
+    kind, shape = held["dtype"], held["shape"]
+    if kind == "BF16":
+        words = np.frombuffer(held["data"], dtype="<u2").astype("<u4") << 16
+        return np.asarray(words.astype("<u4").view("<f4").astype(float).reshape(shape))
+    if kind not in ("F16", "F32", "F64"):
+        raise TypeError(f"dtype {kind}")
+    return np.frombuffer(held["data"], dtype=f"<f{int(kind[1:]) // 8}").reshape(shape)
 
 
 def layers(state: Mapping[str, Any]) -> list[Layer]:

@@ -76,5 +76,7 @@ def from_model(  # noqa: PLR0913  what a fit takes, and what it threw away
             raise InputError(f"{told} {type(estimator).__name__}: leave them out")
         return mlp(estimator, X, y, rows, sample_weight)
     cure = "state its objective as a Problem, or fit one of them"
+    if hasattr(estimator, "steps"):
+        cure = "pass its last step, and the X that the steps before it return"
     listed = ", ".join([*MODELS, *NETWORKS])
     raise OutOfScopeError(f"from_model knows {listed}, not {type(estimator).__name__}: {cure}")

@@ -12,7 +12,8 @@ Optional: reduction = "sum", decay_bias = false, reported (the loss that trainin
 and of weights that a .safetensors file holds activation, slope and layout = "sklearn".
 
 scikit-learn's networks, coefs_[k] and intercepts_[k] saved as k.weight and k.bias: reduction =
-"sum", decay_bias = false and weight_decay = alpha, or 2 alpha of an MLPRegressor.
+"sum", decay_bias = false and weight_decay = alpha, or 2 alpha of an MLPRegressor; in batches
+of b_j of the n rows that is times n mean 1 / b_j.
 """
 
 from pathlib import Path
@@ -29,6 +30,7 @@ from ._schema import Epsilon, Json, Strict, validated
 from ._source import Reader, Ref
 
 KINDS = (".safetensors", ".onnx")
+TOLD = {"lam", "data", "loss", "atom", "offsets", "factors"}  # by the table of a network
 
 
 class Top(Strict):
@@ -60,6 +62,8 @@ def trained(path: Path, document: Json, reader: Reader) -> tuple[Judged, Epsilon
 
     Raises InputError, naming the file and the key, for anything that is wrong.
     """
+    if told := sorted(set(document) & TOLD):
+        raise InputError(f"{path}: [network] says it all: leave {', '.join(told)} out")
     top = validated(Top, document, path, "")
     table = validated(Table, top.network, path, "network")
     model = path.parent / table.model

@@ -66,7 +66,7 @@ class Barrier:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.layer = program.net.layer
-        self.lam = program.problem.lam
+        self.lam = np.float64(program.problem.lam)  # whose square is infinite, no error
         self.d, self.r = program.cells.x.shape
         self.mask = program.cells.mask
         F = self.layer.features

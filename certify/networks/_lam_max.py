@@ -1,9 +1,10 @@
-"""The smallest lam at which the network without neurons is optimal."""
+"""The smallest lam at which no slices at all, the network without neurons, are optimal."""
 
 import numpy as np
 
 from certify import rays
 from certify._errors import InputError, OutOfScopeError
+from certify.atoms import ReLU
 from certify.orthogonal import Orthogonal, orthogonalize
 from certify.polar import PolarBound
 from certify.problem import Problem
@@ -25,7 +26,7 @@ def lam_max(problem: Problem, *, budget: float | None = None, seed: int = 0) -> 
     """
     if not problem.loss.smooth:
         raise InputError(f"lam_max needs a loss with a gradient, got {type(problem.loss).__name__}")
-    if why := unlevelled(problem):
+    if isinstance(problem.atom, ReLU) and (why := unlevelled(problem)):
         raise OutOfScopeError(why)
     shapes = problem.atom.shapes(problem.loss.dims)
     none = tuple(np.zeros((*s, 0)) for s in shapes)
