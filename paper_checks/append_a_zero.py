@@ -25,7 +25,9 @@ STATEMENT = Statement(
     "<W, phi(z)> = pi > lam theta(z), theta(z) = 1  =>  f falls by (pi - lam)^2 / (2 |phi(z)|^2)",
     needs={
         "stays one": "a local minimum alone is not enough: Y = diag(3, 2), lam = 1/2, and the one "
-        "slice 5/2 at the first entry is a local minimum of f_1 = 3.375; two slices reach 2.25",
+        "slice 5/2 at the first entry is a local minimum of f_1 = 3.375: [[x, q], [p, z]] of rank "
+        "1 with |x - 5/2|, |p|, |q| <= 1/2 has |z| <= |pq| / 2, and f is higher by (x - 5/2)^2 / 2 "
+        "+ (|p| + |q|) / 2 - 3/2 |z| at least, so by 5/16 (|p| + |q|); two slices reach 2.25",
         **{k: v for k, v in zero_slice.STATEMENT.needs.items() if k != "local minimum"},
     },
     gap="'Stays a local minimum' is a condition on all near points, and the polar of a nonconvex "
@@ -36,7 +38,10 @@ GLOBAL, CONVEX, FALL = (
     "f_r(X) = min F",
     "the best step lowers f by its formula",
 )
-NEAR, LOCAL = "else an appended slice nearby is lower", "the counterexample is a local minimum"
+NEAR, LOCAL = (
+    "else an appended slice nearby is lower",
+    "the counterexample is lowest on a grid near it",
+)
 STEP = Fraction(1, 10**9)  # how near: any number > 0 would do
 
 

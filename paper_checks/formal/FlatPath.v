@@ -76,6 +76,22 @@ apply: (zero_slice hom size_of_scale lam_gt0 minimal (w := w) (v := v) _ (i := o
 by rewrite /append unlift_none.
 Qed.
 
+(* In its first-order form it is exact: balanced slices are global if and only if Omega*(W) <= 1. *)
+Theorem append_zero_exact r (x : 'I_r -> S) q (w : {scalar V}) (v : {scalar Q}) :
+  gradient l lam w v (fit phi (codom x)) q -> supported l H lam w (fit phi (codom x)) q ->
+  (forall i, w (phi (x i)) = theta (x i)) ->
+  (forall ys q', f (codom x) q <= f ys q') <-> polar_le w phi theta 1.
+Proof.
+move=> grad sup bal; split=> [glob z | le1].
+  have minimal : local_minimum K phi theta l H lam size_of (append x) q.
+    by exists 1 => [|y q' _ _]; [exact: ltr01 | rewrite objective_append].
+  have last : append x ord_max = zero K by rewrite /append unlift_none.
+  have grad' : gradient l lam w v (fit phi (codom (append x))) q by rewrite fit_append.
+  by rewrite mul1r; exact: (polar_of_zero_slice hom size_of_scale lam_gt0 minimal grad' z last).
+apply: (directional_global (w := w)) => //; first exact: ltW.
+by move=> z; have := le1 z; rewrite mul1r.
+Qed.
+
 Variables (r : nat) (x : 'I_r -> S) (beta : 'I_r -> R).
 
 (* y = X(g): slice i is (1 + g beta_i)^(1/p) X_i *)

@@ -125,16 +125,12 @@ Proof.
 move=> a0 b0 /andP[t0 t1]; rewrite /mix addr_ge0 // mulr_ge0 ?subr_ge0 //.
 Qed.
 
-(* moving the weights in a straight line *)
-Lemma line_descent z a b : (forall i, 0 <= a i) -> (forall i, 0 <= b i) ->
-  (forall s t, 0 <= s -> s <= t -> t <= 1 ->
-     f (codom (weigh z (mix a b t))) q <= f (codom (weigh z (mix a b s))) q) ->
-  descent (weigh z a) (weigh z b).
+(* moving the weights in a straight line is continuous *)
+Lemma line_continuous z a b : (forall i, 0 <= a i) -> (forall i, 0 <= b i) ->
+  forall t e, 0 <= t <= 1 -> 0 < e -> exists2 d, 0 < d & forall s, 0 <= s <= 1 -> `|s - t| < d ->
+    forall i, dist K (weigh z (mix a b s) i) (weigh z (mix a b t) i) < e.
 Proof.
-move=> a0 b0 mono; exists (fun t => weigh z (mix a b t)); split=> //.
-- by move=> i; rewrite /weigh /mix subr0 mul1r mul0r addr0.
-- by move=> i; rewrite /weigh /mix subrr mul1r mul0r add0r.
-move=> t e t01 e0; have step i : exists d, 0 < d /\ forall s, 0 <= s <= 1 -> `|s - t| < d ->
+move=> a0 b0 t e t01 e0; have step i : exists d, 0 < d /\ forall s, 0 <= s <= 1 -> `|s - t| < d ->
     dist K (weigh z (mix a b s) i) (weigh z (mix a b t) i) < e.
   have pos : 0 < e / (1 + len K (z i)) by rewrite divr_gt0 ?len1_gt0.
   have [d d0 near] := root_continuous (mix_ge0 i a0 b0 t01) pos.
@@ -149,6 +145,23 @@ move=> t e t01 e0; have step i : exists d, 0 < d /\ forall s, 0 <= s <= 1 -> `|s
 have [d hd] := fin_all_exists step.
 have [m m0 hm] := common_bound (fun i => proj1 (hd i)).
 by exists m => // s s01 sm i; apply: (hd i).2 => //; apply: lt_le_trans (hm i).
+Qed.
+
+Lemma weigh_mix0 z a b i : weigh z (mix a b 0) i = weigh z a i.
+Proof. by rewrite /weigh /mix subr0 mul1r mul0r addr0. Qed.
+
+Lemma weigh_mix1 z a b i : weigh z (mix a b 1) i = weigh z b i.
+Proof. by rewrite /weigh /mix subrr mul1r mul0r add0r. Qed.
+
+Lemma line_descent z a b : (forall i, 0 <= a i) -> (forall i, 0 <= b i) ->
+  (forall s t, 0 <= s -> s <= t -> t <= 1 ->
+     f (codom (weigh z (mix a b t))) q <= f (codom (weigh z (mix a b s))) q) ->
+  descent (weigh z a) (weigh z b).
+Proof.
+move=> a0 b0 mono; exists (fun t => weigh z (mix a b t)); split=> //.
+- exact: weigh_mix0.
+- exact: weigh_mix1.
+- exact: line_continuous.
 Qed.
 
 (* sum phi kept, price not raised: f never rises *)
@@ -386,3 +399,43 @@ by rewrite -za; apply: (minimum_descent hom rootP) => // xs; rewrite value.
 Qed.
 
 End LargeR.
+
+(* Flat path, all of it: X(t), 0 <= t <= 1, is continuous, sum phi and f stay, a slice of X(1) is
+   zero. *)
+Section Flat.
+Variables (R : realFieldType) (V : vectType R) (Q : lmodType R) (S : Type) (K : cone R S).
+Variables (pw : R -> R) (phi : S -> V) (theta : S -> R) (hom : homogeneous K pw phi theta).
+Variables (l : V -> Q -> R) (H : Q -> R) (lam : R) (size_of : Q -> R).
+Hypothesis size_of_scale : forall t q, size_of (t *: q) = `|t| * size_of q.
+Hypothesis lam_gt0 : 0 < lam.
+
+Local Notation f := (objective phi theta l H lam).
+
+Theorem flat_path_continuous r (x : 'I_r -> S) (beta : 'I_r -> R) q :
+  \sum_i beta i *: phi (x i) = 0 -> (exists i, beta i != 0) ->
+  local_minimum K phi theta l H lam size_of x q ->
+  exists c : R -> 'I_r -> S,
+  [/\ forall i, c 0 i = x i,
+      forall t e, 0 <= t <= 1 -> 0 < e -> exists2 d, 0 < d & forall s, 0 <= s <= 1 -> `|s - t| < d ->
+        forall i, dist K (c s i) (c t i) < e,
+      forall t, 0 <= t <= 1 -> fit phi (codom (c t)) = fit phi (codom x)
+        /\ f (codom (c t)) q = f (codom x) q
+    & exists i, c 1 i = zero K].
+Proof.
+move=> dep nz minimal; have [root rootP] := root_exists hom.
+have [g [_ stays [y [i [ony yi]]]]] := flat_path hom size_of_scale lam_gt0 dep minimal nz.
+have b0 j : 0 <= 1 + g * beta j.
+  by have [a [a0 ea _]] := ony j; rewrite -ea; apply: (pw_ge0 (hom_degree hom)).
+pose b j := 1 + g * beta j; pose c t := weigh K root x (mix (fun=> 1) b t); exists c.
+have one0 (j : 'I_r) : (0 : R) <= 1 by exact: ler01.
+split=> [j | | t t01 |].
+- by rewrite /c weigh_mix0 (weigh_one hom rootP).
+- exact: (line_continuous hom rootP x one0 b0).
+- apply: (stays t) => j; have m0 := mix_ge0 j one0 b0 t01; have [a0 ea] := rootP _ m0.
+  by exists (root (mix (fun=> 1) b t j)); split=> //; rewrite ea /mix /b; ring.
+exists i; rewrite /c weigh_mix1 -yi; have [a [a0 ea ->]] := ony i.
+have [r0 er] := rootP _ (b0 i); rewrite /weigh; congr (act K _ _).
+by apply: (pw_injective hom) => //; rewrite er ea.
+Qed.
+
+End Flat.

@@ -391,6 +391,53 @@ Qed.
 
 End EachOutput.
 
+(* The same where v has the one sign sg: the kernel bounds sg y_o alone, so nothing is known of the
+   other side.  `network_rule_sign` says it at |u| = 1, |b| <= reach; here for every u. *)
+Section EachSigned.
+Variables (R : rcfType) (I D O S : finType) (f : I -> D -> R) (a : R).
+Variables (sample : I -> S) (W : S -> O -> R) (h : I -> R) (P : O -> R) (sg : R).
+Variables (u : D -> R) (b : R) (v : O -> R).
+Local Notation y := (output f h a (fun i o => W (sample i) o) (u, b)).
+Local Notation n := (Num.sqrt (size2 u)).
+Hypotheses (sg2 : sg ^+ 2 = 1) (signed : forall o, 0 <= sg * v o).
+Hypotheses (P0 : forall o, 0 <= P o) (each : forall o, sg * y o <= P o * n).
+
+Lemma signed_term o : y o * v o <= P o * n * `|v o|.
+Proof. exact: (@output_sign _ _ y v (fun o => P o * n) sg o sg2 (signed o) (each o)). Qed.
+
+Theorem outputs_signed_l2 bound : 0 <= bound -> size2 P <= bound ^+ 2 ->
+  paired f a sample W h u b v <= bound * (n * Num.sqrt (size2 v)).
+Proof.
+move=> bound0 hP; rewrite paired_output; have n0 : 0 <= n by exact: sqrtr_ge0.
+apply: le_trans (ler_sum _ (fun o _ => signed_term o)) _.
+have -> : \sum_o P o * n * `|v o| = n * inner P (fun o => `|v o|).
+  by rewrite /inner mulr_sumr; apply: eq_bigr => o _; ring.
+rewrite mulrCA; apply: ler_wpM2l => //; apply: root_le.
+  by rewrite mulr_ge0 ?sqrtr_ge0.
+apply: le_trans (cauchy _ _) _; rewrite exprMn sqr_sqrtr ?size2_ge0 //.
+have -> : size2 (fun o => `|v o|) = size2 v by apply: eq_bigr => o _; rewrite real_normK ?num_real.
+by apply: ler_wpM2r => //; exact: size2_ge0.
+Qed.
+
+Theorem outputs_signed_l1 bound : (forall o, P o <= bound) ->
+  paired f a sample W h u b v <= bound * (n * \sum_o `|v o|).
+Proof.
+move=> hP; rewrite paired_output; have n0 : 0 <= n by exact: sqrtr_ge0.
+apply: le_trans (ler_sum _ (fun o _ => signed_term o)) _.
+rewrite mulrA mulr_sumr; apply: ler_sum => o _; apply: ler_wpM2r => //; exact: ler_wpM2r.
+Qed.
+
+Theorem outputs_signed_linf m : (forall o, `|v o| <= m) ->
+  paired f a sample W h u b v <= (\sum_o P o) * (n * m).
+Proof.
+move=> hv; rewrite paired_output; have n0 : 0 <= n by exact: sqrtr_ge0.
+apply: le_trans (ler_sum _ (fun o _ => signed_term o)) _.
+rewrite mulr_suml; apply: ler_sum => o _; rewrite -mulrA; apply: ler_wpM2l => //.
+exact: ler_wpM2l.
+Qed.
+
+End EachSigned.
+
 (* `of_linear`: slope 1 and no unpriced bias is the matrix F^T W, its rows pooled, for the same two
    norms (`good` are the pairs (u, v) that count, the unit balls with their signs) *)
 Theorem linear_rule (R : realFieldType) (I D O S : finType) (f : I -> D -> R) (sample : I -> S)
