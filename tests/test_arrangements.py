@@ -278,26 +278,27 @@ def test_the_frame_is_orthonormal(radial):
     V, W = data((6, 3), seed=23)
     form = replace(form_of(ReLU(V).asked(W)), radial=radial).with_cuts(rng.normal(size=(2, 9)))
     frame, k = Frame(form, 0.5), form.size
-    Q = np.column_stack([column(frame, e) for e in np.eye(k)])
-    assert np.abs(Q.T @ Q - np.eye(k)).max() <= 1e-12
-    Y = rng.normal(size=(k, k))
-    Y = Y + Y.T
-    assert np.abs(frame.up(Y) - Q @ Y @ Q.T).max() <= 1e-12
-    Z = rng.normal(size=(len(Q),) * 2)
+    assert np.abs(frame.Q.T @ frame.Q - np.eye(k)).max() <= 1e-12
+    Z = rng.normal(size=(len(frame.Q),) * 2)
     Z = Z + Z.T
-    assert np.abs(frame.down(Z) - Q.T @ Z @ Q).max() <= 1e-12
+    assert np.abs(frame.down(Z) - frame.Q.T @ Z @ frame.Q).max() <= 1e-12
+    x = rng.normal(size=k)
+    p, u = x[:6], x[6:9]
+    rows = [p, p - form.F @ u, 0.5 * u, *([0.5 * x[9:]] if radial else [])]
+    rows = np.concatenate([*rows, form.rows[int(radial) :] @ x])
+    assert np.abs(frame.Q @ (frame.Q.T @ rows) - rows).max() <= 1e-12
+    Y = rng.normal(size=(k, k))
+    X = frame.over(Y @ Y.T)
+    assert np.abs(over(form, X, 0.5) - frame.Q @ Y @ Y.T @ frame.Q.T).max() <= 1e-12
 
 
-def column(frame, e):
-    """A column of Q up to its sign fixed by the first: from Q (e + e_1)(e + e_1)^T Q^T."""
-    first = np.eye(len(e))[0]
-    top = frame.up(np.outer(first, first))
-    i = int(np.abs(np.diagonal(top)).argmax())
-    q = top[:, i] / np.sqrt(top[i, i])
-    if (e == first).all():
-        return q
-    cross = frame.up(np.outer(e, first) + np.outer(first, e))  # r q^T + q r^T
-    return cross @ q - q * (q @ cross @ q) / 2
+def over(form, X, weight):
+    """X over the rows of a frame."""
+    m, d = form.F.shape
+    q = np.hstack([np.eye(m), -form.F, np.zeros((m, int(form.radial)))])
+    priced = weight * np.eye(form.size)[m : m + d + form.radial]
+    B = np.vstack([np.eye(m, form.size), q, priced, form.rows[int(form.radial) :]])
+    return B @ X @ B.T
 
 
 @pytest.mark.parametrize("radial", [0, 1, -1])

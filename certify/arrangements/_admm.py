@@ -3,7 +3,7 @@
     max <C, X>,  X = x x^T in { Q Y Q^T, Y >= 0 } and in the polyhedron: products of facts >= 0,
     p_i q_i = 0, |u|^2 = 1
 
-One eigendecomposition of the size of x a step.  The multiplier of the products is the witness N.
+Each step projects on both, in even units.  The multiplier of the products is the witness N.
 """
 
 from collections.abc import Callable
@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import linalg
 
 from certify._arrays import Array
 
-from ._form import Form
+from ._cone import Cone
+from ._form import Form, evened
 from ._frame import Frame
 from ._multiplier import Multiplier, proved
 
 RELAX = 1.6  # over-relaxation
 EVERY, BALANCE = 25, 50  # steps between bounds, between balances of rho
 LEAST, LATE, OVER = 200, 1000, 4  # steps before it may end, also without any gain; evaluations
-PART = 120  # sizes from which positive eigenvectors alone are found
+HOPE = 0.05  # share of the way to the target
 WEIGHT = 0.25  # of u in the rows, where |p|^2 + |q|^2 <= 1
 START = 8.0  # rho of a cold start
 
@@ -30,6 +30,8 @@ START = 8.0  # rho of a cold start
 @dataclass(frozen=True)
 class Warm:
     """Where a solve stopped: Z, the scaled multiplier U, rho, and the best multiplier.
+
+    Z and U are in even units, the best multiplier is in the form's own.
 
     Without Z and U it is only the best multiplier that a solve starts from.
     """
@@ -45,7 +47,8 @@ class Warm:
 class Stop:
     """When a solve ends: under the target, after some steps, settled, or when `expired` says.
 
-    settled is the relative gain of the bound over OVER evaluations under which it is hopeless.
+    settled is the relative gain of the bound over OVER evaluations under which it is hopeless;
+    so is a gain under HOPE of what is left to the target.
     """
 
     target: float
@@ -68,7 +71,8 @@ class Run:
     """The iterates, in units where the objective has norm 1."""
 
     def __init__(self, form: Form, warm: Warm | None, kind: Any = np.float64) -> None:  # noqa: ANN401
-        self.form, self.frame = form, Frame(form, WEIGHT, kind)
+        self.form, self.units, self.sizes = evened(form)
+        self.frame = Frame(self.form, WEIGHT, kind)
         C = self.frame.objective
         self.unit = float(np.linalg.norm(C)) or 1.0
         self.C = (C / self.unit).astype(kind)
@@ -81,14 +85,15 @@ class Run:
         self.U = zero.copy()
         if warm is not None:
             self.U = self.scaled(warm.best.N) if warm.U is None else warm.U.astype(kind)
-        self.X, self.before, self.Y = self.Z, self.Z, zero[: form.size, : form.size]
+        self.X, self.before = self.Z, self.Z
+        self.cone = Cone(self.frame, self.C)
 
     def step(self) -> None:
         """Project on the cone, over-relax, project on the polyhedron."""
-        S = self.frame.down(self.Z - self.U) + self.C / self.kind(self.rho)
-        self.Y = positive(S)
-        self.X = self.frame.up(self.Y)
-        V = self.kind(RELAX) * self.X + self.kind(1 - RELAX) * self.Z + self.U
+        self.X = self.cone.projected(self.Z - self.U, self.kind(self.rho))
+        V = self.kind(RELAX) * self.X
+        V += self.kind(1 - RELAX) * self.Z
+        V += self.U
         self.before, self.Z = self.Z, self.polyhedron(V)
         self.U = V - self.Z
 
@@ -123,7 +128,7 @@ class Run:
 
     def scaled(self, N: Array) -> Array:
         """Return U of a multiplier over the facts: `multiplier` the other way."""
-        held, m = N.astype(float), len(self.form.F)
+        held, m = N / np.outer(self.sizes, self.sizes), len(self.form.F)
         if self.form.radial:
             held[2 * m] /= WEIGHT
             held[:, 2 * m] /= WEIGHT
@@ -143,7 +148,11 @@ class Run:
             N[2 * m] *= WEIGHT
             N[:, 2 * m] *= WEIGHT
             N[2 * m, 2 * m] = 0.0
-        return np.asarray(0.5 * (N + N.T))
+        return np.asarray(0.5 * (N + N.T) * np.outer(self.sizes, self.sizes))
+
+    def over(self) -> Array:
+        """Return X over x."""
+        return self.frame.over(self.cone.Y) / np.outer(self.units, self.units)
 
     def balance(self) -> None:
         """Move rho slowly toward equal residuals."""
@@ -154,20 +163,10 @@ class Run:
         self.U = self.U / self.kind(ratio)
 
 
-def slow(history: list[float], settled: float) -> bool:
-    """Whether the bound hardly fell over the last evaluations."""
-    return history[-1 - OVER] - history[-1] <= settled * history[-1]
-
-
-def positive(S: Array) -> Array:
-    """Return the positive part of a symmetric matrix."""
-    if len(S) >= PART:
-        values, vectors = linalg.eigh(S, driver="evr", subset_by_value=[0.0, np.inf])
-    else:
-        values, vectors = np.linalg.eigh(S)
-        k = int(np.searchsorted(values, 0.0))
-        values, vectors = values[k:], vectors[:, k:]
-    return np.asarray((vectors * values) @ vectors.T)
+def slow(history: list[float], stop: Stop) -> bool:
+    """Whether the bound hardly fell over the last evaluations, as far as it is to go."""
+    last = history[-1]
+    return history[-1 - OVER] - last <= min(stop.settled * last, HOPE * (last - stop.target))
 
 
 def solve(form: Form, stop: Stop, warm: Warm | None = None, kind: Any = np.float64) -> Relaxed:  # noqa: ANN401
@@ -181,10 +180,10 @@ def solve(form: Form, stop: Stop, warm: Warm | None = None, kind: Any = np.float
         if k % EVERY == 0:
             best = min(best, proved(form, run.multiplier()), key=lambda b: b.bound)
             history.append(best.bound)
-            if k >= LEAST and slow(history, stop.settled) and (best is not first or k >= LATE):
+            if k >= LEAST and slow(history, stop) and (best is not first or k >= LATE):
                 break
         if k % BALANCE == 0:
             run.balance()
     if k % EVERY and best.bound > stop.target:
         best = min(best, proved(form, run.multiplier()), key=lambda b: b.bound)
-    return Relaxed(run.frame.over(run.Y), best, k, Warm(run.Z, run.U, run.rho, best))
+    return Relaxed(run.over(), best, k, Warm(run.Z, run.U, run.rho, best))

@@ -18,6 +18,9 @@ from certify._arrays import Array
 from ._base import LayerAsk
 from .cells import reach
 
+WHOLE = 0.9  # of a form of even rows: the largest singular value of F
+CUT = 0.35  # of a cut's row beside those of p and q
+SPREAD = 4.0  # of units of p, beyond their median
 ABOVE = 1 + 2.0**-50  # a radius rounded up
 
 
@@ -103,6 +106,30 @@ class Form:
         held = cuts.copy()
         held[:, : len(self.F)] *= self.scale
         return replace(self, cuts=held / sizes(held)[:, None])
+
+
+def evened(form: Form) -> tuple[Form, Array, Array]:
+    """Return the form in units in which steps converge, those of x and those of the facts.
+
+    p_i and q_i in units 1 / t_i, t_i ~ |W_i|^(1/2) / |F_i|: rows alike, but for what they earn.
+    """
+    m = len(form.F)
+    lengths, earned = (np.linalg.norm(x, axis=1) for x in (form.F, form.omega))
+    t = np.sqrt(level(earned)) / level(lengths)
+    t *= WHOLE / (float(np.linalg.norm(t[:, None] * form.F, 2)) or 1.0)
+    rest = np.ones(form.size - m)
+    x = np.concatenate([t, rest])
+    cuts = CUT * form.cuts / x[: m + form.F.shape[1]]
+    radial = [np.ones(1), t, t] if form.radial else []
+    facts = np.concatenate([t, t, *radial, np.full(len(cuts), CUT)])
+    inner = replace(form, F=t[:, None] * form.F, omega=form.omega / t[:, None], cuts=cuts)
+    return inner, x, facts
+
+
+def level(sizes: Array) -> Array:
+    """Return sizes within a factor of their median."""
+    middle = float(np.median(sizes)) or 1.0
+    return np.asarray(np.clip(sizes / middle, 1 / SPREAD, SPREAD))
 
 
 def sizes(rows: Array) -> Array:

@@ -1,8 +1,8 @@
 """Orthonormal coordinates of the cone of a hidden layer's relaxation.
 
 Rows (p, q, weighted u[, s], other facts) of x = T xi have orthonormal columns Q in xi.  For
-p and q alone xi = ((p + q) / sqrt 2, ...), so that Q^T T Q and Q Y Q^T need sums of blocks and
-thin products only; other facts V change them by (I + V^T V)^(-1/2), the identity and a low rank.
+p and q alone xi = ((p + q) / sqrt 2, ...), so that Q^T Z Q needs sums of blocks and thin
+products only; other facts V change them by (I + V^T V)^(-1/2), the identity and a low rank.
 """
 
 from dataclasses import dataclass
@@ -92,6 +92,13 @@ class Frame:
         return np.asarray(half + L @ (P.T @ half))
 
     @cached_property
+    def Q(self) -> Array:
+        """Q: the rows over the coordinates."""
+        P, delta = self.low
+        K = np.eye(self.form.size, dtype=self.kind) + (P * delta) @ P.T
+        return np.vstack([self.raised(K), self.V @ K])
+
+    @cached_property
     def objective(self) -> Array:
         """C in the coordinates, in float64."""
         return self.turned(self.T.T @ self.form.C @ self.T)
@@ -130,33 +137,6 @@ class Frame:
         p, q, u = X[:m], X[m : 2 * m], X[2 * m : 2 * m + d]
         parts = [ROOT * (p + q), ROOT * self.G.T @ (p - q) + self.H.T @ u, X[2 * m + d :]]
         return np.vstack(parts)
-
-    def up(self, Y: Array) -> Array:
-        """Return Q Y Q^T over the rows."""
-        m, d = self.form.F.shape
-        Y = self.turned(Y)
-        b = 2 * m + d + int(self.form.radial)
-        X = np.empty((b + len(self.V),) * 2, dtype=self.kind)
-        half = self.raised(Y)
-        aa = Y[:m, :m]
-        gg = self.G @ Y[m : m + d, m : m + d] @ self.G.T
-        cross = Y[:m, m : m + d] @ self.G.T
-        plus, minus = 0.5 * (aa + gg), 0.5 * (cross + cross.T)
-        X[:m, :m], X[m : 2 * m, m : 2 * m] = plus + minus, plus - minus
-        pq = 0.5 * (aa - gg) - 0.5 * (cross - cross.T)
-        X[:m, m : 2 * m], X[m : 2 * m, :m] = pq, pq.T
-        rest = half[:, m:]  # over gamma and s
-        side = rest[: 2 * m, :d] @ self.H.T
-        X[: 2 * m, 2 * m : 2 * m + d], X[2 * m : 2 * m + d, : 2 * m] = side, side.T
-        X[2 * m : b, 2 * m : 2 * m + d] = rest[2 * m :, :d] @ self.H.T
-        if self.form.radial:
-            X[:b, b - 1] = rest[:, -1]
-            X[b - 1, :b] = rest[:, -1]
-        if len(self.V):
-            side = half @ self.V.T
-            X[:b, b:], X[b:, :b] = side, side.T
-            X[b:, b:] = self.V @ Y @ self.V.T
-        return X
 
     def raised(self, Y: Array) -> Array:
         """Return Q0 Y, without the other facts."""

@@ -25,6 +25,7 @@ def leaf(form: Form, cuts: Array, found: Multiplier, goal: float) -> tuple[dict[
     held = coarsest(form, found, valued(form, goal, back=True))
     lift = 1 + SLACK
     level, bias, radial = (x + abs(x) * (lift - 1) for x in held[1:4])
+    level = level if form.radial else max(level, 0.0)  # less would prove no less than 0
     m, d = form.F.shape
     prices = np.concatenate([np.zeros(m), np.full(d, level), np.full(int(form.radial), radial)])
     if form.reach:

@@ -11,18 +11,18 @@ from certify.polar import _spectra as spectra
 
 from ._admm import Relaxed, Stop, Warm, solve
 from ._base import LayerAsk, Slice
-from ._form import Form, form_of
+from ._form import Form, evened, form_of
 from ._frame import Frame
 from ._multiplier import Multiplier
 from ._sharp import sharpened
 from .ascent import Climb, polished
 
 CUT_BITS, SIGN_BITS = 12, 24  # of a cut's entries: short integers for the verifier
-STEPS, SETTLED = 1000, 4e-4  # of one part; splitting early pays more than many steps
+STEPS, SETTLED = 1000, 2e-3  # of one part; splitting early pays more than many steps
 ROOT_STEPS = 2000
 NEAR, FAR = 20.0, 5.0  # rho where a child starts, of a parent within LOOSE of the aim or not
-LOOSE = 1.05
-FLOPS, FIXED, SPEED = 40.0, 1e7, 6e10  # of a step: of x cubed, of all else; of an ordinary core
+LOOSE = 1.02
+FLOPS, FIXED, SPEED = 5.0, 1e7, 6e10  # of a step: of x cubed, of all else; of an ordinary core
 EFFORT = 15.0  # seconds of an ordinary core without a deadline, in steps counted beforehand
 FEWEST = 60  # steps under which nothing comes of a relaxation
 SINGLE = 150  # rows from which iterates are kept in float32
@@ -67,7 +67,7 @@ class Bounder:
         if self.ask.W.shape[1] > 1:
             found = replace(found, best=sharpened(form, found.best, goal * goal))
         upper = float(np.sqrt(max(found.best.bound, 0.0)))
-        value, best = self.climbed(found)
+        value, best = self.climbed(found) if upper > goal else (-np.inf, None)
         split = self.split(path, found) if upper > goal else None
         kept = found.best._replace(N=found.best.N.astype(self.kind))  # of every part of the tree
         return Solved(upper, kept, value, best, split, found)
@@ -116,24 +116,28 @@ class Bounder:
         return halves(spectra.on_grid(normal, CUT_BITS))
 
     def climbed(self, found: Relaxed) -> tuple[float, Slice | None]:
-        """Return the best neuron from the leading eigenvectors of u u^T."""
+        """Return the neuron that an ascent reaches from a leading eigenvector of u u^T.
+
+        From the one of them, and of their negatives, that earns most.
+        """
         m, d = self.form.F.shape
         run = Climb.of(self.ask)
         vectors = np.linalg.eigh(found.X[m : m + d, m : m + d])[1]
-        best: tuple[float, Slice | None] = (-np.inf, None)
-        for k in range(min(DIRECTIONS, d)):
-            for s in (1.0, -1.0):
-                u = s * vectors[: run.F.shape[1], -1 - k]
-                size = float(np.linalg.norm(u))
-                if size > 0:
-                    here = self.from_point(run, u / size)
-                    best = max(best, here, key=lambda x: x[0])
-        return best
+        starts = list[tuple[float, Array, Array]]()
+        for x in vectors.T[-DIRECTIONS:]:
+            size = float(np.linalg.norm(x[: run.F.shape[1]]))
+            for u in (x, -x) if size > 0 else ():
+                starts.append(self.start(run, u[: run.F.shape[1]] / size))
+        if not starts:
+            return -np.inf, None
+        _, u, v = max(starts, key=lambda start: start[0])
+        return polished(run, u, v)
 
-    def from_point(self, run: Climb, u: Array) -> tuple[float, Slice]:
-        """Return the neuron that an ascent from u reaches."""
+    def start(self, run: Climb, u: Array) -> tuple[float, Array, Array]:
+        """Return (value, u, v) of the best v for u."""
         y = run.W.T @ run.hidden(u[:, None])[1][:, 0]
-        return polished(run, u, np.asarray(run.layer.right.maximizer(y)))
+        v = np.asarray(run.layer.right.maximizer(y))
+        return run.value(u, run.W @ v), u, v
 
 
 def bounder(ask: LayerAsk) -> Bounder:
@@ -203,12 +207,12 @@ def with_row(form: Form, warm: Relaxed, iterates: tuple[Array, Array], goal: flo
     Products with it are what X says, its multipliers are zero.
     """
     m, d = form.F.shape
-    held, row = warm.warm, form.rows[-1]
-    over = warm.X @ row
+    held, even = warm.warm, evened(form)[2]
+    over = warm.X @ form.rows[-1] * even[-1]
     p, u = over[:m], over[m : m + d]
     weights = Frame(form, held.weight).weights
-    facts = np.concatenate([p, p - form.F @ u])
-    rest = np.concatenate([form.rows[int(form.radial) :] @ over])
+    facts = np.concatenate([p, p - form.F @ u]) * even[: 2 * m]
+    rest = form.rows[int(form.radial) :] @ over * even[2 * m + form.radial :]
     last = [over[-1:] * held.weight] if form.radial else []
     products = np.concatenate([np.maximum(facts, 0), weights * u, *last, np.maximum(rest, 0)])
     k = len(iterates[0]) + 1

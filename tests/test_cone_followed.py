@@ -1,0 +1,122 @@
+"""The cone of a layer's relaxation, followed from step to step, and the units of its steps."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from certify.arrangements import _admm as admm
+from certify.arrangements import _cone as cone
+from certify.arrangements._form import CUT, SPREAD, evened, form_of
+from certify.arrangements._frame import Frame
+from certify.arrangements.dnn import bounder
+from certify.atoms import ReLU
+
+
+def asked(m, d, seed):
+    rng = np.random.default_rng(seed)
+    return ReLU(rng.standard_normal((m, d))).asked(rng.standard_normal((m, 1)))
+
+
+def framed(seed=3, rows=9):
+    """A frame, its objective, and a symmetric matrix over its rows."""
+    frame = Frame(form_of(asked(rows, 4, seed)), 0.25)
+    D = np.random.default_rng(seed).standard_normal((len(frame.Q),) * 2)
+    return frame, frame.objective, D + D.T
+
+
+def exact(frame, C, D, rho):
+    """Q S_+ Q^T by one decomposition."""
+    values, V = np.linalg.eigh(frame.Q.T @ D @ frame.Q + C / rho)
+    return frame.Q @ (V * np.maximum(values, 0)) @ V.T @ frame.Q.T
+
+
+def counted(monkeypatch):
+    """Count the decompositions of a cone."""
+    calls, plain = [], cone.Cone.decompose
+    monkeypatch.setattr(cone.Cone, "decompose", lambda *a: (calls.append(1), plain(*a)))
+    return calls
+
+
+def test_a_first_projection_is_exact():
+    frame, C, D = framed()
+    held = cone.Cone(frame, C)
+    assert not held.Y.any()
+    truth = pytest.approx(exact(frame, C, D, 2.0), abs=1e-12)
+    assert held.projected(D, 2.0) == truth
+    over = frame.Q @ held.Y @ frame.Q.T
+    assert over == truth
+
+
+def test_a_small_change_is_followed_to_first_order(monkeypatch):
+    frame, C, D = framed()
+    E = framed(8)[2]
+    errors = []
+    for t in (1e-2, 1e-3):
+        held = cone.Cone(frame, C)
+        held.projected(D, 2.0)
+        calls = counted(monkeypatch)
+        got = held.projected(D + t * E, 2.0)
+        assert not calls
+        errors.append(np.abs(got - exact(frame, C, D + t * E, 2.0)).max())
+        assert np.linalg.eigvalsh(got)[0] >= -1e-12
+    moved = np.abs(exact(frame, C, D + 1e-3 * E, 2.0) - exact(frame, C, D, 2.0)).max()
+    assert errors[1] <= 0.02 * moved
+    assert errors[1] <= 0.03 * errors[0]  # of second order
+
+
+def test_a_large_change_and_a_long_way_are_decomposed(monkeypatch):
+    frame, C, D = framed(rows=20)
+    held, calls = cone.Cone(frame, C), counted(monkeypatch)
+    held.projected(D, 2.0)
+    E = framed(8, rows=20)[2]
+    assert held.projected(E, 2.0) == pytest.approx(exact(frame, C, E, 2.0), abs=1e-12)
+    assert len(calls) == 2
+    for _ in range(cone.OFTEN):
+        held.projected(E, 2.0)
+    assert len(calls) == 2
+    held.projected(E, 2.0)
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize("radial", [False, True])
+def test_even_units_change_nothing_but_units(radial):
+    rng = np.random.default_rng(5)
+    V, W = rng.standard_normal((7, 3)), rng.standard_normal((7, 1))
+    V[2] *= 1e3
+    W[4] = 0.0
+    form = replace(form_of(ReLU(V).asked(W)), radial=radial).with_cuts(rng.normal(size=(2, 10)))
+    inner, x_units, fact_units = evened(form)
+    x = rng.normal(size=form.size)
+    p, u = x[:7], x[7:10]
+    facts = np.concatenate([p, p - form.F @ u, form.rows @ x])
+    y = x * x_units
+    p, u = y[:7], y[7:10]
+    within = np.concatenate([p, p - inner.F @ u, inner.rows @ y])
+    assert within == pytest.approx(facts * fact_units, rel=1e-9, abs=1e-12)
+    assert y @ inner.C @ y == pytest.approx(x @ form.C @ x, rel=1e-9)
+    assert fact_units[-2:] == pytest.approx(CUT)
+    t = x_units[:7]
+    assert t.max() / t.min() <= SPREAD**3 * (1 + 1e-9)
+    lengths = np.linalg.norm(inner.F, axis=1)
+    assert np.delete(lengths, 2).max() <= 20 * np.delete(lengths, 2).min()
+
+
+def test_steps_that_gain_little_of_the_way_end():
+    stop = admm.Stop(0.0, settled=1e-2)
+    falls = [2.0, 1.9, 1.8, 1.7, 1.6]
+    assert not admm.slow(falls, stop)
+    assert admm.slow([1.601, *falls[-1:] * 4], stop)
+    near = replace(stop, target=1.59)  # 1 % of 1.6 is more than the way that is left
+    assert admm.slow([1.6004, *falls[-1:] * 4], near)
+    assert not admm.slow([1.601, *falls[-1:] * 4], near)
+
+
+def test_a_part_under_the_aim_is_not_climbed():
+    solve = bounder(asked(9, 4, 3))
+    above = solve((), None, 0.0)
+    child = solve(above.split[:1], above.warm, 1e9)
+    assert (child.lower, child.found, child.split) == (-np.inf, None, None)
+    open_part = solve(above.split[:1], above.warm, 0.0)
+    assert open_part.lower > 0
+    assert open_part.found is not None
