@@ -17,7 +17,6 @@ from sklearn.decomposition import (
     SparsePCA,
     TruncatedSVD,
 )
-from sklearn.pipeline import make_pipeline
 
 from certify import InputError, OutOfScopeError
 from certify.adapters import _fitted
@@ -98,7 +97,6 @@ def test_alpha_zero_is_out_of_scope_with_the_cure(kind, make):
         FactorAnalysis(2),
         IncrementalPCA(2),
         KMeans(2, n_init=1, random_state=0),
-        make_pipeline(PCA(2)),
         "PCA",
         None,
     ],

@@ -19,6 +19,7 @@ from certify.cli import main
 from tests import audit_fits as fits
 from tests.browser import CHROMIUM, laid_out
 from tests.question_files import inside, write
+from tests.test_outputs import interruptible
 from tests.test_report import Page
 
 pytest.importorskip("sklearn")
@@ -287,7 +288,11 @@ def test_an_audit_that_is_stopped_leaves_no_process(tmp_path):
     command = [sys.executable, "-m", "certify", "audit", "audit.toml", "-o", "out"]
     for how, status in ((signal.SIGINT, 130), (signal.SIGKILL, -9)):
         running = subprocess.Popen(
-            command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            command,
+            cwd=tmp_path,
+            preexec_fn=interruptible,  # noqa: PLW1509  one thread here; restores a signal only
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
         limit = time.monotonic() + 60
         while not alive.exists() and time.monotonic() < limit:

@@ -6,14 +6,15 @@ import pytest
 from certify.arrangements._base import LayerAsk
 from certify.arrangements._form import form_of
 from certify.arrangements._multiplier import Multiplier, proved
-from certify.arrangements._sharp import decided, sharpened
+from certify.arrangements._sharp import crossed, decided, sharpened
 from certify.atoms import ReLU
 
 RNG = np.random.default_rng(31)
 N, K = 7, 3
 W = RNG.integers(-16, 17, (N, K)) / 8
 LINE = RNG.integers(1, 17, (N, 1)) * RNG.choice([-1, 1], (N, 1)) / 8
-NEAR = 1e-5  # the largest weight's inverse, and what its rounding may cost
+NEAR = 1e-9  # what the weights cost where every row is inside the cone of the cuts
+EDGE = 1e-5  # the largest weight's inverse, and what its rounding may cost
 
 
 def part(V, cuts, slope):
@@ -33,7 +34,7 @@ def test_a_half_line_is_bounded_by_its_value(side, slope):
     exact = float(np.linalg.norm(W.T @ np.where(z > 0, z, slope * z)))
     found = sharpened(form, loose, 0.0)
     assert exact <= np.sqrt(found.bound) <= exact * (1 + NEAR)
-    assert np.sqrt(loose.bound) > exact * (1 + 100 * NEAR)  # what is without the weights
+    assert np.sqrt(loose.bound) > exact * (1 + 100 * EDGE)  # what is without the weights
     free = np.eye(2 * N + 1, k=N) + np.eye(2 * N + 1, k=-N) > 0  # p meets q, and more
     assert found.N[~free].min() >= 0
 
@@ -44,6 +45,16 @@ def test_a_wedge_is_bounded_by_its_matrix():
     matrix = W.T @ (V * (LINE > 0))
     found = sharpened(form, loose, 0.0)
     assert np.sqrt(found.bound) <= np.linalg.norm(matrix, 2) * (1 + NEAR)
+
+
+def test_a_row_on_the_edge_of_the_cone_needs_large_weights():
+    V = np.column_stack([np.abs(LINE), np.abs(LINE[::-1])]) * np.sign(LINE)
+    V[1] = [1.0, 0.0]  # is a cut
+    form, loose = part(V, np.eye(2), 0.0)
+    assert crossed(form, decided(form)) is None
+    found = np.sqrt(sharpened(form, loose, 0.0).bound)
+    matrix = np.linalg.norm(W.T @ (V * (V @ np.ones((2, 1)) > 0)), 2)
+    assert found <= matrix * (1 + EDGE) < np.sqrt(loose.bound)
 
 
 def test_a_row_of_two_signs_leaves_the_multiplier_as_it_was():

@@ -110,7 +110,9 @@ def test_the_table_has_a_line_a_model_in_a_hundred_columns(done):
         assert line.startswith(row.model)
         assert line.split("MB")[0].rstrip().endswith(f"{row.bytes / 1e6:.1f}")
         assert row.verdict.name in line
-        assert f"{row.lower:.3f}" in line
+        shown = line.split(row.verdict.name)[1].split()
+        assert row.lower - 1e-3 < float(shown[0]) <= row.lower
+        assert row.upper <= float(shown[1]) < row.upper + 1e-3
 
 
 def printed(rows):

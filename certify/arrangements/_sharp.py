@@ -2,7 +2,8 @@
 
 There f . u >= 0 follows from the cuts, f = sum mu_j a_j with mu >= 0.  Then q = (-f . u)_+ is
 zero, and its products with the cuts say so:  sum mu_j q (a_j . u) = q (p - q) = -q^2.  The best
-weight of that is infinite; a large one costs the objective its inverse.
+weight of that is infinite; a large one costs the objective its inverse.  Where f is inside the
+cone of the cuts, what q earns with u has weights that take it away first, and a small one does.
 """
 
 import numpy as np
@@ -15,6 +16,8 @@ from ._multiplier import Multiplier, proved
 
 ROWS = 200  # beyond which no signs are looked for
 WEIGHTS = 2.0 ** np.arange(16, 25, 2)  # tried, in units of the objective
+FEW = 2.0 ** np.arange(0, 9, 4)  # the same where nothing is earned with u
+BEYOND = 12  # doublings of t
 ROUNDING = 2.0**-45  # of a weight: what a verifier in floats may lose by it
 NEAR = 1e-9  # of |f|: what f may differ from a sum of cuts; luck, what is proved is exact
 
@@ -30,14 +33,16 @@ def sharpened(form: Form, found: Multiplier, goal: float) -> Multiplier:
     if E is None:
         return found
     size = float(np.exp2(np.ceil(np.log2(np.abs(form.C).max(initial=0.0) or 1.0))))
-    best = found
-    for N in (np.zeros(E.shape), found.N.astype(float)):
-        for w in WEIGHTS * size:
-            held = proved(form, N + w * E)
-            held = held._replace(bound=held.bound + w * ROUNDING * len(E) ** 0.5)
-            best = min(best, held, key=lambda x: x.bound)
-            if best.bound <= goal:
-                return best
+    best, none = found, np.zeros(E.shape)
+    inside = crossed(form, E)
+    tries = [(inside, w) for w in FEW * size * len(form.F)] if inside is not None else []
+    tries += [(N, w) for N in (none, found.N.astype(float)) for w in WEIGHTS * size]
+    for N, w in tries:
+        held = proved(form, N + w * E)
+        held = held._replace(bound=held.bound + w * ROUNDING * len(E) ** 0.5)
+        best = min(best, held, key=lambda x: x.bound)
+        if best.bound <= goal:
+            return best
     return best
 
 
@@ -58,3 +63,34 @@ def decided(form: Form) -> Array | None:
         E[side, at] = E[at, side] = sides[0][1]
         E[i, m + i] = E[m + i, i] = -1.0
     return E
+
+
+def crossed(form: Form, E: Array) -> Array | None:
+    """Return N with which the zeros z_i, p_i or q_i, earn nothing with u; E from `decided`.
+
+    The other one of p_i and q_i is h . u + z_i, h . u >= 0.  If z_i earns 2 z_i (g . u), and
+    t h - g = sum nu_j a_j with nu >= 0, then
+
+        2 z_i (g . u) + 2 sum nu_j z_i (a_j . u) - 2 t p_i q_i = -2 t z_i^2.
+
+    None if for some row no t up to 2^BEYOND |g| / |h| does.
+    """
+    m, d = form.F.shape
+    cuts, at = form.cuts[:, m:].T, 2 * m + np.arange(len(form.cuts))
+    low = np.asarray(E[:m, 2 * m :].sum(axis=1) > 0)  # p_i is the zero
+    T = np.eye(form.size)
+    T[:m, m : m + d] = np.where(low[:, None], 0.0, form.F)
+    earned, N = (T.T @ form.C @ T)[:m, m : m + d], np.zeros(E.shape)
+    for i, (f, g) in enumerate(zip(form.F, earned, strict=True)):
+        h = -f if low[i] else f
+        size = float(np.linalg.norm(h))
+        for t in np.linalg.norm(g) / (size or 1.0) * 2.0 ** np.arange(BEYOND):
+            nu, rest = optimize.nnls(cuts, t * h - g)
+            if rest <= NEAR * t * size:
+                break
+        else:
+            return None
+        side = i if low[i] else m + i
+        N[side, at] = N[at, side] = nu
+        N[i, m + i] = N[m + i, i] = -t
+    return N

@@ -11,7 +11,6 @@ from certify.problem import Problem
 from certify.search import Clock, largest, lowest
 
 from ._grow import grow
-from ._net import Net
 
 ALONE = 0.3  # share of the budget for a network of the candidate's own size
 CLOSE = 0.05  # of epsilon: the gap at which a search may stop
@@ -27,9 +26,9 @@ def trail(problem: Problem, start: State, clock: Clock, seed: int, epsilon: floa
     grow(own, seed, wanted, cap=start.size)
     every = Growth(problem, clock.expired, clock.tell, own.best, own.W, own.lower)
     every.steps, every.left = STEPS, clock.left
-    if every.best.value - own.lower > wanted:
+    if every.best.value - own.lower > wanted and not clock.expired():
         grow(every, seed, wanted)
-    small = of_size(problem, [own.best, *(s for _, s in own.history)], start)
+    small = of_size([own.best, *(s for _, s in own.history)], start)
     if every.best.size <= start.size:
         small = lowest([small, every.best])
     elif every.best.size > start.size > 0 and start.value - small.value <= epsilon:
@@ -40,10 +39,8 @@ def trail(problem: Problem, start: State, clock: Clock, seed: int, epsilon: floa
     return Found(falling, small, lowest([small, every.best]), duals)
 
 
-def of_size(problem: Problem, states: list[State], start: State) -> State:
+def of_size(states: list[State], start: State) -> State:
     """Return the lowest of the states that have no more neurons than the start."""
-    net = Net(problem)
-    del net
     return lowest([start, *(s for s in states if s.size <= start.size)])
 
 
@@ -55,4 +52,4 @@ def again(every: Growth, start: State, seed: int) -> State:
     own = Growth(every.problem, every.expired, every.tell, cut, left=every.left)
     own.steps = int(ALONE * STEPS)
     grown = grow(own, seed, 0.0, cap=start.size)
-    return of_size(every.problem, [grown.best], state(every.problem, cut.factors))
+    return of_size([grown.best], state(every.problem, cut.factors))
