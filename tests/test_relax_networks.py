@@ -7,7 +7,7 @@ import pytest
 
 import problems
 from certify import InputError, Problem, check, relax
-from certify.atoms import ReLU
+from certify.atoms import DeepLinear, ReLU
 from certify.atoms.relu import gated
 from certify.losses import Absolute, Logistic, Squared
 from certify.offsets import ColumnIntercept
@@ -206,3 +206,15 @@ def test_zero_has_a_witness_of_nearly_zero():
 def test_a_witness_wants_a_finite_w_of_the_samples(bad):
     with pytest.raises(InputError):
         network_witness(bad, made(2, (3, 2, 1))[0])
+
+
+def test_parallel_deep_networks_are_relaxed_where_they_are_linear():
+    for case in problems.load("deep").values():
+        if isinstance(case.problem.atom, DeepLinear):
+            found = check(case.problem, case.factors, dual="relaxation")
+            assert case.optimum * (1 - 1e-6) <= found.lower <= case.optimum
+            told = relax.convex(case.problem)
+            assert told.value == pytest.approx(case.optimum, rel=1e-5)
+        else:
+            with pytest.raises(InputError, match="no relaxation is known for DeepReLU"):
+                relax.convex(case.problem)

@@ -7,7 +7,7 @@ import numpy as np
 from certify._arrays import Array
 from certify._errors import InputError
 from certify._fitting import operator
-from certify.atoms import ATOMS, CP, RankOne, ReLU
+from certify.atoms import ATOMS, CP, DeepLinear, DeepReLU, RankOne, ReLU
 from certify.gauges import gauge
 from certify.losses import Loss
 from certify.problem import Problem, Values
@@ -16,7 +16,7 @@ from ._cvxpy import Expression, cp
 from ._loss import Units, constant, domain, known, stated, units
 from ._offsets import penalty
 from ._solve import numbers, solve
-from .network_omega import network_omega
+from .network_omega import linear_omega, network_omega
 from .omega import by_squares, omega
 from .tensor_gauge import tensor_omega
 
@@ -61,7 +61,8 @@ def convex(problem: Problem, solver: str | None = None, budget: float | None = N
         F(Z, q) = l(Z + A q) + lam Omega(Z) + sum_k H_k(q_k).
 
     Omega is exact where omega.exact says so; else it is a lower bound, and F with it: of a
-    tensor the partial-transpose relaxation; of a hidden layer as `network_omega` says.
+    tensor the partial-transpose relaxation; of a hidden layer as `network_omega` says; of
+    parallel deep linear networks the nuclear norm of the least U with V U = Z, exact.
     budget: seconds for the solver.
 
     Raises InputError for a solver that is not installed, or a problem with a loss or an
@@ -122,14 +123,18 @@ def gauged(problem: Problem) -> tuple[Expression, list[Expression], Expression]:
         price, cone = omega(Z, *atom.gauges)
     elif isinstance(atom, ReLU):
         price, cone = network_omega(Z, atom.layer)
+    elif isinstance(atom, DeepLinear):
+        price, cone = linear_omega(Z, atom.V)
     else:
         price, cone = by_squares(Z, gauge(getattr(atom, "norm")))  # noqa: B009  symmetric
     return price, cone, Z
 
 
 def own(problem: Problem) -> None:
-    """Raise InputError for an atom or a loss that is not certify's own, and for max-pooling."""
+    """Raise InputError for an atom or a loss that is not certify's own, or has no relaxation."""
     atom, loss = problem.atom, problem.loss
+    if isinstance(atom, DeepReLU):
+        raise InputError("no relaxation is known for DeepReLU")
     if isinstance(atom, ReLU) and atom.layer.most:
         raise InputError("no relaxation is known for a ReLU with pool='max'")
     if not isinstance(atom, tuple(ATOMS.values())) or not known(loss):

@@ -80,6 +80,13 @@ def network_omega(Z: Expression, layer: Layer) -> Expressed:
     return price / scale, cone
 
 
+def linear_omega(Z: Expression, V: Array) -> Expressed:
+    """Return the nuclear norm of the least U, V U = Z: parallel deep linear networks."""
+    scale = unit(V)
+    U = cp.Variable((V.shape[1], Z.shape[1]))
+    return cp.normNuc(U) / scale, [V / scale @ U == Z]
+
+
 def of_linear(Z: Expression, F: Array, layer: Layer) -> Expressed:
     """Return the gauge of the least U; a free bias adds to every row at no price."""
     U = cp.Variable((F.shape[1], Z.shape[1]))
