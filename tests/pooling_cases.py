@@ -71,7 +71,7 @@ def random_max(rng, atom, W):
     each, arrays = [], {}
     d = atom.layer.features.shape[1]
     for t, sign in enumerate(SIGNS[atom.layer.right.cone]):
-        signed = Signed(atom.layer, sign * W[:, 0])
+        signed = Signed(atom.layer, W[:, 0], sign)
         splits, outer = rng.integers(-8, 9, (2, d)) / 4, []
 
         def grow(path, depth, outer=outer):

@@ -223,3 +223,37 @@ def test_no_outputs_at_all_are_named():
             Y[:, None][:, :0],
             weight_decay=1.0,
         )
+
+
+PAIRS = np.repeat(np.arange(N // 2), 2)
+LAYERS = {
+    "one output": (ReLU, Y[:, None]),
+    "two outputs": (ReLU, np.column_stack([Y, Y[::-1]])),
+    "six features": (lambda V: ReLU(np.hstack([V, V[::-1], 0.5 * V[:, ::-1]])), Y[:, None]),
+    "largest": (lambda V: ReLU(V, samples=PAIRS, pool="max"), Y[: N // 2, None]),
+}
+
+
+@pytest.mark.parametrize("e", [-1000, -500, 500, 520, 1000])
+@pytest.mark.parametrize("name", LAYERS)
+def test_features_of_any_size_leave_a_bracket(name, e):
+    """W and features of 2^e: the polar is 2^e times that of features near 1."""
+    make, data = LAYERS[name]
+    plain, atom = make(X), make(X * 2.0**e)
+    known, held = plain.polar(data, budget=1.0), atom.polar(data, budget=1.0)
+    assert np.ldexp(held.lower, -e) <= known.upper * (1 + 1e-12)
+    assert np.ldexp(held.upper, -e) >= known.lower * (1 - 1e-12)
+    problem = Problem(Squared(data), atom, 0.25 * 2.0**e)
+    d, outputs = atom.layer.features.shape[1], data.shape[1]
+    x = np.full((d, 1), 2.0 ** (-e // 2)), np.full((outputs, 1), 2.0 ** (-e // 2))
+    found = check(problem, x, budget=BUDGET)
+    empty = 0.5 * np.square(data).sum()
+    assert 0 <= found.lower <= empty
+    assert found.lower <= found.upper
+    assert found.verdict in (Verdict.UNDECIDED, Verdict.REFUTED, Verdict.RANK_LIMITED)
+
+
+def test_an_infinite_bound_has_no_proof():
+    atom = ReLU(X * 2.0**1000)
+    held = atom.polar(np.column_stack([Y, -Y]), budget=1.0)
+    assert (held.lower, held.upper, held.proof) == (0.0, np.inf, {})

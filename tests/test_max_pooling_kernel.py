@@ -125,7 +125,7 @@ def test_the_layer_that_sums_lies_above_everywhere(seed):
     atom, W = pooled(seed, (3, 3, 2, 1))
     atom = replace(atom, V=atom.V * rng.choice([1.0, 0.3, 1e-9], atom.V.shape))
     for sign in (1, -1):
-        signed = Signed(atom.layer, sign * W[:, 0])
+        signed = Signed(atom.layer, W[:, 0], sign)
         base = np.array(
             [
                 rng.choice([*own, -1][: len(own) + (w > 0)])

@@ -214,7 +214,7 @@ def test_parallel_deep_networks_are_relaxed_where_they_are_linear():
             found = check(case.problem, case.factors, dual="relaxation")
             assert case.optimum * (1 - 1e-6) <= found.lower <= case.optimum
             told = relax.convex(case.problem)
-            assert told.value == pytest.approx(case.optimum, rel=1e-5)
+            assert told.value == pytest.approx(case.optimum, rel=1e-6)
         else:
             with pytest.raises(InputError, match="no relaxation is known for DeepReLU"):
                 relax.convex(case.problem)

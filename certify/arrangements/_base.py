@@ -1,7 +1,7 @@
 """What is asked of the methods for hidden layers."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from time import monotonic
 
@@ -41,19 +41,19 @@ class Layer:
         """Return pool(s(F U)), (samples, r), for U (d, r)."""
         z = self.features @ U
         hidden = np.where(z > 0, z, self.slope * z)
-        if not self.most or self.samples is None:
-            return self.pool(hidden)
-        out = np.zeros((int(self.samples.max()) + 1, *hidden.shape[1:]))
-        np.maximum.at(out, self.samples, hidden)
-        return out
+        return self.gathered(hidden, np.maximum) if self.most else self.pool(hidden)
 
     def pool(self, hidden: Array) -> Array:
         """Sum the rows of F into their samples."""
         self.must_sum()
+        return self.gathered(hidden, np.add)
+
+    def gathered(self, hidden: Array, by: np.ufunc) -> Array:
+        """Gather the rows of F into their samples, from 0."""
         if self.samples is None:
             return hidden
         out = np.zeros((int(self.samples.max()) + 1, *hidden.shape[1:]))
-        np.add.at(out, self.samples, hidden)
+        by.at(out, self.samples, hidden)
         return out
 
     def spread(self, W: Array) -> Array:
@@ -100,6 +100,21 @@ class LayerAsk:
     def left(self) -> float:
         """Return the seconds left, infinite without a deadline."""
         return float("inf") if self.deadline is None else self.deadline - monotonic()
+
+    def shared(self, count: int) -> "LayerAsk":
+        """Return the ask with its part of the time that is left, one of `count`."""
+        if self.deadline is None:
+            return self
+        return replace(self, deadline=self.deadline - max(self.left(), 0.0) * (1 - 1 / count))
+
+    def beyond(self, e: int) -> bool:
+        """Whether the largest entry of F is no number between 2^-e and 2^e, nor zero."""
+        top = float(np.abs(self.layer.features).max())
+        return top > 0 and not 2.0**-e <= top <= 2.0**e
+
+    def signs(self) -> tuple[int, ...]:
+        """Return the signs of v, of one output, that its cone allows."""
+        return {"": (1, -1), "+": (1,), "-": (-1,)}[self.layer.right.cone]
 
     def key(self, method: str) -> str:
         """Return a name of this question for one method, whatever the effort."""

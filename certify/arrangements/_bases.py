@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from certify._arrays import Array
+from certify.gauges import Gauge, gauge
 
 from ._base import Ints, Layer
 from ._largest import owners, rows_of_samples
@@ -34,10 +35,21 @@ class Summed(NamedTuple):
 
 @dataclass(frozen=True)
 class Signed:
-    """sum_k omega_k h_k(u) of one sign of v: omega (samples,), the layer that takes the largest."""
+    """sum_k omega_k h_k(u), omega = sign w (samples,), of the layer that takes the largest."""
 
     layer: Layer
-    omega: Array
+    w: Array
+    sign: int
+
+    @property
+    def omega(self) -> Array:
+        """The weights of one sign of v."""
+        return self.sign * self.w
+
+    @property
+    def right(self) -> Gauge:
+        """The norm of v of this sign alone."""
+        return gauge("l2+" if self.sign > 0 else "l2-")
 
     @cached_property
     def own(self) -> list[list[int]]:

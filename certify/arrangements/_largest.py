@@ -92,8 +92,7 @@ def attain(ask: LayerAsk) -> tuple[float, Slice]:
     that loses is not taken.
     """
     run, rng = Largest(ask), np.random.default_rng(ask.seed)
-    signs = {"": (1.0, -1.0), "+": (1.0,), "-": (-1.0,)}[ask.layer.right.cone]
-    fixed = [np.array([[s]]) for s in signs] if ask.W.shape[1] == 1 else [None]
+    fixed = [np.array([[float(s)]]) for s in ask.signs()] if ask.W.shape[1] == 1 else [None]
     ends: list[tuple[float, Slice]] = []
     for v in fixed:
         U, values = raced(run, starts(ask, rng), v)

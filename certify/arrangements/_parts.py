@@ -13,7 +13,6 @@ from scipy.optimize import nnls
 
 from certify._arrays import Array
 from certify.branching import Limits, Solved, Tree, grow
-from certify.gauges import gauge
 from certify.polar import Proposal
 
 from . import _largest, cells
@@ -22,6 +21,7 @@ from ._bases import SUM, Signed, Summed
 from ._cell import Signs
 from .ascent import attain
 
+SQUARE = 500  # binary exponents of F whose squares are floats
 SMALL = 6  # features up to which the space is split
 PARTS = 256  # without a deadline
 POINTS = 2000  # at which bounds are compared
@@ -51,13 +51,17 @@ Found: TypeAlias = Tree[Label, Warm, Leaf]
 
 
 def proposal(ask: LayerAsk, propose: Callable[[LayerAsk], Proposal]) -> Proposal:
-    """Return the bound of one output: the larger of its signs', each with its own tree."""
-    signs = {"": (1, -1), "+": (1,), "-": (-1,)}[ask.layer.right.cone]
+    """Return the bound of one output: the larger of its signs', each with its own tree.
+
+    Infinite where its numbers leave the floats.
+    """
+    if ask.beyond(SQUARE):
+        return Proposal(np.inf)
+    signs = ask.signs()
     lower, (u, _) = _largest.attain(ask)
     upper, texts, arrays = 0.0, list[Json](), dict[str, Any]()
     for t, sign in enumerate(signs):
-        part = of_part(ask, len(signs) - t)
-        signed = Signed(ask.layer, sign * ask.W[:, 0])
+        part, signed = ask.shared(len(signs) - t), Signed(ask.layer, ask.W[:, 0], sign)
         small = ask.layer.features.shape[1] <= SMALL
         made = split(part, signed, lower, u) if small else whole(part, signed, propose)
         if made.upper == np.inf:
@@ -66,13 +70,6 @@ def proposal(ask: LayerAsk, propose: Callable[[LayerAsk], Proposal]) -> Proposal
         arrays |= {f"s{t}.{k}": x for k, x in made.proof.items() if isinstance(x, np.ndarray)}
         texts.append({"nodes": made.proof["nodes"]})
     return Proposal(upper, {"rule": "max_pool", "each": texts, **arrays})
-
-
-def of_part(ask: LayerAsk, count: int) -> LayerAsk:
-    """Return the ask with its part of the time that is left."""
-    if ask.deadline is None:
-        return ask
-    return replace(ask, deadline=ask.deadline - max(ask.left(), 0.0) * (1 - 1 / count))
 
 
 # --- the whole space ------------------------------------------------------------------
@@ -93,14 +90,12 @@ def whole(ask: LayerAsk, signed: Signed, propose: Callable[[LayerAsk], Proposal]
 def of_layer(ask: LayerAsk, signed: Signed, held: Summed) -> LayerAsk:
     """Return the ask of a layer that sums, for the sign of v alone."""
     layer = replace(ask.layer, features=held.features, samples=held.samples, most=False)
-    same = np.array_equal(signed.omega, ask.W[:, 0])
-    return replace(ask, layer=replace(layer, right=gauge("l2+" if same else "l2-")))
+    return replace(ask, layer=replace(layer, right=signed.right))
 
 
 def largest_of(ask: LayerAsk, signed: Signed) -> tuple[float, Array]:
     """Return the largest value found for one sign of v, and where."""
-    same = np.array_equal(signed.omega, ask.W[:, 0])
-    one = replace(ask.layer, right=gauge("l2+" if same else "l2-"))
+    one = replace(ask.layer, right=signed.right)
     value, (u, _) = _largest.attain(replace(ask, layer=one))
     return value, u
 
@@ -237,11 +232,10 @@ class Parts:
         told: the aim, and how many parts of its own it may take.
         """
         W, count = self.ask.W[:, 0], len(sides)
-        sign = 1 if np.array_equal(self.signed.omega, W) else -1
         omega = np.concatenate([W[held.samples], np.zeros(count)])
         F, m = np.vstack([held.features, sides]), len(held.features)
         prefix = tuple((k, 1) for k in range(m, m + count))
-        solver = cells.Cells((sign,), Signs(omega, F, 0.0, 0.0), prefix)
+        solver = cells.Cells((self.signed.sign,), Signs(omega, F, 0.0, 0.0), prefix)
         rest = max(told[0] - held.extra, 0.0)
         limits = Limits(rest, ROUGH, told[1], self.ask.expired, 1)
         tree = grow(solver, limits)

@@ -110,14 +110,9 @@ def question(ask: LayerAsk) -> Signs:
     return Signs(omega, layer.features, layer.slope, far)
 
 
-def signs_of(ask: LayerAsk) -> tuple[int, ...]:
-    """Return the signs of v that its cone allows."""
-    return {"": (1, -1), "+": (1,), "-": (-1,)}[ask.layer.right.cone]
-
-
 def proposal(ask: LayerAsk, lower: float) -> Proposal:
     """Return the bound of a tree on signs of rows, of one output; lower: a value attained."""
-    solver = Cells(signs_of(ask), question(ask))
+    solver = Cells(ask.signs(), question(ask))
     tree = grow(solver, limits(ask, lower))
     if tree.upper == np.inf:  # no time for a first part
         return Proposal(np.inf)

@@ -72,7 +72,7 @@ def linear(ask: LayerAsk) -> Proposal:
 
 def single(ask: LayerAsk) -> Proposal:
     """Return the bound of one output."""
-    lower = attain(shared(ask, 3))[0]
+    lower = attain(ask.shared(3))[0]
     best = Proposal(np.inf)
     if few(*ask.layer.features.shape):
         best = cells.proposal(ask, lower)
@@ -90,7 +90,7 @@ def joint(ask: LayerAsk) -> Proposal:
     """Return the bound of |W^T s|_2, times what the norm of v may add."""
     wide = float(np.sqrt(ask.W.shape[1])) if ask.layer.right.name == "linf" else 1.0
     target = None if ask.target is None else ask.target / wide
-    lower = attain(shared(ask, 3))[0] if wide == 1.0 else 0.0
+    lower = attain(ask.shared(3))[0] if wide == 1.0 else 0.0
     found = tree.proposal(replace(ask, target=target), lower)
     return Proposal(found.upper * wide, found.proof)
 
@@ -106,20 +106,15 @@ def each(ask: LayerAsk) -> Proposal:
         starts = [(u, np.ones(1)) for u, _ in ask.starts]
         target = ask.target if largest else None
         part = replace(ask, layer=one, W=column[:, None], target=target, starts=starts)
-        found = propose(shared(part, ask.W.shape[1] - t))
+        found = propose(part.shared(ask.W.shape[1] - t))
+        if found.upper == np.inf:
+            return found
         uppers.append(found.upper)
         arrays |= {f"s{t}.{k}": x for k, x in found.proof.items() if isinstance(x, np.ndarray)}
         texts.append({k: x for k, x in found.proof.items() if not isinstance(x, np.ndarray)})
     order = {"l1": np.inf, "linf": 1, "l2": 2}[ask.layer.right.name]
     upper = float(np.linalg.norm(uppers, order))
     return Proposal(upper, {"rule": "outputs", "each": texts, **arrays})
-
-
-def shared(ask: LayerAsk, count: int) -> LayerAsk:
-    """Return the ask with its part of the time that is left."""
-    if ask.deadline is None:
-        return ask
-    return replace(ask, deadline=ask.deadline - max(ask.left(), 0.0) * (1 - 1 / count))
 
 
 def met(ask: LayerAsk, found: Proposal) -> bool:

@@ -18,6 +18,7 @@ from .dnn import Bounder, Cut, Grown, allowance, bounder
 GAP = 2.0**-20  # relative: a bound this near a found value is not worth more parts
 FAR = 2.0**-7  # a target this far below a found value is not worth a tree
 EDGE = 1e-9  # relative slack left for the last roundings of a leaf
+FOURTH = 240  # binary exponents of F whose fourth powers are floats
 SIGNED = 3  # parts of the tree that splits the sign of w^T s alone
 
 
@@ -47,7 +48,9 @@ def grown(ask: LayerAsk, lower: float = 0.0, tree: Grown | None = None) -> Grown
 
 
 def proposal(ask: LayerAsk, lower: float = 0.0) -> Proposal:
-    """Return the bound of the tree with its proof."""
+    """Return the bound of the tree with its proof; infinite where its numbers leave the floats."""
+    if ask.beyond(FOURTH):
+        return Proposal(np.inf)
     tree = grown(ask, lower)
     with threadpool_limits(1, user_api="blas"):
         return Proposal(*proof_of(bounder(ask), tree, limits(ask, max(lower, tree.lower)).target))

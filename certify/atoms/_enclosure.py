@@ -10,7 +10,7 @@ from scipy import sparse
 from certify._arrays import Array, finite, real
 from certify._errors import InputError
 from certify.gauges import Gauge, gauge
-from certify.kernel.verify import power
+from certify.kernel.verify import RejectedError, power
 from certify.polar import Matrix, PolarBound, Proposal
 from certify.polar._proved import (
     above,
@@ -76,7 +76,8 @@ def enclose_network(
 ) -> PolarBound:
     """Enclose the polar of W for a hidden layer; as `enclose`.
 
-    The value of the witness is computed in the kernel's rounded arithmetic.
+    The value of the witness is computed in the kernel's rounded arithmetic; a side whose
+    numbers leave the floats is 0 or infinite, which holds, and has no proof.
     """
     given = matrix(W)
     whole = np.asarray(given.toarray() if sparse.issparse(given) else given)
@@ -87,10 +88,24 @@ def enclose_network(
     held, e = at_scale_one(whole)
     proposal = propose(held)
     witness = atom.attain(held, seed)[1]
-    upper = layer_above(held, atom, proposal.proof)
-    lower = layer_below(held, atom, witness)
+    lower = inside_floats(lambda: layer_below(held, atom, witness), 0.0)
+    upper = np.inf
+    if proposal.upper < np.inf:
+        upper = inside_floats(lambda: layer_above(held, atom, proposal.proof), np.inf)
+    if upper == np.inf:
+        return PolarBound(below(Fraction(lower) * power(e)), upper, witness, {})
     up, down = (Fraction(x) * power(e) for x in (upper, lower))
     return PolarBound(below(down), above(up), witness, carried(proposal.proof, e))
+
+
+def inside_floats(bounded: Callable[[], float], otherwise: float) -> float:
+    """Return a bound, or another where rounded arithmetic overflows."""
+    try:
+        return bounded()
+    except RejectedError as error:
+        if error.code != "overflow":
+            raise
+        return otherwise
 
 
 def matrix(W: Any) -> Matrix:  # noqa: ANN401  an array or scipy.sparse

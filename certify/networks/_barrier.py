@@ -204,11 +204,11 @@ def solver_of(H: Array) -> Solver:
             continue
 
         def solve_by(right: Array, factor: object = factor) -> Array:
-            """Solve, and undo the jitter's error."""
+            """Solve, and undo the jitter's error; what is not finite stays so."""
             b = root * right
-            out = linalg.cho_solve(factor, b)
+            out = linalg.cho_solve(factor, b, check_finite=False)
             for _ in range(REFINED):
-                out = out + linalg.cho_solve(factor, b - scaled @ out)
+                out = out + linalg.cho_solve(factor, b - scaled @ out, check_finite=False)
             return np.asarray(root * out)
 
         return solve_by

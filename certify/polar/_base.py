@@ -20,7 +20,7 @@ class PolarBound:
     lower    attained: <W, phi(witness)> >= lower * theta(witness)
     upper    proved from `proof` by the kernel's rule, in outward-rounded floats
     witness  one slice (u, v)
-    proof    the rule's name and its witness arrays
+    proof    the rule's name and its witness arrays; empty where upper is infinite
     """
 
     lower: float
