@@ -24,6 +24,7 @@ from .problem import Problem, Values
 ROUNDS = 80
 COARSE, FINE = 100, 1000  # steps of a polish while slices are appended, and at the end
 WORK, MOST, FEWEST = 3e10, 10_000, 100  # multiplications, and steps, without a budget
+PROGRESS, STALE = 0.9, 8  # a gap below this share of the least one is progress; rounds without
 STALL = 1e-13  # relative gain of a fine round that ends the search; luck, never truth
 LOOSE, TIGHT = 1e-3, 1e-11  # relative excess over lam that is worth a slice
 ALIKE, COARSELY = 1e-7, 1e-3  # 1 - cosine under which two slices are merged
@@ -93,7 +94,7 @@ def grow(growth: Growth, seed: int, wanted: float, cap: int | None = None) -> Gr
     """
     problem, now = growth.problem, growth.best
     smoothed = envelope.of(problem.loss, problem.predict(now.factors, now.q))
-    factors, q, fine = now.factors, now.q, False
+    factors, q, fine, stale, least = now.factors, now.q, False, 0, np.inf
     for k in range(ROUNDS):
         task = Task(problem, smoothed, problem.shift(q), growth.expired)
         before = task.value(factors)
@@ -107,15 +108,22 @@ def grow(growth: Growth, seed: int, wanted: float, cap: int | None = None) -> Gr
             break
         top, slices = escapes.above(problem, W, factors, seed + k)
         growth.weigh(W, top)
-        if growth.best.value - growth.lower <= wanted or growth.over():
+        gap = growth.best.value - growth.lower
+        if gap <= wanted or growth.over():
             break
+        stale, least = (0, gap) if gap < PROGRESS * least else (stale + 1, least)
         room = few(smoothed) if cap is None else max(cap - factors[0].shape[1], 0)
         if room and top > problem.lam * (1 + growth.excess(smoothed, fine=fine)):
             factors = appended(task, factors, tuple(x[:, :room] for x in slices), W)
-            continue
-        if fine and smoothed.S is None and gain <= STALL * abs(before):
+        elif fine and smoothed.S is None and gain <= STALL * abs(before):
             break
-        fine, smoothed = True, smoothed.moved(task.fit(factors))
+        else:
+            fine = True
+        if stale >= STALE:
+            if fine:
+                break
+            fine, stale = True, 0
+        smoothed = smoothed.moved(task.fit(factors))
     return growth
 
 
