@@ -84,8 +84,9 @@ def faults(folder: Path = FORMAL) -> list[str]:
     """Return what is wrong between the table, the theorems and the kernel; a sentence each."""
     held, texts = table(folder), sources(folder)
     out = [f"{name} leaves something unproved" for name in texts if UNPROVED.search(texts[name])]
+    known = set(names()), kernel.rules()
     for row in held.rows:
-        out += _faults_of(row, texts)
+        out += _faults_of(row, texts, *known)
     placed = {(row.file, row.theorem) for row in held.rows}
     for name, text in texts.items():
         out += [
@@ -98,14 +99,16 @@ def faults(folder: Path = FORMAL) -> list[str]:
     return [*out, *_ungraded(held), *_unplaced(held)]
 
 
-def _faults_of(row: Row, texts: dict[str, str]) -> Iterator[str]:
+def _faults_of(
+    row: Row, texts: dict[str, str], statements: set[str], rules: set[str]
+) -> Iterator[str]:
     if not re.search(STATED.format(re.escape(row.theorem)), texts.get(row.file, "")):
         yield f"{row.file} has no theorem {row.theorem}"
     if not row.statement and not row.rule:
         yield f"{row.full_name} is neither of a statement nor of a rule"
-    if row.statement and row.statement not in names():
+    if row.statement and row.statement not in statements:
         yield f"{row.full_name}: there is no statement {row.statement}"
-    if row.rule and row.rule not in kernel.rules() and not kernel.known(row.rule):
+    if row.rule and row.rule not in rules and not kernel.known(row.rule):
         yield f"{row.full_name}: the kernel has no rule {row.rule}"
     if row.function and not _exists(row.function):
         yield f"{row.full_name}: there is no function {row.function}"

@@ -19,6 +19,7 @@ TABLES = ("POLAR_RULES", "TENSOR_RULES", "LOSSES", "OFFSETS")
 LISTED = ("network_bound", "deep_bound")  # they compare `rule` with their rules' names
 
 
+@cache
 def modules() -> tuple[ModuleType, ...]:
     """Return the modules of the kernel, by name."""
     found = sorted(m.name for m in pkgutil.iter_modules(package.__path__))

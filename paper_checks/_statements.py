@@ -119,7 +119,7 @@ def changes(old: str, new: str) -> list[str]:
     """Return the lines that differ, with the file they are in: "Duality.v: - Theorem ..."."""
     before, after = _by_file(old), _by_file(new)
     return [
-        f"{name}: {line[0]} {line[1:]}"
+        f"{f'{name}: ' if name else ''}{line[0]} {line[1:]}"
         for name in sorted(before.keys() | after.keys())
         if before.get(name) != after.get(name)
         for line in difflib.unified_diff(before.get(name, []), after.get(name, []), n=0)

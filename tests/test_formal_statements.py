@@ -7,7 +7,7 @@ import pytest
 from paper_checks import _formal, _statements
 from paper_checks._formal import FORMAL, faults, machine_proved, proves_all, table
 from paper_checks._run import PARTLY, PROVED, Outcome
-from paper_checks._statements import changed, changes, sentences, text_of, uncommented
+from paper_checks._statements import changed, changes, sentences, text_of, uncommented, with_proofs
 
 from .formal_copies import copy_to, edited, with_row
 from .test_formal import make, needs_coq
@@ -144,6 +144,11 @@ def test_comments_nest_and_strings_hold_none():
         'F "(* g"',
         "H",
     ]
+
+
+def test_a_proof_that_does_not_end_hides_nothing():
+    found = list(with_proofs("Lemma b : C. Proof. auto. Axiom d : E."))
+    assert [said for said, _ in found] == ["Lemma b : C", "Proof", "auto", "Axiom d : E"]
 
 
 def test_theorems_that_say_something_else_are_no_evidence(copied):
