@@ -1,6 +1,5 @@
 """The formal proofs: complete, free of axioms of their own, and tied to the kernel by name."""
 
-import ast
 import os
 import re
 import shutil
@@ -8,7 +7,7 @@ import subprocess
 
 import pytest
 
-from paper_checks import _formal, _kernel
+from paper_checks import _formal
 from paper_checks._formal import ALLOWED, FORMAL, Row, assumptions, faults, table, unfounded
 from paper_checks._statements import PRINTED, changes, printed, text_of
 
@@ -103,91 +102,6 @@ def test_a_theorem_listed_twice_is_noticed(copied):
     assert faults(copied) == ["Base.residual_le has 2 rows"]
 
 
-@pytest.mark.parametrize("rule", sorted(_kernel.rules()))
-def test_a_rule_without_theorem_is_noticed(copied, rule):
-    text = (copied / "table.toml").read_text(encoding="utf-8")
-    line = f'rule = "{rule}"\n'
-    assert line in text
-    (copied / "table.toml").write_text(text.replace(line, 'rule = "widest"\n'), encoding="utf-8")
-    assert faults(copied) == [f"the rule {rule} has no theorem"]
-
-
-def replaced(monkeypatch, name, value):
-    """Give the kernel another table, in whichever module it is."""
-    for module in _kernel.modules():
-        if hasattr(module, name):
-            monkeypatch.setattr(module, name, value)
-
-
-@pytest.mark.parametrize("where", ["POLAR_RULES", "TENSOR_RULES", "LOSSES"])
-def test_a_new_rule_of_the_kernel_needs_a_theorem(monkeypatch, where):
-    replaced(monkeypatch, where, {**_kernel.named(where), "magic": None})
-    assert faults() == [f"the rule {where}.magic has no theorem"]
-
-
-def test_a_new_offset_of_the_kernel_needs_a_theorem(monkeypatch):
-    replaced(monkeypatch, "OFFSETS", (*_kernel.named("OFFSETS"), "magic"))
-    assert faults() == ["the rule OFFSETS.magic has no theorem"]
-
-
-def test_rules_of_layers_and_lower_bounds_are_read_from_the_kernel_itself():
-    found = _kernel.rules()
-    assert found >= {"network_bound.network", "network_bound.outputs", "network_bound.linear"}
-    assert found >= {"deep_bound.linear", "deep_bound.layers"}
-    lower = {rule for rule in found if rule.startswith("lower.")}
-    assert lower == {"lower.weak_duality", "lower.trivial", "lower.ky_fan", "lower.blocks"}
-
-
-def test_what_is_called_uncovered_must_be_of_the_kernel_and_have_no_theorem(copied):
-    with (copied / "table.toml").open("a", encoding="utf-8") as file:
-        names = ["lower.weak_duality", "lower.magic", "objective", "spectral"]
-        file.write(f"\n[[uncovered]]\nnames = {names}\nwhy = 'a test'\n")
-    assert faults(copied) == [
-        "lower.magic is called uncovered and is nothing of the kernel",
-        "lower.weak_duality has a theorem and is called uncovered",
-        "objective is called uncovered 2 times",
-        "spectral has a theorem and is called uncovered",
-    ]
-
-
-UNPLACED = "has no theorem and is not called uncovered"
-UPPER = [
-    "objective", "theta", "thetas", "lengths", "raised_to", "model",
-    "fitted", "loss_value", "Loss.value", "Offset.penalty", "softplus_at", "exp_at",
-    "log_at", "xlogx", "root", "number", "rational", "dyadic",
-    "best", "parse", "digest", "seal",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("name", UPPER)
-def test_what_the_upper_bound_and_the_file_rest_on_is_called_uncovered(copied, name):
-    edited(copied, "table.toml", f'"{name}",', "")
-    dropped = sorted(f for f in _kernel.functions() if name in _kernel.names_of(f))
-    assert dropped
-    assert faults(copied) == [f"the kernel's {f} {UNPLACED}" for f in dropped]
-
-
-def test_a_new_function_of_the_kernel_needs_a_theorem_or_a_reason(monkeypatch):
-    text = """
-def magic(): ...
-class New(Base):
-    def value(self): ...
-    @abstractmethod
-    def empty(self): ...
-"""
-    new = set(_kernel.defined(ast.parse(text)))
-    assert new == {"magic", "New.value"}
-    found = _kernel.functions() | new
-    monkeypatch.setattr(_kernel, "functions", lambda: found)
-    assert faults() == [f"the kernel's {f} {UNPLACED}" for f in ("New.value", "magic")]
-
-
-def test_a_method_is_listed_by_what_it_overrides():
-    assert _kernel.names_of("Squared.value") == {"Squared.value", "Loss.value"}
-    assert "Arithmetic.top" in _kernel.names_of("Exact.top")
-    assert _kernel.names_of("spectral") == {"spectral"}
-
-
 @pytest.mark.parametrize(
     "trick",
     [
@@ -212,7 +126,7 @@ needs_coq = pytest.mark.skipif(shutil.which("coqc") is None, reason="formal proo
 
 
 @needs_coq
-def test_every_theorem_is_proved_from_the_axioms_of_the_library():
+def test_every_theorem_is_proved_from_the_axioms_of_the_library_and_says_what_was_read():
     text, rows = make(FORMAL), table().rows
     assert unfounded(text, rows) == []
     assert set(assumptions(text)) == {row.full_name for row in rows}
@@ -221,17 +135,11 @@ def test_every_theorem_is_proved_from_the_axioms_of_the_library():
     assert _formal.built()
     assert "Duality.weak_duality" in _formal.machine_proved("weak_duality")
     assert _formal.machine_proved("meta_algorithm") == ()
-
-
-@needs_coq
-def test_what_coq_prints_of_each_theorem_and_definition_is_what_was_read():
-    make(FORMAL)
-    read = (FORMAL / PRINTED).read_text(encoding="utf-8")
-    now = (FORMAL / "statements.txt").read_text(encoding="utf-8")
-    versions = [text.partition("\n")[0] for text in (read, now)]
-    if versions[0] != versions[1]:
-        pytest.skip(f"{PRINTED} is by {versions[0]}, this is {versions[1]}")
-    assert changes(printed(read), printed(now)) == []
+    texts = [(FORMAL / name).read_text(encoding="utf-8") for name in (PRINTED, "statements.txt")]
+    golden, here = (text.partition("\n")[0] for text in texts)
+    if golden != here:
+        pytest.skip(f"{PRINTED} was printed by {golden}, this is {here}")
+    assert changes(*map(printed, texts)) == []
 
 
 SMALL = {
