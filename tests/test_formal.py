@@ -13,7 +13,7 @@ from paper_checks._statements import PRINTED, changes, printed, text_of
 
 from .formal_copies import copy_to, edited, with_row
 
-LIMIT = 60 * 60  # seconds, on a machine busy with other work; it takes six to seven minutes of one core
+LIMIT = 60 * 60  # seconds, on a busy machine; it takes six to seven minutes of one core
 
 
 def make(folder, target="all"):
