@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import load, names
-from ._links import links
+from ._formal import table as proofs
+from ._links import graded, links
 from ._pictures import PICTURES
 from ._run import Outcome, run
 from ._words import FAIR, INTRODUCTION, LETTERS_USED, OPEN, pretty, short
@@ -16,8 +17,8 @@ START, END = "<!-- paper_checks -->", "<!-- /paper_checks -->"
 LEVELS = """\
 | evidence | what it says |
 |---|---|
-| machine-proved | the theorem of this name is proved by `make -C paper_checks/formal`, without axioms beyond the library's |
-| machine-proved in part | the theorems named there are, which state parts of it |
+| machine-proved | the statement is a theorem of Coq, checked by `make -C paper_checks/formal`, without axioms beyond the library's |
+| machine-proved in part | parts of it are; which are and which are not is said there |
 | exact on instances | both sides of every relation are rational numbers, compared without slack |
 | property-tested in floats with derived slack | some relations have a slack: a bound of the rounding, derived |
 | necessity shown | for every hypothesis there is a counterexample without it |
@@ -27,7 +28,9 @@ LEVELS = """\
 
 def documented(found: list[Outcome]) -> list[Outcome]:
     """Return the outcomes with all theorems of the table, built here or not: a test builds them."""
-    return [replace(o, theorems=tuple(row[0][1] for row in links(o.name))) for o in found]
+    rows = proofs().rows
+    named = {o.name: tuple(r.full_name for r in rows if r.statement == o.name) for o in found}
+    return [replace(o, theorems=named[o.name]) for o in found]
 
 
 def document(found: list[Outcome]) -> str:
@@ -86,6 +89,7 @@ def _section(o: Outcome) -> Iterator[str]:
         yield f"**Where the argument as usually told is short**: {pretty(s.gap)}"
     if links(o.name):
         yield "**Formal proofs**"
+        yield from (f"*{head}*: {pretty(words)}" for head, words in graded(o.name))
         yield "\n".join(
             "- " + ", ".join(f"{what} `{text}`" for what, text in link) for link in links(o.name)
         )

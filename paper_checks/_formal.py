@@ -1,25 +1,23 @@
 """The table of formal proofs: statement, theorem, rule of the kernel, Python function.
 
 `formal/table.toml` is the table, `formal/*.v` the theorems, and `formal/assumptions.txt`, which
-`make -C paper_checks/formal` writes, what each theorem of the table rests on.
+`make -C paper_checks/formal` writes, what each theorem of the table rests on.  What a theorem says
+is held by `_statements`; how much of a statement is proved is what the table says, not a name.
 """
 
-import ast
 import importlib
-import inspect
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from certify.kernel import verify as kernel
-
+from . import _kernel as kernel
 from . import names
+from ._statements import FORMAL, GENERATED, changed, sources
 
-FORMAL = Path(__file__).parent / "formal"
 ALLOWED = frozenset(  # the classical logic of MathComp-Analysis, under its reals
     {
         "boolp.propositional_extensionality",
@@ -27,7 +25,6 @@ ALLOWED = frozenset(  # the classical logic of MathComp-Analysis, under its real
         "boolp.constructive_indefinite_description",
     }
 )
-COMMENT = re.compile(r"\(\*.*?\*\)", re.DOTALL)
 UNPROVED = re.compile(
     r"\b(?:Admitted|admit|give_up|Axioms?|Parameters?|Conjectures?|bypass_check"
     r"|Unset\s+(?:Guard|Positivity|Universe)|type-in-type)\b"
@@ -55,65 +52,41 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Grade:
+    """How much of a statement is proved by machine, in words: by `whole` all, or `open` is not."""
+
+    name: str
+    proved: str
+    whole: tuple[str, ...] = ()
+    open: str = ""
+
+
+@dataclass(frozen=True)
 class Table:
-    """The rows, and the rules that no theorem covers yet, each with the reason."""
+    """The rows, the grades, and what of the kernel no theorem covers, each with the reason."""
 
     rows: tuple[Row, ...]
-    uncovered: dict[str, str]
+    grades: dict[str, Grade]
+    uncovered: tuple[tuple[str, str], ...]
 
 
 def table(folder: Path = FORMAL) -> Table:
     """Read the table; TypeError on a field that it does not have."""
     held = tomllib.loads((folder / "table.toml").read_text(encoding="utf-8"))
     rows = tuple(Row(**row) for row in held.get("row", ()))
-    return Table(rows, {row["rule"]: row["why"] for row in held.get("uncovered", ())})
-
-
-def kernel_rules() -> set[str]:
-    """Return everything of the kernel that needs a theorem, as TABLE.key.
-
-    `network_bound` and `deep_bound` list their rules in their own text, as `rule in (...)`, and a
-    lower bound is called what its `Bound` says.
-    """
-    tables = ("POLAR_RULES", "TENSOR_RULES", "LOSSES", "OFFSETS")
-    return {f"{name}.{key}" for name in tables for key in getattr(kernel, name)} | _written()
-
-
-@cache
-def _written() -> frozenset[str]:
-    found = {
-        f"{name}.{key}"
-        for name in ("network_bound", "deep_bound")
-        for key in _compared(getattr(kernel, name))
-    }
-    tree = ast.parse(inspect.getsource(kernel))
-    return frozenset(found | {f"lower.{name}" for name in _bound_names(tree)})
-
-
-def _compared(function: Any) -> Iterator[str]:  # noqa: ANN401  any function
-    for node in ast.walk(ast.parse(inspect.getsource(function))):
-        if isinstance(node, ast.Compare) and ast.unparse(node.left) == "rule":
-            for side in node.comparators:
-                if isinstance(node.ops[0], ast.In):
-                    yield from ast.literal_eval(side)
-
-
-def _bound_names(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Bound":
-            parts = [n for a in node.args if isinstance(a, ast.Tuple) for n in a.elts]
-            yield from (n.value for n in parts if isinstance(n, ast.Constant))
+    graded = ({**one, "whole": tuple(one.get("whole", ()))} for one in held.get("statement", ()))
+    grades = {one["name"]: Grade(**one) for one in graded}
+    uncovered = ((n, part["why"]) for part in held.get("uncovered", ()) for n in part["names"])
+    return Table(rows, grades, tuple(uncovered))
 
 
 def faults(folder: Path = FORMAL) -> list[str]:
     """Return what is wrong between the table, the theorems and the kernel; a sentence each."""
-    held = table(folder)
-    texts = {p.name: COMMENT.sub(" ", p.read_text("utf-8")) for p in sorted(folder.glob("*.v"))}
-    texts.pop("Assumptions.v", None)
+    held, texts = table(folder), sources(folder)
     out = [f"{name} leaves something unproved" for name in texts if UNPROVED.search(texts[name])]
-    covered, known = {row.rule for row in held.rows} - {""}, kernel_rules()
+    known = set(names()), kernel.rules()
     for row in held.rows:
-        out += _faults_of(row, texts, known)
+        out += _faults_of(row, texts, *known)
     placed = {(row.file, row.theorem) for row in held.rows}
     for name, text in texts.items():
         out += [
@@ -121,34 +94,33 @@ def faults(folder: Path = FORMAL) -> list[str]:
             for t in THEOREMS.findall(text)
             if (name, t) not in placed
         ]
-    keys = [row.full_name for row in held.rows]
-    out += [
-        f"{name} has {keys.count(name)} rows" for name in sorted(set(keys)) if keys.count(name) > 1
-    ]
-    out += [f"the rule {r} has no theorem" for r in sorted(known - covered - set(held.uncovered))]
-    out += [
-        f"the rule {r} has a theorem and is called uncovered"
-        for r in sorted(covered & set(held.uncovered))
-    ]
-    return out + [
-        f"{r} is called uncovered and is no rule" for r in sorted(set(held.uncovered) - known)
-    ]
+    keys = Counter(row.full_name for row in held.rows)
+    out += [f"{name} has {count} rows" for name, count in sorted(keys.items()) if count > 1]
+    return [*out, *_ungraded(held), *_unplaced(held)]
 
 
-def _faults_of(row: Row, texts: dict[str, str], known: set[str]) -> Iterator[str]:
+def _faults_of(
+    row: Row, texts: dict[str, str], statements: set[str], rules: set[str]
+) -> Iterator[str]:
     if not re.search(STATED.format(re.escape(row.theorem)), texts.get(row.file, "")):
         yield f"{row.file} has no theorem {row.theorem}"
     if not row.statement and not row.rule:
         yield f"{row.full_name} is neither of a statement nor of a rule"
-    if row.statement and row.statement not in names():
+    if row.statement and row.statement not in statements:
         yield f"{row.full_name}: there is no statement {row.statement}"
-    if row.rule and row.rule not in known and not _exists(f"{kernel.__name__}.{row.rule}"):
+    if row.rule and row.rule not in rules and not kernel.known(row.rule):
         yield f"{row.full_name}: the kernel has no rule {row.rule}"
     if row.function and not _exists(row.function):
         yield f"{row.full_name}: there is no function {row.function}"
 
 
-def _exists(dotted: str) -> bool:
+def _exists(function: str) -> bool:
+    """Whether there is such a function: a dotted name of the package, else of the kernel."""
+    package, dot, _ = function.partition(".")
+    return _imported(function) if dot and package == "certify" else kernel.known(function)
+
+
+def _imported(dotted: str) -> bool:
     parts = dotted.split(".")
     for k in range(len(parts), 0, -1):
         try:
@@ -163,12 +135,47 @@ def _exists(dotted: str) -> bool:
     return False
 
 
+def _ungraded(held: Table) -> Iterator[str]:
+    """Yield what is wrong with the grades: theorems of the whole statement, or what is open."""
+    proved = {row.statement for row in held.rows} - {""}
+    yield from (
+        f"the statement {s} has theorems and no grade" for s in sorted(proved - set(held.grades))
+    )
+    for name, grade in held.grades.items():
+        own = {row.full_name for row in held.rows if row.statement == name}
+        if not own:
+            yield f"the statement {name} is graded and has no theorem"
+        if bool(grade.whole) == bool(grade.open):
+            yield f"the grade of {name} has either theorems of the whole or what is open"
+        yield from (
+            f"the grade of {name}: {t} is no theorem of it" for t in grade.whole if t not in own
+        )
+
+
+def _unplaced(held: Table) -> Iterator[str]:
+    """Yield the rules and functions of the kernel that are neither covered nor called uncovered."""
+    covered = {row.rule for row in held.rows} | {row.function for row in held.rows}
+    without, rules, functions = dict(held.uncovered), kernel.rules(), kernel.functions()
+    yield from (f"the rule {r} has no theorem" for r in sorted(rules - covered - set(without)))
+    for name in sorted(functions):
+        if not kernel.names_of(name) & (covered | set(without)):
+            yield f"the kernel's {name} has no theorem and is not called uncovered"
+    listed = rules | {n for function in functions for n in kernel.names_of(function)}
+    for name, count in sorted(Counter(n for n, _ in held.uncovered).items()):
+        if name in covered:
+            yield f"{name} has a theorem and is called uncovered"
+        if name not in listed:
+            yield f"{name} is called uncovered and is nothing of the kernel"
+        if count > 1:
+            yield f"{name} is called uncovered {count} times"
+
+
 def built(folder: Path = FORMAL) -> bool:
     """Whether everything was proved after the last change of a file."""
     listed = folder / "assumptions.txt"
-    sources = [p for p in folder.glob("*.v") if p.name != "Assumptions.v"]
-    sources.append(folder / "table.toml")
-    return listed.exists() and all(p.stat().st_mtime <= listed.stat().st_mtime for p in sources)
+    needed = [p for p in folder.glob("*.v") if p.name not in GENERATED]
+    needed.append(folder / "table.toml")
+    return listed.exists() and all(p.stat().st_mtime <= listed.stat().st_mtime for p in needed)
 
 
 def assumptions(text: str) -> dict[str, tuple[str, ...]]:
@@ -190,10 +197,19 @@ def unfounded(text: str, rows: tuple[Row, ...]) -> list[str]:
 
 
 def machine_proved(statement: str, folder: Path = FORMAL) -> tuple[str, ...]:
-    """Return the theorems that prove (parts of) a statement; () where they are not built."""
-    if not built(folder):
+    """Return the theorems that prove (parts of) a statement; () where they are not built.
+
+    Where they do not say what `text.golden` says nobody has read them: () again.
+    """
+    if not built(folder) or changed(folder):
         return ()
     text = (folder / "assumptions.txt").read_text(encoding="utf-8")
     rows = tuple(r for r in table(folder).rows if r.statement == statement)
     bad = {line.split()[0] for line in unfounded(text, rows)}
     return tuple(r.full_name for r in rows if r.full_name not in bad)
+
+
+def proves_all(statement: str, theorems: tuple[str, ...], folder: Path = FORMAL) -> bool:
+    """Whether the theorems that the table calls the whole statement are among these."""
+    grade = table(folder).grades.get(statement)
+    return grade is not None and bool(grade.whole) and set(grade.whole) <= set(theorems)

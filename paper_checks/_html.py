@@ -2,7 +2,7 @@
 
 from html import escape
 
-from ._links import links
+from ._links import graded, links
 from ._pictures import PICTURES
 from ._run import Claim, Outcome
 from ._svg import STYLE
@@ -130,7 +130,8 @@ def _proofs(o: Outcome) -> str:
     )
     head = "Formal proofs" if o.theorems else "Formal proofs, not built here"
     code = f"<p class='quiet'>Tested in <code>paper_checks/{o.name}.py</code>.</p>"
-    return code + (f"<h3>{head}</h3><ul>{items}</ul>" if items else "")
+    said = "".join(f"<p><b>{what}</b>: {_text(words)}</p>" for what, words in graded(o.name))
+    return code + (f"<h3>{head}</h3>{said}<ul>{items}</ul>" if items else "")
 
 
 def _open() -> str:

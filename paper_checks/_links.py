@@ -15,3 +15,10 @@ def links(statement: str) -> list[list[tuple[str, str]]]:
         for row in table().rows
         if row.statement == statement
     ]
+
+
+def graded(statement: str) -> list[tuple[str, str]]:
+    """Return what is proved by machine and what is not, in words; [] without theorems."""
+    grade = table().grades.get(statement)
+    told = [("Proved by machine", grade.proved), ("Not proved", grade.open)] if grade else []
+    return [(head, words) for head, words in told if words]

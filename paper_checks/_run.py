@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, seed, settings
 
 from ._base import ZERO, Check, Module, Statement
-from ._formal import machine_proved
+from ._formal import machine_proved, proves_all
 
 PROVED = "machine-proved"
 PARTLY = "machine-proved in part"
@@ -100,10 +100,9 @@ class Outcome:
         return tuple(found)
 
     def proved(self) -> list[str]:
-        """Return the level of the theorems: a part, unless one has the statement's own name."""
-        own = "_".join(word for word in self.name.split("_") if word != "a")
-        named = {theorem.rpartition(".")[2] for theorem in self.theorems}
-        return [PROVED if named & {own, self.name} else PARTLY] if self.theorems else []
+        """Return the level of the theorems, by the table's grade: the whole statement, or parts."""
+        whole = proves_all(self.name, self.theorems)
+        return [PROVED if whole else PARTLY] if self.theorems else []
 
     def add(self, check: Check, instance: str) -> Failure | None:
         """Count a check; return its failure, if it is one."""

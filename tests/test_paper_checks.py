@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import paper_checks
 from paper_checks import Check, Statement
 from paper_checks import __main__ as command
+from paper_checks._formal import table
 from paper_checks._run import EXACT, FAILS, FLOATS, NEEDED, PARTLY, PROVED, UNCOVERED, run
 
 EXAMPLES = 200
@@ -112,11 +113,13 @@ def test_evidence_is_computed_from_the_run(monkeypatch):
     assert run("x", module([]), 5, 0).evidence == (UNCOVERED,)
     assert not run("x", module([]), 5, 0).holds
     assert run("x", module([check(2, "<=", 1)]), 5, 0).evidence == (FAILS,)
-    monkeypatch.setattr("paper_checks._run.machine_proved", lambda _: ("File.append_zero",))
-    assert run("append_a_zero", module([holds]), 5, 0).evidence == (PROVED, EXACT)
-    assert run("append_zero", module([holds]), 5, 0).evidence == (PROVED, EXACT)
-    assert run("append", module([holds]), 5, 0).evidence == (PARTLY, EXACT)
-    assert run("append", module([]), 5, 0).evidence == (PARTLY,)
+    whole = table().grades["distance_bound"].whole
+    monkeypatch.setattr("paper_checks._run.machine_proved", lambda _: whole)
+    assert run("distance_bound", module([holds]), 5, 0).evidence == (PROVED, EXACT)
+    assert run("large_r", module([holds]), 5, 0).evidence == (PARTLY, EXACT)
+    monkeypatch.setattr("paper_checks._run.machine_proved", lambda _: ("File.distance_bound",))
+    assert run("distance_bound", module([holds]), 5, 0).evidence == (PARTLY, EXACT)
+    assert run("distance_bound", module([]), 5, 0).evidence == (PARTLY,)
 
 
 def test_a_counterexample_that_is_none_fails():

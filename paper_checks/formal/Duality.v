@@ -90,10 +90,10 @@ have : \sum_j (theta (x j) - w (phi (x j))) = 0 by rewrite sumrB e subrr.
 by move=> /(psumr_eq0P (fun j _ => gap j)) /(_ i isT) /eqP; rewrite subr_eq0 => /eqP.
 Qed.
 
-(* Distance: l m-strongly convex in Z with respect to some D(Z', Z) >= 0 (half squares), W_0 the
-   negative gradient, the slices balanced <W_0, phi(X_i)> = lam theta(X_i):
-   f(X) - f(X') <= (Omega*(W_0) - lam) sum theta(X') - m D(Z', Z)       of every size. *)
-Theorem distance_bound (D : V -> V -> R) (m : R) r (x : 'I_r -> S) q w P :
+(* Distance, where l + H is above its tangent at (Z, Q) by m D(Z', Z) (StrongConvexity.v proves that),
+   the slices balanced <W, phi(X_i)> = lam theta(X_i):
+   f(X) - f(X') <= (Omega*(W) - lam) sum theta(X') - m D(Z', Z)       of every size. *)
+Lemma supported_distance (D : V -> V -> R) (m : R) r (x : 'I_r -> S) q w P :
   (forall Z' q', l (fit phi (codom x)) q + H q - w (Z' - fit phi (codom x))
      + m * D Z' (fit phi (codom x)) <= l Z' q' + H q') ->
   (forall i, w (phi (x i)) = lam * theta (x i)) -> polar_le w phi theta P ->
@@ -104,17 +104,6 @@ move=> strong bal hw ys q'; have := strong (fit phi ys) q'.
 have balanced : w (fit phi (codom x)) = lam * price theta (codom x).
   by rewrite fit_family price_family linear_sum mulr_sumr; apply: eq_bigr.
 by have := polar_fit ys hw; rewrite linearB balanced /objective; lra.
-Qed.
-
-(* ... so with Omega*(W_0) <= lam the minimizer's product is unique and X attains it *)
-Theorem strongly_convex_unique (D : V -> V -> R) (m : R) r (x : 'I_r -> S) q w :
-  (forall Z' q', l (fit phi (codom x)) q + H q - w (Z' - fit phi (codom x))
-     + m * D Z' (fit phi (codom x)) <= l Z' q' + H q') ->
-  (forall i, w (phi (x i)) = lam * theta (x i)) -> polar_le w phi theta lam ->
-  forall ys q', f ys q' <= f (codom x) q -> m * D (fit phi ys) (fit phi (codom x)) <= 0.
-Proof.
-move=> strong bal hw ys q' le; have := distance_bound strong bal hw ys q'.
-by rewrite subrr mul0r; lra.
 Qed.
 
 End Duality.

@@ -36,6 +36,15 @@ have e : - (beta i)^-1 * beta i = -1 by rewrite mulNr mulVf ?lt_eqF.
 by have := least j; nra.
 Qed.
 
+(* what has a negative slope falls at once *)
+Lemma slope_lt0 (R : realFieldType) (g : R -> R) s : derivative g s -> s < 0 ->
+  exists2 d, 0 < d & forall t, 0 < t -> t < d -> g t < g 0.
+Proof.
+move=> der neg; have e0 : 0 < - s / 2 by lra.
+have [d d0 small] := der _ e0; exists d => // t t0 td.
+have := small t; rewrite gtr0_norm // => /(_ td); rewrite ler_norml => /andP[_ h]; nra.
+Qed.
+
 Section Path.
 Variables (R : realFieldType) (V Q : lmodType R) (S : Type) (K : cone R S) (pw : R -> R).
 Variables (phi : S -> V) (theta : S -> R) (hom : homogeneous K pw phi theta).
@@ -90,6 +99,27 @@ move=> grad sup bal; split=> [glob z | le1].
   by rewrite mul1r; exact: (polar_of_zero_slice hom size_of_scale lam_gt0 minimal grad' z last).
 apply: (directional_global (w := w)) => //; first exact: ltW.
 by move=> z; have := le1 z; rewrite mul1r.
+Qed.
+
+(* Else, for any differentiable loss, a slice z with lam <W, phi(z)> > lam theta(z) lowers f, appended
+   as small as one likes: a z does for all 0 < a < d. *)
+Theorem append_small r (x : 'I_r -> S) q (w : {scalar V}) (v : {scalar Q}) z :
+  gradient l lam w v (fit phi (codom x)) q -> theta z < w (phi z) ->
+  exists2 d, 0 < d & forall a, 0 < a -> a < d -> f (act K a z :: codom x) q < f (codom x) q.
+Proof.
+move=> grad gap; have deg := hom_degree hom.
+have der := derivativeD (gradient_Z grad (phi z)) (derivative_line (lam * theta z)).
+have neg : - (lam * w (phi z)) + lam * theta z < 0.
+  by have : 0 < lam * (w (phi z) - theta z); [rewrite mulr_gt0 ?subr_gt0 | lra].
+have [c c0 falls] := slope_lt0 der neg; have [d d0 ed] := pw_onto deg (ltW c0).
+have dpos : 0 < d.
+  by rewrite lt_def d0 andbT; apply: contra_eq_neq ed => ->; rewrite (pw0 deg) lt_eqF.
+exists d => // a a0 ad; have a0' := ltW a0.
+have t0 : 0 < pw a by rewrite -(pw0 deg) (pw_lt deg).
+have tc : pw a < c by rewrite -ed (pw_lt deg).
+have := falls _ t0 tc; rewrite scale0r addr0 mul0r addr0 /objective /fit /price !big_cons.
+rewrite (hom_phi hom) // (hom_theta hom) // -/(fit phi (codom x)) -/(price theta (codom x)).
+by rewrite [pw a *: phi z + _]addrC => h; lra.
 Qed.
 
 Variables (r : nat) (x : 'I_r -> S) (beta : 'I_r -> R).

@@ -223,8 +223,8 @@ move=> h; have e : convex_objective (fit xs) q = (f xs q)%:E.
 by split=> // Z q'; rewrite e convex_lower.
 Qed.
 
-(* distance: f(X) - F(Z') <= lam Omega(Z') (P / lam - 1) - m D(Z', Z), P a bound of the polar *)
-Theorem distance_bound_Omega (D : V -> V -> R) (m : R) r (x : 'I_r -> S) q w (P o : R) Z' q' :
+(* f(X) - F(Z') <= lam Omega(Z') (P / lam - 1) - m D(Z', Z), P a bound of the polar *)
+Lemma supported_distance_Omega (D : V -> V -> R) (m : R) r (x : 'I_r -> S) q w (P o : R) Z' q' :
   (forall Z' q', l (fit (codom x)) q + H q - w (Z' - fit (codom x))
      + m * D Z' (fit (codom x)) <= l Z' q' + H q')%R ->
   (forall i, w (phi (x i)) = lam * theta (x i))%R -> polar_le w phi theta P -> (0 < P)%R ->
