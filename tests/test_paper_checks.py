@@ -9,8 +9,9 @@ import pytest
 from hypothesis import strategies as st
 
 import paper_checks
-from paper_checks import Check, Statement
+from paper_checks import Check, Counterexample, Statement
 from paper_checks import __main__ as command
+from paper_checks._necessity import NoCounterexampleError, broken
 from paper_checks._run import EXACT, FAILS, FLOATS, NEEDED, PARTLY, PROVED, UNCOVERED, run
 
 EXAMPLES = 200
@@ -53,17 +54,25 @@ def test_a_relative_millionth_breaks_each_claim_at_a_named_instance(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_hypothesis_has_a_counterexample_or_says_why_not(name):
+def test_each_hypothesis_has_a_counterexample_that_keeps_the_others_or_says_why_not(name):
     module = paper_checks.load(name)
-    checks = list(module.fixed())
-    claims = {c.claim for c in checks if not c.dropped}
-    dropped = [c for c in checks if c.dropped]
-    assert all(c.passed() and not c.slack for c in dropped)
-    assert {c.claim for c in dropped} <= claims  # the statement's own relation fails
-    shown = {c.dropped for c in dropped}
-    told = {k for k, text in module.STATEMENT.needs.items() if text.startswith("no counterexample")}
-    assert shown | told == set(module.STATEMENT.needs)
+    needs = module.STATEMENT.needs
+    claims = {c.claim for c in module.fixed()}
+    examples = list(module.counterexamples())
+    for example in examples:
+        check = broken(module, example)  # each other hypothesis proved, this one refuted
+        assert check.claim in claims  # the statement's own relation fails
+    shown = {e.dropped for e in examples}
+    told = {k for k, text in needs.items() if text.startswith("no counterexample")}
+    assert shown | told == set(needs) == set(module.HYPOTHESES)
     assert shown & told == set()
+    assert set(module.STATEMENT.rests) <= claims
+    parts = (*module.STATEMENT.rests.values(), *module.STATEMENT.implies.items())
+    assert {n for part in parts for n in flat(part)} <= set(needs)
+
+
+def flat(names):
+    return [n for part in names for n in ([part] if isinstance(part, str) else part)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -73,15 +82,22 @@ def test_slack_is_zero_or_derived(name):
         assert bool(check.slack) is bool(check.why)
 
 
-def module(checks, needs=(), drawn=()):
+def module(checks, needs=(), drawn=(), shown=()):
     """Return a module of these named checks; `drawn` maps an integer to its checks."""
     statement = Statement("A title", "words", "formula", dict.fromkeys(needs, "why"))
     return SimpleNamespace(
         STATEMENT=statement,
         INSTANCES=st.integers(0, 1000),
+        HYPOTHESES={name: lambda lacks, name=name: [check(name in lacks, "==", 0)] for name in needs},
         sides=drawn or (lambda _: ()),
         fixed=lambda: checks,
+        counterexamples=lambda: [example(name) for name in shown],
     )
+
+
+def example(name, *more, conclusion=None):
+    """Return an instance that lacks a hypothesis, and more, on which the claim is false."""
+    return Counterexample(name, {name, *more}, lambda _: conclusion or check(2, "<=", 1))
 
 
 def check(left, relation, right, **more):
@@ -102,12 +118,11 @@ def test_a_relation_is_as_it_reads():
 def test_evidence_is_computed_from_the_run(monkeypatch):
     holds = check(1, "<=", 1)
     rounded = replace(holds, claim="another", slack=Fraction(1), why="rounding")
-    needed = check(2, "<=", 1, dropped="a hypothesis")
     assert run("x", module([holds]), 5, 0).evidence == (EXACT,)
     assert run("x", module([holds, rounded]), 5, 0).evidence == (FLOATS,)
-    both = module([holds, needed], ["a hypothesis"])
+    both = module([holds], ["a hypothesis"], shown=["a hypothesis"])
     assert run("x", both, 5, 0).evidence == (EXACT, NEEDED)
-    half = module([holds, needed], ["a hypothesis", "another"])
+    half = module([holds], ["a hypothesis", "another"], shown=["a hypothesis"])
     assert run("x", half, 5, 0).evidence == (EXACT, f"{NEEDED} for 1 of 2 hypotheses")
     assert run("x", module([]), 5, 0).evidence == (UNCOVERED,)
     assert not run("x", module([]), 5, 0).holds
@@ -125,6 +140,64 @@ def test_a_counterexample_that_is_none_fails():
         found = run("x", module([holds, wrong], ["known"]), 5, 0)
         assert not found.holds
         assert wrong.dropped in str(found.failures[0])
+
+
+def refused(wrong, **changes):
+    """Return why a counterexample to one of two hypotheses is none; the run says the same."""
+    both = module([check(1, "<=", 1)], ["one", "two"])
+    vars(both).update(changes, counterexamples=lambda: [wrong])
+    with pytest.raises(NoCounterexampleError) as reason:
+        broken(both, wrong)
+    found = run("x", both, 5, 0)
+    assert [str(f) for f in found.failures] == [f"no counterexample: {reason.value}"]
+    assert found.needed == {}
+    return str(reason.value)
+
+
+def test_a_counterexample_lacks_its_hypothesis_and_no_other():
+    needs = ["one", "two"]
+    assert broken(module([], needs), example("one")) == check(2, "<=", 1, dropped="one")
+    assert refused(example("three")) == "there is no hypothesis 'three'"
+    assert refused(example("one", "two")) == "without 'one': 'two' fails: a claim: 1 == 0"
+    kept = replace(example("one"), instance=set())
+    assert refused(kept) == "without 'one': 'one' holds"
+    true = example("one", conclusion=check(1, "<=", 1))
+    assert refused(true) == "without 'one' it is true: a claim: 1 <= 1"
+    rounded = example("one", conclusion=check(3, "<=", 1, slack=Fraction(1), why="rounding"))
+    assert refused(rounded).startswith("without 'one' it is true")
+
+
+def test_a_hypothesis_is_decided_exactly_and_not_passed_over():
+    lost = {"one": lambda _: [check(1, "==", 0)], "two": lambda _: []}
+    assert "'two' is not decided exactly" in refused(example("one"), HYPOTHESES=lost)
+    near = check(1, "==", 0, slack=Fraction(1), why="rounding")
+    lost["two"] = lambda _: [near]
+    assert "'two' is not decided exactly" in refused(example("one"), HYPOTHESES=lost)
+
+
+def test_only_a_hypothesis_that_contains_the_dropped_one_may_be_lost_with_it():
+    stronger = {"two": ("one",)}
+    both = module([], ["one", "two"])
+    both.STATEMENT = replace(both.STATEMENT, implies=stronger)
+    assert broken(both, example("one", "two")).dropped == "one"
+    assert broken(both, example("two")).dropped == "two"
+    reason = refused(example("one"), STATEMENT=both.STATEMENT)
+    assert reason == "without 'one': 'two' holds"
+
+
+def test_a_claim_may_rest_on_some_hypotheses_only():
+    both = module([], ["one", "two"])
+    both.STATEMENT = replace(both.STATEMENT, rests={"a claim": ("one",)})
+    assert broken(both, example("one", "two")).dropped == "one"
+    reason = refused(example("two"), STATEMENT=both.STATEMENT)
+    assert reason == "'a claim' does not rest on 'two'"
+
+
+def test_a_check_that_names_what_is_dropped_shows_no_need_by_itself():
+    needed = check(2, "<=", 1, dropped="one")
+    found = run("x", module([check(1, "<=", 1), needed], ["one"]), 5, 0)
+    assert found.holds
+    assert found.needed == {}
 
 
 def test_a_drawn_failure_is_shrunk():
