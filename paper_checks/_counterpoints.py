@@ -131,3 +131,21 @@ POINTS = {
         1, step, costs, squared(1), Fraction(1, 10), ((ZERO,),), ((ONE,), (ONE,), (-ONE,))
     ),
 }  # fmt: skip
+
+
+def axes(x: Slice) -> list[Number]:
+    """Return x e1 for x > 0, -x e2 else."""
+    return [x[0], ZERO] if x[0] > 0 else [ZERO, -x[0]]
+
+
+RIDGE = Point(
+    1, axes, size,
+    Loss(  # 5 |z1 - z2| + max(-z1 - z2, -10)
+        (
+            Term("absolute", (1, -1), 0, 5),
+            Term("linear", (-1, -1), -10, HALF),
+            Term("absolute", (-1, -1), 10, HALF),
+        )
+    ),
+    Fraction(1, 4), ((ZERO,),), ((Fraction(5),), (Fraction(-5),)), size=2,
+)  # fmt: skip

@@ -11,7 +11,7 @@ from itertools import product
 from typing import Any
 
 from ._base import ZERO, Check
-from ._polynomial import ONE, Polynomial, UndecidedError, nonnegative, orthants
+from ._polynomial import ONE, Polynomial, UndecidedError, nonnegative, orthants, variables
 
 Number = Any  # a Fraction, or a Polynomial
 Slice = tuple[Fraction, ...]
@@ -52,17 +52,38 @@ class Loss:
         """Return the loss at Z."""
         return sum((t.value(Z) for t in self.terms), ZERO)
 
-    def convex(self) -> Iterator[Check]:
-        """Yield that each term is convex; where one is not, the chord between two outputs."""
+    def convex(self, m: Fraction = ZERO) -> Iterator[Check]:
+        """Yield that it is m-strongly convex, m > 0 for one output: each term is convex.
+
+        Where that fails, the chord between two outputs tells: it is not, if the loss is above.
+        """
         if self.bent is None:
+            yield Check("m", m, "<=", sum((t.weight for t in self.terms if t.shape == "square"), ZERO))
             for t in self.terms:
                 if t.shape != "linear":
                     convex = t.shape in CONVEX
                     yield Check("a convex term", ZERO, "<=", Fraction(t.weight if convex else -1))
             return
         p, q = self.bent
+        bend = m * sum((a - b) ** 2 for a, b in zip(p, q, strict=True)) / 8
         middle = self.value([(a + b) / 2 for a, b in zip(p, q, strict=True)])
-        yield Check("below the chord", middle, "<=", (self.value(p) + self.value(q)) / 2)
+        yield Check("below the chord", middle, "<=", (self.value(p) + self.value(q)) / 2 - bend)
+
+    def bounded(self) -> Iterator[Check]:
+        """Yield that no term falls below 0; where all are linear, the slope for one output."""
+        if all(t.shape == "linear" for t in self.terms):
+            slope = sum((t.weight * t.a[0] for t in self.terms), ZERO)
+            yield Check("the slope", slope, "==", ZERO)
+            return
+        for t in self.terms:
+            yield Check("a term", ZERO, "<=", Fraction(t.weight if t.shape in CONVEX else -1))
+
+    def gradient(self, W: Sequence[Fraction], Z: Sequence[Fraction]) -> Iterator[Check]:
+        """Yield that W = -grad loss at Z, on both sides of each coordinate."""
+        for k, w in enumerate(W):
+            for (s,), slope in zip(orthants((ZERO,), NEAR), (-w, w), strict=True):
+                there = self.value([z + s if i == k else z for i, z in enumerate(Z)])
+                yield Check("-grad", there.terms.get((1,), ZERO), "==", slope)
 
     def differentiable(self, at: Sequence[Fraction] | None = None) -> Iterator[Check]:
         """Yield that no absolute value is in it; where one is, the slopes to both sides of `at`.
@@ -129,6 +150,9 @@ class Point:
 
         On each orthant f - f(X) is a polynomial, proved >= 0; along a line its lowest term tells.
         """
+        if not self.X:
+            yield Check("slices that may move", ZERO, "==", ZERO)
+            return
         if self.down:
             yield self._along_down()
             return
@@ -136,8 +160,7 @@ class Point:
             yield from self.proof(self)
             return
         here, flat = self.value(self.X), tuple(x for s in self.X for x in s)
-        yield Check("slices that may move", ZERO, "<=", Fraction(len(flat)))
-        for cube in orthants(flat, NEAR) if flat else ():
+        for cube in orthants(flat, NEAR):
             yield from nonnegative("f near X", self.value(self.moved(cube)) - here)
 
     def _along_down(self) -> Check:
@@ -168,13 +191,8 @@ class Point:
         yield Check("the degree", ZERO, "<", Fraction(min(self.degrees())))
 
     def degrees(self) -> set[int]:
-        """Return the degrees of the terms of phi and theta, over all orthants around 0."""
-        found = set()
-        for x in orthants((ZERO,) * self.arity, ONE):
-            for value in (*self.phi(x), self.theta(x)):
-                terms = value.terms if isinstance(value, Polynomial) else {(0,): value}
-                found |= {sum(power) for power, c in terms.items() if c}
-        return found
+        """Return the degrees of the terms of phi and theta."""
+        return degrees(self.arity, self.phi) | degrees(self.arity, lambda x: [self.theta(x)])
 
     def convex(self) -> Iterator[Check]:
         """Yield that the loss is convex."""
@@ -183,3 +201,19 @@ class Point:
     def differentiable(self) -> Iterator[Check]:
         """Yield that the loss is differentiable."""
         yield from self.loss.differentiable(self.sum(self.X))
+
+
+def degrees(arity: int, f: Callable[[Sequence[Number]], Sequence[Number]]) -> set[int]:
+    """Return the degrees of the terms of f on every orthant and every face of one."""
+    found, steps = set(), variables((None,) * arity)
+    for signs in product((1, -1, 0), repeat=arity):
+        for value in f([s * t for s, t in zip(signs, steps, strict=True)]):
+            terms = value.terms if isinstance(value, Polynomial) else {(0,): value}
+            found |= {sum(power) for power, c in terms.items() if c}
+    return found
+
+
+def everywhere(claim: str, arity: int, f: Callable[[Sequence[Number]], Number]) -> Iterator[Check]:
+    """Yield that f >= 0 for all numbers."""
+    for x in orthants((ZERO,) * arity, None):
+        yield from nonnegative(claim, f(x))

@@ -100,8 +100,8 @@ def variables(bounds: tuple[Fraction | None, ...]) -> list[Polynomial]:
     return [Polynomial({power: ONE}, bounds) for power in units]
 
 
-def orthants(x: tuple[Fraction, ...], near: Fraction) -> Iterator[list[Polynomial]]:
-    """Yield x + s t for all signs s, t in [0, near]: together the cube around x."""
+def orthants(x: tuple[Fraction, ...], near: Fraction | None) -> Iterator[list[Polynomial]]:
+    """Yield x + s t for all signs s, t in [0, near]: together the cube around x, or all."""
     steps = variables((near,) * len(x))
     for signs in product((1, -1), repeat=len(x)):
         yield [s * t + a for s, t, a in zip(signs, steps, x, strict=True)]
@@ -127,14 +127,15 @@ def _charge(
     claim: str,
     left: dict[Exponents, Fraction],
     term: tuple[Exponents, Fraction],
-    bounds: tuple[Fraction, ...],
+    bounds: tuple[Fraction | None, ...],
 ) -> Check:
     """Take the term from the pair that has most left over; UndecidedError if none has enough."""
     power, c = term
     best: tuple[Fraction, dict[Exponents, Fraction]] | None = None
     for pair in combinations_with_replacement(left, 2):
         spare = [2 * a - b - d for a, b, d in zip(power, *pair, strict=True)]
-        if min(spare, default=0) < 0:
+        free = any(k > 0 for k, bound in zip(spare, bounds, strict=True) if bound is None)
+        if min(spare, default=0) < 0 or free:
             continue
         most = prod(map(_half_power, bounds, spare), start=ONE)
         rest = {p: left[p] - c * most * pair.count(p) / 2 for p in pair}
@@ -146,6 +147,6 @@ def _charge(
     return Check(claim, ZERO, "<=", best[0])
 
 
-def _half_power(bound: Fraction, k: int) -> Fraction:
+def _half_power(bound: Fraction | None, k: int) -> Fraction:
     """Return an upper bound of t^(k / 2) for t in [0, bound]: exact for even k."""
-    return bound ** (k // 2) * (max(bound, ONE) if k % 2 else ONE)
+    return ONE if bound is None else bound ** (k // 2) * (max(bound, ONE) if k % 2 else ONE)

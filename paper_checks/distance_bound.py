@@ -5,14 +5,20 @@ F* = d(W*) with W* = cY clipped to [-lam, lam], and its minimizer Z* from soft-t
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from hypothesis import strategies as st
 
-from ._base import Check, Statement
+from ._base import ZERO, Check, Counterexample, Statement
+from ._counterpoints import decay as _decay
+from ._counterpoints import product as _product
+from ._counterpoints import size as _size
 from ._draw import matrices, positives
 from ._exact import Matrix, Vector, flat, inner, l1, largest, price, product, total, vector
+from ._necessity import NoCounterexampleError
+from ._points import Loss, Point, Term, squared
+from ._polynomial import ONE, nonnegative, variables
 from .append_a_zero import Instance as Balanced
 from .append_a_zero import instances
 
@@ -83,15 +89,70 @@ def sides(i: Instance) -> Iterator[Check]:
 
 
 def fixed() -> Iterator[Check]:
-    """Yield an entry left out, where the bound is attained, and the counterexamples."""
+    """Yield an entry left out, where the bound is attained."""
     one = Fraction(1)
     yield from sides(Instance(Balanced(one, [], [], [vector(4)], ([], [])), [vector(1)]))
-    least = minimum(vector(4), vector(1), one)
-    yield _dropped("balanced slices", one * 4 - least, 3 * (0 - one) - one / 2)
-    yield _dropped("strong convexity", Fraction(4 - 2), one / 2 * 4 * (2 - 1) - one / 2 * 4**2)
-    yield _dropped("gradient", Fraction(4**2, 2) - least, 3 * (one - 1) - one / 2 * 3**2)
-    yield _dropped("equal degrees", Fraction(27**2, 2) - 9, Fraction(26 * 9))
 
 
-def _dropped(name: str, left: Fraction, right: Fraction) -> Check:
-    return Check(BOUND, left, "<=", right, dropped=name)
+@dataclass(frozen=True)
+class Gap:
+    """A problem with one output, W at its slices X, and m; the other slice is a minimum."""
+
+    point: Point
+    W: Fraction
+    m: Fraction = ONE
+
+    def balanced(self) -> Iterator[Check]:
+        """Yield that <W, phi> = lam theta for each slice."""
+        p = self.point
+        yield Check("slices", ZERO, "<=", Fraction(len(p.X)))
+        for x in p.X:
+            yield Check("a slice", self.W * p.phi(x)[0], "==", p.lam * p.theta(x))
+
+    def gradient(self) -> Iterator[Check]:
+        """Yield that W = -grad loss."""
+        yield from self.point.loss.gradient([self.W], self.point.sum(self.point.X))
+
+    def on_the_line(self) -> Check:
+        """Return f(X) - F* against its bound, for phi = z, theta = |z|: F is convex in z."""
+        p = self.point
+        lowest = replace(p, X=p.others)
+        if len(p.others) != 1 or not all(c.true() for c in lowest.local_minimum()):
+            raise NoCounterexampleError("the other slice is no minimum")
+        (Z,), (best,) = p.sum(p.X), p.sum(p.others)
+        bound = abs(best) * (abs(self.W) - p.lam) - self.m * (Z - best) ** 2 / 2
+        return Check(BOUND, p.value(p.X) - p.value(p.others), "<=", bound)
+
+    def decayed(self) -> Check:
+        """Return f(X) - F* >= f(X) - f(X') against the largest bound, whatever Z* is.
+
+        With weight decay Omega(z) = |z|^(2/3), the polar is |W|: the bound is (|W| - lam) s -
+        m s^3 / 2 at s = |Z*|^(2/3), so at most (|W| - lam) S where it falls below 0 from S on.
+        """
+        p, S, (t,) = self.point, Fraction(9), variables((None,))
+        slope = abs(self.W) - p.lam
+        falls = nonnegative("beyond S", self.m * (t + S) ** 3 / 2 - slope * (t + S))
+        if p.X or not all(c.true() for c in falls):
+            raise NoCounterexampleError("the bound may be larger")
+        return Check(BOUND, p.value(p.X) - p.value(p.others), "<=", slope * S)
+
+
+HYPOTHESES = {
+    "balanced slices": Gap.balanced,
+    "strong convexity": lambda g: g.point.loss.convex(g.m),
+    "gradient": Gap.gradient,
+    "equal degrees": lambda g: g.point.equal_degrees(),
+}
+
+
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield slices that are farther from the minimum than the bound."""
+    line = Point(1, _product, _size, squared(4), ONE, (), ((Fraction(3),),))
+    heavy = Gap(replace(line, X=((Fraction(4),),)), ZERO)
+    yield Counterexample("balanced slices", heavy, Gap.on_the_line)
+    absolute = Loss((Term("absolute", (1,), -4),), ((Fraction(5),), (Fraction(6),)))
+    flat_loss = replace(line, loss=absolute, lam=Fraction(1, 2), others=((Fraction(4),),))
+    yield Counterexample("strong convexity", Gap(flat_loss, ONE), Gap.on_the_line)
+    yield Counterexample("gradient", Gap(line, ONE), Gap.on_the_line)
+    cube = Point(3, _product, _decay, squared(27), ONE, (), ((Fraction(3),) * 3,))
+    yield Counterexample("equal degrees", Gap(cube, Fraction(27)), Gap.decayed)

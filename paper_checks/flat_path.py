@@ -6,16 +6,19 @@ by (1 + t beta)^(1/2), which is rational where 1 + t = a^2 and 1 - 3t = b^2: the
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from hypothesis import strategies as st
 
-from ._base import Check, Statement
+from ._base import ZERO, Check, Counterexample, Statement
+from ._counterpoints import decay, size
+from ._counterpoints import product as product_of
 from ._draw import positives, rationals, vectors
 from ._exact import (
     Matrix,
     Vector,
+    dot,
     dual_value,
     flat,
     l1,
@@ -26,6 +29,7 @@ from ._exact import (
     total,
     vector,
 )
+from ._points import Point, squared
 
 STATEMENT = Statement(
     title="Flat path",
@@ -34,9 +38,16 @@ STATEMENT = Statement(
     formula="sum_i beta_i phi(X_i) = 0  =>  X_i(t) = (1 + t beta_i)^(1/p) X_i keeps sum_i phi(X_i) "
     "and sum_i theta(X_i(t)) is linear in t; at min_i (1 + t beta_i) = 0 a slice is zero",
     needs={
-        "dependence": "without it the sum moves: beta = (1, -1) on 2 and 1 (1 x 1)",
-        "equal degrees": "theta = |u|_1 + |v|_1 has degree 1 and is no linear function of t",
-        "local minimum": "the slices 1 and -1 (1 x 1) cancel, and scaling both changes f alone",
+        "dependence": "without it the sum moves: phi = z, the slices 2 and 1 for y = 4, lam = 1 "
+        "are a minimum, and beta = (1, -1) leads from f = 7/2 to 29/8",
+        "equal degrees": "phi = z, theta = z^2: the slices 1 and 1 for y = 4, lam = 1 are a "
+        "minimum, and beta = (1, -1) raises sum theta, so f from 4 to 9/2",
+        "local minimum": "the slices 1 and -1 for y = 0 cancel, and scaling both changes f alone",
+    },
+    rests={
+        "the sum of phi stays": ("dependence",),
+        "the sum of theta is linear in t": ("equal degrees",),
+        "slices vanish at the end": (),
     },
 )
 STAYS, LINEAR = "the sum of phi stays", "the sum of theta is linear in t"
@@ -110,18 +121,63 @@ def _same(there: Matrix, start: Matrix) -> Iterator[Check]:
 
 
 def fixed() -> Iterator[Check]:
-    """Yield one path, and the counterexamples at t = -1, or where m = 2 meets the conic."""
-    lam = NAMED.lam
+    """Yield one path."""
     yield from sides(NAMED)
-    two, one = moved(vector(0, 2), [vector(2), vector(1)]), moved(vector(0, 2), [vector(1)] * 2)
-    yield Check(STAYS, product(two, one, 1, 1)[0][0], "==", Fraction(3), dropped="dependence")
-    ones = Instance(vector(1), vector(1), vector(1), lam, Fraction(2))
-    start, there, end = (
-        total(s * (l1(u) + l1(v)) for s, u, v in zip(roots, *ones.slices(), strict=True))
-        for roots in ones.roots()
-    )
-    t = ones.roots()[1][0] ** 2 - 1
-    yield Check(LINEAR, there, "==", (1 + t) * start - t * end, dropped="equal degrees")
-    here = objective([vector(0)], [vector(1), vector(1)], [vector(1), vector(-1)], lam)
-    gone = objective([vector(0)], [vector(0)] * 2, [vector(0)] * 2, lam)
-    yield Check(FLAT, gone, "==", here, dropped="local minimum")
+
+
+@dataclass(frozen=True)
+class Path:
+    """Slices of one number x with phi = x, of degree 1; beta, and a time t."""
+
+    point: Point
+    beta: tuple[Fraction, ...]
+    t: Fraction = Fraction(1)
+
+    def at(self, t: Fraction) -> list[tuple[Fraction, ...]]:
+        """Return (1 + t beta_i) X_i."""
+        return [tuple(scale(1 + t * b, x)) for b, x in zip(self.beta, self.point.X, strict=True)]
+
+    def dependence(self) -> Iterator[Check]:
+        """Yield that sum beta_i phi(X_i) = 0, and that beta is not 0."""
+        phi = [self.point.phi(x)[0] for x in self.point.X]
+        yield Check("sum beta phi", dot(self.beta, phi), "==", ZERO)
+        yield Check("beta", ZERO, "<", l1(self.beta))
+
+    def flat(self) -> Check:
+        """Return f on the way against f at the start."""
+        return Check(FLAT, self.point.value(self.at(self.t)), "==", self.point.value(self.point.X))
+
+    def sum(self) -> Check:
+        """Return the sum of phi on the way against the start's."""
+        there, here = self.point.sum(self.at(self.t)), self.point.sum(self.point.X)
+        return Check(STAYS, there[0], "==", here[0])
+
+    def linear(self) -> Check:
+        """Return sum theta at t against the line through its values at 0 and 2t."""
+        start, there, end = (
+            total(map(self.point.theta, self.at(k * self.t))) for k in range(3)
+        )
+        return Check(LINEAR, there, "==", (start + end) / 2)
+
+
+HYPOTHESES = {
+    "dependence": Path.dependence,
+    "equal degrees": lambda p: p.point.equal_degrees(),
+    "local minimum": lambda p: p.point.local_minimum(),
+}
+
+
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield two slices of one number, and how each is scaled."""
+    half = Fraction(1, 2)
+    line = Point(1, product_of, size, squared(4), Fraction(1), ((Fraction(2),), (Fraction(1),)))
+    free = Path(line, (Fraction(1), Fraction(-1)), half)
+    yield Counterexample("dependence", free, Path.flat)
+    yield Counterexample("dependence", free, Path.sum)
+    square = replace(line, theta=decay, X=((Fraction(1),),) * 2)
+    steep = Path(square, (Fraction(1), Fraction(-1)), half)
+    yield Counterexample("equal degrees", steep, Path.flat)
+    yield Counterexample("equal degrees", steep, Path.linear)
+    pair = ((Fraction(1),), (Fraction(-1),))
+    cancel = replace(line, loss=squared(0), X=pair, down=(((Fraction(-1),), (Fraction(1),))))
+    yield Counterexample("local minimum", Path(cancel, (Fraction(1),) * 2, half), Path.flat)
