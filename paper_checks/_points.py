@@ -58,7 +58,9 @@ class Loss:
         Where that fails, the chord between two outputs tells: it is not, if the loss is above.
         """
         if self.bent is None:
-            yield Check("m", m, "<=", sum((t.weight for t in self.terms if t.shape == "square"), ZERO))
+            yield Check(
+                "m", m, "<=", sum((t.weight for t in self.terms if t.shape == "square"), ZERO)
+            )
             for t in self.terms:
                 if t.shape != "linear":
                     convex = t.shape in CONVEX
@@ -98,7 +100,9 @@ class Loss:
         for t in kinks:
             steps = [next(orthants((ZERO,), ONE)), list(orthants((ZERO,), ONE))[1]]
             right, left = (
-                self.value([z + k * s for z, k in zip(here, t.a, strict=True)]).terms.get((1,), ZERO)
+                self.value([z + k * s for z, k in zip(here, t.a, strict=True)]).terms.get(
+                    (1,), ZERO
+                )
                 for (s,) in steps
             )
             yield Check("the slopes agree", right, "==", -left)
@@ -131,7 +135,10 @@ class Point:
 
     def sum(self, slices: Sequence[Sequence[Number]]) -> list[Number]:
         """Return sum phi."""
-        return [sum(column, ZERO) for column in zip([ZERO] * self.size, *map(self.phi, slices), strict=True)]
+        return [
+            sum(column, ZERO)
+            for column in zip([ZERO] * self.size, *map(self.phi, slices), strict=True)
+        ]
 
     def value(self, slices: Sequence[Sequence[Number]]) -> Number:
         """Return f."""
@@ -184,7 +191,9 @@ class Point:
     def equal_degrees(self) -> Iterator[Check]:
         """Yield that every term of phi and theta has one degree, on every orthant."""
         degrees = self.degrees()
-        yield Check("degrees of phi and theta", Fraction(min(degrees)), "==", Fraction(max(degrees)))
+        yield Check(
+            "degrees of phi and theta", Fraction(min(degrees)), "==", Fraction(max(degrees))
+        )
 
     def positive_degree(self) -> Iterator[Check]:
         """Yield that the degree is not 0."""

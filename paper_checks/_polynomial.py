@@ -84,7 +84,9 @@ class Polynomial:
         if all(c > 0 for c in coefficients) or all(c < 0 for c in coefficients):
             return 1 if coefficients[0] > 0 else -1
         start = self.terms.get((0,) * len(self.bounds), ZERO)
-        if None not in self.bounds and abs(start) > sum(abs(c) * size(p, self.bounds) for p, c in self.terms.items() if any(p)):
+        if None not in self.bounds and abs(start) > sum(
+            abs(c) * size(p, self.bounds) for p, c in self.terms.items() if any(p)
+        ):
             return 1 if start > 0 else -1
         raise UndecidedError(f"the sign of {self.terms} changes")
 

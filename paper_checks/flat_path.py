@@ -154,9 +154,7 @@ class Path:
 
     def linear(self) -> Check:
         """Return sum theta at t against the line through its values at 0 and 2t."""
-        start, there, end = (
-            total(map(self.point.theta, self.at(k * self.t))) for k in range(3)
-        )
+        start, there, end = (total(map(self.point.theta, self.at(k * self.t))) for k in range(3))
         return Check(LINEAR, there, "==", (start + end) / 2)
 
 

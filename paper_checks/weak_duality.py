@@ -160,7 +160,9 @@ class Bound:
             yield Check("theta", p.theta(self.steep), "<=", ONE)
             yield Check("W phi", self.W * phi, "<=", p.lam)
         elif self.ball is None:
-            yield from everywhere("polar", p.arity, lambda x: p.lam * p.theta(x) - self.W * p.phi(x)[0])
+            yield from everywhere(
+                "polar", p.arity, lambda x: p.lam * p.theta(x) - self.W * p.phi(x)[0]
+            )
         else:
             (t,) = variables((None,))
             for s in (1, -1):

@@ -88,7 +88,9 @@ def module(checks, needs=(), drawn=(), shown=()):
     return SimpleNamespace(
         STATEMENT=statement,
         INSTANCES=st.integers(0, 1000),
-        HYPOTHESES={name: lambda lacks, name=name: [check(name in lacks, "==", 0)] for name in needs},
+        HYPOTHESES={
+            name: lambda lacks, name=name: [check(name in lacks, "==", 0)] for name in needs
+        },
         sides=drawn or (lambda _: ()),
         fixed=lambda: checks,
         counterexamples=lambda: [example(name) for name in shown],
