@@ -1,12 +1,14 @@
 """Zero slice: phi = u v^T, theta = |u|_1 |v|_1, loss 1/2 |Z - Y|^2, all in rationals.
 
+And with other families, losses and offset variables: `_problems`.
+
 A point with a zero slice is put to the proof's own test: scale a slice, or grow the zero slice
 along a vertex of the ball.  Either such a step, as short as one likes, lowers f, so the point
 is no local minimum; or none does, and then f is the minimum of F, known entry by entry.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from hypothesis import strategies as st
@@ -26,7 +28,11 @@ from ._exact import (
     scale,
     vector,
 )
+from ._models import times
 from ._points import Point
+from ._problems import Point as General
+from ._problems import NAMED, finite, points
+from ._problems import lower as lower_point
 
 STATEMENT = Statement(
     title="Zero slice",
@@ -54,7 +60,7 @@ STATEMENT = Statement(
     "norm or attained.",
 )
 GLOBAL, CONVEX = "f_r(X) <= f_s(X')", "f_r(X) = min F"
-NEAR = "else a point nearby is lower"
+NEAR, DUAL = "else a point nearby is lower", "f_r(X, Q) = d(W)"
 STEP = Fraction(1, 10**9)  # how near: any number > 0 would do
 
 
@@ -86,11 +92,41 @@ def _instances(draw: st.DrawFn) -> Instance:
     return Instance(Y, lam, us, vs, draw(slices(m, n, 4)))
 
 
-INSTANCES = _instances()
+@st.composite
+def _moved(draw: st.DrawFn) -> General:
+    """Draw a point that is balanced, or whose slices or q are moved a little, or at random."""
+    p = draw(points(steep=True))
+    k = draw(st.integers(0, 3))
+    if k == 1 and p.slices:
+        p = replace(p, slices=(times(draw(positives(3)), p.slices[0]), *p.slices[1:]))
+    if k == 2:
+        p = replace(p, q=tuple(x + draw(rationals(0, 1)) for x in p.q))
+    if k == 3:
+        p = replace(p, slices=p.others, q=p.p, others=p.slices, p=p.q)
+    return p
 
 
-def sides(i: Instance) -> Iterator[Check]:
+INSTANCES = st.one_of(_instances(), points(), _moved().filter(finite))
+
+
+def others_at(p: General) -> Iterator[Check]:
+    """Yield f against the dual value, which no factorization of any size is below, and others."""
+    here, problem = p.value(), p.problem
+    yield Check(DUAL, here, "==", problem.dual(problem.weights(p.slices, p.q)))
+    there = problem.value(p.others, p.p)
+    if there is not None:
+        yield Check(GLOBAL, here, "<=", there)
+
+
+def sides(i: Instance | General) -> Iterator[Check]:
     """Yield that a short step is lower, or that nothing is."""
+    if isinstance(i, General):
+        near = lower_point(i, STEP)
+        if near is None:
+            yield from others_at(i)
+        else:
+            yield Check(NEAR, near.value(), "<", i.value())
+        return
     W = difference(i.Y, product(i.us, i.vs, len(i.Y), len(i.Y[0])))
     here = objective(i.Y, i.us, i.vs, i.lam)
     step = lower(i, W)
@@ -129,6 +165,9 @@ def fixed() -> Iterator[Check]:
     yield from sides(Instance([vector(2, 2), vector(3, 3)], one, *two, two))
     yield from sides(Instance([vector(2, 2), vector(3, 4)], one, *two, two))
     yield from sides(Instance([vector(4)], one, [], [], ([], [])))
+    for p in NAMED:
+        yield from sides(replace(p, others=p.slices, p=p.q))
+        yield from sides(replace(p, slices=()))
 
 
 HYPOTHESES = {
