@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ._base import Check, Counterexample, Module
+from ._polynomial import UndecidedError
 
 
 class NoCounterexampleError(ValueError):
@@ -12,9 +13,17 @@ class NoCounterexampleError(ValueError):
 
 def broken(module: Module, example: Counterexample) -> Check:
     """Return the conclusion, false; NoCounterexampleError says what is wrong with the example."""
-    name, needs = example.dropped, module.STATEMENT.needs
-    if name not in needs:
+    name = example.dropped
+    if name not in module.STATEMENT.needs:
         raise NoCounterexampleError(f"there is no hypothesis {name!r}")
+    try:
+        return _broken(module, example)
+    except UndecidedError as undecided:
+        raise NoCounterexampleError(f"without {name!r}: {undecided}") from None
+
+
+def _broken(module: Module, example: Counterexample) -> Check:
+    name = example.dropped
     conclusion = example.conclusion(example.instance)
     if conclusion.true() or conclusion.slack:
         raise NoCounterexampleError(f"without {name!r} it is true: {written(conclusion)}")

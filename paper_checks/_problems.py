@@ -139,7 +139,7 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Point:
+class Candidate:
     """A problem, slices and q, and others of any size to compare with."""
 
     problem: Problem
@@ -157,7 +157,7 @@ class Point:
 
 
 def tight(model: Model, Z: Vector) -> tuple[Vector, list[Factors]]:
-    """Return a W of polar 1 that reaches Omega(Z), and the extreme slices where <W, phi> = theta."""
+    """Return a W of polar 1 that reaches Omega(Z), and its extreme slices: <W, phi> = theta."""
     W = model.rays.omega(Z).y
     return W, [x for x in model.kept if dot(W, model.phi(x)) == model.theta(x)]
 
@@ -167,26 +167,41 @@ def spread(x: Factors, sizes: Sequence[Fraction]) -> Factors:
     return tuple(exact(scale(s, f)) for s, f in zip(sizes, x, strict=True))
 
 
+Choice = Callable[[st.DrawFn, list[Factors]], tuple[Factors, ...]]
+
+
+def some(draw: st.DrawFn, faces: list[Factors]) -> tuple[Factors, ...]:
+    """Draw up to three slices, each factor of any size."""
+    chosen = draw(st.lists(st.sampled_from(faces), max_size=3))
+    return tuple(spread(x, draw(st.tuples(*(positives(3) for _ in x)))) for x in chosen)
+
+
 @st.composite
-def points(draw: st.DrawFn, *, steep: bool = False, losses: Sequence[str] = tuple(LOSSES)) -> Point:
+def points(
+    draw: st.DrawFn,
+    *,
+    steep: bool = False,
+    losses: Sequence[str] = tuple(LOSSES),
+    models: Sequence[Model] = MODELS,
+    choice: Choice = some,
+) -> Candidate:
     """Draw balanced slices, q in step with them, and W of polar lam.
 
     With `steep` W may have a part orthogonal to the slices, and its polar may be more than lam.
     """
-    model, loss = draw(st.sampled_from(MODELS)), draw(st.sampled_from(losses))
+    model, loss = draw(st.sampled_from(models)), draw(st.sampled_from(losses))
     n = len(model.phi(model.extreme[0]))
     W, faces = tight(model, exact(draw(vectors(n).filter(any))))
     if loss == BARRIER and sum(W) < 0:  # so that an intercept can lift t above 0
         W, faces = exact(scale(-ONE, W)), [spread(x, (*[ONE] * (len(x) - 1), -ONE)) for x in faces]
-    chosen = draw(st.lists(st.sampled_from(faces), max_size=3))
-    sizes = st.tuples(*(positives(3) for _ in model.lengths))
-    slices = tuple(spread(x, draw(sizes)) for x in chosen)
+    slices = choice(draw, faces)
     lam = draw(positives(4))
     if loss == BARRIER:
         lam = min(lam, PULL / (2 * linf(W)))
     W = exact(scale(lam, W))
     if steep:
-        for free in across([model.phi(x) for x in slices], n):
+        zero = [ZERO] * n  # so that there is a row
+        for free in across([model.phi(x) for x in slices], [tuple(zero)]):
             W = plus(W, free, draw(rationals(-2, 2)))
     problem = Problem(model, loss, W, lam)
     lifted = loss == BARRIER and sum(W) > 0
@@ -205,11 +220,9 @@ def intercept(
     return replace(problem, columns=(ones,), rho=rho, ridge=ridge), (q,)
 
 
-def across(phi: Sequence[Vector], n: int) -> list[Vector]:
-    """Return vectors that are orthogonal to all phi."""
-    if phi:
-        return list(dependences(transposed(phi)))
-    return [tuple(Fraction(i == k) for i in range(n)) for k in range(n)]
+def across(phi: Sequence[Vector], others: Sequence[Vector]) -> Iterator[Vector]:
+    """Yield independent vectors that are orthogonal to all of these."""
+    yield from dependences(transposed([*phi, *others]))
 
 
 def with_offsets(
@@ -219,7 +232,7 @@ def with_offsets(
     W = problem.y
     columns = tuple(map(exact, draw(st.lists(vectors(len(W), rationals(-2, 2)), max_size=2))))
     pull, ridge = tuple(dot(a, W) for a in columns), draw(st.booleans())
-    rho = draw(positives(4)) if ridge or not any(pull) else linf(pull)
+    rho = draw(positives(3)) ** 2 if ridge or not any(pull) else linf(pull)
     if ridge:
         q = exact(scale(1 / rho, pull))
     else:
@@ -228,7 +241,9 @@ def with_offsets(
     return replace(problem, columns=columns, rho=rho, ridge=ridge), q
 
 
-def completed(draw: st.DrawFn, problem: Problem, at: tuple[tuple[Factors, ...], Vector]) -> Point:
+def completed(
+    draw: st.DrawFn, problem: Problem, at: tuple[tuple[Factors, ...], Vector]
+) -> Candidate:
     """Give y so that W, which stands in its place, is -grad loss; draw the others.
 
     Where W or t is outside the loss's domain, the loss is squared.
@@ -243,10 +258,10 @@ def completed(draw: st.DrawFn, problem: Problem, at: tuple[tuple[Factors, ...], 
     p = draw(vectors(len(problem.columns)))
     if loss == BARRIER and p:  # else nearly all of them are infinite
         p[0] = abs(p[0]) + linf(made.prediction(others, [ZERO] * len(p)))
-    return Point(made, *at, others, exact(p))
+    return Candidate(made, *at, others, exact(p))
 
 
-def lower(p: Point, near: Fraction) -> Point | None:
+def lower(p: Candidate, near: Fraction) -> Candidate | None:
     """Return a point as near that the proof says is lower, or None if it has none.
 
     It scales a slice, puts an extreme slice in the place of a zero one, or moves one entry of q:
@@ -265,7 +280,7 @@ def lower(p: Point, near: Fraction) -> Point | None:
     return None
 
 
-def moves(p: Point) -> Iterator[Callable[[Fraction], Point]]:
+def moves(p: Candidate) -> Iterator[Callable[[Fraction], Candidate]]:
     """Yield moves along which the slope of f is negative, as functions of their size."""
     problem, model = p.problem, p.problem.model
     W = problem.weights(p.slices, p.q)
@@ -288,24 +303,26 @@ def sign_of(x: Fraction) -> Fraction:
     return Fraction((x > 0) - (x < 0))
 
 
-def _scaled(p: Point, k: int, sign: Fraction, size: Fraction) -> Point:
-    return replace(p, slices=(*p.slices[:k], times(1 + sign * size, p.slices[k]), *p.slices[k + 1 :]))
+def _scaled(p: Candidate, k: int, sign: Fraction, size: Fraction) -> Candidate:
+    return replace(
+        p, slices=(*p.slices[:k], times(1 + sign * size, p.slices[k]), *p.slices[k + 1 :])
+    )
 
 
-def _grown(p: Point, x: Factors, size: Fraction) -> Point:
+def _grown(p: Candidate, x: Factors, size: Fraction) -> Candidate:
     return replace(p, slices=(*p.slices, times(size, x)))
 
 
-def _shifted(p: Point, k: int, sign: Fraction, size: Fraction) -> Point:
+def _shifted(p: Candidate, k: int, sign: Fraction, size: Fraction) -> Candidate:
     return replace(p, q=tuple(v + sign * size * (i == k) for i, v in enumerate(p.q)))
 
 
-def finite(p: Point) -> bool:
+def finite(p: Candidate) -> bool:
     """Return whether f is finite at the point."""
     return p.problem.value(p.slices, p.q) is not None
 
 
-def named(model: Model, loss: str, *, ridge: bool) -> Point:
+def named(model: Model, loss: str, *, ridge: bool) -> Candidate:
     """Return an optimum with q = (1,) or so, two slices on one ray and W from them.
 
     W is half the multiplier of Omega at a ray; A is an intercept.
@@ -317,12 +334,12 @@ def named(model: Model, loss: str, *, ridge: bool) -> Point:
     slices = (faces[0], times(ONE / 2, faces[0]))
     pull = lift * sum(W, ZERO) / 2
     q = 2 + linf(combine([ONE, ONE], [model.phi(s) for s in slices], len(W)))
-    rho = (pull / q if ridge else pull) or ONE
-    q = q if pull else ZERO
+    rho = ONE / 64 if ridge else pull or ONE  # a square, for the distance bound
+    q = pull / rho if ridge or not pull else q
     problem = Problem(model, loss, exact(scale(ONE / 2, W)), ONE / 2, (ones,), rho, ridge)
     t = problem.prediction(slices, (q,))
     y = [LOSSES[loss].data(a, b) for a, b in zip(problem.y, t, strict=True)]
-    return Point(replace(problem, y=exact(y)), slices, (q,))
+    return Candidate(replace(problem, y=exact(y)), slices, (q,))
 
 
 NAMED = tuple(

@@ -1,11 +1,11 @@
-"""Flat path: phi = u v^T, theta = |u|_1 |v|_1, both of degree 2.
+"""Flat path: slices with a dependence, scaled by (1 + t beta)^(1/p), in rationals.
 
-The slices are (u, v), (u, w), (u, (v + w) / 3), with beta = (1, 1, -3).  All factors are scaled
-by (1 + t beta)^(1/2), which is rational where 1 + t = a^2 and 1 - 3t = b^2: the conic
-3 a^2 + b^2 = 4 has the rational points below, and t = -1 is one of them.
+The slices are (h, a), (h, b), (h, c (a + b)) of a matrix, a tensor of order 3 (p = 3) or a hidden
+ReLU layer, any or at a global minimum of a problem with offset variables.  Times are those where
+all roots are rational.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -15,21 +15,11 @@ from ._base import ZERO, Check, Counterexample, Statement
 from ._counterpoints import decay, size
 from ._counterpoints import product as product_of
 from ._draw import positives, rationals, vectors
-from ._exact import (
-    Matrix,
-    Vector,
-    dot,
-    dual_value,
-    flat,
-    l1,
-    objective,
-    price,
-    product,
-    scale,
-    total,
-    vector,
-)
+from ._exact import Vector, dot, l1, scale, total, vector
+from ._linear import combine, exact, plus
+from ._models import Factors, Model, linear
 from ._points import Point, squared
+from ._problems import LOSSES, MODELS, NAMED, ONE, Problem, points, spread
 
 STATEMENT = Statement(
     title="Flat path",
@@ -47,82 +37,160 @@ STATEMENT = Statement(
     rests={
         "the sum of phi stays": ("dependence",),
         "the sum of theta is linear in t": ("equal degrees",),
-        "slices vanish at the end": (),
     },
 )
 STAYS, LINEAR = "the sum of phi stays", "the sum of theta is linear in t"
 FLAT, VANISHES = "f is constant from a local minimum", "slices vanish at the end"
-BETA = vector(1, 1, -3)
+DEPENDENT, ROOTS = "sum beta_i phi(X_i) = 0", "each factor is scaled by the root of 1 + t beta_i"
+
+
+@dataclass(frozen=True)
+class Way:
+    """beta of slices (h, a), (h, b), (h, c (a + b)), and the times t with rational roots.
+
+    The third slice makes sum beta phi = 0: c = -beta_1 / beta_3, and beta_1 = beta_2.
+    """
+
+    beta: Vector
+    times: tuple[tuple[Fraction, Vector], ...]
+    p: int
+
+    @property
+    def c(self) -> Fraction:
+        """Return the size of the third slice."""
+        return -self.beta[0] / self.beta[2]
+
+
+def squares(m: Fraction) -> Way:
+    """Return beta = (1, 1, -3) at the start, where a line of slope m meets the conic, and the end.
+
+    Roots a of 1 + t and b of 1 - 3t have 3 a^2 + b^2 = 4.
+    """
+    s = -(6 + 2 * m) / (3 + m**2)
+    a, b = abs(1 + s), abs(1 + m * s)
+    times = ((ZERO, vector(1, 1, 1)), (a * a - 1, [a, a, b]), (-Fraction(1), vector(0, 0, 2)))
+    return Way(vector(1, 1, -3), times, 2)
+
+
+def cubes() -> tuple[Way, Way]:
+    """Return a way through 1729 = 9^3 + 10^3 = 1^3 + 12^3, and one from 1 + 7 to its end 2^3."""
+    sums = ((9, 10), (1, 12), (10, 9), (12, 1))
+    roots = [(Fraction(a, 9), Fraction(b, 10)) for a, b in sums]
+    through = tuple(
+        (Fraction(a**3 - 9**3), [s, s, r]) for (a, _), (s, r) in zip(sums, roots, strict=True)
+    )
+    end = ((ZERO, vector(1, 1, 1)), (Fraction(1), vector(2, 2, 0)))
+    return Way(vector("1/729", "1/729", "-1/1000"), through, 3), Way(vector(7, 7, -1), end, 3)
 
 
 @dataclass(frozen=True)
 class Instance:
-    """u >= 0, v >= 0, w >= 0, lam, and the slope m of a line that meets the conic."""
+    """Three slices and a way; a problem with its q, of which they are a minimum, or None."""
 
-    u: Vector
-    v: Vector
-    w: Vector
-    lam: Fraction
-    m: Fraction
-
-    def slices(self) -> tuple[list[Vector], list[Vector]]:
-        """Return the three slices."""
-        third = [(a + b) / 3 for a, b in zip(self.v, self.w, strict=True)]
-        return [self.u] * 3, [self.v, self.w, third]
-
-    def roots(self) -> list[Vector]:
-        """Return (1 + t beta)^(1/2) at three times: the start, the line's point, the end."""
-        s = -(6 + 2 * self.m) / (3 + self.m**2)
-        a, b = abs(1 + s), abs(1 + self.m * s)
-        return [vector(1, 1, 1), [a, a, b], vector(0, 0, 2)]
+    model: Model
+    slices: tuple[Factors, ...]
+    way: Way
+    problem: Problem | None = None
+    q: Vector = ()
 
 
-NAMED = Instance(vector(1, 0, 2), vector(1, 2), vector(0, 2), Fraction(1), Fraction(2))
-_NATURAL = rationals(0)
-INSTANCES = st.builds(
-    Instance,
-    vectors(3, _NATURAL).filter(any),
-    vectors(2, _NATURAL).filter(any),
-    vectors(2, _NATURAL).filter(any),
-    positives(),
-    rationals(),
-)
+def three(
+    h: Factors, a: Sequence[Fraction], b: Sequence[Fraction], way: Way
+) -> tuple[Factors, ...]:
+    """Return (h, a), (h, b), (h, c (a + b)): phi is linear in the last factor."""
+    return (*h, exact(a)), (*h, exact(b)), (*h, exact(scale(way.c, plus(a, b))))
 
 
-def moved(roots: Vector, xs: list[Vector]) -> list[Vector]:
-    """Scale each slice's factor."""
-    return [scale(s, x) for s, x in zip(roots, xs, strict=True)]
+@st.composite
+def _ways(draw: st.DrawFn, p: int) -> Way:
+    return squares(draw(rationals())) if p == 2 else draw(st.sampled_from(cubes()))
 
 
-def sides(instance: Instance) -> Iterator[Check]:
+@st.composite
+def _free(draw: st.DrawFn) -> Instance:
+    """Draw any slices: sum theta is linear, and moves."""
+    model = draw(st.sampled_from(MODELS))
+    *h, a, b = (exact(draw(vectors(n))) for n in (*model.lengths, model.lengths[-1]))
+    way = draw(_ways(len(model.lengths)))
+    return Instance(model, three(tuple(h), a, b, way), way)
+
+
+@st.composite
+def _flat(draw: st.DrawFn) -> Instance:
+    """Draw slices on one face of the polar ball of W = -grad loss: a global minimum."""
+    model = draw(st.sampled_from(MODELS))
+    way = draw(_ways(len(model.lengths)))
+
+    def choose(draw: st.DrawFn, faces: list[Factors]) -> tuple[Factors, ...]:
+        x = draw(st.sampled_from(faces))
+        beside = draw(st.sampled_from([y for y in faces if y[:-1] == x[:-1]]))
+        h = spread(x, [draw(positives(3)) for _ in x])[:-1]
+        return three(h, *(scale(draw(positives(3)), y[-1]) for y in (x, beside)), way)
+
+    p = draw(points(models=[model], choice=choose))
+    return Instance(model, p.slices, way, p.problem, p.q)
+
+
+INSTANCES = st.one_of(_free(), _flat())
+
+
+def sides(i: Instance) -> Iterator[Check]:
     """Yield the path's sums by factors, against the start's and against a straight line.
 
-    The slices are >= 0, so theirs is a global minimum where Y = Z + lam: W = lam everywhere is
-    in the polar ball and <W, Z> = lam sum theta.  The value of f is then d(W).
+    At a minimum the value of f is d(W), which no factorization is below.
     """
-    us, vs = instance.slices()
-    start = product(us, vs, 3, 2)
-    W = [[instance.lam] * 2 for _ in range(3)]
-    Y = [[z + instance.lam for z in row] for row in start]
-    end = price(moved(vector(0, 0, 2), us), moved(vector(0, 0, 2), vs))
-    for roots in instance.roots():
-        there = moved(roots, us), moved(roots, vs)
-        yield from _same(product(*there, 3, 2), start)
-        t = roots[0] ** 2 - 1
-        yield Check(LINEAR, price(*there), "==", (1 + t) * price(us, vs) - t * end)
-        yield Check(FLAT, objective(Y, *there, instance.lam), "==", dual_value(W, Y))
-    left = sum(any(u) for u in moved(vector(0, 0, 2), us))
-    yield Check(VANISHES, Fraction(left), "==", Fraction(sum(b < max(BETA) for b in BETA)))
+    phi, theta = ([f(x) for x in i.slices] for f in (i.model.phi, i.model.theta))
+    start, moves = combine([ONE] * 3, phi, len(phi[0])), combine(i.way.beta, phi, len(phi[0]))
+    for entry in moves:
+        yield Check(DEPENDENT, entry, "==", ZERO)
+    for t, roots in i.way.times:
+        left = [1 + t * b for b in i.way.beta]
+        for s, power in zip(roots, left, strict=True):
+            yield Check(ROOTS, s**i.way.p, "==", power)
+        there = tuple(spread(x, [s] * len(x)) for s, x in zip(roots, i.slices, strict=True))
+        now = combine([ONE] * 3, [i.model.phi(x) for x in there], len(start))
+        for x, y in zip(now, start, strict=True):
+            yield Check(STAYS, x, "==", y)
+        slope = dot(i.way.beta, theta)
+        yield Check(LINEAR, total(map(i.model.theta, there)), "==", total(theta) + t * slope)
+        if i.problem:
+            W = i.problem.weights(i.slices, i.q)
+            yield Check(FLAT, i.problem.value(there, i.q), "==", i.problem.dual(W))
+        if min(left) == 0:
+            pairs = [(y, s) for x, y, s in zip(i.slices, there, left, strict=True) if not zeros(x)]
+            gone = sum(zeros(y) for y, _ in pairs)
+            yield Check(VANISHES, Fraction(gone), "==", Fraction(sum(s == 0 for _, s in pairs)))
 
 
-def _same(there: Matrix, start: Matrix) -> Iterator[Check]:
-    for x, y in zip(flat(there), flat(start), strict=True):
-        yield Check(STAYS, x, "==", y)
+def zeros(x: Factors) -> bool:
+    """Return whether all factors are zero."""
+    return not any(map(any, x))
+
+
+def pictured() -> Instance:
+    """Return the instance of the picture: W = lam = 1 at every entry of a 3 x 2 matrix >= 0."""
+    model, way = linear(("l1", "l1"), (3, 2)), squares(Fraction(2))
+    slices = three((exact([1, 0, 2]),), exact([1, 2]), exact([0, 2]), way)
+    Z = combine([ONE] * 3, [model.phi(x) for x in slices], 6)
+    problem = Problem(model, "squared", tuple(z + 1 for z in Z), ONE)
+    return Instance(model, slices, way, problem)
 
 
 def fixed() -> Iterator[Check]:
-    """Yield one path."""
-    yield from sides(NAMED)
+    """Yield paths that end and one that does not, free ones and one from a minimum."""
+    yield from sides(pictured())
+    matrix, tensor = MODELS[0], MODELS[2]
+    h, a, b = exact([1, -2]), exact([1, 3]), exact([2, -1])
+    yield from sides(Instance(matrix, three((h,), a, b, squares(ONE * 2)), squares(ONE * 2)))
+    for way in cubes():
+        yield from sides(Instance(tensor, three((exact([2]), h), a, b, way), way))
+    for p in NAMED:
+        x, way = p.slices[0], squares(ONE) if len(p.slices[0]) == 2 else cubes()[1]
+        same = three(x[:-1], x[-1], scale(2 * ONE, x[-1]), way)
+        t, W = p.problem.prediction(same, p.q), p.problem.weights(p.slices, p.q)
+        y = [LOSSES[p.problem.loss].data(w, z) for w, z in zip(W, t, strict=True)]
+        problem = replace(p.problem, y=exact(y))
+        yield from sides(Instance(problem.model, same, way, problem, p.q))
 
 
 @dataclass(frozen=True)

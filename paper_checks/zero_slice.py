@@ -30,8 +30,7 @@ from ._exact import (
 )
 from ._models import times
 from ._points import Point
-from ._problems import Point as General
-from ._problems import NAMED, finite, points
+from ._problems import NAMED, Candidate, finite, points
 from ._problems import lower as lower_point
 
 STATEMENT = Statement(
@@ -93,7 +92,7 @@ def _instances(draw: st.DrawFn) -> Instance:
 
 
 @st.composite
-def _moved(draw: st.DrawFn) -> General:
+def _moved(draw: st.DrawFn) -> Candidate:
     """Draw a point that is balanced, or whose slices or q are moved a little, or at random."""
     p = draw(points(steep=True))
     k = draw(st.integers(0, 3))
@@ -109,7 +108,7 @@ def _moved(draw: st.DrawFn) -> General:
 INSTANCES = st.one_of(_instances(), points(), _moved().filter(finite))
 
 
-def others_at(p: General) -> Iterator[Check]:
+def others_at(p: Candidate) -> Iterator[Check]:
     """Yield f against the dual value, which no factorization of any size is below, and others."""
     here, problem = p.value(), p.problem
     yield Check(DUAL, here, "==", problem.dual(problem.weights(p.slices, p.q)))
@@ -118,9 +117,9 @@ def others_at(p: General) -> Iterator[Check]:
         yield Check(GLOBAL, here, "<=", there)
 
 
-def sides(i: Instance | General) -> Iterator[Check]:
+def sides(i: Instance | Candidate) -> Iterator[Check]:
     """Yield that a short step is lower, or that nothing is."""
-    if isinstance(i, General):
+    if isinstance(i, Candidate):
         near = lower_point(i, STEP)
         if near is None:
             yield from others_at(i)
