@@ -61,7 +61,7 @@ STATEMENT = Statement(
     },
 )
 BOUND = "f(X) - F* <= its bound"
-INSIDE, LOWEST = "<W*, phi> <= lam theta for every ray", "F* = d(W*)"
+INSIDE, LOWEST = "<W*, phi> - lam theta + lam <= lam for every ray", "F* = d(W*)"
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,8 @@ def general(i: Weighted) -> Iterator[Check]:
     c, fit = i.candidate.problem, i.program()
     x = fit.minimum()
     R = fit.residual(x)
-    yield Check(INSIDE, max(fit.gain(j, R) for j in range(len(x))), "<=", ZERO)
+    most = max(fit.gain(j, R) for j in range(len(x)))
+    yield Check(INSIDE, most + c.lam, "<=", c.lam)
     yield Check(LOWEST, fit.value(x), "==", dot(R, fit.y) - dot(R, R) / 2)
     n, k = len(c.y), len(c.model.rays.phi)
     Z = combine(x[:k], c.model.rays.phi, n)

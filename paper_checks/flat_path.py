@@ -41,7 +41,10 @@ STATEMENT = Statement(
 )
 STAYS, LINEAR = "the sum of phi stays", "the sum of theta is linear in t"
 FLAT, VANISHES = "f is constant from a local minimum", "slices vanish at the end"
-DEPENDENT, ROOTS = "sum beta_i phi(X_i) = 0", "each factor is scaled by the root of 1 + t beta_i"
+DEPENDENT, ROOTS = (
+    "beta_1 phi(X_1) + beta_2 phi(X_2) = -beta_3 phi(X_3)",
+    "each factor is scaled by the root of 1 + t beta_i",
+)
 
 
 @dataclass(frozen=True)
@@ -140,9 +143,12 @@ def sides(i: Instance) -> Iterator[Check]:
     At a minimum the value of f is d(W), which no factorization is below.
     """
     phi, theta = ([f(x) for x in i.slices] for f in (i.model.phi, i.model.theta))
-    start, moves = combine([ONE] * 3, phi, len(phi[0])), combine(i.way.beta, phi, len(phi[0]))
-    for entry in moves:
-        yield Check(DEPENDENT, entry, "==", ZERO)
+    start, moves = (
+        combine([ONE] * 3, phi, len(phi[0])),
+        combine(i.way.beta[:2], phi[:2], len(phi[0])),
+    )
+    for entry, last in zip(moves, phi[2], strict=True):
+        yield Check(DEPENDENT, entry, "==", -i.way.beta[2] * last)
     for t, roots in i.way.times:
         left = [1 + t * b for b in i.way.beta]
         for s, power in zip(roots, left, strict=True):

@@ -1,8 +1,13 @@
 """Every statement holds, each claim at an instance that a relative 1e-6 breaks."""
 
 import json
+import re
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -254,6 +259,56 @@ def test_only_takes_known_names_and_tells_the_nearest(capsys):
 def test_a_wrong_option_ends_with_status_2():
     assert command.main(["--examples", "0"]) == 2
     assert command.main(["--unknown"]) == 2
+
+
+def test_a_fresh_run_tells_its_seed_which_draws_the_same(monkeypatch, capsys):
+    seeds = []
+
+    def seen(name, module, _examples, seed):
+        seeds.append(seed)
+        return run(name, module, 2, seed)
+
+    monkeypatch.setattr(command, "run", seen)
+    few = ["--only", "sum_and_product", "--examples", "2"]
+    for options in (["--fresh"], ["--fresh"]):
+        assert command.main([*few, *options]) == 0
+        told = f"python -m paper_checks --seed {seeds[-1]} --examples 2 draws the same"
+        assert told in capsys.readouterr().err
+    assert seeds[0] != seeds[1]
+    assert command.main([*few, "--fresh", "--seed", "7"]) == 0
+    assert command.main(few) == 0
+    assert command.main([*few, "--seed", "7"]) == 0
+    assert seeds[2:] == [7, 0, 7]
+
+
+FRESH = """
+import sys
+from hypothesis import given, strategies as st
+
+@given(st.integers(0, 10**9))
+def test_draws(n):
+    print("drawn", n, file=sys.stderr)
+"""
+
+
+def test_the_tests_draw_afresh_when_asked_and_the_same_with_the_seed_told(tmp_path):
+    root = Path(paper_checks.__file__).parents[1]
+    shutil.copy(root / "tests" / "conftest.py", tmp_path)
+    (tmp_path / "test_fresh.py").write_text(FRESH)
+
+    def drawn(*options):
+        asked = [sys.executable, "-m", "pytest", "-s", "-p", "no:cacheprovider", *options, "."]
+        done = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, check=True)
+        told = re.findall(r"--fresh-seed (\d+) draws them again", done.stdout)
+        return re.findall(r"drawn (\d+)", done.stderr), told
+
+    fast, again = drawn(), drawn()
+    assert fast == again
+    assert fast[1] == []
+    fresh, (seed,) = drawn("--fresh")
+    assert len(fresh) >= 500 > len(fast[0])
+    assert fresh != drawn("--fresh")[0]
+    assert drawn("--fresh-seed", seed) == (fresh, [seed])
 
 
 def test_absent_proofs_are_told(monkeypatch, capsys):

@@ -16,7 +16,9 @@ from paper_checks._linear import exact, plus, rank
 from paper_checks._nets import Network
 from paper_checks._simplex import Columns, completed, exchanged, follow, pivots, reduce
 
-QUICK = settings(max_examples=30, deadline=None, database=None, derandomize=True)
+from .strategies import examples
+
+QUICK = settings(max_examples=examples(30), database=None)
 HALF, ONE = Fraction(1, 2), Fraction(1)
 
 
