@@ -13,7 +13,8 @@ from fractions import Fraction
 from hypothesis import strategies as st
 
 from . import _absolute
-from ._base import Check, Statement
+from ._barriers import FALLS, Barrier, barriers
+from ._base import Check, Counterexample, Statement
 from ._draw import rationals, vectors
 from ._fit import below, fit
 from ._linear import Vector, combine, exact, plus
@@ -39,7 +40,7 @@ STATEMENT = Statement(
     gap="r = card(D) is not claimed, and the first counterexample shows that it does not suffice. "
     "The construction is ours, for theta with finitely many extreme slices.",
 )
-FALLS, ENDS = "f never rises", "f ends at min F"
+ENDS = "f ends at min F"
 ROOM, CHEAPEST = "slices <= card(D) + 1", "on the last way the slices cost Omega(Z)"
 SLOPE = "f falls to the end of each leg"
 CHORD = "on the last way f is below its chord"
@@ -214,7 +215,7 @@ def named() -> Instance:
 
 
 def fixed() -> Iterator[Check]:
-    """Yield a path for each model, and the counterexamples."""
+    """Yield a path for each model."""
     yield from checked(named(), DENSE)
     for model in MODELS:
         size = len(model.phi(model.extreme[0]))
@@ -228,31 +229,16 @@ def fixed() -> Iterator[Check]:
         y = exact([Fraction((-1) ** k * (3 * k + 5), 2) for k in range(size)])
         for loss in ("squared", "absolute"):
             yield from checked(Instance(model, y, HALF, tuple(slices), loss), DENSE)
-    for start, highest, name in barriers():
-        yield Check(FALLS, highest, "<=", start, dropped=name)
 
 
-def barriers() -> Iterator[tuple[Fraction, Fraction, str]]:
-    """Yield (f at the start, what every path to a lower minimum must pass, the hypothesis)."""
-    half = Fraction(1, 2)
-    y, lam = Fraction(10), Fraction(1)
-    size = max(Fraction(0), y - 20 * lam)  # the best a + b where theta = 20 (a + b)
-    steep = (size - y) ** 2 / 2 + 20 * lam * size
-    yield (8 - y) ** 2 / 2 + lam * 2 * 8, steep, "r > card(D)"
-    start = (3**2 + half**2) / 2 + half * Fraction(3, 2)
-    yield start, start + rank_one_rise(half, Fraction(1, 12)), "r > card(D)"
-    left, middle = ((z * z - 1) ** 2 + 1 - z / 4 + abs(z) / 8 for z in exact([-1, 0]))
-    yield left, middle, "convex loss"
-    theta = Fraction(3, 4)
-    far = Fraction(1, 8)  # (theta / 3)^(3/2): AM-GM in each slice, then superadditivity
-    yield Fraction(50), (10 - far) ** 2 / 2 + 2 * theta, "equal degrees"
+HYPOTHESES = {
+    "r > card(D)": Barrier.enough,
+    "convex loss": lambda b: b.point.convex(),
+    "equal degrees": lambda b: b.point.equal_degrees(),
+}
 
 
-def rank_one_rise(side: Fraction, corner: Fraction) -> Fraction:
-    """Return the rise of 1/2 |Z - diag(3, 2)|^2 + 1/2 |Z|_1 on the border of a neighbourhood.
-
-    Z = [[x, q], [p, z]] of rank 1 with |z - 3/2| <= side = 1/2 and |p|, |q| <= corner has
-    |x| = |pq / z| <= |pq|, so f - f(diag(0, 3/2)) >= 1/2 (z - 3/2)^2 + 1/2 (|p| + |q|) -
-    5/2 |pq|, and |pq| <= corner (|p| + |q|) / 2.
-    """
-    return min(side**2 / 2, corner * (Fraction(1, 2) - Fraction(5, 4) * corner))
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield what has to be passed."""
+    for name, barrier in barriers():
+        yield Counterexample(name, barrier, Barrier.conclusion)

@@ -4,16 +4,20 @@ theta = |u|_1 |v|_1 has the polar max |W_ij|, theta = |u|_1 |v|_inf the largest 
 here both are a maximum over enumerated vertices, and d(W) is the loss's conjugate.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product as every
 
 from hypothesis import strategies as st
 
-from ._base import ZERO, Check, Statement
+from ._base import ZERO, Check, Counterexample, Statement
+from ._counterpoints import product as _product
+from ._counterpoints import size as _size
 from ._draw import matrices, positives, slices
 from ._exact import Matrix, Vector, dot, flat, l1, product, scale, total, vector
+from ._points import Number, Point, everywhere, squared
+from ._polynomial import ONE, nonnegative, orthants, variables
 
 STATEMENT = Statement(
     title="Weak duality",
@@ -29,6 +33,7 @@ STATEMENT = Statement(
     },
 )
 BOUND, SLICE = "d(W) <= f_s(X')", "<W, phi(x)> <= polar theta(x)"
+REACHED = "d(W) = f at an optimum"
 
 
 @dataclass(frozen=True)
@@ -112,31 +117,98 @@ def bound(W: Matrix, Y: Matrix, loss: str) -> Fraction:
     return total(w * y - LOSSES[loss].conjugate(w) for w, y in pairs)
 
 
-def sides(i: Instance) -> Iterator[Check]:
-    """Yield the bound, and what it rests on for each slice; f by its definition."""
-    W = shrunk(i)
+def value(i: Instance) -> Fraction:
+    """Return f by its definition."""
     Z = product(i.us, i.vs, len(i.Y), len(i.Y[0]))
     fit = total(LOSSES[i.loss].of(z - y) for z, y in zip(flat(Z), flat(i.Y), strict=True))
-    yield Check(BOUND, bound(W, i.Y, i.loss), "<=", fit + i.lam * total(i.theta()))
+    return fit + i.lam * total(i.theta())
+
+
+def sides(i: Instance) -> Iterator[Check]:
+    """Yield the bound, and what it rests on for each slice."""
+    yield Check(BOUND, bound(shrunk(i), i.Y, i.loss), "<=", value(i))
     for u, v, theta in zip(i.us, i.vs, i.theta(), strict=True):
         yield Check(SLICE, dot(u, [dot(row, v) for row in i.W]), "<=", polar(i.W, i.right) * theta)
 
 
-def fixed() -> Iterator[Check]:
-    """Yield optima, where the bound is attained, and the counterexamples."""
+def optima() -> Iterator[Instance]:
+    """Yield points where the bound is attained: each loss, each norm, each side of a kink."""
     one = Fraction(1)
     for loss, price, z in (("squared", 1, 3), ("huber, delta = 2", 1, 3), ("absolute", 1, 4)):
         pair = [vector(z)], [[one]]
-        yield from sides(Instance("l1", loss, Fraction(price), [vector(4)], [vector(2)], *pair))
+        yield Instance("l1", loss, Fraction(price), [vector(4)], [vector(2)], *pair)
     for loss in ("huber, delta = 2", "absolute"):  # W ends at the border of the loss's domain
-        yield from sides(Instance("l1", loss, Fraction(3), [vector(4)], [vector(5)], [], []))
+        yield Instance("l1", loss, Fraction(3), [vector(4)], [vector(5)], [], [])
+        yield Instance("l1", loss, Fraction(3), [vector("-5/2")], [vector(-5)], [], [])
+    yield Instance("l1", "squared", one, [vector(4)], [vector(1)], [vector(3)], [[one]])
     Y, W = [vector(3, -3)], [vector(1, -1)]
-    yield from sides(Instance("linf", "squared", one, Y, W, [vector("5/2")], [vector(1, -1)]))
-    Y, lam = [vector(4)], Fraction(1, 2)
-    twice = bound([vector(2)], Y, "squared")
-    yield Check(BOUND, twice, "<=", one / 2 + 3, dropped="polar at most lam")
-    square, x = bound([vector(1)], Y, "squared"), Fraction(2)
-    value = (x * x - 4) ** 2 / 2 + abs(x)
-    yield Check(BOUND, square, "<=", value, dropped="equal degrees")
-    step = bound([vector(4)], Y, "squared")
-    yield Check(BOUND, step, "<=", 4 * lam * 2, dropped="positive degree")
+    yield Instance("linf", "squared", one, Y, W, [vector("5/2")], [vector(1, -1)])
+
+
+def fixed() -> Iterator[Check]:
+    """Yield optima, where the bound is attained."""
+    for i in optima():
+        yield from sides(i)
+        yield Check(REACHED, bound(shrunk(i), i.Y, i.loss), "==", value(i))
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A problem with one output, loss 1/2 (z - y)^2, the slices X, and W.
+
+    `ball` is a radius outside of which a slice of one number has theta >= 1; None where
+    lam theta - W phi >= 0 is proved instead. `steep` is a slice that shows the polar above lam.
+    """
+
+    point: Point
+    y: Fraction
+    W: Fraction
+    ball: Fraction | None = None
+    steep: tuple[Fraction, ...] | None = None
+
+    def polar(self) -> Iterator[Check]:
+        """Yield that W phi(x) <= lam where theta(x) <= 1."""
+        p = self.point
+        if self.steep is not None:
+            (phi,) = p.phi(self.steep)
+            yield Check("theta", p.theta(self.steep), "<=", ONE)
+            yield Check("W phi", self.W * phi, "<=", p.lam)
+        elif self.ball is None:
+            yield from everywhere(
+                "polar", p.arity, lambda x: p.lam * p.theta(x) - self.W * p.phi(x)[0]
+            )
+        else:
+            (t,) = variables((None,))
+            for s in (1, -1):
+                yield from nonnegative("theta outside", p.theta([s * (self.ball + t)]) - 1)
+            for (x,) in orthants((ZERO,), self.ball) if self.ball else (((ZERO),),):
+                yield from nonnegative("polar", p.lam - self.W * p.phi([x])[0])
+
+    def conclusion(self) -> Check:
+        """Return d(W) against f."""
+        return Check(
+            BOUND, bound([[self.W]], [[self.y]], "squared"), "<=", self.point.value(self.point.X)
+        )
+
+
+HYPOTHESES = {
+    "polar at most lam": Bound.polar,
+    "equal degrees": lambda b: b.point.equal_degrees(),
+    "positive degree": lambda b: b.point.positive_degree(),
+}
+
+
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield slices below d(W)."""
+    y, half = Fraction(4), Fraction(1, 2)
+    pair = Point(2, _product, _size, squared(y), ONE, (tuple(vector(3, 1)),))
+    high = Bound(pair, y, Fraction(2), steep=(ONE, ONE))
+    yield Counterexample("polar at most lam", high, Bound.conclusion)
+    square = Point(1, lambda x: [x[0] * x[0]], _size, squared(y), ONE, ((Fraction(2),),))
+    yield Counterexample("equal degrees", Bound(square, y, ONE, ball=ONE), Bound.conclusion)
+    step = Point(1, _nonzero, lambda x: 2 * _nonzero(x)[0], squared(y), half, ((ONE,),) * 4)
+    yield Counterexample("positive degree", Bound(step, y, y, ball=ZERO), Bound.conclusion)
+
+
+def _nonzero(x: Sequence[Number]) -> list[Fraction]:
+    return [Fraction(1 if x[0] else 0)]

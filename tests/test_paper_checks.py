@@ -9,9 +9,10 @@ import pytest
 from hypothesis import strategies as st
 
 import paper_checks
-from paper_checks import Check, Statement
+from paper_checks import Check, Counterexample, Statement
 from paper_checks import __main__ as command
 from paper_checks._formal import table
+from paper_checks._necessity import broken
 from paper_checks._run import EXACT, FAILS, FLOATS, NEEDED, PARTLY, PROVED, UNCOVERED, run
 
 EXAMPLES = 200
@@ -54,17 +55,25 @@ def test_a_relative_millionth_breaks_each_claim_at_a_named_instance(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_hypothesis_has_a_counterexample_or_says_why_not(name):
+def test_each_hypothesis_has_a_counterexample_that_keeps_the_others_or_says_why_not(name):
     module = paper_checks.load(name)
-    checks = list(module.fixed())
-    claims = {c.claim for c in checks if not c.dropped}
-    dropped = [c for c in checks if c.dropped]
-    assert all(c.passed() and not c.slack for c in dropped)
-    assert {c.claim for c in dropped} <= claims  # the statement's own relation fails
-    shown = {c.dropped for c in dropped}
-    told = {k for k, text in module.STATEMENT.needs.items() if text.startswith("no counterexample")}
-    assert shown | told == set(module.STATEMENT.needs)
+    needs = module.STATEMENT.needs
+    claims = {c.claim for c in module.fixed()}
+    examples = list(module.counterexamples())
+    for example in examples:
+        check = broken(module, example)  # each other hypothesis proved, this one refuted
+        assert check.claim in claims  # the statement's own relation fails
+    shown = {e.dropped for e in examples}
+    told = {k for k, text in needs.items() if text.startswith("no counterexample")}
+    assert shown | told == set(needs) == set(module.HYPOTHESES)
     assert shown & told == set()
+    assert set(module.STATEMENT.rests) <= claims
+    parts = (*module.STATEMENT.rests.values(), *module.STATEMENT.implies.items())
+    assert {n for part in parts for n in flat(part)} <= set(needs)
+
+
+def flat(names):
+    return [n for part in names for n in ([part] if isinstance(part, str) else part)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -74,15 +83,24 @@ def test_slack_is_zero_or_derived(name):
         assert bool(check.slack) is bool(check.why)
 
 
-def module(checks, needs=(), drawn=()):
+def module(checks, needs=(), drawn=(), shown=()):
     """Return a module of these named checks; `drawn` maps an integer to its checks."""
     statement = Statement("A title", "words", "formula", dict.fromkeys(needs, "why"))
     return SimpleNamespace(
         STATEMENT=statement,
         INSTANCES=st.integers(0, 1000),
+        HYPOTHESES={
+            name: lambda lacks, name=name: [check(name in lacks, "==", 0)] for name in needs
+        },
         sides=drawn or (lambda _: ()),
         fixed=lambda: checks,
+        counterexamples=lambda: [example(name) for name in shown],
     )
+
+
+def example(name, *more, conclusion=None):
+    """Return an instance that lacks a hypothesis, and more, on which the claim is false."""
+    return Counterexample(name, {name, *more}, lambda _: conclusion or check(2, "<=", 1))
 
 
 def check(left, relation, right, **more):
@@ -103,12 +121,11 @@ def test_a_relation_is_as_it_reads():
 def test_evidence_is_computed_from_the_run(monkeypatch):
     holds = check(1, "<=", 1)
     rounded = replace(holds, claim="another", slack=Fraction(1), why="rounding")
-    needed = check(2, "<=", 1, dropped="a hypothesis")
     assert run("x", module([holds]), 5, 0).evidence == (EXACT,)
     assert run("x", module([holds, rounded]), 5, 0).evidence == (FLOATS,)
-    both = module([holds, needed], ["a hypothesis"])
+    both = module([holds], ["a hypothesis"], shown=["a hypothesis"])
     assert run("x", both, 5, 0).evidence == (EXACT, NEEDED)
-    half = module([holds, needed], ["a hypothesis", "another"])
+    half = module([holds], ["a hypothesis", "another"], shown=["a hypothesis"])
     assert run("x", half, 5, 0).evidence == (EXACT, f"{NEEDED} for 1 of 2 hypotheses")
     assert run("x", module([]), 5, 0).evidence == (UNCOVERED,)
     assert not run("x", module([]), 5, 0).holds
@@ -182,6 +199,26 @@ def test_only_takes_known_names_and_tells_the_nearest(capsys):
 def test_a_wrong_option_ends_with_status_2():
     assert command.main(["--examples", "0"]) == 2
     assert command.main(["--unknown"]) == 2
+
+
+def test_a_fresh_run_tells_its_seed_which_draws_the_same(monkeypatch, capsys):
+    seeds = []
+
+    def seen(name, module, _examples, seed):
+        seeds.append(seed)
+        return run(name, module, 2, seed)
+
+    monkeypatch.setattr(command, "run", seen)
+    few = ["--only", "sum_and_product", "--examples", "2"]
+    for options in (["--fresh"], ["--fresh"]):
+        assert command.main([*few, *options]) == 0
+        told = f"python -m paper_checks --seed {seeds[-1]} --examples 2 draws the same"
+        assert told in capsys.readouterr().err
+    assert seeds[0] != seeds[1]
+    assert command.main([*few, "--fresh", "--seed", "7"]) == 0
+    assert command.main(few) == 0
+    assert command.main([*few, "--seed", "7"]) == 0
+    assert seeds[2:] == [7, 0, 7]
 
 
 def test_absent_proofs_are_told(monkeypatch, capsys):
