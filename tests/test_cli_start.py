@@ -202,7 +202,7 @@ def test_version_names_the_format_and_what_is_installed(capsys):
     assert ended.status == 0
     lines = ended.out.splitlines()
     assert lines[0].startswith("certify ")
-    assert "format certify/2" in lines[0]
+    assert "format certify/3" in lines[0]
     assert f"numpy {np.__version__}" in lines
 
 
