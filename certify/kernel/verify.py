@@ -80,6 +80,8 @@ FLOOR = 1 << 27  # units that any file may ask for: seconds
 PER_BYTE = 1 << 13  # units more for each byte of the file
 HELD = 64  # units of a number that is held: 2**21 numbers, and 128 more for each byte
 MADE = 8  # units of work to make a number
+LINE = 1024  # units of a row or a column, which each rule goes through several times
+PATH = 8 * HELD  # units of a step on the way to a leaf: each node that waits keeps its own
 FRACTION = 16  # units of an operation on short fractions
 
 
@@ -1207,10 +1209,10 @@ class Metered(Arithmetic[H]):
         """Pay for three matrices on one grid; L L^T, or a factorization in floats."""
         held, e = self.measure(g), 1 - shift.denominator.bit_length()
         k, bits = held.shape[0], held.joined(Extent((), shift.numerator.bit_length(), e))
-        self.budget.hold(3 * k * k, "a bound of eigenvalues", bits)
+        self.budget.hold(k * k, "a bound of eigenvalues", bits)
         mine = 0 if factor is None else width(factor)
         work = k**3 >> 10 if factor is None else k**3 * product_work(mine, mine)
-        self.budget.spend(work, "a bound of eigenvalues")
+        self.budget.spend(work + 2 * MADE * k * k, "a bound of eigenvalues")
         return self.by.top(g, shift, factor)
 
 
@@ -2475,7 +2477,7 @@ def question(
     claim = field(stated, "claim", CLAIMS)
     arrays = Arrays(given, "statement")
     at = pattern(stated, arrays)
-    budget.hold(at.m + at.n, f"{at.m} rows and {at.n} columns")
+    budget.spend(LINE * (at.m + at.n), f"{at.m} rows and {at.n} columns")
     atom = stated.get("atom", {})
     pair = stated_atom(atom, arrays, at)
     numbers = {k: number(stated.get(k), f"statement.{k}") for k in ("lam", "rtol", "atol")}
@@ -2668,6 +2670,8 @@ def fitted(ar: Arithmetic[H], asked: Question, x: Point) -> H:
     """Return the field of sum phi(X_i) + A q."""
     fields: list[H] = []
     left, right = [], []
+    wide = asked.rank + sum(o.design.shape[1] if o.design else 1 for o in asked.offsets)
+    ar.budget.hold((asked.at.m + asked.at.n) * wide, "factors side by side")
     if len(x.factors) == 2 and not isinstance(asked.pair, Network | Deep):
         left, right = [x.factors[0]], [x.factors[1]]
     else:
@@ -2679,8 +2683,6 @@ def fitted(ar: Arithmetic[H], asked: Question, x: Point) -> H:
         else:
             left.append(found[0])
             right.append(found[1])
-    wide = sum(a.shape[1] for a in left)
-    ar.budget.hold((asked.at.m + asked.at.n) * wide, "factors side by side")
     if left:
         fields.insert(0, ar.product(beside(left), beside(right), asked.at))
     out = fields[0]
@@ -2742,18 +2744,18 @@ def dual_point(
         inside = type(item[0]) is int and 0 <= item[0] < asked.at.size
         demand(inside, where, "outside", item[0])
         out.append((item[0], rational(item[1], where)))
-    ar.budget.spend(sums_of([c for _, c in out]), "sums of corrections")
+    added([c for _, c in out], ar.budget)
     demand(len({k for k, _ in out}) == len(out), where, "order", "an entry twice")
     return Dual(ar.load(raw), raw, tuple(out), name)
 
 
-def sums_of(terms: Sequence[Fraction]) -> int:
-    """Return the units of adding fractions: each step the square of the bits so far."""
-    common, work = 1, 0
+def added(terms: Sequence[Fraction], budget: Budget) -> None:
+    """Pay for adding fractions: at each step the square of the bits so far."""
+    common = 1
     for c in terms:
         common = math.lcm(common, c.denominator)
-        work += (common.bit_length() + c.numerator.bit_length()) ** 2 >> 9
-    return work
+        bits = common.bit_length() + c.numerator.bit_length()
+        budget.spend(bits * bits >> 9, "sums of corrections")
 
 
 def adjoint(ar: Arithmetic[H], asked: Question, dual: Dual[H], o: Offset) -> list[Fraction]:
@@ -3119,6 +3121,7 @@ def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
     demand(isinstance(nodes, list), "proof.polar.nodes", "list", type(nodes).__name__)
     demand(bool(nodes), "proof.polar.nodes", "list", "no node")
     ar.budget.afford(parts_of(nodes) * 3 * MADE * k * k, "the leaves of a tree")
+    ar.budget.spend(PATH * paths_of(nodes) + HELD * k * len(nodes), "the paths of a tree")
     hat = ar.symmetric(w, pair.at) if pair.symmetric else ar.hat(w, pair.at)
     pair, hat, rows = boxed(ar, pair, hat, proof.get("boxed", []))
     k, own = sum(n.size for _, n, _ in sides_of(pair)), len(rows)
@@ -3141,7 +3144,6 @@ def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
         parts = parted(pair, leaf, node, (own, cuts.shape[0]))
         found = children(node, at, len(nodes))
         demand(len(found) == len(parts), f"proof.polar.nodes[{at}]", "tree", found)
-        ar.budget.spend(HELD * len(parts) * (k + len(leaf.cuts)), "the paths of a tree")
         open_nodes += zip(found, parts, strict=True)
     met = f"{len(seen)} of {len(nodes)} nodes met"
     demand(len(seen) == len(nodes), "proof.polar.nodes", "tree", met)
@@ -3209,6 +3211,20 @@ def parts_of(nodes: object) -> int:
     """Return how many nodes are leaves; 0 for what is no list of nodes."""
     listed = nodes if isinstance(nodes, list) else []
     return sum(isinstance(node, dict) and "leaf" in node for node in listed)
+
+
+def paths_of(nodes: Sequence[object]) -> int:
+    """Return the sum of the nodes' depths; a child comes after its parent."""
+    depths = [0] * len(nodes)
+    for at, node in enumerate(nodes):
+        held = node if isinstance(node, dict) else {}
+        found = [held.get("plus"), held.get("minus")]
+        for name in ("each", "signs"):
+            found += held[name] if isinstance(held.get(name), list) else []
+        for c in found:
+            if type(c) is int and at < c < len(nodes):
+                depths[c] = max(depths[c], depths[at] + 1)
+    return sum(depths)
 
 
 def node_of(
@@ -3655,6 +3671,8 @@ def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays)
     k = sum(g.count for g in held)
     copies = rows.modes[len(modes.norms) - len(cols.modes) :]
     ar.budget.hold(k * k, "a relaxation")
+    told = any(name[:1] in "KP" for name in given.arrays)
+    ar.budget.afford(told * 8 * HELD * max(g.count**2 for g in held), "pairs of products")
     ar.budget.afford(parts_of(proof.get("nodes")) * 3 * MADE * k * k, "the leaves of a tree")
     demand(not copies or form == "gram", "proof.polar.copies", "wrong_rule", form)
     if form == "gram":
@@ -3728,6 +3746,7 @@ def leaves(
     nodes = proof.get("nodes", [])
     demand(isinstance(nodes, list), "proof.polar.nodes", "list", type(nodes).__name__)
     demand(bool(nodes), "proof.polar.nodes", "list", "no node")
+    budget.spend(PATH * paths_of(nodes), "the paths of a tree")
     waiting: list[tuple[int, tuple[tuple[int, int], ...]]] = [(0, ())]
     seen = set[int]()
     while waiting:
@@ -3743,7 +3762,6 @@ def leaves(
         demand(type(s) is int and 0 <= s < splits, where, "outside", s)
         found = children({k: node.get(k) for k in ("plus", "minus")}, at, len(nodes))
         demand(len(found) == 2, where, "tree", found)
-        budget.spend(2 * HELD * (len(path) + 1), "the paths of a tree")
         waiting += [
             (child, (*path, (int(s or 0), sign)))
             for child, sign in zip(found, (1, -1), strict=True)
@@ -3909,7 +3927,7 @@ def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) 
     lines, e = ar.exact_lines(w, 1, net.at)
     omega = [v * power(e) for v in next(iter(lines))]
     own, best = apart(given), Fraction(0)
-    leaf = 3 * FRACTION * len(net.features.data)
+    leaf = 8 * FRACTION * len(net.features.data)
     for t, (sign, held) in enumerate(zip(signs, found, strict=True)):
         demand(isinstance(held, dict), f"proof.polar.each[{t}]", "json", type(held).__name__)
         arrays, signed = own.get(t, Arrays({}, "proof")), [sign * x for x in omega]
@@ -4082,6 +4100,7 @@ def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -
     m, d = net.features.shape
     leaf = 2 * m * m * (m + d) + 3 * MADE * (m + d) ** 2
     ar.budget.afford(parts_of(listed) * leaf, "the leaves of a tree")
+    ar.budget.spend(PATH * paths_of(listed), "the paths of a tree")
     ar.budget.spend(3 * FRACTION * m * d, "rows in fractions")
     known = "cuts" in given.arrays
     cuts = given.get("cuts", (None, m + d)) if known else Array((0, m + d), array("d"))
@@ -4100,7 +4119,6 @@ def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -
         demand(at not in seen, where, "tree", "two parents")
         seen.add(at)
         node = node_of(listed, at, ("signs", "row", "cut", "cell", "leaf"))
-        ar.budget.spend(HELD * (len(path.cuts) + 1), "the paths of a tree")
         if "cell" in node:
             ar.budget.spend(2 * FRACTION * m * (d + 1), "a cell")
             best = max(best, cell_bound(case, path, node))
