@@ -93,28 +93,26 @@ def intercepts():
     return with_offsets((1 << 16, 1), [{"kind": "intercept", "ridge": ONE}] * 400, values)
 
 
-def layer(m, n, rows, rule, *, r=0, most=False, samples=None, arrays=None, **proof):
+def layer(shape, rows, rule, *, most=False, **proof):
     """A hidden layer over a few features, many samples and outputs."""
-    said, given, found, witness = polar((m, n), RELU, arrays=arrays, rule=rule, **proof)
+    said, given, found, witness = polar(shape, RELU, rule=rule, **proof)
     said["atom"] = RELU | ({"pool": "max"} if most else {})
-    given |= {"features": np.ones((rows, 1)), "U": floats(1, r)}
-    given["samples"] = np.zeros(rows, dtype=np.int64) if samples is None else samples
+    given |= {"features": np.ones((rows, 1)), "U": floats(1, 0)}
+    given["samples"] = np.arange(rows) * (rows == shape[0])
     return said, given, found, witness
 
 
 def outputs():
-    return layer(SIDE, SIDE, 1, "network", nodes=[LEAF])
+    return layer((SIDE, SIDE), 1, "network", nodes=[LEAF])
 
 
 def pooled_by_a_matrix():
-    return layer(1 << 16, 1, 64, "network", nodes=[LEAF])
+    return layer((1 << 16, 1), 64, "network", nodes=[LEAF])
 
 
 def pooled_by_the_largest():
     each = [{"nodes": tree(8000, {"leaf": 0, "nodes": [LEAF]})}] * 2
-    said, given, proof, witness = layer(
-        200, 1, 200, "max_pool", most=True, samples=np.arange(200), each=each
-    )
+    said, given, proof, witness = layer((200, 1), 200, "max_pool", most=True, each=each)
     given |= {"features": np.ones((200, 200)), "U": floats(200, 0)}
     return said, given, proof, witness | {"s0.splits": floats(1, 200)}
 
@@ -122,7 +120,7 @@ def pooled_by_the_largest():
 def leaves_of_a_layer():
     leaf = {"leaf": 0, "tau": ONE, "shift": "1"}
     nodes = tree(64, leaf, "row")
-    return layer(600, 1, 600, "network", samples=np.arange(600), nodes=nodes)
+    return layer((600, 1), 600, "network", nodes=nodes)
 
 
 def deep():
@@ -253,7 +251,7 @@ def numbers(a):
 
 
 def alone(*arguments):
-    """Run the kernel by itself; return (status, output, errors, seconds of the processor, bytes)."""
+    """Run the kernel by itself; return (status, output, errors, processor seconds, bytes)."""
     command = [sys.executable, "-I", "-S", kernel.__file__, *map(str, arguments)]
     small = [sys.executable, "-I", "-S", "-c", LAUNCHER, *command]
     done = subprocess.run(small, capture_output=True, text=True, check=True)
