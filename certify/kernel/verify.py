@@ -4911,17 +4911,18 @@ def described(statement: Json, given: Mapping[str, Array]) -> str:
         for o in statement["offsets"]
     ]
     told["atom"] = {k: abridged(v) for k, v in statement["atom"].items()}
-    told["arrays"] = {k: summarized(given[k]) for k in sorted(given)}
+    told["arrays"] = {
+        k: f"{dtype_of(a)} {list(a.shape)} {summarized(a)}" for k, a in sorted(given.items())
+    }
     return ascii(json.dumps(told))[1:-1]
 
 
 def summarized(a: Array) -> str:
-    """Return an array's type and shape, and its value if all its entries are one."""
-    told = f"{dtype_of(a)} {list(a.shape)}"
+    """Return the range of an array, or its value where all its entries are one."""
     if not len(a.data):
-        return f"{told} empty"
+        return "empty"
     low, high = min(a.data), max(a.data)
-    return f"{told} all {low!r}" if low == high else f"{told} from {low!r} to {high!r}"
+    return f"all {low!r}" if low == high else f"from {low!r} to {high!r}"
 
 
 def abridged(side: object) -> object:
