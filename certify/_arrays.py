@@ -94,7 +94,7 @@ def as_float(x: Any) -> float | None:  # noqa: ANN401  one of NUMBERS
 
 def rounded(name: str, x: object, at: tuple[int, ...] = ()) -> str:
     """Say which number float64 does not have, and where it is."""
-    text = f"the number {x}"[:LONGEST]
+    text = f"the number {x!s}"[:LONGEST]
     if isinstance(x, int | np.integer):
         text = f"the integer {x}" if int(x).bit_length() < LONGEST else short(int(x))
     where = f" at {[int(k) for k in at]}" if at else ""
