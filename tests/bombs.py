@@ -172,6 +172,27 @@ def products():
     return polar((36, 36, 1), cp(L2, L2, L2), arrays=arrays, rule="transpose", **leaf)
 
 
+def cells():
+    nodes = [{"signs": [1, 2]}, *[{"cell": 0}] * 2]
+    nodes += tree(10_000, {"cell": 0}, "row")
+    said, given, proof, witness = layer((200, 1), 200, "network", nodes=nodes)
+    given |= {"features": np.ones((200, 200)), "U": floats(200, 0)}
+    return said, given, proof, witness
+
+
+def edges():
+    said, given, proof, witness = polar((2, 2), {}, rule="conic", nodes=[LEAF])
+    norm = {"norm": "variation", "cone": "", "rho": ONE}
+    pairs = np.zeros((20_000, 2), dtype=np.int64)
+    given |= {"U": floats(2, 20_000), "V": floats(2, 20_000), "left.edges": pairs}
+    return said | {"atom": pair(norm)}, given, proof, witness
+
+
+def level():
+    far = "1" + "0" * 200_000
+    return polar((128, 128), pair(L1, ELASTIC), rule="lines", level=far)
+
+
 EACH = [{"rule": "lines"}]
 BOMBS = {
     "rows and columns": rows,
@@ -196,6 +217,9 @@ BOMBS = {
     "64 rows of 2^16 samples": pooled_by_a_matrix,
     "64 leaves of a layer of 600 rows": leaves_of_a_layer,
     "8,000 leaves of max-pooling": pooled_by_the_largest,
+    "10,000 cells of a layer": cells,
+    "20,000 slices by 20,000 edges": edges,
+    "level of 200,000 digits": level,
     "outputs of deep networks": deep,
     "tensor of 2^24 entries": lambda: polar(
         (1 << 8,) * 3, cp(L2, L2, L2), rule="transpose", form="gram", rows=[0], nodes=[LEAF]

@@ -120,6 +120,96 @@ def test_an_allowance_grows_with_the_file():
     assert more - none == kernel.PER_BYTE * (100 + len('"a": ""') + 800)
 
 
+# --- the price list ----------------------------------------------------------------------
+
+AT, LISTED = kernel.Pattern(2, 2), kernel.Pattern(2, 2, array("q", [0, 1]), array("q", [0, 1]))
+CUBE = kernel.Pattern(2, 4, dims=(2, 2, 2))
+ONES = kernel.filled((2, 2), 1.0)
+COLUMN = kernel.filled((2, 1), 1.0)
+LAYER = kernel.Network(
+    AT, ONES, range(2), Fraction(0), kernel.plain("l2", 2), kernel.plain("l2", 2)
+)
+LAYERS = kernel.Deep(AT, ONES, (2, 1, 2), Fraction(0))
+ENDS = kernel.Graph(2, (0, 1), None, (0, 0), Fraction(2))
+MAX = kernel.Line(0, "max", positive=False, signs=(1,))
+PAIRS = kernel.Pairs([0], [1])
+OPERATIONS = {
+    "load": lambda ar, _: ar.load(ONES),
+    "product": lambda ar, _: ar.product(COLUMN, COLUMN, AT),
+    "spans": lambda ar, x: ar.spans(x),
+    "add": lambda ar, x: ar.add(x, x),
+    "subtract": lambda ar, x: ar.subtract(x, x),
+    "squares": lambda ar, x: ar.squares(x, None),
+    "squares_over": lambda ar, x: ar.squares_over(x, None),
+    "inner": lambda ar, x: ar.inner(x, x),
+    "absolutes": lambda ar, x: ar.absolutes(x),
+    "laplacian": lambda ar, _: ar.laplacian(ONES, ENDS, Fraction(1), Fraction(1)),
+    "adjoint": lambda ar, x: ar.adjoint(x, "row", None, AT),
+    "adjoint of covariates": lambda ar, x: ar.adjoint(x, "linear", ONES, AT),
+    "sums": lambda ar, x: ar.sums(x, "column", AT),
+    "lines": lambda ar, x: ar.lines(x, MAX, AT),
+    "exact_lines": lambda ar, x: [[*line] for line in ar.exact_lines(x, 0, AT)[0]],
+    "scaled": lambda ar, x: ar.scaled(x, COLUMN, COLUMN, AT),
+    "hat": lambda ar, x: ar.hat(x, AT),
+    "symmetric": lambda ar, x: ar.symmetric(x, AT),
+    "multiply": lambda ar, _: ar.multiply(matrix(ar), matrix(ar)),
+    "outer_sum": lambda ar, _: ar.outer_sum([COLUMN] * 3, CUBE),
+    "layer": lambda ar, _: ar.layer(LAYER, COLUMN, COLUMN),
+    "deep": lambda ar, _: ar.deep(LAYERS, [COLUMN, COLUMN]),
+    "unfold": lambda ar, x: ar.unfold(x, AT, (1, 0), 2),
+    "permuted": lambda ar, x: ar.permuted(x, AT),
+    "fixed": lambda ar, x: ar.fixed(x, AT, (0, 1), -1),
+    "placed": lambda ar, _: ar.placed(kernel.filled((1,), 1.0), PAIRS, 2),
+    "kronecker": lambda ar, _: ar.kronecker(matrix(ar), matrix(ar), kernel.Place(0, (2, 2), 0, 4)),
+    "gram": lambda ar, x: ar.gram(x, 0, AT),
+    "top": lambda ar, _: ar.top(matrix(ar), Fraction(8), None),
+    "top with a factor": lambda ar, _: ar.top(matrix(ar), Fraction(8), kernel.filled((3,), 1.0)),
+}
+
+
+def matrix(ar):
+    return unpaid(ar).load(ONES)
+
+
+def unpaid(ar):
+    return ar.by if isinstance(ar, kernel.Metered) else ar
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_each_operation_is_paid_for_before_it_is_done(name, tier, monkeypatch):
+    ar, run = TIERS[tier](), OPERATIONS[name]
+    x = ar.load(kernel.filled((4,), 1.0))
+    budget = kernel.Budget()
+    found = run(kernel.Metered(ar, budget), x)
+    assert repr(found) == repr(run(ar, x))
+    assert budget.spent >= 4
+
+    def done(*_):
+        raise AssertionError("done before it was paid for")
+
+    held = matrix(ar)
+    monkeypatch.setattr("tests.test_kernel_budget.matrix", lambda _: held)
+    monkeypatch.setattr(type(ar), name.split()[0], done)
+    with pytest.raises(RejectedError, match="budget: limit"):
+        run(kernel.Metered(ar, kernel.Budget(budget.spent - 1)), x)
+
+
+def test_no_operation_is_without_a_price():
+    known = {name.split()[0] for name in OPERATIONS} | {"measure"}
+    assert known == kernel.Arithmetic.__abstractmethods__
+
+
+def test_longer_integers_cost_more():
+    def cost(values):
+        budget, ar = kernel.Budget(), kernel.Exact()
+        x = ar.load(kernel.Array((2, 2), array("d", values)))
+        kernel.Metered(ar, budget).multiply(x, x)
+        return budget.spent
+
+    assert cost([1.0, 2.0**1000, 2.0**-1000, 1.0]) > 20 * cost([1.0, 2.0, 3.0, 4.0])
+
+
 # --- what honest certificates of other sizes take ----------------------------------------
 
 

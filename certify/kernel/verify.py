@@ -2761,7 +2761,6 @@ def added(terms: Sequence[Fraction], budget: Budget) -> None:
 def adjoint(ar: Arithmetic[H], asked: Question, dual: Dual[H], o: Offset) -> list[Fraction]:
     """Return A* W exactly, corrections included; of a smooth q its sums by component."""
     if o.kind == "smooth":
-        ar.budget.hold(o.graph.components * asked.at.n, "sums over components")
         return component_sums(asked, dual, o.graph)
     if o.kind == "mode":
         return mode_sums(ar, asked, dual, o)
@@ -2840,7 +2839,6 @@ def smooth_cost(
     so R has the sums of W, which `ridge_cost` demands to be 0.)  Without a witness Q0 = 0.
     """
     o, at = asked.offsets[k], asked.at
-    ar.budget.hold(2 * at.m * at.n, "a smooth part")
     name = f"{dual.name.removesuffix('W')}smooth{k}"
     q = given.get(name, (at.m, at.n)) if name in given.arrays else filled((at.m, at.n), 0.0)
     flat, w = ar.load(flat_of(q)), ar.load(spread(dual.raw, at))
@@ -2878,8 +2876,6 @@ def dual_value(
     W y - W^2 / (2 w).
     """
     if not isinstance(asked.loss, Squared):
-        bits = s.numerator.bit_length() + s.denominator.bit_length()
-        ar.budget.hold(2 * asked.at.size, "a scaled dual point", bits)
         return loss_dual(asked, dual, s) - s * s / 2 * cost
     inner = ar.inner(dual.field, ar.load(asked.Y)).lo
     size = ar.squares_over(dual.field, asked.weights).hi
@@ -3207,10 +3203,10 @@ def unmixed(n: Norm, i: int, first: int, *, box: bool) -> list[tuple[int, float]
     return signs.get(n.sign(i), [])
 
 
-def parts_of(nodes: object) -> int:
-    """Return how many nodes are leaves; 0 for what is no list of nodes."""
+def parts_of(nodes: object, kind: str = "leaf") -> int:
+    """Return how many nodes are of a kind; 0 for what is no list of nodes."""
     listed = nodes if isinstance(nodes, list) else []
-    return sum(isinstance(node, dict) and "leaf" in node for node in listed)
+    return sum(isinstance(node, dict) and kind in node for node in listed)
 
 
 def paths_of(nodes: Sequence[object]) -> int:
@@ -4100,6 +4096,8 @@ def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -
     m, d = net.features.shape
     leaf = 2 * m * m * (m + d) + 3 * MADE * (m + d) ** 2
     ar.budget.afford(parts_of(listed) * leaf, "the leaves of a tree")
+    cells = parts_of(listed, "cell") * 2 * FRACTION * m * (d + 1)
+    ar.budget.spend(cells, "the cells of a tree")
     ar.budget.spend(PATH * paths_of(listed), "the paths of a tree")
     ar.budget.spend(3 * FRACTION * m * d, "rows in fractions")
     known = "cuts" in given.arrays
@@ -4120,7 +4118,6 @@ def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -
         seen.add(at)
         node = node_of(listed, at, ("signs", "row", "cut", "cell", "leaf"))
         if "cell" in node:
-            ar.budget.spend(2 * FRACTION * m * (d + 1), "a cell")
             best = max(best, cell_bound(case, path, node))
         elif "leaf" in node:
             best = max(best, network_leaf(ar, case, (path, node), given))
