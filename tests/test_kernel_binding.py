@@ -341,6 +341,14 @@ def test_true_is_no_place_of_a_correction():
 
 
 @pytest.mark.parametrize(
+    "text", ["1_0", "0x10", " 1", "+1", "1/-2", "--1", "1/0", "1/", "", "A", 1]
+)
+def test_a_rational_is_written_in_one_way(text):
+    assert rejection(kernel.rational, text, "shift") == ("shift", "number")
+    assert kernel.rational("-1a/4", "shift") == kernel.Fraction(-26, 4)
+
+
+@pytest.mark.parametrize(
     ("theirs", "ours"),
     [
         ({"a": None}, {}),

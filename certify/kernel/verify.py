@@ -183,6 +183,8 @@ def rational(text: object, where: str) -> Fraction:
     """Read an exact rational 'p/q' in hexadecimal integers."""
     demand(isinstance(text, str), where, "number", f"{text!r:.80}")
     p, bar, q = str(text).partition("/")
+    plain = set(p.removeprefix("-")) | set(q) <= set("0123456789abcdef")  # no 1_0, 0x10 or " 1"
+    demand(plain, where, "number", str(text)[:80])
     try:
         return Fraction(int(p, 16), int(q, 16) if bar else 1)
     except (ValueError, ZeroDivisionError):
