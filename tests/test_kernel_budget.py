@@ -98,6 +98,12 @@ def test_the_command_takes_a_limit(tmp_path, capsys):
     assert inside(capsys, "verify", path, "--problem", problem, "--limit", 10**9).status == 0
 
 
+def test_a_bomb_is_not_explained(tmp_path, capsys):
+    ended = inside(capsys, "explain", built("rows and columns", tmp_path))
+    assert ended.status == 20
+    assert "rejected: budget: limit: 67108864 rows and 67108864 columns" in ended.sentence
+
+
 def test_a_limit_is_a_sum_and_a_size():
     budget = kernel.Budget(1000)
     budget.spend(900, "a")
