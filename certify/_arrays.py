@@ -1,6 +1,8 @@
 """Turn what a caller gives into float64 arrays, exactly, or say what is wrong."""
 
 import math
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -13,14 +15,15 @@ Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 LONGEST = 80  # characters of a wrong value that a message shows
 LARGEST = 2**53  # beyond it, not every integer is a float64
+NUMBERS = (int, float, Fraction, Decimal, np.integer, np.floating, np.bool_)
 
 
 def real(x: object, name: str, *, ndim: int | None = None) -> Array:
     """Return x as float64 without changing any value.
 
-    Accepts real floats of at most 64 bits, integers and booleans; refuses complex,
-    object and text arrays, and integers that float64 would round.  Values are not
-    checked to be finite here.
+    Accepts floats, integers, booleans, fractions and decimals, in arrays or nested lists,
+    each of which is a float64 exactly; refuses complex and text arrays, and names the first
+    number that float64 would round.  Values are not checked to be finite here.
     """
     if sparse.issparse(x):
         raise InputError(f"{name} must be a dense array, got a {type(x).__name__}")
@@ -32,21 +35,70 @@ def real(x: object, name: str, *, ndim: int | None = None) -> Array:
         raise InputError(f"{name} is not a rectangular array: {error}") from None
     if ndim is not None and a.ndim != ndim:
         raise InputError(f"{name} must have {ndim} dimensions, got shape {a.shape}")
+    if a.dtype.kind == "f" and mixed(x):
+        a = np.asarray(x, dtype=object)  # numpy has rounded the integers among these floats
     return _exactly(a, name)
 
 
+def mixed(x: object) -> bool:
+    """Return whether a nested list has an integer: beside a float, numpy rounds it."""
+    if isinstance(x, list | tuple):
+        return any(map(mixed, x))
+    kind = x.dtype.kind if isinstance(x, np.ndarray | np.generic) else ""
+    return isinstance(x, int) or kind in ("i", "u", "O")
+
+
 def _exactly(a: npt.NDArray[Any], name: str) -> Array:
-    """Convert to float64; an integer that would be rounded is an error."""
-    if a.dtype.kind in "iub":
-        over = np.nonzero((a > LARGEST) | (a < -LARGEST))[0] if a.dtype.kind != "b" else ()
-        out = a.astype(np.float64)
-        if len(over) and any(int(x) != int(y) for x, y in zip(a.flat, out.flat, strict=True)):
-            wrong = max(a.flat, key=abs)
-            raise InputError(f"{name} has the integer {wrong}, which float64 would round")
-        return np.ascontiguousarray(out)
-    if a.dtype.kind != "f" or a.dtype.itemsize > 8:  # noqa: PLR2004  bytes of a float64
+    """Convert to float64; a number that would be rounded is an error."""
+    if a.dtype.kind == "O":
+        return _one_by_one(a, name)
+    if a.dtype.kind not in "iubf":
         raise InputError(f"{name} must hold real float64 or integers, got dtype {a.dtype}")
-    return np.ascontiguousarray(a, dtype=np.float64)
+    with np.errstate(over="ignore", under="ignore"):
+        out = np.ascontiguousarray(a, dtype=np.float64)
+    if (wrong := first_rounded(a, out)) is not None:
+        raise InputError(rounded(name, a[wrong], wrong))
+    return out
+
+
+def first_rounded(a: npt.NDArray[Any], out: Array) -> tuple[int, ...] | None:
+    """Return where the first entry is that is not the same number in float64."""
+    whole = a.dtype.kind in "iu"  # else NaN is a suspect, and what a longer float lost
+    suspects = (a > LARGEST) | (a < -LARGEST) if whole else a != out
+    return next((k for k in map(tuple, np.argwhere(suspects)) if as_float(a[k]) is None), None)
+
+
+def _one_by_one(a: npt.NDArray[Any], name: str) -> Array:
+    """Convert an array of Python numbers."""
+    out = np.empty(a.shape)
+    for k in np.ndindex(a.shape):
+        if not isinstance(a[k], NUMBERS):
+            got = f"{short(a[k])} at {list(k)} (dtype {a.dtype})"
+            raise InputError(f"{name} must hold real float64 or integers, got {got}")
+        if (value := as_float(a[k])) is None:
+            raise InputError(rounded(name, a[k], k))
+        out[k] = value
+    return out
+
+
+def as_float(x: Any) -> float | None:  # noqa: ANN401  one of NUMBERS
+    """Return the float64 that is this number, NaN for NaN, or None where there is none."""
+    held = int(x) if isinstance(x, np.integer) else x  # numpy compares integers rounded
+    try:
+        value = float(held)
+        same = value == held or (math.isnan(value) and held != held)  # noqa: PLR0124  NaN
+    except (ArithmeticError, ValueError):
+        return None
+    return value if same else None
+
+
+def rounded(name: str, x: object, at: tuple[int, ...] = ()) -> str:
+    """Say which number float64 does not have, and where it is."""
+    text = f"the number {x!s}"[:LONGEST]
+    if isinstance(x, int | np.integer):
+        text = f"the integer {x}" if int(x).bit_length() < LONGEST else short(int(x))
+    where = f" at {[int(k) for k in at]}" if at else ""
+    return f"{name} has{where} {text}, which float64 would round"
 
 
 def finite(a: Array, name: str) -> Array:
@@ -59,15 +111,19 @@ def finite(a: Array, name: str) -> Array:
 
 
 def scalar(x: object, name: str, *, zero: bool) -> float:
-    """Return a finite real number >= 0 (> 0 unless `zero`)."""
+    """Return a finite real number >= 0 (> 0 unless `zero`) that is a float64 exactly."""
     wanted = "a finite number >= 0" if zero else "a finite number > 0"
-    plain = isinstance(x, int | float | np.integer | np.floating) and not isinstance(x, bool)
+    plain = isinstance(x, NUMBERS) and not isinstance(x, bool | np.bool_)
     try:
         value = float(x) if plain else math.nan  # type: ignore[arg-type]  # a number, then
     except OverflowError:
         value = math.inf
+    except ValueError:  # a signaling NaN
+        value = math.nan
     if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
         raise InputError(f"{name} must be {wanted}, got {short(x)}")
+    if as_float(x) is None:
+        raise InputError(rounded(name, x))
     return value
 
 

@@ -97,7 +97,7 @@ class Certificate:
 
     def better(self) -> Factors | None:
         """Return the better factors in the proof, if it has any."""
-        if not self.proof.get("better"):
+        if "better" not in self.proof:
             return None
         names = map("better.{}".format, names_of(len(self.witness)))
         held = [as_numpy(self.witness[k]) for k in names if k in self.witness]
@@ -110,7 +110,7 @@ class Certificate:
 
     def better_offsets(self) -> Values:
         """Return the offset values that go with the better factors."""
-        kinds = range(len(self.statement["offsets"]) if self.proof.get("better") else 0)
+        kinds = range(len(self.statement["offsets"]) if "better" in self.proof else 0)
         return tuple(as_numpy(self.witness[f"better.q{k}"]) for k in kinds)
 
 
@@ -163,7 +163,6 @@ def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, at
         given |= {name: handed(a) for name, a in o.arrays(k).items()}
     if q is not None:
         given |= {f"q{k}": handed(x) for k, x in enumerate(q)}
-    digests = {k: {"shape": list(a.shape), "sha256": kernel.digest(a)} for k, a in given.items()}
     statement = {
         "format": kernel.FORMAT,
         "claim": "any size" if problem.lam > 0 else "rank",
@@ -174,7 +173,7 @@ def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, at
         "observed": "all" if problem.loss.observed.full else "listed",
         "offsets": offsets,
         "q": "found" if q is None and problem.offsets else "given",
-        "arrays": digests,
+        "arrays": {k: kernel.identity(a) for k, a in given.items()},
         **tolerance,
     }
     return Asked(statement, given)

@@ -3,6 +3,7 @@
 A factor is only a witness: whatever is added cannot make a false claim pass.
 """
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -31,14 +32,15 @@ class Factors(Rounded):
         return shift
 
 
-def leaf_factors(asked: Asked, polar: Json, witness: Arrays) -> Arrays:
+def leaf_factors(asked: Asked, polar: Json, witness: Arrays, limit: float = math.inf) -> Arrays:
     """Return the Cholesky factors of a tensor's leaves that a certificate leaves out."""
     question = kernel.question(asked.statement, asked.given)
     keeper = Factors()
+    metered = kernel.Metered(keeper, kernel.Budget(limit))
     try:
         w = keeper.load(kernel.Arrays(witness, "proof").get("W", (question.at.size,)))
         with np.errstate(all="ignore"):  # what is not finite has no factor
-            kernel.polar_bound(keeper, question.pair, w, polar, kernel.Arrays(witness, "proof"))
+            kernel.polar_bound(metered, question.pair, w, polar, kernel.Arrays(witness, "proof"))
         leaves = [node["leaf"] for node, _ in kernel.leaves(polar, len(polar.get("splits", [])))]
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return {}  # the proof is refused for its own reason

@@ -10,6 +10,7 @@ from ._errors import InputError
 from ._stated import Data, atom_of
 from .atoms import Factors
 from .certificate import Certificate, Json, as_numpy, ask, names_of
+from .kernel import verify as kernel
 from .kernel.verify import RejectedError
 from .losses import LOSSES, Loss
 from .offsets import OFFSETS, Offset
@@ -45,6 +46,9 @@ def question(certificate: Certificate) -> Question:
     c = certificate
     if missing := sorted(set(c.statement["arrays"]) - set(c.given)):
         raise InputError(f"the certificate holds no data ({', '.join(missing)} left out)")
+    at = kernel.pattern(c.statement, kernel.Arrays(c.given, "statement"))
+    budget = kernel.Budget(kernel.allowance(c.statement, c.proof, c.given.values()))
+    budget.spend(kernel.LINE * (at.m + at.n), f"{at.m} rows and {at.n} columns")
     try:
         found = reread(c.statement, {k: as_numpy(a) for k, a in c.given.items()})
         again = ask(found.problem, found.factors, found.q, rtol=found.rtol, atol=found.atol)

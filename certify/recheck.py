@@ -22,6 +22,7 @@ from .proving import arithmetic
 from .verdict import Verdict
 
 TIERS = ("exact", "rounded")
+MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 SCALES = (("scale.left", (-1, 1)), ("scale.right", (1, -1)))
 
 
@@ -50,12 +51,14 @@ def verify(  # noqa: PLR0913  the contract's keywords
     tier: str = "exact",
     rtol: float = 1e-6,
     atol: float = 0.0,
+    limit: int | None = None,
 ) -> Proved:
     """Prove a certificate's claim about *these* data, factors and epsilon.
 
     The question is stated again from the reader's own arrays and must be the one in the
     certificate, bit by bit.  tier "exact" (integers) or "rounded" (outward-rounded
-    floats).
+    floats).  limit: the units of work that verifying may take (kernel/SPEC.md); by default
+    what the size of the certificate allows.
 
     Raises RejectedError(where, code, value) if anything differs or the claim does not
     follow, InputError if the caller's own input is wrong.
@@ -73,19 +76,33 @@ def verify(  # noqa: PLR0913  the contract's keywords
     found = path_or_certificate
     certificate = found if isinstance(found, Certificate) else Certificate.load(found)
     kernel.same_question(certificate.statement, asked.statement)
-    return proved(problem, asked, completed(certificate, asked, tier), tier)
+    if limit is None:
+        limit = allowed(certificate, asked)
+    return proved(problem, asked, completed(certificate, asked, tier, limit), tier, limit)
 
 
-def proved(problem: Problem, asked: Asked, certificate: Certificate, tier: str) -> Proved:
+def allowed(certificate: Certificate, asked: Asked) -> int:
+    """Return the units of work that the kernel takes for a certificate of this size."""
+    arrays = [*asked.given.values(), *certificate.witness.values()]
+    return kernel.allowance(certificate.statement, certificate.proof, arrays)
+
+
+def proved(
+    problem: Problem,
+    asked: Asked,
+    certificate: Certificate,
+    tier: str,
+    limit: float | None = None,
+) -> Proved:
     """Run the kernel on the reader's arrays."""
     c = certificate
     file = kernel.File(c.statement, c.given, c.claim, c.proof, c.witness)
     try:
         with np.errstate(all="ignore"):  # the kernel refuses what is not finite
-            outcome = kernel.check(file, asked.given, arithmetic(problem, tier))
+            outcome = kernel.check(file, asked.given, arithmetic(problem, tier), limit=limit)
     except kernel.RejectedError:
         raise
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except MALFORMED as error:
         raise kernel.RejectedError("proof", "malformed", repr(error)) from error
     verdict = Verdict[outcome.verdict]
     better = None if outcome.better is None else above(outcome.better)
@@ -93,17 +110,22 @@ def proved(problem: Problem, asked: Asked, certificate: Certificate, tier: str) 
     return Proved(verdict, *bracket, outcome.tier, outcome.rules, better)
 
 
-def completed(certificate: Certificate, asked: Asked, tier: str) -> Certificate:
+def completed(
+    certificate: Certificate, asked: Asked, tier: str, limit: float | None = None
+) -> Certificate:
     """Add the Cholesky factor that large certificates leave out; exact proofs need one.
 
     A factor is only a witness: whatever is added here cannot make a false claim pass.
     """
     polar, witness = kernel.part(certificate.proof, "polar"), certificate.witness
+    limit = allowed(certificate, asked) if limit is None else limit
     if tier == "exact" and polar.get("rule") == "transpose" and "W" in witness:
-        return replace(certificate, witness=leaf_factors(asked, polar, witness) | witness)
+        return replace(certificate, witness=leaf_factors(asked, polar, witness, limit) | witness)
     missing = polar.get("rule") == "spectral" and "L" not in witness and "W" in witness
     if tier != "exact" or not missing:
         return certificate
+    m, n = asked.statement["shape"][0], math.prod(asked.statement["shape"][1:])
+    kernel.Budget(limit).hold(m * n + (n if polar.get("axis") else m) ** 2, "a dense dual point")
     S = dense(witness, asked)
     shift = kernel.shift_of(polar, "proof.polar.shift")
     if S is not None:

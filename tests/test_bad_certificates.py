@@ -58,7 +58,10 @@ NOT_CERTIFICATES = {
     "a negative shape": (array([-1], 0), "file.proof.W: shape: [-1]"),
     "half precision": (array([0], 0, "F16"), "file.proof.W: dtype: F16"),
     "single precision cut short": (array([1], 0, "F32"), "file.proof.W: shape"),
-    "another version": (sealed(statement={"format": "certify/0"}), "unknown: 'certify/0'"),
+    "another version": (
+        sealed(statement={"format": "certify/0"}),
+        "version: 'certify/0' is not certify/3",
+    ),
     "no version": (sealed(statement={}), "statement.format: "),
     "no claim": (sealed(claim=None), "file.claim: json: NoneType"),
     "a wrong digest": (sealed(seal="0" * 64), "file: digest"),

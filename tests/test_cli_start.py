@@ -170,7 +170,8 @@ def test_explain_says_question_answer_bracket_and_what_is_next(tmp_path, capsys)
     ended = inside(capsys, "explain", cert)
     assert ended.status == 0
     heads = [line.partition(":")[0] for line in ended.out.splitlines()]
-    assert heads == ["Question", "Objective", "Answer", "Bracket", "Proof", "Next"]
+    assert heads == ["Question", "Objective", "Arrays", "Answer", "Bracket", "Proof", "Next"]
+    assert "U F64 2 × 2 from 0.0 to 3.0; V F64 3 × 2 from 0.0 to 1.0; Y F64 6" in ended.out
     assert "CERTIFIED" in ended.out
     told = inside(capsys, "explain", cert, "--json").json
     assert (told["verdict"], told["lower"]) == ("CERTIFIED", 14.0)
@@ -202,7 +203,7 @@ def test_version_names_the_format_and_what_is_installed(capsys):
     assert ended.status == 0
     lines = ended.out.splitlines()
     assert lines[0].startswith("certify ")
-    assert "format certify/2" in lines[0]
+    assert "format certify/3" in lines[0]
     assert f"numpy {np.__version__}" in lines
 
 

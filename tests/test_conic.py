@@ -339,10 +339,12 @@ def test_signs_are_equal_only_at_the_vertices_of_a_free_cube():
 
 
 def test_a_cone_too_large_is_refused_before_it_is_made():
-    pair = Pair(Pattern(1, kernel.MAX_CONE), Norm("l2", 1), Norm("l2", kernel.MAX_CONE))
+    pair, W = Pair(Pattern(1, 2048), Norm("l2", 1), Norm("l2", 2048)), np.ones((1, 2048))
+    ar = kernel.Metered(Exact(), kernel.Budget(kernel.FLOOR))
+    nodes = {"nodes": [{"leaf": 0, "shift": "1"}]}
     with pytest.raises(kernel.RejectedError) as caught:
-        root_leaf(pair, np.ones((1, kernel.MAX_CONE)))
-    assert caught.value.code == "size"
+        kernel.conic(ar, pair, ar.load(handed(W.reshape(-1))), nodes, kernel.Arrays({}, "proof"))
+    assert (caught.value.where, caught.value.code) == ("budget", "limit")
 
 
 @pytest.mark.parametrize("name", LEFT)

@@ -227,7 +227,7 @@ PROOFS = {
     "no list": ({"blocks": {}}, "proof.blocks", "list"),
     "no object": ({"blocks": [3]}, "proof.blocks[0]", "json"),
     "wrong axis": ({"blocks": [{"axis": 2, "shift": "0/1"}]}, "proof.ky_fan0.axis", "axis"),
-    "a third": ({"blocks": [{"axis": None, "shift": "1/3"}]}, "proof.ky_fan0.axis", "axis"),
+    "a third": ({"blocks": [{"axis": 2, "shift": "1/3"}]}, "proof.ky_fan0.axis", "axis"),
 }
 
 

@@ -91,7 +91,7 @@ OBSERVED = len(CASES["masked/poor"][3].certificate.given["Y"].data)
 SAME = kernel.Array((OBSERVED,), array("q", [0] * OBSERVED))
 N0 = CASES["nonnegative/poor"][3].certificate.witness["N0"]
 LIES = [
-    ("plain/best", {"statement": {"format": "certify/9"}}, "statement.format", "unknown"),
+    ("plain/best", {"statement": {"format": "certify/9"}}, "statement.format", "version"),
     ("plain/best", {"statement": {"robust": True}}, "statement", "fields"),
     (
         "plain/best",
@@ -112,14 +112,14 @@ LIES = [
     ("plain/best", {"statement": {"lam": "4.0"}}, "statement.lam", "number"),
     ("plain/best", {"statement": {"lam": "0x1p9999"}}, "statement.lam", "number"),
     ("plain/best", {"statement": {"lam": "0xnope"}}, "statement.lam", "number"),
-    ("plain/best", {"statement": {"lam": None}}, "statement.lam", "number"),
+    ("plain/best", {"statement": {"lam": None}}, "statement.lam", "null"),
     ("plain/best", {"statement": {"rtol": "-0x1p-3"}}, "statement.rtol", "sign"),
     ("plain/best", {"statement": {"shape": [6]}}, "statement.shape", "shape"),
     ("plain/best", {"statement": {"shape": [6, 0]}}, "statement.shape", "shape"),
     ("plain/best", {"statement": {"shape": [5, 6]}}, "statement.U", "shape"),
     ("plain/best", {"statement": {"observed": "some"}}, "statement.observed", "unknown"),
     ("plain/best", {"statement": {"atom": {"kind": "magic"}}}, "statement.kind", "unknown"),
-    ("plain/best", {"statement": {"atom": None}}, "statement.kind", "unknown"),
+    ("plain/best", {"statement": {"atom": None}}, "statement.atom", "null"),
     (
         "plain/best",
         {"statement": {"offsets": [{"kind": "magic"}]}},
@@ -164,7 +164,7 @@ LIES = [
         "axis",
     ),
     ("plain/best", {"proof": {"polar": ["spectral"]}}, "proof.polar", "json"),
-    ("plain/best", {"statement": {"shape": [6, 1 << 40]}}, "statement.shape", "shape"),
+    ("plain/best", {"statement": {"shape": [6, 1 << 40]}}, "budget", "limit"),
     ("plain/best", {"witness": {"L": numbers(1.0, 2.0)}}, "proof.L", "shape"),
     ("plain/best", {"witness": {"L": kernel.filled((5, 3), 1.0)}}, "proof.L", "shape"),
     ("plain/best", {"witness": {"N": like(Y0, 1.0)}}, "proof.N", "wrong_rule"),
@@ -528,16 +528,16 @@ HEADERS = [
     (
         header_of(
             __metadata__={
-                "certify": '{"statement": {"format": "certify/0"}, "claim": {}, "proof": {}}'
+                "certify": '{"statement": {"format": "certify/2"}, "claim": {}, "proof": {}}'
             }
         ),
         b"",
-        "unknown",
+        "version",
     ),
     (
         header_of(
             __metadata__={
-                "certify": '{"statement": {"format": "certify/2"}, "claim": {}, "proof": {}}'
+                "certify": '{"statement": {"format": "certify/3"}, "claim": {}, "proof": {}}'
             }
         ),
         b"",
@@ -640,11 +640,6 @@ def test_nothing_of_the_question_is_cut_off_when_it_is_printed(capsys, tmp_path)
     assert '"lam": "64.0", "rtol": "0.25"' in told
     assert "(2400 signs, sha256 " in told
     assert signs not in told
-
-
-def test_a_question_too_long_to_be_read_is_rejected():
-    with pytest.raises(kernel.RejectedError, match="statement: long"):
-        kernel.described(certificate("plain/best").statement | {"loss": "x" * 5000})
 
 
 @pytest.mark.parametrize("x", [-2.0, 3.0])

@@ -234,7 +234,7 @@ def told(**changes):
 LIES = {
     "axis 3": ({"axis": 3}, "axis"),
     "axis -1": ({"axis": -1}, "axis"),
-    "axis true": ({"axis": True}, "axis"),
+    "axis true": ({"axis": True}, "boolean"),
     "axis text": ({"axis": "1"}, "axis"),
     "axis of rows": ({"kind": "row"}, "fields"),
     "rho": ({"rho": "0x1p0"}, "fields"),

@@ -255,10 +255,13 @@ def test_a_leaf_holds_for_an_activation_that_is_steeper_above():
     assert bound >= np.abs(W.T @ np.where(z > 0, z, 3 * z)).max()
 
 
-def test_a_dense_matrix_beyond_the_limit_needs_its_factor():
-    V = np.zeros((kernel.MAX_CONE, 1))
-    with pytest.raises(kernel.RejectedError, match="size"):
-        proved(kernel.Exact, ReLU(V), np.zeros((len(V), 1)), nodes(LEAF))
+def test_a_dense_matrix_beyond_the_limit_is_refused_before_it_is_made():
+    atom, W = ReLU(np.zeros((2048, 1))), np.zeros((2048, 1))
+    ar, net = kernel.Metered(kernel.Exact(), kernel.Budget(kernel.FLOOR)), network_of(atom, W)
+    w = ar.load(handed(W.reshape(-1)))
+    with pytest.raises(kernel.RejectedError) as caught:
+        kernel.polar_bound(ar, net, w, nodes(LEAF), kernel.Arrays({}, "proof"))
+    assert (caught.value.where, caught.value.code) == ("budget", "limit")
 
 
 # --- the statement ---------------------------------------------------------------------

@@ -67,7 +67,7 @@ def test_data_left_out_of_the_file_are_named(tmp_path):
     ("change", "named"),
     [
         ({"lam": (2.0).hex(), "lam2": "x"}, "lam2"),
-        ({"format": "certify/1"}, "format"),
+        ({"format": "certify/2"}, "format"),
         ({"shape": [3, 4]}, "."),
         ({"atom": {"kind": "tree"}}, "tree"),
         ({"claim": "rank"}, "claim"),

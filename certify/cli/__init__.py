@@ -101,8 +101,14 @@ def check(
 @click.argument("certificate", type=PATH)
 @click.option("--problem", type=PATH, required=True, help="The question: your own problem.toml.")
 @click.option("--tier", type=click.Choice(TIERS), default="exact", help="The arithmetic.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Units of work it may take; by default what the size of the file allows.",
+)
 @common
-def verify(options: Options, certificate: Path, problem: Path, tier: str) -> int:
+def verify(options: Options, certificate: Path, problem: Path, tier: str, limit: int | None) -> int:
     """Prove what CERTIFICATE claims about your own PROBLEM.
 
     Nothing is searched and nothing is drawn: --budget and --seed change nothing here.
@@ -119,6 +125,7 @@ def verify(options: Options, certificate: Path, problem: Path, tier: str) -> int
                 held.factors,
                 q=held.q,
                 tier=tier,
+                limit=limit,
                 **options.epsilon(held),
             )
     except RejectedError as error:

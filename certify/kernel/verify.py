@@ -25,7 +25,9 @@ import math
 import sys
 from abc import ABC, abstractmethod
 from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -34,12 +36,10 @@ from operator import mul
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
-FORMAT = "certify/2"
+FORMAT = "certify/3"
 EXITS = {"CERTIFIED": 0, "REFUTED": 10, "UNDECIDED": 12, "RANK_LIMITED": 14}
-MAX_SIDE = 1 << 26  # rows or columns: loops over them end
+REJECTED = 20
 MAX_HEADER = 1 << 30  # bytes of JSON; a longer header is refused before it is read
-MAX_CONE = 2048  # rows of a dense matrix that a few bytes of proof may ask for
-MAX_DENSE = 1 << 28  # entries of a tensor that a rule writes out whole
 MAX_ORDER = 16  # modes of a tensor; 6 for a symmetric one, whose permutations are summed
 Json = dict[str, Any]
 H = TypeVar("H")
@@ -71,6 +71,61 @@ def demand(condition: bool, where: str, code: str, value: object) -> None:  # no
     """Raise RejectedError unless the condition holds."""
     if not condition:
         raise RejectedError(where, code, value)
+
+
+# --- the budget ---------------------------------------------------------------------
+
+# A unit of work is a product of two short integers and its sum, some 40 ns in this file.
+FLOOR = 1 << 27  # units that any file may ask for: seconds
+PER_BYTE = 1 << 13  # units more for each byte of the file
+HELD = 64  # units of a number that is held: 2**21 numbers, and 128 more for each byte
+MADE = 8  # units of work to make a number
+LINE = 1024  # units of a row or a column, which each rule goes through several times
+PATH = 8 * HELD  # units of a step on the way to a leaf: each node that waits keeps its own
+FRACTION = 16  # units of an operation on short fractions
+
+
+class Budget:
+    """How much work a verification may do: it is refused before it is done.
+
+    A file can ask for more than its size: a factor of no slices has no bytes and any number
+    of rows, a list of entries says nothing about m n, a leaf of a tree is a few letters.  Every
+    such size is paid for before the first number is made.
+    """
+
+    def __init__(self, limit: float = math.inf) -> None:
+        self.limit, self.spent = limit, 0
+
+    def spend(self, work: int, what: str) -> None:
+        """Take this many units, or refuse."""
+        self.afford(work, what)
+        self.spent += work
+
+    def afford(self, work: int, what: str) -> None:
+        """Refuse work that is still to come, and takes at least this much."""
+        self._check(self.spent + work, what)
+
+    def hold(self, numbers: int, what: str, bits: int = 0) -> None:
+        """Refuse so many numbers of so many bits at a time, or take the work to make them."""
+        numbers *= 1 + (bits >> 8)
+        self._check(HELD * numbers, what)
+        self.spend(MADE * numbers, what)
+
+    def _check(self, units: int, what: str) -> None:
+        told = f"{what}: {units} units of work or more, and this file may ask for {self.limit}"
+        demand(units <= self.limit, "budget", "limit", f"{told}; --limit {units} allows them")
+
+
+def allowance(stated: Json, proof: Json, arrays: Iterable["Array"]) -> int:
+    """Return the limit of a file: FLOOR, and PER_BYTE for each byte of its numbers and text."""
+    size = len(json.dumps([stated, proof]))
+    size += sum(memoryview(a.data).nbytes for a in arrays)
+    return FLOOR + PER_BYTE * size
+
+
+def product_work(a: int, b: int) -> int:
+    """Return the units of a product of integers of a and b bits, and its sum."""
+    return 1 + (a * b >> 15)
 
 
 # --- numbers ------------------------------------------------------------------------
@@ -126,7 +181,10 @@ def number(text: object, where: str) -> Fraction:
 
 def rational(text: object, where: str) -> Fraction:
     """Read an exact rational 'p/q' in hexadecimal integers."""
+    demand(isinstance(text, str), where, "number", f"{text!r:.80}")
     p, bar, q = str(text).partition("/")
+    plain = set(p.removeprefix("-")) | set(q) <= set("0123456789abcdef")  # no 1_0, 0x10 or " 1"
+    demand(plain, where, "number", str(text)[:80])
     try:
         return Fraction(int(p, 16), int(q, 16) if bar else 1)
     except (ValueError, ZeroDivisionError):
@@ -134,10 +192,38 @@ def rational(text: object, where: str) -> Fraction:
 
 
 def part(proof: Json, name: str) -> Json:
-    """Return an object of the proof; {} if it has none."""
-    found = proof.get(name) or {}
+    """Return an object of the proof; {} only if it has none of this name."""
+    found = proof.get(name, {})
     demand(isinstance(found, dict), f"proof.{name}", "json", type(found).__name__)
     return dict(found)
+
+
+SWITCHES = ("better", "linear", "symmetric")  # the fields that are true or false
+
+
+def plainly(stated: Json, where: str, budget: Budget) -> None:
+    """Reject null anywhere, and true or false anywhere but at a switch.
+
+    Null is not a way to leave a field out, and true is not the integer 1.  Each text is paid
+    for as a rational, whose common factors take the square of its length.
+    """
+    waiting: list[tuple[str, str, object]] = [(where, "", stated)]
+    while waiting:
+        at, name, x = waiting.pop()
+        demand(x is not None, at, "null", "null")
+        demand(not isinstance(x, bool) or name in SWITCHES, at, "boolean", x)
+        if isinstance(x, str):
+            budget.spend(len(x) ** 2 >> 5, f"a number of {len(x)} digits")
+        if isinstance(x, dict):
+            waiting += [(f"{at}.{k}", str(k), v) for k, v in x.items()]
+        elif isinstance(x, list):
+            waiting += [(f"{at}[{k}]", "", v) for k, v in enumerate(x)]
+
+
+def switched(held: Json, name: str, where: str) -> bool:
+    """Return whether a field is there; it can only be true."""
+    demand(held.get(name, True) is True, f"{where}.{name}", "unknown", held.get(name))
+    return name in held
 
 
 def shift_of(held: Json, where: str) -> Fraction:
@@ -352,6 +438,11 @@ class Arithmetic(ABC, Generic[H]):
     """
 
     tier: str
+    budget = Budget()  # of any size; `Metered` has one that ends
+
+    @abstractmethod
+    def measure(self, x: H) -> "Extent":
+        """Return how large an array and its numbers are."""
 
     @abstractmethod
     def load(self, a: Array) -> H:
@@ -475,6 +566,28 @@ class Arithmetic(ABC, Generic[H]):
         """Return t with G <= t I (symmetric G)."""
 
 
+class Extent(NamedTuple):
+    """The shape of an array; its numbers are of so many bits, times 2**exp."""
+
+    shape: tuple[int, ...]
+    bits: int
+    exp: int
+
+    @property
+    def size(self) -> int:
+        """How many numbers there are."""
+        return math.prod(self.shape)
+
+    @property
+    def square(self) -> int:
+        """The units of the product of two of them."""
+        return product_work(self.bits, self.bits)
+
+    def joined(self, other: "Extent") -> int:
+        """Return the bits of a sum of two numbers, on the finer grid."""
+        return max(self.bits + self.exp, other.bits + other.exp) - min(self.exp, other.exp) + 1
+
+
 class Pairs(NamedTuple):
     """Places of a symmetric matrix: each value at (a, b), its negative at (c, d) if given."""
 
@@ -501,11 +614,21 @@ class Grid:
     exp: int
     shape: tuple[int, ...]
 
+    @cached_property
+    def bits(self) -> int:
+        """The bits of its largest number."""
+        ends = max(self.ints, default=0), min(self.ints, default=0)
+        return max(x.bit_length() for x in ends)
+
 
 class Exact(Arithmetic[Grid]):
     """Exact integers, standard library only."""
 
     tier = "exact"
+
+    def measure(self, x: Grid) -> "Extent":
+        """Return the shape, the bits of its largest integer and the exponent."""
+        return Extent(x.shape, x.bits, x.exp)
 
     def load(self, a: Array) -> Grid:
         """Take an array in: float64 values are dyadic."""
@@ -782,10 +905,24 @@ class Exact(Arithmetic[Grid]):
         return Grid(out, q.exp + s.exp, (k, k))
 
     def gram(self, x: Grid, axis: int, at: Pattern) -> tuple[Grid, Fraction]:
-        """Return X X^T or X^T X."""
+        """Return X X^T or X^T X; of a few observed entries, from their pairs in a line."""
+        if at.rows is not None and at.cols is not None and thin(at, axis):
+            return self._thin_gram(x, axis, at), Fraction(0)
         lines, e = self.exact_lines(x, axis, at)
         a = Grid([v for line in lines for v in line], e, (at.n, at.m) if axis else (at.m, at.n))
         return self.multiply(a, a), Fraction(0)
+
+    def _thin_gram(self, x: Grid, axis: int, at: Pattern) -> Grid:
+        size = at.n if axis else at.m
+        held: dict[int, list[tuple[int, int]]] = {}
+        for v, place in zip(x.ints, at.entries(), strict=True):
+            held.setdefault(place[1 - axis], []).append((place[axis], v))
+        out = [0] * (size * size)
+        for line in held.values():
+            for i, v in line:
+                for j, w in line:
+                    out[i * size + j] += v * w
+        return Grid(out, 2 * x.exp, (size, size))
 
     def top(self, g: Grid, shift: Fraction, factor: Array | None) -> Fraction:
         """Bound lambda_max(G) by shift + |E|_inf, E = shift I - G - L L^T.
@@ -802,6 +939,17 @@ class Exact(Arithmetic[Grid]):
         lower = self.load(lower_triangle(factor, k))
         rest = self.subtract(diagonal, self.add(g, self.multiply(lower, lower)))
         return min(shift + _row_sums(rest), _row_sums(g))
+
+
+def pairs_in_lines(at: Pattern, axis: int) -> int:
+    """Return the sum of the squared numbers of observed entries in each line across `axis`."""
+    across = (at.rows if axis else at.cols) or ()
+    return sum(c * c for c in Counter(across).values())
+
+
+def thin(at: Pattern, axis: int) -> bool:
+    """Whether a Gram matrix takes less work by pairs of observed entries than whole."""
+    return 16 * pairs_in_lines(at, axis) <= at.m * at.n * (at.n if axis else at.m)
 
 
 def strides(sizes: Sequence[int]) -> list[int]:
@@ -838,6 +986,236 @@ def lower_triangle(packed: Array, k: int) -> Array:
     for i, end in enumerate(accumulate(range(1, k + 1))):
         out[i * k : i * k + i + 1] = array("d", packed.data[end - i - 1 : end])
     return Array((k, k), out)
+
+
+def width(a: Array) -> int:
+    """Bound the bits of an array's integers on one grid; a float has 53 below its exponent."""
+    sizes = [abs(x) for x in a.data if x]
+    if not sizes:
+        return 1
+    return math.frexp(max(sizes))[1] - math.frexp(min(sizes))[1] + 53
+
+
+class Metered(Arithmetic[H]):
+    """Another arithmetic, of which each operation is paid for before it is done.
+
+    This is the price list, in numbers made and products summed; it is the same for every
+    arithmetic, so that what one of them accepts another does not refuse for its size.
+    """
+
+    def __init__(self, by: Arithmetic[H], budget: Budget) -> None:
+        self.by, self.budget, self.tier = by, budget, by.tier
+
+    def measure(self, x: H) -> Extent:
+        """Ask the other."""
+        return self.by.measure(x)
+
+    def load(self, a: Array) -> H:
+        """Pay for each number."""
+        self.budget.hold(len(a.data), "an array")
+        return self.by.load(a)
+
+    def product(self, left: Array, right: Array, at: Pattern) -> H:
+        """Pay r products for each observed entry, and for the rows and columns."""
+        r = left.shape[1]
+        self.budget.hold(at.size + (at.m + at.n) * (r + 1), "a product at the observed entries")
+        self.budget.spend(at.size * r * product_work(width(left), width(right)), "a product")
+        return self.by.product(left, right, at)
+
+    def spans(self, x: H) -> tuple[Sequence[int], Sequence[int], int]:
+        """Pay for two numbers an entry."""
+        held = self.measure(x)
+        self.budget.hold(2 * held.size, "intervals", held.bits)
+        return self.by.spans(x)
+
+    def _sum(self, x: H, y: H) -> None:
+        a, b = self.measure(x), self.measure(y)
+        self.budget.hold(3 * a.size, "a sum of arrays", a.joined(b))
+
+    def add(self, x: H, y: H) -> H:
+        """Pay for both on one grid, and the sum."""
+        self._sum(x, y)
+        return self.by.add(x, y)
+
+    def subtract(self, x: H, y: H) -> H:
+        """Pay for both on one grid, and the difference."""
+        self._sum(x, y)
+        return self.by.subtract(x, y)
+
+    def squares(self, x: H, weights: Array | None) -> Enclosure:
+        """Pay for the products."""
+        held = self.measure(x)
+        self.budget.spend(2 * held.size * held.square, "a sum of squares")
+        return self.by.squares(x, weights)
+
+    def squares_over(self, x: H, weights: Array | None) -> Enclosure:
+        """Pay for the products and quotients."""
+        held = self.measure(x)
+        self.budget.spend(4 * held.size * held.square, "a sum of squares")
+        return self.by.squares_over(x, weights)
+
+    def inner(self, x: H, y: H) -> Enclosure:
+        """Pay for the products."""
+        a, b = self.measure(x), self.measure(y)
+        self.budget.spend(a.size * product_work(a.bits, b.bits), "an inner product")
+        return self.by.inner(x, y)
+
+    def absolutes(self, x: H) -> Enclosure:
+        """Pay for each number."""
+        self.budget.spend(self.measure(x).size, "a sum of absolute values")
+        return self.by.absolutes(x)
+
+    def laplacian(self, q: Array, graph: Graph, rho: Fraction, ridge: Fraction) -> H:
+        """Pay for each row's numbers, and each edge's."""
+        count = len(graph.edges) // 2
+        self.budget.hold(4 * len(q.data), "a Laplacian", 2 * width(q))
+        self.budget.spend(count * (4 * q.shape[1] + 1), "a Laplacian")
+        return self.by.laplacian(q, graph, rho, ridge)
+
+    def _lines(self, x: H, kind: str, at: Pattern) -> None:
+        held, lines = self.measure(x), {"row": at.m, "column": at.n}.get(kind, 1)
+        self.budget.hold(lines, "sums of lines", held.bits)
+        self.budget.spend(4 * held.size, "sums of lines")
+
+    def adjoint(self, x: H, kind: str, design: Array | None, at: Pattern) -> list[Fraction]:
+        """Pay for each entry and each sum; with covariates so many times each."""
+        if design is None:
+            self._lines(x, kind, at)
+        else:
+            k, held = design.shape[1], self.measure(x)
+            bits = width(design)
+            self.budget.hold(k * at.n, "sums of covariates", held.bits + bits)
+            work = held.size * k * product_work(held.bits, bits)
+            self.budget.spend(work, "sums of covariates")
+        return self.by.adjoint(x, kind, design, at)
+
+    def sums(self, x: H, kind: str, at: Pattern) -> Enclosure:
+        """Pay for each entry and each sum."""
+        self._lines(x, kind, at)
+        return self.by.sums(x, kind, at)
+
+    def lines(self, x: H, line: Line, at: Pattern) -> Fraction:
+        """Pay for each entry, squared, and each line."""
+        held = self.measure(x)
+        self._lines(x, "column" if line.axis else "row", at)
+        self.budget.spend(2 * held.size * held.square, "norms of lines")
+        return self.by.lines(x, line, at)
+
+    def exact_lines(self, x: H, axis: int, at: Pattern) -> tuple[Iterator[list[int]], int]:
+        """Pay for all entries, observed or not."""
+        self.budget.hold(at.m * at.n, "a dense matrix", self.measure(x).bits)
+        return self.by.exact_lines(x, axis, at)
+
+    def scaled(self, x: H, left: Array, right: Array, at: Pattern) -> H:
+        """Pay for each entry."""
+        held, bits = self.measure(x), width(left) + width(right)
+        self.budget.hold(held.size + at.m + at.n, "a scaled field", held.bits + bits)
+        return self.by.scaled(x, left, right, at)
+
+    def hat(self, x: H, at: Pattern) -> H:
+        """Pay for (m + n)**2 numbers."""
+        self.budget.hold((at.m + at.n) ** 2, "[[0, X], [X^T, 0]]", self.measure(x).bits)
+        return self.by.hat(x, at)
+
+    def symmetric(self, x: H, at: Pattern) -> H:
+        """Pay for two matrices."""
+        self.budget.hold(2 * at.m * at.n, "(X + X^T) / 2", self.measure(x).bits)
+        return self.by.symmetric(x, at)
+
+    def multiply(self, a: H, b: H) -> H:
+        """Pay m n k products."""
+        left, right = self.measure(a), self.measure(b)
+        (m, k), n = left.shape, right.shape[0]
+        self.budget.hold(m * n, "a product of matrices", left.bits + right.bits)
+        work = m * n * k * product_work(left.bits, right.bits)
+        self.budget.spend(work, "a product of matrices")
+        return self.by.multiply(a, b)
+
+    def outer_sum(self, factors: Sequence[Array], at: Pattern) -> H:
+        """Pay for the products of the modes after the first, and r for each observed entry."""
+        r, bits = factors[0].shape[1], sum(map(width, factors))
+        self.budget.hold(at.n * (r + 1) + at.size, "a sum of outer products", bits)
+        self.budget.spend(at.size * r * (1 + (bits * bits >> 17)), "a sum of outer products")
+        return self.by.outer_sum(factors, at)
+
+    def layer(self, net: "Network", left: Array, right: Array) -> H:
+        """Pay for two products of matrices, and all outputs."""
+        (rows, d), r = net.features.shape, left.shape[1]
+        first, second, last = width(net.features), width(left), width(right)
+        numbers = rows * r + net.at.m * (2 * r + net.at.n)
+        self.budget.hold(numbers, "a layer", first + second)
+        work = rows * r * (d * product_work(first, second) + 4)
+        work += net.at.m * net.at.n * r * product_work(first + second, last)
+        self.budget.spend(work, "a layer")
+        return self.by.layer(net, left, right)
+
+    def deep(self, net: "Deep", weights: Sequence[Array]) -> H:
+        """Pay for the products of every slice and layer, and all outputs."""
+        bits, work, m, r = width(net.features), 0, net.at.m, weights[0].shape[1]
+        for (a, b), w in zip(pairwise(net.widths), weights, strict=True):
+            mine = width(w)
+            work += m * a * b * product_work(bits, mine) + MADE * m * b
+            bits += mine + net.slope.denominator.bit_length()
+        self.budget.hold(2 * m * max(net.widths) * min(r, 1) + m * net.at.n, "layers", bits)
+        self.budget.spend(r * work, "layers")
+        return self.by.deep(net, weights)
+
+    def _whole(self, x: H, at: Pattern, times: int = 1) -> None:
+        self.budget.hold(at.m * at.n * times, "a dense tensor", self.measure(x).bits)
+
+    def unfold(self, x: H, at: Pattern, order: Sequence[int], rows: int) -> H:
+        """Pay for all entries."""
+        self._whole(x, at, 2)
+        return self.by.unfold(x, at, order, rows)
+
+    def permuted(self, x: H, at: Pattern) -> H:
+        """Pay for all entries and their places."""
+        self._whole(x, at, 2 + len(at.sizes))
+        return self.by.permuted(x, at)
+
+    def fixed(self, x: H, at: Pattern, place: tuple[int, int], sign: int) -> H:
+        """Pay for the slice; for all entries where they are listed."""
+        part = at.m * at.n // at.sizes[place[0]]
+        numbers = part if at.rows is None else at.m * at.n
+        self.budget.hold(numbers, "a slice", self.measure(x).bits)
+        return self.by.fixed(x, at, place, sign)
+
+    def placed(self, values: Array, pairs: Pairs, k: int) -> H:
+        """Pay for k**2 numbers."""
+        self.budget.hold(k * k + len(values.data), "multipliers", width(values))
+        return self.by.placed(values, pairs, k)
+
+    def kronecker(self, q: H, s: H, place: Place) -> H:
+        """Pay for k**2 numbers."""
+        bits = self.measure(q).bits + self.measure(s).bits
+        self.budget.hold(2 * place.k**2, "a Kronecker product", bits)
+        return self.by.kronecker(q, s, place)
+
+    def gram(self, x: H, axis: int, at: Pattern) -> tuple[H, Fraction]:
+        """Pay for its numbers, and a product for each pair of entries in a line across.
+
+        Floats take the lines that have an entry whole, a thousand products in a unit.
+        """
+        held, size = self.measure(x), at.n if axis else at.m
+        work, lines = at.m * at.n * size, at.m if axis else at.n
+        numbers = size * size + (0 if at.rows is None else at.m + at.n)
+        if at.rows is not None and thin(at, axis):
+            work = pairs_in_lines(at, axis) + (min(lines, at.size) * size * size >> 10)
+        elif at.rows is not None:
+            numbers += 2 * at.m * at.n
+        self.budget.hold(numbers, "a Gram matrix", 2 * held.bits)
+        self.budget.spend(work * held.square, "a Gram matrix")
+        return self.by.gram(x, axis, at)
+
+    def top(self, g: H, shift: Fraction, factor: Array | None) -> Fraction:
+        """Pay for three matrices on one grid; L L^T, or a factorization in floats."""
+        held, e = self.measure(g), 1 - shift.denominator.bit_length()
+        k, bits = held.shape[0], held.joined(Extent((), shift.numerator.bit_length(), e))
+        self.budget.hold(k * k, "a bound of eigenvalues", bits)
+        mine = 0 if factor is None else width(factor)
+        work = k**3 >> 10 if factor is None else k**3 * product_work(mine, mine)
+        self.budget.spend(work + 2 * MADE * k * k, "a bound of eigenvalues")
+        return self.by.top(g, shift, factor)
 
 
 # --- norms ----------------------------------------------------------------------------
@@ -1867,6 +2245,7 @@ class Network(NamedTuple):
         rows = len(self.samples)
         if self.samples == range(m):
             return turned
+        ar.budget.hold(rows * m, f"{rows} rows of {m} samples")
         pool = array("d", bytes(8 * rows * m))
         for i, k in enumerate(self.samples):
             if k >= 0:
@@ -1960,15 +2339,22 @@ def field(stated: Json, name: str, allowed: Sequence[object]) -> str:
     return str(value)
 
 
+def known_format(stated: Json) -> None:
+    """Reject another version's statement; it may mean something else by the same words."""
+    found, where = stated.get("format"), "statement.format"
+    demand(found is not None, where, "missing", sorted(stated))
+    ours = f"{found!r:.80} is not {FORMAT}, the only format this kernel reads"
+    demand(found == FORMAT, where, "version", ours)
+
+
 def pattern(stated: Json, arrays: Arrays) -> Pattern:
     """Read the shape and the observed entries: row-major, inside, no duplicates."""
     shape = stated.get("shape")
     good = isinstance(shape, list) and 2 <= len(shape) <= MAX_ORDER
-    good = good and all(type(k) is int and 0 < k <= MAX_SIDE for k in shape or ())
+    good = good and all(type(k) is int and k > 0 for k in shape or ())
     demand(good, "statement.shape", "shape", shape)
     dims = tuple(shape or (1, 1))
     m, n = dims[0], math.prod(dims[1:])
-    demand(n <= MAX_SIDE, "statement.shape", "shape", shape)
     if field(stated, "observed", ("all", "listed")) == "all":
         return Pattern(m, n, dims=dims)
     rows, cols = (arrays.get(k, (None,), "q") for k in ("rows", "cols"))
@@ -1984,7 +2370,8 @@ def pattern(stated: Json, arrays: Arrays) -> Pattern:
 def offsets(stated: Json, arrays: Arrays, at: Pattern) -> tuple[Offset, ...]:
     """Read the list of offsets."""
     out = []
-    listed = stated.get("offsets", [])
+    demand("offsets" in stated, "statement.offsets", "missing", sorted(stated))
+    listed = stated["offsets"]
     demand(isinstance(listed, list), "statement.offsets", "list", type(listed).__name__)
     for k, o in enumerate(listed):
         where = f"statement.offsets[{k}]"
@@ -2081,15 +2468,19 @@ def offset_values(
     return tuple(arrays.get(f"{prefix}q{k}", o.shape(at)) for k, o in named)
 
 
-def question(stated: Json, given: Mapping[str, Array]) -> Question:
+def question(
+    stated: Json, given: Mapping[str, Array], budget: Budget = Arithmetic.budget
+) -> Question:
     """Parse a statement; reject one for which the rules are not theorems."""
-    field(stated, "format", (FORMAT,))
+    known_format(stated)
     only(stated, FIELDS, "statement")
+    plainly(stated, "statement", Budget())
     loss = stated_loss(stated)
     claim = field(stated, "claim", CLAIMS)
     arrays = Arrays(given, "statement")
     at = pattern(stated, arrays)
-    atom = stated.get("atom") or {}
+    budget.spend(LINE * (at.m + at.n), f"{at.m} rows and {at.n} columns")
+    atom = stated.get("atom", {})
     pair = stated_atom(atom, arrays, at)
     numbers = {k: number(stated.get(k), f"statement.{k}") for k in ("lam", "rtol", "atol")}
     for name, value in numbers.items():
@@ -2141,7 +2532,7 @@ def stated_modes(atom: Json, at: Pattern) -> Modes:
     keys, symmetric = atom.get("norms"), atom.get("symmetric")
     good = isinstance(keys, list) and len(keys) == len(at.sizes)
     demand(good and all(isinstance(k, str) for k in keys or ()), "statement.atom", "norms", keys)
-    demand(symmetric in (True, False), "statement.atom.symmetric", "unknown", symmetric)
+    demand(type(symmetric) is bool, "statement.atom.symmetric", "unknown", symmetric)
     norms = tuple(plain(k, d) for k, d in zip(keys or (), at.sizes, strict=True))
     same = not symmetric or (len(set(norms)) == 1 and len(norms) <= 6)
     demand(same, "statement.atom", "symmetric", f"{keys} on {at.sizes}: one norm, order <= 6")
@@ -2161,7 +2552,7 @@ def stated_network(atom: Json, arrays: Arrays, at: Pattern) -> Network:
     slope = number(atom.get("slope"), "statement.atom.slope")
     features = arrays.get("features", (None, None))
     rows, d = features.shape
-    demand(0 < rows <= MAX_SIDE and 0 < d <= MAX_SIDE, "statement.features", "shape", (rows, d))
+    demand(rows > 0 and d > 0, "statement.features", "shape", (rows, d))
     samples: Sequence[int] = range(at.m)
     if "samples" in arrays.arrays:
         samples = arrays.get("samples", (rows,), "q").data
@@ -2202,10 +2593,10 @@ def stated_deep(atom: Json, arrays: Arrays, at: Pattern) -> Deep:
     demand(len(at.sizes) == 2, "statement.shape", "shape", at.sizes)
     hidden = atom.get("hidden")
     good = isinstance(hidden, list) and 0 < len(hidden) < MAX_ORDER
-    good = good and all(type(k) is int and 0 < k <= MAX_SIDE for k in hidden or ())
+    good = good and all(type(k) is int and k > 0 for k in hidden or ())
     demand(good, "statement.atom.hidden", "shape", hidden)
     features = arrays.get("features", (at.m, None))
-    demand(0 < features.shape[1] <= MAX_SIDE, "statement.features", "shape", features.shape)
+    demand(features.shape[1] > 0, "statement.features", "shape", features.shape)
     widths = (features.shape[1], *(hidden or ()), at.n)
     slope = Fraction(1) if linear else number(atom.get("slope"), "statement.atom.slope")
     return Deep(at, features, widths, slope)
@@ -2281,6 +2672,8 @@ def fitted(ar: Arithmetic[H], asked: Question, x: Point) -> H:
     """Return the field of sum phi(X_i) + A q."""
     fields: list[H] = []
     left, right = [], []
+    wide = asked.rank + sum(o.design.shape[1] if o.design else 1 for o in asked.offsets)
+    ar.budget.hold((asked.at.m + asked.at.n) * wide, "factors side by side")
     if len(x.factors) == 2 and not isinstance(asked.pair, Network | Deep):
         left, right = [x.factors[0]], [x.factors[1]]
     else:
@@ -2316,6 +2709,8 @@ def loss_value(ar: Arithmetic[H], asked: Question, x: Point) -> Enclosure:
 
 def objective(ar: Arithmetic[H], asked: Question, x: Point) -> Enclosure:
     """Enclose f(X, q)."""
+    prices = x.factors[0].shape[1] * sum(len(n.data) for n in asked.pair.norms)
+    ar.budget.spend(FRACTION * prices, "norms of the factors")
     value = loss_value(ar, asked, x)
     value = value.plus(thetas(asked, x.factors).times(asked.lam))
     for o, q in zip(asked.offsets, x.q, strict=True):
@@ -2348,11 +2743,21 @@ def dual_point(
     out = []
     for item in listed:
         demand(isinstance(item, list) and len(item) == 2, where, "pair", item)
-        inside = isinstance(item[0], int) and 0 <= item[0] < asked.at.size
+        inside = type(item[0]) is int and 0 <= item[0] < asked.at.size
         demand(inside, where, "outside", item[0])
         out.append((item[0], rational(item[1], where)))
+    added([c for _, c in out], ar.budget)
     demand(len({k for k, _ in out}) == len(out), where, "order", "an entry twice")
     return Dual(ar.load(raw), raw, tuple(out), name)
+
+
+def added(terms: Sequence[Fraction], budget: Budget) -> None:
+    """Pay for adding fractions: at each step the square of the bits so far."""
+    common = 1
+    for c in terms:
+        common = math.lcm(common, c.denominator)
+        bits = common.bit_length() + c.numerator.bit_length()
+        budget.spend(bits * bits >> 9, "sums of corrections")
 
 
 def adjoint(ar: Arithmetic[H], asked: Question, dual: Dual[H], o: Offset) -> list[Fraction]:
@@ -2528,6 +2933,9 @@ def each_line(
     if "flow" in given.arrays:
         flow = given.get("flow", ((at.m, at.n)[axis], count)).data
     level = rational(proof["level"], "proof.polar.level") if "level" in proof else None
+    bits = 0 if level is None else level.numerator.bit_length() + level.denominator.bit_length()
+    work = FRACTION * (1 + (bits * bits >> 15))
+    ar.budget.spend(2 * work * at.m * at.n, "dual norms of lines")
     best = Fraction(0)
     for k, row in enumerate(rows):
         along = [Fraction(f) for f in flow[k * count : k * count + count]]
@@ -2651,8 +3059,10 @@ def gram_side(part: Json, at: Pattern, where: str, *, held: bool) -> int:
     So a few bytes of proof cannot ask for more memory than the question's own size.
     """
     axis, sizes = part.get("axis"), (at.m, at.n)
-    demand(axis in (0, 1) and (held or sizes[axis] == min(sizes)), where, "axis", axis)
-    return int(axis == 1)
+    demand(type(axis) is int and axis in (0, 1), where, "axis", axis)
+    side = int(axis == 1)
+    demand(held or sizes[side] == min(sizes), where, "axis", axis)
+    return side
 
 
 def cholesky_factor(given: Arrays, k: int) -> Array | None:
@@ -2705,10 +3115,11 @@ def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
     "boxed" sides are first written as free cubes (`boxed`).
     """
     k = pair.at.m if pair.symmetric else pair.at.m + pair.at.n
-    demand(k <= MAX_CONE, "proof.polar.rule", "size", k)
-    nodes = proof.get("nodes") or []
+    nodes = proof.get("nodes", [])
     demand(isinstance(nodes, list), "proof.polar.nodes", "list", type(nodes).__name__)
     demand(bool(nodes), "proof.polar.nodes", "list", "no node")
+    ar.budget.afford(parts_of(nodes) * 3 * MADE * k * k, "the leaves of a tree")
+    ar.budget.spend(PATH * paths_of(nodes) + HELD * k * len(nodes), "the paths of a tree")
     hat = ar.symmetric(w, pair.at) if pair.symmetric else ar.hat(w, pair.at)
     pair, hat, rows = boxed(ar, pair, hat, proof.get("boxed", []))
     k, own = sum(n.size for _, n, _ in sides_of(pair)), len(rows)
@@ -2754,6 +3165,7 @@ def boxed(
     if not any(boxes):
         return pair, hat, []
     width, first = sum(n.size for _, n, _ in held) + sum(boxes), 0
+    ar.budget.hold(4 * width * width, "free cubes")
     entries: list[list[tuple[int, float]]] = []
     rows: list[list[float]] = []
     for (_, n, _), box in zip(held, boxes, strict=True):
@@ -2791,6 +3203,26 @@ def unmixed(n: Norm, i: int, first: int, *, box: bool) -> list[tuple[int, float]
     s = first + 1 + i
     signs = {"*": [(s, 1.0)], "+": [(first, 0.5), (s, 0.5)], "-": [(first, -0.5), (s, 0.5)]}
     return signs.get(n.sign(i), [])
+
+
+def parts_of(nodes: object, kind: str = "leaf") -> int:
+    """Return how many nodes are of a kind; 0 for what is no list of nodes."""
+    listed = nodes if isinstance(nodes, list) else []
+    return sum(isinstance(node, dict) and kind in node for node in listed)
+
+
+def paths_of(nodes: Sequence[object]) -> int:
+    """Return the sum of the nodes' depths; a child comes after its parent."""
+    depths = [0] * len(nodes)
+    for at, node in enumerate(nodes):
+        held = node if isinstance(node, dict) else {}
+        found = [held.get("plus"), held.get("minus")]
+        for name in ("each", "signs"):
+            found += held[name] if isinstance(held.get(name), list) else []
+        for c in found:
+            if type(c) is int and at < c < len(nodes):
+                depths[c] = max(depths[c], depths[at] + 1)
+    return sum(depths)
 
 
 def node_of(
@@ -2876,6 +3308,7 @@ def leaf_bound(
     g = restricted(ar, leaf, nonnegative_part(ar, pair, (hat, cuts), (f"N{t}", leaf), given))
     place = {i: at for at, i in enumerate(leaf.heads)}
     k = len(place)
+    ar.budget.hold(2 * k * k, "a leaf")
     cost, wide, diagonal = Fraction(0), Fraction(0), [0.0] * k
     if f"D{t}" in given.arrays:
         diagonal = list(given.get(f"D{t}", (k,)).data)
@@ -2919,6 +3352,7 @@ def nonnegative_part(
     if name not in given.arrays:
         return hat
     k = cuts.shape[1]
+    ar.budget.hold(4 * k * (k + len(leaf.cuts)), "products of nonnegative rows")
     signed = [
         (f + i, x) for _, n, f in sides_of(pair) for i in range(n.size) if (x := n.sign(i)) in "+-"
     ]
@@ -2961,6 +3395,7 @@ def restricted(ar: Arithmetic[H], leaf: Leaf, g: H) -> H:
     heads = leaf.heads
     if len(heads) == k:
         return g
+    ar.budget.hold(k * len(heads), "merged coordinates")
     flat = array("d", bytes(8 * k * len(heads)))
     place = {c: r for r, c in enumerate(heads)}
     for i, (c, sign) in enumerate(leaf.classes):
@@ -2985,6 +3420,8 @@ def entries_part(
     demand(summed, f"proof.{name}", "wrong_rule", n.name)
     ends = [(i, j) for i, j in n.edges()] if n.name == "variation" else []
     size = len(ends) if n.name == "variation" else n.size
+    ar.budget.hold((k + size) * size, "multipliers of entries")
+    ar.budget.spend(2 * FRACTION * size * size, "multipliers of entries")
     full = unpacked(given.get(name, (size * (size + 1) // 2,)), size)
     A = array("d", bytes(8 * k * size))
     for r in range(size):
@@ -3068,8 +3505,6 @@ def polar_bound(ar: Arithmetic[H], pair: Space, w: H, proof: Json, given: Arrays
     demand(name in rules, "proof.polar.rule", "unknown", name)
     if not isinstance(pair, Modes):
         return rules[name](ar, pair, w, proof, given)
-    count = pair.at.m * pair.at.n
-    demand(pair.at.rows is None or count <= MAX_DENSE, "proof.polar.rule", "size", count)
     if not pair.symmetric:
         return rules[name](ar, pair, w, proof, given)
     whole = Modes(Pattern(pair.at.m, pair.at.n, dims=pair.at.dims), pair.norms, pair.symmetric)
@@ -3232,10 +3667,11 @@ def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays)
         demand(half, "proof.polar.form", "wrong_rule", "square needs half of a symmetric tensor")
     held = (rows, cols) if form == "hat" else (rows,)
     k = sum(g.count for g in held)
-    told = sum(len(a.data) for name, a in given.arrays.items() if name.startswith("K"))
     copies = rows.modes[len(modes.norms) - len(cols.modes) :]
-    allowed = k <= MAX_CONE or (k <= cols.count and not copies) or k * k <= 16 * told
-    demand(allowed, "proof.polar.rule", "size", k)
+    ar.budget.hold(k * k, "a relaxation")
+    told = any(name[:1] in "KP" for name in given.arrays)
+    ar.budget.afford(told * 8 * HELD * max(g.count**2 for g in held), "pairs of products")
+    ar.budget.afford(parts_of(proof.get("nodes")) * 3 * MADE * k * k, "the leaves of a tree")
     demand(not copies or form == "gram", "proof.polar.copies", "wrong_rule", form)
     if form == "gram":
         base = copied(ar, ar.multiply(s, s), rows, len(copies))
@@ -3245,7 +3681,7 @@ def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays)
     splits = proof.get("splits", [])
     demand(isinstance(splits, list), "proof.polar.splits", "list", type(splits).__name__)
     best = Fraction(0)
-    for node, path in leaves(proof, len(splits)):
+    for node, path in leaves(proof, len(splits), ar.budget):
         t, cost = leaf_of_products(ar, held, (base, node, path, splits), given)
         wide = sum((g.wide for g in held), Fraction(0))
         best = max(best, cost + t * wide)
@@ -3292,19 +3728,23 @@ def copied(ar: Arithmetic[H], g: H, rows: Group, count: int) -> H:
     """Return G (x) I for the last `count` modes of a group."""
     for at in range(len(rows.modes) - count, len(rows.modes)):
         sizes = rows.sizes[: at + 1]
+        ar.budget.hold(math.prod(sizes) ** 2, "copies")
         one = ar.load(on_diagonal([1.0] * sizes[-1]))
         g = ar.kronecker(one, g, Place(at, sizes, 0, math.prod(sizes)))
     return g
 
 
-def leaves(proof: Json, splits: int) -> Iterator[tuple[Json, tuple[tuple[int, int], ...]]]:
+def leaves(
+    proof: Json, splits: int, budget: Budget = Arithmetic.budget
+) -> Iterator[tuple[Json, tuple[tuple[int, int], ...]]]:
     """Yield each leaf with the (split, sign) on its way from the root; the walk ends.
 
     A child comes after its parent and has one parent; every node is met.
     """
-    nodes = proof.get("nodes") or []
+    nodes = proof.get("nodes", [])
     demand(isinstance(nodes, list), "proof.polar.nodes", "list", type(nodes).__name__)
     demand(bool(nodes), "proof.polar.nodes", "list", "no node")
+    budget.spend(PATH * paths_of(nodes), "the paths of a tree")
     waiting: list[tuple[int, tuple[tuple[int, int], ...]]] = [(0, ())]
     seen = set[int]()
     while waiting:
@@ -3352,6 +3792,7 @@ def leaf_of_products(
             name = f"{letter}{t}.{group.name}"
             if name not in given.arrays:
                 continue
+            ar.budget.hold(8 * group.count**2, "pairs of products")
             pairs = group.pairs(canonical=canonical)
             values = given.get(name, (len(pairs.a),))
             least = min(values.data, default=0.0)
@@ -3365,6 +3806,8 @@ def leaf_of_products(
         diagonal = given.get(f"D{t}", (k,)).data
         g = ar.subtract(g, ar.load(on_diagonal(diagonal)))
         parts = [diagonal[x.first : x.first + x.count] for x in groups]
+        ar.budget.hold(k * k, "a diagonal")
+        ar.budget.spend(2 * FRACTION * k, "the cost of a diagonal")
         cost = sum(
             (x.cost([*map(Fraction, d)]) for x, d in zip(groups, parts, strict=True)), Fraction(0)
         )
@@ -3482,6 +3925,7 @@ def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) 
     lines, e = ar.exact_lines(w, 1, net.at)
     omega = [v * power(e) for v in next(iter(lines))]
     own, best = apart(given), Fraction(0)
+    leaf = 8 * FRACTION * len(net.features.data)
     for t, (sign, held) in enumerate(zip(signs, found, strict=True)):
         demand(isinstance(held, dict), f"proof.polar.each[{t}]", "json", type(held).__name__)
         arrays, signed = own.get(t, Arrays({}, "proof")), [sign * x for x in omega]
@@ -3489,7 +3933,9 @@ def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) 
         if "splits" in arrays.arrays:
             splits = rows_of(arrays.get("splits", (None, net.features.shape[1])))
         parts = apart(arrays)
-        for node, path in leaves(held, len(splits)):
+        ar.budget.afford(parts_of(held.get("nodes")) * leaf, "the leaves of a tree")
+        for node, path in leaves(held, len(splits), ar.budget):
+            ar.budget.spend(leaf + HELD * len(path) * net.features.shape[1], "a leaf's rows")
             j = node["leaf"]
             demand(type(j) is int, "proof.polar.nodes", "outside", j)
             mine = parts.get(j, Arrays({}, "proof"))
@@ -3557,7 +4003,7 @@ def of_linear(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays)
         entries, e = ar.exact_lines(w, 1, net.at)
         column = next(iter(entries))
         own = Grid([column[k] for k in net.samples], e, (1, len(net.samples)))
-        exact = Exact()
+        exact = Metered(Exact(), ar.budget)
         line = exact.multiply(exact.load(transposed(net.features)), own)  # (d, 1)
         return lines(exact, Pair(Pattern(d, 1), net.left, right), line, inner, given)
     pulled = net.pulled(ar, w)  # (c, m)
@@ -3650,6 +4096,12 @@ def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -
     demand(isinstance(nodes, list) and bool(nodes), "proof.polar.nodes", "list", "no node")
     listed: list[Any] = list(nodes or [])
     m, d = net.features.shape
+    leaf = 2 * m * m * (m + d) + 3 * MADE * (m + d) ** 2
+    ar.budget.afford(parts_of(listed) * leaf, "the leaves of a tree")
+    cells = parts_of(listed, "cell") * 2 * FRACTION * m * (d + 1)
+    ar.budget.spend(cells, "the cells of a tree")
+    ar.budget.spend(PATH * paths_of(listed), "the paths of a tree")
+    ar.budget.spend(3 * FRACTION * m * d, "rows in fractions")
     known = "cuts" in given.arrays
     cuts = given.get("cuts", (None, m + d)) if known else Array((0, m + d), array("d"))
     omega: list[Fraction] = []
@@ -3723,6 +4175,7 @@ def cell_bound(case: Case[H], path: Region, node: Json) -> Fraction:
     |b| <= reach, so its coefficient counts that often.
     """
     net, where = case.net, "proof.polar.nodes.cell"
+    demand(node["cell"] == 0, where, "unknown", node["cell"])
     a, m = net.slope, net.features.shape[0]
     demand(path.sign != 0 and a <= 1, where, "wrong_rule", "a cell needs a sign and slope <= 1")
     signs = {k: s for kind, k, s in path.cuts if kind == "row"}
@@ -3809,12 +4262,11 @@ def network_leaf(
     tau = number(node.get("tau"), f"{where}.tau")
     halves = tau.numerator & (tau.numerator - 1) or tau.denominator & (tau.denominator - 1)
     demand(tau > 0 and not halves, f"{where}.tau", "dyadic", shown(tau))
-    radial, linear = node.get("radial") is not None, node.get("linear") is True
+    radial, linear = "radial" in node, switched(node, "linear", where)
     k = sum(net.features.shape) + radial
-    allowed = k <= MAX_CONE or f"L{t}" in given.arrays
-    demand(allowed, "proof.polar.rule", "size", k)
+    h = (4 if radial else 2) * len(net.samples) + radial + len(path.cuts)
+    ar.budget.hold((k + h) * (k + h), "nonnegative facts")
     B = facts(case, path, float(tau), radial=radial)
-    h = B.shape[0]
     across = ar.load(transposed(B))  # (k, h)
     A = ar.multiply(ar.multiply(across, ar.load(net.mixed(h))), case.pulled)  # (k, c)
     if linear:
@@ -3843,7 +4295,7 @@ def network_leaf(
 
 def leveled(node: Json, name: str, where: str) -> Fraction:
     """Read a number of the diagonal; 0 if there is none."""
-    return number(node[name], f"{where}.{name}") if node.get(name) is not None else Fraction(0)
+    return number(node[name], f"{where}.{name}") if name in node else Fraction(0)
 
 
 def products_of_facts(given: Arrays, name: str, h: int, m: int) -> Array:
@@ -4129,18 +4581,24 @@ def floor(
     value = dual_value(ar, asked, dual, cost, s)
     value -= s * ar.inner(dual.field, model(ar, asked, asked.factors)).hi
     for k, c in dual.corrections:
-        value -= s * c * entry_at(asked, asked.at.place(k))
+        value -= s * c * entry_at(asked, asked.at.place(k), ar.budget)
     return value + asked.lam * thetas(asked, asked.factors).lo
 
 
-def entry_at(asked: Question, place: Sequence[int]) -> Fraction:
+def entry_at(asked: Question, place: Sequence[int], budget: Budget = Arithmetic.budget) -> Fraction:
     """Return one entry of sum phi(X_i), exactly."""
     factors = asked.factors
     r = factors[0].shape[1]
+    budget.spend(FRACTION * (r + 1) * len(factors), "an entry")
     if isinstance(asked.pair, Network):
+        own = sum(k == place[0] for k in asked.pair.samples)
+        size = own * asked.pair.features.shape[1]
+        budget.spend(FRACTION * (r + 1) * size + len(asked.pair.samples), "an entry")
         return network_entry(asked.pair, factors, place)
     if isinstance(asked.pair, Deep):
-        whole = Exact().deep(asked.pair._replace(at=Pattern(asked.at.m, asked.at.n)), factors)
+        whole = Metered(Exact(), budget).deep(
+            asked.pair._replace(at=Pattern(asked.at.m, asked.at.n)), factors
+        )
         return whole.ints[place[0] * asked.at.n + place[1]] * power(whole.exp)
     rows = (a.data[i * r : i * r + r] for a, i in zip(factors, place, strict=True))
     terms = (math.prod(map(Fraction, x), start=Fraction(1)) for x in zip(*rows, strict=True))
@@ -4172,27 +4630,35 @@ class Outcome(NamedTuple):
     rules: tuple[str, ...]
 
 
-def prove(
+def prove(  # noqa: PLR0913  the question, its proof, and what it may take
     stated: Json,
     given: Mapping[str, Array],
     proof: Json,
     witness: Mapping[str, Array],
     ar: Arithmetic[Any] | None = None,
+    *,
+    limit: float | None = None,
 ) -> Outcome:
-    """Prove what the witness allows about the question; never more."""
-    ar = ar or Exact()
-    asked = question(stated, given)
-    arrays = Arrays(witness, "proof")
+    """Prove what the witness allows about the question; never more.
+
+    limit  the units of work it may take; by default the file's `allowance`
+    """
+    arrays = [*given.values(), *witness.values()]
+    budget = Budget(allowance(stated, proof, arrays) if limit is None else limit)
+    ar = Metered(ar or Exact(), budget)
+    plainly(proof, "proof", budget)
+    asked = question(stated, given, budget)
+    held = Arrays(witness, "proof")
     candidate = point(Arrays({**witness, **given}, "statement"), "", asked)
     value = objective(ar, asked, candidate)
     rule = weak_duality if asked.claim == "any size" else fixed_rank
-    bound = rule(ar, asked, proof, arrays)
+    bound = rule(ar, asked, proof, held)
     eps = max(asked.atol, asked.rtol * abs(value.hi))
-    better, size = best(ar, asked, proof, arrays)
+    better, size = best(ar, asked, proof, held)
     verdict = "UNDECIDED"
     if value.hi - bound.value <= eps:
         verdict = "CERTIFIED"
-    elif better is not None and better + eps < floor(ar, asked, proof, arrays, value):
+    elif better is not None and better + eps < floor(ar, asked, proof, held, value):
         verdict = "REFUTED" if size <= asked.rank else "RANK_LIMITED"
     return Outcome(verdict, bound.value, value.hi, better, ar.tier, bound.rules)
 
@@ -4201,7 +4667,7 @@ def best(
     ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays
 ) -> tuple[Fraction | None, int]:
     """Return an upper bound of f at the better factors, and their size."""
-    if not proof.get("better"):
+    if not switched(proof, "better", "proof"):
         return None, 0
     x = point(given, "better.", asked)
     slices = zip(*map(columns, x.factors), strict=True)
@@ -4212,6 +4678,12 @@ def best(
 
 
 # --- the file -----------------------------------------------------------------------
+
+DTYPES = {"d": "F64", "f": "F32", "q": "I64", "l": "I64"}
+CODES = {"F64": "d", "F32": "f", "I64": "q"}
+ENTRY = {"dtype", "shape", "data_offsets"}  # what a file's header says of an array
+PARTS = ("statement", "claim", "proof")
+DEPTH = 100  # of JSON: proofs of slices of slices are nested
 
 
 @dataclass(frozen=True)
@@ -4225,10 +4697,23 @@ class File:
     witness: dict[str, Array]
 
 
+def dtype_of(a: Array) -> str:
+    """Return the type of an array's numbers as a file names it."""
+    code = memoryview(a.data).format
+    demand(code in DTYPES, "array", "dtype", code)
+    return DTYPES[str(code)]
+
+
 def digest(a: Array) -> str:
-    """Return the SHA-256 of an array's shape and little-endian bytes."""
+    """Return the SHA-256 of an array's type, shape and little-endian bytes."""
+    head = json.dumps([dtype_of(a), list(a.shape)]).encode()
     view = memoryview(a.data).cast("B")
-    return hashlib.sha256(json.dumps(list(a.shape)).encode() + _little(view, a)).hexdigest()
+    return hashlib.sha256(head + _little(view, a)).hexdigest()
+
+
+def identity(a: Array) -> Json:
+    """Return what a statement says of an array: its type, shape and digest."""
+    return {"dtype": dtype_of(a), "shape": list(a.shape), "sha256": digest(a)}
 
 
 def _little(view: memoryview, a: Array) -> bytes | memoryview:
@@ -4254,10 +4739,14 @@ def unique(pairs: list[tuple[str, Any]]) -> Json:
 
 
 def parse(text: bytes | str, where: str) -> Json:
-    """Parse a JSON object without NaN, infinities or duplicate keys."""
+    """Parse a JSON object in UTF-8 without a byte order mark, NaN or duplicate keys.
+
+    json.loads guesses UTF-16 and UTF-32 from bytes, so it is given none.
+    """
     try:
+        told = text.decode("utf-8") if isinstance(text, bytes) else text
         out = json.loads(
-            text, object_pairs_hook=unique, parse_constant=_no_constant, parse_float=_no_constant
+            told, object_pairs_hook=unique, parse_constant=_no_constant, parse_float=_no_constant
         )
     except RejectedError:
         raise
@@ -4274,21 +4763,21 @@ def _no_constant(name: str) -> float:
 def layout(header: Json, room: int) -> list[tuple[str, str, tuple[int, ...], int, int]]:
     """Return (name, typecode, shape, start, end) of each array; every byte is used once."""
     out, position = [], 0
-    codes = {"F64": "d", "F32": "f", "I64": "q"}
     for name, entry in sorted(header.items(), key=lambda kv: _start(kv[1])):
         where = f"file.{name!a}" if not name.isascii() else f"file.{name}"
         demand(name.isascii(), where, "name", ascii(name)[:80])
         demand(isinstance(entry, dict), where, "header", type(entry).__name__)
+        demand(set(entry) <= ENTRY, where, "header", sorted(set(entry) - ENTRY))
         shape, span = entry.get("shape"), entry.get("data_offsets")
         dtype = entry.get("dtype")
-        demand(isinstance(dtype, str) and dtype in codes, where, "dtype", dtype)
+        demand(isinstance(dtype, str) and dtype in CODES, where, "dtype", dtype)
         demand(_naturals(shape) and _naturals(span) and len(span) == 2, where, "shape", shape)
         demand(span[0] == position, where, "offsets", span)
         demand(span[1] <= room, where, "truncated", f"{span[1]} of {room} bytes")
         width = 4 if dtype == "F32" else 8
         demand(span[1] - span[0] == width * math.prod(shape), where, "shape", shape)
         position = span[1]
-        out.append((name, codes[entry["dtype"]], tuple(shape), span[0], span[1]))
+        out.append((name, CODES[entry["dtype"]], tuple(shape), span[0], span[1]))
     demand(position == room, "file", "trailing", f"{room - position} bytes")
     return out
 
@@ -4305,6 +4794,8 @@ def _naturals(x: object) -> bool:
 def tensors(path: str | Path) -> tuple[dict[str, Array], Json]:
     """Read a safetensors file: named arrays and metadata.  Sizes are checked first."""
     size = Path(path).stat().st_size
+    regular = Path(path).is_file() or Path(path).is_dir()  # a folder is refused by `open`
+    demand(regular, "file", "not a certificate", "not a regular file")
     with Path(path).open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         fits = size >= 8 and 2 <= length <= min(size - 8, MAX_HEADER)
@@ -4328,11 +4819,13 @@ def read(path: str | Path) -> File:
     text = metadata["certify"]
     demand(isinstance(text, str), "file", "not a certificate", type(text).__name__)
     head = parse(text, "file.metadata")
-    parts = {k: head.get(k) for k in ("statement", "claim", "proof")}
-    for name, part in parts.items():
-        demand(isinstance(part, dict), f"file.{name}", "json", type(part).__name__)
-    statement, claim, proof = (dict(p or {}) for p in parts.values())
-    field(statement, "format", (FORMAT,))
+    for name in PARTS:
+        found = head.get(name)
+        demand(isinstance(found, dict), f"file.{name}", "json", type(found).__name__)
+    demand(depth_of(head) <= DEPTH, "file.metadata", "json", f"nested more than {DEPTH} deep")
+    statement, claim, proof = (dict(head[name]) for name in PARTS)
+    known_format(statement)
+    demand(set(head) <= {*PARTS, "seal"}, "file.metadata", "fields", sorted(head))
     demand(
         head.get("seal") == seal(statement, claim, proof, arrays),
         "file",
@@ -4345,33 +4838,52 @@ def read(path: str | Path) -> File:
     return File(statement, given, claim, proof, witness)
 
 
+def depth_of(x: object) -> int:
+    """Return how deep lists and objects are nested."""
+    depth, level = 0, [x]
+    while level:
+        depth += 1
+        inner = [[*y.values()] if isinstance(y, dict) else y for y in level]
+        level = [z for y in inner if isinstance(y, list) for z in y]
+    return depth
+
+
 def same_question(theirs: Json, ours: Json, where: str = "statement") -> None:
-    """Reject unless the certificate's statement is the reader's, field by field."""
+    """Reject unless the certificate's statement is the reader's, field by field.
+
+    As JSON: true is not 1, and null is not a field left out.
+    """
+    both = theirs, ours
     for name in sorted({*theirs, *ours}):
-        a, b = theirs.get(name), ours.get(name)
-        if isinstance(a, dict) and isinstance(b, dict):
-            same_question(a, b, f"{where}.{name}")
+        a, b = (json.dumps(x[name], sort_keys=True) if name in x else "none" for x in both)
+        if all(isinstance(x.get(name), dict) for x in both):
+            same_question(theirs[name], ours[name], f"{where}.{name}")
         else:
-            demand(
-                a == b, f"{where}.{name}", "question", f"certificate has {a!r}, reader asks {b!r}"
-            )
+            told = f"certificate has {a:.500}, reader asks {b:.500}"
+            demand(a == b, f"{where}.{name}", "question", told)
 
 
 def check_digests(statement: Json, given: Mapping[str, Array]) -> None:
     """Reject unless the arrays are those the statement names, bit by bit."""
-    ours = {k: {"shape": list(a.shape), "sha256": digest(a)} for k, a in given.items()}
+    ours = {k: identity(a) for k, a in given.items()}
     named = statement.get("arrays")
     demand(isinstance(named, dict), "statement.arrays", "missing", type(named).__name__)
     same_question(dict(named or {}), ours, "statement.arrays")
 
 
-def check(file: File, given: Mapping[str, Array], ar: Arithmetic[Any] | None = None) -> Outcome:
+def check(
+    file: File,
+    given: Mapping[str, Array],
+    ar: Arithmetic[Any] | None = None,
+    *,
+    limit: float | None = None,
+) -> Outcome:
     """Prove the certificate's claim about its question asked of these arrays."""
     check_digests(file.statement, given)
-    outcome = prove(file.statement, given, file.proof, file.witness, ar)
+    outcome = prove(file.statement, given, file.proof, file.witness, ar, limit=limit)
     claimed = file.claim.get("verdict")
     demand(isinstance(claimed, str) and claimed in EXITS, "claim.verdict", "unknown", claimed)
-    idle = file.proof.get("better") and outcome.verdict not in ("REFUTED", "RANK_LIMITED")
+    idle = "better" in file.proof and outcome.verdict not in ("REFUTED", "RANK_LIMITED")
     demand(not idle, "proof.better", "idle", f"better factors beside {outcome.verdict}")
     demand(
         outcome.verdict == claimed,
@@ -4383,21 +4895,33 @@ def check(file: File, given: Mapping[str, Array], ar: Arithmetic[Any] | None = N
     return outcome
 
 
-def described(statement: Json) -> str:
-    """Return the question for a reader: every field but the digests, numbers in decimals.
+def described(statement: Json, given: Mapping[str, Array]) -> str:
+    """Return the question for a reader: every field and array, numbers in decimals.
 
-    Nothing is cut off but the middle of a long cone, which its digest stands for.
+    The rank counts at lam = 0, and an array that should not be there (weights, a ridge)
+    changes the question.  Nothing is cut off but the middle of a long cone, which its digest
+    stands for.
     """
     told: Json = {k: shown(number(statement[k], k)) for k in ("lam", "rtol", "atol")}
-    told |= {k: statement.get(k) for k in ("claim", "loss", "shape", "observed", "q")}
+    told |= {k: statement[k] for k in ("claim", "loss", "shape", "observed", "q")}
+    told["rank"] = given["U"].shape[1]
     told["offsets"] = [
         {k: v if k in ("kind", "axis") else shown(number(v, k)) for k, v in o.items()}
         for o in statement["offsets"]
     ]
     told["atom"] = {k: abridged(v) for k, v in statement["atom"].items()}
-    text = ascii(json.dumps(told))[1:-1]
-    demand(len(text) <= 4000, "statement", "long", len(text))
-    return text
+    told["arrays"] = {
+        k: f"{dtype_of(a)} {list(a.shape)} {summarized(a)}" for k, a in sorted(given.items())
+    }
+    return ascii(json.dumps(told))[1:-1]
+
+
+def summarized(a: Array) -> str:
+    """Return the range of an array, or its value where all its entries are one."""
+    if not len(a.data):
+        return "empty"
+    low, high = min(a.data), max(a.data)
+    return f"all {low!r}" if low == high else f"from {low!r} to {high!r}"
 
 
 def abridged(side: object) -> object:
@@ -4409,22 +4933,61 @@ def abridged(side: object) -> object:
     return {**side, "cone": f"{cone[:20]}...{cone[-20:]} ({len(cone)} signs, sha256 {mark})"}
 
 
-def main(arguments: Iterable[str]) -> int:
-    """Verify a certificate file: EXITS of what is proved, 20 otherwise or in any doubt."""
-    try:
-        path, *rest = arguments
-        file = read(path)
-        given = file.given
-        if rest:
-            given = {k.removeprefix("question."): a for k, a in tensors(rest[0])[0].items()}
-        outcome = check(file, given)
-    except Exception as error:  # noqa: BLE001  any doubt is a rejection
-        print(f"NOT VERIFIED  {error}")
-        return 20
+USAGE = "verify.py CERTIFICATE [QUESTION] [--limit N]"
+
+
+def question_arrays(path: str | Path) -> dict[str, Array]:
+    """Read the reader's arrays, each named NAME or question.NAME, and not both."""
+    out: dict[str, Array] = {}
+    for name, a in tensors(path)[0].items():
+        bare = name.removeprefix("question.")
+        demand(bare not in out, f"question.{bare}", "duplicate", f"{bare} and question.{bare}")
+        out[bare] = a
+    return out
+
+
+def told_limit(arguments: list[str]) -> tuple[list[str], int | None]:
+    """Split `--limit N` from the files; a limit is a natural number."""
+    if "--limit" not in arguments:
+        return arguments, None
+    at = arguments.index("--limit")
+    found = arguments[at + 1] if at + 1 < len(arguments) else "missing"
+    natural = found.isascii() and found.isdecimal() and len(found) < 80
+    demand(natural, "arguments", "usage", f"--limit {found}, not a natural number")
+    return arguments[:at] + arguments[at + 2 :], int(found)
+
+
+def judged(arguments: Iterable[str]) -> tuple[str, int]:
+    """Return all that is to be said of a certificate file, and the exit status."""
+    files, limit = told_limit([*arguments])
+    demand(len(files) in (1, 2), "arguments", "usage", USAGE)
+    file = read(files[0])
+    given = question_arrays(files[1]) if len(files) == 2 else file.given
+    outcome = check(file, given, limit=limit)
     lower, upper = shown(outcome.lower), shown(outcome.upper)
-    print(f"VERIFIED {outcome.verdict}  {lower} <= optimum, candidate <= {upper}")
-    print(f"of {described(file.statement)}  by {', '.join(outcome.rules)}")
-    return EXITS[outcome.verdict]
+    first = f"VERIFIED {outcome.verdict}  {lower} <= optimum, candidate <= {upper}"
+    rules = ", ".join(outcome.rules)
+    return f"{first}\nof {described(file.statement, given)}  by {rules}", EXITS[outcome.verdict]
+
+
+def main(arguments: Iterable[str]) -> int:
+    """Verify a certificate file: EXITS of what is proved, 20 otherwise or in any doubt.
+
+    What cannot be told is not verified: the question is printed for somebody to read.
+    """
+    try:
+        text, status = judged(arguments)
+    except RejectedError as error:
+        text, status = f"NOT VERIFIED  {error}", REJECTED
+    except Exception as error:  # noqa: BLE001  any doubt is a rejection
+        text, status = f"NOT VERIFIED  {type(error).__name__}: {clean(error)}", REJECTED
+    try:
+        print(text, flush=True)
+    except (OSError, ValueError):  # nobody reads on; closed, so that nothing is flushed at exit
+        with suppress(OSError, ValueError):
+            sys.stdout.close()
+        return REJECTED
+    return REJECTED if sys.stdout is None else status
 
 
 if __name__ == "__main__":

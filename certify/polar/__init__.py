@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 
 from certify._registry import load
-from certify.kernel.verify import MAX_CONE
 
 from ._base import Ask, Matrix, Method, PolarBound, Proposal, exact_text
 from ._symmetric import leaves
@@ -23,6 +22,7 @@ __all__ = [
 ]
 
 METHODS = load(__name__, Method)
+TREES = 2048  # coordinates of a tree of cases; its leaves take the cube of that
 NEAR = 2.0**-30  # relative: a bound this near its target is not worth more work
 
 
@@ -52,7 +52,7 @@ def smallest_symmetric(ask: Ask) -> Proposal:
     The last hold because u = v is one choice of two; they serve what is large, and l1.
     """
     tries: list[Proposal | None] = []
-    if ask.W.shape[0] <= MAX_CONE:
+    if ask.W.shape[0] <= TREES:
         tries += [*leaves(ask), *proposed(ask)]
     if not any(tries) or ask.left.name == "l1":
         tries += proposed(replace(ask, symmetric=False, nodes=1))

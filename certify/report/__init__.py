@@ -12,6 +12,7 @@ import numpy as np
 from certify._errors import InputError
 from certify.atoms import CP, Factors, RankOne
 from certify.certificate import Certificate, as_numpy, names_of, write_atomically
+from certify.kernel import verify as kernel
 
 from . import _words as words
 from ._facts import SHOWN, Facts, facts
@@ -41,13 +42,14 @@ def save(held: Facts, path: str | Path, file: str = "x.cert") -> int:
 
 
 def told_in_words(held: Facts) -> dict[str, str]:
-    """Return the question, the formula, the answer, the bracket and what would close it."""
+    """Return the question, its arrays, the answer, the bracket and what would close it."""
     closing = words.closing(held)
     if held.better is not None:
         closing += " certify improve problem.toml -o better.npz"
     return {
         "question": words.asked(held),
         "objective": words.formula(held.question.problem),
+        "arrays": "; ".join(f"{a['name']} {a['kind']} {a['holds']}" for a in arrays(held)),
         "answer": f"{held.verdict.name}. {words.answer(held)}",
         "bracket": words.bracket(held),
         "proof": f"by {', '.join(held.proved.rules)}, in {held.proved.tier} arithmetic",
@@ -172,8 +174,10 @@ def proof(held: Facts) -> list[tuple[str, str]]:
 
 
 def arrays(held: Facts) -> list[dict[str, str]]:
-    """Return the digests of the question's arrays."""
-    return [
-        {"name": k, "shape": " × ".join(map(str, a["shape"])), "digest": a["sha256"]}
-        for k, a in sorted(held.digests().items())
-    ]
+    """Return what the question's arrays are: weights that are there count, whatever they hold."""
+    out = []
+    for k, a in sorted(held.digests().items()):
+        holds = kernel.summarized(held.certificate.given[k])
+        told = f"{a['dtype']} {' × '.join(map(str, a['shape']))}"
+        out.append({"name": k, "kind": told, "holds": holds, "digest": a["sha256"]})
+    return out

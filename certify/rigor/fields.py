@@ -10,6 +10,7 @@ from certify.kernel.verify import (
     Array,
     Enclosure,
     Exact,
+    Extent,
     Graph,
     Line,
     Pattern,
@@ -40,6 +41,7 @@ from .layout import (
     totals,
 )
 
+DIGITS = 53  # bits of a float
 RESOLVED = 20  # bits of a radius that `spans` keeps; sharpness, never truth
 
 
@@ -53,6 +55,10 @@ class Ball:
 
 class Fields(Arithmetic[Ball]):
     """What the rules need of fields; `Rounded` adds matrices."""
+
+    def measure(self, x: Ball) -> Extent:
+        """Return the shape; floats are of one size."""
+        return Extent(x.mid.shape, DIGITS, 0)
 
     def load(self, a: Array) -> Ball:
         """Take an array in, exactly."""

@@ -37,6 +37,7 @@ def blocked_gram(values: Floats, axis: int, at: Pattern, size: int) -> Floats:
     """Sum Gram matrices of dense blocks of lines: the whole is never dense."""
     held = sparse.csr_array((values, indices(at)), shape=(at.m, at.n))
     across = held if axis else held.T.tocsr()
+    across = across[np.diff(across.indptr) > 0]  # a line without an entry adds nothing
     g = np.zeros((size, size))
     for start in range(0, across.shape[0], BLOCK):
         block = across[start : start + BLOCK].toarray()
