@@ -179,7 +179,8 @@ def one_way() -> Iterator[Candidate]:
     model, one, zero = MODELS[0], Fraction(1), Fraction(0)
     (x, *_), four = model.kept, (4 * one, zero, zero, zero)
     yield Candidate(Problem(model, "squared", four, one), (times(4 * one, x),))
-    yield Candidate(Problem(model, "squared", tuple(scale(one * 3 / 8, four)), one), ())
+    steep = Problem(model, "squared", tuple(scale(one * 3 / 8, four)), one)
+    yield Candidate(steep, (), others=(times(one / 2, x),))
     column = ((one,) * 4,)
     yield Candidate(Problem(model, "squared", (zero,) * 4, one, column), (), (one / 100,))
 
