@@ -133,6 +133,7 @@ def fixed() -> Iterator[Check]:
     optimum = Instance(one, *pair, [vector(0, 1), vector(0, -1)], pair)
     yield from sides(optimum)
     yield from sides(replace(optimum, inside=[vector(0, 1), vector(0, -3)]))
+    yield from sides(tuple(zero_slice.one_way())[1])  # the polar is 3/2 lam
     for p in NAMED:
         yield from sides(replace(p, others=p.slices, p=p.q))
         yield from sides(steeper(p))

@@ -31,7 +31,7 @@ from ._exact import (
 )
 from ._models import times
 from ._points import Point
-from ._problems import NAMED, Candidate, finite
+from ._problems import MODELS, NAMED, Candidate, Problem, finite
 from ._problems import lower as lower_point
 
 STATEMENT = Statement(
@@ -165,9 +165,24 @@ def fixed() -> Iterator[Check]:
     yield from sides(Instance([vector(2, 2), vector(3, 3)], one, *two, two))
     yield from sides(Instance([vector(2, 2), vector(3, 4)], one, *two, two))
     yield from sides(Instance([vector(4)], one, [], [], ([], [])))
+    yield from sides(Instance([vector(4)], one, [vector(4)], [vector(1)], ([], [])))
+    yield from sides(Instance([vector("3/2")], one, [], [], ([], [])))
+    for p in one_way():
+        yield from sides(p)
     for p in NAMED:
         yield from sides(replace(p, others=p.slices, p=p.q))
         yield from sides(replace(p, slices=()))
+
+
+def one_way() -> Iterator[Candidate]:
+    """Yield points where f falls by one move alone: a smaller slice, a new one, a smaller q."""
+    model, one, zero = MODELS[0], Fraction(1), Fraction(0)
+    (x, *_), four = model.kept, (4 * one, zero, zero, zero)
+    yield Candidate(Problem(model, "squared", four, one), (times(4 * one, x),))
+    steep = Problem(model, "squared", tuple(scale(one * 3 / 8, four)), one)
+    yield Candidate(steep, (), others=(times(one / 2, x),))
+    column = ((one,) * 4,)
+    yield Candidate(Problem(model, "squared", (zero,) * 4, one, column), (), (one / 100,))
 
 
 HYPOTHESES = {
