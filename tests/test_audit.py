@@ -413,6 +413,15 @@ def test_wrong_plans_are_one_sentence(tmp_path, capsys, text, said):
 
 
 def test_wrong_uses_are_one_sentence(tmp_path, capsys):
+    dask = pytest.importorskip("dask")
+    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
+        every_wrong_use_is_one_sentence(tmp_path, capsys)
+    (tmp_path / "audit.lock").write_text("{}")
+    with pytest.raises(InputError, match="not a lock"):
+        audit.verify(tmp_path)
+
+
+def every_wrong_use_is_one_sentence(tmp_path, capsys):
     plan = planned(tmp_path, ("pca",))
     for args, said in (
         (["audit"], "give a plan and -o DIR"),
@@ -425,6 +434,3 @@ def test_wrong_uses_are_one_sentence(tmp_path, capsys):
         ended = inside(capsys, *args)
         assert ended.status == 2, args
         assert said in ended.err
-    (tmp_path / "audit.lock").write_text("{}")
-    with pytest.raises(InputError, match="not a lock"):
-        audit.verify(tmp_path)

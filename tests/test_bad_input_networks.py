@@ -48,6 +48,7 @@ def bracket_holds(problem, factors, found, others):
         verify(found.certificate, problem, tuple(factors), q=found.q, tier="exact")
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", DATA)
 def test_a_regressor_has_a_bracket_below_every_fit(name):
     data, labels = DATA[name]
@@ -101,6 +102,7 @@ UNITS = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("decay_bias", [True, False])
 @pytest.mark.parametrize("name", UNITS)
 def test_units_that_do_nothing_leave_a_bracket(name, decay_bias):
@@ -234,6 +236,7 @@ LAYERS = {
 }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("e", [-1000, -500, 500, 520, 1000])
 @pytest.mark.parametrize("name", LAYERS)
 def test_features_of_any_size_leave_a_bracket(name, e):

@@ -57,6 +57,7 @@ BESIDE = {
 }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("held", BESIDE.values(), ids=BESIDE)
 @pytest.mark.parametrize("loss", LOSSES_BESIDE.values(), ids=LOSSES_BESIDE)
 def test_every_loss_with_every_offset_ends_in_a_bracket_that_verifies(loss, held):

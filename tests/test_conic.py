@@ -156,6 +156,7 @@ def bound(tier, pair, W, proof, arrays):
     )
 
 
+@pytest.mark.sampled(5)
 @TIERS
 @pytest.mark.parametrize("left", LEFT)
 @pytest.mark.parametrize("right", RIGHT)
@@ -393,6 +394,7 @@ def test_lengths_are_enclosed(name):
         assert one.hi - one.lo <= kernel.power(-100)
 
 
+@pytest.mark.sampled(5)
 @TIERS
 @pytest.mark.parametrize("name", LEFT)
 @pytest.mark.parametrize("outer", ["*", "+", "-", "+0"])

@@ -199,6 +199,7 @@ def brute(atom, T):
     return float(atom.gauges[2].dual(pulls.T).max())
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(
     "atom",
@@ -239,6 +240,7 @@ def test_growth_ends_where_no_slice_earns_more(atom):
     assert not atom.wrong_sign(held.best.factors)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("kind", ["mask", "weights", "huber", "logistic", "poisson"])
 def test_growth_closes_its_gap_for_any_loss(kind):
     rng = np.random.default_rng(8)
@@ -332,6 +334,7 @@ def test_the_determinant_needs_six_slices():
     verify(six.result.certificate, problem, six.factors)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("form", ["product", "sum"])
 @pytest.mark.parametrize(
     "atom", [("l1+", "l2", "l2"), ("l1", "l2", "l2+"), ("l2", "l2", "l2")], ids=" ".join
