@@ -235,6 +235,7 @@ def ended_at(path):
     return None
 
 
+@pytest.mark.thorough
 def test_whatever_a_fit_does_is_a_row_and_ends_with_it(tmp_path, monkeypatch):
     alive = tmp_path / "alive"
     monkeypatch.setenv("AUDIT_ALIVE", str(alive))
@@ -305,6 +306,7 @@ def test_an_audit_that_is_stopped_leaves_no_process(tmp_path):
         alive.unlink()
 
 
+@pytest.mark.thorough
 def test_an_audit_that_its_caller_stops_ends_what_runs(tmp_path):
     plan = planned(tmp_path, ("wrong", "hang"))
 
@@ -350,6 +352,7 @@ def test_any_executor_gives_the_same_rows(judged, tmp_path):
     assert plain(found.rows) == plain(here)
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("names", [("pca", "nuclear"), pytest.param(None, marks=pytest.mark.slow)])
 def test_a_dask_cluster_gives_the_same_rows(judged, tmp_path, names):

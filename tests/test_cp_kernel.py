@@ -446,6 +446,7 @@ def symmetrized(a):
     return a + a.T
 
 
+@pytest.mark.sampled(3)
 @TIERS
 @each_list
 def test_no_random_proof_bounds_below_what_is_attained(tier, name):

@@ -317,6 +317,7 @@ def test_order_two_agrees_with_matrices():
     assert np.isclose(both[0].objective, both[1].objective, rtol=1e-6)
 
 
+@pytest.mark.thorough
 def test_the_determinant_needs_six_slices():
     problem = Problem(Squared(determinant()), CP(), 0.5)
     rng = np.random.default_rng(0)

@@ -53,6 +53,7 @@ def matched(shown, out):
     return not shown or re.fullmatch(text, lines, re.DOTALL) is not None
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda p: str(p.relative_to(DOCS)))
 def test_every_block_of_a_page_runs(path, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

@@ -127,6 +127,7 @@ def liar(lie):
     return attempt
 
 
+@pytest.mark.sampled(3)
 @CASES
 @LIARS
 def test_lying_solver_changes_no_verdict(known, lie, monkeypatch):
@@ -166,12 +167,14 @@ SHAPELESS = {
 }
 
 
+@pytest.mark.sampled(3)
 @CASES
 @pytest.mark.parametrize("lie", DUALS)
 def test_wrong_dual_point_changes_no_verdict(known, lie):
     never_stronger_than_the_truth(known, DUALS[lie](dual_point(known.problem)))
 
 
+@pytest.mark.sampled(5)
 @CASES
 @pytest.mark.parametrize("lie", DUALS | SHAPELESS)
 def test_relaxation_with_a_wrong_dual_point_changes_no_verdict(known, lie, monkeypatch):

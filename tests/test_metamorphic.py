@@ -173,6 +173,7 @@ def test_turning_data_and_one_factor_around_changes_nothing(pair, data):
     agree(answer(asked), answer(asked.but(Y=-asked.Y, U=-asked.U)), pair)
 
 
+@pytest.mark.sampled(3)
 @each_kind
 @given(data=st.data())
 def test_dense_masked_weighted_and_stored_data_are_one_question(kind, data):
@@ -213,6 +214,7 @@ def balanced(atom, factors):
     return factors[0][:, alive] * ratio, factors[1][:, alive] / ratio
 
 
+@pytest.mark.sampled(10)
 @each_pair
 @settings(max_examples=25)
 @given(data=st.data())

@@ -319,6 +319,7 @@ CONES = [
 ]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("keys", CONES)
 def test_bounds_hold_for_every_norm(keys):
     T = random((2, 3, 4), 11)

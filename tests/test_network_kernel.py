@@ -144,6 +144,7 @@ def test_a_free_bias_is_best_at_a_break():
 # --- bounds from good witnesses ---------------------------------------------------------
 
 
+@pytest.mark.sampled(3)
 @each_tier
 @each_one
 def test_cells_of_all_rows_prove_the_truth(name, tier):
@@ -188,6 +189,7 @@ def single(t, cone):
     return cell_tree(atom, W[:, [t]], 4)
 
 
+@pytest.mark.sampled(3)
 @each_tier
 @pytest.mark.parametrize("right", ["l2", "l1", "linf", "l2+"])
 def test_outputs_one_by_one_dominate_the_polar(tier, right):
@@ -373,6 +375,7 @@ def test_the_reach_of_a_free_bias_is_that_of_its_farthest_row():
     assert network_of(ReLU(atom.V, bias="regularized"), W).reach == 0
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("sign", [0, 1, -1])
 @pytest.mark.parametrize("count", [0, 2, 4])
 @pytest.mark.parametrize("radial", [False, True])

@@ -92,6 +92,7 @@ def test_the_dual_is_enclosed_by_a_vector_and_by_the_kernel(name, cone, data, d)
         assert earned <= 0
 
 
+@pytest.mark.sampled(3)
 @each_norm
 @given(data=st.data(), d=lengths)
 def test_no_vector_of_the_cone_earns_more_than_the_dual(name, cone, data, d):
@@ -101,6 +102,7 @@ def test_no_vector_of_the_cone_earns_more_than_the_dual(name, cone, data, d):
     assert inner(y, x) <= (Fraction(float(norm.dual(y))) + Fraction(slack(norm, y))) * high
 
 
+@pytest.mark.sampled(3)
 @each_norm
 @given(data=st.data(), d=lengths)
 def test_the_cone_admits_its_projections_and_nothing_else(name, cone, data, d):
@@ -116,6 +118,7 @@ def test_the_cone_admits_its_projections_and_nothing_else(name, cone, data, d):
     assert not p[p != x].any()  # what is moved goes to zero, the nearest
 
 
+@pytest.mark.sampled(3)
 @each_norm
 @given(data=st.data(), d=lengths, t=dyadics(1, 40))
 def test_the_prox_is_the_point_whose_rest_supports_it(name, cone, data, d, t):
@@ -151,6 +154,7 @@ def test_extreme_sizes_neither_overflow_nor_vanish(name, cone, e):
         assert found >= np.ldexp(0.25, e)
 
 
+@pytest.mark.sampled(3)
 @each_norm
 @given(data=st.data(), d=lengths, t=dyadics(1, 40))
 def test_columns_are_treated_one_by_one(name, cone, data, d, t):
@@ -162,6 +166,7 @@ def test_columns_are_treated_one_by_one(name, cone, data, d, t):
     assert np.abs(norm.dual(y) - apart).max() <= slack(norm, y)
 
 
+@pytest.mark.sampled(3)
 @each_norm
 @given(data=st.data(), d=lengths)
 def test_the_cost_bounds_a_diagonal_form_over_the_ball(name, cone, data, d):

@@ -65,6 +65,7 @@ def written(found):
     return page(found, "a note")
 
 
+@pytest.mark.thorough
 def test_the_page_says_every_statement_hypothesis_and_gap(found, written):
     text = "".join(read(written).text)
     for o in found:

@@ -64,6 +64,7 @@ def nothing(problem):
 # --- the second route -----------------------------------------------------------------
 
 
+@pytest.mark.sampled(6)
 @QUESTIONS
 def test_solver_agrees_with_the_proved_bracket(pair, loss, shift):
     problem = asked(pair, loss, shift)

@@ -59,7 +59,7 @@ ATOMS = {
 SLOW = {"relu bias": [(3, 1)], "relu abs": [(3, 1)], "relu pooled": [(2, 1)]}  # polars branch
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("name", ATOMS)
 def test_our_atoms_keep_the_contract(name):
     report = check_atom(ATOMS[name], shapes=SLOW.get(name), examples=40)
@@ -335,7 +335,7 @@ WRONG = {
 }
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(("atom", "clause"), WRONG.values(), ids=WRONG)
 def test_a_wrong_atom_is_caught_by_the_clause_it_breaks(atom, clause):
     with pytest.raises(ContractError) as error:
