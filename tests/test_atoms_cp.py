@@ -235,6 +235,7 @@ def test_the_polar_is_enclosed(norms):
 # --- sizes of one -----------------------------------------------------------------------
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("at", range(4))
 @pytest.mark.parametrize("norms", [("l2",) * 3, ("l2", "l2+", "l2")], ids=" ".join)
 def test_a_mode_of_one_changes_nothing_but_the_order(norms, at):

@@ -344,6 +344,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_work(tmp_path, capsy
     assert "cannot write" in ended.sentence
 
 
+@pytest.mark.thorough
 def test_any_executor_gives_the_same_rows(judged, tmp_path):
     plan = planned(tmp_path, ("pca", "nuclear"))
     with ProcessPoolExecutor(2) as pool:

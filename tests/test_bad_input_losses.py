@@ -202,7 +202,7 @@ EXTREME = {
 }
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(7)
 @each_pair
 @pytest.mark.parametrize("name", EXTREME)
 def test_data_of_any_size_give_a_bracket(name, pair):
@@ -361,6 +361,7 @@ class PanicException(BaseException):
     """What a solver in Rust raises: no Exception."""
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("error", [PanicException, ValueError, OverflowError])
 @pytest.mark.parametrize("name", ["logistic", "absolute", "softmax", "kullback_leibler"])
 def test_a_solver_that_panics_is_a_solver_that_failed(monkeypatch, name, error):

@@ -32,7 +32,7 @@ def no_weaker(left, right, loss):
         assert verdict == "certified"
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(11)
 @pytest.mark.parametrize(("left", "right", "loss"), SAMPLE)
 def test_a_cell_reaches_what_its_row_claims(left, right, loss):
     no_weaker(left, right, loss)

@@ -40,7 +40,7 @@ def nothing(held):
     return tuple(np.zeros((d, 0)) for d in held.shape)
 
 
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(11)
 @pytest.mark.parametrize("pair", PAIRS, ids="x".join)
 @pytest.mark.parametrize("loss", AT_ZERO.values(), ids=AT_ZERO)
 @given(data=st.data(), shape=shapes)

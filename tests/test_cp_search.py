@@ -230,6 +230,7 @@ def test_ascents_reach_what_brute_force_finds(atom, seed):
     assert alike.max(initial=-1.0) < 1.0
 
 
+@pytest.mark.sampled(3)
 @EACH
 def test_growth_ends_where_no_slice_earns_more(atom):
     problem = Problem(Squared(data_of(atom)), atom, 0.6)
@@ -276,6 +277,7 @@ def empty_of(dims):
     return tuple(np.zeros((n, 0)) for n in dims)
 
 
+@pytest.mark.thorough
 def test_a_long_mode_is_compressed_without_loss():
     T = np.random.default_rng(11).standard_normal((3, 50, 4))
     problem = Problem(Squared(T), CP(), 2.0)
@@ -457,6 +459,7 @@ def test_a_tensor_is_as_hard_as_its_slices(atom, hard):
     assert is_hard(atom) is hard
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "atom",
     [CP(("l2-", "l2-")), CP(("linf+", "l2+", "l2-"))],

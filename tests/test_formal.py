@@ -121,6 +121,7 @@ def test_a_theorem_listed_twice_is_noticed(copied):
     assert faults(copied) == ["Base.residual_le has 2 rows"]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("rule", sorted(_formal.kernel_rules()))
 def test_a_rule_without_theorem_is_noticed(copied, rule):
     text = (copied / "table.toml").read_text(encoding="utf-8")

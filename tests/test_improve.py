@@ -105,7 +105,7 @@ def join(*parts):
 STARTS = one_of_each()
 
 
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(13)
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
 @pytest.mark.parametrize("pair", PAIRS, ids="x".join)
 def test_any_legal_start_is_taken(pair, start):

@@ -166,6 +166,7 @@ def test_appending_zero_slices_keeps_the_bracket(data):
     assert abs(one.lower - other.lower) <= 2 * RTOL * one.upper
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("pair", FREE, ids="x".join)
 @given(data=st.data())
 def test_turning_data_and_one_factor_around_changes_nothing(pair, data):
@@ -173,7 +174,7 @@ def test_turning_data_and_one_factor_around_changes_nothing(pair, data):
     agree(answer(asked), answer(asked.but(Y=-asked.Y, U=-asked.U)), pair)
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(7)
 @each_kind
 @given(data=st.data())
 def test_dense_masked_weighted_and_stored_data_are_one_question(kind, data):

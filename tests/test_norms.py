@@ -51,6 +51,7 @@ def proved_dual(norm, y, level):
     return kernel.dual_norm(held, (fractions(y), fractions(flow)), level)
 
 
+@pytest.mark.sampled(3)
 @each_norm
 @given(data=st.data(), d=lengths)
 def test_the_value_is_the_definition(name, cone, data, d):
@@ -61,6 +62,7 @@ def test_the_value_is_the_definition(name, cone, data, d):
         assert low * (1 - allowed) <= Fraction(float(value)) <= high * (1 + allowed)
 
 
+@pytest.mark.sampled(3)
 @each_norm
 @given(data=st.data(), d=lengths)
 def test_the_kernel_prices_a_vector_the_same(name, cone, data, d):
@@ -74,6 +76,7 @@ def test_the_kernel_prices_a_vector_the_same(name, cone, data, d):
     assert low**2 <= square.hi
 
 
+@pytest.mark.sampled(3)
 @each_norm
 @given(data=st.data(), d=lengths)
 def test_the_dual_is_enclosed_by_a_vector_and_by_the_kernel(name, cone, data, d):
@@ -134,6 +137,7 @@ def test_the_prox_is_the_point_whose_rest_supports_it(name, cone, data, d, t):
         assert not z.any()
 
 
+@pytest.mark.sampled(3)
 @each_norm
 @given(data=st.data(), d=lengths, e=powers)
 def test_value_and_dual_have_degree_one(name, cone, data, d, e):

@@ -42,6 +42,7 @@ def test_a_statement_holds_on_5000_examples(name):
     assert found.examples >= 5000
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_relative_millionth_breaks_each_claim_at_a_named_instance(name):
     module = paper_checks.load(name)
@@ -53,6 +54,7 @@ def test_a_relative_millionth_breaks_each_claim_at_a_named_instance(name):
         assert any(not s.true() for c in checks for s in shifted(c)[-1:]), claim
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", NAMES)
 def test_each_hypothesis_has_a_counterexample_or_says_why_not(name):
     module = paper_checks.load(name)
@@ -67,6 +69,7 @@ def test_each_hypothesis_has_a_counterexample_or_says_why_not(name):
     assert shown & told == set()
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", NAMES)
 def test_slack_is_zero_or_derived(name):
     for check in paper_checks.load(name).fixed():

@@ -108,6 +108,7 @@ def stored(pytester):
     return {p.name: p.read_bytes() for p in (pytester.path / "certificates").iterdir()}
 
 
+@pytest.mark.thorough
 def test_a_stored_certificate_of_another_verdict_fails(run, pytester):
     run(OURS, "--certify-update").assert_outcomes(passed=1)
     (kept,) = (pytester.path / "certificates").iterdir()
@@ -176,6 +177,7 @@ def test_a_proof_in_rounded_floats_is_verified_in_them(run):
     run(text).assert_outcomes(passed=2)
 
 
+@pytest.mark.thorough
 def test_marker_and_options_set_the_search(run):
     text = OURS + (
         "\n@pytest.mark.certify(rtol=10.0, budget=5)\n"

@@ -59,7 +59,7 @@ ATOMS = {
 SLOW = {"relu bias": [(3, 1)], "relu abs": [(3, 1)], "relu pooled": [(2, 1)]}  # polars branch
 
 
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("name", ATOMS)
 def test_our_atoms_keep_the_contract(name):
     report = check_atom(ATOMS[name], shapes=SLOW.get(name), examples=40)
@@ -69,13 +69,13 @@ def test_our_atoms_keep_the_contract(name):
     assert report["domination"].how == "exactly, by the kernel"
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(11)
 @pytest.mark.parametrize("pair", list(product(KEYS, KEYS)), ids="x".join)
 def test_our_pairs_of_norms_keep_the_contract(pair):
     check_atom(RankOne(*pair), examples=FEW)
 
 
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(11)
 @pytest.mark.parametrize("norm", NORM_VARIANTS, ids=NORM_IDS)
 def test_our_norms_keep_the_contract(norm):
     check_atom(RankOne("l2", made(*norm, 3)), shapes=[(2, 3)], examples=FEW)
