@@ -276,6 +276,7 @@ def test_what_a_fit_that_hangs_has_started_ends_at_the_time_out(tmp_path):
     assert ended_at(alive)
 
 
+@pytest.mark.thorough
 def test_an_audit_that_is_stopped_leaves_no_process(tmp_path):
     alive = tmp_path / "alive"
     text = (

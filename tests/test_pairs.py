@@ -65,7 +65,7 @@ def proved_exactly(W, norms, proof):
     return rule(ar, kernel_pair(at, norms), w, text, kernel.Arrays(extra, "proof"))
 
 
-@pytest.mark.sampled(13)
+@pytest.mark.sampled(17)
 @each_pair
 @settings(max_examples=2)
 @given(W=matrices)
@@ -95,7 +95,7 @@ def test_a_polar_said_to_be_closed_is_sharp(pair, W):
             assert bound.upper - max(bound.lower, 0.0) <= max(SHARP * bound.upper, TINY)
 
 
-@pytest.mark.sampled(10)
+@pytest.mark.sampled(17)
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 @pytest.mark.parametrize("signs", SIGNS, ids=str)
 def test_a_method_proposes_what_the_exact_kernel_proves(method, signs):

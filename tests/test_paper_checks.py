@@ -25,7 +25,7 @@ def shifted(check):
     return [replace(check, right=check.right + way) for way in ways]
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_statement_holds(name):
     found = run(name, paper_checks.load(name), EXAMPLES, 3)

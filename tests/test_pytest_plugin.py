@@ -190,6 +190,7 @@ def test_marker_and_options_set_the_search(run):
     run(text, "--certify-budget", "7.5", "--strict-markers").assert_outcomes(passed=3)
 
 
+@pytest.mark.thorough
 def test_wrong_keywords_are_named(run):
     text = OURS + (
         "\ndef test_a(certified):\n    certified(PROBLEM, BEST, tol=1)\n"

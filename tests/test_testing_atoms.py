@@ -335,7 +335,7 @@ WRONG = {
 }
 
 
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize(("atom", "clause"), WRONG.values(), ids=WRONG)
 def test_a_wrong_atom_is_caught_by_the_clause_it_breaks(atom, clause):
     with pytest.raises(ContractError) as error:
@@ -448,7 +448,7 @@ def tried(name):
     return TRIED.get(name, [(3, 2)] if name == "deep linear" else [(2, 2)])
 
 
-@pytest.mark.sampled(6)
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("name", SHAVED)
 def test_a_polar_too_small_by_1e_9_is_caught_by_the_search(name):
     with pytest.raises(ContractError) as error:
