@@ -8,7 +8,6 @@ from pathlib import Path
 from threading import Thread
 
 import numpy as np
-from sklearn.decomposition import NMF, PCA, TruncatedSVD
 
 from certify import Problem
 from certify.atoms import CP, DeepLinear, RankOne, ReLU, Symmetric
@@ -18,16 +17,23 @@ X = np.random.default_rng(0).random((8, 5))
 ONES = np.ones((8, 1)), np.ones((5, 1))
 
 
+def decompositions():
+    from sklearn import decomposition  # noqa: PLC0415  the other fits need not wait for it
+
+    return decomposition
+
+
 def pca():
-    return PCA(2, svd_solver="full").fit(X), X
+    return decompositions().PCA(2, svd_solver="full").fit(X), X
 
 
 def svd():
-    return TruncatedSVD(2, algorithm="arpack", random_state=0).fit(X), X
+    return decompositions().TruncatedSVD(2, algorithm="arpack", random_state=0).fit(X), X
 
 
 def nmf():
-    model = NMF(2, alpha_W=0.05, tol=1e-12, max_iter=20000, init="nndsvda")
+    nmf_of = decompositions().NMF
+    model = nmf_of(2, alpha_W=0.05, tol=1e-12, max_iter=20000, init="nndsvda")
     return model.fit(X), X
 
 

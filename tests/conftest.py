@@ -2,6 +2,9 @@
 
 import os
 import secrets
+from collections import Counter
+
+import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -46,6 +49,20 @@ def pytest_report_header(config):
     """Tell the seed."""
     seed = config.option.fresh_seed
     return None if seed is None else f"fresh examples: --fresh-seed {seed} draws them again"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Leave the first case of a sampled test and each step-th one fast; the others are thorough."""
+    seen = Counter()
+    for item in items:
+        mark = item.get_closest_marker("sampled")
+        if mark is None:
+            continue
+        name = item.nodeid.partition("[")[0]
+        if seen[name] % mark.args[0]:
+            item.add_marker(pytest.mark.thorough)
+        seen[name] += 1
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -116,6 +116,7 @@ def test_a_model_is_refused_on_other_data_with_both_figures(name):
     assert theirs != mine
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", sorted(MADE))
 def test_a_model_is_checked_and_its_certificate_verified(name, tmp_path):
     model, codes = MADE[name]()

@@ -106,6 +106,7 @@ def test_least_squares_with_bounds_meets_its_optimality_conditions():
         assert (slope[y > 0] <= 1e-10).all()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "abs"])
 @pytest.mark.parametrize("right", ["l2", "l2+", "l2-"])
 def test_cells_are_exact(activation, right):

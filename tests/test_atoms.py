@@ -81,6 +81,7 @@ def slices(draw, atom, shape, r):
     return tuple(draw(domain(atom, k, (*part, r))) for k, part in parts)
 
 
+@pytest.mark.sampled(5)
 @each_atom
 @given(data=st.data(), shape=shapes, e=powers)
 def test_phi_and_theta_share_one_degree(atom, data, shape, e):
@@ -97,6 +98,7 @@ def column(x):
     return tuple(part[..., 0] for part in x)
 
 
+@pytest.mark.sampled(5)
 @each_atom
 @given(data=st.data(), shape=shapes)
 def test_theta_is_nonnegative_and_prices_slices_one_by_one(atom, data, shape):
@@ -106,6 +108,7 @@ def test_theta_is_nonnegative_and_prices_slices_one_by_one(atom, data, shape):
     assert min(each) >= 0
 
 
+@pytest.mark.sampled(7)
 @each_atom
 @given(data=st.data(), shape=shapes)
 def test_the_prediction_is_the_sum_of_the_slices(atom, data, shape):
@@ -118,6 +121,7 @@ def test_the_prediction_is_the_sum_of_the_slices(atom, data, shape):
     assert np.array_equal(atom.predict(x, Observed(m, n, rows, cols, shape)), total[rows, cols])
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("atom", RANK_ONE.values(), ids=RANK_ONE)
 @given(data=st.data(), shape=shapes)
 def test_theta_is_the_price_of_its_definition(atom, data, shape):

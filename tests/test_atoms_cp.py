@@ -42,6 +42,7 @@ def factors_of(norms, dims, r=2, seed=1):
 # --- order two ------------------------------------------------------------------------
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("pair", "form"), ASKED, ids=str)
 def test_order_two_is_a_matrix(pair, form):
     Y = tensor((3, 4))
@@ -202,6 +203,7 @@ def test_the_polar_of_an_odd_power_is_even_and_that_of_an_even_power_is_not():
     assert 0 <= even.polar(-F).upper <= 1e-6
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("key", "order"), [("l2", 3), ("l2+", 3), ("l2", 4), ("l2-", 4), ("linf", 3)]
 )
@@ -233,6 +235,7 @@ def test_the_polar_is_enclosed(norms):
 # --- sizes of one -----------------------------------------------------------------------
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("at", range(4))
 @pytest.mark.parametrize("norms", [("l2",) * 3, ("l2", "l2+", "l2")], ids=" ".join)
 def test_a_mode_of_one_changes_nothing_but_the_order(norms, at):

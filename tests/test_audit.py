@@ -235,6 +235,7 @@ def ended_at(path):
     return None
 
 
+@pytest.mark.thorough
 def test_whatever_a_fit_does_is_a_row_and_ends_with_it(tmp_path, monkeypatch):
     alive = tmp_path / "alive"
     monkeypatch.setenv("AUDIT_ALIVE", str(alive))
@@ -275,6 +276,7 @@ def test_what_a_fit_that_hangs_has_started_ends_at_the_time_out(tmp_path):
     assert ended_at(alive)
 
 
+@pytest.mark.thorough
 def test_an_audit_that_is_stopped_leaves_no_process(tmp_path):
     alive = tmp_path / "alive"
     text = (
@@ -305,6 +307,7 @@ def test_an_audit_that_is_stopped_leaves_no_process(tmp_path):
         alive.unlink()
 
 
+@pytest.mark.thorough
 def test_an_audit_that_its_caller_stops_ends_what_runs(tmp_path):
     plan = planned(tmp_path, ("wrong", "hang"))
 
@@ -342,6 +345,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_any_work(tmp_path, capsy
     assert "cannot write" in ended.sentence
 
 
+@pytest.mark.thorough
 def test_any_executor_gives_the_same_rows(judged, tmp_path):
     plan = planned(tmp_path, ("pca", "nuclear"))
     with ProcessPoolExecutor(2) as pool:
@@ -350,6 +354,7 @@ def test_any_executor_gives_the_same_rows(judged, tmp_path):
     assert plain(found.rows) == plain(here)
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("names", [("pca", "nuclear"), pytest.param(None, marks=pytest.mark.slow)])
 def test_a_dask_cluster_gives_the_same_rows(judged, tmp_path, names):
@@ -413,6 +418,15 @@ def test_wrong_plans_are_one_sentence(tmp_path, capsys, text, said):
 
 
 def test_wrong_uses_are_one_sentence(tmp_path, capsys):
+    dask = pytest.importorskip("dask")
+    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
+        every_wrong_use_is_one_sentence(tmp_path, capsys)
+    (tmp_path / "audit.lock").write_text("{}")
+    with pytest.raises(InputError, match="not a lock"):
+        audit.verify(tmp_path)
+
+
+def every_wrong_use_is_one_sentence(tmp_path, capsys):
     plan = planned(tmp_path, ("pca",))
     for args, said in (
         (["audit"], "give a plan and -o DIR"),
@@ -425,6 +439,3 @@ def test_wrong_uses_are_one_sentence(tmp_path, capsys):
         ended = inside(capsys, *args)
         assert ended.status == 2, args
         assert said in ended.err
-    (tmp_path / "audit.lock").write_text("{}")
-    with pytest.raises(InputError, match="not a lock"):
-        audit.verify(tmp_path)

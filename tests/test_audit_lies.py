@@ -114,6 +114,7 @@ def test_a_certificate_of_a_looser_epsilon_is_rejected(copied):
     assert rewritten(copied / "out", rtol=None)["verdict"] == "REJECTED"
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("kind", ["easy", "loose"])
 def test_an_audit_that_goes_on_believes_no_kept_certificate_of_another_question(copied, kind):
     path = book.cached(copied / "out", audit.plan(copied / "audit.toml")[0])

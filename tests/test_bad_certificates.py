@@ -94,6 +94,7 @@ def test_what_is_no_certificate_is_rejected_before_anything_is_allocated(tmp_pat
     assert cert.read_bytes() == blob
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", ["10^12 elements", "another version", "an empty file"])
 def test_what_is_no_certificate_is_rejected_as_a_process(tmp_path, name):
     cert, path = tmp_path / "x.cert", write(tmp_path)

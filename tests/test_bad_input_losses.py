@@ -167,6 +167,7 @@ def test_a_sign_wrong_by_a_rounding_is_said_and_its_projection_is_bracketed(name
 # --- little time, extreme sizes -------------------------------------------------------------
 
 
+@pytest.mark.sampled(3)
 @each_loss
 @each_pair
 def test_no_time_at_all_still_gives_a_bracket(loss, pair):
@@ -201,6 +202,7 @@ EXTREME = {
 }
 
 
+@pytest.mark.sampled(7)
 @each_pair
 @pytest.mark.parametrize("name", EXTREME)
 def test_data_of_any_size_give_a_bracket(name, pair):
@@ -219,6 +221,7 @@ def test_a_dual_point_of_any_size_is_bounded_as_it_is_at_one(pair):
     assert results[1] > results[0] / 2 > 0  # only the projected dual point is lost
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("right", ["l2", "l2+", "linf"])
 @pytest.mark.parametrize("weight", [5e-324, 2.0**-1022, 2.0**-600, 2.0**1023])
 def test_norms_of_any_weights_give_a_bracket(right, weight):
@@ -269,6 +272,7 @@ RUNAWAYS = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", RUNAWAYS)
 @pytest.mark.parametrize("offset", [Intercept, RowIntercept, ColumnIntercept])
 def test_offsets_that_run_away_end_in_a_bracket(name, offset):
@@ -279,6 +283,7 @@ def test_offsets_that_run_away_end_in_a_bracket(name, offset):
     assert found.result.lower <= found.objective
 
 
+@pytest.mark.sampled(3)
 @each_loss
 def test_the_best_offsets_are_found_for_every_loss(loss):
     offsets = ([ColumnIntercept(0.5)], [Sparse(0.25)], [Smooth([(0, 1), (2, 3)], 0.5)])
@@ -356,6 +361,7 @@ class PanicException(BaseException):
     """What a solver in Rust raises: no Exception."""
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("error", [PanicException, ValueError, OverflowError])
 @pytest.mark.parametrize("name", ["logistic", "absolute", "softmax", "kullback_leibler"])
 def test_a_solver_that_panics_is_a_solver_that_failed(monkeypatch, name, error):

@@ -48,6 +48,7 @@ def bracket_holds(problem, factors, found, others):
         verify(found.certificate, problem, tuple(factors), q=found.q, tier="exact")
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("name", DATA)
 def test_a_regressor_has_a_bracket_below_every_fit(name):
     data, labels = DATA[name]
@@ -63,6 +64,7 @@ def test_a_regressor_has_a_bracket_below_every_fit(name):
     bracket_holds(problem, factors, found, [f for _, f in fits])
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", ["constant column", "zero column", "repeated rows", "two rows"])
 def test_a_classifier_has_a_bracket_below_every_fit(name):
     data, labels = DATA[name]
@@ -101,6 +103,7 @@ UNITS = {
 }
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("decay_bias", [True, False])
 @pytest.mark.parametrize("name", UNITS)
 def test_units_that_do_nothing_leave_a_bracket(name, decay_bias):
@@ -234,6 +237,7 @@ LAYERS = {
 }
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("e", [-1000, -500, 500, 520, 1000])
 @pytest.mark.parametrize("name", LAYERS)
 def test_features_of_any_size_leave_a_bracket(name, e):

@@ -25,6 +25,7 @@ NONE = np.zeros((2, 0)), np.zeros((2, 0))
 SEPARATED = Logistic(np.array([[1.0, 1.0], [1.0, 1.0]]))
 
 
+@pytest.mark.thorough
 def test_offsets_without_a_best_value_end_in_a_bracket():
     problem = Problem(SEPARATED, RankOne(), 4.0, [Intercept()])
     given = check(problem, NONE, q=[np.zeros(1)])
@@ -57,6 +58,7 @@ BESIDE = {
 }
 
 
+@pytest.mark.sampled(11)
 @pytest.mark.parametrize("held", BESIDE.values(), ids=BESIDE)
 @pytest.mark.parametrize("loss", LOSSES_BESIDE.values(), ids=LOSSES_BESIDE)
 def test_every_loss_with_every_offset_ends_in_a_bracket_that_verifies(loss, held):

@@ -32,11 +32,13 @@ def no_weaker(left, right, loss):
         assert verdict == "certified"
 
 
+@pytest.mark.sampled(11)
 @pytest.mark.parametrize(("left", "right", "loss"), SAMPLE)
 def test_a_cell_reaches_what_its_row_claims(left, right, loss):
     no_weaker(left, right, loss)
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize(("left", "right", "loss"), SAMPLE[::3])
 def test_the_twin_of_a_cell_is_never_certified(left, right, loss):
     verdict = cells.twin(left, right, loss)

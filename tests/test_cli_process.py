@@ -48,6 +48,7 @@ def test_nothing_is_said_on_stderr_in_a_pipe(tmp_path):
     assert ended.err == ""
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("command", ["check", "improve", "verify"])
 def test_a_terminal_gets_a_bar_on_stderr_and_stdout_stays_clean(tmp_path, command):
     path, cert = write(tmp_path, **ONE), tmp_path / "x.cert"

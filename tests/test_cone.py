@@ -98,6 +98,7 @@ def test_the_relaxation_alone_is_loose_on_hadamard_matrices(n):
     assert exact > vertices(sylvester(n))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("n", "truth"), [(2, 2), (4, 8), (8, 20), (16, 64)])
 def test_branching_on_signs_proves_the_cut_norms_of_hadamard_matrices(n, truth):
     ask = asked(sylvester(n), "linf", "linf", nodes=1000)

@@ -89,6 +89,7 @@ def boxable(pair):
     return [name for name, n in names if n.name == "linf"]
 
 
+@pytest.mark.sampled(3)
 @TIERS
 @pytest.mark.parametrize("left", ["linf", "linf+", "linf-", "linf mixed"])
 @pytest.mark.parametrize("right", ["l2", "linf", "l2+", "linf+"])
@@ -156,6 +157,7 @@ def bound(tier, pair, W, proof, arrays):
     )
 
 
+@pytest.mark.sampled(7)
 @TIERS
 @pytest.mark.parametrize("left", LEFT)
 @pytest.mark.parametrize("right", RIGHT)
@@ -395,6 +397,7 @@ def test_lengths_are_enclosed(name):
         assert one.hi - one.lo <= kernel.power(-100)
 
 
+@pytest.mark.sampled(11)
 @TIERS
 @pytest.mark.parametrize("name", LEFT)
 @pytest.mark.parametrize("outer", ["*", "+", "-", "+0"])

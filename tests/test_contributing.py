@@ -101,6 +101,7 @@ def tree(tmp_path):
     return tmp_path
 
 
+@pytest.mark.thorough
 def test_every_step_of_the_guide_works(tree):
     for step in steps(GUIDE.read_text(encoding="utf-8")):
         try:
@@ -154,16 +155,18 @@ BROKEN = {
     "a file that exists": "```python certify/verdict.py\nx = 1\n```\n",
     "a file in no folder": "```python nowhere/x.py\nx = 1\n```\n",
     "a command that fails": pytest_of("tests/test_none.py"),
-    "a command that selects nothing": pytest_of("tests/test_lint.py -k xyz"),
+    "a command that selects nothing": pytest_of("tests/test_registry.py -k xyz"),
     "an entry that breaks its contract": LIE + pytest_of("tests/test_registry.py -k files_name"),
 }
 
 
+@pytest.mark.thorough
 def test_the_harness_follows_a_guide_that_works(tree):
     for step in steps(script("assert VALUE == 3")):
         follow(step, tree)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("guide", BROKEN.values(), ids=BROKEN)
 def test_the_harness_fails_on_a_guide_that_does_not(guide, tree):
     *before, last = steps(guide)

@@ -275,6 +275,7 @@ def test_a_split_is_a_product_of_two_forms(tier, mode):
 # --- the lowest bounds ----------------------------------------------------------------
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("form", FORMS)
 @each_list
 def test_no_multipliers_bound_below_what_is_attained(name, form):
@@ -325,6 +326,7 @@ COPIED = {  # norms, sizes, rows, copies of modes of the rows
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", COPIED)
 def test_no_copies_of_a_factor_bound_below_what_is_attained(name):
     keys, dims, rows, copies = COPIED[name]
@@ -360,6 +362,7 @@ def test_an_even_power_cannot_change_the_sign_of_a_tensor(order):
     assert float(bound) == pytest.approx(1.0 if order == 3 else 0.0, abs=1e-6)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", ["one sign", "cube", "cubes", "four"])
 def test_no_tree_of_cases_bounds_below_what_is_attained(name, form):
@@ -446,6 +449,7 @@ def symmetrized(a):
     return a + a.T
 
 
+@pytest.mark.sampled(5)
 @TIERS
 @each_list
 def test_no_random_proof_bounds_below_what_is_attained(tier, name):
@@ -545,6 +549,7 @@ SLICED = {  # norms, sizes, the l1 mode, the signs its unit vectors need
 each_sliced = pytest.mark.parametrize("name", SLICED)
 
 
+@pytest.mark.sampled(3)
 @each_sliced
 def test_slices_bound_what_is_attained_and_little_more(name):
     keys, dims, axis, signs = SLICED[name]

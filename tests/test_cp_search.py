@@ -199,6 +199,7 @@ def brute(atom, T):
     return float(atom.gauges[2].dual(pulls.T).max())
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(
     "atom",
@@ -229,6 +230,7 @@ def test_ascents_reach_what_brute_force_finds(atom, seed):
     assert alike.max(initial=-1.0) < 1.0
 
 
+@pytest.mark.sampled(3)
 @EACH
 def test_growth_ends_where_no_slice_earns_more(atom):
     problem = Problem(Squared(data_of(atom)), atom, 0.6)
@@ -239,6 +241,7 @@ def test_growth_ends_where_no_slice_earns_more(atom):
     assert not atom.wrong_sign(held.best.factors)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("kind", ["mask", "weights", "huber", "logistic", "poisson"])
 def test_growth_closes_its_gap_for_any_loss(kind):
     rng = np.random.default_rng(8)
@@ -274,6 +277,7 @@ def empty_of(dims):
     return tuple(np.zeros((n, 0)) for n in dims)
 
 
+@pytest.mark.thorough
 def test_a_long_mode_is_compressed_without_loss():
     T = np.random.default_rng(11).standard_normal((3, 50, 4))
     problem = Problem(Squared(T), CP(), 2.0)
@@ -315,6 +319,7 @@ def test_order_two_agrees_with_matrices():
     assert np.isclose(both[0].objective, both[1].objective, rtol=1e-6)
 
 
+@pytest.mark.thorough
 def test_the_determinant_needs_six_slices():
     problem = Problem(Squared(determinant()), CP(), 0.5)
     rng = np.random.default_rng(0)
@@ -332,6 +337,7 @@ def test_the_determinant_needs_six_slices():
     verify(six.result.certificate, problem, six.factors)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("form", ["product", "sum"])
 @pytest.mark.parametrize(
     "atom", [("l1+", "l2", "l2"), ("l1", "l2", "l2+"), ("l2", "l2", "l2")], ids=" ".join
@@ -453,6 +459,7 @@ def test_a_tensor_is_as_hard_as_its_slices(atom, hard):
     assert is_hard(atom) is hard
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "atom",
     [CP(("l2-", "l2-")), CP(("linf+", "l2+", "l2-"))],

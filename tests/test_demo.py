@@ -33,6 +33,7 @@ def done(tmp_path_factory):
     return folder, {row.model: row for row in rows}, told
 
 
+@pytest.mark.thorough
 def test_every_model_gets_the_verdict_it_is_there_for(done):
     _, rows, _ = done
     assert set(rows) == {*EXPECTED, NMF}
@@ -41,6 +42,7 @@ def test_every_model_gets_the_verdict_it_is_there_for(done):
     assert all(row.as_expected for row in rows.values())
 
 
+@pytest.mark.thorough
 def test_every_certificate_lies_in_the_folder_and_is_proved_again_from_there(done):
     folder, rows, _ = done
     assert sorted(p.name for p in folder.iterdir()) == sorted(r.path.name for r in rows.values())
@@ -50,6 +52,7 @@ def test_every_certificate_lies_in_the_folder_and_is_proved_again_from_there(don
         assert row.verified is row.verdict
 
 
+@pytest.mark.thorough
 def test_every_bracket_is_proved_and_encloses_what_is_known(done):
     _, rows, _ = done
     assert all(0 < row.lower <= row.upper for row in rows.values())
@@ -67,6 +70,7 @@ def soft(sizes, lam):
     return (sizes * np.minimum(sizes, lam) - np.minimum(sizes, lam) ** 2 / 2).sum()
 
 
+@pytest.mark.thorough
 def test_the_optima_are_those_of_the_closed_forms(done):
     """Singular values for a nuclear norm or a rank, norms of rows for an l1 code."""
     _, rows, _ = done
@@ -85,6 +89,7 @@ def test_the_optima_are_those_of_the_closed_forms(done):
         assert rows[name].upper >= optimum * (1 - 1e-12)
 
 
+@pytest.mark.thorough
 def test_the_bracket_of_the_dictionary_is_closed_by_its_better_factors(done):
     _, rows, _ = done
     row = rows["DictionaryLearning(20)"]
@@ -92,6 +97,7 @@ def test_the_bracket_of_the_dictionary_is_closed_by_its_better_factors(done):
     assert row.upper > 1.1 * row.better
 
 
+@pytest.mark.thorough
 def test_progress_names_each_model_and_ends_at_one(done):
     _, rows, told = done
     assert [name for name, _ in told] == [*rows, "done"]
@@ -100,6 +106,7 @@ def test_progress_names_each_model_and_ends_at_one(done):
     assert (shares[0], shares[-1]) == (0.0, 1.0)
 
 
+@pytest.mark.thorough
 def test_the_table_has_a_line_a_model_in_a_hundred_columns(done):
     _, rows, _ = done
     text = printed(list(rows.values()))
@@ -121,6 +128,7 @@ def printed(rows):
     return out.getvalue()
 
 
+@pytest.mark.thorough
 def test_an_unexpected_verdict_is_a_row_that_says_so(done):
     _, rows, _ = done
     row = replace(rows["PCA(10)"], expected=Verdict.REFUTED)
@@ -149,6 +157,7 @@ def test_what_the_file_proves_is_what_the_row_says(monkeypatch, tmp_path):
     assert not row.as_expected
 
 
+@pytest.mark.thorough
 def test_a_row_is_told_as_plain_values(done):
     _, rows, _ = done
     told = rows["alternating, 3 sweeps"].told()

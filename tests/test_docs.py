@@ -53,6 +53,7 @@ def matched(shown, out):
     return not shown or re.fullmatch(text, lines, re.DOTALL) is not None
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda p: str(p.relative_to(DOCS)))
 def test_every_block_of_a_page_runs(path, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -71,6 +72,7 @@ def test_every_block_of_a_page_runs(path, tmp_path, monkeypatch, capsys):
                 assert matched(shown, capsys.readouterr().out), arguments
 
 
+@pytest.mark.thorough
 def test_the_page_about_tests_is_a_test(tmp_path):
     (block,) = (b for b in blocks(DOCS / "howto/testing.md") if b["file"] == "test_model.py")
     (tmp_path / "test_model.py").write_text(block["text"], encoding="utf-8")

@@ -188,6 +188,7 @@ def test_a_denormal_lam_and_extreme_factors_end_in_a_verdict(sizes):
     assert check(problem, (left, right)).verdict is not CERTIFIED
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("pair", [("l2", "l2"), ("l1", "l2"), ("l2+", "l2"), ("l2+", "l2+")])
 @pytest.mark.parametrize("e", [500, 520, 1000, -520, -1000])
 def test_slices_whose_squares_overflow_end_in_a_verdict(pair, e):
@@ -202,6 +203,7 @@ def test_slices_whose_squares_overflow_end_in_a_verdict(pair, e):
 # --- without a closed form -----------------------------------------------------------------
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("offset", [None, *OFFSETS.values()], ids=lambda o: o and o.name)
 @settings(max_examples=examples(30))
 @given(data=st.data())

@@ -85,6 +85,7 @@ OFFSETS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", OFFSETS)
 @given(held=seen(), data=st.data())
 def test_no_factors_of_the_rank_are_below_the_bound(name, held, data):

@@ -125,6 +125,7 @@ def test_what_is_left_unproved_is_noticed(copied, trick):
 needs_coq = pytest.mark.skipif(shutil.which("coqc") is None, reason="formal proofs not built")
 
 
+@pytest.mark.thorough
 @needs_coq
 def test_every_theorem_is_proved_from_the_axioms_of_the_library_and_says_what_was_read():
     text, rows = make(FORMAL), table().rows
@@ -160,6 +161,7 @@ SMALL = {
 }
 
 
+@pytest.mark.thorough
 @needs_coq
 @pytest.mark.parametrize(("source", "said"), SMALL.values(), ids=SMALL)
 def test_the_listing_of_axioms_sees_them(tmp_path, source, said):
@@ -174,6 +176,7 @@ def test_the_listing_of_axioms_sees_them(tmp_path, source, said):
     ] == said
 
 
+@pytest.mark.thorough
 @needs_coq
 def test_a_proof_that_does_not_check_does_not_build(tmp_path):
     for name in ("Makefile", "_CoqProject"):
@@ -184,6 +187,7 @@ def test_a_proof_that_does_not_check_does_not_build(tmp_path):
         make(tmp_path, "assumptions.txt")
 
 
+@pytest.mark.thorough
 @needs_coq
 def test_the_theorem_of_the_guide_is_proved(tmp_path):
     guide = (FORMAL.parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")

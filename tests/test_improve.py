@@ -43,6 +43,7 @@ def proved(problem, found):
     assert found.result.upper == found.objective
 
 
+@pytest.mark.sampled(3)
 @each_kind
 @given(data=st.data())
 def test_the_objective_never_rises_and_ends_with_a_certificate(kind, data):
@@ -54,6 +55,7 @@ def test_the_objective_never_rises_and_ends_with_a_certificate(kind, data):
     proved(problem, found)
 
 
+@pytest.mark.sampled(9)
 @pytest.mark.parametrize("case", BAD.values(), ids=BAD)
 def test_every_bad_candidate_of_the_zoo_reaches_the_optimum(case):
     found = improve(case.problem, case.factors, q=case.q)
@@ -63,6 +65,7 @@ def test_every_bad_candidate_of_the_zoo_reaches_the_optimum(case):
     assert hard or found.result.verdict is Verdict.CERTIFIED
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("pair", CLOSED, ids="x".join)
 @settings(max_examples=examples(20))
 @given(data=st.data())
@@ -102,6 +105,7 @@ def join(*parts):
 STARTS = one_of_each()
 
 
+@pytest.mark.sampled(13)
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
 @pytest.mark.parametrize("pair", PAIRS, ids="x".join)
 def test_any_legal_start_is_taken(pair, start):
@@ -112,6 +116,7 @@ def test_any_legal_start_is_taken(pair, start):
         assert found.result.verdict is Verdict.CERTIFIED
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("pair", PAIRS, ids="x".join)
 def test_a_seed_decides_the_answer(pair):
     problem = Problem(Squared(Y), RankOne(*pair), 0.5)

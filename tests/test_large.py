@@ -53,6 +53,7 @@ def test_large_candidates_that_are_no_optimum_are_never_certified():
     assert check(PROBLEM, noisy).verdict is Verdict.REFUTED
 
 
+@pytest.mark.sampled(11)
 @pytest.mark.usefixtures("large")
 @pytest.mark.parametrize("pair", [("l2", "l2"), ("l2+", "l2"), ("l2", "l2+"), ("l2+", "l2+")])
 @pytest.mark.parametrize("held", [np.asarray, sp.csr_array])

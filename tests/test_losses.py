@@ -49,6 +49,7 @@ def test_fenchel_young_holds_with_equality_exactly_at_the_gradient(loss, data, s
     assert slack <= rounding(1e9, flops=8 * Z.size)
 
 
+@pytest.mark.sampled(3)
 @each_loss
 @given(data=st.data(), shape=shapes)
 def test_the_gradient_is_a_slope_of_a_convex_value(loss, data, shape):

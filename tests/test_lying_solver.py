@@ -86,6 +86,7 @@ def never_stronger_than_the_truth(known, dual):
         verify(result.certificate, known.problem, factors, q=known.q)
 
 
+@pytest.mark.sampled(3)
 @CASES
 def test_honest_dual_point_certifies(known):
     for dual in ("search", "relaxation", dual_point(known.problem)):
@@ -127,6 +128,7 @@ def liar(lie):
     return attempt
 
 
+@pytest.mark.sampled(11)
 @CASES
 @LIARS
 def test_lying_solver_changes_no_verdict(known, lie, monkeypatch):
@@ -166,12 +168,14 @@ SHAPELESS = {
 }
 
 
+@pytest.mark.sampled(5)
 @CASES
 @pytest.mark.parametrize("lie", DUALS)
 def test_wrong_dual_point_changes_no_verdict(known, lie):
     never_stronger_than_the_truth(known, DUALS[lie](dual_point(known.problem)))
 
 
+@pytest.mark.sampled(11)
 @CASES
 @pytest.mark.parametrize("lie", DUALS | SHAPELESS)
 def test_relaxation_with_a_wrong_dual_point_changes_no_verdict(known, lie, monkeypatch):

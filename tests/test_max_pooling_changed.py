@@ -178,6 +178,7 @@ KINDS = (
 )
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("seed", range(16))
 def test_a_changed_proof_never_proves_less_than_the_polar(seed):
     rng = np.random.default_rng(seed)

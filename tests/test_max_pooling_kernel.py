@@ -60,6 +60,7 @@ def searched(name):
     return atom.propose(W, None, 0, None)
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("tier", [kernel.Exact, Rounded])
 @pytest.mark.parametrize("name", CASES)
 def test_the_proved_bound_holds_the_truth(name, tier):

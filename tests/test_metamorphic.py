@@ -47,6 +47,7 @@ def agree(one, other, pair, scale=1.0):
         assert (one.verdict is Verdict.CERTIFIED) == (other.verdict is Verdict.CERTIFIED)
 
 
+@pytest.mark.sampled(3)
 @each_kind
 @given(data=st.data(), k=st.integers(-20, 20))
 def test_scaling_data_and_lam_scales_the_bracket(kind, data, k):
@@ -60,6 +61,7 @@ def test_scaling_data_and_lam_scales_the_bracket(kind, data, k):
     assert abs(a * a * one.lower - two.lower) <= RTOL * two.upper
 
 
+@pytest.mark.sampled(3)
 @each_kind
 @given(data=st.data(), b=st.integers(-20, 20))
 def test_scaling_weights_lam_and_ridge_scales_the_bracket(kind, data, b):
@@ -81,6 +83,7 @@ def priced(o, ridge):
 TURNED = {RowIntercept: ColumnIntercept, ColumnIntercept: RowIntercept}
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("kind", [None, *TURNED], ids=["none", "row", "column"])
 @given(data=st.data())
 def test_transposing_swaps_the_norms_and_nothing_else(kind, data):
@@ -99,6 +102,7 @@ def test_transposing_swaps_the_norms_and_nothing_else(kind, data):
     agree(answer(asked), answer(other), asked.pair)
 
 
+@pytest.mark.sampled(3)
 @each_kind
 @given(data=st.data())
 def test_permuting_rows_columns_and_slices_changes_nothing(kind, data):
@@ -162,6 +166,7 @@ def test_appending_zero_slices_keeps_the_bracket(data):
     assert abs(one.lower - other.lower) <= 2 * RTOL * one.upper
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("pair", FREE, ids="x".join)
 @given(data=st.data())
 def test_turning_data_and_one_factor_around_changes_nothing(pair, data):
@@ -169,6 +174,7 @@ def test_turning_data_and_one_factor_around_changes_nothing(pair, data):
     agree(answer(asked), answer(asked.but(Y=-asked.Y, U=-asked.U)), pair)
 
 
+@pytest.mark.sampled(7)
 @each_kind
 @given(data=st.data())
 def test_dense_masked_weighted_and_stored_data_are_one_question(kind, data):
@@ -209,6 +215,7 @@ def balanced(atom, factors):
     return factors[0][:, alive] * ratio, factors[1][:, alive] / ratio
 
 
+@pytest.mark.sampled(10)
 @each_pair
 @settings(max_examples=examples(25))
 @given(data=st.data())

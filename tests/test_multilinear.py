@@ -319,6 +319,7 @@ CONES = [
 ]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("keys", CONES)
 def test_bounds_hold_for_every_norm(keys):
     T = random((2, 3, 4), 11)
@@ -337,6 +338,7 @@ def test_small_cones_are_tight(keys):
     assert upper <= value * (1 + 1e-8)
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("key", ["l2", "l2+", "linf", "l1"])
 @pytest.mark.parametrize("order", [2, 3, 4])
 def test_symmetric_bounds_hold(key, order):
@@ -456,6 +458,7 @@ def test_cases_close_what_one_part_leaves():
     assert tensor_above(T, said(keys, symmetric=True), alone) > 1.05 * value
 
 
+@pytest.mark.thorough
 def test_cases_of_a_cube_are_exactly_proved():
     T, keys = random((4, 4, 4), 0), ("linf", "l2", "l2")
     value, upper, proof = proved(T, keys)

@@ -144,6 +144,7 @@ def test_a_free_bias_is_best_at_a_break():
 # --- bounds from good witnesses ---------------------------------------------------------
 
 
+@pytest.mark.sampled(11)
 @each_tier
 @each_one
 def test_cells_of_all_rows_prove_the_truth(name, tier):
@@ -153,6 +154,7 @@ def test_cells_of_all_rows_prove_the_truth(name, tier):
     assert best - slack(atom, W) <= bound <= best * (1 + SOLVED)
 
 
+@pytest.mark.sampled(3)
 @each_one
 def test_fewer_cells_prove_no_less_than_the_truth(name):
     atom, W = one(name, seed=5)
@@ -160,6 +162,7 @@ def test_fewer_cells_prove_no_less_than_the_truth(name):
     assert min(found) >= truth(atom, W) - slack(atom, W)
 
 
+@pytest.mark.sampled(3)
 @each_tier
 @each_one
 def test_the_relaxation_proves_nearly_the_truth(name, tier):
@@ -170,6 +173,7 @@ def test_the_relaxation_proves_nearly_the_truth(name, tier):
     assert abs(bound - found.upper) <= SOLVED * found.upper
 
 
+@pytest.mark.sampled(3)
 @each_tier
 @each_many
 def test_several_outputs_are_bounded(name, tier):
@@ -188,6 +192,7 @@ def single(t, cone):
     return cell_tree(atom, W[:, [t]], 4)
 
 
+@pytest.mark.sampled(5)
 @each_tier
 @pytest.mark.parametrize("right", ["l2", "l1", "linf", "l2+"])
 def test_outputs_one_by_one_dominate_the_polar(tier, right):
@@ -284,6 +289,7 @@ def inside(atom, count):
     return [(i, 1 if z[i] > 0 else -1) for i in range(count)]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4])
 @each_one
@@ -373,6 +379,7 @@ def test_the_reach_of_a_free_bias_is_that_of_its_farthest_row():
     assert network_of(ReLU(atom.V, bias="regularized"), W).reach == 0
 
 
+@pytest.mark.sampled(11)
 @pytest.mark.parametrize("sign", [0, 1, -1])
 @pytest.mark.parametrize("count", [0, 2, 4])
 @pytest.mark.parametrize("radial", [False, True])
@@ -400,6 +407,7 @@ def check_leaf(atom, W, what, best, cuts=None):
         assert abs(bound - found.bound) <= SOLVED * found.bound + SOLVED
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", ["relu", "pooled", "priced bias", "free bias", "absolute value"])
 def test_cuts_over_p_and_u_are_facts(name, seed):

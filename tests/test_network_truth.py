@@ -153,6 +153,7 @@ def written(problem, q, W):
 OPEN = ("network_biases/line_optimal", "network_biases/plane_optimal", "network_line/optimal")
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("name", [k for k in BEST if "given" not in k])
 def test_two_relaxations_prove_nearly_the_optimum(name):
     case = BEST[name]

@@ -90,6 +90,7 @@ CASES = [(name, "relu") for name in LOSSES]
 CASES += [(n, a) for n in ("squared", "outputs") for a in ("leaky_relu", "abs", "linear")]
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(("name", "activation"), CASES)
 def test_the_optimum_over_all_sizes_in_the_plane(name, activation):
     problem = Problem(LOSSES[name], ReLU(X, activation=activation), 0.4)
@@ -98,6 +99,7 @@ def test_the_optimum_over_all_sizes_in_the_plane(name, activation):
     assert found.best.value < start.value
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("offsets", [(ColumnIntercept(),), (ColumnIntercept(0.5), Linear(X))])
 @pytest.mark.parametrize("loss", ["squared", "logistic", "outputs"])
 def test_offsets_are_refitted(offsets, loss):
@@ -207,6 +209,7 @@ def test_gates_make_a_group_lasso():
     assert gap_of(problem, found, group_polar) <= EPSILON * start.value
 
 
+@pytest.mark.thorough
 def test_l1_output_weights_part_the_outputs():
     y = planar(outputs=2)[1]
     problem = Problem(Squared(y), ReLU(X, right="l1"), 0.4)

@@ -51,6 +51,7 @@ def proved_dual(norm, y, level):
     return kernel.dual_norm(held, (fractions(y), fractions(flow)), level)
 
 
+@pytest.mark.sampled(3)
 @each_norm
 @given(data=st.data(), d=lengths)
 def test_the_value_is_the_definition(name, cone, data, d):
@@ -61,6 +62,7 @@ def test_the_value_is_the_definition(name, cone, data, d):
         assert low * (1 - allowed) <= Fraction(float(value)) <= high * (1 + allowed)
 
 
+@pytest.mark.sampled(3)
 @each_norm
 @given(data=st.data(), d=lengths)
 def test_the_kernel_prices_a_vector_the_same(name, cone, data, d):
@@ -74,6 +76,7 @@ def test_the_kernel_prices_a_vector_the_same(name, cone, data, d):
     assert low**2 <= square.hi
 
 
+@pytest.mark.sampled(3)
 @each_norm
 @given(data=st.data(), d=lengths)
 def test_the_dual_is_enclosed_by_a_vector_and_by_the_kernel(name, cone, data, d):
@@ -92,6 +95,7 @@ def test_the_dual_is_enclosed_by_a_vector_and_by_the_kernel(name, cone, data, d)
         assert earned <= 0
 
 
+@pytest.mark.sampled(3)
 @each_norm
 @given(data=st.data(), d=lengths)
 def test_no_vector_of_the_cone_earns_more_than_the_dual(name, cone, data, d):
@@ -101,6 +105,7 @@ def test_no_vector_of_the_cone_earns_more_than_the_dual(name, cone, data, d):
     assert inner(y, x) <= (Fraction(float(norm.dual(y))) + Fraction(slack(norm, y))) * high
 
 
+@pytest.mark.sampled(3)
 @each_norm
 @given(data=st.data(), d=lengths)
 def test_the_cone_admits_its_projections_and_nothing_else(name, cone, data, d):
@@ -116,6 +121,7 @@ def test_the_cone_admits_its_projections_and_nothing_else(name, cone, data, d):
     assert not p[p != x].any()  # what is moved goes to zero, the nearest
 
 
+@pytest.mark.sampled(3)
 @each_norm
 @given(data=st.data(), d=lengths, t=dyadics(1, 40))
 def test_the_prox_is_the_point_whose_rest_supports_it(name, cone, data, d, t):
@@ -131,6 +137,7 @@ def test_the_prox_is_the_point_whose_rest_supports_it(name, cone, data, d, t):
         assert not z.any()
 
 
+@pytest.mark.sampled(3)
 @each_norm
 @given(data=st.data(), d=lengths, e=powers)
 def test_value_and_dual_have_degree_one(name, cone, data, d, e):
@@ -151,6 +158,7 @@ def test_extreme_sizes_neither_overflow_nor_vanish(name, cone, e):
         assert found >= np.ldexp(0.25, e)
 
 
+@pytest.mark.sampled(3)
 @each_norm
 @given(data=st.data(), d=lengths, t=dyadics(1, 40))
 def test_columns_are_treated_one_by_one(name, cone, data, d, t):
@@ -162,6 +170,7 @@ def test_columns_are_treated_one_by_one(name, cone, data, d, t):
     assert np.abs(norm.dual(y) - apart).max() <= slack(norm, y)
 
 
+@pytest.mark.sampled(3)
 @each_norm
 @given(data=st.data(), d=lengths)
 def test_the_cost_bounds_a_diagonal_form_over_the_ball(name, cone, data, d):

@@ -123,6 +123,7 @@ def test_the_best_values_solve_the_normal_equations(offset, data, at):
     assert np.abs(slope).max() <= slack  # 2^16 eps: the conditioning of two dyadic columns
 
 
+@pytest.mark.sampled(3)
 @each_offset
 @given(data=st.data(), at=seen())
 def test_no_other_values_are_better(offset, data, at):

@@ -115,6 +115,7 @@ def read_until(handle, mark):
         shown += os.read(handle, 4096)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("presses", [1, 2])
 @pytest.mark.parametrize("command", ["check", "improve"])
 def test_an_interrupt_ends_the_search_and_a_second_one_the_command(tmp_path, command, presses):

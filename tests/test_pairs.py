@@ -65,6 +65,7 @@ def proved_exactly(W, norms, proof):
     return rule(ar, kernel_pair(at, norms), w, text, kernel.Arrays(extra, "proof"))
 
 
+@pytest.mark.sampled(17)
 @each_pair
 @settings(max_examples=examples(2))
 @given(W=matrices)
@@ -82,6 +83,7 @@ def test_the_bounds_enclose_every_slice(pair, W):
             assert earned >= Fraction(bound.lower) * price
 
 
+@pytest.mark.sampled(7)
 @each_pair
 @settings(max_examples=examples(2))
 @given(W=matrices)
@@ -93,6 +95,7 @@ def test_a_polar_said_to_be_closed_is_sharp(pair, W):
             assert bound.upper - max(bound.lower, 0.0) <= max(SHARP * bound.upper, TINY)
 
 
+@pytest.mark.sampled(17)
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 @pytest.mark.parametrize("signs", SIGNS, ids=str)
 def test_a_method_proposes_what_the_exact_kernel_proves(method, signs):
@@ -122,6 +125,7 @@ def test_sparse_lines_are_those_of_the_dense_matrix(name):
             assert stored.lower <= dense.upper
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("e", [-900, 900])
 @pytest.mark.parametrize("name", MAKERS)
 def test_matrices_of_extreme_size_are_bounded(name, e):
@@ -177,6 +181,7 @@ def test_scales_bound_thousands_of_entries():
 CHECKED = [name for name in MAKERS if name != "l1"]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", CHECKED)
 @pytest.mark.parametrize("signs", [("", ""), ("+", ""), ("-", "+"), ("", "+")], ids=str)
 def test_lines_of_any_norm_are_certified(name, signs):

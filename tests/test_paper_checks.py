@@ -27,6 +27,7 @@ def shifted(check):
     return [replace(check, right=check.right + way) for way in ways]
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_statement_holds(name):
     found = run(name, paper_checks.load(name), EXAMPLES, 3)
@@ -43,6 +44,7 @@ def test_a_statement_holds_on_5000_examples(name):
     assert found.examples >= 5000
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_relative_millionth_breaks_each_claim_at_a_named_instance(name):
     module = paper_checks.load(name)
@@ -54,6 +56,7 @@ def test_a_relative_millionth_breaks_each_claim_at_a_named_instance(name):
         assert any(not s.true() for c in checks for s in shifted(c)[-1:]), claim
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", NAMES)
 def test_each_hypothesis_has_a_counterexample_that_keeps_the_others_or_says_why_not(name):
     module = paper_checks.load(name)
@@ -76,6 +79,7 @@ def flat(names):
     return [n for part in names for n in ([part] if isinstance(part, str) else part)]
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", NAMES)
 def test_slack_is_zero_or_derived(name):
     for check in paper_checks.load(name).fixed():

@@ -65,6 +65,7 @@ def written(found):
     return page(found, "a note")
 
 
+@pytest.mark.thorough
 def test_the_page_says_every_statement_hypothesis_and_gap(found, written):
     text = "".join(read(written).text)
     for o in found:
@@ -80,6 +81,7 @@ def test_the_page_says_every_statement_hypothesis_and_gap(found, written):
     assert "a note" in text
 
 
+@pytest.mark.thorough
 def test_the_page_needs_nothing_else(written):
     tags = read(written)
     for name, value in tags.attributes:
@@ -90,6 +92,7 @@ def test_the_page_needs_nothing_else(written):
     assert "<script" not in written
 
 
+@pytest.mark.thorough
 def test_links_of_the_page_lead_somewhere(written):
     attributes = read(written).attributes
     ids = [value for name, value in attributes if name == "id"]
@@ -97,6 +100,7 @@ def test_links_of_the_page_lead_somewhere(written):
     assert {value[1:] for name, value in attributes if name == "href"} <= set(ids)
 
 
+@pytest.mark.thorough
 def test_the_page_has_dark_colours_and_fits_narrow_screens(written):
     assert written.count("prefers-color-scheme:dark") == 2
     assert 'name="viewport"' in written
@@ -114,6 +118,7 @@ def test_a_failure_is_shown_and_escaped():
     assert "<i>" not in written
 
 
+@pytest.mark.thorough
 def test_proofs_that_are_not_built_are_not_shown_as_such(found):
     for theorems, told in (((), True), (("Duality.weak_duality",), False)):
         one = [replace(o, theorems=theorems) for o in found if o.name == "weak_duality"]

@@ -67,12 +67,14 @@ def same(one, other, pair, scale=1.0):
         assert abs(one.upper * scale - other.upper) <= SHARP * other.upper
 
 
+@pytest.mark.sampled(11)
 @each_pair
 @given(W=matrices)
 def test_the_upper_bound_dominates_every_slice(pair, W):
     dominates(RankOne(*pair).polar(W).upper, W, pair)
 
 
+@pytest.mark.sampled(7)
 @each_pair
 @given(W=matrices)
 def test_the_lower_bound_is_attained_by_the_witness(pair, W):
@@ -102,6 +104,7 @@ def test_a_nonnegative_polar_encloses_the_value_found_by_enumeration(pair, W):
     assert max(bound.lower, 0.0) >= top * (1 - SHARP)  # no excuse at this size
 
 
+@pytest.mark.sampled(11)
 @each_pair
 @given(W=matrices, data=st.data())
 def test_stored_entries_have_the_polar_of_the_full_matrix(pair, W, data):
@@ -113,6 +116,7 @@ def test_stored_entries_have_the_polar_of_the_full_matrix(pair, W, data):
     attained(listed, held, pair)
 
 
+@pytest.mark.sampled(11)
 @each_pair
 @given(W=matrices, data=st.data())
 def test_permuting_and_padding_leave_the_polar(pair, W, data):
@@ -123,6 +127,7 @@ def test_permuting_and_padding_leave_the_polar(pair, W, data):
     same(one, atom.polar(np.pad(W, ((0, 1), (0, 2)))), pair)
 
 
+@pytest.mark.sampled(11)
 @each_pair
 @given(W=matrices, data=st.data())
 def test_flipping_signs_of_a_free_side_leaves_the_polar(pair, W, data):
@@ -136,6 +141,7 @@ def test_flipping_signs_of_a_free_side_leaves_the_polar(pair, W, data):
 SIGNS = st.sampled_from([-1.0, 1.0])
 
 
+@pytest.mark.sampled(11)
 @each_pair
 @given(W=matrices, e=powers)
 def test_transposing_and_scaling_carry_the_polar(pair, W, e):
@@ -144,6 +150,7 @@ def test_transposing_and_scaling_carry_the_polar(pair, W, e):
     same(one, RankOne(*pair).polar(W * 2.0**e), pair, scale=2.0**e)
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("e", [-1000, -500, -300, 300, 500, 1000])
 @each_pair
 def test_matrices_of_extreme_size_are_bounded(pair, e):
@@ -163,6 +170,7 @@ def test_an_orthogonal_transform_leaves_the_polar_of_l2_norms(W, data):
     same(half.polar(W), half.polar(turn @ W), ("l2", "l2+"))
 
 
+@pytest.mark.sampled(11)
 @each_pair
 @given(data=st.data(), shape=shapes)
 def test_the_polar_is_subadditive_and_falls_with_the_cone(pair, data, shape):
@@ -179,6 +187,7 @@ def test_both_forms_have_one_polar(form):
     assert (one.lower, one.upper) == (other.lower, other.upper)
 
 
+@pytest.mark.sampled(5)
 @each_method
 @each_pair
 @given(W=matrices)

@@ -1,5 +1,6 @@
 """The pytest plugin, run as its users run it: in a folder of their own."""
 
+import re
 from importlib.metadata import entry_points
 
 import numpy as np
@@ -31,11 +32,11 @@ def test_optimum(certified):
 
 @pytest.fixture
 def run(pytester, monkeypatch):
-    """Run pytest on one file, without this project's own settings."""
+    """Run pytest on one file or a dictionary of them, without this project's own settings."""
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
 
     def runs(text, *args):
-        pytester.makepyfile(test_ours=text)
+        pytester.makepyfile(**(text if isinstance(text, dict) else {"test_ours": text}))
         return pytester.runpytest_subprocess("-p", "no:cacheprovider", *PLUGIN, *args)
 
     return runs
@@ -46,6 +47,7 @@ def test_an_optimum_passes_and_leaves_nothing_behind(run, pytester):
     assert not (pytester.path / "certificates").exists()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("ci", [None, "true"])  # pytest says a failure twice, whole, under CI
 def test_a_failure_says_verdict_bracket_and_where_better_factors_are(run, monkeypatch, ci):
     monkeypatch.delenv("CI", raising=False)
@@ -66,58 +68,71 @@ def test_a_failure_says_verdict_bracket_and_where_better_factors_are(run, monkey
 
 def test_stored_certificates_are_verified_without_search(run, pytester):
     run(OURS, "--certify-update").assert_outcomes(passed=1)
-    (stored,) = (pytester.path / "certificates").iterdir()
-    assert stored.name == "test_ours.test_optimum.cert"
+    (kept,) = (pytester.path / "certificates").iterdir()
+    assert kept.name == "test_ours.test_optimum.cert"
     broken = "\nimport certify.pipeline\ncertify.pipeline.check = None\n"
     run(OURS + broken).assert_outcomes(passed=1)
-    stored.unlink()
+    kept.unlink()
     run(OURS + broken).assert_outcomes(failed=1)
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ("[3.0, 2.0]", "[3.0, 2.0000001]", "statement"),
-        ('RankOne("l2", "l2"), 0.5', 'RankOne("l2", "l2"), 0.5000001', "statement"),
-        ("[2.5, 1.5]", "[2.5, 1.5000001]", "statement"),
-        ("certified(PROBLEM, BEST)", "certified(PROBLEM, BEST, rtol=1e-9)", "rtol"),
-    ],
-)
-def test_a_stored_certificate_fails_when_anything_changed(run, pytester, old, new, said):
-    run(OURS, "--certify-update").assert_outcomes(passed=1)
-    assert OURS.count(old) == 1
-    ended = run(OURS.replace(old, new))
-    ended.assert_outcomes(failed=1)
-    ended.stdout.fnmatch_lines(["*does not prove what this test asks*", "*--certify-update*"])
-    assert said in ended.stdout.str()
-    (stored,) = (pytester.path / "certificates").iterdir()
-    before = stored.read_bytes()
-    run(OURS.replace(old, new), "--certify-update").assert_outcomes(passed=1)
-    assert stored.read_bytes() != before
+CHANGES = {  # one file each: pytest is started three times, not three times for each change
+    "test_1": ("[3.0, 2.0]", "[3.0, 2.0000001]", "statement"),
+    "test_2": ('RankOne("l2", "l2"), 0.5', 'RankOne("l2", "l2"), 0.5000001', "statement"),
+    "test_3": ("[2.5, 1.5]", "[2.5, 1.5000001]", "statement"),
+    "test_4": ("certified(PROBLEM, BEST)", "certified(PROBLEM, BEST, rtol=1e-9)", "rtol"),
+}
 
 
+def test_a_stored_certificate_fails_when_anything_changed(run, pytester):
+    assert all(OURS.count(old) == 1 for old, _, _ in CHANGES.values())
+    changed = {name: OURS.replace(old, new) for name, (old, new, _) in CHANGES.items()}
+    run(dict.fromkeys(CHANGES, OURS), "--certify-update").assert_outcomes(passed=len(CHANGES))
+    before = stored(pytester)
+    ended = run(changed)
+    ended.assert_outcomes(failed=len(CHANGES))
+    _, *failures = re.split(r"(?m)^_+ test_optimum _+$", ended.stdout.str())
+    for text, (_, _, said) in zip(failures, CHANGES.values(), strict=True):
+        assert "does not prove what this test asks" in text
+        assert "--certify-update" in text
+        assert said in text
+    assert stored(pytester) == before
+    run(changed, "--certify-update").assert_outcomes(passed=len(CHANGES))
+    after = stored(pytester)
+    assert set(after) == set(before) == {f"{name}.test_optimum.cert" for name in CHANGES}
+    assert not set(after.values()) & set(before.values())
+
+
+def stored(pytester):
+    """Return the certificates of the folder, by name."""
+    return {p.name: p.read_bytes() for p in (pytester.path / "certificates").iterdir()}
+
+
+@pytest.mark.thorough
 def test_a_stored_certificate_of_another_verdict_fails(run, pytester):
     run(OURS, "--certify-update").assert_outcomes(passed=1)
-    (stored,) = (pytester.path / "certificates").iterdir()
+    (kept,) = (pytester.path / "certificates").iterdir()
     names = {}
     exec(OURS.replace("import pytest\n", ""), names)  # noqa: S102  the question above
     poor = check(names["PROBLEM"], names["POOR"])
     assert poor.verdict is not Verdict.CERTIFIED
-    poor.certificate.save(stored, data=False)
+    poor.certificate.save(kept, data=False)
     ended = run(OURS.replace("certified(PROBLEM, BEST)", "certified(PROBLEM, POOR)"))
     ended.assert_outcomes(failed=1)
     ended.stdout.fnmatch_lines([f"*proves {poor.verdict.name} only*"])
 
 
+@pytest.mark.thorough
 def test_a_damaged_certificate_fails(run, pytester):
     run(OURS, "--certify-update").assert_outcomes(passed=1)
-    (stored,) = (pytester.path / "certificates").iterdir()
-    blob = bytearray(stored.read_bytes())
+    (kept,) = (pytester.path / "certificates").iterdir()
+    blob = bytearray(kept.read_bytes())
     blob[-5] ^= 1
-    stored.write_bytes(blob)
+    kept.write_bytes(blob)
     run(OURS).assert_outcomes(failed=1)
 
 
+@pytest.mark.thorough
 def test_several_calls_and_parameters_have_certificates_of_their_own(run, pytester):
     text = OURS + (
         "\n@pytest.mark.parametrize('scale', [1.0, 2.0])\n"
@@ -132,6 +147,7 @@ def test_several_calls_and_parameters_have_certificates_of_their_own(run, pytest
     assert "test_ours.test_more_2.0_.2.cert" in names
 
 
+@pytest.mark.thorough
 def test_tests_that_look_alike_have_certificates_of_their_own(run, pytester):
     text = OURS + (
         "\nclass TestA:\n    def test_it(self, certified):\n"
@@ -148,6 +164,7 @@ def test_tests_that_look_alike_have_certificates_of_their_own(run, pytester):
     run(text).assert_outcomes(passed=6)
 
 
+@pytest.mark.thorough
 def test_a_proof_in_rounded_floats_is_verified_in_them(run):
     text = OURS + (
         "\ndef test_large(certified):\n"
@@ -160,6 +177,7 @@ def test_a_proof_in_rounded_floats_is_verified_in_them(run):
     run(text).assert_outcomes(passed=2)
 
 
+@pytest.mark.thorough
 def test_marker_and_options_set_the_search(run):
     text = OURS + (
         "\n@pytest.mark.certify(rtol=10.0, budget=5)\n"
@@ -172,6 +190,7 @@ def test_marker_and_options_set_the_search(run):
     run(text, "--certify-budget", "7.5", "--strict-markers").assert_outcomes(passed=3)
 
 
+@pytest.mark.thorough
 def test_wrong_keywords_are_named(run):
     text = OURS + (
         "\ndef test_a(certified):\n    certified(PROBLEM, BEST, tol=1)\n"
@@ -182,6 +201,7 @@ def test_wrong_keywords_are_named(run):
     ended.stdout.fnmatch_lines(["*certified() takes atol, budget, rtol, seed, got tol*"])
 
 
+@pytest.mark.thorough
 def test_it_works_on_several_processes(run, pytester):
     pytest.importorskip("xdist")
     text = OURS + (

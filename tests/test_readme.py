@@ -110,3 +110,16 @@ def test_continuous_integration_runs_the_test_command_of_the_readme():
     found = [line.strip() for line in README.splitlines() if re.match(rf"    {pattern}$", line)]
     assert len(found) == 1
     assert "-m pytest" in found[0]
+    assert script.index('eval "$command"') < script.index("coverage report")
+
+
+def test_both_tiers_together_are_all_that_is_not_slow():
+    script = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    assert re.findall(r'-m "([^"]+)"', README) == ["not slow and not thorough"]
+    assert re.findall(r'-m "([^"]+)"', script) == ["thorough and not slow"]
+
+
+def test_continuous_integration_lints():
+    script = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    for linter in ("ruff check .", "ruff format --check .", "mypy"):
+        assert f"\nrun $python -m {linter}\n" in script

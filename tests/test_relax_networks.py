@@ -62,6 +62,7 @@ def test_patterns_want_a_finite_matrix(bad):
 # --- the convex problem -------------------------------------------------------------------
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", DISTINCT)
 def test_the_convex_program_finds_the_optimum(name):
     case = DISTINCT[name]
@@ -88,6 +89,7 @@ def test_outputs_in_l1_part():
     assert near(both, sum(each))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("right", ["l2", "l2+", "linf", "l1"])
 @pytest.mark.parametrize(
     "kwargs", [{}, {"activation": "abs"}, {"bias": "free"}, {"samples": [0, 1, 2] * 2}]

@@ -45,6 +45,7 @@ def tensor(dims, seed=0):
     return np.random.default_rng(seed).integers(-16, 17, dims) / 8
 
 
+@pytest.mark.sampled(5)
 @each_polar
 def test_the_polar_is_not_below_what_is_attained_and_proved_by_its_witness(norms, dims):
     for seed in range(2):

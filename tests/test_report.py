@@ -82,6 +82,7 @@ def reported(request, tmp_path_factory):
     return result, path, Page(path.read_text(encoding="utf-8"))
 
 
+@pytest.mark.sampled(4)
 def test_every_family_is_one_page_without_network_or_script(reported):
     _, path, page = reported
     assert page.open == []

@@ -115,6 +115,7 @@ def interrupted(path, checkpoint):
     return process.returncode, json.loads(out)
 
 
+@pytest.mark.thorough
 def test_ctrl_c_leaves_a_bracket_and_a_file_from_which_the_command_goes_on(tmp_path, path):
     file = tmp_path / "a.checkpoint"
     status, first = interrupted(path, file)
@@ -185,6 +186,7 @@ KINDS_OF = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("kind", KINDS_OF)
 def test_what_was_proved_is_proved_again_for_every_kind_of_problem(tmp_path, kind):
     loss, atom, lam, offsets, sides = KINDS_OF[kind]

@@ -52,6 +52,7 @@ CLOSED = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("form", ["product", "sum"])
 @pytest.mark.parametrize("name", CLOSED)
 def test_growing_noise_is_certified_exactly_while_the_excess_is_within_epsilon(name, form):
@@ -154,6 +155,7 @@ def hadamard(k):
     return np.ones((1, 1)) if k == 0 else np.kron(hadamard(k - 1), H)
 
 
+@pytest.mark.thorough
 def test_sizes_that_only_the_rounded_tier_reaches():
     sizes = np.ones(401)
     sizes[:6] = [64, 32, 32, 16, 8, 4]

@@ -37,6 +37,7 @@ def agreeing(pair, rng):
     return out
 
 
+@pytest.mark.sampled(4)
 @TIERS
 @pytest.mark.parametrize("left", LEFT)
 @pytest.mark.parametrize("right", RIGHT)

@@ -60,6 +60,7 @@ def test_every_loss_is_searched():
     assert set(MADE) == set(LOSSES)
 
 
+@pytest.mark.sampled(5)
 @EACH
 @pytest.mark.parametrize("pair", CLOSED, ids="x".join)
 def test_a_poor_start_ends_certified_and_is_itself_refuted(name, pair):
@@ -91,6 +92,7 @@ def test_nonnegative_factors_end_certified(name):
     assert found.result.verdict is Verdict.CERTIFIED
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("norm", ["l2", "l2+", "l1+"])
 @pytest.mark.parametrize("loss", [Squared, Absolute, KullbackLeibler])
 def test_one_factor_ends_certified(loss, norm):

@@ -46,6 +46,7 @@ def pressing(stage, _value):
         os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("answer", [None, False, 1, "yes"])
 def test_only_true_stops(answer):
     told, heard = counted(answer)

@@ -84,6 +84,7 @@ def test_the_spectral_norm_of_a_known_tensor(name):
     consistent(bound, T)
 
 
+@pytest.mark.sampled(3)
 @each
 def test_the_nuclear_norm_of_a_known_tensor(name):
     T, _, square = KNOWN[name]
@@ -115,6 +116,7 @@ def test_a_slice_has_both_norms_its_length(order):
         assert bound.relative_gap < 1e-7
 
 
+@pytest.mark.thorough
 def test_duality_of_a_random_tensor():
     big, small = nuclear(RANDOM), spectral(RANDOM)
     square = float((RANDOM**2).sum())
@@ -169,6 +171,7 @@ def test_squeezed_factors_come_back(dims, r):
     assert full(back).reshape(T.shape) == pytest.approx(full(held))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("power", [-1000, -500, 500, 1000])
 def test_powers_of_two_scale_every_number(power):
     for norm in (spectral, nuclear):

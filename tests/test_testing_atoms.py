@@ -59,6 +59,7 @@ ATOMS = {
 SLOW = {"relu bias": [(3, 1)], "relu abs": [(3, 1)], "relu pooled": [(2, 1)]}  # polars branch
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("name", ATOMS)
 def test_our_atoms_keep_the_contract(name):
     report = check_atom(ATOMS[name], shapes=SLOW.get(name), examples=40)
@@ -68,11 +69,13 @@ def test_our_atoms_keep_the_contract(name):
     assert report["domination"].how == "exactly, by the kernel"
 
 
+@pytest.mark.sampled(11)
 @pytest.mark.parametrize("pair", list(product(KEYS, KEYS)), ids="x".join)
 def test_our_pairs_of_norms_keep_the_contract(pair):
     check_atom(RankOne(*pair), examples=FEW)
 
 
+@pytest.mark.sampled(11)
 @pytest.mark.parametrize("norm", NORM_VARIANTS, ids=NORM_IDS)
 def test_our_norms_keep_the_contract(norm):
     check_atom(RankOne("l2", made(*norm, 3)), shapes=[(2, 3)], examples=FEW)
@@ -332,6 +335,7 @@ WRONG = {
 }
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize(("atom", "clause"), WRONG.values(), ids=WRONG)
 def test_a_wrong_atom_is_caught_by_the_clause_it_breaks(atom, clause):
     with pytest.raises(ContractError) as error:
@@ -444,6 +448,7 @@ def tried(name):
     return TRIED.get(name, [(3, 2)] if name == "deep linear" else [(2, 2)])
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("name", SHAVED)
 def test_a_polar_too_small_by_1e_9_is_caught_by_the_search(name):
     with pytest.raises(ContractError) as error:
@@ -452,6 +457,7 @@ def test_a_polar_too_small_by_1e_9_is_caught_by_the_search(name):
     assert error.value.left > error.value.right
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", SHAVED)
 def test_the_search_finds_what_attains_the_polar_by_itself(name):
     atom, shape = SHAVED[name], tried(name)[0]
@@ -466,6 +472,7 @@ def test_the_search_finds_what_attains_the_polar_by_itself(name):
         assert best >= lower - 1e-10 * abs(lower)
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", SHAVED)
 def test_the_same_polar_is_accepted_as_it_is(name):
     report = check_atom(Shaved(SHAVED[name], 0.0), shapes=tried(name), examples=24)

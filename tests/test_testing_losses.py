@@ -45,6 +45,7 @@ def our_loss(name, kind):
     }[kind]()
 
 
+@pytest.mark.sampled(11)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", LOSSES)
 def test_our_losses_keep_the_contract(name, kind):
@@ -271,6 +272,7 @@ WRONG = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("loss", "clause"), WRONG.values(), ids=WRONG)
 def test_a_wrong_loss_is_caught_by_the_clause_it_breaks(loss, clause):
     with pytest.raises(ContractError) as error:

@@ -83,6 +83,7 @@ def test_losses_of_every_class_are_drawn(name, data):
     assert isinstance(loss, LOSSES[name])
 
 
+@pytest.mark.thorough
 def test_the_documentation_runs():
     result = doctest.testmod(certify.testing)
     assert (result.failed, result.attempted > 5) == (0, True)
