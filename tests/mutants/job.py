@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ ELSEWHERE = ("adapters_", "audit", "bad_input", "cli", "contributing", "demo", "
 ELSEWHERE += ("lint", "packaging", "paper_", "problems", "pytest_plugin", "readme", "report")
 ELSEWHERE += ("schema", "search", "relax_zoo", "wrong_invocations", "tensor_zoo", "mutants")
 ELSEWHERE += ("testing_", "files_", "damaged", "large", "improve", "restarts", "resume", "telling")
+HARD = 600.0  # seconds on the wall, for a child that sleeps
+HANGING = 20.0  # seconds of a processor beyond its own that a test may take
 
 
 @dataclass
@@ -72,22 +75,31 @@ class Runner:
     options: argparse.Namespace
     jobs: deque[Job] = field(default_factory=deque)
     trusted: dict[str, bool] = field(default_factory=dict)
+    killers: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, mutant: Mutant, tests: Sequence[str]) -> None:
         """Queue a mutant."""
         tests = [t for t in tests if t in self.session.items and self.trusted.get(t, True)]
         work = partial(self.work, mutant=mutant, tests=tests)
-        self.jobs.append(Job(work, self.options.limit, partial(self.done, mutant, tests)))
+        self.jobs.append(Job(work, HARD, partial(self.done, mutant, tests)))
 
     def work(self, session: Session, mutant: Mutant, tests: Sequence[str]) -> Fate:
-        """Run the tests with the mutant in force."""
+        """Run the tests with the mutant in force; first those that killed its neighbours."""
         put_in_force(mutant.function, mutant.node(), self.functions)
-        return session.run(tests)
+        first = [t for t in self.killers.get(mutant.function.qualname, ()) if t in tests]
+        end = time.process_time() + self.options.seconds
+        return session.run(
+            list(dict.fromkeys([*first, *tests])),
+            lambda: bool(session.failed) or time.process_time() > end,
+            self.options.seconds + HANGING,
+        )
 
     def done(self, mutant: Mutant, tests: Sequence[str], fate: Fate) -> None:
         """Report a fate, once the test that killed is known to pass without the mutant."""
         killer = fate.by if fate.by in self.session.items else ""
         if fate.outcome != "killed" or not killer or self.trusted.get(killer):
+            if killer:
+                self.killers.setdefault(mutant.function.qualname, []).insert(0, killer)
             self.report.add(mutant, fate)
             if self.options.verbose:
                 show(f"{fate.outcome} {mutant}\n    {fate.by} {fate.seconds:.1f} s\n")
@@ -101,7 +113,8 @@ class Runner:
                 show(f"NOT TRUSTED {killer}: fails without a mutant\n")
                 self.add(mutant, tests)
 
-        self.jobs.appendleft(Job(lambda s: s.run([killer]), self.options.limit, judged))
+        alone = Job(lambda s: s.run([killer], lambda: bool(s.failed)), HARD, judged)
+        self.jobs.appendleft(alone)
 
 
 def test_files() -> list[str]:
@@ -121,7 +134,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     out.add_argument("--only", help="every mutant of one function, by qualified name")
     out.add_argument("--again", type=Path, help="only those that this file of survivors names")
     out.add_argument("--jobs", type=int, default=2, help="processes")
-    out.add_argument("--limit", type=float, default=60.0, help="seconds for a mutant")
+    out.add_argument("--seconds", type=float, default=20.0, help="of a processor for a mutant")
     out.add_argument("--survivors", type=Path, help="a file to append the survivors to")
     out.add_argument("--map", nargs="*", help="measure again which tests cover which lines")
     out.add_argument("--budget", type=float, default=90.0, help="seconds to measure a test file")

@@ -20,6 +20,7 @@ from hypothesis import Phase, settings
 from .functions import StaleError
 
 ROOM = 2 << 30  # bytes of memory that a mutant may ask for beyond what is there
+CLOCKS = (signal.SIGALRM, signal.SIGPROF)
 SINGLE = [Phase.explicit, Phase.generate]  # a counterexample need not be small
 OPTIONS = ("-q", "-q", "-s", "-p", "no:xdist", "-p", "no:cacheprovider", "-p", "no:cov")
 OPTIONS += ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # certify is imported before
@@ -78,14 +79,15 @@ class Session:
         if report.failed:
             self.failed = report.nodeid
 
-    def run(self, names: Sequence[str], until: Callable[[], bool] | None = None) -> Fate:
-        """Run tests until one fails (or `until` says so)."""
+    def run(self, names: Sequence[str], until: Callable[[], bool], each: float = 0.0) -> Fate:
+        """Run tests until `until` says so; the process ends if one takes over `each` seconds."""
         order = [*(self.items[n] for n in names), None]
         self.failed = ""
         for at, (item, following) in enumerate(pairwise(order), 1):
+            signal.setitimer(signal.ITIMER_PROF, each)
             item.ihook.pytest_runtest_protocol(item=item, nextitem=following)
-            if until() if until else self.failed:
-                return Fate("killed", self.failed, at)
+            if until():
+                return Fate("killed" if self.failed else "survived", self.failed, at)
         return Fate("survived", "", len(names))
 
 
@@ -157,7 +159,8 @@ def _child(session: Session, job: Job, into: int) -> None:
             os.dup2(nothing, stream)
         size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (size + ROOM, size + ROOM))
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        for number in (signal.SIGALRM, signal.SIGPROF):
+            signal.signal(number, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, job.limit)
         told = job.work(session)
     except StaleError as error:
@@ -174,7 +177,7 @@ def _finish(job: Job) -> None:
     fate = Fate("killed", f"the end of the process: status {status}")
     if job.heard:
         fate = Fate(**json.loads(job.heard))
-    elif os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM:
-        fate = Fate("timed out", f"{job.limit:.0f} s")
+    elif os.WIFSIGNALED(status) and os.WTERMSIG(status) in CLOCKS:
+        fate = Fate("timed out")
     fate.seconds = time.monotonic() - job.started
     job.done(fate)
