@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from .covering import ROOT, Covering, kept, record_all
-from .functions import every_function, put_in_force
+from .functions import StaleError, every_function, put_in_force
 from .running import Fate, Job, Session, collected, run_all
 from .tables import Mutant, by_hand, explained, fixed, made, spread
 
@@ -172,6 +172,8 @@ def main(arguments: Sequence[str]) -> int:
         def body(session: Session) -> None:
             runner = Runner(session, functions, report, options)
             for mutant, test in rows:
+                if test not in session.items:
+                    raise StaleError(f"on the short list, but no test any more: {test}")
                 runner.add(mutant, [test])
             run_all(session, runner.jobs, options.jobs)
     else:
@@ -195,8 +197,7 @@ def measured(options: argparse.Namespace, functions: dict) -> list[str]:
     wanted = options.map or files
     lacking = [f for f in wanted if options.map is not None or not kept(f).exists()]
     if lacking:
-        sources = sorted({f.file for f in functions.values()})
-        plan = partial(record_all, files=sources, at_once=options.jobs, budget=options.budget)
+        plan = partial(record_all, functions=functions, at_once=options.jobs, budget=options.budget)
         apart(partial(collected, lacking, plan))
     return [f for f in files if kept(f).exists()]
 

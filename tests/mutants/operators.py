@@ -19,6 +19,7 @@ COMPARISONS = {
     ast.Is: ast.IsNot,
     ast.IsNot: ast.Is,
 }
+ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 ARITHMETIC = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,
@@ -115,6 +116,8 @@ def _silent(parent: ast.AST, field: str, at: int | None, child: ast.AST) -> bool
     if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
         return True
     name = called(parent)
+    if isinstance(parent, ast.keyword) and parent.arg == "strict":
+        return True
     told = name == "demand" and (field != "args" or bool(at))
     return told or (name == "RejectedError" and field != "func")
 
@@ -217,7 +220,10 @@ def of_attribute(node: ast.Attribute) -> Iterator[tuple[str, ast.AST]]:
 
 
 def of_choice(node: ast.If | ast.While | ast.IfExp) -> Iterator[tuple[str, ast.AST]]:
-    """Negate a condition."""
+    """Negate a condition that no other operator turns."""
+    turned = isinstance(node.test, ast.Compare) and not isinstance(node.test.ops[0], ORDERS)
+    if turned or (isinstance(node.test, ast.UnaryOp) and isinstance(node.test.op, ast.Not)):
+        return
     made = copy.copy(node)
     made.test = ast.UnaryOp(ast.Not(), node.test)
     yield "negation", made
