@@ -178,6 +178,7 @@ def run_toy(toy, change):
     return fates[0]
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # threads of pytest's own
 def test_a_mutant_is_killed_or_survives_in_a_fork_and_the_parent_is_unharmed(toy):
     assert run_toy(toy, ("a < b else b", "b < a else b")).outcome == "killed"
     assert run_toy(toy, ("a if a < b", "a if a <= b")).outcome == "survived"
