@@ -12,6 +12,7 @@ from certify.kernel.verify import Array, Exact, Fan, Pattern
 from certify.rigor.rounded import Ball, Rounded
 
 from .references import NEAR, mp, rational
+from .test_corrections import asked_of
 
 ONE = kernel.ONE
 
@@ -182,3 +183,21 @@ def test_the_tail_of_a_matrix_is_the_sum_of_its_small_squared_singular_values(ti
             )
             found = kernel.tail(ar, held, ar.load(Array((m * n,), array("d", M.reshape(-1)))))
             assert small - Fraction(slack) <= found <= small + near
+
+
+@pytest.mark.parametrize("design", [[[1.0], [0.0]], [[1.0, 0.0], [0.0, 1.0]]])
+def test_covariates_fit_as_many_ranks_as_they_have_columns(design):
+    # diag(2, 1) is a slice (0, 1)(0, 1)^T beside a covariate (1, 0) times (2, 0): it costs nothing
+    a = Array((2, len(design[0])), array("d", [x for row in design for x in row]))
+    ends = [Array((2, 1), array("d", [0.0, 1.0]))] * 2
+    pair = kernel.Pair(Pattern(2, 2), kernel.Norm("l2", 2), kernel.Norm("l2", 2))
+    bare = asked_of(pair, [2.0, 0.0, 0.0, 1.0], ends, [kernel.Offset("linear", Fraction(0), a)])
+    asked = kernel.replace(bare, claim="rank", lam=Fraction(0))
+    witness = {"K": Array((2, 0), array("d")), "mu.q0": kernel.filled((a.shape[1], 2), 0.0)}
+    proof = {"ky_fan": {"axis": 0, "shift": "4"}}
+    found = kernel.fixed_rank(Exact(), asked, proof, kernel.Arrays(witness, "proof"))
+    assert found == kernel.Bound(Fraction(0), ("ky_fan",))
+    free = kernel.replace(asked, offsets=())  # of rank one alone, half the least square is left
+    alone = {"K": witness["K"]}
+    found = kernel.fixed_rank(Exact(), free, proof, kernel.Arrays(alone, "proof"))
+    assert found.value == Fraction(1, 2)

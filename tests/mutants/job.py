@@ -131,7 +131,8 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     out.add_argument("--all", action="store_true", help="every mutant")
     out.add_argument("--hand", action="store_true", help="only those written by hand")
     out.add_argument("--fixed", action="store_true", help="only the short list of fixed.toml")
-    out.add_argument("--only", help="every mutant of one function, by qualified name")
+    out.add_argument("--only", nargs="*", help="every mutant of some functions, by qualified name")
+    out.add_argument("--tests", nargs="*", help="only by the tests of these files")
     out.add_argument("--again", type=Path, help="only those that this file of survivors names")
     out.add_argument("--jobs", type=int, default=2, help="processes")
     out.add_argument("--seconds", type=float, default=20.0, help="of a processor for a mutant")
@@ -145,7 +146,8 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
 def chosen(options: argparse.Namespace, hand: list[Mutant], auto: list[Mutant]) -> list[Mutant]:
     """Return the mutants to run."""
     if options.only:
-        return [m for m in [*hand, *auto] if m.function.qualname == options.only]
+        mutants = hand if options.hand else [*hand, *auto]
+        return [m for m in mutants if m.function.qualname in options.only]
     if options.again:
         told = options.again.read_text()
         return [m for m in [*hand, *auto] if f"{m.key[0]} [" in told and _in(m, told)]
@@ -193,7 +195,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def measured(options: argparse.Namespace, functions: dict) -> list[str]:
     """Measure the test files that have no record yet; return all that have one."""
-    files = test_files()
+    files = options.tests or test_files()
     wanted = options.map or files
     lacking = [f for f in wanted if options.map is not None or not kept(f).exists()]
     if lacking:
