@@ -109,3 +109,46 @@ def test_a_scale_that_is_not_positive_is_refused(wrong):
     with pytest.raises(kernel.RejectedError) as error:
         kernel.rescaled(EXACT, pair, field, given)
     assert (error.value.where, error.value.code) == ("proof.scale.right", "sign")
+
+
+# --- boxes, equal signs and blocks: what stands for a part of the ball ------------------------
+
+
+@pytest.mark.parametrize("sign", "*+-0")
+def test_a_coordinate_of_a_box_takes_the_ends_of_its_interval(sign):
+    ends = {"*": {-1, 1}, "+": {0, 1}, "-": {-1, 0}, "0": {0}}[sign]
+    n = Norm("linf", 2, f"*{sign}")
+    for first in (0, 3):
+        found = kernel.unmixed(n, 1, first, box=True)
+        values = {
+            sum(Fraction(x) * {first: s0, first + 2: s}[j] for j, x in found)
+            for s0, s in product((1, -1), repeat=2)
+        }
+        assert values == ends | {-x for x in ends}  # s_0 = 1, or all signs turned
+        own = {sum(Fraction(x) * {first: 1, first + 2: s}[j] for j, x in found) for s in (1, -1)}
+        assert own == ends
+
+
+def agree(z, leaf):
+    return all(x == sign * z[c] for x, (c, sign) in zip(z, leaf.classes, strict=True))
+
+
+@pytest.mark.parametrize("signs", list(product((1, -1), repeat=2)))
+@pytest.mark.parametrize("ends", [[1, 3], [3, 1], [0, 2], [1, 2], [3, 0]])
+def test_a_split_at_equal_signs_keeps_the_vertices_of_its_side(signs, ends):
+    pair = Pair(Pattern(4, 1), Norm("linf", 4), Norm("l2", 1))
+    a, b = signs
+    leaf = Leaf((), ((0, 1), (0, a), (2, 1), (2, b), (4, 1)))
+    before = [z for z in product((1, -1), repeat=5) if agree(z, leaf)]
+    for side in (1, -1):
+        after = kernel.narrowed(pair, leaf, ({"equal": ends}, side), (0, 0))
+        wanted = [z for z in before if z[ends[0]] == side * z[ends[1]]]
+        assert [z for z in product((1, -1), repeat=5) if agree(z, after)] == wanted
+
+
+def test_a_block_counts_by_its_frobenius_norm_rounded_up():
+    n = Norm("group", 3, outer="l1", data=array("q", [0, 1, 1]))
+    full = [1, 2, 3, 2, 4, 5, 3, 5, 6]  # blocks: 1; (2, 3); (4, 5, 5, 6)
+    inside, across = kernel.largest_entries(n, [Fraction(0)] * 3, [float(x) for x in full])
+    assert 16 + 50 + 36 == 102 <= inside**2 <= 102 * (1 + Fraction(1, 2**60))
+    assert 4 + 9 == 13 <= across**2 <= 13 * (1 + Fraction(1, 2**60))
