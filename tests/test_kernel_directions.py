@@ -201,3 +201,21 @@ def test_covariates_fit_as_many_ranks_as_they_have_columns(design):
     alone = {"K": witness["K"]}
     found = kernel.fixed_rank(Exact(), free, proof, kernel.Arrays(alone, "proof"))
     assert found.value == Fraction(1, 2)
+
+
+@pytest.mark.parametrize("held", ["K", "blocks"])
+@pytest.mark.parametrize("what", ["statement.loss", "statement.atom"])
+def test_a_rank_bound_is_of_least_squares_and_of_matrices_only(held, what):
+    l2, at = kernel.Norm("l2", 1), Pattern(1, 1, dims=(1, 1, 1))
+    tensor = what == "statement.atom"
+    pair = kernel.Modes(at, (l2,) * 3) if tensor else kernel.Pair(Pattern(1, 1), l2, l2)
+    bare = asked_of(pair, [2.0], [Array((1, 0), array("d"))] * len(pair.norms))
+    loss = bare.loss if tensor else kernel.Absolute()
+    asked = kernel.replace(bare, claim="rank", lam=Fraction(0), loss=loss)
+    K = {"K": Array((1, 0), array("d"))} if held == "K" else {}
+    proof = {"ky_fan": {"axis": 0, "shift": "4"}} if held == "K" else {"blocks": []}
+    with pytest.raises(kernel.RejectedError) as error:
+        kernel.fixed_rank(Exact(), asked, proof, kernel.Arrays(K, "proof"))
+    assert (error.value.where, error.value.code) == (what, "scope")
+    trivial = kernel.fixed_rank(Exact(), asked, {}, kernel.Arrays({}, "proof"))
+    assert trivial == kernel.Bound(Fraction(0), ("trivial",))
