@@ -1,5 +1,6 @@
 """Balls: an operation on balls holds the result for every member, and the roundings of its own."""
 
+import math
 from array import array
 from fractions import Fraction
 from itertools import product
@@ -198,6 +199,16 @@ GRAPH = Graph(2, array("q", [0, 1]), [0.3], (0, 0), Fraction(1))
 FEATURES = numbers(LONG, 3, 2)
 
 
+CANCEL = (0.1, 0.7, 1 / 3, 1.0), (0.3, 0.9, 1 / 7, -(0.1 * 0.3 + 0.7 * 0.9 + 1 / 3 / 7))
+
+
+def pool(count, slope):
+    """Return a layer of one output: `count` rows of 0.1 in one sample, or one that cancels."""
+    features = numbers([0.1] * count, count, 1) if count > 1 else numbers(CANCEL[0], 1, 4)
+    norms = Norm("l2", features.shape[1]), Norm("l2", 1)
+    return Network(Pattern(1, 1), features, array("q", [0] * count), Fraction(slope), *norms)
+
+
 def net(*, most=False, slope=Fraction(0.1), at=FIELD):
     norms = Norm("l2", 2), Norm("l2", 3)
     return Network(at, FEATURES, array("q", [0, 1, 1]), slope, *norms, most=most)
@@ -229,6 +240,20 @@ ROUNDING = {
         Deep(Pattern(3, 2), FEATURES, (2, 2, 2), Fraction(0.1)),
         (numbers([*LONG, 0.3, 0.6], 4, 2), numbers([*LONG[::-1], 0.2, 0.7], 4, 2)),
     ),
+    "gram": lambda ar: ar.gram(ar.load(numbers(LONG)), 0, FIELD)[0],
+    "gram of columns": lambda ar: ar.gram(ar.load(numbers(LONG)), 1, FIELD)[0],
+    "pooled": lambda ar: ar.layer(pool(1000, 1.0), numbers([1.0], 1, 1), numbers([1.0], 1, 1)),
+    "cancelled": lambda ar: ar.layer(
+        pool(1, 2.0**-10), numbers([*CANCEL[1]], 4, 1), numbers([1.0], 1, 1)
+    ),
+    "cancelled deep": lambda ar: ar.deep(
+        Deep(Pattern(1, 1), numbers(CANCEL[0], 1, 4), (4, 1, 1), Fraction(1)),
+        (numbers(CANCEL[1], 4, 1), numbers([1.0], 1, 1)),
+    ),
+    "many slices": lambda ar: ar.deep(
+        Deep(Pattern(1, 1), numbers([1.0], 1, 1), (1, 1, 1), Fraction(1)),
+        (numbers([0.1] * 1000, 1, 1000), numbers([1.0] * 1000, 1, 1000)),
+    ),
     "placed": lambda ar: ar.placed(
         numbers(LONG[:3]), Pairs([0, 0, 1], [1, 2, 2], [0, 0, 0], [0, 0, 0]), 3
     ),
@@ -255,7 +280,7 @@ def test_a_sum_that_rounds_is_enclosed(name):
 
 def test_norms_and_errors_are_bounds_from_above():
     rng = np.random.default_rng(5)
-    for shape in ((1, 1), (3, 50), (40, 2)):
+    for shape in [(1, 1)] * 20 + [(3, 50), (40, 2)]:
         x = rng.random(shape)
         true = sum(Fraction(v) ** 2 for v in x.reshape(-1).tolist())
         assert square_sum(x).lo <= true <= square_sum(x).hi
@@ -290,3 +315,21 @@ def test_integers_that_share_a_grid_are_added_exactly(size):
         assert total == size * Fraction(1 - 2.0**-53)
     found = ROUNDED.adjoint(ROUNDED.load(numbers(x)), "intercept", None, Pattern(size, 1))
     assert found == [size * Fraction(1 - 2.0**-53)]
+
+
+def test_sums_of_long_columns_are_enclosed():
+    at = Pattern(40000, 2)  # added one after the other, 0.1 drifts by thousands of units
+    x = numbers([0.1] * at.size)
+    found = ROUNDED.sums(ROUNDED.load(x), "column", at)
+    true = 2 * (40000 * Fraction(0.1)) ** 2
+    assert found.lo <= true <= found.hi
+
+
+NEARLY = (0.9858353588317891, 0.9799879238078322, 0.8880667317845192, 0.9174481122043798)
+
+
+@pytest.mark.parametrize("b", NEARLY)
+def test_a_factorization_that_completes_by_rounding_proves_no_less(b):
+    # [[0, b], [b, 0]] has the eigenvalue b; with the float before b its factorization completes
+    g = Ball(np.array([[0.0, b], [b, 0.0]]), Fraction(0))
+    assert ROUNDED.top(g, Fraction(math.nextafter(b, 0.0)), None) >= Fraction(b)

@@ -11,6 +11,7 @@ from certify.kernel import verify as kernel
 from certify.kernel.verify import Arrays, Exact, Norm, Pair, Pattern
 from certify.rigor.rounded import Ball, Rounded
 
+from .references import NEAR, mp, rational
 from .test_corrections import asked_of, dual, numbers
 
 TIERS = pytest.mark.parametrize("tier", [Exact, Rounded])
@@ -134,3 +135,51 @@ def test_a_weighted_dual_value_is_rounded_down(tier):
     true = inner(raw, Y) - size / 2
     found = kernel.dual_value(ar, asked, dual(ar, raw), Fraction(0), Fraction(1))
     assert true - Fraction(1, 2**30) <= found <= true
+
+
+# --- theta: the price of a slice ------------------------------------------------------------------
+
+PRICED = {
+    "l1": Norm("l1", 2),
+    "l2": Norm("l2", 2),
+    "linf": Norm("linf", 2),
+    "elastic": Norm("elastic", 2, scalar=Fraction(1, 4)),
+    "group": Norm("group", 2, outer="l1", data=array("q", [0, 1])),
+    "variation": Norm("variation", 2, scalar=Fraction(1, 2), data=array("q", [0, 1])),
+    "weighted": Norm("weighted", 2, data=array("d", [2.0, 3.0])),
+}
+
+
+def size_of(name, x):
+    """Return a norm at 100 digits, from its definition."""
+    a, b = (mp.mpf(v) for v in x)
+    return {
+        "l1": abs(a) + abs(b),
+        "l2": mp.sqrt(a * a + b * b),
+        "linf": max(abs(a), abs(b)),
+        "elastic": (abs(a) + abs(b)) / 4 + 3 * mp.sqrt(a * a + b * b) / 4,
+        "group": abs(a) + abs(b),
+        "variation": abs(a - b) / 2 + mp.sqrt(a * a + b * b),
+        "weighted": mp.sqrt(2 * a * a + 3 * b * b),
+    }[name]
+
+
+@pytest.mark.parametrize("form", ["product", "sum"])
+@pytest.mark.parametrize("names", [*product(PRICED, repeat=2), ("l2", "l1", "linf"), ("l2",) * 3])
+def test_the_price_of_a_slice_is_enclosed(form, names):
+    count = len(names)
+    norms = tuple(PRICED[name] for name in names)
+    dims = (2,) * count
+    at = Pattern(2, 2 ** (count - 1), dims=dims)
+    pair = Pair(at, *norms) if count == 2 else kernel.Modes(at, norms)
+    asked = asked_of(pair, [0] * at.size, [numbers([], 2, 0)] * count)
+    asked = kernel.replace(asked, form=form)
+    for xs in product([(3.0, 1.0), (1.0, -2.0), (0.1, 0.7)], repeat=count):
+        sizes = [size_of(name, x) for name, x in zip(names, xs, strict=True)]
+        true = mp.fsum(s**count for s in sizes) / count if form == "sum" else mp.fprod(sizes)
+        found = kernel.theta(asked, [list(x) for x in xs])
+        slack = NEAR * 100
+        assert found.lo - slack <= rational(true) <= found.hi + slack
+        assert found.hi - found.lo <= Fraction(1, 2**90)
+        both = kernel.thetas(asked, [numbers([x[0], 1.0, x[1], 0.0], 2, 2) for x in xs])
+        assert both.lo >= found.lo  # one slice more is paid, too
