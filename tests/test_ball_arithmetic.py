@@ -246,6 +246,9 @@ ROUNDING = {
     "cancelled": lambda ar: ar.layer(
         pool(1, 2.0**-10), numbers([*CANCEL[1]], 4, 1), numbers([1.0], 1, 1)
     ),
+    "cancelled below": lambda ar: ar.layer(
+        pool(1, 2.0**-10), numbers([-x for x in CANCEL[1]], 4, 1), numbers([1.0], 1, 1)
+    ),
     "cancelled deep": lambda ar: ar.deep(
         Deep(Pattern(1, 1), numbers(CANCEL[0], 1, 4), (4, 1, 1), Fraction(1)),
         (numbers(CANCEL[1], 4, 1), numbers([1.0], 1, 1)),

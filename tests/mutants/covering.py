@@ -65,6 +65,17 @@ def kept(test_file: str) -> Path:
     return CACHE / "covering" / f"{Path(test_file).stem}.json"
 
 
+def crc(path: Path) -> str:
+    """Return a mark of a file."""
+    return f"{zlib.crc32(path.read_bytes()):08x}"
+
+
+def is_measured(test_file: str) -> bool:
+    """Tell whether a test file has a record, made since it was changed."""
+    path = kept(test_file)
+    return path.exists() and json.loads(path.read_text()).get("source") == crc(ROOT / test_file)
+
+
 def record(
     session: Session, functions: Mapping[str, Function], names: list[str], budget: float
 ) -> Fate:
@@ -85,7 +96,8 @@ def record(
     held.cover.stop()
     target = kept(names[0].split("::")[0])
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(held.record()))
+    told = {"source": crc(ROOT / names[0].split("::")[0])} | held.record()
+    target.write_text(json.dumps(told))
     return Fate("survived", "", len(held.seconds))
 
 

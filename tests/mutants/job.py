@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from .covering import ROOT, Covering, kept, record_all
+from .covering import ROOT, Covering, is_measured, kept, record_all
 from .functions import StaleError, every_function, put_in_force
 from .running import Fate, Job, Session, collected, run_all
 from .tables import Mutant, by_hand, explained, fixed, made, spread
@@ -197,7 +197,7 @@ def measured(options: argparse.Namespace, functions: dict) -> list[str]:
     """Measure the test files that have no record yet; return all that have one."""
     files = options.tests or test_files()
     wanted = options.map or files
-    lacking = [f for f in wanted if options.map is not None or not kept(f).exists()]
+    lacking = [f for f in wanted if options.map is not None or not is_measured(f)]
     if lacking:
         plan = partial(record_all, functions=functions, at_once=options.jobs, budget=options.budget)
         apart(partial(collected, lacking, plan))
