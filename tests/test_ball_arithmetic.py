@@ -1,0 +1,338 @@
+"""Balls: an operation on balls holds the result for every member, and the roundings of its own."""
+
+import math
+from array import array
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+import pytest
+
+from certify.kernel.verify import (
+    Array,
+    Deep,
+    Exact,
+    Graph,
+    Line,
+    Network,
+    Norm,
+    Pairs,
+    Pattern,
+    Place,
+    RejectedError,
+)
+from certify.rigor.bounds import norm_up, product_error, square_sum
+from certify.rigor.layout import on_grid, row_sums_up, totals
+from certify.rigor.rounded import Ball, Rounded
+
+EXACT, ROUNDED = Exact(), Rounded()
+ONE, RAD = Pattern(1, 1), Fraction(1, 4)
+ROUGH = (0.1, 0.7, 1 / 3, 0.9)
+LONG = (0.1, -0.7, 1 / 3, 0.9, 1e-3, 1.7)  # 53 significant bits each: products round
+
+
+def numbers(values, *shape):
+    flat = np.asarray(values, dtype=float).reshape(-1)
+    return Array(shape or (flat.size,), array("d", flat))
+
+
+def ball(values, rad=RAD):
+    return Ball(np.asarray(values, dtype=float), rad)
+
+
+def exact(values):
+    shaped = np.asarray(values, dtype=float)
+    return EXACT.load(numbers(shaped, *shaped.shape))
+
+
+def distance_squared(held, grid):
+    """Return the squared Frobenius distance of a ball's middle from exact numbers."""
+    unit = Fraction(2) ** grid.exp
+    pairs = zip(held.mid.reshape(-1).tolist(), grid.ints, strict=True)
+    return sum((Fraction(a) - b * unit) ** 2 for a, b in pairs)
+
+
+def contains(held, grid):
+    return distance_squared(held, grid) <= held.rad**2
+
+
+# --- members at the ends of a ball of one number: the bound of each formula is attained ------
+
+TWO = {
+    "add": lambda ar, x, y: ar.add(x, y),
+    "subtract": lambda ar, x, y: ar.subtract(x, y),
+    "multiply": lambda ar, x, y: ar.multiply(x, y),
+    "kronecker": lambda ar, x, y: ar.kronecker(x, y, Place(0, (1,), 0, 1)),
+}
+SIGNS = pytest.mark.parametrize("signs", list(product((-1, 1), repeat=2)))
+
+
+@SIGNS
+@pytest.mark.parametrize("name", TWO)
+def test_an_operation_on_two_balls_holds_that_of_any_members(name, signs):
+    middles = (2.0, -3.0), (5.0, 1.0)
+    for a, b in middles:
+        found = TWO[name](ROUNDED, ball([[a]]), ball([[b]], RAD / 2))
+        ends = [[a + signs[0] / 4]], [[b + signs[1] / 8]]
+        assert contains(found, TWO[name](EXACT, *map(exact, ends)))
+
+
+FORMS = {
+    "hat": lambda ar, x: ar.hat(x, ONE),
+    "symmetric": lambda ar, x: ar.symmetric(x, ONE),
+    "scaled": lambda ar, x: ar.scaled(x, numbers([8.0]), numbers([4.0]), ONE),
+    "permuted": lambda ar, x: ar.permuted(x, Pattern(1, 1, dims=(1, 1, 1))),
+    "unfold": lambda ar, x: ar.unfold(x, ONE, (1, 0), 1),
+    "fixed": lambda ar, x: ar.fixed(x, ONE, (1, 0), -1),
+}
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize("name", FORMS)
+def test_a_form_of_a_ball_holds_that_of_any_member(name, sign):
+    assert contains(FORMS[name](ROUNDED, ball([3.0])), FORMS[name](EXACT, exact([3.0 + sign / 4])))
+
+
+HEAVY = numbers([16.0])
+SIZES = {
+    "squares": lambda ar, x: ar.squares(x, None),
+    "weighted squares": lambda ar, x: ar.squares(x, HEAVY),
+    "squares over weights": lambda ar, x: ar.squares_over(x, numbers([1 / 16])),
+    "absolutes": lambda ar, x: ar.absolutes(x),
+    "inner": lambda ar, x: ar.inner(x, x),
+    "row": lambda ar, x: ar.sums(x, "row", ONE),
+    "column": lambda ar, x: ar.sums(x, "column", ONE),
+    "intercept": lambda ar, x: ar.sums(x, "intercept", ONE),
+}
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize("middle", [3.0, -0.125])
+@pytest.mark.parametrize("name", SIZES)
+def test_a_sum_over_a_ball_encloses_that_of_any_member(name, middle, sign):
+    found = SIZES[name](ROUNDED, ball([middle]))
+    true = SIZES[name](EXACT, exact([middle + sign / 4]))
+    assert found.lo <= true.lo
+    assert true.hi <= found.hi
+
+
+@pytest.mark.parametrize("kind", ["row", "column", "intercept"])
+def test_sums_grow_with_the_root_of_how_many_are_added(kind):
+    shape = {"row": (1, 4), "column": (4, 1), "intercept": (2, 2)}[kind]
+    for sign in (-1, 1):  # four entries, each off by half the radius: their sum by twice it
+        found = ROUNDED.sums(ball([1.0] * 4), kind, Pattern(*shape))
+        total = 4 * (1 + sign * RAD / 2)
+        assert found.lo <= total**2 <= found.hi
+
+
+def test_absolutes_grow_with_the_root_of_their_number():
+    for sign in (-1, 1):
+        found = ROUNDED.absolutes(ball([1.0] * 4))
+        assert found.lo <= 4 * (1 + sign * RAD / 2) <= found.hi
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("kind", ["max", "root", "sum"])
+def test_the_longest_line_of_a_ball_is_that_of_its_worst_member(kind, axis):
+    at = Pattern(4, 1) if axis else Pattern(1, 4)
+    line = Line(axis, kind, positive=False, signs=(1,))
+    worst = [1.25, 1, 1, 1] if kind == "max" else [1.125] * 4
+    assert ROUNDED.lines(ball([1.0] * 4), line, at) >= EXACT.lines(exact(worst), line, at)
+
+
+def test_a_side_of_a_line_is_measured_by_its_sign():
+    for positive, signs, wanted in [
+        (True, (1,), 1),
+        (True, (-1,), 3),
+        (False, (1,), 3),
+        (True, (1, -1), 3),
+    ]:
+        line = Line(0, "max", positive, signs)
+        for ar in (EXACT, ROUNDED):
+            assert ar.lines(ar.load(numbers([1.0, -3.0])), line, Pattern(1, 2)) == wanted
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_the_gram_of_a_ball_bounds_the_norm_of_any_member(axis):
+    g, slack = ROUNDED.gram(ball([3.0]), axis, ONE)
+    assert ROUNDED.top(g, Fraction(9), None) >= (Fraction(13, 4) - slack) ** 2
+
+
+def test_exact_sums_and_lines_of_a_ball_are_refused():
+    for ask in (
+        lambda: ROUNDED.adjoint(ball([1.0]), "row", None, ONE),
+        lambda: ROUNDED.exact_lines(ball([1.0]), 0, ONE),
+    ):
+        with pytest.raises(RejectedError, match="inexact"):
+            ask()
+
+
+def test_spans_hold_both_ends_of_a_ball():
+    for rad in (Fraction(1, 3), Fraction(1, 7), Fraction(1, 10**30)):
+        lows, highs, e = ROUNDED.spans(ball([0.1, 3.0], rad))
+        unit = Fraction(2) ** e
+        for low, high, x in zip(lows, highs, (0.1, 3.0), strict=True):
+            assert low * unit <= Fraction(x) - rad
+            assert Fraction(x) + rad <= high * unit
+
+
+def test_the_top_of_a_ball_dominates_any_member():
+    # the factorization reads the lower triangle: E there, mirrored, has norm sqrt(2) |E|
+    for middle, shift in [(3.0, 4), (3.0, 3), (3.0, 100), (-1.0, 1)]:
+        top = ROUNDED.top(ball([[middle]]), Fraction(shift), None)
+        assert top >= Fraction(middle) + RAD
+    wide = ROUNDED.top(ball(np.zeros((2, 2))), Fraction(1, 2**20), None)
+    assert wide**2 >= 2 * (RAD**2 / 2)
+
+
+# --- roundings: inputs are exact, results are not -------------------------------------------
+
+
+def square(values, k=2):
+    return numbers(values[: k * k], k, k)
+
+
+FIELD = Pattern(2, 3)
+DIAGONAL = Pattern(2, 3, array("q", [0, 0, 1]), array("q", [0, 2, 1]))
+LEFT, RIGHT = numbers(LONG[:4], 2, 2), numbers(LONG, 3, 2)
+GRAPH = Graph(2, array("q", [0, 1]), [0.3], (0, 0), Fraction(1))
+FEATURES = numbers(LONG, 3, 2)
+
+
+CANCEL = (0.1, 0.7, 1 / 3, 1.0), (0.3, 0.9, 1 / 7, -(0.1 * 0.3 + 0.7 * 0.9 + 1 / 3 / 7))
+
+
+def pool(count, slope):
+    """Return a layer of one output: `count` rows of 0.1 in one sample, or one that cancels."""
+    features = numbers([0.1] * count, count, 1) if count > 1 else numbers(CANCEL[0], 1, 4)
+    norms = Norm("l2", features.shape[1]), Norm("l2", 1)
+    return Network(Pattern(1, 1), features, array("q", [0] * count), Fraction(slope), *norms)
+
+
+def net(*, most=False, slope=Fraction(0.1), at=FIELD):
+    norms = Norm("l2", 2), Norm("l2", 3)
+    return Network(at, FEATURES, array("q", [0, 1, 1]), slope, *norms, most=most)
+
+
+ROUNDING = {
+    "add": lambda ar: ar.add(*(ar.load(numbers([x])) for x in (0.1, 1e3 + 0.3))),
+    "subtract": lambda ar: ar.subtract(*(ar.load(numbers([x])) for x in (0.1, 1e3 + 0.3))),
+    "multiply": lambda ar: ar.multiply(ar.load(LEFT), ar.load(RIGHT)),
+    "product": lambda ar: ar.product(LEFT, RIGHT, FIELD),
+    "masked product": lambda ar: ar.product(LEFT, RIGHT, DIAGONAL),
+    "scaled": lambda ar: ar.scaled(
+        ar.load(numbers(LONG)), numbers(LONG[1:3]), numbers(LONG[3:]), FIELD
+    ),
+    "masked scaled": lambda ar: ar.scaled(
+        ar.load(numbers(LONG[:3])), numbers(LONG[1:3]), numbers(LONG[3:]), DIAGONAL
+    ),
+    "symmetric": lambda ar: ar.symmetric(ar.load(numbers(ROUGH)), Pattern(2, 2)),
+    "permuted": lambda ar: ar.permuted(ar.load(numbers(ROUGH)), Pattern(2, 2, dims=(2, 2))),
+    "kronecker": lambda ar: ar.kronecker(
+        ar.load(square(LONG)), ar.load(square(LONG[1:])), Place(0, (2, 2), 0, 4)
+    ),
+    "outer_sum": lambda ar: ar.outer_sum((LEFT, RIGHT, RIGHT), Pattern(2, 9, dims=(2, 3, 3))),
+    "laplacian": lambda ar: ar.laplacian(numbers(LONG, 2, 3), GRAPH, Fraction(0.7), Fraction(0.1)),
+    "layer": lambda ar: ar.layer(net(), LEFT, RIGHT),
+    "largest": lambda ar: ar.layer(net(most=True, slope=Fraction(0)), LEFT, RIGHT),
+    "masked layer": lambda ar: ar.layer(net(at=DIAGONAL), LEFT, RIGHT),
+    "deep": lambda ar: ar.deep(
+        Deep(Pattern(3, 2), FEATURES, (2, 2, 2), Fraction(0.1)),
+        (numbers([*LONG, 0.3, 0.6], 4, 2), numbers([*LONG[::-1], 0.2, 0.7], 4, 2)),
+    ),
+    "gram": lambda ar: ar.gram(ar.load(numbers(LONG)), 0, FIELD)[0],
+    "gram of columns": lambda ar: ar.gram(ar.load(numbers(LONG)), 1, FIELD)[0],
+    "pooled": lambda ar: ar.layer(pool(1000, 1.0), numbers([1.0], 1, 1), numbers([1.0], 1, 1)),
+    "cancelled": lambda ar: ar.layer(
+        pool(1, 2.0**-10), numbers([*CANCEL[1]], 4, 1), numbers([1.0], 1, 1)
+    ),
+    "cancelled below": lambda ar: ar.layer(
+        pool(1, 2.0**-10), numbers([-x for x in CANCEL[1]], 4, 1), numbers([1.0], 1, 1)
+    ),
+    "cancelled deep": lambda ar: ar.deep(
+        Deep(Pattern(1, 1), numbers(CANCEL[0], 1, 4), (4, 1, 1), Fraction(1)),
+        (numbers(CANCEL[1], 4, 1), numbers([1.0], 1, 1)),
+    ),
+    "many slices": lambda ar: ar.deep(
+        Deep(Pattern(1, 1), numbers([1.0], 1, 1), (1, 1, 1), Fraction(1)),
+        (numbers([0.1] * 1000, 1, 1000), numbers([1.0] * 1000, 1, 1000)),
+    ),
+    "placed": lambda ar: ar.placed(
+        numbers(LONG[:3]), Pairs([0, 0, 1], [1, 2, 2], [0, 0, 0], [0, 0, 0]), 3
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ROUNDING)
+def test_a_result_that_rounds_is_within_its_radius(name):
+    held, true = ROUNDING[name](ROUNDED), ROUNDING[name](EXACT)
+    assert distance_squared(held, true) > 0  # it rounds: a radius of 0 would be wrong
+    assert contains(held, true)
+
+
+@pytest.mark.parametrize("name", ["squares", "inner", "absolutes", "row", "column", "intercept"])
+def test_a_sum_that_rounds_is_enclosed(name):
+    at = Pattern(50, 60)
+    x = numbers(np.random.default_rng(3).random(3000))
+    ask = SIZES[name] if name in ("squares", "inner", "absolutes") else None
+    ask = ask or (lambda ar, held: ar.sums(held, name, at))
+    found, true = (ask(ar, ar.load(x)) for ar in (ROUNDED, EXACT))
+    assert found.lo <= true.lo <= true.hi <= found.hi
+    assert found.hi < true.hi * (1 + Fraction(1, 2**36))
+
+
+def test_norms_and_errors_are_bounds_from_above():
+    rng = np.random.default_rng(5)
+    for shape in [(1, 1)] * 20 + [(3, 50), (40, 2)]:
+        x = rng.random(shape)
+        true = sum(Fraction(v) ** 2 for v in x.reshape(-1).tolist())
+        assert square_sum(x).lo <= true <= square_sum(x).hi
+        assert norm_up(x) ** 2 >= true
+        rows = [sum(map(Fraction, row)) for row in x.tolist()]
+        assert row_sums_up(x) >= max(rows)
+    for m, n, k in ((2, 2, 40), (40, 40, 3)):
+        a, b = rng.random((m, k)), rng.random((n, k))
+        field = numbers(a, m, k), numbers(b, n, k)
+        held = Ball(a @ b.T, product_error(a, b, k))
+        assert contains(held, EXACT.multiply(*map(EXACT.load, field)))
+
+
+def test_the_top_allows_for_the_roundings_of_its_factorization():
+    # sup of x^T G x is exactly 6 + 0.1 * 3 for G = 0.1 I + 2 * ones: the shift is that, rounded
+    for k in (3, 30):
+        g = np.full((k, k), 1 / 3) + np.eye(k) * 0.1
+        true = max(Fraction(0.1) + k * Fraction(1 / 3), Fraction(0))
+        top = ROUNDED.top(Ball(g, Fraction(0)), true, None)
+        assert top >= true - k * Fraction(1, 2**53)
+        rayleigh = sum(map(Fraction, g.reshape(-1).tolist())) / k
+        for shift in (rayleigh, rayleigh * (1 - Fraction(1, 2**51)), Fraction(float(rayleigh))):
+            assert ROUNDED.top(Ball(g, Fraction(0)), shift, None) >= rayleigh
+
+
+@pytest.mark.parametrize("size", [4, 1000])
+def test_integers_that_share_a_grid_are_added_exactly(size):
+    x = np.full(size, 1 - 2.0**-53)
+    ints, e = on_grid(x, size)
+    if ints is not None:
+        total = Fraction(2) ** e * int(totals(ints, "intercept", Pattern(size, 1))[0])
+        assert total == size * Fraction(1 - 2.0**-53)
+    found = ROUNDED.adjoint(ROUNDED.load(numbers(x)), "intercept", None, Pattern(size, 1))
+    assert found == [size * Fraction(1 - 2.0**-53)]
+
+
+def test_sums_of_long_columns_are_enclosed():
+    at = Pattern(40000, 2)  # added one after the other, 0.1 drifts by thousands of units
+    x = numbers([0.1] * at.size)
+    found = ROUNDED.sums(ROUNDED.load(x), "column", at)
+    true = 2 * (40000 * Fraction(0.1)) ** 2
+    assert found.lo <= true <= found.hi
+
+
+NEARLY = (0.9858353588317891, 0.9799879238078322, 0.8880667317845192, 0.9174481122043798)
+
+
+@pytest.mark.parametrize("b", NEARLY)
+def test_a_factorization_that_completes_by_rounding_proves_no_less(b):
+    # [[0, b], [b, 0]] has the eigenvalue b; with the float before b its factorization completes
+    g = Ball(np.array([[0.0, b], [b, 0.0]]), Fraction(0))
+    assert ROUNDED.top(g, Fraction(math.nextafter(b, 0.0)), None) >= Fraction(b)
