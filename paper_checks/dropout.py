@@ -44,7 +44,7 @@ STATEMENT = Statement(
         "orthogonal slices that is the same, for two equal ones it is twice as much",
         "division by p": "without it the mean output is p Z: y = z = 1, p = 1/2 has 1/4 and not "
         "1/2",
-        "squared loss": "the absolute loss of y = z = 1 is |1 - 2b| = 1 for both masks, and not 1/2",
+        "squared loss": "the absolute loss of y = z = 1 is |1 - 2b| = 1 for both masks, not 1/2",
         "exactly r slices": "twice as many slices, with v halved, sum to the same and cost half",
         "slices of one size": "diag(2, 1) as 2 e1 e1^T + e2 e2^T: 2 (4 + 1) = 10 is more than 9",
         "p falls with r": "p = 1/2 held, one slice 1 split in two: it adds 1/4 and not 1/2",
