@@ -31,13 +31,13 @@ from ._exact import (
 STATEMENT = Statement(
     title="Grothendieck's gap",
     words="The polar of |u|_inf |v|_inf is at most its semidefinite relaxation, and the two differ "
-    "already for the Hadamard matrix [[1, 1], [1, -1]]: 2 against 2 sqrt(2). So a fit can be "
-    "optimal while the relaxation alone does not prove it: for 2 <= lam < 2 sqrt(2) the polar is "
-    "at most lam and the relaxation is not. It may leave a fit undecided; it certifies no false "
-    "one.",
+    "already for the Hadamard matrix [[1, 1], [1, -1]]: 2 against 2 sqrt(2). If the "
+    "residual of a fit is lam / 2 times this matrix, the polar is lam and the fit is optimal, but "
+    "the relaxation is sqrt(2) lam and does not prove it. The relaxation may leave a fit "
+    "undecided; it proves no false one.",
     formula="W = [[a, b], [b, -a]]: Omega*(W) = 2 max(|a|, |b|);   max { sum W_ij <x_i, y_j> : "
-    "|x_i|, |y_j| <= 1 } = 2 sqrt(a^2 + b^2);   [[Diag d, -W], [-W^T, Diag e]] >= 0 in the order "
-    "of semidefinite matrices  =>  max^2 <= (sum d) (sum e)",
+    "|x_i|, |y_j| <= 1 } = 2 sqrt(a^2 + b^2);   [[Diag d, -W], [-W^T, Diag e]] positive "
+    "semidefinite  =>  max^2 <= (sum d) (sum e)",
     needs={
         "a and b other than 0": "for b = 0 the polar is 2 |a|, and so is the relaxation",
         "numbers u_i, v_j": "with vectors of two coordinates the Hadamard matrix reaches 2 sqrt(2)",
