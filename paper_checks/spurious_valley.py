@@ -1,0 +1,205 @@
+"""A spurious valley: one hidden ReLU neuron, one input, one output, loss 1/2 |Z - y|^2, exactly.
+
+phi(u, v) = (x u)_+ v, theta = |u| |v|.  A neuron with u > 0 fits the samples with x > 0, one with
+u < 0 the others, and at u = 0 it is zero: f = |y|^2 / 2 whatever v.  With k = <x, y> over the
+samples of one side the best there is |y|^2 / 2 - (|k| - lam)_+^2 / (2 |x|^2), at c = |u v| =
+(|k| - lam)_+ / |x|^2.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
+
+from hypothesis import strategies as st
+
+from ._base import ZERO, Check, Statement
+from ._draw import positives, rationals, vectors
+from ._exact import Vector, dot, total, vector
+
+STATEMENT = Statement(
+    title="Spurious valleys below the width",
+    words="For r too small a connected part of {f <= level} can be without a global minimum of "
+    "f_r: no path leads out of it without rising. One ReLU neuron with data on both sides of 0 "
+    "has such a valley: it fits one side, and to fit the other it must pass u = 0, where f is as "
+    "high as without a neuron. With a second neuron, zero at first, f falls from the same point "
+    "to min F. So a path that never rises to a global minimum needs a large r.",
+    formula="f(0, v) = |y|^2 / 2 > level >= m- > m+, m+- the least f for u > 0 and for u < 0: "
+    "every path from u < 0 to u > 0 has a point with f > level;   with a second neuron f falls "
+    "from m- to min F = m+ + m- - |y|^2 / 2",
+    needs={
+        "one neuron": "the path of the second neuron's growth never rises, and ends lower",
+        "both sides gain": "for lam >= |k| on one side the least f there is |y|^2 / 2: no valley",
+        "unequal sides": "for equal sides both valleys are global minima of f_1",
+        "ReLU": "for phi = x u v the neurons (u, v) and (-u, -v) are the same, so the least f is "
+        "the same for u > 0 and for u < 0, and no sign of u has to change",
+    },
+    gap="The valley is shown for one neuron and any number of samples, so for 1 = r <= card(D). "
+    "A path that never rises to a global minimum exists for r > card(D); nothing is said here of "
+    "the sizes in between.",
+)
+BARRIER, LEAST = "f(0, v) = |y|^2 / 2", "one sign of u: m <= f(u, v)"
+BOTTOM, DEEP = "m is reached", "m- < |y|^2 / 2"
+OTHER, CROSSES = "m+ < m-", "|y|^2 / 2 <= the highest f of a path from u < 0 to u > 0"
+FALLS, POLAR = "f falls while a second neuron grows", "the polar of W is lam"
+GLOBAL = "f of the two best neurons = d(W)"
+HALF, SMALL = Fraction(1, 2), Fraction(1, 10**8)
+Neuron = tuple[Fraction, Fraction]
+
+
+@dataclass(frozen=True)
+class Side:
+    """The samples of one sign: |x| and y."""
+
+    sign: int
+    sizes: Vector
+    data: Vector
+
+    @property
+    def k(self) -> Fraction:
+        """Return <|x|, y>."""
+        return dot(self.sizes, self.data)
+
+    def gain(self, lam: Fraction) -> Fraction:
+        """Return |y|^2 / 2 - m = (|k| - lam)_+^2 / (2 |x|^2)."""
+        return max(ZERO, abs(self.k) - lam) ** 2 / (2 * dot(self.sizes, self.sizes))
+
+    def best(self, lam: Fraction) -> Neuron:
+        """Return u = +-1 and v = (|k| - lam)_+ / |x|^2 with the sign of k."""
+        c = max(ZERO, abs(self.k) - lam) / dot(self.sizes, self.sizes)
+        return Fraction(self.sign), c if self.k > 0 else -c
+
+
+@dataclass(frozen=True)
+class Instance:
+    """Both sides, lam as a part of the smaller |k|, corners of a path, and two parts."""
+
+    sides: tuple[Side, Side]
+    part: Fraction
+    corners: list[Neuron]
+    parts: tuple[Fraction, Fraction]
+
+    @property
+    def lam(self) -> Fraction:
+        """Return lam < |k| on both sides if the part is below 1."""
+        return self.part * min(abs(side.k) for side in self.sides)
+
+    def ordered(self) -> tuple[Side, Side]:
+        """Return the side that gains less, then the other."""
+        first, second = self.sides
+        return (first, second) if first.gain(self.lam) <= second.gain(self.lam) else (second, first)
+
+
+def _side(sign: int) -> st.SearchStrategy[Side]:
+    def of(n: int) -> st.SearchStrategy[Side]:
+        return st.builds(Side, st.just(sign), vectors(n, positives(4)), vectors(n))
+
+    return st.integers(1, 3).flatmap(of).filter(lambda side: bool(side.k))
+
+
+_PARTS = st.fractions(Fraction(1, 100), Fraction(99, 100), max_denominator=100)
+INSTANCES = st.builds(
+    Instance,
+    st.tuples(_side(1), _side(-1)),
+    _PARTS,
+    st.lists(st.tuples(rationals(), rationals()), max_size=3),
+    st.tuples(_PARTS, _PARTS),
+)
+
+
+def output(i: Instance, neurons: Sequence[Neuron]) -> list[Vector]:
+    """Return sum (x u)_+ v on the samples of each side."""
+    return [
+        [total(max(ZERO, side.sign * x * u) * v for u, v in neurons) for x in side.sizes]
+        for side in i.sides
+    ]
+
+
+def residual(i: Instance, neurons: Sequence[Neuron]) -> list[Vector]:
+    """Return W = y - Z on the samples of each side."""
+    pairs = zip(i.sides, output(i, neurons), strict=True)
+    return [[y - z for y, z in zip(side.data, zs, strict=True)] for side, zs in pairs]
+
+
+def value(i: Instance, *neurons: Neuron) -> Fraction:
+    """Return f."""
+    fit = total(dot(w, w) for w in residual(i, neurons)) / 2
+    return fit + i.lam * total(abs(u * v) for u, v in neurons)
+
+
+def half_square(i: Instance) -> Fraction:
+    """Return |y|^2 / 2, the barrier."""
+    return total(dot(side.data, side.data) for side in i.sides) / 2
+
+
+def sides(i: Instance) -> Iterator[Check]:
+    """Yield f of neurons, by the network, against the formulas of each side."""
+    valley, other = i.ordered()
+    barrier = half_square(i)
+    low, high = (barrier - side.gain(i.lam) for side in (valley, other))
+    for u, v in i.corners:
+        yield Check(BARRIER, value(i, (ZERO, v)), "==", barrier)
+        for side, least in ((valley, low), (other, high)):
+            yield Check(LEAST, least, "<=", value(i, (abs(u) * side.sign, v)))
+    for side, least in ((valley, low), (other, high)):
+        yield Check(BOTTOM, value(i, side.best(i.lam)), "==", least)
+    yield Check(DEEP, value(i, valley.best(i.lam)), "<", barrier)
+    if low != high:
+        yield Check(OTHER, high, "<", value(i, valley.best(i.lam)))
+    yield Check(CROSSES, barrier, "<=", highest(i))
+    yield from wider(i)
+
+
+def highest(i: Instance) -> Fraction:
+    """Return the highest f at the corners of a path from one best neuron to the other, and where
+    u changes its sign.
+    """
+    valley, other = i.ordered()
+    path = [valley.best(i.lam), *i.corners, other.best(i.lam)]
+    met = [*path]
+    for (a, b), (c, d) in pairwise(path):
+        if a * c < 0:
+            t = a / (a - c)
+            met.append((a + t * (c - a), b + t * (d - b)))
+    return max(value(i, neuron) for neuron in met)
+
+
+def wider(i: Instance) -> Iterator[Check]:
+    """Yield f while a second neuron grows beside the valley's best, and the dual at its end."""
+    valley, other = (side.best(i.lam) for side in i.ordered())
+    times = sorted({ZERO, *i.parts, Fraction(1)})
+    values = [value(i, valley, (other[0], t * other[1])) for t in times]
+    for before, after in pairwise(values):
+        yield Check(FALLS, after, "<", before)
+    W = residual(i, (valley, other))
+    yield Check(POLAR, max(abs(dot(s.sizes, w)) for s, w in zip(i.sides, W, strict=True)), "==",
+                i.lam)  # fmt: skip
+    dual = total(dot(w, s.data) - dot(w, w) / 2 for s, w in zip(i.sides, W, strict=True))
+    yield Check(GLOBAL, values[-1], "==", dual)
+
+
+def fixed() -> Iterator[Check]:
+    """Yield two samples, shallow valleys, hardly a step, and the counterexamples."""
+    one, two = Side(-1, vector(1), vector(1)), Side(1, vector(1), vector(2))
+    straight = [(Fraction(-1), HALF), (Fraction(1), Fraction(3, 2)), (Fraction(1), HALF)]
+    i = Instance((two, one), HALF, straight, (SMALL, HALF))
+    yield from sides(i)
+    yield from sides(replace(i, part=1 - Fraction(1, 10**4)))
+    near = Side(1, vector(1), [1 + SMALL])
+    yield from sides(replace(i, sides=(near, one)))
+    valley, other = (side.best(i.lam) for side in i.ordered())
+    grown = max(value(i, valley, (other[0], t * other[1])) for t in vector(0, "1/2", 1))
+    yield Check(CROSSES, half_square(i), "<=", grown, dropped="one neuron")
+    none = replace(i, part=Fraction(1))  # lam = |k| at u < 0
+    lowest = value(none, none.ordered()[0].best(none.lam))
+    yield Check(DEEP, lowest, "<", half_square(none), dropped="both sides gain")
+    equal = replace(i, sides=(replace(two, data=one.data), one))
+    bests = (value(equal, side.best(equal.lam)) for side in equal.sides)
+    yield Check(OTHER, next(bests), "<", next(bests), dropped="unequal sides")
+    pair = (linear(i.lam, u, v) for u, v in (vector(1, "1/4"), vector(-1, "-1/4")))
+    yield Check(OTHER, next(pair), "<", next(pair), dropped="ReLU")
+
+
+def linear(lam: Fraction, u: Fraction, v: Fraction) -> Fraction:
+    """Return f of phi = x u v for x = (1, -1), y = (2, 1): least at u v = (1 - lam) / 2."""
+    return ((u * v - 2) ** 2 + (-u * v - 1) ** 2) / 2 + lam * abs(u * v)
