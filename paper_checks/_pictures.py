@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import _pictures_scope as scope
 from . import flat_path, large_r
 from ._exact import l1, objective, product
 from ._neurons import ANGLES, LAM, grown, polar
@@ -220,5 +221,35 @@ PICTURES = {
         "Three factors. With weight decay, of degree 2, the origin is a local minimum for any "
         "data, though here a point far away is lower; with the product of norms it is none.",
         low_degree,
+    ),
+    "weight_decay_at_depth": Picture(
+        "Singular values whose powers 2/L sum to 1. For L = 1 and 2 they bound a convex set; from "
+        "L = 3 on the mean of (1, 0) and (0, 1), a dot, is outside.",
+        scope.powers,
+    ),
+    "dropout": Picture(
+        "The least that dropout adds to the loss with r slices of one sum Z. With p held it is "
+        "|Z|_*^2 / r and falls to 0; with p that falls with r it is the same for every r.",
+        scope.by_size,
+    ),
+    "grothendieck_gap": Picture(
+        "The polar of |u|_inf |v|_inf at [[1, b], [b, -1]] and its semidefinite relaxation, which "
+        "is larger for every b > 0: in between a fit is optimal and not proved so.",
+        scope.between,
+    ),
+    "dead_neuron": Picture(
+        "f over u at v = 2, for one sample x = 1, y = 4. Where u < 0 the neuron is dead: f is flat "
+        "for lam = 0, and falls towards u = 0 with weight decay.",
+        scope.dead,
+    ),
+    "end_of_a_flat_path": Picture(
+        "Y = diag(5, 5), lam = 1. f is constant from a local minimum to a point with a zero slice, "
+        "which is no local minimum: a slice grows there and f falls to min F.",
+        scope.onward,
+    ),
+    "spurious_valley": Picture(
+        "One neuron fits x < 0 in a valley, and must pass u = 0 to fit x > 0, which is lower. A "
+        "second neuron that grows from zero on the other side never makes f rise.",
+        scope.valley,
     ),
 }

@@ -17,7 +17,18 @@ from hypothesis import strategies as st
 
 from ._base import ZERO, Check, Statement
 from ._draw import positives, rationals, vectors
-from ._exact import Matrix, Vector, dot, half_squares, least, objective, product, total, vector
+from ._exact import (
+    Matrix,
+    Vector,
+    dot,
+    flat,
+    half_squares,
+    least,
+    objective,
+    product,
+    total,
+    vector,
+)
 
 STATEMENT = Statement(
     title="The end of a flat path",
@@ -41,7 +52,7 @@ STATEMENT = Statement(
     "at a local minimum does, and the end has to be tested: is the polar of W at most lam?",
 )
 FLAT, NEAR = "f on the path = lam s^2 + (lam^2 + y2^2) / 2", "f on the path <= f near it"
-VANISHES = "slices left at the end"
+STAYS, VANISHES = "the sum of phi stays s^2 e1 e1^T", "slices left at the end"
 FALLS, DROP = "f falls while g grows", "f falls by g^2 h^2 - g^4 / 2"
 REACHED, GLOBAL = "f(g = h) = min F", "y2 <= lam: f on the path = min F"
 ONE, SMALL = Fraction(1), Fraction(1, 10**8)
@@ -112,6 +123,7 @@ def sides(i: Instance) -> Iterator[Check]:
     """Yield f by the slices on the path, near it, and beyond its end."""
     for m in (i.m, i.m / 2, ZERO):
         yield Check(FLAT, value(i, on_path(i, m)), "==", i.level)
+        yield from stays(i, on_path(i, m))
     yield Check(NEAR, value(i, on_path(i, i.m)), "<=", value(i, near(i)))
     yield Check(VANISHES, Fraction(sum(map(any, on_path(i, ZERO)[0]))), "==", ONE)
     low, high = sorted(i.h * part for part in i.parts)
@@ -121,9 +133,15 @@ def sides(i: Instance) -> Iterator[Check]:
     end = value(i, on_path(i, ZERO))
     yield Check(DROP, end - value(i, grown(i, low)), "==", low**2 * i.h**2 - low**4 / 2)
     yield Check(REACHED, value(i, grown(i, i.h)), "==", least(i.Y, i.lam))
-    flat = [i.Y[0], [ZERO, i.lam * i.parts[0]]]
-    there = objective(flat, *on_path(i, i.m), i.lam)
-    yield Check(GLOBAL, there, "==", least(flat, i.lam))
+    small = [i.Y[0], [ZERO, i.lam * i.parts[0]]]
+    there = objective(small, *on_path(i, i.m), i.lam)
+    yield Check(GLOBAL, there, "==", least(small, i.lam))
+
+
+def stays(i: Instance, slices: Slices) -> Iterator[Check]:
+    """Yield the entries of the sum."""
+    for x, y in zip(flat(product(*slices, 2, 2)), (i.s**2, ZERO, ZERO, ZERO), strict=True):
+        yield Check(STAYS, x, "==", y)
 
 
 def fixed() -> Iterator[Check]:
@@ -134,6 +152,7 @@ def fixed() -> Iterator[Check]:
     yield from sides(i)
     yield from sides(replace(i, slants=vector("1/9", "-1/9", 1, -1)))
     cancel = [vector("5/2", 0), vector("3/2", 0)], [vector("5/2", 0), vector("-3/2", 0)]
+    yield from stays(i, cancel)
     yield Check(FLAT, value(i, cancel), "==", i.level, dropped="local minimum")
     here, far = value(i, on_path(i, i.m)), value(i, grown(i, i.h))
     yield Check(NEAR, here, "<=", far, dropped="near")

@@ -210,6 +210,8 @@ def fixed() -> Iterator[Check]:
     yield Check(GAP, same[0], "<", same[1], dropped="a and b other than 0")
     four_only = total(vector(1, 1)) ** 2
     yield Check(WEAK, eight, "<=", four_only, dropped="positive semidefinite")
+    D, _ = pivots(block(vector(1, 1), named.square, vector(1, 1)))
+    yield Check(POSITIVE, total(map(abs, D)), "==", total(D), dropped="positive semidefinite")
     sums = total(vector(2, 2)) ** 2  # d = e = (2, 2): the block is positive semidefinite
     yield from positive(block(vector(2, 2), named.W, vector(2, 2)))
     long = form(vector(2, 2), named.W, vector(2, 2)) ** 2
