@@ -150,12 +150,16 @@ def fixed() -> Iterator[Check]:
     i = Instance(Fraction(2), Fraction(2), ONE, Fraction(1, 2), sizes, vector(0, 0, 0, 0), (
         SMALL, Fraction(1, 2)))  # fmt: skip
     yield from sides(i)
-    yield from sides(replace(i, slants=vector("1/9", "-1/9", 1, -1)))
+    for h in vector(2, "1/2"):  # as far as near goes: |d| = (lam / h^2) c in a slice of size SMALL
+        edge = replace(i, h=h, sizes=[i.s, SMALL, i.s, ONE], slants=vector(0, "1/1000", 0, 1))
+        yield from sides(edge)
     cancel = [vector("5/2", 0), vector("3/2", 0)], [vector("5/2", 0), vector("-3/2", 0)]
     yield from stays(i, cancel)
     yield Check(FLAT, value(i, cancel), "==", i.level, dropped="local minimum")
     here, far = value(i, on_path(i, i.m)), value(i, grown(i, i.h))
     yield Check(NEAR, here, "<=", far, dropped="near")
+    yield from stays(i, turned(i, ZERO))
+    yield Check(FLAT, turned_l2(i, ZERO), "==", i.level)
     yield Check(NEAR, here, "<=", turned_l2(i, SMALL), dropped="l1 norms")
     yield Check(FALLS, value(i, turned(i, SMALL)), "<", here, dropped="the end")
     small = [i.Y[0], [ZERO, i.lam]]  # y2 = lam

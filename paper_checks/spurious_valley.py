@@ -159,18 +159,23 @@ def highest(i: Instance) -> Fraction:
     met = [*path]
     for (a, b), (c, d) in pairwise(path):
         if a * c < 0:
-            t = a / (a - c)
-            met.append((a + t * (c - a), b + t * (d - b)))
+            met.append((ZERO, b + a / (a - c) * (d - b)))
     return max(value(i, neuron) for neuron in met)
 
 
+def growth(i: Instance) -> Iterator[Fraction]:
+    """Yield f while a second neuron grows from zero beside the valley's best."""
+    valley, (u, v) = (side.best(i.lam) for side in i.ordered())
+    for t in sorted({ZERO, *i.parts, Fraction(1)}):
+        yield value(i, valley, (u, t * v))
+
+
 def wider(i: Instance) -> Iterator[Check]:
-    """Yield f while a second neuron grows beside the valley's best, and the dual at its end."""
-    valley, other = (side.best(i.lam) for side in i.ordered())
-    times = sorted({ZERO, *i.parts, Fraction(1)})
-    values = [value(i, valley, (other[0], t * other[1])) for t in times]
+    """Yield f while a second neuron grows, and the dual at its end."""
+    values = [*growth(i)]
     for before, after in pairwise(values):
         yield Check(FALLS, after, "<", before)
+    valley, other = (side.best(i.lam) for side in i.ordered())
     W = residual(i, (valley, other))
     yield Check(POLAR, max(abs(dot(s.sizes, w)) for s, w in zip(i.sides, W, strict=True)), "==",
                 i.lam)  # fmt: skip
@@ -187,15 +192,15 @@ def fixed() -> Iterator[Check]:
     yield from sides(replace(i, part=1 - Fraction(1, 10**4)))
     near = Side(1, vector(1), [1 + SMALL])
     yield from sides(replace(i, sides=(near, one)))
-    valley, other = (side.best(i.lam) for side in i.ordered())
-    grown = max(value(i, valley, (other[0], t * other[1])) for t in vector(0, "1/2", 1))
-    yield Check(CROSSES, half_square(i), "<=", grown, dropped="one neuron")
+    yield Check(CROSSES, half_square(i), "<=", max(growth(i)), dropped="one neuron")
     none = replace(i, part=Fraction(1))  # lam = |k| at u < 0
     lowest = value(none, none.ordered()[0].best(none.lam))
     yield Check(DEEP, lowest, "<", half_square(none), dropped="both sides gain")
     equal = replace(i, sides=(replace(two, data=one.data), one))
     bests = (value(equal, side.best(equal.lam)) for side in equal.sides)
     yield Check(OTHER, next(bests), "<", next(bests), dropped="unequal sides")
+    lowest = half_square(i) - (1 - i.lam) ** 2 / 4  # <x, y> = 1, |x|^2 = 2
+    yield Check(BOTTOM, linear(i.lam, Fraction(1), Fraction(1, 4)), "==", lowest)
     pair = (linear(i.lam, u, v) for u, v in (vector(1, "1/4"), vector(-1, "-1/4")))
     yield Check(OTHER, next(pair), "<", next(pair), dropped="ReLU")
 

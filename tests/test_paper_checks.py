@@ -67,6 +67,15 @@ def test_each_hypothesis_has_a_counterexample_or_says_why_not(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_claim_and_its_counterexamples_are_one_relation(name):
+    module = paper_checks.load(name)
+    relations = {}
+    for check in module.fixed():
+        relations.setdefault(check.claim, set()).add(check.relation)
+    assert {claim: found for claim, found in relations.items() if len(found) > 1} == {}
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_slack_is_zero_or_derived(name):
     for check in paper_checks.load(name).fixed():
         assert check.slack >= 0
