@@ -27,6 +27,7 @@ from ._exact import (
     total,
     vector,
 )
+from ._told import told
 
 STATEMENT = Statement(
     title="Dropout",
@@ -67,24 +68,20 @@ Slices = tuple[list[Vector], list[Vector]]
 
 @dataclass(frozen=True)
 class Instance:
-    """Data, r slices, W; the probability that a single slice is kept; r slopes, P, Q and t."""
+    """Data, r slices, W, p, c; and r slopes, those of P and Q, and t, of slices of one size."""
 
     Y: Matrix
     slices: Slices
     W: Matrix
-    keep: Fraction
+    p: Fraction
+    c: Fraction
     slopes: list[Fraction]
     turns: tuple[Fraction, Fraction]
     t: Fraction
 
     @property
-    def c(self) -> Fraction:
-        """Return (1 - p) / p for one slice."""
-        return (1 - self.keep) / self.keep
-
-    @property
     def kept(self) -> Fraction:
-        """Return p for r slices: (1 - p) / p = c r."""
+        """Return the p that falls with r: (1 - p) / p = c r."""
         return 1 / (1 + self.c * len(self.slopes))
 
 
@@ -92,11 +89,11 @@ class Instance:
 def _instances(draw: st.DrawFn) -> Instance:
     r = draw(st.integers(1, 3))
     us, vs = (draw(st.lists(vectors(2), min_size=r, max_size=r)) for _ in range(2))
-    keep = Fraction(draw(st.integers(1, 9)), 10)
+    p = Fraction(draw(st.integers(1, 10)), 10)
     slopes = draw(vectors(r, rationals(-3, 3)))
     turns = draw(rationals(-3, 3)), draw(rationals(-3, 3))
     Y, W = draw(matrices(2, 2)), draw(matrices(2, 2))
-    return Instance(Y, (us, vs), W, keep, slopes, turns, draw(positives(6)))
+    return Instance(Y, (us, vs), W, p, draw(positives(4)), slopes, turns, draw(positives(6)))
 
 
 INSTANCES = _instances()
@@ -174,7 +171,7 @@ def convex(i: Instance, slices: Slices, p: Fraction) -> Check:
 def sides(i: Instance) -> Iterator[Check]:
     """Yield the means by enumeration, and the sums against the closed form of the norm."""
     r, here = len(i.slopes), mean(i.Y, i.slices, i.kept)
-    yield Check(EXPECTED, mean(i.Y, i.slices, i.keep), "==", added(i.Y, i.slices, i.keep))
+    yield Check(EXPECTED, mean(i.Y, i.slices, i.p), "==", added(i.Y, i.slices, i.p))
     yield Check(ATLEAST, norm_square(i.slices), "<=", r * price(i.slices))
     yield Check(EQUAL, r * price(equal(i)), "==", norm_square(equal(i)))
     for k in (2, 5):
@@ -201,7 +198,7 @@ def fixed() -> Iterator[Check]:
     """Yield slices of one size, where all relations are tight, and the counterexamples."""
     turns, t = (Fraction(1, 2), Fraction(1, 3)), Fraction(2)
     named = Instance(
-        [vector(4, 1), vector(0, 3)], ([], []), [vector(1, 0), vector(0, 1)], HALF,
+        [vector(4, 1), vector(0, 3)], ([], []), [vector(1, 0), vector(0, 1)], HALF, Fraction(1),
         vector(0, "1/2", 2), turns, t,
     )  # fmt: skip
     yield from sides(replace(named, slices=equal(named)))
@@ -209,33 +206,41 @@ def fixed() -> Iterator[Check]:
     yield from _sums(named)
     Y, W = [vector(3, 0), vector(0, 3)], [vector(2, 0), vector(0, 2)]
     axes, one = [vector(1, 0), vector(0, 1)], Fraction(1)  # c = 1
-    yield Check(OPTIMAL, mean(Y, (axes, axes), Fraction(1, 3)), "==", bound(Y, W, one))
+    pair, least = mean(Y, (axes, axes), Fraction(1, 3)), told(bound(Y, W, one), "6")
+    yield Check(OPTIMAL, pair, "==", least)
     single = mean(Y, ([vector("3/2", 0)], axes[:1]), HALF)  # z = y / (1 + c), the best of rank 1
-    yield Check(OPTIMAL, single, "==", bound(Y, W, one), dropped="r at least the rank")
+    yield Check(OPTIMAL, told(single, "6.75"), "==", least, dropped="r at least the rank")
 
 
 def _means() -> Iterator[Check]:
-    """Yield what other masks, no division, and another loss add to y = z = 1 or to 0."""
+    """Yield what other masks, no division, and another loss add, for y = z = 1 and p = 1/2."""
     one, p = [vector(1)], HALF
     halves = [vector("1/2")] * 2, one * 2
-    yield Check(EXPECTED, mean([vector(1)], halves, p), "==", added([vector(1)], halves, p))
-    same = total(Fraction(1, 2) * (1 - Fraction(b) / p) ** 2 / 2 for b in (0, 1))
-    yield Check(EXPECTED, same, "==", added([vector(1)], halves, p), dropped="independent masks")
-    undivided = total(chance * (1 - Fraction(*m)) ** 2 / 2 for chance, m in masks(1, p))
-    whole = added([vector(1)], (one, one), p)
-    yield Check(EXPECTED, undivided, "==", whole, dropped="division by p")
-    absolute = total(chance * abs(1 - Fraction(*m) / p) for chance, m in masks(1, p))
-    yield Check(EXPECTED, absolute, "==", whole, dropped="squared loss")
+    split, whole = (
+        told(added(one, x, p), text) for x, text in ((halves, "1/4"), ((one, one), "1/2"))
+    )
+    yield Check(EXPECTED, mean(one, halves, p), "==", split)
+    for name, text, wanted, each in (
+        ("independent masks", "1/2", split, lambda b: (1 - 2 * b) ** 2 / 2),  # one for both
+        ("division by p", "1/4", whole, lambda b: (1 - b) ** 2 / 2),
+        ("squared loss", "1", whole, lambda b: abs(1 - 2 * b)),
+    ):
+        value = total(chance * each(Fraction(*mask)) for chance, mask in masks(1, p))
+        yield Check(EXPECTED, told(value, text), "==", wanted, dropped=name)
 
 
 def _sums(named: Instance) -> Iterator[Check]:
     """Yield more slices than r, slices of two sizes, and p held."""
-    many = copies(equal(named), 2)
-    r = len(named.slopes)
+    many, r = copies(equal(named), 2), len(named.slopes)
     yield Check(ATLEAST, norm_square(many), "<=", r * price(many), dropped="exactly r slices")
     two = [vector(2, 0), vector(0, 1)], [vector(1, 0), vector(0, 1)]
-    yield Check(EQUAL, 2 * price(two), "==", norm_square(two), dropped="slices of one size")
+    sums, square = told(2 * price(two), "10"), told(norm_square(two), "9")
+    yield Check(EQUAL, sums, "==", square, dropped="slices of one size")
     one = [vector(1, 0)], [vector(1, 0)]
     single = replace(named, Y=[vector(1, 0), vector(0, 0)], slopes=vector(0))
-    yield convex(single, one, single.kept)
-    yield replace(convex(single, copies(one, 2), single.kept), dropped="p falls with r")
+    kept = told(single.kept, "1/2")
+    yield convex(single, one, kept)
+    held = convex(single, copies(one, 2), kept)
+    told(held.left, "1/2")
+    told(held.right, "1/4")
+    yield replace(held, dropped="p falls with r")

@@ -27,6 +27,7 @@ from ._exact import (
     vector,
     zeros,
 )
+from ._told import told
 
 STATEMENT = Statement(
     title="Grothendieck's gap",
@@ -41,7 +42,7 @@ STATEMENT = Statement(
     needs={
         "a and b other than 0": "for b = 0 the polar is 2 |a|, and so is the relaxation",
         "numbers u_i, v_j": "with vectors of two coordinates the Hadamard matrix reaches 2 sqrt(2)",
-        "vectors of length at most 1": "of length 2 they reach four times as much",
+        "vectors of length at most 1": "vectors of length 2 reach four times as much",
         "positive semidefinite": "d = e = (1, 1) for the Hadamard matrix: 4 is below the square 8 "
         "that vectors reach",
     },
@@ -55,18 +56,18 @@ POSITIVE = "the block is L D L^T with D >= 0"
 WEAK = "any W, vectors and block: vectors^2 <= (sum d) (sum e)"
 GAP = "the polar < the relaxation, in squares"
 OPTIMAL = "lam = the polar: d(W) = f of a fit by one pair of signs"
-ONE = Fraction(1)
+ONE, LENGTH = Fraction(1), "vectors of length at most 1"
 
 
 @dataclass(frozen=True)
 class Instance:
-    """a, b, two points of the cube; any W with as many vectors as rows and columns, weights k."""
+    """a, b, two points of the cube; any W, a vector a row and a column, weights k."""
 
     a: Fraction
     b: Fraction
     points: tuple[Vector, Vector]
     W: Matrix
-    slopes: tuple[Vector, Vector]
+    vectors: tuple[list[Vector], list[Vector]]
     weights: Matrix
 
     @property
@@ -79,11 +80,12 @@ class Instance:
 def _instances(draw: st.DrawFn) -> Instance:
     m, n = draw(st.integers(1, 3)), draw(st.integers(1, 3))
     cube = vectors(2, st.fractions(-1, 1, max_denominator=6))
-    slopes = draw(vectors(m, rationals(-3, 3))), draw(vectors(n, rationals(-3, 3)))
+    some = vectors(2, rationals(-3, 3)).filter(any)
+    sides = tuple(draw(st.lists(some, min_size=k, max_size=k)) for k in (m, n))
     points = draw(cube), draw(cube)
     weights = draw(matrices(m, n, positives(4)))
     a, b = draw(rationals()), draw(rationals())
-    return Instance(a, b, points, draw(matrices(m, n)), slopes, weights)
+    return Instance(a, b, points, draw(matrices(m, n)), (sides[0], sides[1]), weights)
 
 
 INSTANCES = _instances()
@@ -186,33 +188,35 @@ def weak(i: Instance) -> Iterator[Check]:
     inverse = [[1 / k for k in row] for row in i.weights]
     columns = zip(zip(*sizes, strict=True), zip(*inverse, strict=True), strict=True)
     e = [dot(column, k) for column, k in columns]
-    xs, ys = ([unit(m) for m in side] for side in i.slopes)
     yield from positive(block(d, i.W, e))
-    yield Check(WEAK, reached(i.W, xs, ys), "<=", total(d) * total(e))
-
-
-def unit(m: Fraction) -> Vector:
-    """Return the unit vector at twice the angle of slope m."""
-    return [(1 - m * m) / (1 + m * m), 2 * m / (1 + m * m)]
+    yield Check(WEAK, reached(i.W, *i.vectors), "<=", total(d) * total(e))
 
 
 def fixed() -> Iterator[Check]:
     """Yield the Hadamard matrix, one with hardly a gap, and the counterexamples."""
     ones = [vector(1, 1)] * 2
-    named = Instance(ONE, ONE, (vector(1, 1), vector(1, 1)), ones, (vector(1, 1),) * 2, ones)
+    inside = vector("1/2", 1), vector(1, -1)
+    named = Instance(ONE, ONE, inside, ones, (ones, ones), ones)
     yield from sides(named)
-    yield from sides(replace(named, a=Fraction(1, 4000)))
+    corner = replace(named, points=(ones[0], ones[0]), b=Fraction(3))
+    for a in vector(3, "1/4000"):
+        yield from sides(replace(corner, a=a))
     xs, ys = best_vectors(named)
-    eight, four = reached(named.square, xs, ys), polar(named.square) ** 2
+    eight, four = told(reached(named.square, xs, ys), "8"), told(polar(named.square) ** 2, "4")
     yield Check(CUBE, eight, "<=", four, dropped="numbers u_i, v_j")
     diagonal = replace(named, b=ZERO)
-    same = polar(diagonal.square) ** 2, reached(diagonal.square, *best_vectors(diagonal))
-    yield Check(GAP, same[0], "<", same[1], dropped="a and b other than 0")
-    four_only = total(vector(1, 1)) ** 2
-    yield Check(WEAK, eight, "<=", four_only, dropped="positive semidefinite")
-    D, _ = pivots(block(vector(1, 1), named.square, vector(1, 1)))
+    top, same = polar(diagonal.square) ** 2, reached(diagonal.square, *best_vectors(diagonal))
+    yield Check(GAP, told(top, "4"), "<", told(same, "4"), dropped="a and b other than 0")
+    d = e = vector(1, 1)
+    yield Check(WEAK, eight, "<=", told(total(d) * total(e), "4"), dropped="positive semidefinite")
+    D, _ = pivots(block(d, named.square, e))
     yield Check(POSITIVE, total(map(abs, D)), "==", total(D), dropped="positive semidefinite")
-    sums = total(vector(2, 2)) ** 2  # d = e = (2, 2): the block is positive semidefinite
-    yield from positive(block(vector(2, 2), named.W, vector(2, 2)))
-    long = form(vector(2, 2), named.W, vector(2, 2)) ** 2
-    yield Check(WEAK, long, "<=", sums, dropped="vectors of length at most 1")
+    yield from long(named)
+
+
+def long(i: Instance) -> Iterator[Check]:
+    """Yield u = v = (2, 2), for W of ones: there the best numbers of size 1 reach 4, these 16."""
+    u = d = vector(2, 2)
+    yield from positive(block(d, i.W, d))
+    yield from (Check(WEAK, told(form(x, i.W, x) ** 2, s), "<=", total(d) ** 2, dropped=name)
+                for x, s, name in ((vector(1, 1), "16", ""), (u, "256", LENGTH)))  # fmt: skip
