@@ -25,9 +25,10 @@ from .strict_gap_of_standard_deep_nets import diagonal, full_rank, inverse, squa
 STATEMENT = Statement(
     title="Weight decay at depth",
     words="The least mean of |W_k|^2 over linear nets of depth L with product Z is the sum of the "
-    "powers 2/L of the singular values of Z. For L = 1 and 2 this is convex in Z: |Z|^2 and the "
-    "nuclear norm. From L = 3 on it is not convex, and its power L/2 is no norm: the least "
-    "objective over all nets is no convex problem in Z, and no certificate of F exists for it.",
+    "powers 2/L of the singular values of Z; with 1/2 in place of 1/L it is L/2 times that. For "
+    "L = 1 and 2 it is convex in Z: |Z|^2 and the nuclear norm. From L = 3 on it is not convex, "
+    "and its power L/2 is no norm on 2 x 2 matrices. So the least objective over all nets is not "
+    "convex in Z, and the statements here, which rest on a convex Omega, do not apply to it.",
     formula="min { (1/L) sum_k |W_k|^2 : W_1 W_2 ... W_L = Z } = sum_i sigma_i(Z)^(2/L);   "
     "L >= 3, 0 < c < 1, Z != 0  =>  the cost of c^L Z is c^2 > c^L of the cost of Z",
     needs={

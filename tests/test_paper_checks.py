@@ -12,6 +12,7 @@ import paper_checks
 from paper_checks import Check, Statement
 from paper_checks import __main__ as command
 from paper_checks._run import EXACT, FAILS, FLOATS, NEEDED, PARTLY, PROVED, UNCOVERED, run
+from paper_checks._told import told
 
 EXAMPLES = 200
 SHIFT = Fraction(1, 10**6)
@@ -106,6 +107,12 @@ def test_a_relation_is_as_it_reads():
     assert not check(2, "==", 1).true()
     assert check(2, "==", 1, slack=Fraction(1), why="rounding").true()
     assert not check(0, "==", 2, slack=Fraction(1), why="rounding").true()
+
+
+def test_words_that_tell_another_number_are_rejected():
+    assert told(Fraction(1, 2), "0.5") == Fraction(1, 2)
+    with pytest.raises(ValueError, match="the words tell 2, the counterexample has 3/2"):
+        told(Fraction(3, 2), "2")
 
 
 def test_evidence_is_computed_from_the_run(monkeypatch):
