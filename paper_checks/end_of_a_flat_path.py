@@ -145,15 +145,15 @@ def stays(i: Instance, slices: Slices) -> Iterator[Check]:
 
 
 def fixed() -> Iterator[Check]:
-    """Yield Y = diag(5, 5) with lam = 1, hardly a step from the end, and counterexamples."""
-    sizes = vector("6/5", "8/5", "6/5", "8/5")  # a near point: on the path
-    i = Instance(Fraction(2), Fraction(2), ONE, Fraction(1, 2), sizes, vector(0, 0, 0, 0), (
-        SMALL, Fraction(1, 2)))  # fmt: skip
+    """Yield Y = diag(10, 5) with lam = 1, hardly a step from the end, and counterexamples."""
+    sizes = vector("9/5", "12/5", "9/5", "12/5")  # a near point: on the path
+    half = Fraction(1, 2)
+    i = Instance(Fraction(3), Fraction(2), ONE, half, sizes, vector(0, 0, 0, 0), (SMALL, half))
     yield from sides(i)
-    for h in vector(2, "1/2"):  # as far as near goes: |d| = (lam / h^2) c in a slice of size SMALL
+    for h in vector(3, "1/2"):  # as far as near goes: |d| = (lam / h^2) c in a slice of size SMALL
         edge = replace(i, h=h, sizes=[i.s, SMALL, i.s, ONE], slants=vector(0, "1/1000", 0, 1))
         yield from sides(edge)
-    cancel = [vector("5/2", 0), vector("3/2", 0)], [vector("5/2", 0), vector("-3/2", 0)]
+    cancel = [vector("15/4", 0), vector("9/4", 0)], [vector("15/4", 0), vector("-9/4", 0)]
     yield from stays(i, cancel)
     yield Check(FLAT, value(i, cancel), "==", i.level, dropped="local minimum")
     here, far = value(i, on_path(i, i.m)), value(i, grown(i, i.h))
