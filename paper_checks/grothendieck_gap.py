@@ -56,7 +56,7 @@ POSITIVE = "the block is L D L^T with D >= 0"
 WEAK = "any W, vectors and block: vectors^2 <= (sum d) (sum e)"
 GAP = "the polar < the relaxation, in squares"
 OPTIMAL = "lam = the polar: d(W) = f of a fit by one pair of signs"
-ONE, LENGTH = Fraction(1), "vectors of length at most 1"
+ONE = Fraction(1)
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def weak(i: Instance) -> Iterator[Check]:
 def fixed() -> Iterator[Check]:
     """Yield the Hadamard matrix, one with hardly a gap, and the counterexamples."""
     ones = [vector(1, 1)] * 2
-    inside = vector("1/2", 1), vector(1, -1)
+    inside = vector("1/2", "1/2"), vector(1, -1)
     named = Instance(ONE, ONE, inside, ones, (ones, ones), ones)
     yield from sides(named)
     corner = replace(named, points=(ones[0], ones[0]), b=Fraction(3))
@@ -215,8 +215,8 @@ def fixed() -> Iterator[Check]:
 
 
 def long(i: Instance) -> Iterator[Check]:
-    """Yield u = v = (2, 2), for W of ones: there the best numbers of size 1 reach 4, these 16."""
-    u = d = vector(2, 2)
+    """Yield u = v = (2, 2) for W of ones, where d = e = (2, 2): the square is 256 and not 16."""
+    d = vector(2, 2)
     yield from positive(block(d, i.W, d))
-    yield from (Check(WEAK, told(form(x, i.W, x) ** 2, s), "<=", total(d) ** 2, dropped=name)
-                for x, s, name in ((vector(1, 1), "16", ""), (u, "256", LENGTH)))  # fmt: skip
+    reach, sums = told(form(d, i.W, d) ** 2, "256"), told(total(d) ** 2, "16")
+    yield Check(WEAK, reach, "<=", sums, dropped="vectors of length at most 1")
