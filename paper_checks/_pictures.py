@@ -229,12 +229,12 @@ PICTURES = {
     ),
     "dropout": Picture(
         "The least that dropout adds to the loss with r slices of one sum Z. With p held it is "
-        "|Z|_*^2 / r and falls to 0; with p that falls with r it is the same for every r.",
+        "N(Z)^2 / r and falls to 0; with p that falls with r it is the same for every r.",
         scope.by_size,
     ),
     "grothendieck_gap": Picture(
         "The polar of |u|_inf |v|_inf at [[1, b], [b, -1]] and its semidefinite relaxation, which "
-        "is larger for every b > 0: in between a fit is optimal and not proved so.",
+        "is larger for every b > 0: in between a fit can be optimal and not proved so.",
         scope.between,
     ),
     "dead_neuron": Picture(

@@ -1,8 +1,8 @@
 """Dropout of slices u v^T with squared loss: what it adds in expectation, by all masks, exactly.
 
-A slice is kept with probability p and then divided by p.  2 x 2 data: |Z|_*^2 = |Z|^2 + 2 |det Z|
+A slice is kept with probability p and then divided by p.  2 x 2 data: N(Z)^2 = |Z|^2 + 2 |det Z|
 is rational.  Unit vectors w_i have M = sum w_i w_i^T of trace r, so Z = t P M Q with rotations P, Q
-has |Z|_* = r t, and the slices (P w_i, t Q^T w_i) are all of size t.
+has N(Z) = r t, and the slices (P w_i, t Q^T w_i) are all of size t.
 """
 
 from collections.abc import Iterator
@@ -33,12 +33,13 @@ STATEMENT = Statement(
     title="Dropout",
     words="In expectation dropout adds (1 - p) / (2p) sum |u_i|^2 |v_i|^2 to the squared loss. "
     "This theta has degree 4 and phi has degree 2, so Omega is 0. But the least sum over exactly r "
-    "slices, r at least the rank of Z, is |Z|_*^2 / r, at slices of one size. So for one "
-    "(1 - p) / p = c r the mean loss is never below the minimum of the convex 1/2 |Y - Z|^2 + c/2 "
-    "|Z|_*^2, and reaches it if r is at least the rank of its minimizer: for a size that is held, "
-    "or for every size if p falls with r. If p is held while r grows, the regularizer falls to 0.",
+    "slices, r at least the rank of Z, is N(Z)^2 / r, N the nuclear norm, at slices of one size. "
+    "Write (1 - p) / p = c r: then the mean loss is never below the minimum of the convex "
+    "1/2 |Y - Z|^2 + c/2 N(Z)^2, and reaches it if r is at least the rank of its minimizer. If r "
+    "is held, this is so for its c; if p falls with r so that c stays, for every r. If p is held "
+    "while r grows, c falls to 0 and so does the regularizer.",
     formula="E 1/2 |Y - sum b_i u_i v_i^T / p|^2 = 1/2 |Y - Z|^2 + (1 - p) / (2p) sum |u_i|^2 "
-    "|v_i|^2;   r sum |u_i|^2 |v_i|^2 >= |Z|_*^2;   (1 - p) / p = c r  =>  E >= <W, Y> - "
+    "|v_i|^2;   r sum |u_i|^2 |v_i|^2 >= N(Z)^2;   (1 - p) / p = c r  =>  E >= <W, Y> - "
     "1/2 |W|^2 - sigma_1(W)^2 / (2c)",
     needs={
         "independent masks": "one mask for all slices adds (1 - p) / (2p) |Z|^2 instead: for two "
@@ -47,7 +48,7 @@ STATEMENT = Statement(
         "1/2",
         "squared loss": "the absolute loss of y = z = 1 is |1 - 2b| = 1 for both masks, not 1/2",
         "exactly r slices": "twice as many slices, with v halved, sum to the same and cost half",
-        "slices of one size": "diag(2, 1) as 2 e1 e1^T + e2 e2^T: 2 (4 + 1) = 10 is more than 9",
+        "slices of one size": "diag(2, 1) as diag(2, 0) + diag(0, 1): 2 (4 + 1) = 10, and N^2 = 9",
         "p falls with r": "p = 1/2 held, one slice 1 split in two: it adds 1/4 and not 1/2",
         "r at least the rank": "Y = 3 I, c = 1: one slice has 6.75 at best, two reach 6",
     },
@@ -57,9 +58,9 @@ STATEMENT = Statement(
     "paper gives the dual bound: there the regularizer is lam Omega, here the square of a norm.",
 )
 EXPECTED = "the mean over all masks = loss + (1 - p) / (2p) sum |u|^2 |v|^2"
-ATLEAST, EQUAL = "|Z|_*^2 <= r sum |u|^2 |v|^2", "slices of one size: r sum |u|^2 |v|^2 = |Z|_*^2"
+ATLEAST, EQUAL = "N(Z)^2 <= r sum |u|^2 |v|^2", "slices of one size: r sum |u|^2 |v|^2 = N(Z)^2"
 SPLIT = "a slice split into k equal ones costs 1/k"
-CONVEX = "p falls with r: 1/2 |Y - Z|^2 + c/2 |Z|_*^2 <= the mean over all masks"
+CONVEX = "p falls with r: 1/2 |Y - Z|^2 + c/2 N(Z)^2 <= the mean over all masks"
 DUAL = "every W: <W, Y> - |W|^2 / 2 - sigma_1(W)^2 / (2c) <= the mean over all masks"
 OPTIMAL = "slices of one size reach the dual bound"
 HALF = Fraction(1, 2)
@@ -144,14 +145,14 @@ def added(Y: Matrix, slices: Slices, p: Fraction) -> Fraction:
 
 
 def norm_square(slices: Slices) -> Fraction:
-    """Return |Z|_*^2 of the sum, 2 x 2, by its closed form."""
+    """Return N(Z)^2 of the sum, 2 x 2, by its closed form."""
     return _nuclear.square(tuple(flat(product(*slices, 2, 2))))
 
 
 def bound(Y: Matrix, W: Matrix, c: Fraction) -> Fraction:
     """Return <W, Y> - 1/2 |W|^2 - s / (2c), s the largest row sum of |W^T W|: s >= sigma_1^2.
 
-    <W, Z> <= sigma_1 |Z|_* <= c/2 |Z|_*^2 + sigma_1^2 / (2c).
+    <W, Z> <= sigma_1 N(Z) <= c/2 N(Z)^2 + sigma_1^2 / (2c).
     """
     return dual_value(W, Y) - _nuclear.spectral(tuple(flat(W))) / (2 * c)
 
@@ -182,7 +183,7 @@ def sides(i: Instance) -> Iterator[Check]:
 
 
 def optimal(i: Instance) -> Iterator[Check]:
-    """Yield the value at slices of one size, for Y = Z + W with W = c |Z|_* P Q."""
+    """Yield the value at slices of one size, for Y = Z + W with W = c N(Z) P Q."""
     size = i.c * len(i.slopes) * i.t
     columns = [turned(i.turns[0], turned(i.turns[1], e)) for e in (vector(1, 0), vector(0, 1))]
     W = [scale(size, row) for row in zip(*columns, strict=True)]

@@ -1,10 +1,10 @@
 """A flat path from a local minimum whose end is none: phi = u v^T, theta = |u|_1 |v|_1, exactly.
 
-Y = diag(s^2 + lam, h^2 + lam).  Both slices are multiples of e1 e1^T, of sizes (s cos)^2 and
-(s sin)^2, with rational points of the circle.  Along the path the angle goes to 0: each slice is
-scaled by (1 + t beta_i)^(1/2), and the second one ends at zero.
+Y = diag(s^2 + lam, h^2 + lam).  The slices are diag((s cos)^2, 0) and diag((s sin)^2, 0), at
+rational points of the circle.  Along the path the angle goes to 0: each slice is scaled by
+(1 + t beta_i)^(1/2), and the second one ends at zero.
 
-Why each earlier point is a local minimum: for slices (a, b) (c, d)^T with x = ac > 0, p = bc and
+Why each earlier point is a local minimum: for slices (a, b) (c, d)^T with ac > 0, p = bc and
 z = bd, f >= lam s^2 + lam^2 / 2 + y2^2 / 2 + sum (lam |p| - h^2 |z|), and |z| = |p| |d / c|; so f
 is no lower where |d| <= (lam / h^2) |c|.
 """
@@ -36,23 +36,23 @@ STATEMENT = Statement(
     "slice; but the end need not be a local minimum. Then it is not global, and neither is the "
     "start. What holds: the end is a local minimum exactly if it is a global one. Else a slice "
     "grows from the zero slice along which f falls, so the path goes on and never rises.",
-    formula="Y = diag(s^2 + lam, h^2 + lam), h > 0: the slices (s cos)^2 and (s sin)^2 times "
-    "e1 e1^T are a local minimum of f_2, the path to (s^2, 0) is flat, and there g^2 e2 e2^T in "
-    "place of 0 lowers f by g^2 h^2 - g^4 / 2, until it is min F at g = h",
+    formula="Y = diag(s^2 + lam, h^2 + lam), h > 0: the slices diag((s cos)^2, 0) and "
+    "diag((s sin)^2, 0) are a local minimum of f_2, the path to diag(s^2, 0) and 0 is flat, and "
+    "there diag(0, g^2) in place of 0 lowers f by g^2 h^2 - g^4 / 2, until it is min F at g = h",
     needs={
         "local minimum": "slices 25/16 s^2 and -9/16 s^2 have the same sum; f falls on the way",
-        "near": "the local minimum is not global: the slices s^2 e1 e1^T and h^2 e2 e2^T are lower",
+        "near": "the local minimum is not global: diag(s^2, 0) and diag(0, h^2) are lower",
         "l1 norms": "with |u|_2 |v|_2 the two slices turned to (1, +-g) (1, +-g)^T are lower, for "
         "g as small as one likes: the start is no local minimum",
         "the end": "before the end no slice is zero, and slices turned a little are not lower",
-        "y2 > lam": "for y2 <= lam the end is a global minimum, and growing e2 e2^T raises f",
+        "y2 > lam": "for y2 <= lam the end is a global minimum, and a slice diag(0, g^2) raises f",
     },
     gap="'A local minimum with dependent slices leads along a flat path to a local minimum with a "
     "zero slice, so it is global' is false. Dependence of the slices proves nothing; a zero slice "
     "at a local minimum does, and the end has to be tested: is the polar of W at most lam?",
 )
 FLAT, NEAR = "f on the path = lam s^2 + (lam^2 + y2^2) / 2", "f on the path <= f near it"
-STAYS, VANISHES = "the sum of phi stays s^2 e1 e1^T", "slices left at the end"
+STAYS, VANISHES = "the sum of phi stays diag(s^2, 0)", "slices left at the end"
 FALLS, DROP = "f falls while g grows", "f falls by g^2 h^2 - g^4 / 2"
 REACHED, GLOBAL = "f(g = h) = min F", "y2 <= lam: f on the path = min F"
 ONE, SMALL = Fraction(1), Fraction(1, 10**8)
@@ -96,7 +96,7 @@ INSTANCES = st.builds(
 
 
 def on_path(i: Instance, m: Fraction) -> Slices:
-    """Return the slices at slope m: u = v = s cos e1 and s sin e1; m = 0 is the end."""
+    """Return the slices at slope m: u = v = (s cos, 0) and (s sin, 0); m = 0 is the end."""
     c, s = (1 - m * m) / (1 + m * m), 2 * m / (1 + m * m)
     return [[i.s * c, ZERO], [i.s * s, ZERO]], [[i.s * c, ZERO], [i.s * s, ZERO]]
 
@@ -110,7 +110,7 @@ def near(i: Instance) -> Slices:
 
 
 def grown(i: Instance, g: Fraction) -> Slices:
-    """Return the end with g^2 e2 e2^T in place of the zero slice."""
+    """Return the end with diag(0, g^2) in place of the zero slice."""
     return [[i.s, ZERO], [ZERO, g]], [[i.s, ZERO], [ZERO, g]]
 
 

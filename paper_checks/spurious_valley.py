@@ -23,7 +23,7 @@ STATEMENT = Statement(
     "f_r: no path leads out of it without rising. One ReLU neuron with data on both sides of 0 "
     "has such a valley: it fits one side, and to fit the other it must pass u = 0, where f is as "
     "high as without a neuron. With a second neuron, zero at first, f falls from the same point "
-    "to min F. So a path that never rises to a global minimum needs a large r.",
+    "to min F. So a non-increasing path to a global minimum needs a large r.",
     formula="f(0, v) = |y|^2 / 2 > level >= m- > m+, m+- the least f for u > 0 and for u < 0: "
     "every path from u < 0 to u > 0 has a point with f > level;   with a second neuron f falls "
     "from m- to min F = m+ + m- - |y|^2 / 2",
@@ -35,8 +35,8 @@ STATEMENT = Statement(
         "the same for u > 0 and for u < 0, and no sign of u has to change",
     },
     gap="The valley is shown for one neuron and any number of samples, so for 1 = r <= card(D). "
-    "A path that never rises to a global minimum exists for r > card(D); nothing is said here of "
-    "the sizes in between.",
+    "A non-increasing path to a global minimum exists for r > card(D); nothing is said here of the "
+    "sizes in between.",
 )
 BARRIER, LEAST = "f(0, v) = |y|^2 / 2", "one sign of u: m <= f(u, v)"
 BOTTOM, DEEP = "m is reached", "m- < |y|^2 / 2"
