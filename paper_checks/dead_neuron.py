@@ -34,7 +34,7 @@ STATEMENT = Statement(
     "the other neurons plus lam theta. If theta is 0 there, as |u| |v| is for v = 0, or if lam is "
     "0, it is part of a local minimum whenever the others are one, and that need not be global. "
     "If theta > 0 for every slice but zero (weight decay) and lam > 0, shrinking a dead neuron "
-    "lowers f: at a local minimum each dead neuron is the zero slice, and the minimum is global.",
+    "lowers f: at a local minimum a dead neuron is the zero slice, and then it is a global one.",
     formula="V u < 0, u' near u  =>  f(X, (u', v')) = f(X) + lam theta(u', v');   "
     "phi(x) = 0, theta(x) > 0, lam > 0, 0 <= s < 1  =>  f(X, s x) = f(X, x) - lam (1 - s^2) "
     "theta(x)",
