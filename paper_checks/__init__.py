@@ -7,9 +7,9 @@ Each side of a relation has its own route, and neither goes through `certify.che
 import importlib
 import pkgutil
 
-from ._base import Check, Module, Statement, contract
+from ._base import Check, Counterexample, Module, Statement, contract
 
-__all__ = ["Check", "Module", "Statement", "load", "names"]
+__all__ = ["Check", "Counterexample", "Module", "Statement", "load", "names"]
 
 
 def names() -> list[str]:

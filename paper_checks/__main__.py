@@ -1,10 +1,12 @@
 """python -m paper_checks: each statement, on what evidence it stands, and whether it holds.
 
-Exit status 0 only if all hold, 1 if one does not, 2 for a wrong option.
+`--fresh --examples 5000` draws other instances than the last run and tells the seed. Exit status 0
+only if all hold, 1 if one does not, 2 for a wrong option.
 """
 
 import difflib
 import json
+import secrets
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,7 +26,8 @@ NOT_BUILT = "formal proofs not built"
 
 @click.command("paper_checks", context_settings={"show_default": True})
 @click.option("--examples", type=click.IntRange(min=1), default=200, help="Instances a statement.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="The same seed draws the same.")
+@click.option("--seed", type=click.IntRange(min=0), help="The same seed draws the same.")
+@click.option("--fresh", is_flag=True, help="Draw a seed, if none is given, and tell it.")
 @click.option("--only", multiple=True, metavar="NAME", help="This statement; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON a statement.")
 @click.option(
@@ -33,11 +36,18 @@ NOT_BUILT = "formal proofs not built"
     metavar="OUT.html",
     help="Write a page with pictures as well.",
 )
-def command(
-    examples: int, seed: int, only: tuple[str, ...], *, as_json: bool, html: Path | None
+def command(  # noqa: PLR0913  one for each option
+    examples: int,
+    only: tuple[str, ...],
+    *,
+    fresh: bool,
+    as_json: bool,
+    html: Path | None,
+    seed: int | None,
 ) -> int:
     """Test the statements of the paper; exit status 0 only if all hold."""
     wanted, found = chosen(only), []
+    seed = started(seed, examples, fresh=fresh)
     if html and not html.parent.is_dir():
         raise click.UsageError(f"cannot write {html}: there is no folder {html.parent}")
     for outcome in outcomes(wanted, examples, seed):
@@ -49,6 +59,16 @@ def command(
     if html:
         write_page(html, found, f"{examples} examples a statement, seed {seed}.")
     return int(not all(o.holds for o in found))
+
+
+def started(seed: int | None, examples: int, *, fresh: bool) -> int:
+    """Return the seed; tell one that is drawn, before the run."""
+    if not fresh:
+        return seed or 0
+    seed = secrets.randbelow(2**32) if seed is None else seed
+    again = f"python -m paper_checks --seed {seed} --examples {examples}"
+    click.echo(f"seed {seed}: {again} draws the same", err=True)
+    return seed
 
 
 def chosen(only: Sequence[str]) -> list[str]:

@@ -8,7 +8,6 @@ import numpy as np
 
 from . import _pictures_scope as scope
 from . import flat_path, large_r
-from ._exact import l1, objective, product
 from ._neurons import ANGLES, LAM, grown, polar
 from ._svg import Plot, Point, svg
 
@@ -29,18 +28,16 @@ class Picture:
 
 def flat() -> list[Plot]:
     """Draw f, flat, and each slice's theta, linear, from one end of the path to the other."""
-    i = flat_path.NAMED
-    us, vs = i.slices()
-    Y = [[z + i.lam for z in row] for row in product(us, vs, 3, 2)]
-    value = float(objective(Y, us, vs, i.lam))
-    prices = [float(l1(u) * l1(v)) for u, v in zip(us, vs, strict=True)]
+    i = flat_path.pictured()
+    value = float(i.problem.value(i.slices, ()))
+    prices = [float(i.model.theta(x)) for x in i.slices]
     plot = Plot((-1, 1 / 3), (0, 1.2 * value))
     plot.axes([-1, -0.5, 0], [0, 10, 20], "t", "f and θ of each slice")
     plot.line([(-1, value), (1 / 3, value)], "a")
     plot.text((-0.5, value * 1.04), "f is constant", "a", "middle")
     places = (0.05, 0.8), (0.05, -2.0), (-0.42, 0.8)
     for k, (t, up) in enumerate(places):
-        beta, price, kind = float(flat_path.BETA[k]), prices[k], "bbc"[k]
+        beta, price, kind = float(i.way.beta[k]), prices[k], "bbc"[k]
         line = [(at, (1 + at * beta) * price) for at in (-1, 1 / 3)]
         plot.line(line, kind)
         plot.dots([p for p in line if abs(p[1]) < 2**-40], kind)  # a slice that is zero

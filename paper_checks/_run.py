@@ -1,6 +1,6 @@
 """Run one statement: its named instances once, and instances drawn by Hypothesis."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from time import perf_counter
@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, seed, settings
 
 from ._base import ZERO, Check, Module, Statement
 from ._formal import machine_proved
+from ._necessity import NoCounterexampleError, broken
 
 PROVED = "machine-proved"
 PARTLY = "machine-proved in part"
@@ -24,11 +25,13 @@ FAILS = "fails"
 class Failure:
     """A relation that came out false, or a counterexample that is none; the instance, shrunk."""
 
-    check: Check
+    check: Check | None
     instance: str
 
     def __str__(self) -> str:
         c = self.check
+        if c is None:
+            return f"no counterexample: {self.instance}"
         slack = f" + {c.slack}" if c.slack else ""
         told = f"{c.claim}: {c.left} {c.relation} {c.right}{slack}"
         if c.dropped:
@@ -107,14 +110,21 @@ class Outcome:
 
     def add(self, check: Check, instance: str) -> Failure | None:
         """Count a check; return its failure, if it is one."""
-        if check.dropped:
+        if check.dropped:  # that it keeps the other hypotheses is not known: it shows no need
             known = check.dropped in self.statement.needs
             if known and check.passed():
-                self.needed.setdefault(check.dropped, check)
                 return None
             return Failure(check, instance if known else f"no such hypothesis: {check.dropped}")
         self.claims.setdefault(check.claim, Claim()).add(check)
         return None if check.passed() else Failure(check, instance)
+
+    def necessities(self, module: Module) -> Iterator[Failure]:
+        """Judge each counterexample; yield those that are none."""
+        for example in getattr(module, "counterexamples", tuple)():
+            try:
+                self.needed.setdefault(example.dropped, broken(module, example))
+            except NoCounterexampleError as wrong:
+                yield Failure(None, str(wrong))
 
 
 class FalseRelationError(AssertionError):
@@ -129,6 +139,7 @@ def run(name: str, module: Module, examples: int, draw_seed: int) -> Outcome:
         failure = found.add(check, "a named instance")
         if failure:
             found.failures.append(failure)
+    found.failures += found.necessities(module)
     drawn = _draw(module, found, examples, draw_seed)
     if drawn:
         found.failures.append(drawn)

@@ -11,11 +11,15 @@ from fractions import Fraction
 from hypothesis import strategies as st
 
 from . import _absolute
-from ._base import Check, Statement
+from ._base import ZERO, Check, Counterexample, Statement
+from ._counterpoints import product as _product
+from ._counterpoints import size as _size
+from ._curves import Curve
 from ._draw import rationals, vectors
-from ._exact import dot
+from ._exact import dot, l1
 from ._fit import below, dual_value, enumerated, fit
 from ._linear import Vector, exact, plus
+from ._points import Loss, Point, Term, degrees, everywhere, squared
 from ._rays import Rays, entries, hexagon, relu, rows, signs
 
 STATEMENT = Statement(
@@ -34,6 +38,7 @@ STATEMENT = Statement(
         "lam > 0": "phi(a, b) = (a^2, ab), theta = a^2 + b^2, Y = (0, 1): without a price f is "
         "a^4 / 2 at b = 1/a, never the infimum 0",
     },
+    implies={"compactness": ("theta >= c |phi|",)},
     gap="As usually told, a minimizer is taken to exist; theta >= c |phi| bounds the slices, and "
     "compactness keeps their limits. A compact set is bounded, so the second contains the first; "
     "its counterexample has a bounded set that is not closed. That max d(W) is as much is tested, "
@@ -77,28 +82,95 @@ def sides(i: Instance) -> Iterator[Check]:
 
 
 def fixed() -> Iterator[Check]:
-    """Yield each family with large data, and the counterexamples."""
+    """Yield each family with large data."""
     one = Fraction(1)
     for rays in FAMILIES:
         y = exact([(-1) ** k * Fraction(7 * k * k + 9, k + 1) for k in range(rays.size)])
         yield from sides(Instance(rays, y, one / 2))
+
+
+@dataclass(frozen=True)
+class Fan:
+    """Rays of a curve, the squared loss of y, and W of polar lam: max d(W) is at least d(W)."""
+
+    curve: Curve
+    y: Vector
+    W: Vector
+
+    def conclusion(self) -> Check:
+        """Return the best of a few rays against d(W), which all of them come near."""
+        best = enumerated(self.curve.rays((1, 2, 10)), self.y, self.curve.lam)
+        return Check(SQUARED, best, "==", dual_value(self.W, self.y))
+
+    def bounded(self) -> Iterator[Check]:
+        """Yield that 1/2 |Z - y|^2 is bounded below."""
+        yield from squared(*self.y).bounded()
+
+    def positive(self) -> Iterator[Check]:
+        """Yield lam > 0."""
+        yield Check("lam", ZERO, "<", self.curve.lam)
+
+    def dominated(self) -> Iterator[Check]:
+        """Yield theta >= c |phi|."""
+        yield from self.curve.dominated()
+
+    def compact(self) -> Iterator[Check]:
+        """Yield that phi({theta <= 1}) is compact."""
+        yield from self.curve.compact()
+
+
+@dataclass(frozen=True)
+class Smooth:
+    """A point whose phi and theta are polynomials on each orthant, and a poor point."""
+
+    point: Point
+    below: Fraction  # a bound of f that no slice attains, or that f falls below
+
+    def conclusion(self) -> Check:
+        """Return f at X against the bound."""
+        return Check(SQUARED, self.point.value(self.point.X), "==", self.below)
+
+    def bounded(self) -> Iterator[Check]:
+        """Yield that the loss is bounded below."""
+        yield from self.point.loss.bounded()
+
+    def positive(self) -> Iterator[Check]:
+        """Yield lam > 0."""
+        yield Check("lam", ZERO, "<", self.point.lam)
+
+    def dominated(self) -> Iterator[Check]:
+        """Yield 2 theta >= |phi|_1 everywhere."""
+        p = self.point
+        yield from everywhere("2 theta", p.arity, lambda x: 2 * p.theta(x) - l1(p.phi(x)))
+
+    def compact(self) -> Iterator[Check]:
+        """Yield theta >= |x_k|^degree: phi, continuous, maps a closed bounded set."""
+        p = self.point
+        (degree,) = degrees(p.arity, lambda x: [p.theta(x)])
+        for k in range(p.arity):
+            yield from everywhere("theta", p.arity, lambda x, k=k: p.theta(x) - abs(x[k]) ** degree)
+
+
+HYPOTHESES = {
+    "theta >= c |phi|": lambda i: i.dominated(),
+    "compactness": lambda i: i.compact(),
+    "bounded loss": lambda i: i.bounded(),
+    "lam > 0": lambda i: i.positive(),
+}
+
+
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield rays and losses without a minimum."""
+    one, small = Fraction(1), Fraction(1, 1000)
     e1 = exact([1, 0])
-    fan = rays_of([Fraction(s, k) for k in (1, 2, 10) for s in (1, -1)], Fraction(0))
-    limit = dual_value(exact([0, 0]), e1)
-    yield Check(SQUARED, enumerated(fan, e1, one), "==", limit, dropped="theta >= c |phi|")
-    slopes = rays_of([Fraction(s, k) for k in (1, 2, 10) for s in (1, -1)], one)
-    jump = Rays("", (*slopes.phi, e1), (*slopes.theta, 2 * one))
-    y = exact([3, 0])
-    limit = dual_value(e1, y)  # Omega*(1, 0) = 1 = lam
-    yield Check(SQUARED, enumerated(jump, y, one), "==", limit, dropped="compactness")
-    near, far = (-2 * z + abs(z) for z in exact([1, 1000]))
-    yield Check(SQUARED, near, "==", far, dropped="bounded loss")
-    small = Fraction(1, 1000)
-    near = exact([small**2, small * (1 / small) - 1])
-    limit = dual_value(exact([0, 0]), exact([0, 1]))
-    yield Check(SQUARED, dot(near, near) / 2, "==", limit, dropped="lam > 0")
-
-
-def rays_of(slopes: list[Fraction], base: Fraction) -> Rays:
-    """Return the rays (1, s) of cost base + |s|."""
-    return Rays("", tuple(exact([1, s]) for s in slopes), tuple(base + abs(s) for s in slopes))
+    fan = Fan(Curve(ZERO), e1, exact([0, 0]))
+    yield Counterexample("theta >= c |phi|", fan, Fan.conclusion)
+    jump = Fan(Curve(one, 2 * one), exact([3, 0]), e1)
+    yield Counterexample("compactness", jump, Fan.conclusion)
+    fall = Loss((Term("linear", weight=-2),))
+    line = Point(1, _product, _size, fall, one, ((one,),))
+    far = line.value([(1000 * one,)])
+    yield Counterexample("bounded loss", Smooth(line, far), Smooth.conclusion)
+    plane = Point(2, lambda x: [x[0] * x[0], x[0] * x[1]], lambda x: x[0] ** 2 + x[1] ** 2,
+                  squared(0, 1), ZERO, ((small, 1 / small),), size=2)  # fmt: skip
+    yield Counterexample("lam > 0", Smooth(plane, ZERO), Smooth.conclusion)

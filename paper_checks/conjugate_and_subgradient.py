@@ -11,11 +11,15 @@ from fractions import Fraction
 
 from hypothesis import strategies as st
 
-from ._base import ZERO, Check, Statement
+from ._base import ZERO, Check, Counterexample, Statement
+from ._counterpoints import product as _product
+from ._counterpoints import size as _size
 from ._draw import vectors
 from ._exact import dot, scale
 from ._linear import Vector, exact, plus
 from ._lp import maximize_over, minimize
+from ._necessity import NoCounterexampleError
+from ._points import Point, everywhere, squared
 from ._rays import Rays, entries, hexagon, relu, rows, signs
 
 STATEMENT = Statement(
@@ -30,6 +34,11 @@ STATEMENT = Statement(
         "polar at most 1": "W = 3 on the line, |u| |v|: at Z = 0 it reaches Omega(0) = 0, and "
         "Omega(1) = 1 < 3",
         "<W, Z> reaches Omega": "W = 1/2 on the line, |u| |v|, at Z = 2: Omega(0) < 2 - 1",
+    },
+    rests={
+        "the conjugate over Omega <= R": ("equal degrees",),
+        "<W, Z> <= Omega(Z) Omega*(W)": ("equal degrees",),
+        "the slope along D is the largest <W, D>": ("equal degrees",),
     },
     gap="Tested besides, and not proved by machine: the supremum over Omega(Z) <= R is "
     "R (Omega*(W) - 1)_+, and the slope of Omega at Z along D is the largest <W, D> over W in "
@@ -119,17 +128,68 @@ def steepest(rays: Rays, Z: Vector, D: Vector) -> Fraction:
 
 
 def fixed() -> Iterator[Check]:
-    """Yield each family where all four are equalities, and the counterexamples."""
+    """Yield each family where all four are equalities."""
     for rays in FAMILIES:
         ray = rays.phi[-1]
         W = rays.omega(ray).y
         yield from sides(Instance(rays, ray, exact(scale(Fraction(3), ray)), W, Fraction(2)))
         steep = exact(scale(Fraction(5, 2), W))
         yield from sides(Instance(rays, ray, rays.phi[0], steep, Fraction(2)))
-    one, line = Fraction(1), entries(1, 1)
-    z, w = Fraction(16), one
-    yield Check(YOUNG, z * w, "<=", 2 * Fraction(4) * abs(w) / 4, dropped="equal degrees")
-    at, steep = line.omega([ZERO]).value, Fraction(3)
-    yield Check(BELOW, at + steep, "<=", line.omega([one]).value, dropped="polar at most 1")
-    start, flat = line.omega([2 * one]).value, Fraction(1, 2)
-    yield Check(BELOW, start - 2 * flat, "<=", at, dropped="<W, Z> reaches Omega")
+
+
+@dataclass(frozen=True)
+class Support:
+    """A problem with one output, Z, W, another output, and slices that sum to Z and to it.
+
+    Omega and the polar are those of |u v| on the line; of |u| + |v| they are bounded.
+    """
+
+    point: Point
+    Z: Fraction
+    W: Fraction
+    other: Fraction = ZERO
+
+    def polar(self) -> Iterator[Check]:
+        """Yield Omega*(W) <= 1."""
+        yield Check("polar", entries(1, 1).polar([self.W]), "<=", Fraction(1))
+
+    def reaches(self) -> Iterator[Check]:
+        """Yield <W, Z> = Omega(Z)."""
+        yield Check("<W, Z>", self.W * self.Z, "==", entries(1, 1).omega([self.Z]).value)
+
+    def below(self) -> Check:
+        """Return Omega against the line through Omega(Z) with slope W."""
+        line = entries(1, 1)
+        here, there = (line.omega([z]).value for z in (self.Z, self.other))
+        return Check(BELOW, here + self.W * (self.other - self.Z), "<=", there)
+
+    def young(self) -> Check:
+        """Return <W, Z> against Omega Omega*, of theta = |u| + |v|: both bounded from above.
+
+        Omega by the slices of the point, the polar by theta^2 / 4 - phi >= 0.
+        """
+        p = self.point
+        square = everywhere("theta^2", p.arity, lambda x: p.theta(x) ** 2 / 4 - p.phi(x)[0])
+        if p.sum(p.X) != [self.Z] or not all(c.true() for c in square):
+            raise NoCounterexampleError("Omega or its polar may be larger")
+        return Check(YOUNG, self.W * self.Z, "<=", sum(map(p.theta, p.X), ZERO) * abs(self.W) / 4)
+
+
+HYPOTHESES = {
+    "equal degrees": lambda s: s.point.equal_degrees(),
+    "polar at most 1": Support.polar,
+    "<W, Z> reaches Omega": Support.reaches,
+}
+
+
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield W that is no subgradient, and a pair without its inequality."""
+    one, two = Fraction(1), Fraction(2)
+    line = Point(2, _product, _size, squared(0), one, ())
+    four = (Fraction(4), Fraction(4))
+    added = Point(2, _product, lambda x: abs(x[0]) + abs(x[1]), squared(0), one, (four,))
+    yield Counterexample("equal degrees", Support(added, Fraction(16), one), Support.young)
+    steep = Support(line, ZERO, Fraction(3), one)
+    yield Counterexample("polar at most 1", steep, Support.below)
+    flat = Support(line, two, one / 2)
+    yield Counterexample("<W, Z> reaches Omega", flat, Support.below)

@@ -10,9 +10,15 @@ from fractions import Fraction
 
 from hypothesis import strategies as st
 
-from ._base import ZERO, Check, Statement
+from ._base import ZERO, Check, Counterexample, Statement
+from ._counterpoints import norms as _norms
+from ._counterpoints import outer as _outer
+from ._counterpoints import product as _product
+from ._counterpoints import size as _size
 from ._draw import vectors
 from ._exact import Vector, dot, flat, l1, product, scale, total, vector
+from ._necessity import NoCounterexampleError
+from ._points import Point, degrees, squared
 
 STATEMENT = Statement(
     title="Degree of theta below or above phi's",
@@ -26,6 +32,12 @@ STATEMENT = Statement(
         "degree below": "with the product of norms, of degree 3, the origin of 1 x 1 x 1 data 4 at "
         "lam = 1 is no local minimum: f falls from 8 along (e, e, e)",
         "degree above": "with |u| |v|, of degree 2, splitting leaves the regularizer as it is",
+    },
+    rests={
+        "below: f(0) <= f(x) near 0": ("degree below",),
+        "below: a point far away is lower": ("degree below",),
+        "above: the sum of phi stays": ("degree above",),
+        "above: the regularizer is divided": ("degree above",),
     },
     gap="Weight decay on three or more layers is what is used in practice, and there no "
     "statement of this theory applies.",
@@ -115,7 +127,7 @@ def _split(i: Above) -> Iterator[Check]:
 
 
 def fixed() -> Iterator[Check]:
-    """Yield a near point and a barely better one, a split, and the counterexamples."""
+    """Yield a near point and a barely better one, and a split."""
     far = [vector(2), vector(1, 1), vector(3)]
     below = Below(far, Fraction(1, 2), [far, far], Fraction(1, 10**6))
     yield from sides(below)
@@ -123,7 +135,40 @@ def fixed() -> Iterator[Check]:
     edge = [[vector(1)] * 3]  # here lam = 1/4 and m = 1/16, and f rises by m^6 / 2 only
     yield from sides(Below([vector(2), vector(1), vector(2)], Fraction(3, 32), edge, Fraction(1)))
     yield from sides(Above(vector(1, 2), vector(-3, 1), 3))
-    e, lam, Y = Fraction(1, 10), Fraction(1), Fraction(4)
-    yield Check(BELOW, Y**2 / 2, "<=", (e**3 - Y) ** 2 / 2 + lam * e**3, dropped="degree below")
-    whole, part = l1(vector(1, 2)) * l1(vector(-3, 1)), l1(vector("1/2", 1)) * l1(vector(-3, 1)) / 2
-    yield Check(DIVIDED, 4 * part, "==", whole / 4, dropped="degree above")
+
+
+def gaps(p: Point) -> tuple[Fraction, Fraction]:
+    """Return the least and the largest degree of theta, less the only one of phi."""
+    (degree,) = degrees(p.arity, p.phi)
+    of_theta = degrees(p.arity, lambda x: [p.theta(x)])
+    return Fraction(min(of_theta) - degree), Fraction(max(of_theta) - degree)
+
+
+def nearby(p: Point) -> Check:
+    """Return f at no slice against f at one, nearer than the formula asks."""
+    (x,) = p.X
+    if max(map(abs, x)) ** (p.arity - 2) * abs(p.loss.terms[0].b) > p.lam:
+        raise NoCounterexampleError("the slice is not near")
+    return Check(BELOW, p.value([]), "<=", p.value(p.X))
+
+
+def split(p: Point) -> Check:
+    """Return the price of four slices x / 2 against that of x over four."""
+    (x,) = p.X
+    return Check(DIVIDED, 4 * p.theta(scale(Fraction(1, 2), x)), "==", p.theta(x) / 4)
+
+
+HYPOTHESES = {
+    "degree below": lambda p: [Check("theta below phi", gaps(p)[1], "<", ZERO)],
+    "degree above": lambda p: [Check("theta above phi", ZERO, "<", gaps(p)[0])],
+}
+
+
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield prices of phi's own degree: f falls near 0, and splitting changes nothing."""
+    near = (Fraction(1, 10),) * 3
+    cube = Point(3, _product, _size, squared(4), Fraction(1), (near,))
+    yield Counterexample("degree below", cube, nearby)
+    whole = tuple(vector(1, 2, -3, 1))
+    matrix = Point(4, _outer, _norms, squared(0, 0, 0, 0), Fraction(1), (whole,), size=4)
+    yield Counterexample("degree above", matrix, split)

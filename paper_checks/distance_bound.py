@@ -2,17 +2,44 @@
 
 The loss is m-strongly convex, m = min c; Omega(Z) = sum |Z_ij|.  F's minimum comes from its dual,
 F* = d(W*) with W* = cY clipped to [-lam, lam], and its minimizer Z* from soft-thresholding.
+
+And the families of `_problems`, with offset variables q of a penalty: weights c = s^2 make F a
+problem over rays, with one pair of rays more for each variable, and its multiplier proves F*.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from hypothesis import strategies as st
 
-from ._base import Check, Statement
-from ._draw import matrices, positives
-from ._exact import Matrix, Vector, flat, inner, l1, largest, price, product, total, vector
+from ._base import ZERO, Check, Counterexample, Statement
+from ._counterpoints import decay as _decay
+from ._counterpoints import product as _product
+from ._counterpoints import size as _size
+from ._draw import matrices, positives, vectors
+from ._exact import (
+    Matrix,
+    Vector,
+    dot,
+    flat,
+    inner,
+    l1,
+    largest,
+    price,
+    product,
+    scale,
+    total,
+    vector,
+)
+from ._fit import Fit
+from ._linear import combine, plus
+from ._lp import unit
+from ._necessity import NoCounterexampleError
+from ._points import Loss, Point, Term, squared
+from ._polynomial import ONE, nonnegative, variables
+from ._problems import NAMED, Candidate, perfect_root, points
+from ._rays import both
 from .append_a_zero import Instance as Balanced
 from .append_a_zero import instances
 
@@ -34,6 +61,7 @@ STATEMENT = Statement(
     },
 )
 BOUND = "f(X) - F* <= its bound"
+INSIDE, LOWEST = "<W*, phi> - lam theta + lam <= lam for every ray", "F* = d(W*)"
 
 
 @dataclass(frozen=True)
@@ -51,7 +79,74 @@ def _instances(draw: st.DrawFn) -> Instance:
     return Instance(balanced, draw(matrices(rows, columns, positives(4))))
 
 
-INSTANCES = _instances()
+@dataclass(frozen=True)
+class Weighted:
+    """Balanced slices with q and W = -grad loss of the loss 1/2 sum s^2 (t - y)^2."""
+
+    candidate: Candidate  # its y is that of weights 1
+    s: Vector
+
+    def start(self) -> tuple[Vector, Vector, Vector]:
+        """Return W, t and y."""
+        c = self.candidate
+        W, t = c.problem.weights(c.slices, c.q), c.problem.prediction(c.slices, c.q)
+        return W, t, tuple(z + w / k**2 for z, w, k in zip(t, W, self.s, strict=True))
+
+    def value(self) -> Fraction:
+        """Return f."""
+        c, (_, t, y) = self.candidate, self.start()
+        fit = total(k**2 * (z - x) ** 2 for k, z, x in zip(self.s, t, y, strict=True)) / 2
+        return (
+            fit
+            + c.problem.lam * total(map(c.problem.model.theta, c.slices))
+            + c.problem.penalty(c.q)
+        )
+
+    def program(self) -> Fit:
+        """Return F over rays: those of the family, then q's, whose ridge is a row of its own.
+
+        The rows are s (Z + A q - y) and, with a ridge, sqrt(rho) q; |q| costs rho / lam.
+        """
+        p, rays, y = self.candidate.problem, self.candidate.problem.model.rays, self.start()[2]
+        rows = len(p.columns) if p.ridge else 0
+        phi = [(*_times(self.s, f), *[ZERO] * rows) for f in rays.phi]
+        for k, a in enumerate(p.columns):
+            ridge = scale(perfect_root(p.rho), unit(k, rows)) if p.ridge else ()
+            phi += both([(*_times(self.s, a), *ridge)])
+        price = ZERO if p.ridge else p.rho / p.lam
+        theta = (*rays.theta, *[price] * (2 * len(p.columns)))
+        return Fit(tuple(phi), theta, (*_times(self.s, y), *[ZERO] * rows), p.lam)
+
+
+@st.composite
+def _weighted(draw: st.DrawFn) -> Weighted:
+    c = draw(points(steep=True, losses=["squared"]))
+    return Weighted(c, tuple(draw(vectors(len(c.problem.y), positives(3)))))
+
+
+INSTANCES = st.one_of(_instances(), _weighted())
+
+
+def _times(a: Sequence[Fraction], b: Sequence[Fraction]) -> Vector:
+    return tuple(x * y for x, y in zip(a, b, strict=True))
+
+
+def general(i: Weighted) -> Iterator[Check]:
+    """Yield F* by slices and by its multiplier, and f - F* against the bound."""
+    c, fit = i.candidate.problem, i.program()
+    x = fit.minimum()
+    R = fit.residual(x)
+    most = max(fit.gain(j, R) for j in range(len(x)))
+    yield Check(INSIDE, most + c.lam, "<=", c.lam)
+    yield Check(LOWEST, fit.value(x), "==", dot(R, fit.y) - dot(R, R) / 2)
+    n, k = len(c.y), len(c.model.rays.phi)
+    Z = combine(x[:k], c.model.rays.phi, n)
+    q = [a - b for a, b in zip(x[k::2], x[k + 1 :: 2], strict=True)]
+    W, t, _ = i.start()
+    apart = plus(t, plus(Z, combine(q, c.columns, n)), -1)
+    over = c.model.rays.omega(Z).value * (c.model.rays.polar(W) - c.lam)
+    bound = over - min(i.s) ** 2 * dot(apart, apart) / 2
+    yield Check(BOUND, i.value() - fit.value(x), "<=", bound)
 
 
 def minimum(Y: Vector, c: Vector, lam: Fraction) -> Fraction:
@@ -68,8 +163,11 @@ def minimizer(Y: Vector, c: Vector, lam: Fraction) -> Vector:
     ]
 
 
-def sides(i: Instance) -> Iterator[Check]:
+def sides(i: Instance | Weighted) -> Iterator[Check]:
     """Yield f - F* against the bound."""
+    if isinstance(i, Weighted):
+        yield from general(i)
+        return
     b = i.balanced
     Z = flat(product(b.us, b.vs, len(b.inside), len(b.inside[0])))
     W, c = b.question()[1], flat(i.weights)
@@ -83,15 +181,73 @@ def sides(i: Instance) -> Iterator[Check]:
 
 
 def fixed() -> Iterator[Check]:
-    """Yield an entry left out, where the bound is attained, and the counterexamples."""
+    """Yield an entry left out, where the bound is attained."""
     one = Fraction(1)
     yield from sides(Instance(Balanced(one, [], [], [vector(4)], ([], [])), [vector(1)]))
-    least = minimum(vector(4), vector(1), one)
-    yield _dropped("balanced slices", one * 4 - least, 3 * (0 - one) - one / 2)
-    yield _dropped("strong convexity", Fraction(4 - 2), one / 2 * 4 * (2 - 1) - one / 2 * 4**2)
-    yield _dropped("gradient", Fraction(4**2, 2) - least, 3 * (one - 1) - one / 2 * 3**2)
-    yield _dropped("equal degrees", Fraction(27**2, 2) - 9, Fraction(26 * 9))
+    for p in NAMED:
+        if p.problem.loss == "squared":
+            yield from sides(Weighted(p, tuple(one * (k + 1) for k, _ in enumerate(p.problem.y))))
 
 
-def _dropped(name: str, left: Fraction, right: Fraction) -> Check:
-    return Check(BOUND, left, "<=", right, dropped=name)
+@dataclass(frozen=True)
+class Gap:
+    """A problem with one output, W at its slices X, and m; the other slice is a minimum."""
+
+    point: Point
+    W: Fraction
+    m: Fraction = ONE
+
+    def balanced(self) -> Iterator[Check]:
+        """Yield that <W, phi> = lam theta for each slice."""
+        p = self.point
+        yield Check("slices", ZERO, "<=", Fraction(len(p.X)))
+        for x in p.X:
+            yield Check("a slice", self.W * p.phi(x)[0], "==", p.lam * p.theta(x))
+
+    def gradient(self) -> Iterator[Check]:
+        """Yield that W = -grad loss."""
+        yield from self.point.loss.gradient([self.W], self.point.sum(self.point.X))
+
+    def on_the_line(self) -> Check:
+        """Return f(X) - F* against its bound, for phi = z, theta = |z|: F is convex in z."""
+        p = self.point
+        lowest = replace(p, X=p.others)
+        if len(p.others) != 1 or not all(c.true() for c in lowest.local_minimum()):
+            raise NoCounterexampleError("the other slice is no minimum")
+        (Z,), (best,) = p.sum(p.X), p.sum(p.others)
+        bound = abs(best) * (abs(self.W) - p.lam) - self.m * (Z - best) ** 2 / 2
+        return Check(BOUND, p.value(p.X) - p.value(p.others), "<=", bound)
+
+    def decayed(self) -> Check:
+        """Return f(X) - F* >= f(X) - f(X') against the largest bound, whatever Z* is.
+
+        With weight decay Omega(z) = |z|^(2/3), the polar is |W|: the bound is (|W| - lam) s -
+        m s^3 / 2 at s = |Z*|^(2/3), so at most (|W| - lam) S where it falls below 0 from S on.
+        """
+        p, S, (t,) = self.point, Fraction(9), variables((None,))
+        slope = abs(self.W) - p.lam
+        falls = nonnegative("beyond S", self.m * (t + S) ** 3 / 2 - slope * (t + S))
+        if p.X or not all(c.true() for c in falls):
+            raise NoCounterexampleError("the bound may be larger")
+        return Check(BOUND, p.value(p.X) - p.value(p.others), "<=", slope * S)
+
+
+HYPOTHESES = {
+    "balanced slices": Gap.balanced,
+    "strong convexity": lambda g: g.point.loss.convex(g.m),
+    "gradient": Gap.gradient,
+    "equal degrees": lambda g: g.point.equal_degrees(),
+}
+
+
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield slices that are farther from the minimum than the bound."""
+    line = Point(1, _product, _size, squared(4), ONE, (), ((Fraction(3),),))
+    heavy = Gap(replace(line, X=((Fraction(4),),)), ZERO)
+    yield Counterexample("balanced slices", heavy, Gap.on_the_line)
+    absolute = Loss((Term("absolute", (1,), -4),), ((Fraction(5),), (Fraction(6),)))
+    flat_loss = replace(line, loss=absolute, lam=Fraction(1, 2), others=((Fraction(4),),))
+    yield Counterexample("strong convexity", Gap(flat_loss, ONE), Gap.on_the_line)
+    yield Counterexample("gradient", Gap(line, ONE), Gap.on_the_line)
+    cube = Point(3, _product, _decay, squared(27), ONE, (), ((Fraction(3),) * 3,))
+    yield Counterexample("equal degrees", Gap(cube, Fraction(27)), Gap.decayed)

@@ -1,6 +1,6 @@
 """Examples: each family's phi and theta are homogeneous of one degree, in rationals."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from ._base import Check, Statement
+from ._base import Check, Counterexample, Statement
+from ._counterpoints import decay as _decay
 from ._draw import positives, rationals
-from ._families import FAMILIES, Family, Slice, weight_decay
+from ._families import FAMILIES, Family, Slice
+from ._points import Number, Point, degrees, squared
 
 STATEMENT = Statement(
     title="Examples",
@@ -23,7 +25,11 @@ STATEMENT = Statement(
         "degree 1; u = ln 2, v = 1 gives 2/3, and doubled 2 * 4/5, not 2 * 2/3",
         "equal degrees": "weight decay on three layers has degree 2, and phi has 3",
     },
+    rests={
+        "one hidden ReLU layer, weight decay: phi has its degree": ("homogeneous activation",),
+    },
 )
+HIDDEN, DEEP = "one hidden ReLU layer, weight decay", "parallel deep ReLU network"
 PHI, THETA, OURS = "phi has its degree", "theta has its degree", "phi is the package's"
 
 
@@ -75,14 +81,67 @@ def _entries(claim: str, left: Any, right: Any) -> Iterator[Check]:  # noqa: ANN
 
 
 def fixed() -> Iterator[Check]:
-    """Yield each family at whole numbers, and the counterexamples."""
+    """Yield each family at whole numbers."""
     for family in FAMILIES:
         sizes = [int(np.prod(shape)) for shape in family.shapes]
         entries = tuple([Fraction(k + 1) for k in range(n)] for n in sizes)
         yield from sides(Instance(family, entries, Fraction(3)))
-    hidden = f"one hidden ReLU layer, weight decay: {PHI}"
-    once, twice = (Fraction(k, k + 1) for k in (2, 4))  # the sigmoid at ln 2 and 2 ln 2
-    yield Check(hidden, 2 * twice, "==", 2 * once, dropped="homogeneous activation")
-    deep, ones = "parallel deep ReLU network", [np.full(1, Fraction(1), dtype=object)] * 3
-    decay = weight_decay([2 * x for x in ones]), 2**3 * weight_decay(ones)
-    yield Check(f"{deep}: {THETA}", decay[0], "==", decay[1], dropped="equal degrees")
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An activation of E = e^-u, and E where it is doubled: E^2 is e^-2u."""
+
+    of: Callable[[Fraction], Fraction]
+    E: Fraction
+
+    def homogeneous(self) -> Iterator[Check]:
+        """Yield that twice the input gives twice the output."""
+        yield Check("twice", self.of(self.E**2), "==", 2 * self.of(self.E))
+
+    def conclusion(self) -> Check:
+        """Return phi(2u, 2v) against 2^2 phi(u, v), v = 1."""
+        left, right = 2 * self.of(self.E**2), 4 * self.of(self.E)
+        return Check(f"{HIDDEN}: {PHI}", left, "==", right)
+
+
+@dataclass(frozen=True)
+class Deep:
+    """A slice of one number a layer, and its price."""
+
+    point: Point
+
+    def homogeneous(self) -> Iterator[Check]:
+        """Yield that ReLU has degree 1, on either side of 0."""
+        found = degrees(1, lambda x: [_relu(x[0])])
+        yield Check("the least degree", Fraction(min(found)), "==", Fraction(1))
+        yield Check("the largest degree", Fraction(max(found)), "==", Fraction(1))
+
+    def conclusion(self) -> Check:
+        """Return theta(2x) against 2^3 theta(x)."""
+        (x,) = self.point.X
+        twice, once = self.point.theta([2 * a for a in x]), self.point.theta(x)
+        return Check(f"{DEEP}: {THETA}", twice, "==", 2 ** len(x) * once)
+
+
+HYPOTHESES = {
+    "homogeneous activation": lambda i: i.homogeneous(),
+    "equal degrees": lambda i: i.point.equal_degrees(),
+}
+
+
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield the sigmoid at ln 2 and 2 ln 2, and weight decay on three layers."""
+    sigmoid = Activation(lambda E: 1 / (1 + E), Fraction(1, 2))
+    yield Counterexample("homogeneous activation", sigmoid, Activation.conclusion)
+    ones = (Fraction(1),) * 3
+    deep = Point(3, _layers, _decay, squared(0), Fraction(1), (ones,))
+    yield Counterexample("equal degrees", Deep(deep), Deep.conclusion)
+
+
+def _relu(x: Number) -> Number:
+    return (x + abs(x)) / 2
+
+
+def _layers(x: Sequence[Number]) -> list[Number]:
+    return [_relu(_relu(x[0]) * x[1]) * x[2]]

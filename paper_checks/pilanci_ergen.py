@@ -5,8 +5,8 @@ by multipliers. With |u|_2 the square of the polar is rational; a solver's netwo
 bracket of either side. Data of two and of three columns.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import comb
 
@@ -14,13 +14,14 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from . import _cone_program as cone_program
-from ._base import Check, Statement
-from ._cells import cells, regions
+from ._base import Check, Counterexample, Statement
+from ._cells import Cell, cells, regions
 from ._draw import matrices, rationals, vectors
 from ._exact import dot, l1, scale
 from ._fit import below, dual_value, fit
 from ._linear import Matrix, Vector, exact, rank
 from ._models import network
+from ._necessity import NoCounterexampleError
 from ._nets import (
     Network,
     hidden,
@@ -32,6 +33,7 @@ from ._nets import (
     polar_l2_by_cells,
     root,
 )
+from ._points import Number, Point, squared
 
 STATEMENT = Statement(
     title="Pilanci-Ergen",
@@ -48,6 +50,10 @@ STATEMENT = Statement(
         "one neuron reaches .465, two .22",
         "equal degrees": "a price lam |v| on the outputs alone, of degree 1: u grows, v shrinks, "
         "and f falls to 0",
+    },
+    rests={
+        "Omega by rays = by cells, l1": ("all patterns", "cones"),
+        "F = the program, l2": ("enough neurons", "equal degrees"),
     },
     gap="The program has a block for every pattern, about N^(d-1) of them; here all are listed, "
     "for data of two and of three columns.",
@@ -116,7 +122,7 @@ def most_cells(n: int, d: int) -> int:
 
 
 def fixed() -> Iterator[Check]:
-    """Yield small data in l1, known values in l2, and the counterexamples."""
+    """Yield small data in l1, and known values in l2."""
     one, V = Fraction(1), tuple(map(exact, ((1, 2), (-1, 1), (2, -1))))
     yield from sides(Instance(V, exact([5, -3, 4]), one / 2, exact([1, -2, 3])))
     yield from sides(Instance(V[:2], exact([3, -4]), one / 3, exact([2, 1])))
@@ -132,7 +138,6 @@ def fixed() -> Iterator[Check]:
     yield Check(VALUE_2, (low + high) / 2, "==", told, slack=digits + (high - low) / 2, why=why)
     yield from bracketed(V, exact([5, -3, 4]), one)
     yield from bracketed(SPACE, exact([5, -3, 4, -6]), one)
-    yield from dropped(V)
 
 
 def identity(lam: Fraction) -> Iterator[Check]:
@@ -165,17 +170,89 @@ def bracketed(V: Matrix, y: Vector, lam: Fraction) -> Iterator[Check]:
     yield Check(VALUE_2, (a + b) / 2, "==", (c + d) / 2, slack=(b - a + d - c) / 2, why=WHY)
 
 
-def dropped(V: Matrix) -> Iterator[Check]:
-    """Yield the counterexamples."""
-    fewer, z = [c for c in cells(V) if c != (1, -1, 1)], hidden(V, exact([1, 0]))
-    here = network(V).rays.omega(z).value
-    yield Check(OMEGA, here, "==", omega_by_cells(V, z, fewer), dropped="all patterns")
-    small, z = tuple(map(exact, ((1, 0), (-1, 1)))), exact([1, -1])
-    here = network(small).rays.omega(z).value
-    yield Check(OMEGA, here, "==", omega_without_cones(small, z, cells(small)), dropped="cones")
-    y, lam = exact([Fraction(3, 2), Fraction(-4, 5)]), Fraction(1, 10)
-    one = min(dot(y, y) / 2 - (abs(t) - lam) ** 2 / 2 for t in y)  # one sign: one coordinate
-    both = sum(lam * abs(t) - lam**2 / 2 for t in y)
-    yield Check(VALUE_2, one, "==", both, dropped="enough neurons")
-    cheap = lam * l1([t / 10**9 for t in y])
-    yield Check(VALUE_2, cheap, "==", both, dropped="equal degrees")
+@dataclass(frozen=True)
+class Program:
+    """Data V, an output z, and the patterns and cones that the program has."""
+
+    V: Matrix
+    z: Vector
+    patterns: tuple[Cell, ...]
+    cones: bool = True
+
+    def all_patterns(self) -> Iterator[Check]:
+        """Yield that every pattern is listed."""
+        listed = set(self.patterns)
+        yield Check("patterns", Fraction(len(listed)), "==", Fraction(regions(self.V)))
+
+    def has_cones(self) -> Iterator[Check]:
+        """Yield that neurons keep to their cells."""
+        yield Check("cones", Fraction(self.cones), "==", Fraction(1))
+
+    def conclusion(self) -> Check:
+        """Return Omega by rays against the program."""
+        program = omega_by_cells if self.cones else omega_without_cones
+        here = network(self.V).rays.omega(self.z).value
+        return Check(OMEGA, here, "==", program(self.V, self.z, self.patterns))
+
+
+@dataclass(frozen=True)
+class Width:
+    """Neurons (u, v) over V = I with price lam theta, and the number of them.
+
+    The program of weight decay has all patterns and cones; its value is the soft thresholds'.
+    """
+
+    point: Point
+    y: Vector
+    neurons: int
+
+    def enough(self) -> Iterator[Check]:
+        """Yield at least as many neurons as samples."""
+        yield Check("samples", Fraction(len(self.y)), "<=", Fraction(self.neurons))
+
+    def program(self) -> Fraction:
+        """Return sum lam |y| - lam^2 / 2, where |y| >= lam."""
+        lam = self.point.lam
+        return sum((lam * abs(t) - lam**2 / 2 for t in self.y), Fraction(0))
+
+    def one_neuron(self) -> Check:
+        """Return the best of one neuron: its outputs have one sign, so it fits one coordinate."""
+        y, lam = self.y, self.point.lam
+        if self.neurons != 1 or y[0] * y[1] >= 0:
+            raise NoCounterexampleError("a neuron may fit both")
+        one = min(dot(y, y) / 2 - (abs(t) - lam) ** 2 / 2 for t in y)
+        return Check(VALUE_2, one, "==", self.program())
+
+    def neuron_pair(self) -> Check:
+        """Return f at the slices, far below the program."""
+        if len(self.point.X) != self.neurons:
+            raise NoCounterexampleError("the slices are others")
+        return Check(VALUE_2, self.point.value(self.point.X), "==", self.program())
+
+
+HYPOTHESES = {
+    "all patterns": lambda i: i.all_patterns(),
+    "cones": lambda i: i.has_cones(),
+    "enough neurons": lambda i: i.enough(),
+    "equal degrees": lambda i: i.point.equal_degrees(),
+}
+
+
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield programs that lack something, and networks that do."""
+    V, small = tuple(map(exact, ((1, 2), (-1, 1), (2, -1)))), tuple(map(exact, ((1, 0), (-1, 1))))
+    fewer = tuple(c for c in cells(V) if c != (1, -1, 1))
+    few = Program(V, hidden(V, exact([1, 0])), fewer)
+    yield Counterexample("all patterns", few, Program.conclusion)
+    loose = Program(small, exact([1, -1]), tuple(cells(small)), cones=False)
+    yield Counterexample("cones", loose, Program.conclusion)
+    y, lam, big = exact([Fraction(3, 2), Fraction(-4, 5)]), Fraction(1, 10), Fraction(10**9)
+    decay = Point(3, _neuron, lambda x: sum(a * a for a in x) / 2, squared(*y), lam, (), size=2)
+    yield Counterexample("enough neurons", Width(decay, y, 1), Width.one_neuron)
+    X = (exact([big, 0, y[0] / big]), exact([0, big, y[1] / big]))
+    cheap = Width(replace(decay, theta=lambda x: abs(x[2]), X=X), y, 2)
+    yield Counterexample("equal degrees", cheap, Width.neuron_pair)
+
+
+def _neuron(x: Sequence[Number]) -> list[Number]:
+    return [(a + abs(a)) / 2 * x[2] for a in x[:2]]

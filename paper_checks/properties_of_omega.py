@@ -11,10 +11,14 @@ from fractions import Fraction
 from hypothesis import strategies as st
 
 from . import _nuclear
-from ._base import ZERO, Check, Statement
+from ._base import ZERO, Check, Counterexample, Statement
+from ._counterpoints import product as _product
+from ._curves import Curve
 from ._draw import rationals, vectors
 from ._exact import dot, l1, scale
 from ._linear import Vector, exact, plus
+from ._necessity import NoCounterexampleError
+from ._points import Point, everywhere, squared
 from ._rays import Rays, entries, hexagon, relu, rows, signs
 
 STATEMENT = Statement(
@@ -37,6 +41,17 @@ STATEMENT = Statement(
         "compactness": "theta = |z|_1 but 2 at (1, 0): Omega(1, 0) = 1, and slices of slopes at "
         "least 1/n cost at least 1 + 1/n, whatever n",
     },
+    rests={
+        "1 + Omega(0) = 1": ("theta >= 0",),
+        "Omega(aZ) = a Omega(Z)": ("equal degrees",),
+        "Omega is subadditive": ("any number of slices",),
+        "Omega is subadditive in l2 norms, in squares": ("any number of slices",),
+        "Omega is convex": ("equal degrees", "any number of slices"),
+        "Omega(-Z) = Omega(Z)": ("sign symmetry",),
+        "c |Z|_1 <= Omega(Z)": ("theta >= 0", "theta >= c |phi|"),
+        "the cheapest basis costs Omega(Z)": ("theta >= 0", "theta >= c |phi|", "compactness"),
+    },
+    implies={"theta >= c |phi|": ("theta >= 0",), "compactness": ("theta >= c |phi|",)},
     gap="As usually told, positivity and attainment are taken for granted; they need theta >= c "
     "|phi| and compactness of phi({theta <= 1}).",
 )
@@ -112,47 +127,124 @@ def nuclear(Z: Vector, other: Vector) -> Iterator[Check]:
 
 
 def fixed() -> Iterator[Check]:
-    """Yield each family at parallel outputs and at one of its rays, and the counterexamples."""
+    """Yield each family at parallel outputs and at one of its rays."""
     for rays in FAMILIES:
         ray = min(rays.phi, key=lambda p: rays.omega(p).value / l1(p))
         yield from sides(Instance(rays, ray, exact(scale(Fraction(2), ray)), Fraction(3), ZERO))
         generic = exact([Fraction(7 * k * k + 1, k + 1) for k in range(1, rays.size + 1)])
         double = exact(scale(Fraction(2), generic))
         yield from sides(Instance(rays, generic, double, Fraction(2, 3), Fraction(1, 4)))
-    yield from dropped()
 
 
-def dropped() -> Iterator[Check]:
-    """Yield the counterexamples."""
-    one, zero = Fraction(1), Fraction(0)
-    yield Check(AT_ZERO, one + Fraction(-1, 2) + Fraction(1, 4), "==", one, dropped="theta >= 0")
-    at_4, at_1 = (
-        Fraction(2 + 2),
-        Fraction(1 + 1),
-    )  # 2 sqrt z, at u = v
-    yield Check(DEGREE, at_4, "==", 4 * at_1, dropped="equal degrees")
-    yield Check(CONVEX, at_1, "<=", at_4 / 4 + 3 * zero / 4, dropped="equal degrees")
-    yield Check(SUM, off_axes(1, 1), "<=", off_axes(1, 0) + off_axes(0, 1), dropped=ONE_SLICE)
-    lopsided = Rays("", (exact([1]), exact([-1])), exact([1, 2]))
-    up, down = (lopsided.cheapest_basis(exact([z])) for z in (1, -1))
-    yield Check(EVEN, down, "==", up, dropped="sign symmetry")
-    c, e1 = Fraction(1, 10**6), exact([1, 0])
-    yield Check(POSITIVE, c * l1(e1), "<=", fan(2 * 10**6).omega(e1).value, dropped=DOMINATED)
-    slopes = [Fraction(s, n) for n in (1, 2, 3) for s in (1, -1)]
-    phi = (e1, *(exact([1, x]) for x in slopes))
-    jump = Rays("", phi, (Fraction(2), *(1 + abs(x) for x in slopes)))
-    yield Check(ATTAINED, jump.cheapest_basis(e1), "==", dot(e1, e1), dropped="compactness")
+@dataclass(frozen=True)
+class Few:
+    """Rays on the line or in the plane, and how many slices may be used, where not any number."""
+
+    rays: Rays
+    most: int | None = None
+
+    def positive(self) -> Iterator[Check]:
+        """Yield theta >= 0."""
+        for cost in self.rays.theta:
+            yield Check("a cost", ZERO, "<=", cost)
+
+    def symmetric(self) -> Iterator[Check]:
+        """Yield that each ray has its negative at the same cost."""
+        pairs = set(zip(self.rays.phi, self.rays.theta, strict=True))
+        for phi, cost in pairs:
+            twin = tuple(-x for x in phi), cost
+            yield Check("twins", Fraction(twin in pairs), "==", Fraction(1))
+
+    def any_number(self) -> Iterator[Check]:
+        """Yield that card(D) slices may be used: with them Omega is that of any number."""
+        most = self.rays.size if self.most is None else self.most
+        yield Check("slices", Fraction(self.rays.size), "<=", Fraction(most))
+
+    def at_zero(self) -> Check:
+        """Return Omega(0), at most the cost of all rays, which sum to 0, against 0."""
+        if any(map(sum, zip(*self.rays.phi, strict=True))):
+            raise NoCounterexampleError("the rays do not sum to 0")
+        return Check(AT_ZERO, 1 + sum(self.rays.theta), "==", Fraction(1))
+
+    def even(self) -> Check:
+        """Return Omega on both sides of 0."""
+        up, down = (self.rays.cheapest_basis(exact([z])) for z in (1, -1))
+        return Check(EVEN, down, "==", up)
+
+    def at_once(self, Z: Vector) -> Fraction:
+        """Return the least cost of one slice with phi = Z."""
+        rays = zip(self.rays.phi, self.rays.theta, strict=True)
+        return min(t * l1(Z) / l1(p) for p, t in rays if exact(scale(l1(p) / l1(Z), Z)) == p)
+
+    def subadditive(self) -> Check:
+        """Return the cost of e1 + e2 against those of e1 and e2, each at once."""
+        e1, e2 = exact([1, 0]), exact([0, 1])
+        both = self.at_once(plus(e1, e2))
+        return Check(SUM, both, "<=", self.at_once(e1) + self.at_once(e2))
 
 
-ONE_SLICE, DOMINATED = "any number of slices", "theta >= c |phi|"
+@dataclass(frozen=True)
+class Root:
+    """|u| + |v| for u v: Omega(z) = 2 sqrt|z|, as theta^2 >= 4 |phi|, with any number of slices."""
+
+    point: Point
+
+    def any_number(self) -> Iterator[Check]:
+        """Yield that more slices than one are no cheaper: the square of a sum of roots."""
+        yield from everywhere("one slice", 2, lambda x: (abs(x[0]) + abs(x[1])) ** 2 - x[0] ** 2)
+
+    def omega(self, root: Fraction) -> Fraction:
+        """Return Omega(root^2), at u = v = root."""
+        p = self.point
+        square = everywhere("theta^2", 2, lambda x: p.theta(x) ** 2 - 4 * abs(p.phi(x)[0]))
+        if not all(c.true() for c in square) or p.phi((root, root)) != [root**2]:
+            raise NoCounterexampleError("Omega may be less")
+        if p.theta((root, root)) ** 2 != 4 * root**2:
+            raise NoCounterexampleError("Omega may be more")
+        return Fraction(p.theta((root, root)))
+
+    def degree(self) -> Check:
+        """Return Omega(4) against 4 Omega(1)."""
+        return Check(DEGREE, self.omega(Fraction(2)), "==", 4 * self.omega(Fraction(1)))
+
+    def convex(self) -> Check:
+        """Return Omega(1) against the chord from 0 to 4."""
+        return Check(CONVEX, self.omega(Fraction(1)), "<=", self.omega(Fraction(2)) / 4)
 
 
-def off_axes(a: int, b: int) -> Fraction:
-    """Return theta of (a, b): three times its l1 norm off the axes."""
-    return l1(exact([a, b])) * (3 if a and b else 1)
+def thin(curve: Curve) -> Check:
+    """Return |e1| / 10^6 against Omega(e1), at most the cost of two rays."""
+    rays, e1 = curve.rays((2 * 10**6, 1)), exact([1, 0])
+    return Check(POSITIVE, l1(e1) / 10**6, "<=", rays.omega(e1).value)
 
 
-def fan(n: int) -> Rays:
-    """Return the rays (1, +-1/n) of cost 1/n, and (1, +-1) of cost 1."""
-    slopes = [Fraction(s, k) for k in (n, 1) for s in (1, -1)]
-    return Rays("", tuple(exact([1, x]) for x in slopes), tuple(map(abs, slopes)))
+def unreached(curve: Curve) -> Check:
+    """Return the cheapest of a few rays against <W, Z> at W = Z = e1, which all come near."""
+    rays, e1 = curve.rays((1, 2, 3)), exact([1, 0])
+    return Check(ATTAINED, rays.cheapest_basis(e1), "==", dot(e1, e1))
+
+
+HYPOTHESES = {
+    "theta >= 0": lambda i: i.positive(),
+    "equal degrees": lambda i: i.point.equal_degrees(),
+    "any number of slices": lambda i: i.any_number(),
+    "sign symmetry": lambda i: i.symmetric(),
+    "theta >= c |phi|": lambda i: i.dominated(),
+    "compactness": lambda i: i.compact(),
+}
+
+
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield rays and prices without each property."""
+    two = exact([1]), exact([-1])
+    paid = Few(Rays("", two, exact([Fraction(-1, 2), Fraction(1, 4)])))
+    yield Counterexample("theta >= 0", paid, Few.at_zero)
+    added = Root(Point(2, _product, lambda x: abs(x[0]) + abs(x[1]), squared(0), Fraction(1), ()))
+    yield Counterexample("equal degrees", added, Root.degree)
+    yield Counterexample("equal degrees", added, Root.convex)
+    axes = (exact([1, 0]), exact([0, 1]), exact([1, 1]))
+    alone = Few(Rays("", axes, exact([1, 1, 6])), most=1)
+    yield Counterexample("any number of slices", alone, Few.subadditive)
+    yield Counterexample("sign symmetry", Few(Rays("", two, exact([1, 2]))), Few.even)
+    yield Counterexample("theta >= c |phi|", Curve(ZERO), thin)
+    yield Counterexample("compactness", Curve(Fraction(1), Fraction(2)), unreached)

@@ -1,14 +1,16 @@
 """Sum = product, with l1 norms, so that every side is rational."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
 
 from hypothesis import strategies as st
 
-from ._base import Check, Statement
+from ._base import Check, Counterexample, Statement
 from ._draw import positives, vectors
 from ._exact import Vector, l1, scale, total, vector
+from ._necessity import NoCounterexampleError
 
 STATEMENT = Statement(
     title="Sum = product",
@@ -23,6 +25,7 @@ STATEMENT = Statement(
         "slice (4, 1/64) has phi = 1 and product 1/16, but phi = 1 needs u >= 1 or v >= 1, so "
         "its mean of squares is at least 1/2",
     },
+    rests={"the product is at most the mean": ("powers",)},
 )
 NEVER, EQUAL = "the product is at most the mean", "equal at the best scaling"
 
@@ -60,9 +63,53 @@ def sides(instance: tuple[list[Vector], Fraction, list[Fraction]]) -> Iterator[C
 
 
 def fixed() -> Iterator[Check]:
-    """Yield three factors at their best scaling, and the counterexamples."""
+    """Yield three factors at their best scaling."""
     ones = [Fraction(1)] * 3
     yield from sides(([vector(2), vector(1, -1), vector(2)], Fraction(2), ones))
-    yield Check(NEVER, Fraction(512), "<=", mean([vector(8)] * 3, ones, 2), dropped="powers")
-    u, v = Fraction(4), Fraction(1, 64)
-    yield Check(EQUAL, u * v, "==", Fraction(1, 2), dropped="multilinear")
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The norms of the factors, the degree of phi in each, the power of the mean."""
+
+    norms: Vector
+    degrees: Vector
+    power: int
+
+    def product(self) -> Fraction:
+        """Return the product of the norms."""
+        return prod(self.norms, start=Fraction(1))
+
+    def powers(self) -> Iterator[Check]:
+        """Yield that the power is the number of factors."""
+        yield Check("the power", Fraction(self.power), "==", Fraction(len(self.norms)))
+
+    def multilinear(self) -> Iterator[Check]:
+        """Yield that phi has degree 1 in each factor."""
+        for degree in self.degrees:
+            yield Check("a degree", degree, "==", Fraction(1))
+
+    def never(self) -> Check:
+        """Return the product against the mean."""
+        whole = mean([[n] for n in self.norms], [Fraction(1)] * len(self.norms), self.power)
+        return Check(NEVER, self.product(), "<=", whole)
+
+    def equal(self) -> Check:
+        """Return the product against the least mean, which is at least 1 / K where phi = 1.
+
+        phi = 1 is prod |x^k|^degree = 1, here with squares: some norm is >= 1.
+        """
+        squares = zip(self.norms, self.degrees, strict=True)
+        if prod(n ** int(2 * d) for n, d in squares) != 1 or min(self.degrees) <= 0:
+            raise NoCounterexampleError("phi is not 1")
+        return Check(EQUAL, self.product(), "==", Fraction(1, len(self.norms)))
+
+
+HYPOTHESES = {"powers": Slice.powers, "multilinear": Slice.multilinear}
+
+
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield three factors with squares, and a phi of degrees 3/2 and 1/2."""
+    yield Counterexample("powers", Slice(vector(8, 8, 8), vector(1, 1, 1), 2), Slice.never)
+    uneven = Slice(vector(4, "1/64"), vector("3/2", "1/2"), 2)
+    yield Counterexample("multilinear", uneven, Slice.equal)

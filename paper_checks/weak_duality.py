@@ -4,16 +4,20 @@ theta = |u|_1 |v|_1 has the polar max |W_ij|, theta = |u|_1 |v|_inf the largest 
 here both are a maximum over enumerated vertices, and d(W) is the loss's conjugate.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product as every
 
 from hypothesis import strategies as st
 
-from ._base import ZERO, Check, Statement
+from ._base import ZERO, Check, Counterexample, Statement
+from ._counterpoints import product as _product
+from ._counterpoints import size as _size
 from ._draw import matrices, positives, slices
 from ._exact import Matrix, Vector, dot, flat, l1, product, scale, total, vector
+from ._points import Number, Point, everywhere, squared
+from ._polynomial import ONE, nonnegative, orthants, variables
 
 STATEMENT = Statement(
     title="Weak duality",
@@ -123,7 +127,7 @@ def sides(i: Instance) -> Iterator[Check]:
 
 
 def fixed() -> Iterator[Check]:
-    """Yield optima, where the bound is attained, and the counterexamples."""
+    """Yield optima, where the bound is attained."""
     one = Fraction(1)
     for loss, price, z in (("squared", 1, 3), ("huber, delta = 2", 1, 3), ("absolute", 1, 4)):
         pair = [vector(z)], [[one]]
@@ -132,11 +136,65 @@ def fixed() -> Iterator[Check]:
         yield from sides(Instance("l1", loss, Fraction(3), [vector(4)], [vector(5)], [], []))
     Y, W = [vector(3, -3)], [vector(1, -1)]
     yield from sides(Instance("linf", "squared", one, Y, W, [vector("5/2")], [vector(1, -1)]))
-    Y, lam = [vector(4)], Fraction(1, 2)
-    twice = bound([vector(2)], Y, "squared")
-    yield Check(BOUND, twice, "<=", one / 2 + 3, dropped="polar at most lam")
-    square, x = bound([vector(1)], Y, "squared"), Fraction(2)
-    value = (x * x - 4) ** 2 / 2 + abs(x)
-    yield Check(BOUND, square, "<=", value, dropped="equal degrees")
-    step = bound([vector(4)], Y, "squared")
-    yield Check(BOUND, step, "<=", 4 * lam * 2, dropped="positive degree")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A problem with one output, loss 1/2 (z - y)^2, the slices X, and W.
+
+    `ball` is a radius outside of which a slice of one number has theta >= 1; None where
+    lam theta - W phi >= 0 is proved instead. `steep` is a slice that shows the polar above lam.
+    """
+
+    point: Point
+    y: Fraction
+    W: Fraction
+    ball: Fraction | None = None
+    steep: tuple[Fraction, ...] | None = None
+
+    def polar(self) -> Iterator[Check]:
+        """Yield that W phi(x) <= lam where theta(x) <= 1."""
+        p = self.point
+        if self.steep is not None:
+            (phi,) = p.phi(self.steep)
+            yield Check("theta", p.theta(self.steep), "<=", ONE)
+            yield Check("W phi", self.W * phi, "<=", p.lam)
+        elif self.ball is None:
+            yield from everywhere(
+                "polar", p.arity, lambda x: p.lam * p.theta(x) - self.W * p.phi(x)[0]
+            )
+        else:
+            (t,) = variables((None,))
+            for s in (1, -1):
+                yield from nonnegative("theta outside", p.theta([s * (self.ball + t)]) - 1)
+            for (x,) in orthants((ZERO,), self.ball) if self.ball else (((ZERO),),):
+                yield from nonnegative("polar", p.lam - self.W * p.phi([x])[0])
+
+    def conclusion(self) -> Check:
+        """Return d(W) against f."""
+        return Check(
+            BOUND, bound([[self.W]], [[self.y]], "squared"), "<=", self.point.value(self.point.X)
+        )
+
+
+HYPOTHESES = {
+    "polar at most lam": Bound.polar,
+    "equal degrees": lambda b: b.point.equal_degrees(),
+    "positive degree": lambda b: b.point.positive_degree(),
+}
+
+
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield slices below d(W)."""
+    y, half = Fraction(4), Fraction(1, 2)
+    pair = Point(2, _product, _size, squared(y), ONE, (tuple(vector(3, 1)),))
+    high = Bound(pair, y, Fraction(2), steep=(ONE, ONE))
+    yield Counterexample("polar at most lam", high, Bound.conclusion)
+    square = Point(1, lambda x: [x[0] * x[0]], _size, squared(y), ONE, ((Fraction(2),),))
+    yield Counterexample("equal degrees", Bound(square, y, ONE, ball=ONE), Bound.conclusion)
+    step = Point(1, _nonzero, lambda x: 2 * _nonzero(x)[0], squared(y), half, ((ONE,),) * 4)
+    yield Counterexample("positive degree", Bound(step, y, y, ball=ZERO), Bound.conclusion)
+
+
+def _nonzero(x: Sequence[Number]) -> list[Fraction]:
+    return [Fraction(1 if x[0] else 0)]

@@ -1,17 +1,20 @@
 """Zero slice: phi = u v^T, theta = |u|_1 |v|_1, loss 1/2 |Z - Y|^2, all in rationals.
 
+And with other families, losses and offset variables: `_problems`.
+
 A point with a zero slice is put to the proof's own test: scale a slice, or grow the zero slice
 along a vertex of the ball.  Either such a step, as short as one likes, lowers f, so the point
 is no local minimum; or none does, and then f is the minimum of F, known entry by entry.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from hypothesis import strategies as st
 
-from ._base import ZERO, Check, Statement
+from . import _counterpoints
+from ._base import ZERO, Check, Counterexample, Statement
 from ._draw import matrices, positives, rationals, slices
 from ._exact import (
     Matrix,
@@ -25,6 +28,10 @@ from ._exact import (
     scale,
     vector,
 )
+from ._models import times
+from ._points import Point
+from ._problems import NAMED, Candidate, finite, points
+from ._problems import lower as lower_point
 
 STATEMENT = Statement(
     title="Zero slice",
@@ -35,9 +42,12 @@ STATEMENT = Statement(
         "local minimum": "a stationary point is not enough: at the origin of 1/2 (u v - y)^2 + "
         "lam |u v| the gradient is zero for every y, and for y = 4, lam = 1 it has f = 8 where "
         "3.5 is possible",
+        "zero slice": "Y = diag(3, 2), lam = 1/2, and the one slice 5/2 at the first entry is a "
+        "local minimum of f_1 = 3.375: [[x, q], [p, z]] of rank 1 near it has z = p q / x, and f "
+        "is higher; two slices reach 2.25",
         "differentiable loss": "on 2 x 2 arrays |z11 - z22| + |z12| + |z21| - s + s^2 / 4 with "
         "s = z11 + z22 is at least -s + |z11 - z22| + 2 sqrt(z11 z22) >= 0 wherever the rank is 1, "
-        "so 0 is a minimum for r = 1, its one slice is zero, and t I is lower",
+        "so 0 is a minimum for r = 1, its one slice is zero, and I / 2 is lower at lam = 1/2",
         "convex loss": "z^4 / 4 - z^3 + |z| has a local minimum at 0, and is -15/4 at z = 3",
         "equal degrees": "phi = a b c with weight decay (a^2 + b^2 + c^2) / 3: the origin is a "
         "local minimum for every y; for y = 27 it has f = 729/2, and a = b = c = 3 has 9",
@@ -49,7 +59,7 @@ STATEMENT = Statement(
     "norm or attained.",
 )
 GLOBAL, CONVEX = "f_r(X) <= f_s(X')", "f_r(X) = min F"
-NEAR = "else a point nearby is lower"
+NEAR, DUAL = "else a point nearby is lower", "f_r(X, Q) = d(W)"
 STEP = Fraction(1, 10**9)  # how near: any number > 0 would do
 
 
@@ -81,11 +91,41 @@ def _instances(draw: st.DrawFn) -> Instance:
     return Instance(Y, lam, us, vs, draw(slices(m, n, 4)))
 
 
-INSTANCES = _instances()
+@st.composite
+def _moved(draw: st.DrawFn) -> Candidate:
+    """Draw a point that is balanced, or whose slices or q are moved a little, or at random."""
+    p = draw(points(steep=True))
+    k = draw(st.integers(0, 3))
+    if k == 1 and p.slices:
+        p = replace(p, slices=(times(draw(positives(3)), p.slices[0]), *p.slices[1:]))
+    if k == 2:
+        p = replace(p, q=tuple(x + draw(rationals(0, 1)) for x in p.q))
+    if k == 3:
+        p = replace(p, slices=p.others, q=p.p, others=p.slices, p=p.q)
+    return p
 
 
-def sides(i: Instance) -> Iterator[Check]:
+INSTANCES = st.one_of(_instances(), points(), _moved().filter(finite))
+
+
+def others_at(p: Candidate) -> Iterator[Check]:
+    """Yield f against the dual value, which no factorization of any size is below, and others."""
+    here, problem = p.value(), p.problem
+    yield Check(DUAL, here, "==", problem.dual(problem.weights(p.slices, p.q)))
+    there = problem.value(p.others, p.p)
+    if there is not None:
+        yield Check(GLOBAL, here, "<=", there)
+
+
+def sides(i: Instance | Candidate) -> Iterator[Check]:
     """Yield that a short step is lower, or that nothing is."""
+    if isinstance(i, Candidate):
+        near = lower_point(i, STEP)
+        if near is None:
+            yield from others_at(i)
+        else:
+            yield Check(NEAR, near.value(), "<", i.value())
+        return
     W = difference(i.Y, product(i.us, i.vs, len(i.Y), len(i.Y[0])))
     here = objective(i.Y, i.us, i.vs, i.lam)
     step = lower(i, W)
@@ -119,36 +159,27 @@ def lower(i: Instance, W: Matrix) -> tuple[list[Vector], list[Vector]] | None:
 
 
 def fixed() -> Iterator[Check]:
-    """Yield an optimum against itself, two points that are none, and the counterexamples."""
+    """Yield an optimum against itself, and two points that are none."""
     one, two = Fraction(1), ([vector(1, 2)], [vector(1, 1)])
     yield from sides(Instance([vector(2, 2), vector(3, 3)], one, *two, two))
     yield from sides(Instance([vector(2, 2), vector(3, 4)], one, *two, two))
     yield from sides(Instance([vector(4)], one, [], [], ([], [])))
-    yield from without(GLOBAL)
+    for p in NAMED:
+        yield from sides(replace(p, others=p.slices, p=p.q))
+        yield from sides(replace(p, slices=()))
 
 
-def without(claim: str) -> Iterator[Check]:
-    """Yield each hypothesis's counterexample, for a claim f(X) <= f(X')."""
-    one, half = Fraction(1), Fraction(1, 2)
-    origin, better = ([vector(0)], [vector(0)]), ([vector(3)], [vector(1)])
-    pair = (objective([vector(4)], *points, one) for points in (origin, better))
-    yield _dropped(claim, "local minimum", *pair)
-    half_identity = [vector("1/2", 0), vector(0, "1/2")]
-    yield _dropped(
-        claim, "differentiable loss", rough([[ZERO] * 2] * 2), rough(half_identity) + half
-    )
-    yield _dropped(claim, "convex loss", ZERO, Fraction(3**4, 4) - 3**3 + 3)
-    decay = ((a**3 - 27) ** 2 / 2 + a * a for a in vector(0, 3))
-    yield _dropped(claim, "equal degrees", *decay)
-    steps = ((Fraction(sum(s)) - 1) ** 2 / 2 + Fraction(len(s), 10) for s in ((), (2, 2, -3)))
-    yield _dropped(claim, "positive degree", *steps)
+HYPOTHESES = {
+    "local minimum": Point.local_minimum,
+    "zero slice": Point.zero_slice,
+    "differentiable loss": Point.differentiable,
+    "convex loss": Point.convex,
+    "equal degrees": Point.equal_degrees,
+    "positive degree": Point.positive_degree,
+}
 
 
-def _dropped(claim: str, name: str, local: Fraction, better: Fraction) -> Check:
-    return Check(claim, local, "<=", better, dropped=name)
-
-
-def rough(Z: Matrix) -> Fraction:
-    """Return the convex loss of the counterexample without a derivative."""
-    (a, b), (c, d) = Z
-    return abs(a - d) + l1([b, c]) - (a + d) + (a + d) ** 2 / 4
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield a point without each hypothesis, and a lower one."""
+    for name, point in _counterpoints.POINTS.items():
+        yield Counterexample(name, point, lambda p: p.compare(GLOBAL))

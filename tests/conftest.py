@@ -1,11 +1,12 @@
 """One BLAS thread a worker, and Hypothesis without luck or deadlines."""
 
 import os
+import secrets
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, core, settings
 
 settings.register_profile(
     "certify",
@@ -15,6 +16,36 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("certify")
+settings.register_profile(
+    "fresh",
+    deadline=None,
+    derandomize=False,
+    database=None,
+    max_examples=500,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+def pytest_addoption(parser):
+    """`--fresh` draws other examples than the last run, and more; `--fresh-seed S` again."""
+    parser.addoption("--fresh", action="store_true", help="draw fresh examples, and more of them")
+    text = "draw the fresh examples of this seed, which a run with --fresh shows"
+    parser.addoption("--fresh-seed", type=int, metavar="S", help=text)
+
+
+def pytest_configure(config):
+    """Load the profile before the tests are imported; a worker of xdist has the same seed."""
+    if config.option.fresh and config.option.fresh_seed is None:
+        config.option.fresh_seed = secrets.randbelow(2**32)
+    if config.option.fresh_seed is not None:
+        settings.load_profile("fresh")
+        core.global_force_seed = config.option.fresh_seed
+
+
+def pytest_report_header(config):
+    """Tell the seed."""
+    seed = config.option.fresh_seed
+    return None if seed is None else f"fresh examples: --fresh-seed {seed} draws them again"
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -29,6 +29,7 @@ __all__ = [
     "arrays",
     "cone",
     "dyadics",
+    "examples",
     "fields",
     "graphs",
     "losses",
@@ -42,7 +43,16 @@ __all__ = [
 ]
 
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=25, database=None)
-settings.load_profile("suite")
+if settings.get_current_profile_name() != "fresh":  # --fresh, of conftest.py
+    settings.load_profile("suite")
+
+
+def examples(fast, fresh=None):
+    """Return how many examples a test draws: `fast` in each run, more with --fresh."""
+    if settings.get_current_profile_name() != "fresh":
+        return fast
+    return fresh or max(25, 10 * fast)
+
 
 PAIRS = list(product(("l1", "l1+", "l2", "l2+"), repeat=2))  # others: norms.py
 powers = st.integers(-20, 20)

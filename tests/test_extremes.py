@@ -32,7 +32,7 @@ from .judge import (
     rotated,
     shrunk,
 )
-from .strategies import cone, questions
+from .strategies import cone, examples, questions
 from .tolerance import exact_objective
 
 # --- nothing to fit ------------------------------------------------------------------------
@@ -203,7 +203,7 @@ def test_slices_whose_squares_overflow_end_in_a_verdict(pair, e):
 
 
 @pytest.mark.parametrize("offset", [None, *OFFSETS.values()], ids=lambda o: o and o.name)
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(data=st.data())
 def test_no_lower_bound_exceeds_the_value_of_any_factors(offset, data):
     made = data.draw(questions(offset=offset, least=1))

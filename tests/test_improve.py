@@ -15,7 +15,7 @@ from certify.improving import falling
 from certify.losses import Squared
 from certify.offsets import OFFSETS, Sparse
 
-from .strategies import PAIRS, questions
+from .strategies import PAIRS, examples, questions
 from .tolerance import exact_objective
 
 CLOSED = tuple(p for p in PAIRS if p == ("l2", "l2") or any(k[:2] == "l1" for k in p))
@@ -64,7 +64,7 @@ def test_every_bad_candidate_of_the_zoo_reaches_the_optimum(case):
 
 
 @pytest.mark.parametrize("pair", CLOSED, ids="x".join)
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(data=st.data())
 def test_where_the_polar_is_closed_it_ends_at_the_optimum(pair, data):
     asked = data.draw(questions([pair]))

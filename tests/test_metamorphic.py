@@ -16,7 +16,7 @@ from certify.atoms import RankOne
 from certify.losses import Squared
 from certify.offsets import OFFSETS, ColumnIntercept, Linear, ModeIntercept, RowIntercept
 
-from .strategies import PAIRS, arrays, dyadics, questions
+from .strategies import PAIRS, arrays, dyadics, examples, questions
 from .tolerance import exact_objective, rounding
 
 RTOL = 1e-6
@@ -210,7 +210,7 @@ def balanced(atom, factors):
 
 
 @each_pair
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(data=st.data())
 def test_no_certificate_excludes_a_point_that_exists(pair, data):
     kind = data.draw(st.sampled_from(KINDS))

@@ -22,7 +22,7 @@ from certify.polar._proved import handed, kernel_pair, located, proved_above, sp
 from certify.rigor.flint import Flint
 
 from .norms import CONES, MAKERS, MIXED, made
-from .strategies import arrays
+from .strategies import arrays, examples
 from .tolerance import exact_norm, fractions
 
 SHARP = 2.0**-36  # relative: the first margin above sigma_1^2 at which a Cholesky completes
@@ -66,7 +66,7 @@ def proved_exactly(W, norms, proof):
 
 
 @each_pair
-@settings(max_examples=2)
+@settings(max_examples=examples(2))
 @given(W=matrices)
 def test_the_bounds_enclose_every_slice(pair, W):
     for atom in atoms(pair):
@@ -83,7 +83,7 @@ def test_the_bounds_enclose_every_slice(pair, W):
 
 
 @each_pair
-@settings(max_examples=2)
+@settings(max_examples=examples(2))
 @given(W=matrices)
 def test_a_polar_said_to_be_closed_is_sharp(pair, W):
     for atom in atoms(pair):

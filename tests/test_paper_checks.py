@@ -1,16 +1,22 @@
 """Every statement holds, each claim at an instance that a relative 1e-6 breaks."""
 
 import json
+import re
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import strategies as st
 
 import paper_checks
-from paper_checks import Check, Statement
+from paper_checks import Check, Counterexample, Statement
 from paper_checks import __main__ as command
+from paper_checks._necessity import NoCounterexampleError, broken
 from paper_checks._run import EXACT, FAILS, FLOATS, NEEDED, PARTLY, PROVED, UNCOVERED, run
 from paper_checks._told import told
 
@@ -54,17 +60,25 @@ def test_a_relative_millionth_breaks_each_claim_at_a_named_instance(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_hypothesis_has_a_counterexample_or_says_why_not(name):
+def test_each_hypothesis_has_a_counterexample_that_keeps_the_others_or_says_why_not(name):
     module = paper_checks.load(name)
-    checks = list(module.fixed())
-    claims = {c.claim for c in checks if not c.dropped}
-    dropped = [c for c in checks if c.dropped]
-    assert all(c.passed() and not c.slack for c in dropped)
-    assert {c.claim for c in dropped} <= claims  # the statement's own relation fails
-    shown = {c.dropped for c in dropped}
-    told = {k for k, text in module.STATEMENT.needs.items() if text.startswith("no counterexample")}
-    assert shown | told == set(module.STATEMENT.needs)
+    needs = module.STATEMENT.needs
+    claims = {c.claim for c in module.fixed()}
+    examples = list(module.counterexamples())
+    for example in examples:
+        check = broken(module, example)  # each other hypothesis proved, this one refuted
+        assert check.claim in claims  # the statement's own relation fails
+    shown = {e.dropped for e in examples}
+    told = {k for k, text in needs.items() if text.startswith("no counterexample")}
+    assert shown | told == set(needs) == set(module.HYPOTHESES)
     assert shown & told == set()
+    assert set(module.STATEMENT.rests) <= claims
+    parts = (*module.STATEMENT.rests.values(), *module.STATEMENT.implies.items())
+    assert {n for part in parts for n in flat(part)} <= set(needs)
+
+
+def flat(names):
+    return [n for part in names for n in ([part] if isinstance(part, str) else part)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -83,15 +97,24 @@ def test_slack_is_zero_or_derived(name):
         assert bool(check.slack) is bool(check.why)
 
 
-def module(checks, needs=(), drawn=()):
+def module(checks, needs=(), drawn=(), shown=()):
     """Return a module of these named checks; `drawn` maps an integer to its checks."""
     statement = Statement("A title", "words", "formula", dict.fromkeys(needs, "why"))
     return SimpleNamespace(
         STATEMENT=statement,
         INSTANCES=st.integers(0, 1000),
+        HYPOTHESES={
+            name: lambda lacks, name=name: [check(name in lacks, "==", 0)] for name in needs
+        },
         sides=drawn or (lambda _: ()),
         fixed=lambda: checks,
+        counterexamples=lambda: [example(name) for name in shown],
     )
+
+
+def example(name, *more, conclusion=None):
+    """Return an instance that lacks a hypothesis, and more, on which the claim is false."""
+    return Counterexample(name, {name, *more}, lambda _: conclusion or check(2, "<=", 1))
 
 
 def check(left, relation, right, **more):
@@ -118,12 +141,11 @@ def test_words_that_tell_another_number_are_rejected():
 def test_evidence_is_computed_from_the_run(monkeypatch):
     holds = check(1, "<=", 1)
     rounded = replace(holds, claim="another", slack=Fraction(1), why="rounding")
-    needed = check(2, "<=", 1, dropped="a hypothesis")
     assert run("x", module([holds]), 5, 0).evidence == (EXACT,)
     assert run("x", module([holds, rounded]), 5, 0).evidence == (FLOATS,)
-    both = module([holds, needed], ["a hypothesis"])
+    both = module([holds], ["a hypothesis"], shown=["a hypothesis"])
     assert run("x", both, 5, 0).evidence == (EXACT, NEEDED)
-    half = module([holds, needed], ["a hypothesis", "another"])
+    half = module([holds], ["a hypothesis", "another"], shown=["a hypothesis"])
     assert run("x", half, 5, 0).evidence == (EXACT, f"{NEEDED} for 1 of 2 hypotheses")
     assert run("x", module([]), 5, 0).evidence == (UNCOVERED,)
     assert not run("x", module([]), 5, 0).holds
@@ -141,6 +163,64 @@ def test_a_counterexample_that_is_none_fails():
         found = run("x", module([holds, wrong], ["known"]), 5, 0)
         assert not found.holds
         assert wrong.dropped in str(found.failures[0])
+
+
+def refused(wrong, **changes):
+    """Return why a counterexample to one of two hypotheses is none; the run says the same."""
+    both = module([check(1, "<=", 1)], ["one", "two"])
+    vars(both).update(changes, counterexamples=lambda: [wrong])
+    with pytest.raises(NoCounterexampleError) as reason:
+        broken(both, wrong)
+    found = run("x", both, 5, 0)
+    assert [str(f) for f in found.failures] == [f"no counterexample: {reason.value}"]
+    assert found.needed == {}
+    return str(reason.value)
+
+
+def test_a_counterexample_lacks_its_hypothesis_and_no_other():
+    needs = ["one", "two"]
+    assert broken(module([], needs), example("one")) == check(2, "<=", 1, dropped="one")
+    assert refused(example("three")) == "there is no hypothesis 'three'"
+    assert refused(example("one", "two")) == "without 'one': 'two' fails: a claim: 1 == 0"
+    kept = replace(example("one"), instance=set())
+    assert refused(kept) == "without 'one': 'one' holds"
+    true = example("one", conclusion=check(1, "<=", 1))
+    assert refused(true) == "without 'one' it is true: a claim: 1 <= 1"
+    rounded = example("one", conclusion=check(3, "<=", 1, slack=Fraction(1), why="rounding"))
+    assert refused(rounded).startswith("without 'one' it is true")
+
+
+def test_a_hypothesis_is_decided_exactly_and_not_passed_over():
+    lost = {"one": lambda _: [check(1, "==", 0)], "two": lambda _: []}
+    assert "'two' is not decided exactly" in refused(example("one"), HYPOTHESES=lost)
+    near = check(1, "==", 0, slack=Fraction(1), why="rounding")
+    lost["two"] = lambda _: [near]
+    assert "'two' is not decided exactly" in refused(example("one"), HYPOTHESES=lost)
+
+
+def test_only_a_hypothesis_that_contains_the_dropped_one_may_be_lost_with_it():
+    stronger = {"two": ("one",)}
+    both = module([], ["one", "two"])
+    both.STATEMENT = replace(both.STATEMENT, implies=stronger)
+    assert broken(both, example("one", "two")).dropped == "one"
+    assert broken(both, example("two")).dropped == "two"
+    reason = refused(example("one"), STATEMENT=both.STATEMENT)
+    assert reason == "without 'one': 'two' holds"
+
+
+def test_a_claim_may_rest_on_some_hypotheses_only():
+    both = module([], ["one", "two"])
+    both.STATEMENT = replace(both.STATEMENT, rests={"a claim": ("one",)})
+    assert broken(both, example("one", "two")).dropped == "one"
+    reason = refused(example("two"), STATEMENT=both.STATEMENT)
+    assert reason == "'a claim' does not rest on 'two'"
+
+
+def test_a_check_that_names_what_is_dropped_shows_no_need_by_itself():
+    needed = check(2, "<=", 1, dropped="one")
+    found = run("x", module([check(1, "<=", 1), needed], ["one"]), 5, 0)
+    assert found.holds
+    assert found.needed == {}
 
 
 def test_a_drawn_failure_is_shrunk():
@@ -195,6 +275,56 @@ def test_only_takes_known_names_and_tells_the_nearest(capsys):
 def test_a_wrong_option_ends_with_status_2():
     assert command.main(["--examples", "0"]) == 2
     assert command.main(["--unknown"]) == 2
+
+
+def test_a_fresh_run_tells_its_seed_which_draws_the_same(monkeypatch, capsys):
+    seeds = []
+
+    def seen(name, module, _examples, seed):
+        seeds.append(seed)
+        return run(name, module, 2, seed)
+
+    monkeypatch.setattr(command, "run", seen)
+    few = ["--only", "sum_and_product", "--examples", "2"]
+    for options in (["--fresh"], ["--fresh"]):
+        assert command.main([*few, *options]) == 0
+        told = f"python -m paper_checks --seed {seeds[-1]} --examples 2 draws the same"
+        assert told in capsys.readouterr().err
+    assert seeds[0] != seeds[1]
+    assert command.main([*few, "--fresh", "--seed", "7"]) == 0
+    assert command.main(few) == 0
+    assert command.main([*few, "--seed", "7"]) == 0
+    assert seeds[2:] == [7, 0, 7]
+
+
+FRESH = """
+import sys
+from hypothesis import given, strategies as st
+
+@given(st.integers(0, 10**9))
+def test_draws(n):
+    print("drawn", n, file=sys.stderr)
+"""
+
+
+def test_the_tests_draw_afresh_when_asked_and_the_same_with_the_seed_told(tmp_path):
+    root = Path(paper_checks.__file__).parents[1]
+    shutil.copy(root / "tests" / "conftest.py", tmp_path)
+    (tmp_path / "test_fresh.py").write_text(FRESH)
+
+    def drawn(*options):
+        asked = [sys.executable, "-m", "pytest", "-s", "-p", "no:cacheprovider", *options, "."]
+        done = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, check=True)
+        told = re.findall(r"--fresh-seed (\d+) draws them again", done.stdout)
+        return re.findall(r"drawn (\d+)", done.stderr), told
+
+    fast, again = drawn(), drawn()
+    assert fast == again
+    assert fast[1] == []
+    fresh, (seed,) = drawn("--fresh")
+    assert len(fresh) >= 500 > len(fast[0])
+    assert fresh != drawn("--fresh")[0]
+    assert drawn("--fresh-seed", seed) == (fresh, [seed])
 
 
 def test_absent_proofs_are_told(monkeypatch, capsys):

@@ -35,7 +35,9 @@ from paper_checks._nets import (
 )
 from paper_checks._rays import edges, entries, hexagon, relu, rows, signs
 
-QUICK = settings(max_examples=60, deadline=None, database=None, derandomize=True)
+from .strategies import examples
+
+QUICK = settings(max_examples=examples(60), database=None)
 SMALL = st.integers(-3, 3).map(Fraction)
 V = tuple(map(exact, ((1, 2), (-1, 1), (2, -1))))
 

@@ -14,6 +14,8 @@ from certify.atoms import CP
 from certify.kernel.verify import root
 from certify.norms import NormBound, at_one, nuclear, restored, spectral, squeezed
 
+from .strategies import examples
+
 EPS = np.finfo(float).eps
 ROOT3, ROOT2 = np.sqrt(3), np.sqrt(2)
 
@@ -128,7 +130,7 @@ def test_duality_of_a_random_tensor():
 # --- matrices, sizes of 1, scales ---------------------------------------------------------
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(seed=st.integers(0, 2**32 - 1), m=st.integers(1, 6), n=st.integers(1, 6))
 def test_of_a_matrix_they_are_the_largest_and_the_sum_of_singular_values(seed, m, n):
     A = np.random.default_rng(seed).standard_normal((m, n))

@@ -1,0 +1,353 @@
+"""Problems of several families with offset variables Q, exact values, and points that are balanced.
+
+    f_r(X, q) = loss(y, sum phi(X_i) + A q) + lam sum theta(X_i) + H(q)
+
+Factors are drawn first, then W on the polar ball and rho, and y last, so that W = -grad loss and
+A^T W is a subgradient of H at q: all in rationals. The family is a matrix in l1 or linf norms, a
+tensor of order 3 (degree 3), or a hidden ReLU layer; the last loss is infinite for t <= 0.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
+
+from hypothesis import strategies as st
+
+from ._base import ZERO
+from ._draw import positives, rationals, vectors
+from ._exact import dot, l1, scale, total
+from ._linear import Matrix, Vector, combine, dependences, exact, linf, plus, transposed
+from ._models import Factors, Model, linear, network, times
+from ._nets import root
+
+ONE = Fraction(1)
+BARRIER = "y / t + c t, t > 0"
+DELTA = Fraction(2)  # where Huber's loss becomes linear
+PULL = Fraction(3)  # the slope c of y / t + c t
+MODELS = (
+    linear(("l1", "l1"), (2, 2)),
+    linear(("linf", "linf"), (2, 2)),
+    linear(("l1", "l1", "l1"), (1, 2, 2)),
+    linear(("l1", "linf", "l1"), (2, 2, 1)),
+    network(tuple(map(exact, ((1, 2), (-1, 1), (2, -1))))),
+)
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One entry's loss of the prediction t; None where it is infinite.
+
+    `slope` is minus its derivative, `data` the y at which that is w, None where there is none;
+    `dual` is d(w) = inf_t loss + w t.
+    """
+
+    of: Callable[[Fraction, Fraction], Fraction | None]
+    slope: Callable[[Fraction, Fraction], Fraction]
+    data: Callable[[Fraction, Fraction], Fraction | None]
+    dual: Callable[[Fraction, Fraction], Fraction]
+
+
+def clipped(w: Fraction) -> Fraction:
+    """Return w, at most DELTA in size."""
+    return max(-DELTA, min(DELTA, w))
+
+
+def huber(y: Fraction, t: Fraction) -> Fraction:
+    """Return 1/2 e^2, e = t - y, and DELTA |e| - DELTA^2 / 2 from DELTA on."""
+    e = abs(t - y)
+    return e * e / 2 if e <= DELTA else DELTA * e - DELTA**2 / 2
+
+
+LOSSES = {
+    "squared": Loss(
+        lambda y, t: (t - y) ** 2 / 2,
+        lambda y, t: y - t,
+        lambda w, t: t + w,
+        lambda y, w: w * y - w * w / 2,
+    ),
+    "huber": Loss(  # at |w| = DELTA any farther y will do
+        huber,
+        lambda y, t: clipped(y - t),
+        lambda w, t: None if abs(w) > DELTA else t + w * (1 if abs(w) < DELTA else 3),
+        lambda y, w: w * y - w * w / 2,
+    ),
+    BARRIER: Loss(
+        lambda y, t: y / t + PULL * t if t > 0 else None,
+        lambda y, t: y / t**2 - PULL,
+        lambda w, t: t * t * (PULL + w) if t > 0 and w > -PULL else None,
+        lambda y, w: 2 * perfect_root(y * (PULL + w)),
+    ),
+}
+
+
+def perfect_root(q: Fraction) -> Fraction:
+    """Return sqrt q; ValueError where it is irrational."""
+    low, high = root(q)
+    if low != high:
+        raise ValueError(f"{q} is no square")
+    return low
+
+
+@dataclass(frozen=True)
+class Problem:
+    """The family, the loss, its data, lam, A by its columns, and H: rho |q|_1 or rho / 2 |q|^2."""
+
+    model: Model
+    loss: str
+    y: Vector
+    lam: Fraction
+    columns: Matrix = ()
+    rho: Fraction = ONE
+    ridge: bool = True
+
+    def prediction(self, slices: Sequence[Factors], q: Sequence[Fraction]) -> Vector:
+        """Return sum phi + A q."""
+        outputs = [self.model.phi(x) for x in slices]
+        whole = combine([ONE] * len(outputs), outputs, len(self.y))
+        return plus(whole, combine(q, self.columns, len(self.y)))
+
+    def value(self, slices: Sequence[Factors], q: Sequence[Fraction]) -> Fraction | None:
+        """Return f, by its definition; None where it is infinite."""
+        of, t = LOSSES[self.loss].of, self.prediction(slices, q)
+        entries = [of(a, b) for a, b in zip(self.y, t, strict=True)]
+        if any(e is None for e in entries):
+            return None
+        price = self.lam * total(map(self.model.theta, slices))
+        return total(entries) + price + self.penalty(q)
+
+    def penalty(self, q: Sequence[Fraction]) -> Fraction:
+        """Return H(q)."""
+        return self.rho * (dot(q, q) / 2 if self.ridge else l1(q))
+
+    def weights(self, slices: Sequence[Factors], q: Sequence[Fraction]) -> Vector:
+        """Return W = -grad loss."""
+        slope = LOSSES[self.loss].slope
+        return tuple(map(slope, self.y, self.prediction(slices, q)))
+
+    def adjoint(self, W: Vector) -> Vector:
+        """Return A^T W."""
+        return tuple(dot(a, W) for a in self.columns)
+
+    def dual(self, W: Vector) -> Fraction:
+        """Return d(W) - H*(A^T W); ValueError outside the domain."""
+        pull = self.adjoint(W)
+        if not self.ridge and linf(pull) > self.rho:
+            raise ValueError(f"H* is infinite at {pull}")
+        cost = dot(pull, pull) / (2 * self.rho) if self.ridge else ZERO
+        return total(map(LOSSES[self.loss].dual, self.y, W)) - cost
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A problem, slices and q, and others of any size to compare with."""
+
+    problem: Problem
+    slices: tuple[Factors, ...]
+    q: Vector = ()
+    others: tuple[Factors, ...] = ()
+    p: Vector = ()  # q of the others
+
+    def value(self) -> Fraction:
+        """Return f, which is finite here."""
+        found = self.problem.value(self.slices, self.q)
+        if found is None:
+            raise ValueError("f is infinite at the point itself")
+        return found
+
+
+def tight(model: Model, Z: Vector) -> tuple[Vector, list[Factors]]:
+    """Return a W of polar 1 that reaches Omega(Z), and its extreme slices: <W, phi> = theta."""
+    W = model.rays.omega(Z).y
+    return W, [x for x in model.kept if dot(W, model.phi(x)) == model.theta(x)]
+
+
+def spread(x: Factors, sizes: Sequence[Fraction]) -> Factors:
+    """Scale each factor by its size."""
+    return tuple(exact(scale(s, f)) for s, f in zip(sizes, x, strict=True))
+
+
+Choice = Callable[[st.DrawFn, list[Factors]], tuple[Factors, ...]]
+
+
+def some(draw: st.DrawFn, faces: list[Factors]) -> tuple[Factors, ...]:
+    """Draw up to three slices, each factor of any size."""
+    chosen = draw(st.lists(st.sampled_from(faces), max_size=3))
+    return tuple(spread(x, draw(st.tuples(*(positives(3) for _ in x)))) for x in chosen)
+
+
+@st.composite
+def points(
+    draw: st.DrawFn,
+    *,
+    steep: bool = False,
+    losses: Sequence[str] = tuple(LOSSES),
+    models: Sequence[Model] = MODELS,
+    choice: Choice = some,
+) -> Candidate:
+    """Draw balanced slices, q in step with them, and W of polar lam.
+
+    With `steep` W may have a part orthogonal to the slices, and its polar may be more than lam.
+    """
+    model, loss = draw(st.sampled_from(models)), draw(st.sampled_from(losses))
+    n = len(model.phi(model.extreme[0]))
+    W, faces = tight(model, exact(draw(vectors(n).filter(any))))
+    if loss == BARRIER and sum(W) < 0:  # so that an intercept can lift t above 0
+        W, faces = exact(scale(-ONE, W)), [spread(x, (*[ONE] * (len(x) - 1), -ONE)) for x in faces]
+    slices = choice(draw, faces)
+    lam = draw(positives(4))
+    if loss == BARRIER:
+        lam = min(lam, PULL / (2 * linf(W)))
+    W = exact(scale(lam, W))
+    if steep:
+        zero = [ZERO] * n  # so that there is a row
+        for free in across([model.phi(x) for x in slices], [tuple(zero)]):
+            W = plus(W, free, draw(rationals(-2, 2)))
+    problem = Problem(model, loss, W, lam)
+    lifted = loss == BARRIER and sum(W) > 0
+    problem, q = (intercept if lifted else with_offsets)(draw, problem, slices)
+    return completed(draw, problem, (slices, q))
+
+
+def intercept(
+    draw: st.DrawFn, problem: Problem, slices: tuple[Factors, ...]
+) -> tuple[Problem, Vector]:
+    """Draw A = 1, the penalty, and q = (sum W) / rho or of that sign, so large that t > 0."""
+    pull, ridge = sum(problem.y, ZERO), draw(st.booleans())
+    q = draw(positives(4)) + linf(problem.prediction(slices, ()))
+    ones = tuple(ONE for _ in problem.y)
+    rho = pull / q if ridge else pull
+    return replace(problem, columns=(ones,), rho=rho, ridge=ridge), (q,)
+
+
+def across(phi: Sequence[Vector], others: Sequence[Vector]) -> Iterator[Vector]:
+    """Yield independent vectors that are orthogonal to all of these."""
+    yield from dependences(transposed([*phi, *others]))
+
+
+def with_offsets(
+    draw: st.DrawFn, problem: Problem, _slices: tuple[Factors, ...]
+) -> tuple[Problem, Vector]:
+    """Draw A with up to two columns, the penalty, and q in step: A^T W in dH(q)."""
+    W = problem.y
+    columns = tuple(map(exact, draw(st.lists(vectors(len(W), rationals(-2, 2)), max_size=2))))
+    pull, ridge = tuple(dot(a, W) for a in columns), draw(st.booleans())
+    rho = draw(positives(3)) ** 2 if ridge or not any(pull) else linf(pull)
+    if ridge:
+        q = exact(scale(1 / rho, pull))
+    else:
+        pairs = zip(draw(vectors(len(columns), rationals(0))), pull, strict=True)
+        q = tuple((f if w > 0 else -f) if abs(w) == rho else ZERO for f, w in pairs)
+    return replace(problem, columns=columns, rho=rho, ridge=ridge), q
+
+
+def completed(
+    draw: st.DrawFn, problem: Problem, at: tuple[tuple[Factors, ...], Vector]
+) -> Candidate:
+    """Give y so that W, which stands in its place, is -grad loss; draw the others.
+
+    Where W or t is outside the loss's domain, the loss is squared.
+    """
+    W, t, loss = problem.y, problem.prediction(*at), problem.loss
+    y = [LOSSES[loss].data(a, b) for a, b in zip(W, t, strict=True)]
+    if any(x is None for x in y):
+        loss, y = "squared", [a + b for a, b in zip(W, t, strict=True)]
+    made = replace(problem, loss=loss, y=exact(y))
+    slices = st.tuples(*(vectors(k).map(exact) for k in problem.model.lengths))
+    others = tuple(draw(st.lists(slices, max_size=3)))
+    p = draw(vectors(len(problem.columns)))
+    if loss == BARRIER and p:  # else nearly all of them are infinite
+        p[0] = abs(p[0]) + linf(made.prediction(others, [ZERO] * len(p)))
+    return Candidate(made, *at, others, exact(p))
+
+
+def lower(p: Candidate, near: Fraction) -> Candidate | None:
+    """Return a point as near that the proof says is lower, or None if it has none.
+
+    It scales a slice, puts an extreme slice in the place of a zero one, or moves one entry of q:
+    where the slope of f is not 0 a step that is short enough falls.
+    """
+    for move in moves(p):
+        step = near
+        while True:
+            there = move(step)
+            value = there.problem.value(there.slices, there.q)
+            if value is not None and value < p.value():
+                return there
+            step /= 2
+            if step < near / 2**200:
+                raise ValueError(f"f does not fall from {p}")
+    return None
+
+
+def moves(p: Candidate) -> Iterator[Callable[[Fraction], Candidate]]:
+    """Yield moves along which the slope of f is negative, as functions of their size."""
+    problem, model = p.problem, p.problem.model
+    W = problem.weights(p.slices, p.q)
+    for k, x in enumerate(p.slices):
+        slope = problem.lam * model.theta(x) - dot(W, model.phi(x))
+        if slope:
+            yield partial(_scaled, p, k, ONE if slope < 0 else -ONE)
+    steepest = max(model.kept, key=lambda x: dot(W, model.phi(x)) / model.theta(x))
+    if dot(W, model.phi(steepest)) > problem.lam * model.theta(steepest):
+        yield partial(_grown, p, steepest)
+    for k, pull in enumerate(problem.adjoint(W)):
+        for sign in (ONE, -ONE):
+            rate = problem.rho * (p.q[k] if problem.ridge else sign_of(p.q[k]) or sign)
+            if sign * (rate - pull) < 0:
+                yield partial(_shifted, p, k, sign)
+
+
+def sign_of(x: Fraction) -> Fraction:
+    """Return -1, 0 or 1."""
+    return Fraction((x > 0) - (x < 0))
+
+
+def _scaled(p: Candidate, k: int, sign: Fraction, size: Fraction) -> Candidate:
+    return replace(
+        p, slices=(*p.slices[:k], times(1 + sign * size, p.slices[k]), *p.slices[k + 1 :])
+    )
+
+
+def _grown(p: Candidate, x: Factors, size: Fraction) -> Candidate:
+    return replace(p, slices=(*p.slices, times(size, x)))
+
+
+def _shifted(p: Candidate, k: int, sign: Fraction, size: Fraction) -> Candidate:
+    return replace(p, q=tuple(v + sign * size * (i == k) for i, v in enumerate(p.q)))
+
+
+def finite(p: Candidate) -> bool:
+    """Return whether f is finite at the point."""
+    return p.problem.value(p.slices, p.q) is not None
+
+
+def named(model: Model, loss: str, *, ridge: bool) -> Candidate:
+    """Return an optimum with q = (1,) or so, two slices on one ray and W from them.
+
+    W is half the multiplier of Omega at a ray; A is an intercept.
+    """
+    x = model.kept[0]
+    W, faces = tight(model, model.phi(x))
+    lift = ONE if sum(W) > 0 else -ONE
+    ones = tuple(lift for _ in W)
+    slices = (faces[0], times(ONE / 2, faces[0]))
+    pull = lift * sum(W, ZERO) / 2
+    q = 2 + linf(combine([ONE, ONE], [model.phi(s) for s in slices], len(W)))
+    rho = ONE / 64 if ridge else pull or ONE  # a square, for the distance bound
+    q = pull / rho if ridge or not pull else q
+    problem = Problem(model, loss, exact(scale(ONE / 2, W)), ONE / 2, (ones,), rho, ridge)
+    t = problem.prediction(slices, (q,))
+    y = [LOSSES[loss].data(a, b) for a, b in zip(problem.y, t, strict=True)]
+    return Candidate(replace(problem, y=exact(y)), slices, (q,))
+
+
+NAMED = tuple(
+    named(model, loss, ridge=ridge)
+    for model, loss, ridge in (
+        (MODELS[0], "squared", True),
+        (MODELS[2], "huber", False),
+        (MODELS[4], BARRIER, True),
+        (MODELS[3], BARRIER, False),
+    )
+)
