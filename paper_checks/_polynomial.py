@@ -91,6 +91,16 @@ class Polynomial:
         raise UndecidedError(f"the sign of {self.terms} changes")
 
 
+def negative(f: Polynomial) -> bool:
+    """Return whether f < 0 for all t of (0, bound], f of one variable.
+
+    t^k, k the lowest exponent, is divided out; UndecidedError where the rest may change its sign.
+    """
+    lowest = min((k for (k,) in f.terms), default=0)
+    rest = {(k - lowest,): c for (k,), c in f.terms.items()}
+    return Polynomial(rest, f.bounds).sign() < 0
+
+
 def size(power: Exponents, bounds: tuple[Fraction, ...]) -> Fraction:
     """Return the largest t^power in the box."""
     return prod((b**k for b, k in zip(bounds, power, strict=True)), start=ONE)

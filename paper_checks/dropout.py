@@ -8,27 +8,20 @@ has N(Z) = r t, and the slices (P w_i, t Q^T w_i) are all of size t.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import product as every
+from functools import partial
 
 from hypothesis import strategies as st
 
-from . import _nuclear
-from ._base import Check, Statement
+from ._base import Check, Counterexample, Statement
 from ._draw import matrices, positives, rationals, vectors
-from ._exact import (
-    Matrix,
-    Vector,
-    dot,
-    dual_value,
-    flat,
-    half_squares,
-    product,
-    scale,
-    total,
-    vector,
-)
-from ._told import told
+from ._exact import Matrix, Vector, half_squares, product, scale, total, vector
+from ._masks import HALF, Slices, Trained, bound, masks, norm_square, price
+from ._necessity import NoCounterexampleError
+from ._polynomial import variables
+from ._told import told, told_of
 
+MASKS = ("independent masks", "division by p", "squared loss")
+SIZES = ("exactly r slices", "sizes that sum to N(Z)", "slices of one size")
 STATEMENT = Statement(
     title="Dropout",
     words="In expectation dropout adds (1 - p) / (2p) sum |u_i|^2 |v_i|^2 to the squared loss. "
@@ -47,10 +40,21 @@ STATEMENT = Statement(
         "division by p": "without it the mean output is p Z: y = z = 1, p = 1/2 has 1/4 and not "
         "1/2",
         "squared loss": "the absolute loss of y = z = 1 is |1 - 2b| = 1 for both masks, not 1/2",
-        "exactly r slices": "twice as many slices, with v halved, sum to the same and cost half",
+        "exactly r slices": "the slice 1 as two slices 1/2, for r = 1: N^2 = 1, and the sum is 1/2",
+        "sizes that sum to N(Z)": "the slices 1 and -1 have the sum 0: 2 (1 + 1) = 4, and N^2 = 0",
         "slices of one size": "diag(2, 1) as diag(2, 0) + diag(0, 1): 2 (4 + 1) = 10, and N^2 = 9",
         "p falls with r": "p = 1/2 held, one slice 1 split in two: it adds 1/4 and not 1/2",
         "r at least the rank": "Y = 3 I, c = 1: one slice has 6.75 at best, two reach 6",
+    },
+    rests={
+        "the mean over all masks = loss + (1 - p) / (2p) sum |u|^2 |v|^2": MASKS,
+        "N(Z)^2 <= r sum |u|^2 |v|^2": ("exactly r slices",),
+        "slices of one size: r sum |u|^2 |v|^2 = N(Z)^2": SIZES,
+        "p falls with r: 1/2 |Y - Z|^2 + c/2 N(Z)^2 <= the mean over all masks": (
+            *MASKS,
+            "exactly r slices",
+            "p falls with r",
+        ),
     },
     gap="That slices of one size exist for every Z and r is not tested: two slices of a balanced "
     "factorization can be rotated into each other until one has the mean size, and after r - 1 "
@@ -63,8 +67,6 @@ SPLIT = "a slice split into k equal ones costs 1/k"
 CONVEX = "p falls with r: 1/2 |Y - Z|^2 + c/2 N(Z)^2 <= the mean over all masks"
 DUAL = "every W: <W, Y> - |W|^2 / 2 - sigma_1(W)^2 / (2c) <= the mean over all masks"
 OPTIMAL = "slices of one size reach the dual bound"
-HALF = Fraction(1, 2)
-Slices = tuple[list[Vector], list[Vector]]
 
 
 @dataclass(frozen=True)
@@ -118,12 +120,6 @@ def equal(i: Instance) -> Slices:
     return [turned(P, w) for w in ws], [scale(i.t, turned(-Q, w)) for w in ws]
 
 
-def masks(r: int, p: Fraction) -> Iterator[tuple[Fraction, tuple[int, ...]]]:
-    """Yield each mask of r slices with its probability."""
-    for mask in every((0, 1), repeat=r):
-        yield p ** sum(mask) * (1 - p) ** (r - sum(mask)), mask
-
-
 def mean(Y: Matrix, slices: Slices, p: Fraction) -> Fraction:
     """Return E 1/2 |Y - sum b_i u_i v_i^T / p|^2, mask by mask."""
     us, vs = slices
@@ -134,27 +130,9 @@ def mean(Y: Matrix, slices: Slices, p: Fraction) -> Fraction:
     )  # fmt: skip
 
 
-def price(slices: Slices) -> Fraction:
-    """Return sum |u|_2^2 |v|_2^2."""
-    return total(dot(u, u) * dot(v, v) for u, v in zip(*slices, strict=True))
-
-
 def added(Y: Matrix, slices: Slices, p: Fraction) -> Fraction:
     """Return 1/2 |Y - Z|^2 + (1 - p) / (2p) sum |u|^2 |v|^2."""
     return half_squares(product(*slices, len(Y), len(Y[0])), Y) + (1 - p) / (2 * p) * price(slices)
-
-
-def norm_square(slices: Slices) -> Fraction:
-    """Return N(Z)^2 of the sum, 2 x 2, by its closed form."""
-    return _nuclear.square(tuple(flat(product(*slices, 2, 2))))
-
-
-def bound(Y: Matrix, W: Matrix, c: Fraction) -> Fraction:
-    """Return <W, Y> - 1/2 |W|^2 - s / (2c), s the largest row sum of |W^T W|: s >= sigma_1^2.
-
-    <W, Z> <= sigma_1 N(Z) <= c/2 N(Z)^2 + sigma_1^2 / (2c).
-    """
-    return dual_value(W, Y) - _nuclear.spectral(tuple(flat(W))) / (2 * c)
 
 
 def copies(slices: Slices, k: int) -> Slices:
@@ -196,52 +174,95 @@ def optimal(i: Instance) -> Iterator[Check]:
 
 
 def fixed() -> Iterator[Check]:
-    """Yield slices of one size, where all relations are tight, and the counterexamples."""
+    """Yield slices of one size, where all relations are tight."""
     turns, t = (Fraction(1, 2), Fraction(1, 3)), Fraction(2)
     named = Instance(
         [vector(4, 1), vector(0, 3)], ([], []), [vector(1, 0), vector(0, 1)], HALF, Fraction(1),
         vector(0, "1/2", 2), turns, t,
     )  # fmt: skip
     yield from sides(replace(named, slices=equal(named)))
-    yield from _means()
-    yield from _sums(named)
-    Y, W = [vector(3, 0), vector(0, 3)], [vector(2, 0), vector(0, 2)]
-    axes, one = [vector(1, 0), vector(0, 1)], Fraction(1)  # c = 1
-    pair, least = mean(Y, (axes, axes), Fraction(1, 3)), told(bound(Y, W, one), "6")
-    yield Check(OPTIMAL, pair, "==", least)
-    single = mean(Y, ([vector("3/2", 0)], axes[:1]), HALF)  # z = y / (1 + c), the best of rank 1
-    yield Check(OPTIMAL, told(single, "6.75"), "==", least, dropped="r at least the rank")
+    halves = [vector(HALF)] * 2, [vector(1)] * 2
+    added_here = told(added([vector(1)], halves, HALF), "1/4")
+    yield Check(EXPECTED, mean([vector(1)], halves, HALF), "==", added_here)
+    pair = mean(THREE, (AXES, AXES), Fraction(1, 3))
+    yield Check(OPTIMAL, pair, "==", told(bound(THREE, TWO, Fraction(1)), "6"))
 
 
-def _means() -> Iterator[Check]:
-    """Yield what other masks, no division, and another loss add, for y = z = 1 and p = 1/2."""
-    one, p = [vector(1)], HALF
-    halves = [vector("1/2")] * 2, one * 2
-    split, whole = (
-        told(added(one, x, p), text) for x, text in ((halves, "1/4"), ((one, one), "1/2"))
-    )
-    yield Check(EXPECTED, mean(one, halves, p), "==", split)
-    for name, text, wanted, each in (
-        ("independent masks", "1/2", split, lambda b: (1 - 2 * b) ** 2 / 2),  # one for both
-        ("division by p", "1/4", whole, lambda b: (1 - b) ** 2 / 2),
-        ("squared loss", "1", whole, lambda b: abs(1 - 2 * b)),
+AXES = [vector(1, 0), vector(0, 1)]
+TWO, THREE = ([scale(Fraction(k), e) for e in AXES] for k in (2, 3))
+
+
+HYPOTHESES = {
+    "independent masks": Trained.independent,
+    "division by p": Trained.divided,
+    "squared loss": Trained.squared,
+    "exactly r slices": Trained.counted,
+    "sizes that sum to N(Z)": Trained.aligned,
+    "slices of one size": Trained.one_size,
+    "p falls with r": Trained.falling,
+    "r at least the rank": Trained.wide,
+}
+
+
+def expected(i: Trained) -> Check:
+    """Return the mean over all masks, against the loss and what is added to it."""
+    more = (1 - i.p) / (2 * i.p) * price(i.slices)
+    return Check(EXPECTED, i.mean(i.slices), "==", i.at(*i.slices) + more)
+
+
+def sizes_least(i: Trained) -> Check:
+    """Return N(Z)^2 against r times the price."""
+    return Check(ATLEAST, norm_square(i.slices), "<=", i.r * price(i.slices))
+
+
+def sizes_equal(i: Trained) -> Check:
+    """Return r times the price against N(Z)^2."""
+    return Check(EQUAL, i.r * price(i.slices), "==", norm_square(i.slices))
+
+
+def below(i: Trained) -> Check:
+    """Return the convex objective at Z, against the mean over all masks."""
+    fit = i.at(*i.slices)
+    return Check(CONVEX, fit + i.c / 2 * norm_square(i.slices), "<=", i.mean(i.slices))
+
+
+def one_slice(i: Trained) -> Check:
+    """Return the least of one slice against the dual bound, for Y = y I.
+
+    f is the least + (1 + c) / 2 ((<u, v> - y / (1 + c))^2 + (u1 v2 - u2 v1)^2), for all u, v.
+    """
+    a, b, c, d = variables((None,) * 4)
+    y, weight = i.Y[0][0], 1 + i.c
+    least = y * y - y * y / (2 * weight)
+    squares = (a * c + b * d - y / weight) ** 2 + (a * d - b * c) ** 2
+    if i.mean(([[a, b]], [[c, d]])) - least != weight / 2 * squares or i.r != 1:
+        raise NoCounterexampleError("the least of one slice is another")
+    return Check(OPTIMAL, least, "==", bound(i.Y, i.W, i.c))
+
+
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield y = z = 1 with other masks, no division and another loss; other slices; p held."""
+    one = [vector(1)]
+    whole = Trained(one, (one, one), one, 1)
+    both = replace(whole, slices=([vector(HALF)] * 2, one * 2), r=2,
+                   chances=((HALF, (0, 0)), (HALF, (1, 1))))  # fmt: skip
+    for name, example, numbers in (
+        ("independent masks", both, ("1/2", "1/4")),
+        ("division by p", replace(whole, divisor=Fraction(1)), ("1/4", "1/2")),
+        ("squared loss", replace(whole, loss="absolute"), ("1", "1/2")),
     ):
-        value = total(chance * each(Fraction(*mask)) for chance, mask in masks(1, p))
-        yield Check(EXPECTED, told(value, text), "==", wanted, dropped=name)
-
-
-def _sums(named: Instance) -> Iterator[Check]:
-    """Yield more slices than r, slices of two sizes, and p held."""
-    many, r = copies(equal(named), 2), len(named.slopes)
-    yield Check(ATLEAST, norm_square(many), "<=", r * price(many), dropped="exactly r slices")
-    two = [vector(2, 0), vector(0, 1)], [vector(1, 0), vector(0, 1)]
-    sums, square = told(2 * price(two), "10"), told(norm_square(two), "9")
-    yield Check(EQUAL, sums, "==", square, dropped="slices of one size")
-    one = [vector(1, 0)], [vector(1, 0)]
-    single = replace(named, Y=[vector(1, 0), vector(0, 0)], slopes=vector(0))
-    kept = told(single.kept, "1/2")
-    yield convex(single, one, kept)
-    held = convex(single, copies(one, 2), kept)
-    told(held.left, "1/2")
-    told(held.right, "1/4")
-    yield replace(held, dropped="p falls with r")
+        yield Counterexample(name, example, partial(told_of, expected, numbers))
+    axis, twice = (AXES[:1], AXES[:1]), ([vector(2, 0), vector(0, 1)], AXES)
+    plane = Trained([vector(1, 0), vector(0, 0)], axis, TWO, 1)
+    many = replace(plane, slices=copies(axis, 2))
+    yield Counterexample("exactly r slices", many, partial(told_of, sizes_least, ("1", "1/2")))
+    against = replace(plane, slices=([*AXES[:1], vector(-1, 0)], AXES[:1] * 2), r=2)
+    yield Counterexample(
+        "sizes that sum to N(Z)", against, partial(told_of, sizes_equal, ("4", "0"))
+    )
+    unequal = replace(plane, slices=twice, r=2)
+    yield Counterexample("slices of one size", unequal, partial(told_of, sizes_equal, ("10", "9")))
+    held = replace(many, r=2)
+    yield Counterexample("p falls with r", held, partial(told_of, below, ("1/2", "1/4")))
+    single = Trained(THREE, ([vector("3/2", 0)], AXES[:1]), TWO, 1)
+    yield Counterexample("r at least the rank", single, partial(told_of, one_slice, ("6.75", "6")))

@@ -16,10 +16,13 @@ from functools import reduce
 
 from hypothesis import strategies as st
 
-from ._base import ZERO, Check, Statement
+from ._base import ZERO, Check, Counterexample, Statement
 from ._draw import matrices, rationals, vectors
 from ._exact import Vector, dot, flat, scale, total, vector
 from ._linear import Matrix, exact
+from ._necessity import NoCounterexampleError
+from ._polynomial import variables
+from ._told import told
 from .strict_gap_of_standard_deep_nets import diagonal, full_rank, inverse, square, times
 
 STATEMENT = Statement(
@@ -33,7 +36,7 @@ STATEMENT = Statement(
     "L >= 3, 0 < c < 1, Z != 0  =>  the cost of c^L Z is c^2 > c^L of the cost of Z",
     needs={
         "inner widths at least rank Z": "through one hidden unit every product has determinant 0, "
-        "so Z of rank 2 is not reached",
+        "so Z of rank 2 and determinant 8 is not reached",
         "a penalty on every layer": "with the first layer free, it is multiplied by 4 and the last "
         "divided by 4: the product stays and the cost falls",
         "depth at least 3": "for L = 2 the cost is the nuclear norm: c^2 = c^L, and for diagonal "
@@ -158,24 +161,95 @@ def no_norm(i: Instance) -> Check:
 
 
 def fixed() -> Iterator[Check]:
-    """Yield balanced layers, a barely concave pair of points, and the counterexamples."""
+    """Yield balanced layers, and a barely concave pair of points."""
     identity = diagonal(Fraction(1), Fraction(1))
     D, slopes = diagonal(Fraction(2), Fraction(1)), (Fraction(1, 2), Fraction(-2))
     named = Instance(vector(2, 1), slopes, 1 - Fraction(1, 10**7), (identity,) * 2, (D, D, D))
     yield from sides(named)
     yield from sides(replace(named, roots=vector(1, "1/4000"), mixings=(identity,) * 4))
     yield no_norm(replace(named, roots=vector(1, "1/4000")))
-    two = replace(named, mixings=(identity,))
-    for check in (concave(two), no_norm(two)):
-        yield replace(check, dropped="depth at least 3")
-    narrow = exact([4, 0]), exact([1, 0])  # one hidden unit between the two layers
-    thin = times(tuple((x,) for x in narrow[0]), (narrow[1],))
-    yield Check(MADE, determinant(thin), "==", Fraction(4), dropped="inner widths at least rank Z")
-    first, *rest, last = balanced(named, named.roots)
-    free = [_times(4, first), *rest, _times(Fraction(1, 4), last)]
-    yield from made(named, free)
-    penalized = total(map(square, free[1:])) / named.depth
-    yield Check(LEAST, Fraction(5), "<=", penalized, dropped="a penalty on every layer")
+
+
+@dataclass(frozen=True)
+class Net:
+    """Layers with product P diag(a^L) Q, and how many of them have no penalty, from the first."""
+
+    of: Instance
+    layers: tuple[Matrix, ...]
+    free: int = 0
+
+    def wide(self) -> Iterator[Check]:
+        """Yield that each inner width is at least the number of a_i > 0."""
+        rank = Fraction(sum(map(bool, self.of.roots)))
+        for layer in self.layers[1:]:
+            yield Check("a width", rank, "<=", Fraction(len(layer)))
+
+    def every(self) -> Iterator[Check]:
+        """Yield that every layer has a penalty."""
+        yield Check("layers without a penalty", Fraction(self.free), "==", ZERO)
+
+    def deep(self) -> Iterator[Check]:
+        """Yield that there are three layers at least."""
+        yield Check("layers", Fraction(3), "<=", Fraction(len(self.layers)))
+
+    def determinant(self) -> Check:
+        """Return the determinant of all products of layers of these shapes, against Z's.
+
+        The entries are variables; the determinant has no terms, so it is 0 whatever they are.
+        """
+        sizes = [len(x) * len(x[0]) for x in self.layers]
+        free = iter(variables((None,) * sum(sizes)))
+        any_layers = [tuple(tuple(next(free) for _ in row) for row in x) for x in self.layers]
+        found = determinant(reduce(times, any_layers))  # type: ignore[arg-type]
+        if found:
+            raise NoCounterexampleError("some layers have another determinant")
+        a, b = self.of.roots
+        return Check(MADE, ZERO, "==", told((a * b) ** self.of.depth, "8"))
+
+    def product(self) -> None:
+        """Raise NoCounterexampleError unless the layers multiply to Z."""
+        if not all(check.true() for check in made(self.of, [*self.layers])):
+            raise NoCounterexampleError("the product is another")
+
+    def cheaper(self) -> Check:
+        """Return sum sigma^(2/L) against the layers that have a penalty."""
+        self.product()
+        penalized = total(map(square, self.layers[self.free :])) / self.of.depth
+        return Check(LEAST, dot(self.of.roots, self.of.roots), "<=", penalized)
+
+    def flat(self) -> Check:
+        """Return the mean of costs against the cost of the mean."""
+        self.product()
+        return concave(self.of)
+
+    def norm(self) -> Check:
+        """Return the triangle inequality."""
+        self.product()
+        return no_norm(self.of)
+
+
+HYPOTHESES = {
+    "inner widths at least rank Z": Net.wide,
+    "a penalty on every layer": Net.every,
+    "depth at least 3": Net.deep,
+}
+
+
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield layers through one hidden unit, a layer without a penalty, and two layers."""
+    identity = diagonal(Fraction(1), Fraction(1))
+    slopes, c = (Fraction(1, 2), Fraction(-2)), Fraction(1, 2)
+    deep = Instance(vector(2, 1), slopes, c, (identity,) * 2, (identity,) * 3)
+    column, row = (exact([1]), exact([1])), (exact([1, 1]),)
+    narrow = Net(deep, (column, (exact([1]),), row))
+    yield Counterexample("inner widths at least rank Z", narrow, Net.determinant)
+    first, *rest, last = balanced(deep, deep.roots)
+    freed = Net(deep, (_times(4, first), *rest, _times(Fraction(1, 4), last)), free=1)
+    yield Counterexample("a penalty on every layer", freed, Net.cheaper)
+    two = replace(deep, mixings=(identity,))
+    for conclusion in (Net.flat, Net.norm):
+        pair = Net(two, tuple(balanced(two, two.roots)))
+        yield Counterexample("depth at least 3", pair, conclusion)
 
 
 def _times(t: Fraction | int, A: Matrix) -> Matrix:
