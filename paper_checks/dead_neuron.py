@@ -5,13 +5,14 @@ the zero slice only.  The rows of V are turned so that <v_k, u> < 0 for each: th
 every u' with |u' - u|_inf < min_k |<v_k, u>| / |v_k|_1.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 
 from hypothesis import strategies as st
 
-from ._base import ZERO, Check, Statement
+from ._base import ZERO, Check, Counterexample, Statement
 from ._draw import positives, vectors
 from ._exact import (
     Matrix,
@@ -25,7 +26,10 @@ from ._exact import (
     total,
     vector,
 )
-from ._told import told
+from ._necessity import NoCounterexampleError
+from ._points import Number
+from ._polynomial import negative, variables
+from ._told import told_of
 
 STATEMENT = Statement(
     title="Dead neurons",
@@ -41,11 +45,19 @@ STATEMENT = Statement(
     needs={
         "dead on all data": "for y = 5, lam = 1 the best neuron, u = v = 2, has 9/2, and 9 "
         "when it is shrunk by half",
-        "strictly dead": "at u = v = 0, V u is 0 and not below: for y = 4, lam = 1 f is 8 there "
-        "and 7.97005 at u = v = 1/10",
+        "strictly dead": "at u = v = 0, V u is 0 and not below: for y = 4, lam = 1 f is 8 there, "
+        "lower at u = v = t for every t of (0, 1/10], and 7.97005 at 1/10",
         "near": "at u = -1, v = 0 f is 8 for y = 4, lam = 1, and 7.705 at the live u = 1, v = 1/10",
         "theta(x) > 0": "|u|_1 |v|_1 is 0 at v = 0: shrinking leaves f as it is",
         "lam > 0": "for lam = 0 shrinking a dead neuron leaves f as it is",
+    },
+    rests={
+        "v = 0 and theta = |u| |v|: no dead neuron near is lower": (
+            "dead on all data",
+            "strictly dead",
+            "near",
+        ),
+        "a dead neuron shrunk is lower": ("dead on all data", "theta(x) > 0", "lam > 0"),
     },
     gap="'A neuron that is switched off proves optimality' is true of the zero slice, from which "
     "every neuron can grow, and false of a dead one, from which none can.",
@@ -151,43 +163,103 @@ def shrunk(i: Instance, Y: Matrix, other: Slice, lam: Fraction) -> Iterator[Chec
     yield Check(SHRINKS, after, "<", before)
 
 
-def scalar(u: float | str, v: float | str) -> Slice:
-    """Return a neuron of one input and one output."""
-    return vector(u), vector(v)
-
-
 def fixed() -> Iterator[Check]:
-    """Yield a dead neuron of two samples, barely better or shrunk ones, and counterexamples."""
+    """Yield a dead neuron of two samples, and barely better or shrunk ones."""
     V = [vector(1, 2), vector(2, -1)]
     still, live = vector(0, 0), vector(1, -1)
     named = Instance(V, vector(1, 1), live, vector("1/2", 0), still, live, 1 - SMALL, 1 - SMALL)
     yield from sides(named)
     yield from sides(replace(named, near=vector(1, 2), part=Fraction(1, 2), s=Fraction(1, 3)))
-    yield from without(ONE)
 
 
-def without(lam: Fraction) -> Iterator[Check]:
-    """Yield the counterexamples: V = 1 and one number y, at the neuron x against another."""
-    V, dead = [vector(1)], scalar(-1, 0)
-    best, half = scalar(2, 2), scalar(1, 1)
+@dataclass(frozen=True)
+class Lone:
+    """V = 1, y and one neuron x; the neurons x + t step, t of (start, end], or of [end, end]."""
 
-    def f(y: int, x: Slice, price: Fraction) -> Fraction:
-        return fit(V, [vector(y)], [x]) + price
+    y: Vector
+    x: Slice
+    step: Slice
+    theta: Callable[[Slice], Fraction]
+    lam: Fraction = ONE
+    start: Fraction = ONE
+    end: Fraction = ONE
 
-    low, high = f(5, best, lam * decay(best)), f(5, half, lam * decay(half))
-    yield Check(SHRINKS, told(high, "9"), "<", told(low, "9/2"), dropped="dead on all data")
-    zero, near = scalar(0, 0), scalar("1/10", "1/10")
-    start, there = told(f(4, zero, ZERO), "8"), told(f(4, near, lam * norms(near)), "7.97005")
-    yield _local(start, there, "strictly dead")
-    alive = scalar(1, "1/10")
-    there = told(f(4, alive, lam * norms(alive)), "7.705")
-    yield _local(told(f(4, dead, ZERO), "8"), there, "near")
-    less = scalar("-1/2", 0)
-    after, before = (told(f(4, x, lam * norms(x)), "8") for x in (less, dead))
-    yield Check(SHRINKS, after, "<", before, dropped="theta(x) > 0")
-    after, before = (told(f(4, x, ZERO), "8") for x in (less, dead))
-    yield Check(SHRINKS, after, "<", before, dropped="lam > 0")
+    def dead(self) -> Iterator[Check]:
+        """Yield (V u)_+ = 0."""
+        yield Check("(V u)_+", l1(hidden(SINGLE, self.x[0])), "==", ZERO)
+
+    def strictly(self) -> Iterator[Check]:
+        """Yield V u < 0."""
+        for row in SINGLE:
+            yield Check("V u", dot(row, self.x[0]), "<", ZERO)
+
+    def near(self) -> Iterator[Check]:
+        """Yield that u' comes as near as V u' <= 0 is sure: |u' - u|_inf |v_k|_1 <= |<v_k, u>|."""
+        least = self.start * max(map(abs, self.step[0]))
+        for row in SINGLE:
+            yield Check("|u' - u|", least * l1(row), "<=", abs(dot(row, self.x[0])))
+
+    def priced(self) -> Iterator[Check]:
+        """Yield theta(x) > 0."""
+        yield Check("theta", ZERO, "<", self.theta(self.x))
+
+    def regularized(self) -> Iterator[Check]:
+        """Yield lam > 0."""
+        yield Check("lam", ZERO, "<", self.lam)
+
+    def value(self, t: Number) -> Number:
+        """Return f at x + t step."""
+        x = [
+            [a + t * b for a, b in zip(p, d, strict=True)]
+            for p, d in zip(self.x, self.step, strict=True)
+        ]
+        return fit(SINGLE, [self.y], [(x[0], x[1])]) + self.lam * self.theta((x[0], x[1]))
+
+    def local(self) -> Check:
+        """Return f at x, v = 0, against f at the end; on the way it is lower than at x as well."""
+        if any(self.x[1]) or self.theta is not norms:
+            raise NoCounterexampleError("v is not 0, or theta is another")
+        (t,) = variables((self.end,))
+        if self.start < self.end and not negative(self.value(t) - self.value(ZERO)):
+            raise NoCounterexampleError("f is not lower on the way")
+        return Check(LOCAL, self.value(ZERO), "<=", self.value(self.end))
+
+    def shrunk(self) -> Check:
+        """Return f at the neuron shrunk by 1 - end against f at x."""
+        if any(
+            a + b for p, d in zip(self.x, self.step, strict=True) for a, b in zip(p, d, strict=True)
+        ):
+            raise NoCounterexampleError("the step does not shrink x")
+        return Check(SHRINKS, self.value(self.end), "<", self.value(ZERO))
 
 
-def _local(here: Fraction, there: Fraction, name: str) -> Check:
-    return Check(LOCAL, here, "<=", there, dropped=name)
+HYPOTHESES = {
+    "dead on all data": Lone.dead,
+    "strictly dead": Lone.strictly,
+    "near": Lone.near,
+    "theta(x) > 0": Lone.priced,
+    "lam > 0": Lone.regularized,
+}
+SINGLE = [vector(1)]
+
+
+def scalar(u: float | str, v: float | str) -> Slice:
+    """Return a neuron of one input and one output."""
+    return vector(u), vector(v)
+
+
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield a live neuron, one at the border, a far one, and prices that are 0."""
+    half, tenth, dead = Fraction(1, 2), Fraction(1, 10), scalar(-1, 0)
+    alive = Lone(vector(5), scalar(2, 2), scalar(-2, -2), decay, end=half)
+    border = Lone(vector(4), scalar(0, 0), scalar(1, 1), norms, start=ZERO, end=tenth)
+    far = Lone(vector(4), dead, scalar(2, "1/10"), norms)
+    free = Lone(vector(4), dead, scalar(1, 0), norms, end=half)
+    for name, example, conclusion, numbers in (
+        ("dead on all data", alive, Lone.shrunk, ("9", "9/2")),
+        ("strictly dead", border, Lone.local, ("8", "7.97005")),
+        ("near", far, Lone.local, ("8", "7.705")),
+        ("theta(x) > 0", free, Lone.shrunk, ("8", "8")),
+        ("lam > 0", replace(free, theta=decay, lam=ZERO), Lone.shrunk, ("8", "8")),
+    ):
+        yield Counterexample(name, example, partial(told_of, conclusion, numbers))

@@ -45,8 +45,8 @@ STATEMENT = Statement(
     needs={
         "a and b other than 0": "for b = 0 the polar is 2 |a|, and so is the relaxation",
         "numbers u_i, v_j": "with vectors of two coordinates the Hadamard matrix reaches 2 sqrt(2)",
-        "vectors of length at most 1": "for W of ones u = v = (2, 2) reach 16; d = e = (2, 2) bound "
-        "it by 4",
+        "vectors of length at most 1": "for W of ones u = v = (2, 2) reach 16; the bound of "
+        "d = e = (2, 2) is 4",
         "positive semidefinite": "d = e = (1, 1) for the Hadamard matrix: 4 is below the square 8 "
         "that vectors reach",
     },
