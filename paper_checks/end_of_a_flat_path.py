@@ -9,26 +9,29 @@ z = bd, f >= lam s^2 + lam^2 / 2 + y2^2 / 2 + sum (lam |p| - h^2 |z|), and |z| =
 is no lower where |d| <= (lam / h^2) |c|.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from hypothesis import strategies as st
 
-from ._base import ZERO, Check, Statement
+from ._base import ZERO, Check, Counterexample, Statement
+from ._counterpoints import norms, outer
 from ._draw import positives, rationals, vectors
 from ._exact import (
     Matrix,
     Vector,
-    dot,
     flat,
     half_squares,
+    l1,
     least,
     objective,
     product,
-    total,
     vector,
 )
+from ._necessity import NoCounterexampleError
+from ._points import Number, Point, squared
+from ._polynomial import negative, variables
 
 STATEMENT = Statement(
     title="The end of a flat path",
@@ -46,6 +49,11 @@ STATEMENT = Statement(
         "g as small as one likes: the start is no local minimum",
         "the end": "before the end no slice is zero, and slices turned a little are not lower",
         "y2 > lam": "for y2 <= lam the end is a global minimum, and a slice diag(0, g^2) raises f",
+    },
+    rests={
+        "f on the path = lam s^2 + (lam^2 + y2^2) / 2": ("local minimum",),
+        "f on the path <= f near it": ("near", "l1 norms", "y2 > lam"),
+        "f falls while g grows": ("l1 norms", "the end", "y2 > lam"),
     },
     gap="'A local minimum with dependent slices leads along a flat path to a local minimum with a "
     "zero slice, so it is global' is false. Dependence of the slices proves nothing; a zero slice "
@@ -145,7 +153,7 @@ def stays(i: Instance, slices: Slices) -> Iterator[Check]:
 
 
 def fixed() -> Iterator[Check]:
-    """Yield Y = diag(10, 5) with lam = 1, hardly a step from the end, and counterexamples."""
+    """Yield Y = diag(10, 5) with lam = 1, and hardly a step from the end."""
     sizes = vector("9/5", "12/5", "9/5", "12/5")  # a near point: on the path
     half = Fraction(1, 2)
     i = Instance(Fraction(3), Fraction(2), ONE, half, sizes, vector(0, 0, 0, 0), (SMALL, half))
@@ -153,28 +161,121 @@ def fixed() -> Iterator[Check]:
     for h in vector(3, "1/2"):  # as far as near goes: |d| = (lam / h^2) c in a slice of size SMALL
         edge = replace(i, h=h, sizes=[i.s, SMALL, i.s, ONE], slants=vector(0, "1/1000", 0, 1))
         yield from sides(edge)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Y, lam, s and h, two slices X, a move of them, or others with p-norms: theta = |u|_p |v|_p.
+
+    `others` are a function of g; those of all g in (0, SMALL] come as near X as one likes.
+    """
+
+    of: Instance
+    X: Slices
+    others: Callable[[Instance, Number], Slices]
+    g: Fraction = SMALL
+    Y: Matrix | None = None
+    p: int = 1
+    down: tuple[Vector, ...] = ()
+
+    @property
+    def data(self) -> Matrix:
+        """Return Y."""
+        return self.Y or self.of.Y
+
+    def local_minimum(self) -> Iterator[Check]:
+        """Yield that X is a local minimum; along `down` f falls."""
+        X = tuple((*u, *v) for u, v in zip(*self.X, strict=True))
+        down = tuple(tuple(d) for d in self.down)
+        loss = squared(*flat(self.data))
+        yield from Point(4, outer, norms, loss, self.of.lam, X, (), down, 4).local_minimum()
+
+    def near(self) -> Iterator[Check]:
+        """Yield a, c > 0 and |d| <= (lam / h^2) c for each other slice (a, b) (c, d)^T."""
+        us, vs = self.others(self.of, self.g)
+        for (a, _), (c, d) in zip(us, vs, strict=True):
+            yield Check("a and c", ZERO, "<", min(a, c))
+            yield Check("|d|", abs(d) * self.of.h**2, "<=", self.of.lam * c)
+
+    def l1_norms(self) -> Iterator[Check]:
+        """Yield p = 1."""
+        yield Check("p", Fraction(self.p), "==", ONE)
+
+    def at_end(self) -> Iterator[Check]:
+        """Yield that some slice is zero."""
+        sizes = (l1(u) * l1(v) for u, v in zip(*self.X, strict=True))
+        yield Check("the smallest slice", min(sizes), "==", ZERO)
+
+    def steep(self) -> Iterator[Check]:
+        """Yield y2 > lam."""
+        yield Check("lam", self.of.lam, "<", self.data[1][1])
+
+    def value(self, slices: Slices) -> Number:
+        """Return f; for p = 2 each u is a multiple of its v, so |u|_2 |v|_2 = <u, v>."""
+        if self.p == 1:
+            return objective(self.data, *slices, self.of.lam)
+        sizes = ZERO
+        for (a, b), (c, d) in zip(*slices, strict=True):
+            if a * d != b * c or a * c < 0:
+                raise NoCounterexampleError("u is no multiple of v")
+            sizes += a * c + b * d
+        return half_squares(product(*slices, 2, 2), self.data) + self.of.lam * sizes
+
+    def flat(self) -> Check:
+        """Return f at X, which has the sum diag(s^2, 0), against the level."""
+        if not all(check.true() for check in stays(self.of, self.X)):
+            raise NoCounterexampleError("the sum is another")
+        return Check(FLAT, self.value(self.X), "==", self.of.level)
+
+    def higher(self) -> Check:
+        """Return f at X, a point of the path, against f at the others."""
+        here = self.flat()
+        if not here.true():
+            raise NoCounterexampleError("X is not on the path")
+        return Check(NEAR, here.left, "<=", self.value(self.others(self.of, self.g)))
+
+    def turned(self) -> Check:
+        """Return the same, where the others are lower for every g of (0, SMALL]."""
+        (g,) = variables((SMALL,))
+        if not negative(self.value(self.others(self.of, g)) - self.value(self.X)):
+            raise NoCounterexampleError("some others are not lower")
+        return self.higher()
+
+    def falls(self) -> Check:
+        """Return f at the others, against f at X; they are higher for every g of (0, SMALL]."""
+        (g,) = variables((SMALL,))
+        if not negative(self.value(self.X) - self.value(self.others(self.of, g))):
+            raise NoCounterexampleError("some others are not higher")
+        return Check(FALLS, self.value(self.others(self.of, self.g)), "<", self.value(self.X))
+
+
+HYPOTHESES = {
+    "local minimum": Start.local_minimum,
+    "near": Start.near,
+    "l1 norms": Start.l1_norms,
+    "the end": Start.at_end,
+    "y2 > lam": Start.steep,
+}
+
+
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield slices that cancel, far ones, l2 norms, two slices that are not zero, and y2 = lam."""
+    half = Fraction(1, 2)
+    i = Instance(
+        Fraction(3), Fraction(2), ONE, half, vector(1, 1, 1, 1), vector(0, 0, 0, 0), (half, half)
+    )
     cancel = [vector("15/4", 0), vector("9/4", 0)], [vector("15/4", 0), vector("-9/4", 0)]
-    yield from stays(i, cancel)
-    yield Check(FLAT, value(i, cancel), "==", i.level, dropped="local minimum")
-    here, far = value(i, on_path(i, i.m)), value(i, grown(i, i.h))
-    yield Check(NEAR, here, "<=", far, dropped="near")
-    yield from stays(i, turned(i, ZERO))
-    yield Check(FLAT, turned_l2(i, ZERO), "==", i.level)
-    yield Check(NEAR, here, "<=", turned_l2(i, SMALL), dropped="l1 norms")
-    yield Check(FALLS, value(i, turned(i, SMALL)), "<", here, dropped="the end")
-    small = [i.Y[0], [ZERO, i.lam]]  # y2 = lam
-    pair = (objective(small, *grown(i, g), i.lam) for g in (SMALL, ZERO))
-    yield Check(FALLS, next(pair), "<", next(pair), dropped="y2 > lam")
+    down = vector("-4/15", 0, 0, 0), vector("-4/9", 0, 0, 0)  # du v is -1 and 1: the sum stays
+    yield Counterexample("local minimum", Start(i, cancel, turned, down=down), Start.flat)
+    yield Counterexample("near", Start(i, on_path(i, half), grown, g=i.h), Start.higher)
+    two = Start(i, turned(i, ZERO), turned)
+    yield Counterexample("l1 norms", replace(two, p=2), Start.turned)
+    yield Counterexample("the end", two, Start.falls)
+    poor = [i.Y[0], [ZERO, i.lam]]  # y2 = lam
+    yield Counterexample("y2 > lam", Start(i, on_path(i, ZERO), grown, Y=poor), Start.falls)
 
 
-def turned(i: Instance, g: Fraction) -> Slices:
+def turned(i: Instance, g: Number) -> Slices:
     """Return two equal slices, turned to (1, g) (1, g)^T and (1, -g) (1, -g)^T."""
     half = i.s**2 / 2
     return [[half, half * g], [half, -half * g]], [[ONE, g], [ONE, -g]]
-
-
-def turned_l2(i: Instance, g: Fraction) -> Fraction:
-    """Return f there with |u|_2 |v|_2: the slices' u is a multiple of v, so it is |<u, v>|."""
-    us, vs = turned(i, g)
-    fit = half_squares(product(us, vs, 2, 2), i.Y)
-    return fit + i.lam * total(dot(u, v) for u, v in zip(us, vs, strict=True))
