@@ -6,16 +6,19 @@ samples of one side the best there is |y|^2 / 2 - (|k| - lam)_+^2 / (2 |x|^2), a
 (|k| - lam)_+ / |x|^2.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
 from hypothesis import strategies as st
 
-from ._base import ZERO, Check, Statement
+from ._base import ZERO, Check, Counterexample, Statement
 from ._draw import positives, rationals, vectors
-from ._exact import Vector, dot, total, vector
+from ._exact import Vector, dot, l1, total, vector
+from ._necessity import NoCounterexampleError
+from ._points import Number
+from ._polynomial import nonnegative, orthants, variables
 
 STATEMENT = Statement(
     title="Spurious valleys below the width",
@@ -45,6 +48,11 @@ FALLS, POLAR = "f falls while a second neuron grows", "the polar of W is lam"
 GLOBAL = "f of the two best neurons = d(W)"
 HALF, SMALL = Fraction(1, 2), Fraction(1, 10**8)
 Neuron = tuple[Fraction, Fraction]
+
+
+def relu(x: Number) -> Number:
+    """Return x_+."""
+    return max(ZERO, x)
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,7 @@ class Instance:
     part: Fraction
     corners: list[Neuron]
     parts: tuple[Fraction, Fraction]
+    activation: Callable[[Number], Number] = relu
 
     @property
     def lam(self) -> Fraction:
@@ -110,7 +119,7 @@ INSTANCES = st.builds(
 def output(i: Instance, neurons: Sequence[Neuron]) -> list[Vector]:
     """Return sum (x u)_+ v on the samples of each side."""
     return [
-        [total(max(ZERO, side.sign * x * u) * v for u, v in neurons) for x in side.sizes]
+        [total(i.activation(side.sign * x * u) * v for u, v in neurons) for x in side.sizes]
         for side in i.sides
     ]
 
@@ -184,7 +193,7 @@ def wider(i: Instance) -> Iterator[Check]:
 
 
 def fixed() -> Iterator[Check]:
-    """Yield two samples, shallow valleys, hardly a step, and the counterexamples."""
+    """Yield two samples, shallow valleys, and hardly a step."""
     one, two = Side(-1, vector(1), vector(1)), Side(1, vector(1), vector(2))
     straight = [(Fraction(-1), HALF), (Fraction(1), Fraction(3, 2)), (Fraction(1), HALF)]
     i = Instance((two, one), HALF, straight, (SMALL, HALF))
@@ -192,19 +201,94 @@ def fixed() -> Iterator[Check]:
     yield from sides(replace(i, part=1 - Fraction(1, 10**4)))
     near = Side(1, vector(1), [1 + SMALL])
     yield from sides(replace(i, sides=(near, one)))
-    yield Check(CROSSES, half_square(i), "<=", max(growth(i)), dropped="one neuron")
+
+
+@dataclass(frozen=True)
+class Net:
+    """Data and lam, and the neurons at the start and at the end of a straight path."""
+
+    of: Instance
+    start: tuple[Neuron, ...]
+    end: tuple[Neuron, ...]
+
+    def single(self) -> Iterator[Check]:
+        """Yield that there is one neuron."""
+        yield Check("neurons", Fraction(len(self.start)), "==", Fraction(1))
+
+    def gaining(self) -> Iterator[Check]:
+        """Yield lam < |k| on each side."""
+        for side in self.of.sides:
+            yield Check("lam", self.of.lam, "<", abs(side.k))
+
+    def unequal(self) -> Iterator[Check]:
+        """Yield that one side gains less."""
+        less, more = (side.gain(self.of.lam) for side in self.of.ordered())
+        yield Check("the gains", less, "<", more)
+
+    def rectified(self) -> Iterator[Check]:
+        """Yield that the activation is x for x > 0 and 0 for x < 0, as a polynomial."""
+        for (x,), wanted in zip(orthants((ZERO,), None), (1, 0), strict=True):
+            rest = self.of.activation(x) - abs(x) * wanted
+            yield Check("other terms", l1(rest.terms.values()), "==", ZERO)
+
+    def crossing(self) -> Check:
+        """Return the barrier against the highest f of the path, which is its start."""
+        (t,) = variables((Fraction(1),))
+        pairs = zip(self.start, self.end, strict=True)
+        there = [(a + t * (c - a), b + t * (d - b)) for (a, b), (c, d) in pairs]
+        highest = value(self.of, *self.start)
+        if not all(c.true() for c in nonnegative("falls", highest - value(self.of, *there))):
+            raise NoCounterexampleError("f rises on the path")
+        if value(self.of, *self.end) >= highest:
+            raise NoCounterexampleError("the path ends no lower")
+        return Check(CROSSES, half_square(self.of), "<=", highest)
+
+    def deep(self) -> Check:
+        """Return the least f of the side that gains less against the barrier."""
+        best = self.of.ordered()[0].best(self.of.lam)
+        if self.start != (best,):
+            raise NoCounterexampleError("the start is not the best")
+        return Check(DEEP, value(self.of, *self.start), "<", half_square(self.of))
+
+    def other(self) -> Check:
+        """Return the least f of both sides: the best neurons."""
+        bests = tuple(side.best(self.of.lam) for side in self.of.ordered())
+        if (*self.end, *self.start) != (bests[1], bests[0]):
+            raise NoCounterexampleError("the ends are not the best")
+        return Check(OTHER, value(self.of, *self.end), "<", value(self.of, *self.start))
+
+    def mirrored(self) -> Check:
+        """Return f at (u, v) and (-u, -v); it is the same at all such pairs, so are the least."""
+        for u, v in orthants((ZERO, ZERO), None):
+            if value(self.of, (u, v)) - value(self.of, (-u, -v)):
+                raise NoCounterexampleError("f is another at (-u, -v)")
+        ((u, v),) = self.start
+        if self.end != ((-u, -v),):
+            raise NoCounterexampleError("the end is no mirror image")
+        return Check(OTHER, value(self.of, *self.end), "<", value(self.of, *self.start))
+
+
+HYPOTHESES = {
+    "one neuron": Net.single,
+    "both sides gain": Net.gaining,
+    "unequal sides": Net.unequal,
+    "ReLU": Net.rectified,
+}
+
+
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield a second neuron, a side that gains nothing, equal sides, and a linear neuron."""
+    one, two = Side(-1, vector(1), vector(1)), Side(1, vector(1), vector(2))
+    i = Instance((two, one), HALF, [], (HALF, HALF))
+    u, v = two.best(i.lam)
+    pair = Net(i, (one.best(i.lam), (u, ZERO)), (one.best(i.lam), (u, v)))
+    yield Counterexample("one neuron", pair, Net.crossing)
     none = replace(i, part=Fraction(1))  # lam = |k| at u < 0
-    lowest = value(none, none.ordered()[0].best(none.lam))
-    yield Check(DEEP, lowest, "<", half_square(none), dropped="both sides gain")
+    bests = [(side.best(none.lam),) for side in none.ordered()]
+    yield Counterexample("both sides gain", Net(none, *bests), Net.deep)
     equal = replace(i, sides=(replace(two, data=one.data), one))
-    bests = (value(equal, side.best(equal.lam)) for side in equal.sides)
-    yield Check(OTHER, next(bests), "<", next(bests), dropped="unequal sides")
-    lowest = half_square(i) - (1 - i.lam) ** 2 / 4  # <x, y> = 1, |x|^2 = 2
-    yield Check(BOTTOM, linear(i.lam, Fraction(1), Fraction(1, 4)), "==", lowest)
-    pair = (linear(i.lam, u, v) for u, v in (vector(1, "1/4"), vector(-1, "-1/4")))
-    yield Check(OTHER, next(pair), "<", next(pair), dropped="ReLU")
-
-
-def linear(lam: Fraction, u: Fraction, v: Fraction) -> Fraction:
-    """Return f of phi = x u v for x = (1, -1), y = (2, 1): least at u v = (1 - lam) / 2."""
-    return ((u * v - 2) ** 2 + (-u * v - 1) ** 2) / 2 + lam * abs(u * v)
+    bests = [(side.best(equal.lam),) for side in equal.ordered()]
+    yield Counterexample("unequal sides", Net(equal, *bests), Net.other)
+    linear = replace(i, activation=lambda x: x)
+    mirrored = Net(linear, ((Fraction(-1), -HALF / 2),), ((Fraction(1), HALF / 2),))
+    yield Counterexample("ReLU", mirrored, Net.mirrored)
