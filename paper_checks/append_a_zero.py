@@ -12,6 +12,7 @@ from fractions import Fraction
 from hypothesis import strategies as st
 
 from . import _counterpoints, zero_slice
+from ._balanced import points
 from ._base import ZERO, Check, Counterexample, Statement
 from ._draw import matrices, positives, rationals, slices
 from ._exact import Matrix, Vector, dot, largest, least, objective, product, vector
@@ -19,7 +20,7 @@ from ._linear import linf, plus
 from ._models import times
 from ._necessity import NoCounterexampleError
 from ._points import Point
-from ._problems import NAMED, Candidate, across, lower, points
+from ._problems import NAMED, Candidate, across, lower
 
 KEPT = ("differentiable loss", "convex loss", "equal degrees", "positive degree")
 STATEMENT = Statement(

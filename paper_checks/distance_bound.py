@@ -13,6 +13,7 @@ from fractions import Fraction
 
 from hypothesis import strategies as st
 
+from ._balanced import points
 from ._base import ZERO, Check, Counterexample, Statement
 from ._counterpoints import decay as _decay
 from ._counterpoints import product as _product
@@ -38,7 +39,7 @@ from ._lp import unit
 from ._necessity import NoCounterexampleError
 from ._points import Loss, Point, Term, squared
 from ._polynomial import ONE, nonnegative, variables
-from ._problems import NAMED, Candidate, perfect_root, points
+from ._problems import NAMED, Candidate, perfect_root
 from ._rays import both
 from .append_a_zero import Instance as Balanced
 from .append_a_zero import instances

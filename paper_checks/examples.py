@@ -22,7 +22,7 @@ STATEMENT = Statement(
     formula="phi(a x) = a^p phi(x),  theta(a x) = a^p theta(x)  for a >= 0",
     needs={
         "homogeneous activation": "a hidden sigmoid layer v / (1 + e^-u): at u = 0 it is v / 2, of "
-        "degree 1; u = ln 2, v = 1 gives 2/3, and doubled 2 * 4/5, not 2 * 2/3",
+        "degree 1; u = ln 2, v = 1 gives 2/3, and doubled 8/5, not 4 * 2/3",
         "equal degrees": "weight decay on three layers has degree 2, and phi has 3",
     },
     rests={

@@ -11,6 +11,7 @@ from fractions import Fraction
 
 from hypothesis import strategies as st
 
+from ._balanced import points
 from ._base import ZERO, Check, Counterexample, Statement
 from ._counterpoints import decay, size
 from ._counterpoints import product as product_of
@@ -19,7 +20,7 @@ from ._exact import Vector, dot, l1, scale, total, vector
 from ._linear import combine, exact, plus
 from ._models import Factors, Model, linear
 from ._points import Point, squared
-from ._problems import LOSSES, MODELS, NAMED, ONE, Problem, points, spread
+from ._problems import LOSSES, MODELS, NAMED, ONE, Problem, spread
 
 STATEMENT = Statement(
     title="Flat path",
@@ -205,7 +206,7 @@ class Path:
 
     point: Point
     beta: tuple[Fraction, ...]
-    t: Fraction = Fraction(1)
+    t: Fraction
 
     def at(self, t: Fraction) -> list[tuple[Fraction, ...]]:
         """Return (1 + t beta_i) X_i."""

@@ -14,6 +14,7 @@ from fractions import Fraction
 from hypothesis import strategies as st
 
 from . import _counterpoints
+from ._balanced import points
 from ._base import ZERO, Check, Counterexample, Statement
 from ._draw import matrices, positives, rationals, slices
 from ._exact import (
@@ -30,7 +31,7 @@ from ._exact import (
 )
 from ._models import times
 from ._points import Point
-from ._problems import NAMED, Candidate, finite, points
+from ._problems import NAMED, Candidate, finite
 from ._problems import lower as lower_point
 
 STATEMENT = Statement(

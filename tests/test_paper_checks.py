@@ -1,13 +1,8 @@
 """Every statement holds, each claim at an instance that a relative 1e-6 breaks."""
 
 import json
-import re
-import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -16,7 +11,7 @@ from hypothesis import strategies as st
 import paper_checks
 from paper_checks import Check, Counterexample, Statement
 from paper_checks import __main__ as command
-from paper_checks._necessity import NoCounterexampleError, broken
+from paper_checks._necessity import broken
 from paper_checks._run import EXACT, FAILS, FLOATS, NEEDED, PARTLY, PROVED, UNCOVERED, run
 from paper_checks._told import told
 
@@ -165,64 +160,6 @@ def test_a_counterexample_that_is_none_fails():
         assert wrong.dropped in str(found.failures[0])
 
 
-def refused(wrong, **changes):
-    """Return why a counterexample to one of two hypotheses is none; the run says the same."""
-    both = module([check(1, "<=", 1)], ["one", "two"])
-    vars(both).update(changes, counterexamples=lambda: [wrong])
-    with pytest.raises(NoCounterexampleError) as reason:
-        broken(both, wrong)
-    found = run("x", both, 5, 0)
-    assert [str(f) for f in found.failures] == [f"no counterexample: {reason.value}"]
-    assert found.needed == {}
-    return str(reason.value)
-
-
-def test_a_counterexample_lacks_its_hypothesis_and_no_other():
-    needs = ["one", "two"]
-    assert broken(module([], needs), example("one")) == check(2, "<=", 1, dropped="one")
-    assert refused(example("three")) == "there is no hypothesis 'three'"
-    assert refused(example("one", "two")) == "without 'one': 'two' fails: a claim: 1 == 0"
-    kept = replace(example("one"), instance=set())
-    assert refused(kept) == "without 'one': 'one' holds"
-    true = example("one", conclusion=check(1, "<=", 1))
-    assert refused(true) == "without 'one' it is true: a claim: 1 <= 1"
-    rounded = example("one", conclusion=check(3, "<=", 1, slack=Fraction(1), why="rounding"))
-    assert refused(rounded).startswith("without 'one' it is true")
-
-
-def test_a_hypothesis_is_decided_exactly_and_not_passed_over():
-    lost = {"one": lambda _: [check(1, "==", 0)], "two": lambda _: []}
-    assert "'two' is not decided exactly" in refused(example("one"), HYPOTHESES=lost)
-    near = check(1, "==", 0, slack=Fraction(1), why="rounding")
-    lost["two"] = lambda _: [near]
-    assert "'two' is not decided exactly" in refused(example("one"), HYPOTHESES=lost)
-
-
-def test_only_a_hypothesis_that_contains_the_dropped_one_may_be_lost_with_it():
-    stronger = {"two": ("one",)}
-    both = module([], ["one", "two"])
-    both.STATEMENT = replace(both.STATEMENT, implies=stronger)
-    assert broken(both, example("one", "two")).dropped == "one"
-    assert broken(both, example("two")).dropped == "two"
-    reason = refused(example("one"), STATEMENT=both.STATEMENT)
-    assert reason == "without 'one': 'two' holds"
-
-
-def test_a_claim_may_rest_on_some_hypotheses_only():
-    both = module([], ["one", "two"])
-    both.STATEMENT = replace(both.STATEMENT, rests={"a claim": ("one",)})
-    assert broken(both, example("one", "two")).dropped == "one"
-    reason = refused(example("two"), STATEMENT=both.STATEMENT)
-    assert reason == "'a claim' does not rest on 'two'"
-
-
-def test_a_check_that_names_what_is_dropped_shows_no_need_by_itself():
-    needed = check(2, "<=", 1, dropped="one")
-    found = run("x", module([check(1, "<=", 1), needed], ["one"]), 5, 0)
-    assert found.holds
-    assert found.needed == {}
-
-
 def test_a_drawn_failure_is_shrunk():
     found = run("x", module([], drawn=lambda n: [check(n, "<=", 41)]), 200, 0)
     assert [f.instance for f in found.failures] == ["42"]
@@ -295,36 +232,6 @@ def test_a_fresh_run_tells_its_seed_which_draws_the_same(monkeypatch, capsys):
     assert command.main(few) == 0
     assert command.main([*few, "--seed", "7"]) == 0
     assert seeds[2:] == [7, 0, 7]
-
-
-FRESH = """
-import sys
-from hypothesis import given, strategies as st
-
-@given(st.integers(0, 10**9))
-def test_draws(n):
-    print("drawn", n, file=sys.stderr)
-"""
-
-
-def test_the_tests_draw_afresh_when_asked_and_the_same_with_the_seed_told(tmp_path):
-    root = Path(paper_checks.__file__).parents[1]
-    shutil.copy(root / "tests" / "conftest.py", tmp_path)
-    (tmp_path / "test_fresh.py").write_text(FRESH)
-
-    def drawn(*options):
-        asked = [sys.executable, "-m", "pytest", "-s", "-p", "no:cacheprovider", *options, "."]
-        done = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, check=True)
-        told = re.findall(r"--fresh-seed (\d+) draws them again", done.stdout)
-        return re.findall(r"drawn (\d+)", done.stderr), told
-
-    fast, again = drawn(), drawn()
-    assert fast == again
-    assert fast[1] == []
-    fresh, (seed,) = drawn("--fresh")
-    assert len(fresh) >= 500 > len(fast[0])
-    assert fresh != drawn("--fresh")[0]
-    assert drawn("--fresh-seed", seed) == (fresh, [seed])
 
 
 def test_absent_proofs_are_told(monkeypatch, capsys):

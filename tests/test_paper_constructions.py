@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paper_checks import attainment, large_r, meta_algorithm, pilanci_ergen
+from paper_checks import _barriers, attainment, large_r, meta_algorithm, pilanci_ergen
 from paper_checks import strict_gap_of_standard_deep_nets as gap
 from paper_checks._cone_program import network
 from paper_checks._draw import rationals, vectors
@@ -110,7 +110,7 @@ def test_a_dual_pivot_keeps_the_prices():
 
 def test_barriers_are_above_their_starts_and_something_lower_is_beyond():
     beyond = [Fraction(19, 2), Fraction(27, 8), Fraction(7, 8), Fraction(26)]
-    for (_, barrier), lower in zip(large_r.barriers(), beyond, strict=True):
+    for (_, barrier), lower in zip(_barriers.barriers(), beyond, strict=True):
         start, end = (barrier.point.value(x) for x in (barrier.point.X, barrier.point.others))
         assert lower == end < start < barrier.pass_over(barrier.point)
 

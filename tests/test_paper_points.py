@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 import paper_checks
 from paper_checks import _counterpoints, append_a_zero, zero_slice
+from paper_checks._balanced import points
 from paper_checks._necessity import NoCounterexampleError, broken
 from paper_checks._points import Loss, Point, Term, squared
 from paper_checks._polynomial import Polynomial, UndecidedError, nonnegative, orthants, variables
-from paper_checks._problems import LOSSES, lower, points
+from paper_checks._problems import LOSSES, lower
 
 from .strategies import examples
 
