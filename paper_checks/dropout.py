@@ -231,11 +231,13 @@ def one_slice(i: Trained) -> Check:
 
     f is the least + (1 + c) / 2 ((<u, v> - y / (1 + c))^2 + (u1 v2 - u2 v1)^2), for all u, v.
     """
+    if len(i.slices[0]) != 1:
+        raise NoCounterexampleError("there are more slices")
     a, b, c, d = variables((None,) * 4)
     y, weight = i.Y[0][0], 1 + i.c
     least = y * y - y * y / (2 * weight)
     squares = (a * c + b * d - y / weight) ** 2 + (a * d - b * c) ** 2
-    if i.mean(([[a, b]], [[c, d]])) - least != weight / 2 * squares or i.r != 1:
+    if i.mean(([[a, b]], [[c, d]])) - least != weight / 2 * squares:
         raise NoCounterexampleError("the least of one slice is another")
     return Check(OPTIMAL, least, "==", bound(i.Y, i.W, i.c))
 

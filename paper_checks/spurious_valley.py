@@ -237,9 +237,8 @@ class Net:
         pairs = zip(self.start, self.end, strict=True)
         there = [(a + t * (c - a), b + t * (d - b)) for (a, b), (c, d) in pairs]
         highest = value(self.of, *self.start)
-        if not all(c.true() for c in nonnegative("falls", highest - value(self.of, *there))):
-            raise NoCounterexampleError("f rises on the path")
-        if value(self.of, *self.end) >= highest:
+        falls = nonnegative("f falls", highest - value(self.of, *there))
+        if not all(c.true() for c in falls) or value(self.of, *self.end) >= highest:
             raise NoCounterexampleError("the path ends no lower")
         return Check(CROSSES, half_square(self.of), "<=", highest)
 
