@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import flat_path, large_r
+from . import _curves, flat_path, large_r
 from ._exact import l1, objective, product
 from ._neurons import ANGLES, LAM, grown, polar
 from ._svg import Plot, Point, svg
@@ -220,5 +220,30 @@ PICTURES = {
         "Three factors. With weight decay, of degree 2, the origin is a local minimum for any "
         "data, though here a point far away is lower; with the product of norms it is none.",
         low_degree,
+    ),
+    "rank_deficient_minimum": Picture(
+        "Two equal slices, moved apart. With squared l2 norms f falls at once, so the point is a "
+        "saddle; with l1 norms it rises, and the point is a local minimum that is not global.",
+        _curves.escape,
+    ),
+    "polar_at_stationary_points": Picture(
+        "The polar at the global minimum: it is lam as long as Z is not 0, and stays at its value "
+        "at the origin when lam is larger.",
+        _curves.along_lam,
+    ),
+    "relative_gap": Picture(
+        "d is concave along the ray of W, so at s = lam / Omega*(W), where s W is allowed, it is "
+        "above the chord from 0 to f: F* is at least s f.",
+        _curves.chord,
+    ),
+    "partial_homogeneity": Picture(
+        "Hard sigmoids: a zero slice whose bias is far away tests only biases near its own, where "
+        "nothing is gained; elsewhere the polar is 4 lam.",
+        _curves.shifted_units,
+    ),
+    "few_observations": Picture(
+        "How many slices suffice if the loss sees k numbers: about the square root of 2 k with l2 "
+        "norms.",
+        _curves.enough,
     ),
 }

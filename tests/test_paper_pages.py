@@ -23,7 +23,11 @@ from paper_checks._words import OPEN, pretty, short
 
 NAMES = paper_checks.names()
 VOID = {"meta", "br"}
-SHOWN = ("large_r", "flat_path", "append_a_zero", "properties_of_omega", "attainment")
+SHOWN = (
+    "large_r", "flat_path", "append_a_zero", "properties_of_omega", "attainment",
+    "rank_deficient_minimum", "polar_at_stationary_points", "relative_gap", "partial_homogeneity",
+    "few_observations",
+)  # fmt: skip
 
 
 class Tags(HTMLParser):
