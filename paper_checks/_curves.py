@@ -16,7 +16,7 @@ def escape() -> list[Plot]:
     fit = 1 / 8 + (2 - ts**2) ** 2 / 2
     round_, sharp = fit + 5 / 4 + ts**2 / 2, fit + (5**0.5 / 2 + ts / 2**0.5) ** 2
     for values, kind, at, words in (
-        (round_, "a", (0.03, 2.72), "l2: a saddle, f falls"),
+        (round_, "a", (0.03, 2.72), "l2: f falls"),
         (sharp, "b", (0.3, 4.35), "l1: f rises, a local minimum"),
     ):
         plot.line(zip(ts.tolist(), values.tolist(), strict=True), kind)
@@ -72,7 +72,7 @@ def shifted_units() -> list[Plot]:
     plot.text((-5.9, 1.12), "λ", "c")
     plot.line(zip(bs.tolist(), values.tolist(), strict=True), "a")
     plot.dots([(-5, 0)], "b", 4)
-    plot.text((-5.9, 0.25), "a zero slice at b = −5", "b")
+    plot.text((-5.9, 0.25), "a zero slice", "b")
     plot.dots([(-1, 4)], "a", 4)
     plot.text((-1.1, 4.25), "the polar is 4 λ", "a", "end")
     return [plot]
@@ -87,5 +87,5 @@ def enough() -> list[Plot]:
     steps = [(k, int(((8 * k + 1) ** 0.5 - 1) / 2)) for k in range(1, 41)]
     corners = [(x, r) for k, r in steps for x in (k, min(k + 1, 40))]
     plot.line(corners, "a")
-    plot.text((26, 2.2), "the largest r with r(r+1)/2 ≤ k", "a", "middle")
+    plot.text((26, 1.2), "the largest r with r(r+1)/2 ≤ k", "a", "middle")
     return [plot]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ._base import ZERO, Check, Statement
 from ._draw import matrices, positives, vectors
 from ._exact import Matrix, Vector, dot, inner, total, vector
-from ._linear import dependences, exact
+from ._linear import dependences, exact, solve
 from ._second_order import combined, times
 
 STATEMENT = Statement(
@@ -172,7 +172,7 @@ def fixed() -> Iterator[Check]:
     full = Instance(X, a, b, [], vector(2, 0, 2), one)
     halves = [vector(0, "1/2"), vector("1/2", 0)]
     best = value(full, [entries[0], halves, [vector(0, 0), vector(0, 1)]], identity)
-    s = t = one * 2 / 3
+    s, t = solve([vector(1, "1/2"), vector("1/2", 1)], vector(1, 1)) or ()  # no derivative there
     least = (s - 2) ** 2 / 2 + (t - 2) ** 2 / 2 + s * t / 2 + s + t
     yield Check(REACHES, least, "<=", best, dropped="r (r + 1) / 2 > k")
     near, far = 2 * one / 4, (one * 3 / 4) ** 2 / 2

@@ -36,7 +36,7 @@ STATEMENT = Statement(
     needs={
         "theta homogeneous in v": "weight decay (a^2 + v^2) / 2 on one sample x = 1 without bias, "
         "y = 1, lam = 2: W = 1 has at most 2^(1/2) <= lam on the ball, so d(W) = 1/2 would be a "
-        "bound, but 100 slices with a = 0, v = 1/50 sum to 1 and have f = 1/25",
+        "bound, but 100 slices with a = 0, v = 1/50 sum to 1 and have f = 1/25; n slices have 4/n",
         "all a": "samples 0 and 1, y = (0, 4), lam = 1: the zero slice with w = 0, b = -3 is dead, "
         "h = 0 near it, so it is a local minimum with f = 8, but one unit that is on at x = 1 and "
         "off at x = 0 reaches 7/2",

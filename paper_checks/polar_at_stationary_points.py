@@ -19,12 +19,12 @@ from ._models import Factors, Model, linear, network, times
 
 STATEMENT = Statement(
     title="The polar at stationary points",
-    words="At a stationary point with a slice that costs something, the polar is at least lam, and "
-    "at a global minimum it is lam exactly. A polar below lam is possible only where every slice "
-    "costs nothing, such as the origin; and then the origin is optimal. So the smallest lam for "
-    "which the origin is optimal is the polar of -grad loss at 0.",
+    words="At a stationary point with a slice that costs something, the polar is at least lam; at "
+    "a global minimum for every size it is exactly lam. It can be below lam only where every "
+    "slice costs nothing, as at the origin, and such a point is a global minimum. So the smallest "
+    "lam for which the origin is optimal is the polar of -grad loss at 0.",
     formula="X stationary, theta(X_i) > 0 for some i  =>  Omega*(W) >= lam;   "
-    "X a global minimum, theta(X_i) > 0 for some i  =>  Omega*(W) = lam;   "
+    "f_r(X) = min F, theta(X_i) > 0 for some i  =>  Omega*(W) = lam;   "
     "0 is a global minimum  <=>  Omega*(-grad loss at 0) <= lam",
     needs={
         "stationary": "the slice 4 for Y = 4, lam = 1 costs 4, and W = 0",
@@ -36,9 +36,9 @@ STATEMENT = Statement(
         "convex loss": "|z|^3 / 12 - 5 z^2 / 8 with lam = 1: at 0 the polar is 0, but z = 4 has "
         "-2/3, the minimum: the derivative for z > 0 is (z - 1) (z - 4) / 4",
     },
-    gap="Stationary along the scaling of one slice is enough, and that derivative exists because "
-    "phi and theta are homogeneous: they need no gradients. For l1 norms 'stationary' in all "
-    "entries would need subgradients.",
+    gap="It is enough that f is stationary along the scaling of one slice. That derivative exists "
+    "because phi and theta are homogeneous; neither needs a gradient. At a global minimum for one "
+    "size r only, the polar can be larger than lam.",
 )
 STATIONARY = "f does not change along the slice, to first order"
 AT_LEAST, EXACTLY = "lam <= Omega*(W)", "at a minimum the polar is lam"

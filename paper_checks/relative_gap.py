@@ -21,7 +21,7 @@ STATEMENT = Statement(
     words="The polar alone bounds the gap. If the polar is 1.03 lam at balanced slices and the "
     "loss is nonnegative, then f is at most 3 % above the global minimum. Nothing else has to be "
     "known: no strong convexity, no minimizer, no derivative.",
-    formula="loss convex, -W in dloss at Z = sum phi(X_i), <W, phi(X_i)> = lam theta(X_i), "
+    formula="loss convex, -W a subgradient at Z = sum phi(X_i), <W, phi(X_i)> = lam theta(X_i), "
     "P >= Omega*(W)  =>  f(X) - F* <= (1 - lam / P)_+ (f(X) - inf loss);   "
     "loss >= 0  =>  f(X) <= max(1, P / lam) F*",
     needs={
@@ -131,7 +131,7 @@ def fixed() -> Iterator[Check]:
     attained = Instance("absolute", one * 0, one / 2, zero, zero, vector(1), vector(4))
     yield from sides(attained)
     yield from sides(replace(attained, loss="Huber", inside=vector("3/4"), lam=one))
-    yield from sides(Instance("squared", one, one, [vector(2)], zero, vector(1), vector(0)))
+    yield from sides(Instance("squared", one, one, [vector(2)], [vector(1)], vector(1), vector(0)))
     least = Fraction(4**2 - 3**2, 2)  # lam y - lam^2 / 2 at y = 4
     yield _dropped("balanced slices", one * 4, least)
     at_0, at_3 = ((z - 3) ** 2 * (z * z + 2 * z + 3) / 4 + z for z in vector(0, 3))
