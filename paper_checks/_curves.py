@@ -6,24 +6,23 @@ from ._svg import Plot
 
 
 def escape() -> list[Plot]:
-    """Draw f of two slices (a, s) (a, s)^T, (a, -s) (a, -s)^T, a^2 = 5/4, s = t / sqrt 2.
+    """Draw f of two slices u = v = (1, t / sqrt 2) and (1, -t / sqrt 2): Z = diag(2, t^2).
 
-    Their sum is diag(5/2, t^2); Y = diag(3, 2), lam = 1/2, priced by squared l2 or by l1 norms.
+    Y = diag(5/2, 2), lam = 1/2, priced by squared l2 or l1 norms.
     """
-    plot = Plot((0, 1.4), (2, 5))
-    plot.axes([0, 0.5, 1], [2, 3, 4, 5], "t", "f, where Z = diag(5/2, t²)")
+    plot = Plot((0, 1.4), (1.5, 4.5))
+    plot.axes([0, 0.5, 1], [2, 3, 4], "t", "f, where Z = diag(2, t²)")
     ts = np.linspace(0, 1.4, 141)
     fit = 1 / 8 + (2 - ts**2) ** 2 / 2
-    round_, sharp = fit + 5 / 4 + ts**2 / 2, fit + (5**0.5 / 2 + ts / 2**0.5) ** 2
     for values, kind, at, words in (
-        (round_, "a", (0.03, 2.72), "l2: f falls"),
-        (sharp, "b", (0.3, 4.35), "l1: f rises, a local minimum"),
+        (fit + 1 + ts**2 / 2, "a", (0.03, 2.6), "l2: f falls"),
+        (fit + (1 + ts / 2**0.5) ** 2, "b", (0.3, 4), "l1: f rises, a local minimum"),
     ):
         plot.line(zip(ts.tolist(), values.tolist(), strict=True), kind)
         plot.text(at, words, kind)
-    plot.dots([(0, 27 / 8)], "b", 4)
-    plot.line([(0, 9 / 4), (1.4, 9 / 4)], "c dash")
-    plot.text((0.03, 2.32), "min F", "c")
+    plot.dots([(0, 25 / 8)], "b", 4)
+    plot.line([(0, 2), (1.4, 2)], "c dash")
+    plot.text((0.03, 2.08), "min F for l2", "c")
     return [plot]
 
 

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations_with_replacement
+from itertools import product as every
 
 from hypothesis import strategies as st
 
 from ._base import ZERO, Check, Statement
 from ._draw import matrices, positives, vectors
-from ._exact import Matrix, Vector, dot, inner, total, vector
+from ._exact import Matrix, Vector, dot, inner, l1, total, vector
 from ._linear import dependences, exact, solve
 from ._second_order import combined, times
 
@@ -41,7 +42,8 @@ STATEMENT = Statement(
 )
 STAYS, FALLS = "each <A_i, Z> stays", "f does not rise"
 FEWER, MOVES = "fewer than r slices are left", "dim of the moves >= r (r + 1) / 2 - k"
-REACHES = "one slice less reaches f"
+MATRIX = "x = (u, v): <A_i, Z> depends on u v^T only"
+REACHES, TOLD = "one slice less reaches f", "f of one slice, in the counterexamples"
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,11 @@ def seen(As: Sequence[Matrix], found: Slices) -> Vector:
     return [total(d * dot(x, [dot(row, x) for row in A]) for d, x in found) for A in As]
 
 
+def across(A: Matrix, found: Slices, m: int) -> Fraction:
+    """Return 2 sum u^T B v over the slices x = (u, v), u of length m, B the upper right of A."""
+    return 2 * total(d * dot(x[:m], [dot(r[m:], x[m:]) for r in A[:m]]) for d, x in found)
+
+
 def value(i: Instance, As: Sequence[Matrix], found: Slices) -> Fraction:
     """Return f: the loss is sum (z - y)^2 / 2, or sum (z^2 - y)^2, which is not convex."""
     pairs = zip(seen(As, found), i.y, strict=True)
@@ -142,6 +149,8 @@ def sides(i: Instance) -> Iterator[Check]:
     first, last = seen(As, start), value(i, As, start)
     for t in vector("1/2", 1):
         there = slices(i.X, [combined(e, d, -t) for e, d in zip(identity, D, strict=True)])
+        for A in As if i.split else ():
+            yield Check(MATRIX, seen([A], there)[0], "==", across(A, there, i.split))
         for now, before in zip(seen(As, there), first, strict=True):
             yield Check(STAYS, now, "==", before)
         here = value(i, As, there)
@@ -168,12 +177,39 @@ def fixed() -> Iterator[Check]:
     ab = vector(1, 1, 0), vector(1, -1, 2)
     yield from sides(Instance(tall, *ab, many, vector(1, 2, 3, 4, 5), one))
     yield from sides(Instance(tall, *ab, many[:2], vector(1, 2), one, split=1))
-    identity = [(one, x) for x in X]
-    full = Instance(X, a, b, [], vector(2, 0, 2), one)
-    halves = [vector(0, "1/2"), vector("1/2", 0)]
-    best = value(full, [entries[0], halves, [vector(0, 0), vector(0, 1)]], identity)
+    yield from too_many(Instance(X, a, b, [], vector(2, 0, 2), one))
+    yield from in_l1_norms()
+
+
+def too_many(i: Instance) -> Iterator[Check]:
+    """Yield Z11, Z12 and Z22 with two slices, and with one: a convex function of its squares."""
+    one = Fraction(1)
+    As = [
+        [vector(1, 0), vector(0, 0)],
+        [vector(0, "1/2"), vector("1/2", 0)],
+        [vector(0, 0), vector(0, 1)],
+    ]
+
+    def single(s: Fraction, t: Fraction) -> Fraction:
+        return (s - 2) ** 2 / 2 + (t - 2) ** 2 / 2 + s * t / 2 + s + t
+
+    for p, q in every(vector(-1, "2/3", 2), repeat=2):
+        yield Check(TOLD, value(i, As, [(one, [p, q])]), "==", single(p * p, q * q))
     s, t = solve([vector(1, "1/2"), vector("1/2", 1)], vector(1, 1)) or ()  # no derivative there
-    least = (s - 2) ** 2 / 2 + (t - 2) ** 2 / 2 + s * t / 2 + s + t
-    yield Check(REACHES, least, "<=", best, dropped="r (r + 1) / 2 > k")
-    near, far = 2 * one / 4, (one * 3 / 4) ** 2 / 2
-    yield Check(REACHES, 3 + min(near, far), "<=", one * 3, dropped="l2 norm")
+    best = value(i, As, [(one, x) for x in i.X])
+    yield Check(REACHES, single(s, t), "<=", best, dropped="r (r + 1) / 2 > k")
+
+
+def in_l1_norms() -> Iterator[Check]:
+    """Yield the diagonal (2, 2) with the slices e1 and e2, and with one slice (p, q)."""
+    one, best = Fraction(1), (1 - 2) ** 2 * Fraction(1) + 1 + 1
+
+    def excess(a: Fraction, b: Fraction, root: Fraction) -> Fraction:
+        return ((a - 1) ** 2 + (b - 1) ** 2) / 2 + 2 * root
+
+    for p, q in every(vector(-1, "1/4", 2), repeat=2):
+        f = (p * p - 2) ** 2 / 2 + (q * q - 2) ** 2 / 2 + l1([p, q]) ** 2
+        yield Check(TOLD, f, "==", best + excess(p * p, q * q, abs(p * q)))
+    quarter = one / 4
+    both, apart = excess(one, one, quarter), excess(quarter, one, ZERO)  # the least of each case
+    yield Check(REACHES, best + min(both, apart), "<=", best, dropped="l2 norm")

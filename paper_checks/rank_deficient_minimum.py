@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from . import zero_slice
 from ._base import ZERO, Check, Statement
 from ._draw import matrices, positives, vectors
-from ._exact import Matrix, Vector, dot, flat, total, vector
+from ._exact import Matrix, Vector, dot, flat, half_squares, product, total, vector
 from ._linear import exact, rank
-from ._models import Factors, linear
+from ._models import NORMS
 from ._second_order import across, hessian, moved, negative, orthogonal, residual, times, value
 
 STATEMENT = Statement(
@@ -26,16 +26,17 @@ STATEMENT = Statement(
     "linearly dependent, a local minimum is global, and so is a stationary point whose Hessian is "
     "positive semidefinite. A rotation of the slices, which keeps U V^T and the price, makes one "
     "slice zero. Other norms have no such rotation, and for them the statement is false.",
-    formula="f(U, V) = loss(U V^T) + lam/2 (|U|^2 + |V|^2), rank [U; V] < r, (U, V) a local "
-    "minimum or stationary of second order  =>  sigma_1(W) <= lam, f(U, V) = min F <= f_s(X')",
+    formula="f(U, V) = loss(U V^T) + lam/2 (|U|^2 + |V|^2), rank (U^T U + V^T V) < r, (U, V) a "
+    "local minimum or stationary of second order  =>  sigma_1(W) <= lam, "
+    "f(U, V) = min F <= f_s(X')",
     needs={
         "second order": "for Y = diag(10, 5), lam = 1 the slices u = v = 9/5 e1 and u = v = 12/5 "
         "e1 are stationary and have rank 1, with f = 22, but 14 is possible",
         "rank < r": "for the same Y and r = 1 the slice u = v = 3 e1 is stationary, and its "
         "Hessian is positive semidefinite, with f = 22",
-        "l2 norms": "with |u|_1 |v|_1, or |u|_inf |v|_inf, two equal slices, not zero, can be a "
-        "local minimum that is not global: for l1 norms, Y = diag(3, 2), lam = 1/2, twice "
-        "(1, 0) (5/4, 0)^T has f = 27/8, but 9/4 is possible",
+        "l2 norms": "with the squares of l1 norms, or of linf norms, two equal slices can be a "
+        "local minimum that is not global, and neither is zero: for l1 norms, Y = diag(5/2, 2), "
+        "lam = 1/2, twice u = v = e1 has f = 25/8, but 17/8 is possible",
         "convex loss": "|z|^3 / 12 - 5 z^2 / 8 with lam = 1: the Hessian at the origin is lam I, "
         "but z = 4 has -2/3",
         "differentiable loss": "on 2 x 2 arrays |z11 - z22| + |z12| + |z21| - s + s^2 / 4, "
@@ -184,30 +185,30 @@ def saddles() -> Iterator[Check]:
 def equal_slices(norm: str) -> Iterator[Check]:
     """Yield two equal slices at a local minimum in l1 norms, and turned by 45 degrees, in linf.
 
-    In l1 norms, with slices (a, p) (b, q)^T, z = sum p q and x = sum a b, f less its value is at
-    least (x - 5/2)^2 / 2 + z^2 / 2 - 2 z + 1/2 sum (|a q| + |p b| + |p q|), and where |a|, |b| >=
-    1/2 and |p|, |q| <= 1/8 that is >= 0, since |a q| + |p b| >= (|p| + |q|) / 2 >= 8 |p q|.
+    In l1 norms, with slices (a, p) (b, q)^T, z = sum p q and x = sum a b, f is least for lengths
+    that are equal, and less its value at x = 2, p = q = 0 it is then at least (x - 2)^2 / 2 +
+    z^2 / 2 - 2 z + 1/2 sum (|a q| + |p b| + |p q|). Where |a|, |b| >= 1/2 and |p|, |q| <= 1/8
+    that is >= 0, since |a q| + |p b| >= (|p| + |q|) / 2 >= 8 |p q|.
     """
-    model, size = linear((norm, norm), (2, 2)), 1 if norm == "l1" else 4
-    y, lam = exact([3, 0, 0, 2]), HALF * size
-    Y = y if norm == "l1" else exact([5, 1, 1, 5])
-
-    def f(*slices: tuple[Vector, Vector]) -> Fraction:
-        turned: list[Factors] = [tuple(exact(turn(x)) for x in s) for s in slices]
-        return model.objective(turned, Y, lam, "squared")
+    size, length = 1 if norm == "l1" else 4, NORMS[norm]
+    y = vector("5/2", 0, 0, 2) if norm == "l1" else vector("9/2", "1/2", "1/2", "9/2")
 
     def turn(x: Vector) -> Vector:
         return x if norm == "l1" else vector(x[0] + x[1], x[0] - x[1])
 
-    u, v = vector(1, 0), vector("5/4", 0)
-    here = f((u, v), (u, v))
+    def f(*slices: tuple[Vector, Vector]) -> Fraction:
+        us, vs = ([turn(x) for x in side] for side in zip(*slices, strict=True))
+        price = total(length(x) ** 2 for x in (*us, *vs)) / 2
+        return half_squares(product(us, vs, 2, 2), [y[:2], y[2:]]) + HALF * size * price
+
+    e1, e2 = vector(1, 0), vector(0, 1)
+    here = f((e1, e1), (e1, e1))
     for p, q, s, t in every(vector("-1/8", 0, "1/8"), repeat=4):
-        near = (vector(1 + s * t, p), vector("5/4", q)), (vector(1 - q, s), vector("5/4", t))
+        near = (vector(1 + s * t, p), vector(1, q)), (vector(1 - q, s), vector(1 + p, t))
         yield Check(NEAR, here, "<=", f(*near))
-    columns = [exact((*turn(u), *turn(v)))] * 2
+    columns = [exact((*turn(e1), *turn(e1)))] * 2
     yield Check(DEFICIENT, Fraction(rank(columns) + 1), "<=", Fraction(2))
-    better = f((vector(1, 0), vector("5/2", 0)), (vector(0, 1), vector(0, "3/2")))
-    yield Check(GLOBAL, here, "<=", better, dropped="l2 norms")
+    yield Check(GLOBAL, here, "<=", f((e1, e1), (e1, e1), (e2, e2)), dropped="l2 norms")
 
 
 def rough() -> Iterator[Check]:
