@@ -50,6 +50,7 @@ STATEMENT = Statement(
 
 DOMINATES, DUALITY = "<W, phi(a, v)> <= Omega*(W) theta(a, v)", "d(W) <= f_s(X')"
 GLOBAL, LOWER = "balanced, polar <= lam: f = min F", "polar > lam: its maximizer lowers f"
+SPLIT = "weight decay: n slices with a = 0 have f = 4/n"
 FREE, NEAR = "f is the same at every a of a zero slice", "the counterexample is lowest nearby"
 Neuron = tuple[Fraction, Fraction, Fraction]  # w, b, v
 STEP = Fraction(1, 10**9)
@@ -169,4 +170,5 @@ def decay() -> Iterator[Check]:
     a, v = ZERO, 2 * y / n
     errors, price = n * v * h(a) - y, n * (a * a + v * v) / 2
     split = errors * errors / 2 + lam * price
+    yield Check(SPLIT, split, "==", Fraction(4, n))
     yield Check(DUALITY, W * y - W * W / 2, "<=", split, dropped="theta homogeneous in v")

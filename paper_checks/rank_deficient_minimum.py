@@ -5,7 +5,7 @@ have rank k < r, W = lam P1 Q1^T + P2 T Q2^T, and Y = Z + W / c. Whether such a 
 order is decided by elimination on its whole Hessian.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product as every
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from . import zero_slice
 from ._base import ZERO, Check, Statement
 from ._draw import matrices, positives, vectors
-from ._exact import Matrix, Vector, dot, flat, half_squares, product, total, vector
+from ._exact import Matrix, Vector, flat, half_squares, inner, product, total, vector
 from ._linear import exact, rank
 from ._models import NORMS
 from ._second_order import across, hessian, moved, negative, orthogonal, residual, times, value
@@ -41,7 +41,7 @@ STATEMENT = Statement(
         "but z = 4 has -2/3",
         "differentiable loss": "on 2 x 2 arrays |z11 - z22| + |z12| + |z21| - s + s^2 / 4, "
         "s = z11 + z22, is at least 0 where the rank is 1; so for r = 1 the origin is a minimum, "
-        "of rank 0, but t I with small t is lower",
+        "of rank 0, but I / 2 is lower for lam = 1/2",
     },
     gap="Only the curvature along (U + t a q^T, V + t b q^T) with U q = V q = 0 is used, where Z "
     "moves by t^2 a b^T. So one derivative of the loss is enough; the second is needed only to "
@@ -140,8 +140,13 @@ def stationary(W: Matrix, lam: Fraction, at: tuple[Matrix, Matrix]) -> Iterator[
     for left, right in ((times(W, V), U), (times(turned, U), V)):
         for x, y in zip(flat(left), flat(right), strict=True):
             yield Check(STATIONARY, x, "==", lam * y)
-    columns = [exact(x) for x in zip(*U, *V, strict=True)]
-    yield Check(DEFICIENT, Fraction(rank(columns) + 1), "<=", Fraction(len(columns)))
+    yield deficient([exact(x) for x in zip(*U, *V, strict=True)])
+
+
+def deficient(columns: Sequence[Sequence[Fraction]]) -> Check:
+    """Return that the rank of the slices (u, v) is below their number."""
+    below = rank([tuple(x) for x in columns]) + 1
+    return Check(DEFICIENT, Fraction(below), "<=", Fraction(len(columns)))
 
 
 def thresholded(i: Instance) -> Fraction:
@@ -206,16 +211,18 @@ def equal_slices(norm: str) -> Iterator[Check]:
     for p, q, s, t in every(vector("-1/8", 0, "1/8"), repeat=4):
         near = (vector(1 + s * t, p), vector(1, q)), (vector(1 - q, s), vector(1 + p, t))
         yield Check(NEAR, here, "<=", f(*near))
-    columns = [exact((*turn(e1), *turn(e1)))] * 2
-    yield Check(DEFICIENT, Fraction(rank(columns) + 1), "<=", Fraction(2))
+    yield deficient([(*turn(e1), *turn(e1))] * 2)
     yield Check(GLOBAL, here, "<=", f((e1, e1), (e1, e1), (e2, e2)), dropped="l2 norms")
 
 
 def rough() -> Iterator[Check]:
-    """Yield the loss without a derivative: near 0 at rank 1, and at I / 2, of price 1/2."""
+    """Yield the loss without a derivative, lam = 1/2: near 0 with one slice, and at I / 2."""
+
+    def f(U: Matrix, V: Matrix) -> Fraction:
+        return zero_slice.rough(across(U, V)) + HALF / 2 * (inner(U, U) + inner(V, V))
+
+    zero = [vector(0), vector(0)]
     for a, b, c, d in every(vector("-1/8", 0, "1/8"), repeat=4):
-        Z = [[a * c, a * d], [b * c, b * d]]
-        price = dot([a, b, c, d], [a, b, c, d]) / 2
-        yield Check(NEAR, ZERO, "<=", zero_slice.rough(Z) + HALF * price)
-    half = [vector("1/2", 0), vector(0, "1/2")]
-    yield Check(GLOBAL, ZERO, "<=", zero_slice.rough(half) + HALF, dropped="differentiable loss")
+        yield Check(NEAR, f(zero, zero), "<=", f([[a], [b]], [[c], [d]]))
+    half, whole = [vector("1/2", 0), vector(0, "1/2")], [vector(1, 0), vector(0, 1)]
+    yield Check(GLOBAL, f(zero, zero), "<=", f(half, whole), dropped="differentiable loss")
