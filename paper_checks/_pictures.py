@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import _pictures_minima as minima
 from . import _pictures_scope as scope
 from . import flat_path, large_r
 from ._neurons import ANGLES, LAM, grown, polar
@@ -248,5 +249,30 @@ PICTURES = {
         "One neuron fits x < 0 in a valley, and must pass u = 0 to fit x > 0, which is lower. A "
         "second neuron that grows from zero on the other side never makes f rise.",
         scope.valley,
+    ),
+    "rank_deficient_minimum": Picture(
+        "Two equal slices, moved apart. With squared l2 norms f falls at once, so the point is a "
+        "saddle; with l1 norms it rises, and the point is a local minimum that is not global.",
+        minima.escape,
+    ),
+    "polar_at_stationary_points": Picture(
+        "The polar at the global minimum: it is lam as long as Z is not 0, and stays at its value "
+        "at the origin when lam is larger.",
+        minima.along_lam,
+    ),
+    "relative_gap": Picture(
+        "d is concave along the ray of W, so at s = lam / Omega*(W), where s W is allowed, it is "
+        "above the chord from 0 to f: F* is at least s f.",
+        minima.chord,
+    ),
+    "partial_homogeneity": Picture(
+        "Hard sigmoids: a zero slice whose bias is far away tests only biases near its own, where "
+        "nothing is gained; elsewhere the polar is 4 lam.",
+        minima.shifted_units,
+    ),
+    "few_observations": Picture(
+        "How many slices suffice if the loss sees k numbers: about the square root of 2 k with l2 "
+        "norms.",
+        minima.enough,
     ),
 }

@@ -10,7 +10,7 @@ import paper_checks
 from paper_checks import dead_neuron, dropout, end_of_a_flat_path, spurious_valley
 from paper_checks._exact import vector
 from paper_checks._necessity import NoCounterexampleError, broken
-from paper_checks._polynomial import UndecidedError, negative, variables
+from paper_checks._polynomial import UndecidedError, below_zero, variables
 from paper_checks._told import told_of
 
 ONE, HALF = Fraction(1), Fraction(1, 2)
@@ -124,14 +124,14 @@ def test_a_counterexample_that_is_changed_is_refused_and_says_why(name, dropped,
 
 def test_a_polynomial_below_zero_after_zero_is_told():
     (t,) = variables((HALF,))
-    assert negative(t**2 - 3 * t)
-    assert negative(-t)
-    assert not negative(t**2)
-    assert not negative(0 * t)
-    assert not negative(3 * t - t**2)
-    assert not negative(ONE - t)
+    assert below_zero(t**2 - 3 * t)
+    assert below_zero(-t)
+    assert not below_zero(t**2)
+    assert not below_zero(0 * t)
+    assert not below_zero(3 * t - t**2)
+    assert not below_zero(ONE - t)
     with pytest.raises(UndecidedError):
-        negative(t - 3 * t**2)
+        below_zero(t - 3 * t**2)
 
 
 def test_a_conclusion_with_other_numbers_than_the_words_is_rejected():
