@@ -120,7 +120,7 @@ def orthants(x: tuple[Fraction, ...], near: Fraction | None) -> Iterator[list[Po
 
 
 def nonnegative(claim: str, f: Polynomial | Fraction) -> Iterator[Check]:
-    """Yield checks that prove f >= 0 in the box: each below_zero term is charged to positive ones.
+    """Yield checks that prove f >= 0 in the box: each negative term is charged to positive ones.
 
     c t^a is charged to t^b and t^d with b + d <= 2 a:  t^a <= m (t^b + t^d) / 2, m the largest
     t^(a - (b + d) / 2), by the inequality of the means; what is left of each must be >= 0.
