@@ -20,7 +20,7 @@ LEVELS = """\
 | machine-proved in part | the theorems named there are, which state parts of it |
 | exact on instances | both sides of every relation are rational numbers, compared without slack |
 | property-tested in floats with derived slack | some relations have a slack: a bound of the rounding, derived |
-| necessity shown | for every hypothesis there is a counterexample without it |
+| necessity shown | for every hypothesis there is a counterexample that lacks it and keeps the others, which is proved there in rationals |
 | not covered | nothing is tested |
 """  # noqa: E501  rows of a table
 

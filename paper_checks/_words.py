@@ -18,14 +18,15 @@ INTRODUCTION = (
     "The paper is B. D. Haeffele and R. Vidal, Global Optimality in Tensor Factorization, Deep "
     "Learning, and Beyond (2015). The statements are our reconstruction: they have names here and "
     "no numbers, because the paper's text was not at hand. Each is tested on instances, both sides "
-    "of every relation computed by routes of their own; each hypothesis is dropped, and a "
-    "counterexample shows that it is needed."
+    "of every relation computed by routes of their own; each hypothesis is dropped alone, "
+    "and a counterexample, which keeps the others, shows that it is needed."
 )
 LETTERS_USED = (
-    "f_r(X) = loss(Y, sum phi(X_i)) + lam sum theta(X_i) over r slices X_i; phi and theta are "
-    "positively homogeneous of one degree p > 0; Omega(Z) is the least sum theta(X_i) over all "
-    "slices with sum phi(X_i) = Z; F(Z) = loss(Y, Z) + lam Omega(Z); the polar is "
-    "Omega*(W) = sup <W, phi(x)> over theta(x) <= 1; d(W) = inf_Z loss(Y, Z) + <W, Z>."
+    "f_r(X, Q) = loss(Y, sum phi(X_i), Q) + lam sum theta(X_i) + H(Q) over r slices X_i and offset "
+    "variables Q, H convex; most instances have no Q; phi and theta are positively homogeneous of "
+    "one degree p > 0; Omega(Z) is the least sum theta(X_i) over all slices with sum phi(X_i) = Z; "
+    "F(Z, Q) = loss(Y, Z, Q) + lam Omega(Z) + H(Q); the polar is Omega*(W) = sup <W, phi(x)> over "
+    "theta(x) <= 1; d(W) = inf loss(Y, Z, Q) + H(Q) + <W, Z> over Z and Q."
 )
 OPEN = {
     "Attainment and positivity": (

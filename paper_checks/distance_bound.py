@@ -36,10 +36,11 @@ from ._exact import (
 from ._fit import Fit
 from ._linear import combine, plus
 from ._lp import unit
+from ._models import Model
 from ._necessity import NoCounterexampleError
 from ._points import Loss, Point, Term, squared
 from ._polynomial import ONE, nonnegative, variables
-from ._problems import NAMED, Candidate, perfect_root
+from ._problems import MODELS, NAMED, Candidate, Problem, across, perfect_root
 from ._rays import both
 from .append_a_zero import Instance as Balanced
 from .append_a_zero import instances
@@ -61,7 +62,7 @@ STATEMENT = Statement(
         "26 t^2 - t^6 / 2 at t = |Z*|^(1/3), below 234 for every t",
     },
 )
-BOUND = "f(X) - F* <= its bound"
+BOUND, ATTAINED = "f(X) - F* <= its bound", "f(X) - F* is its bound, where it is attained"
 INSIDE, LOWEST = "<W*, phi> - lam theta + lam <= lam for every ray", "F* = d(W*)"
 
 
@@ -181,13 +182,38 @@ def sides(i: Instance | Weighted) -> Iterator[Check]:
     yield Check(BOUND, here - minimum(Y, c, b.lam), "<=", bound)
 
 
+def exactly(i: Instance | Weighted) -> Iterator[Check]:
+    """Yield the checks, and that the bound is attained."""
+    for check in sides(i):
+        yield check
+        if check.claim == BOUND:
+            yield replace(check, claim=ATTAINED, relation="==")
+
+
+def beyond(model: Model, *, ridge: bool) -> Weighted:
+    """Return no slices, data four times the steepest, and a column that is across it.
+
+    W is along phi of one extreme slice, where its polar is reached, and the weights are equal: the
+    bound is attained.
+    """
+    (phi, theta), s = (model.rays.phi[0], model.rays.theta[0]), Fraction(2)
+    column = next(across([phi], []))
+    y = scale(4 * theta / dot(phi, phi), phi)
+    problem = Problem(model, "squared", tuple(y), ONE, (column,), Fraction(9), ridge)
+    return Weighted(Candidate(problem, (), (ZERO,)), (s,) * len(y))
+
+
 def fixed() -> Iterator[Check]:
-    """Yield an entry left out, where the bound is attained."""
-    one = Fraction(1)
-    yield from sides(Instance(Balanced(one, [], [], [vector(4)], ([], [])), [vector(1)]))
+    """Yield entries left out and optima, where the bound is attained."""
+    one, pair = Fraction(1), ([vector(1, 2)], [vector(1, 0)])
+    yield from exactly(Instance(Balanced(one, [], [], [vector(4)], ([], [])), [vector(1)]))
+    optimum = Balanced(one, *pair, [vector(0, 1), vector(0, -1)], pair)
+    yield from exactly(Instance(optimum, [vector(1, 3), vector(2, 1)]))
     for p in NAMED:
         if p.problem.loss == "squared":
-            yield from sides(Weighted(p, tuple(one * (k + 1) for k, _ in enumerate(p.problem.y))))
+            yield from exactly(Weighted(p, tuple(one * (k + 1) for k, _ in enumerate(p.problem.y))))
+    for k, model in enumerate(MODELS[:4]):
+        yield from exactly(beyond(model, ridge=bool(k % 2)))
 
 
 @dataclass(frozen=True)

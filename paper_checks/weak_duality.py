@@ -33,6 +33,7 @@ STATEMENT = Statement(
     },
 )
 BOUND, SLICE = "d(W) <= f_s(X')", "<W, phi(x)> <= polar theta(x)"
+REACHED = "d(W) = f at an optimum"
 
 
 @dataclass(frozen=True)
@@ -116,26 +117,39 @@ def bound(W: Matrix, Y: Matrix, loss: str) -> Fraction:
     return total(w * y - LOSSES[loss].conjugate(w) for w, y in pairs)
 
 
-def sides(i: Instance) -> Iterator[Check]:
-    """Yield the bound, and what it rests on for each slice; f by its definition."""
-    W = shrunk(i)
+def value(i: Instance) -> Fraction:
+    """Return f by its definition."""
     Z = product(i.us, i.vs, len(i.Y), len(i.Y[0]))
     fit = total(LOSSES[i.loss].of(z - y) for z, y in zip(flat(Z), flat(i.Y), strict=True))
-    yield Check(BOUND, bound(W, i.Y, i.loss), "<=", fit + i.lam * total(i.theta()))
+    return fit + i.lam * total(i.theta())
+
+
+def sides(i: Instance) -> Iterator[Check]:
+    """Yield the bound, and what it rests on for each slice."""
+    yield Check(BOUND, bound(shrunk(i), i.Y, i.loss), "<=", value(i))
     for u, v, theta in zip(i.us, i.vs, i.theta(), strict=True):
         yield Check(SLICE, dot(u, [dot(row, v) for row in i.W]), "<=", polar(i.W, i.right) * theta)
 
 
-def fixed() -> Iterator[Check]:
-    """Yield optima, where the bound is attained."""
+def optima() -> Iterator[Instance]:
+    """Yield points where the bound is attained: each loss, each norm, each side of a kink."""
     one = Fraction(1)
     for loss, price, z in (("squared", 1, 3), ("huber, delta = 2", 1, 3), ("absolute", 1, 4)):
         pair = [vector(z)], [[one]]
-        yield from sides(Instance("l1", loss, Fraction(price), [vector(4)], [vector(2)], *pair))
+        yield Instance("l1", loss, Fraction(price), [vector(4)], [vector(2)], *pair)
     for loss in ("huber, delta = 2", "absolute"):  # W ends at the border of the loss's domain
-        yield from sides(Instance("l1", loss, Fraction(3), [vector(4)], [vector(5)], [], []))
+        yield Instance("l1", loss, Fraction(3), [vector(4)], [vector(5)], [], [])
+        yield Instance("l1", loss, Fraction(3), [vector("-5/2")], [vector(-5)], [], [])
+    yield Instance("l1", "squared", one, [vector(4)], [vector(1)], [vector(3)], [[one]])
     Y, W = [vector(3, -3)], [vector(1, -1)]
-    yield from sides(Instance("linf", "squared", one, Y, W, [vector("5/2")], [vector(1, -1)]))
+    yield Instance("linf", "squared", one, Y, W, [vector("5/2")], [vector(1, -1)])
+
+
+def fixed() -> Iterator[Check]:
+    """Yield optima, where the bound is attained."""
+    for i in optima():
+        yield from sides(i)
+        yield Check(REACHED, bound(shrunk(i), i.Y, i.loss), "==", value(i))
 
 
 @dataclass(frozen=True)

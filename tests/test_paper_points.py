@@ -200,7 +200,7 @@ def test_a_drawn_problem_has_its_w_and_its_dual_value(p):
 @QUICK
 def test_a_loss_has_its_slope_its_data_and_its_dual(name, data):
     loss = LOSSES[name]
-    w, t = data.draw(SMALL) / 2, data.draw(st.integers(1, 9).map(Fraction)) / 3
+    w, t = data.draw(SMALL), data.draw(st.integers(1, 9).map(Fraction)) / 3
     y = loss.data(w, t)
     if y is None:
         return
