@@ -28,7 +28,7 @@ from ._exact import (
 )
 from ._necessity import NoCounterexampleError
 from ._points import Number
-from ._polynomial import below_zero, variables
+from ._polynomial import variables
 from ._told import told_of
 
 STATEMENT = Statement(
@@ -220,7 +220,7 @@ class Lone:
         if any(self.x[1]) or self.theta is not norms:
             raise NoCounterexampleError("v is not 0, or theta is another")
         (t,) = variables((self.end,))
-        if self.start < self.end and not below_zero(self.value(t) - self.value(ZERO)):
+        if self.start < self.end and (self.value(t) - self.value(ZERO)).sign() >= 0:
             raise NoCounterexampleError("f is not lower on the way")
         return Check(LOCAL, self.value(ZERO), "<=", self.value(self.end))
 

@@ -31,7 +31,7 @@ from ._exact import (
 )
 from ._necessity import NoCounterexampleError
 from ._points import Number, Point, squared
-from ._polynomial import below_zero, variables
+from ._polynomial import variables
 
 STATEMENT = Statement(
     title="The end of a flat path",
@@ -237,14 +237,14 @@ class Start:
     def turned(self) -> Check:
         """Return the same, where the others are lower for every g of (0, SMALL]."""
         (g,) = variables((SMALL,))
-        if not below_zero(self.value(self.others(self.of, g)) - self.value(self.X)):
+        if (self.value(self.others(self.of, g)) - self.value(self.X)).sign() >= 0:
             raise NoCounterexampleError("some others are not lower")
         return self.higher()
 
     def falls(self) -> Check:
         """Return f at the others, against f at X; they are higher for every g of (0, SMALL]."""
         (g,) = variables((SMALL,))
-        if not below_zero(self.value(self.X) - self.value(self.others(self.of, g))):
+        if (self.value(self.X) - self.value(self.others(self.of, g))).sign() >= 0:
             raise NoCounterexampleError("some others are not higher")
         return Check(FALLS, self.value(self.others(self.of, self.g)), "<", self.value(self.X))
 

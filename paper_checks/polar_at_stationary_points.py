@@ -5,17 +5,24 @@ the polar, enumerated over the extreme slices, is at least lam. At the origin th
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 
 from hypothesis import strategies as st
 
-from ._base import ZERO, Check, Statement
+from ._base import ZERO, Check, Counterexample, Statement
+from ._counterpoints import decay, product, size
 from ._draw import vectors
-from ._exact import dot, total, vector
+from ._exact import dot, vector
 from ._fit import enumerated, fit
-from ._linear import Vector, combine, exact, outer, plus
+from ._linear import Vector, combine, exact, plus
 from ._models import Factors, Model, linear, network, times
+from ._necessity import NoCounterexampleError
+from ._points import NEAR, Loss, Point, Term, squared
+from ._polynomial import variables
+from ._slopes import CUSP, least_of_cusp, polar, subgradient
+from ._told import told_of
 
 STATEMENT = Statement(
     title="The polar at stationary points",
@@ -36,6 +43,7 @@ STATEMENT = Statement(
         "convex loss": "|z|^3 / 12 - 5 z^2 / 8 with lam = 1: at 0 the polar is 0, but z = 4 has "
         "-2/3, the minimum: the derivative for z > 0 is (z - 1) (z - 4) / 4",
     },
+    rests={"polar <= lam: f(0) = min F": ("differentiable loss", "equal degrees", "convex loss")},
     gap="It is enough that f is stationary along the scaling of one slice. That derivative exists "
     "because phi and theta are homogeneous; neither needs a gradient. At a global minimum for one "
     "size r only, the polar can be larger than lam.",
@@ -43,7 +51,6 @@ STATEMENT = Statement(
 STATIONARY = "f does not change along the slice, to first order"
 AT_LEAST, EXACTLY = "lam <= Omega*(W)", "at a minimum the polar is lam"
 ORIGIN, BELOW = "polar <= lam: f(0) = min F", "polar > lam: min F < f(0)"
-LEAST = "the counterexample is a minimum"
 V = (exact([1, 2]), exact([-1, 1]), exact([2, -1]))
 MODELS = (
     linear(("l1", "l1"), (1, 3)),
@@ -104,7 +111,7 @@ def sides(i: Instance) -> Iterator[Check]:
 
 
 def fixed() -> Iterator[Check]:
-    """Yield an extreme slice for each model, lam at and just below the polar, and the twins."""
+    """Yield an extreme slice for each model, lam at and just below the polar."""
     for model in MODELS:
         rays = model.rays
         k = max(range(len(rays.phi)), key=lambda j: dot(rays.phi[j], rays.phi[j]))
@@ -112,22 +119,78 @@ def fixed() -> Iterator[Check]:
         for ratio in vector("1/2", 1, "9999/10000"):
             lam = ratio * rays.polar(y)
             yield from sides(Instance(model, y, lam, model.kept[k], combine([], [], rays.size)))
-    yield from dropped()
 
 
-def dropped() -> Iterator[Check]:
-    """Yield the counterexamples, with what they keep of the hypotheses."""
-    one, model = Fraction(1), linear(("l1", "l1"), (1, 1))
-    polar = model.rays.polar
-    yield Check(AT_LEAST, one, "<=", polar(vector(4 - 4)), dropped="stationary")
-    yield Check(AT_LEAST, one, "<=", polar(vector("1/2")), dropped="a slice that costs")
-    least = min(abs(z - 4) + abs(z) / 2 for z in vector(0, 4))  # piecewise linear: at a kink
-    yield Check(LEAST, abs(one * 4 - 4) + one * 4 / 2, "==", least)
-    yield Check(AT_LEAST, one / 2, "<=", polar(vector(0)), dropped="differentiable loss")
-    x, y = (vector(2),) * 3, Fraction(25, 3)
-    (phi,), decay = outer(*x), total(dot(e, e) for e in x) / 3
-    yield Check(STATIONARY, 3 * (y - phi) * phi, "==", 2 * one * decay)
-    cube = linear(("l1", "l1", "l1"), (1, 1, 1)).rays  # by AM-GM the balls' products are the same
-    yield Check(AT_LEAST, one, "<=", cube.polar([y - phi]), dropped="equal degrees")
-    least = min(z**3 / 12 - 5 * z * z / 8 + z for z in vector(0, 1, 4))
-    yield Check(ORIGIN, ZERO, "==", least, dropped="convex loss")
+@dataclass(frozen=True)
+class At:
+    """A point of one number of output, and W, minus a slope of the loss there."""
+
+    point: Point
+    W: Fraction
+
+    def stationary(self) -> Iterator[Check]:
+        """Yield that f has no slope below 0, along each entry and along all of X."""
+        p = self.point
+        here = tuple(a for x in p.X for a in x)
+        units = [[Fraction(int(i == k)) for i in range(len(here))] for k in range(len(here))]
+        (t,) = variables((NEAR,))
+        for d in (*units, here):
+            for step in (t, -t):
+                there = p.value(p.moved([a + step * b for a, b in zip(here, d, strict=True)]))
+                yield Check("the slope", ZERO, "<=", (there + ZERO * t).terms.get((1,), ZERO))
+
+    def costing(self) -> Iterator[Check]:
+        """Yield that some slice costs something."""
+        yield Check("the largest theta", ZERO, "<", max(map(self.point.theta, self.point.X)))
+
+    def polar(self) -> Fraction:
+        """Return Omega*(W), -W a slope of the loss at the sum."""
+        if not all(
+            c.true() for c in subgradient(self.point.loss, self.W, *self.point.sum(self.point.X))
+        ):
+            raise NoCounterexampleError("-W is no slope of the loss")
+        return polar(self.point, self.W)
+
+    def at_least(self) -> Check:
+        """Return lam against the polar."""
+        return Check(AT_LEAST, self.point.lam, "<=", self.polar())
+
+    def origin(self) -> Check:
+        """Return f at the origin, where the polar is at most lam, against min F."""
+        if self.polar() > self.point.lam or any(map(any, self.point.X)):
+            raise NoCounterexampleError("the polar is larger, or it is not the origin")
+        least = least_of_cusp(self.point)
+        if self.point.value(self.point.others) != least:
+            raise NoCounterexampleError("the others are no minimum")
+        return Check(ORIGIN, self.point.value(self.point.X), "==", least)
+
+
+HYPOTHESES = {
+    "stationary": At.stationary,
+    "a slice that costs": At.costing,
+    "differentiable loss": lambda i: i.point.differentiable(),
+    "equal degrees": lambda i: i.point.equal_degrees(),
+    "convex loss": lambda i: i.point.convex(),
+}
+
+
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield a slice that is too long, the origin, a kink, three factors, and two valleys."""
+    one, zero, half = Fraction(1), (ZERO, ZERO), Fraction(1, 2)
+    long = Point(2, product, size, squared(4), one, (exact([4, 1]),))
+    kink = replace(long, loss=Loss((Term("absolute", b=-4),)), lam=half)
+    cube = Point(3, product, decay, squared(Fraction(25, 3)), one, (exact([2, 2, 2]),))
+    well = replace(long, loss=CUSP, X=(zero,), others=(exact([2, 2]),))
+    for name, example, conclusion, numbers in (
+        ("stationary", At(long, ZERO), At.at_least, ("1", "0")),
+        (
+            "a slice that costs",
+            At(replace(long, loss=squared(half), X=(zero,)), half),
+            At.at_least,
+            ("1", "1/2"),
+        ),
+        ("differentiable loss", At(kink, ZERO), At.at_least, ("1/2", "0")),
+        ("equal degrees", At(cube, Fraction(1, 3)), At.at_least, ("1", "1/3")),
+        ("convex loss", At(well, ZERO), At.origin, ("0", "-2/3")),
+    ):
+        yield Counterexample(name, example, partial(told_of, conclusion, numbers))

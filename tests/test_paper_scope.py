@@ -10,7 +10,7 @@ import paper_checks
 from paper_checks import dead_neuron, dropout, end_of_a_flat_path, spurious_valley
 from paper_checks._exact import vector
 from paper_checks._necessity import NoCounterexampleError, broken
-from paper_checks._polynomial import UndecidedError, below_zero, variables
+from paper_checks._polynomial import UndecidedError, variables
 from paper_checks._told import told_of
 
 ONE, HALF = Fraction(1), Fraction(1, 2)
@@ -122,16 +122,14 @@ def test_a_counterexample_that_is_changed_is_refused_and_says_why(name, dropped,
             broken(module, changed)
 
 
-def test_a_polynomial_below_zero_after_zero_is_told():
-    (t,) = variables((HALF,))
-    assert below_zero(t**2 - 3 * t)
-    assert below_zero(-t)
-    assert not below_zero(t**2)
-    assert not below_zero(0 * t)
-    assert not below_zero(3 * t - t**2)
-    assert not below_zero(ONE - t)
-    with pytest.raises(UndecidedError):
-        below_zero(t - 3 * t**2)
+def test_a_sign_is_that_after_common_powers():
+    t, s = variables((HALF, HALF))
+    assert (t**2 - 3 * t).sign() == -1
+    assert (3 * t * s - t**2 * s).sign() == 1
+    assert (0 * t).sign() == 0
+    for f in (t - 3 * t**2, t - s, t**2 - s * t - t**3, ONE - 2 * t):
+        with pytest.raises(UndecidedError):
+            f.sign()
 
 
 def test_a_conclusion_with_other_numbers_than_the_words_is_rejected():
