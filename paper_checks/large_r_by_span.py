@@ -7,22 +7,27 @@ number of outputs: few features (E = A x I), ReLU rows v, -v, w, -w, v + w, -v -
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
+from itertools import product as every
 
 from hypothesis import strategies as st
 
-from ._base import Check, Statement
+from ._barriers import Barrier, barriers, off_the_axis
+from ._base import ZERO, Check, Counterexample, Statement
 from ._draw import rationals, vectors
 from ._exact import dot
 from ._fit import Fit, below
 from ._linear import Matrix, Vector, combine, exact, plus, rank
 from ._lp import unit
 from ._models import Factors, Model, linear, network, times
+from ._necessity import NoCounterexampleError
+from ._points import Point, squared
+from ._polynomial import orthants, variables
 from ._rays import Rays
 from ._simplex import Columns, Weights, completed, follow, pivots, reduce
-from .large_r import HALF, Leg, barriers
+from .large_r import HALF, Leg
 
 STATEMENT = Statement(
     title="Large r by the span",
@@ -189,7 +194,7 @@ def sides(i: Instance) -> Iterator[Check]:
 
 
 def fixed() -> Iterator[Check]:
-    """Yield a path for each, and the counterexamples."""
+    """Yield a path for each."""
     for seen in SEEN:
         slices = [
             tuple(
@@ -200,6 +205,52 @@ def fixed() -> Iterator[Check]:
         ]
         y = exact([Fraction((-1) ** k * (3 * k + 5), 2) for k in range(len(seen.E))])
         yield from sides(Instance(seen, y, HALF, tuple(slices)))
-    for start, highest, name in barriers():
-        dropped = "r > dim span" if name == "r > card(D)" else name
-        yield Check(FALLS, highest, "<=", start, dropped=dropped)
+
+
+def dimension(p: Point) -> int:
+    """Return dim span of phi: the rank of its coefficients on all orthants and their faces."""
+    found, steps = [], variables((None,) * p.arity)
+    for signs in every((1, -1, 0), repeat=p.arity):
+        phi = [f + 0 * steps[0] for f in p.phi([s * t for s, t in zip(signs, steps, strict=True)])]
+        powers = sorted({power for f in phi for power in f.terms})
+        found += [tuple(f.terms.get(power, ZERO) for f in phi) for power in powers]
+    return rank(found)
+
+
+def enough(b: Barrier) -> Iterator[Check]:
+    """Yield r > dim span."""
+    yield Check("slices", Fraction(dimension(b.point)), "<", Fraction(len(b.point.X)))
+
+
+HYPOTHESES = {
+    "r > dim span": enough,
+    "convex loss": lambda b: b.point.convex(),
+    "equal degrees": lambda b: b.point.equal_degrees(),
+}
+UNIT = exact([Fraction(3, 5), Fraction(4, 5)])
+
+
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield what has to be passed: two outputs that are multiples of one, and those of large r."""
+    name, one = next(iter(barriers()))
+    two = replace(one.point, phi=lambda x: [e * f for f in one.point.phi(x) for e in UNIT],
+                  loss=squared(6, 8), size=2)  # fmt: skip
+    yield Counterexample("r > dim span", Barrier(two, along_unit), Barrier.conclusion)
+    for given, barrier in barriers():
+        dropped = "r > dim span" if given == name else given
+        yield Counterexample(dropped, barrier, Barrier.conclusion)
+
+
+def along_unit(p: Point) -> Fraction:
+    """Return what has to be passed for phi = e (a + b) and data y e, |e| = 1: as for one output."""
+    e = p.phi([Fraction(1), ZERO])
+    y = [-Fraction(t.b) for t in p.loss.terms]
+    size = dot(e, y)
+    if dot(e, e) != 1 or y != [size * x for x in e] or p.loss != squared(*y):
+        raise NoCounterexampleError("the outputs or the data are no multiples of a unit vector")
+    for x in orthants((ZERO, ZERO), None):
+        if any(f - k * (abs(x[0]) + abs(x[1])) for f, k in zip(p.phi(x), e, strict=True)):
+            raise NoCounterexampleError("phi is another")
+    return off_the_axis(
+        replace(p, phi=lambda x: [abs(x[0]) + abs(x[1])], loss=squared(size), size=1)
+    )

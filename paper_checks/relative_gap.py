@@ -9,12 +9,20 @@ a subgradient (Fenchel) and the slices are balanced. With loss >= 0 this is f(X)
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 
 from hypothesis import strategies as st
 
-from ._base import Check, Statement
+from ._base import ZERO, Check, Counterexample, Statement
+from ._counterpoints import decay, product, size
 from ._draw import positives, rationals, slices
-from ._exact import Vector, dot, flat, l1, largest, price, product, total, vector
+from ._exact import Vector, dot, flat, l1, largest, price, total, vector
+from ._exact import product as sum_of
+from ._linear import exact
+from ._points import CONVEX, Loss, Number, Point, Term, squared
+from ._polynomial import UndecidedError, variables
+from ._slopes import polar, subgradient
+from ._told import told_of
 
 STATEMENT = Statement(
     title="Relative gap",
@@ -46,8 +54,7 @@ BRACKET = "s f(X) + (1 - s) inf loss <= F*"
 RELATIVE = "f(X) <= max(1, P / lam) F*"
 UNKNOWN = "f(X) - F* <= (P - lam)_+ Omega(Z*)"
 SLOPE = "-W is a subgradient, seen from Z*"
-Loss = Callable[[Fraction, Fraction], Fraction]
-LOSSES: dict[str, Loss] = {
+LOSSES: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
     "squared": lambda z, y: (z - y) ** 2 / 2,
     "absolute": lambda z, y: abs(z - y),
     "Huber": lambda z, y: (z - y) ** 2 / 2 if abs(z - y) <= 1 else abs(z - y) - Fraction(1, 2),
@@ -72,7 +79,7 @@ class Instance:
     def point(self) -> tuple[Vector, Vector, Vector]:
         """Return Z, W and the data y for which -W is a subgradient at Z."""
         columns = len(self.vs[0]) if self.vs else 1
-        Z = flat(product(self.us, self.vs, len(self.inside) // columns, columns))
+        Z = flat(sum_of(self.us, self.vs, len(self.inside) // columns, columns))
         W = [self.lam if z else w for z, w in zip(Z, self.inside, strict=True)]
         return Z, W, [z + self.off(w, far) for z, w, far in zip(Z, W, self.far, strict=True)]
 
@@ -126,21 +133,102 @@ def sides(i: Instance) -> Iterator[Check]:
 
 
 def fixed() -> Iterator[Check]:
-    """Yield |z - 4| at 0, where all bounds are attained, and the counterexamples."""
+    """Yield |z - 4| at 0, where all bounds are attained."""
     one, zero = Fraction(1), [vector(0)]
     attained = Instance("absolute", one * 0, one / 2, zero, zero, vector(1), vector(4))
     yield from sides(attained)
     yield from sides(replace(attained, loss="Huber", inside=vector("3/4"), lam=one))
     yield from sides(Instance("squared", one, one, [vector(2)], [vector(1)], vector(1), vector(0)))
-    least = Fraction(4**2 - 3**2, 2)  # lam y - lam^2 / 2 at y = 4
-    yield _dropped("balanced slices", one * 4, least)
-    at_0, at_3 = ((z - 3) ** 2 * (z * z + 2 * z + 3) / 4 + z for z in vector(0, 3))
-    yield _dropped("convex loss", at_0, at_3)
-    yield _dropped("subgradient", Fraction(4**2, 2), 1 * least)
-    yield _dropped("P >= Omega*(W)", Fraction(4**2, 2), 2 * least)
-    yield _dropped("loss >= 0", one * 4 - 2, 2 * (one / 2 * 4 - 2))
-    yield _dropped("equal degrees", Fraction(27**2, 2), 27 * (one * 3**2))
 
 
-def _dropped(name: str, here: Fraction, bound: Fraction) -> Check:
-    return Check(RELATIVE, here, "<=", bound, dropped=name)
+Squares = tuple[tuple[Fraction, Callable[[Number], Number]], ...]
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """A point of one number of output, W, P, and the loss as squares, or where it is below 0."""
+
+    point: Point
+    W: Fraction
+    P: Fraction
+    squares: Squares = ()
+    low: Fraction | None = None
+
+    def balanced(self) -> Iterator[Check]:
+        """Yield <W, phi> = lam theta for each slice."""
+        p = self.point
+        for x in p.X:
+            yield Check("<W, phi>", self.W * p.phi(x)[0], "==", p.lam * p.theta(x))
+
+    def sloped(self) -> Iterator[Check]:
+        """Yield that -W is a slope of the loss at the sum."""
+        yield from subgradient(self.point.loss, self.W, *self.point.sum(self.point.X))
+
+    def above(self) -> Iterator[Check]:
+        """Yield P >= Omega*(W)."""
+        yield Check("P", polar(self.point, self.W), "<=", self.P)
+
+    def nonnegative(self) -> Iterator[Check]:
+        """Yield that the loss is a sum of squares, or has no term below 0; else where it is."""
+        loss = self.point.loss
+        if self.low is not None:
+            if loss.value([self.low]) >= 0:
+                raise UndecidedError("the loss is not below 0 there")
+            yield Check("the loss", ZERO, "<=", loss.value([self.low]))
+            return
+        if self.squares:
+            (z,) = variables((None,))
+            rest = loss.value([z]) - sum((a * f(z) ** 2 for a, f in self.squares), ZERO)
+            weights = [a for a, _ in self.squares]
+        else:
+            rest = [t for t in loss.terms if t.shape not in CONVEX]
+            weights = [Fraction(t.weight) for t in loss.terms]
+        if rest or min(weights) < 0:
+            raise UndecidedError("the loss may be below 0")
+        yield Check("a weight of a square, or of a term above 0", ZERO, "<=", min(weights))
+
+    def relative(self) -> Check:
+        """Return f against max(1, P / lam) times f of the others, which is no less than F*."""
+        p = self.point
+        factor = max(Fraction(1), self.P / p.lam)
+        return Check(RELATIVE, p.value(p.X), "<=", factor * p.value(p.others))
+
+
+HYPOTHESES = {
+    "balanced slices": Bounded.balanced,
+    "convex loss": lambda i: i.point.convex(),
+    "subgradient": Bounded.sloped,
+    "P >= Omega*(W)": Bounded.above,
+    "loss >= 0": Bounded.nonnegative,
+    "equal degrees": lambda i: i.point.equal_degrees(),
+}
+QUARTIC = Loss(
+    (
+        Term("fourth", weight=Fraction(1, 4)),
+        Term("cube", weight=-1),
+        Term("linear", (0,), Fraction(27, 4)),
+    ),
+    ((ZERO,), (Fraction(1),)),
+)
+
+
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield the slice 4, the origin of several losses, and three factors."""
+    one, half, zero = Fraction(1), Fraction(1, 2), (ZERO, ZERO)
+    three = exact([3, 1])
+    slice_4 = Point(2, product, size, squared(4), one, (exact([4, 1]),), (three,))
+    origin = replace(slice_4, X=(zero,))
+    quartic = replace(origin, loss=QUARTIC)
+    squares = (one / 4, lambda z: (z - 3) * (z + 1)), (half, lambda z: z - 3)
+    shifted = Loss((Term("absolute", b=-4), Term("linear", (0,), -2)))
+    below = replace(origin, loss=shifted, lam=half, others=(exact([4, 1]),))
+    cube = Point(3, product, decay, squared(27), one, ((ZERO,) * 3,), (exact([3, 3, 3]),))
+    for name, example, numbers in (
+        ("balanced slices", Bounded(slice_4, ZERO, ZERO), ("4", "3.5")),
+        ("convex loss", Bounded(quartic, ZERO, ZERO, squares), ("27/4", "3")),
+        ("subgradient", Bounded(origin, one, one), ("8", "3.5")),
+        ("P >= Omega*(W)", Bounded(origin, 4 * one, 2 * one), ("8", "7")),
+        ("loss >= 0", Bounded(below, one, one, low=4 * one), ("2", "0")),
+        ("equal degrees", Bounded(cube, 27 * one, 27 * one), ("364.5", "243")),
+    ):
+        yield Counterexample(name, example, partial(told_of, Bounded.relative, numbers))
