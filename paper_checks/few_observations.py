@@ -6,19 +6,24 @@ does not rise one way, and there I + t D becomes singular. D = b b^T / |b|^2 - a
 orthogonal a and b is drawn first, then A_i orthogonal to it: the end is at t = 1 or -1.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import combinations_with_replacement
 from itertools import product as every
 
 from hypothesis import strategies as st
 
-from ._base import ZERO, Check, Statement
+from ._base import ZERO, Check, Counterexample, Statement
 from ._draw import matrices, positives, vectors
 from ._exact import Matrix, Vector, dot, inner, l1, total, vector
-from ._linear import dependences, exact, solve
+from ._linear import dependences, exact
+from ._necessity import NoCounterexampleError
+from ._points import Number
+from ._polynomial import ONE, nonnegative, orthants, variables
 from ._second_order import combined, times
+from ._told import told_of
 
 STATEMENT = Statement(
     title="Few observations need few slices",
@@ -35,7 +40,7 @@ STATEMENT = Statement(
         "is convex and least at s = t = 2/3: 10/3",
         "l2 norm": "the diagonal (2, 2) is observed, lam = 1, theta = |x|_1^2: two slices e1, e2 "
         "have f = 3; one with x^2 = (a, b) has 3 + ((a - 1)^2 + (b - 1)^2) / 2 + 2 sqrt(a b), at "
-        "least 3 + 9/32: either a and b >= 1/4, or one of them is further than 3/4 from 1",
+        "least 13/4: either a and b >= 1/4, or one of them is further than 3/4 from 1",
     },
     gap="The loss need not be convex, for it does not change. Only the size of a minimum is "
     "bounded: that no other local minimum exists is not claimed.",
@@ -43,7 +48,7 @@ STATEMENT = Statement(
 STAYS, FALLS = "each <A_i, Z> stays", "f does not rise"
 FEWER, MOVES = "fewer than r slices are left", "dim of the moves >= r (r + 1) / 2 - k"
 MATRIX = "x = (u, v): <A_i, Z> depends on u v^T only"
-REACHES, TOLD = "one slice less reaches f", "f of one slice, in the counterexamples"
+REACHES = "one slice less reaches f"
 
 
 @dataclass(frozen=True)
@@ -166,7 +171,7 @@ def sides(i: Instance) -> Iterator[Check]:
 
 
 def fixed() -> Iterator[Check]:
-    """Yield slices of equal lengths, where the price stays, matrices, and the counterexamples."""
+    """Yield slices of equal lengths, where the price stays, and matrices."""
     one, X = Fraction(1), [vector(1, 0), vector(0, 1)]
     a, b = vector(1, 2), vector(2, -1)
     entries = [[vector(1, 0), vector(0, 0)], [vector(0, 1), vector(0, 0)]]
@@ -177,39 +182,84 @@ def fixed() -> Iterator[Check]:
     ab = vector(1, 1, 0), vector(1, -1, 2)
     yield from sides(Instance(tall, *ab, many, vector(1, 2, 3, 4, 5), one))
     yield from sides(Instance(tall, *ab, many[:2], vector(1, 2), one, split=1))
-    yield from too_many(Instance(X, a, b, [], vector(2, 0, 2), one))
-    yield from in_l1_norms()
 
 
-def too_many(i: Instance) -> Iterator[Check]:
-    """Yield Z11, Z12 and Z22 with two slices, and with one: a convex function of its squares."""
-    one = Fraction(1)
-    As = [
-        [vector(1, 0), vector(0, 0)],
-        [vector(0, "1/2"), vector("1/2", 0)],
-        [vector(0, 0), vector(0, 1)],
-    ]
+@dataclass(frozen=True)
+class Seen:
+    """Slices in the plane, the A_i, y, lam, theta, and a proof that no single slice is lower."""
 
-    def single(s: Fraction, t: Fraction) -> Fraction:
-        return (s - 2) ** 2 / 2 + (t - 2) ** 2 / 2 + s * t / 2 + s + t
+    X: list[Vector]
+    As: list[Matrix]
+    y: Vector
+    lam: Fraction
+    theta: Callable[[Sequence[Number]], Number]
+    least: Fraction
+    proof: Callable[["Seen"], bool]
 
-    for p, q in every(vector(-1, "2/3", 2), repeat=2):
-        yield Check(TOLD, value(i, As, [(one, [p, q])]), "==", single(p * p, q * q))
-    s, t = solve([vector(1, "1/2"), vector("1/2", 1)], vector(1, 1)) or ()  # no derivative there
-    best = value(i, As, [(one, x) for x in i.X])
-    yield Check(REACHES, single(s, t), "<=", best, dropped="r (r + 1) / 2 > k")
+    def value(self, xs: Sequence[Sequence[Number]]) -> Number:
+        """Return f, the loss 1/2 |z - y|^2 of what is seen."""
+        pairs = zip(seen(self.As, [(ONE, x) for x in xs]), self.y, strict=True)
+        return sum(((z - y) ** 2 / 2 for z, y in pairs), ZERO) + self.lam * sum(
+            map(self.theta, xs), ZERO
+        )
+
+    def many(self) -> Iterator[Check]:
+        """Yield r (r + 1) / 2 > k."""
+        r = len(self.X)
+        yield Check("observations", Fraction(len(self.As)), "<", Fraction(r * (r + 1), 2))
+
+    def l2_norm(self) -> Iterator[Check]:
+        """Yield theta(x) = |x|_2^2, for all x."""
+        for x in orthants((ZERO, ZERO), None):
+            rest = self.theta(x) - sum(a * a for a in x)
+            yield Check("other terms", l1(rest.terms.values()), "==", ZERO)
+
+    def reached(self) -> Check:
+        """Return what no single slice is below, against f at the slices."""
+        if len(self.X) != 2 or not self.proof(self):
+            raise NoCounterexampleError("one slice may be lower")
+        return Check(REACHES, self.least, "<=", self.value(self.X))
 
 
-def in_l1_norms() -> Iterator[Check]:
-    """Yield the diagonal (2, 2) with the slices e1 and e2, and with one slice (p, q)."""
-    one, best = Fraction(1), (1 - 2) ** 2 * Fraction(1) + 1 + 1
+def by_squares(i: Seen) -> bool:
+    """Return whether f(p, q) - least = ((p^2 - s)^2 + (q^2 - s)^2 + (p^2 + q^2 - 2 s)^2) / 4.
 
-    def excess(a: Fraction, b: Fraction, root: Fraction) -> Fraction:
-        return ((a - 1) ** 2 + (b - 1) ** 2) / 2 + 2 * root
+    s = 2/3, for all p and q.
+    """
+    s = Fraction(2, 3)
+    p, q = variables((None, None))
+    return all(
+        i.value([(a, b)]) - i.least
+        == ((p * p - s) ** 2 + (q * q - s) ** 2 + (p * p + q * q - 2 * s) ** 2) / 4
+        for a, b in ((p, q), (p, -q))  # f is even
+    )
 
-    for p, q in every(vector(-1, "1/4", 2), repeat=2):
-        f = (p * p - 2) ** 2 / 2 + (q * q - 2) ** 2 / 2 + l1([p, q]) ** 2
-        yield Check(TOLD, f, "==", best + excess(p * p, q * q, abs(p * q)))
-    quarter = one / 4
-    both, apart = excess(one, one, quarter), excess(quarter, one, ZERO)  # the least of each case
-    yield Check(REACHES, best + min(both, apart), "<=", best, dropped="l2 norm")
+
+def by_cells(i: Seen) -> bool:
+    """Return whether f - least >= 0 where |p| <= 1/2, where |q| <= 1/2, and where neither is."""
+    half = Fraction(1, 2)
+    small, (far, other) = variables((half, None)), variables((None, None))
+    cells = (small, small[::-1], (half + far, half + other))
+    return all(
+        c.true()
+        for (p, q), s, t in every(cells, (1, -1), (1, -1))
+        for c in nonnegative("f of one slice", i.value([(s * p, t * q)]) - i.least)
+    )
+
+
+HYPOTHESES = {"r (r + 1) / 2 > k": Seen.many, "l2 norm": Seen.l2_norm}
+
+
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield Z11, Z12 and Z22 with y = (2, 0, 2), and the diagonal (2, 2) in l1 norms."""
+    X, zero = [vector(1, 0), vector(0, 1)], vector(0, 0)
+    As = [[X[0], zero], [vector(0, "1/2"), vector("1/2", 0)], [zero, X[1]]]
+    all_entries = Seen(X, As, vector(2, 0, 2), ONE, lambda x: sum(a * a for a in x),
+                       Fraction(10, 3), by_squares)  # fmt: skip
+    diagonal = Seen(X, As[::2], vector(2, 2), ONE, lambda x: sum(map(abs, x)) ** 2,
+                    Fraction(13, 4), by_cells)  # fmt: skip
+    for name, example, numbers in (
+        ("r (r + 1) / 2 > k", all_entries, ("10/3", "3")),
+        ("l2 norm", diagonal, ("13/4", "3")),
+    ):
+        yield Counterexample(name, example, partial(told_of, Seen.reached, numbers))
