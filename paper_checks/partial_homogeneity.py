@@ -7,21 +7,26 @@ The sum is piecewise linear and bounded, so on each cell of the lines w x_i + b 
 at a corner, where two of them cross: these are the rays.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import combinations
 from itertools import product as every
 
 from hypothesis import strategies as st
 
-from ._base import ZERO, Check, Statement
+from ._base import ZERO, Check, Counterexample, Statement
 from ._draw import positives, rationals, vectors
-from ._exact import Vector, dot, scale, total, vector
+from ._exact import Vector, dot, l1, scale, total, vector
 from ._fit import below, enumerated, fit
 from ._linear import combine, exact, plus
+from ._necessity import NoCounterexampleError
+from ._points import NEAR as NEARBY
+from ._points import Number, everywhere
+from ._polynomial import ONE, UndecidedError, nonnegative, orthants
 from ._rays import Rays
+from ._told import told_of
 
 STATEMENT = Statement(
     title="Partial homogeneity",
@@ -34,7 +39,7 @@ STATEMENT = Statement(
     "Omega*(W) = sup over all a and theta(a, v) <= 1 of <W, phi(a, v)> <= lam  =>  "
     "f_s(X') >= d(W);   <W, phi(X_i)> = lam theta(X_i) too  =>  f_r(X) = min F",
     needs={
-        "theta homogeneous in v": "weight decay (a^2 + v^2) / 2 on one sample x = 1 without bias, "
+        "theta homogeneous in v": "weight decay (|a|^2 + v^2) / 2, a = (w, b), one sample x = 1, "
         "y = 1, lam = 2: W = 1 has at most 2^(1/2) <= lam on the ball, so d(W) = 1/2 would be a "
         "bound, but 100 slices with a = 0, v = 1/50 sum to 1 and have f = 1/25; n slices have 4/n",
         "all a": "samples 0 and 1, y = (0, 4), lam = 1: the zero slice with w = 0, b = -3 is dead, "
@@ -42,6 +47,7 @@ STATEMENT = Statement(
         "off at x = 0 reaches 7/2",
         "balanced slices": "the unit with output 4 fits y = (0, 4) exactly: W = 0, and f = 4",
     },
+    rests={"d(W) <= f_s(X')": ("theta homogeneous in v", "all a")},
     gap="'Homogeneous' is often said of phi and theta without the variables. Homogeneity in v is "
     "enough for everything that scales slices: weak duality, the certificate, the distance and the "
     "relative bound, and the path of large r, on which the a of a zero slice moves freely at the "
@@ -51,12 +57,12 @@ STATEMENT = Statement(
 DOMINATES, DUALITY = "<W, phi(a, v)> <= Omega*(W) theta(a, v)", "d(W) <= f_s(X')"
 GLOBAL, LOWER = "balanced, polar <= lam: f = min F", "polar > lam: its maximizer lowers f"
 SPLIT = "weight decay: n slices with a = 0 have f = 4/n"
-FREE, NEAR = "f is the same at every a of a zero slice", "the counterexample is lowest nearby"
+FREE = "f is the same at every a of a zero slice"
 Neuron = tuple[Fraction, Fraction, Fraction]  # w, b, v
 STEP = Fraction(1, 10**9)
 
 
-def h(z: Fraction) -> Fraction:
+def h(z: Number) -> Number:
     """Return (1 + z) / 2 clipped to [0, 1]."""
     return max(ZERO, min(Fraction(1), (1 + z) / 2))
 
@@ -144,31 +150,122 @@ def sides(i: Instance) -> Iterator[Check]:
 
 
 def fixed() -> Iterator[Check]:
-    """Yield the best unit of two samples, each layer at a corner, and the counterexamples."""
+    """Yield the best unit of two samples, each layer at a corner, and a split."""
     layer, y, one = LAYERS[0], vector(0, 4), Fraction(1)
     on = Fraction(2), Fraction(-1)
     yield from sides(Instance(layer, y, one, [(*on, Fraction(3))], on))
     for other in LAYERS:
         n = max(other.corners, key=lambda n: dot(other.phi(n), other.phi(n)))
         yield from sides(Instance(other, scale(Fraction(3), other.phi(n)), one, [], n[:2]))
-    best = layer.value(y, one, [(*on, Fraction(3))])
-    dead = [(ZERO, Fraction(-3), ZERO)]
-    here = layer.value(y, one, dead)
-    for w, b, v in every(vector("-1/2", 0, "1/2"), repeat=3):
-        yield Check(NEAR, here, "<=", layer.value(y, one, [(w, b - 3, v)]))
-    yield Check(GLOBAL, here, "==", best, dropped="all a")
-    exactly = layer.value(y, one, [(*on, Fraction(4))])
-    yield Check(GLOBAL, exactly, "==", best, dropped="balanced slices")
-    yield from decay()
+    yield from split(100)
 
 
-def decay() -> Iterator[Check]:
-    """Yield weight decay on all weights: on the ball (W h v)^2 <= W^2 v^2 <= 2 W^2 <= lam^2."""
-    y, lam, W, n = Fraction(1), Fraction(2), Fraction(1), 100
-    if lam * lam < 2 * W * W:
-        raise ValueError(f"the polar may exceed lam: {W}")
-    a, v = ZERO, 2 * y / n
-    errors, price = n * v * h(a) - y, n * (a * a + v * v) / 2
-    split = errors * errors / 2 + lam * price
-    yield Check(SPLIT, split, "==", Fraction(4, n))
-    yield Check(DUALITY, W * y - W * W / 2, "<=", split, dropped="theta homogeneous in v")
+def split(n: int) -> Iterator[Check]:
+    """Yield the value of weight decay on all weights at n slices with a = 0, y = 1, lam = 2."""
+    found = Fitted(Layer(vector(1)), vector(1), Fraction(2), halves(n), decay)
+    yield Check(SPLIT, found.value(found.neurons), "==", Fraction(4, n))
+
+
+def halves(n: int) -> tuple[Neuron, ...]:
+    """Return n neurons with a = 0 and v = 2 / n: their outputs 1 / n sum to 1."""
+    return ((ZERO, ZERO, Fraction(2, n)),) * n
+
+
+def outer_size(n: Sequence[Number]) -> Number:
+    """Return |v|."""
+    return abs(n[2])
+
+
+def decay(n: Sequence[Number]) -> Number:
+    """Return (w^2 + b^2 + v^2) / 2."""
+    return sum((x * x for x in n), ZERO) / 2
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A layer, its data, lam, neurons, theta, and W if it is not the residual."""
+
+    layer: Layer
+    y: Vector
+    lam: Fraction
+    neurons: tuple[Neuron, ...]
+    theta: Callable[[Sequence[Number]], Number] = outer_size
+    given: Vector | None = None
+
+    @property
+    def W(self) -> Vector:
+        """Return W."""
+        return self.given or self.layer.residual(self.y, self.neurons)
+
+    def value(self, neurons: Sequence[Sequence[Number]]) -> Number:
+        """Return f."""
+        errors = [
+            sum((v * h(w * x + b) for w, b, v in neurons), ZERO) - t
+            for x, t in zip(self.layer.x, self.y, strict=True)
+        ]
+        price = sum(map(self.theta, neurons), ZERO)
+        return sum((e * e for e in errors), ZERO) / 2 + self.lam * price
+
+    def homogeneous(self) -> Iterator[Check]:
+        """Yield that v has the power 1 in every term of theta, as it has in phi."""
+        for n in orthants((ZERO,) * 3, None):
+            for power in self.theta(n).terms:
+                yield Check("the power of v", Fraction(power[2]), "==", ONE)
+
+    def all_inner(self) -> Iterator[Check]:
+        """Yield that the polar over all a is at most lam.
+
+        It is enumerated for |v|.  Where theta <= 1 has v^2 <= 2, <W, phi> is at most |W|_1 |v|,
+        and its square at most 2 |W|_1^2.
+        """
+        if self.theta is outer_size:
+            yield Check("the polar", self.layer.rays.polar(exact(self.W)), "<=", self.lam)
+            return
+        yield from everywhere("2 theta", 3, lambda n: 2 * self.theta(n) - n[2] * n[2])
+        bound = 2 * l1(self.W) ** 2
+        if bound > self.lam**2:
+            raise UndecidedError("the polar may be larger than lam")
+        yield Check("its square", bound, "<=", self.lam**2)
+
+    def balanced(self) -> Iterator[Check]:
+        """Yield <W, phi> = lam theta for each neuron."""
+        for n in self.neurons:
+            yield Check("<W, phi>", dot(self.W, self.layer.phi(n)), "==", self.lam * self.theta(n))
+
+    def dual(self) -> Check:
+        """Return d(W) against f at the neurons."""
+        W = self.W
+        return Check(DUALITY, dot(W, self.y) - dot(W, W) / 2, "<=", self.value(self.neurons))
+
+    def least(self) -> Check:
+        """Return f at the neurons against min F."""
+        best = enumerated(self.layer.rays, exact(self.y), self.lam)
+        return Check(GLOBAL, self.value(self.neurons), "==", best)
+
+    def local(self) -> Check:
+        """Return the same at one neuron, where f is proved no lower near it."""
+        ((here,), f) = self.neurons, self.value(self.neurons)
+        near = (nonnegative("f near", self.value([n]) - f) for n in orthants(here, NEARBY))
+        if not all(c.true() for checks in near for c in checks):
+            raise NoCounterexampleError("f is lower nearby")
+        return self.least()
+
+
+HYPOTHESES = {
+    "theta homogeneous in v": Fitted.homogeneous,
+    "all a": Fitted.all_inner,
+    "balanced slices": Fitted.balanced,
+}
+
+
+def counterexamples() -> Iterator[Counterexample]:
+    """Yield weight decay on all weights, a zero slice that is dead, and an exact fit."""
+    split_up = Fitted(Layer(vector(1)), vector(1), 2 * ONE, halves(100), decay, vector(1))
+    dead = Fitted(LAYERS[0], vector(0, 4), ONE, ((ZERO, Fraction(-3), ZERO),))
+    fitted = replace(dead, neurons=((2 * ONE, -ONE, 4 * ONE),))
+    for name, example, conclusion, numbers in (
+        ("theta homogeneous in v", split_up, Fitted.dual, ("1/2", "1/25")),
+        ("all a", dead, Fitted.local, ("8", "7/2")),
+        ("balanced slices", fitted, Fitted.least, ("4", "7/2")),
+    ):
+        yield Counterexample(name, example, partial(told_of, conclusion, numbers))
