@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import _pictures_minima as minima
+from . import _pictures_scope as scope
 from . import flat_path, large_r
 from ._neurons import ANGLES, LAM, grown, polar
 from ._svg import Plot, Point, svg
@@ -217,5 +219,60 @@ PICTURES = {
         "Three factors. With weight decay, of degree 2, the origin is a local minimum for any "
         "data, though here a point far away is lower; with the product of norms it is none.",
         low_degree,
+    ),
+    "weight_decay_at_depth": Picture(
+        "Singular values whose powers 2/L sum to 1. For L = 1 and 2 they bound a convex set; from "
+        "L = 3 on the mean of (1, 0) and (0, 1), a dot, is outside.",
+        scope.powers,
+    ),
+    "dropout": Picture(
+        "The least that dropout adds to the loss with r slices of one sum Z. With p held it is "
+        "N(Z)^2 / r and falls to 0; with p that falls with r it is the same for every r.",
+        scope.by_size,
+    ),
+    "grothendieck_gap": Picture(
+        "The polar of |u|_inf |v|_inf at [[1, b], [b, -1]] and its semidefinite relaxation, which "
+        "is larger for every b > 0: in between a fit can be optimal and not proved so.",
+        scope.between,
+    ),
+    "dead_neuron": Picture(
+        "f over u at v = 2, for one sample x = 1, y = 4. Where u < 0 the neuron is dead: f is flat "
+        "for lam = 0, and falls towards u = 0 with weight decay.",
+        scope.dead,
+    ),
+    "end_of_a_flat_path": Picture(
+        "Y = diag(5, 5), lam = 1. f is constant from a local minimum to a point with a zero slice, "
+        "which is no local minimum: a slice grows there and f falls to min F.",
+        scope.onward,
+    ),
+    "spurious_valley": Picture(
+        "One neuron fits x < 0 in a valley, and must pass u = 0 to fit x > 0, which is lower. A "
+        "second neuron that grows from zero on the other side never makes f rise.",
+        scope.valley,
+    ),
+    "rank_deficient_minimum": Picture(
+        "Two equal slices, moved apart. With squared l2 norms f falls at once, so the point is a "
+        "saddle; with l1 norms it rises, and the point is a local minimum that is not global.",
+        minima.escape,
+    ),
+    "polar_at_stationary_points": Picture(
+        "The polar at the global minimum: it is lam as long as Z is not 0, and stays at its value "
+        "at the origin when lam is larger.",
+        minima.along_lam,
+    ),
+    "relative_gap": Picture(
+        "d is concave along the ray of W, so at s = lam / Omega*(W), where s W is allowed, it is "
+        "above the chord from 0 to f: F* is at least s f.",
+        minima.chord,
+    ),
+    "partial_homogeneity": Picture(
+        "Hard sigmoids: a zero slice whose bias is far away tests only biases near its own, where "
+        "nothing is gained; elsewhere the polar is 4 lam.",
+        minima.shifted_units,
+    ),
+    "few_observations": Picture(
+        "How many slices suffice if the loss sees k numbers: about the square root of 2 k with l2 "
+        "norms.",
+        minima.enough,
     ),
 }

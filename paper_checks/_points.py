@@ -20,6 +20,7 @@ SHAPES: dict[str, Callable[[Number], Number]] = {
     "linear": lambda x: x,
     "square": lambda x: x * x / 2,
     "cube": lambda x: x**3,
+    "cubed": lambda x: abs(x) ** 3,
     "fourth": lambda x: x**4,
     "absolute": abs,
 }

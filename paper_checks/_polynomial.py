@@ -77,15 +77,22 @@ class Polynomial:
         return bool(self.terms)
 
     def sign(self) -> int:
-        """Return the sign where all t > 0; UndecidedError where it may change in the box."""
+        """Return the sign where all t > 0; UndecidedError where it may change in the box.
+
+        What is positive there, the largest product of powers in all terms, is divided out.
+        """
         if not self.terms:
             return 0
         coefficients = list(self.terms.values())
         if all(c > 0 for c in coefficients) or all(c < 0 for c in coefficients):
             return 1 if coefficients[0] > 0 else -1
-        start = self.terms.get((0,) * len(self.bounds), ZERO)
+        least = [min(powers) for powers in zip(*self.terms, strict=True)]
+        rest = {
+            tuple(k - m for k, m in zip(p, least, strict=True)): c for p, c in self.terms.items()
+        }
+        start = rest.get((0,) * len(self.bounds), ZERO)
         if None not in self.bounds and abs(start) > sum(
-            abs(c) * size(p, self.bounds) for p, c in self.terms.items() if any(p)
+            abs(c) * size(p, self.bounds) for p, c in rest.items() if any(p)
         ):
             return 1 if start > 0 else -1
         raise UndecidedError(f"the sign of {self.terms} changes")

@@ -14,6 +14,7 @@ from paper_checks import __main__ as command
 from paper_checks._formal import table
 from paper_checks._necessity import broken
 from paper_checks._run import EXACT, FAILS, FLOATS, NEEDED, PARTLY, PROVED, UNCOVERED, run
+from paper_checks._told import told
 
 EXAMPLES = 200
 SHIFT = Fraction(1, 10**6)
@@ -81,6 +82,16 @@ def flat(names):
 
 @pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", NAMES)
+def test_a_claim_and_its_counterexamples_are_one_relation(name):
+    module = paper_checks.load(name)
+    relations = {}
+    lost = (e.conclusion(e.instance) for e in module.counterexamples())
+    for check in (*module.fixed(), *lost):
+        relations.setdefault(check.claim, set()).add(check.relation)
+    assert {claim: found for claim, found in relations.items() if len(found) > 1} == {}
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_slack_is_zero_or_derived(name):
     for check in paper_checks.load(name).fixed():
         assert check.slack >= 0
@@ -120,6 +131,12 @@ def test_a_relation_is_as_it_reads():
     assert not check(2, "==", 1).true()
     assert check(2, "==", 1, slack=Fraction(1), why="rounding").true()
     assert not check(0, "==", 2, slack=Fraction(1), why="rounding").true()
+
+
+def test_words_that_tell_another_number_are_rejected():
+    assert told(Fraction(1, 2), "0.5") == Fraction(1, 2)
+    with pytest.raises(ValueError, match="the words tell 2, the counterexample has 3/2"):
+        told(Fraction(3, 2), "2")
 
 
 def test_evidence_is_computed_from_the_run(monkeypatch):

@@ -23,7 +23,6 @@ from paper_checks._words import OPEN, pretty, short
 
 NAMES = paper_checks.names()
 VOID = {"meta", "br"}
-SHOWN = ("large_r", "flat_path", "append_a_zero", "properties_of_omega", "attainment")
 
 
 class Tags(HTMLParser):
@@ -137,7 +136,7 @@ def test_html_is_written_where_asked(tmp_path, capsys):
     assert "cannot write" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", SHOWN)
+@pytest.mark.parametrize("name", sorted(PICTURES))
 def test_a_picture_is_drawn(name):
     assert name in NAMES
     drawing = ET.fromstring(PICTURES[name].svg(alone=True))  # noqa: S314  our own

@@ -1,0 +1,141 @@
+"""A counterexample of the statements of scope that is changed is refused, and says why."""
+
+from dataclasses import replace
+from fractions import Fraction
+from functools import partial
+
+import pytest
+
+import paper_checks
+from paper_checks import dead_neuron, dropout, end_of_a_flat_path, spurious_valley
+from paper_checks._exact import vector
+from paper_checks._necessity import NoCounterexampleError, broken
+from paper_checks._polynomial import UndecidedError, variables
+from paper_checks._told import told_of
+
+ONE, HALF = Fraction(1), Fraction(1, 2)
+E1, E2 = vector(1, 0), vector(0, 1)
+DEPTH, VALLEY, END = "weight_decay_at_depth", "spurious_valley", "end_of_a_flat_path"
+EYE = ((ONE, 0 * ONE), (0 * ONE, ONE))
+COLUMN, ROW = ((ONE,), (ONE,)), ((ONE, ONE),)
+POINT = next(e.instance.of for e in end_of_a_flat_path.counterexamples())
+DATA = next(e.instance.of for e in spurious_valley.counterexamples())
+BEST = [side.best(DATA.lam) for side in DATA.sides]
+EVEN = replace(DATA, sides=(replace(DATA.sides[0], data=vector(1)), DATA.sides[1]))
+GROWTH = {"start": (BEST[1], (ONE, 0 * ONE)), "end": (BEST[1], (ONE, HALF))}
+CANCEL = next(e.instance.X for e in end_of_a_flat_path.counterexamples())
+SQUARE = (vector(2, 1), vector(1, 1)), (vector(2, 1), vector(1, 1))
+
+
+def examples_of(name, dropped):
+    """Return the module and its counterexamples, whose numbers may be others than the words'."""
+    module = paper_checks.load(name)
+    found = [e for e in module.counterexamples() if e.dropped == dropped]
+    kept = [e.conclusion for e in found]
+    plain = [c.args[0] if isinstance(c, partial) else c for c in kept]
+    return module, [replace(e, conclusion=c) for e, c in zip(found, plain, strict=True)]
+
+
+CASES = [
+    (DEPTH, "inner widths at least rank Z", {"layers": (EYE,) * 3}, "another determinant"),
+    (DEPTH, "inner widths at least rank Z", {"free": 1}, "'a penalty on every layer' fails"),
+    (DEPTH, "inner widths at least rank Z", {"layers": (COLUMN, ROW)}, "'depth at least 3' fails"),
+    (DEPTH, "a penalty on every layer", {"free": 0}, "is true"),
+    (DEPTH, "a penalty on every layer", {"layers": (EYE,) * 3}, "the product is another"),
+    (DEPTH, "depth at least 3", {"layers": (EYE,) * 3}, "the product is another"),
+    ("dropout", "independent masks", {"chances": ()}, "is true"),
+    ("dropout", "independent masks", {"divisor": HALF / 2}, "'division by p' fails"),
+    ("dropout", "independent masks", {"loss": "absolute"}, "'squared loss' fails"),
+    ("dropout", "independent masks", {"loss": "fourth"}, "'squared loss' fails"),
+    ("dropout", "division by p", {"divisor": HALF}, "is true"),
+    ("dropout", "squared loss", {"loss": "square"}, "is true"),
+    ("dropout", "exactly r slices", {"r": 2}, "is true"),
+    ("dropout", "sizes that sum to N(Z)", {"r": 1}, "'exactly r slices' fails"),
+    ("dropout", "sizes that sum to N(Z)", {"slices": ([E1, E2], [E1, E2])}, "is true"),
+    ("dropout", "slices of one size", {"slices": ([E1, E1], [E1, E1])}, "is true"),
+    ("dropout", "slices of one size", {"slices": ([E1, vector(-2, 0)], [E1, E1])}, "sum to N"),
+    ("dropout", "p falls with r", {"p": HALF * 2 / 3, "divisor": HALF * 2 / 3}, "is true"),
+    ("dropout", "p falls with r", {"divisor": 3 * HALF}, "'division by p' fails"),
+    ("dropout", "r at least the rank", {"W": dropout.THREE}, "no minimizer"),
+    ("dropout", "r at least the rank", {"Y": [E1, E2], "r": 1}, "no minimizer|is true"),
+    ("dropout", "r at least the rank", {"r": 2}, "r slices' fails"),
+    ("dropout", "r at least the rank", {"c": 2 * ONE}, "least of one slice"),
+    ("dropout", "r at least the rank", {"p": HALF / 2}, "'independent masks' fails|one slice"),
+    ("dropout", "r at least the rank", {"slices": ([E1, E2], [E1, E2])}, "more slices"),
+    ("grothendieck_gap", "numbers u_i, v_j", {"t": ONE}, "'vectors of length at most 1' fails"),
+    ("grothendieck_gap", "numbers u_i, v_j", {"s": 4 * ONE}, "is true"),
+    ("grothendieck_gap", "a and b other than 0", {"d": vector(2, 2)}, "the relaxation is another"),
+    ("grothendieck_gap", "a and b other than 0", {"W": [E1, E2], "ys": [E1, E2]}, "another form"),
+    ("grothendieck_gap", "positive semidefinite", {"d": vector(2, 2)}, "is true"),
+    ("grothendieck_gap", "positive semidefinite", {"t": ONE}, "length at most 1' fails"),
+    ("grothendieck_gap", "vectors of length at most 1", {"d": vector(1, 1)}, "semidefinite' fails"),
+    ("grothendieck_gap", "vectors of length at most 1", {"s": 4 * ONE, "t": 4 * ONE}, "is true"),
+    ("dead_neuron", "dead on all data", {"lam": 0 * ONE}, "'lam > 0' fails"),
+    ("dead_neuron", "dead on all data", {"theta": lambda _: 0 * ONE}, "'theta.x. > 0' fails"),
+    ("dead_neuron", "dead on all data", {"step": (vector(-2), vector(-1))}, "does not shrink"),
+    ("dead_neuron", "dead on all data", {"y": vector(-5)}, "is true"),
+    ("dead_neuron", "strictly dead", {"x": (vector(0), vector(1))}, "v is not 0"),
+    ("dead_neuron", "strictly dead", {"theta": dead_neuron.decay}, "theta is another"),
+    ("dead_neuron", "strictly dead", {"start": ONE, "end": ONE}, "'near' fails"),
+    ("dead_neuron", "strictly dead", {"y": vector(0)}, "not lower on the way"),
+    ("dead_neuron", "near", {"start": HALF / 2, "end": HALF / 2}, "is true"),
+    ("dead_neuron", "near", {"x": (vector(1), vector(0))}, "dead on all data' fails|is true"),
+    ("dead_neuron", "near", {"x": (vector(0), vector(0))}, "'strictly dead' fails"),
+    ("dead_neuron", "theta(x) > 0", {"theta": dead_neuron.decay}, "is true"),
+    ("dead_neuron", "theta(x) > 0", {"x": (vector(1), vector(0))}, "shrink"),
+    (END, "local minimum", {"X": end_of_a_flat_path.on_path(POINT, HALF)}, "is true"),
+    (END, "local minimum", {"X": SQUARE}, "the sum is another"),
+    (END, "local minimum", {"down": ((ONE, ONE, ONE, ONE),) * 2}, "does not fall"),
+    (END, "near", {"others": end_of_a_flat_path.turned, "g": HALF / 5}, "is true"),
+    (END, "near", {"X": CANCEL}, "not on the path"),
+    (END, "near", {"p": 2}, "'l1 norms' fails"),
+    (END, "l1 norms", {"p": 1}, "not lower"),
+    (END, "l1 norms", {"X": SQUARE}, "the sum is another"),
+    (END, "l1 norms", {"others": lambda *_: ([E1, E1], [E2, E2])}, "no multiple"),
+    (END, "l1 norms", {"g": HALF}, "'near' fails|is true"),
+    (END, "the end", {"X": end_of_a_flat_path.on_path(POINT, 0 * ONE)}, "'the end' holds"),
+    (END, "the end", {"p": 2}, "not higher"),
+    (END, "the end", {"others": end_of_a_flat_path.grown}, "not higher"),
+    (END, "y2 > lam", {"Y": None}, "not higher"),
+    (END, "y2 > lam", {"p": 2}, "'l1 norms' fails"),
+    (END, "y2 > lam", {"X": end_of_a_flat_path.on_path(POINT, HALF)}, "'the end' fails|not higher"),
+    (VALLEY, "one neuron", {"end": tuple(BEST), "start": tuple(BEST)}, "ends no lower"),
+    (VALLEY, "one neuron", {"end": (BEST[1], (ONE, -ONE))}, "can bear"),
+    (VALLEY, "one neuron", {"of": EVEN, **GROWTH}, "'unequal sides' fails"),
+    (VALLEY, "both sides gain", {"start": (BEST[0],)}, "not the best"),
+    (VALLEY, "both sides gain", {"of": DATA, "start": (BEST[1],)}, "is true"),
+    (VALLEY, "unequal sides", {"end": (BEST[0],)}, "not the best"),
+    (VALLEY, "ReLU", {"of": DATA}, "another at"),
+    (VALLEY, "ReLU", {"end": ((ONE, ONE),)}, "no mirror image"),
+    (VALLEY, "ReLU", {"of": replace(DATA, activation=lambda x: x, part=ONE)}, "sides gain' fails"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "dropped", "changes", "reason"), CASES)
+def test_a_counterexample_that_is_changed_is_refused_and_says_why(name, dropped, changes, reason):
+    module, examples = examples_of(name, dropped)
+    assert examples
+    for example in examples:
+        assert broken(module, example).dropped == dropped
+        changed = replace(example, instance=replace(example.instance, **changes))
+        with pytest.raises(NoCounterexampleError, match=reason):
+            broken(module, changed)
+
+
+def test_a_sign_is_that_after_common_powers():
+    t, s = variables((HALF, HALF))
+    assert (t**2 - 3 * t).sign() == -1
+    assert (3 * t * s - t**2 * s).sign() == 1
+    assert (0 * t).sign() == 0
+    for f in (t - 3 * t**2, t - s, t**2 - s * t - t**3, ONE - 2 * t):
+        with pytest.raises(UndecidedError):
+            f.sign()
+
+
+def test_a_conclusion_with_other_numbers_than_the_words_is_rejected():
+    (example,) = (e for e in dead_neuron.counterexamples() if e.dropped == "dead on all data")
+    conclusion = example.conclusion.args[0]
+    assert told_of(conclusion, ("9", "9/2"), example.instance).right == Fraction(9, 2)
+    for sides in (("8", "9/2"), ("9", "4")):
+        with pytest.raises(ValueError, match="the words tell"):
+            told_of(conclusion, sides, example.instance)
