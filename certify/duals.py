@@ -204,11 +204,12 @@ def proposed(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal
     from . import relax  # noqa: PLC0415  cvxpy takes a second to import
 
     dense = np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix)
+    using = relax.Using.within(run.clock.left())
     if isinstance(problem.atom, ReLU):
-        found = relax.network_witness(dense, problem.atom, run.clock.left())
+        found = relax.network_witness(dense, problem.atom, using)
     else:
         left, right = getattr(problem.atom, "gauges")  # noqa: B009  rank one, as mixed() says
-        found = relax.witness(dense, left, right, run.clock.left())
+        found = relax.witness(dense, left, right, using)
     return own if found is None else min(own, found, key=lambda p: p.upper)
 
 
