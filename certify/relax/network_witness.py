@@ -15,13 +15,14 @@ import numpy.typing as npt
 from certify._arrays import Array, finite, real
 from certify._errors import InputError
 from certify.arrangements import Layer
-from certify.atoms import RankOne, ReLU
+from certify.atoms import ReLU
+from certify.gauges import gauge
 from certify.polar import Proposal, exact_text
 from certify.polar import _spectra as spectra
 
 from ._cvxpy import cp
 from ._solve import Using, numbers, unit
-from .witness import witness
+from .witness import matrix_witness
 
 BITS = 40  # of multipliers: short integers for the verifier, far below a solver's accuracy
 MARGINS = (1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6)  # relative
@@ -87,7 +88,11 @@ def network_witness(W: object, atom: ReLU, using: Using | None = None) -> Propos
     finite real matrix with a row for each sample.
     """
     held, layer = checked(W, atom)
-    using = using or Using()
+    return of_sums(held, layer, using or Using())
+
+
+def of_sums(held: Array, layer: Layer, using: Using) -> Proposal | None:
+    """Return the proof of a layer whose samples are sums of rows."""
     if layer.slope == 1 and (layer.left.name != "l2" or not layer.free):
         return of_linear(held, layer, using)
     if layer.right.name == "l1" and held.shape[1] > 1:
@@ -116,12 +121,17 @@ def checked(W: object, atom: ReLU) -> tuple[Array, Layer]:
 def of_linear(W: Array, layer: Layer, using: Using) -> Proposal | None:
     """Return the proof of the matrix F^T W."""
     back = layer.features.T @ layer.spread(W)
-    closed = RankOne(layer.left, layer.right).propose(back, None, 0, None)
-    found = witness(back, layer.left, layer.right, using)
-    best = closed if found is None else min(closed, found, key=lambda p: p.upper)
-    arrays = {k: x for k, x in best.proof.items() if isinstance(x, np.ndarray)}
-    of = {k: x for k, x in best.proof.items() if k not in arrays}
-    return Proposal(best.upper, {"rule": "linear", "of": of, **arrays})
+    right = gauge(f"l1{layer.right.cone}") if W.shape[1] == 1 else layer.right  # |v|, any norm
+    return linear(matrix_witness(back, layer.left, right, using))
+
+
+def linear(found: Proposal | None) -> Proposal | None:
+    """Return the proof of a matrix as that of a layer of slope 1."""
+    if found is None:
+        return None
+    arrays = {k: x for k, x in found.proof.items() if isinstance(x, np.ndarray)}
+    of = {k: x for k, x in found.proof.items() if k not in arrays}
+    return Proposal(found.upper, {"rule": "linear", "of": of, **arrays})
 
 
 def by_outputs(W: Array, layer: Layer, using: Using) -> Proposal | None:
@@ -221,9 +231,7 @@ def diagonal(form: Form, layer: Layer, levels: tuple[float, float, float]) -> Ar
     return np.array([0.0] * m + priced + [radial] * (len(form.C) - m - d))
 
 
-def solved(
-    form: Form, layer: Layer, part: Part, using: Using
-) -> tuple[Array, Array] | None:
+def solved(form: Form, layer: Layer, part: Part, using: Using) -> tuple[Array, Array] | None:
     """Return N and (level, bias, radial) of the least bound; None without an answer."""
     h, k = form.B.shape
     m, d = layer.features.shape
@@ -239,7 +247,7 @@ def solved(
     cone += [] if part.radial else [levels[2] == 0]
     cone += [] if layer.free else [levels[1] == 0]
     bound = levels[0] + levels[2] + form.reach**2 * levels[1]
-    if not solve(cp.Problem(cp.Minimize(bound), cone), None, using)[2]:
+    if not using.solve(cp.Problem(cp.Minimize(bound), cone)):
         return None
     found = numbers([N, levels])
     return None if found is None else (0.5 * (found[0] + found[0].T), found[1])

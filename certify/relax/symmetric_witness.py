@@ -46,9 +46,7 @@ def symmetric_witness(W: Array, norm: Gauge, using: Using | None = None) -> Prop
     return closed(G, cost, wide(norm, d), arrays)
 
 
-def solved(
-    S: Array, norm: Gauge, using: Using
-) -> tuple[Array, Array | None, Array] | None:
+def solved(S: Array, norm: Gauge, using: Using) -> tuple[Array, Array | None, Array] | None:
     """Return D, T and N of the least bound; None without an answer."""
     d = len(S)
     own = side(norm, d)

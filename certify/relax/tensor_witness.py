@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 
 from certify._arrays import Array
-from certify.atoms import RankOne
 from certify.gauges import Gauge
 from certify.polar import Proposal
 from certify.polar import _spectra as spectra
 
 from ._solve import Using, numbers, unit
 from .tensor_polar import Form, Program, Tensor, formed, posed, programmed, sliced, slices_of
-from .witness import witness
+from .witness import matrix_witness
 
 BITS = 40  # of multipliers: short integers for the verifier, far below a solver's accuracy
 MARGINS = (1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6)  # relative
@@ -45,9 +44,7 @@ def proposed(asked: Tensor, using: Using) -> Proposal | None:
     """Return the proof of a tensor, a slice, or a matrix."""
     if asked.flat:
         left, right = asked.gauges
-        closed = RankOne(left, right).propose(asked.T, None, 0, None)
-        found = witness(asked.T, left, right, using)
-        return closed if found is None else min(closed, found, key=lambda p: p.upper)
+        return matrix_witness(asked.T, left, right, using)
     at = sliced(asked)
     if at is None:
         return leaf(asked, using)
