@@ -6,7 +6,7 @@ be inaccurate, wrong, or say "solved" of nothing, and no verdict depends on its 
 
 from ._solve import Using
 from .columns import Generated, columns
-from .convex import Relaxed, convex, dual_point
+from .convex import Relaxed, convex, dual_point, solved_dual
 from .network_cells import Posed, network_cells
 from .network_omega import patterns
 from .network_witness import network_witness
@@ -32,6 +32,7 @@ __all__ = [
     "polar",
     "propose",
     "require",
+    "solved_dual",
     "symmetric_polar",
     "symmetric_witness",
     "tensor_polar",

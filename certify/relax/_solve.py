@@ -39,16 +39,24 @@ class Using:
         """Return a solver that has so many seconds for all its programs."""
         return cls(solver, None if budget is None else monotonic() + budget)
 
+    def left(self) -> float | None:
+        """Return the seconds that are left, or None for no limit."""
+        return None if self.deadline is None else max(self.deadline - monotonic(), 0.0)
+
     def solve(self, program: Expression) -> bool:
         """Solve in place; whether the solver says that it answered.  Raises as solve()."""
-        left = None if self.deadline is None else max(self.deadline - monotonic(), 0.0)
-        status, used, answered = solve(program, self.solver, left)
+        status, used, answered = solve(program, self.solver, self.left())
         self.told.append((used, status))
         return answered
 
+    def settled(self) -> bool:
+        """Whether the solver called every answer optimal."""
+        return all(status == "optimal" for _, status in self.told)
+
     def said(self) -> str:
-        """Say what the solver reported last."""
-        used, status = self.told[-1] if self.told else ("", "no solver")
+        """Say what the solver reported last, or last of what was not optimal."""
+        bad = [t for t in self.told if t[1] != "optimal"] or self.told
+        used, status = bad[-1] if bad else ("", "no solver")
         return f"cvxpy's {used} reports {status!r}" if used else "cvxpy has no solver for it"
 
 

@@ -15,7 +15,7 @@ from certify.problem import Problem, Values
 from ._cvxpy import Expression, cp
 from ._loss import Units, constant, domain, known, stated, units
 from ._offsets import penalty
-from ._solve import numbers, solve, unit
+from ._solve import Using, numbers, solve, unit
 from .network_largest import largest_omega
 from .network_omega import linear_omega, network_omega
 from .omega import by_squares, omega
@@ -89,11 +89,20 @@ def dual_point(
     with d(W) < d(0) = inf l shows less than nothing, so it is not worth handing on.
     Raises InputError as convex() does.
     """
+    return solved_dual(problem, Using.within(budget, solver))
+
+
+def solved_dual(problem: Problem, using: Using) -> Array | None:
+    """Return dual_point(), by a solver that keeps what it said."""
     observed = problem.loss.observed
     try:
-        W = convex(problem, solver, budget).W
-    except OverflowError:  # a norm whose square is no float
+        found = convex(problem, using.solver, using.left())
+    except (ArithmeticError, ValueError) as error:  # a norm whose square is no float, say
+        if isinstance(error, InputError):
+            raise
         return None
+    using.told.append((found.solver, found.status))
+    W = found.W
     shape = (observed.m, observed.n) if observed.full else (observed.size,)
     if W is None or W.shape != shape:
         return None
