@@ -18,7 +18,7 @@ from certify.losses import Absolute, Squared
 from certify.networks import lam_max, max_trail
 from certify.offsets import ColumnIntercept
 from certify.question import question
-from certify.relax import convex, network_witness
+from certify.relax import network_witness
 from certify.report._formula import formula
 from certify.report._words import model
 from certify.search import Clock

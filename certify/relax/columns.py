@@ -171,5 +171,7 @@ def fieldwise(problem: Problem, slices: Factors) -> Array:
     """Return phi of each slice at the observed entries, one column each."""
     atom, observed = problem.atom, problem.loss.observed
     each = range(slices[0].shape[-1])
+    if not each:
+        return np.zeros((observed.size, 0))
     parts = [atom.predict(tuple(x[..., k : k + 1] for x in slices), observed) for k in each]
     return np.stack([np.asarray(p).reshape(-1) for p in parts], axis=1)
