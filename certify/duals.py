@@ -42,6 +42,7 @@ class Run:
     unit: float = 1.0  # a dual point of the caller's scale times this is one of the run's
     share: float = 0.15  # of the time left that one bound of a polar may take
     narrow: bool = False  # whether a layer's polar is bounded as well as the time allows
+    polar: Callable[[Any], Proposal] | None = None  # bounds a polar instead of the engine
 
     def deadline(self) -> float | None:
         """Return when a bound of a polar has to end."""
@@ -194,6 +195,8 @@ def enough(run: Run, along: Callable[[float], float]) -> float:
 def proposed(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal:  # noqa: ANN401  a polar Matrix
     """Propose a bound of the polar; by a general solver too, where only that knows the norms."""
     problem = run.problem
+    if run.polar is not None:
+        return run.polar(matrix)
     held, e = at_scale_one(matrix)
     target = float(scaled(enough(run, along), -e))
     with telling(teller(run, along, e)):
@@ -204,11 +207,12 @@ def proposed(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal
     from . import relax  # noqa: PLC0415  cvxpy takes a second to import
 
     dense = np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix)
+    using = relax.Using.within(run.clock.left())
     if isinstance(problem.atom, ReLU):
-        found = relax.network_witness(dense, problem.atom, run.clock.left())
+        found = relax.network_witness(dense, problem.atom, using)
     else:
         left, right = getattr(problem.atom, "gauges")  # noqa: B009  rank one, as mixed() says
-        found = relax.witness(dense, left, right, run.clock.left())
+        found = relax.witness(dense, left, right, using)
     return own if found is None else min(own, found, key=lambda p: p.upper)
 
 

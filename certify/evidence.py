@@ -25,7 +25,6 @@ from .polar._scale import exponent, scaled
 from .problem import Problem
 
 REACHED, DUAL = "search", "dual"  # the names under which a search and its dual point are kept
-DUALS = ("search", "relaxation")
 DUALS_KEPT = 2  # of a search that went on
 SLACK = 0.5  # of epsilon: a bound this near to the best factors needs no better one
 CONVEX = 0.3  # share of the budget for the convex problem
@@ -48,7 +47,7 @@ class Evidence:
     given: bool = True
 
 
-def any_size(run: Run, wanted: "str | Array") -> Evidence:
+def any_size(run: Run, wanted: Array | None) -> Evidence:
     """Look for a dual point and better factors; keep the dual point, to go on from it."""
     found = gathered(run, wanted)
     remember(found.dual)
@@ -66,17 +65,16 @@ def remember(dual: Dual | None) -> None:
     keeper.keep(DUAL, lambda: kept, now=True)
 
 
-def gathered(run: Run, wanted: "str | Array") -> Evidence:
+def gathered(run: Run, wanted: Array | None) -> Evidence:
     """Look for a dual point at the candidate, by projection, and at improved factors."""
-    given, reached = chosen(run, wanted), recalled(run)
+    given, reached = None if wanted is None else bound(run, wanted * run.unit), recalled(run)
     kept = None if reached is None else reached.dual
-    text = isinstance(wanted, str) and wanted == "search"
-    hopeless = text and (reached is not None or open_gap(run))
+    hopeless = wanted is None and (reached is not None or open_gap(run))
     first = given if given is not None or hopeless else at_candidate(run)
     tries: list[Dual | None] = [first, kept]
-    if closed(run, tries) or not isinstance(wanted, str):
+    if closed(run, tries) or wanted is not None:
         return Evidence(run.start, best(tries), given=run.given)
-    found = None if given is not None else explore.convex(run.problem, late(run), run.epsilon)
+    found = explore.convex(run.problem, late(run), run.epsilon)
     if found is not None:
         run.clock.tell("projected dual point", run.start.value)
         tries.append(bound(run, found.W, found.N))
@@ -230,33 +228,19 @@ def by_rank(run: Run) -> Evidence:
     return Evidence(run.start, None, fan, parts, better, floor, steps, "", run.given)
 
 
-def accept_dual(problem: Problem, wanted: object) -> "str | Array":
-    """Return the caller's choice of a dual point: a name, or a field.
+def accept_dual(problem: Problem, wanted: object) -> Array | None:
+    """Return the caller's choice of a dual point, a field, or None for none.
 
-    Raises InputError for an unknown name, or an array of another shape or not finite.
+    Raises InputError for an array of another shape or not finite.
     """
-    if isinstance(wanted, str):
-        if wanted not in DUALS:
-            raise InputError(f"dual must be one of {', '.join(DUALS)} or an array, got {wanted!r}")
-        return wanted
+    if wanted is None:
+        return None
     W, observed = finite(real(wanted, "dual"), "dual"), problem.loss.observed
     shape = (observed.m, observed.n) if observed.full else (observed.size,)
     if W.shape != shape:
         raise InputError(f"dual must have shape {shape}, got {W.shape}")
     e = exponent(W)
     return np.asarray(scaled(W, -e))  # any multiple serves: the best one on its ray is used
-
-
-def chosen(run: Run, wanted: "str | Array") -> Dual | None:
-    """Return the dual point the caller asked for: an array, or a convex solver's."""
-    if not isinstance(wanted, str):
-        return bound(run, wanted * run.unit)
-    if wanted == "search":
-        return None
-    from . import relax  # noqa: PLC0415  cvxpy takes a second to import
-
-    found = relax.dual_point(run.problem, budget=run.clock.left())
-    return None if found is None else bound(run, found)
 
 
 def closed(run: Run, tries: list[Dual | None]) -> bool:

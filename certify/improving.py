@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from . import descent, explore, scaling
+from . import by_solver, descent, explore, scaling
 from ._bar import shown
 from ._errors import OutOfScopeError
 from ._keeping import Keeper, keeping, stoppable
 from ._known import unknown
 from .atoms import Factors
+from .by_solver import Route, accepted
 from .certificate import Asked, ask, hand_over, numbered
 from .descent import State
 from .evidence import CONVEX, SEARCHED, searched
@@ -61,11 +62,16 @@ def improve(  # noqa: PLR0913  as check()
     budget: float | None = None,
     seed: int = 0,
     progress: Progress | bool | None = None,
+    method: str = "engine",
+    solver: str | None = None,
 ) -> Improvement:
     """Lower the objective from these factors, of any size, and certify where it ends.
 
     Every point in the history has a proved objective at most the one before it;
     the same call gives the same answer (a budget in seconds may cut it short).
+
+    method, solver: as check() takes them; "cvxpy" mixes slices by convex programs, each of which
+    appends the slice that earns most.
 
     The first Ctrl-C, or a progress that returns True, ends the search: what was reached is
     checked, and returned with the bracket proved so far.
@@ -75,18 +81,19 @@ def improve(  # noqa: PLR0913  as check()
     """
     clock = Clock(positive(budget), progress)
     with keeping(Keeper()), stoppable(), shown(clock):
-        return improved(problem, factors, q, (rtol, atol, natural(seed)), clock)
+        told = (rtol, atol, natural(seed), accepted(Route(method, solver), problem))
+        return improved(problem, factors, q, told, clock)
 
 
 def improved(
     problem: Problem,
     factors: Sequence[Any],
     q: Sequence[Any] | None,
-    told: tuple[float, float, int],
+    told: tuple[float, float, int, Route],
     clock: Clock,
 ) -> Improvement:
-    """Do it; told: rtol, atol and the seed."""
-    rtol, atol, seed = told
+    """Do it; told: rtol, atol, the seed and how to solve."""
+    rtol, atol, seed, route = told
     held = problem.accept(factors)
     values = None if q is None else problem.accept_offsets(q)
     if why := uncovered(problem):
@@ -101,28 +108,43 @@ def improved(
     epsilon = scaling.value_down(max(atol, rtol * abs(value)), by)
     small_q = None if values is None else scaling.offsets_down(values, by)
     start = descent.state(scaled, scaling.factors_down(held, by), small_q)
-    steps: tuple[tuple[str, State], ...]
-    if problem.lam == 0:
-        steps = fixed_rank_steps(scaled, start, clock, seed)
+    if route.method == "cvxpy":
+        steps = by_solver.steps(scaled, start, clock.share(SEARCHED), route.solver, seed)
     else:
-        found = explore.convex(scaled, clock.share(CONVEX).expired, epsilon)
-        known = explore.shortcut(scaled, found)
-        rest = (epsilon, known)
-        trail = searched(scaled, start, clock.share(SEARCHED), seed, rest)
-        steps = trail.steps
+        steps = stepped(scaled, start, clock, seed, epsilon)
     history = falling(
         problem,
         held,
         start_q(values, by, start),
         [(name, up) for name, s in steps[1:] if (up := scaling.state_up(s, by))],
     )
-    judge = partial(check, problem, rtol=rtol, atol=atol, seed=seed, progress=clock.progress)
+    judge = partial(
+        check,
+        problem,
+        rtol=rtol,
+        atol=atol,
+        seed=seed,
+        progress=clock.progress,
+        method=route.method,
+        solver=route.solver,
+    )
     held_bound = partial(certified, problem, epsilon=(rtol, atol))
     judges = (lambda s, q: judge(s, q=q, budget=clock.left()), held_bound)
     result = settled(problem, history, judges)
     last = history[-1][1]
     steps_told = tuple((step, value) for step, _, value in history)
     return Improvement(last.factors, last.q, steps_told[-1][1], steps_told, result)
+
+
+def stepped(
+    problem: Problem, start: State, clock: Clock, seed: int, epsilon: float
+) -> tuple[tuple[str, State], ...]:
+    """Return what the engine reaches from the start."""
+    if problem.lam == 0:
+        return fixed_rank_steps(problem, start, clock, seed)
+    found = explore.convex(problem, clock.share(CONVEX).expired, epsilon)
+    rest = (epsilon, explore.shortcut(problem, found))
+    return searched(problem, start, clock.share(SEARCHED), seed, rest).steps
 
 
 def settled(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import descent, fixed_rank, networks, scaling
+from . import by_solver, descent, fixed_rank, networks, scaling
 from ._arrays import Array, short
 from ._bar import shown
 from ._errors import InputError, OutOfScopeError
@@ -14,10 +14,11 @@ from ._keeping import Keeper, keeping, stoppable
 from ._known import PROBE, unknown
 from ._threads import threads
 from .atoms import Factors, ReLU
+from .by_solver import Route, accepted
 from .certificate import ask
 from .checkpoint import opened
 from .duals import Run
-from .evidence import accept_dual, any_size, by_rank
+from .evidence import Evidence, accept_dual, any_size, by_rank
 from .losses import LOSSES, Squared
 from .polar._proved import above, below
 from .polar._scale import scaled as scaled_by
@@ -39,7 +40,9 @@ def check(  # noqa: PLR0913  the contract's keywords
     budget: float | None = None,
     seed: int = 0,
     progress: Progress | bool | None = None,
-    dual: str | Array = "search",
+    dual: Array | None = None,
+    method: str = "engine",
+    solver: str | None = None,
     checkpoint: str | Path | None = None,
 ) -> Result:
     """Decide whether factors are a global optimum of their own objective, with proof.
@@ -52,7 +55,10 @@ def check(  # noqa: PLR0913  the contract's keywords
     seed      of the random starts: the same call gives the same answer
     progress  called as progress(stage, value), returning True ends the search; or True: a bar
               on a terminal or in a notebook
-    dual      "search", "relaxation" (the dual point of a convex solver, untrusted), or W
+    dual      a dual point W of your own, instead of searching for one
+    method    "engine", or "cvxpy": small problems by general solvers, untrusted: the dual point of
+              the convex relaxation, and the relaxation of its polar
+    solver    with "cvxpy": a name of cvxpy, such as "CLARABEL"; None: the first that answers
     checkpoint  a file: what a long proof has reached is written to it now and then, and gone
               on from if it is there
 
@@ -66,7 +72,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     asked = ask(problem, held, values, rtol=rtol, atol=atol)
     keeper = Keeper() if checkpoint is None else opened(checkpoint, asked.statement)
     clock, wanted = Clock(positive(budget), progress), accept_dual(problem, dual)
-    seed = natural(seed)
+    seed, route = natural(seed), accepted(Route(method, solver), problem)
     found_q, away = attained(problem, held) if values is None else (values, "")
     value = finite_objective(problem, held, found_q)
     if why := uncovered(problem) or away:
@@ -81,7 +87,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     fixed = values is not None or not problem.offsets
     run = Run(scaled, start, epsilon, clock, seed, fixed, float(scaled_by(1.0, -by.whole)))
     with threads(problem.loss.observed), keeping(keeper), stoppable(), shown(clock):
-        found = by_rank(run) if problem.lam == 0 else any_size(run, wanted)
+        found = gathered(run, wanted, route)
         found = scaling.evidence_up(found, by)
         proof = settle(problem, asked, found, clock.left())
     outcome = proof.outcome
@@ -100,6 +106,15 @@ def check(  # noqa: PLR0913  the contract's keywords
         reached=lowest([s for _, s in found.steps]) if found.steps else None,
         better_upper=None if outcome.better is None else above(outcome.better),
     )
+
+
+def gathered(run: Run, wanted: Array | None, route: Route) -> Evidence:
+    """Look for evidence: at a fixed rank, by a general solver, or by the engine."""
+    if run.problem.lam == 0:
+        return by_rank(run)
+    if route.method == "cvxpy":
+        return by_solver.any_size(run, wanted, route.solver)
+    return any_size(run, wanted)
 
 
 def positive(budget: float | None) -> float | None:

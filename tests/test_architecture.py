@@ -30,6 +30,7 @@ LAYERS = (  # from the bottom up: a module imports from its own layer or from th
     ("duals",),
     ("tensors", "networks"),
     ("evidence",),
+    ("by_solver",),
     ("scaling", "leaf_factors", "checkpoint"),
     ("proving",),
     ("recheck", "question"),

@@ -234,8 +234,8 @@ def test_norms_of_any_weights_give_a_bracket(right, weight):
 
 def test_a_variation_whose_square_is_no_float_is_bounded_without_it():
     problem = Problem(Squared(Y), RankOne(Variation([(0, 1)], 1e300), "l2"), 0.5)
-    for dual in ("search", "relaxation"):
-        result = bracketed(problem, ONES, check(problem, ONES, budget=0.1, dual=dual))
+    for method in ("engine", "cvxpy"):
+        result = bracketed(problem, ONES, check(problem, ONES, budget=0.1, method=method))
         assert result.lower > 0
 
 
@@ -370,7 +370,7 @@ def test_a_solver_that_panics_is_a_solver_that_failed(monkeypatch, name, error):
 
     monkeypatch.setattr(SOLVE.cp.Problem, "solve", panics)
     problem = Problem(LOSSES[name], RankOne(Elastic(0.5), "l2"), 0.5)
-    bracketed(problem, ONES, check(problem, ONES, budget=0, dual="relaxation"))
+    bracketed(problem, ONES, check(problem, ONES, budget=0, method="cvxpy"))
 
 
 def test_a_user_who_stops_is_no_panic(monkeypatch):
@@ -380,4 +380,4 @@ def test_a_user_who_stops_is_no_panic(monkeypatch):
     monkeypatch.setattr(SOLVE.cp.Problem, "solve", stops)
     problem = Problem(LOSSES["logistic"], RankOne(), 0.5)
     with pytest.raises(KeyboardInterrupt):
-        check(problem, ONES, dual="relaxation")
+        check(problem, ONES, method="cvxpy")

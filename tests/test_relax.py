@@ -101,8 +101,8 @@ def test_relaxed_dual_point_certifies_an_optimum(pair, loss, shift):
     problem = asked(pair, loss, shift)
     best = improve(problem, nothing(problem))
     W = dual_point(problem)
-    for dual in (W, "relaxation"):
-        result = check(problem, best.factors, q=best.q, dual=dual)
+    for told in ({"dual": W}, {"method": "cvxpy"}):
+        result = check(problem, best.factors, q=best.q, **told)
         assert result.verdict is Verdict.CERTIFIED
         assert verify(result.certificate, problem, best.factors, q=best.q).lower == result.lower
 
@@ -215,7 +215,7 @@ def test_failing_solver_is_a_status(monkeypatch):
     assert convex(problem) == Relaxed(None, None, None, None, "solver_error", "SCS")
     assert polar(Y, "l2", "l2").value is None
     assert dual_point(problem) is None
-    assert check(problem, nothing(problem), dual="relaxation").verdict is Verdict.RANK_LIMITED
+    assert check(problem, nothing(problem), method="cvxpy").verdict is Verdict.RANK_LIMITED
 
 
 def test_solver_without_the_cone_is_a_status():
@@ -263,7 +263,7 @@ def test_solvers_warnings_stay_in_the_status(monkeypatch):
         (lambda: polar(Y * np.nan, "l2", "l2"), "W must be finite, got nan"),
         (lambda: polar(Y[0], "l2", "l2"), "W must have 2 dimensions"),
         (lambda: polar(Y[:0], "l2", "l2"), r"W must not be empty, got shape \(0, 4\)"),
-        (lambda: check(asked(("l2", "l2")), (Y[:, :1], Y[:4, :1]), dual="guess"), "'guess'"),
+        (lambda: check(asked(("l2", "l2")), (Y[:, :1], Y[:4, :1]), method="guess"), "'guess'"),
         (lambda: check(asked(("l2", "l2")), (Y[:, :1], Y[:4, :1]), dual=Y[1:]), r"\(4, 4\)"),
         (
             lambda: check(

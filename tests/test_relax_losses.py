@@ -24,7 +24,7 @@ from certify.losses import (
     SquaredHinge,
 )
 from certify.offsets import ColumnIntercept, RowIntercept
-from certify.relax import columns, convex, dual_point
+from certify.relax import Using, columns, convex, dual_point
 from certify.relax._loss import STATED, units
 from certify.relax.convex import facing
 
@@ -108,7 +108,7 @@ def test_generated_columns_are_certified_by_the_relaxation(name, pair):
     problem = asked(name, pair)
     found = columns(problem)
     assert problem.objective(found.factors) == found.value
-    result = check(problem, found.factors, dual="relaxation", rtol=1e-4, budget=5)
+    result = check(problem, found.factors, method="cvxpy", rtol=1e-4, budget=5)
     assert result.verdict is Verdict.CERTIFIED
     assert result.upper == pytest.approx(found.value)
     assert verify(result.certificate, problem, found.factors, rtol=1e-4).lower == result.lower
@@ -209,7 +209,7 @@ def test_a_lying_multiplier_changes_no_verdict(name, lie, monkeypatch):
         return status
 
     monkeypatch.setattr(SOLVE, "attempt", liar)
-    result = check(problem, honest.factors, dual="relaxation", rtol=1e-3, budget=1)
+    result = check(problem, honest.factors, method="cvxpy", rtol=1e-3, budget=1)
     assert result.verdict in (Verdict.CERTIFIED, Verdict.UNDECIDED, Verdict.RANK_LIMITED)
     assert result.lower <= optimum + SOLVED * (1 + abs(optimum))
     generated = columns(problem, rounds=4)
@@ -233,7 +233,7 @@ def test_columns_keep_the_best_when_a_later_round_fails(monkeypatch):
         return solved(program, solver, budget) if len(calls) <= 3 else "solver_error"
 
     monkeypatch.setattr(SOLVE, "attempt", tired)
-    found = columns(problem, solver="CLARABEL")
+    found = columns(problem, using=Using("CLARABEL"))
     assert found.rounds <= 3
     assert found.value == problem.objective(found.factors)
 

@@ -166,7 +166,7 @@ def test_the_gates_of_all_cells_bound_the_network_from_below():
 
 def test_check_takes_the_relaxations_dual_point():
     case = DISTINCT["network_plane/optimal"]
-    result = check(case.problem, case.factors, dual="relaxation")
+    result = check(case.problem, case.factors, method="cvxpy")
     assert 0 < result.lower <= case.optimum <= result.upper
 
 
@@ -213,7 +213,7 @@ def test_a_witness_wants_a_finite_w_of_the_samples(bad):
 def test_parallel_deep_networks_are_relaxed_where_they_are_linear():
     for case in problems.load("deep").values():
         if isinstance(case.problem.atom, DeepLinear):
-            found = check(case.problem, case.factors, dual="relaxation")
+            found = check(case.problem, case.factors, method="cvxpy")
             assert case.optimum * (1 - 1e-6) <= found.lower <= case.optimum
             told = relax.convex(case.problem)
             assert told.value == pytest.approx(case.optimum, rel=1e-6)

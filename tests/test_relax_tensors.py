@@ -161,7 +161,7 @@ def test_the_relaxed_problem_has_the_known_optimum(name, key):
 @pytest.mark.parametrize(("name", "key"), TRUE[1:4] + TRUE[11:12] + TRUE[15:17], ids=str)
 def test_the_relaxed_dual_point_certifies_an_optimum(name, key):
     case = problems.load(name)[key]
-    result = check(case.problem, case.factors, dual="relaxation")
+    result = check(case.problem, case.factors, method="cvxpy")
     assert result.verdict is Verdict.CERTIFIED
     assert result.lower <= case.optimum * (1 + 2.0**-50)
     assert verify(result.certificate, case.problem, case.factors).lower == result.lower

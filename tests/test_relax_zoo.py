@@ -60,7 +60,7 @@ def test_relaxation_is_at_most_the_optimum_and_equal_where_it_is_exact(name):
 )
 def test_check_with_the_relaxation_is_never_stronger_than_the_truth(name):
     instance = ZOO[name]
-    result = check(instance.problem, instance.factors, q=instance.q, dual="relaxation", budget=2)
+    result = check(instance.problem, instance.factors, q=instance.q, method="cvxpy", budget=2)
     assert result.lower <= instance.optimum * (1 + SOLVED) + SOLVED
     assert result.verdict in (Verdict.CERTIFIED, Verdict.UNDECIDED)
 
@@ -83,7 +83,7 @@ def test_symmetric_atoms_are_relaxed(norm, loss):
     assert told.value <= found.value + SOLVED
     W = dual_point(problem)
     assert symmetric_polar(W, norm).value == pytest.approx(0.4, rel=1e-4)
-    result = check(problem, found.factors, dual="relaxation", budget=3)
+    result = check(problem, found.factors, method="cvxpy", budget=3)
     assert result.lower <= found.value
     if norm == "l2":
         assert told.value == pytest.approx(found.value, rel=1e-4)

@@ -93,7 +93,7 @@ def test_other_losses_take_a_vector_too():
     problem = asked(ROWS, COLUMNS, Absolute(Y))
     zero = np.zeros((5, 0)), np.zeros((4, 0))
     q = problem.best_offsets(zero)
-    result = check(problem, zero, q=q, dual="relaxation", budget=5)
+    result = check(problem, zero, q=q, method="cvxpy", budget=5)
     assert result.lower <= convex(problem).value * (1 + 1e-6) <= result.upper
 
 

@@ -70,8 +70,11 @@ def test_groups_make_a_tree_of_closed_leaves():
     assert found.upper == pytest.approx(max(sizes), rel=SOLVER)
 
 
-def test_a_coordinate_fixed_to_zero_has_no_witness_here():
-    assert relax.witness(W, gauge("l2").__class__(cone="+0*-"), RIGHT["l2"]) is None
+def test_a_coordinate_fixed_to_zero_is_left_out():
+    pair = gauge("l2").__class__(cone="+0*-"), RIGHT["l2"]
+    found, free = relax.witness(W, *pair), gauge("l2").__class__(cone="+*-")
+    assert found.upper == pytest.approx(relax.witness(W[[0, 2, 3]], free, pair[1]).upper, rel=1e-6)
+    assert float(exactly(pair, found.proof)) >= RankOne(*pair).polar(W).lower
 
 
 @pytest.mark.parametrize("lie", ["fails", "no numbers", "too small", "wrong signs"])

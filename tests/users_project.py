@@ -97,7 +97,7 @@ def progress(stage: str, value: float) -> bool:
 
 
 result: Result = check(
-    problem, factors, rtol=1e-3, budget=1.0, progress=progress, seed=0, dual="search"
+    problem, factors, rtol=1e-3, budget=1.0, progress=progress, seed=0, dual=None, method="engine"
 )
 try:
     check(problem, factors, progress=True, checkpoint=Path("x"))

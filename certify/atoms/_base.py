@@ -13,6 +13,8 @@ from certify._observed import Observed
 from certify._registry import refuse_heirs
 from certify.polar import Matrix, PolarBound, Proposal
 
+from ._methods import proposer
+
 Slice = tuple[Array, ...]
 Factors = tuple[Array, ...]
 
@@ -63,13 +65,28 @@ class Atom(ABC):
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
         """Return (<W, phi(x)>, x) for a slice x with theta(x) = 1, as large as found."""
 
-    def polar(self, W: Any, *, budget: float | None = None, seed: int = 0) -> PolarBound:  # noqa: ANN401
+    def polar(
+        self,
+        W: Any,  # noqa: ANN401
+        *,
+        budget: float | None = None,
+        seed: int = 0,
+        method: str = "engine",
+        solver: str | None = None,
+    ) -> PolarBound:
         """Bound the polar of W from both sides.
 
         Both sides are floats and nothing is proved for an atom unknown to the kernel.
+
+        Raises InputError for method="cvxpy": no relaxation is known for an atom of one's own.
         """
         deadline = None if budget is None else monotonic() + budget
-        proposal = self.propose(W, None, seed, deadline)
+
+        def own(held: Matrix) -> Proposal:
+            """Return the atom's own bound."""
+            return self.propose(held, None, seed, deadline)
+
+        proposal = proposer(self, own, (method, solver), budget)(W)
         lower, witness = self.attain(W, seed)
         return PolarBound(lower, proposal.upper, witness, proposal.proof)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from certify.polar._proved import (
 )
 from certify.polar._scale import at_scale_one, carried
 
-from ._base import Atom
+from ._base import Atom, Slice
 
 
 def enclose(
@@ -47,9 +48,29 @@ def enclose(
     witness = atom.attain(held, seed)[1]
     single = len(witness) == 1
     lower = attained_below(held, witness * 2 if single else witness, norms)
-    upper = proved_above(held, norms, proposal.proof, symmetric=single)
-    up, down = (Fraction(x) * power(e) for x in (upper, lower))
-    return PolarBound(below(down), above(up), witness, carried(proposal.proof, e))
+    proved = partial(proved_above, held, norms, proposal.proof, symmetric=single)
+    return bracket((lower, proved), witness, proposal, e)
+
+
+def bracket(
+    sides: tuple[float, Callable[[], float]], witness: Slice, proposal: Proposal, e: int
+) -> PolarBound:
+    """Return both sides at the caller's scale; without a proof the upper one is infinite."""
+    lower, proved = sides
+    down = below(Fraction(lower) * power(e))
+    if proposal.upper == np.inf:
+        return PolarBound(down, np.inf, witness, {}, proposal.note)
+    try:
+        upper = proved()
+    except RejectedError as error:
+        if not proposal.note:
+            raise
+        note = f"{proposal.note}, and the kernel refuses what it left: {error}"
+        return PolarBound(down, np.inf, witness, {}, note)
+    if upper == np.inf:
+        return PolarBound(down, np.inf, witness, {}, proposal.note)
+    up = above(Fraction(upper) * power(e))
+    return PolarBound(down, up, witness, carried(proposal.proof, e))
 
 
 def enclose_tensor(
@@ -63,9 +84,7 @@ def enclose_tensor(
     gauges = tuple(gauge(k) for k in said["norms"])
     every = witness * len(shape) if said["symmetric"] else witness
     lower = tensor_below(held, every, gauges)
-    upper = tensor_above(held, said, proposal.proof)
-    up, down = (Fraction(x) * power(e) for x in (upper, lower))
-    return PolarBound(below(down), above(up), witness, carried(proposal.proof, e))
+    return bracket((lower, partial(tensor_above, held, said, proposal.proof)), witness, proposal, e)
 
 
 def enclose_network(
@@ -89,13 +108,12 @@ def enclose_network(
     proposal = propose(held)
     witness = atom.attain(held, seed)[1]
     lower = inside_floats(lambda: layer_below(held, atom, witness), 0.0)
-    upper = np.inf
-    if proposal.upper < np.inf:
-        upper = inside_floats(lambda: layer_above(held, atom, proposal.proof), np.inf)
-    if upper == np.inf:
-        return PolarBound(below(Fraction(lower) * power(e)), upper, witness, {})
-    up, down = (Fraction(x) * power(e) for x in (upper, lower))
-    return PolarBound(below(down), above(up), witness, carried(proposal.proof, e))
+
+    def proved() -> float:
+        """Return the bound; infinite where rounded arithmetic overflows."""
+        return inside_floats(lambda: layer_above(held, atom, proposal.proof), np.inf)
+
+    return bracket((lower, proved), witness, proposal, e)
 
 
 def inside_floats(bounded: Callable[[], float], otherwise: float) -> float:

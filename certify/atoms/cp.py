@@ -17,6 +17,7 @@ from certify.polar import Matrix, PolarBound, Proposal
 
 from ._base import Atom, Factors, Slice
 from ._enclosure import enclose_tensor
+from ._methods import proposer
 from .rank_one import FORMS, misfit
 
 LEAST, MOST = 2, 6  # the order of a symmetric tensor, whose permutations the kernel sums
@@ -169,11 +170,22 @@ class CP(Atom):
         return attain(T, self.gauges, symmetric=self.symmetric, seed=seed)
 
     @np.errstate(all="ignore")  # the kernel refuses what is not finite
-    def polar(self, W: Any, *, budget: float | None = None, seed: int = 0) -> PolarBound:  # noqa: ANN401
+    def polar(
+        self,
+        W: Any,  # noqa: ANN401
+        *,
+        budget: float | None = None,
+        seed: int = 0,
+        method: str = "engine",
+        solver: str | None = None,
+    ) -> PolarBound:
         """Enclose the polar of a tensor W (n_1, ..., n_K); of l2 norms its spectral norm.
 
         `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is earned
         by `witness` after allowing for every rounding.
+
+        method    "engine", or "cvxpy": the bound of a relaxation, by the solver of that name
+                  (None: the first that answers), untrusted and proved as any other
 
         Raises InputError if W is not a finite real tensor of this order.
         """
@@ -187,7 +199,8 @@ class CP(Atom):
             """Return the smallest bound within the budget."""
             return self.propose(held, None, seed, deadline)
 
-        return enclose_tensor(self, T, bounded, seed)
+        propose = proposer(self, bounded, (method, solver), budget)
+        return enclose_tensor(self, T, propose, seed)
 
     def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""

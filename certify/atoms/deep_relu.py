@@ -17,6 +17,7 @@ from certify.polar import Matrix, PolarBound, Proposal
 from . import _layers as layers
 from ._base import Atom, Factors, Slice
 from ._enclosure import enclose_network
+from ._methods import proposer
 from .rank_one import FORMS, matrix_only
 
 
@@ -109,8 +110,19 @@ class DeepReLU(Atom):
         return float(np.vdot(dense, self.phi(x))), x
 
     @np.errstate(all="ignore")  # the kernel refuses what is not finite
-    def polar(self, W: Any, *, budget: float | None = None, seed: int = 0) -> PolarBound:  # noqa: ANN401
+    def polar(
+        self,
+        W: Any,  # noqa: ANN401
+        *,
+        budget: float | None = None,
+        seed: int = 0,
+        method: str = "engine",
+        solver: str | None = None,
+    ) -> PolarBound:
         """Enclose the polar of W (N, outputs), both sides in the kernel's rounded arithmetic.
+
+        method    "engine", or "cvxpy": the bound of a relaxation, by the solver of that name
+                  (None: the first that answers), untrusted and proved as any other
 
         Raises InputError if W is not a finite real matrix of N rows.
         """
@@ -120,7 +132,8 @@ class DeepReLU(Atom):
             """Return the bound."""
             return self.propose(held, None, seed, deadline)
 
-        return enclose_network(self, W, bounded, seed)
+        propose = proposer(self, bounded, (method, solver), budget)
+        return enclose_network(self, W, propose, seed)
 
     def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""

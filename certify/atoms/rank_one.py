@@ -18,6 +18,7 @@ from certify.polar._proved import sided
 from ._base import Atom, Factors, Slice
 from ._enclosure import enclose
 from ._facts import Facts, described
+from ._methods import proposer
 
 FORMS = ("product", "sum")
 SIDES = ("left", "right")
@@ -116,13 +117,15 @@ class RankOne(Atom):
         return best_slice(Ask(W, *self.gauges, seed=seed))
 
     @np.errstate(all="ignore")  # the kernel refuses what is not finite
-    def polar(
+    def polar(  # noqa: PLR0913  the contract's keywords
         self,
         W: Any,  # noqa: ANN401
         *,
         budget: float | None = None,
         seed: int = 0,
         nodes: int | None = None,
+        method: str = "engine",
+        solver: str | None = None,
     ) -> PolarBound:
         """Enclose the polar of W, an (m, n) array or scipy.sparse matrix.
 
@@ -130,6 +133,9 @@ class RankOne(Atom):
 
         `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is earned
         by `witness` after allowing for every rounding.
+
+        method    "engine", or "cvxpy": the bound of a relaxation, by the solver of that name
+                  (None: the first that answers), untrusted and proved as any other
 
         Raises InputError if W is not a finite real matrix, or has no shape for the norms.
         """
@@ -139,7 +145,8 @@ class RankOne(Atom):
             """Return the smallest bound within the budget and the nodes."""
             return smallest(Ask(held, *self.gauges, None, seed, deadline, nodes=nodes))
 
-        return enclose(self, self.gauges, W, propose, seed)
+        by = proposer(self, propose, (method, solver), budget)
+        return enclose(self, self.gauges, W, by, seed)
 
     def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""

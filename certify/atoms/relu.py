@@ -18,6 +18,7 @@ from certify.polar import Matrix, PolarBound, Proposal
 
 from ._base import Atom, Factors, Slice
 from ._enclosure import enclose_network
+from ._methods import proposer
 from .rank_one import FORMS, matrix_only, misfit
 
 BIASES = ("none", "regularized", "free")
@@ -163,11 +164,22 @@ class ReLU(Atom):
         return attain(self.asked(W, None, seed))
 
     @np.errstate(all="ignore")  # the kernel refuses what is not finite
-    def polar(self, W: Any, *, budget: float | None = None, seed: int = 0) -> PolarBound:  # noqa: ANN401
+    def polar(
+        self,
+        W: Any,  # noqa: ANN401
+        *,
+        budget: float | None = None,
+        seed: int = 0,
+        method: str = "engine",
+        solver: str | None = None,
+    ) -> PolarBound:
         """Enclose the polar of W (N, outputs); at W = Y the smallest lam of a zero network.
 
         `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is earned
         by `witness` after allowing for every rounding.
+
+        method    "engine", or "cvxpy": the bound of a relaxation, by the solver of that name
+                  (None: the first that answers), untrusted and proved as any other
 
         Raises InputError if W is not a finite real matrix of N rows, or if its columns do
         not sum to zero exactly where the bias is free.
@@ -178,7 +190,8 @@ class ReLU(Atom):
             """Return the smallest bound within the budget."""
             return self.propose(held, None, seed, deadline)
 
-        return enclose_network(self, W, bounded, seed)
+        propose = proposer(self, bounded, (method, solver), budget)
+        return enclose_network(self, W, propose, seed)
 
     def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""

@@ -15,6 +15,7 @@ from certify.polar._symmetric import best_vector
 
 from ._base import Atom, Factors, Slice
 from ._enclosure import enclose
+from ._methods import proposer
 from .rank_one import matrix_only, misfit
 
 NORMS = ("l2", "l2+", "l1+")
@@ -106,17 +107,22 @@ class Symmetric(Atom):
         return value, (x,)
 
     @np.errstate(all="ignore")  # the kernel refuses what is not finite
-    def polar(
+    def polar(  # noqa: PLR0913  the contract's keywords
         self,
         W: Any,  # noqa: ANN401
         *,
         budget: float | None = None,
         seed: int = 0,
         nodes: int | None = None,
+        method: str = "engine",
+        solver: str | None = None,
     ) -> PolarBound:
         """Enclose the polar of W, an (m, m) array or scipy.sparse matrix.
 
         budget  seconds        nodes  parts of a branch and bound; without them none
+
+        method    "engine", or "cvxpy": the bound of a relaxation, by the solver of that name
+                  (None: the first that answers), untrusted and proved as any other
 
         Raises InputError if W is not a finite real square matrix.
         """
@@ -127,7 +133,8 @@ class Symmetric(Atom):
             asked = Ask(held, norm, norm, None, seed, deadline, nodes=nodes, symmetric=True)
             return smallest_symmetric(asked)
 
-        return enclose(self, (norm, norm), W, propose, seed)
+        by = proposer(self, propose, (method, solver), budget)
+        return enclose(self, (norm, norm), W, by, seed)
 
     def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""

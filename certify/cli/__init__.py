@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import click
 
@@ -17,7 +18,7 @@ from certify.recheck import TIERS
 from certify.restarts import plottable, restart_report
 
 from ._auditing import audit
-from ._options import PATH, Options, common
+from ._options import PATH, Options, common, routed
 from ._output import better_arrays, guard, saved, stored
 from ._reading import explain, report_of
 from ._run import DEFECT, ended, run
@@ -60,13 +61,15 @@ def certify() -> None:
 @click.option("-o", "output", type=PATH, metavar="X.CERT", help="Write the certificate.")
 @click.option("--better", type=PATH, metavar="X.NPZ", help="Write better factors, if any.")
 @click.option("--resume", type=PATH, metavar="FILE", help="Write progress here, and go on.")
+@routed
 @common
-def check(
+def check(  # noqa: PLR0913, PLR0917  as click parsed them
     options: Options,
     problem: Path,
     output: Path | None,
     better: Path | None,
     resume: Path | None,
+    route: dict[str, Any],
 ) -> int:
     """Decide whether the factors of PROBLEM (a .toml file) are a global optimum.
 
@@ -86,6 +89,7 @@ def check(
             checkpoint=resume,
             **options.epsilon(held),
             **options.search(tell),
+            **route,
         )
     written: dict[str, Written | None] = {}
     if output is not None:
@@ -140,8 +144,15 @@ def verify(options: Options, certificate: Path, problem: Path, tier: str, limit:
 @click.argument("problem", type=PATH)
 @click.option("-o", "output", type=PATH, required=True, metavar="X.NPZ", help="Better factors.")
 @click.option("--certificate", type=PATH, metavar="X.CERT", help="Write their certificate.")
+@routed
 @common
-def improve(options: Options, problem: Path, output: Path, certificate: Path | None) -> int:
+def improve(
+    options: Options,
+    problem: Path,
+    output: Path,
+    certificate: Path | None,
+    route: dict[str, Any],
+) -> int:
     """Lower the objective from the factors of PROBLEM, and certify where it ends.
 
     Example: certify improve problem.toml -o better.npz --certificate better.cert
@@ -151,7 +162,12 @@ def improve(options: Options, problem: Path, output: Path, certificate: Path | N
     start = monotonic()
     with progress(options.budget) as tell:
         found = improved_from(
-            held.problem, held.factors, q=held.q, **options.epsilon(held), **options.search(tell)
+            held.problem,
+            held.factors,
+            q=held.q,
+            **options.epsilon(held),
+            **options.search(tell),
+            **route,
         )
     arrays = dict(named(found.factors))
     arrays |= {f"q{k}": x for k, x in enumerate(found.q)}

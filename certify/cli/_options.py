@@ -41,6 +41,12 @@ class Options:
         return {"budget": self.budget, "seed": self.seed, "progress": tell}
 
 
+ROUTE = (
+    click.option(
+        "--method", default="engine", metavar="METHOD", help="engine, or cvxpy: small problems."
+    ),
+    click.option("--solver", metavar="NAME", help="A solver of cvxpy, with --method cvxpy."),
+)
 COMMON = (
     click.option("--json", "as_json", is_flag=True, help="Print one line of JSON a result."),
     click.option("--budget", type=float, metavar="SECONDS", help="Search at most so long."),
@@ -62,5 +68,18 @@ def common(command: Command) -> Command:
         return command(Options(**held), **given)
 
     for option in reversed(COMMON):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def routed(command: Command) -> Command:
+    """Add the options that say how to solve, and hand them over as one."""
+
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, method: str, solver: str | None, **given: Any) -> int:  # noqa: ANN401
+        """Gather the options."""
+        return command(*arguments, route={"method": method, "solver": solver}, **given)
+
+    for option in reversed(ROUTE):
         wrapped = option(wrapped)
     return wrapped

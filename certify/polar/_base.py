@@ -21,12 +21,14 @@ class PolarBound:
     upper    proved from `proof` by the kernel's rule, in outward-rounded floats
     witness  one slice (u, v)
     proof    the rule's name and its witness arrays; empty where upper is infinite
+    note     why upper is infinite, where a solver failed
     """
 
     lower: float
     upper: float
     witness: tuple[Array, ...]
     proof: dict[str, Any]
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,11 @@ class Ask:
 
 @dataclass(frozen=True)
 class Proposal:
-    """An unproved upper bound and the proof that should give it."""
+    """An unproved upper bound and the proof that should give it; note: what a solver reported."""
 
     upper: float
     proof: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
 
 
 class Method(ABC):

@@ -4,12 +4,15 @@ The only package that imports cvxpy.  Every number it returns is untrusted: a so
 be inaccurate, wrong, or say "solved" of nothing, and no verdict depends on its word.
 """
 
+from ._solve import Using
 from .columns import Generated, columns
-from .convex import Relaxed, convex, dual_point
+from .convex import Relaxed, convex, dual_point, solved_dual
 from .network_cells import Posed, network_cells
 from .network_omega import patterns
 from .network_witness import network_witness
 from .polar_sdp import RelaxedPolar, polar, symmetric_polar
+from .proposals import propose, require
+from .symmetric_witness import symmetric_witness
 from .tensor_polar import tensor_polar
 from .tensor_witness import tensor_witness
 from .witness import witness
@@ -19,6 +22,7 @@ __all__ = [
     "Posed",
     "Relaxed",
     "RelaxedPolar",
+    "Using",
     "columns",
     "convex",
     "dual_point",
@@ -26,7 +30,11 @@ __all__ = [
     "network_witness",
     "patterns",
     "polar",
+    "propose",
+    "require",
+    "solved_dual",
     "symmetric_polar",
+    "symmetric_witness",
     "tensor_polar",
     "tensor_witness",
     "witness",

@@ -1,11 +1,13 @@
 """Ask a conic solver; what it did is a status, never an exception."""
 
 import warnings
+from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 import numpy as np
 
-from certify._arrays import Array
+from certify._arrays import Array, short
 from certify._errors import InputError
 
 from ._cvxpy import Expression, cp
@@ -20,6 +22,51 @@ PANIC = "PanicException"  # of a solver in Rust: not an Exception, and without a
 ANSWERED = ("optimal", "optimal_inaccurate", "user_limit")
 
 
+@dataclass(frozen=True)
+class Using:
+    """Which solver is asked, until when, and what it said.
+
+    solver  a name of cvxpy, or None for the first of PREFERRED that answers
+    told    (solver, status) of every program, in order
+    """
+
+    solver: str | None = None
+    deadline: float | None = None
+    told: list[tuple[str, str]] = field(default_factory=list, compare=False)
+
+    @classmethod
+    def within(cls, budget: float | None, solver: str | None = None) -> "Using":
+        """Return a solver that has so many seconds for all its programs."""
+        return cls(solver, None if budget is None else monotonic() + budget)
+
+    def left(self) -> float | None:
+        """Return the seconds that are left, or None for no limit."""
+        return None if self.deadline is None else max(self.deadline - monotonic(), 0.0)
+
+    def solve(self, program: Expression) -> bool:
+        """Solve in place; whether the solver says that it answered.  Raises as solve()."""
+        status, used, answered = solve(program, self.solver, self.left())
+        self.told.append((used, status))
+        return answered
+
+    def settled(self) -> bool:
+        """Whether the solver called every answer optimal."""
+        return all(status == "optimal" for _, status in self.told)
+
+    def said(self) -> str:
+        """Say what the solver reported last, or last of what was not optimal."""
+        bad = [t for t in self.told if t[1] != "optimal"] or self.told
+        used, status = bad[-1] if bad else ("", "no solver")
+        return f"cvxpy's {used} reports {status!r}" if used else "cvxpy has no solver for it"
+
+
+def must_be_installed(solver: object) -> None:
+    """Raise InputError for a solver that cvxpy does not have; None is any."""
+    installed = cp.installed_solvers()
+    if solver is not None and solver not in installed:
+        raise InputError(f"solver must be one of {', '.join(installed)}, got {short(solver)}")
+
+
 def solve(program: Expression, solver: str | None, budget: float | None) -> tuple[str, str, bool]:
     """Solve in place; return (status, solver's name, whether it says that it answered).
 
@@ -27,8 +74,7 @@ def solve(program: Expression, solver: str | None, budget: float | None) -> tupl
     Raises InputError for a solver that is not installed.
     """
     installed = cp.installed_solvers()
-    if solver is not None and solver not in installed:
-        raise InputError(f"solver must be one of {', '.join(installed)}, got {solver!r}")
+    must_be_installed(solver)
     status, used = "no solver", ""
     for name in [solver] if solver else [s for s in PREFERRED if s in installed]:
         status, used = attempt(program, name, budget), name
@@ -46,7 +92,7 @@ def attempt(program: Expression, name: str, budget: float | None) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "may be inaccurate" is in the status
             program.solve(solver=name, **options)
-    except (cp.SolverError, ValueError, ArithmeticError):
+    except Exception:  # noqa: BLE001  whatever another library raises, it has no answer
         return "solver_error"
     except BaseException as error:
         if type(error).__name__ != PANIC:

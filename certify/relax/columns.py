@@ -10,7 +10,7 @@ from certify.problem import Problem, Values
 
 from ._cvxpy import Expression, cp
 from ._loss import Units, domain, stated, units
-from ._solve import numbers, solve
+from ._solve import Using, numbers
 from .convex import Program, fielded, own, shifted, slope
 
 ENOUGH = 1e-9  # what a new slice must earn above lam, relative: cost, never truth
@@ -50,7 +50,7 @@ def columns(
     start: Factors | None = None,
     *,
     rounds: int = 100,
-    solver: str | None = None,
+    using: Using | None = None,
     seed: int = 0,
 ) -> Generated:
     """Minimize over c >= 0 and q, for slices x_1, x_2, ... with theta(x_k) = 1,
@@ -67,16 +67,17 @@ def columns(
     atom that is not one of certify's own.
     """
     own(problem)
-    slices = begun(problem, start)
+    slices, using = begun(problem, start), using or Using()
     best = Generated(None, None, None, None, None, 0, "no round was asked for")
     for k in range(rounds):
-        found = mastered(problem, slices, solver, k + 1)
+        found = mastered(problem, slices, using, k + 1)
         if found.W is None:
             return best if best.factors is not None else found
         earned, new = problem.atom.attain(problem.loss.observed.array(found.W), seed + k)
         found = replace(found, earned=earned)
         best = min(best, found, key=lowest)
-        if not earned > problem.lam * (1 + ENOUGH):
+        late = using.left() == 0
+        if late or not earned > problem.lam * (1 + ENOUGH):
             break
         slices = tuple(
             np.concatenate([x, y[..., None]], axis=-1) for x, y in zip(slices, new, strict=True)
@@ -105,12 +106,12 @@ def begun(problem: Problem, start: Factors | None) -> Factors:
     return tuple(x[..., keep] / theta[keep] ** (1 / problem.atom.degree) for x in held)
 
 
-def mastered(problem: Problem, slices: Factors, solver: str | None, count: int) -> Generated:
+def mastered(problem: Problem, slices: Factors, using: Using, count: int) -> Generated:
     """Solve the master over these slices."""
     master = over(problem, slices)
     program = master.program
-    status, _, answered = solve(program.asked, solver, None)
-    asked = [master.share, *program.q]
+    answered = using.solve(program.asked)
+    status, asked = using.told[-1][1], [master.share, *program.q]
     found = numbers(asked) if answered else None
     if found is None:
         return Generated(None, None, None, None, None, count, status)
@@ -170,5 +171,7 @@ def fieldwise(problem: Problem, slices: Factors) -> Array:
     """Return phi of each slice at the observed entries, one column each."""
     atom, observed = problem.atom, problem.loss.observed
     each = range(slices[0].shape[-1])
+    if not each:
+        return np.zeros((observed.size, 0))
     parts = [atom.predict(tuple(x[..., k : k + 1] for x in slices), observed) for k in each]
     return np.stack([np.asarray(p).reshape(-1) for p in parts], axis=1)

@@ -15,7 +15,8 @@ from certify.problem import Problem, Values
 from ._cvxpy import Expression, cp
 from ._loss import Units, constant, domain, known, stated, units
 from ._offsets import penalty
-from ._solve import numbers, solve
+from ._solve import Using, numbers, solve, unit
+from .network_largest import largest_omega
 from .network_omega import linear_omega, network_omega
 from .omega import by_squares, omega
 from .tensor_gauge import tensor_omega
@@ -61,7 +62,8 @@ def convex(problem: Problem, solver: str | None = None, budget: float | None = N
         F(Z, q) = l(Z + A q) + lam Omega(Z) + sum_k H_k(q_k).
 
     Omega is exact where omega.exact says so; else it is a lower bound, and F with it: of a
-    tensor the partial-transpose relaxation; of a hidden layer as `network_omega` says; of
+    tensor the partial-transpose relaxation; of a hidden layer as `network_omega`
+    and `largest_omega` say; of
     parallel deep linear networks the nuclear norm of the least U with V U = Z, exact.
     budget: seconds for the solver.
 
@@ -87,11 +89,20 @@ def dual_point(
     with d(W) < d(0) = inf l shows less than nothing, so it is not worth handing on.
     Raises InputError as convex() does.
     """
+    return solved_dual(problem, Using.within(budget, solver))
+
+
+def solved_dual(problem: Problem, using: Using) -> Array | None:
+    """Return dual_point(), by a solver that keeps what it said."""
     observed = problem.loss.observed
     try:
-        W = convex(problem, solver, budget).W
-    except OverflowError:  # a norm whose square is no float
+        found = convex(problem, using.solver, using.left())
+    except (ArithmeticError, ValueError) as error:  # a norm whose square is no float, say
+        if isinstance(error, InputError):
+            raise
         return None
+    using.told.append((found.solver, found.status))
+    W = found.W
     shape = (observed.m, observed.n) if observed.full else (observed.size,)
     if W is None or W.shape != shape:
         return None
@@ -121,6 +132,10 @@ def gauged(problem: Problem) -> tuple[Expression, list[Expression], Expression]:
         price, cone = tensor_omega(flat, dims, atom.gauges, symmetric=atom.symmetric)
     elif isinstance(atom, RankOne):
         price, cone = omega(Z, *atom.gauges)
+    elif isinstance(atom, ReLU) and atom.layer.most:
+        size = unit(atom.layer.features)
+        price, cone = largest_omega(Z, atom.layer.features / size, atom.layer)
+        price = price / size
     elif isinstance(atom, ReLU):
         price, cone = network_omega(Z, atom.layer)
     elif isinstance(atom, DeepLinear):
@@ -135,8 +150,6 @@ def own(problem: Problem) -> None:
     atom, loss = problem.atom, problem.loss
     if isinstance(atom, DeepReLU):
         raise InputError("no relaxation is known for DeepReLU")
-    if isinstance(atom, ReLU) and atom.layer.most:
-        raise InputError("no relaxation is known for a ReLU with pool='max'")
     if not isinstance(atom, tuple(ATOMS.values())) or not known(loss):
         got = f"{type(atom).__name__} under {type(loss).__name__}"
         raise InputError(f"a relaxation needs an atom and a loss of certify's own, got {got}")

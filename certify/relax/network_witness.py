@@ -15,13 +15,14 @@ import numpy.typing as npt
 from certify._arrays import Array, finite, real
 from certify._errors import InputError
 from certify.arrangements import Layer
-from certify.atoms import RankOne, ReLU
+from certify.atoms import ReLU
+from certify.gauges import gauge
 from certify.polar import Proposal, exact_text
 from certify.polar import _spectra as spectra
 
 from ._cvxpy import cp
-from ._solve import numbers, solve, unit
-from .witness import witness
+from ._solve import Using, numbers, unit
+from .witness import matrix_witness
 
 BITS = 40  # of multipliers: short integers for the verifier, far below a solver's accuracy
 MARGINS = (1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6)  # relative
@@ -70,7 +71,7 @@ class Leaf:
     bound: float = 0.0
 
 
-def network_witness(W: object, atom: ReLU, budget: float | None = None) -> Proposal | None:
+def network_witness(W: object, atom: ReLU, using: Using | None = None) -> Proposal | None:
     """Return a bound of sup { |W^T pool(s(F u))|_* : |u| <= 1 } with its proof.
 
     W (samples, outputs).  With p = (F u)_+, q = (-F u)_+ and s = |u|, the products of the
@@ -87,15 +88,20 @@ def network_witness(W: object, atom: ReLU, budget: float | None = None) -> Propo
     finite real matrix with a row for each sample.
     """
     held, layer = checked(W, atom)
+    return of_sums(held, layer, using or Using())
+
+
+def of_sums(held: Array, layer: Layer, using: Using) -> Proposal | None:
+    """Return the proof of a layer whose samples are sums of rows."""
     if layer.slope == 1 and (layer.left.name != "l2" or not layer.free):
-        return of_linear(held, layer, budget)
+        return of_linear(held, layer, using)
     if layer.right.name == "l1" and held.shape[1] > 1:
-        return by_outputs(held, layer, budget)
-    whole = of_tree(held, layer, budget)
+        return by_outputs(held, layer, using)
+    whole = of_tree(held, layer, using)
     if layer.right.name != "linf" or held.shape[1] == 1 or whole is None:
         return whole
     whole = Proposal(whole.upper * held.shape[1] ** 0.5, whole.proof)
-    parted = by_outputs(held, layer, budget)
+    parted = by_outputs(held, layer, using)
     return whole if parted is None else min(whole, parted, key=lambda p: p.upper)
 
 
@@ -112,22 +118,27 @@ def checked(W: object, atom: ReLU) -> tuple[Array, Layer]:
     return held, atom.layer
 
 
-def of_linear(W: Array, layer: Layer, budget: float | None) -> Proposal | None:
+def of_linear(W: Array, layer: Layer, using: Using) -> Proposal | None:
     """Return the proof of the matrix F^T W."""
     back = layer.features.T @ layer.spread(W)
-    closed = RankOne(layer.left, layer.right).propose(back, None, 0, None)
-    found = witness(back, layer.left, layer.right, budget)
-    best = closed if found is None else min(closed, found, key=lambda p: p.upper)
-    arrays = {k: x for k, x in best.proof.items() if isinstance(x, np.ndarray)}
-    of = {k: x for k, x in best.proof.items() if k not in arrays}
-    return Proposal(best.upper, {"rule": "linear", "of": of, **arrays})
+    right = gauge(f"l1{layer.right.cone}") if W.shape[1] == 1 else layer.right  # |v|, any norm
+    return linear(matrix_witness(back, layer.left, right, using))
 
 
-def by_outputs(W: Array, layer: Layer, budget: float | None) -> Proposal | None:
+def linear(found: Proposal | None) -> Proposal | None:
+    """Return the proof of a matrix as that of a layer of slope 1."""
+    if found is None:
+        return None
+    arrays = {k: x for k, x in found.proof.items() if isinstance(x, np.ndarray)}
+    of = {k: x for k, x in found.proof.items() if k not in arrays}
+    return Proposal(found.upper, {"rule": "linear", "of": of, **arrays})
+
+
+def by_outputs(W: Array, layer: Layer, using: Using) -> Proposal | None:
     """Bound each output by itself; the largest for l1, else their sum."""
     each, told, arrays = [], [], dict[str, Any]()
     for t, w in enumerate(W.T):
-        found = of_tree(w[:, None], layer, budget)
+        found = of_tree(w[:, None], layer, using)
         if found is None:
             return None
         each.append(found.upper)
@@ -137,13 +148,13 @@ def by_outputs(W: Array, layer: Layer, budget: float | None) -> Proposal | None:
     return Proposal(upper, {"rule": "outputs", "each": told, **arrays})
 
 
-def of_tree(W: Array, layer: Layer, budget: float | None) -> Proposal | None:
+def of_tree(W: Array, layer: Layer, using: Using) -> Proposal | None:
     """Return one leaf, or one for each sign of the only output."""
     signs = SIGNS[layer.right.cone] if W.shape[1] == 1 else (0,)
     nodes: list[dict[str, Any]] = [{"signs": [1 + k for k in range(len(signs))]}]
     nodes, arrays, top = nodes if W.shape[1] == 1 else [], dict[str, Any](), 0.0
     for k, sign in enumerate(signs):
-        found = leaf(W, layer, Part(sign, linear=bool(sign)), budget)
+        found = leaf(W, layer, Part(sign, linear=bool(sign)), using)
         if found is None:
             return None
         nodes.append({"leaf": k, **found.node})
@@ -152,12 +163,12 @@ def of_tree(W: Array, layer: Layer, budget: float | None) -> Proposal | None:
     return Proposal(top, {"rule": "network", "nodes": nodes, **arrays})
 
 
-def leaf(W: Array, layer: Layer, part: Part, budget: float | None = None) -> Leaf | None:
+def leaf(W: Array, layer: Layer, part: Part, using: Using | None = None) -> Leaf | None:
     """Solve one leaf, round its multipliers, and bound what they leave."""
     scale = unit(W)
     form = formed(W / scale, layer, part)
     by = scale if part.linear else scale * scale
-    found = solved(form, layer, part, budget)
+    found = solved(form, layer, part, using or Using())
     if found is None:
         return None
     N, levels = found
@@ -220,9 +231,7 @@ def diagonal(form: Form, layer: Layer, levels: tuple[float, float, float]) -> Ar
     return np.array([0.0] * m + priced + [radial] * (len(form.C) - m - d))
 
 
-def solved(
-    form: Form, layer: Layer, part: Part, budget: float | None
-) -> tuple[Array, Array] | None:
+def solved(form: Form, layer: Layer, part: Part, using: Using) -> tuple[Array, Array] | None:
     """Return N and (level, bias, radial) of the least bound; None without an answer."""
     h, k = form.B.shape
     m, d = layer.features.shape
@@ -238,7 +247,7 @@ def solved(
     cone += [] if part.radial else [levels[2] == 0]
     cone += [] if layer.free else [levels[1] == 0]
     bound = levels[0] + levels[2] + form.reach**2 * levels[1]
-    if not solve(cp.Problem(cp.Minimize(bound), cone), None, budget)[2]:
+    if not using.solve(cp.Problem(cp.Minimize(bound), cone)):
         return None
     found = numbers([N, levels])
     return None if found is None else (0.5 * (found[0] + found[0].T), found[1])

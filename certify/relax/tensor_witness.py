@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 
 from certify._arrays import Array
-from certify.atoms import RankOne
 from certify.gauges import Gauge
 from certify.polar import Proposal
 from certify.polar import _spectra as spectra
 
-from ._solve import numbers, solve, unit
+from ._solve import Using, numbers, unit
 from .tensor_polar import Form, Program, Tensor, formed, posed, programmed, sliced, slices_of
-from .witness import witness
+from .witness import matrix_witness
 
 BITS = 40  # of multipliers: short integers for the verifier, far below a solver's accuracy
 MARGINS = (1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6)  # relative
@@ -31,27 +30,25 @@ def tensor_witness(
     norms: Sequence[str | Gauge],
     *,
     symmetric: bool = False,
-    budget: float | None = None,
+    using: Using | None = None,
 ) -> Proposal | None:
     """Return a bound of the polar of T with its proof, or None if the solver fails.
 
     Rule "transpose" with one leaf; "slices" for an l1 mode, and then the rules of matrices.
     Raises InputError as tensor_polar() does.
     """
-    return proposed(posed(T, norms, symmetric=symmetric), budget)
+    return proposed(posed(T, norms, symmetric=symmetric), using or Using())
 
 
-def proposed(asked: Tensor, budget: float | None) -> Proposal | None:
+def proposed(asked: Tensor, using: Using) -> Proposal | None:
     """Return the proof of a tensor, a slice, or a matrix."""
     if asked.flat:
         left, right = asked.gauges
-        closed = RankOne(left, right).propose(asked.T, None, 0, None)
-        found = witness(asked.T, left, right, budget)
-        return closed if found is None else min(closed, found, key=lambda p: p.upper)
+        return matrix_witness(asked.T, left, right, using)
     at = sliced(asked)
     if at is None:
-        return leaf(asked, budget)
-    each = [proposed(part, budget) for part in slices_of(asked, at)]
+        return leaf(asked, using)
+    each = [proposed(part, using) for part in slices_of(asked, at)]
     top, told, arrays = 0.0, [], dict[str, Any]()
     for i, part in enumerate(each):
         if part is None:
@@ -63,12 +60,12 @@ def proposed(asked: Tensor, budget: float | None) -> Proposal | None:
     return Proposal(top, {"rule": "slices", "axis": at, "each": told, **arrays})
 
 
-def leaf(asked: Tensor, budget: float | None) -> Proposal | None:
+def leaf(asked: Tensor, using: Using) -> Proposal | None:
     """Solve the relaxation, round its multipliers, and bound what they leave."""
     scale = unit(asked.T)
     form = formed(replace(asked, T=asked.T / scale))
     program = programmed(form)
-    if not solve(program.asked, None, budget)[2]:
+    if not using.solve(program.asked):
         return None
     held = rounded(program, form, scale)
     if held is None:

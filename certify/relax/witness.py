@@ -12,12 +12,12 @@ import numpy as np
 
 from certify._arrays import Array, Ints
 from certify.gauges import L2, Elastic, Gauge, Group, Variation
-from certify.polar import Proposal, exact_text
+from certify.polar import METHODS, Ask, Proposal, exact_text
 from certify.polar import _spectra as spectra
 
 from ._cvxpy import Expression, cp
 from ._norms import incidence, jumpiest, line, marks, matched, signs
-from ._solve import numbers, solve, unit
+from ._solve import Using, numbers, unit
 from .omega import in_groups
 from .polar_sdp import covered
 
@@ -31,7 +31,7 @@ class Tree:
 
     shape: tuple[int, int]
     signed: Ints  # the coordinates of (u, v) with a sign
-    budget: float | None
+    using: Using
     nodes: list[dict[str, Any]] = field(default_factory=list)
     arrays: dict[str, Any] = field(default_factory=dict)
     top: float = 0.0
@@ -59,17 +59,14 @@ class Side:
     d: Expression | None = None
 
 
-def witness(W: Array, left: Gauge, right: Gauge, budget: float | None = None) -> Proposal | None:
+def witness(W: Array, left: Gauge, right: Gauge, using: Using | None = None) -> Proposal | None:
     """Return a bound of sup u^T W v with its conic proof, or None if the solver fails.
 
     A sum of groups' norms is split by its groups: each leaf is a pair without it.
-    None, too, where a coordinate is fixed to zero.
     """
     m, n = W.shape
     held = np.hstack([marks(left, m), marks(right, n)])
-    if "0" in held:
-        return None
-    tree = Tree(W.shape, np.flatnonzero(held != "*"), budget)
+    tree = Tree(W.shape, np.flatnonzero(np.isin(held, ["+", "-"])), using or Using())
     whole = Part(W, left, right, np.arange(m), np.arange(n))
     try:
         if not grown(tree, whole):
@@ -77,6 +74,13 @@ def witness(W: Array, left: Gauge, right: Gauge, budget: float | None = None) ->
     except OverflowError:  # a norm whose square is no float
         return None
     return Proposal(tree.top, {"rule": "conic", "nodes": tree.nodes, **tree.arrays})
+
+
+def matrix_witness(W: Array, left: Gauge, right: Gauge, using: Using) -> Proposal | None:
+    """Return the bound of a matrix: of an l1 side the closed form, which needs no solver."""
+    if "l1" in (left.name, right.name):
+        return METHODS["lines"]().propose(Ask(W, left, right))
+    return witness(W, left, right, using)
 
 
 def grown(tree: Tree, part: Part) -> bool:
@@ -88,14 +92,36 @@ def grown(tree: Tree, part: Part) -> bool:
             each = []
             for g in norm.groups:
                 each.append(len(tree.nodes))
-                if not grown(tree, narrowed(part, name, np.array(g))):
+                if not narrower(tree, part, name, np.array(g)):
                     return False
             tree.nodes[at] = {"groups": name, "each": each}
             return True
-    number = sum("leaf" in node for node in tree.nodes)
-    made = leaf(tree, part, number)
+    made = leaf(tree, part, leaves(tree))
     tree.nodes[at] = made or {}
     return made is not None
+
+
+def narrower(tree: Tree, part: Part, name: str, g: Ints) -> bool:
+    """Add a group's part to the tree; a group that is fixed to zero earns nothing."""
+    left, right = (marks(n, d) for n, d in zip((part.left, part.right), part.W.shape, strict=True))
+    own, other = (left, right) if name == "left" else (right, left)
+    if (own[g] != "0").any():
+        return grown(tree, narrowed(part, name, g))
+    made = nothing(tree, int((other != "0").sum()))
+    tree.nodes.append(made or {})
+    return made is not None
+
+
+def nothing(tree: Tree, size: int) -> dict[str, Any] | None:
+    """Return the leaf of a part where <W, phi> is zero; size: its coordinates that are not."""
+    number = leaves(tree)
+    tree.arrays[f"D{number}"] = np.zeros(size)
+    return closed(tree, np.zeros((size, size)), (0.0, 0.0), number)
+
+
+def leaves(tree: Tree) -> int:
+    """Return how many leaves there are."""
+    return sum("leaf" in node for node in tree.nodes)
 
 
 def narrowed(part: Part, name: str, g: Ints) -> Part:
@@ -110,13 +136,15 @@ def narrowed(part: Part, name: str, g: Ints) -> Part:
 def leaf(tree: Tree, part: Part, number: int) -> dict[str, Any] | None:
     """Solve one leaf, round its multipliers, and return its node."""
     m, n = part.W.shape
-    found = solved(part, tree.budget)
+    held = np.hstack([marks(part.left, m), marks(part.right, n)])
+    free = held != "0"  # the kernel drops a coordinate that is fixed to zero
+    found = solved(part, tree.using)
     if found is None:
         return None
     sides, N = found
     scale = unit(part.W)
     G = np.block([[np.zeros((m, m)), part.W], [part.W.T, np.zeros((n, n))]])
-    s = signs(np.hstack([marks(part.left, m), marks(part.right, n)]))
+    s = signs(held)
     N = spectra.on_grid(np.maximum(np.outer(s, s) * N * scale, 0.0), BITS)
     G = G + np.outer(s, s) * N
     cost, D = 0.0, np.zeros(m + n)
@@ -132,9 +160,10 @@ def leaf(tree: Tree, part: Part, number: int) -> dict[str, Any] | None:
             G[own, own] -= A.T @ rounded @ A
             tree.arrays[f"S{number}.{name}"] = rounded[np.tril_indices(len(rounded))]
         cost += priced(norm, D[own], rounded)
-    tree.arrays[f"D{number}"] = D
+    tree.arrays[f"D{number}"] = D[free]
     place = np.hstack([part.rows, tree.shape[0] + part.cols])
     tree.arrays[f"N{number}"] = spread(tree, place, N)
+    G = G[np.ix_(free, free)]
     return closed(tree, G, (cost, wide(part.left, m) + wide(part.right, n)), number)
 
 
@@ -164,7 +193,7 @@ def closed(tree: Tree, G: Array, price: tuple[float, float], number: int) -> dic
 Sides = list[tuple[Array, Array | None, Array]]
 
 
-def solved(part: Part, budget: float | None) -> tuple[Sides, Array] | None:
+def solved(part: Part, using: Using) -> tuple[Sides, Array] | None:
     """Return (D, S, A) of each side and N, in units of W's size; None without an answer."""
     m, n = part.W.shape
     sides = side(part.left, m), side(part.right, n)
@@ -176,7 +205,7 @@ def solved(part: Part, budget: float | None) -> tuple[Sides, Array] | None:
     program = cp.Problem(
         cp.Minimize((sides[0].cost + sides[1].cost) / 2), [*sides[0].cone, *sides[1].cone, *cone]
     )
-    if not solve(program, None, budget)[2]:
+    if not using.solve(program):
         return None
     psd = next(v for v in program.variables() if v.attributes["PSD"])
     values = numbers([C, psd])

@@ -1,0 +1,47 @@
+"""How a polar is bounded: by the engine, or by a method of a package above the atoms."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+from certify._arrays import short
+from certify._errors import InputError
+from certify.polar import Proposal
+
+METHODS = ("engine", "cvxpy")
+SOLVERS = "certify.relax"  # named, not imported: it is above the atoms, and cvxpy takes a second
+
+
+def accept_method(method: object, solver: object) -> None:
+    """Raise InputError for an unknown method, or a solver that no method asks."""
+    if method not in METHODS:
+        raise InputError(f"method must be one of {', '.join(METHODS)}, got {short(method)}")
+    if solver is not None and method != "cvxpy":
+        raise InputError(f"solver={short(solver)} needs method='cvxpy', got method={method!r}")
+
+
+def proposer(
+    atom: Any,  # noqa: ANN401  an atom, which is beside
+    own: Callable[[Any], Proposal],
+    told: tuple[str, str | None],
+    budget: float | None,
+) -> Callable[[Any], Proposal]:
+    """Return what proposes a bound of the polar: `own`, or cvxpy.
+
+    told: the method and the solver.  Where the solver has no answer the bound is infinite,
+    and `note` says what the solver reported.
+    """
+    method, solver = told
+    accept_method(method, solver)
+    if method == "engine":
+        return own
+    relax = import_module(SOLVERS)
+    using = relax.Using.within(budget, solver)
+
+    def propose(W: Any) -> Proposal:  # noqa: ANN401  a polar Matrix
+        """Ask the solver."""
+        found: Proposal | None = relax.propose(atom, W, using)
+        return replace(Proposal(float("inf")) if found is None else found, note=using.said())
+
+    return propose
