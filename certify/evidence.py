@@ -235,6 +235,8 @@ def accept_dual(problem: Problem, wanted: object) -> Array | None:
     """
     if wanted is None:
         return None
+    if isinstance(wanted, str):
+        raise InputError(f"dual must be an array or None, got {wanted!r}")
     W, observed = finite(real(wanted, "dual"), "dual"), problem.loss.observed
     shape = (observed.m, observed.n) if observed.full else (observed.size,)
     if W.shape != shape:

@@ -131,8 +131,7 @@ def improved(
     held_bound = partial(certified, problem, epsilon=(rtol, atol))
     judges = (lambda s, q: judge(s, q=q, budget=clock.left()), held_bound)
     result = settled(problem, history, judges)
-    last = history[-1][1]
-    steps_told = tuple((step, value) for step, _, value in history)
+    last, steps_told = history[-1][1], tuple((step, value) for step, _, value in history)
     return Improvement(last.factors, last.q, steps_told[-1][1], steps_told, result)
 
 

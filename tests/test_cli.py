@@ -230,7 +230,7 @@ def test_seed_budget_and_progress_reach_the_search(tmp_path, capsys, monkeypatch
     options = ("--seed", "7", "--budget", "2.5", "--rtol", "0.5", "--atol", "0.25")
     inside(capsys, "check", write(tmp_path), *options)
     wanted = {"seed": 7, "budget": 2.5, "rtol": 0.5, "atol": 0.25, "progress": None, "q": None}
-    assert told == wanted | {"checkpoint": None}
+    assert told == wanted | {"checkpoint": None, "method": "engine", "solver": None}
 
 
 def test_the_same_seed_writes_the_same_bytes(tmp_path, capsys):

@@ -202,7 +202,7 @@ PARTS = {
     "nan": (accepting(U, V * np.nan), r"factors\[1\] must be finite, got nan at \[0, 0\]"),
     "infinite": (accepting([[0.0], [np.inf]], V), r"got inf at \[1, 0\]"),
     "complex": (accepting(U + 0j, V), "complex128"),
-    "object": (accepting(U.astype(object), V), "object"),
+    "object": (accepting(np.array([["a"], ["b"]], dtype=object), V), r"'a' at \[0, 0\] .*object"),
     "text": (accepting("ab", "abc"), "<U2"),
     "integer": (accepting(np.full((2, 1), 2**60 + 1), V), "integer 1152921504606846977"),
 }
@@ -252,7 +252,7 @@ ONLY_CHECK = {
     "budget negative": ({"budget": -0.5}, "budget must be seconds >= 0 or None, got -0.5"),
     "budget nan": ({"budget": float("nan")}, "got nan"),
     "budget text": ({"budget": "1m"}, "got '1m'"),
-    "dual name": ({"dual": "fast"}, "search, relaxation or an array, got 'fast'"),
+    "dual name": ({"dual": "fast"}, "dual must be an array or None, got 'fast'"),
     "dual shape": ({"dual": np.zeros((3, 2))}, r"must have shape \(2, 3\), got \(3, 2\)"),
     "dual nan": ({"dual": np.full((2, 3), np.nan)}, r"dual must be finite, got nan at \[0, 0\]"),
 }
