@@ -20,7 +20,7 @@ def test_a_write_that_fails_keeps_the_old_file_and_leaves_nothing_beside_it(tmp_
     target = tmp_path / "x.cert"
     target.write_bytes(b"old")
 
-    def full(self, other):
+    def full(_beside, _target):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
