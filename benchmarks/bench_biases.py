@@ -19,11 +19,11 @@ from scipy import sparse
 
 from certify import Problem, RejectedError, check, verify
 from certify.atoms import RankOne
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, RowIntercept
-from certify.polar._proved import handed
-from certify.rigor.rounded import Rounded
+from certify.polar.proved import handed
 
 BIASES = RowIntercept(), ColumnIntercept()
 SHAPE, SEEN, RANK, LAM = (200, 150), 0.2, 3, 3.0

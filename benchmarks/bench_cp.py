@@ -11,10 +11,10 @@ import tensorly
 from measure import Claim, Options, Report, Row, main
 
 from certify import Problem, improve, verify
-from certify._arrays import Array
 from certify.atoms import CP
+from certify.base.arrays import Array
 from certify.losses import Squared
-from certify.multilinear import attain
+from certify.polar.ascent.products import attain
 
 BUDGET = 240.0  # seconds of a row at most
 DATA = Path(tensorly.__file__).parent / "datasets" / "data"

@@ -15,13 +15,16 @@ from candidates import Array
 from measure import Options, Report, Row, at_most, main
 from sklearn.datasets import load_diabetes
 
-from certify.arrangements import LayerAsk, attain, cells, tree
-from certify.arrangements._form import form_of
-from certify.arrangements.dnn import ROOT_STEPS, STEPS, Bounder
 from certify.atoms import ReLU
-from certify.branching import Limits, grow
 from certify.polar import Proposal
-from certify.polar._proved import layer_above
+from certify.polar.ascent.layers import attain
+from certify.polar.branching import cells
+from certify.polar.branching import layers as tree
+from certify.polar.branching.layer_parts import ROOT_STEPS, STEPS, Bounder
+from certify.polar.branching.tree import Limits, grow
+from certify.polar.layer_ask import LayerAsk
+from certify.polar.proved import layer_above
+from certify.polar.relaxation.layers import form_of
 
 PLOT = Path(__file__).with_name("layers.png")
 SECONDS = 12.0  # of each method, at each size

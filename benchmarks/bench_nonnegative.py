@@ -12,7 +12,7 @@ from certify import Problem, check, improve, verify
 from certify.adapters.sklearn import from_model
 from certify.atoms import RankOne
 from certify.losses import Squared
-from certify.result import Result
+from certify.pipeline.result import Result
 
 VALUE, EPSILON = 7.29982348, 1e-6
 NONNEGATIVE = RankOne("l2+", "l2+")

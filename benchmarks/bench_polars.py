@@ -15,13 +15,13 @@ from measure import Claim, Options, Report, Row, at_most, main
 
 from certify import Problem, improve
 from certify.atoms import RankOne
-from certify.gauges import gauge
+from certify.base.rigor.flint import Flint
 from certify.kernel import verify as kernel
 from certify.losses import Squared
+from certify.norms import gauge
 from certify.polar import Ask, Proposal
-from certify.polar._proved import handed, kernel_pair, located, split
-from certify.polar.branch import GAP, grown, proposal
-from certify.rigor.flint import Flint
+from certify.polar.methods.branch import GAP, grown, proposal
+from certify.polar.proved import handed, kernel_pair, located, split
 
 NEAR = 1e-4  # relative distance of bound and attained value that is asked for
 MANY = 100_000  # parts: time is the limit

@@ -30,9 +30,10 @@ from trained import (
     torch_network,
 )
 
-from certify import Problem, check, files
+from certify import Problem, check
+from certify.adapters import files
 from certify.adapters.arrays import scnn_relu
-from certify.networks import lam_max
+from certify.search.layers import lam_max
 
 DECAY, STEPS = 0.5, 3000  # of the PyTorch network
 PATTERNS, SHARE = 12, 0.2  # that are sampled, and lam as a part of lam_max, as pyscnn's

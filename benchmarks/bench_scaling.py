@@ -11,7 +11,7 @@ from solvers import solved
 from certify import Problem, check, verify
 from certify.atoms import RankOne
 from certify.losses import Squared
-from certify.polar._proved import proved_above
+from certify.polar.proved import proved_above
 
 PLOT = Path(__file__).parent / "scaling.png"
 SMALL = (20, 40, 60)

@@ -12,13 +12,15 @@ import numpy as np
 from candidates import Array
 from measure import Claim, Options, Report, Row, at_most, main
 
-from certify.gauges import gauge
+from certify.base.rigor.flint import Flint
 from certify.kernel import verify as kernel
-from certify.multilinear import TensorAsk, attain, propose
+from certify.norms import gauge
 from certify.polar import Proposal
-from certify.polar._proved import handed, split
-from certify.relax import tensor_polar
-from certify.rigor.flint import Flint
+from certify.polar.ascent.products import attain
+from certify.polar.product_ask import TensorAsk
+from certify.polar.products import propose
+from certify.polar.proved import handed, split
+from certify.search.relax import tensor_polar
 
 PLOT = Path(__file__).parent / "tensor_polar.png"
 SIZES, QUICK = (3, 4, 5, 6, 7, 8, 12, 16, 20, 30), (3, 6)

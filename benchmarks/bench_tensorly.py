@@ -15,8 +15,8 @@ from tensorly.decomposition import CP, CP_NN
 
 from certify import Problem
 from certify.adapters.tensorly import from_model, start
-from certify.norms import spectral
-from certify.restarts import RestartReport, restart_report
+from certify.pipeline.restarts import RestartReport, restart_report
+from certify.pipeline.tensor_norms import spectral
 
 SHARES = (0.2, 0.1, 0.05)  # lam over the spectral norm
 RANK, BUDGET, NOTHING = 8, 20.0, 1e-12

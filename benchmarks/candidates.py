@@ -9,7 +9,8 @@ import numpy.typing as npt
 from scipy.sparse.linalg import svds
 from sklearn.datasets import load_digits
 
-from certify import Problem, descent
+from certify import Problem
+from certify.search.descent import alternating as descent
 
 Array = npt.NDArray[np.float64]
 Factors = tuple[Array, Array]

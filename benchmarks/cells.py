@@ -20,7 +20,6 @@ import numpy.typing as npt
 from certify import Problem, Verdict, check, verify
 from certify.atoms import RankOne
 from certify.atoms.rank_one import pair_facts
-from certify.gauges import Elastic, Gauge, Group, Variation, Weighted, gauge
 from certify.losses import (
     Absolute,
     Hinge,
@@ -34,6 +33,7 @@ from certify.losses import (
     Squared,
     SquaredHinge,
 )
+from certify.norms import Elastic, Gauge, Group, Variation, Weighted, gauge
 
 Array = npt.NDArray[np.float64]
 Y = np.array([[3.0, -1.0], [2.0, 0.5], [-1.0, 2.0]])

@@ -13,19 +13,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._errors import InputError, OutOfScopeError
     from .adapters import from_model
-    from .certificate import Certificate
-    from .improving import Improvement as Improvement
-    from .improving import improve
+    from .adapters.score import score
+    from .base.errors import InputError, OutOfScopeError
     from .kernel.verify import RejectedError
-    from .pipeline import check
+    from .pipeline.certificate.file import Certificate
+    from .pipeline.certificate.verdict import Verdict
+    from .pipeline.certificate.verify import Proved as Proved
+    from .pipeline.certificate.verify import verify
+    from .pipeline.check import check
+    from .pipeline.improve import Improvement as Improvement
+    from .pipeline.improve import improve
+    from .pipeline.result import Result
     from .problem import Problem
-    from .recheck import Proved as Proved
-    from .recheck import verify
-    from .result import Result
-    from .scoring import score
-    from .verdict import Verdict
 
 __all__ = [
     "Certificate",
@@ -43,20 +43,20 @@ __all__ = [
 ]
 __version__ = "0.1.0"
 HOMES = {
-    "Certificate": "certificate",
-    "Improvement": "improving",
-    "InputError": "_errors",
-    "OutOfScopeError": "_errors",
-    "Problem": "problem",
-    "Proved": "recheck",
+    "Certificate": "pipeline.certificate.file",
+    "Improvement": "pipeline.improve",
+    "InputError": "base.errors",
+    "OutOfScopeError": "base.errors",
+    "Problem": "problem.problem",
+    "Proved": "pipeline.certificate.verify",
     "RejectedError": "kernel.verify",
-    "Result": "result",
-    "Verdict": "verdict",
-    "check": "pipeline",
+    "Result": "pipeline.result",
+    "Verdict": "pipeline.certificate.verdict",
+    "check": "pipeline.check",
     "from_model": "adapters",
-    "improve": "improving",
-    "score": "scoring",
-    "verify": "recheck",
+    "improve": "pipeline.improve",
+    "score": "adapters.score",
+    "verify": "pipeline.certificate.verify",
 }
 logging.getLogger(__name__).addHandler(logging.NullHandler())  # silent unless asked
 

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 import problems  # noqa: E402  found from the checkout
-from certify.report._formula import formula  # noqa: E402
+from certify.pipeline.report._formula import formula  # noqa: E402
 
 PAGE = Path(__file__).with_name("gallery.md")
 HEAD = """# Gallery

@@ -4,8 +4,9 @@ import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from certify import Problem, Verdict, _registry
-from certify._arrays import Array
+from certify import Problem, Verdict
+from certify.base import registry as _registry
+from certify.base.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)

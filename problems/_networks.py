@@ -11,7 +11,7 @@ from math import lcm
 
 import numpy as np
 
-from certify._arrays import Array
+from certify.base.arrays import Array
 
 Row = tuple[Fraction, ...]
 Signs = tuple[int, ...]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from scipy import optimize
 
-from certify._arrays import Array
+from certify.base.arrays import Array
 
 Factors = tuple[Array, ...]
 LETTERS = "abcdefgh"

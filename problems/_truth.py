@@ -6,7 +6,7 @@ from itertools import chain, combinations
 import mpmath
 import numpy as np
 
-from certify._arrays import Array
+from certify.base.arrays import Array
 
 DIGITS = 50
 CLEAN = 1e-9  # entries of a singular vector this small are rounding; all cases are far from it

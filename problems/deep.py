@@ -3,8 +3,8 @@
 import numpy as np
 
 from certify import Problem, Verdict
-from certify._arrays import Array
 from certify.atoms import DeepLinear, DeepReLU
+from certify.base.arrays import Array
 from certify.losses import Squared
 
 from . import Instance

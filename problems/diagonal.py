@@ -6,8 +6,8 @@ import numpy as np
 
 from certify import Problem, Verdict
 from certify.atoms import RankOne
-from certify.gauges import KEYS
 from certify.losses import Squared
+from certify.norms import KEYS
 
 from . import Instance
 from ._truth import first, padded

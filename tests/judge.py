@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from certify import RejectedError, Verdict, check, verify
-from certify.certificate import as_numpy
+from certify.pipeline.certificate.file import as_numpy
 
 from .tolerance import exact_objective
 

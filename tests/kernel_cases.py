@@ -5,10 +5,11 @@ from functools import cache
 import numpy as np
 import scipy.sparse as sp
 
-from certify import Problem, check, fixed_rank, improve
+from certify import Problem, check, improve
 from certify.atoms import RankOne
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept, Smooth, Sparse
+from certify.search import fixed_rank
 
 rng = np.random.default_rng(7)
 Y = rng.integers(-8, 9, (6, 5)).astype(float)

@@ -7,9 +7,9 @@ import cvxpy as cp
 import numpy as np
 
 from certify.atoms import ReLU
-from certify.certificate import ask
 from certify.kernel import verify as kernel
-from certify.polar._proved import handed, split
+from certify.pipeline.certificate.file import ask
+from certify.polar.proved import handed, split
 
 GRID = 64.0  # data are multiples of 1/64: sums and products of a few are exact
 TINY = 2.0**-40  # singular values of dyadic rows are 0 or far above it

@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 
-from certify.gauges import L1, L2, Elastic, Group, LInf, Variation, Weighted
+from certify.norms import L1, L2, Elastic, Group, LInf, Variation, Weighted
 
 MIXED = "*+-0"
 CONES = ("", "+", "-", MIXED)  # the last one repeated to the length

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from certify.arrangements._bases import SUM, Signed
 from certify.atoms import ReLU
+from certify.polar.branching.bases import SUM, Signed
 
 from .network_cases import TINY, combos, drawn, functionals, random_proof, value
 

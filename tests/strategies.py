@@ -11,16 +11,7 @@ from certify import Problem
 from certify.atoms import RankOne
 from certify.losses import Squared
 from certify.offsets import Linear, ModeIntercept, Smooth, Sparse
-from certify.testing.strategies import (
-    FORMS,
-    arrays,
-    dyadics,
-    fields,
-    losses,
-    masks,
-    shapes,
-    stored,
-)
+from certify.testing.strategies import FORMS, arrays, dyadics, fields, losses, masks, shapes, stored
 
 __all__ = [
     "FORMS",

@@ -6,9 +6,9 @@ from math import prod
 
 import numpy as np
 
-from certify.gauges import gauge
 from certify.kernel import verify as kernel
-from certify.polar._proved import handed, split
+from certify.norms import gauge
+from certify.polar.proved import handed, split
 
 GRID = 48  # angles of all circles together that a plain search visits before it climbs
 MOST = 2000

@@ -255,5 +255,7 @@ def test_without_onnx_the_extra_is_named(monkeypatch):
 
 
 def test_the_adapter_imports_onnx_only_when_called():
-    code = "import sys, certify.adapters.onnx, certify.files; sys.exit('onnx' in sys.modules)"
+    code = (
+        "import sys, certify.adapters.onnx, certify.adapters.files; sys.exit('onnx' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

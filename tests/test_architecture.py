@@ -10,76 +10,111 @@ import certify
 
 ROOT = Path(certify.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
-LAYERS = (  # from the bottom up: a module imports from its own layer or from those before it
-    ("kernel", "_errors", "_registry", "_keeping", "verdict"),
-    ("_arrays", "rigor", "branching"),
-    ("_observed", "gauges", "_minimum"),
-    ("losses", "offsets", "polar", "multilinear", "arrangements"),
+FLOORS = (  # from the bottom up: a package imports itself and what is on the floors below it
+    ("kernel",),
+    ("base",),
+    ("losses", "norms", "offsets"),
+    ("polar",),
     ("atoms",),
-    ("_fitting",),
-    ("problem", "_threads", "_stated"),
-    ("_known",),
-    ("_cancel", "orthogonal", "descent", "certificate"),
-    ("_blocks", "rays", "envelope", "coordinates", "balls"),
-    ("lifted", "splitting", "polish", "escapes"),
-    ("columns",),
+    ("problem",),
     ("search",),
-    ("_bar",),
-    ("explore", "fixed_rank"),
-    ("relax",),
-    ("duals",),
-    ("tensors", "networks"),
-    ("evidence",),
-    ("by_solver",),
-    ("scaling", "leaf_factors", "checkpoint"),
-    ("proving",),
-    ("recheck", "question"),
-    ("report",),
-    ("result",),
     ("pipeline",),
-    ("reuse",),
-    ("improving",),
-    ("_comparison", "_decomposing"),
-    ("restarts", "norms"),
-    ("adapters",),
-    ("scoring",),
-    ("files", "demo"),
-    ("audit", "pytest_plugin"),
+    ("adapters", "testing"),
     ("cli",),
-    ("testing",),
-    ("__main__", "__init__"),
 )
-HEIGHT = {name: k for k, layer in enumerate(LAYERS) for name in layer}
+HEIGHT = {name: k for k, floor in enumerate(FLOORS) for name in floor}
+ROOF = ("__init__", "__main__")  # name what is public; nothing below imports them
+ENTRIES, STOREYS = 16, 10
 EXEMPT = {"kernel/verify.py"}  # one file by design; as small as its rules allow
 
 
 def module_of(path):
-    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+    """Return a file's module as its parts: ("certify", "polar", "ask")."""
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return parts[:-1] if parts[-1] == "__init__" else parts
 
 
-def imported(path):
-    package = ["certify", *path.relative_to(ROOT).parent.parts]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            full = [*base, *(node.module or "").split(".")] if node.module else base
-            if full[:1] != ["certify"]:
-                continue
-            yield from ([full[1]] if len(full) > 1 else [a.name for a in node.names])
+MODULES = {module_of(path): path for path in FILES}
+
+
+def first(module):
+    """Return the package of a module, or the name of the root's own file."""
+    return module[1] if len(module) > 1 else "__init__"
+
+
+def targets(node, path):
+    """Yield the modules that an import statement reads."""
+    if isinstance(node, ast.Import):
+        named = [tuple(a.name.split(".")) for a in node.names]
+        yield from (m for m in named if m[0] == "certify")
+        return
+    package = path.relative_to(ROOT.parent).parent.parts
+    base = package[: len(package) - node.level + 1] if node.level else ()
+    full = (*base, *(node.module.split(".") if node.module else ()))
+    if full[:1] != ("certify",):
+        return
+    for alias in node.names:
+        inner = (*full, alias.name)
+        yield inner if inner in MODULES else full
+
+
+def statements(body, *, deferred):
+    """Yield the imports of a body; deferred: those inside of functions, too."""
+    for node in body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif deferred or not isinstance(node, ast.FunctionDef | ast.ClassDef):
+            inner = (
+                getattr(node, name, []) for name in ("body", "orelse", "handlers", "finalbody")
+            )
+            for part in inner:
+                yield from statements(part, deferred=deferred)
+
+
+def imported(path, *, deferred=True):
+    """Yield the modules of ours that a file imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in statements(tree.body, deferred=deferred):
+        yield from targets(node, path)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports_point_down(path):
-    own = module_of(path)
-    if own == "__init__":
+    own = first(module_of(path))
+    if own in ROOF:
         return
-    for name in imported(path):
-        below = HEIGHT.get(name, HEIGHT["__init__"]) <= HEIGHT[own]
-        assert below, f"{own} imports {name}"
+    for module in imported(path):
+        name = first(module)
+        assert name in HEIGHT, f"{own} imports the roof"
+        assert name == own or HEIGHT[name] < HEIGHT[own], f"{own} imports {'.'.join(module)}"
 
 
-def test_every_module_has_a_layer():
-    assert {module_of(p) for p in FILES} == set(HEIGHT)
+def test_every_package_has_a_floor():
+    assert {first(m) for m in MODULES} == {*HEIGHT, *ROOF}
+    assert len(FLOORS) <= STOREYS
+
+
+def test_the_top_level_is_one_screen():
+    held = {p.name for p in ROOT.iterdir()} - {"__pycache__"}
+    assert held == {*HEIGHT, *(f"{name}.py" for name in ROOF), "py.typed"}
+    assert len(held) <= ENTRIES
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    arrows = {m: set(imported(path, deferred=False)) - {m} for m, path in MODULES.items()}
+    del arrows["certify",]  # it imports when a name is first used
+    done, left = {("certify",)}, dict(arrows)
+    while left:
+        free = {m for m, below in left.items() if below <= done}
+        assert free, f"a circle among {sorted('.'.join(m) for m in left)}"
+        done |= free
+        left = {m: below for m, below in left.items() if m not in free}
+
+
+def test_what_verifies_does_not_search():
+    for folder in ("pipeline/certificate", "pipeline/report"):
+        for path in (ROOT / folder).rglob("*.py"):
+            assert "search" not in {first(m) for m in imported(path)}, path
 
 
 def test_kernel_imports_the_standard_library_only():
@@ -94,8 +129,8 @@ def test_kernel_imports_the_standard_library_only():
 
 
 def test_only_relax_imports_cvxpy():
-    users = {module_of(p) for p in FILES if "import cvxpy" in p.read_text(encoding="utf-8")}
-    assert users == {"relax"}
+    users = {p.parent for p in FILES if "import cvxpy" in p.read_text(encoding="utf-8")}
+    assert users == {ROOT / "search/relax"}
 
 
 def test_nothing_is_pickled():
@@ -131,7 +166,7 @@ def test_files_and_functions_are_small(path):
 
 def test_library_does_not_print():
     for path in FILES:
-        if module_of(path) in ("cli", "__main__") or path.name == "verify.py":
+        if first(module_of(path)) in ("cli", "__main__") or path.name == "verify.py":
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):

@@ -7,21 +7,25 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from certify.arrangements import LayerAsk, attain, cells, propose, tree
-from certify.arrangements._circle import best_kink, on_circle
-from certify.arrangements._form import form_of
-from certify.arrangements._frame import Frame
-from certify.arrangements._leaf import leaf
-from certify.arrangements._least import bounded
-from certify.arrangements._multiplier import proved
-from certify.arrangements.dnn import bounder
 from certify.atoms import ReLU
 from certify.atoms.relu import gated
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
 from certify.kernel.verify import Exact
-from certify.polar._proved import handed, split
-from certify.rigor.flint import Flint
-from certify.rigor.rounded import Rounded
+from certify.polar.ascent.circle import best_kink, on_circle
+from certify.polar.ascent.layers import attain
+from certify.polar.branching import cells
+from certify.polar.branching import layers as tree
+from certify.polar.branching.layer_parts import bounder
+from certify.polar.branching.least import bounded
+from certify.polar.layer_ask import LayerAsk
+from certify.polar.layers import propose
+from certify.polar.proved import handed, split
+from certify.polar.relaxation.frame import Frame
+from certify.polar.relaxation.layer_leaf import leaf
+from certify.polar.relaxation.layer_multiplier import proved
+from certify.polar.relaxation.layers import form_of
 
 from .layer_oracles import acted, around_circle, over_patterns, with_free_bias
 

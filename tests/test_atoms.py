@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify import InputError, Problem
-from certify._observed import Observed
 from certify.atoms import ATOMS, CP, DeepLinear, DeepReLU, RankOne, ReLU, Symmetric
 from certify.atoms.relu import gated
 from certify.atoms.symmetric import NORMS
-from certify.gauges import Elastic
+from certify.base.observed import Observed
 from certify.losses import Squared
+from certify.norms import Elastic
 
 from .strategies import FORMS, PAIRS, arrays, cone, masks, powers, shapes
 from .tolerance import EPS, exact_theta, rounding

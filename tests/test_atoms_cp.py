@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from certify import InputError, Problem, Verdict, check, verify
 from certify.atoms import CP, RankOne, Symmetric
-from certify.certificate import ask
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
 from certify.losses import Huber, Logistic, Squared
 from certify.offsets import Intercept, RowIntercept
-from certify.rigor.flint import Flint
-from certify.rigor.rounded import Rounded
+from certify.pipeline.certificate.file import ask
 
 from .strategies import arrays, dyadics
 from .tensor_cases import best_alike, best_value

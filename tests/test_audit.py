@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from certify import InputError, audit, check
-from certify.audit import _book as book
-from certify.cli import main
+from certify import InputError, check
+from certify.cli import audit, main
+from certify.cli.audit import _book as book
 from tests import audit_fits as fits
 from tests.browser import CHROMIUM, laid_out
 from tests.question_files import inside, write

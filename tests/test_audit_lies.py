@@ -5,11 +5,11 @@ import shutil
 
 import pytest
 
-from certify import InputError, audit, check
-from certify.audit import _again as again
-from certify.audit import _book as book
-from certify.audit._job import fitted
-from certify.cli import main
+from certify import InputError, check
+from certify.cli import audit, main
+from certify.cli.audit import _again as again
+from certify.cli.audit import _book as book
+from certify.cli.audit._job import fitted
 from tests.question_files import U, V, write
 
 PLAN = '[defaults]\nbudget = 2\n[[model]]\nname = "few"\nproblem = "problem.toml"\n'
@@ -36,7 +36,7 @@ def copied(audited, tmp_path):
 
 def easy(folder):
     """Return a certificate of an optimum: of the same data at another lam."""
-    from certify.files import load  # noqa: PLC0415
+    from certify.adapters.files import load  # noqa: PLC0415
 
     held = load(folder / "problem.toml")
     other = type(held.problem)(held.problem.loss, held.problem.atom, 9.0)
@@ -89,7 +89,7 @@ def test_a_certificate_of_an_easier_question_is_rejected_where_the_inputs_are_gi
 
 def loose(copied):
     """Put a certificate of the same question at a looser epsilon in the first's place."""
-    from certify.files import load  # noqa: PLC0415
+    from certify.adapters.files import load  # noqa: PLC0415
 
     held, path = load(copied / "problem.toml"), copied / "out" / "certificates" / "few.cert"
     result = check(held.problem, held.factors, rtol=1.0)
@@ -273,7 +273,7 @@ def test_a_bracket_that_nothing_proves_is_not_in_the_table(tmp_path):
 def test_a_row_made_with_other_versions_is_made_again(copied, monkeypatch):
     job = audit.plan(copied / "audit.toml")[0]
     assert again.recalled(copied / "out", job) is not None
-    monkeypatch.setattr("certify.audit._plan.installed", lambda: {"scikit-learn": "0"})
+    monkeypatch.setattr("certify.cli.audit._plan.installed", lambda: {"scikit-learn": "0"})
     assert again.recalled(copied / "out", job) is None
 
 

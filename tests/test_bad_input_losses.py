@@ -9,7 +9,6 @@ import pytest
 
 from certify import InputError, OutOfScopeError, Problem, Verdict, check, improve, verify
 from certify.atoms import RankOne, Symmetric
-from certify.gauges import Elastic, Group, Variation, Weighted
 from certify.losses import (
     Absolute,
     Hinge,
@@ -22,11 +21,12 @@ from certify.losses import (
     Squared,
     SquaredHinge,
 )
+from certify.norms import Elastic, Group, Variation, Weighted
 from certify.offsets import ColumnIntercept, Intercept, RowIntercept, Smooth, Sparse
 
 from .tolerance import exact_norm, exact_objective
 
-SOLVE = importlib.import_module("certify.relax._solve")
+SOLVE = importlib.import_module("certify.search.relax._solve")
 Y = np.array([[2.0, -1.0, 0.5], [-0.5, 4.0, 0.0], [1.0, 3.0, -2.0], [0.0, 1.0, 1.0]])
 COUNTS = np.abs(np.rint(Y))
 ZEROS_ONES = (Y > 0.5) * 1.0

@@ -8,10 +8,10 @@ import pytest
 from tensorly.cp_tensor import CPTensor
 
 from certify import InputError, OutOfScopeError, Problem, Verdict, check, verify
+from certify.adapters.files import load
 from certify.atoms import CP, RankOne
-from certify.files import load
 from certify.losses import Huber, Logistic, Squared
-from certify.restarts import restart_report
+from certify.pipeline.restarts import restart_report
 from tests.question_files import inside
 
 rng = np.random.default_rng(0)

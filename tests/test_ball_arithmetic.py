@@ -8,6 +8,9 @@ from itertools import product
 import numpy as np
 import pytest
 
+from certify.base.rigor.bounds import norm_up, product_error, square_sum
+from certify.base.rigor.layout import on_grid, row_sums_up, totals
+from certify.base.rigor.rounded import Ball, Rounded
 from certify.kernel.verify import (
     Array,
     Deep,
@@ -21,9 +24,6 @@ from certify.kernel.verify import (
     Place,
     RejectedError,
 )
-from certify.rigor.bounds import norm_up, product_error, square_sum
-from certify.rigor.layout import on_grid, row_sums_up, totals
-from certify.rigor.rounded import Ball, Rounded
 
 EXACT, ROUNDED = Exact(), Rounded()
 ONE, RAD = Pattern(1, 1), Fraction(1, 4)

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from certify.branching import BATCH, Limits, Solved, grow
+from certify.polar.branching.tree import BATCH, Limits, Solved, grow
 
 HALF = Fraction(1, 2)
 PEAK = Fraction(1, 3)

@@ -4,17 +4,20 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes
 
-from certify import Problem, Verdict, check, duals, evidence, rays, verify
-from certify.arrangements import ascent
+from certify import Problem, Verdict, check, verify
 from certify.atoms import ReLU
-from certify.descent import state
-from certify.evidence import Evidence
+from certify.base.clock import Clock
 from certify.losses import Logistic, Squared
-from certify.networks import _climb as climb
-from certify.networks._net import Net
 from certify.offsets import ColumnIntercept
-from certify.proving import afforded, relaxed
-from certify.search import Clock
+from certify.pipeline.prove import afforded, relaxed
+from certify.polar.ascent import layers as ascent
+from certify.search import evidence
+from certify.search.coordinates.layers import Net
+from certify.search.descent.alternating import state
+from certify.search.dual import points as duals
+from certify.search.dual import scaling as rays
+from certify.search.found import Evidence
+from certify.search.pricing import layers as climb
 from tests.network_models import counted
 
 UNITS = 24

@@ -9,10 +9,10 @@ import problems
 from certify import InputError, Problem, Verdict, check, improve, verify
 from certify.atoms import CP, DeepLinear, DeepReLU, RankOne, ReLU, Symmetric
 from certify.cli import main
-from certify.gauges import L2, Elastic, Group, Variation
 from certify.losses import Squared
+from certify.norms import L2, Elastic, Group, Variation
 
-SOLVE = importlib.import_module("certify.relax._solve")
+SOLVE = importlib.import_module("certify.search.relax._solve")
 
 rng = np.random.default_rng(1)
 W, S = rng.integers(-8, 9, (4, 3)) / 4, rng.integers(-8, 9, (4, 4)) / 4

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from certify import InputError, Problem, RejectedError, Verdict, check, rays, verify
+from certify import InputError, Problem, RejectedError, Verdict, check, verify
 from certify.atoms import RankOne
 from certify.losses import (
     LOSSES,
@@ -21,6 +21,7 @@ from certify.losses import (
     Softmax,
 )
 from certify.offsets import ColumnIntercept, Intercept, RowIntercept
+from certify.search.dual import scaling as rays
 
 from . import references
 from .strategies import arrays, fields, losses, shapes

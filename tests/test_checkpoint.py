@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from certify import InputError, Problem, Verdict, check
-from certify._keeping import Keeper, keeping, packed, stopped, telling, unpacked
-from certify.arrangements import LayerAsk
-from certify.arrangements._admm import Run
-from certify.arrangements.dnn import bounder, started
 from certify.atoms import ReLU
-from certify.branching import Limits, Solved, grow
-from certify.checkpoint import opened
+from certify.base.checkpoint import Keeper, keeping, packed, stopped, telling, unpacked
 from certify.losses import Squared
+from certify.pipeline.checkpoint_file import opened
+from certify.polar.branching.layer_parts import bounder, started
+from certify.polar.branching.tree import Limits, Solved, grow
+from certify.polar.layer_ask import LayerAsk
+from certify.polar.relaxation.layer_admm import Run
 
 
 class Span(NamedTuple):
@@ -203,7 +203,7 @@ def test_check_goes_on_without_searching_again(tmp_path, monkeypatch):
     problem, factors = network()
     file = tmp_path / "a.checkpoint"
     first = check(problem, factors, checkpoint=file)
-    monkeypatch.setattr("certify.networks.trail", None)  # not called any more
+    monkeypatch.setattr("certify.search.layers.trail", None)  # not called any more
     again = check(problem, factors, checkpoint=file)
     assert again.verdict is first.verdict is Verdict.REFUTED
     assert again.lower >= first.lower

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from certify import Certificate, Verdict, cli, verify
-from certify.files import load
-from certify.verdict import EXIT_CODES
+from certify.adapters.files import load
+from certify.pipeline.certificate.verdict import EXIT_CODES
 from tests.question_files import OPTIMUM, PLAIN, U, V, Y, inside, write
 
 ONE = {"U": U[:, :1], "V": V[:, :1]}  # 1/2 (2^2 + 4^2) + 2 * 3 = 16

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from certify import Verdict, cli
-from certify.demo import Row
+from certify.cli.demo import Row
 from tests.question_files import OPTIMUM, drained, inside, outside, write
 from tests.test_cli import ONE
 

@@ -9,8 +9,8 @@ import jsonschema
 import numpy as np
 import pytest
 
-from certify.files import _published as made
-from certify.files import load
+from certify.adapters.files import _published as made
+from certify.adapters.files import load
 from tests.question_files import inside, write
 
 rng = np.random.default_rng(0)

@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 
 from certify.atoms import RankOne
-from certify.branching import grow
-from certify.gauges import gauge
-from certify.gauges.group import Group
-from certify.gauges.weighted import Weighted
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
+from certify.norms import gauge
+from certify.norms.group import Group
+from certify.norms.weighted import Weighted
 from certify.polar import Ask
-from certify.polar import _admm as admm
-from certify.polar._cone import Cut, Equal, cell, of_pair, of_symmetric
-from certify.polar._leaf import factored, leaf, noise
-from certify.polar._nodes import both, proof_of, undecided
-from certify.polar._proved import handed, kernel_pair, located, split
-from certify.polar.branch import GAP, Branch, grown, limits, proposal
-from certify.polar.dnn import Dnn, allowance, bounder, form_of
-from certify.rigor.flint import Flint
-from certify.rigor.rounded import Rounded
+from certify.polar.branching.pairs import both, proof_of, undecided
+from certify.polar.branching.tree import grow
+from certify.polar.methods.branch import GAP, Branch, grown, limits, proposal
+from certify.polar.methods.dnn import Dnn, allowance, bounder, form_of
+from certify.polar.proved import handed, kernel_pair, located, split
+from certify.polar.relaxation import pair_admm as admm
+from certify.polar.relaxation.pair_leaf import factored, leaf, noise
+from certify.polar.relaxation.pairs import Cut, Equal, cell, of_pair, of_symmetric
 from problems import _truth
 
 from .tolerance import EPS

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from certify.arrangements import _admm as admm
-from certify.arrangements import _cone as cone
-from certify.arrangements._form import CUT, SPREAD, evened, form_of
-from certify.arrangements._frame import Frame
-from certify.arrangements.dnn import bounder
 from certify.atoms import ReLU
+from certify.polar.branching.layer_parts import bounder
+from certify.polar.relaxation import cone
+from certify.polar.relaxation import layer_admm as admm
+from certify.polar.relaxation.frame import Frame
+from certify.polar.relaxation.layers import CUT, SPREAD, evened, form_of
 
 
 def asked(m, d, seed):

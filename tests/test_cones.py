@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from certify import InputError, Problem, check, files, verify
+from certify import InputError, Problem, check, verify
+from certify.adapters import files
 from certify.atoms import RankOne, Symmetric
-from certify.gauges import L2, Elastic, Group, LInf, Variation, Weighted, gauge, support
 from certify.losses import Squared
+from certify.norms import L2, Elastic, Group, LInf, Variation, Weighted, gauge, support
 
 LOSS = Squared(np.zeros((3, 2)))
 

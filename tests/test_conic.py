@@ -6,11 +6,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
 from certify.kernel.verify import Exact, Norm, Pair, Pattern
-from certify.polar._proved import handed
-from certify.rigor.flint import Flint
-from certify.rigor.rounded import Rounded
+from certify.polar.proved import handed
 
 from .unit_balls import EDGES, LEFT, RIGHT, SLACK, SUMMED, M, N, Sharp, attained, points, size
 

@@ -113,7 +113,7 @@ def test_every_step_of_the_guide_works(tree):
 def test_the_guide_shows_each_kind_of_contribution():
     found = steps(GUIDE.read_text(encoding="utf-8"))
     written = {str(Path(s.path).parent) for s in found if s.path}
-    folders = {"atoms", "gauges", "polar", "kernel"}
+    folders = {"atoms", "norms", "polar/methods", "kernel"}
     assert written >= {"problems", "tests", *(f"certify/{name}" for name in folders)}
     text = GUIDE.read_text(encoding="utf-8")
     fences = [line for line in text.splitlines() if line.startswith("```")]
@@ -145,14 +145,18 @@ def diff_of(path, *lines):
     return "\n".join([f"```diff {path}", *lines, "```\n"])
 
 
-LIE = diff_of("certify/gauges/l1.py", '-    name = "l1"', '+    name = "l2"')
+LIE = diff_of("certify/norms/l1.py", '-    name = "l1"', '+    name = "l2"')
 BROKEN = {
     "a script that asserts something false": script("assert VALUE == 4"),
     "a script that warns": script("import warnings; warnings.warn('x')"),
     "a script with a name that is gone": script("from certify import absent"),
-    "a diff without its context": diff_of("certify/verdict.py", "-no such line", "+x"),
-    "a diff whose context is there twice": diff_of("certify/verdict.py", " ", "+x"),
-    "a file that exists": "```python certify/verdict.py\nx = 1\n```\n",
+    "a diff without its context": diff_of(
+        "certify/pipeline/certificate/verdict.py", "-no such line", "+x"
+    ),
+    "a diff whose context is there twice": diff_of(
+        "certify/pipeline/certificate/verdict.py", " ", "+x"
+    ),
+    "a file that exists": "```python certify/pipeline/certificate/verdict.py\nx = 1\n```\n",
     "a file in no folder": "```python nowhere/x.py\nx = 1\n```\n",
     "a command that fails": pytest_of("tests/test_none.py"),
     "a command that selects nothing": pytest_of("tests/test_registry.py -k xyz"),

@@ -7,6 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
 from certify.kernel.verify import (
     Array,
@@ -23,7 +24,6 @@ from certify.kernel.verify import (
     Pattern,
     Question,
 )
-from certify.rigor.rounded import Rounded
 
 TIERS = pytest.mark.parametrize("tier", [Exact, Rounded])
 NOTHING = Arrays({}, "proof")

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from certify import RejectedError
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
-from certify.polar._proved import handed
-from certify.polar._proved import split as kernel_split
-from certify.rigor.flint import Flint
-from certify.rigor.rounded import Rounded
+from certify.polar.proved import handed
+from certify.polar.proved import split as kernel_split
 
 from .tensor_cases import (
     best_alike,

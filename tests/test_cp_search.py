@@ -6,22 +6,25 @@ from time import monotonic
 import numpy as np
 import pytest
 
-from certify import Problem, Verdict, check, descent, envelope, improve, verify
+from certify import Problem, Verdict, check, improve, verify
 from certify.atoms import CP, RankOne
-from certify.columns import Growth
-from certify.duals import Run, is_hard
+from certify.base.clock import Clock
 from certify.losses import Absolute, Huber, Logistic, Poisson, Squared
-from certify.multilinear import attain
 from certify.offsets import Intercept, RowIntercept
-from certify.search import Clock
-from certify.tensors import _contract as contract
-from certify.tensors import _grow, trail
-from certify.tensors._climb import Field, above, cosines
-from certify.tensors._compress import compressed
-from certify.tensors._dual import groups, open_gap, patience, proved, relaxation
-from certify.tensors._fit import Task, finished, polished, reweighted
-from certify.tensors._form import form_of
-from certify.tensors._joint import Joint, polish
+from certify.polar.ascent.products import attain
+from certify.search import envelope
+from certify.search.coordinates import contract
+from certify.search.coordinates.compress import compressed
+from certify.search.coordinates.products import form_of
+from certify.search.descent import alternating as descent
+from certify.search.descent.products import Task, finished, polished, reweighted
+from certify.search.dual.joint import Joint, polish
+from certify.search.dual.points import Run, is_hard
+from certify.search.dual.products import groups, open_gap, patience, proved, relaxation
+from certify.search.growth import products as _grow
+from certify.search.growth.pairs import Growth
+from certify.search.pricing.products import Field, above, cosines
+from certify.search.products import trail
 
 from .tolerance import EPS
 

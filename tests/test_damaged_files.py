@@ -12,7 +12,7 @@ import pytest
 import scipy.sparse as sp
 
 from certify import InputError
-from certify.files import FORMATS, load
+from certify.adapters.files import FORMATS, load
 from tests.question_files import Y, write
 from tests.test_files import SPARSE, WRITERS, read_Y, refused
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from certify.arrangements._base import LayerAsk
-from certify.arrangements._form import form_of
-from certify.arrangements._multiplier import Multiplier, proved
-from certify.arrangements._sharp import crossed, decided, sharpened
 from certify.atoms import ReLU
+from certify.polar.layer_ask import LayerAsk
+from certify.polar.relaxation.layer_multiplier import Multiplier, proved
+from certify.polar.relaxation.layers import form_of
+from certify.polar.relaxation.sharp import crossed, decided, sharpened
 
 RNG = np.random.default_rng(31)
 N, K = 7, 3

@@ -8,13 +8,13 @@ import pytest
 from certify import InputError, Problem, RejectedError, Verdict, check, verify
 from certify.atoms import DeepLinear, DeepReLU, ReLU
 from certify.atoms import _layers as layers
-from certify.certificate import ask
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept
-from certify.polar._proved import handed, split
-from certify.rigor.flint import Flint
-from certify.rigor.rounded import Rounded
+from certify.pipeline.certificate.file import ask
+from certify.polar.proved import handed, split
 
 TIERS = (kernel.Exact, Flint, Rounded)
 RNG = np.random.default_rng(3)

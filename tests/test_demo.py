@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 from sklearn.datasets import load_digits
 
-from certify import Certificate, InputError, Proved, Verdict, demo
+from certify import Certificate, InputError, Proved, Verdict
+from certify.cli import demo
 
 EXPECTED = {
     "soft-thresholded SVD": Verdict.CERTIFIED,

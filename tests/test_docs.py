@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 import certify
-from certify import atoms, gauges, losses, offsets, restarts, testing
+from certify import atoms, losses, offsets, testing
+from certify import norms as gauges
 from certify.cli import main
+from certify.pipeline import restarts
 from tests.browser import CHROMIUM, laid_out
 
 ROOT = Path(__file__).parent.parent

@@ -7,9 +7,9 @@ from itertools import product
 import numpy as np
 import pytest
 
+from certify.base.rigor.rounded import Ball, Rounded
 from certify.kernel import verify as kernel
 from certify.kernel.verify import Arrays, Exact, Norm, Pair, Pattern
-from certify.rigor.rounded import Ball, Rounded
 
 from .references import NEAR, mp, rational
 from .test_corrections import asked_of, dual, numbers

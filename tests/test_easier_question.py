@@ -7,10 +7,10 @@ import pytest
 
 from certify import Certificate, Problem, RejectedError, Verdict, check, verify
 from certify.atoms import RankOne
-from certify.certificate import ask
 from certify.kernel import verify as kernel
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, RowIntercept
+from certify.pipeline.certificate.file import ask
 
 L2, PRODUCT = RankOne(), (np.diag([3.0, 2, 0])[:, :2], np.eye(3)[:, :2])
 DATA = np.diag([4.0, 3, 2])  # at lam = 1 the optimum is diag(3, 2, 1), so PRODUCT is not optimal

@@ -10,9 +10,9 @@ from scipy import sparse
 
 from certify import InputError, Problem, Verdict, check
 from certify.atoms import RankOne
-from certify.certificate import as_numpy
 from certify.losses import Squared
 from certify.offsets import OFFSETS, ColumnIntercept
+from certify.pipeline.certificate.file import as_numpy
 
 from .judge import (
     CERTIFIED,

@@ -11,13 +11,13 @@ import pytest
 
 from certify import Problem, RejectedError, Verdict, check
 from certify.atoms import RankOne
-from certify.certificate import ask, hand_over
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept
+from certify.pipeline.certificate.file import ask, hand_over
 from certify.polar import exact_text
-from certify.rigor.flint import Flint
-from certify.rigor.rounded import Rounded
 
 TIERS = pytest.mark.parametrize("tier", [kernel.Exact, Flint, Rounded])
 H = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2  # orthogonal

@@ -9,8 +9,8 @@ import scipy.sparse as sp
 from safetensors.numpy import save_file
 
 from certify import InputError
+from certify.adapters.files import FORMATS, load
 from certify.atoms import RankOne
-from certify.files import FORMATS, load
 from certify.losses import LOSSES
 from certify.offsets import ColumnIntercept, Linear
 from tests.question_files import ATOM, PLAIN, U, V, Y, write

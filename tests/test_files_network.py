@@ -7,10 +7,10 @@ from safetensors.numpy import save_file
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from certify import InputError, OutOfScopeError
+from certify.adapters.files import load
 from certify.adapters.sklearn import from_model as from_estimator
 from certify.adapters.torch import from_model
 from certify.atoms import ReLU
-from certify.files import load
 from certify.losses import Huber, Softmax
 from tests.network_models import fitted, objective
 from tests.onnx_graphs import B1, B2, W1, W2, D, K, R, network

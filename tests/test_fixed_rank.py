@@ -9,16 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certify import Problem, Verdict, check, fixed_rank, verify
-from certify._blocks import disjoint
+from certify import Problem, Verdict, check, verify
 from certify.atoms import RankOne
-from certify.certificate import as_numpy
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept
-from certify.polar._proved import handed
-from certify.rigor.flint import Flint
-from certify.rigor.rounded import Rounded
+from certify.pipeline.certificate.file import as_numpy
+from certify.polar.proved import handed
+from certify.search import fixed_rank
+from certify.search.observed_blocks import disjoint
 
 from .kernel_cases import honest
 from .strategies import arrays, dyadics, masks

@@ -7,9 +7,9 @@ from itertools import product
 import numpy as np
 import pytest
 
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
 from certify.kernel.verify import Array, Arrays, Exact, Line, Norm, Offset, Pattern
-from certify.rigor.rounded import Rounded
 
 from .test_corrections import matrix, numbers
 

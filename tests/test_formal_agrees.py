@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from certify import Problem
 from certify.atoms import RankOne
-from certify.certificate import ask, hand_over
 from certify.kernel.verify import Array, Exact, Grid, prove
 from certify.losses import Squared
+from certify.pipeline.certificate.file import ask, hand_over
 
 DYADIC = st.builds(lambda n, k: n / 2**k, st.integers(-40, 40), st.integers(0, 6))
 

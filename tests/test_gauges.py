@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from certify import InputError
-from certify.escapes import maximizers
-from certify.gauges import GAUGES, KEYS, L1, LInf, gauge
+from certify.norms import GAUGES, KEYS, L1, LInf, gauge
+from certify.search.pricing.pairs import maximizers
 
 
 def test_every_norm_without_parameters_has_three_keys():

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 import problems
 from certify import OutOfScopeError, Problem, Verdict, check, improve, verify
 from certify.atoms import RankOne
-from certify.descent import State
-from certify.improving import falling
 from certify.losses import Squared
 from certify.offsets import OFFSETS, Sparse
+from certify.pipeline.improve import falling
+from certify.search.descent.alternating import State
 
 from .strategies import PAIRS, examples, questions
 from .tolerance import exact_objective

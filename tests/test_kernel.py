@@ -16,12 +16,12 @@ from safetensors.numpy import save_file
 
 from certify import Problem, check
 from certify.atoms import RankOne
-from certify.certificate import Certificate, as_numpy
-from certify.gauges import L2
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
 from certify.losses import Squared
-from certify.rigor.flint import Flint
-from certify.rigor.rounded import Rounded
+from certify.norms import L2
+from certify.pipeline.certificate.file import Certificate, as_numpy
 from tests.kernel_cases import PROBLEMS, honest, zero
 
 CASES = honest()

@@ -12,10 +12,10 @@ from safetensors.numpy import save_file
 
 from certify import Problem, RejectedError, check
 from certify.atoms import RankOne
-from certify.certificate import Certificate, as_numpy
-from certify.gauges import L2
 from certify.kernel import verify as kernel
 from certify.losses import Squared
+from certify.norms import L2
+from certify.pipeline.certificate.file import Certificate, as_numpy
 
 from .kernel_cases import honest
 

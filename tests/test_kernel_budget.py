@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from certify import Problem, RejectedError, check, verify
 from certify.atoms import RankOne
-from certify.certificate import Certificate
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
 from certify.cli import main
 from certify.kernel import verify as kernel
-from certify.leaf_factors import leaf_factors
 from certify.losses import Squared
-from certify.polar._proved import handed
-from certify.rigor.flint import Flint
-from certify.rigor.rounded import Rounded
+from certify.pipeline.certificate.file import Certificate
+from certify.pipeline.certificate.leaf_factors import leaf_factors
+from certify.polar.proved import handed
 
 from .bombs import BOMBS, alone, built
 from .question_files import inside, write

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from certify import Problem, RejectedError, check, verify
 from certify.atoms import RankOne
-from certify.certificate import ask, hand_over
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
 from certify.losses import (
     LOSSES,
@@ -25,9 +26,8 @@ from certify.losses import (
     Softmax,
     Squared,
 )
+from certify.pipeline.certificate.file import ask, hand_over
 from certify.polar import exact_text
-from certify.rigor.flint import Flint
-from certify.rigor.rounded import Rounded
 
 from . import references
 from .references import mp, number, rational

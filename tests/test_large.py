@@ -8,7 +8,7 @@ from certify import Problem, RejectedError, Verdict, check, improve, verify
 from certify.atoms import RankOne
 from certify.losses import Squared
 from certify.offsets import Intercept, Linear, RowIntercept
-from certify.polar import _spectra as spectra
+from certify.polar import eigen as spectra
 
 RNG = np.random.default_rng(5)
 Y = RNG.integers(-16, 17, (40, 32)) / 4
@@ -24,8 +24,8 @@ OPTIMUM = 0.5 * (np.minimum(S, LAM) ** 2).sum() + LAM * (S[:5] - LAM).sum()
 def large(monkeypatch):
     """Call everything above 8 rows large."""
     monkeypatch.setattr(spectra, "DENSE", 8)
-    monkeypatch.setattr("certify.proving.EXACT_SIDE", 8)
-    monkeypatch.setattr("certify._threads.LARGE", 8)
+    monkeypatch.setattr("certify.pipeline.certificate.tiers.EXACT_SIDE", 8)
+    monkeypatch.setattr("certify.base.threads.LARGE", 8)
 
 
 @pytest.mark.usefixtures("large")
@@ -96,7 +96,7 @@ def test_covariates_that_overlap_other_offsets_are_made_orthogonal_together(offs
     best = improve(problem, ones)
     assert best.result.verdict is Verdict.CERTIFIED
     assert verify(best.result.certificate, problem, best.factors, q=best.q).tier == "exact"
-    monkeypatch.setattr("certify.orthogonal.JOINT", 0)
+    monkeypatch.setattr("certify.search.dual.orthogonal.JOINT", 0)
     result = check(problem, best.factors)
     assert (result.verdict, result.lower) == (Verdict.UNDECIDED, 0.0)
     assert "no orthogonal dual point" in result.reason

@@ -6,15 +6,15 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from certify.arrangements import tree
-from certify.arrangements._admm import Relaxed, Warm
-from certify.arrangements._multiplier import Multiplier
-from certify.arrangements.dnn import across, bounder
 from certify.atoms import ReLU
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
 from certify.polar import Proposal
-from certify.polar._proved import handed, split
-from certify.rigor.rounded import Rounded
+from certify.polar.branching import layers as tree
+from certify.polar.branching.layer_parts import across, bounder
+from certify.polar.proved import handed, split
+from certify.polar.relaxation.layer_admm import Relaxed, Warm
+from certify.polar.relaxation.layer_multiplier import Multiplier
 
 from .layer_oracles import over_patterns
 

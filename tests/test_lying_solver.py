@@ -10,10 +10,10 @@ from certify import Problem, Verdict, check, verify
 from certify.atoms import RankOne
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept
-from certify.relax import Relaxed, convex, dual_point
+from certify.search.relax import Relaxed, convex, dual_point
 
-MODULE = importlib.import_module("certify.relax.convex")
-SOLVE = importlib.import_module("certify.relax._solve")
+MODULE = importlib.import_module("certify.search.relax.convex")
+SOLVE = importlib.import_module("certify.search.relax._solve")
 
 CVXPY = {"method": "cvxpy"}
 H = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2  # orthogonal

@@ -8,20 +8,22 @@ import torch
 from torch import nn
 
 from certify import InputError, OutOfScopeError, Problem, Verdict, check, improve, verify
+from certify.adapters.files import load
 from certify.adapters.torch import from_model
-from certify.arrangements import LayerAsk, attain, propose
 from certify.atoms import ReLU
-from certify.certificate import Certificate, ask
-from certify.descent import state
-from certify.files import load
+from certify.base.clock import Clock
 from certify.losses import Absolute, Squared
-from certify.networks import lam_max, max_trail
 from certify.offsets import ColumnIntercept
-from certify.question import question
-from certify.relax import network_witness
-from certify.report._formula import formula
-from certify.report._words import model
-from certify.search import Clock
+from certify.pipeline.certificate.file import Certificate, ask
+from certify.pipeline.certificate.question import question
+from certify.pipeline.report._formula import formula
+from certify.pipeline.report._words import model
+from certify.polar.ascent.layers import attain
+from certify.polar.layer_ask import LayerAsk
+from certify.polar.layers import propose
+from certify.search.descent.alternating import state
+from certify.search.layers import lam_max, max_trail
+from certify.search.relax import network_witness
 from problems import largest_patch
 from problems._networks import steepest_largest
 

@@ -9,10 +9,10 @@ import pytest
 
 from certify import RejectedError
 from certify.atoms import ReLU
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
-from certify.polar._proved import handed
-from certify.polar._proved import split as parted
-from certify.rigor.rounded import Rounded
+from certify.polar.proved import handed
+from certify.polar.proved import split as parted
 
 from .network_cases import network_of
 from .tolerance import fractions

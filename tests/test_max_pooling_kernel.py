@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from certify import Certificate, Problem, RejectedError
-from certify.arrangements._bases import Signed
 from certify.atoms import ReLU
-from certify.certificate import ask
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
 from certify.losses import Squared
-from certify.polar._proved import handed
-from certify.polar._proved import split as parted
-from certify.rigor.flint import Flint
-from certify.rigor.rounded import Rounded
+from certify.pipeline.certificate.file import ask
+from certify.polar.branching.bases import Signed
+from certify.polar.proved import handed
+from certify.polar.proved import split as parted
 
 from .network_cases import drawn, network_of, proved, value
 from .pooling_cases import pooled, random_max, slack, truth

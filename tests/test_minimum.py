@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from certify import Problem
-from certify._minimum import bisected
 from certify.atoms import RankOne
+from certify.base.minimize import bisected
 from certify.losses import Absolute, Hinge, Quantile
 from certify.offsets import ColumnIntercept, Intercept, RowIntercept
 from tests.tolerance import rounding

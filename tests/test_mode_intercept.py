@@ -9,18 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify import InputError, Problem, RejectedError, Verdict, check, verify
-from certify._fitting import operator
-from certify._observed import Observed
 from certify.atoms import CP, RankOne
-from certify.certificate import ask
+from certify.base.observed import Observed
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
 from certify.losses import Absolute, Squared
 from certify.offsets import ColumnIntercept, Intercept, Linear, ModeIntercept, RowIntercept
-from certify.orthogonal import orthogonalize
-from certify.polar._proved import handed
-from certify.rays import ridge_cost
-from certify.rigor.flint import Flint
-from certify.rigor.rounded import Rounded
+from certify.pipeline.certificate.file import ask
+from certify.polar.proved import handed
+from certify.problem.best_offsets import operator
+from certify.search.dual.orthogonal import orthogonalize
+from certify.search.dual.scaling import ridge_cost
 
 from .strategies import arrays, dyadics
 from .tolerance import exact_field, fractions, rounding

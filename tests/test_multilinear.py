@@ -8,15 +8,20 @@ from time import monotonic
 import numpy as np
 import pytest
 
-from certify.gauges import gauge
+from certify.base.rigor.flint import Flint
 from certify.kernel import verify as kernel
 from certify.kernel.verify import Exact, Pattern
-from certify.multilinear import TensorAsk, ascent, attain, contract, groups, propose
-from certify.multilinear._cut import Cut
-from certify.multilinear._positive import SMALL, Positive
-from certify.multilinear.transpose import Form
-from certify.polar._proved import handed, split, tensor_above
-from certify.rigor.flint import Flint
+from certify.norms import gauge
+from certify.polar.ascent import contract
+from certify.polar.ascent import products as ascent
+from certify.polar.ascent.products import attain
+from certify.polar.product_ask import TensorAsk
+from certify.polar.products import propose
+from certify.polar.proved import handed, split, tensor_above
+from certify.polar.relaxation import groups
+from certify.polar.relaxation.cut import Cut
+from certify.polar.relaxation.positive import SMALL, Positive
+from certify.polar.relaxation.products import Form
 
 L2 = ("l2",) * 3
 NIE_WANG = {

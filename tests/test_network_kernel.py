@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from certify import InputError
-from certify.arrangements import Layer
 from certify.atoms import ReLU
 from certify.atoms.relu import gated
-from certify.gauges import L2
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
-from certify.polar._proved import handed, split
-from certify.relax.network_witness import Part, leaf, network_witness
-from certify.rigor.flint import Flint
-from certify.rigor.rounded import Rounded
+from certify.norms import L2
+from certify.polar.layer_ask import Layer
+from certify.polar.proved import handed, split
+from certify.search.relax.network_witness import Part, leaf, network_witness
 
 from .network_cases import (
     TINY,

@@ -7,13 +7,13 @@ import pytest
 
 from certify import Certificate, Problem
 from certify.atoms import ReLU
-from certify.certificate import ask
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
 from certify.losses import KullbackLeibler, Logistic, Squared
 from certify.offsets import ColumnIntercept
-from certify.polar._proved import handed, split
-from certify.relax.network_witness import network_witness
-from certify.rigor.rounded import Rounded
+from certify.pipeline.certificate.file import ask
+from certify.polar.proved import handed, split
+from certify.search.relax.network_witness import network_witness
 
 from .network_cases import asked_of, cell_tree, made, network_of, proved, truth
 from .tolerance import rounding

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import problems
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
-from certify.polar._proved import handed, split
+from certify.polar.proved import handed, split
 from certify.problem import Problem
-from certify.relax import dual_point, network_witness
-from certify.rigor.rounded import Rounded
+from certify.search.relax import dual_point, network_witness
 from problems import network_biases, network_line, network_plane, network_slopes, network_space
 from problems._networks import cells, dot, faces, free_steepest, rational, root, sign, steepest
 

@@ -5,21 +5,22 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from certify import InputError, OutOfScopeError, Problem, Verdict, check, improve, rays
+from certify import InputError, OutOfScopeError, Problem, Verdict, check, improve
 from certify.atoms import RankOne, ReLU
 from certify.atoms.relu import gated
-from certify.descent import state
-from certify.envelope import Smoothed
+from certify.base.clock import Clock
 from certify.losses import Absolute, Huber, Logistic, Poisson, Softmax, Squared
-from certify.networks import lam_max, trail
-from certify.networks._barrier import solve
-from certify.networks._cells import Program, cells_of
-from certify.networks._climb import above, cell_maximum, crossed, distinct, field_of
-from certify.networks._descend import Descent, descended, on_kinks
-from certify.networks._grow import pruned
-from certify.networks._net import Net
 from certify.offsets import ColumnIntercept, Linear, RowIntercept
-from certify.search import Clock
+from certify.search.coordinates.layers import Net
+from certify.search.descent.alternating import state
+from certify.search.descent.barrier import solve
+from certify.search.descent.cells import Program, cells_of
+from certify.search.descent.layers import Descent, descended, on_kinks
+from certify.search.dual import scaling as rays
+from certify.search.envelope import Smoothed
+from certify.search.growth.layers import pruned
+from certify.search.layers import lam_max, trail
+from certify.search.pricing.layers import above, cell_maximum, crossed, distinct, field_of
 
 EPSILON = 1e-6  # relative: the gap that the searches are asked to leave
 CLOSE = 0.05  # of it is what they stop at

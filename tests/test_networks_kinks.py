@@ -5,18 +5,19 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from certify import Problem, Verdict, envelope, improve, verify
+from certify import Problem, Verdict, improve, verify
 from certify.atoms import ReLU
-from certify.columns import Growth
-from certify.descent import state
 from certify.losses import Absolute, Hinge, Quantile, Softmax, Squared
-from certify.networks import _kinked as kinked
-from certify.networks._cells import Program, cells_of
-from certify.networks._grow import grow
-from certify.networks._net import Net
 from certify.offsets import ColumnIntercept, Sparse
+from certify.search import envelope
+from certify.search.coordinates.layers import Net
+from certify.search.descent import kinked
+from certify.search.descent.alternating import state
+from certify.search.descent.cells import Program, cells_of
+from certify.search.growth.layers import grow
+from certify.search.growth.pairs import Growth
 
-SOLVER = import_module("certify.relax.network_cells")
+SOLVER = import_module("certify.search.relax.network_cells")
 RNG = np.random.default_rng(7)
 N = 12
 X = RNG.integers(-16, 17, (N, 1)) / 8

@@ -1,4 +1,4 @@
-"""Every norm on every kind of cone keeps the contract of gauges/_base.py.
+"""Every norm on every kind of cone keeps the contract of norms/_base.py.
 
 Upper bounds of g* come from the kernel, in exact arithmetic; lower ones from vectors, priced
 exactly.  A prox is proved by its optimality condition, not compared with a solver's.
@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certify.gauges import GAUGES, Group, Variation, Weighted, gauge
 from certify.kernel import verify as kernel
-from certify.polar._proved import handed, kernel_pair
+from certify.norms import GAUGES, Group, Variation, Weighted, gauge
+from certify.polar.proved import handed, kernel_pair
 
 from .norms import CONES, IDS, MAKERS, VARIANTS, made
 from .strategies import arrays, dyadics, powers

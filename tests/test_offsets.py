@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify import InputError, Problem, Verdict, improve
-from certify._fitting import operator
-from certify._observed import Observed
 from certify.atoms import RankOne
+from certify.base.observed import Observed
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
 from certify.kernel.verify import Exact, Pattern
 from certify.losses import Absolute, Logistic, Squared
 from certify.offsets import (
@@ -22,11 +23,10 @@ from certify.offsets import (
     Smooth,
     Sparse,
 )
-from certify.orthogonal import orthogonalize
-from certify.polar._proved import handed
-from certify.rays import adjoint
-from certify.rigor.flint import Flint
-from certify.rigor.rounded import Rounded
+from certify.polar.proved import handed
+from certify.problem.best_offsets import operator
+from certify.search.dual.orthogonal import orthogonalize
+from certify.search.dual.scaling import adjoint
 
 from .strategies import arrays, dyadics, masks, offsets, shapes
 from .tolerance import exact_field, exact_penalty, fractions, rounding

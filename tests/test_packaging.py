@@ -21,9 +21,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 SHIPPED = (
     "certify/py.typed",
     "certify/kernel/SPEC.md",
-    "certify/report/page.html.jinja",
-    "certify/audit/index.html.jinja",
-    "certify/files/problem.schema.json",
+    "certify/pipeline/report/page.html.jinja",
+    "certify/cli/audit/index.html.jinja",
+    "certify/adapters/files/problem.schema.json",
 )
 USER = (ROOT / "tests" / "users_project.py").read_text("utf-8")
 WRONG = USER + "\ncheck(problem)\nresult.lowr\nbad: int = result.verdict\nRankOne(3)\n"
@@ -80,7 +80,7 @@ def test_metadata_name_the_extras_and_entry_points(built):
     assert extras == wanted
     points = held.read(f"{info}/entry_points.txt").decode()
     assert "certify = certify.cli:main" in points
-    assert "certify = certify.pytest_plugin" in points
+    assert "certify = certify.adapters.pytest_plugin" in points
 
 
 def test_the_version_is_one(built):

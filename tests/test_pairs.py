@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from certify import Problem, Verdict, check, verify
 from certify.atoms import RankOne
 from certify.atoms.rank_one import pair_facts
-from certify.gauges import Variation
+from certify.base.rigor.flint import Flint
 from certify.kernel import verify as kernel
 from certify.losses import Squared
+from certify.norms import Variation
 from certify.polar import METHODS, Ask
-from certify.polar._proved import handed, kernel_pair, located, proved_above, split
-from certify.rigor.flint import Flint
+from certify.polar.proved import handed, kernel_pair, located, proved_above, split
 
 from .norms import CONES, MAKERS, MIXED, made
 from .strategies import arrays, examples

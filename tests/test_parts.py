@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from certify import Problem, Verdict, check, improve, verify
 from certify.atoms import RankOne
-from certify.certificate import as_numpy, ask
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, RowIntercept, Smooth, Sparse
-from certify.orthogonal import orthogonalize
-from certify.polar._proved import handed
-from certify.relax import convex
-from certify.rigor.flint import Flint
-from certify.rigor.rounded import Rounded
+from certify.pipeline.certificate.file import as_numpy, ask
+from certify.polar.proved import handed
+from certify.search.dual.orthogonal import orthogonalize
+from certify.search.relax import convex
 
 from .kernel_cases import honest
 from .strategies import arrays, graphs, masks

@@ -14,11 +14,11 @@ from scipy import sparse
 
 from certify import RejectedError
 from certify.atoms import RankOne
-from certify.gauges import gauge
+from certify.base.rigor.flint import Flint
 from certify.kernel import verify as kernel
+from certify.norms import gauge
 from certify.polar import METHODS, Ask
-from certify.polar._proved import located, proved_above, split
-from certify.rigor.flint import Flint
+from certify.polar.proved import located, proved_above, split
 from problems import _truth
 
 from .strategies import PAIRS, arrays, masks, powers, shapes, stored, vectors

@@ -10,16 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import problems
-from certify import Certificate, RejectedError, Verdict, _registry, check, verify
+from certify import Certificate, RejectedError, Verdict, check, verify
 from certify.atoms import ATOMS, RankOne
-from certify.certificate import as_numpy
-from certify.gauges import KEYS
+from certify.base import registry as _registry
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
 from certify.losses import LOSSES
+from certify.norms import KEYS
 from certify.offsets import OFFSETS
+from certify.pipeline.certificate.file import as_numpy
 from certify.polar import exact_text
-from certify.rigor.flint import Flint
-from certify.rigor.rounded import Rounded
 from problems import _truth
 
 from .strategies import PAIRS, arrays, dyadics, questions, shapes, vectors
@@ -252,7 +253,7 @@ def test_denoising_has_its_published_value():
 def test_the_source_of_the_truth_never_asks_certify():
     text = inspect.getsource(_truth)
     imports = [x for x in text.splitlines() if x.startswith(("import", "from"))]
-    assert [x for x in imports if "certify" in x] == ["from certify._arrays import Array"]
+    assert [x for x in imports if "certify" in x] == ["from certify.base.arrays import Array"]
 
 
 @given(s=dyadics(0), z=dyadics(), lam=dyadics(1))

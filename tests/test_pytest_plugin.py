@@ -9,8 +9,8 @@ import pytest
 from certify import Verdict, check
 
 pytest_plugins = ["pytester"]
-INSTALLED = any(e.value == "certify.pytest_plugin" for e in entry_points(group="pytest11"))
-PLUGIN = [] if INSTALLED else ["-p", "certify.pytest_plugin"]
+INSTALLED = any(e.value == "certify.adapters.pytest_plugin" for e in entry_points(group="pytest11"))
+PLUGIN = [] if INSTALLED else ["-p", "certify.adapters.pytest_plugin"]
 OURS = """
 import numpy as np
 import pytest
@@ -70,7 +70,7 @@ def test_stored_certificates_are_verified_without_search(run, pytester):
     run(OURS, "--certify-update").assert_outcomes(passed=1)
     (kept,) = (pytester.path / "certificates").iterdir()
     assert kept.name == "test_ours.test_optimum.cert"
-    broken = "\nimport certify.pipeline\ncertify.pipeline.check = None\n"
+    broken = "\nimport certify.pipeline.check\ncertify.pipeline.check.check = None\n"
     run(OURS + broken).assert_outcomes(passed=1)
     kept.unlink()
     run(OURS + broken).assert_outcomes(failed=1)

@@ -8,10 +8,10 @@ import pytest
 import problems
 from certify import InputError, Problem, RejectedError, check
 from certify.atoms import RankOne, ReLU
-from certify.certificate import Certificate, ask
-from certify.gauges import Elastic, Group, Variation, Weighted
 from certify.losses import Squared
-from certify.question import question
+from certify.norms import Elastic, Group, Variation, Weighted
+from certify.pipeline.certificate.file import Certificate, ask
+from certify.pipeline.certificate.question import question
 
 ZOO = [(name, case) for name in problems.names() for case in problems.load(name)]
 DATA = np.arange(12.0).reshape(4, 3)

@@ -10,7 +10,8 @@ import pytest
 from safetensors.numpy import save_file
 from sklearn.neural_network import MLPRegressor
 
-from certify import __version__, files
+from certify import __version__
+from certify.adapters import files
 from certify.adapters.sklearn import from_model
 from certify.cli import main
 from tests.network_models import fitted

@@ -9,19 +9,19 @@ import pytest
 
 import certify
 from certify import InputError, Problem, check, verify
-from certify._registry import load, names
 from certify.atoms import ATOMS, Atom, RankOne
-from certify.gauges import GAUGES, KEYS, Gauge, gauge
+from certify.base.registry import load, names
 from certify.losses import LOSSES, Loss, Squared
+from certify.norms import GAUGES, KEYS, Gauge, gauge
 from certify.offsets import OFFSETS, Intercept, Linear, Offset, RowIntercept
 from certify.polar import METHODS, Method
 
 REGISTRIES = {
     "atoms": (ATOMS, Atom),
     "losses": (LOSSES, Loss),
-    "gauges": (GAUGES, Gauge),
+    "norms": (GAUGES, Gauge),
     "offsets": (OFFSETS, Offset),
-    "polar": (METHODS, Method),
+    "polar.methods": (METHODS, Method),
 }
 each_registry = pytest.mark.parametrize("folder", REGISTRIES)
 fresh = itertools.count()
@@ -101,7 +101,7 @@ def test_an_unknown_folder_is_refused_by_name():
 @each_registry
 def test_every_public_file_of_a_folder_is_registered(folder):
     held, base = REGISTRIES[folder]
-    path = Path(certify.__file__).parent / folder
+    path = Path(certify.__file__).parent / folder.replace(".", "/")
     files = {p.stem for p in path.glob("*.py") if not p.name.startswith("_")}
     assert set(held) == set(names(f"certify.{folder}")) == files
     for key, entry in held.items():

@@ -11,8 +11,8 @@ from certify import InputError, Problem, Verdict, check, improve, verify
 from certify.atoms import RankOne
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept
-from certify.relax import Relaxed, convex, dual_point, polar
-from certify.relax._cvxpy import cp
+from certify.search.relax import Relaxed, convex, dual_point, polar
+from certify.search.relax._cvxpy import cp
 
 SOLVED = 1e-7  # Clarabel stops at 1e-8 of its own units; a few steps of arithmetic follow
 SCS_SOLVED = 1e-6
@@ -20,8 +20,8 @@ NORMS = ("l1", "l2", "l1+", "l2+")
 PAIRS = [(a, b) for a in NORMS for b in NORMS]
 OPEN = [("l2", "l2+"), ("l2+", "l2"), ("l2+", "l2+")]  # the polar is NP-hard
 CLOSED = [p for p in PAIRS if p not in OPEN]
-MODULE = importlib.import_module("certify.relax.convex")
-SOLVE = importlib.import_module("certify.relax._solve")
+MODULE = importlib.import_module("certify.search.relax.convex")
+SOLVE = importlib.import_module("certify.search.relax._solve")
 
 rng = np.random.default_rng(20)
 Y = rng.integers(-16, 17, (5, 4)) / 8

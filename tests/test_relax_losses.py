@@ -9,7 +9,6 @@ from scipy import sparse
 
 from certify import InputError, Problem, Verdict, check, verify
 from certify.atoms import RankOne
-from certify.gauges import Elastic
 from certify.losses import (
     LOSSES,
     Absolute,
@@ -23,14 +22,15 @@ from certify.losses import (
     Squared,
     SquaredHinge,
 )
+from certify.norms import Elastic
 from certify.offsets import ColumnIntercept, RowIntercept
-from certify.relax import Using, columns, convex, dual_point
-from certify.relax._loss import STATED, units
-from certify.relax.convex import facing
+from certify.search.relax import Using, columns, convex, dual_point
+from certify.search.relax._loss import STATED, units
+from certify.search.relax.convex import facing
 
 pytestmark = pytest.mark.slow  # a general solver runs in every test
 
-SOLVE = importlib.import_module("certify.relax._solve")
+SOLVE = importlib.import_module("certify.search.relax._solve")
 SOLVED = 1e-6  # exponential cones are solved to fewer digits than quadratic ones
 LAM = 0.3
 

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 import problems
-from certify import InputError, Problem, check, relax
+from certify import InputError, Problem, check
 from certify.atoms import DeepLinear, ReLU
 from certify.atoms.relu import gated
 from certify.losses import Absolute, Logistic, Squared
 from certify.offsets import ColumnIntercept
-from certify.relax import _solve, network_omega
-from certify.relax.network_witness import Part, leaf, network_witness
+from certify.search import relax
+from certify.search.relax import _solve, network_omega
+from certify.search.relax.network_witness import Part, leaf, network_witness
 from problems import network_line
 from problems._networks import cells, rational
 

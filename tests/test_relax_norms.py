@@ -5,13 +5,13 @@ import pytest
 
 from certify import InputError, Problem
 from certify.atoms import RankOne
-from certify.gauges import L2, Elastic, Group, Variation, Weighted, gauge
 from certify.losses import Squared
-from certify.relax import convex, dual_point, polar, symmetric_polar
-from certify.relax._cvxpy import cp
-from certify.relax._norms import incidence, jumpiest, line, square
-from certify.relax._solve import ANSWERED, attempt
-from certify.relax.omega import by_squares, exact, omega
+from certify.norms import L2, Elastic, Group, Variation, Weighted, gauge
+from certify.search.relax import convex, dual_point, polar, symmetric_polar
+from certify.search.relax._cvxpy import cp
+from certify.search.relax._norms import incidence, jumpiest, line, square
+from certify.search.relax._solve import ANSWERED, attempt
+from certify.search.relax.omega import by_squares, exact, omega
 
 pytestmark = pytest.mark.slow  # a general solver runs in every test
 

@@ -8,16 +8,16 @@ import pytest
 import problems
 from certify import InputError, Problem, Verdict, check, verify
 from certify.atoms import CP
-from certify.gauges import gauge
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
 from certify.kernel.verify import Exact
 from certify.losses import Squared
+from certify.norms import gauge
 from certify.offsets import ModeIntercept
-from certify.relax import columns, convex, polar, tensor_polar, tensor_witness
-from certify.relax._cvxpy import cp
-from certify.relax._groups import Group
-from certify.relax.tensor_gauge import tensor_omega
-from certify.rigor.flint import Flint
-from certify.rigor.rounded import Rounded
+from certify.search.relax import columns, convex, polar, tensor_polar, tensor_witness
+from certify.search.relax._cvxpy import cp
+from certify.search.relax._groups import Group
+from certify.search.relax.tensor_gauge import tensor_omega
 
 from .tensor_cases import best_alike, best_value, groups_of, multipliers, proved
 

@@ -6,12 +6,12 @@ import pytest
 import problems
 from certify import Problem, Verdict, check, improve
 from certify.atoms import DeepLinear, DeepReLU, RankOne, Symmetric
-from certify.gauges import gauge
 from certify.losses import Logistic, Squared
+from certify.norms import gauge
 from certify.offsets import Smooth, Sparse
-from certify.relax import columns, convex, dual_point, symmetric_polar
-from certify.relax._solve import ANSWERED
-from certify.relax.omega import exact
+from certify.search.relax import columns, convex, dual_point, symmetric_polar
+from certify.search.relax._solve import ANSWERED
+from certify.search.relax.omega import exact
 
 pytestmark = pytest.mark.slow  # a general solver runs in every test
 

@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 
 import problems
-from certify import InputError, Problem, RejectedError, Verdict, check, report
+from certify import InputError, Problem, RejectedError, Verdict, check
 from certify.atoms import RankOne
 from certify.cli import main
 from certify.kernel import verify as kernel
 from certify.losses import Squared
-from certify.report import _pictures as pictures
-from certify.report._numbers import at_least, at_most
-from certify.verdict import REJECTED_EXIT
+from certify.pipeline import report
+from certify.pipeline.certificate.verdict import REJECTED_EXIT
+from certify.pipeline.report import _pictures as pictures
+from certify.pipeline.report._numbers import at_least, at_most
 from tests.browser import CHROMIUM, laid_out
 
 FAMILIES = {

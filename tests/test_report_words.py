@@ -6,17 +6,19 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from certify import Problem, Verdict, audit, check, report
+from certify import Problem, Verdict, check
 from certify.atoms import CP, DeepLinear, DeepReLU, RankOne, ReLU, Symmetric
-from certify.audit import _book as book
+from certify.cli import audit
 from certify.cli._auditing import show
-from certify.gauges import Group
+from certify.cli.audit import _book as book
 from certify.losses import Absolute, Huber, KullbackLeibler, Logistic, Quantile, Squared
+from certify.norms import Group
 from certify.offsets import ColumnIntercept, Sparse
-from certify.report import _words as words
-from certify.report._formula import formula
-from certify.report._numbers import at_least, at_most
-from certify.verdict import relative, spread
+from certify.pipeline import report
+from certify.pipeline.certificate.verdict import relative, spread
+from certify.pipeline.report import _words as words
+from certify.pipeline.report._formula import formula
+from certify.pipeline.report._numbers import at_least, at_most
 
 Y = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
 T = np.arange(8.0).reshape(2, 2, 2)

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify import InputError, OutOfScopeError, Problem, Verdict, verify
-from certify import restarts as module
-from certify._comparison import alike, compared
+from certify.adapters.files import load
 from certify.atoms import ATOMS, RankOne, Symmetric
-from certify.files import load
 from certify.kernel.verify import Enclosure
 from certify.losses import Squared
 from certify.offsets import Intercept
-from certify.restarts import restart_report
-from certify.verdict import EXIT_CODES
+from certify.pipeline import restarts as module
+from certify.pipeline.certificate.verdict import EXIT_CODES
+from certify.pipeline.comparison import alike, compared
+from certify.pipeline.restarts import restart_report
 from tests.question_files import OPTIMUM, U, V, Y, inside, write
 from tests.tolerance import exact_objective
 

@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 
 from certify import Problem, check
-from certify._keeping import Keeper, unpacked
-from certify.arrangements._multiplier import Multiplier
-from certify.arrangements.dnn import Cut
-from certify.arrangements.tree import EDGE
 from certify.atoms import CP, RankOne, ReLU
-from certify.branching import Node, Solved, Tree
-from certify.checkpoint import read
-from certify.descent import state
+from certify.base.checkpoint import Keeper, unpacked
+from certify.base.clock import Clock
 from certify.losses import Logistic, Softmax, Squared
-from certify.networks import trail
 from certify.offsets import ColumnIntercept
-from certify.search import Clock
+from certify.pipeline.checkpoint_file import read
+from certify.polar.branching.layer_parts import Cut
+from certify.polar.branching.layers import EDGE
+from certify.polar.branching.tree import Node, Solved, Tree
+from certify.polar.relaxation.layer_multiplier import Multiplier
+from certify.search.descent.alternating import state
+from certify.search.layers import trail
 from tests.question_files import inside, outside
 from tests.test_outputs import interruptible
 
@@ -157,7 +157,7 @@ def test_what_a_crash_leaves_is_gone_on_from(tmp_path, question, monkeypatch):
         raise MemoryError("no more")
 
     with monkeypatch.context() as patched:
-        patched.setattr("certify.evidence.patient", crash)  # the last and longest bound
+        patched.setattr("certify.search.evidence.patient", crash)  # the last and longest bound
         with pytest.raises(MemoryError):
             check(problem, factors, rtol=1e-7, budget=3.0, checkpoint=file)
     upper = largest(file)[1].upper

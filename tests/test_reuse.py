@@ -5,10 +5,10 @@ import pytest
 
 from certify import Problem, Verdict, check, verify
 from certify.atoms import RankOne
-from certify.descent import state
 from certify.losses import Logistic, Squared
 from certify.offsets import ColumnIntercept
-from certify.reuse import certified
+from certify.pipeline.reuse import certified
+from certify.search.descent.alternating import state
 
 from .judge import LAM, VALUES, best, rotated
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from certify.base.rigor import bounds, layout
+from certify.base.rigor import rounded as rigor
+from certify.base.rigor.bounds import dots, finite, gamma, nearest, product_error
+from certify.base.rigor.rounded import Ball, Rounded
 from certify.kernel.verify import Array, Exact, Line, Pattern, RejectedError, power, root
-from certify.rigor import bounds, layout
-from certify.rigor import rounded as rigor
-from certify.rigor.bounds import dots, finite, gamma, nearest, product_error
-from certify.rigor.rounded import Ball, Rounded
 
 EXACT, ROUNDED = Exact(), Rounded()
 wild = st.floats(-(2.0**200), 2.0**200) | st.floats(-(2.0**-200), 2.0**-200) | st.just(5e-324)

@@ -8,10 +8,10 @@ import pytest
 import scipy.sparse as sp
 
 from certify import InputError, Problem
-from certify._arrays import real, scalar
 from certify.atoms import RankOne, ReLU
-from certify.gauges import Weighted
+from certify.base.arrays import real, scalar
 from certify.losses import Huber, Squared
+from certify.norms import Weighted
 from certify.offsets import Linear
 
 ODD = 2**53 + 1  # between two floats

@@ -5,11 +5,11 @@ from array import array
 import numpy as np
 import pytest
 
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
 from certify.kernel.verify import Array, Exact, Norm, Pair, Pattern
-from certify.polar._proved import handed
-from certify.rigor.flint import Flint
-from certify.rigor.rounded import Rounded
+from certify.polar.proved import handed
 
 from .unit_balls import LEFT, RIGHT, SLACK, M, N, Sharp, attained
 

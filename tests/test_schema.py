@@ -8,8 +8,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from certify.files import _published as made
-from certify.files._lines import line_of
+from certify.adapters.files import _published as made
+from certify.adapters.files._lines import line_of
 
 ROOT = Path(__file__).parent.parent
 PAGES = "".join(
@@ -65,7 +65,7 @@ def problems_of(text):
 
 def test_the_shipped_schema_is_the_one_that_the_classes_make():
     text = json.dumps(made.schema(), indent=1, ensure_ascii=False) + "\n"
-    assert made.published() == text, "write it anew: python -m certify.files._published"
+    assert made.published() == text, "write it anew: python -m certify.adapters.files._published"
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 

@@ -3,11 +3,8 @@
 import numpy as np
 import pytest
 
-from certify import Problem, Verdict, balls, check, columns, envelope, escapes, explore, improve
+from certify import Problem, Verdict, check, improve
 from certify.atoms import RankOne, Symmetric
-from certify.coordinates import PLAIN, SPLIT, Side
-from certify.descent import State
-from certify.gauges import Elastic, Weighted, gauge
 from certify.losses import (
     LOSSES,
     Absolute,
@@ -21,8 +18,16 @@ from certify.losses import (
     Squared,
     SquaredHinge,
 )
+from certify.norms import Elastic, Weighted, gauge
 from certify.offsets import ColumnIntercept
-from certify.relax import convex
+from certify.search import envelope
+from certify.search.coordinates.pairs import PLAIN, SPLIT, Side
+from certify.search.descent.alternating import State
+from certify.search.dual import polar_ball as balls
+from certify.search.growth import pairs as columns
+from certify.search.pricing import pairs as escapes
+from certify.search.relax import convex
+from certify.search.schedule import pairs as explore
 
 from .tolerance import EPS, rounding
 

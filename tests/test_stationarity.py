@@ -6,7 +6,7 @@ import pytest
 from certify import Problem, check
 from certify.atoms import RankOne, ReLU
 from certify.losses import Squared
-from certify.pipeline import stationarity
+from certify.pipeline.check import stationarity
 from tests.tolerance import rounding
 
 DATA = np.diag([3.0, 2.0])

@@ -13,7 +13,7 @@ import pytest
 from certify import InputError, Problem, Verdict, check, improve
 from certify.atoms import RankOne
 from certify.losses import Absolute
-from certify.restarts import restart_report
+from certify.pipeline.restarts import restart_report
 
 rng = np.random.default_rng(0)
 Y = rng.random((8, 6))

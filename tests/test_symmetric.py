@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from certify import InputError, Problem, Verdict, check, improve, verify
 from certify.atoms import Symmetric
 from certify.atoms.symmetric import NORMS
-from certify.gauges import gauge
+from certify.base.rigor.flint import Flint
 from certify.kernel import verify as kernel
 from certify.losses import Squared
-from certify.polar._proved import handed, kernel_pair, split
-from certify.rigor.flint import Flint
+from certify.norms import gauge
+from certify.polar.proved import handed, kernel_pair, split
 
 from .strategies import arrays, powers
 from .tolerance import exact_square, fractions

@@ -13,7 +13,7 @@ import problems
 from certify import InputError, OutOfScopeError, Problem, Verdict, check, from_model, improve, score
 from certify.atoms import CP, RankOne
 from certify.losses import Squared
-from certify.report._numbers import at_most
+from certify.pipeline.report._numbers import at_most
 from tests.test_report import Page
 from tests.tolerance import exact_objective
 
@@ -185,7 +185,7 @@ def test_the_score_is_zero_at_an_optimum_and_falls_with_the_gap():
 def test_a_model_of_which_nothing_is_proved_has_no_score(monkeypatch):
     held = Read((np.ones((2, 1)),) * 3)
     problem = Problem(Squared(np.ones((2, 2, 2))), CP(), 0.0)
-    monkeypatch.setattr("certify.scoring.from_model", lambda *_: (problem, held))
+    monkeypatch.setattr("certify.adapters.score.from_model", lambda *_: (problem, held))
     with pytest.raises(OutOfScopeError, match=r"nothing is proved of this model: lam = 0"):
         score(None, Y)
 

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from certify import InputError, _decomposing
-from certify._decomposing import lower_of, upper_of
+from certify import InputError
 from certify.atoms import CP
 from certify.kernel.verify import root
-from certify.norms import NormBound, at_one, nuclear, restored, spectral, squeezed
+from certify.pipeline import decompose as _decomposing
+from certify.pipeline.decompose import lower_of, upper_of
+from certify.pipeline.tensor_norms import NormBound, at_one, nuclear, restored, spectral, squeezed
 
 from .strategies import examples
 

@@ -9,10 +9,10 @@ import pytest
 import problems
 from certify import InputError, Verdict, check
 from certify.atoms import CP
-from certify.certificate import as_numpy
+from certify.base.rigor.flint import Flint
 from certify.kernel import verify as kernel
-from certify.norms import nuclear
-from certify.rigor.flint import Flint
+from certify.pipeline.certificate.file import as_numpy
+from certify.pipeline.tensor_norms import nuclear
 from problems import _tensors, w_tensor
 from problems.published_tensor import published
 
@@ -105,7 +105,7 @@ def test_a_dual_tensor_above_the_ball_is_scaled_and_certifies_less():
 def test_the_source_of_the_truth_never_asks_certify():
     lines = inspect.getsource(_tensors).splitlines()
     imports = [x for x in lines if x.startswith(("import", "from")) and "certify" in x]
-    assert imports == ["from certify._arrays import Array"]
+    assert imports == ["from certify.base.arrays import Array"]
 
 
 @pytest.mark.parametrize("order", [3, 4])

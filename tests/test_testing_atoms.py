@@ -12,7 +12,7 @@ from certify import InputError
 from certify.atoms import CP, Atom, DeepLinear, DeepReLU, RankOne, ReLU, Symmetric
 from certify.atoms.relu import gated
 from certify.atoms.symmetric import NORMS
-from certify.gauges import KEYS
+from certify.norms import KEYS
 from certify.polar import Proposal
 from certify.testing import ContractError, check_atom
 from certify.testing._climb import climbed

@@ -10,11 +10,11 @@ import scipy.sparse as sp
 
 from certify import InputError, OutOfScopeError, Problem, RejectedError, Verdict, check, verify
 from certify.atoms import RankOne
-from certify.certificate import Certificate
+from certify.base.rigor.bounds import dots
 from certify.kernel import verify as kernel
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, Offset, RowIntercept
-from certify.rigor.bounds import dots
+from certify.pipeline.certificate.file import Certificate
 from tests.kernel_cases import honest
 
 EYE = np.eye(3)[:, :2]
@@ -194,7 +194,7 @@ def test_offsets_that_overlap_are_fitted_alike_on_small_and_large_data(monkeypat
     offsets = [RowIntercept(0.5), ColumnIntercept()]
     direct = Problem(loss, RankOne(), 1.0, offsets)
     assert direct.joint is not None
-    monkeypatch.setattr("certify.problem.JOINT", 0)
+    monkeypatch.setattr("certify.problem.problem.JOINT", 0)
     one_by_one = Problem(loss, RankOne(), 1.0, offsets)
     assert one_by_one.joint is None
     zero = np.zeros((6, 5))

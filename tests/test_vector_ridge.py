@@ -10,7 +10,7 @@ from certify.atoms import RankOne
 from certify.kernel.verify import Array, Arrays, Offset, Pattern, RejectedError, ridge_weights
 from certify.losses import Absolute, Squared
 from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept
-from certify.relax import convex
+from certify.search.relax import convex
 from tests.tolerance import rounding
 
 rng = np.random.default_rng(4)

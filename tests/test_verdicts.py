@@ -6,10 +6,10 @@ from fractions import Fraction
 
 import pytest
 
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
 from certify.kernel import verify as kernel
 from certify.kernel.verify import Array, Exact
-from certify.rigor.flint import Flint
-from certify.rigor.rounded import Rounded
 
 TIERS = pytest.mark.parametrize("tier", [Exact, Flint, Rounded])
 

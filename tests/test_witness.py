@@ -6,14 +6,15 @@ from itertools import product
 import numpy as np
 import pytest
 
-from certify import Problem, Verdict, check, relax, verify
+from certify import Problem, Verdict, check, verify
 from certify.atoms import RankOne
-from certify.gauges import Elastic, Group, Variation, Weighted, gauge
+from certify.base.rigor.flint import Flint
 from certify.kernel import verify as kernel
 from certify.losses import Squared
-from certify.polar._proved import kernel_pair, located, proved_above, split
-from certify.relax import _solve
-from certify.rigor.flint import Flint
+from certify.norms import Elastic, Group, Variation, Weighted, gauge
+from certify.polar.proved import kernel_pair, located, proved_above, split
+from certify.search import relax
+from certify.search.relax import _solve
 
 from .test_polar import located_array
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from certify._errors import InputError
-from certify.certificate import write_atomically
+from certify.base.errors import InputError
+from certify.pipeline.certificate.file import write_atomically
 
 
 def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path):

@@ -13,17 +13,15 @@ from certify import (
     RejectedError,
     Result,
     Verdict,
-    audit,
     check,
     from_model,
     improve,
-    report,
     score,
     verify,
 )
 from certify.atoms import CP, Atom, DeepLinear, DeepReLU, RankOne, ReLU, Symmetric
 from certify.atoms.relu import gated
-from certify.gauges import Elastic, Group, Variation, Weighted
+from certify.cli import audit
 from certify.losses import (
     Absolute,
     Hinge,
@@ -37,8 +35,7 @@ from certify.losses import (
     Squared,
     SquaredHinge,
 )
-from certify.networks import lam_max
-from certify.norms import NormBound, nuclear, spectral
+from certify.norms import Elastic, Group, Variation, Weighted
 from certify.offsets import (
     ColumnIntercept,
     Intercept,
@@ -49,8 +46,11 @@ from certify.offsets import (
     Smooth,
     Sparse,
 )
-from certify.question import Question, question
-from certify.restarts import Fit, RestartReport, restart_report
+from certify.pipeline import report
+from certify.pipeline.certificate.question import Question, question
+from certify.pipeline.restarts import Fit, RestartReport, restart_report
+from certify.pipeline.tensor_norms import NormBound, nuclear, spectral
+from certify.search.layers import lam_max
 from certify.testing import check_atom, check_loss
 
 Y = np.eye(2)

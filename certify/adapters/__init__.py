@@ -14,8 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from certify._arrays import short
-from certify._errors import InputError
+from certify.base.arrays import short
+from certify.base.errors import InputError
 
 PACKAGES = ("sklearn", "tensorly", "torch")  # a module here is named like the library it reads
 NETWORKS = ("torch", "onnx")

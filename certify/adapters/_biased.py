@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from certify._arrays import Array, finite, real
-from certify._errors import InputError
 from certify.atoms import RankOne
-from certify.gauges import Weighted
+from certify.base.arrays import Array, finite, real
+from certify.base.errors import InputError
 from certify.losses import Squared
+from certify.norms import Weighted
 from certify.offsets import ColumnIntercept, RowIntercept
 from certify.problem import Problem
 

@@ -11,8 +11,8 @@ from typing import Any, Self
 import numpy as np
 from scipy import sparse
 
-from certify._arrays import Array, finite, real
-from certify._errors import InputError, OutOfScopeError
+from certify.base.arrays import Array, finite, real
+from certify.base.errors import InputError, OutOfScopeError
 from certify.problem import Problem
 
 AGREE = 1e-6  # figures closer than check()'s own epsilon are one claim

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from certify._arrays import Array, real
-from certify._errors import InputError, OutOfScopeError
+from certify.base.arrays import Array, real
+from certify.base.errors import InputError, OutOfScopeError
 
 from ._network import PAIR, Weights, deep
 

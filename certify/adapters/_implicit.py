@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from certify._arrays import Array, finite, real
-from certify._errors import InputError
 from certify.atoms import RankOne
+from certify.base.arrays import Array, finite, real
+from certify.base.errors import InputError
 from certify.losses import Squared
 from certify.problem import Problem
 

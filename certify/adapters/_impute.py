@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from certify._arrays import Array, finite, real, scalar
-from certify._errors import InputError
 from certify.atoms import RankOne
+from certify.base.arrays import Array, finite, real, scalar
+from certify.base.errors import InputError
 from certify.losses import Squared
 from certify.problem import Problem
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import xlogy
 
-from certify._arrays import Array, Ints, finite, real
-from certify._errors import InputError, OutOfScopeError
+from certify.base.arrays import Array, Ints, finite, real
+from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import Logistic, Loss, Poisson, Softmax, Squared
 
 from ._fitted import AGREE, MARGIN, dense, same

@@ -5,9 +5,9 @@ from typing import Self
 
 import numpy as np
 
-from certify._arrays import Array, finite, short
-from certify._errors import InputError, OutOfScopeError
 from certify.atoms import ReLU
+from certify.base.arrays import Array, finite, short
+from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import Loss
 from certify.offsets import ColumnIntercept, Offset
 from certify.problem import Problem

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from certify._arrays import Array, finite, real
-from certify._errors import InputError, OutOfScopeError
 from certify.atoms import RankOne
+from certify.base.arrays import Array, finite, real
+from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import KullbackLeibler, Loss, Squared
 from certify.problem import Problem
 

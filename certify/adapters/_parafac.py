@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from certify._arrays import Array, scalar
-from certify._errors import InputError
 from certify.atoms import CP
+from certify.base.arrays import Array, scalar
+from certify.base.errors import InputError
 from certify.problem import Problem
 
 from ._cp import (

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from certify._arrays import Array, Ints, finite, real, scalar
-from certify._errors import InputError, OutOfScopeError
+from certify.base.arrays import Array, Ints, finite, real, scalar
+from certify.base.errors import InputError, OutOfScopeError
 
 AGREE = 1e-6  # relative difference of two means that is rounding; a single-precision sum's
 PARTS = 3  # users, items, ratings

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from certify._arrays import Array, finite, real
-from certify._errors import InputError
 from certify.atoms import Atom, RankOne
 from certify.atoms import Factors as Held
+from certify.base.arrays import Array, finite, real
+from certify.base.errors import InputError
 from certify.losses import Squared
 from certify.polar import Proposal
 from certify.problem import Problem

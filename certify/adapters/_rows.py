@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from certify._arrays import Ints
-from certify._errors import InputError
+from certify.base.arrays import Ints
+from certify.base.errors import InputError
 
 from ._fitted import dense
 

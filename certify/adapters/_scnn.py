@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from certify._arrays import Array, finite, real
-from certify._errors import InputError
 from certify.atoms import ReLU
 from certify.atoms.relu import gated
+from certify.base.arrays import Array, finite, real
+from certify.base.errors import InputError
 from certify.losses import Squared
 from certify.problem import Problem
 

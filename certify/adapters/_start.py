@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from certify._arrays import Array
-from certify._errors import InputError
+from certify.base.arrays import Array
+from certify.base.errors import InputError
 from certify.losses import Squared
 from certify.problem import Problem
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from certify._arrays import Array, finite, real
 from certify.atoms import RankOne
+from certify.base.arrays import Array, finite, real
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept
 from certify.problem import Problem

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from certify._arrays import Array, finite, real, scalar, short
-from certify._errors import InputError, OutOfScopeError
+from certify.base.arrays import Array, finite, real, scalar, short
+from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import Absolute, Huber, Logistic, Loss, Softmax, Squared
 
 from ._fitted import AGREE, MARGIN, same

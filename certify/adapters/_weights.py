@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, deserialize, safe_open
 
-from certify._arrays import Array, real
-from certify._errors import InputError, OutOfScopeError
+from certify.base.arrays import Array, real
+from certify.base.errors import InputError, OutOfScopeError
 
 from ._network import PAIR, Weights, deep
 

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from certify._errors import InputError
+from certify.base.errors import InputError
 
 from . import _graph
 from ._network import Judged

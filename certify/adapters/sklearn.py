@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from certify._errors import InputError, OutOfScopeError
+from certify.base.errors import InputError, OutOfScopeError
 from certify.problem import Problem
 
 from ._dictionary import (

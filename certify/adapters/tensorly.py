@@ -9,7 +9,7 @@ check(problem, start(problem, factors))
 from importlib import import_module
 from typing import Any
 
-from certify._errors import InputError, OutOfScopeError
+from certify.base.errors import InputError, OutOfScopeError
 
 from ._cp import Modes, Tensor, refused
 from ._parafac import MODELS, OUTSIDE, Asked, non_negative_parafac, parafac

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from certify._arrays import Array
-from certify._errors import InputError, OutOfScopeError
+from certify.base.arrays import Array
+from certify.base.errors import InputError, OutOfScopeError
 
 from ._network import Decay, Judged, Network, Weights
 from ._training import Trained, data, decayed, stated

@@ -1,6 +1,6 @@
 """One file per atom; the file's name is the atom's name."""
 
-from certify._registry import load
+from certify.base.registry import load
 
 from ._base import Atom, Factors, Slice
 from .cp import CP

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from certify._arrays import Array
-from certify._observed import Observed
-from certify._registry import refuse_heirs
+from certify.base.arrays import Array
+from certify.base.observed import Observed
+from certify.base.registry import refuse_heirs
 from certify.polar import Matrix, PolarBound, Proposal
 
 from ._methods import proposer

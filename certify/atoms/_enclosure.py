@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from certify._arrays import Array, finite, real
-from certify._errors import InputError
-from certify.gauges import Gauge, gauge
+from certify.base.arrays import Array, finite, real
+from certify.base.errors import InputError
 from certify.kernel.verify import RejectedError, power
+from certify.norms import Gauge, gauge
 from certify.polar import Matrix, PolarBound, Proposal
-from certify.polar._proved import (
+from certify.polar.proved import (
     above,
     attained_below,
     below,
@@ -23,7 +23,7 @@ from certify.polar._proved import (
     tensor_above,
     tensor_below,
 )
-from certify.polar._scale import at_scale_one, carried
+from certify.polar.scale import at_scale_one, carried
 
 from ._base import Atom, Slice
 

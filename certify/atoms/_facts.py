@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from certify.gauges import Gauge
+from certify.norms import Gauge
 
 CLOSED = "closed"
 HARD = "NP-hard"

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from certify._arrays import Array, finite, frozen, real, short
-from certify._errors import InputError
-from certify.gauges import L2
+from certify.base.arrays import Array, finite, frozen, real, short
+from certify.base.errors import InputError
+from certify.norms import L2
 from certify.polar import Ask, Matrix, Proposal, smallest
 
 from ._base import Factors, Slice

@@ -5,12 +5,14 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
-from certify._arrays import short
-from certify._errors import InputError
+from certify.base.arrays import short
+from certify.base.errors import InputError
 from certify.polar import Proposal
 
 METHODS = ("engine", "cvxpy")
-SOLVERS = "certify.relax"  # named, not imported: it is above the atoms, and cvxpy takes a second
+SOLVERS = (
+    "certify.search.relax"  # named, not imported: it is above the atoms, and cvxpy takes a second
+)
 
 
 def accept_method(method: object, solver: object) -> None:

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from certify._arrays import Array, finite, real, short
-from certify._errors import InputError
-from certify._observed import Observed
-from certify.gauges import Gauge, gauge
-from certify.multilinear import TensorAsk, attain, propose
+from certify.base.arrays import Array, finite, real, short
+from certify.base.errors import InputError
+from certify.base.observed import Observed
+from certify.norms import Gauge, gauge
 from certify.polar import Matrix, PolarBound, Proposal
+from certify.polar.ascent.products import attain
+from certify.polar.product_ask import TensorAsk
+from certify.polar.products import propose
 
 from ._base import Atom, Factors, Slice
 from ._enclosure import enclose_tensor

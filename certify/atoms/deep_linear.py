@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from certify._arrays import Array
-from certify._errors import InputError
+from certify.base.arrays import Array
+from certify.base.errors import InputError
 from certify.polar import Matrix, PolarBound, Proposal
 
 from . import _layers as layers

@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from certify._arrays import Array, short
-from certify._errors import InputError
-from certify.arrangements import Layer, LayerAsk, attain
-from certify.gauges import L2
+from certify.base.arrays import Array, short
+from certify.base.errors import InputError
+from certify.norms import L2
 from certify.polar import Matrix, PolarBound, Proposal
+from certify.polar.ascent.layers import attain
+from certify.polar.layer_ask import Layer, LayerAsk
 
 from . import _layers as layers
 from ._base import Atom, Factors, Slice

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from certify._arrays import Array, short
-from certify._errors import InputError
-from certify._observed import Observed
-from certify.gauges import Gauge, gauge
+from certify.base.arrays import Array, short
+from certify.base.errors import InputError
+from certify.base.observed import Observed
+from certify.norms import Gauge, gauge
 from certify.polar import Ask, Matrix, PolarBound, Proposal, smallest
-from certify.polar._ascent import best_slice
-from certify.polar._proved import sided
+from certify.polar.ascent.pairs import best_slice
+from certify.polar.proved import sided
 
 from ._base import Atom, Factors, Slice
 from ._enclosure import enclose
@@ -26,7 +26,7 @@ SIDES = ("left", "right")
 
 @dataclass(frozen=True)
 class RankOne(Atom):
-    """phi(u, v) = u v^T, u (m,), v (n,); norms a, b: keys or gauges (certify.gauges).
+    """phi(u, v) = u v^T, u (m,), v (n,); norms a, b: keys or gauges (certify.norms).
 
         form="product":  theta(u, v) = |u|_a |v|_b
         form="sum":      theta(u, v) = 1/2 (|u|_a^2 + |v|_b^2)

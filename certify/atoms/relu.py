@@ -9,12 +9,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from certify._arrays import Array, finite, frozen, real, short
-from certify._errors import InputError
-from certify._observed import Observed
-from certify.arrangements import Layer, LayerAsk, attain, propose
-from certify.gauges import Gauge, Group, gauge
+from certify.base.arrays import Array, finite, frozen, real, short
+from certify.base.errors import InputError
+from certify.base.observed import Observed
+from certify.norms import Gauge, Group, gauge
 from certify.polar import Matrix, PolarBound, Proposal
+from certify.polar.ascent.layers import attain
+from certify.polar.layer_ask import Layer, LayerAsk
+from certify.polar.layers import propose
 
 from ._base import Atom, Factors, Slice
 from ._enclosure import enclose_network

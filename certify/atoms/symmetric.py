@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from certify._arrays import Array, short
-from certify._errors import InputError
-from certify._observed import Observed
-from certify.gauges import Gauge, gauge
+from certify.base.arrays import Array, short
+from certify.base.errors import InputError
+from certify.base.observed import Observed
+from certify.norms import Gauge, gauge
 from certify.polar import Ask, Matrix, PolarBound, Proposal, smallest_symmetric
-from certify.polar._symmetric import best_vector
+from certify.polar.ascent.symmetric_pairs import best_vector
 
 from ._base import Atom, Factors, Slice
 from ._enclosure import enclose

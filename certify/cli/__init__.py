@@ -7,17 +7,18 @@ from typing import Any
 
 import click
 
-from certify import demo as demonstration
-from certify import files, recheck
-from certify._bar import bar as progress
-from certify.certificate import named
-from certify.improving import improve as improved_from
+from certify.adapters import files
+from certify.base.bar import bar as progress
 from certify.kernel.verify import RejectedError
-from certify.pipeline import check as decide
-from certify.recheck import TIERS
-from certify.restarts import plottable, restart_report
+from certify.pipeline.certificate import verify as recheck
+from certify.pipeline.certificate.file import named
+from certify.pipeline.certificate.verify import TIERS
+from certify.pipeline.check import check as decide
+from certify.pipeline.improve import improve as improved_from
+from certify.pipeline.restarts import plottable, restart_report
 
-from ._auditing import audit
+from . import demo as demonstration
+from ._auditing import audit as audit_command
 from ._options import PATH, Options, common, routed
 from ._output import better_arrays, guard, saved, stored
 from ._reading import explain, report_of
@@ -224,10 +225,10 @@ def restarts(
     return found.verdict.exit_code
 
 
-@certify.command()
+@certify.command("demo")
 @click.argument("folder", type=PATH, default="certify-demo")
 @common
-def demo(options: Options, folder: Path) -> int:
+def demonstrate(options: Options, folder: Path) -> int:
     """Check real models on real data; every file is left in FOLDER (./certify-demo).
 
     The problems bring their own epsilon and budget: --rtol, --atol and --budget change
@@ -247,7 +248,7 @@ def demo(options: Options, folder: Path) -> int:
     return ended(f"unexpected verdict: {', '.join(wrong)}", DEFECT) if wrong else 0
 
 
-for command in (audit, completion, explain, init, report_of):
+for command in (audit_command, completion, explain, init, report_of):
     certify.add_command(command)
 
 

@@ -6,11 +6,11 @@ import click
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from certify import audit as auditing
-from certify._bar import bar as progress
-from certify._errors import InputError
-from certify.report._numbers import at_least, at_most
+from certify.base.bar import bar as progress
+from certify.base.errors import InputError
+from certify.pipeline.report._numbers import at_least, at_most
 
+from . import audit as auditing
 from ._options import PATH
 from ._run import printable
 from ._show import as_json, shared, table

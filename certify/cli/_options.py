@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from certify import files
-from certify.search import Progress
+from certify.adapters import files
+from certify.base.clock import Progress
 
 from ._show import Lines, Written, as_json, for_people
 

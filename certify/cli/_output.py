@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from certify._errors import InputError
-from certify.certificate import Certificate, as_numpy, write_atomically
+from certify.base.errors import InputError
+from certify.pipeline.certificate.file import Certificate, as_numpy, write_atomically
 
 from ._show import Written
 

@@ -5,11 +5,11 @@ from time import monotonic
 
 import click
 
-from certify import report
-from certify.certificate import Certificate
 from certify.kernel.verify import RejectedError
-from certify.recheck import TIERS
-from certify.report import Facts, facts, told_in_words
+from certify.pipeline import report
+from certify.pipeline.certificate.file import Certificate
+from certify.pipeline.certificate.verify import TIERS
+from certify.pipeline.report import Facts, facts, told_in_words
 
 from ._options import PATH, Options, common
 from ._output import guard

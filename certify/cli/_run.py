@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 import click
 
-from certify._errors import InputError, OutOfScopeError
+from certify.base.errors import InputError, OutOfScopeError
 from certify.kernel.verify import RejectedError
-from certify.verdict import REJECTED_EXIT, Verdict
+from certify.pipeline.certificate.verdict import REJECTED_EXIT, Verdict
 
 DEFECT, WRONG_INPUT, INTERRUPTED, CLOSED = 1, 2, 130, 141
 ENDINGS = (

@@ -14,11 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from certify.kernel.verify import RejectedError
-from certify.recheck import Proved
-from certify.report._numbers import at_most
-from certify.restarts import RestartReport
-from certify.result import Result
-from certify.verdict import Verdict, relative, spread
+from certify.pipeline.certificate.verdict import Verdict, relative, spread
+from certify.pipeline.certificate.verify import Proved
+from certify.pipeline.report._numbers import at_most
+from certify.pipeline.restarts import RestartReport
+from certify.pipeline.result import Result
 
 from ._run import printable
 

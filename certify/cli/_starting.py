@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from click.shell_completion import get_completion_class
 
-from certify.files._drafts import draft
+from certify.adapters.files._drafts import draft
 
 from ._options import PATH
 from ._output import guard, written_text

@@ -1,6 +1,6 @@
 """One file per loss; the file's name is the loss's name."""
 
-from certify._registry import load
+from certify.base.registry import load
 
 from ._base import Loss
 from .absolute import Absolute

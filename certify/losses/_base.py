@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from certify._arrays import Array
-from certify._observed import Observed
-from certify._registry import refuse_heirs
+from certify.base.arrays import Array
+from certify.base.observed import Observed
+from certify.base.registry import refuse_heirs
 
 
 class Loss(ABC):

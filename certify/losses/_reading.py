@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from certify._arrays import Array, Ints, finite, frozen, real
-from certify._errors import InputError
-from certify._observed import Observed
+from certify.base.arrays import Array, Ints, finite, frozen, real
+from certify.base.errors import InputError
+from certify.base.observed import Observed
 
 MATRIX = 2  # dimensions
 Parts = tuple[Observed, Array, Array | None]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from certify._arrays import Array
+from certify.base.arrays import Array
 
 STEPS = 100  # halvings that exhaust the floats between two ends, nearly always far fewer
 

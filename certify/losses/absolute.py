@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from certify._arrays import Array
-from certify._observed import Observed
+from certify.base.arrays import Array
+from certify.base.observed import Observed
 
 from ._base import Loss
 from ._entrywise import Entrywise

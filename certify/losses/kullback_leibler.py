@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from scipy.special import kl_div
 
-from certify._arrays import Array
-from certify._errors import InputError
-from certify._observed import Observed
+from certify.base.arrays import Array
+from certify.base.errors import InputError
+from certify.base.observed import Observed
 
 from ._base import Loss
 from ._entrywise import Entrywise

@@ -8,9 +8,9 @@ import numpy as np
 from scipy import sparse
 from scipy.special import entr, logsumexp, softmax, wrightomega
 
-from certify._arrays import Array, finite, frozen, real
-from certify._errors import InputError
-from certify._observed import Observed
+from certify.base.arrays import Array, finite, frozen, real
+from certify.base.errors import InputError
+from certify.base.observed import Observed
 
 from ._base import Loss
 from ._roots import rising_zero

@@ -1,6 +1,6 @@
 """The paper's Q: variables that are fitted beside the factorization."""
 
-from certify._registry import load
+from certify.base.registry import load
 
 from ._base import Offset
 from .column import ColumnIntercept

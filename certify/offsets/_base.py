@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from certify._arrays import Array, finite, frozen, real, scalar
-from certify._errors import InputError
-from certify._observed import Observed
-from certify._registry import refuse_heirs
+from certify.base.arrays import Array, finite, frozen, real, scalar
+from certify.base.errors import InputError
+from certify.base.observed import Observed
+from certify.base.registry import refuse_heirs
 
 HUGE = 2.0**900  # a price beyond it: nothing earns it either way
 TINY = float(np.finfo(np.float64).tiny)

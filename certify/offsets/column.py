@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify._arrays import Array
-from certify._observed import Observed
+from certify.base.arrays import Array
+from certify.base.observed import Observed
 
 from ._base import Offset, ratio
 

@@ -7,9 +7,9 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph, linalg
 
-from certify._arrays import Array, Ints, finite, frozen, real, scalar
-from certify._errors import InputError
-from certify._observed import Observed
+from certify.base.arrays import Array, Ints, finite, frozen, real, scalar
+from certify.base.errors import InputError
+from certify.base.observed import Observed
 
 from ._base import TINY, Offset, moved
 from .sparse import dense

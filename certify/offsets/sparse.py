@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from certify._arrays import Array, scalar
-from certify._observed import Observed
+from certify.base.arrays import Array, scalar
+from certify.base.observed import Observed
 
 from ._base import TINY, Offset, moved
 

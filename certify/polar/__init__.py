@@ -1,13 +1,7 @@
-"""Methods that bound the polar from both sides; one file each."""
+"""Bounds of the polar sup { <W, phi(x)> : theta(x) <= 1 } from both sides, for every family."""
 
-from dataclasses import replace
-
-import numpy as np
-
-from certify._registry import load
-
-from ._base import Ask, Matrix, Method, PolarBound, Proposal, exact_text
-from ._symmetric import leaves
+from .ask import Ask, Matrix, Method, PolarBound, Proposal, exact_text
+from .methods import METHODS, smallest, smallest_symmetric
 
 __all__ = [
     "METHODS",
@@ -20,45 +14,3 @@ __all__ = [
     "smallest",
     "smallest_symmetric",
 ]
-
-METHODS = load(__name__, Method)
-TREES = 2048  # coordinates of a tree of cases; its leaves take the cube of that
-NEAR = 2.0**-30  # relative: a bound this near its target is not worth more work
-
-
-def smallest(ask: Ask) -> Proposal:
-    """Return the smallest bound of the methods that apply; `spectral` always does."""
-    methods = sorted((m() for m in METHODS.values()), key=lambda m: m.cost)
-    best = Proposal(np.inf)
-    for method in methods:
-        if method.cost and ask.target is not None and best.upper <= ask.target * (1 + NEAR):
-            break
-        found = attempted(method, ask)
-        best = min(best, found or best, key=lambda p: p.upper)
-    return best
-
-
-def attempted(method: Method, ask: Ask) -> Proposal | None:
-    """Return a method's bound; None if it does not apply, or its numbers leave the floats."""
-    try:
-        return method.propose(ask) if method.applies(ask) else None
-    except np.linalg.LinAlgError:
-        return None
-
-
-def smallest_symmetric(ask: Ask) -> Proposal:
-    """Return the smallest bound: by a leaf, by the methods for x^T W x, by those for u^T W v.
-
-    The last hold because u = v is one choice of two; they serve what is large, and l1.
-    """
-    tries: list[Proposal | None] = []
-    if ask.W.shape[0] <= TREES:
-        tries += [*leaves(ask), *proposed(ask)]
-    if not any(tries) or ask.left.name == "l1":
-        tries += proposed(replace(ask, symmetric=False, nodes=1))
-    return min((p for p in tries if p), key=lambda p: p.upper)
-
-
-def proposed(ask: Ask) -> list[Proposal | None]:
-    """Return what the registered methods propose."""
-    return [m().propose(ask) for m in METHODS.values() if m().applies(ask)]

@@ -5,9 +5,9 @@ from itertools import product
 
 from hypothesis import strategies as st
 
-from certify._arrays import Array
-from certify._errors import InputError
 from certify.atoms import Atom
+from certify.base.arrays import Array
+from certify.base.errors import InputError
 
 from . import _polars as polars
 from . import _slices as slices

@@ -9,9 +9,9 @@ from itertools import product
 import numpy as np
 from scipy.optimize import minimize
 
-from certify._arrays import Array
-from certify._observed import Observed
 from certify.atoms import Atom, Slice
+from certify.base.arrays import Array
+from certify.base.observed import Observed
 
 VERTICES = 256  # sign patterns tried as starts, and as many random points
 STARTS = 16  # best of them, and as many others, that go on part by part

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from certify._errors import InputError
+from certify.base.errors import InputError
 
 T = TypeVar("T")
 EPS = float(np.finfo(np.float64).eps)

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from certify._arrays import Array
+from certify.base.arrays import Array
 from certify.kernel import verify as kernel
 from certify.kernel.verify import Enclosure, Grains, Spans, dyadic
 from certify.losses import LOSSES, Loss
-from certify.polar._proved import handed
+from certify.polar.proved import handed
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from certify._arrays import Array
 from certify.atoms import Atom, Factors, Slice
+from certify.base.arrays import Array
 from certify.kernel import verify as kernel
 from certify.kernel.verify import Enclosure, exactly
-from certify.polar._proved import handed
+from certify.polar.proved import handed
 
 from ._contract import EPS
 

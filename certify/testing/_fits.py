@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from certify._arrays import Array
-from certify._errors import InputError
+from certify.base.arrays import Array
+from certify.base.errors import InputError
 from certify.losses import Loss
 
 from ._contract import EPS

@@ -6,8 +6,8 @@ from fractions import Fraction
 import numpy as np
 from hypothesis import strategies as st
 
-from certify._arrays import Array
-from certify._errors import InputError
+from certify.base.arrays import Array
+from certify.base.errors import InputError
 from certify.losses import Loss
 
 from . import strategies

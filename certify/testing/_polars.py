@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import strategies as st
 from scipy import sparse
 
-from certify._arrays import Array
 from certify.atoms import Atom, Factors, Slice
+from certify.base.arrays import Array
 from certify.polar import PolarBound
 
 from . import strategies

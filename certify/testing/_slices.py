@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from certify._arrays import Array
-from certify._errors import InputError
-from certify._observed import Observed
 from certify.atoms import Atom, Factors, Slice
+from certify.base.arrays import Array
+from certify.base.errors import InputError
+from certify.base.observed import Observed
 
 from . import strategies
 from ._contract import EPS, Book, Clause

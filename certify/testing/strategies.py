@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import sparse
 
-from certify._arrays import Array
-from certify._errors import InputError
 from certify.atoms import CP, Atom, DeepLinear, DeepReLU, Factors, RankOne, ReLU, Symmetric
 from certify.atoms.relu import gated
 from certify.atoms.symmetric import NORMS
-from certify.gauges import KEYS
+from certify.base.arrays import Array
+from certify.base.errors import InputError
 from certify.losses import LOSSES, Loss
+from certify.norms import KEYS
 from certify.problem import Problem
 
 Shape = tuple[int, ...]

@@ -9,9 +9,9 @@ import numpy as np
 import problems
 from certify import Problem, check
 from certify.atoms import CP, RankOne
-from certify.gauges import Elastic, Group, Variation, Weighted
 from certify.kernel import verify as kernel
 from certify.losses import Squared
+from certify.norms import Elastic, Group, Variation, Weighted
 
 from . import CASES, EARLIER, HERE, answer, format_of, names
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-PACKAGES = ("certify.kernel", "certify.rigor")
+PACKAGES = ("certify.kernel", "certify.base.rigor")
 Definition = ast.FunctionDef
 
 

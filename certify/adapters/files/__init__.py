@@ -1,0 +1,170 @@
+"""problem.toml: a problem and its candidate as files; one module per format of arrays."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from certify.base.errors import InputError
+from certify.base.registry import load as registry
+from certify.norms import Gauge
+from certify.problem import Problem
+
+from ._base import Format
+from ._network import named_files, trained
+from ._schema import Entry, factor_names, loads, stated
+from ._source import Reader, Source
+
+__all__ = ["FORMATS", "Format", "Loaded", "load", "load_document", "load_factors"]
+
+FORMATS = registry(__name__, Format)
+READERS = {"mask": Reader.mask, "samples": Reader.samples}  # of arrays that are no real numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """What a problem.toml asks: the arguments of check(), and the files it was read from."""
+
+    problem: Problem
+    factors: tuple[Any, ...]
+    q: tuple[Any, ...] | None
+    rtol: float
+    atol: float
+    inputs: tuple[Path, ...]
+    restarts: tuple[tuple[Any, ...], ...] = ()
+    names: tuple[str, ...] = ("U", "V")
+    multiple: float = 1.0  # of a network's training objective, that is judged
+
+
+def load(path: str | Path) -> Loaded:
+    """Read a problem.toml and the arrays it names; paths are relative to it.
+
+    Raises InputError, in one sentence, for whatever is wrong in any of the files.
+    """
+    path = Path(path)
+    reader = Reader(path.parent, FORMATS)
+    document = loads(path)
+    if "network" in document:
+        return network(path, document, reader)
+    found = stated(path, document)
+    problem = Problem(
+        built(found.loss, reader),
+        built(found.atom, reader),
+        found.lam,
+        tuple(built(o, reader) for o in found.offsets),
+    )
+    names = factor_names(found.atom)
+
+    def candidate(sources: tuple[Source, ...], where: str) -> tuple[Any, ...]:
+        """Return the arrays of one fit."""
+        pairs = zip(sources, names, strict=True)
+        return problem.accept(tuple(reader.read(s, n) for s, n in pairs), where)
+
+    q = None if found.q is None else offset_values(problem, found.q, reader)
+    files = {reader.path(s) for s in found.sources() if s.file}
+    return Loaded(
+        problem=problem,
+        factors=candidate(found.factors, "factors"),
+        q=q,
+        rtol=found.epsilon.rtol,
+        atol=found.epsilon.atol,
+        inputs=(path, *sorted(files)),
+        restarts=tuple(candidate(s, f"restarts[{k}]") for k, s in enumerate(found.restarts)),
+        names=names,
+    )
+
+
+def load_document(path: Path) -> list[Path]:
+    """Return a problem.toml and the files it names, without reading any array.
+
+    Raises InputError if the file is wrong.
+    """
+    document, reader = loads(path), Reader(path.parent, FORMATS)
+    if "network" in document:
+        return [path, *named_files(path, document, reader)]
+    held = {reader.path(s) for s in stated(path, document).sources() if s.file}
+    return [path, *sorted(held)]
+
+
+def network(path: Path, document: dict[str, Any], reader: Reader) -> Loaded:
+    """Read a problem.toml with a [network]."""
+    (problem, factors), epsilon, files = trained(path, document, reader)
+    return Loaded(
+        problem=problem,
+        factors=problem.accept(tuple(factors)),
+        q=factors.q,
+        rtol=epsilon.rtol,
+        atol=epsilon.atol,
+        inputs=(path, *sorted(set(files))),
+        multiple=factors.multiple,
+    )
+
+
+def load_factors(path: Path, held: Loaded) -> tuple[Any, ...]:
+    """Read the factors of another fit from one file of named arrays: U, V, X2, ...
+
+    Raises InputError, naming the file, for a missing name or arrays that do not fit.
+    """
+    reader = Reader(Path(), FORMATS)
+    arrays = tuple(reader.read(Source(str(path), name), name) for name in held.names)
+    return held.problem.accept(arrays, str(path))
+
+
+def built(entry: Entry, reader: Reader) -> Any:  # noqa: ANN401  a Loss, an Atom or an Offset
+    """Call a registered class with its arguments, arrays read from their files."""
+    values = {}
+    for name, x in entry.arguments.items():
+        if isinstance(x, Entry):
+            values[name] = part(name, x, reader)
+        elif not isinstance(x, Source):
+            values[name] = x
+        elif issubclass(entry.cls, Gauge):
+            values[name] = parameter(name, x, reader)
+        elif isinstance(x.inline, int | float):  # a number where an array may be, too
+            values[name] = x.inline
+        else:
+            values[name] = READERS.get(name, Reader.read)(reader, x, name)
+    return entry.cls(**values)
+
+
+def part(name: str, entry: Entry, reader: Reader) -> Any:  # noqa: ANN401  a norm
+    """Build what an argument is; what is wrong in it says which argument it is."""
+    try:
+        return built(entry, reader)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
+
+
+def parameter(name: str, source: Source, reader: Reader) -> Any:  # noqa: ANN401  lists or an array
+    """Return a norm's groups, edges or weights; a table of one row or column is a list.
+
+    Groups and edges written in the file itself may be rows that differ.
+    """
+    if not source.file:
+        return source.inline
+    a = reader.read(source, name)
+    if sparse.issparse(a):
+        raise InputError(f"{name} must be dense, got a {type(a).__name__}")
+    if name == "weights":
+        return a.reshape(-1) if is_line(a) else a
+    whole = a.astype(np.int64) if a.dtype.kind == "f" and (a == np.floor(a)).all() else a
+    return whole.reshape(-1) if name == "groups" and is_line(a) else whole
+
+
+def offset_values(problem: Problem, sources: tuple[Source, ...], reader: Reader) -> tuple[Any, ...]:
+    """Return q; a table with one row or column (.csv, .mtx) is a vector where one is due."""
+    read = [reader.read(s, f"q[{k}]") for k, s in enumerate(sources)]
+    if len(read) == len(problem.offsets):
+        due = [len(o.shape(problem.loss.observed)) for o in problem.offsets]
+        read = [
+            np.reshape(x, -1) if ndim == 1 and is_line(x) else x
+            for x, ndim in zip(read, due, strict=True)
+        ]
+    return problem.accept_offsets(read)
+
+
+def is_line(x: Any) -> bool:  # noqa: ANN401  numpy or scipy.sparse
+    """Whether an array is a matrix with one row or one column."""
+    return isinstance(x, np.ndarray) and x.ndim == 2 and 1 in x.shape  # noqa: PLR2004  a matrix

@@ -1,0 +1,62 @@
+"""The contract of a file format, and what every format refuses in the same words."""
+
+import difflib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from certify.base.errors import InputError
+
+PICKLE = b"\x80"  # the first byte of every pickle of protocol 2 and later
+
+
+class Format(ABC):
+    """How arrays lie in a file; the format's module is named as the files end: npy is .npy.
+
+    Arrays come back as numpy arrays, or as scipy.sparse where the file lists entries.
+    Nothing is unpickled or executed, and a size that a file claims is compared with the
+    bytes that are there before anything is allocated.
+    """
+
+    keyed: ClassVar[bool] = False  # whether a file holds several arrays, each with a name
+
+    @abstractmethod
+    def read(self, path: Path, key: str | None) -> Any:  # noqa: ANN401  numpy or scipy.sparse
+        """Return the array of that name; without a name, the only one.
+
+        Raises InputError if the file is not of this format, OSError if it cannot be read.
+        """
+
+
+def nearest(wrong: str, known: Iterable[str]) -> str:
+    """Return the known name that is most like a wrong one, whatever its capitals."""
+    names = {name.lower(): name for name in known}
+    return names[difflib.get_close_matches(wrong.lower(), names, 1, cutoff=0.0)[0]]
+
+
+def chosen(path: Path, key: str | None, names: list[str]) -> str:
+    """Return the name to read, or say which names the file has."""
+    if not names:
+        raise InputError(f"{path} holds no array")
+    if key is None and len(names) == 1:
+        return names[0]
+    if key is None:
+        listed = ", ".join(names)
+        raise InputError(f'{path} holds {listed}: name one of them, "{path.name}:{names[0]}"')
+    if key not in names:
+        listed, near = ", ".join(names), nearest(key, names)
+        raise InputError(f"{path} has no array {key!r}: did you mean {near!r}? It holds {listed}")
+    return key
+
+
+def refuse_pickle(head: bytes, name: str) -> None:
+    """Raise InputError for the first bytes of a pickle."""
+    if head.startswith(PICKLE):
+        raise InputError(f"{name} is a pickle, which is never loaded: save it with numpy.save")
+
+
+def brief(error: BaseException) -> str:
+    """Return the first line of another library's message, without its full stop."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -1,0 +1,203 @@
+"""A problem.toml for files that somebody has: what can be seen of it, and TODO for the rest."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile, ZipFile
+
+import numpy as np
+from scipy import sparse
+
+from certify.base.errors import InputError
+from certify.pipeline.certificate.file import names_of
+
+from . import FORMATS
+from ._source import Reader, Source
+
+KEYED = (".npz", ".safetensors")
+MATRIX = 2  # dimensions
+TURNED = "\0T"  # behind a source whose array is transposed; no file is named so
+NO_FACTORS = ("# TODO: name the files of the factors", 'U = "U.npy"', 'V = "V.npy"')
+Named = list[tuple[str, Any]]
+
+
+def draft(data: Path, factors: Sequence[Path], folder: Path) -> tuple[str, list[str]]:
+    """Return (problem.toml, what was noticed) for the files of data and factors.
+
+    Raises InputError for files that are no arrays, or factors that fit no mode of the data.
+    """
+    Y = Reader(Path(), FORMATS).read(Source(str(data)), "data")
+    if Y.ndim < MATRIX:
+        raise InputError(f"{data} must hold a matrix or a tensor, got shape {Y.shape}")
+    arrays = every(factors)
+    notes = [f"{data}: {shape_of(Y)} data"]
+    held, more = matched(Y.shape, arrays)
+    text = "\n".join(
+        [
+            "# A question for certify: certify check problem.toml -o x.cert",
+            "",
+            *regularizer(Y, held),
+            "",
+            *observations(Y, relative(data, folder), notes),
+            *atom(Y, held),
+            "",
+            "[factors]  # last axis: the slice",
+            *(f"{k} = {relative_source(s, folder)}" for k, (s, _) in held.items()),
+            *([] if held else NO_FACTORS),
+            "",
+            "[epsilon]  # CERTIFIED if upper - lower <= max(atol, rtol |upper|)",
+            "rtol = 1e-6",
+            "",
+        ]
+    )
+    return text, [*notes, *more, "lam is a guess: write your own, the one of the training"]
+
+
+def every(factors: Sequence[Path]) -> Named:
+    """Return (source, array) of each array in the files of the factors."""
+    reader, out = Reader(Path(), FORMATS), []
+    for path in factors:
+        if path.suffix.lower() in KEYED:
+            keys = held_names(path)
+            out += [(f"{path}:{k}", reader.read(Source(str(path), k), k)) for k in keys]
+        else:
+            out.append((str(path), reader.read(Source(str(path)), str(path))))
+    return out
+
+
+def held_names(path: Path) -> list[str]:
+    """Return the names in a file that holds several arrays.
+
+    Raises InputError if there is none, or it is not such a file.
+    """
+    try:
+        names = zipped(path) if path.suffix.lower() == ".npz" else tensors(path)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+    except (BadZipFile, ValueError) as error:
+        raise InputError(f"{path} is not a readable {path.suffix} file: {error}") from None
+    if not names:
+        raise InputError(f"{path} holds no array")
+    return names
+
+
+def zipped(path: Path) -> list[str]:
+    """Return the names of the arrays in an .npz file."""
+    with ZipFile(path) as held:
+        return [n.removesuffix(".npy") for n in held.namelist() if n.endswith(".npy")]
+
+
+def tensors(path: Path) -> list[str]:
+    """Return the names in a .safetensors file."""
+    from safetensors import SafetensorError, safe_open  # noqa: PLC0415  only for such files
+
+    try:
+        with safe_open(path, "numpy") as held:
+            return list(held.keys())
+    except SafetensorError as error:
+        raise ValueError(error) from None
+
+
+def matched(dims: tuple[int, ...], arrays: Named) -> tuple[dict[str, tuple[str, Any]], list[str]]:
+    """Match arrays to the modes of the data by their length; a transposed one is marked.
+
+    Sources that must be transposed end in TURNED.
+    """
+    out: dict[str, tuple[str, Any]] = {}
+    notes: list[str] = []
+    left = list(arrays)
+    for name, n in zip(names_of(len(dims)), dims, strict=True):
+        fits = [x for x in left if np.ndim(x[1]) == MATRIX and x[1].shape[0] == n]
+        turned = [x for x in left if np.ndim(x[1]) == MATRIX and x[1].shape[1] == n]
+        if fits:
+            out[name] = fits[0]
+            left.remove(fits[0])
+            notes.append(f"{fits[0][0]}: {shape_of(fits[0][1])}, taken as {name}")
+        elif turned:
+            source, x = turned[0]
+            out[name] = source + TURNED, x.T
+            left.remove(turned[0])
+            notes.append(f"{source}: {shape_of(x)}, taken as {name} transposed")
+    ranks = sorted({x.shape[1] for _, x in out.values()})
+    if len(ranks) > 1:
+        raise InputError(f"the factors have {ranks} slices: they must have one number")
+    if left:
+        shapes = ", ".join(f"{source} ({shape_of(x)})" for source, x in left)
+        wanted = " or ".join(f"({n}, r)" for n in dims)
+        raise InputError(f"no factor has the shape {wanted} where {shapes} would fit")
+    if out and len(out) < len(dims):
+        notes.append(f"no file for {', '.join(k for k in names_of(len(dims)) if k not in out)}")
+    return (out if len(out) == len(dims) else {}), notes
+
+
+def regularizer(Y: Any, held: dict[str, Any]) -> list[str]:  # noqa: ANN401  numpy or scipy.sparse
+    """Return the line of lam: a tenth of the largest singular value, or 1 of a tensor."""
+    del held
+    guess = 1.0
+    if Y.ndim == MATRIX:
+        dense = Y.toarray() if sparse.issparse(Y) else np.nan_to_num(Y)
+        guess = 0.1 * float(np.linalg.norm(dense, MATRIX)) if 0 < dense.size < 10**6 else 0.0
+        guess = guess or 1.0  # lam = 0 would be another question: of one rank
+    return [f"lam = {guess:.6g}  # TODO: the weight of the regularization in your training"]
+
+
+def observations(Y: Any, name: str, notes: list[str]) -> list[str]:  # noqa: ANN401
+    """Return the tables of data and loss."""
+    lines = ["[data]", f"Y = {quoted(name)}"]
+    if sparse.issparse(Y):
+        lines.append("# stored entries are the observed ones")
+    elif np.isnan(Y).any():
+        count = int(np.isnan(Y).sum())
+        notes.append(f"{count} of {Y.size} entries are NaN: a mask must say that they are missing")
+        lines.append('mask = "mask.npy"  # TODO: numpy.save("mask.npy", ~numpy.isnan(Y))')
+    values = Y.data if sparse.issparse(Y) else Y[~np.isnan(Y)]
+    kinds = "squared, huber, absolute, logistic, poisson, kullback_leibler, ..."
+    lines += ["", "[loss]", f'kind = "squared"  # {kinds}', ""]
+    if np.isin(values, (0.0, 1.0)).all():
+        notes.append("all entries are 0 or 1: the loss may be logistic")
+    return lines
+
+
+def atom(Y: Any, held: dict[str, Any]) -> list[str]:  # noqa: ANN401
+    """Return the table of the atom: nonnegative factors suggest their cone."""
+    plus = all((x >= 0).all() for _, x in held.values()) and bool(held)
+    key = "l2+" if plus else "l2"
+    why = "  # all factors are >= 0" if plus else ""
+    if Y.ndim > MATRIX:
+        norms = ", ".join(f'"{key}"' for _ in range(Y.ndim))
+        return ["[atom]", 'kind = "cp"', f"norms = [{norms}]{why}", 'form = "product"  # or "sum"']
+    sides = [f'{side} = "{key}"{why}' for side in ("left", "right")]
+    return ["[atom]", 'kind = "rank_one"', *sides, 'form = "sum"  # weight decay; or "product"']
+
+
+def shape_of(x: Any) -> str:  # noqa: ANN401
+    """Return a shape for people."""
+    return " x ".join(map(str, np.shape(x) if not sparse.issparse(x) else x.shape))
+
+
+def relative(path: Path, folder: Path) -> str:
+    """Return a path as seen from the folder of problem.toml."""
+    return Path(os.path.relpath(path, folder)).as_posix()
+
+
+def quoted(name: str) -> str:
+    """Return a name as a string of TOML.  Raises InputError for one that is not Unicode."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise InputError(f"a problem.toml cannot name {name!r}, which is not UTF-8") from None
+    return json.dumps(name, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def relative_source(source: str, folder: Path) -> str:
+    """Return an array's source as problem.toml has it, as seen from a folder."""
+    plain = source.removesuffix(TURNED)
+    head, colon, key = plain.rpartition(":")
+    named = bool(colon) and Path(head).suffix.lower() in KEYED
+    file = relative(Path(head if named else plain), folder)
+    if plain != source:
+        held = f"file = {quoted(file)}, " + (f"key = {quoted(key)}, " if named else "")
+        return f"{{ {held}transpose = true }}"
+    return quoted(f"{file}:{key}" if named else file)

@@ -1,0 +1,44 @@
+"""How the arguments of registered classes are written in a file: numbers, norms, arrays."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import PlainValidator
+
+from certify.norms import GAUGES, PLAIN, Gauge
+
+
+def norm(x: object) -> object:
+    """Read a norm: a key, or a table { norm = "elastic", alpha = 0.5, cone = "+" }.
+
+    Raises ValueError with the end of a sentence that starts with the key.
+    """
+    if not isinstance(x, str | dict):
+        raise ValueError('must be a norm ("l2+") or a table {norm = ..., ...}')  # noqa: TRY004
+    name = x.rstrip("+-") if isinstance(x, str) else ""
+    if name in GAUGES and name not in PLAIN:
+        raise ValueError(f'must be a table {{norm = "{name}", ...}}: this norm has parameters')
+    return x
+
+
+def norms(x: object) -> object:
+    """Read the norms of a tensor's modes: a key for each, or one for all with `order`.
+
+    Raises ValueError with the end of a sentence that starts with the key.
+    """
+    if isinstance(x, str) or (isinstance(x, list) and all(isinstance(k, str) for k in x)):
+        return x
+    raise ValueError('must be a list of norms, one a mode (["l2", "l2+", "l1"])')
+
+
+NormRef = Annotated[Any, PlainValidator(norm)]
+NormsRef = Annotated[Any, PlainValidator(norms)]
+
+
+KINDS: Mapping[Any, Any] = {  # of an argument; others are arrays
+    **{plain: plain for plain in (float, int, str, bool)},
+    int | None: int,
+    float | None: float,
+    str | Gauge: NormRef,
+    str | Sequence[str]: NormsRef,
+}

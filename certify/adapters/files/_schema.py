@@ -1,0 +1,298 @@
+"""problem.toml as data: what its tables may hold, and one sentence for what they may not.
+
+    lam = 3.0                        [data]     Y, weights, mask: arrays
+    q = ["q.npy"]                    [loss]     kind = "squared"
+                                     [atom]     kind = "rank_one", left, right, form
+                                                kind = "symmetric", norm
+    [factors]  U, V: arrays          [[offsets]]  kind = "column", ridge; "sparse", rho;
+                                                  "smooth", edges, rho, ridge, weights
+    [epsilon]  rtol, atol                         kind = "cp", norms, symmetric, form
+    [[restarts]]  other fits: U, V
+
+A norm is a key ("l2+") or a table: { norm = "elastic", alpha = 0.5, cone = "+" },
+{ norm = "group", groups = [[0, 1], [2]], outer = "linf" }, { norm = "variation", edges, rho },
+{ norm = "weighted", weights }; their arrays may be files, groups then one number a coordinate.
+A problem of one factor has U alone in [factors]; one of K factors has U, V, X2, ..., or all of
+them as X = ["U.npy", "V.npy", ...].  A loss may have a number: [loss] kind = "huber", delta = 1.0;
+kind = "quantile", tau = 0.9.
+
+A hidden layer is [atom] kind = "relu", V (the data), bias, activation, slope, samples, pool, right;
+U and V of [factors] are then its weights in and out.  A network that was trained elsewhere is
+one table instead of all these: see `_network`.
+
+The keys of data, loss, atom and offsets are the arguments of the registered classes.
+"""
+
+import inspect
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from certify.atoms import ATOMS
+from certify.base.errors import InputError
+from certify.losses import LOSSES
+from certify.norms import GAUGES
+from certify.offsets import OFFSETS
+from certify.pipeline.certificate.file import names_of
+
+from ._base import nearest
+from ._kinds import KINDS
+from ._lines import placed
+from ._source import Ref, Source
+
+Json = dict[str, Any]
+M = TypeVar("M", bound=BaseModel)
+
+
+class Strict(BaseModel):
+    """A table in which every key is known and no value is converted."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Top(Strict):
+    """The whole file; its tables are validated one by one."""
+
+    lam: float
+    data: Json
+    atom: Json
+    factors: Json
+    loss: Json = {"kind": "squared"}
+    offsets: list[Json] = []
+    q: list[Ref] | None = None
+    restarts: list[Json] = []
+    epsilon: Json = {}
+
+
+class Listed(Strict):
+    """A candidate as a list of arrays."""
+
+    X: list[Ref]
+
+
+class Epsilon(Strict):
+    """The accuracy asked for: upper - lower <= max(atol, rtol |upper|)."""
+
+    rtol: float = 1e-6
+    atol: float = 0.0
+
+
+HOMES = {
+    **dict.fromkeys(Top.model_fields, "at the top of the file, above the first [table]"),
+    **dict.fromkeys(("U", "V", "X"), "in [factors]"),
+    **dict.fromkeys(Epsilon.model_fields, "in [epsilon]"),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered class and the arguments to call it with; arrays are still Sources."""
+
+    cls: type[Any]
+    arguments: Json
+
+    def sources(self) -> Iterator[Source]:
+        """Yield every source among the arguments, and among theirs."""
+        for x in self.arguments.values():
+            if isinstance(x, Source):
+                yield x
+            if isinstance(x, Entry):
+                yield from x.sources()
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What a problem.toml says, before any array is read."""
+
+    lam: float
+    loss: Entry
+    atom: Entry
+    offsets: tuple[Entry, ...]
+    factors: tuple[Source, ...]
+    q: tuple[Source, ...] | None
+    epsilon: Epsilon
+    restarts: tuple[tuple[Source, ...], ...] = ()
+
+    def sources(self) -> list[Source]:
+        """Return every source in the file."""
+        held = [x for e in (self.loss, *self.offsets, self.atom) for x in e.sources()]
+        others = [x for fit in self.restarts for x in fit]
+        return [*held, *self.factors, *others, *(self.q or ())]
+
+
+def stated(path: Path, document: Json) -> Stated:
+    """Validate a problem.toml.
+
+    Raises InputError, naming the file and the key, for anything that is wrong.
+    """
+    top = validated(Top, document, path, "")
+    atom = with_norms(entry(top.atom, ATOMS, path, "atom"), path)
+    names = factor_names(atom)
+    return Stated(
+        lam=top.lam,
+        loss=loss(top, path),
+        atom=atom,
+        offsets=tuple(entry(o, OFFSETS, path, "offsets") for o in top.offsets),
+        factors=factors(names, top.factors, path, "factors"),
+        q=None if top.q is None else tuple(top.q),
+        epsilon=validated(Epsilon, top.epsilon, path, "epsilon"),
+        restarts=tuple(factors(names, t, path, "restarts") for t in top.restarts),
+    )
+
+
+def factor_names(atom: Entry) -> tuple[str, ...]:
+    """Return the names of a candidate's arrays: U, V, X2, ..., or U alone."""
+    given = atom.arguments
+    single = atom.cls.parts == 1 or given.get("symmetric") is True
+    keys, order = given.get("norms"), given.get("order")
+    count = len(keys) if isinstance(keys, list) else order or len(default_norms(atom))
+    return tuple(names_of(1 if single else count))
+
+
+def default_norms(atom: Entry) -> Sequence[str]:
+    """Return the norms of an atom without any named: two for a matrix."""
+    found = inspect.signature(atom.cls).parameters.get("norms")
+    return ("l2", "l2") if found is None else found.default
+
+
+def factors(names: tuple[str, ...], table: Json, path: Path, where: str) -> tuple[Source, ...]:
+    """Return a candidate's sources: one key for each array, or all of them as X."""
+    if "X" not in table:
+        fields: Json = dict.fromkeys(names, (Ref, ...))
+        model = create_model(where, __base__=Strict, **fields)
+        held = validated(model, table, path, where)
+        return tuple(getattr(held, k) for k in names)
+    listed = validated(Listed, table, path, where).X
+    if len(listed) != len(names):
+        at = placed(path, f"{where}.X")
+        raise InputError(f"{at}: {where}.X must list {len(names)} arrays, got {len(listed)}")
+    return tuple(listed)
+
+
+def loads(path: Path) -> Json:
+    """Return the TOML document."""
+    try:
+        return tomllib.loads(path.read_bytes().decode())
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not valid TOML: {error}") from None
+
+
+def loss(top: Top, path: Path) -> Entry:
+    """Return the loss: arrays from [data], all other arguments from [loss]."""
+    cls, known = registered(top.loss, LOSSES, path, "loss")
+    arrays = {k: v for k, v in known.items() if v[0] is Ref}
+    rest = {k: v for k, v in known.items() if v[0] is not Ref}
+    table = {k: v for k, v in top.loss.items() if k != "kind"}
+    parts = [(arrays, top.data, "data"), (rest, table, "loss")]
+    found = [arguments(fields, given, path, where) for fields, given, where in parts]
+    return Entry(cls, found[0] | found[1])
+
+
+def entry(
+    table: Json, registry: Mapping[str, type[Any]], path: Path, where: str, key: str = "kind"
+) -> Entry:
+    """Return the registered class that a table's `kind` names, with its arguments."""
+    cls, known = registered(table, registry, path, where, key)
+    rest = {k: v for k, v in table.items() if k != key}
+    return Entry(cls, arguments(known, rest, path, where))
+
+
+def with_norms(atom: Entry, path: Path) -> Entry:
+    """Return the atom with each norm that is a table as an entry of its own."""
+    held = {
+        k: entry(x, GAUGES, path, f"atom.{k}", "norm") if isinstance(x, dict) else x
+        for k, x in atom.arguments.items()
+    }
+    return Entry(atom.cls, held)
+
+
+def registered(
+    table: Json, registry: Mapping[str, type[Any]], path: Path, where: str, key: str = "kind"
+) -> tuple[type[Any], Json]:
+    """Return the class of a table's kind and its parameters as (type, default)."""
+    kinds = ", ".join(registry)
+    if key not in table:
+        at = placed(path, where)
+        raise InputError(f"{at}: {where}.{key} is missing; known are {kinds}")
+    kind = table[key]
+    if not isinstance(kind, str) or kind not in registry:
+        near = nearest(str(kind), registry)
+        wrong = f"{where}.{key} {kind!r} is unknown"
+        at = placed(path, f"{where}.{key}")
+        raise InputError(f"{at}: {wrong}: did you mean {near!r}? Known are {kinds}")
+    return registry[kind], parameters(registry[kind])
+
+
+def parameters(cls: type[Any]) -> Json:
+    """Return the arguments of a class as (type, default), ... where there is none."""
+    known = {}
+    for name, p in inspect.signature(cls, eval_str=True).parameters.items():
+        default = ... if p.default is p.empty else p.default
+        known[name] = (KINDS.get(p.annotation, Ref), default)
+    return known
+
+
+def arguments(fields: Json, table: Json, path: Path, where: str) -> Json:
+    """Validate a table against the parameters of a class; return those that are given."""
+    model = create_model(where, __base__=Strict, **fields)
+    held = validated(model, table, path, where)
+    return {k: getattr(held, k) for k in held.model_fields_set}
+
+
+def validated(model: type[M], table: Json, path: Path, where: str) -> M:
+    """Return the model, or raise the first of what is wrong as one sentence."""
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False)
+        unknown = [e for e in found if e["type"] == "extra_forbidden"]
+        first = (unknown or found)[0]
+        more = f" ({len(found) - 1} more after it)" if len(found) > 1 else ""
+        at = placed(path, dotted(first, where))
+        told = sentence(first, where, list(model.model_fields))
+        raise InputError(f"{at}: {told}{more}") from None
+
+
+def dotted(error: Mapping[str, Any], where: str) -> str:
+    """Return the name of what a pydantic error is about; of a missing key its table."""
+    at = [] if error["type"] == "missing" else [str(k) for k in error["loc"]]
+    return ".".join([where, *at] if where else at)
+
+
+def sentence(error: Mapping[str, Any], where: str, known: list[str]) -> str:
+    """Say one pydantic error in a sentence with the wrong value."""
+    at = [str(k) for k in error["loc"]]
+    name = ".".join([where, *at] if where else at)
+    if error["type"] == "missing":
+        return f"{name} is missing"
+    if error["type"] == "extra_forbidden":
+        return unknown_key(at[0], where, known)
+    said = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    said = said.replace("a valid dictionary", "a table, {key = ...}")
+    return f"{name} {said}, got {brief_value(error['input'])}"
+
+
+def unknown_key(key: str, where: str, known: list[str]) -> str:
+    """Name the nearest known key, or the table where this one belongs."""
+    table = f"in [{where}]" if where else "at the top of the file"
+    if key in HOMES and key not in known and HOMES[key] != f"in [{where}]":
+        return f"the key {key!r} is not known {table}: it belongs {HOMES[key]}"
+    if not known:
+        return f"the key {key!r} is not known {table}, which has no keys but kind"
+    listed = ", ".join(known)
+    return (
+        f"the key {key!r} is not known {table}: did you mean {nearest(key, known)!r}? "
+        f"Known are {listed}"
+    )
+
+
+def brief_value(x: object) -> str:
+    """Return a value's repr, shortened."""
+    text = repr(x)
+    return text if len(text) <= 80 else f"{text[:77]}..."  # noqa: PLR2004  one line

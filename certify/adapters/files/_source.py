@@ -1,0 +1,122 @@
+"""Where an array comes from: a file, a name in a file, or numbers written in the TOML."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import PlainValidator
+from scipy import sparse
+
+from certify.base.arrays import LARGEST
+from certify.base.errors import InputError
+
+from ._base import Format
+
+
+@dataclass(frozen=True)
+class Source:
+    """file and perhaps key, to be transposed or not, or inline numbers."""
+
+    file: str = ""
+    key: str | None = None
+    inline: Any = None
+    transpose: bool = False
+
+
+def parsed(x: object) -> Source:
+    """Read "a.npy", "a.npz:Y", {file = "a.npz", key = "Y"}, a number or nested lists.
+
+    {file = "H.npy", transpose = true} is the array with its axes reversed.
+
+    Raises ValueError with the end of a sentence that starts with the key.
+    """
+    wanted = 'must be a file ("a.npy", "a.npz:Y"), {file = ..., key = ...} or numbers'
+    turned = "must have transpose = true or false"
+    if isinstance(x, str) and x and "\0" not in x:
+        head, _, key = x.rpartition(":")
+        keyed = Path(head).suffix != "" and "/" not in key and "\\" not in key
+        return Source(head, key) if keyed else Source(x)
+    if isinstance(x, dict):
+        named = isinstance(x.get("file"), str) and isinstance(x.get("key", ""), str)
+        if not named or x.keys() - {"file", "key", "transpose"}:
+            raise ValueError(wanted)
+        if (over := x.get("transpose", False)) not in (True, False):
+            raise ValueError(turned)
+        return Source(x["file"], x.get("key"), transpose=over)
+    if isinstance(x, list) or (isinstance(x, int | float) and not isinstance(x, bool)):
+        return Source(inline=x)
+    raise ValueError(wanted)
+
+
+Ref = Annotated[Any, PlainValidator(parsed)]
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads sources relative to a folder."""
+
+    folder: Path
+    formats: dict[str, type[Format]]
+
+    def path(self, source: Source) -> Path:
+        """Return the file of a source."""
+        return self.folder / source.file
+
+    def read(self, source: Source, name: str) -> Any:  # noqa: ANN401  numpy or scipy.sparse
+        """Return the array of a source.
+
+        Raises InputError, naming the file, for anything that is not a plain array.
+        """
+        if not source.file:
+            return numbers(source.inline, name)
+        path = self.path(source)
+        suffix = path.suffix.lower().removeprefix(".")
+        if suffix not in self.formats:
+            known = ", ".join(f".{k}" for k in self.formats)
+            raise InputError(f"{name} is in {path}, whose format is not read; known are {known}")
+        entry = self.formats[suffix]
+        if source.key is not None and not entry.keyed:
+            raise InputError(f"{path} holds one array and no names, got the key {source.key!r}")
+        try:
+            found = entry().read(path, source.key)
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+        return found.T if source.transpose else found
+
+    def samples(self, source: Source, name: str) -> Any:  # noqa: ANN401  an array of integers
+        """Return whole numbers, one a row, as integers."""
+        a = self.read(source, name)
+        whole = isinstance(a, np.ndarray) and a.dtype.kind == "f" and (a == np.floor(a)).all()
+        return a.reshape(-1).astype(np.int64) if whole else a
+
+    def mask(self, source: Source, name: str) -> Any:  # noqa: ANN401  a boolean array
+        """Return a mask: booleans, or numbers that are all 0 or 1."""
+        a = self.read(source, name)
+        if sparse.issparse(a):
+            raise InputError("mask must be dense; a sparse Y needs none: its entries are the mask")
+        if a.dtype.kind not in "iuf":
+            return a
+        wrong = a[(a != 0) & (a != 1)]
+        if wrong.size:
+            raise InputError(f"mask must hold booleans or 0 and 1, got {wrong.flat[0]}")
+        return a == 1
+
+
+def numbers(x: object, name: str) -> Any:  # noqa: ANN401  a numpy array
+    """Return numbers written in the TOML as an array; nothing is rounded but decimals."""
+    try:
+        a = np.asarray(x)
+    except ValueError:
+        raise InputError(f"{name} must be a rectangle of numbers, got rows that differ") from None
+    for k in leaves(x):
+        if isinstance(k, int) and abs(k) > LARGEST and int(float(k)) != k:
+            raise InputError(f"{name} has the integer {k}, which float64 would round")
+        if not isinstance(k, int | float):
+            raise InputError(f"{name} must hold numbers, got {k!r}")
+    return a
+
+
+def leaves(x: object) -> list[Any]:
+    """Return the entries of nested lists."""
+    return [k for part in x for k in leaves(part)] if isinstance(x, list) else [x]

@@ -1,0 +1,96 @@
+"""One array in numpy's .npy layout, read from a stream of known size without pickle."""
+
+import ast
+import math
+import re
+from typing import IO, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from certify.base.errors import InputError
+
+from ._base import refuse_pickle
+
+MAGIC = b"\x93NUMPY"
+LENGTHS = {1: 2, 2: 4}  # version of the layout -> bytes that hold the header's length
+LONGEST = 10_000  # bytes of header; numpy writes about a hundred
+PLAIN = re.compile(r"[<>|=](b1|[iu][1248]|f[248]|[SU]\d{1,6})")
+KEYS = {"descr", "fortran_order", "shape"}
+
+
+def read_array(stream: IO[bytes], size: int, name: str) -> npt.NDArray[Any]:
+    """Read the array that fills a stream of `size` bytes exactly.
+
+    Raises InputError for what is no .npy array, for dtypes other than real numbers,
+    booleans and text, and for a header that claims more or fewer bytes than there are.
+    """
+    header, used = read_header(stream, name)
+    kind, shape = dtype(header["descr"], name), header["shape"]
+    wanted, there = math.prod(shape) * kind.itemsize, size - used
+    if wanted != there:
+        claim = f"its header claims {math.prod(shape)} elements of {kind}, {wanted} bytes"
+        raise InputError(f"{name} is damaged: {claim}, and {there} follow")
+    blob = stream.read(wanted)
+    if len(blob) != wanted:
+        raise InputError(f"{name} is damaged: it ends after {len(blob)} of {wanted} bytes")
+    if kind.kind == "b" and blob.translate(None, b"\0\1"):
+        raise InputError(f"{name} is damaged: a boolean is {max(blob)}, neither 0 nor 1")
+    try:
+        if header["fortran_order"]:
+            return filled(blob, kind, shape[::-1]).T
+        return filled(blob, kind, shape)
+    except ValueError as error:
+        raise InputError(f"{name} has the impossible shape {shape}: {error}") from None
+
+
+def filled(blob: bytes, kind: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """View bytes as an array; an empty buffer too."""
+    flat = np.frombuffer(blob, kind) if blob else np.zeros(0, kind)
+    return np.asarray(flat.reshape(shape))
+
+
+def read_header(stream: IO[bytes], name: str) -> tuple[dict[str, Any], int]:
+    """Return the header, a literal dict, and the number of bytes before the data."""
+    head = stream.read(8)
+    refuse_pickle(head, name)
+    if head[:6] != MAGIC or len(head) < len(MAGIC) + 2:
+        raise InputError(f"{name} is no .npy array: it starts with {head!r}")
+    if head[6] not in LENGTHS:
+        raise InputError(f"{name} has .npy version {head[6]}.{head[7]}; 1.0 and 2.0 are read")
+    width = LENGTHS[head[6]]
+    length = int.from_bytes(stream.read(width), "little")
+    if length > LONGEST:
+        raise InputError(f"{name} is damaged: its header claims {length} bytes")
+    text = stream.read(length)
+    if len(text) != length or not fits(found := literal(text)):
+        raise InputError(f"{name} is damaged: its header is {text[:80]!r}")
+    return found, 8 + width + length
+
+
+def literal(text: bytes) -> Any:  # noqa: ANN401  a Python literal
+    """Return the literal a header spells, or None."""
+    try:
+        return ast.literal_eval(text.decode("ascii").strip())
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None
+
+
+def fits(header: object) -> bool:
+    """Whether this is a header: a dict of descr, fortran_order and a shape of naturals."""
+    if not isinstance(header, dict) or header.keys() != KEYS:
+        return False
+    shape, order = header["shape"], header["fortran_order"]
+    naturals = isinstance(shape, tuple) and all(type(k) is int and k >= 0 for k in shape)
+    return naturals and isinstance(order, bool)
+
+
+def dtype(descr: object, name: str) -> np.dtype[Any]:
+    """Return the dtype; refuse Python objects and whatever is not plain."""
+    if descr == "|O":
+        wanted = "which only pickle can load: save an array of numbers"
+        raise InputError(f"{name} holds Python objects (dtype object), {wanted}")
+    if not isinstance(descr, str) or not PLAIN.fullmatch(descr):
+        wanted = "real numbers of at most 64 bits"
+        raise InputError(f"{name} must hold {wanted}, got dtype {str(descr)[:60]!r}")
+    return np.dtype(descr)

@@ -1,0 +1,41 @@
+"""Matrix Market: a coordinate file lists observed entries, an array file is dense."""
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from scipy import io
+
+from certify.base.errors import InputError
+
+from ._base import Format, brief, refuse_pickle
+
+CONTROL = bytes(set(range(32)) - set(b"\t\n\r"))  # scipy's reader overruns a line with a NUL
+
+
+class Mtx(Format):
+    """What scipy.io.mmread returns: scipy.sparse for coordinates, else a dense array."""
+
+    def read(self, path: Path, key: str | None) -> Any:  # noqa: ANN401  numpy or scipy.sparse
+        """Return the matrix.
+
+        scipy's reader crashes on control characters, on a last line without an end and on
+        empty matrices, so these never reach it; nor does a header that claims more entries
+        than there are bytes.
+        """
+        del key
+        blob = path.read_bytes()
+        refuse_pickle(blob, str(path))
+        if odd := set(blob) & set(CONTROL):
+            raise InputError(f"{path} is not a Matrix Market file: it has the byte {min(odd)}")
+        text = blob + b"\n"
+        try:
+            rows, cols, entries = io.mminfo(BytesIO(text))[:3]
+            possible = min(rows, cols) > 0 and entries <= len(text)
+            found = io.mmread(BytesIO(text)) if possible else None
+        except (ValueError, OverflowError) as error:
+            raise InputError(f"{path} is not a Matrix Market file: {brief(error)}") from None
+        if found is None:
+            claim = f"{rows} rows, {cols} columns and {entries} entries in {len(blob)} bytes"
+            raise InputError(f"{path} is empty or damaged: its header claims {claim}")
+        return found

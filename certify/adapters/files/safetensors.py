@@ -1,0 +1,33 @@
+"""Named arrays: safetensors.numpy.save_file({"U": U}, path)."""
+
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from certify.base.errors import InputError
+
+from ._base import Format, brief, chosen, refuse_pickle
+
+KINDS = ("BOOL", "U8", "I8", "I16", "U16", "I32", "U32", "I64", "U64", "F16", "F32", "F64")
+
+
+class Safetensors(Format):
+    """Arrays by name; the library compares sizes with the file before it reads."""
+
+    keyed = True
+
+    def read(self, path: Path, key: str | None) -> Any:  # noqa: ANN401  a numpy array
+        """Return the array."""
+        with path.open("rb") as file:
+            refuse_pickle(file.read(1), str(path))
+        try:
+            with safe_open(path, framework="numpy") as file:
+                name = chosen(path, key, sorted(file.keys()))
+                kind = file.get_slice(name).get_dtype()
+                if kind not in KINDS:
+                    wanted = "real numbers of at most 64 bits that numpy knows"
+                    raise InputError(f"{path}:{name} must hold {wanted}, got dtype {kind}")
+                return file.get_tensor(name)
+        except SafetensorError as error:
+            raise InputError(f"{path} is not a safetensors file: {brief(error)}") from None

@@ -1,0 +1,174 @@
+"""A pytest plugin: a test that fails unless a factorization is a proved global optimum.
+
+    def test_our_model_is_a_global_optimum(certified):
+        certified(problem, factors, rtol=1e-4)
+
+`pytest --certify-update` stores the certificates in a folder `certificates` beside the test.
+Later runs verify them and search for nothing; they fail if the data, the model or the question
+changed by one bit.  A marker sets what the fixture takes: @pytest.mark.certify(budget=60).
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = "certificates"
+KNOWN = ("atol", "budget", "rtol", "seed")
+PLAIN = re.compile(r"[^A-Za-z0-9_.=-]+")
+LONGEST = 120  # characters of a test in a file's name
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --certify-budget and --certify-update."""
+    group = parser.getgroup("certify", "proofs of global optimality")
+    group.addoption(
+        "--certify-budget", type=float, metavar="SECONDS", help="search at most so long for each"
+    )
+    group.addoption(
+        "--certify-update", action="store_true", help="search again, and store the certificates"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line(
+        "markers", "certify(rtol, atol, budget, seed): of `certified` in a test"
+    )
+
+
+@dataclass
+class Certified:
+    """The fixture: called with a problem and its factors, it passes or fails the test.
+
+    Attributes are read from the options, the marker and the test's own place.
+    """
+
+    place: Path
+    label: str
+    scratch: Path
+    update: bool
+    settings: dict[str, Any]
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def __call__(
+        self,
+        problem: Any,  # noqa: ANN401  nothing of the library is imported before it is used
+        factors: Any,  # noqa: ANN401
+        *,
+        q: Any = None,  # noqa: ANN401
+        name: str = "",
+        **settings: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401  a Result, or a Proved
+        """Fail unless the factors are proved to be within epsilon of the optimum.
+
+        problem, factors, q   as of certify.check        rtol, atol, budget, seed   its keywords
+        name                  tells several calls in one test apart
+
+        Returns check's Result, or verify's Proved where a stored certificate was verified.
+        """
+        __tracebackhide__ = True
+        if unknown := sorted(set(settings) - set(KNOWN)):
+            raise TypeError(f"certified() takes {', '.join(KNOWN)}, got {', '.join(unknown)}")
+        told = {**self.settings, **settings}
+        path = self.path(name)
+        if path.exists() and not self.update:
+            return verified(path, (problem, factors, q), told)
+        return self.searched(path, (problem, factors, q), told)
+
+    def path(self, name: str) -> Path:
+        """Return where the certificate of this call is stored."""
+        count = self.counts[name] = self.counts.get(name, 0) + 1
+        parts = [self.label, plain(name), str(count) if count > 1 else ""]
+        return self.place / FOLDER / f"{'.'.join(p for p in parts if p)}.cert"
+
+    def searched(self, path: Path, asked: tuple[Any, Any, Any], told: dict[str, Any]) -> Any:  # noqa: ANN401
+        """Search for a proof; store it if that is asked for."""
+        __tracebackhide__ = True
+        from certify.pipeline.certificate.verdict import Verdict  # noqa: PLC0415
+        from certify.pipeline.check import check  # noqa: PLC0415  only where a test uses it
+
+        problem, factors, q = asked
+        result = check(problem, factors, q=q, **told)
+        if result.verdict is not Verdict.CERTIFIED:
+            pytest.fail(self.failure(result), pytrace=False)
+        if self.update and result.certificate is not None:
+            path.parent.mkdir(exist_ok=True)
+            result.certificate.save(path, data=False)
+        return result
+
+    def failure(self, result: Any) -> str:  # noqa: ANN401  a Result
+        """Return what is wrong, with the better factors in a file."""
+        lines = [f"not certified: {result.explain()}"]
+        if result.better is not None:
+            import numpy as np  # noqa: PLC0415
+
+            from certify.pipeline.certificate.file import named  # noqa: PLC0415
+
+            path = self.scratch / f"{self.label}.better.npz"
+            arrays: dict[str, Any] = named(result.better)
+            np.savez(path, **arrays)
+            lines.append(f"The better factors are in {path}")
+        return "\n".join(lines)
+
+
+def verified(path: Path, asked: tuple[Any, Any, Any], told: dict[str, Any]) -> Any:  # noqa: ANN401
+    """Verify a stored certificate about what the test asks now."""
+    __tracebackhide__ = True
+    from certify.kernel.verify import RejectedError  # noqa: PLC0415
+    from certify.pipeline.certificate.file import Certificate  # noqa: PLC0415  only where a test uses it
+    from certify.pipeline.certificate.verdict import Verdict  # noqa: PLC0415
+    from certify.pipeline.certificate.verify import TIERS, verify  # noqa: PLC0415
+
+    problem, factors, q = asked
+    epsilon = {k: told[k] for k in ("rtol", "atol") if k in told}
+    wrong = ""
+    try:
+        held = Certificate.load(path)
+        tier = held.claim.get("tier")  # both prove; what exact integers would take hours for
+        tier = tier if tier in TIERS else "exact"
+        proved = verify(held, problem, factors, q=q, tier=tier, **epsilon)
+    except RejectedError as error:
+        wrong = f"{path} does not prove what this test asks: {error}"
+    if wrong:
+        cure = "if that is meant, store it anew with pytest --certify-update"
+        pytest.fail(f"{wrong}\nThe data, the model or the question changed; {cure}", pytrace=False)
+    if proved.verdict is not Verdict.CERTIFIED:
+        pytest.fail(f"{path} proves {proved.verdict.name} only", pytrace=False)
+    return proved
+
+
+def plain(text: str) -> str:
+    """Return a text as a part of a file's name; two that would look alike differ by a digest."""
+    shown = PLAIN.sub("_", text)
+    if len(shown) <= LONGEST and not PLAIN.search(re.sub(r"[\[\]]", "", text)):
+        return shown
+    return f"{shown[:LONGEST]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+@pytest.fixture
+def certified(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Certified:
+    """Return certified(problem, factors, ...), an assertion with a proof behind it."""
+    settings: dict[str, Any] = {}
+    for marker in reversed(list(request.node.iter_markers("certify"))):
+        if marker.args or set(marker.kwargs) - set(KNOWN):
+            raise pytest.UsageError(f"the marker certify takes {', '.join(KNOWN)} by name")
+        settings |= marker.kwargs
+    budget = request.config.getoption("--certify-budget")
+    if budget is not None:
+        settings["budget"] = budget
+    path: Path = request.node.path
+    group = "" if request.cls is None else f"{request.cls.__qualname__}."
+    label = plain(f"{path.stem}.{group}{request.node.name}")
+    return Certified(
+        place=path.parent,
+        label=label,
+        scratch=tmp_path_factory.mktemp("certify"),
+        update=request.config.getoption("--certify-update"),
+        settings=settings,
+    )

@@ -1,0 +1,144 @@
+"""Turn what a caller gives into float64 arrays, exactly, or say what is wrong."""
+
+import math
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from .errors import InputError
+
+Array = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+LONGEST = 80  # characters of a wrong value that a message shows
+LARGEST = 2**53  # beyond it, not every integer is a float64
+NUMBERS = (int, float, Fraction, Decimal, np.integer, np.floating, np.bool_)
+
+
+def real(x: object, name: str, *, ndim: int | None = None) -> Array:
+    """Return x as float64 without changing any value.
+
+    Accepts floats, integers, booleans, fractions and decimals, in arrays or nested lists,
+    each of which is a float64 exactly; refuses complex and text arrays, and names the first
+    number that float64 would round.  Values are not checked to be finite here.
+    """
+    if sparse.issparse(x):
+        raise InputError(f"{name} must be a dense array, got a {type(x).__name__}")
+    if isinstance(x, np.ma.MaskedArray):
+        raise InputError(f"{name} is a masked array, whose mask would be lost: give data and mask=")
+    try:
+        a = np.asarray(x)
+    except ValueError as error:
+        raise InputError(f"{name} is not a rectangular array: {error}") from None
+    if ndim is not None and a.ndim != ndim:
+        raise InputError(f"{name} must have {ndim} dimensions, got shape {a.shape}")
+    if a.dtype.kind == "f" and mixed(x):
+        a = np.asarray(x, dtype=object)  # numpy has rounded the integers among these floats
+    return _exactly(a, name)
+
+
+def mixed(x: object) -> bool:
+    """Return whether a nested list has an integer: beside a float, numpy rounds it."""
+    if isinstance(x, list | tuple):
+        return any(map(mixed, x))
+    kind = x.dtype.kind if isinstance(x, np.ndarray | np.generic) else ""
+    return isinstance(x, int) or kind in ("i", "u", "O")
+
+
+def _exactly(a: npt.NDArray[Any], name: str) -> Array:
+    """Convert to float64; a number that would be rounded is an error."""
+    if a.dtype.kind == "O":
+        return _one_by_one(a, name)
+    if a.dtype.kind not in "iubf":
+        raise InputError(f"{name} must hold real float64 or integers, got dtype {a.dtype}")
+    with np.errstate(over="ignore", under="ignore"):
+        out = np.ascontiguousarray(a, dtype=np.float64)
+    if (wrong := first_rounded(a, out)) is not None:
+        raise InputError(rounded(name, a[wrong], wrong))
+    return out
+
+
+def first_rounded(a: npt.NDArray[Any], out: Array) -> tuple[int, ...] | None:
+    """Return where the first entry is that is not the same number in float64."""
+    whole = a.dtype.kind in "iu"  # else NaN is a suspect, and what a longer float lost
+    suspects = (a > LARGEST) | (a < -LARGEST) if whole else a != out
+    return next((k for k in map(tuple, np.argwhere(suspects)) if as_float(a[k]) is None), None)
+
+
+def _one_by_one(a: npt.NDArray[Any], name: str) -> Array:
+    """Convert an array of Python numbers."""
+    out = np.empty(a.shape)
+    for k in np.ndindex(a.shape):
+        if not isinstance(a[k], NUMBERS):
+            got = f"{short(a[k])} at {list(k)} (dtype {a.dtype})"
+            raise InputError(f"{name} must hold real float64 or integers, got {got}")
+        if (value := as_float(a[k])) is None:
+            raise InputError(rounded(name, a[k], k))
+        out[k] = value
+    return out
+
+
+def as_float(x: Any) -> float | None:  # noqa: ANN401  one of NUMBERS
+    """Return the float64 that is this number, NaN for NaN, or None where there is none."""
+    held = int(x) if isinstance(x, np.integer) else x  # numpy compares integers rounded
+    try:
+        value = float(held)
+        same = value == held or (math.isnan(value) and held != held)  # noqa: PLR0124  NaN
+    except (ArithmeticError, ValueError):
+        return None
+    return value if same else None
+
+
+def rounded(name: str, x: object, at: tuple[int, ...] = ()) -> str:
+    """Say which number float64 does not have, and where it is."""
+    text = f"the number {x!s}"[:LONGEST]
+    if isinstance(x, int | np.integer):
+        text = f"the integer {x}" if int(x).bit_length() < LONGEST else short(int(x))
+    where = f" at {[int(k) for k in at]}" if at else ""
+    return f"{name} has{where} {text}, which float64 would round"
+
+
+def finite(a: Array, name: str) -> Array:
+    """Return a; refuse NaN and infinities, naming the first and where it is."""
+    bad = ~np.isfinite(a)
+    if bad.any():
+        where = tuple(int(k) for k in np.argwhere(bad)[0])
+        raise InputError(f"{name} must be finite, got {a[where]} at {list(where)}")
+    return a
+
+
+def scalar(x: object, name: str, *, zero: bool) -> float:
+    """Return a finite real number >= 0 (> 0 unless `zero`) that is a float64 exactly."""
+    wanted = "a finite number >= 0" if zero else "a finite number > 0"
+    plain = isinstance(x, NUMBERS) and not isinstance(x, bool | np.bool_)
+    try:
+        value = float(x) if plain else math.nan  # type: ignore[arg-type]  # a number, then
+    except OverflowError:
+        value = math.inf
+    except ValueError:  # a signaling NaN
+        value = math.nan
+    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+        raise InputError(f"{name} must be {wanted}, got {short(x)}")
+    if as_float(x) is None:
+        raise InputError(rounded(name, x))
+    return value
+
+
+def short(x: object) -> str:
+    """Show a wrong value, on one line and not too long."""
+    text = (
+        repr(x)
+        if not isinstance(x, int) or abs(x) < LARGEST
+        else f"an integer of {x.bit_length()} bits"
+    )
+    return text if len(text) <= LONGEST else text[:LONGEST] + "..."
+
+
+def frozen(a: Array) -> Array:
+    """Return a read-only copy, so that a problem cannot change under a certificate."""
+    out = a.copy()
+    out.setflags(write=False)
+    return out

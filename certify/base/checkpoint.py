@@ -1,0 +1,228 @@
+"""Keep what a long computation has reached, so that it can go on later, and let it be stopped.
+
+A keeper is in force inside `keeping(keeper)`.  Branch and bound asks it for its tree by a key
+and hands it back now and then; loops ask `stopped()`.  Nothing that is kept is believed: the
+bounds of a tree are proved by its witnesses again.
+"""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import fields, is_dataclass
+from time import monotonic
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InputError
+
+Arrays = dict[str, npt.NDArray[Any]]
+Kinds = Sequence[type]
+Tell = Callable[[int, float], None]  # of the parts of a tree, and its bound
+EVERY = 20.0  # seconds between two writings
+MOST = 8  # trees that are kept
+POOLS = ("float64", "float32", "int64", "bool")
+SHARE = 0.05  # of the time that writing may take
+
+
+class Keeper:
+    """What is kept: trees by key, packed, and anything else by name.
+
+    write  called with (json, arrays) of all that is kept, now and then; None: memory only
+    """
+
+    def __init__(self, write: Callable[[Any, Arrays], None] | None = None) -> None:
+        self.write, self.held = write, dict[str, Any]()
+        self.read = dict[str, tuple[Any, Arrays]]()
+        self.stopped = False
+        self.above = CURRENT.get()  # of the computation that this one is a part of
+        self.tell: Tell | None = None
+        self.last, self.pause = monotonic(), EVERY
+
+    def keep(self, key: str, value: Callable[[], Any], *, now: bool = False) -> None:
+        """Keep what a function returns, if it is time; else the function is not called."""
+        if not now and monotonic() - self.last < self.pause:
+            return
+        self.held.pop(key, None)
+        self.read.pop(key, None)
+        self.held[key] = value()
+        for old in [k for k in self.held if k.startswith("tree.")][:-MOST]:
+            del self.held[old]
+        begun = monotonic()
+        if self.write is not None:
+            self.write(*self.packed())
+        self.last = monotonic()
+        self.pause = max(EVERY, (self.last - begun) / SHARE)
+
+    def packed(self) -> tuple[dict[str, Any], Arrays]:
+        """Return all that is kept as JSON and arrays."""
+        parts = self.read | {k: packed(v) for k, v in self.held.items()}
+        arrays = {f"{k}/{n}": a for k, (_, pool) in parts.items() for n, a in pool.items()}
+        return {k: text for k, (text, _) in parts.items()}, arrays
+
+    def recall(self, key: str, kinds: Kinds = ()) -> Any:  # noqa: ANN401  what was kept
+        """Return what was kept under a key, or None."""
+        if key in self.held:
+            return self.held[key]
+        found = self.read.get(key)
+        try:
+            return None if found is None else unpacked(*found, kinds)
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"the checkpoint is damaged at {key}: {error}") from None
+
+    def fill(self, text: dict[str, Any], arrays: Arrays) -> None:
+        """Take what `write` was given once."""
+        for key, value in text.items():
+            self.read[key] = value, {n: arrays[f"{key}/{n}"] for n in POOLS}
+
+
+CURRENT: ContextVar[Keeper | None] = ContextVar("certify_keeper", default=None)
+INSIDE: ContextVar[bool] = ContextVar("certify_stoppable", default=False)
+
+
+@contextmanager
+def keeping(keeper: Keeper) -> Iterator[Keeper]:
+    """Put a keeper in force."""
+    token = CURRENT.set(keeper)
+    try:
+        yield keeper
+    finally:
+        CURRENT.reset(token)
+
+
+@contextmanager
+def telling(tell: Tell | None) -> Iterator[None]:
+    """Tell of the trees that grow meanwhile."""
+    keeper = CURRENT.get()
+    before = None if keeper is None else keeper.tell
+    if keeper is not None:
+        keeper.tell = tell
+    try:
+        yield
+    finally:
+        if keeper is not None:
+            keeper.tell = before
+
+
+def grew(parts: int, upper: float) -> None:
+    """Say that a tree has grown."""
+    keeper = CURRENT.get()
+    if keeper is not None and keeper.tell is not None:
+        keeper.tell(parts, upper)
+
+
+def stopped() -> bool:
+    """Whether somebody asked to stop."""
+    keeper = CURRENT.get()
+    while keeper is not None and not keeper.stopped:
+        keeper = keeper.above
+    return keeper is not None
+
+
+def halt() -> None:
+    """Ask everything that is under way to stop with what it has."""
+    keeper = CURRENT.get()
+    while keeper is not None:
+        keeper.stopped, keeper = True, keeper.above
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Let the first Ctrl-C ask what is under way to stop; the second one interrupts.
+
+    A call within such a call leaves that to the outer one.
+    """
+    if INSIDE.get() or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    token = INSIDE.set(True)
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        """Ask to stop; the next time, do what was done before."""
+        del number, frame
+        halt()
+        signal.signal(signal.SIGINT, before)
+
+    if callable(before):  # not ignored, and no handler of another language
+        signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        INSIDE.reset(token)
+        if callable(before):
+            signal.signal(signal.SIGINT, before)
+
+
+class Packer:
+    """Turns values into JSON, and their arrays into one array of each kind."""
+
+    def __init__(self) -> None:
+        self.pools: dict[str, list[npt.NDArray[Any]]] = {name: [] for name in POOLS}
+        self.sizes, self.seen = dict.fromkeys(POOLS, 0), dict[int, Any]()
+
+    def array(self, x: npt.NDArray[Any]) -> Any:  # noqa: ANN401  JSON
+        """Return where an array is put; one met twice is kept once."""
+        if id(x) not in self.seen:
+            name = x.dtype.name
+            self.seen[id(x)] = {"array": [name, self.sizes[name], list(x.shape)]}
+            self.pools[name].append(x.reshape(-1))
+            self.sizes[name] += x.size
+        return self.seen[id(x)]
+
+    def put(self, x: Any) -> Any:  # noqa: ANN401  JSON
+        """Return a value as JSON."""
+        if isinstance(x, np.generic):
+            x = x.item()
+        if isinstance(x, float):
+            return {"float": x.hex()}
+        if isinstance(x, np.ndarray):
+            return self.array(x)
+        if is_dataclass(x):
+            held = [self.put(getattr(x, f.name)) for f in fields(x)]
+            return {"object": type(x).__name__, "of": held}
+        if isinstance(x, list | tuple):
+            named = hasattr(x, "_fields")
+            held = [self.put(y) for y in x]
+            return {"object": type(x).__name__, "of": held} if named else {"list": held}
+        if isinstance(x, dict):
+            return {"dict": [[self.put(k), self.put(y)] for k, y in x.items()]}
+        if x is not None and not isinstance(x, bool | int | str):
+            raise TypeError(f"{type(x).__name__} cannot be kept")
+        return x
+
+
+def packed(value: object) -> tuple[Any, Arrays]:
+    """Return a value as JSON and one array of each kind; lists come back as tuples."""
+    held = Packer()
+    text = held.put(value)
+    pools = {n: np.concatenate([np.zeros(0, n), *a]).astype(n) for n, a in held.pools.items()}
+    return text, pools
+
+
+def unpacked(text: Any, arrays: Arrays, kinds: Kinds) -> Any:  # noqa: ANN401  what was packed
+    """Return the value; its classes are those of `kinds`, by name."""
+    named = {k.__name__: k for k in kinds}
+
+    def get(x: Any) -> Any:  # noqa: ANN401  what was packed
+        """Return one value."""
+        if not isinstance(x, dict):
+            return x
+        (tag, held), *rest = x.items()
+        if tag == "float":
+            return float.fromhex(held)
+        if tag == "array":
+            name, start, shape = held
+            size = int(np.prod(shape, dtype=np.int64))
+            return arrays[name][start : start + size].reshape(shape)
+        if tag == "object":
+            return named[held](*map(get, rest[0][1]))
+        if tag == "dict":
+            return {get(k): get(y) for k, y in held}
+        return tuple(map(get, held))
+
+    return get(text)

@@ -1,0 +1,57 @@
+"""How much time is left, and who hears of progress."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+
+from .arrays import short
+from .checkpoint import halt, stopped
+from .errors import InputError
+
+Progress = Callable[[str, float], object]
+LOG = logging.getLogger("certify")
+
+
+@dataclass
+class Clock:
+    """The time budget, and who wants to hear of progress."""
+
+    budget: float | None = None
+    progress: Progress | bool | None = None
+    start: float = field(default_factory=monotonic)
+    sweeps: int | None = None  # left; counted, so that a call without a budget is repeatable
+
+    def __post_init__(self) -> None:
+        """Refuse a progress that can be neither called nor shown."""
+        if not (
+            self.progress is None or isinstance(self.progress, bool) or callable(self.progress)
+        ):
+            wanted = "a function of (stage, value), True or None"
+            raise InputError(f"progress must be {wanted}, got {short(self.progress)}")
+
+    def expired(self) -> bool:
+        """Whether the budget or the sweeps are spent, or somebody asked to stop."""
+        late = self.budget is not None and monotonic() - self.start > self.budget
+        return late or stopped() or (self.sweeps is not None and self.sweeps <= 0)
+
+    def swept(self) -> None:
+        """Count a sweep."""
+        self.sweeps = None if self.sweeps is None else self.sweeps - 1
+
+    def left(self) -> float | None:
+        """Return the seconds left, or None without a budget."""
+        if stopped():
+            return 0.0
+        return None if self.budget is None else max(self.budget - (monotonic() - self.start), 0.0)
+
+    def share(self, part: float) -> "Clock":
+        """Return the same clock with a part of the budget."""
+        budget = None if self.budget is None else part * self.budget
+        return Clock(budget, self.progress, self.start)
+
+    def tell(self, stage: str, value: float) -> None:
+        """Report a stage and its value."""
+        LOG.debug("%s %.10g", stage, value)
+        if callable(self.progress) and self.progress(stage, value) is True:
+            halt()

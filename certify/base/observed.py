@@ -1,0 +1,117 @@
+"""The observed entries of a matrix or tensor, and products with fields over them.
+
+A *field* holds one number for each observed entry: an (m, n) array when every entry is
+observed, else a flat array in row-major order.  Nothing here makes a listed field dense.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import sparse
+
+from .arrays import Array, Ints
+
+MATRIX = 2  # dimensions
+CHUNK = 1 << 16  # entries gathered at once; memory, never truth
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """An m x n matrix of which the entries (rows, cols) are seen; None means all.
+
+    A tensor of shape `dims` is held as its first mode by all the others, in row-major order.
+    """
+
+    m: int
+    n: int
+    rows: Ints | None = None
+    cols: Ints | None = None
+    dims: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Give a matrix the shape m, n."""
+        object.__setattr__(self, "dims", self.dims or (self.m, self.n))
+
+    @property
+    def full(self) -> bool:
+        """Whether every entry is observed."""
+        return self.rows is None
+
+    @property
+    def size(self) -> int:
+        """The number of observed entries."""
+        return self.m * self.n if self.rows is None else len(self.rows)
+
+    @cached_property
+    def indptr(self) -> Ints:
+        """Row pointers, as of a compressed sparse row matrix."""
+        counts = np.bincount(self.listed[0], minlength=self.m)
+        return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+    @property
+    def listed(self) -> tuple[Ints, Ints]:
+        """(rows, cols) of the observed entries."""
+        if self.rows is None or self.cols is None:
+            rows, cols = np.divmod(np.arange(self.m * self.n), self.n)
+            return rows, cols
+        return self.rows, self.cols
+
+    def tensor(self, field: Array) -> Array:
+        """Return the field as a dense array of shape `dims`, zero where nothing is observed."""
+        if self.full:
+            return field.reshape(self.dims)
+        out = np.zeros((self.m, self.n))
+        out[self.listed] = field
+        return out.reshape(self.dims)
+
+    def field(self, tensor: Array) -> Array:
+        """Return the observed entries of a dense array of shape `dims`."""
+        held = tensor.reshape(self.m, self.n)
+        return held if self.full else held[self.listed]
+
+    def matrix(self, field: Array) -> "Array | sparse.csr_array":
+        """Return the field as a dense or a sparse matrix."""
+        if self.full:
+            return field
+        return sparse.csr_array((field, self.listed[1], self.indptr), shape=(self.m, self.n))
+
+    def array(self, field: Array) -> "Array | sparse.csr_array":
+        """Return what an atom's polar is asked of: a dense tensor, or the matrix."""
+        return self.matrix(field) if len(self.dims) == MATRIX else self.tensor(field)
+
+    def product(self, left: Array, right: Array) -> Array:
+        """Return left right^T at the observed entries."""
+        if self.full:
+            return np.asarray(left @ right.T)
+        rows, cols = self.listed
+        out = np.empty(self.size)
+        for start in range(0, self.size, CHUNK):
+            part = slice(start, start + CHUNK)
+            out[part] = np.einsum("kr,kr->k", left[rows[part]], right[cols[part]])
+        return out
+
+    def times(self, field: Array, right: Array) -> Array:
+        """Return W right for W the field (zero where nothing is observed)."""
+        return np.asarray(self.matrix(field) @ right)
+
+    def times_left(self, field: Array, left: Array) -> Array:
+        """Return W^T left."""
+        return np.asarray(self.matrix(field).T @ left)
+
+    def line_sums(self, field: Array, axis: int) -> Array:
+        """Return sums over rows (axis 0: one per row) or columns (axis 1)."""
+        if self.full:
+            return np.asarray(field.sum(axis=1 - axis))
+        size = (self.m, self.n)[axis]
+        return np.asarray(
+            np.bincount(self.listed[axis], weights=field, minlength=size), dtype=np.float64
+        )
+
+    def transposed(self) -> "tuple[Observed, Ints | None]":
+        """Return the pattern of the transpose and the order that carries a field to it."""
+        if self.full:
+            return Observed(self.n, self.m), None
+        rows, cols = self.listed
+        order = np.lexsort((rows, cols))
+        return Observed(self.n, self.m, cols[order], rows[order]), order

@@ -1,0 +1,174 @@
+"""Fields in float64 with radii: their sums, squares and lines.  `rounded.py` says why."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from certify.kernel.verify import (
+    Arithmetic,
+    Array,
+    Enclosure,
+    Exact,
+    Extent,
+    Graph,
+    Line,
+    Pattern,
+    RejectedError,
+    dyadic,
+    power,
+    root,
+)
+
+from .bounds import ETA, Floats, U, dots, finite, gamma, nearest, norm_up, product_error, up, view
+from .graphs import laplacian
+from .layout import BLOCK, indices, on_grid, totals
+
+DIGITS = 53  # bits of a float
+RESOLVED = 20  # bits of a radius that `spans` keeps; sharpness, never truth
+
+
+@dataclass(frozen=True)
+class Ball:
+    """All arrays within `rad` (Frobenius) of `mid`."""
+
+    mid: Floats
+    rad: Fraction
+
+
+class Fields(Arithmetic[Ball]):
+    """What the rules need of fields; `Rounded` adds matrices."""
+
+    def measure(self, x: Ball) -> Extent:
+        """Return the shape; floats are of one size."""
+        return Extent(x.mid.shape, DIGITS, 0)
+
+    def load(self, a: Array) -> Ball:
+        """Take an array in, exactly."""
+        return Ball(view(a), Fraction(0))
+
+    def product(self, left: Array, right: Array, at: Pattern) -> Ball:
+        """Return left right^T at the observed entries."""
+        a, b = view(left), view(right)
+        error = product_error(a, b, max(a.shape[1], 1))
+        if at.rows is None:
+            return Ball((a @ b.T).reshape(-1), error)
+        rows, cols = indices(at)
+        out = np.empty(at.size)
+        for start in range(0, at.size, BLOCK * 64):
+            part = slice(start, start + BLOCK * 64)
+            out[part] = np.einsum("kr,kr->k", a[rows[part]], b[cols[part]])
+        return Ball(out, error)
+
+    def spans(self, x: Ball) -> tuple[list[int], list[int], int]:
+        """Return mid - rad and mid + rad, the radius rounded up on a grid that resolves it."""
+        finite(np.abs(x.mid).max(initial=0.0))
+        ints, e = dyadic(x.mid.reshape(-1).tolist())
+        if not x.rad:
+            return ints, ints, e
+        size = x.rad.numerator.bit_length() - x.rad.denominator.bit_length()
+        spare = max(0, e - (size - RESOLVED))
+        r = -int(-x.rad // power(e - spare))
+        lows = [(v << spare) - r for v in ints]
+        return lows, [v + 2 * r for v in lows], e - spare
+
+    def _combine(self, x: Ball, y: Ball, mid: Floats) -> Ball:
+        rounding = U * norm_up(mid) / (1 - U)
+        return Ball(mid, x.rad + y.rad + rounding)
+
+    def add(self, x: Ball, y: Ball) -> Ball:
+        """Return x + y."""
+        return self._combine(x, y, x.mid + y.mid)
+
+    def subtract(self, x: Ball, y: Ball) -> Ball:
+        """Return x - y."""
+        return self._combine(x, y, x.mid - y.mid)
+
+    def _squares(self, x: Ball, weighted: Floats, worst: Fraction) -> Enclosure:
+        """Enclose |x|_w^2 from sum x (w x) and the radius scaled by sqrt(max w)."""
+        flat = x.mid.reshape(-1)
+        value, k = dots(flat, weighted)
+        slack = 2 * flat.size * ETA * (1 + finite(np.abs(flat).max(initial=0.0)))
+        low = max(finite(value) / (1 + gamma(k + 1)) - slack, Fraction(0))
+        low = root(low).lo - x.rad * worst
+        high = root(up(finite(value), k + 1) + slack).hi + x.rad * worst
+        return Enclosure(max(low, Fraction(0)) ** 2, high**2)
+
+    def squares(self, x: Ball, weights: Array | None) -> Enclosure:
+        """Enclose sum w x^2."""
+        flat = x.mid.reshape(-1)
+        if weights is None:
+            return self._squares(x, flat, Fraction(1))
+        w = view(weights)
+        return self._squares(x, w * flat, root(finite(w.max(initial=0.0))).hi)
+
+    def squares_over(self, x: Ball, weights: Array | None) -> Enclosure:
+        """Enclose sum x^2 / w."""
+        flat = x.mid.reshape(-1)
+        if weights is None:
+            return self._squares(x, flat, Fraction(1))
+        w = view(weights)
+        return self._squares(x, flat / w, root(1 / finite(w.min(initial=1.0))).hi)
+
+    def inner(self, x: Ball, y: Ball) -> Enclosure:
+        """Enclose sum x y."""
+        a, b = x.mid.reshape(-1), y.mid.reshape(-1)
+        found, k = dots(a, b)
+        value, size_a, size_b = finite(found), norm_up(a), norm_up(b)
+        error = gamma(k) * size_a * size_b + 2 * a.size * ETA
+        error += x.rad * size_b + y.rad * size_a + x.rad * y.rad
+        return Enclosure(value - error, value + error)
+
+    def absolutes(self, x: Ball) -> Enclosure:
+        """Enclose sum |x|; |x|_1 <= sqrt(size) |x| spreads the radius."""
+        flat = np.abs(x.mid.reshape(-1))
+        value, k = dots(flat, np.ones(flat.size))
+        spread = root(Fraction(flat.size)).hi * x.rad
+        low = finite(value) / (1 + gamma(k)) - spread
+        return Enclosure(max(low, Fraction(0)), up(finite(value), k) + spread)
+
+    def laplacian(self, q: Array, graph: Graph, rho: Fraction, ridge: Fraction) -> Ball:
+        """Return rho L q + ridge q."""
+        return Ball(*laplacian(view(q), graph, (nearest(rho), nearest(ridge))))
+
+    def adjoint(self, x: Ball, kind: str, design: Array | None, at: Pattern) -> list[Fraction]:
+        """Return A* x exactly: by int64 sums where the floats share a short grid."""
+        if x.rad:
+            raise RejectedError("rounded", "inexact", "exact sums of an inexact field")
+        ints, exp = on_grid(x.mid.reshape(-1), at.size)
+        if ints is None or design is not None:
+            exact = Exact()
+            held = exact.load(Array((at.size,), x.mid.reshape(-1)))
+            return exact.adjoint(held, kind, design, at)
+        unit = power(exp)
+        return [unit * int(t) for t in totals(ints, kind, at)]
+
+    def sums(self, x: Ball, kind: str, at: Pattern) -> Enclosure:
+        """Enclose the sum of squared totals: |A| = sqrt(length) spreads the radius."""
+        length = {"intercept": at.size, "row": at.n, "column": at.m}[kind]
+        mid = x.mid.reshape(at.m, at.n)
+        axes = {"intercept": None, "row": 1, "column": 0}[kind]
+        found = np.atleast_1d(np.asarray(mid.sum(axis=axes)))
+        error = gamma(length + 1) * norm_up(x.mid) + x.rad
+        ball = Ball(found, root(Fraction(length)).hi * error)
+        return self.squares(ball, None)
+
+    def lines(self, x: Ball, line: Line, at: Pattern) -> Fraction:
+        """Bound the largest norm of a line; the radius adds, sqrt(length) times in the l1 norm."""
+        flat = x.mid.reshape(-1)
+        worst = max(self._lines(sign * flat, line, at) for sign in line.signs)
+        length = at.m if line.axis else at.n
+        return worst + x.rad * (root(Fraction(length)).hi if line.kind == "sum" else 1)
+
+    def _lines(self, x: Floats, line: Line, at: Pattern) -> Fraction:
+        y = np.maximum(x, 0.0) if line.positive else np.abs(x)
+        if line.kind == "max":
+            return finite(y.max(initial=0.0))
+        n_lines, length = (at.n, at.m) if line.axis else (at.m, at.n)
+        y = np.square(y) if line.kind == "root" else y
+        if at.rows is None:
+            sums = y.reshape(at.m, at.n).sum(axis=1 - line.axis)
+        else:
+            sums = np.bincount(indices(at)[line.axis], weights=y, minlength=n_lines)
+        size = up(finite(sums.max()), length + 2) + 2 * length * ETA
+        return root(size).hi if line.kind == "root" else size

@@ -1,0 +1,187 @@
+"""The kernel's rules in float64 with a-priori error bounds, for sizes exact integers
+cannot reach.
+
+The model of rounding and the bounds gamma_k are in `bounds.py`.
+
+A `Ball` is a midpoint array and a radius in the Frobenius norm.  Then, for |x - x~| <= e:
+
+    | |x| - |x~| | <= e,     |<x, y> - <x~, y~>| <= e |y~| + e' |x~| + e e',
+
+and a Gram matrix of the midpoint is off by at most gamma_m |x~|_F^2 in the Frobenius
+norm, which bounds its spectral norm.  Every scalar after that is an exact Fraction.
+
+Positive semidefiniteness.  If a floating-point Cholesky factorization of a symmetric A
+of size k runs to completion, A + dA = R^T R with |dA|_ij <= gamma_{k+2}/(1 - gamma_{k+2})
+sqrt(a_ii a_jj) (Demmel; Higham thm 10.3 with one more unit, for libraries that multiply by
+the rounded reciprocal of a pivot), so lambda_min(A) >= -gamma_{k+2}/(1 - gamma_{k+2}) tr A
+minus an underflow term (Rump, Verification of positive definiteness, 2006).  The products
+must be sums of products in any order: no Strassen-like algorithm, as in every BLAS that
+numpy and scipy ship.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from certify.kernel.verify import (
+    Array,
+    Deep,
+    Exact,
+    Network,
+    Pairs,
+    Pattern,
+    Place,
+    RejectedError,
+    root,
+)
+
+from .bounds import (
+    ETA,
+    Floats,
+    U,
+    finite,
+    gamma,
+    nearest,
+    norm_up,
+    product_error,
+    square_sum,
+    up,
+    view,
+)
+from .fields import Ball, Fields
+from .layout import blocked_gram, cholesky_completes, indices, row_sums_up
+from .products import deep, kronecker, layer, outer_sum, permuted, placed
+
+
+class Rounded(Fields):
+    """Outward-rounded float64."""
+
+    tier = "rounded"
+
+    def __init__(self) -> None:
+        """Refuse a processor state that flushes small numbers to zero."""
+        if np.float64(2.0**-1022) * np.float64(0.5) == 0.0:
+            raise RejectedError("rounded", "flush to zero", "denormal results are lost")
+
+    def exact_lines(self, x: Ball, axis: int, at: Pattern) -> tuple[Iterator[list[int]], int]:
+        """Return the lines of a field that is known exactly."""
+        if x.rad:
+            raise RejectedError("rounded", "inexact", "exact lines of an inexact field")
+        exact = Exact()
+        return exact.exact_lines(exact.load(Array((at.size,), x.mid.reshape(-1))), axis, at)
+
+    def scaled(self, x: Ball, left: Array, right: Array, at: Pattern) -> Ball:
+        """Return the field of left_i x_ij right_j: two roundings each."""
+        a, b = view(left), view(right)
+        if at.rows is None:
+            mid = ((x.mid.reshape(at.m, at.n) * a[:, None]) * b).reshape(-1)
+        else:
+            rows, cols = indices(at)
+            mid = (x.mid.reshape(-1) * a[rows]) * b[cols]
+        high = finite(np.abs(b).max())
+        lost = root(Fraction(at.size)).hi * ETA * (1 + high)
+        rounding = gamma(2) / (1 - gamma(2)) * (norm_up(mid) + lost) + lost
+        return Ball(mid, rounding + x.rad * finite(np.abs(a).max()) * high)
+
+    def _dense(self, x: Ball, at: Pattern) -> Floats:
+        if at.rows is None:
+            return x.mid.reshape(at.m, at.n)
+        out = np.zeros((at.m, at.n))
+        out[indices(at)] = x.mid.reshape(-1)
+        return out
+
+    def outer_sum(self, factors: Sequence[Array], at: Pattern) -> Ball:
+        """Return the field; `products.outer_sum` bounds its error."""
+        return Ball(*outer_sum([view(a) for a in factors], at))
+
+    def layer(self, net: Network, left: Array, right: Array) -> Ball:
+        """Return the field; `products.layer` bounds its error."""
+        mid, error = layer(net, view(left), view(right))
+        return Ball(mid.reshape(-1) if net.at.rows is None else mid[indices(net.at)], error)
+
+    def deep(self, net: Deep, weights: Sequence[Array]) -> Ball:
+        """Return the field; `products.deep` bounds its error."""
+        mid, error = deep(net, [view(w) for w in weights])
+        return Ball(mid.reshape(-1) if net.at.rows is None else mid[indices(net.at)], error)
+
+    def unfold(self, x: Ball, at: Pattern, order: Sequence[int], rows: int) -> Ball:
+        """Return the same numbers as a matrix."""
+        dense = self._dense(x, at).reshape(at.sizes)
+        return Ball(np.ascontiguousarray(dense.transpose(order)).reshape(rows, -1), x.rad)
+
+    def permuted(self, x: Ball, at: Pattern) -> Ball:
+        """Return the sum over all permutations: each of a ball is a ball as large."""
+        mid = permuted(self._dense(x, at).reshape(at.sizes))
+        count = math.factorial(len(at.sizes))
+        # |sum of the |entries| | <= count |x|
+        error = gamma(count) * count * norm_up(x.mid)
+        return Ball(mid.reshape(-1), count * x.rad + error)
+
+    def fixed(self, x: Ball, at: Pattern, place: tuple[int, int], sign: int) -> Ball:
+        """Return a slice, or its negative."""
+        mode, i = place
+        dense = self._dense(x, at).reshape(at.sizes)
+        return Ball(sign * np.ascontiguousarray(dense.take(i, axis=mode)).reshape(-1), x.rad)
+
+    def placed(self, values: Array, pairs: Pairs, k: int) -> Ball:
+        """Return the matrix; `products.placed` bounds the error of its sums."""
+        return Ball(*placed(view(values), pairs, k))
+
+    def kronecker(self, q: Ball, s: Ball, place: Place) -> Ball:
+        """Return the product: one rounding an entry, and |Q (x) S| = |Q||S| for the radii."""
+        mid = kronecker(q.mid, s.mid, place)
+        error = U * norm_up(mid) / (1 - U) + mid.size * ETA
+        error += q.rad * norm_up(s.mid) + s.rad * norm_up(q.mid) + q.rad * s.rad
+        return Ball(mid, error)
+
+    def hat(self, x: Ball, at: Pattern) -> Ball:
+        """Return [[0, X], [X^T, 0]]: the Frobenius radius counts twice."""
+        dense = self._dense(x, at)
+        zeros = np.zeros((at.m, at.m)), np.zeros((at.n, at.n))
+        return Ball(np.block([[zeros[0], dense], [dense.T, zeros[1]]]), 2 * x.rad)
+
+    def symmetric(self, x: Ball, at: Pattern) -> Ball:
+        """Return (X + X^T) / 2: a sum rounds once, a halving only below the normal range."""
+        dense = self._dense(x, at)
+        mid = (dense + dense.T) * 0.5
+        return Ball(mid, x.rad + U * norm_up(mid) / (1 - U) + at.size * 2 * ETA)
+
+    def multiply(self, a: Ball, b: Ball) -> Ball:
+        """Return A B^T."""
+        error = product_error(a.mid, b.mid, max(a.mid.shape[1], 1))
+        error += a.rad * norm_up(b.mid) + b.rad * norm_up(a.mid) + a.rad * b.rad
+        return Ball(a.mid @ b.mid.T, error)
+
+    def gram(self, x: Ball, axis: int, at: Pattern) -> tuple[Ball, Fraction]:
+        """Return the Gram matrix of the midpoint with its error, and the radius."""
+        size = (at.n, at.m)[1 - axis]
+        length = at.m if axis else at.n
+        if at.rows is None:
+            a = x.mid.reshape(at.m, at.n)
+            g = a.T @ a if axis else a @ a.T
+        else:
+            g = blocked_gram(x.mid.reshape(-1), axis, at, size)
+        rad = gamma(length + 2) * square_sum(x.mid).hi + 2 * size * length * ETA
+        return Ball(g, rad), x.rad
+
+    def top(self, g: Ball, shift: Fraction, factor: Array | None) -> Fraction:
+        """Bound lambda_max(G): a Cholesky of A = fl(c I - G) that completes, else |G|_inf.
+
+        G <= c I - lambda_min(A) I + (rounding of the diagonal) I + rad I.  The
+        factorization reads one triangle; mirrored, its error is at most sqrt(2) rad.
+        """
+        del factor  # a float factorization is cheaper to make than to check
+        k, c = g.mid.shape[0], nearest(shift)
+        a = np.negative(g.mid)
+        rows, rad = row_sums_up(a), 3 * g.rad / 2
+        diagonal = c + a.diagonal()
+        slip = 2 * U * finite(np.abs(diagonal).max(initial=0.0))
+        a[np.diag_indices(k)] = diagonal
+        trace = up(finite(np.abs(diagonal).sum()), k + 1)
+        if diagonal.min() <= 0 or not cholesky_completes(a):
+            return rows + rad
+        g1 = gamma(k + 2)
+        below = g1 / (1 - g1) * trace + 8 * (k + 2) ** 2 * ETA * (1 + trace)
+        return Fraction(min(Fraction(c) + below + slip, rows) + rad)

@@ -1,0 +1,185 @@
+"""Many models judged at once: one table, one exit status, and a folder others can recheck."""
+
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from certify.base.errors import InputError, OutOfScopeError
+from certify.kernel.verify import RejectedError
+from certify.pipeline.certificate.verdict import REJECTED_EXIT
+from certify.pipeline.report import environment
+
+from ._again import (
+    proved_of,
+    recalled,
+    reproved,
+    same_epsilon,
+    same_inputs,
+    same_question,
+    same_source,
+    unproved,
+)
+from ._book import (
+    Row,
+    asked,
+    changed,
+    lock_of,
+    locked,
+    made,
+    planned,
+    status_of,
+    stored,
+    worst,
+    written,
+)
+from ._plan import Job, Model, epsilon_of, plan, settings_of, source_of
+from ._pool import finished, workers
+
+__all__ = ["Audit", "Job", "Progress", "asked", "plan", "run", "verify"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an audit is: models done of all, the last one's row, seconds left (a guess)."""
+
+    done: int
+    total: int
+    row: Row
+    left: float
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The rows of an audit in the order of its plan, and the worst exit status."""
+
+    folder: Path
+    rows: list[Row]
+
+    @property
+    def status(self) -> int:
+        """The worst of the rows' exit statuses, 0 if all are CERTIFIED."""
+        return worst(self.rows)
+
+
+def run(
+    path: str | Path,
+    folder: str | Path,
+    *,
+    executor: Executor | str | None = None,
+    jobs: int = 2,
+    progress: Callable[[Progress], None] | None = None,
+) -> Audit:
+    """Judge every model of an audit.toml, and leave the results in a folder.
+
+    executor  any concurrent.futures.Executor, or the address of a Dask scheduler; by default
+              `jobs` processes here
+    progress  called after each model
+
+    Every model has a process of its own: a crash or a time-out is a row, and what it starts
+    ends with it.  What an earlier run in the same folder ended is not searched again, if its
+    inputs, settings and versions are the same to the last bit; so an audit that was killed
+    goes on.  Nothing kept is believed: its certificate is verified, and its question is
+    compared with the model's file (but for a fit, which is not run again).  The folder holds
+    index.html, results.jsonl, certificates/, reports/, audit.toml, audit.lock.
+
+    Raises InputError for a plan that is wrong, or a folder that cannot be written.
+    """
+    environment()  # what the reports need, before any work
+    every = plan(Path(path))
+    place = made(Path(folder), Path(path))
+    rows: dict[str, Row] = {}
+    for job in every:
+        if (row := recalled(place, job)) is not None:
+            rows[job.name] = row
+            tell(progress, (len(rows), len(every)), row, 0.0)
+    todo, start, fresh = [j for j in every if j.name not in rows], monotonic(), 0
+    if todo:
+        given = nullcontext(executor) if isinstance(executor, Executor) else workers(jobs, executor)
+        with given as pool, closing(finished(todo, pool)) as ended:
+            for job, done in ended:
+                rows[job.name], fresh = stored(place, job, done), fresh + 1
+                written(place, ordered(every, rows))
+                left = (monotonic() - start) / fresh * (len(todo) - fresh)
+                tell(progress, (len(rows), len(every)), rows[job.name], left)
+    found = ordered(every, rows)
+    written(place, found)
+    locked(place, Path(path), every, found)
+    return Audit(place, found)
+
+
+def ordered(every: list[Job], rows: dict[str, Row]) -> list[Row]:
+    """Return the rows that are there in the order of the plan."""
+    return [rows[j.name] for j in every if j.name in rows]
+
+
+def tell(
+    progress: Callable[[Progress], None] | None, counts: tuple[int, int], row: Row, left: float
+) -> None:
+    """Report a row."""
+    if progress is not None:
+        progress(Progress(*counts, row, left))
+
+
+def verify(
+    folder: str | Path,
+    *,
+    inputs: str | Path | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Audit:
+    """Verify every certificate of an audit's folder; nothing is searched.
+
+    Each must be the file that the lock names, ask for the lock's epsilon, and prove the
+    lock's verdict from the arrays stored in it; bracket, tier and exit status in the rows are
+    those proved now.  The models and their epsilon must be those of the folder's audit.toml.
+
+    inputs  a folder with the models' own files.  Their digests must be those of the lock, and
+            a problem's or a certificate's question and epsilon those of the file there; the
+            plan, if it is there by its name, must be the folder's.  What a fit makes of its
+            files only running it tells, which this does not.
+
+    A row whose certificate fails is REJECTED with the reason.  A row that had no certificate
+    keeps its verdict, which can be none that is proved.  A page or a table that is not the
+    one the audit wrote is a REJECTED row of its own.
+
+    Raises InputError if there is no lock or plan, or they are not as `run` writes them.
+    """
+    place = Path(folder)
+    lock = lock_of(place)
+    given = None if inputs is None else Path(inputs)
+    plans = planned(place, lock, given)
+    rows: list[Row] = []
+    start = monotonic()
+    for k, (model, said) in enumerate(zip(lock["models"], plans, strict=True)):
+        rows.append(rechecked(place, model, said, given))
+        left = (monotonic() - start) / (k + 1) * (len(plans) - k - 1)
+        tell(progress, (k + 1, len(plans)), rows[-1], left)
+    return Audit(place, rows + [overwritten(name) for name in changed(place, lock)])
+
+
+def rechecked(place: Path, model: dict[str, Any], said: Model, inputs: Path | None) -> Row:
+    """Verify one model of a lock; said is what the plan says of it."""
+    row: Row = {"name": model["name"], "verdict": model["verdict"], "status": status_of(model)}
+    source, settings = source_of(said), settings_of(said)
+    try:
+        same_source(model, source)
+        if inputs is not None:
+            same_inputs(model, inputs)
+        if "certificate" not in model:
+            return row | {"reason": unproved(model)}
+        held = reproved(place, model)
+        same_epsilon(held.certificate, epsilon_of(source[0], settings), "audit.toml")
+        if inputs is not None:
+            same_question(held.certificate, source, inputs, settings)
+    except (RejectedError, InputError, OutOfScopeError, OSError) as error:
+        return row | {"verdict": "REJECTED", "status": REJECTED_EXIT, "reason": str(error)}
+    return row | proved_of(held) | {"reason": f"proved by {', '.join(held.proved.rules)}"}
+
+
+def overwritten(name: str) -> Row:
+    """Return the row of a page that is not the audit's."""
+    told = "it is not as the audit wrote it: do not believe what it says"
+    return {"name": name, "verdict": "REJECTED", "status": REJECTED_EXIT, "reason": told}

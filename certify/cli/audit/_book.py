@@ -1,0 +1,209 @@
+"""The folder of an audit: rows, certificates, reports, the lock, and what can be reused."""
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from certify.base.errors import InputError
+from certify.kernel.verify import FORMAT
+from certify.pipeline.certificate.file import write_atomically
+from certify.pipeline.certificate.verdict import EXIT_CODES, REJECTED_EXIT, relative
+from certify.pipeline.report import environment
+from certify.pipeline.report._numbers import at_least, at_most, short
+
+from ._plan import NAME, Job, Model, installed, models_of
+from ._pool import Done
+
+Row = dict[str, Any]
+LOCK, RESULTS, INDEX, PLAN = "audit.lock", "results.jsonl", "index.html", "audit.toml"
+VERSION = "certify-audit/2"
+PROVED = ("CERTIFIED", "REFUTED", "RANK_LIMITED")  # never without a certificate
+STATUSES = {**EXIT_CODES, "REJECTED": REJECTED_EXIT, "TIMEOUT": 12, "FAILED": 1}
+NUMBERS = ("lower", "upper", "relative_gap", "seconds", "bytes", "slices", "rtol", "atol")
+WORST = (1, 2, 20, 10, 14, 12, 11, 13, 0)  # exit statuses, the worst first
+
+
+def made(folder: Path, plan: Path) -> Path:
+    """Make the folders, and copy the plan there.  Raises InputError if that cannot be done."""
+    try:
+        for name in ("certificates", "reports", "cache"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make {folder}: {error.strerror or error}") from None
+    write_atomically(folder / PLAN, plan_bytes(plan))
+    return folder
+
+
+def plan_bytes(path: Path) -> bytes:
+    """Return a plan's text.  Raises InputError if it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def stored(folder: Path, job: Job, done: Done) -> Row:
+    """Write what a job left, its row last; return the row."""
+    row = {"name": job.name, "key": job.key, "cached": False, **done.row}
+    if done.certificate is not None:
+        name = certificate_of(job.name)
+        write_atomically(folder / name, done.certificate)
+        row |= {"certificate": name, "bytes": len(done.certificate)}
+        row["sha256"] = hashlib.sha256(done.certificate).hexdigest()
+    if done.report is not None:
+        row["report"] = report_of(job.name)
+        write_atomically(folder / row["report"], done.report)
+    if row["status"] not in (1, 2) and row["verdict"] != "TIMEOUT":
+        write_atomically(cached(folder, job), json.dumps(row).encode())
+    return row
+
+
+def cached(folder: Path, job: Job) -> Path:
+    """Return where a job's row is kept."""
+    return folder / "cache" / f"{job.name}.{job.key}.json"
+
+
+def belongs(job: Job, row: Row) -> bool:
+    """Tell whether a kept row is the job's own; what it says of a proof is not looked at."""
+    numbers = not any(isinstance(row.get(k), str | list | dict) for k in NUMBERS)
+    files = ("certificate", certificate_of), ("report", report_of)
+    linked = all(row.get(k, of(job.name)) == of(job.name) for k, of in files)
+    told = row["name"] == job.name and row["status"] == STATUSES[row["verdict"]]
+    proved = "certificate" in row and "report" in row
+    return numbers and linked and told and (proved or row["verdict"] not in PROVED)
+
+
+def digest_of(path: Path) -> str:
+    """Return the digest of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def certificate_of(name: str) -> str:
+    """Return where the certificate of a model is."""
+    return f"certificates/{name}.cert"
+
+
+def report_of(name: str) -> str:
+    """Return where the report of a model is."""
+    return f"reports/{name}.html"
+
+
+def worst(rows: list[Row]) -> int:
+    """Return the worst exit status."""
+    held = {row["status"] for row in rows}
+    return next((s for s in WORST if s in held), 1 if held else 0)
+
+
+def written(folder: Path, rows: list[Row]) -> None:
+    """Write results.jsonl and index.html."""
+    lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
+    write_atomically(folder / RESULTS, lines.encode())
+    source = files(__package__).joinpath("index.html.jinja").read_text("utf-8")
+    shown = {"at_least": at_least, "at_most": at_most, "asked": asked}
+    page = environment().from_string(source).render(rows=rows, counts=counted(rows), **shown)
+    write_atomically(folder / INDEX, page.encode())
+
+
+def asked(row: Row) -> str:
+    """Return the epsilon of a row as its gap is told: as a share of |upper|, or "" for none."""
+    if row.get("upper") is None or "rtol" not in row:
+        return ""
+    share = relative(row["atol"], row["upper"])
+    return short(max(row["rtol"], share), 2)
+
+
+def counted(rows: list[Row]) -> dict[str, int]:
+    """Return how many rows each verdict has."""
+    out: dict[str, int] = {}
+    for row in rows:
+        out[row["verdict"]] = out.get(row["verdict"], 0) + 1
+    return out
+
+
+def locked(folder: Path, plan: Path, jobs: list[Job], rows: list[Row]) -> None:
+    """Write audit.lock: versions, every epsilon, and the digests of every input and output."""
+    by = {row["name"]: row for row in rows}
+    kept = ("verdict", "status", "lower", "upper", "rtol", "atol", "certificate", "sha256")
+    models = [
+        {"name": j.name, "kind": j.kind, "source": j.source, "key": j.key, "inputs": j.inputs}
+        | {k: by[j.name][k] for k in kept if k in by[j.name]}
+        for j in jobs
+    ]
+    pages = [INDEX, RESULTS, *(row["report"] for row in rows if "report" in row)]
+    told = {
+        "format": VERSION,
+        "certificates": FORMAT,
+        "python": platform.python_version(),
+        "libraries": installed(),
+        "plan": {"name": plan.name, "sha256": digest_of(folder / PLAN)},
+        "pages": {name: digest_of(folder / name) for name in pages},
+        "models": models,
+    }
+    write_atomically(folder / LOCK, (json.dumps(told, indent=1) + "\n").encode())
+
+
+def status_of(model: Mapping[str, Any]) -> int:
+    """Return the exit status of a verdict in a lock; a failure is the caller's (2) or ours."""
+    wrong_input = 2
+    if model["verdict"] == "FAILED" and model.get("status") == wrong_input:
+        return wrong_input
+    return STATUSES[model["verdict"]]
+
+
+def lock_of(folder: Path) -> Mapping[str, Any]:
+    """Read audit.lock.  Raises InputError if it is none."""
+    path = folder / LOCK
+    try:
+        told = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path} is not JSON: {error}") from None
+    if not isinstance(told, dict) or told.get("format") != VERSION:
+        raise InputError(f"{path} is not a lock of {VERSION}")
+    models = told.get("models")
+    if not isinstance(models, list) or not models or not all(map(whole, models)):
+        raise InputError(f"{path} has no models, or one without name, verdict, source or inputs")
+    return told
+
+
+def planned(folder: Path, lock: Mapping[str, Any], inputs: Path | None) -> list[Model]:
+    """Return the models of the folder's plan, which must be the lock's own, in its order.
+
+    Raises InputError if it is another plan, or if the one of its name among the inputs is.
+    """
+    path = folder / PLAN
+    text, said = plan_bytes(path), lock.get("plan")
+    told = said if isinstance(said, dict) else {}
+    if inputs is not None:
+        own = inputs / Path(str(told.get("name"))).name
+        if own.is_file() and own.read_bytes() != text:
+            raise InputError(f"{path} is another plan than {own}")
+    models = models_of(path)
+    same = digest_of(path) == told.get("sha256")
+    if not same or [m.name for m in models] != [m["name"] for m in lock["models"]]:
+        cure = "run the audit to its end"
+        raise InputError(f"{path} is not the plan that {LOCK} was written for: {cure}")
+    return models
+
+
+def changed(folder: Path, lock: Mapping[str, Any]) -> list[str]:
+    """Return the pages and tables in the folder that are not as the audit wrote them."""
+    names = [INDEX, RESULTS, *(report_of(m["name"]) for m in lock["models"])]
+    told = lock.get("pages")
+    pages = told if isinstance(told, dict) else {}
+    there = [name for name in names if (folder / name).is_file()]
+    return [name for name in there if digest_of(folder / name) != pages.get(name)]
+
+
+def whole(model: object) -> bool:
+    """Tell whether a model of a lock has all that `locked` writes."""
+    if not isinstance(model, dict) or not isinstance(model.get("inputs"), dict):
+        return False
+    texts = [model.get(k) for k in ("name", "kind", "source", "verdict")]
+    plain = all(isinstance(x, str) for x in texts)
+    return plain and model["verdict"] in STATUSES and bool(NAME.fullmatch(model["name"]))

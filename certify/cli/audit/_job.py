@@ -1,0 +1,168 @@
+"""One model judged, in a process of its own: main(job.json, folder)."""
+
+import importlib.util
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from threading import Thread
+from time import monotonic, sleep
+from typing import Any
+
+from certify.adapters import from_model
+from certify.adapters.files import load
+from certify.base.errors import InputError, OutOfScopeError
+from certify.kernel.verify import RejectedError
+from certify.pipeline.certificate.file import Certificate, write_atomically
+from certify.pipeline.certificate.verdict import REJECTED_EXIT, Verdict, relative, spread
+from certify.pipeline.check import check
+from certify.pipeline.report import facts, save
+from certify.pipeline.report._words import model as model_of
+from certify.pipeline.result import Result
+from certify.problem import Problem
+
+from ._plan import Job, epsilon_of
+
+Row = dict[str, Any]
+FAILED = "FAILED"
+INFINITE = (float("inf"), float("-inf"))  # no numbers of JSON
+CERTIFICATE, REPORT, ROW = "x.cert", "x.html", "row.json"
+WANTED = "(estimator, X), (estimator, X, y) or (problem, factors)"
+LONGEST = 600  # characters of a reason
+WATCH = 0.5  # seconds between two looks at the parent
+
+
+def main(job_file: str, folder: str, parent: str) -> None:
+    """Judge the job and leave its row, certificate and report in the folder.
+
+    It ends with its parent, a process number, however that ends.
+    """
+    job, out = Job(**json.loads(Path(job_file).read_text("utf-8"))), Path(folder)
+    start = monotonic()
+    Thread(target=orphaned, args=(int(parent),), daemon=True).start()
+    try:
+        row = judged(job, out)
+    except RejectedError as error:
+        row = failed("REJECTED", REJECTED_EXIT, str(error))
+    except OutOfScopeError as error:
+        row = failed(Verdict.OUT_OF_SCOPE.name, Verdict.OUT_OF_SCOPE.exit_code, str(error))
+    except InputError as error:
+        row = failed(FAILED, 2, str(error))
+    except Exception as error:  # noqa: BLE001  a defect is a row, not the end of an audit
+        row = failed(FAILED, 1, f"{type(error).__name__}: {error}")
+    row["reason"] = row["reason"][:LONGEST]
+    row["seconds"] = round(monotonic() - start, 3)
+    plain = {k: None if x in INFINITE else x for k, x in row.items()}
+    write_atomically(out / ROW, json.dumps(plain, allow_nan=False).encode())
+
+
+def orphaned(parent: int) -> None:
+    """End this process, and what it started, once its parent is gone."""
+    while os.getppid() == parent:
+        sleep(WATCH)
+    os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
+def failed(verdict: str, status: int, reason: str) -> Row:
+    """Return the row of a model without an answer."""
+    return {"verdict": verdict, "status": status, "reason": reason}
+
+
+def judged(job: Job, out: Path) -> Row:
+    """Return the row of a model, its certificate and report written."""
+    if job.kind == "certificate":
+        held = Certificate.load(Path(job.folder) / job.source)
+        proved = facts(held)
+        held.save(out / CERTIFICATE)
+        save(proved, out / REPORT, f"{job.name}.cert")
+        p, problem = proved.proved, proved.question.problem
+        row = bracket(p.verdict, p.lower, p.upper, p.tier)
+        row["reason"] = "the certificate was verified again"
+        return {**row, **epsilon(held), **shape(problem, proved.candidate)}
+    problem, factors, q, own = question(job)
+    told = epsilon_of(job.kind, job.settings)
+    run = {k: job.settings[k] for k in ("budget", "seed")}
+    result = check(problem, factors, q=q, **{**own, **told}, **run)
+    if result.certificate is not None:
+        result.certificate.save(out / CERTIFICATE)
+        save(facts(result.certificate), out / REPORT, f"{job.name}.cert")
+    return {**of_result(result), **shape(problem, factors)}
+
+
+def of_result(result: Result) -> Row:
+    """Return what a check found; a bracket only where a certificate proves it."""
+    if result.certificate is None:
+        row = failed(result.verdict.name, result.verdict.exit_code, result.reason)
+        return row | {"tier": result.tier}
+    row = bracket(result.verdict, result.lower, result.upper, result.tier)
+    return row | {"reason": result.reason} | epsilon(result.certificate)
+
+
+def epsilon(certificate: Certificate) -> Row:
+    """Return the rtol and the atol that a certificate asks for."""
+    return {k: float.fromhex(certificate.statement[k]) for k in ("rtol", "atol")}
+
+
+def bracket(verdict: Verdict, lower: float, upper: float, tier: str) -> Row:
+    """Return a verdict with its bracket."""
+    gap = relative(spread(lower, upper), upper)
+    told: Row = {"verdict": verdict.name, "status": verdict.exit_code, "tier": tier}
+    return told | {"lower": lower, "upper": upper, "relative_gap": gap}
+
+
+def shape(problem: Problem, factors: Any) -> Row:  # noqa: ANN401  arrays
+    """Return the model's kind and sizes."""
+    size = factors[0].shape[-1]
+    return {"model": model_of(problem), "data": list(problem.loss.dims), "slices": size}
+
+
+def question(job: Job) -> tuple[Problem, Any, Any, Row]:
+    """Return the problem, the factors, the offsets and the epsilon of a job."""
+    if job.kind == "problem":
+        held = load(Path(job.folder) / job.source)
+        return held.problem, held.factors, held.q, {"rtol": held.rtol, "atol": held.atol}
+    found = fitted(job)
+    if isinstance(found[0], Problem):
+        problem, factors, *rest = found
+        if rest:
+            raise InputError(f"{job.source} must return {WANTED}, got more after a problem")
+    else:
+        problem, factors = from_model(*found)
+    return problem, factors, getattr(factors, "q", None), {}
+
+
+def fitted(job: Job) -> tuple[Any, ...]:
+    """Run a fit; what it raises is a sentence about the fit.
+
+    Raises InputError for a file or function that is not there, or another return value.
+    """
+    file, _, name = job.source.rpartition(":")
+    path = Path(job.folder) / file
+    spec = importlib.util.spec_from_file_location(f"audited_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"cannot load {path}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickle look it up
+    sys.path.insert(0, str(path.parent))
+    own = os.getpid()
+    try:
+        spec.loader.exec_module(module)
+        function = getattr(module, name, None)
+        found = function() if callable(function) else None
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        raise InputError(f"{job.source} raised {type(error).__name__}: {error}") from error
+    finally:
+        if os.getpid() != own:  # a process that the fit forked and forgot
+            os._exit(0)
+    if function is None:
+        raise InputError(f"{path} has no function {name!r}")
+    if not isinstance(found, tuple) or not 2 <= len(found) <= 3:  # noqa: PLR2004  with y or without
+        raise InputError(f"{job.source} must return {WANTED}, got {type(found).__name__}")
+    return found
+
+
+def told(job: Job) -> str:
+    """Return a job as the JSON that main() reads."""
+    return json.dumps(asdict(job))

@@ -1,0 +1,179 @@
+"""audit.toml: which models are judged, and how long each may take."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from certify.adapters.files import load_document
+from certify.adapters.files._schema import Strict, loads, validated
+from certify.base.errors import InputError
+from certify.kernel.verify import FORMAT
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+LIBRARIES = ("certify", "numpy", "scipy", "python-flint", "scikit-learn", "tensorly", "torch")
+KINDS = ("problem", "fit", "certificate")
+EPSILON = {"rtol": 1e-6, "atol": 0.0}  # of a fit, where the plan says nothing
+
+
+class Settings(Strict):
+    """What may be said of one model, and in [defaults] of all."""
+
+    budget: float = Field(default=30.0, ge=0)
+    timeout: float | None = Field(default=None, gt=0)
+    seed: int = Field(default=0, ge=0)
+    rtol: float | None = Field(default=None, ge=0)
+    atol: float | None = Field(default=None, ge=0)
+
+
+class Model(Settings):
+    """One [[model]]."""
+
+    name: str
+    problem: str | None = None
+    fit: str | None = None
+    certificate: str | None = None
+    inputs: list[str] = Field(default_factory=list)
+
+
+class Top(Strict):
+    """The file."""
+
+    defaults: dict[str, Any] = Field(default_factory=dict)
+    model: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A model to be judged: plain values, so that any executor can carry it.
+
+    kind, source   "problem" and a problem.toml; "fit" and FILE.py:FUNCTION; "certificate"
+    inputs         the files that decide the answer, with their digests
+    """
+
+    name: str
+    kind: str
+    source: str
+    folder: str
+    settings: dict[str, Any]
+    inputs: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """The digest of all that decides the answer: inputs, settings, versions."""
+        told = [self.kind, self.source, self.settings, self.inputs, FORMAT, installed()]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def plan(path: Path) -> list[Job]:
+    """Read an audit.toml.
+
+        [defaults]                    budget, timeout, seed, rtol, atol: as of the models
+        [[model]]
+        name = "nmf-16"               of its files in the folder of results
+        problem = "nmf/problem.toml"  or fit = "fits.py:pca", or certificate = "x.cert"
+        inputs = ["data.csv"]         of a fit: the files that it reads
+
+    A fit is a function without arguments that returns (estimator, X), (estimator, X, y) or
+    (problem, factors).  rtol and atol, where they are not given, are a problem's own, and a
+    certificate's always; of a fit 1e-6 and 0.
+
+    Raises InputError, in one sentence, for whatever is wrong in the file.
+    """
+    return [job(m, path) for m in models_of(path)]
+
+
+def models_of(path: Path) -> list[Model]:
+    """Return the models of an audit.toml, with its defaults; none of their files is read."""
+    top = validated(Top, loads(path), path, "")
+    defaults = validated(Settings, top.defaults, path, "defaults")
+    given = {k: getattr(defaults, k) for k in defaults.model_fields_set}
+    models = [validated(Model, {**given, **m}, path, "model") for m in top.model]
+    if not models:
+        raise InputError(f"{path}: there is no [[model]]")
+    names = [m.name for m in models]
+    for m in models:
+        if not NAME.fullmatch(m.name):
+            raise InputError(f"{path}: model.name must be letters, digits, . _ -, got {m.name!r}")
+        if names.count(m.name) > 1:
+            raise InputError(f"{path}: two models are named {m.name!r}")
+        said = [k for k in KINDS if getattr(m, k) is not None]
+        if len(said) != 1:
+            told = " and ".join(said) or "none"
+            raise InputError(f"{path}: model {m.name} needs one of {', '.join(KINDS)}, has {told}")
+    return models
+
+
+def source_of(model: Model) -> tuple[str, str]:
+    """Return the kind and the source of a model."""
+    return next((k, str(x)) for k in KINDS if (x := getattr(model, k)) is not None)
+
+
+def epsilon_of(kind: str, settings: Mapping[str, Any]) -> dict[str, float]:
+    """Return what a plan says of rtol and atol; a certificate brings its own."""
+    if kind == "certificate":
+        return {}
+    given = {k: settings[k] for k in EPSILON if settings[k] is not None}
+    return {**EPSILON, **given} if kind == "fit" else given
+
+
+def job(model: Model, path: Path) -> Job:
+    """Return a model's job."""
+    (kind, source), folder = source_of(model), path.parent.resolve()
+    held = settings_of(model)
+    files = [*sources(kind, source, folder), *(folder / x for x in model.inputs)]
+    return Job(model.name, kind, source, str(folder), held, digests(files, folder))
+
+
+def settings_of(model: Settings) -> dict[str, Any]:
+    """Return a model's settings as plain values."""
+    return {k: getattr(model, k) for k in Settings.model_fields}
+
+
+def sources(kind: str, source: str, folder: Path) -> list[Path]:
+    """Return the files behind a source that can be seen without running anything."""
+    if kind == "fit":
+        file, _, name = source.rpartition(":")
+        if not file.endswith(".py") or not name.isidentifier():
+            raise InputError(f'a fit must be "FILE.py:FUNCTION", got {source!r}')
+        return [folder / file]
+    if kind == "problem":
+        return load_document(folder / source)
+    return [folder / source]
+
+
+def digests(files: Sequence[Path], folder: Path) -> dict[str, str]:
+    """Return the digest of each file, by its path from the folder."""
+    out = {}
+    for file in files:
+        try:
+            held = hashlib.sha256(file.read_bytes()).hexdigest()
+        except OSError as error:
+            raise InputError(f"cannot read {file}: {error.strerror or error}") from None
+        out[named(file, folder)] = held
+    return dict(sorted(out.items()))
+
+
+def named(file: Path, folder: Path) -> str:
+    """Return a path from the folder, or the whole path where it is elsewhere."""
+    whole = file.resolve()
+    return whole.relative_to(folder).as_posix() if whole.is_relative_to(folder) else str(whole)
+
+
+@cache
+def installed() -> dict[str, str]:
+    """Return the versions of the libraries that are here."""
+    out = {}
+    for name in LIBRARIES:
+        try:
+            out[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return out

@@ -1,0 +1,150 @@
+"""Jobs on an executor: each in a process of its own, so that a crash or a time-out is a row."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator, Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
+from functools import partial
+from importlib.util import find_spec
+from json import loads
+from pathlib import Path
+from threading import Event
+from time import monotonic
+from typing import Any, NamedTuple
+
+from certify.base.errors import InputError
+
+from ._job import CERTIFICATE, FAILED, REPORT, ROW, failed, told
+from ._plan import Job
+
+UNDECIDED = 12  # the exit status of a bracket only
+GRACE = 60.0  # seconds beyond a budget before a job is given up, and twice the budget
+SCRIPT = f"import os, sys; from {__package__}._job import main; main(*sys.argv[1:]); os._exit(0)"
+LAST = 300  # characters of what a dead process said
+TAIL = 4 * LAST  # bytes that hold them
+SAID = "said.txt"
+STEP = 0.5  # seconds between two looks at the clock
+
+
+class Done(NamedTuple):
+    """What a job left: its row, and the files."""
+
+    row: dict[str, Any]
+    certificate: bytes | None = None
+    report: bytes | None = None
+
+
+def executed(job: Job, halt: Event | None = None) -> Done:
+    """Judge one job in a process of its own; whatever happens there is a row.
+
+    What the process prints is dropped, and what it starts ends with it.
+    """
+    limit = job.settings["timeout"] or 2 * job.settings["budget"] + GRACE
+    one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    with tempfile.TemporaryDirectory(prefix="certify-audit-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        (folder / "job.json").write_text(told(job), encoding="utf-8")
+        given = [str(folder / "job.json"), name, str(os.getpid())]
+        with (folder / SAID).open("wb") as said:
+            process = subprocess.Popen(  # noqa: S603  this interpreter, on this package
+                [sys.executable, "-c", SCRIPT, *given],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                env={**one, **os.environ},
+                start_new_session=True,
+            )
+        status = waited(process, limit, halt)
+        if status is None:
+            return Done(failed("TIMEOUT", UNDECIDED, f"no answer within {limit:g} seconds"))
+        return left(folder, status)
+
+
+def waited(process: subprocess.Popen[bytes], limit: float, halt: Event | None) -> int | None:
+    """Return the exit status of a process, None if it had to be ended; nothing of it goes on."""
+    end = monotonic() + limit
+    try:
+        while monotonic() < end and not (halt and halt.is_set()):
+            try:
+                return process.wait(STEP)
+            except subprocess.TimeoutExpired:
+                continue
+        return None
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def left(folder: Path, status: int) -> Done:
+    """Return what a process left that ended with a status."""
+    try:
+        row = loads((folder / ROW).read_text("utf-8"))
+    except OSError:
+        return Done(failed(FAILED, 1, died(status, (folder / SAID).read_bytes()[-TAIL:])))
+    return Done(row, held(folder / CERTIFICATE), held(folder / REPORT))
+
+
+def died(status: int, said: bytes) -> str:
+    """Say how a process ended that left nothing."""
+    why = f"the process ended with status {status}"
+    if status < 0:
+        why = f"the process was ended by signal {-status}"
+    if status == -signal.SIGKILL:
+        why += ", as those are that need more memory than there is"
+    text = said.decode(errors="replace").strip()[-LAST:]
+    return f"{why}: {text}" if text else why
+
+
+def held(path: Path) -> bytes | None:
+    """Return a file's bytes, if it is there."""
+    return path.read_bytes() if path.exists() else None
+
+
+def finished(jobs: list[Job], pool: Executor) -> Generator[tuple[Job, Done], None, None]:
+    """Yield jobs as they end, on any executor; when this is closed nothing goes on or waits."""
+    halt = Event()
+    here = isinstance(pool, ThreadPoolExecutor)
+    work = partial(executed, halt=halt) if here else executed  # an Event goes to no other process
+    futures: dict[Future[Done], Job] = {pool.submit(work, j): j for j in jobs}
+    try:
+        for future in as_completed(futures):
+            try:
+                yield futures[future], future.result()
+            except Exception as error:  # noqa: BLE001  a lost worker is a row
+                why = f"the worker was lost: {type(error).__name__}: {error}"
+                yield futures[future], Done(failed(FAILED, 1, why))
+    finally:
+        halt.set()
+        for future in futures:
+            future.cancel()
+
+
+@contextmanager
+def workers(count: int, scheduler: str | None) -> Iterator[Executor]:
+    """Give an executor: threads that wait for processes here, or a Dask cluster's workers.
+
+    Raises InputError if dask is not installed or the scheduler does not answer.
+    """
+    if scheduler is None:
+        pool = ThreadPoolExecutor(count)
+        try:
+            yield pool
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+        return
+    if find_spec("distributed") is None:
+        raise InputError("--scheduler needs dask: pip install 'certify[scale]'")
+    import distributed  # noqa: PLC0415  an extra
+
+    connect: Any = distributed.Client
+    try:
+        client = connect(scheduler, timeout="10s", set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise InputError(f"no Dask scheduler answers at {scheduler}: {error}") from None
+    with client:
+        yield client.get_executor(pure=False)

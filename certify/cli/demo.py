@@ -1,0 +1,261 @@
+"""Real models on real data: fit them, check them, write and verify their certificates."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from threadpoolctl import threadpool_limits
+
+from certify.adapters._fitted import Factors, library
+from certify.adapters.sklearn import from_model
+from certify.atoms import RankOne
+from certify.base.arrays import Array
+from certify.base.clock import Progress
+from certify.base.errors import InputError
+from certify.losses import Squared
+from certify.pipeline.certificate.verdict import Verdict
+from certify.pipeline.certificate.verify import verify
+from certify.pipeline.check import check
+from certify.pipeline.report._numbers import at_least, at_most
+from certify.pipeline.result import Result
+from certify.problem import Problem
+
+PATIENCE = 15.0  # seconds of search for one model; only NMF takes them
+SHARE = 0.1  # lam as a share of the largest singular value: 12 components survive
+KEPT, SLICES, SWEEPS = 6, 16, 3  # too few components; an alternating fit stopped early
+RANK, ATOMS, SAMPLES, PARTS = 10, 20, 600, 16
+PART_SHARE = 0.2  # lam of the nonnegative factorization, as SHARE
+NUCLEAR = RankOne("l2", "l2")
+
+Fitted = tuple[Problem, Factors]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model to be judged: how to fit it, and the verdict it should get (None: any)."""
+
+    name: str
+    file: str
+    fit: Callable[[], Fitted]
+    expected: Verdict | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was found about one model.
+
+    lower, upper      lower <= optimum, objective of the model <= upper, proved
+    better            objective of the better factors in the certificate, if it has any
+    verified          the verdict proved again, exactly, from the file
+    expected          the verdict that the demonstration is about; None: any
+    seconds_*, bytes  cost of the check and of the verification; size of the file
+    """
+
+    model: str
+    verdict: Verdict
+    verified: Verdict
+    expected: Verdict | None
+    lower: float
+    upper: float
+    relative_gap: float
+    better: float | None
+    seconds_to_check: float
+    seconds_to_verify: float
+    bytes: int
+    path: Path
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the verdict is the expected one, and the file proves it again."""
+        return self.verified is self.verdict and self.expected in (None, self.verdict)
+
+    def told(self) -> dict[str, Any]:
+        """Return the row as plain values, for one line of JSON."""
+        plain = {k: v.name if isinstance(v, Verdict) else v for k, v in vars(self).items()}
+        return plain | {"path": str(self.path), "as_expected": self.as_expected}
+
+
+def run(folder: str | Path, seed: int = 0, progress: Progress | None = None) -> list[Row]:
+    """Fit models to the digits, check them, and verify each certificate from its file.
+
+    folder    receives one certificate a model; made if it is not there
+    progress  called as progress(model, share of the models done)
+
+    An unexpected verdict is a row that says so.  Raises InputError if scikit-learn is
+    absent or the folder cannot be written, RejectedError if a certificate is not proved
+    by its own file.
+    """
+    place, told = made(Path(folder)), progress or (lambda _name, _share: None)
+    todo = list(models(seed))
+    rows = []
+    for k, model in enumerate(todo):
+        told(model.name, k / len(todo))
+        rows.append(judged(model, place, seed))
+    told("done", 1.0)
+    return rows
+
+
+def made(folder: Path) -> Path:
+    """Make the folder.  Raises InputError if it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot make {folder}: {error.strerror or error}") from None
+    return folder
+
+
+def judged(model: Model, folder: Path, seed: int) -> Row:
+    """Fit, check, write, and verify from the file."""
+    with threadpool_limits(1, user_api="blas"):  # these products are too small for threads
+        problem, factors = model.fit()
+    start = perf_counter()
+    result = check(problem, factors, q=factors.q, seed=seed, budget=PATIENCE)
+    checked = perf_counter() - start
+    path = folder / model.file
+    size = written(model, result, path)
+    start = perf_counter()
+    proved = verify(path, problem, factors, q=factors.q)
+    return Row(
+        model=model.name,
+        verdict=result.verdict,
+        verified=proved.verdict,
+        expected=model.expected,
+        lower=proved.lower,
+        upper=proved.upper,
+        relative_gap=result.relative_gap,
+        better=None if result.better is None else problem.objective(result.better),
+        seconds_to_check=checked,
+        seconds_to_verify=perf_counter() - start,
+        bytes=size,
+        path=path,
+    )
+
+
+def written(model: Model, result: Result, path: Path) -> int:
+    """Write the certificate and return its size."""
+    if result.certificate is None:  # every model here is in scope
+        raise InputError(f"{model.name} has no certificate: {result.reason}")
+    return result.certificate.save(path)
+
+
+def models(seed: int) -> Iterator[Model]:
+    """List the models, on 1797 digits of 8 x 8 pixels in 0 ... 1."""
+    X = np.asarray(library("datasets").load_digits().data, dtype=np.float64) / 16
+    kit = library("decomposition")
+    parts = {"n_components": PARTS, "tol": 1e-6, "max_iter": 5000, "random_state": seed}
+    yield Model("soft-thresholded SVD", "svd.cert", lambda: thresholded(X, None), Verdict.CERTIFIED)
+    yield Model(
+        f"its first {KEPT} components",
+        "few.cert",
+        lambda: thresholded(X, KEPT),
+        Verdict.RANK_LIMITED,
+    )
+    yield Model(
+        f"TruncatedSVD({RANK})",
+        "truncated_svd.cert",
+        lambda: adapted(kit.TruncatedSVD(RANK, random_state=seed), X),
+        Verdict.CERTIFIED,
+    )
+    yield Model(
+        f"PCA({RANK})",
+        "pca.cert",
+        lambda: adapted(kit.PCA(RANK, random_state=seed), X),
+        Verdict.CERTIFIED,
+    )
+    yield Model(
+        f"alternating, {SWEEPS} sweeps",
+        "alternating.cert",
+        lambda: alternating(X, seed),
+        Verdict.REFUTED,
+    )
+    yield Model(
+        f"DictionaryLearning({ATOMS})",
+        "dictionary.cert",
+        lambda: adapted(kit.DictionaryLearning(ATOMS, alpha=1, random_state=seed), X[:SAMPLES]),
+        Verdict.RANK_LIMITED,
+    )
+    yield Model(
+        f"NMF({PARTS})",
+        "nmf.cert",
+        lambda: adapted(kit.NMF(alpha_W=PART_SHARE * top(X) / X.size**0.5, **parts), X),
+        None,
+    )
+
+
+def adapted(estimator: Any, X: Array) -> Fitted:  # noqa: ANN401  scikit-learn is untyped
+    """Fit an estimator and read it, with the codes of the fit."""
+    codes = estimator.fit_transform(X)
+    return from_model(estimator, X, codes=codes)
+
+
+def top(X: Array) -> float:
+    """Return the largest singular value."""
+    return float(np.linalg.norm(X, 2))
+
+
+def nuclear(X: Array) -> Problem:
+    """Return 1/2 |X - U V'|^2 + lam sum |u| |v|."""
+    return Problem(Squared(X), NUCLEAR, SHARE * top(X))
+
+
+def thresholded(X: Array, kept: int | None) -> Fitted:
+    """Return the optimum, singular values less lam, or its first components only."""
+    problem = nuclear(X)
+    left, values, right = np.linalg.svd(X, full_matrices=False)
+    root = np.sqrt(values[values > problem.lam][:kept] - problem.lam)
+    r = len(root)
+    return problem, Factors(left[:, :r] * root, right[:r].T * root)
+
+
+def alternating(X: Array, seed: int) -> Fitted:
+    """Return a few sweeps of alternating ridge regressions from random factors."""
+    problem = nuclear(X)
+    V = np.random.default_rng(seed).standard_normal((X.shape[1], SLICES))
+    U = np.zeros((len(X), SLICES))
+    for _ in range(SWEEPS):
+        U = ridge(X, V, problem.lam)
+        V = ridge(X.T, U, problem.lam)
+    return problem, Factors(U, V)
+
+
+def ridge(target: Array, fixed: Array, lam: float) -> Array:
+    """Return argmin_A 1/2 |target - A fixed'|^2 + lam/2 |A|^2."""
+    gram = fixed.T @ fixed + lam * np.eye(fixed.shape[1])
+    return np.asarray(np.linalg.solve(gram, (target @ fixed).T).T)
+
+
+def table(rows: list[Row]) -> Table:
+    """Return the rows as a table; it needs 100 columns."""
+    out = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    out.add_column("model", min_width=22)
+    out.add_column("verdict", width=12)
+    for name in ("lower", "upper", "better", "gap", "check", "verify", "size"):
+        out.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        out.add_row(*cells(row))
+    return out
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """Return a row as text; an unexpected verdict names the expected one."""
+    verdict = row.verdict.name
+    if row.verified is not row.verdict:
+        verdict += f" (from the file: {row.verified.name})"
+    if row.expected not in (None, row.verdict):
+        verdict += f" (expected {row.expected.name})"
+    return (
+        row.model,
+        verdict,
+        at_least(row.lower, 7),
+        at_most(row.upper, 7),
+        "" if row.better is None else at_most(row.better, 7),
+        at_most(row.relative_gap, 2),
+        f"{row.seconds_to_check:.1f} s",
+        f"{row.seconds_to_verify:.1f} s",
+        f"{row.bytes / 1e6:.1f} MB",
+    )

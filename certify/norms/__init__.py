@@ -1,0 +1,51 @@
+"""One file per norm of a factor's column; the file's name is the norm's name."""
+
+from certify.base.errors import InputError
+from certify.base.registry import load
+
+from ._base import SIGNS, Gauge, parametrized, support
+from .elastic import Elastic
+from .group import Group
+from .l1 import L1
+from .l2 import L2
+from .linf import LInf
+from .variation import Variation
+from .weighted import Weighted
+
+__all__ = [
+    "GAUGES",
+    "KEYS",
+    "L1",
+    "L2",
+    "Elastic",
+    "Gauge",
+    "Group",
+    "LInf",
+    "Variation",
+    "Weighted",
+    "gauge",
+    "support",
+]
+
+GAUGES = load(__name__, Gauge)
+PLAIN = tuple(name for name, entry in GAUGES.items() if not parametrized(entry))
+KEYS = tuple(name + sign for name in PLAIN for sign in SIGNS)
+
+
+def gauge(norm: object) -> Gauge:
+    """Return a gauge: an object as it is, or the one that "l2", "l2+" or "linf-" names.
+
+    Raises InputError for anything else; a norm with parameters has to be an object.
+    """
+    if isinstance(norm, Gauge):
+        return norm
+    if norm in KEYS:
+        text = str(norm)
+        name = text.rstrip("+-")
+        return GAUGES[name](cone=text[len(name) :])
+    wanted = f"a norm must be one of {', '.join(KEYS)}"
+    name = norm.rstrip("+-") if isinstance(norm, str) else ""
+    if name in GAUGES and name not in PLAIN:
+        made = f"{GAUGES[name].__name__}(...) of certify.norms"
+        raise InputError(f"{wanted}, got {norm!r}, which has parameters: give {made}")
+    raise InputError(f"{wanted}, got {norm!r}")

@@ -1,0 +1,164 @@
+"""Group norms: the sum, or the largest, of the l2 norms over given groups of coordinates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from certify.base.arrays import Array, Ints, short
+from certify.base.errors import InputError
+
+from ._base import Gauge, threshold_level
+
+OUTERS = ("l1", "linf")
+
+
+@dataclass(frozen=True)
+class Group(Gauge):
+    """g(x) = sum_g |x_g|_2 (outer "l1": few groups) or max_g |x_g|_2 (outer "linf").
+
+    groups    a partition of the coordinates: lists of indices, each index in one list; or
+              one number for each coordinate, that of its group
+
+        g*(y) = max_g |y_g|_2  and  sum_g |y_g|_2.
+
+    Raises InputError for groups that overlap, miss an index or are empty.
+    """
+
+    groups: Sequence[Sequence[int]] | Sequence[int] | npt.NDArray[Any]
+    outer: str = "l1"
+
+    name = "group"
+
+    def prepare(self) -> None:
+        """Take the groups as tuples of distinct natural numbers."""
+        if self.outer not in OUTERS:
+            raise InputError(f"outer must be one of {', '.join(OUTERS)}, got {short(self.outer)}")
+        held = tuple(members(g, k) for k, g in enumerate(listed(self.groups)))
+        seen: dict[int, int] = {}
+        for k, g in enumerate(held):
+            for i in g:
+                if i in seen:
+                    raise InputError(f"groups must not overlap: index {i} is in {seen[i]} and {k}")
+                seen[i] = k
+        missing = next((i for i in range(len(seen)) if i not in seen), None)
+        if missing is not None:
+            cure = "give it a group of its own"
+            raise InputError(f"groups must hold every index: {missing} is in none; {cure}")
+        object.__setattr__(self, "groups", held)
+
+    def check(self, d: int) -> None:
+        """Every coordinate in one group."""
+        Gauge.check(self, d)
+        count = len(self.labels)
+        if count < d:
+            raise InputError(f"groups must hold every index below {d}: {count} is in none")
+        if count > d:
+            raise InputError(f"groups hold the index {count - 1}, but there are {d} coordinates")
+
+    @property
+    def parts(self) -> tuple[tuple[int, ...], ...]:
+        """The groups, as they are kept: tuples of indices."""
+        return cast("tuple[tuple[int, ...], ...]", self.groups)
+
+    @cached_property
+    def labels(self) -> Ints:
+        """The group number of each coordinate."""
+        out = np.zeros(sum(map(len, self.parts)), dtype=np.int64)
+        for k, g in enumerate(self.parts):
+            out[list(g)] = k
+        return out
+
+    def parameters(self) -> dict[str, str]:
+        """Return the outer norm."""
+        return {"outer": self.outer}
+
+    def arrays(self) -> dict[str, Any]:
+        """Return the group number of each coordinate."""
+        return {"groups": self.labels}
+
+    def sizes(self, x: Array) -> Array:
+        """Return the l2 norm of each group, (groups, ...), without overflow."""
+        order = np.argsort(self.labels, kind="stable")
+        starts = np.searchsorted(self.labels[order], np.arange(len(self.parts)))
+        held = np.abs(x)[order]
+        top = np.maximum.reduceat(held, starts, axis=0)
+        scale = np.where(top > 0, top, 1.0)
+        sums = np.add.reduceat(np.square(held / scale[self.labels[order]]), starts, axis=0)
+        return np.asarray(scale * np.sqrt(sums))
+
+    def value(self, x: Array) -> Array:
+        """Return the sum or the largest of the groups' norms."""
+        sizes = self.sizes(x)
+        return np.asarray(sizes.sum(axis=0) if self.outer == "l1" else sizes.max(axis=0))
+
+    def dual(self, y: Array) -> Array:
+        """Return the largest or the sum, of the part that counts on the cone."""
+        sizes = self.sizes(self.positive(y))
+        return np.asarray(sizes.max(axis=0) if self.outer == "l1" else sizes.sum(axis=0))
+
+    def maximizer(self, y: Array) -> Array:
+        """Return the direction of the best group, or of each group."""
+        p = self.positive(y)
+        sizes = self.sizes(p)
+        if not sizes.any():
+            return self.unit(y)
+        if self.outer == "l1":
+            sizes = np.where(np.arange(len(sizes)) == sizes.argmax(), sizes, 0.0)
+        each = sizes[self.labels]
+        return np.where(each > 0, p / np.where(each > 0, each, 1.0), 0.0)
+
+    def prox(self, x: Array, t: float) -> Array:
+        """Shorten each group by t, or cut all groups at one level."""
+        p = self.positive(x)
+        sizes = self.sizes(p)
+        if self.outer == "l1":
+            wanted = np.maximum(sizes - t, 0.0)
+        else:
+            wanted = np.minimum(sizes, threshold_level(sizes, t))
+        return np.asarray(p * (wanted / np.where(sizes > 0, sizes, 1.0))[self.labels])
+
+    def project_dual(self, y: Array, radius: float) -> Array:
+        """Shorten the groups' parts that count into the dual ball; keep the rest."""
+        p = self.positive(y)
+        sizes = self.sizes(p)
+        if self.outer == "l1":
+            wanted = np.minimum(sizes, radius)
+        else:
+            wanted = np.maximum(sizes - threshold_level(sizes, radius), 0.0)
+        factor = np.where(wanted < sizes, wanted / np.where(sizes > 0, sizes, 1.0), 1.0)
+        return np.asarray(p * factor[self.labels] + (y - p))
+
+    def cost(self, d: Array) -> float:
+        """Return max d, or the sum over groups of max d_+."""
+        if self.outer == "l1":
+            return float(d.max(initial=-np.inf))
+        return float(sum(max(d[list(g)].max(), 0.0) for g in self.parts))
+
+
+def listed(groups: object) -> list[Any]:
+    """Return the groups as a list of something."""
+    if isinstance(groups, str | bytes) or not isinstance(groups, Sequence | np.ndarray):
+        raise InputError(f"groups must be lists of indices, got {short(groups)}")
+    if not len(groups):
+        raise InputError("groups must hold every index, got no group")
+    if all(isinstance(g, int | np.integer) and not isinstance(g, bool) for g in groups):
+        held = np.asarray(groups)
+        return [np.nonzero(held == g)[0] for g in np.unique(held)]
+    return list(groups)
+
+
+def members(group: object, k: int) -> tuple[int, ...]:
+    """Return one group's indices."""
+    if isinstance(group, str | bytes) or not isinstance(group, Sequence | np.ndarray):
+        raise InputError(f"groups[{k}] must be a list of indices, got {short(group)}")
+    for i in group:
+        whole = isinstance(i, int | np.integer) and not isinstance(i, bool)
+        if not whole or i < 0:
+            raise InputError(f"groups[{k}] must hold indices >= 0, got {short(i)}")
+    if not len(group):
+        raise InputError(f"groups[{k}] is empty: leave it out")
+    return tuple(int(i) for i in group)

@@ -1,0 +1,38 @@
+"""The l1 norm: g(x) = sum |x_i|, g*(y) = max |y_i| (max y_i, at least 0, on x >= 0)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.base.arrays import Array
+
+from ._base import Gauge
+
+
+@dataclass(frozen=True)
+class L1(Gauge):
+    """g(x) = sum_i |x_i|."""
+
+    name = "l1"
+
+    def value(self, x: Array) -> Array:
+        """Return sum |x_i|."""
+        return np.asarray(np.abs(x).sum(axis=0))
+
+    def dual(self, y: Array) -> Array:
+        """Return max |y_i|, of the part that counts on the cone."""
+        return np.asarray(np.abs(self.positive(y)).max(axis=0, initial=0.0))
+
+    def maximizer(self, y: Array) -> Array:
+        """Return the signed unit vector at the largest entry."""
+        return self.unit(y)
+
+    def prox(self, x: Array, t: float) -> Array:
+        """Return the soft threshold."""
+        p = self.positive(x)
+        return np.asarray(np.sign(p) * np.maximum(np.abs(p) - t, 0.0))
+
+    def project_dual(self, y: Array, radius: float) -> Array:
+        """Clip the entries that count; on x >= 0 from above only."""
+        low, high = (side.reshape(-1, *[1] * (y.ndim - 1)) for side in self.sides(len(y)))
+        return np.clip(y, np.where(low < 0, -radius, -np.inf), np.where(high > 0, radius, np.inf))

@@ -1,0 +1,173 @@
+"""Total variation along a graph plus the l2 norm: columns that are nearly constant in pieces."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from certify.base.arrays import Array, Ints, scalar, short
+from certify.base.errors import InputError
+
+from ._base import Gauge, length
+from ._tv import Graph, part, variation
+
+RISES = 60  # Dinkelbach steps at most; they converge faster than linearly
+ALONE = (
+    "total variation alone is a seminorm: a constant on a connected part costs nothing, so "
+    "the polar is infinite unless the sums of W over every part vanish. Keep plus='l2', or "
+    "fit the constants as an unpenalized intercept beside it"
+)
+
+
+@dataclass(frozen=True)
+class Variation(Gauge):
+    """g(x) = rho sum_{(i,j) in edges} |x_i - x_j| + |x|_2,  rho > 0.
+
+    edges    pairs of coordinates; the graph may have any number of parts, for the l2 norm
+             prices what total variation leaves free
+    plus     "l2"; without it there is no bound (below)
+
+        g*(y) = min over flows f of max(max_e |f_e| / rho, |P(y - B^T f)|_2)
+
+    B has one row x_i - x_j for each edge, P projects on the cone.  Every flow bounds:
+    <y, x> = <f, B x> + <y - B^T f, x> <= max |f_e| |B x|_1 + |P(y - B^T f)| |x|.
+
+    Total variation alone: for x constant on a part C and zero elsewhere g is 0 while
+    <y, x> is a multiple of the sum of y over C, so g* is infinite unless that vanishes.
+
+    Raises InputError for edges out of range or from a coordinate to itself.
+    """
+
+    edges: Sequence[Sequence[int]] | npt.NDArray[Any]
+    rho: float
+    plus: str = "l2"
+
+    name = "variation"
+
+    def prepare(self) -> None:
+        """Take the edges as pairs of distinct natural numbers."""
+        if self.plus != "l2":
+            raise InputError(f"plus must be 'l2', got {short(self.plus)}: {ALONE}")
+        object.__setattr__(self, "rho", scalar(self.rho, "rho", zero=False))
+        given = self.edges
+        if isinstance(given, str | bytes) or not isinstance(given, Sequence | np.ndarray):
+            raise InputError(f"edges must be pairs of coordinates, got {short(given)}")
+        if not len(given):
+            raise InputError("edges must hold a pair, got none: without edges this norm is 'l2'")
+        object.__setattr__(self, "edges", tuple(ends(e, k) for k, e in enumerate(given)))
+
+    def check(self, d: int) -> None:
+        """Every edge within the coordinates."""
+        Gauge.check(self, d)
+        for k, edge in enumerate(self.edges):
+            if max(edge) >= d:
+                raise InputError(f"edges[{k}] is {edge}, but there are {d} coordinates")
+
+    @property
+    def pairs(self) -> Ints:
+        """The edges as an array (k, 2)."""
+        return np.array(self.edges, dtype=np.int64).reshape(-1, 2)
+
+    def graph(self, d: int) -> Graph:
+        """Return the edges with the cone's intervals."""
+        return Graph(self.pairs, *self.sides(d))
+
+    def parameters(self) -> dict[str, str]:
+        """Return rho."""
+        return {"rho": self.rho.hex()}
+
+    def arrays(self) -> dict[str, Any]:
+        """Return the edges."""
+        return {"edges": self.pairs}
+
+    def value(self, x: Array) -> Array:
+        """Return rho |B x|_1 + |x|_2: halved first, so that no difference overflows."""
+        i, j = self.pairs.T
+        steps = np.abs(x[i] / 2 - x[j] / 2).sum(axis=0)
+        return np.asarray(2 * (self.rho * steps) + length(x))
+
+    def terms(self, d: int) -> int:
+        """Return the coordinates and, twice, the edges."""
+        return d + 2 * len(self.edges)
+
+    def dual(self, y: Array) -> Array:
+        """Return g*: what the maximizer earns, within rounding of what its flow allows."""
+        if y.ndim == 1:
+            return np.asarray(self.solved(y)[1])
+        return np.array([self.solved(y[:, k])[1] for k in range(y.shape[1])])
+
+    def flow(self, y: Array) -> Array:
+        """Return f, one number an edge, that bounds g*(y) from above (see the class)."""
+        return self.solved(y)[2]
+
+    def bound(self, y: Array, f: Array) -> float:
+        """Return what a flow proves of g*(y), in floats."""
+        size = float(np.abs(f).max(initial=0.0))
+        return max(size / self.rho, float(length(self.graph(len(y)).rest(y, f))))
+
+    def solved(self, y: Array) -> tuple[Array, float, Array]:
+        """Return (x, <y, x>, f) with g(x) = 1, by rising levels.
+
+        With z the prox of total variation at level t, <y, z> / g(z) is earned by z, and it
+        is Newton's next t for |z(t)| = t, a convex falling function minus t: it rises to g*.
+        """
+        graph = self.graph(len(y))
+        top = float(np.abs(y).max(initial=0.0))
+        flow = np.zeros(len(self.edges))
+        x = self.unit(y)
+        if top == 0.0 or not np.isfinite(top):
+            return x, 0.0, flow
+        y = y / top
+        t = max(float(y @ x), 0.0)
+        for _ in range(RISES):
+            found = part(graph, y, self.rho * t, flow)
+            price = self.rho * variation(graph, found.z) + float(length(found.z))
+            earned = float(y @ found.z) / price if price > 0 else 0.0
+            flow = found.f
+            if earned <= t:
+                break
+            x, t = found.z / price, earned
+        return x, t * top, flow * top
+
+    def maximizer(self, y: Array) -> Array:
+        """Return the point that earned g*."""
+        return self.solved(y)[0]
+
+    def prox(self, x: Array, t: float) -> Array:
+        """Shorten by t the prox of total variation on the cone.
+
+        (The prox of |.|_2 after that of any positively homogeneous function is the prox
+        of their sum: shortening z keeps the subgradient of the function at z.)
+        """
+        if x.ndim > 1:
+            return np.column_stack([self.prox(column, t) for column in x.T])
+        if float(self.dual(x)) <= t:
+            return np.zeros_like(x)
+        z = part(self.graph(len(x)), x, self.rho * t).z
+        size = float(length(z))
+        return np.asarray(z * (max(size - t, 0.0) / size)) if size > 0 else z
+
+    def project_dual(self, y: Array, radius: float) -> Array:
+        """Return y minus its prox (Moreau)."""
+        return np.asarray(y - self.prox(y, radius))
+
+    def unit_sizes(self, d: int) -> Array:
+        """Return 1 + rho times the degree."""
+        degrees = np.bincount(self.pairs.reshape(-1), minlength=d)
+        return np.asarray(1.0 + self.rho * degrees[:d])
+
+
+def ends(edge: object, k: int) -> tuple[int, int]:
+    """Return one edge as two different natural numbers."""
+    if not isinstance(edge, Sequence | np.ndarray) or len(edge) != 2:  # noqa: PLR2004  a pair
+        raise InputError(f"edges[{k}] must be a pair of coordinates, got {short(edge)}")
+    for i in edge:
+        whole = isinstance(i, int | np.integer) and not isinstance(i, bool)
+        if not whole or i < 0:
+            raise InputError(f"edges[{k}] must be two coordinates >= 0, got {short(edge)}")
+    i, j = int(edge[0]), int(edge[1])
+    if i == j:
+        raise InputError(f"edges[{k}] joins coordinate {i} to itself: leave it out")
+    return i, j

@@ -1,0 +1,1 @@
+"""Certificates: the question, the file, its verification, and what the kernel covers."""

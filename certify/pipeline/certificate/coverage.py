@@ -1,0 +1,64 @@
+"""Whether the kernel has a rule for each part of a problem."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from certify.atoms import ATOMS, Atom, Factors
+from certify.losses import LOSSES
+from certify.offsets import OFFSETS
+from certify.problem import Problem
+
+from .from_statement import atom_of
+
+OURS = tuple(ATOMS.values())  # final classes: what they state is what they compute
+PROBES = (0.5, -1.5, -1.0, -3.5)  # slices of one sign and of both
+PROBE = 1e-9  # relative rounding of two ways to one number; it only ever refuses
+
+
+def unknown(problem: Problem) -> list[str]:
+    """Return what the kernel has no rule for."""
+    known = problem.atom.statement() and not misstated(problem)
+    names = [] if known else [type(problem.atom).__name__]
+    stated = isinstance(problem.loss, tuple(LOSSES.values()))
+    names += [] if stated else [type(problem.loss).__name__]
+    ours = tuple(OFFSETS.values())
+    return names + [type(o).__name__ for o in problem.offsets if not isinstance(o, ours)]
+
+
+def misstated(problem: Problem) -> bool:
+    """Tell whether an atom of the caller's own computes something else than it states.
+
+    The kernel answers the stated question.  A probe cannot show that both are the same;
+    it refuses those that differ at a random slice, so that none is answered by mistake.
+    An atom that states arrays of its own (a network's features) is refused unprobed.
+    """
+    atom, said = problem.atom, problem.atom.statement()
+    if isinstance(atom, OURS):
+        return False
+    try:
+        twin = atom_of(said, {})
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return True
+    shapes = tuple(atom.shapes(problem.loss.dims))
+    if twin.statement() != said or tuple(twin.shapes(problem.loss.dims)) != shapes:
+        return True
+    rng = np.random.default_rng(0)
+    return any(differs(atom, twin, probe(rng, shapes, low)) for low in PROBES)
+
+
+def probe(rng: np.random.Generator, shapes: Sequence[tuple[int, ...]], low: float) -> Factors:
+    """Return one slice with entries from [low, low + 3]."""
+    return tuple(rng.uniform(low, low + 3.0, (*s, 1)) for s in shapes)
+
+
+def differs(atom: Atom, twin: Atom, x: Factors) -> bool:
+    """Tell whether two atoms differ at a slice: in theta, in phi, or in allowing its signs."""
+    if bool(atom.wrong_sign(x)) != bool(twin.wrong_sign(x)):
+        return True
+    pairs = [(a.theta(x), a.phi(tuple(p[..., 0] for p in x))) for a in (atom, twin)]
+    both = zip(*pairs, strict=True)
+    return any(
+        np.shape(a) != np.shape(b) or bool((np.abs(a - b) > PROBE * np.abs(b)).any())
+        for a, b in both
+    )

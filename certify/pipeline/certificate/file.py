@@ -1,0 +1,201 @@
+"""Write the question and the proof of kernel/SPEC.md, and the file that holds both.
+
+The statement is what a reader must agree with; the proof is what a machine checks.  They
+are separate, so a proof cannot change the question.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save
+
+from certify.atoms import Factors
+from certify.base.arrays import Array, scalar
+from certify.base.errors import InputError
+from certify.kernel import verify as kernel
+from certify.polar.proved import handed
+from certify.problem import Problem, Values
+
+Json = dict[str, Any]
+Arrays = dict[str, kernel.Array]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question: the statement, and the reader's own arrays that it names by digest."""
+
+    statement: Json
+    given: Arrays
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A question with its proof.
+
+    statement, given   the question and its arrays
+    claim              the verdict, and the arithmetic that proved it
+    proof, witness     the evidence: JSON and arrays
+    """
+
+    statement: Json
+    given: Arrays
+    claim: Json
+    proof: Json
+    witness: Arrays
+
+    def save(self, path: str | Path, *, data: bool = True) -> int:
+        """Write the certificate and return its size in bytes.
+
+        data=False leaves the question's arrays out (verifying then needs the reader's).
+        The file is written beside and renamed: an old one survives any failure.
+        Raises InputError if the file cannot be written.
+        """
+        arrays = {f"question.{k}": a for k, a in self.given.items()} if data else {}
+        arrays |= {f"proof.{k}": a for k, a in self.witness.items()}
+        head: Json = {"statement": self.statement, "claim": self.claim, "proof": self.proof}
+        head["seal"] = kernel.seal(self.statement, self.claim, self.proof, arrays)
+        text = json.dumps(head, sort_keys=True, allow_nan=False)
+        blob = save({k: as_numpy(a) for k, a in arrays.items()}, {"certify": text})
+        write_atomically(Path(path), blob)
+        return len(blob)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Certificate":
+        """Read a certificate file; sizes and digests are checked, nothing is proved.
+
+        Raises InputError if there is no such file, RejectedError if it is no certificate.
+        """
+        try:
+            file = kernel.read(path)
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+        return cls(file.statement, file.given, file.claim, file.proof, file.witness)
+
+    @property
+    def verdict(self) -> str:
+        """The verdict the certificate claims; verify() proves it."""
+        return str(self.claim["verdict"])
+
+    def summary(self) -> str:
+        """Say in one line what the certificate claims, of what question; nothing is proved."""
+        said = self.statement
+        size = "x".join(map(str, said["shape"]))
+        loss = said["loss"] if isinstance(said["loss"], str) else said["loss"]["kind"]
+        atom, lam = said["atom"]["kind"], float.fromhex(said["lam"])
+        rank = said["arrays"]["U"]["shape"][-1]
+        proof = sum(as_numpy(a).nbytes for a in self.witness.values()) / 1e6
+        model = f"{atom} of {rank} slices, {loss} loss, {size} data, lam {lam:.6g}"
+        rest = f"{len(said['offsets'])} offsets, {proof:.3g} MB of proof"
+        return f"claims {self.verdict} ({self.claim.get('tier')}): {model}, {rest}"
+
+    def better(self) -> Factors | None:
+        """Return the better factors in the proof, if it has any."""
+        if "better" not in self.proof:
+            return None
+        names = map("better.{}".format, names_of(len(self.witness)))
+        held = [as_numpy(self.witness[k]) for k in names if k in self.witness]
+        hidden = self.statement["atom"].get("hidden")
+        if hidden is None:
+            return tuple(held)
+        d, outputs = self.statement["arrays"]["features"]["shape"][1], self.statement["shape"][1]
+        widths = (d, *hidden, outputs)
+        return tuple(x.reshape(*widths[k : k + 2], -1) for k, x in enumerate(held))
+
+    def better_offsets(self) -> Values:
+        """Return the offset values that go with the better factors."""
+        kinds = range(len(self.statement["offsets"]) if "better" in self.proof else 0)
+        return tuple(as_numpy(self.witness[f"better.q{k}"]) for k in kinds)
+
+
+def as_numpy(a: kernel.Array) -> Any:  # noqa: ANN401  float64, float32 or int64
+    """View a kernel array as numpy."""
+    kinds: Json = {"d": np.float64, "f": np.float32}
+    kind = kinds.get(memoryview(a.data).format, np.int64)
+    flat = np.frombuffer(a.data, dtype=kind) if len(a.data) else np.zeros(0, kind)
+    return flat.reshape(a.shape)
+
+
+def write_atomically(path: Path, blob: bytes) -> None:
+    """Write beside the target, flush, and rename over it; devices are written to directly.
+
+    Raises InputError if the folder is missing, unwritable or full; the old file stays.
+    """
+    beside = None
+    try:
+        target = path.resolve()
+        if target.exists() and not target.is_file():
+            target.write_bytes(blob)
+            return
+        beside = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+        with beside.open("xb") as file:
+            file.write(blob)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(target)
+        beside = None
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from None
+    finally:
+        if beside is not None:
+            beside.unlink(missing_ok=True)
+
+
+def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, atol: float) -> Asked:
+    """State the question about these factors; q None asks for the best offsets.
+
+    Raises InputError for an epsilon that is negative or not finite.
+    """
+    tolerance = {k: scalar(v, k, zero=True).hex() for k, v in (("rtol", rtol), ("atol", atol))}
+    given = {k: handed(a) for k, a in problem.loss.arrays().items()}
+    given |= {k: handed(a) for k, a in problem.atom.arrays().items()}
+    given |= {k: handed(a) for k, a in named(factors).items()}
+    offsets = []
+    for k, o in enumerate(problem.offsets):
+        numbers = {name: x.hex() for name, x in o.numbers().items()}
+        offsets.append({"kind": o.name} | o.stated() | numbers)
+        given |= {name: handed(a) for name, a in o.arrays(k).items()}
+    if q is not None:
+        given |= {f"q{k}": handed(x) for k, x in enumerate(q)}
+    statement = {
+        "format": kernel.FORMAT,
+        "claim": "any size" if problem.lam > 0 else "rank",
+        "loss": problem.loss.statement(),
+        "atom": problem.atom.statement(),
+        "lam": problem.lam.hex(),
+        "shape": list(problem.loss.dims),
+        "observed": "all" if problem.loss.observed.full else "listed",
+        "offsets": offsets,
+        "q": "found" if q is None and problem.offsets else "given",
+        "arrays": {k: kernel.identity(a) for k, a in given.items()},
+        **tolerance,
+    }
+    return Asked(statement, given)
+
+
+def named(factors: Factors) -> dict[str, Array]:
+    """Name the arrays of a factorization U, V, and X2, ... where there are more."""
+    # the weights of a layer as one column, also of no slices
+    flat = [x.reshape(prod(x.shape[:-1]), x.shape[-1]) for x in factors]
+    return dict(zip(names_of(len(factors)), flat, strict=True))
+
+
+def names_of(count: int) -> list[str]:
+    """Return the names of factors: U, V, X2, ..."""
+    return ["U", "V", *(f"X{k}" for k in range(2, count))][:count]
+
+
+def numbered(prefix: str, values: Values) -> dict[str, Array]:
+    """Name offset values q0, q1, ..."""
+    return {f"{prefix}q{k}": x for k, x in enumerate(values)}
+
+
+def hand_over(arrays: Mapping[str, Array]) -> Arrays:
+    """Hand named arrays to the kernel."""
+    return {k: handed(a) for k, a in arrays.items()}

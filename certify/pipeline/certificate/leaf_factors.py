@@ -1,0 +1,49 @@
+"""Cholesky factors for the leaves of a tensor's proof that come without: exact proofs need them.
+
+A factor is only a witness: whatever is added cannot make a false claim pass.
+"""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+
+from certify.base.arrays import Array
+from certify.base.rigor.fields import Ball
+from certify.base.rigor.rounded import Rounded
+from certify.kernel import verify as kernel
+from certify.polar import eigen as spectra
+from certify.polar.proved import above, handed
+
+from .file import Arrays, Asked, Json
+
+
+class Factors(Rounded):
+    """Rounded arithmetic that keeps a Cholesky factor of every matrix it is to bound."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        super().__init__()
+        self.made: list[Array | None] = []
+
+    def top(self, g: Ball, shift: Fraction, factor: kernel.Array | None) -> Fraction:
+        """Keep a factor of shift I - G, unless the proof has one or there is none."""
+        made = None if factor is not None else spectra.factorize(g.mid, above(shift))
+        self.made.append(None if made is None else spectra.packed(made))
+        return shift
+
+
+def leaf_factors(asked: Asked, polar: Json, witness: Arrays, limit: float = math.inf) -> Arrays:
+    """Return the Cholesky factors of a tensor's leaves that a certificate leaves out."""
+    question = kernel.question(asked.statement, asked.given)
+    keeper = Factors()
+    metered = kernel.Metered(keeper, kernel.Budget(limit))
+    try:
+        w = keeper.load(kernel.Arrays(witness, "proof").get("W", (question.at.size,)))
+        with np.errstate(all="ignore"):  # what is not finite has no factor
+            kernel.polar_bound(metered, question.pair, w, polar, kernel.Arrays(witness, "proof"))
+        leaves = [node["leaf"] for node, _ in kernel.leaves(polar, len(polar.get("splits", [])))]
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+        return {}  # the proof is refused for its own reason
+    pairs = zip(leaves, keeper.made, strict=True)
+    return {f"L{t}": handed(made) for t, made in pairs if made is not None}

@@ -1,0 +1,104 @@
+"""Read the question of a certificate back: its problem, factors and epsilon."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from certify.atoms import Factors
+from certify.base.errors import InputError
+from certify.kernel import verify as kernel
+from certify.kernel.verify import RejectedError
+from certify.losses import LOSSES, Loss
+from certify.offsets import OFFSETS, Offset
+from certify.problem import Problem, Values
+
+from .file import Certificate, Json, as_numpy, ask, names_of
+from .from_statement import Data, atom_of
+
+MATRIX = 2  # dimensions
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a certificate is about: is f(factors, q) within epsilon of the optimum?
+
+    q     the candidate's offset values; None if the best ones were asked for
+    rtol, atol   epsilon = max(atol, rtol |f|)
+    """
+
+    problem: Problem
+    factors: Factors
+    q: Values | None
+    rtol: float
+    atol: float
+
+
+def question(certificate: Certificate) -> Question:
+    """Return the question that a certificate states, from the arrays stored in it.
+
+    What is returned states the same question again, field by field, or nothing is: the
+    arrays are the certificate's own, and whether they are *your* data only you can tell.
+
+    Raises InputError if the arrays were left out of the file, RejectedError if the
+    statement is not one that `ask` makes.
+    """
+    c = certificate
+    if missing := sorted(set(c.statement["arrays"]) - set(c.given)):
+        raise InputError(f"the certificate holds no data ({', '.join(missing)} left out)")
+    at = kernel.pattern(c.statement, kernel.Arrays(c.given, "statement"))
+    budget = kernel.Budget(kernel.allowance(c.statement, c.proof, c.given.values()))
+    budget.spend(kernel.LINE * (at.m + at.n), f"{at.m} rows and {at.n} columns")
+    try:
+        found = reread(c.statement, {k: as_numpy(a) for k, a in c.given.items()})
+        again = ask(found.problem, found.factors, found.q, rtol=found.rtol, atol=found.atol)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise RejectedError("statement", "malformed", str(error)) from error
+    if again.statement != c.statement:
+        wrong = [k for k, v in again.statement.items() if c.statement.get(k) != v]
+        raise RejectedError("statement", "malformed", ", ".join(wrong or sorted(c.statement)))
+    return found
+
+
+def reread(said: Json, data: Data) -> Question:
+    """Build the problem of a statement from its arrays."""
+    loss, atom = loss_of(said, data), atom_of(said["atom"], data)
+    offsets = [offset_of(k, dict(o), data) for k, o in enumerate(said["offsets"])]
+    problem = Problem(loss, atom, float.fromhex(said["lam"]), offsets)
+    shapes = atom.shapes(loss.dims)
+    held = (data[name] for name in names_of(len(shapes)))
+    factors = tuple(x.reshape(*s, x.shape[-1]) for x, s in zip(held, shapes, strict=True))
+    q = None if said["q"] == "found" else tuple(data[f"q{k}"] for k in range(len(offsets)))
+    return Question(problem, factors, q, float.fromhex(said["rtol"]), float.fromhex(said["atol"]))
+
+
+def loss_of(said: Json, data: Data) -> Loss:
+    """Build the loss: of all entries, of a sparse matrix, or of a tensor with a mask."""
+    kind = said["loss"] if isinstance(said["loss"], dict) else {"kind": said["loss"]}
+    numbers = {k: float.fromhex(x) for k, x in kind.items() if k != "kind"}
+    make: Callable[..., Loss] = LOSSES[kind["kind"]]
+    dims, weights = tuple(said["shape"]), data.get("weights")
+    if said["observed"] == "all":
+        if weights is not None and weights.size == data["Y"].size:  # not one for each row
+            weights = weights.reshape(dims)
+        return make(data["Y"].reshape(dims), weights=weights, **numbers)
+    rows, cols = data["rows"], data["cols"]
+    if len(dims) == MATRIX:
+        Y = sparse.csr_array((data["Y"], (rows, cols)), shape=dims)
+        return make(Y, weights=weights, **numbers)
+    Y, w, seen = (np.zeros((dims[0], int(np.prod(dims[1:]))), t) for t in (float, float, bool))
+    Y[rows, cols], seen[rows, cols] = data["Y"], True
+    if weights is not None:
+        w[rows, cols] = weights
+    told = None if weights is None else w.reshape(dims)
+    return make(Y.reshape(dims), weights=told, mask=seen.reshape(dims), **numbers)
+
+
+def offset_of(k: int, said: Json, data: Data) -> Offset:
+    """Build the k-th offset."""
+    make = OFFSETS[said.pop("kind")]
+    own: Data = {n: float.fromhex(x) if isinstance(x, str) else x for n, x in said.items()}
+    names = {f"ridge{k}": "ridge", f"A{k}": "A", f"edges{k}": "edges"}
+    names[f"edges{k}.weights"] = "weights"
+    return make(**own | {new: data[old] for old, new in names.items() if old in data})

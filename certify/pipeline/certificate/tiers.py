@@ -1,0 +1,23 @@
+"""Which arithmetic the kernel's rules are run in: exact where that takes seconds."""
+
+import math
+from typing import Any
+
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
+from certify.kernel import verify as kernel
+from certify.problem import Problem
+
+EXACT_ENTRIES, EXACT_SIDE = 400_000, 400  # up to here exact integers take seconds
+
+
+def arithmetic(problem: Problem, tier: str | None = None) -> kernel.Arithmetic[Any]:
+    """Return the arithmetic of a tier; by default exact where that takes seconds."""
+    small = math.prod(problem.loss.dims) <= EXACT_ENTRIES and narrow(problem.loss.dims)
+    return Flint() if (tier or ("exact" if small else "rounded")) == "exact" else Rounded()
+
+
+def narrow(dims: tuple[int, ...]) -> bool:
+    """Whether exact matrices of the polar's proof are small: of a tensor, two modes' products."""
+    first, *rest = sorted(dims)
+    return (first if len(rest) == 1 else first * rest[0]) <= EXACT_SIDE

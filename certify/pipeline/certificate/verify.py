@@ -1,0 +1,166 @@
+"""verify(): re-derive a certificate's claim about the reader's own question."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from certify.base.arrays import Array
+from certify.base.errors import InputError, OutOfScopeError
+from certify.kernel import verify as kernel
+from certify.polar import eigen as spectra
+from certify.polar.proved import above, below, handed
+from certify.problem import Problem
+
+from .coverage import unknown
+from .file import Arrays, Asked, Certificate, Json, as_numpy, ask
+from .leaf_factors import leaf_factors
+from .tiers import arithmetic
+from .verdict import Verdict
+
+TIERS = ("exact", "rounded")
+MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+SCALES = (("scale.left", (-1, 1)), ("scale.right", (1, -1)))
+
+
+@dataclass(frozen=True)
+class Proved:
+    """What a certificate was proved to show, by which arithmetic and rules.
+
+    lower <= inf over all sizes (at lam = 0: rank <= r),  f(candidate) <= upper, and
+    f(better) <= better for the better factors in the certificate, if it has any.
+    """
+
+    verdict: Verdict
+    lower: float
+    upper: float
+    tier: str
+    rules: tuple[str, ...]
+    better: float | None = None
+
+
+def verify(  # noqa: PLR0913  the contract's keywords
+    path_or_certificate: str | Path | Certificate,
+    problem: Problem,
+    factors: Sequence[Any],
+    *,
+    q: Sequence[Any] | None = None,
+    tier: str = "exact",
+    rtol: float = 1e-6,
+    atol: float = 0.0,
+    limit: int | None = None,
+) -> Proved:
+    """Prove a certificate's claim about *these* data, factors and epsilon.
+
+    The question is stated again from the reader's own arrays and must be the one in the
+    certificate, bit by bit.  tier "exact" (integers) or "rounded" (outward-rounded
+    floats).  limit: the units of work that verifying may take (kernel/SPEC.md); by default
+    what the size of the certificate allows.
+
+    Raises RejectedError(where, code, value) if anything differs or the claim does not
+    follow, InputError if the caller's own input is wrong.
+    """
+    if tier not in TIERS:
+        raise InputError(f"tier must be one of {', '.join(TIERS)}, got {tier!r}")
+    if not isinstance(path_or_certificate, str | Path | Certificate):
+        got = type(path_or_certificate).__name__
+        raise InputError(f"a certificate must be a path or a Certificate, got {got}")
+    if names := unknown(problem):
+        raise OutOfScopeError(f"the kernel has no rule for {' with '.join(names)}")
+    held = problem.accept(factors)
+    values = None if q is None else problem.accept_offsets(q)
+    asked = ask(problem, held, values, rtol=rtol, atol=atol)
+    found = path_or_certificate
+    certificate = found if isinstance(found, Certificate) else Certificate.load(found)
+    kernel.same_question(certificate.statement, asked.statement)
+    if limit is None:
+        limit = allowed(certificate, asked)
+    return proved(problem, asked, completed(certificate, asked, tier, limit), tier, limit)
+
+
+def allowed(certificate: Certificate, asked: Asked) -> int:
+    """Return the units of work that the kernel takes for a certificate of this size."""
+    arrays = [*asked.given.values(), *certificate.witness.values()]
+    return kernel.allowance(certificate.statement, certificate.proof, arrays)
+
+
+def proved(
+    problem: Problem,
+    asked: Asked,
+    certificate: Certificate,
+    tier: str,
+    limit: float | None = None,
+) -> Proved:
+    """Run the kernel on the reader's arrays."""
+    c = certificate
+    file = kernel.File(c.statement, c.given, c.claim, c.proof, c.witness)
+    try:
+        with np.errstate(all="ignore"):  # the kernel refuses what is not finite
+            outcome = kernel.check(file, asked.given, arithmetic(problem, tier), limit=limit)
+    except kernel.RejectedError:
+        raise
+    except MALFORMED as error:
+        raise kernel.RejectedError("proof", "malformed", repr(error)) from error
+    verdict = Verdict[outcome.verdict]
+    better = None if outcome.better is None else above(outcome.better)
+    bracket = below(outcome.lower), above(outcome.upper)
+    return Proved(verdict, *bracket, outcome.tier, outcome.rules, better)
+
+
+def completed(
+    certificate: Certificate, asked: Asked, tier: str, limit: float | None = None
+) -> Certificate:
+    """Add the Cholesky factor that large certificates leave out; exact proofs need one.
+
+    A factor is only a witness: whatever is added here cannot make a false claim pass.
+    """
+    polar, witness = kernel.part(certificate.proof, "polar"), certificate.witness
+    limit = allowed(certificate, asked) if limit is None else limit
+    if tier == "exact" and polar.get("rule") == "transpose" and "W" in witness:
+        return replace(certificate, witness=leaf_factors(asked, polar, witness, limit) | witness)
+    missing = polar.get("rule") == "spectral" and "L" not in witness and "W" in witness
+    if tier != "exact" or not missing:
+        return certificate
+    m, n = asked.statement["shape"][0], math.prod(asked.statement["shape"][1:])
+    kernel.Budget(limit).hold(m * n + (n if polar.get("axis") else m) ** 2, "a dense dual point")
+    S = dense(witness, asked)
+    shift = kernel.shift_of(polar, "proof.polar.shift")
+    if S is not None:
+        for k, (name, shape) in enumerate(SCALES):
+            if name in witness:
+                if witness[name].shape != (S.shape[k],):
+                    return certificate
+                S = S * as_numpy(witness[name]).reshape(shape)
+    factor = None if S is None else factorized(S, polar, witness, shift)
+    if factor is None:
+        return certificate
+    return replace(certificate, witness=witness | {"L": handed(spectra.packed(factor))})
+
+
+def factorized(S: Array, polar: Json, witness: Arrays, shift: Fraction) -> Array | None:
+    """Return the Cholesky factor of shift I - Gram(S) - M, or None."""
+    g = spectra.gram(S, int(polar.get("axis") != 0))
+    if "M" in witness:
+        if witness["M"].shape != g.shape:
+            return None
+        g = g + as_numpy(witness["M"])
+    return spectra.factorize(g, above(shift))
+
+
+def dense(witness: Arrays, asked: Asked) -> Array | None:
+    """Return W + N as a dense matrix, or None if their sizes are not the question's."""
+    given, (m, *rest) = asked.given, asked.statement["shape"]
+    n = math.prod(rest)
+    size = given["Y"].shape
+    if any(witness[k].shape != size for k in ("W", "N") if k in witness):
+        return None
+    flat = as_numpy(witness["W"]) + (as_numpy(witness["N"]) if "N" in witness else 0.0)
+    if "rows" not in given:
+        return np.asarray(flat.reshape(m, n))
+    out = np.zeros((m, n))
+    out[as_numpy(given["rows"]), as_numpy(given["cols"])] = flat
+    return out

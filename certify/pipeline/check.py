@@ -1,0 +1,231 @@
+"""check(): factors in, verdict and certificate out.  The verdict comes after the verifier."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from certify.atoms import Factors, ReLU
+from certify.base.arrays import Array, short
+from certify.base.bar import shown
+from certify.base.checkpoint import Keeper, keeping, stoppable
+from certify.base.clock import LOG, Clock, Progress
+from certify.base.errors import InputError, OutOfScopeError
+from certify.base.threads import threads
+from certify.losses import LOSSES, Squared
+from certify.polar.proved import above, below
+from certify.polar.scale import scaled as scaled_by
+from certify.problem import Problem, Values
+from certify.search import by_solver, fixed_rank
+from certify.search import layers as networks
+from certify.search.by_solver import Route, accepted
+from certify.search.descent import alternating as descent
+from certify.search.dual.points import Run
+from certify.search.evidence import accept_dual, any_size, by_rank
+from certify.search.found import Evidence
+from certify.search.meta_algorithm import lowest
+
+from . import rescale as scaling
+from .certificate.coverage import PROBE, unknown
+from .certificate.file import ask
+from .certificate.verdict import Verdict
+from .checkpoint_file import opened
+from .prove import settle
+from .result import Result, reason
+
+
+@np.errstate(all="ignore")  # what is not finite is refused or never taken
+def check(  # noqa: PLR0913  the contract's keywords
+    problem: Problem,
+    factors: Sequence[Any],
+    *,
+    q: Sequence[Any] | None = None,
+    rtol: float = 1e-6,
+    atol: float = 0.0,
+    budget: float | None = None,
+    seed: int = 0,
+    progress: Progress | bool | None = None,
+    dual: Array | None = None,
+    method: str = "engine",
+    solver: str | None = None,
+    checkpoint: str | Path | None = None,
+) -> Result:
+    """Decide whether factors are a global optimum of their own objective, with proof.
+
+        CERTIFIED when   upper - lower <= max(atol, rtol |upper|).
+
+    factors   K arrays, last axis the slice: U (m, r), V (n, r)
+    q         the candidate's offset values; without them the best ones are found
+    budget    seconds of search; whatever is proved by then is returned
+    seed      of the random starts: the same call gives the same answer
+    progress  called as progress(stage, value), returning True ends the search; or True: a bar
+              on a terminal or in a notebook
+    dual      a dual point W of your own, instead of searching for one
+    method    "engine", or "cvxpy": small problems by general solvers, untrusted: the dual point of
+              the convex relaxation, and the relaxation of its polar
+    solver    with "cvxpy": a name of cvxpy, such as "CLARABEL"; None: the first that answers
+    checkpoint  a file: what a long proof has reached is written to it now and then, and gone
+              on from if it is there
+
+    The first Ctrl-C ends the search with the bracket proved so far; the second interrupts.
+
+    Raises InputError when the caller's input is wrong.  What the theory does not cover
+    is the verdict OUT_OF_SCOPE, never an exception.
+    """
+    held = problem.accept(factors)
+    values = None if q is None else problem.accept_offsets(q)
+    asked = ask(problem, held, values, rtol=rtol, atol=atol)
+    keeper = Keeper() if checkpoint is None else opened(checkpoint, asked.statement)
+    clock, wanted = Clock(positive(budget), progress), accept_dual(problem, dual)
+    seed, route = natural(seed), accepted(Route(method, solver), problem)
+    found_q, away = attained(problem, held) if values is None else (values, "")
+    value = finite_objective(problem, held, found_q)
+    if why := uncovered(problem) or away:
+        floor = 0.0 if isinstance(problem.loss, Squared) else -np.inf
+        return unproved(problem, held, found_q, Verdict.OUT_OF_SCOPE, (floor, value, why))
+    if unknown(problem):
+        return by_floats(problem, held, found_q, rtol=rtol, atol=atol)
+    scaled, by = scaling.normalized(problem)
+    small_q = None if values is None else scaling.offsets_down(values, by)
+    start = descent.state(scaled, scaling.factors_down(held, by), small_q)
+    epsilon = max(scaling.value_down(atol, by), rtol * abs(start.value))
+    fixed = values is not None or not problem.offsets
+    run = Run(scaled, start, epsilon, clock, seed, fixed, float(scaled_by(1.0, -by.whole)))
+    with threads(problem.loss.observed), keeping(keeper), stoppable(), shown(clock):
+        found = gathered(run, wanted, route)
+        found = scaling.evidence_up(found, by)
+        proof = settle(problem, asked, found, clock.left())
+    outcome = proof.outcome
+    LOG.info("%s in [%.10g, %.10g]", outcome.verdict, outcome.lower, outcome.upper)
+    return Result(
+        verdict=Verdict[outcome.verdict],
+        lower=below(outcome.lower),
+        upper=above(outcome.upper),
+        reason=reason(problem, held, found, outcome),
+        certificate=proof.certificate,
+        stationarity=stationarity(problem, held, found_q),
+        better=proof.certificate.better(),
+        q=found.start.q,
+        tier=outcome.tier,
+        steps=tuple((name, s.value) for name, s in found.steps),
+        reached=lowest([s for _, s in found.steps]) if found.steps else None,
+        better_upper=None if outcome.better is None else above(outcome.better),
+    )
+
+
+def gathered(run: Run, wanted: Array | None, route: Route) -> Evidence:
+    """Look for evidence: at a fixed rank, by a general solver, or by the engine."""
+    if run.problem.lam == 0:
+        return by_rank(run)
+    if route.method == "cvxpy":
+        return by_solver.any_size(run, wanted, route.solver)
+    return any_size(run, wanted)
+
+
+def positive(budget: float | None) -> float | None:
+    """Return the budget in seconds, or None for none."""
+    if budget is None:
+        return None
+    if not (isinstance(budget, int | float) and budget >= 0):
+        raise InputError(f"budget must be seconds >= 0 or None, got {budget!r}")
+    return float(budget)
+
+
+def natural(seed: object) -> int:
+    """Return the seed, a natural number."""
+    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or seed < 0:
+        raise InputError(f"seed must be an integer >= 0, got {short(seed)}")
+    return int(seed)
+
+
+def best_offsets(problem: Problem, factors: Factors) -> Values:
+    """Return the best offsets, found at scale 1."""
+    if not problem.offsets:
+        return ()
+    if not isinstance(problem.loss, tuple(LOSSES.values())):
+        name = type(problem.loss).__name__
+        raise InputError(f"q must be given: the best offsets are not known for {name}")
+    scaled, by = scaling.normalized(problem)
+    found = scaled.best_offsets(scaling.factors_down(factors, by))
+    return tuple(scaled_by(x, by.data) for x in found)
+
+
+def finite_objective(problem: Problem, factors: Factors, q: Values) -> float:
+    """Return the objective; refuse data for which float64 cannot hold it."""
+    if why := problem.loss.outside(problem.predict(factors, q)):
+        raise InputError(f"the objective is infinite: {why}")
+    value = problem.objective(factors, q)
+    if not np.isfinite(value):
+        cure = "scale data, lam and factors down by a power of two"
+        raise InputError(f"the objective overflows float64 (it is {value}): {cure}")
+    return value
+
+
+def attained(problem: Problem, factors: Factors) -> tuple[Values, str]:
+    """Return the best offsets; or zeros, and why no offsets are best."""
+    try:
+        return best_offsets(problem, factors), ""
+    except OutOfScopeError as error:
+        observed = problem.loss.observed
+        return tuple(np.zeros(o.shape(observed)) for o in problem.offsets), str(error)
+
+
+def uncovered(problem: Problem) -> str:
+    """Return why the theory does not cover the problem, with the cure, or ""."""
+    try:
+        if problem.lam == 0:
+            fixed_rank.require(problem)
+    except OutOfScopeError as error:
+        return str(error)
+    return networks.unlevelled(problem) if isinstance(problem.atom, ReLU) else ""
+
+
+def stationarity(problem: Problem, factors: Factors, q: Values) -> float:
+    """Return sum over slices of |<W, phi(X_i)> - lam theta(X_i)| / sum of lam theta(X_i).
+
+    Both are equal at a stationary point (scaling a slice must not help); a slice that is
+    dying counts for as little as it costs.  At lam = 0 the defect is |<W, phi>| relative to
+    |W| |phi|.
+    """
+    W, observed = problem.dual_point(factors, q), problem.loss.observed
+    earned, sizes = problem.atom.earned(W, factors, observed)
+    price = problem.lam * np.asarray(problem.atom.theta(factors))
+    scale = price if problem.lam else float(np.linalg.norm(W)) * sizes
+    defect, whole = float(np.abs(earned - price).sum()), float(scale.sum())
+    if whole > 0:
+        return defect / whole
+    return np.inf if defect > 0 else 0.0
+
+
+def unproved(
+    problem: Problem, factors: Factors, q: Values, verdict: Verdict, said: tuple[float, float, str]
+) -> Result:
+    """Return a result without a certificate."""
+    lower, upper, why = said
+    return Result(
+        verdict, lower, upper, why, None, stationarity(problem, factors, q), None, q, "floats"
+    )
+
+
+def by_floats(problem: Problem, factors: Factors, q: Values, *, rtol: float, atol: float) -> Result:
+    """Judge an atom that the kernel does not know: nothing is proved."""
+    W = problem.dual_point(factors, q)
+    upper = problem.objective(factors, q)
+    polar = problem.atom.polar(problem.loss.observed.array(W))
+    names = " with ".join(unknown(problem))
+    why = f"the kernel has no rule for {names}: floats only, nothing is proved"
+    if not polar.upper >= polar.lower:
+        why += f"; its polar is contradictory: upper {polar.upper}, attained {polar.lower}"
+    top = max(polar.upper, polar.lower)  # a witness is believed before a claim
+    s = min(1.0, problem.lam / top) if top > 0 else 1.0
+    floor = 0.0 if isinstance(problem.loss, Squared) else -np.inf
+    lower = problem.loss.dual_value(s * W) if not problem.offsets else floor
+    lower = lower if polar.upper >= polar.lower and not np.isnan(lower) else -np.inf
+    if lower - upper > PROBE * abs(upper):  # no bound of an objective exceeds it
+        why += f"; its polar is too small: it bounds {upper} from below by {lower}"
+        lower = -np.inf
+    lost = upper < np.finfo(np.float64).tiny and bool(np.any(W))  # the objective underflowed
+    near = upper - lower <= max(atol, rtol * abs(upper)) and not lost
+    verdict = Verdict.NUMERICAL if near else Verdict.UNDECIDED
+    return unproved(problem, factors, q, verdict, (lower, upper, why))

@@ -1,0 +1,65 @@
+"""A file from which a long check() goes on: the dual point, the best factors, and trees."""
+
+import hashlib
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from certify.base.checkpoint import Arrays, Keeper
+from certify.base.errors import InputError
+
+from .certificate.file import write_atomically
+
+FORMAT = 2
+LEFT_OUT = ("rtol", "atol")  # of the question: a proof may go on for another epsilon
+
+
+def opened(path: str | Path, statement: dict[str, Any]) -> Keeper:
+    """Return a keeper that writes to a file, filled from it if it is there.
+
+    Raises InputError for a file that is no checkpoint, or one of another question.
+    """
+    file, mark = Path(path), question_of(statement)
+
+    def write(text: Any, arrays: Arrays) -> None:  # noqa: ANN401  JSON
+        """Write all at once, beside the file, and rename."""
+        head = json.dumps({"format": FORMAT, "question": mark, "kept": text}, sort_keys=True)
+        blob = io.BytesIO()
+        np.savez(blob, allow_pickle=False, head=np.array(head), **arrays)
+        write_atomically(file, blob.getvalue())
+
+    keeper = Keeper(write)
+    if not file.exists():
+        return keeper
+    head, arrays = read(file)
+    if head["question"] != mark:
+        raise InputError(f"{file} is a checkpoint of another problem, candidate or lam")
+    try:
+        keeper.fill(head["kept"], arrays)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{file} is no checkpoint of this version: {error}") from None
+    return keeper
+
+
+def read(file: Path) -> tuple[dict[str, Any], Arrays]:
+    """Return the head and the arrays of a checkpoint."""
+    try:
+        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as held:
+            arrays = {k: held[k] for k in held.files}
+        head = json.loads(str(arrays.pop("head")))
+        known = isinstance(head, dict) and head.get("format") == FORMAT and "question" in head
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{file} is no checkpoint: {error}") from None
+    if not known:
+        raise InputError(f"{file} is no checkpoint of format {FORMAT}")
+    return head, arrays
+
+
+def question_of(statement: dict[str, Any]) -> str:
+    """Return a digest of the question, whatever its epsilon."""
+    said = {k: v for k, v in statement.items() if k not in LEFT_OUT}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,253 @@
+"""What a comparison of fits says: proved brackets of each, as a record, a table and a plot."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from certify.atoms import Factors
+from certify.base.errors import InputError
+from certify.kernel.verify import Enclosure
+from certify.polar.proved import above, below
+
+from .certificate.file import Certificate, write_atomically
+from .certificate.verdict import Verdict
+from .report._numbers import at_least, at_most
+from .result import Result, slices
+
+Epsilon = tuple[float, float]
+FORMATS = ("png", "svg", "pdf")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One fit among others; every number is proved.
+
+    size     slices that are not zero
+    lower    lower <= f(fit) <= upper
+    excess   (low, high): low <= f(fit) - optimum <= high
+    same     the fits whose objectives are within epsilon of this one's, itself included
+    status   "optimal", "worse" (than another, by more than epsilon) or "open"
+    """
+
+    index: int
+    size: int
+    lower: float
+    upper: float
+    excess: tuple[float, float]
+    same: tuple[int, ...]
+    status: str
+
+
+@dataclass(frozen=True)
+class RestartReport:
+    """Fits against one lower bound of the optimum over all sizes.
+
+    lower        lower <= inf over all sizes <= upper <= f of every fit
+    fits         in the order given
+    verdict      CERTIFIED if a fit is proved optimal, else check()'s verdict on the best fit
+    result       the check() that proved `lower`
+    better       better factors than every fit, where any were proved
+    rank         at lam = 0 the size of the largest fit: the bound is over rank at most that
+    """
+
+    lower: float
+    upper: float
+    fits: tuple[Fit, ...]
+    verdict: Verdict
+    result: Result
+    better: Factors | None
+    rank: int | None = None
+
+    @property
+    def best(self) -> Fit:
+        """The fit of the lowest objective."""
+        return min(self.fits, key=lambda f: (f.upper, f.index))
+
+    @property
+    def optimal(self) -> tuple[int, ...]:
+        """The fits proved optimal."""
+        return tuple(f.index for f in self.fits if f.status == "optimal")
+
+    @property
+    def smallest(self) -> int | None:
+        """The smallest size among the optimal fits."""
+        return min((self.fits[k].size for k in self.optimal), default=None)
+
+    @property
+    def stop(self) -> bool:
+        """Whether no restart can find anything better by more than epsilon: proved."""
+        return bool(self.optimal)
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """The certificate of the bound."""
+        return self.result.certificate
+
+    @property
+    def advice(self) -> str:
+        """What to do, in a sentence."""
+        if self.stop:
+            k = min(self.optimal, key=lambda k: (self.fits[k].size, k))
+            over = "all sizes" if self.rank is None else f"rank at most {self.rank}"
+            first = f"stop restarting: fit {k} is proved optimal over {over}"
+            return f"{first}; {slices(self.fits[k].size)} is the least size given that attains it"
+        if self.better is not None:
+            found = f"{slices(self.better[0].shape[-1])} reach {at_most(self.upper)}"
+            return f"no fit is optimal: proved better factors with {found}; improve() goes on"
+        left = above(Fraction(self.best.upper) - Fraction(self.lower))
+        first = f"open: fit {self.best.index} is at most {at_most(left, 3)} above the optimum"
+        return f"{first}; {self.result.reason}"
+
+    def told(self) -> dict[str, Any]:
+        """Return the report as plain values."""
+        return {
+            "verdict": self.verdict.name,
+            "lower": self.lower,
+            "upper": self.upper,
+            "rank": self.rank,
+            "optimal": list(self.optimal),
+            "smallest": self.smallest,
+            "stop": self.stop,
+            "reason": self.advice,
+            "fits": [
+                {
+                    "fit": f.index,
+                    "slices": f.size,
+                    "lower": f.lower,
+                    "upper": f.upper,
+                    "excess": list(f.excess),
+                    "same": list(f.same),
+                    "status": f.status,
+                }
+                for f in self.fits
+            ],
+        }
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return the table, a heading first."""
+        head = ("fit", "slices", "objective", "above the optimum by", "status", "same value as")
+        return [head, *(row(f) for f in self.fits)]
+
+    def __repr__(self) -> str:
+        """Show the table, the bound and what to do."""
+        rows = self.rows()
+        widths = [max(len(r[k]) for r in rows) for k in range(len(rows[0]))]
+        lines = [
+            "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows
+        ]
+        return "\n".join([*lines, f"optimum >= {self.lower!r}", self.advice])
+
+    def plot(self, path: str | Path) -> int:
+        """Draw each fit's objective above the shared bound; return the size in bytes.
+
+        Raises InputError for another format than .png, .svg or .pdf, a file that cannot be
+        written, or without matplotlib.
+        """
+        kind, figure = plottable(path)
+        buffer = io.BytesIO()
+        drawn(self, figure(figsize=(7, 4), layout="constrained")).savefig(buffer, format=kind)
+        blob = buffer.getvalue()
+        write_atomically(Path(path), blob)
+        return len(blob)
+
+
+def plottable(path: str | Path) -> tuple[str, Any]:
+    """Return the format that a plot's name ends with, and matplotlib's Figure.
+
+    Raises InputError for another format than .png, .svg or .pdf, or without matplotlib.
+    """
+    kind = Path(path).suffix.lower().removeprefix(".")
+    if kind not in FORMATS:
+        known = ", ".join(f".{k}" for k in FORMATS)
+        raise InputError(f"a plot must be one of {known}, got {path}")
+    try:
+        return kind, import_module("matplotlib.figure").Figure
+    except ImportError as error:
+        cure = "pip install certify[report]"
+        raise InputError(f"matplotlib cannot be imported ({error}): {cure}") from None
+
+
+def row(f: Fit) -> tuple[str, ...]:
+    """Return a line of the table."""
+    low, high = f.excess
+    others = ", ".join(str(k) for k in f.same if k != f.index)
+    between = (
+        f"{at_least(low, 3)} to {at_most(high, 3)}" if low > 0 else f"at most {at_most(high, 3)}"
+    )
+    return str(f.index), str(f.size), at_most(f.upper), between, f.status, others
+
+
+def compared(
+    held: tuple[Sequence[Enclosure], Sequence[int]],
+    results: Sequence[tuple[int, Result]],
+    better: tuple[Enclosure, Factors] | None,
+    epsilon: Epsilon,
+) -> RestartReport:
+    """Draw every conclusion from proved numbers, in exact arithmetic.
+
+    held     the enclosed objective and the size of each fit
+    results  (fit, its check()), the best fit first
+    better   the objective and the factors of the best point that any check() proved
+    """
+    values, sizes = held
+    top = max(results, key=lambda pair: pair[1].lower)[1]
+    bound = Fraction(top.lower)
+    least = min(v.hi for v in values)
+    if better is not None:
+        least = min(least, better[0].hi)
+    same = alike(values, epsilon)
+    certified = {k for k, r in results if r.verdict is Verdict.CERTIFIED}  # before any rounding
+    fits = []
+    for k, v in enumerate(values):
+        low, high = max(v.lo - least, Fraction(0)), v.hi - bound
+        near = k in certified or high <= within(v.hi, epsilon)
+        status = "optimal" if near else ("worse" if low > within(least, epsilon) else "open")
+        excess = (below(low), above(high))
+        fits.append(Fit(k, sizes[k], below(v.lo), above(v.hi), excess, same[k], status))
+    optimal = any(f.status == "optimal" for f in fits)
+    verdict = Verdict.CERTIFIED if optimal else results[0][1].verdict
+    found = better[1] if better is not None and better[0].hi <= least and not optimal else None
+    return RestartReport(top.lower, above(least), tuple(fits), verdict, top, found)
+
+
+def within(value: Fraction, epsilon: Epsilon) -> Fraction:
+    """Return max(atol, rtol |value|)."""
+    rtol, atol = epsilon
+    return max(Fraction(atol), Fraction(rtol) * abs(value))
+
+
+def alike(values: Sequence[Enclosure], epsilon: Epsilon) -> list[tuple[int, ...]]:
+    """Return for each fit those proved to have its value, within epsilon, itself included."""
+    return [
+        tuple(
+            j
+            for j, w in enumerate(values)
+            if j == k or max(v.hi, w.hi) - min(v.lo, w.lo) <= within(max(v.hi, w.hi), epsilon)
+        )
+        for k, v in enumerate(values)
+    ]
+
+
+def drawn(report: RestartReport, figure: Any) -> Any:  # noqa: ANN401  a matplotlib Figure
+    """Draw one mark a fit, a line at the bound."""
+    axes = figure.subplots()
+    for status, colour, mark in (
+        ("optimal", "tab:green", "o"),
+        ("open", "tab:orange", "s"),
+        ("worse", "tab:red", "x"),
+    ):
+        held = [f for f in report.fits if f.status == status]
+        at, heights = [f.index for f in held], [f.upper for f in held]
+        if held:
+            axes.scatter(at, heights, color=colour, marker=mark, label=status)
+    axes.axhline(report.lower, color="black", lw=1, label="proved lower bound")
+    for f in report.fits:
+        axes.annotate(f"{f.size}", (f.index, f.upper), xytext=(4, 4), textcoords="offset points")
+    axes.set(xlabel="fit (number beside a mark: slices)", ylabel="objective")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.legend()
+    return figure

@@ -1,0 +1,185 @@
+"""Decompositions of least cost and their dual tensors: proximal steps on the nuclear norm.
+
+With P_0 = 0 and lam > 0,
+
+    Z_k = argmin 1/2 |T + P_k - Z|^2 + lam nuclear(Z),    P_{k+1} = P_k + T - Z_k,
+
+W_k = P_{k+1} / lam has spectral norm at most 1 and <W_k, Z_k> = nuclear(Z_k); Z_k tends to T.
+All of it is search: what is proved of a W and of factors is proved from them alone.
+"""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from certify.atoms import CP, Atom, Factors, RankOne
+from certify.base.arrays import Array
+from certify.base.clock import Clock
+from certify.base.observed import Observed
+from certify.base.rigor.flint import Flint
+from certify.base.threads import threads
+from certify.kernel import verify as kernel
+from certify.losses import Squared
+from certify.polar import PolarBound
+from certify.polar.proved import above, below, handed
+from certify.problem import Problem
+from certify.search.descent import alternating as descent
+from certify.search.growth.pairs import Growth
+from certify.search.growth.products import grow
+
+from .certificate.file import ask
+from .certificate.tiers import arithmetic
+
+MATRIX = 2  # modes
+ROUNDS = 40  # proximal steps
+STEPS, NEAR = 3000, 1e-13  # of descent in each, and a relative gap that ends it
+SHARE = 0.2  # lam over the spectral norm
+FALL = 0.5  # of lam, from step to step: the steps grow
+STALE, GAINED = 4, 0.9  # steps without a tenth of the gap gained that end the search
+CLOSE = 1e-9  # relative gap at which more steps are not worth their cost
+EPS = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True)
+class Found:
+    """lower <= nuclear norm <= upper, the factors and the dual tensor."""
+
+    lower: float
+    dual: Array
+    upper: float
+    factors: Factors
+
+    @property
+    def closed(self) -> bool:
+        """Whether more steps are not worth their cost."""
+        return self.upper - self.lower <= CLOSE * self.upper
+
+
+def empty(dims: tuple[int, ...]) -> Factors:
+    """Return factors without slices."""
+    return tuple(np.zeros((n, 0)) for n in dims)
+
+
+def norm_atom(order: int) -> Atom:
+    """Return the atom whose gauge is the nuclear norm."""
+    return RankOne("l2", "l2") if order == MATRIX else CP(("l2",) * order)
+
+
+def polar(T: Array, budget: float | None, seed: int) -> PolarBound:
+    """Enclose the spectral norm of a tensor or matrix."""
+    return norm_atom(T.ndim).polar(T, budget=budget, seed=seed)
+
+
+def decomposed(T: Array, clock: Clock, seed: int) -> Found:
+    """Bracket the nuclear norm of T, not zero, its entries about 1, of order 2 or more.
+
+    Modes longer than the product of the others are searched in the span of T; what is found
+    is proved for T itself.
+    """
+    if T.ndim == MATRIX:
+        return by_values(T, clock, seed)
+    with threads(Observed(1, T.size)):
+        return stepped(T, clock, seed)
+
+
+def stepped(T: Array, clock: Clock, seed: int) -> Found:
+    """Take proximal steps until the bracket is closed, stays open, or the time is spent."""
+    core, spans = narrowed(T)
+    top = polar(T, clock.left(), seed)
+    best = Found(*lower_of(T, T, top.upper), *upper_of(T, empty(T.shape)))
+    lam, P, factors = SHARE * top.upper, np.zeros(core.shape), empty(core.shape)
+    gaps = [np.inf]
+    for _ in range(ROUNDS):
+        stale = len(gaps) > STALE and gaps[-1] > GAINED * gaps[-STALE]
+        if clock.expired() or best.closed or stale:
+            break
+        problem = Problem(Squared(core + P), norm_atom(T.ndim), lam)
+        factors = fitted(problem, factors, clock, seed)
+        P = P + core - problem.predict(factors).reshape(core.shape)
+        wide = tuple(Q @ x for Q, x in zip(spans, factors, strict=True))
+        W = widened(P / lam, spans)
+        best = joined(best, Found(*dual_of(T, W, clock, seed), *upper_of(T, wide)))
+        gaps.append(best.upper - best.lower)
+        lam, P = FALL * lam, FALL * P
+    return best
+
+
+def fitted(problem: Problem, factors: Factors, clock: Clock, seed: int) -> Factors:
+    """Return factors that nearly minimize a problem, by column generation from these."""
+    start = descent.state(problem, problem.accept(factors))
+    growth = Growth(problem, clock.expired, clock.tell, start)
+    growth.steps = STEPS
+    return grow(growth, seed, NEAR * start.value).best.factors
+
+
+def narrowed(T: Array) -> tuple[Array, tuple[Array, ...]]:
+    """Return a core C and a basis Q_k of each mode with T = (Q_1, ..., Q_K) C."""
+    core, spans = T, []
+    for k, n in enumerate(T.shape):
+        if n * n <= core.size:
+            spans.append(np.eye(n))
+            continue
+        rest = np.delete(core.shape, k)
+        Q, R = np.linalg.qr(np.moveaxis(core, k, 0).reshape(n, -1))
+        core = np.moveaxis(R.reshape(-1, *rest), 0, k)
+        spans.append(Q)
+    return core, tuple(spans)
+
+
+def widened(core: Array, spans: tuple[Array, ...]) -> Array:
+    """Return (Q_1, ..., Q_K) C."""
+    for k, Q in enumerate(spans):
+        core = np.moveaxis(np.tensordot(Q, core, (1, k)), 0, k)
+    return core
+
+
+def by_values(T: Array, clock: Clock, seed: int) -> Found:
+    """Bracket the nuclear norm of a matrix by its singular values and vectors."""
+    left, values, right = np.linalg.svd(T, full_matrices=False)
+    kept = values > EPS * max(T.shape) * values[0]
+    root = np.sqrt(values[kept])
+    factors = (left[:, kept] * root, right[kept].T * root)
+    return Found(*dual_of(T, left[:, kept] @ right[kept], clock, seed), *upper_of(T, factors))
+
+
+def joined(one: Found, other: Found) -> Found:
+    """Return the better bound on each side, with what it rests on."""
+    low, high = max(one, other, key=lambda f: f.lower), min(one, other, key=lambda f: f.upper)
+    return Found(low.lower, low.dual, high.upper, high.factors)
+
+
+def dual_of(T: Array, W: Array, clock: Clock, seed: int) -> tuple[float, Array]:
+    """Return a proved lower bound <D, T> and D, a multiple of W of spectral norm <= 1."""
+    return lower_of(T, W, polar(W, clock.left(), seed).upper)
+
+
+def upper_of(T: Array, factors: Factors) -> tuple[float, Factors]:
+    """Return a proved upper bound of the nuclear norm by a decomposition:
+
+        sum_i prod_k |x_i^k| + sqrt(d) |T - sum_i phi(x_i)|_F,
+
+    d the number of fibers along the longest mode.
+    """
+    problem = Problem(Squared(T), norm_atom(T.ndim), 1.0)
+    asked = ask(problem, factors, (), rtol=0.0, atol=0.0)
+    question = kernel.question(asked.statement, asked.given)
+    held = kernel.factor_arrays(kernel.Arrays(asked.given, "statement"), "", question.pair)
+    loss = kernel.loss_value(arithmetic(problem), question, kernel.Point(held, ())).hi
+    fibers = T.size // max(T.shape)
+    rest = kernel.root(2 * fibers * loss).hi
+    return above(kernel.thetas(question, held).hi + rest), factors
+
+
+def lower_of(T: Array, W: Array, bound: float) -> tuple[float, Array]:
+    """Return a proved lower bound <D, T> and D = W / p, whose spectral norm is at most 1.
+
+    bound is at least that of W.  Each entry of D is off by at most EPS |W_i| / p, so
+    p >= bound + EPS |W|_F is enough; doubled to cover the roundings of p itself.
+    """
+    p = math.nextafter(bound + 4 * EPS * float(np.linalg.norm(W)), math.inf)
+    D = W / p
+    exact = Flint()
+    inner = exact.inner(exact.load(handed(D.reshape(-1))), exact.load(handed(T.reshape(-1))))
+    return below(max(inner.lo, Fraction(0))), D

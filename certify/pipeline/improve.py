@@ -1,0 +1,216 @@
+"""improve(): the meta-algorithm from somebody's factors, ending with a certificate."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from certify.atoms import Factors
+from certify.base.bar import shown
+from certify.base.checkpoint import Keeper, keeping, stoppable
+from certify.base.clock import Clock, Progress
+from certify.base.errors import OutOfScopeError
+from certify.kernel import verify as kernel
+from certify.polar.proved import above
+from certify.polar.scale import scaled as scaled_by
+from certify.problem import Problem, Values
+from certify.search import by_solver
+from certify.search.by_solver import Route, accepted
+from certify.search.descent import alternating as descent
+from certify.search.descent.alternating import State
+from certify.search.evidence import CONVEX, SEARCHED, searched
+from certify.search.fixed_rank import steps as fixed_rank_steps
+from certify.search.schedule import pairs as explore
+
+from . import rescale as scaling
+from .certificate.coverage import unknown
+from .certificate.file import Asked, ask, hand_over, numbered
+from .certificate.tiers import arithmetic
+from .certificate.verdict import Verdict
+from .check import best_offsets, check, finite_objective, natural, positive, uncovered
+from .result import Result
+from .reuse import certified
+
+CLOSER = 0.02  # of the gap: a point no better than this is not worth another check
+AGAIN = 5  # times that a better point found by check() is gone on from
+Reuse = Callable[[Result, State], Result | None]
+Judge = Callable[[Factors, Values | None], Result]
+
+
+@dataclass(frozen=True)
+class Improvement:
+    """Better factors and what check() says of them.
+
+    objective  an upper bound of their objective, proved
+    history    (step, proved objective) along the way: it never rises
+    result     check() of the final factors, with its certificate
+    """
+
+    factors: Factors
+    q: Values
+    objective: float
+    history: tuple[tuple[str, float], ...]
+    result: Result
+
+
+@np.errstate(all="ignore")  # what is not finite is never taken
+def improve(  # noqa: PLR0913  as check()
+    problem: Problem,
+    factors: Sequence[Any],
+    *,
+    q: Sequence[Any] | None = None,
+    rtol: float = 1e-6,
+    atol: float = 0.0,
+    budget: float | None = None,
+    seed: int = 0,
+    progress: Progress | bool | None = None,
+    method: str = "engine",
+    solver: str | None = None,
+) -> Improvement:
+    """Lower the objective from these factors, of any size, and certify where it ends.
+
+    Every point in the history has a proved objective at most the one before it;
+    the same call gives the same answer (a budget in seconds may cut it short).
+
+    method, solver: as check() takes them; "cvxpy" mixes slices by convex programs, each of which
+    appends the slice that earns most.
+
+    The first Ctrl-C, or a progress that returns True, ends the search: what was reached is
+    checked, and returned with the bracket proved so far.
+
+    Raises InputError when the input is wrong, OutOfScopeError when the theory does not
+    cover the problem.
+    """
+    clock = Clock(positive(budget), progress)
+    with keeping(Keeper()), stoppable(), shown(clock):
+        told = (rtol, atol, natural(seed), accepted(Route(method, solver), problem))
+        return improved(problem, factors, q, told, clock)
+
+
+def improved(
+    problem: Problem,
+    factors: Sequence[Any],
+    q: Sequence[Any] | None,
+    told: tuple[float, float, int, Route],
+    clock: Clock,
+) -> Improvement:
+    """Do it; told: rtol, atol, the seed and how to solve."""
+    rtol, atol, seed, route = told
+    held = problem.accept(factors)
+    values = None if q is None else problem.accept_offsets(q)
+    if why := uncovered(problem):
+        raise OutOfScopeError(why)
+    if not explore.supported(problem) or unknown(problem):
+        most = " of pool='max'" * (getattr(problem.atom, "pool", "") == "max")
+        parts = f"{type(problem.atom).__name__}{most} with {type(problem.loss).__name__}"
+        raise OutOfScopeError(f"improve knows the atoms and losses of certify, not {parts}")
+    scaled, by = scaling.normalized(problem)
+    found_q = best_offsets(problem, held) if values is None else values
+    value = finite_objective(problem, held, found_q)
+    epsilon = scaling.value_down(max(atol, rtol * abs(value)), by)
+    small_q = None if values is None else scaling.offsets_down(values, by)
+    start = descent.state(scaled, scaling.factors_down(held, by), small_q)
+    if route.method == "cvxpy":
+        steps = by_solver.steps(scaled, start, clock.share(SEARCHED), route.solver, seed)
+    else:
+        steps = stepped(scaled, start, clock, seed, epsilon)
+    history = falling(
+        problem,
+        held,
+        start_q(values, by, start),
+        [(name, up) for name, s in steps[1:] if (up := scaling.state_up(s, by))],
+    )
+    judge = partial(
+        check,
+        problem,
+        rtol=rtol,
+        atol=atol,
+        seed=seed,
+        progress=clock.progress,
+        method=route.method,
+        solver=route.solver,
+    )
+    held_bound = partial(certified, problem, epsilon=(rtol, atol))
+    judges = (lambda s, q: judge(s, q=q, budget=clock.left()), held_bound)
+    result = settled(problem, history, judges)
+    last, steps_told = history[-1][1], tuple((step, value) for step, _, value in history)
+    return Improvement(last.factors, last.q, steps_told[-1][1], steps_told, result)
+
+
+def stepped(
+    problem: Problem, start: State, clock: Clock, seed: int, epsilon: float
+) -> tuple[tuple[str, State], ...]:
+    """Return what the engine reaches from the start."""
+    if problem.lam == 0:
+        return fixed_rank_steps(problem, start, clock, seed)
+    found = explore.convex(problem, clock.share(CONVEX).expired, epsilon)
+    rest = (epsilon, explore.shortcut(problem, found))
+    return searched(problem, start, clock.share(SEARCHED), seed, rest).steps
+
+
+def settled(
+    problem: Problem, history: list[tuple[str, State, float]], judges: tuple[Judge, Reuse]
+) -> Result:
+    """Check the last point; go on from what check() finds better, a few times.
+
+    The bound that came with it may already certify the better point: that is tried first.
+    """
+    judge, reuse = judges
+    for _ in range(AGAIN):
+        last = history[-1][1]
+        result = judge(last.factors, last.q if problem.offsets else None)
+        better = further(result)
+        if better is None:
+            break
+        lower = falling(problem, last.factors, last.q, [("check", better)])[1:]
+        if not lower:
+            break
+        history += lower
+        if (done := reuse(result, history[-1][1])) is not None:
+            return done
+    else:
+        last = history[-1][1]
+        result = judge(last.factors, last.q if problem.offsets else None)
+    return result
+
+
+def further(result: Result) -> State | None:
+    """Return a point to go on from: proved better, or nearly what an open bracket needs."""
+    if result.better is not None:
+        return State(result.better, result.better_q, 0.0)
+    found, least = result.reached, CLOSER * result.gap
+    near = result.verdict is Verdict.UNDECIDED and found is not None
+    return found if near and found and result.upper - found.value > least else None
+
+
+def start_q(values: Values | None, by: scaling.Exponents, start: State) -> Values:
+    """Return the offsets the search started from, at the caller's scale."""
+    return values if values is not None else tuple(scaled_by(x, by.data) for x in start.q)
+
+
+def falling(
+    problem: Problem, factors: Factors, q: Values, steps: Sequence[tuple[str, State]]
+) -> list[tuple[str, State, float]]:
+    """Keep the points whose objective is proved no higher than the last one kept."""
+    first = State(factors, q, problem.objective(factors, q))
+    kept = [("start", first, value_of(problem, first))]
+    for name, s in steps:
+        try:
+            new = value_of(problem, s)
+        except kernel.RejectedError:  # outside the loss's domain by a rounding
+            continue
+        if new.hi <= kept[-1][2].lo:
+            kept.append((name, s, new))
+    return [(name, s, above(v.hi)) for name, s, v in kept]
+
+
+def value_of(problem: Problem, s: State) -> kernel.Enclosure:
+    """Enclose the objective of a point in proved arithmetic."""
+    asked: Asked = ask(problem, s.factors, s.q, rtol=0.0, atol=0.0)
+    question = kernel.question(asked.statement, asked.given)
+    arrays = hand_over(numbered("", s.q))
+    held = kernel.factor_arrays(kernel.Arrays(asked.given, "statement"), "", question.pair)
+    point = kernel.Point(held, tuple(arrays.values()))
+    return kernel.objective(arithmetic(problem), question, point)

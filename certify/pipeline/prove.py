@@ -1,0 +1,147 @@
+"""Give the evidence to the kernel, and keep what it proved."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from certify.atoms import ReLU
+from certify.base.arrays import Array
+from certify.base.rigor.flint import Flint
+from certify.kernel import verify as kernel
+from certify.offsets import Smooth
+from certify.polar import exact_text
+from certify.polar.proved import split
+from certify.problem import Problem
+from certify.search.dual.orthogonal import Orthogonal
+from certify.search.found import Evidence
+
+from .certificate.file import Arrays, Asked, Certificate, hand_over, named, numbered
+from .certificate.leaf_factors import leaf_factors
+from .certificate.tiers import arithmetic
+
+LEAVES, QUICK = 5e7, 0.25  # of relaxations, side cubed, in a second; seconds that are always spent
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A certificate and what the kernel proved from it."""
+
+    certificate: Certificate
+    outcome: kernel.Outcome
+
+
+def afforded(
+    problem: Problem, found: Evidence, left: float | None = None
+) -> kernel.Arithmetic[Any]:
+    """Return exact arithmetic unless a hidden layer's proof takes longer than there is left.
+
+    Rounded proofs of relaxations are some ten times faster.
+    """
+    if left is None or not isinstance(problem.atom, ReLU) or found.dual is None:
+        return arithmetic(problem)
+    rows = sum(problem.atom.layer.features.shape)
+    seconds = relaxed(found.dual.polar.proof) * float(rows) ** 3 / LEAVES
+    return arithmetic(problem, "rounded" if seconds > max(left, QUICK) else None)
+
+
+def relaxed(proof: Json) -> int:
+    """Return how many leaves of a proof are relaxations."""
+    nodes = sum(("level" in node) + relaxed(node) for node in proof.get("nodes", ()))
+    return nodes + sum(map(relaxed, proof.get("each", ())))
+
+
+def settle(problem: Problem, asked: Asked, found: Evidence, left: float | None = None) -> Proof:
+    """Prove what the evidence allows; left: the seconds of a budget that are not spent.
+
+    A witness the kernel refuses (it overflows, say) is tried in exact arithmetic, then left
+    out: f >= 0 is proved without any.  Raises RejectedError if even that is refused.
+    """
+    bare = replace(found, dual=None, ky_fan=None, blocks=(), better=None, floor=None)
+    exact, usual = Flint(), afforded(problem, found, left)
+    tries = [(found, usual), (found, exact), (bare, usual), (bare, exact)]
+    for evidence, ar in tries[:-1]:
+        try:
+            return attempt(problem, asked, evidence, ar)
+        except kernel.RejectedError:
+            continue
+    return attempt(problem, asked, *tries[-1])
+
+
+def attempt(problem: Problem, asked: Asked, found: Evidence, ar: kernel.Arithmetic[Any]) -> Proof:
+    """Prove the evidence in one arithmetic."""
+    proof, witness = assemble(problem, asked, found)
+    polar = kernel.part(proof, "polar")
+    if ar.tier == "exact" and polar.get("rule") == "transpose":
+        witness = leaf_factors(asked, polar, witness) | witness
+    with np.errstate(all="ignore"):  # the kernel refuses what is not finite
+        outcome = kernel.prove(asked.statement, asked.given, proof, witness, ar, limit=math.inf)
+    if outcome.verdict not in ("REFUTED", "RANK_LIMITED"):
+        proof, witness = without_better(proof, witness)
+    claim = {"verdict": outcome.verdict, "tier": outcome.tier}
+    return Proof(Certificate(asked.statement, asked.given, claim, proof, witness), outcome)
+
+
+def assemble(problem: Problem, asked: Asked, found: Evidence) -> tuple[Json, Arrays]:
+    """Write the evidence as the kernel's JSON and arrays."""
+    proof: Json = {}
+    arrays: dict[str, Array] = {}
+    if asked.statement["q"] == "found":
+        arrays |= numbered("", found.start.q)
+    extra: Arrays = {}
+    if found.dual is not None:
+        proof["polar"], extra = split(found.dual.polar.proof)
+        proof["corrections"] = listed(found.dual.point)
+        arrays["W"] = found.dual.point.W.reshape(-1)
+        arrays |= unbent(problem, found.dual.point, "")
+    if found.ky_fan is not None:
+        proof["ky_fan"], extra = split(found.ky_fan)
+        zero = np.zeros(problem.loss.shape)
+        arrays |= numbered("mu.", problem.fit_offsets(zero))
+    if found.blocks:
+        proof["blocks"], extra = stacked(found.blocks)
+    if found.better is not None:
+        proof["better"] = True
+        arrays |= {f"better.{k}": x for k, x in named(found.better.factors).items()}
+        arrays |= numbered("better.", found.better.q)
+    if found.floor is not None:
+        proof["floor"] = {"corrections": listed(found.floor)}
+        arrays["floor.W"] = found.floor.W.reshape(-1)
+        arrays |= unbent(problem, found.floor, "floor.")
+    return proof, hand_over(arrays) | extra
+
+
+def stacked(blocks: Sequence[Json]) -> tuple[list[Json], Arrays]:
+    """Write the proofs of blocks: the t-th one's arrays are named rows<t>, K<t>, mu<t>.row."""
+    told, arrays = [], {}
+    for t, block in enumerate(blocks):
+        text, held = split(block)
+        told.append(text)
+        for name, a in held.items():
+            first, dot, rest = name.partition(".")
+            arrays[f"{first}{t}{dot}{rest}"] = a
+    return told, arrays
+
+
+def unbent(problem: Problem, point: Orthogonal, prefix: str) -> dict[str, Array]:
+    """Return the witness of each smooth offset's dual value."""
+    observed = problem.loss.observed
+    held = enumerate(problem.offsets)
+    return {
+        f"{prefix}smooth{k}": o.unbent(point.W, observed) for k, o in held if isinstance(o, Smooth)
+    }
+
+
+def listed(point: Orthogonal) -> list[list[Any]]:
+    """Write corrections as [entry, 'p/q']."""
+    return [[k, exact_text(Fraction(c))] for k, c in point.corrections]
+
+
+def without_better(proof: Json, witness: Arrays) -> tuple[Json, Arrays]:
+    """Drop better factors, and the floor, that the verdict does not need."""
+    kept = {k: v for k, v in proof.items() if k not in ("better", "floor")}
+    return kept, {k: a for k, a in witness.items() if not k.startswith(("better.", "floor."))}

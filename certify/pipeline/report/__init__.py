@@ -1,0 +1,183 @@
+"""A certificate as one page that anybody can read: it is verified again before it says anything."""
+
+import os
+import shlex
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from certify.atoms import CP, Factors, RankOne
+from certify.base.errors import InputError
+from certify.kernel import verify as kernel
+from certify.pipeline.certificate.file import Certificate, as_numpy, names_of, write_atomically
+
+from . import _words as words
+from ._facts import SHOWN, Facts, facts
+
+LARGE = 1e5  # bytes: shown in MB from here on
+
+__all__ = ["Facts", "facts", "page", "save", "told_in_words", "write"]
+
+
+def write(certificate: Certificate, path: str | Path, tier: str | None = None) -> int:
+    """Write a report of the certificate to an .html file, and return its size in bytes.
+
+    The file is whole in itself: no network, no script.  tier is the arithmetic of the
+    verification, "exact" or "rounded"; by default the one that the certificate names.
+
+    Raises RejectedError if the certificate does not prove what it claims, InputError if it
+    holds no data, the file cannot be written, or jinja2 or matplotlib are not installed.
+    """
+    return save(facts(certificate, tier), path)
+
+
+def save(held: Facts, path: str | Path, file: str = "x.cert") -> int:
+    """Write what was verified; file is the certificate's name in the commands shown."""
+    blob = page(held, file).encode()
+    write_atomically(Path(os.path.realpath(path)), blob)
+    return len(blob)
+
+
+def told_in_words(held: Facts) -> dict[str, str]:
+    """Return the question, its arrays, the answer, the bracket and what would close it."""
+    closing = words.closing(held)
+    if held.better is not None:
+        closing += " certify improve problem.toml -o better.npz"
+    return {
+        "question": words.asked(held),
+        "objective": words.formula(held.question.problem),
+        "arrays": "; ".join(f"{a['name']} {a['kind']} {a['holds']}" for a in arrays(held)),
+        "answer": f"{held.verdict.name}. {words.answer(held)}",
+        "bracket": words.bracket(held),
+        "proof": f"by {', '.join(held.proved.rules)}, in {held.proved.tier} arithmetic",
+        "next": closing,
+    }
+
+
+def page(held: Facts, file: str = "x.cert") -> str:
+    """Return the report as HTML; file is the certificate's name in the commands it shows."""
+    template = environment().from_string(
+        files(__name__).joinpath("page.html.jinja").read_text(encoding="utf-8")
+    )
+    plain = f"./{file}" if file.startswith("-") else file
+    plain = plain.encode(errors="replace").decode()  # a file's name may be any bytes
+    return str(template.render(**told(held), file=shlex.quote(plain)))
+
+
+def environment() -> Any:  # noqa: ANN401  jinja2
+    """Return jinja2 with escaping, or say what to install."""
+    try:
+        import matplotlib as mpl  # noqa: PLC0415  extras
+        from jinja2 import Environment, StrictUndefined  # noqa: PLC0415
+    except ImportError as error:
+        raise InputError(f"a report needs {error.name}: pip install 'certify[report]'") from None
+    del mpl
+    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+
+
+def told(held: Facts) -> dict[str, Any]:
+    """Return everything the page says."""
+    from . import _pictures as pictures  # noqa: PLC0415  of the extras
+
+    problem, factors = held.question.problem, groups(held)
+    shown, drawn_bracket = held.slices[:SHOWN], pictures.Bracket(*bracket_of(held))
+    return {
+        "title": f"{words.model(problem).removeprefix('a ')} of {dims(held)} data",
+        "verdict": held.verdict.name,
+        "question": words.asked(held),
+        "formula": words.formula(problem),
+        "answer": words.answer(held),
+        "bracket": words.bracket(held),
+        "closing": words.closing(held),
+        "better_file": held.better is not None,
+        "legend": pictures.legend(drawn_bracket),
+        "pictures": {
+            "bracket": pictures.bracket(drawn_bracket),
+            "polar": pictures.polar(held),
+            "slices": pictures.slices(held),
+        },
+        "rows": [row(s) for s in shown],
+        "caption": f"{len(shown)} of {len(held.slices)} slices that are not zero",
+        "priced": problem.lam > 0,
+        "factors": factors,
+        "tiles": any(p["tiles"] for g in factors for p in g["pictures"]),
+        "proof": proof(held),
+        "arrays": arrays(held),
+        "alone": held.alone,
+    }
+
+
+def bracket_of(held: Facts) -> tuple[float, float, float | None, float]:
+    """Return lower, upper, the better objective if any, and epsilon."""
+    return held.proved.lower, held.proved.upper, held.proved.better, held.epsilon
+
+
+def dims(held: Facts) -> str:
+    """Return the shape of the data."""
+    return " × ".join(map(str, held.question.problem.loss.dims))
+
+
+def row(s: Any) -> dict[str, Any]:  # noqa: ANN401  a Slice
+    """Return a row of the table of slices."""
+    told = {"size": words.short(s.size), "price": words.short(s.price)}
+    for name, x, digits in (("earned", s.earned, 7), ("off", s.off, 2)):
+        told[name] = words.short(x, digits) if np.isfinite(x) else "–"
+    return {"number": s.number, **told}
+
+
+def groups(held: Facts) -> list[dict[str, Any]]:
+    """Return the pictures of the candidate, and of the better factors beside them."""
+    out = [{"name": "As they were given", "pictures": drawn(held, held.candidate)}]
+    if held.better is not None:
+        out.append({"name": "Better", "pictures": drawn(held, held.better)})
+    return out
+
+
+def drawn(held: Facts, factors: Factors) -> list[dict[str, Any]]:
+    """Return a picture of each factor: images where the data are images, else heat maps."""
+    from . import _pictures as pictures  # noqa: PLC0415  of the extras
+
+    loss, atom = held.question.problem.loss, held.question.problem.atom
+    order = np.argsort(-atom.theta(factors))
+    out: list[dict[str, Any]] = []
+    for k, (name, x) in enumerate(zip(names_of(len(factors)), factors, strict=True), 1):
+        if not x.size:
+            continue
+        side = None
+        if name == "V" and isinstance(atom, RankOne) and loss.observed.full:
+            side = pictures.image_side(np.asarray(loss.arrays()["Y"]).reshape(loss.shape))
+        label = f"{name} of mode {k}" if isinstance(atom, CP) and len(factors) > 1 else name
+        ordered, told = x[..., order], {"name": label, "shape": " × ".join(map(str, x.shape))}
+        if side is None:
+            out.append({**told, "tiles": None, "heat": pictures.heat(ordered)})
+        else:
+            out.append({**told, "tiles": pictures.images(ordered, side), "heat": None})
+    return out
+
+
+def proof(held: Facts) -> list[tuple[str, str]]:
+    """Return what proved the bracket."""
+    c = held.certificate
+    size = sum(as_numpy(a).nbytes for a in c.witness.values())
+    told = f"{size / 1e6:.3g} MB" if size > LARGE else f"{size / 1e3:.3g} kB"
+    return [
+        ("rules", ", ".join(held.proved.rules)),
+        ("arithmetic", {"exact": "exact integers"}.get(held.proved.tier, "outward-rounded floats")),
+        ("evidence", f"{told} of arrays"),
+        ("format", str(c.statement["format"])),
+        ("certify", version("certify")),
+        ("numpy", np.__version__),
+    ]
+
+
+def arrays(held: Facts) -> list[dict[str, str]]:
+    """Return what the question's arrays are: weights that are there count, whatever they hold."""
+    out = []
+    for k, a in sorted(held.digests().items()):
+        holds = kernel.summarized(held.certificate.given[k])
+        told = f"{a['dtype']} {' × '.join(map(str, a['shape']))}"
+        out.append({"name": k, "kind": told, "holds": holds, "digest": a["sha256"]})
+    return out

@@ -1,0 +1,150 @@
+"""What a report says, all of it derived from the certificate again."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from certify.atoms import Factors
+from certify.base.arrays import Array
+from certify.kernel import verify as kernel
+from certify.pipeline.certificate.file import Certificate, as_numpy, ask
+from certify.pipeline.certificate.question import Question, question
+from certify.pipeline.certificate.tiers import arithmetic
+from certify.pipeline.certificate.verdict import Verdict, relative, spread
+from certify.pipeline.certificate.verify import Proved, completed, proved
+from certify.polar.proved import above
+from certify.problem import Values
+
+SHOWN = 60  # slices in a table and in a picture
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One slice of the candidate: its size and price, and what its own residual pays for it.
+
+    off  how far price and pay are apart, as a share of the price (at lam = 0, where both are
+         0 at an optimum, of |W| |phi(X_i)|)
+    """
+
+    number: int
+    size: float  # theta(X_i)
+    price: float  # lam theta(X_i)
+    earned: float  # <W, phi(X_i)>, W = -grad l at the candidate
+    off: float
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """A certificate, and what its verification proved just now.
+
+    completed  the certificate with the factors that exact arithmetic needs and files leave out
+    """
+
+    certificate: Certificate
+    question: Question
+    proved: Proved
+    completed: Certificate
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict that was proved."""
+        return self.proved.verdict
+
+    @property
+    def gap(self) -> float:
+        """Upper - lower, rounded up."""
+        return spread(self.proved.lower, self.proved.upper)
+
+    @property
+    def relative_gap(self) -> float:
+        """The gap as a share of |upper|."""
+        return relative(self.gap, self.proved.upper)
+
+    @property
+    def epsilon(self) -> float:
+        """What counts as equal: max(atol, rtol |upper|)."""
+        return max(self.question.atol, self.question.rtol * abs(self.proved.upper))
+
+    @cached_property
+    def candidate(self) -> Factors:
+        """The factors that were judged."""
+        return self.question.factors
+
+    @cached_property
+    def better(self) -> Factors | None:
+        """The better factors in the proof, if any."""
+        return self.certificate.better()
+
+    @cached_property
+    def dual(self) -> Array | None:
+        """The dual point W of the proof, a field; None where none was needed."""
+        held = self.certificate.witness.get("W")
+        return None if held is None else np.asarray(as_numpy(held), dtype=np.float64)
+
+    @cached_property
+    def polar(self) -> float | None:
+        """A proved upper bound of Omega°(W), in the arithmetic of the proof; None without W."""
+        c = self.completed
+        held = c.proof.get("polar")
+        if self.dual is None or not isinstance(held, dict):
+            return None
+        by = arithmetic(self.question.problem, self.proved.tier)
+        data = {k: c.given[k] for k in c.statement["arrays"]}
+        asked = kernel.question(c.statement, data)
+        given = kernel.Arrays(dict(c.witness), "proof")
+        with np.errstate(all="ignore"):
+            w = kernel.dual_point(by, asked, c.proof, given, "W")
+            bound = kernel.polar_bound(by, asked.pair, w.field, held, given)
+        return above(Fraction(bound))
+
+    @cached_property
+    def alone(self) -> bool:
+        """Whether the file holds every factor that exact integers need, for verify.py alone."""
+        c, q = self.certificate, self.question
+        stated = ask(q.problem, q.factors, q.q, rtol=q.rtol, atol=q.atol)
+        return completed(c, stated, "exact").witness.keys() == c.witness.keys()
+
+    @cached_property
+    def slices(self) -> list[Slice]:
+        """The slices that are not zero, the dearest first."""
+        problem, factors = self.question.problem, self.candidate
+        sizes = np.asarray(problem.atom.theta(factors))
+        with np.errstate(all="ignore"):  # what is not finite is shown as unknown
+            W = problem.dual_point(factors, self.offsets)
+            earned, lengths = problem.atom.earned(W, factors, problem.loss.observed)
+            prices = problem.lam * sizes
+            whole = prices if problem.lam else np.linalg.norm(W) * np.asarray(lengths)
+            off = np.where(whole > 0, np.abs(earned - prices) / whole, 0.0)
+        order = np.argsort(-sizes, kind="stable")
+        columns = zip(sizes[order], prices[order], earned[order], off[order], strict=True)
+        return [Slice(int(k), *map(float, x)) for k, x in zip(order, columns, strict=True) if x[0]]
+
+    @property
+    def offsets(self) -> Values:
+        """The candidate's offset values: given, exhibited by the proof, or fitted."""
+        if self.question.q is not None:
+            return self.question.q
+        c, kinds = self.certificate, self.question.problem.offsets
+        held = [as_numpy(c.witness[f"q{k}"]) for k in range(len(kinds)) if f"q{k}" in c.witness]
+        return tuple(held) or self.question.problem.best_offsets(self.candidate)
+
+    def digests(self) -> dict[str, Any]:
+        """Return the shape and the digest of every array of the question."""
+        return dict(self.certificate.statement["arrays"])
+
+
+def facts(certificate: Certificate, tier: str | None = None) -> Facts:
+    """Verify a certificate against the data stored in it, and return what was proved.
+
+    tier  the arithmetic; by default the one that the certificate names
+
+    Raises RejectedError if anything in it does not follow, InputError if it holds no data.
+    """
+    asked = question(certificate)
+    tier = tier or str(certificate.claim.get("tier", "exact"))
+    stated = ask(asked.problem, asked.factors, asked.q, rtol=asked.rtol, atol=asked.atol)
+    held = completed(certificate, stated, tier)
+    return Facts(certificate, asked, proved(asked.problem, stated, held, tier), held)

@@ -1,0 +1,174 @@
+"""Pictures of a report: drawings as SVG that follow the page's colours, heat maps as PNG."""
+
+import base64
+import io
+import math
+from collections.abc import Sequence
+from html import escape
+from typing import NamedTuple
+
+import numpy as np
+
+from certify.base.arrays import Array
+
+from ._facts import SHOWN, Facts
+from ._numbers import at_least, at_most, short
+
+WIDTH, EDGE = 640, 24
+TILES, SIDE = 24, 160  # factors drawn; the longest side of a heat map, in cells
+SMOOTH = 0.8  # adjacent pixels differ by less than this share of what any two do
+PIXELS = 64  # of a side of an image: as many as are shown
+LEAST_IMAGE = 25  # pixels
+FAR = 1e300  # shares of a bracket beyond this are drawn as one
+
+
+class Bracket(NamedTuple):
+    """lower <= optimum <= min(upper, better); within epsilon of lower all are equal."""
+
+    lower: float
+    upper: float
+    better: float | None
+    epsilon: float
+
+
+def svg(height: int, label: str, parts: Sequence[str]) -> str:
+    """Return a drawing with a text alternative."""
+    head = f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(label)}">'
+    return head + f"<title>{escape(label)}</title>" + "".join(parts) + "</svg>"
+
+
+def text(x: float, y: float, said: str, anchor: str = "middle") -> str:
+    """Return a piece of text."""
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(said)}</text>'
+
+
+def bar(x: float, y: float, size: tuple[float, float], kind: str) -> str:
+    """Return a rectangle of (width, height)."""
+    w, h = size
+    return (
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{max(w, 0.5):.1f}" height="{h:.1f}" class="{kind}"/>'
+    )
+
+
+def bracket(held: Bracket) -> str:
+    """Draw where the optimum is, and where the candidate and the better factors are.
+
+    Distances from the lower bound are on a logarithmic scale, so that an epsilon of 1e-6 and
+    a gap of a tenth can both be seen.
+    """
+    lower, upper, better, eps = held
+    unit = min(eps or max(upper - lower, 1e-12 * max(abs(upper), 1e-300)), FAR)
+    top = max(upper - lower, eps, unit)
+
+    def at(distance: float) -> float:
+        """Place what is so far above the lower bound."""
+        logs = [math.log1p(min(3 * (x / unit), FAR)) for x in (max(distance, 0.0), top)]
+        return EDGE + logs[0] / logs[1] * (WIDTH - 2 * EDGE)
+
+    reach = upper if better is None else min(better, upper)
+    parts = [
+        bar(EDGE, 50, (WIDTH - 2 * EDGE, 6), "track"),
+        bar(EDGE, 44, (at(reach - lower) - EDGE, 18), "band"),
+        bar(EDGE, 64, (at(eps) - EDGE, 6), "allowed"),
+        mark(EDGE, f"lower bound {at_least(lower, 7)}", 100),
+        mark(at(upper - lower), f"these factors {at_most(upper, 7)}", 28),
+    ]
+    if better is not None:
+        parts.append(mark(at(better - lower), f"better factors {at_most(better, 7)}", 128))
+    said = f"The optimum is between {at_least(lower)} and {at_most(reach)}."
+    return svg(108 if better is None else 136, said, parts)
+
+
+def legend(held: Bracket) -> str:
+    """Return what the parts of the bracket's drawing are."""
+    near = f"; green: within epsilon = {short(held.epsilon, 3)} of the bound" * bool(held.epsilon)
+    scale = "distances from the bound are on a logarithmic scale"
+    return f"The optimum lies in the shaded part{near}; {scale}."
+
+
+def mark(x: float, said: str, y: float) -> str:
+    """Return a labelled tick on the bracket; the label stays inside the drawing."""
+    anchor = "start" if x < WIDTH / 3 else "middle" if x < 2 * WIDTH / 3 else "end"
+    line = f'<line x1="{x:.1f}" x2="{x:.1f}" y1="36" y2="74" class="tick"/>'
+    return line + text(x, y, said, anchor)
+
+
+def polar(facts: Facts) -> str | None:
+    """Draw the proved bound of the dual point's polar beside λ; None where there is none."""
+    bound, lam = facts.polar, facts.question.problem.lam
+    if bound is None or not lam:
+        return None
+    top = max(bound, lam) * 1.08
+    room = WIDTH - 2 * EDGE
+    x = EDGE + lam / top * room
+    said = f"Ω°(W) ≤ {at_most(bound, 7)}, λ = {short(lam)}"
+    kind = "over" if bound > lam * (1 + facts.question.rtol) else "inside"
+    parts = [
+        text(EDGE, 24, f"Ω°(W) ≤ {at_most(bound, 7)}", "start"),
+        bar(EDGE, 34, (bound / top * room, 22), kind),
+        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="30" y2="64" class="tick"/>',
+        text(x, 86, f"λ = {short(lam)}", "end"),
+    ]
+    return svg(94, said, parts)
+
+
+def slices(facts: Facts) -> str | None:
+    """Draw each slice's price λθ(X_i) as a bar, and what W pays for it as a dot."""
+    held = facts.slices[:SHOWN]
+    if not held or not facts.question.problem.lam:
+        return None
+    top = max(max(s.price, s.earned if np.isfinite(s.earned) else 0.0) for s in held)
+    if not top:  # every price underflows
+        return None
+    step = (WIDTH - 2 * EDGE) / max(len(held), 8)
+    parts = [f'<line x1="{EDGE}" x2="{WIDTH - EDGE}" y1="150" y2="150" class="tick"/>']
+    for k, s in enumerate(held):
+        high = 130 * (s.price / top)
+        parts.append(bar(EDGE + (k + 0.12) * step, 150 - high, (0.76 * step, high), "band"))
+        if np.isfinite(s.earned):
+            y = min(max(150 - 130 * (s.earned / top), 8.0), 158.0)
+            parts.append(
+                f'<circle cx="{EDGE + (k + 0.5) * step:.1f}" cy="{y:.1f}" r="3.2" class="dot"/>'
+            )
+    return svg(162, f"Prices of {len(held)} slices and what the dual point pays for each.", parts)
+
+
+def image_side(Y: Array) -> int | None:
+    """Return the side of square images in the rows of Y, if neighbouring pixels are alike."""
+    n = Y.shape[1]
+    side = round(n**0.5)
+    if side * side != n or n < LEAST_IMAGE or len(Y) < 2:  # noqa: PLR2004
+        return None
+    rows = Y[:200].reshape(-1, side, side)
+    near = np.abs(np.diff(rows, axis=2)).mean() + np.abs(np.diff(rows, axis=1)).mean()
+    mixed = np.random.default_rng(0).permutation(n)
+    far = 2 * np.abs(Y[:200] - Y[:200, mixed]).mean()
+    return side if far > 0 and near < SMOOTH * far else None
+
+
+def images(columns: Array, side: int) -> list[str]:
+    """Return the first columns as small square pictures, large ones thinned."""
+    at = thinned(side, PIXELS)
+    return [png(x.reshape(side, side)[np.ix_(at, at)]) for x in columns.T[:TILES]]
+
+
+def heat(factor: Array) -> str:
+    """Return a factor as a heat map, long axes thinned."""
+    flat = factor.reshape(-1, factor.shape[-1])
+    return png(flat[thinned(flat.shape[0])][:, thinned(flat.shape[1])])
+
+
+def thinned(n: int, most: int = SIDE) -> Array:
+    """Return at most so many indices, evenly spread."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
+
+
+def png(a: Array) -> str:
+    """Return a matrix as a PNG in a data URI: blue below zero, red above."""
+    from matplotlib.image import imsave  # noqa: PLC0415  slow to import
+
+    top = float(np.abs(a).max(initial=0.0)) or 1.0
+    buffer = io.BytesIO()
+    imsave(buffer, a / top, vmin=-1, vmax=1, cmap="RdBu_r", format="png")
+    code = base64.b64encode(buffer.getvalue()).decode()
+    return f"data:image/png;base64,{code}"

@@ -1,0 +1,126 @@
+"""A result for people: a few sentences, a picture, and a notebook's cell."""
+
+import math
+from collections import Counter
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from certify.base.errors import InputError
+from certify.pipeline.certificate.verdict import Verdict, relative, spread
+
+from ._numbers import at_least, at_most, short
+from ._pictures import Bracket, bracket, legend
+
+NEXT = {
+    Verdict.CERTIFIED: "Nothing is left to do: save the certificate, and verify() rechecks it.",
+    Verdict.REFUTED: "Take result.better, or let improve(problem, factors) go on from it.",
+    Verdict.RANK_LIMITED: "Take result.better, which has more slices, or keep the size and "
+    "read the gap as its price.",
+    Verdict.NUMERICAL: "To have a proof, state the atom or loss by one that the kernel knows.",
+    Verdict.UNDECIDED: "Give budget= more seconds, or atol= above the gap if it is small enough.",
+    Verdict.OUT_OF_SCOPE: "Change the objective as the reason says, and fit again.",
+}
+STEPS = {  # of a search, for people
+    "checkpoint": "what the checkpoint held",
+    "balance": "rescaling the slices",
+    "descend": "descent",
+    "lifted": "the convex problem over all sizes",
+    "truncate": "dropping the least slices",
+    "polish": "polishing",
+    "reweight": "reweighting the slices",
+    "neurons": "networks of one hidden layer",
+}
+STYLE = "max-width:40rem;font-family:system-ui,sans-serif"
+FILLS = {"band": "#5b8def", "allowed": "#1a7f37", "track": "#c9d1d9"}
+
+
+def explained(result: Any) -> str:  # noqa: ANN401  a Result, of the layer above
+    """Return what was proved, which bound is loose, what was tried, and what to try."""
+    low, high = at_least(result.lower), at_most(result.upper)
+    by = {"exact": "exact integers", "rounded": "outward-rounded floats"}.get(result.tier)
+    told = f"Proved in {by}" if by else "By floats, nothing proved"
+    bracket_told = f"{told}: {low} <= optimum, and these factors reach at most {high}"
+    gap = f"a gap of {at_most(result.gap, 3)}, relative {at_most(result.relative_gap, 2)}"
+    off = short(result.stationarity, 2)
+    lines = [
+        f"{result.verdict.name}: {result.reason}.",
+        f"{bracket_told}; {gap}.",
+        f"The slices' balance <W, phi> = lam theta is off by {off} (0 at a stationary point).",
+    ]
+    if result.better_upper is not None:
+        reach = at_most(result.better_upper)
+        lines.append(f"The better factors are proved to reach at most {reach}.")
+    if result.steps:
+        lines.append(tried(result))
+    lines.append(NEXT[result.verdict])
+    return "\n".join(lines)
+
+
+def tried(result: Any) -> str:  # noqa: ANN401  a Result
+    """Return the steps of a search as a sentence, and what they leave open."""
+    counts = Counter(name for name, _ in result.steps[1:])
+    if not counts:
+        return "No search was needed."
+    names = ((STEPS.get(name, name), n) for name, n in counts.items())
+    told = ", ".join(f"{name} ({n} times)" if n > 1 else name for name, n in names)
+    best = min(value for _, value in result.steps)
+    first, last = (short(x, 10) for x in (result.steps[0][1], best))
+    went = f"the objective went from {first} to {last}" if last != first else "nothing was better"
+    if result.verdict is Verdict.CERTIFIED:
+        return f"Tried: {told}; {went}."
+    share = relative(spread(result.lower, best), best)
+    if best - result.lower <= result.epsilon:
+        left = "That meets the lower bound within epsilon: nothing better is left to find"
+    else:
+        left = f"A relative gap of {at_most(share, 2)} stays open between that and the lower bound"
+    return f"Tried: {told}; {went}. {left}."
+
+
+def cell(result: Any, epsilon: float) -> str:  # noqa: ANN401  a Result
+    """Return a notebook's cell: verdict, reason and bracket."""
+    head = f"<p><b>{result.verdict.name}</b> {escape(result.reason)}</p>"
+    held = Bracket(result.lower, result.upper, result.better_upper, epsilon)
+    drawn = ""
+    if result.certificate is not None:  # it says where the optimum lies
+        drawn = f'{coloured(bracket(held))}<p style="opacity:.7">{legend(held)}</p>'
+    size = f"relative gap {at_most(result.relative_gap, 2)}, {result.tier}"
+    return f'<div style="{STYLE}">{head}{drawn}<p style="opacity:.7">{size}</p></div>'
+
+
+def coloured(svg: str) -> str:
+    """Give a drawing's parts colours of their own, where no page's style sheet does."""
+    for kind, fill in FILLS.items():
+        svg = svg.replace(f'class="{kind}"', f'fill="{fill}" fill-opacity="0.8"')
+    return svg.replace('class="tick"', 'stroke="currentColor"').replace(
+        "<text ", '<text fill="currentColor" font-size="14" '
+    )
+
+
+def plotted(result: Any, path: str | Path | None) -> Any:  # noqa: ANN401  matplotlib's axes
+    """Draw the bracket and the search's objectives; return the axes, or write a file.
+
+    Raises InputError if matplotlib is absent.
+    """
+    try:
+        from matplotlib.figure import Figure  # noqa: PLC0415  an extra
+    except ImportError:
+        raise InputError("plot() needs matplotlib: pip install 'certify[report]'") from None
+    figure = Figure(figsize=(7, 3), layout="constrained")
+    axes = figure.subplots()
+    values = [v for _, v in result.steps] or [result.upper]
+    axes.plot(range(len(values)), values, "o-", markersize=3, label="search")
+    for value, colour, label in (
+        (result.upper, "tab:red", "these factors"),
+        (result.better_upper, "tab:orange", "better factors"),
+        (result.lower, "tab:green", "proved lower bound"),
+    ):
+        if value is not None and math.isfinite(value):
+            axes.axhline(value, color=colour, linewidth=1, label=label)
+    whole: Any = axes.xaxis.get_major_locator()
+    whole.set_params(integer=True)
+    axes.set(xlabel="step of the search", ylabel="objective", title=result.verdict.name)
+    axes.legend(frameon=False)
+    if path is not None:
+        figure.savefig(path, dpi=120)
+    return axes

@@ -1,0 +1,116 @@
+"""The question and the answer of a certificate in words."""
+
+from certify.atoms import CP, DeepLinear, DeepReLU, ReLU, Symmetric
+from certify.pipeline.certificate.verdict import Verdict
+from certify.problem import Problem
+
+from ._facts import Facts
+from ._formula import LOSSES, formula
+from ._numbers import at_least, at_most, short
+
+__all__ = ["answer", "asked", "bracket", "closing", "formula", "model", "short"]
+
+ANSWERS = {
+    Verdict.CERTIFIED: "Yes: no factors of {any} have an objective lower by more than {epsilon}.",
+    Verdict.REFUTED: "No: better factors of the same size or smaller are in this certificate.",
+    Verdict.RANK_LIMITED: "More slices do better, and such factors are in this certificate. "
+    "Whether these are the best of their own size this theory does not say.",
+    Verdict.UNDECIDED: "Not decided: the optimum lies in the bracket below, and nothing more is "
+    "proved here.",
+}
+
+
+def asked(facts: Facts) -> str:
+    """Return the question as a sentence."""
+    problem, size = facts.question.problem, facts.candidate[0].shape[-1]
+    what, shape = model(problem), " × ".join(map(str, problem.loss.dims))
+    seen = problem.loss.observed
+    of = "" if seen.full else f", of which {seen.size} entries are observed"
+    rank = f"rank at most {size}" if problem.lam == 0 else "any size"
+    return (
+        f"Somebody fitted {what} of {parts(problem, size)} to {shape} data{of}, by {loss(problem)}"
+        f"{priced(problem)}. Are these factors a global optimum of that objective, over factors of "
+        f"{rank}, within {short(facts.epsilon)}?"
+    )
+
+
+def loss(problem: Problem) -> str:
+    """Return the name of the loss."""
+    name = LOSSES[problem.loss.name][1]
+    if "weights" not in problem.loss.arrays():
+        return name
+    return f"the weighted {name[4:]}" if name.startswith("the ") else f"weighted {name}"
+
+
+def priced(problem: Problem) -> str:
+    """Return what regularizes and what is added."""
+    held = "" if problem.lam == 0 else f" with the regularization λ = {short(problem.lam)}"
+    names = [o.name for o in problem.offsets]
+    return held + (
+        f" and {'an offset' if len(names) == 1 else 'offsets'} ({', '.join(names)})" * bool(names)
+    )
+
+
+def model(problem: Problem) -> str:
+    """Return the name of the model."""
+    atom, order = problem.atom, len(problem.loss.dims)
+    gauges = [atom.gauge] if isinstance(atom, Symmetric) else getattr(atom, "gauges", ())
+    signed = "nonnegative " if gauges and all(g.cone == "+" for g in gauges) else ""
+    if isinstance(atom, CP):
+        return f"a {signed}CP factorization of order {order}"
+    if isinstance(atom, ReLU) and atom.layer.most:
+        return "a max-pooled network with one hidden layer"
+    names = {
+        Symmetric: f"a {signed}symmetric factorization",
+        ReLU: "a network with one hidden layer",
+        DeepLinear: "parallel deep linear networks",
+        DeepReLU: "parallel deep ReLU networks",
+    }
+    return names.get(type(atom), f"a {signed}matrix factorization")
+
+
+def parts(problem: Problem, size: int) -> str:
+    """Return the size of a model: so many slices, or what they are there."""
+    names = {ReLU: "hidden unit", DeepLinear: "branch", DeepReLU: "branch"}
+    name = names.get(type(problem.atom), "slice")
+    many = f"{name}es" if name.endswith("ch") else f"{name}s"
+    return f"{size} {name if size == 1 else many}"
+
+
+def answer(facts: Facts) -> str:
+    """Return the verdict as a sentence."""
+    size = facts.candidate[0].shape[-1]
+    rank = f"rank at most {size}" if facts.question.problem.lam == 0 else "any size"
+    return ANSWERS[facts.verdict].format(any=rank, epsilon=short(facts.epsilon))
+
+
+def bracket(facts: Facts) -> str:
+    """Return the bracket as a sentence."""
+    lower, upper = at_least(facts.proved.lower), at_most(facts.proved.upper)
+    held = f"Proved: the optimum is at least {lower}, and these factors reach at most {upper}"
+    told = f"{held}: a gap of {at_most(facts.gap, 3)}, relative {at_most(facts.relative_gap, 2)}."
+    if facts.proved.better is None:
+        return told
+    size = 0 if facts.better is None else facts.better[0].shape[-1]
+    better, sized = at_most(facts.proved.better), parts(facts.question.problem, size)
+    return f"{told} The better factors, of {sized}, reach at most {better}."
+
+
+def closing(facts: Facts) -> str:
+    """Return what would close the bracket, or what to do next."""
+    epsilon = at_most(facts.gap, 2)
+    if facts.verdict is Verdict.CERTIFIED:
+        return "Nothing is left to close: the gap is within the epsilon that was asked for."
+    if facts.verdict is Verdict.UNDECIDED:
+        polar = facts.polar
+        lam = facts.question.problem.lam
+        loose = polar is not None and polar > lam * (1 + 1e-9)
+        side = (
+            f"The dual point exceeds the polar ball by {polar / lam - 1:.2g} and was scaled back: "
+            "a better dual point or a tighter bound of its polar would raise the lower bound"
+            if loose and polar is not None
+            else "Either better factors or a better dual point would close it"
+        )
+        cure = f"A larger --budget gives the search more time; --atol {epsilon} accepts this gap."
+        return f"{side}. {cure}"
+    return "These commands write the better factors to a file, and go on improving from these:"

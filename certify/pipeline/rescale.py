@@ -1,0 +1,139 @@
+"""Search at scale 1, prove at the caller's scale: powers of two carry everything exactly.
+
+Y -> 2^-a Y, weights -> 2^-b w, lam -> 2^-(a+b) lam, ridge -> 2^-b ridge, factors ->
+2^-(a/p) X, q -> 2^-a q leave the problem the same, p the atom's degree, with
+f -> 2^-(2a+b) f and W -> 2^-(a+b) W.  Only data beyond ordinary sizes are moved (a is even
+and a multiple of p).
+"""
+
+import math
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from certify.atoms import Factors
+from certify.kernel.verify import power
+from certify.losses import Squared
+from certify.offsets import Offset
+from certify.polar import Proposal
+from certify.polar.scale import carried, exponent, scaled
+from certify.problem import Problem, Values
+from certify.search.descent.alternating import State
+from certify.search.dual.orthogonal import Orthogonal
+from certify.search.dual.points import Dual
+from certify.search.found import Evidence
+
+HUGE = 2.0**900  # lam beyond it: nothing earns its price either way
+TINY = float(np.finfo(np.float64).tiny)
+
+
+class Exponents(NamedTuple):
+    """data: a (even, a multiple of degree), weights: b; degree: of the atom."""
+
+    data: int = 0
+    weights: int = 0
+    degree: int = 2
+
+    @property
+    def whole(self) -> int:
+        """How far a dual point moves: a + b."""
+        return self.data + self.weights
+
+
+def normalized(problem: Problem) -> tuple[Problem, Exponents]:
+    """Return the same problem at scale 1, and the exponents taken out."""
+    loss = problem.loss
+    if not isinstance(loss, Squared):
+        return problem, Exponents()
+    a, b = exponent(loss.data), exponent(loss.scale)
+    if not a and not b:
+        return problem, Exponents()
+    step = math.lcm(2, problem.atom.degree)
+    by = Exponents(-(-a // step) * step, b, problem.atom.degree)
+    new = object.__new__(Squared)
+    scale = None if loss.scale is None else np.ldexp(loss.scale, -by.weights)
+    parts = {
+        "Y": None,
+        "weights": None,
+        "mask": None,
+        "observed": loss.observed,
+        "data": scaled(loss.data, -by.data),
+        "scale": scale,
+    }
+    for name, value in parts.items():
+        object.__setattr__(new, name, value)
+    moved_lam = float(scaled(np.float64(problem.lam), -by.whole))
+    lam = min(max(moved_lam, TINY), HUGE) if problem.lam else 0.0
+    offsets = tuple(moved(o, by) for o in problem.offsets)
+    return Problem(new, problem.atom, lam, offsets), by
+
+
+def moved(o: Offset, by: Exponents) -> Offset:
+    """Return the offset with its penalty at the new scale."""
+    return o.rescaled(-by.data, -by.weights)
+
+
+def factors_down(factors: Factors, by: Exponents) -> Factors:
+    """Move factors to scale 1."""
+    return tuple(np.ldexp(x, -by.data // by.degree) for x in factors)
+
+
+def offsets_down(q: Values, by: Exponents) -> Values:
+    """Move offset values to scale 1."""
+    return tuple(scaled(x, -by.data) for x in q)
+
+
+def value_up(x: float, by: Exponents) -> float:
+    """Move an objective value back to the caller's scale."""
+    return float(scaled(scaled(np.float64(x), by.data), by.data + by.weights))
+
+
+def value_down(x: float, by: Exponents) -> float:
+    """Move an objective value to scale 1."""
+    return float(scaled(scaled(np.float64(x), -by.data), -by.data - by.weights))
+
+
+def state_up(s: State | None, by: Exponents) -> State | None:
+    """Move factors, offsets and value back."""
+    if s is None:
+        return None
+    factors = tuple(np.ldexp(x, by.data // by.degree) for x in s.factors)
+    return State(factors, tuple(scaled(x, by.data) for x in s.q), value_up(s.value, by))
+
+
+def point_up(w: Orthogonal | None, by: Exponents) -> Orthogonal | None:
+    """Move a dual point back."""
+    if w is None:
+        return None
+    unit = power(by.whole)
+    moved_back = tuple((k, c * unit) for k, c in w.corrections)
+    return Orthogonal(scaled(w.W, by.whole), moved_back)
+
+
+def block_up(block: dict[str, Any], by: Exponents) -> dict[str, Any]:
+    """Move the proof of a block back."""
+    means = {k: scaled(v, by.data) for k, v in block.items() if k.startswith("mu.")}
+    return carried(block, by.data) | means
+
+
+def evidence_up(found: Evidence, by: Exponents) -> Evidence:
+    """Move all evidence back to the caller's scale."""
+    if not by.data and not by.weights:
+        return found
+    steps = tuple((name, s) for name, old in found.steps if (s := state_up(old, by)))
+    dual = found.dual
+    if dual is not None and (point := point_up(dual.point, by)):
+        proposal = Proposal(dual.polar.upper, carried(dual.polar.proof, by.whole))
+        dual = Dual(point, proposal, value_up(dual.value, by))
+    fan = found.ky_fan and carried(found.ky_fan, by.data)
+    return replace(
+        found,
+        start=state_up(found.start, by) or found.start,
+        dual=dual,
+        ky_fan=fan,
+        blocks=tuple(block_up(b, by) for b in found.blocks),
+        better=state_up(found.better, by),
+        floor=point_up(found.floor, by),
+        steps=steps,
+    )

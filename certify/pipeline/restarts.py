@@ -1,0 +1,154 @@
+"""Several fits of one problem: which are the optimum, which are not, and when to stop.
+
+from certify.pipeline.restarts import restart_report
+report = restart_report(problem, [(U, V), (U2, V2)])
+print(report)
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from certify.atoms import Factors
+from certify.base.bar import shown
+from certify.base.checkpoint import Keeper, keeping, stoppable, stopped
+from certify.base.clock import Clock, Progress
+from certify.base.errors import InputError, OutOfScopeError
+from certify.kernel import verify as kernel
+from certify.problem import Problem, Values
+from certify.search.descent.alternating import State
+
+from .certificate.coverage import unknown
+from .check import best_offsets, check, finite_objective, natural, positive, uncovered
+from .comparison import Fit, RestartReport, compared, plottable
+from .improve import value_of
+from .result import Result
+
+__all__ = ["Fit", "RestartReport", "plottable", "restart_report"]
+
+TRIES = 3  # fits whose dual points are tried before the bracket is left open
+Held = list[tuple[Factors, Values]]
+
+
+@np.errstate(all="ignore")  # what is not finite is refused or never taken
+def restart_report(  # noqa: PLR0913  as check()
+    problem: Problem,
+    fits: Sequence[Sequence[Any]],
+    *,
+    q: Sequence[Sequence[Any] | None] | None = None,
+    rtol: float = 1e-6,
+    atol: float = 0.0,
+    budget: float | None = None,
+    seed: int = 0,
+    progress: Progress | bool | None = None,
+) -> RestartReport:
+    """Compare fits of one problem with each other and with one shared lower bound.
+
+        lower <= inf over all sizes <= f(fit k),    f(fit k) in [value.lo, value.hi].
+
+    Every certificate bounds the same infimum, so the best lower bound found for any fit
+    serves all.  Fits are asked in the order of their objectives, until one is proved
+    optimal, three at most.
+
+    At lam = 0 a bound belongs to one rank: there it is that of the largest fit, to which the
+    others are compared with zero slices added, and "optimal" means over rank at most that.
+
+    fits    factors of each fit, of any size, as check() takes them
+    q       None, or for each fit its offset values, or None where the best ones are found
+    budget  seconds for all fits together: half of what is left for each but the last
+
+    Raises InputError for no fit or wrong factors, naming the fit; OutOfScopeError for what
+    the theory does not cover or the kernel has no rule for.
+    """
+    clock, seed = Clock(positive(budget), progress), natural(seed)
+    require(problem)
+    held = levelled(problem, accepted(problem, fits, q))
+    values = [value_of(problem, State(x, p, 0.0)) for x, p in held]
+    order = sorted(range(len(held)), key=lambda k: (values[k].hi, k))
+    judge = partial(check, problem, rtol=rtol, atol=atol, seed=seed)
+    results: list[tuple[int, Result]] = []
+    best, last = values[order[0]].hi, min(TRIES, len(order)) - 1
+    near = max(Fraction(atol), Fraction(rtol) * abs(best))
+    with keeping(Keeper()), stoppable(), shown(clock):
+        for turn, k in enumerate(order[:TRIES]):
+            left = clock.left()
+            share = left if left is None or turn == last else left / 2
+            x, p = held[k]
+            told = p if problem.offsets else None
+            results.append((k, judge(x, q=told, budget=share, progress=clock.progress)))
+            bound = max(Fraction(r.lower) for _, r in results)
+            if best - bound <= near or stopped():
+                break
+    sizes = [alive(problem, x) for x, _ in held]
+    better = lowest(problem, [r for _, r in results])
+    rank = None if problem.lam else held[0][0][0].shape[-1]
+    return replace(compared((values, sizes), results, better, (rtol, atol)), rank=rank)
+
+
+def require(problem: Problem) -> None:
+    """Raise OutOfScopeError for a question of which no bound would be proved."""
+    if why := uncovered(problem):
+        raise OutOfScopeError(why)
+    if names := unknown(problem):
+        told = f"the kernel has no rule for {' with '.join(names)}"
+        raise OutOfScopeError(f"{told}: check each fit, in floats")
+
+
+def accepted(
+    problem: Problem, fits: Sequence[Sequence[Any]], q: Sequence[Sequence[Any] | None] | None
+) -> Held:
+    """Return factors and offset values of each fit.
+
+    Raises InputError, naming the fit, for what is wrong in one.
+    """
+    if not isinstance(fits, Sequence) or not fits:
+        got = len(fits) if isinstance(fits, Sequence) else type(fits).__name__
+        raise InputError(f"fits must be a sequence of at least one fit, got {got}")
+    if q is not None and (not isinstance(q, Sequence) or len(q) != len(fits)):
+        got = len(q) if isinstance(q, Sequence) else type(q).__name__
+        raise InputError(
+            f"q must be None or have one entry for each of {len(fits)} fits, got {got}"
+        )
+    held: Held = []
+    for k, factors in enumerate(fits):
+        x = problem.accept(factors, f"fits[{k}]")
+        given = None if q is None else q[k]
+        p = best_offsets(problem, x) if given is None else problem.accept_offsets(given)
+        try:
+            finite_objective(problem, x, p)
+        except InputError as error:
+            raise InputError(f"fits[{k}]: {error}") from None
+        held.append((x, p))
+    return held
+
+
+def levelled(problem: Problem, held: Held) -> Held:
+    """Return the fits; at lam = 0 with zero slices up to the size of the largest."""
+    if problem.lam:
+        return held
+    rank = max(x[0].shape[-1] for x, _ in held)
+    widths = [rank - x[0].shape[-1] for x, _ in held]
+    padded = [
+        tuple(np.pad(a, [(0, 0)] * (a.ndim - 1) + [(0, w)]) for a in x)
+        for (x, _), w in zip(held, widths, strict=True)
+    ]
+    return list(zip(padded, (p for _, p in held), strict=True))
+
+
+def alive(problem: Problem, factors: Factors) -> int:
+    """Return how many slices are not zero."""
+    return int((np.asarray(problem.atom.theta(factors)) > 0).sum())
+
+
+def lowest(problem: Problem, results: Sequence[Result]) -> tuple[kernel.Enclosure, Factors] | None:
+    """Return the best of the better factors that were found, and what they are worth."""
+    found = [
+        (value_of(problem, State(r.better, r.better_q, 0.0)), r.better)
+        for r in results
+        if r.better is not None
+    ]
+    return min(found, key=lambda pair: pair[0].hi, default=None)

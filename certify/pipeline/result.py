@@ -1,0 +1,158 @@
+"""What check() answers."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from certify.atoms import Factors
+from certify.base.errors import InputError
+from certify.kernel import verify as kernel
+from certify.problem import Problem, Values
+from certify.search.descent.alternating import State
+from certify.search.dual.points import is_hard
+from certify.search.found import Evidence
+
+from .certificate.file import Certificate
+from .certificate.verdict import Verdict, relative, spread
+from .report import write
+from .report._numbers import at_least, at_most
+from .report._result import cell, explained, plotted
+
+
+@dataclass(frozen=True)
+class Result:
+    """The answer about a candidate.
+
+    lower <= inf over all sizes (at lam = 0: over rank <= r) and f(candidate) <= upper are
+    proved whenever there is a certificate.
+
+    stationarity  sum over slices of |<W, phi(X_i)> - lam theta(X_i)| / sum of lam theta(X_i)
+    better        better factors, where the verdict is REFUTED or RANK_LIMITED
+    q             the offsets at which `upper` holds: given, or found
+    tier          the arithmetic of the proof: "exact", "rounded", or "floats" for none
+    steps         (what was done, objective) along the search for better factors
+    reached       the best point of that search, proved by nothing
+    better_upper  f(better) <= better_upper, proved; None without better factors
+    """
+
+    verdict: Verdict
+    lower: float
+    upper: float
+    reason: str
+    certificate: Certificate | None
+    stationarity: float
+    better: Factors | None
+    q: Values
+    tier: str
+    steps: tuple[tuple[str, float], ...] = ()
+    reached: State | None = None
+    better_upper: float | None = None
+
+    @property
+    def better_q(self) -> Values:
+        """The offsets of the better factors."""
+        return self.certificate.better_offsets() if self.certificate is not None else ()
+
+    @property
+    def gap(self) -> float:
+        """Upper - lower, rounded up."""
+        return spread(self.lower, self.upper)
+
+    @property
+    def relative_gap(self) -> float:
+        """(upper - lower) / |upper|; 0 when both are 0, infinite when a side is."""
+        return relative(self.gap, self.upper)
+
+    def report(self, path: str | Path) -> int:
+        """Write the certificate, verified again, as one HTML page; return its size in bytes.
+
+        Raises InputError without a certificate (NUMERICAL, OUT_OF_SCOPE), without jinja2 and
+        matplotlib, or if the file cannot be written.
+        """
+        if self.certificate is None:
+            raise InputError(f"{self.verdict.name} has no certificate to report: {self.reason}")
+        return write(self.certificate, path)
+
+    def explain(self) -> str:
+        """Say in sentences what was proved, what is loose, what was tried and what to try."""
+        return explained(self)
+
+    def plot(self, path: str | Path | None = None) -> Any:  # noqa: ANN401  matplotlib's axes
+        """Draw the bracket and the objectives of the search; with a path, write the picture.
+
+        Returns matplotlib's Axes.  Raises InputError if matplotlib is not installed.
+        """
+        return plotted(self, path)
+
+    def _repr_html_(self) -> str:
+        """Show the verdict, the reason and a picture of the bracket in a notebook."""
+        return cell(self, self.epsilon)
+
+    @property
+    def epsilon(self) -> float:
+        """What counts as equal, max(atol, rtol |upper|); 0 without a certificate."""
+        if self.certificate is None:
+            return 0.0
+        rtol, atol = (float.fromhex(self.certificate.statement[k]) for k in ("rtol", "atol"))
+        return max(atol, rtol * abs(self.upper))
+
+    def __repr__(self) -> str:
+        """Show the verdict and the bracket."""
+        return (
+            f"Result({self.verdict.name}, {at_least(self.lower)} <= optimum, candidate <= "
+            f"{at_most(self.upper)}, relative gap {at_most(self.relative_gap, 3)}, {self.tier})"
+        )
+
+
+def reason(problem: Problem, factors: Factors, found: Evidence, outcome: kernel.Outcome) -> str:
+    """Say in a sentence what was proved and, if undecided, which bound is loose."""
+    size = factors[0].shape[-1]
+    kind = f"rank at most {size}" if problem.lam == 0 else "any size"
+    told = (
+        "; the best offsets for these factors were found" if found_offsets(problem, found) else ""
+    )
+    if outcome.verdict == "CERTIFIED":
+        kinks = not getattr(problem.loss, "smooth", True)
+        told += "; the loss has kinks: its dual point alone proves this" if kinks else ""
+        return f"no factors of {kind} are better by more than epsilon{told}"
+    if outcome.verdict == "REFUTED" and found.better is not None:
+        return (
+            f"factors with {slices(found.better.size)} (yours has {size}) are proved better{told}"
+        )
+    if outcome.verdict == "RANK_LIMITED" and found.better is not None:
+        more = f"factors with {slices(found.better.size)} are proved better than these {size}"
+        return f"{more}; whether these are best at {slices(size)} this theory does not say{told}"
+    return undecided(problem, found, outcome) + told
+
+
+def slices(count: int) -> str:
+    """Return "1 slice" or "7 slices"."""
+    return f"{count} slice" if count == 1 else f"{count} slices"
+
+
+def found_offsets(problem: Problem, found: Evidence) -> bool:
+    """Whether the offsets were found, not given."""
+    return bool(problem.offsets) and not found.given
+
+
+def undecided(problem: Problem, found: Evidence, outcome: kernel.Outcome) -> str:
+    """Name the loose side of the bracket, and what would close it."""
+    lower, upper = float(outcome.lower), float(outcome.upper)
+    best = min([upper, *(s.value for _, s in found.steps)])
+    if problem.lam == 0:
+        left = at_most(spread(lower, upper), 3)
+        told = f"the bound at a fixed rank stays {left} below the objective"
+        return f"{told}; atol above that certifies it"
+    if found.note:
+        return f"the lower bound is loose: {found.note}"
+    if upper - best > best - lower:
+        return (
+            f"the upper bound is loose: a search reached {best:.10g}; a larger budget may prove it"
+        )
+    if is_hard(problem.atom):
+        cause = "the polar of these norms is NP-hard and its bound is not tight here"
+        return f"the lower bound is loose: {cause}; the best objective found is {best:.10g}"
+    cause = "the dual point is not optimal"
+    return (
+        f"the lower bound is loose: {cause}; a larger budget improves it (best found {best:.10g})"
+    )

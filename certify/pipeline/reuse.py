@@ -1,0 +1,55 @@
+"""A proved bound beside other factors: it holds for all factors, whichever it was found for."""
+
+import math
+from dataclasses import replace
+
+from certify.kernel import verify as kernel
+from certify.polar.proved import above, below
+from certify.problem import Problem
+from certify.search.descent.alternating import State
+
+from .certificate.file import Certificate, ask
+from .certificate.tiers import arithmetic
+from .certificate.verdict import Verdict
+from .check import stationarity
+from .prove import without_better
+from .result import Result
+
+SAME = "no factors of any size are better by more than epsilon"
+
+
+def certified(
+    problem: Problem, result: Result, s: State, epsilon: tuple[float, float]
+) -> Result | None:
+    """Return the result's bound proved beside the factors s, if that certifies them.
+
+    epsilon = (rtol, atol).  Only the candidate of the question changes, and with it the
+    objective; the dual point and the proof of its polar stay as they are.
+    """
+    held = result.certificate
+    if held is None or problem.lam == 0 or "W" not in held.witness:
+        return None
+    q = s.q if problem.offsets else None
+    asked = ask(problem, s.factors, q, rtol=epsilon[0], atol=epsilon[1])
+    proof, witness = without_better(held.proof, held.witness)
+    own = {f"q{k}" for k in range(len(problem.offsets))}
+    witness = {k: a for k, a in witness.items() if k not in own}
+    try:
+        ar = arithmetic(problem, held.claim["tier"])
+        outcome = kernel.prove(asked.statement, asked.given, proof, witness, ar, limit=math.inf)
+    except kernel.RejectedError:
+        return None
+    if outcome.verdict != Verdict.CERTIFIED.name:
+        return None
+    claim = {"verdict": outcome.verdict, "tier": outcome.tier}
+    return replace(
+        result,
+        verdict=Verdict.CERTIFIED,
+        lower=below(outcome.lower),
+        upper=above(outcome.upper),
+        reason=SAME,
+        certificate=Certificate(asked.statement, asked.given, claim, proof, witness),
+        stationarity=stationarity(problem, s.factors, s.q),
+        better=None,
+        q=s.q,
+    )

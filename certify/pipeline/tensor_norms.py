@@ -1,0 +1,177 @@
+"""Spectral and nuclear norms of real tensors, over the real numbers: proved brackets.
+
+    spectral(T) = max  <T, x1 o ... o xK>  over real unit vectors
+    nuclear(T)  = min  sum_i |w_i|  over real decompositions T = sum_i w_i x1_i o ... o xK_i
+
+They are dual to each other and NP-hard to compute for K >= 3.  Over the complex numbers both
+are other numbers: (e112 + e121 + e211) / sqrt(3) has the real nuclear norm sqrt(3) and the
+complex one 3/2.  What other packages call the tensor nuclear norm of a three-way array is
+mostly that of the t-product, a third thing.  Order 2: the largest and the sum of the singular
+values.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from certify.atoms import Factors
+from certify.base.arrays import Array, finite, real
+from certify.base.clock import Clock
+from certify.base.errors import InputError
+from certify.kernel.verify import power, root
+from certify.polar.proved import above, below
+from certify.polar.scale import exponent, scaled
+
+from .certificate.verdict import relative, spread
+from .check import natural, positive
+from .decompose import Found, decomposed, empty, polar
+from .report._numbers import at_least, at_most
+
+MATRIX = 2  # modes
+DIGITS = 12  # of a bound that is shown
+
+
+@dataclass(frozen=True)
+class NormBound:
+    """lower <= norm of T <= upper, both proved, and what each side rests on.
+
+    factors  K arrays (n_k, r).  spectral: one slice of unit vectors, which attains `lower`.
+             nuclear: a decomposition, whose sum of prod_k |x^k| and residual give `upper`
+    dual     a tensor.  spectral: x1 o ... o xK, of nuclear norm 1 up to rounding.  nuclear:
+             of spectral norm proved at most 1, with <dual, T> >= lower
+    """
+
+    norm: str
+    lower: float
+    upper: float
+    factors: Factors
+    dual: Array
+
+    @property
+    def gap(self) -> float:
+        """Upper - lower, rounded up."""
+        return spread(self.lower, self.upper)
+
+    @property
+    def relative_gap(self) -> float:
+        """(upper - lower) / upper; 0 when both are 0."""
+        return relative(self.gap, self.upper)
+
+    def __repr__(self) -> str:
+        """Show the bracket, rounded outward, and the number of slices."""
+        low, high = at_least(self.lower, DIGITS), at_most(self.upper, DIGITS)
+        told = f"{low} <= {self.norm} norm over R <= {high}"
+        slices = self.factors[0].shape[-1]
+        return f"NormBound({told}, relative gap {at_most(self.relative_gap, 3)}, {slices} slices)"
+
+
+@np.errstate(all="ignore")  # what is not finite is refused or never taken
+def spectral(T: Any, *, budget: float | None = None, seed: int = 0) -> NormBound:  # noqa: ANN401
+    """Bracket the spectral norm of a real tensor over the REAL numbers:
+
+        max { <T, x1 o ... o xK> : |xk|_2 <= 1 },   T (n1, ..., nK), K >= 2.
+
+    `upper` by the partial-transpose relaxation and its kin, proved by the kernel's rule in
+    outward-rounded floats; `lower` earned by unit vectors.  Over the complex numbers the
+    norm may be larger.
+
+    Raises InputError for order 0 or 1, an empty tensor, or entries that are not finite.
+    """
+    held = tensor(T)
+    limit, seed = positive(budget), natural(seed)
+    if not held.any():
+        first = tuple(np.eye(n)[:, :1] for n in held.shape)
+        return NormBound("spectral", 0.0, 0.0, first, slice_of(first))
+    core, e, lost = at_one(squeezed(held))
+    found = polar(core, limit, seed)
+    vectors = restored(tuple(x[:, None] for x in found.witness), held.shape)
+    units = tuple(x / np.linalg.norm(x, axis=0) for x in vectors)
+    lower = max(Fraction(found.lower) - lost, Fraction(0)) * power(e)
+    upper = (Fraction(found.upper) + lost) * power(e)
+    return NormBound("spectral", below(lower), above(upper), units, slice_of(units))
+
+
+@np.errstate(all="ignore")
+def nuclear(T: Any, *, budget: float | None = None, seed: int = 0) -> NormBound:  # noqa: ANN401
+    """Bracket the nuclear norm of a real tensor over the REAL numbers:
+
+        min { sum_i prod_k |x_i^k|_2 : T = sum_i x_i^1 o ... o x_i^K },   K >= 2.
+
+    Any W of spectral norm at most 1 proves  nuclear(T) >= <W, T>.  Any factors prove
+
+        nuclear(T) <= sum_i prod_k |x_i^k| + sqrt(d) |T - sum_i phi(x_i)|_F,
+
+    d the product of all n_k but the largest: a residual is at most one slice for each of its
+    d fibers.  Both are found by proximal steps, min 1/2 |T + P - Z|^2 + lam nuclear(Z).
+
+    Raises InputError for order 0 or 1, an empty tensor, or entries that are not finite.
+    """
+    held = tensor(T)
+    clock, seed = Clock(positive(budget)), natural(seed)
+    core, e, lost = at_one(squeezed(held))
+    zero = Found(0.0, np.zeros(core.shape), 0.0, empty(core.shape))
+    found = decomposed(core, clock, seed) if core.any() else zero
+    lower = max(Fraction(found.lower) - lost, Fraction(0)) * power(e)
+    upper = (Fraction(found.upper) + lost) * power(e)
+    vectors = restored(found.factors, held.shape)
+    grown = (np.ldexp(vectors[0], e), *vectors[1:])
+    dual = found.dual.reshape(held.shape)
+    return NormBound("nuclear", below(lower), above(upper), grown, dual)
+
+
+def tensor(T: Any) -> Array:  # noqa: ANN401  as a user has it
+    """Return a finite real tensor of two modes or more.
+
+    Raises InputError for anything else.
+    """
+    held = real(T, "T")
+    if held.ndim < MATRIX:
+        cure = "the norm of a vector is numpy.linalg.norm(T)"
+        raise InputError(f"T must have 2 modes or more, got shape {held.shape}: {cure}")
+    if not held.size:
+        raise InputError(f"T must not be empty, got shape {held.shape}")
+    return finite(held, "T")
+
+
+def at_one(T: Array) -> tuple[Array, int, Fraction]:
+    """Return C, e and r: the norms of T are 2^e times those of C, give or take r.
+
+    Both norms of a residual R, and |<D, R>| for a D of spectral norm 1, are at most
+    sqrt(d) |R|_F, d the number of fibers along the longest mode; entries of C that underflow
+    are off by 2^-1074.
+    """
+    e = exponent(T)
+    C = scaled(T, -e)
+    if np.array_equal(scaled(C, e), T):
+        return C, e, Fraction(0)
+    fibers = T.size // max(T.shape)
+    return C, e, root(Fraction(fibers * T.size)).hi * power(-1074)
+
+
+def squeezed(T: Array) -> Array:
+    """Return T without its modes of size 1, which change no norm; a matrix at least."""
+    dims = [n for n in T.shape if n > 1]
+    return T.reshape(dims + [1] * (MATRIX - len(dims)))
+
+
+def restored(factors: Factors, shape: tuple[int, ...]) -> Factors:
+    """Return factors of all modes: those of size 1 get the number 1."""
+    r, held = factors[0].shape[-1], list(factors)
+    if sum(n > 1 for n in shape) < MATRIX:  # numbers in modes that squeezed() added
+        extra = [x for x in held if len(x) == 1]
+        held = [x for x in held if len(x) > 1] or [np.ones((1, r))]
+        held[0] = held[0] * np.prod(extra, axis=0)[0]
+        if all(n == 1 for n in shape):
+            return (held[0], *(np.ones((1, r)) for _ in shape[1:]))
+    kept = iter(held)
+    return tuple(next(kept) if n > 1 else np.ones((1, r)) for n in shape)
+
+
+def slice_of(factors: Factors) -> Array:
+    """Return the tensor of the first slice."""
+    out = np.ones(())
+    for x in factors:
+        out = np.multiply.outer(out, x[:, 0])
+    return np.asarray(out)

@@ -1,0 +1,261 @@
+"""Lower bounds of the polar of a hidden layer: neurons that earn them."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.base.arrays import Array
+from certify.polar.layer_ask import Layer, LayerAsk, Slice
+
+from . import pooled as _largest
+from . import products as multilinear
+from .circle import best_kink, on_circle
+
+STARTS, ROUNDS = 512, 20  # random starts, and alternating steps of each
+DATA = 256  # rows of F that are starts, at most
+SLOW = 8  # divides both where a free bias is searched for each start by itself
+FINALISTS, STEPS, TRIES = 40, 60, 3  # climbed on circles; steps; random directions that fail
+SETTLED = 1e-14  # relative gain below which a circle gained nothing; luck, never truth
+ON = 1e-9  # relative size of z below which a row counts as on its kink
+
+
+def attain(ask: LayerAsk) -> tuple[float, Slice]:
+    """Return (<W, phi(u, v)>, (u, v)) with |u| = |v| = 1.
+
+    All starts (given neurons, rows of F, random directions) take alternating steps
+    u <- F^T D_s(u) W v, v <- the best response; the best of them then move to the exact
+    maximum on great circles, so that their value never falls.
+    """
+    if ask.layer.most:
+        return _largest.attain(ask)
+    if ask.layer.slope == 1 and not ask.layer.free:
+        return of_matrix(ask)
+    return climbed(Climb.of(ask), ask)
+
+
+def of_matrix(ask: LayerAsk) -> tuple[float, Slice]:
+    """Return the best slice of a linear layer: that of the matrix F^T W."""
+    T = ask.layer.features.T @ ask.layer.spread(ask.W)
+    gauges = ask.layer.left, ask.layer.right
+    value, (u, v) = multilinear.attain(T, gauges, seed=ask.seed, starts=ask.starts)
+    return value, (u, v)
+
+
+@dataclass(frozen=True)
+class Climb:
+    """The polar while it is climbed.
+
+    F (m, d) and W (m, outputs) on its rows; rows of a free bias lack it, as it is chosen
+    exactly for each u.
+    """
+
+    layer: Layer
+    F: Array
+    W: Array
+    rng: np.random.Generator
+
+    @classmethod
+    def of(cls, ask: LayerAsk) -> "Climb":
+        """Prepare the climb of an ask."""
+        layer = ask.layer
+        F = layer.features[:, :-1] if layer.free else layer.features
+        return cls(layer, F, layer.spread(ask.W), np.random.default_rng(ask.seed))
+
+    def responses(self, Y: Array) -> Array:
+        """Return the best v for each column y = W^T s(F u)."""
+        g = self.layer.right
+        return np.column_stack([g.maximizer(y) for y in Y.T])
+
+    def hidden(self, U: Array) -> tuple[Array, Array]:
+        """Return z (m, r), with the bias where it is free, and s(z)."""
+        z = self.F @ U
+        return z, np.where(z > 0, z, self.layer.slope * z)
+
+    def lifted(self, u: Array, omega: Array) -> tuple[int, Array]:
+        """Return the row whose kink is the best bias, and z with that bias; -1 without one."""
+        z = self.F @ u
+        if not self.layer.free:
+            return -1, z
+        j = best_kink(omega, z)
+        return j, z - z[j]
+
+    def value(self, u: Array, omega: Array) -> float:
+        """Return sum omega s(z), the bias at its best."""
+        z = self.lifted(u, omega)[1]
+        return float(omega @ np.where(z > 0, z, self.layer.slope * z))
+
+
+def climbed(run: Climb, ask: LayerAsk) -> tuple[float, Slice]:
+    """Return the best neuron over all starts."""
+    pairs = raced(run, starts(run, ask), ask.expired)
+    best: tuple[float, Slice] | None = None
+    for u, v in pairs:
+        found = polished(run, u, v)
+        best = found if best is None or found[0] > best[0] else best
+        if ask.expired():
+            break
+    if best is None:  # no start at all has a direction
+        u = np.eye(run.F.shape[1])[0]
+        best = polished(run, u, np.asarray(run.layer.right.maximizer(np.zeros(run.W.shape[1]))))
+    return best
+
+
+def starts(run: Climb, ask: LayerAsk) -> Array:
+    """Return unit columns u: given neurons, rows of F of both signs, random directions."""
+    d, m = run.F.shape[1], run.F.shape[0]
+    slow = SLOW if run.layer.free else 1
+    few = DATA // slow
+    given = [np.asarray(u, dtype=float)[:d] for u, _ in ask.starts]
+    rows = run.F if m <= few else run.F[run.rng.choice(m, few, replace=False)]
+    random = run.rng.standard_normal((STARTS // slow, d))
+    U = np.vstack([*(g[None, :] for g in given), rows, -rows, random]).T
+    size = np.linalg.norm(U, axis=0)
+    good = np.isfinite(size) & (size > 0)
+    return np.asarray(U[:, good] / size[good])
+
+
+def raced(run: Climb, U: Array, expired: Callable[[], bool]) -> Iterator[Slice]:
+    """Take alternating steps from all starts at once; yield the best ends, each once."""
+    one = run.W.shape[1] == 1
+    signs = [np.ones(1), -np.ones(1)] if one and run.layer.right.free else [None]
+    ends = [race(run, U, sign, expired) for sign in signs]
+    values = np.concatenate([e[0] for e in ends])
+    U = np.hstack([e[1] for e in ends])
+    V = np.hstack([e[2] for e in ends])
+    taken: list[Array] = []
+    for k in np.argsort(-values, kind="stable"):
+        if any(abs(values[k] - values[j]) <= ON * abs(values[k]) for j in taken):
+            continue  # the same neuron from another start
+        taken.append(k)
+        yield U[:, k], V[:, k]
+        if len(taken) == FINALISTS:
+            return
+
+
+def race(
+    run: Climb, U: Array, sign: Array | None, expired: Callable[[], bool]
+) -> tuple[Array, Array, Array]:
+    """Return (values, U, V) after some alternating steps; a step that loses is not taken."""
+    best, V = measured(run, U, sign)
+    for _ in range(ROUNDS):
+        if expired():
+            break
+        z = run.hidden(U)[0] if not run.layer.free else biased(run, U, V)
+        gates = np.where(z > 0, 1.0, run.layer.slope)
+        c = run.F.T @ (gates * (run.W @ V))
+        size = np.linalg.norm(c, axis=0)
+        new = np.where(size > 0, c / np.where(size > 0, size, 1.0), U)
+        values, answers = measured(run, new, sign)
+        better = values > best
+        if not better.any():
+            break
+        U = np.where(better, new, U)
+        V, best = np.where(better, answers, V), np.maximum(values, best)
+    return best, U, V
+
+
+def biased(run: Climb, U: Array, V: Array) -> Array:
+    """Return z of each column, with its own best bias."""
+    pairs = zip(U.T, (run.W @ V).T, strict=True)
+    return np.column_stack([run.lifted(u, omega)[1] for u, omega in pairs])
+
+
+def measured(run: Climb, U: Array, sign: Array | None) -> tuple[Array, Array]:
+    """Return each column's value and the best v; for a sign, v is it."""
+    if run.layer.free:
+        pairs = [respond(run, u, sign) for u in U.T]
+        return np.array([p[0] for p in pairs]), np.column_stack([p[1] for p in pairs])
+    Y = run.W.T @ run.hidden(U)[1]
+    if sign is not None:
+        return sign[0] * Y[0], np.broadcast_to(sign[:, None], Y.shape)
+    V = run.responses(Y)
+    return (Y * V).sum(axis=0), V
+
+
+def respond(run: Climb, u: Array, v: Array | None) -> tuple[float, Array]:
+    """Return (value, v) with the bias and v chosen in turn, from v or from each output's best."""
+    if v is not None:
+        return run.value(u, run.W @ v), v
+    tries = []
+    for t in range(run.W.shape[1]):
+        for s in (1.0, -1.0):
+            z = run.lifted(u, s * run.W[:, t])[1]
+            y = run.W.T @ np.where(z > 0, z, run.layer.slope * z)
+            v = np.asarray(run.layer.right.maximizer(y))
+            tries.append((run.value(u, run.W @ v), v))
+    return max(tries, key=lambda pair: pair[0])
+
+
+def polished(run: Climb, u: Array, v: Array) -> tuple[float, Slice]:
+    """Climb by exact maxima on great circles, v the best response in between."""
+    value, failed = run.value(u, run.W @ v), 0
+    for k in range(STEPS * (1 + TRIES)):
+        omega = run.W @ v
+        new = moved(run, u, omega, direction(run, u, omega, k % (2 + TRIES) if failed else 0))
+        held = response(run, new, v)
+        now = run.value(new, run.W @ held)
+        if now <= value + SETTLED * abs(value):
+            failed += 1
+            if failed > 1 + TRIES:
+                break
+            continue
+        u, v, value, failed = new, held, now, 0
+    return finished(run, u, v)
+
+
+def response(run: Climb, u: Array, v: Array) -> Array:
+    """Return the best v at the bias that is best for the last one."""
+    z = run.lifted(u, run.W @ v)[1]
+    y = run.W.T @ np.where(z > 0, z, run.layer.slope * z)
+    return v if len(v) == 1 else np.asarray(run.layer.right.maximizer(y))
+
+
+def direction(run: Climb, u: Array, omega: Array, kind: int) -> Array:
+    """Return where a circle from u goes: 0 the gradient, 1 along the kinks it is on, else any."""
+    if kind > 1:
+        return run.rng.standard_normal(u.size)
+    j, z = run.lifted(u, omega)
+    rows = run.F - run.F[j] if j >= 0 else run.F
+    size = np.linalg.norm(rows, axis=1)
+    on = np.abs(z) <= ON * size
+    gates = np.where(z > 0, 1.0, run.layer.slope)
+    c: Array = rows[~on].T @ (gates * omega)[~on]
+    if kind == 1 and on.any():
+        edges = rows[on] / np.where(size[on] > 0, size[on], 1.0)[:, None]
+        c = c - edges.T @ np.linalg.lstsq(edges.T, c)[0]
+    return c
+
+
+def moved(run: Climb, u: Array, omega: Array, towards: Array) -> Array:
+    """Return the best point of the great circle through u and `towards`.
+
+    A free bias stays at the kink of the row where it is.
+    """
+    w = towards - (towards @ u) * u
+    size = float(np.linalg.norm(w))
+    if not np.isfinite(size) or size <= ON * float(np.linalg.norm(towards)):
+        return -u if u.size == 1 else u
+    j = run.lifted(u, omega)[0]
+    rows = run.F - run.F[j] if j >= 0 else run.F
+    theta = on_circle(omega, rows @ u, rows @ (w / size), run.layer.slope)
+    new = np.cos(theta) * u + np.sin(theta) * (w / size)
+    return np.asarray(new / np.linalg.norm(new))
+
+
+def finished(run: Climb, u: Array, v: Array) -> tuple[float, Slice]:
+    """Return the neuron with its bias, and the value found again from its weights."""
+    layer = run.layer
+    if layer.free:
+        j, _ = run.lifted(u, run.W @ v)
+        u = np.append(u, -float(run.F[j] @ u) / layer.features[j, -1])
+    u = u / float(layer.size(u[:, None])[0])
+    y = (run.W.T @ act(run, u)).ravel()
+    v = np.asarray(layer.right.maximizer(y))
+    return float(y @ v), (u, v)
+
+
+def act(run: Climb, u: Array) -> Array:
+    """Return s(F u) on the rows of F."""
+    z = run.layer.features @ u
+    return np.where(z > 0, z, run.layer.slope * z)

@@ -1,0 +1,91 @@
+"""The contract of a method that bounds sup { u^T W v : |u|_a <= 1, |v|_b <= 1 } from above."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from time import monotonic
+from typing import Any, ClassVar, TypeAlias
+
+from certify.base.arrays import Array
+from certify.norms import Gauge
+
+Matrix: TypeAlias = Any  # an (m, n) float64 array or a scipy.sparse matrix
+
+
+@dataclass(frozen=True)
+class PolarBound:
+    """Two-sided enclosure of the polar of W, each side with what justifies it.
+
+    lower    attained: <W, phi(witness)> >= lower * theta(witness)
+    upper    proved from `proof` by the kernel's rule, in outward-rounded floats
+    witness  one slice (u, v)
+    proof    the rule's name and its witness arrays; empty where upper is infinite
+    note     why upper is infinite, where a solver failed
+    """
+
+    lower: float
+    upper: float
+    witness: tuple[Array, ...]
+    proof: dict[str, Any]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a method is asked: W, the two norms, and how hard to try.
+
+    target is a value worth proving first (lam, usually): cheaper when it succeeds.
+    symmetric asks sup { u^T W u : |u|_a <= 1 } instead; left and right are the same then.
+    effort  seconds of an ordinary core that conic methods may take, in steps counted before
+            they are taken: the answer does not depend on the machine
+    nodes   parts of a branch and bound at most; None: what effort, target and deadline allow
+    progress is called as progress(parts, lower, upper) while branching
+    """
+
+    W: Matrix
+    left: Gauge
+    right: Gauge
+    target: float | None = None
+    seed: int = 0
+    deadline: float | None = None
+    symmetric: bool = False
+    effort: float = 1.0
+    nodes: int | None = None
+    progress: Callable[[int, float, float], None] | None = None
+
+    def expired(self) -> bool:
+        """Whether the time budget is spent."""
+        return self.deadline is not None and monotonic() > self.deadline
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """An unproved upper bound and the proof that should give it; note: what a solver reported."""
+
+    upper: float
+    proof: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+
+class Method(ABC):
+    """One way to bound the polar of a rank-one atom from above.
+
+    Methods of a higher `cost` are asked only if the target is not proved without them.
+    """
+
+    cost: ClassVar[int] = 0
+
+    @abstractmethod
+    def applies(self, ask: Ask) -> bool:
+        """Whether the rule behind this method is a theorem for these norms."""
+
+    @abstractmethod
+    def propose(self, ask: Ask) -> Proposal | None:
+        """Return a bound with its proof, or None if nothing came of it."""
+
+
+def exact_text(x: Fraction) -> str:
+    """Write a rational in the kernel's hexadecimal form."""
+    sign = "-" if x < 0 else ""
+    return f"{sign}{abs(x.numerator):x}/{x.denominator:x}"

@@ -1,0 +1,158 @@
+"""Layers that sum their rows and lie above one that takes the largest of a sample's rows.
+
+Of one output w and one sign e of v, omega = e w, sum_k omega_k h_k(u) is at most the value of a
+layer that sums: `kernel.verify.dominating`.  Which row of each sample is compared with (`base`) is
+chosen here so that this layer is small at the points where it is largest.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from certify.base.arrays import Array
+from certify.norms import Gauge, gauge
+from certify.polar.ascent.pooled import owners, rows_of_samples
+from certify.polar.layer_ask import Ints, Layer
+
+ROUNDS = 8  # points at which the layer was too large, each of which moves the rows once more
+SWEEPS = 4  # over all samples, of one choice of rows
+CLOSE = 1e-6  # relative gain of a choice that is worth another round
+SUM = -1  # the choice of no row: all rows are summed
+EDGE = 1e-12  # relative, for the rounding of what a difference lost
+
+
+class Summed(NamedTuple):
+    """A layer that sums: F (rows, d), of each row its sample, and what rounding adds."""
+
+    features: Array
+    samples: Ints
+    extra: float
+
+
+@dataclass(frozen=True)
+class Signed:
+    """sum_k omega_k h_k(u), omega = sign w (samples,), of the layer that takes the largest."""
+
+    layer: Layer
+    w: Array
+    sign: int
+
+    @property
+    def omega(self) -> Array:
+        """The weights of one sign of v."""
+        return self.sign * self.w
+
+    @property
+    def right(self) -> Gauge:
+        """The norm of v of this sign alone."""
+        return gauge("l2+" if self.sign > 0 else "l2-")
+
+    @cached_property
+    def own(self) -> list[list[int]]:
+        """The rows of each sample, in order."""
+        out: list[list[int]] = [[] for _ in self.omega]
+        for i, k in enumerate(owners(self.layer).tolist()):
+            out[k].append(i)
+        return out
+
+    @cached_property
+    def first(self) -> Ints:
+        """The longest row of each sample; all summed where omega > 0."""
+        table = rows_of_samples(owners(self.layer))
+        sizes = np.linalg.norm(self.layer.features, axis=1)[table]
+        longest = np.take_along_axis(table, sizes.argmax(axis=1)[:, None], 1)[:, 0]
+        return np.where(self.omega > 0, SUM, longest).astype(np.int64)
+
+    def value(self, U: Array) -> Array:
+        """Return the value at each column."""
+        return np.asarray(self.omega @ self.layer.act(U))
+
+    def term(self, k: int, base: int, a: Array) -> Array:
+        """Return what bounds omega_k h_k, a (rows of k, points) the values of its rows."""
+        x, rows = float(self.omega[k]), self.own[k]
+        if base == SUM:
+            return np.asarray(x * np.maximum(a, 0.0).sum(axis=0))
+        b = a[rows.index(base)]
+        rest = np.maximum(a - b, 0.0).sum(axis=0) if x > 0 else 0.0
+        return np.asarray(x * (np.maximum(b, 0.0) + rest))
+
+    def above(self, base: Ints, U: Array) -> Array:
+        """Return the bound of each sample's term, (samples, points)."""
+        z = self.layer.features @ U
+        terms = [self.term(k, int(b), z[self.own[k]]) for k, b in enumerate(base)]
+        return np.array(terms).reshape(len(base), U.shape[1])
+
+    def summed(self, base: Ints) -> Summed:
+        """Return the layer that sums, its rows in the kernel's order."""
+        F, rows, samples, extra = self.layer.features, list[Array](), list[int](), 0.0
+        for k, every in enumerate(self.own):
+            own = every if self.omega[k] > 0 else [int(base[k])]
+            held = F[own]
+            samples += [k] * len(own)
+            if self.omega[k] > 0 and base[k] != SUM:
+                held, lost = less(held, F[base[k]])
+                held[np.asarray(own) == base[k]] = F[base[k]]
+                extra += float(self.omega[k]) * lost
+            rows.append(held)
+        return Summed(np.vstack(rows), np.array(samples, dtype=np.int64), extra * (1 + EDGE))
+
+    def fitted(self, points: Array, base: Ints) -> Ints:
+        """Return the rows that make the bound small at its largest point, sample by sample."""
+        options, values = [], []
+        z = self.layer.features @ points
+        for k, rows in enumerate(self.own):
+            a = z[rows]
+            tops = {rows[i] for i in a.argmax(axis=0)}
+            tries = sorted({*tops, int(base[k])} | ({SUM} if self.omega[k] > 0 else set()))
+            options.append(tries)
+            values.append(np.array([self.term(k, b, a) for b in tries]))
+        return np.array([o[i] for o, i in zip(options, least(values), strict=True)], dtype=np.int64)
+
+    def chosen(
+        self,
+        points: Array,
+        base: Ints,
+        worst: Callable[[Ints], tuple[float, Array]],
+        expired: Callable[[], bool],
+    ) -> tuple[Ints, Array]:
+        """Return the rows of the least bound met, and the point u where it is largest.
+
+        worst  the largest value of the bound of given rows, and where
+        """
+        best, (lowest, where) = base, worst(base)
+        for _ in range(ROUNDS):
+            held = self.fitted(points, best)
+            met = float(self.above(held, points).sum(axis=0).max())
+            value, u = worst(held)
+            if value < lowest * (1 - CLOSE):
+                best, lowest, where = held, value, u
+            if value <= met * (1 + CLOSE) or expired():
+                break
+            points = np.column_stack([points, u])
+        return best, where
+
+
+def least(values: list[Array]) -> list[int]:
+    """Return the option of each sample, (options, points), for the least largest total."""
+    picked = [int(v[:, 0].argmin()) for v in values]
+    total = np.sum([v[i] for v, i in zip(values, picked, strict=True)], axis=0)
+    for _ in range(SWEEPS):
+        before = list(picked)
+        for k, v in enumerate(values):
+            rest = total - v[picked[k]]
+            picked[k] = int((rest + v).max(axis=1).argmin())
+            total = rest + v[picked[k]]
+        if picked == before:
+            break
+    return picked
+
+
+def less(held: Array, f: Array) -> tuple[Array, float]:
+    """Return the rows less f in floats, and the sum of the lengths of what that lost, exactly."""
+    g = held - f
+    back = g - held
+    lost = (held - (g - back)) - (f + back)  # Knuth's two-sum
+    return g, float(np.linalg.norm(lost, axis=1).sum())

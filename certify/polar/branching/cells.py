@@ -1,0 +1,215 @@
+"""Exact bounds for few features: branch and bound on the signs of rows of F."""
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from certify.base.arrays import Array
+from certify.polar.ask import Proposal
+from certify.polar.layer_ask import EDGE, Ints, LayerAsk, reach
+
+from .cell import Bound, Ranges, Signs, bound, lengths, lines, narrowed, whole
+from .tree import Limits, Node, Solved, Tree, grow
+
+GAP = 1e-9  # relative: a part this near a found value is done
+TINY = 1e-11  # of the largest value there could be: done too
+NODES = 20000  # parts, unless the ask says or has a deadline
+BITS = (8, 14, 24, 36, 52)  # of a leaf's numbers: as few as its bound allows
+
+Label: TypeAlias = tuple[int, int]
+"""(row, sign); (-1, sign) of w^T s."""
+
+
+class Held(NamedTuple):
+    """What proves a part: its ranges and its bound."""
+
+    ranges: Ranges
+    bound: Bound
+
+
+KINDS = (Held, Ranges, Bound)  # what a tree is made of
+Found: TypeAlias = Tree[Label, Held, Held]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """solve() of the engine, of one output: of both signs of w^T s, or of one.
+
+    prefix: labels that hold everywhere, of one sign
+    """
+
+    signs: tuple[int, ...]
+    question: Signs
+    prefix: tuple[Label, ...] = ()
+
+    def __call__(
+        self, path: tuple[Label, ...], warm: Held | None, aim: float
+    ) -> Solved[Label, Held, Held]:
+        """Bound one part; split it at the row whose chord loses most at the maximizer."""
+        if not path and len(self.signs) > 1:
+            both = ((-1, self.signs[0]), (-1, self.signs[1]))
+            return Solved(np.inf, Held(whole(self.question), nothing(self.question)), split=both)
+        q, rows = self.at(path), self.rows(path)
+        fresh = warm is None or not rows_of(path).size
+        ranges = self.root(q) if fresh or warm is None else narrowed(q, rows, warm.ranges)
+        near = None if fresh or warm is None else warm.bound.u
+        found = bound(q, rows, ranges, near)
+        z = q.F @ found.u
+        value = float(q.omega @ np.where(z > 0, z, q.slope * z))
+        split = None
+        loose = found.loose if found.loose.max(initial=0.0) > 0 else lines(q, rows, ranges)[1]
+        if found.upper > aim and loose.max(initial=0.0) > 0:
+            i = int(loose.argmax())
+            split = (i, 1), (i, -1)
+        held = Held(ranges, found)
+        return Solved(found.upper, held, value, (found.u, self.sign(path)), split, held)
+
+    def rows(self, path: tuple[Label, ...]) -> Ints:
+        """Return the (row, sign) of a path, the prefix first."""
+        return rows_of((*self.prefix, *path))
+
+    def root(self, q: Signs) -> Ranges:
+        """Return the ranges that the prefix leaves."""
+        rows, ranges = rows_of(self.prefix), whole(q)
+        for k in range(len(rows)):
+            ranges = narrowed(q, rows[: k + 1], ranges)
+        return ranges
+
+    def sign(self, path: tuple[Label, ...]) -> int:
+        """Return the sign of w^T s on a path."""
+        return path[0][1] if path and path[0][0] < 0 else self.signs[0]
+
+    def at(self, path: tuple[Label, ...]) -> Signs:
+        """Return what is bounded on a path."""
+        return self.question._replace(omega=self.sign(path) * self.question.omega)
+
+
+def nothing(q: Signs) -> Bound:
+    """Return the bound of a part that is only split."""
+    none = np.zeros(0)
+    return Bound(np.inf, none, none, none, np.zeros(q.F.shape[1]), none)
+
+
+def rows_of(path: tuple[Label, ...]) -> Ints:
+    """Return the (row, sign) of a path."""
+    return np.array([p for p in path if p[0] >= 0], dtype=np.int64).reshape(-1, 2)
+
+
+def question(ask: LayerAsk) -> Signs:
+    """Return what is bounded, of one output."""
+    layer = ask.layer
+    omega = layer.spread(ask.W)[:, 0]
+    far = reach(layer.features) if layer.free else 0.0
+    return Signs(omega, layer.features, layer.slope, far)
+
+
+def proposal(ask: LayerAsk, lower: float) -> Proposal:
+    """Return the bound of a tree on signs of rows, of one output; lower: a value attained."""
+    solver = Cells(ask.signs(), question(ask))
+    tree = grow(solver, limits(ask, lower))
+    if tree.upper == np.inf:  # no time for a first part
+        return Proposal(np.inf)
+    tree = signed(solver, tree)
+    return Proposal(*proof_of(solver, tree, limits(ask, lower).aim(tree.lower)))
+
+
+def signed(solver: Cells, tree: Found) -> Found:
+    """Return the tree, its root split into both signs even if there was no time for more."""
+    root = tree.nodes[0]
+    if len(solver.signs) == 1 or root.children:
+        return tree
+    labels = root.solved.split or ()
+    parts = [Node((label,), solver((label,), None, np.inf), 0) for label in labels]
+    return replace(tree, nodes=(replace(root, children=(1, 2)), *parts))
+
+
+def limits(ask: LayerAsk, lower: float) -> Limits:
+    """Return when to stop: under the target, or at the value that is attained."""
+    size = float(np.abs(ask.layer.spread(ask.W)[:, 0]) @ np.linalg.norm(ask.layer.features, axis=1))
+    target = max(ask.target or 0.0, lower * (1 + GAP), TINY * size)
+    nodes = ask.nodes or (NODES if ask.deadline is None else 1 << 30)
+    told = ask.progress or (lambda *_: None)
+    return Limits(target, GAP, nodes, ask.expired, 1, told, ask.key("cells"), KINDS)
+
+
+def proof_of(solver: Cells, tree: Found, aim: float) -> tuple[float, dict[str, Any]]:
+    """Return (bound, proof); every leaf is as short as the worst leaf or the aim allows."""
+    first = len(solver.signs) == 1
+    nodes: list[dict[str, Any]] = [{"signs": [1]}] if first else []
+    allowed, top = max(tree.upper, aim), 0.0
+    for node in tree.nodes:
+        ends = [k + first for k in node.children]
+        if not ends:
+            q, rows = solver.at(node.path), solver.rows(node.path)
+            held, value = shortest((q, rows), node.solved.witness, allowed)
+            nodes.append(held)
+            top = max(top, value)
+            continue
+        label = tree.nodes[node.children[0]].path[-1]
+        if label[0] < 0:
+            nodes.append({"signs": ends})
+        else:
+            nodes.append({"row": label[0], "plus": ends[0], "minus": ends[1]})
+    return top * (1 + EDGE), {"rule": "network", "nodes": nodes}
+
+
+def shortest(part: tuple[Signs, Ints], held: Held, allowed: float) -> tuple[dict[str, Any], float]:
+    """Return a leaf and its bound, of the fewest bits whose bound is allowed."""
+    q, rows = part
+    for bits in BITS:
+        b = rounded(held.bound, q.slope, bits)
+        chords, ends = chords_of(q, rows, held, bits)
+        factors, loss, _ = lines(q, rows, Ranges(ends, held.ranges.at, {}))
+        kappa = {c[0]: c[1] for c in chords}
+        for i in np.flatnonzero((q.omega > 0) & ~np.isin(np.arange(len(q.F)), rows[:, 0])):
+            k = kappa.get(int(i), 0.5 * (1 + q.slope))
+            factors[i] = q.omega[i] * k
+            loss[i] = q.omega[i] * max((k - q.slope) * ends[i, 0], (1 - k) * ends[i, 1])
+        down = (q.omega < 0) & ~np.isin(np.arange(len(q.F)), rows[:, 0])
+        factors[down] = (q.omega * b.rho)[down]
+        total = q.F.T @ factors + (q.F[rows[:, 0]].T * rows[:, 1]) @ b.mu
+        value = float(lengths(q, total[:, None])[0]) + float(loss.sum())
+        if value <= allowed:
+            break
+    made: dict[str, Any] = {"cell": 0, "mu": pairs(b.mu)}
+    made["rho"] = [[int(i), b.rho[i].hex()] for i in np.flatnonzero(down & (b.rho > q.slope))]
+    made["chords"] = [[i, k.hex(), *ways] for i, k, *ways in chords]
+    return {k: v for k, v in made.items() if k == "cell" or v}, value
+
+
+def rounded(b: Bound, slope: float, bits: int) -> Bound:
+    """Return a bound with shorter numbers, mu and rho as they may be."""
+    rho = np.clip(short(b.rho, bits), slope, 1.0)
+    return b._replace(mu=np.maximum(short(b.mu, bits), 0.0), rho=rho)
+
+
+def short(x: Array, bits: int) -> Array:
+    """Round each number to so many bits of its own."""
+    mantissa, e = np.frexp(x)
+    return np.asarray(np.ldexp(np.rint(np.ldexp(mantissa, bits)), e - bits))
+
+
+def pairs(mu: Array) -> list[list[Any]]:
+    """Return [[k, mu_k], ...] of those that are not zero."""
+    return [[int(k), float(mu[k]).hex()] for k in np.flatnonzero(mu)]
+
+
+def chords_of(q: Signs, rows: Ints, held: Held, bits: int) -> tuple[list[Any], Array]:
+    """Return the chords that differ from a whole row's, and the ranges they prove."""
+    ends = np.column_stack([q.radii, q.radii])
+    S = q.F[rows[:, 0]].T * rows[:, 1]
+    ways: dict[int, list[list[list[Any]]]] = {}
+    for (i, side), mu in held.ranges.mu.items():
+        if i in rows[:, 0]:
+            continue
+        y = np.maximum(short(mu, bits), 0.0)
+        end = float(lengths(q, (q.F[i] * (2 * side - 1) + S[:, : len(y)] @ y)[:, None])[0])
+        if end < ends[i, side]:
+            ends[i, side] = end
+            ways.setdefault(i, [[], []])[side] = pairs(y)
+    out = []
+    for i, (down, up) in sorted(ways.items()):
+        kappa = float(np.clip(short(held.bound.kappa, bits)[i], q.slope, 1.0))
+        out.append((i, kappa, down, up))
+    return out, ends

@@ -1,0 +1,223 @@
+"""The doubly nonnegative relaxation of a part: products of facts p, q >= 0 and cuts."""
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from certify.base.arrays import Array
+from certify.polar import eigen as spectra
+from certify.polar.ascent.layers import Climb, polished
+from certify.polar.layer_ask import LayerAsk, Slice
+from certify.polar.relaxation.frame import Frame
+from certify.polar.relaxation.layer_admm import Relaxed, Stop, Warm, solve
+from certify.polar.relaxation.layer_multiplier import Multiplier
+from certify.polar.relaxation.layers import Form, evened, form_of
+from certify.polar.relaxation.sharp import sharpened
+
+from .tree import Solved, Tree
+
+CUT_BITS, SIGN_BITS = 12, 24  # of a cut's entries: short integers for the verifier
+STEPS, SETTLED = 1000, 2e-3  # of one part; splitting early pays more than many steps
+ROOT_STEPS = 2000
+NEAR, FAR = 20.0, 5.0  # rho where a child starts, of a parent within LOOSE of the aim or not
+LOOSE = 1.02
+FLOPS, FIXED, SPEED = 5.0, 1e7, 6e10  # of a step: of x cubed, of all else; of an ordinary core
+EFFORT = 15.0  # seconds of an ordinary core without a deadline, in steps counted beforehand
+FEWEST = 60  # steps under which nothing comes of a relaxation
+SINGLE = 150  # rows from which iterates are kept in float32
+UNDER = 1 - 2.0**-22  # of the aim: room for the roundings of a leaf
+DIRECTIONS = 2  # eigenvectors of u u^T that start an ascent
+
+
+class Cut(NamedTuple):
+    """sign * normal . (p, u) >= 0; both children of a split share the normal."""
+
+    normal: Array
+    sign: int
+
+
+Path: TypeAlias = tuple[Cut, ...]
+Grown: TypeAlias = Tree[Cut, Relaxed, Multiplier | None]
+
+
+@dataclass(frozen=True)
+class Bounder:
+    """solve() of the engine, for the parts of one layer.
+
+    steps  of the root and of each other part
+    """
+
+    ask: LayerAsk
+    form: Form
+    steps: tuple[int, int] = (ROOT_STEPS, STEPS)
+
+    def __call__(
+        self, path: Path, warm: Relaxed | Multiplier | None, aim: float
+    ) -> Solved[Cut, Relaxed, Multiplier | None]:
+        """Bound one part; stop as soon as it is under the aim."""
+        if path and path[0].sign == self.barred:
+            return Solved(0.0, None)
+        form = self.at(path)
+        goal = max(aim, 0.0) * UNDER
+        steps = self.steps[1] if path else self.steps[0]
+        stop = Stop(goal * goal, steps, SETTLED, self.ask.expired)
+        start = started(form, warm, goal)
+        found = solve(form, stop, start, self.kind)
+        if self.ask.W.shape[1] > 1:
+            found = replace(found, best=sharpened(form, found.best, goal * goal))
+        upper = float(np.sqrt(max(found.best.bound, 0.0)))
+        value, best = self.climbed(found) if upper > goal else (-np.inf, None)
+        split = self.split(path, found) if upper > goal else None
+        kept = found.best._replace(N=found.best.N.astype(self.kind))  # of every part of the tree
+        return Solved(upper, kept, value, best, split, found)
+
+    @property
+    def barred(self) -> int:
+        """The sign of w^T s whose part has no value above 0: v has one sign; else 0."""
+        one = self.ask.W.shape[1] == 1
+        return {"+": -1, "-": 1}.get(self.ask.layer.right.cone, 0) if one else 0
+
+    @property
+    def kind(self) -> Any:  # noqa: ANN401
+        """The type of the iterates."""
+        return np.float32 if len(self.form.F) > SINGLE else np.float64
+
+    def at(self, path: Path) -> Form:
+        """Return the form of a part."""
+        return self.form.with_cuts(self.cuts(path))
+
+    def cuts(self, path: Path) -> Array:
+        """Return the rows of a path."""
+        k = sum(self.form.F.shape)
+        return np.array([c.sign * c.normal for c in path]).reshape(-1, k)
+
+    def split(self, path: Path, found: Relaxed) -> tuple[Cut, Cut] | None:
+        """Return the halves of a part.
+
+        One output: by the sign of w^T s, then through the mean of u.  Several: along an
+        eigenvector of u u^T, the first and then the second.
+        """
+        m, d = self.form.F.shape
+        single = self.ask.W.shape[1] == 1
+        if not path and single:
+            row = self.form.A[:, 0].copy()
+            row[:m] /= self.form.scale
+            return halves(spectra.on_grid(row, SIGN_BITS))
+        at = 2 if path else 1
+        if d < at:
+            return None
+        normal, X = np.zeros(m + d), found.X[: m + d, : m + d]
+        if single:
+            mean, weighed = X[m:] @ self.form.A[:, 0], self.form.omega * self.form.F
+            normal[m:] = across(mean, X[m:, m:], weighed)
+        else:
+            normal[m:] = np.linalg.eigh(X[m:, m:])[1][:, -at]
+        return halves(spectra.on_grid(normal, CUT_BITS))
+
+    def climbed(self, found: Relaxed) -> tuple[float, Slice | None]:
+        """Return the neuron that an ascent reaches from a leading eigenvector of u u^T.
+
+        From the one of them, and of their negatives, that earns most.
+        """
+        m, d = self.form.F.shape
+        run = Climb.of(self.ask)
+        vectors = np.linalg.eigh(found.X[m : m + d, m : m + d])[1]
+        starts = list[tuple[float, Array, Array]]()
+        for x in vectors.T[-DIRECTIONS:]:
+            size = float(np.linalg.norm(x[: run.F.shape[1]]))
+            for u in (x, -x) if size > 0 else ():
+                starts.append(self.start(run, u[: run.F.shape[1]] / size))
+        if not starts:
+            return -np.inf, None
+        _, u, v = max(starts, key=lambda start: start[0])
+        return polished(run, u, v)
+
+    def start(self, run: Climb, u: Array) -> tuple[float, Array, Array]:
+        """Return (value, u, v) of the best v for u."""
+        y = run.W.T @ run.hidden(u[:, None])[1][:, 0]
+        v = np.asarray(run.layer.right.maximizer(y))
+        return run.value(u, run.W @ v), u, v
+
+
+def bounder(ask: LayerAsk) -> Bounder:
+    """Return the solver of the parts of an ask; a root that is split at once takes no steps."""
+    parts, most = allowance(ask)
+    root = 0 if ask.W.shape[1] == 1 and parts > 1 else most[0]
+    return Bounder(ask, form_of(ask), (root, most[1]))
+
+
+def allowance(ask: LayerAsk) -> tuple[int, tuple[int, int]]:
+    """Return how many parts a tree may have, and the steps of its root and of the others."""
+    whole = 1 << 30 if ask.nodes is None else ask.nodes
+    if ask.deadline is not None:
+        return whole, (ROOT_STEPS, STEPS)
+    cost = (FLOPS * sum(ask.layer.features.shape) ** 3 + FIXED) / SPEED
+    most = max(int(EFFORT / 3 / cost), FEWEST)
+    steps = min(STEPS, most)
+    parts = max(int(EFFORT / (cost * steps)), 3) if ask.nodes is None else whole
+    return parts, (min(ROOT_STEPS, most), steps)
+
+
+def across(mean: Array, spread: Array, weighed: Array) -> Array:
+    """Return a = R e, R^2 = G^T G, with a . mean = 0 and the largest spread e . R u of R u.
+
+    X is a mixture sum t_j x_j x_j^T of neurons of nearly one value A^T x_j, so X A gives the
+    mean of their u: both sides of a keep some of them.  An eigenvector of the spread alone may
+    have all of them on one side.  The rows of G are those of F times what each earns: neurons
+    are far apart that earn from different rows.
+    """
+    values, vectors = np.linalg.eigh(weighed.T @ weighed)
+    R = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    center = R @ mean
+    size = float(np.linalg.norm(center))
+    held = np.eye(len(mean)) - np.outer(center, center) / (size * size or 1.0)
+    e = np.linalg.eigh(held @ R @ spread @ R @ held)[1][:, -1]
+    normal = R @ e
+    length = float(np.linalg.norm(normal))
+    return np.asarray(normal / length if length > 0 else e)
+
+
+def halves(normal: Array) -> tuple[Cut, Cut]:
+    """Return both sides of a cut."""
+    return Cut(normal, 1), Cut(normal, -1)
+
+
+def started(form: Form, warm: Relaxed | Multiplier | None, goal: float) -> Warm | None:
+    """Return the start of a child of a parent, of which a file keeps the multiplier only."""
+    if isinstance(warm, Multiplier):
+        best, rho = beside(warm, goal)
+        return Warm(None, None, rho, best)
+    if warm is None or not warm.steps or warm.warm.Z is None or warm.warm.U is None:
+        return None
+    return with_row(form, warm, (warm.warm.Z, warm.warm.U), goal)
+
+
+def beside(held: Multiplier, goal: float) -> tuple[Multiplier, float]:
+    """Return a parent's multiplier with a zero for one more cut, and rho for its bound."""
+    n = len(held.N) + 1
+    N = np.zeros((n, n), dtype=held.N.dtype)
+    N[:-1, :-1] = held.N
+    return held._replace(N=N), NEAR if held.bound <= (LOOSE * goal) ** 2 else FAR
+
+
+def with_row(form: Form, warm: Relaxed, iterates: tuple[Array, Array], goal: float) -> Warm:
+    """Carry the iterates (Z, U) of a parent to a child with one more cut.
+
+    Products with it are what X says, its multipliers are zero.
+    """
+    m, d = form.F.shape
+    held, even = warm.warm, evened(form)[2]
+    over = warm.X @ form.rows[-1] * even[-1]
+    p, u = over[:m], over[m : m + d]
+    weights = Frame(form, held.weight).weights
+    facts = np.concatenate([p, p - form.F @ u]) * even[: 2 * m]
+    rest = form.rows[int(form.radial) :] @ over * even[2 * m + form.radial :]
+    last = [over[-1:] * held.weight] if form.radial else []
+    products = np.concatenate([np.maximum(facts, 0), weights * u, *last, np.maximum(rest, 0)])
+    k = len(iterates[0]) + 1
+    Z, U = (np.zeros((k, k), dtype=x.dtype) for x in iterates)
+    Z[:-1, :-1], U[:-1, :-1] = iterates
+    Z[-1], Z[:, -1] = products, products
+    best, rho = beside(held.best, goal)
+    return replace(held, Z=Z, U=U * (held.rho / rho), rho=rho, best=best)

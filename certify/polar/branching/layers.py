@@ -1,0 +1,84 @@
+"""Branch and bound on the relaxation: the sign of w^T s first, then cuts in the space of u."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from certify.base.arrays import Array
+from certify.polar.ask import Proposal
+from certify.polar.layer_ask import LayerAsk
+from certify.polar.relaxation.layer_leaf import leaf, nil
+from certify.polar.relaxation.layer_multiplier import Multiplier
+
+from .layer_parts import Bounder, Cut, Grown, allowance, bounder
+from .tree import Limits, grow
+
+GAP = 2.0**-20  # relative: a bound this near a found value is not worth more parts
+FAR = 2.0**-7  # a target this far below a found value is not worth a tree
+EDGE = 1e-9  # relative slack left for the last roundings of a leaf
+FOURTH = 240  # binary exponents of F whose fourth powers are floats
+SIGNED = 3  # parts of the tree that splits the sign of w^T s alone
+
+
+def limits(ask: LayerAsk, lower: float = 0.0) -> Limits:
+    """Return when to stop."""
+    told = ask.progress or (lambda *_: None)
+    target = max(ask.target or 0.0, lower * (1 + GAP), 0.0)
+    stop = Limits(target, GAP, allowance(ask)[0], ask.expired, progress=told)
+    return replace(stop, key=ask.key("relaxation"), kinds=(Cut, Multiplier), light=True)
+
+
+def grown(ask: LayerAsk, lower: float = 0.0, tree: Grown | None = None) -> Grown:
+    """Grow a tree, from nothing or on from one; lower: a value that is attained.
+
+    Without a number of parts asked for, a target far below what is found is given up after
+    the split by sign: no tree can prove it.
+    """
+    solve, stop = bounder(ask), limits(ask, lower)
+    with threadpool_limits(1, user_api="blas"):
+        if tree is None:
+            tree = grow(solve, replace(stop, nodes=1))
+        value = max(tree.lower, lower)
+        hopeless = ask.target is not None and value > ask.target * (1 + FAR)
+        if ask.nodes is None:  # beside those that were kept
+            stop = replace(stop, nodes=SIGNED if hopeless else stop.nodes + len(tree.nodes) - 1)
+        return grow(solve, stop, tree)
+
+
+def proposal(ask: LayerAsk, lower: float = 0.0) -> Proposal:
+    """Return the bound of the tree with its proof; infinite where its numbers leave the floats."""
+    if ask.beyond(FOURTH):
+        return Proposal(np.inf)
+    tree = grown(ask, lower)
+    with threadpool_limits(1, user_api="blas"):
+        return Proposal(*proof_of(bounder(ask), tree, limits(ask, max(lower, tree.lower)).target))
+
+
+def proof_of(solver: Bounder, tree: Grown, aim: float) -> tuple[float, dict[str, Any]]:
+    """Return (bound, proof) of a tree: every leaf as coarse as the worst allows."""
+    goal = max(tree.upper * (1 + EDGE), aim)
+    single = solver.barred != 0
+    nodes: list[dict[str, Any]] = [{"signs": [1]}] if single else []
+    arrays: dict[str, Any] = {}
+    cuts: list[Array] = []
+    top, count = 0.0, 0
+    for node in tree.nodes:
+        ends = [k + single for k in node.children]
+        if ends:
+            nodes.append({"cut": len(cuts), "plus": ends[0], "minus": ends[1]})
+            cuts.append(tree.nodes[node.children[0]].path[-1].normal)
+            continue
+        witness = node.solved.witness
+        if witness is None:
+            made, bound = nil(solver.form, cuts[0])
+        else:
+            rows = solver.cuts(node.path)
+            made, bound = leaf(solver.at(node.path), rows, witness, goal)
+        nodes.append({"leaf": count, **made["node"]})
+        arrays |= {f"{name}{count}": x for name, x in made["arrays"].items()}
+        top, count = max(top, bound), count + 1
+    if cuts:
+        arrays["cuts"] = np.array(cuts)
+    return top, {"rule": "network", "nodes": nodes, **arrays}

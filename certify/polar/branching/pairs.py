@@ -1,0 +1,135 @@
+"""Branch and bound on a conic form: bound a cell, look for a slice, choose a split."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from certify.base.arrays import Array
+from certify.polar import eigen as spectra
+from certify.polar.relaxation import pair_admm as admm
+from certify.polar.relaxation.pair_admm import Multiplier, Stop, Warm
+from certify.polar.relaxation.pair_leaf import leaf
+from certify.polar.relaxation.pairs import Cell, Cut, Equal, Form, Label, Path, cell
+
+from .tree import Solved, Tree
+
+CUT_BITS = 12  # of a cut's entries: short integers for the verifier
+STEPS, SETTLED = 200, 1e-5  # of one cell; splitting early pays more than many steps
+ROOT_STEPS, ROOT_SETTLED = 3000, 1e-7
+STARTS = 2  # eigenvectors of a cell's Y that start an ascent
+EDGE = 1e-9  # relative slack left for the last roundings of a leaf
+
+Climb: TypeAlias = Callable[[Array], tuple[float, Any]]
+"""From a start z to (value, slice)."""
+Grown: TypeAlias = Tree[Label, Warm, Multiplier]
+
+
+@dataclass(frozen=True)
+class Bounder:
+    """solve() of the engine, for the cells of one form."""
+
+    form: Form
+    climb: Climb
+    expired: Callable[[], bool] = lambda: False
+    steps: int = STEPS
+    root_steps: int = ROOT_STEPS
+
+    def __call__(
+        self, path: Path, warm: Warm | None, aim: float
+    ) -> Solved[Label, Warm, Multiplier]:
+        """Bound one cell; stop as soon as it is under the aim."""
+        own = cell(self.form, path)
+        steps, settled = (self.steps, SETTLED) if path else (self.root_steps, ROOT_SETTLED)
+        if warm is not None:
+            warm = admm.child(cell(self.form, path[:-1]), own, warm, path[-1])
+        found = admm.solve(own, Stop(aim, steps, settled, self.expired), warm)
+        values, vectors = np.linalg.eigh(found.Y)
+        starts = [self.unboxed(own.M @ vectors[:, -1 - k]) for k in range(min(STARTS, own.size))]
+        best = max((self.climb(s * z) for z in starts for s in (1, -1)), key=lambda x: x[0])
+        split = splits(own, values, vectors) if found.best.bound > aim else None
+        return Solved(found.best.bound, found.best, best[0], best[1], split, found.warm)
+
+    def unboxed(self, z: Array) -> Array:
+        """Return z in the coordinates of u and v, where s_0 > 0."""
+        if self.form.unboxed is None:
+            return z
+        return np.asarray(self.form.unboxed @ z)
+
+
+def splits(own: Cell, values: Array, vectors: Array) -> tuple[Label, Label] | None:
+    """Return two labels: coordinates of a cube that agree or not, else a spectral cut."""
+    pair = undecided(own, (vectors * values) @ vectors.T)
+    if pair is not None:
+        return Equal(*pair, 1), Equal(*pair, -1)
+    if own.size == 1:
+        return None
+    lone = unsigned(own)
+    return both(own, vectors[:, -2] if lone is None else np.eye(own.size)[lone])
+
+
+def unsigned(own: Cell) -> int | None:
+    """Return a cube that became one coordinate, while no cut gives its sign beside signed ones."""
+    if not own.form.signs.any():
+        return None
+    for s in (0, 1):
+        at = np.flatnonzero(own.form.cube[own.first] == s)
+        if at.size == 1:
+            cut = np.abs(own.rows[own.size :])
+            fixed = (cut[:, at[0]] > 0) & (np.delete(cut, at[0], axis=1) == 0).all(axis=1)
+            return None if fixed.any() else int(at[0])
+    return None
+
+
+def both(own: Cell, y: Array) -> tuple[Cut, Cut]:
+    """Return the halves of a cut given in y."""
+    normal = np.zeros(own.form.size)
+    normal[own.first] = y / own.M[own.first, np.arange(own.size)]
+    cut = Cut(spectra.on_grid(normal, CUT_BITS))
+    return cut, cut.flipped()
+
+
+def undecided(own: Cell, Y: Array) -> tuple[int, int] | None:
+    """Return the two coordinates of the smaller cube whose signs agree the least surely."""
+    cube = own.form.cube
+    sides = [s for s in (0, 1) if (cube == s).any()]
+    if not sides:
+        return None
+    chosen = min(sides, key=lambda s: int((cube == s).sum()))
+    at = np.flatnonzero(cube[own.first] == chosen)
+    if at.size < 2:  # noqa: PLR2004  one class: the signs are decided
+        return None
+    size = np.sqrt(np.maximum(np.diagonal(Y)[at], 1e-300))
+    sure = np.abs(Y[np.ix_(at, at)]) / np.outer(size, size)
+    sure[np.tril_indices(at.size)] = np.inf
+    i, j = np.unravel_index(int(sure.argmin()), sure.shape)
+    p, q = own.first[at[i]], own.first[at[j]]
+    return int(min(p, q)), int(max(p, q))
+
+
+def proof_of(form: Form, tree: Grown, aim: float) -> tuple[float, dict[str, Any]]:
+    """Return (bound, the conic proof of a tree): every leaf as coarse as the worst allows."""
+    allowed = max(tree.upper, aim) * (1 + EDGE)
+    nodes: list[dict[str, Any]] = []
+    cuts: list[Array] = []
+    arrays: dict[str, Any] = {}
+    top, count = 0.0, 0
+    for node in tree.nodes:
+        if not node.children:
+            made, bound = leaf(cell(form, node.path), node.solved.witness, allowed, count)
+            arrays |= made["arrays"]
+            nodes.append(made["node"])
+            top, count = max(top, bound), count + 1
+            continue
+        label = tree.nodes[node.children[0]].path[-1]
+        ends = {"plus": node.children[0], "minus": node.children[1]}
+        if isinstance(label, Cut):
+            nodes.append({"cut": len(cuts), **ends})
+            cuts.append(label.normal)
+        else:
+            nodes.append({"equal": [label.p, label.q], **ends})
+    if cuts:
+        arrays["cuts"] = np.array(cuts)
+    boxes = {"boxed": list(form.boxed)} if form.boxed else {}
+    return top, {"rule": "conic", "nodes": nodes, **boxes, **arrays}

@@ -1,0 +1,264 @@
+"""Upper bounds of the polar of a layer that takes the largest of a sample's rows.
+
+One output and one sign of v at a time, by a layer that sums.  For few features the space of u is
+split where two rows of a sample change places, each part with its own layer: exact in the end.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from scipy.optimize import nnls
+
+from certify.base.arrays import Array
+from certify.polar.ascent import pooled as _largest
+from certify.polar.ascent.layers import attain
+from certify.polar.ask import Proposal
+from certify.polar.layer_ask import Ints, LayerAsk
+
+from . import cells
+from .bases import SUM, Signed, Summed
+from .cell import Signs
+from .tree import Limits, Solved, Tree, grow
+
+SQUARE = 500  # binary exponents of F whose squares are floats
+SMALL = 6  # features up to which the space is split
+PARTS = 256  # without a deadline
+POINTS = 2000  # at which bounds are compared
+CLOSE = 1e-7  # relative: a bound this near a found value is not worth more work
+ROUGH = 0.02  # relative accuracy of the bound of a part that is split anyhow,
+FEW = 32  # and how many parts of its own it takes
+Json = dict[str, Any]
+Label: TypeAlias = tuple[int, int, int]
+"""(i, j, sign): sign (f_i - f_j) . u >= 0; of f_i alone for j = -1."""
+
+
+class Leaf(NamedTuple):
+    """What proves a part: its rows and a `network` proof of the layer that sums."""
+
+    base: Ints
+    proof: Json
+
+
+class Warm(NamedTuple):
+    """What the children of a part start from."""
+
+    base: Ints
+    u: Array
+
+
+Found: TypeAlias = Tree[Label, Warm, Leaf]
+
+
+def proposal(ask: LayerAsk, propose: Callable[[LayerAsk], Proposal]) -> Proposal:
+    """Return the bound of one output: the larger of its signs', each with its own tree.
+
+    Infinite where its numbers leave the floats.
+    """
+    if ask.beyond(SQUARE):
+        return Proposal(np.inf)
+    signs = ask.signs()
+    lower, (u, _) = _largest.attain(ask)
+    upper, texts, arrays = 0.0, list[Json](), dict[str, Any]()
+    for t, sign in enumerate(signs):
+        part, signed = ask.shared(len(signs) - t), Signed(ask.layer, ask.W[:, 0], sign)
+        small = ask.layer.features.shape[1] <= SMALL
+        made = split(part, signed, lower, u) if small else whole(part, signed, propose)
+        if made.upper == np.inf:
+            return made
+        upper = max(upper, made.upper)
+        arrays |= {f"s{t}.{k}": x for k, x in made.proof.items() if isinstance(x, np.ndarray)}
+        texts.append({"nodes": made.proof["nodes"]})
+    return Proposal(upper, {"rule": "max_pool", "each": texts, **arrays})
+
+
+# --- the whole space ------------------------------------------------------------------
+
+
+def whole(ask: LayerAsk, signed: Signed, propose: Callable[[LayerAsk], Proposal]) -> Proposal:
+    """Return the bound of one layer that sums, for all u."""
+    base = signed.first
+    if signed.omega.any():
+        own = largest_of(ask, signed)
+        base, _ = signed.chosen(own[1][:, None], base, partial_worst(ask, signed), ask.expired)
+    held = signed.summed(base)
+    found = propose(of_layer(ask, signed, held))
+    leaf = Leaf(base, found.proof)
+    return Proposal(found.upper + held.extra, written([leaf], [{"leaf": 0}]))
+
+
+def of_layer(ask: LayerAsk, signed: Signed, held: Summed) -> LayerAsk:
+    """Return the ask of a layer that sums, for the sign of v alone."""
+    layer = replace(ask.layer, features=held.features, samples=held.samples, most=False)
+    return replace(ask, layer=replace(layer, right=signed.right))
+
+
+def largest_of(ask: LayerAsk, signed: Signed) -> tuple[float, Array]:
+    """Return the largest value found for one sign of v, and where."""
+    one = replace(ask.layer, right=signed.right)
+    value, (u, _) = _largest.attain(replace(ask, layer=one))
+    return value, u
+
+
+def partial_worst(ask: LayerAsk, signed: Signed) -> Callable[[Ints], tuple[float, Array]]:
+    """Return how the largest value of a layer that sums is looked for."""
+
+    def worst(base: Ints) -> tuple[float, Array]:
+        """Return the value and the point."""
+        held = signed.summed(base)
+        value, (u, _) = attain(of_layer(ask, signed, held))
+        return value + held.extra, u
+
+    return worst
+
+
+# --- parts of the space ---------------------------------------------------------------
+
+
+def split(ask: LayerAsk, signed: Signed, lower: float, u: Array) -> Proposal:
+    """Return the bound of a tree of parts; lower: a value that is attained with some sign."""
+    solver = Parts(ask, signed, points_of(ask, u), lower)
+    most = PARTS if ask.deadline is None else 1 << 30
+    target = max(ask.target or 0.0, lower * (1 + CLOSE), solver.tiny)
+    tree: Found = grow(solver, Limits(target, 0.0, ask.nodes or most, ask.expired, 1))
+    leaves, nodes, splits = list[Leaf](), list[Json](), list[Array]()
+    for node in tree.nodes:
+        if not node.children:
+            nodes.append({"leaf": len(leaves)})
+            leaves.append(node.solved.witness)
+            continue
+        plus, minus = node.children
+        i, j, _ = tree.nodes[plus].path[-1]
+        nodes.append({"split": len(splits), "plus": plus, "minus": minus})
+        splits.append(solver.normal(i, j))
+    return Proposal(tree.upper, written(leaves, nodes, splits))
+
+
+def written(leaves: list[Leaf], nodes: list[Json], splits: list[Array] | None = None) -> Json:
+    """Return a tree as the kernel reads it."""
+    out: Json = {"splits": np.array(splits)} if splits else {}
+    told = []
+    for node in nodes:
+        if "leaf" not in node:
+            told.append(node)
+            continue
+        t = node["leaf"]
+        own = leaves[t].proof | {"base": leaves[t].base}
+        out |= {f"s{t}.{k}": x for k, x in own.items() if isinstance(x, np.ndarray)}
+        told.append(node | {"nodes": own["nodes"]})
+    return out | {"nodes": told}
+
+
+def points_of(ask: LayerAsk, u: Array) -> Array:
+    """Return unit columns all over the sphere, and a good one."""
+    F = ask.layer.features
+    random = np.random.default_rng(ask.seed).standard_normal((POINTS, F.shape[1]))
+    U = np.vstack([u[None, :], F, -F, random]).T
+    size = np.linalg.norm(U, axis=0)
+    return np.asarray(U[:, size > 0] / size[size > 0])
+
+
+@dataclass(frozen=True)
+class Parts:
+    """solve() of the engine: a part where some rows are larger than others.
+
+    points (d, n) at which bounds are compared; lower: a value that is attained
+    """
+
+    ask: LayerAsk
+    signed: Signed
+    points: Array
+    lower: float
+
+    @property
+    def tiny(self) -> float:
+        """What is nothing beside the largest value there could be."""
+        F, samples = self.ask.layer.features, _largest.owners(self.ask.layer)
+        size = float(np.abs(self.signed.omega[samples]) @ np.linalg.norm(F, axis=1))
+        return cells.TINY * size
+
+    def normal(self, i: int, j: int) -> Array:
+        """Return the row at which a part is split."""
+        F = self.ask.layer.features
+        return np.asarray(F[i] if j == SUM else F[i] - F[j])
+
+    def __call__(
+        self, path: tuple[Label, ...], warm: Warm | None, aim: float
+    ) -> Solved[Label, Warm, Leaf]:
+        """Choose the rows of a part and bound it; split it where the bound loses most."""
+        sides = np.array([s * self.normal(i, j) for i, j, s in path])
+        sides = sides.reshape(len(path), self.ask.layer.features.shape[1])
+        near = None if warm is None else warm.u
+        U = self.within(sides, near)
+        base, u = self.signed.first if warm is None else warm.base, U[:, 0]
+        values = self.signed.value(U)
+        if self.signed.omega.any():
+            start = U[:, [int(values.argmax())]]
+            base, u = self.signed.chosen(start, base, self.worst(U), self.ask.expired)
+        held = self.signed.summed(base)
+        hopeless = float(self.signed.above(base, u[:, None]).sum()) > aim
+        upper, proof, top = self.bounded(held, sides, (aim, FEW if hopeless else cells.NODES))
+        u = u if top is None else top
+        best = np.column_stack([U[:, [int(values.argmax())]], u])
+        lower = float(self.signed.value(best).max())
+        division = self.division(path, base, u) if upper > aim else None
+        return Solved(upper, Leaf(base, proof), lower, u, division, Warm(base, u))
+
+    def within(self, sides: Array, near: Array | None) -> Array:
+        """Return the points of a part; one that is near is moved into it."""
+        U = self.points[:, (sides @ self.points >= 0).all(axis=0)]
+        if near is None:
+            return U
+        inside = near + sides.T @ nnls(sides.T, -near)[0]  # the nearest, as of a cone
+        size = float(np.linalg.norm(inside))
+        return np.asarray(np.column_stack([inside / size if size > 0 else 0 * near, U]))
+
+    def worst(self, U: Array) -> Callable[[Ints], tuple[float, Array]]:
+        """Return how the largest value of a bound is looked for: among the points."""
+
+        def largest(base: Ints) -> tuple[float, Array]:
+            """Return the value and the point."""
+            values = self.signed.above(base, U).sum(axis=0)
+            k = int(values.argmax())
+            return float(values[k]), U[:, k]
+
+        return largest
+
+    def bounded(
+        self, held: Summed, sides: Array, told: tuple[float, int]
+    ) -> tuple[float, Json, Array | None]:
+        """Return the bound of a layer that sums on a part, its proof, and where it is largest.
+
+        told: the aim, and how many parts of its own it may take.
+        """
+        W, count = self.ask.W[:, 0], len(sides)
+        omega = np.concatenate([W[held.samples], np.zeros(count)])
+        F, m = np.vstack([held.features, sides]), len(held.features)
+        prefix = tuple((k, 1) for k in range(m, m + count))
+        solver = cells.Cells((self.signed.sign,), Signs(omega, F, 0.0, 0.0), prefix)
+        rest = max(told[0] - held.extra, 0.0)
+        limits = Limits(rest, ROUGH, told[1], self.ask.expired, 1)
+        tree = grow(solver, limits)
+        if tree.lower <= limits.target < tree.upper:
+            limits = replace(limits, gap=cells.GAP)
+            tree = grow(solver, limits, tree)
+        upper, proof = cells.proof_of(solver, tree, limits.target)
+        return upper + held.extra, proof, None if tree.found is None else tree.found[0]
+
+    def division(self, path: tuple[Label, ...], base: Ints, u: Array) -> tuple[Label, Label] | None:
+        """Return where the sample that loses most at u has two rows change places."""
+        lost = self.signed.above(base, u[:, None])[:, 0]
+        lost = lost - self.signed.omega * self.ask.layer.act(u[:, None])[:, 0]
+        known = {(i, j) for i, j, _ in path}
+        z = self.ask.layer.features @ u
+        for k in np.argsort(-lost, kind="stable"):
+            rows = sorted(self.signed.own[k], key=lambda i: -z[i])
+            b = int(base[k])
+            pairs = [(i, b) for i in rows if b not in (SUM, i)]
+            pairs += [(i, j) for i in rows for j in rows if i != j]
+            pairs += [(i, SUM) for i in rows]
+            for i, j in pairs:
+                if not {(i, j), (j, i)} & known and self.normal(i, j).any():
+                    return (i, j, 1), (i, j, -1)
+        return None

@@ -1,0 +1,114 @@
+"""Branch and bound on the relaxation: cases x^T Q x >= 0 and <= 0 of one mode's factor.
+
+    sup over all products <= max over the leaves of their bounds
+
+Q = sym(a b^T), a and b the two leading eigenvectors of the relaxation's optimal X reduced to
+a mode: for X a mixture of u u^T and v v^T it is u u^T - v v^T, so the two part.
+"""
+
+from dataclasses import replace
+from math import inf, prod
+from typing import Any, TypeAlias
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from certify.base.arrays import Array
+from certify.polar.ask import Proposal
+from certify.polar.relaxation.cut import Cut
+from certify.polar.relaxation.product_admm import Multiplier, Relaxed, Stop, Warm, solve
+from certify.polar.relaxation.product_leaf import Leaf, Written, proposal, written
+from certify.polar.relaxation.products import Form, pinned
+
+from .tree import Limits, Solve, Solved, Tree, grow
+
+STEPS = 600  # of a part
+SETTLED = 1e-5  # relative gain of a part under which it is split
+FIRST, GAIN = 7, 0.04  # parts, and what they must gain of the way to the goal, or no more follow
+
+Grown: TypeAlias = Tree[Cut, Warm, Multiplier]
+
+
+def branched(form: Form, root: Relaxed, goal: float, nodes: int) -> Proposal | None:
+    """Return the bound of a tree of at most `nodes` parts; None if a part has no proof.
+
+    The multiplier N of the root serves all parts.
+    """
+    held = pinned(form, root.best.J)
+    start = root if held is form else root._replace(warm=None)
+    limits = Limits(goal, 0.0, nodes, form.ask.expired, workers=1)
+    with threadpool_limits(1, user_api="blas"):
+        bound = bounder(held, start)
+        tree = grow(bound, replace(limits, nodes=min(FIRST, nodes)))
+        first = tree.nodes[0].solved.upper
+        if first - tree.upper > GAIN * (first - goal):
+            tree = grow(bound, limits, tree)
+    return proof_of(held, tree)
+
+
+def bounder(form: Form, root: Relaxed) -> Solve[Cut, Warm, Multiplier]:
+    """Return the function that bounds a part; the whole is `root`."""
+    whole = form.program()
+
+    def _solve(path: tuple[Cut, ...], warm: Warm | None, aim: float) -> Solved[Any, Any, Any]:
+        if not path and root.warm is not None:
+            found = root
+        else:
+            stop = Stop(form.goal(aim), STEPS, SETTLED, form.ask.expired)
+            start = form.start() if warm is None else warm
+            found = solve(replace(whole, cuts=path), stop, start)
+        cut = best_cut(form, found.X)
+        both = None if cut is None else (cut, replace(cut, sign=-1))
+        upper = form.value(found.best.bound)
+        return Solved(upper, found.best, -inf, None, both, found.warm)
+
+    return _solve
+
+
+def best_cut(form: Form, X: Array) -> Cut | None:
+    """Return the cut of the mode in which X mixes two directions most; None if none does."""
+    best, cut = 0.0, None
+    for (first, at), group in zip(form.blocks(), form.groups, strict=True):
+        block = X[first : first + at.size, first : first + at.size]
+        dims = [form.ask.T.shape[m] for m in group]
+        for k, m in enumerate(group):
+            a, n, b = prod(dims[:k]), dims[k], prod(dims[k + 1 :])
+            R = np.einsum("xiyxjy->ij", block.reshape(a, n, b, a, n, b))
+            values, vectors = np.linalg.eigh(R)
+            if n > 1 and values[-2] > best * max(values[-1], 0.0):
+                best = float(values[-2] / values[-1])
+                Q = np.outer(vectors[:, -1], vectors[:, -2])
+                Q = Q + Q.T
+                cut = Cut(Q / np.linalg.norm(Q), 1, m, first, (a, n, b))
+    return cut
+
+
+def proof_of(form: Form, tree: Grown) -> Proposal | None:
+    """Return the bound of a tree with its proof."""
+    inner = [k for k, node in enumerate(tree.nodes) if node.children]
+    split = {k: s for s, k in enumerate(inner)}
+    cuts: list[Cut] = []
+    nodes: list[dict[str, Any]] = []
+    leaves: list[Written] = []
+    for k, node in enumerate(tree.nodes):
+        if node.children:
+            plus, minus = node.children
+            nodes.append({"split": split[k], "plus": plus, "minus": minus})
+            cuts.append(tree.nodes[plus].path[-1])
+            continue
+        t = len(leaves)
+        above = tuple(split[i] for i in ancestors(tree, k))
+        leaf = written(form, Leaf(node.solved.witness, node.path, above), t)
+        if leaf is None:
+            return None
+        leaves.append(leaf)
+        nodes.append({"leaf": t} | leaf.node)
+    return proposal(form, leaves, nodes, cuts)
+
+
+def ancestors(tree: Grown, k: int) -> list[int]:
+    """Return the parts above part k, from the root."""
+    out: list[int] = []
+    while (k := tree.nodes[k].parent) >= 0:
+        out.insert(0, k)
+    return out

@@ -1,0 +1,223 @@
+"""Branch and bound, for anything that can bound a part of a problem and split it in two.
+
+    sup over the root <= max over the leaves of their upper bounds
+
+A part is a path of labels from the root.  The user's `solve` bounds it from above with a
+witness, may find a feasible value, and names the two labels that cover the part together.
+The leaf of the largest bound is split first.  Leaves are split in batches of fixed size
+and results are merged in order, so the tree does not depend on the number of threads;
+only a deadline can change it.  The tree that comes back can be handed in to go on; one with
+a key is kept by the keeper in force, and gone on from.
+"""
+
+import heapq
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass, field, replace
+from math import inf
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from certify.base.checkpoint import CURRENT, Kinds, grew, stopped
+
+L = TypeVar("L")  # label of a branch
+S = TypeVar("S")  # what a child starts from
+T = TypeVar("T")  # what proves a leaf's bound
+
+WORKERS = 2  # threads: linear algebra leaves the interpreter's lock
+BATCH = 2  # leaves split at once: four children for two threads
+
+
+@dataclass(frozen=True)
+class Solved(Generic[L, S, T]):
+    """What is known of one part.
+
+    upper    the bound, proved by `witness`     lower   a value attained there, by `found`
+    split    two labels that cover the part; None if it cannot be split
+    warm     what the children start from
+    """
+
+    upper: float
+    witness: T
+    lower: float = -inf
+    found: Any = None
+    split: tuple[L, L] | None = None
+    warm: S | None = None
+
+
+@dataclass(frozen=True)
+class Node(Generic[L, S, T]):
+    """A part: its path, its parent's number, its children's numbers (none: a leaf)."""
+
+    path: tuple[L, ...]
+    solved: Solved[L, S, T]
+    parent: int = -1
+    children: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tree(Generic[L, S, T]):
+    """All parts so far, each after its parent, and the best value found."""
+
+    nodes: tuple[Node[L, S, T], ...]
+    lower: float
+    found: Any
+
+    @property
+    def leaves(self) -> Iterator[Node[L, S, T]]:
+        """The parts that are not split."""
+        return (n for n in self.nodes if not n.children)
+
+    @property
+    def upper(self) -> float:
+        """The bound of the root: the largest of the leaves'."""
+        return max(n.solved.upper for n in self.leaves)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to stop: every leaf is at most the aim, or `nodes` parts exist, or `expired`.
+
+    aim = max(target, lower + gap |lower|)
+    key    names the question, so that its tree can be kept; "": it is not
+    kinds  the dataclasses and named tuples in the tree's labels, witnesses and warm starts
+    light  whether a tree is kept with its leaves' witnesses for warm starts, which are large
+    """
+
+    target: float = -inf
+    gap: float = 0.0
+    nodes: int = 1000
+    expired: Callable[[], bool] = lambda: False
+    workers: int = WORKERS
+    progress: Callable[[int, float, float], None] = field(default=lambda *_: None)
+    key: str = ""
+    kinds: Kinds = ()
+    light: bool = False
+
+    def aim(self, lower: float) -> float:
+        """Return the value every leaf should be proved to be under."""
+        return max(self.target, lower + self.gap * abs(lower) if lower > -inf else -inf)
+
+
+Solve: TypeAlias = Callable[[tuple[L, ...], S | None, float], Solved[L, S, T]]
+"""solve(path, the parent's warm, aim): bound one part; it may stop once under the aim."""
+
+
+def grow(solve: Solve[L, S, T], limits: Limits, tree: Tree[L, S, T] | None = None) -> Tree[L, S, T]:
+    """Split the worst leaves until the limits say stop; go on from a tree if there is one.
+
+    progress is called as progress(number of parts, lower, upper) after each batch.
+    """
+    keeper, key = CURRENT.get() if limits.key else None, f"tree.{limits.key}"
+    if tree is None and keeper is not None:
+        tree = keeper.recall(key, (Tree, Node, Solved, *limits.kinds))
+    if tree is None:
+        root = solve((), None, limits.aim(-inf))
+        tree = Tree((Node((), root),), root.lower, root.found)
+    state = _State(tree)
+    limits.progress(len(state.nodes), state.lower, state.upper)
+    with ThreadPoolExecutor(max_workers=limits.workers) as pool:
+        while len(state.nodes) < limits.nodes and not limits.expired() and not stopped():
+            chosen = state.worst(limits.aim(state.lower))
+            if not chosen:
+                break
+            state.expand(chosen, solve, limits, pool)
+            limits.progress(len(state.nodes), state.lower, state.upper)
+            grew(len(state.nodes), state.upper)
+            if keeper is not None:
+                keeper.keep(key, lambda: kept(state.tree(), limits))
+    tree = state.tree()
+    if keeper is not None:
+        keeper.keep(key, lambda: kept(tree, limits), now=True)
+    return tree
+
+
+def kept(tree: Tree[L, Any, Any], limits: Limits) -> Tree[L, Any, Any]:
+    """Return what is kept of a tree."""
+    if not limits.light:
+        return tree
+    return replace(tree, nodes=tuple(map(lighter, tree.nodes)))
+
+
+def lighter(node: Node[L, Any, Any]) -> Node[L, Any, Any]:
+    """Return a leaf whose children start from its witness; a part that is split has none."""
+    held = node.solved
+    left = held.witness if not node.children else None
+    return replace(node, solved=replace(held, witness=left, warm=left))
+
+
+class _State(Generic[L, S, T]):
+    """The tree while it grows, with the open leaves in order."""
+
+    def __init__(self, tree: Tree[L, S, T]) -> None:
+        self.nodes = list(tree.nodes)
+        self.lower, self.found = tree.lower, tree.found
+        self.heap = [(-n.solved.upper, k) for k, n in enumerate(self.nodes) if not n.children]
+        heapq.heapify(self.heap)
+
+    @property
+    def upper(self) -> float:
+        """The largest bound of a leaf."""
+        return -self.heap[0][0]
+
+    def worst(self, aim: float) -> list[int]:
+        """Return up to BATCH leaves above the aim, the worst first.
+
+        A leaf that cannot be split ends the search if it is the worst: nothing would help.
+        """
+        chosen: list[int] = []
+        for negative, k in heapq.nsmallest(BATCH, self.heap):
+            if -negative <= aim or self.nodes[k].solved.split is None:
+                break
+            chosen.append(k)
+        return chosen
+
+    def expand(
+        self,
+        chosen: list[int],
+        solve: Solve[L, S, T],
+        limits: Limits,
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        """Solve the children of the chosen leaves side by side, and add them in order."""
+        aim, tasks = limits.aim(self.lower), list[list[Future[Solved[L, S, T]]]]()
+        for k in chosen:
+            heapq.heappop(self.heap)
+            node = self.nodes[k]
+            tasks.append([])
+            for label in node.solved.split or ():
+                path, warm = (*node.path, label), node.solved.warm
+                tasks[-1].append(pool.submit(copy_context().run, solve, path, warm, aim))
+        for k, pair in zip(chosen, tasks, strict=True):
+            self.settle(k, [task.result() for task in pair], limits)
+
+    def settle(self, k: int, found: list[Solved[L, S, T]], limits: Limits) -> None:
+        """Add both children of a leaf; not if they were cut short and prove less than it."""
+        node = self.nodes[k]
+        short = limits.expired() or stopped()
+        if short and max(c.upper for c in found) > node.solved.upper:
+            heapq.heappush(self.heap, (-node.solved.upper, k))
+            for child in found:
+                self.meet(child)
+            return
+        for label, child in zip(node.solved.split or (), found, strict=True):
+            self.add(k, (*node.path, label), child)
+
+    def add(self, parent: int, path: tuple[L, ...], solved: Solved[L, S, T]) -> None:
+        """Add one child; a part that is split keeps only what its children need."""
+        above = self.nodes[parent]
+        at = len(self.nodes)
+        bare = replace(above.solved, warm=None)
+        self.nodes[parent] = replace(above, solved=bare, children=(*above.children, at))
+        self.nodes.append(Node(path, solved, parent))
+        heapq.heappush(self.heap, (-solved.upper, at))
+        self.meet(solved)
+
+    def meet(self, solved: Solved[L, S, T]) -> None:
+        """Keep the best value found."""
+        if solved.lower > self.lower:
+            self.lower, self.found = solved.lower, solved.found
+
+    def tree(self) -> Tree[L, S, T]:
+        """Return what there is."""
+        return Tree(tuple(self.nodes), self.lower, self.found)

@@ -1,0 +1,114 @@
+"""Largest eigenvalues: a quick estimate, then a Cholesky factor that proves a bound."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from scipy import linalg, sparse
+
+from certify.base.arrays import Array
+
+from .ask import Matrix
+
+DENSE = 1500  # sizes up to which all eigenvalues are cheap and a factor is stored
+# Search slacks, relative: cost, never truth.
+MARGINS = tuple(4.0**k * 1e-13 for k in range(24))
+COARSE = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+AT_TARGET = (1e-9,)
+ROWS = 512  # of a sparse matrix held dense at once
+BLOCK, ITERATIONS = 24, 30  # of the block iteration for large sizes
+
+
+def side(W: Matrix) -> int:
+    """Return the axis of the smaller Gram matrix: 0 for W W^T, 1 for W^T W."""
+    return int(W.shape[1] <= W.shape[0])
+
+
+def gram(W: Matrix, axis: int) -> Array:
+    """Return W W^T (axis 0) or W^T W (axis 1), dense."""
+    a = W if axis else W.T
+    if not sparse.issparse(a):
+        return np.asarray(a.T @ a)
+    rows = a.tocsr()
+    g = np.zeros((a.shape[1], a.shape[1]))
+    for start in range(0, a.shape[0], ROWS):  # dense products of blocks beat sparse ones
+        block = rows[start : start + ROWS].toarray()
+        g += block.T @ block
+    return g
+
+
+def top_pair(g: Array, seed: int) -> tuple[float, Array]:
+    """Return an estimate of the largest eigenvalue of g and a vector."""
+    k = g.shape[0]
+    if k <= DENSE:
+        values, vectors = leading(g, 1)
+        return float(values[-1]), vectors[:, -1]
+    return by_block(lambda x: g @ x, k, seed)
+
+
+def leading(g: Array, count: int) -> tuple[Array, Array]:
+    """Return the `count` largest eigenvalues, rising, and their vectors.
+
+    Raises LinAlgError for a matrix that overflowed, as LAPACK does for what it cannot solve.
+    """
+    k = held(g).shape[0]
+    values, vectors = linalg.eigh(g, subset_by_index=[max(k - count, 0), k - 1])
+    if len(values) < min(count, k):  # the subset driver loses eigenvalues of split matrices
+        values, vectors = linalg.eigh(g)
+    return values[-count:], vectors[:, -count:]
+
+
+def held(g: Array) -> Array:
+    """Return g; raise LinAlgError if it overflowed."""
+    if not np.isfinite(g).all():
+        raise np.linalg.LinAlgError("the matrix overflowed")
+    return g
+
+
+def by_block(times: Callable[[Array], Array], size: int, seed: int) -> tuple[float, Array]:
+    """Return a Ritz pair by iterating a block: the top eigenvalue is multiple at an optimum,
+    where a single vector stalls.
+    """
+    block = np.random.default_rng(seed).standard_normal((size, BLOCK))
+    for k in range(ITERATIONS):
+        block = times(block)
+        if k % 5 == 4:  # noqa: PLR2004  now and then is often enough
+            block = np.linalg.qr(block)[0]
+    values, vectors = np.linalg.eigh(block.T @ times(block))
+    return float(values[-1]), np.asarray(block @ vectors[:, -1])
+
+
+def factorize(g: Array, shift: float) -> Array | None:
+    """Return the lower Cholesky factor of shift I - g, or None."""
+    a = -g
+    a[np.diag_indices_from(a)] += shift
+    if not (np.isfinite(shift) and a.diagonal().min(initial=1.0) > 0):
+        return None
+    factor, info = linalg.lapack.dpotrf(a.T, lower=0, overwrite_a=1, clean=1)
+    return None if info else factor.T
+
+
+def prove_top(g: Array, estimate: float, margins: Sequence[float]) -> tuple[float, Array] | None:
+    """Return (shift, L) with shift I - g = L L^T nearly: the first margin that works."""
+    floor = max(estimate, float(np.abs(g.diagonal()).max(initial=0.0)), 1e-290)
+    slack = max(g.shape[0], 8) * 1e-15
+    for margin in margins:
+        factor = factorize(g, floor * (1 + slack + margin))
+        if factor is not None:
+            return floor * (1 + slack + margin), factor
+    return None
+
+
+def packed(factor: Array) -> Array:
+    """Return the lower triangle by rows, rounded to a grid so that its integers are short."""
+    rows, cols = np.tril_indices(factor.shape[0])
+    return on_grid(factor[rows, cols], 48)
+
+
+def on_grid(x: Array, bits: int) -> Array:
+    """Round to multiples of 2^e, where 2^(e + bits) is just above the largest |x|."""
+    top = np.abs(x).max(initial=0.0)
+    if top == 0.0:
+        return np.zeros_like(x)
+    e = int(np.frexp(top)[1]) - bits
+    half = e // 2  # two steps, so that no intermediate factor overflows
+    return np.asarray(np.ldexp(np.rint(np.ldexp(np.ldexp(x, -half), half - e)), e))

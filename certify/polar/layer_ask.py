@@ -1,0 +1,134 @@
+"""What is asked of the methods for hidden layers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from time import monotonic
+
+import numpy as np
+import numpy.typing as npt
+
+from certify.base.arrays import Array
+from certify.base.checkpoint import stopped
+from certify.norms import Gauge
+
+Slice = tuple[Array, Array]  # u (d,), v (outputs,)
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A hidden layer: phi(u, v) = pool(s(F u)) v^T, s(z) = z where z >= 0, slope z elsewhere.
+
+    features  F, (rows, d)
+    slope     0 relu, -1 absolute value, 1 linear
+    left      the norm of u
+    right     the norm of v
+    free      whether the last coordinate of u has no price (its column of F is constant)
+    samples   of each row of F the sample it is summed into; None: the row itself
+    most      a sample takes the largest of its rows instead of their sum (slope 0)
+    """
+
+    features: Array
+    slope: float
+    left: Gauge
+    right: Gauge
+    free: bool = False
+    samples: Ints | None = None
+    most: bool = False
+
+    def act(self, U: Array) -> Array:
+        """Return pool(s(F U)), (samples, r), for U (d, r)."""
+        z = self.features @ U
+        hidden = np.where(z > 0, z, self.slope * z)
+        return self.gathered(hidden, np.maximum) if self.most else self.pool(hidden)
+
+    def pool(self, hidden: Array) -> Array:
+        """Sum the rows of F into their samples."""
+        self.must_sum()
+        return self.gathered(hidden, np.add)
+
+    def gathered(self, hidden: Array, by: np.ufunc) -> Array:
+        """Gather the rows of F into their samples, from 0."""
+        if self.samples is None:
+            return hidden
+        out = np.zeros((int(self.samples.max()) + 1, *hidden.shape[1:]))
+        by.at(out, self.samples, hidden)
+        return out
+
+    def spread(self, W: Array) -> Array:
+        """Return W on the rows of F: the adjoint of `pool`."""
+        self.must_sum()
+        return W if self.samples is None else W[self.samples]
+
+    def must_sum(self) -> None:
+        """Raise TypeError unless samples are sums of rows: the largest is not linear."""
+        if self.most:
+            raise TypeError("a layer that takes the largest of its rows has no linear pooling")
+
+    def size(self, U: Array) -> Array:
+        """Return |u| of each column, without what has no price."""
+        return np.asarray(self.left.value(U[:-1] if self.free else U))
+
+
+@dataclass(frozen=True)
+class LayerAsk:
+    """A bound of sup { <W, phi(u, v)> : |u||v| <= 1 } is asked.
+
+    W         (samples, outputs), dense; columns sum to zero if the layer has a free bias
+    target    a value that would do; None: as small as the effort allows
+    deadline  on the clock of time.monotonic
+    starts    slices that are believed to attain the polar, or nearly
+    nodes     parts of a branch and bound at most; None: what effort, target and deadline allow
+    progress  called as progress(parts, lower, upper) while branching
+    """
+
+    layer: Layer
+    W: Array
+    target: float | None = None
+    seed: int = 0
+    deadline: float | None = None
+    starts: Sequence[Slice] = ()
+    nodes: int | None = None
+    progress: Callable[[int, float, float], None] | None = None
+
+    def expired(self) -> bool:
+        """Whether the time budget is spent."""
+        late = self.deadline is not None and monotonic() > self.deadline
+        return late or stopped()
+
+    def left(self) -> float:
+        """Return the seconds left, infinite without a deadline."""
+        return float("inf") if self.deadline is None else self.deadline - monotonic()
+
+    def shared(self, count: int) -> "LayerAsk":
+        """Return the ask with its part of the time that is left, one of `count`."""
+        if self.deadline is None:
+            return self
+        return replace(self, deadline=self.deadline - max(self.left(), 0.0) * (1 - 1 / count))
+
+    def beyond(self, e: int) -> bool:
+        """Whether the largest entry of F is no number between 2^-e and 2^e, nor zero."""
+        top = float(np.abs(self.layer.features).max())
+        return top > 0 and not 2.0**-e <= top <= 2.0**e
+
+    def signs(self) -> tuple[int, ...]:
+        """Return the signs of v, of one output, that its cone allows."""
+        return {"": (1, -1), "+": (1,), "-": (-1,)}[self.layer.right.cone]
+
+    def key(self, method: str) -> str:
+        """Return a name of this question for one method, whatever the effort."""
+        layer = self.layer
+        said = f"{layer.slope}{layer.right.key}{layer.free}{self.seed}"
+        parts = [said.encode(), self.W.tobytes(), layer.features.tobytes()]
+        parts += [] if layer.samples is None else [layer.samples.tobytes()]
+        parts += [b"most"] * layer.most
+        return f"{method}.{sha256(b'|'.join(parts)).hexdigest()}"
+
+
+EDGE = 1e-12  # relative, between this float bound and the verifier's
+
+
+def reach(F: Array) -> float:
+    """Return how far a free bias need go: a kink |f . u| / c."""
+    return float(np.linalg.norm(F[:, :-1], axis=1).max() / F[0, -1]) * (1 + EDGE)

@@ -1,0 +1,60 @@
+"""Branch and bound on the doubly nonnegative relaxation: cuts for signs, equalities for cubes."""
+
+from dataclasses import replace
+
+from threadpoolctl import threadpool_limits
+
+from certify.polar.ask import Ask, Method, Proposal
+from certify.polar.branching.pairs import Grown, proof_of
+from certify.polar.branching.tree import Limits, grow
+
+from .dnn import AT_ONCE, allowance, bounder, form_of, opened
+
+GAP = 2.0**-23  # relative: a bound this near a found value is not worth more parts
+FAR = 2.0**-7  # a target this far below a found value is not worth a tree
+
+
+class Branch(Method):
+    """The largest of the leaves' bounds, over a tree whose leaves cover the balls.
+
+    It converges to the polar; the tree may be exponential, so it is cut short by `nodes`,
+    by the effort, or by the deadline, and every leaf keeps the bound it has.
+    """
+
+    cost = 2
+
+    def applies(self, ask: Ask) -> bool:
+        """Tell whether a tree is allowed."""
+        return opened(ask) and allowance(ask) >= AT_ONCE
+
+    def propose(self, ask: Ask) -> Proposal | None:
+        """Return the bound of the tree."""
+        if ask.expired():
+            return None
+        return proposal(ask, grown(ask))
+
+
+def proposal(ask: Ask, tree: Grown) -> Proposal:
+    """Return the bound of a tree with its proof."""
+    return Proposal(*proof_of(form_of(ask), tree, limits(ask).aim(tree.lower)))
+
+
+def limits(ask: Ask) -> Limits:
+    """Return when to stop."""
+    target = max(ask.target or 0.0, 0.0)  # the zero slice earns 0
+    told = ask.progress or (lambda *_: None)
+    return Limits(target, GAP, allowance(ask), ask.expired, progress=told)
+
+
+def grown(ask: Ask, tree: Grown | None = None) -> Grown:
+    """Grow a tree, from nothing or on from one.
+
+    Without a number of parts asked for, a target far below what is found is given up: no
+    tree can prove it.
+    """
+    solve, stop = bounder(ask, form_of(ask)), limits(ask)
+    with threadpool_limits(1, user_api="blas"):
+        if tree is None:
+            tree = grow(solve, replace(stop, nodes=1))
+        hopeless = ask.target is not None and tree.lower > ask.target * (1 + FAR)
+        return tree if hopeless and ask.nodes is None else grow(solve, stop, tree)

@@ -1,0 +1,123 @@
+"""The doubly nonnegative relaxation, with multipliers in every block and on the diagonal."""
+
+from dataclasses import replace
+
+import numpy as np
+from scipy import sparse
+
+from certify.base.arrays import Array
+from certify.norms import Gauge
+from certify.polar.ascent.pairs import STEPS as ASCENT
+from certify.polar.ascent.pairs import climb
+from certify.polar.ascent.symmetric_pairs import ascended
+from certify.polar.ask import Ask, Matrix, Method, Proposal
+from certify.polar.branching.pairs import ROOT_STEPS, STEPS, Bounder, Climb, proof_of
+from certify.polar.branching.tree import Limits, grow
+from certify.polar.relaxation.pairs import Form, of_pair, of_symmetric
+
+LARGEST = 400  # coordinates up to which a step is quick
+FLOPS, FIXED = 25.0, 4e6  # of a step: of its eigendecomposition, of everything else
+SPEED = 6e10  # of an ordinary core, in these units
+LEAST = 30  # steps under which nothing comes of a relaxation
+AT_ONCE = 3  # parts of the smallest tree worth growing
+
+
+class Dnn(Method):
+    """[[0, W], [W^T, 0]] + N - Diag(D) <= t I, N >= 0 where signs are known.
+
+    Exact when the dimensions sum to at most 4 and both factors are nonnegative; with free
+    linf sides it is Grothendieck's relaxation, loose by up to 1.79 (1.41 on the Hadamard
+    matrix of order 2).
+    """
+
+    cost = 1
+
+    def applies(self, ask: Ask) -> bool:
+        """Tell whether the pair is open, small, and not for branching at once."""
+        return opened(ask) and allowance(ask) < AT_ONCE
+
+    def propose(self, ask: Ask) -> Proposal | None:
+        """Return the bound of the root."""
+        if ask.expired():
+            return None
+        form = form_of(ask)
+        root = replace(bounder(ask, form), climb=nowhere)
+        tree = grow(root, Limits(ask.target or -np.inf, nodes=1, workers=1))
+        return Proposal(*proof_of(form, tree, ask.target or 0.0))
+
+
+def nowhere(_: Array) -> tuple[float, None]:
+    """Climb nothing: the relaxation alone needs no slice."""
+    return -np.inf, None
+
+
+def opened(ask: Ask) -> bool:
+    """Whether the polar has no closed form, and the cone is small enough."""
+    sides = (ask.left, ask.right)
+    if ask.symmetric:
+        return not ask.left.free and ask.W.shape[0] <= LARGEST
+    closed = any(g.name == "l1" for g in sides) or all(round_and_free(g) for g in sides)
+    # a coordinate fixed to zero keeps its row of W in the rule, which other rules leave out
+    fixed = any("0" in g.cone for g in sides)
+    return not closed and not fixed and sum(ask.W.shape) <= LARGEST
+
+
+def form_of(ask: Ask) -> Form:
+    """Return the conic form of a pair, or of a symmetric atom."""
+    if ask.symmetric:
+        return of_symmetric(dense(ask.W), ask.left)
+    return of_pair(dense(ask.W), ask.left, ask.right)
+
+
+def round_and_free(gauge: Gauge) -> bool:
+    """Whether the ball is an ellipsoid, or handled as one, without signs."""
+    cube = gauge.name == "linf" or getattr(gauge, "outer", "") == "linf"
+    return gauge.free and not cube
+
+
+def summed(gauge: Gauge) -> bool:
+    """Whether the norm's ball is handled as the l2 ball around it, so that no tree closes."""
+    return gauge.name in ("elastic", "variation") or getattr(gauge, "outer", "") == "l1"
+
+
+def step_cost(k: int) -> float:
+    """Return the seconds one step takes on an ordinary core, roughly."""
+    return (FLOPS * k**3 + FIXED) / SPEED
+
+
+def allowance(ask: Ask) -> int:
+    """Return how many parts a tree may have: 1 is the relaxation alone."""
+    if any(summed(g) for g in (ask.left, ask.right)):
+        return 1
+    if ask.nodes is not None:
+        return ask.nodes
+    if ask.target is None:
+        return 1
+    if ask.deadline is not None:
+        return 1_000_000
+    k = ask.W.shape[0] if ask.symmetric else sum(ask.W.shape)
+    return int(ask.effort / (step_cost(k) * STEPS))
+
+
+def bounder(ask: Ask, form: Form) -> Bounder:
+    """Return the solver of parts: one root of at most the effort, then STEPS each."""
+    affordable = int(ask.effort / step_cost(form.size))
+    steps = ROOT_STEPS if ask.deadline is not None else min(affordable, ROOT_STEPS)
+    return Bounder(form, climber(ask), ask.expired, STEPS, max(steps, LEAST))
+
+
+def climber(ask: Ask) -> Climb:
+    """Return the ascent from a point z = (u, v) of a relaxation."""
+    held, m = replace(ask, W=dense(ask.W)), ask.W.shape[0]
+    if ask.symmetric:
+        return lambda z: ascended(held, z)
+
+    def _up(z: Array) -> tuple[float, tuple[Array, ...]]:
+        return climb(held, z[m:], ASCENT)
+
+    return _up
+
+
+def dense(W: Matrix) -> Array:
+    """Return W dense."""
+    return np.asarray(W.toarray() if sparse.issparse(W) else W, dtype=float)

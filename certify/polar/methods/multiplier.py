@@ -1,0 +1,209 @@
+"""Nonnegative factors: multipliers N >= 0 tighten the spectral bound (NP-hard exactly)."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
+
+import numpy as np
+from scipy import linalg, sparse
+
+from certify.base.arrays import Array
+from certify.norms import Gauge
+from certify.polar import eigen as spectra
+from certify.polar.ask import Ask, Matrix, Method, Proposal
+
+from ._balance import scales
+from .spectral import Scales, cost, of_gram, of_matrix, stretched
+
+Prox: TypeAlias = Callable[[Array, float], Array]
+Size: TypeAlias = Callable[[Array], float]
+Proof: TypeAlias = dict[str, Any]
+ITERATIONS, EVERY = 300, 10  # steps, and how often a bound is taken
+LARGEST = 400_000  # entries up to which the multiplier is searched for
+
+
+class Multiplier(Method):
+    """u^T W v <= u^T (W + N) v where N_ij u_i v_j >= 0, so sigma_1(W + N) bounds W.
+
+    For u, v >= 0 that is any N >= 0: N = 0 is the spectral bound and N = W_- the Perron
+    bound.  A coordinate <= 0 turns the sign of its line of N, a free one has zeros there.
+    With signs on one factor only, its Gram matrix takes a multiplier instead:
+    v^T G v <= v^T (G + M) v.  Scales are those of W's positive part.
+    """
+
+    def applies(self, ask: Ask) -> bool:
+        """Tell whether a factor has signs and no side is l1 (closed)."""
+        signs = not (ask.left.free and ask.right.free)
+        closed = ask.symmetric or "l1" in (ask.left.name, ask.right.name)
+        return signs and not closed
+
+    def propose(self, ask: Ask) -> Proposal | None:
+        """Return the best bound found."""
+        both = not (ask.left.free or ask.right.free)
+        tries = two_sided(ask) if both else one_sided(ask)
+        return min((p for p in tries if p), key=lambda p: p.upper, default=None)
+
+
+def marks(gauge: Gauge, d: int) -> Array:
+    """Return each coordinate's sign: 1, -1, 0 for a free one, nan for one fixed to zero."""
+    low, high = gauge.sides(d)
+    fixed = (low == high).astype(np.float64)
+    return np.where(fixed > 0, np.nan, (low == 0) * 1.0 - (high == 0))
+
+
+def allowed(left: Array, right: Array, W: Matrix) -> Array:
+    """Return the field of signs that a multiplier may have: 1, -1, 0 none, nan any."""
+    if not sparse.issparse(W):
+        return np.outer(left, right)
+    held = W.tocsr()
+    rows = np.repeat(np.arange(held.shape[0]), np.diff(held.indptr))
+    return np.asarray(left[rows] * right[held.indices])
+
+
+def raised(low: Array, signs: Array, x: Array) -> Array:
+    """Return the field nearest to x that a multiplier can make of `low`."""
+    above = np.where(signs > 0, np.maximum(x, low), np.where(signs < 0, np.minimum(x, low), low))
+    return np.where(np.isnan(signs), x, above)
+
+
+def two_sided(ask: Ask) -> Iterator[Proposal | None]:
+    """Try N = W_-, then N minimizing sigma_1(W + N)."""
+    m, n = ask.W.shape
+    signs = allowed(marks(ask.left, m), marks(ask.right, n), ask.W)
+    field = ask.W.tocsr().data if sparse.issparse(ask.W) else ask.W
+    best = raised(field, signs, np.zeros_like(field))
+    by = scales(shifted(ask.W, best - field), ask.left, ask.right, ask.seed)
+    yield with_multiplier(ask, best - field, signs, by)
+    if not sparse.issparse(ask.W) and ask.W.size <= LARGEST and not ask.expired():
+        low = ask.W if by is None else stretched(ask.W, by)
+        found = smallest(low, signs, ask, (prox_top, top_singular))
+        yield with_multiplier(ask, found if by is None else found / np.outer(*by), signs, by)
+
+
+def one_sided(ask: Ask) -> Iterator[Proposal | None]:
+    """Try M = G_- off the diagonal, then M minimizing lambda_max(G + M)."""
+    axis = int(ask.left.free)
+    if ask.W.shape[axis] > spectra.DENSE:
+        return
+    side = marks((ask.left, ask.right)[axis], ask.W.shape[axis])
+    by = scales(ask.W, ask.left, ask.right, ask.seed)
+    g = spectra.gram(ask.W if by is None else stretched(ask.W, by), axis)
+    signs = np.outer(side, side)
+    yield with_gram(ask, g, (raised(g, signs, np.zeros_like(g)) - g, signs), by)
+    if g.size <= LARGEST and not ask.expired():
+        found = smallest(g, signs, ask, (prox_largest, largest_eigenvalue))
+        yield with_gram(ask, g, (found, signs), by)
+
+
+def fitting(found: Array, signs: Array) -> Array:
+    """Round a multiplier to a short grid, and to the signs it may have."""
+    return spectra.on_grid(raised(np.zeros_like(found), signs, found), 40)
+
+
+def priced(ask: Ask, found: Proposal | None, by: Scales | None, extra: Proof) -> Proposal | None:
+    """Return a bound with its multiplier, its scales and what they cost."""
+    if found is None:
+        return None
+    held = {} if by is None else dict(zip(("scale.left", "scale.right"), by, strict=True))
+    wide = 1.0 if by is None else cost(ask, by) * (1 + 1e-14)
+    return Proposal(found.upper * wide, {**found.proof, **extra, **held})
+
+
+def with_gram(
+    ask: Ask, g: Array, multiplier: tuple[Array, Array], by: Scales | None
+) -> Proposal | None:
+    """Return the bound of G + M, M symmetric."""
+    m = fitting(*multiplier)
+    m = np.where(np.abs(m) <= np.abs(m.T), m, m.T)
+    best = of_gram(g + m, int(ask.left.free), ask.target, ask.seed)
+    return priced(ask, best, by, {"M": m})
+
+
+def with_multiplier(ask: Ask, field: Array, signs: Array, by: Scales | None) -> Proposal | None:
+    """Return the spectral bound of W + N, N a field like W's."""
+    n = fitting(field, signs)
+    moved = shifted(ask.W, n)
+    target = ask.target if by is None or ask.target is None else ask.target / cost(ask, by)
+    found = of_matrix(moved if by is None else stretched(moved, by), target, ask.seed)
+    return priced(ask, found, by, {"N": n})
+
+
+def shifted(W: Matrix, field: Array) -> Matrix:
+    """Return W + N."""
+    if not sparse.issparse(W):
+        return np.asarray(W + field)
+    return sparse.csr_array((W.data + field, W.indices, W.indptr), shape=W.shape)
+
+
+def smallest(W: Array, signs: Array, ask: Ask, by: tuple[Prox, Size]) -> Array:
+    """Minimize a spectral norm of X over X >= W by alternating directions; return X - W.
+
+    (X <= W, X = W or X free where the signs say so.)  Every such X gives a valid bound, so
+    the best one seen is returned.
+    """
+    prox, size = by
+    scale = float(np.linalg.norm(W)) or 1.0
+    low = W / scale
+    X, D, t = raised(low, signs, np.zeros_like(low)), np.zeros_like(low), 0.1
+    best, least = X, np.inf
+    for k in range(ITERATIONS):
+        S = prox(X - D, t)
+        before, X = X, raised(low, signs, S + D)
+        D += S - X
+        if k % EVERY == EVERY - 1:
+            if (top := size(X)) < least:
+                best, least = X, top
+            t = balanced(t, float(np.linalg.norm(S - X)), float(np.linalg.norm(X - before)))
+            if ask.expired():
+                break
+    return np.asarray((best - low) * scale)
+
+
+def balanced(t: float, primal: float, dual: float) -> float:
+    """Return the next step: larger when the dual residual dominates."""
+    if primal > 4 * dual:
+        return t / 2
+    return t * 2 if dual > 4 * primal else t
+
+
+def decomposed(X: Array) -> tuple[Array, Array, Array]:
+    """Return (X tall, eigenvectors V, singular values) by the smaller Gram matrix."""
+    tall = X if X.shape[0] >= X.shape[1] else X.T
+    values, vectors = linalg.eigh(spectra.held(tall.T @ tall))
+    return tall, vectors, np.sqrt(np.maximum(values, 0.0))
+
+
+def rescaled(X: Array, wanted: Array, parts: tuple[Array, Array, Array]) -> Array:
+    """Return X with its singular values replaced by `wanted`."""
+    tall, vectors, values = parts
+    factor = wanted / np.where(values > 0, values, 1.0)
+    out = ((tall @ vectors) * factor) @ vectors.T
+    return out if tall is X else out.T
+
+
+def top_singular(X: Array) -> float:
+    """Return sigma_1."""
+    return float(decomposed(X)[2].max(initial=0.0))
+
+
+def prox_top(X: Array, t: float) -> Array:
+    """Return argmin_S t sigma_1(S) + 1/2 |S - X|^2: the largest values are levelled."""
+    parts = decomposed(X)
+    values = parts[2]
+    return rescaled(X, np.minimum(values, max(level(values, t), 0.0)), parts)
+
+
+def level(values: Array, t: float) -> float:
+    """Return c with sum (values - c)_+ = t."""
+    ordered = np.sort(values)[::-1]
+    return float(((np.cumsum(ordered) - t) / np.arange(1, ordered.size + 1)).max())
+
+
+def largest_eigenvalue(X: Array) -> float:
+    """Return lambda_max of a symmetric matrix."""
+    return float(spectra.leading(X, 1)[0][-1])
+
+
+def prox_largest(X: Array, t: float) -> Array:
+    """Return argmin_S t lambda_max(S) + 1/2 |S - X|^2 for symmetric X."""
+    values, vectors = linalg.eigh(spectra.held(0.5 * (X + X.T)))
+    return np.asarray((vectors * np.minimum(values, level(values, t))) @ vectors.T)

@@ -1,0 +1,84 @@
+"""The largest singular value: exact for l2 x l2, an upper bound for every pair here."""
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from certify.base.arrays import Array
+from certify.polar import eigen as spectra
+from certify.polar.ask import Ask, Matrix, Method, Proposal
+
+from ._balance import scales
+
+Scales = tuple[Array, Array]
+
+
+class Spectral(Method):
+    """t I - X^T X >= 0 proves sigma_1(X) <= sqrt(t), X = S W S' with diagonal scales.
+
+    No scales where a ball lies in the l2 ball; D^(-1/2) for a weighted norm; for linf and
+    the largest norm of groups the best ones (Grothendieck's bound).
+    """
+
+    def applies(self, ask: Ask) -> bool:
+        """Every pair of norms that `lines` does not close."""
+        return not ask.symmetric and "l1" not in (ask.left.name, ask.right.name)
+
+    def propose(self, ask: Ask) -> Proposal | None:
+        """Return sigma_1 with the Cholesky factor of t I - X^T X."""
+        return of_pair(ask, ask.W, scales(ask.W, ask.left, ask.right, ask.seed))
+
+
+def of_pair(ask: Ask, W: Matrix, by: Scales | None) -> Proposal | None:
+    """Return the bound of W under the scales, with what they cost."""
+    if by is None:
+        return of_matrix(W, ask.target, ask.seed)
+    wide = cost(ask, by)
+    target = None if ask.target is None else ask.target / max(wide, 1e-300)
+    found = of_matrix(stretched(W, by), target, ask.seed)
+    held = dict(zip(("scale.left", "scale.right"), by, strict=True))
+    return found and Proposal(found.upper * wide * (1 + 1e-14), {**found.proof, **held})
+
+
+def cost(ask: Ask, by: Scales) -> float:
+    """Return sup |S^-1 u|_2 |S'^-1 v|_2 over the unit balls."""
+    costs = (g.cost(1.0 / np.square(s)) for g, s in zip((ask.left, ask.right), by, strict=True))
+    return float(np.sqrt(np.prod(list(costs))))
+
+
+def stretched(W: Matrix, by: Scales) -> Matrix:
+    """Return S W S'."""
+    if not sparse.issparse(W):
+        return np.asarray((W * by[0][:, None]) * by[1])
+    held = W.tocsr()
+    rows = np.repeat(np.arange(held.shape[0]), np.diff(held.indptr))
+    data = (held.data * by[0][rows]) * by[1][held.indices]
+    return sparse.csr_array((data, held.indices, held.indptr), shape=held.shape)
+
+
+def of_matrix(
+    W: Matrix, target: float | None = None, seed: int = 0, shifted: Array | None = None
+) -> Proposal | None:
+    """Return a bound of sigma_1(W), or of sqrt(lambda_max(Gram + shifted))."""
+    axis = spectra.side(W)
+    g = spectra.gram(W, axis)
+    return of_gram(g if shifted is None else g + shifted, axis, target, seed)
+
+
+def of_gram(g: Array, axis: int, target: float | None, seed: int) -> Proposal | None:
+    """Return a bound from a Gram matrix; at the target first, when that may succeed."""
+    small = g.shape[0] <= spectra.DENSE
+    found = None
+    if target is not None and not small:
+        found = spectra.prove_top(g, target**2, spectra.AT_TARGET)
+    if found is None:
+        top = spectra.top_pair(g, seed)[0]
+        found = spectra.prove_top(g, top, spectra.MARGINS if small else spectra.COARSE)
+    if found is None:
+        return None
+    shift, factor = found
+    proof: dict[str, Any] = {"rule": "spectral", "axis": axis, "shift": shift}
+    if small:
+        proof["L"] = spectra.packed(factor)
+    return Proposal(float(np.sqrt(shift)), proof)

@@ -1,0 +1,45 @@
+"""What is asked of the methods for tensors."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import monotonic
+
+from certify.base.arrays import Array
+from certify.norms import Gauge
+
+Slice = tuple[Array, ...]  # one unit vector a mode; one alone if symmetric
+Expired = Callable[[], bool]
+
+
+def never() -> bool:
+    """Answer that time is not spent."""
+    return False
+
+
+@dataclass(frozen=True)
+class TensorAsk:
+    """A bound of sup <T, x1 o ... o xK> over unit vectors of the modes' gauges is asked.
+
+    T          float64 array of K >= 2 dimensions
+    gauges     one l2, l1 or linf gauge a mode; the same for all if symmetric
+    symmetric  sup <T, x o ... o x> instead
+    target     a value that would do; None: as small as the effort allows
+    deadline   on the clock of time.monotonic
+    starts     slices that are believed to attain the polar, or nearly
+    """
+
+    T: Array
+    gauges: tuple[Gauge, ...]
+    symmetric: bool = False
+    target: float | None = None
+    seed: int = 0
+    deadline: float | None = None
+    starts: Sequence[Slice] = ()
+
+    def expired(self) -> bool:
+        """Whether the time budget is spent."""
+        return self.deadline is not None and monotonic() > self.deadline
+
+    def left(self) -> float:
+        """Return the seconds left, infinite without a deadline."""
+        return float("inf") if self.deadline is None else self.deadline - monotonic()

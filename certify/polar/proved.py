@@ -1,0 +1,210 @@
+"""From a float proposal to a proved number: the kernel's rule, in outward-rounded floats."""
+
+import math
+import sys
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from certify.base.arrays import Array
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
+from certify.kernel import verify as kernel
+from certify.norms import Gauge, gauge
+
+from .ask import Matrix, exact_text
+
+EPS = float(np.finfo(np.float64).eps)
+
+
+def handed(x: npt.NDArray[Any]) -> kernel.Array:
+    """Hand an array to the kernel without copying it."""
+    flat = np.ascontiguousarray(x)
+    return kernel.Array(flat.shape, flat.reshape(-1).data)
+
+
+def split(proof: dict[str, Any]) -> tuple[dict[str, Any], dict[str, kernel.Array]]:
+    """Split a proof into the kernel's JSON and its arrays; every N is a flat field."""
+    text: dict[str, Any] = {}
+    arrays = {}
+    for name, value in proof.items():
+        if isinstance(value, np.ndarray):
+            flat = name == "N" or name.endswith(".N")
+            arrays[name] = handed(value.reshape(-1) if flat else value)
+        else:
+            text[name] = written(value)
+    return text, arrays
+
+
+def written(value: Any) -> Any:  # noqa: ANN401  JSON
+    """Write the numbers of a proof's JSON as the kernel reads them."""
+    if isinstance(value, float | Fraction):
+        return exact_text(Fraction(value))
+    if isinstance(value, dict):
+        return {k: written(x) for k, x in value.items()}
+    return [written(x) for x in value] if isinstance(value, list | tuple) else value
+
+
+def sided(norms: tuple[Gauge, Gauge]) -> dict[str, npt.NDArray[Any]]:
+    """Return the norms' own arrays, as the statement names them: left.groups, ..."""
+    both = zip(("left", "right"), norms, strict=True)
+    return {f"{side}.{k}": a for side, g in both for k, a in g.arrays().items()}
+
+
+def kernel_pair(
+    at: kernel.Pattern, norms: tuple[str | Gauge, str | Gauge], *, symmetric: bool = False
+) -> kernel.Pair:
+    """Return the norms as the kernel reads them from a statement."""
+    held = (gauge(norms[0]), gauge(norms[1]))
+    given = kernel.Arrays({k: handed(a) for k, a in sided(held).items()}, "statement")
+    atom = dict(zip(("left", "right"), (g.statement() for g in held), strict=True))
+    left = kernel.norm(atom, "left", at.m, given)
+    return kernel.Pair(at, left, kernel.norm(atom, "right", at.n, given), symmetric)
+
+
+def proved_above(
+    W: Matrix,
+    norms: tuple[str | Gauge, str | Gauge],
+    proof: dict[str, Any],
+    *,
+    symmetric: bool = False,
+) -> float:
+    """Return a float at least the polar of W, by the kernel's rule."""
+    at, data = located(W)
+    arithmetic = Rounded()
+    text, arrays = split(proof)
+    rule = kernel.POLAR_RULES[text["rule"]]
+    w = arithmetic.load(handed(data))
+    pair = kernel_pair(at, norms, symmetric=symmetric)
+    with np.errstate(all="ignore"):  # the kernel refuses what is not finite
+        return above(rule(arithmetic, pair, w, text, kernel.Arrays(arrays, "proof")))
+
+
+def tensor_above(T: Array, said: dict[str, Any], proof: dict[str, Any]) -> float:
+    """Return a float at least the polar of a dense tensor, by the kernel's rule."""
+    dims = T.shape
+    at = kernel.Pattern(dims[0], math.prod(dims[1:]), dims=dims)
+    arithmetic = Rounded()
+    text, arrays = split(proof)
+    w = arithmetic.load(handed(T.reshape(-1)))
+    modes = kernel.stated_modes(said, at)
+    with np.errstate(all="ignore"):  # the kernel refuses what is not finite
+        bound = kernel.polar_bound(arithmetic, modes, w, text, kernel.Arrays(arrays, "proof"))
+    return above(bound)
+
+
+def layer_above(W: Array, atom: Any, proof: dict[str, Any]) -> float:  # noqa: ANN401  atoms are above
+    """Return a float at least the polar of (samples, outputs) W, by the kernel's rule.
+
+    In rounded floats; in exact integers where the rule reads F^T W line by line, for it
+    reads lines exactly and floats round that product.
+
+    Raises RejectedError for a free bias unless the columns of W sum to zero exactly.
+    """
+    try:
+        return above(layer_bound(Rounded(), W, atom, proof))
+    except kernel.RejectedError as error:
+        if error.code != "inexact":
+            raise
+    return above(layer_bound(Flint(), W, atom, proof))
+
+
+def layer_bound(
+    arithmetic: kernel.Arithmetic[Any],
+    W: Array,
+    atom: Any,  # noqa: ANN401  atoms are above
+    proof: dict[str, Any],
+) -> Fraction:
+    """Return the bound that the kernel's rule proves in one arithmetic."""
+    at = kernel.Pattern(*W.shape)
+    given = kernel.Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
+    net = kernel.stated_atom(atom.statement(), given, at)
+    text, arrays = split(proof)
+    w = arithmetic.load(handed(W.reshape(-1)))
+    if (
+        isinstance(net, kernel.Network)
+        and net.free
+        and any(arithmetic.adjoint(w, "column", None, at))
+    ):
+        raise kernel.RejectedError("W", "orthogonal", "columns that do not sum to zero")
+    with np.errstate(all="ignore"):  # the kernel refuses what is not finite
+        return kernel.polar_bound(arithmetic, net, w, text, kernel.Arrays(arrays, "proof"))
+
+
+def layer_below(W: Array, atom: Any, witness: tuple[Array, ...]) -> float:  # noqa: ANN401
+    """Return a float at most <W, phi(u, v)> / theta(u, v), in rounded arithmetic."""
+    at, arithmetic = kernel.Pattern(*W.shape), Rounded()
+    given = kernel.Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
+    net = kernel.stated_atom(atom.statement(), given, at)
+    parts = [handed(x.reshape(-1, 1)) for x in witness]
+    if isinstance(net, kernel.Deep):
+        field = arithmetic.deep(net, parts)
+    elif isinstance(net, kernel.Network):
+        field = arithmetic.layer(net, parts[0], parts[1])
+    else:
+        raise TypeError(f"not a network: {net}")
+    earned = arithmetic.inner(arithmetic.load(handed(W.reshape(-1))), field).lo
+    both = zip(net.norms, witness, strict=True)
+    sizes = [kernel.lengths(n, x.reshape(-1).tolist())[0] for n, x in both]
+    price = math.prod((x.hi if earned > 0 else x.lo for x in sizes), start=Fraction(1))
+    return below(earned / price) if price else 0.0
+
+
+def tensor_below(T: Array, witness: tuple[Array, ...], gauges: tuple[Gauge, ...]) -> float:
+    """Return a float at most <T, x1 o ... o xK> / (|x1| ... |xK|), whatever the roundings.
+
+    As `attained_below`: the contractions are off by at most gamma_{n_1 + ... + n_K} of those
+    of the absolute values.
+    """
+    count = sum(g.terms(len(x)) for g, x in zip(gauges, witness, strict=True))
+    steps = 2 * (count + sum(T.shape) + 8 * T.ndim) * EPS
+    value, size, price = T, np.abs(T), 1.0
+    for g, x in zip(reversed(gauges), reversed(witness), strict=True):
+        value, size = value @ x, size @ np.abs(x)
+        price *= float(g.value(x))
+    low = float(value) - steps * float(size)
+    return float(low / price * (1 - math.copysign(steps, low))) if price > 0 else 0.0
+
+
+def located(W: Matrix) -> tuple[kernel.Pattern, Array]:
+    """Return where W is stored, and its numbers in that order."""
+    m, n = W.shape
+    if not sparse.issparse(W):
+        return kernel.Pattern(m, n), W.reshape(-1)
+    held = W.tocsr()
+    held.sort_indices()
+    rows = np.repeat(np.arange(m), np.diff(held.indptr)).astype(np.int64)
+    cols = held.indices.astype(np.int64)
+    return kernel.Pattern(m, n, rows.data, cols.data), held.data
+
+
+def above(x: Fraction) -> float:
+    """Return the least float at least x; inf beyond float64."""
+    try:
+        value = float(x)
+    except OverflowError:
+        return math.inf if x > 0 else -sys.float_info.max
+    return value if Fraction(value) >= x else math.nextafter(value, math.inf)
+
+
+def below(x: Fraction) -> float:
+    """Return the largest float at most x; -inf beyond float64."""
+    return -above(-x) + 0.0  # not -0.0
+
+
+def attained_below(W: Matrix, witness: tuple[Array, ...], gauges: tuple[Gauge, Gauge]) -> float:
+    """Return a float at most <W, u v^T> / (|u| |v|), whatever the roundings.
+
+    The inner product is off by at most gamma_{m+n} |u|^T |W| |v|, each norm by a relative
+    eps for each number that it adds; doubled to cover the roundings of this formula itself.
+    """
+    u, v = witness
+    steps = 2 * (gauges[0].terms(len(u)) + gauges[1].terms(len(v)) + 8) * EPS
+    value = float(u @ (W @ v))
+    size = float(np.abs(u) @ (abs(W) @ np.abs(v)))
+    price = float(gauges[0].value(u) * gauges[1].value(v))
+    low = value - steps * size
+    return float(low / price * (1 - math.copysign(steps, low))) if price > 0 else 0.0

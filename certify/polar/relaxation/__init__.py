@@ -1,0 +1,1 @@
+"""Convex relaxations of the polar, their first-order methods, and the leaves that they prove."""

@@ -1,0 +1,106 @@
+"""The positive part of a matrix that moves little from step to step.
+
+    S = Q^T D Q + C / rho = V diag(a) V^T,   S_+ = sum of a_i v_i v_i^T over a_i > 0
+
+After a decomposition only the rows of S in V that belong to its leading eigenvectors are
+formed, [A_1 A_2] = V_1^T S V.  A_1 = R diag(b) R^T is decomposed, and A_2 turns them:
+
+    S_+ = sum over b_i > 0 of b_i x_i x_i^T,   x_i = V_1 r_i + V_2 k_i,
+    k_ij = (r_i^T A_2)_j / (b_i - a_j),        to first order in A_2
+
+What turns too far, and what was followed for long, is decomposed again.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from certify.base.arrays import Array
+
+from .frame import Frame
+
+OFTEN = 20  # steps between decompositions
+BESIDE = 4  # eigenvectors beyond the positive ones that lead too
+TURNED = 0.2  # of an entry k_ij: beyond, S is decomposed
+TINY = 1e-30  # b_i - a_j is no less
+
+
+@dataclass(frozen=True)
+class Eigen:
+    """A decomposition of S: V, its values, all of them and those that lead; Q V and V^T C V.
+
+    values  (n,), descending      V     (n, n)
+    P       Q V                   lead  (k, rows): (Q V_1)^T
+    C       (k, n): V_1^T C V
+    """
+
+    values: Array
+    V: Array
+    P: Array
+    lead: Array
+    C: Array
+
+
+@dataclass(frozen=True)
+class Part:
+    """S_+ = X diag(b) X^T, X = V_1 R + V_2 K^T."""
+
+    b: Array
+    R: Array
+    K: Array
+
+    def over(self, V: Array) -> Array:
+        """Return V S_+ V^T for V (any, n) over the eigenvectors."""
+        k = len(self.R)
+        X = V[:, :k] @ self.R + V[:, k:] @ self.K.T
+        return np.asarray((X * self.b) @ X.T)
+
+
+class Cone:
+    """{ Q Y Q^T : Y >= 0 } of a frame, with the last projection on it."""
+
+    def __init__(self, frame: Frame, C: Array) -> None:
+        self.frame, self.C, self.age = frame, C, OFTEN
+        none = C[:0]
+        self.at = Eigen(C[0, :0], np.eye(len(C), dtype=C.dtype), frame.Q, frame.Q.T[:0], none)
+        self.part = Part(C[0, :0], none[:, :0], none)
+
+    @property
+    def Y(self) -> Array:
+        """The last S_+."""
+        return self.part.over(self.at.V)
+
+    def projected(self, D: Array, rho: Any) -> Array:  # noqa: ANN401  of the type of D
+        """Return Q S_+ Q^T."""
+        self.age += 1
+        if self.age > OFTEN or not self.followed(D, rho):
+            self.decompose(D, rho)
+        return self.part.over(self.at.P)
+
+    def decompose(self, D: Array, rho: Any) -> None:  # noqa: ANN401
+        """Decompose S anew."""
+        values, V = np.linalg.eigh(self.frame.down(D) + self.C / rho)
+        values, V = values[::-1], np.ascontiguousarray(V[:, ::-1])
+        k = int((values > 0).sum())
+        n = min(k + BESIDE, len(values))
+        P = self.frame.Q @ V
+        lead = np.ascontiguousarray(P[:, :n].T)
+        self.at = Eigen(values, V, P, lead, V[:, :n].T @ self.C @ V)
+        kept = np.zeros((k, len(values) - n), dtype=D.dtype)
+        self.part, self.age = Part(values[:k], np.eye(n, k, dtype=D.dtype), kept), 0
+
+    def followed(self, D: Array, rho: Any) -> bool:  # noqa: ANN401
+        """Turn the eigenvectors to S; False if they would turn too far."""
+        at = self.at
+        A = (at.lead @ D) @ at.P + at.C / rho
+        n = len(A)
+        b, R = np.linalg.eigh(A[:, :n])
+        k = int(np.searchsorted(b, 0.0))
+        b, R = b[k:], R[:, k:]
+        K = R.T @ A[:, n:]
+        K /= np.maximum(b[:, None] - np.minimum(at.values[n:], 0.0), TINY)
+        if max(K.max(initial=0.0), -K.min(initial=0.0)) > TURNED:
+            return False
+        self.part = Part(b, R, K)
+        return True

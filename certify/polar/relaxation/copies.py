@@ -1,0 +1,121 @@
+"""The next level: factors once more in the products, on vectors that copies leave alone.
+
+A product with copies, u o v o u, is the same after an exchange of the copies.  In an
+orthonormal basis B of the tensors with that symmetry, one row for each multi-index that is
+sorted within copies, the relaxation has far fewer rows.  A multiplier found there is one
+of the whole, J = B (C' + J') B^T - C: then C + J is 0 on the complement.
+Source: Doherty, Parrilo and Spedalieri 2004 (symmetric extensions).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations
+from math import prod
+
+import numpy as np
+
+from certify.base.arrays import Array
+
+from .groups import Ints
+from .product_admm import RHO, Multiplier, Program, Relaxed, Stop, Warm, solve, top
+from .products import Form
+
+
+@dataclass(frozen=True)
+class Symmetric:
+    """Rows of a group with copies: the class of each under exchanges, and how large it is."""
+
+    rows: Ints
+    counts: Ints
+
+    @classmethod
+    def of(cls, form: Form) -> "Symmetric":
+        """Sort the indices of each factor within its places."""
+        group, shape = form.groups[0], form.ask.T.shape
+        dims = [shape[k] for k in group]
+        index = np.array(np.unravel_index(np.arange(prod(dims)), dims))
+        for name in set(group):
+            own = [at for at, k in enumerate(group) if k == name]
+            index[own] = np.sort(index[own], axis=0)
+        flat = np.ravel_multi_index(tuple(index), tuple(dims))
+        _, rows, counts = np.unique(flat, return_inverse=True, return_counts=True)
+        return cls(rows.reshape(-1), counts)
+
+    @property
+    def first(self) -> Ints:
+        """One row of each class."""
+        return np.unique(self.rows, return_index=True)[1]
+
+    def down(self, X: Array) -> Array:
+        """Return B^T X B."""
+        k = self.counts.size
+        left = np.zeros((k, X.shape[1]))
+        np.add.at(left, self.rows, X)
+        both = np.zeros((k, k))
+        np.add.at(both, self.rows, left.T)
+        root = np.sqrt(self.counts)
+        return np.asarray(both.T / np.multiply.outer(root, root))
+
+    def up(self, X: Array) -> Array:
+        """Return B X B^T."""
+        held = X / np.multiply.outer(np.sqrt(self.counts), np.sqrt(self.counts))
+        return np.asarray(held[np.ix_(self.rows, self.rows)])
+
+
+def height(form: Form) -> int:
+    """Return how many rows the relaxation has."""
+    return int(Symmetric.of(form).counts.size)
+
+
+def reduced(form: Form, held: Symmetric) -> Program:
+    """Return the relaxation on the vectors with the symmetry of the copies."""
+    whole = form.program()
+    first = held.first
+    labels = whole.labels[np.ix_(first, first)]
+    used, inverse = np.unique(labels, return_inverse=True)
+    room = whole.room[first]
+    scale = np.sqrt(held.counts.astype(np.float64))
+    signed = whole.signed[used]
+    labels = inverse.reshape(labels.shape)
+    return Program(held.down(whole.C), labels, signed, room, whole.sizes, (), scale)
+
+
+def solved(form: Form, stop: Stop, root: Multiplier) -> Relaxed:
+    """Return the end of the solve of a form with copies, its multiplier that of the whole.
+
+    root  the multiplier of the form without copies: J (x) I is where the solve begins
+    """
+    held = Symmetric.of(form)
+    program, start = reduced(form, held), form.start()
+    found = solve(program, stop, None if start is None else warm(form, held, program, root))
+    g = held.up(program.C + found.best.J)
+    C = form.matrix()
+    J = g - C
+    lifted = np.maximum(found.best.D, 0.0)
+    bound = max(top(g), 0.0) * program.total
+    return found._replace(best=Multiplier(J, lifted, bound))
+
+
+def warm(form: Form, held: Symmetric, program: Program, root: Multiplier) -> Warm:
+    """Return X at the given slices, and the multiplier of the form without copies."""
+    start = form.start()
+    point = np.eye(len(program.C)) if start is None else held.down(start)
+    again = prod(form.ask.T.shape[k] for k in form.copies)
+    plain = replace(form, copies=())
+    whole = np.asarray(np.kron(plain.matrix() + root.J, np.eye(again)))
+    g = held.down(whole)
+    size = float(np.linalg.norm(program.C)) or 1.0
+    g[np.diag_indices_from(g)] -= root.D[program.room]
+    return Warm(point / program.total, ((program.C - g) / (size * RHO),), RHO)
+
+
+def copied(form: Form, largest: int) -> Iterator[Form]:
+    """Yield the form with copies of its l2 modes, the smallest first, up to a size."""
+    if form.form != "gram" or form.cubes or form.N is not None:
+        return
+    modes = [k for k in form.rows if form.ask.gauges[k].name == "l2"]
+    every = [*combinations(sorted(modes), 1), *combinations(sorted(modes), 2)]
+    tries = [replace(form, copies=c) for c in every]
+    for other in sorted(tries, key=lambda f: f.size):
+        if other.size <= largest:
+            yield other

@@ -1,0 +1,150 @@
+"""Orthonormal coordinates of the cone of a hidden layer's relaxation.
+
+Rows (p, q, weighted u[, s], other facts) of x = T xi have orthonormal columns Q in xi.  For
+p and q alone xi = ((p + q) / sqrt 2, ...), so that Q^T Z Q needs sums of blocks and thin
+products only; other facts V change them by (I + V^T V)^(-1/2), the identity and a low rank.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from certify.base.arrays import Array
+
+from .layers import Form
+
+ROOT = 0.5**0.5
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Q of a form; `weight` is that of u in the rows.
+
+    The rows are p (m), q (m), u (d) times its weights, s, then the other facts without s.
+    """
+
+    form: Form
+    weight: float
+    kind: Any = np.float64
+
+    @cached_property
+    def weights(self) -> Array:
+        """The weight of each coordinate of u; a free bias counts in units of its reach."""
+        d = self.form.F.shape[1]
+        out = np.full(d, self.weight)
+        if self.form.reach:
+            out[-1] /= max(self.form.reach, 1.0)
+        return out
+
+    @cached_property
+    def root(self) -> Array:
+        """M^-1: u = M^-1 gamma."""
+        F = self.form.F
+        values, vectors = np.linalg.eigh(0.5 * F.T @ F + np.diag(np.square(self.weights)))
+        return np.asarray((vectors / np.sqrt(values)) @ vectors.T)
+
+    @cached_property
+    def G(self) -> Array:
+        """(p - q) / sqrt 2 = G gamma."""
+        return np.asarray(ROOT * self.form.F @ self.root, dtype=self.kind)
+
+    @cached_property
+    def H(self) -> Array:
+        """The rows of u: weights * M^-1."""
+        return np.asarray(self.weights[:, None] * self.root, dtype=self.kind)
+
+    @cached_property
+    def T(self) -> Array:
+        """Return T: x = T xi, before the change by the other facts."""
+        m, d = self.form.F.shape
+        T = np.zeros((self.form.size, self.form.size))
+        T[:m, :m] = ROOT * np.eye(m)
+        T[:m, m : m + d] = ROOT * ROOT * self.form.F @ self.root
+        T[m : m + d, m : m + d] = self.root
+        if self.form.radial:
+            T[-1, -1] = 1 / self.weight
+        return T
+
+    @cached_property
+    def V(self) -> Array:
+        """The other facts over xi."""
+        return np.asarray(self.form.rows[int(self.form.radial) :] @ self.T, dtype=self.kind)
+
+    @cached_property
+    def low(self) -> tuple[Array, Array]:
+        """(P, delta): (I + V^T V)^(-1/2) = I + P diag(delta) P^T."""
+        if not len(self.V):
+            return np.zeros((self.form.size, 0), dtype=self.kind), np.zeros(0, dtype=self.kind)
+        _, sizes, vectors = np.linalg.svd(self.V.astype(float), full_matrices=False)
+        delta = 1 / np.sqrt(1 + np.square(sizes)) - 1
+        return vectors.T.astype(self.kind), delta.astype(self.kind)
+
+    def turned(self, Y: Array) -> Array:
+        """Return K Y K, K = (I + V^T V)^(-1/2), for symmetric Y."""
+        P, delta = self.low
+        if not delta.size:
+            return Y
+        L = P * delta
+        YP = Y @ P
+        half = Y + YP @ L.T
+        return np.asarray(half + L @ (P.T @ half))
+
+    @cached_property
+    def Q(self) -> Array:
+        """Q: the rows over the coordinates."""
+        P, delta = self.low
+        K = np.eye(self.form.size, dtype=self.kind) + (P * delta) @ P.T
+        return np.vstack([self.raised(K), self.V @ K])
+
+    @cached_property
+    def objective(self) -> Array:
+        """C in the coordinates, in float64."""
+        return self.turned(self.T.T @ self.form.C @ self.T)
+
+    def down(self, Z: Array) -> Array:
+        """Return Q^T Z Q for symmetric Z over the rows."""
+        m, d = self.form.F.shape
+        k, r = self.form.size, int(self.form.radial)
+        b = 2 * m + d + r
+        p, q, u = slice(0, m), slice(m, 2 * m), slice(2 * m, 2 * m + d)
+        Y = np.empty((k, k), dtype=self.kind)
+        pp, pq, qq = Z[p, p], Z[p, q], Z[q, q]
+        same, cross = pp + qq, pq + pq.T
+        Y[:m, :m] = 0.5 * (same + cross)
+        mixed = 0.5 * (pp - qq - (pq - pq.T))
+        side = mixed @ self.G + ROOT * (Z[p, u] + Z[q, u]) @ self.H
+        Y[:m, m : m + d], Y[m : m + d, :m] = side, side.T
+        gu = ROOT * self.G.T @ (Z[p, u] - Z[q, u]) @ self.H
+        gg = 0.5 * self.G.T @ ((same - cross) @ self.G) + gu + gu.T
+        Y[m : m + d, m : m + d] = gg + self.H.T @ Z[u, u] @ self.H
+        if r:
+            s = 2 * m + d
+            Y[:m, -1] = Y[-1, :m] = ROOT * (Z[p, s] + Z[q, s])
+            last = ROOT * self.G.T @ (Z[p, s] - Z[q, s]) + self.H.T @ Z[u, s]
+            Y[m : m + d, -1] = Y[-1, m : m + d] = last
+            Y[-1, -1] = Z[s, s]
+        if len(self.V):
+            half = self.lowered(Z[:b, b:]) + 0.5 * self.V.T @ Z[b:, b:]
+            both = half @ self.V
+            Y += both + both.T
+        return self.turned(Y)
+
+    def lowered(self, X: Array) -> Array:
+        """Return Q0^T X, X over the first rows."""
+        m, d = self.form.F.shape
+        p, q, u = X[:m], X[m : 2 * m], X[2 * m : 2 * m + d]
+        parts = [ROOT * (p + q), ROOT * self.G.T @ (p - q) + self.H.T @ u, X[2 * m + d :]]
+        return np.vstack(parts)
+
+    def raised(self, Y: Array) -> Array:
+        """Return Q0 Y, without the other facts."""
+        m, d = self.form.F.shape
+        beta = self.G @ Y[m : m + d]
+        parts = [ROOT * (Y[:m] + beta), ROOT * (Y[:m] - beta), self.H @ Y[m : m + d]]
+        return np.vstack([*parts, Y[m + d :]])
+
+    def over(self, Y: Array) -> Array:
+        """Return T Y T^T: X over x."""
+        return np.asarray(self.T @ self.turned(Y).astype(float) @ self.T.T)

@@ -1,0 +1,189 @@
+"""The relaxation of a hidden layer by alternating directions.
+
+    max <C, X>,  X = x x^T in { Q Y Q^T, Y >= 0 } and in the polyhedron: products of facts >= 0,
+    p_i q_i = 0, |u|^2 = 1
+
+Each step projects on both, in even units.  The multiplier of the products is the witness N.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from certify.base.arrays import Array
+
+from .cone import Cone
+from .frame import Frame
+from .layer_multiplier import Multiplier, proved
+from .layers import Form, evened
+
+RELAX = 1.6  # over-relaxation
+EVERY, BALANCE = 25, 50  # steps between bounds, between balances of rho
+LEAST, LATE, OVER = 200, 1000, 4  # steps before it may end, also without any gain; evaluations
+HOPE = 0.05  # share of the way to the target
+WEIGHT = 0.25  # of u in the rows, where |p|^2 + |q|^2 <= 1
+START = 8.0  # rho of a cold start
+
+
+@dataclass(frozen=True)
+class Warm:
+    """Where a solve stopped: Z, the scaled multiplier U, rho, and the best multiplier.
+
+    Z and U are in even units, the best multiplier is in the form's own.
+
+    Without Z and U it is only the best multiplier that a solve starts from.
+    """
+
+    Z: Array | None
+    U: Array | None
+    rho: float
+    best: Multiplier
+    weight: float = WEIGHT
+
+
+@dataclass(frozen=True)
+class Stop:
+    """When a solve ends: under the target, after some steps, settled, or when `expired` says.
+
+    settled is the relative gain of the bound over OVER evaluations under which it is hopeless;
+    so is a gain under HOPE of what is left to the target.
+    """
+
+    target: float
+    steps: int = 1000
+    settled: float = 1e-5
+    expired: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """The end of a solve: the optimal X over x, the best multiplier, the steps, warm."""
+
+    X: Array
+    best: Multiplier
+    steps: int
+    warm: Warm
+
+
+class Run:
+    """The iterates, in units where the objective has norm 1."""
+
+    def __init__(self, form: Form, warm: Warm | None, kind: Any = np.float64) -> None:  # noqa: ANN401
+        self.form, self.units, self.sizes = evened(form)
+        self.frame = Frame(self.form, WEIGHT, kind)
+        C = self.frame.objective
+        self.unit = float(np.linalg.norm(C)) or 1.0
+        self.C = (C / self.unit).astype(kind)
+        m, d = form.F.shape
+        k = 2 * m + d + len(form.rows)
+        self.k, self.u = k, slice(2 * m, 2 * m + d)
+        zero = np.zeros((k, k), dtype=kind)
+        self.rho = START if warm is None else warm.rho
+        self.Z = zero if warm is None or warm.Z is None else warm.Z.astype(kind)
+        self.U = zero.copy()
+        if warm is not None:
+            self.U = self.scaled(warm.best.N) if warm.U is None else warm.U.astype(kind)
+        self.X, self.before = self.Z, self.Z
+        self.cone = Cone(self.frame, self.C)
+
+    def step(self) -> None:
+        """Project on the cone, over-relax, project on the polyhedron."""
+        self.X = self.cone.projected(self.Z - self.U, self.kind(self.rho))
+        V = self.kind(RELAX) * self.X
+        V += self.kind(1 - RELAX) * self.Z
+        V += self.U
+        self.before, self.Z = self.Z, self.polyhedron(V)
+        self.U = V - self.Z
+
+    @property
+    def kind(self) -> Any:  # noqa: ANN401
+        """The type of the iterates."""
+        return self.Z.dtype.type
+
+    def polyhedron(self, V: Array) -> Array:
+        """Return the projection: u's own rows are free but for |u|^2 = 1 (and s, b)."""
+        form, u = self.form, self.u
+        m = len(form.F)
+        Z = np.maximum(V, 0)
+        at = np.arange(m)
+        Z[at, m + at] = Z[m + at, at] = 0
+        Z[u], Z[:, u] = V[u], V[:, u]
+        priced = np.arange(u.start, u.stop - bool(form.reach))
+        Z[priced, priced] += (WEIGHT**2 - Z[priced, priced].sum()) / len(priced)
+        if form.reach:
+            w = float(self.frame.weights[-1])
+            Z[u.stop - 1, u.stop - 1] = min(V[u.stop - 1, u.stop - 1], (w * form.reach) ** 2)
+        if form.radial:
+            Z[u.stop, u.stop] = WEIGHT**2
+        return Z
+
+    @property
+    def facts(self) -> Any:  # noqa: ANN401  an index
+        """Where the products of two facts are."""
+        m, d = self.form.F.shape
+        kept = np.r_[0 : 2 * m, 2 * m + d : self.k]
+        return np.ix_(kept, kept)
+
+    def scaled(self, N: Array) -> Array:
+        """Return U of a multiplier over the facts: `multiplier` the other way."""
+        held, m = N / np.outer(self.sizes, self.sizes), len(self.form.F)
+        if self.form.radial:
+            held[2 * m] /= WEIGHT
+            held[:, 2 * m] /= WEIGHT
+        U = np.zeros((self.k, self.k), dtype=self.kind)
+        U[self.facts] = held / (-self.rho * self.unit)
+        return U
+
+    def multiplier(self) -> Array:
+        """Return N over the facts, in their own units."""
+        m = len(self.form.F)
+        U = self.U[self.facts].astype(float) * (self.rho * self.unit)
+        N = np.maximum(-U, 0.0)
+        at = np.arange(m)
+        N[at, m + at] = -U[at, m + at]
+        N[m + at, at] = N[at, m + at]
+        if self.form.radial:
+            N[2 * m] *= WEIGHT
+            N[:, 2 * m] *= WEIGHT
+            N[2 * m, 2 * m] = 0.0
+        return np.asarray(0.5 * (N + N.T) * np.outer(self.sizes, self.sizes))
+
+    def over(self) -> Array:
+        """Return X over x."""
+        return self.frame.over(self.cone.Y) / np.outer(self.units, self.units)
+
+    def balance(self) -> None:
+        """Move rho slowly toward equal residuals."""
+        primal = float(np.linalg.norm(self.X - self.Z))
+        dual = float(np.linalg.norm(self.Z - self.before))
+        ratio = 1.25 if primal > 2 * dual else 0.8 if dual > 2 * primal else 1.0
+        self.rho *= ratio
+        self.U = self.U / self.kind(ratio)
+
+
+def slow(history: list[float], stop: Stop) -> bool:
+    """Whether the bound hardly fell over the last evaluations, as far as it is to go."""
+    last = history[-1]
+    return history[-1 - OVER] - last <= min(stop.settled * last, HOPE * (last - stop.target))
+
+
+def solve(form: Form, stop: Stop, warm: Warm | None = None, kind: Any = np.float64) -> Relaxed:  # noqa: ANN401
+    """Run until the proved bound is under the target, or no longer falls."""
+    run = Run(form, warm, kind)
+    best = proved(form, warm.best.N.astype(float) if warm else run.multiplier())
+    first, history, k = best, [best.bound], 0
+    while best.bound > stop.target and k < stop.steps and not stop.expired():
+        k += 1
+        run.step()
+        if k % EVERY == 0:
+            best = min(best, proved(form, run.multiplier()), key=lambda b: b.bound)
+            history.append(best.bound)
+            if k >= LEAST and slow(history, stop) and (best is not first or k >= LATE):
+                break
+        if k % BALANCE == 0:
+            run.balance()
+    if k % EVERY and best.bound > stop.target:
+        best = min(best, proved(form, run.multiplier()), key=lambda b: b.bound)
+    return Relaxed(run.over(), best, k, Warm(run.Z, run.U, run.rho, best))

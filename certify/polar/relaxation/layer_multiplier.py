@@ -1,0 +1,115 @@
+"""The bound that a multiplier of the relaxation proves, whatever it is."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from certify.base.arrays import Array
+
+from .layers import Form
+
+WIDE, TIGHT = 1e-12, 1e3  # of the shift of p^T p, relative to its scale
+GOOD = 1e-3  # of the search for the shift's logarithm
+GRID = np.geomspace(1e-9, 1e3, 25)  # of the price of b or s, relative; then finer around the best
+ZOOMS = 4
+
+
+class Multiplier(NamedTuple):
+    """N over the facts, the prices of |u|^2, b^2 and s^2, and the bound of the form's value."""
+
+    N: Array
+    level: float
+    bias: float
+    radial: float
+    bound: float
+
+
+def proved(form: Form, N: Array) -> Multiplier:
+    """Return the best bound of N with some -eps added where p_i meets q_i.
+
+    That adds eps (|F u|^2 - |p|^2 - |q|^2), zero on true points.  With eps large enough the
+    block of p is negative definite, and the price of |u|^2 is the top eigenvalue of what p
+    leaves: a Schur complement, cheap for every eps after one eigendecomposition.
+    """
+    m = len(form.F)
+    G = form.quadratic(N)
+    values, E = np.linalg.eigh(G[:m, :m])
+    tail = G[m:, m:]
+    F = np.hstack([form.F, np.zeros((m, int(form.radial)))])
+    P, Q = E.T @ G[:m, m:], E.T @ F
+    size = float(np.abs(G).max(initial=0.0)) or 1.0
+    least = 0.5 * float(values[-1])
+
+    def left(eps: float) -> tuple[float, float, float, float]:
+        """Return the prices of what is left of the other block."""
+        X = P + eps * Q
+        return priced(form, tail + X.T @ (X / (2 * eps - values)[:, None]))
+
+    def shift(t: float) -> float:
+        """Return eps."""
+        return least + size * float(np.exp(t))
+
+    found = minimize_scalar(
+        lambda t: left(shift(t))[0],
+        bounds=(np.log(WIDE), np.log(TIGHT)),
+        method="bounded",
+        options={"xatol": GOOD},
+    )
+    tries = [shift(float(found.x)), *([0.0] if least < 0 else [])]
+    eps, prices = min(((e, left(e)) for e in tries), key=lambda x: x[1][0])
+    bound, level, bias, radial = prices
+    return Multiplier(lowered(form, N, eps), level, bias, radial, bound)
+
+
+def lowered(form: Form, N: Array, eps: float) -> Array:
+    """Return N with -eps added where p_i meets q_i, rounded down to float32 there."""
+    m, out = len(form.F), N.copy()
+    at = np.arange(m)
+    wanted = N[at, m + at] - eps
+    short = wanted.astype(np.float32)
+    short = np.where(short > wanted, np.nextafter(short, np.float32(-np.inf)), short)
+    out[at, m + at] = out[m + at, at] = short
+    return out
+
+
+def settled(form: Form, held: Multiplier) -> Multiplier:
+    """Return the bound of N exactly as it is, its block of p being negative definite."""
+    m = len(form.F)
+    G = form.quadratic(held.N)
+    X = np.linalg.solve(-G[:m, :m], G[:m, m:])
+    S = G[m:, m:] + G[m:, :m] @ X
+    bound, level, bias, radial = priced(form, 0.5 * (S + S.T))
+    return Multiplier(held.N, level, bias, radial, bound)
+
+
+def priced(form: Form, S: Array) -> tuple[float, float, float, float]:
+    """Return (bound, level, bias, radial) with S <= Diag(level, bias, radial), the least bound.
+
+    With a last coordinate of its own price beta, level is the top eigenvalue of
+    S_11 + s s^T / (beta - S_22): convex in beta.
+    """
+    if not (form.reach or form.radial):
+        level = float(np.linalg.eigvalsh(S)[-1])
+        return max(level, 0.0), level, 0.0, 0.0
+    cost = 1.0 if form.radial else form.reach**2
+    size = float(np.abs(S).max(initial=0.0)) or 1.0
+    base = float(S[-1, -1]) if form.radial else max(float(S[-1, -1]), 0.0)
+    betas = base + size * GRID
+    outer = np.outer(S[:-1, -1], S[:-1, -1])
+
+    def levels(at: Array) -> Array:
+        """Return the price of |u|^2 beside each beta."""
+        G = S[:-1, :-1] + outer / (at - float(S[-1, -1]))[:, None, None]
+        tops = np.asarray(np.linalg.eigvalsh(G)[:, -1])
+        return tops if form.radial else np.maximum(tops, 0.0)
+
+    for _ in range(ZOOMS):
+        totals = levels(betas) + cost * betas
+        k = int(totals.argmin())
+        low, high = betas[max(k - 1, 0)], betas[min(k + 1, len(betas) - 1)]
+        best = float(totals[k]), float(betas[k])
+        betas = np.linspace(low, high, len(betas))
+    totals = levels(np.array([best[1]]))
+    prices = (0.0, best[1]) if form.radial else (best[1], 0.0)
+    return max(best[0], 0.0), float(totals[0]), *prices

@@ -1,0 +1,145 @@
+"""The doubly nonnegative relaxation of a hidden layer: facts, objective, coordinates.
+
+x = (p, u[, s]), p = (F u)_+, q = p - F u, s = |u|; F is divided by a power of two near its largest
+singular value, and p with it.  Facts B x >= 0: p, q, [s, r s - p, r s - q,] and cuts; p_i q_i = 0.
+
+    value^2 (or the value times s) = <C, x x^T>  <=  level   if   level E - C - B^T N B >= 0
+
+for any N >= 0, free in sign where p_i meets q_i; E is |u|^2.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from certify.base.arrays import Array
+from certify.polar.layer_ask import LayerAsk, reach
+
+WHOLE = 0.9  # of a form of even rows: the largest singular value of F
+CUT = 0.35  # of a cut's row beside those of p and q
+SPREAD = 4.0  # of units of p, beyond their median
+ABOVE = 1 + 2.0**-50  # a radius rounded up
+
+
+@dataclass(frozen=True)
+class Form:
+    """What is maximized over which facts.
+
+    F       (m, d), divided by `scale`
+    omega   W on the rows of F, (m, outputs), times `scale`
+    slope   of the activation
+    reach   of a free bias, 0 without
+    sign    0: the value squared; +-1: sign * w^T s(F u) * |u|, which needs `radial`
+    radial  whether s = |u| is a coordinate
+    cuts    (n, m + d) over (p, u), each >= 0
+    """
+
+    F: Array
+    scale: float
+    omega: Array
+    slope: float
+    reach: float
+    cuts: Array
+    sign: int = 0
+    radial: bool = False
+
+    @property
+    def size(self) -> int:
+        """The number of coordinates of x."""
+        return sum(self.F.shape) + self.radial
+
+    @cached_property
+    def rows(self) -> Array:
+        """The facts after p and q, over x."""
+        m, d = self.F.shape
+        cuts = np.hstack([self.cuts, np.zeros((len(self.cuts), int(self.radial)))])
+        if not self.radial:
+            return cuts
+        r = np.linalg.norm(self.F, axis=1)[:, None] * ABOVE
+        top = np.zeros((1, self.size))
+        top[0, -1] = 1.0
+        eye, zero = np.eye(m), np.zeros((m, d))
+        return np.vstack([top, np.hstack([-eye, zero, r]), np.hstack([-eye, self.F, r]), cuts])
+
+    @cached_property
+    def A(self) -> Array:
+        """The factor of the objective: value = A^T x, (m + d, outputs)."""
+        a = self.slope
+        return np.vstack([(1 - a) * self.omega, a * (self.F.T @ self.omega)])
+
+    @cached_property
+    def C(self) -> Array:
+        """The objective over x."""
+        if not self.sign:
+            A = np.vstack([self.A, np.zeros((int(self.radial), self.A.shape[1]))])
+            return np.asarray(A @ A.T)
+        out = np.zeros((self.size, self.size))
+        out[:-1, -1] = out[-1, :-1] = 0.5 * self.sign * self.A[:, 0]
+        return out
+
+    def quadratic(self, N: Array) -> Array:
+        """Return C + B^T N B, N over p, q and the other facts."""
+        m = len(self.F)
+        pp, pq, qq = N[:m, :m], N[:m, m : 2 * m], N[m : 2 * m, m : 2 * m]
+        out = self.C.copy()
+        d = self.F.shape[1]
+        out[:m, :m] += pp + pq + pq.T + qq
+        cross = -(pq + qq) @ self.F
+        out[:m, m : m + d] += cross
+        out[m : m + d, :m] += cross.T
+        out[m : m + d, m : m + d] += self.F.T @ qq @ self.F
+        if len(self.rows):
+            rest = N[2 * m :, : 2 * m]
+            half = np.zeros((len(self.rows), self.size))
+            half[:, :m] = rest[:, :m] + rest[:, m:]
+            half[:, m : m + d] = -rest[:, m:] @ self.F
+            half += 0.5 * N[2 * m :, 2 * m :] @ self.rows
+            both = self.rows.T @ half
+            out += both + both.T
+        return out
+
+    def with_cuts(self, cuts: Array) -> "Form":
+        """Return the form with these cuts over (p, u) of an unscaled F."""
+        held = cuts.copy()
+        held[:, : len(self.F)] *= self.scale
+        return replace(self, cuts=held / sizes(held)[:, None])
+
+
+def evened(form: Form) -> tuple[Form, Array, Array]:
+    """Return the form in units in which steps converge, those of x and those of the facts.
+
+    p_i and q_i in units 1 / t_i, t_i ~ |W_i|^(1/2) / |F_i|: rows alike, but for what they earn.
+    """
+    m = len(form.F)
+    lengths, earned = (np.linalg.norm(x, axis=1) for x in (form.F, form.omega))
+    t = np.sqrt(level(earned)) / level(lengths)
+    t *= WHOLE / (float(np.linalg.norm(t[:, None] * form.F, 2)) or 1.0)
+    rest = np.ones(form.size - m)
+    x = np.concatenate([t, rest])
+    cuts = CUT * form.cuts / x[: m + form.F.shape[1]]
+    radial = [np.ones(1), t, t] if form.radial else []
+    facts = np.concatenate([t, t, *radial, np.full(len(cuts), CUT)])
+    inner = replace(form, F=t[:, None] * form.F, omega=form.omega / t[:, None], cuts=cuts)
+    return inner, x, facts
+
+
+def level(sizes: Array) -> Array:
+    """Return sizes within a factor of their median."""
+    middle = float(np.median(sizes)) or 1.0
+    return np.asarray(np.clip(sizes / middle, 1 / SPREAD, SPREAD))
+
+
+def sizes(rows: Array) -> Array:
+    """Return a power of two near the length of each row."""
+    return np.asarray(np.exp2(np.ceil(np.log2(np.linalg.norm(rows, axis=1) + 1e-300))))
+
+
+def form_of(ask: LayerAsk) -> Form:
+    """Return the relaxation of an ask, without cuts."""
+    layer = ask.layer
+    scale = float(np.exp2(np.ceil(np.log2(np.linalg.norm(layer.features, 2) + 1e-300))))
+    far = reach(layer.features) if layer.free else 0.0
+    m, d = layer.features.shape
+    omega = layer.spread(ask.W) * scale
+    return Form(layer.features / scale, scale, omega, layer.slope, far, np.zeros((0, m + d)))

@@ -1,0 +1,257 @@
+"""The doubly nonnegative relaxation of a cell, by alternating directions.
+
+    max half <C, Y>  over  Y >= 0 (semidefinite),  X = B Y B^T,  X_ab >= 0 for kept rows,
+                     sum over i in a group of X_ii <= room
+
+X lives in the cone { Q S Q^T, S >= 0 }, its copy Z in the polyhedron; one eigendecomposition
+of the cell's size a step.  The multiplier of Z >= 0 is the witness N, that of the rooms D.
+Every multiplier seen gives a proved bound by one largest eigenvalue; the best one is kept.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from certify.base.arrays import Array
+
+from .pairs import Cell, Cut, Equal, Label
+
+RELAX = 1.6  # over-relaxation
+FIRST, EVERY, SLOW = 10, 10, 50  # steps before the first bound, between bounds, between balances
+NEWTON = 60  # steps of a piecewise linear equation at most
+
+
+class Multiplier(NamedTuple):
+    """N >= 0 on pairs of rows, D on groups (or one number for a simplex), and their bound."""
+
+    N: Array
+    D: Array
+    bound: float
+
+
+@dataclass(frozen=True)
+class Warm:
+    """Where a solve stopped: Z, the scaled multiplier U, rho, and the best multiplier."""
+
+    Z: Array
+    U: Array
+    rho: float
+    best: Multiplier
+
+
+@dataclass(frozen=True)
+class Stop:
+    """When a solve ends: under the target, after some steps, or when `expired` says so.
+
+    settled is the relative gain of the bound over SLOW steps under which it is hopeless.
+    """
+
+    target: float
+    steps: int = 1000
+    settled: float = 1e-6
+    expired: Callable[[], bool] = lambda: False
+
+
+class Relaxed(NamedTuple):
+    """The end of a solve: Y (d, d), the best multiplier, the steps, where to go on."""
+
+    Y: Array
+    best: Multiplier
+    steps: int
+    warm: Warm
+
+
+def solve(cell: Cell, stop: Stop, warm: Warm | None = None) -> Relaxed:
+    """Run until the proved bound is under the target, or no longer falls."""
+    run = _Run(cell, warm if warm is not None else cold(cell))
+    best = repaired(cell, run.warm.best.N, run.warm.best.D)
+    history = [best.bound]
+    k = 0
+    closed = cell.form.pooled and not cell.paired.any()  # N = 0 is all there is
+    while best.bound > stop.target and k < stop.steps and not (closed or stop.expired()):
+        k += 1
+        run.step()
+        if k % EVERY == 0:
+            best = min(best, repaired(cell, *run.multiplier()), key=lambda b: b.bound)
+        if k % SLOW == 0:
+            run.balance()
+            history.append(best.bound)
+            if k >= 4 * SLOW and history[-4] - best.bound <= stop.settled * abs(best.bound):
+                break
+    return Relaxed(run.Y(), best, k, Warm(run.Z, run.U, run.rho, best))
+
+
+class _Run:
+    """The iterates, in units where |C| = 1 and the rooms sum to 1."""
+
+    def __init__(self, cell: Cell, warm: Warm) -> None:
+        self.cell, self.warm = cell, warm
+        self.Q, self.inverse = cell.frame
+        self.C = self.inverse @ cell.C @ self.inverse
+        self.unit = unit(cell)
+        self.total = total(cell)
+        self.Z, self.U, self.rho = warm.Z, warm.U, warm.rho
+        self.polyhedron = polyhedron(cell, self.total)
+        self.X, self.before = self.Z, self.Z
+
+    def step(self) -> None:
+        """Project on the cone, over-relax, project on the polyhedron."""
+        T = self.Z - self.U
+        if len(self.cell.cuts):
+            T = self.Q.T @ T @ self.Q
+        values, vectors = np.linalg.eigh(T + self.C * (1.0 / (self.unit * self.rho)))
+        k = int(np.searchsorted(values, 0.0))
+        part = self.Q @ vectors[:, k:] if len(self.cell.cuts) else vectors[:, k:]
+        self.X = (part * values[k:]) @ part.T
+        V = RELAX * self.X + (1 - RELAX) * self.Z + self.U
+        self.before, self.Z = self.Z, self.polyhedron(V)
+        self.U = V - self.Z
+
+    def multiplier(self) -> tuple[Array, Array]:
+        """Return (N, D) in the cell's own units."""
+        scale = self.rho * self.unit
+        U = self.U * scale
+        if self.cell.form.simplex:
+            d = self.cell.size
+            top = float(U[:d, :d].max())
+            N = np.where(self.cell.paired, np.maximum(-U, 0.0), 0.0)
+            N[:d, :d] = np.maximum(top - U[:d, :d], 0.0)
+            return np.minimum(N, N.T), np.array([max(top, 0.0)])
+        N = np.where(self.cell.paired, np.maximum(-U, 0.0), 0.0)
+        D = np.zeros(self.cell.form.room.size)
+        np.maximum.at(D, self.cell.groups, np.diagonal(U)[: self.cell.size])
+        return np.minimum(N, N.T), D
+
+    def balance(self) -> None:
+        """Move rho slowly toward equal residuals."""
+        primal = float(np.linalg.norm(self.X - self.Z))
+        dual = float(np.linalg.norm(self.Z - self.before))
+        ratio = 1.4 if primal > 2 * dual else 1 / 1.4 if dual > 2 * primal else 1.0
+        self.rho *= ratio
+        self.U = self.U / ratio
+
+    def Y(self) -> Array:
+        """Return Y with X = B Y B^T."""
+        d = self.cell.size
+        return np.asarray(self.X[:d, :d] * self.total)
+
+
+def unit(cell: Cell) -> float:
+    """Return the size of the objective."""
+    return float(np.linalg.norm(cell.C)) or 1.0
+
+
+def total(cell: Cell) -> float:
+    """Return the sum of all rooms that still have a coordinate."""
+    return 1.0 if cell.form.simplex else float(cell.form.room[np.unique(cell.groups)].sum())
+
+
+def cold(cell: Cell) -> Warm:
+    """Start from nothing."""
+    q = cell.rows.shape[0]
+    zero = np.zeros((q, q))
+    D = np.zeros(1 if cell.form.simplex else cell.form.room.size)
+    return Warm(zero, zero, 1.0, Multiplier(zero, D, np.inf))
+
+
+def polyhedron(cell: Cell, total: float) -> Callable[[Array], Array]:
+    """Return the projection on { Z >= 0 on kept pairs, rooms }."""
+    d, form = cell.size, cell.form
+    free = ~np.outer(cell.kept, cell.kept)
+    everything = not free.any()
+
+    def _positive(V: Array) -> Array:
+        return np.maximum(V, 0.0) if everything else np.where(free, V, np.maximum(V, 0.0))
+
+    def _simplex(V: Array) -> Array:
+        Z = np.maximum(V, 0.0)
+        Z[:d, :d] = np.maximum(V[:d, :d] - level(V[:d, :d].reshape(-1), 1.0), 0.0)
+        return Z
+
+    members = [np.flatnonzero(cell.groups == g) for g in range(form.room.size)]
+    alone = np.array([g[0] for g in members if g.size == 1], dtype=np.int64)
+    many = [(g, form.room[k] / total) for k, g in enumerate(members) if g.size > 1]
+    rooms = form.room[cell.groups[alone]] / total
+
+    def _balls(V: Array) -> Array:
+        Z = _positive(V)
+        diagonal = np.diagonal(V)
+        if alone.size:
+            Z[alone, alone] = np.clip(diagonal[alone], 0.0, rooms)
+        for g, room in many:
+            Z[g, g] = np.maximum(diagonal[g] - level(diagonal[g], room), 0.0)
+        return Z
+
+    return _simplex if form.simplex else _balls
+
+
+def level(x: Array, room: float) -> float:
+    """Return the least t >= 0 with sum (x - t)_+ <= room, by Newton's steps from below."""
+    held = x[x > 0.0]
+    t = 0.0
+    for _ in range(NEWTON):
+        excess = float(held.sum()) - t * held.size - room
+        if excess <= 0.0 or not held.size:
+            break
+        t += excess / held.size
+        held = held[held > t]
+    return t
+
+
+def repaired(cell: Cell, N: Array, D: Array) -> Multiplier:
+    """Return the multiplier with the bound it proves: D is lifted by what is missing."""
+    g = cell.shifted(N)
+    form = cell.form
+    if form.simplex:
+        g = g - float(D[0])
+        return Multiplier(N, D, float(D[0]) + max(top(g), 0.0))
+    g = g - np.diag(D[cell.groups])
+    used = np.unique(cell.groups)
+    lifted = np.zeros_like(D)
+    lifted[used] = np.maximum(D[used] + top(g), 0.0)
+    return Multiplier(N, lifted, form.half * float(form.room @ lifted))
+
+
+def top(g: Array) -> float:
+    """Return lambda_max."""
+    return float(np.linalg.eigvalsh(g)[-1])
+
+
+def child(parent: Cell, own: Cell, warm: Warm, label: Label) -> Warm:
+    """Carry a parent's iterates to a child: one more row, or two coordinates made one."""
+    if isinstance(label, Cut):
+        return with_row(own, warm)
+    return with_merge(parent, own, warm, label)
+
+
+def with_row(own: Cell, warm: Warm) -> Warm:
+    """Add the cut's row: products with it are what Z says, its multipliers are zero."""
+    d = own.size
+    row = own.rows[-1]
+    Zr = np.maximum(own.rows @ warm.Z[:d, :d] @ row, 0.0)
+    Z = np.zeros((own.rows.shape[0],) * 2)
+    Z[:-1, :-1], Z[-1], Z[:, -1] = warm.Z, Zr, Zr
+    U, N = np.zeros_like(Z), np.zeros_like(Z)
+    U[:-1, :-1], N[:-1, :-1] = warm.U, warm.best.N
+    return Warm(Z, U, warm.rho, Multiplier(N, warm.best.D, np.inf))
+
+
+def with_merge(parent: Cell, own: Cell, warm: Warm, label: Equal) -> Warm:
+    """Average Z over the two coordinates that became one; multipliers add."""
+    first = parent.M[label.p] != 0, parent.M[label.q] != 0
+    one, other = (int(np.flatnonzero(x)[0]) for x in first)
+    E = own.M[parent.first] * parent.M[parent.first, np.arange(parent.size)][:, None]
+    q, d = parent.rows.shape[0], parent.size
+    lift = np.zeros((q, q - (one != other)))
+    lift[:d, : own.size] = E
+    lift[d:, own.size :] = np.eye(q - d)
+    mean = lift / (lift * lift).sum(axis=0)
+    Z, U, N = (a.T @ x @ a for a, x in ((mean, warm.Z), (lift, warm.U), (lift, warm.best.N)))
+    shrunk = total(parent) / total(own)
+    D, (low, high) = warm.best.D.copy(), sorted((one, other))
+    if low != high:
+        D[parent.groups[low]] += D[parent.groups[high]]
+    best = Multiplier(np.minimum(N, N.T), D, np.inf)
+    return Warm(Z * shrunk, U * (unit(parent) / unit(own)), warm.rho, best)

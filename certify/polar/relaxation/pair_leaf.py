@@ -1,0 +1,151 @@
+"""A leaf of the conic rule: the multiplier on as coarse a grid as its bound allows.
+
+Any N >= 0 and any D prove a bound, so rounding them costs what it costs and no more; the
+coarsest rounding whose bound is still under the allowed value is taken.  Then a Cholesky
+factor shows G <= shift I, again as coarse as its error allows.
+"""
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from certify.base.arrays import Array
+from certify.polar import eigen as spectra
+from certify.polar.ask import exact_text
+
+from .pair_admm import Multiplier, repaired
+from .pairs import Cell
+
+GRIDS = (3, 4, 6, 8, 11, 14, 18, 22, 28, 36, 46)  # bits of N tried, the coarsest first
+FACTOR = (10, 14, 18, 22, 30, 38, 48, 52)  # bits of the Cholesky factor
+WHOLE = 46  # bits of D
+NOISE = 2.0**-49  # roundings of a float verifier for each term of G, relative
+
+
+def leaf(
+    cell: Cell, found: Multiplier, allowed: float, number: int
+) -> tuple[dict[str, Any], float]:
+    """Return ({"leaf", "shift", arrays}, bound): under `allowed` if `found` is."""
+    slack = max(allowed - found.bound, 0.0)
+    m = coarsest(cell, found, found.bound + 0.5 * slack)
+    G, price, base = kernel_form(cell, m)
+    shift, factor, bound = factored(G, noise(cell, m.N), (price, base, allowed))
+    arrays: dict[str, Any] = {f"N{number}": stored(to_kernel(cell, m.N))}
+    if cell.form.simplex:
+        one = np.full(cell.form.size * (cell.form.size + 1) // 2, float(m.D[0]))
+        arrays[f"S{number}.left"] = one.astype(float)
+    elif not cell.form.pooled:
+        arrays[f"D{number}"] = diagonal(cell, m)
+    if factor is not None:
+        arrays[f"L{number}"] = factor
+    if not arrays[f"N{number}"].any():
+        del arrays[f"N{number}"]
+    text = exact_text(Fraction(shift))
+    return {"node": {"leaf": number, "shift": text}, "arrays": arrays}, bound
+
+
+def coarsest(cell: Cell, found: Multiplier, allowed: float) -> Multiplier:
+    """Round N and D to the first grid whose bound is allowed, else to the finest."""
+    m = found
+    for bits in GRIDS:
+        N = np.maximum(spectra.on_grid(found.N, bits), 0.0)
+        m = repaired(cell, N, found.D)
+        m = repaired(cell, N, up(m.D, min(max(bits + 6, 16), WHOLE)))
+        if m.bound <= allowed:
+            break
+    return m
+
+
+def up(D: Array, bits: int) -> Array:
+    """Round up to a grid."""
+    top = float(D.max(initial=0.0))
+    step = np.ldexp(1.0, int(np.frexp(top)[1]) - bits) if top else 1.0
+    return np.asarray(np.ceil(D / step) * step)
+
+
+def kernel_form(cell: Cell, m: Multiplier) -> tuple[Array, float, float]:
+    """Return (G as the kernel forms it, the price of its top eigenvalue, the other cost)."""
+    form, scale = cell.form, scales(cell)
+    G = cell.shifted(m.N)
+    base = 0.0
+    if form.simplex:
+        G, base = G - float(m.D[0]), float(m.D[0])
+    elif not form.pooled:
+        G = G - np.diag(m.D[cell.groups])
+        base = form.half * float(form.room[np.unique(cell.groups)] @ m.D[np.unique(cell.groups)])
+    return G * np.outer(1 / scale, 1 / scale), wide(cell), base
+
+
+def noise(cell: Cell, N: Array) -> float:
+    """Return what a verifier in floats may lose by rounding when it forms G."""
+    rows = np.abs(cell.rows)
+    sizes = np.abs(cell.C) + rows.T @ N @ rows
+    return float(NOISE * N.shape[0] * sizes.max(initial=0.0))
+
+
+def scales(cell: Cell) -> Array:
+    """Return y_i = z_i / scale_i for the heads of the classes."""
+    return np.asarray(cell.M[cell.first, np.arange(cell.size)])
+
+
+def wide(cell: Cell) -> float:
+    """Return half the sum of the largest |z|_2^2 of the sides."""
+    if cell.form.simplex:
+        return 1.0
+    scale = np.square(scales(cell))
+    groups = range(cell.form.room.size)
+    tops = np.array([scale[cell.groups == g].max(initial=0.0) for g in groups])
+    return cell.form.half * float(cell.form.room @ tops)
+
+
+def diagonal(cell: Cell, m: Multiplier) -> Array:
+    """Return D for each class, in z's units."""
+    return np.asarray(m.D[cell.groups] / np.square(scales(cell)))
+
+
+def to_kernel(cell: Cell, N: Array) -> Array:
+    """Return N over the kept rows, in z's units, packed by rows of the lower triangle."""
+    row = np.ones(N.shape[0])
+    row[: cell.size] = 1 / np.abs(scales(cell))
+    full = (N * np.outer(row, row))[np.ix_(cell.kept, cell.kept)]
+    return np.asarray(full[np.tril_indices(full.shape[0])])
+
+
+def stored(x: Array) -> npt.NDArray[Any]:
+    """Return x in float32 if that is exact."""
+    single = x.astype(np.float32)
+    return single if np.array_equal(single.astype(np.float64), x) else x
+
+
+def factored(
+    G: Array, rounding: float, goal: tuple[float, float, float]
+) -> tuple[float, npt.NDArray[Any] | None, float]:
+    """Return (shift, packed L, bound): shift I - G = L L^T + E.
+
+    The bound is base + price (shift + |E|), |E| the largest row sum; goal = (price, base,
+    allowed).
+    """
+    price, base, allowed = goal
+    k = G.shape[0]
+    size = float(np.abs(G).max(initial=0.0))
+    if not size:
+        return 0.0, None, base
+    top = max(float(np.linalg.eigvalsh(G)[-1]), -size)
+    best: tuple[float, Array | None, float] = (top + k * size, None, base + price * 2 * k * size)
+    for bits in FACTOR:
+        shift = top + 4.0 * k * 2.0**-bits * size + rounding
+        lower = spectra.factorize(G, shift)
+        if lower is None:
+            continue
+        L = spectra.on_grid(np.tril(lower), bits)
+        error = float(np.abs(shift * np.eye(k) - G - L @ L.T).sum(axis=1).max())
+        bound = base + price * max(shift + error, 0.0)
+        if bound < best[2]:
+            best = shift, L, bound
+        if bound <= allowed:
+            break
+    if best[1] is None:
+        return best[0], None, best[2]
+    return best[0], stored(best[1][np.tril_indices(k)]), best[2]

@@ -1,0 +1,281 @@
+"""One form for every conic polar: a quadratic form on a cone, inside products of balls.
+
+    max  half <C, z z^T>   over   signs_i z_i >= 0,   sum over i in a group of z_i^2 <= room
+
+z = (u, v) for a pair, with C = [[0, W], [W^T, 0]] and half = 1/2; z = x with C = W for a
+symmetric atom.  A cell adds cuts a.z >= 0 and equalities z_p = +-z_q.  In coordinates y,
+z = M y (signs, weights and equalities are folded into M), the rows
+
+    B = [I; cuts],    b_a.y >= 0 for the rows that are `kept`,
+
+and any N >= 0 on pairs of kept rows, any D on groups give the bound
+
+    C' + B^T N B - Diag(D) <= 0   =>   half <C, z z^T> <= half sum room D.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from certify.base.arrays import Array
+from certify.norms import Gauge, LInf
+
+Ints: TypeAlias = npt.NDArray[np.int64]
+Bools: TypeAlias = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Form:
+    """The root: k coordinates.
+
+    C, half  the objective            signs   (k,) +1, -1, or 0 for a free coordinate
+    group    (k,) number of each coordinate's ball, sum of weight_i z_i^2 <= room[group]
+    cube     (k,) number of the linf side a free coordinate lies in, -1 if none
+    simplex  the ball is { z >= 0, sum z <= 1 } instead: one block, all coordinates signed
+    boxed    sides that were cubes with signs and are free cubes of one more coordinate now
+    given    (p, k) rows that are nonnegative everywhere: those of the boxes
+    unboxed  (k0, k) from z to the coordinates before; None where nothing was boxed
+    """
+
+    C: Array
+    half: float
+    signs: Ints
+    group: Ints
+    room: Array
+    weight: Array
+    cube: Ints
+    simplex: bool = False
+    boxed: tuple[str, ...] = ()
+    given: Array | None = None
+    unboxed: Array | None = None
+
+    @property
+    def size(self) -> int:
+        """The number of coordinates."""
+        return int(self.C.shape[0])
+
+    @property
+    def pooled(self) -> bool:
+        """Whether one trace is all: then the bound is the largest eigenvalue."""
+        return self.room.size == 1 and not self.simplex
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A half space a.z >= 0."""
+
+    normal: Array
+
+    def flipped(self) -> "Cut":
+        """Return the other half."""
+        return Cut(-self.normal)
+
+
+@dataclass(frozen=True)
+class Equal:
+    """z_p = sign z_q, for two free coordinates of one linf side, p < q."""
+
+    p: int
+    q: int
+    sign: int
+
+
+Label: TypeAlias = Cut | Equal
+Path: TypeAlias = tuple[Label, ...]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A form restricted by a path of labels, in coordinates y.
+
+    M (k, d): z = M y.  rows (q, d): [I; cuts].  kept (q,): rows with b.y >= 0.
+    first (d,): the coordinate of z that y_i is, up to sign and scale.
+    """
+
+    form: Form
+    M: Array
+    first: Ints
+    cuts: Array
+
+    @property
+    def size(self) -> int:
+        """The number of coordinates y."""
+        return int(self.M.shape[1])
+
+    @cached_property
+    def C(self) -> Array:
+        """The objective in y."""
+        return np.asarray(self.M.T @ self.form.C @ self.M)
+
+    @cached_property
+    def rows(self) -> Array:
+        """[I; cuts M]."""
+        return np.vstack([np.eye(self.size), self.cuts @ self.M])
+
+    @cached_property
+    def kept(self) -> Bools:
+        """The rows that are nonnegative on the cell."""
+        cut = np.ones(self.cuts.shape[0], dtype=bool)
+        return np.concatenate([self.form.signs[self.first] != 0, cut])
+
+    @cached_property
+    def paired(self) -> Bools:
+        """The pairs of different kept rows: where a multiplier may be positive."""
+        out = np.outer(self.kept, self.kept)
+        np.fill_diagonal(out, False)
+        return out
+
+    @cached_property
+    def groups(self) -> Ints:
+        """The group of each y."""
+        return self.form.group[self.first]
+
+    @cached_property
+    def frame(self) -> tuple[Array, Array]:
+        """(Q, R^-1): Q = rows R^-1 has orthonormal columns, R symmetric."""
+        if not len(self.cuts):
+            return np.eye(self.size), np.eye(self.size)
+        values, vectors = np.linalg.eigh(self.rows.T @ self.rows)
+        inverse = np.asarray((vectors / np.sqrt(values)) @ vectors.T)
+        return np.asarray(self.rows @ inverse), inverse
+
+    def shifted(self, N: Array | None) -> Array:
+        """Return C + B^T N B."""
+        if N is None:
+            return self.C
+        if not len(self.cuts):
+            return np.asarray(self.C + N)
+        g = self.rows.T @ N @ self.rows
+        return np.asarray(self.C + 0.5 * (g + g.T))
+
+
+def cell(form: Form, path: Path) -> Cell:
+    """Return the cell at the end of a path from the root."""
+    label, sign = np.arange(form.size), np.ones(form.size)
+    for step in path:
+        if isinstance(step, Equal):
+            merge(label, sign, step)
+    first = np.unique(label)
+    fold = np.where(form.signs == 0, sign, form.signs) / np.sqrt(form.weight)
+    M = np.zeros((form.size, first.size))
+    M[np.arange(form.size), np.searchsorted(first, label)] = fold
+    own = [] if form.given is None else list(form.given)
+    cuts = [*own, *(step.normal for step in path if isinstance(step, Cut))]
+    return Cell(form, M, first, np.array(cuts).reshape(len(cuts), form.size))
+
+
+def merge(label: Ints, sign: Array, step: Equal) -> None:
+    """Join two classes; the smallest index names the class and carries sign +."""
+    one, other = sorted((int(label[step.p]), int(label[step.q])))
+    if one == other:
+        return
+    turn = step.sign * sign[step.p] * sign[step.q]
+    moved = label == other
+    label[moved] = one
+    sign[moved] *= turn
+
+
+def of_pair(W: Array, left: Gauge, right: Gauge) -> Form:
+    """Return the form of sup u^T W v over two gauges; cubes with signs become boxes."""
+    m, n = W.shape
+    one, other = unmixed(left, m), unmixed(right, n)
+    if one is None and other is None:
+        return of_balls(W, left, right)
+    T, S = (np.eye(d) if held is None else held for held, d in ((one, m), (other, n)))
+    free = [g if held is None else LInf() for g, held in ((left, one), (right, other))]
+    form = of_balls(T @ W @ S.T, free[0], free[1])
+    turned = np.zeros((m + n, len(T) + len(S)))
+    turned[:m, : len(T)], turned[m:, len(T) :] = T.T, S.T
+    rows = [box_rows(0, m, form.size)] if one is not None else []
+    rows += [box_rows(len(T), n, form.size)] if other is not None else []
+    names = (("left", one), ("right", other))
+    boxed = tuple(name for name, held in names if held is not None)
+    return replace(form, boxed=boxed, given=np.vstack(rows), unboxed=turned)
+
+
+def unmixed(gauge: Gauge, d: int) -> Array | None:
+    """Return T, (d + 1, d): u = T^T s for a cube with signs, s_0 = 1; None for others."""
+    if gauge.name != "linf" or gauge.free:
+        return None
+    low, high = gauge.sides(d)
+    T = np.vstack([np.zeros(d), np.eye(d)])
+    for i in range(d):
+        if low[i] == 0 and high[i] == 0:
+            T[i + 1, i] = 0.0
+        elif low[i] == 0 or high[i] == 0:
+            T[0, i], T[i + 1, i] = (0.5 if low[i] == 0 else -0.5), 0.5
+    return T
+
+
+def box_rows(first: int, size: int, width: int) -> Array:
+    """Return the rows s_0 + s_i and s_0 - s_i, in turn, of a box whose s_0 is at `first`."""
+    rows = np.zeros((2 * size, width))
+    rows[:, first] = 1.0
+    at = np.arange(size)
+    rows[2 * at, first + 1 + at], rows[2 * at + 1, first + 1 + at] = 1.0, -1.0
+    return rows
+
+
+def of_balls(W: Array, left: Gauge, right: Gauge) -> Form:
+    """Return the form of sup u^T W v over two gauges as they are."""
+    m, n = W.shape
+    C = np.zeros((m + n, m + n))
+    C[:m, m:], C[m:, :m] = W, W.T
+    one, two = side(left, m), side(right, n)
+    signs = np.concatenate([one.signs, two.signs])
+    if one.plain and two.plain:
+        zero, ones = np.zeros(m + n, dtype=np.int64), np.ones(m + n)
+        return Form(C, 0.5, signs, zero, np.array([2.0]), ones, zero - 1)
+    return Form(
+        C,
+        0.5,
+        signs,
+        np.concatenate([one.group, two.group + one.room.size]),
+        np.concatenate([one.room, two.room]),
+        np.concatenate([one.weight, two.weight]),
+        np.concatenate([one.cube, np.where(two.cube >= 0, 1, -1)]),
+    )
+
+
+def of_symmetric(W: Array, gauge: Any) -> Form:  # noqa: ANN401  a gauge
+    """Return the form of sup x^T W x: over the l2 ball, or for l1 over the simplex."""
+    s = side(gauge, W.shape[0])
+    form = Form(0.5 * (W + W.T), 1.0, s.signs, s.group, s.room, s.weight, s.cube)
+    return replace(form, simplex=gauge.name == "l1")
+
+
+@dataclass(frozen=True)
+class _Side:
+    signs: Ints
+    group: Ints
+    room: Array
+    weight: Array
+    cube: Ints
+
+    @property
+    def plain(self) -> bool:
+        """Whether this is the l2 ball."""
+        return self.room.size == 1 and bool((self.weight == 1).all())
+
+
+def side(gauge: Any, d: int) -> _Side:  # noqa: ANN401  a gauge
+    """Return one side: its balls and signs.  A norm not named here is at least the l2 norm."""
+    signs, weight, cube = signs_of(gauge, d), np.ones(d), np.full(d, -1)
+    group = np.zeros(d, dtype=np.int64)
+    if gauge.name == "linf":
+        group, cube = np.arange(d), np.where(signs == 0, 0, -1)
+    elif gauge.name == "group" and gauge.outer == "linf":
+        for g, members in enumerate(gauge.groups):
+            group[list(members)] = g
+    elif gauge.name == "weighted":
+        weight = np.asarray(gauge.weights, dtype=float)
+    return _Side(signs, group, np.ones(int(group.max(initial=0)) + 1), weight, cube)
+
+
+def signs_of(gauge: Any, d: int) -> Ints:  # noqa: ANN401  a gauge
+    """Return +1, -1 or 0 for each coordinate."""
+    text = gauge.cone if len(gauge.cone) == d else (gauge.cone or "*") * d
+    return np.array([{"+": 1, "-": -1}.get(c, 0) for c in text], dtype=np.int64)

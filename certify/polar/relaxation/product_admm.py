@@ -1,0 +1,271 @@
+"""The relaxation of a group of modes, by alternating directions.
+
+    max <C, X>  over  X >= 0 (semidefinite),  X constant on each class of pairs,
+                      X >= 0 on classes that have a sign,  sum over a room of X_aa <= size
+
+X lives in the semidefinite cone, its copy Y in the polyhedron; one eigendecomposition a step.
+The multiplier of Y is J + Diag(D): every one seen gives a bound by one largest eigenvalue,
+
+    <C, X> <= sum over rooms of size (D + lambda_max(C + J - Diag D))_+ .
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from scipy import linalg
+from threadpoolctl import threadpool_limits
+
+from certify.base.arrays import Array
+
+from .cut import Cut
+from .groups import Ints
+from .positive import SMALL, Positive
+
+RELAX = 1.6  # over-relaxation
+EVERY, SLOW = 10, 50  # steps between bounds, and between balances of the step size
+BLOCK, SPANS = 100, (1, 2, 4)  # steps of a mean of multipliers, and numbers of blocks
+RHO = 0.3  # first step size, where |C| = 1 and the rooms sum to 1
+SHARE = 0.02  # of the way to the target
+RARE = 25  # steps between bounds of large matrices
+
+
+class Multiplier(NamedTuple):
+    """J (d, d), D (one number a room), the cuts' H, and the bound of <C, X> they prove."""
+
+    J: Array
+    D: Array
+    bound: float
+    H: tuple[Array, ...] = ()
+
+
+class Warm(NamedTuple):
+    """Where a solve stopped: Y, the scaled multipliers of its copies, and the step size."""
+
+    Y: Array
+    U: tuple[Array, ...]
+    rho: float
+
+
+class Mean(NamedTuple):
+    """Multipliers of the copies of Y and of the rooms, of one step or over some."""
+
+    U: list[Array]
+    tau: Array
+
+    def plus(self, other: "Mean", by: float) -> "Mean":
+        """Return self + by other."""
+        U = [u + by * v for u, v in zip(self.U, other.U, strict=True)]
+        return Mean(U, self.tau + by * other.tau)
+
+
+@dataclass(frozen=True)
+class Program:
+    """C (d, d), the classes of its entries, their signs, and the rooms of its diagonal.
+
+    labels  the class of each entry, 0 ... classes - 1, symmetric
+    signed  which classes are >= 0
+    room    the room of each row; the entries of a class on the diagonal share one
+    sizes   of the rooms
+    cuts    half spaces in which X lies besides
+    scale   X_ab / (scale_a scale_b) is constant on classes; None: all 1
+    """
+
+    C: Array
+    labels: Ints
+    signed: Array
+    room: Ints
+    sizes: Array
+    cuts: tuple[Cut, ...] = ()
+    scale: Array | None = None
+
+    @cached_property
+    def weights(self) -> Array:
+        """What each entry of X is per unit of its class."""
+        s = np.ones(len(self.C)) if self.scale is None else self.scale
+        return np.multiply.outer(s, s)
+
+    @property
+    def total(self) -> float:
+        """The largest trace of X."""
+        return float(self.sizes.sum())
+
+    def means(self, V: Array, counts: Array) -> Array:
+        """Return the weighted mean of V over each class; counts: the sums of squared weights."""
+        held = V if self.scale is None else V * self.weights
+        sums = np.bincount(self.labels.reshape(-1), held.reshape(-1), counts.size)
+        return np.asarray(sums / counts)
+
+
+@dataclass(frozen=True)
+class Stop:
+    """When a solve ends: the bound is at most `target`, steps are over, or `expired` says so.
+
+    settled is the relative gain of the bound over 4 SLOW steps under which it is hopeless.
+    So is a gain of less than a SHARE of what is left.
+    """
+
+    target: float
+    steps: int = 1000
+    settled: float = 1e-9
+    expired: Callable[[], bool] = lambda: False
+
+    def hopeless(self, bound: float) -> float:
+        """Return the gain over 4 SLOW steps under which a solve ends."""
+        return max(self.settled * abs(bound), SHARE * (bound - self.target))
+
+
+class Relaxed(NamedTuple):
+    """The end of a solve: X (d, d) of the polyhedron, the best multiplier, the steps."""
+
+    X: Array
+    best: Multiplier
+    steps: int
+    warm: Warm | None = None
+
+
+def solve(program: Program, stop: Stop, start: Array | Warm | None = None) -> Relaxed:
+    """Run from a matrix X (rank one at the maximizers, best) until the bound is good.
+
+    Or go on from where another solve stopped, with the same cuts or the first of them.
+    """
+    with threadpool_limits(1 if len(program.C) <= SMALL else None, user_api="blas"):
+        return _solved(program, stop, start)
+
+
+def _solved(program: Program, stop: Stop, start: Array | Warm | None) -> Relaxed:
+    d = len(program.C)
+    size = float(np.linalg.norm(program.C))
+    best = repaired(program, np.zeros((d, d)), np.zeros(program.sizes.size), ())
+    if size == 0.0:
+        return Relaxed(np.zeros((d, d)), best, 0)
+    run = _Run(program, size, start)
+    history = [best.bound]
+    k, every = 0, EVERY if d <= SMALL else RARE
+    while best.bound > stop.target and k < stop.steps and not stop.expired():
+        k += 1
+        run.step()
+        tries = [*run.recorded()]
+        if k % every == 0 or k == stop.steps:
+            tries.append(run.now())
+        found = (repaired(program, *run.multiplier(held)) for held in tries)
+        best = min([best, *found], key=lambda m: m.bound)
+        if k % SLOW == 0:
+            run.balance()
+            history.append(best.bound)
+            if k >= 8 * SLOW and history[-5] - best.bound <= stop.hopeless(best.bound):
+                break
+    return Relaxed(run.Y * program.total, best, k, Warm(run.Y, tuple(run.U), run.rho))
+
+
+class _Run:
+    """The iterates, in units where |C| = 1 and the rooms sum to 1."""
+
+    def __init__(self, program: Program, size: float, start: Array | Warm | None) -> None:
+        self.program, self.size = program, size
+        self.C = program.C / size
+        flat = program.labels.reshape(-1)
+        held = np.bincount(flat, np.square(program.weights).reshape(-1))
+        self.counts = np.asarray(held, dtype=np.float64)
+        self.diagonal = program.labels.diagonal()
+        self.own = program.weights.diagonal()
+        share = np.bincount(self.diagonal, self.own, self.counts.size) / self.counts
+        self.weight = np.bincount(program.room, self.own * share[self.diagonal])
+        self.rooms = program.sizes / program.total
+        self.rho, self.tau = RHO, np.zeros(self.rooms.size)
+        self.positive = Positive()
+        self.sums: Mean | None = None
+        self.blocks: list[Mean] = []
+        self.count = 0
+        self.begin(start)
+
+    def begin(self, start: Array | Warm | None) -> None:
+        """Set Y and the multipliers U of its copies: in the cone, and in each cut."""
+        d, held = len(self.C), start if isinstance(start, Warm) else None
+        if held is not None:
+            self.Y, self.rho = held.Y, held.rho
+        elif isinstance(start, np.ndarray):
+            self.Y = self.polyhedron(start / self.program.total)
+        else:
+            self.Y = np.eye(d) / d
+        self.U = [] if held is None else [*held.U]
+        self.U += [np.zeros((d, d)) for _ in range(1 + len(self.program.cuts) - len(self.U))]
+        self.X = self.before = self.Y
+
+    def step(self) -> None:
+        """Project on the cone and the cuts, over-relax, project the mean on the polyhedron."""
+        self.X = self.positive.part(self.Y - self.U[0] + self.C * (1.0 / self.rho))
+        copies = [self.X]
+        copies += [c.part(self.Y - u) for c, u in zip(self.program.cuts, self.U[1:], strict=True)]
+        stay = (1 - RELAX) * self.Y
+        V = [RELAX * x + stay + u for x, u in zip(copies, self.U, strict=True)]
+        self.before, self.Y = self.Y, self.polyhedron(sum(V[1:], V[0]) / len(V))
+        self.U = [v - self.Y for v in V]
+
+    def polyhedron(self, V: Array) -> Array:
+        """Return the nearest matrix that is constant on classes, signed and within rooms."""
+        p = self.program
+        y = p.means(V, self.counts)
+        y = np.where(p.signed, np.maximum(y, 0.0), y)
+        excess = np.bincount(p.room, self.own * y[self.diagonal]) - self.rooms
+        self.tau = np.maximum(excess / self.weight, 0.0)
+        y -= np.bincount(self.diagonal, self.tau[p.room] * self.own, y.size) / self.counts
+        return np.asarray(y[p.labels] if p.scale is None else y[p.labels] * p.weights)
+
+    def now(self) -> Mean:
+        """Return the multipliers of this step."""
+        return Mean([u * self.rho for u in self.U], self.tau * self.rho)
+
+    def recorded(self) -> Iterator[Mean]:
+        """Add this step; at the end of a block, yield the means over the last blocks.
+
+        The multipliers circle around the best one, and the bound is convex in them.
+        """
+        here = self.now()
+        self.sums = here if self.sums is None else self.sums.plus(here, 1.0)
+        self.count += 1
+        if self.count % BLOCK:
+            return
+        self.blocks = [self.sums, *self.blocks][: max(SPANS)]
+        self.sums = None
+        total = self.blocks[0]
+        for k, block in enumerate(self.blocks, 1):
+            total = total if k == 1 else total.plus(block, 1.0)
+            if k in SPANS:
+                yield total.plus(total, 1.0 / (k * BLOCK) - 1.0)
+
+    def multiplier(self, held: Mean) -> tuple[Array, Array, tuple[Array, ...]]:
+        """Return (J, D, H) in the program's own units, J of the cone it must lie in."""
+        p, count = self.program, len(held.U)
+        J = -sum(held.U[1:], held.U[0])
+        J[np.diag_indices_from(J)] += count * held.tau[p.room]
+        j = p.means(J, self.counts)
+        J -= np.where(p.signed, np.minimum(j, 0.0), j)[p.labels]
+        H = (c.multiplier(u) * self.size for c, u in zip(p.cuts, held.U[1:], strict=True))
+        return (J + J.T) * (self.size / 2), held.tau * (count * self.size), tuple(H)
+
+    def balance(self) -> None:
+        """Move rho slowly toward equal residuals."""
+        primal = float(np.linalg.norm(self.X - self.Y))
+        dual = self.rho * float(np.linalg.norm(self.Y - self.before))
+        ratio = 1.4 if primal > 2 * dual else 1 / 1.4 if dual > 2 * primal else 1.0
+        self.rho *= ratio
+        self.U = [u / ratio for u in self.U]
+
+
+def repaired(program: Program, J: Array, D: Array, H: tuple[Array, ...]) -> Multiplier:
+    """Return the multiplier with the bound it proves: D is lifted by what is missing."""
+    g = program.C + J
+    for cut, h in zip(program.cuts, H, strict=False):
+        g[cut.block, cut.block] += cut.lifted(h)
+    g[np.diag_indices_from(g)] -= D[program.room]
+    lifted = np.maximum(D + top(g), 0.0)
+    H = H or tuple(np.zeros_like(c.reduced(g)) for c in program.cuts)
+    return Multiplier(J, lifted, float(program.sizes @ lifted), H)
+
+
+def top(g: Array) -> float:
+    """Return lambda_max."""
+    return float(linalg.eigvalsh(g, check_finite=False)[-1]) if g.size else 0.0

@@ -1,0 +1,132 @@
+"""From multipliers to the flat arrays of the kernel's rule, and the shift that proves them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from certify.base.arrays import Array
+from certify.polar import eigen as spectra
+from certify.polar.ask import Proposal, exact_text
+
+from .cut import Cut
+from .groups import assemble, taken
+from .product_admm import Multiplier, top
+from .products import GRID, Form, pinned
+
+FACTORED = 1000  # sizes up to which a Cholesky factor is stored
+SLACK = 1e-13  # of the search, relative: cost, never truth
+FAINT = 1e-14  # relative: columns of F that do not count
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A part of the products with its multiplier; splits are the numbers of its cuts."""
+
+    found: Multiplier
+    cuts: tuple[Cut, ...] = ()
+    splits: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Written:
+    """A leaf as the rule reads it: arrays by name, its shift, and the bound of <G, X>."""
+
+    arrays: dict[str, Array]
+    shift: float
+    bound: float
+
+    @property
+    def node(self) -> dict[str, Any]:
+        """The shift of the leaf."""
+        return {"shift": exact_text(Fraction(self.shift))}
+
+
+def one_leaf(form: Form, found: Multiplier) -> Proposal | None:
+    """Return the bound of a multiplier with its proof."""
+    held = pinned(form, found.J)
+    leaf = written(held, Leaf(found), 0)
+    return None if leaf is None else proposal(held, [leaf], [{"leaf": 0} | leaf.node], [])
+
+
+def proposal(
+    form: Form, leaves: Sequence[Written], nodes: list[dict[str, Any]], cuts: Sequence[Cut]
+) -> Proposal:
+    """Return the largest bound of the leaves of a tree with its proof; cuts are its splits."""
+    arrays = {name: x for leaf in leaves for name, x in leaf.arrays.items()}
+    arrays |= {f"Q{s}": cut.Q for s, cut in enumerate(cuts)}
+    if form.N is not None and form.N.any():
+        arrays["N"] = form.N.reshape(-1)
+    bound = max(leaf.bound for leaf in leaves)
+    head = {"rule": "transpose", "rows": list(form.rows), "form": form.form}
+    head |= {"copies": list(form.copies)} if form.copies else {}
+    tree = {"nodes": nodes, "splits": [cut.mode for cut in cuts]}
+    return Proposal(form.value(bound) * (1 + SLACK), {**head, **tree, **arrays})
+
+
+def written(form: Form, leaf: Leaf, t: int) -> Written | None:
+    """Return leaf t with the Cholesky factor of its matrix; None if there is no shift."""
+    found = leaf.found
+    arrays = flat(form, found.J, t)
+    g = assembled(form, arrays, t)
+    for cut, s, h in zip(leaf.cuts, leaf.splits, found.H, strict=True):
+        F = root(h)
+        if F.size:
+            arrays[f"F{t}.{s}"] = F
+            g[cut.block, cut.block] += cut.lifted(F @ F.T)
+    room, sizes = form.rooms()
+    cost = 0.0
+    if form.cubes:
+        D = spectra.on_grid(found.D[room], GRID)
+        g[np.diag_indices_from(g)] -= D
+        arrays[f"D{t}"] = D
+        cost = float(sizes @ found.D)
+    shift, factor = shifted(g)
+    if factor is None:
+        return None
+    if form.size <= FACTORED:
+        arrays[f"L{t}"] = spectra.packed(factor)
+    return Written(arrays, shift, max(shift, 0.0) * float(sizes.sum()) + cost)
+
+
+def flat(form: Form, J: Array, t: int) -> dict[str, Array]:
+    """Return the arrays K and P of J for leaf t, on a grid; what is zero is left out."""
+    arrays = {}
+    for side, (first, at) in zip(("rows", "cols"), form.blocks(), strict=False):
+        block = slice(first, first + at.size)
+        K, P = taken(at, J[block, block])
+        arrays[f"K{t}.{side}"] = spectra.on_grid(K, GRID)
+        arrays[f"P{t}.{side}"] = spectra.on_grid(P, GRID)
+    return {k: x for k, x in arrays.items() if x.any()}
+
+
+def assembled(form: Form, arrays: dict[str, Array], t: int) -> Array:
+    """Return G with the multipliers of leaf t."""
+    g = form.matrix()
+    for side, (first, at) in zip(("rows", "cols"), form.blocks(), strict=False):
+        block = slice(first, first + at.size)
+        K = arrays.get(f"K{t}.{side}", np.zeros(int(at.null.sum())))
+        g[block, block] += assemble(at, K, arrays.get(f"P{t}.{side}"))
+    return g
+
+
+def root(H: Array) -> Array:
+    """Return F with F F^T = H >= 0, nearly; columns that do not count are left out."""
+    values, vectors = np.linalg.eigh(H)
+    kept = values > FAINT * max(float(values[-1]), 0.0)
+    return spectra.on_grid(vectors[:, kept] * np.sqrt(values[kept]), GRID)
+
+
+def shifted(g: Array) -> tuple[float, Array | None]:
+    """Return a shift just above lambda_max(g) and the Cholesky factor of shift I - g."""
+    size = float(np.abs(g).sum(axis=0).max(initial=0.0))
+    if size == 0.0:
+        return 0.0, np.zeros_like(g)
+    high = top(g)
+    for margin in spectra.MARGINS:
+        factor = spectra.factorize(g, high + margin * size)
+        if factor is not None:
+            return high + margin * size, factor
+    return np.inf, None

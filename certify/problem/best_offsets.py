@@ -1,0 +1,290 @@
+"""Fit the offsets q for a given Z: convex, by least squares or by what the loss offers.
+
+    min over q of l(Z + sum_k A_k q_k) + sum_k H_k(q_k)
+
+Floats, believed by nobody: any q is a candidate's, and its objective is proved.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import splu
+
+from certify.base.arrays import Array
+from certify.base.errors import OutOfScopeError
+from certify.base.minimize import bisected, quasi_newton
+from certify.base.observed import Observed
+from certify.losses import Loss
+from certify.offsets import ModeIntercept, Offset, Smooth, Sparse
+
+Values = tuple[Array, ...]
+SWEEPS = 500  # block-coordinate steps when several offsets overlap
+NEWTON = 60  # steps of a fit with outliers
+FLAT, REFINED = 1e-10, 4  # relative shift of a singular matrix, and steps that undo it
+SETTLED = 1e-15  # relative change that ends them; cost, never truth
+STEPS = 3000  # of the methods for other losses
+SHARES = 50  # powers of two by which a q is shortened back into the domain
+APART = ("intercept", "row", "column")  # offsets whose every number is fitted by itself
+FAR = 1e8  # times the data's size: a q beyond it follows a direction without a minimum
+
+
+def shift(offsets: Sequence[Offset], q: Values, observed: Observed) -> Array | float:
+    """Return the field of sum_k A_k q_k; those that are products in one product."""
+    fields = [
+        o.field(x, observed)
+        for o, x in zip(offsets, q, strict=True)
+        if isinstance(o, Sparse | Smooth)
+    ]
+    pairs = [
+        o.factors(x, observed)
+        for o, x in zip(offsets, q, strict=True)
+        if not isinstance(o, Sparse | Smooth)
+    ]
+    out: Array | float = 0.0
+    if pairs:
+        left, right = (np.hstack([p[k] for p in pairs]) for k in (0, 1))
+        out = observed.product(left, right)
+    for f in fields:
+        out = out + f
+    return out
+
+
+def least_squares(
+    offsets: Sequence[Offset], target: Array, weights: Array, observed: Observed
+) -> Values:
+    """Return argmin_q 1/2 sum w (A q - target)^2 + H(q)."""
+    if len(offsets) == 1:
+        return (offsets[0].solve(target, weights, observed),)
+    if any(isinstance(o, Smooth | Sparse) for o in offsets):
+        return robust(offsets, target, weights, observed)
+    return sweeps(offsets, target, weights, observed)
+
+
+def sweeps(offsets: Sequence[Offset], target: Array, weights: Array, observed: Observed) -> Values:
+    """Return the best values of several offsets, one offset after another."""
+    q = [np.zeros(o.shape(observed)) for o in offsets]
+    rest = target
+    for _ in range(SWEEPS):
+        before = [x.copy() for x in q]
+        for k, o in enumerate(offsets):
+            held = rest + o.field(q[k], observed)
+            q[k] = o.solve(held, weights, observed)
+            rest = held - o.field(q[k], observed)
+        moved = max(float(np.abs(a - b).max(initial=0.0)) for a, b in zip(q, before, strict=True))
+        if moved <= SETTLED * max(float(np.abs(target).max()), 1e-300):
+            break
+    return tuple(q)
+
+
+def robust(offsets: Sequence[Offset], target: Array, weights: Array, observed: Observed) -> Values:
+    """Return the best values of all offsets together, a sparse part among them or not.
+
+    With the sparse part minimized out, its price rho (inf without one), the rest solves
+
+        min over q of sum over entries of huber(w, rho; t - A q) + 1/2 <q, K q>,
+
+    whose pieces are quadratic: Newton's method ends exactly once the set of outliers,
+    |w (t - A q)| > rho, stays the same.
+    """
+    rho = min((o.rho for o in offsets if isinstance(o, Sparse)), default=np.inf)
+    rest = [o for o in offsets if not isinstance(o, Sparse)]
+    parts = Parts(*matrices(rest, observed), weights.reshape(-1), target.reshape(-1), rho)
+    flat = np.zeros(parts.A.shape[1])
+    for _ in range(NEWTON):
+        before, value = flat, parts.value(flat)
+        flat = parts.newton(before)
+        if not parts.value(flat) <= value:
+            flat = parts.majorized(before)
+        if parts.value(flat) >= value * (1 - SETTLED):
+            break
+    out = iter(parted(flat, [o.shape(observed) for o in rest]))
+    over = (parts.target - parts.A @ flat).reshape(target.shape)
+    return tuple(
+        o.solve(over, weights, observed) if isinstance(o, Sparse) else next(out) for o in offsets
+    )
+
+
+class Parts(NamedTuple):
+    """A least-squares fit with outliers: A, K, weights, target, and the price of an outlier."""
+
+    A: Any
+    K: Any
+    weights: Array
+    target: Array
+    rho: float
+
+    def outliers(self, q: Array) -> Array:
+        """Return the sign of each entry that is an outlier, else 0."""
+        rest = self.weights * (self.target - self.A @ q)
+        return np.asarray(np.sign(rest) * (np.abs(rest) > self.rho))
+
+    def value(self, q: Array) -> float:
+        """Return the sum of Huber's losses, and 1/2 <q, K q>."""
+        rest = np.abs(self.target - self.A @ q)
+        inner = np.minimum(rest, self.rho / self.weights)
+        outer = rest - inner
+        fit = 0.5 * self.weights * inner**2 + (self.rho * outer if outer.any() else 0.0)
+        return float(np.sum(fit)) + 0.5 * float(q @ (self.K @ q))
+
+    def newton(self, q: Array) -> Array:
+        """Minimize the quadratic piece at q; outliers pull with their price."""
+        signs = self.outliers(q)
+        held = self.weights * (signs == 0)
+        return self.solved(q, held, held * self.target + (self.rho * signs if signs.any() else 0))
+
+    def majorized(self, q: Array) -> Array:
+        """Minimize a quadratic above the function that touches it at q: never rises."""
+        rest = self.weights * np.abs(self.target - self.A @ q)
+        held = self.weights * np.minimum(self.rho / np.maximum(rest, 1e-300), 1.0)
+        return self.solved(q, held, held * self.target)
+
+    def solved(self, q: Array, held: Array, pull: Array) -> Array:
+        """Minimize 1/2 sum held (A q)^2 - pull A q + 1/2 <q, K q>, near q where it is flat."""
+        matrix = self.A.T @ sparse.diags_array(held) @ self.A + self.K
+        scale = float(matrix.diagonal().max(initial=0.0)) or 1.0
+        solver = splu((matrix + FLAT * scale * sparse.eye_array(len(q))).tocsc())
+        for _ in range(REFINED):
+            q = q + solver.solve(np.asarray(self.A.T @ pull - matrix @ q))
+        return q
+
+
+def parted(flat: Array, shapes: Sequence[tuple[int, ...]]) -> Values:
+    """Cut all offset values, flat, into one array for each offset."""
+    cuts = np.cumsum([math.prod(s) for s in shapes])[:-1]
+    return tuple(x.reshape(s) for x, s in zip(np.split(flat, cuts), shapes, strict=True))
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One fit: the loss, the offsets, Z, and the matrices A and K of all q together."""
+
+    loss: Loss
+    offsets: tuple[Offset, ...]
+    Z: Array
+    design: Any
+    stiffness: Any
+
+    def field(self, flat: Array) -> Array:
+        """Return Z + A q."""
+        return np.asarray(self.Z + (self.design @ flat).reshape(self.Z.shape))
+
+    def smooth_part(self, flat: Array) -> tuple[float, Array]:
+        """Return l(Z + A q) + 1/2 <q, K q> and its gradient: without the sparse prices."""
+        Z, bent = self.field(flat), self.stiffness @ flat
+        slope = self.design.T @ self.loss.gradient(Z).reshape(-1) + bent
+        return self.loss.value(Z) + 0.5 * float(flat @ bent), np.asarray(slope)
+
+
+def best(loss: Loss, offsets: Sequence[Offset], Z: Array) -> Values:
+    """Return the best q for any convex loss.
+
+    Smooth losses by L-BFGS, with a sparse part by accelerated proximal gradients; others
+    by halving intervals where that is all, else by alternating directions through their prox.
+
+    Raises OutOfScopeError if the values run away: no q is best.
+    """
+    observed = loss.observed
+    shapes = [o.shape(observed) for o in offsets]
+    sizes = [math.prod(s) for s in shapes]
+    held = Fit(loss, tuple(offsets), Z, *matrices(offsets, observed))
+    prices = np.repeat([o.rho if isinstance(o, Sparse) else 0.0 for o in offsets], sizes)
+    start = np.zeros(sum(sizes))
+    lone = len(offsets) == 1 and offsets[0].name in APART
+    if lone and not loss.smooth:
+        start = flat = bisected(lambda q: held.smooth_part(q)[1], start)
+    elif not (loss.smooth and np.isfinite(loss.value(Z))):
+        start = flat = alternating(held)
+    if loss.smooth and np.isfinite(loss.value(held.field(start))):
+        flat = (
+            proximal(held, prices, start) if prices.any() else quasi_newton(held.smooth_part, start)
+        )
+    if type(loss).outside is not Loss.outside:  # the gradients may end at the domain's boundary
+        tries = [flat, inside(held, alternating(held))]
+        flat = min(tries, key=lambda x: held.smooth_part(x)[0] + float(prices @ np.abs(x)))
+    far = FAR * (1 + float(np.abs(Z).max(initial=0.0)))
+    if not np.isfinite(flat).all() or float(np.abs(flat).max(initial=0.0)) > far:
+        cure = "give each offset a ridge > 0, or give q"
+        raise OutOfScopeError(f"the offsets have no best values, they run away: {cure}")
+    return parted(flat, shapes)
+
+
+def inside(held: Fit, flat: Array) -> Array:
+    """Return the longest multiple of q, of a few, where the loss is finite; or q itself."""
+    tries = (flat * (1 - 2.0**-k) for k in range(SHARES, -1, -1))
+    return next((q for q in tries if not held.loss.outside(held.field(q))), flat)
+
+
+def matrices(offsets: Sequence[Offset], observed: Observed) -> tuple[Any, Any]:
+    """Return A and K, sparse: all offsets side by side."""
+    designs, stiff = [], []
+    for o in offsets:
+        size = math.prod(o.shape(observed))
+        designs.append(operator(o, observed))
+        if isinstance(o, Smooth):
+            stiff.append(sparse.kron(o.stiffness(observed.m), sparse.eye_array(observed.n)))
+        else:
+            stiff.append(sparse.diags_array(o.priced * np.ones(size)))
+    return sparse.hstack(designs).tocsr(), sparse.block_diag(stiff).tocsr()
+
+
+def operator(o: Offset, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
+    """Return A as a sparse matrix: a row for each observed entry, a column for each q."""
+    rows, cols = observed.listed
+    count, size = observed.size, math.prod(o.shape(observed))
+    if isinstance(o, Sparse):
+        return sparse.eye_array(count)
+    if isinstance(o, ModeIntercept):
+        places = o.places(observed)
+    elif isinstance(o, Smooth) or o.name in ("row", "column"):
+        places = {"row": rows, "column": cols}.get(o.name, rows * observed.n + cols)
+    else:
+        return sparse.csr_array(o.design(observed))
+    return sparse.csr_array((np.ones(count), (np.arange(count), places)), shape=(count, size))
+
+
+def proximal(held: Fit, prices: Array, start: Array) -> Array:
+    """Minimize smooth + sum price |q| by accelerated proximal gradients with backtracking."""
+    q = ahead = start
+    t, size = 1.0, 1.0
+    for _ in range(STEPS):
+        value, slope = held.smooth_part(ahead)
+        while True:
+            step = ahead - slope / size
+            new = np.sign(step) * np.maximum(np.abs(step) - prices / size, 0.0)
+            moved = new - ahead
+            bound = value + float(slope @ moved) + 0.5 * size * float(moved @ moved)
+            slack = 1e-12 * (abs(value) + abs(bound))
+            if held.smooth_part(new)[0] <= bound + slack or size > 1e30:  # noqa: PLR2004  luck
+                break
+            size *= 2
+        if float((ahead - new) @ (new - q)) > 0:
+            t = 1.0
+        t, last = 0.5 * (1 + (1 + 4 * t * t) ** 0.5), t
+        change = float(np.abs(new - q).max(initial=0.0))
+        ahead, q = new + ((last - 1) / t) * (new - q), new
+        if not np.isfinite(held.smooth_part(ahead)[0]):  # momentum left the loss's domain
+            ahead, t = q, 1.0
+        if change <= 1e-14 * max(float(np.abs(q).max(initial=0.0)), 1e-300):
+            break
+    return q
+
+
+def alternating(held: Fit) -> Array:
+    """Minimize a loss without gradients, l(X) + H(q) over X = Z + A q, by its prox."""
+    prox: Callable[[Array, float], Array] = getattr(held.loss, "prox")  # noqa: B009  not smooth
+    observed, ones = held.loss.observed, np.ones(held.Z.shape)
+    q: Values = ()
+    X, dual = held.Z.copy(), np.zeros(held.Z.shape)
+    for _ in range(STEPS):
+        q = least_squares(held.offsets, np.asarray(X - held.Z + dual), ones, observed)
+        fit = np.asarray(held.Z + shift(held.offsets, q, observed))
+        before, X = X, prox(fit - dual, 1.0)
+        dual = dual + X - fit
+        gap = float(np.abs(X - fit).max()) + float(np.abs(X - before).max())
+        if gap <= 1e-13 * max(float(np.abs(X).max()), 1e-300):
+            break
+    return np.concatenate([x.reshape(-1) for x in q])

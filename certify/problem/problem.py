@@ -1,0 +1,164 @@
+"""The problem statement: l(Y, sum phi(X_i) + A q) + lam sum theta(X_i) + H(q)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from certify.atoms import Atom, Factors
+from certify.base.arrays import Array, finite, frozen, real, scalar, short
+from certify.base.errors import InputError
+from certify.losses import Loss, Squared
+from certify.offsets import Offset, Smooth, Sparse
+
+from .best_offsets import best, least_squares, parted, shift
+
+Values = tuple[Array, ...]
+JOINT = 500_000  # numbers in the design of overlapping offsets that is solved directly
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What somebody minimized over factors X of every size r, and offsets q:
+
+        f_r(X, q) = l(sum_{i <= r} phi(X_i) + sum_k A_k q_k) + lam sum_i theta(X_i)
+                    + sum_k H_k(q_k),    H_k = ridge_k / 2 |q_k|^2 unless its offset says more.
+
+    loss     a Loss, with its data           atom     an Atom: phi and theta
+    lam      lam > 0; 0 asks a fixed-rank question
+    offsets  Offsets, in the order of q
+
+    Raises InputError for a lam that is negative or not finite, or offsets that do not fit.
+    """
+
+    loss: Loss
+    atom: Atom
+    lam: float
+    offsets: Sequence[Offset] = ()
+
+    def __post_init__(self) -> None:
+        """Check the parts."""
+        for name, kind in (("loss", Loss), ("atom", Atom)):
+            if not isinstance(part := getattr(self, name), kind):
+                raise InputError(f"{name} must be a {kind.__name__}, got {part!r}")
+        self.atom.check(self.loss.dims)
+        object.__setattr__(self, "lam", scalar(self.lam, "lam", zero=True))
+        given = [self.offsets] if isinstance(self.offsets, Offset) else self.offsets
+        if not isinstance(given, Sequence):
+            raise InputError(f"offsets must be a sequence of Offset objects, got {short(given)}")
+        held = tuple(given)
+        for o in held:
+            if not isinstance(o, Offset):
+                raise InputError(f"offsets must be Offset objects, got {o!r}")
+            o.check(self.loss.observed)
+        if len({o.slot for o in held}) < len(held):
+            names = [o.slot for o in held]
+            raise InputError(f"each kind of offset may be given once, got {names}")
+        object.__setattr__(self, "offsets", held)
+
+    def accept(self, factors: Sequence[Any], name: str = "factors") -> Factors:
+        """Return the caller's factors as read-only float64 arrays.
+
+        Raises InputError for wrong shapes, values that are not finite, or wrong signs.
+        """
+        held = self.shaped(factors, name)
+        if wrong := self.atom.wrong_sign(held):
+            raise InputError(f"{name}: {wrong}")
+        return held
+
+    def project(self, factors: Sequence[Any]) -> Factors:
+        """Return the nearest factors whose signs are allowed, as read-only arrays.
+
+        Raises InputError for wrong shapes or values that are not finite.
+        """
+        return tuple(frozen(x) for x in self.atom.project(self.shaped(factors, "factors")))
+
+    def shaped(self, factors: Sequence[Any], name: str) -> Factors:
+        """Return factors of the right shapes as read-only float64 arrays, of any sign."""
+        shapes = self.atom.shapes(self.loss.dims)
+        if not isinstance(factors, Sequence) or len(factors) != len(shapes):
+            got = str(len(factors)) if isinstance(factors, Sequence) else type(factors).__name__
+            foreign = type(factors).__module__.partition(".")[0] not in ("builtins", "numpy")
+            cure = "; certify.adapters reads other packages' models" if foreign else ""
+            raise InputError(f"{name} must be a sequence of {len(shapes)} arrays, got {got}{cure}")
+        held = []
+        for k, (x, shape) in enumerate(zip(factors, shapes, strict=True)):
+            a = finite(real(x, f"{name}[{k}]"), f"{name}[{k}]")
+            if a.ndim != len(shape) + 1 or a.shape[:-1] != shape:
+                wanted = ", ".join([*map(str, shape), "r"])
+                raise InputError(f"{name}[{k}] must have shape ({wanted}), got {a.shape}")
+            held.append(frozen(a))
+        if len(sizes := {x.shape[-1] for x in held}) > 1:
+            raise InputError(f"{name} must have one number of slices, got {sorted(sizes)}")
+        return tuple(held)
+
+    def accept_offsets(self, q: Sequence[Any]) -> Values:
+        """Return the caller's offset values, one array for each offset."""
+        if not isinstance(q, Sequence) or len(q) != len(self.offsets):
+            got = len(q) if isinstance(q, Sequence) else type(q).__name__
+            wanted = f"{len(self.offsets)} arrays, one for each offset"
+            raise InputError(f"q must be a sequence of {wanted}, got {got}")
+        observed = self.loss.observed
+        pairs = zip(self.offsets, q, strict=True)
+        return tuple(frozen(o.accept(x, observed)) for o, x in pairs)
+
+    def shift(self, q: Values) -> Array | float:
+        """Return the field of sum_k A_k q_k."""
+        return shift(self.offsets, q, self.loss.observed)
+
+    def predict(self, factors: Factors, q: Values = ()) -> Array:
+        """Return the field of sum phi(X_i) + A q."""
+        return np.asarray(self.atom.predict(factors, self.loss.observed) + self.shift(q))
+
+    def objective(self, factors: Factors, q: Values = ()) -> float:
+        """Return f_r(X, q) in floats."""
+        value = self.loss.value(self.predict(factors, q))
+        value += self.lam * float(self.atom.theta(factors).sum())
+        return value + sum(o.penalty(x) for o, x in zip(self.offsets, q, strict=True))
+
+    def dual_point(self, factors: Factors, q: Values = ()) -> Array:
+        """Return W = -grad l at the candidate, a field."""
+        return -self.loss.gradient(self.predict(factors, q))
+
+    def best_offsets(self, factors: Factors) -> Values:
+        """Return the offsets that minimize the objective for these factors."""
+        return self.fit_offsets(self.atom.predict(factors, self.loss.observed))
+
+    def fit_offsets(self, Z: Array) -> Values:
+        """Return argmin_q of the loss at Z + A q plus H(q).
+
+        Raises OutOfScopeError if no q is best.
+        """
+        if not self.offsets:
+            return ()
+        if not isinstance(self.loss, Squared):
+            return best(self.loss, self.offsets, Z)
+        data, scale = self.loss.data, self.loss.scale
+        weights = np.ones(Z.shape) if scale is None else scale.reshape(Z.shape)
+        observed, target = self.loss.observed, np.asarray(data - Z)
+        if len(self.offsets) > 1 and self.joint is not None:
+            shapes = [o.shape(observed) for o in self.offsets]
+            return parted(self.joint @ (np.sqrt(weights) * target).reshape(-1), shapes)
+        return least_squares(self.offsets, target, weights, observed)
+
+    @cached_property
+    def joint(self) -> Array | None:
+        """The matrix that maps sqrt(w) times a target to all best offsets; None if large."""
+        observed = self.loss.observed
+        count = sum(math.prod(o.shape(observed)) for o in self.offsets)
+        fields = any(isinstance(o, Sparse | Smooth) for o in self.offsets)
+        if fields or count * observed.size > JOINT:
+            return None
+        scale = getattr(self.loss, "scale")  # noqa: B009  only least squares has offsets fitted
+        root = np.ones(observed.size) if scale is None else np.sqrt(scale.reshape(-1))
+        design = np.hstack([o.design(observed) for o in self.offsets]) * root[:, None]
+        sizes = [math.prod(o.shape(observed)) for o in self.offsets]
+        ridges = np.concatenate(
+            [o.priced * np.ones(s) for o, s in zip(self.offsets, sizes, strict=True)]
+        )
+        return np.asarray(np.linalg.pinv(np.vstack([design, np.diag(np.sqrt(ridges))])))[
+            :, : observed.size
+        ]

@@ -1,0 +1,87 @@
+"""The method "cvxpy": dual point and polar bound by a general solver, from convex relaxations.
+
+Nothing a solver returns is believed: what it leaves is rounded and given to the kernel.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from certify.atoms._methods import accept_method
+from certify.base.arrays import Array
+from certify.base.clock import Clock
+from certify.polar import Proposal
+from certify.problem import Problem
+
+from .descent.alternating import State
+from .dual.points import Dual, Run, bound
+from .evidence import chosen_better, closed, floor_point, further
+from .found import Evidence, Found
+
+
+@dataclass(frozen=True)
+class Route:
+    """How to solve: "engine", or "cvxpy" with the name of a solver, or None for any."""
+
+    method: str = "engine"
+    solver: str | None = None
+
+
+def accepted(route: Route, problem: Problem) -> Route:
+    """Return the route.
+
+    Raises InputError for an unknown method or solver, or a problem that cvxpy does not take.
+    """
+    accept_method(route.method, route.solver)
+    if route.method == "cvxpy":
+        from . import relax  # noqa: PLC0415  cvxpy takes a second to import
+
+        relax.require(problem, route.solver)
+    return route
+
+
+def any_size(run: Run, wanted: Array | None, solver: str | None) -> Evidence:
+    """Return the relaxation's dual point, its polar's relaxation, and better factors.
+
+    Better factors are searched for as by the engine; they bound nothing from below.
+    wanted: a dual point of the caller's own, instead of the relaxation's.
+    """
+    from . import relax  # noqa: PLC0415  cvxpy takes a second to import
+
+    using = relax.Using.within(run.clock.left(), solver)
+    run.clock.tell("convex relaxation", run.start.value)
+    W = relax.solved_dual(run.problem, using) if wanted is None else wanted * run.unit
+
+    def polar(matrix: Any) -> Proposal:  # noqa: ANN401  a polar Matrix
+        """Return the solver's bound, or none."""
+        found = relax.propose(run.problem.atom, matrix, using)
+        return Proposal(np.inf) if found is None else found
+
+    dual = None if W is None else bound(replace(run, polar=polar), W)
+    note = "" if dual is not None and using.settled() else using.said()
+    if closed(run, [dual]):
+        return Evidence(run.start, dual, given=run.given)
+    trail = further(run, None, (run.epsilon, None))
+    return told(run, dual, trail, note)
+
+
+def told(run: Run, dual: Dual | None, trail: Found, note: str) -> Evidence:
+    """Return what was found, better factors where they are better by epsilon."""
+    better = chosen_better(run, trail)
+    floor = floor_point(run) if better is not None and not run.given else None
+    return Evidence(run.start, dual, None, (), better, floor, trail.steps, note, run.given)
+
+
+def steps(
+    problem: Problem, start: State, clock: Clock, solver: str | None, seed: int
+) -> tuple[tuple[str, State], ...]:
+    """Return the best mixture of slices that column generation finds, each master by cvxpy."""
+    from . import relax  # noqa: PLC0415  cvxpy takes a second to import
+
+    clock.tell("columns by cvxpy", start.value)
+    using = relax.Using.within(clock.left(), solver)
+    found = relax.columns(problem, start.factors, using=using, seed=seed)
+    if found.factors is None or found.q is None or found.value is None:
+        return (("start", start),)
+    return ("start", start), ("columns by cvxpy", State(found.factors, found.q, found.value))

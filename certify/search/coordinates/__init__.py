@@ -1,0 +1,1 @@
+"""Factors in coordinates where penalties are smooth and cones are bounds."""

@@ -1,0 +1,145 @@
+"""What a network with one hidden layer is made of, and its neurons at a chosen size."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from certify.atoms import Factors, ReLU
+from certify.base.arrays import Array
+from certify.norms import Gauge
+from certify.offsets import Linear, Offset
+from certify.polar.layer_ask import Layer
+from certify.problem import Problem
+
+
+@dataclass(frozen=True)
+class Net:
+    """A network's problem: layer, norm of the output weights, and theta = |u| |v|."""
+
+    problem: Problem
+
+    @property
+    def atom(self) -> ReLU:
+        """The atom, a ReLU."""
+        if not isinstance(self.problem.atom, ReLU):
+            raise TypeError(f"a ReLU is needed, got {type(self.problem.atom).__name__}")
+        return self.problem.atom
+
+    @cached_property
+    def layer(self) -> Layer:
+        """The hidden layer."""
+        return self.atom.layer
+
+    @property
+    def right(self) -> Gauge:
+        """The norm of the output weights."""
+        return self.layer.right
+
+    @property
+    def outputs(self) -> int:
+        """The number of outputs."""
+        return self.problem.loss.observed.n
+
+    @property
+    def turns(self) -> bool:
+        """Whether output weights may turn: several outputs in l2."""
+        return self.outputs > 1 and self.right.name == "l2"
+
+    def sizes(self, factors: Factors) -> Array:
+        """Return |u| |v| of each neuron: theta of the balanced one."""
+        return self.layer.size(factors[0]) * np.asarray(self.right.value(factors[1]))
+
+    def units(self, factors: Factors) -> Factors:
+        """Return the neurons with |u| = |v| = 1 (zero where a norm is)."""
+        U, V = factors
+        a, b = self.layer.size(U), np.asarray(self.right.value(V))
+        return U / np.where(a > 0, a, 1.0), V / np.where(b > 0, b, 1.0)
+
+    def scaled(self, factors: Factors, sizes: Array) -> Factors:
+        """Return the neurons with |u| = |v| = sqrt(sizes)."""
+        U, V = self.units(factors)
+        root = np.sqrt(sizes)
+        return U * root, V * root
+
+    def balanced(self, factors: Factors) -> Factors:
+        """Return the same neurons of positive price, both norms equal.
+
+        One with u = 0 but for an unpriced bias is a constant, and left to the offsets.
+        """
+        sizes = self.sizes(factors)
+        keep = sizes > 0
+        return self.scaled(tuple(x[:, keep] for x in factors), sizes[keep])
+
+    @cached_property
+    def blocks(self) -> tuple[list[int], ...]:
+        """The coordinates that one neuron of an optimum uses together: all, or a group's."""
+        left, d = self.layer.left, self.layer.features.shape[1]
+        if left.name == "l1":
+            return tuple([k] for k in range(d))
+        return tuple(list(g) for g in getattr(left, "groups", (range(d),)))
+
+    def parted(self, factors: Factors) -> Factors:
+        """Return the same network with each neuron in one block, at the same price."""
+        if len(self.blocks) == 1:
+            return factors
+        U, V = self.units(factors)
+        sizes = self.sizes(factors)
+        parts = [np.zeros_like(U) for _ in self.blocks]
+        for part, g in zip(parts, self.blocks, strict=True):
+            part[g] = U[g]
+        held = np.hstack(parts), np.hstack([V] * len(parts))
+        return self.balanced(
+            self.scaled(held, np.tile(sizes, len(parts)) * self.layer.size(held[0]))
+        )
+
+    def mask(self, U: Array) -> Array:
+        """Return 1 in the block of each column of `parted` neurons, else 0."""
+        if len(self.blocks) == 1:
+            return np.ones_like(U)
+        out = np.zeros_like(U)
+        for g in self.blocks:
+            out[g] = np.abs(U[g]).max(axis=0) > 0
+        return out
+
+    def hidden(self, U: Array) -> Array:
+        """Return the outputs of the hidden units, (samples, r)."""
+        return self.layer.act(U)
+
+    def dense(self, W: Array) -> Array:
+        """Return a field as (samples, outputs), zero where nothing is observed."""
+        observed = self.problem.loss.observed
+        return np.asarray(observed.tensor(W).reshape(observed.m, observed.n))
+
+    def plain(self, factors: Factors) -> Array:
+        """Return the field of the network without offsets."""
+        return np.asarray(self.problem.loss.observed.product(self.hidden(factors[0]), factors[1]))
+
+
+def unlevelled(problem: Problem) -> str:
+    """Return why a network's polar is infinite for want of an intercept, with the cure, or "".
+
+    A hidden bias that costs nothing makes constants free: W has to sum to zero over the rows
+    of F in each output.
+    """
+    layer = Net(problem).layer
+    if not layer.free:
+        return ""
+    if layer.samples is not None and len(set(np.bincount(layer.samples).tolist())) > 1:
+        return (
+            "bias='free' with samples of different numbers of rows has no finite polar: give "
+            "each sample as many rows, or use bias='regularized'"
+        )
+    if any(o.free and levels(o) for o in problem.offsets):
+        return ""
+    return (
+        "bias='free' needs an unpenalized intercept of each output, else Omega* is infinite: "
+        "add ColumnIntercept() to the offsets, or use bias='regularized'"
+    )
+
+
+def levels(o: Offset) -> bool:
+    """Whether an offset takes a constant of each output, exactly."""
+    if isinstance(o, Linear):
+        return bool(((o.A[:1] == o.A).all(axis=0) & (o.A[0] != 0)).any())
+    return o.name in ("column", "smooth")

@@ -1,0 +1,1 @@
+"""Descent on the factors at a fixed number of slices."""

@@ -1,0 +1,284 @@
+"""A primal-dual interior-point method for the program of cells.
+
+Borders F x >= 0 have slacks g and multipliers y; the price lam |x| is lam t over the cone
+|x| <= t, whose multiplier is (lam, s), |s| <= lam.  W = -grad E of its points is inside the
+dual of every cell but for a residual, so the gap that is left is the method's own and not
+its square root.  Steps are Newton's, scaled by Nesterov and Todd's point in the cones.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy import linalg
+
+from certify.base.arrays import Array
+from certify.problem import Values
+
+from .cells import Cells, Program
+
+STEPS = 100
+INSIDE = 0.99  # of the way to the boundary
+FIRST = 0.3  # of the price of all neurons: the gap to start from
+NEAR = 1e-7  # of a neuron's typical pre-activation: the least slack to start from
+LIFT = 1e4  # of the largest pre-activation: a border that far is none
+SETTLED = 1e-7  # residuals, relative to lam and to a typical pre-activation, at the end
+STEADY = 1e-10  # of the offsets' largest second derivative, where some q change nothing
+JITTER = 1e-15  # of a matrix's diagonal, so that it has a Cholesky factor
+FACTORS, REFINED = 8, 2  # jitters tried, and steps that undo their error
+WORSE, HALVINGS = 2.0, 12  # how much a step may raise the slope's residual
+STUCK = 1e-9  # a step that ends the method
+
+
+@dataclass
+class Point:
+    """x and q in z; slacks g, multipliers y; t and s (priced, r) of the cones."""
+
+    z: Array
+    g: Array
+    y: Array
+    t: Array
+    s: Array
+
+    def moved(self, by: "Point", step: float) -> "Point":
+        """Return the point a step further."""
+        names = ("z", "g", "y", "t", "s")
+        return Point(*(getattr(self, n) + step * getattr(by, n) for n in names))
+
+
+class Scaling(NamedTuple):
+    """Nesterov and Todd's point of each cone: w = (w0, w1), w0^2 - |w1|^2 = 1, and its size."""
+
+    w0: Array
+    w1: Array
+    size: Array  # the fourth root of det(t, x) / det(lam, s), squared
+
+    @property
+    def top(self) -> Array:
+        """The first diagonal entry of the scaling's inverse square."""
+        return (2 * self.w0**2 - 1) / self.size
+
+
+class Barrier:
+    """The program's functions."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.layer = program.net.layer
+        self.lam = np.float64(program.problem.lam)  # whose square is infinite, no error
+        self.d, self.r = program.cells.x.shape
+        self.mask = program.cells.mask
+        F = self.layer.features
+        borders = np.abs(F).max(axis=1, initial=0.0) > 0
+        borders &= self.layer.slope != 1
+        self.F = F[borders]
+        self.signs = np.where(program.cells.S[borders] == 1, 1.0, -1.0)
+        self.priced = self.d - int(self.layer.free)
+        away = np.abs(self.F @ program.cells.x)
+        typical = away.mean(axis=0) if len(away) else np.ones(self.r)
+        self.typical = np.maximum(typical, max(1e-3 * float(typical.max()), 1e-300))
+        one_sided = self.layer.free & (program.cells.mask[-1] == 0)
+        self.lift = np.where(one_sided, LIFT * self.typical.max(), 0.0)  # no border there
+
+    @property
+    def count(self) -> int:
+        """The number of products that are mu."""
+        return int(self.signs.size + self.r)
+
+    def split(self, z: Array) -> tuple[Array, Array]:
+        """Return x (d, r) and q of a vector."""
+        return z[: self.d * self.r].reshape(self.r, self.d).T, z[self.d * self.r :]
+
+    def x(self, z: Array) -> Array:
+        """Return the priced part of the neurons."""
+        return self.split(z)[0][: self.priced]
+
+    def whole(self, s: Array) -> Array:
+        """Return a vector of all x that is s where x is priced, else zero."""
+        out = np.zeros((self.d, self.r))
+        out[: self.priced] = s
+        return out.T.reshape(-1)
+
+    def start(self, mu: float) -> Point:
+        """Return a point inside, near the cells' neurons."""
+        z = self.program.start()
+        g = np.maximum(self.borders(z), NEAR * self.typical)
+        x, e = self.x(z), mu / self.lam
+        rho = np.sqrt(0.25 * e * e + np.square(x).sum(axis=0))
+        return Point(z, g, mu / g, 0.5 * e + rho, -self.lam * x / (0.5 * e + rho))
+
+    def borders(self, z: Array) -> Array:
+        """Return the pre-activations, positive inside."""
+        return np.asarray(self.turned(z) + self.lift)
+
+    def turned(self, z: Array) -> Array:
+        """Return the linear part of `borders`."""
+        return np.asarray(self.signs * (self.F @ (self.mask * self.split(z)[0])))
+
+    def back(self, y: Array) -> Array:
+        """Return the adjoint of `borders`, as a vector of all x."""
+        return np.asarray((self.mask * (self.F.T @ (self.signs * y))).T.reshape(-1))
+
+    def slope(self, p: Point) -> Array:
+        """Return grad E - G^T y - s + K q: zero at the optimum."""
+        own = -self.program.design.T @ self.W(p.z).reshape(-1)
+        held = self.back(p.y) + self.whole(p.s)
+        own += np.concatenate([-held, self.program.offsets[1] @ self.split(p.z)[1]])
+        return np.asarray(own)
+
+    def W(self, z: Array) -> Array:
+        """Return -grad E."""
+        return self.program.smoothed.at(self.program.field(z)).W
+
+    def products(self, p: Point) -> float:
+        """Return the sum of g y and of the cones' products: the gap but for residuals."""
+        cones = self.lam * p.t.sum() + (self.x(p.z) * p.s).sum()
+        return float((p.g * p.y).sum() + cones)
+
+    def scaling(self, p: Point) -> Scaling:
+        """Return the scaling points of the cones."""
+        x, lam = self.x(p.z), self.lam
+        one = np.sqrt(np.maximum(p.t**2 - np.square(x).sum(axis=0), 1e-300))
+        two = np.sqrt(np.maximum(lam**2 - np.square(p.s).sum(axis=0), 1e-300))
+        inner = (p.t * lam + (x * p.s).sum(axis=0)) / (one * two)
+        both = 2 * np.sqrt(0.5 * (1 + inner))
+        w1 = (x / one - p.s / two) / both
+        return Scaling(np.sqrt(1 + np.square(w1).sum(axis=0)), w1, one / two)
+
+    def matrix(self, p: Point, at: Scaling) -> Array:
+        """Return the second derivative in z, all else taken out."""
+        program = self.program
+        B = program.curved(program.field(p.z))
+        H = B.T @ B
+        n = self.d * self.r
+        H[n:, n:] += program.offsets[1]
+        H[n:, n:] += STEADY * float(H.diagonal()[n:].max(initial=0.0)) * np.eye(len(H) - n)
+        blocks = (self.F.T[None] * (p.y / p.g).T[:, None, :]) @ self.F
+        for k, held in enumerate(self.mask.T):
+            blocks[k] = np.outer(held, held) * blocks[k] + np.diag(1.0 - held)
+            bend = np.eye(self.priced) - 2 * np.outer(at.w1[:, k], at.w1[:, k]) / (
+                2 * at.w0[k] ** 2 - 1
+            )
+            blocks[k, : self.priced, : self.priced] += bend / at.size[k]
+            part = slice(k * self.d, k * self.d + self.d)
+            H[part, part] += blocks[k]
+        return np.asarray(H)
+
+    def step(self, p: Point, at: Scaling, solver: "Solver", aim: tuple[float, Array]) -> Point:
+        """Return Newton's step to the products mu; aim is mu and the borders' correction."""
+        mu, correction = aim
+        x, off = self.x(p.z), self.borders(p.z) - p.g
+        det = np.maximum(p.t**2 - np.square(x).sum(axis=0), 1e-300)
+        first, rest = mu * p.t / det - self.lam, -mu * x / det - p.s
+        cross = -2 * at.w0 * at.w1 / at.size
+        wanted = mu - p.g * p.y - correction
+        right = -self.slope(p)
+        right[: self.d * self.r] += self.back((wanted - p.y * off) / p.g)
+        right[: self.d * self.r] += self.whole(rest - cross * (first / at.top))
+        dz = solver(right)
+        dx, dg = self.x(dz), self.turned(dz) + off
+        dt = (first - (cross * dx).sum(axis=0)) / at.top
+        bend = (2 * at.w1 * (at.w1 * dx).sum(axis=0) + dx) / at.size
+        return Point(dz, dg, (wanted - p.y * dg) / p.g, dt, rest - cross * dt - bend)
+
+    def longest(self, p: Point, by: Point) -> float:
+        """Return the longest step, at most 1, that stays inside all cones."""
+        steps = [ratio(p.g, by.g), ratio(p.y, by.y)]
+        steps.append(cone_ratio(p.t, self.x(p.z), by.t, self.x(by.z)))
+        steps.append(cone_ratio(np.full(self.r, self.lam), p.s, np.zeros(self.r), by.s))
+        return min(1.0, INSIDE * min(steps))
+
+
+Solver = Callable[[Array], Array]
+
+
+def solver_of(H: Array) -> Solver:
+    """Return the map to H^-1 b for H nearly singular."""
+    root = 1 / np.sqrt(np.maximum(H.diagonal(), 1e-300))
+    scaled = root[:, None] * H * root
+    for k in range(FACTORS):
+        try:
+            factor = linalg.cho_factor(scaled + JITTER * 100.0**k * np.eye(len(H)), lower=True)
+        except linalg.LinAlgError:
+            continue
+
+        def solve_by(right: Array, factor: object = factor) -> Array:
+            """Solve, and undo the jitter's error; what is not finite stays so."""
+            b = root * right
+            out = linalg.cho_solve(factor, b, check_finite=False)
+            for _ in range(REFINED):
+                out = out + linalg.cho_solve(factor, b - scaled @ out, check_finite=False)
+            return np.asarray(root * out)
+
+        return solve_by
+    return lambda right: np.asarray(root * np.linalg.lstsq(scaled, root * right, rcond=None)[0])
+
+
+def ratio(a: Array, da: Array) -> float:
+    """Return the longest step that keeps a positive."""
+    falling = da < 0
+    return float((a[falling] / -da[falling]).min(initial=np.inf))
+
+
+def cone_ratio(t: Array, x: Array, dt: Array, dx: Array) -> float:
+    """Return the longest step that keeps |x| <= t in each column."""
+    a = dt**2 - np.square(dx).sum(axis=0)
+    b = t * dt - (x * dx).sum(axis=0)
+    c = np.maximum(t**2 - np.square(x).sum(axis=0), 0.0)
+    root = np.sqrt(np.maximum(b * b - a * c, 0.0))
+    with np.errstate(all="ignore"):  # the roots of a s^2 + 2 b s + c, without cancelling
+        q = -(b + np.where(b >= 0, root, -root))
+        both = np.stack([q / a, c / q])
+    real = (b * b - a * c >= 0) & np.isfinite(both) & (both > 0)
+    out = float(np.where(real, both, np.inf).min(initial=np.inf))
+    return min(out, ratio(t, dt))
+
+
+def solve(
+    program: Program, wanted: float, expired: Callable[[], bool]
+) -> tuple[Cells, Values, Array, int]:
+    """Return the cells' neurons, q, W and the steps taken.
+
+    wanted: the gap at which it may stop.
+    """
+    held = Barrier(program)
+    size = program.problem.lam * float(program.net.layer.size(program.cells.x).sum())
+    p, steps = held.start(max(FIRST * size, wanted) / held.count), 0
+    while steps < STEPS:
+        steps += 1
+        at = held.scaling(p)
+        matrix = held.matrix(p, at)
+        if not np.isfinite(matrix).all():
+            break
+        solver = solver_of(matrix)
+        mean, zero = held.products(p) / held.count, np.zeros_like(p.g)
+        straight = held.step(p, at, solver, (0.0, zero))
+        long = held.longest(p, straight)
+        ahead = held.products(p.moved(straight, long)) / held.count
+        mu = mean * float(np.clip((ahead / mean) ** 3, 1e-4, 1.0))
+        mu = max(mu, 0.3 * wanted / held.count)
+        by = held.step(p, at, solver, (mu, long**2 * straight.g * straight.y))
+        if not np.isfinite(by.z).all():
+            break
+        new, t = walked(held, p, by)
+        p = new
+        off = np.abs((held.borders(p.z) - p.g) / held.typical).max(initial=0.0)
+        exact = off <= SETTLED and np.abs(held.slope(p)).max() <= SETTLED * held.lam
+        if (exact and held.products(p) <= wanted) or t <= STUCK or expired():
+            break
+    cells, q = program.ended(p.z)
+    return cells, q, held.W(p.z), steps
+
+
+def walked(held: Barrier, p: Point, by: Point) -> tuple[Point, float]:
+    """Take the longest step, shorter while it raises the slope's residual much."""
+    t = held.longest(p, by)
+    before = float(np.abs(held.slope(p)).max())
+    for _ in range(HALVINGS):
+        new = p.moved(by, t)
+        after = float(np.abs(held.slope(new)).max())
+        if after <= WORSE * before + 0.1 * held.lam:
+            break
+        t *= 0.5
+    return new, t

@@ -1,0 +1,201 @@
+"""The convex program of neurons whose activation patterns and output weights are held.
+
+    min over x_k, q of  E(sum_k S_k F x_k v_k^T + A q) + lam sum_k |x_k| + H(q)
+    subject to          (F x_k)_i >= 0 where S_k says active, <= 0 elsewhere
+
+x_k = theta_k u_k.  With the cells of an optimum among them its minimum is the minimum over
+all networks (Pilanci and Ergen 2020).
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from certify.atoms import Factors
+from certify.base.arrays import Array
+from certify.losses import Softmax
+from certify.offsets import Sparse
+from certify.problem import Problem, Values
+from certify.problem.best_offsets import matrices, parted
+from certify.search.coordinates.layers import Net
+from certify.search.envelope import Smoothed
+
+OFFSETS = 400  # numbers in q up to which they join the program
+DIFFERENCE = 2.0**-17  # relative length of the differences that give second derivatives
+ASIDE = 1e-7  # relative: a pattern is that of a point beside the neuron
+CENTERING, CENTRED = 60, 0.5  # steps toward a cell's center, and the decrement that ends them
+TINY, JITTER = 1e-12, 1e-13  # a slack, and a share of a diagonal, that are not nothing
+INWARD = 0.2  # share of the center in the point that a program starts from
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Neurons x (d, r) with the slopes S (rows, r) of their cells, and unit V (outputs, r).
+
+    mask    1 where x may differ from zero: the block of a neuron under a group norm, and no
+            unpriced bias where all rows have one slope (an intercept does the same)
+    center  of each cell a point well inside, of about the neurons' size 1
+    """
+
+    S: Array
+    V: Array
+    x: Array
+    mask: Array
+    center: Array
+
+    @property
+    def size(self) -> int:
+        """The number of cells."""
+        return int(self.x.shape[1])
+
+    def taken(self, keep: Array) -> "Cells":
+        """Return some of the cells."""
+        return Cells(*(a[:, keep] for a in self.parts))
+
+    def beside(self, other: "Cells") -> "Cells":
+        """Return these cells and others behind them."""
+        return Cells(*(np.hstack(p) for p in zip(self.parts, other.parts, strict=True)))
+
+    @property
+    def parts(self) -> tuple[Array, ...]:
+        """All arrays, whose last axis is the cell."""
+        return self.S, self.V, self.x, self.mask, self.center
+
+    def factors(self, net: Net) -> Factors:
+        """Return balanced factors of the neurons."""
+        x = self.x
+        if net.layer.free:
+            x = x.copy()
+            side = np.where(self.S[0] == 1, 1.0, -1.0)
+            inner = side * (net.layer.features[:, :-1] @ x[:-1])
+            x[-1] = np.where(self.mask[-1] == 0, -side * inner.min(axis=0, initial=0.0), x[-1])
+        return net.scaled((x, self.V), net.layer.size(x))
+
+
+def cells_of(net: Net, factors: Factors, seed: int) -> Cells:
+    """Return the cells of neurons; of one on a border, a cell that has it on its border."""
+    U, V = net.units(factors)
+    F, slope = net.layer.features, net.layer.slope
+    rng = np.random.default_rng(seed)
+    aside = rng.standard_normal(U.shape) * ASIDE * np.abs(U).max(axis=0, initial=0.0)
+    S = np.where(F @ (U + aside) > 0, 1.0, slope)
+    mask = net.mask(U)
+    if net.layer.free:
+        mask[-1] = ~(S[:1] == S).all(axis=0)
+    x = U * net.sizes(factors) * mask
+    return Cells(S, V, x, mask, centers(net, S, U + aside))
+
+
+def centers(net: Net, S: Array, inside: Array) -> Array:
+    """Return the minimizer of 1/2 |u|^2 - mean log over the borders' slacks, in each cell.
+
+    inside: a point of each cell.  Newton's steps, all cells at once.
+    """
+    borders = np.abs(net.layer.features).max(axis=1) > 0
+    F, signs = net.layer.features[borders], np.where(S[borders] == 1, 1.0, -1.0)
+    d, u = len(inside), inside.copy()
+    for _ in range(CENTERING if net.layer.slope != 1 and len(F) else 0):
+        g = np.maximum(signs * (F @ u), TINY)
+        slope = u - F.T @ (signs / g) / len(F)
+        bend = np.eye(d) + (F.T[None] * (1 / g**2).T[:, None, :]) @ F / len(F)
+        root = 1 / np.sqrt(np.diagonal(bend, axis1=1, axis2=2))
+        bend = root[:, :, None] * bend * root[:, None, :] + JITTER * np.eye(d)
+        step = -root.T * np.linalg.solve(bend, (root * slope.T)[:, :, None])[:, :, 0].T
+        decrement = np.sqrt(np.maximum(-(step * slope).sum(axis=0), 0.0) * len(F))
+        new = u + step / (1 + decrement)
+        safe = np.isfinite(new).all(axis=0) & (signs * (F @ new) > 0).all(axis=0)
+        u = np.where(safe, new, u)
+        if (decrement[safe] < CENTRED).all():
+            break
+    return u
+
+
+@dataclass(frozen=True)
+class Program:
+    """The program: the problem, E, the cells, and q, which is held where it does not join."""
+
+    problem: Problem
+    smoothed: Smoothed
+    cells: Cells
+    q: Values
+
+    @cached_property
+    def net(self) -> Net:
+        """What the network is made of."""
+        return Net(self.problem)
+
+    @cached_property
+    def moves(self) -> bool:
+        """Whether the offsets join the program: not a sparse part, nor very many numbers."""
+        offsets, observed = self.problem.offsets, self.problem.loss.observed
+        count = sum(int(np.prod(o.shape(observed))) for o in offsets)
+        sparse = any(isinstance(o, Sparse) for o in offsets)
+        return bool(offsets) and not sparse and count <= OFFSETS
+
+    @cached_property
+    def design(self) -> Array:
+        """The map from all x, one after another, and q to the field, one row an entry."""
+        net, cells = self.net, self.cells
+        rows, cols = self.problem.loss.observed.listed
+        blocks = []
+        for s, v, m in zip(cells.S.T, cells.V.T, cells.mask.T, strict=True):
+            hidden = net.layer.pool(s[:, None] * net.layer.features * m)
+            blocks.append(hidden[rows] * v[cols, None])
+        if self.moves:
+            blocks.append(self.offsets[0])
+        return np.hstack(blocks) if blocks else np.zeros((len(rows), 0))
+
+    @cached_property
+    def offsets(self) -> tuple[Array, Array]:
+        """A and K of the offsets that join, dense."""
+        if not self.moves:
+            return np.zeros((self.problem.loss.observed.size, 0)), np.zeros((0, 0))
+        A, K = matrices(self.problem.offsets, self.problem.loss.observed)
+        return np.asarray(A.toarray()), np.asarray(K.toarray())
+
+    @cached_property
+    def base(self) -> Array | float:
+        """What the held offsets add to the field."""
+        return 0.0 if self.moves or not self.problem.offsets else self.problem.shift(self.q)
+
+    def field(self, z: Array) -> Array:
+        """Return the field of all x and q."""
+        observed = self.problem.loss.observed
+        shape = (observed.m, observed.n) if observed.full else (observed.size,)
+        return np.asarray((self.design @ z).reshape(shape) + self.base)
+
+    def start(self) -> Array:
+        """Return all x, one after another, and q."""
+        flat = [x.reshape(-1) for x in self.q] if self.moves else []
+        cells = self.cells
+        x = (1 - INWARD) * cells.x + INWARD * self.net.layer.size(cells.x) * cells.center
+        return np.concatenate([(x * cells.mask).T.reshape(-1), *flat])
+
+    def ended(self, z: Array) -> tuple[Cells, Values]:
+        """Return the cells and offsets of a solution."""
+        d, r = self.cells.x.shape
+        cells = replace(self.cells, x=z[: d * r].reshape(r, d).T * self.cells.mask)
+        if not self.moves:
+            return cells, self.q
+        observed = self.problem.loss.observed
+        return cells, parted(z[d * r :], [o.shape(observed) for o in self.problem.offsets])
+
+    def curved(self, Z: Array) -> Array:
+        """Return B with B^T B the second derivative of E(field(z)) in z, at the field Z."""
+        if not isinstance(self.problem.loss, Softmax):
+            step = DIFFERENCE * (1.0 + np.abs(Z))
+            ahead, behind = (self.smoothed.at(Z + t * step).W for t in (1, -1))
+            bend = np.maximum((behind - ahead) / (2 * step), 0.0)
+            return np.asarray(np.sqrt(bend).reshape(-1, 1) * self.design)
+        blocks = []
+        for j in range(Z.shape[1]):
+            step = np.zeros_like(Z)
+            step[:, j] = DIFFERENCE * (1.0 + np.abs(Z).max(axis=1))
+            ahead, behind = (self.smoothed.at(Z + t * step).W for t in (1, -1))
+            blocks.append((behind - ahead) / (2 * step[:, [j]]))
+        bend = np.stack(blocks, axis=2)
+        values, vectors = np.linalg.eigh(0.5 * (bend + bend.transpose(0, 2, 1)))
+        roots = np.sqrt(np.maximum(values, 0.0))[:, :, None] * vectors.transpose(0, 2, 1)
+        held = self.design.reshape(*Z.shape, -1)
+        return np.asarray((roots @ held).reshape(self.design.shape))

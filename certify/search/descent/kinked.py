@@ -1,0 +1,52 @@
+"""The program of cells under a loss with kinks, by a general solver.
+
+An envelope and its multiplier come to the optimum slowly; the program itself is a cone's.
+"""
+
+import numpy as np
+
+from certify.base.arrays import Array
+from certify.problem import Values
+
+from .cells import Cells, Program
+
+LARGEST = 10_000  # borders of all cells: a second or so
+SECONDS = 10.0  # that a solver may take
+
+
+def solve(program: Program, left: float | None) -> tuple[Cells, Values, Array] | None:
+    """Return the cells' neurons, q and W; None where it is too large, or without an answer.
+
+    left: seconds.
+    """
+    problem, net, cells = program.problem, program.net, program.cells
+    layer, F = net.layer, net.layer.features
+    if (
+        problem.loss.smooth
+        or cells.size * len(F) > LARGEST
+        or (problem.offsets and not program.moves)
+    ):
+        return None
+    from certify.search import relax  # noqa: PLC0415  cvxpy takes a second to import
+
+    used = (np.abs(F).max(axis=1, initial=0.0) > 0) & (layer.slope != 1)
+    signs = np.where(cells.S[used] == 1, 1.0, -1.0)
+    if layer.free:  # a cell that all rows are on one side of has no border
+        signs = signs * (cells.mask[-1] != 0)
+    base = np.broadcast_to(program.base, program.field(program.start()).shape).reshape(-1)
+    posed = relax.Posed(
+        problem.loss,
+        problem.lam,
+        program.design,
+        np.asarray(base, dtype=float),
+        F[used],
+        signs,
+        len(F.T) - int(layer.free),
+        cells.mask,
+        program.offsets[1],
+    )
+    found = relax.network_cells(posed, min(SECONDS, SECONDS if left is None else left))
+    if found is None:
+        return None
+    z, W = found
+    return (*program.ended(z), problem.loss.clip_dual(W.reshape(program.field(z).shape)))

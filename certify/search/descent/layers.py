@@ -1,0 +1,178 @@
+"""Lower the objective over all neurons at a fixed number of them, by quasi-Newton steps.
+
+    min over U, V, q of  E(s(F U) V^T + A q) + lam/2 (|U|^2 + |V|^2) + H(q)
+
+the balanced form, whose minima are those of lam sum |u_k| |v_k|.  At a kink the slope of one
+side is taken; the step that does not lower the objective ends it.  Neurons may be kept on the
+kinks they are on: there the objective is smooth.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import optimize
+
+from certify.atoms import Factors
+from certify.base.arrays import Array
+from certify.problem import Problem, Values
+from certify.search.coordinates.layers import Net
+from certify.search.envelope import Smoothed
+
+from .cells import Cells, Program
+
+MEMORY, LATELY = 20, 10  # steps remembered, and over which a gain is measured
+KINK = 1e-5  # |f . u| / |f| |u| at which a neuron is on the kink of f
+
+
+@dataclass(frozen=True)
+class Descent:
+    """The problem with E for its loss; V = turn * c where c are V's coordinates."""
+
+    problem: Problem
+    smoothed: Smoothed
+    factors: Factors
+    q: Values
+    kept: Array | None = None  # projectors (r, d, d) along which each u may move; None: all
+
+    @cached_property
+    def net(self) -> Net:
+        """What the network is made of."""
+        return Net(self.problem)
+
+    @cached_property
+    def program(self) -> Program:
+        """The offsets' part: A, K, and whether they move."""
+        U, V = self.factors
+        return Program(self.problem, self.smoothed, Cells(U, V, U, U, U), self.q)
+
+    @property
+    def loose(self) -> bool:
+        """Whether output weights move one by one; else each neuron's keep their direction."""
+        return self.net.outputs == 1 or self.net.right.name == "l2"
+
+    @cached_property
+    def mask(self) -> Array:
+        """1 where U may move."""
+        return self.net.mask(self.factors[0])
+
+    @cached_property
+    def turn(self) -> Array:
+        """The unit output weights where they keep their direction."""
+        return self.net.units(self.factors)[1]
+
+    def start(self) -> Array:
+        """Return the coordinates of the factors and offsets."""
+        U, V = self.along(self.factors[0]), self.factors[1]
+        c = V if self.loose else np.asarray(self.net.right.value(V))
+        flat = [x.reshape(-1) for x in self.q] if self.program.moves else []
+        return np.concatenate([U.reshape(-1), c.reshape(-1), *flat])
+
+    def parted(self, z: Array) -> tuple[Array, Array, Array]:
+        """Return U, V's coordinates and the offsets, flat."""
+        (d, r), o = self.factors[0].shape, len(self.factors[1])
+        cut = d * r + (o * r if self.loose else r)
+        c = z[d * r : cut].reshape(o, r) if self.loose else z[d * r : cut]
+        return z[: d * r].reshape(d, r), c, z[cut:]
+
+    def ended(self, z: Array) -> tuple[Factors, Values]:
+        """Return balanced factors and offsets."""
+        U, c, q = self.parted(z)
+        V = c if self.loose else self.turn * np.maximum(c, 0.0)
+        V = np.asarray(self.net.right.project_cone(V))
+        observed = self.problem.loss.observed
+        values = self.q
+        if self.program.moves:
+            shapes = [o.shape(observed) for o in self.problem.offsets]
+            cuts = np.cumsum([int(np.prod(s)) for s in shapes])[:-1]
+            values = tuple(x.reshape(s) for x, s in zip(np.split(q, cuts), shapes, strict=True))
+        return self.net.balanced((U, V)), values
+
+    def along(self, U: Array) -> Array:
+        """Return the part of each column that keeps its neuron on its kinks."""
+        return U if self.kept is None else np.einsum("kij,jk->ik", self.kept, U)
+
+    def at(self, z: Array) -> tuple[float, Array]:
+        """Return the objective and its slope."""
+        net, lam = self.net, self.problem.lam
+        U, c, q = self.parted(z)
+        V = c if self.loose else self.turn * c
+        F, layer = net.layer.features, net.layer
+        inner = F @ U
+        S = np.where(inner > 0, 1.0, layer.slope)
+        hidden = layer.pool(S * inner)
+        A, K = self.program.offsets
+        field = np.asarray(self.problem.loss.observed.product(hidden, V) + self.program.base)
+        field = field + (A @ q).reshape(field.shape)
+        value, W = self.smoothed.at(field)
+        dense = net.dense(W)
+        priced = U.copy()
+        priced[len(U) - layer.free :] = 0.0
+        slope_U = self.mask * (lam * priced - F.T @ (S * layer.spread(dense @ V)))
+        slope_U = self.along(slope_U)
+        pull = dense.T @ hidden
+        slope_c = lam * c - (pull if self.loose else (pull * self.turn).sum(axis=0))
+        value += 0.5 * lam * float(np.square(priced).sum() + np.square(c).sum())
+        value += 0.5 * float(q @ (K @ q))
+        slope_q = K @ q - A.T @ W.reshape(-1)
+        return value, np.concatenate([slope_U.reshape(-1), slope_c.reshape(-1), slope_q])
+
+    def bounds(self) -> optimize.Bounds:
+        """Return the cones of the output weights as bounds."""
+        U, V = self.factors
+        r = U.shape[1]
+        if self.loose:
+            low, high = (np.repeat(s, r) for s in self.net.right.sides(len(V)))
+        else:
+            low, high = np.zeros(r), np.full(r, np.inf)
+        free = np.full(self.start().size - U.size - low.size, np.inf)
+        wide = np.full(U.size, np.inf)
+        return optimize.Bounds(
+            np.concatenate([-wide, low, -free]), np.concatenate([wide, high, free])
+        )
+
+
+def on_kinks(net: Net, U: Array) -> Array:
+    """Return the projectors on what leaves the rows alone where |f_i . u| is about 0."""
+    F, (d, r) = net.layer.features, U.shape
+    sizes = np.outer(np.linalg.norm(F, axis=1), np.linalg.norm(U, axis=0))
+    near = (np.abs(F @ U) <= KINK * sizes) & (sizes > 0)
+    out = np.repeat(np.eye(d)[None], r, axis=0)
+    for k in range(r):
+        rows = F[near[:, k]]
+        _, values, right = np.linalg.svd(rows) if len(rows) else (0, np.zeros(0), np.eye(d))
+        rank = int((values > KINK * values.max(initial=0.0)).sum())
+        if 0 < rank < d:
+            out[k] -= right[:rank].T @ right[:rank]
+    return out
+
+
+def descended(
+    task: Descent, steps: int, stall: float, expired: Callable[[], bool]
+) -> tuple[Factors, Values, int]:
+    """Return factors and offsets of a lower objective, and the steps taken.
+
+    stall: the gain of a few steps, relative to the objective, that ends it.
+    """
+    if not task.factors[0].shape[1]:
+        return task.factors, task.q, 1
+    seen = list[float]()
+
+    def _watched(intermediate_result: optimize.OptimizeResult) -> None:
+        seen.append(float(intermediate_result.fun))
+        late = len(seen) > LATELY and seen[-1 - LATELY] - seen[-1] <= stall * abs(seen[-1])
+        if late or expired():
+            raise StopIteration
+
+    found = optimize.minimize(
+        task.at,
+        task.start(),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=task.bounds(),
+        callback=_watched,
+        options={"maxiter": steps, "maxcor": MEMORY, "ftol": 0.0, "gtol": 0.0},
+    )
+    factors, q = task.ended(np.asarray(found.x))
+    return factors, q, int(found.nit) + 1

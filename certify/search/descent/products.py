@@ -1,0 +1,187 @@
+"""Lower the objective over all factors at once, at a fixed number of slices.
+
+    min over factors of E(sum phi(X_i) + A q) + lam sum theta(X_i)
+
+E is the loss or its envelope.  Quasi-Newton steps in the coordinates of `Form`, and Newton
+steps at the end: the dual point's error is the square root of the objective's.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy import optimize
+
+from certify.atoms import Factors
+from certify.base.arrays import Array
+from certify.losses import Squared
+from certify.problem import Problem, Values
+from certify.search.coordinates.contract import joined, predicted, pulls
+from certify.search.coordinates.products import Form, form_of
+from certify.search.envelope import Smoothed
+
+from .newton import Box, newton
+
+MEMORY, LATELY = 20, 10  # steps remembered, and over which a gain is measured
+AMPLITUDES = 300  # slices up to which all are reweighted at once
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is minimized: the problem with E for its loss.
+
+    q  the offsets: refitted at every point for least squares, held for other losses
+    """
+
+    problem: Problem
+    smoothed: Smoothed
+    q: Values = ()
+    expired: Callable[[], bool] = lambda: False
+
+    @cached_property
+    def form(self) -> Form:
+        """The factors' coordinates."""
+        return form_of(self.problem.atom, self.problem.loss.dims)
+
+    @property
+    def refitted(self) -> bool:
+        """Whether the best offsets are found at every point."""
+        return bool(self.problem.offsets) and isinstance(self.problem.loss, Squared)
+
+    def plain(self, factors: Factors) -> Array:
+        """Return the field of sum phi."""
+        return predicted(self.problem.loss.observed, self.form.full(factors))
+
+    def shifted(self, Z: Array) -> tuple[Array, float]:
+        """Return Z + A q and H(q), at the best q for Z where they are refitted."""
+        problem = self.problem
+        if not problem.offsets:
+            return Z, 0.0
+        q = problem.fit_offsets(Z) if self.refitted else self.q
+        price = sum(o.penalty(x) for o, x in zip(problem.offsets, q, strict=True))
+        return np.asarray(Z + problem.shift(q)), price
+
+    def offsets(self, factors: Factors) -> Values:
+        """Return the offsets that go with the factors."""
+        return self.problem.fit_offsets(self.plain(factors)) if self.refitted else self.q
+
+    def slope(self, factors: Factors) -> Array:
+        """Return W = -grad E, a field."""
+        return self.smoothed.at(self.fit(factors)).W
+
+    def fit(self, factors: Factors) -> Array:
+        """Return the field of sum phi + A q."""
+        return self.shifted(self.plain(factors))[0]
+
+    def loss(self, Z: Array) -> tuple[float, Array]:
+        """Return E + H at Z + A q, and W."""
+        fit, price = self.shifted(Z)
+        value, W = self.smoothed.at(fit)
+        return value + price, W
+
+    def value(self, factors: Factors) -> float:
+        """Return the objective, with E."""
+        price = self.problem.lam * float(self.form.sizes(factors).sum())
+        return self.loss(self.plain(factors))[0] + price
+
+    def at(self, c: Array) -> tuple[float, Array]:
+        """Return the objective and its gradient in the coordinates."""
+        form, lam, observed = self.form, self.problem.lam, self.problem.loss.observed
+        parts = form.parted(c)
+        held = [s.out(p) for s, p in form.paired(parts)]
+        full = form.full(tuple(held))
+        amplitude = parts[-1][0] if form.outer else np.ones(held[0].shape[1])
+        first = (full[0] * amplitude, *full[1:])
+        value, W = self.loss(predicted(observed, first))
+        total, slopes = form.price(parts)
+        pull = pulls(observed, W, full)
+        own = (pull[0] * full[0]).sum(axis=0)
+        each = [sum(pull)] if form.copies > 1 else pull
+        for k, (s, p) in enumerate(zip(form.sides, each, strict=True)):
+            slopes[k] = lam * slopes[k] - s.back(np.asarray(p) * amplitude)
+        if form.outer:
+            slopes[-1] = lam * slopes[-1] - own
+        return value + lam * total, np.concatenate([s.reshape(-1) for s in slopes])
+
+    def scales(self, c: Array) -> Array:
+        """Return about how the objective bends along each coordinate."""
+        form, lam = self.form, self.problem.lam
+        p, k = form.power, len(form.sides) * form.copies
+        sizes = form.sizes(form.out(c)) ** (1.0 / p)
+        bend = self.smoothed.curvature * sizes ** (2 * (k - 1)) + lam * sizes ** max(p - 2, 0)
+        bend = np.maximum(bend, 1e-6 * bend.max(initial=1e-300))
+        return np.concatenate([np.repeat(bend[None], n, axis=0).reshape(-1) for n in form.rows])
+
+
+def polished(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Factors, int]:
+    """Return factors of a lower objective, or the same, and the steps taken.
+
+    stall: the gain of a few steps, relative to the objective, that ends it.
+    """
+    factors = task.form.balanced(factors)
+    if not factors[0].shape[-1] or not all(np.isfinite(x).all() for x in factors):
+        return factors, 1
+    start = task.form.into(factors)
+    low, high = task.form.bounds(factors[0].shape[-1])
+    found, used = quasi_newton(task, np.clip(start, low, high), steps, stall)
+    new = task.form.out(found)
+    return (new if task.value(new) < task.value(factors) else factors), used
+
+
+def finished(task: Task, factors: Factors, steps: int) -> tuple[Factors, int]:
+    """Return factors at which the gradient vanishes to rounding, as far as Newton steps go."""
+    if not factors[0].shape[-1]:
+        return factors, 1
+    box = Box(*task.form.bounds(factors[0].shape[-1]))
+    c, used = newton(task.at, task.form.into(factors), box, task.scales, steps)
+    return task.form.out(c), used
+
+
+def quasi_newton(task: Task, start: Array, steps: int, stall: float) -> tuple[Array, int]:
+    """Minimize by L-BFGS-B."""
+    seen = list[float]()
+
+    def _watched(intermediate_result: optimize.OptimizeResult) -> None:
+        seen.append(float(intermediate_result.fun))
+        late = len(seen) > LATELY and seen[-1 - LATELY] - seen[-1] <= stall * abs(seen[-1])
+        if late or task.expired():
+            raise StopIteration
+
+    low, high = task.form.bounds(start.size // sum(task.form.rows))
+    found = optimize.minimize(
+        task.at,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=optimize.Bounds(low, high),
+        callback=_watched,
+        options={"maxiter": steps, "maxcor": MEMORY, "ftol": 0.0, "gtol": 0.0},
+    )
+    return np.asarray(found.x), int(found.nit) + 1
+
+
+def reweighted(task: Task, factors: Factors, steps: int = 200) -> Factors:
+    """Rescale all slices at once: min over a >= 0 of E(sum a_i phi_i) + lam sum a_i theta_i."""
+    form, observed = task.form, task.problem.loss.observed
+    r = factors[0].shape[-1]
+    if not 0 < r <= AMPLITUDES:
+        return factors
+    units, full = form.units(factors), form.full(form.units(factors))
+    right = joined(full[1:])
+
+    def _both(a: Array) -> tuple[float, Array]:
+        value, W = task.loss(observed.product(full[0] * a, right))
+        slope = task.problem.lam - (full[0] * observed.times(W, right)).sum(axis=0)
+        return value + task.problem.lam * float(a.sum()), slope
+
+    found = optimize.minimize(
+        _both,
+        form.sizes(factors),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=optimize.Bounds(0.0, np.inf),
+        options={"maxiter": steps, "maxcor": MEMORY, "ftol": 0.0, "gtol": 0.0},
+    )
+    new = form.scaled(units, np.maximum(found.x, 0.0))
+    return new if task.value(new) < task.value(factors) else factors

@@ -1,0 +1,1 @@
+"""Dual points, and the lower bounds that they give."""

@@ -1,0 +1,145 @@
+"""The convex problem over Z for any loss, by alternating directions.
+
+    min l(X) + H(q) + lam Omega(Z)   over   X = Z + A q
+
+X moves by the loss's proximal map, Z by Omega's, q by least squares.  The multiplier
+
+    W = projection on { polar <= lam } of   W + rho (X - A q)
+
+is in the polar ball at every step, and near the loss's dual domain at the end.  So it needs
+no gradient and serves losses that have none.  Where the projection is cheap: l2 x l2 (clip
+singular values) and an l1 side (lines one by one).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.base.arrays import Array
+from certify.problem import Problem, Values
+
+from . import polar_ball as balls
+from . import scaling as rays
+from .polar_ball import Ball
+
+STEPS, EVERY = 6000, 20  # steps at most, and how often the gap is measured
+RELAX = 1.6  # over-relaxation
+CLOSED = 1e-10  # relative gap that ends the iteration; cost, never truth
+EARLY = 400  # steps in which rho is balanced often
+UNEVEN, MOST = 1.5, 10.0  # residuals this far apart move rho, by at most this factor
+
+
+@dataclass
+class Iterate:
+    """X and Z (m, n), q, the multiplier W (m, n) and the price rho of X != Z + A q."""
+
+    X: Array
+    Z: Array
+    q: Values
+    W: Array
+    rho: float
+
+
+@dataclass(frozen=True)
+class Split:
+    """The best Z and q seen, the best W (a field), and the gap between them."""
+
+    Z: Array
+    q: Values
+    W: Array
+    gap: float
+
+
+def solve(problem: Problem, ball: Ball, expired: Callable[[], bool], wanted: float) -> Split:
+    """Iterate until the gap is `wanted`; Z and W are the best seen of each."""
+    now = first(problem)
+    upper, lower = np.inf, -np.inf
+    best = (now.Z, now.q, ball.project(now.W, problem.lam))
+    for k in range(1, STEPS + 1):
+        primal, dual = step(problem, ball, now)
+        if k % EVERY and not expired():
+            continue
+        value, bound = measured(problem, ball, now)
+        if value < upper:
+            upper, best = value, (now.Z, now.q, best[2])
+        if bound > lower:
+            lower, best = bound, (*best[:2], now.W)
+        if upper - lower <= max(wanted, CLOSED * abs(upper)) or expired():
+            break
+        rebalance(now, primal, dual, k)
+    Z, q, W = best
+    return Split(Z, q, balls.field(problem.loss.observed, W), upper - lower)
+
+
+def first(problem: Problem) -> Iterate:
+    """Start from zero; rho balances the sizes of W and of what X moves by."""
+    loss, observed = problem.loss, problem.loss.observed
+    Z = np.zeros(loss.shape)
+    q = tuple(np.zeros(o.shape(observed)) for o in problem.offsets)
+    near = loss.prox(balls.field(observed, Z), 1.0)
+    size = float(np.sqrt(np.mean(np.square(near))))
+    pull = float(np.sqrt(np.mean(np.square(near - balls.field(observed, Z)))))
+    rho = min(max(pull / size, 1e-3), 1e3) if size > 0 else 1.0
+    return Iterate(Z, Z, q, np.zeros(loss.shape), rho)
+
+
+def step(problem: Problem, ball: Ball, now: Iterate) -> tuple[float, float]:
+    """Move X, Z, q and W once; return the sizes of the primal and the dual residual."""
+    observed, rho = problem.loss.observed, now.rho
+    fit = now.Z + shift(problem, now.q)
+    at = fit - now.W / rho
+    now.X = balls.spread(observed, problem.loss.prox(balls.field(observed, at), 1 / rho), at)
+    ahead = RELAX * now.X + (1 - RELAX) * fit
+    pushed = rho * (ahead - shift(problem, now.q)) + now.W
+    held = ball.project(pushed, problem.lam)
+    before, now.Z = now.Z, (pushed - held) / rho
+    if problem.offsets:
+        now.q = fitted(problem, ahead + now.W / rho - now.Z, now.q, rho)
+        held = now.W + rho * (ahead - now.Z - shift(problem, now.q))
+    now.W = held
+    gap = float(np.linalg.norm(now.X - now.Z - shift(problem, now.q)))
+    return gap, rho * float(np.linalg.norm(now.Z - before))
+
+
+def shift(problem: Problem, q: Values) -> Array | float:
+    """Return A q as an (m, n) array."""
+    if not problem.offsets:
+        return 0.0
+    observed = problem.loss.observed
+    return balls.spread(observed, np.asarray(problem.shift(q)))
+
+
+def fitted(problem: Problem, target: Array, q: Values, rho: float) -> Values:
+    """Return each offset's argmin of H + rho/2 |A q - target|^2, one after another."""
+    observed = problem.loss.observed
+    held, out = balls.field(observed, target), list(q)
+    weights = np.full(held.shape, rho)
+    for k, o in enumerate(problem.offsets):
+        others = tuple(np.zeros_like(x) if j == k else x for j, x in enumerate(out))
+        out[k] = o.solve(np.asarray(held - problem.shift(others)), weights, observed)
+    return tuple(out)
+
+
+def rebalance(now: Iterate, primal: float, dual: float, k: int) -> None:
+    """Raise rho when X and Z disagree, lower it when Z still moves; less and less often."""
+    if k > EARLY and (k // EVERY) & (k // EVERY - 1):  # then only at powers of two
+        return
+    size = max(float(np.linalg.norm(now.Z)), 1e-300), max(float(np.linalg.norm(now.W)), 1e-300)
+    uneven = np.sqrt((primal / size[0]) / max(dual / size[1], 1e-300))
+    if uneven > UNEVEN or uneven < 1 / UNEVEN:
+        now.rho *= float(np.clip(uneven, 1 / MOST, MOST))
+
+
+def measured(problem: Problem, ball: Ball, now: Iterate) -> tuple[float, float]:
+    """Return F(Z, q) and the bound that W gives, both in floats."""
+    observed = problem.loss.observed
+    fit = balls.field(observed, now.Z + shift(problem, now.q))
+    value = problem.loss.value(fit) + problem.lam * ball.gauge(now.Z)
+    value += sum(o.penalty(x) for o, x in zip(problem.offsets, now.q, strict=True))
+    W = problem.loss.clip_dual(balls.field(observed, now.W))
+    limits = (o.limit(W) for o in problem.offsets)
+    s = min(1.0, problem.lam / max(ball.polar(balls.spread(observed, W)), 1e-300), *limits)
+    held = problem.loss.clip_dual(s * W)
+    bound = problem.loss.dual_value(held) - 0.5 * rays.ridge_cost(problem, held)
+    return float(value), float(bound)

@@ -1,0 +1,250 @@
+"""Make a float dual point exactly orthogonal to unpenalized offsets: A* W = 0.
+
+Rounding leaves sums of 1e-13, and a W with any nonzero sum bounds nothing.  Sums by row,
+column, component of a graph, or all are made zero in integers on a grid; covariates by
+rational corrections.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from flint import fmpq, fmpq_mat
+from scipy import linalg
+
+from certify.base.arrays import Array, Ints
+from certify.base.observed import Observed
+from certify.kernel.verify import dyadic
+from certify.losses import Softmax, Squared
+from certify.losses._entrywise import Entrywise
+from certify.offsets import Linear, ModeIntercept, Offset, Smooth, Sparse
+from certify.problem import Problem
+from certify.problem.best_offsets import least_squares, shift
+
+from .zero_sums import along_lines, along_tree, by_line, cancel
+
+JOINT = 2_000_000  # numbers in the joint system; its rational solution takes seconds
+ROUNDS = 100  # projections on the domain of d and on A* W = 0, in turn
+EASY = 1e-3  # what an entry at an end of its domain still counts as a pivot
+SHY = 1 - 2.0**-30  # how near to the domain's ends: rounding to the grid stays inside
+PAIR = 2  # modes whose indices are the ends of edges
+BITS = 40  # levels of the grid: cost of exact arithmetic against sharpness of W
+
+
+@dataclass(frozen=True)
+class Orthogonal:
+    """A field W plus exact corrections (entry, value): together A* vanishes on them."""
+
+    W: Array
+    corrections: tuple[tuple[int, Fraction], ...] = ()
+
+
+def orthogonalize(problem: Problem, W: Array) -> Orthogonal | None:
+    """Return W near the given one with A* W = 0 exactly, or None if no way is known.
+
+    None: unpenalized Linear covariates together with a row or overall intercept, on data
+    too large to solve for all sums at once.
+    """
+    observed = problem.loss.observed
+    free = straightened(problem.offsets, observed.m)
+    held = inner(problem, free, W) if free else W
+    ints, unit = gridded(held)
+    labels = components(problem.offsets, observed.m)
+    linear = [o for o in problem.offsets if isinstance(o, Linear) and o.free]
+    rest = {o.name for o in problem.offsets if o.free and not isinstance(o, Linear | Sparse)}
+    rest |= {"row"} if isinstance(problem.loss, Softmax) else set()  # its domain asks for it
+    axes = modes(problem, rest)
+    if not linear and axes:
+        return by_modes(problem, axes, (ints, unit), held)
+    if not linear:
+        cancel(ints, rest, (observed, labels), room(problem, held))
+        return Orthogonal(np.ldexp(ints.astype(np.float64), unit).reshape(W.shape))
+    held = np.ldexp(ints.astype(np.float64), unit).reshape(-1)
+    easy = room(problem, held.reshape(W.shape))
+    if rest - {"column", "smooth"}:
+        fixed = jointly(free, held, observed, easy)
+    else:
+        design = np.hstack([o.A for o in free if isinstance(o, Linear)])
+        fixed = corrections(design, held, observed, easy)
+    return None if fixed is None else Orthogonal(held.reshape(W.shape), fixed)
+
+
+def modes(problem: Problem, kinds: set[str]) -> tuple[int, ...]:
+    """Return the modes over whose other modes the sums of W must be zero.
+
+    None where the kinds without intercepts of modes say it all: sums over every column are
+    sums over the rest of a mode too.  A mode's intercept next to a smooth part is not met.
+    """
+    free = {o.axis for o in problem.offsets if isinstance(o, ModeIntercept) and o.free}
+    if kinds & {"column", "smooth"}:
+        free &= {0}
+    if not free:
+        return ()
+    return tuple(sorted(free | ({0} if "row" in kinds else set())))
+
+
+def by_modes(
+    problem: Problem, axes: tuple[int, ...], on_grid: tuple[Ints, int], W: Array
+) -> Orthogonal | None:
+    """Return W with zero sums for each index of these modes."""
+    (ints, unit), observed = on_grid, problem.loss.observed
+    places = [ModeIntercept(k).places(observed) for k in axes]
+    easy = room(problem, W)
+    if observed.full:
+        along_lines(ints.reshape(observed.dims), axes, easy)
+    elif len(axes) == 1:
+        by_line(ints, places[0], easy)
+    elif len(axes) == PAIR:
+        sizes = (observed.dims[axes[0]], observed.dims[axes[1]])
+        along_tree(ints, (places[0], places[1]), sizes, easy)
+    held = np.ldexp(ints.astype(np.float64), unit).reshape(-1)
+    if observed.full or len(axes) <= PAIR:
+        return Orthogonal(held.reshape(W.shape))
+    free = tuple(ModeIntercept(k) for k in axes)
+    fixed = jointly(free, held, observed, easy)
+    return None if fixed is None else Orthogonal(held.reshape(W.shape), fixed)
+
+
+def components(offsets: Sequence[Offset], m: int) -> Ints:
+    """Label the rows: W must sum to zero over each label in every column, if at all."""
+    for o in offsets:
+        if isinstance(o, Smooth) and o.free:
+            return o.labels(m)
+    return np.zeros(m, dtype=np.int64)
+
+
+def straightened(offsets: Sequence[Offset], m: int) -> tuple[Offset, ...]:
+    """Return unpenalized offsets that span every q along which some H stays at 0.
+
+    Constants over the components of a smooth part's graph, column intercepts and
+    covariates are all covariates of the rows: one Linear.  (A sparse part has none.)
+    """
+    free = [o for o in offsets if o.free and not isinstance(o, Sparse)]
+    kinds = {o.name for o in free}
+    if not kinds & {"smooth", "linear"}:
+        return tuple(free)
+    parts = [o.A for o in free if isinstance(o, Linear)]
+    if kinds & {"smooth", "column"}:
+        labels = components(offsets, m)
+        parts.append((labels[:, None] == np.arange(labels.max() + 1)).astype(np.float64))
+    others = [o for o in free if o.name in ("row", "intercept", "mode")]
+    return (Linear(np.hstack(parts)), *others)
+
+
+def inner(problem: Problem, free: tuple[Offset, ...], W: Array) -> Array:
+    """Return W without what the offsets explain, inside the domain of d."""
+    loss = problem.loss
+    if isinstance(loss, Squared):
+        return projected(problem, free, W)
+    for _ in range(ROUNDS):
+        W, before = SHY * loss.clip_dual(projected(problem, free, W)), W
+        if np.abs(W - before).max(initial=0.0) <= (1 - SHY) * np.abs(W).max(initial=0.0):
+            break
+    return W
+
+
+def room(problem: Problem, W: Array) -> Array:
+    """Return how far each entry may move within the domain of d; 0 where all may."""
+    loss = problem.loss
+    ends: tuple[Array | float, Array | float]
+    if isinstance(loss, Softmax):
+        ends = loss.counted * (loss.data - 1), loss.counted * loss.data
+    elif isinstance(loss, Entrywise):
+        ends = loss.bounds()
+    else:
+        return np.zeros(W.size)
+    low, high = ends
+    return np.asarray(np.minimum(W - low, high - W)).reshape(-1)
+
+
+def projected(problem: Problem, free: tuple[Offset, ...], W: Array) -> Array:
+    """Remove from W, in floats, what the offsets explain: w (W / w - A q)."""
+    loss, scale = problem.loss, getattr(problem.loss, "scale", None)
+    weights = np.ones(W.shape) if scale is None else spread(scale, W.shape)
+    if isinstance(loss, Squared):
+        q = Problem(loss, problem.atom, problem.lam, free).fit_offsets(loss.data - W / weights)
+    else:
+        q = least_squares(free, np.asarray(W / weights), weights, loss.observed)
+    return np.asarray(W - weights * shift(free, q, loss.observed))
+
+
+def spread(scale: Array, shape: tuple[int, ...]) -> Array:
+    """Return weights, one for each entry or one for each row, as a field."""
+    held = scale.reshape(shape) if scale.size == np.prod(shape) else scale.reshape(-1, 1)
+    return np.asarray(np.broadcast_to(held, shape))
+
+
+def gridded(W: Array) -> tuple[Ints, int]:
+    """Return integers and e: W to BITS bits below its largest entry."""
+    flat = W.reshape(-1)
+    e = int(np.frexp(np.abs(flat).max(initial=0.0))[1]) - BITS
+    half = e // 2
+    return np.rint(np.ldexp(np.ldexp(flat, -half), half - e)).astype(np.int64), e
+
+
+def corrections(
+    design: Array, held: Array, observed: Observed, free: Array
+) -> tuple[tuple[int, Fraction], ...] | None:
+    """Solve A^T (W + C) = 0 for C on a few entries of each column, in rationals."""
+    rows, cols = observed.listed
+    out: list[tuple[int, Fraction]] = []
+    for j in range(observed.n):
+        at = (
+            np.nonzero(cols == j)[0]
+            if not observed.full
+            else np.arange(observed.m) * observed.n + j
+        )
+        if not len(at):
+            continue
+        fixed = column_correction(design[rows[at]], held[at], free[at])
+        if fixed is None:
+            return None
+        out += [(int(at[k]), c) for k, c in fixed if c]
+    return tuple(out)
+
+
+def jointly(
+    free: tuple[Offset, ...], held: Array, observed: Observed, easy: Array
+) -> tuple[tuple[int, Fraction], ...] | None:
+    """Solve A* (W + C) = 0 for all offsets at once: one column of A for each number in q."""
+    count = sum(int(np.prod(o.shape(observed))) for o in free)
+    if count * observed.size > JOINT:
+        return None
+    design = np.hstack([o.design(observed) for o in free])
+    fixed = column_correction(design, held, easy)
+    return None if fixed is None else tuple((k, c) for k, c in fixed if c)
+
+
+def column_correction(a: Array, w: Array, free: Array) -> list[tuple[int, Fraction]] | None:
+    """Return (row, c) with A^T (w + c) = 0 exactly, on rows that span A's row space.
+
+    Rows that are freest to move are picked first.
+    """
+    rank, picked = pivots(a * (free + EASY)[:, None] if free.any() else a)
+    equations = pivots(a[picked].T)[1][:rank]
+    ints, e = dyadic(a.reshape(-1).tolist())
+    values, f = dyadic(w.tolist())
+    k = a.shape[1]
+    sums = [sum(ints[i * k + c] * v for i, v in enumerate(values)) for c in range(k)]
+    left = fmpq_mat(rank, rank, [fmpq(ints[i * k + c]) for c in equations for i in picked])
+    right = fmpq_mat(rank, 1, [fmpq(-sums[c]) for c in equations])
+    solved = [left.solve(right)[i, 0] for i in range(rank)]
+    del e  # the unit of A divides out
+    rest = (sum(ints[i * k + c] * x for i, x in zip(picked, solved, strict=True)) for c in range(k))
+    if any(total != -s for total, s in zip(rest, sums, strict=True)):
+        return None  # the float rank was wrong
+    unit = Fraction(2) ** f
+    return [
+        (int(i), unit * Fraction(int(x.p), int(x.q))) for i, x in zip(picked, solved, strict=True)
+    ]
+
+
+def pivots(a: Array) -> tuple[int, list[int]]:
+    """Return (rank, rows that span the row space) by a pivoted QR in floats."""
+    if not a.size:
+        return 0, []
+    _, r, order = linalg.qr(a.T, mode="economic", pivoting=True)
+    sizes = np.abs(np.diag(r))
+    rank = int((sizes > sizes.max(initial=0.0) * 1e-12).sum())  # checked exactly afterwards
+    return rank, [int(k) for k in order[:rank]]

@@ -1,0 +1,143 @@
+"""Polar balls { W : polar(W) <= r } with a cheap projection, and the gauges that go with them.
+
+l2 x l2, no signs     singular values are cut at r;            Omega = sum of them
+l1 x b                lines move to b's dual ball one by one;  Omega = sum of their norms b
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.atoms import Factors, RankOne
+from certify.base.arrays import Array, Ints
+from certify.base.observed import Observed
+from certify.norms import Gauge
+from certify.polar.methods.multiplier import decomposed, rescaled
+from certify.problem import Problem
+
+NOTHING = 1e-12  # singular values under this share of the largest are rounding only
+
+
+@dataclass(frozen=True)
+class Ball:
+    """The polar ball of two norms, one of them l1 or both plain l2."""
+
+    left: Gauge
+    right: Gauge
+
+    @property
+    def lines(self) -> bool:
+        """Whether a side is l1."""
+        return "l1" in (self.left.name, self.right.name)
+
+    @property
+    def outer(self) -> Gauge:
+        """The l1 side."""
+        return self.left if self.left.name == "l1" else self.right
+
+    @property
+    def inner(self) -> Gauge:
+        """The other side, whose norm each line is measured in."""
+        return self.right if self.left.name == "l1" else self.left
+
+    def turned(self, M: Array) -> Array:
+        """Return M with its lines as columns, or a matrix of lines turned back."""
+        return M.T if self.left.name == "l1" else M
+
+    def signs(self, count: int) -> list[tuple[float, Ints]]:
+        """Return (sign, lines that the l1 side may take with it)."""
+        low, high = self.outer.sides(count)
+        up, down = np.flatnonzero(high > 0), np.flatnonzero(low < 0)
+        if self.inner.free:  # both signs earn the same
+            return [(1.0, np.union1d(up, down))]
+        return [(sign, at) for sign, at in ((1.0, up), (-1.0, down)) if len(at)]
+
+    def project(self, M: Array, radius: float) -> Array:
+        """Return the nearest W of the ball."""
+        if not self.lines:
+            parts = decomposed(M)
+            return rescaled(M, np.minimum(parts[2], radius), parts)
+        out = self.turned(M).copy()
+        for sign, at in self.signs(out.shape[1]):
+            out[:, at] = sign * self.inner.project_dual(sign * out[:, at], radius)
+        return self.turned(out)
+
+    def polar(self, M: Array) -> float:
+        """Return the polar of M in floats."""
+        if not self.lines:
+            return float(decomposed(M)[2].max(initial=0.0))
+        lines = self.turned(M)
+        return max(
+            float(np.max(self.inner.dual(sign * lines[:, at]), initial=0.0))
+            for sign, at in self.signs(lines.shape[1])
+        )
+
+    def factors(self, Z: Array) -> Factors:
+        """Write Z, a point that the ball's proximal map returned, at its own gauge."""
+        if not self.lines:
+            return singular(Z)
+        lines = self.turned(Z)
+        units, others = [], []
+        for sign, part in self.parted(lines):
+            sizes = self.inner.value(part)
+            keep = np.nonzero(sizes > 0)[0]
+            root = np.sqrt(sizes[keep])
+            unit = np.zeros((lines.shape[1], len(keep)))
+            unit[keep, np.arange(len(keep))] = sign * root
+            units.append(unit)
+            others.append(self.inner.project_cone(part[:, keep] / root))
+        first, second = np.hstack(units), np.hstack(others)
+        return (first, second) if self.left.name == "l1" else (second, first)
+
+    def parted(self, lines: Array) -> list[tuple[float, Array]]:
+        """Return (sign, lines in the inner cone) that add up to the lines."""
+        low, high = self.outer.sides(lines.shape[1])
+        if self.inner.free:
+            flip = (high <= 0) & (low < 0)
+            return [(1.0, lines * ~flip), (-1.0, -lines * flip)]
+        held = [(1.0, lines * (high > 0)), (-1.0, -lines * (low < 0))]
+        return [(sign, self.inner.project_cone(part)) for sign, part in held]
+
+    def gauge(self, Z: Array) -> float:
+        """Return Omega of a point that the proximal map returned."""
+        if not self.lines:
+            return float(decomposed(Z)[2].sum())
+        return sum(float(np.sum(self.inner.value(p))) for _, p in self.parted(self.turned(Z)))
+
+
+def of(problem: Problem) -> Ball | None:
+    """Return the problem's polar ball, or None where no projection is known."""
+    if not isinstance(problem.atom, RankOne):
+        return None
+    left, right = problem.atom.gauges
+    plain = all(g.name == "l2" and g.free for g in (left, right))
+    ball = Ball(left, right)
+    if plain:
+        return ball
+    if not ball.lines:
+        return None
+    split = ball.inner.free or ball.inner.cone in ("+", "-") or len(set(ball.outer.cone)) == 1
+    return ball if split else None
+
+
+def singular(Z: Array) -> Factors:
+    """Return balanced factors of Z from its singular values."""
+    tall, vectors, values = decomposed(Z)
+    keep = np.nonzero(values > NOTHING * values.max(initial=0.0))[0][::-1]
+    basis, root = vectors[:, keep], np.sqrt(values[keep])
+    long, short = (tall @ basis) / root, basis * root
+    return (long, short) if tall is Z else (short, long)
+
+
+def field(observed: Observed, M: Array) -> Array:
+    """Return the observed entries of an (m, n) array, as a field."""
+    return M if observed.full else M[observed.listed]
+
+
+def spread(observed: Observed, held: Array, elsewhere: Array | float = 0.0) -> Array:
+    """Return a field as an (m, n) array with other numbers where nothing is observed."""
+    if observed.full:
+        return held
+    out = np.array(np.broadcast_to(elsewhere, (observed.m, observed.n)))
+    out[observed.listed] = held
+    return out

@@ -1,0 +1,160 @@
+"""Lower bounds from the dual points of a search among a tensor's factors."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from math import prod
+from time import monotonic
+
+import numpy as np
+
+from certify.atoms import CP
+from certify.base.arrays import Array
+from certify.losses import Squared
+from certify.norms import gauge
+from certify.offsets import Smooth, Sparse
+from certify.polar.eigen import on_grid
+from certify.polar.product_ask import TensorAsk
+from certify.polar.relaxation.product_admm import Multiplier
+from certify.polar.relaxation.product_leaf import one_leaf
+from certify.polar.relaxation.products import GRID
+from certify.polar.relaxation.products import Form as Relaxation
+from certify.problem import Problem
+from certify.search.coordinates.compress import compressed
+from certify.search.coordinates.products import form_of
+from certify.search.found import Found
+from certify.search.pricing.products import Field, above
+
+from . import scaling as rays
+from .joint import Joint, Pair, polish
+from .points import Dual, Run, best, bound, dual_at, inside_point
+
+LARGEST = 500  # rows of a relaxation whose steps are quick
+STEPS, EFFORT = 1500, 5e10  # of a polish, and in cubes of its size
+LEAST = 3  # modes of a tensor whose polar has no closed form
+POLISHING = 0.4  # share of the time left
+ENOUGH = 0.5  # of epsilon: the gap at which no further dual point is tried
+
+
+def open_gap(run: Run) -> bool:
+    """Whether even an exact polar leaves the candidate's own dual point short of epsilon.
+
+    Only for tensors, whose bounds take long: the polar is at least what an ascent finds.
+    """
+    problem = run.problem
+    if not isinstance(problem.atom, CP) or problem.offsets:
+        return False
+    W = rays.inward(problem.loss, dual_at(problem, run.start))
+    if not np.isfinite(W).all():
+        return False
+    form = form_of(problem.atom, problem.loss.dims)
+    until = run.deadline()
+    field = Field(problem.loss.observed, W, form, lambda: until is not None and monotonic() > until)
+    top = above(field, np.inf, run.start.factors, run.seed)[0]
+    s = min(1.0, problem.lam / max(top, 1e-300))
+    return bool(run.start.value - rays.value(problem, W, s) > run.epsilon)
+
+
+def bounded(run: Run, found: Found) -> list[Dual | None]:
+    """Bound by the dual points of a search; its slices are where the polar is attained.
+
+    If the gap stays open, dual points are looked for that their own relaxations bound well.
+    """
+    held = replace(run, start=found.best)
+    tries: list[Dual | None] = []
+    for dual in attempts(held, found):
+        tries.append(dual)
+        top = best(tries)
+        if top is not None and found.best.value - top.value <= ENOUGH * run.epsilon:
+            break
+    return tries
+
+
+def attempts(run: Run, found: Found) -> Iterator[Dual | None]:
+    """Yield dual points, each worth its work only if those before left the gap open."""
+    own = found.duals or (dual_at(run.problem, found.best),)
+    yield from (bound(run, W) for W in own)
+    yield from relaxed(run, own[0])
+
+
+def relaxed(run: Run, W: Array) -> Iterator[Dual]:
+    """Yield dual points polished together with a relaxation, the quickest relaxation first."""
+    if not simple(run.problem):
+        return
+    small = compressed(run.problem)
+    problem = run.problem if small is None else small.problem
+    expired = patience(run)
+    for rows in groups(problem, None if small is None else small.mode):
+        form = relaxation(problem, rows)
+        joint = Joint(problem, form, W if small is None else small.field_down(W))
+        run.clock.tell("dual point of a relaxation", run.start.value)
+        found = polish(joint, int(min(STEPS, EFFORT / form.size**3)), run.start.value, expired)
+        if found is None:
+            return
+        up = found if small is None else found._replace(W=small.field_up(found.W))
+        dual = proved(run.problem, up, rows)
+        if dual is not None:
+            yield dual
+        if expired():
+            return
+
+
+def simple(problem: Problem) -> bool:
+    """Whether no offsets, or free ones of an unweighted fit, leave W a plain projection."""
+    if not problem.offsets:
+        return True
+    plain = isinstance(problem.loss, Squared) and problem.loss.scale is None
+    return plain and all(o.free and not isinstance(o, Sparse | Smooth) for o in problem.offsets)
+
+
+def patience(run: Run) -> Callable[[], bool]:
+    """Return whether the polish's share of the time left is spent."""
+    left = run.clock.left()
+    until = np.inf if left is None else monotonic() + POLISHING * left
+    return lambda: monotonic() > until
+
+
+def proved(problem: Problem, found: Pair, rows: tuple[int, ...]) -> Dual | None:
+    """Return a dual point with its proof; gram: lam I - J >= S S^T / lam."""
+    point = inside_point(problem, found.W)
+    if point is None:
+        return None
+    form = relaxation(problem, rows, problem.loss.observed.tensor(point.W))
+    N = None if found.N is None else on_grid(found.N, GRID)
+    lone = gauge(getattr(problem.atom, "norms")[form.columns[0]])  # noqa: B009  a CP atom
+    if lone.free:  # else the lone mode has multipliers of its own
+        p = form.lengths[0]
+        form, J = replace(form, form="gram", N=N), problem.lam * found.J[:p, :p]
+    else:
+        form, J = replace(form, N=N), found.J
+    polar = one_leaf(form, Multiplier(J, np.zeros(1), 0.0))
+    if polar is None:
+        return None
+    s = min(1.0, problem.lam / max(polar.upper, 1e-300))
+    return Dual(point, polar, rays.value(problem, point.W, s))
+
+
+def groups(problem: Problem, alone: int | None = None) -> list[tuple[int, ...]]:
+    """Return groups of all modes but one, the smallest first; none for norms other than l2.
+
+    alone: the mode that must be outside.
+    """
+    atom, dims = problem.atom, problem.loss.dims
+    if not isinstance(atom, CP) or atom.symmetric or len(dims) < LEAST:
+        return []
+    signed = [not g.free for g in atom.gauges]
+    if any(g.name != "l2" for g in atom.gauges):
+        return []
+    if all(signed) and any(not g.nonneg for g in atom.gauges):
+        return []
+    left = range(len(dims)) if alone is None else [alone]
+    size = prod(dims)
+    lone = [k for k in left if size // dims[k] + dims[k] <= LARGEST]
+    lone.sort(key=lambda k: (size // dims[k], k))
+    return [tuple(m for m in range(len(dims)) if m != k) for k in lone]
+
+
+def relaxation(problem: Problem, rows: tuple[int, ...], T: Array | None = None) -> Relaxation:
+    """Return the relaxation of a group of modes against the one left."""
+    atom, dims = problem.atom, problem.loss.dims
+    gauges = tuple(gauge(k) for k in getattr(atom, "norms"))  # noqa: B009  a CP atom
+    return Relaxation(TensorAsk(np.zeros(dims) if T is None else T, gauges), rows, "hat")

@@ -1,0 +1,158 @@
+"""The convex problem over Z = sum phi(X_i): its dual points, and factors of its optimum.
+
+For least squares on full data without weights the best dual point is a projection:
+
+    max d(W) = 1/2 |Y|^2 - 1/2 |Y - W|^2   over   polar(W) <= lam,
+
+clip singular values at lam (l2 x l2), shrink lines one by one (an l1 side), and for
+l2+ x l2+ its spectral relaxation max 1/2 |Y|^2 - 1/2 |(Y - S)_+|^2 over sigma_1(S) <= lam.
+With masks, weights or offsets the same proximal maps drive an accelerated gradient method.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.atoms import Factors, RankOne
+from certify.base.arrays import Array
+from certify.losses import Squared
+from certify.polar.methods.multiplier import decomposed, rescaled
+from certify.problem import Problem, Values
+
+from . import polar_ball as balls
+from .polar_ball import Ball
+
+SMALL = 2000  # smaller side up to which all singular values are taken at once
+ENTRIES = 2_000_000  # largest dense Z of the iterative method, for line norms
+SPECTRAL_ENTRIES = 40_000  # and with a singular value decomposition in every step
+STEPS = 400
+SETTLED = 1e-13  # relative change of the dual value that ends an iteration; cost, never truth
+
+
+@dataclass(frozen=True)
+class Lifted:
+    """A dual point W, its multiplier N (nonnegative factors), Z's factors and q if known."""
+
+    W: Array
+    N: Array | None = None
+    factors: Factors | None = None
+    q: Values | None = None
+
+
+def solve(problem: Problem, expired: Callable[[], bool]) -> Lifted | None:
+    """Return the best dual point a convex method gives, or None if none is known here.
+
+    Least squares; any other loss goes by `admm`.
+    """
+    loss, ball = problem.loss, balls.of(problem)
+    if not isinstance(loss, Squared):
+        return None
+    m, n = loss.shape
+    lines = ball is not None and ball.lines
+    if not (round_norms(problem) or ball) or (not lines and min(m, n) > SMALL):
+        return None
+    if loss.observed.full and loss.scale is None and commutes(problem, lines=lines):
+        Y = loss.data - problem.shift(problem.fit_offsets(np.zeros_like(loss.data)))
+        return plain(problem, np.asarray(Y), ball, expired)
+    if ball is None or m * n > (ENTRIES if lines else SPECTRAL_ENTRIES):
+        return None
+    return accelerated(problem, loss, ball, expired)
+
+
+def round_norms(problem: Problem) -> bool:
+    """Whether both norms are l2, with signs or without."""
+    return isinstance(problem.atom, RankOne) and all(g.name == "l2" for g in problem.atom.gauges)
+
+
+def commutes(problem: Problem, *, lines: bool) -> bool:
+    """Whether the projection keeps A* W = 0: no offsets, or means under l2 x l2."""
+    kinds = all(o.name in ("row", "column") and o.ridge == 0 for o in problem.offsets)
+    return not problem.offsets or (kinds and not lines and balls.of(problem) is not None)
+
+
+def plain(
+    problem: Problem, Y: Array, ball: Ball | None, expired: Callable[[], bool]
+) -> Lifted | None:
+    """Return the projection of Y on the polar ball, and the optimum's factors."""
+    if ball is not None and ball.lines:
+        W = ball.project(Y, problem.lam)
+        return Lifted(W, factors=ball.factors(Y - W))
+    if turn := same_signs(problem):
+        found = nonnegative(turn * Y, problem.lam, expired)
+        return Lifted(turn * found.W, None if found.N is None else turn * found.N)
+    parts = decomposed(Y)
+    W = rescaled(Y, np.minimum(parts[2], problem.lam), parts)
+    return Lifted(W, factors=None if ball is None else thresholded(Y, problem.lam, parts))
+
+
+def same_signs(problem: Problem) -> float:
+    """Return the sign of every u_i v_j, 0 if they are not all of one."""
+    if not isinstance(problem.atom, RankOne):
+        return 0.0
+    one, other = ({"+": 1.0, "-": -1.0}.get(g.cone, 0.0) for g in problem.atom.gauges)
+    return one * other
+
+
+def thresholded(Y: Array, lam: float, parts: tuple[Array, Array, Array]) -> Factors:
+    """Return balanced factors of the soft-thresholded Y."""
+    tall, vectors, values = parts
+    keep = np.nonzero(values > lam)[0][::-1]
+    basis, sizes = vectors[:, keep], values[keep]
+    root = np.sqrt(sizes - lam)
+    long = (tall @ basis) * (root / sizes)
+    short = basis * root
+    return (long, short) if tall is Y else (short, long)
+
+
+def clip(S: Array, lam: float) -> Array:
+    """Return S with singular values cut at lam."""
+    parts = decomposed(S)
+    return rescaled(S, np.minimum(parts[2], lam), parts)
+
+
+def nonnegative(Y: Array, lam: float, expired: Callable[[], bool]) -> Lifted:
+    """Maximize -1/2 |(Y - S)_+|^2 over sigma_1(S) <= lam by an accelerated gradient.
+
+    W = min(S, Y) has W + N = S with N = (S - Y)_+ >= 0, so its polar is at most lam.
+    """
+    S = clip(Y, lam)
+    ahead, t, value = S, 1.0, np.inf
+    for _ in range(STEPS):
+        before, S = S, clip(ahead + np.maximum(Y - ahead, 0.0), lam)
+        if float(((ahead - S) * (S - before)).sum()) > 0:
+            t = 1.0  # restart when the momentum points uphill
+        t, last = 0.5 * (1 + (1 + 4 * t * t) ** 0.5), t
+        ahead = S + ((last - 1) / t) * (S - before)
+        old, value = value, float(np.square(np.maximum(Y - S, 0.0)).sum())
+        if abs(old - value) <= SETTLED * value or expired():
+            break
+    return Lifted(np.minimum(S, Y), np.maximum(S - Y, 0.0))
+
+
+def accelerated(problem: Problem, loss: Squared, ball: Ball, expired: Callable[[], bool]) -> Lifted:
+    """Minimize F(Z) = min_q l(Z + A q) + lam Omega(Z) by accelerated proximal gradients."""
+    scale = 1.0 if loss.scale is None else float(loss.scale.max())
+    Z = np.zeros(loss.shape)
+    ahead, t, W = Z, 1.0, loss.data
+    least = 1e-15 * float(np.abs(W).max(initial=0.0))  # where Z is nothing but rounding
+    for _ in range(STEPS * 5):
+        before = Z
+        W = residual(problem, loss, ahead)
+        moved = ahead + balls.spread(loss.observed, W) / scale
+        Z = moved - ball.project(moved, problem.lam / scale)
+        if float(((ahead - Z) * (Z - before)).sum()) > 0:
+            t = 1.0
+        t, last = 0.5 * (1 + (1 + 4 * t * t) ** 0.5), t
+        ahead = Z + ((last - 1) / t) * (Z - before)
+        change = float(np.abs(Z - before).max())
+        size = float(np.abs(Z).max(initial=0.0))
+        if change <= 1e-12 * size + least or expired():
+            break
+    return Lifted(residual(problem, loss, Z), factors=ball.factors(Z))
+
+
+def residual(problem: Problem, loss: Squared, Z: Array) -> Array:
+    """Return w (Y - Z - A q) at the best q, a field."""
+    seen = balls.field(loss.observed, Z)
+    return loss.weighted(loss.data - seen - problem.shift(problem.fit_offsets(seen)))

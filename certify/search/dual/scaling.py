@@ -1,0 +1,133 @@
+"""Dual points of any loss: into the domain of d, and the best multiple.
+
+s -> d(s W) - s^2/2 sum |A* W|^2 / ridge is concave; s P(W) <= lam is allowed.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from certify.base.arrays import Array
+from certify.losses import Loss
+from certify.offsets import ModeIntercept, Offset, Smooth
+from certify.problem import Problem
+from certify.search.descent.alternating import State, state
+
+BITS = 60  # of an entry below the largest: smaller ones only lengthen exact integers
+STEPS = 100  # sections that exhaust a float's digits
+GOLDEN = 0.5 * (5**0.5 - 1)
+LEAST = 2.0**-100  # a scale below which a dual point says nothing
+GRAIN = 2.0**-50  # of a weight: what a grid of exact sums may move an entry by
+SAME = 2.0**-30  # a scale this near to 1 is 1: d is flat there; cost, never truth
+
+
+def inward(loss: Loss, W: Array) -> Array:
+    """Return W moved into the domain of d, with its entries cut at one grid.
+
+    Every domain is convex with 0 inside, and a box but for rows that sum to zero, which
+    `clip_dual` cuts by itself; cutting a box's entries towards 0 stays inside.
+    """
+    held = loss.clip_dual(W)
+    e = int(np.frexp(np.abs(held).max(initial=0.0))[1]) - BITS
+    cut = np.ldexp(np.trunc(np.ldexp(held, -e)), e)
+    return np.asarray(loss.clip_dual(cut))
+
+
+def value(problem: Problem, W: Array, s: float) -> float:
+    """Return d(s W) less the ridge's cost; -inf outside the domain."""
+    held = inward(problem.loss, s * W)
+    return problem.loss.dual_value(held) - 0.5 * ridge_cost(problem, held)
+
+
+def best_scale(problem: Problem, W: Array, polar: float) -> float:
+    """Return the s in [0, lam / polar] of the highest value, by golden section."""
+    top = min([problem.lam / max(polar, 1e-300), *(o.limit(W) for o in problem.offsets)])
+    hi = min(top, reach(problem.loss, W, top))
+    found = golden(lambda s: value(problem, W, s), hi)
+    best = max([min(1.0, hi), hi, found], key=lambda s: value(problem, W, s))
+    return 1.0 if abs(best - 1) <= SAME else float(best)
+
+
+def golden(f: Callable[[float], float], hi: float) -> float:
+    """Return about where a concave f is largest on [0, hi]."""
+    lo = 0.0
+    a, b = hi - GOLDEN * (hi - lo), lo + GOLDEN * (hi - lo)
+    at_a, at_b = f(a), f(b)
+    for _ in range(STEPS):
+        if hi - lo <= SAME * hi:
+            break
+        if at_a >= at_b:
+            hi, b, at_b = b, a, at_a
+            a = hi - GOLDEN * (hi - lo)
+            at_a = f(a)
+        else:
+            lo, a, at_a = a, b, at_b
+            b = lo + GOLDEN * (hi - lo)
+            at_b = f(b)
+    return a
+
+
+def best_multiple(problem: Problem, now: State) -> State:
+    """Return the state of the best multiple t <= 2 of all slices: f is convex along it."""
+
+    def at(t: float) -> State:
+        """Return the state of t times the slices."""
+        return state(problem, tuple(t**0.5 * x for x in now.factors), now.q)
+
+    def height(t: float) -> float:
+        """Return minus the objective; -inf where it is infinite."""
+        value = at(t).value
+        return -value if np.isfinite(value) else -np.inf
+
+    return min((at(0.0), at(golden(height, 2.0))), key=lambda s: s.value)
+
+
+def reach(loss: Loss, W: Array, top: float) -> float:
+    """Return about the largest s in [LEAST, top] with s W in the domain, by halving."""
+    if inside(loss, top * W):
+        return top
+    lo, hi = LEAST, top
+    for _ in range(STEPS):
+        middle = (lo * hi) ** 0.5
+        lo, hi = (middle, hi) if inside(loss, middle * W) else (lo, middle)
+        if hi - lo <= SAME * hi:
+            break
+    return lo
+
+
+def inside(loss: Loss, W: Array) -> bool:
+    """Whether W is in the domain of d but for rounding."""
+    moved = np.abs(loss.clip_dual(W) - W).max(initial=0.0)
+    scale = getattr(loss, "scale", None)
+    grain = GRAIN * (1.0 if scale is None else float(scale.max()))
+    return bool(moved <= SAME * np.abs(W).max(initial=0.0) + grain)
+
+
+def ridge_cost(problem: Problem, W: Array) -> float:
+    """Return sum |A* W|^2 / ridge over the offsets with a ridge, in floats."""
+    cost, observed = 0.0, problem.loss.observed
+    for o in problem.offsets:
+        if isinstance(o, Smooth):
+            cost += o.cost(W, observed)
+        elif o.ridge > 0:
+            totals = pulled(observed, W, o)
+            cost += float((np.square(totals) / o.priced).sum())
+    return cost
+
+
+def pulled(observed: Any, W: Array, o: Offset) -> Array:  # noqa: ANN401
+    """Return A* W of an offset in floats."""
+    if isinstance(o, ModeIntercept):
+        return o.adjoint(W, observed)
+    left = o.factors(np.ones(o.shape(observed)), observed)[0]
+    return adjoint(observed, W, o.name, left)
+
+
+def adjoint(observed: Any, W: Array, kind: str, design: Array) -> Array:  # noqa: ANN401
+    """Return A* W in floats."""
+    if kind == "linear":
+        return np.asarray(observed.times_left(W, design))
+    if kind == "intercept":
+        return np.asarray([W.sum()])
+    return np.asarray(observed.line_sums(W, int(kind == "column")))

@@ -1,0 +1,84 @@
+"""Cancel the sums of integers over lines, changing as few entries as there are sums."""
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
+
+from certify.base.arrays import Array, Ints
+from certify.base.observed import Observed
+
+
+def cancel(ints: Ints, kinds: set[str], at: tuple[Observed, Ints], free: Array) -> None:
+    """Make the sums of each kind zero, changing as few entries as there are sums.
+
+    A column is cut into the components of the rows: one, unless a graph says more.  The
+    entries that are freest to move are changed.
+    """
+    (observed, labels), (rows, cols) = at, at[0].listed
+    parts = labels[rows] * observed.n + cols
+    across = kinds & {"column", "smooth"}
+    if "row" in kinds and across:
+        sizes = (observed.m, int(labels.max() + 1) * observed.n)
+        along_tree(ints, (rows, parts), sizes, free)
+    elif "row" in kinds or across:
+        by_line(ints, parts if across else rows, free)
+    elif kinds:
+        ints[int(np.lexsort((np.abs(ints), free))[-1])] -= ints.sum()
+
+
+def along_lines(ints: Ints, axes: tuple[int, ...], free: Array) -> None:
+    """Cancel the sums of each mode along a line through the entry that is freest to move.
+
+    After the first mode the sum of all is zero: what the next line's entries take adds up to
+    zero, and so the sums of the modes before it stay.
+    """
+    base = np.unravel_index(int(free.argmax()), ints.shape)
+    for k in axes:
+        line = tuple(slice(None) if j == k else i for j, i in enumerate(base))
+        ints[line] -= ints.sum(axis=tuple(j for j in range(ints.ndim) if j != k))
+
+
+def by_line(ints: Ints, lines: Ints, free: Array) -> None:
+    """Cancel each line's sum on the entry of it that is freest to move."""
+    order = np.lexsort((-free, lines))
+    present, first = np.unique(lines[order], return_index=True)
+    totals = np.zeros(int(present[-1]) + 1, dtype=np.int64)
+    np.add.at(totals, lines, ints)
+    ints[order[first]] -= totals[present]
+
+
+def along_tree(ints: Ints, ends: tuple[Ints, Ints], sizes: tuple[int, int], free: Array) -> None:
+    """Cancel sums over rows and over columns by pushing each node's sum to its parent.
+
+    Rows and columns (or the indices of two modes) are the nodes of a graph whose edges are
+    the observed entries; of several between two nodes the freest one.
+    A leaf's sum is cancelled on the edge to its parent in a tree; at a root it is zero
+    then, for rows and columns of a component have the same total.
+    """
+    (rows, cols), m, size = ends, sizes[0], sum(sizes)
+    order = np.lexsort((-free, cols, rows))
+    apart = np.diff(rows[order], prepend=-1) | np.diff(cols[order], prepend=-1)
+    kept = order[apart != 0]
+    ends = rows[kept], cols[kept] + m
+    graph = sparse.csr_array((kept + 1, ends), shape=(size, size))
+    both = (graph + graph.T).tocsr()
+    sums = np.zeros(size, dtype=np.int64)
+    np.add.at(sums, rows, ints)
+    np.add.at(sums, cols + m, ints)
+    if free.any():
+        costs = sparse.csr_array((1 + free.max() - free[kept], ends), shape=(size, size))
+        graph = csgraph.minimum_spanning_tree(costs)
+    for walk, parents in trees(graph):
+        for node in walk[:0:-1]:
+            parent = int(parents[node])
+            edge = int(both[int(node), parent]) - 1
+            ints[edge] -= sums[node]
+            sums[parent] -= sums[node]
+            sums[node] = 0
+
+
+def trees(graph: sparse.csr_array) -> list[tuple[Ints, Ints]]:
+    """Return (breadth-first order, parents) of each component."""
+    count, labels = csgraph.connected_components(graph, directed=False)
+    roots = [int(np.argmax(labels == k)) for k in range(count)]
+    return [csgraph.breadth_first_order(graph, r, directed=False) for r in roots]

@@ -1,0 +1,278 @@
+"""Find what the kernel will check: a dual point with its polar bound, and better factors.
+
+Everything here is search, in floats, and is believed by nobody.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from certify.atoms import CP, Atom, DeepLinear, DeepReLU, RankOne, ReLU
+from certify.base.arrays import Array, finite, real
+from certify.base.checkpoint import CURRENT
+from certify.base.clock import Clock
+from certify.base.errors import InputError
+from certify.losses import Squared
+from certify.polar import Proposal
+from certify.polar.proved import written
+from certify.polar.scale import exponent, scaled
+from certify.problem import Problem
+
+from . import fixed_rank
+from . import layers as networks
+from . import meta_algorithm as search
+from . import products as tensors
+from .descent.alternating import State
+from .dual import scaling as rays
+from .dual.orthogonal import Orthogonal, orthogonalize
+from .dual.points import Dual, Run, best, bound, bound_point, dual_at
+from .found import Evidence, Found
+from .schedule import pairs as explore
+
+REACHED, DUAL = "search", "dual"  # the names under which a search and its dual point are kept
+DUALS_KEPT = 2  # of a search that went on
+SLACK = 0.5  # of epsilon: a bound this near to the best factors needs no better one
+CONVEX = 0.3  # share of the budget for the convex problem
+PATIENCE = 0.75  # share of the time left for the last bound; the proof needs the rest
+SEARCHED = 0.5  # share of the budget for better factors; the rest bounds their dual point
+
+
+def any_size(run: Run, wanted: Array | None) -> Evidence:
+    """Look for a dual point and better factors; keep the dual point, to go on from it."""
+    found = gathered(run, wanted)
+    remember(found.dual)
+    return found
+
+
+def remember(dual: Dual | None) -> None:
+    """Keep a dual point with the proof of its polar bound."""
+    keeper = CURRENT.get()
+    if keeper is None or dual is None:
+        return
+    exact = tuple((k, *c.as_integer_ratio()) for k, c in dual.point.corrections)
+    proof = {k: x if isinstance(x, np.ndarray) else written(x) for k, x in dual.polar.proof.items()}
+    kept = (dual.point.W, exact, dual.polar.upper, proof, dual.value)
+    keeper.keep(DUAL, lambda: kept, now=True)
+
+
+def gathered(run: Run, wanted: Array | None) -> Evidence:
+    """Look for a dual point at the candidate, by projection, and at improved factors."""
+    given, reached = None if wanted is None else bound(run, wanted * run.unit), recalled(run)
+    kept = None if reached is None else reached.dual
+    hopeless = wanted is None and (reached is not None or open_gap(run))
+    first = given if given is not None or hopeless else at_candidate(run)
+    tries: list[Dual | None] = [first, kept]
+    if closed(run, tries) or wanted is not None:
+        return Evidence(run.start, best(tries), given=run.given)
+    found = explore.convex(run.problem, late(run), run.epsilon)
+    if found is not None:
+        run.clock.tell("projected dual point", run.start.value)
+        tries.append(bound(run, found.W, found.N))
+        if closed(run, tries):
+            return Evidence(run.start, best(tries), given=run.given)
+    if not explore.supported(run.problem):
+        return Evidence(run.start, best(tries), better=multiple(run), given=run.given)
+    rest = (run.epsilon, explore.shortcut(run.problem, found))
+    trail = further(run, reached, rest)
+    better = chosen_better(run, trail)
+    top, spent = best(tries), run.clock.expired()
+    if top is None or (trail.best.value - top.value > SLACK * run.epsilon and not spent):
+        tries += improved(run, trail)
+    remember(best(tries))
+    tries += patient(run, trail, best(tries))
+    floor = floor_point(run) if better is not None and not run.given else None
+    note = "" if best(tries) is not None else "no orthogonal dual point was found"
+    return Evidence(run.start, best(tries), None, (), better, floor, trail.steps, note, run.given)
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What a file brings: the search so far if there is one, whether it was cut short, a dual."""
+
+    trail: Found | None
+    short: bool
+    dual: Dual | None
+
+
+def recalled(run: Run) -> Reached | None:
+    """Return what was kept, or None for nothing.
+
+    The dual point is bounded at once: its tree is the one that is gone on from.
+    """
+    keeper = CURRENT.get()
+    found = None if keeper is None else keeper.recall(REACHED, (State,))
+    kept = None if keeper is None else keeper.recall(DUAL)
+    if found is None and kept is None:
+        return None
+    trail, short, at = None, True, run.start
+    if found is not None:
+        same, top, duals, short = found
+        at = search.lowest([run.start, top])
+        trail = Found((("start", run.start), ("checkpoint", at)), same, top, duals)
+    held = replace(run, share=PATIENCE, start=at)
+    if kept is None:
+        return Reached(trail, short, None)
+    W, exact, upper, proof, value = kept
+    point = Orthogonal(W, tuple((k, Fraction(p, q)) for k, p, q in exact))
+    dual = Dual(point, Proposal(upper, proof), value)
+    return Reached(trail, short, best([dual, bound_point(held, point)]))
+
+
+def further(run: Run, reached: Reached | None, rest: tuple[float, State | None]) -> Found:
+    """Search, or go on with a search that was cut short, and keep what is found."""
+    clock, trail = run.clock.share(SEARCHED), None if reached is None else reached.trail
+    if trail is None or reached is None:
+        trail = searched(run.problem, run.start, clock, run.seed, rest)
+    elif reached.short:
+        more = searched(run.problem, trail.best, clock, run.seed, rest)
+        small = [s for _, s in more.steps if s.size <= run.start.size]
+        trail = Found(
+            (*trail.steps, *more.steps[1:]),
+            search.lowest([trail.same, *small]),
+            search.lowest([trail.best, more.best]),
+            (*more.duals, *trail.duals)[:DUALS_KEPT],
+        )
+    else:
+        return trail
+    keeper, short = CURRENT.get(), clock.expired()
+    if keeper is not None:
+        keeper.keep(REACHED, lambda: (trail.same, trail.best, trail.duals, short), now=True)
+    return trail
+
+
+def open_gap(run: Run) -> bool:
+    """Whether the candidate's own dual point is not worth a bound that takes long."""
+    relu = summing(run.problem.atom) and explore.supported(run.problem)
+    return networks.open_gap(run) if relu else tensors.open_gap(run)
+
+
+def summing(atom: Atom) -> bool:
+    """Whether an atom is a hidden layer whose samples are sums of rows."""
+    return isinstance(atom, ReLU) and not atom.layer.most
+
+
+def searched(
+    problem: Problem, start: State, clock: Clock, seed: int, rest: tuple[float, State | None]
+) -> Found:
+    """Go from a state to better ones; rest is (epsilon, the optimum over all sizes if known)."""
+    if isinstance(problem.atom, CP):
+        return tensors.trail(problem, start, clock, seed, rest[0])
+    if isinstance(problem.atom, DeepLinear | DeepReLU):
+        return networks.deep_trail(problem, start, clock, seed, rest[0])
+    if isinstance(problem.atom, ReLU):
+        trail = networks.trail if summing(problem.atom) else networks.max_trail
+        return trail(problem, start, clock, seed, rest[0])
+    return explore.trail(problem, start, clock, seed, rest)
+
+
+def improved(run: Run, trail: Found) -> list[Dual | None]:
+    """Bound by the dual points of a search: the best that it met, and that of its factors."""
+    if isinstance(run.problem.atom, CP):
+        return tensors.bounded(run, trail)
+    if summing(run.problem.atom):
+        return networks.bounded(run, trail)
+    tries: list[Dual | None] = []
+    own = () if trail.duals else (dual_at(run.problem, trail.best),)
+    for W in (*trail.duals, *own):
+        tries.append(bound(run, W))
+        top = best(tries)
+        if top is not None and trail.best.value - top.value <= SLACK * run.epsilon:
+            break
+    return tries
+
+
+def patient(run: Run, trail: Found, top: Dual | None) -> list[Dual | None]:
+    """Bound the best dual point once more, with most of the time left, if the gap is open.
+
+    Where it cannot prove epsilon, and nothing refutes the candidate, it still narrows the
+    bracket.
+    """
+    longer = replace(run, share=PATIENCE, start=trail.best)
+    tries = list[Dual | None]()
+    for narrow in (False, True):
+        at, left = best([top, *tries]), run.clock.left()
+        if at is None or not left or trail.best.value - at.value <= SLACK * run.epsilon:
+            break
+        if narrow and run.start.value - trail.best.value > run.epsilon:
+            break
+        tries.append(bound_point(replace(longer, narrow=narrow), at.point))
+    return tries
+
+
+def late(run: Run) -> Callable[[], bool]:
+    """Return whether the convex problem's share of the budget is spent."""
+    return run.clock.share(CONVEX).expired
+
+
+def by_rank(run: Run) -> Evidence:
+    """Lam = 0: Ky Fan's proof, whole or by blocks, and better factors of this rank."""
+    problem, r = run.problem, run.start.size
+    whole = fixed_rank.closed(problem)
+    fan = fixed_rank.propose(problem, r) if whole else None
+    parts = () if whole else tuple(fixed_rank.blocks(problem, r))
+    steps = fixed_rank.steps(problem, run.start, run.clock, run.seed)
+    top = search.lowest([s for _, s in steps])
+    better = top if run.start.value - top.value > run.epsilon else None
+    floor = floor_point(run) if better is not None and not run.given else None
+    better = None if better is None else alive(problem, better)
+    return Evidence(run.start, None, fan, parts, better, floor, steps, "", run.given)
+
+
+def accept_dual(problem: Problem, wanted: object) -> Array | None:
+    """Return the caller's choice of a dual point, a field, or None for none.
+
+    Raises InputError for an array of another shape or not finite.
+    """
+    if wanted is None:
+        return None
+    if isinstance(wanted, str):
+        raise InputError(f"dual must be an array or None, got {wanted!r}")
+    W, observed = finite(real(wanted, "dual"), "dual"), problem.loss.observed
+    shape = (observed.m, observed.n) if observed.full else (observed.size,)
+    if W.shape != shape:
+        raise InputError(f"dual must have shape {shape}, got {W.shape}")
+    e = exponent(W)
+    return np.asarray(scaled(W, -e))  # any multiple serves: the best one on its ray is used
+
+
+def closed(run: Run, tries: list[Dual | None]) -> bool:
+    """Whether the candidate's gap is expected to be within epsilon."""
+    top = best(tries)
+    return top is not None and run.start.value - top.value <= run.epsilon
+
+
+def at_candidate(run: Run) -> Dual | None:
+    """Bound by W = -grad l at the candidate, scaled."""
+    run.clock.tell("dual point of the candidate", run.start.value)
+    if isinstance(run.problem.atom, ReLU):  # no ascent leaves it open, so only a proof is missing
+        run = replace(run, share=PATIENCE)
+    return bound(run, dual_at(run.problem, run.start))
+
+
+def multiple(run: Run) -> State | None:
+    """Return the best multiple of the factors if it is better by epsilon (not least squares)."""
+    if isinstance(run.problem.loss, Squared) or not isinstance(run.problem.atom, RankOne):
+        return None
+    found = rays.best_multiple(run.problem, run.start)
+    return alive(run.problem, found) if run.start.value - found.value > run.epsilon else None
+
+
+def chosen_better(run: Run, trail: Found) -> State | None:
+    """Return better factors of the same size if they are better by epsilon, else of any."""
+    for found in (trail.same, trail.best):
+        if run.start.value - found.value > run.epsilon:
+            return alive(run.problem, found)
+    return None
+
+
+def alive(problem: Problem, s: State) -> State:
+    """Drop zero slices, which count for nothing."""
+    keep = np.asarray(problem.atom.theta(s.factors)) > 0
+    return State(tuple(x[..., keep] for x in s.factors), s.q, s.value)
+
+
+def floor_point(run: Run) -> Orthogonal | None:
+    """Return a dual point that bounds the candidate's own value over all offsets."""
+    return orthogonalize(run.problem, dual_at(run.problem, run.start))

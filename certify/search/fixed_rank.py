@@ -1,0 +1,155 @@
+"""lam = 0: the best factors of rank at most r, or a bracket around them.
+
+With every entry seen and equal weights (PCA, TruncatedSVD) Ky Fan's bound is the optimum:
+C the data minus the means the offsets fit, and G the smaller Gram matrix of C,
+
+    G <= t I + K K^T   gives   sum_{i <= r} sigma_i(C)^2 <= r t + |K|^2,
+
+so 1/2 |C - Z|^2 >= 1/2 (|C|^2 - r t - |K|^2) for every Z of rank at most r.
+
+With missing entries, weights, signs, covariates or ridges nothing closed is known; the
+same bound on disjoint blocks without missing entries is a lower bound (each block of Z has
+rank at most r, the rest costs at least 0), and the least loss is another: 0 here.
+
+The dual of the problem with lam > 0 gives none.  From f_0(X) = f_lam(X) - lam sum theta(X)
+>= d - lam sum theta(X), d <= inf f_lam, follows a bound of f_0(X) for *this* X; d - lam T
+bounds f_0 over the X with sum theta <= T only.  Putting the candidate's sum for T leaves
+out every X with larger factors: for one entry y > lam and r = 1, f_0 = 1/2 (x - y)^2 has
+the least value 0, and with the candidate x = 0 the "bound" would be d = lam y - lam^2/2 > 0.
+"""
+
+from typing import Any
+
+import numpy as np
+from scipy import linalg
+
+from certify.atoms import Factors, RankOne
+from certify.base.arrays import Array
+from certify.base.clock import Clock
+from certify.base.errors import OutOfScopeError
+from certify.losses import LOSSES, Squared
+from certify.offsets import Linear, ModeIntercept, Smooth, Sparse
+from certify.polar import eigen as spectra
+from certify.problem import Problem
+
+from .descent import alternating as descent
+from .descent.alternating import State
+from .meta_algorithm import STALL, allowance, descend, supported
+from .observed_blocks import ENTRIES, disjoint
+
+BESIDE = 2.0**-6  # relative size of a random step; luck, never truth
+CURE = "give lam > 0: then factors of every size are compared"
+
+
+def require(problem: Problem) -> None:
+    """Raise OutOfScopeError, with the cure, unless some bound at a fixed rank is known."""
+    atom, loss = problem.atom, problem.loss
+    if not isinstance(atom, RankOne) or not isinstance(loss, tuple(LOSSES.values())):
+        raise OutOfScopeError(f"lam = 0 is covered for RankOne with our losses only; {CURE}")
+    for o in problem.offsets:
+        if isinstance(o, Sparse | Smooth | ModeIntercept):
+            raise OutOfScopeError(f"lam = 0 allows no {o.name} part; {CURE}")
+
+
+def closed(problem: Problem) -> bool:
+    """Whether Ky Fan's bound is the optimum: plain data, means or nothing beside Z."""
+    atom, loss = problem.atom, problem.loss
+    plain = isinstance(loss, Squared) and loss.observed.full and loss.scale is None
+    free = isinstance(atom, RankOne) and not any(g.nonneg for g in atom.gauges)
+    return plain and free and all(o.name in ("row", "column") and o.free for o in problem.offsets)
+
+
+def centred(problem: Problem) -> Array:
+    """Return Y minus the best offsets at Z = 0."""
+    loss = descent.rank_one(problem)[1]
+    means = problem.fit_offsets(np.zeros(loss.shape))
+    return np.asarray(loss.data - problem.shift(means))
+
+
+def propose(problem: Problem, r: int) -> dict[str, Any]:
+    """Return the proof: axis, shift, K, L."""
+    return fan(centred(problem), r)
+
+
+def fan(C: Array, r: int) -> dict[str, Any]:
+    """Return axis, shift, K and L for a matrix C."""
+    axis = spectra.side(C)
+    g = spectra.gram(C, axis)
+    values, vectors = linalg.eigh(g)
+    k = len(values)
+    t = float(max(values[k - r - 1] if r < k else 0.0, 0.0))
+    head = vectors[:, k - min(r, k) :] * np.sqrt(np.maximum(values[k - min(r, k) :] - t, 0.0))
+    K = spectra.on_grid(head, 48)
+    rest = g - K @ K.T
+    found = spectra.prove_top(rest, t, spectra.MARGINS)
+    if found is None:  # only for spectra that float64 cannot hold
+        return {"axis": axis, "shift": float(np.abs(rest).sum(axis=0).max()), "K": K}
+    shift, factor = found
+    out: dict[str, Any] = {"axis": axis, "shift": shift, "K": K}
+    if k <= spectra.DENSE:
+        out["L"] = spectra.packed(factor)
+    return out
+
+
+def blocks(problem: Problem, r: int) -> list[dict[str, Any]]:
+    """Return a proof for each of the disjoint blocks found: rows, cols, means, and its fan."""
+    loss = problem.loss
+    if not isinstance(loss, Squared) or loss.observed.m * loss.observed.n > ENTRIES:
+        return []
+    wide = r + sum(o.A.shape[1] for o in problem.offsets if isinstance(o, Linear))
+    weights, data = np.zeros(loss.shape), np.zeros(loss.shape)
+    seen = (slice(None), slice(None)) if loss.observed.full else loss.observed.listed
+    weights[seen] = 1.0 if loss.scale is None else loss.scale
+    data[seen] = loss.data
+    kinds = {o.name for o in problem.offsets}
+    out = []
+    for found in disjoint(weights, wide):
+        C, block = data[np.ix_(found.rows, found.cols)], {"rows": found.rows, "cols": found.cols}
+        if "row" in kinds:
+            block["mu.row"] = C.mean(axis=1)
+            C = C - block["mu.row"][:, None]
+        if kinds & {"column", "intercept"}:
+            block["mu.column"] = C.mean(axis=0)
+            C = C - block["mu.column"]
+        out.append(block | fan(C, wide))
+    return out
+
+
+def optimum(problem: Problem, r: int) -> Factors:
+    """Return balanced factors of the best approximation of rank at most r."""
+    C = centred(problem)
+    left, values, right = linalg.svd(C, full_matrices=False)
+    root = np.sqrt(values[:r])
+    return left[:, :r] * root, right[:r].T * root
+
+
+def steps(problem: Problem, start: State, clock: Clock, seed: int) -> tuple[tuple[str, State], ...]:
+    """Return points of rank at most r: the truncated decomposition, or descents from the
+    start and from beside it (a saddle holds the first one).
+    """
+    first = (("start", start),)
+    if closed(problem):
+        top = descent.state(problem, optimum(problem, start.size))
+        return (*first, ("truncated decomposition", top))
+    if not supported(problem):
+        return first
+    if clock.budget is None:
+        clock = Clock(None, clock.progress, clock.start, allowance(problem, start))
+    with np.errstate(all="ignore"):  # a point that is not finite is never the lowest
+        found = [
+            descend(problem, s, clock, STALL**2) for s in (start, beside(problem, start, seed))
+        ]
+    return (*first, *(("descend", s) for s in found if s.value < start.value))
+
+
+def beside(problem: Problem, start: State, seed: int) -> State:
+    """Return factors moved a little, at random; signs are kept."""
+    atom, rng = descent.rank_one(problem)[0], np.random.default_rng(seed)
+    steps = [
+        BESIDE * np.abs(x).max(initial=0.0) * rng.standard_normal(x.shape) for x in start.factors
+    ]
+    moved = tuple(
+        x + (np.abs(d) if g.nonneg else d)
+        for x, d, g in zip(start.factors, steps, atom.gauges, strict=True)
+    )
+    return descent.state(problem, moved)

@@ -1,0 +1,1 @@
+"""Column generation: descend, price, append, reweight."""

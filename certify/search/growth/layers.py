@@ -1,0 +1,192 @@
+"""Column generation over neurons: a convex program of their cells, then those that earn more.
+
+    x, q, W <- the program of the cells there are; append the cells of every neuron that earns
+    more than lam at W; drop the empty, merge the alike; repeat
+
+until none earns more, as far as ascents find.  The program's points never leave the cells, so
+kinks need no care, and their W is nearly inside the polar ball.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from certify.atoms import Factors
+from certify.base.arrays import Array
+from certify.problem import Values
+from certify.search import envelope
+from certify.search.coordinates.layers import Net
+from certify.search.descent import barrier, kinked
+from certify.search.descent.cells import Cells, Program, cells_of
+from certify.search.descent.layers import Descent, descended, on_kinks
+from certify.search.dual import scaling as rays
+from certify.search.envelope import Smoothed
+from certify.search.pricing.layers import above, cosines, field_of
+
+from .pairs import Growth
+
+ROUNDS = 80
+COARSE, FINE = 300, 2000  # quasi-Newton steps
+STALL, STALL_COARSE = 1e-13, 1e-8  # relative gains that end them; luck, never truth
+TOGETHER = 24  # neurons appended at once
+TIGHT = 1e-9  # relative excess over lam that is worth a neuron
+NOTHING, ALIKE = 1e-6, 1e-7  # shares of the largest neuron, and 1 - cosine, that are none
+SHARE, LAST = 0.03, 0.3  # of the gap: what a program may leave; of what is wanted
+SMALL = 0.1  # of the mean size: the start of a new neuron
+MISSED = 1e-9  # relative: a lower bound this far above the best value is none
+STALE, PATIENT = 5, 15  # rounds without a better gap that end the search; with a multiplier
+AGAIN = 6  # descents and programs in turn at a fixed size
+WIDEST = 2500  # unknowns of a program
+SOLVED = 50  # steps that a general solver counts for
+
+
+@dataclass
+class Round:
+    """Where a search is."""
+
+    smoothed: Smoothed
+    cells: Cells
+    q: Values
+    W: Array | None = None
+
+
+@np.errstate(all="ignore")  # a point that is not finite is never the lowest
+def grow(growth: Growth, seed: int, wanted: float, cap: int | None = None) -> Growth:
+    """Run until the gap is below `wanted`, nothing improves, or time or steps are spent.
+
+    cap: the largest number of neurons; then only descents and programs in turn.
+    """
+    net = Net(growth.problem)
+    at = begun(growth, net, seed)
+    stale, least = 0, np.inf
+    for k in range(ROUNDS if cap is None else AGAIN):
+        before = growth.best.value
+        if net.turns or (cap is not None and k > 0):
+            at = turned(growth, net, at, seed + k)
+        programmed(growth, at, wanted)
+        if at.W is None or not np.isfinite(at.W).all():
+            break
+        factors = at.cells.factors(net)
+        price = growth.problem.lam * (1 + TIGHT)
+        top, found = above(field_of(net, at.W), price, factors, seed + k, growth.expired)
+        weigh(growth, at.W, top)
+        gap = growth.best.value - growth.lower
+        if gap <= wanted or growth.over():
+            break
+        if cap is not None:
+            if before - growth.best.value <= STALL * abs(before) and k:
+                break
+            continue
+        stale, least = (0, gap) if gap < 0.9 * least else (stale + 1, least)
+        if stale >= (STALE if at.smoothed.S is None else PATIENT) or (
+            not found[0].shape[1] and at.smoothed.S is None and stale > 1
+        ):
+            break
+        appended(net, at, found, seed + k)
+        at.smoothed = at.smoothed.moved(field_at(growth, at))
+    return growth
+
+
+def begun(growth: Growth, net: Net, seed: int) -> Round:
+    """Descend from the best factors, and take their cells."""
+    problem, best = growth.problem, growth.best
+    smoothed = envelope.of(problem.loss, problem.predict(best.factors, best.q))
+    factors = net.balanced(net.parted(best.factors))
+    q = problem.best_offsets(factors) if problem.offsets else ()
+    growth.note("balance", factors, q)
+    task = Descent(problem, smoothed, factors, q)
+    factors, q, used = descended(task, min(COARSE, growth.steps), STALL_COARSE, growth.expired)
+    growth.steps -= used
+    growth.note("descend", factors, settled(growth, factors, q))
+    return Round(smoothed, cells_of(net, factors, seed), q)
+
+
+def settled(growth: Growth, factors: Factors, q: Values) -> Values:
+    """Return the best offsets for these factors, or q where a fit is slow."""
+    problem = growth.problem
+    if not problem.offsets:
+        return ()
+    tries = [q, problem.best_offsets(factors)]
+    return min(tries, key=lambda x: problem.objective(factors, x))
+
+
+def turned(growth: Growth, net: Net, at: Round, seed: int) -> Round:
+    """Descend on all weights together, across cells and turning output weights."""
+    factors = at.cells.factors(net)
+    kept = on_kinks(net, factors[0]) if net.turns and at.W is not None else None
+    task = Descent(growth.problem, at.smoothed, factors, at.q, kept)
+    new, q, used = descended(task, min(FINE, growth.steps), STALL, growth.expired)
+    growth.steps -= used
+    growth.note("descend", new, settled(growth, new, q))
+    return Round(at.smoothed, cells_of(net, new, seed), q, at.W)
+
+
+def programmed(growth: Growth, at: Round, wanted: float) -> None:
+    """Solve the program of the cells, and drop and merge neurons."""
+    problem, net = growth.problem, Net(growth.problem)
+    gap = growth.best.value - growth.lower
+    size = problem.lam * float(net.layer.size(at.cells.x).sum())
+    gap = min(gap, size) if np.isfinite(gap) else size
+    aim = max(SHARE * gap, LAST * wanted, 1e-13 * abs(growth.best.value))
+    if at.cells.size:
+        program = Program(problem, at.smoothed, at.cells, at.q)
+        done = None if growth.expired() else kinked.solve(program, growth.left())
+        if done is None:
+            at.cells, at.q, at.W, used = barrier.solve(program, aim, growth.expired)
+            growth.steps -= used
+        else:
+            at.cells, at.q, at.W = done
+            growth.steps -= SOLVED
+    else:
+        at.q = problem.fit_offsets(np.zeros_like(net.plain(at.cells.factors(net))))
+        at.W = at.smoothed.at(field_at(growth, at)).W
+    at.cells = pruned(net, at.cells)
+    factors = at.cells.factors(net)
+    growth.note("reweight", factors, settled(growth, factors, at.q))
+
+
+def field_at(growth: Growth, at: Round) -> Array:
+    """Return the field of the cells' neurons and the offsets."""
+    net = Net(growth.problem)
+    return np.asarray(net.plain(at.cells.factors(net)) + growth.problem.shift(at.q))
+
+
+def pruned(net: Net, cells: Cells) -> Cells:
+    """Drop neurons that count for nothing, and put those together that are alike."""
+    sizes = net.layer.size(cells.x)
+    cells = cells.taken(sizes > NOTHING * sizes.max(initial=0.0))
+    sizes = net.layer.size(cells.x)
+    near = cosines(net, (cells.x, cells.V)) > 1 - ALIKE
+    free, chosen, totals = np.ones(cells.size, dtype=bool), list[int](), list[float]()
+    for k in np.argsort(-sizes, kind="stable"):
+        if free[k]:
+            group = np.nonzero(free & near[k])[0]
+            free[group] = False
+            chosen.append(int(k))
+            totals.append(float(sizes[group].sum()))
+    out = cells.taken(np.array(chosen, dtype=np.int64))
+    own = net.layer.size(out.x)
+    return replace(out, x=out.x * (np.array(totals) / own))
+
+
+def appended(net: Net, at: Round, found: Factors, seed: int) -> None:
+    """Append the cells of neurons, at a small size."""
+    room = max(WIDEST // max(len(found[0]), 1) - at.cells.size, 0)
+    U, V = (x[:, : min(TOGETHER, room)] for x in found)
+    if not U.shape[1]:
+        return
+    sizes = net.layer.size(at.cells.x)
+    mean = float(sizes.mean()) if len(sizes) else 1.0
+    new = net.scaled((U, V), np.full(U.shape[1], SMALL * mean))
+    at.cells = at.cells.beside(cells_of(net, new, seed))
+
+
+def weigh(growth: Growth, W: Array, polar: float) -> None:
+    """Keep a dual point if its best multiple, by the polar value found, is the best."""
+    problem = growth.problem
+    held = growth.last = problem.loss.clip_dual(W)
+    s = rays.best_scale(problem, held, polar)
+    value = rays.value(problem, held, s)
+    over = value - growth.best.value > MISSED * abs(value)  # a neuron was missed
+    if growth.W is None or (value > growth.lower and not over):
+        growth.W, growth.lower = held, -np.inf if over else value

@@ -1,0 +1,84 @@
+"""Find disjoint blocks of rows and columns, all of whose entries are observed.
+
+Greedy search for a lower bound at a fixed rank: a block proves something only if both
+sides exceed the rank, about w (rows - r) (columns - r) for noise of one size.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from certify.base.arrays import Array, Ints
+
+Mask = npt.NDArray[np.bool_]
+SEEDS = 24  # rows, and columns, that a block is grown from
+MOST = 64  # blocks
+LEVELS = 4  # thresholds of the weights that are tried
+ENTRIES = 4_000_000  # largest dense mask
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows and columns, rising, and what the block promises."""
+
+    rows: Ints
+    cols: Ints
+    score: float
+
+
+def disjoint(weights: Array, r: int) -> list[Block]:
+    """Return blocks of entries of positive weight, none in two, best first found."""
+    left, out = weights.copy(), []
+    for _ in range(MOST):
+        found = max(
+            (grown(left >= level, r, level) for level in levels(left)),
+            key=lambda b: b.score,
+            default=None,
+        )
+        if found is None or found.score <= 0:
+            break
+        left[np.ix_(found.rows, found.cols)] = 0.0
+        out.append(found)
+    return out
+
+
+def levels(weights: Array) -> list[float]:
+    """Return thresholds: the least positive weight, and quantiles above it."""
+    held = weights[weights > 0]
+    if not held.size:
+        return []
+    shares = np.arange(LEVELS) / LEVELS
+    return sorted({float(x) for x in np.quantile(held, shares, method="lower")})
+
+
+def grown(seen: Mask, r: int, weight: float) -> Block:
+    """Return the best block of True entries grown from rows or from columns."""
+    rows = from_rows(seen, r)
+    cols = from_rows(seen.T, r)
+    best = max((rows, (cols[1], cols[0], cols[2])), key=lambda b: b[2])
+    return Block(np.sort(best[0]), np.sort(best[1]), weight * best[2])
+
+
+def from_rows(seen: Mask, r: int) -> tuple[Ints, Ints, float]:
+    """Add, from each of the fullest rows, the row that keeps most columns, while it pays."""
+    counts = seen.sum(axis=1)
+    none = np.zeros(0, dtype=np.int64)
+    best: tuple[Ints, Ints, float] = (none, none, 0.0)
+    for seed in np.argsort(-counts, kind="stable")[:SEEDS]:
+        cols, taken = seen[seed].copy(), [int(seed)]
+        shared = (seen & cols).sum(axis=1)
+        shared[seed] = -1
+        while (width := int(cols.sum())) > r:
+            score = float(max(len(taken) - r, 0) * (width - r))
+            if score > best[2]:
+                best = (np.array(taken), np.nonzero(cols)[0], score)
+            new = int(shared.argmax())
+            if shared[new] <= r:
+                break
+            lost = cols & ~seen[new]
+            cols &= seen[new]
+            taken.append(new)
+            shared -= seen[:, lost].sum(axis=1)
+            shared[taken] = -1
+    return best

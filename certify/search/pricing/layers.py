@@ -1,0 +1,270 @@
+"""Neurons that earn more than their price: local maximizers of <W, s(F u) v^T>, many at once.
+
+Many starts climb together by u <- F^T S W v, the gradient in u's cell, as far as that helps.
+The best go on exactly: the maximizer over a whole cell is a projection,
+
+    max { c^T u : |u| <= 1, u in the cell } = min { |c + G^T y| : y >= 0 },   G u >= 0 the cell,
+
+and the next cell lies across the borders whose multiplier y_i exceeds what crossing costs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize
+
+from certify.atoms import Factors
+from certify.base.arrays import Array
+from certify.search.coordinates.layers import Net
+
+RANDOM, DRAWN, OWN = 200, 200, 200  # starts: random, gradients of random cells, neurons
+STEPS = 8  # of all starts together
+LENGTHS = (1.0, 0.5, 0.2, 0.05)  # steps that are tried
+EXACT, CROSSINGS = 200, 60  # starts that go on exactly, and the cells each passes
+SINGLY = 6  # borders that are crossed one by one, where crossing all gains nothing
+GAIN = 1e-12  # relative gain that is worth another step
+ALIKE = 1e-5  # 1 - cosine under which two neurons are one
+STIFF = 1e5  # weight that holds an unpriced bias's equation in a projection
+
+
+@dataclass(frozen=True)
+class Field:
+    """W as (samples, outputs) and on the rows of F, and the net."""
+
+    net: Net
+    W: Array
+    rows: Array
+
+    def outputs(self, U: Array) -> Array:
+        """Return W^T s(F u) of each column, (outputs, count)."""
+        return np.asarray(self.W.T @ self.net.hidden(U))
+
+    def best(self, U: Array) -> tuple[Array, Array]:
+        """Return the value and the best output weights of each column."""
+        Y, right = self.outputs(U), self.net.right
+        if right.free and (right.name == "l2" or len(Y) == 1):
+            sizes = np.sqrt(np.square(Y).sum(axis=0))
+            return sizes, np.where(sizes > 0, Y / np.where(sizes > 0, sizes, 1.0), len(Y) ** -0.5)
+        V = np.column_stack([right.maximizer(y) for y in Y.T]) if Y.size else Y
+        return np.asarray((Y * V).sum(axis=0)), V
+
+    def unit(self, U: Array) -> Array:
+        """Return the columns at |u| = 1; an unpriced bias is kept as it is."""
+        size = self.net.layer.size(U)
+        out = U / np.where(size > 0, size, 1.0)
+        if self.net.layer.free:
+            out[-1] = U[-1] / np.where(size > 0, size, 1.0)
+        return np.asarray(out)
+
+
+def field_of(net: Net, W: Array) -> Field:
+    """Return the field of a dual point."""
+    dense = net.dense(W)
+    return Field(net, dense, net.layer.spread(dense))
+
+
+def above(
+    field: Field,
+    price: float,
+    factors: Factors,
+    seed: int,
+    expired: Callable[[], bool] = lambda: False,
+) -> tuple[float, Factors]:
+    """Return (largest value found, distinct neurons of theta 1 above a price, best first).
+
+    That there is none is said only after a second search from other starts, if there is time.
+    """
+    top, found = tried(field, price, factors, 2 * seed, expired)
+    last = not np.isfinite(price) or field.net.layer.slope == 1 or expired()
+    if found[0].shape[1] or last:
+        return top, found
+    again, found = tried(field, price, factors, 2 * seed + 1, expired)
+    return max(top, again), found
+
+
+@np.errstate(all="ignore")
+def tried(
+    field: Field, price: float, factors: Factors, seed: int, expired: Callable[[], bool]
+) -> tuple[float, Factors]:
+    """Return (largest value found, distinct neurons of theta 1 above a price, best first).
+
+    The starts that climbed highest go on first, as long as there is time.
+    """
+    net = field.net
+    if net.layer.slope == 1:
+        U = straight(field)
+    else:
+        U = climbed(field, starts(field, factors, seed), expired)
+        own = net.units(net.balanced(factors))[0][:, :OWN]
+        U = np.hstack([distinct(field, U)[:, :EXACT], own])
+        ends = [u if expired() else crossed(field, u) for u in U.T]
+        U = np.column_stack(ends) if U.size else U
+    U = distinct(field, U)
+    values, V = field.best(U)
+    keep = values > price
+    return float(values.max(initial=0.0)), (U[:, keep], V[:, keep])
+
+
+def straight(field: Field) -> Array:
+    """Return the best u of a linear layer: the singular vectors of F^T W, block by block."""
+    M = field.net.layer.features.T @ field.rows
+    out = []
+    for g in field.net.blocks:
+        u = np.linalg.svd(M[g], full_matrices=False)[0]
+        whole = np.zeros((len(M), u.shape[1]))
+        whole[g] = u
+        out.append(whole)
+    return field.unit(np.hstack(out))
+
+
+def starts(field: Field, factors: Factors, seed: int) -> Array:
+    """Return the neurons there are, random ones, and gradients of random cells, both signs."""
+    rng = np.random.default_rng(seed)
+    F, net = field.net.layer.features, field.net
+    lots = rng.standard_normal((F.shape[1], RANDOM))
+    picked = rng.random((len(F), DRAWN)) < rng.random(DRAWN)
+    turned = field.rows @ rng.standard_normal((net.outputs, DRAWN))
+    drawn = F.T @ (picked * turned)
+    own = net.units(net.balanced(factors))[0][:, :OWN]
+    held = field.unit(np.hstack([own, lots, drawn]))
+    return held[:, net.layer.size(held) > 0]
+
+
+def climbed(field: Field, U: Array, expired: Callable[[], bool]) -> Array:
+    """Move each start along its cell's gradient while that raises its value."""
+    F, slope = field.net.layer.features, field.net.layer.slope
+    values, V = field.best(U)
+    for _ in range(STEPS):
+        if expired():
+            break
+        S = np.where(F @ U > 0, 1.0, slope)
+        step = field.unit(F.T @ (S * (field.rows @ V)))
+        if field.net.layer.free:
+            step[-1] = U[-1]
+        top, at = values.copy(), U.copy()
+        for t in LENGTHS:
+            new = levelled(field, field.unit((1 - t) * U + t * step), V)
+            found = field.best(new)[0]
+            better = found > top
+            top[better], at[:, better] = found[better], new[:, better]
+        moved = top > values * (1 + GAIN)
+        U, values = at, top
+        V = field.best(U)[1]
+        if not moved.any():
+            break
+    return U
+
+
+def levelled(field: Field, U: Array, V: Array) -> Array:
+    """Give each column its best unpriced bias, for sum w = 0: one of its kinks.
+
+    sum w s(z + b) is 0 to the left of all kinks, and bends by (1 - slope) w at each.
+    """
+    layer = field.net.layer
+    if not layer.free:
+        return U
+    z, w = layer.features[:, :-1] @ U[:-1], field.rows @ V
+    order = np.argsort(-z, axis=0)
+    kinks = -np.take_along_axis(z, order, axis=0)
+    rise = np.cumsum(np.take_along_axis(w, order, axis=0), axis=0)
+    steps = np.zeros(kinks.shape)
+    steps[1:] = rise[:-1] * np.diff(kinks, axis=0)
+    best = np.cumsum(steps, axis=0).argmax(axis=0)
+    bias = np.take_along_axis(kinks, best[None], axis=0) / layer.features[0, -1]
+    return np.vstack([U[:-1], bias])
+
+
+def crossed(field: Field, u: Array) -> Array:
+    """Climb from cell to cell, in each to its maximizer; never to a lower value.
+
+    All borders worth crossing are crossed at once, and where that gains nothing one by one.
+    """
+    F, slope = field.net.layer.features, field.net.layer.slope
+    value, V = (x[..., 0] for x in field.best(u[:, None]))
+    S, tries = np.where(F @ u > 0, 1.0, slope), list[Array]()
+    for _ in range(CROSSINGS):
+        w = field.rows @ V
+        new, y = cell_maximum(field, S, w)
+        gained = False
+        if new is not None:
+            found, turned = (x[..., 0] for x in field.best(new[:, None]))
+            gained = bool(found > value * (1 + GAIN))
+            if found > value:
+                u, value, V = new, found, turned
+        if gained or not tries:
+            over = y - (1 - slope) * np.maximum(-w, 0.0)
+            tries = flips(S, over, slope)
+        if not tries:
+            break
+        S = tries.pop(0)
+    return u
+
+
+def flips(S: Array, over: Array, slope: float) -> list[Array]:
+    """Return the cells across all borders that are worth crossing, and across each of the best."""
+    worth = np.nonzero(over > 0)[0]
+    single = worth[np.argsort(-over[worth], kind="stable")][:SINGLY] if len(worth) > 1 else worth
+    groups = [worth, *single[:, None]] if len(worth) > 1 else [worth] * bool(len(worth))
+    out = []
+    for g in groups:
+        new = S.copy()
+        new[g] = 1.0 + slope - S[g]
+        out.append(new)
+    return out
+
+
+def cell_maximum(field: Field, S: Array, w: Array) -> tuple[Array | None, Array]:
+    """Return the maximizer over a cell, and the multipliers of its borders."""
+    layer = field.net.layer
+    F = layer.features
+    c = F.T @ (S * w)
+    signs = np.where(S == 1, 1.0, -1.0)
+    G = (signs[:, None] * F).T
+    if layer.free:
+        scale = STIFF * np.abs(F[:, :-1]).max(initial=1e-300)
+        c, G = c.copy(), G.copy()
+        c[-1] *= scale
+        G[-1] *= scale
+    top = float(np.abs(c).max(initial=0.0))
+    if not top > 0:
+        return None, np.zeros(len(F))
+    try:
+        y = optimize.nnls(G, -c / top, maxiter=10 * G.shape[1])[0]
+    except RuntimeError:
+        return None, np.zeros(len(F))
+    u = c / top + G @ y
+    if layer.free:
+        u[-1] *= scale
+    size = float(field.net.layer.size(u[:, None])[0])
+    if not size > 1e-12:  # noqa: PLR2004  luck: the cell has no ascent
+        return None, top * y
+    u = field.unit(u[:, None])
+    return levelled(field, u, field.best(u)[1])[:, 0], top * y
+
+
+def distinct(field: Field, U: Array) -> Array:
+    """Return the columns from the best on, without repetitions."""
+    values, V = field.best(U)
+    order = np.argsort(-values, kind="stable")
+    order = order[np.isfinite(values[order]) & (values[order] > 0)]
+    U, V = U[:, order], V[:, order]
+    near = cosines(field.net, (U, V)) > 1 - ALIKE
+    keep: list[int] = []
+    for k in range(len(order)):
+        if not near[k, keep].any():
+            keep.append(k)
+    return U[:, keep]
+
+
+def cosines(net: Net, factors: Factors) -> Array:
+    """Return the smaller cosine of each two neurons: of F u, and of the output weights.
+
+    Not their product: (-u, -v) is another neuron than (u, v).
+    """
+    out = np.ones((factors[0].shape[1],) * 2)
+    for x in (net.layer.features @ factors[0], factors[1]):
+        size = np.sqrt(np.square(x).sum(axis=0))
+        unit = x / np.where(size > 0, size, 1.0)
+        out = np.minimum(out, unit.T @ unit)
+    return out

@@ -1,0 +1,116 @@
+"""Ask a conic solver; what it did is a status, never an exception."""
+
+import warnings
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from certify.base.arrays import Array, short
+from certify.base.errors import InputError
+
+from ._cvxpy import Expression, cp
+
+PREFERRED = ("CLARABEL", "SCS")  # tried in this order until one returns numbers
+# An accuracy near what the solver can reach: cost of the search, never truth.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "SCS": {"eps_abs": 1e-9, "eps_rel": 1e-9, "max_iters": 50_000},
+}
+CLOCKS = {"CLARABEL": "time_limit", "SCS": "time_limit_secs"}
+PANIC = "PanicException"  # of a solver in Rust: not an Exception, and without a name to import
+ANSWERED = ("optimal", "optimal_inaccurate", "user_limit")
+
+
+@dataclass(frozen=True)
+class Using:
+    """Which solver is asked, until when, and what it said.
+
+    solver  a name of cvxpy, or None for the first of PREFERRED that answers
+    told    (solver, status) of every program, in order
+    """
+
+    solver: str | None = None
+    deadline: float | None = None
+    told: list[tuple[str, str]] = field(default_factory=list, compare=False)
+
+    @classmethod
+    def within(cls, budget: float | None, solver: str | None = None) -> "Using":
+        """Return a solver that has so many seconds for all its programs."""
+        return cls(solver, None if budget is None else monotonic() + budget)
+
+    def left(self) -> float | None:
+        """Return the seconds that are left, or None for no limit."""
+        return None if self.deadline is None else max(self.deadline - monotonic(), 0.0)
+
+    def solve(self, program: Expression) -> bool:
+        """Solve in place; whether the solver says that it answered.  Raises as solve()."""
+        status, used, answered = solve(program, self.solver, self.left())
+        self.told.append((used, status))
+        return answered
+
+    def settled(self) -> bool:
+        """Whether the solver called every answer optimal."""
+        return all(status == "optimal" for _, status in self.told)
+
+    def said(self) -> str:
+        """Say what the solver reported last, or last of what was not optimal."""
+        bad = [t for t in self.told if t[1] != "optimal"] or self.told
+        used, status = bad[-1] if bad else ("", "no solver")
+        return f"cvxpy's {used} reports {status!r}" if used else "cvxpy has no solver for it"
+
+
+def must_be_installed(solver: object) -> None:
+    """Raise InputError for a solver that cvxpy does not have; None is any."""
+    installed = cp.installed_solvers()
+    if solver is not None and solver not in installed:
+        raise InputError(f"solver must be one of {', '.join(installed)}, got {short(solver)}")
+
+
+def solve(program: Expression, solver: str | None, budget: float | None) -> tuple[str, str, bool]:
+    """Solve in place; return (status, solver's name, whether it says that it answered).
+
+    Without a name, the installed ones of PREFERRED are tried until one answers.
+    Raises InputError for a solver that is not installed.
+    """
+    installed = cp.installed_solvers()
+    must_be_installed(solver)
+    status, used = "no solver", ""
+    for name in [solver] if solver else [s for s in PREFERRED if s in installed]:
+        status, used = attempt(program, name, budget), name
+        if status in ANSWERED:
+            break
+    return status, used, status in ANSWERED
+
+
+def attempt(program: Expression, name: str, budget: float | None) -> str:
+    """Run one solver and return the status it reports."""
+    options = dict(OPTIONS.get(name, {}))
+    if budget is not None and name in CLOCKS:
+        options[CLOCKS[name]] = max(budget, 1e-3)  # 0 would mean no limit
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "may be inaccurate" is in the status
+            program.solve(solver=name, **options)
+    except Exception:  # noqa: BLE001  whatever another library raises, it has no answer
+        return "solver_error"
+    except BaseException as error:
+        if type(error).__name__ != PANIC:
+            raise
+        return "solver_error"
+    return str(program.status)
+
+
+def numbers(expressions: list[Expression]) -> list[Array] | None:
+    """Return the values the solver left, or None if any is missing or not finite."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is not finite
+        values = [e.value for e in expressions]
+    if any(v is None or not np.isfinite(v).all() for v in values):
+        return None
+    return [np.asarray(v, dtype=np.float64) for v in values]
+
+
+def unit(x: Array | None) -> float:
+    """Return a power of two near the largest |entry|, to hand the solver numbers near 1."""
+    top = 0.0 if x is None else float(np.abs(x).max(initial=0.0))
+    return float(np.ldexp(1.0, int(np.frexp(top)[1]) - 1)) if top else 1.0

@@ -1,0 +1,228 @@
+"""The convex problem F(Z, q) that every factorization's objective dominates."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.atoms import ATOMS, CP, DeepLinear, DeepReLU, RankOne, ReLU
+from certify.base.arrays import Array
+from certify.base.errors import InputError
+from certify.losses import Loss
+from certify.norms import gauge
+from certify.problem import Problem, Values
+from certify.problem.best_offsets import operator
+
+from ._cvxpy import Expression, cp
+from ._loss import Units, constant, domain, known, stated, units
+from ._offsets import penalty
+from ._solve import Using, numbers, solve, unit
+from .network_largest import largest_omega
+from .network_omega import linear_omega, network_omega
+from .omega import by_squares, omega
+from .tensor_gauge import tensor_omega
+
+NOISE = 2.0**-16  # a solver's accuracy at worst; a wrong sign weakens W and no more
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """What a solver says of min F: believe none of it.
+
+    value   F as the solver left it        W  in -dl there, a field over problem.loss.observed
+    Z       (m, n)                         q  one array for each offset
+    status  the solver's own word; without an answer the four others are None
+    """
+
+    value: float | None
+    W: Array | None
+    Z: Array | None
+    q: Values | None
+    status: str
+    solver: str
+
+
+@dataclass(frozen=True)
+class Program:
+    """The problem in the solver's units, with the variables that hold its answer.
+
+    link  F = Z + A q at the observed entries: its multiplier is W
+    """
+
+    asked: Expression
+    Z: Expression
+    F: Expression
+    q: list[Expression]
+    link: Expression
+    by: Units
+
+
+def convex(problem: Problem, solver: str | None = None, budget: float | None = None) -> Relaxed:
+    """Minimize, by a general solver,
+
+        F(Z, q) = l(Z + A q) + lam Omega(Z) + sum_k H_k(q_k).
+
+    Omega is exact where omega.exact says so; else it is a lower bound, and F with it: of a
+    tensor the partial-transpose relaxation; of a hidden layer as `network_omega`
+    and `largest_omega` say; of
+    parallel deep linear networks the nuclear norm of the least U with V U = Z, exact.
+    budget: seconds for the solver.
+
+    Raises InputError for a solver that is not installed, or a problem with a loss or an
+    atom that is not one of certify's own.
+    """
+    program = posed(problem)
+    status, used, answered = solve(program.asked, solver, budget)
+    found = numbers([program.asked.objective, program.Z, *program.q]) if answered else None
+    if found is None:
+        return Relaxed(None, None, None, None, status, used)
+    value, Z, *q = found
+    with np.errstate(all="ignore"):  # a liar's numbers may be anything
+        return read(problem, program, (float(value), Z, q), (status, used))
+
+
+def dual_point(
+    problem: Problem, solver: str | None = None, budget: float | None = None
+) -> Array | None:
+    """Return the relaxation's W, a field in the shape of the data, or None.
+
+    W is a witness: a wrong one weakens the bound proved from it and cannot fake one.  One
+    with d(W) < d(0) = inf l shows less than nothing, so it is not worth handing on.
+    Raises InputError as convex() does.
+    """
+    return solved_dual(problem, Using.within(budget, solver))
+
+
+def solved_dual(problem: Problem, using: Using) -> Array | None:
+    """Return dual_point(), by a solver that keeps what it said."""
+    observed = problem.loss.observed
+    try:
+        found = convex(problem, using.solver, using.left())
+    except (ArithmeticError, ValueError) as error:  # a norm whose square is no float, say
+        if isinstance(error, InputError):
+            raise
+        return None
+    using.told.append((found.solver, found.status))
+    W = found.W
+    shape = (observed.m, observed.n) if observed.full else (observed.size,)
+    if W is None or W.shape != shape:
+        return None
+    with np.errstate(all="ignore"):
+        floor = problem.loss.dual_value(np.zeros(shape))
+        return W if problem.loss.dual_value(W) >= floor else None  # false for NaN, inf - inf
+
+
+def posed(problem: Problem) -> Program:
+    """State min F with the data scaled to numbers near 1."""
+    price, cone, Z = gauged(problem)
+    by, observed = units(problem.loss), problem.loss.observed
+    rows, cols = observed.listed
+    seen = cp.vec(Z, order="C")[rows * observed.n + cols]
+    F, q, link, rest = shifted(problem, seen, by)
+    cost = by.cost(problem.lam, 1) * price + stated(problem.loss, F, by) + rest
+    asked = cp.Problem(cp.Minimize(cost), [link, *cone, *domain(problem.loss, F)])
+    return Program(asked, Z, F, q, link, by)
+
+
+def gauged(problem: Problem) -> tuple[Expression, list[Expression], Expression]:
+    """Return Omega, its constraints, and Z."""
+    own(problem)
+    atom, Z = problem.atom, cp.Variable(problem.loss.shape)
+    if isinstance(atom, CP):
+        flat, dims = cp.vec(Z, order="C"), problem.loss.dims
+        price, cone = tensor_omega(flat, dims, atom.gauges, symmetric=atom.symmetric)
+    elif isinstance(atom, RankOne):
+        price, cone = omega(Z, *atom.gauges)
+    elif isinstance(atom, ReLU) and atom.layer.most:
+        size = unit(atom.layer.features)
+        price, cone = largest_omega(Z, atom.layer.features / size, atom.layer)
+        price = price / size
+    elif isinstance(atom, ReLU):
+        price, cone = network_omega(Z, atom.layer)
+    elif isinstance(atom, DeepLinear):
+        price, cone = linear_omega(Z, atom.V)
+    else:
+        price, cone = by_squares(Z, gauge(getattr(atom, "norm")))  # noqa: B009  symmetric
+    return price, cone, Z
+
+
+def own(problem: Problem) -> None:
+    """Raise InputError for an atom or a loss that is not certify's own, or has no relaxation."""
+    atom, loss = problem.atom, problem.loss
+    if isinstance(atom, DeepReLU):
+        raise InputError("no relaxation is known for DeepReLU")
+    if not isinstance(atom, tuple(ATOMS.values())) or not known(loss):
+        got = f"{type(atom).__name__} under {type(loss).__name__}"
+        raise InputError(f"a relaxation needs an atom and a loss of certify's own, got {got}")
+
+
+def shifted(
+    problem: Problem, seen: Expression, by: Units
+) -> tuple[Expression, list[Expression], Expression, Expression]:
+    """Return F, q, the link F = seen + A q, and the penalty of q."""
+    observed = problem.loss.observed
+    F = cp.Variable(observed.size)
+    q = [cp.Variable(int(np.prod(o.shape(observed)))) for o in problem.offsets]
+    fitted, cost = seen, 0.0
+    for o, x in zip(problem.offsets, q, strict=True):
+        fitted = fitted + operator(o, observed) @ x
+        cost = cost + penalty(o, x, problem.loss.shape, by)
+    link = cp.Zero(F - fitted)  # its multiplier is W; with the sides swapped it were -W
+    return F, q, link, cost
+
+
+def read(
+    problem: Problem,
+    program: Program,
+    found: tuple[float, Array, list[Array]],
+    told: tuple[str, str],
+) -> Relaxed:
+    """Return the answer in the caller's units."""
+    value, Z, flat = found
+    observed, by = problem.loss.observed, program.by
+    Z = Z * by.data
+    q = tuple(
+        (x * by.data).reshape(o.shape(observed)) for o, x in zip(problem.offsets, flat, strict=True)
+    )
+    rows, cols = observed.listed
+    field = fielded(problem.loss, Z[rows, cols])
+    W = slope(problem.loss, field, problem.shift(q), program)
+    return Relaxed(by.back(value) + constant(problem.loss), W, Z, q, *told)
+
+
+def fielded(loss: Loss, flat: Array) -> Array:
+    """Return flat numbers as a field."""
+    observed = loss.observed
+    return flat.reshape(observed.m, observed.n) if observed.full else flat
+
+
+def slope(loss: Loss, Z: Array, shift: Array | float, program: Program) -> Array | None:
+    """Return W in -dl(Z + shift): for least squares minus the gradient, else the multiplier.
+
+    A point is known only to the root of the accuracy of its value, and a gradient follows
+    the point; beside a kink it says nothing.  Where the multiplier is missing a gradient
+    with a Lipschitz constant has to do.
+    """
+    found = numbers([Multiplier(program.link.dual_value)])
+    if loss.name == "squared" or (found is None and np.isfinite(loss.curvature)):
+        return -loss.gradient(np.asarray(Z + shift))
+    if found is None:
+        return None
+    held = fielded(loss, found[0].reshape(-1) * program.by.back(1.0, -1))
+    return facing(loss, Z, held, program.by.data)
+
+
+@dataclass(frozen=True)
+class Multiplier:
+    """A constraint's multiplier, read as a variable is."""
+
+    value: Array | None
+
+
+def facing(loss: Loss, Z: Array, held: Array, size: float) -> Array:
+    """Return the multiplier in the domain of d, turned if the solver reports -W.
+
+    At the optimum <W, Z> = lam Omega(Z) >= 0: turned if it is negative by more than a
+    solver's noise about data of this size.
+    """
+    noise = NOISE * float(np.linalg.norm(held)) * (float(np.linalg.norm(Z)) + size)
+    return loss.clip_dual(-held if np.vdot(held, Z) < -noise else held)

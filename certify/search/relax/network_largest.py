@@ -1,0 +1,87 @@
+"""A layer whose samples take the largest of their rows: its gauge lifted, and its polar bounded."""
+
+from typing import Any
+
+import numpy as np
+
+from certify.base.arrays import Array, Ints
+from certify.polar import Proposal
+from certify.polar.ascent.pooled import owners
+from certify.polar.branching.bases import Signed
+from certify.polar.branching.pooled import whole
+from certify.polar.layer_ask import Layer, LayerAsk
+
+from ._cvxpy import Expression, cp
+from ._norms import square
+from ._solve import Using
+from .network_witness import of_tree
+from .omega import Expressed
+
+PAIR = 2  # rows of a sample of which one is the largest: a quadratic equation
+ORDERS = {"l1": np.inf, "linf": 1, "l2": 2}
+
+
+def largest_omega(Z: Expression, F: Array, layer: Layer) -> Expressed:
+    """Return half the cost of the moments M of (h, p, u, v), p = (F u)_+, h_k the largest p_i.
+
+    Nonnegative: p, p - F u, h_k - p_i for each row i of sample k, and sum p_i - h_k; so are
+    their products.  p_i (p_i - f_i u) = 0, and (h_k - p_i)(h_k - p_j) = 0 for two rows.  With
+    |u_k| = |v_k|, Omega(Z) >= 1/2 (tr M_uu + N(M_vv)), N the lifted square of the norm of v.
+    """
+    (m, d), (s, n), own = F.shape, Z.shape, owners(layer)
+    k = s + m + d
+    M = cp.Variable((k + n, k + n), PSD=True)
+    h, p, u = np.eye(s, k), np.eye(m, k, s), np.eye(d, k, s + m)
+    gather = np.eye(s)[own]  # (rows, samples)
+    facts = np.vstack([p, p - F @ u, gather @ h - p, gather.T @ p - h])
+    X = facts @ M[:k, :k] @ facts.T
+    cone = [X >= 0, cp.diag(X[:m, m : 2 * m]) == 0, M[:s, k:] == Z]
+    cone += [X[2 * m + i, 2 * m + j] == 0 for i, j in pairs(own)]
+    if layer.right.cone:
+        sign = 1.0 if layer.right.cone == "+" else -1.0
+        cone += [sign * (facts @ M[:k, k:]) >= 0, M[k:, k:] >= 0]
+    return 0.5 * (cp.trace(M[s + m : k, s + m : k]) + square(layer.right, M[k:, k:])), cone
+
+
+def pairs(own: Ints) -> list[tuple[int, int]]:
+    """Return the rows of the samples that have two, and twice the row of those that have one."""
+    rows = [np.flatnonzero(own == k) for k in range(int(own.max()) + 1)]
+    return [(int(r[0]), int(r[-1])) for r in rows if len(r) <= PAIR]
+
+
+def largest_witness(W: Array, layer: Layer, using: Using) -> Proposal | None:
+    """Return a bound of the polar with its proof, or None if the solver fails.
+
+    One output and one sign of v at a time, by a layer that sums its rows and lies above.
+    """
+    each, uppers, arrays = list[dict[str, Any]](), list[float](), dict[str, Any]()
+    for t, w in enumerate(W.T):
+        found = of_output(w[:, None], layer, using)
+        if found is None:
+            return None
+        prefix = f"s{t}." if W.shape[1] > 1 else ""
+        arrays |= {f"{prefix}{k}": x for k, x in found.proof.items() if isinstance(x, np.ndarray)}
+        each.append({k: x for k, x in found.proof.items() if not isinstance(x, np.ndarray)})
+        uppers.append(found.upper)
+    upper = float(np.linalg.norm(uppers, ORDERS[layer.right.name])) * (1 + 1e-12)
+    told = {"rule": "outputs", "each": each} if W.shape[1] > 1 else each[0]
+    return Proposal(upper, {**told, **arrays})
+
+
+def of_output(w: Array, layer: Layer, using: Using) -> Proposal | None:
+    """Return the larger bound of the signs of one output."""
+
+    def propose(asked: LayerAsk) -> Proposal:
+        """Return a solver's bound of the layer that sums; infinite if it fails."""
+        return of_tree(asked.W, asked.layer, using) or Proposal(np.inf, {"nodes": []})
+
+    ask = LayerAsk(layer, w)
+    upper, texts, arrays = 0.0, list[dict[str, Any]](), dict[str, Any]()
+    for t, sign in enumerate(ask.signs()):
+        made = whole(ask, Signed(layer, w[:, 0], sign), propose)
+        if made.upper == np.inf:
+            return None
+        upper = max(upper, made.upper)
+        arrays |= {f"s{t}.{k}": x for k, x in made.proof.items() if isinstance(x, np.ndarray)}
+        texts.append({"nodes": made.proof["nodes"]})
+    return Proposal(upper, {"rule": "max_pool", "each": texts, **arrays})

@@ -1,0 +1,137 @@
+"""The gauge of a hidden layer, as a convex expression: by all its cells, or lifted.
+
+Omega(Z) is the least sum |u_k||v_k| with sum pool(s(F u_k)) v_k^T = Z.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linprog
+
+from certify.base.arrays import Array, finite, real
+from certify.polar.layer_ask import Layer
+
+from ._cvxpy import Expression, cp
+from ._norms import square
+from ._solve import unit
+from .omega import Expressed, omega
+
+MOST = 400  # cells of a layer that a program lists; beyond it the gauge is lifted
+OPEN = 2.0**-30  # a cell thinner than that is taken to be its neighbours' boundary
+SIGNED = {"": (1, -1), "+": (1,), "-": (-1,)}
+
+
+def patterns(V: object, most: int | None = None) -> npt.NDArray[np.bool_] | None:
+    """Return where V u > 0 in each cell of V's rows, one column a cell: (rows, cells).
+
+    V (rows, d).  Cells are open; a row of zeros is never positive.  None if there are more
+    than `most`.  One linear program for each cell and row: for small d.
+
+    Raises InputError if V is not a finite real matrix.
+    Source: the activation patterns of Pilanci and Ergen (2020).
+    """
+    held = finite(real(V, "V", ndim=2), "V")
+    sizes = np.linalg.norm(held, axis=1)
+    rows = held / np.where(sizes > 0, sizes, 1.0)[:, None]
+    found: dict[tuple[bool, ...], Array] = {(): np.zeros(held.shape[1])}
+    for n, row in enumerate(rows):
+        grown = {}
+        for p, x in found.items():
+            for side in (True, False) if row.any() else (False,):
+                turned = np.where([*p, side], 1.0, -1.0)[:, None] * rows[: n + 1]
+                y = inside(turned[sizes[: n + 1] > 0], x)
+                if y is not None:
+                    grown[*p, side] = y
+        found = grown
+        if most is not None and len(found) > most:
+            return None
+    return np.array(list(found), dtype=bool).T.reshape(len(held), -1)
+
+
+def inside(rows: Array, x: Array) -> Array | None:
+    """Return a point where every row, of length 1, is positive: x, or the deepest in a box."""
+    if float((rows @ x).min(initial=1.0)) > OPEN:
+        return x
+    d = rows.shape[1]
+    A = np.hstack([-rows, np.ones((len(rows), 1))])
+    ends = [(-1.0, 1.0)] * d + [(None, 1.0)]
+    done = linprog(np.r_[np.zeros(d), -1.0], A, np.zeros(len(A)), bounds=ends)
+    return None if done.x is None or done.x[-1] <= OPEN else np.asarray(done.x[:-1])
+
+
+def network_omega(Z: Expression, layer: Layer) -> Expressed:
+    """Return Omega(Z), Z (samples, outputs), and the constraints it needs.
+
+    slope 1         the gauge of a matrix U with pool(F U) = Z: exact where `omega` is
+    one output, l1  over the cells, D_k the activation on cell k: the least
+                    sum |u_k| + |w_k|, sum_k pool(D_k F (u_k - w_k)) = z, u_k and w_k in cell k
+                    (Pilanci and Ergen 2020); exact, each output by itself
+    else            lifted: moments of (p, u, v), p = (F u)_+, doubly nonnegative over p,
+                    p - F u and v where it has a sign; a lower bound
+    """
+    scale = unit(layer.features)
+    F = layer.features / scale
+    if layer.slope == 1:
+        price, cone = of_linear(Z, F, layer)
+        return price / scale, cone
+    cells = None
+    if layer.right.name == "l1" or Z.shape[1] == 1:
+        cells = patterns(F, MOST)
+    price, cone = lifted(Z, F, layer) if cells is None else by_cells(Z, F, layer, cells)
+    return price / scale, cone
+
+
+def linear_omega(Z: Expression, V: Array) -> Expressed:
+    """Return the nuclear norm of the least U, V U = Z: parallel deep linear networks."""
+    scale = unit(V)
+    U = cp.Variable((V.shape[1], Z.shape[1]))
+    return cp.normNuc(U) / scale, [V / scale @ U == Z]
+
+
+def of_linear(Z: Expression, F: Array, layer: Layer) -> Expressed:
+    """Return the gauge of the least U; a free bias adds to every row at no price."""
+    U = cp.Variable((F.shape[1], Z.shape[1]))
+    price, cone = omega(U[:-1] if layer.free else U, layer.left, layer.right)
+    return price, [*cone, layer.pool(np.eye(len(F))) @ F @ U == Z]
+
+
+def by_cells(Z: Expression, F: Array, layer: Layer, cells: npt.NDArray[np.bool_]) -> Expressed:
+    """Return the sum of the lengths of all neurons, two for each cell, sign and output."""
+    (m, count), d = cells.shape, F.shape[1]
+    pool, priced = layer.pool(np.eye(m)), d - layer.free
+    price, cone = 0.0, []
+    signs = np.where(cells, 1.0, -1.0)
+    acts = np.hstack([pool @ (np.where(c, 1.0, layer.slope)[:, None] * F) for c in cells.T])
+    for j in range(Z.shape[1]):
+        total = 0.0
+        for s in SIGNED[layer.right.cone]:
+            U = cp.Variable((d, count))
+            cone.append(cp.multiply(signs, F @ U) >= 0)
+            price = price + cp.sum(cp.norm(U[:priced], 2, axis=0))
+            total = total + s * (acts @ cp.vec(U, order="F"))
+        cone.append(Z[:, j] == total)
+    return price, cone
+
+
+def lifted(Z: Expression, F: Array, layer: Layer) -> Expressed:
+    """Return half the cost of the moments M of (p, u, v): sum of their outer products.
+
+    With |u_k| = |v_k|, Omega(Z) >= 1/2 (tr M_uu + N(M_vv)), N the lifted square of the norm
+    of v.  A free bias has |b| <= reach |u| once a constant has been set aside, at no price.
+    """
+    (m, d), n, a = F.shape, Z.shape[1], layer.slope
+    M = cp.Variable((m + d + n, m + d + n), PSD=True)
+    p, u = np.eye(m, m + d), np.eye(d, m + d, m)
+    facts, k = np.vstack([p, p - F @ u]), m + d
+    X = facts @ M[:k, :k] @ facts.T
+    cone = [X >= 0, cp.diag(X[:m, m:]) == 0]
+    if layer.right.cone:
+        s = 1.0 if layer.right.cone == "+" else -1.0
+        cone += [s * (facts @ M[:k, k:]) >= 0, M[k:, k:] >= 0]
+    made = layer.pool((1 - a) * p + a * F @ u) @ M[:k, k:]
+    priced = cp.trace(M[m : k - layer.free, m : k - layer.free])
+    if layer.free:
+        reach = float(np.linalg.norm(F[:, :-1], axis=1).max() / F[0, -1])
+        cone.append(M[k - 1, k - 1] <= reach**2 * priced)
+        made = made + np.ones((Z.shape[0], 1)) @ cp.Variable((1, n))
+    cone.append(made == Z)
+    return 0.5 * (priced + square(layer.right, M[k:, k:])), cone

@@ -1,0 +1,253 @@
+"""Witnesses of the kernel's rule "network" from a general solver: for a few samples.
+
+What the solver returns is rounded to a grid and made feasible by itself: any N of the right
+signs proves a bound.  It is worth as much as the solver's accuracy.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from certify.atoms import ReLU
+from certify.base.arrays import Array, finite, real
+from certify.base.errors import InputError
+from certify.norms import gauge
+from certify.polar import Proposal, exact_text
+from certify.polar import eigen as spectra
+from certify.polar.layer_ask import Layer
+
+from ._cvxpy import cp
+from ._solve import Using, numbers, unit
+from .witness import matrix_witness
+
+BITS = 40  # of multipliers: short integers for the verifier, far below a solver's accuracy
+MARGINS = (1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6)  # relative
+SIGNS = {"": (1, -1), "+": (1,), "-": (-1,)}
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What holds in a part of the tree, and what its leaf uses.
+
+    sign    1 or -1: only sign * w^T s counts (of one output); 0: both
+    rows    a . u >= 0 for each of these;  cuts: a . (p, u) >= 0; facts in this order
+    radial  whether |u| is a coordinate;  linear: bound the value itself, not its square
+    """
+
+    sign: int = 0
+    rows: Sequence[Array] = ()
+    cuts: Sequence[Array] = ()
+    radial: bool = True
+    linear: bool = False
+
+
+@dataclass(frozen=True)
+class Form:
+    """Over x = (p / tau, u[, s]): C, the facts B x >= 0, and where N may have any sign.
+
+    reach  bounds an unpriced bias;  wide: |x|^2 over |u| = 1
+    """
+
+    C: Array
+    B: Array
+    free: Bools
+    tau: float
+    reach: float
+    wide: float
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A leaf's node without its number, its arrays, and its bound."""
+
+    node: dict[str, Any] = field(default_factory=dict)
+    N: Array = field(default_factory=lambda: np.zeros(0))
+    L: Array = field(default_factory=lambda: np.zeros(0))
+    bound: float = 0.0
+
+
+def network_witness(W: object, atom: ReLU, using: Using | None = None) -> Proposal | None:
+    """Return a bound of sup { |W^T pool(s(F u))|_* : |u| <= 1 } with its proof.
+
+    W (samples, outputs).  With p = (F u)_+, q = (-F u)_+ and s = |u|, the products of the
+    facts p, q, s, |f_i| s - p_i, |f_i| s - q_i >= 0 are nonnegative, and p_i q_i = 0:
+
+        C + B^T N B <= Diag(0, level, bias, radial)
+        =>  the polar, or its square, <= level + radial + bias reach^2.
+
+    One output is split by the sign of w^T s; outputs in l1 are bounded one by one, those in
+    l2 together, in linf the better way of both.  A linear layer is a matrix's polar.
+    None if the solver fails; seconds from some twenty samples on.
+
+    Raises InputError for an atom that is no ReLU or has pool="max", or a W that is not a
+    finite real matrix with a row for each sample.
+    """
+    held, layer = checked(W, atom)
+    return of_sums(held, layer, using or Using())
+
+
+def of_sums(held: Array, layer: Layer, using: Using) -> Proposal | None:
+    """Return the proof of a layer whose samples are sums of rows."""
+    if layer.slope == 1 and (layer.left.name != "l2" or not layer.free):
+        return of_linear(held, layer, using)
+    if layer.right.name == "l1" and held.shape[1] > 1:
+        return by_outputs(held, layer, using)
+    whole = of_tree(held, layer, using)
+    if layer.right.name != "linf" or held.shape[1] == 1 or whole is None:
+        return whole
+    whole = Proposal(whole.upper * held.shape[1] ** 0.5, whole.proof)
+    parted = by_outputs(held, layer, using)
+    return whole if parted is None else min(whole, parted, key=lambda p: p.upper)
+
+
+def checked(W: object, atom: ReLU) -> tuple[Array, Layer]:
+    """Return W as a matrix with the layer's number of rows."""
+    if not isinstance(atom, ReLU):
+        raise InputError(f"atom must be a ReLU, got {type(atom).__name__}")
+    if atom.layer.most:
+        raise InputError("no relaxation is known for a ReLU with pool='max'")
+    held = finite(real(W, "W", ndim=2), "W")
+    atom.check(held.shape)
+    if not held.size:
+        raise InputError(f"W must not be empty, got shape {held.shape}")
+    return held, atom.layer
+
+
+def of_linear(W: Array, layer: Layer, using: Using) -> Proposal | None:
+    """Return the proof of the matrix F^T W."""
+    back = layer.features.T @ layer.spread(W)
+    right = gauge(f"l1{layer.right.cone}") if W.shape[1] == 1 else layer.right  # |v|, any norm
+    return linear(matrix_witness(back, layer.left, right, using))
+
+
+def linear(found: Proposal | None) -> Proposal | None:
+    """Return the proof of a matrix as that of a layer of slope 1."""
+    if found is None:
+        return None
+    arrays = {k: x for k, x in found.proof.items() if isinstance(x, np.ndarray)}
+    of = {k: x for k, x in found.proof.items() if k not in arrays}
+    return Proposal(found.upper, {"rule": "linear", "of": of, **arrays})
+
+
+def by_outputs(W: Array, layer: Layer, using: Using) -> Proposal | None:
+    """Bound each output by itself; the largest for l1, else their sum."""
+    each, told, arrays = [], [], dict[str, Any]()
+    for t, w in enumerate(W.T):
+        found = of_tree(w[:, None], layer, using)
+        if found is None:
+            return None
+        each.append(found.upper)
+        told.append({"rule": "network", "nodes": found.proof["nodes"]})
+        arrays |= {f"s{t}.{k}": x for k, x in found.proof.items() if isinstance(x, np.ndarray)}
+    upper = max(each) if layer.right.name == "l1" else sum(each)
+    return Proposal(upper, {"rule": "outputs", "each": told, **arrays})
+
+
+def of_tree(W: Array, layer: Layer, using: Using) -> Proposal | None:
+    """Return one leaf, or one for each sign of the only output."""
+    signs = SIGNS[layer.right.cone] if W.shape[1] == 1 else (0,)
+    nodes: list[dict[str, Any]] = [{"signs": [1 + k for k in range(len(signs))]}]
+    nodes, arrays, top = nodes if W.shape[1] == 1 else [], dict[str, Any](), 0.0
+    for k, sign in enumerate(signs):
+        found = leaf(W, layer, Part(sign, linear=bool(sign)), using)
+        if found is None:
+            return None
+        nodes.append({"leaf": k, **found.node})
+        arrays |= {f"N{k}": found.N, f"L{k}": found.L}
+        top = max(top, found.bound)
+    return Proposal(top, {"rule": "network", "nodes": nodes, **arrays})
+
+
+def leaf(W: Array, layer: Layer, part: Part, using: Using | None = None) -> Leaf | None:
+    """Solve one leaf, round its multipliers, and bound what they leave."""
+    scale = unit(W)
+    form = formed(W / scale, layer, part)
+    by = scale if part.linear else scale * scale
+    found = solved(form, layer, part, using or Using())
+    if found is None:
+        return None
+    N, levels = found
+    N = spectra.on_grid(np.where(form.free, N, np.maximum(N, 0.0)) * by, BITS)
+    level, bias, radial = (float(spectra.on_grid(x * by, BITS)) for x in levels)
+    form = formed(W, layer, part)
+    G = form.C + form.B.T @ N @ form.B - np.diag(diagonal(form, layer, (level, bias, radial)))
+    G, size = 0.5 * (G + G.T), max(float(np.abs(G).max(initial=0.0)), 1e-290)
+    for margin in MARGINS:
+        shift = max(float(np.linalg.eigvalsh(G)[-1]), 0.0) + margin * size
+        factor = spectra.factorize(G, shift)
+        if factor is None:
+            continue
+        value = max(level + radial, 0.0) + max(bias, 0.0) * form.reach**2 + shift * form.wide
+        node: dict[str, Any] = {"tau": form.tau.hex(), "shift": exact_text(Fraction(shift))}
+        node |= {"level": level.hex(), "bias": bias.hex()}
+        node |= {"radial": radial.hex()} if part.radial else {}
+        node |= {"linear": True} if part.linear else {}
+        bound = (value if part.linear else value**0.5) * (1 + 1e-12)
+        return Leaf(node, N[np.tril_indices(len(N))], spectra.packed(factor), bound)
+    return None
+
+
+def formed(W: Array, layer: Layer, part: Part) -> Form:
+    """Return what the leaf is about."""
+    F, a = layer.features, layer.slope
+    m, d = F.shape
+    tau = unit(F)
+    sizes = np.linalg.norm(F[:, :-1] if layer.free else F, axis=1)
+    reach = float(sizes.max() / F[0, -1]) if layer.free else 0.0
+    far = np.nextafter((sizes + (reach * F[0, -1] if layer.free else 0.0)) * (1 + 1e-15 * d), 9e99)
+    P, U = np.eye(m, m + d) * tau, np.eye(d, m + d, m)
+    p, q = P, P - F @ U
+    facts = [p, q]
+    if part.radial:
+        p, q, U = (np.hstack([x, np.zeros((len(x), 1))]) for x in (p, q, U))
+        s = np.eye(1, m + d + 1, m + d)
+        facts = [p, q, s, far[:, None] * s - p, far[:, None] * s - q]
+    facts += [row[None, :] @ U for row in part.rows]
+    facts += [cut[None, :m] @ p + cut[None, m:] @ U for cut in part.cuts]
+    B = np.vstack(facts)
+    A = (p - a * q).T @ layer.spread(W)
+    C = A @ A.T
+    if part.linear:
+        half = np.zeros((len(A), 1))
+        half[-1] = part.sign / 2
+        C = A @ half.T + half @ A.T
+    free = np.zeros((len(B), len(B)), dtype=bool)
+    i = np.arange(m)
+    free[i, m + i] = free[m + i, i] = True
+    wide = (1 + float((F**2).sum()) / tau**2) * (1 + reach**2) + 1
+    return Form(C, B, free, tau, reach, wide)
+
+
+def diagonal(form: Form, layer: Layer, levels: tuple[float, float, float]) -> Array:
+    """Return Diag(0, level, bias, radial)."""
+    m, d = layer.features.shape
+    level, bias, radial = levels
+    priced = [level] * (d - 1) + [bias] if layer.free else [level] * d
+    return np.array([0.0] * m + priced + [radial] * (len(form.C) - m - d))
+
+
+def solved(form: Form, layer: Layer, part: Part, using: Using) -> tuple[Array, Array] | None:
+    """Return N and (level, bias, radial) of the least bound; None without an answer."""
+    h, k = form.B.shape
+    m, d = layer.features.shape
+    N, S = cp.Variable((h, h), symmetric=True), cp.Variable((k, k), PSD=True)
+    levels = cp.Variable(3)
+    place = np.zeros((k, 3))
+    place[m : m + d, 0] = 1.0
+    if layer.free:
+        place[m + d - 1] = [0.0, 1.0, 0.0]
+    place[m + d :, 2] = 1.0
+    cone = [cp.diag(place @ levels) - form.C - form.B.T @ N @ form.B == S]
+    cone += [cp.multiply((~form.free).astype(float), N) >= 0, levels[1] >= 0]
+    cone += [] if part.radial else [levels[2] == 0]
+    cone += [] if layer.free else [levels[1] == 0]
+    bound = levels[0] + levels[2] + form.reach**2 * levels[1]
+    if not using.solve(cp.Problem(cp.Minimize(bound), cone)):
+        return None
+    found = numbers([N, levels])
+    return None if found is None else (0.5 * (found[0] + found[0].T), found[1])

@@ -1,0 +1,165 @@
+"""The polar sup u^T W v as a convex program, written from the multipliers' side."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from certify.base.arrays import Array, finite, real
+from certify.base.errors import InputError
+from certify.norms import L2, Gauge, gauge
+from certify.polar import Matrix
+
+from ._cvxpy import Expression, cp
+from ._norms import Marks, marks, matched, signs, within
+from ._solve import numbers, solve, unit
+from .omega import Expressed, in_groups
+
+
+@dataclass(frozen=True)
+class RelaxedPolar:
+    """What a solver says of the polar: believe none of it.  No answer: value is None."""
+
+    value: float | None
+    status: str
+
+
+def polar(
+    W: Matrix,
+    left: str | Gauge,
+    right: str | Gauge,
+    solver: str | None = None,
+    budget: float | None = None,
+) -> RelaxedPolar:
+    """Bound sup { u^T W v : |u|_left <= 1, |v|_right <= 1 } by a general solver.
+
+    Exact where omega.exact says so; else the doubly nonnegative relaxation with every
+    norm's lifted square (Grothendieck's for linf), an upper bound.
+    W: (m, n) array or scipy.sparse matrix.
+
+    Raises InputError for an unknown norm, a solver that is not installed, or a W that is
+    not a finite real matrix.
+    """
+    held = matrix(W)
+    norms = gauge(left), gauge(right)
+    for norm, d in zip(norms, held.shape, strict=True):
+        norm.check(d)
+    scale = unit(held)
+    return answered(multipliers(held / scale, *norms), scale, solver, budget)
+
+
+def symmetric_polar(
+    W: Matrix, norm: str | Gauge, solver: str | None = None, budget: float | None = None
+) -> RelaxedPolar:
+    """Bound sup { x^T W x : |x| <= 1 }: exact for l2, else doubly nonnegative.
+
+    Raises InputError as polar() does, and for a W that is not square.
+    """
+    held, g = matrix(W), gauge(norm)
+    if held.shape[0] != held.shape[1]:
+        raise InputError(f"W must be square, got shape {held.shape}")
+    g.check(len(held))
+    scale = unit(held)
+    C, cost, cone = matched(g, len(held))
+    cone += covered(C, (held + held.T) / (2 * scale), marks(g, len(held)))
+    return answered((cost, cone), scale, solver, budget)
+
+
+def matrix(W: Any) -> Array:  # noqa: ANN401  an array or scipy.sparse
+    """Return W as a finite array with an entry."""
+    held = finite(real(W.toarray() if sparse.issparse(W) else W, "W", ndim=2), "W")
+    if not held.size:
+        raise InputError(f"W must not be empty, got shape {held.shape}")
+    return held
+
+
+def answered(
+    program: Expressed, scale: float, solver: str | None, budget: float | None
+) -> RelaxedPolar:
+    """Solve, and return the value in the caller's units."""
+    bound, cone = program
+    status, _, said = solve(cp.Problem(cp.Minimize(bound), cone), solver, budget)
+    found = numbers([bound]) if said else None
+    return RelaxedPolar(None if found is None else float(found[0]) * scale, status)
+
+
+def multipliers(W: Array, left: Gauge, right: Gauge) -> Expressed:
+    """Return P and the constraints under which it bounds the polar."""
+    if left.name == "l1":
+        return by_lines(W, left, right)
+    if right.name == "l1":
+        return by_lines(W.T, right, left)
+    if in_groups(left):
+        return by_groups(W, left, right)
+    if in_groups(right):
+        return by_groups(W.T, right, left)
+    return by_blocks(W, left, right)
+
+
+def by_lines(W: Array, line: Gauge, other: Gauge) -> Expressed:
+    """P >= g*(y) for y = w and -w of every row w, as far as its sign of u allows.
+
+    sup <y, v> over v in its cone is the least dual norm of y + n, <n, v> >= 0 on the cone.
+    """
+    rows = marks(line, len(W))
+    P = cp.Variable(nonneg=True)
+    turned = [W[np.isin(rows, ["*", "+"])], -W[np.isin(rows, ["*", "-"] if signed(other) else "-")]]
+    Y = np.vstack(turned)
+    N, cone = opposed(Y.shape, marks(other, W.shape[1]))
+    return P, [*within(other, Y + N, P), *cone]
+
+
+def signed(norm: Gauge) -> bool:
+    """Whether the dual norm of -y may differ from that of y."""
+    return not norm.free
+
+
+def opposed(shape: tuple[int, int], held: Marks) -> tuple[Expression, list[Expression]]:
+    """Return N with <n, v> >= 0 for its rows n and every v in the cone."""
+    N, s = cp.Variable(shape), signs(held)
+    cone = [N[:, held == "*"] == 0] if (held == "*").any() else []
+    if s.any():
+        k = np.nonzero(s)[0]
+        cone.append(cp.multiply(N[:, k], s[k][None, :]) >= 0)
+    return N, cone
+
+
+def by_groups(W: Array, norm: Gauge, other: Gauge) -> Expressed:
+    """Take the largest polar of a group's rows, u there in the l2 ball."""
+    held, P = marks(norm, len(W)), cp.Variable(nonneg=True)
+    cone = []
+    for g in getattr(norm, "groups"):  # noqa: B009  `in_groups` has said so
+        rows = list(g)
+        if (held[rows] != "0").any():
+            part, more = multipliers(W[rows], L2(cone="".join(held[rows])), other)
+            cone += [*more, part <= P]
+    return P, cone
+
+
+def by_blocks(W: Array, left: Gauge, right: Gauge) -> Expressed:
+    """[[C_a, -W], [-W^T, C_b]] - N psd, <C, x x^T> <= c |x|^2 for each norm.
+
+    For |u|, |v| <= 1: 0 <= z^T (...) z <= c_a + c_b - 2 u^T W v - z^T N z with z = (u; v),
+    and z^T N z >= 0.
+    """
+    m, n = W.shape
+    (A, a, some), (B, b, more) = matched(left, m), matched(right, n)
+    C = cp.bmat([[A, np.zeros((m, n))], [np.zeros((n, m)), B]])
+    both = np.block([[np.zeros((m, m)), W], [W.T, np.zeros((n, n))]])
+    held = np.hstack([marks(left, m), marks(right, n)])
+    return (a + b) / 2, [*some, *more, *covered(C, both, held)]
+
+
+def covered(C: Expression, W: Array, held: Marks) -> list[Expression]:
+    """C - W - N psd, N >= 0 where the signs of two coordinates allow it (free at zeros)."""
+    k, s = len(W), signs(held)
+    S = cp.Variable((k, k), PSD=True)
+    N = C - W - S
+    signed_pairs = np.outer(s, s)
+    zero = (held == "0")[:, None] | (held == "0")[None, :]
+    free = (signed_pairs == 0) & ~zero
+    cone = [cp.multiply(free.astype(float), N) == 0]
+    if s.any():
+        cone.append(cp.multiply(signed_pairs, N) >= 0)
+    return cone

@@ -1,0 +1,147 @@
+"""The method "cvxpy": which problems it takes, and a bound of any atom's polar."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from certify.atoms import ATOMS, Atom
+from certify.base.arrays import Array
+from certify.base.errors import InputError
+from certify.norms import gauge
+from certify.polar import Proposal
+from certify.polar.layer_ask import Layer
+from certify.problem import Problem
+
+from ._solve import Using, must_be_installed
+from .convex import own
+from .network_largest import largest_witness
+from .network_witness import linear, of_sums
+from .symmetric_witness import symmetric_witness
+from .tensor_polar import Tensor, halves
+from .tensor_witness import proposed
+from .witness import matrix_witness, witness
+
+SIDE = 80  # of a semidefinite matrix: a solver takes a minute
+UNITS = 32  # rows and inputs of a hidden layer: its polar has the products of four facts a row
+ENTRIES = 4096  # observed: the solver's own units of a loss
+MATRIX = 2  # modes
+CURE = "the engine takes any size: leave out method='cvxpy'"
+
+
+def require(problem: Problem, solver: str | None = None) -> None:
+    """Raise InputError for a problem that the method does not take, saying why.
+
+    An unknown solver, lam = 0, an atom or loss without a relaxation, or one that is too large.
+    """
+    must_be_installed(solver)
+    if problem.lam == 0:
+        raise InputError("no relaxation is known at lam = 0, where the rank is fixed; give lam > 0")
+    own(problem)
+    count = problem.loss.observed.size
+    if count > ENTRIES:
+        raise InputError(f"method='cvxpy' takes {ENTRIES} observed entries, got {count}; {CURE}")
+    require_small(problem.atom, problem.loss.dims)
+
+
+def require_small(atom: Any, dims: Sequence[int]) -> None:  # noqa: ANN401  an atom of ours
+    """Raise InputError if the relaxation of a polar is larger than the method takes."""
+    layer = getattr(atom, "layer", None)
+    if layer is not None and layer.slope != 1:
+        units, most = sum(layer.features.shape), UNITS
+        told = "rows and inputs of a layer"
+    else:
+        units, most = side_of(atom, tuple(dims)), SIDE
+        told = "rows and columns of a semidefinite matrix"
+    if units > most:
+        raise InputError(f"method='cvxpy' takes {most} {told}, got {units}; {CURE}")
+
+
+def side_of(atom: Any, dims: tuple[int, ...]) -> int:  # noqa: ANN401  an atom of ours
+    """Return the side of the semidefinite matrix of an atom that is linear in its data."""
+    if atom.kind == "symmetric" or (atom.kind == "cp" and atom.symmetric and len(dims) == MATRIX):
+        return dims[0]
+    if atom.kind == "relu":
+        inputs = atom.layer.features.shape[1]
+        return 0 if "l1" in names(atom) or dims[1] == 1 else inputs + dims[1]
+    if atom.kind == "deep_linear":
+        return int(atom.V.shape[1] + dims[1])
+    if len(dims) == MATRIX:
+        return 0 if "l1" in names(atom) else sum(dims)
+    kept = dims if atom.symmetric else rest(atom, dims)
+    if len(kept) <= MATRIX:
+        return 0 if len(kept) < len(dims) and "l1" in names(atom)[-MATRIX:] else sum(kept)
+    rows = halves(kept)
+    small = int(np.prod([kept[k] for k in rows]))
+    return small + int(np.prod(kept)) // small
+
+
+def names(atom: Any) -> list[str]:  # noqa: ANN401  an atom of ours
+    """Return the names of the norms."""
+    return [g.name for g in atom.gauges]
+
+
+def rest(atom: Any, dims: tuple[int, ...]) -> tuple[int, ...]:  # noqa: ANN401  a CP
+    """Return the sizes of a tensor's slices along its l1 modes, two modes at least."""
+    kept = [(n, name) for n, name in zip(dims, names(atom), strict=True)]
+    while len(kept) > MATRIX and any(name == "l1" for _, name in kept):
+        kept.remove(next(pair for pair in kept if pair[1] == "l1"))
+    return tuple(n for n, _ in kept)
+
+
+def propose(atom: Atom, W: Any, using: Using) -> Proposal | None:  # noqa: ANN401  a polar Matrix
+    """Return a bound of the polar of W by a solver, or None where it has none.
+
+    Believe it as little as the solver: the kernel proves what it is worth.
+    Raises InputError for an atom without a relaxation, or sizes beyond the method's.
+    """
+    must_be_installed(using.solver)
+    if not isinstance(atom, tuple(ATOMS.values())) or atom.kind not in BOUNDS:
+        raise InputError(f"no relaxation is known for {type(atom).__name__}")
+    held = np.asarray(W.toarray() if sparse.issparse(W) else W, dtype=np.float64)
+    require_small(atom, held.shape)
+    try:
+        with np.errstate(all="ignore"):  # a liar's numbers may be anything
+            found = BOUNDS[atom.kind](atom, held, using)
+    except (ArithmeticError, np.linalg.LinAlgError, ValueError):
+        return None
+    return found if found is not None and np.isfinite(found.upper) else None
+
+
+def of_pair(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN401
+    """Return the bound of u^T W v."""
+    left, right = atom.gauges
+    return matrix_witness(W, left, right, using)
+
+
+def of_square(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN401
+    """Return the bound of x^T W x."""
+    return symmetric_witness(W, atom.gauge, using)
+
+
+def of_tensor(atom: Any, T: Array, using: Using) -> Proposal | None:  # noqa: ANN401
+    """Return the bound of a tensor, of its slices, or of a matrix."""
+    if T.ndim == MATRIX and atom.symmetric:
+        return symmetric_witness(T, atom.gauges[0], using)
+    return proposed(Tensor(T, atom.gauges, atom.symmetric), using)
+
+
+def of_layer(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN401
+    """Return the bound of a hidden layer."""
+    layer: Layer = atom.layer
+    return largest_witness(W, layer, using) if layer.most else of_sums(W, layer, using)
+
+
+def of_deep(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN401
+    """Return the bound of parallel deep linear networks: the spectral norm of V^T W."""
+    return linear(witness(atom.V.T @ W, gauge("l2"), gauge("l2"), using))
+
+
+BOUNDS: dict[str, Callable[[Any, Array, Using], Proposal | None]] = {
+    "rank_one": of_pair,
+    "symmetric": of_square,
+    "cp": of_tensor,
+    "relu": of_layer,
+    "deep_linear": of_deep,
+}

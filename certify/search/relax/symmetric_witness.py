@@ -1,0 +1,80 @@
+"""Witnesses of the kernel's conic rule for sup { x^T W x : |x| <= 1 }, one factor for both."""
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from certify.base.arrays import Array
+from certify.norms import Gauge
+from certify.polar import Proposal, exact_text
+from certify.polar import eigen as spectra
+
+from ._cvxpy import cp
+from ._norms import marks, signs
+from ._solve import Using, numbers, unit
+from .polar_sdp import covered
+from .witness import BITS, MARGINS, priced, side, wide
+
+
+def symmetric_witness(W: Array, norm: Gauge, using: Using | None = None) -> Proposal | None:
+    """Return a bound of sup x^T W x with its conic proof, or None if the solver fails.
+
+        S + N <= Diag(D) + T + t I,  S = (W + W^T) / 2,  N_ij >= 0 where x_i x_j >= 0
+        =>  sup x^T W x <= cost(D, T) + t wide.
+
+    W (d, d); norm: l2, l1 or linf, with a sign or none.
+    """
+    d, scale = len(W), unit(W)
+    S = W / 2 + W.T / 2
+    found = solved(S / scale, norm, using or Using())
+    if found is None:
+        return None
+    D, T, N = found
+    s, arrays = signs(marks(norm, d)), dict[str, Any]()
+    N = np.outer(s, s) * np.maximum(np.outer(s, s) * spectra.on_grid(N * scale, BITS), 0.0)
+    D = spectra.on_grid(D * scale, BITS)
+    G = S + N - np.diag(D)
+    cost = priced(norm, D, None)
+    if T is not None:
+        T = spectra.on_grid(T * scale, BITS)
+        G, arrays["S0.left"] = G - T, T[np.tril_indices(d)]
+        cost = float(np.abs(T).max())
+    arrays["D0"] = D
+    if s.any():
+        arrays["N0"] = np.abs(N)[np.tril_indices(d)]
+    return closed(G, cost, wide(norm, d), arrays)
+
+
+def solved(S: Array, norm: Gauge, using: Using) -> tuple[Array, Array | None, Array] | None:
+    """Return D, T and N of the least bound; None without an answer."""
+    d = len(S)
+    own = side(norm, d)
+    cone = covered(own.C, S, marks(norm, d))
+    program = cp.Problem(cp.Minimize(own.cost), [*own.cone, *cone])
+    if not using.solve(program):
+        return None
+    psd = next(v for v in program.variables() if v.attributes["PSD"])
+    found = numbers([own.C, psd])
+    if found is None:
+        return None
+    C, N = found[0], found[0] - S - found[1]
+    N = 0.5 * (N + N.T)
+    if norm.name == "l1":
+        return np.zeros(d), 0.5 * (C + C.T), N
+    return np.diagonal(C).copy(), None, N
+
+
+def closed(G: Array, cost: float, far: float, arrays: dict[str, Any]) -> Proposal | None:
+    """Return the proof of one leaf: G <= shift I by a Cholesky factor."""
+    size = max(float(np.abs(G).max(initial=0.0)), 1e-290)
+    top = float(np.linalg.eigvalsh(G)[-1])
+    for margin in MARGINS:
+        shift = max(top, -size) + margin * size
+        factor = spectra.factorize(G, shift)
+        if factor is not None:
+            node = {"leaf": 0, "shift": exact_text(Fraction(shift))}
+            held = {"L0": spectra.packed(factor), **arrays}
+            upper = (cost + max(shift, 0.0) * far) * (1 + 1e-14)
+            return Proposal(upper, {"rule": "conic", "nodes": [node], **held})
+    return None

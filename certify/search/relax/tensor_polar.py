@@ -1,0 +1,219 @@
+"""The polar of a tensor by a general solver: an upper bound, of real vectors, untrusted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import permutations
+from math import factorial, prod
+
+import numpy as np
+
+from certify.base.arrays import Array, finite, real
+from certify.base.errors import InputError
+from certify.norms import Gauge, gauge
+
+from ._cvxpy import Expression, cp
+from ._groups import Group
+from ._norms import marks, signs
+from ._solve import numbers, solve, unit
+from .polar_sdp import RelaxedPolar, polar
+
+MATRIX = 2  # modes
+NORMS = ("l1", "l2", "linf")
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """What is asked: sup <T, x^1 o ... o x^K> over unit balls, or of one x in all modes."""
+
+    T: Array
+    gauges: tuple[Gauge, ...]
+    symmetric: bool = False
+
+    @property
+    def flat(self) -> bool:
+        """Whether it is the polar of a matrix."""
+        return self.T.ndim == MATRIX and not self.symmetric
+
+
+@dataclass(frozen=True)
+class Form:
+    """S and the groups of modes of its rows and columns.
+
+    A symmetric tensor is replaced by the sum over all orders of its modes, K! times it;
+    for even K one group is enough ("square"), else there are two ("hat").
+    """
+
+    rows: tuple[int, ...]
+    groups: tuple[Group, ...]
+    S: Array
+    count: int
+
+    @property
+    def kind(self) -> str:
+        """The name of the form."""
+        return "square" if len(self.groups) == 1 else "hat"
+
+    @property
+    def size(self) -> int:
+        """The size of G."""
+        return sum(g.size for g in self.groups)
+
+
+@dataclass(frozen=True)
+class Program:
+    """The least bound, and the variables: of each group J, P and D; and N."""
+
+    asked: Expression
+    bound: Expression
+    nulls: tuple[Expression, ...]
+    lifts: tuple[Expression, ...]
+    cubes: tuple[Expression, ...]
+    N: Expression
+
+
+def tensor_polar(
+    T: object,
+    norms: Sequence[str | Gauge],
+    *,
+    symmetric: bool = False,
+    solver: str | None = None,
+    budget: float | None = None,
+) -> RelaxedPolar:
+    """Bound sup { <T, x^1 o ... o x^K> : |x^k|_k <= 1 } by the partial-transpose relaxation.
+
+    The modes are parted into groups A and B, S is T with rows A and columns B.  For every
+    J_A and J_B that are nonnegative on products, and N >= 0 where products are,
+
+        [[J_A, S + N], [(S + N)^T, J_B]] <= Diag(D) + t I
+
+    bounds twice the polar by what D and t cost over the balls.  An l1 mode is parted into
+    slices first.  symmetric: the same x in every mode.  Over complex vectors the value may
+    be larger.
+
+    Raises InputError for norms other than l1, l2 and linf, a solver that is not installed,
+    or a T that is not a finite real array with an axis for each norm.
+    """
+    told = [bounded(part, solver, budget) for part in parted(posed(T, norms, symmetric=symmetric))]
+    failed = [t for t in told if t.value is None]
+    return failed[0] if failed else max(told, key=lambda t: t.value or 0.0)
+
+
+def posed(T: object, norms: Sequence[str | Gauge], *, symmetric: bool) -> Tensor:
+    """Return what is asked, checked."""
+    gauges = tuple(gauge(n) for n in norms)
+    held = finite(real(T, "T"), "T")
+    if held.ndim != len(gauges) or held.ndim < MATRIX or not held.size:
+        raise InputError(f"T must have {len(gauges)} axes, two or more, got shape {held.shape}")
+    for g, n in zip(gauges, held.shape, strict=True):
+        g.check(n)
+        if g.name not in NORMS or len(g.cone) > 1:
+            raise InputError(f"norms must be {', '.join(NORMS)}, with a sign or none, got {g}")
+    if symmetric and (len(set(held.shape)) > 1 or len(set(gauges)) > 1):
+        raise InputError(f"a symmetric T must have one size and one norm, got {held.shape}")
+    return Tensor(held, gauges, symmetric)
+
+
+def parted(asked: Tensor) -> list[Tensor]:
+    """Return the slices of the l1 modes, each with the signs its unit vector may have.
+
+    A free mode among the others takes a slice's sign, so one of them is enough there.
+    """
+    at = sliced(asked)
+    if at is None:
+        return [asked]
+    return [piece for part in slices_of(asked, at) for piece in parted(part)]
+
+
+def sliced(asked: Tensor) -> int | None:
+    """Return the first l1 mode of a tensor that is no matrix."""
+    found = [k for k, g in enumerate(asked.gauges) if g.name == "l1"]
+    return found[0] if found and not asked.symmetric and not asked.flat else None
+
+
+def slices_of(asked: Tensor, at: int) -> list[Tensor]:
+    """Return the slices of mode `at` with a sign that its unit vectors may have."""
+    g, rest = asked.gauges[at], asked.gauges[:at] + asked.gauges[at + 1 :]
+    own = {"+": (1.0,), "-": (-1.0,), "": (1.0, -1.0)}[g.cone]
+    own = own[:1] if any(g.free for g in rest) else own
+    parts = np.moveaxis(asked.T, at, 0)
+    return [Tensor(sign * part, rest) for sign in own for part in parts]
+
+
+def bounded(asked: Tensor, solver: str | None, budget: float | None) -> RelaxedPolar:
+    """Solve one part."""
+    if asked.flat:
+        left, right = asked.gauges
+        return polar(asked.T, left, right, solver, budget)
+    scale = unit(asked.T)
+    program = programmed(formed(replace(asked, T=asked.T / scale)))
+    status, _, said = solve(program.asked, solver, budget)
+    found = numbers([program.bound]) if said else None
+    return RelaxedPolar(None if found is None else float(found[0]) * scale, status)
+
+
+def formed(asked: Tensor) -> Form:
+    """Choose the groups: halves of a symmetric tensor, else of the most equal sizes."""
+    K, dims, S = asked.T.ndim, asked.T.shape, asked.T
+    rows, count = tuple(range(K // 2)), factorial(K)
+    if asked.symmetric:
+        S = np.sum([np.transpose(S, p) for p in permutations(range(K))], axis=0)
+    else:
+        rows, count = halves(dims), 1
+    others = tuple(k for k in range(K) if k not in rows)
+    groups = tuple(
+        Group(tuple(asked.gauges[k] for k in g), tuple(dims[k] for k in g), asked.symmetric)
+        for g in (rows, others)
+    )
+    flat = np.transpose(S, rows + others).reshape(groups[0].size, groups[1].size)
+    return Form(rows, groups[: 1 if asked.symmetric and K % 2 == 0 else 2], flat, count)
+
+
+def halves(dims: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the modes of the smaller group, as large as it can be."""
+    K = len(dims)
+    sets = [tuple(k for k in range(K) if code >> k & 1) for code in range(1, 2**K - 1)]
+    small = [s for s in sets if prod(dims[k] for k in s) ** 2 <= prod(dims)]
+    return max(small, key=lambda s: (prod(dims[k] for k in s), len(s)))
+
+
+def programmed(form: Form) -> Program:
+    """State the least bound over all multipliers."""
+    groups, t = form.groups, cp.Variable(nonneg=True)
+    nulls = tuple(cp.Variable(max(g.nulls.shape[1], 1)) for g in groups)
+    lifts = tuple(cp.Variable(max(g.lifts.shape[1], 1), nonneg=True) for g in groups)
+    cubes = tuple(cp.Variable(g.size, nonneg=True) for g in groups)
+    N, S = covered(form)
+    pairs = zip(groups, nulls, lifts, strict=True)
+    J = [multiplied(g.nulls, k, g.size) + multiplied(g.lifts, p, g.size) for g, k, p in pairs]
+    G = J[0] + S if len(J) == 1 else cp.bmat([[J[0], S], [S.T, J[1]]])
+    psd = cp.Variable((form.size, form.size), PSD=True)
+    cone = [cp.diag(cp.hstack(cubes)) + t * np.eye(form.size) - G == psd]
+    if not any(g.cubic for g in groups):  # then t says it all
+        cone += [d == 0 for d in cubes]
+    spent = sum(cp.max(g.cubes @ d) + t * g.wide for g, d in zip(groups, cubes, strict=True))
+    bound = spent / (len(groups) * form.count)
+    return Program(cp.Problem(cp.Minimize(bound), cone), bound, nulls, lifts, cubes, N)
+
+
+def multiplied(basis: Expression, x: Expression, size: int) -> Expression:
+    """Return the matrix of these multipliers."""
+    if not basis.shape[1]:
+        return np.zeros((size, size))
+    return cp.reshape(basis @ x, (size, size), order="C")
+
+
+def covered(form: Form) -> tuple[Expression, Expression]:
+    """Return N, of the sign of all factors' product where there is one, and S + N."""
+    own = [entry_signs(g) for g in form.groups]
+    if len(own) == 1 or not all(s.all() for s in own):
+        return None, form.S
+    N = cp.multiply(np.outer(*own), cp.Variable(form.S.shape, nonneg=True))
+    return N, form.S + N
+
+
+def entry_signs(g: Group) -> Array:
+    """Return the sign of every product of a group, 0 where it has none."""
+    out: Array = np.ones(1)
+    for own, n in zip(g.gauges, g.dims, strict=True):
+        out = np.asarray(np.kron(out, signs(marks(own, n))))
+    return out

@@ -1,0 +1,1 @@
+"""From a candidate to better factors: at its own size, then at any."""

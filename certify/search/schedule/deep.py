@@ -1,0 +1,87 @@
+"""Parallel deep networks by their twins with one hidden layer.
+
+A network of layers that pass one unit on, each with the K-th root of a neuron's weight, has the
+output and the theta of that neuron: for linear layers always, for relu because hidden values
+are >= 0.  So better neurons are better deep networks; a linear one is itself a sum of
+neurons, by the singular values of V's weights.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+
+from certify.atoms import DeepLinear, Factors, ReLU
+from certify.atoms._layers import thread
+from certify.base.arrays import Array
+from certify.base.clock import Clock
+from certify.problem import Problem
+from certify.search.descent import alternating as descent
+from certify.search.descent.alternating import State
+from certify.search.found import Found
+from certify.search.meta_algorithm import lowest
+
+from .layers import trail
+
+FAINT = 1e-13  # relative: singular values that are no neuron
+
+
+def deep_trail(problem: Problem, start: State, clock: Clock, seed: int, epsilon: float) -> Found:
+    """Search among neurons, and write each point met as parallel deep networks."""
+    atom = problem.atom
+    linear = isinstance(atom, DeepLinear)
+    V = getattr(atom, "V")  # noqa: B009  a deep atom
+    twin = Problem(
+        problem.loss,
+        ReLU(V, activation="linear" if linear else "relu"),
+        problem.lam,
+        problem.offsets,
+    )
+    first = neurons(start.factors) if linear else none(V.shape[1], problem.loss.shape[1])
+    found = trail(twin, descent.state(twin, first, start.q or None), clock, seed, epsilon)
+    deep = [(name, up(problem, s)) for name, s in found.steps]
+    deep += [("neurons", up(problem, s)) for s in (found.same, found.best)]
+    met = [("start", start), *sorted(deep, key=lambda p: -p[1].value)]
+    falling = [met[0], *(b for a, b in pairwise(met) if b[1].value < start.value)]
+    small = [s for _, s in met if s.size <= start.size]
+    return Found(tuple(falling), lowest(small), lowest([s for _, s in met]), found.duals)
+
+
+def none(d: int, outputs: int) -> Factors:
+    """Return no neurons."""
+    return np.zeros((d, 0)), np.zeros((outputs, 0))
+
+
+def neurons(factors: Factors) -> Factors:
+    """Return the neurons of linear networks: the singular vectors of their products."""
+    U, V = [], []
+    for k in range(factors[0].shape[-1]):
+        product = factors[0][..., k]
+        for x in factors[1:]:
+            product = product @ x[..., k]
+        left, values, right = np.linalg.svd(product, full_matrices=False)
+        kept = values > FAINT * values[0] if values[0] > 0 else np.zeros(len(values), dtype=bool)
+        root = np.sqrt(values[kept])
+        U.append(left[:, kept] * root)
+        V.append(right[kept].T * root)
+    empty = none(factors[0].shape[0], factors[-1].shape[1])
+    return np.hstack([empty[0], *U]), np.hstack([empty[1], *V])
+
+
+def up(problem: Problem, s: State) -> State:
+    """Return the deep networks of neurons."""
+    nets = [layers_of(problem, u, v) for u, v in zip(s.factors[0].T, s.factors[1].T, strict=True)]
+    shapes = problem.atom.shapes(problem.loss.dims)
+    parts = [
+        np.stack([net[k] for net in nets], axis=-1) if nets else np.zeros((*shape, 0))
+        for k, shape in enumerate(shapes)
+    ]
+    return descent.state(problem, tuple(parts), s.q or None)
+
+
+def layers_of(problem: Problem, u: Array, v: Array) -> Factors:
+    """Return the layers that pass one neuron on, all of one norm."""
+    hidden = getattr(problem.atom, "hidden")  # noqa: B009  a deep atom
+    a, b = float(np.linalg.norm(u)), float(np.linalg.norm(v))
+    weight = (a * b) ** (1.0 / (len(hidden) + 1))
+    unit = thread(u / (a or 1.0), v / (b or 1.0), hidden)
+    return tuple(weight * x for x in unit)

@@ -1,0 +1,167 @@
+"""Better networks where a sample takes the largest of its rows, by neurons that earn more.
+
+Neurons of theta 1 are kept, phi_1, ..., phi_r.  Their prices s >= 0 solve a convex problem,
+
+    min  l(sum s_i phi_i + A q) + lam sum s_i;
+
+W = -grad l there, the neuron that earns most by W is added, and all weights go down together by
+the gradient of the rows that are the largest.  Where two rows tie there is none, and a point
+that is no better is not taken.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy import optimize
+
+from certify.atoms import Factors
+from certify.base.arrays import Array
+from certify.base.clock import Clock
+from certify.polar.ascent.layers import attain
+from certify.polar.ascent.pooled import Largest
+from certify.polar.layer_ask import LayerAsk
+from certify.problem import Problem
+from certify.search.coordinates.layers import Net
+from certify.search.descent import alternating as descent
+from certify.search.descent.alternating import State
+from certify.search.found import Found
+from certify.search.meta_algorithm import largest, lowest
+
+ROUNDS, ALONE = 40, 0.3  # of a search; share of the budget for the candidate's own size
+STEPS = 300  # of all weights together, in a round
+CLOSE, EXCESS = 0.05, 1e-9  # of epsilon: the gap that ends a search; relative, over lam
+FAINT = 1e-9  # a neuron under this share of the largest is dropped
+STALL = 1e-13  # relative gain of a round that ends a search at one size
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """A network's problem while it is searched."""
+
+    net: Net
+    expired: Callable[[], bool]
+
+    @property
+    def problem(self) -> Problem:
+        """The problem."""
+        return self.net.problem
+
+    def ask(self, W: Array, seed: int) -> LayerAsk:
+        """Return the ask of a dual point's polar."""
+        return LayerAsk(self.net.layer, self.net.dense(W), seed=seed)
+
+    def state(self, now: State, factors: Factors) -> State:
+        """Return factors with both norms equal, and offsets fitted; the old state if better."""
+        held = self.net.balanced(factors)
+        keep = self.net.sizes(held) > FAINT * self.net.sizes(held).max(initial=0.0)
+        found = descent.state(self.problem, tuple(x[:, keep] for x in held))
+        return lowest([now, found])
+
+    def priced(self, now: State) -> State:
+        """Return the best prices of the neurons there are."""
+        units = self.net.units(now.factors)
+        lam = self.problem.lam
+
+        def at(s: Array) -> tuple[float, Array]:
+            """Return the objective of prices, and its gradient."""
+            factors = units[0] * s, units[1]
+            W = self.problem.dual_point(factors, now.q)
+            earned, _ = self.problem.atom.earned(W, units, self.problem.loss.observed)
+            return self.problem.objective(factors, now.q), lam - np.asarray(earned)
+
+        start = self.net.sizes(now.factors)
+        if not start.size:
+            return now
+        found = optimize.minimize(
+            at,
+            start,
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(0.0, None)] * start.size,
+            options={"ftol": 1e-16, "gtol": 1e-13, "maxiter": STEPS},
+        )
+        return self.state(now, self.net.scaled(units, found.x))
+
+    def moved(self, now: State) -> State:
+        """Return all weights after a descent together."""
+        U, V = self.net.balanced(now.factors)
+        d, lam, low = len(U), self.problem.lam, self.net.right.sides(len(V))
+        r = U.shape[1]
+
+        def at(z: Array) -> tuple[float, Array]:
+            """Return the objective of weights with half the squares as their price."""
+            u, v = z[: d * r].reshape(d, r), z[d * r :].reshape(-1, r)
+            W = self.problem.dual_point((u, v), now.q)
+            dense, hidden = self.net.dense(W), self.net.hidden(u)
+            run = Largest(self.ask(W, 0))
+            slopes = lam * u - run.slopes(u, v), lam * v - dense.T @ hidden
+            held = np.asarray(self.problem.atom.theta((u, v))).sum()
+            value = self.problem.objective((u, v), now.q) - lam * held
+            value += 0.5 * lam * float(np.square(z).sum())
+            return value, np.concatenate([x.reshape(-1) for x in slopes])
+
+        if not r:
+            return now
+        ends = [(-np.inf, np.inf)] * (d * r)
+        ends += [(a, b) for a, b in zip(*low, strict=True) for _ in range(r)]
+        start = np.concatenate([U.reshape(-1), V.reshape(-1)])
+        found = optimize.minimize(
+            at, start, jac=True, method="L-BFGS-B", bounds=ends, options={"maxiter": STEPS}
+        )
+        z = found.x
+        return self.state(now, (z[: d * r].reshape(d, r), z[d * r :].reshape(-1, r)))
+
+
+@np.errstate(all="ignore")
+def grown(run: Pooled, start: State, seed: int, told: tuple[float, int | None]) -> list[State]:
+    """Return the states met; told: the gap that is wanted, and the most neurons there may be."""
+    wanted, cap = told
+    now, met = run.priced(start), list[State]()
+    for k in range(ROUNDS):
+        before = now.value
+        now = run.priced(run.moved(now))
+        met.append(now)
+        W = run.problem.dual_point(now.factors, now.q)
+        if run.expired() or not np.isfinite(W).all():
+            break
+        top, (u, v) = attain(run.ask(W, seed + k))
+        lam = run.problem.lam
+        gap = (top / lam - 1) * lam * float(run.net.sizes(now.factors).sum())
+        if top <= lam * (1 + EXCESS) or (now.size and gap <= wanted):
+            break
+        if cap is not None and now.size >= cap:
+            if before - now.value <= STALL * abs(now.value):
+                break
+            continue
+        now = run.priced(appended(run, now, (u, v), top))
+    return met
+
+
+def appended(run: Pooled, now: State, x: tuple[Array, Array], top: float) -> State:
+    """Return the state with one neuron more, of the price that least squares would give it."""
+    problem = run.problem
+    size = float(np.square(problem.atom.phi(x)).sum()) * problem.loss.curvature
+    price = (top - problem.lam) / size if 0 < size < np.inf else 1.0
+    root = np.sqrt(price)
+    factors = tuple(np.column_stack([a, root * b]) for a, b in zip(now.factors, x, strict=True))
+    return State(factors, now.q, problem.objective(factors, now.q))
+
+
+def max_trail(problem: Problem, start: State, clock: Clock, seed: int, epsilon: float) -> Found:
+    """Improve at the candidate's size, then with as many neurons as earn their price."""
+    net, wanted = Net(problem), CLOSE * epsilon
+    own = Pooled(net, clock.share(ALONE).expired)
+    first = grown(own, start, seed, (wanted, start.size))
+    every = Pooled(net, clock.expired)
+    rest = grown(every, lowest([start, *first]), seed, (wanted, None))
+    small = lowest([start, *(s for s in [*first, *rest] if s.size <= start.size)])
+    best = lowest([small, *rest])
+    if best.size > start.size > 0 and start.value - small.value <= epsilon:
+        cut = largest(problem, best, start.size)
+        again = grown(own, cut, seed, (wanted, start.size)) if np.isfinite(cut.value) else []
+        small = lowest([small, *(s for s in again if s.size <= start.size)])
+    met = [("start", start), *(("neurons", s) for s in [*first, *rest])]
+    falling = (met[0], *(b for a, b in pairwise(met) if b[1].value < a[1].value))
+    return Found(falling, small, lowest([small, best]))
