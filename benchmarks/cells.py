@@ -144,7 +144,7 @@ def table() -> str:
 
 HEAD = """# What every norm pair and loss reaches
 
-Written by `python benchmarks/cells.py --write`; `tests/test_cells.py` runs cells anew and
+Written by `python benchmarks/cells.py --write`; `tests/project/test_cells.py` runs cells anew and
 fails if one claims more than it does. A cell is the zero model of a 3 x 2 question where
 it is optimal by a hair (2**-20 of lam): a closed or tight bound certifies it, a loose one
 leaves a bracket. Every verdict is proved again by `verify`, exactly. The first table is of

@@ -119,8 +119,9 @@ class Runner:
 
 def test_files() -> list[str]:
     """Return the test files that speak of the kernel."""
-    names = sorted(p.name for p in (ROOT / "tests").glob("test_*.py"))
-    return [f"tests/{n}" for n in names if not n[5:].startswith(ELSEWHERE)]
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    held = [p for p in files if not p.name[5:].startswith(ELSEWHERE)]
+    return [p.relative_to(ROOT).as_posix() for p in held]
 
 
 def parsed(arguments: Sequence[str]) -> argparse.Namespace:

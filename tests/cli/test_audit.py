@@ -1,0 +1,441 @@
+"""Audits: many models, one table, one status; killed and resumed, copied and verified."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from certify import InputError, check
+from certify.cli import audit, main
+from certify.cli.audit import _book as book
+from tests import audit_fits as fits
+from tests.browser import CHROMIUM, laid_out
+from tests.cli.test_outputs import interruptible
+from tests.pipeline.test_report import Page
+from tests.question_files import inside, write
+
+pytest.importorskip("sklearn")
+FITS = ("pca", "svd", "nmf", "nuclear", "lasso", "logistic", "symmetric", "tensor")
+REST = ("network", "deep")
+TIMED = ("nmf",)  # searched until its budget ends: what it finds better depends on the clock
+OPTIMUM = {"pca": "CERTIFIED", "svd": "CERTIFIED", "nuclear": "REFUTED", "wrong": "FAILED"}
+
+
+def planned(folder, names, extra=""):
+    """Write an audit.toml beside a copy of the fits."""
+    shutil.copy(Path(__file__).parents[1].joinpath("audit_fits.py"), folder / "fits.py")
+    few = dict.fromkeys(TIMED, "budget = 2\n")
+    models = "".join(
+        f'[[model]]\nname = "{n}"\nfit = "fits.py:{n}"\n{few.get(n, "")}' for n in names
+    )
+    path = folder / "audit.toml"
+    path.write_text(f"[defaults]\nbudget = 60\n{models}{extra}", encoding="utf-8")
+    return path
+
+
+def twelve(folder):
+    """Write a plan of twelve models of all families, two of them files."""
+    question = write(folder)
+    result = check(*fits.nuclear())
+    result.certificate.save(folder / "old.cert")
+    extra = f'[[model]]\nname = "files"\nproblem = "{question.name}"\n'
+    return planned(
+        folder, (*FITS, *REST), f'{extra}[[model]]\nname = "old"\ncertificate = "old.cert"\n'
+    )
+
+
+def plain(rows):
+    """Return what two runs of one audit must agree in."""
+    kept = ("name", "verdict", "status", "lower", "upper", "reason", "sha256")
+    return [{k: r.get(k) for k in kept} for r in rows]
+
+
+def rows_in(folder):
+    return [json.loads(x) for x in (folder / "results.jsonl").read_text("utf-8").splitlines()]
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory):
+    """Twelve models killed at the sixth, resumed, with what there was at the kill."""
+    folder = tmp_path_factory.mktemp("audit")
+    plan, out = twelve(folder), folder / "out"
+    command = [sys.executable, "-m", "certify", "audit", plan, "-o", out, "--jobs", "1"]
+    running = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL)
+    limit = time.monotonic() + 240
+    while not (out / "results.jsonl").exists() or len(rows_in(out)) < 6:
+        assert time.monotonic() < limit
+        assert running.poll() is None
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    before = rows_in(out)
+    lock = (out / "audit.lock").exists()
+    return plan, out, before, lock, audit.run(plan, out)
+
+
+def test_an_audit_that_was_killed_goes_on(judged):
+    plan, out, before, lock, found = judged
+    assert not lock
+    assert 6 <= len(before) < 12
+    assert [r["name"] for r in found.rows] == [j.name for j in audit.plan(plan)]
+    assert len(found.rows) == 12
+    done = {r["name"] for r in before}
+    assert {r["name"] for r in found.rows if r["cached"]} == done
+    again = {r["name"]: r for r in found.rows}
+    assert all(again[r["name"]]["sha256"] == r["sha256"] for r in before)
+    assert rows_in(out) == found.rows
+
+
+def test_rows_say_what_check_says(judged):
+    _, out, _, _, found = judged
+    by = {r["name"]: r for r in found.rows}
+    assert {k: by[k]["verdict"] for k in ("pca", "svd", "nuclear")} == {
+        k: OPTIMUM[k] for k in ("pca", "svd", "nuclear")
+    }
+    assert by["old"]["reason"] == "the certificate was verified again"
+    assert by["files"]["upper"] == 14.0
+    assert found.status == book.worst(found.rows) == 10
+    for r in found.rows:
+        assert (out / r["certificate"]).stat().st_size == r["bytes"]
+        assert r["verdict"] in (out / r["report"]).read_text("utf-8")
+
+
+def test_a_copy_is_verified_without_search_and_without_inputs(judged, tmp_path, capsys):
+    _, out, _, _, found = judged
+    copy = tmp_path / "copy"
+    shutil.copytree(out, copy)
+    again = audit.verify(copy)
+    assert [(r["name"], r["verdict"]) for r in again.rows] == [
+        (r["name"], r["verdict"]) for r in found.rows
+    ]
+    assert all(r["reason"].startswith("proved by") for r in again.rows)
+    assert main(["audit", "--verify", str(copy), "--json"]) == 10
+    lines = [json.loads(x) for x in capsys.readouterr().out.splitlines()]
+    assert [r["name"] for r in lines] == [r["name"] for r in found.rows]
+
+
+def damaged(copy, what):
+    lock = json.loads((copy / "audit.lock").read_text("utf-8"))
+    if what == "certificate":
+        blob = bytearray((copy / "certificates/pca.cert").read_bytes())
+        blob[-9] ^= 1
+        (copy / "certificates/pca.cert").write_bytes(blob)
+    elif what == "swapped":
+        shutil.copy(copy / "certificates/svd.cert", copy / "certificates/pca.cert")
+    elif what == "absent":
+        (copy / "certificates/pca.cert").unlink()
+    else:
+        assert lock["models"][0]["name"] == "pca"
+        lock["models"][0]["verdict"] = "REFUTED"
+        (copy / "audit.lock").write_text(json.dumps(lock), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("certificate", "pca.cert is another file"),
+        ("swapped", "pca.cert is another file"),
+        ("absent", "No such file"),
+        ("verdict", "says REFUTED, its certificate proves CERTIFIED"),
+    ],
+)
+def test_a_damaged_copy_is_rejected_by_name(judged, tmp_path, what, said):
+    copy = tmp_path / "copy"
+    shutil.copytree(judged[1], copy)
+    damaged(copy, what)
+    found = audit.verify(copy)
+    wrong = [r for r in found.rows if r["verdict"] == "REJECTED"]
+    assert [r["name"] for r in wrong] == ["pca"]
+    assert said in wrong[0]["reason"]
+    assert found.status == 20
+
+
+def test_inputs_are_compared_where_they_are_given(judged, tmp_path):
+    plan, out, *_ = judged
+    same = audit.verify(out, inputs=plan.parent)
+    assert "REJECTED" not in {r["verdict"] for r in same.rows}
+    other = tmp_path / "inputs"
+    shutil.copytree(plan.parent, other, ignore=shutil.ignore_patterns("out"))
+    np.save(other / "Y.npy", np.eye(3))
+    wrong = {r["name"]: r for r in audit.verify(out, inputs=other).rows}
+    assert "inputs changed since the audit: Y.npy" in wrong["files"]["reason"]
+    assert wrong["pca"]["verdict"] == "CERTIFIED"
+
+
+def test_only_what_changed_is_judged_again(judged, tmp_path):
+    copy = tmp_path / "all"
+    shutil.copytree(judged[0].parent, copy)
+    text = (copy / "problem.toml").read_text()
+    (copy / "problem.toml").write_text(text.replace("lam = 2.0", "lam = 3.0"))
+    (copy / "out" / "certificates" / "svd.cert").write_bytes(b"what somebody put there")
+    seen = []
+    found = audit.run(copy / "audit.toml", copy / "out", progress=seen.append)
+    assert {r["name"] for r in found.rows if not r["cached"]} == {"files", "svd"}
+    assert [p.done for p in seen] == list(range(1, 13))
+    assert all(p.total == 12 for p in seen)
+
+
+def test_the_index_links_every_report_and_certificate(judged):
+    _, out, _, _, found = judged
+    page = Page((out / "index.html").read_text("utf-8"))
+    links = {attrs["href"] for tag, attrs in page.tags if tag == "a"}
+    assert links == {r[k] for r in found.rows for k in ("report", "certificate")}
+    assert all((out / link).exists() for link in links)
+    assert page.open == []
+    assert "script" not in {tag for tag, _ in page.tags}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+@pytest.mark.parametrize("width", [360, 1400])
+def test_a_browser_shows_the_index_without_overflow(judged, width, tmp_path):
+    wide, console = laid_out(judged[1] / "index.html", width, tmp_path)
+    assert wide <= width
+    assert console == ""
+
+
+def test_a_crash_a_time_out_and_an_exception_are_rows(tmp_path):
+    extra = '[[model]]\nname = "hang"\nfit = "fits.py:hang"\ntimeout = 3\n'
+    plan = planned(tmp_path, ("crash", "wrong", "odd", "pca"), extra)
+    found = audit.run(plan, tmp_path / "out")
+    by = {r["name"]: r for r in found.rows}
+    assert {k: (r["verdict"], r["status"]) for k, r in by.items()} == {
+        "crash": ("FAILED", 1),
+        "wrong": ("FAILED", 2),
+        "odd": ("FAILED", 2),
+        "hang": ("TIMEOUT", 12),
+        "pca": ("CERTIFIED", 0),
+    }
+    assert "status 7" in by["crash"]["reason"]
+    assert "ValueError: no such data" in by["wrong"]["reason"]
+    assert "got int" in by["odd"]["reason"]
+    assert found.status == 1
+    again = audit.run(plan, tmp_path / "out")
+    assert [r["name"] for r in again.rows if r["cached"]] == ["pca"]
+    kept = {r["name"]: r["verdict"] for r in audit.verify(tmp_path / "out").rows}
+    assert kept["crash"] == "FAILED"
+
+
+def ended_at(path):
+    """Return a file's size once it has stopped growing, for which it gets ten seconds."""
+    limit = time.monotonic() + 10
+    while time.monotonic() < limit:
+        before = path.stat().st_size
+        time.sleep(0.5)
+        if path.stat().st_size == before:
+            return before
+    return None
+
+
+@pytest.mark.thorough
+def test_whatever_a_fit_does_is_a_row_and_ends_with_it(tmp_path, monkeypatch):
+    alive = tmp_path / "alive"
+    monkeypatch.setenv("AUDIT_ALIVE", str(alive))
+    plan = planned(tmp_path, ("leaves", "more", "interrupts", "killed", "loud", "forks", "threads"))
+    found = audit.run(plan, tmp_path / "out")
+    by = {r["name"]: r for r in found.rows}
+    assert {k: (r["verdict"], r["status"]) for k, r in by.items()} == {
+        "leaves": ("FAILED", 2),
+        "more": ("FAILED", 2),
+        "interrupts": ("FAILED", 2),
+        "killed": ("FAILED", 1),
+        "loud": ("REFUTED", 10),
+        "forks": ("REFUTED", 10),
+        "threads": ("REFUTED", 10),
+    }
+    assert "raised SystemExit: 3" in by["leaves"]["reason"]
+    assert "got more after a problem" in by["more"]["reason"]
+    assert "raised KeyboardInterrupt: <b>" in by["interrupts"]["reason"]
+    assert (tmp_path / "out" / "index.html").stat().st_size < 50_000
+    assert "ended by signal 9" in by["killed"]["reason"]
+    assert all(r["seconds"] < 60 for r in found.rows if "seconds" in r)
+    assert ended_at(alive) is not None
+
+
+@pytest.mark.slow
+def test_what_a_fit_that_hangs_has_started_ends_at_the_time_out(tmp_path):
+    alive = tmp_path / "alive"
+    alive.touch()
+    text = (
+        "import os, time\n\ndef fit():\n    os.fork()\n    while True:\n"
+        f"        open({str(alive)!r}, 'a').write('.')\n        time.sleep(0.1)\n"
+    )
+    (tmp_path / "fits.py").write_text(text, encoding="utf-8")
+    plan = tmp_path / "audit.toml"
+    plan.write_text('[[model]]\nname = "a"\nfit = "fits.py:fit"\ntimeout = 8\n', encoding="utf-8")
+    (row,) = audit.run(plan, tmp_path / "out").rows
+    assert row["verdict"] == "TIMEOUT"
+    assert ended_at(alive)
+
+
+@pytest.mark.thorough
+def test_an_audit_that_is_stopped_leaves_no_process(tmp_path):
+    alive = tmp_path / "alive"
+    text = (
+        "import time\n\ndef fit():\n    while True:\n"
+        f"        open({str(alive)!r}, 'a').write('.')\n        time.sleep(0.1)\n"
+    )
+    (tmp_path / "fits.py").write_text(text, encoding="utf-8")
+    (tmp_path / "audit.toml").write_text(
+        '[[model]]\nname = "a"\nfit = "fits.py:fit"\n', encoding="utf-8"
+    )
+    command = [sys.executable, "-m", "certify", "audit", "audit.toml", "-o", "out"]
+    for how, status in ((signal.SIGINT, 130), (signal.SIGKILL, -9)):
+        running = subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            preexec_fn=interruptible,  # noqa: PLW1509  one thread here; restores a signal only
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        limit = time.monotonic() + 60
+        while not alive.exists() and time.monotonic() < limit:
+            time.sleep(0.1)
+        running.send_signal(how)
+        assert running.wait(30) == status
+        assert "Traceback" not in running.stderr.read().decode()
+        running.stderr.close()
+        assert ended_at(alive)
+        alive.unlink()
+
+
+@pytest.mark.thorough
+def test_an_audit_that_its_caller_stops_ends_what_runs(tmp_path):
+    plan = planned(tmp_path, ("wrong", "hang"))
+
+    def stop(_):
+        raise RuntimeError("enough")
+
+    start = time.monotonic()
+    with pytest.raises(RuntimeError, match="enough"), ThreadPoolExecutor(2) as pool:
+        audit.run(plan, tmp_path / "out", executor=pool, progress=stop)
+    assert time.monotonic() - start < 30  # the fit that hangs has a minute and more
+
+
+def test_any_folder_and_file_may_have_any_name(tmp_path, capsys):
+    folder = tmp_path / "Größe der Δ ½ 'x'"
+    folder.mkdir()
+    write(folder).rename(folder / "mein Modell é.toml")
+    plan = folder / "der Plan.toml"
+    model = 'name = "a"\nproblem = "mein Modell é.toml"\n'
+    plan.write_text(f"[[model]]\n{model}", encoding="utf-8")
+    out = folder / "aus gabe"
+    assert inside(capsys, "audit", plan, "-o", out).status == 0
+    (folder / "audit.toml").write_text("the plan of another audit", encoding="utf-8")
+    assert inside(capsys, "audit", "--verify", out, "--inputs", folder).status == 0
+    plan.write_text(f"[[model]]\n{model}rtol = 0.5\n", encoding="utf-8")
+    ended = inside(capsys, "audit", "--verify", out, "--inputs", folder)
+    assert "is another plan than" in ended.sentence
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_any_work(tmp_path, capsys, monkeypatch):
+    plan = planned(tmp_path, ("pca",))
+    (tmp_path / "out" / "audit.toml").mkdir(parents=True)
+    monkeypatch.setattr(audit, "finished", None)
+    ended = inside(capsys, "audit", plan, "-o", tmp_path / "out")
+    assert ended.status == 2
+    assert "cannot write" in ended.sentence
+
+
+@pytest.mark.thorough
+def test_any_executor_gives_the_same_rows(judged, tmp_path):
+    plan = planned(tmp_path, ("pca", "nuclear"))
+    with ProcessPoolExecutor(2) as pool:
+        found = audit.run(plan, tmp_path / "pool", executor=pool)
+    here = [r for r in judged[4].rows if r["name"] in ("pca", "nuclear")]
+    assert plain(found.rows) == plain(here)
+
+
+@pytest.mark.thorough
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("names", [("pca", "nuclear"), pytest.param(None, marks=pytest.mark.slow)])
+def test_a_dask_cluster_gives_the_same_rows(judged, tmp_path, names):
+    distributed = pytest.importorskip("distributed")
+    plan, _, _, _, found = judged
+    if names is None:
+        copy = tmp_path / "inputs"
+        shutil.copytree(plan.parent, copy, ignore=shutil.ignore_patterns("out"))
+        plan = copy / "audit.toml"
+    else:
+        plan = planned(tmp_path, names)
+    cluster = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, processes=True
+    )
+    with cluster:
+        again = audit.run(plan, tmp_path / "dask", executor=cluster.scheduler_address)
+    here = [r for r in found.rows if names is None or r["name"] in names]
+    verdicts = [
+        [(r["name"], r["verdict"], r["status"]) for r in rows] for rows in (again.rows, here)
+    ]
+    assert verdicts[0] == verdicts[1]
+    same = [plain(r for r in rows if r["name"] not in TIMED) for rows in (again.rows, here)]
+    assert same[0] == same[1]
+
+
+def test_the_worst_status_is_the_audits():
+    order = (0, 13, 11, 12, 14, 10, 20, 2, 1)
+    for k, status in enumerate(order):
+        assert book.worst([{"status": s} for s in order[: k + 1]]) == status
+    assert book.worst([]) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "model is missing"),
+        ("model = []", "there is no [[model]]"),
+        ('[[model]]\nname = "a"', "needs one of problem, fit, certificate, has none"),
+        (
+            '[[model]]\nname = "a"\nfit = "a.py:f"\nproblem = "b"',
+            "has problem and fit",
+        ),
+        ('[[model]]\nname = "../a"\nfit = "a.py:f"', "must be letters, digits"),
+        ('[[model]]\nname = "a"\nfit = "a.py"', "FILE.py:FUNCTION"),
+        ('[[model]]\nname = "a"\nfit = "absent.py:f"', "cannot read"),
+        ('[[model]]\nname = "a"\nproblm = "b"', "did you mean 'problem'"),
+        ('[[model]]\nname = "a"\nfit = "f.py:f"\nbudget = -1', "budget"),
+        ('[defaults]\nbudgt = 1\n[[model]]\nname = "a"', "did you mean 'budget'"),
+        (
+            '[[model]]\nname = "a"\ncertificate = "audit.toml"\n' * 2,
+            "two models are named 'a'",
+        ),
+    ],
+)
+def test_wrong_plans_are_one_sentence(tmp_path, capsys, text, said):
+    path = tmp_path / "audit.toml"
+    path.write_text(text, encoding="utf-8")
+    ended = inside(capsys, "audit", path, "-o", tmp_path / "out")
+    assert ended.status == 2
+    assert said in ended.sentence
+
+
+def test_wrong_uses_are_one_sentence(tmp_path, capsys):
+    dask = pytest.importorskip("dask")
+    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
+        every_wrong_use_is_one_sentence(tmp_path, capsys)
+    (tmp_path / "audit.lock").write_text("{}")
+    with pytest.raises(InputError, match="not a lock"):
+        audit.verify(tmp_path)
+
+
+def every_wrong_use_is_one_sentence(tmp_path, capsys):
+    plan = planned(tmp_path, ("pca",))
+    for args, said in (
+        (["audit"], "give a plan and -o DIR"),
+        (["audit", plan], "give a plan and -o DIR"),
+        (["audit", plan, "--verify", tmp_path], "--verify takes no plan"),
+        (["audit", "--verify", tmp_path], "cannot read"),
+        (["audit", plan, "-o", plan], "cannot make"),
+        (["audit", plan, "-o", tmp_path / "o", "--scheduler", "tcp://127.0.0.1:1"], "Dask"),
+    ):
+        ended = inside(capsys, *args)
+        assert ended.status == 2, args
+        assert said in ended.err

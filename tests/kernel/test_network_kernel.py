@@ -1,0 +1,573 @@
+"""The kernel's rules for hidden layers against polars known by enumeration."""
+
+from array import array
+from fractions import Fraction
+from functools import cache
+
+import numpy as np
+import pytest
+
+from certify import InputError
+from certify.atoms import ReLU
+from certify.atoms.relu import gated
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
+from certify.kernel import verify as kernel
+from certify.norms import L2
+from certify.polar.layer_ask import Layer
+from certify.polar.proved import handed, split
+from certify.search.relax.network_witness import Part, leaf, network_witness
+from tests.network_cases import (
+    TINY,
+    best_cell,
+    candidates,
+    case_of,
+    cell_tree,
+    made,
+    network_of,
+    proved,
+    random_proof,
+    truth,
+    value,
+)
+from tests.tolerance import rounding
+
+TIERS = {"exact": kernel.Exact, "flint": Flint, "rounded": Rounded}
+SOLVED = 2.0**-16  # relative accuracy of a solver that says it is done; cost of a test, no truth
+LEAKY = {"activation": "leaky_relu"}
+ONE = {  # one output: (rows, d), the layer
+    "relu": ((4, 2), {}),
+    "on a line": ((4, 1), {}),
+    "in space": ((4, 3), {}),
+    "absolute value": ((4, 2), {"activation": "abs"}),
+    "leaky": ((4, 2), LEAKY | {"slope": 0.25}),
+    "steeper below": ((4, 2), LEAKY | {"slope": -1.75}),
+    "one sign of v": ((4, 2), {"right": "l2+"}),
+    "the other sign of v": ((4, 2), {"right": "l1-", "activation": "abs"}),
+    "priced bias": ((4, 1), {"bias": "regularized"}),
+    "free bias": ((4, 1), {"bias": "free"}),
+    "free bias in the plane": ((4, 2), {"bias": "free"}),
+    "free bias, leaky": ((4, 1), {"bias": "free"} | LEAKY | {"slope": 0.5}),
+    "pooled": ((4, 2), {"samples": [0, 1, 1, 1]}),
+    "pooled, free bias": ((4, 1), {"samples": [0, 1, 1, 0], "bias": "free"}),
+}
+MANY = {  # outputs, the layer
+    "l2": (3, {}),
+    "l1": (3, {"right": "l1"}),
+    "linf": (2, {"right": "linf"}),
+    "l2+": (2, {"right": "l2+"}),
+    "linf-": (2, {"right": "linf-"}),
+    "absolute value, l1-": (2, {"right": "l1-", "activation": "abs"}),
+    "pooled, free bias, l2": (2, {"samples": [0, 1, 0, 1], "bias": "free"}),
+}
+TIGHT = ("l2", "l1", "absolute value, l1-", "pooled, free bias, l2")  # outputs bounded well
+each_tier = pytest.mark.parametrize("tier", TIERS.values(), ids=TIERS)
+each_one = pytest.mark.parametrize("name", ONE)
+each_many = pytest.mark.parametrize("name", MANY)
+
+
+def one(name, seed=3):
+    """Return the layer and W of a case with one output."""
+    sizes, kwargs = ONE[name]
+    return made(seed, (*sizes, 1), **kwargs)
+
+
+@cache
+def cells(name):
+    """Return the best proof by all cells, and the truth."""
+    atom, W = one(name)
+    return cell_tree(atom, W, len(atom.layer.features)), truth(atom, W)
+
+
+@cache
+def relaxed(name):
+    """Return the solver's witness, and the truth."""
+    atom, W = one(name) if name in ONE else many(name)
+    return network_witness(W, atom), truth(atom, W)
+
+
+def many(name, seed=2):
+    """Return the layer and W of a case with several outputs."""
+    outputs, kwargs = MANY[name]
+    return made(seed, (4, 1 if "bias" in kwargs else 2, outputs), **kwargs)
+
+
+def slack(atom, W):
+    """Return what the rounding of a value in floats may be."""
+    F, U = atom.layer.features, candidates(atom, W)
+    return rounding(np.abs(W).sum() * np.abs(F).sum() * np.abs(U).max(), flops=64)
+
+
+def steep(atom):
+    """Return the Lipschitz constant of the activation."""
+    return max(1.0, abs(atom.layer.slope))
+
+
+# --- the truth itself -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("made_by", [one, many])
+def test_the_enumeration_beats_every_sample_and_some_come_near(made_by):
+    for name in ONE if made_by is one else MANY:
+        atom, W = made_by(name)
+        rng, d = np.random.default_rng(0), atom.layer.features.shape[1]
+        U = rng.standard_normal((d, 40_000))
+        U /= np.maximum(atom.layer.size(U), TINY)
+        if atom.layer.free:
+            U[-1] = 3 * rng.standard_normal(U.shape[1])
+        found, best = value(atom, W, U).max(), truth(atom, W)
+        assert found <= best + slack(atom, W), name
+        assert found >= 0.95 * best, name
+
+
+def test_the_enumeration_on_a_circle_is_that_of_its_angles():
+    atom, W = one("relu")
+    F = atom.layer.features
+    breaks = np.arctan2(-F[:, 0], F[:, 1])
+    angles = np.concatenate([breaks, breaks + np.pi, np.linspace(0, 2 * np.pi, 100_001)])
+    found = value(atom, W, np.stack([np.cos(angles), np.sin(angles)])).max()
+    assert found <= truth(atom, W) + slack(atom, W)
+    assert truth(atom, W) <= found * (1 + (2 * np.pi / 100_000) ** 2) + slack(atom, W)
+
+
+def test_a_free_bias_is_best_at_a_break():
+    atom, W = one("free bias")
+    F = atom.layer.features[:, 0]
+    best = 0.0
+    for u in (-1.0, 1.0):
+        U = np.stack([np.full(len(F), u), -F * u])
+        best = max(best, value(atom, W, U).max())
+    assert abs(best - truth(atom, W)) <= slack(atom, W)
+
+
+# --- bounds from good witnesses ---------------------------------------------------------
+
+
+@pytest.mark.sampled(11)
+@each_tier
+@each_one
+def test_cells_of_all_rows_prove_the_truth(name, tier):
+    atom, W = one(name)
+    proof, best = cells(name)
+    bound = float(proved(tier, atom, W, proof))
+    assert best - slack(atom, W) <= bound <= best * (1 + SOLVED)
+
+
+@pytest.mark.sampled(3)
+@each_one
+def test_fewer_cells_prove_no_less_than_the_truth(name):
+    atom, W = one(name, seed=5)
+    found = [float(proved(kernel.Exact, atom, W, cell_tree(atom, W, k))) for k in (0, 1, 2)]
+    assert min(found) >= truth(atom, W) - slack(atom, W)
+
+
+@pytest.mark.sampled(3)
+@each_tier
+@each_one
+def test_the_relaxation_proves_nearly_the_truth(name, tier):
+    atom, W = one(name)
+    found, best = relaxed(name)
+    bound = float(proved(tier, atom, W, found.proof))
+    assert best - slack(atom, W) <= bound <= best * 1.01
+    assert abs(bound - found.upper) <= SOLVED * found.upper
+
+
+@pytest.mark.sampled(3)
+@each_tier
+@each_many
+def test_several_outputs_are_bounded(name, tier):
+    atom, W = many(name)
+    found, best = relaxed(name)
+    bound = float(proved(tier, atom, W, found.proof))
+    assert best - slack(atom, W) <= bound
+    assert bound <= best * 1.01 or name not in TIGHT
+    assert abs(bound - found.upper) <= SOLVED * found.upper
+
+
+@cache
+def single(t, cone):
+    """Return the best cells of one output of two."""
+    atom, W = made(3, (4, 2, 2), right="l2" + cone)
+    return cell_tree(atom, W[:, [t]], 4)
+
+
+@pytest.mark.sampled(5)
+@each_tier
+@pytest.mark.parametrize("right", ["l2", "l1", "linf", "l2+"])
+def test_outputs_one_by_one_dominate_the_polar(tier, right):
+    outputs = 2
+    atom, W = made(3, (4, 2, outputs), right=right)
+    sides = [ReLU(atom.V, right="l2" + atom.layer.right.cone)] * outputs
+    trees = [single(t, atom.layer.right.cone) for t in range(outputs)]
+    singles = [truth(a, W[:, [t]]) for t, a in enumerate(sides)]
+    bound = float(proved(tier, atom, W, {"rule": "outputs", "each": trees}))
+    how = {"l1": max, "linf": sum}.get(right, lambda x: float(np.linalg.norm(x)))
+    wanted = how(singles)
+    assert abs(bound - wanted) <= SOLVED * wanted
+    assert bound >= truth(atom, W) - slack(atom, W)
+
+
+@each_tier
+def test_one_tree_of_several_outputs_in_linf_counts_their_number(tier):
+    atom, W = many("linf")
+    held = ReLU(atom.V)  # the same in l2
+    proof = network_witness(W, held).proof
+    bound, plain = (float(proved(tier, a, W, proof)) for a in (atom, held))
+    assert abs(bound - plain * W.shape[1] ** 0.5) <= SOLVED * bound
+
+
+@each_tier
+@pytest.mark.parametrize("right", ["l2", "l1", "linf"])
+@pytest.mark.parametrize("samples", [None, [0, 1, 2, 1]])
+def test_a_linear_layer_is_a_matrix(tier, right, samples):
+    atom, W = made(7, (4, 2, 2), right=right, activation="linear", samples=samples)
+    back = atom.layer.features.T @ atom.layer.spread(W)
+    best = truth(atom, W)
+    if right == "l2":
+        assert abs(best - np.linalg.norm(back, 2)) <= slack(atom, W)
+    found = network_witness(W, atom)
+    assert found.proof["rule"] == "linear"
+    bound = float(proved(tier, atom, W, found.proof))
+    assert best - slack(atom, W) <= bound <= best * (1 + SOLVED if right != "linf" else 1.5)
+
+
+@each_tier
+def test_gated_units_are_a_group_lasso(tier):
+    rng = np.random.default_rng(3)
+    V, gates = rng.integers(-8, 9, (5, 2)) / 4, rng.integers(0, 2, (5, 3))
+    atom, W = gated(V, gates), rng.integers(-8, 9, (5, 1)) / 4
+    best = max(float(np.linalg.norm(V.T @ (g[:, None] * W))) for g in gates.T)
+    bound = float(proved(tier, atom, W, network_witness(W, atom).proof))
+    assert best - slack(atom, W) <= bound <= best * (1 + SOLVED)
+
+
+# --- bounds from any witness ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_witness_proves_less_than_the_truth(seed):
+    rng = np.random.default_rng(seed)
+    rows, outputs = int(rng.integers(1, 5)), int(rng.integers(1, 4))
+    kwargs = {"right": str(rng.choice(["l2", "l1", "linf", "l2+", "l1-"]))}
+    kwargs |= {"bias": str(rng.choice(["none", "free", "regularized"]))} | LEAKY
+    kwargs["slope"] = float(rng.choice([0.0, 0.5, -1.0, 0.25, -3.0, 1.0]))
+    if rows % 2 == 0 and rng.integers(2):
+        kwargs["samples"] = [k % (rows // 2) for k in range(rows)]
+    atom, W = made(seed, (rows, int(rng.integers(1, 3)), outputs), **kwargs)
+    proof, best = random_proof(rng, atom, W), truth(atom, W)
+    exact, flint, rounded = (proved(tier, atom, W, proof) for tier in TIERS.values())
+    assert exact == flint
+    assert min(exact, rounded) >= best - slack(atom, W)
+    assert rounded <= exact * (1 + Fraction(1, 2**30))  # floats make their own factors
+
+
+# --- one part at a time ----------------------------------------------------------------------
+
+
+def region(rows, cuts=(), sign=0):
+    """Return the kernel's region: rows as (index, sign), then cuts."""
+    held = [("row", i, s) for i, s in rows] + [("cut", i, s) for i, s in cuts]
+    return kernel.Region(sign, tuple(held))
+
+
+def within(atom, W, rows, sign):
+    """Return sup of sign * w^T pool(s(F u)) where rows have their signs, or of the value."""
+    U, F = candidates(atom, W), atom.layer.features
+    for i, s in rows:
+        U = U[:, s * (F[i] @ U) >= -TINY]
+    if not U.shape[1]:
+        return 0.0
+    found = sign * (W.T @ atom.layer.act(U))[0] if sign else value(atom, W, U)
+    return float(found.max())
+
+
+def inside(atom, count):
+    """Return rows with the signs that some point in general position has."""
+    F = atom.layer.features
+    z = F @ np.linspace(1.0, -1.5, F.shape[1])
+    return [(i, 1 if z[i] > 0 else -1) for i in range(count)]
+
+
+@pytest.mark.sampled(3)
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 4])
+@each_one
+def test_a_cell_bounds_its_cone(name, count, sign):
+    atom, W = one(name)
+    rows = inside(atom, count)
+    node = best_cell(atom, W, sign, rows)
+    bound = float(
+        kernel.cell_bound(case_of(kernel.Exact(), atom, W), region(rows, sign=sign), node)
+    )
+    best = within(atom, W, rows, sign)
+    assert bound >= best - slack(atom, W)
+    if count == len(atom.layer.features):
+        assert bound <= max(best, 0.0) * (1 + SOLVED) + SOLVED
+
+
+def flat(slope, w, bias="none"):
+    """Return a layer of one row 2, and W."""
+    atom = ReLU([[2.0]], activation="leaky_relu", slope=slope, bias=bias)
+    return atom, np.array([[w]])
+
+
+@pytest.mark.parametrize(
+    ("slope", "w", "sign", "node", "bound"),
+    [
+        (0.25, 1.0, 1, {}, 2.0),  # the chord of (2u)_+ + ... ends at 2 where u = 1
+        (-1.0, 1.0, 1, {}, 2.0),
+        (0.25, -1.0, 1, {}, 0.5),  # -s(z) <= -z / 4
+        (0.25, -1.0, 1, {"rho": [[0, "0x1p-1"]]}, 1.0),
+        (0.25, -1.0, 1, {"rho": [[0, "0x1p0"]]}, 2.0),
+        (-1.0, -1.0, 1, {"rho": [[0, "0x0p0"]]}, 0.0),
+        (0.25, 1.0, 1, {"chords": [[0, "0x1p0", [], []]]}, 3.5),  # 2 + max(3/4 2, 0)
+        (0.25, 1.0, 1, {"chords": [[0, "0x1p-2", [], []]]}, 2.0),  # 1/2 + max(0, 3/4 2)
+        (-1.0, 1.0, 1, {"chords": [[0, "0x1p-1", [], []]]}, 4.0),  # 1 + max(3/2 2, 1/2 2)
+        (0.25, 1.0, -1, {}, 0.5),
+        (0.25, -1.0, -1, {}, 2.0),
+    ],
+)
+def test_chords_and_slopes_of_one_row_are_exact(slope, w, sign, node, bound):
+    case = case_of(kernel.Exact(), *flat(slope, w))
+    assert kernel.cell_bound(case, region((), sign=sign), {"cell": 0, **node}) == Fraction(bound)
+
+
+@pytest.mark.parametrize(
+    ("rows", "sign", "mu", "bound"),
+    [
+        ([(0, 1)], 1, [], 2.0),
+        ([(0, -1)], 1, [], 0.5),
+        ([(0, -1)], 1, [[0, "0x1p-2"]], 0.0),  # c = 1/2, minus 1/4 times the row 2
+        ([(0, 1)], -1, [[0, "0x1p0"]], 0.0),
+        ([(0, 1)], -1, [[0, "0x1p-1"]], 1.0),
+    ],
+)
+def test_rows_of_the_path_are_added_with_their_sign(rows, sign, mu, bound):
+    case = case_of(kernel.Exact(), *flat(0.25, 1.0))
+    node = {"cell": 0, "mu": mu}
+    assert kernel.cell_bound(case, region(rows, sign=sign), node) == Fraction(bound)
+
+
+@pytest.mark.parametrize(
+    ("sign", "low", "high", "bound"),
+    [
+        (1, [[0, "0x1p0"]], [], 1.0),  # u >= 0: z >= 0, kappa 1: s(z) <= z
+        (1, [], [[0, "0x1p0"]], 2.5),  # a mu for the other side: |z| <= 1 as before
+        (-1, [], [[0, "0x1p0"]], 2.5),  # u <= 0: z <= 0, but kappa 1 pays (1 - a) lo
+        (-1, [[0, "0x1p0"]], [[0, "0x1p0"]], 2.5),
+        (1, [[0, "0x1p-1"]], [], 1.75),  # |z| >= -1/2: kappa 1 pays 3/2 / 2
+    ],
+)
+def test_a_path_narrows_the_range_of_another_row(sign, low, high, bound):
+    """Row 0 is u, row 1 the same; W sees row 1 alone, slope -1/2, kappa 1."""
+    atom = ReLU([[1.0], [1.0]], activation="leaky_relu", slope=-0.5)
+    case = case_of(kernel.Exact(), atom, np.array([[0.0], [1.0]]))
+    node = {"cell": 0, "chords": [[1, "0x1p0", low, high]]}
+    found = kernel.cell_bound(case, region([(0, sign)], sign=1), node)
+    assert found == Fraction(bound)
+
+
+def test_the_reach_of_a_free_bias_is_that_of_its_farthest_row():
+    atom, W = ReLU([[3.0, 4.0], [1.0, 0.0]], bias="free"), np.array([[1.0], [-1.0]])
+    net = network_of(atom, W)
+    assert net.reach == 5
+    assert net.radii() == [10, 6]
+    double = net._replace(features=handed(np.array([[3.0, 4.0, 2.0], [1.0, 0.0, 2.0]])))
+    assert double.reach == Fraction(5, 2)
+    assert double.radii() == [10, 6]
+    assert network_of(ReLU(atom.V, bias="regularized"), W).reach == 0
+
+
+@pytest.mark.sampled(11)
+@pytest.mark.parametrize("sign", [0, 1, -1])
+@pytest.mark.parametrize("count", [0, 2, 4])
+@pytest.mark.parametrize("radial", [False, True])
+@each_one
+def test_a_leaf_bounds_its_cone(name, count, sign, radial):
+    atom, W = one(name)
+    rows = inside(atom, count)
+    F = atom.layer.features
+    best = max(within(atom, W, rows, sign), 0.0)
+    part = Part(sign, rows=[s * F[i] for i, s in rows], radial=radial, linear=radial and sign != 0)
+    found = leaf(W, atom.layer, part)
+    check_leaf(atom, W, (region(rows, sign=sign), found), best)
+
+
+def check_leaf(atom, W, what, best, cuts=None):
+    """Compare the kernel's bound in each arithmetic with the solver's and with the truth."""
+    path, found = what
+    text, arrays = split({"node": {"leaf": 0, **found.node}, "N0": found.N, "L0": found.L})
+    for tier in TIERS.values():
+        ar = tier()
+        given = kernel.Arrays(arrays, "proof")
+        case = case_of(ar, atom, W, cuts)
+        bound = float(kernel.network_leaf(ar, case, (path, text["node"]), given))
+        assert bound >= best - slack(atom, W)
+        assert abs(bound - found.bound) <= SOLVED * found.bound + SOLVED
+
+
+@pytest.mark.sampled(3)
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", ["relu", "pooled", "priced bias", "free bias", "absolute value"])
+def test_cuts_over_p_and_u_are_facts(name, seed):
+    atom, W = one(name)
+    m, d = atom.layer.features.shape
+    rng = np.random.default_rng(seed)
+    cuts = rng.integers(-4, 5, (2, m + d)) / 4
+    U = rng.standard_normal((d, 20_000))
+    U /= np.maximum(atom.layer.size(U), TINY)
+    if atom.layer.free:
+        U[-1] *= 2.0
+        U = U[:, np.abs(U[-1]) <= network_of(atom, W).reach]
+    U = np.hstack([U, candidates(atom, W)])
+    x = np.vstack([np.maximum(atom.layer.features @ U, 0.0), U])
+    signs = np.where(cuts @ x[:, 0] > 0, 1, -1).tolist()
+    for cut, s in zip(cuts, signs, strict=True):
+        x = x[:, s * (cut @ x) >= 0]
+    best = value(atom, W, x[m:]).max(initial=0.0)
+    part = Part(cuts=[s * cut for cut, s in zip(cuts, signs, strict=True)])
+    path = region((), list(enumerate(signs)))
+    check_leaf(atom, W, (path, leaf(W, atom.layer, part)), best, cuts)
+
+
+@pytest.mark.parametrize("tau", [2.0**-3, 1.0, 8.0])
+def test_the_facts_hold_at_every_point_and_each_is_what_it_says(tau):
+    atom, W = one("free bias in the plane")
+    F = atom.layer.features
+    m, d = F.shape
+    cuts = np.arange(m + d, dtype=float)[None, :] - 3
+    case, rng = case_of(kernel.Exact(), atom, W, cuts), np.random.default_rng(0)
+    path = kernel.Region(0, (("row", 2, -1), ("cut", 0, 1)))
+    B = kernel.facts(case, path, tau, radial=True)
+    held = np.array(B.data).reshape(B.shape)
+    U = rng.standard_normal((d, 200))
+    U /= atom.layer.size(U)
+    U[-1] = rng.uniform(-1, 1, 200) * float(case.net.reach)
+    z = F @ U
+    p, q = np.maximum(z, 0), np.maximum(-z, 0)
+    s = np.ones(200)
+    r = np.array([float(x) for x in case.net.radii()])[:, None]
+    facts = np.vstack([p, q, s, r - p, r - q, -F[2] @ U, cuts[0] @ np.vstack([p, U])])
+    x = np.vstack([p / tau, U, s])
+    np.testing.assert_allclose(held @ x, facts, rtol=0, atol=rounding(held, flops=16))
+    assert (held[: 4 * m + 1] @ x).min() >= -rounding(held, flops=16)
+    plain = kernel.facts(case, path, tau, radial=False)
+    wanted = np.vstack([facts[: 2 * m], facts[-2:]])
+    found = np.array(plain.data).reshape(plain.shape) @ x[:-1]
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=rounding(held, flops=16))
+
+
+def test_the_radial_facts_are_rounded_up():
+    """The floats nearest to the roots of 3 and 6 are too small, that of 2 is not."""
+    atom = ReLU([[1.0, 1.0, 1.0], [1.0, -2.0, 1.0], [1.0, 1.0, 0.0]])
+    case = case_of(kernel.Exact(), atom, np.ones((3, 1)))
+    B = kernel.facts(case, kernel.Region(), 1.0, radial=True)
+    k = B.shape[1]
+    far = [Fraction(B.data[i * k + k - 1]) for i in range(7, 13)]
+    assert [x * x > n for x, n in zip(far, (3, 6, 2, 3, 6, 2), strict=True)] == [True] * 6
+
+
+def test_leaves_pay_for_what_the_cholesky_factor_lacks():
+    """W = 0, N = 0: C - Diag = -level on u, so t = shift counts |x|^2 times."""
+    atom, W = ReLU([[3.0, 4.0]]), np.zeros((1, 1))
+    node = {"leaf": 0, "tau": "0x1p-1", "level": "0x1p2", "shift": "0"}
+    proof = {"rule": "network", "nodes": [node]}
+    assert abs(proved(kernel.Exact, atom, W, proof) ** 2 - 4 - 4 * (2 + 4 * 25)) < Fraction(
+        1, 2**60
+    )
+    free, W = ReLU([[3.0, 4.0], [0.0, 1.0]], bias="free"), np.zeros((2, 1))
+    node |= {"level": "0x0p0", "bias": "0x1p0"}
+    wide = (1 + 4 * (26 + 2)) * (1 + 25) + 1
+    found = proved(kernel.Exact, free, W, {"rule": "network", "nodes": [node]})
+    assert abs(found**2 - (25 + wide)) < Fraction(1, 2**60)
+
+
+# --- values and helpers --------------------------------------------------------------------------
+
+
+def exact_layer(atom, U, V):
+    """Return pool(s(F u)) v^T by rational arithmetic alone."""
+    F, layer = atom.layer.features, atom.layer
+    samples = range(len(F)) if layer.samples is None else layer.samples.tolist()
+    out = [[Fraction(0)] * len(V) for _ in range(max(samples) + 1)]
+    for f, k in zip(F.tolist(), samples, strict=True):
+        for u, v in zip(U.T.tolist(), V.T.tolist(), strict=True):
+            z = sum(Fraction(a) * Fraction(b) for a, b in zip(f, u, strict=True))
+            s = z if z > 0 else Fraction(layer.slope) * z
+            for j, x in enumerate(v):
+                out[k][j] += s * Fraction(x)
+    return [x for row in out for x in row]
+
+
+@pytest.mark.parametrize("mask", [False, True])
+@pytest.mark.parametrize("name", [*ONE, *MANY])
+def test_the_layers_value_is_its_definition(name, mask):
+    atom, W = one(name) if name in ONE else many(name)
+    rng, net = np.random.default_rng(8), network_of(atom, W)
+    U = rng.standard_normal((atom.layer.features.shape[1], 3))
+    V = rng.standard_normal((W.shape[1], 3))
+    wanted = exact_layer(atom, U, V)
+    seen = list(range(0, len(wanted), 2 if mask else 1))
+    if mask:
+        rows, cols = np.divmod(np.array(seen), W.shape[1])
+        net = net._replace(at=kernel.Pattern(*W.shape, array("q", rows), array("q", cols)))
+    wanted = [wanted[k] for k in seen]
+    for tier in (kernel.Exact, Flint):
+        grid = tier().layer(net, handed(U), handed(V))
+        assert [v * kernel.power(grid.exp) for v in grid.ints] == wanted
+    ball = Rounded().layer(net, handed(U), handed(V))
+    missed = [Fraction(float(x)) - y for x, y in zip(ball.mid, wanted, strict=True)]
+    assert sum(x * x for x in missed) <= ball.rad**2
+    assert ball.rad <= Fraction(rounding(steep(atom), np.abs(U).sum() * 8, flops=64)) * 64
+
+
+def test_the_rounded_layer_allows_for_a_slope_and_for_pooling():
+    """Errors are near the bound where a steep slope multiplies them and many rows add them."""
+    rng = np.random.default_rng(2)
+    F, U, V = rng.standard_normal((64, 3)), rng.standard_normal((3, 1)), np.ones((1, 1))
+    radii = {}
+    for slope in (0.0, -1024.0):
+        for samples in (None, [0] * 64):
+            atom = ReLU(F, activation="leaky_relu", slope=slope, samples=samples)
+            W = np.zeros((1 if samples else 64, 1))
+            radii[slope, samples is None] = (
+                Rounded().layer(network_of(atom, W), handed(U), handed(V)).rad
+            )
+    assert radii[-1024.0, True] > 512 * radii[0.0, True]
+    assert radii[0.0, False] > 4 * radii[0.0, True]
+
+
+@each_tier
+def test_the_dual_point_is_spread_over_a_samples_rows(tier):
+    atom, W = many("pooled, free bias, l2")
+    ar, net = tier(), network_of(atom, W)
+    held = net.pulled(ar, ar.load(handed(W.reshape(-1))))
+    lows, _, e = ar.spans(held)
+    found = np.array([float(x) for x in lows]).reshape(W.shape[1], -1) * 2.0**e
+    np.testing.assert_allclose(found, atom.layer.spread(W).T, rtol=0, atol=2.0**-40)
+
+
+def test_an_entry_of_a_network_is_exact():
+    atom, W = many("pooled, free bias, l2")
+    rng = np.random.default_rng(5)
+    U, V = rng.standard_normal((2, 3)), rng.standard_normal((2, 3))
+    found = [
+        kernel.network_entry(network_of(atom, W), (handed(U), handed(V)), (i, j))
+        for i in range(2)
+        for j in range(2)
+    ]
+    assert found == exact_layer(atom, U, V)
+
+
+def test_the_layers_own_numbers_are_the_kernels():
+    layer = Layer(np.array([[1.0, 1.0], [-2.0, 1.0]]), 0.5, L2(), L2(), free=True)
+    assert layer.size(np.array([[3.0], [9.0]])).tolist() == [3.0]
+    said = kernel.lengths(kernel.Norm("biased", 2), [3.0, 9.0])
+    assert [x.lo for x in said] == [3, 9]
+
+
+def test_the_witness_wants_a_layer_and_its_rows():
+    with pytest.raises(InputError, match="atom must be a ReLU, got str"):
+        network_witness(np.ones((2, 1)), "relu")
+    with pytest.raises(InputError, match="V stands for 2 samples"):
+        network_witness(np.ones((3, 1)), ReLU(np.eye(2)))

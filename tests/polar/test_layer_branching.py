@@ -1,0 +1,130 @@
+"""Cuts of a hidden layer's tree: they part the neurons that a relaxation mixes."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from certify.atoms import ReLU
+from certify.base.rigor.rounded import Rounded
+from certify.kernel import verify as kernel
+from certify.polar import Proposal
+from certify.polar.branching import layers as tree
+from certify.polar.branching.layer_parts import across, bounder
+from certify.polar.proved import handed, split
+from certify.polar.relaxation.layer_admm import Relaxed, Warm
+from certify.polar.relaxation.layer_multiplier import Multiplier
+from tests.layer_oracles import over_patterns
+
+
+def mixture(points, masses):
+    """Return the mean and the second moment of points (r, d)."""
+    return masses @ points, (points.T * masses) @ points
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_cut_has_some_of_the_neurons_on_both_sides(seed):
+    rng = np.random.default_rng(seed)
+    points = np.abs(rng.standard_normal((2 + seed % 4, 5)))  # all on one side of many planes
+    points /= np.linalg.norm(points, axis=1)[:, None]
+    normal = across(*mixture(points, np.full(len(points), 1 / len(points))), np.eye(5))
+    values = points @ normal
+    assert values.max() > 0.05
+    assert values.min() < -0.05
+
+
+def test_a_cut_parts_two_neurons_at_right_angles():
+    both = np.eye(4)[:2]
+    normal = across(*mixture(both, np.array([0.5, 0.5])), np.eye(4))
+    assert np.abs(normal) == pytest.approx([0.5**0.5, 0.5**0.5, 0, 0], abs=1e-12)
+    assert normal[0] * normal[1] < 0
+
+
+def test_a_cut_passes_through_a_mean_of_zero_and_of_unequal_masses():
+    points = np.array([[1.0, 0, 0], [-1.0, 0, 0], [0, 0.6, 0.8]])
+    assert abs(across(*mixture(points[:2], np.array([0.5, 0.5])), np.eye(3))[0]) == pytest.approx(
+        1.0
+    )
+    mean, spread = mixture(points, np.array([0.7, 0.1, 0.2]))
+    normal = across(mean, spread, np.eye(3))
+    assert abs(normal @ mean) <= 1e-12
+    assert np.linalg.norm(normal) == pytest.approx(1.0)
+    others = np.linalg.qr(np.column_stack([mean, np.eye(3)]))[0][:, 1:]
+    assert normal @ spread @ normal >= np.linalg.eigvalsh(others.T @ spread @ others)[-1] - 1e-12
+
+
+def test_spread_counts_where_the_rows_that_earn_see_it():
+    mean, spread = np.array([0.0, 0.0, 1.0]), np.diag([0.2, 0.3, 1.0])
+    assert np.abs(across(mean, spread, np.eye(3))) == pytest.approx([0, 1, 0], abs=1e-9)
+    rows = np.array([[2.0, 0, 0], [0, -1.0, 0], [0, 0, 1.0]])
+    assert np.abs(across(mean, spread, rows)) == pytest.approx([1, 0, 0], abs=1e-9)
+    rng = np.random.default_rng(4)
+    rows, mean, A = rng.standard_normal((7, 3)), rng.standard_normal(3), rng.standard_normal((3, 3))
+    normal = across(mean, A @ A.T, rows)
+    assert abs(normal @ mean) <= 1e-9
+    tries = np.cross(mean, rng.standard_normal((400, 3)))
+
+    def seen(a):
+        return a @ A @ A.T @ a / (a @ np.linalg.solve(rows.T @ rows, a))
+
+    assert max(seen(a) for a in tries) <= seen(normal) * (1 + 1e-9)
+    assert np.linalg.norm(across(mean, A @ A.T, np.zeros((2, 3)))) == pytest.approx(1)
+
+
+def test_a_part_is_cut_between_the_neurons_that_it_mixes():
+    rng = np.random.default_rng(2)
+    V = rng.standard_normal((9, 4))
+    V[0] = [1.0, -1.0, 0.0, 0.0]  # its p is zero for one of the neurons
+    solver = bounder(ReLU(V).asked(rng.uniform(0.5, 1.0, (9, 1))))
+    form, neurons = solver.form, np.eye(4)[:2]
+    x = np.hstack([np.maximum(neurons @ form.F.T, 0), neurons])
+    X = (x.T * [0.6, 0.4]) @ x
+    none = np.zeros((0, 0))
+    best = Multiplier(none, 0.0, 0.0, 0.0, 1.0)
+    found = Relaxed(X, best, 1, Warm(none, none, 1.0, best))
+    root = solver.split((), found)
+    for label in solver.split((root[0],), found):
+        sides = neurons @ label.normal[9:]
+        assert not label.normal[:9].any()
+        assert sides[0] * sides[1] < -0.05
+
+
+def test_a_cut_heeds_what_rows_weigh_and_not_how_many_they_are():
+    V = np.array([[0, 0, 2.0], [1.0, 0, 0.1]] + 6 * [[0, 1.0, 0.1]])
+    W = np.array([[1.0], [1.0]] + 6 * [[0.02]])
+    solver = bounder(ReLU(V).asked(W))
+    neurons = np.array([[0.5, 0, 1], [-0.5, 0, 1], [0, 0.5, 1], [0, -0.5, 1]]) / 1.25**0.5
+    x = np.hstack([np.maximum(neurons @ solver.form.F.T, 0), neurons])
+    best = Multiplier(np.zeros((0, 0)), 0.0, 0.0, 0.0, 1.0)
+    found = Relaxed(0.25 * x.T @ x, best, 1, Warm(best.N, best.N, 1.0, best))
+    root = solver.split((), found)
+    normal = solver.split((root[0],), found)[0].normal[8:]
+    assert abs(normal[0]) > 2 * abs(normal[1])
+
+
+def proved(atom, W, found):
+    """Return the bound that the kernel proves."""
+    at, ar = kernel.Pattern(*W.shape), Rounded()
+    given = kernel.Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
+    net = kernel.stated_network(atom.statement(), given, at)
+    text, arrays = split(found.proof)
+    w = ar.load(handed(W.reshape(-1)))
+    return float(kernel.polar_bound(ar, net, w, text, kernel.Arrays(arrays, "proof")))
+
+
+def test_the_worst_part_falls_at_every_splitting():
+    rng = np.random.default_rng(5)
+    V, W = rng.standard_normal((13, 5)), rng.standard_normal((13, 1))
+    atom = ReLU(V)
+    truth = over_patterns(V, W[:, 0])
+    ask = atom.asked(W)
+    grown, uppers = None, []
+    for nodes in (3, 7, 15, 31):
+        held = replace(ask, nodes=nodes)
+        grown = tree.grown(held, truth, grown)
+        uppers.append(grown.upper / truth - 1)
+    assert uppers[-1] <= 0.3 * uppers[0]
+    assert all(b < a for a, b in pairwise(uppers))
+    found = Proposal(*tree.proof_of(bounder(held), grown, truth))
+    assert truth * (1 - 1e-12) <= proved(atom, W, found) <= grown.upper * (1 + 1e-6)

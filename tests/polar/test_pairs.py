@@ -1,0 +1,218 @@
+"""The polar of every pair of norms, on every kind of cone: enclosed, attained and proved.
+
+Vectors have small integer entries, so what they earn is exact and their norms are enclosed.
+"""
+
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given, settings
+
+from certify import Problem, Verdict, check, verify
+from certify.atoms import RankOne
+from certify.atoms.rank_one import pair_facts
+from certify.base.rigor.flint import Flint
+from certify.kernel import verify as kernel
+from certify.losses import Squared
+from certify.norms import Variation
+from certify.polar import METHODS, Ask
+from certify.polar.proved import handed, kernel_pair, located, proved_above, split
+from tests.norm_cases import CONES, MAKERS, MIXED, made
+from tests.strategies import arrays, examples
+from tests.tolerance import exact_norm, fractions
+
+SHARP = 2.0**-36  # relative: the first margin above sigma_1^2 at which a Cholesky completes
+SEARCHED = 2.0**-30  # relative: where an iteration ends that has a flat optimum
+TINY = 2.0**-268  # what underflow adds: two square roots of 2^-1074, the least float
+PAIRS = list(product(MAKERS, MAKERS))
+SIGNS = [("", ""), ("+", "+"), ("", "-"), ("-", "+"), (MIXED, MIXED), (MIXED, "+")]
+each_pair = pytest.mark.parametrize("pair", PAIRS, ids="x".join)
+matrices = arrays((3, 2))
+
+
+def atoms(pair, m=3, n=2):
+    """Yield an atom for each pair of cones."""
+    for left, right in SIGNS:
+        yield RankOne(made(pair[0], left, m), made(pair[1], right, n))
+
+
+def vectors(norm, d):
+    """Return vectors of the cone with small integer entries, and upper bounds of their norms."""
+    found = [np.array(x, float) for x in product(range(-2, 3), repeat=d) if any(x)]
+    found = [x for x in found if norm.admits(x)]
+    return found, [exact_norm(norm, x)[1] for x in found]
+
+
+def dominates(upper, W, atom):
+    """Assert u^T W v <= upper |u| |v| for every pair of test vectors, exactly."""
+    (U, a), (V, b) = (vectors(g, d) for g, d in zip(atom.gauges, W.shape, strict=True))
+    earned = np.array(U) @ W @ np.array(V).T  # integers times eighths: exact
+    bound = Fraction(upper)
+    for i, j in np.argwhere(earned > 0):
+        assert Fraction(earned[i, j]) <= bound * a[i] * b[j]
+
+
+def proved_exactly(W, norms, proof):
+    """Return what the kernel's rule proves in integers."""
+    at, flat = located(W)
+    text, extra = split(proof)
+    ar, rule = Flint(), kernel.POLAR_RULES[text["rule"]]
+    w = ar.load(handed(flat))
+    return rule(ar, kernel_pair(at, norms), w, text, kernel.Arrays(extra, "proof"))
+
+
+@pytest.mark.sampled(17)
+@each_pair
+@settings(max_examples=examples(2))
+@given(W=matrices)
+def test_the_bounds_enclose_every_slice(pair, W):
+    for atom in atoms(pair):
+        bound = atom.polar(W)
+        dominates(bound.upper, W, atom)
+        assert bound.lower <= bound.upper
+        u, v = bound.witness
+        assert all(g.admits(x) for g, x in zip(atom.gauges, (u, v), strict=True))
+        rows = [sum(map(Fraction.__mul__, fractions(row), fractions(v))) for row in W]
+        earned = sum(map(Fraction.__mul__, fractions(u), rows))
+        price = exact_norm(atom.gauges[0], u)[1] * exact_norm(atom.gauges[1], v)[1]
+        if bound.lower > 0:
+            assert earned >= Fraction(bound.lower) * price
+
+
+@pytest.mark.sampled(7)
+@each_pair
+@settings(max_examples=examples(2))
+@given(W=matrices)
+def test_a_polar_said_to_be_closed_is_sharp(pair, W):
+    for atom in atoms(pair):
+        facts = pair_facts(atom.left, atom.right)
+        if facts.kind == "closed" and not facts.loose.startswith("exact where"):
+            bound = atom.polar(W)
+            assert bound.upper - max(bound.lower, 0.0) <= max(SHARP * bound.upper, TINY)
+
+
+@pytest.mark.sampled(17)
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+@pytest.mark.parametrize("signs", SIGNS, ids=str)
+def test_a_method_proposes_what_the_exact_kernel_proves(method, signs):
+    rng = np.random.default_rng(0)
+    for pair in PAIRS:
+        W = rng.integers(-16, 17, (3, 2)) / 8
+        norms = made(pair[0], signs[0], 3), made(pair[1], signs[1], 2)
+        ask = Ask(W, *norms)
+        found = method().propose(ask) if method().applies(ask) else None
+        if found is None:
+            continue
+        exact = proved_exactly(W, norms, found.proof)
+        dominates(exact, W, RankOne(*norms))
+        dominates(proved_above(W, norms, found.proof), W, RankOne(*norms))
+        assert float(exact) <= found.upper + SHARP * float(np.abs(W).sum())
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_sparse_lines_are_those_of_the_dense_matrix(name):
+    W = np.array([[3.0, 0.0, -1.0], [0.0, -2.0, 0.5], [0.0, 0.0, 1.5]])
+    for left, right in SIGNS:
+        for one, other in (("l1", name), (name, "l1")):
+            atom = RankOne(made(one, left, 3), made(other, right, 3))
+            dense, stored = atom.polar(W), atom.polar(sp.csr_array(W))
+            assert abs(dense.upper - stored.upper) <= SHARP * dense.upper
+            assert dense.lower <= stored.upper
+            assert stored.lower <= dense.upper
+
+
+@pytest.mark.sampled(3)
+@pytest.mark.parametrize("e", [-900, 900])
+@pytest.mark.parametrize("name", MAKERS)
+def test_matrices_of_extreme_size_are_bounded(name, e):
+    W = np.array([[1.0, -2.0], [3.0, 0.5]])
+    for other in ("l1", "l2"):
+        atom = RankOne(made(other, "", 2), made(name, "", 2))
+        one, moved = atom.polar(W), atom.polar(np.ldexp(W, e))
+        assert np.ldexp(one.lower, e) <= moved.upper
+        assert moved.upper <= np.ldexp(one.upper, e) * (1 + SHARP)
+        again = proved_exactly(np.ldexp(W, e), atom.gauges, moved.proof)
+        assert again <= Fraction(moved.upper) * (1 + Fraction(SHARP))
+
+
+def test_what_is_said_of_each_pair():
+    kinds = {
+        (a, b): pair_facts(made(a, "", 3), made(b, "", 2)).kind for a, b in product(MAKERS, MAKERS)
+    }
+    wide, ball = ("linf", "group_linf"), ("l2", "weighted")
+    for (a, b), kind in kinds.items():
+        closed = "l1" in (a, b) or (a in ball and b in ball)
+        hard = {a, b} <= {*wide, *ball} and not closed
+        assert kind == ("closed" if closed else "NP-hard" if hard else "no closed form")
+    assert pair_facts("l2+", "l2").kind == pair_facts("l2-", "l2+").kind == "NP-hard"
+    assert pair_facts("l1+", "l2-").kind == "closed"
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_line_counts_only_with_the_signs_of_its_side(name):
+    """u >= 0 and v >= 0 earn from the positive line alone, though the other is larger."""
+    W = np.array([[1.0, 0.5], [-4.0, -4.0]])
+    norms = made("l1", "+", 2), made(name, "+", 2)
+    bound = RankOne(*norms).polar(W)
+    assert norms[0].admits(bound.witness[0])
+    assert bound.witness[0].tolist() == [1.0, 0.0]
+    assert bound.lower > 0
+
+
+def test_hadamard_matrices_are_bounded_by_grothendieck():
+    """Sylvester's, n = 2: true 2, relaxation 2 sqrt(2); n = 4: both 8."""
+    H = np.array([[1.0, 1.0], [1.0, -1.0]])
+    two, four = (RankOne("linf", "linf").polar(W) for W in (H, np.kron(H, H)))
+    assert two.lower >= 2 * (1 - SHARP)
+    assert 2 - SHARP <= two.upper <= 8**0.5 * (1 + SHARP)
+    assert 8 * (1 - SHARP) <= four.lower <= four.upper <= 8 * (1 + SEARCHED)
+
+
+def test_scales_bound_thousands_of_entries():
+    W = np.random.default_rng(0).standard_normal((300, 200))
+    bound = RankOne("linf", "linf").polar(W, budget=5.0)
+    assert bound.lower <= bound.upper <= 1.783 * bound.lower  # Grothendieck's constant
+
+
+CHECKED = [name for name in MAKERS if name != "l1"]
+
+
+@pytest.mark.sampled(3)
+@pytest.mark.parametrize("name", CHECKED)
+@pytest.mark.parametrize("signs", [("", ""), ("+", ""), ("-", "+"), ("", "+")], ids=str)
+def test_lines_of_any_norm_are_certified(name, signs):
+    Y = np.random.default_rng(3).integers(-16, 17, (4, 3)) / 4
+    problem = Problem(Squared(Y), RankOne(made("l1", signs[0], 4), made(name, signs[1], 3)), 1.0)
+    start = (np.zeros((4, 8)), np.zeros((3, 8)))
+    result = check(problem, start, rtol=2.0**-10)
+    best = result.better if result.better is not None else start
+    found = check(problem, best, rtol=2.0**-10)
+    loose = name == "variation" and signs == ("", "+")  # one flow serves both signs
+    assert found.verdict is Verdict.CERTIFIED or loose
+    tiers = ("exact", "rounded")
+    again = [verify(found.certificate, problem, best, tier=t, rtol=2.0**-10) for t in tiers]
+    assert {a.verdict for a in again} == {found.verdict}
+    arrays_ = {"group": "groups", "group_linf": "groups", "weighted": "weights"}
+    named = {"variation": "edges", **arrays_}.get(name)
+    assert named is None or f"right.{named}" in found.certificate.given
+
+
+def test_another_norm_is_another_question():
+    Y = np.eye(3)
+    norms = (Variation(((0, 1),), r) for r in (1.0, 2.0))
+    one, other = (Problem(Squared(Y), RankOne(norm, "l1"), 4.0) for norm in norms)
+    zero = (np.zeros((3, 0)), np.zeros((3, 0)))
+    certificate = check(one, zero).certificate
+    assert verify(certificate, one, zero).verdict is Verdict.CERTIFIED
+    with pytest.raises(kernel.RejectedError, match="question"):
+        verify(certificate, other, zero)
+    moved = Problem(Squared(Y), RankOne(Variation(((0, 2),), 1.0), "l1"), 4.0)
+    with pytest.raises(kernel.RejectedError, match="question"):
+        verify(certificate, moved, zero)
+
+
+def test_every_cone_is_under_test():
+    assert {c for pair in SIGNS for c in pair} == set(CONES)

@@ -1,0 +1,51 @@
+"""The generated table of norm pairs and losses claims no more than its cells reach."""
+
+import random
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import cells  # noqa: E402  a script beside the package
+
+TEXT = cells.TABLE.read_text(encoding="utf-8")
+ROWS = [line.strip("| ").split(" | ") for line in TEXT.splitlines() if line.startswith("| ")]
+CLAIMED = {(r[0], r[1]): r[3] for r in ROWS if len(r) == 6 and r[0] != "left"}
+LOSSES = list(cells.losses())
+ALL = [(*pair, loss) for pair in cells.pairs() for loss in LOSSES]
+SAMPLE = random.Random(5).sample(ALL, 60)  # noqa: S311  a sample, not a secret
+
+
+def test_the_table_has_every_pair_and_every_loss():
+    assert set(CLAIMED) == set(cells.pairs())
+    assert set(CLAIMED.values()) <= {"certified", "undecided"}
+    assert all(re.search(rf"\b{loss}\b", TEXT) for loss in LOSSES)
+
+
+def no_weaker(left, right, loss):
+    verdict = cells.cell(left, right, loss).split()[0]
+    assert verdict in ("certified", "undecided")
+    if CLAIMED[left, right] == "certified":
+        assert verdict == "certified"
+
+
+@pytest.mark.sampled(11)
+@pytest.mark.parametrize(("left", "right", "loss"), SAMPLE)
+def test_a_cell_reaches_what_its_row_claims(left, right, loss):
+    no_weaker(left, right, loss)
+
+
+@pytest.mark.sampled(7)
+@pytest.mark.parametrize(("left", "right", "loss"), SAMPLE[::3])
+def test_the_twin_of_a_cell_is_never_certified(left, right, loss):
+    verdict = cells.twin(left, right, loss)
+    assert verdict is None or verdict.name != "CERTIFIED"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("left", "right", "loss"), ALL)
+def test_every_cell_reaches_what_its_row_claims(left, right, loss):
+    no_weaker(left, right, loss)
