@@ -1,6 +1,7 @@
 """Who may import whom, how large things are, and what is public."""
 
 import ast
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -171,3 +172,18 @@ def test_library_does_not_print():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
                 assert node.func.id != "print", path
+
+
+def test_the_picture_of_the_packages_is_current():
+    spec = importlib.util.spec_from_file_location("drawing", ROOT.parent / "docs/architecture.py")
+    drawing = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(drawing)
+    assert drawing.PICTURE.read_text(encoding="utf-8") == drawing.drawn()
+    floors = drawing.heights(drawing.arrows())
+    assert set(floors) == set(HEIGHT)
+    assert max(floors.values()) < STOREYS
+
+
+def test_the_page_of_the_architecture_names_every_package():
+    page = (ROOT.parent / "docs/architecture.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in page for name in HEIGHT)
