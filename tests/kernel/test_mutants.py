@@ -8,16 +8,16 @@ from collections import deque
 
 import pytest
 
-from .mutants.functions import (
+from tests.mutants.functions import (
     StaleError,
     every_function,
     functions_of,
     put_in_force,
     rewritten,
 )
-from .mutants.operators import changes
-from .mutants.running import Fate, Job, run_all
-from .mutants.tables import by_hand, explained, fixed, made, spread
+from tests.mutants.operators import changes
+from tests.mutants.running import Fate, Job, run_all
+from tests.mutants.tables import by_hand, explained, fixed, made, spread
 
 SOURCE = '''
 from functools import cache, cached_property

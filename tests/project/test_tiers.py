@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 SLOW = "\npytestmark = pytest.mark.slow"  # of a file all of whose tests are slow
 FAST = "not slow and not thorough"
 
@@ -44,5 +44,5 @@ def test_every_file_of_tests_has_a_fast_one():
     done = subprocess.run(command, cwd=TESTS.parent, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
     found = {line.partition("::")[0] for line in done.stdout.splitlines() if "::" in line}
-    held = {p for p in TESTS.glob("test_*.py") if SLOW not in p.read_text(encoding="utf-8")}
-    assert found == {f"tests/{p.name}" for p in held}
+    held = {p for p in TESTS.rglob("test_*.py") if SLOW not in p.read_text(encoding="utf-8")}
+    assert found == {p.relative_to(TESTS.parent).as_posix() for p in held}
