@@ -23,7 +23,7 @@ from certify.kernel.verify import FORMAT
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "CONTRIBUTING.md"
-COPIED = ("certify", "problems", "paper_checks", "tests", "pyproject.toml")
+COPIED = ("certify", "problems", "paper_checks", "tests", "docs", "pyproject.toml")
 FENCE = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
