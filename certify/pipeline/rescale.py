@@ -2,8 +2,8 @@
 
 Y -> 2^-a Y, weights -> 2^-b w, lam -> 2^-(a+b) lam, ridge -> 2^-b ridge, factors ->
 2^-(a/p) X, q -> 2^-a q leave the problem the same, p the atom's degree, with
-f -> 2^-(2a+b) f and W -> 2^-(a+b) W.  Least squares is searched at one scale, so that a multiple
-of a problem by a power of two has that multiple of its bracket (a is even and a multiple of p).
+f -> 2^-(2a+b) f and W -> 2^-(a+b) W.  Only data beyond ordinary sizes are moved (a is even
+and a multiple of p).
 """
 
 import math
@@ -46,7 +46,7 @@ def normalized(problem: Problem) -> tuple[Problem, Exponents]:
     loss = problem.loss
     if not isinstance(loss, Squared):
         return problem, Exponents()
-    a, b = (exponent(x, ordinary=0) for x in (loss.data, loss.scale))
+    a, b = exponent(loss.data), exponent(loss.scale)
     if not a and not b:
         return problem, Exponents()
     step = math.lcm(2, problem.atom.degree)

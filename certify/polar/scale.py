@@ -15,11 +15,11 @@ from .ask import Matrix, exact_text
 ORDINARY = 120  # binary exponents that floats carry without care
 
 
-def exponent(x: Array | None, ordinary: int = ORDINARY) -> int:
-    """Return the binary exponent of the largest |entry|, or 0 up to an ordinary one."""
+def exponent(x: Array | None) -> int:
+    """Return the binary exponent of the largest |entry| when it is extraordinary, else 0."""
     top = 0.0 if x is None else float(np.abs(x).max(initial=0.0))
     e = int(np.frexp(top)[1]) if top else 0
-    return e if abs(e) > ordinary else 0
+    return e if abs(e) > ORDINARY else 0
 
 
 def scaled(x: Any, e: int) -> Any:  # noqa: ANN401  float or array

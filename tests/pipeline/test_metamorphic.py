@@ -27,6 +27,8 @@ KINDS = [None, *PLAIN.values()]
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=["none", *PLAIN])
 each_pair = pytest.mark.parametrize("pair", PAIRS, ids="x".join)
 
+STOPPED = 1e-3  # of the upper bound: where an ascent without a closed polar stops, rounding decides
+
 
 def answer(question, **form):
     """Return check() of a question."""
@@ -57,7 +59,8 @@ def test_scaling_data_and_lam_scales_the_bracket(kind, data, k):
     one, two = answer(asked), answer(other)
     agree(one, two, asked.pair, scale=a * a)
     assert one.verdict is two.verdict
-    assert abs(a * a * one.lower - two.lower) <= RTOL * two.upper
+    slack = RTOL if asked.pair in CLOSED else STOPPED
+    assert abs(a * a * one.lower - two.lower) <= slack * two.upper
 
 
 @pytest.mark.sampled(3)
