@@ -129,7 +129,7 @@ def test_every_path_the_guide_names_exists_or_is_made_by_it():
     text = GUIDE.read_text(encoding="utf-8")
     made = {s.path for s in steps(text)}
     prose = FENCE.sub("", text)
-    named = set(re.findall(r"`((?:certify|tests|problems|changelog\.d)/[\w./]*)`", prose))
+    named = set(re.findall(r"`((?:certify|tests|problems)/[\w./]*)`", prose))
     assert named
     missing = {p for p in named - made if "NAME" not in p and not (ROOT / p).exists()}
     assert missing == set()
@@ -184,18 +184,6 @@ def test_the_harness_fails_on_a_guide_that_does_not(guide, tree):
         follow(step, tree)
     with pytest.raises((AssertionError, OSError)):
         follow(last, tree)
-
-
-def test_changelog_fragments_are_named_as_their_readme_says():
-    folder = ROOT / "changelog.d"
-    readme = (folder / "README.md").read_text(encoding="utf-8")
-    kinds = re.findall(r"^\| `(\w+)` \|", readme, re.MULTILINE)
-    assert kinds == ["added", "changed", "fixed", "kernel"]
-    for fragment in {p.name for p in folder.iterdir()} - {"README.md"}:
-        name, kind, end = fragment.split(".")
-        assert name
-        assert kind in kinds
-        assert end == "md"
 
 
 def test_the_changelog_has_the_version_and_the_certificate_format():
