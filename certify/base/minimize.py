@@ -1,4 +1,4 @@
-"""Minimize a convex function of a few numbers: by L-BFGS, or one number at a time by halving."""
+"""Minimize a smooth function by L-BFGS, or find where many slopes change sign by halving."""
 
 from collections.abc import Callable
 
@@ -7,14 +7,55 @@ from scipy import optimize
 
 from .arrays import Array
 
-STEPS = 3000  # of L-BFGS
+MEMORY, WINDOW = 20, 10  # steps that L-BFGS remembers, and over which a gain is measured
+STEPS = 3000  # of L-BFGS on a whole space
 WALL = 1e3  # times the value at the start: what counts for infinite
 DOUBLINGS, HALVINGS = 200, 120  # of an interval: more digits than a float has
 Smooth = Callable[[Array], tuple[float, Array]]
+Bounds = tuple[Array | float, Array | float]
+
+
+def minimize(  # noqa: PLR0913  when to stop
+    f: Smooth,
+    start: Array,
+    bounds: Bounds = (-np.inf, np.inf),
+    *,
+    steps: int,
+    stall: float | None = None,
+    expired: Callable[[], bool] | None = None,
+    memory: int = MEMORY,
+    flat: float = 0.0,
+) -> tuple[Array, int]:
+    """Return (x, steps taken): f lowered over low <= x <= high by L-BFGS-B.
+
+    f returns its value and gradient.  The method ends after `steps`, when the last WINDOW steps
+    gained at most `stall` of the value, when `expired` says so, or where the gradient is at most
+    `flat`.
+    """
+    seen = list[float]()
+
+    def watch(intermediate_result: optimize.OptimizeResult) -> None:
+        """End the method by StopIteration."""
+        seen.append(float(intermediate_result.fun))
+        gained = seen[-1 - WINDOW] - seen[-1] if len(seen) > WINDOW else np.inf
+        stalled = stall is not None and gained <= stall * abs(seen[-1])
+        if stalled or (expired is not None and expired()):
+            raise StopIteration
+
+    found = optimize.minimize(
+        f,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=optimize.Bounds(*bounds),
+        callback=watch,
+        options={"maxiter": steps, "maxcor": memory, "ftol": 0.0, "gtol": flat},
+    )
+    return np.asarray(found.x), int(found.nit) + 1
 
 
 def quasi_newton(f: Smooth, start: Array) -> Array:
-    """Minimize a smooth function by L-BFGS; where it is infinite the line search is sent back."""
+    """Minimize a smooth function; where it is infinite the line search is sent back."""
     wall = WALL * (1 + abs(f(start)[0]))
 
     def walled(flat: Array) -> tuple[float, Array]:
@@ -24,9 +65,7 @@ def quasi_newton(f: Smooth, start: Array) -> Array:
             return value, slope
         return wall * (1 + float(flat @ flat)), 2 * wall * flat
 
-    options = {"maxiter": STEPS, "maxfun": 2 * STEPS, "ftol": 1e-16, "gtol": 1e-12, "maxcor": 30}
-    found = optimize.minimize(walled, start, jac=True, method="L-BFGS-B", options=options)
-    return np.asarray(found.x)
+    return minimize(walled, start, steps=STEPS, stall=0.0, memory=30, flat=1e-12)[0]
 
 
 def bisected(slope: Callable[[Array], Array], start: Array) -> Array:

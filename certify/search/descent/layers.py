@@ -12,17 +12,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import optimize
 
 from certify.atoms import Factors
 from certify.base.arrays import Array
+from certify.base.minimize import minimize
 from certify.problem import Problem, Values
 from certify.search.coordinates.layers import Net
 from certify.search.envelope import Smoothed
 
 from .cells import Cells, Program
 
-MEMORY, LATELY = 20, 10  # steps remembered, and over which a gain is measured
 KINK = 1e-5  # |f . u| / |f| |u| at which a neuron is on the kink of f
 
 
@@ -118,7 +117,7 @@ class Descent:
         slope_q = K @ q - A.T @ W.reshape(-1)
         return value, np.concatenate([slope_U.reshape(-1), slope_c.reshape(-1), slope_q])
 
-    def bounds(self) -> optimize.Bounds:
+    def bounds(self) -> tuple[Array, Array]:
         """Return the cones of the output weights as bounds."""
         U, V = self.factors
         r = U.shape[1]
@@ -128,9 +127,7 @@ class Descent:
             low, high = np.zeros(r), np.full(r, np.inf)
         free = np.full(self.start().size - U.size - low.size, np.inf)
         wide = np.full(U.size, np.inf)
-        return optimize.Bounds(
-            np.concatenate([-wide, low, -free]), np.concatenate([wide, high, free])
-        )
+        return np.concatenate([-wide, low, -free]), np.concatenate([wide, high, free])
 
 
 def on_kinks(net: Net, U: Array) -> Array:
@@ -157,22 +154,7 @@ def descended(
     """
     if not task.factors[0].shape[1]:
         return task.factors, task.q, 1
-    seen = list[float]()
-
-    def _watched(intermediate_result: optimize.OptimizeResult) -> None:
-        seen.append(float(intermediate_result.fun))
-        late = len(seen) > LATELY and seen[-1 - LATELY] - seen[-1] <= stall * abs(seen[-1])
-        if late or expired():
-            raise StopIteration
-
-    found = optimize.minimize(
-        task.at,
-        task.start(),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=task.bounds(),
-        callback=_watched,
-        options={"maxiter": steps, "maxcor": MEMORY, "ftol": 0.0, "gtol": 0.0},
+    z, used = minimize(
+        task.at, task.start(), task.bounds(), steps=steps, stall=stall, expired=expired
     )
-    factors, q = task.ended(np.asarray(found.x))
-    return factors, q, int(found.nit) + 1
+    return *task.ended(z), used

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
 
 from certify.atoms import Factors
 from certify.base.arrays import Array
+from certify.base.minimize import MEMORY, minimize
 from certify.problem import Problem
 from certify.search.coordinates import pairs as at
 from certify.search.coordinates.pairs import Side
@@ -22,7 +22,6 @@ from certify.search.envelope import Smoothed
 
 from .alternating import balanced_all
 
-MEMORY, LATELY = 20, 10  # steps remembered, and over which a gain is measured
 LARGE = 20_000  # coordinates beyond which fewer steps are remembered
 SWEEPS_A_STEP = 5  # quasi-Newton steps that cost what a sweep over columns does
 
@@ -121,29 +120,22 @@ class Packed:
 def quasi_newton(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Factors, int]:
     """Minimize by L-BFGS-B in the sides' coordinates."""
     sides, r = task.sides, factors[0].shape[-1]
-    packed, seen = Packed(task, sides, r), list[float]()
-
-    def _watched(intermediate_result: optimize.OptimizeResult) -> None:
-        seen.append(float(intermediate_result.fun))
-        late = len(seen) > LATELY and seen[-1 - LATELY] - seen[-1] <= stall * abs(seen[-1])
-        if late or task.expired():
-            raise StopIteration
-
+    packed = Packed(task, sides, r)
     start = np.concatenate([s.into(x).reshape(-1) for s, x in zip(sides, factors, strict=True)])
     ends = [s.bounds(r) for s in sides]
     low, high = (np.concatenate([e[k].reshape(-1) for e in ends]) for k in (0, 1))
     memory = MEMORY if len(start) <= LARGE else MEMORY // 4
-    found = optimize.minimize(
+    x, used = minimize(
         packed.at,
         start,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=optimize.Bounds(low, high),
-        callback=_watched,
-        options={"maxiter": steps, "maxcor": memory, "ftol": 0.0, "gtol": 0.0},
+        (low, high),
+        steps=steps,
+        stall=stall,
+        expired=task.expired,
+        memory=memory,
     )
-    moved = zip(sides, packed.factors(found.x), strict=True)
-    return tuple(s.norm.project_cone(x) for s, x in moved), int(found.nit) + 1
+    moved = zip(sides, packed.factors(x), strict=True)
+    return tuple(s.norm.project_cone(x) for s, x in moved), used
 
 
 def swept(task: Task, factors: Factors) -> Factors:
@@ -181,13 +173,6 @@ def reweighted(task: Task, factors: Factors, steps: int = 200) -> Factors:
     ones = np.ones(len(prices))
     if not len(ones):
         return factors
-    found = optimize.minimize(
-        _both,
-        ones,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=optimize.Bounds(0.0, np.inf),
-        options={"maxiter": steps, "maxcor": MEMORY, "ftol": 0.0, "gtol": 0.0},
-    )
-    new = tuple(x * np.sqrt(found.x) for x in factors)
+    a = minimize(_both, ones, (0.0, np.inf), steps=steps)[0]
+    new = tuple(x * np.sqrt(a) for x in factors)
     return new if task.value(new) < task.value(factors) else factors

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import optimize
 
 from certify.atoms import Factors
 from certify.base.arrays import Array
+from certify.base.minimize import minimize
 from certify.losses import Squared
 from certify.problem import Problem, Values
 from certify.search.coordinates.contract import joined, predicted, pulls
@@ -23,7 +23,6 @@ from certify.search.envelope import Smoothed
 
 from .newton import Box, newton
 
-MEMORY, LATELY = 20, 10  # steps remembered, and over which a gain is measured
 AMPLITUDES = 300  # slices up to which all are reweighted at once
 
 
@@ -124,7 +123,10 @@ def polished(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Fa
         return factors, 1
     start = task.form.into(factors)
     low, high = task.form.bounds(factors[0].shape[-1])
-    found, used = quasi_newton(task, np.clip(start, low, high), steps, stall)
+    start = np.clip(start, low, high)
+    found, used = minimize(
+        task.at, start, (low, high), steps=steps, stall=stall, expired=task.expired
+    )
     new = task.form.out(found)
     return (new if task.value(new) < task.value(factors) else factors), used
 
@@ -136,29 +138,6 @@ def finished(task: Task, factors: Factors, steps: int) -> tuple[Factors, int]:
     box = Box(*task.form.bounds(factors[0].shape[-1]))
     c, used = newton(task.at, task.form.into(factors), box, task.scales, steps)
     return task.form.out(c), used
-
-
-def quasi_newton(task: Task, start: Array, steps: int, stall: float) -> tuple[Array, int]:
-    """Minimize by L-BFGS-B."""
-    seen = list[float]()
-
-    def _watched(intermediate_result: optimize.OptimizeResult) -> None:
-        seen.append(float(intermediate_result.fun))
-        late = len(seen) > LATELY and seen[-1 - LATELY] - seen[-1] <= stall * abs(seen[-1])
-        if late or task.expired():
-            raise StopIteration
-
-    low, high = task.form.bounds(start.size // sum(task.form.rows))
-    found = optimize.minimize(
-        task.at,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=optimize.Bounds(low, high),
-        callback=_watched,
-        options={"maxiter": steps, "maxcor": MEMORY, "ftol": 0.0, "gtol": 0.0},
-    )
-    return np.asarray(found.x), int(found.nit) + 1
 
 
 def reweighted(task: Task, factors: Factors, steps: int = 200) -> Factors:
@@ -175,13 +154,6 @@ def reweighted(task: Task, factors: Factors, steps: int = 200) -> Factors:
         slope = task.problem.lam - (full[0] * observed.times(W, right)).sum(axis=0)
         return value + task.problem.lam * float(a.sum()), slope
 
-    found = optimize.minimize(
-        _both,
-        form.sizes(factors),
-        jac=True,
-        method="L-BFGS-B",
-        bounds=optimize.Bounds(0.0, np.inf),
-        options={"maxiter": steps, "maxcor": MEMORY, "ftol": 0.0, "gtol": 0.0},
-    )
-    new = form.scaled(units, np.maximum(found.x, 0.0))
+    a = minimize(_both, form.sizes(factors), (0.0, np.inf), steps=steps)[0]
+    new = form.scaled(units, np.maximum(a, 0.0))
     return new if task.value(new) < task.value(factors) else factors

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy import optimize
 
 from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.base.clock import Clock
+from certify.base.minimize import minimize
 from certify.polar.ascent.layers import attain
 from certify.polar.ascent.pooled import Largest
 from certify.polar.layer_ask import LayerAsk
@@ -74,15 +74,8 @@ class Pooled:
         start = self.net.sizes(now.factors)
         if not start.size:
             return now
-        found = optimize.minimize(
-            at,
-            start,
-            jac=True,
-            method="L-BFGS-B",
-            bounds=[(0.0, None)] * start.size,
-            options={"ftol": 1e-16, "gtol": 1e-13, "maxiter": STEPS},
-        )
-        return self.state(now, self.net.scaled(units, found.x))
+        prices = minimize(at, start, (0.0, np.inf), steps=STEPS, stall=0.0, flat=1e-13)[0]
+        return self.state(now, self.net.scaled(units, prices))
 
     def moved(self, now: State) -> State:
         """Return all weights after a descent together."""
@@ -104,13 +97,10 @@ class Pooled:
 
         if not r:
             return now
-        ends = [(-np.inf, np.inf)] * (d * r)
-        ends += [(a, b) for a, b in zip(*low, strict=True) for _ in range(r)]
+        wide = np.full(d * r, np.inf)
+        ends = np.append(-wide, np.repeat(low[0], r)), np.append(wide, np.repeat(low[1], r))
         start = np.concatenate([U.reshape(-1), V.reshape(-1)])
-        found = optimize.minimize(
-            at, start, jac=True, method="L-BFGS-B", bounds=ends, options={"maxiter": STEPS}
-        )
-        z = found.x
+        z = minimize(at, start, ends, steps=STEPS, stall=1e-10)[0]
         return self.state(now, (z[: d * r].reshape(d, r), z[d * r :].reshape(-1, r)))
 
 
