@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from pydantic import PlainValidator
+from pydantic import PlainValidator, WithJsonSchema
+from typing_extensions import TypeAliasType
 
-from certify.norms import GAUGES, PLAIN, Gauge
+from certify.norms import GAUGES, KEYS, PLAIN, Gauge
 
 
 def norm(x: object) -> object:
@@ -31,8 +32,16 @@ def norms(x: object) -> object:
     raise ValueError('must be a list of norms, one a mode (["l2", "l2+", "l1"])')
 
 
-NormRef = Annotated[Any, PlainValidator(norm)]
-NormsRef = Annotated[Any, PlainValidator(norms)]
+KEY: dict[str, Any] = {"enum": list(KEYS)}
+MODES: dict[str, Any] = {
+    "type": ["string", "array"],
+    "items": KEY,
+    "description": "one norm a mode",
+}
+NormRef = TypeAliasType(
+    "NormRef", Annotated[Any, PlainValidator(norm), WithJsonSchema({"anyOf": [KEY]})]
+)
+NormsRef = TypeAliasType("NormsRef", Annotated[Any, PlainValidator(norms), WithJsonSchema(MODES)])
 
 
 KINDS: Mapping[Any, Any] = {  # of an argument; others are arrays

@@ -1,36 +1,38 @@
-"""The JSON schema of problem.toml, for editors; what it says comes from the registries."""
+"""The JSON schema of problem.toml, for editors, made from the models that read it."""
 
 import json
 from collections.abc import Mapping
+from functools import reduce
 from importlib.resources import files
+from operator import or_
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, create_model
+from pydantic.json_schema import GenerateJsonSchema
 
 from certify.atoms import ATOMS
 from certify.losses import LOSSES
-from certify.norms import GAUGES, KEYS
+from certify.norms import GAUGES
 from certify.offsets import OFFSETS
 from certify.pipeline.certificate.file import names_of
 
-from ._kinds import NormRef, NormsRef
 from ._network import Table
-from ._schema import Epsilon, Json, parameters
+from ._schema import Epsilon, Json, Strict, parameters
 from ._source import Ref
 
 FILE = "problem.schema.json"
 MOST = 9  # factors that are listed by name
-PLAIN: dict[Any, Json] = {
-    float: {"type": "number"},
-    int: {"type": "integer"},
-    str: {"type": "string"},
-    bool: {"type": "boolean"},
-    Ref: {"$ref": "#/$defs/array"},
-    NormRef: {"$ref": "#/$defs/norm"},
-    NormsRef: {"$ref": "#/$defs/norms"},
-    float | None: {"type": "number"},
-    str | None: {"type": "string"},
-    float | list[float]: {"type": ["number", "array"], "items": {"type": "number"}},
-}
+several: Any = list  # of a type that is made at run time
+
+
+class Untitled(GenerateJsonSchema):
+    """Keys say what they are: no title repeats them."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401  pydantic's
+        """Return False."""
+        del schema
+        return False
 
 
 def published() -> str:
@@ -39,99 +41,50 @@ def published() -> str:
 
 
 def schema() -> Json:
-    """Return the schema of a problem.toml, made from the classes themselves."""
-    factor = dict.fromkeys((*names_of(MOST),), PLAIN[Ref]) | {"X": listed(PLAIN[Ref])}
+    """Return the schema of a problem.toml."""
+    factor: Json = dict.fromkeys(names_of(MOST), (Ref, None)) | {"X": (list[Ref], None)}
     data, losses = split_losses()
     tables: Json = {
-        "lam": {"type": "number", "minimum": 0, "description": "the weight of theta"},
-        "data": table(data, ["Y"], "what was fitted"),
-        "loss": {"description": first_line(LOSSES["squared"]), "oneOf": losses},
-        "atom": {"oneOf": entries(ATOMS)},
-        "offsets": listed({"oneOf": entries(OFFSETS)}),
-        "factors": table(factor, [], "the candidate: U, V, X2, ... or all of them as X"),
-        "restarts": listed(table(factor, [], "another fit")),
-        "q": listed(PLAIN[Ref]),
-        "epsilon": modelled(Epsilon),
-        "network": modelled(Table),
+        "lam": Annotated[float, Field(ge=0, description="the weight of theta")],
+        "data": table("data", "what was fitted", data),
+        "loss": losses,
+        "atom": entries(ATOMS),
+        "offsets": several[entries(OFFSETS)],
+        "factors": table("factors", "the candidate: U, V, X2, ... or all of them as X", factor),
+        "restarts": several[table("fit", "another fit", factor)],
+        "q": list[Ref],
+        "epsilon": Epsilon,
+        "network": Table,
+        "norm": entries(GAUGES, "norm"),
     }
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "problem.toml of certify",
-        "type": "object",
-        "properties": tables,
-        "additionalProperties": False,
-        "anyOf": [{"required": ["lam", "data", "atom", "factors"]}, {"required": ["network"]}],
-        "$defs": definitions(),
-    }
+    made = table("problem.toml", "of certify", {k: (x, None) for k, x in tables.items()})
+    out: Json = made.model_json_schema(schema_generator=Untitled)
+    out["$defs"]["NormRef"]["anyOf"].append(out["properties"].pop("norm"))
+    whole = [{"required": ["lam", "data", "atom", "factors"]}, {"required": ["network"]}]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **out, "anyOf": whole}
 
 
-def definitions() -> Json:
-    """Return what an array and a norm may be written as."""
-    keyed = table(
-        {"file": PLAIN[str], "key": PLAIN[str], "transpose": PLAIN[bool]},
-        ["file"],
-        "an array in a file",
-    )
-    norms: Json = {"type": ["string", "array"], "items": {"enum": list(KEYS)}}
-    array = {"anyOf": [{"type": ["string", "number", "array"]}, keyed]}
-    return {
-        "array": array | {"description": 'a file ("Y.npy", "data.npz:Y") or numbers'},
-        "norm": {"anyOf": [{"enum": list(KEYS)}, {"oneOf": entries(GAUGES, "norm")}]},
-        "norms": norms | {"description": "one norm a mode"},
-    }
-
-
-def split_losses() -> tuple[Json, list[Json]]:
-    """Return the arrays of all losses, which stand in [data], and each loss's own table."""
+def split_losses() -> tuple[Json, Any]:
+    """Return the arrays of all losses, which stand in [data], and a union of their own tables."""
     data: Json = {}
-    kinds = []
+    own: Json = {}
     for name, cls in LOSSES.items():
         known = parameters(cls)
-        data |= {k: PLAIN[Ref] for k, (kind, _) in known.items() if kind is Ref}
-        own = {k: v for k, v in known.items() if v[0] is not Ref}
-        kinds.append(kind_of(name, own, first_line(cls)))
-    return data, kinds
+        data |= {k: (Ref, ... if k == "Y" else None) for k, x in known.items() if x[0] is Ref}
+        fields = {k: x for k, x in known.items() if x[0] is not Ref}
+        own[name] = table(name, first_line(cls), {"kind": (Literal[name], ...)} | fields)
+    return data, reduce(or_, own.values())
 
 
-def entries(registry: Mapping[str, type[Any]], key: str = "kind") -> list[Json]:
-    """Return the table of each registered class."""
-    return [kind_of(k, parameters(cls), first_line(cls), key) for k, cls in registry.items()]
+def entries(registry: Mapping[str, type[Any]], key: str = "kind") -> Any:  # noqa: ANN401  a union
+    """Return the union of the registered classes' tables."""
+    fields = {k: {key: (Literal[k], ...)} | parameters(cls) for k, cls in registry.items()}
+    return reduce(or_, [table(k, first_line(registry[k]), x) for k, x in fields.items()])
 
 
-def kind_of(name: str, known: Json, said: str, key: str = "kind") -> Json:
-    """Return the table of one class: its name, and its arguments."""
-    fields = {k: plain(kind) for k, (kind, _) in known.items()}
-    due = [k for k, (_, default) in known.items() if default is ...]
-    return table({key: {"const": name}} | fields, [key, *due], said)
-
-
-def modelled(model: Any) -> Json:  # noqa: ANN401  a pydantic model
-    """Return the table of a model."""
-    fields = model.model_fields
-    due = [k for k, f in fields.items() if f.is_required()]
-    held = {k: plain(f.annotation if not f.metadata else whole(f)) for k, f in fields.items()}
-    return table(held, due, first_line(model))
-
-
-def whole(field: Any) -> Any:  # noqa: ANN401  pydantic splits an annotated type
-    """Return the type of a field: an array's, if that is how it is read."""
-    return field.annotation if field.annotation in PLAIN else Ref
-
-
-def plain(kind: Any) -> Json:  # noqa: ANN401  a type
-    """Return the schema of a type."""
-    return PLAIN[kind]
-
-
-def table(fields: Json, due: list[str], said: str) -> Json:
-    """Return an object of these keys and no others."""
-    out: Json = {"type": "object", "description": said, "properties": fields}
-    return out | ({"required": due} if due else {}) | {"additionalProperties": False}
-
-
-def listed(item: Json) -> Json:
-    """Return a list."""
-    return {"type": "array", "items": item}
+def table(name: str, said: str, fields: Json) -> Any:  # noqa: ANN401  a model
+    """Return a table of these keys and no others."""
+    return create_model(name, __base__=Strict, __doc__=said, **fields)
 
 
 def first_line(cls: type[Any]) -> str:

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import PlainValidator
+from pydantic import PlainValidator, WithJsonSchema
 from scipy import sparse
+from typing_extensions import TypeAliasType
 
 from certify.base.arrays import LARGEST
 from certify.base.errors import InputError
@@ -49,7 +50,21 @@ def parsed(x: object) -> Source:
     raise ValueError(wanted)
 
 
-Ref = Annotated[Any, PlainValidator(parsed)]
+KEYED: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "file": {"type": "string"},
+        "key": {"type": "string"},
+        "transpose": {"type": "boolean"},
+    },
+    "required": ["file"],
+    "additionalProperties": False,
+}
+SHAPE: dict[str, Any] = {
+    "anyOf": [{"type": ["string", "number", "array"]}, KEYED],
+    "description": 'a file ("Y.npy", "data.npz:Y") or numbers',
+}
+Ref = TypeAliasType("Ref", Annotated[Any, PlainValidator(parsed), WithJsonSchema(SHAPE)])
 
 
 @dataclass(frozen=True)
