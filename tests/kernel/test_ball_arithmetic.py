@@ -15,6 +15,7 @@ from certify.kernel.verify import (
     Array,
     Deep,
     Exact,
+    Extent,
     Graph,
     Line,
     Network,
@@ -70,10 +71,10 @@ SIGNS = pytest.mark.parametrize("signs", list(product((-1, 1), repeat=2)))
 @SIGNS
 @pytest.mark.parametrize("name", TWO)
 def test_an_operation_on_two_balls_holds_that_of_any_members(name, signs):
-    middles = (2.0, -3.0), (5.0, 1.0)
-    for a, b in middles:
-        found = TWO[name](ROUNDED, ball([[a]]), ball([[b]], RAD / 2))
-        ends = [[a + signs[0] / 4]], [[b + signs[1] / 8]]
+    middles, rads = ((2.0, -3.0), (5.0, 1.0)), ((0.25, 0.125), (32.0, 16.0))
+    for (a, b), (r, s) in product(middles, rads):
+        found = TWO[name](ROUNDED, ball([[a]], Fraction(r)), ball([[b]], Fraction(s)))
+        ends = [[a + signs[0] * r]], [[b + signs[1] * s]]
         assert contains(found, TWO[name](EXACT, *map(exact, ends)))
 
 
@@ -107,11 +108,11 @@ SIZES = {
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
-@pytest.mark.parametrize("middle", [3.0, -0.125])
+@pytest.mark.parametrize(("middle", "rad"), [(3.0, 0.25), (-0.125, 0.25), (3.0, 32.0)])
 @pytest.mark.parametrize("name", SIZES)
-def test_a_sum_over_a_ball_encloses_that_of_any_member(name, middle, sign):
-    found = SIZES[name](ROUNDED, ball([middle]))
-    true = SIZES[name](EXACT, exact([middle + sign / 4]))
+def test_a_sum_over_a_ball_encloses_that_of_any_member(name, middle, rad, sign):
+    found = SIZES[name](ROUNDED, ball([middle], Fraction(rad)))
+    true = SIZES[name](EXACT, exact([middle + sign * rad]))
     assert found.lo <= true.lo
     assert true.hi <= found.hi
 
@@ -263,6 +264,114 @@ ROUNDING = {
 }
 
 
+# each product of the numbers before with the next rounds down, or up, by more than 0.999 u
+DOWN, UP = (
+    tuple(1 + k * 2.0**-52 for k in units)
+    for units in (
+        (386089538, 740702213, 381695680, 726969412, 226644361, 483814565),
+        (394885672, 279423111, 838194677, 317112833, 845525878, 34512274),
+    )
+)
+HALF = 2.0**-53  # 1 + u rounds to 1
+LOW = 2.0**-537, 2.0**-538  # whose product, eta / 2, underflows to 0
+WIDE = Pattern(4, 4)
+
+
+def one(x):
+    return numbers([x], 1, 1)
+
+
+def neuron(values, *, right=1.0):
+    """Return a layer of one negative hidden unit: features, weight, slope and output."""
+    norms = Norm("l2", 1), Norm("l2", 1)
+    net = Network(ONE, one(-values[0]), array("q", [0]), Fraction(values[2]), *norms)
+    return net, one(values[1]), one(right)
+
+
+def chain(values):
+    """Return a network of three layers and one slice: features, three weights and a slope."""
+    net = Deep(ONE, one(-values[0]), (1, 1, 1, 1), Fraction(values[2]))
+    return net, (one(values[1]), one(values[3]), one(values[4]))
+
+
+for way, far in (("down", DOWN), ("up", UP)):
+    x, y, z = map(one, far[:3])
+    ROUNDING |= {
+        f"{way}: product": lambda ar, x=x, y=y: ar.product(x, y, ONE),
+        f"{way}: multiply": lambda ar, x=x, y=y: ar.multiply(ar.load(x), ar.load(y)),
+        f"{way}: scaled": lambda ar, far=far: ar.scaled(
+            ar.load(numbers(far[:1])), numbers(far[1:2]), numbers(far[2:3]), ONE
+        ),
+        f"{way}: kronecker": lambda ar, x=x, y=y: ar.kronecker(
+            ar.load(x), ar.load(y), Place(0, (1, 1), 0, 1)
+        ),
+        f"{way}: three modes": lambda ar, x=x, y=y, z=z: ar.outer_sum(
+            (z, x, y), Pattern(1, 1, dims=(1, 1, 1))
+        ),
+        f"{way}: four modes": lambda ar, far=far: ar.outer_sum(
+            [one(far[k]) for k in (3, 0, 1, 2)], Pattern(1, 1, dims=(1, 1, 1, 1))
+        ),
+        f"{way}: neuron": lambda ar, far=far: ar.layer(*neuron(far, right=far[3])),
+        f"{way}: deep": lambda ar, far=far: ar.deep(*chain(far)),
+    }
+MANY = numbers([1.0] + [HALF] * 4095, 1, 4096)
+ROUNDING |= {
+    "a half added": lambda ar: ar.add(*(ar.load(numbers([v])) for v in (1.0, HALF))),
+    "a half subtracted": lambda ar: ar.subtract(*(ar.load(numbers([v])) for v in (1.0, -HALF))),
+    "a half across": lambda ar: ar.symmetric(
+        ar.load(numbers([0.0, 1.0, HALF, 0.0])), Pattern(2, 2)
+    ),
+    "a half permuted": lambda ar: ar.permuted(
+        ar.load(numbers([0.0, 1.0, HALF, 0.0])), Pattern(2, 2, dims=(2, 2))
+    ),
+    "halves lost": lambda ar: ar.product(MANY, numbers([1.0] * 4096, 1, 4096), ONE),
+    "halves lost, listed": lambda ar: ar.product(
+        MANY, numbers([1.0] * 4096, 1, 4096), Pattern(1, 1, array("q", [0]), array("q", [0]))
+    ),
+    "Gram matrices that underflow on the left": lambda ar: ar.product(
+        one(DOWN[0] * 2.0**-540), one(DOWN[1] * 2.0**500), ONE
+    ),
+    "Gram matrices that underflow on the right": lambda ar: ar.product(
+        one(DOWN[0] * 2.0**500), one(DOWN[1] * 2.0**-540), ONE
+    ),
+    "products that underflow": lambda ar: ar.product(
+        numbers([LOW[0]] * 16, 4, 4), numbers([LOW[1]] * 16, 4, 4), WIDE
+    ),
+    "long products that underflow": lambda ar: ar.product(
+        numbers([LOW[0]] * 36, 2, 18), numbers([LOW[1]] * 36, 2, 18), Pattern(2, 2)
+    ),
+    "scales that underflow": lambda ar: ar.scaled(
+        ar.load(numbers([LOW[0]] * 16)), numbers([LOW[1]] * 4), numbers([2.0**10] * 4), WIDE
+    ),
+    "scales that underflow at once": lambda ar: ar.scaled(
+        ar.load(numbers([LOW[0]] * 16)), numbers([1.0] * 4), numbers([LOW[1]] * 4), WIDE
+    ),
+    "three modes that underflow": lambda ar: ar.outer_sum(
+        (one(2.0**500), numbers([LOW[0]] * 8, 8, 1), numbers([LOW[1]] * 8, 8, 1)),
+        Pattern(1, 64, dims=(1, 8, 8)),
+    ),
+    "four modes that underflow": lambda ar: ar.outer_sum(
+        (one(1.0), one(LOW[0]), one(LOW[1]), one(2.0**400)), Pattern(1, 1, dims=(1, 1, 1, 1))
+    ),
+    "a slope that underflows": lambda ar: ar.layer(*neuron((LOW[0], 1.0, LOW[1]), right=2.0**500)),
+    "a deep slope that underflows": lambda ar: ar.deep(
+        *chain((LOW[0], 1.0, LOW[1], 1.0, 2.0**500))
+    ),
+    "an outer product that underflows": lambda ar: ar.kronecker(
+        ar.load(numbers([LOW[0]], 1, 1)), ar.load(numbers([LOW[1]], 1, 1)), Place(0, (1, 1), 0, 1)
+    ),
+    "a half that underflows": lambda ar: ar.symmetric(
+        ar.load(numbers([0.0, 5e-324, 0.0, 0.0])), Pattern(2, 2)
+    ),
+    "a place that underflows": lambda ar: ar.placed(
+        numbers([5e-324]), Pairs([0], [0], [1], [1]), 2
+    ),
+    "a Gram matrix that underflows": lambda ar: ar.gram(ar.load(numbers([LOW[1]] * 16)), 0, WIDE)[
+        0
+    ],
+}
+
+
 @pytest.mark.parametrize("name", ROUNDING)
 def test_a_result_that_rounds_is_within_its_radius(name):
     held, true = ROUNDING[name](ROUNDED), ROUNDING[name](EXACT)
@@ -279,6 +388,47 @@ def test_a_sum_that_rounds_is_enclosed(name):
     found, true = (ask(ar, ar.load(x)) for ar in (ROUNDED, EXACT))
     assert found.lo <= true.lo <= true.hi <= found.hi
     assert found.hi < true.hi * (1 + Fraction(1, 2**36))
+
+
+TINY = 0.85 * 2.0**-537, 1.15 * 2.0**-537  # whose squares round to eta, up and down
+SUMS = {
+    "squares": lambda ar, x: ar.squares(ar.load(x), None),
+    "weighted squares": lambda ar, x: ar.squares(ar.load(x), numbers([1.0] * 16)),
+    "light squares": lambda ar, x: ar.squares(ar.load(numbers([1.0] * 16)), x),
+    "squares over weights": lambda ar, x: ar.squares_over(ar.load(x), numbers([1.0] * 16)),
+    "inner": lambda ar, x: ar.inner(ar.load(x), ar.load(x)),
+    "row": lambda ar, x: ar.sums(ar.load(x), "row", Pattern(16, 1)),
+}
+
+
+@pytest.mark.parametrize("x", TINY)
+@pytest.mark.parametrize("name", SUMS)
+def test_a_sum_of_products_that_underflow_is_enclosed(name, x):
+    found, true = (SUMS[name](ar, numbers([x] * 16)) for ar in (ROUNDED, EXACT))
+    assert found.lo <= true.lo <= true.hi <= found.hi
+    own = square_sum(np.full(16, x))
+    assert own.lo <= 16 * Fraction(x) ** 2 <= own.hi
+
+
+@pytest.mark.parametrize("kind", ["root", "sum"])
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_line_whose_sum_rounds_down_is_bounded(kind, listed):
+    places = array("q", [0, 0, 0]), array("q", [0, 1, 2])
+    at = Pattern(1, 3, *places) if listed else Pattern(1, 3)
+    for values in ([1.0, HALF, HALF], [1.0, HALF**0.5, HALF**0.5], [TINY[1]] * 3):
+        line = Line(0, kind, positive=False, signs=(1,))
+        found = ROUNDED.lines(ROUNDED.load(numbers(values)), line, at)
+        squares = sum(Fraction(v) ** 2 for v in values)
+        assert found >= sum(map(Fraction, values)) if kind == "sum" else found**2 >= squares
+
+
+def test_the_size_of_a_ball_is_told():
+    assert ROUNDED.measure(ball([[1.0, 2.0]])) == Extent((1, 2), 53, 0)
+
+
+def test_rows_and_columns_that_round_down_are_bounded():
+    x = np.array([[1.0, HALF, HALF], [HALF, 0.0, 0.0], [HALF, 0.0, 0.0]])
+    assert row_sums_up(x) >= 1 + 2 * Fraction(HALF)
 
 
 def test_norms_and_errors_are_bounds_from_above():
@@ -316,6 +466,8 @@ def test_integers_that_share_a_grid_are_added_exactly(size):
     if ints is not None:
         total = Fraction(2) ** e * int(totals(ints, "intercept", Pattern(size, 1))[0])
         assert total == size * Fraction(1 - 2.0**-53)
+    ints, e = on_grid(np.full(size, 0.75), size)
+    assert Fraction(2) ** e * int(ints[0]) == Fraction(0.75)
     found = ROUNDED.adjoint(ROUNDED.load(numbers(x)), "intercept", None, Pattern(size, 1))
     assert found == [size * Fraction(1 - 2.0**-53)]
 

@@ -19,7 +19,7 @@ from .running import Fate, Job, Session, run_all
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".mutants"
 TURN = 12  # tests of one file before those of another
-SLOWEST = 4.0  # seconds of a test that is still worth running for a mutant
+SLOWEST = 10.0  # measured seconds of a test that is still worth running for a mutant
 
 
 class Recorder:

@@ -133,6 +133,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     out.add_argument("--hand", action="store_true", help="only those written by hand")
     out.add_argument("--fixed", action="store_true", help="only the short list of fixed.toml")
     out.add_argument("--only", nargs="*", help="every mutant of some functions, by qualified name")
+    out.add_argument("--within", default="", help="only functions of this module or package")
     out.add_argument("--tests", nargs="*", help="only by the tests of these files")
     out.add_argument("--again", type=Path, help="only those that this file of survivors names")
     out.add_argument("--jobs", type=int, default=2, help="processes")
@@ -146,6 +147,10 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
 
 def chosen(options: argparse.Namespace, hand: list[Mutant], auto: list[Mutant]) -> list[Mutant]:
     """Return the mutants to run."""
+    hand, auto = (
+        [m for m in mutants if f"{m.function.module}.".startswith(options.within)]
+        for mutants in (hand, auto)
+    )
     if options.only:
         mutants = hand if options.hand else [*hand, *auto]
         return [m for m in mutants if m.function.qualname in options.only]

@@ -114,7 +114,7 @@ def without_shrinking(item: pytest.Item) -> None:
 def warm() -> None:
     """Fill the caches of the tests' helpers once, instead of once for each mutant."""
     for name, module in sorted(sys.modules.items()):
-        if name.startswith("tests.") and not name.startswith("tests.test_"):
+        if name.startswith("tests.") and ".test_" not in name:
             for held in list(vars(module).values()):
                 if hasattr(held, "cache_info") and held.__module__ == name and _bare(held):
                     held()

@@ -1,10 +1,10 @@
 """Float64 error bounds: scalars that outward rounding is built from.
 
 Model.  With u = 2^-53 and eta = 2^-1074, one operation returns (x op y)(1 + d) + e,
-|d| <= u, |e| <= eta, and e = 0 for sums (Higham, Accuracy and Stability of Numerical
-Algorithms, 2nd ed., ch. 2-3).  A sum of k products in any order, fused or not, is off by at
-most gamma_k sum |x y| + k eta, gamma_k = k u / (1 - k u).  An overflow leaves a
-non-finite value, which is refused.
+|d| <= u, |e| <= eta, and e = 0 for sums; and its result z is off by at most u |z| + eta, too
+(Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., (2.4), (2.5), ch. 3).  A sum
+of k products in any order, fused or not, is off by at most gamma_k sum |x y| + k eta,
+gamma_k = k u / (1 - k u).  An overflow leaves a non-finite value, which is refused.
 """
 
 import math

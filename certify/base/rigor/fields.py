@@ -73,8 +73,7 @@ class Fields(Arithmetic[Ball]):
         return lows, [v + 2 * r for v in lows], e - spare
 
     def _combine(self, x: Ball, y: Ball, mid: Floats) -> Ball:
-        rounding = U * norm_up(mid) / (1 - U)
-        return Ball(mid, x.rad + y.rad + rounding)
+        return Ball(mid, x.rad + y.rad + U * norm_up(mid))
 
     def add(self, x: Ball, y: Ball) -> Ball:
         """Return x + y."""

@@ -17,16 +17,16 @@ def outer_sum(factors: Sequence[Floats], at: Pattern) -> tuple[Floats, Fraction]
     """Return the field of sum over k of x1_k o ... o xK_k, and a bound of its error.
 
     The factors after the first are multiplied entry by entry: K - 2 products, so each entry
-    B of that product is off by at most gamma_{K-2} |B| <= gamma_{2(K-2)} |fl B|, and by what
-    underflows: (K - 2) eta times the largest product of K - 2 entries.  With the r products
-    and sums of `product_error`, gamma_r + gamma_{2(K-2)} <= gamma_{r + 2(K-2)}.
+    B of that product is off by at most gamma_{K-2} |fl B|, and by what underflows:
+    (K - 2) eta times the largest product of K - 2 entries.  With the r products and sums of
+    `product_error`, gamma_r + gamma_{K-2} <= gamma_{r + K-2}.
     """
     first, rest = factors[0], factors[1]
     r = first.shape[1]
     for x in factors[2:]:
         rest = (rest[:, None, :] * x[None, :, :]).reshape(len(rest) * len(x), r)
     steps = len(factors) - 2
-    error = product_error(first, rest, max(r, 1) + 2 * steps)
+    error = product_error(first, rest, max(r, 1) + steps)
     high = max([Fraction(1), *(finite(np.abs(x).max(initial=0.0)) for x in factors[1:])])
     lost = 2 * steps * ETA * high**steps * root(Fraction(rest.size)).hi
     error += norm_up(first) * lost
@@ -51,7 +51,7 @@ def layer(net: Network, left: Floats, right: Floats) -> tuple[Floats, Fraction]:
     hidden = f @ left
     rad = product_error(f, left.T, max(f.shape[1], 1))
     acted = np.where(hidden > 0, hidden, a * hidden)
-    rad = max(Fraction(1), abs(net.slope)) * rad + U * norm_up(acted) / (1 - U)
+    rad = max(Fraction(1), abs(net.slope)) * rad + U * norm_up(acted)
     rad += acted.size * ETA
     samples = np.asarray(net.samples, dtype=np.int64)
     if net.most:
@@ -82,12 +82,12 @@ def deep(net: Deep, weights: Sequence[Floats]) -> tuple[Floats, Fraction]:
         for at, w in enumerate(weights):
             if at:
                 held = np.where(held > 0, held, a * held)
-                rad = wide * rad + U * norm_up(held) / (1 - U) + held.size * ETA
+                rad = wide * rad + U * norm_up(held) + held.size * ETA
             own = w[:, k].reshape(net.widths[at], net.widths[at + 1])
             rad = product_error(held, own.T, len(own)) + rad * norm_up(own)
             held = held @ own
         total = total + held
-        error += rad + U * norm_up(total) / (1 - U)
+        error += rad + U * norm_up(total)
     return total, error
 
 

@@ -132,7 +132,7 @@ class Rounded(Fields):
     def kronecker(self, q: Ball, s: Ball, place: Place) -> Ball:
         """Return the product: one rounding an entry, and |Q (x) S| = |Q||S| for the radii."""
         mid = kronecker(q.mid, s.mid, place)
-        error = U * norm_up(mid) / (1 - U) + mid.size * ETA
+        error = U * norm_up(mid) + mid.size * ETA
         error += q.rad * norm_up(s.mid) + s.rad * norm_up(q.mid) + q.rad * s.rad
         return Ball(mid, error)
 
@@ -146,7 +146,7 @@ class Rounded(Fields):
         """Return (X + X^T) / 2: a sum rounds once, a halving only below the normal range."""
         dense = self._dense(x, at)
         mid = (dense + dense.T) * 0.5
-        return Ball(mid, x.rad + U * norm_up(mid) / (1 - U) + at.size * 2 * ETA)
+        return Ball(mid, x.rad + U * norm_up(mid) + at.size * 2 * ETA)
 
     def multiply(self, a: Ball, b: Ball) -> Ball:
         """Return A B^T."""
