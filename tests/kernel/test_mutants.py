@@ -151,6 +151,7 @@ def test_operators_make_each_kind_of_change(line, wanted):
 
 def test_words_are_no_mutants():
     words = "def f(a: 'b < 1' = 1) -> 'c < 1':\n    'd < 1'\n    demand(a, 'e', 'f', a + 1)\n"
+    assert texts("def f(a):\n    return a.reshape(-1)") == set()
     assert texts(words) == {("dropped guard", "pass")}
 
 

@@ -110,11 +110,16 @@ def _nodes(node: ast.AST, path: Path, own: Path) -> Iterator[tuple[ast.AST, Path
 
 
 def _silent(parent: ast.AST, field: str, at: int | None, child: ast.AST) -> bool:
-    """Whether a node is only words: docstrings, texts, and what a refusal says."""
+    """Whether a node is only words: docstrings, texts, and what a refusal says.
+
+    So is the -1 of a shape, for which numpy takes any negative number.
+    """
     if isinstance(child, ast.JoinedStr | ast.expr_context | ast.operator | ast.cmpop):
         return True
     if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
         return True
+    if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Attribute):
+        return parent.func.attr == "reshape" and ast.unparse(child) == "-1"
     name = called(parent)
     if isinstance(parent, ast.keyword) and parent.arg == "strict":
         return True

@@ -83,6 +83,11 @@ def norm_up(x: Floats) -> Fraction:
     return root(square_sum(x).hi).hi
 
 
+def rounding(x: Floats) -> Fraction:
+    """Bound the Frobenius error of a result x, each entry of which rounded once."""
+    return U * norm_up(x) + x.size * ETA
+
+
 def product_error(left: Floats, right: Floats, k: int) -> Fraction:
     """Bound the Frobenius error of a floating-point left right^T with inner size k.
 

@@ -20,7 +20,19 @@ from certify.kernel.verify import (
     root,
 )
 
-from .bounds import ETA, Floats, U, dots, finite, gamma, nearest, norm_up, product_error, up, view
+from .bounds import (
+    ETA,
+    Floats,
+    dots,
+    finite,
+    gamma,
+    nearest,
+    norm_up,
+    product_error,
+    rounding,
+    up,
+    view,
+)
 from .graphs import laplacian
 from .layout import BLOCK, indices, on_grid, totals
 
@@ -50,7 +62,7 @@ class Fields(Arithmetic[Ball]):
     def product(self, left: Array, right: Array, at: Pattern) -> Ball:
         """Return left right^T at the observed entries."""
         a, b = view(left), view(right)
-        error = product_error(a, b, max(a.shape[1], 1))
+        error = product_error(a, b, a.shape[1])
         if at.rows is None:
             return Ball((a @ b.T).reshape(-1), error)
         rows, cols = indices(at)
@@ -73,7 +85,7 @@ class Fields(Arithmetic[Ball]):
         return lows, [v + 2 * r for v in lows], e - spare
 
     def _combine(self, x: Ball, y: Ball, mid: Floats) -> Ball:
-        return Ball(mid, x.rad + y.rad + U * norm_up(mid))
+        return Ball(mid, x.rad + y.rad + rounding(mid))
 
     def add(self, x: Ball, y: Ball) -> Ball:
         """Return x + y."""

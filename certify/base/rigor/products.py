@@ -9,7 +9,17 @@ import numpy as np
 
 from certify.kernel.verify import Deep, Network, Pairs, Pattern, Place, root
 
-from .bounds import ETA, Floats, U, finite, gamma, nearest, norm_up, product_error, view
+from .bounds import (
+    ETA,
+    Floats,
+    finite,
+    gamma,
+    nearest,
+    norm_up,
+    product_error,
+    rounding,
+    view,
+)
 from .layout import BLOCK, indices
 
 
@@ -18,16 +28,16 @@ def outer_sum(factors: Sequence[Floats], at: Pattern) -> tuple[Floats, Fraction]
 
     The factors after the first are multiplied entry by entry: K - 2 products, so each entry
     B of that product is off by at most gamma_{K-2} |fl B|, and by what underflows:
-    (K - 2) eta times the largest product of K - 2 entries.  With the r products and sums of
-    `product_error`, gamma_r + gamma_{K-2} <= gamma_{r + K-2}.
+    (K - 2) eta times the largest product of the factors that follow.  With the r products
+    and sums of `product_error`, gamma_r + gamma_{K-2} <= gamma_{r + K-2}.
     """
     first, rest = factors[0], factors[1]
     r = first.shape[1]
     for x in factors[2:]:
         rest = (rest[:, None, :] * x[None, :, :]).reshape(len(rest) * len(x), r)
     steps = len(factors) - 2
-    error = product_error(first, rest, max(r, 1) + steps)
-    high = max([Fraction(1), *(finite(np.abs(x).max(initial=0.0)) for x in factors[1:])])
+    error = product_error(first, rest, r + steps)
+    high = max([Fraction(1), *(finite(np.abs(x).max(initial=0.0)) for x in factors[3:])])
     lost = 2 * steps * ETA * high**steps * root(Fraction(rest.size)).hi
     error += norm_up(first) * lost
     if at.rows is None:
@@ -49,10 +59,9 @@ def layer(net: Network, left: Floats, right: Floats) -> tuple[Floats, Fraction]:
     """
     f, a = view(net.features), nearest(net.slope)
     hidden = f @ left
-    rad = product_error(f, left.T, max(f.shape[1], 1))
+    rad = product_error(f, left.T, f.shape[1])
     acted = np.where(hidden > 0, hidden, a * hidden)
-    rad = max(Fraction(1), abs(net.slope)) * rad + U * norm_up(acted)
-    rad += acted.size * ETA
+    rad = max(Fraction(1), abs(net.slope)) * rad + rounding(acted)
     samples = np.asarray(net.samples, dtype=np.int64)
     if net.most:
         pooled = np.zeros((net.at.m, left.shape[1]))
@@ -64,7 +73,7 @@ def layer(net: Network, left: Floats, right: Floats) -> tuple[Floats, Fraction]:
         np.add.at(pooled, samples, acted)
         rad = root(Fraction(t)).hi * (rad + gamma(t) * norm_up(acted))
         acted = pooled
-    error = product_error(acted, right, max(right.shape[1], 1)) + rad * norm_up(right)
+    error = product_error(acted, right, right.shape[1]) + rad * norm_up(right)
     return acted @ right.T, error
 
 
@@ -82,12 +91,12 @@ def deep(net: Deep, weights: Sequence[Floats]) -> tuple[Floats, Fraction]:
         for at, w in enumerate(weights):
             if at:
                 held = np.where(held > 0, held, a * held)
-                rad = wide * rad + U * norm_up(held) + held.size * ETA
+                rad = wide * rad + rounding(held)
             own = w[:, k].reshape(net.widths[at], net.widths[at + 1])
             rad = product_error(held, own.T, len(own)) + rad * norm_up(own)
             held = held @ own
         total = total + held
-        error += rad + U * norm_up(total)
+        error += rad + rounding(total)
     return total, error
 
 

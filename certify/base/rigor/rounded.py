@@ -46,6 +46,7 @@ from .bounds import (
     nearest,
     norm_up,
     product_error,
+    rounding,
     square_sum,
     up,
     view,
@@ -132,7 +133,7 @@ class Rounded(Fields):
     def kronecker(self, q: Ball, s: Ball, place: Place) -> Ball:
         """Return the product: one rounding an entry, and |Q (x) S| = |Q||S| for the radii."""
         mid = kronecker(q.mid, s.mid, place)
-        error = U * norm_up(mid) + mid.size * ETA
+        error = rounding(mid)
         error += q.rad * norm_up(s.mid) + s.rad * norm_up(q.mid) + q.rad * s.rad
         return Ball(mid, error)
 
@@ -146,11 +147,11 @@ class Rounded(Fields):
         """Return (X + X^T) / 2: a sum rounds once, a halving only below the normal range."""
         dense = self._dense(x, at)
         mid = (dense + dense.T) * 0.5
-        return Ball(mid, x.rad + U * norm_up(mid) + at.size * 2 * ETA)
+        return Ball(mid, x.rad + rounding(mid))
 
     def multiply(self, a: Ball, b: Ball) -> Ball:
         """Return A B^T."""
-        error = product_error(a.mid, b.mid, max(a.mid.shape[1], 1))
+        error = product_error(a.mid, b.mid, a.mid.shape[1])
         error += a.rad * norm_up(b.mid) + b.rad * norm_up(a.mid) + a.rad * b.rad
         return Ball(a.mid @ b.mid.T, error)
 
@@ -177,7 +178,7 @@ class Rounded(Fields):
         a = np.negative(g.mid)
         rows, rad = row_sums_up(a), 3 * g.rad / 2
         diagonal = c + a.diagonal()
-        slip = 2 * U * finite(np.abs(diagonal).max(initial=0.0))
+        slip = U * finite(np.abs(diagonal).max(initial=0.0))
         a[np.diag_indices(k)] = diagonal
         trace = up(finite(np.abs(diagonal).sum()), k + 1)
         if diagonal.min() <= 0 or not cholesky_completes(a):
