@@ -6,7 +6,7 @@ from math import prod
 
 from ._base import ZERO, Check
 from ._exact import vector
-from ._points import NEAR, Loss, Number, Point, Slice, Term, squared
+from ._points import NEAR, Loss, Number, Point, Slice, Term, everywhere, squared
 from ._polynomial import ONE, Polynomial, nonnegative, orthants, variables
 
 HALF = Fraction(1, 2)
@@ -73,6 +73,7 @@ def rank_one(p: Point) -> Iterator[Check]:
     yield Check("its slices", Fraction(len(p.X)), "==", ONE)
     yield Check("the loss at 0", p.loss.value([ZERO] * 4), "==", ZERO)
     yield Check("the price", ZERO, "<=", p.lam)
+    yield from everywhere("theta", p.arity, p.theta)
     (t,) = variables((None,))
     for u in ((ONE, t), (ONE, -t), (ZERO * t, ONE)):
         for v in ((ONE, ZERO), (ZERO, ONE), (u[1], u[0])):

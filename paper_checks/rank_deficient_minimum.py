@@ -8,17 +8,21 @@ order is decided by elimination on its whole Hessian.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import product as every
 
 from hypothesis import strategies as st
 
 from ._base import ZERO, Check, Counterexample, Hypothesis, Statement
-from ._counterpoints import ROUGH
-from ._draw import matrices, positives, vectors
-from ._exact import Matrix, Vector, flat, half_squares, inner, product, total, vector
+from ._draw import matrices, positives, rationals, vectors
+from ._exact import Matrix, Vector, flat, total, vector
 from ._linear import exact, rank
-from ._models import NORMS
+from ._necessity import NoCounterexampleError
+from ._points import NEAR, Number, Point
+from ._polynomial import orthants
+from ._rank_points import POINTS, halved
 from ._second_order import across, hessian, moved, negative, orthogonal, residual, times, value
+from ._told import told_of
 
 STATEMENT = Statement(
     title="Rank-deficient minima",
@@ -32,26 +36,31 @@ STATEMENT = Statement(
     needs={
         "second order": "for Y = diag(10, 5), lam = 1 the slices u = v = 9/5 e1 and u = v = 12/5 "
         "e1 are stationary and have rank 1, with f = 22, but 14 is possible",
-        "rank < r": "for the same Y and r = 1 the slice u = v = 3 e1 is stationary, and its "
-        "Hessian is positive semidefinite, with f = 22",
+        "rank < r": "for the same Y, weight 3 beside the diagonal and r = 1, the slice u = v = "
+        "2 e2 is a local minimum with f = 109/2, and the slice u = v = 3 e1 has 22",
+        "l2 norms": "with l1 norms, Y = diag(5/2, 2), lam = 1/2, twice u = v = e1 is a local "
+        "minimum with f = 25/8, but 17/8 is possible; with linf norms, the same turned by 45 "
+        "degrees",
+        "phi = u v^T": "a hidden layer of ReLUs with the outputs u+ v and (-u)+ v, y = (9, 5), "
+        "lam = 1: two neurons u = v = 2 are a local minimum with f = 21, and one more with u = -2, "
+        "v = 2 reaches 13",
+        "convex loss": "z^4 / 4 - z^3 at z = u v: u = v = 0 is a local minimum for lam = 1, with "
+        "f = 0, and u = 2, v = 3/2 has -29/8",
+        "differentiable loss": "the loss of 2 x 2 arrays without a derivative of the zero slice: "
+        "one slice 0 is a minimum of f_1 for lam = 1/2, and I / 2 has f = -1/8",
     },
     gap="Only the curvature along (U + t a q^T, V + t b q^T) with U q = V q = 0 is used, where Z "
     "moves by t^2 a b^T. So one derivative of the loss is enough; the second is needed only to "
-    "speak of a Hessian. The argument does not extend to other norms: dependent slices lead to a "
-    "zero slice along a path on which f is constant, but a local minimum at its start need not be "
-    "one at its end. With squares of l1 norms, or of linf norms, two equal slices can be a local "
-    "minimum that is not global, and neither is zero: for l1 norms, Y = diag(5/2, 2), lam = 1/2, "
-    "twice u = v = e1 has f = 25/8, but 17/8 is possible. A loss that is not convex, or has no "
-    "derivative, also breaks it; these three are shown as relations on instances, not as "
-    "counterexamples whose other hypotheses are decided in code.",
+    "speak of a Hessian. Nothing is assumed of the sign of lam: the curvature says lam >= "
+    "sigma_1(W) >= 0, so for lam < 0 there is no such point. The argument does not extend to other "
+    "norms: dependent slices lead to a zero slice along a path on which f is constant, but a local "
+    "minimum at its start need not be one at its end.",
 )
 STATIONARY, DEFICIENT = "W V = lam U and W^T U = lam V", "the rank is below r"
 POLAR, DUAL = "of second order: sigma_1(W) <= lam", "of second order: f = d(W)"
 LEAST, GLOBAL = "of second order: f = min F", "of second order: f <= f_s(X')"
 ESCAPE = "else a short step is lower"
 TURNED = "a rotation makes a slice zero and keeps f"
-NEAR = "the points in other norms are lowest nearby"
-ELSEWHERE = "in other norms and for other losses a point far away is lower, by as much as is told"
 STEP = Fraction(1, 10**6)
 HALF, ONE = Fraction(1, 2), Fraction(1)
 SIGMAS = vector(0, "1/2", 1, 1, -1, 2)
@@ -104,7 +113,8 @@ def _instances(draw: st.DrawFn) -> Instance:
     s = draw(st.integers(1, 3))
     others = draw(matrices(m, s)), draw(matrices(n, s))
     P, Q, R = normals
-    return Instance((P, Q, R), sizes, sigmas, weights, draw(positives(4)), others)
+    lam = draw(st.one_of(positives(4), rationals(-1, 0)))
+    return Instance((P, Q, R), sizes, sigmas, weights, lam, others)
 
 
 INSTANCES = _instances()
@@ -122,7 +132,8 @@ def sides(i: Instance) -> Iterator[Check]:
         near = (value(Y, c, lam, x) for x in steps)
         yield Check(ESCAPE, next((f for f in near if f < here), here), "<", here)
         return
-    yield Check(POLAR, max([lam * abs(t) for t in i.sigmas] + [lam] * bool(i.sizes)), "<=", lam)
+    top = max([abs(t) for t in i.sigmas] + [ONE] * bool(i.sizes))
+    yield Check(POLAR, abs(lam) * top, "<=", lam)
     entries = list(zip(flat(W), flat(Y), flat(c), strict=True))
     yield Check(DUAL, here, "==", total(w * y - w * w / (2 * k) for w, y, k in entries))
     if set(flat(c)) == {1}:
@@ -161,96 +172,66 @@ def fixed() -> Iterator[Check]:
         yield from sides(Instance(turns, vector(2), [sigma], [vector(1, 2), vector(3, 1)], HALF))
     origin = [vector(1, 2)], [vector(3, -1)], [vector(1)]
     yield from sides(Instance(origin, [], vector(1, "1/3"), [vector(1, 1)] * 2, HALF))
-    for norm in ("l1", "linf"):
-        yield from equal_slices(norm)
-    least = min(z**3 / 12 - 5 * z * z / 8 + z for z in vector(0, 1, 4))
-    yield Check(ELSEWHERE, least, "==", Fraction(-2, 3))
-    yield from rough()
 
 
-@dataclass(frozen=True)
-class Symmetric:
-    """Slices u = v, the columns of U, for data Y and lam = 1, and lower slices of the same kind."""
-
-    U: Matrix
-    Y: Matrix
-    lower: Matrix
-
-    def value(self, U: Matrix) -> Fraction:
-        """Return f(U, U)."""
-        return value(self.Y, ones(self.Y), ONE, (U, U))
+def deficient_slices(p: Point) -> Iterator[Check]:
+    """Yield the rank of the slices (u, v) against their number."""
+    yield deficient(p.X)
 
 
-def ones(Y: Matrix) -> Matrix:
-    """Return weights 1."""
-    return [[ONE] * len(row) for row in Y]
+def l2_norms(p: Point) -> Iterator[Check]:
+    """Yield that theta is the square of the l2 norm of (u, v), halved, on every orthant.
+
+    First at points that tell norms apart: a norm may be no polynomial on an orthant.
+    """
+    points = list(every(vector(-1, 0, 1), repeat=p.arity))
+    for where in (points, orthants((ZERO,) * p.arity, None)):
+        others = sum(bool(p.theta(x) - halved(x)) for x in where)
+        yield Check("where theta is another", Fraction(others), "==", ZERO)
+        if others:
+            return
 
 
-def is_second_order(i: Symmetric) -> Iterator[Check]:
-    """Yield the first-order equations, and that no direction has negative curvature."""
-    W, at = residual(i.Y, ones(i.Y), (i.U, i.U)), (i.U, i.U)
-    yield from list(stationary(W, ONE, at))[:-1]
-    down = negative(hessian(W, ones(i.Y), ONE, at))
-    yield Check("directions of negative curvature", Fraction(bool(down)), "==", ZERO)
+def is_product(p: Point) -> Iterator[Check]:
+    """Yield that phi is u v^T for some lengths of u and v, on every orthant."""
+    lengths = [m for m in range(1, p.arity) if m * (p.arity - m) == p.size]
+    found = [m for m in lengths if all(_same(p, m, x) for x in orthants((ZERO,) * p.arity, None))]
+    yield Check("lengths for which phi is u v^T", ONE, "<=", Fraction(len(found)))
 
 
-def is_deficient(i: Symmetric) -> Iterator[Check]:
-    """Yield the rank of the slices (u, u) against their number."""
-    yield deficient([exact(x) for x in zip(*i.U, *i.U, strict=True)])
+def _same(p: Point, m: int, x: Sequence[Number]) -> bool:
+    product = [u * v for u in x[:m] for v in x[m:]]
+    return not any(a - b for a, b in zip(p.phi(x), product, strict=True))
 
 
-HYPOTHESES: dict[str, Hypothesis] = {"second order": is_second_order, "rank < r": is_deficient}
+HYPOTHESES: dict[str, Hypothesis] = {
+    "second order": Point.local_minimum,  # which is of second order; what is none falls along t^2
+    "rank < r": deficient_slices,
+    "l2 norms": l2_norms,
+    "phi = u v^T": is_product,
+    "convex loss": Point.convex,
+    "differentiable loss": Point.differentiable,
+}
 
 
-def is_global(i: Symmetric) -> Check:
-    """Return that the point is not above the lower one."""
-    return Check(GLOBAL, i.value(i.U), "<=", i.value(i.lower))
+def is_global(p: Point) -> Check:
+    """Return that the point is not above the others."""
+    return p.compare(GLOBAL)
+
+
+def is_global_if_stationary(p: Point) -> Check:
+    """Return the same, of a point at which f has slope 0 along each number of its slices."""
+    numbers = [x for s in p.X for x in s]
+    for k in range(len(numbers)):
+        for (t,) in orthants((ZERO,), NEAR):
+            line = p.value(p.moved([x + t * (i == k) for i, x in enumerate(numbers)]))
+            if line.terms.get((1,)):
+                raise NoCounterexampleError("the point is not stationary")
+    return is_global(p)
 
 
 def counterexamples() -> Iterator[Counterexample]:
-    """Yield 3 e1 e1^T in two slices and in one, for Y = diag(10, 5)."""
-    Y, lower = [vector(10, 0), vector(0, 5)], [vector(3, 0), vector(0, 2)]
-    two, one = [vector("9/5", "12/5"), vector(0, 0)], [vector(3), vector(0)]
-    yield Counterexample("second order", Symmetric(two, Y, lower), is_global)
-    yield Counterexample("rank < r", Symmetric(one, Y, lower), is_global)
-
-
-def equal_slices(norm: str) -> Iterator[Check]:
-    """Yield two equal slices at a local minimum in l1 norms, and turned by 45 degrees, in linf.
-
-    In l1 norms, with slices (a, p) (b, q)^T, z = sum p q and x = sum a b, f is least for lengths
-    that are equal, and less its value at x = 2, p = q = 0 it is then at least (x - 2)^2 / 2 +
-    z^2 / 2 - 2 z + 1/2 sum (|a q| + |p b| + |p q|). Where |a|, |b| >= 1/2 and |p|, |q| <= 1/8
-    that is >= 0, since |a q| + |p b| >= (|p| + |q|) / 2 >= 8 |p q|.
-    """
-    size, length = 1 if norm == "l1" else 4, NORMS[norm]
-    y = vector("5/2", 0, 0, 2) if norm == "l1" else vector("9/2", "1/2", "1/2", "9/2")
-
-    def turn(x: Vector) -> Vector:
-        return x if norm == "l1" else vector(x[0] + x[1], x[0] - x[1])
-
-    def f(*slices: tuple[Vector, Vector]) -> Fraction:
-        us, vs = ([turn(x) for x in side] for side in zip(*slices, strict=True))
-        price = total(length(x) ** 2 for x in (*us, *vs)) / 2
-        return half_squares(product(us, vs, 2, 2), [y[:2], y[2:]]) + HALF * size * price
-
-    e1, e2 = vector(1, 0), vector(0, 1)
-    here = f((e1, e1), (e1, e1))
-    for p, q, s, t in every(vector("-1/8", 0, "1/8"), repeat=4):
-        near = (vector(1 + s * t, p), vector(1, q)), (vector(1 - q, s), vector(1 + p, t))
-        yield Check(NEAR, here, "<=", f(*near))
-    yield deficient([(*turn(e1), *turn(e1))] * 2)
-    yield Check(ELSEWHERE, here - f((e1, e1), (e1, e1), (e2, e2)), "==", Fraction(size))
-
-
-def rough() -> Iterator[Check]:
-    """Yield the loss without a derivative, lam = 1/2: near 0 with one slice, and at I / 2."""
-
-    def f(U: Matrix, V: Matrix) -> Fraction:
-        return ROUGH.value(flat(across(U, V))) + HALF / 2 * (inner(U, U) + inner(V, V))
-
-    zero = [vector(0), vector(0)]
-    for a, b, c, d in every(vector("-1/8", 0, "1/8"), repeat=4):
-        yield Check(NEAR, f(zero, zero), "<=", f([[a], [b]], [[c], [d]]))
-    half, whole = [vector("1/2", 0), vector(0, "1/2")], [vector(1, 0), vector(0, 1)]
-    yield Check(ELSEWHERE, f(zero, zero) - f(half, whole), "==", Fraction(1, 8))
+    """Yield two slices on a line that is no minimum, one alone, other norms, phi and losses."""
+    for name, point, numbers in POINTS:
+        conclusion = is_global_if_stationary if name == "second order" else is_global
+        yield Counterexample(name, point, partial(told_of, conclusion, numbers))

@@ -7,15 +7,17 @@ from functools import partial
 import pytest
 
 import paper_checks
-from paper_checks import dead_neuron, dropout, end_of_a_flat_path, spurious_valley
+from paper_checks import _rank_points, dead_neuron, dropout, end_of_a_flat_path, spurious_valley
 from paper_checks._exact import vector
 from paper_checks._necessity import NoCounterexampleError, broken
+from paper_checks._points import squared
 from paper_checks._polynomial import UndecidedError, variables
 from paper_checks._told import told_of
 
 ONE, HALF = Fraction(1), Fraction(1, 2)
 E1, E2 = vector(1, 0), vector(0, 1)
 DEPTH, VALLEY, END = "weight_decay_at_depth", "spurious_valley", "end_of_a_flat_path"
+RANK = "rank_deficient_minimum"
 EYE = ((ONE, 0 * ONE), (0 * ONE, ONE))
 COLUMN, ROW = ((ONE,), (ONE,)), ((ONE, ONE),)
 POINT = next(e.instance.of for e in end_of_a_flat_path.counterexamples())
@@ -24,6 +26,7 @@ BEST = [side.best(DATA.lam) for side in DATA.sides]
 EVEN = replace(DATA, sides=(replace(DATA.sides[0], data=vector(1)), DATA.sides[1]))
 GROWTH = {"start": (BEST[1], (ONE, 0 * ONE)), "end": (BEST[1], (ONE, HALF))}
 CANCEL = next(e.instance.X for e in end_of_a_flat_path.counterexamples())
+PAIRS = _rank_points.slices
 SQUARE = (vector(2, 1), vector(1, 1)), (vector(2, 1), vector(1, 1))
 
 
@@ -107,6 +110,25 @@ CASES = [
     (VALLEY, "unequal sides", {"end": (BEST[0],)}, "not the best"),
     (VALLEY, "ReLU", {"of": DATA}, "another at"),
     (VALLEY, "ReLU", {"end": ((ONE, ONE),)}, "no mirror image"),
+    (RANK, "second order", {"down": ()}, "can bear"),
+    (RANK, "second order", {"down": PAIRS((0, "4/5") * 2, (0, "4/5") * 2)}, "does not fall"),
+    (RANK, "second order", {"X": PAIRS((2, 0) * 2, (2, 0) * 2)}, "not stationary"),
+    (RANK, "second order", {"X": _rank_points.LINE.others}, "is true"),
+    (RANK, "rank < r", {"X": PAIRS((0, 2) * 2, (0, 0) * 2)}, "can bear"),
+    (RANK, "rank < r", {"loss": _rank_points.LINE.loss}, "can bear"),
+    (RANK, "rank < r", {"others": PAIRS((0, 2) * 2)}, "is true"),
+    (RANK, "l2 norms", {"theta": _rank_points.halved}, "can bear"),
+    (RANK, "l2 norms", {"X": PAIRS((0, 0) * 2)}, "can bear"),
+    (RANK, "l2 norms", {"others": ()}, "is true"),
+    (RANK, "phi = u v^T", {"loss": squared(9, 1)}, "is true"),
+    (RANK, "phi = u v^T", {"X": PAIRS((2, 2), (-2, -2))}, "can bear"),
+    (RANK, "phi = u v^T", {"theta": lambda x: abs(x[0] * x[1])}, "'l2 norms' fails"),
+    (RANK, "convex loss", {"others": PAIRS((0, 0))}, "is true"),
+    (RANK, "convex loss", {"loss": squared(0)}, "is true"),
+    (RANK, "convex loss", {"lam": 0 * ONE}, "can bear"),
+    (RANK, "differentiable loss", {"others": ()}, "is true"),
+    (RANK, "differentiable loss", {"lam": -ONE}, "'second order' fails"),
+    (RANK, "differentiable loss", {"theta": _rank_points.squares_l1}, "'l2 norms' fails"),
     (VALLEY, "ReLU", {"of": replace(DATA, activation=lambda x: x, part=ONE)}, "sides gain' fails"),
 ]  # fmt: skip
 
