@@ -7,8 +7,6 @@ from certify.norms import Gauge
 CLOSED = "closed"
 HARD = "NP-hard"
 OPEN = "no closed form"
-ROUND = ("l2", "weighted")
-WIDE = ("linf", "group of largest")
 
 
 @dataclass(frozen=True)
@@ -21,34 +19,18 @@ class Facts:
     loose: str
 
 
-NAMES = {
-    "l1": "the largest |entry|",
-    "l2": "the largest l2 norm",
-    "linf": "the largest l1 norm",
-    "weighted": "the largest |D^(-1/2) w|_2",
-    "elastic": "the largest level t with |(|w| - alpha t)_+|_2 <= (1 - alpha) t",
-    "group": "the largest l2 norm of a group",
-    "group of largest": "the largest sum of the groups' l2 norms",
-    "variation": "the least max(|f|_inf / rho, |w - B^T f|_2) over flows f",
-}
-
-
 def described(left: Gauge, right: Gauge) -> Facts:
     """Return what is known of a pair; with one side l1 it is of the lines w of W."""
-    a, b = kind_of(left), kind_of(right)
-    if "l1" in (a, b):
-        inner, norm = (b, right) if a == "l1" else (a, left)
-        signed = "" if norm.free else ", of the part that the cone meets"
-        loose = "exact"
-        if inner == "variation" and not norm.free:
-            loose = "exact where the l1 side has one sign; else one flow serves both signs"
-        return Facts(f"over the lines: {NAMES[inner]}{signed}", CLOSED, "lines", loose)
-    free = left.free and right.free
-    if a in ROUND and b in ROUND:
-        return round_pair(free=free)
-    if {a, b} & {"elastic", "group", "variation"}:
+    if left.axial or right.axial:
+        inner = right if left.axial else left
+        signed = "" if inner.free else ", of the part that the cone meets"
+        return Facts(f"over the lines: {inner.line_polar}{signed}", CLOSED, "lines", inner.line_gap)
+    if not (left.exact and right.exact):
         return Facts("sup u^T W v, no formula", OPEN, "spectral; conic", INSIDE)
-    return wide_pair(a, b, free=free)
+    free = left.free and right.free
+    if left.is_round and right.is_round:
+        return round_pair(free=free)
+    return wide_pair(left, right, free=free)
 
 
 INSIDE = (
@@ -69,14 +51,13 @@ def round_pair(*, free: bool) -> Facts:
     return Facts("sup u^T W v on the cones", HARD, "spectral with N or M; conic", loose)
 
 
-def wide_pair(a: str, b: str, *, free: bool) -> Facts:
+def wide_pair(left: Gauge, right: Gauge, *, free: bool) -> Facts:
     """Return the facts of pairs with linf, or the largest norm of groups."""
-    what = {"linf": "a cube", "l2": "a ball", "weighted": "an ellipsoid"}
-    sides = " and ".join(what.get(k, "a product of balls") for k in (a, b))
+    sides = f"{left.ball} and {right.ball}"
     rule = "spectral with scales (Grothendieck); conic"
     if not free:
         return Facts(f"sup over {sides}, on the cones (cut norm)", HARD, rule, LOOSE)
-    both = a == b == "linf"
+    both = left.cubic and right.cubic
     loose = LOOSE if both else f"at most by sqrt(pi / 2) against l2; {LOOSE}"
     return Facts(f"sup over {sides}", HARD, rule, loose)
 
@@ -85,8 +66,3 @@ LOOSE = (
     "by up to Grothendieck's constant 1.783: the 2 x 2 Hadamard matrix under linf x linf has 2, "
     "the relaxation 2 sqrt(2); exact under linf x linf for W of rank one"
 )
-
-
-def kind_of(norm: Gauge) -> str:
-    """Return the name of a norm; groups of largest norm have a name of their own."""
-    return "group of largest" if getattr(norm, "outer", "") == "linf" else norm.name

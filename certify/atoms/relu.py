@@ -91,7 +91,7 @@ class ReLU(Atom):
         if not right.is_plain:
             raise InputError(f"right must be l2, l1 or linf, got {short(self.right)}")
         slope = sloped(self.activation, self.slope)
-        if slope != 1 and (left.name != "l2" or not left.free):
+        if slope != 1 and (not left.spherical or not left.free):
             raise InputError(f"left must be l2 unless activation is linear, got {short(self.left)}")
         held = pooled(self.samples, len(data))
         most = self.pool == "max" and largest(self)

@@ -13,6 +13,7 @@ from .errors import InputError
 
 Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 LONGEST = 80  # characters of a wrong value that a message shows
 LARGEST = 2**53  # beyond it, not every integer is a float64
 NUMBERS = (int, float, Fraction, Decimal, np.integer, np.floating, np.bool_)

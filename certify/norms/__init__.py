@@ -3,6 +3,7 @@
 from certify.base.errors import InputError
 from certify.base.registry import load
 
+from ._balls import Ellipsoids, Mixture
 from ._base import SIGNS, Gauge, parametrized, support
 from .elastic import Elastic
 from .group import Group
@@ -18,9 +19,11 @@ __all__ = [
     "L1",
     "L2",
     "Elastic",
+    "Ellipsoids",
     "Gauge",
     "Group",
     "LInf",
+    "Mixture",
     "Variation",
     "Weighted",
     "gauge",

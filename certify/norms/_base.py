@@ -1,20 +1,26 @@
 """The contract of a gauge: the norm one factor's column is measured in, and its cone."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
-from certify.base.arrays import Array, short
+from certify.base.arrays import Array, Bools, short
 from certify.base.errors import InputError
 from certify.base.registry import refuse_heirs
+
+from ._balls import Ellipsoids, Mixture
 
 SIGNS = ("", "+", "-")  # cones that are the same for every coordinate
 BELOW = {"": -np.inf, "+": 0.0, "-": -np.inf}  # the least value of each coordinate
 ABOVE = {"": np.inf, "+": np.inf, "-": 0.0}
 MARKS = "*+-0"  # of one coordinate: free, x >= 0, x <= 0, x = 0
+BLOCK = 512  # sparse columns held dense at once
+ROUNDED = 4 * float(np.finfo(np.float64).eps)  # of each number in a line
 
 
 @dataclass(frozen=True)
@@ -33,11 +39,27 @@ class Gauge(ABC):
     a maximizer of <p, x> takes p's signs and may be zero where p is.  For the same reason
     the prox at y is the free prox at p, and a projection on { g* <= r } moves p alone.
 
+    A new norm needs the five abstract methods alone.  The rest says more of its unit ball, so
+    that it is bounded tightly and searched fast; what is not said is assumed to be false.
+
+    spherical  the ball is |x|_2 <= 1                  cubic   it is max |x_i| <= 1
+    axial      its extreme points are signed unit vectors: the polar is the largest over lines
+    ellipsoids   a product of ellipsoids that contains it: unless told, the box around it
+    is_round   whether that is one ellipsoid           exact   whether the ball is that product
+    summed     whether g is the sum of |x_g|_2 over `blocks`
+    mixture    a and b with g(x) = a |A x|_1 + b |x|_2, if it is such a sum
+    normalized   whether g is 1 at every unit vector   slow    whether a maximizer takes long
+
     Raises InputError for a cone of other marks, or one in which only zero lies.
     """
 
     cone: str = field(default="", kw_only=True)
     name: ClassVar[str]
+    spherical: ClassVar[bool] = False
+    cubic: ClassVar[bool] = False
+    axial: ClassVar[bool] = False
+    normalized: ClassVar[bool] = False
+    slow: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         """Keep the entries of this package final."""
@@ -120,9 +142,40 @@ class Gauge(ABC):
         """Return the arrays that the statement names by digest."""
         return {}
 
+    @property
+    def is_round(self) -> bool:
+        """Whether `ellipsoids` is one ellipsoid."""
+        return False
+
+    @property
+    def exact(self) -> bool:
+        """Whether the unit ball is the product of `ellipsoids`, where the cone is free."""
+        return False
+
+    @property
+    def summed(self) -> bool:
+        """Whether g(x) is the sum over `blocks` of |x_g|_2."""
+        return False
+
+    @property
+    def mixture(self) -> Mixture | None:
+        """The norm as a |A x|_1 + b |x|_2."""
+        return None
+
+    def blocks(self, d: int) -> tuple[Sequence[int], ...]:
+        """Return the coordinates in blocks: an extreme point of the ball lies in one."""
+        return (range(d),)
+
+    def ellipsoids(self, d: int) -> Ellipsoids:
+        """Return ellipsoids around the unit ball: |x_i| <= g*(e_i), g*(-e_i) unless told more."""
+        far = np.array([max(float(self.dual(s * e)) for s in (1.0, -1.0)) for e in np.eye(d)])
+        return Ellipsoids(np.arange(d), np.where(far > 0, far, 1.0) ** -2.0)  # 0: x_i is fixed
+
     def unit_sizes(self, d: int) -> Array:
-        """Return g of each unit vector, 1 for most norms."""
-        return np.ones(d)
+        """Return g of each unit vector."""
+        if self.normalized:
+            return np.ones(d)
+        return np.array([float(self.value(e)) for e in np.eye(d)])
 
     def unit(self, y: Array) -> Array:
         """Return the signed unit vector of the cone, at g = 1, that earns most."""
@@ -135,12 +188,62 @@ class Gauge(ABC):
         return out
 
     def cost(self, d: Array) -> float:
-        """Return max sum d_i x_i^2 over the ball, or more: for norms >= |x|_2, max d."""
-        return float(d.max(initial=-np.inf))
+        """Return max sum d_i x_i^2 over the ellipsoids, so at least that over the ball."""
+        return self.ellipsoids(len(d)).cost(d)
 
     def terms(self, d: int) -> int:
         """Return how many numbers `value` adds: its relative rounding in units of eps."""
         return d
+
+    def text(self, x: str) -> str:
+        """Return the norm of x as a report prints it."""
+        return f"{self.name}({x})"
+
+    @property
+    def ball(self) -> str:
+        """The unit ball in words, where `exact`."""
+        return "a product of balls"
+
+    @property
+    def line_polar(self) -> str:
+        """The polar over the lines of W, in words."""
+        return "the largest dual norm"
+
+    @property
+    def line_gap(self) -> str:
+        """How far the kernel's bound over lines may be off, in words."""
+        return "exact"
+
+    def free_dual(self, y: Array) -> float:
+        """Return g*(y) without the cone."""
+        return float(replace(self, cone="").dual(y))
+
+    def maximizers(self, Y: Array) -> Array:
+        """Return the maximizer of each column."""
+        return np.column_stack([self.maximizer(y) for y in Y.T]) if Y.size else Y
+
+    def dual_columns(self, lines: Any) -> Array:  # noqa: ANN401  an array or scipy.sparse
+        """Return g* of each column, sparse or dense."""
+        if not sparse.issparse(lines):
+            return self.dual(lines)
+        held = lines.tocsc()
+        starts = range(0, held.shape[1], BLOCK)
+        return np.concatenate([self.dual(held[:, k : k + BLOCK].toarray()) for k in starts])
+
+    def line_values(self, lines: Any, allowed: tuple[Bools, Bools]) -> tuple[Array, Array]:  # noqa: ANN401
+        """Return g* of each column times its better sign, and that sign.
+
+        allowed: where the signs +1 and -1 may be taken; a column without any has -inf.
+        """
+        up = self.dual_columns(lines)
+        down = up if self.free else self.dual_columns(-lines)
+        up, down = (np.where(a, x, -np.inf) for a, x in zip(allowed, (up, down), strict=True))
+        return np.maximum(up, down), np.where(up >= down, 1.0, -1.0)
+
+    def longest(self, lines: Any, allowed: tuple[Bools, Bools]) -> tuple[float, dict[str, Any]]:  # noqa: ANN401
+        """Return a bound of the largest of `line_values`, and the evidence the kernel wants."""
+        best = float(self.line_values(lines, allowed)[0].max(initial=0.0))
+        return best * (1 + 1e-14 + lines.shape[0] * ROUNDED), {}
 
     @abstractmethod
     def value(self, x: Array) -> Array:
@@ -180,6 +283,24 @@ def support(mask: npt.ArrayLike, sign: str = "") -> str:
     if sign not in SIGNS:
         raise InputError(f'sign must be "", "+" or "-", got {short(sign)}')
     return "".join((sign or "*") if inside else "0" for inside in held)
+
+
+def stored_sizes(norm: Gauge, lines: Any) -> Any:  # noqa: ANN401  scipy.sparse
+    """Return |y| of the stored entries of sparse columns, 0 where the cone meets none."""
+    held = lines.tocsc()
+    low, high = (side[held.indices] for side in norm.sides(held.shape[0]))
+    sizes = np.abs(np.clip(held.data, low, high))
+    return sparse.csc_array((sizes, held.indices, held.indptr), shape=held.shape)
+
+
+def vertices(norm: Gauge, Y: Array) -> Array:
+    """Return `norm.unit` of each column, for a norm whose unit vectors have size 1."""
+    low, high = (side[:, None] for side in norm.sides(len(Y)))
+    earned = np.vstack([np.where(high > 0, Y, -np.inf), np.where(low < 0, -Y, -np.inf)])
+    rows, k = np.divmod(earned.argmax(axis=0), len(Y))
+    out = np.zeros(Y.shape)
+    out[k, np.arange(Y.shape[1])] = np.where(rows, -1.0, 1.0)
+    return out
 
 
 def length(x: Array) -> Array:

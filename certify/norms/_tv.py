@@ -8,16 +8,14 @@ B is the incidence matrix, one row x_i - x_j an edge, and P_K the projection on 
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from certify.base.arrays import Array, Ints
+from certify.base.arrays import Array, Bools, Ints
 
-Bools: TypeAlias = npt.NDArray[np.bool_]
 STEPS, EVERY = 20000, 20  # accelerated steps at most, and how often one is polished
 SETTLED = 1e-15  # relative duality gap that ends them; cost, never truth
 DENSE_EDGES = 300  # edges up to which a flow is polished by least squares

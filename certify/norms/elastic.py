@@ -1,12 +1,14 @@
 """The elastic norm: g(x) = alpha |x|_1 + (1 - alpha) |x|_2, sparse and smooth at once."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from certify.base.arrays import Array, scalar
+from certify.base.arrays import Array, Bools, scalar
 from certify.base.errors import InputError
 
+from ._balls import Ellipsoids, Mixture, ball
 from ._base import Gauge, length
 
 NEWTON = 100  # steps at most; each is exact to rounding after about six
@@ -25,6 +27,8 @@ class Elastic(Gauge):
     alpha: float
 
     name = "elastic"
+    normalized = is_round = True
+    line_polar = "the largest level t with |(|w| - alpha t)_+|_2 <= (1 - alpha) t"
 
     def prepare(self) -> None:
         """Take alpha as a float in [0, 1]."""
@@ -36,6 +40,20 @@ class Elastic(Gauge):
     def parameters(self) -> dict[str, str]:
         """Return alpha."""
         return {"alpha": self.alpha.hex()}
+
+    @property
+    def mixture(self) -> Mixture:
+        """The norm itself."""
+        return Mixture(self.alpha, 1 - self.alpha)
+
+    def ellipsoids(self, d: int) -> Ellipsoids:
+        """Return the l2 ball: |x|_2 <= |x|_1."""
+        return ball(d)
+
+    def longest(self, lines: Any, allowed: tuple[Bools, Bools]) -> tuple[float, dict[str, Any]]:  # noqa: ANN401
+        """Return a level that every line passes."""
+        level, _ = super().longest(lines, allowed)
+        return level, {"level": level}
 
     def value(self, x: Array) -> Array:
         """Return alpha |x|_1 + (1 - alpha) |x|_2."""

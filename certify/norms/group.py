@@ -11,6 +11,7 @@ import numpy.typing as npt
 from certify.base.arrays import Array, Ints, short
 from certify.base.errors import InputError
 
+from ._balls import Ellipsoids, ball
 from ._base import Gauge, threshold_level
 
 OUTERS = ("l1", "linf")
@@ -32,6 +33,7 @@ class Group(Gauge):
     outer: str = "l1"
 
     name = "group"
+    normalized = True
 
     def prepare(self) -> None:
         """Take the groups as tuples of distinct natural numbers."""
@@ -79,6 +81,36 @@ class Group(Gauge):
     def arrays(self) -> dict[str, Any]:
         """Return the group number of each coordinate."""
         return {"groups": self.labels}
+
+    @property
+    def summed(self) -> bool:
+        """Whether the outer norm is the sum."""
+        return self.outer == "l1"
+
+    @property
+    def is_round(self) -> bool:
+        """Whether the ball lies in the l2 ball."""
+        return self.summed
+
+    @property
+    def exact(self) -> bool:
+        """Whether the ball is a product: one l2 ball for each group."""
+        return not self.summed
+
+    @property
+    def line_polar(self) -> str:
+        """The polar over lines."""
+        if self.summed:
+            return "the largest l2 norm of a group"
+        return "the largest sum of the groups' l2 norms"
+
+    def blocks(self, d: int) -> tuple[tuple[int, ...], ...]:
+        """Return the groups, if only one of them is in an extreme point."""
+        return self.parts if self.summed else (tuple(range(d)),)
+
+    def ellipsoids(self, d: int) -> Ellipsoids:
+        """Return the l2 ball, or one for each group."""
+        return ball(d) if self.summed else Ellipsoids(self.labels, np.ones(d))
 
     def sizes(self, x: Array) -> Array:
         """Return the l2 norm of each group, (groups, ...), without overflow."""
@@ -131,12 +163,6 @@ class Group(Gauge):
             wanted = np.maximum(sizes - threshold_level(sizes, radius), 0.0)
         factor = np.where(wanted < sizes, wanted / np.where(sizes > 0, sizes, 1.0), 1.0)
         return np.asarray(p * factor[self.labels] + (y - p))
-
-    def cost(self, d: Array) -> float:
-        """Return max d, or the sum over groups of max d_+."""
-        if self.outer == "l1":
-            return float(d.max(initial=-np.inf))
-        return float(sum(max(d[list(g)].max(), 0.0) for g in self.parts))
 
 
 def listed(groups: object) -> list[Any]:

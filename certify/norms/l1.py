@@ -1,12 +1,15 @@
 """The l1 norm: g(x) = sum |x_i|, g*(y) = max |y_i| (max y_i, at least 0, on x >= 0)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from certify.base.arrays import Array
 
-from ._base import Gauge
+from ._balls import Ellipsoids, Mixture, ball
+from ._base import Gauge, stored_sizes, vertices
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,21 @@ class L1(Gauge):
     """g(x) = sum_i |x_i|."""
 
     name = "l1"
+    axial = normalized = is_round = summed = True
+    mixture = Mixture(1.0, 0.0)
+    line_polar = "the largest |entry|"
+
+    def ellipsoids(self, d: int) -> Ellipsoids:
+        """Return the l2 ball."""
+        return ball(d)
+
+    def blocks(self, d: int) -> tuple[list[int], ...]:
+        """Return each coordinate by itself."""
+        return tuple([k] for k in range(d))
+
+    def text(self, x: str) -> str:
+        """Return its bars."""
+        return f"‖{x}‖₁"
 
     def value(self, x: Array) -> Array:
         """Return sum |x_i|."""
@@ -26,6 +44,16 @@ class L1(Gauge):
     def maximizer(self, y: Array) -> Array:
         """Return the signed unit vector at the largest entry."""
         return self.unit(y)
+
+    def maximizers(self, Y: Array) -> Array:
+        """Return the signed unit vectors."""
+        return vertices(self, Y)
+
+    def dual_columns(self, lines: Any) -> Array:  # noqa: ANN401  an array or scipy.sparse
+        """Return g* of each column; sparse ones as they are stored."""
+        if not sparse.issparse(lines):
+            return self.dual(lines)
+        return np.asarray(stored_sizes(self, lines).max(axis=0).todense()).reshape(-1)
 
     def prox(self, x: Array, t: float) -> Array:
         """Return the soft threshold."""

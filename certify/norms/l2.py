@@ -1,12 +1,16 @@
 """The l2 norm: g(x) = g*(x) = |x|_2 (g*(y) = |y_+|_2 on x >= 0)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from certify.base.arrays import Array
 
-from ._base import Gauge, length
+from ._balls import Ellipsoids
+from ._balls import ball as sphere
+from ._base import Gauge, length, stored_sizes
 
 
 @dataclass(frozen=True)
@@ -14,6 +18,16 @@ class L2(Gauge):
     """g(x) = sqrt(sum_i x_i^2)."""
 
     name = "l2"
+    spherical = normalized = is_round = exact = summed = True
+    ball, line_polar = "a ball", "the largest l2 norm"
+
+    def ellipsoids(self, d: int) -> Ellipsoids:
+        """Return the ball itself."""
+        return sphere(d)
+
+    def text(self, x: str) -> str:
+        """Return its bars."""
+        return f"‖{x}‖₂"
 
     def value(self, x: Array) -> Array:
         """Return the Euclidean norm; no overflow for any finite x."""
@@ -28,6 +42,26 @@ class L2(Gauge):
         p = self.positive(y)
         size = float(self.value(p))
         return np.asarray(p / size) if size > 0 else self.unit(y)
+
+    def maximizers(self, Y: Array) -> Array:
+        """Return the direction of each column, or of its part that counts."""
+        part = self.positive(Y)
+        top = np.abs(part).max(axis=0, initial=0.0)
+        part = part / np.where(top > 0, top, 1.0)
+        sizes = np.linalg.norm(part, axis=0)
+        out = part / np.where(sizes > 0, sizes, 1.0)
+        for k in np.nonzero(sizes == 0)[0]:
+            out[:, k] = self.maximizer(Y[:, k])
+        return np.asarray(out)
+
+    def dual_columns(self, lines: Any) -> Array:  # noqa: ANN401  an array or scipy.sparse
+        """Return g* of each column; sparse ones as they are stored."""
+        if not sparse.issparse(lines):
+            return self.dual(lines)
+        sizes = stored_sizes(self, lines)
+        top = sizes.data.max(initial=0.0) or 1.0
+        sizes.data = (sizes.data / top) ** 2
+        return np.asarray(np.sqrt(sizes.sum(axis=0)) * top).reshape(-1)
 
     def prox(self, x: Array, t: float) -> Array:
         """Shorten x by t, to no less than zero."""

@@ -1,12 +1,15 @@
 """The l-infinity norm: g(x) = max |x_i|, g*(y) = sum |y_i| (of the positive part on x >= 0)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from certify.base.arrays import Array
 
-from ._base import Gauge, threshold_level
+from ._balls import Ellipsoids
+from ._base import Gauge, stored_sizes, threshold_level, vertices
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,16 @@ class LInf(Gauge):
     """g(x) = max_i |x_i|."""
 
     name = "linf"
+    cubic = normalized = exact = True
+    ball, line_polar = "a cube", "the largest l1 norm"
+
+    def ellipsoids(self, d: int) -> Ellipsoids:
+        """Return the cube itself: an interval for each coordinate."""
+        return Ellipsoids(np.arange(d), np.ones(d))
+
+    def text(self, x: str) -> str:
+        """Return its bars."""
+        return f"‖{x}‖∞"
 
     def value(self, x: Array) -> Array:
         """Return max |x_i|."""
@@ -34,6 +47,22 @@ class LInf(Gauge):
         both = (low < 0) & (high > 0)
         return np.where(both & (p == 0), 1.0, np.sign(p))
 
+    def maximizers(self, Y: Array) -> Array:
+        """Return the signs of each column."""
+        part, (low, high) = self.positive(Y), self.sides(len(Y))
+        both = ((low < 0) & (high > 0))[:, None]
+        out = np.where(both & (part == 0), 1.0, np.sign(part))
+        return np.where(part.any(axis=0), out, vertices(self, Y))
+
+    def dual_columns(self, lines: Any) -> Array:  # noqa: ANN401  an array or scipy.sparse
+        """Return g* of each column; sparse ones as they are stored."""
+        if not sparse.issparse(lines):
+            return self.dual(lines)
+        sizes = stored_sizes(self, lines)
+        top = sizes.data.max(initial=0.0) or 1.0
+        sizes.data = sizes.data / top
+        return np.asarray(sizes.sum(axis=0) * top).reshape(-1)
+
     def prox(self, x: Array, t: float) -> Array:
         """Return x minus its projection on the dual ball: cut at a level (Moreau)."""
         p = self.positive(x)
@@ -46,7 +75,3 @@ class LInf(Gauge):
         sizes = np.abs(p)
         kept = np.maximum(sizes - threshold_level(sizes, radius), 0.0)
         return np.asarray(np.sign(p) * kept + (y - p))
-
-    def cost(self, d: Array) -> float:
-        """Return sum d_+, attained at a vertex of the cube."""
-        return float(np.maximum(d, 0.0).sum())

@@ -1,19 +1,22 @@
 """Total variation along a graph plus the l2 norm: columns that are nearly constant in pieces."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
-from certify.base.arrays import Array, Ints, scalar, short
+from certify.base.arrays import Array, Bools, Ints, scalar, short
 from certify.base.errors import InputError
 
+from ._balls import Ellipsoids, Mixture, ball
 from ._base import Gauge, length
 from ._tv import Graph, part, variation
 
 RISES = 60  # Dinkelbach steps at most; they converge faster than linearly
+ONE_FLOW = "exact where the l1 side has one sign; else one flow serves both signs"
 ALONE = (
     "total variation alone is a seminorm: a constant on a connected part costs nothing, so "
     "the polar is infinite unless the sums of W over every part vanish. Keep plus='l2', or "
@@ -45,6 +48,8 @@ class Variation(Gauge):
     plus: str = "l2"
 
     name = "variation"
+    is_round = slow = True
+    line_polar = "the least max(|f|_inf / rho, |w - B^T f|_2) over flows f"
 
     def prepare(self) -> None:
         """Take the edges as pairs of distinct natural numbers."""
@@ -69,6 +74,20 @@ class Variation(Gauge):
     def pairs(self) -> Ints:
         """The edges as an array (k, 2)."""
         return np.array(self.edges, dtype=np.int64).reshape(-1, 2)
+
+    @property
+    def line_gap(self) -> str:
+        """One flow is given for each line."""
+        return "exact" if self.free else ONE_FLOW
+
+    @property
+    def mixture(self) -> Mixture:
+        """The norm itself."""
+        return Mixture(self.rho, 1.0, self.pairs)
+
+    def ellipsoids(self, d: int) -> Ellipsoids:
+        """Return the l2 ball."""
+        return ball(d)
 
     def graph(self, d: int) -> Graph:
         """Return the edges with the cone's intervals."""
@@ -106,6 +125,32 @@ class Variation(Gauge):
         """Return what a flow proves of g*(y), in floats."""
         size = float(np.abs(f).max(initial=0.0))
         return max(size / self.rho, float(length(self.graph(len(y)).rest(y, f))))
+
+    def longest(self, lines: Any, allowed: tuple[Bools, Bools]) -> tuple[float, dict[str, Any]]:  # noqa: ANN401
+        """Return a flow for each line whose l2 norm alone exceeds what another line earns."""
+        flows, best = np.zeros((lines.shape[1], len(self.edges))), 0.0
+        sizes = lengths(lines)
+        for k in np.argsort(-sizes, kind="stable"):
+            if sizes[k] <= best:
+                break
+            line = column(lines, int(k))
+            signs = [s for s, may in zip((1.0, -1.0), allowed, strict=True) if may[k]]
+            bounds = ((self.bounded(line, f, signs), f) for f in self.candidates(line, signs))
+            bound, flows[k] = min(bounds, key=lambda pair: pair[0])
+            best = max(best, bound)
+        return best * (1 + 1e-12), {"flow": flows}
+
+    def bounded(self, line: Array, flow: Array, signs: Sequence[float]) -> float:
+        """Return what a flow proves of a line, with each of its signs."""
+        return max((self.bound(s * line, s * flow) for s in signs), default=0.0)
+
+    def candidates(self, line: Array, signs: Sequence[float]) -> Iterator[Array]:
+        """Yield flows for a line: the best of each sign, and the best of the whole space."""
+        yield np.zeros(len(self.edges))
+        for s in signs[:1] if self.free else signs:
+            yield s * self.flow(s * line)
+        if len(signs) > 1 and not self.free:
+            yield Variation(self.edges, self.rho).flow(line)
 
     def solved(self, y: Array) -> tuple[Array, float, Array]:
         """Return (x, <y, x>, f) with g(x) = 1, by rising levels.
@@ -157,6 +202,19 @@ class Variation(Gauge):
         """Return 1 + rho times the degree."""
         degrees = np.bincount(self.pairs.reshape(-1), minlength=d)
         return np.asarray(1.0 + self.rho * degrees[:d])
+
+
+def lengths(lines: Any) -> Array:  # noqa: ANN401  an array or scipy.sparse
+    """Return the l2 norm of each column."""
+    square = lines.multiply(lines) if sparse.issparse(lines) else np.square(lines)
+    return np.asarray(np.sqrt(np.asarray(square.sum(axis=0))).reshape(-1))
+
+
+def column(lines: Any, k: int) -> Array:  # noqa: ANN401  an array or scipy.sparse
+    """Return one column, dense."""
+    if sparse.issparse(lines):
+        return np.asarray(lines.tocsc()[:, [k]].toarray()).reshape(-1)
+    return np.asarray(lines[:, k])
 
 
 def ends(edge: object, k: int) -> tuple[int, int]:

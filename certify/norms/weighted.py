@@ -10,6 +10,7 @@ import numpy.typing as npt
 from certify.base.arrays import Array, finite, real
 from certify.base.errors import InputError
 
+from ._balls import Ellipsoids
 from ._base import Gauge, length
 
 NEWTON = 100  # steps at most; each is exact to rounding after about six
@@ -30,6 +31,8 @@ class Weighted(Gauge):
     weights: Sequence[float] | npt.NDArray[Any]
 
     name = "weighted"
+    is_round = exact = True
+    ball, line_polar = "an ellipsoid", "the largest |D^(-1/2) w|_2"
 
     def prepare(self) -> None:
         """Take the weights as positive floats."""
@@ -52,6 +55,10 @@ class Weighted(Gauge):
     def arrays(self) -> dict[str, Any]:
         """Return the weights."""
         return {"weights": np.array(self.weights)}
+
+    def ellipsoids(self, d: int) -> Ellipsoids:
+        """Return the ball itself."""
+        return Ellipsoids(np.zeros(d, dtype=np.int64), np.array(self.weights))
 
     def roots(self, x: Array) -> Array:
         """Return sqrt(w), to multiply x with."""
@@ -101,7 +108,3 @@ class Weighted(Gauge):
         """Return sqrt(w)."""
         del d
         return np.sqrt(self.weights)
-
-    def cost(self, d: Array) -> float:
-        """Return max d_i / w_i."""
-        return float((d / np.asarray(self.weights)).max(initial=-np.inf))

@@ -41,16 +41,16 @@ def propose(ask: LayerAsk) -> Proposal:
 def of_sums(ask: LayerAsk) -> Proposal:
     """Return the smallest bound found, of a layer whose samples are sums of rows."""
     layer, outputs = ask.layer, ask.W.shape[1]
-    if not ask.W.any() and layer.left.name == "l2":
+    if not ask.W.any() and layer.left.spherical:
         return nothing()
     if layer.slope == 1 and not layer.free:
         return linear(ask)
     if outputs == 1:
         return single(ask)
-    if layer.right.name == "l1":
+    if layer.right.axial:
         return each(ask)
     whole = joint(ask)
-    if (layer.right.name == "l2" and layer.right.free) or met(ask, whole):
+    if (layer.right.spherical and layer.right.free) or met(ask, whole):
         return whole
     return min(whole, each(ask), key=lambda p: p.upper)
 
@@ -91,7 +91,7 @@ def few(rows: int, d: int) -> bool:
 
 def joint(ask: LayerAsk) -> Proposal:
     """Return the bound of |W^T s|_2, times what the norm of v may add."""
-    wide = float(np.sqrt(ask.W.shape[1])) if ask.layer.right.name == "linf" else 1.0
+    wide = float(np.sqrt(ask.layer.right.cost(np.ones(ask.W.shape[1]))))
     target = None if ask.target is None else ask.target / wide
     lower = attain(ask.shared(3))[0] if wide == 1.0 else 0.0
     found = tree.proposal(replace(ask, target=target), lower)
@@ -99,9 +99,9 @@ def joint(ask: LayerAsk) -> Proposal:
 
 
 def each(ask: LayerAsk) -> Proposal:
-    """Return the bound of one output at a time: the largest (l1), their sum (linf) or norm."""
+    """Return the bound of one output at a time: of the bounds the dual norm of v's."""
     one = replace(ask.layer, right=gauge("l2" + ask.layer.right.cone))
-    largest = ask.layer.right.name == "l1"
+    largest = ask.layer.right.axial
     arrays: dict[str, Any] = {}
     texts: list[dict[str, Any]] = []
     uppers: list[float] = []
@@ -115,8 +115,7 @@ def each(ask: LayerAsk) -> Proposal:
         uppers.append(found.upper)
         arrays |= {f"s{t}.{k}": x for k, x in found.proof.items() if isinstance(x, np.ndarray)}
         texts.append({k: x for k, x in found.proof.items() if not isinstance(x, np.ndarray)})
-    order = {"l1": np.inf, "linf": 1, "l2": 2}[ask.layer.right.name]
-    upper = float(np.linalg.norm(uppers, order))
+    upper = ask.layer.right.free_dual(np.array(uppers))
     return Proposal(upper, {"rule": "outputs", "each": texts, **arrays})
 
 

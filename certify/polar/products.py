@@ -117,7 +117,7 @@ def forms(ask: TensorAsk) -> Iterator[Form]:
     if ask.symmetric:
         yield from symmetric_forms(ask)
         return
-    plain = [g.free and g.name != "linf" for g in ask.gauges]
+    plain = [g.free and not g.cubic for g in ask.gauges]
     by_size = sorted(range(order), key=lambda k: (plain[k], ask.T.shape[k], k))
     hat = not plain[by_size[-1]]  # signs and cubes are worth most in one group, if there is room
     main = Form(ask, tuple(sorted(by_size[:-1])), "hat" if hat else "gram")

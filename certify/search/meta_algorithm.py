@@ -145,7 +145,7 @@ def stalls_of(problem: Problem) -> tuple[float, ...]:
     appended early; to the end where sweeps are quick.
     """
     atom = descent.rank_one(problem)[0]
-    plain = descent.euclidean(atom) is not None
+    plain = descent.euclidean(atom)
     return (STALL, STALL_FINE, STALL_QUICK) if plain else (STALL,)
 
 

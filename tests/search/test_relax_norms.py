@@ -9,7 +9,7 @@ from certify.losses import Squared
 from certify.norms import L2, Elastic, Group, Variation, Weighted, gauge
 from certify.search.relax import convex, dual_point, polar, symmetric_polar
 from certify.search.relax._cvxpy import cp
-from certify.search.relax._norms import incidence, jumpiest, line, square
+from certify.search.relax._norms import square
 from certify.search.relax._solve import ANSWERED, attempt
 from certify.search.relax.omega import by_squares, exact, omega
 
@@ -111,7 +111,7 @@ def test_lifted_square_of_an_elastic_norm_is_exact_at_both_ends():
     for x in (np.eye(D)[0], np.ones(D)):
         told = float(square(norm, cp.Constant(np.outer(x, x))).value)
         assert told == pytest.approx(float(norm.value(x)) ** 2)
-    assert line(norm, 1) == (0.0, 1.0)
+    assert norm.mixture.chord(1) == (0.0, 1.0)
 
 
 def test_lifted_square_of_variation_is_exact_on_constants():
@@ -119,8 +119,9 @@ def test_lifted_square_of_variation_is_exact_on_constants():
     told = float(square(norm, cp.Constant(np.ones((D, D)))).value)
     assert told == pytest.approx(D)
     X = np.random.default_rng(0).standard_normal((D, 500))
-    jumps = np.abs(incidence(norm, D) @ X).sum(axis=0) / np.linalg.norm(X, axis=0)
-    assert 0.75 * jumpiest(norm, D) < jumps.max() <= jumpiest(norm, D)
+    jumps = np.abs(norm.mixture.A(D) @ X).sum(axis=0) / np.linalg.norm(X, axis=0)
+    most = norm.mixture.reach(D)[1]
+    assert 0.75 * most < jumps.max() <= most
 
 
 # --- known values ---------------------------------------------------------------------

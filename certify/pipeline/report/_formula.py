@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from certify.atoms import CP, DeepLinear, DeepReLU, RankOne, ReLU, Symmetric
 from certify.losses import Huber, Loss, Quantile
-from certify.norms import Gauge
 from certify.problem import Problem
 
 from ._numbers import short
@@ -21,7 +20,6 @@ LOSSES = {  # {c} stands for the weights, where there are some
     "kullback_leibler": ("Σ {c}(z − y ln z + y ln y − y)", "the Kullback–Leibler divergence"),
     "poisson": ("Σ {c}(eᶻ − yz)", "the Poisson likelihood"),
 }
-BARS = {"l1": "‖{}‖₁", "l2": "‖{}‖₂", "linf": "‖{}‖∞"}
 ACTIVATIONS = {0.0: "max(z, 0)", 1.0: "z", -1.0: "|z|"}
 SIGNS = {"+": "{} ≥ 0", "-": "{} ≤ 0"}
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -49,11 +47,11 @@ def parts(problem: Problem) -> tuple[str, str]:
     """Return phi and theta of the atom."""
     atom = problem.atom
     if isinstance(atom, Symmetric):
-        return "xₖxₖᵀ", f"{named(atom.gauge, 'xₖ')}²"
+        return "xₖxₖᵀ", f"{atom.gauge.text('xₖ')}²"
     if isinstance(atom, CP):
         return tensor(atom)
     if isinstance(atom, RankOne | ReLU):
-        left, right = (named(g, x) for g, x in zip(atom.gauges, ("uₖ", "vₖ"), strict=True))
+        left, right = (g.text(x) for g, x in zip(atom.gauges, ("uₖ", "vₖ"), strict=True))
         whole = priced([left, right], atom.form)
         return ("uₖvₖᵀ" if isinstance(atom, RankOne) else f"{hidden(atom)} vₖᵀ"), whole
     if isinstance(atom, DeepLinear | DeepReLU):
@@ -69,9 +67,9 @@ def tensor(atom: CP) -> tuple[str, str]:
     """Return phi and theta of a tensor's slice."""
     order = len(atom.norms)
     if atom.symmetric:
-        return " ∘ ".join(["xₖ"] * order), named(atom.gauges[0], "xₖ") + raised(order)
+        return " ∘ ".join(["xₖ"] * order), atom.gauges[0].text("xₖ") + raised(order)
     names = [f"x{raised(k)}ₖ" for k in range(1, order + 1)]
-    norms = [named(g, x) for g, x in zip(atom.gauges, names, strict=True)]
+    norms = [g.text(x) for g, x in zip(atom.gauges, names, strict=True)]
     return " ∘ ".join(names), priced(norms, atom.form)
 
 
@@ -134,11 +132,6 @@ def numbers(loss: Loss) -> list[str]:
     if isinstance(loss, Huber):
         return [f"h(r) = ½r² to |r| = δ, then δ|r| − ½δ², δ = {short(loss.delta)}"]
     return [f"τ = {short(loss.tau)}"] if isinstance(loss, Quantile) else []
-
-
-def named(norm: Gauge, x: str) -> str:
-    """Return a norm of x: its bars, or its name."""
-    return BARS[norm.name].format(x) if norm.name in BARS else f"{norm.name}({x})"
 
 
 def raised(number: int) -> str:

@@ -6,7 +6,7 @@ from scipy import sparse
 from certify.base.arrays import Array
 from certify.polar import eigen as spectra
 from certify.polar.ask import Ask, Matrix
-from certify.polar.methods._balance import blocks, relaxed, round_ball, scales
+from certify.polar.methods._balance import relaxed, scales
 from certify.polar.methods.lines import line_values
 from certify.polar.methods.spectral import stretched
 
@@ -23,10 +23,10 @@ def earned(W: Matrix, u: Array, v: Array) -> float:
 
 def best_slice(ask: Ask) -> tuple[float, tuple[Array, Array]]:
     """Return (<W, u v^T>, (u, v)) with unit norms: exact for closed pairs, else found."""
-    if "l1" in (ask.left.name, ask.right.name):
+    if ask.left.axial or ask.right.axial:
         return line_slice(ask)
     starts = first_vectors(ask)
-    if "variation" in (ask.left.name, ask.right.name):  # whose steps are slow: a race
+    if ask.left.slow or ask.right.slow:  # whose steps are slow: a race
         tries = [climb(ask, v, RACE) for v in starts]
         starts = [v for _, (_, v) in sorted(tries, key=lambda pair: -pair[0])[:FINALISTS]]
     return max((climb(ask, v, STEPS) for v in starts), key=lambda pair: pair[0])
@@ -36,7 +36,7 @@ def line_slice(ask: Ask) -> tuple[float, tuple[Array, Array]]:
     """Return the slice at the largest line."""
     values, signs = line_values(ask.W, ask.left, ask.right)
     k = int(values.argmax())
-    first = ask.left.name == "l1"
+    first = ask.left.axial
     unit = np.zeros(len(values))
     unit[k] = signs[k]
     held = ask.W.tocsr() if sparse.issparse(ask.W) else ask.W
@@ -51,7 +51,7 @@ def first_vectors(ask: Ask) -> list[Array]:
 
     Both signs of each: a u with signs cannot take the sign over.
     """
-    if all(g.name in ("l2", "weighted") and g.free for g in (ask.left, ask.right)):
+    if all(g.exact and g.is_round and g.free for g in (ask.left, ask.right)):
         by = scales(ask.W, ask.left, ask.right, ask.seed)
         if by is None:
             return [head(ask.W, ask.seed)]
@@ -62,8 +62,8 @@ def first_vectors(ask: Ask) -> list[Array]:
     rng = np.random.default_rng(ask.seed)
     n = ask.W.shape[1]
     lots = [rng.standard_normal(n) for _ in range(STARTS)]
-    if not (round_ball(ask.left) and round_ball(ask.right)):
-        sides = blocks(ask.left, ask.W.shape[0]), blocks(ask.right, n)
+    sides = ask.left.ellipsoids(ask.W.shape[0]), ask.right.ellipsoids(n)
+    if not all(around.uniform for around in sides):
         B = relaxed(ask.W, *sides, ask.seed)[1]
         lots += [B @ rng.standard_normal(B.shape[1]) for _ in range(STARTS)]
     both = [sign * v for v in (top, *lots) for sign in (1.0, -1.0)]

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.base.arrays import Array
-from certify.norms import Gauge
 from certify.polar.layer_ask import Ints, Layer, LayerAsk, Slice
 
 STARTS, NUMBERS = 512, 1 << 22  # random starts; numbers that all starts hold together, at most
@@ -45,7 +44,7 @@ class Largest:
     def valued(self, U: Array, V: Array | None) -> tuple[Array, Array]:
         """Return each column's value and v: as it is given, or the best."""
         Y = self.ask.W.T @ self.ask.layer.act(U)
-        V = responses(self.ask.layer.right, Y) if V is None else V
+        V = self.ask.layer.right.maximizers(Y) if V is None else V
         return np.asarray((Y * V).sum(axis=0)), V
 
     def slopes(self, U: Array, V: Array) -> Array:
@@ -54,20 +53,6 @@ class Largest:
         gates = np.zeros((len(self.ask.layer.features), U.shape[1]))
         np.put_along_axis(gates, who, (self.ask.W @ V) * (top > 0), axis=0)
         return np.asarray(self.ask.layer.features.T @ gates)
-
-
-def responses(right: Gauge, Y: Array) -> Array:
-    """Return the best v for each column y: `Gauge.maximizer`, all at once."""
-    P = np.clip(Y, *(s[:, None] for s in right.sides(len(Y))))
-    if right.name == "linf":
-        V = np.sign(P)
-    elif right.name == "l1":
-        V = np.where(np.arange(len(P))[:, None] == np.abs(P).argmax(axis=0), np.sign(P), 0.0)
-    else:
-        V = P / np.maximum(np.linalg.norm(P, axis=0), 1e-300)
-    for k in np.flatnonzero(~P.any(axis=0)):  # nothing can be earned
-        V[:, k] = right.maximizer(Y[:, k])
-    return np.asarray(V)
 
 
 def owners(layer: Layer) -> Ints:

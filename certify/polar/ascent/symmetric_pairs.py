@@ -65,7 +65,7 @@ def best_vector(ask: Ask) -> tuple[float, Array]:
     if ask.left.free:
         x = vectors[:, -1] / np.linalg.norm(vectors[:, -1])
         return float(x @ (ask.W @ x)), x
-    ascend = replicate if ask.left.name == "l1" else project
+    ascend = replicate if ask.left.axial else project
     found = (ascend(S, x) for x in starts(S, vectors, ask.seed))
     scored = ((float(x @ (ask.W @ x)), x) for x in found)
     return max(scored, key=lambda pair: pair[0])
@@ -77,7 +77,7 @@ def ascended(ask: Ask, z: Array) -> tuple[float, tuple[Array]]:
     start = np.maximum(z, 0.0)
     if not start.any():
         return 0.0, (np.eye(len(S))[0],)
-    x = (replicate if ask.left.name == "l1" else project)(S, start)
+    x = (replicate if ask.left.axial else project)(S, start)
     return float(x @ (S @ x)), (x,)
 
 

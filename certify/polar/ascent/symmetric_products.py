@@ -36,7 +36,7 @@ def attain(
     tries.sort(key=lambda pair: -pair[0])
     finals = (ascend(S, gauge, x, STEPS, expired) for _, x in tries[:FINALISTS])
     x = max(finals, key=lambda pair: pair[0])[1]
-    if gauge.name == "l2":
+    if gauge.spherical:
         x = polished(S, gauge, x)
     return form(T, x), (x,)
 
@@ -67,12 +67,12 @@ def ascend(
         if expired():
             break
         y = gradient(T, x)
-        if gauge.name == "l2":
+        if gauge.spherical:
             z = gauge.maximizer(y + shift * x)
             found = form(T, z)
         else:
             z, found = along(T, gauge, x, gauge.maximizer(y))
-        if found < value and gauge.name == "l2" and shift < bound:
+        if found < value and gauge.spherical and shift < bound:
             shift = min(2 * shift + bound / 64, bound)
             continue
         if found - value <= SETTLED * abs(found):

@@ -53,7 +53,7 @@ def smallest_symmetric(ask: Ask) -> Proposal:
     tries: list[Proposal | None] = []
     if ask.W.shape[0] <= TREES:
         tries += [*leaves(ask), *proposed(ask)]
-    if not any(tries) or ask.left.name == "l1":
+    if not any(tries) or ask.left.axial:
         tries += proposed(replace(ask, symmetric=False, nodes=1))
     return min((p for p in tries if p), key=lambda p: p.upper)
 

@@ -3,9 +3,8 @@
     u^T W v <= sigma_1(S W S') |S^-1 u|_2 |S'^-1 v|_2,
     |S^-1 u|_2^2 <= sup { sum u_i^2 / s_i^2 : |u|_a <= 1 }
 
-A ball here is a product of ellipsoids, sum over i in block g of w_i u_i^2 <= 1: one block
-for l2 and weighted norms (and for those inside an l2 ball), one for each coordinate under
-linf, the groups under their largest norm.  The best scales solve the relaxation
+A ball here is the product of ellipsoids that its norm names, sum over i in block g of
+w_i u_i^2 <= 1.  The best scales solve the relaxation
 
     max <W, A B^T>,  sum over i in g of w_i |a_i|^2 <= 1,  likewise B,
 
@@ -14,12 +13,10 @@ columns.  With M = W B, the multiplier of a block is mu_g = (sum |M_i|^2 / w_i)^
 s_i^2 = 1 / (w_i mu_g).  Any scales are valid: the kernel computes what they cost.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from certify.base.arrays import Array, Ints
-from certify.norms import Gauge, Group, Weighted
+from certify.base.arrays import Array
+from certify.norms import Ellipsoids, Gauge
 from certify.polar.ask import Matrix
 
 SWEEPS, COLUMNS = 400, 48
@@ -28,54 +25,20 @@ LEAST = 2.0**-40  # of the largest multiplier, for a block that earns nothing
 BITS = 26  # of a scale, so that the sum of 1 / s^2 is quick in rationals
 
 
-@dataclass(frozen=True)
-class Blocks:
-    """The ellipsoids that one side's ball is a product of."""
-
-    labels: Ints
-    weights: Array
-
-    def normalized(self, M: Array) -> tuple[Array, Array]:
-        """Return (A maximizing <M, A>, the multiplier of each coordinate's block)."""
-        squares = np.square(M).sum(axis=1) / self.weights
-        mu = np.sqrt(np.bincount(self.labels, squares))[self.labels]
-        return M / (self.weights * np.where(mu > 0, mu, 1.0))[:, None], mu
-
-
-def blocks(gauge: Gauge, d: int) -> Blocks:
-    """Return the ellipsoids around a norm's unit ball."""
-    labels, weights = np.zeros(d, dtype=np.int64), np.ones(d)
-    if gauge.name == "linf":
-        labels = np.arange(d)
-    if isinstance(gauge, Group) and gauge.outer == "linf":
-        labels = gauge.labels
-    if isinstance(gauge, Weighted):
-        weights = np.array(gauge.weights)
-    return Blocks(labels, weights)
-
-
-def round_ball(gauge: Gauge) -> bool:
-    """Whether the l2 ball around the norm's has no better ellipsoid: scales are all alike."""
-    return gauge.name != "weighted" and not wide(gauge)
-
-
-def wide(gauge: Gauge) -> bool:
-    """Whether the ball is a product of several ellipsoids."""
-    return gauge.name == "linf" or (isinstance(gauge, Group) and gauge.outer == "linf")
-
-
 def scales(W: Matrix, left: Gauge, right: Gauge, seed: int) -> tuple[Array, Array] | None:
     """Return (s, s'), or None where scales do not help."""
-    if round_ball(left) and round_ball(right):
+    a, b = left.ellipsoids(W.shape[0]), right.ellipsoids(W.shape[1])
+    if a.uniform and b.uniform:
         return None
-    a, b = blocks(left, W.shape[0]), blocks(right, W.shape[1])
-    if not (wide(left) or wide(right)):
+    if a.single and b.single:
         return 1.0 / np.sqrt(a.weights), 1.0 / np.sqrt(b.weights)
     mu, nu = relaxed(W, a, b, seed)[2:]
     return shortened(a.weights * floored(mu)), shortened(b.weights * floored(nu))
 
 
-def relaxed(W: Matrix, a: Blocks, b: Blocks, seed: int) -> tuple[Array, Array, Array, Array]:
+def relaxed(
+    W: Matrix, a: Ellipsoids, b: Ellipsoids, seed: int
+) -> tuple[Array, Array, Array, Array]:
     """Return (A, B, mu, nu) of the relaxation, by alternating ascent."""
     k = int(min(COLUMNS, 2 + np.sqrt(2.0 * sum(W.shape)), max(W.shape) + 1))
     B = np.random.default_rng(seed).standard_normal((W.shape[1], k))

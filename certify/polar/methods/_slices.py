@@ -20,7 +20,7 @@ Bound = Callable[[TensorAsk], Proposal]
 
 def axis_of(ask: TensorAsk) -> int | None:
     """Return the l1 mode to slice: the shortest; None without one."""
-    held = [k for k, g in enumerate(ask.gauges) if g.name == "l1"]
+    held = [k for k, g in enumerate(ask.gauges) if g.axial]
     return min(held, key=lambda k: ask.T.shape[k], default=None)
 
 
@@ -71,7 +71,7 @@ def matrix(ask: TensorAsk) -> Proposal:
     held = Ask(ask.T, left, right, ask.target, ask.seed, ask.deadline)
     if not ask.symmetric:
         return smallest(held)
-    if left.name != "linf":
+    if not left.cubic:
         return smallest_symmetric(replace(held, symmetric=True))
     found = METHODS["spectral"]().propose(held)
     return Proposal(np.inf) if found is None else found

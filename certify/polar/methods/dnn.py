@@ -56,7 +56,7 @@ def opened(ask: Ask) -> bool:
     sides = (ask.left, ask.right)
     if ask.symmetric:
         return not ask.left.free and ask.W.shape[0] <= LARGEST
-    closed = any(g.name == "l1" for g in sides) or all(round_and_free(g) for g in sides)
+    closed = any(g.axial for g in sides) or all(g.free and g.is_round for g in sides)
     # a coordinate fixed to zero keeps its row of W in the rule, which other rules leave out
     fixed = any("0" in g.cone for g in sides)
     return not closed and not fixed and sum(ask.W.shape) <= LARGEST
@@ -69,15 +69,9 @@ def form_of(ask: Ask) -> Form:
     return of_pair(dense(ask.W), ask.left, ask.right)
 
 
-def round_and_free(gauge: Gauge) -> bool:
-    """Whether the ball is an ellipsoid, or handled as one, without signs."""
-    cube = gauge.name == "linf" or getattr(gauge, "outer", "") == "linf"
-    return gauge.free and not cube
-
-
 def summed(gauge: Gauge) -> bool:
-    """Whether the norm's ball is handled as the l2 ball around it, so that no tree closes."""
-    return gauge.name in ("elastic", "variation") or getattr(gauge, "outer", "") == "l1"
+    """Whether the ball is handled as a larger one around it, so that no tree closes."""
+    return not gauge.exact and not gauge.axial
 
 
 def step_cost(k: int) -> float:

@@ -23,7 +23,7 @@ class Spectral(Method):
 
     def applies(self, ask: Ask) -> bool:
         """Every pair of norms that `lines` does not close."""
-        return not ask.symmetric and "l1" not in (ask.left.name, ask.right.name)
+        return not ask.symmetric and not (ask.left.axial or ask.right.axial)
 
     def propose(self, ask: Ask) -> Proposal | None:
         """Return sigma_1 with the Cholesky factor of t I - X^T X."""

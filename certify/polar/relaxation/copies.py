@@ -113,7 +113,7 @@ def copied(form: Form, largest: int) -> Iterator[Form]:
     """Yield the form with copies of its l2 modes, the smallest first, up to a size."""
     if form.form != "gram" or form.cubes or form.N is not None:
         return
-    modes = [k for k in form.rows if form.ask.gauges[k].name == "l2"]
+    modes = [k for k in form.rows if form.ask.gauges[k].spherical]
     every = [*combinations(sorted(modes), 1), *combinations(sorted(modes), 2)]
     tries = [replace(form, copies=c) for c in every]
     for other in sorted(tries, key=lambda f: f.size):

@@ -15,16 +15,12 @@ and any N >= 0 on pairs of kept rows, any D on groups give the bound
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from certify.base.arrays import Array
+from certify.base.arrays import Array, Bools, Ints
 from certify.norms import Gauge, LInf
-
-Ints: TypeAlias = npt.NDArray[np.int64]
-Bools: TypeAlias = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -198,7 +194,7 @@ def of_pair(W: Array, left: Gauge, right: Gauge) -> Form:
 
 def unmixed(gauge: Gauge, d: int) -> Array | None:
     """Return T, (d + 1, d): u = T^T s for a cube with signs, s_0 = 1; None for others."""
-    if gauge.name != "linf" or gauge.free:
+    if not gauge.cubic or gauge.free:
         return None
     low, high = gauge.sides(d)
     T = np.vstack([np.zeros(d), np.eye(d)])
@@ -240,11 +236,11 @@ def of_balls(W: Array, left: Gauge, right: Gauge) -> Form:
     )
 
 
-def of_symmetric(W: Array, gauge: Any) -> Form:  # noqa: ANN401  a gauge
+def of_symmetric(W: Array, gauge: Gauge) -> Form:
     """Return the form of sup x^T W x: over the l2 ball, or for l1 over the simplex."""
     s = side(gauge, W.shape[0])
     form = Form(0.5 * (W + W.T), 1.0, s.signs, s.group, s.room, s.weight, s.cube)
-    return replace(form, simplex=gauge.name == "l1")
+    return replace(form, simplex=gauge.axial)
 
 
 @dataclass(frozen=True)
@@ -261,21 +257,15 @@ class _Side:
         return self.room.size == 1 and bool((self.weight == 1).all())
 
 
-def side(gauge: Any, d: int) -> _Side:  # noqa: ANN401  a gauge
-    """Return one side: its balls and signs.  A norm not named here is at least the l2 norm."""
-    signs, weight, cube = signs_of(gauge, d), np.ones(d), np.full(d, -1)
-    group = np.zeros(d, dtype=np.int64)
-    if gauge.name == "linf":
-        group, cube = np.arange(d), np.where(signs == 0, 0, -1)
-    elif gauge.name == "group" and gauge.outer == "linf":
-        for g, members in enumerate(gauge.groups):
-            group[list(members)] = g
-    elif gauge.name == "weighted":
-        weight = np.asarray(gauge.weights, dtype=float)
-    return _Side(signs, group, np.ones(int(group.max(initial=0)) + 1), weight, cube)
+def side(gauge: Gauge, d: int) -> _Side:
+    """Return one side: the ellipsoids around its ball, and its signs."""
+    signs, around = signs_of(gauge, d), gauge.ellipsoids(d)
+    cube = np.where(signs == 0, 0, -1) if gauge.cubic else np.full(d, -1)
+    room = np.ones(int(around.labels.max(initial=0)) + 1)
+    return _Side(signs, around.labels, room, around.weights, cube)
 
 
-def signs_of(gauge: Any, d: int) -> Ints:  # noqa: ANN401  a gauge
+def signs_of(gauge: Gauge, d: int) -> Ints:
     """Return +1, -1 or 0 for each coordinate."""
     text = gauge.cone if len(gauge.cone) == d else (gauge.cone or "*") * d
     return np.array([{"+": 1, "-": -1}.get(c, 0) for c in text], dtype=np.int64)

@@ -103,12 +103,12 @@ class Form:
     @property
     def cubes(self) -> bool:
         """Whether a mode of the groups is linf, so that D matters."""
-        return any(self.ask.gauges[k].name == "linf" for group in self.groups for k in group)
+        return any(self.ask.gauges[k].cubic for group in self.groups for k in group)
 
-    def wide(self, modes: tuple[int, ...]) -> int:
-        """Return sup |x|_2^2 over products of these modes."""
+    def wide(self, modes: tuple[int, ...]) -> float:
+        """Return sup |x|_2^2 over products of these modes, or more."""
         shape, gauges = self.ask.T.shape, self.ask.gauges
-        return prod(shape[k] for k in modes if gauges[k].name == "linf")
+        return prod(gauges[k].cost(np.ones(shape[k])) for k in modes)
 
     def value(self, bound: float) -> float:
         """Return the bound of the polar that a bound of <G, X> proves."""
@@ -194,7 +194,7 @@ class Form:
         index = np.unravel_index(np.arange(self.lengths[k]), [shape[m] for m in group])
         out = np.zeros(self.lengths[k], dtype=np.int64)
         for m, i in zip(group, index, strict=True):
-            if self.ask.gauges[m].name == "linf":
+            if self.ask.gauges[m].cubic:
                 out = out * shape[m] + i
         return out
 

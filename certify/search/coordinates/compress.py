@@ -58,7 +58,7 @@ def compressed(problem: Problem) -> Compressed | None:
     dims = loss.dims
     k = int(np.argmax(dims))
     norm, size = atom.gauges[k], int(np.prod(dims))
-    if norm.name != "l2" or not norm.free or dims[k] * dims[k] <= size:
+    if not norm.spherical or not norm.free or dims[k] * dims[k] <= size:
         return None
     moved = np.moveaxis(np.asarray(getattr(loss, "data")).reshape(dims), k, 0)  # noqa: B009
     Q, R = np.linalg.qr(moved.reshape(dims[k], -1))

@@ -1,5 +1,6 @@
 """What a network with one hidden layer is made of, and its neurons at a chosen size."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -44,7 +45,7 @@ class Net:
     @property
     def turns(self) -> bool:
         """Whether output weights may turn: several outputs in l2."""
-        return self.outputs > 1 and self.right.name == "l2"
+        return self.outputs > 1 and self.right.spherical
 
     def sizes(self, factors: Factors) -> Array:
         """Return |u| |v| of each neuron: theta of the balanced one."""
@@ -72,12 +73,9 @@ class Net:
         return self.scaled(tuple(x[:, keep] for x in factors), sizes[keep])
 
     @cached_property
-    def blocks(self) -> tuple[list[int], ...]:
+    def blocks(self) -> tuple[Sequence[int], ...]:
         """The coordinates that one neuron of an optimum uses together: all, or a group's."""
-        left, d = self.layer.left, self.layer.features.shape[1]
-        if left.name == "l1":
-            return tuple([k] for k in range(d))
-        return tuple(list(g) for g in getattr(left, "groups", (range(d),)))
+        return self.layer.left.blocks(self.layer.features.shape[1])
 
     def parted(self, factors: Factors) -> Factors:
         """Return the same network with each neuron in one block, at the same price."""

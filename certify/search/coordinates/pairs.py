@@ -1,8 +1,8 @@
 """Factors in coordinates where theta is smooth and cones are bounds.
 
-With both norms of a slice in balance, theta is half the sum of their squares.  The square
-of l2, weighted and elastic norms has a gradient; l1 has one after x = p - n, p, n >= 0,
-where |x|_1 = sum (p + n) at a minimum.  Other norms keep their proximal maps.
+With both norms of a slice in balance, theta is half the sum of their squares.  The square of
+a norm whose ball is an ellipsoid has a gradient; that of a |x|_1 + b |x|_2 has one after
+x = p - n, p, n >= 0, where |x|_1 = sum (p + n) at a minimum.  Others keep their proximal maps.
 """
 
 from dataclasses import dataclass
@@ -11,9 +11,7 @@ import numpy as np
 
 from certify.atoms import Atom, Factors, RankOne
 from certify.base.arrays import Array
-from certify.norms import Gauge, gauge
-
-PLAIN, SPLIT = ("l2", "weighted"), ("l1", "elastic")
+from certify.norms import Gauge, Mixture, gauge
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,7 @@ class Side:
     @property
     def split(self) -> bool:
         """Whether coordinates are (p, n)."""
-        return self.norm.name in SPLIT
+        return is_split(self.norm)
 
     @property
     def rows(self) -> int:
@@ -55,14 +53,13 @@ class Side:
     def half_squares(self, C: Array) -> tuple[float, Array]:
         """Return 1/2 sum over columns of norm^2, and its gradient in the coordinates."""
         if not self.split:
-            w = np.asarray(getattr(self.norm, "weights", 1.0)).reshape(-1, 1)
+            w = self.norm.ellipsoids(self.d).weights[:, None]
             return 0.5 * float((w * C * C).sum()), w * C
-        share = float(getattr(self.norm, "alpha", 1.0))
-        X = self.out(C)
+        mixture, X = self.norm.mixture or Mixture(1.0, 0.0), self.out(C)
         long = np.sqrt(np.square(X).sum(axis=0))
-        size = share * C.sum(axis=0) + (1 - share) * long
+        size = mixture.a * C.sum(axis=0) + mixture.b * long
         turn = self.back(X / np.where(long > 0, long, 1.0))
-        return 0.5 * float(size @ size), size * (share + (1 - share) * turn)
+        return 0.5 * float(size @ size), size * (mixture.a + mixture.b * turn)
 
 
 def sides(atom: Atom, shape: tuple[int, int]) -> tuple[Side, ...]:
@@ -80,7 +77,17 @@ def norms(atom: Atom) -> tuple[Gauge, ...]:
 
 def smooth(atom: Atom) -> bool:
     """Whether every norm is smooth in these coordinates."""
-    return all(g.name in PLAIN + SPLIT for g in norms(atom))
+    return all(has_gradient(g) for g in norms(atom))
+
+
+def has_gradient(norm: Gauge) -> bool:
+    """Whether the norm's square has a gradient in these coordinates."""
+    return (norm.exact and norm.is_round) or is_split(norm)
+
+
+def is_split(norm: Gauge) -> bool:
+    """Whether the norm is a |x|_1 + b |x|_2, which has a gradient in (p, n) but not in x."""
+    return norm.mixture is not None and norm.mixture.edges is None
 
 
 def both(factors: Factors) -> tuple[Array, Array]:

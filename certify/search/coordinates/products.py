@@ -32,7 +32,7 @@ class Form:
     @property
     def boxed(self) -> tuple[bool, ...]:
         """Whether each factor stays in its norm's unit ball."""
-        return tuple(s.norm.name == "linf" for s in self.sides)
+        return tuple(s.norm.cubic for s in self.sides)
 
     @property
     def outer(self) -> bool:

@@ -1,6 +1,6 @@
 """Descend on the factors at a fixed number of slices; the objective never rises.
 
-l2 x l2, weighted or not: alternating ridge regressions, one linear system a row.  Other
+Ellipsoids: alternating ridge regressions, one linear system a row.  Other
 norms: one slice at a time, each factor by its proximal map (exact on full data, a majorized
 step else).
 """
@@ -13,7 +13,7 @@ from certify.atoms import Atom, Factors, RankOne
 from certify.base.arrays import Array
 from certify.base.observed import Observed
 from certify.losses import Squared
-from certify.norms import L2, Gauge, Weighted
+from certify.norms import Gauge
 from certify.problem import Problem, Values
 
 GROUP = 1 << 22  # numbers held at once by the batched normal equations
@@ -59,8 +59,8 @@ def squared(problem: Problem) -> Squared:
 def sweep(problem: Problem, now: State) -> State:
     """Update every factor once, then the offsets; never returns something worse."""
     atom, loss = rank_one(problem)
-    if (shares := euclidean(atom)) is not None:
-        new = alternate(problem, loss, now, shares)
+    if euclidean(atom):
+        new = alternate(problem, atom, loss, now)
     else:
         new = slicewise(problem, atom, loss, now)
     found = state(problem, balanced(atom, new))
@@ -90,26 +90,27 @@ def canonical(factors: Factors) -> Factors:
     return Q @ (left * root), P @ (right.T * root)
 
 
-def euclidean(atom: RankOne) -> tuple[Array | None, Array | None] | None:
-    """Return w for each side where |x|^2 = sum w x^2 (None: all 1); None for other norms."""
-    if not all(g.free and isinstance(g, L2 | Weighted) for g in atom.gauges):
-        return None
-    left, right = (np.array(g.weights) if isinstance(g, Weighted) else None for g in atom.gauges)
-    return left, right
+def euclidean(atom: RankOne) -> bool:
+    """Whether both unit balls are ellipsoids, without signs."""
+    return all(g.free and g.exact and g.is_round for g in atom.gauges)
 
 
-def alternate(
-    problem: Problem, loss: Squared, now: State, shares: tuple[Array | None, Array | None]
-) -> Factors:
+def shares(norm: Gauge, X: Array) -> Array | None:
+    """Return w with |x|^2 = sum w x^2 for the columns of X; None: all 1."""
+    return None if norm.spherical else norm.ellipsoids(len(X)).weights
+
+
+def alternate(problem: Problem, atom: RankOne, loss: Squared, now: State) -> Factors:
     """Solve for U given V, then for V given U, with the offsets held."""
     target = loss.data - problem.shift(now.q)
     U, V = now.factors
-    costs = [problem.lam if w is None else problem.lam * w for w in shares]
+    weights = [shares(g, x) for g, x in zip(atom.gauges, now.factors, strict=True)]
+    costs = [problem.lam if w is None else problem.lam * w for w in weights]
     U = ridge(loss, np.asarray(target), V, costs[0], transposed=False)
     V = ridge(loss, np.asarray(target), U, costs[1], transposed=True)
     if min(U.shape[0], V.shape[0]) < U.shape[1]:
         return U, V
-    roots = [1.0 if w is None else np.sqrt(w)[:, None] for w in shares]
+    roots = [1.0 if w is None else np.sqrt(w)[:, None] for w in weights]
     U, V = canonical((U * roots[0], V * roots[1]))
     return U / roots[0], V / roots[1]
 

@@ -49,7 +49,7 @@ class Descent:
     @property
     def loose(self) -> bool:
         """Whether output weights move one by one; else each neuron's keep their direction."""
-        return self.net.outputs == 1 or self.net.right.name == "l2"
+        return self.net.outputs == 1 or self.net.right.spherical
 
     @cached_property
     def mask(self) -> Array:

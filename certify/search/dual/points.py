@@ -224,7 +224,7 @@ def teller(run: Run, along: Callable[[float], float], e: int) -> Tell | None:
     atom = problem.atom
     if not isinstance(atom, ReLU) or atom.layer.most:  # one tree is half of a bound there
         return None
-    if problem.loss.dims[-1] > 1 and atom.layer.right.name != "l2":
+    if problem.loss.dims[-1] > 1 and not atom.layer.right.spherical:
         return None
 
     def tell(parts: int, upper: float) -> None:
@@ -259,12 +259,12 @@ def is_hard_tensor(atom: CP) -> bool:
     """Whether it is: a tensor is as hard as its slices along l1 modes, which may be matrices."""
     if atom.symmetric:
         return len(atom.norms) > MATRIX or atom.norms[0] != "l2"
-    *sliced, left, right = sorted(atom.gauges, key=lambda g: g.name != "l1")
-    return any(g.name != "l1" for g in sliced) or pair_facts(left, right).kind != "closed"
+    *sliced, left, right = sorted(atom.gauges, key=lambda g: not g.axial)
+    return not all(g.axial for g in sliced) or pair_facts(left, right).kind != "closed"
 
 
 def mixed(problem: Problem) -> bool:
-    """Whether a norm is a sum of others, which the polar methods take for the l2 norm only.
+    """Whether a ball is taken for a larger one by the polar methods, but not by cvxpy.
 
     Of a matrix, or of a layer that is one.
     """
@@ -273,8 +273,7 @@ def mixed(problem: Problem) -> bool:
         norms = atom.gauges if atom.layer.slope == 1 else ()
     else:
         norms = atom.gauges if isinstance(atom, RankOne) else ()
-    summed = (g.name in ("elastic", "variation") or getattr(g, "outer", "") == "l1" for g in norms)
-    return any(summed) and "l1" not in [g.name for g in norms]
+    return any(not g.exact for g in norms) and not any(g.axial for g in norms)
 
 
 def dual_terms(problem: Problem, W: Array) -> tuple[float, float]:

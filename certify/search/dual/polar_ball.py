@@ -28,21 +28,21 @@ class Ball:
     @property
     def lines(self) -> bool:
         """Whether a side is l1."""
-        return "l1" in (self.left.name, self.right.name)
+        return self.left.axial or self.right.axial
 
     @property
     def outer(self) -> Gauge:
         """The l1 side."""
-        return self.left if self.left.name == "l1" else self.right
+        return self.left if self.left.axial else self.right
 
     @property
     def inner(self) -> Gauge:
         """The other side, whose norm each line is measured in."""
-        return self.right if self.left.name == "l1" else self.left
+        return self.right if self.left.axial else self.left
 
     def turned(self, M: Array) -> Array:
         """Return M with its lines as columns, or a matrix of lines turned back."""
-        return M.T if self.left.name == "l1" else M
+        return M.T if self.left.axial else M
 
     def signs(self, count: int) -> list[tuple[float, Ints]]:
         """Return (sign, lines that the l1 side may take with it)."""
@@ -87,7 +87,7 @@ class Ball:
             units.append(unit)
             others.append(self.inner.project_cone(part[:, keep] / root))
         first, second = np.hstack(units), np.hstack(others)
-        return (first, second) if self.left.name == "l1" else (second, first)
+        return (first, second) if self.left.axial else (second, first)
 
     def parted(self, lines: Array) -> list[tuple[float, Array]]:
         """Return (sign, lines in the inner cone) that add up to the lines."""
@@ -110,7 +110,7 @@ def of(problem: Problem) -> Ball | None:
     if not isinstance(problem.atom, RankOne):
         return None
     left, right = problem.atom.gauges
-    plain = all(g.name == "l2" and g.free for g in (left, right))
+    plain = all(g.spherical and g.free for g in (left, right))
     ball = Ball(left, right)
     if plain:
         return ball

@@ -142,7 +142,7 @@ def groups(problem: Problem, alone: int | None = None) -> list[tuple[int, ...]]:
     if not isinstance(atom, CP) or atom.symmetric or len(dims) < LEAST:
         return []
     signed = [not g.free for g in atom.gauges]
-    if any(g.name != "l2" for g in atom.gauges):
+    if not all(g.spherical for g in atom.gauges):
         return []
     if all(signed) and any(not g.nonneg for g in atom.gauges):
         return []

@@ -62,7 +62,7 @@ def solve(problem: Problem, expired: Callable[[], bool]) -> Lifted | None:
 
 def round_norms(problem: Problem) -> bool:
     """Whether both norms are l2, with signs or without."""
-    return isinstance(problem.atom, RankOne) and all(g.name == "l2" for g in problem.atom.gauges)
+    return isinstance(problem.atom, RankOne) and all(g.spherical for g in problem.atom.gauges)
 
 
 def commutes(problem: Problem, *, lines: bool) -> bool:

@@ -43,10 +43,10 @@ class Field:
     def best(self, U: Array) -> tuple[Array, Array]:
         """Return the value and the best output weights of each column."""
         Y, right = self.outputs(U), self.net.right
-        if right.free and (right.name == "l2" or len(Y) == 1):
+        if right.free and (right.spherical or len(Y) == 1):
             sizes = np.sqrt(np.square(Y).sum(axis=0))
             return sizes, np.where(sizes > 0, Y / np.where(sizes > 0, sizes, 1.0), len(Y) ** -0.5)
-        V = np.column_stack([right.maximizer(y) for y in Y.T]) if Y.size else Y
+        V = right.maximizers(Y)
         return np.asarray((Y * V).sum(axis=0)), V
 
     def unit(self, U: Array) -> Array:

@@ -41,9 +41,9 @@ def above_price(
     matrix = observed.matrix(W)
     if not isinstance(atom, RankOne):
         slices = single(problem, matrix, seed)
-    elif "l1" in (atom.gauges[0].name, atom.gauges[1].name):
+    elif any(g.axial for g in atom.gauges):
         slices = by_lines(matrix, atom.gauges)
-    elif all(g.name == "l2" and g.free for g in atom.gauges):
+    elif all(g.spherical and g.free for g in atom.gauges):
         slices = by_values(matrix, seed)
     else:
         slices = climbed(matrix, atom.gauges, starts(matrix, atom.gauges, factors, seed))
@@ -70,8 +70,8 @@ def worth(W: Matrix, slices: Factors, price: float) -> tuple[float, Factors]:
 def closed(atom: RankOne) -> bool:
     """Whether the largest value is found for sure."""
     left, right = atom.gauges
-    plain = all(g.name == "l2" and g.free for g in (left, right))
-    return plain or "l1" in (left.name, right.name)
+    plain = all(g.spherical and g.free for g in (left, right))
+    return plain or left.axial or right.axial
 
 
 def thorough(n: int, norm: Gauge, seed: int, count: int) -> Array:
@@ -102,13 +102,13 @@ def single(problem: Problem, W: Matrix, seed: int) -> Factors:
     values, vectors = np.linalg.eigh(S)
     rng = np.random.default_rng(seed)
     lots = np.hstack([vectors[:, -HEADS:], -vectors[:, -HEADS:], rng.standard_normal((n, MANY))])
-    if norm.name == "l1":
+    if norm.axial:
         X = np.hstack([replicated(S, np.abs(lots)), np.eye(n)])
         return (X,)
     S = S + max(-float(values[0]), 0.0) * np.eye(n)
-    X = maximizers(norm, np.hstack([lots, np.eye(n)]))
+    X = norm.maximizers(np.hstack([lots, np.eye(n)]))
     for _ in range(STEPS):
-        X = maximizers(norm, S @ X)
+        X = norm.maximizers(S @ X)
     return (X,)
 
 
@@ -127,11 +127,11 @@ def by_lines(W: Matrix, norms: tuple[Gauge, Gauge]) -> Factors:
     """Return the slices of the best lines, for an l1 side."""
     values, signs = line_values(W, *norms)
     keep = np.argsort(-values, kind="stable")[:TOGETHER]
-    first = norms[0].name == "l1"
+    first = norms[0].axial
     unit = np.zeros((len(values), len(keep)))
     unit[keep, np.arange(len(keep))] = signs[keep]
     lines = np.asarray((W.T if first else W) @ unit)
-    other = maximizers(norms[1] if first else norms[0], lines)
+    other = (norms[1] if first else norms[0]).maximizers(lines)
     return (unit, other) if first else (other, unit)
 
 
@@ -165,13 +165,13 @@ def starts(W: Matrix, norms: tuple[Gauge, Gauge], factors: Factors, seed: int) -
 
 def climbed(W: Matrix, norms: tuple[Gauge, Gauge], V: Array) -> Factors:
     """Alternate u <- best for W v, v <- best for W^T u from all starts; drop repetitions."""
-    V = maximizers(norms[1], V)
+    V = norms[1].maximizers(V)
     values = np.full(V.shape[1], -np.inf)
-    slow = "variation" in (norms[0].name, norms[1].name)
+    slow = norms[0].slow or norms[1].slow
     for k in range(STEPS):
         pulls = np.asarray(W @ V)
-        U = maximizers(norms[0], pulls)
-        V = maximizers(norms[1], np.asarray(W.T @ U))
+        U = norms[0].maximizers(pulls)
+        V = norms[1].maximizers(np.asarray(W.T @ U))
         before, values = values, earned(W, (U, V))
         if slow and k == RACE:  # steps cost milliseconds each: only the best go on
             best = np.argsort(-values, kind="stable")[:FINALISTS]
@@ -193,39 +193,3 @@ def distinct(W: Matrix, slices: Factors) -> Factors:
         if not alike[k, keep].any():
             keep.append(k)
     return tuple(x[:, keep] for x in held)
-
-
-def maximizers(norm: Gauge, Y: Array) -> Array:
-    """Return each column's maximizer; of plain norms those of all columns at once."""
-    if norm.name == "l1":
-        return vertices(norm, Y)
-    if norm.name == "linf":
-        return corners(norm, Y)
-    if norm.name != "l2":
-        return np.column_stack([norm.maximizer(y) for y in Y.T])
-    part = norm.positive(Y)
-    top = np.abs(part).max(axis=0, initial=0.0)
-    part = part / np.where(top > 0, top, 1.0)
-    sizes = np.linalg.norm(part, axis=0)
-    out = part / np.where(sizes > 0, sizes, 1.0)
-    for k in np.nonzero(sizes == 0)[0]:
-        out[:, k] = norm.maximizer(Y[:, k])
-    return np.asarray(out)
-
-
-def vertices(norm: Gauge, Y: Array) -> Array:
-    """Return `norm.unit` of each column, for a norm whose unit vectors have size 1."""
-    low, high = (side[:, None] for side in norm.sides(len(Y)))
-    earned = np.vstack([np.where(high > 0, Y, -np.inf), np.where(low < 0, -Y, -np.inf)])
-    rows, k = np.divmod(earned.argmax(axis=0), len(Y))
-    out = np.zeros(Y.shape)
-    out[k, np.arange(Y.shape[1])] = np.where(rows, -1.0, 1.0)
-    return out
-
-
-def corners(norm: Gauge, Y: Array) -> Array:
-    """Return the linf maximizer of each column: its signs."""
-    part, (low, high) = norm.positive(Y), norm.sides(len(Y))
-    both = ((low < 0) & (high > 0))[:, None]
-    out = np.where(both & (part == 0), 1.0, np.sign(part))
-    return np.where(part.any(axis=0), out, vertices(norm, Y))

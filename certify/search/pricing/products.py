@@ -17,8 +17,6 @@ from certify.polar.product_ask import Expired, never
 from certify.search.coordinates.contract import joined, rest_pulls
 from certify.search.coordinates.products import Form
 
-from .pairs import maximizers
-
 RANDOM, LINES = 60, 20  # starts: random, and lines of W along the first mode
 STEPS, INNER, SETTLED = 200, 3, 1e-13  # sweeps, and the relative gain that ends them
 ALIKE = 1e-4  # 1 - cosine under which two slices are one
@@ -81,12 +79,12 @@ def alternated(field: Field, factors: Factors) -> Factors:
     values = np.full(held[0].shape[1], -np.inf)
     for _ in range(STEPS):
         right = joined(held[1:])
-        held[0] = maximizers(norms[0], np.asarray(field.observed.times(field.W, right)))
+        held[0] = norms[0].maximizers(np.asarray(field.observed.times(field.W, right)))
         left = field.observed.times_left(field.W, held[0])
         for _ in range(INNER):
             for k in range(1, len(held)):
                 pull = rest_pulls(left, held[1:])[k - 1]
-                held[k] = maximizers(norms[k], pull)
+                held[k] = norms[k].maximizers(pull)
         before, values = values, np.asarray((left * joined(held[1:])).sum(axis=0))
         if not (values - before > SETTLED * np.abs(values)).any() or field.expired():
             break
@@ -98,7 +96,7 @@ def symmetric(field: Field, factors: Factors) -> Factors:
     norm, copies = field.norms[0], field.form.copies
     x = factors[0]
     x = norm.project_cone(np.hstack([x, -x]))
-    x = maximizers(norm, x[:, np.abs(x).max(axis=0) > 0])
+    x = norm.maximizers(x[:, np.abs(x).max(axis=0) > 0])
     best, values = x, field.earned((x,))
     shift = SHIFT * np.abs(values) + 1e-3 * np.abs(values).max(initial=0.0)
     now = values
@@ -108,7 +106,7 @@ def symmetric(field: Field, factors: Factors) -> Factors:
         pull = np.asarray(field.observed.times(field.W, right))
         left = field.observed.times_left(field.W, x)
         pull = (pull + sum(rest_pulls(left, full[1:]))) / copies
-        x = maximizers(norm, pull + shift * x)
+        x = norm.maximizers(pull + shift * x)
         before, now = now, field.earned((x,))
         shift = np.where(now < before, 2 * shift, shift)
         better = now > values

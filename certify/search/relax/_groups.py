@@ -112,10 +112,10 @@ class Group:
         """
         out: Array = np.ones((1, 1))
         for g, n in zip(self.gauges, self.dims, strict=True):
-            out = np.asarray(np.kron(out, np.ones((1, n)) if g.name == "linf" else np.eye(n)))
+            out = np.asarray(np.kron(out, np.ones((1, n)) if g.cubic else np.eye(n)))
         return out
 
     @property
     def cubic(self) -> bool:
         """Whether a mode's ball is a cube."""
-        return any(g.name == "linf" for g in self.gauges)
+        return any(g.cubic for g in self.gauges)

@@ -7,13 +7,13 @@ The lifted square N of a norm g is convex and homogeneous on matrices A >= 0 (ps
 so that constraints on x x^T which a general solver can hold follow from those on x.
 """
 
-from functools import cache
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from certify.base.arrays import Array
-from certify.norms import Elastic, Gauge, Group, Variation, Weighted
+from certify.norms import Gauge
 
 from ._cvxpy import Expression, cp
 
@@ -43,23 +43,26 @@ def inside(norm: Gauge, X: Expression) -> list[Expression]:
 
 
 def lengths(norm: Gauge, X: Expression) -> Expression:
-    """Return the sum of the norms of the rows."""
-    if norm.name == "l1":
-        out = cp.sum(cp.abs(X))
-    elif norm.name == "linf":
-        out = cp.sum(cp.max(cp.abs(X), axis=1))
-    elif isinstance(norm, Weighted):
-        out = plain(cp.multiply(X, np.sqrt(norm.weights)[None, :]))
-    elif isinstance(norm, Elastic):
-        out = norm.alpha * cp.sum(cp.abs(X)) + (1 - norm.alpha) * plain(X)
-    elif isinstance(norm, Group):
-        sizes = cp.vstack([cp.norm(X[:, list(g)], 2, axis=1) for g in norm.parts])
-        out = cp.sum(sizes if norm.outer == "l1" else cp.max(sizes, axis=0))
-    elif isinstance(norm, Variation):
-        out = norm.rho * cp.sum(cp.abs(X @ incidence(norm, X.shape[1]).T)) + plain(X)
+    """Return the sum of the norms of the rows, or less: that of the ellipsoids around the ball."""
+    mixture, d = norm.mixture, X.shape[1]
+    if mixture is not None:
+        out = mixture.a * cp.sum(cp.abs(X if mixture.edges is None else X @ mixture.A(d).T))
+        out += mixture.b * plain(X) if mixture.b else 0.0
+    elif norm.summed:
+        out = sum(plain(X[:, list(g)]) for g in norm.blocks(d))
     else:
-        out = plain(X)
+        sizes = cp.vstack([cp.norm(part, 2, axis=1) for part in stretched(norm, X)])
+        out = cp.sum(cp.max(sizes, axis=0))
     return out
+
+
+def stretched(norm: Gauge, X: Expression, power: float = 0.5) -> list[Expression]:
+    """Return the columns of each ellipsoid's block, times its weights to a power."""
+    around = norm.ellipsoids(X.shape[1])
+    parts = [np.flatnonzero(around.labels == k) for k in range(int(around.labels.max()) + 1)]
+    if (around.weights == 1).all():
+        return [X[:, at] for at in parts]
+    return [cp.multiply(X[:, at], around.weights[at][None, :] ** power) for at in parts]
 
 
 def plain(X: Expression) -> Expression:
@@ -68,25 +71,24 @@ def plain(X: Expression) -> Expression:
 
 
 def within(norm: Gauge, Y: Expression, P: Expression) -> list[Expression]:
-    """Return the constraints that bound the dual norm of every row of Y, on no cone, by P."""
-    if norm.name == "l1":
-        out = [cp.abs(Y) <= P]
-    elif norm.name == "linf":
-        out = [cp.norm(Y, 1, axis=1) <= P]
-    elif isinstance(norm, Weighted):
-        out = longest(cp.multiply(Y, 1 / np.sqrt(norm.weights)[None, :]), P)
-    elif isinstance(norm, Elastic):  # the dual ball is the sum of a cube and a ball
-        cube = cp.Variable(Y.shape)
-        out = [cp.abs(cube) <= norm.alpha * P, *longest(Y - cube, (1 - norm.alpha) * P)]
-    elif isinstance(norm, Group):
-        sizes = cp.vstack([cp.norm(Y[:, list(g)], 2, axis=1) for g in norm.parts])
-        out = [(sizes if norm.outer == "l1" else cp.sum(sizes, axis=0)) <= P]
-    elif isinstance(norm, Variation):  # y = B^T flow + rest
-        B = incidence(norm, Y.shape[1])
-        flow = cp.Variable((Y.shape[0], len(B)))
-        out = [cp.abs(flow) <= norm.rho * P, *longest(Y - flow @ B, P)]
+    """Return constraints under which P bounds the dual norm of every row of Y, on no cone.
+
+    The dual ball of a |A x|_1 + b |x|_2 is the sum of A^T times a cube, and a ball; that of
+    ellipsoids has the sum of their dual norms.
+    """
+    mixture, d = norm.mixture, Y.shape[1]
+    if mixture is not None and not mixture.b and mixture.edges is None:
+        out = [cp.abs(Y) <= mixture.a * P]
+    elif mixture is not None:
+        A = mixture.A(d)
+        flow = cp.Variable((Y.shape[0], len(A)))
+        out = [cp.abs(flow) <= mixture.a * P, *longest(Y - flow @ A, mixture.b * P)]
+    elif norm.summed:
+        sizes = cp.vstack([cp.norm(Y[:, list(g)], 2, axis=1) for g in norm.blocks(d)])
+        out = [sizes <= P]
     else:
-        out = longest(Y, P)
+        sizes = cp.vstack([cp.norm(part, 2, axis=1) for part in stretched(norm, Y, -0.5)])
+        out = [cp.sum(sizes, axis=0) <= P]
     return out
 
 
@@ -98,92 +100,52 @@ def longest(Y: Expression, P: Expression) -> list[Expression]:
 def square(norm: Gauge, A: Expression) -> Expression:
     """Return the lifted square N(A).
 
-    l2, weighted        <w, diag A>, exact: N(x x^T) = g(x)^2
-    linf, group linf    the largest (group sum of) A_ii, exact
-    l1, group l1        sum |A_ij|, or of the Frobenius norms of its blocks, exact
-    elastic, variation  p s + q t with s = sum |A_ij| (of the jumps' matrix), t = tr A:
-                        the line through the ends of { g^2 = 1 }, at most g^2 between them
+    a |B x|_1 + b |x|_2   p sum |B A B^T| + q tr A, p and q of `chord`
+    sums of groups        the sum of the Frobenius norms of the blocks, exact
+    else                  the largest sum of w_i A_ii over an ellipsoid of `ellipsoids`: exact
+                          where that is the ball
     """
-    d = A.shape[0]
-    if norm.name == "linf":
-        out = cp.max(cp.diag(A))
-    elif norm.name == "l1":
-        out = cp.sum(cp.abs(A))
-    elif isinstance(norm, Weighted):
-        out = cp.sum(cp.multiply(norm.weights, cp.diag(A)))
-    elif isinstance(norm, Group) and norm.outer == "linf":
-        out = cp.max(cp.hstack([cp.sum(cp.diag(A)[list(g)]) for g in norm.parts]))
-    elif isinstance(norm, Group):
-        out = sum(cp.norm(A[list(g)][:, list(h)], "fro") for g in norm.parts for h in norm.parts)
-    elif isinstance(norm, Elastic):
-        p, q = line(norm, d)
-        out = p * cp.sum(cp.abs(A)) + q * cp.trace(A)
-    elif isinstance(norm, Variation):
-        (p, q), B = line(norm, d), incidence(norm, d)
-        out = p * cp.sum(cp.abs(B @ A @ B.T)) + q * cp.trace(A)
+    mixture, d = norm.mixture, A.shape[0]
+    if mixture is not None:
+        p, q = mixture.chord(d)
+        B = mixture.A(d)
+        out = p * cp.sum(cp.abs(A if mixture.edges is None else B @ A @ B.T))
+        out += q * cp.trace(A) if q else 0.0
+    elif norm.summed and not norm.spherical:
+        blocks = [list(g) for g in norm.blocks(d)]
+        out = sum(cp.norm(A[g][:, h], "fro") for g in blocks for h in blocks)
     else:
-        out = cp.trace(A)
+        around = norm.ellipsoids(d)
+        each = cp.multiply(around.weights, cp.diag(A))
+        counts = range(int(around.labels.max()) + 1)
+        out = cp.max(cp.hstack([cp.sum(each[np.flatnonzero(around.labels == k)]) for k in counts]))
     return out
 
 
-def matched(norm: Gauge, d: int) -> tuple[Expression, Expression, list[Expression]]:
-    """Return (C, c, constraints) with <C, A> <= c N(A): the dual of the lifted square."""
-    out: tuple[Expression, Expression, list[Expression]]
-    c = cp.Variable(nonneg=True)
-    if norm.name == "linf":
-        each = cp.Variable(d, nonneg=True)
-        out = cp.diag(each), cp.sum(each), []
-    elif isinstance(norm, Group) and norm.outer == "linf":
-        each = cp.Variable(len(norm.parts), nonneg=True)
-        out = cp.diag(np.eye(len(norm.parts))[norm.labels] @ each), cp.sum(each), []
-    elif isinstance(norm, Weighted):
-        out = c * np.diag(norm.weights), c, []
-    elif norm.name in ("l1", "elastic"):
-        p, q = line(norm, d) if isinstance(norm, Elastic) else (1.0, 0.0)
+@dataclass(frozen=True)
+class Matched:
+    """x^T C x <= cost g(x)^2 by C = D + A^T S A; D is the multiple d of I where S is there."""
+
+    C: Expression
+    cost: Expression
+    cone: list[Expression]
+    S: Expression | None = None
+    d: Expression | None = None
+
+
+def matched(norm: Gauge, d: int) -> Matched:
+    """Return C and its cost with <C, A> <= cost N(A): the dual of the lifted square."""
+    mixture, c = norm.mixture, cp.Variable(nonneg=True)
+    if mixture is not None:
+        (p, q), A = mixture.chord(d), mixture.A(d)
+        S = cp.Variable((len(A), len(A)), symmetric=True)
+        rest = q * c * np.eye(d) if q else 0.0
+        return Matched(A.T @ S @ A + rest, c, [cp.abs(S) <= p * c], S, q * c)
+    if norm.summed and not norm.spherical:
         S = cp.Variable((d, d), symmetric=True)
-        out = S + q * c * np.eye(d), c, [cp.abs(S) <= p * c]
-    elif isinstance(norm, Group):
-        S = cp.Variable((d, d), symmetric=True)
-        pairs = [(list(g), list(h)) for g in norm.parts for h in norm.parts]
-        out = S, c, [cp.norm(S[g][:, h], "fro") <= c for g, h in pairs]
-    elif isinstance(norm, Variation):
-        (p, q), B = line(norm, d), incidence(norm, d)
-        S = cp.Variable((len(B), len(B)), symmetric=True)
-        out = B.T @ S @ B + q * c * np.eye(d), c, [cp.abs(S) <= p * c]
-    else:
-        out = c * np.eye(d), c, []
-    return out
-
-
-@cache
-def line(norm: Elastic | Variation, d: int) -> tuple[float, float]:
-    """Return p, q with p y^2 + q x^2 <= g^2 wherever g = 1, equal at both ends.
-
-    elastic    g = a y + (1 - a) x, x <= y <= sqrt(d) x    (y = |u|_1, x = |u|_2)
-    variation  g = rho y + x, 0 <= y <= k x                (y = sum |jumps|)
-
-    g = 1 is a segment in (x, y), so a convex function is largest at one of its ends.
-    """
-    if isinstance(norm, Elastic):
-        a, low, high = norm.alpha, 1.0, d**0.5
-        top, rest = a, 1 - a
-    else:
-        top, rest, low, high = norm.rho, 1.0, 0.0, jumpiest(norm, d)
-    if high <= low:  # one coordinate, or no jump
-        return 0.0, 1.0
-    first, last = ((top * k + rest) ** 2 for k in (low, high))
-    p = (last - first) / (high**2 - low**2)
-    return p, first - p * low**2
-
-
-def jumpiest(norm: Variation, d: int) -> float:
-    """Return k with sum |x_i - x_j| <= k |x|_2: sum degree_i |x_i| is at most k |x|_2."""
-    return float(np.linalg.norm(np.abs(incidence(norm, d)).sum(axis=0)))
-
-
-def incidence(norm: Variation, d: int) -> Array:
-    """Return B, one row x_i - x_j for each edge."""
-    B = np.zeros((len(norm.edges), d))
-    for row, (i, j) in zip(B, norm.edges, strict=True):
-        row[i], row[j] = 1.0, -1.0
-    return B
+        blocks = [list(g) for g in norm.blocks(d)]
+        return Matched(S, c, [cp.norm(S[g][:, h], "fro") <= c for g in blocks for h in blocks])
+    around = norm.ellipsoids(d)
+    each = cp.Variable(int(around.labels.max()) + 1, nonneg=True)
+    placed = np.eye(each.size)[around.labels] * around.weights[:, None]
+    return Matched(cp.diag(placed @ each), cp.sum(each), [])

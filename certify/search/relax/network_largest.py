@@ -18,7 +18,6 @@ from .network_witness import of_tree
 from .omega import Expressed
 
 PAIR = 2  # rows of a sample of which one is the largest: a quadratic equation
-ORDERS = {"l1": np.inf, "linf": 1, "l2": 2}
 
 
 def largest_omega(Z: Expression, F: Array, layer: Layer) -> Expressed:
@@ -63,7 +62,7 @@ def largest_witness(W: Array, layer: Layer, using: Using) -> Proposal | None:
         arrays |= {f"{prefix}{k}": x for k, x in found.proof.items() if isinstance(x, np.ndarray)}
         each.append({k: x for k, x in found.proof.items() if not isinstance(x, np.ndarray)})
         uppers.append(found.upper)
-    upper = float(np.linalg.norm(uppers, ORDERS[layer.right.name])) * (1 + 1e-12)
+    upper = layer.right.free_dual(np.array(uppers)) * (1 + 1e-12)
     told = {"rule": "outputs", "each": each} if W.shape[1] > 1 else each[0]
     return Proposal(upper, {**told, **arrays})
 

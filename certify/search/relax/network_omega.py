@@ -74,7 +74,7 @@ def network_omega(Z: Expression, layer: Layer) -> Expressed:
         price, cone = of_linear(Z, F, layer)
         return price / scale, cone
     cells = None
-    if layer.right.name == "l1" or Z.shape[1] == 1:
+    if layer.right.axial or Z.shape[1] == 1:
         cells = patterns(F, MOST)
     price, cone = lifted(Z, F, layer) if cells is None else by_cells(Z, F, layer, cells)
     return price / scale, cone

@@ -10,10 +10,9 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from certify.atoms import ReLU
-from certify.base.arrays import Array, finite, real
+from certify.base.arrays import Array, Bools, finite, real
 from certify.base.errors import InputError
 from certify.norms import gauge
 from certify.polar import Proposal, exact_text
@@ -27,7 +26,6 @@ from .witness import matrix_witness
 BITS = 40  # of multipliers: short integers for the verifier, far below a solver's accuracy
 MARGINS = (1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6)  # relative
 SIGNS = {"": (1, -1), "+": (1,), "-": (-1,)}
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -93,14 +91,14 @@ def network_witness(W: object, atom: ReLU, using: Using | None = None) -> Propos
 
 def of_sums(held: Array, layer: Layer, using: Using) -> Proposal | None:
     """Return the proof of a layer whose samples are sums of rows."""
-    if layer.slope == 1 and (layer.left.name != "l2" or not layer.free):
+    if layer.slope == 1 and (not layer.left.spherical or not layer.free):
         return of_linear(held, layer, using)
-    if layer.right.name == "l1" and held.shape[1] > 1:
+    if layer.right.axial and held.shape[1] > 1:
         return by_outputs(held, layer, using)
     whole = of_tree(held, layer, using)
-    if layer.right.name != "linf" or held.shape[1] == 1 or whole is None:
+    if layer.right.spherical or held.shape[1] == 1 or whole is None:
         return whole
-    whole = Proposal(whole.upper * held.shape[1] ** 0.5, whole.proof)
+    whole = Proposal(whole.upper * layer.right.cost(np.ones(held.shape[1])) ** 0.5, whole.proof)
     parted = by_outputs(held, layer, using)
     return whole if parted is None else min(whole, parted, key=lambda p: p.upper)
 
@@ -135,7 +133,7 @@ def linear(found: Proposal | None) -> Proposal | None:
 
 
 def by_outputs(W: Array, layer: Layer, using: Using) -> Proposal | None:
-    """Bound each output by itself; the largest for l1, else their sum."""
+    """Bound each output by itself, and all by the dual norm of their bounds."""
     each, told, arrays = [], [], dict[str, Any]()
     for t, w in enumerate(W.T):
         found = of_tree(w[:, None], layer, using)
@@ -144,7 +142,7 @@ def by_outputs(W: Array, layer: Layer, using: Using) -> Proposal | None:
         each.append(found.upper)
         told.append({"rule": "network", "nodes": found.proof["nodes"]})
         arrays |= {f"s{t}.{k}": x for k, x in found.proof.items() if isinstance(x, np.ndarray)}
-    upper = max(each) if layer.right.name == "l1" else sum(each)
+    upper = layer.right.free_dual(np.array(each))
     return Proposal(upper, {"rule": "outputs", "each": told, **arrays})
 
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from certify.norms import L2, Gauge, Group
+from certify.norms import L2, Gauge
 
 from ._cvxpy import Expression, cp
 from ._norms import Marks, inside, lengths, marks, signs, square
@@ -17,9 +17,9 @@ Expressed: TypeAlias = tuple[Expression, list[Expression]]
 
 def omega(Z: Expression, left: Gauge, right: Gauge) -> Expressed:
     """Return Omega(Z) and the constraints it needs: exact, or a lower bound (see `exact`)."""
-    if left.name == "l1":
+    if left.axial:
         return by_lines(Z, left, right)
-    if right.name == "l1":
+    if right.axial:
         return by_lines(Z.T, right, left)
     if in_groups(left):
         return by_groups(Z, left, right)
@@ -30,14 +30,14 @@ def omega(Z: Expression, left: Gauge, right: Gauge) -> Expressed:
 
 def exact(left: Gauge, right: Gauge) -> bool:
     """Whether Omega is exact: one side l1, or free l2 norms, weighted or in groups."""
-    if "l1" in (left.name, right.name):
+    if left.axial or right.axial:
         return True
-    return all(g.free and (g.name in ("l2", "weighted") or in_groups(g)) for g in (left, right))
+    return all(g.free and ((g.exact and g.is_round) or in_groups(g)) for g in (left, right))
 
 
 def in_groups(norm: Gauge) -> bool:
     """Whether the norm is a sum over groups."""
-    return isinstance(norm, Group) and norm.outer == "l1"
+    return norm.summed and not norm.axial and not norm.spherical
 
 
 def by_lines(Z: Expression, line: Gauge, other: Gauge) -> Expressed:
@@ -66,7 +66,7 @@ def by_groups(Z: Expression, norm: Gauge, other: Gauge) -> Expressed:
     """Omega sums over the groups of rows: an extreme point u lives in one group, |u|_2 = 1."""
     total, cone = 0, []
     held = marks(norm, Z.shape[0])
-    for g in getattr(norm, "groups"):  # noqa: B009  `in_groups` has said so
+    for g in norm.blocks(Z.shape[0]):
         rows = list(g)
         if (held[rows] == "0").all():
             cone.append(Z[rows] == 0)

@@ -61,9 +61,9 @@ def symmetric_polar(
         raise InputError(f"W must be square, got shape {held.shape}")
     g.check(len(held))
     scale = unit(held)
-    C, cost, cone = matched(g, len(held))
-    cone += covered(C, (held + held.T) / (2 * scale), marks(g, len(held)))
-    return answered((cost, cone), scale, solver, budget)
+    own = matched(g, len(held))
+    cone = [*own.cone, *covered(own.C, (held + held.T) / (2 * scale), marks(g, len(held)))]
+    return answered((own.cost, cone), scale, solver, budget)
 
 
 def matrix(W: Any) -> Array:  # noqa: ANN401  an array or scipy.sparse
@@ -86,9 +86,9 @@ def answered(
 
 def multipliers(W: Array, left: Gauge, right: Gauge) -> Expressed:
     """Return P and the constraints under which it bounds the polar."""
-    if left.name == "l1":
+    if left.axial:
         return by_lines(W, left, right)
-    if right.name == "l1":
+    if right.axial:
         return by_lines(W.T, right, left)
     if in_groups(left):
         return by_groups(W, left, right)
@@ -129,7 +129,7 @@ def by_groups(W: Array, norm: Gauge, other: Gauge) -> Expressed:
     """Take the largest polar of a group's rows, u there in the l2 ball."""
     held, P = marks(norm, len(W)), cp.Variable(nonneg=True)
     cone = []
-    for g in getattr(norm, "groups"):  # noqa: B009  `in_groups` has said so
+    for g in norm.blocks(len(W)):
         rows = list(g)
         if (held[rows] != "0").any():
             part, more = multipliers(W[rows], L2(cone="".join(held[rows])), other)
@@ -144,11 +144,11 @@ def by_blocks(W: Array, left: Gauge, right: Gauge) -> Expressed:
     and z^T N z >= 0.
     """
     m, n = W.shape
-    (A, a, some), (B, b, more) = matched(left, m), matched(right, n)
-    C = cp.bmat([[A, np.zeros((m, n))], [np.zeros((n, m)), B]])
+    a, b = matched(left, m), matched(right, n)
+    C = cp.bmat([[a.C, np.zeros((m, n))], [np.zeros((n, m)), b.C]])
     both = np.block([[np.zeros((m, m)), W], [W.T, np.zeros((n, n))]])
     held = np.hstack([marks(left, m), marks(right, n)])
-    return (a + b) / 2, [*some, *more, *covered(C, both, held)]
+    return (a.cost + b.cost) / 2, [*a.cone, *b.cone, *covered(C, both, held)]
 
 
 def covered(C: Expression, W: Array, held: Marks) -> list[Expression]:

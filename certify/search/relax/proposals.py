@@ -64,29 +64,30 @@ def side_of(atom: Any, dims: tuple[int, ...]) -> int:  # noqa: ANN401  an atom o
         return dims[0]
     if atom.kind == "relu":
         inputs = atom.layer.features.shape[1]
-        return 0 if "l1" in names(atom) or dims[1] == 1 else inputs + dims[1]
+        return 0 if closed(atom) or dims[1] == 1 else inputs + dims[1]
     if atom.kind == "deep_linear":
         return int(atom.V.shape[1] + dims[1])
     if len(dims) == MATRIX:
-        return 0 if "l1" in names(atom) else sum(dims)
+        return 0 if closed(atom) else sum(dims)
     kept = dims if atom.symmetric else rest(atom, dims)
     if len(kept) <= MATRIX:
-        return 0 if len(kept) < len(dims) and "l1" in names(atom)[-MATRIX:] else sum(kept)
+        lines = len(kept) < len(dims) and any(g.axial for g in atom.gauges[-MATRIX:])
+        return 0 if lines else sum(kept)
     rows = halves(kept)
     small = int(np.prod([kept[k] for k in rows]))
     return small + int(np.prod(kept)) // small
 
 
-def names(atom: Any) -> list[str]:  # noqa: ANN401  an atom of ours
-    """Return the names of the norms."""
-    return [g.name for g in atom.gauges]
+def closed(atom: Any) -> bool:  # noqa: ANN401  an atom of ours
+    """Whether a side's extreme points are unit vectors."""
+    return any(g.axial for g in atom.gauges)
 
 
 def rest(atom: Any, dims: tuple[int, ...]) -> tuple[int, ...]:  # noqa: ANN401  a CP
     """Return the sizes of a tensor's slices along its l1 modes, two modes at least."""
-    kept = [(n, name) for n, name in zip(dims, names(atom), strict=True)]
-    while len(kept) > MATRIX and any(name == "l1" for _, name in kept):
-        kept.remove(next(pair for pair in kept if pair[1] == "l1"))
+    kept = list(zip(dims, (g.axial for g in atom.gauges), strict=True))
+    while len(kept) > MATRIX and any(axial for _, axial in kept):
+        kept.remove(next(pair for pair in kept if pair[1]))
     return tuple(n for n, _ in kept)
 
 

@@ -11,10 +11,10 @@ from certify.polar import Proposal, exact_text
 from certify.polar import eigen as spectra
 
 from ._cvxpy import cp
-from ._norms import marks, signs
+from ._norms import marks, matched, signs
 from ._solve import Using, numbers, unit
 from .polar_sdp import covered
-from .witness import BITS, MARGINS, priced, side, wide
+from .witness import BITS, MARGINS, priced, wide
 
 
 def symmetric_witness(W: Array, norm: Gauge, using: Using | None = None) -> Proposal | None:
@@ -49,7 +49,7 @@ def symmetric_witness(W: Array, norm: Gauge, using: Using | None = None) -> Prop
 def solved(S: Array, norm: Gauge, using: Using) -> tuple[Array, Array | None, Array] | None:
     """Return D, T and N of the least bound; None without an answer."""
     d = len(S)
-    own = side(norm, d)
+    own = matched(norm, d)
     cone = covered(own.C, S, marks(norm, d))
     program = cp.Problem(cp.Minimize(own.cost), [*own.cone, *cone])
     if not using.solve(program):
@@ -60,7 +60,7 @@ def solved(S: Array, norm: Gauge, using: Using) -> tuple[Array, Array | None, Ar
         return None
     C, N = found[0], found[0] - S - found[1]
     N = 0.5 * (N + N.T)
-    if norm.name == "l1":
+    if norm.axial:
         return np.zeros(d), 0.5 * (C + C.T), N
     return np.diagonal(C).copy(), None, N
 

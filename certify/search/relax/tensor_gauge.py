@@ -44,7 +44,7 @@ def tensor_omega(
 
 def priced(asked: Asked) -> Expressed:
     """Return the price of a tensor, of slices, or of a matrix."""
-    lines = [k for k, g in enumerate(asked.gauges) if g.name == "l1"]
+    lines = [k for k, g in enumerate(asked.gauges) if g.axial]
     if asked.symmetric:
         return alike(asked)
     if asked.at.ndim == MATRIX:

@@ -126,7 +126,7 @@ def parted(asked: Tensor) -> list[Tensor]:
 
 def sliced(asked: Tensor) -> int | None:
     """Return the first l1 mode of a tensor that is no matrix."""
-    found = [k for k, g in enumerate(asked.gauges) if g.name == "l1"]
+    found = [k for k, g in enumerate(asked.gauges) if g.axial]
     return found[0] if found and not asked.symmetric and not asked.flat else None
 
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from certify.base.arrays import Array, Ints
-from certify.norms import L2, Elastic, Gauge, Group, Variation
+from certify.norms import L2, Gauge
 from certify.polar import METHODS, Ask, Proposal, exact_text
 from certify.polar import eigen as spectra
 
-from ._cvxpy import Expression, cp
-from ._norms import incidence, jumpiest, line, marks, matched, signs
+from ._cvxpy import cp
+from ._norms import marks, matched, signs
 from ._solve import Using, numbers, unit
 from .omega import in_groups
 from .polar_sdp import covered
@@ -48,17 +48,6 @@ class Part:
     cols: Ints
 
 
-@dataclass(frozen=True)
-class Side:
-    """z^T C z <= cost |z|^2 by C = D + A^T S A, D a multiple `d` of I if S is there."""
-
-    C: Expression
-    cost: Expression
-    cone: list[Expression]
-    S: Expression | None = None
-    d: Expression | None = None
-
-
 def witness(W: Array, left: Gauge, right: Gauge, using: Using | None = None) -> Proposal | None:
     """Return a bound of sup u^T W v with its conic proof, or None if the solver fails.
 
@@ -78,7 +67,7 @@ def witness(W: Array, left: Gauge, right: Gauge, using: Using | None = None) -> 
 
 def matrix_witness(W: Array, left: Gauge, right: Gauge, using: Using) -> Proposal | None:
     """Return the bound of a matrix: of an l1 side the closed form, which needs no solver."""
-    if "l1" in (left.name, right.name):
+    if left.axial or right.axial:
         return METHODS["lines"]().propose(Ask(W, left, right))
     return witness(W, left, right, using)
 
@@ -88,9 +77,9 @@ def grown(tree: Tree, part: Part) -> bool:
     at = len(tree.nodes)
     tree.nodes.append({})
     for name, norm in (("left", part.left), ("right", part.right)):
-        if isinstance(norm, Group) and in_groups(norm):
+        if in_groups(norm):
             each = []
-            for g in norm.groups:
+            for g in norm.blocks(part.W.shape[name == "right"]):
                 each.append(len(tree.nodes))
                 if not narrower(tree, part, name, np.array(g)):
                     return False
@@ -196,7 +185,7 @@ Sides = list[tuple[Array, Array | None, Array]]
 def solved(part: Part, using: Using) -> tuple[Sides, Array] | None:
     """Return (D, S, A) of each side and N, in units of W's size; None without an answer."""
     m, n = part.W.shape
-    sides = side(part.left, m), side(part.right, n)
+    sides = matched(part.left, m), matched(part.right, n)
     C = cp.bmat([[sides[0].C, np.zeros((m, n))], [np.zeros((n, m)), sides[1].C]])
     W = part.W / unit(part.W)
     both = np.block([[np.zeros((m, m)), W], [W.T, np.zeros((n, n))]])
@@ -217,7 +206,7 @@ def solved(part: Part, using: Using) -> tuple[Sides, Array] | None:
         found = numbers([x for x in (s.C, s.S, s.d) if x is not None])
         if found is None:
             return None
-        A = incidence(norm, d) if isinstance(norm, Variation) else np.eye(d)
+        A = np.eye(d) if norm.mixture is None else norm.mixture.A(d)
         if s.S is None:
             out.append((np.diagonal(found[0]).copy(), None, A))
         else:
@@ -226,32 +215,19 @@ def solved(part: Part, using: Using) -> tuple[Sides, Array] | None:
     return out, 0.5 * (N + N.T)
 
 
-def side(norm: Gauge, d: int) -> Side:
-    """Return the form that a norm's square bounds."""
-    if not isinstance(norm, Elastic | Variation):
-        C, cost, cone = matched(norm, d)
-        return Side(C, cost, cone)
-    (p, q), c = line(norm, d), cp.Variable(nonneg=True)
-    A = incidence(norm, d) if isinstance(norm, Variation) else np.eye(d)
-    S = cp.Variable((len(A), len(A)), symmetric=True)
-    return Side(A.T @ S @ A + q * c * np.eye(d), c, [cp.abs(S) <= p * c], S, q * c)
-
-
 def priced(norm: Gauge, D: Array, S: Array | None) -> float:
     """Return what D and S cost over the unit ball, as the kernel prices them."""
-    if S is None:
+    mixture = norm.mixture
+    if S is None or mixture is None:
         return float(norm.cost(D))
-    d, held = len(D), np.abs(S)
-    if isinstance(norm, Variation):
+    held = np.abs(S)
+    k = mixture.reach(len(D))[1]
+    if mixture.edges is not None:
         top, s = max(float(D.max()), 0.0), float(held.max(initial=0.0))
-        k = jumpiest(norm, d)
-        return max(top, (top + s * k * k) / (1 + norm.rho * k) ** 2)
-    off = held * (1 - np.eye(d))
-    s = float(off.max(initial=0.0))
+        return max(top, (top + s * k * k) / (mixture.b + mixture.a * k) ** 2)
+    s = float((held * (1 - np.eye(len(D)))).max(initial=0.0))
     top = max(float((D + np.diagonal(S)).max()), s, 0.0)
-    alpha = float(getattr(norm, "alpha"))  # noqa: B009  elastic
-    far = alpha * d**0.5 + 1 - alpha
-    return float(max(top, (top + s * (d - 1)) / far**2))
+    return float(max(top, (top + s * (len(D) - 1)) / (mixture.b + mixture.a * k) ** 2))
 
 
 def wide(norm: Gauge, d: int) -> float:

@@ -37,10 +37,9 @@ def supported(problem: Problem) -> bool:
     known = isinstance(atom, CP | RankOne | ReLU | Symmetric)
     if isinstance(atom, ReLU):  # neurons of one block each: a sum of l2 norms
         left = atom.layer.left
-        known = left.free and left.name in ("l2", "l1", "group")
+        known = left.free and left.summed
         if atom.layer.most:  # weights go down together, by half their squares
             return problem.loss.smooth and plain(problem)
-        known &= getattr(left, "outer", "l1") == "l1"
     known |= isinstance(atom, DeepLinear) or (isinstance(atom, DeepReLU) and atom.slope == 0)
     return known and isinstance(problem.loss, tuple(LOSSES.values()))
 
@@ -48,7 +47,7 @@ def supported(problem: Problem) -> bool:
 def plain(problem: Problem) -> bool:
     """Whether the loss is ours and the output weights of a layer have one entry or l2."""
     atom, outputs = problem.atom, problem.loss.dims[-1]
-    round_ = isinstance(atom, ReLU) and (outputs == 1 or atom.layer.right.name == "l2")
+    round_ = isinstance(atom, ReLU) and (outputs == 1 or atom.layer.right.spherical)
     return round_ and isinstance(problem.loss, tuple(LOSSES.values()))
 
 
@@ -91,7 +90,7 @@ def classic(problem: Problem) -> bool:
     if not isinstance(problem.loss, Squared):
         return False
     atom = problem.atom
-    weighted = isinstance(atom, RankOne) and descent.euclidean(atom) is not None
+    weighted = isinstance(atom, RankOne) and descent.euclidean(atom)
     return weighted or balls.of(problem) is not None
 
 
