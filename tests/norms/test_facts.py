@@ -139,6 +139,6 @@ def test_what_is_matched_with_the_square_is_below_it(name, cone):
     for held in (norm, bare(norm)):
         own = matched(held, D)
         psd = cp.Variable((D, D), PSD=True)
-        program = cp.Problem(cp.Minimize(own.cost), [*own.cone, own.C - C == psd])
+        program = cp.Problem(cp.Minimize(own.cost), [*own.cone, psd == own.C - C])
         cost = float(program.solve(solver="CLARABEL"))
         assert cost >= np.einsum("ir,ij,jr->r", points(norm), C, points(norm)).max() - ITERATED
