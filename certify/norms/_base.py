@@ -283,35 +283,3 @@ def support(mask: npt.ArrayLike, sign: str = "") -> str:
     if sign not in SIGNS:
         raise InputError(f'sign must be "", "+" or "-", got {short(sign)}')
     return "".join((sign or "*") if inside else "0" for inside in held)
-
-
-def stored_sizes(norm: Gauge, lines: Any) -> Any:  # noqa: ANN401  scipy.sparse
-    """Return |y| of the stored entries of sparse columns, 0 where the cone meets none."""
-    held = lines.tocsc()
-    low, high = (side[held.indices] for side in norm.sides(held.shape[0]))
-    sizes = np.abs(np.clip(held.data, low, high))
-    return sparse.csc_array((sizes, held.indices, held.indptr), shape=held.shape)
-
-
-def vertices(norm: Gauge, Y: Array) -> Array:
-    """Return `norm.unit` of each column, for a norm whose unit vectors have size 1."""
-    low, high = (side[:, None] for side in norm.sides(len(Y)))
-    earned = np.vstack([np.where(high > 0, Y, -np.inf), np.where(low < 0, -Y, -np.inf)])
-    rows, k = np.divmod(earned.argmax(axis=0), len(Y))
-    out = np.zeros(Y.shape)
-    out[k, np.arange(Y.shape[1])] = np.where(rows, -1.0, 1.0)
-    return out
-
-
-def length(x: Array) -> Array:
-    """Return |x|_2 of each column, without overflow for any finite x."""
-    top = np.abs(x).max(axis=0, initial=0.0)
-    scale = np.where(top > 0, top, 1.0)
-    return np.asarray(scale * np.sqrt(np.square(x / scale).sum(axis=0)))
-
-
-def threshold_level(sizes: Array, radius: float) -> Array:
-    """Return c >= 0 with sum (sizes - c)_+ = radius, or 0 where the sum is less already."""
-    ordered = -np.sort(-sizes, axis=0)
-    counts = np.arange(1, len(sizes) + 1).reshape(-1, *[1] * (sizes.ndim - 1))
-    return np.asarray(((np.cumsum(ordered, axis=0) - radius) / counts).max(axis=0, initial=0.0))

@@ -9,7 +9,8 @@ from certify.base.arrays import Array, Bools, scalar
 from certify.base.errors import InputError
 
 from ._balls import Ellipsoids, Mixture, ball
-from ._base import Gauge, length
+from ._base import Gauge
+from ._columns import length
 
 NEWTON = 100  # steps at most; each is exact to rounding after about six
 

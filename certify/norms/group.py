@@ -12,7 +12,8 @@ from certify.base.arrays import Array, Ints, short
 from certify.base.errors import InputError
 
 from ._balls import Ellipsoids, ball
-from ._base import Gauge, threshold_level
+from ._base import Gauge
+from ._columns import threshold_level
 
 OUTERS = ("l1", "linf")
 

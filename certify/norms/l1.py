@@ -9,7 +9,8 @@ from scipy import sparse
 from certify.base.arrays import Array
 
 from ._balls import Ellipsoids, Mixture, ball
-from ._base import Gauge, stored_sizes, vertices
+from ._base import Gauge
+from ._columns import stored_sizes, vertices
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,15 @@ class L1(Gauge):
 
     def maximizers(self, Y: Array) -> Array:
         """Return the signed unit vectors."""
-        return vertices(self, Y)
+        return vertices(Y, self.sides(len(Y)))
 
     def dual_columns(self, lines: Any) -> Array:  # noqa: ANN401  an array or scipy.sparse
         """Return g* of each column; sparse ones as they are stored."""
         if not sparse.issparse(lines):
             return self.dual(lines)
-        return np.asarray(stored_sizes(self, lines).max(axis=0).todense()).reshape(-1)
+        return np.asarray(
+            stored_sizes(lines, self.sides(lines.shape[0])).max(axis=0).todense()
+        ).reshape(-1)
 
     def prox(self, x: Array, t: float) -> Array:
         """Return the soft threshold."""

@@ -10,7 +10,8 @@ from certify.base.arrays import Array
 
 from ._balls import Ellipsoids
 from ._balls import ball as sphere
-from ._base import Gauge, length, stored_sizes
+from ._base import Gauge
+from ._columns import length, stored_sizes
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class L2(Gauge):
         """Return g* of each column; sparse ones as they are stored."""
         if not sparse.issparse(lines):
             return self.dual(lines)
-        sizes = stored_sizes(self, lines)
+        sizes = stored_sizes(lines, self.sides(lines.shape[0]))
         top = sizes.data.max(initial=0.0) or 1.0
         sizes.data = (sizes.data / top) ** 2
         return np.asarray(np.sqrt(sizes.sum(axis=0)) * top).reshape(-1)

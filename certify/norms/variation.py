@@ -12,7 +12,8 @@ from certify.base.arrays import Array, Bools, Ints, scalar, short
 from certify.base.errors import InputError
 
 from ._balls import Ellipsoids, Mixture, ball
-from ._base import Gauge, length
+from ._base import Gauge
+from ._columns import length
 from ._tv import Graph, part, variation
 
 RISES = 60  # Dinkelbach steps at most; they converge faster than linearly

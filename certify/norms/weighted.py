@@ -11,7 +11,8 @@ from certify.base.arrays import Array, finite, real
 from certify.base.errors import InputError
 
 from ._balls import Ellipsoids
-from ._base import Gauge, length
+from ._base import Gauge
+from ._columns import length
 
 NEWTON = 100  # steps at most; each is exact to rounding after about six
 

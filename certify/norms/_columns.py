@@ -1,0 +1,40 @@
+"""What several norms do with columns of numbers."""
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from certify.base.arrays import Array
+
+
+def stored_sizes(lines: Any, sides: tuple[Array, Array]) -> Any:  # noqa: ANN401  scipy.sparse
+    """Return |y| of the stored entries of sparse columns, clipped to the cone's sides."""
+    held = lines.tocsc()
+    low, high = (side[held.indices] for side in sides)
+    sizes = np.abs(np.clip(held.data, low, high))
+    return sparse.csc_array((sizes, held.indices, held.indptr), shape=held.shape)
+
+
+def vertices(Y: Array, sides: tuple[Array, Array]) -> Array:
+    """Return the signed unit vector of the cone that earns most, for each column."""
+    low, high = (side[:, None] for side in sides)
+    earned = np.vstack([np.where(high > 0, Y, -np.inf), np.where(low < 0, -Y, -np.inf)])
+    rows, k = np.divmod(earned.argmax(axis=0), len(Y))
+    out = np.zeros(Y.shape)
+    out[k, np.arange(Y.shape[1])] = np.where(rows, -1.0, 1.0)
+    return out
+
+
+def length(x: Array) -> Array:
+    """Return |x|_2 of each column, without overflow for any finite x."""
+    top = np.abs(x).max(axis=0, initial=0.0)
+    scale = np.where(top > 0, top, 1.0)
+    return np.asarray(scale * np.sqrt(np.square(x / scale).sum(axis=0)))
+
+
+def threshold_level(sizes: Array, radius: float) -> Array:
+    """Return c >= 0 with sum (sizes - c)_+ = radius, or 0 where the sum is less already."""
+    ordered = -np.sort(-sizes, axis=0)
+    counts = np.arange(1, len(sizes) + 1).reshape(-1, *[1] * (sizes.ndim - 1))
+    return np.asarray(((np.cumsum(ordered, axis=0) - radius) / counts).max(axis=0, initial=0.0))
