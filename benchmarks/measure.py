@@ -1,35 +1,39 @@
-"""What every benchmark shares: rounds of timings, claims, tables, and the command line.
+"""What every benchmark shares: rounds of timings, claims, tables and pictures.
 
-A round runs each step once, in order, so that a ratio compares what ran side by side.  A
-time is the median over the rounds; a ratio is the median of the rounds' own ratios.
+A benchmark is a function of Options that yields its title, rows (dicts) and claims.  A round
+runs each step once, in order, so that a ratio compares what ran side by side.  A time is the
+median over the rounds; a ratio is the median of the rounds' own ratios.
 """
 
-import argparse
-import json
 import statistics
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
-from threadpoolctl import threadpool_limits
+from certify import verify
 
 MACHINE = "2 cores"
+HERE = Path(__file__).parent
 Row = dict[str, Any]
+
+
+class SkippedError(Exception):
+    """Why a benchmark cannot run here."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How much to run: small sizes and one round if quick."""
+    """How much to run: small sizes and one round if quick; `repeats` rounds if given."""
 
     quick: bool = False
     repeats: int | None = None
 
-    def rounds(self, usual: int) -> int:
-        """Return how many rounds to run."""
-        return self.repeats or (1 if self.quick else usual)
+    def rounds(self, usual: int, **steps):
+        """Run the steps in turn, as many rounds as usual or as asked."""
+        return Rounds(self.repeats or (1 if self.quick else usual), steps)
 
 
 @dataclass(frozen=True)
@@ -42,21 +46,10 @@ class Claim:
     holds: bool
 
 
-@dataclass(frozen=True)
-class Report:
-    """One benchmark's table and claims; `skipped` is the reason why it did not run."""
-
-    title: str
-    rows: Sequence[Row] = ()
-    claims: Sequence[Claim] = ()
-    skipped: str = ""
-
-
 def at_most(what: str, got: float, limit: float, unit: str = "s") -> Claim:
     """Claim got <= limit."""
-    return Claim(
-        what, f"at most {limit:g} {unit}".strip(), f"{got:.3g} {unit}".strip(), got <= limit
-    )
+    shown = (f"at most {limit:g} {unit}".strip(), f"{got:.3g} {unit}".strip())
+    return Claim(what, *shown, bool(got <= limit))
 
 
 def same(what: str, got: object, wanted: object) -> Claim:
@@ -64,20 +57,16 @@ def same(what: str, got: object, wanted: object) -> Claim:
     return Claim(what, str(wanted), str(got), got == wanted)
 
 
-Steps = Mapping[str, Callable[[dict[str, Any]], object]]
-
-
 class Rounds:
     """Seconds of each step in each round; a step is called with what the others returned."""
 
-    def __init__(self, steps: Steps, count: int) -> None:
+    def __init__(self, count: int, steps) -> None:
         self.seconds: dict[str, list[float]] = {name: [] for name in steps}
-        self.values: dict[str, Any] = {}
+        self.values: Row = {}
         for _ in range(count):
             for name, call in steps.items():
-                start = perf_counter()
-                self.values[name] = call(self.values)
-                self.seconds[name].append(perf_counter() - start)
+                seconds, self.values[name] = timed(call, self.values)
+                self.seconds[name].append(seconds)
 
     def median(self, *names: str) -> float:
         """Return the median over rounds of the sum of these steps."""
@@ -89,6 +78,29 @@ class Rounds:
         return statistics.median(a / b for a, b in pairs)
 
 
+def timed(call, *arguments, **named):
+    """Return (seconds, value)."""
+    start = perf_counter()
+    value = call(*arguments, **named)
+    return perf_counter() - start, value
+
+
+def saved(certificate) -> int:
+    """Return a certificate's size in bytes."""
+    with TemporaryDirectory() as folder:
+        return certificate.save(Path(folder) / "x.cert")
+
+
+def both_tiers(found, problem, factors, rtol: float) -> Row:
+    """Return a certificate's size, the seconds of each arithmetic, and what they verify."""
+    row, verdicts = {"certificate kB": saved(found.certificate) / 1e3}, set()
+    for tier in ("exact", "rounded"):
+        seconds, proved = timed(verify, found.certificate, problem, factors, rtol=rtol, tier=tier)
+        row[f"{tier} verify s"] = seconds
+        verdicts.add(proved.verdict.name)
+    return row | {"verified as": ", ".join(sorted(verdicts))}
+
+
 def shown(value: object) -> str:
     """Write a cell: floats with four digits, nothing for None."""
     if value is None:
@@ -96,57 +108,49 @@ def shown(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def columns(rows: Sequence[Row]) -> list[str]:
-    """Return the names of all columns, in order of appearance."""
-    return list(dict.fromkeys(name for row in rows for name in row))
+def cells(rows) -> list[list[str]]:
+    """Return the names of all columns, in order of appearance, and the cells of each row."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return [names, *([shown(row.get(k)) for k in names] for row in rows)]
 
 
-def table(rows: Sequence[Row]) -> str:
+def table(rows) -> str:
     """Return rows as aligned text."""
-    names = columns(rows)
-    cells = [names, *([shown(row.get(k)) for k in names] for row in rows)]
-    widths = [max(len(line[k]) for line in cells) for k in range(len(names))]
-    lines = ("  ".join(x.ljust(w) for x, w in zip(line, widths, strict=True)) for line in cells)
-    return "\n".join(line.rstrip() for line in lines)
+    lines = cells(rows)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = ("  ".join(map(str.ljust, line, widths)) for line in lines)
+    return "\n".join(line.rstrip() for line in padded)
 
 
-def markdown(rows: Sequence[Row]) -> str:
+def markdown(rows) -> str:
     """Return rows as a Markdown table."""
-    names = columns(rows)
-    lines = [names, ["---"] * len(names)]
-    lines += [[shown(row.get(k)).replace("|", "\\|") for k in names] for row in rows]
+    names, *rest = cells(rows)
+    lines = [names, ["---"] * len(names), *([x.replace("|", "\\|") for x in r] for r in rest)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def claimed(report: Report) -> list[Row]:
-    """Return the claims as rows."""
-    verdicts = {True: "yes", False: "NO"}
-    return [asdict(c) | {"holds": verdicts[c.holds]} for c in report.claims]
+@contextmanager
+def picture(file: str, size: tuple[float, float], *, outside: bool = True):
+    """Give axes to draw on; write them beside this file, with a legend."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=size)
+    yield axes
+    axes.grid(which="major", alpha=0.3)
+    place = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)} if outside else {}
+    axes.legend(frameon=False, **place)
+    figure.tight_layout()
+    figure.savefig(HERE / file, dpi=120)
+    plt.close(figure)
 
 
-def show(report: Report) -> None:
-    """Print a report."""
-    print(f"{report.title}  ({MACHINE})\n")
-    if report.skipped:
-        print(f"skipped: {report.skipped}\n")
-        return
-    print(table(report.rows) + "\n")
-    print(table(claimed(report)) + "\n")
-
-
-def main(run: Callable[[Options], Report], *, threads: int | None = None) -> None:
-    """Run one benchmark from the command line; exit status 1 if a claim does not hold.
-
-    threads limits BLAS; None leaves it every core.
-    """
-    parser = argparse.ArgumentParser(description=run.__doc__)
-    parser.add_argument("--quick", action="store_true", help="small sizes, one round")
-    parser.add_argument("--repeats", type=int, help="rounds")
-    parser.add_argument("--json", type=Path, help="file to write the report to")
-    given = parser.parse_args()
-    with threadpool_limits(threads, user_api="blas"):
-        report = run(Options(given.quick, given.repeats))
-    show(report)
-    if given.json:
-        given.json.write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
-    sys.exit(not all(c.holds for c in report.claims))
+def draw_sizes(axes, rows, lines: dict[str, tuple[str, str]]) -> None:
+    """Draw columns of seconds against n on logarithmic axes; a line is a label and a marker."""
+    for column, (label, marker) in lines.items():
+        held = [(row["n"], row[column]) for row in rows if row.get(column) is not None]
+        axes.loglog(*zip(*held, strict=True), label=label, marker=marker)
+    axes.set_xticks([row["n"] for row in rows], [str(row["n"]) for row in rows])
+    axes.minorticks_off()

@@ -1,0 +1,230 @@
+"""The data of the benchmarks and the fitted factors they are about, by numpy and scipy.
+
+Nothing here asks `certify` for an optimum: soft-thresholding the singular values of Y at lam
+minimizes 1/2 |Y - Z|^2 + lam |Z|_*, in closed form.
+"""
+
+import io
+import subprocess
+import sys
+import tempfile
+import zipfile
+from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from measure import SkippedError
+from scipy import sparse
+from scipy.sparse.linalg import svds
+
+from certify import Problem
+from certify.atoms import RankOne
+from certify.losses import Squared
+from certify.search.descent import alternating as descent
+
+TASTES = 8  # what a user's rating depends on, each less than the one before
+PACKAGE, MEMBER = "recbole==1.2.1", "recbole/dataset_example/ml-100k/ml-100k.inter"
+USERS_ITEMS, RATINGS = (943, 1682), 100_000
+SLAB = 30  # of 60 reaction times
+PART, CONSTANT = 60, 7  # rows of the smaller diabetes problem; a feature that two others tell
+PLANE = 2  # principal components of breast cancer
+
+
+def digits(count: int | None = None):
+    """Return the first images of the digits data, one a row, entries in [0, 1]."""
+    from sklearn.datasets import load_digits
+
+    return np.asarray(load_digits().data[:count] / 16, dtype=np.float64)
+
+
+def pooled_digits():
+    """Return the first 14 digits, pooled to 16 pixels."""
+    return digits(14).reshape(14, 4, 2, 4, 2).mean(axis=(2, 4)).reshape(14, 16)
+
+
+def nuclear(Y, lam: float, offsets=()) -> Problem:
+    """Return least squares with the nuclear norm."""
+    return Problem(Squared(Y), RankOne("l2", "l2"), lam, offsets)
+
+
+def spectral(Y) -> float:
+    """Return sigma_1."""
+    return float(np.linalg.norm(Y, 2))
+
+
+def balanced(left, values, right):
+    """Return U, V with U V^T = left diag(values) right and equal norms."""
+    root = np.sqrt(values)
+    return left * root, right.T * root
+
+
+def thresholded(Y, lam: float):
+    """Return the optimum's factors for the nuclear norm, and the optimum."""
+    left, values, right = np.linalg.svd(Y, full_matrices=False)
+    keep = values > lam
+    kept = values[keep] - lam
+    below = values[~keep]
+    best = 0.5 * lam**2 * keep.sum() + 0.5 * (below @ below) + lam * kept.sum()
+    return balanced(left[:, keep], kept, right[keep]), float(best)
+
+
+def low_rank(n: int, rank: int, seed: int):
+    """Return (rank + noise, lam): an n x n matrix, lam 1.5 times the noise's norm 2 sqrt(n)."""
+    rng = np.random.default_rng(seed)
+    left, right = rng.standard_normal((2, n, rank))
+    return left @ right.T + rng.standard_normal((n, n)), 3 * n**0.5
+
+
+def top_components(Y, rank: int, lam: float):
+    """Return the soft-thresholded leading components by svds.
+
+    svds works on a Gram matrix and loses the digits of the small values; one more step of
+    subspace iteration gives them back.
+    """
+    right = svds(Y, rank, random_state=0)[2]
+    left = np.linalg.qr(Y @ right.T)[0]
+    inner, values, right = np.linalg.svd(left.T @ Y, full_matrices=False)
+    keep = values > lam
+    return balanced(left @ inner[:, keep], values[keep] - lam, right[keep])
+
+
+def alternating(problem: Problem, rank: int, sweeps: int):
+    """Return factors fitted by alternating least squares from a random start."""
+    rng = np.random.default_rng(0)
+    start = tuple(0.1 * rng.standard_normal((k, rank)) for k in problem.loss.shape)
+    now = descent.state(problem, start)
+    for _ in range(sweeps):
+        now = descent.sweep(problem, now)
+    return now.factors[0], now.factors[1]
+
+
+def random_start(Y, size: int):
+    """Return nonnegative factors to improve from."""
+    rng = np.random.default_rng(0)
+    return tuple(rng.random((d, size)) for d in Y.shape)
+
+
+def generated_ratings(shape: tuple[int, int], count: int):
+    """Return `count` ratings 1..5 minus their mean, of users and items of skewed popularity.
+
+    Matched to MovieLens-1M (6040 x 3706, a million): activity and popularity are
+    lognormal; the stars' frequencies and their deviation, 1.12, come out alike.
+    """
+    rng, (m, n) = np.random.default_rng(0), shape
+    users, items = rng.lognormal(0.0, 1.1, m), rng.lognormal(0.0, 1.6, n)
+    codes = np.zeros(0, np.int64)
+    while len(codes) < count:
+        wanted = 2 * (count - len(codes))
+        rows = rng.choice(m, wanted, p=users / users.sum())
+        cols = rng.choice(n, wanted, p=items / items.sum())
+        codes = np.unique(np.concatenate([codes, rows * n + cols]))
+    rows, cols = np.divmod(np.sort(rng.choice(codes, count, replace=False)), n)
+    users, items = (rng.standard_normal((k, TASTES)) for k in shape)
+    depth = 0.7 * 0.6 ** np.arange(TASTES)
+    score = 3.65 + 0.4 * rng.standard_normal(m)[rows]
+    score += 0.5 * rng.standard_normal(n)[cols]
+    score += np.einsum("kr,kr->k", users[rows] * depth, items[cols])
+    stars = np.clip(np.rint(score + 0.75 * rng.standard_normal(count)), 1, 5)
+    return sparse.coo_array((stars - stars.mean(), (rows, cols)), shape=shape)
+
+
+def biased_ratings():
+    """Return a fifth of a 200 x 150 matrix of biases, three tastes and noise, in half stars."""
+    rng, (m, n, rank) = np.random.default_rng(0), (200, 150, 3)
+    taste = rng.standard_normal((m, rank)) @ rng.standard_normal((rank, n)) / 2
+    biased = 3.5 + rng.normal(0, 0.6, (m, 1)) + rng.normal(0, 0.5, (1, n))
+    stars = np.clip(np.rint(2 * (biased + taste + rng.normal(0, 0.4, (m, n)))) / 2, 0.5, 5)
+    rows, cols = np.nonzero(rng.random((m, n)) < 0.2)
+    return sparse.coo_array((stars[rows, cols], (rows, cols)), shape=(m, n))
+
+
+def movielens():
+    """Return MovieLens-100k, users x items, minus the mean.
+
+    The ratings come inside the recbole package, which pip downloads into a temporary folder
+    and which is never imported or installed.  Their terms allow research and forbid passing
+    them on: they are read and forgotten.
+
+    Raises SkippedError where they cannot be read.
+    """
+    try:
+        raw = movielens_text()
+    except (OSError, subprocess.SubprocessError, zipfile.BadZipFile, KeyError) as error:
+        said = str(getattr(error, "stderr", None) or error).strip().splitlines()[-1]
+        raise SkippedError(f"{PACKAGE} could not be read: {said}") from None
+    users, items, stars = np.loadtxt(io.BytesIO(raw), skiprows=1, usecols=(0, 1, 2)).T
+    where = users.astype(int) - 1, items.astype(int) - 1
+    Y = sparse.coo_array((stars - stars.mean(), where), shape=USERS_ITEMS)
+    if Y.nnz != RATINGS:
+        raise ValueError(f"{MEMBER} has {Y.nnz} ratings, not {RATINGS}")
+    return Y
+
+
+def movielens_text() -> bytes:
+    """Return the file of ratings, from an installed package or a wheel fetched for a moment."""
+    found = find_spec("recbole")
+    if found is not None and found.origin is not None:
+        return (Path(found.origin).parents[1] / MEMBER).read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", folder, PACKAGE]
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+        with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as wheel:
+            return wheel.read(MEMBER)
+
+
+def tensor(name: str):
+    """Return an array of TensorLy's data folder; nothing is unpickled."""
+    path = files("tensorly").joinpath("datasets", "data", f"{name}.npy")
+    with path.open("rb") as file:
+        return np.asarray(np.load(file, allow_pickle=False), dtype=np.float64)
+
+
+def responses():
+    """Return responses to IL-2, 13 ligands by 4 times, 12 doses, 8 cells, and what was seen."""
+    raw = tensor("IL2_Response_Tensor").reshape(52, 12, 8)
+    seen = ~np.isnan(raw)
+    return np.where(seen, raw, 0.0), seen
+
+
+def gaussian(shape: tuple[int, ...]):
+    """Return Gaussian numbers."""
+    return np.random.default_rng(sum(shape)).standard_normal(shape)
+
+
+class Table(NamedTuple):
+    """X and y with a name."""
+
+    name: str
+    X: np.ndarray
+    y: np.ndarray
+
+
+def standard(a):
+    """Return columns of mean 0 and deviation 1."""
+    return (a - a.mean(axis=0)) / a.std(axis=0)
+
+
+def diabetes(rows: int | None = None) -> Table:
+    """Return the patients, or the first rows of a permutation; a part without one feature."""
+    from sklearn.datasets import load_diabetes
+
+    X, y = load_diabetes(return_X_y=True)
+    if rows is not None:
+        kept = np.random.default_rng(0).permutation(len(X))[:rows]
+        X, y = X[kept], y[kept]
+    if rows == PART:
+        X = np.delete(X, CONSTANT, axis=1)
+    return Table(f"diabetes {len(X)} x {X.shape[1]}", standard(X), standard(y))
+
+
+def cancer(rows: int | None = None) -> Table:
+    """Return the first two principal components of 30 standardized features (63 % of them)."""
+    from sklearn.datasets import load_breast_cancer
+
+    X, y = load_breast_cancer(return_X_y=True)
+    U, sizes, _ = np.linalg.svd(standard(X), full_matrices=False)
+    X = standard(U[:, :PLANE] * sizes[:PLANE])
+    kept = np.random.default_rng(0).permutation(len(X))[:rows]
+    return Table(f"breast cancer {len(kept)} x {PLANE}", X[kept], y[kept])
