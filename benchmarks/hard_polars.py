@@ -14,7 +14,8 @@ from measure import Claim, Options, at_most, timed
 from certify import Problem, improve
 from certify.atoms import RankOne
 from certify.base.rigor.flint import Flint
-from certify.kernel import verify as kernel
+from certify.kernel.arrays import Arrays
+from certify.kernel.rules.conic import conic
 from certify.losses import Squared
 from certify.norms import gauge
 from certify.polar import Ask
@@ -80,8 +81,8 @@ def exactly(ask: Ask, proof) -> float:
     ar = Flint()
     text, arrays = split(proof)
     pair = kernel_pair(at, (ask.left, ask.right))._replace(symmetric=ask.symmetric)
-    loaded, given = ar.load(handed(flat)), kernel.Arrays(arrays, "proof")
-    return float(kernel.conic(ar, pair, loaded, text, given))
+    loaded, given = ar.load(handed(flat)), Arrays(arrays, "proof")
+    return float(conic(ar, pair, loaded, text, given))
 
 
 def cubes(options: Options):

@@ -29,7 +29,7 @@ from scipy import sparse
 from certify import Problem, RejectedError, check, improve, verify
 from certify.atoms import RankOne
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
+from certify.kernel.verdict import prove
 from certify.losses import (
     Absolute,
     Hinge,
@@ -436,7 +436,7 @@ def naive(problem, held, effort):
     W = W * min(1.0, problem.lam / sparse.linalg.svds(problem.loss.observed.matrix(W), 1)[1][0])
     witness = held.witness | {"W": handed(W)}
     try:
-        kernel.prove(held.statement, held.given, held.proof, witness, Rounded())
+        prove(held.statement, held.given, held.proof, witness, Rounded())
     except RejectedError as error:
         return problem.loss.dual_value(W), error.code
     return problem.loss.dual_value(W), "accepted"

@@ -12,7 +12,10 @@ from certify import Problem, improve, verify
 from certify.adapters.tensorly import from_model, start
 from certify.atoms import CP
 from certify.base.rigor.flint import Flint
-from certify.kernel import verify as kernel
+from certify.kernel.arrays import Arrays
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.polar import polar_bound
+from certify.kernel.statement import stated_modes
 from certify.losses import Squared
 from certify.norms import gauge
 from certify.pipeline.restarts import restart_report
@@ -149,12 +152,12 @@ def bounded(name: str, T, keys: tuple[str, ...]):
 
 def exactly(T, keys: tuple[str, ...], proof) -> float:
     """Return the kernel's bound in exact integers."""
-    at = kernel.Pattern(T.shape[0], math.prod(T.shape[1:]), dims=T.shape)
+    at = Pattern(T.shape[0], math.prod(T.shape[1:]), dims=T.shape)
     text, arrays = split(proof)
     said = {"kind": "cp", "norms": list(keys), "symmetric": False, "form": "product"}
     ar = Flint()
-    modes, w = kernel.stated_modes(said, at), ar.load(handed(T.reshape(-1)))
-    return float(kernel.polar_bound(ar, modes, w, text, kernel.Arrays(arrays, "proof")))
+    modes, w = stated_modes(said, at), ar.load(handed(T.reshape(-1)))
+    return float(polar_bound(ar, modes, w, text, Arrays(arrays, "proof")))
 
 
 def cp(options: Options):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .adapters import from_model
     from .adapters.score import score
     from .base.errors import InputError, OutOfScopeError
-    from .kernel.verify import RejectedError
+    from .kernel.errors import RejectedError
     from .pipeline.certificate.file import Certificate
     from .pipeline.certificate.verdict import Verdict
     from .pipeline.certificate.verify import Proved as Proved
@@ -49,7 +49,7 @@ HOMES = {
     "OutOfScopeError": "base.errors",
     "Problem": "problem.problem",
     "Proved": "pipeline.certificate.verify",
-    "RejectedError": "kernel.verify",
+    "RejectedError": "kernel.errors",
     "Result": "pipeline.result",
     "Verdict": "pipeline.certificate.verdict",
     "check": "pipeline.check",

@@ -22,8 +22,8 @@ LISTED = ("network_bound", "deep_bound")  # they compare `rule` with their rules
 @cache
 def modules() -> tuple[ModuleType, ...]:
     """Return the modules of the kernel, by name."""
-    found = sorted(m.name for m in pkgutil.iter_modules(package.__path__))
-    return tuple(importlib.import_module(f"{package.__name__}.{n}") for n in found if n[0] != "_")
+    found = sorted(m.name for m in pkgutil.walk_packages(package.__path__, f"{package.__name__}."))
+    return tuple(importlib.import_module(n) for n in found if not n.endswith(".__main__"))
 
 
 def named(name: str) -> Any:  # noqa: ANN401  a table, a class, a function

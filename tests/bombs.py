@@ -14,7 +14,11 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from certify.kernel import verify as kernel
+from certify.kernel.arrays import Array
+from certify.kernel.claim import REJECTED
+from certify.kernel.file import identity, seal
+from certify.kernel.statement import FORMAT
+from tests.golden import KERNEL
 
 LAUNCHER = """
 import json, resource, subprocess, sys
@@ -254,14 +258,14 @@ def built(name, folder):
 def sealed(path, said, given, proof, witness):
     """Write a certificate of any statement."""
     question = {k: numbers(a) for k, a in given.items()}
-    plain = {"format": kernel.FORMAT, "claim": "any size", "loss": "squared", "lam": ONE}
+    plain = {"format": FORMAT, "claim": "any size", "loss": "squared", "lam": ONE}
     plain |= {"rtol": ONE, "atol": ONE, "offsets": [], "q": "given"}
-    statement = plain | said | {"arrays": {k: kernel.identity(a) for k, a in question.items()}}
+    statement = plain | said | {"arrays": {k: identity(a) for k, a in question.items()}}
     arrays = {f"question.{k}": a for k, a in given.items()}
     arrays |= {f"proof.{k}": a for k, a in witness.items()}
     head = {"statement": statement, "claim": {"verdict": "CERTIFIED"}, "proof": proof}
     held = {k: numbers(a) for k, a in arrays.items()}
-    head["seal"] = kernel.seal(*head.values(), held)
+    head["seal"] = seal(*head.values(), held)
     save_file(
         {k: np.ascontiguousarray(a) for k, a in arrays.items()}, path, {"certify": json.dumps(head)}
     )
@@ -271,12 +275,12 @@ def sealed(path, said, given, proof, witness):
 def numbers(a):
     """Return an array as the kernel holds it."""
     code = "q" if a.dtype == np.int64 else "d"
-    return kernel.Array(a.shape, array(code, a.tobytes()))
+    return Array(a.shape, array(code, a.tobytes()))
 
 
 def alone(*arguments):
     """Run the kernel by itself; return (status, output, errors, processor seconds, bytes)."""
-    command = [sys.executable, "-I", "-S", kernel.__file__, *map(str, arguments)]
+    command = [sys.executable, "-I", "-S", str(KERNEL), *map(str, arguments)]
     small = [sys.executable, "-I", "-S", "-c", LAUNCHER, *command]
     done = subprocess.run(small, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
@@ -294,7 +298,7 @@ def main():
         for name in BOMBS:
             path = built(name, Path(folder))
             status, told, _, seconds, size = alone(path)
-            assert status == kernel.REJECTED, told
+            assert status == REJECTED, told
             why = told.partition("budget: limit: ")[2].partition(", and this file")[0]
             assert why, told
             figures = f"{path.stat().st_size:,} | {seconds:.2f} | {size / 1e6:.0f}"

@@ -7,7 +7,11 @@ import cvxpy as cp
 import numpy as np
 
 from certify.atoms import ReLU
-from certify.kernel import verify as kernel
+from certify.kernel.arrays import Arrays
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.polar import polar_bound
+from certify.kernel.rules.regions import Case, pull_back
+from certify.kernel.statement import stated_network
 from certify.pipeline.certificate.file import ask
 from certify.polar.proved import handed, split
 
@@ -117,8 +121,8 @@ def truth(atom, W):
 
 def network_of(atom, W, **said):
     """Return what the kernel is told of a layer."""
-    given = kernel.Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
-    return kernel.stated_network(atom.statement() | said, given, kernel.Pattern(*W.shape))
+    given = Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
+    return stated_network(atom.statement() | said, given, Pattern(*W.shape))
 
 
 def proved(tier, atom, W, proof):
@@ -126,7 +130,7 @@ def proved(tier, atom, W, proof):
     ar, (text, arrays) = tier(), split(proof)
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
         w = ar.load(handed(W.reshape(-1)))
-        return kernel.polar_bound(ar, network_of(atom, W), w, text, kernel.Arrays(arrays, "proof"))
+        return polar_bound(ar, network_of(atom, W), w, text, Arrays(arrays, "proof"))
 
 
 def case_of(ar, atom, W, cuts=None):
@@ -136,7 +140,7 @@ def case_of(ar, atom, W, cuts=None):
     m, d = net.features.shape
     held = handed(np.zeros((0, m + d)) if cuts is None else cuts)
     omega = [Fraction(x) for x in atom.layer.spread(W)[:, 0].tolist()] if W.shape[1] == 1 else []
-    return kernel.Case(net, net.pulled(ar, w), omega, held)
+    return Case(net, pull_back(ar, net, w), omega, held)
 
 
 def asked_of(problem, factors, q=None):

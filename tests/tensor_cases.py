@@ -6,7 +6,12 @@ from math import prod
 
 import numpy as np
 
-from certify.kernel import verify as kernel
+from certify.kernel.arrays import Arrays
+from certify.kernel.exact import Exact
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.polar import polar_bound
+from certify.kernel.rules.transpose import grouped
+from certify.kernel.statement import stated_modes
 from certify.norms import gauge
 from certify.polar.proved import handed, split
 
@@ -95,9 +100,9 @@ def best_alike(T, key, count=20_000):
 def modes_of(T, keys, *, symmetric=False):
     """Return what the kernel is told of a tensor."""
     dims = T.shape
-    at = kernel.Pattern(dims[0], prod(dims[1:]), dims=dims)
+    at = Pattern(dims[0], prod(dims[1:]), dims=dims)
     said = {"kind": "cp", "norms": list(keys), "symmetric": symmetric, "form": "product"}
-    return kernel.stated_modes(said, at)
+    return stated_modes(said, at)
 
 
 def proved(tier, T, keys, proof, *, symmetric=False):
@@ -107,16 +112,16 @@ def proved(tier, T, keys, proof, *, symmetric=False):
     modes = modes_of(T, keys, symmetric=symmetric)
     w = ar.load(handed(T.reshape(-1)))
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
-        return kernel.polar_bound(ar, modes, w, text, kernel.Arrays(arrays, "proof"))
+        return polar_bound(ar, modes, w, text, Arrays(arrays, "proof"))
 
 
 def groups_of(T, keys, rows, *, symmetric=False, copies=()):
     """Return the kernel's two groups of modes."""
-    ar, modes = kernel.Exact(), modes_of(T, keys, symmetric=symmetric)
+    ar, modes = Exact(), modes_of(T, keys, symmetric=symmetric)
     w = ar.load(handed(T.reshape(-1)))
-    return kernel.grouped(
-        ar, modes, w, {"rows": list(rows), "copies": list(copies)}, kernel.Arrays({}, "proof")
-    )[0]
+    return grouped(ar, modes, w, {"rows": list(rows), "copies": list(copies)}, Arrays({}, "proof"))[
+        0
+    ]
 
 
 def dense(grid):
@@ -126,7 +131,7 @@ def dense(grid):
 
 def multipliers(group, k, *, canonical):
     """Return the kernel's matrix of each multiplier alone."""
-    ar, pairs = kernel.Exact(), group.pairs(canonical=canonical)
+    ar, pairs = Exact(), group.pairs(canonical=canonical)
     units = np.eye(len(pairs.a))
     return [dense(ar.placed(handed(u), pairs, k)) for u in units]
 

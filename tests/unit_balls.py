@@ -5,8 +5,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from certify.kernel import verify as kernel
-from certify.kernel.verify import Exact, Norm
+from certify.kernel.exact import Exact
+from certify.kernel.norms import Norm
+from certify.kernel.scalars import power
 
 
 class Sharp(Exact):
@@ -15,7 +16,7 @@ class Sharp(Exact):
     def top(self, g, shift, factor):
         del shift, factor
         k = g.shape[0]
-        dense = np.array([float(x) for x in g.ints]).reshape(k, k) * float(kernel.power(g.exp))
+        dense = np.array([float(x) for x in g.ints]).reshape(k, k) * float(power(g.exp))
         assert np.array_equal(dense, dense.T)
         return Fraction(float(np.linalg.eigvalsh(dense)[-1]))
 

@@ -118,7 +118,7 @@ class Certified:
 def verified(path: Path, asked: tuple[Any, Any, Any], told: dict[str, Any]) -> Any:  # noqa: ANN401
     """Verify a stored certificate about what the test asks now."""
     __tracebackhide__ = True
-    from certify.kernel.verify import RejectedError  # noqa: PLC0415
+    from certify.kernel.errors import RejectedError  # noqa: PLC0415
     from certify.pipeline.certificate.file import Certificate  # noqa: PLC0415  only where a test uses it
     from certify.pipeline.certificate.verdict import Verdict  # noqa: PLC0415
     from certify.pipeline.certificate.verify import TIERS, verify  # noqa: PLC0415

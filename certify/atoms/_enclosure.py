@@ -10,7 +10,8 @@ from scipy import sparse
 
 from certify.base.arrays import Array, finite, real
 from certify.base.errors import InputError
-from certify.kernel.verify import RejectedError, power
+from certify.kernel.errors import RejectedError
+from certify.kernel.scalars import power
 from certify.norms import Gauge, gauge
 from certify.polar import Matrix, PolarBound, Proposal
 from certify.polar.proved import (

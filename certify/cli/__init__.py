@@ -9,7 +9,7 @@ import click
 
 from certify.adapters import files
 from certify.base.bar import bar as progress
-from certify.kernel.verify import RejectedError
+from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate import verify as recheck
 from certify.pipeline.certificate.file import named
 from certify.pipeline.certificate.verify import TIERS
@@ -35,6 +35,7 @@ from ._show import (
     the_fits,
 )
 from ._starting import completion, init, versions
+from ._verifier import verifier
 
 
 def show_versions(context: click.Context, _option: click.Parameter, asked: bool) -> None:  # noqa: FBT001
@@ -248,7 +249,7 @@ def demonstrate(options: Options, folder: Path) -> int:
     return ended(f"unexpected verdict: {', '.join(wrong)}", DEFECT) if wrong else 0
 
 
-for command in (audit_command, completion, explain, init, report_of):
+for command in (audit_command, completion, explain, init, report_of, verifier):
     certify.add_command(command)
 
 

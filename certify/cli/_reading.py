@@ -5,7 +5,7 @@ from time import monotonic
 
 import click
 
-from certify.kernel.verify import RejectedError
+from certify.kernel.errors import RejectedError
 from certify.pipeline import report
 from certify.pipeline.certificate.file import Certificate
 from certify.pipeline.certificate.verify import TIERS

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import click
 
 from certify.base.errors import InputError, OutOfScopeError
-from certify.kernel.verify import RejectedError
+from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.verdict import REJECTED_EXIT, Verdict
 
 DEFECT, WRONG_INPUT, INTERRUPTED, CLOSED = 1, 2, 130, 141

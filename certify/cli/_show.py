@@ -13,7 +13,7 @@ from rich.progress import Task
 from rich.table import Table
 from rich.text import Text
 
-from certify.kernel.verify import RejectedError
+from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.verdict import Verdict, relative, spread
 from certify.pipeline.certificate.verify import Proved
 from certify.pipeline.report._numbers import at_most

@@ -58,7 +58,7 @@ def completion(shell: str) -> int:
 
 def versions() -> str:
     """Return the version, that of the format, and those of the libraries that are installed."""
-    from certify.kernel.verify import FORMAT  # noqa: PLC0415  only for --version
+    from certify.kernel.statement import FORMAT  # noqa: PLC0415  only for --version
 
     held = [f"certify {metadata.version('certify')} (format {FORMAT})"]
     for name in LIBRARIES:

@@ -1,1 +1,28 @@
-"""The trusted kernel: `verify.py` imports the standard library and nothing else."""
+"""The trusted kernel: check a certificate with the standard library alone.
+
+    python -I -S certify/kernel CERTIFICATE [QUESTION]
+
+A certificate answers a question about factors U (m, r), V (n, r) of
+
+    f_r(U, V, q) = l(U V^T + A q) + lam sum_k theta(u_k, v_k) + sum rho/2 |q|^2,
+
+or about the K factors of a tensor, with sum_k u_k o v_k o x2_k o ... in place of U V^T;
+
+l a convex loss over the observed entries, 1/2 sum w_ij (z_ij - Y_ij)^2 or another of `LOSSES`.
+
+The kernel recomputes every number from the question's own arrays, in exact integers
+(a float is an integer times a power of two), and uses the proof's arrays as witnesses
+only: a bad one weakens a bound and cannot fake it.  It never searches.  Each rule
+carries its proof in its docstring; SPEC.md is the format, and the order in which to read.
+
+The rules are written once, over `Arithmetic`.  `Exact` is the arithmetic of the kernel;
+faster ones (integers by FLINT, outward-rounded floats) live outside.
+"""
+
+from .claim import check
+from .errors import RejectedError
+from .file import File, read
+from .statement import FORMAT
+from .verdict import Outcome, prove
+
+__all__ = ["FORMAT", "File", "Outcome", "RejectedError", "check", "prove", "read"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from certify.atoms import Factors
 from certify.base.errors import InputError
-from certify.kernel.verify import Enclosure
+from certify.kernel.scalars import Enclosure
 from certify.polar.proved import above, below
 
 from .certificate.file import Certificate, write_atomically

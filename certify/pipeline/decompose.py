@@ -20,7 +20,10 @@ from certify.base.clock import Clock
 from certify.base.observed import Observed
 from certify.base.rigor.flint import Flint
 from certify.base.threads import threads
-from certify.kernel import verify as kernel
+from certify.kernel import scalars, statement
+from certify.kernel.arrays import Arrays
+from certify.kernel.statement import Point, factor_arrays
+from certify.kernel.values import loss_value, thetas
 from certify.losses import Squared
 from certify.polar import PolarBound
 from certify.polar.proved import above, below, handed
@@ -164,12 +167,12 @@ def upper_of(T: Array, factors: Factors) -> tuple[float, Factors]:
     """
     problem = Problem(Squared(T), norm_atom(T.ndim), 1.0)
     asked = ask(problem, factors, (), rtol=0.0, atol=0.0)
-    question = kernel.question(asked.statement, asked.given)
-    held = kernel.factor_arrays(kernel.Arrays(asked.given, "statement"), "", question.pair)
-    loss = kernel.loss_value(arithmetic(problem), question, kernel.Point(held, ())).hi
+    question = statement.question(asked.statement, asked.given)
+    held = factor_arrays(Arrays(asked.given, "statement"), "", question.pair)
+    loss = loss_value(arithmetic(problem), question, Point(held, ())).hi
     fibers = T.size // max(T.shape)
-    rest = kernel.root(2 * fibers * loss).hi
-    return above(kernel.thetas(question, held).hi + rest), factors
+    rest = scalars.root(2 * fibers * loss).hi
+    return above(thetas(question, held).hi + rest), factors
 
 
 def lower_of(T: Array, W: Array, bound: float) -> tuple[float, Array]:

@@ -12,7 +12,12 @@ from certify.base.bar import shown
 from certify.base.checkpoint import Keeper, keeping, stoppable
 from certify.base.clock import Clock, Progress
 from certify.base.errors import OutOfScopeError
-from certify.kernel import verify as kernel
+from certify.kernel import statement
+from certify.kernel import values as kernel_values
+from certify.kernel.arrays import Arrays
+from certify.kernel.errors import RejectedError
+from certify.kernel.scalars import Enclosure
+from certify.kernel.statement import Point, factor_arrays
 from certify.polar.proved import above
 from certify.polar.scale import scaled as scaled_by
 from certify.problem import Problem, Values
@@ -199,18 +204,18 @@ def falling(
     for name, s in steps:
         try:
             new = value_of(problem, s)
-        except kernel.RejectedError:  # outside the loss's domain by a rounding
+        except RejectedError:  # outside the loss's domain by a rounding
             continue
         if new.hi <= kept[-1][2].lo:
             kept.append((name, s, new))
     return [(name, s, above(v.hi)) for name, s, v in kept]
 
 
-def value_of(problem: Problem, s: State) -> kernel.Enclosure:
+def value_of(problem: Problem, s: State) -> Enclosure:
     """Enclose the objective of a point in proved arithmetic."""
     asked: Asked = ask(problem, s.factors, s.q, rtol=0.0, atol=0.0)
-    question = kernel.question(asked.statement, asked.given)
+    question = statement.question(asked.statement, asked.given)
     arrays = hand_over(numbered("", s.q))
-    held = kernel.factor_arrays(kernel.Arrays(asked.given, "statement"), "", question.pair)
-    point = kernel.Point(held, tuple(arrays.values()))
-    return kernel.objective(arithmetic(problem), question, point)
+    held = factor_arrays(Arrays(asked.given, "statement"), "", question.pair)
+    point = Point(held, tuple(arrays.values()))
+    return kernel_values.objective(arithmetic(problem), question, point)

@@ -11,7 +11,10 @@ import numpy as np
 from certify.atoms import ReLU
 from certify.base.arrays import Array
 from certify.base.rigor.flint import Flint
-from certify.kernel import verify as kernel
+from certify.kernel.arithmetic import Arithmetic
+from certify.kernel.errors import RejectedError
+from certify.kernel.fields import part
+from certify.kernel.verdict import Outcome, prove
 from certify.offsets import Smooth
 from certify.polar import exact_text
 from certify.polar.proved import split
@@ -32,12 +35,10 @@ class Proof:
     """A certificate and what the kernel proved from it."""
 
     certificate: Certificate
-    outcome: kernel.Outcome
+    outcome: Outcome
 
 
-def afforded(
-    problem: Problem, found: Evidence, left: float | None = None
-) -> kernel.Arithmetic[Any]:
+def afforded(problem: Problem, found: Evidence, left: float | None = None) -> Arithmetic[Any]:
     """Return exact arithmetic unless a hidden layer's proof takes longer than there is left.
 
     Rounded proofs of relaxations are some ten times faster.
@@ -67,19 +68,19 @@ def settle(problem: Problem, asked: Asked, found: Evidence, left: float | None =
     for evidence, ar in tries[:-1]:
         try:
             return attempt(problem, asked, evidence, ar)
-        except kernel.RejectedError:
+        except RejectedError:
             continue
     return attempt(problem, asked, *tries[-1])
 
 
-def attempt(problem: Problem, asked: Asked, found: Evidence, ar: kernel.Arithmetic[Any]) -> Proof:
+def attempt(problem: Problem, asked: Asked, found: Evidence, ar: Arithmetic[Any]) -> Proof:
     """Prove the evidence in one arithmetic."""
     proof, witness = assemble(problem, asked, found)
-    polar = kernel.part(proof, "polar")
+    polar = part(proof, "polar")
     if ar.tier == "exact" and polar.get("rule") == "transpose":
         witness = leaf_factors(asked, polar, witness) | witness
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
-        outcome = kernel.prove(asked.statement, asked.given, proof, witness, ar, limit=math.inf)
+        outcome = prove(asked.statement, asked.given, proof, witness, ar, limit=math.inf)
     if outcome.verdict not in ("REFUTED", "RANK_LIMITED"):
         proof, witness = without_better(proof, witness)
     claim = {"verdict": outcome.verdict, "tier": outcome.tier}

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from certify.atoms import Factors
-from certify.kernel.verify import power
+from certify.kernel.scalars import power
 from certify.losses import Squared
 from certify.offsets import Offset
 from certify.polar import Proposal

@@ -18,7 +18,7 @@ from certify.base.bar import shown
 from certify.base.checkpoint import Keeper, keeping, stoppable, stopped
 from certify.base.clock import Clock, Progress
 from certify.base.errors import InputError, OutOfScopeError
-from certify.kernel import verify as kernel
+from certify.kernel.scalars import Enclosure
 from certify.problem import Problem, Values
 from certify.search.descent.alternating import State
 
@@ -144,7 +144,7 @@ def alive(problem: Problem, factors: Factors) -> int:
     return int((np.asarray(problem.atom.theta(factors)) > 0).sum())
 
 
-def lowest(problem: Problem, results: Sequence[Result]) -> tuple[kernel.Enclosure, Factors] | None:
+def lowest(problem: Problem, results: Sequence[Result]) -> tuple[Enclosure, Factors] | None:
     """Return the best of the better factors that were found, and what they are worth."""
     found = [
         (value_of(problem, State(r.better, r.better_q, 0.0)), r.better)

@@ -6,7 +6,7 @@ from typing import Any
 
 from certify.atoms import Factors
 from certify.base.errors import InputError
-from certify.kernel import verify as kernel
+from certify.kernel.verdict import Outcome
 from certify.problem import Problem, Values
 from certify.search.descent.alternating import State
 from certify.search.dual.points import is_hard
@@ -104,7 +104,7 @@ class Result:
         )
 
 
-def reason(problem: Problem, factors: Factors, found: Evidence, outcome: kernel.Outcome) -> str:
+def reason(problem: Problem, factors: Factors, found: Evidence, outcome: Outcome) -> str:
     """Say in a sentence what was proved and, if undecided, which bound is loose."""
     size = factors[0].shape[-1]
     kind = f"rank at most {size}" if problem.lam == 0 else "any size"
@@ -135,7 +135,7 @@ def found_offsets(problem: Problem, found: Evidence) -> bool:
     return bool(problem.offsets) and not found.given
 
 
-def undecided(problem: Problem, found: Evidence, outcome: kernel.Outcome) -> str:
+def undecided(problem: Problem, found: Evidence, outcome: Outcome) -> str:
     """Name the loose side of the bracket, and what would close it."""
     lower, upper = float(outcome.lower), float(outcome.upper)
     best = min([upper, *(s.value for _, s in found.steps)])

@@ -3,7 +3,8 @@
 import math
 from dataclasses import replace
 
-from certify.kernel import verify as kernel
+from certify.kernel.errors import RejectedError
+from certify.kernel.verdict import prove
 from certify.polar.proved import above, below
 from certify.problem import Problem
 from certify.search.descent.alternating import State
@@ -36,8 +37,8 @@ def certified(
     witness = {k: a for k, a in witness.items() if k not in own}
     try:
         ar = arithmetic(problem, held.claim["tier"])
-        outcome = kernel.prove(asked.statement, asked.given, proof, witness, ar, limit=math.inf)
-    except kernel.RejectedError:
+        outcome = prove(asked.statement, asked.given, proof, witness, ar, limit=math.inf)
+    except RejectedError:
         return None
     if outcome.verdict != Verdict.CERTIFIED.name:
         return None

@@ -20,7 +20,7 @@ from certify.atoms import Factors
 from certify.base.arrays import Array, finite, real
 from certify.base.clock import Clock
 from certify.base.errors import InputError
-from certify.kernel.verify import power, root
+from certify.kernel.scalars import power, root
 from certify.polar.proved import above, below
 from certify.polar.scale import exponent, scaled
 

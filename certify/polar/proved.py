@@ -12,7 +12,16 @@ from scipy import sparse
 from certify.base.arrays import Array
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
+from certify.kernel import arrays as kernel_arrays
+from certify.kernel.arithmetic import Arithmetic
+from certify.kernel.arrays import Arrays
+from certify.kernel.errors import RejectedError
+from certify.kernel.norms import lengths, norm
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.matrices import POLAR_RULES
+from certify.kernel.rules.polar import polar_bound
+from certify.kernel.spaces import Deep, Network, Pair
+from certify.kernel.statement import stated_atom, stated_modes
 from certify.norms import Gauge, gauge
 
 from .ask import Matrix, exact_text
@@ -20,13 +29,13 @@ from .ask import Matrix, exact_text
 EPS = float(np.finfo(np.float64).eps)
 
 
-def handed(x: npt.NDArray[Any]) -> kernel.Array:
+def handed(x: npt.NDArray[Any]) -> kernel_arrays.Array:
     """Hand an array to the kernel without copying it."""
     flat = np.ascontiguousarray(x)
-    return kernel.Array(flat.shape, flat.reshape(-1).data)
+    return kernel_arrays.Array(flat.shape, flat.reshape(-1).data)
 
 
-def split(proof: dict[str, Any]) -> tuple[dict[str, Any], dict[str, kernel.Array]]:
+def split(proof: dict[str, Any]) -> tuple[dict[str, Any], dict[str, kernel_arrays.Array]]:
     """Split a proof into the kernel's JSON and its arrays; every N is a flat field."""
     text: dict[str, Any] = {}
     arrays = {}
@@ -55,14 +64,14 @@ def sided(norms: tuple[Gauge, Gauge]) -> dict[str, npt.NDArray[Any]]:
 
 
 def kernel_pair(
-    at: kernel.Pattern, norms: tuple[str | Gauge, str | Gauge], *, symmetric: bool = False
-) -> kernel.Pair:
+    at: Pattern, norms: tuple[str | Gauge, str | Gauge], *, symmetric: bool = False
+) -> Pair:
     """Return the norms as the kernel reads them from a statement."""
     held = (gauge(norms[0]), gauge(norms[1]))
-    given = kernel.Arrays({k: handed(a) for k, a in sided(held).items()}, "statement")
+    given = Arrays({k: handed(a) for k, a in sided(held).items()}, "statement")
     atom = dict(zip(("left", "right"), (g.statement() for g in held), strict=True))
-    left = kernel.norm(atom, "left", at.m, given)
-    return kernel.Pair(at, left, kernel.norm(atom, "right", at.n, given), symmetric)
+    left = norm(atom, "left", at.m, given)
+    return Pair(at, left, norm(atom, "right", at.n, given), symmetric)
 
 
 def proved_above(
@@ -76,23 +85,23 @@ def proved_above(
     at, data = located(W)
     arithmetic = Rounded()
     text, arrays = split(proof)
-    rule = kernel.POLAR_RULES[text["rule"]]
+    rule = POLAR_RULES[text["rule"]]
     w = arithmetic.load(handed(data))
     pair = kernel_pair(at, norms, symmetric=symmetric)
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
-        return above(rule(arithmetic, pair, w, text, kernel.Arrays(arrays, "proof")))
+        return above(rule(arithmetic, pair, w, text, Arrays(arrays, "proof")))
 
 
 def tensor_above(T: Array, said: dict[str, Any], proof: dict[str, Any]) -> float:
     """Return a float at least the polar of a dense tensor, by the kernel's rule."""
     dims = T.shape
-    at = kernel.Pattern(dims[0], math.prod(dims[1:]), dims=dims)
+    at = Pattern(dims[0], math.prod(dims[1:]), dims=dims)
     arithmetic = Rounded()
     text, arrays = split(proof)
     w = arithmetic.load(handed(T.reshape(-1)))
-    modes = kernel.stated_modes(said, at)
+    modes = stated_modes(said, at)
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
-        bound = kernel.polar_bound(arithmetic, modes, w, text, kernel.Arrays(arrays, "proof"))
+        bound = polar_bound(arithmetic, modes, w, text, Arrays(arrays, "proof"))
     return above(bound)
 
 
@@ -106,49 +115,45 @@ def layer_above(W: Array, atom: Any, proof: dict[str, Any]) -> float:  # noqa: A
     """
     try:
         return above(layer_bound(Rounded(), W, atom, proof))
-    except kernel.RejectedError as error:
+    except RejectedError as error:
         if error.code != "inexact":
             raise
     return above(layer_bound(Flint(), W, atom, proof))
 
 
 def layer_bound(
-    arithmetic: kernel.Arithmetic[Any],
+    arithmetic: Arithmetic[Any],
     W: Array,
     atom: Any,  # noqa: ANN401  atoms are above
     proof: dict[str, Any],
 ) -> Fraction:
     """Return the bound that the kernel's rule proves in one arithmetic."""
-    at = kernel.Pattern(*W.shape)
-    given = kernel.Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
-    net = kernel.stated_atom(atom.statement(), given, at)
+    at = Pattern(*W.shape)
+    given = Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
+    net = stated_atom(atom.statement(), given, at)
     text, arrays = split(proof)
     w = arithmetic.load(handed(W.reshape(-1)))
-    if (
-        isinstance(net, kernel.Network)
-        and net.free
-        and any(arithmetic.adjoint(w, "column", None, at))
-    ):
-        raise kernel.RejectedError("W", "orthogonal", "columns that do not sum to zero")
+    if isinstance(net, Network) and net.free and any(arithmetic.adjoint(w, "column", None, at)):
+        raise RejectedError("W", "orthogonal", "columns that do not sum to zero")
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
-        return kernel.polar_bound(arithmetic, net, w, text, kernel.Arrays(arrays, "proof"))
+        return polar_bound(arithmetic, net, w, text, Arrays(arrays, "proof"))
 
 
 def layer_below(W: Array, atom: Any, witness: tuple[Array, ...]) -> float:  # noqa: ANN401
     """Return a float at most <W, phi(u, v)> / theta(u, v), in rounded arithmetic."""
-    at, arithmetic = kernel.Pattern(*W.shape), Rounded()
-    given = kernel.Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
-    net = kernel.stated_atom(atom.statement(), given, at)
+    at, arithmetic = Pattern(*W.shape), Rounded()
+    given = Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
+    net = stated_atom(atom.statement(), given, at)
     parts = [handed(x.reshape(-1, 1)) for x in witness]
-    if isinstance(net, kernel.Deep):
+    if isinstance(net, Deep):
         field = arithmetic.deep(net, parts)
-    elif isinstance(net, kernel.Network):
+    elif isinstance(net, Network):
         field = arithmetic.layer(net, parts[0], parts[1])
     else:
         raise TypeError(f"not a network: {net}")
     earned = arithmetic.inner(arithmetic.load(handed(W.reshape(-1))), field).lo
     both = zip(net.norms, witness, strict=True)
-    sizes = [kernel.lengths(n, x.reshape(-1).tolist())[0] for n, x in both]
+    sizes = [lengths(n, x.reshape(-1).tolist())[0] for n, x in both]
     price = math.prod((x.hi if earned > 0 else x.lo for x in sizes), start=Fraction(1))
     return below(earned / price) if price else 0.0
 
@@ -169,16 +174,16 @@ def tensor_below(T: Array, witness: tuple[Array, ...], gauges: tuple[Gauge, ...]
     return float(low / price * (1 - math.copysign(steps, low))) if price > 0 else 0.0
 
 
-def located(W: Matrix) -> tuple[kernel.Pattern, Array]:
+def located(W: Matrix) -> tuple[Pattern, Array]:
     """Return where W is stored, and its numbers in that order."""
     m, n = W.shape
     if not sparse.issparse(W):
-        return kernel.Pattern(m, n), W.reshape(-1)
+        return Pattern(m, n), W.reshape(-1)
     held = W.tocsr()
     held.sort_indices()
     rows = np.repeat(np.arange(m), np.diff(held.indptr)).astype(np.int64)
     cols = held.indices.astype(np.int64)
-    return kernel.Pattern(m, n, rows.data, cols.data), held.data
+    return Pattern(m, n, rows.data, cols.data), held.data
 
 
 def above(x: Fraction) -> float:

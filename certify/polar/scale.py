@@ -8,7 +8,8 @@ import numpy as np
 from scipy import sparse
 
 from certify.base.arrays import Array
-from certify.kernel.verify import power, shift_of
+from certify.kernel.fields import shift_of
+from certify.kernel.scalars import power
 
 from .ask import Matrix, exact_text
 

@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 
 from certify.base.arrays import Array
-from certify.kernel import verify as kernel
-from certify.kernel.verify import Enclosure, Grains, Spans, dyadic
+from certify.kernel.arrays import dyadic
+from certify.kernel.errors import RejectedError
+from certify.kernel.losses import base, stated_loss
+from certify.kernel.losses.base import Grains, Spans
+from certify.kernel.scalars import Enclosure, power
 from certify.losses import LOSSES, Loss
 from certify.polar.proved import handed
 
@@ -17,7 +20,7 @@ from certify.polar.proved import handed
 class Enclosed:
     """The kernel's row of a loss, with its data and weights as integers."""
 
-    row: kernel.Loss
+    row: base.Loss
     y: Grains
     c: Grains
 
@@ -26,7 +29,7 @@ class Enclosed:
         ints, e = dyadic(Z.reshape(-1).tolist())
         try:
             return self.row.value(Spans(ints, ints, e), self.y, self.c)
-        except kernel.RejectedError:
+        except RejectedError:
             return None
 
     def units(self, W: Array) -> tuple[list[int], list[int], Fraction]:
@@ -34,7 +37,7 @@ class Enclosed:
         w = Grains(*dyadic(W.reshape(-1).tolist()))
         e = min(w.exp, self.c.exp)
         held = ([v << g.exp - e for v in g.ints] for g in (w, self.c))
-        return next(held), next(held), kernel.power(e)
+        return next(held), next(held), power(e)
 
     def inside(self, W: Array) -> bool:
         """Whether d(W) is finite, exactly."""
@@ -54,7 +57,7 @@ def enclosed(loss: Loss) -> Enclosed | None:
     if not isinstance(loss, tuple(LOSSES.values())):
         return None
     said: Any = loss.statement()
-    row, arrays = kernel.stated_loss({"loss": said}), loss.arrays()
+    row, arrays = stated_loss({"loss": said}), loss.arrays()
     count = loss.observed.size if row.group else loss.observed.m
     c = np.asarray(arrays.get("weights", np.ones(count)))
     y = handed(np.asarray(arrays["Y"])).data

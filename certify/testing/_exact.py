@@ -17,8 +17,13 @@ from scipy import sparse
 
 from certify.atoms import Atom, Factors, Slice
 from certify.base.arrays import Array
-from certify.kernel import verify as kernel
-from certify.kernel.verify import Enclosure, exactly
+from certify.kernel import arrays as kernel_arrays
+from certify.kernel.arrays import Arrays
+from certify.kernel.exact import Exact
+from certify.kernel.patterns import Pattern
+from certify.kernel.scalars import Enclosure, exactly, power
+from certify.kernel.statement import stated_atom
+from certify.kernel.values import model, theta
 from certify.polar.proved import handed
 
 from ._contract import EPS
@@ -65,9 +70,9 @@ def stated(atom: Atom, shape: tuple[int, ...]) -> Any | None:  # noqa: ANN401  t
     said = atom.statement()
     if not said:
         return None
-    at = kernel.Pattern(shape[0], prod(shape[1:]), dims=shape)
-    given = kernel.Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
-    pair = kernel.stated_atom(said, given, at)
+    at = Pattern(shape[0], prod(shape[1:]), dims=shape)
+    given = Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
+    pair = stated_atom(said, given, at)
     return SimpleNamespace(pair=pair, at=at, form=said.get("form", "product"))
 
 
@@ -87,9 +92,9 @@ class Scale:
     def field(self, x: Slice) -> list[Enclosure]:
         """Enclose the entries of phi(x)."""
         if self.how == KERNEL:
-            arithmetic = kernel.Exact()
-            held = arithmetic.spans(kernel.model(arithmetic, self.asked, self.columns(x)))
-            unit = kernel.power(held[2])
+            arithmetic = Exact()
+            held = arithmetic.spans(model(arithmetic, self.asked, self.columns(x)))
+            unit = power(held[2])
             return [Enclosure(a * unit, b * unit) for a, b in zip(*held[:2], strict=True)]
         if self.how == RATIONAL:
             return [exactly(Fraction(v)) for v in in_rationals(self.atom.phi(lifted(x)))]
@@ -106,14 +111,14 @@ class Scale:
         """Enclose theta(x)."""
         if self.how == KERNEL:
             flat = [list(part.data) for part in self.columns(x)]
-            return kernel.theta(self.asked, flat)
+            return theta(self.asked, flat)
         if self.how == RATIONAL:
             return exactly(in_rationals(self.atom.theta(single(lifted(x))))[0])
         value = Fraction(float(self.atom.theta(single(x))[0]))
         slack = abs(value) * Fraction(operations(*x) * EPS)
         return Enclosure(value - slack, value + slack)
 
-    def columns(self, x: Slice) -> tuple[kernel.Array, ...]:
+    def columns(self, x: Slice) -> tuple[kernel_arrays.Array, ...]:
         """Return the slice as the kernel's factors of size 1, one for each of its norms."""
         count = len(self.asked.pair.norms) if len(x) == 1 else 1
         return tuple(handed(np.asarray(p, dtype=np.float64).reshape(-1, 1)) for p in x * count)

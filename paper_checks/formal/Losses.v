@@ -2,7 +2,7 @@
 
     Each theorem is about one entry (softmax: one row) with its weight c > 0, and covers the
     pair `inside` (the hypotheses on w) and `dual` (the left side) of one class of
-    certify/kernel/verify.py.  What differs there: w and c are integers in a unit u of any
+    certify/kernel/losses.  What differs there: w and c are integers in a unit u of any
     size (`unit_*` says that u cancels), quotients and logarithms are rounded so that the
     left side only falls, and entries are summed (`loss_dual_sum`). *)
 

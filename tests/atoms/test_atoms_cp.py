@@ -12,7 +12,10 @@ from certify import InputError, Problem, Verdict, check, verify
 from certify.atoms import CP, RankOne, Symmetric
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
+from certify.kernel import statement
+from certify.kernel.arrays import Arrays
+from certify.kernel.exact import Exact
+from certify.kernel.values import objective
 from certify.losses import Huber, Logistic, Squared
 from certify.offsets import Intercept, RowIntercept
 from certify.pipeline.certificate.file import ask
@@ -162,10 +165,10 @@ def test_the_objective_is_that_of_the_definition_and_the_kernel_encloses_it(norm
         low, high = exact_objective(problem, x)
         assert float(low) * (1 - 128 * EPS) <= problem.objective(x) <= float(high) * (1 + 128 * EPS)
         asked = ask(problem, x, (), rtol=1e-6, atol=0.0)
-        question = kernel.question(asked.statement, asked.given)
-        point = kernel.point(kernel.Arrays(asked.given, "statement"), "", question)
-        for tier in (kernel.Exact, Flint, Rounded):
-            found = kernel.objective(tier(), question, point)
+        question = statement.question(asked.statement, asked.given)
+        point = statement.point(Arrays(asked.given, "statement"), "", question)
+        for tier in (Exact, Flint, Rounded):
+            found = objective(tier(), question, point)
             assert found.lo <= high
             assert found.hi >= low
             assert found.hi - found.lo <= Fraction(1e-12) * high

@@ -10,13 +10,21 @@ from certify.atoms import DeepLinear, DeepReLU, ReLU
 from certify.atoms import _layers as layers
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
+from certify.kernel import statement
+from certify.kernel.arrays import Arrays
+from certify.kernel.exact import Exact
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.floor import entry_at
+from certify.kernel.rules.polar import polar_bound
+from certify.kernel.scalars import power
+from certify.kernel.spaces import Deep
+from certify.kernel.statement import stated_atom
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept
 from certify.pipeline.certificate.file import ask
 from certify.polar.proved import handed, split
 
-TIERS = (kernel.Exact, Flint, Rounded)
+TIERS = (Exact, Flint, Rounded)
 RNG = np.random.default_rng(3)
 V, Y = RNG.normal(size=(9, 4)), RNG.normal(size=(9, 3))
 HIDDEN = (5, 6)
@@ -100,26 +108,26 @@ def test_the_outputs_are_enclosed(tier, slope, listed):
     F = rng.integers(-3, 4, (4, 2)) / 4.0
     x = [rng.integers(-3, 4, s) / 4.0 for s in ((2, 3, 2), (3, 2, 2), (2, 3, 2))]
     rows, cols = np.array([0, 1, 3, 3]), np.array([2, 0, 1, 2])
-    at = kernel.Pattern(4, 3, rows.data, cols.data) if listed else kernel.Pattern(4, 3)
-    net = kernel.Deep(at, handed(F), (2, 3, 2, 3), Fraction(slope))
+    at = Pattern(4, 3, rows.data, cols.data) if listed else Pattern(4, 3)
+    net = Deep(at, handed(F), (2, 3, 2, 3), Fraction(slope))
     ar = tier()
     field = ar.deep(net, [handed(w.reshape(-1, 2)) for w in x])
     lows, highs, e = ar.spans(field)
     truth = sum(layers.outputs(F, tuple(w[..., k] for w in x), slope) for k in range(2))
     truth = truth[rows, cols] if listed else truth.reshape(-1)
     for low, high, t in zip(lows, highs, truth.tolist(), strict=True):
-        assert low * kernel.power(e) <= Fraction(t) <= high * kernel.power(e)
-        assert (high - low) * kernel.power(e) <= Fraction(1e-12)
+        assert low * power(e) <= Fraction(t) <= high * power(e)
+        assert (high - low) * power(e) <= Fraction(1e-12)
 
 
-def bound_of(atom, proof, tier=kernel.Exact):
-    at = kernel.Pattern(*Y.shape)
-    given = kernel.Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
-    net = kernel.stated_atom(atom.statement(), given, at)
+def bound_of(atom, proof, tier=Exact):
+    at = Pattern(*Y.shape)
+    given = Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
+    net = stated_atom(atom.statement(), given, at)
     text, arrays = split(proof)
     ar = tier()
     w = ar.load(handed(Y.reshape(-1)))
-    return kernel.polar_bound(ar, net, w, text, kernel.Arrays(arrays, "proof"))
+    return polar_bound(ar, net, w, text, Arrays(arrays, "proof"))
 
 
 @pytest.mark.parametrize("tier", TIERS)
@@ -171,9 +179,9 @@ def test_wrong_parts_are_refused():
 @pytest.mark.parametrize("hidden", [[], [0], "3", [3, -1], [True]])
 def test_the_kernel_refuses_wrong_widths(hidden):
     said = DeepLinear(V, HIDDEN).statement() | {"hidden": hidden}
-    given = kernel.Arrays({"features": handed(V)}, "statement")
+    given = Arrays({"features": handed(V)}, "statement")
     with pytest.raises(RejectedError, match="shape"):
-        kernel.stated_atom(said, given, kernel.Pattern(*Y.shape))
+        stated_atom(said, given, Pattern(*Y.shape))
 
 
 @pytest.mark.parametrize("atom", [DeepLinear(V, HIDDEN), DeepReLU(V, HIDDEN, slope=-3.0)])
@@ -181,7 +189,7 @@ def test_corrections_are_paid_for_at_most_as_much_as_outputs_can_be(atom):
     rng = np.random.default_rng(5)
     x = [rng.normal(size=(*s, 2)) for s in atom.shapes(Y.shape)]
     asked = ask(Problem(Squared(Y), atom, LAM), x, None, rtol=0.0, atol=0.0)
-    question = kernel.question(asked.statement, asked.given)
+    question = statement.question(asked.statement, asked.given)
     sizes = []
     for _ in range(50):
         net = tuple(rng.normal(size=s) for s in atom.shapes(Y.shape))
@@ -189,7 +197,7 @@ def test_corrections_are_paid_for_at_most_as_much_as_outputs_can_be(atom):
     assert 0 < max(sizes) <= float(question.wide)
     truth = sum(atom.phi(tuple(w[..., k] for w in x)) for k in range(2))
     for i, j in ((0, 0), (3, 1), (8, 2)):
-        assert float(kernel.entry_at(question, (i, j))) == pytest.approx(truth[i, j], rel=1e-12)
+        assert float(entry_at(question, (i, j))) == pytest.approx(truth[i, j], rel=1e-12)
 
 
 @pytest.mark.parametrize("tier", TIERS)
@@ -198,11 +206,11 @@ def test_one_output_of_a_pooled_linear_layer_is_closed(tier):
     F, samples = rng.normal(size=(6, 3)), [0, 1, 0, 2, 2, 2]
     atom, W = ReLU(F, activation="linear", samples=samples), rng.normal(size=(3, 1))
     proof = atom.propose(W, None, 0, None).proof
-    at = kernel.Pattern(3, 1)
-    given = kernel.Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
-    net, ar = kernel.stated_atom(atom.statement(), given, at), tier()
+    at = Pattern(3, 1)
+    given = Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
+    net, ar = stated_atom(atom.statement(), given, at), tier()
     text, arrays = split(proof)
     w = ar.load(handed(W.reshape(-1)))
-    found = kernel.polar_bound(ar, net, w, text, kernel.Arrays(arrays, "proof"))
+    found = polar_bound(ar, net, w, text, Arrays(arrays, "proof"))
     truth = np.linalg.norm(F.T @ W[samples, 0])
     assert truth * (1 - 1e-12) <= float(found) <= truth * (1 + 1e-12)

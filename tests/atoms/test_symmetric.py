@@ -13,7 +13,11 @@ from certify import InputError, Problem, Verdict, check, improve, verify
 from certify.atoms import Symmetric
 from certify.atoms.symmetric import NORMS
 from certify.base.rigor.flint import Flint
-from certify.kernel import verify as kernel
+from certify.kernel.arrays import Arrays
+from certify.kernel.claim import main
+from certify.kernel.errors import RejectedError
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.matrices import POLAR_RULES
 from certify.losses import Squared
 from certify.norms import gauge
 from certify.polar.proved import handed, kernel_pair, split
@@ -56,10 +60,10 @@ def test_the_bounds_enclose_every_slice(norm, W):
 def test_the_exact_kernel_proves_the_same(norm, W):
     proposal = Symmetric(norm).propose(W, None, 0, None)
     text, extra = split(proposal.proof)
-    pair = kernel_pair(kernel.Pattern(*W.shape), (norm, norm), symmetric=True)
+    pair = kernel_pair(Pattern(*W.shape), (norm, norm), symmetric=True)
     ar = Flint()
-    rule = kernel.POLAR_RULES[text["rule"]]
-    exact = rule(ar, pair, ar.load(handed(W.reshape(-1))), text, kernel.Arrays(extra, "proof"))
+    rule = POLAR_RULES[text["rule"]]
+    exact = rule(ar, pair, ar.load(handed(W.reshape(-1))), text, Arrays(extra, "proof"))
     for x in vectors(norm, len(W)):
         assert form(W, x) <= exact * exact_square(norm, x)
     size = float(np.abs(W).sum())
@@ -145,10 +149,10 @@ def test_a_certificate_is_kept_and_a_lie_about_the_factor_refused(tmp_path):
     path = tmp_path / "x.cert"
     check(problem, best).certificate.save(path)
     assert verify(path, problem, best).lower > 2.7
-    assert kernel.main([str(path)]) == 0
-    with pytest.raises(kernel.RejectedError, match="question"):
+    assert main([str(path)]) == 0
+    with pytest.raises(RejectedError, match="question"):
         verify(path, problem, (best[0] * 2,))
-    with pytest.raises(kernel.RejectedError, match="question"):
+    with pytest.raises(RejectedError, match="question"):
         verify(path, Problem(Squared(Y), Symmetric("l2"), 0.5), best)
 
 

@@ -13,7 +13,12 @@ from certify.base.rigor import bounds, layout
 from certify.base.rigor import rounded as rigor
 from certify.base.rigor.bounds import dots, finite, gamma, nearest, product_error
 from certify.base.rigor.rounded import Ball, Rounded
-from certify.kernel.verify import Array, Exact, Line, Pattern, RejectedError, power, root
+from certify.kernel.arithmetic import Line
+from certify.kernel.arrays import Array
+from certify.kernel.errors import RejectedError
+from certify.kernel.exact import Exact
+from certify.kernel.patterns import Pattern
+from certify.kernel.scalars import power, root
 
 EXACT, ROUNDED = Exact(), Rounded()
 wild = st.floats(-(2.0**200), 2.0**200) | st.floats(-(2.0**-200), 2.0**-200) | st.just(5e-324)

@@ -10,11 +10,11 @@ import io
 import json
 from pathlib import Path
 
-from certify.kernel import verify as kernel
+from certify.kernel.claim import main
 
 HERE = Path(__file__).parent
 EARLIER = HERE / "earlier"
-KERNEL = HERE.parents[1] / "certify" / "kernel" / "verify.py"  # what `python -I -S` runs
+KERNEL = HERE.parents[1] / "certify" / "kernel"  # what `python -I -S` runs
 CASES = {  # name -> file/case of the zoo
     "absolute": "absolute/spectral_at_the_threshold",
     "bias": "network_biases/line_optimal",
@@ -74,7 +74,7 @@ def answer(path):
     """Return the status and the text that the kernel answers about a file."""
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
-        status = kernel.main([str(path)])
+        status = main([str(path)])
     return status, text.getvalue()
 
 

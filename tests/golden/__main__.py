@@ -9,7 +9,7 @@ import numpy as np
 import problems
 from certify import Problem, check
 from certify.atoms import CP, RankOne
-from certify.kernel import verify as kernel
+from certify.kernel.statement import FORMAT
 from certify.losses import Squared
 from certify.norms import Elastic, Group, Variation, Weighted
 
@@ -57,7 +57,7 @@ def store(name):
 def keep_earlier(path):
     """Keep a certificate of another format than today's, to be refused from now on."""
     version = format_of(path)
-    if version != kernel.FORMAT:
+    if version != FORMAT:
         shutil.copy(path, EARLIER / f"{version.replace('/', '_')}.cert")
 
 

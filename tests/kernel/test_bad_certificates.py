@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from certify import Certificate
-from certify.kernel import verify as kernel
+from certify.kernel.statement import FORMAT
 from tests.question_files import PLAIN, U, V, inside, outside, write
 
 ROOMY = 1 << 22  # bytes: a verification of these sizes needs far less, a lie of 10^12 far more
@@ -22,7 +22,7 @@ def strict(monkeypatch):
     monkeypatch.setattr(sys, "warnoptions", ["error"])
 
 
-HEAD = {"statement": {"format": kernel.FORMAT}, "claim": {}, "proof": {}}
+HEAD = {"statement": {"format": FORMAT}, "claim": {}, "proof": {}}
 
 
 def sealed(**changed):

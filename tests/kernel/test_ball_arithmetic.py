@@ -12,20 +12,14 @@ from certify.base.rigor import fields, products
 from certify.base.rigor.bounds import gamma, norm_up, product_error, square_sum
 from certify.base.rigor.layout import cholesky_completes, on_grid, row_sums_up, totals
 from certify.base.rigor.rounded import Ball, Rounded
-from certify.kernel.verify import (
-    Array,
-    Deep,
-    Exact,
-    Extent,
-    Graph,
-    Line,
-    Network,
-    Norm,
-    Pairs,
-    Pattern,
-    Place,
-    RejectedError,
-)
+from certify.kernel.arithmetic import Extent, Line, Pairs, Place
+from certify.kernel.arrays import Array
+from certify.kernel.errors import RejectedError
+from certify.kernel.exact import Exact
+from certify.kernel.graphs import Graph
+from certify.kernel.norms import Norm
+from certify.kernel.patterns import Pattern
+from certify.kernel.spaces import Deep, Network
 
 EXACT, ROUNDED = Exact(), Rounded()
 ONE, RAD = Pattern(1, 1), Fraction(1, 4)

@@ -8,8 +8,18 @@ import pytest
 
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
-from certify.kernel.verify import Exact, Norm, Pair, Pattern
+from certify.kernel.arrays import Arrays
+from certify.kernel.budget import FLOOR, Budget
+from certify.kernel.errors import RejectedError
+from certify.kernel.exact import Exact
+from certify.kernel.metered import Metered
+from certify.kernel.norms import Norm, diagonal_cost, lengths, widest
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.conic import boxed, conic, parted, vertex_side
+from certify.kernel.rules.conic_leaf import Leaf, entries_cost, largest_entries
+from certify.kernel.rules.lines import lines
+from certify.kernel.scalars import power
+from certify.kernel.spaces import Pair
 from certify.polar.proved import handed
 from tests.unit_balls import EDGES, LEFT, RIGHT, SLACK, SUMMED, M, N, Sharp, attained, points, size
 
@@ -24,9 +34,7 @@ def kernel_groups(pair):
 def tree(pair, rng, depth=2):
     """A random tree: cuts, and equal signs where they are allowed."""
     k, nodes, leaves = pair.at.m + pair.at.n, [], []
-    free = [
-        [i for i in side if kernel.vertex_side(pair, i) >= 0] for side in (range(M), range(M, k))
-    ]
+    free = [[i for i in side if vertex_side(pair, i) >= 0] for side in (range(M), range(M, k))]
     able = [f[:2] for f in free if len(f) > 1]
 
     def grow(level, used, cuts, merged):
@@ -144,16 +152,14 @@ def test_boxes_are_of_cubes_only():
         (GROUPED, ["left"]),
         (Pair(Pattern(2, 2), Norm("linf", 2), Norm("linf", 2), symmetric=True), ["left"]),
     ):
-        with pytest.raises(kernel.RejectedError) as caught:
+        with pytest.raises(RejectedError) as caught:
             bound(Sharp, pair, np.ones((pair.at.m, pair.at.n)), {"nodes": leaf, "boxed": sides}, {})
         assert caught.value.code == "wrong_rule"
 
 
 def bound(tier, pair, W, proof, arrays):
     ar = tier()
-    return kernel.conic(
-        ar, pair, ar.load(handed(W.reshape(-1))), proof, kernel.Arrays(arrays, "proof")
-    )
+    return conic(ar, pair, ar.load(handed(W.reshape(-1))), proof, Arrays(arrays, "proof"))
 
 
 @pytest.mark.sampled(7)
@@ -254,7 +260,7 @@ def test_groups_are_parts_of_a_sum_of_groups_only():
             "wrong_rule",
         ),
     ):
-        with pytest.raises(kernel.RejectedError) as caught:
+        with pytest.raises(RejectedError) as caught:
             root_leaf(pair, np.ones((pair.at.m, pair.at.n)), nodes=nodes)
         assert caught.value.code == code
 
@@ -306,7 +312,7 @@ MALFORMED = {
 @pytest.mark.parametrize("name", MALFORMED)
 def test_a_tree_that_does_not_cover_is_rejected(name):
     nodes, code = MALFORMED[name]
-    with pytest.raises(kernel.RejectedError) as caught:
+    with pytest.raises(RejectedError) as caught:
         root_leaf(CUBES, HADAMARD, nodes=nodes, cuts=[[1, 0, 0, 0]])
     assert caught.value.code == code
 
@@ -326,7 +332,7 @@ REFUSED = {
 def test_a_witness_that_proves_nothing_is_rejected(tier, name):
     left, arrays, code = REFUSED[name]
     pair = Pair(Pattern(M, N), left, RIGHT["l2"])
-    with pytest.raises(kernel.RejectedError) as caught:
+    with pytest.raises(RejectedError) as caught:
         root_leaf(pair, np.ones((M, N)), tier, **arrays)
     assert caught.value.code == code
 
@@ -334,17 +340,17 @@ def test_a_witness_that_proves_nothing_is_rejected(tier, name):
 def test_signs_are_equal_only_at_the_vertices_of_a_free_cube():
     for left, symmetric in (("linf+", False), ("l2", False), ("linf", True)):
         pair = Pair(Pattern(M, M), LEFT[left], Norm("linf", M), symmetric)
-        with pytest.raises(kernel.RejectedError) as caught:
+        with pytest.raises(RejectedError) as caught:
             root_leaf(pair, np.ones((M, M)), nodes=SPLIT)
         assert caught.value.code == "wrong_rule"
 
 
 def test_a_cone_too_large_is_refused_before_it_is_made():
     pair, W = Pair(Pattern(1, 2048), Norm("l2", 1), Norm("l2", 2048)), np.ones((1, 2048))
-    ar = kernel.Metered(Exact(), kernel.Budget(kernel.FLOOR))
+    ar = Metered(Exact(), Budget(FLOOR))
     nodes = {"nodes": [{"leaf": 0, "shift": "1"}]}
-    with pytest.raises(kernel.RejectedError) as caught:
-        kernel.conic(ar, pair, ar.load(handed(W.reshape(-1))), nodes, kernel.Arrays({}, "proof"))
+    with pytest.raises(RejectedError) as caught:
+        conic(ar, pair, ar.load(handed(W.reshape(-1))), nodes, Arrays({}, "proof"))
     assert (caught.value.where, caught.value.code) == ("budget", "limit")
 
 
@@ -354,11 +360,11 @@ def test_costs_dominate_the_unit_ball_and_touch_it(name):
     x = points(n, rng, 2_000)
     for d in ([1.0, 1.0, 1.0], [3.0, 0.5, -1.0], [-1.0, 2.0, 0.0]):
         true = float((x**2 @ d).max())
-        cost = float(kernel.diagonal_cost(n, [Fraction(v) for v in d]))
+        cost = float(diagonal_cost(n, [Fraction(v) for v in d]))
         assert cost >= true - SLACK
         if n.name in ("l1", "l2", "weighted", "linf", "group"):
             assert cost <= max(true, 0.0) + 0.1
-    assert float(kernel.widest(n)) >= float((x**2).sum(axis=1).max()) - SLACK
+    assert float(widest(n)) >= float((x**2).sum(axis=1).max()) - SLACK
     if name in SUMMED:
         entries_dominate(n, x, rng)
 
@@ -377,8 +383,8 @@ def entries_dominate(n, x, rng):
         S = np.ones((len(A), len(A))) if least == np.inf else S + S.T
         d = float(rng.integers(0, 3))
         true = ((x @ A.T @ S) * (x @ A.T)).sum(axis=1) + d * (x**2).sum(axis=1)
-        found = kernel.largest_entries(n, [Fraction(d)] * M, S.reshape(-1).tolist())
-        cost = float(kernel.entries_cost(n, *found))
+        found = largest_entries(n, [Fraction(d)] * M, S.reshape(-1).tolist())
+        cost = float(entries_cost(n, *found))
         assert cost >= true.max() - SLACK
         least = min(least, cost / max(true.max(), 0.01))
     assert least <= 2
@@ -389,11 +395,11 @@ def test_lengths_are_enclosed(name):
     n, rng = LEFT[name], np.random.default_rng(6)
     for _ in range(20):
         x = rng.integers(-8, 9, M) / 4.0
-        one, two = kernel.lengths(n, x.tolist())
+        one, two = lengths(n, x.tolist())
         assert float(one.lo) - SLACK <= size(n, x) <= float(one.hi) + SLACK
         assert two.lo <= one.hi**2
         assert one.lo**2 <= two.hi
-        assert one.hi - one.lo <= kernel.power(-100)
+        assert one.hi - one.lo <= power(-100)
 
 
 @pytest.mark.sampled(11)
@@ -410,7 +416,7 @@ def test_lines_bound_the_dual_norm_and_no_less(tier, name, outer):
         level = {"level": f"{int(np.ceil(np.abs(W).max() * 256)):x}/100"}
         flow = {"flow": handed(np.zeros((2, 2)))} if n.name == "variation" else {}
         w = ar.load(handed(W.reshape(-1)))
-        found = float(kernel.lines(ar, pair, w, level, kernel.Arrays(flow, "proof")))
+        found = float(lines(ar, pair, w, level, Arrays(flow, "proof")))
         assert found >= true - SLACK
         if n.name not in ("elastic", "variation"):
             assert found <= max(true, 0.0) + 0.3
@@ -421,14 +427,12 @@ def test_a_flow_along_the_edges_lowers_the_dual_of_variation():
     pair = Pair(Pattern(1, 2), Norm("l1", 1), n)
     ar, W = Exact(), np.array([1.0, -1.0])
     w = ar.load(handed(W))
-    bare = kernel.lines(ar, pair, w, {}, kernel.Arrays({}, "proof"))
+    bare = lines(ar, pair, w, {}, Arrays({}, "proof"))
     arrays = {"flow": handed(np.array([[0.5]]))}
-    found = kernel.lines(ar, pair, w, {}, kernel.Arrays(arrays, "proof"))
+    found = lines(ar, pair, w, {}, Arrays(arrays, "proof"))
     assert float(bare) == pytest.approx(2**0.5, abs=SLACK)
     assert float(found) == pytest.approx(0.5**0.5, abs=SLACK)  # |(1/2, -1/2)|_2
-    most = kernel.lines(
-        ar, pair, w, {}, kernel.Arrays({"flow": handed(np.array([[2.0]]))}, "proof")
-    )
+    most = lines(ar, pair, w, {}, Arrays({"flow": handed(np.array([[2.0]]))}, "proof"))
     assert most == 2
 
 
@@ -437,7 +441,7 @@ def test_a_level_of_the_elastic_norm_is_checked_on_every_line():
     pair = Pair(Pattern(2, 2), Norm("l1", 2), n)
     ar = Exact()
     w = ar.load(handed(np.array([2.0, 0.0, 0.0, 0.0])))
-    value = lambda text: kernel.lines(ar, pair, w, {"level": text}, kernel.Arrays({}, "proof"))  # noqa: E731
+    value = lambda text: lines(ar, pair, w, {"level": text}, Arrays({}, "proof"))  # noqa: E731
     assert value("2") == 2  # (2 - 1)_+ <= 1/2 * 2
     assert value("1ff/100") == 2  # too low: the l2 norm instead
     assert value("-1") == 2
@@ -452,11 +456,11 @@ def test_a_box_is_the_form_of_its_cube(tier, cones):
     W = rng.integers(-8, 9, (M, N)) / 4.0
     pair = Pair(Pattern(M, N), left, right)
     hat = ar.hat(ar.load(handed(W.reshape(-1))), pair.at)
-    new, form, rows = kernel.boxed(ar, pair, hat, ["left", "right"])
+    new, form, rows = boxed(ar, pair, hat, ["left", "right"])
     assert (new.left, new.right) == (Norm("linf", M + 1), Norm("linf", N + 1))
     mid = form.mid if tier is Rounded else None
     if mid is None:
-        mid = np.array([float(x) for x in form.ints]) * float(kernel.power(form.exp))
+        mid = np.array([float(x) for x in form.ints]) * float(power(form.exp))
         mid = mid.reshape(form.shape)
     ways = {
         "*": lambda s: s,
@@ -476,11 +480,11 @@ def test_a_box_is_the_form_of_its_cube(tier, cones):
 
 def test_equal_splits_keep_every_vertex_in_one_leaf():
     pair = Pair(Pattern(4, 1), Norm("linf", 4), Norm("l2", 1))
-    start = kernel.Leaf((), tuple((i, 1) for i in range(5)))
+    start = Leaf((), tuple((i, 1) for i in range(5)))
     leaves = [start]
     for ends in ([0, 1], [3, 2], [1, 3]):
         node = {"equal": ends, "plus": 1, "minus": 2}
-        pairs = [kernel.parted(pair, leaf, node, (0, 0)) for leaf in leaves]
+        pairs = [parted(pair, leaf, node, (0, 0)) for leaf in leaves]
         for children in pairs:
             for child, side in zip(children, (1, -1), strict=True):
                 (a, s), (b, t) = (child.classes[i] for i in ends)

@@ -8,22 +8,19 @@ import numpy as np
 import pytest
 
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
-from certify.kernel.verify import (
-    Array,
-    Arrays,
-    Deep,
-    Dual,
-    Exact,
-    Graph,
-    Modes,
-    Network,
-    Norm,
-    Offset,
-    Pair,
-    Pattern,
-    Question,
-)
+from certify.kernel.arrays import Array, Arrays
+from certify.kernel.dual import Dual, adjoint, dual_limit, dual_value, smooth_cost
+from certify.kernel.exact import Exact
+from certify.kernel.graphs import Graph
+from certify.kernel.losses.residuals import Squared
+from certify.kernel.norms import Norm
+from certify.kernel.offsets import Offset
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.floor import entry_at, floor
+from certify.kernel.scalars import ZERO, power
+from certify.kernel.spaces import Deep, Modes, Network, Pair
+from certify.kernel.statement import Question
+from certify.kernel.values import model
 
 TIERS = pytest.mark.parametrize("tier", [Exact, Rounded])
 NOTHING = Arrays({}, "proof")
@@ -38,7 +35,7 @@ def asked_of(pair, Y, factors, offsets=()):
     """Return a question about factors, its offsets to be found."""
     return Question(
         "any size",
-        kernel.Squared(),
+        Squared(),
         pair,
         numbers(Y),
         None,
@@ -85,7 +82,7 @@ def test_the_cost_of_a_smooth_offset_is_that_of_the_corrected_point(tier, raw, m
         given = Arrays({"smooth0": numbers(witness, 2, 1)}, "proof")
     held = dual(ar, raw, enumerate(moved))
     truth = smooth_truth(*(x + y for x, y in zip(raw, moved, strict=True)))
-    found = kernel.smooth_cost(ar, asked, held, given, 0)
+    found = smooth_cost(ar, asked, held, given, 0)
     assert found >= truth
     if witness is None and raw[0] * moved[0] == 0 and len({*raw, *moved}) <= 2:
         assert found <= truth * (1 + Fraction(1, 2**30)) + Fraction(1, 2**30)  # (c, c): no slack
@@ -95,9 +92,9 @@ def test_a_witness_of_a_smooth_offset_closes_its_cost():
     # W = (2, -1): Q0 = -K^-1 W = (-1, 0) leaves no residual, and the cost is the infimum
     asked, ar = matrix(2, 1, [0, 0], [SMOOTH]), Exact()
     given = Arrays({"smooth0": numbers([-1.0, 0.0], 2, 1)}, "proof")
-    assert kernel.smooth_cost(ar, asked, dual(ar, [2, -1]), given, 0) == smooth_truth(2, -1)
+    assert smooth_cost(ar, asked, dual(ar, [2, -1]), given, 0) == smooth_truth(2, -1)
     shifted = dual(ar, [2, 0], [(1, -1)])
-    found = kernel.smooth_cost(ar, asked, shifted, given, 0)
+    found = smooth_cost(ar, asked, shifted, given, 0)
     assert smooth_truth(2, -1) <= found <= smooth_truth(2, -1) + 4  # the correction is stray
 
 
@@ -114,16 +111,16 @@ def test_a_dual_point_is_within_every_sparse_offset(tier, rhos, raw, moved):
     entries = [Fraction(x) for x in raw]
     for k, c in moved:
         entries[k] += c
-    s = kernel.dual_limit(ar, asked, held)
+    s = dual_limit(ar, asked, held)
     assert all(abs(s * x) <= r for x, r in product(entries, rhos))
     assert any(abs(s * x) == r for x, r in product(entries, rhos))  # and no smaller
 
 
 def test_without_a_sparse_offset_or_a_dual_point_nothing_limits():
     ar = Exact()
-    assert kernel.dual_limit(ar, matrix(2, 1, [0, 0], []), dual(ar, [9, 9])) is None
+    assert dual_limit(ar, matrix(2, 1, [0, 0], []), dual(ar, [9, 9])) is None
     sparse = [Offset("sparse", Fraction(0), rho=Fraction(1))]
-    assert kernel.dual_limit(ar, matrix(2, 1, [0, 0], sparse), dual(ar, [0, 0])) is None
+    assert dual_limit(ar, matrix(2, 1, [0, 0], sparse), dual(ar, [0, 0])) is None
 
 
 # --- sums: A* W includes the corrections ----------------------------------------------------
@@ -154,7 +151,7 @@ def test_sums_of_a_dual_point_include_its_corrections(tier, name):
     W = np.array([Fraction(x) for x in raw], dtype=object)
     for k, c in moved:
         W[k] += c
-    found = kernel.adjoint(ar, matrix(3, 2, [0] * 6, [o]), dual(ar, raw, moved), o)
+    found = adjoint(ar, matrix(3, 2, [0] * 6, [o]), dual(ar, raw, moved), o)
     assert found == list(truth(W.reshape(3, 2)))
 
 
@@ -171,7 +168,7 @@ def test_a_dual_value_is_that_of_the_corrected_point(tier, s):
     inner = sum(w * y for w, y in zip(entries, Y, strict=True))
     truth = s * inner - s * s / 2 * (sum(w * w for w in entries) + 11)
     asked = matrix(2, 1, Y, [])
-    found = kernel.dual_value(ar, asked, dual(ar, raw, moved), Fraction(11), s)
+    found = dual_value(ar, asked, dual(ar, raw, moved), Fraction(11), s)
     assert truth - Fraction(1, 2**30) <= found <= truth
 
 
@@ -184,7 +181,7 @@ def test_a_floor_counts_the_corrections_of_its_dual_point(tier):
     for raw, moved in (([0.5, -0.5], []), ([0, 0], [[0, "1/2"], [1, "-1/2"]])):
         given = Arrays({"floor.W": numbers(raw)}, "proof")
         proof = {"floor": {"corrections": moved}}
-        found = kernel.floor(ar, asked, proof, given, kernel.ZERO)
+        found = floor(ar, asked, proof, given, ZERO)
         truth = Fraction(1, 4) + 2
         assert truth - Fraction(1, 2**30) <= found <= truth
 
@@ -222,10 +219,10 @@ ATOMS = {
 def test_an_entry_of_a_model_is_the_entry_of_its_field(name):
     pair, factors = ATOMS[name]
     asked = asked_of(pair, [0] * pair.at.size, factors)
-    field = kernel.model(Exact(), asked, factors)
+    field = model(Exact(), asked, factors)
     for k in range(pair.at.size):
-        entry = field.ints[k] * kernel.power(field.exp)
-        assert kernel.entry_at(asked, pair.at.place(k)) == entry
+        entry = field.ints[k] * power(field.exp)
+        assert entry_at(asked, pair.at.place(k)) == entry
 
 
 def test_the_fields_of_these_models_by_hand():
@@ -239,5 +236,5 @@ def test_the_fields_of_these_models_by_hand():
     }
     for name, truth in wanted.items():
         pair, factors = ATOMS[name]
-        field = kernel.model(Exact(), asked_of(pair, [0] * pair.at.size, factors), factors)
-        assert [x * kernel.power(field.exp) for x in field.ints] == truth
+        field = model(Exact(), asked_of(pair, [0] * pair.at.size, factors), factors)
+        assert [x * power(field.exp) for x in field.ints] == truth

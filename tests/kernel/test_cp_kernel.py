@@ -12,7 +12,14 @@ import pytest
 from certify import RejectedError
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
+from certify.kernel.arithmetic import Place
+from certify.kernel.arrays import Array, Arrays
+from certify.kernel.exact import Exact
+from certify.kernel.patterns import Pattern, split_index
+from certify.kernel.rules.polar import polar_bound
+from certify.kernel.rules.tree import leaves
+from certify.kernel.scalars import power
+from certify.kernel.statement import stated_modes
 from certify.polar.proved import handed
 from certify.polar.proved import split as kernel_split
 from tests.tensor_cases import (
@@ -29,7 +36,7 @@ from tests.tensor_cases import (
 
 SLACK = 2.0**-40  # relative: what the climbs in floats lose; a rule that errs errs by far more
 SOLVED = 1e-4  # relative: what a general solver loses; luck, never truth
-TIERS = pytest.mark.parametrize("tier", [kernel.Exact, Flint, Rounded])
+TIERS = pytest.mark.parametrize("tier", [Exact, Flint, Rounded])
 LISTS = {  # of norms, and the modes of the rows
     "l2": (("l2", "l2", "l2"), (2, 2, 3), (0, 1)),
     "one row": (("l2", "l2", "l2"), (2, 2, 2), (1,)),
@@ -152,7 +159,7 @@ class Adversary:
         at = group.modes.index(mode)
         rest = group.count // group.sizes[at]
         M = cp.Variable((rest, rest), PSD=True)
-        rows = [kernel.split_index(i, group.sizes, at) for i in range(group.count)]
+        rows = [split_index(i, group.sizes, at) for i in range(group.count)]
         own, other = np.array(rows).T
         block = cp.multiply(Q[np.ix_(own, own)], M[other][:, other])
         place = np.eye(self.k)[group.first : group.first + group.count]
@@ -181,9 +188,9 @@ class Adversary:
         seen = Recorder()
         w = seen.load(handed(self.T.reshape(-1)))
         modes = modes_of(self.T, self.keys, symmetric=self.symmetric)
-        held = kernel.Arrays({k: handed(a) for k, a in arrays.items()}, "proof")
-        kernel.polar_bound(seen, modes, w, told, held)
-        order = [node["leaf"] for node, _ in kernel.leaves(told, len(splits))]
+        held = Arrays({k: handed(a) for k, a in arrays.items()}, "proof")
+        polar_bound(seen, modes, w, told, held)
+        order = [node["leaf"] for node, _ in leaves(told, len(splits))]
         shifts = {}
         for t, G in zip(order, map(dense, seen.matrices), strict=True):
             size, one = np.abs(G).max() + 1.0, np.eye(len(G))
@@ -194,7 +201,7 @@ class Adversary:
         return told | {"nodes": closed} | arrays
 
 
-class Recorder(kernel.Exact):
+class Recorder(Exact):
     """Exact arithmetic that keeps the matrices it was asked to bound."""
 
     def __init__(self):
@@ -261,7 +268,7 @@ def test_a_split_is_a_product_of_two_forms(tier, mode):
     Q, F = A + A.T, rng.integers(-4, 5, (12 // n, 2)).astype(float)
     ar = tier()
     f = ar.load(handed(F))
-    found = ar.kronecker(ar.load(handed(Q)), ar.multiply(f, f), kernel.Place(mode, sizes, first, k))
+    found = ar.kronecker(ar.load(handed(Q)), ar.multiply(f, f), Place(mode, sizes, first, k))
     J = found.mid if tier is Rounded else dense(found)
     for _ in range(20):
         each = [rng.integers(-4, 5, m).astype(float) for m in sizes]
@@ -284,7 +291,7 @@ def test_no_multipliers_bound_below_what_is_attained(name, form):
         truth = best_value(T, keys)
         adversary = Adversary(T, keys, rows, form)
         proof = adversary.proof(adversary.leaf())
-        bounds = [float(proved(tier, T, keys, proof)) for tier in (kernel.Exact, Flint, Rounded)]
+        bounds = [float(proved(tier, T, keys, proof)) for tier in (Exact, Flint, Rounded)]
         assert min(bounds) >= truth * (1 - SLACK)
         assert bounds[0] == bounds[1]
         assert abs(bounds[2] - bounds[0]) <= 1e-9 * (bounds[0] + np.abs(T).sum())
@@ -304,7 +311,7 @@ def test_no_multipliers_of_one_factor_bound_below_what_is_attained(name):
             proof = adversary.proof(adversary.leaf())
             bounds = [
                 float(proved(tier, T, keys, proof, symmetric=True))
-                for tier in (kernel.Exact, Flint, Rounded)
+                for tier in (Exact, Flint, Rounded)
             ]
             assert min(bounds) >= truth * (1 - SLACK)
             assert bounds[0] == bounds[1]
@@ -336,7 +343,7 @@ def test_no_copies_of_a_factor_bound_below_what_is_attained(name):
         both = (Adversary(T, keys, rows, "gram", **told).grouped(c) for c in ([], copies))
         plain, proof = (a.proof(a.leaf()) for a in both)
         least = float(proved(Flint, T, keys, plain, **told))
-        bounds = [float(proved(t, T, keys, proof, **told)) for t in (kernel.Exact, Flint, Rounded)]
+        bounds = [float(proved(t, T, keys, proof, **told)) for t in (Exact, Flint, Rounded)]
         assert min(bounds) >= truth * (1 - SLACK)
         assert bounds[0] == bounds[1] <= least * (1 + SOLVED)
         assert abs(bounds[2] - bounds[0]) <= 1e-9 * (bounds[0] + np.abs(T).sum())
@@ -377,7 +384,7 @@ def test_no_tree_of_cases_bounds_below_what_is_attained(name, form):
         proof = adversary.proof(arrays, TREE, [mode])
         truth = best_value(T, keys)
         whole = float(proved(Flint, T, keys, adversary.proof(adversary.leaf())))
-        for tier in (kernel.Exact, Flint, Rounded):
+        for tier in (Exact, Flint, Rounded):
             bound = float(proved(tier, T, keys, proof))
             assert truth * (1 - SLACK) <= bound <= whole * (1 + SOLVED)
 
@@ -555,7 +562,7 @@ def test_slices_bound_what_is_attained_and_little_more(name):
     for seed in range(2):
         T = tensor(dims, 40 + seed)
         truth, proof = best_value(T, keys), sliced(T, keys, axis, signs)
-        for tier in (kernel.Exact, Flint, Rounded):
+        for tier in (Exact, Flint, Rounded):
             bound = float(proved(tier, T, keys, proof))
             assert bound >= truth * (1 - SLACK)
             if keys[axis] == "l1" and all(k in ("l1", "l2") for k in keys):
@@ -732,7 +739,7 @@ def test_a_twin_of_an_accepted_proof_is_refused_by_name(name):
     adversary = honest if isinstance(honest, Adversary) else PLUS
     proof = split_of(adversary) if honest is split_of else honest_proof(adversary)
     asked = (adversary.T, adversary.keys)
-    for tier in (kernel.Exact, Flint, Rounded):
+    for tier in (Exact, Flint, Rounded):
         assert proved(tier, *asked, proof, symmetric=adversary.symmetric) > 0
         with pytest.raises(RejectedError) as refused:
             proved(tier, *asked, change(proof), symmetric=adversary.symmetric)
@@ -751,7 +758,7 @@ def test_a_split_names_a_mode_of_a_group_that_is_bounded():
 def test_single_precision_is_read_as_it_is():
     proof = PLUS.proof(PLUS.leaf())
     single = {k: v.astype(np.float32) if k[0] in "KPN" else v for k, v in proof.items()}
-    for tier in (kernel.Exact, Flint, Rounded):
+    for tier in (Exact, Flint, Rounded):
         bound = float(proved(tier, PLUS.T, PLUS.keys, single))
         assert bound >= best_value(PLUS.T, PLUS.keys) * (1 - SLACK)
     with pytest.raises(RejectedError) as refused:
@@ -786,7 +793,7 @@ def test_a_twin_of_accepted_slices_is_refused_by_name(name):
     keys, dims, axis, signs = SLICED["free"]
     T, (change, code) = tensor(dims, 54), SLICE_TWINS[name]
     proof = sliced(T, keys, axis, signs)
-    for tier in (kernel.Exact, Flint, Rounded):
+    for tier in (Exact, Flint, Rounded):
         assert proved(tier, T, keys, proof) > 0
         with pytest.raises(RejectedError) as refused:
             proved(tier, T, keys, change(proof))
@@ -815,11 +822,11 @@ STATED = {
 @pytest.mark.parametrize("name", STATED)
 def test_an_unknown_statement_is_refused_by_name(name):
     change, code = STATED[name]
-    at = kernel.Pattern(2, 4, dims=(2, 2, 2))
+    at = Pattern(2, 4, dims=(2, 2, 2))
     said = {"kind": "cp", "norms": ["l2"] * 3, "symmetric": False, "form": "product"}
-    assert len(kernel.stated_modes(said, at).norms) == 3
+    assert len(stated_modes(said, at).norms) == 3
     with pytest.raises(RejectedError) as refused:
-        kernel.stated_modes(said | change, at)
+        stated_modes(said | change, at)
     assert refused.value.code == code
 
 
@@ -828,10 +835,10 @@ def test_one_factor_needs_equal_sizes_and_six_modes_at_most():
     for dims in ((2, 3, 2), (2,) * 7):
         told, at = (
             said | {"norms": ["l2"] * len(dims)},
-            kernel.Pattern(2, prod(dims[1:]), dims=dims),
+            Pattern(2, prod(dims[1:]), dims=dims),
         )
         with pytest.raises(RejectedError) as refused:
-            kernel.stated_modes(told, at)
+            stated_modes(told, at)
         assert refused.value.code == "symmetric"
 
 
@@ -841,7 +848,7 @@ def test_the_solvers_value_of_the_w_tensor_is_no_bound():
     adversary = Adversary(T, keys, (0, 1), "gram")
     proof = adversary.proof(adversary.leaf())
     low = Fraction(0.666666662) ** 2
-    for tier in (kernel.Exact, Flint, Rounded):
+    for tier in (Exact, Flint, Rounded):
         honest = proved(tier, T, keys, proof)
         lying = proved(tier, T, keys, proof | {"nodes": [{"leaf": 0, "shift": low}]})
         assert (
@@ -861,11 +868,11 @@ def test_a_masked_tensor_is_zero_where_nothing_is_seen():
     adversary = Adversary(held, keys, (0, 1), "hat")
     text, arrays = kernel_split(adversary.proof(adversary.leaf()))
     said = {"kind": "cp", "norms": list(keys), "symmetric": False, "form": "product"}
-    at = kernel.Pattern(2, 4, rows.data, cols.data, dims)
-    for tier in (kernel.Exact, Flint, Rounded):
+    at = Pattern(2, 4, rows.data, cols.data, dims)
+    for tier in (Exact, Flint, Rounded):
         ar = tier()
-        w, given = ar.load(handed(full[seen])), kernel.Arrays(arrays, "proof")
-        listed = kernel.polar_bound(ar, kernel.stated_modes(said, at), w, text, given)
+        w, given = ar.load(handed(full[seen])), Arrays(arrays, "proof")
+        listed = polar_bound(ar, stated_modes(said, at), w, text, given)
         assert listed == proved(tier, held, keys, adversary.proof(adversary.leaf()))
 
 
@@ -889,10 +896,10 @@ def test_the_cost_of_a_diagonal_is_what_extreme_squares_earn(name):
 
 @TIERS
 def test_a_model_without_slices_is_zero(tier):
-    at = kernel.Pattern(2, 6, dims=(2, 3, 2))
-    none = [kernel.Array((n, 0), handed(np.zeros((n, 0))).data) for n in at.dims]
+    at = Pattern(2, 6, dims=(2, 3, 2))
+    none = [Array((n, 0), handed(np.zeros((n, 0))).data) for n in at.dims]
     los, his, e = tier().spans(tier().outer_sum(none, at))
     assert len(los) == 12
     for low, high in zip(los, his, strict=True):
         assert low <= 0 <= high
-        assert (high - low) * kernel.power(e) <= Fraction(2) ** -500  # what underflows
+        assert (high - low) * power(e) <= Fraction(2) ** -500  # what underflows

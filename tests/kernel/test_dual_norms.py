@@ -1,6 +1,7 @@
 """What a line, a flow, a level or a tree of groups proves is at least what is attained."""
 
 from array import array
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 
@@ -8,8 +9,16 @@ import numpy as np
 import pytest
 
 from certify.base.rigor.rounded import Ball, Rounded
-from certify.kernel import verify as kernel
-from certify.kernel.verify import Arrays, Exact, Norm, Pair, Pattern
+from certify.kernel.arrays import Arrays
+from certify.kernel.dual import dual_value
+from certify.kernel.exact import Exact
+from certify.kernel.norms import Norm, lengths, misfit
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.layers import deep_bound
+from certify.kernel.rules.lines import dual_norm, lines
+from certify.kernel.rules.spectral import spectral
+from certify.kernel.spaces import Deep, Modes, Pair
+from certify.kernel.values import theta, thetas
 from tests.kernel.test_corrections import asked_of, dual, numbers
 from tests.references import NEAR, mp, rational
 
@@ -35,10 +44,10 @@ YS = [(1, -1, 0), (-1, 1, 0), (3, 1, -2), (0, 0, 5), (-2, -2, -2)]
 def test_a_flow_proves_no_less_than_is_attained(rho, y, flow, cone):
     n = Norm("variation", 3, cone, rho, data=array("q", [0, 1, 1, 2]))
     aimed = [Fraction(v) for v in y], [Fraction(f) for f in flow]
-    found = kernel.dual_norm(n, aimed, None)
+    found = dual_norm(n, aimed, None)
     for x in VECTORS:
-        if kernel.misfit(n, numbers(x, 3, 1)) is None:
-            size = kernel.lengths(n, [float(v) for v in x])[0].hi
+        if misfit(n, numbers(x, 3, 1)) is None:
+            size = lengths(n, [float(v) for v in x])[0].hi
             assert inner(y, x) <= found * size
 
 
@@ -46,7 +55,7 @@ def test_a_flow_that_carries_everything_is_sharp():
     n = Norm("variation", 2, scalar=Fraction(1, 2), data=array("q", [0, 1]))
     for sign in (1, -1):  # B^T f = y, so the bound is |f| / rho = 2: less than |y| / ...
         aimed = [Fraction(sign), Fraction(-sign)], [Fraction(sign)]
-        assert kernel.dual_norm(n, aimed, None) == 2
+        assert dual_norm(n, aimed, None) == 2
 
 
 @pytest.mark.parametrize("alpha", [Fraction(0), Fraction(1, 2), Fraction(3, 4), Fraction(1)])
@@ -55,9 +64,9 @@ def test_a_flow_that_carries_everything_is_sharp():
 def test_a_level_proves_no_less_than_is_attained(alpha, y, level):
     n = Norm("elastic", 3, "*", alpha)
     held = None if level is None else Fraction(level)
-    found = kernel.dual_norm(n, ([Fraction(v) for v in y], []), held)
+    found = dual_norm(n, ([Fraction(v) for v in y], []), held)
     for x in VECTORS:
-        size = kernel.lengths(n, [float(v) for v in x])[0].hi
+        size = lengths(n, [float(v) for v in x])[0].hi
         assert inner(y, x) <= found * size
 
 
@@ -98,7 +107,7 @@ def test_lines_are_the_supremum_over_both_cones(tier, flipped, outer, own, name)
         pair = Pair(Pattern(2, 2), right, left) if flipped else Pair(Pattern(2, 2), left, right)
         ar = tier()
         field = ar.load(numbers(W.T if flipped else W))
-        found = kernel.lines(ar, pair, field, {}, NOTHING)
+        found = lines(ar, pair, field, {}, NOTHING)
         assert found >= true
         if name != "l2":
             assert found <= max(true, 0) * (1 + Fraction(1, 2**30)) + LEAST
@@ -108,16 +117,16 @@ def test_lines_are_the_supremum_over_both_cones(tier, flipped, outer, own, name)
 def test_a_spectral_bound_holds_for_every_member_of_a_ball(axis):
     pair = Pair(Pattern(1, 1), Norm("l2", 1), Norm("l2", 1))
     proof = {"rule": "spectral", "axis": axis, "shift": "9"}
-    found = kernel.spectral(Rounded(), pair, Ball(np.array([3.0]), Fraction(1, 4)), proof, NOTHING)
+    found = spectral(Rounded(), pair, Ball(np.array([3.0]), Fraction(1, 4)), proof, NOTHING)
     assert found >= Fraction(13, 4)
 
 
 @pytest.mark.parametrize("axis", [0, 1])
 def test_a_deep_bound_holds_for_every_member_of_a_ball(axis):
-    net = kernel.Deep(Pattern(1, 1), numbers([1.0], 1, 1), (1, 1, 1), Fraction(-2))
+    net = Deep(Pattern(1, 1), numbers([1.0], 1, 1), (1, 1, 1), Fraction(-2))
     part = {"axis": axis, "shift": "9"}
     proof = {"rule": "layers", "W": part, "F": {"axis": axis, "shift": "1"}}
-    found = kernel.deep_bound(Rounded(), net, Ball(np.array([3.0]), Fraction(1, 4)), proof, NOTHING)
+    found = deep_bound(Rounded(), net, Ball(np.array([3.0]), Fraction(1, 4)), proof, NOTHING)
     assert found >= 2 * Fraction(13, 4)
 
 
@@ -129,10 +138,10 @@ def test_a_weighted_dual_value_is_rounded_down(tier):
     ar, raw, Y, weights = tier(), [2, -1, 5], [3, 5, 1], [3.0, 7.0, 11.0]
     pair = Pair(Pattern(3, 1), Norm("l2", 3), Norm("l2", 1))
     bare = asked_of(pair, Y, (numbers([], 3, 0), numbers([], 1, 0)))
-    asked = kernel.replace(bare, weights=numbers(weights))
+    asked = replace(bare, weights=numbers(weights))
     size = sum(Fraction(w * w) / Fraction(c) for w, c in zip(raw, weights, strict=True))
     true = inner(raw, Y) - size / 2
-    found = kernel.dual_value(ar, asked, dual(ar, raw), Fraction(0), Fraction(1))
+    found = dual_value(ar, asked, dual(ar, raw), Fraction(0), Fraction(1))
     assert true - Fraction(1, 2**30) <= found <= true
 
 
@@ -170,15 +179,15 @@ def test_the_price_of_a_slice_is_enclosed(form, names):
     norms = tuple(PRICED[name] for name in names)
     dims = (2,) * count
     at = Pattern(2, 2 ** (count - 1), dims=dims)
-    pair = Pair(at, *norms) if count == 2 else kernel.Modes(at, norms)
+    pair = Pair(at, *norms) if count == 2 else Modes(at, norms)
     asked = asked_of(pair, [0] * at.size, [numbers([], 2, 0)] * count)
-    asked = kernel.replace(asked, form=form)
+    asked = replace(asked, form=form)
     for xs in product([(3.0, 1.0), (1.0, -2.0), (0.1, 0.7)], repeat=count):
         sizes = [size_of(name, x) for name, x in zip(names, xs, strict=True)]
         true = mp.fsum(s**count for s in sizes) / count if form == "sum" else mp.fprod(sizes)
-        found = kernel.theta(asked, [list(x) for x in xs])
+        found = theta(asked, [list(x) for x in xs])
         slack = NEAR * 100
         assert found.lo - slack <= rational(true) <= found.hi + slack
         assert found.hi - found.lo <= Fraction(1, 2**90)
-        both = kernel.thetas(asked, [numbers([x[0], 1.0, x[1], 0.0], 2, 2) for x in xs])
+        both = thetas(asked, [numbers([x[0], 1.0, x[1], 0.0], 2, 2) for x in xs])
         assert both.lo >= found.lo  # one slice more is paid, too

@@ -7,7 +7,9 @@ import pytest
 
 from certify import Certificate, Problem, RejectedError, Verdict, check, verify
 from certify.atoms import RankOne
-from certify.kernel import verify as kernel
+from certify.kernel import claim
+from certify.kernel.claim import main
+from certify.kernel.file import read
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, RowIntercept
 from certify.pipeline.certificate.file import ask
@@ -120,7 +122,7 @@ def test_certificate_of_an_easier_question_is_rejected(name, tier, tmp_path, cap
     honest(easy).certificate.save(path)
     problem, factors, keywords = parts(easy)
     assert verify(path, problem, factors, tier=tier, **keywords).verdict is Verdict.CERTIFIED
-    assert kernel.main([str(path)]) == 0  # by itself it is whole and true
+    assert main([str(path)]) == 0  # by itself it is whole and true
     assert capsys.readouterr().out.startswith("VERIFIED CERTIFIED")
     problem, factors, keywords = parts(hard)
     with pytest.raises(RejectedError) as error:
@@ -146,7 +148,7 @@ def test_proof_of_an_easier_question_under_the_readers_statement_is_rejected(nam
     with pytest.raises(RejectedError) as error:
         verify(path, problem, factors, tier=tier, **keywords)
     assert (error.value.where, error.value.code) == failure
-    assert kernel.main([str(path)]) == 20
+    assert main([str(path)]) == 20
 
 
 @pytest.mark.parametrize("name", ["data", "one bit of data", "factors"])
@@ -156,7 +158,7 @@ def test_easier_arrays_under_the_readers_statement_are_rejected(name, tmp_path):
     path = tmp_path / "forged.cert"
     forged = saved(replace(theirs, statement=ours.statement), path)
     with pytest.raises(RejectedError) as error:
-        kernel.check(kernel.read(path), forged.given)
+        claim.check(read(path), forged.given)
     assert (error.value.where, error.value.code) == (f"statement.{where}", "question")
 
 

@@ -13,13 +13,15 @@ from certify import Problem, RejectedError, Verdict, check
 from certify.atoms import RankOne
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
+from certify.kernel import verdict
+from certify.kernel.arrays import Array
+from certify.kernel.exact import Exact
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept
 from certify.pipeline.certificate.file import ask, hand_over
 from certify.polar import exact_text
 
-TIERS = pytest.mark.parametrize("tier", [kernel.Exact, Flint, Rounded])
+TIERS = pytest.mark.parametrize("tier", [Exact, Flint, Rounded])
 H = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]]) / 2  # orthogonal
 NONE = (np.zeros((4, 0)), np.zeros((4, 0)))
 
@@ -48,7 +50,7 @@ def prove(asked, tier, W, shift, L):
         f"q{k}": np.zeros(o.shape(problem.loss.observed)) for k, o in enumerate(problem.offsets)
     }
     witness = hand_over({"W": W.reshape(-1), "L": packed(L), **offsets})
-    return kernel.prove(question.statement, question.given, proof, witness, tier())
+    return verdict.prove(question.statement, question.given, proof, witness, tier())
 
 
 def believed(problem, W):
@@ -123,7 +125,7 @@ def test_factor_of_the_matrix_itself_certifies(case, tier):
 def test_diag_1e_9_and_minus_1e_9_is_not_psd(tier):
     ar, small = tier(), 1e-9
     top = lambda values, shift, L: ar.top(  # noqa: E731  G <= top I
-        ar.load(kernel.Array((2, 2), np.diag(values).reshape(-1).data)), Fraction(shift), L
+        ar.load(Array((2, 2), np.diag(values).reshape(-1).data)), Fraction(shift), L
     )
     for L in (np.diag([small**0.5, 0.0]), np.zeros((2, 2)), np.diag([small, small]) ** 0.5):
         factor = hand_over({"L": packed(L)})["L"]

@@ -8,8 +8,14 @@ import numpy as np
 import pytest
 
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
-from certify.kernel.verify import Array, Arrays, Exact, Line, Norm, Offset, Pattern
+from certify.kernel.arithmetic import Line
+from certify.kernel.arrays import Array, Arrays
+from certify.kernel.exact import Exact
+from certify.kernel.norms import Norm, misfit
+from certify.kernel.offsets import Offset
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.floor import floor
+from certify.kernel.scalars import ZERO, Enclosure
 from tests.kernel.test_corrections import matrix, numbers
 
 TIERS = pytest.mark.parametrize("tier", [Exact, Rounded])
@@ -18,8 +24,8 @@ NOTHING = Arrays({}, "proof")
 
 def test_without_offsets_a_candidate_costs_its_own_least_value():
     asked = matrix(2, 1, [3, 0], [], (numbers([2, 0], 2, 1), numbers([1], 1, 1)))
-    upper = kernel.Enclosure(Fraction(1), Fraction(2))
-    assert kernel.floor(Exact(), asked, {}, NOTHING, upper) == 1
+    upper = Enclosure(Fraction(1), Fraction(2))
+    assert floor(Exact(), asked, {}, NOTHING, upper) == 1
 
 
 @TIERS
@@ -29,7 +35,7 @@ def test_a_floor_is_rounded_down(tier):
     offsets = [Offset("intercept", Fraction(0))]
     asked = matrix(6, 1, [0.0] * 6, offsets, (numbers(u, 6, 1), numbers([1], 1, 1)))
     given = Arrays({"floor.W": numbers([-x for x in u])}, "proof")
-    found = kernel.floor(tier(), asked, {}, given, kernel.ZERO)
+    found = floor(tier(), asked, {}, given, ZERO)
     square = sum(Fraction(x) ** 2 for x in u)
     rest = found - square / 2
     assert rest**2 <= square  # rest <= |u|
@@ -48,7 +54,7 @@ def test_a_floor_with_sparse_offsets_is_a_huber_loss(tier, rho):
         (Array((1, 0), array("d")), Array((1, 0), array("d"))),
     )
     given = Arrays({"floor.W": numbers([4.0])}, "proof")
-    found = kernel.floor(tier(), asked, {}, given, kernel.ZERO)
+    found = floor(tier(), asked, {}, given, ZERO)
     truth = Fraction(8) if rho >= 4 else 4 * rho - Fraction(rho * rho, 2)
     assert truth - Fraction(1, 2**30) <= found <= truth
 
@@ -60,7 +66,7 @@ def test_a_factor_is_in_its_cone_entry_by_entry(cone):
         factor = numbers(row, 2, 2)
         allowed = {"*": (-1, 0, 1), "+": (0, 1), "-": (-1, 0), "0": (0,)}
         fits = all(x in allowed[n.sign(k // 2)] for k, x in enumerate(row))
-        assert (kernel.misfit(n, factor) is None) == fits
+        assert (misfit(n, factor) is None) == fits
 
 
 @TIERS

@@ -6,7 +6,14 @@ import sys
 
 import pytest
 
-from certify.kernel import verify as kernel
+from certify.kernel import file
+from certify.kernel.losses import LOSSES
+from certify.kernel.norms import NORMS
+from certify.kernel.offsets import OFFSETS
+from certify.kernel.rules.matrices import POLAR_RULES
+from certify.kernel.rules.polar import TENSOR_RULES
+from certify.kernel.statement import CLAIMS, FORMAT, KINDS
+from certify.kernel.verdict import EXITS
 from tests import golden
 
 NAMES = golden.names()
@@ -35,7 +42,7 @@ def read(text):
 def test_the_kernel_proves_what_it_proved(name):
     status, text = golden.answer(certificate(name))
     assert read(text) == read(stored(name))
-    assert status == kernel.EXITS[read(text)[0]]
+    assert status == EXITS[read(text)[0]]
 
 
 def test_the_kernel_alone_prints_the_same():
@@ -61,7 +68,7 @@ EARLIER = sorted(golden.EARLIER.glob("*.cert"))
 @pytest.mark.parametrize("path", EARLIER, ids=[path.stem for path in EARLIER])
 def test_an_earlier_format_is_refused_by_its_version(path):
     version = golden.format_of(path)
-    assert version != kernel.FORMAT
+    assert version != FORMAT
     status, text = golden.answer(path)
     assert status == 20
     assert text.startswith("NOT VERIFIED  statement.format: ")
@@ -79,7 +86,7 @@ def used(name):
 
 
 def statements():
-    return [kernel.read(certificate(name)).statement for name in NAMES]
+    return [file.read(certificate(name)).statement for name in NAMES]
 
 
 def kind(stated):
@@ -99,14 +106,14 @@ def test_every_rule_has_a_stored_certificate():
         for rule in used(n)
     }
     rules = {rule for _, rule in found}
-    assert rules >= {*kernel.POLAR_RULES, *kernel.TENSOR_RULES, *NETWORK_RULES, *RANK_RULES}
+    assert rules >= {*POLAR_RULES, *TENSOR_RULES, *NETWORK_RULES, *RANK_RULES}
     assert {rule for kind_, rule in found if kind_ == "relu"} >= NETWORK_RULES
     assert {kind_ for kind_, rule in found if rule == "linear"} == {"relu", "deep_linear"}
     assert ("deep_relu", "layers") in found
 
 
 def test_every_rule_of_the_page_has_a_stored_certificate():
-    page = (golden.KERNEL.parent / "SPEC.md").read_text(encoding="utf-8")
+    page = (golden.KERNEL / "SPEC.md").read_text(encoding="utf-8")
     table = page.split("## Rules", 1)[1].split("\n#", 1)[0]
     listed = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
     assert len(listed) > 10
@@ -114,16 +121,16 @@ def test_every_rule_of_the_page_has_a_stored_certificate():
 
 
 def test_every_verdict_has_a_stored_certificate():
-    assert {read(stored(name))[0] for name in NAMES} == set(kernel.EXITS)
+    assert {read(stored(name))[0] for name in NAMES} == set(EXITS)
 
 
 def test_every_loss_offset_and_norm_has_a_stored_certificate():
     told = statements()
-    assert {kind(s["loss"]) for s in told} == set(kernel.LOSSES)
-    assert {o["kind"] for s in told for o in s["offsets"]} == set(kernel.OFFSETS)
-    assert {kind(s["atom"]) for s in told} == set(kernel.KINDS)
-    assert {s["claim"] for s in told} == set(kernel.CLAIMS)
-    assert {n for s in told for n in norms(s["atom"])} == set(kernel.NORMS)
+    assert {kind(s["loss"]) for s in told} == set(LOSSES)
+    assert {o["kind"] for s in told for o in s["offsets"]} == set(OFFSETS)
+    assert {kind(s["atom"]) for s in told} == set(KINDS)
+    assert {s["claim"] for s in told} == set(CLAIMS)
+    assert {n for s in told for n in norms(s["atom"])} == set(NORMS)
     assert {(s["observed"], s["q"]) for s in told} >= {("listed", "given"), ("all", "found")}
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from array import array
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,14 +13,23 @@ from safetensors.numpy import save_file
 
 from certify import Problem, RejectedError, check
 from certify.atoms import RankOne
-from certify.kernel import verify as kernel
+from certify.kernel import claim as kernel_claim
+from certify.kernel import verdict
+from certify.kernel.arrays import Array, filled
+from certify.kernel.claim import main, same_question, summarized
+from certify.kernel.fields import rational
+from certify.kernel.file import DEPTH, digest, identity, layout, read, seal
+from certify.kernel.patterns import Pattern
+from certify.kernel.statement import known_format, question, stated_modes
+from certify.kernel.verdict import EXITS
 from certify.losses import Squared
 from certify.norms import L2
 from certify.pipeline.certificate.file import Certificate, as_numpy
+from tests.golden import KERNEL
 from tests.kernel_cases import honest
 
 CASES = honest()
-COMMAND = [sys.executable, "-I", "-S", kernel.__file__]
+COMMAND = [sys.executable, "-I", "-S", str(KERNEL)]
 OWN = "plain/short"  # RANK_LIMITED, with better factors
 OFFSETS = [{"kind": "row", "ridge": (1.0).hex()}] * 400
 
@@ -34,7 +44,7 @@ def told(capsys):
 
     def run(*arguments):
         capsys.readouterr()
-        status = kernel.main([str(a) for a in arguments])
+        status = main([str(a) for a in arguments])
         return status, capsys.readouterr().out
 
     return run
@@ -45,14 +55,14 @@ def sealed(cert, path, **parts):
     head = {"statement": cert.statement, "claim": cert.claim, "proof": cert.proof} | parts
     held = {f"question.{k}": a for k, a in cert.given.items()}
     held |= {f"proof.{k}": a for k, a in cert.witness.items()}
-    head["seal"] = kernel.seal(head["statement"], head["claim"], head["proof"], held)
+    head["seal"] = seal(head["statement"], head["claim"], head["proof"], held)
     save_file({k: as_numpy(a) for k, a in held.items()}, path, {"certify": json.dumps(head)})
     return path
 
 
 def prove(cert, **parts):
     held = {"statement": cert.statement, "proof": cert.proof} | parts
-    return kernel.prove(held["statement"], cert.given, held["proof"], cert.witness)
+    return verdict.prove(held["statement"], cert.given, held["proof"], cert.witness)
 
 
 def rejection(function, *arguments, **named):
@@ -74,7 +84,7 @@ def saved(tmp_path_factory):
 def test_a_statement_without_offsets_is_rejected_before_anything_is_printed(tmp_path, told):
     cert = certificate("plain/best")
     bare = {k: v for k, v in cert.statement.items() if k != "offsets"}
-    assert rejection(kernel.question, bare, cert.given) == ("statement.offsets", "missing")
+    assert rejection(question, bare, cert.given) == ("statement.offsets", "missing")
     status, text = told(sealed(cert, tmp_path / "x.cert", statement=bare))
     assert (status, text[:31]) == (20, "NOT VERIFIED  statement.offsets")
 
@@ -93,17 +103,17 @@ def test_a_question_of_any_length_is_printed_whole(tmp_path, told):
         Problem(Squared(Y), RankOne(), 16.0), (np.zeros((3, 0)), np.zeros((2, 0)))
     ).certificate
     assert cert.verdict == "CERTIFIED"
-    given = cert.given | {f"q{k}": kernel.filled((3,), 0.0) for k in range(len(OFFSETS))}
+    given = cert.given | {f"q{k}": filled((3,), 0.0) for k in range(len(OFFSETS))}
     said = cert.statement | {
         "offsets": OFFSETS,
-        "arrays": {k: kernel.identity(a) for k, a in given.items()},
+        "arrays": {k: identity(a) for k, a in given.items()},
     }
-    outcome = kernel.prove(said, given, cert.proof, cert.witness)
+    outcome = verdict.prove(said, given, cert.proof, cert.witness)
     claim = {"verdict": outcome.verdict}
     status, text = told(
         sealed(replace(cert, given=given, statement=said, claim=claim), tmp_path / "x.cert")
     )
-    assert status == kernel.EXITS[outcome.verdict]
+    assert status == EXITS[outcome.verdict]
     assert text.startswith(f"VERIFIED {outcome.verdict}")
     assert text.count('"kind": "row", "ridge": "1.0"') == len(OFFSETS)
 
@@ -111,7 +121,7 @@ def test_a_question_of_any_length_is_printed_whole(tmp_path, told):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ([], "arguments: usage: verify.py CERTIFICATE [QUESTION] [--limit N]"),
+        ([], "arguments: usage: CERTIFICATE [QUESTION] [--limit N]"),
         (["{cert}", "{cert}", "{cert}"], "arguments: usage"),
         (["{folder}"], "IsADirectoryError"),
         (["{folder}/absent"], "FileNotFoundError"),
@@ -132,7 +142,7 @@ def test_every_wrong_call_is_a_rejection(arguments, reason, saved, told):
 
 @pytest.mark.parametrize("error", [MemoryError(), RecursionError("deep"), KeyError("\x1b[2J")])
 def test_whatever_goes_wrong_inside_is_a_rejection(error, saved, told, monkeypatch):
-    monkeypatch.setattr(kernel, "check", lambda *_, **__: (_ for _ in ()).throw(error))
+    monkeypatch.setattr(kernel_claim, "check", lambda *_, **__: (_ for _ in ()).throw(error))
     status, text = told(saved)
     assert status == 20
     assert text.startswith(f"NOT VERIFIED  {type(error).__name__}")
@@ -143,7 +153,7 @@ def test_what_goes_wrong_in_the_description_is_a_rejection(saved, told, monkeypa
     def fails(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(kernel, "described", fails)
+    monkeypatch.setattr(kernel_claim, "described", fails)
     assert told(saved) == (20, "NOT VERIFIED  ZeroDivisionError: \n")
 
 
@@ -160,10 +170,10 @@ def test_nothing_is_verified_when_nobody_can_read_it(saved):
 def test_an_output_that_fails_is_a_rejection(saved, monkeypatch):
     with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123
         monkeypatch.setattr(sys, "stdout", full)
-        status = kernel.main([str(saved)])
+        status = main([str(saved)])
     assert status == 20
     monkeypatch.setattr(sys, "stdout", None)
-    assert kernel.main([str(saved)]) == 20
+    assert main([str(saved)]) == 20
 
 
 def test_a_full_disk_ends_with_the_status_of_a_rejection(saved):
@@ -201,7 +211,7 @@ def test_an_array_that_changes_the_question_is_told_with_its_value(tmp_path, tol
 
 def test_a_summary_of_an_array_is_its_own():
     for values, told in (([1.0, -2.5], "from -2.5 to 1.0"), ([3.0, 3.0], "all 3.0")):
-        assert kernel.summarized(kernel.Array((2,), array("d", values))) == told
+        assert summarized(Array((2,), array("d", values))) == told
 
 
 # --- the file ----------------------------------------------------------------------------
@@ -230,19 +240,19 @@ def recoded(blob, encoding):
 def test_a_header_in_another_encoding_is_rejected(encoding, saved, tmp_path):
     path = tmp_path / "x.cert"
     path.write_bytes(recoded(saved.read_bytes(), "utf-8"))
-    assert kernel.read(path).claim["verdict"] == "RANK_LIMITED"
+    assert read(path).claim["verdict"] == "RANK_LIMITED"
     path.write_bytes(recoded(saved.read_bytes(), encoding))
-    assert rejection(kernel.read, path) == ("file.header", "json")
+    assert rejection(read, path) == ("file.header", "json")
 
 
 def test_a_digest_holds_the_type_of_the_numbers():
     """Eight bytes are a float or an integer, and 0.0 and 0 are the same bytes."""
-    digests = {kernel.digest(kernel.Array((2,), array(t, [0, 0]))) for t in "dq"}
-    digests.add(kernel.digest(kernel.Array((2,), array("f", [0, 0]))))
+    digests = {digest(Array((2,), array(t, [0, 0]))) for t in "dq"}
+    digests.add(digest(Array((2,), array("f", [0, 0]))))
     assert len(digests) == 3
-    same = kernel.Array((2,), array("l", [0, 0]))
-    assert kernel.digest(same) == kernel.digest(kernel.Array((2,), array("q", [0, 0])))
-    found = rejection(kernel.digest, kernel.Array((1,), array("i", [0])))
+    same = Array((2,), array("l", [0, 0]))
+    assert digest(same) == digest(Array((2,), array("q", [0, 0])))
+    found = rejection(digest, Array((1,), array("i", [0])))
     assert found == ("array", "dtype")
 
 
@@ -261,27 +271,27 @@ def test_another_format_is_refused_by_its_version(version, tmp_path):
     assert rejection(prove, cert, statement=said) == ("statement.format", "version")
     path = sealed(cert, tmp_path / "x.cert", statement=said)
     with pytest.raises(RejectedError, match="is not certify/3, the only format this kernel reads"):
-        kernel.read(path)
+        read(path)
 
 
 def test_a_statement_of_no_format_is_rejected():
-    assert rejection(kernel.known_format, {}) == ("statement.format", "missing")
+    assert rejection(known_format, {}) == ("statement.format", "missing")
 
 
 def test_what_no_reader_reads_is_no_part_of_a_file(tmp_path):
     cert = certificate("plain/best")
     path = sealed(cert, tmp_path / "x.cert", note="certified for any data")
-    assert rejection(kernel.read, path) == ("file.metadata", "fields")
+    assert rejection(read, path) == ("file.metadata", "fields")
     entry = {"dtype": "F64", "shape": [0], "data_offsets": [0, 0], "strides": [1]}
-    assert rejection(kernel.layout, {"a": entry}, 0) == ("file.a", "header")
+    assert rejection(layout, {"a": entry}, 0) == ("file.a", "header")
 
 
 def test_a_proof_nested_too_deeply_is_rejected(tmp_path):
     cert, deep = certificate("plain/best"), {}
-    for _ in range(kernel.DEPTH):
+    for _ in range(DEPTH):
         deep = {"each": [deep]}
     path = sealed(cert, tmp_path / "x.cert", proof=cert.proof | {"note": deep})
-    assert rejection(kernel.read, path) == ("file.metadata", "json")
+    assert rejection(read, path) == ("file.metadata", "json")
 
 
 # --- null, true and their like -----------------------------------------------------------
@@ -343,8 +353,8 @@ def test_true_is_no_place_of_a_correction():
     "text", ["1_0", "0x10", " 1", "+1", "1/-2", "--1", "1/0", "1/", "", "A", 1]
 )
 def test_a_rational_is_written_in_one_way(text):
-    assert rejection(kernel.rational, text, "shift") == ("shift", "number")
-    assert kernel.rational("-1a/4", "shift") == kernel.Fraction(-26, 4)
+    assert rejection(rational, text, "shift") == ("shift", "number")
+    assert rational("-1a/4", "shift") == Fraction(-26, 4)
 
 
 @pytest.mark.parametrize(
@@ -361,15 +371,15 @@ def test_a_rational_is_written_in_one_way(text):
     ],
 )
 def test_questions_are_the_same_as_json_only(theirs, ours):
-    kernel.same_question(theirs, theirs)
-    assert rejection(kernel.same_question, theirs, ours)[1] == "question"
+    same_question(theirs, theirs)
+    assert rejection(same_question, theirs, ours)[1] == "question"
 
 
 def test_the_switches_are_booleans_and_nothing_else():
     atom = {"kind": "cp", "norms": ["l2"] * 3, "symmetric": 1, "form": "product"}
-    at = kernel.Pattern(2, 4, dims=(2, 2, 2))
-    assert rejection(kernel.stated_modes, atom, at) == ("statement.atom.symmetric", "unknown")
-    assert kernel.stated_modes(atom | {"symmetric": True}, at).symmetric
+    at = Pattern(2, 4, dims=(2, 2, 2))
+    assert rejection(stated_modes, atom, at) == ("statement.atom.symmetric", "unknown")
+    assert stated_modes(atom | {"symmetric": True}, at).symmetric
 
 
 # --- against ourselves -------------------------------------------------------------------
@@ -404,7 +414,7 @@ def test_no_strange_value_anywhere_proves_anything_false(name, part):
             told = changed(getattr(cert, part), path, value)
             try:
                 if part == "statement":
-                    kernel.same_question(told, cert.statement)
+                    same_question(told, cert.statement)
                 found = prove(cert, **{part: told})
             except (RejectedError, ArithmeticError, LookupError, TypeError, ValueError):
                 continue

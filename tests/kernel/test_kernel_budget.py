@@ -15,7 +15,20 @@ from certify.atoms import RankOne
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.cli import main
-from certify.kernel import verify as kernel
+from certify.kernel import claim
+from certify.kernel.arithmetic import Arithmetic, Extent, Line, Pairs, Place
+from certify.kernel.arrays import Array, filled, width
+from certify.kernel.budget import FLOOR, HELD, LINE, MADE, PER_BYTE, Budget
+from certify.kernel.claim import REJECTED
+from certify.kernel.exact import Exact, Grid
+from certify.kernel.file import read
+from certify.kernel.graphs import Graph
+from certify.kernel.metered import Metered
+from certify.kernel.norms import plain
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.tree import parts_of, paths_of
+from certify.kernel.spaces import Deep, Network
+from certify.kernel.verdict import EXITS, allowance
 from certify.losses import Squared
 from certify.pipeline.certificate.file import Certificate
 from certify.pipeline.certificate.leaf_factors import leaf_factors
@@ -24,13 +37,13 @@ from tests.bombs import BOMBS, alone, built
 from tests.question_files import inside, write
 
 SECONDS, MEMORY = 2.0, 300e6
-TIERS = {"exact": kernel.Exact, "flint": Flint, "rounded": Rounded}
+TIERS = {"exact": Exact, "flint": Flint, "rounded": Rounded}
 
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_refused_at_once_with_what_it_would_need(name, tmp_path):
     status, told, errors, seconds, size = alone(built(name, tmp_path))
-    assert (status, errors) == (kernel.REJECTED, "")
+    assert (status, errors) == (REJECTED, "")
     assert told.startswith("NOT VERIFIED  budget: limit: ")
     assert told.count("\n") == 1
     needed = int(told.partition("--limit ")[2].partition(" ")[0])
@@ -43,9 +56,9 @@ def test_a_bomb_is_refused_at_once_with_what_it_would_need(name, tmp_path):
 @pytest.mark.parametrize("tier", ["flint", "rounded"])
 @pytest.mark.parametrize("name", BOMBS)
 def test_every_arithmetic_has_the_same_budget(name, tier, tmp_path):
-    file = kernel.read(built(name, tmp_path))
+    file = read(built(name, tmp_path))
     with pytest.raises(RejectedError) as caught:
-        kernel.check(file, file.given, TIERS[tier]())
+        claim.check(file, file.given, TIERS[tier]())
     assert (caught.value.where, caught.value.code) == ("budget", "limit")
 
 
@@ -65,10 +78,10 @@ def test_a_reader_sets_the_limit(asked, tier, tmp_path):
     with pytest.raises(RejectedError, match="6 rows and 4 columns: 10266 units"):
         verify(cert, problem, factors, tier=tier, limit=10_000)
     cert.save(tmp_path / "x.cert")
-    file = kernel.read(tmp_path / "x.cert")
+    file = read(tmp_path / "x.cert")
     for limit in (10**3, 10**4, 10**5):
         try:
-            kernel.check(file, file.given, TIERS[tier](), limit=limit)
+            claim.check(file, file.given, TIERS[tier](), limit=limit)
         except RejectedError as error:
             assert error.where == "budget"  # noqa: PT017  each limit ends somewhere else
 
@@ -76,15 +89,15 @@ def test_a_reader_sets_the_limit(asked, tier, tmp_path):
 def test_the_limit_that_is_named_is_the_one_to_give(asked, tmp_path, capsys):
     asked[2].save(tmp_path / "x.cert")
     path, limit, steps = str(tmp_path / "x.cert"), 0, 0
-    while (status := kernel.main([path, "--limit", str(limit)])) == kernel.REJECTED:
+    while (status := claim.main([path, "--limit", str(limit)])) == REJECTED:
         told = capsys.readouterr().out
         named = int(told.partition("--limit ")[2].partition(" ")[0])
         assert named > limit
         limit, steps = named, steps + 1
-    assert status == kernel.EXITS[asked[2].verdict]
+    assert status == EXITS[asked[2].verdict]
     assert steps > 3
-    assert kernel.main(["--limit", str(limit - 1), path]) == kernel.REJECTED
-    assert limit < kernel.FLOOR / 100
+    assert claim.main(["--limit", str(limit - 1), path]) == REJECTED
+    assert limit < FLOOR / 100
 
 
 def test_the_command_takes_a_limit(tmp_path, capsys):
@@ -104,40 +117,38 @@ def test_a_bomb_is_not_explained(tmp_path, capsys):
 
 
 def test_a_limit_is_a_sum_and_a_size():
-    budget = kernel.Budget(1000)
+    budget = Budget(1000)
     budget.spend(900, "a")
     budget.afford(100, "b")
     budget.spend(100, "c")
     with pytest.raises(RejectedError, match="d: 1001 units of work or more"):
         budget.spend(1, "d")
     with pytest.raises(RejectedError):
-        kernel.Budget(1000).hold(1000 // kernel.HELD + 1, "too many at a time")
-    kernel.Budget(1000).hold(1000 // kernel.HELD, "as many as there may be")
+        Budget(1000).hold(1000 // HELD + 1, "too many at a time")
+    Budget(1000).hold(1000 // HELD, "as many as there may be")
     with pytest.raises(RejectedError):
-        kernel.Budget(1000).hold(1000 // kernel.HELD, "as many, and longer", 256)
-    kernel.Budget().hold(10**30, "without end")
+        Budget(1000).hold(1000 // HELD, "as many, and longer", 256)
+    Budget().hold(10**30, "without end")
 
 
 def test_an_allowance_grows_with_the_file():
-    none = kernel.allowance({}, {}, [])
-    more = kernel.allowance({}, {"a": "b" * 100}, [kernel.filled((10, 10), 0.0)])
-    assert none >= kernel.FLOOR
-    assert more - none == kernel.PER_BYTE * (100 + len('"a": ""') + 800)
+    none = allowance({}, {}, [])
+    more = allowance({}, {"a": "b" * 100}, [filled((10, 10), 0.0)])
+    assert none >= FLOOR
+    assert more - none == PER_BYTE * (100 + len('"a": ""') + 800)
 
 
 # --- the price list ----------------------------------------------------------------------
 
-AT, LISTED = kernel.Pattern(2, 2), kernel.Pattern(2, 2, array("q", [0, 1]), array("q", [0, 1]))
-CUBE = kernel.Pattern(2, 4, dims=(2, 2, 2))
-ONES = kernel.filled((2, 2), 1.0)
-COLUMN = kernel.filled((2, 1), 1.0)
-LAYER = kernel.Network(
-    AT, ONES, range(2), Fraction(0), kernel.plain("l2", 2), kernel.plain("l2", 2)
-)
-LAYERS = kernel.Deep(AT, ONES, (2, 1, 2), Fraction(0))
-ENDS = kernel.Graph(2, (0, 1), None, (0, 0), Fraction(2))
-MAX = kernel.Line(0, "max", positive=False, signs=(1,))
-PAIRS = kernel.Pairs([0], [1])
+AT, LISTED = Pattern(2, 2), Pattern(2, 2, array("q", [0, 1]), array("q", [0, 1]))
+CUBE = Pattern(2, 4, dims=(2, 2, 2))
+ONES = filled((2, 2), 1.0)
+COLUMN = filled((2, 1), 1.0)
+LAYER = Network(AT, ONES, range(2), Fraction(0), plain("l2", 2), plain("l2", 2))
+LAYERS = Deep(AT, ONES, (2, 1, 2), Fraction(0))
+ENDS = Graph(2, (0, 1), None, (0, 0), Fraction(2))
+MAX = Line(0, "max", positive=False, signs=(1,))
+PAIRS = Pairs([0], [1])
 OPERATIONS = {
     "load": lambda ar, _: ar.load(ONES),
     "product": lambda ar, _: ar.product(COLUMN, COLUMN, AT),
@@ -164,11 +175,11 @@ OPERATIONS = {
     "unfold": lambda ar, x: ar.unfold(x, AT, (1, 0), 2),
     "permuted": lambda ar, x: ar.permuted(x, AT),
     "fixed": lambda ar, x: ar.fixed(x, AT, (0, 1), -1),
-    "placed": lambda ar, _: ar.placed(kernel.filled((1,), 1.0), PAIRS, 2),
-    "kronecker": lambda ar, _: ar.kronecker(matrix(ar), matrix(ar), kernel.Place(0, (2, 2), 0, 4)),
+    "placed": lambda ar, _: ar.placed(filled((1,), 1.0), PAIRS, 2),
+    "kronecker": lambda ar, _: ar.kronecker(matrix(ar), matrix(ar), Place(0, (2, 2), 0, 4)),
     "gram": lambda ar, x: ar.gram(x, 0, AT),
     "top": lambda ar, _: ar.top(matrix(ar), Fraction(8), None),
-    "top with a factor": lambda ar, _: ar.top(matrix(ar), Fraction(8), kernel.filled((3,), 1.0)),
+    "top with a factor": lambda ar, _: ar.top(matrix(ar), Fraction(8), filled((3,), 1.0)),
 }
 
 
@@ -177,16 +188,16 @@ def matrix(ar):
 
 
 def unpaid(ar):
-    return ar.by if isinstance(ar, kernel.Metered) else ar
+    return ar.by if isinstance(ar, Metered) else ar
 
 
 @pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_each_operation_is_paid_for_before_it_is_done(name, tier, monkeypatch):
     ar, run = TIERS[tier](), OPERATIONS[name]
-    x = ar.load(kernel.filled((4,), 1.0))
-    budget = kernel.Budget()
-    found = run(kernel.Metered(ar, budget), x)
+    x = ar.load(filled((4,), 1.0))
+    budget = Budget()
+    found = run(Metered(ar, budget), x)
     assert repr(found) == repr(run(ar, x))
     assert budget.spent >= 4
 
@@ -197,19 +208,19 @@ def test_each_operation_is_paid_for_before_it_is_done(name, tier, monkeypatch):
     monkeypatch.setattr("tests.kernel.test_kernel_budget.matrix", lambda _: held)
     monkeypatch.setattr(type(ar), name.split()[0], done)
     with pytest.raises(RejectedError, match="budget: limit"):
-        run(kernel.Metered(ar, kernel.Budget(budget.spent - 1)), x)
+        run(Metered(ar, Budget(budget.spent - 1)), x)
 
 
 def test_no_operation_is_without_a_price():
     known = {name.split()[0] for name in OPERATIONS} | {"measure"}
-    assert known == kernel.Arithmetic.__abstractmethods__
+    assert known == Arithmetic.__abstractmethods__
 
 
 def test_longer_integers_cost_more():
     def cost(values):
-        budget, ar = kernel.Budget(), kernel.Exact()
-        x = ar.load(kernel.Array((2, 2), array("d", values)))
-        kernel.Metered(ar, budget).multiply(x, x)
+        budget, ar = Budget(), Exact()
+        x = ar.load(Array((2, 2), array("d", values)))
+        Metered(ar, budget).multiply(x, x)
         return budget.spent
 
     assert cost([1.0, 2.0**1000, 2.0**-1000, 1.0]) > 20 * cost([1.0, 2.0, 3.0, 4.0])
@@ -225,11 +236,11 @@ class Shape:
         self.shape = shape
 
 
-class Priced(kernel.Exact):
+class Priced(Exact):
     """Exact arithmetic that makes nothing: it returns shapes."""
 
     def measure(self, x):
-        return kernel.Extent(x.shape, 60, -53)
+        return Extent(x.shape, 60, -53)
 
     def multiply(self, a, b):
         return Shape(a.shape[0], b.shape[0])
@@ -246,11 +257,11 @@ class Priced(kernel.Exact):
 
 def spectral(at, *, factor):
     """Return the units of a Gram matrix and the bound of its eigenvalues."""
-    budget = kernel.Budget()
-    ar = kernel.Metered(Priced(), budget)
+    budget = Budget()
+    ar = Metered(Priced(), budget)
     axis = int(at.n <= at.m)
     g, _ = ar.gram(Shape(at.size), axis, at)
-    ar.top(g, Fraction(1), kernel.filled((1,), 1.0) if factor else None)
+    ar.top(g, Fraction(1), filled((1,), 1.0) if factor else None)
     return budget.spent
 
 
@@ -261,14 +272,14 @@ def places(m, n, count, seed=0):
         np.minimum(d * rng.random(2 * count) ** 2, d - 1).astype(np.int64) for d in (m, n)
     )
     codes = np.unique(rows * n + cols)[:count] if count < m * n else np.arange(m * n)
-    return kernel.Pattern(m, n, array("q", codes // n), array("q", codes % n))
+    return Pattern(m, n, array("q", codes // n), array("q", codes % n))
 
 
 @pytest.mark.parametrize(
     ("at", "slices"),
     [
-        (kernel.Pattern(4000, 4000), 10),
-        (kernel.Pattern(30_000, 2000), 10),
+        (Pattern(4000, 4000), 10),
+        (Pattern(30_000, 2000), 10),
         (places(6040, 3706, 1_000_000), 20),
         (places(6040, 3706, 100_000), 5),
         (places(6040, 3706, 20_000), 1),
@@ -280,13 +291,13 @@ def places(m, n, count, seed=0):
 def test_an_honest_matrix_of_any_size_is_far_from_its_limit(at, slices):
     """The file holds the data, the dual point, places and factors, and may leave L out."""
     numbers = at.size * (2 if at.rows is None else 4) + (at.m + at.n) * slices
-    lines = kernel.LINE * (at.m + at.n)
+    lines = LINE * (at.m + at.n)
     for factor in (False, True):
         side = min(at.m, at.n)
         size = 8 * (numbers + factor * side * (side + 1) // 2)
-        allowed = kernel.FLOOR + kernel.PER_BYTE * size
+        allowed = FLOOR + PER_BYTE * size
         assert lines + spectral(at, factor=factor) < allowed / 2
-        assert kernel.HELD * side * side < allowed / 2
+        assert HELD * side * side < allowed / 2
 
 
 @pytest.mark.parametrize("leaves", [1, 50, 800])
@@ -296,9 +307,9 @@ def test_an_honest_tree_of_any_size_is_far_from_its_limit(leaves, side):
     k = 2 * side
     for held in (k, k * (k + 1)):
         size = 8 * (2 * side * side + leaves * held) + 60 * leaves
-        work = leaves * k * k * (6 * kernel.MADE + (k >> 10))
+        work = leaves * k * k * (6 * MADE + (k >> 10))
         work += leaves * 2 * k**3 if held > k else 0
-        assert work < (kernel.FLOOR + kernel.PER_BYTE * size) / 2
+        assert work < (FLOOR + PER_BYTE * size) / 2
 
 
 # --- the pieces --------------------------------------------------------------------------
@@ -309,13 +320,13 @@ def test_a_gram_matrix_by_pairs_is_the_whole_one(data):
     m, n = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 6))
     codes = sorted(data.draw(st.sets(st.integers(0, m * n - 1), min_size=1)))
     rows, cols = (array("q", [f(c, n) for c in codes]) for f in (int.__floordiv__, int.__mod__))
-    at = kernel.Pattern(m, n, rows, cols)
+    at = Pattern(m, n, rows, cols)
     values = data.draw(st.lists(st.integers(-5, 5), min_size=len(codes), max_size=len(codes)))
-    ar, x = kernel.Exact(), kernel.Grid(values, -1, (len(codes),))
+    ar, x = Exact(), Grid(values, -1, (len(codes),))
     dense = np.zeros((m, n))
     dense[list(rows), list(cols)] = values
     for axis, wanted in ((0, dense @ dense.T), (1, dense.T @ dense)):
-        assert ar._thin_gram(x, axis, at) == kernel.Grid(
+        assert ar._thin_gram(x, axis, at) == Grid(
             [int(v) for v in wanted.reshape(-1)], -2, wanted.shape
         )
         assert ar.gram(x, axis, at)[0].ints == ar._thin_gram(x, axis, at).ints
@@ -326,14 +337,14 @@ def test_a_gram_matrix_by_pairs_is_the_whole_one(data):
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), max_size=8))
 def test_the_width_of_an_array_bounds_its_integers(values):
-    a = kernel.Array((len(values),), array("d", values))
-    assert kernel.Exact().load(a).bits <= kernel.width(a)
+    a = Array((len(values),), array("d", values))
+    assert Exact().load(a).bits <= width(a)
 
 
 @given(st.integers(), st.integers(), st.integers(-50, 50), st.integers(-50, 50))
 def test_a_sum_has_no_more_bits_than_its_terms_say(p, q, d, e):
-    x, y = kernel.Grid([p], d, (1,)), kernel.Grid([q], e, (1,))
-    ar = kernel.Exact()
+    x, y = Grid([p], d, (1,)), Grid([q], e, (1,))
+    ar = Exact()
     bound = ar.measure(x).joined(ar.measure(y))
     assert ar.add(x, y).bits <= bound
     assert ar.subtract(x, y).bits <= bound
@@ -341,13 +352,13 @@ def test_a_sum_has_no_more_bits_than_its_terms_say(p, q, d, e):
 
 def test_depths_are_counted_from_the_root():
     nodes = [{"plus": 1, "minus": 2}, {"each": [3, "x"]}, {"signs": [4]}, {"leaf": 0}, 7]
-    assert kernel.paths_of(nodes) == 0 + 1 + 1 + 2 + 2
-    assert kernel.parts_of(nodes) == 1
-    assert kernel.parts_of("leaf") == 0
+    assert paths_of(nodes) == 0 + 1 + 1 + 2 + 2
+    assert parts_of(nodes) == 1
+    assert parts_of("leaf") == 0
 
 
 def test_factors_of_leaves_are_made_within_the_budget(tmp_path):
-    file = kernel.read(built("products with nine copies", tmp_path))
+    file = read(built("products with nine copies", tmp_path))
     asked = Certificate(file.statement, file.given, file.claim, file.proof, file.witness)
     assert leaf_factors(asked, file.proof["polar"], file.witness, limit=10**6) == {}
 

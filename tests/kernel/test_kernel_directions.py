@@ -1,6 +1,7 @@
 """Roundings are outward where a single unit decides, and radii count against the claim."""
 
 from array import array
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 
@@ -8,12 +9,23 @@ import numpy as np
 import pytest
 
 from certify.base.rigor.rounded import Ball, Rounded
-from certify.kernel import verify as kernel
-from certify.kernel.verify import Array, Exact, Fan, Pattern
+from certify.kernel import exp_log
+from certify.kernel.arrays import Array, Arrays, filled
+from certify.kernel.errors import RejectedError
+from certify.kernel.exact import Exact
+from certify.kernel.exp_log import REACH, exp_at, log_at, softplus_at, xlogx
+from certify.kernel.losses.base import least_at_zero, squared_over
+from certify.kernel.losses.residuals import Absolute
+from certify.kernel.norms import Norm
+from certify.kernel.offsets import Offset
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.fixed_rank import Fan, centred, fixed_rank, tail
+from certify.kernel.scalars import Bound, power, root
+from certify.kernel.spaces import Modes, Pair
 from tests.kernel.test_corrections import asked_of
 from tests.references import NEAR, mp, rational
 
-ONE = kernel.ONE
+ONE = exp_log.ONE
 
 
 def truth(x):
@@ -34,13 +46,13 @@ SOFT = (
 
 @pytest.mark.parametrize(("m", "e"), LOGS)
 def test_a_logarithm_is_enclosed_to_the_unit(m, e):
-    low, high = kernel.log_at(m, e)
+    low, high = log_at(m, e)
     assert low <= truth(mp.log(m) + e * mp.log(2)) <= high
 
 
 @pytest.mark.parametrize("x", [*SOFT, 0, ONE, -ONE, -100 * ONE, -3 * 10**4 * ONE])
 def test_a_softplus_is_enclosed_to_the_unit(x):
-    low, high = kernel.softplus_at(x)
+    low, high = softplus_at(x)
     assert low <= truth(mp.log1p(mp.exp(mp.mpf(x) / ONE))) <= high
 
 
@@ -48,27 +60,27 @@ def test_enclosures_of_many_arguments_hold_to_the_unit():
     rng = np.random.default_rng(2)
     for _ in range(200):
         x = int(rng.integers(-(2**62), 2**62)) * ONE // 2**58 + int(rng.integers(2**62))
-        low, high, k = kernel.exp_at(x)
+        low, high, k = exp_at(x)
         true = mp.exp(mp.mpf(x) / ONE) * ONE / mp.mpf(2) ** k
         assert low <= rational(true) <= high
         m = int(rng.integers(1, 2**62)) ** 2
-        low, high = kernel.log_at(m, 0)
+        low, high = log_at(m, 0)
         assert low <= truth(mp.log(m)) <= high
-        low, high = kernel.xlogx(m)
+        low, high = xlogx(m)
         assert low <= truth(m * mp.log(m)) <= high
 
 
 def test_below_the_reach_of_exp_it_is_positive_and_less_than_a_unit():
-    low, high, k = kernel.exp_at(-kernel.REACH * ONE - 1)
-    assert low == 0 < high * kernel.power(k) <= 1
+    low, high, k = exp_at(-REACH * ONE - 1)
+    assert low == 0 < high * power(k) <= 1
 
 
 @pytest.mark.parametrize("x", [Fraction(2), Fraction(3, 7), Fraction(4), Fraction(1, 9)])
 @pytest.mark.parametrize("bits", [4, 5, 128])
 def test_a_root_is_enclosed_and_exact_where_it_can_be(x, bits):
-    ends = kernel.root(x, bits)
+    ends = root(x, bits)
     assert ends.lo**2 <= x <= ends.hi**2
-    assert ends.hi - ends.lo <= ends.hi * kernel.power(1 - bits)
+    assert ends.hi - ends.lo <= ends.hi * power(1 - bits)
     assert (ends.lo == ends.hi) or x != 4
 
 
@@ -76,20 +88,20 @@ def test_a_root_is_enclosed_and_exact_where_it_can_be(x, bits):
 def test_squares_over_weights_are_bounded_from_above(k):
     w, c = [1, 2, -7, 5], [3, 1, 9, 7]
     true = sum(Fraction(v * v, k * x) for v, x in zip(w, c, strict=True))
-    found = kernel.squared_over(w, c, k)
+    found = squared_over(w, c, k)
     assert true <= found <= true + Fraction(len(w), ONE)
     weights = Array((4,), array("d", map(float, c)))
     ends = Exact().squares_over(Exact().load(Array((4,), array("d", map(float, w)))), weights)
     exact = sum(Fraction(v * v, x) for v, x in zip(w, c, strict=True))
     assert ends.lo <= exact <= ends.hi
-    assert ends.hi - ends.lo <= 4 * kernel.power(-192)
+    assert ends.hi - ends.lo <= 4 * power(-192)
 
 
 @pytest.mark.parametrize("ends", [(-3, -1), (-2, 5), (-5, 2), (0, 0), (1, 4)])
 @pytest.mark.parametrize("f", [abs, lambda r: r * r, lambda r: max(r, 0), lambda r: max(-r, 0)])
 def test_a_loss_on_an_interval_has_its_least_and_largest_value(ends, f):
     values = [f(r) for r in range(ends[0], ends[1] + 1)]
-    assert kernel.least_at_zero(f, ends) == (min(values), max(values))
+    assert least_at_zero(f, ends) == (min(values), max(values))
 
 
 # --- the rank claim: a ball counts by its worst member ----------------------------------------
@@ -136,13 +148,13 @@ def test_a_ball_without_its_means_is_as_small_as_its_smallest_member(middle, kin
     M = np.array(middle, dtype=float)
     held = fan(*M.shape, kinds)
     left = without_means(fractions(M), kinds)
-    found = kernel.centred(Rounded(), held, Ball(M, RAD))
-    size = kernel.root(squared(left)).hi
+    found = centred(Rounded(), held, Ball(M, RAD))
+    size = root(squared(left)).hi
     shrunk = fractions(M) - (left * (RAD / size) if size else left)
     for member in (fractions(M), shrunk):
         assert squared(member - fractions(M)) <= RAD**2
         assert found <= squared(without_means(member, kinds))
-    assert found >= -10 * RAD * kernel.root(squared(fractions(M))).hi  # a bound, not nothing
+    assert found >= -10 * RAD * root(squared(fractions(M))).hi  # a bound, not nothing
 
 
 @pytest.mark.parametrize("kinds", KINDS)
@@ -151,8 +163,8 @@ def test_what_is_left_of_exact_data_is_exact(middle, kinds):
     M = np.array(middle, dtype=float)
     grid = Exact().load(Array((M.size,), array("d", M.reshape(-1))))
     true = squared(without_means(fractions(M), kinds))
-    assert kernel.centred(Exact(), fan(*M.shape, kinds), grid) == true
-    assert kernel.tail(Exact(), fan(*M.shape, kinds), grid) == true
+    assert centred(Exact(), fan(*M.shape, kinds), grid) == true
+    assert tail(Exact(), fan(*M.shape, kinds), grid) == true
 
 
 @pytest.mark.parametrize("rank", [0, 1, 2, 3])
@@ -180,7 +192,7 @@ def test_the_tail_of_a_matrix_is_the_sum_of_its_small_squared_singular_values(ti
                 Array(K.shape, array("d", K.reshape(-1))),
                 Array((size * (size + 1) // 2,), array("d", L[np.tril_indices(size)])),
             )
-            found = kernel.tail(ar, held, ar.load(Array((m * n,), array("d", M.reshape(-1)))))
+            found = tail(ar, held, ar.load(Array((m * n,), array("d", M.reshape(-1)))))
             assert small - Fraction(slack) <= found <= small + near
 
 
@@ -189,32 +201,32 @@ def test_covariates_fit_as_many_ranks_as_they_have_columns(design):
     # diag(2, 1) is a slice (0, 1)(0, 1)^T beside a covariate (1, 0) times (2, 0): it costs nothing
     a = Array((2, len(design[0])), array("d", [x for row in design for x in row]))
     ends = [Array((2, 1), array("d", [0.0, 1.0]))] * 2
-    pair = kernel.Pair(Pattern(2, 2), kernel.Norm("l2", 2), kernel.Norm("l2", 2))
-    bare = asked_of(pair, [2.0, 0.0, 0.0, 1.0], ends, [kernel.Offset("linear", Fraction(0), a)])
-    asked = kernel.replace(bare, claim="rank", lam=Fraction(0))
-    witness = {"K": Array((2, 0), array("d")), "mu.q0": kernel.filled((a.shape[1], 2), 0.0)}
+    pair = Pair(Pattern(2, 2), Norm("l2", 2), Norm("l2", 2))
+    bare = asked_of(pair, [2.0, 0.0, 0.0, 1.0], ends, [Offset("linear", Fraction(0), a)])
+    asked = replace(bare, claim="rank", lam=Fraction(0))
+    witness = {"K": Array((2, 0), array("d")), "mu.q0": filled((a.shape[1], 2), 0.0)}
     proof = {"ky_fan": {"axis": 0, "shift": "4"}}
-    found = kernel.fixed_rank(Exact(), asked, proof, kernel.Arrays(witness, "proof"))
-    assert found == kernel.Bound(Fraction(0), ("ky_fan",))
-    free = kernel.replace(asked, offsets=())  # of rank one alone, half the least square is left
+    found = fixed_rank(Exact(), asked, proof, Arrays(witness, "proof"))
+    assert found == Bound(Fraction(0), ("ky_fan",))
+    free = replace(asked, offsets=())  # of rank one alone, half the least square is left
     alone = {"K": witness["K"]}
-    found = kernel.fixed_rank(Exact(), free, proof, kernel.Arrays(alone, "proof"))
+    found = fixed_rank(Exact(), free, proof, Arrays(alone, "proof"))
     assert found.value == Fraction(1, 2)
 
 
 @pytest.mark.parametrize("held", ["K", "blocks"])
 @pytest.mark.parametrize("what", ["statement.loss", "statement.atom"])
 def test_a_rank_bound_is_of_least_squares_and_of_matrices_only(held, what):
-    l2, at = kernel.Norm("l2", 1), Pattern(1, 1, dims=(1, 1, 1))
+    l2, at = Norm("l2", 1), Pattern(1, 1, dims=(1, 1, 1))
     tensor = what == "statement.atom"
-    pair = kernel.Modes(at, (l2,) * 3) if tensor else kernel.Pair(Pattern(1, 1), l2, l2)
+    pair = Modes(at, (l2,) * 3) if tensor else Pair(Pattern(1, 1), l2, l2)
     bare = asked_of(pair, [2.0], [Array((1, 0), array("d"))] * len(pair.norms))
-    loss = bare.loss if tensor else kernel.Absolute()
-    asked = kernel.replace(bare, claim="rank", lam=Fraction(0), loss=loss)
+    loss = bare.loss if tensor else Absolute()
+    asked = replace(bare, claim="rank", lam=Fraction(0), loss=loss)
     K = {"K": Array((1, 0), array("d"))} if held == "K" else {}
     proof = {"ky_fan": {"axis": 0, "shift": "4"}} if held == "K" else {"blocks": []}
-    with pytest.raises(kernel.RejectedError) as error:
-        kernel.fixed_rank(Exact(), asked, proof, kernel.Arrays(K, "proof"))
+    with pytest.raises(RejectedError) as error:
+        fixed_rank(Exact(), asked, proof, Arrays(K, "proof"))
     assert (error.value.where, error.value.code) == (what, "scope")
-    trivial = kernel.fixed_rank(Exact(), asked, {}, kernel.Arrays({}, "proof"))
-    assert trivial == kernel.Bound(Fraction(0), ("trivial",))
+    trivial = fixed_rank(Exact(), asked, {}, Arrays({}, "proof"))
+    assert trivial == Bound(Fraction(0), ("trivial",))

@@ -7,8 +7,16 @@ from itertools import product
 import numpy as np
 import pytest
 
-from certify.kernel import verify as kernel
-from certify.kernel.verify import Array, Arrays, Exact, Leaf, Norm, Pair, Pattern
+from certify.kernel.arrays import Array, Arrays
+from certify.kernel.errors import RejectedError
+from certify.kernel.exact import Exact
+from certify.kernel.norms import Norm
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.conic import narrowed, unmixed
+from certify.kernel.rules.conic_leaf import Leaf, largest_entries, nonnegative_part
+from certify.kernel.rules.spectral import rescaled
+from certify.kernel.scalars import power
+from certify.kernel.spaces import Pair
 
 EXACT = Exact()
 M, N = 2, 2
@@ -21,7 +29,7 @@ def numbers(values, *shape):
 
 
 def dense(grid):
-    unit = kernel.power(grid.exp)
+    unit = power(grid.exp)
     return np.array([x * unit for x in grid.ints], dtype=object).reshape(grid.shape)
 
 
@@ -47,7 +55,7 @@ def test_multipliers_are_a_form_in_sizes_and_cuts(left, right, cuts):
     given = Arrays({"N0": numbers(packed(q))}, "proof")
     hat = EXACT.load(numbers(np.zeros(16), 4, 4))
     whole = (hat, numbers(rows.astype(float), 2, 4))
-    added = dense(kernel.nonnegative_part(EXACT, pair, whole, ("N0", leaf), given))
+    added = dense(nonnegative_part(EXACT, pair, whole, ("N0", leaf), given))
     held = np.zeros((q, q), dtype=object)
     held[np.tril_indices(q)] = packed(q)
     held = held + held.T - np.diag(np.diag(held))
@@ -63,8 +71,8 @@ def test_a_negative_multiplier_is_refused():
     pair, hat = pair_of("+", "-"), EXACT.load(numbers(np.zeros(16), 4, 4))
     leaf = Leaf((), tuple((i, 1) for i in range(4)))
     given = Arrays({"N0": numbers([-1.0] + [0.0] * 9)}, "proof")
-    with pytest.raises(kernel.RejectedError) as error:
-        kernel.nonnegative_part(EXACT, pair, (hat, numbers([], 0, 4)), ("N0", leaf), given)
+    with pytest.raises(RejectedError) as error:
+        nonnegative_part(EXACT, pair, (hat, numbers([], 0, 4)), ("N0", leaf), given)
     assert (error.value.where, error.value.code) == ("proof.N0", "sign")
 
 
@@ -92,7 +100,7 @@ def test_scales_cost_the_largest_scaled_ball(left, right):
     for sides in product([None, *SCALES], repeat=2):
         arrays = dict(zip(("scale.left", "scale.right"), sides, strict=True))
         given = Arrays({k: numbers(v) for k, v in arrays.items() if v}, "proof")
-        scaled, cost = kernel.rescaled(EXACT, pair, field, given)
+        scaled, cost = rescaled(EXACT, pair, field, given)
         s, t = (tuple(map(Fraction, x or (1, 1))) for x in sides)
         assert list(dense(scaled)) == [X[2 * i + j] * s[i] * t[j] for i in (0, 1) for j in (0, 1)]
         sizes = [
@@ -106,8 +114,8 @@ def test_scales_cost_the_largest_scaled_ball(left, right):
 def test_a_scale_that_is_not_positive_is_refused(wrong):
     pair, field = pair_of("*", "*"), EXACT.load(numbers([1, 2, 3, 5]))
     given = Arrays({"scale.right": numbers([1.0, wrong])}, "proof")
-    with pytest.raises(kernel.RejectedError) as error:
-        kernel.rescaled(EXACT, pair, field, given)
+    with pytest.raises(RejectedError) as error:
+        rescaled(EXACT, pair, field, given)
     assert (error.value.where, error.value.code) == ("proof.scale.right", "sign")
 
 
@@ -119,7 +127,7 @@ def test_a_coordinate_of_a_box_takes_the_ends_of_its_interval(sign):
     ends = {"*": {-1, 1}, "+": {0, 1}, "-": {-1, 0}, "0": {0}}[sign]
     n = Norm("linf", 2, f"*{sign}")
     for first in (0, 3):
-        found = kernel.unmixed(n, 1, first, box=True)
+        found = unmixed(n, 1, first, box=True)
         values = {
             sum(Fraction(x) * {first: s0, first + 2: s}[j] for j, x in found)
             for s0, s in product((1, -1), repeat=2)
@@ -141,7 +149,7 @@ def test_a_split_at_equal_signs_keeps_the_vertices_of_its_side(signs, ends):
     leaf = Leaf((), ((0, 1), (0, a), (2, 1), (2, b), (4, 1)))
     before = [z for z in product((1, -1), repeat=5) if agree(z, leaf)]
     for side in (1, -1):
-        after = kernel.narrowed(pair, leaf, ({"equal": ends}, side), (0, 0))
+        after = narrowed(pair, leaf, ({"equal": ends}, side), (0, 0))
         wanted = [z for z in before if z[ends[0]] == side * z[ends[1]]]
         assert [z for z in product((1, -1), repeat=5) if agree(z, after)] == wanted
 
@@ -149,6 +157,6 @@ def test_a_split_at_equal_signs_keeps_the_vertices_of_its_side(signs, ends):
 def test_a_block_counts_by_its_frobenius_norm_rounded_up():
     n = Norm("group", 3, outer="l1", data=array("q", [0, 1, 1]))
     full = [1, 2, 3, 2, 4, 5, 3, 5, 6]  # blocks: 1; (2, 3); (4, 5, 5, 6)
-    inside, across = kernel.largest_entries(n, [Fraction(0)] * 3, [float(x) for x in full])
+    inside, across = largest_entries(n, [Fraction(0)] * 3, [float(x) for x in full])
     assert 16 + 50 + 36 == 102 <= inside**2 <= 102 * (1 + Fraction(1, 2**60))
     assert 4 + 9 == 13 <= across**2 <= 13 * (1 + Fraction(1, 2**60))

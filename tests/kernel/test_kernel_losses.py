@@ -14,7 +14,32 @@ from certify import Problem, RejectedError, check, verify
 from certify.atoms import RankOne
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
+from certify.kernel import exp_log, values
+from certify.kernel.arrays import Array, Arrays, dyadic, filled
+from certify.kernel.dual import coarse, dual_point, dual_value, least_loss, loss_dual
+from certify.kernel.exact import Exact
+from certify.kernel.exp_log import (
+    DEEP,
+    GUARD,
+    LN2,
+    ONE,
+    REACH,
+    exp_at,
+    log_at,
+    raised,
+    shifted,
+    softplus_at,
+)
+from certify.kernel.losses import likelihoods
+from certify.kernel.losses import residuals as kernel_residuals
+from certify.kernel.losses.base import Grains, Spans, margins
+from certify.kernel.losses.margins import Hinge, SquaredHinge
+from certify.kernel.offsets import Offset
+from certify.kernel.rules.floor import floor
+from certify.kernel.scalars import ZERO, Enclosure, power
+from certify.kernel.statement import Point, loss_weights, question
+from certify.kernel.values import loss_value
+from certify.kernel.verdict import prove
 from certify.losses import (
     LOSSES,
     Absolute,
@@ -33,9 +58,9 @@ from tests.references import mp, number, rational
 from tests.strategies import arrays, dyadics, fields, losses, shapes
 
 each_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
-TIERS = pytest.mark.parametrize("tier", [kernel.Exact, Flint, Rounded])
+TIERS = pytest.mark.parametrize("tier", [Exact, Flint, Rounded])
 ENTRIES = RankOne("l1", "l1")
-UNIT = Fraction(1, kernel.ONE)
+UNIT = Fraction(1, ONE)
 SHARP = Fraction(1, 2**100)  # 28 bits above the unit of fixed-point numbers
 FINE = st.integers(-(2**140), 2**140) | st.integers(-(2**130), 2**130) | st.integers(-300, 300)
 
@@ -56,52 +81,52 @@ def arb(x, e=0):
 
 @given(FINE)
 def test_exp_encloses_mpmath_and_arb(x):
-    lo, hi, k = kernel.exp_at(x)
-    true = mp.exp(number(Fraction(x) * UNIT)) * mp.mpf(2) ** (kernel.FINE - k)
+    lo, hi, k = exp_at(x)
+    true = mp.exp(number(Fraction(x) * UNIT)) * mp.mpf(2) ** (exp_log.FINE - k)
     assert lo <= true <= hi
     assert hi - lo <= 3
-    ball = arb(x, -kernel.FINE).exp() * arb(1, kernel.FINE - k)
+    ball = arb(x, -exp_log.FINE).exp() * arb(1, exp_log.FINE - k)
     assert arb(lo) <= ball <= arb(hi)
 
 
 @given(st.integers(1, 2**400) | st.integers(1, 8), st.integers(-1100, 1100))
 def test_log_encloses_mpmath_and_arb(m, e):
-    lo, hi = kernel.log_at(m, e)
-    assert lo <= mp.log(number(Fraction(m) * kernel.power(e))) * kernel.ONE <= hi
+    lo, hi = log_at(m, e)
+    assert lo <= mp.log(number(Fraction(m) * power(e))) * ONE <= hi
     assert hi - lo <= 6
-    ball = (arb(m).log() + e * arb(2).log()) * arb(1, kernel.FINE)
+    ball = (arb(m).log() + e * arb(2).log()) * arb(1, exp_log.FINE)
     assert arb(lo) <= ball <= arb(hi)
 
 
 @given(FINE)
 def test_softplus_encloses_mpmath(x):
-    lo, hi = kernel.softplus_at(x)
+    lo, hi = softplus_at(x)
     z = number(Fraction(x) * UNIT)
-    assert lo <= (mp.log1p(mp.exp(-abs(z))) + max(z, 0)) * kernel.ONE <= hi
+    assert lo <= (mp.log1p(mp.exp(-abs(z))) + max(z, 0)) * ONE <= hi
     assert hi - lo <= 10
 
 
 def test_the_logarithm_of_two_is_enclosed_to_the_last_unit():
-    low, high = kernel.LN2
-    assert low <= mp.log(2) * 2**kernel.DEEP <= high
+    low, high = LN2
+    assert low <= mp.log(2) * 2**DEEP <= high
     assert high - low == 1
 
 
 def test_exp_refuses_what_nobody_can_write_and_bounds_what_is_below_a_unit():
-    top = kernel.REACH * kernel.ONE
-    assert kernel.exp_at(top)[0] > 0
+    top = REACH * ONE
+    assert exp_at(top)[0] > 0
     with pytest.raises(RejectedError) as error:
-        kernel.exp_at(top + 1)
+        exp_at(top + 1)
     assert (error.value.where, error.value.code) == ("exp", "overflow")
-    assert kernel.exp_at(-top)[2] < -kernel.FINE
-    assert kernel.exp_at(-top - 1) == (0, 1, 0)
+    assert exp_at(-top)[2] < -exp_log.FINE
+    assert exp_at(-top - 1) == (0, 1, 0)
 
 
 @given(st.integers(-(2**300), 2**300), st.integers(-320, 320))
 def test_shifts_are_outward(x, k):
-    exact = Fraction(x) * kernel.power(k)
-    assert kernel.shifted(x, k) <= exact < kernel.shifted(x, k) + 1
-    assert kernel.raised(x, k) - 1 < exact <= kernel.raised(x, k)
+    exact = Fraction(x) * power(k)
+    assert shifted(x, k) <= exact < shifted(x, k) + 1
+    assert raised(x, k) - 1 < exact <= raised(x, k)
 
 
 # --- values and dual values -----------------------------------------------------------
@@ -110,7 +135,7 @@ def test_shifts_are_outward(x, k):
 def questioned(held, factors, atom=ENTRIES):
     """Return the kernel's question about factors."""
     asked = ask(Problem(held, atom, 0.5), factors, None, rtol=0.0, atol=0.0)
-    return kernel.question(asked.statement, asked.given)
+    return question(asked.statement, asked.given)
 
 
 def at_entries(held, Z):
@@ -142,12 +167,12 @@ def test_a_value_is_enclosed_by_each_arithmetic(loss, data, shape):
     elements = st.floats(2.0**-20, 4.0) if loss is KullbackLeibler else st.floats(-4.0, 4.0)
     Z = data.draw(arrays(held.data.shape, elements))
     asked = questioned(held, at_entries(held, Z))
-    x = kernel.Point(asked.factors, ())
+    x = Point(asked.factors, ())
     true = references.value(held, Z)
-    exact = kernel.loss_value(kernel.Exact(), asked, x)
+    exact = loss_value(Exact(), asked, x)
     around(true, exact, heavy(held, Z))
-    assert kernel.loss_value(Flint(), asked, x) == exact
-    rounded = kernel.loss_value(Rounded(), asked, x)
+    assert loss_value(Flint(), asked, x) == exact
+    rounded = loss_value(Rounded(), asked, x)
     assert rounded.lo <= exact.lo
     assert exact.hi <= rounded.hi
     assert rounded.hi - rounded.lo <= heavy(held, Z) * Fraction(1, 2**20)
@@ -158,13 +183,13 @@ def test_a_value_is_enclosed_by_each_arithmetic(loss, data, shape):
 def test_a_dual_value_is_a_sharp_lower_bound(loss, data, shape, s):
     held = data.draw(losses(loss, shape))
     W = held.clip_dual(data.draw(arrays(held.data.shape, st.floats(-4, 4))))
-    asked, ar = questioned(held, at_entries(held, np.ones(held.data.shape))), kernel.Exact()
-    witness = kernel.Arrays(hand_over({"W": W.reshape(-1)}), "proof")
+    asked, ar = questioned(held, at_entries(held, np.ones(held.data.shape))), Exact()
+    witness = Arrays(hand_over({"W": W.reshape(-1)}), "proof")
     moved = data.draw(st.booleans())
     shrink = corrections(held, W) if moved else []
     proof = {"corrections": [[k, exact_text(c)] for k, c in shrink]}
-    dual = kernel.dual_point(ar, asked, proof, witness, "W")
-    found = kernel.dual_value(ar, asked, dual, Fraction(0), Fraction(s))
+    dual = dual_point(ar, asked, proof, witness, "W")
+    found = dual_value(ar, asked, dual, Fraction(0), Fraction(s))
     exact = [Fraction(w) for w in W.reshape(-1).tolist()]
     for k, c in shrink:
         exact[k] += c
@@ -184,22 +209,22 @@ def corrections(held, W):
 def test_the_rule_of_least_squares_is_its_fast_form(data, shape):
     held = data.draw(losses(Squared, shape))
     Z, W = (data.draw(arrays(held.data.shape)) for _ in range(2))
-    asked, ar = questioned(held, at_entries(held, Z)), kernel.Exact()
-    x, y = kernel.Point(asked.factors, ()), kernel.Grains(*kernel.dyadic(asked.Y.data))
-    spans = kernel.Spans(*ar.spans(kernel.fitted(ar, asked, x)))
-    weights = kernel.loss_weights(asked)
-    assert asked.loss.value(spans, y, weights) == kernel.loss_value(ar, asked, x)
-    witness = kernel.Arrays(hand_over({"W": W.reshape(-1)}), "proof")
-    dual = kernel.dual_point(ar, asked, {}, witness, "W")
-    fast = kernel.dual_value(ar, asked, dual, Fraction(0), Fraction(1, 4))
-    slow = kernel.loss_dual(asked, dual, Fraction(1, 4))
+    asked, ar = questioned(held, at_entries(held, Z)), Exact()
+    x, y = Point(asked.factors, ()), Grains(*dyadic(asked.Y.data))
+    spans = Spans(*ar.spans(values.fitted(ar, asked, x)))
+    weights = loss_weights(asked)
+    assert asked.loss.value(spans, y, weights) == loss_value(ar, asked, x)
+    witness = Arrays(hand_over({"W": W.reshape(-1)}), "proof")
+    dual = dual_point(ar, asked, {}, witness, "W")
+    fast = dual_value(ar, asked, dual, Fraction(0), Fraction(1, 4))
+    slow = loss_dual(asked, dual, Fraction(1, 4))
     assert slow <= fast + SHARP
     assert fast <= slow + SHARP * heavy(held)
 
 
 @given(st.fractions(min_value=Fraction(1, 10**40), max_value=10**40))
 def test_a_coarse_scale_is_dyadic_and_barely_smaller(s):
-    found = kernel.coarse(s)
+    found = coarse(s)
     assert found <= s < found * (1 + Fraction(1, 2**59))
     assert found.denominator & (found.denominator - 1) == 0
 
@@ -208,9 +233,9 @@ def test_a_coarse_scale_is_dyadic_and_barely_smaller(s):
 def test_spans_hold_the_ball_and_resolve_its_radius(data):
     mid = data.draw(arrays(3))
     rad = data.draw(st.fractions(min_value=0, max_value=1))
-    ball = Rounded().load(kernel.Array((3,), array("d", mid)))
+    ball = Rounded().load(Array((3,), array("d", mid)))
     lows, highs, e = Rounded().spans(replace(ball, rad=rad))
-    unit = kernel.power(e)
+    unit = power(e)
     for x, lo, hi in zip(mid.tolist(), lows, highs, strict=True):
         assert lo * unit <= Fraction(x) - rad
         assert Fraction(x) + rad <= hi * unit
@@ -240,12 +265,12 @@ HELD = {
 ONES = np.full((2, 1), 0.5), np.full((2, 1), 0.5)
 
 
-def proved(held, W, tier=kernel.Exact, *, statement=None, given=None):
+def proved(held, W, tier=Exact, *, statement=None, given=None):
     """Let the kernel judge a dual point of a field at factors of 1/4."""
     asked = ask(Problem(held, ENTRIES, 64.0), ONES, None, rtol=0.0, atol=0.0)
     witness = hand_over({"W": W.reshape(-1)})
     proof = {"polar": {"rule": "lines"}}
-    return kernel.prove(
+    return prove(
         asked.statement | (statement or {}), asked.given | (given or {}), proof, witness, tier()
     )
 
@@ -257,7 +282,7 @@ def test_one_float_outside_the_domain_is_rejected(name, far, tier):
     held = HELD[name]
     edge = held.clip_dual(np.full((2, 2), far))
     k = next((k for k in range(4) if edge.flat[k] != far), None)
-    assert proved(held, edge, tier).lower < kernel.Fraction(10**6)
+    assert proved(held, edge, tier).lower < Fraction(10**6)
     if k is None:  # no end on this side
         assert (name, far) in {("kullback_leibler", 1e3), ("poisson", -1e3)}
         return
@@ -321,14 +346,14 @@ MISSTATED = {
 @pytest.mark.parametrize("lie", MISSTATED)
 def test_a_statement_that_is_no_loss_is_rejected(lie):
     name, statement, arrays_, where, code = MISSTATED[lie]
-    given = {k: kernel.filled((4,), v) for k, v in arrays_.items()}
+    given = {k: filled((4,), v) for k, v in arrays_.items()}
     with pytest.raises(RejectedError) as error:
         proved(HELD[name], np.zeros((2, 2)), statement=statement, given=given)
     assert (error.value.where, error.value.code) == (where, code)
 
 
 def test_rows_with_holes_are_rejected():
-    rows, cols = (kernel.Array((4,), array("q", x)) for x in ([0, 0, 1, 1], [0, 1, 0, 1]))
+    rows, cols = (Array((4,), array("q", x)) for x in ([0, 0, 1, 1], [0, 1, 0, 1]))
     with pytest.raises(RejectedError) as error:
         proved(
             HELD["softmax"],
@@ -340,7 +365,7 @@ def test_rows_with_holes_are_rejected():
 
 
 def test_weights_of_softmax_are_one_for_each_row():
-    weights = {"weights": kernel.filled((4,), 1.0)}
+    weights = {"weights": filled((4,), 1.0)}
     with pytest.raises(RejectedError) as error:
         proved(HELD["softmax"], np.zeros((2, 2)), given=weights)
     assert (error.value.where, error.value.code) == ("statement.weights", "shape")
@@ -354,7 +379,7 @@ def test_weights_of_softmax_are_one_for_each_row():
 def test_a_fit_that_is_not_positive_has_no_divergence(fit, tier):
     asked = questioned(KullbackLeibler(COUNTS), (np.array([[1.0], [fit]]), np.ones((2, 1))))
     with pytest.raises(RejectedError) as error:
-        kernel.loss_value(tier(), asked, kernel.Point(asked.factors, ()))
+        loss_value(tier(), asked, Point(asked.factors, ()))
     assert (error.value.where, error.value.code) == ("fitted", "domain")
 
 
@@ -363,28 +388,28 @@ def test_a_fit_of_zero_counts_where_nothing_was_counted(tier):
     held = KullbackLeibler(np.array([[4.0, 0.0], [0.0, 0.0]]))
     U, V = np.array([[1 / 3], [0.0]]), np.array([[1 / 3], [0.0]])
     asked = questioned(held, (U, V))
-    found = kernel.loss_value(tier(), asked, kernel.Point(asked.factors, ()))
+    found = loss_value(tier(), asked, Point(asked.factors, ()))
     true = rational(references.value(held, [Fraction(1 / 3) ** 2, 0, 0, 0]))
     assert found.lo <= true <= found.hi
     assert found.hi - found.lo <= Fraction(1, 2**40)
     minus = questioned(held, (-U, -V))  # the same product, but who knows its zeros' signs
     if tier is Rounded:
         with pytest.raises(RejectedError, match="domain"):
-            kernel.loss_value(tier(), minus, kernel.Point(minus.factors, ()))
+            loss_value(tier(), minus, Point(minus.factors, ()))
 
 
 @TIERS
 def test_a_mean_beyond_all_numbers_is_rejected(tier):
     asked = questioned(Poisson(COUNTS), (np.full((2, 1), 2.0**8), np.full((2, 1), 2.0**7)))
     with pytest.raises(RejectedError) as error:
-        kernel.loss_value(tier(), asked, kernel.Point(asked.factors, ()))
+        loss_value(tier(), asked, Point(asked.factors, ()))
     assert (error.value.where, error.value.code) == ("exp", "overflow")
 
 
 def test_a_fit_known_to_less_than_one_is_no_mean():
-    wide = kernel.Spans([0], [2], 0)
+    wide = Spans([0], [2], 0)
     with pytest.raises(RejectedError, match="wider than 1"):
-        kernel.Poisson().value(wide, kernel.Grains([1], 0), kernel.Grains([1], 0))
+        likelihoods.Poisson().value(wide, Grains([1], 0), Grains([1], 0))
 
 
 # --- what is below zero ------------------------------------------------------------------
@@ -396,7 +421,7 @@ def test_counts_have_a_negative_infimum_and_no_witness_raises_it_to_zero(tier):
     none = np.zeros((2, 0)), np.zeros((2, 0))
     problem = Problem(held, ENTRIES, 0.5)
     asked = ask(problem, none, None, rtol=0.0, atol=0.0)
-    outcome = kernel.prove(asked.statement, asked.given, {}, {}, tier())
+    outcome = prove(asked.statement, asked.given, {}, {}, tier())
     assert outcome.rules == ("trivial",)
     least = rational(references.dual(held, [0, 0, 0, 0]))
     assert least - SHARP * heavy(held) <= outcome.lower <= least + references.NEAR
@@ -411,9 +436,9 @@ def test_counts_have_a_negative_infimum_and_no_witness_raises_it_to_zero(tier):
 @TIERS
 def test_a_floor_without_a_witness_is_the_least_loss(tier):
     for held in (Poisson(COUNTS), Squared(COUNTS)):
-        asked = replace(questioned(held, ONES), q=None, offsets=(kernel.Offset("row", 1, None),))
-        found = kernel.floor(tier(), asked, {}, kernel.Arrays({}, "proof"), kernel.ZERO)
-        assert found == kernel.least_loss(asked)
+        asked = replace(questioned(held, ONES), q=None, offsets=(Offset("row", 1, None),))
+        found = floor(tier(), asked, {}, Arrays({}, "proof"), ZERO)
+        assert found == least_loss(asked)
         assert (found < 0) == isinstance(held, Poisson)
 
 
@@ -463,8 +488,8 @@ def test_no_bound_of_any_dual_point_exceeds_any_objective(loss, data, shape, lam
     Z = data.draw(fields(held))
     asked = ask(Problem(held, ENTRIES, lam), at_entries(held, Z), None, rtol=0.0, atol=0.0)
     proof, witness = {"polar": {"rule": "lines"}}, hand_over({"W": W.reshape(-1)})
-    for tier in (kernel.Exact, Rounded):
-        outcome = kernel.prove(asked.statement, asked.given, proof, witness, tier())
+    for tier in (Exact, Rounded):
+        outcome = prove(asked.statement, asked.given, proof, witness, tier())
         assert outcome.lower <= outcome.upper
 
 
@@ -473,23 +498,23 @@ def test_no_bound_of_any_dual_point_exceeds_any_objective(loss, data, shape, lam
 
 @given(st.integers(0, 2**32 - 1))
 def test_exp_takes_the_end_of_the_logarithm_for_which_its_rest_is_low(seed):
-    x = seed << kernel.FINE - 34
-    lo, hi, k = kernel.exp_at(x)
-    true = mp.exp(number(Fraction(x) * UNIT)) * mp.mpf(2) ** (kernel.FINE - k)
+    x = seed << exp_log.FINE - 34
+    lo, hi, k = exp_at(x)
+    true = mp.exp(number(Fraction(x) * UNIT)) * mp.mpf(2) ** (exp_log.FINE - k)
     assert lo <= true <= hi
-    wide, t = kernel.LN2[1], x << kernel.GUARD
+    wide, t = LN2[1], x << GUARD
     assert k == t // wide
-    assert kernel.exp_at(-x - 1)[2] == (-x - 1 << kernel.GUARD) // kernel.LN2[0]
+    assert exp_at(-x - 1)[2] == (-x - 1 << GUARD) // LN2[0]
 
 
 TINY = {  # a rule, labels, and an integer w one unit outside, then one at the end
-    "squared_hinge": (kernel.SquaredHinge(), [1, -1], [-1, 0], [0, 0]),
-    "poisson": (kernel.Poisson(), [0, 0], [1, 0], [0, -1]),
-    "kullback_leibler": (kernel.KullbackLeibler(), [0, 1], [-5, -4], [-4, -3]),
-    "softmax": (kernel.Softmax(), [1, 0], [-1, 1], [4, -4]),
-    "softmax above": (kernel.Softmax(), [1, 0], [5, -5], [0, 0]),
-    "hinge": (kernel.Hinge(), [1, -1], [4, -5], [4, -4]),
-    "absolute": (kernel.Absolute(), [1, -1], [4, -5], [4, -4]),
+    "squared_hinge": (SquaredHinge(), [1, -1], [-1, 0], [0, 0]),
+    "poisson": (likelihoods.Poisson(), [0, 0], [1, 0], [0, -1]),
+    "kullback_leibler": (likelihoods.KullbackLeibler(), [0, 1], [-5, -4], [-4, -3]),
+    "softmax": (likelihoods.Softmax(), [1, 0], [-1, 1], [4, -4]),
+    "softmax above": (likelihoods.Softmax(), [1, 0], [5, -5], [0, 0]),
+    "hinge": (Hinge(), [1, -1], [4, -5], [4, -4]),
+    "absolute": (kernel_residuals.Absolute(), [1, -1], [4, -5], [4, -4]),
 }
 
 
@@ -497,26 +522,26 @@ TINY = {  # a rule, labels, and an integer w one unit outside, then one at the e
 def test_a_domain_ends_at_a_unit(name):
     rule, y, outside, inside = TINY[name]
     c = [4] * (len(y) if rule.group else 1)
-    assert not rule.inside(outside, kernel.Grains(y, 0), c)
-    assert rule.inside(inside, kernel.Grains(y, 0), c)
+    assert not rule.inside(outside, Grains(y, 0), c)
+    assert rule.inside(inside, Grains(y, 0), c)
 
 
 def test_a_row_without_a_class_is_no_row_of_classes():
-    assert kernel.Softmax().labels([1.0, 0.0, 0.0, 1.0], 2)
-    assert not kernel.Softmax().labels([1.0, 0.0, 0.0, 0.0], 2)
-    assert not kernel.Softmax().labels([1.0, 0.0, 1.0, 1.0], 2)
+    assert likelihoods.Softmax().labels([1.0, 0.0, 0.0, 1.0], 2)
+    assert not likelihoods.Softmax().labels([1.0, 0.0, 0.0, 0.0], 2)
+    assert not likelihoods.Softmax().labels([1.0, 0.0, 1.0, 1.0], 2)
 
 
 def test_margins_keep_their_ends_in_order():
-    z, y = kernel.Spans([1, 1], [3, 3], 0), kernel.Grains([1, -1], 0)
-    assert kernel.margins(z, y) == ([(-2, 0), (2, 4)], 0)
-    found = kernel.Hinge().value(z, y, kernel.Grains([1, 1], 0))
-    assert found == kernel.Enclosure(2, 4)
+    z, y = Spans([1, 1], [3, 3], 0), Grains([1, -1], 0)
+    assert margins(z, y) == ([(-2, 0), (2, 4)], 0)
+    found = Hinge().value(z, y, Grains([1, 1], 0))
+    assert found == Enclosure(2, 4)
 
 
 def test_a_wide_row_of_classes_is_enclosed():
-    z = kernel.Spans([0, 0], [1, 1], -2)
-    found = kernel.Softmax().value(z, kernel.Grains([1, 0], 0), kernel.Grains([1], 0))
+    z = Spans([0, 0], [1, 1], -2)
+    found = likelihoods.Softmax().value(z, Grains([1, 0], 0), Grains([1], 0))
     for d in (-0.25, 0.25):  # the other score less the class's own
         assert found.lo <= rational(mp.log1p(mp.exp(mp.mpf(d)))) <= found.hi
 
@@ -526,8 +551,8 @@ def test_any_lam_over_a_bound_scales_by_a_dyadic_number():
     W = -held.gradient(np.zeros((2, 2)))
     asked = ask(Problem(held, ENTRIES, 0.1), ONES, None, rtol=0.0, atol=0.0)  # s = 1/5
     witness = hand_over({"W": W.reshape(-1)})
-    found = kernel.prove(asked.statement, asked.given, {"polar": {"rule": "lines"}}, witness)
-    s = kernel.coarse(Fraction(0.1) * 2)
+    found = prove(asked.statement, asked.given, {"polar": {"rule": "lines"}}, witness)
+    s = coarse(Fraction(0.1) * 2)
     true = rational(references.dual(held, [s * Fraction(w) for w in W.reshape(-1).tolist()]))
     assert true - SHARP * 64 <= found.lower <= true + references.NEAR
     assert s.denominator & (s.denominator - 1) == 0
@@ -535,24 +560,24 @@ def test_any_lam_over_a_bound_scales_by_a_dyadic_number():
 
 def test_a_ridge_is_paid_by_every_loss():
     held = Logistic(H)
-    asked, ar = questioned(held, ONES), kernel.Exact()
-    witness = kernel.Arrays(hand_over({"W": np.array([0.5, 0.0, 0.0, 0.25])}), "proof")
-    dual = kernel.dual_point(ar, asked, {}, witness, "W")
-    free, paid = (kernel.dual_value(ar, asked, dual, Fraction(c), Fraction(1, 2)) for c in (0, 8))
+    asked, ar = questioned(held, ONES), Exact()
+    witness = Arrays(hand_over({"W": np.array([0.5, 0.0, 0.0, 0.25])}), "proof")
+    dual = dual_point(ar, asked, {}, witness, "W")
+    free, paid = (dual_value(ar, asked, dual, Fraction(c), Fraction(1, 2)) for c in (0, 8))
     assert free - paid == 1
 
 
 def test_offsets_may_lower_a_fit_of_nonnegative_factors_below_zero():
     asked = questioned(KullbackLeibler(np.zeros((2, 2)) + 0.0), ONES)
-    moved = replace(asked, offsets=(kernel.Offset("intercept", Fraction(1), None),))
-    x = kernel.Point(asked.factors, (kernel.filled((1,), -8.0),))
+    moved = replace(asked, offsets=(Offset("intercept", Fraction(1), None),))
+    x = Point(asked.factors, (filled((1,), -8.0),))
     with pytest.raises(RejectedError, match="domain"):
-        kernel.loss_value(kernel.Exact(), moved, x)
-    assert kernel.loss_value(kernel.Exact(), asked, kernel.Point(asked.factors, ())).lo == 1
+        loss_value(Exact(), moved, x)
+    assert loss_value(Exact(), asked, Point(asked.factors, ())).lo == 1
 
 
 def test_the_whole_of_a_weight_is_rounded_down():
-    rule = kernel.Logistic()
+    rule = likelihoods.Logistic()
     for c in (3, 5, 7, 12345):
         for w in (0, c):
-            assert rule.dual([w], kernel.Grains([1], 0), [c]) <= 0
+            assert rule.dual([w], Grains([1], 0), [c]) <= 0

@@ -10,7 +10,9 @@ import pytest
 from certify import RejectedError
 from certify.atoms import ReLU
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
+from certify.kernel.arrays import Arrays
+from certify.kernel.exact import Exact
+from certify.kernel.rules.polar import polar_bound
 from certify.polar.proved import handed
 from certify.polar.proved import split as parted
 from tests.network_cases import network_of
@@ -194,12 +196,12 @@ def test_a_changed_proof_never_proves_less_than_the_polar(seed):
                 any_of(rng, KINDS)(rng, said, given)
             except ValueError:  # nothing of the kind there
                 continue
-        ar = Rounded() if k % 5 == 0 else kernel.Exact()
+        ar = Rounded() if k % 5 == 0 else Exact()
         try:
             w = ar.load(handed(W.reshape(-1)))
-            held = kernel.Arrays(given, "proof")
+            held = Arrays(given, "proof")
             with np.errstate(all="ignore"):  # the kernel refuses what is not finite
-                bound = kernel.polar_bound(ar, network_of(atom, W), w, said, held)
+                bound = polar_bound(ar, network_of(atom, W), w, said, held)
         except RejectedError:
             continue
         accepted += 1

@@ -11,7 +11,16 @@ from certify import Certificate, Problem, RejectedError
 from certify.atoms import ReLU
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
+from certify.kernel.arrays import Arrays
+from certify.kernel.claim import check
+from certify.kernel.exact import Exact
+from certify.kernel.file import File, identity
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.floor import network_entry
+from certify.kernel.rules.max_pool import dominating
+from certify.kernel.rules.regions import pull_back
+from certify.kernel.scalars import power
+from certify.kernel.statement import question, stated_network
 from certify.losses import Squared
 from certify.pipeline.certificate.file import ask
 from certify.polar.branching.bases import Signed
@@ -21,7 +30,7 @@ from tests.network_cases import drawn, network_of, proved, value
 from tests.pooling_cases import pooled, random_max, slack, truth
 from tests.tolerance import fractions
 
-TIERS = {"exact": kernel.Exact, "flint": Flint, "rounded": Rounded}
+TIERS = {"exact": Exact, "flint": Flint, "rounded": Rounded}
 each_tier = pytest.mark.parametrize("tier", TIERS.values(), ids=TIERS)
 CASES = {
     "plain": ((4, 2, 2, 1), {}),
@@ -60,7 +69,7 @@ def searched(name):
 
 
 @pytest.mark.sampled(5)
-@pytest.mark.parametrize("tier", [kernel.Exact, Rounded])
+@pytest.mark.parametrize("tier", [Exact, Rounded])
 @pytest.mark.parametrize("name", CASES)
 def test_the_proved_bound_holds_the_truth(name, tier):
     atom, W = pooled(3, CASES[name][0], **CASES[name][1])
@@ -101,12 +110,12 @@ def test_rows_of_no_sample_have_no_weight():
     atom, W = pooled(5, (3, 2, 2, 1))
     W = np.abs(W) + 1.0
     sides = [[1.0, 2.0], [-3.0, 0.5]]
-    made, _ = kernel.dominating(network_of(atom, W), fractions(W[:, 0]), [-1] * 3, sides)
+    made, _ = dominating(network_of(atom, W), fractions(W[:, 0]), [-1] * 3, sides)
     summed = np.array([*W[:, 0].repeat(2), 0.0, 0.0])
-    ar = kernel.Exact()
-    held = made.pulled(ar, ar.load(handed(W.reshape(-1))))
-    assert [x * kernel.power(held.exp) for x in held.ints] == fractions(summed)
-    ball = made.pulled(Rounded(), Rounded().load(handed(W.reshape(-1))))
+    ar = Exact()
+    held = pull_back(ar, made, ar.load(handed(W.reshape(-1))))
+    assert [x * power(held.exp) for x in held.ints] == fractions(summed)
+    ball = pull_back(Rounded(), made, Rounded().load(handed(W.reshape(-1))))
     assert np.array_equal(ball.mid.reshape(-1), summed)
 
 
@@ -134,13 +143,13 @@ def test_the_layer_that_sums_lies_above_everywhere(seed):
         )
         held = signed.summed(base)
         net, omega = network_of(atom, W), fractions(signed.omega)
-        made, extra = kernel.dominating(net, omega, base.tolist(), [[1.0, 2.0]])
+        made, extra = dominating(net, omega, base.tolist(), [[1.0, 2.0]])
         assert np.array_equal(np.asarray(made.features.data).reshape(-1, 2)[:-1], held.features)
         assert made.samples == [*held.samples.tolist(), -1]
         assert (made.most, made.inside) == (False, 1)
-        weights = made.pulled(kernel.Exact(), kernel.Exact().load(handed(W.reshape(-1))))
+        weights = pull_back(Exact(), made, Exact().load(handed(W.reshape(-1))))
         wanted = [*fractions(W[held.samples, 0]), 0]  # nothing on the row of the part
-        assert [x * kernel.power(weights.exp) for x in weights.ints] == wanted
+        assert [x * power(weights.exp) for x in weights.ints] == wanted
         assert 0 <= extra <= Fraction(held.extra) <= extra * (1 + Fraction(1, 2**20))
         assert (extra > 0) == any(rounded(atom.V, signed, base))
         U = rng.standard_normal((2, 500))
@@ -158,9 +167,9 @@ def test_all_arithmetics_take_the_largest_row(seed):
     atom, W = pooled(seed, (3, 1 + seed % 3, 2, 2))
     U, V = drawn(rng, (2, 3)), drawn(rng, (2, 3))
     net = network_of(atom, W)
-    exact, flint = (tier().layer(net, handed(U), handed(V)) for tier in (kernel.Exact, Flint))
+    exact, flint = (tier().layer(net, handed(U), handed(V)) for tier in (Exact, Flint))
     assert (exact.ints, exact.exp) == (flint.ints, flint.exp)
-    held = [x * kernel.power(exact.exp) for x in exact.ints]
+    held = [x * power(exact.exp) for x in exact.ints]
     for k in range(3):
         rows = [atom.layer.features[i] for i in np.flatnonzero(atom.samples == k)]
         for j in range(2):
@@ -171,9 +180,7 @@ def test_all_arithmetics_take_the_largest_row(seed):
                     for f in rows
                 ]
                 sums += max(0, *z) * Fraction(float(v[j]))
-            assert (
-                held[2 * k + j] == sums == kernel.network_entry(net, [handed(U), handed(V)], (k, j))
-            )
+            assert held[2 * k + j] == sums == network_entry(net, [handed(U), handed(V)], (k, j))
     ball = Rounded().layer(net, handed(U), handed(V))
     far = sum((Fraction(float(a)) - b) ** 2 for a, b in zip(ball.mid, held, strict=True))
     assert far <= ball.rad**2
@@ -184,7 +191,7 @@ def test_corrections_are_paid_for_at_most_as_much_as_outputs_can_be():
     atom, W = pooled(4)
     ones = np.ones((2, 1)), np.ones((1, 1))
     asked = ask(Problem(Squared(W), atom, 1.0), ones, None, rtol=0.0, atol=0.0)
-    wide = float(kernel.question(asked.statement, asked.given).wide)
+    wide = float(question(asked.statement, asked.given).wide)
     U = np.random.default_rng(0).standard_normal((2, 2000))
     assert 0 < np.linalg.norm(atom.layer.act(U / np.linalg.norm(U, axis=0)), axis=0).max() <= wide
 
@@ -324,9 +331,9 @@ def test_a_part_that_is_left_out_would_prove_too_little():
     cuts += [{k: x for k, x in first.items() if k != "minus"}]
     for cut in cuts:
         with pytest.raises(RejectedError, match=r"nodes\[0\]: tree"):
-            proved(kernel.Exact, atom, W, found.proof | {"each": [{"nodes": [cut, *tree]}]})
+            proved(Exact, atom, W, found.proof | {"each": [{"nodes": [cut, *tree]}]})
     with pytest.raises(RejectedError, match="tree"):  # the other half is never met
-        proved(kernel.Exact, atom, W, found.proof | {"each": [{"nodes": [EMPTY, first, *tree]}]})
+        proved(Exact, atom, W, found.proof | {"each": [{"nodes": [EMPTY, first, *tree]}]})
 
 
 @pytest.mark.parametrize(
@@ -361,9 +368,9 @@ def test_the_kernel_wants_rows_for_every_sample():
             "empty",
         ),
     ):
-        given = kernel.Arrays({k: handed(a) for k, a in arrays.items()}, "statement")
+        given = Arrays({k: handed(a) for k, a in arrays.items()}, "statement")
         with pytest.raises(RejectedError) as caught:
-            kernel.stated_network(atom.statement(), given, kernel.Pattern(3, 1))
+            stated_network(atom.statement(), given, Pattern(3, 1))
         assert (caught.value.where, caught.value.code) == (where, code)
 
 
@@ -372,7 +379,7 @@ def test_a_difference_beyond_all_floats_is_refused():
     atom = ReLU(V, samples=[0, 0], pool="max", right="l2+")
     proof = {"rule": "max_pool", "each": [{"nodes": [EMPTY]}], "s0.s0.base": np.array([0])}
     with pytest.raises(RejectedError, match="overflow"):
-        proved(kernel.Exact, atom, np.ones((1, 1)), proof)
+        proved(Exact, atom, np.ones((1, 1)), proof)
 
 
 @each_tier
@@ -406,7 +413,7 @@ def certified(pool="max", lam=None):
 
 def checked(c):
     """Return what the kernel proves of a certificate."""
-    return kernel.check(kernel.File(c.statement, c.given, c.claim, c.proof, c.witness), c.given)
+    return check(File(c.statement, c.given, c.claim, c.proof, c.witness), c.given)
 
 
 def test_a_certificate_proves_that_no_neuron_helps():
@@ -441,7 +448,7 @@ def test_other_samples_are_another_question():
     flipped = handed(np.asarray(held.given["samples"].data)[::-1].copy())
     with pytest.raises(RejectedError, match="question"):
         checked(replace(held, given=held.given | {"samples": flipped}))
-    named = {k: kernel.identity(a) for k, a in (held.given | {"samples": flipped}).items()}
+    named = {k: identity(a) for k, a in (held.given | {"samples": flipped}).items()}
     said = held.statement | {"arrays": named}
     with pytest.raises(RejectedError, match="outside"):
         checked(replace(held, given=held.given | {"samples": flipped}, statement=said))

@@ -12,7 +12,16 @@ from certify.atoms import ReLU
 from certify.atoms.relu import gated
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
+from certify.kernel.arrays import Arrays
+from certify.kernel.exact import Exact
+from certify.kernel.norms import Norm, lengths
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules import network_leaf as kernel_network_leaf
+from certify.kernel.rules.cells import cell_bound
+from certify.kernel.rules.floor import network_entry
+from certify.kernel.rules.network_leaf import network_leaf
+from certify.kernel.rules.regions import Region, pull_back
+from certify.kernel.scalars import power
 from certify.norms import L2
 from certify.polar.layer_ask import Layer
 from certify.polar.proved import handed, split
@@ -32,7 +41,7 @@ from tests.network_cases import (
 )
 from tests.tolerance import rounding
 
-TIERS = {"exact": kernel.Exact, "flint": Flint, "rounded": Rounded}
+TIERS = {"exact": Exact, "flint": Flint, "rounded": Rounded}
 SOLVED = 2.0**-16  # relative accuracy of a solver that says it is done; cost of a test, no truth
 LEAKY = {"activation": "leaky_relu"}
 ONE = {  # one output: (rows, d), the layer
@@ -157,7 +166,7 @@ def test_cells_of_all_rows_prove_the_truth(name, tier):
 @each_one
 def test_fewer_cells_prove_no_less_than_the_truth(name):
     atom, W = one(name, seed=5)
-    found = [float(proved(kernel.Exact, atom, W, cell_tree(atom, W, k))) for k in (0, 1, 2)]
+    found = [float(proved(Exact, atom, W, cell_tree(atom, W, k))) for k in (0, 1, 2)]
     assert min(found) >= truth(atom, W) - slack(atom, W)
 
 
@@ -267,7 +276,7 @@ def test_no_witness_proves_less_than_the_truth(seed):
 def region(rows, cuts=(), sign=0):
     """Return the kernel's region: rows as (index, sign), then cuts."""
     held = [("row", i, s) for i, s in rows] + [("cut", i, s) for i, s in cuts]
-    return kernel.Region(sign, tuple(held))
+    return Region(sign, tuple(held))
 
 
 def within(atom, W, rows, sign):
@@ -296,9 +305,7 @@ def test_a_cell_bounds_its_cone(name, count, sign):
     atom, W = one(name)
     rows = inside(atom, count)
     node = best_cell(atom, W, sign, rows)
-    bound = float(
-        kernel.cell_bound(case_of(kernel.Exact(), atom, W), region(rows, sign=sign), node)
-    )
+    bound = float(cell_bound(case_of(Exact(), atom, W), region(rows, sign=sign), node))
     best = within(atom, W, rows, sign)
     assert bound >= best - slack(atom, W)
     if count == len(atom.layer.features):
@@ -328,8 +335,8 @@ def flat(slope, w, bias="none"):
     ],
 )
 def test_chords_and_slopes_of_one_row_are_exact(slope, w, sign, node, bound):
-    case = case_of(kernel.Exact(), *flat(slope, w))
-    assert kernel.cell_bound(case, region((), sign=sign), {"cell": 0, **node}) == Fraction(bound)
+    case = case_of(Exact(), *flat(slope, w))
+    assert cell_bound(case, region((), sign=sign), {"cell": 0, **node}) == Fraction(bound)
 
 
 @pytest.mark.parametrize(
@@ -343,9 +350,9 @@ def test_chords_and_slopes_of_one_row_are_exact(slope, w, sign, node, bound):
     ],
 )
 def test_rows_of_the_path_are_added_with_their_sign(rows, sign, mu, bound):
-    case = case_of(kernel.Exact(), *flat(0.25, 1.0))
+    case = case_of(Exact(), *flat(0.25, 1.0))
     node = {"cell": 0, "mu": mu}
-    assert kernel.cell_bound(case, region(rows, sign=sign), node) == Fraction(bound)
+    assert cell_bound(case, region(rows, sign=sign), node) == Fraction(bound)
 
 
 @pytest.mark.parametrize(
@@ -361,9 +368,9 @@ def test_rows_of_the_path_are_added_with_their_sign(rows, sign, mu, bound):
 def test_a_path_narrows_the_range_of_another_row(sign, low, high, bound):
     """Row 0 is u, row 1 the same; W sees row 1 alone, slope -1/2, kappa 1."""
     atom = ReLU([[1.0], [1.0]], activation="leaky_relu", slope=-0.5)
-    case = case_of(kernel.Exact(), atom, np.array([[0.0], [1.0]]))
+    case = case_of(Exact(), atom, np.array([[0.0], [1.0]]))
     node = {"cell": 0, "chords": [[1, "0x1p0", low, high]]}
-    found = kernel.cell_bound(case, region([(0, sign)], sign=1), node)
+    found = cell_bound(case, region([(0, sign)], sign=1), node)
     assert found == Fraction(bound)
 
 
@@ -399,9 +406,9 @@ def check_leaf(atom, W, what, best, cuts=None):
     text, arrays = split({"node": {"leaf": 0, **found.node}, "N0": found.N, "L0": found.L})
     for tier in TIERS.values():
         ar = tier()
-        given = kernel.Arrays(arrays, "proof")
+        given = Arrays(arrays, "proof")
         case = case_of(ar, atom, W, cuts)
-        bound = float(kernel.network_leaf(ar, case, (path, text["node"]), given))
+        bound = float(network_leaf(ar, case, (path, text["node"]), given))
         assert bound >= best - slack(atom, W)
         assert abs(bound - found.bound) <= SOLVED * found.bound + SOLVED
 
@@ -436,9 +443,9 @@ def test_the_facts_hold_at_every_point_and_each_is_what_it_says(tau):
     F = atom.layer.features
     m, d = F.shape
     cuts = np.arange(m + d, dtype=float)[None, :] - 3
-    case, rng = case_of(kernel.Exact(), atom, W, cuts), np.random.default_rng(0)
-    path = kernel.Region(0, (("row", 2, -1), ("cut", 0, 1)))
-    B = kernel.facts(case, path, tau, radial=True)
+    case, rng = case_of(Exact(), atom, W, cuts), np.random.default_rng(0)
+    path = Region(0, (("row", 2, -1), ("cut", 0, 1)))
+    B = kernel_network_leaf.facts(case, path, tau, radial=True)
     held = np.array(B.data).reshape(B.shape)
     U = rng.standard_normal((d, 200))
     U /= atom.layer.size(U)
@@ -451,7 +458,7 @@ def test_the_facts_hold_at_every_point_and_each_is_what_it_says(tau):
     x = np.vstack([p / tau, U, s])
     np.testing.assert_allclose(held @ x, facts, rtol=0, atol=rounding(held, flops=16))
     assert (held[: 4 * m + 1] @ x).min() >= -rounding(held, flops=16)
-    plain = kernel.facts(case, path, tau, radial=False)
+    plain = kernel_network_leaf.facts(case, path, tau, radial=False)
     wanted = np.vstack([facts[: 2 * m], facts[-2:]])
     found = np.array(plain.data).reshape(plain.shape) @ x[:-1]
     np.testing.assert_allclose(found, wanted, rtol=0, atol=rounding(held, flops=16))
@@ -460,8 +467,8 @@ def test_the_facts_hold_at_every_point_and_each_is_what_it_says(tau):
 def test_the_radial_facts_are_rounded_up():
     """The floats nearest to the roots of 3 and 6 are too small, that of 2 is not."""
     atom = ReLU([[1.0, 1.0, 1.0], [1.0, -2.0, 1.0], [1.0, 1.0, 0.0]])
-    case = case_of(kernel.Exact(), atom, np.ones((3, 1)))
-    B = kernel.facts(case, kernel.Region(), 1.0, radial=True)
+    case = case_of(Exact(), atom, np.ones((3, 1)))
+    B = kernel_network_leaf.facts(case, Region(), 1.0, radial=True)
     k = B.shape[1]
     far = [Fraction(B.data[i * k + k - 1]) for i in range(7, 13)]
     assert [x * x > n for x, n in zip(far, (3, 6, 2, 3, 6, 2), strict=True)] == [True] * 6
@@ -472,13 +479,11 @@ def test_leaves_pay_for_what_the_cholesky_factor_lacks():
     atom, W = ReLU([[3.0, 4.0]]), np.zeros((1, 1))
     node = {"leaf": 0, "tau": "0x1p-1", "level": "0x1p2", "shift": "0"}
     proof = {"rule": "network", "nodes": [node]}
-    assert abs(proved(kernel.Exact, atom, W, proof) ** 2 - 4 - 4 * (2 + 4 * 25)) < Fraction(
-        1, 2**60
-    )
+    assert abs(proved(Exact, atom, W, proof) ** 2 - 4 - 4 * (2 + 4 * 25)) < Fraction(1, 2**60)
     free, W = ReLU([[3.0, 4.0], [0.0, 1.0]], bias="free"), np.zeros((2, 1))
     node |= {"level": "0x0p0", "bias": "0x1p0"}
     wide = (1 + 4 * (26 + 2)) * (1 + 25) + 1
-    found = proved(kernel.Exact, free, W, {"rule": "network", "nodes": [node]})
+    found = proved(Exact, free, W, {"rule": "network", "nodes": [node]})
     assert abs(found**2 - (25 + wide)) < Fraction(1, 2**60)
 
 
@@ -510,11 +515,11 @@ def test_the_layers_value_is_its_definition(name, mask):
     seen = list(range(0, len(wanted), 2 if mask else 1))
     if mask:
         rows, cols = np.divmod(np.array(seen), W.shape[1])
-        net = net._replace(at=kernel.Pattern(*W.shape, array("q", rows), array("q", cols)))
+        net = net._replace(at=Pattern(*W.shape, array("q", rows), array("q", cols)))
     wanted = [wanted[k] for k in seen]
-    for tier in (kernel.Exact, Flint):
+    for tier in (Exact, Flint):
         grid = tier().layer(net, handed(U), handed(V))
-        assert [v * kernel.power(grid.exp) for v in grid.ints] == wanted
+        assert [v * power(grid.exp) for v in grid.ints] == wanted
     ball = Rounded().layer(net, handed(U), handed(V))
     missed = [Fraction(float(x)) - y for x, y in zip(ball.mid, wanted, strict=True)]
     assert sum(x * x for x in missed) <= ball.rad**2
@@ -541,7 +546,7 @@ def test_the_rounded_layer_allows_for_a_slope_and_for_pooling():
 def test_the_dual_point_is_spread_over_a_samples_rows(tier):
     atom, W = many("pooled, free bias, l2")
     ar, net = tier(), network_of(atom, W)
-    held = net.pulled(ar, ar.load(handed(W.reshape(-1))))
+    held = pull_back(ar, net, ar.load(handed(W.reshape(-1))))
     lows, _, e = ar.spans(held)
     found = np.array([float(x) for x in lows]).reshape(W.shape[1], -1) * 2.0**e
     np.testing.assert_allclose(found, atom.layer.spread(W).T, rtol=0, atol=2.0**-40)
@@ -552,7 +557,7 @@ def test_an_entry_of_a_network_is_exact():
     rng = np.random.default_rng(5)
     U, V = rng.standard_normal((2, 3)), rng.standard_normal((2, 3))
     found = [
-        kernel.network_entry(network_of(atom, W), (handed(U), handed(V)), (i, j))
+        network_entry(network_of(atom, W), (handed(U), handed(V)), (i, j))
         for i in range(2)
         for j in range(2)
     ]
@@ -562,7 +567,7 @@ def test_an_entry_of_a_network_is_exact():
 def test_the_layers_own_numbers_are_the_kernels():
     layer = Layer(np.array([[1.0, 1.0], [-2.0, 1.0]]), 0.5, L2(), L2(), free=True)
     assert layer.size(np.array([[3.0], [9.0]])).tolist() == [3.0]
-    said = kernel.lengths(kernel.Norm("biased", 2), [3.0, 9.0])
+    said = lengths(Norm("biased", 2), [3.0, 9.0])
     assert [x.lo for x in said] == [3, 9]
 
 

@@ -8,7 +8,20 @@ import pytest
 from certify import Certificate, Problem
 from certify.atoms import ReLU
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
+from certify.kernel import statement as kernel_statement
+from certify.kernel.arrays import Arrays
+from certify.kernel.budget import FLOOR, Budget
+from certify.kernel.claim import main
+from certify.kernel.errors import RejectedError
+from certify.kernel.exact import Exact
+from certify.kernel.file import read
+from certify.kernel.metered import Metered
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.polar import polar_bound
+from certify.kernel.scalars import power
+from certify.kernel.statement import Point, stated_network
+from certify.kernel.values import loss_value
+from certify.kernel.verdict import EXITS, prove
 from certify.losses import KullbackLeibler, Logistic, Squared
 from certify.offsets import ColumnIntercept
 from certify.pipeline.certificate.file import ask
@@ -199,15 +212,15 @@ LIES = [
 @pytest.mark.parametrize("name", HONEST)
 def test_honest_proofs_of_the_same_shape_are_accepted(name):
     (atom, W), proof = HONEST[name]
-    assert proved(kernel.Exact, atom, W, proof) >= Fraction(truth(atom, W) * (1 - 1e-12))
+    assert proved(Exact, atom, W, proof) >= Fraction(truth(atom, W) * (1 - 1e-12))
     assert proved(Rounded, atom, W, proof) >= Fraction(truth(atom, W) * (1 - 1e-12))
 
 
-@pytest.mark.parametrize("tier", [kernel.Exact, Rounded])
+@pytest.mark.parametrize("tier", [Exact, Rounded])
 @pytest.mark.parametrize("lie", LIES, ids=range(len(LIES)))
 def test_lies_are_rejected_with_their_reason(lie, tier):
     (atom, W), proof, where, code = lie
-    with pytest.raises(kernel.RejectedError) as caught:
+    with pytest.raises(RejectedError) as caught:
         proved(tier, atom, W, proof)
     assert (caught.value.where, caught.value.code) == (where, code)
 
@@ -230,36 +243,36 @@ def test_a_support_has_a_slope_of_the_activation(slope, rho, good):
     proof = under_signs(CELL | {"rho": [[0, rho.hex()]]}, CELL)
     W = np.array([[-1.0]])
     if good:
-        assert proved(kernel.Exact, atom, W, proof) >= abs(Fraction(rho))
+        assert proved(Exact, atom, W, proof) >= abs(Fraction(rho))
         return
-    with pytest.raises(kernel.RejectedError, match=r"nodes\.cell: sign: rho"):
-        proved(kernel.Exact, atom, W, proof)
+    with pytest.raises(RejectedError, match=r"nodes\.cell: sign: rho"):
+        proved(Exact, atom, W, proof)
 
 
 def test_a_cell_needs_a_convex_activation():
     atom, W = PLAIN
-    ar, proof, given = kernel.Exact(), under_signs(CELL, CELL), kernel.Arrays({}, "proof")
+    ar, proof, given = Exact(), under_signs(CELL, CELL), Arrays({}, "proof")
     net, w = network_of(atom, W, slope=(1.5).hex()), ar.load(handed(W.reshape(-1)))
-    with pytest.raises(kernel.RejectedError, match="slope <= 1"):
-        kernel.polar_bound(ar, net, w, proof, given)
+    with pytest.raises(RejectedError, match="slope <= 1"):
+        polar_bound(ar, net, w, proof, given)
 
 
 def test_a_leaf_holds_for_an_activation_that_is_steeper_above():
     atom, W = PLAIN
     net = network_of(atom, W, slope=(3.0).hex())
-    ar = kernel.Exact()
+    ar = Exact()
     w = ar.load(handed(W.reshape(-1)))
-    bound = kernel.polar_bound(ar, net, w, nodes(LEAF), kernel.Arrays({}, "proof"))
+    bound = polar_bound(ar, net, w, nodes(LEAF), Arrays({}, "proof"))
     z = atom.layer.features @ np.array([np.cos(t := np.linspace(0, 7, 999)), np.sin(t)])
     assert bound >= np.abs(W.T @ np.where(z > 0, z, 3 * z)).max()
 
 
 def test_a_dense_matrix_beyond_the_limit_is_refused_before_it_is_made():
     atom, W = ReLU(np.zeros((2048, 1))), np.zeros((2048, 1))
-    ar, net = kernel.Metered(kernel.Exact(), kernel.Budget(kernel.FLOOR)), network_of(atom, W)
+    ar, net = Metered(Exact(), Budget(FLOOR)), network_of(atom, W)
     w = ar.load(handed(W.reshape(-1)))
-    with pytest.raises(kernel.RejectedError) as caught:
-        kernel.polar_bound(ar, net, w, nodes(LEAF), kernel.Arrays({}, "proof"))
+    with pytest.raises(RejectedError) as caught:
+        polar_bound(ar, net, w, nodes(LEAF), Arrays({}, "proof"))
     assert (caught.value.where, caught.value.code) == ("budget", "limit")
 
 
@@ -317,22 +330,22 @@ def test_statements_beyond_the_rules_are_rejected(lie):
     said, held, where, code = lie
     given = {"features": FEATURES} | held
     arrays = {k: handed(a) for k, a in given.items() if a is not None}
-    with pytest.raises(kernel.RejectedError) as caught:
-        kernel.stated_network(SAID | said, kernel.Arrays(arrays, "statement"), kernel.Pattern(3, 2))
+    with pytest.raises(RejectedError) as caught:
+        stated_network(SAID | said, Arrays(arrays, "statement"), Pattern(3, 2))
     assert (caught.value.where, caught.value.code) == (where, code)
 
 
 def test_a_layer_is_for_a_matrix_of_outputs():
-    arrays = kernel.Arrays({"features": handed(FEATURES)}, "statement")
-    with pytest.raises(kernel.RejectedError, match=r"statement\.shape: shape"):
-        kernel.stated_network(SAID, arrays, kernel.Pattern(3, 4, dims=(3, 2, 2)))
+    arrays = Arrays({"features": handed(FEATURES)}, "statement")
+    with pytest.raises(RejectedError, match=r"statement\.shape: shape"):
+        stated_network(SAID, arrays, Pattern(3, 4, dims=(3, 2, 2)))
 
 
 def test_samples_may_have_no_row_where_the_bias_has_a_price():
     arrays = {"features": handed(FEATURES), "samples": handed(ints(0, 2, 2))}
-    net = kernel.stated_network(SAID, kernel.Arrays(arrays, "statement"), kernel.Pattern(3, 1))
-    field = kernel.Exact().layer(net, handed(np.ones((2, 1))), handed(np.ones((1, 1))))
-    assert [v * kernel.power(field.exp) for v in field.ints] == [2, 0, 7]
+    net = stated_network(SAID, Arrays(arrays, "statement"), Pattern(3, 1))
+    field = Exact().layer(net, handed(np.ones((2, 1))), handed(np.ones((1, 1))))
+    assert [v * power(field.exp) for v in field.ints] == [2, 0, 7]
 
 
 # --- weak duality --------------------------------------------------------------------------
@@ -356,7 +369,7 @@ def duality(told, atom, W, corrections=(), **statement):
     proof = {"polar": text, "corrections": listed}
     asked, found = told
     witness = found | arrays | {"W": handed(W.reshape(-1))}
-    return kernel.prove(asked.statement | statement, asked.given, proof, witness)
+    return prove(asked.statement | statement, asked.given, proof, witness)
 
 
 SUMS = np.array([1.0, -0.5, -0.5])
@@ -368,11 +381,11 @@ def test_a_free_bias_needs_a_dual_point_whose_columns_sum_to_zero():
     bare = {"offsets": [], "q": "found"}
     tilted = SUMS + np.array([0, 0, 2.0**-52])
     for statement in (bare, {}):
-        with pytest.raises(kernel.RejectedError) as caught:
+        with pytest.raises(RejectedError) as caught:
             duality(told, problem.atom, tilted, **statement)
         assert (caught.value.where, caught.value.code) == ("proof.W", "orthogonal")
         assert duality(told, problem.atom, tilted, [(2, -(2.0**-52))], **statement).lower > 0
-        with pytest.raises(kernel.RejectedError, match="orthogonal"):
+        with pytest.raises(RejectedError, match="orthogonal"):
             duality(told, problem.atom, SUMS, [(2, -(2.0**-52))], **statement)
 
 
@@ -400,7 +413,7 @@ def test_the_widest_output_is_at_least_every_one(kwargs, slope):
     problem = Problem(Squared(W), atom, 1.0, (ColumnIntercept(),) if "bias" in kwargs else ())
     d = atom.layer.features.shape[1]
     asked = asked_of(problem, (np.zeros((d, 0)), np.zeros((2, 0))))[0]
-    wide = kernel.question(asked.statement, asked.given).wide
+    wide = kernel_statement.question(asked.statement, asked.given).wide
     rng = np.random.default_rng(0)
     U = rng.standard_normal((d, 2000))
     U /= atom.layer.size(U)
@@ -414,7 +427,7 @@ def test_the_widest_output_is_at_least_every_one(kwargs, slope):
 def test_the_widest_output_of_one_row():
     problem = Problem(Squared([[1.0]]), ReLU([[3.0, 4.0]]), 1.0)
     asked = asked_of(problem, (np.zeros((2, 0)), np.zeros((1, 0))))[0]
-    assert kernel.question(asked.statement, asked.given).wide == 5
+    assert kernel_statement.question(asked.statement, asked.given).wide == 5
 
 
 def test_a_certificate_of_a_network_is_a_file(tmp_path, capsys):
@@ -422,11 +435,11 @@ def test_a_certificate_of_a_network_is_a_file(tmp_path, capsys):
     claim = {"verdict": "UNDECIDED", "tier": "exact"}
     path = tmp_path / "x.cert"
     Certificate(asked.statement, asked.given, claim, {}, witness).save(path)
-    assert kernel.main([str(path)]) == kernel.EXITS["UNDECIDED"]
+    assert main([str(path)]) == EXITS["UNDECIDED"]
     told = capsys.readouterr().out
     assert '"kind": "relu"' in told
     assert '"bias": "free"' in told
-    assert set(kernel.read(path).given) == {"Y", "U", "V", "features"}
+    assert set(read(path).given) == {"Y", "U", "V", "features"}
 
 
 def test_a_bound_of_one_bias_is_no_bound_of_another():
@@ -434,19 +447,19 @@ def test_a_bound_of_one_bias_is_no_bound_of_another():
     atom, W = made(3, (3, 1, 1), bias="free")
     priced = ReLU(atom.V, bias="regularized")
     proof = cell_tree(priced, W, 3)
-    assert proved(kernel.Exact, priced, W, proof) < truth(atom, W)
-    assert proved(kernel.Exact, atom, W, proof) >= truth(atom, W)
+    assert proved(Exact, priced, W, proof) < truth(atom, W)
+    assert proved(Exact, atom, W, proof) >= truth(atom, W)
 
 
-@pytest.mark.parametrize("tier", [kernel.Exact, Rounded])
+@pytest.mark.parametrize("tier", [Exact, Rounded])
 @pytest.mark.parametrize("bias", ["none", "free"])
 def test_radii_beyond_floats_are_rejected(tier, bias):
     atom = ReLU(np.full((2, 2), 1.7e308), bias=bias)
-    with pytest.raises(kernel.RejectedError, match=r"statement\.features: overflow: about 2"):
+    with pytest.raises(RejectedError, match=r"statement\.features: overflow: about 2"):
         proved(tier, atom, np.array([[1.0], [-1.0]]), nodes(RADIAL))
 
 
-@pytest.mark.parametrize("tier", [kernel.Exact, Rounded])
+@pytest.mark.parametrize("tier", [Exact, Rounded])
 @pytest.mark.parametrize("bias", ["none", "free"])
 @pytest.mark.parametrize(("F", "w"), [(1.0, 5e-324), (2.0**-500, 1.0), (1.0, 2.0**1000)])
 def test_extreme_numbers_prove_no_less_than_the_truth(tier, bias, F, w):
@@ -463,7 +476,7 @@ def above(tier, atom, W, proof):
     """Return the bound, None where a float overflows."""
     try:
         return proved(tier, atom, W, proof)
-    except kernel.RejectedError as error:
+    except RejectedError as error:
         return None if error.code == "overflow" else Fraction(-1)
 
 
@@ -474,7 +487,7 @@ def test_outputs_below_zero_are_outside_a_loss_that_wants_counts():
     positive = Problem(KullbackLeibler(np.ones((2, 1))), ReLU([[2.0], [1.0]]), 1.0)
     one = np.ones((1, 1))
     assert loss_of(positive, (one, one)).hi > 0
-    with pytest.raises(kernel.RejectedError, match="domain"):
+    with pytest.raises(RejectedError, match="domain"):
         loss_of(problem, (one, one))
     found = loss_of(Problem(Logistic(np.zeros((2, 1))), atom, 1.0), (one, one))
     wanted = np.log1p(np.exp([-0.5, 1.0])).sum()
@@ -484,11 +497,13 @@ def test_outputs_below_zero_are_outside_a_loss_that_wants_counts():
 
 def loss_of(problem, factors):
     """Return the kernel's enclosure of the loss at factors."""
-    asked = kernel.question(*vars(ask(problem, factors, None, rtol=0.0, atol=0.0)).values())
-    return kernel.loss_value(kernel.Exact(), asked, kernel.Point(asked.factors, ()))
+    asked = kernel_statement.question(
+        *vars(ask(problem, factors, None, rtol=0.0, atol=0.0)).values()
+    )
+    return loss_value(Exact(), asked, Point(asked.factors, ()))
 
 
-@pytest.mark.parametrize("tier", [kernel.Exact, Rounded])
+@pytest.mark.parametrize("tier", [Exact, Rounded])
 def test_a_negative_shift_is_no_credit_for_the_size_of_x(tier):
     """-p q makes the leaf's matrix negative definite: [[-1, 1], [1, -2]], its top is -0.38."""
     atom, W = ReLU([[1.0]]), np.array([[1.0]])
@@ -504,4 +519,4 @@ def test_a_negative_level_of_the_bias_is_no_credit_for_its_reach():
     atom, W = ReLU([[1.0], [-1.0]], bias="free"), np.zeros((2, 1))
     node = LEAF | {"level": "0x1p2", "bias": "-0x1p0", "shift": "0"}
     wide = (1 + 4) * (1 + 1) + 1
-    assert abs(proved(kernel.Exact, atom, W, nodes(node)) ** 2 - 4 - 4 * wide) < Fraction(1, 2**40)
+    assert abs(proved(Exact, atom, W, nodes(node)) ** 2 - 4 - 4 * wide) < Fraction(1, 2**40)

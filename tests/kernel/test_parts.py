@@ -12,7 +12,15 @@ from certify import Problem, Verdict, check, improve, verify
 from certify.atoms import RankOne
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
+from certify.kernel import verdict
+from certify.kernel.arrays import Array, Arrays, filled
+from certify.kernel.dual import dual_limit, dual_point, ridge_cost
+from certify.kernel.errors import RejectedError
+from certify.kernel.exact import Exact
+from certify.kernel.rules.floor import floor
+from certify.kernel.scalars import exactly, power
+from certify.kernel.statement import Point, question
+from certify.kernel.values import objective
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, RowIntercept, Smooth, Sparse
 from certify.pipeline.certificate.file import as_numpy, ask
@@ -24,7 +32,7 @@ from tests.strategies import arrays, graphs, masks
 from tests.tolerance import exact_penalty, fractions
 
 CASES = honest()
-TIERS = {"exact": kernel.Exact, "flint": Flint, "rounded": Rounded}
+TIERS = {"exact": Exact, "flint": Flint, "rounded": Rounded}
 each_tier = pytest.mark.parametrize("tier", TIERS)
 
 
@@ -36,7 +44,7 @@ def prove(cert, ar=None, **changes):
     """Prove a certificate with parts of it changed."""
     parts = ("statement", "given", "proof", "witness")
     held = [getattr(cert, k) | changes.get(k, {}) for k in parts]
-    return kernel.prove(*held, ar)
+    return verdict.prove(*held, ar)
 
 
 def stated_offset(problem):
@@ -44,7 +52,7 @@ def stated_offset(problem):
     m, n = problem.loss.shape
     none = np.zeros((m, 0)), np.zeros((n, 0))
     asked = ask(problem, none, None, rtol=0.0, atol=0.0)
-    return kernel.question(asked.statement, asked.given)
+    return question(asked.statement, asked.given)
 
 
 # --- values -------------------------------------------------------------------------------
@@ -90,16 +98,16 @@ def test_laplacians_and_absolute_sums_are_enclosed_at_every_scale(data):
     scale = data.draw(st.sampled_from([1.0, 2.0**-500, 2.0**300]))
     q = data.draw(arrays((m, n), wild)) * scale
     asked = stated_offset(Problem(Squared(np.zeros((m, n))), RankOne(), 1.0, (o,)))
-    held, exact = asked.offsets[0], kernel.Exact()
+    held, exact = asked.offsets[0], Exact()
     truth = exact.laplacian(handed(q), held.graph, held.rho, held.ridge)
     ball = Rounded().laplacian(handed(q), held.graph, held.rho, held.ridge)
-    unit = kernel.power(truth.exp)
+    unit = power(truth.exp)
     pairs = zip(truth.ints, fractions(ball.mid), strict=True)
     assert sum((unit * a - b) ** 2 for a, b in pairs) <= ball.rad**2
     total = sum(map(abs, fractions(q)), Fraction(0))
     found = Rounded().absolutes(Rounded().load(handed(q)))
     assert found.lo <= total <= found.hi
-    assert exact.absolutes(exact.load(handed(q))) == kernel.exactly(total)
+    assert exact.absolutes(exact.load(handed(q))) == exactly(total)
 
 
 def test_the_radius_of_a_field_widens_the_sum_of_its_absolute_values():
@@ -128,9 +136,9 @@ def smooth_duals(draw):
 def cost(problem, W, witness, ar, corrections=()):
     """Return the kernel's bound of -2 inf <W, q> + H(q)."""
     asked = stated_offset(problem)
-    given = kernel.Arrays({"W": handed(W.reshape(-1))} | witness, "proof")
-    dual = kernel.dual_point(ar, asked, {"corrections": list(corrections)}, given, "W")
-    return kernel.ridge_cost(ar, asked, dual, given, "W")
+    given = Arrays({"W": handed(W.reshape(-1))} | witness, "proof")
+    dual = dual_point(ar, asked, {"corrections": list(corrections)}, given, "W")
+    return ridge_cost(ar, asked, dual, given, "W")
 
 
 @each_tier
@@ -178,15 +186,15 @@ def test_a_residual_is_charged_by_the_gap_and_by_the_ridge():
     W = np.array([[1.0, -1.0], [-1.0, 1.0]])
     for ridge, charged in ((0.0, Fraction(4, 2)), (0.25, Fraction(4 * 4))):
         problem = Problem(Squared(W), RankOne(), 1.0, (Smooth([(0, 1)], 1.0, ridge),))
-        assert cost(problem, W, {}, kernel.Exact()) == charged  # |W|^2 / (rho gap), / ridge
+        assert cost(problem, W, {}, Exact()) == charged  # |W|^2 / (rho gap), / ridge
 
 
 def test_corrections_count_in_the_cost():
     problem = Problem(Squared(np.zeros((2, 1))), RankOne(), 1.0, (Smooth([(0, 1)], 1.0, 1.0),))
     W, q = np.array([[1.0], [0.0]]), {"smooth0": handed(np.array([[-0.5], [0.25]]))}
-    plain = cost(problem, W, q, kernel.Exact())
-    corrected = cost(problem, W, q, kernel.Exact(), [[1, "-1/1"]])
-    exact = cost(problem, np.array([[1.0], [-1.0]]), q, kernel.Exact())
+    plain = cost(problem, W, q, Exact())
+    corrected = cost(problem, W, q, Exact(), [[1, "-1/1"]])
+    exact = cost(problem, np.array([[1.0], [-1.0]]), q, Exact())
     assert corrected >= exact
     assert corrected != plain
 
@@ -205,8 +213,8 @@ def offset_of(name, **changes):
     return {"statement": {"offsets": [certificate(name).statement["offsets"][0] | changes]}}
 
 
-INTS = kernel.Array((1, 2), array("q", [0, 9]))
-LOOP = kernel.Array((1, 2), array("q", [3, 3]))
+INTS = Array((1, 2), array("q", [0, 9]))
+LOOP = Array((1, 2), array("q", [3, 3]))
 LIES = {
     "rho zero": ("sparse/poor", offset_of("sparse/poor", rho="0x0p0"), "rho", "sign"),
     "rho negative": ("smooth/poor", offset_of("smooth/poor", rho="-0x1p0"), "rho", "sign"),
@@ -220,25 +228,25 @@ ARRAYS = {
     "edge to itself": ("smooth/poor", {"given": {"edges0": LOOP}}, "statement.edges0", "loop"),
     "edges of floats": (
         "smooth/poor",
-        {"given": {"edges0": kernel.filled((1, 2), 1.0)}},
+        {"given": {"edges0": filled((1, 2), 1.0)}},
         "statement.edges0",
         "dtype",
     ),
     "weight zero": (
         "smooth_ridge/poor",
-        {"given": {"edges0.weights": kernel.filled((4,), 0.0)}},
+        {"given": {"edges0.weights": filled((4,), 0.0)}},
         "statement.edges0.weights",
         "sign",
     ),
     "weights of other edges": (
         "smooth_ridge/poor",
-        {"given": {"edges0.weights": kernel.filled((3,), 1.0)}},
+        {"given": {"edges0.weights": filled((3,), 1.0)}},
         "statement.edges0.weights",
         "shape",
     ),
     "witness of another shape": (
         "smooth/poor",
-        {"witness": {"smooth0": kernel.filled((5, 6), 0.0)}},
+        {"witness": {"smooth0": filled((5, 6), 0.0)}},
         "proof.smooth0",
         "shape",
     ),
@@ -248,7 +256,7 @@ ARRAYS = {
 @each_tier
 @pytest.mark.parametrize(("name", "lie", "where", "code"), LIES.values(), ids=LIES)
 def test_a_lie_about_a_penalty_is_refused(tier, name, lie, where, code):
-    with pytest.raises(kernel.RejectedError) as caught:
+    with pytest.raises(RejectedError) as caught:
         prove(certificate(name), TIERS[tier](), **lie)
     found = f"statement.offsets[0].{where}".rstrip(".")
     assert (caught.value.where, caught.value.code) == (found, code)
@@ -257,7 +265,7 @@ def test_a_lie_about_a_penalty_is_refused(tier, name, lie, where, code):
 @each_tier
 @pytest.mark.parametrize(("name", "lie", "where", "code"), ARRAYS.values(), ids=ARRAYS)
 def test_a_lie_about_a_graph_is_refused(tier, name, lie, where, code):
-    with pytest.raises(kernel.RejectedError) as caught:
+    with pytest.raises(RejectedError) as caught:
         prove(certificate(name), TIERS[tier](), **lie)
     assert (caught.value.where, caught.value.code) == (where, code)
 
@@ -269,7 +277,7 @@ def test_a_sum_over_a_component_that_is_not_zero_is_refused(tier, name, point):
     cert = certificate(f"{name}/poor")
     assert prove(cert, TIERS[tier]()).verdict == cert.verdict
     wrong = moved(cert.witness[point], 0, 2.0**-40)
-    with pytest.raises(kernel.RejectedError) as caught:
+    with pytest.raises(RejectedError) as caught:
         prove(cert, TIERS[tier](), witness={point: wrong})
     assert (caught.value.where, caught.value.code) == (f"proof.{point}", "orthogonal")
 
@@ -279,7 +287,7 @@ def test_sums_by_component_are_more_than_sums_by_column():
     W = as_numpy(cert.witness["W"]).reshape(6, 5).copy()
     W[0, 0] += 0.5  # the rows 0 and 3 are in two components: the column's sum stays
     W[3, 0] -= 0.5
-    with pytest.raises(kernel.RejectedError) as caught:
+    with pytest.raises(RejectedError) as caught:
         prove(cert, witness={"W": handed(W.reshape(-1))})
     assert caught.value.code == "orthogonal"
 
@@ -289,12 +297,12 @@ def test_sums_by_component_are_more_than_sums_by_column():
 def test_a_wrong_witness_of_a_smooth_part_weakens_the_bound(tier, name):
     cert = certificate(f"{name}/poor")
     best = prove(cert, TIERS[tier]())
-    for lie in (moved(cert.witness["smooth0"], 0, 1.0), kernel.filled((6, 5), 1e3)):
+    for lie in (moved(cert.witness["smooth0"], 0, 1.0), filled((6, 5), 1e3)):
         worse = prove(cert, TIERS[tier](), witness={"smooth0": lie})
         assert worse.lower < best.lower
         assert worse.upper == best.upper
     bare = {k: a for k, a in cert.witness.items() if k != "smooth0"}
-    without = kernel.prove(cert.statement, cert.given, cert.proof, bare, TIERS[tier]())
+    without = verdict.prove(cert.statement, cert.given, cert.proof, bare, TIERS[tier]())
     assert without.lower < best.lower
 
 
@@ -305,9 +313,9 @@ def test_an_entry_above_rho_by_one_ulp_scales_the_dual_point(tier):
     asked = stated_offset(problem)
 
     def limit(*entries, corrections=()):
-        given = kernel.Arrays({"W": handed(np.array(entries))}, "proof")
-        dual = kernel.dual_point(ar, asked, {"corrections": list(corrections)}, given, "W")
-        return kernel.dual_limit(ar, asked, dual)
+        given = Arrays({"W": handed(np.array(entries))}, "proof")
+        dual = dual_point(ar, asked, {"corrections": list(corrections)}, given, "W")
+        return dual_limit(ar, asked, dual)
 
     above = np.nextafter(rho, 2.0)
     assert limit(rho, 1.0) == 1
@@ -315,8 +323,8 @@ def test_an_entry_above_rho_by_one_ulp_scales_the_dual_point(tier):
     assert limit(1.0, 1.0, corrections=[[1, "-5/1"]]) == Fraction(rho) / 4
     assert limit(0.0, 0.0) is None
     plain = stated_offset(Problem(Squared(np.zeros((1, 2))), RankOne(), 8.0, ()))
-    given = kernel.Arrays({"W": handed(np.array([9.0, 9.0]))}, "proof")
-    assert kernel.dual_limit(ar, plain, kernel.dual_point(ar, plain, {}, given, "W")) is None
+    given = Arrays({"W": handed(np.array([9.0, 9.0]))}, "proof")
+    assert dual_limit(ar, plain, dual_point(ar, plain, {}, given, "W")) is None
 
 
 @each_tier
@@ -338,13 +346,11 @@ def test_the_floor_of_a_candidate_with_a_sparse_part_is_scaled_too(tier):
     far = np.array([[1.0]]), np.array([[1.0], [0.0]])
     cert = check(problem, far).certificate
     assert (cert.verdict, prove(cert, TIERS[tier]()).verdict) == ("REFUTED", "REFUTED")
-    asked = kernel.question(cert.statement, cert.given)
-    value = kernel.objective(
-        kernel.Exact(), asked, kernel.Point(asked.factors, (kernel.filled((1, 2), 0.0),))
-    )
+    asked = question(cert.statement, cert.given)
+    value = objective(Exact(), asked, Point(asked.factors, (filled((1, 2), 0.0),)))
     huge = {"floor.W": handed(np.array([64.0, 0.0]))}
-    arrays_ = kernel.Arrays(cert.witness | huge, "proof")
-    low = kernel.floor(TIERS[tier](), asked, cert.proof, arrays_, value)
+    arrays_ = Arrays(cert.witness | huge, "proof")
+    low = floor(TIERS[tier](), asked, cert.proof, arrays_, value)
     assert low <= value.lo
 
 
@@ -404,6 +410,6 @@ def test_the_naive_bound_exceeds_the_truth_and_is_refused(tier):
     assert found.result.verdict is Verdict.CERTIFIED
     assert forgetful.lower > 1.5 * found.result.upper  # "proved", and far above the truth
     assert prove(cert, TIERS[tier]()).verdict == "CERTIFIED"
-    with pytest.raises(kernel.RejectedError) as caught:
+    with pytest.raises(RejectedError) as caught:
         prove(cert, TIERS[tier](), witness={"W": W, "L": forgetful.certificate.witness["L"]})
     assert (caught.value.where, caught.value.code) == ("proof.W", "orthogonal")

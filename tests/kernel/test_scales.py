@@ -7,8 +7,13 @@ import pytest
 
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
-from certify.kernel.verify import Array, Exact, Norm, Pair, Pattern
+from certify.kernel.arrays import Array, Arrays
+from certify.kernel.errors import RejectedError
+from certify.kernel.exact import Exact
+from certify.kernel.norms import Norm, norm
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.spectral import spectral
+from certify.kernel.spaces import Pair
 from certify.polar.proved import handed
 from tests.unit_balls import LEFT, RIGHT, SLACK, M, N, Sharp, attained
 
@@ -20,7 +25,7 @@ def bound(tier, pair, W, **arrays):
     ar = tier()
     w = ar.load(handed(np.asarray(W, dtype=float).reshape(-1)))
     proof = {"axis": int(pair.at.n <= pair.at.m), "shift": "0"}
-    return kernel.spectral(ar, pair, w, proof, kernel.Arrays(held, "proof"))
+    return spectral(ar, pair, w, proof, Arrays(held, "proof"))
 
 
 def agreeing(pair, rng):
@@ -97,7 +102,7 @@ REFUSED = {
 def test_a_witness_that_proves_nothing_is_rejected(tier, name):
     left, right, arrays, code = REFUSED[name]
     pair = Pair(Pattern(M, N), LEFT[left], RIGHT[right])
-    with pytest.raises(kernel.RejectedError) as caught:
+    with pytest.raises(RejectedError) as caught:
         bound(tier, pair, np.ones((M, N)), **arrays)
     assert caught.value.code == code
 
@@ -108,7 +113,7 @@ def stated(side, **arrays):
         k: Array((len(a.data) // 2, 2), a.data) if "edges" in k else a for k, a in given.items()
     }
     named = {k.replace("_", "."): a for k, a in given.items()}
-    return kernel.norm({"left": side}, "left", 3, kernel.Arrays(named, "statement"))
+    return norm({"left": side}, "left", 3, Arrays(named, "statement"))
 
 
 WEIGHTS = {"norm": "weighted", "cone": ""}
@@ -140,7 +145,7 @@ WRONG = {
 @pytest.mark.parametrize("name", WRONG)
 def test_a_norm_that_is_none_is_rejected(name):
     side, arrays, code = WRONG[name]
-    with pytest.raises(kernel.RejectedError) as caught:
+    with pytest.raises(RejectedError) as caught:
         stated(side, **arrays)
     assert caught.value.code == code
 

@@ -7,7 +7,10 @@ import pytest
 
 from certify import InputError, Problem, Verdict, check, improve, verify
 from certify.atoms import RankOne
-from certify.kernel.verify import Array, Arrays, Offset, Pattern, RejectedError, ridge_weights
+from certify.kernel.arrays import Array, Arrays
+from certify.kernel.errors import RejectedError
+from certify.kernel.offsets import Offset, ridge_weights
+from certify.kernel.patterns import Pattern
 from certify.losses import Absolute, Squared
 from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept
 from certify.search.relax import convex

@@ -8,8 +8,10 @@ import pytest
 
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
-from certify.kernel.verify import Array, Exact
+from certify.kernel.arrays import Array
+from certify.kernel.exact import Exact
+from certify.kernel.statement import FORMAT
+from certify.kernel.verdict import prove
 
 TIERS = pytest.mark.parametrize("tier", [Exact, Flint, Rounded])
 
@@ -25,7 +27,7 @@ def flat(*values):
 def stated(**changed):
     """State 1/2 |2 - u v|^2 + |u||v|: its optimum is 3/2, at u v = 1."""
     return {
-        "format": kernel.FORMAT,
+        "format": FORMAT,
         "claim": "any size",
         "loss": "squared",
         "atom": {"kind": "rank_one", "left": "l2", "right": "l2", "form": "product"},
@@ -51,7 +53,7 @@ def verdict(tier, candidate, *, atol=0.0, rtol=0.0, better=None):
         witness |= {"better.U": column(better), "better.V": column(1.0)}
         proof["better"] = True
     said = stated(atol=atol.hex(), rtol=rtol.hex())
-    return kernel.prove(said, given, proof, witness, tier())
+    return prove(said, given, proof, witness, tier())
 
 
 @TIERS
@@ -76,7 +78,7 @@ def test_certified_is_where_the_upper_end_is_within_epsilon_of_the_lower_bound(t
 
     def proved(atol):
         said = stated(shape=[2, 1], atol=atol.hex())
-        return kernel.prove(said, given, proof, {"W": flat(0.5, 0.25)}, tier())
+        return prove(said, given, proof, {"W": flat(0.5, 0.25)}, tier())
 
     plain = proved(0.0)
     gap = plain.upper - plain.lower
@@ -100,14 +102,14 @@ def test_refuted_is_better_by_more_than_epsilon(tier):
 def test_more_slices_than_the_candidate_has_limit_its_rank_and_refute_nothing(tier):
     given = {"Y": flat(2.0), "U": Array((1, 0), array("d")), "V": Array((1, 0), array("d"))}
     witness = {"better.U": column(1.0), "better.V": column(1.0)}
-    found = kernel.prove(stated(), given, {"better": True}, witness, tier())
+    found = prove(stated(), given, {"better": True}, witness, tier())
     assert found.verdict == "RANK_LIMITED"
     given |= {"U": column(0.0), "V": column(0.0)}
-    assert kernel.prove(stated(), given, {"better": True}, witness, tier()).verdict == "REFUTED"
+    assert prove(stated(), given, {"better": True}, witness, tier()).verdict == "REFUTED"
     two = {"better.U": Array((1, 2), array("d", [1, 0])), "better.V": flat_row(1.0, 1.0)}
-    assert kernel.prove(stated(), given, {"better": True}, two, tier()).verdict == "REFUTED"
+    assert prove(stated(), given, {"better": True}, two, tier()).verdict == "REFUTED"
     two = {"better.U": flat_row(0.5, 0.5), "better.V": flat_row(1.0, 1.0)}
-    assert kernel.prove(stated(), given, {"better": True}, two, tier()).verdict == "RANK_LIMITED"
+    assert prove(stated(), given, {"better": True}, two, tier()).verdict == "RANK_LIMITED"
 
 
 def flat_row(*values):

@@ -6,8 +6,22 @@ from itertools import product
 
 import pytest
 
-from certify.kernel import verify as kernel
-from certify.kernel.verify import Array, Arrays, Grains, Norm, Pair, Pattern
+from certify.kernel import offsets as kernel_offsets
+from certify.kernel.arrays import Array, Arrays
+from certify.kernel.exp_log import ONE
+from certify.kernel.losses.base import Grains, Spans
+from certify.kernel.losses.likelihoods import (
+    KullbackLeibler,
+    Logistic,
+    Poisson,
+    Softmax,
+    _cross_entropy,
+)
+from certify.kernel.losses.margins import Hinge, SquaredHinge
+from certify.kernel.losses.residuals import Absolute, Huber, Quantile
+from certify.kernel.norms import Norm
+from certify.kernel.patterns import Pattern
+from certify.kernel.spaces import Pair
 from tests.kernel.test_corrections import asked_of, numbers
 from tests.references import DOMAINS, DUALS, mp, number, rational, xlogx
 
@@ -28,46 +42,46 @@ ENTROPIES = [(1, 333), (362, 366), (4, 366), (0, 5), (5, 5), (1, 2)]
 def test_the_dual_of_a_logistic_loss_is_below_the_entropy(a, c):
     true = xlogx(mp.mpf(c)) - xlogx(mp.mpf(a)) - xlogx(mp.mpf(c - a))
     for y, w in ((1, a), (0, -a)):
-        below(kernel.Logistic().dual([w], Grains([y], 0), [c]), true, c)
+        below(Logistic().dual([w], Grains([y], 0), [c]), true, c)
 
 
 @pytest.mark.parametrize(("a", "c"), ENTROPIES)
 def test_the_dual_of_a_softmax_is_below_the_entropy(a, c):
     true = xlogx(mp.mpf(c)) - xlogx(mp.mpf(a)) - xlogx(mp.mpf(c - a))
-    below(kernel.Softmax().dual([c - a, a - c], Grains([1, 0], 0), [c]), true, c)
+    below(Softmax().dual([c - a, a - c], Grains([1, 0], 0), [c]), true, c)
 
 
 @pytest.mark.parametrize(("q", "c"), [(285, 3), (297, 1), (0, 4), (1, 1), (2, 7)])
 def test_the_dual_of_counts_is_below_the_truth(q, c):
     true = q + q * mp.log(c) - xlogx(mp.mpf(q))
-    below(kernel.Poisson().dual([-q], Grains([0], 0), [c]), true, 10 * q + 1)
-    below(kernel.Poisson().dual([c - q], Grains([1], 0), [c]), true, 10 * q + 1)
+    below(Poisson().dual([-q], Grains([0], 0), [c]), true, 10 * q + 1)
+    below(Poisson().dual([c - q], Grains([1], 0), [c]), true, 10 * q + 1)
 
 
 @pytest.mark.parametrize(("v", "x"), [(82, 90), (95, 83), (0, 7), (-3, 4)])
 def test_the_dual_of_a_divergence_is_below_the_truth(v, x):
     true = x * (mp.log(x + v) - mp.log(x))
-    below(kernel.KullbackLeibler().dual([v], Grains([1], 0), [x]), true, 10 * x)
+    below(KullbackLeibler().dual([v], Grains([1], 0), [x]), true, 10 * x)
 
 
 @pytest.mark.parametrize("label", [0, 1, 2])
 def test_a_cross_entropy_of_points_is_enclosed_to_the_unit(label):
     ints, exp = [0, 2713487525874, 0], -40
-    low, high = kernel._cross_entropy(kernel.Spans(ints, ints, exp), label)
+    low, high = _cross_entropy(Spans(ints, ints, exp), label)
     scores = [number(Fraction(x, 2**40)) for x in ints]
     true = mp.log(mp.fsum(mp.exp(s - scores[label]) for s in scores))
-    assert low <= rational(true * kernel.ONE) <= high
+    assert low <= rational(true * ONE) <= high
 
 
 RULES = {
-    "huber": (kernel.Huber(Fraction(1, 2)), Fraction(1, 2), (0, 3)),
-    "quantile": (kernel.Quantile(Fraction(1, 3)), Fraction(1, 3), (0, 3)),
-    "absolute": (kernel.Absolute(), None, (0, 3)),
-    "hinge": (kernel.Hinge(), None, (1, -1)),
-    "squared_hinge": (kernel.SquaredHinge(), None, (1, -1)),
-    "logistic": (kernel.Logistic(), None, (0, 1)),
-    "kullback_leibler": (kernel.KullbackLeibler(), None, (0, 1)),
-    "poisson": (kernel.Poisson(), None, (0, 2)),
+    "huber": (Huber(Fraction(1, 2)), Fraction(1, 2), (0, 3)),
+    "quantile": (Quantile(Fraction(1, 3)), Fraction(1, 3), (0, 3)),
+    "absolute": (Absolute(), None, (0, 3)),
+    "hinge": (Hinge(), None, (1, -1)),
+    "squared_hinge": (SquaredHinge(), None, (1, -1)),
+    "logistic": (Logistic(), None, (0, 1)),
+    "kullback_leibler": (KullbackLeibler(), None, (0, 1)),
+    "poisson": (Poisson(), None, (0, 2)),
 }
 
 
@@ -80,7 +94,7 @@ def test_a_domain_is_that_of_its_definition(name):
         if found and name in ("huber", "quantile", "absolute", "hinge", "squared_hinge"):
             true = c * DUALS[name](Fraction(w, c), y, parameter)
             value = rule.dual([w], Grains([y], 0), [c])
-            assert true - Fraction(1, kernel.ONE) <= value <= true
+            assert true - Fraction(1, ONE) <= value <= true
 
 
 def test_a_domain_of_rows_is_the_simplex():
@@ -88,7 +102,7 @@ def test_a_domain_of_rows_is_the_simplex():
         for c in (1, 2, 3):
             q = c - w[0], -w[1]
             wanted = min(q) >= 0 and sum(q) == c
-            assert kernel.Softmax().inside(w, Grains([1, 0], 0), [c]) == wanted
+            assert Softmax().inside(w, Grains([1, 0], 0), [c]) == wanted
 
 
 # --- sizes: how far atoms reach, and how stiff graphs are -------------------------------------
@@ -120,7 +134,7 @@ def test_a_gap_bounds_the_energy_of_what_sums_to_zero_on_components(name):
     arrays = {"edges0": Array((len(edges) // 2, 2), array("q", edges))}
     if weights:
         arrays["edges0.weights"] = numbers(weights)
-    graph = kernel.graph(Arrays(arrays, "statement"), 0, m)
+    graph = kernel_offsets.graph(Arrays(arrays, "statement"), 0, m)
     ends = list(zip(edges[::2], edges[1::2], strict=True))
     for i, j in product(range(m), repeat=2):
         joined = {i}

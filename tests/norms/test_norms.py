@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certify.kernel import verify as kernel
+from certify.kernel import norms
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.lines import dual_norm
 from certify.norms import GAUGES, Group, Variation, Weighted, gauge
 from certify.polar.proved import handed, kernel_pair
 from tests.norm_cases import CONES, IDS, MAKERS, VARIANTS, made
@@ -45,9 +47,9 @@ def inner(x, y):
 def proved_dual(norm, y, level):
     """Return the kernel's exact upper bound of g*(y)."""
     d = len(y)
-    held = kernel_pair(kernel.Pattern(d, 1), (norm, "l1")).left
+    held = kernel_pair(Pattern(d, 1), (norm, "l1")).left
     flow = norm.flow(y) if isinstance(norm, Variation) else []
-    return kernel.dual_norm(held, (fractions(y), fractions(flow)), level)
+    return dual_norm(held, (fractions(y), fractions(flow)), level)
 
 
 @pytest.mark.sampled(3)
@@ -66,8 +68,8 @@ def test_the_value_is_the_definition(name, cone, data, d):
 @given(data=st.data(), d=lengths)
 def test_the_kernel_prices_a_vector_the_same(name, cone, data, d):
     x, norm = data.draw(arrays(d)), made(name, cone, d)
-    held = kernel_pair(kernel.Pattern(d, 1), (norm, "l1")).left
-    size, square = kernel.lengths(held, x.tolist())
+    held = kernel_pair(Pattern(d, 1), (norm, "l1")).left
+    size, square = norms.lengths(held, x.tolist())
     low, high = exact_norm(norm, x)
     assert size.lo <= high
     assert low <= size.hi

@@ -13,7 +13,14 @@ from certify.atoms import CP, RankOne
 from certify.base.observed import Observed
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
+from certify.kernel import dual as kernel_dual
+from certify.kernel import statement as kernel_statement
+from certify.kernel.arrays import Arrays
+from certify.kernel.dual import Dual, adjoint
+from certify.kernel.exact import Exact
+from certify.kernel.scalars import power
+from certify.kernel.statement import Point
+from certify.kernel.values import fitted
 from certify.losses import Absolute, Squared
 from certify.offsets import ColumnIntercept, Intercept, Linear, ModeIntercept, RowIntercept
 from certify.pipeline.certificate.file import ask
@@ -24,7 +31,7 @@ from certify.search.dual.scaling import ridge_cost
 from tests.strategies import arrays, dyadics
 from tests.tolerance import exact_field, fractions, rounding
 
-TIERS = pytest.mark.parametrize("tier", [kernel.Exact, Flint, Rounded])
+TIERS = pytest.mark.parametrize("tier", [Exact, Flint, Rounded])
 DIMS = [(3, 2), (2, 3, 2), (3, 1, 2), (2, 2, 2, 2)]
 each_shape = pytest.mark.parametrize("dims", DIMS, ids=str)
 
@@ -96,14 +103,12 @@ def test_every_arithmetic_sums_exactly_with_corrections(tier, dims, full):
     for axis in range(len(dims)):
         problem = problem_of(dims, [ModeIntercept(axis)], full=full)
         asked = ask(problem, none(dims), None, rtol=1e-6, atol=0.0)
-        question = kernel.question(asked.statement, asked.given)
+        question = kernel_statement.question(asked.statement, asked.given)
         at = problem.loss.observed
         W = np.random.default_rng(2).standard_normal(at.size)
         ar, extra = tier(), ((0, Fraction(1, 3)), (at.size - 1, Fraction(-5, 7)))
         raw = handed(W)
-        found = kernel.adjoint(
-            ar, question, kernel.Dual(ar.load(raw), raw, extra), question.offsets[0]
-        )
+        found = adjoint(ar, question, Dual(ar.load(raw), raw, extra), question.offsets[0])
         truth = spelled(W, at, axis)
         where = np.ravel_multi_index(at.listed, (at.m, at.n))
         for entry, c in extra:
@@ -118,13 +123,13 @@ def test_the_kernel_adds_the_same_field(tier, dims):
     problem = problem_of(dims, [ModeIntercept(k) for k in axes])
     q = [tensor((n,), 3 + k) for k, n in enumerate(dims)]
     asked = ask(problem, none(dims), tuple(q), rtol=1e-6, atol=0.0)
-    question = kernel.question(asked.statement, asked.given)
+    question = kernel_statement.question(asked.statement, asked.given)
     factors = tuple(handed(np.zeros((n, 1))) for n in dims)
-    z = kernel.fitted(tier(), question, kernel.Point(factors, question.q))
+    z = fitted(tier(), question, Point(factors, question.q))
     los, his, e = tier().spans(z)
     truth = sum(exact_sum(k, x, problem) for k, x in enumerate(q))
     for lo, hi, v in zip(los, his, truth, strict=True):
-        assert lo * kernel.power(e) <= v <= hi * kernel.power(e)
+        assert lo * power(e) <= v <= hi * power(e)
 
 
 def exact_sum(axis, q, problem):
@@ -133,13 +138,13 @@ def exact_sum(axis, q, problem):
 
 def sums_vanish(problem, found):
     asked = ask(problem, none(problem.loss.dims), None, rtol=1e-6, atol=0.0)
-    question = kernel.question(asked.statement, asked.given)
+    question = kernel_statement.question(asked.statement, asked.given)
     raw = handed(found.W.reshape(-1))
-    for tier in (kernel.Exact, Flint, Rounded):
+    for tier in (Exact, Flint, Rounded):
         ar = tier()
-        dual = kernel.Dual(ar.load(raw), raw, found.corrections)
+        dual = Dual(ar.load(raw), raw, found.corrections)
         for o in question.offsets:
-            assert not any(kernel.adjoint(ar, question, dual, o))
+            assert not any(adjoint(ar, question, dual, o))
 
 
 @each_shape
@@ -227,7 +232,7 @@ def told(**changes):
     dims = (2, 3, 2)
     asked = ask(problem_of(dims, [ModeIntercept(1)]), none(dims), None, rtol=1e-6, atol=0.0)
     statement = asked.statement | {"offsets": [asked.statement["offsets"][0] | changes]}
-    return kernel.question(statement, asked.given)
+    return kernel_statement.question(statement, asked.given)
 
 
 LIES = {
@@ -253,19 +258,17 @@ def test_a_dual_point_with_a_nonzero_sum_bounds_nothing():
     dims = (2, 3, 2)
     problem = problem_of(dims, [ModeIntercept(1)])
     asked = ask(problem, none(dims), None, rtol=1e-6, atol=0.0)
-    question = kernel.question(asked.statement, asked.given)
+    question = kernel_statement.question(asked.statement, asked.given)
     W = np.zeros(12)
     W[[0, 2]] = 1.0, -1.0  # rows and all sum to zero, mode 1 does not
-    ar, raw = kernel.Exact(), handed(W)
+    ar, raw = Exact(), handed(W)
     with pytest.raises(RejectedError) as refused:
-        kernel.ridge_cost(
-            ar, question, kernel.Dual(ar.load(raw), raw, ()), kernel.Arrays({}, "proof"), "W"
-        )
+        kernel_dual.ridge_cost(ar, question, Dual(ar.load(raw), raw, ()), Arrays({}, "proof"), "W")
     assert refused.value.code == "orthogonal"
     W[[1, 2]] = -1.0, 0.0
     raw = handed(W)
-    assert not kernel.ridge_cost(
-        ar, question, kernel.Dual(ar.load(raw), raw, ()), kernel.Arrays({}, "proof"), "W"
+    assert not kernel_dual.ridge_cost(
+        ar, question, Dual(ar.load(raw), raw, ()), Arrays({}, "proof"), "W"
     )
 
 

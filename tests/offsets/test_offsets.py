@@ -12,7 +12,8 @@ from certify.atoms import RankOne
 from certify.base.observed import Observed
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel.verify import Exact, Pattern
+from certify.kernel.exact import Exact
+from certify.kernel.patterns import Pattern
 from certify.losses import Absolute, Logistic, Squared
 from certify.offsets import (
     OFFSETS,

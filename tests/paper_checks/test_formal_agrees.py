@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from certify import Problem
 from certify.atoms import RankOne
-from certify.kernel.verify import Array, Exact, Grid, prove
+from certify.kernel.arrays import Array
+from certify.kernel.exact import Exact, Grid
+from certify.kernel.verdict import prove
 from certify.losses import Squared
 from certify.pipeline.certificate.file import ask, hand_over
 

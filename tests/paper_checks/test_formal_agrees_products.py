@@ -13,21 +13,16 @@ from math import prod
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certify.kernel.verify import (
-    Array,
-    Case,
-    Exact,
-    Group,
-    Network,
-    Norm,
-    Pattern,
-    Region,
-    cell_bound,
-    facts,
-    plain,
-    power,
-    root,
-)
+from certify.kernel.arrays import Array
+from certify.kernel.exact import Exact
+from certify.kernel.norms import Norm, plain
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.cells import cell_bound
+from certify.kernel.rules.network_leaf import facts
+from certify.kernel.rules.regions import Case, Region
+from certify.kernel.rules.transpose import Group
+from certify.kernel.scalars import power, root
+from certify.kernel.spaces import Network
 
 DYADIC = st.builds(lambda n, k: n / 2**k, st.integers(-40, 40), st.integers(0, 5))
 

@@ -11,8 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certify.kernel import verify
-from certify.kernel.verify import Array, Exact, Grains, Leaf, Norm, Pair, Pattern
+from certify.kernel import losses
+from certify.kernel.arrays import Array
+from certify.kernel.exact import Exact
+from certify.kernel.losses.base import Grains
+from certify.kernel.norms import Norm, diagonal_cost
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules import lines as kernel_lines
+from certify.kernel.rules.conic import narrowed
+from certify.kernel.rules.conic_leaf import Leaf, entries_cost
+from certify.kernel.rules.fixed_rank import Fan, centred
+from certify.kernel.rules.lines import dual_norm
+from certify.kernel.scalars import root
+from certify.kernel.spaces import Pair
 
 DYADIC = st.builds(lambda n, k: Fraction(n, 2**k), st.integers(-40, 40), st.integers(0, 4))
 SIZE = 4
@@ -37,7 +48,7 @@ def grouped(values):
 
 @given(CONES, VECTOR)
 def test_the_part_of_a_line_that_is_met_is_that_of_the_theorems(cone, y):
-    found = verify.met(Norm("l2", SIZE, cone), y)
+    found = kernel_lines.met(Norm("l2", SIZE, cone), y)
     assert found == [met(s, v) for s, v in zip(cone, y, strict=True)]
 
 
@@ -55,7 +66,7 @@ DATA = {"weighted": array("d", [1.0, 2.0, 3.0, 4.0]), "group": GROUPS}
 def test_the_dual_norm_meets_the_hypothesis_of_its_theorem_and_is_not_much_larger(name, cone, y):
     """Norms.dual_l1, dual_l2, dual_linf, dual_weighted, dual_group_sum."""
     n = Norm(name, SIZE, cone, outer="l1", data=DATA.get(name, ()))
-    P = verify.dual_norm(n, (y, []), None)
+    P = dual_norm(n, (y, []), None)
     p = [met(s, v) for s, v in zip(cone, y, strict=True)]
     assert P >= 0
     assert HYPOTHESES[name](p, P)
@@ -66,7 +77,7 @@ def test_the_dual_norm_meets_the_hypothesis_of_its_theorem_and_is_not_much_large
 def test_an_elastic_level_is_returned_only_where_the_theorem_has_it(cone, y, level, quarters):
     """Norms.dual_elastic, or else Norms.dual_above."""
     a, p = Fraction(quarters, 4), [met(s, v) for s, v in zip(cone, y, strict=True)]
-    P = verify.dual_norm(Norm("elastic", SIZE, cone, scalar=a), (y, []), level)
+    P = dual_norm(Norm("elastic", SIZE, cone, scalar=a), (y, []), level)
     rest = squares(max(v - a * level, Fraction(0)) for v in p)
     if level >= 0 and rest <= ((1 - a) * level) ** 2:
         assert level == P
@@ -78,7 +89,7 @@ def test_an_elastic_level_is_returned_only_where_the_theorem_has_it(cone, y, lev
 def test_a_flow_meets_the_hypothesis_of_the_variation_norm(cone, y, flow, rho):
     """Norms.dual_variation: |f| <= P rho and |met(y - B^T f)|_2 <= P."""
     n = Norm("variation", SIZE, cone, scalar=Fraction(rho, 4), data=EDGES)
-    P = verify.dual_norm(n, (y, flow), None)
+    P = dual_norm(n, (y, flow), None)
     rest = list(y)
     for f, i, j in zip(flow, EDGES[::2], EDGES[1::2], strict=True):
         rest[i] -= f
@@ -92,7 +103,7 @@ def test_diagonal_costs_meet_the_hypotheses_of_theirs(cone, d):
     """Norms.held, cost_above, cost_linf, cost_weighted, cost_group_max."""
     held = [Fraction(0) if s == "0" else max(v, Fraction(0)) for s, v in zip(cone, d, strict=True)]
     cost = {
-        name: verify.diagonal_cost(Norm(name, SIZE, cone, outer="linf", data=DATA.get(name, ())), d)
+        name: diagonal_cost(Norm(name, SIZE, cone, outer="linf", data=DATA.get(name, ())), d)
         for name in ("l1", "l2", "elastic", "linf", "weighted", "group")
     }
     assert cost["l1"] == cost["l2"] == cost["elastic"] == max(held)
@@ -106,16 +117,16 @@ def test_costs_of_entries_meet_the_hypotheses_of_theirs(quarters, d, s):
     """Entries.cost_entries_elastic and cost_entries_variation: d + s (k^2 - 1) <= C far^2."""
     a, d, s = Fraction(quarters, 4), Fraction(d, 8), Fraction(s, 8)
     n = SIZE  # sqrt(4) = 2 exactly
-    C = verify.entries_cost(Norm("elastic", n, scalar=a), d, s)
+    C = entries_cost(Norm("elastic", n, scalar=a), d, s)
     raised = max(d, s)
     assert raised <= C
     assert raised + s * (n - 1) <= C * (2 * a + 1 - a) ** 2
     degrees = [sum(e == i for e in EDGES) for i in range(SIZE)]
-    k = verify.root(Fraction(squares(map(Fraction, degrees))))
-    C = verify.entries_cost(Norm("variation", n, scalar=a, data=EDGES), d, s)
+    k = root(Fraction(squares(map(Fraction, degrees))))
+    C = entries_cost(Norm("variation", n, scalar=a, data=EDGES), d, s)
     assert d <= C
     assert d + s * squares(map(Fraction, degrees)) <= C * (1 + a * k.lo) ** 2
-    assert verify.entries_cost(Norm("l1", n), d, s) == max(d, s)
+    assert entries_cost(Norm("l1", n), d, s) == max(d, s)
 
 
 FAR = Fraction(10**6)
@@ -134,7 +145,7 @@ LOSSES = {  # parameter; k of w y - w^2 / (k c), 0 without; low c <= w <= high c
 def test_a_loss_has_the_domain_and_at_most_the_value_of_its_theorem(name, w, y, c):
     """Losses.squared_dual and its kin: w and c are integers in one unit, the quotient rounded."""
     made, k, (low, high), signed = LOSSES[name]
-    loss, data = verify.LOSSES[name](*made), Grains([y], 0)
+    loss, data = losses.LOSSES[name](*made), Grains([y], 0)
     a = y * w if signed else w
     assert loss.inside([w], data, [c]) == (low * c <= a <= high * c)
     left = w * y - (Fraction(w * w, k * c) if k else 0)
@@ -158,7 +169,7 @@ def test_coordinates_are_merged_as_in_the_tree_of_the_theorem(splits):
             continue
         low, high = (a, b) if a < b else (b, a)
         wanted = tuple((low, x * side * s * t) if c == high else (c, x) for c, x in leaf.classes)
-        leaf = verify.narrowed(pair, leaf, ({"equal": [first + p, first + q]}, side), (0, 0))
+        leaf = narrowed(pair, leaf, ({"equal": [first + p, first + q]}, side), (0, 0))
         assert leaf.classes == wanted
         assert all(leaf.classes[c][0] == c and x * x == 1 for c, x in leaf.classes)
 
@@ -169,7 +180,7 @@ def test_the_centred_energy_is_that_of_the_projectors(kinds, rows):
     """KyFan.centred_both and its kin: |P C P'|^2 with P = 1 - 1 1^T / m."""
     at = Pattern(2, 3)
     flat = array("d", (float(x) for row in rows for x in row))
-    held = verify.Fan(at, 1, frozenset(kinds), 0, Fraction(0), Array((2, 0), array("d")), None)
+    held = Fan(at, 1, frozenset(kinds), 0, Fraction(0), Array((2, 0), array("d")), None)
     centre = [list(row) for row in rows]
     if "column" in kinds:
         means = [sum(col) / 2 for col in zip(*centre, strict=True)]
@@ -177,5 +188,5 @@ def test_the_centred_energy_is_that_of_the_projectors(kinds, rows):
     if "row" in kinds:
         centre = [[x - sum(row) / 3 for x in row] for row in centre]
     ar = Exact()
-    found = verify.centred(ar, held, ar.load(Array((6,), flat)))
+    found = centred(ar, held, ar.load(Array((6,), flat)))
     assert found == sum(squares(row) for row in centre)

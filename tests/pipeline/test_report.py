@@ -14,13 +14,13 @@ import problems
 from certify import InputError, Problem, RejectedError, Verdict, check
 from certify.atoms import RankOne
 from certify.cli import main
-from certify.kernel import verify as kernel
 from certify.losses import Squared
 from certify.pipeline import report
 from certify.pipeline.certificate.verdict import REJECTED_EXIT
 from certify.pipeline.report import _pictures as pictures
 from certify.pipeline.report._numbers import at_least, at_most
 from tests.browser import CHROMIUM, laid_out
+from tests.golden import KERNEL
 
 FAMILIES = {
     "matrix": ("diagonal", 0),
@@ -180,7 +180,7 @@ def test_the_commands_that_are_shown_can_be_pasted(tmp_path, name, word):
     assert main(["report", "-o", str(out), "--", str(tmp_path / name)]) == 10
     page = Page(out.read_text("utf-8"))
     assert f"certify verify {word} --problem" in page.said
-    assert f"verify.py {word}" in page.said
+    assert f"verify.pyz {word}" in page.said
 
 
 def test_the_one_file_verifier_is_named_only_where_it_can_follow(tmp_path):
@@ -193,13 +193,13 @@ def test_the_one_file_verifier_is_named_only_where_it_can_follow(tmp_path):
     for certificate, alone in ((whole, True), (bare, False)):
         certificate.save(tmp_path / "x.cert")
         done = subprocess.run(
-            [sys.executable, "-I", "-S", kernel.__file__, str(tmp_path / "x.cert")],
+            [sys.executable, "-I", "-S", str(KERNEL), str(tmp_path / "x.cert")],
             capture_output=True,
             check=False,
         )
         assert (done.returncode != REJECTED_EXIT) is alone
         said = Page(report.page(report.facts(certificate, "exact"))).said
-        assert ("python -I -S verify.py" in said) is alone
+        assert ("python -I -S verify.pyz" in said) is alone
         assert ("alone cannot" in said) is not alone
 
 

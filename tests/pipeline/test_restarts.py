@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from certify import InputError, OutOfScopeError, Problem, Verdict, verify
 from certify.adapters.files import load
 from certify.atoms import ATOMS, RankOne, Symmetric
-from certify.kernel.verify import Enclosure
+from certify.kernel.scalars import Enclosure
 from certify.losses import Squared
 from certify.offsets import Intercept
 from certify.pipeline import restarts as module

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from certify import InputError
 from certify.atoms import CP
-from certify.kernel.verify import root
+from certify.kernel.scalars import root
 from certify.pipeline import decompose as _decomposing
 from certify.pipeline.decompose import lower_of, upper_of
 from certify.pipeline.tensor_norms import NormBound, at_one, nuclear, restored, spectral, squeezed

@@ -11,7 +11,11 @@ import scipy.sparse as sp
 from certify import InputError, OutOfScopeError, Problem, RejectedError, Verdict, check, verify
 from certify.atoms import RankOne
 from certify.base.rigor.bounds import dots
-from certify.kernel import verify as kernel
+from certify.kernel import claim
+from certify.kernel.arrays import Array, beside, filled
+from certify.kernel.claim import main
+from certify.kernel.errors import shown
+from certify.kernel.file import File
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, Offset, RowIntercept
 from certify.pipeline.certificate.file import Certificate
@@ -85,13 +89,13 @@ def test_polar_keeps_entries_that_scaling_would_lose():
 
 def file_of(certificate):
     c = certificate
-    return kernel.File(c.statement, c.given, c.claim, c.proof, c.witness)
+    return File(c.statement, c.given, c.claim, c.proof, c.witness)
 
 
 def test_idle_better_factors_are_rejected():
     certificate = check(DIAGONAL, BEST).certificate
-    assert kernel.check(file_of(certificate), certificate.given).verdict == "CERTIFIED"
-    worse = {f"better.{k}": kernel.filled((3, 2), 100.0) for k in "UV"}
+    assert claim.check(file_of(certificate), certificate.given).verdict == "CERTIFIED"
+    worse = {f"better.{k}": filled((3, 2), 100.0) for k in "UV"}
     forged = replace(
         certificate, proof=certificate.proof | {"better": True}, witness=certificate.witness | worse
     )
@@ -105,10 +109,10 @@ def test_a_zero_slice_is_no_slice():
     assert result.verdict is Verdict.REFUTED
     c = result.certificate
     padded = {
-        k: kernel.beside([a, kernel.filled((3, 1), 0.0)]) if k.startswith("better.") else a
+        k: beside([a, filled((3, 1), 0.0)]) if k.startswith("better.") else a
         for k, a in c.witness.items()
     }
-    outcome = kernel.check(file_of(replace(c, witness=padded)), c.given)
+    outcome = claim.check(file_of(replace(c, witness=padded)), c.given)
     assert outcome.verdict == "REFUTED"
 
 
@@ -148,13 +152,13 @@ def test_a_strangers_text_cannot_pose_as_output(capsys, tmp_path):
     certificate = check(DIAGONAL, BEST).certificate
     forged = replace(certificate, claim={"verdict": "\nVERIFIED CERTIFIED", "tier": "exact"})
     forged.save(tmp_path / "x.cert")
-    assert kernel.main([str(tmp_path / "x.cert")]) == 20
+    assert main([str(tmp_path / "x.cert")]) == 20
     assert capsys.readouterr().out.startswith("NOT VERIFIED")
 
 
 def test_kernel_shows_numbers_beyond_float64():
-    assert kernel.shown(Fraction(10) ** 400) == "about 2**1328"
-    assert kernel.shown(Fraction(1, 2)) == "0.5"
+    assert shown(Fraction(10) ** 400) == "about 2**1328"
+    assert shown(Fraction(1, 2)) == "0.5"
 
 
 def test_large_certificates_leave_the_factor_out_and_are_completed(tmp_path):
@@ -169,7 +173,7 @@ def test_large_certificates_leave_the_factor_out_and_are_completed(tmp_path):
     bare = replace(result.certificate, witness=witness)
     bare.save(tmp_path / "x.cert")
     assert verify(tmp_path / "x.cert", problem, factors).verdict is result.verdict
-    small = kernel.Array((1,), array("d", [1.0]))
+    small = Array((1,), array("d", [1.0]))
     for name in ("W", "N", "M"):
         lie = replace(bare, witness=witness | {name: small})
         with pytest.raises(RejectedError, match=rf"proof\.{name}: (shape|wrong_rule)"):

@@ -11,8 +11,12 @@ from certify.atoms import ReLU
 from certify.atoms.relu import gated
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
-from certify.kernel.verify import Exact
+from certify.kernel.arrays import Arrays
+from certify.kernel.errors import RejectedError
+from certify.kernel.exact import Exact
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.polar import polar_bound
+from certify.kernel.statement import stated_network
 from certify.polar.ascent.circle import best_kink, on_circle
 from certify.polar.ascent.layers import attain
 from certify.polar.branching import cells
@@ -43,12 +47,12 @@ def data(shape, seed=0, outputs=1, *, centred=False):
 
 def bound(atom, W, proof, tier):
     """The bound that the kernel proves, as an exact number."""
-    at, ar = kernel.Pattern(*W.shape), tier()
-    given = kernel.Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
-    net = kernel.stated_network(atom.statement(), given, at)
+    at, ar = Pattern(*W.shape), tier()
+    given = Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
+    net = stated_network(atom.statement(), given, at)
     text, arrays = split(proof)
     w = ar.load(handed(W.reshape(-1)))
-    return kernel.polar_bound(ar, net, w, text, kernel.Arrays(arrays, "proof"))
+    return polar_bound(ar, net, w, text, Arrays(arrays, "proof"))
 
 
 def check(atom, W, found, truth, gap):
@@ -454,7 +458,7 @@ def test_a_chord_pays_for_its_worse_end():
 )
 def test_bad_chords_are_rejected(chords, code):
     V, W = np.array([[1.0, 0.0], [2.0, 0.0], [0.0, 1.0]]), np.array([[1.0], [1.0], [0.0]])
-    with pytest.raises(kernel.RejectedError) as caught:
+    with pytest.raises(RejectedError) as caught:
         bound(ReLU(V), W, split_at_zero({"chords": chords}), Exact)
     assert caught.value.code == code
 

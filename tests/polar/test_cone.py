@@ -10,7 +10,8 @@ import pytest
 from certify.atoms import RankOne
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
+from certify.kernel.arrays import Arrays
+from certify.kernel.rules.conic import conic
 from certify.norms import gauge
 from certify.norms.group import Group
 from certify.norms.weighted import Weighted
@@ -51,7 +52,7 @@ def proved(ask, proof, arithmetic=Flint):
     ar = arithmetic()
     text, arrays = split(proof)
     pair = kernel_pair(at, (ask.left, ask.right))._replace(symmetric=ask.symmetric)
-    found = kernel.conic(ar, pair, ar.load(handed(flat)), text, kernel.Arrays(arrays, "proof"))
+    found = conic(ar, pair, ar.load(handed(flat)), text, Arrays(arrays, "proof"))
     return Fraction(found)
 
 

@@ -8,7 +8,10 @@ import pytest
 
 from certify.atoms import ReLU
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
+from certify.kernel.arrays import Arrays
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.polar import polar_bound
+from certify.kernel.statement import stated_network
 from certify.polar import Proposal
 from certify.polar.branching import layers as tree
 from certify.polar.branching.layer_parts import across, bounder
@@ -105,12 +108,12 @@ def test_a_cut_heeds_what_rows_weigh_and_not_how_many_they_are():
 
 def proved(atom, W, found):
     """Return the bound that the kernel proves."""
-    at, ar = kernel.Pattern(*W.shape), Rounded()
-    given = kernel.Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
-    net = kernel.stated_network(atom.statement(), given, at)
+    at, ar = Pattern(*W.shape), Rounded()
+    given = Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
+    net = stated_network(atom.statement(), given, at)
     text, arrays = split(found.proof)
     w = ar.load(handed(W.reshape(-1)))
-    return float(kernel.polar_bound(ar, net, w, text, kernel.Arrays(arrays, "proof")))
+    return float(polar_bound(ar, net, w, text, Arrays(arrays, "proof")))
 
 
 def test_the_worst_part_falls_at_every_splitting():

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from certify.base.rigor.flint import Flint
-from certify.kernel import verify as kernel
-from certify.kernel.verify import Exact, Pattern
+from certify.kernel.arrays import Arrays
+from certify.kernel.exact import Exact
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.polar import polar_bound
+from certify.kernel.statement import stated_modes
 from certify.norms import gauge
 from certify.polar.ascent import contract
 from certify.polar.ascent import products as ascent
@@ -64,9 +67,9 @@ def exactly(T, keys, proof, arithmetic, *, symmetric=False):
     """Return the bound in exact arithmetic."""
     at = Pattern(T.shape[0], math.prod(T.shape[1:]), dims=T.shape)
     text, arrays = split(proof)
-    modes = kernel.stated_modes(said(keys, symmetric), at)
+    modes = stated_modes(said(keys, symmetric), at)
     w = arithmetic.load(handed(T.reshape(-1)))
-    return kernel.polar_bound(arithmetic, modes, w, text, kernel.Arrays(arrays, "proof"))
+    return polar_bound(arithmetic, modes, w, text, Arrays(arrays, "proof"))
 
 
 def symmetric_tensor(entries, n, order=3):

@@ -15,7 +15,9 @@ from certify import Problem, Verdict, check, verify
 from certify.atoms import RankOne
 from certify.atoms.rank_one import pair_facts
 from certify.base.rigor.flint import Flint
-from certify.kernel import verify as kernel
+from certify.kernel.arrays import Arrays
+from certify.kernel.errors import RejectedError
+from certify.kernel.rules.matrices import POLAR_RULES
 from certify.losses import Squared
 from certify.norms import Variation
 from certify.polar import METHODS, Ask
@@ -59,9 +61,9 @@ def proved_exactly(W, norms, proof):
     """Return what the kernel's rule proves in integers."""
     at, flat = located(W)
     text, extra = split(proof)
-    ar, rule = Flint(), kernel.POLAR_RULES[text["rule"]]
+    ar, rule = Flint(), POLAR_RULES[text["rule"]]
     w = ar.load(handed(flat))
-    return rule(ar, kernel_pair(at, norms), w, text, kernel.Arrays(extra, "proof"))
+    return rule(ar, kernel_pair(at, norms), w, text, Arrays(extra, "proof"))
 
 
 @pytest.mark.sampled(17)
@@ -207,10 +209,10 @@ def test_another_norm_is_another_question():
     zero = (np.zeros((3, 0)), np.zeros((3, 0)))
     certificate = check(one, zero).certificate
     assert verify(certificate, one, zero).verdict is Verdict.CERTIFIED
-    with pytest.raises(kernel.RejectedError, match="question"):
+    with pytest.raises(RejectedError, match="question"):
         verify(certificate, other, zero)
     moved = Problem(Squared(Y), RankOne(Variation(((0, 2),), 1.0), "l1"), 4.0)
-    with pytest.raises(kernel.RejectedError, match="question"):
+    with pytest.raises(RejectedError, match="question"):
         verify(certificate, moved, zero)
 
 

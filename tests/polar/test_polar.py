@@ -15,7 +15,10 @@ from scipy import sparse
 from certify import RejectedError
 from certify.atoms import RankOne
 from certify.base.rigor.flint import Flint
-from certify.kernel import verify as kernel
+from certify.kernel.arrays import Arrays
+from certify.kernel.norms import plain
+from certify.kernel.rules.matrices import POLAR_RULES
+from certify.kernel.spaces import Pair
 from certify.norms import gauge
 from certify.polar import METHODS, Ask
 from certify.polar.proved import located, proved_above, split
@@ -198,14 +201,14 @@ def test_a_method_that_applies_proposes_what_the_kernel_proves(method, pair, W):
     assert found is not None
     at, flat = located(W)
     text, extra = split(found.proof)
-    rule, ar = kernel.POLAR_RULES[text["rule"]], Flint()
+    rule, ar = POLAR_RULES[text["rule"]], Flint()
     w = ar.load(located_array(flat))
     exact = rule(
         ar,
-        kernel.Pair(at, kernel.plain(pair[0], at.m), kernel.plain(pair[1], at.n)),
+        Pair(at, plain(pair[0], at.m), plain(pair[1], at.n)),
         w,
         text,
-        kernel.Arrays(extra, "proof"),
+        Arrays(extra, "proof"),
     )
     dominates(exact, W, pair)
     rounded = proved_above(W, pair, found.proof)

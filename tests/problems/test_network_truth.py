@@ -8,7 +8,8 @@ import pytest
 
 import problems
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
+from certify.kernel.errors import RejectedError
+from certify.kernel.verdict import prove
 from certify.polar.proved import handed, split
 from certify.problem import Problem
 from certify.search.relax import dual_point, network_witness
@@ -158,7 +159,7 @@ def test_two_relaxations_prove_nearly_the_optimum(name):
     case = BEST[name]
     asked, q = asked_of(case.problem, case.factors, case.q)
     proof, witness = written(case.problem, q, dual_point(case.problem))
-    found = kernel.prove(asked.statement, asked.given, proof, witness)
+    found = prove(asked.statement, asked.given, proof, witness)
     assert found.lower <= Fraction(case.optimum) * (1 + Fraction(1, 2**50))
     assert found.lower >= Fraction(case.optimum) * (1 - Fraction(1, 2**12))
     assert found.verdict == "CERTIFIED" or name in OPEN
@@ -216,13 +217,13 @@ def test_no_lie_about_an_instance_proves_more_than_its_optimum(name):
     case, rng = BEST[name], np.random.default_rng(0)
     asked, q = asked_of(case.problem, case.factors, case.q)
     proof, witness = written(case.problem, q, dual_point(case.problem))
-    honest = kernel.prove(asked.statement, asked.given, proof, witness).lower
+    honest = prove(asked.statement, asked.given, proof, witness).lower
     tried, refused = 0, 0
     for _ in range(60):
         told = lied(rng, proof, witness)
         try:
-            found = kernel.prove(asked.statement, asked.given, *told, Rounded())
-        except kernel.RejectedError:
+            found = prove(asked.statement, asked.given, *told, Rounded())
+        except RejectedError:
             refused += 1
             continue
         tried += 1

@@ -15,7 +15,13 @@ from certify.atoms import ATOMS, RankOne
 from certify.base import registry as _registry
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
+from certify.kernel import claim, fields
+from certify.kernel.arrays import Array
+from certify.kernel.exact import Exact
+from certify.kernel.file import read
+from certify.kernel.rules.matrices import POLAR_RULES
+from certify.kernel.rules.polar import TENSOR_RULES
+from certify.kernel.verdict import prove
 from certify.losses import LOSSES
 from certify.norms import KEYS
 from certify.offsets import OFFSETS
@@ -122,9 +128,7 @@ def test_a_certificate_survives_a_file_and_no_other_question(name, tmp_path):
     result = check(case.problem, case.factors, q=case.q)
     result.certificate.save(path)
     assert verify(path, case.problem, case.factors, q=case.q).verdict is case.verdict
-    assert kernel.check(kernel.read(path), Certificate.load(path).given).verdict == (
-        case.verdict.name
-    )
+    assert claim.check(read(path), Certificate.load(path).given).verdict == (case.verdict.name)
     *before, V = case.factors
     other = (*before, V + 1.0 if V.size else np.ones((len(V), 0)))
     if V.size:
@@ -160,7 +164,7 @@ def distorted(held, rng):
                 n | {"shift": lie(n["shift"], rng)} if "shift" in n else n for n in nodes
             ]
             proof[name] = held
-    return proof, {k: kernel.Array(a.shape, a.reshape(-1).data) for k, a in witness.items()}
+    return proof, {k: Array(a.shape, a.reshape(-1).data) for k, a in witness.items()}
 
 
 def lie(text, rng):
@@ -170,10 +174,10 @@ def lie(text, rng):
 
 def rational(text):
     """Read the kernel's hexadecimal rational."""
-    return kernel.rational(text, "test")
+    return fields.rational(text, "test")
 
 
-@pytest.mark.parametrize("ar", [kernel.Exact, Flint, Rounded], ids=["exact", "flint", "rounded"])
+@pytest.mark.parametrize("ar", [Exact, Flint, Rounded], ids=["exact", "flint", "rounded"])
 @pytest.mark.parametrize("keys", [FIRST, pytest.param(CASES, marks=pytest.mark.thorough)], ids=len)
 @each_file
 def test_no_distorted_witness_proves_more_than_the_truth(name, keys, ar):
@@ -186,7 +190,7 @@ def test_no_distorted_witness_proves_more_than_the_truth(name, keys, ar):
         for _ in range(DISTORTIONS):
             proof, witness = distorted(held, rng)
             try:
-                found = kernel.prove(held.statement, held.given, proof, witness, ar())
+                found = prove(held.statement, held.given, proof, witness, ar())
             except RejectedError:
                 refused += 1
                 continue
@@ -232,7 +236,7 @@ def test_the_zoo_uses_every_rule_of_the_kernel():
         if c.verdict is Verdict.CERTIFIED
         for rule in verify(answer(c).certificate, c.problem, c.factors, q=c.q).rules
     }
-    assert used >= {*kernel.POLAR_RULES, *kernel.TENSOR_RULES, "weak_duality", "ky_fan"}
+    assert used >= {*POLAR_RULES, *TENSOR_RULES, "weak_duality", "ky_fan"}
     witnesses = {k for c in all_cases() for k in answer(c).certificate.witness}
     assert witnesses >= {"W", "L", "N", "M", "K", "q0", "better.U", "floor.W", "mu.q0"}
 

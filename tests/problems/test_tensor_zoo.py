@@ -10,7 +10,8 @@ import problems
 from certify import InputError, Verdict, check
 from certify.atoms import CP
 from certify.base.rigor.flint import Flint
-from certify.kernel import verify as kernel
+from certify.kernel.arrays import Array
+from certify.kernel.verdict import prove
 from certify.pipeline.certificate.file import as_numpy
 from certify.pipeline.tensor_norms import nuclear
 from problems import _tensors, w_tensor
@@ -75,14 +76,14 @@ def test_five_slices_of_the_determinant_have_the_best_known_value():
 def test_a_solvers_value_below_the_truth_proves_no_less_than_the_truth():
     case = problems.load("w_tensor")["third_optimal"]
     held = check(case.problem, case.factors).certificate
-    honest = kernel.prove(held.statement, held.given, held.proof, held.witness, Flint())
+    honest = prove(held.statement, held.given, held.proof, held.witness, Flint())
     assert honest.verdict == "CERTIFIED"
     low = 0.666666662 / 2  # of a polar of 1/3: a bound that a solver might have believed
     nodes = [
         n | {"shift": text(low**2)} if "shift" in n else n for n in held.proof["polar"]["nodes"]
     ]
     lied = dict(held.proof) | {"polar": held.proof["polar"] | {"nodes": nodes}}
-    found = kernel.prove(held.statement, held.given, lied, held.witness, Flint())
+    found = prove(held.statement, held.given, lied, held.witness, Flint())
     assert found.lower <= Fraction(case.optimum) * (1 + Fraction(1e-15))
 
 
@@ -96,8 +97,8 @@ def test_a_dual_tensor_above_the_ball_is_scaled_and_certifies_less():
     case = problems.load("determinant")["optimal"]
     held = check(case.problem, case.factors).certificate
     W2 = as_numpy(held.witness["W"]) * 1.5
-    witness = dict(held.witness) | {"W": kernel.Array((27,), W2.reshape(-1).data)}
-    found = kernel.prove(held.statement, held.given, held.proof, witness, Flint())
+    witness = dict(held.witness) | {"W": Array((27,), W2.reshape(-1).data)}
+    found = prove(held.statement, held.given, held.proof, witness, Flint())
     assert found.verdict == "UNDECIDED"
     assert found.lower <= 2.25
 

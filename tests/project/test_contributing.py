@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 import certify
-from certify.kernel.verify import FORMAT
+from certify.kernel.statement import FORMAT
 
 ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "CONTRIBUTING.md"

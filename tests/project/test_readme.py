@@ -86,7 +86,7 @@ def test_the_file_of_a_scikit_learn_network_is_one(tmp_path, monkeypatch):
 
 def test_the_certificate_of_the_readme_is_rechecked_by_the_kernel_alone(tmp_path, monkeypatch):
     test_python_blocks_run_in_order(tmp_path, monkeypatch)
-    command = [sys.executable, "-I", "-S", str(ROOT / "certify/kernel/verify.py"), "x.cert"]
+    command = [sys.executable, "-I", "-S", str(ROOT / "certify/kernel"), "x.cert"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout[:18]) == (0, "VERIFIED CERTIFIED")
 

@@ -13,7 +13,10 @@ from certify import Problem, Verdict, check, verify
 from certify.atoms import RankOne
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
+from certify.kernel import verdict
+from certify.kernel.arrays import Array, filled
+from certify.kernel.errors import RejectedError
+from certify.kernel.exact import Exact
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept
 from certify.pipeline.certificate.file import as_numpy
@@ -24,7 +27,7 @@ from tests.kernel_cases import honest
 from tests.strategies import arrays, dyadics, masks
 
 CASES = honest()
-TIERS = {"exact": kernel.Exact, "flint": Flint, "rounded": Rounded}
+TIERS = {"exact": Exact, "flint": Flint, "rounded": Rounded}
 each_tier = pytest.mark.parametrize("tier", TIERS)
 NAMES = ("rank_masked/poor", "rank_weighted/poor", "rank_signed/poor", "rank_linear/poor")
 
@@ -36,7 +39,7 @@ def certificate(name):
 def prove(cert, ar=None, **changes):
     parts = ("statement", "given", "proof", "witness")
     held = [getattr(cert, k) | changes.get(k, {}) for k in parts]
-    return kernel.prove(*held, ar)
+    return verdict.prove(*held, ar)
 
 
 def tail(M, r):
@@ -119,7 +122,7 @@ def test_completable_data_have_the_bound_zero_and_are_not_certified():
     result = check(problem, (np.ones((2, 1)), np.ones((2, 1))))
     assert (result.lower, result.verdict) == (0.0, Verdict.REFUTED)
     cert = result.certificate
-    empty = kernel.prove(cert.statement, cert.given, {"blocks": []}, {})
+    empty = verdict.prove(cert.statement, cert.given, {"blocks": []}, {})
     assert (empty.lower, empty.rules) == (0, ("blocks",))
 
 
@@ -137,7 +140,7 @@ def test_the_dual_less_lam_times_the_candidates_size_is_no_bound():
 
 
 def indices(*values):
-    return kernel.Array((len(values),), array("q", values))
+    return Array((len(values),), array("q", values))
 
 
 def full_block(cert, t=0):
@@ -155,7 +158,7 @@ def unseen(cert):
 
 
 def refused(cert, tier, **changes):
-    with pytest.raises(kernel.RejectedError) as caught:
+    with pytest.raises(RejectedError) as caught:
         prove(cert, TIERS[tier](), **changes)
     return caught.value.where, caught.value.code
 
@@ -165,8 +168,8 @@ def one_entry(i, j):
     return {
         "rows0": indices(i),
         "cols0": indices(j),
-        "K0": kernel.filled((1, 0), 0.0),
-        "L0": kernel.filled((1,), 0.0),
+        "K0": filled((1, 0), 0.0),
+        "L0": filled((1,), 0.0),
     }
 
 
@@ -212,9 +215,9 @@ SIDES = {
     "not rising": ({"cols0": indices(2, 1, 3)}, "proof.cols0", "order"),
     "twice": ({"cols0": indices(1, 1)}, "proof.cols0", "order"),
     "empty": ({"cols0": indices()}, "proof.cols0", "shape"),
-    "floats": ({"rows0": kernel.filled((2,), 0.0)}, "proof.rows0", "dtype"),
-    "tall K": ({"K0": kernel.filled((9, 1), 0.0)}, "proof.K0", "shape"),
-    "long L": ({"L0": kernel.filled((99,), 0.0)}, "proof.L0", "shape"),
+    "floats": ({"rows0": filled((2,), 0.0)}, "proof.rows0", "dtype"),
+    "tall K": ({"K0": filled((9, 1), 0.0)}, "proof.K0", "shape"),
+    "long L": ({"L0": filled((99,), 0.0)}, "proof.L0", "shape"),
 }
 
 
@@ -256,7 +259,7 @@ def test_a_wrong_witness_of_a_block_weakens_the_bound(tier, name):
             lie = handed(made(as_numpy(cert.witness[key])))
             assert prove(cert, TIERS[tier](), witness={key: lie}).lower <= best * (1 + 2.0**-30)
     bare = {k: a for k, a in cert.witness.items() if not k.startswith("L")}
-    weaker = kernel.prove(cert.statement, cert.given, cert.proof, bare, TIERS[tier]())
+    weaker = verdict.prove(cert.statement, cert.given, cert.proof, bare, TIERS[tier]())
     assert weaker.lower <= best * (1 + 2.0**-30)
 
 
@@ -273,9 +276,9 @@ def test_means_that_no_offset_fits_are_not_removed(tier):
 def test_the_whole_matrix_is_no_block_of_masked_or_weighted_data(tier, name):
     cert = certificate(name)
     proof = {k: v for k, v in cert.proof.items() if k != "blocks"}
-    witness = cert.witness | {"K": kernel.filled((5, 0), 0.0)}
-    with pytest.raises(kernel.RejectedError) as caught:
-        kernel.prove(cert.statement, cert.given, proof, witness, TIERS[tier]())
+    witness = cert.witness | {"K": filled((5, 0), 0.0)}
+    with pytest.raises(RejectedError) as caught:
+        verdict.prove(cert.statement, cert.given, proof, witness, TIERS[tier]())
     assert (caught.value.where, caught.value.code) == ("proof.K", "wrong_rule")
 
 

@@ -10,7 +10,7 @@ from certify import InputError, Problem, Verdict, check, verify
 from certify.atoms import CP
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel.verify import Exact
+from certify.kernel.exact import Exact
 from certify.losses import Squared
 from certify.norms import gauge
 from certify.offsets import ModeIntercept

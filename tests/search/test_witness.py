@@ -9,7 +9,8 @@ import pytest
 from certify import Problem, Verdict, check, verify
 from certify.atoms import RankOne
 from certify.base.rigor.flint import Flint
-from certify.kernel import verify as kernel
+from certify.kernel.arrays import Arrays
+from certify.kernel.rules.matrices import POLAR_RULES
 from certify.losses import Squared
 from certify.norms import Elastic, Group, Variation, Weighted, gauge
 from certify.polar.proved import kernel_pair, located, proved_above, split
@@ -45,8 +46,8 @@ def exactly(pair, proof):
     at, flat = located(W)
     text, arrays = split(proof)
     ar = Flint()
-    rule = kernel.POLAR_RULES[text["rule"]]
-    held = kernel.Arrays(arrays, "proof")
+    rule = POLAR_RULES[text["rule"]]
+    held = Arrays(arrays, "proof")
     return rule(ar, kernel_pair(at, pair), ar.load(located_array(flat)), text, held)
 
 

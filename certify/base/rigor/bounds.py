@@ -13,7 +13,9 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from certify.kernel.verify import Array, Enclosure, RejectedError, power, root
+from certify.kernel.arrays import Array
+from certify.kernel.errors import RejectedError
+from certify.kernel.scalars import Enclosure, power, root
 
 Floats = npt.NDArray[np.float64]
 U = power(-53)

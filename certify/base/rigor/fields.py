@@ -5,20 +5,13 @@ from fractions import Fraction
 
 import numpy as np
 
-from certify.kernel.verify import (
-    Arithmetic,
-    Array,
-    Enclosure,
-    Exact,
-    Extent,
-    Graph,
-    Line,
-    Pattern,
-    RejectedError,
-    dyadic,
-    power,
-    root,
-)
+from certify.kernel.arithmetic import Arithmetic, Extent, Line
+from certify.kernel.arrays import Array, dyadic
+from certify.kernel.errors import RejectedError
+from certify.kernel.exact import Exact
+from certify.kernel.graphs import Graph
+from certify.kernel.patterns import Pattern
+from certify.kernel.scalars import Enclosure, power, root
 
 from .bounds import (
     ETA,

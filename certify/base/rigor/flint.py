@@ -3,7 +3,8 @@
 import numpy as np
 from flint import fmpz_mat
 
-from certify.kernel.verify import Array, Exact, Grid, dyadic
+from certify.kernel.arrays import Array, dyadic
+from certify.kernel.exact import Exact, Grid
 
 from .bounds import view
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 from scipy import sparse
 
-from certify.kernel.verify import Graph
+from certify.kernel.graphs import Graph
 
 from .bounds import ETA, Floats, finite, gamma, norm_up, up
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg, sparse
 
-from certify.kernel.verify import Pattern
+from certify.kernel.patterns import Pattern
 
 from .bounds import Floats, finite, up
 

@@ -7,7 +7,10 @@ from itertools import permutations
 
 import numpy as np
 
-from certify.kernel.verify import Deep, Network, Pairs, Pattern, Place, root
+from certify.kernel.arithmetic import Pairs, Place
+from certify.kernel.patterns import Pattern
+from certify.kernel.scalars import root
+from certify.kernel.spaces import Deep, Network
 
 from .bounds import (
     ETA,

@@ -25,17 +25,13 @@ from fractions import Fraction
 
 import numpy as np
 
-from certify.kernel.verify import (
-    Array,
-    Deep,
-    Exact,
-    Network,
-    Pairs,
-    Pattern,
-    Place,
-    RejectedError,
-    root,
-)
+from certify.kernel.arithmetic import Pairs, Place
+from certify.kernel.arrays import Array
+from certify.kernel.errors import RejectedError
+from certify.kernel.exact import Exact
+from certify.kernel.patterns import Pattern
+from certify.kernel.scalars import root
+from certify.kernel.spaces import Deep, Network
 
 from .bounds import (
     ETA,

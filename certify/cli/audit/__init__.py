@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any
 
 from certify.base.errors import InputError, OutOfScopeError
-from certify.kernel.verify import RejectedError
+from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.verdict import REJECTED_EXIT
 from certify.pipeline.report import environment
 

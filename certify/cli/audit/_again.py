@@ -8,8 +8,8 @@ from typing import Any
 
 from certify.adapters.files import load
 from certify.base.errors import InputError, OutOfScopeError
-from certify.kernel import verify as kernel
-from certify.kernel.verify import RejectedError
+from certify.kernel import claim
+from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.file import Certificate, ask
 from certify.pipeline.report import Facts, facts, save
 
@@ -97,13 +97,13 @@ def same_question(
     kind, name = source
     same_epsilon(held, epsilon_of(kind, settings), "audit.toml")
     if kind == "certificate":
-        kernel.same_question(held.statement, Certificate.load(folder / name).statement)
+        claim.same_question(held.statement, Certificate.load(folder / name).statement)
     elif kind == "problem":
         own = load(folder / name)
         q = None if own.q is None else own.problem.accept_offsets(own.q)
         epsilon = {"rtol": own.rtol, "atol": own.atol} | epsilon_of(kind, settings)
         asked = ask(own.problem, own.problem.accept(own.factors), q, **epsilon)
-        kernel.same_question(held.statement, asked.statement)
+        claim.same_question(held.statement, asked.statement)
 
 
 def same_source(model: Mapping[str, Any], source: tuple[str, str]) -> None:

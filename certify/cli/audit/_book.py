@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from certify.base.errors import InputError
-from certify.kernel.verify import FORMAT
+from certify.kernel.statement import FORMAT
 from certify.pipeline.certificate.file import write_atomically
 from certify.pipeline.certificate.verdict import EXIT_CODES, REJECTED_EXIT, relative
 from certify.pipeline.report import environment

@@ -14,7 +14,7 @@ from typing import Any
 from certify.adapters import from_model
 from certify.adapters.files import load
 from certify.base.errors import InputError, OutOfScopeError
-from certify.kernel.verify import RejectedError
+from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.file import Certificate, write_atomically
 from certify.pipeline.certificate.verdict import REJECTED_EXIT, Verdict, relative, spread
 from certify.pipeline.check import check

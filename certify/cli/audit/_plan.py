@@ -15,7 +15,7 @@ from pydantic import Field
 from certify.adapters.files import load_document
 from certify.adapters.files._schema import Strict, loads, validated
 from certify.base.errors import InputError
-from certify.kernel.verify import FORMAT
+from certify.kernel.statement import FORMAT
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 LIBRARIES = ("certify", "numpy", "scipy", "python-flint", "scikit-learn", "tensorly", "torch")

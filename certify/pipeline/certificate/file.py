@@ -19,12 +19,14 @@ from safetensors.numpy import save
 from certify.atoms import Factors
 from certify.base.arrays import Array, scalar
 from certify.base.errors import InputError
-from certify.kernel import verify as kernel
+from certify.kernel import arrays as kernel_arrays
+from certify.kernel.file import identity, read, seal
+from certify.kernel.statement import FORMAT
 from certify.polar.proved import handed
 from certify.problem import Problem, Values
 
 Json = dict[str, Any]
-Arrays = dict[str, kernel.Array]
+Arrays = dict[str, kernel_arrays.Array]
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Certificate:
         arrays = {f"question.{k}": a for k, a in self.given.items()} if data else {}
         arrays |= {f"proof.{k}": a for k, a in self.witness.items()}
         head: Json = {"statement": self.statement, "claim": self.claim, "proof": self.proof}
-        head["seal"] = kernel.seal(self.statement, self.claim, self.proof, arrays)
+        head["seal"] = seal(self.statement, self.claim, self.proof, arrays)
         text = json.dumps(head, sort_keys=True, allow_nan=False)
         blob = save({k: as_numpy(a) for k, a in arrays.items()}, {"certify": text})
         write_atomically(Path(path), blob)
@@ -73,7 +75,7 @@ class Certificate:
         Raises InputError if there is no such file, RejectedError if it is no certificate.
         """
         try:
-            file = kernel.read(path)
+            file = read(path)
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror or error}") from None
         return cls(file.statement, file.given, file.claim, file.proof, file.witness)
@@ -114,7 +116,7 @@ class Certificate:
         return tuple(as_numpy(self.witness[f"better.q{k}"]) for k in kinds)
 
 
-def as_numpy(a: kernel.Array) -> Any:  # noqa: ANN401  float64, float32 or int64
+def as_numpy(a: kernel_arrays.Array) -> Any:  # noqa: ANN401  float64, float32 or int64
     """View a kernel array as numpy."""
     kinds: Json = {"d": np.float64, "f": np.float32}
     kind = kinds.get(memoryview(a.data).format, np.int64)
@@ -164,7 +166,7 @@ def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, at
     if q is not None:
         given |= {f"q{k}": handed(x) for k, x in enumerate(q)}
     statement = {
-        "format": kernel.FORMAT,
+        "format": FORMAT,
         "claim": "any size" if problem.lam > 0 else "rank",
         "loss": problem.loss.statement(),
         "atom": problem.atom.statement(),
@@ -173,7 +175,7 @@ def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, at
         "observed": "all" if problem.loss.observed.full else "listed",
         "offsets": offsets,
         "q": "found" if q is None and problem.offsets else "given",
-        "arrays": {k: kernel.identity(a) for k, a in given.items()},
+        "arrays": {k: identity(a) for k, a in given.items()},
         **tolerance,
     }
     return Asked(statement, given)

@@ -11,7 +11,11 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.base.rigor.fields import Ball
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
+from certify.kernel import arrays, statement
+from certify.kernel.budget import Budget
+from certify.kernel.metered import Metered
+from certify.kernel.rules import tree
+from certify.kernel.rules.polar import polar_bound
 from certify.polar import eigen as spectra
 from certify.polar.proved import above, handed
 
@@ -26,7 +30,7 @@ class Factors(Rounded):
         super().__init__()
         self.made: list[Array | None] = []
 
-    def top(self, g: Ball, shift: Fraction, factor: kernel.Array | None) -> Fraction:
+    def top(self, g: Ball, shift: Fraction, factor: arrays.Array | None) -> Fraction:
         """Keep a factor of shift I - G, unless the proof has one or there is none."""
         made = None if factor is not None else spectra.factorize(g.mid, above(shift))
         self.made.append(None if made is None else spectra.packed(made))
@@ -35,14 +39,14 @@ class Factors(Rounded):
 
 def leaf_factors(asked: Asked, polar: Json, witness: Arrays, limit: float = math.inf) -> Arrays:
     """Return the Cholesky factors of a tensor's leaves that a certificate leaves out."""
-    question = kernel.question(asked.statement, asked.given)
+    question = statement.question(asked.statement, asked.given)
     keeper = Factors()
-    metered = kernel.Metered(keeper, kernel.Budget(limit))
+    metered = Metered(keeper, Budget(limit))
     try:
-        w = keeper.load(kernel.Arrays(witness, "proof").get("W", (question.at.size,)))
+        w = keeper.load(arrays.Arrays(witness, "proof").get("W", (question.at.size,)))
         with np.errstate(all="ignore"):  # what is not finite has no factor
-            kernel.polar_bound(metered, question.pair, w, polar, kernel.Arrays(witness, "proof"))
-        leaves = [node["leaf"] for node, _ in kernel.leaves(polar, len(polar.get("splits", [])))]
+            polar_bound(metered, question.pair, w, polar, arrays.Arrays(witness, "proof"))
+        leaves = [node["leaf"] for node, _ in tree.leaves(polar, len(polar.get("splits", [])))]
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return {}  # the proof is refused for its own reason
     pairs = zip(leaves, keeper.made, strict=True)

@@ -8,8 +8,11 @@ from scipy import sparse
 
 from certify.atoms import Factors
 from certify.base.errors import InputError
-from certify.kernel import verify as kernel
-from certify.kernel.verify import RejectedError
+from certify.kernel.arrays import Arrays
+from certify.kernel.budget import LINE, Budget
+from certify.kernel.errors import RejectedError
+from certify.kernel.statement import pattern
+from certify.kernel.verdict import allowance
 from certify.losses import LOSSES, Loss
 from certify.offsets import OFFSETS, Offset
 from certify.problem import Problem, Values
@@ -47,9 +50,9 @@ def question(certificate: Certificate) -> Question:
     c = certificate
     if missing := sorted(set(c.statement["arrays"]) - set(c.given)):
         raise InputError(f"the certificate holds no data ({', '.join(missing)} left out)")
-    at = kernel.pattern(c.statement, kernel.Arrays(c.given, "statement"))
-    budget = kernel.Budget(kernel.allowance(c.statement, c.proof, c.given.values()))
-    budget.spend(kernel.LINE * (at.m + at.n), f"{at.m} rows and {at.n} columns")
+    at = pattern(c.statement, Arrays(c.given, "statement"))
+    budget = Budget(allowance(c.statement, c.proof, c.given.values()))
+    budget.spend(LINE * (at.m + at.n), f"{at.m} rows and {at.n} columns")
     try:
         found = reread(c.statement, {k: as_numpy(a) for k, a in c.given.items()})
         again = ask(found.problem, found.factors, found.q, rtol=found.rtol, atol=found.atol)

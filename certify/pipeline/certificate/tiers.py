@@ -5,13 +5,13 @@ from typing import Any
 
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel import verify as kernel
+from certify.kernel.arithmetic import Arithmetic
 from certify.problem import Problem
 
 EXACT_ENTRIES, EXACT_SIDE = 400_000, 400  # up to here exact integers take seconds
 
 
-def arithmetic(problem: Problem, tier: str | None = None) -> kernel.Arithmetic[Any]:
+def arithmetic(problem: Problem, tier: str | None = None) -> Arithmetic[Any]:
     """Return the arithmetic of a tier; by default exact where that takes seconds."""
     small = math.prod(problem.loss.dims) <= EXACT_ENTRIES and narrow(problem.loss.dims)
     return Flint() if (tier or ("exact" if small else "rounded")) == "exact" else Rounded()

@@ -11,7 +11,12 @@ import numpy as np
 
 from certify.base.arrays import Array
 from certify.base.errors import InputError, OutOfScopeError
-from certify.kernel import verify as kernel
+from certify.kernel.budget import Budget
+from certify.kernel.claim import check, same_question
+from certify.kernel.errors import RejectedError
+from certify.kernel.fields import part, shift_of
+from certify.kernel.file import File
+from certify.kernel.verdict import allowance
 from certify.polar import eigen as spectra
 from certify.polar.proved import above, below, handed
 from certify.problem import Problem
@@ -76,7 +81,7 @@ def verify(  # noqa: PLR0913  the contract's keywords
     asked = ask(problem, held, values, rtol=rtol, atol=atol)
     found = path_or_certificate
     certificate = found if isinstance(found, Certificate) else Certificate.load(found)
-    kernel.same_question(certificate.statement, asked.statement)
+    same_question(certificate.statement, asked.statement)
     if limit is None:
         limit = allowed(certificate, asked)
     return proved(problem, asked, completed(certificate, asked, tier, limit), tier, limit)
@@ -85,7 +90,7 @@ def verify(  # noqa: PLR0913  the contract's keywords
 def allowed(certificate: Certificate, asked: Asked) -> int:
     """Return the units of work that the kernel takes for a certificate of this size."""
     arrays = [*asked.given.values(), *certificate.witness.values()]
-    return kernel.allowance(certificate.statement, certificate.proof, arrays)
+    return allowance(certificate.statement, certificate.proof, arrays)
 
 
 def proved(
@@ -97,14 +102,14 @@ def proved(
 ) -> Proved:
     """Run the kernel on the reader's arrays."""
     c = certificate
-    file = kernel.File(c.statement, c.given, c.claim, c.proof, c.witness)
+    file = File(c.statement, c.given, c.claim, c.proof, c.witness)
     try:
         with np.errstate(all="ignore"):  # the kernel refuses what is not finite
-            outcome = kernel.check(file, asked.given, arithmetic(problem, tier), limit=limit)
-    except kernel.RejectedError:
+            outcome = check(file, asked.given, arithmetic(problem, tier), limit=limit)
+    except RejectedError:
         raise
     except MALFORMED as error:
-        raise kernel.RejectedError("proof", "malformed", repr(error)) from error
+        raise RejectedError("proof", "malformed", repr(error)) from error
     verdict = Verdict[outcome.verdict]
     better = None if outcome.better is None else above(outcome.better)
     bracket = below(outcome.lower), above(outcome.upper)
@@ -118,7 +123,7 @@ def completed(
 
     A factor is only a witness: whatever is added here cannot make a false claim pass.
     """
-    polar, witness = kernel.part(certificate.proof, "polar"), certificate.witness
+    polar, witness = part(certificate.proof, "polar"), certificate.witness
     limit = allowed(certificate, asked) if limit is None else limit
     if tier == "exact" and polar.get("rule") == "transpose" and "W" in witness:
         return replace(certificate, witness=leaf_factors(asked, polar, witness, limit) | witness)
@@ -126,9 +131,9 @@ def completed(
     if tier != "exact" or not missing:
         return certificate
     m, n = asked.statement["shape"][0], math.prod(asked.statement["shape"][1:])
-    kernel.Budget(limit).hold(m * n + (n if polar.get("axis") else m) ** 2, "a dense dual point")
+    Budget(limit).hold(m * n + (n if polar.get("axis") else m) ** 2, "a dense dual point")
     S = dense(witness, asked)
-    shift = kernel.shift_of(polar, "proof.polar.shift")
+    shift = shift_of(polar, "proof.polar.shift")
     if S is not None:
         for k, (name, shape) in enumerate(SCALES):
             if name in witness:

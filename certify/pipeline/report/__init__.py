@@ -11,7 +11,7 @@ import numpy as np
 
 from certify.atoms import CP, Factors, RankOne
 from certify.base.errors import InputError
-from certify.kernel import verify as kernel
+from certify.kernel.claim import summarized
 from certify.pipeline.certificate.file import Certificate, as_numpy, names_of, write_atomically
 
 from . import _words as words
@@ -177,7 +177,7 @@ def arrays(held: Facts) -> list[dict[str, str]]:
     """Return what the question's arrays are: weights that are there count, whatever they hold."""
     out = []
     for k, a in sorted(held.digests().items()):
-        holds = kernel.summarized(held.certificate.given[k])
+        holds = summarized(held.certificate.given[k])
         told = f"{a['dtype']} {' × '.join(map(str, a['shape']))}"
         out.append({"name": k, "kind": told, "holds": holds, "digest": a["sha256"]})
     return out

@@ -9,7 +9,10 @@ import numpy as np
 
 from certify.atoms import Factors
 from certify.base.arrays import Array
-from certify.kernel import verify as kernel
+from certify.kernel import statement
+from certify.kernel.arrays import Arrays
+from certify.kernel.dual import dual_point
+from certify.kernel.rules.polar import polar_bound
 from certify.pipeline.certificate.file import Certificate, as_numpy, ask
 from certify.pipeline.certificate.question import Question, question
 from certify.pipeline.certificate.tiers import arithmetic
@@ -93,16 +96,16 @@ class Facts:
             return None
         by = arithmetic(self.question.problem, self.proved.tier)
         data = {k: c.given[k] for k in c.statement["arrays"]}
-        asked = kernel.question(c.statement, data)
-        given = kernel.Arrays(dict(c.witness), "proof")
+        asked = statement.question(c.statement, data)
+        given = Arrays(dict(c.witness), "proof")
         with np.errstate(all="ignore"):
-            w = kernel.dual_point(by, asked, c.proof, given, "W")
-            bound = kernel.polar_bound(by, asked.pair, w.field, held, given)
+            w = dual_point(by, asked, c.proof, given, "W")
+            bound = polar_bound(by, asked.pair, w.field, held, given)
         return above(Fraction(bound))
 
     @cached_property
     def alone(self) -> bool:
-        """Whether the file holds every factor that exact integers need, for verify.py alone."""
+        """Whether the file holds every factor that exact integers need, for the verifier alone."""
         c, q = self.certificate, self.question
         stated = ask(q.problem, q.factors, q.q, rtol=q.rtol, atol=q.atol)
         return completed(c, stated, "exact").witness.keys() == c.witness.keys()

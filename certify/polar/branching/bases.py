@@ -1,8 +1,8 @@
 """Layers that sum their rows and lie above one that takes the largest of a sample's rows.
 
 Of one output w and one sign e of v, omega = e w, sum_k omega_k h_k(u) is at most the value of a
-layer that sums: `kernel.verify.dominating`.  Which row of each sample is compared with (`base`) is
-chosen here so that this layer is small at the points where it is largest.
+layer that sums: `kernel.rules.max_pool.dominating`.  Which row of each sample is compared with
+(`base`) is chosen here so that this layer is small at the points where it is largest.
 """
 
 from collections.abc import Callable

@@ -15,7 +15,7 @@ from scipy import linalg
 
 from certify.base.arrays import Array, Ints
 from certify.base.observed import Observed
-from certify.kernel.verify import dyadic
+from certify.kernel.arrays import dyadic
 from certify.losses import Softmax, Squared
 from certify.losses._entrywise import Entrywise
 from certify.offsets import Linear, ModeIntercept, Offset, Smooth, Sparse

@@ -1,0 +1,47 @@
+"""The command `verifier`: the kernel as one file that runs without this package."""
+
+import io
+import os
+import zipfile
+from pathlib import Path
+
+import click
+
+from certify import kernel
+from certify.pipeline.certificate.file import write_atomically
+
+from ._options import PATH
+from ._output import guard
+
+FOLDER = Path(kernel.__file__).parent
+FIRST = (1980, 1, 1, 0, 0, 0)  # the earliest date of an archive: the same bytes at any time
+UNIX, READABLE = 3, 0o644 << 16
+
+
+def archive() -> bytes:
+    """Return the kernel's modules as an archive that Python runs: its folder, file by file."""
+    out = io.BytesIO()
+    modules = {p.relative_to(FOLDER).as_posix(): p for p in FOLDER.rglob("*.py")}
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as made:
+        for name in sorted(modules):
+            entry = zipfile.ZipInfo(name, FIRST)
+            entry.create_system, entry.external_attr = UNIX, READABLE
+            made.writestr(entry, modules[name].read_bytes())
+    return out.getvalue()
+
+
+@click.command()
+@click.option("-o", "output", type=PATH, required=True, metavar="VERIFY.PYZ", help="The file.")
+def verifier(output: Path) -> int:
+    """Write the verifier as one file, for somebody who has Python and nothing else.
+
+    It holds the modules of certify/kernel, unchanged and readable (it is a zip archive), and
+    prints what they print: python -I -S verify.pyz x.cert
+
+    Example: certify verifier -o verify.pyz
+    """
+    guard([output], [])
+    blob = archive()
+    write_atomically(Path(os.path.realpath(output)), blob)
+    click.echo(f"{output} written, {len(blob):,} bytes")
+    return 0

@@ -1,0 +1,20 @@
+"""Run the kernel alone: python -I -S certify/kernel CERTIFICATE [QUESTION] [--limit N].
+
+Started as a folder or as an archive of it, and not with -m, this file has no package: the folder
+becomes one, of a name that nothing else has, and is no longer where other modules are looked for.
+"""
+
+import sys
+from types import ModuleType
+
+if not __package__:
+    __package__ = "certify_kernel"  # relative imports go by it
+    __spec__ = None
+    package = ModuleType(__package__)
+    package.__path__ = [sys.path.pop(0)]
+    sys.modules[__package__] = package
+
+from .claim import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,204 @@
+"""What the rules need of numbers; each rule is written once, over `Arithmetic`.
+
+`exact` is the arithmetic of the kernel; integers by FLINT and outward-rounded floats live outside.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Generic, NamedTuple, TypeVar
+
+from .arrays import Array
+from .budget import Budget, product_work
+from .graphs import Graph
+from .patterns import Pattern
+from .scalars import Enclosure
+from .spaces import Deep, Network
+
+H = TypeVar("H")
+
+
+class Line(NamedTuple):
+    """Which lines of W to measure, and in which norm."""
+
+    axis: int  # 0: rows, 1: columns
+    kind: str  # "max", the largest |entry|; "root", the l2 norm; "sum", the l1 norm
+    positive: bool  # only the positive part counts
+    signs: tuple[int, ...]  # of W (1), of -W (-1), or of both
+
+
+class Arithmetic(ABC, Generic[H]):
+    """What the rules need of numbers.  H is a handle on an array held by a tier.
+
+    A field is a 1-D handle over the observed entries; a matrix is a 2-D handle.
+    Each method returns a handle or an enclosure that is right, or raises.
+    """
+
+    tier: str
+    budget = Budget()  # of any size; `Metered` has one that ends
+
+    @abstractmethod
+    def measure(self, x: H) -> "Extent":
+        """Return how large an array and its numbers are."""
+
+    @abstractmethod
+    def load(self, a: Array) -> H:
+        """Take an array in."""
+
+    @abstractmethod
+    def product(self, left: Array, right: Array, at: Pattern) -> H:
+        """Return (left right^T) at the observed entries: the field of a factorization."""
+
+    @abstractmethod
+    def spans(self, x: H) -> tuple[Sequence[int], Sequence[int], int]:
+        """Return (lows, highs, e): each entry is in [low, high] * 2**e."""
+
+    @abstractmethod
+    def add(self, x: H, y: H) -> H:
+        """Return x + y."""
+
+    @abstractmethod
+    def subtract(self, x: H, y: H) -> H:
+        """Return x - y."""
+
+    @abstractmethod
+    def squares(self, x: H, weights: Array | None) -> Enclosure:
+        """Enclose sum w x^2."""
+
+    @abstractmethod
+    def squares_over(self, x: H, weights: Array | None) -> Enclosure:
+        """Enclose sum x^2 / w."""
+
+    @abstractmethod
+    def inner(self, x: H, y: H) -> Enclosure:
+        """Enclose sum x y."""
+
+    @abstractmethod
+    def absolutes(self, x: H) -> Enclosure:
+        """Enclose sum |x|."""
+
+    @abstractmethod
+    def laplacian(self, q: Array, graph: Graph, rho: Fraction, ridge: Fraction) -> H:
+        """Return rho L q + ridge q, all m n entries: row i of L q sums w (q_i - q_j)."""
+
+    @abstractmethod
+    def adjoint(self, x: H, kind: str, design: Array | None, at: Pattern) -> list[Fraction]:
+        """Return A* x exactly: sums of the field by row, column, all, or A^T x."""
+
+    @abstractmethod
+    def sums(self, x: H, kind: str, at: Pattern) -> Enclosure:
+        """Enclose the sum of squared totals of a full field by row, column or all."""
+
+    @abstractmethod
+    def lines(self, x: H, line: Line, at: Pattern) -> Fraction:
+        """Return a number at least the largest norm of a line of the field."""
+
+    @abstractmethod
+    def gram(self, x: H, axis: int, at: Pattern) -> tuple[H, Fraction]:
+        """Return G and e: |x| <= sqrt(lambda_max(G)) + e, where G is
+        X X^T (axis 0) or X^T X (axis 1).
+        """
+
+    @abstractmethod
+    def exact_lines(self, x: H, axis: int, at: Pattern) -> tuple[Iterator[list[int]], int]:
+        """Return the field's lines, zeros included, as integers times 2**e, and e; exactly."""
+
+    @abstractmethod
+    def scaled(self, x: H, left: Array, right: Array, at: Pattern) -> H:
+        """Return the field of left_i x_ij right_j."""
+
+    @abstractmethod
+    def hat(self, x: H, at: Pattern) -> H:
+        """Return [[0, X], [X^T, 0]], dense."""
+
+    @abstractmethod
+    def symmetric(self, x: H, at: Pattern) -> H:
+        """Return (X + X^T) / 2, dense, of a square field."""
+
+    @abstractmethod
+    def multiply(self, a: H, b: H) -> H:
+        """Return A B^T of matrices."""
+
+    def outer(self, a: Array) -> H:
+        """Return a a^T."""
+        x = self.load(a)
+        return self.multiply(x, x)
+
+    @abstractmethod
+    def outer_sum(self, factors: Sequence[Array], at: Pattern) -> H:
+        """Return sum over k of x1_k o ... o xK_k at the observed entries, factors (n_i, r)."""
+
+    @abstractmethod
+    def layer(self, net: Network, left: Array, right: Array) -> H:
+        """Return pool(s(F left)) right^T at the observed entries."""
+
+    @abstractmethod
+    def deep(self, net: Deep, weights: Sequence[Array]) -> H:
+        """Return the sum over slices of s(... s(F X1) X2 ...) XK at the observed entries."""
+
+    @abstractmethod
+    def unfold(self, x: H, at: Pattern, order: Sequence[int], rows: int) -> H:
+        """Return the field as a dense matrix of `rows` rows, its modes in this order."""
+
+    @abstractmethod
+    def permuted(self, x: H, at: Pattern) -> H:
+        """Return the sum over all permutations of the modes, all entries; equal sizes."""
+
+    @abstractmethod
+    def fixed(self, x: H, at: Pattern, place: tuple[int, int], sign: int) -> H:
+        """Return sign times the slice with index i in one mode, all entries; place (mode, i)."""
+
+    @abstractmethod
+    def placed(self, values: Array, pairs: "Pairs", k: int) -> H:
+        """Return the k x k matrix with each value at (a, b) and (b, a), and its negative
+        at (c, d) and (d, c); half the negative of a value on the diagonal.
+        """
+
+    @abstractmethod
+    def kronecker(self, q: H, s: H, place: "Place") -> H:
+        """Return Q on one mode times S on the others, a block of zeros around it."""
+
+    @abstractmethod
+    def top(self, g: H, shift: Fraction, factor: Array | None) -> Fraction:
+        """Return t with G <= t I (symmetric G)."""
+
+
+class Extent(NamedTuple):
+    """The shape of an array; its numbers are of so many bits, times 2**exp."""
+
+    shape: tuple[int, ...]
+    bits: int
+    exp: int
+
+    @property
+    def size(self) -> int:
+        """How many numbers there are."""
+        return math.prod(self.shape)
+
+    @property
+    def square(self) -> int:
+        """The units of the product of two of them."""
+        return product_work(self.bits, self.bits)
+
+    def joined(self, other: "Extent") -> int:
+        """Return the bits of a sum of two numbers, on the finer grid."""
+        return max(self.bits + self.exp, other.bits + other.exp) - min(self.exp, other.exp) + 1
+
+
+class Pairs(NamedTuple):
+    """Places of a symmetric matrix: each value at (a, b), its negative at (c, d) if given."""
+
+    a: Sequence[int]
+    b: Sequence[int]
+    c: Sequence[int] = ()
+    d: Sequence[int] = ()
+
+
+class Place(NamedTuple):
+    """Where a product Q (x) S goes: a mode among the sizes of a group, and the group's block."""
+
+    mode: int
+    sizes: tuple[int, ...]
+    first: int  # row of the block's corner
+    k: int  # rows of the whole matrix

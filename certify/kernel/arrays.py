@@ -1,0 +1,147 @@
+"""Arrays as they are in a file, with their shapes checked, and as exact integers."""
+
+import math
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import accumulate
+from operator import mul
+from typing import Any
+
+from .errors import RejectedError, demand
+from .scalars import power
+
+
+@dataclass(frozen=True)
+class Array:
+    """Numbers in row-major order; `data` is a flat buffer of doubles or int64."""
+
+    shape: tuple[int, ...]
+    data: Any
+
+
+def filled(shape: tuple[int, ...], value: float) -> Array:
+    """Return a constant array."""
+    return Array(shape, array("d", [value]) * math.prod(shape))
+
+
+def columns(a: Array) -> list[Sequence[float]]:
+    """Return the columns of an (m, r) array."""
+    return [a.data[k :: a.shape[1]] for k in range(a.shape[1])]
+
+
+def beside(parts: Sequence[Array]) -> Array:
+    """Put (m, r_k) arrays side by side."""
+    rows = parts[0].shape[0]
+    out = array("d")
+    for i in range(rows):
+        for p in parts:
+            out.extend(p.data[i * p.shape[1] : (i + 1) * p.shape[1]])
+    return Array((rows, sum(p.shape[1] for p in parts)), out)
+
+
+def transposed(a: Array) -> Array:
+    """Return the transpose of a matrix."""
+    flat = (x for column in columns(a) for x in column)
+    return Array((a.shape[1], a.shape[0]), array("d", flat))
+
+
+def dyadic(values: Sequence[float]) -> tuple[list[int], int]:
+    """Return integers x and e with values == x * 2**e, exactly."""
+    ratios = [v.as_integer_ratio() for v in values]
+    e = -max((q for _, q in ratios), default=1).bit_length() + 1
+    ints = [p * (1 << -e) // q for p, q in ratios]
+    if e == 0 and (spare := _trailing(ints)):
+        return [x >> spare for x in ints], spare
+    return ints, e
+
+
+def _trailing(ints: Sequence[int]) -> int:
+    """Return how many factors of two all these integers share."""
+    both = 0
+    for x in ints:
+        both |= x
+    return (both & -both).bit_length() - 1 if both else 0
+
+
+def squares_exactly(values: Sequence[float]) -> Fraction:
+    """Return the exact sum of squares."""
+    ints, e = dyadic(values)
+    return Fraction(sum(map(mul, ints, ints))) * power(2 * e)
+
+
+def absolutes_exactly(values: Sequence[float]) -> Fraction:
+    """Return the exact sum of absolute values."""
+    ints, e = dyadic(values)
+    return Fraction(sum(map(abs, ints))) * power(e)
+
+
+class Arrays:
+    """Named arrays with checked shapes; every float in them is finite."""
+
+    def __init__(self, arrays: Mapping[str, Array], where: str) -> None:
+        self.arrays, self.where, self.used = arrays, where, set[str]()
+
+    def get(self, name: str, shape: tuple[int | None, ...], kind: str = "d") -> Array:
+        """Return an array whose shape matches (None matches any length)."""
+        where = f"{self.where}.{name}"
+        demand(name in self.arrays, where, "missing", sorted(self.arrays))
+        self.used.add(name)
+        a = self.arrays[name]
+        fits = len(a.shape) == len(shape) and all(
+            want in (None, have) for want, have in zip(shape, a.shape, strict=True)
+        )
+        demand(fits, where, "shape", f"{list(a.shape)}, not {list(shape)}")
+        view = memoryview(a.data)
+        known = {"d": ("d", "f") if self.where == "proof" else ("d",), "q": ("q", "l")}
+        demand(view.format in known[kind], where, "dtype", view.format)
+        demand(len(view) == math.prod(a.shape), where, "length", len(view))
+        if kind == "d" and not all(map(math.isfinite, a.data)):
+            raise RejectedError(where, "finite", next(x for x in a.data if not math.isfinite(x)))
+        return a
+
+
+def lower_triangle(packed: Array, k: int) -> Array:
+    """Unpack rows of a lower triangular matrix; zeros above the diagonal."""
+    out = array("d", bytes(8 * k * k))
+    for i, end in enumerate(accumulate(range(1, k + 1))):
+        out[i * k : i * k + i + 1] = array("d", packed.data[end - i - 1 : end])
+    return Array((k, k), out)
+
+
+def width(a: Array) -> int:
+    """Bound the bits of an array's integers on one grid; a float has 53 below its exponent."""
+    sizes = [abs(x) for x in a.data if x]
+    if not sizes:
+        return 1
+    return math.frexp(max(sizes))[1] - math.frexp(min(sizes))[1] + 53
+
+
+def flat_of(q: Array) -> Array:
+    """Return the same numbers as one line."""
+    return Array((len(q.data),), q.data)
+
+
+def unpacked(a: Array, k: int) -> list[float]:
+    """Unpack a symmetric matrix from the rows of its lower triangle, flat."""
+    out = [0.0] * (k * k)
+    for i, end in enumerate(accumulate(range(1, k + 1))):
+        for j, x in enumerate(a.data[end - i - 1 : end]):
+            out[i * k + j] = out[j * k + i] = x
+    return out
+
+
+def on_diagonal(values: Sequence[float]) -> Array:
+    """Return Diag(values)."""
+    k = len(values)
+    square = array("d", bytes(8 * k * k))
+    for i, x in enumerate(values):
+        square[i * k + i] = x
+    return Array((k, k), square)
+
+
+def rows_of(a: Array) -> list[Sequence[float]]:
+    """Return the rows of a matrix."""
+    d = a.shape[1]
+    return [a.data[i * d : i * d + d] for i in range(a.shape[0])]

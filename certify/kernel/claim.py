@@ -1,0 +1,152 @@
+"""Check a certificate's claim, and say so: what the command line prints and how it exits.
+
+The question that was read is printed with the verdict, for somebody to compare with their own.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from .arithmetic import Arithmetic
+from .arrays import Array
+from .errors import RejectedError, clean, demand, shown
+from .fields import Json, number
+from .file import File, dtype_of, identity, question_arrays, read
+from .verdict import EXITS, Outcome, prove
+
+REJECTED = 20
+
+
+def same_question(theirs: Json, ours: Json, where: str = "statement") -> None:
+    """Reject unless the certificate's statement is the reader's, field by field.
+
+    As JSON: true is not 1, and null is not a field left out.
+    """
+    both = theirs, ours
+    for name in sorted({*theirs, *ours}):
+        a, b = (json.dumps(x[name], sort_keys=True) if name in x else "none" for x in both)
+        if all(isinstance(x.get(name), dict) for x in both):
+            same_question(theirs[name], ours[name], f"{where}.{name}")
+        else:
+            told = f"certificate has {a:.500}, reader asks {b:.500}"
+            demand(a == b, f"{where}.{name}", "question", told)
+
+
+def check_digests(statement: Json, given: Mapping[str, Array]) -> None:
+    """Reject unless the arrays are those the statement names, bit by bit."""
+    ours = {k: identity(a) for k, a in given.items()}
+    named = statement.get("arrays")
+    demand(isinstance(named, dict), "statement.arrays", "missing", type(named).__name__)
+    same_question(dict(named or {}), ours, "statement.arrays")
+
+
+def check(
+    file: File,
+    given: Mapping[str, Array],
+    ar: Arithmetic[Any] | None = None,
+    *,
+    limit: float | None = None,
+) -> Outcome:
+    """Prove the certificate's claim about its question asked of these arrays."""
+    check_digests(file.statement, given)
+    outcome = prove(file.statement, given, file.proof, file.witness, ar, limit=limit)
+    claimed = file.claim.get("verdict")
+    demand(isinstance(claimed, str) and claimed in EXITS, "claim.verdict", "unknown", claimed)
+    idle = "better" in file.proof and outcome.verdict not in ("REFUTED", "RANK_LIMITED")
+    demand(not idle, "proof.better", "idle", f"better factors beside {outcome.verdict}")
+    demand(
+        outcome.verdict == claimed,
+        "claim.verdict",
+        "not proved",
+        f"claims {claimed}, proved {outcome.verdict} in [{shown(outcome.lower)}, "
+        f"{shown(outcome.upper)}]",
+    )
+    return outcome
+
+
+def described(statement: Json, given: Mapping[str, Array]) -> str:
+    """Return the question for a reader: every field and array, numbers in decimals.
+
+    The rank counts at lam = 0, and an array that should not be there (weights, a ridge)
+    changes the question.  Nothing is cut off but the middle of a long cone, which its digest
+    stands for.
+    """
+    told: Json = {k: shown(number(statement[k], k)) for k in ("lam", "rtol", "atol")}
+    told |= {k: statement[k] for k in ("claim", "loss", "shape", "observed", "q")}
+    told["rank"] = given["U"].shape[1]
+    told["offsets"] = [
+        {k: v if k in ("kind", "axis") else shown(number(v, k)) for k, v in o.items()}
+        for o in statement["offsets"]
+    ]
+    told["atom"] = {k: abridged(v) for k, v in statement["atom"].items()}
+    told["arrays"] = {
+        k: f"{dtype_of(a)} {list(a.shape)} {summarized(a)}" for k, a in sorted(given.items())
+    }
+    return ascii(json.dumps(told))[1:-1]
+
+
+def summarized(a: Array) -> str:
+    """Return the range of an array, or its value where all its entries are one."""
+    if not len(a.data):
+        return "empty"
+    low, high = min(a.data), max(a.data)
+    return f"all {low!r}" if low == high else f"from {low!r} to {high!r}"
+
+
+def abridged(side: object) -> object:
+    """Return a norm with a long cone shortened to its ends, its length and its digest."""
+    if not isinstance(side, dict) or len(side.get("cone", "")) <= 100:
+        return side
+    cone = side["cone"]
+    mark = hashlib.sha256(cone.encode()).hexdigest()
+    return {**side, "cone": f"{cone[:20]}...{cone[-20:]} ({len(cone)} signs, sha256 {mark})"}
+
+
+USAGE = "CERTIFICATE [QUESTION] [--limit N]"
+
+
+def told_limit(arguments: list[str]) -> tuple[list[str], int | None]:
+    """Split `--limit N` from the files; a limit is a natural number."""
+    if "--limit" not in arguments:
+        return arguments, None
+    at = arguments.index("--limit")
+    found = arguments[at + 1] if at + 1 < len(arguments) else "missing"
+    natural = found.isascii() and found.isdecimal() and len(found) < 80
+    demand(natural, "arguments", "usage", f"--limit {found}, not a natural number")
+    return arguments[:at] + arguments[at + 2 :], int(found)
+
+
+def judged(arguments: Iterable[str]) -> tuple[str, int]:
+    """Return all that is to be said of a certificate file, and the exit status."""
+    files, limit = told_limit([*arguments])
+    demand(len(files) in (1, 2), "arguments", "usage", USAGE)
+    file = read(files[0])
+    given = question_arrays(files[1]) if len(files) == 2 else file.given
+    outcome = check(file, given, limit=limit)
+    lower, upper = shown(outcome.lower), shown(outcome.upper)
+    first = f"VERIFIED {outcome.verdict}  {lower} <= optimum, candidate <= {upper}"
+    rules = ", ".join(outcome.rules)
+    return f"{first}\nof {described(file.statement, given)}  by {rules}", EXITS[outcome.verdict]
+
+
+def main(arguments: Iterable[str]) -> int:
+    """Verify a certificate file: EXITS of what is proved, 20 otherwise or in any doubt.
+
+    What cannot be told is not verified: the question is printed for somebody to read.
+    """
+    try:
+        text, status = judged(arguments)
+    except RejectedError as error:
+        text, status = f"NOT VERIFIED  {error}", REJECTED
+    except Exception as error:  # noqa: BLE001  any doubt is a rejection
+        text, status = f"NOT VERIFIED  {type(error).__name__}: {clean(error)}", REJECTED
+    try:
+        print(text, flush=True)
+    except (OSError, ValueError):  # nobody reads on; closed, so that nothing is flushed at exit
+        with suppress(OSError, ValueError):
+            sys.stdout.close()
+        return REJECTED
+    return REJECTED if sys.stdout is None else status

@@ -1,0 +1,243 @@
+"""The dual value d(W), from below, and what a dual point must satisfy for the offsets."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, Generic
+
+from .arithmetic import Arithmetic, H, Line
+from .arrays import Array, Arrays, dyadic, filled, flat_of
+from .budget import Budget
+from .errors import demand, shown
+from .fields import Json, rational
+from .graphs import Graph
+from .losses.base import Grains
+from .losses.residuals import Squared
+from .offsets import Offset
+from .patterns import spread
+from .scalars import power, root
+from .statement import Question, loss_weights
+
+
+def loss_dual(asked: Question, dual: "Dual[Any]", s: Fraction) -> Fraction:
+    """Return a lower bound of d(sW) for dyadic s >= 0; reject sW outside d's domain.
+
+    All groups without a correction are on one grid of 2**e; each other group is on its own,
+    finer by the denominators of its corrections.
+    """
+    w, y, c = Grains(*dyadic(dual.raw.data)), Grains(*dyadic(asked.Y.data)), loss_weights(asked)
+    size = asked.loss.group or asked.at.n
+    e = min(w.exp + 1 - s.denominator.bit_length(), c.exp)
+    p, q = int(s * power(w.exp - e)), c.exp - e
+    ours = [v * p for v in w.ints]
+    moved: dict[int, dict[int, Fraction]] = {}
+    for k, x in dual.corrections:
+        moved.setdefault(k // size, {})[k] = s * x / power(e)
+    groups = [i for i in range(len(c.ints)) if i not in moved]
+    values = [_dual_of(asked, dual.name, y, (groups, ours, [c.ints[i] << q for i in groups]))]
+    for i, fixes in moved.items():
+        d = math.lcm(*(x.denominator for x in fixes.values()))
+        fine = {k: ours[k] * d for k in range(i * size, i * size + size)}
+        fine |= {k: fine[k] + int(x * d) for k, x in fixes.items()}
+        values.append(_dual_of(asked, dual.name, y, ([i], fine, [(c.ints[i] << q) * d])) / d)
+    return sum(values, Fraction(0)) * power(e)
+
+
+def _dual_of(
+    asked: Question,
+    name: str,
+    y: Grains,
+    part: tuple[list[int], Mapping[int, int] | Sequence[int], list[int]],
+) -> Fraction:
+    """Return d of some groups of entries, in their unit."""
+    groups, w, c = part
+    size = asked.loss.group or asked.at.n
+    keys = [k for i in groups for k in range(i * size, i * size + size)]
+    mine, data = [w[k] for k in keys], Grains([y.ints[k] for k in keys], y.exp)
+    kind = type(asked.loss).__name__
+    demand(asked.loss.inside(mine, data, c), f"proof.{name}", "domain", kind)
+    return asked.loss.dual(mine, data, c)
+
+
+def least_loss(asked: Question) -> Fraction:
+    """Return a lower bound of inf l = d(0): no objective is below it (0 but for counts)."""
+    if not asked.loss.signed:
+        return Fraction(0)
+    return loss_dual(asked, Dual(None, filled((asked.at.size,), 0.0), ()), Fraction(1))
+
+
+def coarse(s: Fraction) -> Fraction:
+    """Round s > 0 down to 60 significant bits, a dyadic number."""
+    e = s.numerator.bit_length() - s.denominator.bit_length() - 60
+    return int(s / power(e)) * power(e)
+
+
+@dataclass(frozen=True)
+class Dual(Generic[H]):
+    """W = (a float field) + (exact rational corrections at a few entries)."""
+
+    field: H
+    raw: Array
+    corrections: tuple[tuple[int, Fraction], ...]
+    name: str = "W"
+
+    @property
+    def stray(self) -> Fraction:
+        """An upper bound of the norm of the corrections."""
+        return root(sum((c * c for _, c in self.corrections), Fraction(0))).hi
+
+
+def dual_point(
+    ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays, name: str
+) -> Dual[H]:
+    """Read W; its corrections are listed as [entry, 'p/q']."""
+    raw = given.get(name, (asked.at.size,))
+    listed, where = proof.get("corrections", []), f"proof.{name}.corrections"
+    demand(isinstance(listed, list), where, "list", type(listed).__name__)
+    out = []
+    for item in listed:
+        demand(isinstance(item, list) and len(item) == 2, where, "pair", item)
+        inside = type(item[0]) is int and 0 <= item[0] < asked.at.size
+        demand(inside, where, "outside", item[0])
+        out.append((item[0], rational(item[1], where)))
+    added([c for _, c in out], ar.budget)
+    demand(len({k for k, _ in out}) == len(out), where, "order", "an entry twice")
+    return Dual(ar.load(raw), raw, tuple(out), name)
+
+
+def added(terms: Sequence[Fraction], budget: Budget) -> None:
+    """Pay for adding fractions: at each step the square of the bits so far."""
+    common = 1
+    for c in terms:
+        common = math.lcm(common, c.denominator)
+        bits = common.bit_length() + c.numerator.bit_length()
+        budget.spend(bits * bits >> 9, "sums of corrections")
+
+
+def adjoint(ar: Arithmetic[H], asked: Question, dual: Dual[H], o: Offset) -> list[Fraction]:
+    """Return A* W exactly, corrections included; of a smooth q its sums by component."""
+    if o.kind == "smooth":
+        return component_sums(asked, dual, o.graph)
+    if o.kind == "mode":
+        return mode_sums(ar, asked, dual, o)
+    totals = ar.adjoint(dual.field, o.kind, o.design, asked.at)
+    for k, c in dual.corrections:
+        i, j = asked.at.entry(k)
+        if o.design is not None:
+            width = o.design.shape[1]
+            for col in range(width):
+                totals[col * asked.at.n + j] += Fraction(o.design.data[i * width + col]) * c
+        else:
+            totals[{"intercept": 0, "row": i, "column": j}[o.kind]] += c
+    return totals
+
+
+def mode_sums(ar: Arithmetic[H], asked: Question, dual: Dual[H], o: Offset) -> list[Fraction]:
+    """Return the sums of W over all modes but one, exactly: of rows, or added up by column."""
+    at = asked.at
+    if o.axis == 0:
+        return adjoint(ar, asked, dual, replace(o, kind="row"))
+    totals = [Fraction(0)] * at.sizes[o.axis]
+    for j, t in enumerate(adjoint(ar, asked, dual, replace(o, kind="column"))):
+        totals[o.index(j, at)] += t
+    return totals
+
+
+def component_sums(asked: Question, dual: Dual[H], graph: Graph) -> list[Fraction]:
+    """Return the sums of W over each component of the rows, a column at a time, exactly."""
+    n = asked.at.n
+    ints, e = dyadic(dual.raw.data)
+    totals = [0] * (graph.components * n)
+    for v, (i, j) in zip(ints, asked.at.entries(), strict=True):
+        totals[graph.labels[i] * n + j] += v
+    out = [t * power(e) for t in totals]
+    for k, c in dual.corrections:
+        i, j = asked.at.entry(k)
+        out[graph.labels[i] * n + j] += c
+    return out
+
+
+def ridge_cost(
+    ar: Arithmetic[H], asked: Question, dual: Dual[H], given: Arrays, name: str
+) -> Fraction:
+    """Return an upper bound of -2 inf over q of <W, A q> + H(q), sparse parts left out.
+
+    For ridge/2 sum w q^2 that is sum (A* W)^2 / (ridge w).  Where H does not grow the
+    infimum is -inf unless W is orthogonal, exactly: A* W = 0 for an unpenalized q, and for
+    a smooth q with ridge 0 the sums of W over every component are 0 in every column.  W
+    with any nonzero sum bounds nothing.
+    """
+    cost = Fraction(0)
+    for k, o in enumerate(asked.offsets):
+        if o.kind == "sparse":
+            continue
+        totals = adjoint(ar, asked, dual, o)
+        if o.ridge == 0:
+            wrong = next((t for t in totals if t), None)
+            seen = f"offset {k}: {wrong and shown(wrong)}"
+            demand(wrong is None, f"proof.{name}", "orthogonal", seen)
+        if o.kind == "smooth":
+            cost += smooth_cost(ar, asked, dual, given, k)
+        elif o.ridge > 0:
+            cost += o.cost(totals)
+    return cost
+
+
+def smooth_cost(
+    ar: Arithmetic[H], asked: Question, dual: Dual[H], given: Arrays, k: int
+) -> Fraction:
+    """Bound tr(W^T K^+ W) = -2 inf over Q of <W, Q> + 1/2 <Q, K Q>, K = rho L + ridge I.
+
+    For any Q0 and R = W + K Q0, expanding at Q0 gives the infimum
+    <W, Q0> + 1/2 <Q0, K Q0> - 1/2 tr(R^T K^+ R) if R is orthogonal to ker K, and
+    tr(R^T K^+ R) <= |R|^2 / kappa, kappa the least positive eigenvalue of K: at least
+    ridge, or with ridge 0 at least rho times the graph's gap.  (1^T L = 0 on components,
+    so R has the sums of W, which `ridge_cost` demands to be 0.)  Without a witness Q0 = 0.
+    """
+    o, at = asked.offsets[k], asked.at
+    name = f"{dual.name.removesuffix('W')}smooth{k}"
+    q = given.get(name, (at.m, at.n)) if name in given.arrays else filled((at.m, at.n), 0.0)
+    flat, w = ar.load(flat_of(q)), ar.load(spread(dual.raw, at))
+    bent = ar.laplacian(q, o.graph, o.rho, o.ridge)
+    inner, energy = ar.inner(flat, w).lo, ar.inner(flat, bent).lo
+    for entry, c in dual.corrections:
+        i, j = at.entry(entry)
+        inner += c * Fraction(q.data[i * at.n + j])
+    size = root(ar.squares(ar.add(w, bent), None).hi).hi + dual.stray
+    kappa = o.ridge or o.rho * (o.graph.gap or 1)  # without edges R = W = 0, as is demanded
+    return size * size / kappa - 2 * inner - energy
+
+
+def dual_limit(ar: Arithmetic[H], asked: Question, dual: Dual[H]) -> Fraction | None:
+    """Return the largest s for which a sparse part allows s W, or None for any.
+
+    inf over Q of <W, Q> + rho |Q|_1 is 0 if every |W_ij| <= rho, and -inf otherwise.
+    """
+    rhos = [o.rho for o in asked.offsets if o.kind == "sparse"]
+    if not rhos:
+        return None
+    top = ar.lines(dual.field, Line(0, "max", positive=False, signs=(1,)), asked.at)
+    for k, c in dual.corrections:
+        top = max(top, abs(Fraction(dual.raw.data[k]) + c))
+    return min(rhos) / top if top else None
+
+
+def dual_value(
+    ar: Arithmetic[H], asked: Question, dual: Dual[H], cost: Fraction, s: Fraction
+) -> Fraction:
+    """Return a lower bound of d(sW) - s^2/2 cost, s >= 0 (dyadic but for least squares).
+
+    d(W) = inf over Z, q of the loss + <W, Z>, by the loss's rule.  Least squares:
+    d(sW) = s<W,Y> - s^2/2 sum W^2/w, the minimum of w/2 (z - y)^2 + W z being
+    W y - W^2 / (2 w).
+    """
+    if not isinstance(asked.loss, Squared):
+        return loss_dual(asked, dual, s) - s * s / 2 * cost
+    inner = ar.inner(dual.field, ar.load(asked.Y)).lo
+    size = ar.squares_over(dual.field, asked.weights).hi
+    for k, c in dual.corrections:
+        w = Fraction(asked.weights.data[k]) if asked.weights is not None else Fraction(1)
+        inner += c * Fraction(asked.Y.data[k])
+        size += (2 * c * Fraction(dual.raw.data[k]) + c * c) / w
+    return s * inner - s * s / 2 * (size + cost)

@@ -1,0 +1,367 @@
+"""The arithmetic of the kernel alone: integers times a power of two."""
+
+import math
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+from itertools import product
+from operator import mul
+
+from .arithmetic import Arithmetic, Extent, Line, Pairs, Place
+from .arrays import Array, dyadic, lower_triangle, transposed
+from .graphs import Graph
+from .patterns import Pattern, split_index, strides, thin
+from .scalars import Enclosure, exactly, power, root
+from .spaces import Deep, Network
+
+
+@dataclass(frozen=True)
+class Grid:
+    """An array of integers times 2**exp."""
+
+    ints: list[int]
+    exp: int
+    shape: tuple[int, ...]
+
+    @cached_property
+    def bits(self) -> int:
+        """The bits of its largest number."""
+        ends = max(self.ints, default=0), min(self.ints, default=0)
+        return max(x.bit_length() for x in ends)
+
+
+class Exact(Arithmetic[Grid]):
+    """Exact integers, standard library only."""
+
+    tier = "exact"
+
+    def measure(self, x: Grid) -> Extent:
+        """Return the shape, the bits of its largest integer and the exponent."""
+        return Extent(x.shape, x.bits, x.exp)
+
+    def load(self, a: Array) -> Grid:
+        """Take an array in: float64 values are dyadic."""
+        ints, e = dyadic(a.data)
+        return Grid(ints, e, a.shape)
+
+    def multiply(self, a: Grid, b: Grid) -> Grid:
+        """Return A B^T for A (m, k), B (n, k)."""
+        (m, k), n = a.shape, b.shape[0]
+        left = [a.ints[i * k : i * k + k] for i in range(m)]
+        right = [b.ints[j * k : j * k + k] for j in range(n)]
+        ints = [sum(map(mul, x, y)) for x in left for y in right]
+        return Grid(ints, a.exp + b.exp, (m, n))
+
+    def product(self, left: Array, right: Array, at: Pattern) -> Grid:
+        """Return the field of left right^T."""
+        a, b = self.load(left), self.load(right)
+        if at.rows is None:
+            return Grid((p := self.multiply(a, b)).ints, p.exp, (at.size,))
+        k = left.shape[1]
+        rows = [a.ints[i * k : i * k + k] for i in range(at.m)]
+        cols = [b.ints[j * k : j * k + k] for j in range(at.n)]
+        ints = [sum(map(mul, rows[i], cols[j])) for i, j in at.entries()]
+        return Grid(ints, a.exp + b.exp, (at.size,))
+
+    def spans(self, x: Grid) -> tuple[Sequence[int], Sequence[int], int]:
+        """Return the entries themselves: points."""
+        return x.ints, x.ints, x.exp
+
+    def _align(self, x: Grid, y: Grid) -> tuple[list[int], list[int], int]:
+        e = min(x.exp, y.exp)
+        p, q = x.exp - e, y.exp - e
+        return [v << p for v in x.ints], [v << q for v in y.ints], e
+
+    def add(self, x: Grid, y: Grid) -> Grid:
+        """Return x + y."""
+        a, b, e = self._align(x, y)
+        return Grid([p + q for p, q in zip(a, b, strict=True)], e, x.shape)
+
+    def subtract(self, x: Grid, y: Grid) -> Grid:
+        """Return x - y."""
+        a, b, e = self._align(x, y)
+        return Grid([p - q for p, q in zip(a, b, strict=True)], e, x.shape)
+
+    def squares(self, x: Grid, weights: Array | None) -> Enclosure:
+        """Return sum w x^2."""
+        if weights is None:
+            return exactly(Fraction(sum(map(mul, x.ints, x.ints))) * power(2 * x.exp))
+        w, e = dyadic(weights.data)
+        total = sum(c * v * v for c, v in zip(w, x.ints, strict=True))
+        return exactly(Fraction(total) * power(2 * x.exp + e))
+
+    def squares_over(self, x: Grid, weights: Array | None) -> Enclosure:
+        """Enclose sum x^2 / w by integer division to 2**-192 of a weight's unit."""
+        if weights is None:
+            return self.squares(x, None)
+        w, e = dyadic(weights.data)
+        bits = 192 + max(w).bit_length()
+        total = sum((v * v << bits) // c for c, v in zip(w, x.ints, strict=True))
+        unit = power(2 * x.exp - e - bits)
+        return Enclosure(total * unit, (total + len(w)) * unit)
+
+    def inner(self, x: Grid, y: Grid) -> Enclosure:
+        """Return sum x y."""
+        total = sum(map(mul, x.ints, y.ints))
+        return exactly(Fraction(total) * power(x.exp + y.exp))
+
+    def absolutes(self, x: Grid) -> Enclosure:
+        """Return sum |x|."""
+        return exactly(sum(map(abs, x.ints)) * power(x.exp))
+
+    def laplacian(self, q: Array, graph: Graph, rho: Fraction, ridge: Fraction) -> Grid:
+        """Return rho L q + ridge q, for dyadic rho and ridge."""
+        a, (m, n) = self.load(q), q.shape
+        weights, e = dyadic(graph.weights or [1.0] * (len(graph.edges) // 2))
+        rows = [a.ints[i * n : i * n + n] for i in range(m)]
+        out = [[0] * n for _ in range(m)]
+        for (i, j), w in zip(graph.pairs(), weights, strict=True):
+            for k, (x, y) in enumerate(zip(rows[i], rows[j], strict=True)):
+                out[i][k] += w * (x - y)
+                out[j][k] -= w * (x - y)
+        flat = Grid([x for row in out for x in row], a.exp + e, (m * n,))
+        straight = Grid(a.ints, a.exp, (m * n,))
+        return self.add(dilated(flat, rho), dilated(straight, ridge))
+
+    def adjoint(self, x: Grid, kind: str, design: Array | None, at: Pattern) -> list[Fraction]:
+        """Return A* x."""
+        unit = power(x.exp)
+        if design is not None:
+            return self._covariates(x, design, at)
+        size = {"intercept": 1, "row": at.m, "column": at.n}[kind]
+        totals = [0] * size
+        pick = {"intercept": lambda _: 0, "row": lambda e: e[0], "column": lambda e: e[1]}
+        for v, k in zip(x.ints, map(pick[kind], at.entries()), strict=True):
+            totals[k] += v
+        return [unit * t for t in totals]
+
+    def _covariates(self, x: Grid, design: Array, at: Pattern) -> list[Fraction]:
+        """Return A^T x of shape (k, n), row-major."""
+        a = self.load(design)
+        k = a.shape[1]
+        totals = [0] * (k * at.n)
+        for v, (i, j) in zip(x.ints, at.entries(), strict=True):
+            for c in range(k):
+                totals[c * at.n + j] += a.ints[i * k + c] * v
+        return [power(x.exp + a.exp) * t for t in totals]
+
+    def sums(self, x: Grid, kind: str, at: Pattern) -> Enclosure:
+        """Return the sum of squared totals."""
+        return exactly(sum((t * t for t in self.adjoint(x, kind, None, at)), Fraction(0)))
+
+    def lines(self, x: Grid, line: Line, at: Pattern) -> Fraction:
+        """Return the largest norm of a line, exact or its square root rounded up."""
+        return max(self._lines(x, line, at, sign) for sign in line.signs)
+
+    def _lines(self, x: Grid, line: Line, at: Pattern, sign: int) -> Fraction:
+        best = [0] * (at.n if line.axis else at.m)
+        for v, e in zip(x.ints, at.entries(), strict=True):
+            y = max(sign * v, 0) if line.positive else abs(v)
+            k = e[line.axis]
+            best[k] = max(best[k], y) if line.kind == "max" else best[k] + y ** EXPONENT[line.kind]
+        unit = power(x.exp)
+        return root(max(best) * unit * unit).hi if line.kind == "root" else max(best) * unit
+
+    def exact_lines(self, x: Grid, axis: int, at: Pattern) -> tuple[Iterator[list[int]], int]:
+        """Return the lines of the field."""
+        m, n = at.m, at.n
+        dense = self._dense(x, at)
+        if axis:
+            return (dense[j::n] for j in range(n)), x.exp
+        return (dense[i * n : i * n + n] for i in range(m)), x.exp
+
+    def _dense(self, x: Grid, at: Pattern) -> list[int]:
+        if at.rows is None:
+            return x.ints
+        dense = [0] * (at.m * at.n)
+        for v, (i, j) in zip(x.ints, at.entries(), strict=True):
+            dense[i * at.n + j] = v
+        return dense
+
+    def scaled(self, x: Grid, left: Array, right: Array, at: Pattern) -> Grid:
+        """Return the field of left_i x_ij right_j."""
+        a, b = self.load(left), self.load(right)
+        pairs = zip(x.ints, at.entries(), strict=True)
+        ints = [v * a.ints[i] * b.ints[j] for v, (i, j) in pairs]
+        return Grid(ints, x.exp + a.exp + b.exp, x.shape)
+
+    def hat(self, x: Grid, at: Pattern) -> Grid:
+        """Return [[0, X], [X^T, 0]]."""
+        m, n = at.m, at.n
+        dense = self._dense(x, at)
+        out: list[int] = []
+        for i in range(m):
+            out += [*[0] * m, *dense[i * n : i * n + n]]
+        for j in range(n):
+            out += [*dense[j::n], *[0] * n]
+        return Grid(out, x.exp, (m + n, m + n))
+
+    def symmetric(self, x: Grid, at: Pattern) -> Grid:
+        """Return (X + X^T) / 2."""
+        n, dense = at.n, self._dense(x, at)
+        ints = [dense[i * n + j] + dense[j * n + i] for i in range(n) for j in range(n)]
+        return Grid(ints, x.exp - 1, (n, n))
+
+    def outer_sum(self, factors: Sequence[Array], at: Pattern) -> Grid:
+        """Return the field by products of the modes after the first."""
+        first, rest = self.load(factors[0]), self.load(factors[1])
+        r = factors[0].shape[1]
+        for x in map(self.load, factors[2:]):
+            ints: list[int] = []
+            for i in range(rest.shape[0]):
+                row = rest.ints[i * r : i * r + r]
+                for j in range(x.shape[0]):
+                    ints += map(mul, row, x.ints[j * r : j * r + r])
+            rest = Grid(ints, rest.exp + x.exp, (rest.shape[0] * x.shape[0], r))
+        if at.rows is None:
+            return Grid((p := self.multiply(first, rest)).ints, p.exp, (at.size,))
+        a, b = first.ints, rest.ints
+        rows = [a[i * r : i * r + r] for i in range(at.m)]
+        sums = [sum(map(mul, rows[i], b[j * r : j * r + r])) for i, j in at.entries()]
+        return Grid(sums, first.exp + rest.exp, (at.size,))
+
+    def layer(self, net: Network, left: Array, right: Array) -> Grid:
+        """Return the field: the activation of integers, slope times in the same unit."""
+        hidden = self.multiply(self.load(net.features), self.load(transposed(left)))
+        r, a = hidden.shape[1], net.slope
+        e, low = a.denominator.bit_length() - 1, a.numerator
+        acted = [v << e if v > 0 else low * v for v in hidden.ints]
+        sums = [0] * (net.at.m * r)
+        for i, k in enumerate(net.samples):
+            for j in range(r):
+                x, y = sums[k * r + j], acted[i * r + j]
+                sums[k * r + j] = max(x, y) if net.most else x + y
+        pooled = Grid(sums, hidden.exp - e, (net.at.m, r))
+        out = self.multiply(pooled, self.load(right))
+        flat = Grid(out.ints, out.exp, (net.at.m * net.at.n,))
+        return self.seen(flat, net.at)
+
+    def deep(self, net: Deep, weights: Sequence[Array]) -> Grid:
+        """Return the field, one slice after the other."""
+        features, a, out = self.load(net.features), net.slope, None
+        e, low = a.denominator.bit_length() - 1, a.numerator
+        for k in range(weights[0].shape[1]):
+            held = features
+            for at, w in enumerate(weights):
+                if at:
+                    acted = [v << e if v > 0 else low * v for v in held.ints]
+                    held = Grid(acted, held.exp - e, held.shape)
+                shape = net.widths[at], net.widths[at + 1]
+                own = transposed(Array(shape, array("d", w.data[k :: w.shape[1]])))
+                held = self.multiply(held, self.load(own))
+            out = held if out is None else self.add(out, held)
+        full = (net.at.m * net.at.n,)
+        return self.seen(
+            Grid([0] * full[0], 0, full) if out is None else replace(out, shape=full), net.at
+        )
+
+    def seen(self, x: Grid, at: Pattern) -> Grid:
+        """Return the observed entries of a full field."""
+        if at.rows is None:
+            return x
+        return Grid([x.ints[i * at.n + j] for i, j in at.entries()], x.exp, (at.size,))
+
+    def unfold(self, x: Grid, at: Pattern, order: Sequence[int], rows: int) -> Grid:
+        """Return the field as a matrix, its modes reordered."""
+        dense, steps = self._dense(x, at), strides(at.sizes)
+        places = [0]
+        for mode in order:
+            places = [p + steps[mode] * i for p in places for i in range(at.sizes[mode])]
+        return Grid([dense[p] for p in places], x.exp, (rows, len(places) // rows))
+
+    def permuted(self, x: Grid, at: Pattern) -> Grid:
+        """Sum each orbit once: a multi-index is met by its stabilizer's order of permutations."""
+        dense, sizes = self._dense(x, at), at.sizes
+        orbits = [tuple(sorted(i)) for i in product(*map(range, sizes))]
+        totals: dict[tuple[int, ...], int] = {}
+        for v, orbit in zip(dense, orbits, strict=True):
+            totals[orbit] = totals.get(orbit, 0) + v
+        for orbit in totals:
+            totals[orbit] *= math.prod(math.factorial(orbit.count(i)) for i in set(orbit))
+        return Grid([totals[orbit] for orbit in orbits], x.exp, (len(dense),))
+
+    def fixed(self, x: Grid, at: Pattern, place: tuple[int, int], sign: int) -> Grid:
+        """Return a slice, or its negative."""
+        (mode, i), sizes, dense = place, at.sizes, self._dense(x, at)
+        step = strides(sizes)[mode]
+        block = step * sizes[mode]
+        starts = range(i * step, len(dense), block)
+        ints = [sign * v for start in starts for v in dense[start : start + step]]
+        return Grid(ints, x.exp, (len(ints),))
+
+    def placed(self, values: Array, pairs: Pairs, k: int) -> Grid:
+        """Return the matrix, in half units so that half a value is an integer."""
+        held = self.load(values)
+        out = [0] * (k * k)
+        for v, a, b in zip(held.ints, pairs.a, pairs.b, strict=True):
+            out[a * k + b] += 2 * v
+            if a != b:
+                out[b * k + a] += 2 * v
+        for v, a, b, c, d in zip(held.ints, *pairs, strict=True) if pairs.c else ():
+            lost = v if a == b else 2 * v
+            out[c * k + d] -= lost
+            out[d * k + c] -= lost
+        return Grid(out, held.exp - 1, (k, k))
+
+    def kronecker(self, q: Grid, s: Grid, place: Place) -> Grid:
+        """Return the product, entry by entry."""
+        mode, sizes, first, k = place
+        parts = [split_index(i, sizes, mode) for i in range(math.prod(sizes))]
+        d, rest, out = sizes[mode], s.shape[0], [0] * (k * k)
+        for a, (i, p) in enumerate(parts, first):
+            for b, (j, t) in enumerate(parts, first):
+                out[a * k + b] = q.ints[i * d + j] * s.ints[p * rest + t]
+        return Grid(out, q.exp + s.exp, (k, k))
+
+    def gram(self, x: Grid, axis: int, at: Pattern) -> tuple[Grid, Fraction]:
+        """Return X X^T or X^T X; of a few observed entries, from their pairs in a line."""
+        if at.rows is not None and at.cols is not None and thin(at, axis):
+            return self._thin_gram(x, axis, at), Fraction(0)
+        lines, e = self.exact_lines(x, axis, at)
+        a = Grid([v for line in lines for v in line], e, (at.n, at.m) if axis else (at.m, at.n))
+        return self.multiply(a, a), Fraction(0)
+
+    def _thin_gram(self, x: Grid, axis: int, at: Pattern) -> Grid:
+        size = at.n if axis else at.m
+        held: dict[int, list[tuple[int, int]]] = {}
+        for v, place in zip(x.ints, at.entries(), strict=True):
+            held.setdefault(place[1 - axis], []).append((place[axis], v))
+        out = [0] * (size * size)
+        for line in held.values():
+            for i, v in line:
+                for j, w in line:
+                    out[i * size + j] += v * w
+        return Grid(out, 2 * x.exp, (size, size))
+
+    def top(self, g: Grid, shift: Fraction, factor: Array | None) -> Fraction:
+        """Bound lambda_max(G) by shift + |E|_inf, E = shift I - G - L L^T.
+
+        L L^T >= 0, so G <= shift I - E <= (shift + |E|_inf) I for any L at all.
+        Without a factor, lambda_max(G) <= |G|_inf (Gershgorin).
+        """
+        k = g.shape[0]
+        if factor is None:
+            return _row_sums(g)
+        e = 1 - shift.denominator.bit_length()
+        corner = [shift.numerator, *[0] * k]
+        diagonal = Grid((corner * k)[: k * k], e, (k, k))
+        lower = self.load(lower_triangle(factor, k))
+        rest = self.subtract(diagonal, self.add(g, self.multiply(lower, lower)))
+        return min(shift + _row_sums(rest), _row_sums(g))
+
+
+EXPONENT = {"root": 2, "sum": 1}  # of |entry| in the sum over a line
+
+
+def dilated(x: Grid, c: Fraction) -> Grid:
+    """Return c x, for a dyadic c."""
+    e = 1 - c.denominator.bit_length()
+    return Grid([c.numerator * v for v in x.ints], x.exp + e, x.shape)
+
+
+def _row_sums(g: Grid) -> Fraction:
+    k = g.shape[0]
+    sums = (sum(map(abs, g.ints[i * k : i * k + k])) for i in range(k))
+    return max(sums) * power(g.exp)

@@ -1,0 +1,101 @@
+"""Enclosures of exp and log in fixed point, with the proofs of their errors."""
+
+import math
+
+from .errors import demand
+
+FINE, GUARD = 128, 32  # fractional bits of a fixed-point number, and more within `exp_at`
+DEEP, ONE = FINE + GUARD, 1 << FINE
+REACH = 1 << 14  # e**-REACH is less than a unit; a larger exponent is refused
+HALVINGS, TERMS = 8, 15
+Ends = tuple[int, int]
+
+
+def ln2() -> Ends:
+    """Enclose 2**DEEP ln 2, where ln 2 = sum over k of 2 / ((2k + 1) 3**(2k + 1)).
+
+    With 32 more bits, each floored term loses less than a unit.  After 128 terms the rest
+    is below 2**-405, less than a unit: the sum is low by less than 129 units.
+    """
+    unit = 1 << DEEP + 33
+    low = sum(unit // ((2 * k + 1) * 3 ** (2 * k + 1)) for k in range(128))
+    return low >> 32, (low + 129 >> 32) + 1
+
+
+LN2 = ln2()
+
+
+def shifted(x: int, k: int) -> int:
+    """Return the floor of x * 2**k."""
+    return x << k if k >= 0 else x >> -k
+
+
+def raised(x: int, k: int) -> int:
+    """Return the ceiling of x * 2**k."""
+    return -shifted(-x, k)
+
+
+def exp_at(x: int) -> tuple[int, int, int]:
+    """Return (lo, hi, k) with lo <= e**(x / ONE) 2**(FINE - k) <= hi; hi - lo is a few units.
+
+    x = k ln 2 + r; r / 2**HALVINGS = t < 2**-8, known to d units of 2**-DEEP.  Horner's
+    p = 1 + t/n p for n = 15 ... 1, two floors a step, is low by less than 2 / (1 - 2**-8)
+    < 3 units; the terms left out are below 2 t**16 / 16! < 2**-171, less than one.  So
+    e**t is in [p, p + 4], and e**(t + d) <= e**t (1 + 2d) adds less than 3d.  Squaring both
+    ends HALVINGS times, outward, gives e**r.
+    """
+    if x < -REACH * ONE:
+        return 0, 1, 0
+    demand(x <= REACH * ONE, "exp", "overflow", f"e**{x >> FINE}")
+    k, r = divmod(x << GUARD, LN2[x >= 0])  # the end of ln 2 for which r is low
+    t, d = r >> HALVINGS, 2 + (abs(k) * (LN2[1] - LN2[0]) >> HALVINGS)
+    one = p = 1 << DEEP
+    for n in range(TERMS, 0, -1):
+        p = one + (t * p >> DEEP) // n
+    lo, hi = p, p + 4 + 3 * d
+    for _ in range(HALVINGS):
+        lo, hi = lo * lo >> DEEP, (hi * hi >> DEEP) + 1
+    return lo >> GUARD, (hi >> GUARD) + 1, k
+
+
+def log_at(m: int, e: int) -> Ends:
+    """Enclose ONE ln(m 2**e) for an integer m > 0; a few units apart.
+
+    For any guess g of ln(m / 2**b): ln m = b ln 2 + g + ln(1 + d), 1 + d = m / 2**b e**-g,
+    and d - d**2/2 + d**3/3 - d**4 <= ln(1 + d) <= d - d**2/2 + d**3/3 for |d| <= 1/2, both
+    rising in d.  |d| < 2**-32 is checked, so that d**4 is less than a unit.
+    """
+    b = m.bit_length()
+    guess = int(math.log(m / (1 << b)) * 2**53) << FINE - 53
+    lo, hi, k = exp_at(-guess)
+    low, high = shifted(m * lo, k - b) - ONE, raised(m * hi, k - b) - ONE
+    demand(max(-low, high) >> FINE - 32 == 0, "log", "guess", guess)
+    ends = sorted((b + e) * x for x in LN2)
+    return (
+        guess + _cubic(low) - 1 + (ends[0] >> GUARD),
+        guess + _cubic(high) + 1 + raised(ends[1], -GUARD),
+    )
+
+
+def _cubic(d: int) -> int:
+    """Return the floor of d - d**2/2 + d**3/3 in units."""
+    return (6 * d * ONE * ONE - 3 * d * d * ONE + 2 * d**3) // (6 * ONE * ONE)
+
+
+def softplus_at(x: int) -> Ends:
+    """Enclose ONE ln(1 + e**(x / ONE)) = max(x, 0) + ln(1 + e**-|x|).
+
+    ln(1 + b) <= ln(1 + a) + b - a for b >= a >= 0.
+    """
+    lo, hi, k = exp_at(-abs(x))
+    a, b = shifted(lo, k), raised(hi, k)
+    low, high = log_at(ONE + a, -FINE)
+    return max(x, 0) + low, max(x, 0) + high + b - a
+
+
+def xlogx(x: int) -> Ends:
+    """Enclose ONE x ln x for an integer x >= 0; 0 at 0."""
+    if not x:
+        return 0, 0
+    low, high = log_at(x, 0)
+    return x * low, x * high

@@ -1,0 +1,90 @@
+"""Fields of the statement's and the proof's JSON, each read by what it may be.
+
+A number is written as its bits: `float.hex`, or a rational in hexadecimal integers.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Any
+
+from .budget import Budget
+from .errors import RejectedError, demand
+
+Json = dict[str, Any]
+
+
+def number(text: object, where: str) -> Fraction:
+    """Read a finite `float.hex` string; a decimal would already be rounded."""
+    demand(isinstance(text, str) and "0x" in text, where, "number", text)
+    try:
+        return Fraction(float.fromhex(str(text)))
+    except (ValueError, OverflowError):
+        raise RejectedError(where, "number", text) from None
+
+
+def rational(text: object, where: str) -> Fraction:
+    """Read an exact rational 'p/q' in hexadecimal integers."""
+    demand(isinstance(text, str), where, "number", f"{text!r:.80}")
+    p, bar, q = str(text).partition("/")
+    plain = set(p.removeprefix("-")) | set(q) <= set("0123456789abcdef")  # no 1_0, 0x10 or " 1"
+    demand(plain, where, "number", str(text)[:80])
+    try:
+        return Fraction(int(p, 16), int(q, 16) if bar else 1)
+    except (ValueError, ZeroDivisionError):
+        raise RejectedError(where, "number", str(text)[:80]) from None
+
+
+def part(proof: Json, name: str) -> Json:
+    """Return an object of the proof; {} only if it has none of this name."""
+    found = proof.get(name, {})
+    demand(isinstance(found, dict), f"proof.{name}", "json", type(found).__name__)
+    return dict(found)
+
+
+SWITCHES = ("better", "linear", "symmetric")  # the fields that are true or false
+
+
+def plainly(stated: Json, where: str, budget: Budget) -> None:
+    """Reject null anywhere, and true or false anywhere but at a switch.
+
+    Null is not a way to leave a field out, and true is not the integer 1.  Each text is paid
+    for as a rational, whose common factors take the square of its length.
+    """
+    waiting: list[tuple[str, str, object]] = [(where, "", stated)]
+    while waiting:
+        at, name, x = waiting.pop()
+        demand(x is not None, at, "null", "null")
+        demand(not isinstance(x, bool) or name in SWITCHES, at, "boolean", x)
+        if isinstance(x, str):
+            budget.spend(len(x) ** 2 >> 5, f"a number of {len(x)} digits")
+        if isinstance(x, dict):
+            waiting += [(f"{at}.{k}", str(k), v) for k, v in x.items()]
+        elif isinstance(x, list):
+            waiting += [(f"{at}[{k}]", "", v) for k, v in enumerate(x)]
+
+
+def switched(held: Json, name: str, where: str) -> bool:
+    """Return whether a field is there; it can only be true."""
+    demand(held.get(name, True) is True, f"{where}.{name}", "unknown", held.get(name))
+    return name in held
+
+
+def shift_of(held: Json, where: str) -> Fraction:
+    """Read a shift: an integer times a power of two, so that the grid stays exact."""
+    shift = rational(held.get("shift"), where)
+    q = shift.denominator
+    demand(q & (q - 1) == 0, where, "dyadic", str(held.get("shift"))[:80])
+    return shift
+
+
+def field(stated: Json, name: str, allowed: Sequence[object]) -> str:
+    """Return a field of the statement that must be one of `allowed`."""
+    value = stated.get(name)
+    demand(value in allowed, f"statement.{name}", "unknown", repr(value))
+    return str(value)
+
+
+def only(stated: Json, known: set[str], where: str) -> None:
+    """Reject a field that no rule reads: it would ask for something else than is answered."""
+    demand(isinstance(stated, dict), where, "json", type(stated).__name__)
+    demand(set(stated) <= known, where, "fields", sorted(set(stated) - known))

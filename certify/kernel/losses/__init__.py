@@ -1,0 +1,44 @@
+"""The table of losses, and how a statement names one; a family is a file."""
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from ..errors import demand
+from ..fields import Json, number
+from .base import Loss
+from .likelihoods import KullbackLeibler, Logistic, Poisson, Softmax
+from .margins import Hinge, SquaredHinge
+from .residuals import Absolute, Huber, Quantile, Squared
+
+LOSSES: dict[str, Callable[..., Loss]] = {
+    "squared": Squared,
+    "huber": Huber,
+    "quantile": Quantile,
+    "absolute": Absolute,
+    "hinge": Hinge,
+    "squared_hinge": SquaredHinge,
+    "logistic": Logistic,
+    "softmax": Softmax,
+    "kullback_leibler": KullbackLeibler,
+    "poisson": Poisson,
+}
+LIMITS = {"delta": None, "tau": Fraction(1)}  # a parameter is positive and below this
+
+
+def stated_loss(stated: Json) -> Loss:
+    """Read the loss: its name, or an object with its kind and its parameter."""
+    told = stated.get("loss")
+    said = told if isinstance(told, dict) else {"kind": told}
+    kind = said.get("kind")
+    demand(isinstance(kind, str) and kind in LOSSES, "statement.loss", "unknown", repr(told))
+    make = LOSSES[str(kind)]
+    name = str(getattr(make, "parameter", ""))
+    wanted = {"kind", name} if name else {"kind"}
+    fits = set(said) == wanted and isinstance(told, dict) == bool(name)
+    demand(fits, "statement.loss", "fields", repr(told))
+    if not name:
+        return make()
+    where, limit = f"statement.loss.{name}", LIMITS[name]
+    value = number(said[name], where)
+    demand(value > 0 and (limit is None or value < limit), where, "range", said[name])
+    return make(value)

@@ -1,0 +1,200 @@
+"""Negative log-likelihoods: of labels, of classes and of counts."""
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+from ..errors import demand, shown
+from ..exp_log import FINE, ONE, Ends, exp_at, log_at, raised, shifted, softplus_at, xlogx
+from ..scalars import Enclosure, power
+from .base import Grains, Loss, Spans, aligned, enclosed
+
+
+class Logistic(Loss):
+    """h = ln(1 + e**z) - y z, y = 0 or 1; that is ln(1 + e**x), x = z or -z.
+
+    With a = -w or w: c ln(1 + e**x) - a x is bounded below iff 0 <= a <= c, and then at
+    least c ln c - a ln a - b ln b, b = c - a (where e**x = a / b; a limit at the ends).
+    In a unit u of a, b and c = a + b, ln u cancels.
+    """
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept 0 and 1."""
+        del n
+        return all(v in (0.0, 1.0) for v in y)
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose sum c ln(1 + e**x); its slope in x is between 0 and 1."""
+        places, ends = z.exp + FINE, []
+        for lo, hi, one, k in zip(z.los, z.his, y.ints, c.ints, strict=True):
+            x = shifted(-hi if one else lo, places)
+            wide = raised(-lo if one else hi, places) - x
+            low, high = softplus_at(x)
+            ends.append((k * low, k * (high + wide)))
+        return enclosed(ends, c.exp - FINE)
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether 0 <= a <= c."""
+        triples = zip(w, y.ints, c, strict=True)
+        return all(0 <= (v if one else -v) <= x for v, one, x in triples)
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum c ln c - a ln a - b ln b."""
+        del y
+        whole = {x: xlogx(x)[0] for x in set(c)}
+        pairs = zip(map(abs, w), c, strict=True)
+        return Fraction(sum(whole[x] - xlogx(a)[1] - xlogx(x - a)[1] for a, x in pairs), ONE)
+
+
+class Softmax(Loss):
+    """h = ln(sum of e**z over a row) - z at the row's label; a row of y is one-hot.
+
+    With q = c y - w: c ln sum e**z - <q, z> is bounded below iff q >= 0 and sum q = c (so
+    sum w = 0), and then at least c ln c - sum q ln q (Gibbs).  In a unit u, ln u cancels.
+    """
+
+    group = 0
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept rows with one 1 and zeros."""
+        rows = (y[k : k + n] for k in range(0, len(y), n))
+        return all(v in (0.0, 1.0) for v in y) and all(sum(row) == 1.0 for row in rows)
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose sum c (ln sum e**z - z_label)."""
+        n, ends = len(z.los) // len(c.ints), []
+        for i, k in enumerate(c.ints):
+            part = slice(i * n, i * n + n)
+            row = Spans(z.los[part], z.his[part], z.exp)
+            low, high = _cross_entropy(row, y.ints[part].index(1))
+            ends.append((k * low, k * high))
+        return enclosed(ends, c.exp - FINE)
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether q >= 0 and sum w = 0, row by row."""
+        return all(min(q) >= 0 and sum(q) == x for q, x in self._rows(w, y, c))
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum c ln c - sum q ln q."""
+        rows = self._rows(w, y, c)
+        return Fraction(sum(xlogx(x)[0] - sum(xlogx(v)[1] for v in q) for q, x in rows), ONE)
+
+    def _rows(
+        self, w: Sequence[int], y: Grains, c: Sequence[int]
+    ) -> Iterator[tuple[list[int], int]]:
+        """Yield (q, c) of each row."""
+        n = len(w) // max(len(c), 1)
+        for i, x in enumerate(c):
+            both = zip(w[i * n : i * n + n], y.ints[i * n : i * n + n], strict=True)
+            yield [x * one - v for v, one in both], x
+
+
+def _cross_entropy(z: Spans, label: int) -> Ends:
+    """Enclose ln sum e**d, d = z - z_label; it rises by at most the widest interval.
+
+    With M the largest d (0 at the label), it is M + ln S, S = sum e**(d - M) >= 1, and
+    ln is 1-Lipschitz there.
+    """
+    places = z.exp + FINE
+    lows = [shifted(lo - z.his[label], places) for lo in z.los]
+    highs = [raised(hi - z.los[label], places) for hi in z.his]
+    lows[label] = highs[label] = 0
+    top, low, high = max(lows), 0, 0
+    for x in lows:
+        lo, hi, k = exp_at(x - top)
+        low, high = low + shifted(lo, k), high + raised(hi, k)
+    ends = log_at(low, -FINE)
+    wide = max(b - a for a, b in zip(lows, highs, strict=True))
+    return top + ends[0], top + ends[1] + high - low + wide
+
+
+class KullbackLeibler(Loss):
+    """h = z - y ln z + y ln y - y, z >= 0 (z > 0 where y > 0), y >= 0.
+
+    (c + w) z - c y ln z is bounded below iff w > -c, or w = -c and y = 0; it is least at
+    z = c y / (c + w): with the constants, c y ln((c + w) / c), and 0 where y = 0.
+    """
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept y >= 0."""
+        del n
+        return all(v >= 0 for v in y)
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose sum c (z - y + y (ln y - ln z)); ln b <= ln a + (b - a) / a."""
+        (los, his, exp), y = aligned(z, y)
+        ends = []
+        for lo, hi, v, k in zip(los, his, y.ints, c.ints, strict=True):
+            demand(lo > 0 or lo == v == 0, "fitted", "domain", f"{shown(lo * power(exp))} or less")
+            low, high = (lo - v) << FINE, (hi - v) << FINE
+            if v:
+                ours, theirs = log_at(v, exp), log_at(lo, exp)
+                wide = -((lo - hi << FINE) // lo)
+                low += v * (ours[0] - theirs[1] - wide)
+                high += v * (ours[1] - theirs[0])
+            ends.append((k * low, k * high))
+        return enclosed(ends, exp + c.exp - FINE)
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether w >= -c, and w > -c where y > 0."""
+        triples = zip(w, y.ints, c, strict=True)
+        return all(v + x > 0 or v + x == one == 0 for v, one, x in triples)
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum c y ln((c + w) / c)."""
+        known = {x: log_at(x, 0)[1] for x in set(c)}
+        triples = zip(w, y.ints, c, strict=True)
+        total = sum(x * k * (log_at(x + v, 0)[0] - known[x]) for v, k, x in triples if k)
+        return Fraction(total) * power(y.exp - FINE)
+
+
+class Poisson(Loss):
+    """h = e**z - y z, y >= 0: the negative log-likelihood of counts, up to ln y!.
+
+    With q = c y - w: c e**z - q z is bounded below iff q >= 0, and then at least
+    q - q ln(q / c) (where e**z = q / c; 0 in the limit q = 0).
+    """
+
+    signed = True
+
+    def labels(self, y: Sequence[float], n: int) -> bool:
+        """Accept y >= 0."""
+        del n
+        return all(v >= 0 for v in y)
+
+    def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
+        """Enclose sum c (e**z - y z); e**b <= e**a (1 + d + d**2), d = b - a <= 1."""
+        places, parts = z.exp + FINE, []
+        for lo, hi, k in zip(z.los, z.his, c.ints, strict=True):
+            x = shifted(lo, places)
+            wide = raised(hi, places) - x
+            demand(wide <= ONE, "fitted", "overflow", "an interval wider than 1")
+            low, high, e = exp_at(x)
+            high = raised(high * (ONE * ONE + wide * ONE + wide * wide), -2 * FINE)
+            parts.append((k * low, k * high, e - FINE))
+        terms = zip(z.los, z.his, y.ints, c.ints, strict=True)
+        linear = enclosed(((-k * v * hi, -k * v * lo) for lo, hi, v, k in terms), z.exp + y.exp)
+        return enclosed_apart(parts).plus(linear).times(power(c.exp))
+
+    def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
+        """Whether q >= 0."""
+        return all(q >= 0 for q, _ in self._means(w, y, c))
+
+    def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
+        """Return sum q - q (ln q - ln c), on the grid of q."""
+        spare = max(-y.exp, 0)
+        known = {x: log_at(x << spare, 0)[0] for x in set(c)}
+        pairs = self._means(w, y, c)
+        found = sum(q * (ONE + known[x]) - xlogx(q)[1] for q, x in pairs)
+        return Fraction(found) * power(-FINE - spare)
+
+    def _means(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """Yield (q, c) of each entry, q on a grid finer by the digits of y."""
+        up, spare = max(y.exp, 0), max(-y.exp, 0)
+        for v, k, x in zip(w, y.ints, c, strict=True):
+            yield x * (k << up) - (v << spare), x
+
+
+def enclosed_apart(parts: list[tuple[int, int, int]]) -> Enclosure:
+    """Sum [lo, hi] * 2**exp with each its own exponent, outward on one grid."""
+    grid = max((hi.bit_length() + e for _, hi, e in parts), default=0) - 2 * FINE
+    return enclosed(((shifted(lo, e - grid), raised(hi, e - grid)) for lo, hi, e in parts), grid)

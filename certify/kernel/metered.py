@@ -1,0 +1,235 @@
+"""The price list of the arithmetic's operations."""
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from itertools import pairwise
+
+from .arithmetic import Arithmetic, Extent, H, Line, Pairs, Place
+from .arrays import Array, width
+from .budget import MADE, Budget, product_work
+from .graphs import Graph
+from .patterns import Pattern, pairs_in_lines, thin
+from .scalars import Enclosure
+from .spaces import Deep, Network
+
+
+class Metered(Arithmetic[H]):
+    """Another arithmetic, of which each operation is paid for before it is done.
+
+    This is the price list, in numbers made and products summed; it is the same for every
+    arithmetic, so that what one of them accepts another does not refuse for its size.
+    """
+
+    def __init__(self, by: Arithmetic[H], budget: Budget) -> None:
+        self.by, self.budget, self.tier = by, budget, by.tier
+
+    def measure(self, x: H) -> Extent:
+        """Ask the other."""
+        return self.by.measure(x)
+
+    def load(self, a: Array) -> H:
+        """Pay for each number."""
+        self.budget.hold(len(a.data), "an array")
+        return self.by.load(a)
+
+    def product(self, left: Array, right: Array, at: Pattern) -> H:
+        """Pay r products for each observed entry, and for the rows and columns."""
+        r = left.shape[1]
+        self.budget.hold(at.size + (at.m + at.n) * (r + 1), "a product at the observed entries")
+        self.budget.spend(at.size * r * product_work(width(left), width(right)), "a product")
+        return self.by.product(left, right, at)
+
+    def spans(self, x: H) -> tuple[Sequence[int], Sequence[int], int]:
+        """Pay for two numbers an entry."""
+        held = self.measure(x)
+        self.budget.hold(2 * held.size, "intervals", held.bits)
+        return self.by.spans(x)
+
+    def _sum(self, x: H, y: H) -> None:
+        a, b = self.measure(x), self.measure(y)
+        self.budget.hold(3 * a.size, "a sum of arrays", a.joined(b))
+
+    def add(self, x: H, y: H) -> H:
+        """Pay for both on one grid, and the sum."""
+        self._sum(x, y)
+        return self.by.add(x, y)
+
+    def subtract(self, x: H, y: H) -> H:
+        """Pay for both on one grid, and the difference."""
+        self._sum(x, y)
+        return self.by.subtract(x, y)
+
+    def squares(self, x: H, weights: Array | None) -> Enclosure:
+        """Pay for the products."""
+        held = self.measure(x)
+        self.budget.spend(2 * held.size * held.square, "a sum of squares")
+        return self.by.squares(x, weights)
+
+    def squares_over(self, x: H, weights: Array | None) -> Enclosure:
+        """Pay for the products and quotients."""
+        held = self.measure(x)
+        self.budget.spend(4 * held.size * held.square, "a sum of squares")
+        return self.by.squares_over(x, weights)
+
+    def inner(self, x: H, y: H) -> Enclosure:
+        """Pay for the products."""
+        a, b = self.measure(x), self.measure(y)
+        self.budget.spend(a.size * product_work(a.bits, b.bits), "an inner product")
+        return self.by.inner(x, y)
+
+    def absolutes(self, x: H) -> Enclosure:
+        """Pay for each number."""
+        self.budget.spend(self.measure(x).size, "a sum of absolute values")
+        return self.by.absolutes(x)
+
+    def laplacian(self, q: Array, graph: Graph, rho: Fraction, ridge: Fraction) -> H:
+        """Pay for each row's numbers, and each edge's."""
+        count = len(graph.edges) // 2
+        self.budget.hold(4 * len(q.data), "a Laplacian", 2 * width(q))
+        self.budget.spend(count * (4 * q.shape[1] + 1), "a Laplacian")
+        return self.by.laplacian(q, graph, rho, ridge)
+
+    def _lines(self, x: H, kind: str, at: Pattern) -> None:
+        held, lines = self.measure(x), {"row": at.m, "column": at.n}.get(kind, 1)
+        self.budget.hold(lines, "sums of lines", held.bits)
+        self.budget.spend(4 * held.size, "sums of lines")
+
+    def adjoint(self, x: H, kind: str, design: Array | None, at: Pattern) -> list[Fraction]:
+        """Pay for each entry and each sum; with covariates so many times each."""
+        if design is None:
+            self._lines(x, kind, at)
+        else:
+            k, held = design.shape[1], self.measure(x)
+            bits = width(design)
+            self.budget.hold(k * at.n, "sums of covariates", held.bits + bits)
+            work = held.size * k * product_work(held.bits, bits)
+            self.budget.spend(work, "sums of covariates")
+        return self.by.adjoint(x, kind, design, at)
+
+    def sums(self, x: H, kind: str, at: Pattern) -> Enclosure:
+        """Pay for each entry and each sum."""
+        self._lines(x, kind, at)
+        return self.by.sums(x, kind, at)
+
+    def lines(self, x: H, line: Line, at: Pattern) -> Fraction:
+        """Pay for each entry, squared, and each line."""
+        held = self.measure(x)
+        self._lines(x, "column" if line.axis else "row", at)
+        self.budget.spend(2 * held.size * held.square, "norms of lines")
+        return self.by.lines(x, line, at)
+
+    def exact_lines(self, x: H, axis: int, at: Pattern) -> tuple[Iterator[list[int]], int]:
+        """Pay for all entries, observed or not."""
+        self.budget.hold(at.m * at.n, "a dense matrix", self.measure(x).bits)
+        return self.by.exact_lines(x, axis, at)
+
+    def scaled(self, x: H, left: Array, right: Array, at: Pattern) -> H:
+        """Pay for each entry."""
+        held, bits = self.measure(x), width(left) + width(right)
+        self.budget.hold(held.size + at.m + at.n, "a scaled field", held.bits + bits)
+        return self.by.scaled(x, left, right, at)
+
+    def hat(self, x: H, at: Pattern) -> H:
+        """Pay for (m + n)**2 numbers."""
+        self.budget.hold((at.m + at.n) ** 2, "[[0, X], [X^T, 0]]", self.measure(x).bits)
+        return self.by.hat(x, at)
+
+    def symmetric(self, x: H, at: Pattern) -> H:
+        """Pay for two matrices."""
+        self.budget.hold(2 * at.m * at.n, "(X + X^T) / 2", self.measure(x).bits)
+        return self.by.symmetric(x, at)
+
+    def multiply(self, a: H, b: H) -> H:
+        """Pay m n k products."""
+        left, right = self.measure(a), self.measure(b)
+        (m, k), n = left.shape, right.shape[0]
+        self.budget.hold(m * n, "a product of matrices", left.bits + right.bits)
+        work = m * n * k * product_work(left.bits, right.bits)
+        self.budget.spend(work, "a product of matrices")
+        return self.by.multiply(a, b)
+
+    def outer_sum(self, factors: Sequence[Array], at: Pattern) -> H:
+        """Pay for the products of the modes after the first, and r for each observed entry."""
+        r, bits = factors[0].shape[1], sum(map(width, factors))
+        self.budget.hold(at.n * (r + 1) + at.size, "a sum of outer products", bits)
+        self.budget.spend(at.size * r * (1 + (bits * bits >> 17)), "a sum of outer products")
+        return self.by.outer_sum(factors, at)
+
+    def layer(self, net: Network, left: Array, right: Array) -> H:
+        """Pay for two products of matrices, and all outputs."""
+        (rows, d), r = net.features.shape, left.shape[1]
+        first, second, last = width(net.features), width(left), width(right)
+        numbers = rows * r + net.at.m * (2 * r + net.at.n)
+        self.budget.hold(numbers, "a layer", first + second)
+        work = rows * r * (d * product_work(first, second) + 4)
+        work += net.at.m * net.at.n * r * product_work(first + second, last)
+        self.budget.spend(work, "a layer")
+        return self.by.layer(net, left, right)
+
+    def deep(self, net: Deep, weights: Sequence[Array]) -> H:
+        """Pay for the products of every slice and layer, and all outputs."""
+        bits, work, m, r = width(net.features), 0, net.at.m, weights[0].shape[1]
+        for (a, b), w in zip(pairwise(net.widths), weights, strict=True):
+            mine = width(w)
+            work += m * a * b * product_work(bits, mine) + MADE * m * b
+            bits += mine + net.slope.denominator.bit_length()
+        self.budget.hold(2 * m * max(net.widths) * min(r, 1) + m * net.at.n, "layers", bits)
+        self.budget.spend(r * work, "layers")
+        return self.by.deep(net, weights)
+
+    def _whole(self, x: H, at: Pattern, times: int = 1) -> None:
+        self.budget.hold(at.m * at.n * times, "a dense tensor", self.measure(x).bits)
+
+    def unfold(self, x: H, at: Pattern, order: Sequence[int], rows: int) -> H:
+        """Pay for all entries."""
+        self._whole(x, at, 2)
+        return self.by.unfold(x, at, order, rows)
+
+    def permuted(self, x: H, at: Pattern) -> H:
+        """Pay for all entries and their places."""
+        self._whole(x, at, 2 + len(at.sizes))
+        return self.by.permuted(x, at)
+
+    def fixed(self, x: H, at: Pattern, place: tuple[int, int], sign: int) -> H:
+        """Pay for the slice; for all entries where they are listed."""
+        part = at.m * at.n // at.sizes[place[0]]
+        numbers = part if at.rows is None else at.m * at.n
+        self.budget.hold(numbers, "a slice", self.measure(x).bits)
+        return self.by.fixed(x, at, place, sign)
+
+    def placed(self, values: Array, pairs: Pairs, k: int) -> H:
+        """Pay for k**2 numbers."""
+        self.budget.hold(k * k + len(values.data), "multipliers", width(values))
+        return self.by.placed(values, pairs, k)
+
+    def kronecker(self, q: H, s: H, place: Place) -> H:
+        """Pay for k**2 numbers."""
+        bits = self.measure(q).bits + self.measure(s).bits
+        self.budget.hold(2 * place.k**2, "a Kronecker product", bits)
+        return self.by.kronecker(q, s, place)
+
+    def gram(self, x: H, axis: int, at: Pattern) -> tuple[H, Fraction]:
+        """Pay for its numbers, and a product for each pair of entries in a line across.
+
+        Floats take the lines that have an entry whole, a thousand products in a unit.
+        """
+        held, size = self.measure(x), at.n if axis else at.m
+        work, lines = at.m * at.n * size, at.m if axis else at.n
+        numbers = size * size + (0 if at.rows is None else at.m + at.n)
+        if at.rows is not None and thin(at, axis):
+            work = pairs_in_lines(at, axis) + (min(lines, at.size) * size * size >> 10)
+        elif at.rows is not None:
+            numbers += 2 * at.m * at.n
+        self.budget.hold(numbers, "a Gram matrix", 2 * held.bits)
+        self.budget.spend(work * held.square, "a Gram matrix")
+        return self.by.gram(x, axis, at)
+
+    def top(self, g: H, shift: Fraction, factor: Array | None) -> Fraction:
+        """Pay for three matrices on one grid; L L^T, or a factorization in floats."""
+        held, e = self.measure(g), 1 - shift.denominator.bit_length()
+        k, bits = held.shape[0], held.joined(Extent((), shift.numerator.bit_length(), e))
+        self.budget.hold(k * k, "a bound of eigenvalues", bits)
+        mine = 0 if factor is None else width(factor)
+        work = k**3 >> 10 if factor is None else k**3 * product_work(mine, mine)
+        self.budget.spend(work + 2 * MADE * k * k, "a bound of eigenvalues")
+        return self.by.top(g, shift, factor)

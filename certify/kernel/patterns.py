@@ -1,0 +1,95 @@
+"""Which entries of a matrix or tensor are observed, and where an index is in memory."""
+
+import math
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from .arrays import Array
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """The observed entries of an m x n matrix, row-major; `rows` None means all.
+
+    A tensor of sizes `dims` is the matrix dims[0] x (the rest), its entries in row-major order.
+    """
+
+    m: int
+    n: int
+    rows: Sequence[int] | None = None
+    cols: Sequence[int] | None = None
+    dims: tuple[int, ...] = ()
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The sizes of the modes: m, n, or those of a tensor held as its rows by the rest."""
+        return self.dims or (self.m, self.n)
+
+    def place(self, k: int) -> tuple[int, ...]:
+        """Return the multi-index of the k-th observed entry."""
+        i, rest = self.entry(k)
+        out = []
+        for d in reversed(self.sizes[1:]):
+            rest, j = divmod(rest, d)
+            out.append(j)
+        return (i, *reversed(out))
+
+    @property
+    def size(self) -> int:
+        """How many entries are observed."""
+        return self.m * self.n if self.rows is None else len(self.rows)
+
+    def entries(self) -> Iterator[tuple[int, int]]:
+        """Yield (row, column) of each observed entry, in order."""
+        if self.rows is None or self.cols is None:
+            return ((i, j) for i in range(self.m) for j in range(self.n))
+        return zip(self.rows, self.cols, strict=True)
+
+    def entry(self, k: int) -> tuple[int, int]:
+        """Return (row, column) of the k-th observed entry."""
+        if self.rows is None or self.cols is None:
+            return divmod(k, self.n)
+        return self.rows[k], self.cols[k]
+
+
+def pairs_in_lines(at: Pattern, axis: int) -> int:
+    """Return the sum of the squared numbers of observed entries in each line across `axis`."""
+    across = (at.rows if axis else at.cols) or ()
+    return sum(c * c for c in Counter(across).values())
+
+
+def thin(at: Pattern, axis: int) -> bool:
+    """Whether a Gram matrix takes less work by pairs of observed entries than whole."""
+    return 16 * pairs_in_lines(at, axis) <= at.m * at.n * (at.n if axis else at.m)
+
+
+def strides(sizes: Sequence[int]) -> list[int]:
+    """Return how far one step in each mode goes, row-major."""
+    return [math.prod(sizes[k + 1 :]) for k in range(len(sizes))]
+
+
+def split_index(i: int, sizes: Sequence[int], mode: int) -> tuple[int, int]:
+    """Return a row-major index as (index in one mode, index in the others)."""
+    step = math.prod(sizes[mode + 1 :])
+    before, after = divmod(i, step)
+    before, own = divmod(before, sizes[mode])
+    return own, before * step + after
+
+
+def seen_of(q: Array, at: Pattern) -> Array:
+    """Return the observed entries of an (m, n) array, or a field as it is."""
+    if at.rows is None or q.shape == (at.size,):
+        return Array((at.size,), q.data)
+    return Array((at.size,), array("d", (q.data[i * at.n + j] for i, j in at.entries())))
+
+
+def spread(x: Array, at: Pattern) -> Array:
+    """Return a field as all m n entries, zero where nothing is observed."""
+    if at.rows is None:
+        return x
+    out = array("d", bytes(8 * at.m * at.n))
+    for value, (i, j) in zip(x.data, at.entries(), strict=True):
+        out[i * at.n + j] = value
+    return Array((at.m * at.n,), out)

@@ -1,0 +1,14 @@
+"""The rules for the polar of a matrix: sup <W, u v^T> over theta(u, v) <= 1."""
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from .conic import conic
+from .lines import lines
+from .spectral import spectral
+
+POLAR_RULES: dict[str, Callable[..., Fraction]] = {
+    "conic": conic,
+    "lines": lines,
+    "spectral": spectral,
+}

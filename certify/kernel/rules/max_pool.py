@@ -1,0 +1,96 @@
+"""Rule `max_pool`: layers whose samples take the largest of their rows."""
+
+import math
+from array import array
+from collections.abc import Sequence
+from fractions import Fraction
+
+from ..arithmetic import Arithmetic, H
+from ..arrays import Array, Arrays, rows_of
+from ..budget import FRACTION, HELD
+from ..errors import demand
+from ..fields import Json
+from ..norms import Norm
+from ..scalars import power, root
+from ..spaces import Network
+from .network import network
+from .tree import leaves, parts_of
+from .witness import SIGNS, apart
+
+
+def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
+    """Prove sup sum_k w_k h_k(u) v over |u|, |v| <= 1, h_k(u) = max_i (f_i . u)_+ of its rows.
+
+    v = e, a sign: a tree for each sign that v may have, the t-th one's arrays named s<t>.NAME.
+    {"split": s, "plus": i, "minus": j} splits at g . u >= 0 and <= 0 for row g of "splits"
+    (count, d): both children are everything.  In {"leaf": t, ...}, its arrays s<t>.NAME, sum_k e
+    w_k h_k(u) <= sum_k w_k e sum_i (g_i . u)_+ + extra over |u| <= 1, the rows g_i those of
+    `dominating`: a layer that sums its rows, with v of that one sign, whose polar on the leaf
+    `network` bounds by the rest of the leaf.
+    """
+    each, signs = proof.get("each"), SIGNS[net.right.cone]
+    demand(isinstance(each, list), "proof.polar.each", "list", type(each).__name__)
+    found = list(each or [])
+    demand(len(found) == len(signs), "proof.polar.each", "list", f"{len(found)}, not {len(signs)}")
+    lines, e = ar.exact_lines(w, 1, net.at)
+    omega = [v * power(e) for v in next(iter(lines))]
+    own, best = apart(given), Fraction(0)
+    leaf = 8 * FRACTION * len(net.features.data)
+    for t, (sign, held) in enumerate(zip(signs, found, strict=True)):
+        demand(isinstance(held, dict), f"proof.polar.each[{t}]", "json", type(held).__name__)
+        arrays, signed = own.get(t, Arrays({}, "proof")), [sign * x for x in omega]
+        right, splits = Norm("l2", 1, "+" if sign > 0 else "-"), list[Sequence[float]]()
+        if "splits" in arrays.arrays:
+            splits = rows_of(arrays.get("splits", (None, net.features.shape[1])))
+        parts = apart(arrays)
+        ar.budget.afford(parts_of(held.get("nodes")) * leaf, "the leaves of a tree")
+        for node, path in leaves(held, len(splits), ar.budget):
+            ar.budget.spend(leaf + HELD * len(path) * net.features.shape[1], "a leaf's rows")
+            j = node["leaf"]
+            demand(type(j) is int, "proof.polar.nodes", "outside", j)
+            mine = parts.get(j, Arrays({}, "proof"))
+            sides = [array("d", (s * x for x in splits[k])) for k, s in path]
+            summed, extra = dominating(net, signed, mine.get("base", (net.at.m,), "q").data, sides)
+            best = max(best, network(ar, summed._replace(right=right), w, node, mine) + extra)
+    return best
+
+
+def dominating(
+    net: Network, omega: Sequence[Fraction], base: Sequence[int], sides: Sequence[Sequence[float]]
+) -> tuple[Network, Fraction]:
+    """Return a layer that sums its rows, and extra: sum_k omega_k h_k(u) <= its value + extra.
+
+    h_k = max_i (a_i)_+ over the rows of sample k, a_i = f_i . u, |u| <= 1; b = base_k, one of them.
+
+        omega_k <= 0    h_k >= (a_b)_+
+        omega_k > 0     h_k <= sum_i (a_i)_+                           where base_k = -1
+                        h_k <= (a_b)_+ + sum_{i != b} (a_i - a_b)_+    else, since
+                        a_i = a_b + (a_i - a_b) <= (a_b)_+ + (a_i - a_b)_+
+
+    A difference f_i - f_b is rounded to floats g, and (x + y)_+ <= (x)_+ + |y| takes the rest:
+    extra is the sum of omega_k |f_i - f_b - g|.  The rows `sides`, of no sample, stand last: the
+    value is asked for where they are >= 0.
+    """
+    rows, where = rows_of(net.features), "proof.base"
+    own: list[list[int]] = [[] for _ in omega]
+    for i, k in enumerate(net.samples):
+        own[k].append(i)
+    out, samples, extra = array("d"), [], Fraction(0)
+    for k, (x, b) in enumerate(zip(omega, base, strict=True)):
+        summed = b == -1 and x > 0
+        demand(summed or b in own[k], where, "outside", f"{b} of sample {k}")
+        for i in own[k] if x > 0 else [b]:
+            g = array("d", rows[i])
+            if not summed and i != b:
+                g = array("d", (p - q for p, q in zip(rows[i], rows[b], strict=True)))
+                demand(all(map(math.isfinite, g)), where, "overflow", f"{i} less {b}")
+                parts = zip(*(map(Fraction, y) for y in (rows[i], rows[b], g)), strict=True)
+                extra += x * root(sum(((p - q - r) ** 2 for p, q, r in parts), Fraction(0))).hi
+            out.extend(g)
+            samples.append(k)
+    for side in sides:
+        out.extend(side)
+        samples.append(-1)
+    features = Array((len(samples), net.features.shape[1]), out)
+    made = net._replace(features=features, samples=samples, most=False, inside=len(sides))
+    return made, extra

@@ -1,0 +1,83 @@
+"""The polar of W by the rule that the proof names; the rules for tensors."""
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+
+from ..arithmetic import Arithmetic, H
+from ..arrays import Arrays
+from ..errors import demand
+from ..fields import Json
+from ..patterns import Pattern
+from ..spaces import Deep, Modes, Network, Pair, Space
+from .layers import deep_bound, network_bound
+from .matrices import POLAR_RULES
+from .transpose import transpose
+from .witness import SIGNS, apart
+
+
+def polar_bound(ar: Arithmetic[H], pair: Space, w: H, proof: Json, given: Arrays) -> Fraction:
+    """Prove an upper bound of the polar of W by the rule that the proof names.
+
+    A tensor of order 2 is a matrix.  Of a symmetric one only the sum over the permutations
+    of W counts: <W, x o ... o x> is 1/K! of that sum's.
+    """
+    if isinstance(pair, Network):
+        return network_bound(ar, pair, w, proof, given)
+    if isinstance(pair, Deep):
+        return deep_bound(ar, pair, w, proof, given)
+    if isinstance(pair, Modes) and len(pair.norms) == 2:
+        pair = Pair(pair.at, pair.norms[0], pair.norms[1], pair.symmetric)
+    rules = POLAR_RULES if isinstance(pair, Pair) else TENSOR_RULES
+    name = str(proof.get("rule"))
+    demand(name in rules, "proof.polar.rule", "unknown", name)
+    if not isinstance(pair, Modes):
+        return rules[name](ar, pair, w, proof, given)
+    if not pair.symmetric:
+        return rules[name](ar, pair, w, proof, given)
+    whole = Modes(Pattern(pair.at.m, pair.at.n, dims=pair.at.dims), pair.norms, pair.symmetric)
+    bound = rules[name](ar, whole, ar.permuted(w, pair.at), proof, given)
+    return bound / math.factorial(len(pair.norms))
+
+
+def slices(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays) -> Fraction:
+    """Prove sup <W, x1 o ... o xK> <= the largest bound of a slice, |xk|_1 <= 1 in mode k.
+
+    The extreme points of the l1 ball in its cone are the unit vectors with a sign it allows,
+    so the supremum over xk is at a slice of W with such a sign.  Where another factor is
+    free its sign takes that one's place.  A factor that is all of them (symmetric) is
+    bounded as if it were many.
+    """
+    axis, dims = proof.get("axis"), modes.at.sizes
+    demand(type(axis) is int and 0 <= axis < len(dims), "proof.polar.axis", "axis", axis)
+    k = int(axis or 0)
+    n, rest = modes.norms[k], modes.norms[:k] + modes.norms[k + 1 :]
+    demand(n.name == "l1", "proof.polar.rule", "wrong_rule", n.name)
+    signs = SIGNS[n.cone][:1] if any(x.cone == "*" for x in rest) else SIGNS[n.cone]
+    each = proof.get("each")
+    demand(isinstance(each, list), "proof.polar.each", "list", type(each).__name__)
+    found = list(each or [])
+    wanted = len(signs) * n.size
+    demand(len(found) == wanted, "proof.polar.each", "list", f"{len(found)}, not {wanted}")
+    own = apart(given)
+    sizes = dims[:k] + dims[k + 1 :]
+    below = Modes(Pattern(sizes[0], math.prod(sizes[1:]), dims=sizes), rest)
+    best = Fraction(0)
+    for t, held in enumerate(found):
+        demand(isinstance(held, dict), f"proof.polar.each[{t}]", "json", type(held).__name__)
+        part = ar.fixed(w, modes.at, (k, t % n.size), signs[t // n.size])
+        best = max(best, polar_bound(ar, below, part, held, own.get(t, Arrays({}, "proof"))))
+    return best
+
+
+TENSOR_RULES: dict[str, Callable[..., Fraction]] = {"slices": slices, "transpose": transpose}
+
+
+def named_rule(polar: Json) -> str:
+    """Name the rule that a proof names, and how far it went: copies, parts."""
+    nodes, name = polar.get("nodes"), str(polar.get("rule"))
+    if name not in ("transpose", "network") or not isinstance(nodes, list):
+        return name
+    parts = sum("leaf" in node or "cell" in node for node in nodes)
+    name += " with copies" if polar.get("copies") else ""
+    return name if parts < 2 else f"{name} in {parts} parts"

@@ -1,0 +1,270 @@
+"""Rule `transpose`: a relaxation of the products of two groups of a tensor's modes."""
+
+import math
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+from typing import Any
+
+from ..arithmetic import Arithmetic, H, Pairs, Place
+from ..arrays import Array, Arrays, on_diagonal
+from ..budget import FRACTION, HELD, MADE
+from ..errors import demand
+from ..fields import Json, shift_of
+from ..norms import Norm, widest
+from ..patterns import Pattern
+from ..scalars import root
+from ..spaces import Modes
+from .tree import leaves, parts_of
+
+
+@dataclass(frozen=True)
+class Group:
+    """Some modes of a tensor, taken as one vector: the product of their factors.
+
+    name    "rows" or "cols": of its multipliers
+    modes   one or more times each; a factor that is there again is a copy
+    first   where it starts among the rows of the matrix that is bounded
+    one     all factors are the same vector
+    """
+
+    name: str
+    modes: tuple[int, ...]
+    norms: tuple[Norm, ...]
+    first: int
+    one: bool
+
+    @property
+    def places(self) -> list[list[int]]:
+        """The places of each vector in the product."""
+        held: dict[int, list[int]] = {}
+        for at, mode in enumerate(self.modes):
+            held.setdefault(0 if self.one else mode, []).append(at)
+        return list(held.values())
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The sizes of the modes."""
+        return tuple(n.size for n in self.norms)
+
+    @property
+    def count(self) -> int:
+        """How many products of coordinates there are."""
+        return math.prod(self.sizes)
+
+    @property
+    def wide(self) -> Fraction:
+        """A bound of the squared l2 norm of the product."""
+        return math.prod(map(widest, self.norms), start=Fraction(1))
+
+    def cost(self, d: Sequence[Fraction]) -> Fraction:
+        """Bound sup of sum d_a x_a^2 over products x by the largest sum over the cubes.
+
+        The squares of a factor lie in the cube (linf), where each is at most 1, or in the
+        simplex (l1, l2), where they sum to at most 1: for every index of these modes the
+        d_a^+ are added over the indices of the others.
+        """
+        sums: dict[tuple[int, ...], Fraction] = {}
+        for a, v in zip(product(*map(range, self.sizes)), d, strict=True):
+            at = tuple(i for i, n in zip(a, self.norms, strict=True) if n.name != "linf")
+            sums[at] = sums.get(at, Fraction(0)) + max(v, Fraction(0))
+        return max(sums.values())
+
+    def partner(self, a: tuple[int, ...], b: tuple[int, ...]) -> tuple[Any, Any]:
+        """Return the pair of multi-indices that stands for all with the same monomial.
+
+        The indices of each vector are sorted: the smaller half goes to the first.
+        """
+        c, d = list(a), list(b)
+        for own in self.places:
+            both = sorted([a[at] for at in own] + [b[at] for at in own])
+            for at, low, high in zip(own, both, both[len(own) :], strict=False):
+                c[at], d[at] = low, high
+        return tuple(c), tuple(d)
+
+    def pairs(self, *, canonical: bool) -> Pairs:
+        """List pairs a <= b of multi-indices in row-major order, with their partners.
+
+        canonical: those a < b that stand for a monomial that no sign makes negative (each
+        factor has a sign, or enters as a square).  Else those that stand for another's.
+        """
+        every = [*product(*map(range, self.sizes))]
+        flat = {index: at for at, index in enumerate(every, self.first)}
+        out: list[list[int]] = [[], [], [], []]
+        signed = [n.cone != "*" for n in self.norms]
+        for at, a in enumerate(every):
+            for b in every[at:]:
+                c, d = self.partner(a, b)
+                if canonical == ((a, b) != (c, d)):
+                    continue
+                fits = zip(a, b, signed, strict=True)
+                if canonical and (a == b or not all(s or i == j for i, j, s in fits)):
+                    continue
+                for held, index in zip(out, (a, b, c, d), strict=True):
+                    held.append(flat[index])
+        return Pairs(out[0], out[1]) if canonical else Pairs(*out)
+
+
+def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays) -> Fraction:
+    """Prove sup <W, x1 o ... o xK> by a relaxation of the products of two groups of modes.
+
+    S is W + N unfolded, its rows the products x of the modes "rows", its columns the products
+    y of the others.  N >= 0 has the sign of the product of all factors.  J stands for
+    multipliers with x^T J x >= 0 on products (`leaf_of_products`).
+
+        gram     S S^T + J <= Diag(D) + t I         x^T S y <= |S^T x| |y|
+        hat      [[J, S], [S^T, J']] <= Diag(D) + t I    x^T S y <= 1/2 z^T hat z, z = (x, y)
+        square   (S + S^T)/2 + J <= Diag(D) + t I   all factors one, y = x
+
+    and each of x, y is bounded by what its norms allow (`Group.cost`, `Group.wide`).
+    "copies", modes among the rows with an l2 norm, puts their factors into x once more, in the form
+    gram, which is then S S^T (x) I + J: where a maximizer exists its l2 factors have norm 1,
+    so |S^T x|^2 is the same; monomials with a factor twice have more null multipliers.
+    The nodes are a tree of cases: {"split": s, "plus": i, "minus": j} splits at
+    v^T Q v >= 0 and v^T Q v <= 0, v the factor of the mode splits[s], Q any symmetric
+    matrix: both together are everything.
+    """
+    form, at = str(proof.get("form")), modes.at
+    demand(form in ("gram", "hat", "square"), "proof.polar.form", "unknown", form)
+    groups, s = grouped(ar, modes, w, proof, given)
+    rows, cols = groups
+    if form == "square":
+        half = modes.symmetric and rows.count == cols.count and len(rows.modes) * 2 == len(at.dims)
+        demand(half, "proof.polar.form", "wrong_rule", "square needs half of a symmetric tensor")
+    held = (rows, cols) if form == "hat" else (rows,)
+    k = sum(g.count for g in held)
+    copies = rows.modes[len(modes.norms) - len(cols.modes) :]
+    ar.budget.hold(k * k, "a relaxation")
+    told = any(name[:1] in "KP" for name in given.arrays)
+    ar.budget.afford(told * 8 * HELD * max(g.count**2 for g in held), "pairs of products")
+    ar.budget.afford(parts_of(proof.get("nodes")) * 3 * MADE * k * k, "the leaves of a tree")
+    demand(not copies or form == "gram", "proof.polar.copies", "wrong_rule", form)
+    if form == "gram":
+        base = copied(ar, ar.multiply(s, s), rows, len(copies))
+    else:
+        corner = Pattern(rows.count, cols.count)
+        base = ar.hat(s, corner) if form == "hat" else ar.symmetric(s, corner)
+    splits = proof.get("splits", [])
+    demand(isinstance(splits, list), "proof.polar.splits", "list", type(splits).__name__)
+    best = Fraction(0)
+    for node, path in leaves(proof, len(splits), ar.budget):
+        t, cost = leaf_of_products(ar, held, (base, node, path, splits), given)
+        wide = sum((g.wide for g in held), Fraction(0))
+        best = max(best, cost + t * wide)
+    if form == "gram":
+        return root(best * cols.wide).hi
+    return best / 2 if form == "hat" else best
+
+
+def grouped(
+    ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays
+) -> tuple[tuple[Group, Group], H]:
+    """Return the two groups of modes, and W + N unfolded between them."""
+    count, at = len(modes.norms), modes.at
+    listed = proof.get("rows")
+    good = isinstance(listed, list) and all(type(i) is int and 0 <= i < count for i in listed)
+    good = good and listed == sorted(set(listed or ())) and 0 < len(listed or ()) < count
+    demand(good, "proof.polar.rows", "axis", listed)
+    left = tuple(listed or ())
+    right = tuple(i for i in range(count) if i not in left)
+    order, first = left + right, math.prod(at.sizes[i] for i in left)
+    s = ar.unfold(w, at, order, first)
+    if "N" in given.arrays:
+        n = given.get("N", (at.m * at.n,))
+        cones = [x.cone for x in modes.norms]
+        demand("*" not in cones, "proof.N", "wrong_rule", "a factor without a sign")
+        sign = (-1) ** cones.count("-")
+        wrong = next((x for x in n.data if sign * x < 0), None)
+        demand(wrong is None, "proof.N", "sign", wrong)
+        whole = Pattern(at.m, at.n, dims=at.dims)
+        s = ar.add(s, ar.unfold(ar.load(n), whole, order, first))
+    again = proof.get("copies", [])
+    good = isinstance(again, list) and all(type(i) is int and i in left for i in again)
+    demand(good, "proof.polar.copies", "axis", again)
+    norms = [modes.norms[i].name for i in again]
+    demand(set(norms) <= {"l2"}, "proof.polar.copies", "wrong_rule", norms)
+    made = [
+        Group(name, own, tuple(modes.norms[i] for i in own), start, modes.symmetric)
+        for name, own, start in (("rows", (*left, *again), 0), ("cols", right, first))
+    ]
+    return (made[0], made[1]), s
+
+
+def copied(ar: Arithmetic[H], g: H, rows: Group, count: int) -> H:
+    """Return G (x) I for the last `count` modes of a group."""
+    for at in range(len(rows.modes) - count, len(rows.modes)):
+        sizes = rows.sizes[: at + 1]
+        ar.budget.hold(math.prod(sizes) ** 2, "copies")
+        one = ar.load(on_diagonal([1.0] * sizes[-1]))
+        g = ar.kronecker(one, g, Place(at, sizes, 0, math.prod(sizes)))
+    return g
+
+
+def leaf_of_products(
+    ar: Arithmetic[H],
+    groups: Sequence[Group],
+    what: tuple[H, Json, tuple[tuple[int, int], ...], list[Any]],
+    given: Arrays,
+) -> tuple[Fraction, Fraction]:
+    """Prove base + J <= Diag(D) + t I on a leaf; return (t, the cost of D).
+
+    z^T J z >= 0 for z the groups' products, J the sum of
+
+        K      null multipliers: a number k at (a, b), -k at the pair (c, d) that has the same
+               monomial x_a x_b = x_c x_d; halved on the diagonal, so that z^T K z = 0
+        P      numbers >= 0 at pairs whose monomial no sign makes negative
+        F      for a split s on the way, sign * Q (x) F F^T: (sign v^T Q v) |F^T y|^2 >= 0
+    """
+    g, node, path, splits = what
+    t = node["leaf"]
+    demand(type(t) is int and t >= 0, "proof.polar.nodes", "outside", t)
+    k = sum(x.count for x in groups)
+    for group in groups:
+        for letter, canonical in (("K", False), ("P", True)):
+            name = f"{letter}{t}.{group.name}"
+            if name not in given.arrays:
+                continue
+            ar.budget.hold(8 * group.count**2, "pairs of products")
+            pairs = group.pairs(canonical=canonical)
+            values = given.get(name, (len(pairs.a),))
+            least = min(values.data, default=0.0)
+            demand(letter == "K" or least >= 0, f"proof.{name}", "sign", least)
+            g = ar.add(g, ar.placed(values, pairs, k))
+    for s, sign in path:
+        if f"F{t}.{s}" in given.arrays:
+            g = ar.add(g, split_part(ar, groups, (splits[s], s, sign, t), given))
+    cost = Fraction(0)
+    if f"D{t}" in given.arrays:
+        diagonal = given.get(f"D{t}", (k,)).data
+        g = ar.subtract(g, ar.load(on_diagonal(diagonal)))
+        parts = [diagonal[x.first : x.first + x.count] for x in groups]
+        ar.budget.hold(k * k, "a diagonal")
+        ar.budget.spend(2 * FRACTION * k, "the cost of a diagonal")
+        cost = sum(
+            (x.cost([*map(Fraction, d)]) for x, d in zip(groups, parts, strict=True)), Fraction(0)
+        )
+    size = k * (k + 1) // 2
+    factor = given.get(f"L{t}", (size,)) if f"L{t}" in given.arrays else None
+    top = ar.top(g, shift_of(node, "proof.polar.nodes.shift"), factor)
+    return max(top, Fraction(0)), cost
+
+
+def split_part(
+    ar: Arithmetic[H], groups: Sequence[Group], what: tuple[object, int, int, int], given: Arrays
+) -> H:
+    """Return sign * Q (x) F F^T in its group's block."""
+    mode, s, sign, t = what
+    home = next((g for g in groups if mode in g.modes), None)
+    demand(type(mode) is int and home is not None, f"proof.polar.splits[{s}]", "axis", mode)
+    group = home or groups[0]
+    at = group.modes.index(int(str(mode)))
+    d = group.sizes[at]
+    q = given.get(f"Q{s}", (d, d))
+    even = all(q.data[i * d + j] == q.data[j * d + i] for i in range(d) for j in range(i))
+    demand(even, f"proof.Q{s}", "symmetric", "Q differs from its transpose")
+    held = ar.load(Array((d, d), array("d", (sign * x for x in q.data))))
+    f = ar.load(given.get(f"F{t}.{s}", (group.count // d, None)))
+    k = sum(x.count for x in groups)
+    return ar.kronecker(held, ar.multiply(f, f), Place(at, group.sizes, group.first, k))

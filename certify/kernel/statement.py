@@ -1,0 +1,296 @@
+"""From a statement's JSON and arrays to a `Question`.
+
+A question for which the rules are no theorems is refused here.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from .arithmetic import Arithmetic
+from .arrays import Array, Arrays, dyadic, squares_exactly
+from .budget import LINE, Budget
+from .errors import demand, shown
+from .fields import Json, field, number, only, plainly
+from .losses import stated_loss
+from .losses.base import Grains, Loss
+from .norms import PLAIN, Norm, misfit, norm, plain, widest
+from .offsets import Offset, offset_values, offsets
+from .patterns import Pattern
+from .scalars import root
+from .spaces import Deep, Modes, Network, Pair, Space
+
+FORMAT = "certify/3"
+MAX_ORDER = 16  # modes of a tensor; 6 for a symmetric one, whose permutations are summed
+
+
+def check_labels(loss: Loss, at: Pattern, y: Array) -> None:
+    """Reject data outside the loss's domain; rows that share a weight must be whole."""
+    demand(loss.group == 1 or at.rows is None, "statement.observed", "scope", "rows with holes")
+    demand(loss.labels(y.data, at.n), "statement.Y", "labels", type(loss).__name__)
+
+
+def loss_weights(asked: "Question") -> Grains:
+    """Return the weights, one for each group of entries."""
+    if asked.weights is not None:
+        return Grains(*dyadic(asked.weights.data))
+    return Grains([1] * (asked.at.size if asked.loss.group else asked.at.m), 0)
+
+
+FIELDS = {"format", "claim", "loss", "atom", "lam", "rtol", "atol", "shape", "observed"}
+FIELDS |= {"offsets", "q", "arrays"}
+KINDS = ("rank_one", "symmetric", "cp", "relu", "deep_linear", "deep_relu")
+CLAIMS = ("any size", "rank")
+
+
+@dataclass(frozen=True)
+class Point:
+    """Factors, each (size of its mode, r), and offset values."""
+
+    factors: tuple[Array, ...]
+    q: tuple[Array, ...]
+
+
+@dataclass(frozen=True)
+class Question:
+    """The parsed statement with the reader's arrays."""
+
+    claim: str
+    loss: Loss
+    pair: Space
+    Y: Array
+    weights: Array | None
+    form: str
+    lam: Fraction
+    offsets: tuple[Offset, ...]
+    factors: tuple[Array, ...]
+    q: tuple[Array, ...] | None
+    rtol: Fraction
+    atol: Fraction
+
+    @property
+    def at(self) -> Pattern:
+        """The observed entries."""
+        return self.pair.at
+
+    @property
+    def rank(self) -> int:
+        """The number of slices of the candidate."""
+        return self.factors[0].shape[1]
+
+    @property
+    def wide(self) -> Fraction:
+        """A bound of |phi(x)| over theta(x) <= 1; of a network with an unpriced bias, over
+        those that `Network.reach` leaves; the largest of a sample's rows is at most their sum.
+        """
+        if isinstance(self.pair, Deep):
+            return root(squares_exactly(self.pair.features.data)).hi * self.pair.steep
+        if isinstance(self.pair, Network):
+            net, sums = self.pair, [Fraction(0)] * self.at.m
+            for k, r in zip(net.samples, net.radii(), strict=True):
+                sums[k] += max(Fraction(1), abs(net.slope)) * r
+            size = sum((x * x for x in sums), Fraction(0))
+            return root(size * widest(net.left) * widest(net.right)).hi
+        return root(math.prod((widest(n) for n in self.pair.norms), start=Fraction(1))).hi
+
+
+def known_format(stated: Json) -> None:
+    """Reject another version's statement; it may mean something else by the same words."""
+    found, where = stated.get("format"), "statement.format"
+    demand(found is not None, where, "missing", sorted(stated))
+    ours = f"{found!r:.80} is not {FORMAT}, the only format this kernel reads"
+    demand(found == FORMAT, where, "version", ours)
+
+
+def pattern(stated: Json, arrays: Arrays) -> Pattern:
+    """Read the shape and the observed entries: row-major, inside, no duplicates."""
+    shape = stated.get("shape")
+    good = isinstance(shape, list) and 2 <= len(shape) <= MAX_ORDER
+    good = good and all(type(k) is int and k > 0 for k in shape or ())
+    demand(good, "statement.shape", "shape", shape)
+    dims = tuple(shape or (1, 1))
+    m, n = dims[0], math.prod(dims[1:])
+    if field(stated, "observed", ("all", "listed")) == "all":
+        return Pattern(m, n, dims=dims)
+    rows, cols = (arrays.get(k, (None,), "q") for k in ("rows", "cols"))
+    demand(rows.shape == cols.shape, "statement.cols", "shape", cols.shape)
+    last = -1
+    for i, j in zip(rows.data, cols.data, strict=True):
+        demand(0 <= i < m and 0 <= j < n, "statement.rows", "outside", (i, j))
+        demand(i * n + j > last, "statement.rows", "order", (i, j))
+        last = i * n + j
+    return Pattern(m, n, rows.data, cols.data, dims)
+
+
+def factor_arrays(arrays: Arrays, prefix: str, pair: Space) -> tuple[Array, ...]:
+    """Read the factors U, V, X2, ... of one number of slices; one that is all of them once."""
+    names = ["U", "V", *(f"X{k}" for k in range(2, len(pair.norms)))]
+    names = names[:1] if pair.symmetric else names
+    out: list[Array] = []
+    for name, n in zip(names, pair.norms, strict=False):
+        out.append(arrays.get(prefix + name, (n.size, out[0].shape[1] if out else None)))
+    return tuple(out) * (len(pair.norms) if pair.symmetric else 1)
+
+
+def point(arrays: Arrays, prefix: str, asked: Question) -> Point:
+    """Read factors of any size and their offsets; check signs and shapes."""
+    held = factor_arrays(arrays, prefix, asked.pair)
+    names = ["U", "V", *(f"X{k}" for k in range(2, len(held)))]
+    for name, n, factor in zip(names, asked.pair.norms, held, strict=True):
+        wrong = misfit(n, factor)
+        demand(wrong is None, f"{arrays.where}.{prefix}{name}", "sign", wrong)
+    return Point(held, offset_values(arrays, prefix, asked.offsets, asked.at))
+
+
+def question(
+    stated: Json, given: Mapping[str, Array], budget: Budget = Arithmetic.budget
+) -> Question:
+    """Parse a statement; reject one for which the rules are not theorems."""
+    known_format(stated)
+    only(stated, FIELDS, "statement")
+    plainly(stated, "statement", Budget())
+    loss = stated_loss(stated)
+    claim = field(stated, "claim", CLAIMS)
+    arrays = Arrays(given, "statement")
+    at = pattern(stated, arrays)
+    budget.spend(LINE * (at.m + at.n), f"{at.m} rows and {at.n} columns")
+    atom = stated.get("atom", {})
+    pair = stated_atom(atom, arrays, at)
+    numbers = {k: number(stated.get(k), f"statement.{k}") for k in ("lam", "rtol", "atol")}
+    for name, value in numbers.items():
+        demand(value >= 0, f"statement.{name}", "sign", stated[name])
+    count = at.size if loss.group else at.m
+    weights = arrays.get("weights", (count,)) if "weights" in given else None
+    if weights is not None:
+        demand(min(weights.data, default=1.0) > 0, "statement.weights", "sign", "not positive")
+    kinds = offsets(stated, arrays, at)
+    found = field(stated, "q", ("given", "found")) == "found"
+    asked = Question(
+        claim,
+        loss,
+        pair,
+        arrays.get("Y", (at.size,)),
+        weights,
+        field(atom, "form", ("product", "sum")),
+        numbers["lam"],
+        kinds,
+        factor_arrays(arrays, "", pair),
+        None if found else offset_values(arrays, "", kinds, at),
+        numbers["rtol"],
+        numbers["atol"],
+    )
+    idle = sorted(set(given) - arrays.used)
+    demand(not idle, "statement.arrays", "unknown", idle)
+    check_labels(loss, at, asked.Y)
+    check_claim(asked)
+    return asked
+
+
+def stated_atom(atom: Json, arrays: Arrays, at: Pattern) -> Space:
+    """Read the atom: two norms, or one for each mode of a tensor."""
+    demand(isinstance(atom, dict), "statement.atom", "json", type(atom).__name__)
+    if field(atom, "kind", KINDS) == "cp":
+        return stated_modes(atom, at)
+    if atom["kind"] == "relu":
+        return stated_network(atom, arrays, at)
+    if atom["kind"] in ("deep_linear", "deep_relu"):
+        return stated_deep(atom, arrays, at)
+    only(atom, {"kind", "left", "right", "form"}, "statement.atom")
+    demand(len(at.sizes) == 2, "statement.shape", "shape", at.sizes)
+    return stated_pair(atom, arrays, at)
+
+
+def stated_modes(atom: Json, at: Pattern) -> Modes:
+    """Read the plain norms of a tensor's modes; a symmetric one has one norm and size."""
+    only(atom, {"kind", "norms", "symmetric", "form"}, "statement.atom")
+    keys, symmetric = atom.get("norms"), atom.get("symmetric")
+    good = isinstance(keys, list) and len(keys) == len(at.sizes)
+    demand(good and all(isinstance(k, str) for k in keys or ()), "statement.atom", "norms", keys)
+    demand(type(symmetric) is bool, "statement.atom.symmetric", "unknown", symmetric)
+    norms = tuple(plain(k, d) for k, d in zip(keys or (), at.sizes, strict=True))
+    same = not symmetric or (len(set(norms)) == 1 and len(norms) <= 6)
+    demand(same, "statement.atom", "symmetric", f"{keys} on {at.sizes}: one norm, order <= 6")
+    return Modes(at, norms, bool(symmetric))
+
+
+def stated_network(atom: Json, arrays: Arrays, at: Pattern) -> Network:
+    """Read a hidden layer: features, pooling, slope, and the norms of its two sides.
+
+    Norms of u other than l2 are for slope 1 (`of_linear`).  An unpriced bias needs a
+    constant last column and samples of equally many rows: then its far slope is
+    a multiple of the sums of W.  "pool": "max" is for s = max(0, z) without such a bias,
+    and every sample needs a row.
+    """
+    only(atom, {"kind", "left", "right", "form", "slope", "bias", "pool"}, "statement.atom")
+    demand(len(at.sizes) == 2, "statement.shape", "shape", at.sizes)
+    slope = number(atom.get("slope"), "statement.atom.slope")
+    features = arrays.get("features", (None, None))
+    rows, d = features.shape
+    demand(rows > 0 and d > 0, "statement.features", "shape", (rows, d))
+    samples: Sequence[int] = range(at.m)
+    if "samples" in arrays.arrays:
+        samples = arrays.get("samples", (rows,), "q").data
+        inside = all(0 <= k < at.m for k in samples)
+        demand(inside, "statement.samples", "outside", f"not in 0..{at.m - 1}")
+    demand(len(samples) == rows, "statement.features", "shape", (rows, at.m))
+    right = norm(atom, "right", at.n, arrays)
+    demand(
+        right.name in PLAIN and len(right.cone) == 1, "statement.atom.right", "scope", right.name
+    )
+    most = "pool" in atom and bool(field(atom, "pool", ("max",)))
+    free = field(atom, "bias", ("none", "free")) == "free"
+    if most:
+        where = "statement.atom.pool"
+        demand("samples" in arrays.arrays, where, "samples", "missing")
+        demand(not slope and not free, where, "scope", f"slope {shown(slope)}, {atom['bias']} bias")
+        alone = at.m - len(set(samples))
+        demand(not alone, "statement.samples", "empty", f"{alone} samples without a row")
+    if free:
+        demand(atom.get("left") == "l2", "statement.atom.left", "scope", atom.get("left"))
+        last = features.data[d - 1 :: d]
+        demand(min(last) == max(last) > 0, "statement.features", "bias", (min(last), max(last)))
+        counts = [0] * at.m
+        for k in samples:
+            counts[k] += 1
+        demand(min(counts) == max(counts), "statement.samples", "bias", (min(counts), max(counts)))
+        return Network(at, features, samples, slope, Norm("biased", d), right)
+    left = norm(atom, "left", d, arrays)
+    fits = slope == 1 or (left.name == "l2" and left.cone == "*")
+    demand(fits, "statement.atom.left", "scope", f"{left.name} with slope {shown(slope)}")
+    return Network(at, features, samples, slope, left, right, most=most)
+
+
+def stated_deep(atom: Json, arrays: Arrays, at: Pattern) -> Deep:
+    """Read parallel networks: features, the widths of the hidden layers, slope."""
+    linear = atom["kind"] == "deep_linear"
+    only(atom, {"kind", "hidden", "form", *(() if linear else ("slope",))}, "statement.atom")
+    demand(len(at.sizes) == 2, "statement.shape", "shape", at.sizes)
+    hidden = atom.get("hidden")
+    good = isinstance(hidden, list) and 0 < len(hidden) < MAX_ORDER
+    good = good and all(type(k) is int and k > 0 for k in hidden or ())
+    demand(good, "statement.atom.hidden", "shape", hidden)
+    features = arrays.get("features", (at.m, None))
+    demand(features.shape[1] > 0, "statement.features", "shape", features.shape)
+    widths = (features.shape[1], *(hidden or ()), at.n)
+    slope = Fraction(1) if linear else number(atom.get("slope"), "statement.atom.slope")
+    return Deep(at, features, widths, slope)
+
+
+def stated_pair(atom: Json, arrays: Arrays, at: Pattern) -> Pair:
+    """Read the atom's norms; a symmetric one has the same norm and size twice."""
+    symmetric = field(atom, "kind", KINDS) == "symmetric"
+    left, right = norm(atom, "left", at.m, arrays), norm(atom, "right", at.n, arrays)
+    same = not symmetric or (at.m == at.n and left == right)
+    demand(same, "statement.atom", "symmetric", f"{at.m} x {at.n}, two norms or two sizes")
+    return Pair(at, left, right, symmetric)
+
+
+def check_claim(asked: Question) -> None:
+    """Reject a claim outside the theorems: lam > 0, or lam = 0 at a fixed rank."""
+    if asked.claim == "any size":
+        demand(asked.lam > 0, "statement.lam", "sign", float(asked.lam))
+        return
+    demand(asked.lam == 0, "statement.lam", "claim", float(asked.lam))
+    kinds = sorted({o.kind for o in asked.offsets} & {"sparse", "smooth", "mode"})
+    demand(not kinds, "statement.offsets", "scope", kinds)

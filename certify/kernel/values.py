@@ -1,0 +1,107 @@
+"""The objective of the candidate, enclosed: loss, prices of the slices, penalties of the offsets.
+
+f_r(X, q) = l(sum phi(x_k) + A q) + lam sum theta(x_k) + H(q)
+"""
+
+import math
+from collections.abc import Sequence
+from fractions import Fraction
+
+from .arithmetic import Arithmetic, H
+from .arrays import Array, beside, columns, dyadic
+from .budget import FRACTION
+from .losses.base import Grains, Spans
+from .losses.residuals import Squared
+from .norms import lengths
+from .patterns import seen_of
+from .scalars import Enclosure, root, summed
+from .spaces import Deep, Modes, Network
+from .statement import Point, Question, loss_weights
+
+
+def theta(asked: Question, x: Sequence[Sequence[float]]) -> Enclosure:
+    """Enclose theta of a slice: the product of the K norms, or 1/K sum of their K-th powers."""
+    held = [lengths(n, part) for n, part in zip(asked.pair.norms, x, strict=True)]
+    count = len(held)
+    if asked.form == "sum":
+        return summed(raised_to(count, *one) for one in held).times(Fraction(1, count))
+    if all(square.lo == square.hi for _, square in held):
+        return root(math.prod((square.lo for _, square in held), start=Fraction(1)))
+    return Enclosure(
+        math.prod((size.lo for size, _ in held), start=Fraction(1)),
+        math.prod((size.hi for size, _ in held), start=Fraction(1)),
+    )
+
+
+def raised_to(k: int, size: Enclosure, square: Enclosure) -> Enclosure:
+    """Return |x|^k from |x| and |x|^2, both >= 0."""
+    half, odd = divmod(k, 2)
+    ends = (square.lo**half, square.hi**half)
+    return Enclosure(ends[0] * size.lo**odd, ends[1] * size.hi**odd)
+
+
+def thetas(asked: Question, factors: Sequence[Array]) -> Enclosure:
+    """Enclose the sum of theta over the slices."""
+    slices = zip(*map(columns, factors), strict=True)
+    return summed(theta(asked, x) for x in slices)
+
+
+def model(ar: Arithmetic[H], asked: Question, factors: Sequence[Array]) -> H:
+    """Return the field of sum phi(X_i)."""
+    if isinstance(asked.pair, Modes) and len(factors) > 2:
+        return ar.outer_sum(factors, asked.at)
+    if isinstance(asked.pair, Network):
+        return ar.layer(asked.pair, factors[0], factors[1])
+    if isinstance(asked.pair, Deep):
+        return ar.deep(asked.pair, factors)
+    return ar.product(factors[0], factors[1], asked.at)
+
+
+def fitted(ar: Arithmetic[H], asked: Question, x: Point) -> H:
+    """Return the field of sum phi(X_i) + A q."""
+    fields: list[H] = []
+    left, right = [], []
+    wide = asked.rank + sum(o.design.shape[1] if o.design else 1 for o in asked.offsets)
+    ar.budget.hold((asked.at.m + asked.at.n) * wide, "factors side by side")
+    if len(x.factors) == 2 and not isinstance(asked.pair, Network | Deep):
+        left, right = [x.factors[0]], [x.factors[1]]
+    else:
+        fields.append(model(ar, asked, x.factors))
+    for o, q in zip(asked.offsets, x.q, strict=True):
+        found = o.factors(q, asked.at)
+        if found is None:
+            fields.append(ar.load(seen_of(q, asked.at)))
+        else:
+            left.append(found[0])
+            right.append(found[1])
+    if left:
+        fields.insert(0, ar.product(beside(left), beside(right), asked.at))
+    out = fields[0]
+    for held in fields[1:]:
+        out = ar.add(out, held)
+    return out
+
+
+def loss_value(ar: Arithmetic[H], asked: Question, x: Point) -> Enclosure:
+    """Enclose the loss at sum phi(X_i) + A q; a product of factors >= 0 is >= 0."""
+    z = fitted(ar, asked, x)
+    if isinstance(asked.loss, Squared):
+        residual = ar.subtract(z, ar.load(asked.Y))
+        return ar.squares(residual, asked.weights).times(Fraction(1, 2))
+    los, his, exp = ar.spans(z)
+    least = min((v for a in x.factors for v in a.data), default=0.0)
+    if not asked.offsets and not isinstance(asked.pair, Network | Deep) and least >= 0:
+        los = [max(v, 0) for v in los]
+    y = Grains(*dyadic(asked.Y.data))
+    return asked.loss.value(Spans(los, his, exp), y, loss_weights(asked))
+
+
+def objective(ar: Arithmetic[H], asked: Question, x: Point) -> Enclosure:
+    """Enclose f(X, q)."""
+    prices = x.factors[0].shape[1] * sum(len(n.data) for n in asked.pair.norms)
+    ar.budget.spend(FRACTION * prices, "norms of the factors")
+    value = loss_value(ar, asked, x)
+    value = value.plus(thetas(asked, x.factors).times(asked.lam))
+    for o, q in zip(asked.offsets, x.q, strict=True):
+        value = value.plus(o.penalty(ar, q))
+    return value

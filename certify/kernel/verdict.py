@@ -1,0 +1,86 @@
+"""From a question and a proof to the verdict that follows."""
+
+import json
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+from .arithmetic import Arithmetic, H
+from .arrays import Array, Arrays, columns
+from .budget import FLOOR, PER_BYTE, Budget
+from .errors import demand
+from .exact import Exact
+from .fields import Json, plainly, switched
+from .metered import Metered
+from .rules.fixed_rank import fixed_rank
+from .rules.floor import floor
+from .rules.weak_duality import weak_duality
+from .statement import Question, point, question
+from .values import objective
+
+EXITS = {"CERTIFIED": 0, "REFUTED": 10, "UNDECIDED": 12, "RANK_LIMITED": 14}
+
+
+def allowance(stated: Json, proof: Json, arrays: Iterable[Array]) -> int:
+    """Return the limit of a file: FLOOR, and PER_BYTE for each byte of its numbers and text."""
+    size = len(json.dumps([stated, proof]))
+    size += sum(memoryview(a.data).nbytes for a in arrays)
+    return FLOOR + PER_BYTE * size
+
+
+class Outcome(NamedTuple):
+    """What was proved: lower <= inf f, f(candidate) <= upper, and the verdict."""
+
+    verdict: str
+    lower: Fraction
+    upper: Fraction
+    better: Fraction | None
+    tier: str
+    rules: tuple[str, ...]
+
+
+def prove(  # noqa: PLR0913  the question, its proof, and what it may take
+    stated: Json,
+    given: Mapping[str, Array],
+    proof: Json,
+    witness: Mapping[str, Array],
+    ar: Arithmetic[Any] | None = None,
+    *,
+    limit: float | None = None,
+) -> Outcome:
+    """Prove what the witness allows about the question; never more.
+
+    limit  the units of work it may take; by default the file's `allowance`
+    """
+    arrays = [*given.values(), *witness.values()]
+    budget = Budget(allowance(stated, proof, arrays) if limit is None else limit)
+    ar = Metered(ar or Exact(), budget)
+    plainly(proof, "proof", budget)
+    asked = question(stated, given, budget)
+    held = Arrays(witness, "proof")
+    candidate = point(Arrays({**witness, **given}, "statement"), "", asked)
+    value = objective(ar, asked, candidate)
+    rule = weak_duality if asked.claim == "any size" else fixed_rank
+    bound = rule(ar, asked, proof, held)
+    eps = max(asked.atol, asked.rtol * abs(value.hi))
+    better, size = best(ar, asked, proof, held)
+    verdict = "UNDECIDED"
+    if value.hi - bound.value <= eps:
+        verdict = "CERTIFIED"
+    elif better is not None and better + eps < floor(ar, asked, proof, held, value):
+        verdict = "REFUTED" if size <= asked.rank else "RANK_LIMITED"
+    return Outcome(verdict, bound.value, value.hi, better, ar.tier, bound.rules)
+
+
+def best(
+    ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays
+) -> tuple[Fraction | None, int]:
+    """Return an upper bound of f at the better factors, and their size."""
+    if not switched(proof, "better", "proof"):
+        return None, 0
+    x = point(given, "better.", asked)
+    slices = zip(*map(columns, x.factors), strict=True)
+    size = sum(all(map(any, parts)) for parts in slices)  # a zero slice is no slice
+    small = asked.claim == "any size" or size <= asked.rank
+    demand(small, "proof.better", "size", f"{size} slices at a fixed rank {asked.rank}")
+    return objective(ar, asked, x).hi, size
