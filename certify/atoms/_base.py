@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.base.arrays import Array
+from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.base.registry import refuse_heirs
 from certify.polar import Matrix, PolarBound, Proposal
@@ -104,6 +105,37 @@ class Atom(ABC):
         pairs = [(float(np.vdot(W, f)), float(np.linalg.norm(f))) for f in fields]
         both = np.array(pairs).reshape(len(pairs), 2)
         return both[:, 0], both[:, 1]
+
+    def sizes(self, factors: Factors) -> tuple[Array, ...]:
+        """Return the norm of each part of each slice, where theta is made of them; else ()."""
+        del factors
+        return ()
+
+    def best_responses(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, ...]:
+        """Return, for parts that can be replaced alone, the most that slices then earn:
+
+        sup { <W, phi(x)> : x differs from X_i in part k, of the same norm },  shape (r,).
+        """
+        del W, factors, observed
+        return ()
+
+    @property
+    def separable(self) -> bool:
+        """Whether `weighted` knows separate weights of the parts."""
+        return False
+
+    def weighted(
+        self, weights: tuple[float, ...], data_shape: tuple[int, ...]
+    ) -> tuple["Atom", float]:
+        """Return the atom and lam that charge each part a weight of its own.
+
+        Raises InputError where no atom of this kind does.
+        """
+        del data_shape
+        cure = "give one lam, the geometric mean of the weights, and form='product'"
+        raise InputError(
+            f"separate weights lam={weights} are for RankOne with l2 norms and form='sum': {cure}"
+        )
 
     def check(self, data_shape: tuple[int, ...]) -> None:  # noqa: B027  most fit any data
         """Raise InputError unless the atom's parameters fit data of this shape."""

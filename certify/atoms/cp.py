@@ -133,9 +133,22 @@ class CP(Atom):
         sizes = np.prod([np.linalg.norm(x, axis=0) for x in (first, *rest)], axis=0)
         return np.einsum("mr,mr->r", first, pulled), np.asarray(sizes)
 
+    def sizes(self, factors: Factors) -> tuple[Array, ...]:
+        """Return |xk| of each slice, for every mode."""
+        return tuple(g.value(x) for g, x in zip(self.gauges, self.every(factors), strict=True))
+
+    def best_responses(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, ...]:
+        """Return theta / |xk| times the dual norm of W with all factors but xk."""
+        parts, T = self.every(factors), observed.tensor(W)
+        pulled = [contracted(T, parts, k) for k in range(len(parts))]
+        if self.symmetric:
+            pulled = [np.mean(pulled, axis=0)]
+        sizes = self.sizes(factors)
+        return tuple(g.dual(p) * s for g, p, s in zip(self.gauges, pulled, sizes, strict=False))
+
     def theta(self, factors: Factors) -> Array:
         """Return theta of each slice."""
-        sizes = [g.value(x) for g, x in zip(self.gauges, self.every(factors), strict=True)]
+        sizes = self.sizes(factors)
         if self.form == "product":
             return np.asarray(np.prod(sizes, axis=0))
         return np.asarray(np.mean(np.power(sizes, len(sizes)), axis=0))
@@ -238,6 +251,12 @@ def outer(parts: Sequence[Array]) -> Array:
     for x in parts:
         out = np.multiply.outer(out, x).reshape(-1)
     return out
+
+
+def contracted(T: Array, parts: Sequence[Array], k: int) -> Array:
+    """Return T with every factor of a slice but the k-th, (n_k, r)."""
+    moved = np.moveaxis(T, k, 0)
+    return np.asarray(moved.reshape(len(moved), -1) @ khatri_rao([*parts[:k], *parts[k + 1 :]]))
 
 
 def khatri_rao(parts: Sequence[Array]) -> Array:

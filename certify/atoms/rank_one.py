@@ -1,5 +1,6 @@
 """Matrices: phi(u, v) = u v^T with a norm, perhaps a sign, on each factor."""
 
+import math
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from certify.base.arrays import Array, short
 from certify.base.errors import InputError
 from certify.base.observed import Observed
-from certify.norms import Gauge, gauge
+from certify.norms import Gauge, Weighted, gauge
 from certify.polar import Ask, Matrix, PolarBound, Proposal, smallest
 from certify.polar.ascent.pairs import best_slice
 from certify.polar.proved import sided
@@ -91,9 +92,39 @@ class RankOne(Atom):
             U, axis=0
         ) * np.linalg.norm(V, axis=0)
 
+    def sizes(self, factors: Factors) -> tuple[Array, ...]:
+        """Return |u|_a and |v|_b of each slice."""
+        return tuple(g.value(x) for g, x in zip(self.gauges, factors, strict=True))
+
+    def best_responses(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, ...]:
+        """Return |W v|_a* |u|_a and |W^T u|_b* |v|_b of each slice."""
+        (U, V), (left, right) = factors, self.gauges
+        a, b = self.sizes(factors)
+        return left.dual(observed.times(W, V)) * a, right.dual(observed.times_left(W, U)) * b
+
+    @property
+    def separable(self) -> bool:
+        """Whether both norms are plain l2, with a sign or none, and theta is a sum."""
+        plain = all(isinstance(k, str) and k.startswith("l2") for k in (self.left, self.right))
+        return plain and self.form == "sum"
+
+    def weighted(
+        self, weights: tuple[float, ...], data_shape: tuple[int, ...]
+    ) -> tuple[Atom, float]:
+        """Return theta = 1/2 (a/s |u|^2 + b/s |v|^2) and s, a power of two near sqrt(a b)."""
+        if not self.separable or len(weights) != len(SIDES):
+            return Atom.weighted(self, weights, data_shape)
+        exponents = [math.frexp(w)[1] for w in weights]
+        scale = math.ldexp(1.0, sum(exponents) // 2)  # a division by it is exact
+        left, right = (
+            Weighted(np.full(d, w / scale), cone=g.cone)
+            for d, w, g in zip(data_shape, weights, self.gauges, strict=True)
+        )
+        return RankOne(left, right, self.form), scale
+
     def theta(self, factors: Factors) -> Array:
         """Return theta of each column pair."""
-        a, b = (g.value(x) for g, x in zip(self.gauges, factors, strict=True))
+        a, b = self.sizes(factors)
         return a * b if self.form == "product" else 0.5 * (a * a + b * b)
 
     def wrong_sign(self, factors: Factors) -> str:

@@ -130,9 +130,18 @@ class ReLU(Atom):
         sizes = np.linalg.norm(hidden, axis=0) * np.linalg.norm(V, axis=0)
         return np.einsum("mr,mr->r", hidden, observed.times(W, V)), sizes
 
+    def sizes(self, factors: Factors) -> tuple[Array, ...]:
+        """Return |u|, of its priced part, and |v| of each neuron."""
+        return self.layer.size(factors[0]), self.layer.right.value(factors[1])
+
+    def best_responses(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, ...]:
+        """Return |W^T s(V u)|* |v| of each neuron; in u there are kinks."""
+        pulled = observed.times_left(W, self.layer.act(factors[0]))
+        return (self.layer.right.dual(pulled) * self.sizes(factors)[1],)
+
     def theta(self, factors: Factors) -> Array:
         """Return theta of each neuron."""
-        a, b = self.layer.size(factors[0]), self.layer.right.value(factors[1])
+        a, b = self.sizes(factors)
         return a * b if self.form == "product" else 0.5 * (a * a + b * b)
 
     def wrong_sign(self, factors: Factors) -> str:

@@ -81,6 +81,12 @@ class Symmetric(Atom):
         X = factors[0]
         return np.einsum("mr,mr->r", X, observed.times(W, X)), np.square(X).sum(axis=0)
 
+    def best_responses(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, ...]:
+        """Return |(W + W^T) x / 2|* |x| of each slice."""
+        X = factors[0]
+        pulled = (observed.times(W, X) + observed.times_left(W, X)) / 2
+        return (self.gauge.dual(pulled) * self.gauge.value(X),)
+
     def theta(self, factors: Factors) -> Array:
         """Return |x|^2 of each column."""
         return np.square(self.gauge.value(factors[0]))

@@ -24,8 +24,8 @@ def init(data: Path, factors: tuple[Path, ...], output: Path, *, force: bool) ->
     """Write a commented problem.toml for DATA and FACTORS, after a look at the files.
 
     DATA is the matrix or tensor that was fitted; FACTORS one file for each factor, or one
-    file that holds all of them by name. What cannot be seen from the files, above all lam,
-    is marked TODO.
+    file that holds all of them by name. lam is read from the factors, if they are stationary
+    for some lam. What cannot be seen from the files is marked TODO.
 
     Example: certify init Y.csv W.npy H.npy && certify check problem.toml
     """

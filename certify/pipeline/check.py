@@ -13,10 +13,12 @@ from certify.base.checkpoint import Keeper, keeping, stoppable
 from certify.base.clock import LOG, Clock, Progress
 from certify.base.errors import InputError, OutOfScopeError
 from certify.base.threads import threads
+from certify.kernel import verify as kernel
 from certify.losses import LOSSES, Squared
 from certify.polar.proved import above, below
 from certify.polar.scale import scaled as scaled_by
 from certify.problem import Problem, Values
+from certify.problem.stationary import stationary_lam
 from certify.search import by_solver, fixed_rank
 from certify.search import layers as networks
 from certify.search.by_solver import Route, accepted
@@ -102,7 +104,7 @@ def check(  # noqa: PLR0913  the contract's keywords
         verdict=Verdict[outcome.verdict],
         lower=below(outcome.lower),
         upper=above(outcome.upper),
-        reason=reason(problem, held, found, outcome),
+        reason=objection(problem, held, found_q, outcome) + reason(problem, held, found, outcome),
         certificate=proof.certificate,
         stationarity=stationarity(problem, held, found_q),
         better=proof.certificate.better(),
@@ -112,6 +114,14 @@ def check(  # noqa: PLR0913  the contract's keywords
         reached=lowest([s for _, s in found.steps]) if found.steps else None,
         better_upper=None if outcome.better is None else above(outcome.better),
     )
+
+
+def objection(problem: Problem, factors: Factors, q: Values, outcome: kernel.Outcome) -> str:
+    """Say first that the factors were trained with another lam, if they tell so."""
+    if outcome.verdict == "CERTIFIED":
+        return ""
+    told = stationary_lam(problem, factors, q).objection(problem)
+    return told and f"{told}. That aside: "
 
 
 def gathered(run: Run, wanted: Array | None, route: Route) -> Evidence:

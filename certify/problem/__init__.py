@@ -1,5 +1,6 @@
 """The problem: what was minimized, and its best offsets."""
 
 from .problem import Problem, Values
+from .stationary import StationaryLam
 
-__all__ = ["Problem", "Values"]
+__all__ = ["Problem", "StationaryLam", "Values"]

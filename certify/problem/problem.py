@@ -15,12 +15,13 @@ from certify.losses import Loss, Squared
 from certify.offsets import Offset, Smooth, Sparse
 
 from .best_offsets import best, least_squares, parted, shift
+from .stationary import StationaryLam, stationary_lam
 
 Values = tuple[Array, ...]
 JOINT = 500_000  # numbers in the design of overlapping offsets that is solved directly
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Problem:
     """What somebody minimized over factors X of every size r, and offsets q:
 
@@ -28,7 +29,13 @@ class Problem:
                     + sum_k H_k(q_k),    H_k = ridge_k / 2 |q_k|^2 unless its offset says more.
 
     loss     a Loss, with its data           atom     an Atom: phi and theta
-    lam      lam > 0; 0 asks a fixed-rank question
+    lam      lam > 0; 0 asks a fixed-rank question; or (a, b), the separate weights of
+
+                 a/2 |u|^2 + b/2 |v|^2
+
+             on the two sides of a matrix (l2 norms, form="sum"): then `lam` is a power of two
+             near sqrt(a b) and the norms of `atom` are weighted by a / lam and b / lam, which
+             is the same objective exactly
     offsets  Offsets, in the order of q
 
     Raises InputError for a lam that is negative or not finite, or offsets that do not fit.
@@ -37,16 +44,27 @@ class Problem:
     loss: Loss
     atom: Atom
     lam: float
-    offsets: Sequence[Offset] = ()
+    offsets: Sequence[Offset]
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        loss: Loss,
+        atom: Atom,
+        lam: float | Sequence[float],
+        offsets: Offset | Sequence[Offset] = (),
+    ) -> None:
         """Check the parts."""
-        for name, kind in (("loss", Loss), ("atom", Atom)):
-            if not isinstance(part := getattr(self, name), kind):
-                raise InputError(f"{name} must be a {kind.__name__}, got {part!r}")
-        self.atom.check(self.loss.dims)
-        object.__setattr__(self, "lam", scalar(self.lam, "lam", zero=True))
-        given = [self.offsets] if isinstance(self.offsets, Offset) else self.offsets
+        for name, part, kind in (("loss", loss, Loss), ("atom", atom, Atom)):
+            if not isinstance(part, kind):
+                article = "an" if kind is Atom else "a"
+                raise InputError(f"{name} must be {article} {kind.__name__}, got {short(part)}")
+        atom.check(loss.dims)
+        if isinstance(lam, tuple | list):
+            weights = tuple(scalar(x, f"lam[{k}]", zero=False) for k, x in enumerate(lam))
+            atom, lam = atom.weighted(weights, loss.dims)
+        for name, value in (("loss", loss), ("atom", atom), ("lam", scalar(lam, "lam", zero=True))):
+            object.__setattr__(self, name, value)
+        given = [offsets] if isinstance(offsets, Offset) else offsets
         if not isinstance(given, Sequence):
             raise InputError(f"offsets must be a sequence of Offset objects, got {short(given)}")
         held = tuple(given)
@@ -122,6 +140,18 @@ class Problem:
     def dual_point(self, factors: Factors, q: Values = ()) -> Array:
         """Return W = -grad l at the candidate, a field."""
         return -self.loss.gradient(self.predict(factors, q))
+
+    def stationary_lam(
+        self, factors: Sequence[Any], q: Sequence[Any] | None = None
+    ) -> StationaryLam:
+        """Return the lam at which factors are stationary; the problem's own plays no part.
+
+        q  the factors' offsets; without them the best ones are taken
+        """
+        held = self.accept(factors)
+        return stationary_lam(
+            self, held, self.best_offsets(held) if q is None else self.accept_offsets(q)
+        )
 
     def best_offsets(self, factors: Factors) -> Values:
         """Return the offsets that minimize the objective for these factors."""

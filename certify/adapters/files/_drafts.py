@@ -10,8 +10,11 @@ from zipfile import BadZipFile, ZipFile
 import numpy as np
 from scipy import sparse
 
+from certify.atoms import CP, Atom, RankOne
 from certify.base.errors import InputError
+from certify.losses import Squared
 from certify.pipeline.certificate.file import names_of
+from certify.problem import Problem, StationaryLam
 
 from . import FORMATS
 from ._source import Reader, Source
@@ -34,11 +37,12 @@ def draft(data: Path, factors: Sequence[Path], folder: Path) -> tuple[str, list[
     arrays = every(factors)
     notes = [f"{data}: {shape_of(Y)} data"]
     held, more = matched(Y.shape, arrays)
+    regularized, told = regularizer(Y, held)
     text = "\n".join(
         [
             "# A question for certify: certify check problem.toml -o x.cert",
             "",
-            *regularizer(Y, held),
+            regularized,
             "",
             *observations(Y, relative(data, folder), notes),
             *atom(Y, held),
@@ -52,7 +56,7 @@ def draft(data: Path, factors: Sequence[Path], folder: Path) -> tuple[str, list[
             "",
         ]
     )
-    return text, [*notes, *more, "lam is a guess: write your own, the one of the training"]
+    return text, [*notes, *more, told]
 
 
 def every(factors: Sequence[Path]) -> Named:
@@ -132,15 +136,51 @@ def matched(dims: tuple[int, ...], arrays: Named) -> tuple[dict[str, tuple[str, 
     return (out if len(out) == len(dims) else {}), notes
 
 
-def regularizer(Y: Any, held: dict[str, Any]) -> list[str]:  # noqa: ANN401  numpy or scipy.sparse
-    """Return the line of lam: a tenth of the largest singular value, or 1 of a tensor."""
-    del held
+def regularizer(Y: Any, held: dict[str, Any]) -> tuple[str, str]:  # noqa: ANN401
+    """Return the line of lam, and what is to be said of it.
+
+    It is the one at which the factors are stationary; else a tenth of the largest singular value,
+    or 1 of a tensor.
+    """
+    told = stationary(Y, held)
+    if told is not None and told.settled and not told.free:
+        pair = told.weights if told.unequal else None
+        value = f"[{', '.join(map(told.digits, pair))}]" if pair else told.digits(told.lam)
+        said = f"lam = {value}: the factors are stationary there, to {told.spread:.1e}"
+        return f"lam = {value}  # the factors are stationary there", said
     guess = 1.0
     if Y.ndim == MATRIX:
         dense = Y.toarray() if sparse.issparse(Y) else np.nan_to_num(Y)
         guess = 0.1 * float(np.linalg.norm(dense, MATRIX)) if 0 < dense.size < 10**6 else 0.0
         guess = guess or 1.0  # lam = 0 would be another question: of one rank
-    return [f"lam = {guess:.6g}  # TODO: the weight of the regularization in your training"]
+    said = "lam is a guess: write your own, the one of the training"
+    if told is not None and told.free:
+        said += "; the factors are stationary without a penalty, which is lam = 0"
+    line = f"lam = {guess:.6g}  # TODO: the weight of the regularization in your training"
+    return line, said
+
+
+def stationary(Y: Any, held: dict[str, Any]) -> StationaryLam | None:  # noqa: ANN401
+    """Return the lam at which factors are stationary for least squares and the drafted norms."""
+    if not held:
+        return None
+    key = drafted_norm(held)
+    if Y.ndim == MATRIX:
+        model: Atom = RankOne(key, key, form="sum")
+    else:
+        model = CP([key] * Y.ndim)
+    loss = Squared(Y if sparse.issparse(Y) else np.nan_to_num(Y), mask=holes(Y))
+    return Problem(loss, model, 1.0).stationary_lam([x for _, x in held.values()])
+
+
+def holes(Y: Any) -> Any:  # noqa: ANN401
+    """Return the mask of an array that has NaN, or None."""
+    return None if sparse.issparse(Y) or not np.isnan(Y).any() else ~np.isnan(Y)
+
+
+def drafted_norm(held: dict[str, Any]) -> str:
+    """Return "l2", with a sign where all factors are >= 0."""
+    return "l2+" if held and all((x >= 0).all() for _, x in held.values()) else "l2"
 
 
 def observations(Y: Any, name: str, notes: list[str]) -> list[str]:  # noqa: ANN401
@@ -162,9 +202,8 @@ def observations(Y: Any, name: str, notes: list[str]) -> list[str]:  # noqa: ANN
 
 def atom(Y: Any, held: dict[str, Any]) -> list[str]:  # noqa: ANN401
     """Return the table of the atom: nonnegative factors suggest their cone."""
-    plus = all((x >= 0).all() for _, x in held.values()) and bool(held)
-    key = "l2+" if plus else "l2"
-    why = "  # all factors are >= 0" if plus else ""
+    key = drafted_norm(held)
+    why = "  # all factors are >= 0" if key == "l2+" else ""
     if Y.ndim > MATRIX:
         norms = ", ".join(f'"{key}"' for _ in range(Y.ndim))
         return ["[atom]", 'kind = "cp"', f"norms = [{norms}]{why}", 'form = "product"  # or "sum"']

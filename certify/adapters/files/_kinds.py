@@ -32,12 +32,29 @@ def norms(x: object) -> object:
     raise ValueError('must be a list of norms, one a mode (["l2", "l2+", "l1"])')
 
 
+def weight(x: object) -> object:
+    """Read lam: a number, or the two weights of a matrix's sides.
+
+    Raises ValueError with the end of a sentence that starts with the key.
+    """
+    for k in x if isinstance(x, list) else [x]:
+        if not isinstance(k, int | float) or isinstance(k, bool):
+            raise ValueError("must be a valid number")  # noqa: TRY004
+    return x
+
+
 KEY: dict[str, Any] = {"enum": list(KEYS)}
 MODES: dict[str, Any] = {
     "type": ["string", "array"],
     "items": KEY,
     "description": "one norm a mode",
 }
+SEPARATE: dict[str, Any] = {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}}
+LAM: dict[str, Any] = {
+    "anyOf": [{"type": "number", "minimum": 0}, SEPARATE | {"minItems": 2, "maxItems": 2}],
+    "description": "the weight of theta, or [a, b]: a/2 |u|^2 + b/2 |v|^2",
+}
+Weight = Annotated[Any, PlainValidator(weight), WithJsonSchema(LAM)]
 NormRef = TypeAliasType(
     "NormRef", Annotated[Any, PlainValidator(norm), WithJsonSchema({"anyOf": [KEY]})]
 )

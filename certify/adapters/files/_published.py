@@ -6,9 +6,9 @@ from functools import reduce
 from importlib.resources import files
 from operator import or_
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, create_model
+from pydantic import create_model
 from pydantic.json_schema import GenerateJsonSchema
 
 from certify.atoms import ATOMS
@@ -17,6 +17,7 @@ from certify.norms import GAUGES
 from certify.offsets import OFFSETS
 from certify.pipeline.certificate.file import names_of
 
+from ._kinds import Weight
 from ._network import Table
 from ._schema import Epsilon, Json, Strict, parameters
 from ._source import Ref
@@ -45,7 +46,7 @@ def schema() -> Json:
     factor: Json = dict.fromkeys(names_of(MOST), (Ref, None)) | {"X": (list[Ref], None)}
     data, losses = split_losses()
     tables: Json = {
-        "lam": Annotated[float, Field(ge=0, description="the weight of theta")],
+        "lam": Weight,
         "data": table("data", "what was fitted", data),
         "loss": losses,
         "atom": entries(ATOMS),

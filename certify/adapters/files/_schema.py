@@ -9,6 +9,7 @@
     [epsilon]  rtol, atol                         kind = "cp", norms, symmetric, form
     [[restarts]]  other fits: U, V
 
+lam may be [a, b], the separate weights of a/2 |u|^2 + b/2 |v|^2 (rank_one, l2, form = "sum").
 A norm is a key ("l2+") or a table: { norm = "elastic", alpha = 0.5, cone = "+" },
 { norm = "group", groups = [[0, 1], [2]], outer = "linf" }, { norm = "variation", edges, rho },
 { norm = "weighted", weights }; their arrays may be files, groups then one number a coordinate.
@@ -40,7 +41,7 @@ from certify.offsets import OFFSETS
 from certify.pipeline.certificate.file import names_of
 
 from ._base import nearest
-from ._kinds import KINDS
+from ._kinds import KINDS, Weight
 from ._lines import placed
 from ._source import Ref, Source
 
@@ -57,7 +58,7 @@ class Strict(BaseModel):
 class Top(Strict):
     """The whole file; its tables are validated one by one."""
 
-    lam: float
+    lam: Weight
     data: Json
     atom: Json
     factors: Json
@@ -108,7 +109,7 @@ class Entry:
 class Stated:
     """What a problem.toml says, before any array is read."""
 
-    lam: float
+    lam: float | list[float]
     loss: Entry
     atom: Entry
     offsets: tuple[Entry, ...]

@@ -1,0 +1,115 @@
+"""The lam at which factors are stationary, read from the factors themselves."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from certify.atoms import Factors
+from certify.base.arrays import Array
+
+if TYPE_CHECKING:
+    from .problem import Problem, Values
+
+SETTLED = 0.02  # spread up to which a fit counts as stationary; iterative fits stop at about 1e-3
+APART = 0.05  # relative difference of two lam that are different questions
+MOST = 6  # digits of a weight that is shown
+NOTHING = 1e-3  # of what the components could earn at zero: stationary without a penalty
+
+
+@dataclass(frozen=True, repr=False)
+class StationaryLam:
+    """The weight of the penalty that a training must have had to stop at these factors.
+
+    At a stationary point scaling a component helps nothing, and no part of one can be replaced
+    by a better one of the same norm.  With W = -grad l, theta at the best scaling of a component,
+
+        lam_k = <W, phi(X_k)> / theta(X_k)  =  sup { <W, phi(X)> : one part of X_k free }
+                                               / theta(X_k),   the same lam for every k.
+
+    lam      the mean of lam_k, weighted by theta; NaN without a component that is not zero
+    values   lam_k, (r,); NaN of a component that is zero
+    spread   how far the readings lie from lam, relative, weighted by theta; 0 where stationary
+    weights  for form="sum": the separate weights (a, b) of a/2 |u|^2 + b/2 |v|^2 at which the
+             scales of the parts are stationary too; lam = sqrt(a b).  None for other forms
+    free     whether lam is 0: the factors are stationary without a penalty
+    """
+
+    lam: float
+    values: Array
+    spread: float
+    weights: tuple[float, ...] | None = None
+    free: bool = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether the factors are stationary for some lam."""
+        return self.free or self.spread <= SETTLED
+
+    @property
+    def unequal(self) -> bool:
+        """Whether the scales of the parts tell separate weights."""
+        held = self.weights
+        return held is not None and max(held) - min(held) > (APART + self.spread) * max(held)
+
+    def __repr__(self) -> str:
+        """Show lam, how far it is from one value, and separate weights."""
+        held = "" if self.weights is None else f", weights={self.weights}"
+        return f"StationaryLam(lam={self.lam:.6g}, spread={self.spread:.2g}{held})"
+
+    def objection(self, problem: "Problem") -> str:
+        """Say that the problem has another lam than the factors tell; "" if it has not."""
+        if not self.settled or problem.lam == 0:
+            return ""
+        told = "these factors are stationary"
+        if self.free:
+            return f"{told} without a penalty (lam = 0); you gave {problem.lam:.6g}"
+        if self.unequal and self.weights is not None:
+            listed = ", ".join(map(self.digits, self.weights))
+            pair = f"{told} at the separate weights ({listed}); you gave {problem.lam:.6g} for all"
+            return f"{pair}: state {cure(problem, listed)}"
+        if abs(self.lam - problem.lam) <= (APART + self.spread) * self.lam:
+            return ""
+        return f"{told} at lam = {self.digits(self.lam)}; you gave {problem.lam:.6g}"
+
+    def digits(self, x: float) -> str:
+        """Return a weight with as many digits as the factors tell."""
+        shown = [float(f"{x:.{k}g}") for k in range(1, MOST + 1)]
+        near = (y for y in shown if abs(y - x) <= self.spread * x)
+        return f"{next(near, shown[-1]):.{MOST}g}"
+
+
+def cure(problem: "Problem", listed: str) -> str:
+    """Say how separate weights are stated."""
+    if problem.atom.separable:
+        return f"lam=({listed})"
+    return "form='product', with the geometric mean of the weights as lam"
+
+
+def stationary_lam(problem: "Problem", factors: Factors, q: "Values") -> StationaryLam:
+    """Read lam from factors; q their offsets."""
+    atom, observed = problem.atom, problem.loss.observed
+    W = problem.dual_point(factors, q)
+    earned, _ = atom.earned(W, factors, observed)
+    sizes = atom.sizes(factors)
+    theta = np.prod(sizes, axis=0) if sizes else np.asarray(atom.theta(factors))
+    live, whole = theta > 0, float(theta.sum())
+    values = np.where(live, earned / np.where(live, theta, 1.0), np.nan)
+    if not (live.any() and np.isfinite(whole) and np.isfinite(W).all()):
+        return StationaryLam(np.nan, values, np.inf)
+    lam = float(earned[live].sum()) / whole
+    readings = (earned, *atom.best_responses(W, factors, observed))
+    off = max(float(np.abs(x[live] - lam * theta[live]).sum()) for x in readings) / whole
+    spread = off / lam if lam > 0 else np.inf
+    start = -problem.loss.gradient(np.zeros_like(W) + problem.shift(q))  # W of no components
+    untouched = (
+        atom.earned(start, factors, observed)[0],
+        *atom.best_responses(start, factors, observed),
+    )
+    most, largest = (max(float(np.abs(x[live]).sum()) for x in r) for r in (untouched, readings))
+    if np.isfinite(most) and largest <= NOTHING * most:
+        return StationaryLam(0.0, values, spread, free=True)
+    if not sizes or getattr(atom, "form", "") != "sum":
+        return StationaryLam(lam, values, spread)
+    totals = [float((s**atom.degree).sum()) for s in sizes]
+    return StationaryLam(lam, values, spread, tuple(lam * whole / t for t in totals))
