@@ -59,7 +59,7 @@ class Problem:
                 article = "an" if kind is Atom else "a"
                 raise InputError(f"{name} must be {article} {kind.__name__}, got {short(part)}")
         atom.check(loss.dims)
-        if isinstance(lam, tuple | list):
+        if isinstance(lam, tuple | list) and len(lam) > 1:
             weights = tuple(scalar(x, f"lam[{k}]", zero=False) for k, x in enumerate(lam))
             atom, lam = atom.weighted(weights, loss.dims)
         for name, value in (("loss", loss), ("atom", atom), ("lam", scalar(lam, "lam", zero=True))):
