@@ -18,7 +18,6 @@ from certify.losses import LOSSES, Squared
 from certify.polar.proved import above, below
 from certify.polar.scale import scaled as scaled_by
 from certify.problem import Problem, Values
-from certify.problem.stationary import stationary_lam
 from certify.search import by_solver, fixed_rank
 from certify.search import layers as networks
 from certify.search.by_solver import Route, accepted
@@ -120,7 +119,7 @@ def objection(problem: Problem, factors: Factors, q: Values, outcome: kernel.Out
     """Say first that the factors were trained with another lam, if they tell so."""
     if outcome.verdict == "CERTIFIED":
         return ""
-    told = stationary_lam(problem, factors, q).objection(problem)
+    told = problem.stationary_lam(factors, q).objection
     return told and f"{told}. That aside: "
 
 

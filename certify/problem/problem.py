@@ -149,9 +149,11 @@ class Problem:
         q  the factors' offsets; without them the best ones are taken
         """
         held = self.accept(factors)
-        return stationary_lam(
-            self, held, self.best_offsets(held) if q is None else self.accept_offsets(q)
-        )
+        values = self.best_offsets(held) if q is None else self.accept_offsets(q)
+        predicted, alone = self.predict(held, values), self.shift(values)
+        fields = (predicted, np.zeros_like(predicted) + alone)
+        points = tuple(-self.loss.gradient(f) for f in fields)
+        return stationary_lam(self.atom, self.loss.observed, held, (points[0], points[1]), self.lam)
 
     def best_offsets(self, factors: Factors) -> Values:
         """Return the offsets that minimize the objective for these factors."""

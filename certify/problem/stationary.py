@@ -1,15 +1,12 @@
 """The lam at which factors are stationary, read from the factors themselves."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from certify.atoms import Factors
+from certify.atoms import Atom, Factors
 from certify.base.arrays import Array
-
-if TYPE_CHECKING:
-    from .problem import Problem, Values
+from certify.base.observed import Observed
 
 SETTLED = 0.02  # spread up to which a fit counts as stationary; iterative fits stop at about 1e-3
 APART = 0.05  # relative difference of two lam that are different questions
@@ -33,13 +30,16 @@ class StationaryLam:
     weights  for form="sum": the separate weights (a, b) of a/2 |u|^2 + b/2 |v|^2 at which the
              scales of the parts are stationary too; lam = sqrt(a b).  None for other forms
     free     whether lam is 0: the factors are stationary without a penalty
+    given    the problem's own lam            separable  whether it can state separate weights
     """
 
     lam: float
     values: Array
     spread: float
+    given: float
     weights: tuple[float, ...] | None = None
     free: bool = False
+    separable: bool = False
 
     @property
     def settled(self) -> bool:
@@ -57,20 +57,22 @@ class StationaryLam:
         held = "" if self.weights is None else f", weights={self.weights}"
         return f"StationaryLam(lam={self.lam:.6g}, spread={self.spread:.2g}{held})"
 
-    def objection(self, problem: "Problem") -> str:
+    @property
+    def objection(self) -> str:
         """Say that the problem has another lam than the factors tell; "" if it has not."""
-        if not self.settled or problem.lam == 0:
+        if not self.settled or self.given == 0:
             return ""
-        told = "these factors are stationary"
+        told, given = "these factors are stationary", f"you gave {self.given:.{MOST}g}"
         if self.free:
-            return f"{told} without a penalty (lam = 0); you gave {problem.lam:.6g}"
+            return f"{told} without a penalty (lam = 0); {given}"
         if self.unequal and self.weights is not None:
             listed = ", ".join(map(self.digits, self.weights))
-            pair = f"{told} at the separate weights ({listed}); you gave {problem.lam:.6g} for all"
-            return f"{pair}: state {cure(problem, listed)}"
-        if abs(self.lam - problem.lam) <= (APART + self.spread) * self.lam:
+            cure = "form='product', with the geometric mean of the weights as lam"
+            cure = f"lam=({listed})" if self.separable else cure
+            return f"{told} at the separate weights ({listed}); {given} for all: state {cure}"
+        if abs(self.lam - self.given) <= (APART + self.spread) * self.lam:
             return ""
-        return f"{told} at lam = {self.digits(self.lam)}; you gave {problem.lam:.6g}"
+        return f"{told} at lam = {self.digits(self.lam)}; {given}"
 
     def digits(self, x: float) -> str:
         """Return a weight with as many digits as the factors tell."""
@@ -79,37 +81,33 @@ class StationaryLam:
         return f"{next(near, shown[-1]):.{MOST}g}"
 
 
-def cure(problem: "Problem", listed: str) -> str:
-    """Say how separate weights are stated."""
-    if problem.atom.separable:
-        return f"lam=({listed})"
-    return "form='product', with the geometric mean of the weights as lam"
+def stationary_lam(
+    atom: Atom, observed: Observed, factors: Factors, points: tuple[Array, Array], given: float
+) -> StationaryLam:
+    """Read lam from factors.
 
-
-def stationary_lam(problem: "Problem", factors: Factors, q: "Values") -> StationaryLam:
-    """Read lam from factors; q their offsets."""
-    atom, observed = problem.atom, problem.loss.observed
-    W = problem.dual_point(factors, q)
+    points  W = -grad l at the factors, and without any
+    given   the problem's own lam
+    """
+    W, start = points
     earned, _ = atom.earned(W, factors, observed)
     sizes = atom.sizes(factors)
     theta = np.prod(sizes, axis=0) if sizes else np.asarray(atom.theta(factors))
     live, whole = theta > 0, float(theta.sum())
     values = np.where(live, earned / np.where(live, theta, 1.0), np.nan)
     if not (live.any() and np.isfinite(whole) and np.isfinite(W).all()):
-        return StationaryLam(np.nan, values, np.inf)
+        return StationaryLam(np.nan, values, np.inf, given)
     lam = float(earned[live].sum()) / whole
     readings = (earned, *atom.best_responses(W, factors, observed))
     off = max(float(np.abs(x[live] - lam * theta[live]).sum()) for x in readings) / whole
     spread = off / lam if lam > 0 else np.inf
-    start = -problem.loss.gradient(np.zeros_like(W) + problem.shift(q))  # W of no components
-    untouched = (
-        atom.earned(start, factors, observed)[0],
-        *atom.best_responses(start, factors, observed),
-    )
+    first, _ = atom.earned(start, factors, observed)
+    untouched = (first, *atom.best_responses(start, factors, observed))
     most, largest = (max(float(np.abs(x[live]).sum()) for x in r) for r in (untouched, readings))
     if np.isfinite(most) and largest <= NOTHING * most:
-        return StationaryLam(0.0, values, spread, free=True)
+        return StationaryLam(0.0, values, spread, given, free=True)
     if not sizes or getattr(atom, "form", "") != "sum":
-        return StationaryLam(lam, values, spread)
+        return StationaryLam(lam, values, spread, given)
     totals = [float((s**atom.degree).sum()) for s in sizes]
-    return StationaryLam(lam, values, spread, tuple(lam * whole / t for t in totals))
+    weights = tuple(lam * whole / t for t in totals)
+    return StationaryLam(lam, values, spread, given, weights, separable=atom.separable)

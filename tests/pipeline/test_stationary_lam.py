@@ -46,7 +46,7 @@ def test_check_says_so_before_it_refutes():
 @pytest.mark.parametrize("lam", [6.0, 6.1])
 def test_nothing_is_said_of_the_right_lam_or_one_that_is_near(lam):
     problem = Problem(Squared(Y), RankOne("l2", "l2"), lam)
-    assert problem.stationary_lam(thresholded(6.0, kept=2)).objection(problem) == ""
+    assert problem.stationary_lam(thresholded(6.0, kept=2)).objection == ""
     assert "stationary at" not in check(problem, thresholded(6.0, kept=2)).reason
 
 
@@ -55,7 +55,7 @@ def test_factors_that_are_stationary_for_no_lam_tell_none(r):
     problem = Problem(Squared(Y), RankOne("l2", "l2"), 0.5)
     told = problem.stationary_lam((rng.standard_normal((12, r)), rng.standard_normal((9, r))))
     assert not told.settled
-    assert told.objection(problem) == ""
+    assert told.objection == ""
 
 
 def test_one_component_is_stationary_only_if_its_parts_are():
@@ -72,7 +72,7 @@ def test_a_fit_without_penalty_is_told_apart():
     told = problem.stationary_lam((u[:, :2] * s[:2], vt[:2].T))
     assert told.free
     assert told.lam == 0
-    assert "without a penalty (lam = 0); you gave 3" in told.objection(problem)
+    assert "without a penalty (lam = 0); you gave 3" in told.objection
 
 
 def test_no_components_and_zero_components_tell_nothing():
@@ -80,7 +80,7 @@ def test_no_components_and_zero_components_tell_nothing():
     for factors in ((np.zeros((12, 0)), np.zeros((9, 0))), (np.zeros((12, 2)), np.zeros((9, 2)))):
         told = problem.stationary_lam(factors)
         assert np.isnan(told.lam)
-        assert told.objection(problem) == ""
+        assert told.objection == ""
 
 
 def test_separate_weights_show_as_a_balance_and_are_no_defect():
@@ -96,7 +96,7 @@ def test_separate_weights_show_as_a_balance_and_are_no_defect():
     assert found.verdict is Verdict.REFUTED  # rescaling helps the objective that was asked about
     assert said in found.reason
     both = Problem(Squared(Y), RankOne("l2", "l2", form="sum"), (a, b))
-    assert both.stationary_lam(factors).objection(both) == ""
+    assert both.stationary_lam(factors).objection == ""
     assert check(both, thresholded(6.0)).verdict is Verdict.REFUTED  # balanced for other weights
     best = tuple(x * k for x, k in zip(thresholded(6.0), (s, 1 / s), strict=True))
     good = check(both, best)
@@ -159,7 +159,7 @@ def test_tensors_tell_theirs(symmetric):
     told = problem.stationary_lam((x,) * atom.parts)
     assert told.values == pytest.approx([3.0, 3.0], rel=1e-12)
     assert told.settled
-    assert "stationary at lam = 3; you gave 0.5" in told.objection(problem)
+    assert "stationary at lam = 3; you gave 0.5" in told.objection
     off = x + np.array([[0.0, 0.3], [0.2, 0.0], [0.4, 0.1]])
     assert not problem.stationary_lam((off,) * atom.parts).settled
 
@@ -171,7 +171,7 @@ def test_separate_weights_of_a_tensor_are_told_with_their_cure():
     problem = Problem(Squared(T), CP(("l2", "l2", "l2"), form="sum"), 3.0)
     told = problem.stationary_lam((2 * x, x / 2, x))
     assert told.weights == pytest.approx((3 / 8, 24.0, 3.0))
-    assert "state form='product'" in told.objection(problem)
+    assert "state form='product'" in told.objection
 
 
 def test_symmetric_matrices_and_layers_tell_theirs():
@@ -183,7 +183,7 @@ def test_symmetric_matrices_and_layers_tell_theirs():
     X = np.array([[1.0, 0.0], [0.0, 1.0]])
     u, v = np.diag([2.0, 3.0]) ** 0.5, np.array([[2.0, 3.0]]) ** 0.5
     layer = Problem(Squared(np.array([[2.5], [3.5]])), ReLU(X), 7.0)
-    assert "stationary at lam = 0.5; you gave 7" in layer.stationary_lam((u, v)).objection(layer)
+    assert "stationary at lam = 0.5; you gave 7" in layer.stationary_lam((u, v)).objection
     one = Problem(Squared(np.array([[2.5, 0.0], [3.5, 1.0]])), ReLU(X), 7.0)  # v misses an output
     v = np.vstack([v, [0.0, 0.0]])
     assert not one.stationary_lam((u[:, 1:], v[:, 1:])).settled
