@@ -13,7 +13,7 @@ from certify.base.checkpoint import Keeper, keeping, stoppable
 from certify.base.clock import LOG, Clock, Progress
 from certify.base.errors import InputError, OutOfScopeError
 from certify.base.threads import threads
-from certify.kernel import verify as kernel
+from certify.kernel.verdict import Outcome
 from certify.losses import LOSSES, Squared
 from certify.polar.proved import above, below
 from certify.polar.scale import scaled as scaled_by
@@ -115,7 +115,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     )
 
 
-def objection(problem: Problem, factors: Factors, q: Values, outcome: kernel.Outcome) -> str:
+def objection(problem: Problem, factors: Factors, q: Values, outcome: Outcome) -> str:
     """Say first that the factors were trained with another lam, if they tell so."""
     if outcome.verdict == "CERTIFIED":
         return ""
