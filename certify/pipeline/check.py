@@ -24,8 +24,8 @@ from certify.search.by_solver import Route, accepted
 from certify.search.descent import alternating as descent
 from certify.search.dual.points import Run
 from certify.search.evidence import accept_dual, any_size, by_rank
-from certify.search.found import Evidence
 from certify.search.meta_algorithm import lowest
+from certify.search.search_result import Evidence
 
 from . import rescale as scaling
 from .certificate.coverage import PROBE, unknown

@@ -21,13 +21,13 @@ from certify.kernel.statement import Point, factor_arrays
 from certify.polar.proved import above
 from certify.polar.scale import scaled as scaled_by
 from certify.problem import Problem, Values
-from certify.search import by_solver
+from certify.search import by_solver, convex
 from certify.search.by_solver import Route, accepted
 from certify.search.descent import alternating as descent
 from certify.search.descent.alternating import State
-from certify.search.evidence import CONVEX, SEARCHED, searched
+from certify.search.evidence import CONVEX, SEARCHED
+from certify.search.families import search, supported
 from certify.search.fixed_rank import steps as fixed_rank_steps
-from certify.search.schedule import pairs as explore
 
 from . import rescale as scaling
 from .certificate.coverage import unknown
@@ -107,7 +107,7 @@ def improved(
     values = None if q is None else problem.accept_offsets(q)
     if why := uncovered(problem):
         raise OutOfScopeError(why)
-    if not explore.supported(problem) or unknown(problem):
+    if not supported(problem) or unknown(problem):
         most = " of pool='max'" * (getattr(problem.atom, "pool", "") == "max")
         parts = f"{type(problem.atom).__name__}{most} with {type(problem.loss).__name__}"
         raise OutOfScopeError(f"improve knows the atoms and losses of certify, not {parts}")
@@ -150,9 +150,9 @@ def stepped(
     """Return what the engine reaches from the start."""
     if problem.lam == 0:
         return fixed_rank_steps(problem, start, clock, seed)
-    found = explore.convex(problem, clock.share(CONVEX).expired, epsilon)
-    rest = (epsilon, explore.shortcut(problem, found))
-    return searched(problem, start, clock.share(SEARCHED), seed, rest).steps
+    found = convex.solve(problem, clock.share(CONVEX).expired, epsilon)
+    rest = (epsilon, convex.shortcut(problem, found))
+    return search(problem, start, clock.share(SEARCHED), seed, rest).steps
 
 
 def settled(

@@ -20,7 +20,7 @@ from certify.polar import exact_text
 from certify.polar.proved import split
 from certify.problem import Problem
 from certify.search.dual.orthogonal import Orthogonal
-from certify.search.found import Evidence
+from certify.search.search_result import Evidence
 
 from .certificate.file import Arrays, Asked, Certificate, hand_over, named, numbered
 from .certificate.leaf_factors import leaf_factors

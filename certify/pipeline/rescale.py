@@ -22,7 +22,7 @@ from certify.problem import Problem, Values
 from certify.search.descent.alternating import State
 from certify.search.dual.orthogonal import Orthogonal
 from certify.search.dual.points import Dual
-from certify.search.found import Evidence
+from certify.search.search_result import Evidence
 
 HUGE = 2.0**900  # lam beyond it: nothing earns its price either way
 TINY = float(np.finfo(np.float64).tiny)

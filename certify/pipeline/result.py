@@ -10,7 +10,7 @@ from certify.kernel.verdict import Outcome
 from certify.problem import Problem, Values
 from certify.search.descent.alternating import State
 from certify.search.dual.points import is_hard
-from certify.search.found import Evidence
+from certify.search.search_result import Evidence
 
 from .certificate.file import Certificate
 from .certificate.verdict import Verdict, relative, spread

@@ -17,7 +17,7 @@ from certify.problem import Problem
 from .descent.alternating import State
 from .dual.points import Dual, Run, bound
 from .evidence import chosen_better, closed, floor_point, further
-from .found import Evidence, Found
+from .search_result import Evidence, SearchResult
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def any_size(run: Run, wanted: Array | None, solver: str | None) -> Evidence:
     return told(run, dual, trail, note)
 
 
-def told(run: Run, dual: Dual | None, trail: Found, note: str) -> Evidence:
+def told(run: Run, dual: Dual | None, trail: SearchResult, note: str) -> Evidence:
     """Return what was found, better factors where they are better by epsilon."""
     better = chosen_better(run, trail)
     floor = floor_point(run) if better is not None and not run.given else None

@@ -9,10 +9,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from certify.atoms import CP, Atom, DeepLinear, DeepReLU, RankOne, ReLU
+from certify.atoms import RankOne, ReLU
 from certify.base.arrays import Array, finite, real
 from certify.base.checkpoint import CURRENT
-from certify.base.clock import Clock
 from certify.base.errors import InputError
 from certify.losses import Squared
 from certify.polar import Proposal
@@ -20,22 +19,22 @@ from certify.polar.proved import written
 from certify.polar.scale import exponent, scaled
 from certify.problem import Problem
 
-from . import fixed_rank
-from . import layers as networks
+from . import convex, families, fixed_rank
 from . import meta_algorithm as search
-from . import products as tensors
 from .descent.alternating import State
 from .dual import scaling as rays
 from .dual.orthogonal import Orthogonal, orthogonalize
 from .dual.points import Dual, Run, best, bound, bound_point, dual_at
-from .found import Evidence, Found
-from .schedule import pairs as explore
+from .dual.products import bounded
+from .families import family, supported
+from .search_result import Evidence, SearchResult
 
 REACHED, DUAL = "search", "dual"  # the names under which a search and its dual point are kept
 DUALS_KEPT = 2  # of a search that went on
 SLACK = 0.5  # of epsilon: a bound this near to the best factors needs no better one
 CONVEX = 0.3  # share of the budget for the convex problem
 PATIENCE = 0.75  # share of the time left for the last bound; the proof needs the rest
+GLANCE = 0.1  # share of the budget for a look at the candidate's own dual point
 SEARCHED = 0.5  # share of the budget for better factors; the rest bounds their dual point
 
 
@@ -66,20 +65,20 @@ def gathered(run: Run, wanted: Array | None) -> Evidence:
     tries: list[Dual | None] = [first, kept]
     if closed(run, tries) or wanted is not None:
         return Evidence(run.start, best(tries), given=run.given)
-    found = explore.convex(run.problem, late(run), run.epsilon)
+    found = convex.solve(run.problem, late(run), run.epsilon)
     if found is not None:
         run.clock.tell("projected dual point", run.start.value)
         tries.append(bound(run, found.W, found.N))
         if closed(run, tries):
             return Evidence(run.start, best(tries), given=run.given)
-    if not explore.supported(run.problem):
+    if not supported(run.problem):
         return Evidence(run.start, best(tries), better=multiple(run), given=run.given)
-    rest = (run.epsilon, explore.shortcut(run.problem, found))
+    rest = (run.epsilon, convex.shortcut(run.problem, found))
     trail = further(run, reached, rest)
     better = chosen_better(run, trail)
     top, spent = best(tries), run.clock.expired()
     if top is None or (trail.best.value - top.value > SLACK * run.epsilon and not spent):
-        tries += improved(run, trail)
+        tries += bounded(run, trail)
     remember(best(tries))
     tries += patient(run, trail, best(tries))
     floor = floor_point(run) if better is not None and not run.given else None
@@ -91,7 +90,7 @@ def gathered(run: Run, wanted: Array | None) -> Evidence:
 class Reached:
     """What a file brings: the search so far if there is one, whether it was cut short, a dual."""
 
-    trail: Found | None
+    trail: SearchResult | None
     short: bool
     dual: Dual | None
 
@@ -110,7 +109,7 @@ def recalled(run: Run) -> Reached | None:
     if found is not None:
         same, top, duals, short = found
         at = search.lowest([run.start, top])
-        trail = Found((("start", run.start), ("checkpoint", at)), same, top, duals)
+        trail = SearchResult((("start", run.start), ("checkpoint", at)), same, top, duals)
     held = replace(run, share=PATIENCE, start=at)
     if kept is None:
         return Reached(trail, short, None)
@@ -120,15 +119,15 @@ def recalled(run: Run) -> Reached | None:
     return Reached(trail, short, best([dual, bound_point(held, point)]))
 
 
-def further(run: Run, reached: Reached | None, rest: tuple[float, State | None]) -> Found:
+def further(run: Run, reached: Reached | None, rest: tuple[float, State | None]) -> SearchResult:
     """Search, or go on with a search that was cut short, and keep what is found."""
     clock, trail = run.clock.share(SEARCHED), None if reached is None else reached.trail
     if trail is None or reached is None:
-        trail = searched(run.problem, run.start, clock, run.seed, rest)
+        trail = families.search(run.problem, run.start, clock, run.seed, rest)
     elif reached.short:
-        more = searched(run.problem, trail.best, clock, run.seed, rest)
+        more = families.search(run.problem, trail.best, clock, run.seed, rest)
         small = [s for _, s in more.steps if s.size <= run.start.size]
-        trail = Found(
+        trail = SearchResult(
             (*trail.steps, *more.steps[1:]),
             search.lowest([trail.same, *small]),
             search.lowest([trail.best, more.best]),
@@ -143,47 +142,22 @@ def further(run: Run, reached: Reached | None, rest: tuple[float, State | None])
 
 
 def open_gap(run: Run) -> bool:
-    """Whether the candidate's own dual point is not worth a bound that takes long."""
-    relu = summing(run.problem.atom) and explore.supported(run.problem)
-    return networks.open_gap(run) if relu else tensors.open_gap(run)
+    """Whether even an exact polar leaves the candidate's own dual point short of epsilon.
+
+    For atoms whose bounds take long: the polar is at least what an ascent finds.
+    """
+    problem = run.problem
+    earn = family(problem).earn if supported(problem) else None
+    W = rays.inward(problem.loss, dual_at(problem, run.start))
+    if earn is None or not np.isfinite(W).all():
+        return False
+    late = run.clock.share(GLANCE).expired
+    top = earn(problem, W, run.start.factors, run.seed, late)
+    s = rays.best_scale(problem, W, top)
+    return bool(run.start.value - rays.value(problem, W, s) > run.epsilon)
 
 
-def summing(atom: Atom) -> bool:
-    """Whether an atom is a hidden layer whose samples are sums of rows."""
-    return isinstance(atom, ReLU) and not atom.layer.most
-
-
-def searched(
-    problem: Problem, start: State, clock: Clock, seed: int, rest: tuple[float, State | None]
-) -> Found:
-    """Go from a state to better ones; rest is (epsilon, the optimum over all sizes if known)."""
-    if isinstance(problem.atom, CP):
-        return tensors.trail(problem, start, clock, seed, rest[0])
-    if isinstance(problem.atom, DeepLinear | DeepReLU):
-        return networks.deep_trail(problem, start, clock, seed, rest[0])
-    if isinstance(problem.atom, ReLU):
-        trail = networks.trail if summing(problem.atom) else networks.max_trail
-        return trail(problem, start, clock, seed, rest[0])
-    return explore.trail(problem, start, clock, seed, rest)
-
-
-def improved(run: Run, trail: Found) -> list[Dual | None]:
-    """Bound by the dual points of a search: the best that it met, and that of its factors."""
-    if isinstance(run.problem.atom, CP):
-        return tensors.bounded(run, trail)
-    if summing(run.problem.atom):
-        return networks.bounded(run, trail)
-    tries: list[Dual | None] = []
-    own = () if trail.duals else (dual_at(run.problem, trail.best),)
-    for W in (*trail.duals, *own):
-        tries.append(bound(run, W))
-        top = best(tries)
-        if top is not None and trail.best.value - top.value <= SLACK * run.epsilon:
-            break
-    return tries
-
-
-def patient(run: Run, trail: Found, top: Dual | None) -> list[Dual | None]:
+def patient(run: Run, trail: SearchResult, top: Dual | None) -> list[Dual | None]:
     """Bound the best dual point once more, with most of the time left, if the gap is open.
 
     Where it cannot prove epsilon, and nothing refutes the candidate, it still narrows the
@@ -259,7 +233,7 @@ def multiple(run: Run) -> State | None:
     return alive(run.problem, found) if run.start.value - found.value > run.epsilon else None
 
 
-def chosen_better(run: Run, trail: Found) -> State | None:
+def chosen_better(run: Run, trail: SearchResult) -> State | None:
     """Return better factors of the same size if they are better by epsilon, else of any."""
     for found in (trail.same, trail.best):
         if run.start.value - found.value > run.epsilon:

@@ -1,6 +1,32 @@
-"""CP problems: better factors and dual points of tensors, by descent and column generation."""
+"""CP problems: the search of a tensor with a long mode is that of a smaller one."""
 
-from .dual.products import bounded, open_gap
-from .schedule.products import trail
+from certify.base.clock import Clock
+from certify.problem import Problem
 
-__all__ = ["bounded", "open_gap", "trail"]
+from .coordinates.compress import Compressed, compressed
+from .descent.alternating import State, state
+from .growth.products import FAMILY
+from .meta_algorithm import lowest
+from .schedule import falling
+from .search_result import SearchResult
+
+
+def search(
+    problem: Problem, start: State, clock: Clock, seed: int, rest: tuple[float, State | None]
+) -> SearchResult:
+    """Return what a search finds; rest: epsilon, and the optimum over all sizes if known."""
+    small = compressed(problem)
+    if small is None:
+        return FAMILY.search(problem, start, clock, seed, rest)
+    inner = state(small.problem, small.down(start.factors))
+    found = FAMILY.search(small.problem, inner, clock, seed, (rest[0], None))
+    return lifted(problem, start, small, found)
+
+
+def lifted(problem: Problem, start: State, small: Compressed, found: SearchResult) -> SearchResult:
+    """Return what was found at the shape of the data."""
+    steps = [("start", start)]
+    steps += [(name, state(problem, small.up(s.factors))) for name, s in found.steps[1:]]
+    same, best = (state(problem, small.up(s.factors)) for s in (found.same, found.best))
+    duals = tuple(small.field_up(W) for W in found.duals)
+    return SearchResult(falling(steps), lowest([start, same]), lowest([start, best]), duals)

@@ -22,7 +22,8 @@ from certify.polar.ascent.layers import attain
 from certify.polar.layer_ask import LayerAsk
 from certify.polar.layers import propose
 from certify.search.descent.alternating import state
-from certify.search.layers import lam_max, max_trail
+from certify.search.families import search
+from certify.search.layers import lam_max
 from certify.search.relax import network_witness
 from problems import largest_patch
 from problems._networks import steepest_largest
@@ -158,10 +159,10 @@ def test_a_worse_network_is_refuted_with_a_better_one(offsets):
 def test_the_best_of_its_size_is_told_from_the_best_of_any():
     problem = Problem(Squared(W + 1), ATOM, 0.125)
     start = state(problem, (np.ones((2, 1)), np.ones((1, 1))))
-    found = max_trail(problem, start, Clock(), 0, 1e-2)
+    found = search(problem, start, Clock(), 0, (1e-2, None))
     assert found.same.size == 1 < found.best.size
     assert found.best.value < found.same.value < start.value
-    again = max_trail(problem, found.same, Clock(), 0, 1e-2)
+    again = search(problem, found.same, Clock(), 0, (1e-2, None))
     assert again.same.value == pytest.approx(found.same.value, rel=1e-6)
     assert again.best.value == pytest.approx(found.best.value, abs=1e-2)
 

@@ -203,7 +203,7 @@ def test_check_goes_on_without_searching_again(tmp_path, monkeypatch):
     problem, factors = network()
     file = tmp_path / "a.checkpoint"
     first = check(problem, factors, checkpoint=file)
-    monkeypatch.setattr("certify.search.layers.trail", None)  # not called any more
+    monkeypatch.setattr("certify.search.families.search", None)  # not called any more
     again = check(problem, factors, checkpoint=file)
     assert again.verdict is first.verdict is Verdict.REFUTED
     assert again.lower >= first.lower

@@ -16,8 +16,8 @@ from certify.search.coordinates.layers import Net
 from certify.search.descent.alternating import state
 from certify.search.dual import points as duals
 from certify.search.dual import scaling as rays
-from certify.search.found import Evidence
 from certify.search.pricing import layers as climb
+from certify.search.search_result import Evidence
 from tests.network_models import counted
 
 UNITS = 24

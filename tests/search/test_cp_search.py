@@ -13,6 +13,7 @@ from certify.losses import Absolute, Huber, Logistic, Poisson, Squared
 from certify.offsets import Intercept, RowIntercept
 from certify.polar.ascent.products import attain
 from certify.search import envelope
+from certify.search.column_generation import Search
 from certify.search.coordinates import contract
 from certify.search.coordinates.compress import compressed
 from certify.search.coordinates.products import form_of
@@ -20,11 +21,11 @@ from certify.search.descent import alternating as descent
 from certify.search.descent.products import Task, finished, polished, reweighted
 from certify.search.dual.joint import Joint, polish
 from certify.search.dual.points import Run, is_hard
-from certify.search.dual.products import groups, open_gap, patience, proved, relaxation
+from certify.search.dual.products import groups, patience, proved, relaxation
+from certify.search.evidence import open_gap
 from certify.search.growth import products as _grow
-from certify.search.growth.pairs import Growth
 from certify.search.pricing.products import Field, above, cosines
-from certify.search.products import trail
+from certify.search.products import search
 from tests.tolerance import EPS
 
 KINDS = [
@@ -86,9 +87,7 @@ def empty(problem):
 
 
 def grown(problem, seed=0, cap=None, start=None):
-    held = Growth(
-        problem, lambda: False, lambda *_: None, descent.state(problem, start or empty(problem))
-    )
+    held = Search(problem, Clock(), descent.state(problem, start or empty(problem)))
     return _grow.grow(held, seed, 0.0, cap)
 
 
@@ -292,7 +291,7 @@ def test_a_long_mode_is_compressed_without_loss():
     assert np.allclose(small.field_up(W), problem.dual_point(up))
     assert np.allclose(small.field_down(small.field_up(W)), W)
     assert np.allclose(small.down(up)[1], X[1])
-    found = trail(problem, descent.state(problem, empty(problem)), Clock(), 0, 1e-6)
+    found = search(problem, descent.state(problem, empty(problem)), Clock(), 0, (1e-6, None))
     assert found.best.factors[1].shape[0] == 50
     assert np.isclose(found.best.value, grown(problem).best.value, rtol=1e-9)
 

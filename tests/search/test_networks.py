@@ -18,8 +18,9 @@ from certify.search.descent.cells import Program, cells_of
 from certify.search.descent.layers import Descent, descended, on_kinks
 from certify.search.dual import scaling as rays
 from certify.search.envelope import Smoothed
+from certify.search.families import search
 from certify.search.growth.layers import pruned
-from certify.search.layers import lam_max, trail
+from certify.search.layers import lam_max
 from certify.search.pricing.layers import above, cell_maximum, crossed, distinct, field_of
 
 EPSILON = 1e-6  # relative: the gap that the searches are asked to leave
@@ -60,7 +61,7 @@ def random_start(problem, r, seed=0):
 
 def searched(problem, r=4, seed=0):
     start = random_start(problem, r, seed)
-    return start, trail(problem, start, Clock(), 0, EPSILON * abs(start.value))
+    return start, search(problem, start, Clock(), 0, (EPSILON * abs(start.value), None))
 
 
 def gap_of(problem, found, polar):
@@ -120,7 +121,7 @@ def test_a_bias_without_a_price(outputs):
 def test_a_constant_neuron_costs_nothing_and_goes_to_the_intercept():
     problem = Problem(Squared(Y), ReLU(X[:, :1], bias="free"), 0.4, (ColumnIntercept(),))
     start = state(problem, (np.array([[0.0, 1.0], [1.0, 0.5]]), np.ones((1, 2))))
-    found = trail(problem, start, Clock(), 0, EPSILON)
+    found = search(problem, start, Clock(), 0, (EPSILON, None))
     assert (Net(problem).sizes(found.best.factors) > 0).all()
     assert gap_of(problem, found, line_polar) <= EPSILON
 
@@ -173,7 +174,7 @@ def test_dead_and_repeated_neurons_are_dropped_and_merged():
     problem = Problem(Squared(np.abs(Y) + 1), ReLU(np.abs(X)), 0.4)
     U = np.array([[1.0, 1.0, -1.0, 0.0], [1.0, 1.0, -1.0, 0.0]])
     start = state(problem, (U, np.ones((1, 4))))
-    found = trail(problem, start, Clock(), 0, EPSILON)
+    found = search(problem, start, Clock(), 0, (EPSILON, None))
     hidden = Net(problem).hidden(found.best.factors[0])
     assert hidden.any(axis=0).all()
     units = Net(problem).units(found.best.factors)[0]
@@ -195,7 +196,7 @@ def test_rows_that_are_zero_repeated_and_opposite():
 def test_from_no_neurons_at_all():
     problem = Problem(Squared(Y), ReLU(X), 0.4)
     start = state(problem, (np.zeros((2, 0)), np.zeros((1, 0))))
-    found = trail(problem, start, Clock(), 0, EPSILON)
+    found = search(problem, start, Clock(), 0, (EPSILON, None))
     assert gap_of(problem, found, plane_polar) <= EPSILON
 
 
@@ -221,7 +222,7 @@ def test_l1_output_weights_part_the_outputs():
 def test_output_weights_keep_their_sign():
     problem = Problem(Squared(Y), ReLU(X, right="l2+"), 0.4)
     start = state(problem, (np.ones((2, 2)), np.ones((1, 2))))
-    found = trail(problem, start, Clock(), 0, EPSILON)
+    found = search(problem, start, Clock(), 0, (EPSILON, None))
     assert (found.best.factors[1] >= 0).all()
     assert found.best.value > searched(Problem(Squared(Y), ReLU(X), 0.4))[1].best.value
 
@@ -325,7 +326,7 @@ def test_better_weights_of_the_same_size_refute():
 def test_one_neuron_too_few_is_told():
     problem = Problem(Squared(Y), ReLU(X), 0.1)
     start = random_start(problem, 1)
-    best = trail(problem, start, Clock(), 0, EPSILON).same
+    best = search(problem, start, Clock(), 0, (EPSILON, None)).same
     result = check(problem, best.factors)
     assert result.verdict is Verdict.RANK_LIMITED
     assert result.better[0].shape[1] > 1

@@ -5,6 +5,7 @@ import pytest
 
 from certify import Problem, Verdict, check, improve
 from certify.atoms import RankOne, Symmetric
+from certify.base.clock import Clock
 from certify.losses import (
     LOSSES,
     Absolute,
@@ -20,14 +21,15 @@ from certify.losses import (
 )
 from certify.norms import Elastic, Weighted, gauge
 from certify.offsets import ColumnIntercept
+from certify.search import convex as splitting
 from certify.search import envelope
+from certify.search.column_generation import Search
 from certify.search.coordinates.pairs import Side, has_gradient
 from certify.search.descent.alternating import State
 from certify.search.dual import polar_ball as balls
 from certify.search.growth import pairs as columns
 from certify.search.pricing import pairs as escapes
 from certify.search.relax import convex
-from certify.search.schedule import pairs as explore
 from tests.tolerance import EPS, rounding
 
 rng = np.random.default_rng(7)
@@ -138,7 +140,7 @@ def test_dual_points_of_the_convex_problem_are_in_both_domains(name, pair):
     problem = asked(name, pair)
     if name == "squared":
         return
-    W = explore.convex(problem, lambda: False, 0.0).W
+    W = splitting.solve(problem, lambda: False, 0.0).W
     held = problem.loss.clip_dual(W)
     assert np.isfinite(problem.loss.dual_value(held))
     ball = balls.of(problem)
@@ -213,10 +215,10 @@ def test_merged_slices_have_the_same_sum():
 def test_a_fit_where_the_loss_is_infinite_is_mended_by_the_best():
     problem = Problem(KullbackLeibler(COUNTS + 1), RankOne(), LAM)
     best = State(POOR, (), problem.objective(POOR))
-    growth = columns.Growth(problem, lambda: False, lambda *_: None, best)
+    search = Search(problem, Clock(), best)
     bad = (np.full((5, 1), 1.0), np.array([[1.0], [1.0], [1.0], [-(2.0**-30)]]))
     assert problem.loss.outside(problem.predict(bad))
-    mended = columns.inside(growth, bad, ())
+    mended = columns.inside(search, bad, ())
     assert not problem.loss.outside(problem.predict(mended))
 
 
@@ -227,7 +229,7 @@ def test_a_multiplier_that_moves_with_each_round_reaches_the_least_kullback_leib
     start = tuple(np.abs(draw.standard_normal((d, 4))) / 2 for d in Y.shape)
     problem = Problem(KullbackLeibler(Y), RankOne("l2+", "l2+"), 0.5)
     first = State(start, (), problem.objective(start, ()))
-    growth = columns.Growth(problem, lambda: False, lambda *_: None, first, steps=1000)
-    columns.grow(growth, 0, 0.0)
-    assert 16.7 < growth.best.value < 16.9
-    assert 16 < growth.lower < growth.best.value
+    search = Search(problem, Clock(), first, steps=1000)
+    columns.grow(search, 0, 0.0)
+    assert 16.7 < search.best.value < 16.9
+    assert 16 < search.lower < search.best.value

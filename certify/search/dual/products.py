@@ -20,9 +20,7 @@ from certify.polar.relaxation.products import GRID
 from certify.polar.relaxation.products import Form as Relaxation
 from certify.problem import Problem
 from certify.search.coordinates.compress import compressed
-from certify.search.coordinates.products import form_of
-from certify.search.found import Found
-from certify.search.pricing.products import Field, above
+from certify.search.search_result import SearchResult
 
 from . import scaling as rays
 from .joint import Joint, Pair, polish
@@ -35,27 +33,8 @@ POLISHING = 0.4  # share of the time left
 ENOUGH = 0.5  # of epsilon: the gap at which no further dual point is tried
 
 
-def open_gap(run: Run) -> bool:
-    """Whether even an exact polar leaves the candidate's own dual point short of epsilon.
-
-    Only for tensors, whose bounds take long: the polar is at least what an ascent finds.
-    """
-    problem = run.problem
-    if not isinstance(problem.atom, CP) or problem.offsets:
-        return False
-    W = rays.inward(problem.loss, dual_at(problem, run.start))
-    if not np.isfinite(W).all():
-        return False
-    form = form_of(problem.atom, problem.loss.dims)
-    until = run.deadline()
-    field = Field(problem.loss.observed, W, form, lambda: until is not None and monotonic() > until)
-    top = above(field, np.inf, run.start.factors, run.seed)[0]
-    s = min(1.0, problem.lam / max(top, 1e-300))
-    return bool(run.start.value - rays.value(problem, W, s) > run.epsilon)
-
-
-def bounded(run: Run, found: Found) -> list[Dual | None]:
-    """Bound by the dual points of a search; its slices are where the polar is attained.
+def bounded(run: Run, found: SearchResult) -> list[Dual | None]:
+    """Bound by the dual points of a search; its components are where the polar is attained.
 
     If the gap stays open, dual points are looked for that their own relaxations bound well.
     """
@@ -69,7 +48,7 @@ def bounded(run: Run, found: Found) -> list[Dual | None]:
     return tries
 
 
-def attempts(run: Run, found: Found) -> Iterator[Dual | None]:
+def attempts(run: Run, found: SearchResult) -> Iterator[Dual | None]:
     """Yield dual points, each worth its work only if those before left the gap open."""
     own = found.duals or (dual_at(run.problem, found.best),)
     yield from (bound(run, W) for W in own)

@@ -13,17 +13,17 @@ import numpy as np
 
 from certify.atoms import Factors
 from certify.base.arrays import Array
-from certify.problem import Values
+from certify.problem import Problem, Values
 from certify.search import envelope
+from certify.search.column_generation import Search
 from certify.search.coordinates.layers import Net
 from certify.search.descent import barrier, kinked
+from certify.search.descent.alternating import State
 from certify.search.descent.cells import Cells, Program, cells_of
 from certify.search.descent.layers import Descent, descended, on_kinks
-from certify.search.dual import scaling as rays
 from certify.search.envelope import Smoothed
 from certify.search.pricing.layers import above, cosines, field_of
-
-from .pairs import Growth
+from certify.search.schedule import Expired, Family
 
 ROUNDS = 80
 COARSE, FINE = 300, 2000  # quasi-Newton steps
@@ -33,10 +33,10 @@ TIGHT = 1e-9  # relative excess over lam that is worth a neuron
 NOTHING, ALIKE = 1e-6, 1e-7  # shares of the largest neuron, and 1 - cosine, that are none
 SHARE, LAST = 0.03, 0.3  # of the gap: what a program may leave; of what is wanted
 SMALL = 0.1  # of the mean size: the start of a new neuron
-MISSED = 1e-9  # relative: a lower bound this far above the best value is none
 STALE, PATIENT = 5, 15  # rounds without a better gap that end the search; with a multiplier
 AGAIN = 6  # descents and programs in turn at a fixed size
 WIDEST = 2500  # unknowns of a program
+ALLOWED = 20_000  # steps of descents and of Newton, without a budget
 SOLVED = 50  # steps that a general solver counts for
 
 
@@ -51,30 +51,30 @@ class Round:
 
 
 @np.errstate(all="ignore")  # a point that is not finite is never the lowest
-def grow(growth: Growth, seed: int, wanted: float, cap: int | None = None) -> Growth:
+def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Search:
     """Run until the gap is below `wanted`, nothing improves, or time or steps are spent.
 
     cap: the largest number of neurons; then only descents and programs in turn.
     """
-    net = Net(growth.problem)
-    at = begun(growth, net, seed)
+    net = Net(search.problem)
+    at = begun(search, net, seed)
     stale, least = 0, np.inf
     for k in range(ROUNDS if cap is None else AGAIN):
-        before = growth.best.value
+        before = search.best.value
         if net.turns or (cap is not None and k > 0):
-            at = turned(growth, net, at, seed + k)
-        programmed(growth, at, wanted)
+            at = turned(search, net, at, seed + k)
+        programmed(search, at, wanted)
         if at.W is None or not np.isfinite(at.W).all():
             break
         factors = at.cells.factors(net)
-        price = growth.problem.lam * (1 + TIGHT)
-        top, found = above(field_of(net, at.W), price, factors, seed + k, growth.expired)
-        weigh(growth, at.W, top)
-        gap = growth.best.value - growth.lower
-        if gap <= wanted or growth.over():
+        price = search.problem.lam * (1 + TIGHT)
+        top, found = above(field_of(net, at.W), price, factors, seed + k, search.clock.expired)
+        search.weigh(at.W, top)
+        gap = search.gap
+        if gap <= wanted or search.over():
             break
         if cap is not None:
-            if before - growth.best.value <= STALL * abs(before) and k:
+            if before - search.best.value <= STALL * abs(before) and k:
                 break
             continue
         stale, least = (0, gap) if gap < 0.9 * least else (stale + 1, least)
@@ -83,72 +83,74 @@ def grow(growth: Growth, seed: int, wanted: float, cap: int | None = None) -> Gr
         ):
             break
         appended(net, at, found, seed + k)
-        at.smoothed = at.smoothed.moved(field_at(growth, at))
-    return growth
+        at.smoothed = at.smoothed.moved(field_at(search, at))
+    return search
 
 
-def begun(growth: Growth, net: Net, seed: int) -> Round:
+def begun(search: Search, net: Net, seed: int) -> Round:
     """Descend from the best factors, and take their cells."""
-    problem, best = growth.problem, growth.best
+    problem, best = search.problem, search.best
     smoothed = envelope.of(problem.loss, problem.predict(best.factors, best.q))
     factors = net.balanced(net.parted(best.factors))
     q = problem.best_offsets(factors) if problem.offsets else ()
-    growth.note("balance", factors, q)
+    search.note("balance", factors, q)
     task = Descent(problem, smoothed, factors, q)
-    factors, q, used = descended(task, min(COARSE, growth.steps), STALL_COARSE, growth.expired)
-    growth.steps -= used
-    growth.note("descend", factors, settled(growth, factors, q))
+    factors, q, used = descended(
+        task, min(COARSE, search.steps), STALL_COARSE, search.clock.expired
+    )
+    search.steps -= used
+    search.note("descend", factors, settled(search, factors, q))
     return Round(smoothed, cells_of(net, factors, seed), q)
 
 
-def settled(growth: Growth, factors: Factors, q: Values) -> Values:
+def settled(search: Search, factors: Factors, q: Values) -> Values:
     """Return the best offsets for these factors, or q where a fit is slow."""
-    problem = growth.problem
+    problem = search.problem
     if not problem.offsets:
         return ()
     tries = [q, problem.best_offsets(factors)]
     return min(tries, key=lambda x: problem.objective(factors, x))
 
 
-def turned(growth: Growth, net: Net, at: Round, seed: int) -> Round:
+def turned(search: Search, net: Net, at: Round, seed: int) -> Round:
     """Descend on all weights together, across cells and turning output weights."""
     factors = at.cells.factors(net)
     kept = on_kinks(net, factors[0]) if net.turns and at.W is not None else None
-    task = Descent(growth.problem, at.smoothed, factors, at.q, kept)
-    new, q, used = descended(task, min(FINE, growth.steps), STALL, growth.expired)
-    growth.steps -= used
-    growth.note("descend", new, settled(growth, new, q))
+    task = Descent(search.problem, at.smoothed, factors, at.q, kept)
+    new, q, used = descended(task, min(FINE, search.steps), STALL, search.clock.expired)
+    search.steps -= used
+    search.note("descend", new, settled(search, new, q))
     return Round(at.smoothed, cells_of(net, new, seed), q, at.W)
 
 
-def programmed(growth: Growth, at: Round, wanted: float) -> None:
+def programmed(search: Search, at: Round, wanted: float) -> None:
     """Solve the program of the cells, and drop and merge neurons."""
-    problem, net = growth.problem, Net(growth.problem)
-    gap = growth.best.value - growth.lower
+    problem, net = search.problem, Net(search.problem)
+    gap = search.gap
     size = problem.lam * float(net.layer.size(at.cells.x).sum())
     gap = min(gap, size) if np.isfinite(gap) else size
-    aim = max(SHARE * gap, LAST * wanted, 1e-13 * abs(growth.best.value))
+    aim = max(SHARE * gap, LAST * wanted, 1e-13 * abs(search.best.value))
     if at.cells.size:
         program = Program(problem, at.smoothed, at.cells, at.q)
-        done = None if growth.expired() else kinked.solve(program, growth.left())
+        done = None if search.clock.expired() else kinked.solve(program, search.clock.left())
         if done is None:
-            at.cells, at.q, at.W, used = barrier.solve(program, aim, growth.expired)
-            growth.steps -= used
+            at.cells, at.q, at.W, used = barrier.solve(program, aim, search.clock.expired)
+            search.steps -= used
         else:
             at.cells, at.q, at.W = done
-            growth.steps -= SOLVED
+            search.steps -= SOLVED
     else:
         at.q = problem.fit_offsets(np.zeros_like(net.plain(at.cells.factors(net))))
-        at.W = at.smoothed.at(field_at(growth, at)).W
+        at.W = at.smoothed.at(field_at(search, at)).W
     at.cells = pruned(net, at.cells)
     factors = at.cells.factors(net)
-    growth.note("reweight", factors, settled(growth, factors, at.q))
+    search.note("reweight", factors, settled(search, factors, at.q))
 
 
-def field_at(growth: Growth, at: Round) -> Array:
+def field_at(search: Search, at: Round) -> Array:
     """Return the field of the cells' neurons and the offsets."""
-    net = Net(growth.problem)
-    return np.asarray(net.plain(at.cells.factors(net)) + growth.problem.shift(at.q))
+    net = Net(search.problem)
+    return np.asarray(net.plain(at.cells.factors(net)) + search.problem.shift(at.q))
 
 
 def pruned(net: Net, cells: Cells) -> Cells:
@@ -181,12 +183,15 @@ def appended(net: Net, at: Round, found: Factors, seed: int) -> None:
     at.cells = at.cells.beside(cells_of(net, new, seed))
 
 
-def weigh(growth: Growth, W: Array, polar: float) -> None:
-    """Keep a dual point if its best multiple, by the polar value found, is the best."""
-    problem = growth.problem
-    held = growth.last = problem.loss.clip_dual(W)
-    s = rays.best_scale(problem, held, polar)
-    value = rays.value(problem, held, s)
-    over = value - growth.best.value > MISSED * abs(value)  # a neuron was missed
-    if growth.W is None or (value > growth.lower and not over):
-        growth.W, growth.lower = held, -np.inf if over else value
+def allowance(problem: Problem, now: State) -> int:
+    """Return how many steps a search without a budget may take."""
+    del problem, now
+    return ALLOWED
+
+
+def earn(problem: Problem, W: Array, factors: Factors, seed: int, expired: Expired) -> float:
+    """Return the most that W is found to earn."""
+    return above(field_of(Net(problem), W), np.inf, factors, seed, expired)[0]
+
+
+FAMILY = Family(grow, allowance, earn=earn)

@@ -6,9 +6,6 @@ until nothing earns more (as far as ascents find) and the multiplier of a loss w
 Lipschitz gradient has settled.  The best factors and the best W seen are kept.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from certify.atoms import Atom, Factors
@@ -16,11 +13,13 @@ from certify.base.arrays import Array
 from certify.losses import Squared
 from certify.problem import Problem, Values
 from certify.search import envelope
+from certify.search.column_generation import Search
 from certify.search.coordinates import pairs as at
 from certify.search.descent.alternating import State, balanced_all, canonical
 from certify.search.descent.pairs import Task, polished, reweighted
 from certify.search.envelope import Smoothed
 from certify.search.pricing import pairs as escapes
+from certify.search.schedule import Family
 
 ROUNDS = 80
 COARSE, FINE = 100, 1000  # steps of a polish while slices are appended, and at the end
@@ -31,90 +30,39 @@ LOOSE, TIGHT = 1e-3, 1e-11  # relative excess over lam that is worth a slice
 ALIKE, COARSELY = 1e-7, 1e-3  # 1 - cosine under which two slices are merged
 SHARES = 50  # powers of two that a mixture is tried with
 MANY = 200  # slices up to which all are reweighted at once
-FEW = 4
+FEW = 4  # slices appended at once while a multiplier moves
 OFFSET_SWEEPS = 30
 NOTHING = 1e-9  # a slice under this share of the largest may be dropped
 
 
-@dataclass
-class Growth:
-    """What has been found so far.
-
-    upper, best   the lowest objective and its factors      history  (what was done, state)
-    lower, W      the highest dual value, at W scaled by the polar value found; `last`: the last
-    left          the seconds that are left, None without a budget
-    """
-
-    problem: Problem
-    expired: Callable[[], bool]
-    tell: Callable[[str, float], None]
-    best: State
-    W: Array | None = None
-    lower: float = -np.inf
-    last: Array | None = None
-    steps: int = MOST
-    history: list[tuple[str, State]] = field(default_factory=list)
-    left: Callable[[], float | None] = lambda: None
-
-    def excess(self, smoothed: Smoothed, *, fine: bool) -> float:
-        """Return the relative excess over lam that is worth a slice."""
-        if not fine:
-            return LOOSE
-        gap = (self.best.value - self.lower) / max(abs(self.best.value), 1e-300)
-        return TIGHT if smoothed.S is None else float(np.clip(0.1 * gap, TIGHT, LOOSE))
-
-    def over(self) -> bool:
-        """Whether the budget or the steps are spent."""
-        return self.steps <= 0 or self.expired()
-
-    def note(self, name: str, factors: Factors, q: Values) -> State:
-        """Keep a point if it is the best."""
-        value = self.problem.objective(factors, q)
-        now = State(factors, q, value)
-        if value < self.best.value or not np.isfinite(self.best.value):
-            self.best = now
-            self.history.append((name, now))
-            self.tell(name, value)
-        return now
-
-    def weigh(self, W: Array, polar: float) -> None:
-        """Keep a dual point if its value, scaled by the polar found, is the best."""
-        loss, lam = self.problem.loss, self.problem.lam
-        held = self.last = loss.clip_dual(W)
-        s = min(1.0, lam / polar) if polar > 0 else 1.0
-        value = loss.dual_value(loss.clip_dual(s * held))
-        if value > self.lower or self.W is None:
-            self.W, self.lower = held, value
-
-
 @np.errstate(all="ignore")  # a point that is not finite is never the lowest
-def grow(growth: Growth, seed: int, wanted: float, cap: int | None = None) -> Growth:
+def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Search:
     """Run until the gap is below `wanted`, nothing improves, or time or steps are spent.
 
     cap: the largest number of slices.
     """
-    problem, now = growth.problem, growth.best
+    problem, now = search.problem, search.best
     smoothed = envelope.of(problem.loss, problem.predict(now.factors, now.q))
     factors, q, fine, stale, least = now.factors, now.q, False, 0, np.inf
     for k in range(ROUNDS):
-        task = Task(problem, smoothed, problem.shift(q), growth.expired)
+        task = Task(problem, smoothed, problem.shift(q), search.clock.expired)
         before = task.value(factors)
-        factors = polish(growth, task, factors, fine=fine)
+        factors = polish(search, task, factors, fine=fine)
         gain = before - task.value(factors)
         q = fitted(problem, smoothed, factors, q)
-        growth.note("polish" if fine else "descend", inside(growth, factors, q), q)
-        task = Task(problem, smoothed, problem.shift(q), growth.expired)
+        search.note("polish" if fine else "descend", inside(search, factors, q), q)
+        task = Task(problem, smoothed, problem.shift(q), search.clock.expired)
         W = smoothed.at(task.fit(factors)).W
         if not np.isfinite(W).all():
             break
         top, slices = escapes.above(problem, W, factors, seed + k)
-        growth.weigh(W, top)
-        gap = growth.best.value - growth.lower
-        if gap <= wanted or growth.over():
+        search.weigh(W, top)
+        gap = search.gap
+        if gap <= wanted or search.over():
             break
         stale, least = (0, gap) if gap < PROGRESS * least else (stale + 1, least)
         room = few(smoothed) if cap is None else max(cap - factors[0].shape[1], 0)
-        if room and top > problem.lam * (1 + growth.excess(smoothed, fine=fine)):
+        if room and top > problem.lam * (1 + excess(search, smoothed, fine=fine)):
             factors = appended(task, factors, tuple(x[:, :room] for x in slices), W)
         elif fine and smoothed.S is None and gain <= STALL * abs(before):
             break
@@ -125,15 +73,23 @@ def grow(growth: Growth, seed: int, wanted: float, cap: int | None = None) -> Gr
                 break
             fine, stale = True, 0
         smoothed = smoothed.moved(task.fit(factors))
-    return growth
+    return search
 
 
-def polish(growth: Growth, task: Task, factors: Factors, *, fine: bool) -> Factors:
+def polish(search: Search, task: Task, factors: Factors, *, fine: bool) -> Factors:
     """Polish, and drop or merge slices; count the steps."""
     steps, stall = (FINE, STALL) if fine else (COARSE, 1e3 * STALL)
-    new, used = polished(task, factors, min(steps, growth.steps), stall)
-    growth.steps -= used
+    new, used = polished(task, factors, min(steps, search.steps), stall)
+    search.steps -= used
     return pruned(task, new, ALIKE if fine else COARSELY)
+
+
+def excess(search: Search, smoothed: Smoothed, *, fine: bool) -> float:
+    """Return the relative excess over lam that is worth a slice."""
+    if not fine:
+        return LOOSE
+    gap = search.gap / max(abs(search.best.value), 1e-300)
+    return TIGHT if smoothed.S is None else float(np.clip(0.1 * gap, TIGHT, LOOSE))
 
 
 def few(smoothed: Smoothed) -> int:
@@ -183,12 +139,12 @@ def merged(atom: Atom, factors: Factors, alike: float) -> Factors:
     return balanced_all(atom, tuple(np.column_stack(x) for x in zip(*out, strict=True)))
 
 
-def inside(growth: Growth, factors: Factors, q: Values) -> Factors:
+def inside(search: Search, factors: Factors, q: Values) -> Factors:
     """Mix in a little of the best factors where the loss is infinite at these.
 
     The loss is convex, so the least share that makes it finite is found by doubling.
     """
-    problem, best = growth.problem, growth.best
+    problem, best = search.problem, search.best
     if not problem.loss.outside(problem.predict(factors, q)):
         return factors
     for k in range(SHARES, -1, -1):
@@ -240,3 +196,6 @@ def fitted(problem: Problem, smoothed: Smoothed, factors: Factors, q: Values) ->
             fit = fit - own + o.field(new, observed)
             out[k] = new
     return tuple(out)
+
+
+FAMILY = Family(grow, allowance)

@@ -11,12 +11,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from certify.atoms import Factors
+from certify.base.arrays import Array
 from certify.losses import Squared
+from certify.problem import Problem
 from certify.search import envelope
+from certify.search.column_generation import Search
+from certify.search.coordinates.products import form_of
+from certify.search.descent.alternating import State
 from certify.search.descent.products import Task, finished, polished, reweighted
 from certify.search.pricing.products import Field, above, cosines
+from certify.search.schedule import Expired, Family
 
-from .pairs import Growth, fitted
+from .pairs import fitted
 
 ROUNDS = 60
 COARSE, FINE, PRODUCTS = 100, 1500, 2000  # quasi-Newton steps, and Hessian products
@@ -25,6 +31,9 @@ LOOSE, TIGHT = 1e-4, 1e-10  # relative excess over lam that is worth a slice
 ALIKE, COARSELY = 1e-5, 1e-3  # 1 - cosine under which two slices are merged
 TOGETHER, FEW = 20, 4  # slices appended at once; while a multiplier moves
 NOTHING = 1e-7  # a slice under this share of the largest may be dropped
+WORK, MOST, FEWEST = 3e11, 60_000, 300  # multiplications, and steps, without a budget
+SLICES = 40  # that a step is expected to move, to count its work
+STARTS = 3  # random factors of the candidate's size that are descended from
 STALE = 4  # fine rounds without a better gap that end the search
 
 
@@ -38,25 +47,25 @@ class Round:
 
 
 @np.errstate(all="ignore")  # a point that is not finite is never the lowest
-def grow(growth: Growth, seed: int, wanted: float, cap: int | None = None) -> Growth:
+def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Search:
     """Run until the gap is below `wanted`, nothing improves, or time or steps are spent.
 
     cap: the largest number of slices.
     """
-    problem, now = growth.problem, growth.best
+    problem, now = search.problem, search.best
     smoothed = envelope.of(problem.loss, problem.predict(now.factors, now.q))
-    task = Task(problem, smoothed, now.q, growth.expired)
+    task = Task(problem, smoothed, now.q, search.clock.expired)
     at, stale, least = Round(task, now.factors), 0, np.inf
     for k in range(ROUNDS):
-        descended(growth, at, cap)
+        descended(search, at)
         W = at.task.slope(at.factors)
         if not np.isfinite(W).all():
             break
-        field = Field(problem.loss.observed, W, at.task.form, growth.expired)
+        field = Field(problem.loss.observed, W, at.task.form, search.clock.expired)
         top, slices = above(field, problem.lam * (1 + TIGHT), at.factors, seed + k)
-        growth.weigh(W, top)
-        gap = growth.best.value - growth.lower
-        if gap <= wanted or growth.over():
+        search.weigh(W, top)
+        gap = search.gap
+        if gap <= wanted or search.over():
             break
         stale, least = (0, gap) if gap < 0.9 * least else (stale + 1, least)
         room = most(at.task) if cap is None else max(cap - at.factors[0].shape[1], 0)
@@ -70,25 +79,24 @@ def grow(growth: Growth, seed: int, wanted: float, cap: int | None = None) -> Gr
         if not room or excess <= 10 * LOOSE:
             at.fine = True
         at.task = replace(at.task, smoothed=at.task.smoothed.moved(at.task.fit(at.factors)))
-    return growth
+    return search
 
 
-def descended(growth: Growth, at: Round, cap: int | None) -> None:
+def descended(search: Search, at: Round) -> None:
     """Descend, refit the offsets, drop and merge slices, and note the point."""
     task = at.task
     steps, stall = (FINE, STALL) if at.fine else (COARSE, 1e3 * STALL)
-    at.factors, used = polished(task, at.factors, min(steps, growth.steps), stall)
-    growth.steps -= used
+    at.factors, used = polished(task, at.factors, min(steps, search.steps), stall)
+    search.steps -= used
     at.factors = pruned(task, at.factors, ALIKE if at.fine else COARSELY)
     if at.fine and task.smoothed.S is None:
         at.factors, used = finished(task, at.factors, PRODUCTS)
-        growth.steps -= used
+        search.steps -= used
     q = task.offsets(at.factors)
-    if not isinstance(growth.problem.loss, Squared):
-        q = fitted(growth.problem, task.smoothed, at.factors, q)
-    growth.note("polish" if at.fine else "descend", at.factors, q)
+    if not isinstance(search.problem.loss, Squared):
+        q = fitted(search.problem, task.smoothed, at.factors, q)
+    search.note("polish" if at.fine else "descend", at.factors, q)
     at.task = replace(task, q=q)
-    del cap
 
 
 def most(task: Task) -> int:
@@ -140,3 +148,30 @@ def appended(task: Task, factors: Factors, slices: Factors) -> Factors:
     new = form.scaled(slices, gain * float(gain @ gain) / curve)
     joint = zip(form.balanced(factors), new, strict=True)
     return reweighted(task, tuple(np.hstack(pair) for pair in joint))
+
+
+def allowance(problem: Problem, now: State) -> int:
+    """Return how many steps a search without a budget may take: a minute or so of work."""
+    cost = 6 * problem.loss.observed.size * max(now.size, SLICES)
+    return int(min(max(WORK / cost, FEWEST), MOST))
+
+
+def restarts(search: Search, size: int, seed: int) -> list[Factors]:
+    """Return random factors of a size, as large as the best."""
+    rng, held = np.random.default_rng(seed), search.best.factors
+    scale = np.abs(held[0]).max(initial=0.0)
+    return [
+        search.problem.atom.project(
+            tuple(scale * rng.standard_normal((len(x), size)) for x in held)
+        )
+        for _ in range(STARTS)
+    ]
+
+
+def earn(problem: Problem, W: Array, factors: Factors, seed: int, expired: Expired) -> float:
+    """Return the most that W is found to earn."""
+    form = form_of(problem.atom, problem.loss.dims)
+    return above(Field(problem.loss.observed, W, form, expired), np.inf, factors, seed)[0]
+
+
+FAMILY = Family(grow, allowance, restarts, earn)

@@ -9,29 +9,27 @@ the gradient of the rows that are the largest.  Where two rows tie there is none
 that is no better is not taken.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from certify.atoms import Factors
 from certify.base.arrays import Array
-from certify.base.clock import Clock
 from certify.base.minimize import minimize
 from certify.polar.ascent.layers import attain
 from certify.polar.ascent.pooled import Largest
 from certify.polar.layer_ask import LayerAsk
 from certify.problem import Problem
+from certify.search.column_generation import Search
 from certify.search.coordinates.layers import Net
 from certify.search.descent import alternating as descent
 from certify.search.descent.alternating import State
-from certify.search.found import Found
-from certify.search.meta_algorithm import largest, lowest
+from certify.search.meta_algorithm import lowest
+from certify.search.schedule import Family
 
-ROUNDS, ALONE = 40, 0.3  # of a search; share of the budget for the candidate's own size
+ROUNDS = 40  # of a search
 STEPS = 300  # of all weights together, in a round
-CLOSE, EXCESS = 0.05, 1e-9  # of epsilon: the gap that ends a search; relative, over lam
+EXCESS = 1e-9  # relative, over lam, that is worth a neuron
 FAINT = 1e-9  # a neuron under this share of the largest is dropped
 STALL = 1e-13  # relative gain of a round that ends a search at one size
 
@@ -41,7 +39,6 @@ class Pooled:
     """A network's problem while it is searched."""
 
     net: Net
-    expired: Callable[[], bool]
 
     @property
     def problem(self) -> Problem:
@@ -59,7 +56,7 @@ class Pooled:
         found = descent.state(self.problem, tuple(x[:, keep] for x in held))
         return lowest([now, found])
 
-    def priced(self, now: State) -> State:
+    def reweighted(self, now: State) -> State:
         """Return the best prices of the neurons there are."""
         units = self.net.units(now.factors)
         lam = self.problem.lam
@@ -104,17 +101,19 @@ class Pooled:
         return self.state(now, (z[: d * r].reshape(d, r), z[d * r :].reshape(-1, r)))
 
 
-@np.errstate(all="ignore")
-def grown(run: Pooled, start: State, seed: int, told: tuple[float, int | None]) -> list[State]:
-    """Return the states met; told: the gap that is wanted, and the most neurons there may be."""
-    wanted, cap = told
-    now, met = run.priced(start), list[State]()
+@np.errstate(all="ignore")  # a point that is not finite is never the lowest
+def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Search:
+    """Run until the gap is below `wanted`, no neuron earns more, or time is spent.
+
+    cap: the largest number of neurons.
+    """
+    run = Pooled(Net(search.problem))
+    now = search.keep("neurons", run.reweighted(search.best))
     for k in range(ROUNDS):
         before = now.value
-        now = run.priced(run.moved(now))
-        met.append(now)
+        now = search.keep("neurons", run.reweighted(run.moved(now)))
         W = run.problem.dual_point(now.factors, now.q)
-        if run.expired() or not np.isfinite(W).all():
+        if search.over() or not np.isfinite(W).all():
             break
         top, (u, v) = attain(run.ask(W, seed + k))
         lam = run.problem.lam
@@ -125,8 +124,8 @@ def grown(run: Pooled, start: State, seed: int, told: tuple[float, int | None]) 
             if before - now.value <= STALL * abs(now.value):
                 break
             continue
-        now = run.priced(appended(run, now, (u, v), top))
-    return met
+        now = run.reweighted(appended(run, now, (u, v), top))
+    return search
 
 
 def appended(run: Pooled, now: State, x: tuple[Array, Array], top: float) -> State:
@@ -139,19 +138,10 @@ def appended(run: Pooled, now: State, x: tuple[Array, Array], top: float) -> Sta
     return State(factors, now.q, problem.objective(factors, now.q))
 
 
-def max_trail(problem: Problem, start: State, clock: Clock, seed: int, epsilon: float) -> Found:
-    """Improve at the candidate's size, then with as many neurons as earn their price."""
-    net, wanted = Net(problem), CLOSE * epsilon
-    own = Pooled(net, clock.share(ALONE).expired)
-    first = grown(own, start, seed, (wanted, start.size))
-    every = Pooled(net, clock.expired)
-    rest = grown(every, lowest([start, *first]), seed, (wanted, None))
-    small = lowest([start, *(s for s in [*first, *rest] if s.size <= start.size)])
-    best = lowest([small, *rest])
-    if best.size > start.size > 0 and start.value - small.value <= epsilon:
-        cut = largest(problem, best, start.size)
-        again = grown(own, cut, seed, (wanted, start.size)) if np.isfinite(cut.value) else []
-        small = lowest([small, *(s for s in again if s.size <= start.size)])
-    met = [("start", start), *(("neurons", s) for s in [*first, *rest])]
-    falling = (met[0], *(b for a, b in pairwise(met) if b[1].value < a[1].value))
-    return Found(falling, small, lowest([small, best]))
+def allowance(problem: Problem, now: State) -> int:
+    """Return how many steps a search without a budget may take: its rounds are counted instead."""
+    del problem, now
+    return 1
+
+
+FAMILY = Family(grow, allowance)

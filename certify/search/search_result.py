@@ -11,7 +11,7 @@ from .dual.points import Dual
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """The steps of a search, the best at the candidate's size and of all, and dual points."""
 
     steps: tuple[tuple[str, State], ...]

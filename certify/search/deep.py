@@ -6,8 +6,6 @@ are >= 0.  So better neurons are better deep networks; a linear one is itself a 
 neurons, by the singular values of V's weights.
 """
 
-from itertools import pairwise
-
 import numpy as np
 
 from certify.atoms import DeepLinear, Factors, ReLU
@@ -15,17 +13,20 @@ from certify.atoms._layers import thread
 from certify.base.arrays import Array
 from certify.base.clock import Clock
 from certify.problem import Problem
-from certify.search.descent import alternating as descent
-from certify.search.descent.alternating import State
-from certify.search.found import Found
-from certify.search.meta_algorithm import lowest
 
-from .layers import trail
+from .descent import alternating as descent
+from .descent.alternating import State
+from .growth.layers import FAMILY
+from .meta_algorithm import lowest
+from .schedule import falling
+from .search_result import SearchResult
 
 FAINT = 1e-13  # relative: singular values that are no neuron
 
 
-def deep_trail(problem: Problem, start: State, clock: Clock, seed: int, epsilon: float) -> Found:
+def search(
+    problem: Problem, start: State, clock: Clock, seed: int, rest: tuple[float, State | None]
+) -> SearchResult:
     """Search among neurons, and write each point met as parallel deep networks."""
     atom = problem.atom
     linear = isinstance(atom, DeepLinear)
@@ -37,13 +38,13 @@ def deep_trail(problem: Problem, start: State, clock: Clock, seed: int, epsilon:
         problem.offsets,
     )
     first = neurons(start.factors) if linear else none(V.shape[1], problem.loss.shape[1])
-    found = trail(twin, descent.state(twin, first, start.q or None), clock, seed, epsilon)
+    inner = descent.state(twin, first, start.q or None)
+    found = FAMILY.search(twin, inner, clock, seed, (rest[0], None))
     deep = [(name, up(problem, s)) for name, s in found.steps]
     deep += [("neurons", up(problem, s)) for s in (found.same, found.best)]
     met = [("start", start), *sorted(deep, key=lambda p: -p[1].value)]
-    falling = [met[0], *(b for a, b in pairwise(met) if b[1].value < start.value)]
     small = [s for _, s in met if s.size <= start.size]
-    return Found(tuple(falling), lowest(small), lowest([s for _, s in met]), found.duals)
+    return SearchResult(falling(met), lowest(small), lowest([s for _, s in met]), found.duals)
 
 
 def none(d: int, outputs: int) -> Factors:

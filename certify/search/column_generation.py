@@ -1,0 +1,77 @@
+"""What column generation has found so far: the best factors, dual points and the work left."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from certify.atoms import Factors
+from certify.base.arrays import Array
+from certify.base.clock import Clock
+from certify.problem import Problem, Values
+
+from .descent.alternating import State
+from .dual import scaling as rays
+
+MISSED = 1e-9  # relative: a lower bound this far above the best value is none
+
+
+@dataclass
+class Search:
+    """A search under way.
+
+    best          the factors of the lowest objective    history  (what was done, state)
+    lower, W      the highest dual value, at W scaled by the polar value found; `last`: the last W
+    steps         that are left: they are counted, so that a search without a budget is repeatable
+    """
+
+    problem: Problem
+    clock: Clock
+    best: State
+    W: Array | None = None
+    lower: float = -np.inf
+    last: Array | None = None
+    steps: int = 10_000
+    history: list[tuple[str, State]] = field(default_factory=list)
+
+    @property
+    def gap(self) -> float:
+        """The gap between the best objective and the best dual value."""
+        return self.best.value - self.lower
+
+    @property
+    def duals(self) -> tuple[Array, ...]:
+        """The best dual point, and the last where there is no gradient to trust."""
+        first = () if self.W is None else (self.W,)
+        if self.problem.loss.smooth or self.last is None or self.last is self.W:
+            return first
+        return (*first, self.last)
+
+    def over(self) -> bool:
+        """Whether the budget or the steps are spent."""
+        return self.steps <= 0 or self.clock.expired()
+
+    def note(self, name: str, factors: Factors, q: Values) -> State:
+        """Return the state of a point, and keep it if it is the best."""
+        return self.keep(name, State(factors, q, self.problem.objective(factors, q)))
+
+    def keep(self, name: str, now: State) -> State:
+        """Keep a point if it is the best; return it."""
+        if now.value < self.best.value or not np.isfinite(self.best.value):
+            self.best = now
+            self.history.append((name, now))
+            self.clock.tell(name, now.value)
+        return now
+
+    def weigh(self, W: Array, polar: float) -> None:
+        """Keep a dual point if its best multiple, by the polar value found, is the best.
+
+        A value above the best objective says that the polar is larger than was found.
+        """
+        problem = self.problem
+        held = self.last = problem.loss.clip_dual(W)
+        value = rays.value(problem, held, rays.best_scale(problem, held, polar))
+        over = value - self.best.value > MISSED * abs(value)
+        if over and self.lower == -np.inf:
+            self.W = held
+        elif self.W is None or (value > self.lower and not over):
+            self.W, self.lower = held, value

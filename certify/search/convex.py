@@ -1,0 +1,41 @@
+"""The convex problem over Z = sum phi(X_i), where the polar ball has a cheap projection."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from certify.losses import Squared
+from certify.problem import Problem
+
+from .descent import alternating as descent
+from .descent.alternating import State
+from .dual import admm as splitting
+from .dual import polar_ball as balls
+from .dual import reformulation as lifted
+from .dual.reformulation import Lifted
+from .schedule import CLOSE
+
+ENTRIES, SPECTRAL_ENTRIES = 400_000, 40_000  # sizes at which a splitting step is quick
+
+
+def solve(problem: Problem, expired: Callable[[], bool], epsilon: float) -> Lifted | None:
+    """Solve over Z, or return None where that is not known or too large."""
+    if isinstance(problem.loss, Squared):
+        return lifted.solve(problem, expired)
+    ball = balls.of(problem)
+    most = ENTRIES if ball is not None and ball.lines else SPECTRAL_ENTRIES
+    if ball is None or np.prod(problem.loss.shape) > most:
+        return None
+    try:
+        found = splitting.solve(problem, ball, expired, CLOSE * epsilon)
+    except np.linalg.LinAlgError:  # its numbers left the floats
+        return None
+    return Lifted(found.W, None, ball.factors(found.Z), found.q)
+
+
+def shortcut(problem: Problem, found: Lifted | None) -> State | None:
+    """Return the optimum over all sizes where the convex problem gave its factors."""
+    if found is None or found.factors is None:
+        return None
+    top = descent.state(problem, found.factors, found.q)
+    return top if np.isfinite(top.value) else None

@@ -1,0 +1,93 @@
+"""One schedule of a search: at the candidate's own size, at any size, at its own size again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from certify.atoms import Factors
+from certify.base.arrays import Array
+from certify.base.clock import Clock
+from certify.problem import Problem
+
+from .column_generation import Search
+from .descent.alternating import State, state
+from .meta_algorithm import largest, lowest
+from .search_result import SearchResult
+
+ALONE = 0.3  # share of the budget and of the steps for the candidate's own size
+CLOSE = 0.05  # of epsilon: the gap at which a search may stop
+Expired = Callable[[], bool]
+
+
+def no_restarts(search: Search, size: int, seed: int) -> list[Factors]:
+    """Return no other factors to start from."""
+    del search, size, seed
+    return []
+
+
+@dataclass(frozen=True)
+class Family:
+    """How a family of atoms is searched.
+
+    grow      grow(search, seed, wanted, cap): column generation until the gap is `wanted`, with at
+              most `cap` components (None: any number)
+    steps     how many steps a search without a budget may take
+    restarts  other factors of a size from which it may descend
+    earn      earn(problem, W, factors, seed, expired): the most that W is found to earn; None
+              where the polar is bounded as quickly
+    """
+
+    grow: Callable[[Search, int, float, int | None], object]
+    steps: Callable[[Problem, State], int]
+    restarts: Callable[[Search, int, int], list[Factors]] = no_restarts
+    earn: Callable[[Problem, Array, Factors, int, Expired], float] | None = None
+
+    @np.errstate(all="ignore")  # a point that is not finite is never the lowest
+    def search(
+        self,
+        problem: Problem,
+        start: State,
+        clock: Clock,
+        seed: int,
+        rest: tuple[float, State | None],
+    ) -> SearchResult:
+        """Return better factors and dual points; deterministic for a seed without a budget.
+
+        rest: epsilon, and the optimum over all sizes if it is known.
+        """
+        epsilon, known = rest
+        if known is not None and known.size <= start.size and known.value < start.value:
+            return SearchResult((("start", start), ("lifted", known)), known, known)
+        wanted, steps = CLOSE * epsilon, self.steps(problem, start)
+        own = Search(problem, clock.share(ALONE), start, steps=int(ALONE * steps))
+        self.grow(own, seed, wanted, start.size)
+        every = Search(problem, clock, own.best, own.W, own.lower, own.last, steps)
+        if known is not None:
+            every.keep("lifted", known)
+        elif every.gap > wanted and not clock.expired():
+            self.grow(every, seed, wanted, None)
+        met = [*own.history, *every.history]
+        small = lowest([start, *(s for _, s in met if s.size <= start.size)])
+        if every.best.size > start.size > 0 and start.value - small.value <= epsilon:
+            small = lowest([small, *again(self, every, start.size, seed)])
+        return SearchResult(falling([("start", start), *met]), small, every.best, every.duals)
+
+
+def again(family: Family, every: Search, size: int, seed: int) -> list[State]:
+    """Return what is reached at a size from the largest components, and from restarts."""
+    cut, out = largest(every.problem, every.best, size), list[State]()
+    others = (state(every.problem, x) for x in family.restarts(every, size, seed))
+    for now in (cut, *others):
+        if np.isfinite(now.value) and not every.clock.expired():
+            own = Search(every.problem, every.clock, now)
+            own.steps = int(ALONE * family.steps(every.problem, now))
+            family.grow(own, seed, 0.0, size)
+            out += [s for _, s in own.history if s.size <= size]
+    return out
+
+
+def falling(met: list[tuple[str, State]]) -> tuple[tuple[str, State], ...]:
+    """Return the first point and those that are lower than the one before."""
+    return (met[0], *(b for a, b in pairwise(met) if b[1].value < a[1].value))

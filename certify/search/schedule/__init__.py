@@ -1,1 +1,0 @@
-"""From a candidate to better factors: at its own size, then at any."""
