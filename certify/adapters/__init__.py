@@ -21,7 +21,7 @@ PACKAGES = ("sklearn", "tensorly", "torch")  # a module here is named like the l
 NETWORKS = ("torch", "onnx")
 
 
-def from_model(model: Any, X: Any, y: Any = None, **keywords: Any) -> Any:  # noqa: ANN401
+def from_model(model: Any, X: Any, y: Any = None, **keywords: Any) -> Any:
     """Return (problem, factors) of a model that another library trained on X (and y).
 
         check(problem, factors, q=factors.q)

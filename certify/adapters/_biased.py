@@ -18,11 +18,7 @@ SIDES = ("user", "item")
 
 
 def weighted_model(
-    factors: Any,  # noqa: ANN401  as a user has them
-    given: Any,  # noqa: ANN401
-    reg: Any,  # noqa: ANN401
-    biases: Any = None,  # noqa: ANN401
-    mean: Any = None,  # noqa: ANN401
+    factors: Any, given: Any, reg: Any, biases: Any = None, mean: Any = None
 ) -> Adapted:
     """Return the objective of stochastic gradient descent with a penalty at every rating:
 
@@ -47,11 +43,7 @@ def weighted_model(
 
 
 def surprise_svd(
-    factors: Any,  # noqa: ANN401
-    given: Any,  # noqa: ANN401
-    reg: Any = 0.02,  # noqa: ANN401
-    biases: Any = None,  # noqa: ANN401
-    mean: Any = None,  # noqa: ANN401
+    factors: Any, given: Any, reg: Any = 0.02, biases: Any = None, mean: Any = None
 ) -> Adapted:
     """Return the objective of surprise's SVD, `weighted_model` in its own names:
 
@@ -68,11 +60,7 @@ def surprise_svd(
 
 
 def cornac_mf(
-    factors: Any,  # noqa: ANN401
-    given: Any,  # noqa: ANN401
-    reg: Any = 0.02,  # noqa: ANN401
-    biases: Any = None,  # noqa: ANN401
-    mean: Any = None,  # noqa: ANN401
+    factors: Any, given: Any, reg: Any = 0.02, biases: Any = None, mean: Any = None
 ) -> Adapted:
     """Return the objective of cornac's MF (backend "cpu"), `weighted_model` in its names:
 
@@ -85,13 +73,7 @@ def cornac_mf(
     return per_rating(pair(factors, names), given, Paid(reg, "MF"), (biases, mean))
 
 
-def cornac_nmf(
-    factors: Any,  # noqa: ANN401
-    given: Any,  # noqa: ANN401
-    reg: Any,  # noqa: ANN401
-    biases: Any = None,  # noqa: ANN401
-    mean: Any = None,  # noqa: ANN401
-) -> Adapted:
+def cornac_nmf(factors: Any, given: Any, reg: Any, biases: Any = None, mean: Any = None) -> Adapted:
     """Return the objective of cornac's NMF, `weighted_model` with U, V >= 0:
 
         1/2 sum e^2 + lambda_u/2 sum n_u |U_u|^2 + lambda_v/2 sum n_i |V_i|^2.
@@ -106,7 +88,7 @@ def cornac_nmf(
 class Paid:
     """The four weights of the penalty; the cone of the factors."""
 
-    def __init__(self, reg: Any, package: str = "the model", cone: str = "") -> None:  # noqa: ANN401
+    def __init__(self, reg: Any, package: str = "the model", cone: str = "") -> None:
         """Take one number for all, or a mapping with a number for each."""
         names = [*SIDES, *(f"{s}_bias" for s in SIDES)]
         held = reg if isinstance(reg, Mapping) else dict.fromkeys(names, reg)
@@ -123,10 +105,7 @@ class Paid:
 
 
 def per_rating(
-    factors: tuple[Array, Array],
-    given: Any,  # noqa: ANN401
-    paid: Paid,
-    beside: tuple[Any, Any],
+    factors: tuple[Array, Array], given: Any, paid: Paid, beside: tuple[Any, Any]
 ) -> Adapted:
     """Return the problem and the factors of all these models."""
     P, Q = factors
@@ -143,10 +122,7 @@ def per_rating(
 
 
 def shifted(
-    held: Ratings,
-    paid: Paid,
-    biases: Any,  # noqa: ANN401
-    mean: Any,  # noqa: ANN401
+    held: Ratings, paid: Paid, biases: Any, mean: Any
 ) -> tuple[tuple[RowIntercept, ColumnIntercept] | tuple[()], tuple[Array, ...] | None, float]:
     """Return the offsets, their values, and what the data lose."""
     if biases is None:

@@ -34,7 +34,7 @@ class Modes(tuple[Array, ...]):  # noqa: SLOT001  a tuple's subclass cannot have
 Tensor = tuple[Problem, Modes]
 
 
-def plain(x: Any) -> Any:  # noqa: ANN401  an array of any package
+def plain(x: Any) -> Any:
     """Return an array of numpy; a torch tensor is taken off its graph and device."""
     if isinstance(x, np.ndarray):
         return x
@@ -42,7 +42,7 @@ def plain(x: Any) -> Any:  # noqa: ANN401  an array of any package
     return np.asarray(held.numpy() if hasattr(held, "numpy") else held)
 
 
-def components(cp: Any) -> tuple[Array, list[Array]]:  # noqa: ANN401  a CPTensor or a pair
+def components(cp: Any) -> tuple[Array, list[Array]]:
     """Return (weights, factors) of a CPTensor, a pair (weights, factors), or factors alone.
 
     Raises InputError for arrays that are not finite, not (n_k, r), or of different r.
@@ -64,7 +64,7 @@ def components(cp: Any) -> tuple[Array, list[Array]]:  # noqa: ANN401  a CPTenso
     return held, factors
 
 
-def parts(cp: Any) -> tuple[Any, Sequence[Any]]:  # noqa: ANN401
+def parts(cp: Any) -> tuple[Any, Sequence[Any]]:
     """Return the weights, or None, and the list of factors.
 
     Raises OutOfScopeError for a Tucker or a PARAFAC2 tensor, which has factors too.
@@ -87,7 +87,7 @@ def folded(weights: Array, factors: Sequence[Array]) -> Modes:
     return Modes((factors[0] * weights, *factors[1:]))
 
 
-def data(T: Any, mask: Any, factors: Sequence[Array]) -> Squared:  # noqa: ANN401
+def data(T: Any, mask: Any, factors: Sequence[Array]) -> Squared:
     """Return 1/2 |T - Z|^2 over the observed entries.
 
     Raises InputError for a shape that is not the factors', or NaN that no mask explains.
@@ -101,7 +101,7 @@ def data(T: Any, mask: Any, factors: Sequence[Array]) -> Squared:  # noqa: ANN40
     return Squared(held, mask=None if mask is None else observed(mask, shape))
 
 
-def observed(mask: Any, shape: tuple[int, ...]) -> Any:  # noqa: ANN401  a boolean array
+def observed(mask: Any, shape: tuple[int, ...]) -> Any:
     """Return a mask of booleans, or of 0 and 1, as booleans.
 
     Raises InputError for other numbers or another shape.
@@ -121,12 +121,7 @@ def atom_of(norms: Sequence[str], form: str = "product") -> Atom:
     return CP(tuple(norms), form=form)
 
 
-def rejudged(
-    cp: Any,  # noqa: ANN401
-    loss: tuple[Any, Any],
-    norms: Sequence[str],
-    lam: Any,  # noqa: ANN401
-) -> Tensor:
+def rejudged(cp: Any, loss: tuple[Any, Any], norms: Sequence[str], lam: Any) -> Tensor:
     """Return the problem at the user's lam, and the factors as they are, weights folded in.
 
     loss   (T, mask)

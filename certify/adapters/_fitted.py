@@ -73,7 +73,7 @@ class Fit:
         return max(AGREE, grown) * abs(figure) + lost
 
 
-def library(name: str) -> Any:  # noqa: ANN401  a module
+def library(name: str) -> Any:
     """Import a module of scikit-learn.
 
     Raises InputError naming the extra to install where it is absent.
@@ -85,7 +85,7 @@ def library(name: str) -> Any:  # noqa: ANN401  a module
         raise InputError(f"scikit-learn cannot be imported ({error}): {cure}") from None
 
 
-def read(model: Any, X: Any, codes: Any) -> Fit:  # noqa: ANN401  as a user gives them
+def read(model: Any, X: Any, codes: Any) -> Fit:
     """Check that a model, its data and its codes belong together by shape.
 
     Raises InputError for an unfitted model, data that are not finite, or wrong shapes.
@@ -104,7 +104,7 @@ def read(model: Any, X: Any, codes: Any) -> Fit:  # noqa: ANN401  as a user give
     return Fit(model, held, given, sparse.issparse(X))
 
 
-def dense(X: Any) -> Array:  # noqa: ANN401  an array, a frame or scipy.sparse
+def dense(X: Any) -> Array:
     """Return X as an array; the missing entries of a sparse X are zeros, as in scikit-learn."""
     if sparse.issparse(X):
         if len(X.shape) == 2 and X.shape[0] * X.shape[1] > DENSE:  # noqa: PLR2004  a matrix
@@ -126,7 +126,7 @@ def squares(a: Array) -> float:
     return float(np.vdot(a, a))
 
 
-def penalty(fit: Fit, name: str, value: Any) -> float:  # noqa: ANN401  an estimator's parameter
+def penalty(fit: Fit, name: str, value: Any) -> float:
     """Return a weight of the penalty.
 
     Raises OutOfScopeError, with the cure, when it is zero: nothing then fixes the size.

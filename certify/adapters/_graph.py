@@ -25,7 +25,7 @@ class Walk:
     slope: float | None = None
     behind: Any = None  # the activation behind the last layer
 
-    def weight(self, node: Any, k: int) -> Array:  # noqa: ANN401  a node
+    def weight(self, node: Any, k: int) -> Array:
         """Return the k-th input of a node, a constant.
 
         Raises OutOfScopeError, naming the node, where it is none.
@@ -36,7 +36,7 @@ class Walk:
         return self.constants[name]
 
 
-def weights(model: Any, onnx: Any) -> Weights:  # noqa: ANN401  a ModelProto, the library
+def weights(model: Any, onnx: Any) -> Weights:
     """Return the weights of a graph x -> product, activation, product, with or without biases.
 
     Gemm(transB=1) keeps a weight as (outputs, inputs), MatMul and Gemm(transB=0) as
@@ -79,7 +79,7 @@ def joined(walk: Walk, eps: float) -> Weights:
     return Weights(U, W.T.copy(), b, c, walk.activation or "linear", walk.slope, eps)
 
 
-def take(walk: Walk, node: Any, at: str, onnx: Any) -> None:  # noqa: ANN401  a node, the library
+def take(walk: Walk, node: Any, at: str, onnx: Any) -> None:
     """Take one node of the path; an activation closes the layer before it.
 
     Raises OutOfScopeError, naming the node, for one that does not belong here.
@@ -104,12 +104,7 @@ def take(walk: Walk, node: Any, at: str, onnx: Any) -> None:  # noqa: ANN401  a 
         raise outside(node, "")
 
 
-def product(
-    walk: Walk,
-    node: Any,  # noqa: ANN401  a node
-    at: str,
-    told: dict[str, Any],
-) -> tuple[Array, Array | None]:
+def product(walk: Walk, node: Any, at: str, told: dict[str, Any]) -> tuple[Array, Array | None]:
     """Return a product's weight as (inputs, outputs), and its bias.
 
     Gemm computes alpha A B + beta C with A or B transposed; alpha and beta must be 1.
@@ -128,14 +123,14 @@ def product(
     return (np.ascontiguousarray(W.T) if told.get("transB", 0) else W), bias
 
 
-def row(node: Any, bias: Array) -> Array:  # noqa: ANN401  a node
+def row(node: Any, bias: Array) -> Array:
     """Return a bias that is added to every row, (outputs,)."""
     if bias.ndim != 1 and bias.shape != (1, bias.size):
         raise outside(node, f" with a bias of shape {bias.shape}")
     return bias.reshape(-1)
 
 
-def read(graph: Any, onnx: Any) -> tuple[dict[str, Array], float]:  # noqa: ANN401
+def read(graph: Any, onnx: Any) -> tuple[dict[str, Array], float]:
     """Return the constants of a graph, and the coarsest precision of its weights."""
     held = {x.name: x for x in graph.initializer}
     for node in graph.node:
@@ -158,7 +153,7 @@ def read(graph: Any, onnx: Any) -> tuple[dict[str, Array], float]:  # noqa: ANN4
     return out, eps
 
 
-def outside(node: Any, why: str) -> OutOfScopeError:  # noqa: ANN401  a node
+def outside(node: Any, why: str) -> OutOfScopeError:
     """Return the refusal of a node, by its kind and its name."""
     name = node.name or (node.output[0] if node.output else "")
     cure = "export Gemm or MatMul (+ Add), Relu, Gemm or MatMul (+ Add), without it"

@@ -18,10 +18,7 @@ NAMES = ("user_factors", "item_factors")
 
 
 def implicit_als(
-    factors: Any,  # noqa: ANN401  as a user has them
-    counts: Any,  # noqa: ANN401
-    regularization: float = 0.01,
-    alpha: float = 1.0,
+    factors: Any, counts: Any, regularization: float = 0.01, alpha: float = 1.0
 ) -> Adapted:
     """Return the objective of implicit's AlternatingLeastSquares on counts r (m, n):
 
@@ -48,7 +45,7 @@ def implicit_als(
     return problem, Factors(P, Q)
 
 
-def positive(counts: Any, shape: tuple[int, int]) -> Array:  # noqa: ANN401
+def positive(counts: Any, shape: tuple[int, int]) -> Array:
     """Return the counts as an array; refuse what the package would read differently."""
     if not sparse.issparse(counts):
         raise InputError(f"counts must be a scipy.sparse matrix, got {type(counts).__name__}")

@@ -15,7 +15,7 @@ from ._fitted import MARGIN, Adapted, Factors
 SHARE = 50.0  # the package's default: the largest singular value of zero-filled data / 50
 
 
-def soft_impute(filled: Any, X: Any, shrinkage_value: float | None = None) -> Adapted:  # noqa: ANN401
+def soft_impute(filled: Any, X: Any, shrinkage_value: float | None = None) -> Adapted:
     """Return the objective of SoftImpute on X (m, n), NaN where nothing is observed:
 
         1/2 |P(X - Z)|^2 + lam |Z|_*,   lam = shrinkage_value,   P the observed entries.

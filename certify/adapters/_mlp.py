@@ -68,7 +68,7 @@ class Trained:
         return family(Y, np.broadcast_to(weights[self.counted][:, None], Y.shape).copy())
 
 
-def mlp(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Judged:  # noqa: ANN401
+def mlp(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Judged:
     """Return S times the objective of a fit to n rows, S = n or the sum of the weights s:
 
         sum_i s_i l(f(x_i), y_i) + alpha/2 (|coefs_[0]|^2 + |coefs_[1]|^2),
@@ -101,7 +101,7 @@ def mlp(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Judged:  #
     return judged(weights, X, trained.loss(shares), Decay(lam, lam), multiple)
 
 
-def batch(model: Any, n: int) -> int:  # noqa: ANN401  an estimator
+def batch(model: Any, n: int) -> int:
     """Return the rows of a batch: all of them for lbfgs."""
     if model.solver == "lbfgs":
         return n
@@ -122,7 +122,7 @@ def effective(trained: Trained) -> tuple[float, Array | None, float]:
     return lam, trained.each * total / (len(starts) * np.repeat(sizes, lengths)), total
 
 
-def read(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Trained:  # noqa: ANN401
+def read(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Trained:
     """Return the network with the rows it was trained on.
 
     Raises InputError for wrong shapes, or rows that it did not train on.
@@ -142,7 +142,7 @@ def read(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Trained: 
     return Trained(model, held[kept], Y[kept], None if shares is None else shares[kept])
 
 
-def weighed(sample_weight: Any, n: int) -> Array | None:  # noqa: ANN401  as scikit-learn takes it
+def weighed(sample_weight: Any, n: int) -> Array | None:
     """Return the sample weights."""
     if sample_weight is None:
         return None
@@ -153,7 +153,7 @@ def weighed(sample_weight: Any, n: int) -> Array | None:  # noqa: ANN401  as sci
     return held
 
 
-def labelled(model: Any, y: Any) -> Array:  # noqa: ANN401  as scikit-learn takes them
+def labelled(model: Any, y: Any) -> Array:
     """Return the targets as numbers: (n, outputs); labels as 0 and 1.
 
     Raises InputError for a label that the fit did not see, or another number of outputs.
@@ -176,7 +176,7 @@ def labelled(model: Any, y: Any) -> Array:  # noqa: ANN401  as scikit-learn take
     return np.asarray(given[:, None] == classes, dtype=float)
 
 
-def scope(model: Any) -> None:  # noqa: ANN401  an estimator
+def scope(model: Any) -> None:
     """Raise OutOfScopeError, with the cure, for what the theory does not cover.
 
     Raises InputError for an unfitted model.

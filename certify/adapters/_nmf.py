@@ -67,7 +67,7 @@ def scope(fit: Fit) -> tuple[float, float]:
     return penalty(fit, "alpha_W", model.alpha_W), penalty(fit, "alpha_H", alpha_H)
 
 
-def fault(beta: Any) -> str:  # noqa: ANN401  a name or a number
+def fault(beta: Any) -> str:
     """Say why a beta-divergence is not covered.
 
     Its second derivative in z, (b - 1) z^(b-2) - (b - 2) x z^(b-3), is >= 0 for all x and z

@@ -52,12 +52,7 @@ OUTSIDE = {
 
 
 def parafac(
-    cp: Any,  # noqa: ANN401  as TensorLy returns it
-    T: Any,  # noqa: ANN401
-    *,
-    l2_reg: float = 0.0,
-    mask: Any = None,  # noqa: ANN401
-    rejudge: float | None = None,
+    cp: Any, T: Any, *, l2_reg: float = 0.0, mask: Any = None, rejudge: float | None = None
 ) -> Tensor:
     """Return the problem behind the factors that parafac(T, r, l2_reg=c) returned.
 
@@ -92,11 +87,11 @@ def parafac(
 
 
 def non_negative_parafac(
-    cp: Any,  # noqa: ANN401
-    T: Any,  # noqa: ANN401
+    cp: Any,
+    T: Any,
     *,
     nn_modes: str | Collection[int] | None = "all",
-    mask: Any = None,  # noqa: ANN401
+    mask: Any = None,
     rejudge: float | None = None,
 ) -> Tensor:
     """Return the problem at lam for factors of non_negative_parafac or its HALS twin.
@@ -145,7 +140,7 @@ class Asked:
         """The model's class."""
         return type(self.model).__name__
 
-    def setting(self, name: str) -> Any:  # noqa: ANN401
+    def setting(self, name: str) -> Any:
         """Return a setting of the model; None where it has none of that name."""
         return getattr(self.model, name, None)
 
@@ -216,7 +211,7 @@ def own(asked: Asked) -> None:
         raise refused(f"{asked.name} {told}")
 
 
-def mask_of(asked: Asked) -> Any:  # noqa: ANN401  a boolean array or None
+def mask_of(asked: Asked) -> Any:
     """Return the mask of the fit.
 
     Raises InputError if another one is given.
@@ -230,7 +225,7 @@ def mask_of(asked: Asked) -> Any:  # noqa: ANN401  a boolean array or None
     return theirs
 
 
-def compare(asked: Asked, found: Any, mask: Any) -> None:  # noqa: ANN401
+def compare(asked: Asked, found: Any, mask: Any) -> None:
     """Compare |T - Z| / |T| with the last of the model's errors_, where it keeps any.
 
     With a mask T is filled by Z where it is missing, in both norms.

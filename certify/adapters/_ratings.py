@@ -26,14 +26,14 @@ class Ratings:
         """The mean rating."""
         return float(self.matrix.data.mean())
 
-    def less(self, mean: float) -> Any:  # noqa: ANN401  scipy.sparse
+    def less(self, mean: float) -> Any:
         """Return the ratings less a number; a zero stays stored."""
         held = self.matrix.copy()
         held.data = held.data - mean
         return held
 
 
-def pair(factors: Any, names: tuple[str, str]) -> tuple[Array, Array]:  # noqa: ANN401
+def pair(factors: Any, names: tuple[str, str]) -> tuple[Array, Array]:
     """Return (P, Q), (m, r) and (n, r).
 
     Raises InputError for arrays that are not two-dimensional and finite, or of two ranks.
@@ -50,7 +50,7 @@ def pair(factors: Any, names: tuple[str, str]) -> tuple[Array, Array]:  # noqa: 
     return P, Q
 
 
-def ratings(given: Any, shape: tuple[int, int]) -> Ratings:  # noqa: ANN401  as a user has them
+def ratings(given: Any, shape: tuple[int, int]) -> Ratings:
     """Read (users, items, ratings), or a scipy.sparse matrix of stored ratings.
 
     users, items   inner ids: line numbers of the factors
@@ -78,7 +78,7 @@ def ratings(given: Any, shape: tuple[int, int]) -> Ratings:  # noqa: ANN401  as 
     return Ratings(sparse.coo_array((values, (users, items)), shape=shape), *counts)
 
 
-def stored(given: Any, shape: tuple[int, int]) -> tuple[Ints, Ints, Array]:  # noqa: ANN401
+def stored(given: Any, shape: tuple[int, int]) -> tuple[Ints, Ints, Array]:
     """Return the stored entries of a sparse matrix."""
     if given.shape != shape:
         cure = "users are its rows, items its columns"
@@ -88,7 +88,7 @@ def stored(given: Any, shape: tuple[int, int]) -> tuple[Ints, Ints, Array]:  # n
     return held.row.astype(np.int64), held.col.astype(np.int64), values
 
 
-def listed(given: Any) -> tuple[Ints, Ints, Array]:  # noqa: ANN401
+def listed(given: Any) -> tuple[Ints, Ints, Array]:
     """Return three arrays of one length."""
     if not isinstance(given, tuple | list) or len(given) != PARTS:
         wanted = "(users, items, ratings) or a scipy.sparse matrix"
@@ -116,7 +116,7 @@ def counted(name: str, ids: Ints, size: int) -> Array:
     return counts
 
 
-def weight(value: Any, name: str, package: str) -> float:  # noqa: ANN401  a setting
+def weight(value: Any, name: str, package: str) -> float:
     """Return a weight of the penalty.
 
     Raises OutOfScopeError, with the cure, when it is zero: nothing then fixes the size.
@@ -128,7 +128,7 @@ def weight(value: Any, name: str, package: str) -> float:  # noqa: ANN401  a set
     return held
 
 
-def same_mean(given: Any, held: Ratings) -> float:  # noqa: ANN401  a number or None
+def same_mean(given: Any, held: Ratings) -> float:
     """Return the global mean the model used; refuse one that is not the ratings'."""
     if given is None:
         cure = "pass mean=, the trainset's global mean"

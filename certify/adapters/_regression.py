@@ -54,23 +54,23 @@ class Measured(Atom):
         a, b = factors
         return np.asarray(0.5 * ((a * a).sum(axis=0) + (b * b).sum(axis=0)))
 
-    def propose(self, W: Any, target: Any, seed: int, deadline: Any) -> Proposal:  # noqa: ANN401
+    def propose(self, W: Any, target: Any, seed: int, deadline: Any) -> Proposal:
         """Return the largest singular value, in floats."""
         del target, deadline
         return Proposal(self.attain(W, seed)[0])
 
-    def attain(self, W: Any, seed: int) -> tuple[float, tuple[Array, ...]]:  # noqa: ANN401
+    def attain(self, W: Any, seed: int) -> tuple[float, tuple[Array, ...]]:
         """Return the first singular value and its vectors."""
         del seed
         left, values, right = np.linalg.svd(self.combined(W), full_matrices=False)
         return float(values[0]), (left[:, 0], right[0])
 
-    def combined(self, W: Any) -> Array:  # noqa: ANN401
+    def combined(self, W: Any) -> Array:
         """Return sum_n w_n X_n."""
         return np.asarray(np.einsum("n,nij->ij", np.asarray(W).reshape(-1), self.X))
 
 
-def cp_regressor(model: Any, X: Any, y: Any) -> Tensor:  # noqa: ANN401  as TensorLy takes them
+def cp_regressor(model: Any, X: Any, y: Any) -> Tensor:
     """Return the objective of a CPRegressor with two weight modes, lam = reg_W = c:
 
         1/2 |y - <X, A B^T>|^2 + c/2 (|A|^2 + |B|^2).

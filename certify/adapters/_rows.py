@@ -12,7 +12,7 @@ from ._fitted import dense
 ROWS = "pass rows=, the indices of the rows it trained on (training_rows finds them)"
 
 
-def chosen(model: Any, rows: Any, n: int) -> Ints:  # noqa: ANN401  indices or a mask
+def chosen(model: Any, rows: Any, n: int) -> Ints:
     """Return the indices of the rows that were trained on.
 
     Raises InputError where early_stopping held some out and `rows` does not say which.
@@ -41,7 +41,7 @@ def chosen(model: Any, rows: Any, n: int) -> Ints:  # noqa: ANN401  indices or a
     return kept.astype(np.int64)
 
 
-def training_rows(model: Any, X: Any, y: Any) -> Ints:  # noqa: ANN401  as scikit-learn takes them
+def training_rows(model: Any, X: Any, y: Any) -> Ints:
     """Return the rows that a fit with early_stopping trained on, by drawing them again.
 
     The fit draws its first weights and then its split from one generator, so random_state

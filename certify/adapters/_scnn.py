@@ -20,14 +20,7 @@ from ._weights import plain
 CONVEX = 3  # dimensions of the weights of a convex model: outputs, gates, features
 
 
-def scnn_relu(
-    parameters: Any,  # noqa: ANN401  as the package keeps them
-    X: Any,  # noqa: ANN401
-    y: Any,  # noqa: ANN401
-    lam: float,
-    *,
-    unitize_data: bool = True,
-) -> Judged:
+def scnn_relu(parameters: Any, X: Any, y: Any, lam: float, *, unitize_data: bool = True) -> Judged:
     """Return n c times the objective of pyscnn's networks with n rows, c outputs:
 
         1/(2 n c) |sum_i (X u_i)_+ v_i^T - y|^2 + lam sum_i |N u_i|_2 |v_i|_1,
@@ -58,10 +51,10 @@ def scnn_relu(
 
 
 def scnn_gated(  # noqa: PLR0913  what the package was told
-    parameters: Any,  # noqa: ANN401  as the package keeps them
-    gates: Any,  # noqa: ANN401
-    X: Any,  # noqa: ANN401
-    y: Any,  # noqa: ANN401
+    parameters: Any,
+    gates: Any,
+    X: Any,
+    y: Any,
     lam: float,
     *,
     unitize_data: bool = True,
@@ -107,7 +100,7 @@ def scnn_gated(  # noqa: PLR0913  what the package was told
     return problem, network
 
 
-def split(parameters: Any) -> tuple[Array, Array | None, Array]:  # noqa: ANN401
+def split(parameters: Any) -> tuple[Array, Array | None, Array]:
     """Return W1, b or None, W2."""
     found = [finite(real(plain(x), "parameters"), "parameters") for x in parameters]
     if len(found) not in (PAIR, PAIR + 1) or found[0].ndim != PAIR or found[-1].ndim != PAIR:
@@ -117,7 +110,7 @@ def split(parameters: Any) -> tuple[Array, Array | None, Array]:  # noqa: ANN401
     return found[0], None if len(found) == PAIR else found[1], found[-1]
 
 
-def unitized(X: Any, y: Any, d: int | None, *, unit: bool) -> tuple[Array, Array, Array]:  # noqa: ANN401
+def unitized(X: Any, y: Any, d: int | None, *, unit: bool) -> tuple[Array, Array, Array]:
     """Return the features, the targets as columns, and the norms that the features lost.
 
     d   the features that the weights take; None: one more than X has, a column of ones

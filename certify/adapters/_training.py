@@ -82,7 +82,7 @@ def hot(y: Array, outputs: int) -> Array:
     return np.asarray(classes[:, None] == np.arange(outputs), dtype=float)
 
 
-def stated(loss: Any, reduction: str) -> Stated:  # noqa: ANN401  a name or a module
+def stated(loss: Any, reduction: str) -> Stated:
     """Read a loss: its name, a module of torch.nn, or one that is read already.
 
     Raises OutOfScopeError, by name and with the cure, for what is not covered.
@@ -141,7 +141,7 @@ class Trained:
         return problem, factors
 
 
-def data(X: Any, y: Any) -> tuple[Array, Array]:  # noqa: ANN401  arrays or tensors
+def data(X: Any, y: Any) -> tuple[Array, Array]:
     """Return X (n, d) and y, finite.
 
     Raises InputError for other shapes.
@@ -154,7 +154,7 @@ def data(X: Any, y: Any) -> tuple[Array, Array]:  # noqa: ANN401  arrays or tens
     return held, labels
 
 
-def decayed(weight_decay: Any, *, biases: bool) -> Decay:  # noqa: ANN401  a number or two
+def decayed(weight_decay: Any, *, biases: bool) -> Decay:
     """Return the decay that a caller names."""
     if weight_decay is None:
         raise InputError("give weight_decay, or the optimizer it was trained with")

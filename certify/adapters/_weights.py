@@ -22,7 +22,7 @@ PICKLED = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
 Layer = tuple[str, Array, Array | None]  # name, weight, bias
 
 
-def plain(x: Any) -> Any:  # noqa: ANN401  an array of any package
+def plain(x: Any) -> Any:
     """Return an array of numpy; a torch tensor off its graph and device, at its own value."""
     if isinstance(x, np.ndarray) or not hasattr(x, "detach"):
         return x
@@ -30,7 +30,7 @@ def plain(x: Any) -> Any:  # noqa: ANN401  an array of any package
     return np.asarray((held.double() if held.is_floating_point() else held).numpy())
 
 
-def precision(x: Any) -> float:  # noqa: ANN401  an array of any package
+def precision(x: Any) -> float:
     """Return the unit of the precision that an array is kept in."""
     bits = getattr(getattr(x, "dtype", None), "itemsize", 8)
     return float(np.ldexp(1.0, -{2: 10, 4: 23}.get(bits, 52)))

@@ -19,9 +19,9 @@ __all__ = ["from_model"]
 
 
 def from_model(  # noqa: PLR0913  what training knew and weights do not
-    model: Any,  # noqa: ANN401  a path or a ModelProto
-    X: Any,  # noqa: ANN401
-    y: Any,  # noqa: ANN401
+    model: Any,
+    X: Any,
+    y: Any,
     *,
     loss: str = "mse",
     weight_decay: float | tuple[float, float],
@@ -51,7 +51,7 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     return Trained(held, labels, asked, decay, reported).judge(weights)
 
 
-def loaded(path: Path, onnx: Any) -> Any:  # noqa: ANN401  the library, a ModelProto
+def loaded(path: Path, onnx: Any) -> Any:
     """Read a file, without any other file that it names.
 
     Raises InputError for a file that is no ONNX model.
@@ -64,7 +64,7 @@ def loaded(path: Path, onnx: Any) -> Any:  # noqa: ANN401  the library, a ModelP
         raise InputError(f"{path} is not an ONNX model: {error}") from None
 
 
-def library() -> Any:  # noqa: ANN401  a module
+def library() -> Any:
     """Import onnx.
 
     Raises InputError naming the extra to install where it is absent.

@@ -55,14 +55,8 @@ class Certified:
     counts: dict[str, int] = field(default_factory=dict)
 
     def __call__(
-        self,
-        problem: Any,  # noqa: ANN401  nothing of the library is imported before it is used
-        factors: Any,  # noqa: ANN401
-        *,
-        q: Any = None,  # noqa: ANN401
-        name: str = "",
-        **settings: Any,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401  a Result, or a Proved
+        self, problem: Any, factors: Any, *, q: Any = None, name: str = "", **settings: Any
+    ) -> Any:
         """Fail unless the factors are proved to be within epsilon of the optimum.
 
         problem, factors, q   as of certify.check        rtol, atol, budget, seed   its keywords
@@ -85,7 +79,7 @@ class Certified:
         parts = [self.label, plain(name), str(count) if count > 1 else ""]
         return self.place / FOLDER / f"{'.'.join(p for p in parts if p)}.cert"
 
-    def searched(self, path: Path, asked: tuple[Any, Any, Any], told: dict[str, Any]) -> Any:  # noqa: ANN401
+    def searched(self, path: Path, asked: tuple[Any, Any, Any], told: dict[str, Any]) -> Any:
         """Search for a proof; store it if that is asked for."""
         __tracebackhide__ = True
         from certify.pipeline.certificate.verdict import Verdict  # noqa: PLC0415
@@ -100,7 +94,7 @@ class Certified:
             result.certificate.save(path, data=False)
         return result
 
-    def failure(self, result: Any) -> str:  # noqa: ANN401  a Result
+    def failure(self, result: Any) -> str:
         """Return what is wrong, with the better factors in a file."""
         lines = [f"not certified: {result.explain()}"]
         if result.better is not None:
@@ -115,7 +109,7 @@ class Certified:
         return "\n".join(lines)
 
 
-def verified(path: Path, asked: tuple[Any, Any, Any], told: dict[str, Any]) -> Any:  # noqa: ANN401
+def verified(path: Path, asked: tuple[Any, Any, Any], told: dict[str, Any]) -> Any:
     """Verify a stored certificate about what the test asks now."""
     __tracebackhide__ = True
     from certify.kernel.errors import RejectedError  # noqa: PLC0415

@@ -9,12 +9,7 @@ from . import from_model
 
 
 def score(
-    estimator: Any,  # noqa: ANN401  a fitted estimator of another library
-    X: Any,  # noqa: ANN401
-    y: Any = None,  # noqa: ANN401
-    *,
-    budget: float | None = None,
-    seed: int = 0,
+    estimator: Any, X: Any, y: Any = None, *, budget: float | None = None, seed: int = 0
 ) -> float:
     """Return -(upper - lower) / |upper|: near 0 for a proved optimum, the lower the less is proved.
 

@@ -33,13 +33,13 @@ NETWORKS = ("MLPClassifier", "MLPRegressor")
 
 
 def from_model(  # noqa: PLR0913  what a fit takes, and what it threw away
-    estimator: Any,  # noqa: ANN401  as scikit-learn takes them
-    X: Any,  # noqa: ANN401
-    y: Any = None,  # noqa: ANN401
+    estimator: Any,
+    X: Any,
+    y: Any = None,
     *,
-    codes: Any = None,  # noqa: ANN401
-    rows: Any = None,  # noqa: ANN401
-    sample_weight: Any = None,  # noqa: ANN401
+    codes: Any = None,
+    rows: Any = None,
+    sample_weight: Any = None,
 ) -> tuple[Problem, Factors]:
     """Return the problem a fitted estimator solved on X (n, m), and its factors (U, V).
 

@@ -20,12 +20,7 @@ __all__ = ["Modes", "cp_regressor", "from_model", "non_negative_parafac", "paraf
 
 
 def from_model(
-    estimator: Any,  # noqa: ANN401  as TensorLy takes them
-    T: Any,  # noqa: ANN401
-    y: Any = None,  # noqa: ANN401
-    *,
-    mask: Any = None,  # noqa: ANN401
-    rejudge: float | None = None,
+    estimator: Any, T: Any, y: Any = None, *, mask: Any = None, rejudge: float | None = None
 ) -> Tensor:
     """Return the problem of a fitted TensorLy estimator on T, and its factors, one a mode.
 
@@ -65,7 +60,7 @@ def from_model(
     return MODELS[name](Asked(estimator, T, mask, rejudge))
 
 
-def library() -> Any:  # noqa: ANN401  a module
+def library() -> Any:
     """Import TensorLy.
 
     Raises InputError naming the extra to install where it is absent.

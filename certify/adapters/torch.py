@@ -32,13 +32,13 @@ ACTIVATIONS = {"ReLU": "relu", "LeakyReLU": "leaky_relu"}
 
 
 def from_model(  # noqa: PLR0913  what training knew and weights do not
-    model: Any,  # noqa: ANN401  as PyTorch has them
-    X: Any,  # noqa: ANN401
-    y: Any,  # noqa: ANN401
+    model: Any,
+    X: Any,
+    y: Any,
     *,
-    loss: Any = "mse",  # noqa: ANN401
+    loss: Any = "mse",
     weight_decay: float | tuple[float, float] | None = None,
-    optimizer: Any = None,  # noqa: ANN401
+    optimizer: Any = None,
     decay_bias: bool = True,
     reduction: str = "mean",
     activation: str = "relu",
@@ -98,7 +98,7 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     return Trained(held, labels, asked, decay, reported).judge(weights)
 
 
-def library() -> Any:  # noqa: ANN401  a module
+def library() -> Any:
     """Import torch.nn.
 
     Raises InputError naming the extra to install where it is absent.
@@ -110,7 +110,7 @@ def library() -> Any:  # noqa: ANN401  a module
         raise InputError(f"PyTorch cannot be imported ({error}): {cure}") from None
 
 
-def flat(model: Any) -> list[Any]:  # noqa: ANN401  modules
+def flat(model: Any) -> list[Any]:
     """Return the modules of a Sequential in order, nested ones too.
 
     Raises OutOfScopeError for a module of the caller's own, and for one whose forward() is
@@ -127,12 +127,12 @@ def flat(model: Any) -> list[Any]:  # noqa: ANN401  modules
     return [m for part in model for m in (flat(part) if type(part) is sequence else [part])]
 
 
-def linear(model: Any) -> list[Any]:  # noqa: ANN401  modules
+def linear(model: Any) -> list[Any]:
     """Return the linear layers."""
     return [m for m in flat(model) if type(m) is library().Linear]
 
 
-def walked(model: Any) -> Weights:  # noqa: ANN401  a module
+def walked(model: Any) -> Weights:
     """Return the weights of Sequential(Linear, activation, Linear).
 
     Raises OutOfScopeError, by name, for any other module.
@@ -173,7 +173,7 @@ def ends(found: list[tuple[str, Array, Array | None]]) -> tuple[int, int]:
     return (found[0][1].shape[1], found[-1][1].shape[0]) if found else (0, 0)
 
 
-def read(optimizer: Any, found: list[Any]) -> Decay:  # noqa: ANN401  an optimizer, modules
+def read(optimizer: Any, found: list[Any]) -> Decay:
     """Return the decay of each part of two linear layers, out of an optimizer.
 
     Raises OutOfScopeError, with the cure, for a decay that is no penalty: p <- (1 - eta wd) p
@@ -201,7 +201,7 @@ def read(optimizer: Any, found: list[Any]) -> Decay:  # noqa: ANN401  an optimiz
     return Decay(*out)
 
 
-def state_dict(factors: Any, q: Any = None, *, like: Network) -> dict[str, Array]:  # noqa: ANN401
+def state_dict(factors: Any, q: Any = None, *, like: Network) -> dict[str, Array]:
     """Return factors as the arrays of a state dict: 0.weight, 0.bias, 2.weight, 2.bias.
 
         found = state_dict(better.factors, better.q, like=factors)      of improve()

@@ -112,7 +112,7 @@ def load_factors(path: Path, held: Loaded) -> tuple[Any, ...]:
     return held.problem.accept(arrays, str(path))
 
 
-def built(entry: Entry, reader: Reader) -> Any:  # noqa: ANN401  a Loss, an Atom or an Offset
+def built(entry: Entry, reader: Reader) -> Any:
     """Call a registered class with its arguments, arrays read from their files."""
     values = {}
     for name, x in entry.arguments.items():
@@ -129,7 +129,7 @@ def built(entry: Entry, reader: Reader) -> Any:  # noqa: ANN401  a Loss, an Atom
     return entry.cls(**values)
 
 
-def part(name: str, entry: Entry, reader: Reader) -> Any:  # noqa: ANN401  a norm
+def part(name: str, entry: Entry, reader: Reader) -> Any:
     """Build what an argument is; what is wrong in it says which argument it is."""
     try:
         return built(entry, reader)
@@ -137,7 +137,7 @@ def part(name: str, entry: Entry, reader: Reader) -> Any:  # noqa: ANN401  a nor
         raise InputError(f"{name}: {error}") from None
 
 
-def parameter(name: str, source: Source, reader: Reader) -> Any:  # noqa: ANN401  lists or an array
+def parameter(name: str, source: Source, reader: Reader) -> Any:
     """Return a norm's groups, edges or weights; a table of one row or column is a list.
 
     Groups and edges written in the file itself may be rows that differ.
@@ -165,6 +165,6 @@ def offset_values(problem: Problem, sources: tuple[Source, ...], reader: Reader)
     return problem.accept_offsets(read)
 
 
-def is_line(x: Any) -> bool:  # noqa: ANN401  numpy or scipy.sparse
+def is_line(x: Any) -> bool:
     """Whether an array is a matrix with one row or one column."""
     return isinstance(x, np.ndarray) and x.ndim == 2 and 1 in x.shape  # noqa: PLR2004  a matrix

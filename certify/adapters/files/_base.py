@@ -22,7 +22,7 @@ class Format(ABC):
     keyed: ClassVar[bool] = False  # whether a file holds several arrays, each with a name
 
     @abstractmethod
-    def read(self, path: Path, key: str | None) -> Any:  # noqa: ANN401  numpy or scipy.sparse
+    def read(self, path: Path, key: str | None) -> Any:
         """Return the array of that name; without a name, the only one.
 
         Raises InputError if the file is not of this format, OSError if it cannot be read.

@@ -136,7 +136,7 @@ def matched(dims: tuple[int, ...], arrays: Named) -> tuple[dict[str, tuple[str, 
     return (out if len(out) == len(dims) else {}), notes
 
 
-def regularizer(Y: Any, held: dict[str, Any]) -> tuple[str, str]:  # noqa: ANN401
+def regularizer(Y: Any, held: dict[str, Any]) -> tuple[str, str]:
     """Return the line of lam, and what is to be said of it.
 
     It is the one at which the factors are stationary; else a tenth of the largest singular value,
@@ -160,7 +160,7 @@ def regularizer(Y: Any, held: dict[str, Any]) -> tuple[str, str]:  # noqa: ANN40
     return line, said
 
 
-def stationary(Y: Any, held: dict[str, Any]) -> StationaryLam | None:  # noqa: ANN401
+def stationary(Y: Any, held: dict[str, Any]) -> StationaryLam | None:
     """Return the lam at which factors are stationary for least squares and the drafted norms."""
     if not held:
         return None
@@ -173,7 +173,7 @@ def stationary(Y: Any, held: dict[str, Any]) -> StationaryLam | None:  # noqa: A
     return Problem(loss, model, 1.0).stationary_lam([x for _, x in held.values()])
 
 
-def holes(Y: Any) -> Any:  # noqa: ANN401
+def holes(Y: Any) -> Any:
     """Return the mask of an array that has NaN, or None."""
     return None if sparse.issparse(Y) or not np.isnan(Y).any() else ~np.isnan(Y)
 
@@ -183,7 +183,7 @@ def drafted_norm(held: dict[str, Any]) -> str:
     return "l2+" if held and all((x >= 0).all() for _, x in held.values()) else "l2"
 
 
-def observations(Y: Any, name: str, notes: list[str]) -> list[str]:  # noqa: ANN401
+def observations(Y: Any, name: str, notes: list[str]) -> list[str]:
     """Return the tables of data and loss."""
     lines = ["[data]", f"Y = {quoted(name)}"]
     if sparse.issparse(Y):
@@ -200,7 +200,7 @@ def observations(Y: Any, name: str, notes: list[str]) -> list[str]:  # noqa: ANN
     return lines
 
 
-def atom(Y: Any, held: dict[str, Any]) -> list[str]:  # noqa: ANN401
+def atom(Y: Any, held: dict[str, Any]) -> list[str]:
     """Return the table of the atom: nonnegative factors suggest their cone."""
     key = drafted_norm(held)
     why = "  # all factors are >= 0" if key == "l2+" else ""
@@ -211,7 +211,7 @@ def atom(Y: Any, held: dict[str, Any]) -> list[str]:  # noqa: ANN401
     return ["[atom]", 'kind = "rank_one"', *sides, 'form = "sum"  # weight decay; or "product"']
 
 
-def shape_of(x: Any) -> str:  # noqa: ANN401
+def shape_of(x: Any) -> str:
     """Return a shape for people."""
     return " x ".join(map(str, np.shape(x) if not sparse.issparse(x) else x.shape))
 

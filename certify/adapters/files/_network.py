@@ -89,7 +89,7 @@ def named_files(path: Path, document: Json, reader: Reader) -> list[Path]:
     return [path.parent / table.model, *arrays]
 
 
-def judge(model: Path, X: Any, y: Any, asked: tuple[Table, dict[str, Any]]) -> Judged:  # noqa: ANN401
+def judge(model: Path, X: Any, y: Any, asked: tuple[Table, dict[str, Any]]) -> Judged:
     """Read the weights by the file's kind."""
     table, given = asked
     said = {k: getattr(table, k) for k in ("activation", "slope", "layout")}

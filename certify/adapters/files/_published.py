@@ -30,7 +30,7 @@ several: Any = list  # of a type that is made at run time
 class Untitled(GenerateJsonSchema):
     """Keys say what they are: no title repeats them."""
 
-    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ANN401  pydantic's
+    def field_title_should_be_set(self, schema: Any) -> bool:
         """Return False."""
         del schema
         return False
@@ -77,13 +77,13 @@ def split_losses() -> tuple[Json, Any]:
     return data, reduce(or_, own.values())
 
 
-def entries(registry: Mapping[str, type[Any]], key: str = "kind") -> Any:  # noqa: ANN401  a union
+def entries(registry: Mapping[str, type[Any]], key: str = "kind") -> Any:
     """Return the union of the registered classes' tables."""
     fields = {k: {key: (Literal[k], ...)} | parameters(cls) for k, cls in registry.items()}
     return reduce(or_, [table(k, first_line(registry[k]), x) for k, x in fields.items()])
 
 
-def table(name: str, said: str, fields: Json) -> Any:  # noqa: ANN401  a model
+def table(name: str, said: str, fields: Json) -> Any:
     """Return a table of these keys and no others."""
     return create_model(name, __base__=Strict, __doc__=said, **fields)
 

@@ -78,7 +78,7 @@ class Reader:
         """Return the file of a source."""
         return self.folder / source.file
 
-    def read(self, source: Source, name: str) -> Any:  # noqa: ANN401  numpy or scipy.sparse
+    def read(self, source: Source, name: str) -> Any:
         """Return the array of a source.
 
         Raises InputError, naming the file, for anything that is not a plain array.
@@ -99,13 +99,13 @@ class Reader:
             raise InputError(f"cannot read {path}: {error.strerror or error}") from None
         return found.T if source.transpose else found
 
-    def samples(self, source: Source, name: str) -> Any:  # noqa: ANN401  an array of integers
+    def samples(self, source: Source, name: str) -> Any:
         """Return whole numbers, one a row, as integers."""
         a = self.read(source, name)
         whole = isinstance(a, np.ndarray) and a.dtype.kind == "f" and (a == np.floor(a)).all()
         return a.reshape(-1).astype(np.int64) if whole else a
 
-    def mask(self, source: Source, name: str) -> Any:  # noqa: ANN401  a boolean array
+    def mask(self, source: Source, name: str) -> Any:
         """Return a mask: booleans, or numbers that are all 0 or 1."""
         a = self.read(source, name)
         if sparse.issparse(a):
@@ -118,7 +118,7 @@ class Reader:
         return a == 1
 
 
-def numbers(x: object, name: str) -> Any:  # noqa: ANN401  a numpy array
+def numbers(x: object, name: str) -> Any:
     """Return numbers written in the TOML as an array; nothing is rounded but decimals."""
     try:
         a = np.asarray(x)

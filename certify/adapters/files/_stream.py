@@ -68,7 +68,7 @@ def read_header(stream: IO[bytes], name: str) -> tuple[dict[str, Any], int]:
     return found, 8 + width + length
 
 
-def literal(text: bytes) -> Any:  # noqa: ANN401  a Python literal
+def literal(text: bytes) -> Any:
     """Return the literal a header spells, or None."""
     try:
         return ast.literal_eval(text.decode("ascii").strip())

@@ -19,7 +19,7 @@ class Csv(Format):
     The first row is a header when none of its cells is a number.
     """
 
-    def read(self, path: Path, key: str | None) -> Any:  # noqa: ANN401  a numpy array
+    def read(self, path: Path, key: str | None) -> Any:
         """Return the table."""
         del key
         try:

@@ -16,7 +16,7 @@ CONTROL = bytes(set(range(32)) - set(b"\t\n\r"))  # scipy's reader overruns a li
 class Mtx(Format):
     """What scipy.io.mmread returns: scipy.sparse for coordinates, else a dense array."""
 
-    def read(self, path: Path, key: str | None) -> Any:  # noqa: ANN401  numpy or scipy.sparse
+    def read(self, path: Path, key: str | None) -> Any:
         """Return the matrix.
 
         scipy's reader crashes on control characters, on a last line without an end and on

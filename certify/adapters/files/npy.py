@@ -10,7 +10,7 @@ from ._stream import read_array
 class Npy(Format):
     """A single .npy array; its header is parsed here, so that no pickle can be loaded."""
 
-    def read(self, path: Path, key: str | None) -> Any:  # noqa: ANN401  a numpy array
+    def read(self, path: Path, key: str | None) -> Any:
         """Return the array."""
         del key
         with path.open("rb") as file:

@@ -23,7 +23,7 @@ class Npz(Format):
 
     keyed = True
 
-    def read(self, path: Path, key: str | None) -> Any:  # noqa: ANN401  numpy or scipy.sparse
+    def read(self, path: Path, key: str | None) -> Any:
         """Return the array, or the sparse matrix when the file is one and no name is given."""
         with path.open("rb") as file:
             refuse_pickle(file.read(1), str(path))
@@ -37,7 +37,7 @@ class Npz(Format):
             raise InputError(f"{path} is not a readable .npz file: {brief(error)}") from None
 
 
-def member(path: Path, archive: zipfile.ZipFile, name: str) -> Any:  # noqa: ANN401  an array
+def member(path: Path, archive: zipfile.ZipFile, name: str) -> Any:
     """Return one array; the sizes in the directory are checked before it is expanded."""
     held = f"{name}.npy" if f"{name}.npy" in archive.namelist() else name
     info = archive.getinfo(held)
@@ -51,7 +51,7 @@ def member(path: Path, archive: zipfile.ZipFile, name: str) -> Any:  # noqa: ANN
         return read_array(stream, info.file_size, f"{path}:{name}")
 
 
-def listed_entries(path: Path, archive: zipfile.ZipFile, names: set[str]) -> Any:  # noqa: ANN401
+def listed_entries(path: Path, archive: zipfile.ZipFile, names: set[str]) -> Any:
     """Return the sparse matrix, every index inside it."""
     layout = str(member(path, archive, "format").astype(str))
     if layout not in LAYOUTS:

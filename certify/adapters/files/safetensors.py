@@ -17,7 +17,7 @@ class Safetensors(Format):
 
     keyed = True
 
-    def read(self, path: Path, key: str | None) -> Any:  # noqa: ANN401  a numpy array
+    def read(self, path: Path, key: str | None) -> Any:
         """Return the array."""
         with path.open("rb") as file:
             refuse_pickle(file.read(1), str(path))
