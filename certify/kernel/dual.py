@@ -13,7 +13,7 @@ from .errors import demand, shown
 from .fields import Json, rational
 from .graphs import Graph
 from .losses.base import Grains
-from .losses.residuals import Squared
+from .losses.piecewise import Squared
 from .offsets import Offset
 from .patterns import spread
 from .scalars import power, root

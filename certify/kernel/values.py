@@ -11,7 +11,7 @@ from .arithmetic import Arithmetic, H
 from .arrays import Array, beside, columns, dyadic
 from .budget import FRACTION
 from .losses.base import Grains, Spans
-from .losses.residuals import Squared
+from .losses.piecewise import Squared
 from .norms import lengths
 from .patterns import seen_of
 from .scalars import Enclosure, root, summed

@@ -12,7 +12,7 @@ from certify.kernel.arrays import Array, Arrays
 from certify.kernel.dual import Dual, adjoint, dual_limit, dual_value, smooth_cost
 from certify.kernel.exact import Exact
 from certify.kernel.graphs import Graph
-from certify.kernel.losses.residuals import Squared
+from certify.kernel.losses.piecewise import Squared
 from certify.kernel.norms import Norm
 from certify.kernel.offsets import Offset
 from certify.kernel.patterns import Pattern

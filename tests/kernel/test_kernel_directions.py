@@ -14,8 +14,7 @@ from certify.kernel.arrays import Array, Arrays, filled
 from certify.kernel.errors import RejectedError
 from certify.kernel.exact import Exact
 from certify.kernel.exp_log import REACH, exp_at, log_at, softplus_at, xlogx
-from certify.kernel.losses.base import least_at_zero, squared_over
-from certify.kernel.losses.residuals import Absolute
+from certify.kernel.losses.piecewise import Absolute, least_at_zero, squared_over
 from certify.kernel.norms import Norm
 from certify.kernel.offsets import Offset
 from certify.kernel.patterns import Pattern

@@ -30,10 +30,9 @@ from certify.kernel.exp_log import (
     shifted,
     softplus_at,
 )
-from certify.kernel.losses import likelihoods
-from certify.kernel.losses import residuals as kernel_residuals
-from certify.kernel.losses.base import Grains, Spans, margins
-from certify.kernel.losses.margins import Hinge, SquaredHinge
+from certify.kernel.losses import likelihoods, piecewise
+from certify.kernel.losses.base import Grains, Spans
+from certify.kernel.losses.piecewise import Hinge, SquaredHinge, margins
 from certify.kernel.offsets import Offset
 from certify.kernel.rules.floor import floor
 from certify.kernel.scalars import ZERO, Enclosure, power
@@ -514,7 +513,7 @@ TINY = {  # a rule, labels, and an integer w one unit outside, then one at the e
     "softmax": (likelihoods.Softmax(), [1, 0], [-1, 1], [4, -4]),
     "softmax above": (likelihoods.Softmax(), [1, 0], [5, -5], [0, 0]),
     "hinge": (Hinge(), [1, -1], [4, -5], [4, -4]),
-    "absolute": (kernel_residuals.Absolute(), [1, -1], [4, -5], [4, -4]),
+    "absolute": (piecewise.Absolute(), [1, -1], [4, -5], [4, -4]),
 }
 
 

@@ -17,8 +17,7 @@ from certify.kernel.losses.likelihoods import (
     Softmax,
     _cross_entropy,
 )
-from certify.kernel.losses.margins import Hinge, SquaredHinge
-from certify.kernel.losses.residuals import Absolute, Huber, Quantile
+from certify.kernel.losses.piecewise import Absolute, Hinge, Huber, Quantile, SquaredHinge
 from certify.kernel.norms import Norm
 from certify.kernel.patterns import Pattern
 from certify.kernel.spaces import Pair

@@ -1,14 +1,12 @@
 """The table of losses, and how a statement names one; a family is a file."""
 
 from collections.abc import Callable
-from fractions import Fraction
 
 from ..errors import demand
 from ..fields import Json, number
 from .base import Loss
 from .likelihoods import KullbackLeibler, Logistic, Poisson, Softmax
-from .margins import Hinge, SquaredHinge
-from .residuals import Absolute, Huber, Quantile, Squared
+from .piecewise import Absolute, Hinge, Huber, Quantile, Squared, SquaredHinge
 
 LOSSES: dict[str, Callable[..., Loss]] = {
     "squared": Squared,
@@ -22,7 +20,6 @@ LOSSES: dict[str, Callable[..., Loss]] = {
     "kullback_leibler": KullbackLeibler,
     "poisson": Poisson,
 }
-LIMITS = {"delta": None, "tau": Fraction(1)}  # a parameter is positive and below this
 
 
 def stated_loss(stated: Json) -> Loss:
@@ -38,7 +35,7 @@ def stated_loss(stated: Json) -> Loss:
     demand(fits, "statement.loss", "fields", repr(told))
     if not name:
         return make()
-    where, limit = f"statement.loss.{name}", LIMITS[name]
-    value = number(said[name], where)
-    demand(value > 0 and (limit is None or value < limit), where, "range", said[name])
-    return make(value)
+    where = f"statement.loss.{name}"
+    loss = make(number(said[name], where))
+    demand(loss.defined, where, "range", said[name])
+    return loss

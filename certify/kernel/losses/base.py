@@ -1,12 +1,11 @@
 """What a loss is: its data, its value, the domain of its dual value and a lower bound of it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from operator import mul
 from typing import NamedTuple
 
-from ..exp_log import FINE, ONE, Ends
+from ..exp_log import Ends
 from ..scalars import Enclosure, power
 
 
@@ -35,6 +34,11 @@ class Loss(ABC):
     group = 1
     parameter = ""  # the name of the loss's number in the statement
     signed = False  # whether h can be negative
+
+    @property
+    def defined(self) -> bool:
+        """Whether the loss's number is one for which h is convex."""
+        return True
 
     @abstractmethod
     def labels(self, y: Sequence[float], n: int) -> bool:
@@ -67,48 +71,3 @@ def aligned(z: Spans, y: Grains, least: int = 0) -> tuple[Spans, Grains]:
     p, q = z.exp - e, y.exp - e
     spans = Spans([v << p for v in z.los], [v << p for v in z.his], e)
     return spans, Grains([v << q for v in y.ints], e)
-
-
-def residuals(z: Spans, y: Grains, least: int = 0) -> tuple[list[Ends], int]:
-    """Return the ends of z - y, and their exponent."""
-    z, y = aligned(z, y, least)
-    triples = zip(z.los, z.his, y.ints, strict=True)
-    return [(lo - v, hi - v) for lo, hi, v in triples], z.exp
-
-
-def margins(z: Spans, y: Grains) -> tuple[list[Ends], int]:
-    """Return the ends of 1 - y z for y = 1 or -1, and their exponent."""
-    z, y = aligned(z, y)
-    one = 1 << -z.exp
-    triples = zip(z.los, z.his, y.ints, strict=True)
-    return [(one - hi, one - lo) if v > 0 else (one + lo, one + hi) for lo, hi, v in triples], z.exp
-
-
-def least_at_zero(f: Callable[[int], int], r: Ends) -> Ends:
-    """Return the range of f on an interval; f falls below 0 and rises above it."""
-    return f(min(max(r[0], 0), r[1])), max(f(r[0]), f(r[1]))
-
-
-def weighted(
-    f: Callable[[int], int], ends: tuple[list[Ends], int], c: Grains, exp: int
-) -> Enclosure:
-    """Enclose sum c f(r) * 2**exp (and 2**c.exp)."""
-    ranges = (least_at_zero(f, r) for r in ends[0])
-    parts = ((k * lo, k * hi) for k, (lo, hi) in zip(c.ints, ranges, strict=True))
-    return enclosed(parts, exp + c.exp)
-
-
-def inner_dual(w: Sequence[int], y: Grains) -> Fraction:
-    """Return sum w y."""
-    return Fraction(sum(map(mul, w, y.ints))) * power(y.exp)
-
-
-def squared_over(w: Sequence[int], c: Sequence[int], k: int) -> Fraction:
-    """Return an upper bound of sum w**2 / (k c)."""
-    total = sum(-((-v * v << FINE) // (k * x)) for v, x in zip(w, c, strict=True))
-    return Fraction(total, ONE)
-
-
-def signs(y: Sequence[float]) -> bool:
-    """Whether all labels are -1 or 1."""
-    return all(v in (-1.0, 1.0) for v in y)

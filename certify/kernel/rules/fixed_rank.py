@@ -11,7 +11,7 @@ from ..arrays import Array, Arrays, filled, squares_exactly
 from ..dual import least_loss
 from ..errors import demand
 from ..fields import Json, part, shift_of
-from ..losses.residuals import Squared
+from ..losses.piecewise import Squared
 from ..offsets import Offset, offset_values
 from ..patterns import Pattern
 from ..scalars import Bound, root

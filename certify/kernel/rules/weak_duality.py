@@ -7,7 +7,7 @@ from ..arrays import Arrays
 from ..dual import Dual, adjoint, coarse, dual_limit, dual_point, dual_value, least_loss, ridge_cost
 from ..errors import demand, shown
 from ..fields import Json, part
-from ..losses.residuals import Squared
+from ..losses.piecewise import Squared
 from ..offsets import Offset
 from ..scalars import Bound
 from ..spaces import Network
