@@ -1,0 +1,284 @@
+"""The price list: every kind of work is asked for, and what each operation costs."""
+
+import re
+import sys
+from array import array
+from fractions import Fraction
+from types import SimpleNamespace
+
+import pytest
+
+from certify.base.rigor.flint import Flint
+from certify.kernel import verify as kernel
+from tests import golden
+
+# --- every kind of work is paid for: a stored certificate, and who asks for what --------------
+
+PAID = {
+    "mode": [
+        "Metered._lines: hold sums of lines",
+        "Metered._lines: spend sums of lines",
+        "Metered._sum: hold a sum of arrays",
+        "Metered._whole: hold a dense tensor",
+        "Metered.inner: spend an inner product",
+        "Metered.load: hold an array",
+        "Metered.multiply: hold a product of matrices",
+        "Metered.multiply: spend a product of matrices",
+        "Metered.outer_sum: hold a sum of outer products",
+        "Metered.outer_sum: spend a sum of outer products",
+        "Metered.product: hold a product at the observed entries",
+        "Metered.product: spend a product",
+        "Metered.squares: spend a sum of squares",
+        "Metered.squares_over: spend a sum of squares",
+        "Metered.top: hold a bound of eigenvalues",
+        "Metered.top: spend a bound of eigenvalues",
+        "fitted: hold factors side by side",
+        "leaves: spend the paths of a tree",
+        "objective: spend norms of the factors",
+        "plainly: spend a number of # digits",
+        "question: spend # rows and # columns",
+        "transpose: afford pairs of products",
+        "transpose: afford the leaves of a tree",
+        "transpose: hold a relaxation",
+    ],
+    "outputs_max_pool": [
+        "Metered.exact_lines: hold a dense matrix",
+        "Metered.fixed: hold a slice",
+        "Metered.layer: hold a layer",
+        "Metered.layer: spend a layer",
+        "Network.pulled: hold # rows of # samples",
+        "max_pool: afford the leaves of a tree",
+        "max_pool: spend a leaf's rows",
+        "network: afford the leaves of a tree",
+        "network: spend rows in fractions",
+        "network: spend the cells of a tree",
+        "network: spend the paths of a tree",
+    ],
+    "boxed": [
+        "Metered.hat: hold [[#, X], [X^T, #]]",
+        "boxed: hold free cubes",
+        "conic: afford the leaves of a tree",
+        "conic: spend the paths of a tree",
+        "leaf_bound: hold a leaf",
+        "nonnegative_part: hold products of nonnegative rows",
+        "restricted: hold merged coordinates",
+    ],
+    "deep_layers": [
+        "Metered.deep: hold layers",
+        "Metered.deep: spend layers",
+        "Metered.gram: hold a Gram matrix",
+        "Metered.gram: spend a Gram matrix",
+    ],
+    "tensor_splits": [
+        "Metered.kronecker: hold a Kronecker product",
+        "Metered.placed: hold multipliers",
+        "leaf_of_products: hold pairs of products",
+    ],
+    "elastic_conic": [
+        "entries_part: hold multipliers of entries",
+        "entries_part: spend multipliers of entries",
+    ],
+    "huber": [
+        "Metered.lines: spend norms of lines",
+        "Metered.spans: hold intervals",
+    ],
+    "linear": [
+        "Metered.adjoint: hold sums of covariates",
+        "Metered.adjoint: spend sums of covariates",
+    ],
+    "refuted_offset": [
+        "Metered.laplacian: hold a Laplacian",
+        "Metered.laplacian: spend a Laplacian",
+    ],
+    "elastic": [
+        "each_line: spend dual norms of lines",
+    ],
+    "network_leaf": [
+        "network_leaf: hold nonnegative facts",
+    ],
+    "sparse": [
+        "Metered.absolutes: spend a sum of absolute values",
+    ],
+    "spectral_scaled": [
+        "Metered.scaled: hold a scaled field",
+    ],
+    "symmetric": [
+        "Metered.symmetric: hold (X + X^T) / #",
+    ],
+}
+
+
+@pytest.fixture
+def paid(monkeypatch):
+    """Every kind of work that is asked for from now on: who asks, how, and what for."""
+    kinds = set()
+
+    def listening(method):
+        asked = getattr(kernel.Budget, method)
+
+        def listen(self, units, what, *bits):
+            by = sys._getframe(1).f_code.co_qualname
+            kinds.add(f"{by}: {method} " + re.sub(r"\d+", "#", what))
+            return asked(self, units, what, *bits)
+
+        return listen
+
+    for method in ("spend", "hold", "afford"):
+        monkeypatch.setattr(kernel.Budget, method, listening(method))
+    return kinds
+
+
+@pytest.mark.parametrize("name", PAID)
+def test_a_certificate_pays_for_every_kind_of_its_work(name, paid):
+    file = kernel.read(golden.HERE / f"{name}.cert")
+    kernel.check(file, file.given, Flint())
+    assert paid >= set(PAID[name])
+
+
+COLUMN, ONES = kernel.filled((2, 1), 1.0), kernel.filled((2, 2), 1.0)
+LAYER = kernel.Network(
+    kernel.Pattern(2, 2), ONES, range(2), Fraction(0), kernel.plain("l2", 2), kernel.plain("l2", 2)
+)
+ROWS = SimpleNamespace(modes=(0, 1), sizes=(2, 2), name="rows", first=0, count=2, cost=sum)
+
+
+def exact():
+    return kernel.Metered(kernel.Exact(), kernel.Budget())
+
+
+def diagonal():
+    ar, given = exact(), kernel.Arrays({"D0": kernel.filled((2,), 1.0)}, "proof")
+    leaf = {"leaf": 0, "shift": "1"}
+    return kernel.leaf_of_products(ar, [ROWS], (ar.load(ONES), leaf, (), []), given)
+
+
+def entry(pair):
+    asked = SimpleNamespace(factors=(COLUMN, COLUMN), pair=pair)
+    return kernel.entry_at(asked, (0, 1), kernel.Budget())
+
+
+ALONE = {  # what no stored certificate asks for
+    "copied: hold copies": lambda: kernel.copied(exact(), exact().load(ONES), ROWS, 1),
+    "leaf_of_products: hold a diagonal": diagonal,
+    "leaf_of_products: spend the cost of a diagonal": diagonal,
+    "entry_at: spend an entry": lambda: entry(None),
+    "added: spend sums of corrections": lambda: kernel.added([Fraction(1, 3)], kernel.Budget()),
+}
+
+
+@pytest.mark.parametrize("kind", ALONE)
+def test_a_step_pays_for_its_work(kind, paid):
+    ALONE[kind]()
+    assert kind in paid
+
+
+def test_an_entry_of_a_layer_costs_its_rows_and_features():
+    costs = []
+    for pair in (None, LAYER):
+        asked = SimpleNamespace(factors=(COLUMN, COLUMN), pair=pair)
+        budget = kernel.Budget()
+        kernel.entry_at(asked, (0, 1), budget)
+        costs.append(budget.spent)
+    assert costs == [kernel.FRACTION * 2 * 2, kernel.FRACTION * (2 * 2 + 2 * 2) + 2]
+
+
+def test_sums_of_corrections_cost_the_squares_of_the_bits_so_far():
+    budget = kernel.Budget()
+    kernel.added([Fraction(1, 2**99), Fraction(3, 2**200), Fraction(5)], budget)
+    assert budget.spent == (101**2 >> 9) + (203**2 >> 9) + (204**2 >> 9)
+
+
+def test_a_text_costs_the_square_of_its_digits():
+    for digits in (32, 1000):
+        budget = kernel.Budget()
+        kernel.plainly({"shift": "1" * digits}, "proof", budget)
+        assert budget.spent == digits**2 >> 5
+
+
+# --- the price list: in units, of shapes that no two products of sizes confuse ----------------
+
+M, N, K, BITS = 5, 7, 3, 600  # a number of 600 bits counts three times, their product 11 times
+AT = kernel.Pattern(M, N)
+CUBE = kernel.Pattern(M, N * K, dims=(M, N, K))
+
+
+class Nothing(kernel.Exact):
+    """An arithmetic that makes nothing."""
+
+    tier = "exact"
+
+    def measure(self, x):
+        return kernel.Extent(x, BITS, -BITS)
+
+
+for name in kernel.Arithmetic.__abstractmethods__ - {"measure"}:
+    setattr(Nothing, name, lambda *_: None)
+
+FIELD, SHORT = (M * N,), kernel.filled((M, K), 1.0)
+LONG = kernel.Array((N, K), array("d", [2.0**-447] + [1.0] * (N * K - 1)))  # of 501 bits
+DEEP = kernel.Deep(AT, kernel.filled((M, K), 1.0), (K, 11, N), Fraction(1, 4))
+WIDE = kernel.Network(
+    AT,
+    kernel.filled((13, 2), 1.0),
+    [0] * 13,
+    Fraction(0),
+    kernel.plain("l2", 2),
+    kernel.plain("l2", N),
+)
+SOME = kernel.Pattern(M, N, array("q", [0, 0, 1]), array("q", [0, 2, 2]))
+EDGES = kernel.Graph(M, (0, 1, 1, 2), None, (0,) * M, Fraction(1))
+LINE = kernel.Line(0, "root", positive=False, signs=(1,))
+PRICES = {
+    "load": (lambda ar: ar.load(SHORT), 120),
+    "product": (lambda ar: ar.product(SHORT, LONG, AT), 769),
+    "spans": (lambda ar: ar.spans(FIELD), 1680),
+    "add": (lambda ar: ar.add(FIELD, FIELD), 2520),
+    "squares": (lambda ar: ar.squares(FIELD, None), 770),
+    "squares_over": (lambda ar: ar.squares_over(FIELD, None), 1540),
+    "inner": (lambda ar: ar.inner(FIELD, FIELD), 385),
+    "absolutes": (lambda ar: ar.absolutes(FIELD), 35),
+    "laplacian": (lambda ar: ar.laplacian(LONG, EDGES, Fraction(1), Fraction(1)), 2714),
+    "adjoint": (lambda ar: ar.adjoint(FIELD, "row", None, AT), 260),
+    "adjoint of columns": (lambda ar: ar.adjoint(FIELD, "column", None, AT), 308),
+    "adjoint of covariates": (lambda ar: ar.adjoint(FIELD, "linear", LONG, AT), 1890),
+    "sums": (lambda ar: ar.sums(FIELD, "intercept", AT), 164),
+    "lines": (lambda ar: ar.lines(FIELD, LINE, AT), 1030),
+    "lines across": (lambda ar: ar.lines(FIELD, LINE._replace(axis=1), AT), 1078),
+    "exact_lines": (lambda ar: ar.exact_lines(FIELD, 0, AT), 840),
+    "scaled": (lambda ar: ar.scaled(FIELD, SHORT, LONG, AT), 1880),
+    "hat": (lambda ar: ar.hat(FIELD, AT), 3456),
+    "symmetric": (lambda ar: ar.symmetric(FIELD, AT), 1680),
+    "multiply": (lambda ar: ar.multiply((M, K), (N, K)), 2555),
+    "outer_sum": (lambda ar: ar.outer_sum([SHORT, LONG, SHORT], CUBE), 5481),
+    "layer": (lambda ar: ar.layer(WIDE, kernel.filled((2, K), 1.0), LONG), 1276),
+    "deep": (lambda ar: ar.deep(DEEP, [SHORT, LONG]), 8445),
+    "unfold": (lambda ar: ar.unfold(FIELD, CUBE, (1, 0, 2), N), 5040),
+    "permuted": (lambda ar: ar.permuted(FIELD, CUBE), 12600),
+    "fixed": (lambda ar: ar.fixed(FIELD, CUBE, (1, 0), -1), 360),
+    "fixed, listed": (lambda ar: ar.fixed(FIELD, SOME, (1, 0), -1), 840),
+    "placed": (lambda ar: ar.placed(LONG, kernel.Pairs([0], [1]), 13), 3040),
+    "kronecker": (lambda ar: ar.kronecker(FIELD, FIELD, kernel.Place(0, (2, 2), 0, 13)), 13520),
+    "gram": (lambda ar: ar.gram(FIELD, 0, AT), 2925),
+    "gram of columns": (lambda ar: ar.gram(FIELD, 1, AT), 4655),
+    "gram, listed": (lambda ar: ar.gram((3,), 0, SOME), 1535),
+    "gram of columns, listed": (lambda ar: ar.gram((3,), 1, SOME), 2495),
+    "top": (lambda ar: ar.top((13, 13), Fraction(8), None), 6762),
+    "top of many": (lambda ar: ar.top((130, 130), Fraction(1, 2**700), None), 678145),
+    "top with a factor": (lambda ar: ar.top((13, 13), Fraction(8), LONG), 24336),
+}
+
+
+def spent(name):
+    budget = kernel.Budget()
+    PRICES[name][0](kernel.Metered(Nothing(), budget))
+    return budget.spent
+
+
+@pytest.mark.parametrize("name", PRICES)
+def test_each_operation_has_its_price(name):
+    assert spent(name) == PRICES[name][1]
+
+
+def test_every_operation_has_a_price():
+    known = {re.split(r",| of | with | across", name)[0] for name in PRICES}
+    assert known | {"measure", "subtract"} == kernel.Arithmetic.__abstractmethods__
