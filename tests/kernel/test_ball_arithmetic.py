@@ -327,6 +327,10 @@ ROUNDING |= {
     "halves lost, listed": lambda ar: ar.product(
         MANY, numbers([1.0] * 4096, 1, 4096), Pattern(1, 1, array("q", [0]), array("q", [0]))
     ),
+    "masked outer_sum": lambda ar: ar.outer_sum(
+        (numbers([*LONG, *LONG], 4, 3), numbers(LONG, 2, 3), numbers(LONG[:3], 1, 3)),
+        Pattern(4, 2, array("q", [0, 2, 3, 3]), array("q", [1, 0, 0, 1]), dims=(4, 2, 1)),
+    ),
     "halves lost in three modes": lambda ar: ar.outer_sum(
         (MANY, *[numbers([1.0] * 4096, 1, 4096)] * 2), Pattern(1, 1, dims=(1, 1, 1))
     ),

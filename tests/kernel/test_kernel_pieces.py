@@ -1,6 +1,7 @@
 """Small pieces of the kernel, each against its definition."""
 
 import itertools
+import sys
 from array import array
 from fractions import Fraction
 from types import SimpleNamespace
@@ -96,10 +97,10 @@ def test_exp_holds_for_any_enclosure_of_the_logarithm_of_two(x, monkeypatch):
 
 
 def test_a_vertex_of_the_total_variation_ball_costs_what_it_holds():
-    # a star of three edges: degrees 3, 1, 1, 1, so k^2 = 12
-    n = Norm("variation", 4, scalar=HALF, data=(0, 1, 0, 2, 0, 3))
+    # a star of four edges: degrees 4, 1, 1, 1, 1, so k^2 = 20
+    n = Norm("variation", 5, scalar=HALF, data=(0, 1, 0, 2, 0, 3, 0, 4))
     d, s = Fraction(1), Fraction(100)
-    wanted = (d + s * 12) / (1 + HALF * root(Fraction(12)).lo) ** 2
+    wanted = (d + s * 20) / (1 + HALF * root(Fraction(20)).lo) ** 2
     assert kernel.entries_cost(n, d, s) == wanted
 
 
@@ -148,4 +149,19 @@ def test_nested_sums_of_squares_over_weights_are_to_a_unit():
     found = ar.squares_over(x, w)
     true = Fraction(9, 3) + Fraction(25, 7)
     assert found.lo <= true <= found.hi
-    assert found.hi - found.lo <= 2 * Fraction(1, 2**192)
+    assert found.hi - found.lo <= 2 * Fraction(1, 2**192) / 7
+
+
+def test_arrays_of_slices_are_those_whose_name_starts_with_a_number():
+    one = kernel.filled((1,), 1.0)
+    names = ("s0.W", "s12.L0", "scale.left", "s", "s.W", "t1.W", "s1")
+    found = kernel.apart(kernel.Arrays(dict.fromkeys(names, one), "proof"))
+    assert {t: [*held.arrays] for t, held in found.items()} == {0: ["W"], 12: ["L0"]}
+
+
+def test_a_float_above_a_rational_is_finite():
+    largest = Fraction(sys.float_info.max)
+    for x in (Fraction(1, 3), Fraction(0), largest / 2 - 1):
+        assert x < Fraction(kernel.float_above(x, "proof")) <= largest
+    with pytest.raises(RejectedError, match="overflow"):
+        kernel.float_above(largest / 2, "proof")

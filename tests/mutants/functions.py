@@ -161,11 +161,12 @@ def put_in_force(function: Function, node: ast.stmt, known: dict[str, Function])
     if hasattr(found, "cache_clear"):
         found.cache_clear()
     for other in known.values():
-        if other.live is None and _calls(other.node, function.qualname):
+        if other.live is None and calls(other.node, function.qualname):
             _assign_again(other, other.node, known)
 
 
-def _calls(node: ast.stmt, name: str) -> bool:
+def calls(node: ast.stmt, name: str) -> bool:
+    """Tell whether a statement calls a function by this name."""
     called = (n.func for n in ast.walk(node) if isinstance(n, ast.Call))
     return any(isinstance(f, ast.Name) and f.id == name for f in called)
 
