@@ -9,8 +9,21 @@ from types import SimpleNamespace
 import pytest
 
 from certify import RejectedError
-from certify.kernel import verify as kernel
-from certify.kernel.verify import Enclosure, Norm, Pattern, root
+from certify.kernel import exp_log
+from certify.kernel.arrays import Array, Arrays, filled
+from certify.kernel.exact import Exact, Grid
+from certify.kernel.exp_log import FINE, GUARD, LN2, ONE, exp_at
+from certify.kernel.losses import LOSSES
+from certify.kernel.losses.likelihoods import enclosed_apart
+from certify.kernel.norms import Norm, misfit
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.conic_leaf import entries_cost
+from certify.kernel.rules.network_leaf import float_above, leveled
+from certify.kernel.rules.polar import named_rule
+from certify.kernel.rules.witness import apart, meets
+from certify.kernel.scalars import Enclosure, root
+from certify.kernel.statement import stated_pair
+from certify.kernel.values import raised_to, theta
 
 HALF = Fraction(1, 2)
 
@@ -29,7 +42,7 @@ SIZE = tuple(1 + end / 2 for end in root(Fraction(2), 512))
 @pytest.mark.parametrize("count", [2, 3])
 def test_theta_of_irrational_norms_is_enclosed(form, count):
     asked = SimpleNamespace(pair=SimpleNamespace(norms=(ELASTIC,) * count), form=form)
-    found = kernel.theta(asked, [[1.0, 1.0]] * count)
+    found = theta(asked, [[1.0, 1.0]] * count)
     assert found.lo <= SIZE[0] ** count <= SIZE[1] ** count <= found.hi
     assert found.hi <= found.lo * (1 + Fraction(1, 2**100))
 
@@ -37,13 +50,13 @@ def test_theta_of_irrational_norms_is_enclosed(form, count):
 def test_a_power_of_a_norm_is_that_of_its_enclosures():
     size, square = Enclosure(Fraction(2), Fraction(3)), Enclosure(Fraction(4), Fraction(9))
     for k in range(1, 6):
-        assert kernel.raised_to(k, size, square) == Enclosure(Fraction(2) ** k, Fraction(3) ** k)
+        assert raised_to(k, size, square) == Enclosure(Fraction(2) ** k, Fraction(3) ** k)
 
 
 @pytest.mark.parametrize("cone", "*+-0")
 def test_a_factor_of_no_columns_is_in_every_cone(cone):
     for cones in (cone, cone * 3):
-        assert kernel.misfit(Norm("l2", 3, cones), kernel.filled((3, 0), 0.0)) is None
+        assert misfit(Norm("l2", 3, cones), filled((3, 0), 0.0)) is None
 
 
 LABELS = {
@@ -57,7 +70,7 @@ LABELS = {
 
 @pytest.mark.parametrize("name", LABELS)
 def test_labels_are_all_of_the_domain(name):
-    loss = kernel.LOSSES[name]()
+    loss = LOSSES[name]()
     good = LABELS[name]
     assert loss.labels(good, 2)
     for bad in (0.5, -2.0) if name not in ("poisson", "kullback_leibler") else (-1.0, -0.5):
@@ -66,7 +79,7 @@ def test_labels_are_all_of_the_domain(name):
 
 
 def test_classes_are_rows_of_one_one():
-    labels = kernel.LOSSES["softmax"]().labels
+    labels = LOSSES["softmax"]().labels
     assert labels([0.0, 1.0, 1.0, 0.0], 2)
     for bad in ([0.0, 1.0, 1.0, 1.0], [0.0, 1.0, 0.0, 0.0], [0.0, 1.0, 0.5, 0.5]):
         assert not labels(bad, 2)
@@ -75,23 +88,23 @@ def test_classes_are_rows_of_one_one():
 @pytest.mark.parametrize("name", ["squared", "huber", "quantile", "absolute"])
 def test_any_number_is_a_value_to_fit(name):
     held = {"huber": (Fraction(1),), "quantile": (HALF,)}.get(name, ())
-    assert kernel.LOSSES[name](*held).labels([-2.5, 0.0, 7.0], 3)
+    assert LOSSES[name](*held).labels([-2.5, 0.0, 7.0], 3)
 
 
 def test_the_logarithm_of_two_is_enclosed():
-    lo, hi = kernel.LN2
+    lo, hi = LN2
     terms = [Fraction(1, k * 2**k) for k in range(1, 260)]  # ln 2 = sum of 1 / (k 2^k)
-    assert Fraction(lo, kernel.ONE << kernel.GUARD) <= sum(terms) + Fraction(2, 2**260)
-    assert sum(terms) <= Fraction(hi, kernel.ONE << kernel.GUARD)
+    assert Fraction(lo, ONE << GUARD) <= sum(terms) + Fraction(2, 2**260)
+    assert sum(terms) <= Fraction(hi, ONE << GUARD)
     assert hi - lo < 1000
 
 
 @pytest.mark.parametrize("x", [1, 100, 10_000, -1, -100, -10_000])
 def test_exp_holds_for_any_enclosure_of_the_logarithm_of_two(x, monkeypatch):
-    lo, hi, k = kernel.exp_at(x << kernel.FINE)
+    lo, hi, k = exp_at(x << FINE)
     wide = 1 << 24  # units of 2**-DEEP
-    monkeypatch.setattr(kernel, "LN2", (kernel.LN2[0] - wide, kernel.LN2[1] + wide))
-    low, high, other = kernel.exp_at(x << kernel.FINE)
+    monkeypatch.setattr(exp_log, "LN2", (LN2[0] - wide, LN2[1] + wide))
+    low, high, other = exp_at(x << FINE)
     assert other == k
     assert low <= lo <= hi <= high
 
@@ -101,51 +114,51 @@ def test_a_vertex_of_the_total_variation_ball_costs_what_it_holds():
     n = Norm("variation", 5, scalar=HALF, data=(0, 1, 0, 2, 0, 3, 0, 4))
     d, s = Fraction(1), Fraction(100)
     wanted = (d + s * 20) / (1 + HALF * root(Fraction(20)).lo) ** 2
-    assert kernel.entries_cost(n, d, s) == wanted
+    assert entries_cost(n, d, s) == wanted
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_leaves_and_parts_of_a_proof_are_told(size):
     nodes = [{"leaf": 0} for _ in range(size)]
-    told = kernel.named_rule({"rule": "transpose", "nodes": nodes})
+    told = named_rule({"rule": "transpose", "nodes": nodes})
     assert told == ("transpose" if size == 1 else f"transpose in {size} parts")
 
 
 def test_a_level_that_is_not_given_is_zero():
-    assert kernel.leveled({}, "tau", "proof") == 0
-    assert kernel.leveled({"tau": (1.5).hex()}, "tau", "proof") == Fraction(3, 2)
+    assert leveled({}, "tau", "proof") == 0
+    assert leveled({"tau": (1.5).hex()}, "tau", "proof") == Fraction(3, 2)
 
 
 def test_two_cones_meet_where_every_product_has_the_sign():
     members = {"*": (-1, 0, 1), "+": (0, 1), "-": (-1, 0), "0": (0,)}
     for x, a, b in itertools.product((-2.0, 2.0), members, members):
         true = all(x * u * v >= 0 for u in members[a] for v in members[b])
-        assert kernel.meets(x, a, b) == true
+        assert meets(x, a, b) == true
 
 
 SYMMETRIC = {"kind": "symmetric", "left": "l2", "right": "l2", "form": "product"}
 
 
 def test_a_symmetric_atom_has_one_norm_and_one_size():
-    arrays = kernel.Arrays({}, "statement")
-    assert kernel.stated_pair(SYMMETRIC, arrays, Pattern(3, 3)).symmetric
+    arrays = Arrays({}, "statement")
+    assert stated_pair(SYMMETRIC, arrays, Pattern(3, 3)).symmetric
     for atom, at in ((SYMMETRIC, Pattern(3, 4)), (SYMMETRIC | {"right": "l1"}, Pattern(3, 3))):
         with pytest.raises(RejectedError) as refused:
-            kernel.stated_pair(atom, arrays, at)
+            stated_pair(atom, arrays, at)
         assert (refused.value.where, refused.value.code) == ("statement.atom", "symmetric")
 
 
 def test_a_sum_of_parts_of_other_exponents_is_enclosed():
     parts = [(-3, 5, 0), (1, 1, -300), (2**70, 2**70 + 1, 40)]
-    found = kernel.total(parts)
+    found = enclosed_apart(parts)
     lo, hi = (sum(Fraction(p[k]) * Fraction(2) ** p[2] for p in parts) for k in (0, 1))
     assert found.lo <= lo <= hi <= found.hi
     assert found.hi - found.lo <= (hi - lo) * (1 + Fraction(1, 2**100)) + Fraction(1, 2**50)
 
 
 def test_nested_sums_of_squares_over_weights_are_to_a_unit():
-    ar = kernel.Exact()
-    x, w = kernel.Grid([3, 5], 0, (2,)), kernel.Array((2,), array("d", [3.0, 7.0]))
+    ar = Exact()
+    x, w = Grid([3, 5], 0, (2,)), Array((2,), array("d", [3.0, 7.0]))
     found = ar.squares_over(x, w)
     true = Fraction(9, 3) + Fraction(25, 7)
     assert found.lo <= true <= found.hi
@@ -153,15 +166,15 @@ def test_nested_sums_of_squares_over_weights_are_to_a_unit():
 
 
 def test_arrays_of_slices_are_those_whose_name_starts_with_a_number():
-    one = kernel.filled((1,), 1.0)
+    one = filled((1,), 1.0)
     names = ("s0.W", "s12.L0", "scale.left", "s", "s.W", "t1.W", "s1")
-    found = kernel.apart(kernel.Arrays(dict.fromkeys(names, one), "proof"))
+    found = apart(Arrays(dict.fromkeys(names, one), "proof"))
     assert {t: [*held.arrays] for t, held in found.items()} == {0: ["W"], 12: ["L0"]}
 
 
 def test_a_float_above_a_rational_is_finite():
     largest = Fraction(sys.float_info.max)
     for x in (Fraction(1, 3), Fraction(0), largest / 2 - 1):
-        assert x < Fraction(kernel.float_above(x, "proof")) <= largest
+        assert x < Fraction(float_above(x, "proof")) <= largest
     with pytest.raises(RejectedError, match="overflow"):
-        kernel.float_above(largest / 2, "proof")
+        float_above(largest / 2, "proof")

@@ -9,7 +9,21 @@ from types import SimpleNamespace
 import pytest
 
 from certify.base.rigor.flint import Flint
-from certify.kernel import verify as kernel
+from certify.kernel.arithmetic import Arithmetic, Extent, Line, Pairs, Place
+from certify.kernel.arrays import Array, Arrays, filled
+from certify.kernel.budget import FRACTION, Budget
+from certify.kernel.claim import check
+from certify.kernel.dual import added
+from certify.kernel.exact import Exact
+from certify.kernel.fields import plainly
+from certify.kernel.file import read
+from certify.kernel.graphs import Graph
+from certify.kernel.metered import Metered
+from certify.kernel.norms import plain
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.floor import entry_at
+from certify.kernel.rules.transpose import copied, leaf_of_products
+from certify.kernel.spaces import Deep, Network
 from tests import golden
 
 # --- every kind of work is paid for: a stored certificate, and who asks for what --------------
@@ -46,7 +60,7 @@ PAID = {
         "Metered.fixed: hold a slice",
         "Metered.layer: hold a layer",
         "Metered.layer: spend a layer",
-        "Network.pulled: hold # rows of # samples",
+        "pull_back: hold # rows of # samples",
         "max_pool: afford the leaves of a tree",
         "max_pool: spend a leaf's rows",
         "network: afford the leaves of a tree",
@@ -114,7 +128,7 @@ def paid(monkeypatch):
     kinds = set()
 
     def listening(method):
-        asked = getattr(kernel.Budget, method)
+        asked = getattr(Budget, method)
 
         def listen(self, units, what, *bits):
             by = sys._getframe(1).f_code.co_qualname
@@ -124,45 +138,43 @@ def paid(monkeypatch):
         return listen
 
     for method in ("spend", "hold", "afford"):
-        monkeypatch.setattr(kernel.Budget, method, listening(method))
+        monkeypatch.setattr(Budget, method, listening(method))
     return kinds
 
 
 @pytest.mark.parametrize("name", PAID)
 def test_a_certificate_pays_for_every_kind_of_its_work(name, paid):
-    file = kernel.read(golden.HERE / f"{name}.cert")
-    kernel.check(file, file.given, Flint())
+    file = read(golden.HERE / f"{name}.cert")
+    check(file, file.given, Flint())
     assert paid >= set(PAID[name])
 
 
-COLUMN, ONES = kernel.filled((2, 1), 1.0), kernel.filled((2, 2), 1.0)
-LAYER = kernel.Network(
-    kernel.Pattern(2, 2), ONES, range(2), Fraction(0), kernel.plain("l2", 2), kernel.plain("l2", 2)
-)
+COLUMN, ONES = filled((2, 1), 1.0), filled((2, 2), 1.0)
+LAYER = Network(Pattern(2, 2), ONES, range(2), Fraction(0), plain("l2", 2), plain("l2", 2))
 ROWS = SimpleNamespace(modes=(0, 1), sizes=(2, 2), name="rows", first=0, count=2, cost=sum)
 
 
 def exact():
-    return kernel.Metered(kernel.Exact(), kernel.Budget())
+    return Metered(Exact(), Budget())
 
 
 def diagonal():
-    ar, given = exact(), kernel.Arrays({"D0": kernel.filled((2,), 1.0)}, "proof")
+    ar, given = exact(), Arrays({"D0": filled((2,), 1.0)}, "proof")
     leaf = {"leaf": 0, "shift": "1"}
-    return kernel.leaf_of_products(ar, [ROWS], (ar.load(ONES), leaf, (), []), given)
+    return leaf_of_products(ar, [ROWS], (ar.load(ONES), leaf, (), []), given)
 
 
 def entry(pair):
     asked = SimpleNamespace(factors=(COLUMN, COLUMN), pair=pair)
-    return kernel.entry_at(asked, (0, 1), kernel.Budget())
+    return entry_at(asked, (0, 1), Budget())
 
 
 ALONE = {  # what no stored certificate asks for
-    "copied: hold copies": lambda: kernel.copied(exact(), exact().load(ONES), ROWS, 1),
+    "copied: hold copies": lambda: copied(exact(), exact().load(ONES), ROWS, 1),
     "leaf_of_products: hold a diagonal": diagonal,
     "leaf_of_products: spend the cost of a diagonal": diagonal,
     "entry_at: spend an entry": lambda: entry(None),
-    "added: spend sums of corrections": lambda: kernel.added([Fraction(1, 3)], kernel.Budget()),
+    "added: spend sums of corrections": lambda: added([Fraction(1, 3)], Budget()),
 }
 
 
@@ -176,58 +188,58 @@ def test_an_entry_of_a_layer_costs_its_rows_and_features():
     costs = []
     for pair in (None, LAYER):
         asked = SimpleNamespace(factors=(COLUMN, COLUMN), pair=pair)
-        budget = kernel.Budget()
-        kernel.entry_at(asked, (0, 1), budget)
+        budget = Budget()
+        entry_at(asked, (0, 1), budget)
         costs.append(budget.spent)
-    assert costs == [kernel.FRACTION * 2 * 2, kernel.FRACTION * (2 * 2 + 2 * 2) + 2]
+    assert costs == [FRACTION * 2 * 2, FRACTION * (2 * 2 + 2 * 2) + 2]
 
 
 def test_sums_of_corrections_cost_the_squares_of_the_bits_so_far():
-    budget = kernel.Budget()
-    kernel.added([Fraction(1, 2**99), Fraction(3, 2**200), Fraction(5)], budget)
+    budget = Budget()
+    added([Fraction(1, 2**99), Fraction(3, 2**200), Fraction(5)], budget)
     assert budget.spent == (101**2 >> 9) + (203**2 >> 9) + (204**2 >> 9)
 
 
 def test_a_text_costs_the_square_of_its_digits():
     for digits in (32, 1000):
-        budget = kernel.Budget()
-        kernel.plainly({"shift": "1" * digits}, "proof", budget)
+        budget = Budget()
+        plainly({"shift": "1" * digits}, "proof", budget)
         assert budget.spent == digits**2 >> 5
 
 
 # --- the price list: in units, of shapes that no two products of sizes confuse ----------------
 
 M, N, K, BITS = 5, 7, 3, 600  # a number of 600 bits counts three times, their product 11 times
-AT = kernel.Pattern(M, N)
-CUBE = kernel.Pattern(M, N * K, dims=(M, N, K))
+AT = Pattern(M, N)
+CUBE = Pattern(M, N * K, dims=(M, N, K))
 
 
-class Nothing(kernel.Exact):
+class Nothing(Exact):
     """An arithmetic that makes nothing."""
 
     tier = "exact"
 
     def measure(self, x):
-        return kernel.Extent(x, BITS, -BITS)
+        return Extent(x, BITS, -BITS)
 
 
-for name in kernel.Arithmetic.__abstractmethods__ - {"measure"}:
+for name in Arithmetic.__abstractmethods__ - {"measure"}:
     setattr(Nothing, name, lambda *_: None)
 
-FIELD, SHORT = (M * N,), kernel.filled((M, K), 1.0)
-LONG = kernel.Array((N, K), array("d", [2.0**-447] + [1.0] * (N * K - 1)))  # of 501 bits
-DEEP = kernel.Deep(AT, kernel.filled((M, K), 1.0), (K, 11, N), Fraction(1, 4))
-WIDE = kernel.Network(
+FIELD, SHORT = (M * N,), filled((M, K), 1.0)
+LONG = Array((N, K), array("d", [2.0**-447] + [1.0] * (N * K - 1)))  # of 501 bits
+DEEP = Deep(AT, filled((M, K), 1.0), (K, 11, N), Fraction(1, 4))
+WIDE = Network(
     AT,
-    kernel.filled((13, 2), 1.0),
+    filled((13, 2), 1.0),
     [0] * 13,
     Fraction(0),
-    kernel.plain("l2", 2),
-    kernel.plain("l2", N),
+    plain("l2", 2),
+    plain("l2", N),
 )
-SOME = kernel.Pattern(M, N, array("q", [0, 0, 1]), array("q", [0, 2, 2]))
-EDGES = kernel.Graph(M, (0, 1, 1, 2), None, (0,) * M, Fraction(1))
-LINE = kernel.Line(0, "root", positive=False, signs=(1,))
+SOME = Pattern(M, N, array("q", [0, 0, 1]), array("q", [0, 2, 2]))
+EDGES = Graph(M, (0, 1, 1, 2), None, (0,) * M, Fraction(1))
+LINE = Line(0, "root", positive=False, signs=(1,))
 PRICES = {
     "load": (lambda ar: ar.load(SHORT), 120),
     "product": (lambda ar: ar.product(SHORT, LONG, AT), 769),
@@ -250,14 +262,14 @@ PRICES = {
     "symmetric": (lambda ar: ar.symmetric(FIELD, AT), 1680),
     "multiply": (lambda ar: ar.multiply((M, K), (N, K)), 2555),
     "outer_sum": (lambda ar: ar.outer_sum([SHORT, LONG, SHORT], CUBE), 5481),
-    "layer": (lambda ar: ar.layer(WIDE, kernel.filled((2, K), 1.0), LONG), 1276),
+    "layer": (lambda ar: ar.layer(WIDE, filled((2, K), 1.0), LONG), 1276),
     "deep": (lambda ar: ar.deep(DEEP, [SHORT, LONG]), 8445),
     "unfold": (lambda ar: ar.unfold(FIELD, CUBE, (1, 0, 2), N), 5040),
     "permuted": (lambda ar: ar.permuted(FIELD, CUBE), 12600),
     "fixed": (lambda ar: ar.fixed(FIELD, CUBE, (1, 0), -1), 360),
     "fixed, listed": (lambda ar: ar.fixed(FIELD, SOME, (1, 0), -1), 840),
-    "placed": (lambda ar: ar.placed(LONG, kernel.Pairs([0], [1]), 13), 3040),
-    "kronecker": (lambda ar: ar.kronecker(FIELD, FIELD, kernel.Place(0, (2, 2), 0, 13)), 13520),
+    "placed": (lambda ar: ar.placed(LONG, Pairs([0], [1]), 13), 3040),
+    "kronecker": (lambda ar: ar.kronecker(FIELD, FIELD, Place(0, (2, 2), 0, 13)), 13520),
     "gram": (lambda ar: ar.gram(FIELD, 0, AT), 2925),
     "gram of columns": (lambda ar: ar.gram(FIELD, 1, AT), 4655),
     "gram, listed": (lambda ar: ar.gram((3,), 0, SOME), 1535),
@@ -269,8 +281,8 @@ PRICES = {
 
 
 def spent(name):
-    budget = kernel.Budget()
-    PRICES[name][0](kernel.Metered(Nothing(), budget))
+    budget = Budget()
+    PRICES[name][0](Metered(Nothing(), budget))
     return budget.spent
 
 
@@ -281,4 +293,4 @@ def test_each_operation_has_its_price(name):
 
 def test_every_operation_has_a_price():
     known = {re.split(r",| of | with | across", name)[0] for name in PRICES}
-    assert known | {"measure", "subtract"} == kernel.Arithmetic.__abstractmethods__
+    assert known | {"measure", "subtract"} == Arithmetic.__abstractmethods__
