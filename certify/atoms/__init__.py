@@ -1,8 +1,11 @@
 """One file per atom; the file's name is the atom's name."""
 
+from typing import Any
+
 from certify.base.registry import load
 
 from ._base import Atom, Factors, Slice
+from ._words import Words
 from .cp import CP
 from .deep_linear import DeepLinear
 from .deep_relu import DeepReLU
@@ -21,6 +24,17 @@ __all__ = [
     "ReLU",
     "Slice",
     "Symmetric",
+    "Words",
+    "atom_of",
 ]
 
 ATOMS = load(__name__, Atom)
+
+
+def atom_of(said: dict[str, Any], data: dict[str, Any]) -> Atom:
+    """Return the atom that a statement describes, from its own arrays.
+
+    Raises LookupError for a kind that is no atom of this package.
+    """
+    kinds = {atom.kind: atom for atom in ATOMS.values()}
+    return kinds[said["kind"]].from_statement(said, data)

@@ -1,7 +1,7 @@
 """The contract of an atom: what one slice of a factorization is and costs."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Any, ClassVar
 
@@ -12,9 +12,13 @@ from certify.base.arrays import Array
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.base.registry import refuse_heirs
+from certify.norms import Gauge
+from certify.offsets import Offset
 from certify.polar import Matrix, PolarBound, Proposal
+from certify.polar.layer_ask import Layer
 
 from ._methods import proposer
+from ._words import Words
 
 Slice = tuple[Array, ...]
 Factors = tuple[Array, ...]
@@ -34,15 +38,34 @@ class Atom(ABC):
 
     Subclasses are final: an atom is never derived from another atom.  An atom without
     a row in the kernel's table reaches the verdict NUMERICAL at best.
+
+    family   which search and which relaxation serve it; "" for none, then its factors are
+             judged as they are.  The rest of a slice's meaning follows from `gauges`:
+               "pairs"     phi(u, v) = u v^T          "squares"  phi(x) = x x^T
+               "products"  x1 o ... o xK, or x o ... o x where `parts` is 1
+               "layers"    one hidden `layer`         "deep"     parallel deep networks of V, hidden
     """
 
     degree: ClassVar[int]
     kind: ClassVar[str]
     parts: ClassVar[int] = 2  # arrays in a slice
+    family: ClassVar[str] = ""
+    component: ClassVar[str] = "slice"  # what a user calls a slice
+    layer: Layer | None = None  # of the family "layers"
 
     def __init_subclass__(cls) -> None:
         """Keep the entries of this package final."""
         refuse_heirs(cls, Atom)
+
+    @property
+    def gauges(self) -> tuple[Gauge, ...]:
+        """The norm of each part of a slice, of each mode of a tensor."""
+        return ()
+
+    @property
+    def hard(self) -> bool:
+        """Whether the bound of the polar tightens with time, having no closed form."""
+        return False
 
     @abstractmethod
     def shapes(self, data_shape: tuple[int, ...]) -> Sequence[tuple[int, ...]]:
@@ -66,6 +89,19 @@ class Atom(ABC):
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
         """Return (<W, phi(x)>, x) for a slice x with theta(x) = 1, as large as found."""
 
+    def propose_near(
+        self,
+        W: Matrix,
+        target: float | None,
+        seed: int,
+        deadline: float | None,
+        starts: Factors,
+    ) -> Proposal:
+        """Return what `propose` does; starts are slices that may attain the polar."""
+        del starts
+        return self.propose(W, target, seed, deadline)
+
+    @np.errstate(all="ignore")  # the kernel refuses what is not finite
     def polar(
         self,
         W: Any,  # noqa: ANN401
@@ -75,19 +111,30 @@ class Atom(ABC):
         method: str = "engine",
         solver: str | None = None,
     ) -> PolarBound:
-        """Bound the polar of W from both sides.
+        """Enclose the polar of W, of the data's shape.
 
-        Both sides are floats and nothing is proved for an atom unknown to the kernel.
+        `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is earned
+        by `witness` after allowing for every rounding.  For an atom that the kernel does not
+        know both are floats, and nothing is proved.
 
-        Raises InputError for method="cvxpy": no relaxation is known for an atom of one's own.
+        budget    seconds
+        method    "engine", or "cvxpy": the bound of a relaxation, by the solver of that name
+                  (None: the first that answers), untrusted and proved as any other
+
+        Raises InputError if W is not a finite real array of a shape that the atom takes, or
+        for method="cvxpy" where no relaxation is known.
         """
         deadline = None if budget is None else monotonic() + budget
 
         def own(held: Matrix) -> Proposal:
-            """Return the atom's own bound."""
+            """Return the smallest bound within the budget."""
             return self.propose(held, None, seed, deadline)
 
-        proposal = proposer(self, own, (method, solver), budget)(W)
+        return self.enclosed(W, proposer(self, own, (method, solver), budget), seed)
+
+    def enclosed(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
+        """Return both sides of the polar, the upper one by `propose`: floats unless told more."""
+        proposal = propose(W)
         lower, witness = self.attain(W, seed)
         return PolarBound(lower, proposal.upper, witness, proposal.proof)
 
@@ -148,6 +195,29 @@ class Atom(ABC):
     def project(self, factors: Factors) -> Factors:
         """Return the nearest factors in the atom's domain."""
         return factors
+
+    def uncovered(self, offsets: Sequence[Offset]) -> str:
+        """Return why the polar is infinite beside these offsets, with the cure, or ""."""
+        del offsets
+        return ""
+
+    def words(self) -> Words:
+        """Return the formula of a slice."""
+        return Words()
+
+    def title(self, order: int) -> str:
+        """Return the name of the model, for data of so many dimensions."""
+        del order
+        return "a factorization"
+
+    @classmethod
+    def from_statement(cls, said: dict[str, Any], data: dict[str, Any]) -> "Atom":
+        """Return the atom of a statement, from its own arrays.
+
+        Raises LookupError where the kernel has no such statement.
+        """
+        del data
+        raise LookupError(f"{cls.__name__} has no statement, got {said}")
 
     def statement(self) -> dict[str, Any]:
         """Return what the kernel's statement says of this atom; {} if unknown to it.

@@ -14,6 +14,7 @@ from certify.norms import L2
 from certify.polar import Ask, Matrix, Proposal, smallest
 
 from ._base import Factors, Slice
+from ._words import Words, activation, priced, raised
 
 LARGEST = 1 << 20  # width of a hidden layer
 
@@ -59,6 +60,17 @@ def theta(factors: Factors, form: str) -> Array:
     if form == "product":
         return np.asarray(np.prod(sizes, axis=0))
     return np.asarray(np.mean(np.power(sizes, len(sizes)), axis=0))
+
+
+def words(count: int, form: str, slope: float | None) -> Words:
+    """Return the layers in a formula; slope: of s between them, None for none."""
+    names = [f"X{raised(k)}ₖ" for k in range(1, count + 1)]
+    inner = "V"
+    for x in names[:-1]:
+        inner = f"{inner} {x}" if slope is None else f"s({inner} {x})"
+    glosses = [] if slope is None else [activation(slope)]
+    told = priced([f"‖{x}‖" for x in names], form)
+    return Words(f"{inner} {names[-1]}", told, (), glosses, ["‖·‖ the Frobenius norm"])
 
 
 def thread(u: Array, v: Array, hidden: tuple[int, ...]) -> Slice:

@@ -1,8 +1,7 @@
 """Tensors: phi(x1, ..., xK) = x1 o ... o xK, the slices of a CP (CANDECOMP/PARAFAC) model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,8 @@ from certify.polar.products import propose
 
 from ._base import Atom, Factors, Slice
 from ._enclosure import enclose_tensor
-from ._methods import proposer
+from ._facts import CLOSED, described
+from ._words import Words, nonnegative, priced, raised, signs_of
 from .rank_one import FORMS, misfit
 
 LEAST, MOST = 2, 6  # the order of a symmetric tensor, whose permutations the kernel sums
@@ -60,6 +60,7 @@ class CP(Atom):
     form: str = "product"
 
     kind = "cp"
+    family = "products"
 
     def __init__(
         self,
@@ -98,6 +99,14 @@ class CP(Atom):
     def gauges(self) -> tuple[Gauge, ...]:
         """The norm of each mode."""
         return tuple(gauge(k) for k in self.norms)
+
+    @property
+    def hard(self) -> bool:
+        """Whether it is: as hard as the slices along l1 modes, which may be matrices."""
+        if self.symmetric:
+            return len(self.norms) > LEAST or not (self.gauges[0].spherical and self.gauges[0].free)
+        *sliced, left, right = sorted(self.gauges, key=lambda g: not g.axial)
+        return not all(g.axial for g in sliced) or described(left, right).kind != CLOSED
 
     def every(self, factors: Factors) -> Factors:
         """Return one factor a mode."""
@@ -170,10 +179,20 @@ class CP(Atom):
         target: float | None,
         seed: int,
         deadline: float | None,
-        starts: Factors | None = None,
+    ) -> Proposal:
+        """Return the smallest bound found."""
+        return self.propose_near(W, target, seed, deadline, ())
+
+    def propose_near(
+        self,
+        W: Matrix,
+        target: float | None,
+        seed: int,
+        deadline: float | None,
+        starts: Factors,
     ) -> Proposal:
         """Return the smallest bound found; starts are factors believed to attain the polar."""
-        held = () if starts is None else tuple(zip(*(x.T for x in starts), strict=True))
+        held = tuple(zip(*(x.T for x in starts), strict=True))
         T: Any = W  # a matrix's rules have their N where W is stored
         if len(self.norms) > LEAST:
             T = W.toarray() if sparse.issparse(W) else np.asarray(W)
@@ -184,38 +203,33 @@ class CP(Atom):
         T = W.toarray() if sparse.issparse(W) else np.asarray(W)
         return attain(T, self.gauges, symmetric=self.symmetric, seed=seed)
 
-    @np.errstate(all="ignore")  # the kernel refuses what is not finite
-    def polar(
-        self,
-        W: Any,  # noqa: ANN401
-        *,
-        budget: float | None = None,
-        seed: int = 0,
-        method: str = "engine",
-        solver: str | None = None,
-    ) -> PolarBound:
-        """Enclose the polar of a tensor W (n_1, ..., n_K); of l2 norms its spectral norm.
-
-        `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is earned
-        by `witness` after allowing for every rounding.
-
-        method    "engine", or "cvxpy": the bound of a relaxation, by the solver of that name
-                  (None: the first that answers), untrusted and proved as any other
-
-        Raises InputError if W is not a finite real tensor of this order.
-        """
-        deadline = None if budget is None else monotonic() + budget
+    def enclosed(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
+        """Return both sides of a tensor's polar; of l2 norms it is the spectral norm."""
         T = finite(real(W.toarray() if sparse.issparse(W) else W, "W"), "W")
         if not T.size:
             raise InputError(f"W must not be empty, got shape {T.shape}")
         self.check(T.shape)
-
-        def bounded(held: Array) -> Proposal:
-            """Return the smallest bound within the budget."""
-            return self.propose(held, None, seed, deadline)
-
-        propose = proposer(self, bounded, (method, solver), budget)
         return enclose_tensor(self, T, propose, seed)
+
+    def words(self) -> Words:
+        """Return the product of the modes and their norms."""
+        order = len(self.norms)
+        if self.symmetric:
+            theta = self.gauges[0].text("xₖ") + raised(order)
+            return Words(" ∘ ".join(["xₖ"] * order), theta, signs_of(["xₖ"], self.gauges))
+        names = [f"x{raised(k)}ₖ" for k in range(1, order + 1)]
+        norms = [g.text(x) for g, x in zip(self.gauges, names, strict=True)]
+        return Words(" ∘ ".join(names), priced(norms, self.form), signs_of(names, self.gauges))
+
+    def title(self, order: int) -> str:
+        """Return the name of the model."""
+        return f"a {nonnegative(self.gauges)}CP factorization of order {order}"
+
+    @classmethod
+    def from_statement(cls, said: dict[str, Any], data: dict[str, Any]) -> "CP":
+        """Return the atom of a norm for each mode."""
+        del data
+        return cls(tuple(said["norms"]), symmetric=said["symmetric"], form=said["form"])
 
     def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""

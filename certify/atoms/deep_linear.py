@@ -1,7 +1,7 @@
 """Parallel deep linear networks: phi(X1, ..., XK) = V X1 X2 ... XK."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from certify.polar import Matrix, PolarBound, Proposal
 from . import _layers as layers
 from ._base import Atom, Factors, Slice
 from ._enclosure import enclose_network
-from ._methods import proposer
+from ._words import Words
 from .rank_one import FORMS, matrix_only
 
 
@@ -44,6 +44,9 @@ class DeepLinear(Atom):
     form: str = "product"
 
     kind = "deep_linear"
+    family = "deep"
+    component = "branch"
+    slope = 1.0
 
     def __post_init__(self) -> None:
         """Check the parts."""
@@ -101,31 +104,23 @@ class DeepLinear(Atom):
         left, values, right = np.linalg.svd(self.pulled(W), full_matrices=False)
         return float(values[0]), layers.thread(left[:, 0], right[0], self.hidden)
 
-    @np.errstate(all="ignore")  # the kernel refuses what is not finite
-    def polar(
-        self,
-        W: Any,  # noqa: ANN401
-        *,
-        budget: float | None = None,
-        seed: int = 0,
-        method: str = "engine",
-        solver: str | None = None,
-    ) -> PolarBound:
-        """Enclose the polar of W (N, outputs), both sides in the kernel's rounded arithmetic.
-
-        method    "engine", or "cvxpy": the bound of a relaxation, by the solver of that name
-                  (None: the first that answers), untrusted and proved as any other
-
-        Raises InputError if W is not a finite real matrix of N rows.
-        """
-        deadline = None if budget is None else monotonic() + budget
-
-        def bounded(held: Array) -> Proposal:
-            """Return the bound."""
-            return self.propose(held, None, seed, deadline)
-
-        propose = proposer(self, bounded, (method, solver), budget)
+    def enclosed(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
+        """Return both sides, in the kernel's rounded arithmetic."""
         return enclose_network(self, W, propose, seed)
+
+    def words(self) -> Words:
+        """Return the product of the layers and their Frobenius norms."""
+        return layers.words(self.degree, self.form, None)
+
+    def title(self, order: int) -> str:
+        """Return the name of the model."""
+        del order
+        return "parallel deep linear networks"
+
+    @classmethod
+    def from_statement(cls, said: dict[str, Any], data: dict[str, Any]) -> "DeepLinear":
+        """Return the networks of some widths."""
+        return cls(data["features"], tuple(said["hidden"]), said["form"])
 
     def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""

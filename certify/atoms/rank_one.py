@@ -11,18 +11,20 @@ import numpy.typing as npt
 from certify.base.arrays import Array, short
 from certify.base.errors import InputError
 from certify.base.observed import Observed
-from certify.norms import Gauge, Weighted, gauge
+from certify.norms import Gauge, Weighted, gauge, norm_of
 from certify.polar import Ask, Matrix, PolarBound, Proposal, smallest
 from certify.polar.ascent.pairs import best_slice
 from certify.polar.proved import sided
 
 from ._base import Atom, Factors, Slice
 from ._enclosure import enclose
-from ._facts import Facts, described
+from ._facts import CLOSED, Facts, described
 from ._methods import proposer
+from ._words import Words, nonnegative, priced, signs_of
 
 FORMS = ("product", "sum")
 SIDES = ("left", "right")
+LETTERS = ("uₖ", "vₖ")
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class RankOne(Atom):
 
     degree = 2
     kind = "rank_one"
+    family = "pairs"
 
     def __post_init__(self) -> None:
         """Refuse unknown norms and forms; name what a key names."""
@@ -62,6 +65,11 @@ class RankOne(Atom):
     def gauges(self) -> tuple[Gauge, Gauge]:
         """The norms of u and v."""
         return gauge(self.left), gauge(self.right)
+
+    @property
+    def hard(self) -> bool:
+        """Whether the pair has no closed form."""
+        return described(*self.gauges).kind != CLOSED
 
     def shapes(self, data_shape: tuple[int, ...]) -> tuple[tuple[int], tuple[int]]:
         """Return (m,), (n,)."""
@@ -105,7 +113,7 @@ class RankOne(Atom):
     @property
     def separable(self) -> bool:
         """Whether both norms are plain l2, with a sign or none, and theta is a sum."""
-        plain = all(isinstance(k, str) and k.startswith("l2") for k in (self.left, self.right))
+        plain = all(g.spherical and g.is_plain for g in self.gauges)
         return plain and self.form == "sum"
 
     def weighted(
@@ -178,6 +186,22 @@ class RankOne(Atom):
 
         by = proposer(self, propose, (method, solver), budget)
         return enclose(self, self.gauges, W, by, seed)
+
+    def words(self) -> Words:
+        """Return u v^T and the norms."""
+        left, right = (g.text(x) for g, x in zip(self.gauges, LETTERS, strict=True))
+        return Words("uₖvₖᵀ", priced([left, right], self.form), signs_of(LETTERS, self.gauges))
+
+    def title(self, order: int) -> str:
+        """Return the name of the model."""
+        del order
+        return f"a {nonnegative(self.gauges)}matrix factorization"
+
+    @classmethod
+    def from_statement(cls, said: dict[str, Any], data: dict[str, Any]) -> "RankOne":
+        """Return the atom of two norms."""
+        left, right = (norm_of(said[side], side, data) for side in SIDES)
+        return cls(left, right, said["form"])
 
     def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""

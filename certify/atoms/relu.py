@@ -1,8 +1,7 @@
 """One hidden layer: phi(u, v) = s(V u) v^T, a neuron with its weights in and out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,8 @@ from scipy import sparse
 from certify.base.arrays import Array, finite, frozen, real, short
 from certify.base.errors import InputError
 from certify.base.observed import Observed
-from certify.norms import Gauge, Group, gauge
+from certify.norms import Gauge, Group, gauge, norm_of
+from certify.offsets import Offset
 from certify.polar import Matrix, PolarBound, Proposal
 from certify.polar.ascent.layers import attain
 from certify.polar.layer_ask import Layer, LayerAsk
@@ -20,12 +20,12 @@ from certify.polar.layers import propose
 
 from ._base import Atom, Factors, Slice
 from ._enclosure import enclose_network
-from ._methods import proposer
-from .rank_one import FORMS, matrix_only, misfit
+from ._hidden import SLOPES, largest, pooled, sloped
+from ._words import Words, activation, priced, signs_of
+from .rank_one import FORMS, LETTERS, matrix_only, misfit
 
 BIASES = ("none", "regularized", "free")
 POOLS = ("sum", "max")
-SLOPES = {"relu": 0.0, "leaky_relu": 0.01, "abs": -1.0, "linear": 1.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +75,9 @@ class ReLU(Atom):
 
     degree = 2
     kind = "relu"
+    family = "layers"
+    component = "hidden unit"
+    hard = True
 
     def __post_init__(self) -> None:
         """Check the parts and build the layer."""
@@ -163,46 +166,88 @@ class ReLU(Atom):
         target: float | None,
         seed: int,
         deadline: float | None,
-        starts: Factors | None = None,
+    ) -> Proposal:
+        """Return the smallest bound found."""
+        return self.propose_near(W, target, seed, deadline, ())
+
+    def propose_near(
+        self,
+        W: Matrix,
+        target: float | None,
+        seed: int,
+        deadline: float | None,
+        starts: Factors,
     ) -> Proposal:
         """Return the smallest bound found; starts are neurons believed to attain the polar."""
         dense = self.asked(W).W
-        held = () if starts is None else tuple(zip(starts[0].T, starts[1].T, strict=True))
+        held = tuple(zip(*(x.T for x in starts), strict=True))
         return propose(LayerAsk(self.layer, dense, target, seed, deadline, held))
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
         """Return the best neuron found, of theta 1."""
         return attain(self.asked(W, None, seed))
 
-    @np.errstate(all="ignore")  # the kernel refuses what is not finite
-    def polar(
-        self,
-        W: Any,  # noqa: ANN401
-        *,
-        budget: float | None = None,
-        seed: int = 0,
-        method: str = "engine",
-        solver: str | None = None,
-    ) -> PolarBound:
-        """Enclose the polar of W (N, outputs); at W = Y the smallest lam of a zero network.
-
-        `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is earned
-        by `witness` after allowing for every rounding.
-
-        method    "engine", or "cvxpy": the bound of a relaxation, by the solver of that name
-                  (None: the first that answers), untrusted and proved as any other
-
-        Raises InputError if W is not a finite real matrix of N rows, or if its columns do
-        not sum to zero exactly where the bias is free.
-        """
-        deadline = None if budget is None else monotonic() + budget
-
-        def bounded(held: Array) -> Proposal:
-            """Return the smallest bound within the budget."""
-            return self.propose(held, None, seed, deadline)
-
-        propose = proposer(self, bounded, (method, solver), budget)
+    def enclosed(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
+        """Return both sides, in the kernel's rounded arithmetic."""
         return enclose_network(self, W, propose, seed)
+
+    def uncovered(self, offsets: Sequence[Offset]) -> str:
+        """Return why the polar is infinite for want of an intercept, with the cure, or "".
+
+        A hidden bias that costs nothing makes constants free: W has to sum to zero over the
+        rows of F in each output.
+        """
+        if not self.layer.free:
+            return ""
+        samples = self.layer.samples
+        if samples is not None and len(set(np.bincount(samples).tolist())) > 1:
+            return (
+                "bias='free' with samples of different numbers of rows has no finite polar: give "
+                "each sample as many rows, or use bias='regularized'"
+            )
+        if any(o.free and o.levels for o in offsets):
+            return ""
+        return (
+            "bias='free' needs an unpenalized intercept of each output, else Omega* is infinite: "
+            "add ColumnIntercept() to the offsets, or use bias='regularized'"
+        )
+
+    def words(self) -> Words:
+        """Return what a hidden unit puts out, pooled over a sample's rows, and the norms."""
+        layer, free = self.layer, self.bias == "free"
+        norms = [g.text(x) for g, x in zip(self.gauges, LETTERS, strict=True)]
+        unit = f"{'' if layer.samples is None else 'P '}s(V uₖ{' + bₖ' if free else ''})"
+        glosses = [activation(layer.slope)]
+        if layer.most:
+            glosses.append("max the largest of each sample's rows")
+        elif layer.samples is not None:
+            glosses.append("P sums the rows of each sample")
+        glosses += ["biases bₖ at no price"] * free
+        phi = f"{'max s(V uₖ)' if layer.most else unit} vₖᵀ"
+        return Words(phi, priced(norms, self.form), signs_of(LETTERS, self.gauges), glosses)
+
+    def title(self, order: int) -> str:
+        """Return the name of the model."""
+        del order
+        return f"a {'max-pooled ' * self.layer.most}network with one hidden layer"
+
+    @classmethod
+    def from_statement(cls, said: dict[str, Any], data: dict[str, Any]) -> "ReLU":
+        """Return the layer; a priced bias is a column of its features."""
+        V, slope = data["features"], float.fromhex(said["slope"])
+        free = said["bias"] == "free"
+        names = {v: k for k, v in SLOPES.items() if k != "leaky_relu"}
+        return cls(
+            V[:, :-1] if free else V,
+            norm_of(said["left"], "left", data),
+            norm_of(said["right"], "right", data),
+            bias="free" if free else "none",
+            activation=names.get(slope, "leaky_relu"),
+            slope=None if slope in names else slope,
+            samples=data.get("samples"),
+            form=said["form"],
+            pool=said.get("pool", "sum"),
+        )
 
     def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""
@@ -218,46 +263,6 @@ class ReLU(Atom):
         if self.layer.samples is not None:
             out["samples"] = self.layer.samples
         return out | {f"left.{k}": a for k, a in self.layer.left.arrays().items()}
-
-
-def sloped(activation: str, slope: float | None) -> float:
-    """Return the slope of an activation below zero; only leaky_relu takes one."""
-    if slope is None:
-        return SLOPES[activation]
-    known = isinstance(slope, int | float) and not isinstance(slope, bool)
-    if activation != "leaky_relu" or not known or not -np.inf < slope <= 1:
-        wanted = "a finite number at most 1, for activation='leaky_relu' only"
-        raise InputError(f"slope must be {wanted}, got {short(slope)} with {activation!r}")
-    return float(slope)
-
-
-def pooled(samples: object, rows: int) -> npt.NDArray[np.int64] | None:
-    """Return the samples of rows as int64; each of 0..n-1 must be met."""
-    if samples is None:
-        return None
-    held = np.asarray(samples)
-    if held.shape != (rows,) or held.dtype.kind not in "iu" or held.min() < 0:
-        got = f"{held.dtype} of shape {held.shape}"
-        raise InputError(f"samples must be {rows} integers >= 0, one for each row of V, got {got}")
-    if len(np.unique(held)) != int(held.max()) + 1:
-        raise InputError("samples must be 0, 1, ... without a gap")
-    out = held.astype(np.int64)
-    out.setflags(write=False)
-    return out
-
-
-def largest(atom: ReLU) -> bool:
-    """Refuse what max-pooling is not bounded for; return True."""
-    if atom.samples is None:
-        raise InputError("pool='max' needs samples: of each row of V the sample it belongs to")
-    if atom.activation != "relu":
-        raise InputError(f"pool='max' is for activation='relu', got {atom.activation!r}")
-    if atom.bias == "free":
-        raise InputError(
-            "pool='max' takes no bias='free': its bound is by differences of rows, which have "
-            "no bias, and a free one must be in every row; use bias='regularized'"
-        )
-    return True
 
 
 def gated(V: npt.ArrayLike, gates: npt.ArrayLike, right: str = "l2", form: str = "product") -> ReLU:

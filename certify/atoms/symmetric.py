@@ -16,6 +16,7 @@ from certify.polar.ascent.symmetric_pairs import best_vector
 from ._base import Atom, Factors, Slice
 from ._enclosure import enclose
 from ._methods import proposer
+from ._words import Words, nonnegative, signs_of
 from .rank_one import matrix_only, misfit
 
 NORMS = ("l2", "l2+", "l1+")
@@ -44,6 +45,7 @@ class Symmetric(Atom):
 
     degree = 2
     kind = "symmetric"
+    family = "squares"
     parts = 1
 
     def __post_init__(self) -> None:
@@ -55,6 +57,16 @@ class Symmetric(Atom):
     def gauge(self) -> Gauge:
         """The norm of x."""
         return gauge(self.norm)
+
+    @property
+    def gauges(self) -> tuple[Gauge]:
+        """The norm of x."""
+        return (self.gauge,)
+
+    @property
+    def hard(self) -> bool:
+        """Whether it is not the largest eigenvalue."""
+        return not (self.gauge.spherical and self.gauge.free)
 
     def check(self, data_shape: tuple[int, ...]) -> None:
         """Refuse data that are not square."""
@@ -141,6 +153,21 @@ class Symmetric(Atom):
 
         by = proposer(self, propose, (method, solver), budget)
         return enclose(self, (norm, norm), W, by, seed)
+
+    def words(self) -> Words:
+        """Return x x^T and the norm, squared."""
+        return Words("xₖxₖᵀ", f"{self.gauge.text('xₖ')}²", signs_of(["xₖ"], self.gauges))
+
+    def title(self, order: int) -> str:
+        """Return the name of the model."""
+        del order
+        return f"a {nonnegative(self.gauges)}symmetric factorization"
+
+    @classmethod
+    def from_statement(cls, said: dict[str, Any], data: dict[str, Any]) -> "Symmetric":
+        """Return the atom of a norm."""
+        del data
+        return cls(said["left"])
 
     def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""

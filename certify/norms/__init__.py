@@ -1,5 +1,7 @@
 """One file per norm of a factor's column; the file's name is the norm's name."""
 
+from typing import Any
+
 from certify.base.errors import InputError
 from certify.base.registry import load
 
@@ -27,12 +29,23 @@ __all__ = [
     "Variation",
     "Weighted",
     "gauge",
+    "norm_of",
     "support",
 ]
 
 GAUGES = load(__name__, Gauge)
 PLAIN = tuple(name for name, entry in GAUGES.items() if not parametrized(entry))
 KEYS = tuple(name + sign for name in PLAIN for sign in SIGNS)
+
+
+def norm_of(said: str | dict[str, Any], side: str, data: dict[str, Any]) -> Gauge:
+    """Return the norm of a statement: by its key, or of its parameters and its side's arrays."""
+    if isinstance(said, str):
+        return gauge(said)
+    texts = {k: x for k, x in said.items() if k not in ("norm", "cone")}
+    prefix = f"{side}."
+    own = {k.removeprefix(prefix): x for k, x in data.items() if k.startswith(prefix)}
+    return GAUGES[said["norm"]].from_statement(said["cone"], texts, own)
 
 
 def gauge(norm: object) -> Gauge:

@@ -134,6 +134,17 @@ class Gauge(ABC):
             return self.key
         return {"norm": self.name, "cone": self.cone, **self.parameters()}
 
+    @classmethod
+    def from_statement(cls, cone: str, texts: dict[str, str], arrays: dict[str, Any]) -> "Gauge":
+        """Return the norm of a statement: its cone, `parameters` and `arrays`."""
+        return cls(cone=cone, **{k: cls.parameter(k, x) for k, x in texts.items()}, **arrays)
+
+    @classmethod
+    def parameter(cls, name: str, text: str) -> Any:  # noqa: ANN401  a number or a name
+        """Return a value of `parameters`: a number."""
+        del name
+        return float.fromhex(text)
+
     def parameters(self) -> dict[str, str]:
         """Return the numbers and names in the statement."""
         return {}

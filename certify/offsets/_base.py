@@ -60,6 +60,11 @@ class Offset(ABC):
             raise InputError(f"{type(self).__name__}.ridge {wanted}, got {self.shares.shape}")
 
     @property
+    def levels(self) -> bool:
+        """Whether A q takes a constant of each column, exactly."""
+        return False
+
+    @property
     def priced(self) -> Array | float:
         """The ridge of every number of q, one for all or a vector."""
         return float(self.ridge) if self.shares is None else self.ridge * self.shares

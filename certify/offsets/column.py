@@ -25,6 +25,11 @@ class ColumnIntercept(Offset):
     name = "column"
     apart = True
 
+    @property
+    def levels(self) -> bool:
+        """It is that."""
+        return True
+
     def shape(self, observed: Observed) -> tuple[int, ...]:
         """Return (n,)."""
         return (observed.n,)

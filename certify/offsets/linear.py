@@ -37,6 +37,11 @@ class Linear(Offset):
         if len(self.A) != observed.m:
             raise InputError(f"Linear.A must have {observed.m} rows, got {len(self.A)}")
 
+    @property
+    def levels(self) -> bool:
+        """Whether a covariate is constant."""
+        return bool(((self.A[:1] == self.A).all(axis=0) & (self.A[0] != 0)).any())
+
     def shape(self, observed: Observed) -> tuple[int, ...]:
         """Return (k, n)."""
         return (self.A.shape[1], observed.n)

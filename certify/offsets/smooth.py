@@ -56,6 +56,11 @@ class Smooth(Offset):
         if len(self.edges) and (top := int(self.edges.max())) >= observed.m:
             raise InputError(f"Smooth.edges must lie in 0..{observed.m - 1}, got {top}")
 
+    @property
+    def levels(self) -> bool:
+        """Columns may be constant."""
+        return True
+
     def shape(self, observed: Observed) -> tuple[int, ...]:
         """Return (m, n)."""
         return (observed.m, observed.n)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from certify.atoms import Factors, ReLU
+from certify.atoms import Factors
 from certify.base.arrays import Array, short
 from certify.base.bar import shown
 from certify.base.checkpoint import Keeper, keeping, stoppable
@@ -19,7 +19,6 @@ from certify.polar.proved import above, below
 from certify.polar.scale import scaled as scaled_by
 from certify.problem import Problem, Values
 from certify.search import by_solver, fixed_rank
-from certify.search import layers as networks
 from certify.search.by_solver import Route, accepted
 from certify.search.descent import alternating as descent
 from certify.search.dual.points import Run
@@ -187,7 +186,7 @@ def uncovered(problem: Problem) -> str:
             fixed_rank.require(problem)
     except OutOfScopeError as error:
         return str(error)
-    return networks.unlevelled(problem) if isinstance(problem.atom, ReLU) else ""
+    return problem.atom.uncovered(problem.offsets)
 
 
 def stationarity(problem: Problem, factors: Factors, q: Values) -> float:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from certify.atoms import ReLU
 from certify.base.arrays import Array
 from certify.base.rigor.flint import Flint
 from certify.kernel.arithmetic import Arithmetic
@@ -43,7 +42,7 @@ def afforded(problem: Problem, found: Evidence, left: float | None = None) -> Ar
 
     Rounded proofs of relaxations are some ten times faster.
     """
-    if left is None or not isinstance(problem.atom, ReLU) or found.dual is None:
+    if left is None or problem.atom.layer is None or found.dual is None:
         return arithmetic(problem)
     rows = sum(problem.atom.layer.features.shape)
     seconds = relaxed(found.dual.polar.proof) * float(rows) ** 3 / LEAVES

@@ -9,7 +9,6 @@ from certify.base.errors import InputError
 from certify.kernel.verdict import Outcome
 from certify.problem import Problem, Values
 from certify.search.descent.alternating import State
-from certify.search.dual.points import is_hard
 from certify.search.search_result import Evidence
 
 from .certificate.file import Certificate
@@ -149,7 +148,7 @@ def undecided(problem: Problem, found: Evidence, outcome: Outcome) -> str:
         return (
             f"the upper bound is loose: a search reached {best:.10g}; a larger budget may prove it"
         )
-    if is_hard(problem.atom):
+    if problem.atom.hard:
         cause = "the polar of these norms is NP-hard and its bound is not tight here"
         return f"the lower bound is loose: {cause}; the best objective found is {best:.10g}"
     cause = "the dual point is not optimal"

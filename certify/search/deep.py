@@ -8,7 +8,7 @@ neurons, by the singular values of V's weights.
 
 import numpy as np
 
-from certify.atoms import DeepLinear, Factors, ReLU
+from certify.atoms import Atom, Factors, ReLU
 from certify.atoms._layers import thread
 from certify.base.arrays import Array
 from certify.base.clock import Clock
@@ -24,12 +24,17 @@ from .search_result import SearchResult
 FAINT = 1e-13  # relative: singular values that are no neuron
 
 
+def slope(atom: Atom) -> float:
+    """Return the slope of the activation of a deep atom."""
+    return float(getattr(atom, "slope"))  # noqa: B009  a deep atom
+
+
 def search(
     problem: Problem, start: State, clock: Clock, seed: int, rest: tuple[float, State | None]
 ) -> SearchResult:
     """Search among neurons, and write each point met as parallel deep networks."""
     atom = problem.atom
-    linear = isinstance(atom, DeepLinear)
+    linear = slope(atom) == 1
     V = getattr(atom, "V")  # noqa: B009  a deep atom
     twin = Problem(
         problem.loss,

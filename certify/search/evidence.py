@@ -9,7 +9,6 @@ from fractions import Fraction
 
 import numpy as np
 
-from certify.atoms import RankOne, ReLU
 from certify.base.arrays import Array, finite, real
 from certify.base.checkpoint import CURRENT
 from certify.base.errors import InputError
@@ -220,14 +219,14 @@ def closed(run: Run, tries: list[Dual | None]) -> bool:
 def at_candidate(run: Run) -> Dual | None:
     """Bound by W = -grad l at the candidate, scaled."""
     run.clock.tell("dual point of the candidate", run.start.value)
-    if isinstance(run.problem.atom, ReLU):  # no ascent leaves it open, so only a proof is missing
+    if run.problem.atom.layer is not None:  # no ascent leaves it open, so only a proof is missing
         run = replace(run, share=PATIENCE)
     return bound(run, dual_at(run.problem, run.start))
 
 
 def multiple(run: Run) -> State | None:
     """Return the best multiple of the factors if it is better by epsilon (not least squares)."""
-    if isinstance(run.problem.loss, Squared) or not isinstance(run.problem.atom, RankOne):
+    if isinstance(run.problem.loss, Squared) or run.problem.atom.family != "pairs":
         return None
     found = rays.best_multiple(run.problem, run.start)
     return alive(run.problem, found) if run.start.value - found.value > run.epsilon else None

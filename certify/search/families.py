@@ -1,6 +1,5 @@
 """Which search suits a problem: products (matrices and tensors), or layers."""
 
-from certify.atoms import CP, Atom, DeepLinear, DeepReLU, RankOne, ReLU, Symmetric
 from certify.base.clock import Clock
 from certify.losses import LOSSES, Squared
 from certify.problem import Problem
@@ -14,46 +13,36 @@ from .growth import products as tensors
 from .schedule import Family
 from .search_result import SearchResult
 
+VECTORS, DEEP = ("pairs", "squares", "products"), "deep"
+
 
 def supported(problem: Problem) -> bool:
     """Whether factors of this problem can be improved here."""
-    atom = problem.atom
-    known = isinstance(atom, CP | RankOne | ReLU | Symmetric)
-    if isinstance(atom, ReLU):  # neurons of one block each: a sum of l2 norms
-        left = atom.layer.left
-        known = left.free and left.summed
-        if atom.layer.most:  # weights go down together, by half their squares
-            return problem.loss.smooth and plain(problem)
-    known |= isinstance(atom, DeepLinear) or (isinstance(atom, DeepReLU) and atom.slope == 0)
-    return known and isinstance(problem.loss, tuple(LOSSES.values()))
-
-
-def plain(problem: Problem) -> bool:
-    """Whether the loss is ours and the output weights of a layer have one entry or l2."""
-    atom, outputs = problem.atom, problem.loss.dims[-1]
-    round_ = isinstance(atom, ReLU) and (outputs == 1 or atom.layer.right.spherical)
-    return round_ and isinstance(problem.loss, tuple(LOSSES.values()))
-
-
-def summing(atom: Atom) -> bool:
-    """Whether an atom is a hidden layer whose samples are sums of rows."""
-    return isinstance(atom, ReLU) and not atom.layer.most
+    atom, layer = problem.atom, problem.atom.layer
+    if not isinstance(problem.loss, tuple(LOSSES.values())):
+        return False
+    if layer is None:
+        return atom.family in VECTORS or (atom.family == DEEP and deep.slope(atom) in (0.0, 1.0))
+    if layer.most:  # weights go down together, by half their squares
+        return problem.loss.smooth and (problem.loss.dims[-1] == 1 or layer.right.spherical)
+    return layer.left.free and layer.left.summed  # neurons of one block each: a sum of l2 norms
 
 
 def family(problem: Problem) -> Family:
     """Return how the problem's atom is searched."""
-    if isinstance(problem.atom, ReLU):
-        return layers.FAMILY if summing(problem.atom) else pooled.FAMILY
-    return tensors.FAMILY if isinstance(problem.atom, CP) else pairs.FAMILY
+    layer = problem.atom.layer
+    if layer is not None:
+        return pooled.FAMILY if layer.most else layers.FAMILY
+    return tensors.FAMILY if problem.atom.family == "products" else pairs.FAMILY
 
 
 def search(
     problem: Problem, start: State, clock: Clock, seed: int, rest: tuple[float, State | None]
 ) -> SearchResult:
     """Go from a state to better ones; rest is (epsilon, the optimum over all sizes if known)."""
-    if isinstance(problem.atom, CP):
+    if problem.atom.family == "products":
         return products.search(problem, start, clock, seed, rest)
-    if isinstance(problem.atom, DeepLinear | DeepReLU):
+    if problem.atom.family == DEEP:
         return deep.search(problem, start, clock, seed, rest)
     if classic(problem):
         old = meta_algorithm.search(problem, start, clock, seed, rest[1])
@@ -66,5 +55,5 @@ def classic(problem: Problem) -> bool:
     if not isinstance(problem.loss, Squared):
         return False
     atom = problem.atom
-    weighted = isinstance(atom, RankOne) and descent.euclidean(atom)
+    weighted = atom.family == "pairs" and descent.euclidean(atom)
     return weighted or balls.of(problem) is not None

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from scipy import linalg
 
-from certify.atoms import Factors, RankOne
+from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.base.clock import Clock
 from certify.base.errors import OutOfScopeError
@@ -44,7 +44,7 @@ CURE = "give lam > 0: then factors of every size are compared"
 def require(problem: Problem) -> None:
     """Raise OutOfScopeError, with the cure, unless some bound at a fixed rank is known."""
     atom, loss = problem.atom, problem.loss
-    if not isinstance(atom, RankOne) or not isinstance(loss, tuple(LOSSES.values())):
+    if atom.family != "pairs" or not isinstance(loss, tuple(LOSSES.values())):
         raise OutOfScopeError(f"lam = 0 is covered for RankOne with our losses only; {CURE}")
     for o in problem.offsets:
         if isinstance(o, Sparse | Smooth | ModeIntercept):
@@ -55,7 +55,7 @@ def closed(problem: Problem) -> bool:
     """Whether Ky Fan's bound is the optimum: plain data, means or nothing beside Z."""
     atom, loss = problem.atom, problem.loss
     plain = isinstance(loss, Squared) and loss.observed.full and loss.scale is None
-    free = isinstance(atom, RankOne) and not any(g.nonneg for g in atom.gauges)
+    free = atom.family == "pairs" and not any(g.nonneg for g in atom.gauges)
     return plain and free and all(o.name in ("row", "column") and o.free for o in problem.offsets)
 
 

@@ -2,12 +2,10 @@
 
 import numpy as np
 
-from certify.atoms import ReLU
 from certify.base.errors import InputError, OutOfScopeError
 from certify.polar import PolarBound
 from certify.problem import Problem
 
-from .coordinates.layers import unlevelled
 from .dual import scaling as rays
 from .dual.orthogonal import Orthogonal, orthogonalize
 
@@ -26,7 +24,7 @@ def lam_max(problem: Problem, *, budget: float | None = None, seed: int = 0) -> 
     """
     if not problem.loss.smooth:
         raise InputError(f"lam_max needs a loss with a gradient, got {type(problem.loss).__name__}")
-    if isinstance(problem.atom, ReLU) and (why := unlevelled(problem)):
+    if why := problem.atom.uncovered(problem.offsets):
         raise OutOfScopeError(why)
     shapes = problem.atom.shapes(problem.loss.dims)
     none = tuple(np.zeros((*s, 0)) for s in shapes)

@@ -1,6 +1,5 @@
 """Networks with one hidden layer: better neurons and dual points of their training problem."""
 
-from .coordinates.layers import unlevelled
 from .lam_max import lam_max
 
-__all__ = ["lam_max", "unlevelled"]
+__all__ = ["lam_max"]

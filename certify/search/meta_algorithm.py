@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from certify.atoms import Factors, RankOne
+from certify.atoms import Atom, Factors
 from certify.base.arrays import Array
 from certify.base.clock import Clock
 from certify.losses import Squared
@@ -176,7 +176,7 @@ def escape(problem: Problem, now: State, seed: int) -> tuple[str, State] | None:
     return (name, found) if found.value < now.value else None
 
 
-def room(factors: Factors, wanted: int, atom: RankOne) -> tuple[str, Factors]:
+def room(factors: Factors, wanted: int, atom: Atom) -> tuple[str, Factors]:
     """Drop zero slices, or free one along a dependence, to make room for new ones."""
     alive = np.asarray(atom.theta(factors)) > 0
     held = tuple(x[:, alive] for x in factors)
@@ -217,7 +217,7 @@ def violating(problem: Problem, W: Array, seed: int) -> Factors | None:
     """Return unit slices whose polar value exceeds lam: several where they come together."""
     atom, loss = descent.rank_one(problem)
     matrix = loss.observed.matrix(W)
-    if (atom.left, atom.right) == ("l2", "l2") and min(loss.shape) <= spectra.DENSE:
+    if all(g.spherical and g.free for g in atom.gauges) and min(loss.shape) <= spectra.DENSE:
         return singular_slices(matrix, problem.lam)
     value, (u, v) = atom.attain(matrix, seed)
     return None if value <= problem.lam * (1 + CLEAR) else (u[:, None], v[:, None])
@@ -239,4 +239,4 @@ def singular_slices(W: Matrix, lam: float) -> Factors | None:
 
 def supported(problem: Problem) -> bool:
     """Whether factors of this problem can be improved here."""
-    return isinstance(problem.atom, RankOne) and isinstance(problem.loss, Squared)
+    return problem.atom.family == "pairs" and isinstance(problem.loss, Squared)

@@ -20,7 +20,7 @@ from certify.search.coordinates.products import form_of
 from certify.search.descent import alternating as descent
 from certify.search.descent.products import Task, finished, polished, reweighted
 from certify.search.dual.joint import Joint, polish
-from certify.search.dual.points import Run, is_hard
+from certify.search.dual.points import Run
 from certify.search.dual.products import groups, patience, proved, relaxation
 from certify.search.evidence import open_gap
 from certify.search.growth import products as _grow
@@ -457,7 +457,7 @@ def test_a_spent_budget_ends_the_ascents():
     ids=repr,
 )
 def test_a_tensor_is_as_hard_as_its_slices(atom, hard):
-    assert is_hard(atom) is hard
+    assert atom.hard is hard
 
 
 @pytest.mark.sampled(3)

@@ -4,12 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from certify.atoms import ATOMS, Atom, Factors
+from certify.atoms import ATOMS, Atom, Factors, atom_of
 from certify.losses import LOSSES
 from certify.offsets import OFFSETS
 from certify.problem import Problem
-
-from .from_statement import atom_of
 
 OURS = tuple(ATOMS.values())  # final classes: what they state is what they compute
 PROBES = (0.5, -1.5, -1.0, -3.5)  # slices of one sign and of both

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from certify.atoms import Factors
+from certify.atoms import Factors, atom_of
 from certify.base.errors import InputError
 from certify.kernel.arrays import Arrays
 from certify.kernel.budget import LINE, Budget
@@ -18,9 +19,9 @@ from certify.offsets import OFFSETS, Offset
 from certify.problem import Problem, Values
 
 from .file import Certificate, Json, as_numpy, ask, names_of
-from .from_statement import Data, atom_of
 
 MATRIX = 2  # dimensions
+Data = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from certify.atoms import CP, Factors, RankOne
+from certify.atoms import Factors
 from certify.base.errors import InputError
 from certify.kernel.claim import summarized
 from certify.pipeline.certificate.file import Certificate, as_numpy, names_of, write_atomically
@@ -147,9 +147,9 @@ def drawn(held: Facts, factors: Factors) -> list[dict[str, Any]]:
         if not x.size:
             continue
         side = None
-        if name == "V" and isinstance(atom, RankOne) and loss.observed.full:
+        if name == "V" and atom.family == "pairs" and loss.observed.full:
             side = pictures.image_side(np.asarray(loss.arrays()["Y"]).reshape(loss.shape))
-        label = f"{name} of mode {k}" if isinstance(atom, CP) and len(factors) > 1 else name
+        label = f"{name} of mode {k}" if atom.family == "products" and len(factors) > 1 else name
         ordered, told = x[..., order], {"name": label, "shape": " × ".join(map(str, x.shape))}
         if side is None:
             out.append({**told, "tiles": None, "heat": pictures.heat(ordered)})

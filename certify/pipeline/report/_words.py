@@ -1,6 +1,5 @@
 """The question and the answer of a certificate in words."""
 
-from certify.atoms import CP, DeepLinear, DeepReLU, ReLU, Symmetric
 from certify.pipeline.certificate.verdict import Verdict
 from certify.problem import Problem
 
@@ -53,26 +52,12 @@ def priced(problem: Problem) -> str:
 
 def model(problem: Problem) -> str:
     """Return the name of the model."""
-    atom, order = problem.atom, len(problem.loss.dims)
-    gauges = [atom.gauge] if isinstance(atom, Symmetric) else getattr(atom, "gauges", ())
-    signed = "nonnegative " if gauges and all(g.cone == "+" for g in gauges) else ""
-    if isinstance(atom, CP):
-        return f"a {signed}CP factorization of order {order}"
-    if isinstance(atom, ReLU) and atom.layer.most:
-        return "a max-pooled network with one hidden layer"
-    names = {
-        Symmetric: f"a {signed}symmetric factorization",
-        ReLU: "a network with one hidden layer",
-        DeepLinear: "parallel deep linear networks",
-        DeepReLU: "parallel deep ReLU networks",
-    }
-    return names.get(type(atom), f"a {signed}matrix factorization")
+    return problem.atom.title(len(problem.loss.dims))
 
 
 def parts(problem: Problem, size: int) -> str:
-    """Return the size of a model: so many slices, or what they are there."""
-    names = {ReLU: "hidden unit", DeepLinear: "branch", DeepReLU: "branch"}
-    name = names.get(type(problem.atom), "slice")
+    """Return the size of a model: so many components."""
+    name = problem.atom.component
     many = f"{name}es" if name.endswith("ch") else f"{name}s"
     return f"{size} {name if size == 1 else many}"
 

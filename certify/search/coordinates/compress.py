@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.atoms import CP, Factors
+from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.losses import Squared
 from certify.problem import Problem
@@ -53,7 +53,7 @@ def compressed(problem: Problem) -> Compressed | None:
     """Return the smaller problem, or None if no mode is longer than all others together."""
     loss, atom = problem.loss, problem.atom
     plain = isinstance(loss, Squared) and loss.observed.full and loss.scale is None
-    if not plain or not isinstance(atom, CP) or atom.symmetric or problem.offsets:
+    if not plain or atom.family != "products" or atom.parts == 1 or problem.offsets:
         return None
     dims = loss.dims
     k = int(np.argmax(dims))

@@ -6,10 +6,9 @@ from functools import cached_property
 
 import numpy as np
 
-from certify.atoms import Factors, ReLU
+from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.norms import Gauge
-from certify.offsets import Linear, Offset
 from certify.polar.layer_ask import Layer
 from certify.problem import Problem
 
@@ -20,17 +19,12 @@ class Net:
 
     problem: Problem
 
-    @property
-    def atom(self) -> ReLU:
-        """The atom, a ReLU."""
-        if not isinstance(self.problem.atom, ReLU):
-            raise TypeError(f"a ReLU is needed, got {type(self.problem.atom).__name__}")
-        return self.problem.atom
-
     @cached_property
     def layer(self) -> Layer:
         """The hidden layer."""
-        return self.atom.layer
+        if self.problem.atom.layer is None:
+            raise TypeError(f"a hidden layer is needed, got {type(self.problem.atom).__name__}")
+        return self.problem.atom.layer
 
     @property
     def right(self) -> Gauge:
@@ -112,32 +106,3 @@ class Net:
     def plain(self, factors: Factors) -> Array:
         """Return the field of the network without offsets."""
         return np.asarray(self.problem.loss.observed.product(self.hidden(factors[0]), factors[1]))
-
-
-def unlevelled(problem: Problem) -> str:
-    """Return why a network's polar is infinite for want of an intercept, with the cure, or "".
-
-    A hidden bias that costs nothing makes constants free: W has to sum to zero over the rows
-    of F in each output.
-    """
-    layer = Net(problem).layer
-    if not layer.free:
-        return ""
-    if layer.samples is not None and len(set(np.bincount(layer.samples).tolist())) > 1:
-        return (
-            "bias='free' with samples of different numbers of rows has no finite polar: give "
-            "each sample as many rows, or use bias='regularized'"
-        )
-    if any(o.free and levels(o) for o in problem.offsets):
-        return ""
-    return (
-        "bias='free' needs an unpenalized intercept of each output, else Omega* is infinite: "
-        "add ColumnIntercept() to the offsets, or use bias='regularized'"
-    )
-
-
-def levels(o: Offset) -> bool:
-    """Whether an offset takes a constant of each output, exactly."""
-    if isinstance(o, Linear):
-        return bool(((o.A[:1] == o.A).all(axis=0) & (o.A[0] != 0)).any())
-    return o.name in ("column", "smooth")

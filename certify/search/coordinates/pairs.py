@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.atoms import Atom, Factors, RankOne
+from certify.atoms import Atom, Factors
 from certify.base.arrays import Array
-from certify.norms import Gauge, Mixture, gauge
+from certify.norms import Gauge, Mixture
 
 
 @dataclass(frozen=True)
@@ -65,19 +65,12 @@ class Side:
 def sides(atom: Atom, shape: tuple[int, int]) -> tuple[Side, ...]:
     """Return the sides of an atom: two, or the only one of a symmetric atom."""
     shapes = atom.shapes(shape)
-    return tuple(Side(g, s[0]) for g, s in zip(norms(atom), shapes, strict=True))
-
-
-def norms(atom: Atom) -> tuple[Gauge, ...]:
-    """Return the norms of an atom's factors."""
-    if isinstance(atom, RankOne):
-        return atom.gauges
-    return (gauge(getattr(atom, "norm")),)  # noqa: B009  a symmetric atom
+    return tuple(Side(g, s[0]) for g, s in zip(atom.gauges, shapes, strict=True))
 
 
 def smooth(atom: Atom) -> bool:
     """Whether every norm is smooth in these coordinates."""
-    return all(has_gradient(g) for g in norms(atom))
+    return all(has_gradient(g) for g in atom.gauges)
 
 
 def has_gradient(norm: Gauge) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.atoms import CP, Atom, Factors
+from certify.atoms import Atom, Factors
 from certify.base.arrays import Array
 
 from .pairs import Side
@@ -134,8 +134,8 @@ class Form:
 
 def form_of(atom: Atom, dims: tuple[int, ...]) -> Form:
     """Return the coordinates of a CP atom's factors, for the tensor's shape."""
-    if not isinstance(atom, CP):
-        raise TypeError(f"a CP atom is needed, got {type(atom).__name__}")
-    if atom.symmetric:
+    if atom.family != "products":
+        raise TypeError(f"products of vectors are needed, got {type(atom).__name__}")
+    if atom.parts == 1:
         return Form((Side(atom.gauges[0], dims[0]),), len(dims))
     return Form(tuple(Side(g, d) for g, d in zip(atom.gauges, dims, strict=True)), 1)

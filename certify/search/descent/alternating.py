@@ -5,11 +5,11 @@ norms: one slice at a time, each factor by its proximal map (exact on full data,
 step else).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from certify.atoms import Atom, Factors, RankOne
+from certify.atoms import Atom, Factors
 from certify.base.arrays import Array
 from certify.base.observed import Observed
 from certify.losses import Squared
@@ -39,11 +39,11 @@ def state(problem: Problem, factors: Factors, q: Values | None = None) -> State:
     return State(factors, q, problem.objective(factors, q))
 
 
-def rank_one(problem: Problem) -> tuple[RankOne, Squared]:
-    """Return atom and loss as the types that descent knows."""
+def rank_one(problem: Problem) -> tuple[Atom, Squared]:
+    """Return atom and loss: pairs of factors under least squares."""
     atom, loss = problem.atom, problem.loss
-    if not isinstance(atom, RankOne) or not isinstance(loss, Squared):
-        message = f"descent knows RankOne with Squared, not {type(atom).__name__}"
+    if atom.family != "pairs" or not isinstance(loss, Squared):
+        message = f"descent knows pairs with Squared, not {type(atom).__name__}"
         raise TypeError(message)
     return atom, loss
 
@@ -67,7 +67,7 @@ def sweep(problem: Problem, now: State) -> State:
     return found if found.value < now.value else now
 
 
-def balanced(atom: RankOne, factors: Factors) -> Factors:
+def balanced(atom: Atom, factors: Factors) -> Factors:
     """Scale each slice so that both norms agree: then both forms of theta do too."""
     a, b = (g.value(x) for g, x in zip(atom.gauges, factors, strict=True))
     alive = (a > 0) & (b > 0)
@@ -77,7 +77,7 @@ def balanced(atom: RankOne, factors: Factors) -> Factors:
 
 def balanced_all(atom: Atom, factors: Factors) -> Factors:
     """Balance the slices of an atom with two factors; one factor needs none."""
-    return balanced(atom, factors) if isinstance(atom, RankOne) else factors
+    return balanced(atom, factors) if atom.family == "pairs" else factors
 
 
 def canonical(factors: Factors) -> Factors:
@@ -90,7 +90,7 @@ def canonical(factors: Factors) -> Factors:
     return Q @ (left * root), P @ (right.T * root)
 
 
-def euclidean(atom: RankOne) -> bool:
+def euclidean(atom: Atom) -> bool:
     """Whether both unit balls are ellipsoids, without signs."""
     return all(g.free and g.exact and g.is_round for g in atom.gauges)
 
@@ -100,7 +100,7 @@ def shares(norm: Gauge, X: Array) -> Array | None:
     return None if norm.spherical else norm.ellipsoids(len(X)).weights
 
 
-def alternate(problem: Problem, atom: RankOne, loss: Squared, now: State) -> Factors:
+def alternate(problem: Problem, atom: Atom, loss: Squared, now: State) -> Factors:
     """Solve for U given V, then for V given U, with the offsets held."""
     target = loss.data - problem.shift(now.q)
     U, V = now.factors
@@ -159,7 +159,7 @@ def solved(A: Array, B: Array) -> Array:
         return np.asarray(np.linalg.pinv(A) @ B)
 
 
-def slicewise(problem: Problem, atom: RankOne, loss: Squared, now: State) -> Factors:
+def slicewise(problem: Problem, atom: Atom, loss: Squared, now: State) -> Factors:
     """Update u_k for each slice k, then v_k, by their proximal maps."""
     target = np.asarray(loss.data - problem.shift(now.q))
     a, b = atom.gauges
@@ -224,7 +224,8 @@ def reweighted(problem: Problem, now: State) -> State:
     U, V = now.factors
     target = loss.data - problem.shift(now.q)
     linear = np.einsum("mr,mr->r", U, loss.observed.times(loss.weighted(np.asarray(target)), V))
-    linear = linear - problem.lam * replace(atom, form="product").theta(now.factors)
+    left, right = (g.value(x) for g, x in zip(atom.gauges, now.factors, strict=True))
+    linear = linear - problem.lam * (left * right)
     a = coordinate(slice_gram(loss, U, V), linear)
     root = np.sqrt(a)
     found = state(problem, balanced(atom, (U * root, V * root)), None)

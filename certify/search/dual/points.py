@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from certify.atoms import CP, Atom, RankOne, ReLU, Symmetric
-from certify.atoms.rank_one import pair_facts
 from certify.base.arrays import Array
 from certify.base.checkpoint import Tell, telling
 from certify.base.clock import Clock
@@ -183,7 +181,7 @@ def enough(run: Run, along: Callable[[float], float]) -> float:
     along(s) = d(sW), concave in s: a bound lam (1 + x) is used at s = 1 / (1 + x).  A closed
     polar is bounded as well as it can be: lam itself is worth asking for.
     """
-    if not is_hard(run.problem.atom):
+    if not run.problem.atom.hard:
         return run.problem.lam
     value = along(1.0)
     spare = 0.7 * max(run.epsilon - (run.start.value - value), 0.1 * run.epsilon)
@@ -210,10 +208,10 @@ def proposed(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal
 
     dense = np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix)
     using = relax.Using.within(run.clock.left())
-    if isinstance(problem.atom, ReLU):
+    if problem.atom.layer is not None:
         found = relax.network_witness(dense, problem.atom, using)
     else:
-        left, right = getattr(problem.atom, "gauges")  # noqa: B009  rank one, as mixed() says
+        left, right = problem.atom.gauges
         found = relax.witness(dense, left, right, using)
     return own if found is None else min(own, found, key=lambda p: p.upper)
 
@@ -222,7 +220,7 @@ def teller(run: Run, along: Callable[[float], float], e: int) -> Tell | None:
     """Return what tells of a layer's tree: the bound of the optimum that it proves by now."""
     problem = run.problem
     atom = problem.atom
-    if not isinstance(atom, ReLU) or atom.layer.most:  # one tree is half of a bound there
+    if atom.layer is None or atom.layer.most:  # one tree is half of a bound there
         return None
     if problem.loss.dims[-1] > 1 and not atom.layer.right.spherical:
         return None
@@ -238,29 +236,8 @@ def teller(run: Run, along: Callable[[float], float], e: int) -> Tell | None:
 def asked(run: Run, W: Any, target: float) -> Proposal:  # noqa: ANN401  a polar Matrix
     """Ask the atom; a tensor's polar is easier where the slices that attain it are known."""
     atom = run.problem.atom
-    if isinstance(atom, CP | ReLU):
-        wanted = None if run.narrow and isinstance(atom, ReLU) else target
-        return atom.propose(W, wanted, run.seed, run.deadline(), run.start.factors)
-    return atom.propose(W, target, run.seed, run.deadline())
-
-
-def is_hard(atom: Atom) -> bool:
-    """Whether the polar of one of our atoms has no closed form."""
-    if isinstance(atom, CP):
-        return is_hard_tensor(atom)
-    if isinstance(atom, ReLU):
-        return True
-    if isinstance(atom, RankOne):
-        return pair_facts(atom.left, atom.right).kind != "closed"
-    return isinstance(atom, Symmetric) and atom.norm != "l2"
-
-
-def is_hard_tensor(atom: CP) -> bool:
-    """Whether it is: a tensor is as hard as its slices along l1 modes, which may be matrices."""
-    if atom.symmetric:
-        return len(atom.norms) > MATRIX or atom.norms[0] != "l2"
-    *sliced, left, right = sorted(atom.gauges, key=lambda g: not g.axial)
-    return not all(g.axial for g in sliced) or pair_facts(left, right).kind != "closed"
+    wanted = None if run.narrow and atom.layer is not None else target
+    return atom.propose_near(W, wanted, run.seed, run.deadline(), run.start.factors)
 
 
 def mixed(problem: Problem) -> bool:
@@ -269,10 +246,8 @@ def mixed(problem: Problem) -> bool:
     Of a matrix, or of a layer that is one.
     """
     atom = problem.atom
-    if isinstance(atom, ReLU):
-        norms = atom.gauges if atom.layer.slope == 1 else ()
-    else:
-        norms = atom.gauges if isinstance(atom, RankOne) else ()
+    matrix = atom.family == "pairs" if atom.layer is None else atom.layer.slope == 1
+    norms = atom.gauges if matrix else ()
     return any(not g.exact for g in norms) and not any(g.axial for g in norms)
 
 

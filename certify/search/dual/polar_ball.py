@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.atoms import Factors, RankOne
+from certify.atoms import Factors
 from certify.base.arrays import Array, Ints
 from certify.base.observed import Observed
 from certify.norms import Gauge
@@ -107,7 +107,7 @@ class Ball:
 
 def of(problem: Problem) -> Ball | None:
     """Return the problem's polar ball, or None where no projection is known."""
-    if not isinstance(problem.atom, RankOne):
+    if problem.atom.family != "pairs":
         return None
     left, right = problem.atom.gauges
     plain = all(g.spherical and g.free for g in (left, right))

@@ -7,10 +7,8 @@ from time import monotonic
 
 import numpy as np
 
-from certify.atoms import CP
 from certify.base.arrays import Array
 from certify.losses import Squared
-from certify.norms import gauge
 from certify.offsets import Smooth, Sparse
 from certify.polar.eigen import on_grid
 from certify.polar.product_ask import TensorAsk
@@ -99,7 +97,7 @@ def proved(problem: Problem, found: Pair, rows: tuple[int, ...]) -> Dual | None:
         return None
     form = relaxation(problem, rows, problem.loss.observed.tensor(point.W))
     N = None if found.N is None else on_grid(found.N, GRID)
-    lone = gauge(getattr(problem.atom, "norms")[form.columns[0]])  # noqa: B009  a CP atom
+    lone = problem.atom.gauges[form.columns[0]]
     if lone.free:  # else the lone mode has multipliers of its own
         p = form.lengths[0]
         form, J = replace(form, form="gram", N=N), problem.lam * found.J[:p, :p]
@@ -118,7 +116,7 @@ def groups(problem: Problem, alone: int | None = None) -> list[tuple[int, ...]]:
     alone: the mode that must be outside.
     """
     atom, dims = problem.atom, problem.loss.dims
-    if not isinstance(atom, CP) or atom.symmetric or len(dims) < LEAST:
+    if atom.family != "products" or atom.parts == 1 or len(dims) < LEAST:
         return []
     signed = [not g.free for g in atom.gauges]
     if not all(g.spherical for g in atom.gauges):
@@ -135,5 +133,4 @@ def groups(problem: Problem, alone: int | None = None) -> list[tuple[int, ...]]:
 def relaxation(problem: Problem, rows: tuple[int, ...], T: Array | None = None) -> Relaxation:
     """Return the relaxation of a group of modes against the one left."""
     atom, dims = problem.atom, problem.loss.dims
-    gauges = tuple(gauge(k) for k in getattr(atom, "norms"))  # noqa: B009  a CP atom
-    return Relaxation(TensorAsk(np.zeros(dims) if T is None else T, gauges), rows, "hat")
+    return Relaxation(TensorAsk(np.zeros(dims) if T is None else T, atom.gauges), rows, "hat")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from certify.atoms import Factors, RankOne
+from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.losses import Squared
 from certify.polar.methods.multiplier import decomposed, rescaled
@@ -62,7 +62,7 @@ def solve(problem: Problem, expired: Callable[[], bool]) -> Lifted | None:
 
 def round_norms(problem: Problem) -> bool:
     """Whether both norms are l2, with signs or without."""
-    return isinstance(problem.atom, RankOne) and all(g.spherical for g in problem.atom.gauges)
+    return problem.atom.family == "pairs" and all(g.spherical for g in problem.atom.gauges)
 
 
 def commutes(problem: Problem, *, lines: bool) -> bool:
@@ -88,7 +88,7 @@ def plain(
 
 def same_signs(problem: Problem) -> float:
     """Return the sign of every u_i v_j, 0 if they are not all of one."""
-    if not isinstance(problem.atom, RankOne):
+    if problem.atom.family != "pairs":
         return 0.0
     one, other = ({"+": 1.0, "-": -1.0}.get(g.cone, 0.0) for g in problem.atom.gauges)
     return one * other

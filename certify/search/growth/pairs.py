@@ -106,7 +106,7 @@ def allowance(problem: Problem, now: State) -> int:
 def pruned(task: Task, factors: Factors, alike: float) -> Factors:
     """Drop slices that count for nothing, and put l2 x l2 factors in their least form."""
     atom = task.problem.atom
-    if len(factors) > 1 and all(g.spherical and g.free for g in at.norms(atom)):
+    if len(factors) > 1 and all(g.spherical and g.free for g in atom.gauges):
         factors = lowest(task, [factors, canonical(factors)])
     sizes = np.asarray(atom.theta(factors))
     keep = sizes > NOTHING * sizes.max(initial=0.0)

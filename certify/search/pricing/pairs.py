@@ -6,7 +6,7 @@ For W = -grad l a slice x of theta(x) = 1 with <W, phi(x)> > lam lowers the obje
 import numpy as np
 from scipy import sparse
 
-from certify.atoms import Factors, RankOne
+from certify.atoms import Atom, Factors
 from certify.base.arrays import Array
 from certify.norms import Gauge
 from certify.polar import Matrix
@@ -39,7 +39,7 @@ def above_price(
     """Return (largest value found, slices that earn more than a price) at W of ordinary size."""
     atom, observed, (factors, seed) = problem.atom, problem.loss.observed, by
     matrix = observed.matrix(W)
-    if not isinstance(atom, RankOne):
+    if atom.family != "pairs":
         slices = single(problem, matrix, seed)
     elif any(g.axial for g in atom.gauges):
         slices = by_lines(matrix, atom.gauges)
@@ -50,7 +50,7 @@ def above_price(
     if len(slices) == 1:
         slices = distinct(matrix, slices)
     top, found = worth(matrix, slices, price)
-    if found[0].shape[1] or not isinstance(atom, RankOne) or closed(atom):
+    if found[0].shape[1] or atom.family != "pairs" or closed(atom):
         return top, found
     count = int(np.clip(WORK / observed.size, FEW, MANY))
     more = climbed(matrix, atom.gauges, thorough(matrix.shape[1], atom.gauges[1], seed, count))
@@ -67,7 +67,7 @@ def worth(W: Matrix, slices: Factors, price: float) -> tuple[float, Factors]:
     return top, tuple(x[:, order[:TOGETHER]] for x in slices)
 
 
-def closed(atom: RankOne) -> bool:
+def closed(atom: Atom) -> bool:
     """Whether the largest value is found for sure."""
     left, right = atom.gauges
     plain = all(g.spherical and g.free for g in (left, right))
@@ -96,7 +96,7 @@ def single(problem: Problem, W: Matrix, seed: int) -> Factors:
     l2: x <- the ball's best for (S + c I) x, which rises for c >= -lambda_min(S).  l1: on the
     simplex x <- x (S - c) x / x^T (S - c) x, c = min S: replicator steps, which rise too.
     """
-    norm = at.norms(problem.atom)[0]
+    norm = problem.atom.gauges[0]
     held = np.asarray(W.toarray() if sparse.issparse(W) else W)
     S, n = 0.5 * (held + held.T), len(held)
     values, vectors = np.linalg.eigh(S)
@@ -123,7 +123,7 @@ def replicated(S: Array, X: Array) -> Array:
     return np.asarray(X / X.sum(axis=0))
 
 
-def by_lines(W: Matrix, norms: tuple[Gauge, Gauge]) -> Factors:
+def by_lines(W: Matrix, norms: tuple[Gauge, ...]) -> Factors:
     """Return the slices of the best lines, for an l1 side."""
     values, signs = line_values(W, *norms)
     keep = np.argsort(-values, kind="stable")[:TOGETHER]
@@ -147,7 +147,7 @@ def by_values(W: Matrix, seed: int) -> Factors:
     return (long, short) if axis else (short, long)
 
 
-def starts(W: Matrix, norms: tuple[Gauge, Gauge], factors: Factors, seed: int) -> Array:
+def starts(W: Matrix, norms: tuple[Gauge, ...], factors: Factors, seed: int) -> Array:
     """Return starts for v: singular vectors, rows of W, the factors there are, random ones."""
     rng = np.random.default_rng(seed)
     n = W.shape[1]
@@ -163,7 +163,7 @@ def starts(W: Matrix, norms: tuple[Gauge, Gauge], factors: Factors, seed: int) -
     return np.hstack([heads, -heads, picked.T, units, held, lots])
 
 
-def climbed(W: Matrix, norms: tuple[Gauge, Gauge], V: Array) -> Factors:
+def climbed(W: Matrix, norms: tuple[Gauge, ...], V: Array) -> Factors:
     """Alternate u <- best for W v, v <- best for W^T u from all starts; drop repetitions."""
     V = norms[1].maximizers(V)
     values = np.full(V.shape[1], -np.inf)

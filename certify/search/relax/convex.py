@@ -1,14 +1,15 @@
 """The convex problem F(Z, q) that every factorization's objective dominates."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from certify.atoms import ATOMS, CP, DeepLinear, DeepReLU, RankOne, ReLU
+from certify.atoms import ATOMS
 from certify.base.arrays import Array
 from certify.base.errors import InputError
 from certify.losses import Loss
-from certify.norms import gauge
 from certify.problem import Problem, Values
 from certify.problem.best_offsets import operator
 
@@ -18,9 +19,10 @@ from ._offsets import penalty
 from ._solve import Using, numbers, solve, unit
 from .network_largest import largest_omega
 from .network_omega import linear_omega, network_omega
-from .omega import by_squares, omega
+from .omega import Expressed, by_squares, omega
 from .tensor_gauge import tensor_omega
 
+Dims: TypeAlias = tuple[int, ...]
 NOISE = 2.0**-16  # a solver's accuracy at worst; a wrong sign weakens W and no more
 
 
@@ -127,32 +129,66 @@ def gauged(problem: Problem) -> tuple[Expression, list[Expression], Expression]:
     """Return Omega, its constraints, and Z."""
     own(problem)
     atom, Z = problem.atom, cp.Variable(problem.loss.shape)
-    if isinstance(atom, CP):
-        flat, dims = cp.vec(Z, order="C"), problem.loss.dims
-        price, cone = tensor_omega(flat, dims, atom.gauges, symmetric=atom.symmetric)
-    elif isinstance(atom, RankOne):
-        price, cone = omega(Z, *atom.gauges)
-    elif isinstance(atom, ReLU) and atom.layer.most:
-        size = unit(atom.layer.features)
-        price, cone = largest_omega(Z, atom.layer.features / size, atom.layer)
-        price = price / size
-    elif isinstance(atom, ReLU):
-        price, cone = network_omega(Z, atom.layer)
-    elif isinstance(atom, DeepLinear):
-        price, cone = linear_omega(Z, atom.V)
-    else:
-        price, cone = by_squares(Z, gauge(getattr(atom, "norm")))  # noqa: B009  symmetric
+    price, cone = OMEGAS[atom.family](atom, Z, problem.loss.dims)
     return price, cone, Z
+
+
+def of_product(atom: Any, Z: Expression, dims: Dims) -> Expressed:  # noqa: ANN401
+    """Return the gauge of a tensor."""
+    return tensor_omega(cp.vec(Z, order="C"), dims, atom.gauges, symmetric=atom.parts == 1)
+
+
+def of_pair(atom: Any, Z: Expression, dims: Dims) -> Expressed:  # noqa: ANN401
+    """Return the gauge of u v^T."""
+    del dims
+    return omega(Z, *atom.gauges)
+
+
+def of_square(atom: Any, Z: Expression, dims: Dims) -> Expressed:  # noqa: ANN401
+    """Return the gauge of x x^T."""
+    del dims
+    return by_squares(Z, *atom.gauges)
+
+
+def of_layer(atom: Any, Z: Expression, dims: Dims) -> Expressed:  # noqa: ANN401
+    """Return the gauge of a hidden layer."""
+    del dims
+    layer = atom.layer
+    if not layer.most:
+        return network_omega(Z, layer)
+    size = unit(layer.features)
+    price, cone = largest_omega(Z, layer.features / size, layer)
+    return price / size, cone
+
+
+def of_deep(atom: Any, Z: Expression, dims: Dims) -> Expressed:  # noqa: ANN401
+    """Return the gauge of parallel deep linear networks."""
+    del dims
+    return linear_omega(Z, atom.V)
+
+
+OMEGAS: dict[str, Callable[[Any, Expression, Dims], Expressed]] = {
+    "pairs": of_pair,
+    "squares": of_square,
+    "products": of_product,
+    "layers": of_layer,
+    "deep": of_deep,
+}
+
+
+def relaxable(atom: Any) -> bool:  # noqa: ANN401  an atom
+    """Whether the atom's family has a relaxation: deep networks only where they are linear."""
+    return atom.family in OMEGAS and (atom.family != "deep" or atom.slope == 1)
 
 
 def own(problem: Problem) -> None:
     """Raise InputError for an atom or a loss that is not certify's own, or has no relaxation."""
     atom, loss = problem.atom, problem.loss
-    if isinstance(atom, DeepReLU):
-        raise InputError("no relaxation is known for DeepReLU")
     if not isinstance(atom, tuple(ATOMS.values())) or not known(loss):
         got = f"{type(atom).__name__} under {type(loss).__name__}"
         raise InputError(f"a relaxation needs an atom and a loss of certify's own, got {got}")
+    if not relaxable(atom):
+        raise InputError(f"no relaxation is known for {type(atom).__name__}")
 
 
 def shifted(

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from certify.atoms import ReLU
+from certify.atoms import Atom
 from certify.base.arrays import Array, Bools, finite, real
 from certify.base.errors import InputError
 from certify.norms import gauge
@@ -69,7 +69,7 @@ class Leaf:
     bound: float = 0.0
 
 
-def network_witness(W: object, atom: ReLU, using: Using | None = None) -> Proposal | None:
+def network_witness(W: object, atom: Atom, using: Using | None = None) -> Proposal | None:
     """Return a bound of sup { |W^T pool(s(F u))|_* : |u| <= 1 } with its proof.
 
     W (samples, outputs).  With p = (F u)_+, q = (-F u)_+ and s = |u|, the products of the
@@ -103,9 +103,9 @@ def of_sums(held: Array, layer: Layer, using: Using) -> Proposal | None:
     return whole if parted is None else min(whole, parted, key=lambda p: p.upper)
 
 
-def checked(W: object, atom: ReLU) -> tuple[Array, Layer]:
+def checked(W: object, atom: Atom) -> tuple[Array, Layer]:
     """Return W as a matrix with the layer's number of rows."""
-    if not isinstance(atom, ReLU):
+    if atom.layer is None:
         raise InputError(f"atom must be a ReLU, got {type(atom).__name__}")
     if atom.layer.most:
         raise InputError("no relaxation is known for a ReLU with pool='max'")

@@ -15,7 +15,7 @@ from certify.polar.layer_ask import Layer
 from certify.problem import Problem
 
 from ._solve import Using, must_be_installed
-from .convex import own
+from .convex import own, relaxable
 from .network_largest import largest_witness
 from .network_witness import linear, of_sums
 from .symmetric_witness import symmetric_witness
@@ -47,7 +47,7 @@ def require(problem: Problem, solver: str | None = None) -> None:
 
 def require_small(atom: Any, dims: Sequence[int]) -> None:  # noqa: ANN401  an atom of ours
     """Raise InputError if the relaxation of a polar is larger than the method takes."""
-    layer = getattr(atom, "layer", None)
+    layer = atom.layer
     if layer is not None and layer.slope != 1:
         units, most = sum(layer.features.shape), UNITS
         told = "rows and inputs of a layer"
@@ -60,16 +60,16 @@ def require_small(atom: Any, dims: Sequence[int]) -> None:  # noqa: ANN401  an a
 
 def side_of(atom: Any, dims: tuple[int, ...]) -> int:  # noqa: ANN401  an atom of ours
     """Return the side of the semidefinite matrix of an atom that is linear in its data."""
-    if atom.kind == "symmetric" or (atom.kind == "cp" and atom.symmetric and len(dims) == MATRIX):
+    if atom.family == "squares" or (atom.parts == 1 and len(dims) == MATRIX):
         return dims[0]
-    if atom.kind == "relu":
+    if atom.layer is not None:
         inputs = atom.layer.features.shape[1]
         return 0 if closed(atom) or dims[1] == 1 else inputs + dims[1]
-    if atom.kind == "deep_linear":
+    if atom.family == "deep":
         return int(atom.V.shape[1] + dims[1])
     if len(dims) == MATRIX:
         return 0 if closed(atom) else sum(dims)
-    kept = dims if atom.symmetric else rest(atom, dims)
+    kept = dims if atom.parts == 1 else rest(atom, dims)
     if len(kept) <= MATRIX:
         lines = len(kept) < len(dims) and any(g.axial for g in atom.gauges[-MATRIX:])
         return 0 if lines else sum(kept)
@@ -98,13 +98,13 @@ def propose(atom: Atom, W: Any, using: Using) -> Proposal | None:  # noqa: ANN40
     Raises InputError for an atom without a relaxation, or sizes beyond the method's.
     """
     must_be_installed(using.solver)
-    if not isinstance(atom, tuple(ATOMS.values())) or atom.kind not in BOUNDS:
+    if not isinstance(atom, tuple(ATOMS.values())) or not relaxable(atom):
         raise InputError(f"no relaxation is known for {type(atom).__name__}")
     held = np.asarray(W.toarray() if sparse.issparse(W) else W, dtype=np.float64)
     require_small(atom, held.shape)
     try:
         with np.errstate(all="ignore"):  # a liar's numbers may be anything
-            found = BOUNDS[atom.kind](atom, held, using)
+            found = BOUNDS[atom.family](atom, held, using)
     except (ArithmeticError, np.linalg.LinAlgError, ValueError):
         return None
     return found if found is not None and np.isfinite(found.upper) else None
@@ -118,14 +118,14 @@ def of_pair(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN4
 
 def of_square(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN401
     """Return the bound of x^T W x."""
-    return symmetric_witness(W, atom.gauge, using)
+    return symmetric_witness(W, atom.gauges[0], using)
 
 
 def of_tensor(atom: Any, T: Array, using: Using) -> Proposal | None:  # noqa: ANN401
     """Return the bound of a tensor, of its slices, or of a matrix."""
-    if T.ndim == MATRIX and atom.symmetric:
+    if T.ndim == MATRIX and atom.parts == 1:
         return symmetric_witness(T, atom.gauges[0], using)
-    return proposed(Tensor(T, atom.gauges, atom.symmetric), using)
+    return proposed(Tensor(T, atom.gauges, atom.parts == 1), using)
 
 
 def of_layer(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN401
@@ -140,9 +140,9 @@ def of_deep(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN4
 
 
 BOUNDS: dict[str, Callable[[Any, Array, Using], Proposal | None]] = {
-    "rank_one": of_pair,
-    "symmetric": of_square,
-    "cp": of_tensor,
-    "relu": of_layer,
-    "deep_linear": of_deep,
+    "pairs": of_pair,
+    "squares": of_square,
+    "products": of_tensor,
+    "layers": of_layer,
+    "deep": of_deep,
 }

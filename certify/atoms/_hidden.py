@@ -1,0 +1,51 @@
+"""The arguments of a hidden layer, checked."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from certify.base.arrays import short
+from certify.base.errors import InputError
+
+SLOPES = {"relu": 0.0, "leaky_relu": 0.01, "abs": -1.0, "linear": 1.0}
+
+
+def sloped(activation: str, slope: float | None) -> float:
+    """Return the slope of an activation below zero; only leaky_relu takes one."""
+    if slope is None:
+        return SLOPES[activation]
+    known = isinstance(slope, int | float) and not isinstance(slope, bool)
+    if activation != "leaky_relu" or not known or not -np.inf < slope <= 1:
+        wanted = "a finite number at most 1, for activation='leaky_relu' only"
+        raise InputError(f"slope must be {wanted}, got {short(slope)} with {activation!r}")
+    return float(slope)
+
+
+def pooled(samples: object, rows: int) -> npt.NDArray[np.int64] | None:
+    """Return the samples of rows as int64; each of 0..n-1 must be met."""
+    if samples is None:
+        return None
+    held = np.asarray(samples)
+    if held.shape != (rows,) or held.dtype.kind not in "iu" or held.min() < 0:
+        got = f"{held.dtype} of shape {held.shape}"
+        raise InputError(f"samples must be {rows} integers >= 0, one for each row of V, got {got}")
+    if len(np.unique(held)) != int(held.max()) + 1:
+        raise InputError("samples must be 0, 1, ... without a gap")
+    out = held.astype(np.int64)
+    out.setflags(write=False)
+    return out
+
+
+def largest(atom: Any) -> bool:  # noqa: ANN401  a ReLU
+    """Refuse what max-pooling is not bounded for; return True."""
+    if atom.samples is None:
+        raise InputError("pool='max' needs samples: of each row of V the sample it belongs to")
+    if atom.activation != "relu":
+        raise InputError(f"pool='max' is for activation='relu', got {atom.activation!r}")
+    if atom.bias == "free":
+        raise InputError(
+            "pool='max' takes no bias='free': its bound is by differences of rows, which have "
+            "no bias, and a free one must be in every row; use bias='regularized'"
+        )
+    return True
