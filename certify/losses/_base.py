@@ -1,6 +1,7 @@
 """The contract of a loss."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,10 +22,29 @@ class Loss(ABC):
 
     smooth  whether l has a gradient wherever it is finite; else `gradient` returns a
             subgradient, and a certificate may need a better W than that
+
+    Of a loss of certify's own, for what searches, relaxes, draws and prints it:
+
+    quadratic  whether the gradient is linear
+    degree     k with l(a Z; a Y) = a^k l(Z; Y) for a > 0; 0 where there is none
+    positive   whether l is infinite where Z < 0
+    rowwise    whether rows are classes, with one weight each
+    labels     the numbers that Y may hold; (): any    counts   whether they must be >= 0
+    intervals  of each parameter, the open interval it lies in
+    formula    the sum, {c} for the weights            title    the name in a sentence
     """
 
     name: ClassVar[str]
     smooth: ClassVar[bool] = True
+    quadratic: ClassVar[bool] = False
+    degree: ClassVar[int] = 0
+    positive: ClassVar[bool] = False
+    rowwise: ClassVar[bool] = False
+    labels: ClassVar[tuple[float, ...]] = ()
+    counts: ClassVar[bool] = False
+    intervals: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    formula: ClassVar[str] = "l(Z)"
+    title: ClassVar[str] = "a loss of one's own"
     observed: Observed
 
     def __init_subclass__(cls) -> None:
@@ -74,6 +94,18 @@ class Loss(ABC):
         """Return what is wrong with a Z where l is infinite, or ""."""
         del Z
         return ""
+
+    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
+        """Return l(F) of a cvxpy expression F, or None where it is not known.
+
+        F, y     the fit and the data, flat, both divided by `unit` (1 for degree 0)
+        c        the weight of each entry, or of each row
+        """
+        del cp, F, y, c, unit
+
+    def glosses(self) -> list[str]:
+        """Return what the letters of the formula stand for."""
+        return []
 
     def statement(self) -> str | dict[str, str]:
         """Return what the kernel's statement says of this loss."""

@@ -33,6 +33,8 @@ class Absolute(Entrywise, Loss):
     scale: Array | None = field(init=False, repr=False)
 
     name = "absolute"
+    degree = 1
+    formula, title = "Σ {c}|z − y|", "absolute deviations"
     smooth = False
 
     def each(self, Z: Array) -> Array:
@@ -55,3 +57,8 @@ class Absolute(Entrywise, Loss):
     def move(self, Z: Array, t: Array | float) -> Array:
         """Shorten r by t."""
         return np.asarray(Z - np.clip(Z - self.data, -t, t))
+
+    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
+        """C |F - y|."""
+        del unit
+        return c @ cp.abs(F - y)

@@ -35,6 +35,8 @@ class Hinge(Entrywise, Loss):
     scale: Array | None = field(init=False, repr=False)
 
     name = "hinge"
+    labels = (-1.0, 1.0)
+    formula, title = "Σ {c}(1 − yz)₊", "the hinge loss"
     smooth = False
 
     def admit(self) -> None:
@@ -64,3 +66,8 @@ class Hinge(Entrywise, Loss):
     def move(self, Z: Array, t: Array | float) -> Array:
         """Raise y z by t, but not beyond 1."""
         return np.asarray(Z + self.data * np.clip(1 - self.data * Z, 0.0, t))
+
+    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
+        """C (1 - y F)_+."""
+        del unit
+        return c @ cp.pos(1 - cp.multiply(y, F))

@@ -1,7 +1,7 @@
 """Squared near the data, absolute beyond: outliers pull with a bounded force."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -38,6 +38,9 @@ class Huber(Entrywise, Loss):
     scale: Array | None = field(init=False, repr=False)
 
     name = "huber"
+    degree = 2
+    intervals: ClassVar = {"delta": (0.0, np.inf)}
+    formula, title = "Σ {c}h(z − y)", "the Huber loss"
     curve = 1.0
 
     def admit(self) -> None:
@@ -70,3 +73,11 @@ class Huber(Entrywise, Loss):
     def statement(self) -> dict[str, str]:
         """Return the kind and delta."""
         return {"kind": self.name, "delta": self.delta.hex()}
+
+    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
+        """C times the Huber function of F - y."""
+        return 0.5 * (c @ cp.huber(F - y, self.delta / unit))
+
+    def glosses(self) -> list[str]:
+        """Return the parameter."""
+        return [f"h(r) = ½r² to |r| = δ, then δ|r| − ½δ², δ = {self.delta:.7g}"]

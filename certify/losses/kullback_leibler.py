@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.special import kl_div
+from scipy.special import entr, kl_div
 
 from certify.base.arrays import Array
 from certify.base.errors import InputError
@@ -36,6 +36,9 @@ class KullbackLeibler(Entrywise, Loss):
     scale: Array | None = field(init=False, repr=False)
 
     name = "kullback_leibler"
+    degree = 1
+    positive = counts = True
+    formula, title = "Σ {c}(z − y ln z + y ln y − y)", "the Kullback–Leibler divergence"
 
     def admit(self) -> None:
         """Accept y >= 0."""
@@ -78,3 +81,10 @@ class KullbackLeibler(Entrywise, Loss):
         """Return the ends of the domain; where y > 0 the lower one is left out."""
         lo, hi = Entrywise.bounds(self)
         return np.where(self.data > 0, np.nextafter(lo, 0.0), lo), hi
+
+    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
+        """C (F - y ln F + y ln y - y)."""
+        del unit
+        some = np.flatnonzero(y > 0)
+        logs = (c * y)[some] @ cp.log(F[some]) if len(some) else 0.0
+        return c @ F - logs + float((c * (-entr(y) - y)).sum())

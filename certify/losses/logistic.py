@@ -36,6 +36,8 @@ class Logistic(Entrywise, Loss):
     scale: Array | None = field(init=False, repr=False)
 
     name = "logistic"
+    labels = (0.0, 1.0)
+    formula, title = "Σ {c}(ln(1 + eᶻ) − yz)", "the logistic loss"
     curve = 0.25
 
     def admit(self) -> None:
@@ -76,3 +78,8 @@ class Logistic(Entrywise, Loss):
             return x + t * p - start, 1 + t * p * (1 - p)
 
         return self.turned(rising_zero(off, start - t, start))
+
+    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
+        """C ln(1 + e^x), x = F or -F by the label."""
+        del unit
+        return c @ cp.logistic(cp.multiply(1 - 2 * y, F))

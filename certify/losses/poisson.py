@@ -36,6 +36,8 @@ class Poisson(Entrywise, Loss):
     scale: Array | None = field(init=False, repr=False)
 
     name = "poisson"
+    counts = True
+    formula, title = "Σ {c}(eᶻ − yz)", "the Poisson likelihood"
 
     def admit(self) -> None:
         """Accept y >= 0."""
@@ -65,3 +67,8 @@ class Poisson(Entrywise, Loss):
         omega = wrightomega(s + np.log(t))
         # x = ln(omega / t) = s - omega: whichever does not cancel
         return np.asarray(np.where(omega > 1, np.log(omega) - np.log(t), s - omega))
+
+    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
+        """C (e^F - y F)."""
+        del unit
+        return c @ (cp.exp(F) - cp.multiply(y, F))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -38,6 +38,9 @@ class Quantile(Entrywise, Loss):
     scale: Array | None = field(init=False, repr=False)
 
     name = "quantile"
+    degree = 1
+    intervals: ClassVar = {"tau": (0.0, 1.0)}
+    formula, title = "Σ {c}(τ(y − z)₊ + (1 − τ)(z − y)₊)", "the quantile loss"
     smooth = False
 
     def admit(self) -> None:
@@ -75,3 +78,12 @@ class Quantile(Entrywise, Loss):
     def statement(self) -> dict[str, str]:
         """Return the kind and tau."""
         return {"kind": self.name, "tau": self.tau.hex()}
+
+    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
+        """C (tau (y - F)_+ + (1 - tau)(F - y)_+)."""
+        del unit
+        return c @ cp.maximum(self.tau * (y - F), (1 - self.tau) * (F - y))
+
+    def glosses(self) -> list[str]:
+        """Return the parameter."""
+        return [f"τ = {self.tau:.7g}"]

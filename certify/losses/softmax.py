@@ -41,6 +41,9 @@ class Softmax(Loss):
     scale: Array | None = field(init=False, repr=False)
 
     name = "softmax"
+    rowwise = True
+    formula = "Σᵢ {c}(ln Σⱼ exp zᵢⱼ − z of the class)"
+    title = "the multinomial logistic loss"
 
     def __post_init__(self) -> None:
         """Check that rows are one-hot."""
@@ -152,6 +155,13 @@ class Softmax(Loss):
         """Return Y and the weights."""
         rest = {} if self.scale is None else {"weights": self.scale}
         return {"Y": self.data.reshape(-1)} | rest
+
+    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
+        """C (ln sum e^F - F_class), row by row."""
+        del unit
+        rows = cp.reshape(F, self.shape, order="C")
+        own = cp.sum(cp.multiply(y.reshape(self.shape), rows), axis=1)
+        return c @ (cp.log_sum_exp(rows, axis=1) - own)
 
 
 def simplex(x: Array) -> Array:

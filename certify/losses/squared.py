@@ -37,6 +37,9 @@ class Squared(Loss):
     scale: Array | None = field(init=False, repr=False)
 
     name = "squared"
+    quadratic = True
+    degree = 2
+    formula, title = "½ Σ {c}(z − y)²", "least squares"
 
     def __post_init__(self) -> None:
         """Reduce the arguments to observed entries, data and weights."""
@@ -85,3 +88,8 @@ class Squared(Loss):
         if not self.observed.full:
             out["rows"], out["cols"] = self.observed.listed
         return out
+
+    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
+        """1/2 c (F - y)^2."""
+        del unit
+        return 0.5 * cp.sum_squares(cp.multiply(np.sqrt(c), F - y))

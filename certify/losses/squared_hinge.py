@@ -36,6 +36,8 @@ class SquaredHinge(Entrywise, Loss):
     scale: Array | None = field(init=False, repr=False)
 
     name = "squared_hinge"
+    labels = (-1.0, 1.0)
+    formula, title = "Σ {c}(1 − yz)₊²", "the squared hinge loss"
     curve = 2.0
 
     def admit(self) -> None:
@@ -66,3 +68,8 @@ class SquaredHinge(Entrywise, Loss):
         """Close 2t / (1 + 2t) of the gap between y z and 1."""
         gap = np.maximum(0.0, 1 - self.data * Z)
         return np.asarray(Z + self.data * gap * (2 * t / (1 + 2 * t)))
+
+    def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401
+        """C (1 - y F)_+^2."""
+        del unit
+        return c @ cp.square(cp.pos(1 - cp.multiply(y, F)))

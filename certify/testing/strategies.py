@@ -91,21 +91,24 @@ def factors(
     return st.tuples(*parts).map(lambda x: tuple(np.asarray(p) for p in atom.project(x)))
 
 
-DATA = {  # the data a loss accepts; multiples of 1/8 for the others
-    "logistic": st.sampled_from([0.0, 1.0]),
-    "hinge": st.sampled_from([-1.0, 1.0]),
-    "squared_hinge": st.sampled_from([-1.0, 1.0]),
-    "kullback_leibler": dyadics(0),
-    "poisson": dyadics(0),
-}
-PARAMETERS = {"huber": ("delta", dyadics(1, 16)), "quantile": ("tau", dyadics(1, 7))}
+def data_of(loss: Any) -> st.SearchStrategy[float] | None:  # noqa: ANN401  a class of losses
+    """Return the numbers that a loss takes as data; None for multiples of 1/8."""
+    if loss.labels:
+        return st.sampled_from(loss.labels)
+    return dyadics(0) if loss.counts else None
+
+
+def parameter(ends: tuple[float, float]) -> st.SearchStrategy[float]:
+    """Return multiples of 1/8 inside an open interval, at most 2 beyond its lower end."""
+    low, high = (int(8 * x) for x in (ends[0], min(ends[1], ends[0] + 2.125)))
+    return dyadics(low + 1, high - 1)
 
 
 def fields(
     loss: Loss, elements: st.SearchStrategy[float] | None = None
 ) -> st.SearchStrategy[Array]:
     """Return fields over a loss's observed entries where it is finite."""
-    inside = dyadics(1) if loss.name == "kullback_leibler" else None
+    inside = dyadics(1) if loss.positive else None
     at = loss.observed
     size = (at.m, at.n) if at.full else (at.size,)
     return arrays(size, inside if elements is None else elements)
@@ -122,12 +125,10 @@ def one_hot(draw: Draw, loss: Any, shape: Shape) -> Any:  # noqa: ANN401  a loss
 @st.composite
 def losses(draw: Draw, loss: Any, shape: Shape) -> Any:  # noqa: ANN401  a class of losses
     """Return a loss of a class over data of a shape: full, masked, weighted or stored."""
-    if loss.name == "softmax":
+    if loss.rowwise:
         return draw(one_hot(loss, shape))
-    Y = draw(arrays(shape, DATA.get(loss.name)))
-    if loss.name in PARAMETERS:
-        name, held = PARAMETERS[loss.name]
-        loss = partial(loss, **{name: draw(held)})
+    Y = draw(arrays(shape, data_of(loss)))
+    loss = partial(loss, **{name: draw(parameter(ends)) for name, ends in loss.intervals.items()})
     kinds = ["full", "masked", "weighted", "stored"]
     kind = draw(st.sampled_from(kinds if len(shape) == MATRIX else kinds[:3]))
     if kind == "full":
@@ -182,7 +183,7 @@ def networks(draw: Draw, kind: str, rows: int, form: str) -> Atom:
 def problems(draw: Draw, shape: Shape | None = None, kinds: Sequence[str] = ()) -> Problem:
     """Return a small problem: a loss of ours over data, an atom of `atoms`, lam > 0."""
     held = draw(shapes) if shape is None else shape
-    known = [v for k, v in LOSSES.items() if k != "softmax" or len(held) == MATRIX]
+    known = [v for v in LOSSES.values() if not v.rowwise or len(held) == MATRIX]
     loss = draw(losses(draw(st.sampled_from(known)), held))
     lam = draw(st.sampled_from([0.125, 0.5, 1.0, 2.0, 8.0]))
     return Problem(loss, draw(atoms(held, kinds)), lam)

@@ -4,7 +4,7 @@ from certify.pipeline.certificate.verdict import Verdict
 from certify.problem import Problem
 
 from ._facts import Facts
-from ._formula import LOSSES, formula
+from ._formula import formula
 from ._numbers import at_least, at_most, short
 
 __all__ = ["answer", "asked", "bracket", "closing", "formula", "model", "short"]
@@ -35,7 +35,7 @@ def asked(facts: Facts) -> str:
 
 def loss(problem: Problem) -> str:
     """Return the name of the loss."""
-    name = LOSSES[problem.loss.name][1]
+    name = problem.loss.title
     if "weights" not in problem.loss.arrays():
         return name
     return f"the weighted {name[4:]}" if name.startswith("the ") else f"weighted {name}"

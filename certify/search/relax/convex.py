@@ -14,7 +14,7 @@ from certify.problem import Problem, Values
 from certify.problem.best_offsets import operator
 
 from ._cvxpy import Expression, cp
-from ._loss import Units, constant, domain, known, stated, units
+from ._loss import Units, domain, known, stated, units
 from ._offsets import penalty
 from ._solve import Using, numbers, solve, unit
 from .network_largest import largest_omega
@@ -222,7 +222,7 @@ def read(
     rows, cols = observed.listed
     field = fielded(problem.loss, Z[rows, cols])
     W = slope(problem.loss, field, problem.shift(q), program)
-    return Relaxed(by.back(value) + constant(problem.loss), W, Z, q, *told)
+    return Relaxed(by.back(value), W, Z, q, *told)
 
 
 def fielded(loss: Loss, flat: Array) -> Array:
@@ -239,7 +239,7 @@ def slope(loss: Loss, Z: Array, shift: Array | float, program: Program) -> Array
     with a Lipschitz constant has to do.
     """
     found = numbers([Multiplier(program.link.dual_value)])
-    if loss.name == "squared" or (found is None and np.isfinite(loss.curvature)):
+    if loss.quadratic or (found is None and np.isfinite(loss.curvature)):
         return -loss.gradient(np.asarray(Z + shift))
     if found is None:
         return None
