@@ -73,6 +73,7 @@ PROBLEMS = {
     "rank_weighted": Problem(Squared(Y, weights=WEIGHTS), L2, 0.0, TWO),
     "rank_signed": Problem(Squared(Y), RankOne("l2+", "l1"), 0.0, (Intercept(),)),
     "rank_linear": Problem(Squared(SPARSE), L2, 0.0, (Linear(COVARIATES[:, :1]),)),
+    "rank_nonnegative": Problem(Squared(Y), RankOne("l2+", "l2+"), 0.0),
     "rank_means": Problem(Squared(Y), L2, 0.0, TWO),
 }
 

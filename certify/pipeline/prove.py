@@ -19,9 +19,19 @@ from certify.polar import exact_text
 from certify.polar.proved import split
 from certify.problem import Problem
 from certify.search.dual.orthogonal import Orthogonal
+from certify.search.dual.own_size import means
 from certify.search.search_result import Evidence
 
-from .certificate.file import Arrays, Asked, Certificate, hand_over, named, numbered
+from .certificate.file import (
+    Arrays,
+    Asked,
+    Certificate,
+    hand_over,
+    named,
+    numbered,
+    of_polar,
+    under_polar,
+)
 from .certificate.leaf_factors import leaf_factors
 from .certificate.tiers import arithmetic
 
@@ -77,7 +87,8 @@ def attempt(problem: Problem, asked: Asked, found: Evidence, ar: Arithmetic[Any]
     proof, witness = assemble(problem, asked, found)
     polar = part(proof, "polar")
     if ar.tier == "exact" and polar.get("rule") == "transpose":
-        witness = leaf_factors(asked, polar, witness) | witness
+        own = of_polar(asked.statement, witness) | {k: a for k, a in witness.items() if k == "W"}
+        witness = under_polar(asked.statement, leaf_factors(asked, polar, own)) | witness
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
         outcome = prove(asked.statement, asked.given, proof, witness, ar, limit=math.inf)
     if outcome.verdict not in ("REFUTED", "RANK_LIMITED"):
@@ -94,16 +105,19 @@ def assemble(problem: Problem, asked: Asked, found: Evidence) -> tuple[Json, Arr
         arrays |= numbered("", found.start.q)
     extra: Arrays = {}
     if found.dual is not None:
-        proof["polar"], extra = split(found.dual.polar.proof)
+        proof["polar"], held = split(found.dual.polar.proof)
+        extra |= under_polar(asked.statement, held)
         proof["corrections"] = listed(found.dual.point)
         arrays["W"] = found.dual.point.W.reshape(-1)
         arrays |= unbent(problem, found.dual.point, "")
     if found.ky_fan is not None:
-        proof["ky_fan"], extra = split(found.ky_fan)
-        zero = np.zeros(problem.loss.shape)
-        arrays |= numbered("mu.", problem.fit_offsets(zero))
+        proof["ky_fan"], held = split(found.ky_fan)
+        extra |= held
+        if problem.offsets:
+            arrays |= numbered("mu.", means(problem))
     if found.blocks:
-        proof["blocks"], extra = stacked(found.blocks)
+        proof["blocks"], held = stacked(found.blocks)
+        extra |= held
     if found.better is not None:
         proof["better"] = True
         arrays |= {f"better.{k}": x for k, x in named(found.better.factors).items()}

@@ -17,7 +17,7 @@ from certify.kernel.scalars import power
 from certify.losses import Squared
 from certify.offsets import Offset
 from certify.polar import Proposal
-from certify.polar.scale import carried, exponent, scaled
+from certify.polar.scale import carried, carried_fan, exponent, scaled
 from certify.problem import Problem, Values
 from certify.search.descent.alternating import State
 from certify.search.dual.orthogonal import Orthogonal
@@ -126,7 +126,7 @@ def evidence_up(found: Evidence, by: Exponents) -> Evidence:
     if dual is not None and (point := point_up(dual.point, by)):
         proposal = Proposal(dual.polar.upper, carried(dual.polar.proof, by.whole))
         dual = Dual(point, proposal, value_up(dual.value, by))
-    fan = found.ky_fan and carried(found.ky_fan, by.data)
+    fan = found.ky_fan and carried_fan(found.ky_fan, by.data)
     return replace(
         found,
         start=state_up(found.start, by) or found.start,

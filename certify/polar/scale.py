@@ -63,6 +63,14 @@ def carried(proof: dict[str, Any], e: int) -> dict[str, Any]:
     return out
 
 
+def carried_fan(proof: dict[str, Any], e: int) -> dict[str, Any]:
+    """Move Ky Fan's proofs, of a matrix or a tensor's parts, to scale 2^e: shifts as the square."""
+    parts = proof.get("groups", [])
+    moved_parts = [p | {"shift": Fraction(p["shift"]) * power(2 * e)} for p in parts]
+    own = {"groups": moved_parts} if parts else {"shift": Fraction(proof["shift"]) * power(2 * e)}
+    return {k: scaled(v, e) if isinstance(v, np.ndarray) else v for k, v in proof.items()} | own
+
+
 def carried_tensor(proof: dict[str, Any], e: int) -> dict[str, Any]:
     """Move the proof of a tensor's polar to scale 2^e.
 

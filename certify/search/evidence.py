@@ -21,6 +21,7 @@ from certify.problem import Problem
 from . import convex, families, fixed_rank
 from . import meta_algorithm as search
 from .descent.alternating import State
+from .dual import own_size
 from .dual import scaling as rays
 from .dual.orthogonal import Orthogonal, orthogonalize
 from .dual.points import Dual, Run, best, bound, bound_point, dual_at
@@ -180,17 +181,29 @@ def late(run: Run) -> Callable[[], bool]:
 
 
 def by_rank(run: Run) -> Evidence:
-    """Lam = 0: Ky Fan's proof, whole or by blocks, and better factors of this rank."""
+    """Lam = 0: a bound at this size, whole or by blocks, and better factors of this rank."""
     problem, r = run.problem, run.start.size
-    whole = fixed_rank.closed(problem)
-    fan = fixed_rank.propose(problem, r) if whole else None
-    parts = () if whole else tuple(fixed_rank.blocks(problem, r))
     steps = fixed_rank.steps(problem, run.start, run.clock, run.seed)
     top = search.lowest([s for _, s in steps])
+    found = bound_own_size(replace(run, start=top))
+    parts = () if found else tuple(fixed_rank.blocks(problem, r))
+    found = found or Evidence(run.start)
     better = top if run.start.value - top.value > run.epsilon else None
     floor = floor_point(run) if better is not None and not run.given else None
     better = None if better is None else alive(problem, better)
-    return Evidence(run.start, None, fan, parts, better, floor, steps, "", run.given)
+    pair = found.dual, found.ky_fan
+    return Evidence(run.start, *pair, parts, better, floor, steps, "", run.given)
+
+
+def bound_own_size(run: Run, known: Dual | None = None) -> Evidence | None:
+    """Return evidence for a lower bound over at most as many slices as the start has.
+
+    known   a dual point of another search, tried as well.  None where no bound is known.
+    """
+    if not own_size.applies(run.problem):
+        return None
+    found = own_size.propose(run, known)
+    return Evidence(run.start, found.dual, found.fan, given=run.given)
 
 
 def accept_dual(problem: Problem, wanted: object) -> Array | None:

@@ -1,15 +1,9 @@
 """lam = 0: the best factors of rank at most r, or a bracket around them.
 
-With every entry seen and equal weights (PCA, TruncatedSVD) Ky Fan's bound is the optimum:
-C the data minus the means the offsets fit, and G the smaller Gram matrix of C,
-
-    G <= t I + K K^T   gives   sum_{i <= r} sigma_i(C)^2 <= r t + |K|^2,
-
-so 1/2 |C - Z|^2 >= 1/2 (|C|^2 - r t - |K|^2) for every Z of rank at most r.
-
-With missing entries, weights, signs, covariates or ridges nothing closed is known; the
-same bound on disjoint blocks without missing entries is a lower bound (each block of Z has
-rank at most r, the rest costs at least 0), and the least loss is another: 0 here.
+With every entry seen and equal weights the bound is that of `dual.own_size`: for PCA and
+TruncatedSVD the optimum.  With missing entries or weights Ky Fan's bound on disjoint blocks
+without missing entries is a lower bound (each block of Z has rank at most r, the rest costs at
+least 0), and the least loss is another: 0 here.
 
 The dual of the problem with lam > 0 gives none.  From f_0(X) = f_lam(X) - lam sum theta(X)
 >= d - lam sum theta(X), d <= inf f_lam, follows a bound of f_0(X) for *this* X; d - lam T
@@ -29,11 +23,12 @@ from certify.base.clock import Clock
 from certify.base.errors import OutOfScopeError
 from certify.losses import LOSSES, Squared
 from certify.offsets import Linear, ModeIntercept, Smooth, Sparse
-from certify.polar import eigen as spectra
 from certify.problem import Problem
 
 from .descent import alternating as descent
 from .descent.alternating import State
+from .dual import own_size
+from .dual.own_size import fan
 from .meta_algorithm import STALL, allowance, descend, supported
 from .observed_blocks import ENTRIES, disjoint
 
@@ -44,8 +39,12 @@ CURE = "give lam > 0: then factors of every size are compared"
 def require(problem: Problem) -> None:
     """Raise OutOfScopeError, with the cure, unless some bound at a fixed rank is known."""
     atom, loss = problem.atom, problem.loss
-    if atom.family != "pairs" or not isinstance(loss, tuple(LOSSES.values())):
-        raise OutOfScopeError(f"lam = 0 is covered for RankOne with our losses only; {CURE}")
+    known = atom.family == "pairs" and isinstance(loss, tuple(LOSSES.values()))
+    if not known and not own_size.applies(problem):
+        raise OutOfScopeError(
+            "lam = 0 is covered for RankOne with our losses only, for other atoms with least "
+            f"squares of all entries, for a hidden layer of more outputs than one; {CURE}"
+        )
     for o in problem.offsets:
         if isinstance(o, Sparse | Smooth | ModeIntercept):
             raise OutOfScopeError(f"lam = 0 allows no {o.name} part; {CURE}")
@@ -53,10 +52,10 @@ def require(problem: Problem) -> None:
 
 def closed(problem: Problem) -> bool:
     """Whether Ky Fan's bound is the optimum: plain data, means or nothing beside Z."""
-    atom, loss = problem.atom, problem.loss
-    plain = isinstance(loss, Squared) and loss.observed.full and loss.scale is None
+    atom = problem.atom
     free = atom.family == "pairs" and not any(g.nonneg for g in atom.gauges)
-    return plain and free and all(o.name in ("row", "column") and o.free for o in problem.offsets)
+    means = all(o.name in ("row", "column") and o.free for o in problem.offsets)
+    return own_size.applies(problem) and free and means
 
 
 def centred(problem: Problem) -> Array:
@@ -64,31 +63,6 @@ def centred(problem: Problem) -> Array:
     loss = descent.rank_one(problem)[1]
     means = problem.fit_offsets(np.zeros(loss.shape))
     return np.asarray(loss.data - problem.shift(means))
-
-
-def propose(problem: Problem, r: int) -> dict[str, Any]:
-    """Return the proof: axis, shift, K, L."""
-    return fan(centred(problem), r)
-
-
-def fan(C: Array, r: int) -> dict[str, Any]:
-    """Return axis, shift, K and L for a matrix C."""
-    axis = spectra.side(C)
-    g = spectra.gram(C, axis)
-    values, vectors = linalg.eigh(g)
-    k = len(values)
-    t = float(max(values[k - r - 1] if r < k else 0.0, 0.0))
-    head = vectors[:, k - min(r, k) :] * np.sqrt(np.maximum(values[k - min(r, k) :] - t, 0.0))
-    K = spectra.on_grid(head, 48)
-    rest = g - K @ K.T
-    found = spectra.prove_top(rest, t, spectra.MARGINS)
-    if found is None:  # only for spectra that float64 cannot hold
-        return {"axis": axis, "shift": float(np.abs(rest).sum(axis=0).max()), "K": K}
-    shift, factor = found
-    out: dict[str, Any] = {"axis": axis, "shift": shift, "K": K}
-    if k <= spectra.DENSE:
-        out["L"] = spectra.packed(factor)
-    return out
 
 
 def blocks(problem: Problem, r: int) -> list[dict[str, Any]]:
@@ -111,7 +85,7 @@ def blocks(problem: Problem, r: int) -> list[dict[str, Any]]:
         if kinds & {"column", "intercept"}:
             block["mu.column"] = C.mean(axis=0)
             C = C - block["mu.column"]
-        out.append(block | fan(C, wide))
+        out.append(block | fan(C, wide)[0])
     return out
 
 

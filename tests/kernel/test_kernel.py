@@ -119,7 +119,6 @@ LIES = [
     ("plain/best", {"given": {"left.weights": like(Y0, 1.0)}}, "statement.arrays", "unknown"),
     ("plain/best", {"statement": {"loss": "magic"}}, "statement.loss", "unknown"),
     ("plain/best", {"statement": {"claim": "beautiful"}}, "statement.claim", "unknown"),
-    ("plain/best", {"statement": {"claim": "rank"}}, "statement.lam", "claim"),
     ("plain/best", {"statement": {"lam": "-0x1p2"}}, "statement.lam", "sign"),
     ("plain/best", {"statement": {"lam": "0x0p0"}}, "statement.lam", "sign"),
     ("plain/best", {"statement": {"lam": "4.0"}}, "statement.lam", "number"),

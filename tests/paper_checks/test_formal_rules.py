@@ -20,7 +20,7 @@ from certify.kernel.patterns import Pattern
 from certify.kernel.rules import lines as kernel_lines
 from certify.kernel.rules.conic import narrowed
 from certify.kernel.rules.conic_leaf import Leaf, entries_cost
-from certify.kernel.rules.fixed_rank import Fan, centred
+from certify.kernel.rules.ky_fan import Fan, centred
 from certify.kernel.rules.lines import dual_norm
 from certify.kernel.scalars import root
 from certify.kernel.spaces import Pair

@@ -71,7 +71,7 @@ def test_data_left_out_of_the_file_are_named(tmp_path):
         ({"format": "certify/2"}, "format"),
         ({"shape": [3, 4]}, "."),
         ({"atom": {"kind": "tree"}}, "tree"),
-        ({"claim": "rank"}, "claim"),
+        ({"claim": "best"}, "claim"),
     ],
 )
 def test_a_statement_that_says_anything_else_is_rejected(change, named):

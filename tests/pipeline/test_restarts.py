@@ -246,9 +246,12 @@ def test_at_a_fixed_rank_the_bound_is_that_of_the_largest_fit():
     assert restart_report(PROBLEM, [BEST]).rank is None
 
 
+MASK = np.array([[True, False], [True, True]])
+
+
 def test_a_fixed_rank_question_without_a_bound_is_out_of_scope():
     with pytest.raises(OutOfScopeError, match="lam = 0 is covered for RankOne"):
-        restart_report(Problem(Squared(np.eye(2)), Symmetric("l2"), 0.0), [(np.eye(2),)])
+        restart_report(Problem(Squared(np.eye(2), mask=MASK), Symmetric("l2"), 0.0), [(np.eye(2),)])
 
 
 # --- table and plot -----------------------------------------------------------------------

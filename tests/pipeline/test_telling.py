@@ -184,7 +184,9 @@ def test_the_score_is_zero_at_an_optimum_and_falls_with_the_gap():
 
 def test_a_model_of_which_nothing_is_proved_has_no_score(monkeypatch):
     held = Read((np.ones((2, 1)),) * 3)
-    problem = Problem(Squared(np.ones((2, 2, 2))), CP(), 0.0)
+    problem = Problem(
+        Squared(np.ones((2, 2, 2)), mask=np.eye(2)[:, None] * np.ones((2, 2, 2)) > 0), CP(), 0.0
+    )
     monkeypatch.setattr("certify.adapters.score.from_model", lambda *_: (problem, held))
     with pytest.raises(OutOfScopeError, match=r"nothing is proved of this model: lam = 0"):
         score(None, Y)

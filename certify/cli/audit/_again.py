@@ -102,7 +102,8 @@ def same_question(
         own = load(folder / name)
         q = None if own.q is None else own.problem.accept_offsets(own.q)
         epsilon = {"rtol": own.rtol, "atol": own.atol} | epsilon_of(kind, settings)
-        asked = ask(own.problem, own.problem.accept(own.factors), q, **epsilon)
+        rtol, atol = epsilon["rtol"], epsilon["atol"]
+        asked = ask(own.problem, own.problem.accept(own.factors), q, rtol=rtol, atol=atol)
         claim.same_question(held.statement, asked.statement)
 
 

@@ -5,10 +5,12 @@ from fractions import Fraction
 
 from .conic import conic
 from .lines import lines
+from .signs import opposite_signs
 from .spectral import spectral
 
 POLAR_RULES: dict[str, Callable[..., Fraction]] = {
     "conic": conic,
     "lines": lines,
+    "signs": opposite_signs,
     "spectral": spectral,
 }

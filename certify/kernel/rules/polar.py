@@ -12,6 +12,7 @@ from ..patterns import Pattern
 from ..spaces import Deep, Modes, Network, Pair, Space
 from .layers import deep_bound, network_bound
 from .matrices import POLAR_RULES
+from .signs import opposite_signs
 from .transpose import transpose
 from .witness import SIGNS, apart
 
@@ -70,7 +71,11 @@ def slices(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays) ->
     return best
 
 
-TENSOR_RULES: dict[str, Callable[..., Fraction]] = {"slices": slices, "transpose": transpose}
+TENSOR_RULES: dict[str, Callable[..., Fraction]] = {
+    "signs": opposite_signs,
+    "slices": slices,
+    "transpose": transpose,
+}
 
 
 def named_rule(polar: Json) -> str:

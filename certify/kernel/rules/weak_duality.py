@@ -19,24 +19,42 @@ def weak_duality(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays)
     """Prove f_s >= d(sW) for every size s and all offsets, where P(W) s <= lam.
 
     f_s >= d(sW) - s<W, sum phi> + lam sum theta >= d(sW), since <W, phi(x)> <= P theta(x).
-    The rule scales W itself, so a large bound P only weakens the result.  f >= d(0) always.
+    f >= d(0) always.
     """
     least = least_loss(asked)
     if "W" not in given.arrays:
         return Bound(least, ("trivial",))
+    dual, s, name = multiple(ar, asked, proof, given)
+    s = s if isinstance(asked.loss, Squared) else coarse(s)
+    value = dual_value(ar, asked, dual, ridge_cost(ar, asked, dual, given, "W"), s)
+    return Bound(max(value, least), (name, "weak_duality"))
+
+
+def multiple(
+    ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays
+) -> tuple[Dual[H], Fraction, str]:
+    """Read W and return it, an s <= 1 with s <W, phi(x)> <= lam theta(x), and the polar's rule.
+
+    The rule scales W itself, so a large bound P only weakens the result: s = lam / P, which is
+    0 at lam = 0 unless P is 0.  At most r slices have other arrays L and K beside the polar's,
+    whose names begin with "polar." there.
+    """
     dual = dual_point(ar, asked, proof, given, "W")
     polar = part(proof, "polar")
     if isinstance(asked.pair, Network) and asked.pair.free:
         unpriced(ar, asked, dual)
-    bound, name = polar_bound(ar, asked.pair, dual.field, polar, given), named_rule(polar)
+    own = inside(given, "polar.") if asked.claim == "rank" else given
+    bound, name = polar_bound(ar, asked.pair, dual.field, polar, own), named_rule(polar)
     bound += dual.stray * asked.wide
-    s = min(Fraction(1), asked.lam / bound) if bound else Fraction(1)
+    s = min(Fraction(1), asked.lam / bound) if bound > 0 else Fraction(1)
     limit = dual_limit(ar, asked, dual)
-    s = s if limit is None else min(s, limit)
-    s = s if isinstance(asked.loss, Squared) else coarse(s)
-    cost = ridge_cost(ar, asked, dual, given, "W")
-    value = dual_value(ar, asked, dual, cost, s)
-    return Bound(max(value, least), (name, "weak_duality"))
+    return dual, s if limit is None else min(s, limit), name
+
+
+def inside(given: Arrays, prefix: str) -> Arrays:
+    """Return the arrays whose names begin with a prefix, without it."""
+    mine = {k: a for k, a in given.arrays.items() if k.startswith(prefix)}
+    return Arrays({k.removeprefix(prefix): a for k, a in mine.items()}, given.where)
 
 
 def unpriced(ar: Arithmetic[H], asked: Question, dual: Dual[H]) -> None:

@@ -81,6 +81,11 @@ class Certificate:
         return cls(file.statement, file.given, file.claim, file.proof, file.witness)
 
     @property
+    def own_size(self) -> bool:
+        """Whether it speaks of at most as many slices as the candidate has, not of any size."""
+        return bool(self.statement["claim"] == "rank")
+
+    @property
     def verdict(self) -> str:
         """The verdict the certificate claims; verify() proves it."""
         return str(self.claim["verdict"])
@@ -149,8 +154,18 @@ def write_atomically(path: Path, blob: bytes) -> None:
             beside.unlink(missing_ok=True)
 
 
-def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, atol: float) -> Asked:
+def ask(  # noqa: PLR0913  the question's parts
+    problem: Problem,
+    factors: Factors,
+    q: Values | None,
+    *,
+    rtol: float,
+    atol: float,
+    own_size: bool = False,
+) -> Asked:
     """State the question about these factors; q None asks for the best offsets.
+
+    own_size asks about at most as many slices, as is always asked at lam = 0.
 
     Raises InputError for an epsilon that is negative or not finite.
     """
@@ -167,7 +182,7 @@ def ask(problem: Problem, factors: Factors, q: Values | None, *, rtol: float, at
         given |= {f"q{k}": handed(x) for k, x in enumerate(q)}
     statement = {
         "format": FORMAT,
-        "claim": "any size" if problem.lam > 0 else "rank",
+        "claim": "any size" if problem.lam > 0 and not own_size else "rank",
         "loss": problem.loss.statement(),
         "atom": problem.atom.statement(),
         "lam": problem.lam.hex(),
@@ -196,6 +211,24 @@ def names_of(count: int) -> list[str]:
 def numbered(prefix: str, values: Values) -> dict[str, Array]:
     """Name offset values q0, q1, ..."""
     return {f"{prefix}q{k}": x for k, x in enumerate(values)}
+
+
+def of_polar(said: Json, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arrays of the polar's proof by the names its rule has for them.
+
+    At most r slices have other arrays L and K beside them, so they are "polar.L" there.
+    """
+    if said["claim"] == "any size":
+        return dict(arrays)
+    head = "polar."
+    return {k.removeprefix(head): a for k, a in arrays.items() if k.startswith(head)}
+
+
+def under_polar(said: Json, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    """Name the arrays of the polar's proof as the question asks."""
+    if said["claim"] == "any size":
+        return dict(arrays)
+    return {f"polar.{k}": a for k, a in arrays.items()}
 
 
 def hand_over(arrays: Mapping[str, Array]) -> Arrays:

@@ -18,7 +18,7 @@ from certify.losses import LOSSES, Loss
 from certify.offsets import OFFSETS, Offset
 from certify.problem import Problem, Values
 
-from .file import Certificate, Json, as_numpy, ask, names_of
+from .file import Asked, Certificate, Json, as_numpy, ask, names_of
 
 MATRIX = 2  # dimensions
 Data = dict[str, Any]
@@ -30,6 +30,7 @@ class Question:
 
     q     the candidate's offset values; None if the best ones were asked for
     rtol, atol   epsilon = max(atol, rtol |f|)
+    own_size     of at most as many slices as the factors have (always at lam = 0), not of any size
     """
 
     problem: Problem
@@ -37,6 +38,12 @@ class Question:
     q: Values | None
     rtol: float
     atol: float
+    own_size: bool = False
+
+    def asked(self) -> Asked:
+        """State it again, from these arrays."""
+        parts = self.problem, self.factors, self.q
+        return ask(*parts, rtol=self.rtol, atol=self.atol, own_size=self.own_size)
 
 
 def question(certificate: Certificate) -> Question:
@@ -56,7 +63,7 @@ def question(certificate: Certificate) -> Question:
     budget.spend(LINE * (at.m + at.n), f"{at.m} rows and {at.n} columns")
     try:
         found = reread(c.statement, {k: as_numpy(a) for k, a in c.given.items()})
-        again = ask(found.problem, found.factors, found.q, rtol=found.rtol, atol=found.atol)
+        again = found.asked()
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise RejectedError("statement", "malformed", str(error)) from error
     if again.statement != c.statement:
@@ -74,7 +81,8 @@ def reread(said: Json, data: Data) -> Question:
     held = (data[name] for name in names_of(len(shapes)))
     factors = tuple(x.reshape(*s, x.shape[-1]) for x, s in zip(held, shapes, strict=True))
     q = None if said["q"] == "found" else tuple(data[f"q{k}"] for k in range(len(offsets)))
-    return Question(problem, factors, q, float.fromhex(said["rtol"]), float.fromhex(said["atol"]))
+    rtol, atol = float.fromhex(said["rtol"]), float.fromhex(said["atol"])
+    return Question(problem, factors, q, rtol, atol, said["claim"] == "rank")
 
 
 def loss_of(said: Json, data: Data) -> Loss:

@@ -22,7 +22,7 @@ from certify.polar.proved import above, below, handed
 from certify.problem import Problem
 
 from .coverage import unknown
-from .file import Arrays, Asked, Certificate, Json, as_numpy, ask
+from .file import Arrays, Asked, Certificate, Json, as_numpy, ask, of_polar, under_polar
 from .leaf_factors import leaf_factors
 from .tiers import arithmetic
 from .verdict import Verdict
@@ -36,7 +36,7 @@ SCALES = (("scale.left", (-1, 1)), ("scale.right", (1, -1)))
 class Proved:
     """What a certificate was proved to show, by which arithmetic and rules.
 
-    lower <= inf over all sizes (at lam = 0: rank <= r),  f(candidate) <= upper, and
+    lower <= inf over all sizes (or at most r slices, as was asked),  f(candidate) <= upper, and
     f(better) <= better for the better factors in the certificate, if it has any.
     """
 
@@ -57,14 +57,16 @@ def verify(  # noqa: PLR0913  the contract's keywords
     tier: str = "exact",
     rtol: float = 1e-6,
     atol: float = 0.0,
+    own_size: bool = False,
     limit: int | None = None,
 ) -> Proved:
     """Prove a certificate's claim about *these* data, factors and epsilon.
 
     The question is stated again from the reader's own arrays and must be the one in the
     certificate, bit by bit.  tier "exact" (integers) or "rounded" (outward-rounded
-    floats).  limit: the units of work that verifying may take (kernel/SPEC.md); by default
-    what the size of the certificate allows.
+    floats).  own_size: the question is about at most as many slices as the factors have, as it
+    always is at lam = 0, not about every size.  limit: the units of work that verifying may
+    take (kernel/SPEC.md); by default what the size of the certificate allows.
 
     Raises RejectedError(where, code, value) if anything differs or the claim does not
     follow, InputError if the caller's own input is wrong.
@@ -78,7 +80,7 @@ def verify(  # noqa: PLR0913  the contract's keywords
         raise OutOfScopeError(f"the kernel has no rule for {' with '.join(names)}")
     held = problem.accept(factors)
     values = None if q is None else problem.accept_offsets(q)
-    asked = ask(problem, held, values, rtol=rtol, atol=atol)
+    asked = ask(problem, held, values, rtol=rtol, atol=atol, own_size=own_size)
     found = path_or_certificate
     certificate = found if isinstance(found, Certificate) else Certificate.load(found)
     same_question(certificate.statement, asked.statement)
@@ -123,10 +125,12 @@ def completed(
 
     A factor is only a witness: whatever is added here cannot make a false claim pass.
     """
-    polar, witness = part(certificate.proof, "polar"), certificate.witness
+    polar, whole = part(certificate.proof, "polar"), certificate.witness
+    witness = of_polar(asked.statement, whole) | {k: a for k, a in whole.items() if k == "W"}
     limit = allowed(certificate, asked) if limit is None else limit
     if tier == "exact" and polar.get("rule") == "transpose" and "W" in witness:
-        return replace(certificate, witness=leaf_factors(asked, polar, witness, limit) | witness)
+        made = leaf_factors(asked, polar, witness, limit)
+        return replace(certificate, witness=under_polar(asked.statement, made) | whole)
     missing = polar.get("rule") == "spectral" and "L" not in witness and "W" in witness
     if tier != "exact" or not missing:
         return certificate
@@ -143,7 +147,8 @@ def completed(
     factor = None if S is None else factorized(S, polar, witness, shift)
     if factor is None:
         return certificate
-    return replace(certificate, witness=witness | {"L": handed(spectra.packed(factor))})
+    made = {"L": handed(spectra.packed(factor))}
+    return replace(certificate, witness=whole | under_polar(asked.statement, made))
 
 
 def factorized(S: Array, polar: Json, witness: Arrays, shift: Fraction) -> Array | None:

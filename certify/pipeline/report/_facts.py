@@ -13,7 +13,7 @@ from certify.kernel import statement
 from certify.kernel.arrays import Arrays
 from certify.kernel.dual import dual_point
 from certify.kernel.rules.polar import polar_bound
-from certify.pipeline.certificate.file import Certificate, as_numpy, ask
+from certify.pipeline.certificate.file import Certificate, as_numpy, of_polar
 from certify.pipeline.certificate.question import Question, question
 from certify.pipeline.certificate.tiers import arithmetic
 from certify.pipeline.certificate.verdict import Verdict, relative, spread
@@ -100,15 +100,15 @@ class Facts:
         given = Arrays(dict(c.witness), "proof")
         with np.errstate(all="ignore"):
             w = dual_point(by, asked, c.proof, given, "W")
-            bound = polar_bound(by, asked.pair, w.field, held, given)
+            mine = Arrays(of_polar(c.statement, c.witness), "proof")
+            bound = polar_bound(by, asked.pair, w.field, held, mine)
         return above(Fraction(bound))
 
     @cached_property
     def alone(self) -> bool:
         """Whether the file holds every factor that exact integers need, for the verifier alone."""
-        c, q = self.certificate, self.question
-        stated = ask(q.problem, q.factors, q.q, rtol=q.rtol, atol=q.atol)
-        return completed(c, stated, "exact").witness.keys() == c.witness.keys()
+        c = self.certificate
+        return completed(c, self.question.asked(), "exact").witness.keys() == c.witness.keys()
 
     @cached_property
     def slices(self) -> list[Slice]:
@@ -148,6 +148,6 @@ def facts(certificate: Certificate, tier: str | None = None) -> Facts:
     """
     asked = question(certificate)
     tier = tier or str(certificate.claim.get("tier", "exact"))
-    stated = ask(asked.problem, asked.factors, asked.q, rtol=asked.rtol, atol=asked.atol)
+    stated = asked.asked()
     held = completed(certificate, stated, tier)
     return Facts(certificate, asked, proved(asked.problem, stated, held, tier), held)

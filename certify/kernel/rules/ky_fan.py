@@ -1,0 +1,175 @@
+"""Ky Fan's bound: what a field keeps beyond rank r, of a matrix or of a tensor's unfoldings."""
+
+import math
+from fractions import Fraction
+from itertools import pairwise
+from typing import NamedTuple
+
+from ..arithmetic import Arithmetic, H
+from ..arrays import Array, Arrays, filled, squares_exactly
+from ..dual import Dual
+from ..errors import demand
+from ..fields import Json, part, shift_of
+from ..offsets import offset_values
+from ..patterns import Pattern
+from ..scalars import root
+from ..spaces import Deep
+from ..statement import Point, Question
+from ..values import fitted
+from .witness import gram_side
+
+
+class Fan(NamedTuple):
+    """A matrix all of whose entries are seen, what is fitted beside Z, and the witness.
+
+    rank   Z, with the covariates' part, has rank <= this
+    kinds  "row", "column": the means that are removed
+    K, L   G <= t I + K K^T, t from shift and L
+    """
+
+    at: Pattern
+    rank: int
+    kinds: frozenset[str]
+    axis: int
+    shift: Fraction
+    K: Array
+    L: Array | None
+
+
+class Excess(NamedTuple):
+    """A lower bound of 1/2 |X - Z - A q|^2, and the rule that proved it."""
+
+    value: Fraction
+    rule: str
+
+
+def ky_fan(
+    ar: Arithmetic[H],
+    asked: Question,
+    proof: Json,
+    given: Arrays,
+    by: tuple[Dual[H], Fraction] | None,
+) -> Excess:
+    """Prove 1/2 |C - Z|^2 >= 1/2 (|C|^2 - K_r(C)^2), C = Y - sW - (any offsets mu), by `tail`.
+
+    Of a tensor C is a sum of parts T_S, each unfolded by a group S of modes: "groups" with
+    the modes of the rows, the arrays "T<t>" of all parts but the last, which is the rest.
+    Every unfolding of Z has rank <= r, so <C, Z> <= sum K_r(T_S) |Z| and
+
+        1/2 |C - Z|^2 >= 1/2 (|C|^2 - (sum K_r(T_S))^2).
+    """
+    at = asked.at
+    plain = at.rows is None and asked.weights is None
+    demand(plain, "proof.K", "wrong_rule", "masked or weighted")
+    c = ar.load(asked.Y)
+    if by is not None:
+        c = ar.subtract(c, shrunk(ar, by, at))
+    found = part(proof, "ky_fan")
+    if len(at.sizes) > 2:
+        demand(not asked.offsets, "statement.offsets", "scope", "a tensor at a fixed size")
+        return Excess(unfoldings(ar, asked, found, given, c) / 2, "ky_fan")
+    held = fan(asked, at, found, given, "")
+    if asked.offsets:
+        mu = offset_values(given, "mu.", asked.offsets, at)
+        flat = Point((filled((at.m, 1), 0.0), filled((at.n, 1), 0.0)), mu)
+        c = ar.subtract(c, fitted(ar, asked, flat))
+    return Excess(tail(ar, held, c) / 2, "ky_fan")
+
+
+def fan(asked: Question, at: Pattern, found: Json, given: Arrays, name: str) -> Fan:
+    """Read the witness of a matrix; `name` ends the names of its arrays.
+
+    Leaving out penalties and signs lowers the infimum.  An intercept is a row of equal
+    column intercepts; k covariates add at most k to the rank.  A slice of a parallel network
+    has the rank of its last hidden layer's width at most, any other 1.
+    """
+    where = f"proof.ky_fan{name}"
+    axis = gram_side(found, at, f"{where}.axis", held=False)
+    size = (at.m, at.n)[axis]
+    packed = size * (size + 1) // 2
+    factor = given.get(f"L{name}", (packed,)) if f"L{name}" in given.arrays else None
+    wide = sum(o.design.shape[1] for o in asked.offsets if o.design is not None)
+    means = {"intercept": "column", "row": "row", "column": "column"}
+    met = [o.kind for o in asked.offsets if o.design is None]
+    unmet = sorted(set(met) - set(means))
+    demand(not unmet, "statement.offsets", "scope", unmet)
+    shift = shift_of(found, f"{where}.shift")
+    held = given.get(f"K{name}", (size, None))
+    rank = asked.rank * (asked.pair.widths[-2] if isinstance(asked.pair, Deep) else 1)
+    return Fan(at, rank + wide, frozenset(means[k] for k in met), axis, shift, held, factor)
+
+
+def tail(ar: Arithmetic[H], held: Fan, c: H) -> Fraction:
+    """Prove |P(C - Z)P'|^2 >= |PCP'|^2 - K_r(C)^2 for every Z of rank <= r.
+
+    It is at least the sum over i > r of sigma_i(PCP')^2 (Eckart-Young).  P and P' remove the
+    means that are fitted.
+    """
+    return max(centred(ar, held, c) - head(ar, held, c), Fraction(0))
+
+
+def head(ar: Arithmetic[H], held: Fan, c: H) -> Fraction:
+    """Prove K_r(C)^2 <= r t + |K|^2, the sum over i <= r of sigma_i(C)^2.
+
+    It is at most that of lambda_i(G), G = C C^T or C^T C, and so <= r t + |K|^2 if
+    G <= t I + K K^T (Ky Fan).  K_r(PCP') <= K_r(C) for projections P and P'.
+    """
+    g, slack = ar.gram(c, held.axis, held.at)
+    t = ar.top(ar.subtract(g, ar.outer(held.K)), held.shift, held.L)
+    r = held.rank
+    found = max(r * max(t, Fraction(0)) + squares_exactly(held.K.data), Fraction(0))
+    return found + 2 * slack * root(found * max(r, 1)).hi + r * slack * slack
+
+
+def centred(ar: Arithmetic[H], held: Fan, c: H) -> Fraction:
+    """Return a lower bound of |PCP'|^2 = |C|^2 - |1^T C|^2/m - |C 1|^2/n + (1^T C 1)^2/mn.
+
+    Only the sums of an offset that is present are removed; the last term needs both.
+    """
+    at = held.at
+    energy = ar.squares(c, None).lo
+    sizes = {"column": at.m, "row": at.n}
+    for kind in sorted(held.kinds):
+        energy -= ar.sums(c, kind, at).hi / sizes[kind]
+    if len(held.kinds) == 2:
+        energy += ar.sums(c, "intercept", at).lo / (at.m * at.n)
+    return energy
+
+
+def shrunk(ar: Arithmetic[H], by: tuple[Dual[H], Fraction], at: Pattern) -> H:
+    """Return s W without its corrections, s a float."""
+    dual, s = by
+    if s == 1:
+        return dual.field
+    return ar.scaled(dual.field, filled((at.m,), float(s)), filled((at.n,), 1.0), at)
+
+
+def unfoldings(ar: Arithmetic[H], asked: Question, found: Json, given: Arrays, c: H) -> Fraction:
+    """Prove |C|^2 - (sum K_r(T_S))^2 of a tensor, as `ky_fan` says."""
+    at, where = asked.at, "proof.ky_fan.groups"
+    listed, order = found.get("groups"), len(at.sizes)
+    demand(isinstance(listed, list) and bool(listed), where, "list", type(listed).__name__)
+    groups, rest, total = list(listed or []), c, Fraction(0)
+    demand(len(groups) < 1 << order, where, "list", len(groups))
+    for t, one in enumerate(groups):
+        demand(isinstance(one, dict), f"{where}[{t}]", "json", type(one).__name__)
+        rows = modes_of(one.get("rows"), order, f"{where}[{t}].rows")
+        cols = [k for k in range(order) if k not in rows]
+        piece = rest
+        if t < len(groups) - 1:
+            piece = ar.load(given.get(f"T{t}", (at.size,)))
+            rest = ar.subtract(rest, piece)
+        size = math.prod(at.sizes[k] for k in rows)
+        flat = ar.unfold(piece, at, (*rows, *cols), 1)
+        held = fan(asked, Pattern(size, at.size // size), one, given, str(t))
+        total += root(head(ar, held, flat)).hi
+    return max(ar.squares(c, None).lo - total * total, Fraction(0))
+
+
+def modes_of(rows: object, order: int, where: str) -> list[int]:
+    """Read a group of modes: rising, some and not all."""
+    found = list(rows) if isinstance(rows, list) else []
+    inside = all(type(k) is int and 0 <= k < order for k in found)
+    demand(0 < len(found) < order and inside, where, "axis", rows)
+    demand(all(a < b for a, b in pairwise(found)), where, "order", rows)
+    return found

@@ -1,0 +1,38 @@
+"""Rule `signs`: no entry of W earns anything, whatever the norms."""
+
+from fractions import Fraction
+
+from ..arithmetic import Arithmetic, H
+from ..arrays import Arrays
+from ..budget import FRACTION
+from ..errors import demand
+from ..fields import Json
+from ..spaces import Modes, Pair
+
+
+def opposite_signs(
+    ar: Arithmetic[H], space: Pair | Modes, w: H, proof: Json, given: Arrays
+) -> Fraction:
+    """Prove sup <W, x1 o ... o xK> <= 0: no term W_ij.. x1_i x2_j ... is positive.
+
+    The product of the coordinates has a sign where each of them has one, and is 0 where one
+    is fixed to 0; W is 0 or of the other sign there, and 0 where a coordinate is free.  So
+    W may be used at lam = 0 too, where every point of a positive polar is lost.
+    """
+    del proof, given
+    lows, highs, _ = ar.spans(w)
+    at, norms = space.at, space.norms
+    ones = "".join(n.cone for n in norms)
+    if len(ones) == len(norms) and set(ones) <= {"+", "-"}:
+        positive = ones.count("-") % 2 == 0
+        worst = max(highs, default=0) if positive else -min(lows, default=0)
+        demand(worst <= 0, "proof.W", "sign", worst)
+        return Fraction(0)
+    ar.budget.spend(FRACTION * len(norms) * at.size, "signs of entries")
+    for k, (low, high) in enumerate(zip(lows, highs, strict=True)):
+        if low == high == 0:
+            continue
+        marks = [n.sign(i) for n, i in zip(norms, at.place(k), strict=True)]
+        meets = low >= 0 if marks.count("-") % 2 else high <= 0
+        demand("0" in marks or ("*" not in marks and meets), "proof.W", "sign", k)
+    return Fraction(0)

@@ -1,0 +1,70 @@
+"""A bound over at most as many slices as the candidate has, with its certificate.
+
+At lam = 0 that is all that `check` asks.  At lam > 0 it is a second question about the same
+factors: how good they are among those of their own size, where more slices do better.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from certify.base.clock import Clock
+from certify.base.errors import OutOfScopeError
+from certify.problem import Problem
+from certify.search.descent import alternating as descent
+from certify.search.dual import own_size
+from certify.search.dual.points import Dual, Run
+from certify.search.evidence import bound_own_size
+
+from . import rescale as scaling
+from .certificate.coverage import unknown
+from .certificate.file import ask
+from .prove import Proof, settle
+
+
+@np.errstate(all="ignore")  # what is not finite is refused or never taken
+def bound(  # noqa: PLR0913  the question's parts
+    problem: Problem,
+    factors: Sequence[Any],
+    q: Sequence[Any] | None = None,
+    *,
+    rtol: float = 1e-6,
+    atol: float = 0.0,
+    clock: Clock | None = None,
+    seed: int = 0,
+    better: Sequence[Any] | None = None,
+    known: Dual | None = None,
+) -> Proof:
+    """Prove a lower bound of f over at most r slices, r the candidate's, and what follows.
+
+    better  factors of at most r slices that may refute the candidate
+    known   a dual point of another search, of the problem at scale 1; tried as well
+
+    The certificate's verdict is CERTIFIED, REFUTED (by `better`) or UNDECIDED; it is verified
+    by `verify(..., own_size=True)`.
+
+    Raises OutOfScopeError where no bound at a fixed size is known, InputError for wrong input.
+    """
+    if not own_size.applies(problem) or unknown(problem):
+        raise OutOfScopeError("no bound at a fixed size is known for this problem")
+    held = problem.accept(factors)
+    values = None if q is None else problem.accept_offsets(q)
+    asked = ask(problem, held, values, rtol=rtol, atol=atol, own_size=True)
+    clock = Clock() if clock is None else clock
+    scaled, by = scaling.normalized(problem)
+    small_q = None if values is None else scaling.offsets_down(values, by)
+    start = descent.state(scaled, scaling.factors_down(held, by), small_q)
+    epsilon = max(scaling.value_down(atol, by), rtol * abs(start.value))
+    fixed = values is not None or not problem.offsets
+    rival = None
+    if better is not None:
+        rival = descent.state(scaled, scaling.factors_down(problem.accept(better), by))
+    top = start if rival is None or rival.value > start.value else rival
+    run = Run(scaled, top, epsilon, clock, seed, fixed)
+    found = bound_own_size(run, known)
+    if found is None:
+        raise OutOfScopeError("no bound at a fixed size is known for this problem")
+    found = scaling.evidence_up(replace(found, start=start, better=rival), by)
+    return settle(problem, asked, found, clock.left())

@@ -1,0 +1,266 @@
+"""Evidence for a bound over at most r slices: a dual point, and Ky Fan's proof of the rest.
+
+The bound and the ascent on it are in `own_size_ascent`.  W is a sum of points of sets of polar
+at most lam; at lam = 0 they are the fields that earn nothing where factors have signs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import prod
+from typing import Any
+
+import numpy as np
+from scipy import linalg
+
+from certify.base.arrays import Array
+from certify.losses import Squared
+from certify.norms import Gauge
+from certify.polar import Proposal
+from certify.polar import eigen as spectra
+from certify.polar.methods.multiplier import decomposed, marks, rescaled
+from certify.problem import Problem, Values
+from certify.search.descent.alternating import squared
+
+from . import polar_ball as balls
+from . import scaling as rays
+from .orthogonal import Orthogonal
+from .own_size_ascent import Ascent, Group, Project, ascend, folded, ky_fan, unfolded
+from .points import Dual, Run, bound_once
+
+ASCENT = 0.6  # of the time; the proof of the polar needs the rest
+GOAL = 0.3  # of epsilon: a bound this near to the start is as good as can be
+LARGEST = 1500  # smaller side up to which an eigendecomposition a step is taken
+GRID = 40  # bits of the arrays of a proof: short integers
+MATRIX = 2  # modes
+
+
+@dataclass(frozen=True)
+class OwnSize:
+    """What proves a lower bound over at most r slices: the kernel's `fixed_rank` reads it.
+
+    dual   W with its polar bound P, used at s = min(1, lam / P); None: W = 0
+    fan    Ky Fan's proof for Y - sW
+    value  the bound expected: d(sW) and half of what Y - sW keeps beyond rank r
+    """
+
+    dual: Dual | None
+    fan: dict[str, Any]
+    value: float
+
+
+def applies(problem: Problem) -> bool:
+    """Whether `propose` knows a bound: least squares, everything observed, no weights.
+
+    Beside Z only what has a rank: means, and covariates of the rows.  Of a tensor nothing.
+    """
+    loss, atom = problem.loss, problem.atom
+    plain = isinstance(loss, Squared) and loss.observed.full and loss.scale is None
+    known = atom.family in ("pairs", "products", "squares", "layers", "deep")
+    names = {o.name for o in problem.offsets}
+    matrix = len(loss.dims) == MATRIX
+    if atom.family in ("layers", "deep") and problem.lam == 0 and loss.dims[-1] == 1:
+        return False  # every rank is 1
+    return (
+        plain
+        and known
+        and names <= {"row", "column", "intercept", "linear"}
+        and (matrix or not names)
+    )
+
+
+def propose(run: Run, known: Dual | None = None) -> OwnSize:
+    """Return the best evidence found for a bound over at most as many slices as the start has.
+
+    run     the question; its clock ends the search, and so does a bound near the start's value
+    known   a dual point of another search, tried as well
+
+    Only where `applies`.
+    """
+    case = Case.of(run)
+    best = case.evidence(known, None)
+    if known is not None:
+        best = max([best, case.evidence(None, None)], key=lambda e: e.value)
+    goal = run.start.value - GOAL * run.epsilon
+    if best.value >= goal or not case.small:
+        return best
+    named = sets(run.problem)
+    if not named and len(case.groups) == 1:
+        return best
+    until = goal, run.clock.share(ASCENT).expired
+    at = ascend(case.Y, case.rank, case.groups, list(named.values()), until)
+    run.clock.tell("dual point at this size", at.value)
+    found = proved(run, at, list(named))
+    return best if found is None else max([best, case.evidence(found, at)], key=lambda e: e.value)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What Ky Fan's bound is of: Y minus the best offsets of Z = 0, the rank, the groups."""
+
+    run: Run
+    Y: Array
+    rank: int
+    groups: tuple[Group, ...]
+
+    @classmethod
+    def of(cls, run: Run) -> "Case":
+        """Read a question."""
+        problem, dims = run.problem, run.problem.loss.dims
+        Y = squared(problem).data
+        if problem.offsets:
+            Y = Y - problem.shift(means(problem))
+        each = run.start.factors[-1].shape[0] if deep(problem) else 1
+        wide = sum(o.shape(problem.loss.observed)[0] for o in problem.offsets if o.name == "linear")
+        r = run.start.size * each + wide
+        return cls(run, Y.reshape(dims), r, unfoldings(dims, r))
+
+    @property
+    def small(self) -> bool:
+        """Whether an eigendecomposition in every step is cheap."""
+        return all(min(unfolded(self.Y, g).shape) <= LARGEST for g in self.groups)
+
+    def evidence(self, dual: Dual | None, at: Ascent | None) -> OwnSize:
+        """Return Ky Fan's proof for Y - sW, and the bound expected."""
+        problem, C, value = self.run.problem, self.Y, 0.0
+        if dual is not None:
+            s = min(1.0, problem.lam / dual.polar.upper) if dual.polar.upper > 0 else 1.0
+            C = C - s * dual.point.W.reshape(C.shape)
+            value = rays.value(problem, dual.point.W, s)
+        if len(self.groups) == 1 and C.ndim == MATRIX:
+            proof, size = fan(C, self.rank)
+        else:
+            proof, size = fans(C, self.groups, self.rank, None if at is None else at.parts)
+        return OwnSize(dual, proof, value + 0.5 * max(float(np.square(C).sum()) - size, 0.0))
+
+
+def means(problem: Problem) -> Values:
+    """Return the means that the offsets fit to the data; covariates stay in the data.
+
+    They count as ranks, and the data without them has no less of the others.
+    """
+    kept = tuple(o for o in problem.offsets if o.name != "linear")
+    zero = np.zeros_like(squared(problem).data)
+    found = iter(Problem(problem.loss, problem.atom, problem.lam, kept).fit_offsets(zero))
+    observed = problem.loss.observed
+    return tuple(
+        np.zeros(o.shape(observed)) if o.name == "linear" else next(found) for o in problem.offsets
+    )
+
+
+def deep(problem: Problem) -> bool:
+    """Whether a slice is a network of its own, of more rank than one."""
+    return problem.atom.family == "deep"
+
+
+def unfoldings(dims: tuple[int, ...], r: int) -> tuple[Group, ...]:
+    """Return the groups of modes whose unfoldings have more than r rows and columns.
+
+    One of each pair of complements; where no unfolding has, the first mode alone.
+    """
+    modes, size = range(len(dims)), prod(dims)
+    halves = [g for k in range(1, len(dims) // 2 + 1) for g in combinations(modes, k)]
+    halves = [g for g in halves if 2 * len(g) < len(dims) or 0 in g]
+    rows = {g: prod(dims[k] for k in g) for g in halves}
+    useful = tuple(g for g in halves if min(rows[g], size // rows[g]) > r)
+    return useful or ((0,),)
+
+
+def sets(problem: Problem) -> dict[str, Project]:
+    """Return projections on sets of polar at most lam whose sum is searched, by name.
+
+    ball   the polar ball, or { sigma_1 <= rho } in it where the norms bound the l2 norm
+    signs  entries that earn nothing: all that is left at lam = 0
+    """
+    out: dict[str, Project] = {}
+    atom, lam = problem.atom, problem.lam
+    if any(o.free for o in problem.offsets) and lam == 0:
+        return out  # W <= 0 with sums of zero is 0
+    gauges: tuple[Gauge, ...] = getattr(atom, "gauges", ())
+    dims = problem.loss.dims
+    ball = balls.of(problem)
+    if lam > 0 and ball is not None:
+        out["ball"] = lambda M: ball.project(M, lam)
+    elif lam > 0 and atom.family in ("pairs", "products"):
+        costs = [g.cost(np.ones(d)) for g, d in zip(gauges, dims, strict=True)]
+        rho, group = lam / float(np.sqrt(prod(costs))), (int(np.argmax(dims)),)
+        out["ball"] = lambda M: folded(clipped(unfolded(M, group), rho), group, dims)
+    if atom.family in ("pairs", "products"):
+        signs = np.ones(())
+        for g, d in zip(gauges, dims, strict=True):
+            signs = np.multiply.outer(signs, marks(g, d))
+        if np.isnan(signs).any() or signs.any():
+            out["signs"] = lambda M: unearning(M, signs)
+    return out
+
+
+def clipped(M: Array, rho: float) -> Array:
+    """Return M with its singular values cut at rho."""
+    parts = decomposed(M)
+    return rescaled(M, np.minimum(parts[2], rho), parts)
+
+
+def unearning(M: Array, signs: Array) -> Array:
+    """Return the nearest field that earns nothing where the product of coordinates has a sign.
+
+    signs   1, -1, 0 where a coordinate is free, nan where one is fixed to zero
+    """
+    held = np.where(signs > 0, np.minimum(M, 0.0), np.where(signs < 0, np.maximum(M, 0.0), 0.0))
+    return np.where(np.isnan(signs), M, held)
+
+
+def proved(run: Run, at: Ascent, names: list[str]) -> Dual | None:
+    """Return the dual point of an ascent with a proposal for its polar."""
+    problem = run.problem
+    W = at.W.reshape(squared(problem).data.shape)
+    if names == ["signs"]:
+        held = spectra.on_grid(W, GRID)
+        return Dual(Orthogonal(held), Proposal(0.0, {"rule": "signs"}), rays.value(problem, W, 1.0))
+    both = names == ["ball", "signs"] and at.W.ndim == MATRIX and balls.of(problem) is None
+    return bound_once(run, W, -at.points[-1] if both else None)
+
+
+def fan(C: Array, r: int, at: str = "") -> tuple[dict[str, Any], float]:
+    """Return axis, shift, K and L for a matrix C, their names ending so, and K_r(C)^2."""
+    axis = spectra.side(C)
+    g = spectra.gram(C, axis)
+    values, vectors = linalg.eigh(g)
+    k = len(values)
+    t = float(max(values[k - r - 1] if r < k else 0.0, 0.0))
+    head = vectors[:, k - min(r, k) :] * np.sqrt(np.maximum(values[k - min(r, k) :] - t, 0.0))
+    K = spectra.on_grid(head, 48)
+    rest = g - K @ K.T
+    found = spectra.prove_top(rest, t, spectra.MARGINS)
+    size = float(np.maximum(values[k - min(r, k) :], 0.0).sum())
+    if found is None:  # only for spectra that float64 cannot hold
+        shift = float(np.abs(rest).sum(axis=0).max())
+        return {"axis": axis, "shift": shift, f"K{at}": K}, size
+    out: dict[str, Any] = {"axis": axis, "shift": found[0], f"K{at}": K}
+    if k <= spectra.DENSE:
+        out[f"L{at}"] = spectra.packed(found[1])
+    return out, size
+
+
+def fans(
+    C: Array, groups: Sequence[Group], r: int, parts: Sequence[Array] | None
+) -> tuple[dict[str, Any], float]:
+    """Return the proofs of the parts of a tensor C, and (sum of their K_r)^2.
+
+    The last part is what the others leave of C.  Without parts C is one, unfolded by the
+    group for which that is best.
+    """
+    if parts is None:
+        groups = [min(groups, key=lambda g: ky_fan(C, g, r))]
+        parts = [C]
+    out: dict[str, Any] = {"groups": []}
+    rest, total = C, 0.0
+    for t, group in enumerate(groups):
+        piece = rest
+        if t < len(groups) - 1:
+            piece = spectra.on_grid(parts[t], GRID)
+            out[f"T{t}"], rest = piece.reshape(-1), rest - piece
+        proof, size = fan(unfolded(piece, group), r, str(t))
+        out["groups"].append({"rows": list(group), "axis": proof["axis"], "shift": proof["shift"]})
+        out |= {k: x for k, x in proof.items() if isinstance(x, np.ndarray)}
+        total += float(np.sqrt(size))
+    return out, total**2

@@ -1,0 +1,405 @@
+"""At most r slices: the rank and the polar together, and lies about them."""
+
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+import pytest
+
+from certify import Problem
+from certify.atoms import CP, DeepLinear, RankOne, ReLU, Symmetric
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
+from certify.kernel.arrays import Arrays
+from certify.kernel.errors import RejectedError
+from certify.kernel.exact import Exact
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.polar import polar_bound
+from certify.kernel.rules.signs import opposite_signs
+from certify.kernel.verdict import prove
+from certify.losses import Squared
+from certify.norms.l2 import L2
+from certify.offsets import ColumnIntercept, Linear, ModeIntercept, RowIntercept, Sparse
+from certify.pipeline.certificate.file import ask
+from certify.polar.methods.spectral import of_matrix
+from certify.polar.proved import handed, kernel_pair, split
+from certify.search.dual.own_size import fan, fans, unfoldings
+
+TIERS = {"exact": Exact, "flint": Flint, "rounded": Rounded}
+each_tier = pytest.mark.parametrize("tier", TIERS)
+NONNEGATIVE = RankOne("l2+", "l2+")
+SPECTRAL = {"rule": "spectral", "axis": 1}
+SIGNS = {"rule": "signs"}
+
+
+def asked(problem, r=1, **changes):
+    """State the question about r slices of zeros, and offsets of zeros."""
+    shapes = problem.atom.shapes(problem.loss.dims)
+    zeros = tuple(np.zeros((*s, r)) for s in shapes)
+    q = [np.zeros(o.shape(problem.loss.observed)) for o in problem.offsets]
+    said = ask(problem, zeros, q or None, rtol=1e-6, atol=0.0, own_size=True)
+    return said.statement | changes, said.given
+
+
+def arrays(**held):
+    return {k: handed(np.asarray(v, float)) for k, v in held.items()}
+
+
+def witness(C, r=1, **more):
+    """Return (proof, arrays) of Ky Fan's bound of a matrix."""
+    text, held = split(fan(np.asarray(C, float), r)[0])
+    return {"ky_fan": text}, held | arrays(**more)
+
+
+def refused(question, proof, held, tier="exact"):
+    with pytest.raises(RejectedError) as caught:
+        prove(*question, proof, held, TIERS[tier]())
+    return caught.value.where, caught.value.code
+
+
+def near(value, expected):
+    """Whether a proved bound is at most the true one, and hardly less."""
+    return expected * (1 - 2.0**-30) <= value <= expected
+
+
+# --- lam = 0: entries that earn nothing ---------------------------------------------------
+
+OUT = np.array([[2.0, -1.0], [-1.0, 2.0]])  # nonnegative rank one keeps a 2 and leaves 3
+W_OUT = np.array([[0.0, -1.0], [-1.0, 0.0]])  # plain rank one leaves 1/2
+
+
+def nonnegative(W=W_OUT, atom=NONNEGATIVE, **changes):
+    """Return the question of OUT, and the evidence that W gives."""
+    proof, held = witness(OUT - W, W=W.reshape(-1))
+    return asked(Problem(Squared(OUT), atom, 0.0), **changes), proof | {"polar": SIGNS}, held
+
+
+@each_tier
+def test_entries_that_earn_nothing_raise_the_bound_at_lam_0(tier):
+    question, proof, held = nonnegative()
+    found = prove(*question, proof, held, TIERS[tier]())
+    assert near(found.lower, 3)
+    assert found.rules == ("signs", "ky_fan")
+    plain = prove(*question, *witness(OUT), TIERS[tier]())
+    assert near(plain.lower, Fraction(1, 2))
+
+
+@each_tier
+@pytest.mark.parametrize("pair", [*product(["l1+", "l2+", "linf-", "l2-"], repeat=2)])
+def test_any_norms_with_signs_do(tier, pair):
+    flip = (-1.0) ** ((pair[0][-1] == "-") + (pair[1][-1] == "-"))
+    problem = Problem(Squared(flip * OUT), RankOne(*pair), 0.0)
+    proof, held = witness(flip * (OUT - W_OUT), W=flip * W_OUT.reshape(-1))
+    proof["polar"] = SIGNS
+    assert near(prove(*asked(problem), proof, held, TIERS[tier]()).lower, 3)
+    lie = held | arrays(W=-flip * W_OUT.reshape(-1))
+    assert refused(asked(problem), proof, lie, tier) == ("proof.W", "sign")
+
+
+LIES = {
+    "one entry that earns": (np.array([[0.0, -1.0], [2.0**-60, 0.0]]), NONNEGATIVE),
+    "a factor is free": (W_OUT, RankOne("l2+", "l2")),
+    "both factors are free": (W_OUT, RankOne("l2", "l2")),
+}
+
+
+@each_tier
+@pytest.mark.parametrize(("W", "atom"), LIES.values(), ids=LIES)
+def test_entries_that_may_earn_are_refused(tier, W, atom):
+    assert refused(*nonnegative(W, atom), tier) == ("proof.W", "sign")
+
+
+@each_tier
+def test_a_positive_polar_is_worth_nothing_at_lam_0(tier):
+    question, proof, held = nonnegative()
+    polar = SPECTRAL | {"shift": "4"}
+    found = prove(*question, proof | {"polar": polar}, held, TIERS[tier]())
+    assert found.lower <= Fraction(1, 2)  # s = 0
+    mine = prove(*question, witness(OUT)[0] | {"polar": polar}, held | witness(OUT)[1])
+    assert near(mine.lower, Fraction(1, 2))
+
+
+def cones(tier, W, left, right):
+    """Return what the rule says of W where the two sides have these signs."""
+    W = np.asarray(W, float)
+    at = Pattern(*W.shape)
+    pair = kernel_pair(at, (L2(cone=left), L2(cone=right)))
+    ar = TIERS[tier]()
+    return opposite_signs(ar, pair, ar.load(handed(W.reshape(-1))), {}, Arrays({}, "proof"))
+
+
+@each_tier
+def test_each_coordinate_has_its_own_sign(tier):
+    assert cones(tier, [[-1.0, 1.0, 0.0, 5.0], [1.0, -1.0, 0.0, -5.0]], "+-", "+-*0") == 0
+    for i, j in product(range(2), range(3)):
+        W = np.zeros((2, 4))
+        for x in (1.0, -1.0):
+            W[i, j] = x
+            earns = j == 2 or (x > 0) == ((i, j) in ((0, 0), (1, 1)))
+            if earns:
+                with pytest.raises(RejectedError, match="sign"):
+                    cones(tier, W, "+-", "+-*0")
+            else:
+                assert cones(tier, W, "+-", "+-*0") == 0
+
+
+# --- lam > 0 ------------------------------------------------------------------------------
+
+DIAG = np.diag([3.0, 2.0])
+
+
+def thresholded(lam=0.5, **changes):
+    """Return the question of diag(3, 2) at 1/2, and the evidence that W = lam I gives."""
+    W = lam * np.eye(2)
+    proof, held = witness(DIAG - W, W=W.reshape(-1))
+    text, polar = split(of_matrix(W).proof)
+    proof["polar"] = text
+    held |= {f"polar.{k}": a for k, a in polar.items()}
+    return asked(Problem(Squared(DIAG), RankOne("l2", "l2"), 0.5), **changes), proof, held
+
+
+@each_tier
+def test_the_rank_raises_the_bound_of_any_size(tier):
+    """One slice: 3 costs 1/8 + 5/4 at the threshold, and 2 is left: 2. Any size: 2.25."""
+    found = prove(*thresholded()[0], *thresholded()[1:], TIERS[tier]())
+    assert 3.375 * (1 - 2.0**-20) <= found.lower <= 3.375
+    question, proof, held = thresholded()
+    bare = {k: v for k, v in proof.items() if k != "ky_fan"}
+    whole = {k: v for k, v in held.items() if k not in ("K", "L")}
+    any_size = prove(*question, bare, whole, TIERS[tier]())
+    assert 2.25 * (1 - 2.0**-20) <= any_size.lower <= 2.25
+    assert any_size.rules == ("spectral", "weak_duality")
+
+
+@each_tier
+def test_a_large_polar_scales_the_dual_point(tier):
+    question, proof, held = thresholded(1.0)
+    found = prove(*question, proof, held, TIERS[tier]())
+    assert 3.25 <= found.lower <= 3.375  # Ky Fan's witness was for W, not W / 2
+
+
+@each_tier
+def test_as_many_slices_as_the_rank_leave_the_bound_of_any_size(tier):
+    problem = Problem(Squared(DIAG), RankOne("l2", "l2"), 0.5)
+    _, proof, held = thresholded()
+    fan2, arrays2 = witness(DIAG - 0.5 * np.eye(2), 2)
+    found = prove(*asked(problem, 2), proof | fan2, held | arrays2, TIERS[tier]())
+    assert 2.25 * (1 - 2.0**-20) <= found.lower <= 2.25
+
+
+@each_tier
+def test_the_polars_own_arrays_have_their_own_names(tier):
+    """W earns 6, but 1 with 5 added where nothing is lost; the other 5 are Ky Fan's gain."""
+    W, N = np.array([[1.0, -5.0], [-5.0, 1.0]]), np.array([[0.0, 5.0], [5.0, 0.0]])
+    question = asked(Problem(Squared(W + 2 * np.eye(2)), NONNEGATIVE, 1.0))
+    proof, held = witness(2 * np.eye(2), W=W.reshape(-1))
+    proof["polar"] = SPECTRAL | {"shift": "1"}
+    own = held | {"polar.N": handed(N.reshape(-1))}
+    assert near(prove(*question, proof, own, TIERS[tier]()).lower, 32)  # <W, Y> - |W|^2 / 2 + 2
+    shadow = held | {"N": handed(N.reshape(-1))}
+    assert prove(*question, proof, shadow, TIERS[tier]()).lower < 24
+    lie = held | {"polar.N": handed(-N.reshape(-1))}
+    assert refused(question, proof, lie, tier) == ("proof.N", "sign")
+
+
+@pytest.mark.parametrize("claim", ["any size", "rank"])
+def test_a_negative_lam_is_refused(claim):
+    question, proof, held = thresholded(lam=0.5)
+    statement = question[0] | {"lam": (-0.5).hex(), "claim": claim}
+    assert refused((statement, question[1]), proof, held) == ("statement.lam", "sign")
+
+
+def test_lam_0_bounds_no_size_but_the_candidates():
+    question, proof, held = nonnegative()
+    any_size = question[0] | {"claim": "any size"}
+    assert refused((any_size, question[1]), proof, held) == ("statement.lam", "sign")
+
+
+@each_tier
+def test_masks_weights_and_other_losses_have_no_such_bound(tier):
+    proof, held = witness(DIAG)
+    weighted = Problem(Squared(DIAG, weights=np.ones((2, 2))), RankOne(), 0.5)
+    assert refused(asked(weighted), proof, held, tier) == ("proof.K", "wrong_rule")
+    masked = Problem(Squared(DIAG, mask=np.eye(2) > 0), RankOne(), 0.5)
+    assert refused(asked(masked), proof, held, tier) == ("proof.K", "wrong_rule")
+
+
+@each_tier
+def test_a_part_that_fits_anything_has_no_such_bound(tier):
+    proof, held = witness(DIAG)
+    problem = Problem(Squared(DIAG), RankOne(), 0.5, (Sparse(1.0),))
+    assert refused(asked(problem), proof, held, tier) == ("statement.offsets", "scope")
+
+
+@each_tier
+def test_means_and_covariates_beside_a_dual_point(tier):
+    """Y = a slice of 3 in the rows that sum to zero, and a mean of 7: half 1 * 5 + (2 left)."""
+    Y = 7.0 + np.outer([3.0, -3.0], [1.0, 0.0]) + np.outer([1.0, 1.0], [0.0, 4.0])
+    for offsets in ((ColumnIntercept(),), (Linear(np.ones((2, 1))),)):
+        problem = Problem(Squared(Y), RankOne(), 1.0, offsets)
+        C = Y - Y.mean(axis=0)
+        W = C / np.linalg.norm(C)
+        W = np.round(W * 2**20) / 2**20
+        r = 1 + (offsets[0].name == "linear")
+        proof, held = witness(C - W, r, W=W.reshape(-1))
+        held["mu.q0"] = handed(Y.mean(axis=0) if r == 1 else Y.mean(axis=0)[None])
+        text, polar = split(of_matrix(W).proof)
+        proof["polar"] = text
+        held |= {f"polar.{k}": a for k, a in polar.items()}
+        size = np.linalg.norm(C)
+        found = prove(*asked(problem), proof, held, TIERS[tier]())
+        assert size - 0.5 >= found.lower >= (size - 0.5) * (1 - 2.0**-16)
+        lie = held | {"W": handed(W.reshape(-1) + np.array([2.0**-20, 0, 0, 0]))}
+        assert refused(asked(problem), proof, lie, tier) == ("proof.W", "orthogonal")
+
+
+# --- tensors ------------------------------------------------------------------------------
+
+CUBE = np.zeros((2, 2, 2))
+CUBE[0, 0, 0], CUBE[1, 1, 1] = 3.0, 2.0
+
+
+def tensor(T=CUBE, parts=None, groups=((0,), (1,), (2,)), r=1, **more):
+    """Return the question of a tensor at lam = 0, and its evidence by some unfoldings."""
+    text, held = split(fans(T, groups, r, parts)[0])
+    proof = {"ky_fan": text}
+    problem = Problem(Squared(T), CP(("l2",) * 3), 0.0)
+    return asked(problem, r), proof, held | arrays(**more)
+
+
+@each_tier
+def test_one_unfolding_bounds_a_tensor(tier):
+    question, proof, held = tensor()
+    assert near(prove(*question, proof, held, TIERS[tier]()).lower, 2)
+
+
+@each_tier
+def test_a_split_bounds_a_tensor_by_the_sum_of_its_parts(tier):
+    rng = np.random.default_rng(3)
+    T = rng.integers(-4, 5, (3, 2, 3)).astype(float)
+    parts = [np.round(rng.standard_normal(T.shape) * 8) / 8 for _ in range(2)]
+    parts.append(T - sum(parts))
+    for r in (1, 2):
+        question, proof, held = tensor(T, parts, r=r)
+        sizes = [
+            np.linalg.svd(np.moveaxis(p, k, 0).reshape(len(np.moveaxis(p, k, 0)), -1))[1]
+            for k, p in enumerate(parts)
+        ]
+        total = sum(np.linalg.norm(s[:r]) for s in sizes)
+        expected = max(0.5 * (np.sum(T**2) - total**2), 0.0)
+        found = float(prove(*question, proof, held, TIERS[tier]()).lower)
+        assert expected * (1 - 1e-9) <= found <= expected * (1 + 1e-12)
+
+
+GROUPS = {
+    "no list": ({}, "proof.ky_fan.groups", "list"),
+    "empty": ([], "proof.ky_fan.groups", "list"),
+    "more than there are": ([{}] * 8, "proof.ky_fan.groups", "list"),
+    "no object": ([3], "proof.ky_fan.groups[0]", "json"),
+    "no modes": ([{"rows": []}], "proof.ky_fan.groups[0].rows", "axis"),
+    "all modes": ([{"rows": [0, 1, 2]}], "proof.ky_fan.groups[0].rows", "axis"),
+    "a mode that is not there": ([{"rows": [3]}], "proof.ky_fan.groups[0].rows", "axis"),
+    "falling": ([{"rows": [1, 0]}], "proof.ky_fan.groups[0].rows", "order"),
+    "twice": ([{"rows": [1, 1]}], "proof.ky_fan.groups[0].rows", "order"),
+    "a word": ([{"rows": ["0"]}], "proof.ky_fan.groups[0].rows", "axis"),
+    "larger side": ([{"rows": [0], "axis": 1}], "proof.ky_fan0.axis", "axis"),
+}
+
+
+@each_tier
+@pytest.mark.parametrize(("lie", "where", "code"), GROUPS.values(), ids=GROUPS)
+def test_a_lie_about_the_unfoldings_is_refused(tier, lie, where, code):
+    question, _, held = tensor()
+    assert refused(question, {"ky_fan": {"groups": lie}}, held, tier) == (where, code)
+
+
+@each_tier
+def test_a_part_that_is_missing_or_of_another_shape_is_refused(tier):
+    parts = [CUBE / 2, CUBE / 4, CUBE / 4]
+    question, proof, held = tensor(parts=parts)
+    assert prove(*question, proof, held, TIERS[tier]()).lower > 0
+    bare = {k: a for k, a in held.items() if k != "T1"}
+    assert refused(question, proof, bare, tier) == ("proof.T1", "missing")
+    short = held | arrays(T1=np.zeros(7))
+    assert refused(question, proof, short, tier) == ("proof.T1", "shape")
+
+
+@each_tier
+def test_a_part_that_is_not_the_split_leaves_the_last_one_larger(tier):
+    question, proof, held = tensor(parts=[CUBE / 2, CUBE / 4, CUBE / 4])
+    best = prove(*question, proof, held, TIERS[tier]()).lower
+    lie = held | arrays(T0=4 * CUBE.reshape(-1))
+    assert prove(*question, proof, lie, TIERS[tier]()).lower < best
+
+
+@each_tier
+def test_a_tensor_with_offsets_has_no_such_bound(tier):
+    _, proof, held = tensor()
+    question = asked(Problem(Squared(CUBE), CP(("l2",) * 3), 0.0, (ModeIntercept(0, 1.0),)))
+    assert refused(question, proof, held, tier) == ("statement.offsets", "scope")
+
+
+@each_tier
+def test_a_nonnegative_tensor_has_its_signs(tier):
+    T = CUBE.copy()
+    T[0, 0, 1] = -2.0
+    W = np.minimum(T, 0.0)
+    problem = Problem(Squared(T), CP(("l2+",) * 3), 0.0)
+    _, proof, held = tensor(CUBE, W=W.reshape(-1))
+    proof["polar"] = SIGNS
+    assert near(prove(*asked(problem), proof, held, TIERS[tier]()).lower, 4)
+    lie = held | arrays(W=-W.reshape(-1))
+    assert refused(asked(problem), proof, lie, tier) == ("proof.W", "sign")
+    free = asked(Problem(Squared(T), CP(("l2+", "l2", "l2+")), 0.0))
+    assert refused(free, proof, held, tier) == ("proof.W", "sign")
+
+
+def test_unfoldings_have_more_rows_and_columns_than_the_rank():
+    assert unfoldings((4, 5), 3) == ((0,),)
+    assert unfoldings((2, 3, 4), 2) == ((1,), (2,))
+    assert set(unfoldings((3, 3, 3, 3), 3)) == {(0, 1), (0, 2), (0, 3)}
+    assert unfoldings((2, 2, 2), 2) == ((0,),)
+
+
+# --- other atoms --------------------------------------------------------------------------
+
+
+@each_tier
+def test_a_slice_of_a_parallel_network_has_the_rank_of_its_last_layer(tier):
+    Y = np.diag([4.0, 3.0, 2.0, 1.0])
+    for hidden, left in (((2,), 2.5), ((3, 1), 7.0), ((1, 3), 0.5)):
+        problem = Problem(Squared(Y), DeepLinear(np.eye(4), hidden), 0.25)
+        proof, held = witness(Y, hidden[-1])
+        assert near(prove(*asked(problem), proof, held, TIERS[tier]()).lower, Fraction(left))
+
+
+@each_tier
+def test_a_hidden_layer_has_the_rank_of_its_width(tier):
+    Y = np.diag([3.0, 2.0, 1.0])
+    problem = Problem(Squared(Y), ReLU(np.eye(3)), 0.25)
+    assert near(prove(*asked(problem), *witness(Y), TIERS[tier]()).lower, Fraction(5, 2))
+
+
+@each_tier
+def test_a_symmetric_slice_has_rank_one(tier):
+    problem = Problem(Squared(DIAG), Symmetric("l2"), 0.25)
+    assert near(prove(*asked(problem), *witness(DIAG), TIERS[tier]()).lower, 2)
+
+
+@each_tier
+def test_row_and_column_means_go_first(tier):
+    Y = DIAG + 5.0 + np.outer([1.0, 2.0], [1.0, 1.0])
+    problem = Problem(Squared(Y), RankOne(), 0.25, (RowIntercept(), ColumnIntercept()))
+    C = Y - Y.mean(0) - Y.mean(1)[:, None] + Y.mean()
+    proof, held = witness(C, 0)
+    held |= {"mu.q0": handed(Y.mean(1) - Y.mean()), "mu.q1": handed(Y.mean(0))}
+    found = prove(*asked(problem, 0), proof, held, TIERS[tier]())
+    assert near(found.lower, Fraction(float((C**2).sum() / 2)))
+
+
+def test_the_rule_of_signs_is_of_matrices_and_tensors_alike():
+    ar = Exact()
+    pair = kernel_pair(Pattern(1, 1), ("l2+", "linf+"))
+    for x in (-1.0, 0.0):
+        w = ar.load(handed(np.array([x])))
+        assert polar_bound(ar, pair, w, SIGNS, Arrays({}, "proof")) == 0

@@ -1,0 +1,235 @@
+"""The ascent on the bound of at most r slices, and what it proves on real data."""
+
+import numpy as np
+import pytest
+from scipy import optimize
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
+from sklearn.decomposition import NMF
+from sklearn.preprocessing import minmax_scale
+
+from certify import Problem, Verdict, check, from_model, improve, verify
+from certify.atoms import CP, RankOne
+from certify.base.clock import Clock
+from certify.base.errors import OutOfScopeError
+from certify.kernel.errors import RejectedError
+from certify.losses import Absolute, Squared
+from certify.offsets import ColumnIntercept, Sparse
+from certify.pipeline.own_size import bound
+from certify.search.dual.own_size_ascent import ascend, folded, ky_fan, shrunk, unfolded
+
+RNG = np.random.default_rng(0)
+
+
+def unsigned(M):
+    return np.minimum(M, 0.0)
+
+
+def never():
+    return False
+
+
+# --- the ascent ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("r", [1, 2, 3, 4])
+@pytest.mark.parametrize("step", [0.25, 3.0])
+def test_the_proximal_map_is_where_no_matrix_is_lower(r, step):
+    X = RNG.standard_normal((5, 4))
+    found, size = shrunk(X, (0,), r, step)
+    assert np.isclose(size, ky_fan(found, (0,), r))
+
+    def value(flat):
+        A = flat.reshape(X.shape)
+        s = np.linalg.svd(A, compute_uv=False)
+        return 0.5 * np.square(s[:r]).sum() + 0.5 * step * np.square(A - X).sum()
+
+    best = value(found.reshape(-1))
+    other = optimize.minimize(value, found.reshape(-1), method="Nelder-Mead")
+    assert other.fun >= best - 1e-9 * best
+    for _ in range(20):
+        assert value((found + 1e-3 * RNG.standard_normal(X.shape)).reshape(-1)) >= best
+
+
+@pytest.mark.parametrize("group", [(0,), (1,), (2,), (0, 2)])
+def test_a_folded_unfolding_is_the_tensor(group):
+    T = RNG.standard_normal((2, 3, 4))
+    assert (folded(unfolded(T, group), group, T.shape) == T).all()
+    s = np.linalg.svd(unfolded(T, group), compute_uv=False)
+    assert np.isclose(ky_fan(T, group, 2), np.linalg.norm(s[:2]))
+
+
+def test_the_ascent_reaches_the_dual_optimum():
+    """Nonnegative rank one of an entrywise nonnegative matrix: the plain one, by Perron."""
+    Y = np.abs(RNG.standard_normal((12, 9)))
+    s = np.linalg.svd(Y, compute_uv=False)
+    assert np.isclose(
+        ascend(Y, 1, ((0,),), [unsigned], (np.inf, never)).value, 0.5 * (s[1:] ** 2).sum()
+    )
+    Y -= 1.0
+    least = ascend(Y, 1, ((0,),), [unsigned], (np.inf, never)).value
+    best = min(
+        0.5 * np.square(Y - np.outer(u, np.maximum(Y.T @ u, 0) / max(u @ u, 1e-9))).sum()
+        for u in np.abs(RNG.standard_normal((4000, 12)))
+    )
+    assert 0.5 * (np.linalg.svd(Y, compute_uv=False)[1:] ** 2).sum() < least <= best
+
+
+def test_the_ascent_ends_at_its_goal_and_when_time_is_spent():
+    Y = RNG.standard_normal((12, 9))
+    best = ascend(Y, 2, ((0,),), [unsigned], (np.inf, never)).value
+    start = ascend(Y, 2, ((0,),), [unsigned], (-np.inf, never)).value
+    assert start <= best
+    assert ascend(Y, 2, ((0,),), [unsigned], (np.inf, lambda: True)).value == start
+
+
+# --- matrices -----------------------------------------------------------------------------
+
+DATA = {
+    "iris": (lambda: load_iris().data, (1, 2, 3)),
+    "wine": (lambda: minmax_scale(load_wine().data), (1, 2)),
+    "breast cancer": (lambda: np.maximum(minmax_scale(load_breast_cancer().data), 0.0), (1,)),
+}
+FITS = [(name, r) for name, (_, ranks) in DATA.items() for r in ranks]
+
+
+def fitted(Y, r, starts=3):
+    """Return the best of some nonnegative fits."""
+    models = (
+        NMF(r, init=i, random_state=k, max_iter=4000, tol=1e-8)
+        for k, i in enumerate(["nndsvda", *["random"] * (starts - 1)])
+    )
+    fits = [(m.fit_transform(Y), m.components_.T) for m in models]
+    return min(fits, key=lambda f: np.square(Y - f[0] @ f[1].T).sum())
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(("name", "r"), FITS)
+def test_plain_nonnegative_fits_are_certified_at_their_size(name, r):
+    Y = DATA[name][0]()
+    problem = Problem(Squared(Y), RankOne("l2+", "l2+"), 0.0)
+    result = check(problem, fitted(Y, r))
+    assert result.verdict is Verdict.CERTIFIED
+    assert verify(result.certificate, problem, fitted(Y, r)).verdict is Verdict.CERTIFIED
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_bracket_of_a_nonnegative_fit_that_rank_does_not_decide():
+    Y = DATA["wine"][0]()
+    result = check(Problem(Squared(Y), RankOne("l2+", "l2+"), 0.0), fitted(Y, 3))
+    assert result.verdict is Verdict.UNDECIDED
+    assert result.upper < 1.013 * result.lower
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(("r", "gap"), [(2, 1e-6), (3, 0.016), (4, 0.037), (5, 0.062), (10, 0.17)])
+def test_the_brackets_of_nonnegative_digits(r, gap):
+    Y = load_digits().data / 16
+    result = check(Problem(Squared(Y), RankOne("l2+", "l2+"), 0.0), fitted(Y, r, 6), budget=30)
+    assert result.upper <= (1 + gap) * result.lower
+
+
+def test_a_truncated_soft_thresholded_decomposition_is_certified_at_its_size():
+    Y = load_iris().data[:, :4]
+    problem = Problem(Squared(Y), RankOne("l2", "l2"), 1.0)
+    whole = improve(problem, (np.zeros((150, 0)), np.zeros((4, 0)))).factors
+    for r in (1, 2):
+        part = tuple(x[:, :r] for x in whole)
+        proof = bound(problem, part)
+        assert proof.outcome.verdict == "CERTIFIED"
+        assert check(problem, part).verdict is Verdict.RANK_LIMITED
+        found = verify(proof.certificate, problem, part, own_size=True)
+        assert found.rules == ("spectral", "ky_fan")
+        with pytest.raises(RejectedError) as error:
+            verify(proof.certificate, problem, part)
+        assert (error.value.where, error.value.code) == ("statement.claim", "question")
+
+
+def test_better_factors_of_the_size_refute_a_candidate():
+    Y = np.diag([3.0, 2.0])
+    problem = Problem(Squared(Y), RankOne("l2", "l2"), 0.5)
+    first, second = (np.sqrt(s - 0.5) * np.eye(2)[:, [k]] for k, s in enumerate((3.0, 2.0)))
+    assert bound(problem, (second, second)).outcome.verdict == "UNDECIDED"
+    proof = bound(problem, (second, second), better=(first, first))
+    assert proof.outcome.verdict == "REFUTED"
+    assert bound(problem, (first, first), better=(second, second)).outcome.verdict == "CERTIFIED"
+
+
+PAIRS = [
+    ("l1", "l2"),
+    ("l2+", "l2+"),
+    ("l2+", "l2"),
+    ("l1+", "linf"),
+    ("linf", "linf+"),
+    ("l1", "l1+"),
+]
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+@pytest.mark.parametrize("tier", ["exact", "rounded"])
+def test_every_pair_of_norms_has_a_bound_above_that_of_any_size(pair, tier):
+    Y = RNG.integers(-4, 5, (7, 6)) + 2.0
+    problem = Problem(Squared(Y), RankOne(*pair), 2.0)
+    start = tuple(0.5 * np.ones((n, 1)) for n in Y.shape)
+    better = improve(problem, start, budget=2).factors
+    held = tuple(x[:, :1] for x in better)
+    proof = bound(problem, held)
+    found = verify(proof.certificate, problem, held, tier=tier, own_size=True)
+    s = np.linalg.svd(Y, compute_uv=False)
+    assert 0.5 * (s[1:] ** 2).sum() * (1 - 1e-9) <= found.lower <= found.upper
+    assert found.lower > check(problem, held, budget=2).lower
+
+
+def test_means_are_removed_first():
+    Y = load_iris().data
+    problem = Problem(Squared(Y), RankOne("l2", "l2"), 2.0, (ColumnIntercept(),))
+    whole = improve(problem, (np.zeros((150, 0)), np.zeros((4, 0)))).factors
+    part = tuple(x[:, :1] for x in whole)
+    assert bound(problem, part).outcome.verdict == "CERTIFIED"
+
+
+@pytest.mark.thorough
+def test_sparse_components_of_digits():
+    from sklearn.decomposition import SparsePCA  # noqa: PLC0415
+
+    model = SparsePCA(5, random_state=0).fit(load_digits().data[:300] / 16)
+    problem, factors = from_model(model, load_digits().data[:300] / 16)
+    assert float(bound(problem, factors).outcome.lower) >= 430
+
+
+def test_questions_without_a_bound_are_out_of_scope():
+    none = np.ones((3, 1)), np.ones((3, 1))
+    for loss, offsets in ((Absolute(np.eye(3)), ()), (Squared(np.eye(3)), (Sparse(1.0),))):
+        with pytest.raises(OutOfScopeError):
+            bound(Problem(loss, RankOne(), 1.0, offsets), none)
+
+
+# --- tensors ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("norm", ["l2", "l2+"])
+@pytest.mark.parametrize("lam", [0.0, 0.5])
+def test_a_tensor_has_a_bound_from_its_unfoldings_together(norm, lam):
+    T = np.random.default_rng(1).integers(-3, 4, (4, 3, 4)).astype(float)
+    problem = Problem(Squared(T), CP((norm,) * 3), lam)
+    start = tuple(0.5 * np.ones((n, 2)) for n in T.shape)
+    proof = bound(problem, start, clock=Clock(8.0))
+    alone = max(
+        0.5 * (np.linalg.svd(unfolded(T, (k,)), compute_uv=False)[2:] ** 2).sum() for k in range(3)
+    )
+    lower = float(proof.outcome.lower)
+    assert alone * (1 + 1e-6) < lower <= problem.objective(start)
+    for tier in ("exact", "rounded"):
+        found = verify(proof.certificate, problem, start, tier=tier, own_size=True)
+        assert found.lower >= alone
+
+
+def test_scale_moves_the_proof_of_a_tensor():
+    T = np.random.default_rng(1).integers(-3, 4, (3, 3, 3)).astype(float)
+    start = tuple(np.ones((3, 1)) for _ in range(3))
+    lows = [
+        float(bound(Problem(Squared(2.0**k * T), CP(("l2",) * 3), 0.0), start).outcome.lower)
+        / 4.0**k
+        for k in (0, 40)
+    ]
+    assert np.isclose(*lows, rtol=1e-9)
