@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from certify import Problem, Verdict, check, verify
 from certify.atoms import RankOne
@@ -35,10 +36,9 @@ each_pair = pytest.mark.parametrize("pair", PAIRS, ids="x".join)
 matrices = arrays((3, 2))
 
 
-def atoms(pair, m=3, n=2):
-    """Yield an atom for each pair of cones."""
-    for left, right in SIGNS:
-        yield RankOne(made(pair[0], left, m), made(pair[1], right, n))
+def atom_of(pair, signs):
+    """Return the atom of 3 x 2 matrices with two norms on two cones."""
+    return RankOne(*(made(*side) for side in zip(pair, signs, (3, 2), strict=True)))
 
 
 def vectors(norm, d):
@@ -66,12 +66,19 @@ def proved_exactly(W, norms, proof):
     return rule(ar, kernel_pair(at, norms), w, text, Arrays(extra, "proof"))
 
 
+@pytest.fixture
+def on_drawn(request):
+    """Return a function that runs a check on drawn cones and matrices, more in a thorough case."""
+    thorough = request.node.get_closest_marker("thorough")
+    count = settings(max_examples=examples(26 if thorough else 12))
+    return lambda check: count(given(st.sampled_from(SIGNS), matrices)(check))()
+
+
 @pytest.mark.sampled(17)
 @each_pair
-@settings(max_examples=examples(2))
-@given(W=matrices)
-def test_the_bounds_enclose_every_slice(pair, W):
-    for atom in atoms(pair):
+def test_the_bounds_enclose_every_slice(pair, on_drawn):
+    def encloses(signs, W):
+        atom = atom_of(pair, signs)
         bound = atom.polar(W)
         dominates(bound.upper, W, atom)
         assert bound.lower <= bound.upper
@@ -83,17 +90,20 @@ def test_the_bounds_enclose_every_slice(pair, W):
         if bound.lower > 0:
             assert earned >= Fraction(bound.lower) * price
 
+    on_drawn(encloses)
+
 
 @pytest.mark.sampled(7)
 @each_pair
-@settings(max_examples=examples(2))
-@given(W=matrices)
-def test_a_polar_said_to_be_closed_is_sharp(pair, W):
-    for atom in atoms(pair):
+def test_a_polar_said_to_be_closed_is_sharp(pair, on_drawn):
+    def is_sharp(signs, W):
+        atom = atom_of(pair, signs)
         facts = pair_facts(atom.left, atom.right)
         if facts.kind == "closed" and not facts.loose.startswith("exact where"):
             bound = atom.polar(W)
             assert bound.upper - max(bound.lower, 0.0) <= max(SHARP * bound.upper, TINY)
+
+    on_drawn(is_sharp)
 
 
 @pytest.mark.sampled(17)
