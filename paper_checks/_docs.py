@@ -43,7 +43,7 @@ def document(found: list[Outcome]) -> str:
         "`python -m paper_checks` runs all of it; `--html OUT.html` writes a page like this one.",
         table(found),
         LEVELS.strip(),
-        *("\n\n".join(_section(o)) for o in found),
+        *("\n\n".join(section(o)) for o in found),
         "## What the paper leaves open",
         pretty(FAIR),
         *(f"**{title}.** {pretty(words)}" for title, words in OPEN.items()),
@@ -71,7 +71,7 @@ def anchor(o: Outcome) -> str:
     return "".join(c for c in title if c.isalnum() or c in " -_").replace(" ", "-")
 
 
-def _section(o: Outcome) -> Iterator[str]:
+def section(o: Outcome) -> Iterator[str]:
     s = o.statement
     yield f"## {pretty(s.title)}"
     yield pretty(s.words)

@@ -46,7 +46,7 @@ STATEMENT = Statement(
     "bounded: that no other local minimum exists is not claimed.",
 )
 STAYS, FALLS = "each <A_i, Z> stays", "f does not rise"
-FEWER, MOVES = "fewer than r slices are left", "dim of the moves >= r (r + 1) / 2 - k"
+FEWER, MOVES = "one slice less is left", "dim of the moves >= r (r + 1) / 2 - k"
 MATRIX = "x = (u, v): <A_i, Z> depends on u v^T only"
 REACHES = "one slice less reaches f"
 
@@ -161,7 +161,7 @@ def sides(i: Instance) -> Iterator[Check]:
         here = value(i, As, there)
         yield Check(FALLS, here, "<=", last)
         last = here
-    yield Check(FEWER, Fraction(len(there) + 1), "<=", Fraction(r))
+    yield Check(FEWER, Fraction(len(there) + 1), "==", Fraction(r))
     yield Check(REACHES, last, "<=", value(i, As, start))
     unknowns = list(combinations_with_replacement(range(r), 2))
     forms = [times(list(map(list, zip(*i.X, strict=True))), times(A, i.X)) for A in As]

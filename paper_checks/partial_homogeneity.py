@@ -238,7 +238,9 @@ class Fitted:
         return Check(DUALITY, dot(W, self.y) - dot(W, W) / 2, "<=", self.value(self.neurons))
 
     def least(self) -> Check:
-        """Return f at the neurons against min F."""
+        """Return f at the neurons against min F; the statement's W is the residual."""
+        if self.given is not None:
+            raise NoCounterexampleError("W is no residual")
         best = enumerated(self.layer.rays, exact(self.y), self.lam)
         return Check(GLOBAL, self.value(self.neurons), "==", best)
 

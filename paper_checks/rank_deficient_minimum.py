@@ -171,7 +171,8 @@ def fixed() -> Iterator[Check]:
         yield from sides(Instance(turns, vector(2), [sigma], [vector(1, 1)] * 2, HALF))
         yield from sides(Instance(turns, vector(2), [sigma], [vector(1, 2), vector(3, 1)], HALF))
     origin = [vector(1, 2)], [vector(3, -1)], [vector(1)]
-    yield from sides(Instance(origin, [], vector(1, "1/3"), [vector(1, 1)] * 2, HALF))
+    for sigma in vector(1, "1/2"):
+        yield from sides(Instance(origin, [], [sigma, Fraction(1, 3)], [vector(1, 1)] * 2, HALF))
 
 
 def deficient_slices(p: Point) -> Iterator[Check]:

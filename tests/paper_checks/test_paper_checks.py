@@ -15,17 +15,10 @@ from paper_checks._formal import table
 from paper_checks._necessity import broken
 from paper_checks._run import EXACT, FAILS, FLOATS, NEEDED, PARTLY, PROVED, UNCOVERED, run
 from paper_checks._told import told
+from tests.paper_checks import contract
 
 EXAMPLES = 200
-SHIFT = Fraction(1, 10**6)
 NAMES = paper_checks.names()
-
-
-def shifted(check):
-    """Return the check with its right side moved by a relative 1e-6, each way that is bad."""
-    by = SHIFT * abs(check.right)
-    ways = (by, -by) if check.relation == "==" else (-by,)
-    return [replace(check, right=check.right + way) for way in ways]
 
 
 @pytest.mark.sampled(7)
@@ -47,48 +40,23 @@ def test_a_statement_holds_on_5000_examples(name):
 
 @pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", NAMES)
-def test_a_relative_millionth_breaks_each_claim_at_a_named_instance(name):
+def test_a_claim_is_tight_and_as_strong_as_its_instances(name):
     module = paper_checks.load(name)
-    named = [c for c in module.fixed() if not c.dropped]
-    drawn = run(name, module, 20, 0).claims
-    for claim in drawn:
-        checks = [c for c in named if c.claim == claim]
-        assert any(not s.true() for c in checks for s in shifted(c)[:1]), claim
-        assert any(not s.true() for c in checks for s in shifted(c)[-1:]), claim
+    checks = contract.drawn(module, 20)
+    contract.is_tight(module, {c.claim for c in checks})
+    contract.is_as_strong_as_it_shows([*contract.named(module), *checks])
 
 
 @pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", NAMES)
 def test_each_hypothesis_has_a_counterexample_that_keeps_the_others_or_says_why_not(name):
-    module = paper_checks.load(name)
-    needs = module.STATEMENT.needs
-    claims = {c.claim for c in module.fixed()}
-    examples = list(module.counterexamples())
-    for example in examples:
-        check = broken(module, example)  # each other hypothesis proved, this one refuted
-        assert check.claim in claims  # the statement's own relation fails
-    shown = {e.dropped for e in examples}
-    told = {k for k, text in needs.items() if text.startswith("no counterexample")}
-    assert shown | told == set(needs) == set(module.HYPOTHESES)
-    assert shown & told == set()
-    assert set(module.STATEMENT.rests) <= claims
-    parts = (*module.STATEMENT.rests.values(), *module.STATEMENT.implies.items())
-    assert {n for part in parts for n in flat(part)} <= set(needs)
-
-
-def flat(names):
-    return [n for part in names for n in ([part] if isinstance(part, str) else part)]
+    contract.needs_are_shown(paper_checks.load(name), broken)
 
 
 @pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_claim_and_its_counterexamples_are_one_relation(name):
-    module = paper_checks.load(name)
-    relations = {}
-    lost = (e.conclusion(e.instance) for e in module.counterexamples())
-    for check in (*module.fixed(), *lost):
-        relations.setdefault(check.claim, set()).add(check.relation)
-    assert {claim: found for claim, found in relations.items() if len(found) > 1} == {}
+    contract.relations_agree(paper_checks.load(name))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -247,3 +215,20 @@ def test_absent_proofs_are_told(monkeypatch, capsys):
         monkeypatch.setattr(command, "built", lambda built=built: built)
         assert command.main(["--examples", "2", "--only", "flat_path"]) == 0
         assert ("formal proofs not built" in capsys.readouterr().out) is not built
+
+
+def test_a_claim_that_is_weaker_than_its_instances_is_noticed():
+    equal, less = check(1, "<=", 1), check(1, "<=", 2)
+    contract.is_as_strong_as_it_shows([equal, less])
+    contract.is_as_strong_as_it_shows([check(1, "==", 1), check(1, "<", 2)])
+    with pytest.raises(AssertionError, match="always equal"):
+        contract.is_as_strong_as_it_shows([equal])
+    with pytest.raises(AssertionError, match="never equal"):
+        contract.is_as_strong_as_it_shows([less])
+
+
+def test_a_claim_that_no_named_instance_attains_is_noticed():
+    contract.is_tight(module([check(1, "<=", 1)]), {"a claim"})
+    for checks in ([check(1, "<=", 2)], []):
+        with pytest.raises(AssertionError, match="a claim"):
+            contract.is_tight(module(checks), {"a claim"})
