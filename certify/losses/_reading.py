@@ -132,3 +132,20 @@ def _sparse_weights(weights: Any, rows: Ints, cols: Ints) -> Array | None:  # no
     if not (np.array_equal(r, rows) and np.array_equal(c, cols)):
         raise InputError(f"weights must store the {len(rows)} entries of Y, got {len(r)} others")
     return _weights(w, (len(rows),))
+
+
+def labels(data: Array, first: int, cure: tuple[float, str]) -> None:
+    """Raise InputError for data that are neither `first` nor 1.
+
+    cure: a number that other conventions have for `first`, and what to do with theirs.
+    """
+    wrong = data[(data != first) & (data != 1)]
+    if wrong.size:
+        told = f"; {cure[1]}" if cure[0] in wrong else ""
+        raise InputError(f"Y must hold {first} and 1 only, got {wrong.flat[0]}{told}")
+
+
+def nonnegative(data: Array) -> None:
+    """Raise InputError for negative data."""
+    if data.min() < 0:
+        raise InputError(f"Y must be >= 0, got {data.min()}")

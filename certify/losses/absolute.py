@@ -1,12 +1,11 @@
 """Absolute deviations: robust, and without a gradient at the data."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from certify.base.arrays import Array
-from certify.base.observed import Observed
 
 from ._base import Loss
 from ._entrywise import Entrywise
@@ -28,9 +27,6 @@ class Absolute(Entrywise, Loss):
     Y: Any
     weights: Any = None
     mask: Any = None
-    observed: Observed = field(init=False, repr=False)
-    data: Array = field(init=False, repr=False)
-    scale: Array | None = field(init=False, repr=False)
 
     name = "absolute"
     degree = 1

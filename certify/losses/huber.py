@@ -1,12 +1,11 @@
 """Squared near the data, absolute beyond: outliers pull with a bounded force."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from certify.base.arrays import Array, scalar
-from certify.base.observed import Observed
 
 from ._base import Loss
 from ._entrywise import Entrywise
@@ -33,9 +32,6 @@ class Huber(Entrywise, Loss):
     delta: float
     weights: Any = None
     mask: Any = None
-    observed: Observed = field(init=False, repr=False)
-    data: Array = field(init=False, repr=False)
-    scale: Array | None = field(init=False, repr=False)
 
     name = "huber"
     degree = 2

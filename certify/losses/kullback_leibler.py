@@ -1,17 +1,16 @@
 """Counts with mean z: the generalized Kullback-Leibler divergence."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.special import entr, kl_div
 
 from certify.base.arrays import Array
-from certify.base.errors import InputError
-from certify.base.observed import Observed
 
 from ._base import Loss
 from ._entrywise import Entrywise
+from ._reading import nonnegative
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +30,6 @@ class KullbackLeibler(Entrywise, Loss):
     Y: Any
     weights: Any = None
     mask: Any = None
-    observed: Observed = field(init=False, repr=False)
-    data: Array = field(init=False, repr=False)
-    scale: Array | None = field(init=False, repr=False)
 
     name = "kullback_leibler"
     degree = 1
@@ -42,8 +38,7 @@ class KullbackLeibler(Entrywise, Loss):
 
     def admit(self) -> None:
         """Accept y >= 0."""
-        if self.data.min() < 0:
-            raise InputError(f"Y must be >= 0, got {self.data.min()}")
+        nonnegative(self.data)
 
     def outside(self, Z: Array) -> str:
         """Name an entry where the loss is infinite."""

@@ -1,17 +1,16 @@
 """Labels 0 and 1: the negative log-likelihood of log-odds."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.special import entr, expit, xlog1py
 
 from certify.base.arrays import Array
-from certify.base.errors import InputError
-from certify.base.observed import Observed
 
 from ._base import Loss
 from ._entrywise import Entrywise
+from ._reading import labels
 from ._roots import rising_zero
 
 
@@ -31,9 +30,6 @@ class Logistic(Entrywise, Loss):
     Y: Any
     weights: Any = None
     mask: Any = None
-    observed: Observed = field(init=False, repr=False)
-    data: Array = field(init=False, repr=False)
-    scale: Array | None = field(init=False, repr=False)
 
     name = "logistic"
     labels = (0.0, 1.0)
@@ -42,10 +38,7 @@ class Logistic(Entrywise, Loss):
 
     def admit(self) -> None:
         """Accept 0 and 1."""
-        wrong = self.data[(self.data != 0) & (self.data != 1)]
-        if wrong.size:
-            cure = "; labels -1 and 1 become (Y + 1) / 2" if -1.0 in wrong else ""
-            raise InputError(f"Y must hold 0 and 1 only, got {wrong.flat[0]}{cure}")
+        labels(self.data, 0, (-1.0, "labels -1 and 1 become (Y + 1) / 2"))
 
     def turned(self, Z: Array) -> Array:
         """Return x: z where y = 0, -z where y = 1."""

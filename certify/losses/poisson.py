@@ -1,17 +1,16 @@
 """Counts with mean e^z: the Poisson likelihood with a log link."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from scipy.special import entr, wrightomega
 
 from certify.base.arrays import Array
-from certify.base.errors import InputError
-from certify.base.observed import Observed
 
 from ._base import Loss
 from ._entrywise import Entrywise
+from ._reading import nonnegative
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +30,6 @@ class Poisson(Entrywise, Loss):
     Y: Any
     weights: Any = None
     mask: Any = None
-    observed: Observed = field(init=False, repr=False)
-    data: Array = field(init=False, repr=False)
-    scale: Array | None = field(init=False, repr=False)
 
     name = "poisson"
     counts = True
@@ -41,8 +37,7 @@ class Poisson(Entrywise, Loss):
 
     def admit(self) -> None:
         """Accept y >= 0."""
-        if self.data.min() < 0:
-            raise InputError(f"Y must be >= 0, got {self.data.min()}")
+        nonnegative(self.data)
 
     def each(self, Z: Array) -> Array:
         """Return e^z - y z."""

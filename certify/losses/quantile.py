@@ -1,6 +1,6 @@
 """The pinball loss: its minimizer is a quantile."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, ClassVar
 
@@ -8,7 +8,6 @@ import numpy as np
 
 from certify.base.arrays import Array, scalar
 from certify.base.errors import InputError
-from certify.base.observed import Observed
 
 from ._base import Loss
 from ._entrywise import Entrywise
@@ -33,9 +32,6 @@ class Quantile(Entrywise, Loss):
     tau: float
     weights: Any = None
     mask: Any = None
-    observed: Observed = field(init=False, repr=False)
-    data: Array = field(init=False, repr=False)
-    scale: Array | None = field(init=False, repr=False)
 
     name = "quantile"
     degree = 1

@@ -1,16 +1,15 @@
 """Labels -1 and 1 with a margin, its violation squared."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from certify.base.arrays import Array
-from certify.base.errors import InputError
-from certify.base.observed import Observed
 
 from ._base import Loss
 from ._entrywise import Entrywise
+from ._reading import labels
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +30,6 @@ class SquaredHinge(Entrywise, Loss):
     Y: Any
     weights: Any = None
     mask: Any = None
-    observed: Observed = field(init=False, repr=False)
-    data: Array = field(init=False, repr=False)
-    scale: Array | None = field(init=False, repr=False)
 
     name = "squared_hinge"
     labels = (-1.0, 1.0)
@@ -42,10 +38,7 @@ class SquaredHinge(Entrywise, Loss):
 
     def admit(self) -> None:
         """Accept -1 and 1."""
-        wrong = self.data[np.abs(self.data) != 1]
-        if wrong.size:
-            cure = "; labels 0 and 1 become 2 Y - 1" if 0.0 in wrong else ""
-            raise InputError(f"Y must hold -1 and 1 only, got {wrong.flat[0]}{cure}")
+        labels(self.data, -1, (0.0, "labels 0 and 1 become 2 Y - 1"))
 
     def each(self, Z: Array) -> Array:
         """Return max(0, 1 - y z)^2."""
