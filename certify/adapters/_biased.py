@@ -11,8 +11,8 @@ from certify.norms import Weighted
 from certify.offsets import ColumnIntercept, RowIntercept
 from certify.problem import Problem
 
-from ._fitted import Adapted, Factors
-from ._ratings import Ratings, pair, ratings, same_mean, weight
+from ._fitted import Adapted, Factors, weight
+from ._ratings import Ratings, pair, ratings, same_mean
 
 SIDES = ("user", "item")
 

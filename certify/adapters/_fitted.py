@@ -4,15 +4,15 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from math import sqrt
 from typing import Any, Self
 
 import numpy as np
 from scipy import sparse
 
-from certify.base.arrays import Array, finite, real
+from certify.base.arrays import Array, finite, real, scalar
 from certify.base.errors import InputError, OutOfScopeError
+from certify.base.extras import optional
 from certify.problem import Problem
 
 AGREE = 1e-6  # figures closer than check()'s own epsilon are one claim
@@ -74,15 +74,8 @@ class Fit:
 
 
 def library(name: str) -> Any:
-    """Import a module of scikit-learn.
-
-    Raises InputError naming the extra to install where it is absent.
-    """
-    try:
-        return import_module(f"sklearn.{name}")
-    except ImportError as error:
-        cure = "pip install certify[models]"
-        raise InputError(f"scikit-learn cannot be imported ({error}): {cure}") from None
+    """Import a module of scikit-learn."""
+    return optional(f"sklearn.{name}", "scikit-learn", "models")
 
 
 def read(model: Any, X: Any, codes: Any) -> Fit:
@@ -127,16 +120,20 @@ def squares(a: Array) -> float:
 
 
 def penalty(fit: Fit, name: str, value: Any) -> float:
+    """Return a weight of an estimator's penalty, as `weight` does."""
+    return weight(value, name, fit.name, ", or judge a PCA or TruncatedSVD at its rank")
+
+
+def weight(value: Any, name: str, model: str, beside: str = "") -> float:
     """Return a weight of the penalty.
 
     Raises OutOfScopeError, with the cure, when it is zero: nothing then fixes the size.
     """
-    if not value > 0:
-        cure = f"fit with {name} > 0, or judge a PCA or TruncatedSVD at its rank"
-        raise OutOfScopeError(
-            f"{fit.name} with {name}={value} has a penalty that rescaling removes: {cure}"
-        )
-    return float(value)
+    held = scalar(value, name, zero=True)
+    if held == 0:
+        told = f"{model} with {name}={value} has a penalty that rescaling removes"
+        raise OutOfScopeError(f"{told}: fit with {name} > 0{beside}")
+    return held
 
 
 def agree(fit: Fit, figure: tuple[str, float], mine: float, cure: str, slack: float) -> None:

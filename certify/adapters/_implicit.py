@@ -11,8 +11,8 @@ from certify.base.errors import InputError
 from certify.losses import Squared
 from certify.problem import Problem
 
-from ._fitted import DENSE, Adapted, Factors
-from ._ratings import pair, weight
+from ._fitted import DENSE, Adapted, Factors, weight
+from ._ratings import pair
 
 NAMES = ("user_factors", "item_factors")
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from certify.base.arrays import Array, Ints, finite, real, scalar
-from certify.base.errors import InputError, OutOfScopeError
+from certify.base.arrays import Array, Ints, finite, real
+from certify.base.errors import InputError
 
 AGREE = 1e-6  # relative difference of two means that is rounding; a single-precision sum's
 PARTS = 3  # users, items, ratings
@@ -114,18 +114,6 @@ def counted(name: str, ids: Ints, size: int) -> Array:
         cure = "drop its line, for a penalty per rating leaves it free"
         raise InputError(f"{name} {k} has no rating: {cure}")
     return counts
-
-
-def weight(value: Any, name: str, package: str) -> float:
-    """Return a weight of the penalty.
-
-    Raises OutOfScopeError, with the cure, when it is zero: nothing then fixes the size.
-    """
-    held = scalar(value, name, zero=True)
-    if held == 0:
-        told = f"{package} with {name}=0 has a penalty that rescaling removes"
-        raise OutOfScopeError(f"{told}: fit with {name} > 0")
-    return held
 
 
 def same_mean(given: Any, held: Ratings) -> float:

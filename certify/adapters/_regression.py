@@ -14,7 +14,7 @@ from certify.polar import Proposal
 from certify.problem import Problem
 
 from ._cp import MATRIX, Modes, Tensor, components, plain, refused
-from ._ratings import weight
+from ._fitted import weight
 
 LEAST = 2.0**-46  # of the largest singular value: below it a direction of X is rounding
 

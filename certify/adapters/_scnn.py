@@ -11,9 +11,8 @@ from certify.base.errors import InputError
 from certify.losses import Squared
 from certify.problem import Problem
 
-from ._fitted import AGREE, MARGIN, same
+from ._fitted import AGREE, MARGIN, same, weight
 from ._network import PAIR, Judged, Network
-from ._ratings import weight
 from ._training import data
 from ._weights import plain
 

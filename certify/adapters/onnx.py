@@ -5,11 +5,11 @@ problem, factors = from_model("net.onnx", X, y, loss="mse", weight_decay=0.01)
 check(problem, factors, q=factors.q)
 """
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from certify.base.errors import InputError
+from certify.base.extras import optional
 
 from . import _graph
 from ._network import Judged
@@ -44,7 +44,9 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     and y that do not belong together, for a file that is none, or without onnx.
     """
     held, labels = data(X, y)
-    asked, onnx = stated(loss, reduction), library()
+    asked = stated(loss, reduction)
+    optional("onnx.numpy_helper", "onnx", "onnx")
+    onnx = optional("onnx", "onnx", "onnx")
     proto = model if isinstance(model, onnx.ModelProto) else loaded(Path(model), onnx)
     weights = _graph.weights(proto, onnx)
     decay = decayed(weight_decay, biases=decay_bias)
@@ -62,16 +64,3 @@ def loaded(path: Path, onnx: Any) -> Any:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from None
     except Exception as error:  # noqa: BLE001  protobuf's own class is not public
         raise InputError(f"{path} is not an ONNX model: {error}") from None
-
-
-def library() -> Any:
-    """Import onnx.
-
-    Raises InputError naming the extra to install where it is absent.
-    """
-    try:
-        import_module("onnx.numpy_helper")
-        return import_module("onnx")
-    except ImportError as error:
-        cure = "pip install certify[onnx]"
-        raise InputError(f"onnx cannot be imported ({error}): {cure}") from None

@@ -6,10 +6,10 @@ problem, factors = parafac(cp_tensor, T, rejudge=lam)
 check(problem, start(problem, factors))
 """
 
-from importlib import import_module
 from typing import Any
 
 from certify.base.errors import InputError, OutOfScopeError
+from certify.base.extras import optional
 
 from ._cp import Modes, Tensor, refused
 from ._parafac import MODELS, OUTSIDE, Asked, non_negative_parafac, parafac
@@ -39,7 +39,8 @@ def from_model(
     without `rejudge`, Tucker, constrained_parafac, sparsity.  Raises InputError for an
     unfitted model, another T, NaN without a mask, or without TensorLy.
     """
-    known = library()
+    optional("tensorly.regression", "TensorLy", "models")
+    known = optional("tensorly", "TensorLy", "models")
     name = type(estimator).__name__
     at_home = type(estimator).__module__.split(".")[0] == "tensorly"
     if at_home and isinstance(estimator, known.regression.CPRegressor):
@@ -58,16 +59,3 @@ def from_model(
     if not hasattr(estimator, "decomposition_"):
         raise InputError(f"the estimator must be fitted first, got an unfitted {name}")
     return MODELS[name](Asked(estimator, T, mask, rejudge))
-
-
-def library() -> Any:
-    """Import TensorLy.
-
-    Raises InputError naming the extra to install where it is absent.
-    """
-    try:
-        import_module("tensorly.regression")
-        return import_module("tensorly")
-    except ImportError as error:
-        cure = "pip install certify[models]"
-        raise InputError(f"TensorLy cannot be imported ({error}): {cure}") from None

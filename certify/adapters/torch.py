@@ -15,6 +15,7 @@ import numpy as np
 
 from certify.base.arrays import Array
 from certify.base.errors import InputError, OutOfScopeError
+from certify.base.extras import optional
 
 from ._network import Decay, Judged, Network, Weights
 from ._training import Trained, data, decayed, stated
@@ -99,15 +100,8 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
 
 
 def library() -> Any:
-    """Import torch.nn.
-
-    Raises InputError naming the extra to install where it is absent.
-    """
-    try:
-        return import_module("torch.nn")
-    except ImportError as error:
-        cure = "pip install certify[torch]"
-        raise InputError(f"PyTorch cannot be imported ({error}): {cure}") from None
+    """Import torch.nn."""
+    return optional("torch.nn", "PyTorch", "torch")
 
 
 def flat(model: Any) -> list[Any]:

@@ -4,12 +4,12 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from certify.atoms import Factors
 from certify.base.errors import InputError
+from certify.base.extras import optional
 from certify.kernel.scalars import Enclosure
 from certify.polar.proved import above, below
 
@@ -164,11 +164,7 @@ def plottable(path: str | Path) -> tuple[str, Any]:
     if kind not in FORMATS:
         known = ", ".join(f".{k}" for k in FORMATS)
         raise InputError(f"a plot must be one of {known}, got {path}")
-    try:
-        return kind, import_module("matplotlib.figure").Figure
-    except ImportError as error:
-        cure = "pip install certify[report]"
-        raise InputError(f"matplotlib cannot be imported ({error}): {cure}") from None
+    return kind, optional("matplotlib.figure", "matplotlib", "report").Figure
 
 
 def row(f: Fit) -> tuple[str, ...]:

@@ -214,7 +214,7 @@ def test_wrong_input_is_one_sentence(ask, told):
     [
         (lambda: surprise_svd((P, Q), RATINGS, 0), "SVD with reg=0 .* fit with reg > 0"),
         (lambda: cornac_nmf((P, Q), RATINGS, REGS | {"item": 0}), "item=0 .* fit with item > 0"),
-        (lambda: implicit_als((P, Q), COUNTS, 0.0), "regularization=0 .* rescaling removes"),
+        (lambda: implicit_als((P, Q), COUNTS, 0.0), r"regularization=0\.0 .* rescaling removes"),
         (lambda: implicit_als((P, Q), COUNTS, 1.0, 0), "alpha=0"),
     ],
 )

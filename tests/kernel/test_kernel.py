@@ -477,11 +477,6 @@ def test_every_truncation_is_rejected(saved, tmp_path):
         read(path)
 
 
-def resealed(cert, **changes):
-    """Return the certificate with other parts: a forger can always compute the seal."""
-    return replace(cert, **changes)
-
-
 @pytest.mark.parametrize("seed", range(200))
 def test_resealed_damage_to_a_witness_never_proves_something_false(seed):
     rng = np.random.default_rng(seed)

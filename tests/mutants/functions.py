@@ -12,7 +12,6 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 PACKAGES = ("certify.kernel", "certify.base.rigor")
-Definition = ast.FunctionDef
 
 
 class StaleError(LookupError):

@@ -17,7 +17,7 @@ from certify.pipeline.tensor_norms import NormBound, at_one, nuclear, restored, 
 from tests.strategies import examples
 
 EPS = np.finfo(float).eps
-ROOT3, ROOT2 = np.sqrt(3), np.sqrt(2)
+ROOT3 = np.sqrt(3)
 
 
 def tensor(dims, entries):

@@ -1,0 +1,18 @@
+"""Libraries that are not needed by all: each belongs to an extra of the package."""
+
+from importlib import import_module
+from typing import Any
+
+from .errors import InputError
+
+
+def optional(module: str, name: str, extra: str) -> Any:  # noqa: ANN401  a module
+    """Import a module of a library.
+
+    Raises InputError naming the extra to install where it is absent.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        cure = f"pip install certify[{extra}]"
+        raise InputError(f"{name} cannot be imported ({error}): {cure}") from None
