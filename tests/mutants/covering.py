@@ -20,7 +20,7 @@ from .running import Fate, Job, Session, run_all
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".mutants"
 TURN = 12  # tests of one file before those of another
-SLOWEST = 10.0  # measured seconds of a test that is still worth running for a mutant
+SLOWEST = 8.0  # measured seconds of a test that is still worth running for a mutant
 
 
 class Recorder:
@@ -35,9 +35,12 @@ class Recorder:
 
     def pytest_runtest_logstart(self, nodeid):
         self.cover.switch_context(nodeid)
+        self.seconds[nodeid] = -time.process_time()
+
+    def pytest_runtest_logfinish(self, nodeid):
+        self.seconds[nodeid] += time.process_time()
 
     def pytest_runtest_logreport(self, report):
-        self.seconds[report.nodeid] = self.seconds.get(report.nodeid, 0.0) + report.duration
         if not report.passed:
             self.failed.add(report.nodeid)
 
@@ -85,7 +88,7 @@ def record(
     """Run the tests of a file in this process, and keep what each ran."""
     held = Recorder(functions)
     session.config.pluginmanager.register(held)
-    end = time.monotonic() + budget
+    end = time.process_time() + budget
     met: Counter[str] = Counter()
     order = []
     for name in names:  # the first case of every test comes first
@@ -94,7 +97,7 @@ def record(
         order.append((met[test], name))
     held.cover.start()
     session.run(
-        [name for _, name in sorted(order, key=itemgetter(0))], lambda: time.monotonic() > end
+        [name for _, name in sorted(order, key=itemgetter(0))], lambda: time.process_time() > end
     )
     held.cover.stop()
     target = kept(names[0].split("::")[0])
@@ -114,7 +117,7 @@ def record_all(
     jobs = deque(
         Job(
             partial(record, functions=functions, names=names, budget=budget),
-            2 * budget + 60,
+            20 * budget,
             _told(home),
         )
         for home, names in homes.items()

@@ -140,7 +140,9 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     out.add_argument("--seconds", type=float, default=20.0, help="of a processor for a mutant")
     out.add_argument("--survivors", type=Path, help="a file to append the survivors to")
     out.add_argument("--map", nargs="*", help="measure again which tests cover which lines")
-    out.add_argument("--budget", type=float, default=90.0, help="seconds to measure a test file")
+    out.add_argument(
+        "--budget", type=float, default=90.0, help="seconds of a processor to measure a test file"
+    )
     out.add_argument("--verbose", action="store_true", help="show the killed ones too")
     return out.parse_args(arguments)
 
