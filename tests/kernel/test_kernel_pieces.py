@@ -10,7 +10,7 @@ import pytest
 
 from certify import RejectedError
 from certify.kernel import exp_log
-from certify.kernel.arrays import Array, Arrays, filled
+from certify.kernel.arrays import Array, Arrays, filled, on_diagonal
 from certify.kernel.exact import Exact, Grid
 from certify.kernel.exp_log import FINE, GUARD, LN2, ONE, exp_at
 from certify.kernel.losses import LOSSES
@@ -170,6 +170,12 @@ def test_arrays_of_slices_are_those_whose_name_starts_with_a_number():
     names = ("s0.W", "s12.L0", "scale.left", "s", "s.W", "t1.W", "s1")
     found = apart(Arrays(dict.fromkeys(names, one), "proof"))
     assert {t: [*held.arrays] for t, held in found.items()} == {0: ["W"], 12: ["L0"]}
+
+
+def test_a_diagonal_matrix_has_the_numbers_of_its_shape():
+    held = on_diagonal([1.0, 2.0, 3.0])
+    assert held.shape == (3, 3)
+    assert held.data.tolist() == [1.0, 0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0, 3.0]
 
 
 def test_a_float_above_a_rational_is_finite():
