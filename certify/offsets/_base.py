@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy import sparse
 
-from certify.base.arrays import Array, finite, frozen, real, scalar
+from certify.base.arrays import Array, Ints, finite, frozen, real, scalar
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.base.registry import refuse_heirs
@@ -25,12 +26,23 @@ class Offset(ABC):
 
     A ridge that is a vector, where `apart` allows one, is held as the number 1 and the
     vector's `shares`: H(q) = ridge/2 sum_i shares_i q_i^2.
+
+    A new offset needs a name, `shape`, `factors` and `solve`.  What else is known of it:
+
+    separate   whether each number of q is fitted by itself
+    entrywise  whether q has a number for each entry, so that A q is no product of low rank
+    means      whether A q is the means of rows or columns, which commute with singular values
+    at_fixed_rank   whether a problem with lam = 0 may have it
     """
 
     ridge: Any = 0.0
     shares: Array | None = field(default=None, init=False, repr=False)
     name: ClassVar[str]
     apart: ClassVar[bool] = False
+    separate: ClassVar[bool] = False
+    entrywise: ClassVar[bool] = False
+    means: ClassVar[bool] = False
+    at_fixed_rank: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         """Keep the entries of this package final."""
@@ -102,6 +114,35 @@ class Offset(ABC):
         held = q if self.shares is None else self.shares * q
         return 0.5 * float(self.ridge) * float(np.vdot(held, q))
 
+    @property
+    def price(self) -> float:
+        """The price of |q|_1 in H; 0 for H that is quadratic."""
+        return 0.0
+
+    def operator(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
+        """Return A as a sparse matrix: a row for each observed entry, a column for each q."""
+        return sparse.csr_array(self.design(observed))
+
+    def roots(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
+        """Return R with H(q) = 1/2 |R q|^2, apart from `price`."""
+        size = math.prod(self.shape(observed))
+        return sparse.diags_array(np.sqrt(self.priced * np.ones(size)))
+
+    def curvature(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
+        """Return K with H(q) = 1/2 <q, K q>, apart from `price`."""
+        return sparse.diags_array(self.priced * np.ones(math.prod(self.shape(observed))))
+
+    def adjoint(self, W: Array, observed: Observed) -> Array:
+        """Return A* W."""
+        flat = self.operator(observed).T @ W.reshape(-1)
+        return np.asarray(flat.reshape(self.shape(observed)))
+
+    def cost(self, W: Array, observed: Observed) -> float:
+        """Return -2 inf_q <W, A q> + H(q) in floats, where that is finite: |A* W|^2 / ridge."""
+        if not self.ridge > 0:
+            return 0.0
+        return float((np.square(self.adjoint(W, observed)) / self.priced).sum())
+
     def limit(self, W: Array) -> float:
         """Return the largest s for which inf_q <s W, A q> + H(q) is finite."""
         del W
@@ -119,6 +160,15 @@ class Offset(ABC):
         """Return the arrays that the statement names, when this is the k-th offset."""
         return {} if self.shares is None else {f"ridge{k}": self.shares}
 
+    @classmethod
+    def from_statement(cls, said: dict[str, Any], arrays: dict[str, Any]) -> "Offset":
+        """Return the offset of a statement: `numbers`, `stated`, and `arrays` without the k.
+
+        An array "edges.weights" is the argument weights.
+        """
+        own = {k: float.fromhex(x) if isinstance(x, str) else x for k, x in said.items()}
+        return cls(**own | {k.rpartition(".")[2]: x for k, x in arrays.items()})
+
     def rescaled(self, data: int, weights: int) -> "Offset":
         """Return the offset for data times 2^data and weights times 2^weights."""
         del data
@@ -133,6 +183,12 @@ class Offset(ABC):
     @abstractmethod
     def solve(self, target: Array, weights: Array, observed: Observed) -> Array:
         """Return argmin_q 1/2 sum w (A q - target)^2 + H(q) (least norm)."""
+
+
+def placed(places: Ints, size: int) -> Any:  # noqa: ANN401  scipy.sparse
+    """Return A where entry i takes the number places[i] of q, of so many."""
+    count = len(places)
+    return sparse.csr_array((np.ones(count), (np.arange(count), places)), shape=(count, size))
 
 
 def moved(price: float, e: int) -> float:

@@ -1,13 +1,14 @@
 """One number a column."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from certify.base.arrays import Array
 from certify.base.observed import Observed
 
-from ._base import Offset, ratio
+from ._base import Offset, placed, ratio
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +24,7 @@ class ColumnIntercept(Offset):
     """
 
     name = "column"
-    apart = True
+    apart = separate = means = at_fixed_rank = True
 
     @property
     def levels(self) -> bool:
@@ -37,6 +38,14 @@ class ColumnIntercept(Offset):
     def factors(self, q: Array, observed: Observed) -> tuple[Array, Array]:
         """Return 1 and q."""
         return np.ones((observed.m, 1)), q[:, None]
+
+    def operator(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
+        """Return A."""
+        return placed(observed.listed[1], observed.n)
+
+    def adjoint(self, W: Array, observed: Observed) -> Array:
+        """Return the sums."""
+        return np.asarray(observed.line_sums(W, 1))
 
     def solve(self, target: Array, weights: Array, observed: Observed) -> Array:
         """Return weighted column means, shrunk by the ridge."""

@@ -15,6 +15,7 @@ class Intercept(Offset):
     """(A q)_ij = q, q of shape (1,); A* W = sum_ij W_ij."""
 
     name = "intercept"
+    separate = at_fixed_rank = True
 
     def shape(self, observed: Observed) -> tuple[int, ...]:
         """Return (1,)."""
@@ -24,6 +25,11 @@ class Intercept(Offset):
     def factors(self, q: Array, observed: Observed) -> tuple[Array, Array]:
         """Return 1 and q 1."""
         return np.ones((observed.m, 1)), np.full((observed.n, 1), q[0])
+
+    def adjoint(self, W: Array, observed: Observed) -> Array:
+        """Return the sum of all entries."""
+        del observed
+        return np.asarray([W.sum()])
 
     def solve(self, target: Array, weights: Array, observed: Observed) -> Array:
         """Return the weighted mean, shrunk by the ridge."""

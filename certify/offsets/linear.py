@@ -22,6 +22,7 @@ class Linear(Offset):
 
     A: Array = field(default_factory=lambda: np.zeros((0, 0)))
     name = "linear"
+    at_fixed_rank = True
 
     def __init__(self, A: object, ridge: float = 0.0) -> None:
         """Take the covariates first: Linear(A, ridge=0.0)."""
@@ -50,6 +51,10 @@ class Linear(Offset):
         """Return A and q^T."""
         del observed
         return self.A, np.ascontiguousarray(q.T)
+
+    def adjoint(self, W: Array, observed: Observed) -> Array:
+        """Return A^T W."""
+        return np.ascontiguousarray(observed.times_left(W, self.A).T)
 
     def solve(self, target: Array, weights: Array, observed: Observed) -> Array:
         """Solve one weighted least-squares problem a column."""

@@ -9,7 +9,7 @@ from certify.base.arrays import Array, Ints, short
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 
-from ._base import Offset, moved, ratio
+from ._base import Offset, moved, placed, ratio
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -51,6 +51,10 @@ class ModeIntercept(Offset):
     def shape(self, observed: Observed) -> tuple[int, ...]:
         """Return (n_axis,)."""
         return (observed.dims[self.axis],)
+
+    def operator(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
+        """Return A."""
+        return placed(self.places(observed), observed.dims[self.axis])
 
     def places(self, observed: Observed) -> Ints:
         """Return the index in this mode of every observed entry, flat."""

@@ -1,13 +1,14 @@
 """One number a row."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from certify.base.arrays import Array
 from certify.base.observed import Observed
 
-from ._base import Offset, ratio
+from ._base import Offset, placed, ratio
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +23,7 @@ class RowIntercept(Offset):
     """
 
     name = "row"
-    apart = True
+    apart = separate = means = at_fixed_rank = True
 
     def shape(self, observed: Observed) -> tuple[int, ...]:
         """Return (m,)."""
@@ -31,6 +32,14 @@ class RowIntercept(Offset):
     def factors(self, q: Array, observed: Observed) -> tuple[Array, Array]:
         """Return q and 1."""
         return q[:, None], np.ones((observed.n, 1))
+
+    def operator(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
+        """Return A."""
+        return placed(observed.listed[0], observed.m)
+
+    def adjoint(self, W: Array, observed: Observed) -> Array:
+        """Return the sums."""
+        return np.asarray(observed.line_sums(W, 0))
 
     def solve(self, target: Array, weights: Array, observed: Observed) -> Array:
         """Return weighted row means, shrunk by the ridge."""

@@ -11,7 +11,7 @@ from certify.base.arrays import Array, Ints, finite, frozen, real, scalar
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 
-from ._base import TINY, Offset, moved
+from ._base import TINY, Offset, moved, placed
 from .sparse import dense
 
 
@@ -39,6 +39,7 @@ class Smooth(Offset):
     rho: float = 0.0
     weights: Array | None = None
     name = "smooth"
+    entrywise = True
 
     def __init__(
         self, edges: object, rho: float, ridge: float = 0.0, weights: object = None
@@ -94,6 +95,28 @@ class Smooth(Offset):
             lost = (seen[labels] == 0) & (self.ridge == 0)  # any constant serves: 0 there
             out[:, j] = linalg.splu((k + sparse.diags_array(w + lost)).tocsc()).solve(p)
         return out
+
+    def operator(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
+        """Return A: q at the observed entries."""
+        rows, cols = observed.listed
+        return placed(rows * observed.n + cols, observed.m * observed.n)
+
+    def roots(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
+        """Return sqrt(rho w) (q_i - q_j) for each edge, and sqrt(ridge) q."""
+        k, rows = len(self.edges), np.arange(len(self.edges))
+        size = np.sqrt(self.rho * (np.ones(k) if self.weights is None else self.weights))
+        at = np.hstack([rows, rows]), self.edges.T.reshape(-1)
+        edges = sparse.csr_array((np.hstack([size, -size]), at), shape=(k, observed.m))
+        whole = sparse.vstack([edges, self.ridge**0.5 * sparse.eye_array(observed.m)])
+        return sparse.kron(whole, sparse.eye_array(observed.n)).tocsr()
+
+    def curvature(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
+        """Return K for all columns."""
+        return sparse.kron(self.stiffness(observed.m), sparse.eye_array(observed.n))
+
+    def adjoint(self, W: Array, observed: Observed) -> Array:
+        """Return W, zero where nothing is observed."""
+        return dense(W, observed)
 
     def stiffness(self, m: int) -> Any:  # noqa: ANN401  scipy.sparse
         """Return K = rho L + ridge I."""

@@ -1,8 +1,10 @@
 """A sparse part: outliers that are neither low rank nor noise (robust PCA, penalized)."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from certify.base.arrays import Array, scalar
 from certify.base.observed import Observed
@@ -22,11 +24,26 @@ class Sparse(Offset):
 
     rho: float = field(default=0.0)
     name = "sparse"
+    entrywise = True
 
     def __init__(self, rho: float) -> None:
         """Take the price of the sum of absolute values."""
         object.__setattr__(self, "rho", scalar(rho, "Sparse.rho", zero=False))
         object.__setattr__(self, "ridge", 0.0)
+
+    @property
+    def free(self) -> bool:
+        """H is at no q but zero."""
+        return False
+
+    @property
+    def price(self) -> float:
+        """The price of |q|_1."""
+        return self.rho
+
+    def operator(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
+        """Return the identity."""
+        return sparse.eye_array(observed.size)
 
     def shape(self, observed: Observed) -> tuple[int, ...]:
         """Return the shape of a field."""

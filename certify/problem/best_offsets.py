@@ -19,7 +19,7 @@ from certify.base.errors import OutOfScopeError
 from certify.base.minimize import bisected, quasi_newton
 from certify.base.observed import Observed
 from certify.losses import Loss
-from certify.offsets import ModeIntercept, Offset, Smooth, Sparse
+from certify.offsets import Offset
 
 Values = tuple[Array, ...]
 SWEEPS = 500  # block-coordinate steps when several offsets overlap
@@ -28,22 +28,13 @@ FLAT, REFINED = 1e-10, 4  # relative shift of a singular matrix, and steps that 
 SETTLED = 1e-15  # relative change that ends them; cost, never truth
 STEPS = 3000  # of the methods for other losses
 SHARES = 50  # powers of two by which a q is shortened back into the domain
-APART = ("intercept", "row", "column")  # offsets whose every number is fitted by itself
 FAR = 1e8  # times the data's size: a q beyond it follows a direction without a minimum
 
 
 def shift(offsets: Sequence[Offset], q: Values, observed: Observed) -> Array | float:
     """Return the field of sum_k A_k q_k; those that are products in one product."""
-    fields = [
-        o.field(x, observed)
-        for o, x in zip(offsets, q, strict=True)
-        if isinstance(o, Sparse | Smooth)
-    ]
-    pairs = [
-        o.factors(x, observed)
-        for o, x in zip(offsets, q, strict=True)
-        if not isinstance(o, Sparse | Smooth)
-    ]
+    fields = [o.field(x, observed) for o, x in zip(offsets, q, strict=True) if o.entrywise]
+    pairs = [o.factors(x, observed) for o, x in zip(offsets, q, strict=True) if not o.entrywise]
     out: Array | float = 0.0
     if pairs:
         left, right = (np.hstack([p[k] for p in pairs]) for k in (0, 1))
@@ -59,7 +50,7 @@ def least_squares(
     """Return argmin_q 1/2 sum w (A q - target)^2 + H(q)."""
     if len(offsets) == 1:
         return (offsets[0].solve(target, weights, observed),)
-    if any(isinstance(o, Smooth | Sparse) for o in offsets):
+    if any(o.entrywise for o in offsets):
         return robust(offsets, target, weights, observed)
     return sweeps(offsets, target, weights, observed)
 
@@ -90,8 +81,8 @@ def robust(offsets: Sequence[Offset], target: Array, weights: Array, observed: O
     whose pieces are quadratic: Newton's method ends exactly once the set of outliers,
     |w (t - A q)| > rho, stays the same.
     """
-    rho = min((o.rho for o in offsets if isinstance(o, Sparse)), default=np.inf)
-    rest = [o for o in offsets if not isinstance(o, Sparse)]
+    rho = min((o.price for o in offsets if o.price), default=np.inf)
+    rest = [o for o in offsets if not o.price]
     parts = Parts(*matrices(rest, observed), weights.reshape(-1), target.reshape(-1), rho)
     flat = np.zeros(parts.A.shape[1])
     for _ in range(NEWTON):
@@ -103,9 +94,7 @@ def robust(offsets: Sequence[Offset], target: Array, weights: Array, observed: O
             break
     out = iter(parted(flat, [o.shape(observed) for o in rest]))
     over = (parts.target - parts.A @ flat).reshape(target.shape)
-    return tuple(
-        o.solve(over, weights, observed) if isinstance(o, Sparse) else next(out) for o in offsets
-    )
+    return tuple(o.solve(over, weights, observed) if o.price else next(out) for o in offsets)
 
 
 class Parts(NamedTuple):
@@ -191,9 +180,9 @@ def best(loss: Loss, offsets: Sequence[Offset], Z: Array) -> Values:
     shapes = [o.shape(observed) for o in offsets]
     sizes = [math.prod(s) for s in shapes]
     held = Fit(loss, tuple(offsets), Z, *matrices(offsets, observed))
-    prices = np.repeat([o.rho if isinstance(o, Sparse) else 0.0 for o in offsets], sizes)
+    prices = np.repeat([o.price for o in offsets], sizes)
     start = np.zeros(sum(sizes))
-    lone = len(offsets) == 1 and offsets[0].name in APART
+    lone = len(offsets) == 1 and offsets[0].separate
     if lone and not loss.smooth:
         start = flat = bisected(lambda q: held.smooth_part(q)[1], start)
     elif not (loss.smooth and np.isfinite(loss.value(Z))):
@@ -220,30 +209,9 @@ def inside(held: Fit, flat: Array) -> Array:
 
 def matrices(offsets: Sequence[Offset], observed: Observed) -> tuple[Any, Any]:
     """Return A and K, sparse: all offsets side by side."""
-    designs, stiff = [], []
-    for o in offsets:
-        size = math.prod(o.shape(observed))
-        designs.append(operator(o, observed))
-        if isinstance(o, Smooth):
-            stiff.append(sparse.kron(o.stiffness(observed.m), sparse.eye_array(observed.n)))
-        else:
-            stiff.append(sparse.diags_array(o.priced * np.ones(size)))
-    return sparse.hstack(designs).tocsr(), sparse.block_diag(stiff).tocsr()
-
-
-def operator(o: Offset, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
-    """Return A as a sparse matrix: a row for each observed entry, a column for each q."""
-    rows, cols = observed.listed
-    count, size = observed.size, math.prod(o.shape(observed))
-    if isinstance(o, Sparse):
-        return sparse.eye_array(count)
-    if isinstance(o, ModeIntercept):
-        places = o.places(observed)
-    elif isinstance(o, Smooth) or o.name in ("row", "column"):
-        places = {"row": rows, "column": cols}.get(o.name, rows * observed.n + cols)
-    else:
-        return sparse.csr_array(o.design(observed))
-    return sparse.csr_array((np.ones(count), (np.arange(count), places)), shape=(count, size))
+    designs = [o.operator(observed) for o in offsets]
+    curved = [o.curvature(observed) for o in offsets]
+    return sparse.hstack(designs).tocsr(), sparse.block_diag(curved).tocsr()
 
 
 def proximal(held: Fit, prices: Array, start: Array) -> Array:

@@ -12,7 +12,7 @@ from certify.atoms import Atom, Factors
 from certify.base.arrays import Array, finite, frozen, real, scalar, short
 from certify.base.errors import InputError
 from certify.losses import Loss, Squared
-from certify.offsets import Offset, Smooth, Sparse
+from certify.offsets import Offset
 
 from .best_offsets import best, least_squares, parted, shift
 from .stationary import StationaryLam, stationary_lam
@@ -181,7 +181,7 @@ class Problem:
         """The matrix that maps sqrt(w) times a target to all best offsets; None if large."""
         observed = self.loss.observed
         count = sum(math.prod(o.shape(observed)) for o in self.offsets)
-        fields = any(isinstance(o, Sparse | Smooth) for o in self.offsets)
+        fields = any(o.entrywise for o in self.offsets)
         if fields or count * observed.size > JOINT:
             return None
         scale = getattr(self.loss, "scale")  # noqa: B009  only least squares has offsets fitted

@@ -22,7 +22,7 @@ from certify.base.arrays import Array
 from certify.base.clock import Clock
 from certify.base.errors import OutOfScopeError
 from certify.losses import LOSSES, Squared
-from certify.offsets import Linear, ModeIntercept, Smooth, Sparse
+from certify.offsets import Linear
 from certify.problem import Problem
 
 from .descent import alternating as descent
@@ -46,7 +46,7 @@ def require(problem: Problem) -> None:
             f"squares of all entries, for a hidden layer of more outputs than one; {CURE}"
         )
     for o in problem.offsets:
-        if isinstance(o, Sparse | Smooth | ModeIntercept):
+        if not o.at_fixed_rank:
             raise OutOfScopeError(f"lam = 0 allows no {o.name} part; {CURE}")
 
 
@@ -54,7 +54,7 @@ def closed(problem: Problem) -> bool:
     """Whether Ky Fan's bound is the optimum: plain data, means or nothing beside Z."""
     atom = problem.atom
     free = atom.family == "pairs" and not any(g.nonneg for g in atom.gauges)
-    means = all(o.name in ("row", "column") and o.free for o in problem.offsets)
+    means = all(o.means and o.free for o in problem.offsets)
     return own_size.applies(problem) and free and means
 
 

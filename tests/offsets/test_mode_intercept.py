@@ -25,7 +25,6 @@ from certify.losses import Absolute, Squared
 from certify.offsets import ColumnIntercept, Intercept, Linear, ModeIntercept, RowIntercept
 from certify.pipeline.certificate.file import ask
 from certify.polar.proved import handed
-from certify.problem.best_offsets import operator
 from certify.search.dual.orthogonal import orthogonalize
 from certify.search.dual.scaling import ridge_cost
 from tests.strategies import arrays, dyadics
@@ -79,7 +78,7 @@ def test_the_map_and_its_adjoint_are_those_of_the_definition(dims, full, data):
         q = data.draw(arrays((dims[axis],)))
         W = data.draw(arrays((at.m, at.n) if at.full else (at.size,)))
         assert fractions(o.field(q, at)) == exact_field(o, q, at)
-        assert fractions(operator(o, at) @ q) == exact_field(o, q, at)
+        assert fractions(o.operator(at) @ q) == exact_field(o, q, at)
         assert fractions(o.adjoint(W, at)) == spelled(W, at, axis)
 
 

@@ -20,18 +20,18 @@ from certify.offsets import (
     ColumnIntercept,
     Intercept,
     Linear,
+    Offset,
     RowIntercept,
     Smooth,
     Sparse,
 )
 from certify.polar.proved import handed
-from certify.problem.best_offsets import operator
 from certify.search.dual.orthogonal import orthogonalize
-from certify.search.dual.scaling import adjoint
 from tests.strategies import arrays, dyadics, masks, offsets, shapes
 from tests.tolerance import exact_field, exact_penalty, fractions, rounding
 
 each_offset = pytest.mark.parametrize("offset", OFFSETS.values(), ids=OFFSETS)
+ITERATED = 1e-9  # of a least-squares fit of small numbers
 SUMS = ("intercept", "row", "column", "linear")  # whose A* W are sums, not W itself
 each_sum = pytest.mark.parametrize("offset", [OFFSETS[k] for k in SUMS], ids=SUMS)
 
@@ -80,7 +80,7 @@ def test_the_factors_are_the_offset_of_its_definition(offset, data, at):
     o.check(at)
     found = at.product(*o.factors(q, at)).reshape(-1)
     assert fractions(found) == exact_field(o, q, at) == fractions(o.field(q, at))
-    assert fractions(operator(o, at) @ q.reshape(-1)) == exact_field(o, q, at)
+    assert fractions(o.operator(at) @ q.reshape(-1)) == exact_field(o, q, at)
 
 
 @each_offset
@@ -90,6 +90,12 @@ def test_the_penalty_is_that_of_its_definition_at_every_scale(offset, data, at):
     q = data.draw(arrays(o.shape(at)))
     truth = exact_penalty(o, q)
     assert abs(Fraction(o.penalty(q)) - truth) <= truth / 2**40
+    flat = q.reshape(-1)
+    squares = 0.5 * float(np.square(o.roots(at) @ flat).sum()) + o.price * float(abs(flat).sum())
+    curved = 0.5 * float(flat @ (o.curvature(at) @ flat)) + o.price * float(abs(flat).sum())
+    for told in (squares, curved):
+        assert abs(Fraction(told) - truth) <= truth / 2**40
+    assert o.free == (not (o.price or o.ridge))
     a, b = (data.draw(st.integers(-40, 40)) for _ in "ab")  # f -> 2^(2a + b) f
     moved = exact_penalty(o.rescaled(a, b), np.ldexp(q, a))
     assert moved == truth * Fraction(2) ** (2 * a + b)
@@ -104,8 +110,31 @@ def test_the_adjoint_identity_holds_exactly(offset, data, at):
     for ar in (Exact(), Flint(), Rounded()):
         totals = ar.adjoint(ar.load(handed(W.reshape(-1))), o.name, design(o), pattern(at))
         assert left == sum(map(Fraction.__mul__, fractions(q), totals), Fraction(0))
-    plain = adjoint(at, W, o.name, o.factors(q, at)[0])
+    plain = o.adjoint(W, at)
     assert sum(t * t for t in totals) == sum(t * t for t in fractions(plain))
+
+
+@each_offset
+@given(data=st.data(), at=seen())
+def test_what_is_said_of_every_offset_is_true(offset, data, at):
+    o = data.draw(offsets(offset, at.m))
+    A, W = o.operator(at).toarray(), data.draw(arrays(field_shape(at)))
+    assert np.array_equal(o.adjoint(W, at).reshape(-1), A.T @ W.reshape(-1))  # dyadic: exact
+    assert np.array_equal(Offset.operator(o, at).toarray(), A)
+    assert np.array_equal(Offset.adjoint(o, W, at), o.adjoint(W, at))
+    if o.separate:
+        assert (np.count_nonzero(A, axis=1) == 1).all()
+    if o.entrywise:
+        assert o.shape(at) in ((at.m, at.n), (at.size,))
+    if o.levels:
+        ones = np.arange(1.0, at.n + 1)[at.listed[1]]
+        fitted = A @ np.linalg.lstsq(A, ones, rcond=None)[0]
+        assert np.abs(fitted - ones).max() <= ITERATED
+    if o.ridge > 0 and not o.price:
+        K = o.curvature(at).toarray()
+        pulled_back = A.T @ W.reshape(-1)
+        wanted = float(pulled_back @ np.linalg.solve(K, pulled_back))
+        assert o.cost(W, at) == pytest.approx(wanted, rel=1e-6, abs=1e-12)
 
 
 @each_sum

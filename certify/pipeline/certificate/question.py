@@ -1,5 +1,6 @@
 """Read the question of a certificate back: its problem, factors and epsilon."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -109,8 +110,6 @@ def loss_of(said: Json, data: Data) -> Loss:
 
 def offset_of(k: int, said: Json, data: Data) -> Offset:
     """Build the k-th offset."""
-    make = OFFSETS[said.pop("kind")]
-    own: Data = {n: float.fromhex(x) if isinstance(x, str) else x for n, x in said.items()}
-    names = {f"ridge{k}": "ridge", f"A{k}": "A", f"edges{k}": "edges"}
-    names[f"edges{k}.weights"] = "weights"
-    return make(**own | {new: data[old] for old, new in names.items() if old in data})
+    names = {x: re.fullmatch(rf"([A-Za-z]+){k}(\..+)?", x) for x in data}
+    own = {m[1] + (m[2] or ""): data[x] for x, m in names.items() if m}
+    return OFFSETS[said.pop("kind")].from_statement(said, own)

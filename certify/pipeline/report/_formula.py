@@ -11,7 +11,7 @@ def formula(problem: Problem) -> str:
     terms = [problem.loss.formula.format(c="c " if weighted else "")]
     if problem.lam:
         terms.append(f"λ Σₖ {words.theta}")
-    if priced := any(o.ridge or getattr(o, "rho", 0.0) for o in problem.offsets):
+    if priced := any(any(o.numbers().values()) for o in problem.offsets):
         terms.append("H(q)")
     shift = " + A q" if problem.offsets else ""
     told = [f"Z = Σₖ {words.phi}{shift}", *words.signs, *glosses(problem, words)]

@@ -15,7 +15,6 @@ import numpy as np
 from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.losses import Softmax
-from certify.offsets import Sparse
 from certify.problem import Problem, Values
 from certify.problem.best_offsets import matrices, parted
 from certify.search.coordinates.layers import Net
@@ -130,7 +129,7 @@ class Program:
         """Whether the offsets join the program: not a sparse part, nor very many numbers."""
         offsets, observed = self.problem.offsets, self.problem.loss.observed
         count = sum(int(np.prod(o.shape(observed))) for o in offsets)
-        sparse = any(isinstance(o, Sparse) for o in offsets)
+        sparse = any(o.price for o in offsets)
         return bool(offsets) and not sparse and count <= OFFSETS
 
     @cached_property

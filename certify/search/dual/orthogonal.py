@@ -18,7 +18,7 @@ from certify.base.observed import Observed
 from certify.kernel.arrays import dyadic
 from certify.losses import Softmax, Squared
 from certify.losses._entrywise import Entrywise
-from certify.offsets import Linear, ModeIntercept, Offset, Smooth, Sparse
+from certify.offsets import Linear, ModeIntercept, Offset, Smooth
 from certify.problem import Problem
 from certify.problem.best_offsets import least_squares, shift
 
@@ -52,7 +52,7 @@ def orthogonalize(problem: Problem, W: Array) -> Orthogonal | None:
     ints, unit = gridded(held)
     labels = components(problem.offsets, observed.m)
     linear = [o for o in problem.offsets if isinstance(o, Linear) and o.free]
-    rest = {o.name for o in problem.offsets if o.free and not isinstance(o, Linear | Sparse)}
+    rest = {o.name for o in problem.offsets if o.free and not isinstance(o, Linear)}
     rest |= {"row"} if isinstance(problem.loss, Softmax) else set()  # its domain asks for it
     axes = modes(problem, rest)
     if not linear and axes:
@@ -120,7 +120,7 @@ def straightened(offsets: Sequence[Offset], m: int) -> tuple[Offset, ...]:
     Constants over the components of a smooth part's graph, column intercepts and
     covariates are all covariates of the rows: one Linear.  (A sparse part has none.)
     """
-    free = [o for o in offsets if o.free and not isinstance(o, Sparse)]
+    free = [o for o in offsets if o.free]
     kinds = {o.name for o in free}
     if not kinds & {"smooth", "linear"}:
         return tuple(free)
@@ -128,7 +128,7 @@ def straightened(offsets: Sequence[Offset], m: int) -> tuple[Offset, ...]:
     if kinds & {"smooth", "column"}:
         labels = components(offsets, m)
         parts.append((labels[:, None] == np.arange(labels.max() + 1)).astype(np.float64))
-    others = [o for o in free if o.name in ("row", "intercept", "mode")]
+    others = [o for o in free if not isinstance(o, Linear) and not o.levels]
     return (Linear(np.hstack(parts)), *others)
 
 

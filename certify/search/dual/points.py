@@ -12,7 +12,6 @@ from certify.base.arrays import Array
 from certify.base.checkpoint import Tell, telling
 from certify.base.clock import Clock
 from certify.losses import Squared
-from certify.offsets import Sparse
 from certify.polar import Proposal
 from certify.polar.eigen import on_grid
 from certify.polar.methods.spectral import of_matrix
@@ -136,7 +135,7 @@ def inside_point(problem: Problem, W: Array) -> Orthogonal | None:
     None where that is not found.  Without free offsets nothing may move W off its grid again:
     a rounding to the nearest leaves the domain.
     """
-    free = any(o.free and not isinstance(o, Sparse) for o in problem.offsets)
+    free = any(o.free for o in problem.offsets)
     held = rays.inward(problem.loss, W)
     point = orthogonalize(problem, held) if free else Orthogonal(held)
     if point is None or problem.loss.dual_value(point.W) == -np.inf or not roomy(problem, point):

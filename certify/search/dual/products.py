@@ -9,7 +9,6 @@ import numpy as np
 
 from certify.base.arrays import Array
 from certify.losses import Squared
-from certify.offsets import Smooth, Sparse
 from certify.polar.eigen import on_grid
 from certify.polar.product_ask import TensorAsk
 from certify.polar.relaxation.product_admm import Multiplier
@@ -80,7 +79,7 @@ def simple(problem: Problem) -> bool:
     if not problem.offsets:
         return True
     plain = isinstance(problem.loss, Squared) and problem.loss.scale is None
-    return plain and all(o.free and not isinstance(o, Sparse | Smooth) for o in problem.offsets)
+    return plain and all(o.free and not o.entrywise for o in problem.offsets)
 
 
 def patience(run: Run) -> Callable[[], bool]:

@@ -67,7 +67,7 @@ def round_norms(problem: Problem) -> bool:
 
 def commutes(problem: Problem, *, lines: bool) -> bool:
     """Whether the projection keeps A* W = 0: no offsets, or means under l2 x l2."""
-    kinds = all(o.name in ("row", "column") and o.ridge == 0 for o in problem.offsets)
+    kinds = all(o.means and o.ridge == 0 for o in problem.offsets)
     return not problem.offsets or (kinds and not lines and balls.of(problem) is not None)
 
 

@@ -4,13 +4,11 @@ s -> d(s W) - s^2/2 sum |A* W|^2 / ridge is concave; s P(W) <= lam is allowed.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from certify.base.arrays import Array
 from certify.losses import Loss
-from certify.offsets import ModeIntercept, Offset, Smooth
 from certify.problem import Problem
 from certify.search.descent.alternating import State, state
 
@@ -106,28 +104,4 @@ def inside(loss: Loss, W: Array) -> bool:
 
 def ridge_cost(problem: Problem, W: Array) -> float:
     """Return sum |A* W|^2 / ridge over the offsets with a ridge, in floats."""
-    cost, observed = 0.0, problem.loss.observed
-    for o in problem.offsets:
-        if isinstance(o, Smooth):
-            cost += o.cost(W, observed)
-        elif o.ridge > 0:
-            totals = pulled(observed, W, o)
-            cost += float((np.square(totals) / o.priced).sum())
-    return cost
-
-
-def pulled(observed: Any, W: Array, o: Offset) -> Array:  # noqa: ANN401
-    """Return A* W of an offset in floats."""
-    if isinstance(o, ModeIntercept):
-        return o.adjoint(W, observed)
-    left = o.factors(np.ones(o.shape(observed)), observed)[0]
-    return adjoint(observed, W, o.name, left)
-
-
-def adjoint(observed: Any, W: Array, kind: str, design: Array) -> Array:  # noqa: ANN401
-    """Return A* W in floats."""
-    if kind == "linear":
-        return np.asarray(observed.times_left(W, design))
-    if kind == "intercept":
-        return np.asarray([W.sum()])
-    return np.asarray(observed.line_sums(W, int(kind == "column")))
+    return sum(o.cost(W, problem.loss.observed) for o in problem.offsets)

@@ -11,7 +11,6 @@ from certify.base.arrays import Array
 from certify.base.errors import InputError
 from certify.losses import Loss
 from certify.problem import Problem, Values
-from certify.problem.best_offsets import operator
 
 from ._cvxpy import Expression, cp
 from ._loss import Units, domain, known, stated, units
@@ -200,8 +199,8 @@ def shifted(
     q = [cp.Variable(int(np.prod(o.shape(observed)))) for o in problem.offsets]
     fitted, cost = seen, 0.0
     for o, x in zip(problem.offsets, q, strict=True):
-        fitted = fitted + operator(o, observed) @ x
-        cost = cost + penalty(o, x, problem.loss.shape, by)
+        fitted = fitted + o.operator(observed) @ x
+        cost = cost + penalty(o, x, observed, by)
     link = cp.Zero(F - fitted)  # its multiplier is W; with the sides swapped it were -W
     return F, q, link, cost
 
