@@ -112,7 +112,7 @@ class Smooth(Offset):
 
     def curvature(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
         """Return K for all columns."""
-        return sparse.kron(self.stiffness(observed.m), sparse.eye_array(observed.n))
+        return sparse.kron(self.stiffness(observed.m), sparse.eye_array(observed.n)).tocsr()
 
     def adjoint(self, W: Array, observed: Observed) -> Array:
         """Return W, zero where nothing is observed."""
