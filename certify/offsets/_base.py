@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -33,6 +34,7 @@ class Offset(ABC):
     entrywise  whether q has a number for each entry, so that A q is no product of low rank
     means      whether A q is the means of rows or columns, which commute with singular values
     at_fixed_rank   whether a problem with lam = 0 may have it
+    stored     of each argument that is an array, its name in a statement as the k-th offset
     """
 
     ridge: Any = 0.0
@@ -43,6 +45,7 @@ class Offset(ABC):
     entrywise: ClassVar[bool] = False
     means: ClassVar[bool] = False
     at_fixed_rank: ClassVar[bool] = False
+    stored: ClassVar[Mapping[str, str]] = {"ridge": "ridge{k}"}
 
     def __init_subclass__(cls) -> None:
         """Keep the entries of this package final."""
@@ -161,13 +164,11 @@ class Offset(ABC):
         return {} if self.shares is None else {f"ridge{k}": self.shares}
 
     @classmethod
-    def from_statement(cls, said: dict[str, Any], arrays: dict[str, Any]) -> "Offset":
-        """Return the offset of a statement: `numbers`, `stated`, and `arrays` without the k.
-
-        An array "edges.weights" is the argument weights.
-        """
-        own = {k: float.fromhex(x) if isinstance(x, str) else x for k, x in said.items()}
-        return cls(**own | {k.rpartition(".")[2]: x for k, x in arrays.items()})
+    def from_statement(cls, k: int, said: dict[str, Any], data: dict[str, Any]) -> "Offset":
+        """Return the k-th offset of a statement: its `numbers`, `stated` and `arrays`."""
+        own = {name: float.fromhex(x) if isinstance(x, str) else x for name, x in said.items()}
+        stored = {name: text.format(k=k) for name, text in cls.stored.items()}
+        return cls(**own | {name: data[key] for name, key in stored.items() if key in data})
 
     def rescaled(self, data: int, weights: int) -> "Offset":
         """Return the offset for data times 2^data and weights times 2^weights."""

@@ -1,7 +1,7 @@
 """Covariates of the rows: one coefficient a covariate and column."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -23,6 +23,7 @@ class Linear(Offset):
     A: Array = field(default_factory=lambda: np.zeros((0, 0)))
     name = "linear"
     at_fixed_rank = True
+    stored: ClassVar = {"A": "A{k}"}
 
     def __init__(self, A: object, ridge: float = 0.0) -> None:
         """Take the covariates first: Linear(A, ridge=0.0)."""

@@ -1,7 +1,7 @@
 """A smooth part: columns that vary slowly along a graph on the rows."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy import sparse
@@ -40,6 +40,7 @@ class Smooth(Offset):
     weights: Array | None = None
     name = "smooth"
     entrywise = True
+    stored: ClassVar = {"edges": "edges{k}", "weights": "edges{k}.weights"}
 
     def __init__(
         self, edges: object, rho: float, ridge: float = 0.0, weights: object = None

@@ -1,6 +1,5 @@
 """Read the question of a certificate back: its problem, factors and epsilon."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -110,6 +109,4 @@ def loss_of(said: Json, data: Data) -> Loss:
 
 def offset_of(k: int, said: Json, data: Data) -> Offset:
     """Build the k-th offset."""
-    names = {x: re.fullmatch(rf"([A-Za-z]+){k}(\..+)?", x) for x in data}
-    own = {m[1] + (m[2] or ""): data[x] for x, m in names.items() if m}
-    return OFFSETS[said.pop("kind")].from_statement(said, own)
+    return OFFSETS[said.pop("kind")].from_statement(k, said, data)
