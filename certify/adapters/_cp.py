@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from certify.atoms import CP, Atom, RankOne
-from certify.base.arrays import Array, finite, real, scalar
+from certify.base.arrays import Array, detached, finite, real, scalar
 from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import Squared
 from certify.problem import Problem
@@ -35,11 +35,8 @@ Tensor = tuple[Problem, Modes]
 
 
 def plain(x: Any) -> Any:
-    """Return an array of numpy; a torch tensor is taken off its graph and device."""
-    if isinstance(x, np.ndarray):
-        return x
-    held = x.detach().cpu() if hasattr(x, "detach") else x
-    return np.asarray(held.numpy() if hasattr(held, "numpy") else held)
+    """Return an array of numpy."""
+    return np.asarray(detached(x))
 
 
 def components(cp: Any) -> tuple[Array, list[Array]]:
@@ -51,14 +48,14 @@ def components(cp: Any) -> tuple[Array, list[Array]]:
     if len(given) < MATRIX:
         raise InputError(f"a CP tensor must have at least 2 modes, got {len(given)}")
     names = [f"factors[{k}]" for k in range(len(given))]
-    factors = [finite(real(plain(x), n, ndim=2), n) for x, n in zip(given, names, strict=True)]
+    factors = [finite(real(x, n, ndim=2), n) for x, n in zip(given, names, strict=True)]
     if len(ranks := {x.shape[1] for x in factors}) > 1:
         shapes = ", ".join(str(x.shape) for x in factors)
         raise InputError(f"factors must have as many columns each, got {shapes}")
     r = ranks.pop()
     if weights is None:
         return np.ones(r), factors
-    held = finite(real(plain(weights), "weights", ndim=1), "weights")
+    held = finite(real(weights, "weights", ndim=1), "weights")
     if held.shape != (r,):
         raise InputError(f"weights must have shape {(r,)}, got {held.shape}")
     return held, factors
@@ -92,7 +89,7 @@ def data(T: Any, mask: Any, factors: Sequence[Array]) -> Squared:
 
     Raises InputError for a shape that is not the factors', or NaN that no mask explains.
     """
-    held, shape = real(plain(T), "T"), tuple(len(x) for x in factors)
+    held, shape = real(T, "T"), tuple(len(x) for x in factors)
     if held.shape != shape:
         raise InputError(f"T must have shape {shape} as the factors, got {held.shape}")
     if mask is None and np.isnan(held).any():

@@ -13,7 +13,7 @@ from certify.losses import Squared
 from certify.polar import Proposal
 from certify.problem import Problem
 
-from ._cp import MATRIX, Modes, Tensor, components, plain, refused
+from ._cp import MATRIX, Modes, Tensor, components, refused
 from ._fitted import weight
 
 LEAST = 2.0**-46  # of the largest singular value: below it a direction of X is rounding
@@ -95,7 +95,7 @@ def cp_regressor(model: Any, X: Any, y: Any) -> Tensor:
     lam = weight(model.reg_W, "reg_W", "CPRegressor")
     held, (A, B) = components((weights, factors))
     A = A * held
-    given, labels = finite(real(plain(X), "X"), "X"), finite(real(plain(y), "y"), "y")
+    given, labels = finite(real(X, "X"), "X"), finite(real(y, "y"), "y")
     fitting(given, labels, (A, B))
     if given.ndim == MATRIX:
         return rotated(given, labels, (A, B), lam)

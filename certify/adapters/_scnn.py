@@ -14,7 +14,6 @@ from certify.problem import Problem
 from ._fitted import AGREE, MARGIN, same, weight
 from ._network import PAIR, Judged, Network
 from ._training import data
-from ._weights import plain
 
 CONVEX = 3  # dimensions of the weights of a convex model: outputs, gates, features
 
@@ -76,9 +75,9 @@ def scnn_gated(  # noqa: PLR0913  what the package was told
     Raises InputError for shapes that do not fit, or another objective than the reported
     one, with both figures; OutOfScopeError for lam = 0.
     """
-    parts = [finite(real(plain(x), "parameters"), "parameters") for x in parameters]
+    parts = [finite(real(x, "parameters"), "parameters") for x in parameters]
     U = parts[0] if len(parts) == 1 else np.concatenate([parts[0], parts[1][..., None]], axis=-1)
-    G = finite(real(plain(gates), "gates", ndim=PAIR), "gates")
+    G = finite(real(gates, "gates", ndim=PAIR), "gates")
     if U.ndim != CONVEX or U.shape[1:] != G.shape[::-1]:
         wanted = "(c, p, d) beside gates (d, p)"
         raise InputError(f"parameters must be {wanted}, got {U.shape} and {G.shape}")
@@ -101,7 +100,7 @@ def scnn_gated(  # noqa: PLR0913  what the package was told
 
 def split(parameters: Any) -> tuple[Array, Array | None, Array]:
     """Return W1, b or None, W2."""
-    found = [finite(real(plain(x), "parameters"), "parameters") for x in parameters]
+    found = [finite(real(x, "parameters"), "parameters") for x in parameters]
     if len(found) not in (PAIR, PAIR + 1) or found[0].ndim != PAIR or found[-1].ndim != PAIR:
         cure = "train with return_convex=False"
         shapes = [x.shape for x in found]

@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from certify.base.arrays import Array, finite, real, scalar, short
+from certify.base.arrays import Array, detached, finite, real, scalar, short
 from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import Absolute, Huber, Logistic, Loss, Softmax, Squared
 
 from ._fitted import AGREE, MARGIN, same
 from ._network import PAIR, Decay, Judged, Weights, judged, targets
-from ._weights import plain
 
 REDUCTIONS = ("mean", "sum")
 MODULES = {  # of torch.nn, and what must be at its default
@@ -97,7 +96,7 @@ def stated(loss: Any, reduction: str) -> Stated:
         raise OutOfScopeError(f"the loss {type(loss).__module__}.{name} has no rule: {cure}")
     key, defaults = MODULES[name]
     for setting in defaults:
-        if (value := getattr(loss, setting, None)) is not None and np.any(plain(value) != 0):
+        if (value := getattr(loss, setting, None)) is not None and np.any(detached(value) != 0):
             raise OutOfScopeError(f"{name} with {setting} has no rule: train without it")
     if (skipped := getattr(loss, "ignore_index", -1)) >= 0:
         told = f"{name} with ignore_index={skipped} leaves rows out"
@@ -146,8 +145,8 @@ def data(X: Any, y: Any) -> tuple[Array, Array]:
 
     Raises InputError for other shapes.
     """
-    held = finite(real(plain(X), "X", ndim=2), "X")
-    labels = finite(real(plain(y), "y"), "y")
+    held = finite(real(X, "X", ndim=2), "X")
+    labels = finite(real(y, "y"), "y")
     if not held.size or labels.ndim not in (1, PAIR) or len(labels) != len(held):
         wanted = "(n, d) and (n,) or (n, outputs)"
         raise InputError(f"X and y must be {wanted}, got {held.shape} and {labels.shape}")

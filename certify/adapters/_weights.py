@@ -22,14 +22,6 @@ PICKLED = (".pt", ".pth", ".bin", ".pkl", ".ckpt")
 Layer = tuple[str, Array, Array | None]  # name, weight, bias
 
 
-def plain(x: Any) -> Any:
-    """Return an array of numpy; a torch tensor off its graph and device, at its own value."""
-    if isinstance(x, np.ndarray) or not hasattr(x, "detach"):
-        return x
-    held = x.detach().cpu()
-    return np.asarray((held.double() if held.is_floating_point() else held).numpy())
-
-
 def precision(x: Any) -> float:
     """Return the unit of the precision that an array is kept in."""
     bits = getattr(getattr(x, "dtype", None), "itemsize", 8)
@@ -81,7 +73,7 @@ def layers(state: Mapping[str, Any]) -> list[Layer]:
         if part not in ("weight", "bias"):
             kind = "a BatchNorm" if NORMALIZED in key or "num_batches" in key else "unknown here"
             raise outside(f"{key} ({kind})")
-        found.setdefault(name, {})[part] = real(plain(x), key)
+        found.setdefault(name, {})[part] = real(x, key)
     out: list[Layer] = []
     for name, parts in found.items():
         weight, bias = parts.get("weight"), parts.get("bias")

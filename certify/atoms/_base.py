@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from certify.base.arrays import Array
+from certify.base.arrays import Array, brief
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.base.registry import refuse_heirs
@@ -54,8 +54,10 @@ class Atom(ABC):
     layer: Layer | None = None  # of the family "layers"
 
     def __init_subclass__(cls) -> None:
-        """Keep the entries of this package final."""
+        """Keep the entries of this package final, and their reprs short."""
         refuse_heirs(cls, Atom)
+        if "__repr__" not in vars(cls):  # a dataclass keeps one that is there
+            setattr(cls, "__repr__", brief)  # noqa: B010  of a type, not of this one
 
     @property
     def gauges(self) -> tuple[Gauge, ...]:

@@ -1,6 +1,7 @@
 """Turn what a caller gives into float64 arrays, exactly, or say what is wrong."""
 
 import math
+from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -15,6 +16,7 @@ Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 LONGEST = 80  # characters of a wrong value that a message shows
+FEW = 6  # values of a sequence that a repr shows
 LARGEST = 2**53  # beyond it, not every integer is a float64
 NUMBERS = (int, float, Fraction, Decimal, np.integer, np.floating, np.bool_)
 
@@ -28,6 +30,7 @@ def real(x: object, name: str, *, ndim: int | None = None) -> Array:
     """
     if sparse.issparse(x):
         raise InputError(f"{name} must be a dense array, got a {type(x).__name__}")
+    x = detached(x, name)
     if isinstance(x, np.ma.MaskedArray):
         raise InputError(f"{name} is a masked array, whose mask would be lost: give data and mask=")
     try:
@@ -39,6 +42,27 @@ def real(x: object, name: str, *, ndim: int | None = None) -> Array:
     if a.dtype.kind == "f" and mixed(x):
         a = np.asarray(x, dtype=object)  # numpy has rounded the integers among these floats
     return _exactly(a, name)
+
+
+def detached(x: Any, name: str = "the array") -> Any:  # noqa: ANN401  an array of any package
+    """Return an array of numpy for a torch tensor: off its graph and device, at its own value.
+
+    Raises InputError for one that holds no numbers (meta), or is sparse or quantized.
+    """
+    if isinstance(x, np.ndarray) or not hasattr(x, "detach") or not hasattr(x, "layout"):
+        return x
+    if getattr(x, "is_meta", False):
+        cure = "load the weights first (to_empty leaves them undefined)"
+        raise InputError(f"{name} is a meta tensor, which holds no numbers: {cure}")
+    if str(x.layout) != "torch.strided" or getattr(x, "is_quantized", False):
+        kind = "quantized" if getattr(x, "is_quantized", False) else str(x.layout)
+        cure = "pass x.dequantize()" if "quantized" in kind else "pass x.to_dense()"
+        raise InputError(f"{name} is a {kind} tensor: {cure}, or a scipy.sparse matrix")
+    held = x.detach().cpu()
+    try:
+        return np.asarray(held.numpy())
+    except TypeError:  # bfloat16, which numpy has not
+        return np.asarray(held.double().numpy())
 
 
 def mixed(x: object) -> bool:
@@ -135,7 +159,29 @@ def short(x: object) -> str:
         if not isinstance(x, int) or abs(x) < LARGEST
         else f"an integer of {x.bit_length()} bits"
     )
+    text = " ".join(text.split())
     return text if len(text) <= LONGEST else text[:LONGEST] + "..."
+
+
+def brief(x: object) -> str:
+    """Return a short repr: fields that differ from their defaults, and shapes instead of arrays."""
+    if is_dataclass(x) and not isinstance(x, type):
+        shown = [
+            f.name + "=" + brief(getattr(x, f.name))
+            for f in fields(x)
+            if f.init and f.repr and not unchanged(f, getattr(x, f.name))
+        ]
+        return f"{type(x).__name__}({', '.join(shown)})"
+    if (shape := getattr(x, "shape", None)) is not None and np.ndim(shape) == 1 and len(shape):
+        return f"<{' x '.join(map(str, shape))}>"
+    if isinstance(x, list | tuple) and len(x) > FEW:
+        return f"<{len(x)} values>"
+    return short(x)
+
+
+def unchanged(f: Any, value: object) -> bool:  # noqa: ANN401  a dataclass's field
+    """Whether a field has its default."""
+    return value is f.default or (isinstance(value, bool | int | str) and value == f.default)
 
 
 def frozen(a: Array) -> Array:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from certify.base.arrays import Array
+from certify.base.arrays import Array, brief
 from certify.base.observed import Observed
 from certify.base.registry import refuse_heirs
 
@@ -48,8 +48,10 @@ class Loss(ABC):
     observed: Observed
 
     def __init_subclass__(cls) -> None:
-        """Keep the entries of this package final."""
+        """Keep the entries of this package final, and their reprs short."""
         refuse_heirs(cls, Loss)
+        if "__repr__" not in vars(cls):  # a dataclass keeps one that is there
+            setattr(cls, "__repr__", brief)  # noqa: B010  of a type, not of this one
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from certify.kernel.verdict import Outcome
 from certify.losses import LOSSES, Squared
 from certify.polar.proved import above, below
 from certify.polar.scale import scaled as scaled_by
-from certify.problem import Problem, Values
+from certify.problem import Problem, Values, stated
 from certify.search import by_solver, fixed_rank
 from certify.search.by_solver import Route, accepted
 from certify.search.descent import alternating as descent
@@ -73,7 +73,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     Raises InputError when the caller's input is wrong.  What the theory does not cover
     is the verdict OUT_OF_SCOPE, never an exception.
     """
-    held = problem.accept(factors)
+    held = stated(problem).accept(factors)
     values = None if q is None else problem.accept_offsets(q)
     asked = ask(problem, held, values, rtol=rtol, atol=atol)
     keeper = Keeper() if checkpoint is None else opened(checkpoint, asked.statement)

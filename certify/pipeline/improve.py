@@ -20,7 +20,7 @@ from certify.kernel.scalars import Enclosure
 from certify.kernel.statement import Point, factor_arrays
 from certify.polar.proved import above
 from certify.polar.scale import scaled as scaled_by
-from certify.problem import Problem, Values
+from certify.problem import Problem, Values, stated
 from certify.search import by_solver, convex
 from certify.search.by_solver import Route, accepted
 from certify.search.descent import alternating as descent
@@ -33,9 +33,9 @@ from . import rescale as scaling
 from .certificate.coverage import unknown
 from .certificate.file import Asked, ask, hand_over, numbered
 from .certificate.tiers import arithmetic
-from .certificate.verdict import Verdict
+from .certificate.verdict import NO_BOOL, Verdict
 from .check import best_offsets, check, finite_objective, natural, positive, uncovered
-from .result import Result
+from .result import Result, slices
 from .reuse import certified
 
 CLOSER = 0.02  # of the gap: a point no better than this is not worth another check
@@ -44,7 +44,7 @@ Reuse = Callable[[Result, State], Result | None]
 Judge = Callable[[Factors, Values | None], Result]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Improvement:
     """Better factors and what check() says of them.
 
@@ -58,6 +58,20 @@ class Improvement:
     objective: float
     history: tuple[tuple[str, float], ...]
     result: Result
+
+    @property
+    def certified(self) -> bool:
+        """Whether the factors reached are certified."""
+        return self.result.certified
+
+    def __bool__(self) -> bool:
+        """Refuse, as a Result does."""
+        raise TypeError(NO_BOOL.format(name="an Improvement"))
+
+    def __repr__(self) -> str:
+        """Show the objective reached, its size and what is proved of it."""
+        size = self.factors[0].shape[-1]
+        return f"Improvement({self.objective:.10g} with {slices(size)}, {self.result!r})"
 
 
 @np.errstate(all="ignore")  # what is not finite is never taken
@@ -88,7 +102,7 @@ def improve(  # noqa: PLR0913  as check()
     Raises InputError when the input is wrong, OutOfScopeError when the theory does not
     cover the problem.
     """
-    clock = Clock(positive(budget), progress)
+    clock, problem = Clock(positive(budget), progress), stated(problem)
     with keeping(Keeper()), stoppable(), shown(clock):
         told = (rtol, atol, natural(seed), accepted(Route(method, solver), problem))
         return improved(problem, factors, q, told, clock)

@@ -19,7 +19,7 @@ from certify.base.checkpoint import Keeper, keeping, stoppable, stopped
 from certify.base.clock import Clock, Progress
 from certify.base.errors import InputError, OutOfScopeError
 from certify.kernel.scalars import Enclosure
-from certify.problem import Problem, Values
+from certify.problem import Problem, Values, stated
 from certify.search.descent.alternating import State
 
 from .certificate.coverage import unknown
@@ -65,7 +65,7 @@ def restart_report(  # noqa: PLR0913  as check()
     the theory does not cover or the kernel has no rule for.
     """
     clock, seed = Clock(positive(budget), progress), natural(seed)
-    require(problem)
+    require(stated(problem))
     held = levelled(problem, accepted(problem, fits, q))
     values = [value_of(problem, State(x, p, 0.0)) for x, p in held]
     order = sorted(range(len(held)), key=lambda k: (values[k].hi, k))

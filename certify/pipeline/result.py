@@ -12,7 +12,7 @@ from certify.search.descent.alternating import State
 from certify.search.search_result import Evidence
 
 from .certificate.file import Certificate
-from .certificate.verdict import Verdict, relative, spread
+from .certificate.verdict import NO_BOOL, Verdict, relative, spread
 from .report import write
 from .report._numbers import at_least, at_most
 from .report._result import cell, explained, plotted
@@ -46,6 +46,15 @@ class Result:
     steps: tuple[tuple[str, float], ...] = ()
     reached: State | None = None
     better_upper: float | None = None
+
+    @property
+    def certified(self) -> bool:
+        """Whether the verdict is CERTIFIED: proved optimal within epsilon."""
+        return self.verdict is Verdict.CERTIFIED
+
+    def __bool__(self) -> bool:
+        """Refuse: REFUTED and UNDECIDED are results too."""
+        raise TypeError(NO_BOOL.format(name="a Result"))
 
     @property
     def better_q(self) -> Values:

@@ -1,6 +1,6 @@
 """The problem: what was minimized, and its best offsets."""
 
-from .problem import Problem, Values
+from .problem import Problem, Values, stated
 from .stationary import StationaryLam
 
-__all__ = ["Problem", "StationaryLam", "Values"]
+__all__ = ["Problem", "StationaryLam", "Values", "stated"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from certify.atoms import Atom, Factors
-from certify.base.arrays import Array, finite, frozen, real, scalar, short
+from certify.base.arrays import Array, brief, finite, frozen, real, scalar, short
 from certify.base.errors import InputError
 from certify.losses import Loss, Squared
 from certify.offsets import Offset
@@ -18,10 +18,11 @@ from .best_offsets import best, least_squares, parted, shift
 from .stationary import StationaryLam, stationary_lam
 
 Values = tuple[Array, ...]
+FOREIGN = ("sklearn", "tensorly", "torch", "onnx", "implicit", "surprise", "cornac")
 JOINT = 500_000  # numbers in the design of overlapping offsets that is solved directly
 
 
-@dataclass(frozen=True, eq=False, init=False)
+@dataclass(frozen=True, eq=False, init=False, repr=False)
 class Problem:
     """What somebody minimized over factors X of every size r, and offsets q:
 
@@ -77,6 +78,11 @@ class Problem:
             raise InputError(f"each kind of offset may be given once, got {names}")
         object.__setattr__(self, "offsets", held)
 
+    def __repr__(self) -> str:
+        """Show the parts, and the shapes of their arrays."""
+        more = f", offsets=[{', '.join(map(brief, self.offsets))}]" if self.offsets else ""
+        return f"Problem({self.loss!r}, {self.atom!r}, lam={self.lam!r}{more})"
+
     def accept(self, factors: Sequence[Any], name: str = "factors") -> Factors:
         """Return the caller's factors as read-only float64 arrays.
 
@@ -127,12 +133,30 @@ class Problem:
         """Return the field of sum_k A_k q_k."""
         return shift(self.offsets, q, self.loss.observed)
 
+    def arrays(self, factors: Sequence[Any], q: Sequence[Any]) -> tuple[Factors, Values]:
+        """Return a caller's factors and offsets as arrays of the right shapes, of any sign.
+
+        Raises InputError, with the shapes that are wanted, for others.
+        """
+        shapes = self.atom.shapes(self.loss.dims)
+        if not (isinstance(factors, tuple) and fitting(factors, [(*s, -1) for s in shapes])):
+            factors = self.shaped(factors, "factors")
+        wanted = [o.shape(self.loss.observed) for o in self.offsets]
+        if not (isinstance(q, tuple) and fitting(q, wanted)):
+            if isinstance(q, tuple | list) and not q and self.offsets:
+                cure = "problem.best_offsets(factors) finds the best"
+                raise InputError(f"q must be given, {len(self.offsets)} arrays: {cure}")
+            q = self.accept_offsets(q)
+        return tuple(factors), tuple(q)
+
     def predict(self, factors: Factors, q: Values = ()) -> Array:
         """Return the field of sum phi(X_i) + A q."""
+        factors, q = self.arrays(factors, q)
         return np.asarray(self.atom.predict(factors, self.loss.observed) + self.shift(q))
 
     def objective(self, factors: Factors, q: Values = ()) -> float:
         """Return f_r(X, q) in floats."""
+        factors, q = self.arrays(factors, q)
         value = self.loss.value(self.predict(factors, q))
         value += self.lam * float(self.atom.theta(factors).sum())
         return value + sum(o.penalty(x) for o, x in zip(self.offsets, q, strict=True))
@@ -194,3 +218,34 @@ class Problem:
         return np.asarray(np.linalg.pinv(np.vstack([design, np.diag(np.sqrt(ridges))])))[
             :, : observed.size
         ]
+
+
+def fitting(arrays: tuple[Any, ...], shapes: Sequence[tuple[int, ...]]) -> bool:
+    """Whether these are float64 arrays of these shapes; -1 is any length, the same in all."""
+    if len(arrays) != len(shapes) or not all(isinstance(x, np.ndarray) for x in arrays):
+        return False
+    free = {x.shape[-1] for x, s in zip(arrays, shapes, strict=True) if x.ndim and -1 in s}
+    return len(free) <= 1 and all(
+        x.dtype == np.float64
+        and x.ndim == len(s)
+        and all(n in (-1, d) for d, n in zip(x.shape, s, strict=True))
+        for x, s in zip(arrays, shapes, strict=True)
+    )
+
+
+def stated(problem: object) -> Problem:
+    """Return a Problem; refuse anything else.
+
+    Raises InputError with the way from what was given to a Problem.
+    """
+    if isinstance(problem, Problem):
+        return problem
+    family = type(problem).__module__.partition(".")[0]
+    read = {
+        "torch": "certify.adapters.torch.from_torch(model, X, y, ...)",
+        "tensorly": "certify.adapters.tensorly",
+    }.get(family, "certify.from_model(model, X)")
+    cure = "state one: Problem(loss, atom, lam)"
+    if family in FOREIGN or hasattr(problem, "fit"):
+        cure = f"read the model first: problem, factors = {read}"
+    raise InputError(f"problem must be a Problem, got {type(problem).__name__}; {cure}")

@@ -82,7 +82,7 @@ def test_a_certificate_for_other_data_is_rejected_with_where_and_why(tmp_path, c
     np.save(tmp_path / "Y.npy", other)
     ended = inside(capsys, "verify", cert, "--problem", problem)
     assert ended.status == 20
-    assert "rejected: statement.arrays.Y.sha256: question: certificate has" in ended.sentence
+    assert "rejected: statement.arrays.Y.sha256: question: your Y differs" in ended.sentence
     ended = inside(capsys, "verify", cert, "--problem", problem, "--json")
     found = json.loads(ended.out)
     assert ended.status == 20

@@ -37,7 +37,7 @@ class Asked:
     given: Arrays
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Certificate:
     """A question with its proof.
 
@@ -51,6 +51,23 @@ class Certificate:
     claim: Json
     proof: Json
     witness: Arrays
+
+    def __repr__(self) -> str:
+        """Show what is claimed, of what question."""
+        return f"Certificate({self.summary()})"
+
+    def __getstate__(self) -> Json:
+        """Return the parts with arrays of numpy: a view of memory cannot be pickled or copied."""
+        arrays = {k: dict(getattr(self, k)) for k in ("given", "witness")}
+        held = {k: {n: as_numpy(a) for n, a in x.items()} for k, x in arrays.items()}
+        return {**vars(self), **held}
+
+    def __setstate__(self, state: Json) -> None:
+        """Hand the arrays to the kernel again."""
+        for k, x in state.items():
+            given = k in ("given", "witness")
+            held = {n: handed(a) for n, a in x.items()} if given else x
+            object.__setattr__(self, k, held)
 
     def save(self, path: str | Path, *, data: bool = True) -> int:
         """Write the certificate and return its size in bytes.

@@ -4,6 +4,8 @@ import math
 from enum import Enum
 from fractions import Fraction
 
+NO_BOOL = "{name} is neither true nor false: ask for .certified, or compare .verdict"
+
 
 class Verdict(Enum):
     """A verdict's value is the sentence shown to the user."""
@@ -16,6 +18,21 @@ class Verdict(Enum):
     NUMERICAL = "floats say optimal; a step has no kernel rule"
     UNDECIDED = "proved: the optimum lies in the bracket; no more than that"
     OUT_OF_SCOPE = "the theory does not cover the question"
+
+    def __eq__(self, other: object) -> bool:
+        """Compare with a verdict or with its name.
+
+        Raises ValueError for a string that names no verdict: the answer would always be no.
+        """
+        if not isinstance(other, str):
+            return self is other
+        if other not in EXIT_CODES:
+            raise ValueError(f"a verdict is one of {', '.join(EXIT_CODES)}, not {other!r}")
+        return self.name == other
+
+    def __hash__(self) -> int:
+        """Return the hash of the name, which is equal to the verdict."""
+        return hash(self.name)
 
     @property
     def exit_code(self) -> int:

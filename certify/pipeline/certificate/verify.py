@@ -19,13 +19,14 @@ from certify.kernel.file import File
 from certify.kernel.verdict import allowance
 from certify.polar import eigen as spectra
 from certify.polar.proved import above, below, handed
-from certify.problem import Problem
+from certify.problem import Problem, stated
 
 from .coverage import unknown
+from .difference import worded
 from .file import Arrays, Asked, Certificate, Json, as_numpy, ask, of_polar, under_polar
 from .leaf_factors import leaf_factors
 from .tiers import arithmetic
-from .verdict import Verdict
+from .verdict import NO_BOOL, Verdict
 
 TIERS = ("exact", "rounded")
 MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -46,6 +47,15 @@ class Proved:
     tier: str
     rules: tuple[str, ...]
     better: float | None = None
+
+    @property
+    def certified(self) -> bool:
+        """Whether the verdict is CERTIFIED."""
+        return self.verdict is Verdict.CERTIFIED
+
+    def __bool__(self) -> bool:
+        """Refuse: a proof of REFUTED is no yes."""
+        raise TypeError(NO_BOOL.format(name="what verify() proved"))
 
 
 def verify(  # noqa: PLR0913  the contract's keywords
@@ -75,7 +85,9 @@ def verify(  # noqa: PLR0913  the contract's keywords
         raise InputError(f"tier must be one of {', '.join(TIERS)}, got {tier!r}")
     if not isinstance(path_or_certificate, str | Path | Certificate):
         got = type(path_or_certificate).__name__
-        raise InputError(f"a certificate must be a path or a Certificate, got {got}")
+        cure = ": pass result.certificate" if hasattr(path_or_certificate, "certificate") else ""
+        raise InputError(f"a certificate must be a path or a Certificate, got {got}{cure}")
+    problem = stated(problem)
     if names := unknown(problem):
         raise OutOfScopeError(f"the kernel has no rule for {' with '.join(names)}")
     held = problem.accept(factors)
@@ -83,10 +95,20 @@ def verify(  # noqa: PLR0913  the contract's keywords
     asked = ask(problem, held, values, rtol=rtol, atol=atol, own_size=own_size)
     found = path_or_certificate
     certificate = found if isinstance(found, Certificate) else Certificate.load(found)
-    same_question(certificate.statement, asked.statement)
+    agree(certificate, asked)
     if limit is None:
         limit = allowed(certificate, asked)
     return proved(problem, asked, completed(certificate, asked, tier, limit), tier, limit)
+
+
+def agree(certificate: Certificate, asked: Asked) -> None:
+    """Reject a certificate of another question, in words."""
+    theirs, ours = certificate.statement, asked.statement
+    try:
+        same_question(theirs, ours)
+    except RejectedError as error:
+        told = worded(error, theirs, ours, (certificate.given, asked.given))
+        raise RejectedError(error.where, error.code, told) from None
 
 
 def allowed(certificate: Certificate, asked: Asked) -> int:
