@@ -10,7 +10,7 @@ from certify.base.errors import InputError
 from certify.losses import Squared
 from certify.problem import Problem
 
-from ._fitted import MARGIN, Adapted, Factors, Fit, agree, library, penalty, solving, squares
+from ._fitted import MARGIN, Adapted, Factors, Fit, agree, library, near, penalty, solving, squares
 
 SWEEPS = 20_000
 SETTLED = 1e-14  # relative gain of a sweep that ends the group lasso; the figure is compared
@@ -32,10 +32,14 @@ def dictionary_learning(fit: Fit) -> Adapted:
         raise InputError("DictionaryLearning with max_iter=0 made no step: error_ is empty")
     cure = "pass the X of the fit and codes=U, the U that fit_transform returned"
     alpha, D = penalty(fit, "alpha", fit.model.alpha), atoms(fit)
-    U = lasso(fit, alpha) if fit.codes is None else fit.codes
-    slack = fit.slack(errors[-1], cancels=False)
-    agree(fit, ("error_[-1]", float(errors[-1])), library_cost(fit, U, D, alpha), cure, slack)
-    return coded(fit, U, D, alpha)
+    U, note = lasso(fit, alpha) if fit.codes is None else fit.codes, ""
+    figure, slack = ("error_[-1]", float(errors[-1])), fit.slack(errors[-1], cancels=False)
+    mine = library_cost(fit, U, D, alpha)
+    if fit.codes is None:
+        note = near(fit, "U", figure, mine, slack)
+    else:
+        agree(fit, figure, mine, cure, slack)
+    return coded(fit, U, D, alpha, note)
 
 
 def mini_batch_dictionary_learning(fit: Fit) -> Adapted:
@@ -56,13 +60,13 @@ def mini_batch_dictionary_learning(fit: Fit) -> Adapted:
     return coded(fit, U, D, alpha)
 
 
-def coded(fit: Fit, U: Array, D: Array, alpha: float) -> Adapted:
+def coded(fit: Fit, U: Array, D: Array, alpha: float, note: str = "") -> Adapted:
     """Return the problem with the signs the model keeps."""
     signs = (
         ("l1+" if fit.model.positive_code else "l1"),
         ("l2+" if fit.model.positive_dict else "l2"),
     )
-    return Problem(Squared(fit.X), RankOne(*signs), alpha), Factors(U, D.T)
+    return Problem(Squared(fit.X), RankOne(*signs), alpha), Factors(U, D.T, note=note)
 
 
 def library_cost(fit: Fit, U: Array, D: Array, alpha: float) -> float:
@@ -102,16 +106,15 @@ def sparse_pca(fit: Fit) -> Adapted:
 
     C = components_' up to scales (m, k).  The dictionary D and the scales are not kept by
     the model: D = argmin at this C, a group lasso, recovers their product.  Its figure:
-    error_[-1], which is reproduced by a fit run to convergence.
+    error_[-1], which is reproduced by a fit run to convergence, else with a note.
     """
     problem, factors = recovered(fit)
     if not len(fit.model.error_):
         raise InputError("SparsePCA with max_iter=0 made no step: error_ is empty")
     theirs = float(fit.model.error_[-1])
-    cure = "pass the X of the fit, and fit to convergence (a smaller tol, more iterations)"
-    mine = problem.objective(tuple(factors))
-    agree(fit, ("error_[-1]", theirs), mine, cure, fit.slack(theirs, cancels=False))
-    return problem, factors
+    mine, slack = problem.objective(tuple(factors)), fit.slack(theirs, cancels=False)
+    note = near(fit, "D", ("error_[-1]", theirs), mine, slack)
+    return problem, Factors(*factors, note=note)
 
 
 def mini_batch_sparse_pca(fit: Fit) -> Adapted:

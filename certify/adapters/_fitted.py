@@ -16,6 +16,7 @@ from certify.base.extras import optional
 from certify.problem import Problem
 
 AGREE = 1e-6  # figures closer than check()'s own epsilon are one claim
+RESOLVED = 0.01  # a figure of codes solved for again may differ so much: fits stop before theirs
 MARGIN = 8.0  # on rounding: the error of a sum grows like the root of its length
 DENSE = 10_000_000  # entries of a sparse X that may be made dense (80 MB)
 
@@ -23,16 +24,20 @@ DENSE = 10_000_000  # entries of a sparse X that may be made dense (80 MB)
 class Factors(tuple[Array, Array]):  # noqa: SLOT001  a tuple's subclass cannot have slots
     """(U, V), U (m, r), V (n, r), and the model's own offset values.
 
-    q   one array for each offset of the problem, or None if it has none:
-        check(problem, factors, q=factors.q)
+    q      one array for each offset of the problem, or None if it has none:
+           check(problem, factors, q=factors.q)
+    note   what is not as the fit left it ("W was re-solved; ..."), or "": check() repeats it
     """
 
     q: tuple[Array, ...] | None
+    note: str
 
-    def __new__(cls, U: Array, V: Array, q: tuple[Array, ...] | None = None) -> Self:
-        """Hold U, V and q."""
+    def __new__(
+        cls, U: Array, V: Array, q: tuple[Array, ...] | None = None, note: str = ""
+    ) -> Self:
+        """Hold U, V, q and the note."""
         held = super().__new__(cls, (U, V))
-        held.q = q
+        held.q, held.note = q, note
         return held
 
 
@@ -134,6 +139,22 @@ def weight(value: Any, name: str, model: str, beside: str = "") -> float:
         told = f"{model} with {name}={value} has a penalty that rescaling removes"
         raise OutOfScopeError(f"{told}: fit with {name} > 0{beside}")
     return held
+
+
+def near(fit: Fit, what: str, figure: tuple[str, float], mine: float, slack: float) -> str:
+    """Return a note that codes were solved for again, "" if the figure is the model's own.
+
+    Raises InputError, with both figures, if they are too far apart for a fit of this X.
+    """
+    name, theirs = figure
+    if abs(mine - theirs) <= slack:
+        return ""
+    cure = f"pass the X of the fit, and codes={what}, the {what} that its fit_transform returned"
+    agree(fit, figure, mine, cure, max(RESOLVED * abs(theirs), slack))
+    return (
+        f"{what} was re-solved; the fit's own was not kept ({name} {theirs:.8g} of the fit, "
+        f"{mine:.8g} of this {what})"
+    )
 
 
 def agree(fit: Fit, figure: tuple[str, float], mine: float, cure: str, slack: float) -> None:

@@ -11,7 +11,7 @@ from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import KullbackLeibler, Loss, Squared
 from certify.problem import Problem
 
-from ._fitted import MARGIN, Adapted, Factors, Fit, agree, penalty, solving
+from ._fitted import MARGIN, Adapted, Factors, Fit, agree, library, near, penalty, solving
 
 NONNEGATIVE = RankOne("l2+", "l2+", form="sum")
 LOSSES: dict[Any, Callable[[Array], Loss]] = {  # beta_loss, by name and by number
@@ -21,6 +21,7 @@ LOSSES: dict[Any, Callable[[Array], Loss]] = {  # beta_loss, by name and by numb
     1: KullbackLeibler,
 }
 TINY = float(np.finfo(np.float32).eps)  # the library's, in its Kullback-Leibler figure
+SETTLED, SWEEPS, STEPS = 1e-12, 5000, 500  # when W counts as best for a fixed H
 CURES = "fit with beta_loss='frobenius' or 'kullback-leibler'"
 
 
@@ -34,18 +35,23 @@ def nmf(fit: Fit) -> Adapted:
 
     Each penalty is scaled by the *other* side's size: m features for W, n samples for H.
     Its figure: reconstruction_err_ = sqrt(2 D), the penalty left out.  W is the one
-    fit_transform returned; transform() solves for another, which is tried when no codes
-    are given and is right only for a fit run to convergence.  MiniBatchNMF descends the
-    same objective with forgetting, so its factors are stationary only nearly.
+    fit_transform returned.  Without codes W is solved for again: as transform() does, and
+    if that is not the fit's own, to the optimum for this H, with a note.  MiniBatchNMF
+    descends the same objective with forgetting, so its factors are stationary only nearly.
     """
     aW, aH = scope(fit)
     n, m = fit.X.shape
     loss, H = LOSSES[fit.model.beta_loss](fit.X), fit.components
-    W = resolved(fit) if fit.codes is None else fit.codes
-    compare(fit, loss, W @ H)
+    note = ""
+    if fit.codes is None:
+        W, note = resolved(fit, loss)
+    else:
+        W = fit.codes
+        agree(fit, *compared(fit, loss, W @ H))
+    finite_divergence(fit, loss, W @ H)
     for_W, for_H = (m * aW) ** 0.5, (n * aH) ** 0.5
     s = (for_W / for_H) ** 0.5
-    return Problem(loss, NONNEGATIVE, for_W * for_H), Factors(W * s, H.T / s)
+    return Problem(loss, NONNEGATIVE, for_W * for_H), Factors(W * s, H.T / s, note=note)
 
 
 def scope(fit: Fit) -> tuple[float, float]:
@@ -78,29 +84,71 @@ def fault(beta: Any) -> str:
     return "has a loss that is not convex in W H, so that no bound of its optimum is known"
 
 
-def resolved(fit: Fit) -> Array:
-    """Return W as the library's transform() solves it for the fitted H."""
+def resolved(fit: Fit, loss: Loss) -> tuple[Array, str]:
+    """Return W for the fitted H, and a note if it is not the fit's own.
+
+    It is transform()'s if that reproduces the model's figure, else the optimum for this H.
+    """
+    if reported(fit) is None:
+        return settled(fit), "W was re-solved; partial_fit keeps none, nor a figure to compare"
     with solving(fit):
-        W = fit.model.transform(fit.X.astype(fit.model.components_.dtype))
+        held = fit.model.transform(fit.X.astype(fit.model.components_.dtype))
+    W = finite(real(held, "codes", ndim=2), "codes")
+    figure, mine, _, slack = compared(fit, loss, W @ fit.components)
+    if abs(mine - figure[1]) <= slack:
+        return W, ""
+    W = settled(fit)
+    figure, mine, _, slack = compared(fit, loss, W @ fit.components)
+    return W, near(fit, "W", figure, mine, slack)
+
+
+def settled(fit: Fit) -> Array:
+    """Return the optimal W for the fitted H: a convex problem, solved by the library."""
+    model: Any = fit.model
+    squared = LOSSES[model.beta_loss] is Squared
+    with solving(fit):
+        W, *_ = library("decomposition").non_negative_factorization(
+            fit.X,
+            H=fit.components.copy(),
+            n_components=len(fit.components),
+            update_H=False,
+            solver="cd" if squared else "mu",
+            beta_loss=model.beta_loss,
+            alpha_W=model.alpha_W,
+            alpha_H=0.0,
+            tol=SETTLED,
+            max_iter=SWEEPS if squared else STEPS,
+        )
     return finite(real(W, "codes", ndim=2), "codes")
 
 
-def compare(fit: Fit, loss: Loss, Z: Array) -> None:
-    """Compare sqrt(2 D) with reconstruction_err_.
+def reported(fit: Fit) -> float | None:
+    """Return reconstruction_err_, which partial_fit does not compute."""
+    held = getattr(fit.model, "reconstruction_err_", None)
+    return None if held is None else float(held)
 
-    Raises InputError where they differ, and where W H is 0 beside data that are not: the
-    library counts that as TINY, in truth the divergence is infinite.
+
+def compared(fit: Fit, loss: Loss, Z: Array) -> tuple[tuple[str, float], float, str, float]:
+    """Return sqrt(2 D) twice: the model's, with its name, and of Z; what to do; the rounding.
+
+    Raises InputError where the model has none.
     """
-    reported = getattr(fit.model, "reconstruction_err_", None)
-    if reported is None:
-        cure = "fit with fit_transform"
+    theirs = reported(fit)
+    if theirs is None:
+        cure = "leave codes out, or fit with fit_transform"
         raise InputError(f"{fit.name} after partial_fit reports no reconstruction_err_: {cure}")
     cure = "pass the X of the fit and codes=W, the W that its fit_transform returned"
     cost, slack = counted(fit, Z) if isinstance(loss, KullbackLeibler) else (loss.value(Z), 0.0)
-    theirs, mine = float(reported), float(np.sqrt(2 * max(cost, 0.0)))
+    mine = float(np.sqrt(2 * max(cost, 0.0)))
     slack += fit.slack(theirs**2, cancels=fit.sparse)  # of squares: a^2 - b^2 = (a - b) (a + b)
-    allowed = slack / max(mine + theirs, 1e-300)
-    agree(fit, ("reconstruction_err_", theirs), mine, cure, allowed)
+    return ("reconstruction_err_", theirs), mine, cure, slack / max(mine + theirs, 1e-300)
+
+
+def finite_divergence(fit: Fit, loss: Loss, Z: Array) -> None:
+    """Refuse W H that is 0 beside data that are not.
+
+    The library counts that as TINY, in truth the divergence is infinite.
+    """
     if wrong := loss.outside(Z):
         cure = "fit longer, or from another start"
         raise InputError(

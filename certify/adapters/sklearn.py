@@ -53,8 +53,12 @@ def from_model(  # noqa: PLR0913  what a fit takes, and what it threw away
     rows       of a network fitted with early_stopping: the rows it trained on
     sample_weight   of a network that was fitted with it
 
+    A pipeline is read at its last step, on what the steps before it make of X; a search at its
+    best estimator.
+
     The objective the library reports is computed anew, and must agree to 1e-6 (check()'s
-    epsilon), or to the rounding of a single-precision fit.  The mini-batch dictionaries
+    epsilon), or to the rounding of a single-precision fit; to 1 % where the codes were solved
+    for again, which `factors.note` then says.  The mini-batch dictionaries
     report none: what is returned is then judged as it is.  A network's objective is judged
     as `factors.multiple` times the library's.
 
@@ -62,6 +66,10 @@ def from_model(  # noqa: PLR0913  what a fit takes, and what it threw away
     unfitted model, wrong shapes, values that are not finite, or without scikit-learn;
     OutOfScopeError, with the cure, for what the theory does not cover.
     """
+    if (best := getattr(estimator, "best_estimator_", None)) is not None:
+        estimator = best
+    if hasattr(estimator, "steps"):
+        estimator, X = last_step(estimator, X)
     known = library("decomposition")
     name = next((k for k in MODELS if type(estimator) is getattr(known, k)), None)
     if name is not None:
@@ -76,7 +84,20 @@ def from_model(  # noqa: PLR0913  what a fit takes, and what it threw away
             raise InputError(f"{told} {type(estimator).__name__}: leave them out")
         return mlp(estimator, X, y, rows, sample_weight)
     cure = "state its objective as a Problem, or fit one of them"
-    if hasattr(estimator, "steps"):
-        cure = "pass its last step, and the X that the steps before it return"
     listed = ", ".join([*MODELS, *NETWORKS])
     raise OutOfScopeError(f"from_model knows {listed}, not {type(estimator).__name__}: {cure}")
+
+
+def last_step(pipeline: Any, X: Any) -> tuple[Any, Any]:
+    """Return the last step of a fitted pipeline, and X as the steps before it return it.
+
+    Raises InputError, with the library's own words, where they refuse X.
+    """
+    *before, (_, last) = pipeline.steps
+    if not before:
+        return last, X
+    try:
+        return last, pipeline[:-1].transform(X)
+    except (ValueError, AttributeError) as error:
+        told = f"the steps before {type(last).__name__} do not transform this X"
+        raise InputError(f"{told}: {error}") from None

@@ -16,6 +16,7 @@ Array = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 LONGEST = 80  # characters of a wrong value that a message shows
+STRIDED = "torch.strided"
 FEW = 6  # values of a sequence that a repr shows
 LARGEST = 2**53  # beyond it, not every integer is a float64
 NUMBERS = (int, float, Fraction, Decimal, np.integer, np.floating, np.bool_)
@@ -49,13 +50,14 @@ def detached(x: Any, name: str = "the array") -> Any:  # noqa: ANN401  an array 
 
     Raises InputError for one that holds no numbers (meta), or is sparse or quantized.
     """
-    if isinstance(x, np.ndarray) or not hasattr(x, "detach") or not hasattr(x, "layout"):
+    if isinstance(x, np.ndarray) or not hasattr(x, "detach"):
         return x
     if getattr(x, "is_meta", False):
         cure = "load the weights first (to_empty leaves them undefined)"
         raise InputError(f"{name} is a meta tensor, which holds no numbers: {cure}")
-    if str(x.layout) != "torch.strided" or getattr(x, "is_quantized", False):
-        kind = "quantized" if getattr(x, "is_quantized", False) else str(x.layout)
+    layout = str(getattr(x, "layout", STRIDED))
+    if layout != STRIDED or getattr(x, "is_quantized", False):
+        kind = "quantized" if getattr(x, "is_quantized", False) else layout
         cure = "pass x.dequantize()" if "quantized" in kind else "pass x.to_dense()"
         raise InputError(f"{name} is a {kind} tensor: {cure}, or a scipy.sparse matrix")
     held = x.detach().cpu()

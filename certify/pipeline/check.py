@@ -102,7 +102,9 @@ def check(  # noqa: PLR0913  the contract's keywords
         verdict=Verdict[outcome.verdict],
         lower=below(outcome.lower),
         upper=above(outcome.upper),
-        reason=objection(problem, held, found_q, outcome) + reason(problem, held, found, outcome),
+        reason=objection(problem, held, found_q, outcome)
+        + reason(problem, held, found, outcome)
+        + noted(factors),
         certificate=proof.certificate,
         stationarity=stationarity(problem, held, found_q),
         better=proof.certificate.better(),
@@ -120,6 +122,12 @@ def objection(problem: Problem, factors: Factors, q: Values, outcome: Outcome) -
         return ""
     told = problem.stationary_lam(factors, q).objection
     return told and f"{told}. That aside: "
+
+
+def noted(factors: Sequence[Any]) -> str:
+    """Repeat an adapter's note of what is not as the fit left it."""
+    note = getattr(factors, "note", "")
+    return note and f"; {note}"
 
 
 def gathered(run: Run, wanted: Array | None, route: Route) -> Evidence:

@@ -1,0 +1,132 @@
+"""Models after .fit(), as people have them: no codes kept, saved and loaded, inside a pipeline."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.decomposition import (
+    NMF,
+    PCA,
+    DictionaryLearning,
+    MiniBatchNMF,
+    SparsePCA,
+    non_negative_factorization,
+)
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from certify import InputError, check, from_model
+from tests.sklearn_models import OTHER, SMALL, X, alphas, dictionary, figures, nonnegative
+
+
+def after_fit(estimator, data=X):
+    """Fit as most people do, and keep nothing else."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return estimator.fit(data)
+
+
+ROUGH = {
+    "NMF": lambda: NMF(4, random_state=0, **alphas()),
+    "NMF mu": lambda: NMF(4, random_state=0, solver="mu", **alphas()),
+    "NMF kl": lambda: NMF(4, random_state=0, solver="mu", beta_loss="kullback-leibler", **alphas()),
+    "MiniBatchNMF": lambda: MiniBatchNMF(4, random_state=0, **alphas()),
+    "DictionaryLearning": lambda: DictionaryLearning(5, alpha=0.5, random_state=0, max_iter=10),
+    "SparsePCA": lambda: SparsePCA(4, alpha=0.5, random_state=0, max_iter=10),
+}
+
+
+@pytest.mark.parametrize("name", ROUGH)
+def test_a_model_after_fit_is_read_with_a_note_that_its_codes_were_solved_for_again(name):
+    model = after_fit(ROUGH[name]())
+    problem, factors = from_model(model, X)
+    assert "was re-solved; the fit's own was not kept (" in factors.note
+    result = check(problem, factors, q=factors.q, budget=0.2)
+    assert result.lower <= result.upper
+    assert result.reason.endswith(factors.note)
+    with pytest.raises(InputError):
+        from_model(model, OTHER)
+
+
+def test_the_note_has_both_figures_and_the_codes_of_the_fit_have_none():
+    model, W = nonnegative(tol=1e-3)
+    figure, mine = figures_of(from_model(model, X)[1].note)
+    assert figure == pytest.approx(model.reconstruction_err_, rel=1e-7)
+    assert mine != figure
+    assert from_model(model, X, codes=W)[1].note == ""
+
+
+def figures_of(note):
+    """Return the numbers of a note."""
+    return figures(type("Said", (), {"value": note}))
+
+
+def test_w_is_the_optimum_for_the_fitted_h():
+    model, W = nonnegative(data=SMALL, tol=1e-3, n_components=2)
+    (U, V), problem = from_model(model, SMALL)[::-1]
+    pull = problem.dual_point((U, V)) @ V - problem.lam * U  # minus the gradient in U >= 0
+    scale = np.abs(problem.dual_point((U, V)) @ V).max()
+    assert (pull <= 1e-8 * scale).all()
+    assert np.abs(pull * U).max() <= 1e-8 * scale * U.max()
+    own = from_model(model, SMALL, codes=W)[1]
+    assert problem.objective((U, V)) < problem.objective(tuple(own))
+
+
+def test_a_converged_fit_has_no_note():
+    model = after_fit(NMF(4, random_state=0, tol=1e-12, max_iter=5000, **alphas()))
+    assert from_model(model, X)[1].note == ""
+
+
+def test_partial_fit_is_read_too_and_says_that_there_is_no_figure():
+    model = MiniBatchNMF(3, random_state=0, batch_size=20, **alphas())
+    for part in (X[:20], X[20:]):
+        model.partial_fit(part)
+    factors = from_model(model, X)[1]
+    assert "nor a figure to compare" in factors.note
+
+
+def test_a_model_that_was_saved_and_loaded_is_read():
+    model = after_fit(ROUGH["NMF"]())
+    back = pickle.loads(pickle.dumps(model))  # noqa: S301  our own
+    assert np.array_equal(from_model(back, X)[1][0], from_model(model, X)[1][0])
+
+
+def test_a_pipeline_is_read_at_its_last_step():
+    pipeline = after_fit(make_pipeline(MinMaxScaler(), NMF(3, random_state=0, **alphas())))
+    inside = MinMaxScaler().fit_transform(X)
+    problem, factors = from_model(pipeline, X)
+    assert np.array_equal(problem.loss.data, inside)
+    assert np.array_equal(factors[1], from_model(pipeline[-1], inside)[1][1])
+    alone = after_fit(make_pipeline(PCA(2)))
+    assert np.array_equal(from_model(alone, X)[1][0], from_model(alone[-1], X)[1][0])
+    with pytest.raises(InputError, match="the steps before NMF do not transform this X: "):
+        from_model(pipeline, X[:, :5])
+
+
+def test_a_search_is_read_at_its_best_estimator():
+    rows = np.arange(len(X))
+    search = GridSearchCV(PCA(), {"n_components": [2, 3]}, cv=[(rows, rows)])
+    search.fit(X)
+    assert from_model(search, X)[1][0].shape[1] == search.best_params_["n_components"]
+
+
+def test_a_dictionary_after_fit_is_read_at_its_best_codes():
+    model, codes = dictionary(max_iter=10)
+    own, ours = from_model(model, X, codes=codes)[1], from_model(model, X)
+    assert ours[0].objective(tuple(ours[1])) <= ours[0].objective(tuple(own))
+    assert "U was re-solved" in ours[1].note
+
+
+def test_codes_far_from_the_fit_are_refused_with_both_figures():
+    model = after_fit(NMF(4, random_state=0, max_iter=1, **alphas()))
+    with pytest.raises(InputError, match=r"codes=W, the W that its fit_transform") as error:
+        from_model(model, X)
+    theirs, mine = figures(error)
+    assert theirs == pytest.approx(model.reconstruction_err_, rel=1e-8)
+    W, *_ = non_negative_factorization(
+        X, H=model.components_, update_H=False, n_components=4, alpha_W=model.alpha_W, alpha_H=0.0,
+        tol=1e-12, max_iter=5000,
+    )  # fmt: skip
+    assert mine == pytest.approx(np.linalg.norm(X - W @ model.components_), rel=1e-8)
