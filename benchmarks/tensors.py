@@ -18,7 +18,7 @@ from certify.kernel.rules.polar import polar_bound
 from certify.kernel.statement import stated_modes
 from certify.losses import Squared
 from certify.norms import gauge
-from certify.pipeline.restarts import restart_report
+from certify.pipeline.restarts import restarts
 from certify.pipeline.tensor_norms import spectral
 from certify.polar.ascent.products import attain
 from certify.polar.product_ask import TensorAsk
@@ -61,7 +61,7 @@ def tensorly(options: Options, rank: int = 8):
                 held = [from_model(m, T, rejudge=share * top) for m in models]
                 problem, plain = held[0][0], [x for _, x in held]
                 every = [*plain, *(start(problem, x) for x in plain)]
-                seconds, found = timed(restart_report, problem, every, budget=budget)
+                seconds, found = timed(restarts, problem, every, budget=budget)
                 width = (found.upper - found.lower) / found.upper
                 whole.append(0 <= width < 1)
                 yield {

@@ -16,7 +16,12 @@ from certify import (
     check,
     from_model,
     improve,
+    norms,
+    nuclear,
+    restarts,
     score,
+    spectral,
+    testing,
     verify,
 )
 from certify.atoms import CP, Atom, DeepLinear, DeepReLU, RankOne, ReLU, Symmetric
@@ -48,8 +53,8 @@ from certify.offsets import (
 )
 from certify.pipeline import report
 from certify.pipeline.certificate.question import Question, question
-from certify.pipeline.restarts import Fit, RestartReport, restart_report
-from certify.pipeline.tensor_norms import NormBound, nuclear, spectral
+from certify.pipeline.restarts import Fit, RestartReport
+from certify.pipeline.tensor_norms import NormBound
 from certify.search.layers import lam_max
 from certify.testing import check_atom, check_loss
 
@@ -141,7 +146,7 @@ arrays = [
 lists: Result = check(problem, [[[1], [2]], [[3], [4]]], q=[np.ones(1)], rtol=0, dual=np.eye(2))
 found, read = from_model(object(), Y)
 number: float = score(object(), Y, None, budget=1.0)
-fits: RestartReport = restart_report(problem, [factors, better.factors], budget=1.0)
+fits: RestartReport = restarts(problem, [factors, better.factors], budget=1.0)
 stop: bool = fits.stop
 smallest: int | None = fits.smallest
 rank: int | None = fits.rank
@@ -152,3 +157,4 @@ top: float = nuclear(np.ones((2, 2, 2)), budget=1.0).upper + lam_max(problem).up
 done: audit.Audit = audit.run("audit.toml", "out", jobs=1)
 status: int = audit.verify(Path("out"), inputs=".").status
 print(check_atom(RankOne()), check_loss(Squared(Y)), gated, certify.__version__)
+print(norms.gauge("l2+").value(Y), testing.strategies)

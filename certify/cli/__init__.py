@@ -15,7 +15,8 @@ from certify.pipeline.certificate.file import named
 from certify.pipeline.certificate.verify import TIERS
 from certify.pipeline.check import check as decide
 from certify.pipeline.improve import improve as improved_from
-from certify.pipeline.restarts import plottable, restart_report
+from certify.pipeline.restarts import plottable
+from certify.pipeline.restarts import restarts as compared
 
 from . import demo as demonstration
 from ._auditing import audit as audit_command
@@ -210,9 +211,7 @@ def restarts(
     q = None if held.q is None else [held.q, *[None] * (len(every) - 1)]
     start = monotonic()
     with progress(options.budget) as tell:
-        found = restart_report(
-            held.problem, every, q=q, **options.epsilon(held), **options.search(tell)
-        )
+        found = compared(held.problem, every, q=q, **options.epsilon(held), **options.search(tell))
     written: dict[str, Written | None] = {}
     if output is not None:
         written["plot"] = Written(output, found.plot(output))

@@ -1,7 +1,7 @@
 """Several fits of one problem: which are the optimum, which are not, and when to stop.
 
-from certify.pipeline.restarts import restart_report
-report = restart_report(problem, [(U, V), (U2, V2)])
+from certify.pipeline.restarts import restarts
+report = restarts(problem, [(U, V), (U2, V2)])
 print(report)
 """
 
@@ -28,14 +28,14 @@ from .comparison import Fit, RestartReport, compared, plottable
 from .improve import value_of
 from .result import Result
 
-__all__ = ["Fit", "RestartReport", "plottable", "restart_report"]
+__all__ = ["Fit", "RestartReport", "plottable", "restarts"]
 
 TRIES = 3  # fits whose dual points are tried before the bracket is left open
 Held = list[tuple[Factors, Values]]
 
 
 @np.errstate(all="ignore")  # what is not finite is refused or never taken
-def restart_report(  # noqa: PLR0913  as check()
+def restarts(  # noqa: PLR0913  as check()
     problem: Problem,
     fits: Sequence[Sequence[Any]],
     *,

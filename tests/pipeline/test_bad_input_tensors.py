@@ -11,7 +11,7 @@ from certify import InputError, OutOfScopeError, Problem, Verdict, check, verify
 from certify.adapters.files import load
 from certify.atoms import CP, RankOne
 from certify.losses import Huber, Logistic, Squared
-from certify.pipeline.restarts import restart_report
+from certify.pipeline.restarts import restarts
 from tests.question_files import inside
 
 rng = np.random.default_rng(0)
@@ -104,7 +104,7 @@ def test_wrong_masks_and_weights_are_one_sentence(arguments, said):
 )
 def test_wrong_factors_are_one_sentence(factors, said):
     problem = Problem(Squared(T), CUBE, LAM)
-    for asked in (lambda: check(problem, factors), lambda: restart_report(problem, [X, factors])):
+    for asked in (lambda: check(problem, factors), lambda: restarts(problem, [X, factors])):
         with pytest.raises(InputError, match=said.replace("factors", r"(factors|fits\[1\])")):
             asked()
 
@@ -137,7 +137,7 @@ def test_no_penalty_is_out_of_scope_with_a_cure():
     assert found.verdict is Verdict.OUT_OF_SCOPE
     assert "lam" in found.reason
     with pytest.raises(OutOfScopeError):
-        restart_report(masked, [X])
+        restarts(masked, [X])
     assert check(Problem(Squared(T), CUBE, 0.0), X).verdict is not Verdict.OUT_OF_SCOPE
 
 

@@ -17,7 +17,7 @@ from certify.offsets import Intercept
 from certify.pipeline import restarts as module
 from certify.pipeline.certificate.verdict import EXIT_CODES
 from certify.pipeline.comparison import alike, compared
-from certify.pipeline.restarts import restart_report
+from certify.pipeline.restarts import restarts
 from tests.question_files import OPTIMUM, U, V, Y, inside, write
 from tests.tolerance import exact_objective
 
@@ -33,7 +33,7 @@ NEAR = (U * (1 + 1e-9), V)
 
 
 def test_every_fit_is_placed_against_one_bound():
-    report = restart_report(PROBLEM, [WORSE, BEST, ONE, SPLIT, NEAR])
+    report = restarts(PROBLEM, [WORSE, BEST, ONE, SPLIT, NEAR])
     assert [f.status for f in report.fits] == ["worse", "optimal", "worse", "optimal", "optimal"]
     assert report.verdict is Verdict.CERTIFIED
     assert report.stop
@@ -50,14 +50,14 @@ def test_every_fit_is_placed_against_one_bound():
 
 
 def test_the_smallest_size_counts_slices_that_are_not_zero():
-    report = restart_report(PROBLEM, [SPLIT, PADDED])
+    report = restarts(PROBLEM, [SPLIT, PADDED])
     assert [f.size for f in report.fits] == [4, 2]
     assert report.smallest == 2
     assert "fit 1 is proved optimal" in report.advice
 
 
 def test_a_better_point_than_every_fit_says_go_on():
-    report = restart_report(PROBLEM, [WORSE, ONE])
+    report = restarts(PROBLEM, [WORSE, ONE])
     assert report.verdict is Verdict.RANK_LIMITED  # check()'s verdict on the best fit, 1
     assert not report.stop
     assert report.smallest is None
@@ -68,7 +68,7 @@ def test_a_better_point_than_every_fit_says_go_on():
 
 
 def test_a_wide_epsilon_makes_all_fits_one():
-    report = restart_report(PROBLEM, [WORSE, BEST, ONE], atol=7.0)
+    report = restarts(PROBLEM, [WORSE, BEST, ONE], atol=7.0)
     assert {f.status for f in report.fits} == {"optimal"}
     assert report.fits[0].same == (0, 1, 2)
     assert report.smallest == 1
@@ -82,7 +82,7 @@ def test_a_wide_epsilon_makes_all_fits_one():
 def test_every_sentence_follows_from_the_enclosures(ends, below, atol):
     values = [Enclosure(Fraction(lo), Fraction(lo + width)) for lo, width in ends]
     floor = min(v.lo for v in values) - below
-    result = restart_report(PROBLEM, [BEST]).result
+    result = restarts(PROBLEM, [BEST]).result
     given = {"lower": float(floor), "verdict": Verdict.UNDECIDED}
     result = type(result)(**{**vars(result), **given})
     report = compared((values, [1] * len(values)), [(0, result)], None, (0.0, float(atol)))
@@ -100,7 +100,7 @@ def test_every_sentence_follows_from_the_enclosures(ends, below, atol):
 
 def test_a_certified_fit_is_optimal_though_its_bound_was_rounded_down():
     third = Enclosure(Fraction(1, 3), Fraction(1, 3))
-    result = restart_report(PROBLEM, [BEST]).result
+    result = restarts(PROBLEM, [BEST]).result
     result = type(result)(**{**vars(result), "lower": 1 / 3})
     report = compared(([third, third], [1, 1]), [(0, result)], None, (0.0, 0.0))
     assert Fraction(1 / 3) < Fraction(1, 3)
@@ -109,7 +109,7 @@ def test_a_certified_fit_is_optimal_though_its_bound_was_rounded_down():
 
 def test_excesses_are_rounded_outward():
     values = [Enclosure(Fraction(k, 3), Fraction(k, 3)) for k in (4, 5, 7)]
-    result = restart_report(PROBLEM, [BEST]).result
+    result = restarts(PROBLEM, [BEST]).result
     result = type(result)(**{**vars(result), "lower": 0.1, "verdict": Verdict.UNDECIDED})
     report = compared((values, [1, 1, 1]), [(0, result)], None, (0.0, 0.0))
     for f, v in zip(report.fits, values, strict=True):
@@ -139,7 +139,7 @@ def test_one_bound_serves_all_and_later_fits_are_asked_only_while_it_is_open(mon
         return found if len(asked) == 2 else type(found)(**{**vars(found), **loose})
 
     monkeypatch.setattr(module, "check", counted)
-    report = restart_report(PROBLEM, [WORSE, ONE, BEST, SPLIT])
+    report = restarts(PROBLEM, [WORSE, ONE, BEST, SPLIT])
     assert asked == [2, 4]  # the best fit, then the next: its bound closes the gap
     assert report.optimal == (2, 3)
     assert report.lower == OPTIMUM
@@ -156,7 +156,7 @@ def test_an_open_bracket_stops_after_a_few_fits(monkeypatch, tries):
 
     monkeypatch.setattr(module, "check", loose)
     monkeypatch.setattr(module, "TRIES", tries)
-    report = restart_report(PROBLEM, [BEST, SPLIT, NEAR, ONE, WORSE])
+    report = restarts(PROBLEM, [BEST, SPLIT, NEAR, ONE, WORSE])
     assert len(asked) == tries
     assert report.verdict is Verdict.UNDECIDED
     assert [f.status for f in report.fits] == ["open", "open", "open", "worse", "worse"]
@@ -172,12 +172,12 @@ def test_a_budget_is_shared_by_the_fits_that_are_asked(monkeypatch):
         return type(found)(**{**vars(found), "lower": 1.0, "verdict": Verdict.UNDECIDED})
 
     monkeypatch.setattr(module, "check", loose)
-    restart_report(PROBLEM, [BEST, SPLIT, NEAR, ONE], budget=3000.0)
+    restarts(PROBLEM, [BEST, SPLIT, NEAR, ONE], budget=3000.0)
     assert len(given) == 3
     assert 1400 < given[0] <= 1500  # a half of what is left
     assert 1400 < given[1] <= 1500  # the first took less
     assert 2800 < given[2] <= 3000  # all that is left
-    restart_report(PROBLEM, [BEST])
+    restarts(PROBLEM, [BEST])
     assert given[3] is None
 
 
@@ -188,7 +188,7 @@ def test_symmetric_fits_are_compared_too():
     S = np.diag([3.0, 2.0, -1.0])
     problem = Problem(Squared(S), Symmetric("l2"), 0.5)
     best = np.diag(np.sqrt([2.5, 1.5, 0.0]))[:, :2]
-    report = restart_report(problem, [(2 * best,), (best,), (np.hstack([best, 0 * best]),)])
+    report = restarts(problem, [(2 * best,), (best,), (np.hstack([best, 0 * best]),)])
     assert report.optimal == (1, 2)
     assert report.smallest == 2
     assert "symmetric" in ATOMS
@@ -196,10 +196,10 @@ def test_symmetric_fits_are_compared_too():
 
 def test_offsets_are_found_or_given_fit_by_fit():
     problem = Problem(Squared(Y + 1.0), RankOne("l1", "l1"), 2.0, (Intercept(),))
-    given_q = restart_report(problem, [BEST, BEST], q=[(np.array([1.0]),), (np.array([3.0]),)])
+    given_q = restarts(problem, [BEST, BEST], q=[(np.array([1.0]),), (np.array([3.0]),)])
     assert given_q.fits[0].upper == OPTIMUM
     assert given_q.fits[1].upper > OPTIMUM + 1
-    found = restart_report(problem, [BEST, BEST], q=[None, (np.array([3.0]),)])
+    found = restarts(problem, [BEST, BEST], q=[None, (np.array([3.0]),)])
     assert found.fits[0].upper <= OPTIMUM
     assert found.fits[1].upper == given_q.fits[1].upper
 
@@ -220,12 +220,12 @@ def test_offsets_are_found_or_given_fit_by_fit():
 )
 def test_what_is_wrong_in_a_fit_is_told_with_its_number(fits, said):
     with pytest.raises(InputError, match=said):
-        restart_report(PROBLEM, fits)
+        restarts(PROBLEM, fits)
 
 
 def test_offsets_of_another_number_of_fits_are_refused():
     with pytest.raises(InputError, match="one entry for each of 1 fits, got 2"):
-        restart_report(PROBLEM, [BEST], q=[None, None])
+        restarts(PROBLEM, [BEST], q=[None, None])
 
 
 def test_at_a_fixed_rank_the_bound_is_that_of_the_largest_fit():
@@ -233,17 +233,17 @@ def test_at_a_fixed_rank_the_bound_is_that_of_the_largest_fit():
     problem = Problem(Squared(S), RankOne("l2", "l2"), 0.0)
     one, two, three = ((S[:, :k], np.eye(3)[:, :k]) for k in (1, 2, 3))
     poor = np.ones((3, 2)), np.ones((3, 2))
-    report = restart_report(problem, [one, poor, two, three], atol=1e-6)
+    report = restarts(problem, [one, poor, two, three], atol=1e-6)
     assert [f.status for f in report.fits] == ["worse", "worse", "optimal", "optimal"]
     assert [f.size for f in report.fits] == [1, 2, 2, 3]
     assert (report.rank, report.smallest, report.stop) == (3, 2, True)
     assert report.fits[0].excess[0] == pytest.approx(4.5)
     assert report.advice.startswith("stop restarting: fit 2 is proved optimal over rank at most 3;")
-    small = restart_report(problem, [one, one])
+    small = restarts(problem, [one, one])
     assert small.optimal == (0, 1)
     assert small.lower == pytest.approx(4.5)
     assert report.told()["rank"] == 3
-    assert restart_report(PROBLEM, [BEST]).rank is None
+    assert restarts(PROBLEM, [BEST]).rank is None
 
 
 MASK = np.array([[True, False], [True, True]])
@@ -251,14 +251,14 @@ MASK = np.array([[True, False], [True, True]])
 
 def test_a_fixed_rank_question_without_a_bound_is_out_of_scope():
     with pytest.raises(OutOfScopeError, match="lam = 0 is covered for RankOne"):
-        restart_report(Problem(Squared(np.eye(2), mask=MASK), Symmetric("l2"), 0.0), [(np.eye(2),)])
+        restarts(Problem(Squared(np.eye(2), mask=MASK), Symmetric("l2"), 0.0), [(np.eye(2),)])
 
 
 # --- table and plot -----------------------------------------------------------------------
 
 
 def test_the_table_has_a_line_for_each_fit():
-    lines = repr(restart_report(PROBLEM, [WORSE, BEST, SPLIT])).splitlines()
+    lines = repr(restarts(PROBLEM, [WORSE, BEST, SPLIT])).splitlines()
     assert lines[0].split("  ")[0] == "fit"
     assert "20.5" in lines[1]
     assert "6.5 to 6.5" in lines[1]
@@ -272,7 +272,7 @@ def test_the_table_has_a_line_for_each_fit():
 )
 def test_the_plot_is_a_file_of_its_kind(tmp_path, kind, head):
     path = tmp_path / f"fits.{kind}"
-    size = restart_report(PROBLEM, [WORSE, BEST]).plot(path)
+    size = restarts(PROBLEM, [WORSE, BEST]).plot(path)
     blob = path.read_bytes()
     assert len(blob) == size
     assert blob.startswith(head)
@@ -280,13 +280,13 @@ def test_the_plot_is_a_file_of_its_kind(tmp_path, kind, head):
 
 def test_a_plot_of_another_kind_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"\.png, \.svg, \.pdf, got .*fits\.gif"):
-        restart_report(PROBLEM, [BEST]).plot(tmp_path / "fits.gif")
+        restarts(PROBLEM, [BEST]).plot(tmp_path / "fits.gif")
 
 
 def test_without_matplotlib_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(InputError, match=r"pip install certify\[report\]"):
-        restart_report(PROBLEM, [BEST]).plot(tmp_path / "fits.png")
+        restarts(PROBLEM, [BEST]).plot(tmp_path / "fits.png")
     assert not (tmp_path / "fits.png").exists()
 
 

@@ -13,7 +13,7 @@ import pytest
 from certify import InputError, Problem, Verdict, check, improve
 from certify.atoms import RankOne
 from certify.losses import Absolute
-from certify.pipeline.restarts import restart_report
+from certify.pipeline.restarts import restarts
 
 rng = np.random.default_rng(0)
 Y = rng.random((8, 6))
@@ -86,7 +86,7 @@ def test_a_stopped_improvement_is_checked_and_returned(stop):
 def test_a_stopped_report_of_restarts_judges_no_more_fits():
     fits = [tuple(x + 0.01 * k for x in POOR) for k in range(3)]
     told, heard = counted(True)
-    found = restart_report(PROBLEM, fits, progress=told)
+    found = restarts(PROBLEM, fits, progress=told)
     assert found.lower >= 0
     assert [s for s, _ in heard].count("dual point of the candidate") == 1
 
@@ -101,7 +101,7 @@ def twice(stage, value):
     [
         lambda: check(PROBLEM, POOR, progress=twice),
         lambda: improve(PROBLEM, POOR, progress=twice),
-        lambda: restart_report(PROBLEM, [POOR, POOR], progress=twice),
+        lambda: restarts(PROBLEM, [POOR, POOR], progress=twice),
     ],
     ids=["check", "improve", "restarts"],
 )

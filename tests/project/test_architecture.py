@@ -142,12 +142,34 @@ def test_nothing_is_pickled():
         assert "allow_pickle=True" not in text
 
 
-def test_public_surface():
+PUBLIC = {
+    "functions": {"check", "from_model", "improve", "nuclear", "restarts", "score", "spectral"}
+    | {"verify"},
+    "classes": {"Certificate", "Problem", "Result", "Verdict"},
+    "errors": {"InputError", "OutOfScopeError", "RejectedError"},
+    "packages": {"atoms", "losses", "norms", "offsets", "testing"},
+}
+
+
+def test_the_public_names_are_these_each_with_a_docstring_and_a_place_in_the_reference():
+    assert set(certify.__all__) == set().union(*PUBLIC.values())
     assert certify.__all__ == sorted(certify.__all__)
-    assert len(certify.__all__) <= 12
-    assert all(hasattr(certify, name) for name in certify.__all__)
-    for name in ("check", "verify", "improve"):
-        assert callable(getattr(certify, name))
+    page = (ROOT.parent / "docs/reference/python.md").read_text(encoding="utf-8")
+    for kind, names in PUBLIC.items():
+        for name in names:
+            found = getattr(certify, name)
+            assert (found.__doc__ or "").strip(), name
+            assert isinstance(found, type) == (kind in ("classes", "errors")), name
+            assert issubclass(found, Exception) if kind == "errors" else True
+            assert f"certify.{name}" in page, name
+
+
+def test_names_that_are_not_public_are_not_there():
+    with pytest.raises(AttributeError, match="no attribute 'Proved'"):
+        certify.Proved  # noqa: B018
+    held = {n for n in dir(certify) if not n.startswith("_")} - set(certify.__all__)
+    modules = {n for n in held if isinstance(getattr(certify, n), type(sys))}
+    assert held - modules <= {"HOMES", "PACKAGES", "Any", "TYPE_CHECKING", "import_module"}
 
 
 def test_the_picture_of_the_packages_is_current():
