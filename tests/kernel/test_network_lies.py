@@ -32,7 +32,6 @@ from tests.tolerance import rounding
 
 PLAIN = made(3, (3, 2, 1))
 LINEAR = made(3, (3, 2, 1), activation="linear")
-STEEP = ReLU(PLAIN[0].V), PLAIN[1]
 TWO = made(3, (3, 2, 2))
 ONE_SIGN = made(3, (3, 2, 1), right="l2+")
 LINE = made(3, (3, 2, 1), left="l1", activation="linear")

@@ -24,7 +24,6 @@ from certify.search.layers import lam_max
 from certify.search.pricing.layers import above, cell_maximum, crossed, distinct, field_of
 
 EPSILON = 1e-6  # relative: the gap that the searches are asked to leave
-CLOSE = 0.05  # of it is what they stop at
 
 
 def plane_polar(net, W):
