@@ -93,10 +93,7 @@ class DeepLinear(Atom):
     ) -> Proposal:
         """Return sigma_1(V^T W) with its proof."""
         del deadline
-        found = layers.spectral(self.pulled(W), target, seed)
-        arrays = {k: v for k, v in found.proof.items() if isinstance(v, np.ndarray)}
-        text = {k: v for k, v in found.proof.items() if k not in arrays}
-        return Proposal(found.upper, {"rule": "linear", "of": text, **arrays})
+        return layers.spectral(self.pulled(W), target, seed).linear()
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
         """Return the top singular pair of V^T W, passed through one unit a layer."""

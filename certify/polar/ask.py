@@ -7,6 +7,8 @@ from fractions import Fraction
 from time import monotonic
 from typing import Any, ClassVar, TypeAlias
 
+import numpy as np
+
 from certify.base.arrays import Array
 from certify.norms import Gauge
 
@@ -66,6 +68,17 @@ class Proposal:
     upper: float
     proof: dict[str, Any] = field(default_factory=dict)
     note: str = ""
+
+    def parted(self, prefix: str = "") -> tuple[dict[str, Any], dict[str, Array]]:
+        """Return the proof's text, and its arrays with a prefix before their names."""
+        arrays = {k: x for k, x in self.proof.items() if isinstance(x, np.ndarray)}
+        text = {k: x for k, x in self.proof.items() if k not in arrays}
+        return text, {prefix + k: x for k, x in arrays.items()}
+
+    def linear(self) -> "Proposal":
+        """Return the proof of the matrix F^T W as that of W for a linear layer F."""
+        of, arrays = self.parted()
+        return Proposal(self.upper, {"rule": "linear", "of": of, **arrays})
 
 
 class Method(ABC):

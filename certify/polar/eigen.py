@@ -12,6 +12,7 @@ from .ask import Matrix
 DENSE = 1500  # sizes up to which all eigenvalues are cheap and a factor is stored
 # Search slacks, relative: cost, never truth.
 MARGINS = tuple(4.0**k * 1e-13 for k in range(24))
+FINE = (1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6)
 COARSE = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 AT_TARGET = (1e-9,)
 ROWS = 512  # of a sparse matrix held dense at once
@@ -95,6 +96,20 @@ def prove_top(g: Array, estimate: float, margins: Sequence[float]) -> tuple[floa
         factor = factorize(g, floor * (1 + slack + margin))
         if factor is not None:
             return floor * (1 + slack + margin), factor
+    return None
+
+
+def shifted(g: Array, least: float = -np.inf) -> tuple[float, Array] | None:
+    """Return (shift, L packed) with shift I - g = L L^T nearly: the first margin that works.
+
+    least: what a shift is at least
+    """
+    size = max(float(np.abs(g).max(initial=0.0)), 1e-290)
+    top = max(float(np.linalg.eigvalsh(g)[-1]), least, -size)
+    for margin in FINE:
+        factor = factorize(g, top + margin * size)
+        if factor is not None:
+            return top + margin * size, packed(factor)
     return None
 
 

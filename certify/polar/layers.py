@@ -67,10 +67,7 @@ def linear(ask: LayerAsk) -> Proposal:
     right = ask.layer.right
     if T.shape[1] == 1:  # every norm of one output is |v|, and of l1 the polar is closed
         right = gauge(f"l1{right.cone}")
-    found = smallest(Ask(T, ask.layer.left, right, ask.target, ask.seed, ask.deadline))
-    arrays = {k: x for k, x in found.proof.items() if isinstance(x, np.ndarray)}
-    of = {k: x for k, x in found.proof.items() if k not in arrays}
-    return Proposal(found.upper, {"rule": "linear", "of": of, **arrays})
+    return smallest(Ask(T, ask.layer.left, right, ask.target, ask.seed, ask.deadline)).linear()
 
 
 def single(ask: LayerAsk) -> Proposal:
@@ -113,8 +110,9 @@ def each(ask: LayerAsk) -> Proposal:
         if found.upper == np.inf:
             return found
         uppers.append(found.upper)
-        arrays |= {f"s{t}.{k}": x for k, x in found.proof.items() if isinstance(x, np.ndarray)}
-        texts.append({k: x for k, x in found.proof.items() if not isinstance(x, np.ndarray)})
+        text, own = found.parted(f"s{t}.")
+        texts.append(text)
+        arrays |= own
     upper = ask.layer.right.free_dual(np.array(uppers))
     return Proposal(upper, {"rule": "outputs", "each": texts, **arrays})
 

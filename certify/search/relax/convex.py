@@ -10,6 +10,7 @@ from certify.atoms import ATOMS
 from certify.base.arrays import Array
 from certify.base.errors import InputError
 from certify.losses import Loss
+from certify.polar.layer_ask import Layer
 from certify.problem import Problem, Values
 
 from ._cvxpy import Expression, cp
@@ -132,27 +133,8 @@ def gauged(problem: Problem) -> tuple[Expression, list[Expression], Expression]:
     return price, cone, Z
 
 
-def of_product(atom: Any, Z: Expression, dims: Dims) -> Expressed:  # noqa: ANN401
-    """Return the gauge of a tensor."""
-    return tensor_omega(cp.vec(Z, order="C"), dims, atom.gauges, symmetric=atom.parts == 1)
-
-
-def of_pair(atom: Any, Z: Expression, dims: Dims) -> Expressed:  # noqa: ANN401
-    """Return the gauge of u v^T."""
-    del dims
-    return omega(Z, *atom.gauges)
-
-
-def of_square(atom: Any, Z: Expression, dims: Dims) -> Expressed:  # noqa: ANN401
-    """Return the gauge of x x^T."""
-    del dims
-    return by_squares(Z, *atom.gauges)
-
-
-def of_layer(atom: Any, Z: Expression, dims: Dims) -> Expressed:  # noqa: ANN401
+def of_layer(Z: Expression, layer: Layer) -> Expressed:
     """Return the gauge of a hidden layer."""
-    del dims
-    layer = atom.layer
     if not layer.most:
         return network_omega(Z, layer)
     size = unit(layer.features)
@@ -160,18 +142,14 @@ def of_layer(atom: Any, Z: Expression, dims: Dims) -> Expressed:  # noqa: ANN401
     return price / size, cone
 
 
-def of_deep(atom: Any, Z: Expression, dims: Dims) -> Expressed:  # noqa: ANN401
-    """Return the gauge of parallel deep linear networks."""
-    del dims
-    return linear_omega(Z, atom.V)
-
-
 OMEGAS: dict[str, Callable[[Any, Expression, Dims], Expressed]] = {
-    "pairs": of_pair,
-    "squares": of_square,
-    "products": of_product,
-    "layers": of_layer,
-    "deep": of_deep,
+    "pairs": lambda atom, Z, _: omega(Z, *atom.gauges),
+    "squares": lambda atom, Z, _: by_squares(Z, *atom.gauges),
+    "products": lambda atom, Z, dims: tensor_omega(
+        cp.vec(Z, order="C"), dims, atom.gauges, symmetric=atom.parts == 1
+    ),
+    "layers": lambda atom, Z, _: of_layer(Z, atom.layer),
+    "deep": lambda atom, Z, _: linear_omega(Z, atom.V),
 }
 
 

@@ -59,8 +59,9 @@ def largest_witness(W: Array, layer: Layer, using: Using) -> Proposal | None:
         if found is None:
             return None
         prefix = f"s{t}." if W.shape[1] > 1 else ""
-        arrays |= {f"{prefix}{k}": x for k, x in found.proof.items() if isinstance(x, np.ndarray)}
-        each.append({k: x for k, x in found.proof.items() if not isinstance(x, np.ndarray)})
+        text, own = found.parted(prefix)
+        each.append(text)
+        arrays |= own
         uppers.append(found.upper)
     upper = layer.right.free_dual(np.array(uppers)) * (1 + 1e-12)
     told = {"rule": "outputs", "each": each} if W.shape[1] > 1 else each[0]
@@ -81,6 +82,6 @@ def of_output(w: Array, layer: Layer, using: Using) -> Proposal | None:
         if made.upper == np.inf:
             return None
         upper = max(upper, made.upper)
-        arrays |= {f"s{t}.{k}": x for k, x in made.proof.items() if isinstance(x, np.ndarray)}
+        arrays |= made.parted(f"s{t}.")[1]
         texts.append({"nodes": made.proof["nodes"]})
     return Proposal(upper, {"rule": "max_pool", "each": texts, **arrays})

@@ -24,7 +24,6 @@ from ._solve import Using, numbers, unit
 from .witness import matrix_witness
 
 BITS = 40  # of multipliers: short integers for the verifier, far below a solver's accuracy
-MARGINS = (1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6)  # relative
 SIGNS = {"": (1, -1), "+": (1,), "-": (-1,)}
 
 
@@ -120,16 +119,8 @@ def of_linear(W: Array, layer: Layer, using: Using) -> Proposal | None:
     """Return the proof of the matrix F^T W."""
     back = layer.features.T @ layer.spread(W)
     right = gauge(f"l1{layer.right.cone}") if W.shape[1] == 1 else layer.right  # |v|, any norm
-    return linear(matrix_witness(back, layer.left, right, using))
-
-
-def linear(found: Proposal | None) -> Proposal | None:
-    """Return the proof of a matrix as that of a layer of slope 1."""
-    if found is None:
-        return None
-    arrays = {k: x for k, x in found.proof.items() if isinstance(x, np.ndarray)}
-    of = {k: x for k, x in found.proof.items() if k not in arrays}
-    return Proposal(found.upper, {"rule": "linear", "of": of, **arrays})
+    found = matrix_witness(back, layer.left, right, using)
+    return found and found.linear()
 
 
 def by_outputs(W: Array, layer: Layer, using: Using) -> Proposal | None:
@@ -141,7 +132,7 @@ def by_outputs(W: Array, layer: Layer, using: Using) -> Proposal | None:
             return None
         each.append(found.upper)
         told.append({"rule": "network", "nodes": found.proof["nodes"]})
-        arrays |= {f"s{t}.{k}": x for k, x in found.proof.items() if isinstance(x, np.ndarray)}
+        arrays |= found.parted(f"s{t}.")[1]
     upper = layer.right.free_dual(np.array(each))
     return Proposal(upper, {"rule": "outputs", "each": told, **arrays})
 
@@ -174,20 +165,17 @@ def leaf(W: Array, layer: Layer, part: Part, using: Using | None = None) -> Leaf
     level, bias, radial = (float(spectra.on_grid(x * by, BITS)) for x in levels)
     form = formed(W, layer, part)
     G = form.C + form.B.T @ N @ form.B - np.diag(diagonal(form, layer, (level, bias, radial)))
-    G, size = 0.5 * (G + G.T), max(float(np.abs(G).max(initial=0.0)), 1e-290)
-    for margin in MARGINS:
-        shift = max(float(np.linalg.eigvalsh(G)[-1]), 0.0) + margin * size
-        factor = spectra.factorize(G, shift)
-        if factor is None:
-            continue
-        value = max(level + radial, 0.0) + max(bias, 0.0) * form.reach**2 + shift * form.wide
-        node: dict[str, Any] = {"tau": form.tau.hex(), "shift": exact_text(Fraction(shift))}
-        node |= {"level": level.hex(), "bias": bias.hex()}
-        node |= {"radial": radial.hex()} if part.radial else {}
-        node |= {"linear": True} if part.linear else {}
-        bound = (value if part.linear else value**0.5) * (1 + 1e-12)
-        return Leaf(node, N[np.tril_indices(len(N))], spectra.packed(factor), bound)
-    return None
+    made = spectra.shifted(0.5 * (G + G.T), 0.0)
+    if made is None:
+        return None
+    shift, factor = made
+    value = max(level + radial, 0.0) + max(bias, 0.0) * form.reach**2 + shift * form.wide
+    node: dict[str, Any] = {"tau": form.tau.hex(), "shift": exact_text(Fraction(shift))}
+    node |= {"level": level.hex(), "bias": bias.hex()}
+    node |= {"radial": radial.hex()} if part.radial else {}
+    node |= {"linear": True} if part.linear else {}
+    bound = (value if part.linear else value**0.5) * (1 + 1e-12)
+    return Leaf(node, N[np.tril_indices(len(N))], factor, bound)
 
 
 def formed(W: Array, layer: Layer, part: Part) -> Form:

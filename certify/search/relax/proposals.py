@@ -17,7 +17,7 @@ from certify.problem import Problem
 from ._solve import Using, must_be_installed
 from .convex import own, relaxable
 from .network_largest import largest_witness
-from .network_witness import linear, of_sums
+from .network_witness import of_sums
 from .symmetric_witness import symmetric_witness
 from .tensor_polar import Tensor, halves
 from .tensor_witness import proposed
@@ -110,17 +110,6 @@ def propose(atom: Atom, W: Any, using: Using) -> Proposal | None:  # noqa: ANN40
     return found if found is not None and np.isfinite(found.upper) else None
 
 
-def of_pair(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN401
-    """Return the bound of u^T W v."""
-    left, right = atom.gauges
-    return matrix_witness(W, left, right, using)
-
-
-def of_square(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN401
-    """Return the bound of x^T W x."""
-    return symmetric_witness(W, atom.gauges[0], using)
-
-
 def of_tensor(atom: Any, T: Array, using: Using) -> Proposal | None:  # noqa: ANN401
     """Return the bound of a tensor, of its slices, or of a matrix."""
     if T.ndim == MATRIX and atom.parts == 1:
@@ -136,12 +125,13 @@ def of_layer(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN
 
 def of_deep(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN401
     """Return the bound of parallel deep linear networks: the spectral norm of V^T W."""
-    return linear(witness(atom.V.T @ W, gauge("l2"), gauge("l2"), using))
+    found = witness(atom.V.T @ W, gauge("l2"), gauge("l2"), using)
+    return found and found.linear()
 
 
 BOUNDS: dict[str, Callable[[Any, Array, Using], Proposal | None]] = {
-    "pairs": of_pair,
-    "squares": of_square,
+    "pairs": lambda atom, W, using: matrix_witness(W, atom.gauges[0], atom.gauges[1], using),
+    "squares": lambda atom, W, using: symmetric_witness(W, atom.gauges[0], using),
     "products": of_tensor,
     "layers": of_layer,
     "deep": of_deep,

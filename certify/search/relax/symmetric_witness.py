@@ -14,7 +14,7 @@ from ._cvxpy import cp
 from ._norms import marks, matched, signs
 from ._solve import Using, numbers, unit
 from .polar_sdp import covered
-from .witness import BITS, MARGINS, priced, wide
+from .witness import BITS, priced, wide
 
 
 def symmetric_witness(W: Array, norm: Gauge, using: Using | None = None) -> Proposal | None:
@@ -67,14 +67,10 @@ def solved(S: Array, norm: Gauge, using: Using) -> tuple[Array, Array | None, Ar
 
 def closed(G: Array, cost: float, far: float, arrays: dict[str, Any]) -> Proposal | None:
     """Return the proof of one leaf: G <= shift I by a Cholesky factor."""
-    size = max(float(np.abs(G).max(initial=0.0)), 1e-290)
-    top = float(np.linalg.eigvalsh(G)[-1])
-    for margin in MARGINS:
-        shift = max(top, -size) + margin * size
-        factor = spectra.factorize(G, shift)
-        if factor is not None:
-            node = {"leaf": 0, "shift": exact_text(Fraction(shift))}
-            held = {"L0": spectra.packed(factor), **arrays}
-            upper = (cost + max(shift, 0.0) * far) * (1 + 1e-14)
-            return Proposal(upper, {"rule": "conic", "nodes": [node], **held})
-    return None
+    made = spectra.shifted(G)
+    if made is None:
+        return None
+    shift, factor = made
+    node = {"leaf": 0, "shift": exact_text(Fraction(shift))}
+    upper = (cost + max(shift, 0.0) * far) * (1 + 1e-14)
+    return Proposal(upper, {"rule": "conic", "nodes": [node], "L0": factor, **arrays})

@@ -21,7 +21,6 @@ from .tensor_polar import Form, Program, Tensor, formed, posed, programmed, slic
 from .witness import matrix_witness
 
 BITS = 40  # of multipliers: short integers for the verifier, far below a solver's accuracy
-MARGINS = (1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6)  # relative
 SIDES = ("rows", "cols")
 
 
@@ -54,9 +53,9 @@ def proposed(asked: Tensor, using: Using) -> Proposal | None:
         if part is None:
             return None
         top = max(top, part.upper)
-        own = {k: v for k, v in part.proof.items() if not isinstance(v, np.ndarray)}
-        told.append(own)
-        arrays |= {f"s{i}.{k}": v for k, v in part.proof.items() if k not in own}
+        text, own = part.parted(f"s{i}.")
+        told.append(text)
+        arrays |= own
     return Proposal(top, {"rule": "slices", "axis": at, "each": told, **arrays})
 
 
@@ -75,17 +74,12 @@ def leaf(asked: Tensor, using: Using) -> Proposal | None:
     D = held.get("D0", np.zeros(form.size))
     spent = [float((g.cubes @ d).max()) for g, d in zip(form.groups, parts(form, D), strict=True)]
     wide = sum(g.wide for g in form.groups)
-    size = max(float(np.abs(G).max(initial=0.0)), 1e-290)
-    G = G - np.diag(D)
-    top = float(np.linalg.eigvalsh(G)[-1])
-    for margin in MARGINS:
-        shift = max(top, 0.0) + margin * size
-        factor = spectra.factorize(G, shift)
-        if factor is not None:
-            held["L0"] = spectra.packed(factor)
-            upper = (sum(spent) + shift * wide) / (len(form.groups) * form.count)
-            return Proposal(upper * (1 + 1e-14), proof_of(form, held, shift, asked.T.shape))
-    return None
+    made = spectra.shifted(G - np.diag(D), 0.0)
+    if made is None:
+        return None
+    shift, held["L0"] = made
+    upper = (sum(spent) + shift * wide) / (len(form.groups) * form.count)
+    return Proposal(upper * (1 + 1e-14), proof_of(form, held, shift, asked.T.shape))
 
 
 def rounded(program: Program, form: Form, scale: float) -> dict[str, Array] | None:

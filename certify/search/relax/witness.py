@@ -22,7 +22,6 @@ from .omega import in_groups
 from .polar_sdp import covered
 
 BITS = 34  # of multipliers: short integers for the verifier, far below a solver's accuracy
-MARGINS = (1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6)  # of the shift, relative
 
 
 @dataclass
@@ -166,17 +165,12 @@ def spread(tree: Tree, place: Ints, N: Array) -> Array:
 
 def closed(tree: Tree, G: Array, price: tuple[float, float], number: int) -> dict[str, Any] | None:
     """Return the leaf's node: G <= shift I by a Cholesky factor, at half the price."""
-    size = max(float(np.abs(G).max(initial=0.0)), 1e-290)
-    top = float(np.linalg.eigvalsh(G)[-1])
-    for margin in MARGINS:
-        shift = max(top, -size) + margin * size
-        factor = spectra.factorize(G, shift)
-        if factor is not None:
-            tree.arrays[f"L{number}"] = spectra.packed(factor)
-            bound = 0.5 * (price[0] + max(shift, 0.0) * price[1]) * (1 + 1e-14)
-            tree.top = max(tree.top, bound)
-            return {"leaf": number, "shift": exact_text(Fraction(shift))}
-    return None
+    made = spectra.shifted(G)
+    if made is None:
+        return None
+    shift, tree.arrays[f"L{number}"] = made
+    tree.top = max(tree.top, 0.5 * (price[0] + max(shift, 0.0) * price[1]) * (1 + 1e-14))
+    return {"leaf": number, "shift": exact_text(Fraction(shift))}
 
 
 Sides = list[tuple[Array, Array | None, Array]]
