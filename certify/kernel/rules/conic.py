@@ -12,7 +12,9 @@ from ..norms import Norm
 from ..patterns import Pattern
 from ..spaces import Pair
 from .conic_leaf import Leaf, leaf_bound, sides_of
-from .tree import children, node_of, parts_of, paths_of
+from .tree import nodes_of, parts_of, paths_of, walk
+
+SPLITS = ("cut", "equal", "groups")
 
 
 def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
@@ -24,13 +26,10 @@ def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
     over the cube is a vertex, where they agree up to sign.  {"groups": "left", "each": [...]}
     has a child for each group of a sum of groups' norms: for the same reason a maximizer is
     an extreme point, which is zero outside one group.  {"leaf": t, ...} bounds.
-    A child comes after its parent and has one parent, so the walk ends.
     "boxed" sides are first written as free cubes (`boxed`).
     """
     k = pair.at.m if pair.symmetric else pair.at.m + pair.at.n
-    nodes = proof.get("nodes", [])
-    demand(isinstance(nodes, list), "proof.polar.nodes", "list", type(nodes).__name__)
-    demand(bool(nodes), "proof.polar.nodes", "list", "no node")
+    nodes = nodes_of(proof)
     ar.budget.afford(parts_of(nodes) * 3 * MADE * k * k, "the leaves of a tree")
     ar.budget.spend(PATH * paths_of(nodes) + HELD * k * len(nodes), "the paths of a tree")
     hat = ar.symmetric(w, pair.at) if pair.symmetric else ar.hat(w, pair.at)
@@ -42,22 +41,11 @@ def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
     )
     zeros = [n.sign(i) == "0" for _, n, _ in sides_of(pair) for i in range(n.size)]
     start = tuple((i, int(not zero)) for i, zero in enumerate(zeros))
-    open_nodes = [(0, Leaf(tuple((c, 1) for c in range(own)), start))]
-    best, seen = Fraction(0), set[int]()
-    while open_nodes:
-        at, leaf = open_nodes.pop()
-        demand(at not in seen, f"proof.polar.nodes[{at}]", "tree", "two parents")
-        seen.add(at)
-        node = node_of(nodes, at)
-        if "leaf" in node:
-            best = max(best, leaf_bound(ar, pair, (hat, cuts), (node, leaf), given))
-            continue
-        parts = parted(pair, leaf, node, (own, cuts.shape[0]))
-        found = children(node, at, len(nodes))
-        demand(len(found) == len(parts), f"proof.polar.nodes[{at}]", "tree", found)
-        open_nodes += zip(found, parts, strict=True)
-    met = f"{len(seen)} of {len(nodes)} nodes met"
-    demand(len(seen) == len(nodes), "proof.polar.nodes", "tree", met)
+    count = own, cuts.shape[0]
+    splits = dict.fromkeys(SPLITS, lambda node, leaf, _: parted(pair, leaf, node, count))
+    best = Fraction(0)
+    for node, leaf in walk(nodes, splits, Leaf(tuple((c, 1) for c in range(own)), start)):
+        best = max(best, leaf_bound(ar, pair, (hat, cuts), (node, leaf), given))
     return best
 
 

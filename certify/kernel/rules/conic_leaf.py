@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ..arithmetic import Arithmetic, H
-from ..arrays import Array, Arrays, unpacked
+from ..arrays import Array, Arrays, on_diagonal, unpacked
 from ..budget import FRACTION
 from ..errors import demand
 from ..fields import Json, shift_of
 from ..norms import Norm, diagonal_cost, widest
 from ..scalars import root
 from ..spaces import Pair
+from .witness import largest_eigenvalue
 
 
 @dataclass(frozen=True)
@@ -54,20 +55,14 @@ def leaf_bound(
     cost, wide, diagonal = Fraction(0), Fraction(0), [0.0] * k
     if f"D{t}" in given.arrays:
         diagonal = list(given.get(f"D{t}", (k,)).data)
-        square = array("d", bytes(8 * k * k))
-        for i, x in enumerate(diagonal):
-            square[i * k + i] = x
-        g = ar.subtract(g, ar.load(Array((k, k), square)))
+        g = ar.subtract(g, ar.load(on_diagonal(diagonal)))
     for name, n, first in sides_of(pair):
         mine = {i - first: at for i, at in place.items() if first <= i < first + n.size}
         d = [Fraction(diagonal[mine[i]] if i in mine else 0) for i in range(n.size)]
         part, g = entries_part(ar, (n, f"S{t}.{name}", d), (g, mine, k), given)
         cost += part
         wide += Fraction(len(mine)) if n.name == "linf" else widest(n)  # merged counts once
-    shift = shift_of(node, f"{where}.shift")
-    size = k * (k + 1) // 2
-    factor = given.get(f"L{t}", (size,)) if f"L{t}" in given.arrays else None
-    top = max(ar.top(g, shift, factor), Fraction(0))
+    top = largest_eigenvalue(ar, g, shift_of(node, f"{where}.shift"), given, f"L{t}")
     return (cost + top * wide) / (1 if pair.symmetric else 2)
 
 

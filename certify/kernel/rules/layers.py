@@ -13,7 +13,7 @@ from ..spaces import Deep, Network
 from .linear import of_linear
 from .max_pool import max_pool
 from .network import network
-from .witness import apart, gram_side
+from .witness import apart, gram_side, largest_eigenvalue
 
 
 def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
@@ -86,9 +86,6 @@ def deep_bound(ar: Arithmetic[H], net: Deep, w: H, proof: Json, given: Arrays) -
         demand(isinstance(held, dict), f"proof.polar.{name}", "json", type(held).__name__)
         axis = gram_side(dict(held or {}), at, f"proof.polar.{name}.axis", held=False)
         g, slack = ar.gram(field, axis, at)
-        k = (at.m, at.n)[axis]
-        label, size = f"{name}.L", k * (k + 1) // 2
-        factor = given.get(label, (size,)) if label in given.arrays else None
-        t = ar.top(g, shift_of(dict(held or {}), f"proof.polar.{name}.shift"), factor)
-        bound *= root(max(t, Fraction(0))).hi + slack
+        shift = shift_of(dict(held or {}), f"proof.polar.{name}.shift")
+        bound *= root(largest_eigenvalue(ar, g, shift, given, f"{name}.L")).hi + slack
     return bound

@@ -13,6 +13,7 @@ from ..errors import RejectedError, demand, shown
 from ..fields import Json, number, shift_of, switched
 from ..scalars import root
 from .regions import Case, Region
+from .witness import largest_eigenvalue
 
 
 def float_above(x: Fraction, where: str) -> float:
@@ -67,8 +68,7 @@ def network_leaf(
     diagonal = [0.0] * m + [float(levels["level"])] * (d - net.free)
     diagonal += [float(levels["bias"])] * net.free + [float(levels["radial"])] * radial
     g = ar.subtract(g, ar.load(on_diagonal(diagonal)))
-    factor = given.get(f"L{t}", (k * (k + 1) // 2,)) if f"L{t}" in given.arrays else None
-    top = max(ar.top(g, shift_of(node, f"{where}.shift"), factor), Fraction(0))
+    top = largest_eigenvalue(ar, g, shift_of(node, f"{where}.shift"), given, f"L{t}")
     far = case.reach * case.reach if net.free else Fraction(0)
     wide = (1 + squares_exactly(net.features.data) / (tau * tau)) * (1 + far) + 1
     both = levels["level"] + (levels["radial"] if radial else 0)

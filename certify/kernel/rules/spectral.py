@@ -9,7 +9,7 @@ from ..fields import Json, shift_of
 from ..norms import Norm, diagonal_cost, widest
 from ..scalars import root
 from ..spaces import Pair
-from .witness import cholesky_factor, gram_side, meets
+from .witness import gram_side, largest_eigenvalue, meets
 
 
 def spectral(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
@@ -37,9 +37,8 @@ def spectral(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) ->
     g, slack = ar.gram(s, axis, at)
     if "M" in given.arrays:
         g = ar.add(g, multiplier(ar, given, (pair.left, pair.right)[axis]))
-    factor = cholesky_factor(given, (at.m, at.n)[axis])
-    t = ar.top(g, shift_of(proof, "proof.polar.shift"), factor)
-    return (root(max(t, Fraction(0))).hi + slack) * root(wide).hi
+    t = largest_eigenvalue(ar, g, shift_of(proof, "proof.polar.shift"), given, "L")
+    return (root(t).hi + slack) * root(wide).hi
 
 
 def rescaled(ar: Arithmetic[H], pair: Pair, s: H, given: Arrays) -> tuple[H, Fraction]:

@@ -18,6 +18,7 @@ from ..patterns import Pattern
 from ..scalars import root
 from ..spaces import Modes
 from .tree import leaves, parts_of
+from .witness import largest_eigenvalue
 
 
 @dataclass(frozen=True)
@@ -245,10 +246,8 @@ def leaf_of_products(
         cost = sum(
             (x.cost([*map(Fraction, d)]) for x, d in zip(groups, parts, strict=True)), Fraction(0)
         )
-    size = k * (k + 1) // 2
-    factor = given.get(f"L{t}", (size,)) if f"L{t}" in given.arrays else None
-    top = ar.top(g, shift_of(node, "proof.polar.nodes.shift"), factor)
-    return max(top, Fraction(0)), cost
+    shift = shift_of(node, "proof.polar.nodes.shift")
+    return largest_eigenvalue(ar, g, shift, given, f"L{t}"), cost
 
 
 def split_part(

@@ -1,12 +1,17 @@
-"""Trees of cases: what a node is, and a walk that meets each node once."""
+"""Trees of cases: one walk for all rules, that meets each node once."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from ..arithmetic import Arithmetic
 from ..budget import PATH, Budget
 from ..errors import demand
 from ..fields import Json
+
+S = TypeVar("S")
+Split = Callable[[Json, S, str], Sequence[S]]
+Signed = tuple[tuple[int, int], ...]  # (split, 1 or -1) on the way from the root
+LISTED = {"groups": "each", "signs": "signs"}  # kinds of more or less than two children
 
 
 def parts_of(nodes: object, kind: str = "leaf") -> int:
@@ -29,20 +34,48 @@ def paths_of(nodes: Sequence[object]) -> int:
     return sum(depths)
 
 
-def node_of(
-    nodes: list[Any], at: int, known: Sequence[str] = ("cut", "equal", "groups", "leaf")
-) -> Json:
-    """Return a node of the tree, of exactly one of the known kinds."""
-    node = nodes[at]
-    demand(isinstance(node, dict), f"proof.polar.nodes[{at}]", "json", type(node).__name__)
-    kinds = [k for k in known if k in node]
-    demand(len(kinds) == 1, f"proof.polar.nodes[{at}]", "tree", kinds)
-    return dict(node)
+def nodes_of(proof: Json) -> list[Any]:
+    """Return the nodes of a proof's tree: at least one."""
+    nodes = proof.get("nodes", [])
+    demand(isinstance(nodes, list), "proof.polar.nodes", "list", type(nodes).__name__)
+    demand(bool(nodes), "proof.polar.nodes", "list", "no node")
+    return list(nodes)
+
+
+def walk(
+    nodes: list[Any], splits: Mapping[str, Split[S]], start: S, ends: Sequence[str] = ("leaf",)
+) -> Iterator[tuple[Json, S]]:
+    """Yield each end of a tree of cases with what holds there; the walk ends.
+
+    {kind: ..., "plus": i, "minus": j}, or a list of children: splits[kind](node, what holds, where)
+    returns what holds at each child, and the children together cover the node.  A child comes
+    after its parent and has one parent; every node is met.
+    """
+    waiting, seen = [(0, start)], set[int]()
+    while waiting:
+        at, held = waiting.pop()
+        where = f"proof.polar.nodes[{at}]"
+        demand(at not in seen, where, "tree", "two parents")
+        seen.add(at)
+        node = nodes[at]
+        demand(isinstance(node, dict), where, "json", type(node).__name__)
+        kinds = [k for k in (*splits, *ends) if k in node]
+        demand(len(kinds) == 1, where, "tree", kinds)
+        if kinds[0] in ends:
+            yield dict(node), held
+            continue
+        parts = splits[kinds[0]](node, held, where)
+        found = children(node, at, len(nodes))
+        demand(len(found) == len(parts), where, "tree", found)
+        waiting += zip(found, parts, strict=True)
+    met = f"{len(seen)} of {len(nodes)} nodes met"
+    demand(len(seen) == len(nodes), "proof.polar.nodes", "tree", met)
 
 
 def children(node: Json, at: int, count: int) -> list[int]:
     """Return the children: later nodes, each once, so that no walk returns."""
-    found = node.get("each") if "groups" in node else [node.get("plus"), node.get("minus")]
+    listed = next((name for kind, name in LISTED.items() if kind in node), None)
+    found = node.get(listed) if listed else [node.get("plus"), node.get("minus")]
     held = found if isinstance(found, list) else []
     good = bool(held) and all(type(c) is int and at < c < count for c in held)
     demand(good and len(set(held)) == len(held), f"proof.polar.nodes[{at}]", "tree", found)
@@ -51,33 +84,16 @@ def children(node: Json, at: int, count: int) -> list[int]:
 
 def leaves(
     proof: Json, splits: int, budget: Budget = Arithmetic.budget
-) -> Iterator[tuple[Json, tuple[tuple[int, int], ...]]]:
-    """Yield each leaf with the (split, sign) on its way from the root; the walk ends.
-
-    A child comes after its parent and has one parent; every node is met.
-    """
-    nodes = proof.get("nodes", [])
-    demand(isinstance(nodes, list), "proof.polar.nodes", "list", type(nodes).__name__)
-    demand(bool(nodes), "proof.polar.nodes", "list", "no node")
+) -> Iterator[tuple[Json, Signed]]:
+    """Yield each leaf of a tree of splits with the (split, sign) on its way from the root."""
+    nodes = nodes_of(proof)
     budget.spend(PATH * paths_of(nodes), "the paths of a tree")
-    waiting: list[tuple[int, tuple[tuple[int, int], ...]]] = [(0, ())]
-    seen = set[int]()
-    while waiting:
-        at, path = waiting.pop()
-        where = f"proof.polar.nodes[{at}]"
-        demand(at not in seen, where, "tree", "two parents")
-        seen.add(at)
-        node = node_of(nodes, at, ("split", "leaf"))
-        if "leaf" in node:
-            yield node, path
-            continue
-        s = node.get("split")
+
+    def sides(node: Json, path: Signed, where: str) -> list[Signed]:
+        """Return both sides of a split."""
+        s = node["split"]
         demand(type(s) is int and 0 <= s < splits, where, "outside", s)
-        found = children({k: node.get(k) for k in ("plus", "minus")}, at, len(nodes))
-        demand(len(found) == 2, where, "tree", found)
-        waiting += [
-            (child, (*path, (int(s or 0), sign)))
-            for child, sign in zip(found, (1, -1), strict=True)
-        ]
-    met = f"{len(seen)} of {len(nodes)} nodes met"
-    demand(len(seen) == len(nodes), "proof.polar.nodes", "tree", met)
+        return [(*path, (s, sign)) for sign in (1, -1)]
+
+    root: Signed = ()
+    yield from walk(nodes, {"split": sides}, root)

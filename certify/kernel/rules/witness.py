@@ -1,5 +1,8 @@
-"""What several rules read from a proof: signs, sides, factors, the arrays of a part."""
+"""What several rules read from a proof: signs, sides, eigenvalues, the arrays of a part."""
 
+from fractions import Fraction
+
+from ..arithmetic import Arithmetic, H
 from ..arrays import Array, Arrays
 from ..errors import demand
 from ..fields import Json
@@ -27,9 +30,16 @@ def gram_side(found: Json, at: Pattern, where: str, *, held: bool) -> int:
     return side
 
 
-def cholesky_factor(given: Arrays, k: int) -> Array | None:
-    """Return the packed lower triangle of size k, if the proof has one."""
-    return given.get("L", (k * (k + 1) // 2,)) if "L" in given.arrays else None
+def largest_eigenvalue(
+    ar: Arithmetic[H], g: H, shift: Fraction, given: Arrays, name: str
+) -> Fraction:
+    """Return t >= 0 with G <= t I, by a shift and the packed factor `name`, if the proof has one.
+
+    So z^T G z <= t |z|^2: each leaf of each rule multiplies t by a bound of |z|^2.
+    """
+    k = ar.measure(g).shape[0]
+    factor = given.get(name, (k * (k + 1) // 2,)) if name in given.arrays else None
+    return max(ar.top(g, shift, factor), Fraction(0))
 
 
 def apart(given: Arrays) -> dict[int, Arrays]:
