@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 
 from certify.kernel.exact import Exact
-from certify.kernel.norms import Norm
+from certify.kernel.norms import L1, L2, Elastic, Groups, LInf, Variation, Weighted
 from certify.kernel.scalars import power
 
 
@@ -25,22 +25,22 @@ SLACK = 1e-12  # of eigenvalues and norms in floats, for numbers of size one
 M, N = 3, 2
 GROUPS, EDGES = array("q", [0, 1, 0]), array("q", [0, 1, 1, 2])
 LEFT = {
-    "l1": Norm("l1", M),
-    "l2": Norm("l2", M),
-    "l2+": Norm("l2", M, "+"),
-    "l2 mixed": Norm("l2", M, "+-*"),
-    "l2 support": Norm("l2", M, "*0+"),
-    "linf": Norm("linf", M),
-    "linf+": Norm("linf", M, "+"),
-    "linf-": Norm("linf", M, "-"),
-    "elastic": Norm("elastic", M, "*", Fraction(1, 2)),
-    "elastic+": Norm("elastic", M, "+", Fraction(3, 4)),
-    "group l1": Norm("group", M, "*", outer="l1", data=GROUPS),
-    "group linf": Norm("group", M, "+", outer="linf", data=GROUPS),
-    "variation": Norm("variation", M, "*", Fraction(1, 2), data=EDGES),
-    "weighted": Norm("weighted", M, "*", data=array("d", [0.25, 1.0, 4.0])),
+    "l1": L1(M),
+    "l2": L2(M),
+    "l2+": L2(M, "+"),
+    "l2 mixed": L2(M, "+-*"),
+    "l2 support": L2(M, "*0+"),
+    "linf": LInf(M),
+    "linf+": LInf(M, "+"),
+    "linf-": LInf(M, "-"),
+    "elastic": Elastic(M, "*", alpha=Fraction(1, 2)),
+    "elastic+": Elastic(M, "+", alpha=Fraction(3, 4)),
+    "group l1": Groups(M, "*", outer="l1", groups=GROUPS),
+    "group linf": Groups(M, "+", outer="linf", groups=GROUPS),
+    "variation": Variation(M, "*", rho=Fraction(1, 2), ends=EDGES),
+    "weighted": Weighted(M, "*", weights=array("d", [0.25, 1.0, 4.0])),
 }
-RIGHT = {"l2": Norm("l2", N), "linf": Norm("linf", N), "l2+": Norm("l2", N, "+")}
+RIGHT = {"l2": L2(N), "linf": LInf(N), "l2+": L2(N, "+")}
 SUMMED = ("l1", "elastic", "elastic+", "group l1", "variation")
 
 
@@ -48,13 +48,13 @@ def size(n, x):
     """The norm by its definition, in floats."""
     l2 = np.sqrt((x**2).sum())
     if n.name == "group":
-        parts = [np.sqrt((x[[i for i in range(M) if n.data[i] == g]] ** 2).sum()) for g in (0, 1)]
+        parts = [np.sqrt((x[[i for i in range(M) if n.groups[i] == g]] ** 2).sum()) for g in (0, 1)]
         return sum(parts) if n.outer == "l1" else max(parts)
     if n.name == "variation":
-        return float(n.scalar) * sum(abs(x[i] - x[j]) for i, j in n.edges()) + l2
+        return float(n.rho) * sum(abs(x[i] - x[j]) for i, j in n.edges) + l2
     if n.name == "elastic":
-        return float(n.scalar) * np.abs(x).sum() + float(1 - n.scalar) * l2
-    weighted = np.sqrt((np.array(n.data) * x**2).sum()) if n.name == "weighted" else 0.0
+        return float(n.alpha) * np.abs(x).sum() + float(1 - n.alpha) * l2
+    weighted = np.sqrt((np.array(n.weights) * x**2).sum()) if n.name == "weighted" else 0.0
     return {"l1": np.abs(x).sum(), "l2": l2, "linf": np.abs(x).max(), "weighted": weighted}[n.name]
 
 

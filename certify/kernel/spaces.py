@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from .arrays import Array, rows_of, squares_exactly
-from .norms import Norm
+from .norms import L2, Biased, Norm
 from .patterns import Pattern
 from .scalars import root
 
@@ -63,7 +63,7 @@ class Network(NamedTuple):
     @property
     def free(self) -> int:
         """How many coordinates of u have no price: 1 or 0."""
-        return int(self.left.name == "biased")
+        return int(isinstance(self.left, Biased))
 
     @property
     def reach(self) -> Fraction:
@@ -110,7 +110,7 @@ class Deep(NamedTuple):
     @property
     def norms(self) -> tuple[Norm, ...]:
         """The Frobenius norm of each layer."""
-        return tuple(Norm("l2", a * b) for a, b in pairwise(self.widths))
+        return tuple(L2(a * b) for a, b in pairwise(self.widths))
 
     @property
     def steep(self) -> Fraction:

@@ -15,7 +15,7 @@ from .errors import demand, shown
 from .fields import Json, field, number, only, plainly
 from .losses import stated_loss
 from .losses.base import Grains, Loss
-from .norms import PLAIN, Norm, misfit, norm, plain, widest
+from .norms import PLAIN, Biased, misfit, norm, plain
 from .offsets import Offset, offset_values, offsets
 from .patterns import Pattern
 from .scalars import root
@@ -91,8 +91,8 @@ class Question:
             for k, r in zip(net.samples, net.radii(), strict=True):
                 sums[k] += max(Fraction(1), abs(net.slope)) * r
             size = sum((x * x for x in sums), Fraction(0))
-            return root(size * widest(net.left) * widest(net.right)).hi
-        return root(math.prod((widest(n) for n in self.pair.norms), start=Fraction(1))).hi
+            return root(size * net.left.widest * net.right.widest).hi
+        return root(math.prod((n.widest for n in self.pair.norms), start=Fraction(1))).hi
 
 
 def known_format(stated: Json) -> None:
@@ -254,7 +254,7 @@ def stated_network(atom: Json, arrays: Arrays, at: Pattern) -> Network:
         for k in samples:
             counts[k] += 1
         demand(min(counts) == max(counts), "statement.samples", "bias", (min(counts), max(counts)))
-        return Network(at, features, samples, slope, Norm("biased", d), right)
+        return Network(at, features, samples, slope, Biased(d), right)
     left = norm(atom, "left", d, arrays)
     fits = slope == 1 or (left.name == "l2" and left.cone == "*")
     demand(fits, "statement.atom.left", "scope", f"{left.name} with slope {shown(slope)}")

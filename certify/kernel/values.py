@@ -12,7 +12,6 @@ from .arrays import Array, beside, columns, dyadic
 from .budget import FRACTION
 from .losses.base import Grains, Spans
 from .losses.piecewise import Squared
-from .norms import lengths
 from .patterns import seen_of
 from .scalars import Enclosure, root, summed
 from .spaces import Deep, Modes, Network
@@ -21,7 +20,7 @@ from .statement import Point, Question, loss_weights
 
 def theta(asked: Question, x: Sequence[Sequence[float]]) -> Enclosure:
     """Enclose theta of a slice: the product of the K norms, or 1/K sum of their K-th powers."""
-    held = [lengths(n, part) for n, part in zip(asked.pair.norms, x, strict=True)]
+    held = [n.lengths(part) for n, part in zip(asked.pair.norms, x, strict=True)]
     count = len(held)
     if asked.form == "sum":
         return summed(raised_to(count, *one) for one in held).times(Fraction(1, count))
@@ -98,7 +97,7 @@ def loss_value(ar: Arithmetic[H], asked: Question, x: Point) -> Enclosure:
 
 def objective(ar: Arithmetic[H], asked: Question, x: Point) -> Enclosure:
     """Enclose f(X, q)."""
-    prices = x.factors[0].shape[1] * sum(len(n.data) for n in asked.pair.norms)
+    prices = x.factors[0].shape[1] * sum(n.numbers for n in asked.pair.norms)
     ar.budget.spend(FRACTION * prices, "norms of the factors")
     value = loss_value(ar, asked, x)
     value = value.plus(thetas(asked, x.factors).times(asked.lam))

@@ -16,7 +16,7 @@ from certify.kernel import arrays as kernel_arrays
 from certify.kernel.arithmetic import Arithmetic
 from certify.kernel.arrays import Arrays
 from certify.kernel.errors import RejectedError
-from certify.kernel.norms import lengths, norm
+from certify.kernel.norms import norm
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.matrices import POLAR_RULES
 from certify.kernel.rules.polar import polar_bound
@@ -153,7 +153,7 @@ def layer_below(W: Array, atom: Any, witness: tuple[Array, ...]) -> float:  # no
         raise TypeError(f"not a network: {net}")
     earned = arithmetic.inner(arithmetic.load(handed(W.reshape(-1))), field).lo
     both = zip(net.norms, witness, strict=True)
-    sizes = [lengths(n, x.reshape(-1).tolist())[0] for n, x in both]
+    sizes = [n.lengths(x.reshape(-1).tolist())[0] for n, x in both]
     price = math.prod((x.hi if earned > 0 else x.lo for x in sizes), start=Fraction(1))
     return below(earned / price) if price else 0.0
 

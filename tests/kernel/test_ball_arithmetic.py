@@ -17,7 +17,7 @@ from certify.kernel.arrays import Array
 from certify.kernel.errors import RejectedError
 from certify.kernel.exact import Exact
 from certify.kernel.graphs import Graph
-from certify.kernel.norms import Norm
+from certify.kernel.norms import L2
 from certify.kernel.patterns import Pattern
 from certify.kernel.spaces import Deep, Network
 
@@ -207,12 +207,12 @@ CANCEL = (0.1, 0.7, 1 / 3, 1.0), (0.3, 0.9, 1 / 7, -(0.1 * 0.3 + 0.7 * 0.9 + 1 /
 def pool(count, slope):
     """Return a layer of one output: `count` rows of 0.1 in one sample, or one that cancels."""
     features = numbers([0.1] * count, count, 1) if count > 1 else numbers(CANCEL[0], 1, 4)
-    norms = Norm("l2", features.shape[1]), Norm("l2", 1)
+    norms = L2(features.shape[1]), L2(1)
     return Network(Pattern(1, 1), features, array("q", [0] * count), Fraction(slope), *norms)
 
 
 def net(*, most=False, slope=Fraction(0.1), at=FIELD):
-    norms = Norm("l2", 2), Norm("l2", 3)
+    norms = L2(2), L2(3)
     return Network(at, FEATURES, array("q", [0, 1, 1]), slope, *norms, most=most)
 
 
@@ -280,7 +280,7 @@ def one(x):
 
 def neuron(values, *, right=1.0):
     """Return a layer of one negative hidden unit: features, weight, slope and output."""
-    norms = Norm("l2", 1), Norm("l2", 1)
+    norms = L2(1), L2(1)
     net = Network(ONE, one(-values[0]), array("q", [0]), Fraction(values[2]), *norms)
     return net, one(values[1]), one(right)
 
@@ -335,12 +335,12 @@ ROUNDING |= {
         (MANY, *[numbers([1.0] * 4096, 1, 4096)] * 2), Pattern(1, 1, dims=(1, 1, 1))
     ),
     "halves lost in a layer": lambda ar: ar.layer(
-        Network(ONE, MANY, array("q", [0]), Fraction(0), Norm("l2", 4096), Norm("l2", 1)),
+        Network(ONE, MANY, array("q", [0]), Fraction(0), L2(4096), L2(1)),
         numbers([1.0] * 4096, 4096, 1),
         one(1.0),
     ),
     "halves lost in outputs": lambda ar: ar.layer(
-        Network(ONE, one(1.0), array("q", [0]), Fraction(0), Norm("l2", 1), Norm("l2", 1)),
+        Network(ONE, one(1.0), array("q", [0]), Fraction(0), L2(1), L2(1)),
         MANY,
         numbers([1.0] * 4096, 1, 4096),
     ),

@@ -13,10 +13,17 @@ from certify.kernel.budget import FLOOR, Budget
 from certify.kernel.errors import RejectedError
 from certify.kernel.exact import Exact
 from certify.kernel.metered import Metered
-from certify.kernel.norms import Norm, diagonal_cost, lengths, widest
+from certify.kernel.norms import (
+    L1,
+    L2,
+    Elastic,
+    Groups,
+    LInf,
+    Variation,
+)
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.conic import boxed, conic, parted, vertex_side
-from certify.kernel.rules.conic_leaf import Leaf, entries_cost, largest_entries
+from certify.kernel.rules.conic_leaf import Leaf
 from certify.kernel.rules.lines import lines
 from certify.kernel.scalars import power
 from certify.kernel.spaces import Pair
@@ -28,7 +35,7 @@ TIERS = pytest.mark.parametrize("tier", [Sharp, Exact, Flint, Rounded])
 
 def kernel_groups(pair):
     """Whether the left norm is a sum over groups: (0, 2) and (1), of which one is left."""
-    return (pair.left.name, pair.left.outer) == ("group", "l1")
+    return isinstance(pair.left, Groups) and pair.left.outer == "l1"
 
 
 def tree(pair, rng, depth=2):
@@ -79,7 +86,7 @@ def witness(pair, leaves, rng, *, summed):
 
 
 def test_entries_of_a_coordinate_that_is_zero_count_for_nothing():
-    one = Pair(Pattern(2, 1), Norm("elastic", 2, "*0", Fraction(1, 2)), Norm("l2", 1))
+    one = Pair(Pattern(2, 1), Elastic(2, "*0", alpha=Fraction(1, 2)), L2(1))
     W = [[2.0], [90.0]]
     for off in (0.0, 3.0):  # S over both coordinates; z has one of them, and v
         found = root_leaf(one, W, S0_left=[2.0, off, 5.0], D0=[0.0, 2.0])
@@ -102,8 +109,8 @@ def boxable(pair):
 @pytest.mark.parametrize("right", ["l2", "linf", "l2+", "linf+"])
 def test_no_box_bounds_below_what_is_attained(tier, left, right):
     rng = np.random.default_rng(4)
-    mixed = {"linf mixed": Norm("linf", M, "+0-"), "linf+": Norm("linf", M, "+")}
-    ends = {**LEFT, **mixed}[left], {**RIGHT, "linf+": Norm("linf", N, "+")}[right]
+    mixed = {"linf mixed": LInf(M, "+0-"), "linf+": LInf(M, "+")}
+    ends = {**LEFT, **mixed}[left], {**RIGHT, "linf+": LInf(N, "+")}[right]
     pair = Pair(Pattern(M, N), *ends)
     sides = boxable(pair)
     sizes = [n.size + 1 if name in sides else n.size for name, n in zip(SIDES, ends, strict=True)]
@@ -127,7 +134,7 @@ def test_no_box_bounds_below_what_is_attained(tier, left, right):
 
 def test_a_box_closes_what_its_cone_leaves_open():
     # u in [0, 1]^2, v free in the l2 ball: max |W^T u|_2 over vertices; (1, 0) gives 2
-    pair = Pair(Pattern(2, 1), Norm("linf", 2, "+"), Norm("l2", 1))
+    pair = Pair(Pattern(2, 1), LInf(2, "+"), L2(1))
     W = [[2.0], [-1.0]]
     plain = root_leaf(pair, W, D0=[2.25, 1.125, 0])
     # s: W' = ((2 - 1)/2, 1, -1/2), |W'|_1 = 2
@@ -150,7 +157,7 @@ def test_boxes_are_of_cubes_only():
         (CUBES, "left"),
         (CUBES, [1]),
         (GROUPED, ["left"]),
-        (Pair(Pattern(2, 2), Norm("linf", 2), Norm("linf", 2), symmetric=True), ["left"]),
+        (Pair(Pattern(2, 2), LInf(2), LInf(2), symmetric=True), ["left"]),
     ):
         with pytest.raises(RejectedError) as caught:
             bound(Sharp, pair, np.ones((pair.at.m, pair.at.n)), {"nodes": leaf, "boxed": sides}, {})
@@ -185,7 +192,7 @@ def root_leaf(pair, W, tier=Sharp, nodes=None, **arrays):
 
 
 HADAMARD = [[1.0, 1.0], [1.0, -1.0]]
-CUBES = Pair(Pattern(2, 2), Norm("linf", 2), Norm("linf", 2))
+CUBES = Pair(Pattern(2, 2), LInf(2), LInf(2))
 SPLIT = [
     {"equal": [0, 1], "plus": 1, "minus": 2},
     {"leaf": 0, "shift": "0"},
@@ -201,7 +208,7 @@ def test_signs_of_a_cube_close_the_gap_of_grothendieck():
 
 
 def test_products_within_a_factor_close_a_gap_that_others_leave():
-    pair = Pair(Pattern(2, 2), Norm("l2", 2, "+"), Norm("l2", 2, "+"))
+    pair = Pair(Pattern(2, 2), L2(2, "+"), L2(2, "+"))
     W = [[1.0, -1.0], [-1.0, 1.0]]
     assert root_leaf(pair, W) == pytest.approx(2, abs=SLACK)
     off = [0, 0, 0, 0, 1, 0, 1, 0, 0, 0]  # N at (u1, v2) and (u2, v1)
@@ -210,7 +217,7 @@ def test_products_within_a_factor_close_a_gap_that_others_leave():
 
 def test_a_cut_joins_the_multipliers():
     # u free: sigma_1 = 1 for W = diag(-1, 0) at u = -v; on a side of u1 >= 0, v1 >= 0 is known
-    pair = Pair(Pattern(1, 1), Norm("l2", 1), Norm("l2", 1, "+"))
+    pair = Pair(Pattern(1, 1), L2(1), L2(1, "+"))
     nodes = [
         {"cut": 0, "plus": 1, "minus": 2},
         {"leaf": 0, "shift": "0"},
@@ -223,9 +230,9 @@ def test_a_cut_joins_the_multipliers():
 
 
 def test_a_symmetric_atom_is_bounded_by_the_symmetric_part():
-    pair = Pair(Pattern(2, 2), Norm("l2", 2), Norm("l2", 2), symmetric=True)
+    pair = Pair(Pattern(2, 2), L2(2), L2(2), symmetric=True)
     assert root_leaf(pair, [[0.0, 2.0], [0.0, -3.0]]) == pytest.approx((13**0.5 - 3) / 2, abs=SLACK)
-    simplex = Pair(Pattern(2, 2), Norm("l1", 2, "+"), Norm("l1", 2, "+"), symmetric=True)
+    simplex = Pair(Pattern(2, 2), L1(2, "+"), L1(2, "+"), symmetric=True)
     # the edge of two vertices: 1 - 1/2, where 1/2 - W - N = [[1/2, -1/2], [-1/2, 1/2]]
     assert root_leaf(simplex, [[0.0, 1.0], [1.0, 0.0]], S0_left=[0.5] * 3) == 0.5
 
@@ -339,14 +346,14 @@ def test_a_witness_that_proves_nothing_is_rejected(tier, name):
 
 def test_signs_are_equal_only_at_the_vertices_of_a_free_cube():
     for left, symmetric in (("linf+", False), ("l2", False), ("linf", True)):
-        pair = Pair(Pattern(M, M), LEFT[left], Norm("linf", M), symmetric)
+        pair = Pair(Pattern(M, M), LEFT[left], LInf(M), symmetric)
         with pytest.raises(RejectedError) as caught:
             root_leaf(pair, np.ones((M, M)), nodes=SPLIT)
         assert caught.value.code == "wrong_rule"
 
 
 def test_a_cone_too_large_is_refused_before_it_is_made():
-    pair, W = Pair(Pattern(1, 2048), Norm("l2", 1), Norm("l2", 2048)), np.ones((1, 2048))
+    pair, W = Pair(Pattern(1, 2048), L2(1), L2(2048)), np.ones((1, 2048))
     ar = Metered(Exact(), Budget(FLOOR))
     nodes = {"nodes": [{"leaf": 0, "shift": "1"}]}
     with pytest.raises(RejectedError) as caught:
@@ -360,18 +367,18 @@ def test_costs_dominate_the_unit_ball_and_touch_it(name):
     x = points(n, rng, 2_000)
     for d in ([1.0, 1.0, 1.0], [3.0, 0.5, -1.0], [-1.0, 2.0, 0.0]):
         true = float((x**2 @ d).max())
-        cost = float(diagonal_cost(n, [Fraction(v) for v in d]))
+        cost = float(n.diagonal_cost([Fraction(v) for v in d]))
         assert cost >= true - SLACK
         if n.name in ("l1", "l2", "weighted", "linf", "group"):
             assert cost <= max(true, 0.0) + 0.1
-    assert float(widest(n)) >= float((x**2).sum(axis=1).max()) - SLACK
+    assert float(n.widest) >= float((x**2).sum(axis=1).max()) - SLACK
     if name in SUMMED:
         entries_dominate(n, x, rng)
 
 
 def entries_dominate(n, x, rng):
     """The cost of S is above u^T A^T S A u, and nearly reached by some S."""
-    edges = list(n.edges()) if n.name == "variation" else []
+    edges = n.edges
     A = (
         np.array([[(k == i) - (k == j) for k in range(M)] for i, j in edges])
         if edges
@@ -383,8 +390,8 @@ def entries_dominate(n, x, rng):
         S = np.ones((len(A), len(A))) if least == np.inf else S + S.T
         d = float(rng.integers(0, 3))
         true = ((x @ A.T @ S) * (x @ A.T)).sum(axis=1) + d * (x**2).sum(axis=1)
-        found = largest_entries(n, [Fraction(d)] * M, S.reshape(-1).tolist())
-        cost = float(entries_cost(n, *found))
+        found = n.largest_entries([Fraction(d)] * M, S.reshape(-1).tolist())
+        cost = float(n.entries_cost(*found))
         assert cost >= true.max() - SLACK
         least = min(least, cost / max(true.max(), 0.01))
     assert least <= 2
@@ -395,7 +402,7 @@ def test_lengths_are_enclosed(name):
     n, rng = LEFT[name], np.random.default_rng(6)
     for _ in range(20):
         x = rng.integers(-8, 9, M) / 4.0
-        one, two = lengths(n, x.tolist())
+        one, two = n.lengths(x.tolist())
         assert float(one.lo) - SLACK <= size(n, x) <= float(one.hi) + SLACK
         assert two.lo <= one.hi**2
         assert one.lo**2 <= two.hi
@@ -408,7 +415,7 @@ def test_lengths_are_enclosed(name):
 @pytest.mark.parametrize("outer", ["*", "+", "-", "+0"])
 def test_lines_bound_the_dual_norm_and_no_less(tier, name, outer):
     n, rng = LEFT[name], np.random.default_rng(7)
-    pair = Pair(Pattern(M, 2), n, Norm("l1", 2, outer))
+    pair = Pair(Pattern(M, 2), n, L1(2, outer))
     for _ in range(6):
         W = rng.integers(-8, 9, (M, 2)) / 4.0
         true = float((points(n, rng, 2_000) @ W @ points(pair.right, rng, 1).T).max())
@@ -423,8 +430,8 @@ def test_lines_bound_the_dual_norm_and_no_less(tier, name, outer):
 
 
 def test_a_flow_along_the_edges_lowers_the_dual_of_variation():
-    n = Norm("variation", 2, "*", Fraction(1), data=array("q", [0, 1]))
-    pair = Pair(Pattern(1, 2), Norm("l1", 1), n)
+    n = Variation(2, "*", rho=Fraction(1), ends=array("q", [0, 1]))
+    pair = Pair(Pattern(1, 2), L1(1), n)
     ar, W = Exact(), np.array([1.0, -1.0])
     w = ar.load(handed(W))
     bare = lines(ar, pair, w, {}, Arrays({}, "proof"))
@@ -437,8 +444,8 @@ def test_a_flow_along_the_edges_lowers_the_dual_of_variation():
 
 
 def test_a_level_of_the_elastic_norm_is_checked_on_every_line():
-    n = Norm("elastic", 2, "*", Fraction(1, 2))
-    pair = Pair(Pattern(2, 2), Norm("l1", 2), n)
+    n = Elastic(2, "*", alpha=Fraction(1, 2))
+    pair = Pair(Pattern(2, 2), L1(2), n)
     ar = Exact()
     w = ar.load(handed(np.array([2.0, 0.0, 0.0, 0.0])))
     value = lambda text: lines(ar, pair, w, {"level": text}, Arrays({}, "proof"))  # noqa: E731
@@ -451,13 +458,13 @@ def test_a_level_of_the_elastic_norm_is_checked_on_every_line():
 @pytest.mark.parametrize("cones", [("+", "-"), ("-", "+"), ("+0-", "*"), ("*-+", "+-")])
 def test_a_box_is_the_form_of_its_cube(tier, cones):
     rng = np.random.default_rng(8)
-    left, right = (Norm("linf", d, c) for d, c in zip((M, N), cones, strict=True))
+    left, right = (LInf(d, c) for d, c in zip((M, N), cones, strict=True))
     ar = tier()
     W = rng.integers(-8, 9, (M, N)) / 4.0
     pair = Pair(Pattern(M, N), left, right)
     hat = ar.hat(ar.load(handed(W.reshape(-1))), pair.at)
     new, form, rows = boxed(ar, pair, hat, ["left", "right"])
-    assert (new.left, new.right) == (Norm("linf", M + 1), Norm("linf", N + 1))
+    assert (new.left, new.right) == (LInf(M + 1), LInf(N + 1))
     mid = form.mid if tier is Rounded else None
     if mid is None:
         mid = np.array([float(x) for x in form.ints]) * float(power(form.exp))
@@ -479,7 +486,7 @@ def test_a_box_is_the_form_of_its_cube(tier, cones):
 
 
 def test_equal_splits_keep_every_vertex_in_one_leaf():
-    pair = Pair(Pattern(4, 1), Norm("linf", 4), Norm("l2", 1))
+    pair = Pair(Pattern(4, 1), LInf(4), L2(1))
     start = Leaf((), tuple((i, 1) for i in range(5)))
     leaves = [start]
     for ends in ([0, 1], [3, 2], [1, 3]):

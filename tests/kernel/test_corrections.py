@@ -13,7 +13,7 @@ from certify.kernel.dual import Dual, adjoint, dual_limit, dual_value, smooth_co
 from certify.kernel.exact import Exact
 from certify.kernel.graphs import Graph
 from certify.kernel.losses.piecewise import Squared
-from certify.kernel.norms import Norm
+from certify.kernel.norms import L2
 from certify.kernel.offsets import Offset
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.floor import entry_at, floor
@@ -50,7 +50,7 @@ def asked_of(pair, Y, factors, offsets=()):
 
 
 def matrix(m, n, Y, offsets, factors=None):
-    pair = Pair(Pattern(m, n), Norm("l2", m), Norm("l2", n))
+    pair = Pair(Pattern(m, n), L2(m), L2(n))
     return asked_of(pair, Y, factors or (numbers([], m, 0), numbers([], n, 0)), offsets)
 
 
@@ -191,19 +191,19 @@ FEATURES = numbers([1, -2, 3, 1, -1, 2], 3, 2)
 
 
 def layer(*, most, slope):
-    norms = Norm("l2", 2), Norm("l2", 2)
+    norms = L2(2), L2(2)
     return Network(Pattern(2, 2), FEATURES, SAMPLES, Fraction(slope), *norms, most=most)
 
 
 U, V = numbers([1, 2, -1, 3], 2, 2), numbers([2, -1, 3, 5], 2, 2)
 ATOMS = {
-    "matrix": (Pair(Pattern(2, 2), Norm("l2", 2), Norm("l2", 2)), (U, V)),
+    "matrix": (Pair(Pattern(2, 2), L2(2), L2(2)), (U, V)),
     "masked": (
-        Pair(Pattern(2, 2, array("q", [0, 1]), array("q", [1, 0])), Norm("l2", 2), Norm("l2", 2)),
+        Pair(Pattern(2, 2, array("q", [0, 1]), array("q", [1, 0])), L2(2), L2(2)),
         (U, V),
     ),
     "tensor": (
-        Modes(Pattern(2, 6, dims=(2, 2, 3)), (Norm("l2", 2), Norm("l2", 2), Norm("l2", 3))),
+        Modes(Pattern(2, 6, dims=(2, 2, 3)), (L2(2), L2(2), L2(3))),
         (U, V, numbers([1, 2, 3, 4, 5, 6], 3, 2)),
     ),
     "sums of rows": (layer(most=False, slope=0.5), (U, V)),

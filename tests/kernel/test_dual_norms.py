@@ -12,10 +12,20 @@ from certify.base.rigor.rounded import Ball, Rounded
 from certify.kernel.arrays import Arrays
 from certify.kernel.dual import dual_value
 from certify.kernel.exact import Exact
-from certify.kernel.norms import Norm, lengths, misfit
+from certify.kernel.norms import (
+    L1,
+    L2,
+    NORMS,
+    Elastic,
+    Groups,
+    LInf,
+    Variation,
+    Weighted,
+    misfit,
+)
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.layers import deep_bound
-from certify.kernel.rules.lines import dual_norm, lines
+from certify.kernel.rules.lines import lines
 from certify.kernel.rules.spectral import spectral
 from certify.kernel.spaces import Deep, Modes, Pair
 from certify.kernel.values import theta, thetas
@@ -42,31 +52,31 @@ YS = [(1, -1, 0), (-1, 1, 0), (3, 1, -2), (0, 0, 5), (-2, -2, -2)]
 @pytest.mark.parametrize("flow", [(), (1, 0), (-1, 0), (3, 2), (-3, -2), (0.5, -0.5)])
 @pytest.mark.parametrize("cone", ["*", "+", "-"])
 def test_a_flow_proves_no_less_than_is_attained(rho, y, flow, cone):
-    n = Norm("variation", 3, cone, rho, data=array("q", [0, 1, 1, 2]))
+    n = Variation(3, cone, rho=rho, ends=array("q", [0, 1, 1, 2]))
     aimed = [Fraction(v) for v in y], [Fraction(f) for f in flow]
-    found = dual_norm(n, aimed, None)
+    found = n.dual_norm(*aimed)
     for x in VECTORS:
         if misfit(n, numbers(x, 3, 1)) is None:
-            size = lengths(n, [float(v) for v in x])[0].hi
+            size = n.lengths([float(v) for v in x])[0].hi
             assert inner(y, x) <= found * size
 
 
 def test_a_flow_that_carries_everything_is_sharp():
-    n = Norm("variation", 2, scalar=Fraction(1, 2), data=array("q", [0, 1]))
+    n = Variation(2, rho=Fraction(1, 2), ends=array("q", [0, 1]))
     for sign in (1, -1):  # B^T f = y, so the bound is |f| / rho = 2: less than |y| / ...
         aimed = [Fraction(sign), Fraction(-sign)], [Fraction(sign)]
-        assert dual_norm(n, aimed, None) == 2
+        assert n.dual_norm(*aimed) == 2
 
 
 @pytest.mark.parametrize("alpha", [Fraction(0), Fraction(1, 2), Fraction(3, 4), Fraction(1)])
 @pytest.mark.parametrize("y", YS)
 @pytest.mark.parametrize("level", [-6, -1, 0, Fraction(1, 2), 1, 2, 3, 5, None])
 def test_a_level_proves_no_less_than_is_attained(alpha, y, level):
-    n = Norm("elastic", 3, "*", alpha)
+    n = Elastic(3, "*", alpha=alpha)
     held = None if level is None else Fraction(level)
-    found = dual_norm(n, ([Fraction(v) for v in y], []), held)
+    found = n.dual_norm([Fraction(v) for v in y], level=held)
     for x in VECTORS:
-        size = lengths(n, [float(v) for v in x])[0].hi
+        size = n.lengths([float(v) for v in x])[0].hi
         assert inner(y, x) <= found * size
 
 
@@ -95,7 +105,7 @@ def inside(x, cone):
 @pytest.mark.parametrize("name", VERTICES)
 def test_lines_are_the_supremum_over_both_cones(tier, flipped, outer, own, name):
     rng = np.random.default_rng(1)
-    left, right = Norm("l1", 2, outer), Norm(name, 2, own)
+    left, right = L1(2, outer), NORMS[name](2, own)
     for _ in range(6):
         W = rng.integers(-4, 5, (2, 2))
         us = [u for u in VERTICES["l1"] if inside(u, outer)]
@@ -115,7 +125,7 @@ def test_lines_are_the_supremum_over_both_cones(tier, flipped, outer, own, name)
 
 @pytest.mark.parametrize("axis", [0, 1])
 def test_a_spectral_bound_holds_for_every_member_of_a_ball(axis):
-    pair = Pair(Pattern(1, 1), Norm("l2", 1), Norm("l2", 1))
+    pair = Pair(Pattern(1, 1), L2(1), L2(1))
     proof = {"rule": "spectral", "axis": axis, "shift": "9"}
     found = spectral(Rounded(), pair, Ball(np.array([3.0]), Fraction(1, 4)), proof, NOTHING)
     assert found >= Fraction(13, 4)
@@ -136,7 +146,7 @@ def test_a_deep_bound_holds_for_every_member_of_a_ball(axis):
 @TIERS
 def test_a_weighted_dual_value_is_rounded_down(tier):
     ar, raw, Y, weights = tier(), [2, -1, 5], [3, 5, 1], [3.0, 7.0, 11.0]
-    pair = Pair(Pattern(3, 1), Norm("l2", 3), Norm("l2", 1))
+    pair = Pair(Pattern(3, 1), L2(3), L2(1))
     bare = asked_of(pair, Y, (numbers([], 3, 0), numbers([], 1, 0)))
     asked = replace(bare, weights=numbers(weights))
     size = sum(Fraction(w * w) / Fraction(c) for w, c in zip(raw, weights, strict=True))
@@ -148,13 +158,13 @@ def test_a_weighted_dual_value_is_rounded_down(tier):
 # --- theta: the price of a slice ------------------------------------------------------------------
 
 PRICED = {
-    "l1": Norm("l1", 2),
-    "l2": Norm("l2", 2),
-    "linf": Norm("linf", 2),
-    "elastic": Norm("elastic", 2, scalar=Fraction(1, 4)),
-    "group": Norm("group", 2, outer="l1", data=array("q", [0, 1])),
-    "variation": Norm("variation", 2, scalar=Fraction(1, 2), data=array("q", [0, 1])),
-    "weighted": Norm("weighted", 2, data=array("d", [2.0, 3.0])),
+    "l1": L1(2),
+    "l2": L2(2),
+    "linf": LInf(2),
+    "elastic": Elastic(2, alpha=Fraction(1, 4)),
+    "group": Groups(2, outer="l1", groups=array("q", [0, 1])),
+    "variation": Variation(2, rho=Fraction(1, 2), ends=array("q", [0, 1])),
+    "weighted": Weighted(2, weights=array("d", [2.0, 3.0])),
 }
 
 

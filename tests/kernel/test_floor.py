@@ -11,7 +11,7 @@ from certify.base.rigor.rounded import Rounded
 from certify.kernel.arithmetic import Line
 from certify.kernel.arrays import Array, Arrays
 from certify.kernel.exact import Exact
-from certify.kernel.norms import Norm, misfit
+from certify.kernel.norms import L2, misfit
 from certify.kernel.offsets import Offset
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.floor import floor
@@ -61,7 +61,7 @@ def test_a_floor_with_sparse_offsets_is_a_huber_loss(tier, rho):
 
 @pytest.mark.parametrize("cone", ["*", "+", "-", "0+", "+0", "-0", "0*", "+-", "*0"])
 def test_a_factor_is_in_its_cone_entry_by_entry(cone):
-    n = Norm("l2", 2, cone)
+    n = L2(2, cone)
     for row in product((-1.0, 0.0, 1.0), repeat=4):
         factor = numbers(row, 2, 2)
         allowed = {"*": (-1, 0, 1), "+": (0, 1), "-": (-1, 0), "0": (0,)}

@@ -15,7 +15,7 @@ from certify.kernel.errors import RejectedError
 from certify.kernel.exact import Exact
 from certify.kernel.exp_log import REACH, exp_at, log_at, softplus_at, xlogx
 from certify.kernel.losses.piecewise import Absolute, least_at_zero, squared_over
-from certify.kernel.norms import Norm
+from certify.kernel.norms import L2
 from certify.kernel.offsets import Offset
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.fixed_rank import fixed_rank
@@ -201,7 +201,7 @@ def test_covariates_fit_as_many_ranks_as_they_have_columns(design):
     # diag(2, 1) is a slice (0, 1)(0, 1)^T beside a covariate (1, 0) times (2, 0): it costs nothing
     a = Array((2, len(design[0])), array("d", [x for row in design for x in row]))
     ends = [Array((2, 1), array("d", [0.0, 1.0]))] * 2
-    pair = Pair(Pattern(2, 2), Norm("l2", 2), Norm("l2", 2))
+    pair = Pair(Pattern(2, 2), L2(2), L2(2))
     bare = asked_of(pair, [2.0, 0.0, 0.0, 1.0], ends, [Offset("linear", Fraction(0), a)])
     asked = replace(bare, claim="rank", lam=Fraction(0))
     witness = {"K": Array((2, 0), array("d")), "mu.q0": filled((a.shape[1], 2), 0.0)}
@@ -217,7 +217,7 @@ def test_covariates_fit_as_many_ranks_as_they_have_columns(design):
 @pytest.mark.parametrize("held", ["K", "blocks"])
 @pytest.mark.parametrize("what", ["statement.loss", "statement.atom"])
 def test_a_rank_bound_is_of_least_squares_and_blocks_are_of_matrices_only(held, what):
-    l2, at = Norm("l2", 1), Pattern(1, 1, dims=(1, 1, 1))
+    l2, at = L2(1), Pattern(1, 1, dims=(1, 1, 1))
     tensor = what == "statement.atom"
     pair = Modes(at, (l2,) * 3) if tensor else Pair(Pattern(1, 1), l2, l2)
     bare = asked_of(pair, [2.0], [Array((1, 0), array("d"))] * len(pair.norms))

@@ -10,10 +10,10 @@ import pytest
 from certify.kernel.arrays import Array, Arrays
 from certify.kernel.errors import RejectedError
 from certify.kernel.exact import Exact
-from certify.kernel.norms import Norm
+from certify.kernel.norms import L1, L2, Groups, LInf, Weighted
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.conic import narrowed, unmixed
-from certify.kernel.rules.conic_leaf import Leaf, largest_entries, nonnegative_part
+from certify.kernel.rules.conic_leaf import Leaf, nonnegative_part
 from certify.kernel.rules.spectral import rescaled
 from certify.kernel.scalars import power
 from certify.kernel.spaces import Pair
@@ -34,7 +34,7 @@ def dense(grid):
 
 
 def pair_of(left, right):
-    return Pair(Pattern(M, N), Norm("l2", M, left), Norm("l2", N, right))
+    return Pair(Pattern(M, N), L2(M, left), L2(N, right))
 
 
 def packed(q):
@@ -77,15 +77,15 @@ def test_a_negative_multiplier_is_refused():
 
 
 NORMS = {
-    "l1": (Norm("l1", 2), [(1, 0), (0, 1)]),
-    "l2": (Norm("l2", 2), [(1, 0), (0, 1), (Fraction(3, 5), Fraction(4, 5))]),
-    "linf": (Norm("linf", 2), [(1, 1), (1, -1)]),
+    "l1": (L1(2), [(1, 0), (0, 1)]),
+    "l2": (L2(2), [(1, 0), (0, 1), (Fraction(3, 5), Fraction(4, 5))]),
+    "linf": (LInf(2), [(1, 1), (1, -1)]),
     "weighted": (
-        Norm("weighted", 2, data=array("d", [0.25, 4.0])),
+        Weighted(2, weights=array("d", [0.25, 4.0])),
         [(2, 0), (0, Fraction(1, 2))],
     ),
-    "largest group": (Norm("group", 2, outer="linf", data=array("q", [0, 1])), [(1, 1), (-1, 1)]),
-    "only positive": (Norm("l2", 2, "+0"), [(1, 0)]),
+    "largest group": (Groups(2, outer="linf", groups=array("q", [0, 1])), [(1, 1), (-1, 1)]),
+    "only positive": (L2(2, "+0"), [(1, 0)]),
 }
 SCALES = [(1.0, 1.0), (0.5, 2.0), (3.0, 0.25)]
 
@@ -125,7 +125,7 @@ def test_a_scale_that_is_not_positive_is_refused(wrong):
 @pytest.mark.parametrize("sign", "*+-0")
 def test_a_coordinate_of_a_box_takes_the_ends_of_its_interval(sign):
     ends = {"*": {-1, 1}, "+": {0, 1}, "-": {-1, 0}, "0": {0}}[sign]
-    n = Norm("linf", 2, f"*{sign}")
+    n = LInf(2, f"*{sign}")
     for first in (0, 3):
         found = unmixed(n, 1, first, box=True)
         values = {
@@ -144,7 +144,7 @@ def agree(z, leaf):
 @pytest.mark.parametrize("signs", list(product((1, -1), repeat=2)))
 @pytest.mark.parametrize("ends", [[1, 3], [3, 1], [0, 2], [1, 2], [3, 0]])
 def test_a_split_at_equal_signs_keeps_the_vertices_of_its_side(signs, ends):
-    pair = Pair(Pattern(4, 1), Norm("linf", 4), Norm("l2", 1))
+    pair = Pair(Pattern(4, 1), LInf(4), L2(1))
     a, b = signs
     leaf = Leaf((), ((0, 1), (0, a), (2, 1), (2, b), (4, 1)))
     before = [z for z in product((1, -1), repeat=5) if agree(z, leaf)]
@@ -155,8 +155,8 @@ def test_a_split_at_equal_signs_keeps_the_vertices_of_its_side(signs, ends):
 
 
 def test_a_block_counts_by_its_frobenius_norm_rounded_up():
-    n = Norm("group", 3, outer="l1", data=array("q", [0, 1, 1]))
+    n = Groups(3, outer="l1", groups=array("q", [0, 1, 1]))
     full = [1, 2, 3, 2, 4, 5, 3, 5, 6]  # blocks: 1; (2, 3); (4, 5, 5, 6)
-    inside, across = largest_entries(n, [Fraction(0)] * 3, [float(x) for x in full])
+    inside, across = n.largest_entries([Fraction(0)] * 3, [float(x) for x in full])
     assert 16 + 50 + 36 == 102 <= inside**2 <= 102 * (1 + Fraction(1, 2**60))
     assert 4 + 9 == 13 <= across**2 <= 13 * (1 + Fraction(1, 2**60))

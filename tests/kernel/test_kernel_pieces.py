@@ -15,9 +15,8 @@ from certify.kernel.exact import Exact, Grid
 from certify.kernel.exp_log import FINE, GUARD, LN2, ONE, exp_at
 from certify.kernel.losses import LOSSES
 from certify.kernel.losses.likelihoods import enclosed_apart
-from certify.kernel.norms import Norm, misfit
+from certify.kernel.norms import L2, Elastic, Variation, misfit
 from certify.kernel.patterns import Pattern
-from certify.kernel.rules.conic_leaf import entries_cost
 from certify.kernel.rules.network_leaf import float_above, leveled
 from certify.kernel.rules.polar import named_rule
 from certify.kernel.rules.witness import apart, meets
@@ -34,7 +33,7 @@ def test_a_sum_of_enclosures_has_the_sums_of_the_ends():
 
 
 # |(1, 1)| = 1/2 * 2 + 1/2 * sqrt(2) in the elastic norm: neither it nor its square is rational
-ELASTIC = Norm("elastic", 2, scalar=HALF)
+ELASTIC = Elastic(2, alpha=HALF)
 SIZE = tuple(1 + end / 2 for end in root(Fraction(2), 512))
 
 
@@ -56,7 +55,7 @@ def test_a_power_of_a_norm_is_that_of_its_enclosures():
 @pytest.mark.parametrize("cone", "*+-0")
 def test_a_factor_of_no_columns_is_in_every_cone(cone):
     for cones in (cone, cone * 3):
-        assert misfit(Norm("l2", 3, cones), filled((3, 0), 0.0)) is None
+        assert misfit(L2(3, cones), filled((3, 0), 0.0)) is None
 
 
 LABELS = {
@@ -111,10 +110,10 @@ def test_exp_holds_for_any_enclosure_of_the_logarithm_of_two(x, monkeypatch):
 
 def test_a_vertex_of_the_total_variation_ball_costs_what_it_holds():
     # a star of four edges: degrees 4, 1, 1, 1, 1, so k^2 = 20
-    n = Norm("variation", 5, scalar=HALF, data=(0, 1, 0, 2, 0, 3, 0, 4))
+    n = Variation(5, rho=HALF, ends=(0, 1, 0, 2, 0, 3, 0, 4))
     d, s = Fraction(1), Fraction(100)
     wanted = (d + s * 20) / (1 + HALF * root(Fraction(20)).lo) ** 2
-    assert entries_cost(n, d, s) == wanted
+    assert n.entries_cost(d, s) == wanted
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])

@@ -14,7 +14,7 @@ from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Arrays
 from certify.kernel.exact import Exact
-from certify.kernel.norms import Norm, lengths
+from certify.kernel.norms import Biased
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules import network_leaf as kernel_network_leaf
 from certify.kernel.rules.cells import cell_bound
@@ -567,7 +567,7 @@ def test_an_entry_of_a_network_is_exact():
 def test_the_layers_own_numbers_are_the_kernels():
     layer = Layer(np.array([[1.0, 1.0], [-2.0, 1.0]]), 0.5, L2(), L2(), free=True)
     assert layer.size(np.array([[3.0], [9.0]])).tolist() == [3.0]
-    said = lengths(Norm("biased", 2), [3.0, 9.0])
+    said = Biased(2).lengths([3.0, 9.0])
     assert [x.lo for x in said] == [3, 9]
 
 

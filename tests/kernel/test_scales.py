@@ -10,7 +10,7 @@ from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Array, Arrays
 from certify.kernel.errors import RejectedError
 from certify.kernel.exact import Exact
-from certify.kernel.norms import Norm, norm
+from certify.kernel.norms import L2, Groups, LInf, Weighted, norm
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.spectral import spectral
 from certify.kernel.spaces import Pair
@@ -60,16 +60,16 @@ def test_no_scale_bounds_below_what_is_attained(tier, left, right):
 
 
 def test_scales_are_sharp_for_weights_and_for_rows_of_a_cube():
-    weighted = Pair(Pattern(1, 2), Norm("l2", 1), Norm("weighted", 2, data=array("d", [4.0, 0.25])))
+    weighted = Pair(Pattern(1, 2), L2(1), Weighted(2, weights=array("d", [4.0, 0.25])))
     found = bound(Sharp, weighted, [[3.0, 1.0]], scale_right=[0.5, 2.0])
     assert float(found) == pytest.approx(6.25**0.5, abs=SLACK)  # |(3/2, 2)|_2
-    cube = Pair(Pattern(1, 2), Norm("l2", 1), Norm("linf", 2))
+    cube = Pair(Pattern(1, 2), L2(1), LInf(2))
     found = bound(Sharp, cube, [[4.0, 1.0]], scale_right=[0.5, 1.0])  # s^2 like 1 / |w|
     assert float(found) == pytest.approx(5.0, abs=SLACK)
 
 
 def test_a_radius_counts_where_there_is_no_scale():
-    cubes = Pair(Pattern(2, 3), Norm("linf", 2), Norm("linf", 3))
+    cubes = Pair(Pattern(2, 3), LInf(2), LInf(3))
     assert float(bound(Sharp, cubes, np.ones((2, 3)))) == pytest.approx(6, abs=SLACK)
 
 
@@ -151,9 +151,9 @@ def test_a_norm_that_is_none_is_rejected(name):
 
 
 def test_norms_are_read_as_stated():
-    assert stated("linf-") == Norm("linf", 3, "-")
-    assert stated({"norm": "l2", "cone": "++0"}) == Norm("l2", 3, "++0")
-    assert stated({"norm": "l2", "cone": "+++"}) == Norm("l2", 3, "+")
-    assert stated({"norm": "l2", "cone": ""}) == Norm("l2", 3)
+    assert stated("linf-") == LInf(3, "-")
+    assert stated({"norm": "l2", "cone": "++0"}) == L2(3, "++0")
+    assert stated({"norm": "l2", "cone": "+++"}) == L2(3, "+")
+    assert stated({"norm": "l2", "cone": ""}) == L2(3)
     groups = array("q", [0, 1, 0])
-    assert stated(GROUPS, left_groups=groups) == Norm("group", 3, outer="l1", data=groups)
+    assert stated(GROUPS, left_groups=groups) == Groups(3, outer="l1", groups=groups)

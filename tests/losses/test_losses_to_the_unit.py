@@ -18,7 +18,7 @@ from certify.kernel.losses.likelihoods import (
     _cross_entropy,
 )
 from certify.kernel.losses.piecewise import Absolute, Hinge, Huber, Quantile, SquaredHinge
-from certify.kernel.norms import Norm
+from certify.kernel.norms import NORMS
 from certify.kernel.patterns import Pattern
 from certify.kernel.spaces import Pair
 from tests.kernel.test_corrections import asked_of, numbers
@@ -111,7 +111,7 @@ BALLS = {"l1": 1, "l2": 1, "linf": 2}
 
 @pytest.mark.parametrize(("left", "right"), list(product(BALLS, repeat=2)))
 def test_a_correction_is_priced_by_the_largest_atom(left, right):
-    pair = Pair(Pattern(2, 2), Norm(left, 2), Norm(right, 2))
+    pair = Pair(Pattern(2, 2), NORMS[left](2), NORMS[right](2))
     asked = asked_of(pair, [0] * 4, (numbers([], 2, 0), numbers([], 2, 0)))
     true = BALLS[left] * BALLS[right]  # |u v^T|^2 at the vertices
     assert true <= asked.wide**2 <= true * (1 + Fraction(1, 2**60))

@@ -11,9 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certify.kernel import norms
 from certify.kernel.patterns import Pattern
-from certify.kernel.rules.lines import dual_norm
 from certify.norms import GAUGES, Group, Variation, Weighted, gauge
 from certify.polar.proved import handed, kernel_pair
 from tests.norm_cases import CONES, IDS, MAKERS, VARIANTS, made
@@ -49,7 +47,7 @@ def proved_dual(norm, y, level):
     d = len(y)
     held = kernel_pair(Pattern(d, 1), (norm, "l1")).left
     flow = norm.flow(y) if isinstance(norm, Variation) else []
-    return dual_norm(held, (fractions(y), fractions(flow)), level)
+    return held.dual_norm(fractions(y), fractions(flow), level)
 
 
 @pytest.mark.sampled(3)
@@ -69,7 +67,7 @@ def test_the_value_is_the_definition(name, cone, data, d):
 def test_the_kernel_prices_a_vector_the_same(name, cone, data, d):
     x, norm = data.draw(arrays(d)), made(name, cone, d)
     held = kernel_pair(Pattern(d, 1), (norm, "l1")).left
-    size, square = norms.lengths(held, x.tolist())
+    size, square = held.lengths(x.tolist())
     low, high = exact_norm(norm, x)
     assert size.lo <= high
     assert low <= size.hi

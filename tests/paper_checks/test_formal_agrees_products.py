@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from certify.kernel.arrays import Array
 from certify.kernel.exact import Exact
-from certify.kernel.norms import Norm, plain
+from certify.kernel.norms import L2, Biased, plain
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.cells import cell_bound
 from certify.kernel.rules.network_leaf import facts
@@ -145,7 +145,7 @@ def layers(draw):
     if free:
         flat = [2.0 if k % d == d - 1 else x for k, x in enumerate(flat)]
     slope = Fraction(draw(st.sampled_from((-1.0, 0.0, 0.25, 1.0))))
-    left = Norm("biased" if free else "l2", d)
+    left = Biased(d) if free else L2(d)
     net = Network(
         Pattern(rows, 1),
         Array((rows, d), array("d", flat)),

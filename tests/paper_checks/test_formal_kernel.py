@@ -20,7 +20,9 @@ def test_a_rule_without_theorem_is_noticed(copied, rule):
     text = (copied / "table.toml").read_text(encoding="utf-8")
     line = f'rule = "{rule}"\n'
     assert line in text
-    (copied / "table.toml").write_text(text.replace(line, 'rule = "widest"\n'), encoding="utf-8")
+    (copied / "table.toml").write_text(
+        text.replace(line, 'rule = "Norm.widest"\n'), encoding="utf-8"
+    )
     assert faults(copied) == [f"the rule {rule} has no theorem"]
 
 
@@ -64,7 +66,7 @@ def test_what_is_called_uncovered_must_be_of_the_kernel_and_have_no_theorem(copi
 
 UNPLACED = "has no theorem and is not called uncovered"
 UPPER = [
-    "objective", "theta", "thetas", "lengths", "raised_to", "model",
+    "objective", "theta", "thetas", "Norm.lengths", "raised_to", "model",
     "fitted", "loss_value", "Loss.value", "Offset.penalty", "softplus_at", "exp_at",
     "log_at", "xlogx", "root", "number", "rational", "dyadic",
     "best", "parse", "digest", "seal",

@@ -15,13 +15,11 @@ from certify.kernel import losses
 from certify.kernel.arrays import Array
 from certify.kernel.exact import Exact
 from certify.kernel.losses.base import Grains
-from certify.kernel.norms import Norm, diagonal_cost
+from certify.kernel.norms import L1, L2, NORMS, Elastic, LInf, Variation
 from certify.kernel.patterns import Pattern
-from certify.kernel.rules import lines as kernel_lines
 from certify.kernel.rules.conic import narrowed
-from certify.kernel.rules.conic_leaf import Leaf, entries_cost
+from certify.kernel.rules.conic_leaf import Leaf
 from certify.kernel.rules.ky_fan import Fan, centred
-from certify.kernel.rules.lines import dual_norm
 from certify.kernel.scalars import root
 from certify.kernel.spaces import Pair
 
@@ -48,7 +46,7 @@ def grouped(values):
 
 @given(CONES, VECTOR)
 def test_the_part_of_a_line_that_is_met_is_that_of_the_theorems(cone, y):
-    found = kernel_lines.met(Norm("l2", SIZE, cone), y)
+    found = L2(SIZE, cone).met(y)
     assert found == [met(s, v) for s, v in zip(cone, y, strict=True)]
 
 
@@ -59,14 +57,17 @@ HYPOTHESES = {
     "weighted": lambda p, P: sum(v * v / (i + 1) for i, v in enumerate(p)) <= P * P,
     "group": lambda p, P: all(squares(g) <= P * P for g in grouped(p)),
 }
-DATA = {"weighted": array("d", [1.0, 2.0, 3.0, 4.0]), "group": GROUPS}
+WEIGHTS = array("d", [1.0, 2.0, 3.0, 4.0])
+DATA = {"weighted": (WEIGHTS,), "group": ("l1", GROUPS)}
+COSTS = {"l1": (), "l2": (), "elastic": (), "linf": (), "weighted": (WEIGHTS,)}
+COSTS |= {"group": ("linf", GROUPS)}
 
 
 @given(st.sampled_from(sorted(HYPOTHESES)), CONES, VECTOR)
 def test_the_dual_norm_meets_the_hypothesis_of_its_theorem_and_is_not_much_larger(name, cone, y):
     """Norms.dual_l1, dual_l2, dual_linf, dual_weighted, dual_group_sum."""
-    n = Norm(name, SIZE, cone, outer="l1", data=DATA.get(name, ()))
-    P = dual_norm(n, (y, []), None)
+    n = NORMS[name](SIZE, cone, *DATA.get(name, ()))
+    P = n.dual_norm(y)
     p = [met(s, v) for s, v in zip(cone, y, strict=True)]
     assert P >= 0
     assert HYPOTHESES[name](p, P)
@@ -77,7 +78,7 @@ def test_the_dual_norm_meets_the_hypothesis_of_its_theorem_and_is_not_much_large
 def test_an_elastic_level_is_returned_only_where_the_theorem_has_it(cone, y, level, quarters):
     """Norms.dual_elastic, or else Norms.dual_above."""
     a, p = Fraction(quarters, 4), [met(s, v) for s, v in zip(cone, y, strict=True)]
-    P = dual_norm(Norm("elastic", SIZE, cone, scalar=a), (y, []), level)
+    P = Elastic(SIZE, cone, alpha=a).dual_norm(y, level=level)
     rest = squares(max(v - a * level, Fraction(0)) for v in p)
     if level >= 0 and rest <= ((1 - a) * level) ** 2:
         assert level == P
@@ -88,13 +89,13 @@ def test_an_elastic_level_is_returned_only_where_the_theorem_has_it(cone, y, lev
 @given(CONES, VECTOR, st.lists(DYADIC, min_size=3, max_size=3), st.integers(1, 8))
 def test_a_flow_meets_the_hypothesis_of_the_variation_norm(cone, y, flow, rho):
     """Norms.dual_variation: |f| <= P rho and |met(y - B^T f)|_2 <= P."""
-    n = Norm("variation", SIZE, cone, scalar=Fraction(rho, 4), data=EDGES)
-    P = dual_norm(n, (y, flow), None)
+    n = Variation(SIZE, cone, rho=Fraction(rho, 4), ends=EDGES)
+    P = n.dual_norm(y, flow)
     rest = list(y)
     for f, i, j in zip(flow, EDGES[::2], EDGES[1::2], strict=True):
         rest[i] -= f
         rest[j] += f
-    assert all(abs(f) <= P * n.scalar for f in flow)
+    assert all(abs(f) <= P * n.rho for f in flow)
     assert squares(met(s, v) for s, v in zip(cone, rest, strict=True)) <= P * P
 
 
@@ -103,8 +104,8 @@ def test_diagonal_costs_meet_the_hypotheses_of_theirs(cone, d):
     """Norms.held, cost_above, cost_linf, cost_weighted, cost_group_max."""
     held = [Fraction(0) if s == "0" else max(v, Fraction(0)) for s, v in zip(cone, d, strict=True)]
     cost = {
-        name: diagonal_cost(Norm(name, SIZE, cone, outer="linf", data=DATA.get(name, ())), d)
-        for name in ("l1", "l2", "elastic", "linf", "weighted", "group")
+        name: NORMS[name](SIZE, cone, *parameters).diagonal_cost(d)
+        for name, parameters in COSTS.items()
     }
     assert cost["l1"] == cost["l2"] == cost["elastic"] == max(held)
     assert cost["linf"] == sum(held)
@@ -117,16 +118,16 @@ def test_costs_of_entries_meet_the_hypotheses_of_theirs(quarters, d, s):
     """Entries.cost_entries_elastic and cost_entries_variation: d + s (k^2 - 1) <= C far^2."""
     a, d, s = Fraction(quarters, 4), Fraction(d, 8), Fraction(s, 8)
     n = SIZE  # sqrt(4) = 2 exactly
-    C = entries_cost(Norm("elastic", n, scalar=a), d, s)
+    C = Elastic(n, alpha=a).entries_cost(d, s)
     raised = max(d, s)
     assert raised <= C
     assert raised + s * (n - 1) <= C * (2 * a + 1 - a) ** 2
     degrees = [sum(e == i for e in EDGES) for i in range(SIZE)]
     k = root(Fraction(squares(map(Fraction, degrees))))
-    C = entries_cost(Norm("variation", n, scalar=a, data=EDGES), d, s)
+    C = Variation(n, rho=a, ends=EDGES).entries_cost(d, s)
     assert d <= C
     assert d + s * squares(map(Fraction, degrees)) <= C * (1 + a * k.lo) ** 2
-    assert entries_cost(Norm("l1", n), d, s) == max(d, s)
+    assert L1(n).entries_cost(d, s) == max(d, s)
 
 
 FAR = Fraction(10**6)
@@ -161,7 +162,7 @@ SPLITS = st.lists(
 @given(SPLITS)
 def test_coordinates_are_merged_as_in_the_tree_of_the_theorem(splits):
     """Conic.equated: z_high = side s t z_low, and every coordinate of the class moves."""
-    pair = Pair(Pattern(3, 3), Norm("linf", 3), Norm("linf", 3))
+    pair = Pair(Pattern(3, 3), LInf(3), LInf(3))
     leaf = Leaf((), tuple((i, 1) for i in range(6)))
     for first, p, q, side in splits:
         (a, s), (b, t) = leaf.classes[first + p], leaf.classes[first + q]

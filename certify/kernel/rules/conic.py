@@ -6,9 +6,9 @@ from fractions import Fraction
 from ..arithmetic import Arithmetic, H
 from ..arrays import Array, Arrays
 from ..budget import HELD, MADE, PATH
-from ..errors import demand
+from ..errors import RejectedError, demand
 from ..fields import Json
-from ..norms import Norm
+from ..norms import Groups, LInf, Norm
 from ..patterns import Pattern
 from ..spaces import Pair
 from .conic_leaf import Leaf, leaf_bound, sides_of
@@ -59,7 +59,7 @@ def boxed(
     and s_0 - s_i are nonnegative, so that their products join the multipliers.
     """
     held = sides_of(pair)
-    names = [name for name, n, _ in held if n.name == "linf" and not pair.symmetric]
+    names = [name for name, n, _ in held if isinstance(n, LInf) and not pair.symmetric]
     known = isinstance(sides, list) and all(sides.count(x) == 1 and x in names for x in sides)
     demand(known, "proof.polar.boxed", "wrong_rule", sides)
     boxes = [name in sides for name, _, _ in held] if isinstance(sides, list) else []
@@ -80,7 +80,7 @@ def boxed(
             flat[j * k + at] = x
     R = ar.load(Array((width, k), flat))
     left, right = (
-        Norm("linf", n.size + 1) if box else n for (_, n, _), box in zip(held, boxes, strict=True)
+        LInf(n.size + 1) if box else n for (_, n, _), box in zip(held, boxes, strict=True)
     )
     new = Pair(Pattern(left.size, right.size), left, right)
     return new, ar.multiply(ar.multiply(R, hat), R), rows
@@ -111,12 +111,12 @@ def parted(pair: Pair, leaf: Leaf, node: Json, count: tuple[int, int]) -> list[L
     if "groups" not in node:
         return [narrowed(pair, leaf, (node, side), count) for side in (1, -1)]
     found = [s for s in sides_of(pair) if s[0] == node["groups"] and not pair.symmetric]
-    good = bool(found) and (found[0][1].name, found[0][1].outer) == ("group", "l1")
-    demand(good, "proof.polar.nodes", "wrong_rule", f"groups {node['groups']}")
-    _, n, first = found[0]
+    _, n, first = found[0] if found else ("", None, 0)
+    if not isinstance(n, Groups) or n.outer != "l1":
+        raise RejectedError("proof.polar.nodes", "wrong_rule", f"groups {node['groups']}")
     out = []
-    for g in sorted(set(n.data)):
-        inside = [first + i for i, other in enumerate(n.data) if other == g]
+    for g in sorted(set(n.groups)):
+        inside = [first + i for i, other in enumerate(n.groups) if other == g]
         away = {first + i for i in range(n.size)} - set(inside)
         classes = enumerate(leaf.classes)
         kept = tuple((i, 0) if i in away else (c, x) for i, (c, x) in classes)
@@ -150,4 +150,4 @@ def vertex_side(pair: Pair, i: object) -> int:
     if pair.symmetric or type(i) is not int or not 0 <= i < m + n:
         return -1
     side, k = (pair.left, i) if i < m else (pair.right, i - m)
-    return int(i >= m) if side.name == "linf" and side.sign(k) == "*" else -1
+    return int(i >= m) if isinstance(side, LInf) and side.sign(k) == "*" else -1

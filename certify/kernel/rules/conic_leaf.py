@@ -1,6 +1,5 @@
 """The bound of one leaf of rule `conic`: a form, its multipliers and their costs."""
 
-import math
 from array import array
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,8 +9,7 @@ from ..arrays import Array, Arrays, on_diagonal, unpacked
 from ..budget import FRACTION
 from ..errors import demand
 from ..fields import Json, shift_of
-from ..norms import Norm, diagonal_cost, widest
-from ..scalars import root
+from ..norms import LInf, Norm
 from ..spaces import Pair
 from .witness import largest_eigenvalue
 
@@ -61,7 +59,7 @@ def leaf_bound(
         d = [Fraction(diagonal[mine[i]] if i in mine else 0) for i in range(n.size)]
         part, g = entries_part(ar, (n, f"S{t}.{name}", d), (g, mine, k), given)
         cost += part
-        wide += Fraction(len(mine)) if n.name == "linf" else widest(n)  # merged counts once
+        wide += Fraction(len(mine)) if isinstance(n, LInf) else n.widest  # merged counts once
     top = largest_eigenvalue(ar, g, shift_of(node, f"{where}.shift"), given, f"L{t}")
     return (cost + top * wide) / (1 if pair.symmetric else 2)
 
@@ -142,65 +140,18 @@ def entries_part(
     """Return (cost of d and S on one side, G - A^T S A), A the coordinates or differences."""
     (n, name, d), (g, mine, k) = what, where
     if name not in given.arrays:
-        linf = sum((max(x, Fraction(0)) for x in d), Fraction(0))
-        return linf if n.name == "linf" else diagonal_cost(n, d), g
-    summed = n.name in ("l1", "elastic", "variation") or (n.name, n.outer) == ("group", "l1")
-    demand(summed, f"proof.{name}", "wrong_rule", n.name)
-    ends = [(i, j) for i, j in n.edges()] if n.name == "variation" else []
-    size = len(ends) if n.name == "variation" else n.size
+        return n.diagonal_cost(d), g
+    demand(n.summed, f"proof.{name}", "wrong_rule", n.name)
+    forms = n.forms()
+    size = len(forms)
     ar.budget.hold((k + size) * size, "multipliers of entries")
     ar.budget.spend(2 * FRACTION * size * size, "multipliers of entries")
     full = unpacked(given.get(name, (size * (size + 1) // 2,)), size)
     A = array("d", bytes(8 * k * size))
-    for r in range(size):
-        for i, x in zip(ends[r], (1.0, -1.0), strict=True) if ends else ((r, 1.0),):
+    for r, form in enumerate(forms):
+        for i, x in form:
             if i in mine:
                 A[mine[i] * size + r] += x
     a, inside = ar.load(Array((k, size), A)), ar.load(Array((size, size), array("d", full)))
     g = ar.subtract(g, ar.multiply(ar.multiply(a, inside), a))
-    return entries_cost(n, *largest_entries(n, d, full)), g
-
-
-def largest_entries(n: Norm, d: list[Fraction], full: list[float]) -> tuple[Fraction, Fraction]:
-    """Return (d', s): u^T (Diag(d) + A^T S A) u <= d' x^2 + s (y^2 - x^2), x = |u|_2.
-
-    l1, elastic: y = |u|_1, d' = max d_i + S_ii and s = max |S_ij| off the diagonal (max S_ij
-    if every coordinate is >= 0, or every one <= 0).  group: y = sum |u_g|_2, the same with
-    the blocks' Frobenius norms.  variation: d' x^2 + s y^2, y = |A u|_1, d' = max d and
-    s = max |S_ij|.
-    """
-    size, zero = math.isqrt(len(full)), Fraction(0)
-    if n.name == "variation":
-        s = max(zero, *(abs(Fraction(x)) for x in full))
-        return max(zero, *d), s
-    sizes: dict[tuple[int, int], Fraction] = {}
-    for e, x in enumerate(full):
-        i, j = divmod(e, size)
-        at = (n.data[i], n.data[j]) if n.name == "group" else (i, j)
-        sizes[at] = sizes.get(at, zero) + Fraction(x) ** 2 if n.name == "group" else Fraction(x)
-    signed = n.cone in ("+", "-")
-    if n.name == "group":
-        sizes = {at: root(x).hi for at, x in sizes.items()}
-    inside = [v + sizes[(n.data[i],) * 2 if n.name == "group" else (i, i)] for i, v in enumerate(d)]
-    across = [x if signed else abs(x) for (i, j), x in sizes.items() if i != j]
-    return max(zero, *inside), max([zero, *across])
-
-
-def entries_cost(n: Norm, d: Fraction, s: Fraction) -> Fraction:
-    """Bound d x^2 + s (y^2 - x^2), d >= s, over the unit ball: convex, so at a vertex.
-
-    (d < s is raised to s.)  l1 and groups: x <= y <= 1, so d.  elastic: a y + (1 - a) x <= 1,
-    x <= y <= sqrt(n) x.  variation, of d x^2 + s y^2: rho y + x <= 1, 0 <= y <= k x, where
-    k^2 = sum degree^2, for y <= sum |u_i| + |u_j| = sum degree_i |u_i|.
-    """
-    if n.name == "elastic":
-        d = max(d, s)
-        far = n.scalar * root(Fraction(n.size)).lo + 1 - n.scalar
-        return max(d, (d + s * (n.size - 1)) / far**2)
-    if n.name == "variation":
-        degree: dict[int, int] = {}
-        for i in n.data:
-            degree[i] = degree.get(i, 0) + 1
-        square = Fraction(sum(k * k for k in degree.values()))
-        return max(d, (d + s * square) / (1 + n.scalar * root(square).lo) ** 2)
-    return max(d, s)
+    return n.entries_cost(*n.largest_entries(d, full)), g

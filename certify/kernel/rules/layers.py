@@ -6,7 +6,7 @@ from ..arithmetic import Arithmetic, H
 from ..arrays import Arrays, flat_of
 from ..errors import demand, shown
 from ..fields import Json, shift_of
-from ..norms import Norm
+from ..norms import L2, LInf
 from ..patterns import Pattern
 from ..scalars import root
 from ..spaces import Deep, Network
@@ -39,26 +39,22 @@ def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arr
     if rule == "linear":
         demand(net.slope == 1, "proof.polar.rule", "wrong_rule", f"slope {net.slope}")
         return of_linear(ar, net, w, proof, given)
-    demand(net.left.name in ("l2", "biased"), "proof.polar.rule", "wrong_rule", net.left.name)
+    demand(isinstance(net.left, L2), "proof.polar.rule", "wrong_rule", net.left.name)
     if rule == "network":
         bound = network(ar, net, w, proof, given)
-        return root(bound * bound * n.size).hi if n.name == "linf" else bound
+        return root(bound * bound * n.size).hi if isinstance(n, LInf) else bound
     each = proof.get("each")
     demand(isinstance(each, list), "proof.polar.each", "list", type(each).__name__)
     found = list(each or [])
     demand(len(found) == n.size, "proof.polar.each", "list", f"{len(found)}, not {n.size}")
     own, bounds = apart(given), []
-    one = net._replace(at=Pattern(net.at.m, 1), right=Norm("l2", 1, n.cone))
+    one = net._replace(at=Pattern(net.at.m, 1), right=L2(1, n.cone))
     for t, held in enumerate(found):
         demand(isinstance(held, dict), f"proof.polar.each[{t}]", "json", type(held).__name__)
         column = ar.fixed(w, net.at, (1, t), 1)
         bounded = max_pool if net.most else network
         bounds.append(bounded(ar, one, column, held, own.get(t, Arrays({}, "proof"))))
-    if n.name == "l1":
-        return max(bounds)
-    if n.name == "linf":
-        return sum(bounds, Fraction(0))
-    return root(sum((b * b for b in bounds), Fraction(0))).hi
+    return n.earned(bounds)
 
 
 def deep_bound(ar: Arithmetic[H], net: Deep, w: H, proof: Json, given: Arrays) -> Fraction:
@@ -75,7 +71,7 @@ def deep_bound(ar: Arithmetic[H], net: Deep, w: H, proof: Json, given: Arrays) -
     (d, c), m = (net.widths[0], net.widths[-1]), net.at.m
     if rule == "linear":
         demand(net.slope == 1, "proof.polar.rule", "wrong_rule", f"slope {shown(net.slope)}")
-        one = Network(net.at, net.features, range(m), net.slope, Norm("l2", d), Norm("l2", c))
+        one = Network(net.at, net.features, range(m), net.slope, L2(d), L2(c))
         return of_linear(ar, one, w, proof, given)
     bound = net.steep
     for name, field, at in (

@@ -1,6 +1,5 @@
 """Rule `linear`: a layer of slope 1 is a matrix."""
 
-from dataclasses import replace
 from fractions import Fraction
 
 from ..arithmetic import Arithmetic, H
@@ -9,6 +8,7 @@ from ..errors import demand
 from ..exact import Exact, Grid
 from ..fields import Json
 from ..metered import Metered
+from ..norms import L1
 from ..patterns import Pattern
 from ..spaces import Network, Pair
 from .lines import lines
@@ -28,7 +28,7 @@ def of_linear(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays)
     name = str(inner.get("rule"))
     demand(name in POLAR_RULES, "proof.polar.of.rule", "unknown", name)
     d, c = net.features.shape[1], net.right.size
-    right = replace(net.right, name="l1") if c == 1 else net.right
+    right = L1(1, net.right.cone) if c == 1 else net.right
     if c == 1 and name == "lines":  # a vector: exactly in every arithmetic
         entries, e = ar.exact_lines(w, 1, net.at)
         column = next(iter(entries))

@@ -10,7 +10,7 @@ from ..arrays import Array, Arrays, rows_of
 from ..budget import FRACTION, HELD
 from ..errors import demand
 from ..fields import Json
-from ..norms import Norm
+from ..norms import L2
 from ..scalars import power, root
 from ..spaces import Network
 from .network import network
@@ -39,7 +39,7 @@ def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) 
     for t, (sign, held) in enumerate(zip(signs, found, strict=True)):
         demand(isinstance(held, dict), f"proof.polar.each[{t}]", "json", type(held).__name__)
         arrays, signed = own.get(t, Arrays({}, "proof")), [sign * x for x in omega]
-        right, splits = Norm("l2", 1, "+" if sign > 0 else "-"), list[Sequence[float]]()
+        right, splits = L2(1, "+" if sign > 0 else "-"), list[Sequence[float]]()
         if "splits" in arrays.arrays:
             splits = rows_of(arrays.get("splits", (None, net.features.shape[1])))
         parts = apart(arrays)

@@ -6,7 +6,7 @@ from ..arithmetic import Arithmetic, H
 from ..arrays import Arrays, filled
 from ..errors import demand
 from ..fields import Json, shift_of
-from ..norms import Norm, diagonal_cost, widest
+from ..norms import Norm
 from ..scalars import root
 from ..spaces import Pair
 from .witness import gram_side, largest_eigenvalue, meets
@@ -48,12 +48,12 @@ def rescaled(ar: Arithmetic[H], pair: Pair, s: H, given: Arrays) -> tuple[H, Fra
     for name, n in sides:
         if name not in given.arrays:
             held.append(filled((n.size,), 1.0))
-            cost *= widest(n)
+            cost *= n.widest
             continue
         a = given.get(name, (n.size,))
         demand(min(a.data) > 0, f"proof.{name}", "sign", min(a.data))
         held.append(a)
-        cost *= diagonal_cost(n, [1 / Fraction(x) ** 2 for x in a.data])
+        cost *= n.diagonal_cost([1 / Fraction(x) ** 2 for x in a.data])
     scaled = any(name in given.arrays for name, _ in sides)
     return (ar.scaled(s, held[0], held[1], pair.at) if scaled else s), cost
 

@@ -13,7 +13,7 @@ from ..arrays import Array, Arrays, on_diagonal
 from ..budget import FRACTION, HELD, MADE
 from ..errors import demand
 from ..fields import Json, shift_of
-from ..norms import Norm, widest
+from ..norms import LInf, Norm
 from ..patterns import Pattern
 from ..scalars import root
 from ..spaces import Modes
@@ -58,7 +58,7 @@ class Group:
     @property
     def wide(self) -> Fraction:
         """A bound of the squared l2 norm of the product."""
-        return math.prod(map(widest, self.norms), start=Fraction(1))
+        return math.prod((n.widest for n in self.norms), start=Fraction(1))
 
     def cost(self, d: Sequence[Fraction]) -> Fraction:
         """Bound sup of sum d_a x_a^2 over products x by the largest sum over the cubes.
@@ -69,7 +69,7 @@ class Group:
         """
         sums: dict[tuple[int, ...], Fraction] = {}
         for a, v in zip(product(*map(range, self.sizes)), d, strict=True):
-            at = tuple(i for i, n in zip(a, self.norms, strict=True) if n.name != "linf")
+            at = tuple(i for i, n in zip(a, self.norms, strict=True) if not isinstance(n, LInf))
             sums[at] = sums.get(at, Fraction(0)) + max(v, Fraction(0))
         return max(sums.values())
 

@@ -1,0 +1,57 @@
+"""The elastic norm: between l1 and l2."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ..arrays import Arrays, absolutes_exactly, squares_exactly
+from ..errors import demand
+from ..fields import Json, number
+from ..scalars import Enclosure, exactly, root
+from .base import Norm, squares_of
+
+
+@dataclass(frozen=True)
+class Elastic(Norm):
+    """|x| = alpha |x|_1 + (1 - alpha) |x|_2, 0 <= alpha <= 1."""
+
+    name = "elastic"
+    fields = frozenset({"alpha"})
+    alpha: Fraction = Fraction(0)
+
+    @classmethod
+    def stated(cls, bare: tuple[int, str], held: Json, arrays: Arrays, side: str) -> Norm:
+        """Read alpha."""
+        del arrays
+        where = f"statement.atom.{side}.alpha"
+        alpha = number(held.get("alpha"), where)
+        demand(0 <= alpha <= 1, where, "sign", held.get("alpha"))
+        return cls(*bare, alpha)
+
+    def lengths(self, x: Sequence[float]) -> tuple[Enclosure, Enclosure]:
+        """Enclose both."""
+        size = exactly(self.alpha * absolutes_exactly(x))
+        size = size.plus(root(squares_exactly(x)).times(1 - self.alpha))
+        return size, Enclosure(size.lo**2, size.hi**2)
+
+    def earned(self, p: Sequence[Fraction], level: Fraction | None = None) -> Fraction:
+        """Return the level t if |(p - alpha t)_+|_2 <= (1 - alpha) t, else |p|_2.
+
+        For then <p, |x|> <= alpha t |x|_1 + (1 - alpha) t |x|_2.
+        """
+        if level is not None and level >= 0:
+            rest = squares_of([max(v - self.alpha * level, Fraction(0)) for v in p])
+            if rest <= ((1 - self.alpha) * level) ** 2:
+                return level
+        return root(squares_of(p)).hi
+
+    @property
+    def summed(self) -> bool:
+        """As alpha y + (1 - alpha) x <= 1 with y = |u|_1."""
+        return True
+
+    def entries_cost(self, d: Fraction, s: Fraction) -> Fraction:
+        """Bound d x^2 + s (y^2 - x^2) where alpha y + (1 - alpha) x <= 1, x <= y <= sqrt(n) x."""
+        d = max(d, s)
+        far = self.alpha * root(Fraction(self.size)).lo + 1 - self.alpha
+        return max(d, (d + s * (self.size - 1)) / far**2)

@@ -1,0 +1,88 @@
+"""The lp norms: l1, l2 and linf, and the l2 norm of all but an unpriced bias."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ..arrays import absolutes_exactly, squares_exactly
+from ..scalars import Enclosure, exactly, root
+from .base import Norm, euclidean, squares_of
+
+
+@dataclass(frozen=True)
+class L1(Norm):
+    """|x|_1 = sum |x_i|; its dual norm is max |y_i|."""
+
+    name = "l1"
+    line = "max"
+
+    def lengths(self, x: Sequence[float]) -> tuple[Enclosure, Enclosure]:
+        """Return both exactly."""
+        size = absolutes_exactly(x)
+        return exactly(size), exactly(size * size)
+
+    def earned(self, p: Sequence[Fraction], level: Fraction | None = None) -> Fraction:
+        """Return max p."""
+        del level
+        return max(p)
+
+    @property
+    def summed(self) -> bool:
+        """As x <= y = |u|_1 <= 1."""
+        return True
+
+
+@dataclass(frozen=True)
+class L2(Norm):
+    """|x|_2, its own dual norm."""
+
+    name = "l2"
+    line = "root"
+
+    def lengths(self, x: Sequence[float]) -> tuple[Enclosure, Enclosure]:
+        """Return the root of the square, which is exact."""
+        return euclidean(squares_exactly(x))
+
+    def earned(self, p: Sequence[Fraction], level: Fraction | None = None) -> Fraction:
+        """Return |p|_2."""
+        del level
+        return root(squares_of(p)).hi
+
+
+@dataclass(frozen=True)
+class Biased(L2):
+    """The l2 norm of all but the last coordinate; stated by a network only."""
+
+    name = "biased"
+    line = ""
+
+    def lengths(self, x: Sequence[float]) -> tuple[Enclosure, Enclosure]:
+        """Leave the last one out."""
+        return euclidean(squares_exactly(x[:-1]))
+
+
+@dataclass(frozen=True)
+class LInf(Norm):
+    """|x|_inf = max |x_i|, with the cube as its ball; its dual norm is sum |y_i|."""
+
+    name = "linf"
+    line = "sum"
+
+    def lengths(self, x: Sequence[float]) -> tuple[Enclosure, Enclosure]:
+        """Return both exactly."""
+        size = max((abs(Fraction(v)) for v in x), default=Fraction(0))
+        return exactly(size), exactly(size * size)
+
+    def positive_cost(self, d: Sequence[Fraction]) -> Fraction:
+        """Return sum d_i: at a vertex."""
+        return sum(d, Fraction(0))
+
+    @property
+    def widest(self) -> Fraction:
+        """How many coordinates are not zero."""
+        return self.diagonal_cost([Fraction(1)] * self.size)
+
+    def earned(self, p: Sequence[Fraction], level: Fraction | None = None) -> Fraction:
+        """Return sum p."""
+        del level
+        return sum(p, Fraction(0))

@@ -1,0 +1,96 @@
+"""Total variation along a graph."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from ..arrays import Arrays, squares_exactly
+from ..errors import demand
+from ..fields import Json, number
+from ..scalars import Enclosure, exactly, root
+from .base import Norm, squares_of
+
+
+@dataclass(frozen=True)
+class Variation(Norm):
+    """|x| = rho sum over the edges of |x_i - x_j| + |x|_2, rho >= 0."""
+
+    name = "variation"
+    fields = frozenset({"rho"})
+    rho: Fraction = Fraction(0)
+    ends: Sequence[int] = ()  # i, j of each edge, flat
+
+    @classmethod
+    def stated(cls, bare: tuple[int, str], held: Json, arrays: Arrays, side: str) -> Norm:
+        """Read rho and the graph."""
+        where, d = f"statement.atom.{side}.rho", bare[0]
+        rho = number(held.get("rho"), where)
+        demand(rho >= 0, where, "sign", held.get("rho"))
+        ends = arrays.get(f"{side}.edges", (None, 2), "q").data
+        inside = all(0 <= i < d for i in ends)
+        demand(inside, f"statement.{side}.edges", "outside", f"{d} vertices")
+        return cls(*bare, rho, ends)
+
+    @property
+    def numbers(self) -> int:
+        """The ends of the edges."""
+        return len(self.ends)
+
+    @property
+    def edges(self) -> list[tuple[int, int]]:
+        """The pairs of coordinates whose differences it measures."""
+        return [*zip(self.ends[::2], self.ends[1::2], strict=True)]
+
+    def lengths(self, x: Sequence[float]) -> tuple[Enclosure, Enclosure]:
+        """Enclose both."""
+        jumps = sum((abs(Fraction(x[i]) - Fraction(x[j])) for i, j in self.edges), Fraction(0))
+        size = exactly(self.rho * jumps).plus(root(squares_exactly(x)))
+        return size, Enclosure(size.lo**2, size.hi**2)
+
+    def dual_norm(
+        self, y: Sequence[Fraction], flow: Sequence[Fraction] = (), level: Fraction | None = None
+    ) -> Fraction:
+        """Bound <y, x> = <y - B^T f, x> + <f, B x>, B x the differences, f any flow on the edges.
+
+        That is at most max(|met(y - B^T f)|_2, max |f| / rho) times the norm.
+        """
+        del level
+        rest, most = list(y), Fraction(0)
+        if flow and self.rho > 0:
+            most = max(map(abs, flow)) / self.rho
+            for f, (i, j) in zip(flow, self.edges, strict=True):
+                rest[i] -= f
+                rest[j] += f
+        return max(most, self.earned(self.met(rest)))
+
+    def earned(self, p: Sequence[Fraction], level: Fraction | None = None) -> Fraction:
+        """Return |p|_2."""
+        del level
+        return root(squares_of(p)).hi
+
+    @property
+    def summed(self) -> bool:
+        """As rho y + x <= 1, y = |A u|_1 the sum of the differences."""
+        return True
+
+    def forms(self) -> list[list[tuple[int, float]]]:
+        """Return the differences."""
+        return [[(i, 1.0), (j, -1.0)] for i, j in self.edges]
+
+    def largest_entries(
+        self, d: Sequence[Fraction], full: Sequence[float]
+    ) -> tuple[Fraction, Fraction]:
+        """Return max d and max |S_ij|: u^T (Diag(d) + A^T S A) u <= d' x^2 + s y^2."""
+        zero = Fraction(0)
+        return max(zero, *d), max([zero, *(abs(Fraction(x)) for x in full)])
+
+    def entries_cost(self, d: Fraction, s: Fraction) -> Fraction:
+        """Bound d x^2 + s y^2 where rho y + x <= 1, 0 <= y <= k x: convex, so at a vertex.
+
+        k^2 = sum degree^2, for y <= sum |u_i| + |u_j| = sum degree_i |u_i|.
+        """
+        degree: dict[int, int] = {}
+        for i in self.ends:
+            degree[i] = degree.get(i, 0) + 1
+        square = Fraction(sum(k * k for k in degree.values()))
+        return max(d, (d + s * square) / (1 + self.rho * root(square).lo) ** 2)
