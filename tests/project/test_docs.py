@@ -28,7 +28,7 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 HIDDEN = {  # what atoms, losses and contracts of one's own are made of: CONTRIBUTING.md
     *("Atom", "Gauge", "Loss", "Offset", "L1", "L2", "LInf", "support", "plottable"),
-    *("Clause", "ContractError", "Covered", "Report", "Slice"),
+    *("Clause", "ContractError", "Covered", "Report", "Slice", "Words", "atom_of", "norm_of"),
 }
 
 
@@ -116,7 +116,8 @@ def test_the_reference_has_every_public_name():
     listed = set(re.findall(r"(?m)^\.\. auto\w+:: (\S+)$", text))
     for module in (certify, atoms, gauges, losses, offsets, restarts, testing):
         own = {n for n in module.__all__ if isinstance(getattr(module, n), type(lambda: 0) | type)}
-        missing = {n for n in own - HIDDEN if f"{module.__name__}.{n}" not in listed}
+        homes = (module.__name__, "certify")
+        missing = {n for n in own - HIDDEN if not {f"{m}.{n}" for m in homes} & listed}
         assert missing == set(), module.__name__
 
 
