@@ -16,8 +16,8 @@ from typing import Any
 
 from certify.base.arrays import short
 from certify.base.errors import InputError
+from certify.base.registry import names
 
-PACKAGES = ("sklearn", "tensorly", "torch")  # a module here is named like the library it reads
 NETWORKS = ("torch", "onnx")
 
 
@@ -55,7 +55,7 @@ def library_of(model: object) -> str:
         return "torch"  # a state dict
     for kind in type(model).__mro__:
         name = kind.__module__.partition(".")[0]
-        if name in PACKAGES:
+        if name in names(__name__):  # a module here is named like the library it reads
             return name
     known = "scikit-learn, TensorLy, PyTorch or an .onnx file"
     raise InputError(f"model must be of {known}, got {type(model).__name__}: see certify.adapters")

@@ -20,6 +20,7 @@ __all__ = [
     "KEYS",
     "L1",
     "L2",
+    "PLAIN",
     "Elastic",
     "Ellipsoids",
     "Gauge",

@@ -39,7 +39,7 @@ class Gauge(ABC):
     a maximizer of <p, x> takes p's signs and may be zero where p is.  For the same reason
     the prox at y is the free prox at p, and a projection on { g* <= r } moves p alone.
 
-    A new norm needs the five abstract methods alone.  The rest says more of its unit ball, so
+    A new norm needs the four abstract methods alone.  The rest says more of its unit ball, so
     that it is bounded tightly and searched fast; what is not said is assumed to be false.
 
     spherical  the ball is |x|_2 <= 1                  cubic   it is max |x_i| <= 1
@@ -272,9 +272,9 @@ class Gauge(ABC):
     def prox(self, x: Array, t: float) -> Array:
         """Return argmin_z 1/2 |z - x|^2 + t g(z), z in the cone, for each column."""
 
-    @abstractmethod
     def project_dual(self, y: Array, radius: float) -> Array:
-        """Return the nearest point of { g* <= radius } to each column of y."""
+        """Return the nearest point of { g* <= radius } to each column of y (Moreau)."""
+        return np.asarray(y - self.prox(y, radius))
 
 
 def parametrized(cls: type[Gauge]) -> bool:

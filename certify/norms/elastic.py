@@ -98,7 +98,3 @@ class Elastic(Gauge):
         size = length(soft)
         short = np.maximum(size - t * (1 - self.alpha), 0.0) / np.where(size > 0, size, 1.0)
         return np.asarray(soft * np.where(self.dual(x) > t, short, 0.0))
-
-    def project_dual(self, y: Array, radius: float) -> Array:
-        """Return y minus its prox (Moreau)."""
-        return np.asarray(y - self.prox(y, radius))

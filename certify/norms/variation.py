@@ -195,10 +195,6 @@ class Variation(Gauge):
         size = float(length(z))
         return np.asarray(z * (max(size - t, 0.0) / size)) if size > 0 else z
 
-    def project_dual(self, y: Array, radius: float) -> Array:
-        """Return y minus its prox (Moreau)."""
-        return np.asarray(y - self.prox(y, radius))
-
     def unit_sizes(self, d: int) -> Array:
         """Return 1 + rho times the degree."""
         degrees = np.bincount(self.pairs.reshape(-1), minlength=d)

@@ -101,10 +101,6 @@ class Weighted(Gauge):
             s = new
         return np.asarray(p * np.where(self.dual(x) > t, s / (s + push), 0.0))
 
-    def project_dual(self, y: Array, radius: float) -> Array:
-        """Return y minus its prox (Moreau)."""
-        return np.asarray(y - self.prox(y, radius))
-
     def unit_sizes(self, d: int) -> Array:
         """Return sqrt(w)."""
         del d

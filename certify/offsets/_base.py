@@ -74,6 +74,11 @@ class Offset(ABC):
             wanted = f"must have shape {self.shape(observed)}"
             raise InputError(f"{type(self).__name__}.ridge {wanted}, got {self.shares.shape}")
 
+    def covariates(self, m: int) -> Array | None:
+        """Return B (m, k) with A q = B q for q (k, n), if A is covariates of the rows."""
+        del m
+        return None
+
     @property
     def levels(self) -> bool:
         """Whether A q takes a constant of each column, exactly."""

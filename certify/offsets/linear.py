@@ -39,6 +39,11 @@ class Linear(Offset):
         if len(self.A) != observed.m:
             raise InputError(f"Linear.A must have {observed.m} rows, got {len(self.A)}")
 
+    def covariates(self, m: int) -> Array:
+        """Return A."""
+        del m
+        return self.A
+
     @property
     def levels(self) -> bool:
         """Whether a covariate is constant."""

@@ -32,7 +32,8 @@ from .certificate.file import ask
 from .certificate.verdict import Verdict
 from .checkpoint_file import opened
 from .prove import settle
-from .result import Result, reason
+from .reasons import reason
+from .result import Result
 
 
 @np.errstate(all="ignore")  # what is not finite is refused or never taken

@@ -15,8 +15,9 @@ from certify.polar.proved import above, below
 
 from .certificate.file import Certificate, write_atomically
 from .certificate.verdict import Verdict
+from .reasons import slices
 from .report._numbers import at_least, at_most
-from .result import Result, slices
+from .result import Result
 
 Epsilon = tuple[float, float]
 FORMATS = ("png", "svg", "pdf")

@@ -35,7 +35,8 @@ from .certificate.file import Asked, ask, hand_over, numbered
 from .certificate.tiers import arithmetic
 from .certificate.verdict import NO_BOOL, Verdict
 from .check import best_offsets, check, finite_objective, natural, positive, uncovered
-from .result import Result, slices
+from .reasons import slices
+from .result import Result
 from .reuse import certified
 
 CLOSER = 0.02  # of the gap: a point no better than this is not worth another check

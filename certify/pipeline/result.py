@@ -6,10 +6,8 @@ from typing import Any
 
 from certify.atoms import Factors
 from certify.base.errors import InputError
-from certify.kernel.verdict import Outcome
-from certify.problem import Problem, Values
+from certify.problem import Values
 from certify.search.descent.alternating import State
-from certify.search.search_result import Evidence
 
 from .certificate.file import Certificate
 from .certificate.verdict import NO_BOOL, Verdict, relative, spread
@@ -110,57 +108,3 @@ class Result:
             f"Result({self.verdict.name}, {at_least(self.lower)} <= optimum, candidate <= "
             f"{at_most(self.upper)}, relative gap {at_most(self.relative_gap, 3)}, {self.tier})"
         )
-
-
-def reason(problem: Problem, factors: Factors, found: Evidence, outcome: Outcome) -> str:
-    """Say in a sentence what was proved and, if undecided, which bound is loose."""
-    size = factors[0].shape[-1]
-    kind = f"rank at most {size}" if problem.lam == 0 else "any size"
-    told = (
-        "; the best offsets for these factors were found" if found_offsets(problem, found) else ""
-    )
-    if outcome.verdict == "CERTIFIED":
-        kinks = not getattr(problem.loss, "smooth", True)
-        told += "; the loss has kinks: its dual point alone proves this" if kinks else ""
-        return f"no factors of {kind} are better by more than epsilon{told}"
-    if outcome.verdict == "REFUTED" and found.better is not None:
-        return (
-            f"factors with {slices(found.better.size)} (yours has {size}) are proved better{told}"
-        )
-    if outcome.verdict == "RANK_LIMITED" and found.better is not None:
-        more = f"factors with {slices(found.better.size)} are proved better than these {size}"
-        return f"{more}; whether these are best at {slices(size)} this theory does not say{told}"
-    return undecided(problem, found, outcome) + told
-
-
-def slices(count: int) -> str:
-    """Return "1 slice" or "7 slices"."""
-    return f"{count} slice" if count == 1 else f"{count} slices"
-
-
-def found_offsets(problem: Problem, found: Evidence) -> bool:
-    """Whether the offsets were found, not given."""
-    return bool(problem.offsets) and not found.given
-
-
-def undecided(problem: Problem, found: Evidence, outcome: Outcome) -> str:
-    """Name the loose side of the bracket, and what would close it."""
-    lower, upper = float(outcome.lower), float(outcome.upper)
-    best = min([upper, *(s.value for _, s in found.steps)])
-    if problem.lam == 0:
-        left = at_most(spread(lower, upper), 3)
-        told = f"the bound at a fixed rank stays {left} below the objective"
-        return f"{told}; atol above that certifies it"
-    if found.note:
-        return f"the lower bound is loose: {found.note}"
-    if upper - best > best - lower:
-        return (
-            f"the upper bound is loose: a search reached {best:.10g}; a larger budget may prove it"
-        )
-    if problem.atom.hard:
-        cause = "the polar of these norms is NP-hard and its bound is not tight here"
-        return f"the lower bound is loose: {cause}; the best objective found is {best:.10g}"
-    cause = "the dual point is not optimal"
-    return (
-        f"the lower bound is loose: {cause}; a larger budget improves it (best found {best:.10g})"
-    )

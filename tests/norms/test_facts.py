@@ -19,7 +19,7 @@ each_norm = pytest.mark.parametrize(("name", "cone"), VARIANTS, ids=IDS)
 
 @dataclass(frozen=True)
 class Bare(Gauge):
-    """Another norm of which nothing is said but the five methods of the contract."""
+    """Another norm of which nothing is said but the four methods of the contract."""
 
     of: Gauge
 
@@ -36,9 +36,6 @@ class Bare(Gauge):
 
     def prox(self, x, t):
         return self.of.prox(x, t)
-
-    def project_dual(self, y, radius):
-        return self.of.project_dual(y, radius)
 
 
 def bare(norm):

@@ -116,7 +116,7 @@ DENOISE = Problem(Squared(np.diag([4.0, 2.0])), RankOne(), 1.0)
 SHORT = (np.array([[3.0], [0.0]]), np.array([[1.0], [0.0]]))
 REASONS = {
     "certified": (DENOISE, (np.eye(2), np.diag([3.0, 1.0])), "no factors of any size are better"),
-    "refuted": (DENOISE, (np.eye(2), np.diag([4.0, 2.0])), "factors with 2 slices (yours has 2)"),
+    "refuted": (DENOISE, (np.eye(2), np.diag([3.0, 2.0])), "factors with 2 slices (yours has 2)"),
     "rank limited": (DENOISE, SHORT, "factors with 2 slices are proved better than these 1"),
     "rank limited at zero": (DENOISE, NONE, "factors with 2 slices are proved better than these 0"),
 }

@@ -35,6 +35,11 @@ class Verdict(Enum):
         return hash(self.name)
 
     @property
+    def answer(self) -> str:
+        """The answer to "are these factors a global optimum?", with {any} and {epsilon}."""
+        return ANSWERS[self.name]
+
+    @property
     def exit_code(self) -> int:
         """The command's exit status: 0 for CERTIFIED and for nothing else."""
         return EXIT_CODES[self.name]
@@ -47,6 +52,14 @@ EXIT_CODES = {
     "UNDECIDED": 12,
     "OUT_OF_SCOPE": 13,
     "RANK_LIMITED": 14,
+}
+ANSWERS = {
+    "CERTIFIED": "Yes: no factors of {any} have an objective lower by more than {epsilon}.",
+    "REFUTED": "No: better factors of the same size or smaller are in this certificate.",
+    "RANK_LIMITED": "More slices do better, and such factors are in this certificate. "
+    "Whether these are the best of their own size this theory does not say.",
+    "UNDECIDED": "Not decided: the optimum lies in the bracket below, and nothing more is "
+    "proved here.",
 }
 REJECTED_EXIT = 20
 

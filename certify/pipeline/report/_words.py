@@ -9,15 +9,6 @@ from ._numbers import at_least, at_most, short
 
 __all__ = ["answer", "asked", "bracket", "closing", "formula", "model", "short"]
 
-ANSWERS = {
-    Verdict.CERTIFIED: "Yes: no factors of {any} have an objective lower by more than {epsilon}.",
-    Verdict.REFUTED: "No: better factors of the same size or smaller are in this certificate.",
-    Verdict.RANK_LIMITED: "More slices do better, and such factors are in this certificate. "
-    "Whether these are the best of their own size this theory does not say.",
-    Verdict.UNDECIDED: "Not decided: the optimum lies in the bracket below, and nothing more is "
-    "proved here.",
-}
-
 
 def asked(facts: Facts) -> str:
     """Return the question as a sentence."""
@@ -66,7 +57,7 @@ def answer(facts: Facts) -> str:
     """Return the verdict as a sentence."""
     size = facts.candidate[0].shape[-1]
     rank = f"rank at most {size}" if facts.question.problem.lam == 0 else "any size"
-    return ANSWERS[facts.verdict].format(any=rank, epsilon=short(facts.epsilon))
+    return facts.verdict.answer.format(any=rank, epsilon=short(facts.epsilon))
 
 
 def bracket(facts: Facts) -> str:

@@ -51,8 +51,8 @@ def orthogonalize(problem: Problem, W: Array) -> Orthogonal | None:
     held = inner(problem, free, W) if free else W
     ints, unit = gridded(held)
     labels = components(problem.offsets, observed.m)
-    linear = [o for o in problem.offsets if isinstance(o, Linear) and o.free]
-    rest = {o.name for o in problem.offsets if o.free and not isinstance(o, Linear)}
+    linear = [B for o in problem.offsets if o.free for B in covariates(o, observed.m)]
+    rest = {o.name for o in problem.offsets if o.free and not covariates(o, observed.m)}
     rest |= {"row"} if isinstance(problem.loss, Softmax) else set()  # its domain asks for it
     axes = modes(problem, rest)
     if not linear and axes:
@@ -65,7 +65,7 @@ def orthogonalize(problem: Problem, W: Array) -> Orthogonal | None:
     if rest - {"column", "smooth"}:
         fixed = jointly(free, held, observed, easy)
     else:
-        design = np.hstack([o.A for o in free if isinstance(o, Linear)])
+        design = np.hstack([B for o in free for B in covariates(o, observed.m)])
         fixed = corrections(design, held, observed, easy)
     return None if fixed is None else Orthogonal(held.reshape(W.shape), fixed)
 
@@ -121,15 +121,20 @@ def straightened(offsets: Sequence[Offset], m: int) -> tuple[Offset, ...]:
     covariates are all covariates of the rows: one Linear.  (A sparse part has none.)
     """
     free = [o for o in offsets if o.free]
-    kinds = {o.name for o in free}
-    if not kinds & {"smooth", "linear"}:
+    kinds, parts = {o.name for o in free}, [B for o in free for B in covariates(o, m)]
+    if not parts and "smooth" not in kinds:
         return tuple(free)
-    parts = [o.A for o in free if isinstance(o, Linear)]
     if kinds & {"smooth", "column"}:
         labels = components(offsets, m)
         parts.append((labels[:, None] == np.arange(labels.max() + 1)).astype(np.float64))
-    others = [o for o in free if not isinstance(o, Linear) and not o.levels]
+    others = [o for o in free if not covariates(o, m) and not o.levels]
     return (Linear(np.hstack(parts)), *others)
+
+
+def covariates(o: Offset, m: int) -> list[Array]:
+    """Return the covariates of the rows that an offset is, if it is that."""
+    found = o.covariates(m)
+    return [] if found is None else [found]
 
 
 def inner(problem: Problem, free: tuple[Offset, ...], W: Array) -> Array:

@@ -24,7 +24,7 @@ from certify.search.descent.alternating import squared
 
 from . import polar_ball as balls
 from . import scaling as rays
-from .orthogonal import Orthogonal
+from .orthogonal import Orthogonal, covariates
 from .own_size_ascent import Ascent, Group, Project, ascend, folded, ky_fan, unfolded
 from .points import Dual, Run, bound_once
 
@@ -111,7 +111,7 @@ class Case:
         if problem.offsets:
             Y = Y - problem.shift(means(problem))
         each = run.start.factors[-1].shape[0] if deep(problem) else 1
-        wide = sum(o.shape(problem.loss.observed)[0] for o in problem.offsets if o.name == "linear")
+        wide = sum(B.shape[1] for o in problem.offsets for B in covariates(o, dims[0]))
         r = run.start.size * each + wide
         return cls(run, Y.reshape(dims), r, unfoldings(dims, r))
 
@@ -139,12 +139,13 @@ def means(problem: Problem) -> Values:
 
     They count as ranks, and the data without them has no less of the others.
     """
-    kept = tuple(o for o in problem.offsets if o.name != "linear")
+    m = problem.loss.dims[0]
+    kept = tuple(o for o in problem.offsets if not covariates(o, m))
     zero = np.zeros_like(squared(problem).data)
     found = iter(Problem(problem.loss, problem.atom, problem.lam, kept).fit_offsets(zero))
     observed = problem.loss.observed
     return tuple(
-        np.zeros(o.shape(observed)) if o.name == "linear" else next(found) for o in problem.offsets
+        np.zeros(o.shape(observed)) if covariates(o, m) else next(found) for o in problem.offsets
     )
 
 

@@ -1,0 +1,133 @@
+"""Why a result is what it is, in a sentence: each reason is a function here, written once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from certify.atoms import Factors
+from certify.kernel.verdict import Outcome
+from certify.problem import Problem
+from certify.search.search_result import Evidence
+
+from .certificate.verdict import spread
+from .report._numbers import at_most
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is known when the verdict is there: size is that of the candidate."""
+
+    problem: Problem
+    size: int
+    found: Evidence
+    outcome: Outcome
+
+    @property
+    def lower(self) -> float:
+        """The proved lower bound."""
+        return float(self.outcome.lower)
+
+    @property
+    def upper(self) -> float:
+        """The proved upper bound."""
+        return float(self.outcome.upper)
+
+    @property
+    def best(self) -> float:
+        """The lowest objective that was met, in floats."""
+        return min([self.upper, *(s.value for _, s in self.found.steps)])
+
+    @property
+    def better(self) -> int | None:
+        """The size of better factors, of which `outcome` may say that they are proved."""
+        return None if self.found.better is None else self.found.better.size
+
+
+Reason: TypeAlias = Callable[[Case], str | None]  # None: this is not the reason
+
+
+def certified(case: Case) -> str | None:
+    """Say that nothing is better."""
+    if case.outcome.verdict != "CERTIFIED":
+        return None
+    kind = f"rank at most {case.size}" if case.problem.lam == 0 else "any size"
+    kinks = "" if case.problem.loss.smooth else KINKS
+    return f"no factors of {kind} are better by more than epsilon{kinks}"
+
+
+def refuted(case: Case) -> str | None:
+    """Name the better factors."""
+    if case.outcome.verdict != "REFUTED" or case.better is None:
+        return None
+    return f"factors with {slices(case.better)} (yours has {case.size}) are proved better"
+
+
+def rank_limited(case: Case) -> str | None:
+    """Name the larger factors that are better."""
+    if case.outcome.verdict != "RANK_LIMITED" or case.better is None:
+        return None
+    more = f"factors with {slices(case.better)} are proved better than these {case.size}"
+    return f"{more}; whether these are best at {slices(case.size)} this theory does not say"
+
+
+def fixed_rank(case: Case) -> str | None:
+    """Say how far the bound at a fixed rank is."""
+    if case.problem.lam:
+        return None
+    left = at_most(spread(case.lower, case.upper), 3)
+    told = f"the bound at a fixed rank stays {left} below the objective"
+    return f"{told}; atol above that certifies it"
+
+
+def noted(case: Case) -> str | None:
+    """Repeat what the search says of its dual point."""
+    return f"the lower bound is loose: {case.found.note}" if case.found.note else None
+
+
+def upper_is_loose(case: Case) -> str | None:
+    """Name a lower objective that was met and is not proved."""
+    if case.upper - case.best <= case.best - case.lower:
+        return None
+    return (
+        f"the upper bound is loose: a search reached {case.best:.10g}; a larger budget may prove it"
+    )
+
+
+def polar_is_hard(case: Case) -> str | None:
+    """Say that the polar is what is bounded loosely."""
+    if not case.problem.atom.hard:
+        return None
+    cause = "the polar of these norms is NP-hard and its bound is not tight here"
+    return f"the lower bound is loose: {cause}; the best objective found is {case.best:.10g}"
+
+
+def dual_is_loose(case: Case) -> str | None:
+    """Say that the dual point is what is loose."""
+    told = f"a larger budget improves it (best found {case.best:.10g})"
+    return f"the lower bound is loose: the dual point is not optimal; {told}"
+
+
+KINKS = "; the loss has kinks: its dual point alone proves this"
+FOUND = "; the best offsets for these factors were found"
+REASONS: tuple[Reason, ...] = (  # the first that applies is given; the last one always does
+    certified,
+    refuted,
+    rank_limited,
+    fixed_rank,
+    noted,
+    upper_is_loose,
+    polar_is_hard,
+    dual_is_loose,
+)
+
+
+def reason(problem: Problem, factors: Factors, found: Evidence, outcome: Outcome) -> str:
+    """Say in a sentence what was proved and, if undecided, which bound is loose."""
+    case = Case(problem, factors[0].shape[-1], found, outcome)
+    told = next(text for r in REASONS if (text := r(case)) is not None)
+    return told + FOUND * (bool(problem.offsets) and not found.given)
+
+
+def slices(count: int) -> str:
+    """Return "1 slice" or "7 slices"."""
+    return f"{count} slice" if count == 1 else f"{count} slices"
