@@ -137,7 +137,7 @@ def test_a_reason_says_when_offsets_were_found(problem, factors, said):
     assert said in found
     assert found.endswith("; the best offsets for these factors were found")
     given = check(centred, factors, q=[np.zeros(2)]).reason
-    assert given.startswith(said)
+    assert said in given
     assert "offsets" not in given
 
 
