@@ -1,5 +1,7 @@
-"""The generated table of norm pairs and losses claims no more than its cells reach."""
+"""The generated table of norm pairs and losses claims no more than its cells reach; results."""
 
+import importlib
+import json
 import random
 import re
 import sys
@@ -10,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import cells  # noqa: E402  a script beside the package
+import run  # noqa: E402
 
 TEXT = cells.TABLE.read_text(encoding="utf-8")
 ROWS = [line.strip("| ").split(" | ") for line in TEXT.splitlines() if line.startswith("| ")]
@@ -49,3 +52,15 @@ def test_the_twin_of_a_cell_is_never_certified(left, right, loss):
 @pytest.mark.parametrize(("left", "right", "loss"), ALL)
 def test_every_cell_reaches_what_its_row_claims(left, right, loss):
     no_weaker(left, right, loss)
+
+
+def test_the_results_are_what_the_runner_writes_and_have_every_benchmark():
+    told = json.loads((run.HERE / "results.json").read_text(encoding="utf-8"))
+    versions = ", ".join(f"{k} {v}" for k, v in told["versions"].items())
+    text = (run.HERE / "RESULTS.md").read_text(encoding="utf-8")
+    assert run.text(run.read(run.HERE / "results.json"), versions) == text
+    assert set(told["reports"]) == set(run.MODULES) - {"polars"}  # measured by itself so far
+    for name, report in told["reports"].items():
+        benchmark = getattr(importlib.import_module(run.MODULES[name]), name)
+        titles = next(benchmark(run.Options())), report["title"]
+        assert len({t.rpartition(", ")[0] or t for t in titles}) == 1  # but for its seconds
