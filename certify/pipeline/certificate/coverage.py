@@ -5,8 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from certify.atoms import ATOMS, Atom, Factors, atom_of
-from certify.losses import LOSSES
-from certify.offsets import OFFSETS
+from certify.kernel.losses import LOSSES as KERNEL_LOSSES
+from certify.kernel.offsets import OFFSETS as KERNEL_OFFSETS
+from certify.losses import LOSSES, Loss
+from certify.offsets import OFFSETS, Offset
 from certify.problem import Problem
 
 OURS = tuple(ATOMS.values())  # final classes: what they state is what they compute
@@ -18,10 +20,21 @@ def unknown(problem: Problem) -> list[str]:
     """Return what the kernel has no rule for."""
     known = problem.atom.statement() and not misstated(problem)
     names = [] if known else [type(problem.atom).__name__]
-    stated = isinstance(problem.loss, tuple(LOSSES.values()))
-    names += [] if stated else [type(problem.loss).__name__]
-    ours = tuple(OFFSETS.values())
-    return names + [type(o).__name__ for o in problem.offsets if not isinstance(o, ours)]
+    names += [] if states_loss(problem.loss) else [type(problem.loss).__name__]
+    return names + [type(o).__name__ for o in problem.offsets if not states_offset(o)]
+
+
+def states_loss(loss: Loss) -> bool:
+    """Whether a loss is ours, and its statement one of the kernel's."""
+    said = loss.statement()
+    kind = said if isinstance(said, str) else said["kind"]
+    return isinstance(loss, tuple(LOSSES.values())) and kind in KERNEL_LOSSES
+
+
+def states_offset(offset: Offset) -> bool:
+    """Whether an offset is ours, and its statement one of the kernel's."""
+    kind = offset.stated().get("kind", offset.name)
+    return isinstance(offset, tuple(OFFSETS.values())) and kind in KERNEL_OFFSETS
 
 
 def misstated(problem: Problem) -> bool:
