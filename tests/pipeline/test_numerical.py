@@ -17,8 +17,9 @@ from certify import (
     verify,
 )
 from certify.atoms import Atom, RankOne
-from certify.losses import Loss, Squared
+from certify.losses import Huber, Loss, Squared
 from certify.offsets import ColumnIntercept, Intercept, RowIntercept
+from certify.pipeline.certificate import coverage
 from certify.polar import Proposal
 
 Y = np.array([[3.0, 1.0], [0.0, -2.0]])
@@ -349,3 +350,13 @@ def test_a_free_atom_is_not_certified_by_the_signs_it_states():
     positive = np.eye(2)[:, :1], np.array([[2.0], [0.0]])
     result = check(Problem(Squared(np.diag([3.0, -2.0])), Unsigned(), 1.0), positive)
     assert result.verdict is not Verdict.CERTIFIED
+
+
+def test_a_loss_or_an_offset_without_a_row_in_the_kernel_is_judged_by_floats(monkeypatch):
+    problem = Problem(Huber(np.eye(2), 1.0), RankOne(), 0.5, (ColumnIntercept(1.0),))
+    assert coverage.unknown(problem) == []
+    monkeypatch.delitem(coverage.KERNEL_LOSSES, "huber")
+    assert coverage.unknown(problem) == ["Huber"]
+    monkeypatch.setattr(coverage, "KERNEL_OFFSETS", ("row",))
+    assert coverage.unknown(problem) == ["Huber", "ColumnIntercept"]
+    assert check(problem, (np.eye(2), np.eye(2))).verdict in (Verdict.NUMERICAL, Verdict.UNDECIDED)

@@ -113,9 +113,11 @@ def test_every_step_of_the_guide_works(tree):
 def test_the_guide_shows_each_kind_of_contribution():
     found = steps(GUIDE.read_text(encoding="utf-8"))
     written = {str(Path(s.path).parent) for s in found if s.path}
-    folders = {"atoms", "norms", "polar/methods", "kernel"}
+    folders = {"atoms", "losses", "norms", "offsets", "polar/methods", "kernel/rules"}
+    folders |= {"kernel/norms", "adapters", "adapters/files", "pipeline"}
     assert written >= {
         "problems",
+        "paper_checks",
         "tests/atoms",
         "tests/norms",
         *(f"certify/{name}" for name in folders),
