@@ -17,7 +17,7 @@ from certify import (
     verify,
 )
 from certify.atoms import Atom, RankOne
-from certify.losses import Huber, Loss, Squared
+from certify.losses import LOSSES, Loss, Squared
 from certify.offsets import ColumnIntercept, Intercept, RowIntercept
 from certify.pipeline.certificate import coverage
 from certify.polar import Proposal
@@ -353,7 +353,7 @@ def test_a_free_atom_is_not_certified_by_the_signs_it_states():
 
 
 def test_a_loss_or_an_offset_without_a_row_in_the_kernel_is_judged_by_floats(monkeypatch):
-    problem = Problem(Huber(np.eye(2), 1.0), RankOne(), 0.5, (ColumnIntercept(1.0),))
+    problem = Problem(LOSSES["huber"](np.eye(2), 1.0), RankOne(), 0.5, (ColumnIntercept(1.0),))
     assert coverage.unknown(problem) == []
     monkeypatch.delitem(coverage.KERNEL_LOSSES, "huber")
     assert coverage.unknown(problem) == ["Huber"]

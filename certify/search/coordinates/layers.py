@@ -1,6 +1,5 @@
 """What a network with one hidden layer is made of, and its neurons at a chosen size."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -67,9 +66,9 @@ class Net:
         return self.scaled(tuple(x[:, keep] for x in factors), sizes[keep])
 
     @cached_property
-    def blocks(self) -> tuple[Sequence[int], ...]:
+    def blocks(self) -> tuple[list[int], ...]:
         """The coordinates that one neuron of an optimum uses together: all, or a group's."""
-        return self.layer.left.blocks(self.layer.features.shape[1])
+        return tuple(map(list, self.layer.left.blocks(self.layer.features.shape[1])))
 
     def parted(self, factors: Factors) -> Factors:
         """Return the same network with each neuron in one block, at the same price."""
