@@ -62,6 +62,7 @@ def certify() -> None:
 @certify.command()
 @click.argument("problem", type=PATH)
 @click.option("-o", "output", type=PATH, metavar="X.CERT", help="Write the certificate.")
+@click.option("--own-size", type=PATH, metavar="X.CERT", help="Write that of its own size.")
 @click.option("--better", type=PATH, metavar="X.NPZ", help="Write better factors, if any.")
 @click.option("--resume", type=PATH, metavar="FILE", help="Write progress here, and go on.")
 @routed
@@ -70,19 +71,21 @@ def check(  # noqa: PLR0913, PLR0917  as click parsed them
     options: Options,
     problem: Path,
     output: Path | None,
+    own_size: Path | None,
     better: Path | None,
     resume: Path | None,
     route: dict[str, Any],
 ) -> int:
     """Decide whether the factors of PROBLEM (a .toml file) are a global optimum.
 
-    With --resume a long proof writes a checkpoint now and then and goes on from it; Ctrl-C
-    ends the search with the bracket proved so far.
+    --own-size writes the certificate about models of at most as many components; `certify verify
+    --own-size` rechecks it.  With --resume a long proof writes a checkpoint now and then and
+    goes on from it; Ctrl-C ends the search with the bracket proved so far.
 
     Example: certify check problem.toml -o x.cert --better better.npz
     """
     held = files.load(problem)
-    guard([output, better, resume], held.inputs)
+    guard([output, own_size, better, resume], held.inputs)
     start = monotonic()
     with progress(options.budget) as tell:
         found = decide(
@@ -97,6 +100,9 @@ def check(  # noqa: PLR0913, PLR0917  as click parsed them
     written: dict[str, Written | None] = {}
     if output is not None:
         written["certificate"] = saved(found.certificate, output)
+    if own_size is not None:
+        own = found.own_size.certificate
+        written["own-size certificate"] = saved(None if own is found.certificate else own, own_size)
     if better is not None:
         written["better factors"] = stored(better_arrays(found.certificate), better)
     told = of_training(held.multiple, of_result(found, monotonic() - start))
@@ -107,6 +113,7 @@ def check(  # noqa: PLR0913, PLR0917  as click parsed them
 @certify.command()
 @click.argument("certificate", type=PATH)
 @click.option("--problem", type=PATH, required=True, help="The question: your own problem.toml.")
+@click.option("--own-size", is_flag=True, help="It is about at most as many components.")
 @click.option("--tier", type=click.Choice(TIERS), default="exact", help="The arithmetic.")
 @click.option(
     "--limit",
@@ -115,7 +122,14 @@ def check(  # noqa: PLR0913, PLR0917  as click parsed them
     help="Units of work it may take; by default what the size of the file allows.",
 )
 @common
-def verify(options: Options, certificate: Path, problem: Path, tier: str, limit: int | None) -> int:
+def verify(  # noqa: PLR0913, PLR0917  as click parsed them
+    options: Options,
+    certificate: Path,
+    problem: Path,
+    own_size: bool,  # noqa: FBT001
+    tier: str,
+    limit: int | None,
+) -> int:
     """Prove what CERTIFICATE claims about your own PROBLEM.
 
     Nothing is searched and nothing is drawn: --budget and --seed change nothing here.
@@ -133,6 +147,7 @@ def verify(options: Options, certificate: Path, problem: Path, tier: str, limit:
                 q=held.q,
                 tier=tier,
                 limit=limit,
+                own_size=own_size,
                 **options.epsilon(held),
             )
     except RejectedError as error:

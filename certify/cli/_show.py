@@ -47,7 +47,22 @@ def of_result(result: Result, seconds: float) -> Lines:
         "stationarity": result.stationarity,
         "tier": result.tier,
         "seconds": round(seconds, 3),
+        **of_own_size(result),
     }
+
+
+def of_own_size(result: Result) -> Lines:
+    """Return the answer over at most as many components as the candidate has."""
+    own, shares = result.own_size, result.explained_variance
+    found = {
+        "own_verdict": own.verdict.name,
+        "own_lower": own.lower,
+        "own_relative_gap": own.relative_gap,
+        "own_reason": own.reason,
+    }
+    if shares is None:
+        return found
+    return {**found, "explained": shares.yours, "explained_at_most": shares.at_most}
 
 
 def of_training(multiple: float, found: Lines) -> Lines:
@@ -116,6 +131,8 @@ def lines(found: Lines, written: Mapping[str, Written | None]) -> Iterator[tuple
     yield "gap", f"{at_most(found['gap'], 4)}, relative {at_most(found['relative_gap'], 4)}"
     if "reason" in found:
         yield "reason", found["reason"]
+    if found.get("own_reason", found.get("reason")) != found.get("reason"):
+        yield "own size", f"{found['own_verdict']}: {found['own_reason']}"
     if "stationarity" in found:
         yield "stationarity", f"{found['stationarity']:.3e} (0 at a stationary point)"
     if "objective" in found:

@@ -57,14 +57,14 @@ def model(ar: Arithmetic[H], asked: Question, factors: Sequence[Array]) -> H:
 
 
 def fitted(ar: Arithmetic[H], asked: Question, x: Point) -> H:
-    """Return the field of sum phi(X_i) + A q."""
+    """Return the field of sum phi(X_i) + A q; of A q alone for a point without factors."""
     fields: list[H] = []
     left, right = [], []
     wide = asked.rank + sum(o.design.shape[1] if o.design else 1 for o in asked.offsets)
     ar.budget.hold((asked.at.m + asked.at.n) * wide, "factors side by side")
     if len(x.factors) == 2 and not isinstance(asked.pair, Network | Deep):
         left, right = [x.factors[0]], [x.factors[1]]
-    else:
+    elif x.factors:
         fields.append(model(ar, asked, x.factors))
     for o, q in zip(asked.offsets, x.q, strict=True):
         found = o.factors(q, asked.at)

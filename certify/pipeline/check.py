@@ -1,6 +1,7 @@
 """check(): factors in, verdict and certificate out.  The verdict comes after the verifier."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,13 @@ from .certificate.coverage import PROBE, unknown
 from .certificate.file import ask
 from .certificate.verdict import Verdict
 from .checkpoint_file import opened
-from .prove import settle
+from .own_size import asks_twice, second
+from .own_size_result import own_size
+from .prove import Proof, settle
 from .reasons import reason
 from .result import Result
+
+ANY_SIZE = 0.8  # share of the budget for the first question where there are two
 
 
 @np.errstate(all="ignore")  # what is not finite is refused or never taken
@@ -92,28 +97,47 @@ def check(  # noqa: PLR0913  the contract's keywords
     start = descent.state(scaled, scaling.factors_down(held, by), small_q)
     epsilon = max(scaling.value_down(atol, by), rtol * abs(start.value))
     fixed = values is not None or not problem.offsets
-    run = Run(scaled, start, epsilon, clock, seed, fixed, float(scaled_by(1.0, -by.whole)))
+    part = clock.share(ANY_SIZE) if asks_twice(problem) else clock
+    run = Run(scaled, start, epsilon, part, seed, fixed, float(scaled_by(1.0, -by.whole)))
     with threads(problem.loss.observed), keeping(keeper), stoppable(), shown(clock):
-        found = gathered(run, wanted, route)
-        found = scaling.evidence_up(found, by)
+        small = gathered(run, wanted, route)
+        found = scaling.evidence_up(small, by)
         proof = settle(problem, asked, found, clock.left())
+        own = None
+        if proof.outcome.verdict != "CERTIFIED":
+            run = replace(run, clock=clock)
+            own = second(problem, (held, values), (rtol, atol), run, small)
+    result = answered(problem, held, (found_q, found), proof, own)
+    return replace(result, reason=result.reason + noted(factors))
+
+
+def answered(
+    problem: Problem,
+    factors: Factors,
+    found: tuple[Values, Evidence],
+    proof: Proof,
+    own: Proof | None,
+) -> Result:
+    """Say what the proofs mean; found: the offsets of the candidate, and the evidence."""
+    q, evidence = found
     outcome = proof.outcome
+    answer = own_size(problem, factors[0].shape[-1], proof, own)
     LOG.info("%s in [%.10g, %.10g]", outcome.verdict, outcome.lower, outcome.upper)
     return Result(
         verdict=Verdict[outcome.verdict],
         lower=below(outcome.lower),
         upper=above(outcome.upper),
-        reason=objection(problem, held, found_q, outcome)
-        + reason(problem, held, found, outcome)
-        + noted(factors),
+        reason=objection(problem, factors, q, outcome)
+        + reason(problem, factors, evidence, outcome, answer),
         certificate=proof.certificate,
-        stationarity=stationarity(problem, held, found_q),
+        stationarity=stationarity(problem, factors, q),
         better=proof.certificate.better(),
-        q=found.start.q,
+        q=evidence.start.q,
         tier=outcome.tier,
-        steps=tuple((name, s.value) for name, s in found.steps),
-        reached=lowest([s for _, s in found.steps]) if found.steps else None,
+        steps=tuple((name, s.value) for name, s in evidence.steps),
+        reached=lowest([s for _, s in evidence.steps]) if evidence.steps else None,
         better_upper=None if outcome.better is None else above(outcome.better),
+        own=answer,
     )
 
 

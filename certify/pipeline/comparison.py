@@ -15,6 +15,7 @@ from certify.polar.proved import above, below
 
 from .certificate.file import Certificate, write_atomically
 from .certificate.verdict import Verdict
+from .own_size_result import components
 from .reasons import slices
 from .report._numbers import at_least, at_most
 from .result import Result
@@ -93,7 +94,7 @@ class RestartReport:
         """What to do, in a sentence."""
         if self.stop:
             k = min(self.optimal, key=lambda k: (self.fits[k].size, k))
-            over = "all sizes" if self.rank is None else f"rank at most {self.rank}"
+            over = "all sizes" if self.rank is None else f"at most {components(self.rank)}"
             first = f"stop restarting: fit {k} is proved optimal over {over}"
             return f"{first}; {slices(self.fits[k].size)} is the least size given that attains it"
         if self.better is not None:

@@ -10,18 +10,66 @@ from typing import Any
 
 import numpy as np
 
+from certify.atoms import Factors
 from certify.base.clock import Clock
 from certify.base.errors import OutOfScopeError
-from certify.problem import Problem
+from certify.problem import Problem, Values
 from certify.search.descent import alternating as descent
+from certify.search.descent.alternating import State
 from certify.search.dual import own_size
 from certify.search.dual.points import Dual, Run
 from certify.search.evidence import bound_own_size
+from certify.search.meta_algorithm import lowest
+from certify.search.search_result import Evidence
 
 from . import rescale as scaling
 from .certificate.coverage import unknown
 from .certificate.file import ask
 from .prove import Proof, settle
+
+LARGEST = 1500  # smaller side up to which a second question is asked without being called for
+
+
+def asks_twice(problem: Problem) -> bool:
+    """Whether a bound at the candidate's own size is another question, and a quick one."""
+    small = min(problem.loss.shape) <= LARGEST
+    return problem.lam > 0 and small and own_size.applies(problem) and not unknown(problem)
+
+
+def second(
+    problem: Problem,
+    candidate: tuple[Factors, Values | None],
+    epsilon: tuple[float, float],
+    run: Run,
+    found: Evidence,
+) -> Proof | None:
+    """Ask about at most as many components as the candidate has, after any number of them.
+
+    epsilon   rtol and atol
+    run, found   the first question at scale 1, and what was found for it
+
+    None where that is no other question, or has too many components for a bound of its own.
+    """
+    if not asks_twice(problem) or run.start.size >= min(problem.loss.shape):
+        return None
+    fewer = scaling.state_up(best_of_size(found), scaling.normalized(problem)[1])
+    return bound(
+        problem,
+        *candidate,
+        rtol=epsilon[0],
+        atol=epsilon[1],
+        clock=run.clock,
+        seed=run.seed,
+        better=None if fewer is None else fewer.factors,
+        known=found.dual,
+    )
+
+
+def best_of_size(found: Evidence) -> State | None:
+    """Return the best point met that has no more components than the start, and is lower."""
+    met = [s for s in (found.better, *(s for _, s in found.steps)) if s is not None]
+    fewer = [s for s in met if s.size <= found.start.size and s.value < found.start.value]
+    return lowest(fewer) if fewer else None
 
 
 @np.errstate(all="ignore")  # what is not finite is refused or never taken

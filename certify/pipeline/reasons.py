@@ -10,6 +10,7 @@ from certify.problem import Problem
 from certify.search.search_result import Evidence
 
 from .certificate.verdict import spread
+from .own_size_result import OwnSize, components
 from .report._numbers import at_most
 
 
@@ -21,6 +22,7 @@ class Case:
     size: int
     found: Evidence
     outcome: Outcome
+    own: OwnSize
 
     @property
     def lower(self) -> float:
@@ -50,7 +52,7 @@ def certified(case: Case) -> str | None:
     """Say that nothing is better."""
     if case.outcome.verdict != "CERTIFIED":
         return None
-    kind = f"rank at most {case.size}" if case.problem.lam == 0 else "any size"
+    kind = f"at most {components(case.size)}" if case.problem.lam == 0 else "any size"
     kinks = "" if case.problem.loss.smooth else KINKS
     return f"no factors of {kind} are better by more than epsilon{kinks}"
 
@@ -67,16 +69,15 @@ def rank_limited(case: Case) -> str | None:
     if case.outcome.verdict != "RANK_LIMITED" or case.better is None:
         return None
     more = f"factors with {slices(case.better)} are proved better than these {case.size}"
-    return f"{more}; whether these are best at {slices(case.size)} this theory does not say"
+    return f"{more}; {case.own.reason}"
 
 
 def fixed_rank(case: Case) -> str | None:
-    """Say how far the bound at a fixed rank is."""
+    """Say how far the bound at a fixed number of components is."""
     if case.problem.lam:
         return None
     left = at_most(spread(case.lower, case.upper), 3)
-    told = f"the bound at a fixed rank stays {left} below the objective"
-    return f"{told}; atol above that certifies it"
+    return f"{case.own.reason}; atol above {left} certifies it"
 
 
 def noted(case: Case) -> str | None:
@@ -121,9 +122,11 @@ REASONS: tuple[Reason, ...] = (  # the first that applies is given; the last one
 )
 
 
-def reason(problem: Problem, factors: Factors, found: Evidence, outcome: Outcome) -> str:
+def reason(
+    problem: Problem, factors: Factors, found: Evidence, outcome: Outcome, own: OwnSize
+) -> str:
     """Say in a sentence what was proved and, if undecided, which bound is loose."""
-    case = Case(problem, factors[0].shape[-1], found, outcome)
+    case = Case(problem, factors[0].shape[-1], found, outcome, own)
     told = next(text for r in REASONS if (text := r(case)) is not None)
     return told + FOUND * (bool(problem.offsets) and not found.given)
 

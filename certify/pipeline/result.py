@@ -11,6 +11,7 @@ from certify.search.descent.alternating import State
 
 from .certificate.file import Certificate
 from .certificate.verdict import NO_BOOL, Verdict, relative, spread
+from .own_size_result import ExplainedVariance, OwnSize
 from .report import write
 from .report._numbers import at_least, at_most
 from .report._result import cell, explained, plotted
@@ -30,6 +31,7 @@ class Result:
     steps         (what was done, objective) along the search for better factors
     reached       the best point of that search, proved by nothing
     better_upper  f(better) <= better_upper, proved; None without better factors
+    own           the answer about the candidate's own size, if it was asked for: see own_size
     """
 
     verdict: Verdict
@@ -44,6 +46,22 @@ class Result:
     steps: tuple[tuple[str, float], ...] = ()
     reached: State | None = None
     better_upper: float | None = None
+    own: OwnSize | None = None
+
+    @property
+    def own_size(self) -> OwnSize:
+        """The answer over at most as many components as the candidate has."""
+        if self.own is not None:
+            return self.own
+        return OwnSize(self.verdict, self.lower, self.upper, self.reason, self.certificate)
+
+    @property
+    def explained_variance(self) -> ExplainedVariance | None:
+        """The share of the variance that the candidate explains, and the most that as many
+        components can (1 - 2 f / |Y|^2: a penalty counts as not explained); None where the loss
+        is not least squares over all entries, or nothing is proved.
+        """
+        return self.own_size.explained_variance
 
     @property
     def certified(self) -> bool:

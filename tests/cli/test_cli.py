@@ -264,4 +264,4 @@ def test_the_best_of_a_rank_is_not_called_the_best_of_any_size(tmp_path, capsys)
     ended = inside(capsys, "check", path)
     assert ended.status == 0
     assert "no factors of any size (at lam = 0: of their rank) are better" in ended.out
-    assert "no factors of rank at most 1 are better" in ended.out
+    assert "no factors of at most 1 component are better" in ended.out

@@ -89,7 +89,7 @@ def test_what_lam_zero_covers_is_decided(name):
     assert check(problem, LINE).verdict in (Verdict.REFUTED, Verdict.CERTIFIED)
     best = improve(problem, LINE)
     assert best.result.verdict is Verdict.CERTIFIED
-    assert "no factors of rank at most 1" in best.result.reason
+    assert "no factors of at most 1 component" in best.result.reason
 
 
 # --- verdicts, exit codes and reasons -----------------------------------------------------
@@ -125,7 +125,7 @@ REASONS = {
 @pytest.mark.parametrize(("problem", "factors", "said"), REASONS.values(), ids=REASONS)
 def test_a_reason_says_what_was_proved(problem, factors, said):
     result = check(problem, factors)
-    assert result.reason.startswith(said)
+    assert said in result.reason
     assert result.better is None or f"{result.better[0].shape[1]} slices" in result.reason
     assert "offsets" not in result.reason
 
@@ -134,10 +134,10 @@ def test_a_reason_says_what_was_proved(problem, factors, said):
 def test_a_reason_says_when_offsets_were_found(problem, factors, said):
     centred = replace(problem, offsets=[ColumnIntercept(1e9)])
     found = check(centred, factors).reason
-    assert found.startswith(said)
+    assert said in found
     assert found.endswith("; the best offsets for these factors were found")
     given = check(centred, factors, q=[np.zeros(2)]).reason
-    assert given.startswith(said)
+    assert said in given
     assert "offsets" not in given
 
 

@@ -238,7 +238,9 @@ def test_at_a_fixed_rank_the_bound_is_that_of_the_largest_fit():
     assert [f.size for f in report.fits] == [1, 2, 2, 3]
     assert (report.rank, report.smallest, report.stop) == (3, 2, True)
     assert report.fits[0].excess[0] == pytest.approx(4.5)
-    assert report.advice.startswith("stop restarting: fit 2 is proved optimal over rank at most 3;")
+    assert report.advice.startswith(
+        "stop restarting: fit 2 is proved optimal over at most 3 components;"
+    )
     small = restarts(problem, [one, one])
     assert small.optimal == (0, 1)
     assert small.lower == pytest.approx(4.5)

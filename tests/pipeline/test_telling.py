@@ -155,11 +155,13 @@ def test_a_state_dict_is_a_network_which_needs_its_targets():
             from_model(model, X, weight_decay=0.5)
 
 
-def test_a_pipeline_is_told_to_pass_its_last_step():
+def test_a_pipeline_is_read_at_its_last_step():
     pipeline = pytest.importorskip("sklearn.pipeline")
     whole = pipeline.make_pipeline(pytest.importorskip("sklearn.decomposition").PCA(1))
-    with pytest.raises(OutOfScopeError, match="not Pipeline: pass its last step, and the X that"):
-        from_model(whole.fit(np.eye(3)), np.eye(3))
+    X = np.arange(9.0).reshape(3, 3) ** 2
+    _, factors = from_model(whole.fit(X), X)
+    _, alone = from_model(whole[-1], X)
+    assert all(np.array_equal(a, b) for a, b in zip(factors, alone, strict=True))
 
 
 def test_the_score_is_zero_at_an_optimum_and_falls_with_the_gap():

@@ -8,14 +8,17 @@ from sklearn.decomposition import NMF
 from sklearn.preprocessing import minmax_scale
 
 from certify import Problem, Verdict, check, from_model, improve, verify
-from certify.atoms import CP, RankOne
+from certify.atoms import CP, RankOne, ReLU
 from certify.base.clock import Clock
 from certify.base.errors import OutOfScopeError
 from certify.kernel.errors import RejectedError
 from certify.losses import Absolute, Squared
 from certify.offsets import ColumnIntercept, Sparse
 from certify.pipeline.own_size import bound
+from certify.search.descent import alternating as descent
+from certify.search.dual import own_size
 from certify.search.dual.own_size_ascent import ascend, folded, ky_fan, shrunk, unfolded
+from certify.search.dual.points import Run
 
 RNG = np.random.default_rng(0)
 
@@ -233,3 +236,32 @@ def test_scale_moves_the_proof_of_a_tensor():
         for k in (0, 40)
     ]
     assert np.isclose(*lows, rtol=1e-9)
+
+
+def test_an_ascent_without_a_budget_ends_when_its_work_is_done(monkeypatch):
+    problem = Problem(Squared(RNG.standard_normal((9, 7))), RankOne("l2+", "l2+"), 0.0)
+    state = descent.state(problem, (np.ones((9, 2)), np.ones((7, 2))))
+    run = Run(problem, state, 1e-9, Clock(), 0, given=True)
+    whole = own_size.propose(run).value
+    monkeypatch.setattr(own_size, "WORK", 0.0)
+    assert own_size.propose(run).value < whole
+
+
+@pytest.mark.parametrize("offset", [ColumnIntercept(), ColumnIntercept(ridge=2.0)])
+def test_outputs_of_a_layer_beside_their_means(offset):
+    features, Y = RNG.standard_normal((12, 3)), RNG.standard_normal((12, 4))
+    problem = Problem(Squared(Y), ReLU(features), 0.05, [offset])
+    factors = RNG.standard_normal((3, 1)), RNG.standard_normal((4, 1))
+    any_size = check(problem, factors)
+    own = any_size.own_size
+    assert own.certificate is not any_size.certificate
+    assert own.lower > any_size.lower
+    assert verify(own.certificate, problem, factors, own_size=True).lower <= own.lower
+
+    def objective(x):
+        parts = x[:3, None], x[3:, None]
+        return problem.objective(parts, problem.best_offsets(parts))
+
+    for seed in range(4):
+        start = np.random.default_rng(seed).standard_normal(7)
+        assert optimize.minimize(objective, start).fun >= own.lower

@@ -71,8 +71,7 @@ def ky_fan(
     held = fan(asked, at, found, given, "")
     if asked.offsets:
         mu = offset_values(given, "mu.", asked.offsets, at)
-        flat = Point((filled((at.m, 1), 0.0), filled((at.n, 1), 0.0)), mu)
-        c = ar.subtract(c, fitted(ar, asked, flat))
+        c = ar.subtract(c, fitted(ar, asked, Point((), mu)))
     return Excess(tail(ar, held, c) / 2, "ky_fan")
 
 

@@ -57,7 +57,7 @@ ANSWERS = {
     "CERTIFIED": "Yes: no factors of {any} have an objective lower by more than {epsilon}.",
     "REFUTED": "No: better factors of the same size or smaller are in this certificate.",
     "RANK_LIMITED": "More slices do better, and such factors are in this certificate. "
-    "Whether these are the best of their own size this theory does not say.",
+    "Whether these are the best of their own size is another question: check(...).own_size.",
     "UNDECIDED": "Not decided: the optimum lies in the bracket below, and nothing more is "
     "proved here.",
 }

@@ -53,6 +53,11 @@ def explained(result: Any) -> str:  # noqa: ANN401  a Result, of the layer above
         lines.append(f"The better factors are proved to reach at most {reach}.")
     if result.steps:
         lines.append(tried(result))
+    own = result.own_size
+    if own.certificate is not result.certificate:
+        lines.append(f"Over at most as many components, {own.verdict.name}: {own.reason}.")
+    elif result.explained_variance is not None:
+        lines.append(f"Of the variance, {result.explained_variance}.")
     lines.append(NEXT[result.verdict])
     return "\n".join(lines)
 

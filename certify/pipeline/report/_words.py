@@ -16,7 +16,7 @@ def asked(facts: Facts) -> str:
     what, shape = model(problem), " × ".join(map(str, problem.loss.dims))
     seen = problem.loss.observed
     of = "" if seen.full else f", of which {seen.size} entries are observed"
-    rank = f"rank at most {size}" if problem.lam == 0 else "any size"
+    rank = f"at most {parts(problem, size)}" if facts.question.own_size else "any size"
     return (
         f"Somebody fitted {what} of {parts(problem, size)} to {shape} data{of}, by {loss(problem)}"
         f"{priced(problem)}. Are these factors a global optimum of that objective, over factors of "
@@ -56,7 +56,8 @@ def parts(problem: Problem, size: int) -> str:
 def answer(facts: Facts) -> str:
     """Return the verdict as a sentence."""
     size = facts.candidate[0].shape[-1]
-    rank = f"rank at most {size}" if facts.question.problem.lam == 0 else "any size"
+    most = parts(facts.question.problem, size)
+    rank = f"at most {most}" if facts.question.own_size else "any size"
     return facts.verdict.answer.format(any=rank, epsilon=short(facts.epsilon))
 
 

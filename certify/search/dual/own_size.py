@@ -4,9 +4,9 @@ The bound and the ascent on it are in `own_size_ascent`.  W is a sum of points o
 at most lam; at lam = 0 they are the fields that earn nothing where factors have signs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, count
 from math import prod
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from scipy import linalg
 
 from certify.base.arrays import Array
+from certify.base.clock import Clock
 from certify.losses import Squared
 from certify.norms import Gauge
 from certify.polar import Proposal
@@ -25,12 +26,13 @@ from certify.search.descent.alternating import squared
 from . import polar_ball as balls
 from . import scaling as rays
 from .orthogonal import Orthogonal, covariates
-from .own_size_ascent import Ascent, Group, Project, ascend, folded, ky_fan, unfolded
+from .own_size_ascent import EVERY, Ascent, Group, Project, ascend, folded, ky_fan, unfolded
 from .points import Dual, Run, bound_once
 
 ASCENT = 0.6  # of the time; the proof of the polar needs the rest
 GOAL = 0.3  # of epsilon: a bound this near to the start is as good as can be
 LARGEST = 1500  # smaller side up to which an eigendecomposition a step is taken
+WORK = 1e12  # multiplications of an ascent without a budget: a minute or so
 GRID = 40  # bits of the arrays of a proof: short integers
 MATRIX = 2  # modes
 
@@ -87,11 +89,20 @@ def propose(run: Run, known: Dual | None = None) -> OwnSize:
     named = sets(run.problem)
     if not named and len(case.groups) == 1:
         return best
-    until = goal, run.clock.share(ASCENT).expired
+    until = goal, ending(run.clock, case)
     at = ascend(case.Y, case.rank, case.groups, list(named.values()), until)
     run.clock.tell("dual point at this size", at.value)
     found = proved(run, at, list(named))
     return best if found is None else max([best, case.evidence(found, at)], key=lambda e: e.value)
+
+
+def ending(clock: Clock, case: "Case") -> Callable[[], bool]:
+    """Return whether the ascent has to end: its share of the budget, or else its work, is spent."""
+    if clock.budget is not None:
+        return clock.share(ASCENT).expired
+    bounds = count(1)  # the ascent asks once for each bound
+    most = WORK / (EVERY * case.cost)
+    return lambda: clock.expired() or next(bounds) >= most
 
 
 @dataclass(frozen=True)
@@ -119,6 +130,12 @@ class Case:
     def small(self) -> bool:
         """Whether an eigendecomposition in every step is cheap."""
         return all(min(unfolded(self.Y, g).shape) <= LARGEST for g in self.groups)
+
+    @property
+    def cost(self) -> float:
+        """Multiplications of a step: a decomposition of each unfolding."""
+        sides = [int(min(unfolded(self.Y, g).shape)) for g in self.groups]
+        return 3.0 * self.Y.size * float(sum(sides))
 
     def evidence(self, dual: Dual | None, at: Ascent | None) -> OwnSize:
         """Return Ky Fan's proof for Y - sW, and the bound expected."""

@@ -1,0 +1,161 @@
+"""What check() answers about the candidate's own size: at most as many components as it has."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+from certify.atoms import Factors
+from certify.base.rigor.flint import Flint
+from certify.kernel.patterns import Pattern
+from certify.losses import Squared
+from certify.polar.proved import above, below, handed
+from certify.problem import Problem, Values
+
+from .certificate.file import Certificate
+from .certificate.verdict import Verdict, relative, spread
+from .prove import Proof
+from .report._numbers import at_least, at_most
+
+MEANS = {"intercept", "row", "column"}  # offsets that fit means
+MATRIX = 2  # modes
+
+
+class ExplainedVariance(NamedTuple):
+    """1 - 2 f / |Y|^2, Y less the means that free offsets fit.
+
+    yours    of the candidate, rounded down
+    at_most  no model of at most as many components has more, rounded up
+
+    Where lam > 0, f has the penalty in it: that much counts as not explained.
+    """
+
+    yours: float
+    at_most: float
+
+    def __str__(self) -> str:
+        """Show both in per cent, outward."""
+        yours, most = at_least(100 * self.yours, 5), at_most(100 * self.at_most, 5)
+        return f"yours explain {yours} % of the variance, no others more than {most} %"
+
+
+@dataclass(frozen=True)
+class OwnSize:
+    """The answer over all factors of at most r components, r the number that the candidate has.
+
+        lower <= inf { f(X) : X of at most r components } <= f(candidate) <= upper
+
+    verdict  CERTIFIED: none of them is better by more than epsilon.  REFUTED: better ones are in
+             the certificate.  UNDECIDED: the bracket is proved, no more.  OUT_OF_SCOPE or
+             NUMERICAL: nothing is proved, for the reason given.
+    better, better_q, better_upper   better components, their offsets, and a proved upper bound of
+             their objective; None without any
+    certificate   what proves it, `verify(..., own_size=True)`; the result's own where that
+             decides it: at lam = 0, and where no bound at a fixed size is known or needed
+    explained_variance   with least squares, all entries observed and no weights; else None
+    """
+
+    verdict: Verdict
+    lower: float
+    upper: float
+    reason: str
+    certificate: Certificate | None
+    explained_variance: ExplainedVariance | None = None
+    better_upper: float | None = None
+
+    @property
+    def better(self) -> Factors | None:
+        """Better factors of at most as many components, if REFUTED."""
+        refuted = self.verdict is Verdict.REFUTED and self.certificate is not None
+        return self.certificate.better() if refuted and self.certificate else None
+
+    @property
+    def better_q(self) -> Values:
+        """The offsets of the better factors."""
+        refuted = self.verdict is Verdict.REFUTED and self.certificate is not None
+        return self.certificate.better_offsets() if refuted and self.certificate else ()
+
+    @property
+    def gap(self) -> float:
+        """Upper - lower, rounded up."""
+        return spread(self.lower, self.upper)
+
+    @property
+    def relative_gap(self) -> float:
+        """(upper - lower) / |upper|; 0 when both are 0, infinite when a side is."""
+        return relative(self.gap, self.upper)
+
+    def __repr__(self) -> str:
+        """Show the verdict and the bracket."""
+        low, high = at_least(self.lower), at_most(self.upper)
+        return f"OwnSize({self.verdict.name}, {low} <= best of this size, candidate <= {high})"
+
+
+def own_size(problem: Problem, size: int, first: Proof, second: Proof | None) -> OwnSize:
+    """Say what a proof about any size, and one about at most `size` components, mean for those.
+
+    Of the two lower bounds the higher one is told: both hold for at most so many components.
+    """
+    used = first if second is None else second
+    lower = below(max(first.outcome.lower, used.outcome.lower))
+    upper = above(used.outcome.upper)
+    verdict = Verdict[used.outcome.verdict]
+    better = None if used.outcome.better is None else above(used.outcome.better)
+    if verdict is Verdict.RANK_LIMITED:  # of any size only
+        verdict, better = Verdict.UNDECIDED, None
+    explained = explained_variance(problem, lower, upper)
+    told = sentence(verdict, size, (lower, upper, better), explained)
+    return OwnSize(verdict, lower, upper, told, used.certificate, explained, better)
+
+
+def sentence(
+    verdict: Verdict,
+    size: int,
+    bounds: tuple[float, float, float | None],
+    explained: ExplainedVariance | None,
+) -> str:
+    """Say the answer in a sentence; bounds: lower, upper, and that of better components."""
+    lower, upper, better = bounds
+    count = components(size)
+    shares = f" ({explained})" if explained is not None else ""
+    if verdict is Verdict.CERTIFIED:
+        return f"no {count} are better by more than epsilon{shares}"
+    high = upper if better is None else better
+    low, gap = at_least(lower), at_most(100 * relative(spread(lower, high), high), 3)
+    if verdict is Verdict.REFUTED:
+        return f"better {count} are proved; none are below {low}, {gap} % less than those{shares}"
+    return f"no {count} are below {low}, {gap} % less than yours{shares}"
+
+
+def components(count: int) -> str:
+    """Return "1 component" or "7 components"."""
+    return f"{count} component" if count == 1 else f"{count} components"
+
+
+def explained_variance(problem: Problem, lower: float, upper: float) -> ExplainedVariance | None:
+    """Return the shares that a bracket of the objective means; None where it has none.
+
+    With least squares, every entry observed, no weights, beside the components only free means.
+    """
+    loss = problem.loss
+    plain = isinstance(loss, Squared) and loss.observed.full and loss.scale is None
+    means = all(o.name in MEANS and o.free for o in problem.offsets)
+    if not (plain and means and (len(loss.dims) == MATRIX or not problem.offsets)):
+        return None
+    whole = variance(problem)
+    if whole <= 0:
+        return None
+    yours, most = (1 - 2 * Fraction(x) / whole for x in (upper, max(lower, 0.0)))
+    return ExplainedVariance(below(yours), above(most))
+
+
+def variance(problem: Problem) -> Fraction:
+    """Return |Y|^2 less what the means of the offsets explain, exactly."""
+    names, (m, n), by = {o.name for o in problem.offsets}, problem.loss.shape, Flint()
+    at, Y = Pattern(m, n), by.load(handed(problem.loss.arrays()["Y"].reshape(-1)))
+    parts = {"column": Fraction(1, m), "row": Fraction(1, n), "intercept": Fraction(1, m * n)}
+    sums = {k: by.sums(Y, k, at).lo * share for k, share in parts.items()}
+    whole: Fraction = by.squares(Y, None).lo
+    if names >= {"row", "column"}:
+        return whole - sums["row"] - sums["column"] + sums["intercept"]
+    held = next((k for k in ("row", "column", "intercept") if k in names), None)
+    return whole if held is None else whole - sums[held]

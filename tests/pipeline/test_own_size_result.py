@@ -1,0 +1,161 @@
+"""What check() answers about the candidate's own number of components."""
+
+import json
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from certify import Certificate, InputError, Problem, RejectedError, Verdict, check, verify
+from certify.atoms import CP, RankOne
+from certify.cli import main
+from certify.losses import Huber, KullbackLeibler, Squared
+from certify.offsets import ColumnIntercept, RowIntercept
+from certify.pipeline.own_size_result import explained_variance
+
+RNG = np.random.default_rng(5)
+Y = RNG.standard_normal((12, 8))
+LEFT, VALUES, RIGHT = np.linalg.svd(Y, full_matrices=False)
+
+
+def truncated(lam, r):
+    """The r largest components of the soft-thresholded decomposition."""
+    root = np.sqrt(np.maximum(VALUES[:r] - lam, 0))
+    return LEFT[:, :r] * root, RIGHT[:r].T * root
+
+
+@pytest.mark.parametrize("r", [1, 2, 3])
+def test_a_truncated_optimum_is_the_best_of_its_size(r):
+    problem = Problem(Squared(Y), RankOne("l2", "l2"), 0.5)
+    result = check(problem, truncated(0.5, r))
+    own = result.own_size
+    assert (result.verdict, own.verdict) == (Verdict.RANK_LIMITED, Verdict.CERTIFIED)
+    exact = 0.5 * (0.5**2 * r + sum(VALUES[r:] ** 2)) + 0.5 * sum(VALUES[:r] - 0.5)
+    assert own.lower <= exact * (1 + 1e-12)
+    assert exact <= own.upper * (1 + 1e-12)
+    assert own.relative_gap <= 1e-6
+    assert own.lower > result.lower
+    assert own.reason in result.reason
+    held = own.certificate
+    assert held is not result.certificate
+    assert verify(held, problem, truncated(0.5, r), own_size=True).verdict is Verdict.CERTIFIED
+    with pytest.raises(RejectedError, match="claim"):
+        verify(held, problem, truncated(0.5, r))
+    with pytest.raises(RejectedError, match="claim"):
+        verify(result.certificate, problem, truncated(0.5, r), own_size=True)
+
+
+def test_without_a_penalty_both_answers_are_one():
+    problem = Problem(Squared(Y), RankOne("l2", "l2"), 0.0)
+    result = check(problem, truncated(0.0, 3))
+    assert result.verdict is result.own_size.verdict is Verdict.CERTIFIED
+    assert result.own_size.certificate is result.certificate
+    share = sum(VALUES[:3] ** 2) / sum(VALUES**2)
+    yours, most = result.explained_variance
+    assert yours <= share * (1 + 1e-12)
+    assert share <= most * (1 + 1e-12)
+    assert most - yours < 1e-6
+    assert "explain" in result.explain()
+
+
+def test_worse_factors_of_the_same_size_are_refuted_with_better_ones():
+    problem = Problem(Squared(Y), RankOne("l2", "l2"), 0.5)
+    U, V = truncated(0.5, 3)
+    own = check(problem, (1.1 * U, V)).own_size
+    assert own.verdict is Verdict.REFUTED
+    assert own.better is not None
+    assert own.better[0].shape[1] <= 3
+    assert problem.objective(own.better) <= own.better_upper * (1 + 1e-12)
+    assert own.lower <= own.better_upper
+    assert "3 components are proved" in own.reason
+
+
+def test_one_that_is_best_of_all_sizes_needs_no_second_question():
+    problem = Problem(Squared(Y), RankOne("l2", "l2"), 0.5)
+    result = check(problem, truncated(0.5, 8))
+    assert result.verdict is result.own_size.verdict is Verdict.CERTIFIED
+    assert result.own_size.certificate is result.certificate
+
+
+def test_nonnegative_factors_without_a_penalty_have_a_bound():
+    U, V = RNG.random((9, 2)), RNG.random((6, 2))
+    problem = Problem(Squared(U @ V.T), RankOne("l2+", "l2+"), 0.0)
+    result = check(problem, (U, V), atol=1e-12)
+    assert result.verdict is Verdict.CERTIFIED
+    spoiled = check(problem, (U, 0.9 * V), rtol=1e-6)
+    assert spoiled.verdict is Verdict.REFUTED
+
+
+def test_where_no_bound_at_a_fixed_size_is_known_that_of_any_size_is_told():
+    problem = Problem(Huber(Y[:10], delta=1.0), RankOne("l2", "l2"), 0.3)
+    factors = [RNG.standard_normal((10, 1)), RNG.standard_normal((8, 1))]
+    result = check(problem, factors, budget=1)
+    own = result.own_size
+    assert own.lower == result.lower
+    assert own.certificate is result.certificate
+    assert result.explained_variance is None
+    assert own.verdict in (Verdict.REFUTED, Verdict.UNDECIDED)
+
+
+def test_out_of_scope_is_so_at_its_own_size_too():
+    positive = np.abs(Y)
+    problem = Problem(KullbackLeibler(positive), CP(["l2+"] * 2), 0.0)
+    result = check(problem, [np.ones((12, 1)), np.ones((8, 1))])
+    assert result.verdict is result.own_size.verdict is Verdict.OUT_OF_SCOPE
+
+
+@pytest.mark.parametrize(
+    ("offsets", "centred"),
+    [
+        ([], lambda x: x),
+        ([ColumnIntercept()], lambda x: x - x.mean(0)),
+        ([RowIntercept()], lambda x: x - x.mean(1, keepdims=True)),
+        (
+            [RowIntercept(), ColumnIntercept()],
+            lambda x: x - x.mean(0) - x.mean(1, keepdims=True) + x.mean(),
+        ),
+    ],
+)
+def test_explained_variance_is_of_what_the_means_leave(offsets, centred):
+    problem = Problem(Squared(Y), RankOne("l2", "l2"), 0.0, offsets)
+    whole = np.square(centred(np.vectorize(Fraction)(Y))).sum()
+    lower, upper = float(whole) / 10, float(whole) / 4
+    yours, most = (1 - 2 * Fraction(x) / whole for x in (upper, lower))
+    found = explained_variance(problem, lower, upper)
+    assert found == pytest.approx((0.5, 0.8))
+    assert Fraction(found.yours) <= yours
+    assert most <= Fraction(found.at_most)
+
+
+def test_explained_variance_is_told_only_where_it_means_something():
+    weights = Problem(Squared(Y, weights=np.ones_like(Y)), RankOne("l2", "l2"), 0.1)
+    ridged = Problem(Squared(Y), RankOne("l2", "l2"), 0.1, [ColumnIntercept(ridge=1.0)])
+    zero = Problem(Squared(np.zeros((2, 2))), RankOne("l2", "l2"), 0.1)
+    for problem in (weights, ridged, zero):
+        assert explained_variance(problem, 0.1, 0.2) is None
+
+
+def test_the_command_writes_and_rechecks_the_second_certificate(tmp_path, capsys):
+    U, V = truncated(0.5, 2)
+    for name, x in (("Y", Y), ("U", U), ("V", V)):
+        np.save(tmp_path / f"{name}.npy", x)
+    path = tmp_path / "problem.toml"
+    path.write_text(
+        'lam = 0.5\n[data]\nY = "Y.npy"\n[loss]\nkind = "squared"\n'
+        '[atom]\nkind = "rank_one"\nleft = "l2"\nright = "l2"\n'
+        '[factors]\nU = "U.npy"\nV = "V.npy"\n'
+    )
+    out = tmp_path / "own.cert"
+    assert main(["check", str(path), "--own-size", str(out), "--json"]) == 14
+    told = json.loads(capsys.readouterr().out)
+    assert told["own_verdict"] == "CERTIFIED"
+    assert 0 < told["explained"] <= told["explained_at_most"] <= 1
+    assert Certificate.load(out).own_size
+    assert main(["verify", str(out), "--problem", str(path), "--own-size"]) == 0
+    assert main(["verify", str(out), "--problem", str(path)]) == 20
+
+
+def test_an_epsilon_is_asked_as_before():
+    problem = Problem(Squared(Y), RankOne("l2", "l2"), 0.5)
+    with pytest.raises(InputError, match="rtol"):
+        check(problem, truncated(0.5, 2), rtol=-1.0)
