@@ -130,7 +130,9 @@ def fixed() -> Iterator[Check]:
     """Yield each family at parallel outputs and at one of its rays."""
     for rays in FAMILIES:
         ray = min(rays.phi, key=lambda p: rays.omega(p).value / l1(p))
-        yield from sides(Instance(rays, ray, exact(scale(Fraction(2), ray)), Fraction(3), ZERO))
+        yield from sides(
+            Instance(rays, ray, exact(scale(Fraction(2), ray)), Fraction(3), Fraction(1, 2))
+        )
         generic = exact([Fraction(7 * k * k + 1, k + 1) for k in range(1, rays.size + 1)])
         double = exact(scale(Fraction(2), generic))
         yield from sides(Instance(rays, generic, double, Fraction(2, 3), Fraction(1, 4)))

@@ -26,6 +26,7 @@ ONE, HALF = Fraction(1), Fraction(1, 2)
 E1, E2 = vector(1, 0), vector(0, 1)
 DEPTH, VALLEY, END = "weight_decay_at_depth", "spurious_valley", "end_of_a_flat_path"
 RANK, FEW, SPAN = "rank_deficient_minimum", "few_observations", "large_r_by_span"
+GAP = "strict_gap_of_standard_deep_nets"
 POLAR, PARTIAL = "polar_at_stationary_points", "partial_homogeneity"
 STRAIGHT = replace(_counterpoints.WELL, bent=((ONE,), (ONE,)))
 E3, ABSOLUTE = (3 * ONE, ONE), Loss((Term("absolute", b=-4),))
@@ -79,6 +80,7 @@ CASES = [
     ("zero_slice", "local minimum", {"down": ((ONE, -ONE),)}, "does not fall"),
     ("zero_slice", "local minimum", {"X": ((ONE, ONE),)}, "'zero slice' fails"),
     ("zero_slice", "positive degree", {"theta": _counterpoints.size}, "is true|fails|holds"),
+    ("append_a_zero", "positive degree", {"X": ((ONE,),)}, "'stays one' fails"),
     ("relative_gap", "balanced slices", {"W": ONE}, "holds"),
     ("relative_gap", "balanced slices", {"point.X": (E3,)}, "is true"),
     ("relative_gap", "convex loss", {"squares": ()}, "may be below 0"),
@@ -107,7 +109,12 @@ CASES = [
     (POLAR, "equal degrees", {"point.lam": ONE / 3}, "is true"),
     (POLAR, "convex loss", {"point.others": ((0 * ONE,) * 2,)}, "no minimum"),
     (POLAR, "convex loss", {"point.X": ((2 * ONE,) * 2,)}, "no slope|not the origin"),
+    (POLAR, "convex loss", {"point.X": ((2 * ONE,) * 2,), "W": ONE}, "not the origin"),
     (POLAR, "convex loss", {"point.loss": squared(0)}, "the loss is another"),
+    (GAP, "three layers", {"nets": 2}, "not the sum"),
+    (GAP, "one net", {"nets": 3}, "not the sum"),
+    (GAP, "two singular values", {"layers": 4}, "not the sum"),
+    (GAP, "small lam", {"lam": HALF / 1000}, "'small lam' fails|is true|holds"),
     (PARTIAL, "theta homogeneous in v", {"neurons": partial_homogeneity.halves(4)}, "is true"),
     (PARTIAL, "theta homogeneous in v", {"lam": ONE}, "may be larger"),
     (PARTIAL, "theta homogeneous in v", {"given": vector(2)}, "is true"),
