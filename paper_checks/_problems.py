@@ -230,32 +230,33 @@ def finite(p: Candidate) -> bool:
     return p.problem.value(p.slices, p.q) is not None
 
 
-def named(model: Model, loss: str, *, ridge: bool) -> Candidate:
+def named(model: Model, loss: str, *, ridge: bool, lam: Fraction) -> Candidate:
     """Return an optimum with q = (1,) or so, two slices on one ray and W from them.
 
-    W is half the multiplier of Omega at a ray; A is an intercept.
+    W is lam times the multiplier of Omega at a ray; A is an intercept.
     """
     x = model.kept[0]
     W, faces = tight(model, model.phi(x))
     lift = ONE if sum(W) > 0 else -ONE
     ones = tuple(lift for _ in W)
     slices = (faces[0], times(ONE / 2, faces[0]))
-    pull = lift * sum(W, ZERO) / 2
+    pull = lift * sum(W, ZERO) * lam
     q = 2 + linf(combine([ONE, ONE], [model.phi(s) for s in slices], len(W)))
     rho = ONE / 64 if ridge else pull or ONE  # a square, for the distance bound
     q = pull / rho if ridge or not pull else q
-    problem = Problem(model, loss, exact(scale(ONE / 2, W)), ONE / 2, (ones,), rho, ridge)
+    problem = Problem(model, loss, exact(scale(lam, W)), lam, (ones,), rho, ridge)
     t = problem.prediction(slices, (q,))
     y = [LOSSES[loss].data(a, b) for a, b in zip(problem.y, t, strict=True)]
     return Candidate(replace(problem, y=exact(y)), slices, (q,))
 
 
 NAMED = tuple(
-    named(model, loss, ridge=ridge)
-    for model, loss, ridge in (
-        (MODELS[0], "squared", True),
-        (MODELS[2], "huber", False),
-        (MODELS[4], BARRIER, True),
-        (MODELS[3], BARRIER, False),
+    named(model, loss, ridge=ridge, lam=lam)
+    for model, loss, ridge, lam in (
+        (MODELS[0], "squared", True, ONE / 2),
+        (MODELS[2], "huber", False, ONE / 2),
+        (MODELS[0], "huber", True, DELTA),  # where it is linear
+        (MODELS[4], BARRIER, True, ONE / 2),
+        (MODELS[3], BARRIER, False, ONE / 2),
     )
 )

@@ -17,7 +17,7 @@ from ._counterpoints import size as _size
 from ._draw import matrices, positives, slices
 from ._exact import Matrix, Vector, dot, flat, l1, product, scale, total, vector
 from ._points import Number, Point, everywhere, squared
-from ._polynomial import ONE, nonnegative, orthants, variables
+from ._polynomial import ONE, UndecidedError, nonnegative, orthants, variables
 
 STATEMENT = Statement(
     title="Weak duality",
@@ -171,7 +171,8 @@ class Bound:
         p = self.point
         if self.steep is not None:
             (phi,) = p.phi(self.steep)
-            yield Check("theta", p.theta(self.steep), "<=", ONE)
+            if p.theta(self.steep) > 1:
+                raise UndecidedError("the slice is outside the ball")
             yield Check("W phi", self.W * phi, "<=", p.lam)
         elif self.ball is None:
             yield from everywhere(

@@ -171,7 +171,7 @@ def fixed() -> Iterator[Check]:
         yield from sides(p)
     for p in NAMED:
         yield from sides(replace(p, others=p.slices, p=p.q))
-        yield from sides(replace(p, slices=()))
+        yield from sides(replace(p, slices=(), others=p.slices, p=p.q))
 
 
 def one_way() -> Iterator[Candidate]:

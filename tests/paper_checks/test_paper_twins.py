@@ -30,6 +30,7 @@ GAP = "strict_gap_of_standard_deep_nets"
 POLAR, PARTIAL = "polar_at_stationary_points", "partial_homogeneity"
 STRAIGHT = replace(_counterpoints.WELL, bent=((ONE,), (ONE,)))
 E3, ABSOLUTE = (3 * ONE, ONE), Loss((Term("absolute", b=-4),))
+TWICE, LESS = (lambda x, k=k: k * (abs(x[0]) + abs(x[1])) for k in (2 * ONE, ONE * 3 / 5))
 EYE = ((ONE, 0 * ONE), (0 * ONE, ONE))
 COLUMN, ROW = ((ONE,), (ONE,)), ((ONE, ONE),)
 POINT = next(e.instance.of for e in end_of_a_flat_path.counterexamples())
@@ -81,6 +82,19 @@ CASES = [
     ("zero_slice", "local minimum", {"X": ((ONE, ONE),)}, "'zero slice' fails"),
     ("zero_slice", "positive degree", {"theta": _counterpoints.size}, "is true|fails|holds"),
     ("append_a_zero", "positive degree", {"X": ((ONE,),)}, "'stays one' fails"),
+    ("conjugate_and_subgradient", "equal degrees", {"point.theta": LESS}, "larger|can bear"),
+    ("large_r", ("r > card(D)", 1), {"point.loss": squared(30, 0, 0, 2)}, "border|can bear"),
+    ("large_r", "convex loss", {"point.others": ((ONE,),)}, "no path is needed"),
+    ("pilanci_ergen", "enough neurons", {"y": vector("3/2", "4/5")}, "may fit both"),
+    ("weak_duality", "polar at most lam", {"steep": (2 * ONE, ONE)}, "outside the ball"),
+    ("weak_duality", "polar at most lam", {"W": ONE}, "is true"),
+    ("weak_duality", "equal degrees", {"ball": HALF}, "changes|can bear"),
+    ("properties_of_omega", ("equal degrees", 0), {"point.theta": TWICE}, "may be more"),
+    ("properties_of_omega", ("equal degrees", 1), {"point.theta": _counterpoints.size}, "can bear"),
+    ("degree_of_theta", "degree below", {"X": ((HALF,) * 3,)}, "not near"),
+    ("degree_of_theta", "degree above", {"theta": lambda x: _counterpoints.norms(x) ** 2}, "true"),
+    ("sum_and_product", "multilinear", {"norms": vector(4, 4)}, "phi is not 1"),
+    ("sum_and_product", "powers", {"power": 3}, "is true"),
     ("relative_gap", "balanced slices", {"W": ONE}, "holds"),
     ("relative_gap", "balanced slices", {"point.X": (E3,)}, "is true"),
     ("relative_gap", "convex loss", {"squares": ()}, "may be below 0"),
