@@ -15,8 +15,8 @@ from rich.text import Text
 
 from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.verdict import Verdict, relative, spread
-from certify.pipeline.certificate.verify import Proved
-from certify.pipeline.report._numbers import at_most
+from certify.pipeline.certificate.verify import TIERS, Proved
+from certify.pipeline.report._numbers import at_most, distance
 from certify.pipeline.restarts import RestartReport
 from certify.pipeline.result import Result
 
@@ -114,6 +114,8 @@ def for_people(found: Lines, written: Mapping[str, Written | None]) -> None:
     verdict = Verdict[found["verdict"]]
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     colour = COLOURS.get(verdict, "bold yellow")
+    proved = found["tier"] in TIERS
+    console.print(Text(distance(found["lower"], found["upper"], proved=proved), "bold"))
     console.print(Text.assemble((verdict.name, colour), f"  {verdict.value}"))
     for name, text in lines(found, written):
         console.print(Text(f"  {name:<13} {printable(text)}"))

@@ -13,7 +13,7 @@ from .certificate.file import Certificate
 from .certificate.verdict import NO_BOOL, Verdict, relative, spread
 from .own_size_result import ExplainedVariance, OwnSize
 from .report import write
-from .report._numbers import at_least, at_most
+from .report._numbers import at_least, at_most, distance
 from .report._result import cell, explained, plotted
 
 
@@ -83,6 +83,11 @@ class Result:
         return spread(self.lower, self.upper)
 
     @property
+    def distance(self) -> str:
+        """How far above the optimum these factors can be, as a sentence."""
+        return distance(self.lower, self.upper, proved=self.certificate is not None)
+
+    @property
     def relative_gap(self) -> float:
         """(upper - lower) / |upper|; 0 when both are 0, infinite when a side is."""
         return relative(self.gap, self.upper)
@@ -121,8 +126,8 @@ class Result:
         return max(atol, rtol * abs(self.upper))
 
     def __repr__(self) -> str:
-        """Show the verdict and the bracket."""
+        """Show the distance to the optimum, the verdict and the bracket."""
         return (
-            f"Result({self.verdict.name}, {at_least(self.lower)} <= optimum, candidate <= "
-            f"{at_most(self.upper)}, relative gap {at_most(self.relative_gap, 3)}, {self.tier})"
+            f"Result({self.distance}, {self.verdict.name}, {at_least(self.lower)} <= optimum, "
+            f"candidate <= {at_most(self.upper)}, {self.tier})"
         )

@@ -170,7 +170,16 @@ def test_explain_says_question_answer_bracket_and_what_is_next(tmp_path, capsys)
     ended = inside(capsys, "explain", cert)
     assert ended.status == 0
     heads = [line.partition(":")[0] for line in ended.out.splitlines()]
-    assert heads == ["Question", "Objective", "Arrays", "Answer", "Bracket", "Proof", "Next"]
+    assert heads == [
+        "Distance",
+        "Question",
+        "Objective",
+        "Arrays",
+        "Answer",
+        "Bracket",
+        "Proof",
+        "Next",
+    ]
     assert "U F64 2 × 2 from 0.0 to 3.0; V F64 3 × 2 from 0.0 to 1.0; Y F64 6" in ended.out
     assert "CERTIFIED" in ended.out
     told = inside(capsys, "explain", cert, "--json").json

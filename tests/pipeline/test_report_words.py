@@ -129,7 +129,7 @@ def test_a_gap_has_a_share_of_nothing_only_if_there_is_none(gap, upper, share):
 
 def test_no_table_and_no_repr_rounds_a_bound_past_itself(tmp_path, capsys):
     result = check(Problem(Squared(Y / 3), RankOne(), 0.1), (np.ones((2, 1)), np.ones((3, 1))))
-    lower, upper = repr(result).partition("Result(REFUTED, ")[2].split(" <= ")[::2]
+    lower, upper = repr(result).partition(", REFUTED, ")[2].split(" <= ")[::2]
     assert float(lower) <= result.lower
     assert float(upper.partition(",")[0]) >= result.upper
     row = {"name": "a", "verdict": "REFUTED", "status": 10, "reason": ""}

@@ -64,7 +64,8 @@ def test_public_names_are_listed_and_no_others_found():
 
 def test_explain_names_what_is_loose_what_was_tried_and_what_to_try(poor, best):
     told = poor.explain()
-    assert told.startswith(poor.verdict.name)
+    assert told.startswith(f"A{poor.distance.removeprefix('a')}.")
+    assert told.splitlines()[1].startswith(poor.verdict.name)
     assert "result.better" in told
     assert (
         f"the objective went from {poor.steps[0][1]:.10g} to {min(v for _, v in poor.steps):.10g}"
@@ -81,7 +82,8 @@ def test_explain_names_what_is_loose_what_was_tried_and_what_to_try(poor, best):
 @pytest.mark.parametrize("verdict", Verdict)
 def test_every_verdict_says_what_to_do_next(verdict, best):
     lines = replace(best, verdict=verdict).explain().splitlines()
-    assert lines[0].startswith(verdict.name)
+    assert lines[0].startswith("At most ")
+    assert lines[1].startswith(verdict.name)
     assert len(lines[-1]) > 20
 
 

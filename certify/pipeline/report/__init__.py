@@ -47,6 +47,7 @@ def told_in_words(held: Facts) -> dict[str, str]:
     if held.better is not None:
         closing += " certify improve problem.toml -o better.npz"
     return {
+        "distance": words.distance(held.proved.lower, held.proved.upper, proved=True),
         "question": words.asked(held),
         "objective": words.formula(held.question.problem),
         "arrays": "; ".join(f"{a['name']} {a['kind']} {a['holds']}" for a in arrays(held)),
@@ -89,6 +90,7 @@ def told(held: Facts) -> dict[str, Any]:
         "verdict": held.verdict.name,
         "question": words.asked(held),
         "formula": words.formula(problem),
+        "distance": words.distance(held.proved.lower, held.proved.upper, proved=True),
         "answer": words.answer(held),
         "bracket": words.bracket(held),
         "closing": words.closing(held),

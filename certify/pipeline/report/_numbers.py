@@ -3,6 +3,7 @@
 import math
 import sys
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from fractions import Fraction
 
 
 def short(x: float, digits: int = 7) -> str:
@@ -18,6 +19,30 @@ def at_least(x: float, digits: int = 10) -> str:
 def at_most(x: float, digits: int = 10) -> str:
     """Return an upper bound, rounded up."""
     return rounded(x, digits, ROUND_CEILING)
+
+
+def distance(lower: float, upper: float, *, proved: bool) -> str:
+    """Say how far above the optimum an objective of at most `upper` can be, rounded up.
+
+    The share is of the lower bound where that is positive: f - optimum <= share * optimum.
+    """
+    how = "proved" if proved else "by floats, nothing proved"
+    if not (math.isfinite(lower) and math.isfinite(upper)):
+        return f"no bound of the distance to the optimum ({how})"
+    gap = max(Fraction(upper) - Fraction(lower), Fraction(0))
+    if lower <= 0 < gap:
+        return f"at most {at_most(float_up(gap), 3)} above the optimum ({how})"
+    share = 100 * gap / Fraction(lower) if gap else gap
+    return f"at most {at_most(float_up(share), 2)} % above the optimum ({how})"
+
+
+def float_up(x: Fraction) -> float:
+    """Return a float that is no smaller."""
+    try:
+        held = float(x)
+    except OverflowError:
+        return math.inf
+    return math.nextafter(held, math.inf) if Fraction(held) < x else held
 
 
 def rounded(x: float, digits: int, way: str) -> str:

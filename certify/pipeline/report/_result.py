@@ -14,9 +14,10 @@ from ._pictures import Bracket, bracket, legend
 
 NEXT = {
     Verdict.CERTIFIED: "Nothing is left to do: save the certificate, and verify() rechecks it.",
-    Verdict.REFUTED: "Take result.better, or let improve(problem, factors) go on from it.",
-    Verdict.RANK_LIMITED: "Take result.better, which has more slices, or keep the size and "
-    "read the gap as its price.",
+    Verdict.REFUTED: "Take result.better, let improve(problem, factors) go on from it, or train "
+    "longer.",
+    Verdict.RANK_LIMITED: "Take result.better, which has more slices, train with more of them, or "
+    "keep the size and read the distance as the most that it costs.",
     Verdict.NUMERICAL: "To have a proof, state the atom or loss by one that the kernel knows.",
     Verdict.UNDECIDED: "Give budget= more seconds, or atol= above the gap if it is small enough.",
     Verdict.OUT_OF_SCOPE: "Change the objective as the reason says, and fit again.",
@@ -31,6 +32,7 @@ STEPS = {  # of a search, for people
     "reweight": "reweighting the slices",
     "neurons": "networks of one hidden layer",
 }
+TRAINERS = (1e-5, 1e-4, 1e-3)  # tolerances at which trainings commonly stop
 STYLE = "max-width:40rem;font-family:system-ui,sans-serif"
 FILLS = {"band": "#5b8def", "allowed": "#1a7f37", "track": "#c9d1d9"}
 
@@ -44,6 +46,7 @@ def explained(result: Any) -> str:  # noqa: ANN401  a Result, of the layer above
     gap = f"a gap of {at_most(result.gap, 3)}, relative {at_most(result.relative_gap, 2)}"
     off = short(result.stationarity, 2)
     lines = [
+        f"{result.distance[0].upper()}{result.distance[1:]}.",
         f"{result.verdict.name}: {result.reason}.",
         f"{bracket_told}; {gap}.",
         f"The slices' balance <W, phi> = lam theta is off by {off} (0 at a stationary point).",
@@ -58,8 +61,16 @@ def explained(result: Any) -> str:  # noqa: ANN401  a Result, of the layer above
         lines.append(f"Over at most as many components, {own.verdict.name}: {own.reason}.")
     elif result.explained_variance is not None:
         lines.append(f"Of the variance, {result.explained_variance}.")
-    lines.append(NEXT[result.verdict])
+    lines.append(NEXT[result.verdict] + accepting(result))
     return "\n".join(lines)
+
+
+def accepting(result: Any) -> str:  # noqa: ANN401  a Result
+    """Say which rtol would accept these factors, if they are within what trainers stop at."""
+    if result.certificate is None or result.verdict is Verdict.CERTIFIED:
+        return ""
+    rtol = next((x for x in TRAINERS if result.relative_gap <= x), None)
+    return f" If the distance is small enough for you: rtol={rtol:g} accepts it." if rtol else ""
 
 
 def tried(result: Any) -> str:  # noqa: ANN401  a Result
@@ -84,12 +95,13 @@ def tried(result: Any) -> str:  # noqa: ANN401  a Result
 
 def cell(result: Any, epsilon: float) -> str:  # noqa: ANN401  a Result
     """Return a notebook's cell: verdict, reason and bracket."""
-    head = f"<p><b>{result.verdict.name}</b> {escape(result.reason)}</p>"
+    head = f"<p><b>{escape(result.distance)}</b></p>"
+    head += f"<p><b>{result.verdict.name}</b> {escape(result.reason)}</p>"
     held = Bracket(result.lower, result.upper, result.better_upper, epsilon)
     drawn = ""
     if result.certificate is not None:  # it says where the optimum lies
         drawn = f'{coloured(bracket(held))}<p style="opacity:.7">{legend(held)}</p>'
-    size = f"relative gap {at_most(result.relative_gap, 2)}, {result.tier}"
+    size = f"arithmetic: {result.tier}"
     return f'<div style="{STYLE}">{head}{drawn}<p style="opacity:.7">{size}</p></div>'
 
 

@@ -5,9 +5,9 @@ from certify.problem import Problem
 
 from ._facts import Facts
 from ._formula import formula
-from ._numbers import at_least, at_most, short
+from ._numbers import at_least, at_most, distance, short
 
-__all__ = ["answer", "asked", "bracket", "closing", "formula", "model", "short"]
+__all__ = ["answer", "asked", "bracket", "closing", "distance", "formula", "model", "short"]
 
 
 def asked(facts: Facts) -> str:

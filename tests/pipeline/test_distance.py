@@ -1,0 +1,85 @@
+"""The first thing that every output says: how far above the optimum the factors can be."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from certify import Problem, Verdict, check
+from certify.atoms import RankOne
+from certify.losses import Squared
+from certify.pipeline.report._numbers import distance, float_up
+from tests.question_files import inside, write
+
+Y = np.diag([5.0, 4.0])
+PROBLEM = Problem(Squared(Y), RankOne("l2", "l2"), 1.0)
+BEST = np.diag([4.0, 3.0]), np.eye(2)  # optimum 1 + 7 = 8
+NEAR = np.diag([4.0, 3.0 + 2.0**-7]), np.eye(2)  # above it by 2^-15 = 3.05e-5, of 8: .00038 %
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "told"),
+    [
+        (8.0, 8.0, "at most 0 % above the optimum (proved)"),
+        (8.0, 8.0 + 2.0**-15, "at most 0.00039 % above the optimum (proved)"),
+        (100.0, 101.0, "at most 1 % above the optimum (proved)"),
+        (3.0, 4.0, "at most 34 % above the optimum (proved)"),
+        (1.0, 1000.0, "at most 1e+5 % above the optimum (proved)"),
+        (0.0, 0.0, "at most 0 % above the optimum (proved)"),
+        (0.0, 2.0, "at most 2 above the optimum (proved)"),
+        (-1.0, 2.5, "at most 3.5 above the optimum (proved)"),
+        (-np.inf, 2.0, "no bound of the distance to the optimum (proved)"),
+        (5e-324, 1e308, "at most inf % above the optimum (proved)"),
+    ],
+)
+def test_the_distance_is_a_share_of_the_optimum_rounded_up(lower, upper, told):
+    assert distance(lower, upper, proved=True) == told
+
+
+def test_without_a_proof_it_says_so():
+    assert distance(1.0, 2.0, proved=False).endswith("(by floats, nothing proved)")
+
+
+@pytest.mark.parametrize("x", [Fraction(1, 3), Fraction(1, 10), Fraction(3), Fraction(10) ** 400])
+def test_a_float_is_no_smaller(x):
+    assert float_up(x) >= x
+
+
+def test_python_says_it_first():
+    found = check(PROBLEM, NEAR)
+    said = "t most 0.00039 % above the optimum (proved)"
+    assert found.verdict is Verdict.REFUTED
+    assert repr(found).startswith(f"Result(a{said}, REFUTED, ")
+    assert found.explain().startswith(f"A{said}.\nREFUTED: ")
+    assert found._repr_html_().index(said) < found._repr_html_().index("REFUTED")
+    assert check(PROBLEM, BEST).distance.startswith("at most ")
+
+
+def test_what_to_do_next_is_said_of_each_verdict():
+    found = check(PROBLEM, NEAR)
+    assert "result.better, let improve(problem, factors) go on from it, or train longer" in (
+        found.explain()
+    )
+    assert found.explain().endswith("small enough for you: rtol=1e-05 accepts it.")
+    assert check(PROBLEM, NEAR, rtol=1e-5).certified
+    far = check(PROBLEM, (np.ones((2, 1)), np.ones((2, 1))))
+    assert "accepts it" not in far.explain()
+    assert "accepts it" not in check(PROBLEM, BEST).explain()
+
+
+def test_the_commands_say_it_first(tmp_path, capsys):
+    path, cert = write(tmp_path), tmp_path / "x.cert"
+    told = "at most 0 % above the optimum (proved)"
+    for arguments in (
+        ("check", path, "-o", cert),
+        ("verify", cert, "--problem", path),
+        ("improve", path, "-o", tmp_path / "better.npz"),
+    ):
+        first, second, *_ = inside(capsys, *arguments).out.splitlines()
+        assert first == told
+        assert second.startswith("CERTIFIED")
+    assert inside(capsys, "explain", cert).out.splitlines()[0] == f"Distance: {told}"
+    pytest.importorskip("jinja2")
+    inside(capsys, "report", cert, "-o", tmp_path / "x.html")
+    page = (tmp_path / "x.html").read_text(encoding="utf-8")
+    assert page.index("At most 0 % above the optimum (proved).") < page.index("<strong>CERTIFIED")
