@@ -15,8 +15,10 @@ from certify.base.rigor.rounded import Rounded
 from certify.kernel.arithmetic import Place
 from certify.kernel.arrays import Array, Arrays
 from certify.kernel.exact import Exact
+from certify.kernel.norms import L2, LInf, Weighted
 from certify.kernel.patterns import Pattern, split_index
 from certify.kernel.rules.polar import polar_bound
+from certify.kernel.rules.transpose import Group
 from certify.kernel.rules.tree import leaves
 from certify.kernel.scalars import power
 from certify.kernel.statement import stated_modes
@@ -903,3 +905,9 @@ def test_a_model_without_slices_is_zero(tier):
     for low, high in zip(los, his, strict=True):
         assert low <= 0 <= high
         assert (high - low) * power(e) <= Fraction(2) ** -500  # what underflows
+
+
+def test_the_cost_of_a_diagonal_grows_with_a_ball_wider_than_the_l2_ball():
+    wide = Weighted(2, "*", weights=[0.25, 0.25])  # squares sum to 4
+    costs = [Group("rows", (0, 1), (LInf(2), n), 0, one=False) for n in (L2(2), wide)]
+    assert [group.cost([*map(Fraction, (1, 2, 3, 0))]) for group in costs] == [4, 16]

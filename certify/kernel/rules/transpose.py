@@ -63,15 +63,18 @@ class Group:
     def cost(self, d: Sequence[Fraction]) -> Fraction:
         """Bound sup of sum d_a x_a^2 over products x by the largest sum over the cubes.
 
-        The squares of a factor lie in the cube (linf), where each is at most 1, or in the
-        simplex (l1, l2), where they sum to at most 1: for every index of these modes the
-        d_a^+ are added over the indices of the others.
+        The squares of a factor lie in the cube (linf), where each is at most 1, or sum to at
+        most `widest` (1 for l1, l2): for every index of these modes the d_a^+ are added over
+        the indices of the others.
         """
         sums: dict[tuple[int, ...], Fraction] = {}
         for a, v in zip(product(*map(range, self.sizes)), d, strict=True):
             at = tuple(i for i, n in zip(a, self.norms, strict=True) if not isinstance(n, LInf))
             sums[at] = sums.get(at, Fraction(0)) + max(v, Fraction(0))
-        return max(sums.values())
+        wide = math.prod(
+            (n.widest for n in self.norms if not isinstance(n, LInf)), start=Fraction(1)
+        )
+        return max(sums.values()) * wide
 
     def partner(self, a: tuple[int, ...], b: tuple[int, ...]) -> tuple[Any, Any]:
         """Return the pair of multi-indices that stands for all with the same monomial.

@@ -182,8 +182,11 @@ class Form:
         rooms = [self.rooms_of(k) for k in range(len(self.groups))]
         counts = np.cumsum([0, *(int(r.max()) + 1 for r in rooms)])
         room = np.concatenate([r + k for r, k in zip(rooms, counts[:-1], strict=True)])
-        sizes = np.bincount(room) if self.ask.symmetric else np.ones(counts[-1])
-        return room, sizes.astype(np.float64)
+        if self.ask.symmetric:
+            return room, np.bincount(room).astype(np.float64)
+        cubic = [tuple(m for m in g if self.ask.gauges[m].cubic) for g in self.groups]
+        reach = [self.wide(g) / self.wide(c) for g, c in zip(self.groups, cubic, strict=True)]
+        return room, np.repeat(reach, np.diff(counts))
 
     def rooms_of(self, k: int) -> Ints:
         """Return the rooms of one group; those of a symmetric tensor are its classes."""

@@ -108,11 +108,13 @@ class Group:
         """Rows that sum, for each multi-index of the round modes, over all of the cubes.
 
         sum d_a x_a^2 <= the largest of these sums of d >= 0: squares in a ball sum to at
-        most 1, in a cube each is at most 1.
+        most its radius, in a cube each is at most 1.
         """
         out: Array = np.ones((1, 1))
         for g, n in zip(self.gauges, self.dims, strict=True):
-            out = np.asarray(np.kron(out, np.ones((1, n)) if g.cubic else np.eye(n)))
+            out = np.asarray(
+                np.kron(out, np.ones((1, n)) if g.cubic else g.cost(np.ones(n)) * np.eye(n))
+            )
         return out
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 
 from certify.base.arrays import Array, finite, real
 from certify.base.errors import InputError
-from certify.norms import Gauge, gauge
+from certify.norms import PLAIN, Gauge, gauge
 
 from ._cvxpy import Expression, cp
 from ._groups import Group
@@ -18,7 +18,6 @@ from ._solve import numbers, solve, unit
 from .polar_sdp import RelaxedPolar, polar
 
 MATRIX = 2  # modes
-NORMS = ("l1", "l2", "linf")
 
 
 @dataclass(frozen=True)
@@ -106,8 +105,8 @@ def posed(T: object, norms: Sequence[str | Gauge], *, symmetric: bool) -> Tensor
         raise InputError(f"T must have {len(gauges)} axes, two or more, got shape {held.shape}")
     for g, n in zip(gauges, held.shape, strict=True):
         g.check(n)
-        if g.name not in NORMS or len(g.cone) > 1:
-            raise InputError(f"norms must be {', '.join(NORMS)}, with a sign or none, got {g}")
+        if not g.is_plain:
+            raise InputError(f"norms must be {', '.join(PLAIN)}, with a sign or none, got {g}")
     if symmetric and (len(set(held.shape)) > 1 or len(set(gauges)) > 1):
         raise InputError(f"a symmetric T must have one size and one norm, got {held.shape}")
     return Tensor(held, gauges, symmetric)
