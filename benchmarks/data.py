@@ -22,7 +22,6 @@ from scipy.sparse.linalg import svds
 from certify import Problem
 from certify.atoms import RankOne
 from certify.losses import Squared
-from certify.search.descent import alternating as descent
 
 TASTES = 8  # what a user's rating depends on, each less than the one before
 PACKAGE, MEMBER = "recbole==1.2.1", "recbole/dataset_example/ml-100k/ml-100k.inter"
@@ -92,12 +91,24 @@ def top_components(Y, rank: int, lam: float):
 
 def alternating(problem: Problem, rank: int, sweeps: int):
     """Return factors fitted by alternating least squares from a random start."""
-    rng = np.random.default_rng(0)
-    start = tuple(0.1 * rng.standard_normal((k, rank)) for k in problem.loss.shape)
-    now = descent.state(problem, start)
+    rng, observed = np.random.default_rng(0), problem.loss.observed
+    U, V = (0.1 * rng.standard_normal((k, rank)) for k in problem.loss.shape)
     for _ in range(sweeps):
-        now = descent.sweep(problem, now)
-    return now.factors[0], now.factors[1]
+        rest = problem.loss.data - problem.shift(problem.best_offsets((U, V)))
+        Y = sparse.csr_array(observed.matrix(np.asarray(rest)))
+        U = ridge(Y, V, problem.lam)
+        V = ridge(Y.T.tocsr(), U, problem.lam)
+    return U, V
+
+
+def ridge(Y, fixed, lam: float):
+    """Return argmin_X 1/2 |X fixed^T - Y|^2 over the entries that are stored + lam/2 |X|^2."""
+    out = np.zeros((Y.shape[0], fixed.shape[1]))
+    for k in range(len(out)):
+        part = slice(Y.indptr[k], Y.indptr[k + 1])
+        F = fixed[Y.indices[part]]
+        out[k] = np.linalg.solve(F.T @ F + lam * np.eye(F.shape[1]), F.T @ Y.data[part])
+    return out
 
 
 def random_start(Y, size: int):

@@ -11,7 +11,7 @@ from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.norms import Gauge, gauge
 from certify.polar import Ask, Matrix, PolarBound, Proposal, smallest_symmetric
-from certify.polar.ascent.symmetric_pairs import best_vector
+from certify.polar.ascent.pairs import best_vector
 
 from ._base import Atom, Factors, Slice
 from ._enclosure import enclose

@@ -21,10 +21,9 @@ from certify.polar.scale import scaled as scaled_by
 from certify.problem import Problem, Values, stated
 from certify.search import by_solver, fixed_rank
 from certify.search.by_solver import Route, accepted
-from certify.search.descent import alternating as descent
+from certify.search.candidate import evaluate, lowest
 from certify.search.dual.points import Run
 from certify.search.evidence import accept_dual, any_size, by_rank
-from certify.search.meta_algorithm import lowest
 from certify.search.search_result import Evidence
 
 from . import rescale as scaling
@@ -94,7 +93,7 @@ def check(  # noqa: PLR0913  the contract's keywords
         return by_floats(problem, held, found_q, rtol=rtol, atol=atol)
     scaled, by = scaling.normalized(problem)
     small_q = None if values is None else scaling.offsets_down(values, by)
-    start = descent.state(scaled, scaling.factors_down(held, by), small_q)
+    start = evaluate(scaled, scaling.factors_down(held, by), small_q)
     epsilon = max(scaling.value_down(atol, by), rtol * abs(start.value))
     fixed = values is not None or not problem.offsets
     part = clock.share(ANY_SIZE) if asks_twice(problem) else clock

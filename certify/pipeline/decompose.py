@@ -28,8 +28,8 @@ from certify.losses import Squared
 from certify.polar import PolarBound
 from certify.polar.proved import above, below, handed
 from certify.problem import Problem
+from certify.search.candidate import evaluate
 from certify.search.column_generation import Search
-from certify.search.descent import alternating as descent
 from certify.search.growth.products import grow
 
 from .certificate.file import ask
@@ -111,7 +111,7 @@ def stepped(T: Array, clock: Clock, seed: int) -> Found:
 
 def fitted(problem: Problem, factors: Factors, clock: Clock, seed: int) -> Factors:
     """Return factors that nearly minimize a problem, by column generation from these."""
-    start = descent.state(problem, problem.accept(factors))
+    start = evaluate(problem, problem.accept(factors))
     search = Search(problem, clock, start, steps=STEPS)
     return grow(search, seed, NEAR * start.value).best.factors
 

@@ -23,8 +23,7 @@ from certify.polar.scale import scaled as scaled_by
 from certify.problem import Problem, Values, stated
 from certify.search import by_solver, convex
 from certify.search.by_solver import Route, accepted
-from certify.search.descent import alternating as descent
-from certify.search.descent.alternating import State
+from certify.search.candidate import Candidate, evaluate
 from certify.search.evidence import CONVEX, SEARCHED
 from certify.search.families import search, supported
 from certify.search.fixed_rank import steps as fixed_rank_steps
@@ -41,7 +40,7 @@ from .reuse import certified
 
 CLOSER = 0.02  # of the gap: a point no better than this is not worth another check
 AGAIN = 5  # times that a better point found by check() is gone on from
-Reuse = Callable[[Result, State], Result | None]
+Reuse = Callable[[Result, Candidate], Result | None]
 Judge = Callable[[Factors, Values | None], Result]
 
 
@@ -131,7 +130,7 @@ def improved(
     value = finite_objective(problem, held, found_q)
     epsilon = scaling.value_down(max(atol, rtol * abs(value)), by)
     small_q = None if values is None else scaling.offsets_down(values, by)
-    start = descent.state(scaled, scaling.factors_down(held, by), small_q)
+    start = evaluate(scaled, scaling.factors_down(held, by), small_q)
     if route.method == "cvxpy":
         steps = by_solver.steps(scaled, start, clock.share(SEARCHED), route.solver, seed)
     else:
@@ -160,8 +159,8 @@ def improved(
 
 
 def stepped(
-    problem: Problem, start: State, clock: Clock, seed: int, epsilon: float
-) -> tuple[tuple[str, State], ...]:
+    problem: Problem, start: Candidate, clock: Clock, seed: int, epsilon: float
+) -> tuple[tuple[str, Candidate], ...]:
     """Return what the engine reaches from the start."""
     if problem.lam == 0:
         return fixed_rank_steps(problem, start, clock, seed)
@@ -171,7 +170,7 @@ def stepped(
 
 
 def settled(
-    problem: Problem, history: list[tuple[str, State, float]], judges: tuple[Judge, Reuse]
+    problem: Problem, history: list[tuple[str, Candidate, float]], judges: tuple[Judge, Reuse]
 ) -> Result:
     """Check the last point; go on from what check() finds better, a few times.
 
@@ -196,25 +195,25 @@ def settled(
     return result
 
 
-def further(result: Result) -> State | None:
+def further(result: Result) -> Candidate | None:
     """Return a point to go on from: proved better, or nearly what an open bracket needs."""
     if result.better is not None:
-        return State(result.better, result.better_q, 0.0)
+        return Candidate(result.better, result.better_q, 0.0)
     found, least = result.reached, CLOSER * result.gap
     near = result.verdict is Verdict.UNDECIDED and found is not None
     return found if near and found and result.upper - found.value > least else None
 
 
-def start_q(values: Values | None, by: scaling.Exponents, start: State) -> Values:
+def start_q(values: Values | None, by: scaling.Exponents, start: Candidate) -> Values:
     """Return the offsets the search started from, at the caller's scale."""
     return values if values is not None else tuple(scaled_by(x, by.data) for x in start.q)
 
 
 def falling(
-    problem: Problem, factors: Factors, q: Values, steps: Sequence[tuple[str, State]]
-) -> list[tuple[str, State, float]]:
+    problem: Problem, factors: Factors, q: Values, steps: Sequence[tuple[str, Candidate]]
+) -> list[tuple[str, Candidate, float]]:
     """Keep the points whose objective is proved no higher than the last one kept."""
-    first = State(factors, q, problem.objective(factors, q))
+    first = Candidate(factors, q, problem.objective(factors, q))
     kept = [("start", first, value_of(problem, first))]
     for name, s in steps:
         try:
@@ -226,7 +225,7 @@ def falling(
     return [(name, s, above(v.hi)) for name, s, v in kept]
 
 
-def value_of(problem: Problem, s: State) -> Enclosure:
+def value_of(problem: Problem, s: Candidate) -> Enclosure:
     """Enclose the objective of a point in proved arithmetic."""
     asked: Asked = ask(problem, s.factors, s.q, rtol=0.0, atol=0.0)
     question = statement.question(asked.statement, asked.given)

@@ -14,12 +14,10 @@ from certify.atoms import Factors
 from certify.base.clock import Clock
 from certify.base.errors import OutOfScopeError
 from certify.problem import Problem, Values
-from certify.search.descent import alternating as descent
-from certify.search.descent.alternating import State
+from certify.search.candidate import Candidate, evaluate, lowest
 from certify.search.dual import own_size
 from certify.search.dual.points import Dual, Run
 from certify.search.evidence import bound_own_size
-from certify.search.meta_algorithm import lowest
 from certify.search.search_result import Evidence
 
 from . import rescale as scaling
@@ -65,7 +63,7 @@ def second(
     )
 
 
-def best_of_size(found: Evidence) -> State | None:
+def best_of_size(found: Evidence) -> Candidate | None:
     """Return the best point met that has no more components than the start, and is lower."""
     met = [s for s in (found.better, *(s for _, s in found.steps)) if s is not None]
     fewer = [s for s in met if s.size <= found.start.size and s.value < found.start.value]
@@ -103,12 +101,12 @@ def bound(  # noqa: PLR0913  the question's parts
     clock = Clock() if clock is None else clock
     scaled, by = scaling.normalized(problem)
     small_q = None if values is None else scaling.offsets_down(values, by)
-    start = descent.state(scaled, scaling.factors_down(held, by), small_q)
+    start = evaluate(scaled, scaling.factors_down(held, by), small_q)
     epsilon = max(scaling.value_down(atol, by), rtol * abs(start.value))
     fixed = values is not None or not problem.offsets
     rival = None
     if better is not None:
-        rival = descent.state(scaled, scaling.factors_down(problem.accept(better), by))
+        rival = evaluate(scaled, scaling.factors_down(problem.accept(better), by))
     top = start if rival is None or rival.value > start.value else rival
     run = Run(scaled, top, epsilon, clock, seed, fixed)
     found = bound_own_size(run, known)

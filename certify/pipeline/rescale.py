@@ -19,7 +19,7 @@ from certify.offsets import Offset
 from certify.polar import Proposal
 from certify.polar.scale import carried, carried_fan, exponent, scaled
 from certify.problem import Problem, Values
-from certify.search.descent.alternating import State
+from certify.search.candidate import Candidate
 from certify.search.dual.orthogonal import Orthogonal
 from certify.search.dual.points import Dual
 from certify.search.search_result import Evidence
@@ -94,12 +94,12 @@ def value_down(x: float, by: Exponents) -> float:
     return float(scaled(scaled(np.float64(x), -by.data), -by.data - by.weights))
 
 
-def state_up(s: State | None, by: Exponents) -> State | None:
+def state_up(s: Candidate | None, by: Exponents) -> Candidate | None:
     """Move factors, offsets and value back."""
     if s is None:
         return None
     factors = tuple(np.ldexp(x, by.data // by.degree) for x in s.factors)
-    return State(factors, tuple(scaled(x, by.data) for x in s.q), value_up(s.value, by))
+    return Candidate(factors, tuple(scaled(x, by.data) for x in s.q), value_up(s.value, by))
 
 
 def point_up(w: Orthogonal | None, by: Exponents) -> Orthogonal | None:

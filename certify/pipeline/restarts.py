@@ -20,7 +20,7 @@ from certify.base.clock import Clock, Progress
 from certify.base.errors import InputError, OutOfScopeError
 from certify.kernel.scalars import Enclosure
 from certify.problem import Problem, Values, stated
-from certify.search.descent.alternating import State
+from certify.search.candidate import Candidate
 
 from .certificate.coverage import unknown
 from .check import best_offsets, check, finite_objective, natural, positive, uncovered
@@ -67,7 +67,7 @@ def restarts(  # noqa: PLR0913  as check()
     clock, seed = Clock(positive(budget), progress), natural(seed)
     require(stated(problem))
     held = levelled(problem, accepted(problem, fits, q))
-    values = [value_of(problem, State(x, p, 0.0)) for x, p in held]
+    values = [value_of(problem, Candidate(x, p, 0.0)) for x, p in held]
     order = sorted(range(len(held)), key=lambda k: (values[k].hi, k))
     judge = partial(check, problem, rtol=rtol, atol=atol, seed=seed)
     results: list[tuple[int, Result]] = []
@@ -147,7 +147,7 @@ def alive(problem: Problem, factors: Factors) -> int:
 def lowest(problem: Problem, results: Sequence[Result]) -> tuple[Enclosure, Factors] | None:
     """Return the best of the better factors that were found, and what they are worth."""
     found = [
-        (value_of(problem, State(r.better, r.better_q, 0.0)), r.better)
+        (value_of(problem, Candidate(r.better, r.better_q, 0.0)), r.better)
         for r in results
         if r.better is not None
     ]

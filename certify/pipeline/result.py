@@ -7,7 +7,7 @@ from typing import Any
 from certify.atoms import Factors
 from certify.base.errors import InputError
 from certify.problem import Values
-from certify.search.descent.alternating import State
+from certify.search.candidate import Candidate
 
 from .certificate.file import Certificate
 from .certificate.verdict import NO_BOOL, Verdict, relative, spread
@@ -44,7 +44,7 @@ class Result:
     q: Values
     tier: str
     steps: tuple[tuple[str, float], ...] = ()
-    reached: State | None = None
+    reached: Candidate | None = None
     better_upper: float | None = None
     own: OwnSize | None = None
 

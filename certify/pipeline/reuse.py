@@ -7,7 +7,7 @@ from certify.kernel.errors import RejectedError
 from certify.kernel.verdict import prove
 from certify.polar.proved import above, below
 from certify.problem import Problem
-from certify.search.descent.alternating import State
+from certify.search.candidate import Candidate
 
 from .certificate.file import Certificate, ask
 from .certificate.tiers import arithmetic
@@ -20,7 +20,7 @@ SAME = "no factors of any size are better by more than epsilon"
 
 
 def certified(
-    problem: Problem, result: Result, s: State, epsilon: tuple[float, float]
+    problem: Problem, result: Result, s: Candidate, epsilon: tuple[float, float]
 ) -> Result | None:
     """Return the result's bound proved beside the factors s, if that certifies them.
 

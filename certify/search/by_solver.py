@@ -14,7 +14,7 @@ from certify.base.clock import Clock
 from certify.polar import Proposal
 from certify.problem import Problem
 
-from .descent.alternating import State
+from .candidate import Candidate
 from .dual.points import Dual, Run, bound
 from .evidence import chosen_better, closed, floor_point, further
 from .search_result import Evidence, SearchResult
@@ -74,8 +74,8 @@ def told(run: Run, dual: Dual | None, trail: SearchResult, note: str) -> Evidenc
 
 
 def steps(
-    problem: Problem, start: State, clock: Clock, solver: str | None, seed: int
-) -> tuple[tuple[str, State], ...]:
+    problem: Problem, start: Candidate, clock: Clock, solver: str | None, seed: int
+) -> tuple[tuple[str, Candidate], ...]:
     """Return the best mixture of slices that column generation finds, each master by cvxpy."""
     from . import relax  # noqa: PLC0415  cvxpy takes a second to import
 
@@ -84,4 +84,4 @@ def steps(
     found = relax.columns(problem, start.factors, using=using, seed=seed)
     if found.factors is None or found.q is None or found.value is None:
         return (("start", start),)
-    return ("start", start), ("columns by cvxpy", State(found.factors, found.q, found.value))
+    return ("start", start), ("columns by cvxpy", Candidate(found.factors, found.q, found.value))

@@ -9,7 +9,7 @@ from certify.base.arrays import Array
 from certify.base.clock import Clock
 from certify.problem import Problem, Values
 
-from .descent.alternating import State
+from .candidate import Candidate
 from .dual import scaling as rays
 
 MISSED = 1e-9  # relative: a lower bound this far above the best value is none
@@ -26,12 +26,12 @@ class Search:
 
     problem: Problem
     clock: Clock
-    best: State
+    best: Candidate
     W: Array | None = None
     lower: float = -np.inf
     last: Array | None = None
     steps: int = 10_000
-    history: list[tuple[str, State]] = field(default_factory=list)
+    history: list[tuple[str, Candidate]] = field(default_factory=list)
 
     @property
     def gap(self) -> float:
@@ -50,11 +50,11 @@ class Search:
         """Whether the budget or the steps are spent."""
         return self.steps <= 0 or self.clock.expired()
 
-    def note(self, name: str, factors: Factors, q: Values) -> State:
+    def note(self, name: str, factors: Factors, q: Values) -> Candidate:
         """Return the state of a point, and keep it if it is the best."""
-        return self.keep(name, State(factors, q, self.problem.objective(factors, q)))
+        return self.keep(name, Candidate(factors, q, self.problem.objective(factors, q)))
 
-    def keep(self, name: str, now: State) -> State:
+    def keep(self, name: str, now: Candidate) -> Candidate:
         """Keep a point if it is the best; return it."""
         if now.value < self.best.value or not np.isfinite(self.best.value):
             self.best = now

@@ -7,8 +7,7 @@ import numpy as np
 from certify.losses import Squared
 from certify.problem import Problem
 
-from .descent import alternating as descent
-from .descent.alternating import State
+from .candidate import Candidate, evaluate
 from .dual import admm as splitting
 from .dual import polar_ball as balls
 from .dual import reformulation as lifted
@@ -33,9 +32,9 @@ def solve(problem: Problem, expired: Callable[[], bool], epsilon: float) -> Lift
     return Lifted(found.W, None, ball.factors(found.Z), found.q)
 
 
-def shortcut(problem: Problem, found: Lifted | None) -> State | None:
+def shortcut(problem: Problem, found: Lifted | None) -> Candidate | None:
     """Return the optimum over all sizes where the convex problem gave its factors."""
     if found is None or found.factors is None:
         return None
-    top = descent.state(problem, found.factors, found.q)
+    top = evaluate(problem, found.factors, found.q)
     return top if np.isfinite(top.value) else None

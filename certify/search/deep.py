@@ -14,10 +14,8 @@ from certify.base.arrays import Array
 from certify.base.clock import Clock
 from certify.problem import Problem
 
-from .descent import alternating as descent
-from .descent.alternating import State
+from .candidate import Candidate, Goal, evaluate, lowest
 from .growth.layers import FAMILY
-from .meta_algorithm import lowest
 from .schedule import falling
 from .search_result import SearchResult
 
@@ -30,7 +28,11 @@ def slope(atom: Atom) -> float:
 
 
 def search(
-    problem: Problem, start: State, clock: Clock, seed: int, rest: tuple[float, State | None]
+    problem: Problem,
+    start: Candidate,
+    clock: Clock,
+    seed: int,
+    rest: Goal,
 ) -> SearchResult:
     """Search among neurons, and write each point met as parallel deep networks."""
     atom = problem.atom
@@ -43,7 +45,7 @@ def search(
         problem.offsets,
     )
     first = neurons(start.factors) if linear else none(V.shape[1], problem.loss.shape[1])
-    inner = descent.state(twin, first, start.q or None)
+    inner = evaluate(twin, first, start.q or None)
     found = FAMILY.search(twin, inner, clock, seed, (rest[0], None))
     deep = [(name, up(problem, s)) for name, s in found.steps]
     deep += [("neurons", up(problem, s)) for s in (found.same, found.best)]
@@ -73,7 +75,7 @@ def neurons(factors: Factors) -> Factors:
     return np.hstack([empty[0], *U]), np.hstack([empty[1], *V])
 
 
-def up(problem: Problem, s: State) -> State:
+def up(problem: Problem, s: Candidate) -> Candidate:
     """Return the deep networks of neurons."""
     nets = [layers_of(problem, u, v) for u, v in zip(s.factors[0].T, s.factors[1].T, strict=True)]
     shapes = problem.atom.shapes(problem.loss.dims)
@@ -81,7 +83,7 @@ def up(problem: Problem, s: State) -> State:
         np.stack([net[k] for net in nets], axis=-1) if nets else np.zeros((*shape, 0))
         for k, shape in enumerate(shapes)
     ]
-    return descent.state(problem, tuple(parts), s.q or None)
+    return evaluate(problem, tuple(parts), s.q or None)
 
 
 def layers_of(problem: Problem, u: Array, v: Array) -> Factors:

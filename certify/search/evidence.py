@@ -19,8 +19,7 @@ from certify.polar.scale import exponent, scaled
 from certify.problem import Problem
 
 from . import convex, families, fixed_rank
-from . import meta_algorithm as search
-from .descent.alternating import State
+from .candidate import Candidate, Goal, lowest
 from .dual import own_size
 from .dual import scaling as rays
 from .dual.orthogonal import Orthogonal, orthogonalize
@@ -101,14 +100,14 @@ def recalled(run: Run) -> Reached | None:
     The dual point is bounded at once: its tree is the one that is gone on from.
     """
     keeper = CURRENT.get()
-    found = None if keeper is None else keeper.recall(REACHED, (State,))
+    found = None if keeper is None else keeper.recall(REACHED, (Candidate,))
     kept = None if keeper is None else keeper.recall(DUAL)
     if found is None and kept is None:
         return None
     trail, short, at = None, True, run.start
     if found is not None:
         same, top, duals, short = found
-        at = search.lowest([run.start, top])
+        at = lowest([run.start, top])
         trail = SearchResult((("start", run.start), ("checkpoint", at)), same, top, duals)
     held = replace(run, share=PATIENCE, start=at)
     if kept is None:
@@ -119,7 +118,7 @@ def recalled(run: Run) -> Reached | None:
     return Reached(trail, short, best([dual, bound_point(held, point)]))
 
 
-def further(run: Run, reached: Reached | None, rest: tuple[float, State | None]) -> SearchResult:
+def further(run: Run, reached: Reached | None, rest: Goal) -> SearchResult:
     """Search, or go on with a search that was cut short, and keep what is found."""
     clock, trail = run.clock.share(SEARCHED), None if reached is None else reached.trail
     if trail is None or reached is None:
@@ -129,8 +128,8 @@ def further(run: Run, reached: Reached | None, rest: tuple[float, State | None])
         small = [s for _, s in more.steps if s.size <= run.start.size]
         trail = SearchResult(
             (*trail.steps, *more.steps[1:]),
-            search.lowest([trail.same, *small]),
-            search.lowest([trail.best, more.best]),
+            lowest([trail.same, *small]),
+            lowest([trail.best, more.best]),
             (*more.duals, *trail.duals)[:DUALS_KEPT],
         )
     else:
@@ -147,7 +146,7 @@ def open_gap(run: Run) -> bool:
     For atoms whose bounds take long: the polar is at least what an ascent finds.
     """
     problem = run.problem
-    earn = family(problem).earn if supported(problem) else None
+    earn = family(problem).earn if supported(problem) and problem.atom.hard else None
     W = rays.inward(problem.loss, dual_at(problem, run.start))
     if earn is None or not np.isfinite(W).all():
         return False
@@ -184,7 +183,7 @@ def by_rank(run: Run) -> Evidence:
     """Lam = 0: a bound at this size, whole or by blocks, and better factors of this rank."""
     problem, r = run.problem, run.start.size
     steps = fixed_rank.steps(problem, run.start, run.clock, run.seed)
-    top = search.lowest([s for _, s in steps])
+    top = lowest([s for _, s in steps])
     found = bound_own_size(replace(run, start=top))
     parts = () if found else tuple(fixed_rank.blocks(problem, r))
     found = found or Evidence(run.start)
@@ -237,7 +236,7 @@ def at_candidate(run: Run) -> Dual | None:
     return bound(run, dual_at(run.problem, run.start))
 
 
-def multiple(run: Run) -> State | None:
+def multiple(run: Run) -> Candidate | None:
     """Return the best multiple of the factors if it is better by epsilon (not least squares)."""
     if isinstance(run.problem.loss, Squared) or run.problem.atom.family != "pairs":
         return None
@@ -245,7 +244,7 @@ def multiple(run: Run) -> State | None:
     return alive(run.problem, found) if run.start.value - found.value > run.epsilon else None
 
 
-def chosen_better(run: Run, trail: SearchResult) -> State | None:
+def chosen_better(run: Run, trail: SearchResult) -> Candidate | None:
     """Return better factors of the same size if they are better by epsilon, else of any."""
     for found in (trail.same, trail.best):
         if run.start.value - found.value > run.epsilon:
@@ -253,10 +252,10 @@ def chosen_better(run: Run, trail: SearchResult) -> State | None:
     return None
 
 
-def alive(problem: Problem, s: State) -> State:
+def alive(problem: Problem, s: Candidate) -> Candidate:
     """Drop zero slices, which count for nothing."""
     keep = np.asarray(problem.atom.theta(s.factors)) > 0
-    return State(tuple(x[..., keep] for x in s.factors), s.q, s.value)
+    return Candidate(tuple(x[..., keep] for x in s.factors), s.q, s.value)
 
 
 def floor_point(run: Run) -> Orthogonal | None:

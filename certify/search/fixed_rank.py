@@ -25,13 +25,17 @@ from certify.losses import LOSSES, Squared
 from certify.offsets import Linear
 from certify.problem import Problem
 
-from .descent import alternating as descent
-from .descent.alternating import State
+from .candidate import Candidate, evaluate, lowest
+from .coordinates.products import VECTORS, form_of
+from .descent.products import Task, finished, polished
 from .dual import own_size
 from .dual.own_size import fan
-from .meta_algorithm import STALL, allowance, descend, supported
+from .dual.points import squared
+from .envelope import Smoothed
+from .growth.products import allowance
 from .observed_blocks import ENTRIES, disjoint
 
+STALL = 1e-13  # relative gain of a few steps that ends a descent; luck, never truth
 BESIDE = 2.0**-6  # relative size of a random step; luck, never truth
 CURE = "give lam > 0: then factors of every size are compared"
 
@@ -60,7 +64,7 @@ def closed(problem: Problem) -> bool:
 
 def centred(problem: Problem) -> Array:
     """Return Y minus the best offsets at Z = 0."""
-    loss = descent.rank_one(problem)[1]
+    loss = squared(problem)
     means = problem.fit_offsets(np.zeros(loss.shape))
     return np.asarray(loss.data - problem.shift(means))
 
@@ -97,33 +101,41 @@ def optimum(problem: Problem, r: int) -> Factors:
     return left[:, :r] * root, right[:r].T * root
 
 
-def steps(problem: Problem, start: State, clock: Clock, seed: int) -> tuple[tuple[str, State], ...]:
+def steps(
+    problem: Problem, start: Candidate, clock: Clock, seed: int
+) -> tuple[tuple[str, Candidate], ...]:
     """Return points of rank at most r: the truncated decomposition, or descents from the
     start and from beside it (a saddle holds the first one).
     """
     first = (("start", start),)
     if closed(problem):
-        top = descent.state(problem, optimum(problem, start.size))
+        top = evaluate(problem, optimum(problem, start.size))
         return (*first, ("truncated decomposition", top))
-    if not supported(problem):
+    if not isinstance(problem.loss, Squared) or problem.atom.family not in VECTORS:
         return first
-    if clock.budget is None:
-        clock = Clock(None, clock.progress, clock.start, allowance(problem, start))
     with np.errstate(all="ignore"):  # a point that is not finite is never the lowest
-        found = [
-            descend(problem, s, clock, STALL**2) for s in (start, beside(problem, start, seed))
-        ]
+        found = [descended(problem, s, clock) for s in (start, beside(problem, start, seed))]
     return (*first, *(("descend", s) for s in found if s.value < start.value))
 
 
-def beside(problem: Problem, start: State, seed: int) -> State:
+def descended(problem: Problem, now: Candidate, clock: Clock) -> Candidate:
+    """Return the end of a descent at the same rank."""
+    task = Task(problem, Smoothed(problem.loss), now.q, clock.expired)
+    steps = allowance(problem, now)
+    factors = polished(task, now.factors, steps, STALL)[0]
+    factors = finished(task, factors, steps)[0]
+    clock.tell("descend", now.value)
+    return lowest([now, evaluate(problem, factors)])
+
+
+def beside(problem: Problem, start: Candidate, seed: int) -> Candidate:
     """Return factors moved a little, at random; signs are kept."""
-    atom, rng = descent.rank_one(problem)[0], np.random.default_rng(seed)
+    form, rng = form_of(problem.atom, problem.loss.dims), np.random.default_rng(seed)
     steps = [
         BESIDE * np.abs(x).max(initial=0.0) * rng.standard_normal(x.shape) for x in start.factors
     ]
     moved = tuple(
-        x + (np.abs(d) if g.nonneg else d)
-        for x, d, g in zip(start.factors, steps, atom.gauges, strict=True)
+        x + (np.abs(d) if s.norm.nonneg else d)
+        for x, d, s in zip(start.factors, steps, form.sides, strict=True)
     )
-    return descent.state(problem, moved)
+    return evaluate(problem, moved)

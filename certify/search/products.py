@@ -3,30 +3,35 @@
 from certify.base.clock import Clock
 from certify.problem import Problem
 
+from .candidate import Candidate, Goal, evaluate, lowest
 from .coordinates.compress import Compressed, compressed
-from .descent.alternating import State, state
 from .growth.products import FAMILY
-from .meta_algorithm import lowest
 from .schedule import falling
 from .search_result import SearchResult
 
 
 def search(
-    problem: Problem, start: State, clock: Clock, seed: int, rest: tuple[float, State | None]
+    problem: Problem,
+    start: Candidate,
+    clock: Clock,
+    seed: int,
+    rest: Goal,
 ) -> SearchResult:
-    """Return what a search finds; rest: epsilon, and the optimum over all sizes if known."""
+    """Return what a search finds."""
     small = compressed(problem)
     if small is None:
         return FAMILY.search(problem, start, clock, seed, rest)
-    inner = state(small.problem, small.down(start.factors))
+    inner = evaluate(small.problem, small.down(start.factors))
     found = FAMILY.search(small.problem, inner, clock, seed, (rest[0], None))
     return lifted(problem, start, small, found)
 
 
-def lifted(problem: Problem, start: State, small: Compressed, found: SearchResult) -> SearchResult:
+def lifted(
+    problem: Problem, start: Candidate, small: Compressed, found: SearchResult
+) -> SearchResult:
     """Return what was found at the shape of the data."""
     steps = [("start", start)]
-    steps += [(name, state(problem, small.up(s.factors))) for name, s in found.steps[1:]]
-    same, best = (state(problem, small.up(s.factors)) for s in (found.same, found.best))
+    steps += [(name, evaluate(problem, small.up(s.factors))) for name, s in found.steps[1:]]
+    same, best = (evaluate(problem, small.up(s.factors)) for s in (found.same, found.best))
     duals = tuple(small.field_up(W) for W in found.duals)
     return SearchResult(falling(steps), lowest([start, same]), lowest([start, best]), duals)

@@ -11,9 +11,8 @@ from certify.base.arrays import Array
 from certify.base.clock import Clock
 from certify.problem import Problem
 
+from .candidate import Candidate, Goal, evaluate, largest, lowest
 from .column_generation import Search
-from .descent.alternating import State, state
-from .meta_algorithm import largest, lowest
 from .search_result import SearchResult
 
 ALONE = 0.3  # share of the budget and of the steps for the candidate's own size
@@ -40,7 +39,7 @@ class Family:
     """
 
     grow: Callable[[Search, int, float, int | None], object]
-    steps: Callable[[Problem, State], int]
+    steps: Callable[[Problem, Candidate], int]
     restarts: Callable[[Search, int, int], list[Factors]] = no_restarts
     earn: Callable[[Problem, Array, Factors, int, Expired], float] | None = None
 
@@ -48,15 +47,12 @@ class Family:
     def search(
         self,
         problem: Problem,
-        start: State,
+        start: Candidate,
         clock: Clock,
         seed: int,
-        rest: tuple[float, State | None],
+        rest: Goal,
     ) -> SearchResult:
-        """Return better factors and dual points; deterministic for a seed without a budget.
-
-        rest: epsilon, and the optimum over all sizes if it is known.
-        """
+        """Return better factors and dual points; deterministic for a seed without a budget."""
         epsilon, known = rest
         if known is not None and known.size <= start.size and known.value < start.value:
             return SearchResult((("start", start), ("lifted", known)), known, known)
@@ -70,24 +66,26 @@ class Family:
             self.grow(every, seed, wanted, None)
         met = [*own.history, *every.history]
         small = lowest([start, *(s for _, s in met if s.size <= start.size)])
-        if every.best.size > start.size > 0 and start.value - small.value <= epsilon:
-            small = lowest([small, *again(self, every, start.size, seed)])
+        if every.best.size > start.size > 0:
+            refuted = start.value - small.value > epsilon
+            small = lowest([small, *again(self, every, start.size, None if refuted else seed)])
         return SearchResult(falling([("start", start), *met]), small, every.best, every.duals)
 
 
-def again(family: Family, every: Search, size: int, seed: int) -> list[State]:
-    """Return what is reached at a size from the largest components, and from restarts."""
-    cut, out = largest(every.problem, every.best, size), list[State]()
-    others = (state(every.problem, x) for x in family.restarts(every, size, seed))
+def again(family: Family, every: Search, size: int, seed: int | None) -> list[Candidate]:
+    """Return what is reached at a size from the largest components; for a seed, from restarts."""
+    cut, out = largest(every.problem, every.best, size), list[Candidate]()
+    fresh = [] if seed is None else family.restarts(every, size, seed)
+    others = (evaluate(every.problem, x) for x in fresh)
     for now in (cut, *others):
         if np.isfinite(now.value) and not every.clock.expired():
             own = Search(every.problem, every.clock, now)
             own.steps = int(ALONE * family.steps(every.problem, now))
-            family.grow(own, seed, 0.0, size)
-            out += [s for _, s in own.history if s.size <= size]
+            family.grow(own, seed or 0, 0.0, size)
+            out += [now, *(s for _, s in own.history if s.size <= size)]
     return out
 
 
-def falling(met: list[tuple[str, State]]) -> tuple[tuple[str, State], ...]:
+def falling(met: list[tuple[str, Candidate]]) -> tuple[tuple[str, Candidate], ...]:
     """Return the first point and those that are lower than the one before."""
     return (met[0], *(b for a, b in pairwise(met) if b[1].value < a[1].value))

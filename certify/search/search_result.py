@@ -5,7 +5,7 @@ from typing import Any
 
 from certify.base.arrays import Array
 
-from .descent.alternating import State
+from .candidate import Candidate
 from .dual.orthogonal import Orthogonal
 from .dual.points import Dual
 
@@ -14,9 +14,9 @@ from .dual.points import Dual
 class SearchResult:
     """The steps of a search, the best at the candidate's size and of all, and dual points."""
 
-    steps: tuple[tuple[str, State], ...]
-    same: State
-    best: State
+    steps: tuple[tuple[str, Candidate], ...]
+    same: Candidate
+    best: Candidate
     duals: tuple[Array, ...] = ()
 
 
@@ -24,12 +24,12 @@ class SearchResult:
 class Evidence:
     """All that the search brings to the kernel."""
 
-    start: State
+    start: Candidate
     dual: Dual | None = None
     ky_fan: dict[str, Any] | None = None
     blocks: tuple[dict[str, Any], ...] = ()
-    better: State | None = None
+    better: Candidate | None = None
     floor: Orthogonal | None = None
-    steps: tuple[tuple[str, State], ...] = ()
+    steps: tuple[tuple[str, Candidate], ...] = ()
     note: str = ""
     given: bool = True

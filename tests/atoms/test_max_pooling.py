@@ -21,7 +21,7 @@ from certify.pipeline.report._words import model
 from certify.polar.ascent.layers import attain
 from certify.polar.layer_ask import LayerAsk
 from certify.polar.layers import propose
-from certify.search.descent.alternating import state
+from certify.search.candidate import evaluate
 from certify.search.families import search
 from certify.search.layers import lam_max
 from certify.search.relax import network_witness
@@ -158,7 +158,7 @@ def test_a_worse_network_is_refuted_with_a_better_one(offsets):
 
 def test_the_best_of_its_size_is_told_from_the_best_of_any():
     problem = Problem(Squared(W + 1), ATOM, 0.125)
-    start = state(problem, (np.ones((2, 1)), np.ones((1, 1))))
+    start = evaluate(problem, (np.ones((2, 1)), np.ones((1, 1))))
     found = search(problem, start, Clock(), 0, (1e-2, None))
     assert found.same.size == 1 < found.best.size
     assert found.best.value < found.same.value < start.value

@@ -13,7 +13,7 @@ from certify.atoms import RankOne
 from certify.losses import Squared
 from certify.offsets import OFFSETS, Sparse
 from certify.pipeline.improve import falling
-from certify.search.descent.alternating import State
+from certify.search.candidate import Candidate
 from tests.strategies import PAIRS, examples, questions
 from tests.tolerance import exact_objective
 
@@ -131,9 +131,9 @@ def test_a_step_that_is_not_proved_lower_is_left_out():
     problem, (U, V) = Problem(Squared(Y), RankOne(), 0.5), STARTS["one slice"]
     lower, higher = improve(problem, (U, V)), (4.0 * U, 4.0 * V)
     steps = [
-        ("a rise that floats hide", State(higher, (), -1.0)),
-        ("a fall", State(lower.factors, (), np.inf)),
-        ("a rise at the end", State((U, V), (), -2.0)),
+        ("a rise that floats hide", Candidate(higher, (), -1.0)),
+        ("a fall", Candidate(lower.factors, (), np.inf)),
+        ("a rise at the end", Candidate((U, V), (), -2.0)),
     ]
     kept = falling(problem, (U, V), (), steps)
     assert [name for name, *_ in kept] == ["start", "a fall"]

@@ -22,7 +22,7 @@ from certify.polar.branching.layer_parts import Cut
 from certify.polar.branching.layers import EDGE
 from certify.polar.branching.tree import Node, Solved, Tree
 from certify.polar.relaxation.layer_multiplier import Multiplier
-from certify.search.descent.alternating import state
+from certify.search.candidate import evaluate
 from certify.search.families import search
 from tests.cli.test_outputs import interruptible
 from tests.question_files import inside, outside
@@ -52,7 +52,7 @@ def question():
     problem = Problem(Squared(y), ReLU(X), LAM)
     start = 0.1 * rng.standard_normal((WIDTH, 20)), 0.1 * rng.standard_normal((1, 20))
     found = search(
-        problem, state(problem, start, None), Clock(), 0, (1e-9, None)
+        problem, evaluate(problem, start, None), Clock(), 0, (1e-9, None)
     )  # no clock: steps
     return problem, found.best.factors
 

@@ -12,8 +12,8 @@ from certify.offsets import ColumnIntercept
 from certify.pipeline.prove import afforded, relaxed
 from certify.polar.ascent import layers as ascent
 from certify.search import evidence
+from certify.search.candidate import evaluate
 from certify.search.coordinates.layers import Net
-from certify.search.descent.alternating import state
 from certify.search.dual import points as duals
 from certify.search.dual import scaling as rays
 from certify.search.pricing import layers as climb
@@ -110,7 +110,7 @@ def test_a_multiple_that_the_kernel_takes_by_itself_is_not_bounded_again(monkeyp
     rng = np.random.default_rng(4)
     X, y = rng.standard_normal((12, 3)), np.arange(12.0)[:, None] % 2
     problem = Problem(Logistic(y), ReLU(X), lam)
-    one = state(problem, (rng.standard_normal((3, 2)), rng.standard_normal((1, 2))), None)
+    one = evaluate(problem, (rng.standard_normal((3, 2)), rng.standard_normal((1, 2))), None)
     tried = counted(monkeypatch, duals, "bound_inside")
     found = duals.bound(duals.Run(problem, one, 1e-6, Clock(), 0, given=True), 0.5 * (y - 0.5))
     assert len(tried) == count

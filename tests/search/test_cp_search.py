@@ -13,11 +13,11 @@ from certify.losses import Absolute, Huber, Logistic, Poisson, Squared
 from certify.offsets import Intercept, RowIntercept
 from certify.polar.ascent.products import attain
 from certify.search import envelope
+from certify.search.candidate import evaluate
 from certify.search.column_generation import Search
 from certify.search.coordinates import contract
 from certify.search.coordinates.compress import compressed
 from certify.search.coordinates.products import form_of
-from certify.search.descent import alternating as descent
 from certify.search.descent.products import Task, finished, polished, reweighted
 from certify.search.dual.joint import Joint, polish
 from certify.search.dual.points import Run
@@ -87,7 +87,7 @@ def empty(problem):
 
 
 def grown(problem, seed=0, cap=None, start=None):
-    held = Search(problem, Clock(), descent.state(problem, start or empty(problem)))
+    held = Search(problem, Clock(), evaluate(problem, start or empty(problem)))
     return _grow.grow(held, seed, 0.0, cap)
 
 
@@ -291,7 +291,7 @@ def test_a_long_mode_is_compressed_without_loss():
     assert np.allclose(small.field_up(W), problem.dual_point(up))
     assert np.allclose(small.field_down(small.field_up(W)), W)
     assert np.allclose(small.down(up)[1], X[1])
-    found = search(problem, descent.state(problem, empty(problem)), Clock(), 0, (1e-6, None))
+    found = search(problem, evaluate(problem, empty(problem)), Clock(), 0, (1e-6, None))
     assert found.best.factors[1].shape[0] == 50
     assert np.isclose(found.best.value, grown(problem).best.value, rtol=1e-9)
 
@@ -379,7 +379,7 @@ def test_a_spent_budget_still_brackets():
 
 
 def run_at(problem, factors):
-    return Run(problem, descent.state(problem, factors), 1e-6, Clock(), 0, True)
+    return Run(problem, evaluate(problem, factors), 1e-6, Clock(), 0, True)
 
 
 def test_an_open_gap_is_seen_before_its_bound_is_paid_for():
@@ -418,7 +418,7 @@ def test_norms_without_a_joint_relaxation_have_none():
 
 def test_patience_is_a_share_of_the_time_left():
     problem = Problem(Squared(determinant()), CP(), 0.5)
-    state = descent.state(problem, empty_of((3, 3, 3)))
+    state = evaluate(problem, empty_of((3, 3, 3)))
     assert not patience(Run(problem, state, 1e-6, Clock(), 0, True))()
     assert patience(Run(problem, state, 1e-6, Clock(0.0), 0, True))()
 
@@ -437,7 +437,7 @@ def test_a_spent_budget_ends_the_ascents():
         return True
 
     assert attain(T, CP(("l2+",) * 5).gauges, expired=_expired)[0] > 0
-    assert len(asked) == 3  # in the only start's race, after it, and in its final
+    assert len(asked) == 3  # in the first starts' only step, after it, and before the best go on
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_no_factors_of_the_rank_are_below_the_bound(name, held, data):
     slack = 2.0**-40 * (1 + known)
     assert 0 <= result.lower <= known + slack
     if name in ("none", "linear"):  # descents from there are competitors too
-        start = fixed_rank.descent.state(problem, factors)
+        start = fixed_rank.evaluate(problem, factors)
         steps = fixed_rank.steps(problem, start, fixed_rank.Clock(), 7)
         assert all(result.lower <= s.value + slack for _, s in steps)
     verify(result.certificate, problem, factors, tier="rounded", **epsilon)

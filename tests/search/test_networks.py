@@ -11,8 +11,8 @@ from certify.atoms.relu import gated
 from certify.base.clock import Clock
 from certify.losses import Absolute, Huber, Logistic, Poisson, Softmax, Squared
 from certify.offsets import ColumnIntercept, Linear, RowIntercept
+from certify.search.candidate import evaluate
 from certify.search.coordinates.layers import Net
-from certify.search.descent.alternating import state
 from certify.search.descent.barrier import solve
 from certify.search.descent.cells import Program, cells_of
 from certify.search.descent.layers import Descent, descended, on_kinks
@@ -55,7 +55,7 @@ def line_polar(net, W):
 def random_start(problem, r, seed=0):
     rng = np.random.default_rng(seed)
     shapes = problem.atom.shapes(problem.loss.dims)
-    return state(problem, tuple(0.3 * rng.standard_normal((*s, r)) for s in shapes))
+    return evaluate(problem, tuple(0.3 * rng.standard_normal((*s, r)) for s in shapes))
 
 
 def searched(problem, r=4, seed=0):
@@ -119,7 +119,7 @@ def test_a_bias_without_a_price(outputs):
 
 def test_a_constant_neuron_costs_nothing_and_goes_to_the_intercept():
     problem = Problem(Squared(Y), ReLU(X[:, :1], bias="free"), 0.4, (ColumnIntercept(),))
-    start = state(problem, (np.array([[0.0, 1.0], [1.0, 0.5]]), np.ones((1, 2))))
+    start = evaluate(problem, (np.array([[0.0, 1.0], [1.0, 0.5]]), np.ones((1, 2))))
     found = search(problem, start, Clock(), 0, (EPSILON, None))
     assert (Net(problem).sizes(found.best.factors) > 0).all()
     assert gap_of(problem, found, line_polar) <= EPSILON
@@ -172,7 +172,7 @@ def test_outputs_that_are_zero():
 def test_dead_and_repeated_neurons_are_dropped_and_merged():
     problem = Problem(Squared(np.abs(Y) + 1), ReLU(np.abs(X)), 0.4)
     U = np.array([[1.0, 1.0, -1.0, 0.0], [1.0, 1.0, -1.0, 0.0]])
-    start = state(problem, (U, np.ones((1, 4))))
+    start = evaluate(problem, (U, np.ones((1, 4))))
     found = search(problem, start, Clock(), 0, (EPSILON, None))
     hidden = Net(problem).hidden(found.best.factors[0])
     assert hidden.any(axis=0).all()
@@ -194,7 +194,7 @@ def test_rows_that_are_zero_repeated_and_opposite():
 
 def test_from_no_neurons_at_all():
     problem = Problem(Squared(Y), ReLU(X), 0.4)
-    start = state(problem, (np.zeros((2, 0)), np.zeros((1, 0))))
+    start = evaluate(problem, (np.zeros((2, 0)), np.zeros((1, 0))))
     found = search(problem, start, Clock(), 0, (EPSILON, None))
     assert gap_of(problem, found, plane_polar) <= EPSILON
 
@@ -220,7 +220,7 @@ def test_l1_output_weights_part_the_outputs():
 
 def test_output_weights_keep_their_sign():
     problem = Problem(Squared(Y), ReLU(X, right="l2+"), 0.4)
-    start = state(problem, (np.ones((2, 2)), np.ones((1, 2))))
+    start = evaluate(problem, (np.ones((2, 2)), np.ones((1, 2))))
     found = search(problem, start, Clock(), 0, (EPSILON, None))
     assert (found.best.factors[1] >= 0).all()
     assert found.best.value > searched(Problem(Squared(Y), ReLU(X), 0.4))[1].best.value
@@ -346,7 +346,7 @@ def test_improve_ends_at_the_optimum():
 def test_the_smallest_lam_of_an_empty_network(loss, offsets):
     problem = Problem(LOSSES[loss], ReLU(X), 1.0, offsets)
     none = (np.zeros((2, 0)), np.zeros((1, 0)))
-    zero = state(problem, none)
+    zero = evaluate(problem, none)
     top = plane_polar(Net(problem), problem.dual_point(none, zero.q))
     found = lam_max(problem)
     slack = 1e-8 if offsets else 1e-12  # of the offsets' fit, and of W's grid

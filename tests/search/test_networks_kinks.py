@@ -11,10 +11,10 @@ from certify.base.clock import Clock
 from certify.losses import Absolute, Hinge, Quantile, Softmax, Squared
 from certify.offsets import ColumnIntercept, Sparse
 from certify.search import envelope
+from certify.search.candidate import evaluate
 from certify.search.column_generation import Search
 from certify.search.coordinates.layers import Net
 from certify.search.descent import kinked
-from certify.search.descent.alternating import state
 from certify.search.descent.cells import Program, cells_of
 from certify.search.growth.layers import grow
 
@@ -100,7 +100,7 @@ def test_softmax_beside_a_free_intercept_keeps_its_offsets_in_place():
     hot = np.eye(3)[np.digitize(Y[:, 0], np.quantile(Y, [0.33, 0.66]))]
     problem = posed(Softmax(hot), "free", 0.05)
     start = started(problem)
-    growth = Search(problem, Clock(), state(problem, start, problem.best_offsets(start)))
+    growth = Search(problem, Clock(), evaluate(problem, start, problem.best_offsets(start)))
     grow(growth, 0, 1e-5)
     assert growth.gap < 1e-5
     assert max(float(np.abs(x).max()) for x in growth.best.q) < 100

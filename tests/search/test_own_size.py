@@ -15,7 +15,7 @@ from certify.kernel.errors import RejectedError
 from certify.losses import Absolute, Squared
 from certify.offsets import ColumnIntercept, Sparse
 from certify.pipeline.own_size import bound
-from certify.search.descent import alternating as descent
+from certify.search.candidate import evaluate
 from certify.search.dual import own_size
 from certify.search.dual.own_size_ascent import ascend, folded, ky_fan, shrunk, unfolded
 from certify.search.dual.points import Run
@@ -240,7 +240,7 @@ def test_scale_moves_the_proof_of_a_tensor():
 
 def test_an_ascent_without_a_budget_ends_when_its_work_is_done(monkeypatch):
     problem = Problem(Squared(RNG.standard_normal((9, 7))), RankOne("l2+", "l2+"), 0.0)
-    state = descent.state(problem, (np.ones((9, 2)), np.ones((7, 2))))
+    state = evaluate(problem, (np.ones((9, 2)), np.ones((7, 2))))
     run = Run(problem, state, 1e-9, Clock(), 0, given=True)
     whole = own_size.propose(run).value
     monkeypatch.setattr(own_size, "WORK", 0.0)

@@ -23,12 +23,14 @@ from certify.norms import Elastic, Weighted, gauge
 from certify.offsets import ColumnIntercept
 from certify.search import convex as splitting
 from certify.search import envelope
+from certify.search.candidate import Candidate
 from certify.search.column_generation import Search
-from certify.search.coordinates.pairs import Side, has_gradient
-from certify.search.descent.alternating import State
+from certify.search.coordinates.products import Side, form_of
+from certify.search.descent.products import Task
 from certify.search.dual import polar_ball as balls
-from certify.search.growth import pairs as columns
-from certify.search.pricing import pairs as escapes
+from certify.search.envelope import Smoothed
+from certify.search.growth import products as columns
+from certify.search.pricing import products as pricing
 from certify.search.relax import convex
 from tests.tolerance import EPS, rounding
 
@@ -174,20 +176,21 @@ def test_moving_the_multiplier_of_an_envelope_keeps_its_slope(name):
     [gauge("l2"), gauge("l1"), gauge("l1-"), Elastic(0.25), Weighted((1.0, 2.0, 4.0))],
     ids=lambda g: g.name + g.cone,
 )
-def test_coordinates_say_the_norm_and_its_gradient(norm):
-    assert has_gradient(norm)
+@pytest.mark.parametrize("power", [2, 3])
+def test_coordinates_say_the_norm_and_its_gradient(norm, power):
     side, X = Side(norm, 3), np.array([[1.0, -2.0], [0.5, -1.0], [-2.0, -0.25]])
+    assert side.smooth
     X = norm.project_cone(X)
     C = side.into(X)
     low, high = side.bounds(2)
     assert np.array_equal(side.out(C), X)
     assert (low <= C).all()
     assert (high >= C).all()
-    value, slope = side.half_squares(C)
-    wanted = 0.5 * float(np.square(norm.value(X)).sum())
+    value, slope = side.power(C, power)
+    wanted = float((norm.value(X) ** power).sum()) / power
     assert abs(value - wanted) <= rounding(wanted, flops=X.size**2)
     step = 2.0**-20 * np.ones_like(C)
-    ahead = side.half_squares(C + step)[0]
+    ahead = side.power(C + step, power)[0]
     assert abs(ahead - value - np.vdot(slope, step)) <= 100 * np.square(step).sum()
 
 
@@ -195,11 +198,12 @@ def test_coordinates_say_the_norm_and_its_gradient(norm):
 def test_escapes_earn_more_than_they_cost(pair):
     problem = asked("squared", pair)
     W = problem.loss.data
-    top, slices = escapes.above(problem, W, POOR, 0)
+    field = pricing.Field(problem.loss.observed, W, form_of(problem.atom, W.shape))
+    top, slices = pricing.above(field, problem.lam, POOR, 0)
     assert slices[0].shape[1]
     sizes = problem.atom.theta(slices)
     assert np.abs(sizes - 1).max() <= rounding(1.0, flops=W.size)
-    values = escapes.earned(W, slices)
+    values = field.earned(slices)
     assert (values > LAM).all()
     assert values.max() == top
     assert top <= problem.atom.polar(W).upper
@@ -207,14 +211,15 @@ def test_escapes_earn_more_than_they_cost(pair):
 
 def test_merged_slices_have_the_same_sum():
     U, V = np.array([[1.0, 2.0], [1.0, 2.0]]), np.array([[1.0, 3.0], [0.0, 0.0]])
-    one = columns.merged(RankOne("l2+", "l2+"), (U, V), 2.0**-20)
+    problem = Problem(Squared(np.ones((2, 2))), RankOne("l2+", "l2+"), LAM)
+    one = columns.merged(Task(problem, Smoothed(problem.loss)), (U, V), 2.0**-20)
     assert one[0].shape == (2, 1)
     assert np.abs(one[0] @ one[1].T - U @ V.T).max() <= rounding(U @ V.T, flops=16)
 
 
 def test_a_fit_where_the_loss_is_infinite_is_mended_by_the_best():
     problem = Problem(KullbackLeibler(COUNTS + 1), RankOne(), LAM)
-    best = State(POOR, (), problem.objective(POOR))
+    best = Candidate(POOR, (), problem.objective(POOR))
     search = Search(problem, Clock(), best)
     bad = (np.full((5, 1), 1.0), np.array([[1.0], [1.0], [1.0], [-(2.0**-30)]]))
     assert problem.loss.outside(problem.predict(bad))
@@ -228,7 +233,7 @@ def test_a_multiplier_that_moves_with_each_round_reaches_the_least_kullback_leib
     Y = np.abs(draw.standard_normal((20, 12)))
     start = tuple(np.abs(draw.standard_normal((d, 4))) / 2 for d in Y.shape)
     problem = Problem(KullbackLeibler(Y), RankOne("l2+", "l2+"), 0.5)
-    first = State(start, (), problem.objective(start, ()))
+    first = Candidate(start, (), problem.objective(start, ()))
     search = Search(problem, Clock(), first, steps=1000)
     columns.grow(search, 0, 0.0)
     assert 16.7 < search.best.value < 16.9

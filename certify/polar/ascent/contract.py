@@ -1,4 +1,4 @@
-"""Products of a tensor with vectors, and its unfoldings, without copies where none is needed."""
+"""Products of a tensor with vectors, one or many at once, and its unfoldings."""
 
 from collections.abc import Sequence
 from itertools import permutations
@@ -54,3 +54,32 @@ def symmetrized(T: Array) -> Array:
 def symmetric_part(T: Array) -> Array:
     """Return the mean of T over all orders of its modes."""
     return symmetrized(T) / factorial(T.ndim)
+
+
+def joined(factors: Sequence[Array]) -> Array:
+    """Return x^1 (x) ... (x) x^K of each slice, (n1 ... nK, r), the last mode fastest."""
+    out = factors[0]
+    for x in factors[1:]:
+        out = (out[:, None, :] * x[None, :, :]).reshape(len(out) * len(x), x.shape[-1])
+    return out
+
+
+def rest_pulls(held: Array, factors: Sequence[Array]) -> list[Array]:
+    """Return the pulls of the modes of `factors`, for held (n ..., r), one tensor a slice."""
+    if len(factors) == 1:
+        return [held]
+    first, others = factors[0], joined(factors[1:])
+    n, r = first.shape
+    parted = held.reshape(n, len(held) // n, r)
+    own = (parted * others[None]).sum(axis=1)
+    return [own, *rest_pulls((parted * first[:, None, :]).sum(axis=0), factors[1:])]
+
+
+def pull(held: Array, factors: Sequence[Array], k: int) -> Array:
+    """Return the pull of one mode alone, as `rest_pulls` does."""
+    for x in factors[:k]:
+        held = (held.reshape(len(x), -1, held.shape[-1]) * x[:, None, :]).sum(axis=0)
+    if k + 1 == len(factors):
+        return held
+    parted = held.reshape(len(factors[k]), -1, held.shape[-1])
+    return np.asarray((parted * joined(factors[k + 1 :])[None]).sum(axis=1))

@@ -1,19 +1,25 @@
-"""Lower bounds of the polar: a slice that earns them, by alternating maximization."""
+"""Lower bounds of the polar of matrices: closed forms, and starts of ascents elsewhere."""
+
+from collections.abc import Iterator
 
 import numpy as np
-from scipy import sparse
+from scipy import linalg, sparse
 
 from certify.base.arrays import Array
 from certify.polar import eigen as spectra
 from certify.polar.ask import Ask, Matrix
 from certify.polar.methods._balance import relaxed, scales
+from certify.polar.methods._symmetric import part
 from certify.polar.methods.lines import line_values
 from certify.polar.methods.spectral import stretched
 
+from .products import Target, climb, raced
+
 STARTS, STEPS = 12, 200
+ONE, STEPS_OF_ONE = 24, 2000  # the same for one vector on both sides
 TALL = 2.0**480  # entries whose Gram matrix is far from overflow
 RACE, FINALISTS = 1, 3  # steps of every start, and starts that go on, where steps are slow
-SETTLED = 1e-13  # relative gain below which an ascent stops; luck, never truth
+SETTLED, SETTLED_ONE = 1e-13, 1e-15  # relative gains that end an ascent; luck, never truth
 
 
 def earned(W: Matrix, u: Array, v: Array) -> float:
@@ -25,11 +31,18 @@ def best_slice(ask: Ask) -> tuple[float, tuple[Array, Array]]:
     """Return (<W, u v^T>, (u, v)) with unit norms: exact for closed pairs, else found."""
     if ask.left.axial or ask.right.axial:
         return line_slice(ask)
-    starts = first_vectors(ask)
-    if ask.left.slow or ask.right.slow:  # whose steps are slow: a race
-        tries = [climb(ask, v, RACE) for v in starts]
-        starts = [v for _, (_, v) in sorted(tries, key=lambda pair: -pair[0])[:FINALISTS]]
-    return max((climb(ask, v, STEPS) for v in starts), key=lambda pair: pair[0])
+    return ascended(ask, np.column_stack(first_vectors(ask)))
+
+
+def ascended(ask: Ask, V: Array) -> tuple[float, tuple[Array, Array]]:
+    """Return the best slice reached from the columns of V."""
+    slow = ask.left.slow or ask.right.slow  # a race, then
+    target = Target(ask.W, (ask.left, ask.right))
+    V = ask.right.maximizers(V)
+    rounds = (RACE, FINALISTS, STEPS) if slow else (STEPS, 1, 0)
+    held = raced(target, (ask.left.maximizers(np.asarray(ask.W @ V)), V), rounds, SETTLED)[1]
+    u, v = (x[:, 0] for x in held)
+    return earned(ask.W, u, v), (u, v)
 
 
 def line_slice(ask: Ask) -> tuple[float, tuple[Array, Array]]:
@@ -93,15 +106,40 @@ def leading(W: Matrix, axis: int, seed: int) -> Array:
     return spectra.by_block(lambda x: np.asarray(W @ (W.T @ x)), k, seed)[1]
 
 
-def climb(ask: Ask, v: Array, steps: int) -> tuple[float, tuple[Array, Array]]:
-    """Alternate u <- best for W v, v <- best for W^T u; the value never falls."""
-    W, left, right = ask.W, ask.left, ask.right
-    v = right.maximizer(v)
-    value = -np.inf
-    for _ in range(steps):
-        u = left.maximizer(np.asarray(W @ v))
-        v = right.maximizer(np.asarray(W.T @ u))
-        before, value = value, earned(W, u, v)
-        if value - before <= SETTLED * abs(value):
-            break
-    return value, (u, v)
+def best_vector(ask: Ask) -> tuple[float, Array]:
+    """Return (x^T W x, x) with |x| = 1: exact for l2, else the best of many starts."""
+    S = part(ask.W)
+    vectors = linalg.eigh(S)[1]
+    if ask.left.free:
+        x = vectors[:, -1] / np.linalg.norm(vectors[:, -1])
+        return earned(ask.W, x, x), x
+    return one_ascended(ask, np.column_stack([*one_vectors(S, vectors, ask.seed)]))
+
+
+def one_ascended(ask: Ask, X: Array) -> tuple[float, Array]:
+    """Return (x^T W x, x) reached from the nonnegative columns of X."""
+    S, norm = part(ask.W), ask.left
+    X = np.maximum(X, 0.0)
+    sizes = np.asarray(norm.value(X))
+    X = X[:, sizes > 0] / sizes[sizes > 0]
+    if not X.size:
+        return 0.0, np.eye(len(S))[0]
+    target = Target(S, (norm, norm), symmetric=True)
+    values, (found,) = climb(target, (X,), STEPS_OF_ONE, SETTLED_ONE)
+    x = found[:, int(values.argmax())]
+    return earned(ask.W, x, x), x
+
+
+def one_vectors(S: Array, vectors: Array, seed: int) -> Iterator[Array]:
+    """Yield nonnegative vectors: unit vectors, parts of eigenvectors, pairs, random ones."""
+    d = len(S)
+    rng = np.random.default_rng(seed)
+    yield np.eye(d)[int(S.diagonal().argmax())]
+    for k in range(1, min(d, ONE // 4) + 1):
+        yield np.maximum(vectors[:, -k], 0.0)
+        yield np.maximum(-vectors[:, -k], 0.0)
+    if d > 1:
+        off = np.where(np.eye(d) > 0, -np.inf, S)
+        yield np.eye(d)[list(divmod(int(off.argmax()), d))].sum(axis=0)
+    for _ in range(ONE):
+        yield rng.random(d)

@@ -1,6 +1,20 @@
-"""Lower bounds of the polar: slices that earn them, by best responses mode by mode."""
+"""Lower bounds of the polar of products: local maximizers of <W, x1 o ... o xK>, many at once.
+
+Each step replaces one mode's vectors by the best responses to the others, the maximizers of its
+norm, so that no value falls.  One vector for all modes moves in one of three ways, none of which
+lets a value fall either:
+
+    l2              x <- the maximizer of T x^(K-1) + shift x, the shift doubled where that fell
+    other norms     the best point of the segment to the maximizer of T x^(K-1)
+    l1, x >= 0      that, or x_i <- x_i (T x^(K-1) + c)_i / (T x^K + c), no entry of T + c negative
+
+Sources: De Lathauwer, De Moor and Vandewalle 2000 (higher-order power method); Kolda and Mayo 2011
+(the shift); Baum and Eagon 1967 (the simplex).
+"""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import product as combined
 
 import numpy as np
@@ -8,10 +22,10 @@ from threadpoolctl import threadpool_limits
 
 from certify.base.arrays import Array
 from certify.norms import Gauge
+from certify.polar.ask import Matrix
 from certify.polar.product_ask import Expired, Slice, never
 
-from . import symmetric_products as _symmetric
-from .contract import earned, others, symmetric_part, unfolded
+from .contract import earned, joined, pull, rest_pulls, symmetric_part, unfolded
 
 STARTS, STEPS = 100, 2000
 EACH = 4  # random starts for each coordinate, up to STARTS
@@ -19,6 +33,186 @@ LEAST, WORK = 24, 4e6  # random starts of a large tensor, and what counts as lar
 RACE, FINALISTS = 15, 12  # steps of every start, and how many go on
 SETTLED = 1e-15  # relative gain below which an ascent stops; luck, never truth
 SIGNS = 64  # combinations of signs of a start at most
+INNER = 3  # turns over all modes but the first, for one product with W
+ONE, EIGENVECTORS = 40, 4  # random starts, and singular vectors, of one vector for all modes
+NUMBERS = 1 << 20  # that the columns climbed at once hold for one mode
+GRID, ZOOMS = np.linspace(-1.0, 1.0, 33), 6  # of a segment; each grid is a 16th of the last
+NEWTON = 8  # steps at the end, on the sphere
+LITTLE = 1e-13  # relative gain of a step of products under which another is tried
+SMALL = 1e-3  # of the largest coordinate: one that may be on its way to zero
+DOUBLINGS = 64.0  # the largest shift by the first one
+
+
+@dataclass(frozen=True)
+class Target:
+    """<W, x1 o ... o xK> for vectors of norm 1, W an (n1, n2 ... nK) array or sparse matrix.
+
+    norms      one a mode; the same for all if symmetric
+    symmetric  whether one vector serves all modes: then factors are one array
+    """
+
+    W: Matrix
+    norms: tuple[Gauge, ...]
+    symmetric: bool = False
+    expired: Expired = never
+
+    def full(self, xs: Sequence[Array]) -> tuple[Array, ...]:
+        """Return the vectors of all modes."""
+        return tuple(xs) * (len(self.norms) if self.symmetric else 1)
+
+    def values(self, xs: Sequence[Array]) -> Array:
+        """Return the value of each column."""
+        full = self.full(xs)
+        return np.asarray((full[0] * np.asarray(self.W @ joined(full[1:]))).sum(axis=0))
+
+    def units(self, xs: Sequence[Array]) -> tuple[Array, ...]:
+        """Return the maximizers of given vectors."""
+        return tuple(g.maximizers(x) for g, x in zip(self.norms, xs, strict=False))
+
+    @cached_property
+    def largest_shift(self) -> float:
+        """A shift with which x^T T x^(K-1) + shift |x|^2 is convex; 0 where none is needed."""
+        if not (self.symmetric and self.norms[0].spherical):
+            return 0.0
+        entries = self.W if isinstance(self.W, np.ndarray) else self.W.data
+        return float((len(self.norms) - 1) * np.linalg.norm(entries))
+
+    @cached_property
+    def level(self) -> float:
+        """The c with which no entry of T + c is negative."""
+        return max(-float(self.W.min()), 0.0)
+
+    def stepped(self, xs: Sequence[Array], shift: Array) -> tuple[tuple[Array, ...], Array]:
+        """Return the vectors after a step, and their values."""
+        if not self.symmetric:
+            return self.alternated(xs)
+        x, norm = xs[0], self.norms[0]
+        y = self.pull(x)
+        if norm.spherical:
+            new = norm.maximizers(y + shift * x)
+        elif norm.axial and norm.nonneg:
+            new = self.multiplied(x, y)
+        else:
+            new = self.along(x, norm.maximizers(y))
+        return (new,), self.values((new,))
+
+    def alternated(self, xs: Sequence[Array]) -> tuple[tuple[Array, ...], Array]:
+        """Return the vectors after the best response of each mode in turn."""
+        held = list(xs)
+        held[0] = self.norms[0].maximizers(np.asarray(self.W @ joined(held[1:])))
+        left = np.asarray(self.W.T @ held[0])
+        for _ in range(INNER if len(held) > 2 else 1):  # noqa: PLR2004  one mode is done at once
+            for k in range(1, len(held)):
+                held[k] = self.norms[k].maximizers(pull(left, held[1:], k - 1))
+        return tuple(held), np.asarray((left * joined(held[1:])).sum(axis=0))
+
+    def pull(self, x: Array) -> Array:
+        """Return T x^(K-1), T the symmetric part of W."""
+        full = self.full((x,))
+        first = np.asarray(self.W @ joined(full[1:]))
+        rest = rest_pulls(np.asarray(self.W.T @ x), full[1:])
+        return np.asarray((first + sum(rest)) / len(full))
+
+    def multiplied(self, x: Array, y: Array) -> Array:
+        """Return x_i (y + c)_i, of sum 1; the segment's best point where that gains little.
+
+        A coordinate that is zero stays so under the first, and the first alone moves all others.
+        """
+        new = x * np.maximum(y + self.level, 0.0)
+        sizes = new.sum(axis=0)
+        new = np.where(sizes > 0, new / np.where(sizes > 0, sizes, 1.0), x)
+        values = self.values((x,))
+        slow = np.flatnonzero(self.values((new,)) - values <= LITTLE * np.abs(values))
+        if slow.size:
+            other = self.along(x[:, slow], self.norms[0].maximizers(y[:, slow]))
+            better = self.values((other,)) > self.values((new[:, slow],))
+            new[:, slow] = np.where(better, other, new[:, slow])
+        return new
+
+    def along(self, x: Array, y: Array) -> Array:
+        """Return the best points of the segments from x to y, pushed out to the unit sphere."""
+        norm, (n, r) = self.norms[0], x.shape
+        at, width = np.full(r, 0.5), 0.5
+        best, values = x, self.values((x,))
+        for _ in range(ZOOMS):
+            t = np.clip(at + width * GRID[:, None], 0.0, 1.0)
+            z = (x[:, None, :] + t * (y - x)[:, None, :]).reshape(n, -1)
+            sizes = np.asarray(norm.value(z))
+            z = z / np.where(sizes > 0, sizes, 1.0)
+            found = np.where(sizes > 0, self.values((z,)), -np.inf).reshape(t.shape)
+            k, every = found.argmax(axis=0), np.arange(r)
+            better = found[k, every] > values
+            best = np.where(better, z.reshape(n, *t.shape)[:, k, every], best)
+            at = np.where(better, t[k, every], at)
+            values = np.maximum(values, found[k, every])
+            width /= 16
+        return best
+
+
+def climb(target: Target, xs: Sequence[Array], steps: int, settled: float) -> tuple[Array, Slice]:
+    """Return the values and vectors of ascents from all columns; none ends under its start.
+
+    settled: the relative gain of a step that ends one.
+    """
+    held, values = [np.array(x) for x in xs], target.values(xs)
+    going, shift = np.arange(len(values)), np.zeros(len(values))
+    for _ in range(steps):
+        part = tuple(x[:, going] for x in held)
+        new, found = target.stepped(part, shift[going])
+        gain = found - values[going]
+        risen = going[gain > 0]
+        for x, y in zip(held, new, strict=True):
+            x[:, risen] = y[:, gain > 0]
+        values[risen] = found[gain > 0]
+        more = gain > settled * np.abs(found)
+        if top := target.largest_shift:
+            now = shift[going]
+            more, larger = more | (now < top), np.minimum(2 * now + top / DOUBLINGS, top)
+            shift[going] = np.where(gain > settled * np.abs(found), now / 2, larger)
+        going = going[more]
+        if not going.size or target.expired():
+            break
+    if target.symmetric and target.norms[0].axial:
+        held, values = sparser(target, held, values)
+    return values, tuple(held)
+
+
+def sparser(target: Target, xs: list[Array], values: Array) -> tuple[list[Array], Array]:
+    """Put small coordinates to zero where that does not lower a value."""
+    x = np.where(np.abs(xs[0]) > SMALL * np.abs(xs[0]).max(axis=0, initial=0.0), xs[0], 0.0)
+    sizes = np.asarray(target.norms[0].value(x))
+    x = x / np.where(sizes > 0, sizes, 1.0)
+    found = target.values((x,))
+    return [np.where(found >= values, x, xs[0])], np.maximum(found, values)
+
+
+def climb_parts(
+    target: Target, xs: Sequence[Array], steps: int, settled: float
+) -> tuple[Array, Slice]:
+    """Climb from as many columns at once as memory holds, until time is spent."""
+    each = max(NUMBERS // target.W.shape[1], 1)
+    parts = list[tuple[Array, Slice]]()
+    for first in range(0, xs[0].shape[1], each):
+        parts.append(climb(target, [x[:, first : first + each] for x in xs], steps, settled))
+        if target.expired():
+            break
+    values, held = zip(*parts, strict=True)
+    return np.concatenate(values), tuple(np.hstack(x) for x in zip(*held, strict=True))
+
+
+def raced(
+    target: Target, xs: Sequence[Array], rounds: tuple[int, int, int], settled: float
+) -> tuple[Array, Slice]:
+    """Climb a few steps from all columns, then on from the best; return them, the best first.
+
+    rounds: the steps of all, how many go on, and their steps.
+    """
+    values, held = climb_parts(target, xs, rounds[0], settled)
+    if not target.expired():
+        best = np.argsort(-values, kind="stable")[: rounds[1]]
+        values, held = climb(target, [x[:, best] for x in held], rounds[2], settled)
+    order = np.argsort(-values, kind="stable")
+    return values[order], tuple(x[:, order] for x in held)
 
 
 def attain(  # noqa: PLR0913  as an atom is asked, and the time
@@ -32,61 +226,36 @@ def attain(  # noqa: PLR0913  as an atom is asked, and the time
 ) -> tuple[float, Slice]:
     """Return (<T, x1 o ... o xK>, (x1, ..., xK)) with unit vectors of the gauges' cones.
 
-    symmetric: (<T, x o ... o x>, (x,)).  Each mode's best response to the others is the
-    maximizer of its gauge, so the value never falls; starts are singular vectors of the
-    unfoldings, random ones and the given slices.  The best of them all is returned: a
-    lower bound of the polar, found again from the vectors themselves.  Once `expired` is true
-    no start is begun and no ascent goes on; at least one start is taken a step.
-    Source: De Lathauwer, De Moor, Vandewalle 2000 (higher-order power method).
+    symmetric: (<T, x o ... o x>, (x,)); of even order the value may be negative, and of odd order
+    both x and -x are tried where the cone allows it.  Starts are singular vectors of the
+    unfoldings, random ones and the given slices.  The best of all ascents is returned: a lower
+    bound of the polar, found again from the vectors themselves.  Once `expired` is true no ascent
+    goes on; at least one step is taken.
     """
     with threadpool_limits(1, user_api="blas"):
-        if symmetric:
-            return _symmetric.attain(symmetric_part(T), gauges[0], seed, starts, expired)
-        return best(T, gauges, seed, starts, expired)
+        T = symmetric_part(T) if symmetric else T
+        size = float(np.abs(T).max(initial=0.0))
+        if size == 0.0:
+            xs = tuple(g.maximizer(np.zeros(n)) for g, n in zip(gauges, T.shape, strict=True))
+            return 0.0, xs[:1] if symmetric else xs
+        S = T / size
+        target = Target(S.reshape(len(S), -1), tuple(gauges), symmetric, expired)
+        tries = (
+            one_vector(S, gauges[0], seed, starts) if symmetric else first(S, gauges, seed, starts)
+        )
+        modes = zip(gauges, zip(*tries, strict=True), strict=False)
+        columns = [scaled(g, np.column_stack(x)) for g, x in modes]
+        held = raced(target, columns, (RACE, FINALISTS, STEPS), SETTLED)[1]
+        xs = tuple(x[:, 0] for x in held)
+        if symmetric and gauges[0].spherical:
+            xs = (polished(S, gauges[0], xs[0]),)
+        return earned(T, target.full(xs)), xs
 
 
-def best(
-    T: Array,
-    gauges: Sequence[Gauge],
-    seed: int,
-    starts: Sequence[Slice],
-    expired: Expired = never,
-) -> tuple[float, Slice]:
-    """Return the best slice of a race: every start a few steps, the leaders to the end."""
-    size = float(np.abs(T).max(initial=0.0))
-    if size == 0.0:
-        xs = tuple(g.maximizer(np.zeros(n)) for g, n in zip(gauges, T.shape, strict=True))
-        return 0.0, xs
-    S = T / size
-    tries = []
-    for x in first(S, gauges, seed, starts):
-        tries.append(climb(S, gauges, x, RACE, expired))
-        if expired():
-            break
-    tries.sort(key=lambda pair: -pair[0])
-    finals = (climb(S, gauges, x, STEPS, expired) for _, x in tries[:FINALISTS])
-    xs = max(finals, key=lambda pair: pair[0])[1]
-    return earned(T, xs), xs
-
-
-def climb(
-    T: Array,
-    gauges: Sequence[Gauge],
-    start: Sequence[Array],
-    steps: int,
-    expired: Expired = never,
-) -> tuple[float, Slice]:
-    """Replace each vector by the best response to the others, in turn, until it settles."""
-    xs = list(start)
-    value = -np.inf
-    for _ in range(steps):
-        for k, g in enumerate(gauges):
-            y = others(T, xs, k)
-            xs[k] = g.maximizer(y)
-        before, value = value, float(y @ xs[-1])
-        if value - before <= SETTLED * abs(value) or expired():
-            break
-    return value, tuple(xs)
+def scaled(norm: Gauge, X: Array) -> Array:
+    """Return the columns at norm 1; zero ones stay."""
+    sizes = np.asarray(norm.value(X))
+    return np.asarray(X / np.where(sizes > 0, sizes, 1.0))
 
 
 def first(
@@ -111,6 +280,44 @@ def signs(gauges: Sequence[Gauge]) -> Iterator[tuple[float, ...]]:
     for k, marks in enumerate(combined(*sides)):
         if k < SIGNS:
             yield marks
+
+
+def one_vector(
+    T: Array, gauge: Gauge, seed: int, starts: Sequence[Slice]
+) -> Iterator[tuple[Array]]:
+    """Yield unit vectors of the cone: given ones, singular vectors, units, random ones."""
+    n = len(T)
+    rng, S = np.random.default_rng(seed), unfolded(T, (0,))
+    heads = np.linalg.eigh(S @ S.T)[1].T[-EIGENVECTORS:]
+    for x in [*(s[0] for s in starts), *heads, *rng.standard_normal((ONE, n))]:
+        yield (gauge.maximizer(x),)
+        yield (gauge.maximizer(-x),)
+    yield (gauge.unit(T[tuple([np.arange(n)] * T.ndim)]),)
+
+
+def polished(T: Array, gauge: Gauge, x: Array) -> Array:
+    """Take Newton's steps for grad = value x on the sphere, where x is not zero, while it rises.
+
+    The shifted powers end a square root of the rounding away from the point.
+    """
+    on = np.flatnonzero(x)
+    part = T[np.ix_(*[on] * T.ndim)]
+    for _ in range(NEWTON):
+        z = x[on]
+        H = part
+        while H.ndim > 2:  # noqa: PLR2004  down to a matrix
+            H = H @ z
+        value = float(z @ H @ z)
+        flat = np.eye(len(z)) - np.outer(z, z)
+        A = flat @ ((T.ndim - 1) * H - value * np.eye(len(z))) @ flat
+        step = np.linalg.lstsq(A, -flat @ H @ z, rcond=1e-12)[0]
+        new = np.zeros_like(x)
+        new[on] = z + step
+        new = new / np.linalg.norm(new)
+        if not gauge.admits(new) or earned(T, [new] * T.ndim) <= earned(T, [x] * T.ndim):
+            break
+        x = new
+    return x
 
 
 def head(S: Array) -> Array:

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from certify.base.registry import load
-from certify.polar.ascent.symmetric_pairs import leaves
 from certify.polar.ask import Ask, Matrix, Method, PolarBound, Proposal, exact_text
+
+from ._symmetric import leaves
 
 __all__ = [
     "METHODS",

@@ -7,9 +7,7 @@ from scipy import sparse
 
 from certify.base.arrays import Array
 from certify.norms import Gauge
-from certify.polar.ascent.pairs import STEPS as ASCENT
-from certify.polar.ascent.pairs import climb
-from certify.polar.ascent.symmetric_pairs import ascended
+from certify.polar.ascent.pairs import ascended, one_ascended
 from certify.polar.ask import Ask, Matrix, Method, Proposal
 from certify.polar.branching.pairs import ROOT_STEPS, STEPS, Bounder, Climb, proof_of
 from certify.polar.branching.tree import Limits, grow
@@ -103,13 +101,15 @@ def bounder(ask: Ask, form: Form) -> Bounder:
 def climber(ask: Ask) -> Climb:
     """Return the ascent from a point z = (u, v) of a relaxation."""
     held, m = replace(ask, W=dense(ask.W)), ask.W.shape[0]
-    if ask.symmetric:
-        return lambda z: ascended(held, z)
 
-    def _up(z: Array) -> tuple[float, tuple[Array, ...]]:
-        return climb(held, z[m:], ASCENT)
+    def climb(z: Array) -> tuple[float, tuple[Array, ...]]:
+        """Return the slice that v, or x, leads to."""
+        if not ask.symmetric:
+            return ascended(held, z[m:, None])
+        value, x = one_ascended(held, z[:, None])
+        return value, (x,)
 
-    return _up
+    return climb
 
 
 def dense(W: Matrix) -> Array:

@@ -1,33 +1,110 @@
-"""Coordinates of CP factors in which theta is smooth and the cones are bounds.
+"""Coordinates of factors in which theta is smooth and the cones are bounds.
 
-A slice may be scaled from one factor to another.  With a linf factor y kept in its unit box
+A component may be scaled from one factor to another.  With a linf factor y kept in its unit box
 and the other p norms in balance,
 
     theta = (1/p) sum_k |x^k|^p    over the factors that are not in a box,
 
-smooth for l2 (p >= 2), and for l1 after x = a - b, a, b >= 0, |x|_1 = sum (a + b).  With
-fewer than two such factors an amplitude c >= 0 joins them as a factor of length 1.
-A symmetric slice is its one factor `copies` times.
+smooth for a norm whose ball is an ellipsoid (p >= 2), and for a |x|_1 + b |x|_2 after x = p - n,
+p, n >= 0, where |x|_1 = sum (p + n) at a minimum.  With fewer than two such factors an amplitude
+c >= 0 joins them as a factor of length 1.  Of a symmetric component the one factor counts
+`copies` times.  Factors of other norms keep their proximal maps.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from certify.atoms import Atom, Factors
 from certify.base.arrays import Array
+from certify.norms import Gauge, Mixture
 
-from .pairs import Side
-
+VECTORS = ("pairs", "squares", "products")  # families of atoms that are products of vectors
 LEAST = 2  # norms in balance; one alone has no slope at zero
 
 
 @dataclass(frozen=True)
+class Side:
+    """One factor's coordinates: x itself, or (p, n) with x = p - n."""
+
+    norm: Gauge
+    d: int
+
+    @property
+    def smooth(self) -> bool:
+        """Whether theta has a gradient in these coordinates."""
+        ellipsoid = self.norm.exact and self.norm.is_round
+        return ellipsoid or self.norm.cubic or self.split
+
+    @property
+    def split(self) -> bool:
+        """Whether coordinates are (p, n): the norm is a |x|_1 + b |x|_2."""
+        return self.norm.mixture is not None and self.norm.mixture.edges is None
+
+    @property
+    def rows(self) -> int:
+        """The number of coordinates of a column."""
+        return 2 * self.d if self.split else self.d
+
+    def into(self, X: Array) -> Array:
+        """Return the coordinates of columns X."""
+        return np.vstack([np.maximum(X, 0.0), np.maximum(-X, 0.0)]) if self.split else X
+
+    def out(self, C: Array) -> Array:
+        """Return the columns."""
+        return np.asarray(C[: self.d] - C[self.d :]) if self.split else C
+
+    def back(self, G: Array) -> Array:
+        """Return the gradient in the coordinates from that in x."""
+        return np.vstack([G, -G]) if self.split else G
+
+    def bounds(self, r: int) -> tuple[Array, Array]:
+        """Return the least and largest value of each coordinate, (rows, r)."""
+        low, high = self.norm.sides(self.d)
+        if self.split:
+            low, high = np.zeros(2 * self.d), np.concatenate([high, -low])
+        return np.repeat(low[:, None], r, axis=1), np.repeat(high[:, None], r, axis=1)
+
+    def power(self, C: Array, p: int) -> tuple[float, Array]:
+        """Return 1/p sum over columns of norm^p, and its gradient in the coordinates."""
+        if not self.split:
+            w = self.norm.ellipsoids(self.d).weights[:, None]
+            size = np.sqrt((w * C * C).sum(axis=0))
+            return float((size**p).sum()) / p, w * C * size ** (p - 2)
+        mixture, X = self.norm.mixture or Mixture(1.0, 0.0), self.out(C)
+        long = np.sqrt(np.square(X).sum(axis=0)) if mixture.b else np.zeros(X.shape[1])
+        size = mixture.a * C.sum(axis=0) + mixture.b * long
+        turn = self.back(X / np.where(long > 0, long, 1.0))
+        return float((size**p).sum()) / p, size ** (p - 1) * (mixture.a + mixture.b * turn)
+
+
+@dataclass(frozen=True)
 class Form:
-    """The coordinates of a CP atom's factors: sides (one a factor), and copies of each."""
+    """The coordinates of an atom's factors: sides (one a factor), and copies of each."""
 
     sides: tuple[Side, ...]
     copies: int
+
+    @property
+    def norms(self) -> list[Gauge]:
+        """The norm of each mode."""
+        return [s.norm for s in self.sides] * self.copies
+
+    @cached_property
+    def smooth(self) -> bool:
+        """Whether theta has a gradient in the coordinates."""
+        return all(s.smooth for s in self.sides)
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether a component is u v^T with both norms l2 and no signs."""
+        return self.pair and all(g.spherical and g.free for g in self.norms)
+
+    @property
+    def pair(self) -> bool:
+        """Whether a component is u v^T."""
+        return len(self.sides) == 2 and self.copies == 1  # noqa: PLR2004
 
     @property
     def boxed(self) -> tuple[bool, ...]:
@@ -119,13 +196,9 @@ class Form:
         """Return sum theta and its gradient in each part."""
         total, slopes, p = 0.0, [], self.power
         for (s, c), box in zip(self.paired(parts), self.boxed, strict=True):
-            if box:
-                slopes.append(np.zeros_like(c))
-                continue
-            size = c.sum(axis=0) if s.split else np.sqrt(np.square(c).sum(axis=0))
-            total += self.copies / p * float((size**p).sum())
-            turn = size ** (p - 1) if s.split else c * size ** (p - 2)
-            slopes.append(self.copies * turn * np.ones_like(c))
+            value, slope = (0.0, np.zeros_like(c)) if box else s.power(c, p)
+            total += self.copies * value
+            slopes.append(self.copies * slope)
         if self.outer:
             total += float((parts[-1] ** p).sum()) / p
             slopes.append(parts[-1] ** (p - 1))
@@ -133,8 +206,8 @@ class Form:
 
 
 def form_of(atom: Atom, dims: tuple[int, ...]) -> Form:
-    """Return the coordinates of a CP atom's factors, for the tensor's shape."""
-    if atom.family != "products":
+    """Return the coordinates of an atom's factors, for the data's shape."""
+    if atom.family not in VECTORS:
         raise TypeError(f"products of vectors are needed, got {type(atom).__name__}")
     if atom.parts == 1:
         return Form((Side(atom.gauges[0], dims[0]),), len(dims))

@@ -2,8 +2,10 @@
 
     min over factors of E(sum phi(X_i) + A q) + lam sum theta(X_i)
 
-E is the loss or its envelope.  Quasi-Newton steps in the coordinates of `Form`, and Newton
-steps at the end: the dual point's error is the square root of the objective's.
+E is the loss or its envelope.  Where theta is smooth in the coordinates of `Form`: quasi-Newton
+steps, and Newton steps at the end, as the dual point's error is the square root of the
+objective's.  Else one column at a time by its norm's proximal map, with the steps that E's
+curvature allows.  The result is never higher.
 """
 
 from collections.abc import Callable
@@ -14,15 +16,19 @@ import numpy as np
 
 from certify.atoms import Factors
 from certify.base.arrays import Array
-from certify.base.minimize import minimize
+from certify.base.minimize import MEMORY, minimize
 from certify.losses import Squared
+from certify.offsets import Smooth, Sparse
+from certify.polar.ascent.contract import joined
 from certify.problem import Problem, Values
-from certify.search.coordinates.contract import joined, predicted, pulls
+from certify.search.coordinates.contract import predicted, pulls
 from certify.search.coordinates.products import Form, form_of
 from certify.search.envelope import Smoothed
 
 from .newton import Box, newton
 
+LARGE = 20_000  # coordinates beyond which fewer steps are remembered
+SWEEPS_A_STEP = 5  # quasi-Newton steps that cost what a sweep over columns does
 AMPLITUDES = 300  # slices up to which all are reweighted at once
 
 
@@ -45,8 +51,9 @@ class Task:
 
     @property
     def refitted(self) -> bool:
-        """Whether the best offsets are found at every point."""
-        return bool(self.problem.offsets) and isinstance(self.problem.loss, Squared)
+        """Whether the best offsets are found at every point: quickly, of least squares."""
+        slow = any(isinstance(o, Sparse | Smooth) for o in self.problem.offsets)
+        return bool(self.problem.offsets) and isinstance(self.problem.loss, Squared) and not slow
 
     def plain(self, factors: Factors) -> Array:
         """Return the field of sum phi."""
@@ -121,19 +128,65 @@ def polished(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Fa
     factors = task.form.balanced(factors)
     if not factors[0].shape[-1] or not all(np.isfinite(x).all() for x in factors):
         return factors, 1
-    start = task.form.into(factors)
-    low, high = task.form.bounds(factors[0].shape[-1])
-    start = np.clip(start, low, high)
-    found, used = minimize(
-        task.at, start, (low, high), steps=steps, stall=stall, expired=task.expired
-    )
-    new = task.form.out(found)
+    method = quasi_newton if task.form.smooth else proximal
+    new, used = method(task, factors, steps, stall)
     return (new if task.value(new) < task.value(factors) else factors), used
+
+
+def quasi_newton(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Factors, int]:
+    """Minimize by L-BFGS in the form's coordinates."""
+    low, high = task.form.bounds(factors[0].shape[-1])
+    start = np.clip(task.form.into(factors), low, high)
+    memory = MEMORY if len(start) <= LARGE else MEMORY // 4
+    found, used = minimize(
+        task.at,
+        start,
+        (low, high),
+        steps=steps,
+        stall=stall,
+        expired=task.expired,
+        memory=memory,
+    )
+    return task.form.out(found), used
+
+
+def proximal(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Factors, int]:
+    """Sweep over the columns of a matrix's factors until a sweep gains little."""
+    value, used = task.value(factors), 0
+    while used < max(steps, 1):
+        used += SWEEPS_A_STEP
+        factors = swept(task, factors)
+        before, value = value, task.value(factors)
+        if before - value <= stall * abs(value) or task.expired():
+            break
+    return task.form.balanced(factors), used
+
+
+def swept(task: Task, factors: Factors) -> Factors:
+    """Step each column of each factor by its proximal map."""
+    held = [x.copy() for x in factors]
+    observed, lam = task.problem.loss.observed, task.problem.lam
+    fit = task.fit(factors)
+    bend = task.smoothed.curvature
+    for k in range(held[0].shape[-1]):
+        for j, side in enumerate(task.form.sides):
+            x, other = held[j][:, k].copy(), held[j - 1][:, k]
+            size = bend * float(other @ other) * (1.0 if len(held) > 1 else 2.0)
+            if not size > 0:
+                continue
+            W = task.smoothed.at(fit).W
+            pull = observed.times(W, other) if j == 0 else observed.times_left(W, other)
+            norm = task.form.sides[j - 1].norm
+            weight = lam * float(norm.value(other)) / size
+            held[j][:, k] = side.norm.prox(x + pull / size, weight)
+            change = (held[j][:, k] - x)[:, None], other[:, None]
+            fit = fit + observed.product(*(change if j == 0 else change[::-1]))
+    return tuple(held)
 
 
 def finished(task: Task, factors: Factors, steps: int) -> tuple[Factors, int]:
     """Return factors at which the gradient vanishes to rounding, as far as Newton steps go."""
-    if not factors[0].shape[-1]:
+    if not factors[0].shape[-1] or not task.form.smooth:
         return factors, 1
     box = Box(*task.form.bounds(factors[0].shape[-1]))
     c, used = newton(task.at, task.form.into(factors), box, task.scales, steps)

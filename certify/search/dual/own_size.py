@@ -21,13 +21,12 @@ from certify.polar import Proposal
 from certify.polar import eigen as spectra
 from certify.polar.methods.multiplier import decomposed, marks, rescaled
 from certify.problem import Problem, Values
-from certify.search.descent.alternating import squared
 
 from . import polar_ball as balls
 from . import scaling as rays
 from .orthogonal import Orthogonal, covariates
 from .own_size_ascent import EVERY, Ascent, Group, Project, ascend, folded, ky_fan, unfolded
-from .points import Dual, Run, bound_once
+from .points import Dual, Run, bound_inside, squared
 
 ASCENT = 0.6  # of the time; the proof of the polar needs the rest
 GOAL = 0.3  # of epsilon: a bound this near to the start is as good as can be
@@ -235,7 +234,7 @@ def proved(run: Run, at: Ascent, names: list[str]) -> Dual | None:
         held = spectra.on_grid(W, GRID)
         return Dual(Orthogonal(held), Proposal(0.0, {"rule": "signs"}), rays.value(problem, W, 1.0))
     both = names == ["ball", "signs"] and at.W.ndim == MATRIX and balls.of(problem) is None
-    return bound_once(run, W, -at.points[-1] if both else None)
+    return bound_inside(run, W, -at.points[-1] if both else None)
 
 
 def fan(C: Array, r: int, at: str = "") -> tuple[dict[str, Any], float]:

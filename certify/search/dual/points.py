@@ -17,14 +17,14 @@ from certify.polar.eigen import on_grid
 from certify.polar.methods.spectral import of_matrix
 from certify.polar.scale import at_scale_one, carried, scaled
 from certify.problem import Problem
-from certify.search.descent import alternating as descent
-from certify.search.descent.alternating import State
+from certify.search.candidate import Candidate
 
 from . import scaling as rays
 from .orthogonal import Orthogonal, orthogonalize, room
 
 HALVINGS = 34  # of an interval: a bound is told to a relative 1e-10
 MATRIX = 2  # modes
+WORTH = 0.01  # of epsilon: what another multiple should add to be bounded too
 RELAXED = 60  # coordinates up to which a general solver takes a second
 
 
@@ -33,7 +33,7 @@ class Run:
     """One question being answered: the problem, the candidate's state, how hard to try."""
 
     problem: Problem
-    start: State
+    start: Candidate
     epsilon: float
     clock: Clock
     seed: int
@@ -63,70 +63,66 @@ def best(tries: list[Dual | None]) -> Dual | None:
     return max((d for d in tries if d is not None), key=lambda d: d.value, default=None)
 
 
-def dual_at(problem: Problem, now: State) -> Array:
+def dual_at(problem: Problem, now: Candidate) -> Array:
     """Return W = -grad l."""
     return problem.dual_point(now.factors, now.q)
 
 
 def bound(run: Run, W: Array, N: Array | None = None) -> Dual | None:
-    """Return W with a polar proposal and the bound expected; scaled along its ray."""
-    if not isinstance(run.problem.loss, Squared):
-        return bound_any(run, W)
-    found = bound_once(run, W, N)
-    if found is None or N is not None:
-        return found
-    top = min(run.problem.lam / max(found.polar.upper, 1e-300), limit(run.problem, W))
-    scale, used = min(best_scale(run.problem, W), top), min(1.0, top)
-    size = abs(dual_terms(run.problem, W)[1])
-    if 0.5 * size * (scale - used) ** 2 <= 0.01 * run.epsilon or scale <= 0:
-        return found
-    again = bound_once(run, W * scale, None)
-    return best([found, again])
+    """Return W with a polar proposal and the bound expected, scaled along its ray.
 
-
-def bound_any(run: Run, W: Array) -> Dual | None:
-    """Bound by a W of any loss: moved or shortened into the domain of d, then scaled."""
+    Where W is outside the domain of d, it is moved into it, or shortened.
+    N: a multiplier of W's own, N >= 0 where every factor is; then W is not scaled.
+    """
     loss = run.problem.loss
     if not np.isfinite(W).all():
         return None
     tries = [W] if rays.inside(loss, W) else [W, W * rays.reach(loss, W, 1.0)]
-    return best([bound_ray(run, x) for x in tries])
+    return best([bound_ray(run, x, N) for x in tries])
 
 
-def bound_ray(run: Run, W: Array) -> Dual | None:
-    """Bound by W moved into the domain of d, and by its best multiple."""
-    found = bound_inside(run, W)
-    if found is None:
-        return None
-    lam, upper = run.problem.lam, max(found.polar.upper, 1e-300)
-    s = rays.best_scale(run.problem, found.point.W, upper)
-    if s in (0.0, 1.0) or abs(s - min(1.0, lam / upper)) <= rays.SAME * s:
-        return found  # the kernel takes that multiple by itself
+def bound_ray(run: Run, W: Array, N: Array | None) -> Dual | None:
+    """Bound by W, and by its best multiple where that is worth another bound of a polar."""
+    found = bound_inside(run, W, N)
+    if found is None or N is not None:
+        return found
+    s = rays.best_scale(run.problem, found.point.W, found.polar.upper)
+    more = rays.value(run.problem, found.point.W, s) - found.value
+    if s in (0.0, 1.0) or not more > WORTH * run.epsilon:
+        return found  # the kernel takes a multiple below 1 by itself
     return best([found, bound_inside(run, found.point.W * s)])
 
 
-def bound_inside(run: Run, W: Array) -> Dual | None:
+def bound_inside(run: Run, W: Array, N: Array | None = None) -> Dual | None:
     """Propose a polar bound of W in the domain of d, and estimate the lower bound."""
-    problem = run.problem
-    point = inside_point(problem, W)
-    if point is None:
-        return None
-    return bound_point(run, point)
+    point = inside_point(run.problem, W)
+    return None if point is None else bound_point(run, point, N)
 
 
-def bound_point(run: Run, point: Orthogonal) -> Dual | None:
+def bound_point(run: Run, point: Orthogonal, N: Array | None = None) -> Dual | None:
     """Propose a polar bound of a point that needs no change, and estimate the lower bound.
 
     To bound the point of another bound goes on with its tree; to bound its W may move it.
     """
-    problem = run.problem
-    matrix = problem.loss.observed.array(point.W)
-    polar = proposed(run, matrix, lambda s: rays.value(problem, point.W, s))
+    problem, W = run.problem, point.W
+    matrix, of = problem.loss.observed.array(W), rays.along(problem, W)
+    polar = proposed(run, matrix, of) if N is None else by_multiplier(run, W, N)
     if polar.upper == np.inf:
         return None
     extra = float(sum(c * c for _, c in point.corrections)) ** 0.5
-    s = min(1.0, problem.lam / max(polar.upper + extra, 1e-300), limit(problem, point.W))
-    return Dual(point, polar, rays.value(problem, point.W, s))
+    s = min(1.0, problem.lam / max(polar.upper + extra, 1e-300), rays.limit(problem, W))
+    return Dual(point, polar, of(s))
+
+
+def by_multiplier(run: Run, W: Array, N: Array) -> Proposal:
+    """Propose the spectral bound of W + N, or the atom's own if that is smaller."""
+    problem, held = run.problem, on_grid(N, 40)
+    spectral = of_matrix(np.asarray(W + held), problem.lam, run.seed)
+    quick = replace(run, share=0.2 * run.share)  # the relaxation's own bound is known
+    matrix = problem.loss.observed.array(W)
+    plain = problem.atom.propose(matrix, problem.lam, run.seed, quick.deadline())
+    tight = spectral and Proposal(spectral.upper, {**spectral.proof, "N": held})
+    return min((p for p in (tight, plain) if p), key=lambda p: p.upper)
 
 
 def inside_point(problem: Problem, W: Array) -> Orthogonal | None:
@@ -135,6 +131,8 @@ def inside_point(problem: Problem, W: Array) -> Orthogonal | None:
     None where that is not found.  Without free offsets nothing may move W off its grid again:
     a rounding to the nearest leaves the domain.
     """
+    if isinstance(problem.loss, Squared):  # whose d is finite everywhere
+        return orthogonalize(problem, W)
     free = any(o.free for o in problem.offsets)
     held = rays.inward(problem.loss, W)
     point = orthogonalize(problem, held) if free else Orthogonal(held)
@@ -148,30 +146,6 @@ def roomy(problem: Problem, point: Orthogonal) -> bool:
     free = room(problem, point.W)
     moves = [(k, abs(float(c))) for k, c in point.corrections]
     return not free.any() or all(size <= free[k] / 2 for k, size in moves)
-
-
-def bound_once(run: Run, W: Array, N: Array | None) -> Dual | None:
-    """Orthogonalize W, propose a polar bound, and estimate the lower bound."""
-    problem = run.problem
-    point = orthogonalize(problem, W) if np.isfinite(W).all() else None
-    if point is None:
-        return None
-    matrix = problem.loss.observed.array(point.W)
-    inner, size = dual_terms(problem, point.W)
-    if N is None:
-        polar = proposed(run, matrix, lambda s: s * inner - 0.5 * s * s * size)
-    else:
-        held = on_grid(N, 40)
-        spectral = of_matrix(np.asarray(point.W + held), problem.lam, run.seed)
-        quick = replace(run, share=0.2 * run.share)  # the relaxation's own bound is known
-        plain = problem.atom.propose(matrix, problem.lam, run.seed, quick.deadline())
-        tight = spectral and Proposal(spectral.upper, {**spectral.proof, "N": held})
-        polar = min((p for p in (tight, plain) if p), key=lambda p: p.upper)
-    if polar.upper == np.inf:
-        return None
-    extra = float(sum(c * c for _, c in point.corrections)) ** 0.5
-    s = min(1.0, problem.lam / max(polar.upper + extra, 1e-300), limit(problem, point.W))
-    return Dual(point, polar, s * inner - 0.5 * s * s * size)
 
 
 def enough(run: Run, along: Callable[[float], float]) -> float:
@@ -250,21 +224,9 @@ def mixed(problem: Problem) -> bool:
     return any(not g.exact for g in norms) and not any(g.axial for g in norms)
 
 
-def dual_terms(problem: Problem, W: Array) -> tuple[float, float]:
-    """Return (<W, Y>, sum W^2 / w + sum |A* W|^2 / ridge): d(sW) = s a - s^2 b / 2."""
-    loss = descent.squared(problem)
-    w = W.reshape(-1)
-    over = w if loss.scale is None else w / loss.scale.reshape(-1)
-    size = float(w @ over) + rays.ridge_cost(problem, W)
-    return float(w @ loss.data.reshape(-1)), size
-
-
-def limit(problem: Problem, W: Array) -> float:
-    """Return the largest s for which the offsets allow s W."""
-    return min((o.limit(W) for o in problem.offsets), default=np.inf)
-
-
-def best_scale(problem: Problem, W: Array) -> float:
-    """Return s maximizing d(sW), ignoring the polar."""
-    inner, size = dual_terms(problem, W)
-    return inner / size if size > 0 else 1.0
+def squared(problem: Problem) -> Squared:
+    """Return the loss, least squares."""
+    if not isinstance(problem.loss, Squared):
+        message = f"least squares is known here, not {type(problem.loss).__name__}"
+        raise TypeError(message)
+    return problem.loss

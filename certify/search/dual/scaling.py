@@ -8,9 +8,9 @@ from collections.abc import Callable
 import numpy as np
 
 from certify.base.arrays import Array
-from certify.losses import Loss
+from certify.losses import Loss, Squared
 from certify.problem import Problem
-from certify.search.descent.alternating import State, state
+from certify.search.candidate import Candidate, evaluate
 
 BITS = 60  # of an entry below the largest: smaller ones only lengthen exact integers
 STEPS = 100  # sections that exhaust a float's digits
@@ -32,18 +32,47 @@ def inward(loss: Loss, W: Array) -> Array:
     return np.asarray(loss.clip_dual(cut))
 
 
+def along(problem: Problem, W: Array) -> Callable[[float], float]:
+    """Return s -> d(s W) less the ridge's cost, -inf outside the domain."""
+    loss = problem.loss
+    if isinstance(loss, Squared):
+        inner, size = terms(problem, loss, W)
+        return lambda s: s * inner - 0.5 * s * s * size
+
+    def of(s: float) -> float:
+        """Return the value at s W."""
+        held = inward(loss, s * W)
+        return loss.dual_value(held) - 0.5 * ridge_cost(problem, held)
+
+    return of
+
+
 def value(problem: Problem, W: Array, s: float) -> float:
     """Return d(s W) less the ridge's cost; -inf outside the domain."""
-    held = inward(problem.loss, s * W)
-    return problem.loss.dual_value(held) - 0.5 * ridge_cost(problem, held)
+    return along(problem, W)(s)
+
+
+def terms(problem: Problem, loss: Squared, W: Array) -> tuple[float, float]:
+    """Return (<W, Y>, sum W^2 / w + sum |A* W|^2 / ridge): d(sW) = s a - s^2 b / 2."""
+    w = W.reshape(-1)
+    over = w if loss.scale is None else w / loss.scale.reshape(-1)
+    return float(w @ loss.data.reshape(-1)), float(w @ over) + ridge_cost(problem, W)
+
+
+def limit(problem: Problem, W: Array) -> float:
+    """Return the largest s for which the offsets allow s W."""
+    return min((o.limit(W) for o in problem.offsets), default=np.inf)
 
 
 def best_scale(problem: Problem, W: Array, polar: float) -> float:
-    """Return the s in [0, lam / polar] of the highest value, by golden section."""
-    top = min([problem.lam / max(polar, 1e-300), *(o.limit(W) for o in problem.offsets)])
-    hi = min(top, reach(problem.loss, W, top))
-    found = golden(lambda s: value(problem, W, s), hi)
-    best = max([min(1.0, hi), hi, found], key=lambda s: value(problem, W, s))
+    """Return the s in [0, lam / polar] of the highest value: closed, or by golden section."""
+    top, loss = min(problem.lam / max(polar, 1e-300), limit(problem, W)), problem.loss
+    if isinstance(loss, Squared):
+        inner, size = terms(problem, loss, W)
+        best = min(max(inner / size, 0.0), top) if size > 0 else min(1.0, top)
+    else:
+        hi, of = min(top, reach(loss, W, top)), along(problem, W)
+        best = max([min(1.0, hi), hi, golden(of, hi)], key=of)
     return 1.0 if abs(best - 1) <= SAME else float(best)
 
 
@@ -66,12 +95,12 @@ def golden(f: Callable[[float], float], hi: float) -> float:
     return a
 
 
-def best_multiple(problem: Problem, now: State) -> State:
+def best_multiple(problem: Problem, now: Candidate) -> Candidate:
     """Return the state of the best multiple t <= 2 of all slices: f is convex along it."""
 
-    def at(t: float) -> State:
+    def at(t: float) -> Candidate:
         """Return the state of t times the slices."""
-        return state(problem, tuple(t**0.5 * x for x in now.factors), now.q)
+        return evaluate(problem, tuple(t**0.5 * x for x in now.factors), now.q)
 
     def height(t: float) -> float:
         """Return minus the objective; -inf where it is infinite."""
@@ -96,6 +125,8 @@ def reach(loss: Loss, W: Array, top: float) -> float:
 
 def inside(loss: Loss, W: Array) -> bool:
     """Whether W is in the domain of d but for rounding."""
+    if isinstance(loss, Squared):  # everywhere
+        return True
     moved = np.abs(loss.clip_dual(W) - W).max(initial=0.0)
     scale = getattr(loss, "scale", None)
     grain = GRAIN * (1.0 if scale is None else float(scale.max()))

@@ -15,10 +15,10 @@ from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.problem import Problem, Values
 from certify.search import envelope
+from certify.search.candidate import Candidate
 from certify.search.column_generation import Search
 from certify.search.coordinates.layers import Net
 from certify.search.descent import barrier, kinked
-from certify.search.descent.alternating import State
 from certify.search.descent.cells import Cells, Program, cells_of
 from certify.search.descent.layers import Descent, descended, on_kinks
 from certify.search.envelope import Smoothed
@@ -183,7 +183,7 @@ def appended(net: Net, at: Round, found: Factors, seed: int) -> None:
     at.cells = at.cells.beside(cells_of(net, new, seed))
 
 
-def allowance(problem: Problem, now: State) -> int:
+def allowance(problem: Problem, now: Candidate) -> int:
     """Return how many steps a search without a budget may take."""
     del problem, now
     return ALLOWED

@@ -20,11 +20,9 @@ from certify.polar.ascent.layers import attain
 from certify.polar.ascent.pooled import Largest
 from certify.polar.layer_ask import LayerAsk
 from certify.problem import Problem
+from certify.search.candidate import Candidate, evaluate, lowest
 from certify.search.column_generation import Search
 from certify.search.coordinates.layers import Net
-from certify.search.descent import alternating as descent
-from certify.search.descent.alternating import State
-from certify.search.meta_algorithm import lowest
 from certify.search.schedule import Family
 
 ROUNDS = 40  # of a search
@@ -49,14 +47,14 @@ class Pooled:
         """Return the ask of a dual point's polar."""
         return LayerAsk(self.net.layer, self.net.dense(W), seed=seed)
 
-    def state(self, now: State, factors: Factors) -> State:
+    def lower(self, now: Candidate, factors: Factors) -> Candidate:
         """Return factors with both norms equal, and offsets fitted; the old state if better."""
         held = self.net.balanced(factors)
         keep = self.net.sizes(held) > FAINT * self.net.sizes(held).max(initial=0.0)
-        found = descent.state(self.problem, tuple(x[:, keep] for x in held))
+        found = evaluate(self.problem, tuple(x[:, keep] for x in held))
         return lowest([now, found])
 
-    def reweighted(self, now: State) -> State:
+    def reweighted(self, now: Candidate) -> Candidate:
         """Return the best prices of the neurons there are."""
         units = self.net.units(now.factors)
         lam = self.problem.lam
@@ -72,9 +70,9 @@ class Pooled:
         if not start.size:
             return now
         prices = minimize(at, start, (0.0, np.inf), steps=STEPS, stall=0.0, flat=1e-13)[0]
-        return self.state(now, self.net.scaled(units, prices))
+        return self.lower(now, self.net.scaled(units, prices))
 
-    def moved(self, now: State) -> State:
+    def moved(self, now: Candidate) -> Candidate:
         """Return all weights after a descent together."""
         U, V = self.net.balanced(now.factors)
         d, lam, low = len(U), self.problem.lam, self.net.right.sides(len(V))
@@ -98,7 +96,7 @@ class Pooled:
         ends = np.append(-wide, np.repeat(low[0], r)), np.append(wide, np.repeat(low[1], r))
         start = np.concatenate([U.reshape(-1), V.reshape(-1)])
         z = minimize(at, start, ends, steps=STEPS, stall=1e-10)[0]
-        return self.state(now, (z[: d * r].reshape(d, r), z[d * r :].reshape(-1, r)))
+        return self.lower(now, (z[: d * r].reshape(d, r), z[d * r :].reshape(-1, r)))
 
 
 @np.errstate(all="ignore")  # a point that is not finite is never the lowest
@@ -128,17 +126,17 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
     return search
 
 
-def appended(run: Pooled, now: State, x: tuple[Array, Array], top: float) -> State:
+def appended(run: Pooled, now: Candidate, x: tuple[Array, Array], top: float) -> Candidate:
     """Return the state with one neuron more, of the price that least squares would give it."""
     problem = run.problem
     size = float(np.square(problem.atom.phi(x)).sum()) * problem.loss.curvature
     price = (top - problem.lam) / size if 0 < size < np.inf else 1.0
     root = np.sqrt(price)
     factors = tuple(np.column_stack([a, root * b]) for a, b in zip(now.factors, x, strict=True))
-    return State(factors, now.q, problem.objective(factors, now.q))
+    return Candidate(factors, now.q, problem.objective(factors, now.q))
 
 
-def allowance(problem: Problem, now: State) -> int:
+def allowance(problem: Problem, now: Candidate) -> int:
     """Return how many steps a search without a budget may take: its rounds are counted instead."""
     del problem, now
     return 1

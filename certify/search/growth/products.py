@@ -1,9 +1,10 @@
-"""Column generation for CP: descend, look for slices that earn more than lam, append.
+"""Column generation for matrices and tensors.
 
-    descend on all factors; W = -grad; append every distinct slice that earns more than lam;
-    reweight all slices, which is convex; drop the empty, merge the alike; repeat
+    descend on all factors; W = -grad; append the components that earn more than lam;
+    reweight all components, which is convex; drop the empty, merge the alike; repeat
 
-and at the end Newton steps, until no slice earns more than lam as far as ascents find.
+and at the end Newton steps, until none earns more than lam as far as ascents find, and the
+multiplier of a loss without a Lipschitz gradient has settled.
 """
 
 from dataclasses import dataclass, replace
@@ -13,28 +14,28 @@ import numpy as np
 from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.losses import Squared
-from certify.problem import Problem
+from certify.problem import Problem, Values
 from certify.search import envelope
+from certify.search.candidate import Candidate
 from certify.search.column_generation import Search
 from certify.search.coordinates.products import form_of
-from certify.search.descent.alternating import State
 from certify.search.descent.products import Task, finished, polished, reweighted
 from certify.search.pricing.products import Field, above, cosines
 from certify.search.schedule import Expired, Family
 
-from .pairs import fitted
-
-ROUNDS = 60
+ROUNDS = 80
 COARSE, FINE, PRODUCTS = 100, 1500, 2000  # quasi-Newton steps, and Hessian products
 STALL = 1e-14  # relative gain of a fine round that ends the search; luck, never truth
-LOOSE, TIGHT = 1e-4, 1e-10  # relative excess over lam that is worth a slice
+LOOSE, TIGHT = 1e-4, 1e-11  # relative excess over lam that is worth a slice
 ALIKE, COARSELY = 1e-5, 1e-3  # 1 - cosine under which two slices are merged
 TOGETHER, FEW = 20, 4  # slices appended at once; while a multiplier moves
+SHARES, OFFSET_SWEEPS = 50, 30  # powers of two that a mixture is tried with; of a fit of offsets
 NOTHING = 1e-7  # a slice under this share of the largest may be dropped
 WORK, MOST, FEWEST = 3e11, 60_000, 300  # multiplications, and steps, without a budget
 SLICES = 40  # that a step is expected to move, to count its work
 STARTS = 3  # random factors of the candidate's size that are descended from
-STALE = 4  # fine rounds without a better gap that end the search
+FAR = 0.5  # relative gain of a halving that is worth another
+STALE = 8  # fine rounds without a better gap that end the search
 
 
 @dataclass
@@ -43,69 +44,101 @@ class Round:
 
     task: Task
     factors: Factors
-    fine: bool = False
+    fine: int = 0  # rounds of fine work so far
 
 
 @np.errstate(all="ignore")  # a point that is not finite is never the lowest
 def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Search:
     """Run until the gap is below `wanted`, nothing improves, or time or steps are spent.
 
-    cap: the largest number of slices.
+    cap: the largest number of components.
     """
     problem, now = search.problem, search.best
     smoothed = envelope.of(problem.loss, problem.predict(now.factors, now.q))
     task = Task(problem, smoothed, now.q, search.clock.expired)
-    at, stale, least = Round(task, now.factors), 0, np.inf
+    at, stale, least = Round(task, shrunk(task, now.factors)), 0, np.inf
     for k in range(ROUNDS):
-        descended(search, at)
+        before = at.task.value(at.factors)
+        descended(search, at, cap)
         W = at.task.slope(at.factors)
         if not np.isfinite(W).all():
             break
         field = Field(problem.loss.observed, W, at.task.form, search.clock.expired)
-        top, slices = above(field, problem.lam * (1 + TIGHT), at.factors, seed + k)
+        top, found = above(field, problem.lam * (1 + TIGHT), at.factors, seed + k)
         search.weigh(W, top)
-        gap = search.gap
-        if gap <= wanted or search.over():
+        if search.gap <= wanted or search.over():
             break
-        stale, least = (0, gap) if gap < 0.9 * least else (stale + 1, least)
+        stale, least = (0, search.gap) if search.gap < 0.9 * least else (stale + 1, least)
         room = most(at.task) if cap is None else max(cap - at.factors[0].shape[1], 0)
         excess = top / problem.lam - 1
-        if room and excess > (TIGHT if at.fine else LOOSE):
-            at.factors = appended(at.task, at.factors, tuple(x[:, :room] for x in slices))
-        elif at.fine and at.task.smoothed.S is None:
+        if room and excess > enough(search, at):
+            at.factors = appended(at.task, at.factors, tuple(x[:, :room] for x in found))
+        elif at.fine and at.task.smoothed.S is None and settled(at, before):
             break
         if at.fine and stale >= STALE:
             break
-        if not room or excess <= 10 * LOOSE:
-            at.fine = True
+        if not room or excess <= 10 * LOOSE or stale >= STALE:
+            at.fine, stale = at.fine + 1, stale if at.fine else 0
         at.task = replace(at.task, smoothed=at.task.smoothed.moved(at.task.fit(at.factors)))
     return search
 
 
-def descended(search: Search, at: Round) -> None:
-    """Descend, refit the offsets, drop and merge slices, and note the point."""
+def shrunk(task: Task, factors: Factors) -> Factors:
+    """Halve the factors while that lowers the objective: quasi-Newton steps fail far away."""
+    value = task.value(factors)
+    while factors[0].size:
+        half = tuple(0.5 * x for x in factors)
+        lower = task.value(half)
+        if not value - lower > FAR * abs(value):
+            break
+        factors, value = half, lower
+    return factors
+
+
+def settled(at: Round, before: float) -> bool:
+    """Whether a fine round gained nothing."""
+    value = at.task.value(at.factors)
+    return before - value <= STALL * abs(value)
+
+
+def enough(search: Search, at: Round) -> float:
+    """Return the relative excess over lam that is worth a component."""
+    if not at.fine:
+        return LOOSE
+    gap = search.gap / max(abs(search.best.value), 1e-300)
+    return TIGHT if at.task.smoothed.S is None else float(np.clip(0.1 * gap, TIGHT, LOOSE))
+
+
+def descended(search: Search, at: Round, cap: int | None) -> None:
+    """Descend, refit the offsets, drop and merge components, and note the point.
+
+    Newton steps are for the dual point, where a fine round alone has not closed the gap.
+    """
     task = at.task
     steps, stall = (FINE, STALL) if at.fine else (COARSE, 1e3 * STALL)
     at.factors, used = polished(task, at.factors, min(steps, search.steps), stall)
     search.steps -= used
     at.factors = pruned(task, at.factors, ALIKE if at.fine else COARSELY)
-    if at.fine and task.smoothed.S is None:
+    if at.fine > 1 and cap is None and task.smoothed.S is None:
         at.factors, used = finished(task, at.factors, PRODUCTS)
         search.steps -= used
-    q = task.offsets(at.factors)
-    if not isinstance(search.problem.loss, Squared):
-        q = fitted(search.problem, task.smoothed, at.factors, q)
-    search.note("polish" if at.fine else "descend", at.factors, q)
+    q = fitted(task, at.factors)
+    search.note("polish" if at.fine else "descend", inside(search, at.factors, q), q)
     at.task = replace(task, q=q)
 
 
 def most(task: Task) -> int:
-    """Return how many slices to append at once: few while the multiplier moves."""
+    """Return how many components to append at once: few while the multiplier moves."""
     return TOGETHER if task.smoothed.S is None else FEW
 
 
 def pruned(task: Task, factors: Factors, alike: float) -> Factors:
-    """Drop slices that count for nothing, and merge those nearly parallel."""
+    """Drop components that count for nothing, and merge those nearly parallel.
+
+    A matrix's components of l2 norms are put in their least form.
+    """
+    if task.form.plain and factors[0].shape[1]:
+        factors = min((canonical(factors), factors), key=task.value)
     sizes = task.form.sizes(factors)
     keep = sizes > NOTHING * sizes.max(initial=0.0)
     if not keep.all():
@@ -115,6 +148,16 @@ def pruned(task: Task, factors: Factors, alike: float) -> Factors:
         keep = task.form.sizes(factors) > 0
         factors = tuple(x[:, keep] for x in factors)
     return merged(task, factors, alike)
+
+
+def canonical(factors: Factors) -> Factors:
+    """Return U, V with the same product and the least |U|^2 + |V|^2."""
+    if not all(np.isfinite(x).all() for x in factors):
+        return factors
+    (Q, R), (P, S) = (np.linalg.qr(x) for x in factors)
+    left, values, right = np.linalg.svd(R @ S.T, full_matrices=False)
+    root = np.sqrt(values)
+    return Q @ (left * root), P @ (right.T * root)
 
 
 def merged(task: Task, factors: Factors, alike: float) -> Factors:
@@ -150,15 +193,51 @@ def appended(task: Task, factors: Factors, slices: Factors) -> Factors:
     return reweighted(task, tuple(np.hstack(pair) for pair in joint))
 
 
-def allowance(problem: Problem, now: State) -> int:
+def inside(search: Search, factors: Factors, q: Values) -> Factors:
+    """Mix in a little of the best factors where the loss is infinite at these.
+
+    The loss is convex, so the least share that makes it finite is found by doubling.
+    """
+    problem, best = search.problem, search.best
+    if not problem.loss.outside(problem.predict(factors, q)):
+        return factors
+    for k in range(SHARES, -1, -1):
+        t = 2.0**-k
+        parts = zip(factors, best.factors, strict=True)
+        mixed = tuple(np.hstack([np.sqrt(1 - t) * x, np.sqrt(t) * y]) for x, y in parts)
+        if not problem.loss.outside(problem.predict(mixed, q)):
+            return mixed
+    return factors
+
+
+def fitted(task: Task, factors: Factors) -> Values:
+    """Return better offsets for these factors: least squares with the curvature's bound."""
+    problem, smoothed = task.problem, task.smoothed
+    if not problem.offsets or isinstance(problem.loss, Squared):
+        return problem.fit_offsets(task.plain(factors))
+    observed, bend = problem.loss.observed, smoothed.curvature
+    fit, out = task.fit(factors), list(task.q)
+    weights = np.full(fit.shape, bend)
+    for _ in range(OFFSET_SWEEPS):
+        for k, o in enumerate(problem.offsets):
+            own = o.field(out[k], observed)
+            new = o.solve(own + smoothed.at(fit).W / bend, weights, observed)
+            fit = fit - own + o.field(new, observed)
+            out[k] = new
+    return tuple(out)
+
+
+def allowance(problem: Problem, now: Candidate) -> int:
     """Return how many steps a search without a budget may take: a minute or so of work."""
     cost = 6 * problem.loss.observed.size * max(now.size, SLICES)
     return int(min(max(WORK / cost, FEWEST), MOST))
 
 
 def restarts(search: Search, size: int, seed: int) -> list[Factors]:
-    """Return random factors of a size, as large as the best."""
+    """Return random factors of a size for a tensor, as large as the best."""
     rng, held = np.random.default_rng(seed), search.best.factors
+    if len(search.problem.loss.dims) == 2:  # noqa: PLR2004  the largest components do for a matrix
+        return []
     scale = np.abs(held[0]).max(initial=0.0)
     return [
         search.problem.atom.project(

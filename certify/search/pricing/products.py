@@ -1,126 +1,191 @@
-"""Slices that earn more than their price: local maximizers of <W, phi(x)>, many at once.
+"""Components that earn more than their price: local maximizers of <W, phi(x)>, many at once.
 
-Each step replaces one mode by the maximizer for the others held, which never lowers the
-value.  A symmetric slice takes the maximizer of T x^(K-1) + shift x, which never lowers it
-once the shift outweighs the curvature (the shift of a slice grows where a step fell).
+For W = -grad l a component x of theta(x) = 1 with <W, phi(x)> > lam lowers the objective.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from scipy import sparse
 
 from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.base.observed import Observed
 from certify.norms import Gauge
+from certify.polar import Matrix
+from certify.polar import eigen as spectra
+from certify.polar.ascent.products import Target, climb, raced
+from certify.polar.methods.lines import line_values
 from certify.polar.product_ask import Expired, never
-from certify.search.coordinates.contract import joined, rest_pulls
+from certify.polar.scale import exponent, scaled
 from certify.search.coordinates.products import Form
 
-RANDOM, LINES = 60, 20  # starts: random, and lines of W along the first mode
-STEPS, INNER, SETTLED = 200, 3, 1e-13  # sweeps, and the relative gain that ends them
-ALIKE = 1e-4  # 1 - cosine under which two slices are one
-SHIFT = 0.5  # of the value: the first shift of a symmetric slice
+TOGETHER = 20  # components returned at once
+RANDOM, LINES, HEADS = 60, 20, 6  # starts: random, lines of W, singular vectors
+FEW, MANY, WORK = 4, 64, 1e6  # starts of each kind when those have found nothing, by size
+STEPS, SETTLED = 300, 1e-12  # of an ascent, and the relative gain that ends it
+RACE, FINALISTS = 1, 5  # steps of every start, and starts that go on, where steps are slow
+NEARLY = 1e-4  # relative excess over the price under which other starts are tried too
+CLEAR = 1e-12  # a value within this of lam is none; luck, never truth
+ALIKE = 1e-4  # 1 - cosine under which two components are one
 
 
 @dataclass(frozen=True)
 class Field:
-    """W over the observed entries, the form of the slices it is tried on, and the time."""
+    """W over the observed entries, the form of the components it is tried on, and the time."""
 
     observed: Observed
     W: Array
     form: Form
     expired: Expired = never
 
-    @property
-    def norms(self) -> list[Gauge]:
-        """The norm of each mode."""
-        return [s.norm for s in self.form.sides] * self.form.copies
+    @cached_property
+    def matrix(self) -> Matrix:
+        """W, its first mode by all others."""
+        return self.observed.matrix(self.W)
 
     @property
     def dims(self) -> list[int]:
         """The length of each mode."""
         return [s.d for s in self.form.sides] * self.form.copies
 
+    @cached_property
+    def target(self) -> Target:
+        """What is maximized."""
+        form = self.form
+        return Target(self.matrix, tuple(form.norms), form.copies > 1, self.expired)
+
     def earned(self, factors: Factors) -> Array:
-        """Return <W, phi> of each slice."""
-        full = self.form.full(factors)
-        return np.asarray((full[0] * self.observed.times(self.W, joined(full[1:]))).sum(axis=0))
+        """Return <W, phi> of each component."""
+        return self.target.values(factors)
 
 
 def above(field: Field, price: float, factors: Factors, seed: int) -> tuple[float, Factors]:
-    """Return (largest value found, distinct slices of theta 1 above a price, best first)."""
-    held = starts(field, factors, seed)
-    climb = symmetric if field.form.copies > 1 else alternated
-    slices = distinct(field, climb(field, held))
-    values = field.earned(slices)
-    top = float(values.max(initial=-np.inf))
-    return top, tuple(x[:, values > price] for x in slices)
+    """Return (largest value found, distinct components of theta 1 above a price, best first).
+
+    That a matrix has hardly any is said only after a second search, from other starts.
+    """
+    e = exponent(field.W)
+    held = Field(field.observed, scaled(field.W, -e), field.form, field.expired) if e else field
+    price = float(scaled(price, -e))
+    if known := closed(held):
+        top, found = worth(held, known, price)
+        return float(scaled(top, e)), found
+    ends = climbed(held, starts(held, factors, seed))
+    top, found = worth(held, ends, price)
+    last = not np.isfinite(price) or field.expired()
+    if field.form.pair and top <= price * (1 + NEARLY) and not last:
+        count = int(np.clip(WORK / field.observed.size, FEW, MANY))
+        more = climbed(held, thorough(held, seed, count))
+        ends = tuple(np.hstack(pair) for pair in zip(ends, more, strict=True))
+        top, found = worth(held, ends, price)
+    return float(scaled(top, e)), found
+
+
+def worth(field: Field, components: Factors, price: float) -> tuple[float, Factors]:
+    """Return the largest value, and the best components of those above a price."""
+    components = distinct(field, components)
+    values = field.earned(components)
+    keep = np.flatnonzero(values > price * (1 + CLEAR))[:TOGETHER]
+    return float(values.max(initial=-np.inf)), tuple(x[:, keep] for x in components)
+
+
+def closed(field: Field) -> Factors | None:
+    """Return the components that earn most where they are found for sure, else None."""
+    if not field.form.pair:
+        return None
+    if any(g.axial for g in field.form.norms):
+        return by_lines(field.matrix, field.form.norms)
+    return by_values(field.matrix) if field.form.plain else None
+
+
+def by_lines(W: Matrix, norms: list[Gauge]) -> Factors:
+    """Return the components of the best lines, for an l1 side."""
+    values, signs = line_values(W, *norms)
+    keep = np.argsort(-values, kind="stable")[:TOGETHER]
+    first = norms[0].axial
+    unit = np.zeros((len(values), len(keep)))
+    unit[keep, np.arange(len(keep))] = signs[keep]
+    lines = np.asarray((W.T if first else W) @ unit)
+    other = (norms[1] if first else norms[0]).maximizers(lines)
+    return (unit, other) if first else (other, unit)
+
+
+def by_values(W: Matrix) -> Factors:
+    """Return the pairs of the largest singular values."""
+    axis = spectra.side(W)
+    values, vectors = spectra.leading(spectra.gram(W, axis), TOGETHER)
+    sizes = np.sqrt(np.maximum(values, 0.0))
+    keep = np.nonzero(sizes > 0)[0][::-1]
+    short = vectors[:, keep]
+    long = np.asarray((W if axis else W.T) @ short) / sizes[keep]
+    return (long, short) if axis else (short, long)
 
 
 def starts(field: Field, factors: Factors, seed: int) -> Factors:
-    """Return the slices there are, lines of W, and random ones: every norm 1."""
+    """Return the components there are, singular vectors, lines of W and random ones, of norm 1."""
     rng = np.random.default_rng(seed)
     sides, r = field.form.sides, factors[0].shape[-1]
     lots = [s.norm.project_cone(rng.standard_normal((s.d, RANDOM))) for s in sides]
     some = [x * (rng.random(x.shape) < rng.random(RANDOM)) for x in lots]
     units = [np.eye(s.d)[:, rng.integers(s.d, size=LINES)] for s in sides]
     held = [
-        np.hstack([x[:, :r], a, b, s.norm.project_cone(u), s.norm.project_cone(-u)])
+        [x[:, :r], a, b, s.norm.project_cone(u), s.norm.project_cone(-u)]
         for s, x, a, b, u in zip(sides, factors, lots, some, units, strict=True)
     ]
-    alive = np.all([np.abs(x).max(axis=0) > 0 for x in held], axis=0)
-    return field.form.units(tuple(x[:, alive] for x in held))
+    for x, y in zip(held, heads(field, rng), strict=True):
+        x += [y, -y]
+    stacked = [s.norm.project_cone(np.hstack(x)) for s, x in zip(sides, held, strict=True)]
+    alive = np.all([np.abs(x).max(axis=0) > 0 for x in stacked], axis=0)
+    return field.form.units(tuple(x[:, alive] for x in stacked))
 
 
-def alternated(field: Field, factors: Factors) -> Factors:
-    """Maximize over one mode after another until no start gains."""
-    norms, held = field.norms, list(factors)
-    values = np.full(held[0].shape[1], -np.inf)
-    for _ in range(STEPS):
-        right = joined(held[1:])
-        held[0] = norms[0].maximizers(np.asarray(field.observed.times(field.W, right)))
-        left = field.observed.times_left(field.W, held[0])
-        for _ in range(INNER):
-            for k in range(1, len(held)):
-                pull = rest_pulls(left, held[1:])[k - 1]
-                held[k] = norms[k].maximizers(pull)
-        before, values = values, np.asarray((left * joined(held[1:])).sum(axis=0))
-        if not (values - before > SETTLED * np.abs(values)).any() or field.expired():
-            break
-    return tuple(held)
+def heads(field: Field, rng: np.random.Generator) -> list[Array]:
+    """Return starts that W itself gives: singular vectors of a matrix, and some of its rows.
+
+    One vector for both sides starts at eigenvectors; a tensor gives none.
+    """
+    W, sides = field.matrix, field.form.sides
+    if len(field.dims) > 2:  # noqa: PLR2004  a tensor
+        return [np.zeros((s.d, 0)) for s in sides]
+    if len(sides) == 1:
+        dense = np.asarray(W.toarray() if sparse.issparse(W) else W)
+        vectors = np.linalg.eigh(dense + dense.T)[1]
+        return [vectors[:, -HEADS:]]
+    axis = spectra.side(W)
+    top = spectra.leading(spectra.gram(W, axis), HEADS)[1]
+    rows = rng.permutation(W.shape[0])[:LINES]
+    picked = W[rows].toarray() if sparse.issparse(W) else W[rows]
+    right = np.hstack([top if axis else np.asarray(W.T @ top), picked.T])
+    return [np.asarray(W @ right), right]
 
 
-def symmetric(field: Field, factors: Factors) -> Factors:
-    """Climb with one factor for all modes, both signs of each start."""
-    norm, copies = field.norms[0], field.form.copies
-    x = factors[0]
-    x = norm.project_cone(np.hstack([x, -x]))
-    x = norm.maximizers(x[:, np.abs(x).max(axis=0) > 0])
-    best, values = x, field.earned((x,))
-    shift = SHIFT * np.abs(values) + 1e-3 * np.abs(values).max(initial=0.0)
-    now = values
-    for _ in range(STEPS * INNER):
-        full = (x,) * copies
-        right = joined(full[1:])
-        pull = np.asarray(field.observed.times(field.W, right))
-        left = field.observed.times_left(field.W, x)
-        pull = (pull + sum(rest_pulls(left, full[1:]))) / copies
-        x = norm.maximizers(pull + shift * x)
-        before, now = now, field.earned((x,))
-        shift = np.where(now < before, 2 * shift, shift)
-        better = now > values
-        gained = now - values > SETTLED * np.abs(values)
-        best, values = np.where(better, x, best), np.maximum(now, values)
-        if not (gained | (now < before)).any() or field.expired():
-            break
-    return (best,)
+def thorough(field: Field, seed: int, count: int) -> Factors:
+    """Return many starts of a matrix: unit vectors, and random ones on a few coordinates."""
+    rng, (left, right) = np.random.default_rng(seed), field.form.sides
+    n = right.d
+    units = np.eye(n)[:, rng.permutation(n)[:count]]
+    some = rng.standard_normal((n, count)) * (rng.random((n, count)) < rng.random(count))
+    held = np.hstack([units, -units, some, -some, rng.standard_normal((n, count))])
+    V = right.norm.maximizers(right.norm.project_cone(held))
+    return left.norm.maximizers(np.asarray(field.matrix @ V)), V
 
 
-def distinct(field: Field, slices: Factors) -> Factors:
-    """Return the slices from the best on, without repetitions."""
-    order = np.argsort(-field.earned(slices), kind="stable")
-    held = tuple(x[:, order] for x in slices)
+def climbed(field: Field, factors: Factors) -> Factors:
+    """Climb from all starts; where a step is slow, only the best go on."""
+    if any(g.slow for g in field.form.norms):
+        return raced(field.target, factors, (RACE, FINALISTS, STEPS), SETTLED)[1]
+    if field.form.copies > 1:
+        x = field.form.sides[0].norm.project_cone(np.hstack([factors[0], -factors[0]]))
+        factors = field.form.units((x[:, np.abs(x).max(axis=0) > 0],))
+    return climb(field.target, factors, STEPS, SETTLED)[1]
+
+
+def distinct(field: Field, components: Factors) -> Factors:
+    """Return the components from the best on, without repetitions."""
+    order = np.argsort(-field.earned(components), kind="stable")
+    held = tuple(x[:, order] for x in components)
     near = cosines(field.form, held) > 1 - ALIKE
     keep: list[int] = []
     for k in range(len(order)):
@@ -129,10 +194,10 @@ def distinct(field: Field, slices: Factors) -> Factors:
     return tuple(x[:, keep] for x in held)
 
 
-def cosines(form: Form, slices: Factors) -> Array:
+def cosines(form: Form, components: Factors) -> Array:
     """Return <phi_i, phi_j> / |phi_i| |phi_j|."""
-    out = np.ones((slices[0].shape[1],) * 2)
-    for x in slices:
+    out = np.ones((components[0].shape[1],) * 2)
+    for x in components:
         size = np.sqrt(np.square(x).sum(axis=0))
         unit = x / np.where(size > 0, size, 1.0)
         out = out * (unit.T @ unit) ** form.copies

@@ -1,0 +1,56 @@
+"""sup { x^T W x : |x| <= 1 }: one leaf that bounds it.
+
+x^T W x = x^T S x with S = (W + W^T) / 2.  For x >= 0 any N >= 0 gives x^T S x <= x^T (S + N) x,
+so lambda_max(S + N) bounds l2+ (copositive: NP-hard exactly) and l1+ (|x|_2 <= |x|_1).
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+from scipy import linalg, sparse
+
+from certify.base.arrays import Array
+from certify.polar import eigen as spectra
+from certify.polar.ask import Ask, Matrix, Proposal, exact_text
+
+from .multiplier import LARGEST, largest_eigenvalue, prox_largest, smallest
+
+
+def part(W: Matrix) -> Array:
+    """Return (W + W^T) / 2, dense."""
+    held = W.toarray() if sparse.issparse(W) else W
+    return np.asarray(held / 2 + held.T / 2)
+
+
+def leaves(ask: Ask) -> Iterator[Proposal]:
+    """Yield bounds by one leaf of the conic rule: N = 0; for x >= 0 S_-, and the best found."""
+    S = part(ask.W)
+    yield from leaf(S, None)
+    if not ask.left.nonneg:
+        return
+    yield from leaf(S, np.maximum(-S, 0.0) * (1 - np.eye(len(S))))
+    if S.size <= LARGEST and not ask.expired():
+        signs = np.ones_like(S)
+        yield from leaf(S, smallest(S, signs, ask, (prox_largest, largest_eigenvalue)))
+
+
+def leaf(S: Array, multiplier: Array | None) -> Iterator[Proposal]:
+    """Yield the bound lambda_max(S + N), with N and the Cholesky factor that proves it."""
+    g, arrays, (i, j) = S, {}, np.tril_indices(len(S))
+    if multiplier is not None:
+        n = spectra.on_grid(np.maximum(multiplier, 0.0), 40)
+        n = np.minimum(n, n.T)
+        g, arrays = S + n, {"N0": n[i, j]}
+    top = float(linalg.eigvalsh(g)[-1])
+    size = float(np.abs(g).sum(axis=0).max(initial=0.0))
+    if size == 0.0:
+        yield Proposal(0.0, {"rule": "conic", "nodes": [{"leaf": 0, "shift": "0/1"}], **arrays})
+    for margin in spectra.MARGINS if size else ():
+        shift = top + margin * size
+        factor = spectra.factorize(g, shift)
+        if factor is not None:
+            node = {"leaf": 0, "shift": exact_text(Fraction(shift))}
+            proof = {"rule": "conic", "nodes": [node], "L0": spectra.packed(factor), **arrays}
+            yield Proposal(max(shift, 0.0) + 1e-14 * size, proof)
+            return

@@ -1,0 +1,42 @@
+"""Factors on the way of a search, with their offsets and objective."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.atoms import Factors
+from certify.problem import Problem, Values
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Factors, offset values and their objective in floats."""
+
+    factors: Factors
+    q: Values
+    value: float
+
+    @property
+    def size(self) -> int:
+        """The number of components."""
+        return int(self.factors[0].shape[-1])
+
+
+Goal = tuple[float, Candidate | None]  # epsilon, and the optimum over all sizes if it is known
+
+
+def evaluate(problem: Problem, factors: Factors, q: Values | None = None) -> Candidate:
+    """Return the candidate of these factors, with the best offsets unless given."""
+    q = problem.best_offsets(factors) if q is None else q
+    return Candidate(factors, q, problem.objective(factors, q))
+
+
+def lowest(states: list[Candidate]) -> Candidate:
+    """Return the candidate of the lowest objective; one that is not finite comes last."""
+    return min(states, key=lambda s: s.value if np.isfinite(s.value) else np.inf)
+
+
+def largest(problem: Problem, s: Candidate, size: int) -> Candidate:
+    """Keep the components of largest theta."""
+    keep = np.sort(np.argsort(-problem.atom.theta(s.factors), kind="stable")[:size])
+    return evaluate(problem, tuple(x[:, keep] for x in s.factors))
