@@ -110,6 +110,7 @@ class Trained:
 
     decay      of the loss + 1/2 sum of decay |part|^2
     reported   the loss, without decay, that training code printed; None: unknown
+    within     the relative difference from it that is accepted
     """
 
     X: Array
@@ -117,6 +118,7 @@ class Trained:
     loss: Stated
     decay: Decay
     reported: float | None = None
+    within: float = AGREE
 
     def judge(self, weights: Weights) -> Judged:
         """Return the problem in the units of certify.losses, and its factors:
@@ -133,8 +135,12 @@ class Trained:
         problem, factors = judged(weights, self.X, loss, decay, multiple)
         if self.reported is not None:
             mine = loss.value(problem.predict(tuple(factors), factors.q or ())) / multiple
-            slack = max(AGREE, MARGIN * weights.eps * self.X.size**0.5) * (abs(mine) + 1e-300)
-            cure = "pass the X and y of the training, and its loss without decay"
+            within = scalar(self.within, "reported_rtol", zero=True)
+            slack = max(within, MARGIN * weights.eps * self.X.size**0.5) * (abs(mine) + 1e-300)
+            cure = (
+                "pass the X and y of the training, and its loss without decay; a loss printed "
+                "before the last step is accepted by reported_rtol=, the change of one step"
+            )
             given, found = ("the loss", float(self.reported)), (mine, "these weights on X and y")
             same("training", given, found, cure, slack)
         return problem, factors

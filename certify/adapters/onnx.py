@@ -12,6 +12,7 @@ from certify.base.errors import InputError
 from certify.base.extras import optional
 
 from . import _graph
+from ._fitted import AGREE
 from ._network import Judged
 from ._training import Trained, data, decayed, stated
 
@@ -28,6 +29,7 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     decay_bias: bool = True,
     reduction: str = "mean",
     reported: float | None = None,
+    reported_rtol: float = AGREE,
 ) -> Judged:
     """Return the problem of a network x -> f(x) on X (n, d) and y, and its factors (U, V):
 
@@ -50,7 +52,7 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     proto = model if isinstance(model, onnx.ModelProto) else loaded(Path(model), onnx)
     weights = _graph.weights(proto, onnx)
     decay = decayed(weight_decay, biases=decay_bias)
-    return Trained(held, labels, asked, decay, reported).judge(weights)
+    return Trained(held, labels, asked, decay, reported, reported_rtol).judge(weights)
 
 
 def loaded(path: Path, onnx: Any) -> Any:

@@ -17,6 +17,7 @@ from certify.base.arrays import Array
 from certify.base.errors import InputError, OutOfScopeError
 from certify.base.extras import optional
 
+from ._fitted import AGREE
 from ._network import Decay, Judged, Network, Weights
 from ._training import Trained, data, decayed, stated
 from ._weights import joined, kept, layers, oriented, outside, precision
@@ -46,6 +47,7 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     slope: float | None = None,
     layout: str | None = None,
     reported: float | None = None,
+    reported_rtol: float = AGREE,
 ) -> Judged:
     """Return the problem of a trained network on X (n, d) and y, and its factors (U, V):
 
@@ -68,6 +70,7 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     layout        "torch" or "sklearn": which way a state dict's weights lie, where their
                   shapes do not tell
     reported      the loss without decay that training printed: compared with that on X, y
+    reported_rtol   how far apart they may be: a loop prints before the last step as often as after
 
     A hidden bias that decays is a weight of a column of ones; an output bias that decays
     is an offset with a ridge.  Weights in half or single precision are exact numbers.
@@ -96,7 +99,7 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
         raise InputError("give weight_decay or the optimizer, not both")
     else:
         decay = read(optimizer, linear(model))
-    return Trained(held, labels, asked, decay, reported).judge(weights)
+    return Trained(held, labels, asked, decay, reported, reported_rtol).judge(weights)
 
 
 def library() -> Any:

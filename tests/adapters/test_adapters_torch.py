@@ -315,6 +315,18 @@ def test_another_loss_than_reported_is_refused_with_both_figures(dtype, within):
     assert figures(error) == pytest.approx([seen, other], rel=within)
 
 
+def test_a_loss_printed_before_the_last_step_is_accepted_within_what_the_caller_names():
+    model, y = network(), target("mse")
+    before = 1.01 * float(nn.MSELoss()(model(torch.tensor(X)), y).detach())
+    with pytest.raises(InputError, match="printed before the last step is accepted by reported_rt"):
+        from_model(model, X, y, weight_decay=DECAY, reported=before)
+    from_model(model, X, y, weight_decay=DECAY, reported=before, reported_rtol=0.02)
+    with pytest.raises(InputError, match="training reports the loss"):
+        from_model(model, X, y, weight_decay=DECAY, reported=before, reported_rtol=0.005)
+    with pytest.raises(InputError, match="reported_rtol must be a finite number >= 0, got -1"):
+        from_model(model, X, y, weight_decay=DECAY, reported=before, reported_rtol=-1)
+
+
 @pytest.mark.parametrize("bias", [True, False])
 def test_classes_of_a_state_dict_are_counted_by_its_outputs(bias):
     model = network(4, bias=bias)
