@@ -1,0 +1,143 @@
+"""No bound over at most r slices is above what a search by enumeration finds.
+
+All factors of a slice but the last are on a grid of directions; given them the last one is a
+proximal map, exactly.  Slices are taken in turn, from several starts.
+"""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from certify import Problem
+from certify.atoms import CP, RankOne
+from certify.losses import Squared
+from certify.norms import gauge
+from certify.offsets import ColumnIntercept, RowIntercept
+from certify.pipeline.own_size import bound
+
+KEYS = ("l1", "l2", "linf", "l1+", "l2+", "linf+", "l2-", "l1-")
+SWEEPS, STARTS = 8, 3
+CLOSE = 2.0**-40  # roundings of the objective
+
+
+def directions(d, key, count):
+    """Return vectors of norm 1 in the cone, one a column."""
+    if d == 1:
+        grid = np.array([[1.0, -1.0]])
+    elif d == 2:
+        angles = 2 * np.pi * np.arange(count) / count
+        grid = np.array([np.cos(angles), np.sin(angles)])
+    else:
+        sides = np.array(list(product(np.linspace(-1.0, 1.0, 9), repeat=d))).T
+        grid = sides[:, np.abs(sides).max(axis=0) > 0]
+    g = gauge(key)
+    kept = np.unique(np.round(grid, 12), axis=1)
+    kept = kept[:, (g.project_cone(kept) == kept).all(axis=0)]
+    kept = kept[:, np.abs(kept).max(axis=0) > 0]
+    return kept / g.value(kept)
+
+
+def outer(parts):
+    """Return x1 (x) x2 ... of all combinations, and which ones they are."""
+    out, which = parts[0], np.arange(parts[0].shape[1])[None]
+    for x in parts[1:]:
+        out = np.einsum("ia,jb->ijab", out, x).reshape(len(out) * len(x), -1)
+        count = which.shape[1]
+        which = np.vstack(
+            [np.repeat(which, x.shape[1], axis=1), np.tile(np.arange(x.shape[1]), count)]
+        )
+    return out, which
+
+
+class Oracle:
+    """The slices of one problem by enumeration."""
+
+    def __init__(self, dims, keys, lam):
+        count = 128 if len(dims) == 2 else 32
+        self.parts = [directions(d, k, count) for d, k in zip(dims[:-1], keys[:-1], strict=True)]
+        self.heads, self.which = outer(self.parts)
+        self.last, self.lam = gauge(keys[-1]), lam
+        self.size = np.square(self.heads).sum(axis=0)
+
+    def best(self, R):
+        """Return the best slice of a residual (all modes but the last, the last one)."""
+        wanted = (R.T @ self.heads) / self.size
+        if self.lam:
+            step = self.lam / self.size
+            tails = step * self.last.prox(wanted / step, 1.0)  # the prox of t g is t prox(x / t)
+        else:
+            tails = self.last.project_cone(wanted)
+        gain = self.size * (0.5 * np.square(tails) - tails * wanted).sum(axis=0)
+        k = int((gain + self.lam * self.last.value(tails)).argmin())
+        return [*(x[:, i] for x, i in zip(self.parts, self.which[:, k], strict=True)), tails[:, k]]
+
+
+def lowest(problem, keys, r, rng):
+    """Return the factors of the lowest objective met, and it."""
+    dims = problem.loss.dims
+    Y = np.asarray(problem.loss.data).reshape(-1, dims[-1])
+    oracle, best = Oracle(dims, keys, problem.lam), (np.inf, None)
+    for start in range(STARTS):
+        slices = [[np.zeros(d) for d in dims] for _ in range(r)]
+        order = rng.permutation(r) if start else range(r)
+        noise = start * rng.standard_normal(Y.shape)
+        for sweep in range(SWEEPS):
+            for k in order:
+                whole = sum(dense(s) for s in slices)
+                means = problem.shift(problem.fit_offsets(whole)) if problem.offsets else 0.0
+                rest = Y - (whole - dense(slices[k])) - means
+                slices[k] = oracle.best(rest + noise / 4.0**sweep * (sweep < 2))
+        factors = tuple(np.column_stack([s[m] for s in slices]) for m in range(len(dims)))
+        value = problem.objective(factors, problem.best_offsets(factors))
+        best = min(best, (value, factors), key=lambda b: b[0])
+    return best
+
+
+def dense(parts):
+    """Return a slice as (all modes but the last, the last one)."""
+    out = np.ones(1)
+    for x in parts[:-1]:
+        out = np.multiply.outer(out, x).reshape(-1)
+    return np.outer(out, parts[-1])
+
+
+def drawn(rng):
+    """Return a random tiny problem, the norms of its modes, and a size."""
+    tensor = rng.random() < 0.25
+    dims = (2, 2, 2) if tensor else tuple(rng.integers(2, 4, 2))
+    keys = tuple(rng.choice(KEYS, len(dims)))
+    Y = rng.integers(-8, 9, dims) / 4.0 + rng.choice([-1.0, 0.0, 1.0])
+    lam = float(rng.choice([0.0, 0.125, 0.5, 1.0, 2.0]))
+    offsets = (
+        () if tensor else [(), (), (ColumnIntercept(),), (RowIntercept(0.5),)][rng.integers(4)]
+    )
+    atom = CP(keys) if tensor else RankOne(*keys)
+    return Problem(Squared(Y), atom, lam, offsets), keys, int(rng.integers(1, 4))
+
+
+def exceeds(seed):
+    """Return what is wrong with the bound of one random problem, or "", and its tightness."""
+    rng = np.random.default_rng(seed)
+    problem, keys, r = drawn(rng)
+    upper, factors = lowest(problem, keys, r, rng)
+    proof = bound(problem, factors, seed=seed).outcome
+    lower = float(proof.lower)
+    wrong = lower > upper + CLOSE * (1 + upper)
+    return (
+        (f"seed {seed}: {lower} above {upper} of {problem}, r = {r}" if wrong else ""),
+        lower,
+        upper,
+    )
+
+
+def test_no_bound_is_above_an_objective_that_was_found():
+    told = [exceeds(1000 * k) for k in range(16)]
+    assert [t[0] for t in told if t[0]] == []
+    tight = [lower >= 0.999 * upper for _, lower, upper in told]
+    assert any(tight)  # so tight that a bound a little too high would be seen
+
+
+@pytest.mark.slow
+def test_no_bound_of_ten_thousand_is_above_an_objective_that_was_found():
+    assert [w for w in (exceeds(k)[0] for k in range(100_000, 110_000)) if w] == []
