@@ -15,7 +15,7 @@ from certify.base.clock import Clock
 from certify.base.errors import OutOfScopeError
 from certify.problem import Problem, Values
 from certify.search.candidate import Candidate, evaluate, lowest
-from certify.search.dual import own_size
+from certify.search.dual import own_size, own_size_blocks
 from certify.search.dual.points import Dual, Run
 from certify.search.evidence import bound_own_size
 from certify.search.search_result import Evidence
@@ -93,7 +93,8 @@ def bound(  # noqa: PLR0913  the question's parts
 
     Raises OutOfScopeError where no bound at a fixed size is known, InputError for wrong input.
     """
-    if not own_size.applies(problem) or unknown(problem):
+    covered = own_size.applies(problem) or own_size_blocks.applies(problem)
+    if not covered or unknown(problem):
         raise OutOfScopeError("no bound at a fixed size is known for this problem")
     held = problem.accept(factors)
     values = None if q is None else problem.accept_offsets(q)

@@ -8,6 +8,7 @@ and a multiple of p).
 
 import math
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ from certify.search.dual.orthogonal import Orthogonal
 from certify.search.dual.points import Dual
 from certify.search.search_result import Evidence
 
+UNMOVED = ("rows", "cols", "axis", "shift")  # of the proof of a block
 HUGE = 2.0**900  # lam beyond it: nothing earns its price either way
 TINY = float(np.finfo(np.float64).tiny)
 
@@ -50,7 +52,7 @@ def normalized(problem: Problem) -> tuple[Problem, Exponents]:
     if not a and not b:
         return problem, Exponents()
     step = math.lcm(2, problem.atom.degree)
-    by = Exponents(-(-a // step) * step, b, problem.atom.degree)
+    by = Exponents(-(-a // step) * step, -(-b // 2) * 2, problem.atom.degree)
     new = object.__new__(Squared)
     scale = None if loss.scale is None else np.ldexp(loss.scale, -by.weights)
     parts = {
@@ -113,8 +115,11 @@ def point_up(w: Orthogonal | None, by: Exponents) -> Orthogonal | None:
 
 def block_up(block: dict[str, Any], by: Exponents) -> dict[str, Any]:
     """Move the proof of a block back."""
-    means = {k: scaled(v, by.data) for k, v in block.items() if k.startswith("mu.")}
-    return carried(block, by.data) | means
+    half = by.weights // 2  # the weights move by an even power
+    e = by.data + half if "G" in block else by.data
+    by_name = {"left": half, "right": 0, "rest": by.weights, "K": e, "L": e, "G": e}
+    moved_up = {k: scaled(v, by_name.get(k, by.data)) for k, v in block.items() if k not in UNMOVED}
+    return block | moved_up | {"shift": Fraction(block["shift"]) * power(2 * e)}
 
 
 def evidence_up(found: Evidence, by: Exponents) -> Evidence:

@@ -20,7 +20,7 @@ from certify.problem import Problem
 
 from . import convex, families, fixed_rank
 from .candidate import Candidate, Goal, lowest
-from .dual import own_size
+from .dual import own_size, own_size_blocks
 from .dual import scaling as rays
 from .dual.orthogonal import Orthogonal, orthogonalize
 from .dual.points import Dual, Run, best, bound, bound_point, dual_at
@@ -181,17 +181,15 @@ def late(run: Run) -> Callable[[], bool]:
 
 def by_rank(run: Run) -> Evidence:
     """Lam = 0: a bound at this size, whole or by blocks, and better factors of this rank."""
-    problem, r = run.problem, run.start.size
+    problem = run.problem
     steps = fixed_rank.steps(problem, run.start, run.clock, run.seed)
     top = lowest([s for _, s in steps])
-    found = bound_own_size(replace(run, start=top))
-    parts = () if found else tuple(fixed_rank.blocks(problem, r))
-    found = found or Evidence(run.start)
+    found = bound_own_size(replace(run, start=top)) or Evidence(run.start)
     better = top if run.start.value - top.value > run.epsilon else None
     floor = floor_point(run) if better is not None and not run.given else None
     better = None if better is None else alive(problem, better)
-    pair = found.dual, found.ky_fan
-    return Evidence(run.start, *pair, parts, better, floor, steps, "", run.given)
+    parts = found.dual, found.ky_fan, found.blocks
+    return Evidence(run.start, *parts, better, floor, steps, "", run.given)
 
 
 def bound_own_size(run: Run, known: Dual | None = None) -> Evidence | None:
@@ -199,10 +197,15 @@ def bound_own_size(run: Run, known: Dual | None = None) -> Evidence | None:
 
     known   a dual point of another search, tried as well.  None where no bound is known.
     """
-    if not own_size.applies(run.problem):
+    if own_size.applies(run.problem):
+        found = own_size.propose(run, known)
+        return Evidence(run.start, found.dual, found.fan, given=run.given)
+    if not own_size_blocks.applies(run.problem):
         return None
-    found = own_size.propose(run, known)
-    return Evidence(run.start, found.dual, found.fan, given=run.given)
+    if known is None and run.problem.lam > 0:
+        known = bound(run, dual_at(run.problem, run.start))
+    parts = own_size_blocks.propose(run, known)
+    return Evidence(run.start, parts.dual, None, parts.blocks, given=run.given)
 
 
 def accept_dual(problem: Problem, wanted: object) -> Array | None:

@@ -12,8 +12,6 @@ out every X with larger factors: for one entry y > lam and r = 1, f_0 = 1/2 (x -
 the least value 0, and with the candidate x = 0 the "bound" would be d = lam y - lam^2/2 > 0.
 """
 
-from typing import Any
-
 import numpy as np
 from scipy import linalg
 
@@ -22,18 +20,15 @@ from certify.base.arrays import Array
 from certify.base.clock import Clock
 from certify.base.errors import OutOfScopeError
 from certify.losses import LOSSES, Squared
-from certify.offsets import Linear
 from certify.problem import Problem
 
 from .candidate import Candidate, evaluate, lowest
 from .coordinates.products import VECTORS, form_of
 from .descent.products import Task, finished, polished
 from .dual import own_size
-from .dual.own_size import fan
 from .dual.points import squared
 from .envelope import Smoothed
 from .growth.products import allowance
-from .observed_blocks import ENTRIES, disjoint
 
 STALL = 1e-13  # relative gain of a few steps that ends a descent; luck, never truth
 BESIDE = 2.0**-6  # relative size of a random step; luck, never truth
@@ -67,30 +62,6 @@ def centred(problem: Problem) -> Array:
     loss = squared(problem)
     means = problem.fit_offsets(np.zeros(loss.shape))
     return np.asarray(loss.data - problem.shift(means))
-
-
-def blocks(problem: Problem, r: int) -> list[dict[str, Any]]:
-    """Return a proof for each of the disjoint blocks found: rows, cols, means, and its fan."""
-    loss = problem.loss
-    if not isinstance(loss, Squared) or loss.observed.m * loss.observed.n > ENTRIES:
-        return []
-    wide = r + sum(o.A.shape[1] for o in problem.offsets if isinstance(o, Linear))
-    weights, data = np.zeros(loss.shape), np.zeros(loss.shape)
-    seen = (slice(None), slice(None)) if loss.observed.full else loss.observed.listed
-    weights[seen] = 1.0 if loss.scale is None else loss.scale
-    data[seen] = loss.data
-    kinds = {o.name for o in problem.offsets}
-    out = []
-    for found in disjoint(weights, wide):
-        C, block = data[np.ix_(found.rows, found.cols)], {"rows": found.rows, "cols": found.cols}
-        if "row" in kinds:
-            block["mu.row"] = C.mean(axis=1)
-            C = C - block["mu.row"][:, None]
-        if kinds & {"column", "intercept"}:
-            block["mu.column"] = C.mean(axis=0)
-            C = C - block["mu.column"]
-        out.append(block | fan(C, wide)[0])
-    return out
 
 
 def optimum(problem: Problem, r: int) -> Factors:

@@ -1,5 +1,6 @@
 """At most r slices: the rank and the polar together, and lies about them."""
 
+from array import array
 from fractions import Fraction
 from itertools import product
 
@@ -10,7 +11,7 @@ from certify import Problem
 from certify.atoms import CP, DeepLinear, RankOne, ReLU, Symmetric
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
-from certify.kernel.arrays import Arrays
+from certify.kernel.arrays import Array, Arrays
 from certify.kernel.errors import RejectedError
 from certify.kernel.exact import Exact
 from certify.kernel.patterns import Pattern
@@ -251,6 +252,135 @@ def test_means_and_covariates_beside_a_dual_point(tier):
         assert size - 0.5 >= found.lower >= (size - 0.5) * (1 - 2.0**-16)
         lie = held | {"W": handed(W.reshape(-1) + np.array([2.0**-20, 0, 0, 0]))}
         assert refused(asked(problem), proof, lie, tier) == ("proof.W", "orthogonal")
+
+
+# --- blocks with weights -------------------------------------------------------------------
+
+WEIGHTS = np.array([[4.0, 8.0], [8.0, 16.0]])  # (1, 2) x (1, 2), squared: a b y = diag(6, 8)
+PLAIN = np.diag([3.0, 2.0])
+
+
+def weighted(W=None, weights=WEIGHTS, r=1, offsets=(), atom=None, **lies):
+    """Return the question of diag(3, 2) with weights, and the evidence of one block."""
+    a, b = np.array([2.0, 2.0 * 2.0**0.5]) * (1 - 2.0**-20), np.array([1.0, 2.0**0.5])
+    rest = weights - np.outer(a, b) ** 2 - 2.0**-40
+    w = np.zeros((2, 2)) if W is None else W
+    G = -w / np.outer(a, b)  # then v = 0, and ab y + G = (c y - w) / ab
+    M = np.outer(a, b) * PLAIN + G
+    text, held = split(fan(M, r + len({o.name for o in offsets}))[0])
+    held = {f"{k}0": x for k, x in held.items()}
+    held |= {"rows0": ROWS, "cols0": ROWS}
+    made = {"left0": a, "right0": b, "rest0": rest.reshape(-1), "G0": G.reshape(-1)} | lies
+    held |= {k: handed(np.asarray(x)) for k, x in made.items()}
+    proof = {"blocks": [text]}
+    if W is not None:
+        held["W"], proof["polar"] = handed(w.reshape(-1)), SIGNS
+    problem = Problem(Squared(PLAIN, weights=weights), atom or RankOne(), 0.0, offsets)
+    return asked(problem, r), proof, held
+
+
+ROWS = Array((2,), array("q", [0, 1]))
+
+
+@each_tier
+def test_weights_that_are_products_make_a_plain_matrix(tier):
+    """sqrt(c) y = diag(6, 8): rank one leaves 18."""
+    question, proof, held = weighted()
+    assert 18 * (1 - 2.0**-16) <= prove(*question, proof, held, TIERS[tier]()).lower <= 18
+    plain = {"blocks": [proof["blocks"][0]]}, {k: held[k] for k in ("rows0", "cols0", "K0", "L0")}
+    assert prove(*question, *plain, TIERS[tier]()).lower <= 8  # the least weight, 4
+
+
+@each_tier
+def test_weights_above_a_product_are_linearized(tier):
+    more = WEIGHTS + np.array([[0.0, 1.0], [1.0, 0.0]])  # of entries that are fitted by 0
+    question, proof, held = weighted(weights=more)
+    assert 18 * (1 - 2.0**-16) <= prove(*question, proof, held, TIERS[tier]()).lower <= 18
+
+
+@each_tier
+def test_a_dual_point_counts_in_a_block_with_weights(tier):
+    """Nonnegative rank one of data with -1 aside: the plain weighted one and what -1 costs."""
+    W = np.array([[0.0, -4.0], [0.0, 0.0]])
+    question, proof, held = weighted(W, atom=NONNEGATIVE)
+    lower = prove(*question, proof, held, TIERS[tier]()).lower
+    assert 0 < lower <= 18
+    flat = {"blocks": [proof["blocks"][0]], "polar": SIGNS}
+    bare = {k: x for k, x in held.items() if k[:-1] not in ("left", "right", "rest", "G")}
+    assert refused(question, flat, bare, tier) == ("proof.W", "wrong_rule")
+
+
+@each_tier
+@pytest.mark.parametrize("seed", range(4))
+def test_no_factors_are_below_the_bound_of_a_block_with_weights(tier, seed):
+    """Any G and any W <= 0: the kernel proves the formula, and random factors are not below."""
+    rng = np.random.default_rng(seed)
+    Y, c = rng.integers(-4, 5, (3, 3)) / 2.0, rng.integers(1, 9, (3, 3)) / 4.0
+    a, b = np.full(3, 0.5) * rng.uniform(0.5, 0.99, 3), np.full(3, 0.5) * rng.uniform(0.5, 0.99, 3)
+    rest = c - np.outer(a, b) ** 2 - 2.0**-40
+    W, G = -rng.integers(0, 3, (3, 3)) / 8.0, rng.integers(-2, 3, (3, 3)) / 16.0
+    M = np.outer(a, b) * Y + G
+    text, held = split(fan(M, 1)[0])
+    held = {f"{k}0": x for k, x in held.items()}
+    rows = Array((3,), array("q", [0, 1, 2]))
+    made = {
+        "left0": a,
+        "right0": b,
+        "rest0": rest.reshape(-1),
+        "G0": G.reshape(-1),
+        "W": W.reshape(-1),
+    }
+    held |= {k: handed(x.reshape(-1)) for k, x in made.items()} | {"rows0": rows, "cols0": rows}
+    problem = Problem(Squared(Y, weights=c), NONNEGATIVE, 0.0)
+    lower = prove(*asked(problem), {"blocks": [text], "polar": SIGNS}, held, TIERS[tier]()).lower
+    v, high = W + np.outer(a, b) * G, np.outer(a, b) * Y
+    s = np.linalg.svd(M, compute_uv=False)
+    expected = (0.5 * high**2 + v * Y - v**2 / (2 * rest)).sum() - 0.5 * s[0] ** 2
+    expected = max(expected, (W * Y - W**2 / (2 * c)).sum(), 0.0)
+    assert expected * (1 - 1e-7) - 1e-12 <= lower <= expected * (1 + 1e-9)
+    for u, w in rng.uniform(0.0, 2.0, (200, 2, 3)):
+        assert lower <= problem.objective((u[:, None], w[:, None]))
+
+
+WEIGHED = {
+    "too much": ({"rest0": WEIGHTS.reshape(-1)}, "proof.rest0", "weights"),
+    "a little too much": ({"left0": [2.0, 2.0 * 2.0**0.5 + 2.0**-30]}, "proof.rest0", "weights"),
+    "a weight of 0": ({"rest0": [1e-6, 0.0, 1e-6, 1e-6]}, "proof.rest0", "sign"),
+    "negative": ({"left0": [-2.0, 2.0]}, "proof.left0", "sign"),
+    "0 on the right": ({"right0": [1.0, 0.0]}, "proof.right0", "sign"),
+    "short": ({"G0": [0.0]}, "proof.G0", "shape"),
+    "long": ({"left0": [1.0, 1.0, 1.0]}, "proof.left0", "shape"),
+}
+
+
+@each_tier
+@pytest.mark.parametrize(("lie", "where", "code"), WEIGHED.values(), ids=WEIGHED)
+def test_a_lie_about_weights_is_refused(tier, lie, where, code):
+    assert refused(*weighted(**lie), tier) == (where, code)
+
+
+@each_tier
+def test_means_beside_weights_are_ranks(tier):
+    question, proof, held = weighted(offsets=(ColumnIntercept(),), r=0)
+    assert 18 * (1 - 2.0**-16) <= prove(*question, proof, held, TIERS[tier]()).lower <= 18
+    question, *rest = weighted(offsets=(ColumnIntercept(), RowIntercept()), r=0)
+    assert prove(*question, *rest, TIERS[tier]()).lower <= 2.0**-10
+
+
+@each_tier
+def test_masked_data_have_a_dual_point_in_their_blocks(tier):
+    Y, W = np.zeros((3, 3)), np.zeros((3, 3))
+    Y[:2, :2], W[:2, :2] = OUT, W_OUT
+    mask = np.ones((3, 3)) > 0
+    mask[2, 2] = False
+    problem = Problem(Squared(Y, mask=mask), NONNEGATIVE, 0.0)
+    text, held = split(fan(OUT - W_OUT, 1)[0])
+    held = {f"{k}0": x for k, x in held.items()} | {"rows0": ROWS, "cols0": ROWS}
+    held["W"] = handed(W[mask])
+    proof = {"blocks": [text], "polar": SIGNS}
+    assert near(prove(*asked(problem), proof, held, TIERS[tier]()).lower, 3)
+    lie = held | {"W": handed(-W[mask])}
+    assert refused(asked(problem), proof, lie, tier) == ("proof.W", "sign")
 
 
 # --- tensors ------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from certify.losses import Squared
 from certify.norms import gauge
 from certify.offsets import ColumnIntercept, RowIntercept
 from certify.pipeline.own_size import bound
+from certify.search.dual.polar_ball import field, spread
 
 KEYS = ("l1", "l2", "linf", "l1+", "l2+", "linf+", "l2-", "l1-")
 SWEEPS, STARTS = 8, 3
@@ -53,22 +54,24 @@ def outer(parts):
 class Oracle:
     """The slices of one problem by enumeration."""
 
-    def __init__(self, dims, keys, lam):
+    def __init__(self, dims, keys, lam, weights):
         count = 128 if len(dims) == 2 else 32
         self.parts = [directions(d, k, count) for d, k in zip(dims[:-1], keys[:-1], strict=True)]
         self.heads, self.which = outer(self.parts)
         self.last, self.lam = gauge(keys[-1]), lam
-        self.size = np.square(self.heads).sum(axis=0)
+        self.weights = weights  # with lam = 0 only
+        self.size = weights.T @ np.square(self.heads)  # (the last mode, combinations)
 
     def best(self, R):
         """Return the best slice of a residual (all modes but the last, the last one)."""
-        wanted = (R.T @ self.heads) / self.size
+        size = np.maximum(self.size, 1e-12)  # nothing observed: nothing is gained
+        wanted = ((self.weights * R).T @ self.heads) / size
         if self.lam:
-            step = self.lam / self.size
+            step = self.lam / self.size[0]
             tails = step * self.last.prox(wanted / step, 1.0)  # the prox of t g is t prox(x / t)
         else:
             tails = self.last.project_cone(wanted)
-        gain = self.size * (0.5 * np.square(tails) - tails * wanted).sum(axis=0)
+        gain = (size * (0.5 * np.square(tails) - tails * wanted)).sum(axis=0)
         k = int((gain + self.lam * self.last.value(tails)).argmin())
         return [*(x[:, i] for x, i in zip(self.parts, self.which[:, k], strict=True)), tails[:, k]]
 
@@ -76,8 +79,10 @@ class Oracle:
 def lowest(problem, keys, r, rng):
     """Return the factors of the lowest objective met, and it."""
     dims = problem.loss.dims
-    Y = np.asarray(problem.loss.data).reshape(-1, dims[-1])
-    oracle, best = Oracle(dims, keys, problem.lam), (np.inf, None)
+    loss = problem.loss
+    scale = np.ones_like(loss.data) if loss.scale is None else loss.scale
+    Y, weights = (spread(loss.observed, x).reshape(-1, dims[-1]) for x in (loss.data, scale))
+    oracle, best = Oracle(dims, keys, problem.lam, weights), (np.inf, None)
     for start in range(STARTS):
         slices = [[np.zeros(d) for d in dims] for _ in range(r)]
         order = rng.permutation(r) if start else range(r)
@@ -85,7 +90,9 @@ def lowest(problem, keys, r, rng):
         for sweep in range(SWEEPS):
             for k in order:
                 whole = sum(dense(s) for s in slices)
-                means = problem.shift(problem.fit_offsets(whole)) if problem.offsets else 0.0
+                seen = field(loss.observed, whole)
+                means = problem.shift(problem.fit_offsets(seen)) if problem.offsets else 0.0 * seen
+                means = spread(loss.observed, means).reshape(Y.shape)
                 rest = Y - (whole - dense(slices[k])) - means
                 slices[k] = oracle.best(rest + noise / 4.0**sweep * (sweep < 2))
         factors = tuple(np.column_stack([s[m] for s in slices]) for m in range(len(dims)))
@@ -113,7 +120,15 @@ def drawn(rng):
         () if tensor else [(), (), (ColumnIntercept(),), (RowIntercept(0.5),)][rng.integers(4)]
     )
     atom = CP(keys) if tensor else RankOne(*keys)
-    return Problem(Squared(Y), atom, lam, offsets), keys, int(rng.integers(1, 4))
+    uneven = {}
+    if not tensor and rng.random() < 0.3:
+        lam, kind = 0.0, rng.integers(3)
+        if kind != 1:
+            uneven["weights"] = rng.integers(1, 9, dims) / 4.0
+        if kind != 0:
+            uneven["mask"] = rng.random(dims) < 0.85
+            uneven["mask"][0, 0] = True
+    return Problem(Squared(Y, **uneven), atom, lam, offsets), keys, int(rng.integers(1, 4))
 
 
 def exceeds(seed):

@@ -7,14 +7,14 @@ from fractions import Fraction
 from itertools import pairwise
 
 from ..arithmetic import Arithmetic, H
-from ..arrays import Array, Arrays
+from ..arrays import Array, Arrays, filled
 from ..dual import Dual
 from ..errors import demand
 from ..fields import Json
 from ..offsets import Offset
 from ..patterns import Pattern
 from ..statement import Question
-from .ky_fan import Excess, Fan, fan, shrunk, tail
+from .ky_fan import Excess, Fan, fan, head, shrunk, tail
 
 
 def blocks(
@@ -26,32 +26,87 @@ def blocks(
 ) -> Excess:
     """Prove e >= sum over disjoint, fully observed blocks B of w_B/2 |P(C_B - Z_B)P'|^2.
 
-    C = Y - sW (W = 0 where there are weights).  A block holds all entries of some rows and
-    columns, and w_B is the least weight in it.  The entries outside cost at least 0, and the
-    infimum of a sum is at least the sum of the infima: on a block the offsets are again row
-    and column means, and Z_B, a part of a Z of rank <= r, has rank <= r.  So `tail` bounds
-    each block by itself.
+    C = Y - sW.  A block holds all entries of some rows and columns, and w_B is the least weight
+    in it.  The entries outside cost at least 0, and the infimum of a sum is at least the sum
+    of the infima: on a block the offsets are again row and column means, and Z_B, a part of a
+    Z of rank <= r, has rank <= r.  So `tail` bounds each block by itself.
+
+    A block with "left<t>" is bounded by `weighted`; with weights W has to be 0 on the others.
     """
     demand(len(asked.at.sizes) == 2, "statement.atom", "scope", "blocks of a tensor")
-    weighted = asked.weights is not None and by is not None
-    demand(not weighted, "proof.W", "wrong_rule", "a dual point and blocks with weights")
     listed = proof["blocks"]
     demand(isinstance(listed, list), "proof.blocks", "list", type(listed).__name__)
     sides = [block_sides(asked.at, given, t) for t in range(len(listed))]
     entries = entries_of(asked.at, sides)
     total = Fraction(0)
-    for t, ((rows, cols), at_entry, found) in enumerate(zip(sides, entries, listed, strict=True)):
+    for t, ((rows, cols), places, found) in enumerate(zip(sides, entries, listed, strict=True)):
         demand(isinstance(found, dict), f"proof.blocks[{t}]", "json", type(found).__name__)
         at = Pattern(len(rows), len(cols))
         held = fan(asked, at, found, given, str(t))
-        y = Array((at.size,), array("d", (asked.Y.data[k] for k in at_entry)))
-        c = without_means(ar, given, held, y, t)
-        if by is not None:
-            w = Array((at.size,), array("d", (by[0].raw.data[k] for k in at_entry)))
-            c = ar.subtract(c, shrunk(ar, (replace(by[0], field=ar.load(w)), by[1]), at))
-        least = min(asked.weights.data[k] for k in at_entry) if asked.weights else 1.0
-        total += Fraction(least) * tail(ar, held, c) / 2
+        y, c = picked(asked.Y, places), asked.weights and picked(asked.weights, places)
+        w = None if by is None else shrunk(ar, on_block(ar, by, places), at)
+        if f"left{t}" in given.arrays:
+            total += weighted(ar, given, t, (held, y, c, w))
+            continue
+        demand(c is None or w is None, "proof.W", "wrong_rule", "a dual point on plain weights")
+        x = without_means(ar, given, held, y, t)
+        x = x if w is None else ar.subtract(x, w)
+        total += Fraction(1 if c is None else min(c.data)) * tail(ar, held, x) / 2
     return Excess(total, "blocks")
+
+
+def picked(a: Array, places: Sequence[int]) -> Array:
+    """Return some entries of a field."""
+    return Array((len(places),), array("d", (a.data[k] for k in places)))
+
+
+def on_block(
+    ar: Arithmetic[H], by: tuple[Dual[H], Fraction], places: Sequence[int]
+) -> tuple[Dual[H], Fraction]:
+    """Return a dual point on some entries; its corrections must be none."""
+    dual, s = by
+    raw = picked(dual.raw, places)
+    return replace(dual, field=ar.load(raw), raw=raw), s
+
+
+def weighted(
+    ar: Arithmetic[H],
+    given: Arrays,
+    t: int,
+    block: tuple[Fan, Array, Array | None, H | None],
+) -> Fraction:
+    """Bound a block by weights a_i^2 b_j^2 below its own, and a linear part of the rest.
+
+    With a = "left<t>", b = "right<t>", c' = "rest<t>" > 0, a^2 b^2 + c' <= c, G = "G<t>", any
+    v = w + ab G, x = ab z and 1/2 c' (y - z)^2 >= v (y - z) - v^2 / (2c'),
+
+        1/2 c (y - z)^2 + w z >= 1/2 (ab y)^2 + v y - v^2 / (2c') - (ab y + G) x + 1/2 x^2,
+
+    and sum <ab y + G, x> <= K_r(ab y + G) |x|, x of rank <= r and one more for each kind of mean.
+    Returned is that less the block's share of d(w), which is in the bound already, and at least 0:
+    what d(w) leaves of the block is a square.
+    """
+    held, y, c, w = block
+    at, size = held.at, (held.at.size,)
+    a, b = given.get(f"left{t}", (at.m,)), given.get(f"right{t}", (at.n,))
+    rest, own = given.get(f"rest{t}", size), c or filled(size, 1.0)
+    for name, x in ((f"left{t}", a), (f"right{t}", b), (f"rest{t}", rest)):
+        demand(min(x.data) > 0, f"proof.{name}", "sign", min(x.data))
+    square = ar.load(filled(size, 1.0))
+    for _ in range(2):
+        square = ar.scaled(square, a, b, at)
+    room = min(ar.spans(ar.subtract(ar.load(own), ar.add(square, ar.load(rest))))[0])
+    demand(room >= 0, f"proof.rest{t}", "weights", room)
+    G, data = ar.load(given.get(f"G{t}", size)), ar.load(y)
+    high = ar.scaled(data, a, b, at)
+    v = ar.scaled(G, a, b, at)
+    v = v if w is None else ar.add(v, w)
+    wide = held._replace(rank=held.rank + len(held.kinds), kinds=frozenset())
+    found = ar.squares(high, None).lo / 2 + ar.inner(v, data).lo
+    found -= ar.squares_over(v, rest).hi / 2 + head(ar, wide, ar.add(high, G)) / 2
+    if w is not None:
+        found += ar.squares_over(w, own).lo / 2 - ar.inner(w, data).hi
+    return max(found, Fraction(0))
 
 
 def block_sides(at: Pattern, given: Arrays, t: int) -> tuple[Sequence[int], Sequence[int]]:

@@ -65,5 +65,7 @@ def excess(
     stray = by[1] * by[0].stray if by is not None else Fraction(0)
     if not stray:
         return found
+    plain = asked.weights is None and not any(k.startswith("left") for k in given.arrays)
+    demand(plain, "proof.W.corrections", "wrong_rule", "corrections beside weights")
     away = max(root(2 * found.value).lo - stray, Fraction(0))
     return Excess(away * away / 2, found.rule)

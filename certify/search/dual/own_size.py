@@ -34,6 +34,7 @@ LARGEST = 1500  # smaller side up to which an eigendecomposition a step is taken
 WORK = 1e12  # multiplications of an ascent without a budget: a minute or so
 GRID = 40  # bits of the arrays of a proof: short integers
 MATRIX = 2  # modes
+ROUNDING = 2.0**-46  # of a Gram matrix made twice, relative to its largest eigenvalue
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,7 @@ class Case:
         Y = squared(problem).data
         if problem.offsets:
             Y = Y - problem.shift(means(problem))
-        each = run.start.factors[-1].shape[0] if deep(problem) else 1
-        wide = sum(B.shape[1] for o in problem.offsets for B in covariates(o, dims[0]))
-        r = run.start.size * each + wide
+        r = rank(run)
         return cls(run, Y.reshape(dims), r, unfoldings(dims, r))
 
     @property
@@ -165,9 +164,16 @@ def means(problem: Problem) -> Values:
     )
 
 
-def deep(problem: Problem) -> bool:
-    """Whether a slice is a network of its own, of more rank than one."""
-    return problem.atom.family == "deep"
+def rank(run: Run) -> int:
+    """Return the largest rank of Z and the covariates' part.
+
+    A slice of a parallel network counts as its last hidden layer's width.
+    """
+    problem = run.problem
+    each = run.start.factors[-1].shape[0] if problem.atom.family == "deep" else 1
+    m = problem.loss.dims[0]
+    wide = sum(B.shape[1] for o in problem.offsets for B in covariates(o, m))
+    return int(run.start.size * each + wide)
 
 
 def unfoldings(dims: tuple[int, ...], r: int) -> tuple[Group, ...]:
@@ -202,13 +208,23 @@ def sets(problem: Problem) -> dict[str, Project]:
         costs = [g.cost(np.ones(d)) for g, d in zip(gauges, dims, strict=True)]
         rho, group = lam / float(np.sqrt(prod(costs))), (int(np.argmax(dims)),)
         out["ball"] = lambda M: folded(clipped(unfolded(M, group), rho), group, dims)
-    if atom.family in ("pairs", "products"):
-        signs = np.ones(())
-        for g, d in zip(gauges, dims, strict=True):
-            signs = np.multiply.outer(signs, marks(g, d))
-        if np.isnan(signs).any() or signs.any():
-            out["signs"] = lambda M: unearning(M, signs)
+    signs = sign_field(problem)
+    if signs is not None:
+        out["signs"] = lambda M: unearning(M, signs)
     return out
+
+
+def sign_field(problem: Problem) -> Array | None:
+    """Return the sign of each product of coordinates: 0 if one is free, nan if one is zero.
+
+    None where no product has a sign.
+    """
+    if problem.atom.family not in ("pairs", "products"):
+        return None
+    signs = np.ones(())
+    for g, d in zip(getattr(problem.atom, "gauges"), problem.loss.dims, strict=True):  # noqa: B009  of these families
+        signs = np.multiply.outer(signs, marks(g, d))
+    return signs if np.isnan(signs).any() or signs.any() else None
 
 
 def clipped(M: Array, rho: float) -> Array:
@@ -243,7 +259,7 @@ def fan(C: Array, r: int, at: str = "") -> tuple[dict[str, Any], float]:
     g = spectra.gram(C, axis)
     values, vectors = linalg.eigh(g)
     k = len(values)
-    t = float(max(values[k - r - 1] if r < k else 0.0, 0.0))
+    t = float(max(values[k - r - 1] if r < k else 0.0, 0.0) + ROUNDING * max(values[-1], 0.0))
     head = vectors[:, k - min(r, k) :] * np.sqrt(np.maximum(values[k - min(r, k) :] - t, 0.0))
     K = spectra.on_grid(head, 48)
     rest = g - K @ K.T

@@ -1,0 +1,152 @@
+"""Evidence for a bound over at most r slices where entries are missing or weighted: blocks.
+
+Each block of rows and columns that is wholly observed is bounded by itself: without weights as
+`own_size` bounds a matrix, with weights by `weighted_blocks`.  What is outside costs d(W) there.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from certify.base.arrays import Array, Ints
+from certify.losses import Squared
+from certify.polar import Proposal
+from certify.polar import eigen as spectra
+from certify.problem import Problem
+from certify.search.observed_blocks import ENTRIES, Block, disjoint
+
+from . import polar_ball as balls
+from . import scaling as rays
+from .orthogonal import Orthogonal
+from .own_size import ASCENT, GRID, LARGEST, MATRIX, fan, rank, sign_field, unearning
+from .own_size_ascent import Project, ascend
+from .points import Dual, Run, squared
+from .weighted_blocks import ascend_weighted
+
+Expired = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """What proves a lower bound: W with its polar bound or None, each block's proof, the bound."""
+
+    dual: Dual | None
+    blocks: tuple[dict[str, Any], ...]
+    value: float
+
+
+def applies(problem: Problem) -> bool:
+    """Whether `propose` knows a bound: least squares of a matrix beside means and covariates."""
+    loss, known = problem.loss, {"row", "column", "intercept", "linear"}
+    small = isinstance(loss, Squared) and loss.observed.m * loss.observed.n <= ENTRIES
+    return small and len(loss.dims) == MATRIX and {o.name for o in problem.offsets} <= known
+
+
+def propose(run: Run, known: Dual | None = None) -> Blocks:
+    """Return the best evidence found: with a dual point of another search, and without.
+
+    At lam = 0 the dual point is made of entries that earn nothing, of each block by itself.
+    """
+    grid = Grid.of(run)
+    tries = [grid.bound(None)]
+    if known is not None and not known.point.corrections:
+        tries.append(grid.bound(known))
+    return max(tries, key=lambda b: b.value)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The data and weights as matrices, 0 where nothing is observed, and the blocks found."""
+
+    run: Run
+    data: Array
+    weights: Array
+    rank: int
+    found: tuple[Block, ...]
+
+    @classmethod
+    def of(cls, run: Run) -> "Grid":
+        """Read a question and look for blocks."""
+        loss, r = squared(run.problem), rank(run)
+        scale = np.ones_like(loss.data) if loss.scale is None else loss.scale
+        data, weights = (balls.spread(loss.observed, x) for x in (loss.data, scale))
+        m, n = weights.shape
+        if loss.observed.full:
+            return cls(run, data, weights, r, (Block(np.arange(m), np.arange(n), 1.0),))
+        return cls(run, data, weights, r, tuple(disjoint((weights > 0).astype(np.float64), r)))
+
+    def bound(self, known: Dual | None) -> Blocks:
+        """Return the proofs of the blocks under a dual point, or of the best for signs."""
+        problem, observed = self.run.problem, self.run.problem.loss.observed
+        signs = sign_field(problem) if problem.lam == 0 and known is None else None
+        if any(o.free for o in problem.offsets):
+            signs = None  # W <= 0 with sums of zero is 0
+        W, value, s = np.zeros_like(self.data), 0.0, 1.0
+        if known is not None:
+            s = min(1.0, problem.lam / max(known.polar.upper, 1e-300))
+            W = s * balls.spread(observed, known.point.W)
+        until = self.run.clock.share(ASCENT).expired
+        out = []
+        for block in self.found:
+            at = block.rows[:, None], block.cols
+            proof, W[at], excess = self.one(at, W[at], None if signs is None else signs[at], until)
+            out.append({"rows": block.rows, "cols": block.cols} | proof)
+            value += excess
+        dual = known
+        if known is not None:
+            value += rays.value(problem, known.point.W, s)
+        elif W.any():
+            held = spectra.on_grid(balls.field(observed, W), GRID)
+            d = rays.value(problem, held, 1.0)
+            dual, value = Dual(Orthogonal(held), Proposal(0.0, {"rule": "signs"}), d), value + d
+        return Blocks(dual, tuple(out), value)
+
+    def one(
+        self, at: tuple[Ints, Ints], W: Array, signs: Array | None, expired: Expired
+    ) -> tuple[dict[str, Any], Array, float]:
+        """Return the proof of a block, W on it, and what it adds to d(W): the best known."""
+        c = self.weights[at]
+        weighted = squared(self.run.problem).scale is not None
+        project = None if signs is None else lambda M: unearning(M, signs)
+        tries = []
+        if not weighted or not W.any():
+            tries.append(self.plain(at, W, None if weighted else project, expired))
+        small = min(c.shape) <= LARGEST
+        if weighted and (not tries or (small and (project or (c != c[0, 0]).any()))):
+            tries.append(self.by_product(at, W, project, expired))
+        y = self.data[at]  # the share of d(W) counts too
+        return max(tries, key=lambda t: t[2] + float((t[1] * y - t[1] ** 2 / (2 * c)).sum()))
+
+    def by_product(
+        self, at: tuple[Ints, Ints], W: Array, project: Project | None, expired: Expired
+    ) -> tuple[dict[str, Any], Array, float]:
+        """Bound a block by a product below its weights; means count as ranks."""
+        y, c = self.data[at], self.weights[at]
+        kinds = {o.name for o in self.run.problem.offsets}
+        wide = self.rank + ("row" in kinds) + bool(kinds & {"column", "intercept"})
+        found = ascend_weighted((y, c), wide, W, project, expired)
+        proof = fan(np.outer(found.a, found.b) * y + found.G, wide)[0]
+        arrays = {"left": found.a, "right": found.b}
+        arrays |= {"rest": found.rest.reshape(-1), "G": found.G.reshape(-1)}
+        d = float((found.W * y - found.W**2 / (2 * c)).sum())
+        return proof | arrays, found.W, found.value - d
+
+    def plain(
+        self, at: tuple[Ints, Ints], W: Array, project: Project | None, expired: Expired
+    ) -> tuple[dict[str, Any], Array, float]:
+        """Bound a block by its least weight; means are removed."""
+        C, means = self.data[at], {}
+        kinds = {o.name for o in self.run.problem.offsets}
+        if "row" in kinds:
+            means["mu.row"] = C.mean(axis=1)
+            C = C - means["mu.row"][:, None]
+        if kinds & {"column", "intercept"}:
+            means["mu.column"] = C.mean(axis=0)
+            C = C - means["mu.column"]
+        if project is not None and min(C.shape) <= LARGEST:
+            W = ascend(C, self.rank, ((0,),), [project], (np.inf, expired)).W
+        proof, size = fan(C - W, self.rank)
+        least = float(self.weights[at].min())
+        return means | proof, W, 0.5 * least * max(float(np.square(C - W).sum()) - size, 0.0)
