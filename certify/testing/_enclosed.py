@@ -9,6 +9,7 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.kernel.arrays import dyadic
 from certify.kernel.errors import RejectedError
+from certify.kernel.losses import LOSSES as ROWS
 from certify.kernel.losses import base, stated_loss
 from certify.kernel.losses.base import Grains, Spans
 from certify.kernel.scalars import Enclosure, power
@@ -53,10 +54,12 @@ class Enclosed:
 
 
 def enclosed(loss: Loss) -> Enclosed | None:
-    """Return what the kernel knows of a loss; None for somebody's own."""
+    """Return what the kernel knows of a loss; None for one without a row there."""
     if not isinstance(loss, tuple(LOSSES.values())):
         return None
     said: Any = loss.statement()
+    if (said["kind"] if isinstance(said, dict) else said) not in ROWS:
+        return None
     row, arrays = stated_loss({"loss": said}), loss.arrays()
     count = loss.observed.size if row.group else loss.observed.m
     c = np.asarray(arrays.get("weights", np.ones(count)))
