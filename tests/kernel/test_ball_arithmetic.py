@@ -3,7 +3,7 @@
 import math
 from array import array
 from fractions import Fraction
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -22,6 +22,7 @@ from certify.kernel.patterns import Pattern
 from certify.kernel.spaces import Deep, Network
 
 EXACT, ROUNDED = Exact(), Rounded()
+WIDTH = Fraction(1, 2**36)  # of what is not attained
 ONE, RAD = Pattern(1, 1), Fraction(1, 4)
 ROUGH = (0.1, 0.7, 1 / 3, 0.9)
 LONG = (0.1, -0.7, 1 / 3, 0.9, 1e-3, 1.7)  # 53 significant bits each: products round
@@ -49,7 +50,7 @@ def distance_squared(held, grid):
 
 
 def contains(held, grid):
-    return distance_squared(held, grid) <= held.rad**2
+    return held.rad >= 0 and distance_squared(held, grid) <= held.rad**2
 
 
 # --- members at the ends of a ball of one number: the bound of each formula is attained ------
@@ -96,7 +97,9 @@ HEAVY = numbers([16.0])
 SIZES = {
     "squares": lambda ar, x: ar.squares(x, None),
     "weighted squares": lambda ar, x: ar.squares(x, HEAVY),
+    "light squares": lambda ar, x: ar.squares(x, numbers([1 / 16])),
     "squares over weights": lambda ar, x: ar.squares_over(x, numbers([1 / 16])),
+    "squares over no weights": lambda ar, x: ar.squares_over(x, None),
     "absolutes": lambda ar, x: ar.absolutes(x),
     "inner": lambda ar, x: ar.inner(x, x),
     "row": lambda ar, x: ar.sums(x, "row", ONE),
@@ -113,6 +116,10 @@ def test_a_sum_over_a_ball_encloses_that_of_any_member(name, middle, rad, sign):
     true = SIZES[name](EXACT, exact([middle + sign * rad]))
     assert found.lo <= true.lo
     assert true.hi <= found.hi
+    ends = [SIZES[name](EXACT, exact([middle + way * rad])).lo for way in (-1, 1)]
+    assert found.hi <= max(ends) * (1 + WIDTH)
+    if name != "inner" and abs(middle) >= rad:
+        assert found.lo >= min(ends) * (1 - WIDTH)
 
 
 @pytest.mark.parametrize("kind", ["row", "column", "intercept"])
@@ -173,9 +180,6 @@ def test_spans_hold_both_ends_of_a_ball():
         for low, high, x in zip(lows, highs, (0.1, 3.0), strict=True):
             assert low * unit <= Fraction(x) - rad
             assert Fraction(x) + rad <= high * unit
-
-
-WIDTH = Fraction(1, 2**36)  # of what is not attained
 
 
 def test_the_top_of_a_ball_dominates_any_member():
@@ -313,6 +317,9 @@ for way, far in (("down", DOWN), ("up", UP)):
         f"{way}: neuron": lambda ar, far=far: ar.layer(*neuron(far, right=far[3])),
         f"{way}: deep": lambda ar, far=far: ar.deep(*chain(far)),
     }
+STEEP = [1 + k * 2.0**-52 for k in (740702213, 514991201, 337974982, 267340814, 102029799)]
+CROWD = list(combinations(range(2, 48), 2))[:1024]
+CROWD = Pairs([a for a, _ in CROWD], [b for _, b in CROWD], [0] * 1024, [1] * 1024)
 MANY = numbers([1.0] + [HALF] * 4095, 1, 4096)
 ROUNDING |= {
     "a half added": lambda ar: ar.add(*(ar.load(numbers([v])) for v in (1.0, HALF))),
@@ -344,6 +351,13 @@ ROUNDING |= {
         MANY,
         numbers([1.0] * 4096, 1, 4096),
     ),
+    "down: steep and deep": lambda ar: ar.deep(
+        Deep(ONE, one(-DOWN[0]), (1,) * 7, 16 * Fraction(DOWN[2])), [*map(one, STEEP), one(1.0)]
+    ),
+    "gram of many": lambda ar: ar.gram(
+        ar.load(numbers([1.0] + [HALF**0.5] * 4095)), 0, Pattern(1, 4096)
+    )[0],
+    "many at a place": lambda ar: ar.placed(numbers([1 + 255 * 2.0**-52] * 1024), CROWD, 48),
     "halves lost between layers": lambda ar: ar.deep(
         Deep(ONE, MANY, (4096, 1, 1), Fraction(0)), (numbers([1.0] * 4096, 4096, 1), one(1.0))
     ),
@@ -361,6 +375,9 @@ ROUNDING |= {
     ),
     "Gram matrices that underflow on the right": lambda ar: ar.product(
         one(DOWN[0] * 2.0**500), one(DOWN[1] * 2.0**-540), ONE
+    ),
+    "many Gram matrices that underflow": lambda ar: ar.product(
+        numbers([DOWN[0] * 2.0**-538] * 64, 64, 1), one(DOWN[1] * 2.0**500), Pattern(64, 1)
     ),
     "products that underflow": lambda ar: ar.product(
         numbers([LOW[0]] * 16, 4, 4), numbers([LOW[1]] * 16, 4, 4), WIDE
@@ -449,6 +466,22 @@ def test_a_sum_of_products_that_underflow_is_enclosed(name, x):
     assert own.lo <= 16 * Fraction(x) ** 2 <= own.hi
 
 
+@pytest.mark.parametrize("part", [0.5, 0.75])  # of a unit of 1: each sum loses or gains it
+@pytest.mark.parametrize("name", ["squares", "squares over weights", "inner", "row", "absolutes"])
+def test_a_sum_that_rounds_the_same_way_at_each_step_is_enclosed(name, part):
+    count, small = 1024, part * 2.0**-52
+    rest = small if name in ("absolutes", "row") else small**0.5
+    x, ones = (numbers(2.0**20 * np.array([1.0] + [k] * (count - 1))) for k in (rest, 1.0))
+    own = square_sum(np.array(x.data))
+    assert own.lo <= EXACT.squares(EXACT.load(x), None).lo <= own.hi
+    ask = {
+        "squares over weights": lambda ar, held: ar.squares_over(held, ones),
+        "row": lambda ar, held: ar.sums(held, "row", Pattern(1, count)),
+    }.get(name, SIZES[name])
+    found, true = (ask(ar, ar.load(x)) for ar in (ROUNDED, EXACT))
+    assert found.lo <= true.lo <= true.hi <= found.hi
+
+
 @pytest.mark.parametrize("kind", ["root", "sum"])
 @pytest.mark.parametrize("listed", [False, True])
 def test_a_line_whose_sum_rounds_down_is_bounded(kind, listed):
@@ -463,6 +496,32 @@ def test_a_line_whose_sum_rounds_down_is_bounded(kind, listed):
 
 def test_the_size_of_a_ball_is_told():
     assert ROUNDED.measure(ball([[1.0, 2.0]])) == Extent((1, 2), 53, 0)
+
+
+def test_sums_of_more_than_a_run_are_enclosed():
+    x = np.array([1.0] + [HALF**0.5] * ((1 << 17) - 1))
+    true = 1 + ((1 << 17) - 1) * Fraction(x[1]) ** 2
+    assert square_sum(x).lo <= true <= square_sum(x).hi
+
+
+def test_the_top_of_a_ball_does_not_rest_on_the_triangle_that_is_read():
+    k, t = 10, 2.0**-20  # t (1 1^T - I) has the eigenvalue (k - 1) t; one triangle of it is unseen
+    for unseen in (np.tril, np.triu):
+        g = t * (np.ones((k, k)) - np.eye(k))
+        rad = Fraction(norm_up(unseen(g)))
+        top = ROUNDED.top(Ball(g - unseen(g), rad), Fraction(2.0**-60), None)
+        assert top >= (k - 1) * Fraction(t)
+        assert top >= ROUNDED.top(Ball(g, Fraction(0)), Fraction((k - 1) * t), None) * (1 - WIDTH)
+
+
+def test_a_rectangle_beside_its_transpose_is_exact():
+    held, true = (ar.hat(ar.load(numbers(LONG)), FIELD) for ar in (ROUNDED, EXACT))
+    assert (distance_squared(held, true), held.rad) == (0, 0)
+
+
+def test_the_norm_of_a_matrix_that_is_not_symmetric_is_that_of_its_symmetric_part():
+    for x in ([[1.0, 0.0], [1.0, 0.0]], [[1.0, 1.0], [0.0, 0.0]]):
+        assert row_sums_up(np.array(x)) >= Fraction(3, 2)
 
 
 def test_rows_and_columns_that_round_down_are_bounded():
@@ -515,6 +574,7 @@ def test_a_factorization_with_a_pivot_that_is_no_number_does_not_complete(end):
     assert cholesky_completes(np.array([[4.0]]))
     assert not cholesky_completes(np.array([[end]]))
     assert not cholesky_completes(np.array([[1.0, end], [end, 1.0]]))
+    assert not cholesky_completes(np.array([[1.0, 2.0], [2.0, 1.0]]))
 
 
 def test_norms_and_errors_are_bounds_from_above():

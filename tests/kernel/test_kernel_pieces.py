@@ -13,14 +13,16 @@ from certify.kernel import exp_log
 from certify.kernel.arrays import Array, Arrays, filled, on_diagonal
 from certify.kernel.exact import Exact, Grid
 from certify.kernel.exp_log import FINE, GUARD, LN2, ONE, exp_at
+from certify.kernel.fields import only
 from certify.kernel.losses import LOSSES
 from certify.kernel.losses.likelihoods import enclosed_apart
-from certify.kernel.norms import L2, Elastic, Variation, misfit
+from certify.kernel.norms import L2, Elastic, Groups, Variation, misfit, plain
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.network_leaf import float_above, leveled
-from certify.kernel.rules.polar import named_rule
+from certify.kernel.rules.polar import named_rule, polar_bound
 from certify.kernel.rules.witness import apart, meets
 from certify.kernel.scalars import Enclosure, root
+from certify.kernel.spaces import Deep, Modes
 from certify.kernel.statement import stated_pair
 from certify.kernel.values import raised_to, theta
 
@@ -44,6 +46,21 @@ def test_theta_of_irrational_norms_is_enclosed(form, count):
     found = theta(asked, [[1.0, 1.0]] * count)
     assert found.lo <= SIZE[0] ** count <= SIZE[1] ** count <= found.hi
     assert found.hi <= found.lo * (1 + Fraction(1, 2**100))
+
+
+@pytest.mark.parametrize(("outer", "wanted"), [("l1", 5 + 13), ("linf", 13)])
+def test_groups_are_added_or_the_largest_is_taken(outer, wanted):
+    n = Groups(4, outer=outer, groups=(0, 0, 1, 1))
+    for x in ([3.0, 4.0, 5.0, 12.0], [5.0, 12.0, 3.0, 4.0]):
+        size, square = n.lengths(x)
+        assert size.lo <= wanted <= size.hi <= size.lo * (1 + Fraction(1, 2**100))
+        assert square.lo <= wanted**2 <= square.hi
+
+
+def test_covariates_are_summed_on_both_grids():
+    x, design = Grid([3, 5], -1, (2,)), Array((2, 1), array("d", [0.25, 0.75]))
+    found = Exact().adjoint(x, "linear", design, Pattern(2, 1))
+    assert found == [Fraction(3, 2) / 4 + Fraction(5, 2) * 3 / 4]
 
 
 def test_a_power_of_a_norm_is_that_of_its_enclosures():
@@ -90,6 +107,14 @@ def test_any_number_is_a_value_to_fit(name):
     assert LOSSES[name](*held).labels([-2.5, 0.0, 7.0], 3)
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_is_defined_where_it_is_convex(name):
+    good, bad = {"huber": ([HALF, 2], [0, -1]), "quantile": ([HALF], [0, 1, 2])}.get(name, ([], []))
+    assert all(LOSSES[name](Fraction(number)).defined for number in good)
+    assert not any(LOSSES[name](Fraction(number)).defined for number in bad)
+    assert good or LOSSES[name]().defined
+
+
 def test_the_logarithm_of_two_is_enclosed():
     lo, hi = LN2
     terms = [Fraction(1, k * 2**k) for k in range(1, 260)]  # ln 2 = sum of 1 / (k 2^k)
@@ -118,7 +143,7 @@ def test_a_vertex_of_the_total_variation_ball_costs_what_it_holds():
 
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_leaves_and_parts_of_a_proof_are_told(size):
-    nodes = [{"leaf": 0} for _ in range(size)]
+    nodes = [{"leaf": 0} if k % 2 else {"cell": 0} for k in range(size)]
     told = named_rule({"rule": "transpose", "nodes": nodes})
     assert told == ("transpose" if size == 1 else f"transpose in {size} parts")
 
@@ -169,6 +194,39 @@ def test_arrays_of_slices_are_those_whose_name_starts_with_a_number():
     names = ("s0.W", "s12.L0", "scale.left", "s", "s.W", "t1.W", "s1")
     found = apart(Arrays(dict.fromkeys(names, one), "proof"))
     assert {t: [*held.arrays] for t, held in found.items()} == {0: ["W"], 12: ["L0"]}
+
+
+@pytest.mark.parametrize("stated", [[], ["kind"], "kind", 7])
+def test_what_is_no_object_has_no_known_fields(stated):
+    only({"kind": 1}, {"kind"}, "statement.atom")
+    with pytest.raises(RejectedError) as refused:
+        only(stated, {"kind"}, "statement.atom")
+    assert (refused.value.where, refused.value.code) == ("statement.atom", "json")
+
+
+def test_slices_of_other_sizes_are_bounded_by_their_longest_row():
+    values = [float(k * k % 17) for k in range(24)]
+    at, norms = Pattern(2, 12, dims=(2, 3, 4)), (plain("l1", 2), plain("l1", 3), plain("l2", 4))
+    ar, each = Exact(), [{"rule": "lines"}] * 2
+    w, proof = (
+        ar.load(Array((24,), array("d", values))),
+        {"rule": "slices", "axis": 0, "each": each},
+    )
+    bound = polar_bound(ar, Modes(at, norms), w, proof, Arrays({}, "proof"))
+    longest = max(sum(Fraction(v) ** 2 for v in values[k : k + 4]) for k in range(0, 24, 4))
+    assert longest <= bound**2 <= longest * (1 + Fraction(1, 2**100))
+
+
+def test_a_flow_bounds_what_it_moves():
+    n, y = Variation(2, rho=Fraction(1), ends=(0, 1)), [HALF / 2, -HALF / 2]
+    assert n.dual_norm(y, [HALF / 2], None) == HALF / 2
+    assert n.dual_norm(y, [], None) == root(Fraction(1, 8)).hi
+
+
+def test_a_slope_multiplies_once_for_each_hidden_layer():
+    at, features = Pattern(1, 1), filled((1, 1), 1.0)
+    for slope, hidden, wanted in ((3, 1, 3), (-3, 2, 9), (Fraction(1, 3), 2, 1), (3, 3, 27)):
+        assert Deep(at, features, (1,) * (hidden + 2), Fraction(slope)).steep == wanted
 
 
 def test_a_diagonal_matrix_has_the_numbers_of_its_shape():

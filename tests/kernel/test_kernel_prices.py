@@ -22,6 +22,7 @@ from certify.kernel.metered import Metered
 from certify.kernel.norms import plain
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.floor import entry_at
+from certify.kernel.rules.lines import each_line
 from certify.kernel.rules.transpose import copied, leaf_of_products
 from certify.kernel.spaces import Deep, Network
 from tests import golden
@@ -202,6 +203,17 @@ def test_sums_of_corrections_cost_the_squares_of_the_bits_so_far():
     budget = Budget()
     added([Fraction(1, 2**99), Fraction(3, 2**200), Fraction(5)], budget)
     assert budget.spent == (101**2 >> 9) + (203**2 >> 9) + (204**2 >> 9)
+
+
+def test_lines_cost_the_square_of_the_bits_of_their_level(paid):
+    ar, norms = exact(), (plain("l2", 2), plain("l2", 2))
+    for digits in (1, 100):
+        proof = {"level": "f" * digits}
+        field = ar.load(filled((4,), 1.0))
+        each_line(ar, (0, *norms), (Pattern(2, 2), field), proof, Arrays({}, "proof"))
+        bits = 4 * digits + 1
+        wanted = 2 * 4 * FRACTION * (1 + (bits**2 >> 15))
+        assert paid.pop("each_line: spend dual norms of lines") == wanted
 
 
 def test_a_text_costs_the_square_of_its_digits():
