@@ -1,8 +1,10 @@
 """At most r slices: the rank and the polar together, and lies about them."""
 
+import math
 from array import array
 from fractions import Fraction
 from itertools import product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +17,9 @@ from certify.kernel.arrays import Array, Arrays
 from certify.kernel.errors import RejectedError
 from certify.kernel.exact import Exact
 from certify.kernel.patterns import Pattern
+from certify.kernel.rules import fixed_rank
+from certify.kernel.rules.fixed_rank import float_under
+from certify.kernel.rules.ky_fan import Excess
 from certify.kernel.rules.polar import polar_bound
 from certify.kernel.rules.signs import opposite_signs
 from certify.kernel.verdict import prove
@@ -83,6 +88,38 @@ def test_entries_that_earn_nothing_raise_the_bound_at_lam_0(tier):
     assert found.rules == ("signs", "ky_fan")
     plain = prove(*question, *witness(OUT), TIERS[tier]())
     assert near(plain.lower, Fraction(1, 2))
+
+
+def in_one_block(W=W_OUT, **changes):
+    """Return the evidence of `nonnegative`, with all rows and columns as a block."""
+    question, proof, held = nonnegative(W)
+    block = {"K0": held["K"], "W": held["W"]} | ({"L0": held["L"]} if "L" in held else {})
+    block |= {k: Array((2,), array("q", [0, 1])) for k in ("rows0", "cols0")}
+    return question, {"blocks": [proof["ky_fan"]], "polar": SIGNS} | changes, block
+
+
+@each_tier
+def test_blocks_beside_a_dual_point_keep_what_it_leaves(tier):
+    question, proof, held = in_one_block()
+    assert near(prove(*question, proof, held, TIERS[tier]()).lower, 3)
+    moved = in_one_block(W_OUT / 2)  # leaves [[2, -1/2], [-1/2, 2]]: d(W) + e = 1 - 1/4 + 9/8
+    assert near(prove(*moved[0], *moved[1:], TIERS[tier]()).lower, Fraction(3, 4) + Fraction(9, 8))
+
+
+def test_a_scale_is_the_largest_float_that_is_no_larger():
+    for s in (Fraction(1, 3), Fraction(2, 3), Fraction(1), Fraction(0), 1 - Fraction(1, 2**60)):
+        x = float_under(s)
+        assert x <= s
+        assert x == s or Fraction(math.nextafter(float(x), 1.0)) > s
+
+
+def test_corrections_of_the_dual_point_lower_what_is_left(monkeypatch):
+    monkeypatch.setattr(fixed_rank, "ky_fan", lambda *_: Excess(Fraction(8), "ky_fan"))
+    for stray, wanted in ((0, 8), (1, Fraction(49, 8)), (8, 0), (100, 0)):
+        by = SimpleNamespace(stray=Fraction(stray)), Fraction(1, 2)  # (4 - stray / 2)^2 / 2
+        plain = SimpleNamespace(weights=None)
+        found = fixed_rank.excess(None, plain, {}, Arrays({}, "proof"), by)
+        assert found.value <= wanted <= found.value + Fraction(1, 2**60)
 
 
 @each_tier
