@@ -24,7 +24,7 @@ SIGNED = (
 
 
 def cases() -> dict[str, Instance]:
-    """Return optima that are proved and one that is not, and candidates that are none."""
+    """Return optima that are proved, and candidates that are none."""
     mask = np.kron(np.eye(2), np.ones((2, 2))) > 0
     Y = np.diag([3.0, 2.0, 4.0, 1.0])
     atom, plain = RankOne("l2", "l2"), RankOne("l2+", "l2+")
@@ -39,7 +39,7 @@ def cases() -> dict[str, Instance]:
         "blocks": (masked, best, 2.5, Verdict.CERTIFIED, BLOCKS),
         "blocks_too_long": (masked, (1.5 * best[0], best[1]), 2.5, Verdict.REFUTED, BLOCKS),
         "blocks_other_slices": (masked, other, 2.5, Verdict.REFUTED, BLOCKS),
-        "weights": (weighted, first, 2.0, Verdict.UNDECIDED, WEIGHTS),
+        "weights": (weighted, first, 2.0, Verdict.CERTIFIED, WEIGHTS),
         "weights_too_long": (weighted, (2 * first[0], first[1]), 2.0, Verdict.REFUTED, WEIGHTS),
         "signed": (signed, first, 2.0, Verdict.CERTIFIED, SIGNED),
         "signed_too_long": (signed, (2 * first[0], first[1]), 2.0, Verdict.REFUTED, SIGNED),

@@ -210,7 +210,7 @@ def test_a_converged_network_is_certified_and_one_stopped_early_is_refuted():
     model = fitted(network(MLPClassifier, max_iter=20_000, **settings), data, labels)
     problem, factors, found = judged_by_check(model, data, labels, 1e-3)
     assert found.verdict is Verdict.CERTIFIED
-    assert verify(found.certificate, problem, factors, q=factors.q, rtol=1e-3)
+    assert verify(found.certificate, problem, factors, q=factors.q, rtol=1e-3).certified
     early = fitted(network(MLPClassifier, max_iter=4, **settings), data, labels)
     _, factors, found = judged_by_check(early, data, labels, 1e-3)
     assert found.verdict is Verdict.REFUTED

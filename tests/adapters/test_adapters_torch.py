@@ -547,7 +547,7 @@ def test_improved_weights_go_back_into_pytorch():
     problem, factors = from_model(model, data, y, weight_decay=(0.25, 0.5))
     found = improve(problem, factors, q=factors.q, rtol=1e-3, budget=10.0)
     assert found.result.verdict is Verdict.CERTIFIED
-    assert verify(found.result.certificate, problem, found.factors, q=found.q, rtol=1e-3)
+    assert verify(found.result.certificate, problem, found.factors, q=found.q, rtol=1e-3).certified
     held = state_dict(found.factors, found.q, like=factors)
     units = len(held["0.bias"])
     other = nn.Sequential(nn.Linear(1, units), nn.ReLU(), nn.Linear(units, 1)).double()

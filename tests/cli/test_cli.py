@@ -14,12 +14,14 @@ from tests.question_files import OPTIMUM, PLAIN, U, V, Y, inside, write
 
 ONE = {"U": U[:, :1], "V": V[:, :1]}  # 1/2 (2^2 + 4^2) + 2 * 3 = 16
 WORSE = {"U": 2 * U, "V": V}  # 1/2 (1^2 + 0^2) + 2 * 10 = 20.5
+SIDE = np.sqrt(4.5)  # the best 1 component at lam 0.5 has the entry 4.5: 10.375
+LEAST = {"U": SIDE * np.eye(2, 1), "V": SIDE * np.eye(3, 1)}
 SIGNED = 'kind = "rank_one"\nleft = "l2+"\nright = "l2+"'
 CASES = {
     Verdict.CERTIFIED: ({}, ()),
     Verdict.REFUTED: (WORSE, ()),
     Verdict.RANK_LIMITED: (ONE, ()),
-    Verdict.UNDECIDED: ({"atom": SIGNED, **ONE, "lam": "0.5"}, ("--budget", "0")),
+    Verdict.UNDECIDED: ({"atom": SIGNED, **LEAST, "lam": "0.5"}, ("--budget", "0")),
     Verdict.OUT_OF_SCOPE: ({"lam": "0", "tail": '[[offsets]]\nkind = "sparse"\nrho = 1.0'}, ()),
 }
 
@@ -128,8 +130,9 @@ def test_people_read_the_verdict_and_what_is_behind_it(tmp_path, capsys):
     cert, better = tmp_path / "x.cert", tmp_path / "b.npz"
     problem = write(tmp_path, **ONE)
     out = inside(capsys, "check", problem, "-o", cert, "--better", better).out
-    first, *lines = out.splitlines()
-    assert first == f"RANK_LIMITED  {Verdict.RANK_LIMITED.value}"
+    first, second, *lines = out.splitlines()
+    assert first == "at most 15 % above the optimum (proved)"
+    assert second == f"RANK_LIMITED  {Verdict.RANK_LIMITED.value}"
     said = {line[2:15].strip(): line[16:] for line in lines}
     assert said["bracket"] == "14.0 <= optimum, candidate <= 16.0"
     assert said["gap"] == "2, relative 0.125"

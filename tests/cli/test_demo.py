@@ -9,8 +9,9 @@ import pytest
 from rich.console import Console
 from sklearn.datasets import load_digits
 
-from certify import Certificate, InputError, Proved, Verdict
+from certify import Certificate, InputError, Verdict
 from certify.cli import demo
+from certify.pipeline.certificate.verify import Proved
 
 EXPECTED = {
     "soft-thresholded SVD": Verdict.CERTIFIED,

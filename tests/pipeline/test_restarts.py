@@ -329,7 +329,8 @@ def test_without_an_optimal_fit_the_status_is_the_verdict_on_the_best(tmp_path, 
     assert ended.status == EXIT_CODES["RANK_LIMITED"]
     assert ended.json["stop"] is False
     signed = 'kind = "rank_one"\nleft = "l2+"\nright = "l2+"'
-    path = write(tmp_path, U=ONE[0], V=ONE[1], atom=signed, lam="0.5")
+    side = np.sqrt(4.5)  # the best 1 component has the entry 4.5
+    path = write(tmp_path, U=side * np.eye(2, 1), V=side * np.eye(3, 1), atom=signed, lam="0.5")
     ended = inside(capsys, "restarts", path, "--budget", "0", "--json")
     assert ended.status == EXIT_CODES["UNDECIDED"]
 

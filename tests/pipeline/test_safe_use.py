@@ -7,12 +7,11 @@ import pickle
 import numpy as np
 import pytest
 
-from certify import InputError, Problem, RejectedError, Verdict, check, improve, verify
+from certify import InputError, Problem, RejectedError, Verdict, check, improve, restarts, verify
 from certify.atoms import RankOne, ReLU
 from certify.losses import LOSSES, Huber, Squared
 from certify.norms import Weighted
 from certify.offsets import ColumnIntercept
-from certify.pipeline.restarts import restart_report
 from tests.question_files import inside, write
 
 rng = np.random.default_rng(3)
@@ -122,7 +121,7 @@ class Fitted:
         """Look like one."""
 
 
-@pytest.mark.parametrize("call", [check, improve, restart_report])
+@pytest.mark.parametrize("call", [check, improve, restarts])
 def test_a_model_in_place_of_a_problem_is_told_the_way(call):
     with pytest.raises(InputError, match=r"got Fitted; read the model first: problem, factors = "):
         call(Fitted(), Y)

@@ -104,15 +104,16 @@ def of_sums(held: Array, layer: Layer, using: Using) -> Proposal | None:
 
 def checked(W: object, atom: Atom) -> tuple[Array, Layer]:
     """Return W as a matrix with the layer's number of rows."""
-    if atom.layer is None:
+    layer: Layer | None = getattr(atom, "layer", None)
+    if layer is None:
         raise InputError(f"atom must be a ReLU, got {type(atom).__name__}")
-    if atom.layer.most:
+    if layer.most:
         raise InputError("no relaxation is known for a ReLU with pool='max'")
     held = finite(real(W, "W", ndim=2), "W")
     atom.check(held.shape)
     if not held.size:
         raise InputError(f"W must not be empty, got shape {held.shape}")
-    return held, atom.layer
+    return held, layer
 
 
 def of_linear(W: Array, layer: Layer, using: Using) -> Proposal | None:
