@@ -4,7 +4,7 @@ import numpy as np
 
 from certify import Problem, Verdict
 from certify.atoms import RankOne
-from certify.losses import Squared
+from certify.losses import Huber, Squared
 
 from . import Instance
 from ._truth import entries
@@ -17,6 +17,10 @@ WEIGHTS = (
     "weights a_i b_j turn the fit into a plain one of the entries times the roots, diag(3, 2), "
     "whose best rank 1 leaves 1/2 4 = 2 by Eckart and Young"
 )
+KINKED = (
+    "a residual beyond delta = 10 costs more than 50, so the least value is that of squares: "
+    "1/2 2^2 = 2 by Eckart and Young; no bound at a fixed rank is known for this loss"
+)
 SIGNED = (
     "Eckart and Young: no factors of rank 1, signed or not, leave less of diag(3, 2) than "
     "1/2 2^2 = 2, and nonnegative ones reach it"
@@ -24,13 +28,14 @@ SIGNED = (
 
 
 def cases() -> dict[str, Instance]:
-    """Return optima that are proved, and candidates that are none."""
+    """Return optima that are proved and one that is not, and candidates that are none."""
     mask = np.kron(np.eye(2), np.ones((2, 2))) > 0
     Y = np.diag([3.0, 2.0, 4.0, 1.0])
     atom, plain = RankOne("l2", "l2"), RankOne("l2+", "l2+")
     masked = Problem(Squared(Y, mask=mask), atom, 0.0)
     small = np.diag([3.0, 1.0])
     weighted = Problem(Squared(small, weights=[[1.0, 2.0], [2.0, 4.0]]), atom, 0.0)
+    kinked = Problem(Huber(np.diag([3.0, 2.0]), delta=10.0), atom, 0.0)
     signed = Problem(Squared(np.diag([3.0, 2.0])), plain, 0.0)
     best = np.array([[1.0], [0.0], [1.0], [0.0]]), np.array([[3.0], [0.0], [4.0], [0.0]])
     other = np.array([[0.0], [1.0], [0.0], [1.0]]), np.array([[0.0], [2.0], [0.0], [1.0]])
@@ -41,6 +46,7 @@ def cases() -> dict[str, Instance]:
         "blocks_other_slices": (masked, other, 2.5, Verdict.REFUTED, BLOCKS),
         "weights": (weighted, first, 2.0, Verdict.CERTIFIED, WEIGHTS),
         "weights_too_long": (weighted, (2 * first[0], first[1]), 2.0, Verdict.REFUTED, WEIGHTS),
+        "kinked": (kinked, first, 2.0, Verdict.UNDECIDED, KINKED),
         "signed": (signed, first, 2.0, Verdict.CERTIFIED, SIGNED),
         "signed_too_long": (signed, (2 * first[0], first[1]), 2.0, Verdict.REFUTED, SIGNED),
     }

@@ -25,6 +25,7 @@ from .orthogonal import Orthogonal, orthogonalize, room
 HALVINGS = 34  # of an interval: a bound is told to a relative 1e-10
 MATRIX = 2  # modes
 WORTH = 0.01  # of epsilon: what another multiple should add to be bounded too
+TINY = float(np.finfo(np.float64).tiny)
 RELAXED = 60  # coordinates up to which a general solver takes a second
 
 
@@ -110,7 +111,7 @@ def bound_point(run: Run, point: Orthogonal, N: Array | None = None) -> Dual | N
     if polar.upper == np.inf:
         return None
     extra = float(sum(c * c for _, c in point.corrections)) ** 0.5
-    s = min(1.0, problem.lam / max(polar.upper + extra, 1e-300), rays.limit(problem, W))
+    s = min(1.0, problem.lam / max(polar.upper + extra, TINY), rays.limit(problem, W))
     return Dual(point, polar, of(s))
 
 

@@ -21,7 +21,7 @@ from certify.search.search_result import SearchResult
 
 from . import scaling as rays
 from .joint import Joint, Pair, polish
-from .points import Dual, Run, best, bound, dual_at, inside_point
+from .points import TINY, Dual, Run, best, bound, dual_at, inside_point
 
 LARGEST = 500  # rows of a relaxation whose steps are quick
 STEPS, EFFORT = 1500, 5e10  # of a polish, and in cubes of its size
@@ -105,7 +105,7 @@ def proved(problem: Problem, found: Pair, rows: tuple[int, ...]) -> Dual | None:
     polar = one_leaf(form, Multiplier(J, np.zeros(1), 0.0))
     if polar is None:
         return None
-    s = min(1.0, problem.lam / max(polar.upper, 1e-300))
+    s = min(1.0, problem.lam / max(polar.upper, TINY))
     return Dual(point, polar, rays.value(problem, point.W, s))
 
 
