@@ -12,7 +12,7 @@ from certify.polar.proved import above, below, handed
 from certify.problem import Problem, Values
 
 from .certificate.file import Certificate
-from .certificate.verdict import Verdict, relative, spread
+from .certificate.verdict import NO_BOOL, Verdict, relative, spread
 from .prove import Proof
 from .report._numbers import at_least, at_most
 
@@ -32,11 +32,6 @@ class ExplainedVariance(NamedTuple):
     yours: float
     at_most: float
 
-    def __str__(self) -> str:
-        """Show both in per cent, outward."""
-        yours, most = at_least(100 * self.yours, 5), at_most(100 * self.at_most, 5)
-        return f"yours explain {yours} % of the variance, no others more than {most} %"
-
 
 @dataclass(frozen=True)
 class OwnSize:
@@ -49,6 +44,7 @@ class OwnSize:
              NUMERICAL: nothing is proved, for the reason given.
     better, better_q, better_upper   better components, their offsets, and a proved upper bound of
              their objective; None without any
+    lower    the higher of two bounds: that of `certificate`, and that over all sizes
     certificate   what proves it, `verify(..., own_size=True)`; the result's own where that
              decides it: at lam = 0, and where no bound at a fixed size is known or needed
     explained_variance   with least squares, all entries observed and no weights; else None
@@ -84,6 +80,15 @@ class OwnSize:
         """(upper - lower) / |upper|; 0 when both are 0, infinite when a side is."""
         return relative(self.gap, self.upper)
 
+    @property
+    def certified(self) -> bool:
+        """Whether the verdict is CERTIFIED: proved the best of its size within epsilon."""
+        return self.verdict is Verdict.CERTIFIED
+
+    def __bool__(self) -> bool:
+        """Refuse: REFUTED and UNDECIDED are answers too."""
+        raise TypeError(NO_BOOL.format(name="the answer about its own size"))
+
     def __repr__(self) -> str:
         """Show the verdict and the bracket."""
         low, high = at_least(self.lower), at_most(self.upper)
@@ -103,27 +108,30 @@ def own_size(problem: Problem, size: int, first: Proof, second: Proof | None) ->
     if verdict is Verdict.RANK_LIMITED:  # of any size only
         verdict, better = Verdict.UNDECIDED, None
     explained = explained_variance(problem, lower, upper)
-    told = sentence(verdict, size, (lower, upper, better), explained)
+    told = sentence(verdict, size, (lower, upper, better))
+    told += "" if explained is None else f"; {shares(explained, size, penalty=problem.lam > 0)}"
     return OwnSize(verdict, lower, upper, told, used.certificate, explained, better)
 
 
-def sentence(
-    verdict: Verdict,
-    size: int,
-    bounds: tuple[float, float, float | None],
-    explained: ExplainedVariance | None,
-) -> str:
+def sentence(verdict: Verdict, size: int, bounds: tuple[float, float, float | None]) -> str:
     """Say the answer in a sentence; bounds: lower, upper, and that of better components."""
     lower, upper, better = bounds
     count = components(size)
-    shares = f" ({explained})" if explained is not None else ""
     if verdict is Verdict.CERTIFIED:
-        return f"no {count} are better by more than epsilon{shares}"
+        return f"no {count} are better by more than epsilon"
     high = upper if better is None else better
     low, gap = at_least(lower), at_most(100 * relative(spread(lower, high), high), 3)
     if verdict is Verdict.REFUTED:
-        return f"better {count} are proved; none are below {low}, {gap} % less than those{shares}"
-    return f"no {count} are below {low}, {gap} % less than yours{shares}"
+        return f"better {count} are proved; none are below {low}, {gap} % less than those"
+    return f"no {count} are below {low}, {gap} % less than yours"
+
+
+def shares(explained: ExplainedVariance, size: int, *, penalty: bool) -> str:
+    """Say in per cent what the candidate explains and what as many components can, outward."""
+    yours, most = at_least(100 * explained.yours, 5), at_most(100 * explained.at_most, 5)
+    less = " less the penalty" if penalty else ""
+    count = components(size)
+    return f"your {count} explain {yours} % of the variance{less}, no {count} more than {most} %"
 
 
 def components(count: int) -> str:

@@ -11,7 +11,7 @@ from certify.atoms import CP, RankOne
 from certify.cli import main
 from certify.losses import Huber, KullbackLeibler, Squared
 from certify.offsets import ColumnIntercept, RowIntercept
-from certify.pipeline.own_size_result import explained_variance
+from certify.pipeline.own_size_result import components, explained_variance
 
 RNG = np.random.default_rng(5)
 Y = RNG.standard_normal((12, 8))
@@ -35,7 +35,12 @@ def test_a_truncated_optimum_is_the_best_of_its_size(r):
     assert exact <= own.upper * (1 + 1e-12)
     assert own.relative_gap <= 1e-6
     assert own.lower > result.lower
+    assert own.certified
     assert own.reason in result.reason
+    assert f"your {components(r)} explain" in own.reason
+    assert " of the variance less the penalty, no " in own.reason
+    with pytest.raises(TypeError, match="neither true nor false"):
+        bool(own)
     held = own.certificate
     assert held is not result.certificate
     assert verify(held, problem, truncated(0.5, r), own_size=True).verdict is Verdict.CERTIFIED

@@ -57,10 +57,8 @@ def explained(result: Any) -> str:  # noqa: ANN401  a Result, of the layer above
     if result.steps:
         lines.append(tried(result))
     own = result.own_size
-    if own.certificate is not result.certificate:
+    if own.reason not in result.reason:
         lines.append(f"Over at most as many components, {own.verdict.name}: {own.reason}.")
-    elif result.explained_variance is not None:
-        lines.append(f"Of the variance, {result.explained_variance}.")
     lines.append(NEXT[result.verdict] + accepting(result))
     return "\n".join(lines)
 

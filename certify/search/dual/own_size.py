@@ -38,7 +38,7 @@ ROUNDING = 2.0**-46  # of a Gram matrix made twice, relative to its largest eige
 
 
 @dataclass(frozen=True)
-class OwnSize:
+class SizeEvidence:
     """What proves a lower bound over at most r slices: the kernel's `fixed_rank` reads it.
 
     dual   W with its polar bound P, used at s = min(1, lam / P); None: W = 0
@@ -71,7 +71,7 @@ def applies(problem: Problem) -> bool:
     )
 
 
-def propose(run: Run, known: Dual | None = None) -> OwnSize:
+def propose(run: Run, known: Dual | None = None) -> SizeEvidence:
     """Return the best evidence found for a bound over at most as many slices as the start has.
 
     run     the question; its clock ends the search, and so does a bound near the start's value
@@ -135,7 +135,7 @@ class Case:
         sides = [int(min(unfolded(self.Y, g).shape)) for g in self.groups]
         return 3.0 * self.Y.size * float(sum(sides))
 
-    def evidence(self, dual: Dual | None, at: Ascent | None) -> OwnSize:
+    def evidence(self, dual: Dual | None, at: Ascent | None) -> SizeEvidence:
         """Return Ky Fan's proof for Y - sW, and the bound expected."""
         problem, C, value = self.run.problem, self.Y, 0.0
         if dual is not None:
@@ -146,7 +146,7 @@ class Case:
             proof, size = fan(C, self.rank)
         else:
             proof, size = fans(C, self.groups, self.rank, None if at is None else at.parts)
-        return OwnSize(dual, proof, value + 0.5 * max(float(np.square(C).sum()) - size, 0.0))
+        return SizeEvidence(dual, proof, value + 0.5 * max(float(np.square(C).sum()) - size, 0.0))
 
 
 def means(problem: Problem) -> Values:
