@@ -13,7 +13,9 @@ from certify import Problem
 from certify.atoms import CP, DeepLinear, RankOne, ReLU, Symmetric
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
+from certify.kernel import norms as kernel_norms
 from certify.kernel.arrays import Array, Arrays
+from certify.kernel.budget import Budget
 from certify.kernel.errors import RejectedError
 from certify.kernel.exact import Exact
 from certify.kernel.patterns import Pattern
@@ -22,10 +24,11 @@ from certify.kernel.rules.fixed_rank import float_under
 from certify.kernel.rules.ky_fan import Excess
 from certify.kernel.rules.polar import polar_bound
 from certify.kernel.rules.signs import opposite_signs
+from certify.kernel.spaces import Pair
 from certify.kernel.verdict import prove
 from certify.losses import Squared
 from certify.norms.l2 import L2
-from certify.offsets import ColumnIntercept, Linear, ModeIntercept, RowIntercept, Sparse
+from certify.offsets import ColumnIntercept, Intercept, Linear, ModeIntercept, RowIntercept, Sparse
 from certify.pipeline.certificate.file import ask
 from certify.polar.methods.spectral import of_matrix
 from certify.polar.proved import handed, kernel_pair, split
@@ -500,10 +503,37 @@ def test_a_part_that_is_not_the_split_leaves_the_last_one_larger(tier):
 
 
 @each_tier
-def test_a_tensor_with_offsets_has_no_such_bound(tier):
+@pytest.mark.parametrize("offset", [ModeIntercept(0, 1.0), Intercept(), RowIntercept()])
+def test_a_tensor_with_offsets_has_no_such_bound(tier, offset):
     _, proof, held = tensor()
-    question = asked(Problem(Squared(CUBE), CP(("l2",) * 3), 0.0, (ModeIntercept(0, 1.0),)))
+    question = asked(Problem(Squared(CUBE), CP(("l2",) * 3), 0.0, (offset,)))
     assert refused(question, proof, held, tier) == ("statement.offsets", "scope")
+
+
+def test_an_entry_that_rounding_leaves_on_both_sides_of_zero_has_no_sign():
+    at = Pattern(2, 1)
+    pair = Pair(at, kernel_norms.L2(2, "+-"), kernel_norms.L2(1, "+"))  # products >= 0 and <= 0
+
+    def judged(lows, highs):
+        ar = SimpleNamespace(spans=lambda _: (lows, highs, 0), budget=Budget())
+        return opposite_signs(ar, pair, None, {}, Arrays({}, "proof"))
+
+    assert judged([-1, 0], [0, 1]) == 0
+    for lows, highs in (([-1, -1], [0, 1]), ([-1, 0], [1, 1])):
+        with pytest.raises(RejectedError) as caught:
+            judged(lows, highs)
+        assert (caught.value.where, caught.value.code) == ("proof.W", "sign")
+
+
+@pytest.mark.parametrize("held", [{}, {"left0": Array((1,), array("d", [1.0]))}])
+def test_corrections_beside_weights_have_no_bound(monkeypatch, held):
+    monkeypatch.setattr(fixed_rank, "ky_fan", lambda *_: Excess(Fraction(8), "ky_fan"))
+    by = SimpleNamespace(stray=Fraction(1)), Fraction(1)
+    weighted = SimpleNamespace(weights=None if held else Array((1,), array("d", [2.0])))
+    with pytest.raises(RejectedError) as caught:
+        fixed_rank.excess(None, weighted, {}, Arrays(held, "proof"), by)
+    told = caught.value.where, caught.value.code
+    assert told == ("proof.W.corrections", "wrong_rule")
 
 
 @each_tier

@@ -2,6 +2,7 @@
 
 import json
 from fractions import Fraction
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,9 +10,10 @@ import pytest
 from certify import Certificate, InputError, Problem, RejectedError, Verdict, check, verify
 from certify.atoms import CP, RankOne
 from certify.cli import main
+from certify.kernel.verdict import Outcome
 from certify.losses import Huber, KullbackLeibler, Squared
 from certify.offsets import ColumnIntercept, RowIntercept
-from certify.pipeline.own_size_result import components, explained_variance
+from certify.pipeline.own_size_result import components, explained_variance, own_size
 
 RNG = np.random.default_rng(5)
 Y = RNG.standard_normal((12, 8))
@@ -100,6 +102,26 @@ def test_where_no_bound_at_a_fixed_size_is_known_that_of_any_size_is_told():
     assert own.certificate is result.certificate
     assert result.explained_variance is None
     assert own.verdict in (Verdict.REFUTED, Verdict.UNDECIDED)
+
+
+def test_that_more_components_are_better_decides_nothing_about_as_many():
+    problem = Problem(Huber(Y, delta=1.0), RankOne("l2", "l2"), 0.3)
+    result = check(problem, [np.zeros((12, 0)), np.zeros((8, 0))])
+    own = result.own_size
+    assert (result.verdict, own.verdict) == (Verdict.RANK_LIMITED, Verdict.UNDECIDED)
+    assert own.better is None
+    assert own.better_upper is None
+
+
+@pytest.mark.parametrize(("first", "second"), [(2, 1), (1, 2)])
+def test_the_higher_of_two_lower_bounds_is_told(first, second):
+    problem = Problem(Huber(Y, delta=1.0), RankOne("l2", "l2"), 0.3)
+
+    def proof(lower):
+        outcome = Outcome("UNDECIDED", Fraction(lower), Fraction(3), None, "exact", ())
+        return SimpleNamespace(outcome=outcome, certificate=None)
+
+    assert own_size(problem, 1, proof(first), proof(second)).lower == 2
 
 
 def test_out_of_scope_is_so_at_its_own_size_too():
