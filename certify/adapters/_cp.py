@@ -15,10 +15,10 @@ MATRIX = 2  # modes
 LEAST = "pass rejudge=lam"
 JUDGED = "to judge these factors by 1/2 |T - Z|^2 + lam sum_i prod_k |x_i^k|"
 TUCKER = (
-    "is a core times a basis for each mode, not a sum of slices that could each be added or "
+    "is a core times a basis for each mode, not a sum of components that could each be added or "
     "removed, so no theory here bounds it"
 )
-OTHER = "is no sum of rank-one slices with a penalty on each"
+OTHER = "is no sum of rank-one components with a penalty on each"
 FOREIGN = {"core": TUCKER, "projections": OTHER}  # by what no CPTensor has
 
 

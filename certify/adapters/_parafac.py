@@ -32,7 +32,9 @@ from ._cp import (
 )
 from ._fitted import AGREE, MARGIN, squares
 
-FREE = "minimizes 1/2 |T - Z|^2 without a penalty (lam = 0), so that more slices always fit better"
+FREE = (
+    "minimizes 1/2 |T - Z|^2 without a penalty (lam = 0), so that more components always fit better"
+)
 COUNTED = "with sparsity fits T - S, S of a number of entries that is chosen, which is not convex"
 UNSTATED = "with normalize_factors and l2_reg rescales its penalty and minimizes no objective"
 CONSTRAINED = (

@@ -1,4 +1,4 @@
-"""Rescale the slices of a factorization: a start for a search, not the candidate itself."""
+"""Rescale the components of a factorization: a start for a search, not the candidate itself."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,18 +12,18 @@ from certify.problem import Problem
 
 from ._cp import Modes
 
-SWEEPS = 500  # over the slices
+SWEEPS = 500  # over the components
 SETTLED = 1e-13  # of the largest multiple: a sweep that moves none by more is the last
 
 
 def start(problem: Problem, factors: Sequence[Any]) -> Modes:
-    """Return the best multiples of the slices, each balanced over its modes.
+    """Return the best multiples of the components, each balanced over its modes.
 
         min over b >= 0 of  l(sum_i b_i phi(x_i)) + lam sum_i b_i theta(x_i),
 
     a convex problem, solved by coordinate descent.  Slices with b_i = 0 are dropped; of the
     others every mode gets the same norm.  A fit without a penalty, rejudged at a lam, has
-    slices too long for it: this tells that apart from wrong directions.
+    components too long for it: this tells that apart from wrong directions.
 
     The answer is another candidate: check(problem, factors) judges the factors as they are.
 
@@ -62,7 +62,7 @@ def multiples(G: Array, c: Array) -> Array:
 
 
 def balanced(factors: tuple[Array, ...], b: Array, degree: int) -> Modes:
-    """Return factors of the slices b_i phi(x_i), every mode of a slice of the same norm."""
+    """Return factors of the components b_i phi(x_i), every mode of a component of the same norm."""
     norms = [np.sqrt((x * x).sum(axis=0)) for x in factors]
     if len(factors) == 1:
         return Modes((factors[0] * b ** (1.0 / degree),))

@@ -50,7 +50,7 @@ class Atom(ABC):
     kind: ClassVar[str]
     parts: ClassVar[int] = 2  # arrays in a slice
     family: ClassVar[str] = ""
-    component: ClassVar[str] = "slice"  # what a user calls a slice
+    component: ClassVar[str] = "component"  # what a user calls a slice
     layer: Layer | None = None  # of the family "layers"
 
     def __init_subclass__(cls) -> None:
@@ -58,6 +58,12 @@ class Atom(ABC):
         refuse_heirs(cls, Atom)
         if "__repr__" not in vars(cls):  # a dataclass keeps one that is there
             setattr(cls, "__repr__", brief)  # noqa: B010  of a type, not of this one
+
+    @classmethod
+    def count(cls, size: int) -> str:
+        """Return so many slices in a user's words: "1 component", "7 hidden units"."""
+        name = cls.component
+        return f"{size} {name}{'' if size == 1 else 'es' if name.endswith('ch') else 's'}"
 
     @property
     def gauges(self) -> tuple[Gauge, ...]:

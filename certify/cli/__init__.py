@@ -192,7 +192,7 @@ def improve(
     written: dict[str, Written | None] = {"factors": stored(arrays, output)}
     if certificate is not None:
         written["certificate"] = saved(found.result.certificate, certificate)
-    told = {"objective": found.objective, "slices": found.factors[0].shape[-1]}
+    told = {"objective": found.objective, "components": found.factors[0].shape[-1]}
     shown = of_training(held.multiple, of_result(found.result, monotonic() - start))
     options.show({**shown, **told}, **written)
     return found.result.verdict.exit_code

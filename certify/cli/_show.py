@@ -138,7 +138,7 @@ def lines(found: Lines, written: Mapping[str, Written | None]) -> Iterator[tuple
     if "stationarity" in found:
         yield "stationarity", f"{found['stationarity']:.3e} (0 at a stationary point)"
     if "objective" in found:
-        yield "objective", f"{found['objective']!r}, {found['slices']} slices"
+        yield "objective", f"{found['objective']!r}, {found['components']} components"
     rules = f" by {', '.join(found['rules'])}" if found.get("rules") else ""
     yield "arithmetic", f"{found['tier']}{rules}, {found['seconds']} seconds"
     for name, w in written.items():

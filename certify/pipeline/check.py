@@ -60,7 +60,7 @@ def check(  # noqa: PLR0913  the contract's keywords
 
         CERTIFIED when   upper - lower <= max(atol, rtol |upper|).
 
-    factors   K arrays, last axis the slice: U (m, r), V (n, r)
+    factors   K arrays, last axis the component: U (m, r), V (n, r)
     q         the candidate's offset values; without them the best ones are found
     budget    seconds of search; whatever is proved by then is returned
     seed      of the random starts: the same call gives the same answer
@@ -222,9 +222,9 @@ def uncovered(problem: Problem) -> str:
 
 
 def stationarity(problem: Problem, factors: Factors, q: Values) -> float:
-    """Return sum over slices of |<W, phi(X_i)> - lam theta(X_i)| / sum of lam theta(X_i).
+    """Return sum over components of |<W, phi(X_i)> - lam theta(X_i)| / sum of lam theta(X_i).
 
-    Both are equal at a stationary point (scaling a slice must not help); a slice that is
+    Both are equal at a stationary point (scaling a component must not help); a component that is
     dying counts for as little as it costs.  At lam = 0 the defect is |<W, phi>| relative to
     |W| |phi|.
     """

@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from certify.atoms import Factors
+from certify.atoms import Atom, Factors
 from certify.base.errors import InputError
 from certify.base.extras import optional
 from certify.kernel.scalars import Enclosure
@@ -15,8 +15,6 @@ from certify.polar.proved import above, below
 
 from .certificate.file import Certificate, write_atomically
 from .certificate.verdict import Verdict
-from .own_size_result import components
-from .reasons import slices
 from .report._numbers import at_least, at_most
 from .result import Result
 
@@ -28,7 +26,7 @@ FORMATS = ("png", "svg", "pdf")
 class Fit:
     """One fit among others; every number is proved.
 
-    size     slices that are not zero
+    size     components that are not zero
     lower    lower <= f(fit) <= upper
     excess   (low, high): low <= f(fit) - optimum <= high
     same     the fits whose objectives are within epsilon of this one's, itself included
@@ -54,6 +52,7 @@ class RestartReport:
     result       the check() that proved `lower`
     better       better factors than every fit, where any were proved
     rank         at lam = 0 the size of the largest fit: the bound is over rank at most that
+    atom         of the problem: what its components are called
     """
 
     lower: float
@@ -63,6 +62,7 @@ class RestartReport:
     result: Result
     better: Factors | None
     rank: int | None = None
+    atom: Atom | type[Atom] = Atom
 
     @property
     def best(self) -> Fit:
@@ -94,11 +94,12 @@ class RestartReport:
         """What to do, in a sentence."""
         if self.stop:
             k = min(self.optimal, key=lambda k: (self.fits[k].size, k))
-            over = "all sizes" if self.rank is None else f"at most {components(self.rank)}"
+            over = "all sizes" if self.rank is None else f"at most {self.atom.count(self.rank)}"
             first = f"stop restarting: fit {k} is proved optimal over {over}"
-            return f"{first}; {slices(self.fits[k].size)} is the least size given that attains it"
+            least = self.atom.count(self.fits[k].size)
+            return f"{first}; {least} is the least size given that attains it"
         if self.better is not None:
-            found = f"{slices(self.better[0].shape[-1])} reach {at_most(self.upper)}"
+            found = f"{self.atom.count(self.better[0].shape[-1])} reach {at_most(self.upper)}"
             return f"no fit is optimal: proved better factors with {found}; improve() goes on"
         left = above(Fraction(self.best.upper) - Fraction(self.lower))
         first = f"open: fit {self.best.index} is at most {at_most(left, 3)} above the optimum"
@@ -118,7 +119,7 @@ class RestartReport:
             "fits": [
                 {
                     "fit": f.index,
-                    "slices": f.size,
+                    "components": f.size,
                     "lower": f.lower,
                     "upper": f.upper,
                     "excess": list(f.excess),
@@ -131,7 +132,7 @@ class RestartReport:
 
     def rows(self) -> list[tuple[str, ...]]:
         """Return the table, a heading first."""
-        head = ("fit", "slices", "objective", "above the optimum by", "status", "same value as")
+        head = ("fit", "components", "objective", "above the optimum by", "status", "same value as")
         return [head, *(row(f) for f in self.fits)]
 
     def __repr__(self) -> str:
@@ -245,7 +246,7 @@ def drawn(report: RestartReport, figure: Any) -> Any:  # noqa: ANN401  a matplot
     axes.axhline(report.lower, color="black", lw=1, label="proved lower bound")
     for f in report.fits:
         axes.annotate(f"{f.size}", (f.index, f.upper), xytext=(4, 4), textcoords="offset points")
-    axes.set(xlabel="fit (number beside a mark: slices)", ylabel="objective")
+    axes.set(xlabel="fit (number beside a mark: components)", ylabel="objective")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend()
     return figure

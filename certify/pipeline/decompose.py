@@ -61,7 +61,7 @@ class Found:
 
 
 def empty(dims: tuple[int, ...]) -> Factors:
-    """Return factors without slices."""
+    """Return factors without components."""
     return tuple(np.zeros((n, 0)) for n in dims)
 
 

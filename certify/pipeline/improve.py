@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from certify.atoms import Factors
+from certify.atoms import Atom, Factors
 from certify.base.bar import shown
 from certify.base.checkpoint import Keeper, keeping, stoppable
 from certify.base.clock import Clock, Progress
@@ -34,7 +34,6 @@ from .certificate.file import Asked, ask, hand_over, numbered
 from .certificate.tiers import arithmetic
 from .certificate.verdict import NO_BOOL, Verdict
 from .check import best_offsets, check, finite_objective, natural, positive, uncovered
-from .reasons import slices
 from .result import Result
 from .reuse import certified
 
@@ -58,6 +57,7 @@ class Improvement:
     objective: float
     history: tuple[tuple[str, float], ...]
     result: Result
+    atom: Atom
 
     @property
     def certified(self) -> bool:
@@ -71,7 +71,7 @@ class Improvement:
     def __repr__(self) -> str:
         """Show the objective reached, its size and what is proved of it."""
         size = self.factors[0].shape[-1]
-        return f"Improvement({self.objective:.10g} with {slices(size)}, {self.result!r})"
+        return f"Improvement({self.objective:.10g} with {self.atom.count(size)}, {self.result!r})"
 
 
 @np.errstate(all="ignore")  # what is not finite is never taken
@@ -93,8 +93,8 @@ def improve(  # noqa: PLR0913  as check()
     Every point in the history has a proved objective at most the one before it;
     the same call gives the same answer (a budget in seconds may cut it short).
 
-    method, solver: as check() takes them; "cvxpy" mixes slices by convex programs, each of which
-    appends the slice that earns most.
+    method, solver: as check() takes them; "cvxpy" mixes components by convex programs, each of
+    which appends the component that earns most.
 
     The first Ctrl-C, or a progress that returns True, ends the search: what was reached is
     checked, and returned with the bracket proved so far.
@@ -155,7 +155,7 @@ def improved(
     judges = (lambda s, q: judge(s, q=q, budget=clock.left()), held_bound)
     result = settled(problem, history, judges)
     last, steps_told = history[-1][1], tuple((step, value) for step, _, value in history)
-    return Improvement(last.factors, last.q, steps_told[-1][1], steps_told, result)
+    return Improvement(last.factors, last.q, steps_told[-1][1], steps_told, result, problem.atom)
 
 
 def stepped(

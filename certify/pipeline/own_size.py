@@ -1,7 +1,7 @@
-"""A bound over at most as many slices as the candidate has, with its certificate.
+"""A bound over at most as many components as the candidate has, with its certificate.
 
 At lam = 0 that is all that `check` asks.  At lam > 0 it is a second question about the same
-factors: how good they are among those of their own size, where more slices do better.
+factors: how good they are among those of their own size, where more components do better.
 """
 
 from collections.abc import Sequence
@@ -83,9 +83,9 @@ def bound(  # noqa: PLR0913  the question's parts
     better: Sequence[Any] | None = None,
     known: Dual | None = None,
 ) -> Proof:
-    """Prove a lower bound of f over at most r slices, r the candidate's, and what follows.
+    """Prove a lower bound of f over at most r components, r the candidate's, and what follows.
 
-    better  factors of at most r slices that may refute the candidate
+    better  factors of at most r components that may refute the candidate
     known   a dual point of another search, of the problem at scale 1; tried as well
 
     The certificate's verdict is CERTIFIED, REFUTED (by `better`) or UNDECIDED; it is verified

@@ -108,15 +108,18 @@ def own_size(problem: Problem, size: int, first: Proof, second: Proof | None) ->
     if verdict is Verdict.RANK_LIMITED:  # of any size only
         verdict, better = Verdict.UNDECIDED, None
     explained = explained_variance(problem, lower, upper)
-    told = sentence(verdict, size, (lower, upper, better))
-    told += "" if explained is None else f"; {shares(explained, size, penalty=problem.lam > 0)}"
+    count = problem.atom.count(size)
+    told = sentence(verdict, count, (lower, upper, better))
+    told += "" if explained is None else f"; {shares(explained, count, penalty=problem.lam > 0)}"
     return OwnSize(verdict, lower, upper, told, used.certificate, explained, better)
 
 
-def sentence(verdict: Verdict, size: int, bounds: tuple[float, float, float | None]) -> str:
-    """Say the answer in a sentence; bounds: lower, upper, and that of better components."""
+def sentence(verdict: Verdict, count: str, bounds: tuple[float, float, float | None]) -> str:
+    """Say the answer in a sentence; bounds: lower, upper, and that of better components.
+
+    count  the size in words, as "3 components"
+    """
     lower, upper, better = bounds
-    count = components(size)
     if verdict is Verdict.CERTIFIED:
         return f"no {count} are better by more than epsilon"
     high = upper if better is None else better
@@ -126,17 +129,11 @@ def sentence(verdict: Verdict, size: int, bounds: tuple[float, float, float | No
     return f"no {count} are below {low}, {gap} % less than yours"
 
 
-def shares(explained: ExplainedVariance, size: int, *, penalty: bool) -> str:
+def shares(explained: ExplainedVariance, count: str, *, penalty: bool) -> str:
     """Say in per cent what the candidate explains and what as many components can, outward."""
     yours, most = at_least(100 * explained.yours, 5), at_most(100 * explained.at_most, 5)
     less = " less the penalty" if penalty else ""
-    count = components(size)
     return f"your {count} explain {yours} % of the variance{less}, no {count} more than {most} %"
-
-
-def components(count: int) -> str:
-    """Return "1 component" or "7 components"."""
-    return f"{count} component" if count == 1 else f"{count} components"
 
 
 def explained_variance(problem: Problem, lower: float, upper: float) -> ExplainedVariance | None:

@@ -10,7 +10,7 @@ from certify.problem import Problem
 from certify.search.search_result import Evidence
 
 from .certificate.verdict import spread
-from .own_size_result import OwnSize, components
+from .own_size_result import OwnSize
 from .report._numbers import at_most
 
 
@@ -23,6 +23,10 @@ class Case:
     found: Evidence
     outcome: Outcome
     own: OwnSize
+
+    def count(self, size: int) -> str:
+        """Return a size in words."""
+        return self.problem.atom.count(size)
 
     @property
     def lower(self) -> float:
@@ -52,7 +56,7 @@ def certified(case: Case) -> str | None:
     """Say that nothing is better."""
     if case.outcome.verdict != "CERTIFIED":
         return None
-    kind = f"at most {components(case.size)}" if case.problem.lam == 0 else "any size"
+    kind = f"at most {case.count(case.size)}" if case.problem.lam == 0 else "any size"
     kinks = "" if case.problem.loss.smooth else KINKS
     return f"no factors of {kind} are better by more than epsilon{kinks}"
 
@@ -61,14 +65,14 @@ def refuted(case: Case) -> str | None:
     """Name the better factors."""
     if case.outcome.verdict != "REFUTED" or case.better is None:
         return None
-    return f"factors with {slices(case.better)} (yours has {case.size}) are proved better"
+    return f"factors with {case.count(case.better)} (yours has {case.size}) are proved better"
 
 
 def rank_limited(case: Case) -> str | None:
     """Name the larger factors that are better."""
     if case.outcome.verdict != "RANK_LIMITED" or case.better is None:
         return None
-    more = f"factors with {slices(case.better)} are proved better than these {case.size}"
+    more = f"factors with {case.count(case.better)} are proved better than these {case.size}"
     return f"{more}; {case.own.reason}"
 
 
@@ -129,8 +133,3 @@ def reason(
     case = Case(problem, factors[0].shape[-1], found, outcome, own)
     told = next(text for r in REASONS if (text := r(case)) is not None)
     return told + FOUND * (bool(problem.offsets) and not found.given)
-
-
-def slices(count: int) -> str:
-    """Return "1 slice" or "7 slices"."""
-    return f"{count} slice" if count == 1 else f"{count} slices"

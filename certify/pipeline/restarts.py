@@ -55,7 +55,7 @@ def restarts(  # noqa: PLR0913  as check()
     optimal, three at most.
 
     At lam = 0 a bound belongs to one rank: there it is that of the largest fit, to which the
-    others are compared with zero slices added, and "optimal" means over rank at most that.
+    others are compared with zero components added, and "optimal" means over rank at most that.
 
     fits    factors of each fit, of any size, as check() takes them
     q       None, or for each fit its offset values, or None where the best ones are found
@@ -86,7 +86,8 @@ def restarts(  # noqa: PLR0913  as check()
     sizes = [alive(problem, x) for x, _ in held]
     better = lowest(problem, [r for _, r in results])
     rank = None if problem.lam else held[0][0][0].shape[-1]
-    return replace(compared((values, sizes), results, better, (rtol, atol)), rank=rank)
+    placed = compared((values, sizes), results, better, (rtol, atol))
+    return replace(placed, rank=rank, atom=problem.atom)
 
 
 def require(problem: Problem) -> None:
@@ -127,7 +128,7 @@ def accepted(
 
 
 def levelled(problem: Problem, held: Held) -> Held:
-    """Return the fits; at lam = 0 with zero slices up to the size of the largest."""
+    """Return the fits; at lam = 0 with zero components up to the size of the largest."""
     if problem.lam:
         return held
     rank = max(x[0].shape[-1] for x, _ in held)
@@ -140,7 +141,7 @@ def levelled(problem: Problem, held: Held) -> Held:
 
 
 def alive(problem: Problem, factors: Factors) -> int:
-    """Return how many slices are not zero."""
+    """Return how many components are not zero."""
     return int((np.asarray(problem.atom.theta(factors)) > 0).sum())
 
 

@@ -24,7 +24,7 @@ class Result:
     lower <= inf over all sizes (at lam = 0: over rank <= r) and f(candidate) <= upper are
     proved whenever there is a certificate.
 
-    stationarity  sum over slices of |<W, phi(X_i)> - lam theta(X_i)| / sum of lam theta(X_i)
+    stationarity  sum over components of |<W, phi(X_i)> - lam theta(X_i)| / sum of lam theta(X_i)
     better        better factors, where the verdict is REFUTED or RANK_LIMITED
     q             the offsets at which `upper` holds: given, or found
     tier          the arithmetic of the proof: "exact", "rounded", or "floats" for none

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from certify.atoms import Factors
+from certify.atoms import Atom, Factors
 from certify.base.arrays import Array, finite, real
 from certify.base.clock import Clock
 from certify.base.errors import InputError
@@ -37,7 +37,7 @@ DIGITS = 12  # of a bound that is shown
 class NormBound:
     """lower <= norm of T <= upper, both proved, and what each side rests on.
 
-    factors  K arrays (n_k, r).  spectral: one slice of unit vectors, which attains `lower`.
+    factors  K arrays (n_k, r).  spectral: one component of unit vectors, which attains `lower`.
              nuclear: a decomposition, whose sum of prod_k |x^k| and residual give `upper`
     dual     a tensor.  spectral: x1 o ... o xK, of nuclear norm 1 up to rounding.  nuclear:
              of spectral norm proved at most 1, with <dual, T> >= lower
@@ -60,11 +60,11 @@ class NormBound:
         return relative(self.gap, self.upper)
 
     def __repr__(self) -> str:
-        """Show the bracket, rounded outward, and the number of slices."""
+        """Show the bracket, rounded outward, and the number of components."""
         low, high = at_least(self.lower, DIGITS), at_most(self.upper, DIGITS)
         told = f"{low} <= {self.norm} norm over R <= {high}"
-        slices = self.factors[0].shape[-1]
-        return f"NormBound({told}, relative gap {at_most(self.relative_gap, 3)}, {slices} slices)"
+        count = Atom.count(self.factors[0].shape[-1])
+        return f"NormBound({told}, relative gap {at_most(self.relative_gap, 3)}, {count})"
 
 
 @np.errstate(all="ignore")  # what is not finite is refused or never taken
@@ -103,7 +103,7 @@ def nuclear(T: Any, *, budget: float | None = None, seed: int = 0) -> NormBound:
 
         nuclear(T) <= sum_i prod_k |x_i^k| + sqrt(d) |T - sum_i phi(x_i)|_F,
 
-    d the product of all n_k but the largest: a residual is at most one slice for each of its
+    d the product of all n_k but the largest: a residual is at most one component for each of its
     d fibers.  Both are found by proximal steps, min 1/2 |T + P - Z|^2 + lam nuclear(Z).
 
     Raises InputError for order 0 or 1, an empty tensor, or entries that are not finite.
@@ -170,7 +170,7 @@ def restored(factors: Factors, shape: tuple[int, ...]) -> Factors:
 
 
 def slice_of(factors: Factors) -> Array:
-    """Return the tensor of the first slice."""
+    """Return the tensor of the first component."""
     out = np.ones(())
     for x in factors:
         out = np.multiply.outer(out, x[:, 0])

@@ -116,7 +116,7 @@ class Problem:
                 raise InputError(f"{name}[{k}] must have shape ({wanted}), got {a.shape}")
             held.append(frozen(a))
         if len(sizes := {x.shape[-1] for x in held}) > 1:
-            raise InputError(f"{name} must have one number of slices, got {sorted(sizes)}")
+            raise InputError(f"{name} must have one number of components, got {sorted(sizes)}")
         return tuple(held)
 
     def accept_offsets(self, q: Sequence[Any]) -> Values:

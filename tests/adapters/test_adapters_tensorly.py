@@ -284,9 +284,9 @@ def test_weights_beside_l2_reg_tell_of_normalized_factors():
 @pytest.mark.parametrize(
     ("estimator", "why"),
     [
-        (Tucker([2, 2, 2]), "not a sum of slices"),
+        (Tucker([2, 2, 2]), "not a sum of components"),
         (ConstrainedCP(2, non_negative=True), "at a point of no stated objective"),
-        (Parafac2(2), "no sum of rank-one slices"),
+        (Parafac2(2), "no sum of rank-one components"),
     ],
     ids=["tucker", "constrained", "parafac2"],
 )
@@ -300,8 +300,8 @@ def test_other_decompositions_are_refused_at_any_lam(estimator, why, rejudge):
 def test_tensors_of_other_decompositions_are_not_taken_for_cp(read):
     square = np.random.default_rng(1).standard_normal((4, 3, 5))  # 3 slices of 3 rows: shapes fit
     for found, why in (
-        (parafac2(list(square), 3, random_state=0, n_iter_max=3), "no sum of rank-one slices"),
-        (tucker(square, [2, 2, 2]), "not a sum of slices"),
+        (parafac2(list(square), 3, random_state=0, n_iter_max=3), "no sum of rank-one components"),
+        (tucker(square, [2, 2, 2]), "not a sum of components"),
     ):
         with pytest.raises(OutOfScopeError, match=f"{type(found).__name__} is .*{why}"):
             read(found, square, rejudge=LAM)

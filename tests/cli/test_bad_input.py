@@ -70,7 +70,10 @@ WRONG = {
     "short factors": ({"U": U[:1]}, "factors[0] must have shape (2, r), got (1, 2)"),
     "swapped factors": ({"U": V, "V": U}, "factors[0] must have shape (2, r), got (3, 2)"),
     "a factor that is a vector": ({"U": U[:, 0]}, "factors[0] must have shape (2, r), got (2,)"),
-    "numbers of slices": ({"V": V[:, :1]}, "factors must have one number of slices, got [1, 2]"),
+    "numbers of slices": (
+        {"V": V[:, :1]},
+        "factors must have one number of components, got [1, 2]",
+    ),
     "NaN factors": ({"U": at(U, np.nan)}, "factors[0] must be finite, got nan at [1, 0]"),
     "infinite factors": ({"V": at(V, -np.inf)}, "factors[1] must be finite, got -inf at [1, 0]"),
     "complex factors": ({"U": U * 1j}, "got dtype '<c16'"),

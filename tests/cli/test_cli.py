@@ -136,7 +136,7 @@ def test_people_read_the_verdict_and_what_is_behind_it(tmp_path, capsys):
     said = {line[2:15].strip(): line[16:] for line in lines}
     assert said["bracket"] == "14.0 <= optimum, candidate <= 16.0"
     assert said["gap"] == "2, relative 0.125"
-    assert said["reason"].startswith("factors with 2 slices are proved better than these 1")
+    assert said["reason"].startswith("factors with 2 components are proved better than these 1")
     assert said["stationarity"].startswith("0.000e+00")
     assert said["arithmetic"].startswith("exact, ")
     size = cert.stat().st_size
@@ -170,7 +170,7 @@ def test_improved_factors_are_certified_from_their_own_files(tmp_path, capsys, s
     assert ended.status == 0
     assert ended.json["written"] == {"factors": str(better), "certificate": str(cert)}
     assert ended.json["objective"] == ended.json["upper"]
-    assert ended.json["slices"] == np.load(better)["U"].shape[1]
+    assert ended.json["components"] == np.load(better)["U"].shape[1]
     path.write_text(
         path.read_text().replace('"U.npy"', '"b.npz:U"').replace('"V.npy"', '"b.npz:V"')
     )

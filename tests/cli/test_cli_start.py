@@ -136,7 +136,7 @@ def test_init_replaces_nothing_without_force(folder, capsys):
             (rng.random((3, 3)),),
             "no factor has the shape (6, r) or (4, r) where a0.npy (3 x 3) would fit",
         ),
-        ((rng.random((6, 2)), rng.random((4, 3))), "the factors have [2, 3] slices"),
+        ((rng.random((6, 2)), rng.random((4, 3))), "the factors have [2, 3] components"),
         ((rng.random(6),), "no factor has the shape"),
     ],
 )
@@ -184,7 +184,7 @@ def test_explain_says_question_answer_bracket_and_what_is_next(tmp_path, capsys)
     assert "CERTIFIED" in ended.out
     told = inside(capsys, "explain", cert, "--json").json
     assert (told["verdict"], told["lower"]) == ("CERTIFIED", 14.0)
-    assert told["question"].startswith("Somebody fitted a matrix factorization of 2 slices")
+    assert told["question"].startswith("Somebody fitted a matrix factorization of 2 components")
 
 
 def test_explain_says_nothing_of_a_broken_certificate(tmp_path, capsys):

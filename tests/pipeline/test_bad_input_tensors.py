@@ -95,7 +95,7 @@ def test_wrong_masks_and_weights_are_one_sentence(arguments, said):
         ((*X, X[2]), "sequence of 3 arrays, got 4"),
         (CPTensor((None, list(X))), "got CPTensor; certify.adapters reads other packages"),
         (np.ones((3, 2)), "sequence of 3 arrays, got ndarray$"),
-        ((X[0], X[1][:, :1], X[2]), r"one number of slices, got \[1, 2\]"),
+        ((X[0], X[1][:, :1], X[2]), r"one number of components, got \[1, 2\]"),
         ((X[0], X[2], X[1]), r"factors\[1\] must have shape \(3, r\), got \(2, 2\)"),
         ((X[0], X[1].T, X[2]), r"factors\[1\] must have shape \(3, r\), got \(2, 3\)"),
         ((X[0], X[1][:, 0], X[2]), r"factors\[1\] must have shape \(3, r\), got \(3,\)"),
@@ -315,7 +315,7 @@ def test_masks_and_weights_of_tensors_are_read(tmp_path):
         ({"atom": 'kind = "cp"\nnorms = "l2"'}, "one norm for all modes needs order=2"),
         ({"Y": T[0]}, "CP needs data of 3 modes"),
         ({"Y": HOLES}, "give mask="),
-        ({"X2": BEST[2][:, :1]}, "one number of slices, got [1, 2]"),
+        ({"X2": BEST[2][:, :1]}, "one number of components, got [1, 2]"),
         ({"V": BEST[1].T}, "factors[1] must have shape (3, r)"),
     ],
 )

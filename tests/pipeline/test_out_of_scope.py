@@ -116,9 +116,17 @@ DENOISE = Problem(Squared(np.diag([4.0, 2.0])), RankOne(), 1.0)
 SHORT = (np.array([[3.0], [0.0]]), np.array([[1.0], [0.0]]))
 REASONS = {
     "certified": (DENOISE, (np.eye(2), np.diag([3.0, 1.0])), "no factors of any size are better"),
-    "refuted": (DENOISE, (np.eye(2), np.diag([3.0, 2.0])), "factors with 2 slices (yours has 2)"),
-    "rank limited": (DENOISE, SHORT, "factors with 2 slices are proved better than these 1"),
-    "rank limited at zero": (DENOISE, NONE, "factors with 2 slices are proved better than these 0"),
+    "refuted": (
+        DENOISE,
+        (np.eye(2), np.diag([3.0, 2.0])),
+        "factors with 2 components (yours has 2)",
+    ),
+    "rank limited": (DENOISE, SHORT, "factors with 2 components are proved better than these 1"),
+    "rank limited at zero": (
+        DENOISE,
+        NONE,
+        "factors with 2 components are proved better than these 0",
+    ),
 }
 
 
@@ -126,7 +134,7 @@ REASONS = {
 def test_a_reason_says_what_was_proved(problem, factors, said):
     result = check(problem, factors)
     assert said in result.reason
-    assert result.better is None or f"{result.better[0].shape[1]} slices" in result.reason
+    assert result.better is None or f"{result.better[0].shape[1]} components" in result.reason
     assert "offsets" not in result.reason
 
 

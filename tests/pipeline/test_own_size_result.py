@@ -13,7 +13,7 @@ from certify.cli import main
 from certify.kernel.verdict import Outcome
 from certify.losses import Huber, KullbackLeibler, Squared
 from certify.offsets import ColumnIntercept, RowIntercept
-from certify.pipeline.own_size_result import components, explained_variance, own_size
+from certify.pipeline.own_size_result import explained_variance, own_size
 
 RNG = np.random.default_rng(5)
 Y = RNG.standard_normal((12, 8))
@@ -39,7 +39,7 @@ def test_a_truncated_optimum_is_the_best_of_its_size(r):
     assert own.lower > result.lower
     assert own.certified
     assert own.reason in result.reason
-    assert f"your {components(r)} explain" in own.reason
+    assert f"your {RankOne.count(r)} explain" in own.reason
     assert " of the variance less the penalty, no " in own.reason
     with pytest.raises(TypeError, match="neither true nor false"):
         bool(own)

@@ -135,11 +135,11 @@ def test_better_factors_stand_beside_the_candidate():
 def test_an_optimum_is_balanced_and_something_else_is_not():
     held = next(iter(problems.load("diagonal").values()))
     good = report.facts(check(held.problem, held.factors).certificate)
-    assert good.slices
-    assert all(s.off < 1e-9 for s in good.slices)
+    assert good.components
+    assert all(s.off < 1e-9 for s in good.components)
     doubled = tuple(2.0 * x for x in held.factors)
     bad = report.facts(check(held.problem, doubled).certificate)
-    assert any(s.off > 0.1 for s in bad.slices)
+    assert any(s.off > 0.1 for s in bad.components)
     lam = held.problem.lam
     assert good.polar == pytest.approx(lam, rel=1e-9)
     assert good.polar >= lam * (1 - 1e-15)

@@ -159,7 +159,7 @@ def test_the_objective_of_odd_arguments_ends_in_our_sentences():
             ask(FACTORS, q[0])
         with pytest.raises(InputError, match=r"factors\[0\] must have shape \(8, r\)"):
             ask(FACTORS[::-1], q)
-        with pytest.raises(InputError, match="one number of slices"):
+        with pytest.raises(InputError, match="one number of components"):
             ask((FACTORS[0], FACTORS[1][:, :1]), q)
 
 

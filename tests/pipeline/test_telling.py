@@ -117,7 +117,7 @@ def test_plot_draws_the_bracket(poor, tmp_path):
 def test_a_certificate_says_in_a_line_what_it_claims(poor):
     told = poor.certificate.summary()
     assert "\n" not in told
-    for part in ("rank_one of 1 slices", "squared loss", "2x2 data", "lam 0.5", "0 offsets"):
+    for part in ("rank_one of size 1", "squared loss", "2x2 data", "lam 0.5", "0 offsets"):
         assert part in told
     assert told.startswith(f"claims {poor.verdict.name} ({poor.tier})")
     for name in ("w_tensor", "network_line", "huber", "both_means"):

@@ -325,7 +325,7 @@ def test_the_bracket_shows_itself():
     assert told == "spectral norm over R"
     assert found.lower * (1 - 1e-11) < float(low) <= found.lower  # rounded outward
     assert found.upper <= float(high) < found.upper * (1 + 1e-10)
-    assert ", 1 slices)" in repr(found)
+    assert ", 1 component)" in repr(found)
 
 
 @pytest.mark.parametrize("bound", [spectral, nuclear])

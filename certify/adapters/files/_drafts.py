@@ -47,7 +47,7 @@ def draft(data: Path, factors: Sequence[Path], folder: Path) -> tuple[str, list[
             *observations(Y, relative(data, folder), notes),
             *atom(Y, held),
             "",
-            "[factors]  # last axis: the slice",
+            "[factors]  # last axis: the component",
             *(f"{k} = {relative_source(s, folder)}" for k, (s, _) in held.items()),
             *([] if held else NO_FACTORS),
             "",
@@ -126,7 +126,7 @@ def matched(dims: tuple[int, ...], arrays: Named) -> tuple[dict[str, tuple[str, 
             notes.append(f"{source}: {shape_of(x)}, taken as {name} transposed")
     ranks = sorted({x.shape[1] for _, x in out.values()})
     if len(ranks) > 1:
-        raise InputError(f"the factors have {ranks} slices: they must have one number")
+        raise InputError(f"the factors have {ranks} components: they must have one number")
     if left:
         shapes = ", ".join(f"{source} ({shape_of(x)})" for source, x in left)
         wanted = " or ".join(f"({n}, r)" for n in dims)

@@ -23,7 +23,7 @@ LOCK, RESULTS, INDEX, PLAN = "audit.lock", "results.jsonl", "index.html", "audit
 VERSION = "certify-audit/2"
 PROVED = ("CERTIFIED", "REFUTED", "RANK_LIMITED")  # never without a certificate
 STATUSES = {**EXIT_CODES, "REJECTED": REJECTED_EXIT, "TIMEOUT": 12, "FAILED": 1}
-NUMBERS = ("lower", "upper", "relative_gap", "seconds", "bytes", "slices", "rtol", "atol")
+NUMBERS = ("lower", "upper", "relative_gap", "seconds", "bytes", "components", "rtol", "atol")
 WORST = (1, 2, 20, 10, 14, 12, 11, 13, 0)  # exit statuses, the worst first
 
 

@@ -115,7 +115,7 @@ def bracket(verdict: Verdict, lower: float, upper: float, tier: str) -> Row:
 def shape(problem: Problem, factors: Any) -> Row:  # noqa: ANN401  arrays
     """Return the model's kind and sizes."""
     size = factors[0].shape[-1]
-    return {"model": model_of(problem), "data": list(problem.loss.dims), "slices": size}
+    return {"model": model_of(problem), "data": list(problem.loss.dims), "components": size}
 
 
 def question(job: Job) -> tuple[Problem, Any, Any, Row]:

@@ -12,7 +12,7 @@ from certify.offsets import OFFSETS, Offset
 from certify.problem import Problem
 
 OURS = tuple(ATOMS.values())  # final classes: what they state is what they compute
-PROBES = (0.5, -1.5, -1.0, -3.5)  # slices of one sign and of both
+PROBES = (0.5, -1.5, -1.0, -3.5)  # components of one sign and of both
 PROBE = 1e-9  # relative rounding of two ways to one number; it only ever refuses
 
 
@@ -41,7 +41,7 @@ def misstated(problem: Problem) -> bool:
     """Tell whether an atom of the caller's own computes something else than it states.
 
     The kernel answers the stated question.  A probe cannot show that both are the same;
-    it refuses those that differ at a random slice, so that none is answered by mistake.
+    it refuses those that differ at a random component, so that none is answered by mistake.
     An atom that states arrays of its own (a network's features) is refused unprobed.
     """
     atom, said = problem.atom, problem.atom.statement()
@@ -59,12 +59,12 @@ def misstated(problem: Problem) -> bool:
 
 
 def probe(rng: np.random.Generator, shapes: Sequence[tuple[int, ...]], low: float) -> Factors:
-    """Return one slice with entries from [low, low + 3]."""
+    """Return one component with entries from [low, low + 3]."""
     return tuple(rng.uniform(low, low + 3.0, (*s, 1)) for s in shapes)
 
 
 def differs(atom: Atom, twin: Atom, x: Factors) -> bool:
-    """Tell whether two atoms differ at a slice: in theta, in phi, or in allowing its signs."""
+    """Tell whether two atoms differ at a component: in theta, in phi, or in allowing its signs."""
     if bool(atom.wrong_sign(x)) != bool(twin.wrong_sign(x)):
         return True
     pairs = [(a.theta(x), a.phi(tuple(p[..., 0] for p in x))) for a in (atom, twin)]

@@ -99,7 +99,7 @@ class Certificate:
 
     @property
     def own_size(self) -> bool:
-        """Whether it speaks of at most as many slices as the candidate has, not of any size."""
+        """Whether it speaks of at most as many components as the candidate has, not of any size."""
         return bool(self.statement["claim"] == "rank")
 
     @property
@@ -115,7 +115,7 @@ class Certificate:
         atom, lam = said["atom"]["kind"], float.fromhex(said["lam"])
         rank = said["arrays"]["U"]["shape"][-1]
         proof = sum(as_numpy(a).nbytes for a in self.witness.values()) / 1e6
-        model = f"{atom} of {rank} slices, {loss} loss, {size} data, lam {lam:.6g}"
+        model = f"{atom} of size {rank}, {loss} loss, {size} data, lam {lam:.6g}"
         rest = f"{len(said['offsets'])} offsets, {proof:.3g} MB of proof"
         return f"claims {self.verdict} ({self.claim.get('tier')}): {model}, {rest}"
 
@@ -182,7 +182,7 @@ def ask(  # noqa: PLR0913  the question's parts
 ) -> Asked:
     """State the question about these factors; q None asks for the best offsets.
 
-    own_size asks about at most as many slices, as is always asked at lam = 0.
+    own_size asks about at most as many components, as is always asked at lam = 0.
 
     Raises InputError for an epsilon that is negative or not finite.
     """
@@ -215,7 +215,7 @@ def ask(  # noqa: PLR0913  the question's parts
 
 def named(factors: Factors) -> dict[str, Array]:
     """Name the arrays of a factorization U, V, and X2, ... where there are more."""
-    # the weights of a layer as one column, also of no slices
+    # the weights of a layer as one column, also of no components
     flat = [x.reshape(prod(x.shape[:-1]), x.shape[-1]) for x in factors]
     return dict(zip(names_of(len(factors)), flat, strict=True))
 
@@ -233,7 +233,7 @@ def numbered(prefix: str, values: Values) -> dict[str, Array]:
 def of_polar(said: Json, arrays: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arrays of the polar's proof by the names its rule has for them.
 
-    At most r slices have other arrays L and K beside them, so they are "polar.L" there.
+    At most r components have other arrays L and K beside them, so they are "polar.L" there.
     """
     if said["claim"] == "any size":
         return dict(arrays)

@@ -30,7 +30,8 @@ class Question:
 
     q     the candidate's offset values; None if the best ones were asked for
     rtol, atol   epsilon = max(atol, rtol |f|)
-    own_size     of at most as many slices as the factors have (always at lam = 0), not of any size
+    own_size     of at most as many components as the factors have (always at lam = 0), not
+                 of any size
     """
 
     problem: Problem

@@ -15,7 +15,7 @@ class Verdict(Enum):
         "than epsilon"
     )
     REFUTED = "proved: better factors of the same size or smaller are in the certificate"
-    RANK_LIMITED = "proved: more slices do better, and such factors are in the certificate"
+    RANK_LIMITED = "proved: more components do better, and such factors are in the certificate"
     NUMERICAL = "floats say optimal; a step has no kernel rule"
     UNDECIDED = "proved: the optimum lies in the bracket; no more than that"
     OUT_OF_SCOPE = "the theory does not cover the question"
@@ -57,7 +57,7 @@ EXIT_CODES = {
 ANSWERS = {
     "CERTIFIED": "Yes: no factors of {any} have an objective lower by more than {epsilon}.",
     "REFUTED": "No: better factors of the same size or smaller are in this certificate.",
-    "RANK_LIMITED": "More slices do better, and such factors are in this certificate. "
+    "RANK_LIMITED": "More components do better, and such factors are in this certificate. "
     "Whether these are the best of their own size is another question: check(...).own_size.",
     "UNDECIDED": "Not decided: the optimum lies in the bracket below, and nothing more is "
     "proved here.",

@@ -37,7 +37,7 @@ SCALES = (("scale.left", (-1, 1)), ("scale.right", (1, -1)))
 class Proved:
     """What a certificate was proved to show, by which arithmetic and rules.
 
-    lower <= inf over all sizes (or at most r slices, as was asked),  f(candidate) <= upper, and
+    lower <= inf over all sizes (or at most r components, as was asked),  f(candidate) <= upper, and
     f(better) <= better for the better factors in the certificate, if it has any.
     """
 
@@ -74,7 +74,7 @@ def verify(  # noqa: PLR0913  the contract's keywords
 
     The question is stated again from the reader's own arrays and must be the one in the
     certificate, bit by bit.  tier "exact" (integers) or "rounded" (outward-rounded
-    floats).  own_size: the question is about at most as many slices as the factors have, as it
+    floats).  own_size: the question is about at most as many components as the factors have, as it
     always is at lam = 0, not about every size.  limit: the units of work that verifying may
     take (kernel/SPEC.md); by default what the size of the certificate allows.
 

@@ -84,7 +84,7 @@ def told(held: Facts) -> dict[str, Any]:
     from . import _pictures as pictures  # noqa: PLC0415  of the extras
 
     problem, factors = held.question.problem, groups(held)
-    shown, drawn_bracket = held.slices[:SHOWN], pictures.Bracket(*bracket_of(held))
+    shown, drawn_bracket = held.components[:SHOWN], pictures.Bracket(*bracket_of(held))
     return {
         "title": f"{words.model(problem).removeprefix('a ')} of {dims(held)} data",
         "verdict": held.verdict.name,
@@ -99,11 +99,13 @@ def told(held: Facts) -> dict[str, Any]:
         "pictures": {
             "bracket": pictures.bracket(drawn_bracket),
             "polar": pictures.polar(held),
-            "slices": pictures.slices(held),
+            "components": pictures.components(held),
         },
         "rows": [row(s) for s in shown],
-        "caption": f"{len(shown)} of {len(held.slices)} slices that are not zero",
+        "caption": f"{len(shown)} of {problem.atom.count(len(held.components))} that are not zero",
         "priced": problem.lam > 0,
+        "component": problem.atom.component,
+        "components": problem.atom.count(0).removeprefix("0 "),
         "factors": factors,
         "tiles": any(p["tiles"] for g in factors for p in g["pictures"]),
         "proof": proof(held),
@@ -122,8 +124,8 @@ def dims(held: Facts) -> str:
     return " × ".join(map(str, held.question.problem.loss.dims))
 
 
-def row(s: Any) -> dict[str, Any]:  # noqa: ANN401  a Slice
-    """Return a row of the table of slices."""
+def row(s: Any) -> dict[str, Any]:  # noqa: ANN401  a Component
+    """Return a row of the table of components."""
     told = {"size": words.short(s.size), "price": words.short(s.price)}
     for name, x, digits in (("earned", s.earned, 7), ("off", s.off, 2)):
         told[name] = words.short(x, digits) if np.isfinite(x) else "–"

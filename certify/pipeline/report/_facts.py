@@ -21,12 +21,12 @@ from certify.pipeline.certificate.verify import Proved, completed, proved
 from certify.polar.proved import above
 from certify.problem import Values
 
-SHOWN = 60  # slices in a table and in a picture
+SHOWN = 60  # components in a table and in a picture
 
 
 @dataclass(frozen=True)
-class Slice:
-    """One slice of the candidate: its size and price, and what its own residual pays for it.
+class Component:
+    """One component of the candidate: its size and price, and what its own residual pays for it.
 
     off  how far price and pay are apart, as a share of the price (at lam = 0, where both are
          0 at an optimum, of |W| |phi(X_i)|)
@@ -111,8 +111,8 @@ class Facts:
         return completed(c, self.question.asked(), "exact").witness.keys() == c.witness.keys()
 
     @cached_property
-    def slices(self) -> list[Slice]:
-        """The slices that are not zero, the dearest first."""
+    def components(self) -> list[Component]:
+        """The components that are not zero, those of the largest penalty first."""
         problem, factors = self.question.problem, self.candidate
         sizes = np.asarray(problem.atom.theta(factors))
         with np.errstate(all="ignore"):  # what is not finite is shown as unknown
@@ -123,7 +123,9 @@ class Facts:
             off = np.where(whole > 0, np.abs(earned - prices) / whole, 0.0)
         order = np.argsort(-sizes, kind="stable")
         columns = zip(sizes[order], prices[order], earned[order], off[order], strict=True)
-        return [Slice(int(k), *map(float, x)) for k, x in zip(order, columns, strict=True) if x[0]]
+        return [
+            Component(int(k), *map(float, x)) for k, x in zip(order, columns, strict=True) if x[0]
+        ]
 
     @property
     def offsets(self) -> Values:

@@ -112,9 +112,9 @@ def polar(facts: Facts) -> str | None:
     return svg(94, said, parts)
 
 
-def slices(facts: Facts) -> str | None:
-    """Draw each slice's price λθ(X_i) as a bar, and what W pays for it as a dot."""
-    held = facts.slices[:SHOWN]
+def components(facts: Facts) -> str | None:
+    """Draw each component's penalty λθ(X_i) as a bar, and what W pays for it as a dot."""
+    held = facts.components[:SHOWN]
     if not held or not facts.question.problem.lam:
         return None
     top = max(max(s.price, s.earned if np.isfinite(s.earned) else 0.0) for s in held)
@@ -130,7 +130,8 @@ def slices(facts: Facts) -> str | None:
             parts.append(
                 f'<circle cx="{EDGE + (k + 0.5) * step:.1f}" cy="{y:.1f}" r="3.2" class="dot"/>'
             )
-    return svg(162, f"Prices of {len(held)} slices and what the dual point pays for each.", parts)
+    count = facts.question.problem.atom.count(len(held))
+    return svg(162, f"Penalties of {count} and what the dual point pays for each.", parts)
 
 
 def image_side(Y: Array) -> int | None:

@@ -16,20 +16,20 @@ NEXT = {
     Verdict.CERTIFIED: "Nothing is left to do: save the certificate, and verify() rechecks it.",
     Verdict.REFUTED: "Take result.better, let improve(problem, factors) go on from it, or train "
     "longer.",
-    Verdict.RANK_LIMITED: "Take result.better, which has more slices, train with more of them, or "
-    "keep the size and read the distance as the most that it costs.",
+    Verdict.RANK_LIMITED: "Take result.better, which has more components, train with more of "
+    "them, or keep the size and read the distance as the most that it costs.",
     Verdict.NUMERICAL: "To have a proof, state the atom or loss by one that the kernel knows.",
     Verdict.UNDECIDED: "Give budget= more seconds, or atol= above the gap if it is small enough.",
     Verdict.OUT_OF_SCOPE: "Change the objective as the reason says, and fit again.",
 }
 STEPS = {  # of a search, for people
     "checkpoint": "what the checkpoint held",
-    "balance": "rescaling the slices",
+    "balance": "rescaling the components",
     "descend": "descent",
     "lifted": "the convex problem over all sizes",
-    "truncate": "dropping the least slices",
+    "truncate": "dropping the smallest components",
     "polish": "polishing",
-    "reweight": "reweighting the slices",
+    "reweight": "reweighting the components",
     "neurons": "networks of one hidden layer",
 }
 TRAINERS = (1e-5, 1e-4, 1e-3)  # tolerances at which trainings commonly stop
@@ -49,7 +49,7 @@ def explained(result: Any) -> str:  # noqa: ANN401  a Result, of the layer above
         f"{result.distance[0].upper()}{result.distance[1:]}.",
         f"{result.verdict.name}: {result.reason}.",
         f"{bracket_told}; {gap}.",
-        f"The slices' balance <W, phi> = lam theta is off by {off} (0 at a stationary point).",
+        f"The components' balance <W, phi> = lam theta is off by {off} (0 at a stationary point).",
     ]
     if result.better_upper is not None:
         reach = at_most(result.better_upper)

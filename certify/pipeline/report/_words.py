@@ -16,9 +16,10 @@ def asked(facts: Facts) -> str:
     what, shape = model(problem), " × ".join(map(str, problem.loss.dims))
     seen = problem.loss.observed
     of = "" if seen.full else f", of which {seen.size} entries are observed"
-    rank = f"at most {parts(problem, size)}" if facts.question.own_size else "any size"
+    count = problem.atom.count(size)
+    rank = f"at most {count}" if facts.question.own_size else "any size"
     return (
-        f"Somebody fitted {what} of {parts(problem, size)} to {shape} data{of}, by {loss(problem)}"
+        f"Somebody fitted {what} of {count} to {shape} data{of}, by {loss(problem)}"
         f"{priced(problem)}. Are these factors a global optimum of that objective, over factors of "
         f"{rank}, within {short(facts.epsilon)}?"
     )
@@ -46,17 +47,10 @@ def model(problem: Problem) -> str:
     return problem.atom.title(len(problem.loss.dims))
 
 
-def parts(problem: Problem, size: int) -> str:
-    """Return the size of a model: so many components."""
-    name = problem.atom.component
-    many = f"{name}es" if name.endswith("ch") else f"{name}s"
-    return f"{size} {name if size == 1 else many}"
-
-
 def answer(facts: Facts) -> str:
     """Return the verdict as a sentence."""
     size = facts.candidate[0].shape[-1]
-    most = parts(facts.question.problem, size)
+    most = facts.question.problem.atom.count(size)
     rank = f"at most {most}" if facts.question.own_size else "any size"
     return facts.verdict.answer.format(any=rank, epsilon=short(facts.epsilon))
 
@@ -69,7 +63,7 @@ def bracket(facts: Facts) -> str:
     if facts.proved.better is None:
         return told
     size = 0 if facts.better is None else facts.better[0].shape[-1]
-    better, sized = at_most(facts.proved.better), parts(facts.question.problem, size)
+    better, sized = at_most(facts.proved.better), facts.question.problem.atom.count(size)
     return f"{told} The better factors, of {sized}, reach at most {better}."
 
 
