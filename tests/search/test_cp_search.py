@@ -18,6 +18,7 @@ from certify.search.column_generation import Search
 from certify.search.coordinates import contract
 from certify.search.coordinates.compress import compressed
 from certify.search.coordinates.products import form_of
+from certify.search.descent.newton import Box, newton
 from certify.search.descent.products import Task, finished, polished, reweighted
 from certify.search.dual.joint import Joint, polish
 from certify.search.dual.points import Run
@@ -152,6 +153,17 @@ def test_descent_never_rises_and_newton_ends_it(atom):
     last, _ = finished(task, new, 400)
     assert task.value(last) <= task.value(new) * (1 + 8 * EPS)
     assert not atom.wrong_sign(last)
+
+
+def test_newton_does_not_follow_an_infimum_that_is_not_attained():
+    def f(x):  # (x y - 1)^2 + x^2, least as x goes to 0 and y to infinity
+        off = x[0] * x[1] - 1
+        return off**2 + x[0] ** 2, 2 * np.array([off * x[1] + x[0], off * x[0]])
+
+    free = Box(np.full(2, -np.inf), np.full(2, np.inf))
+    end, used = newton(f, np.ones(2), free, np.ones_like, 60_000)
+    assert f(end)[0] < 1e-4
+    assert used < 1000
 
 
 def test_newton_makes_the_gradient_vanish():

@@ -17,6 +17,7 @@ DIFFERENCE = 2.0**-17  # relative length of a difference: the cube root of a rou
 ROUNDING = 2.0**-48  # relative: a change of the value that says nothing
 ENOUGH = 2.0**-46  # of the gradient's own rounding scale
 PRODUCTS = 200  # with the Hessian, for one step
+STEPS = 100  # near a minimum a few do; more are taken only towards one that is not attained
 HALVINGS = 12
 
 
@@ -47,7 +48,9 @@ def newton(
     value, slope = f(x)
     used, damp = 0, 0.0
     first = length(box, x, slope)
-    while used < steps and np.isfinite(value):
+    for _ in range(STEPS):
+        if used >= steps or not np.isfinite(value):
+            break
         size = length(box, x, slope)
         if size <= ENOUGH * max(first, abs(value) / max(float(np.linalg.norm(x)), 1e-300)):
             break
