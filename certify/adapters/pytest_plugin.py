@@ -26,10 +26,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --certify-budget and --certify-update."""
     group = parser.getgroup("certify", "proofs of global optimality")
     group.addoption(
-        "--certify-budget", type=float, metavar="SECONDS", help="search at most so long for each"
+        "--certify-budget", type=float, metavar="SECONDS", help="stop each search after this time"
     )
     group.addoption(
-        "--certify-update", action="store_true", help="search again, and store the certificates"
+        "--certify-update", action="store_true", help="search again and store the certificates"
     )
 
 

@@ -62,9 +62,14 @@ def certify() -> None:
 @certify.command()
 @click.argument("problem", type=PATH)
 @click.option("-o", "output", type=PATH, metavar="X.CERT", help="Write the certificate.")
-@click.option("--own-size", type=PATH, metavar="X.CERT", help="Write that of its own size.")
-@click.option("--better", type=PATH, metavar="X.NPZ", help="Write better factors, if any.")
-@click.option("--resume", type=PATH, metavar="FILE", help="Write progress here, and go on.")
+@click.option(
+    "--own-size",
+    type=PATH,
+    metavar="X.CERT",
+    help="The same, of the own size.",
+)
+@click.option("--better", type=PATH, metavar="X.NPZ", help="Write better factors, if found.")
+@click.option("--resume", type=PATH, metavar="FILE", help="Save progress here; resume.")
 @routed
 @common
 def check(  # noqa: PLR0913, PLR0917  as click parsed them
@@ -78,9 +83,9 @@ def check(  # noqa: PLR0913, PLR0917  as click parsed them
 ) -> int:
     """Decide whether the factors of PROBLEM (a .toml file) are a global optimum.
 
-    --own-size writes the certificate about models of at most as many components; `certify verify
-    --own-size` rechecks it.  With --resume a long proof writes a checkpoint now and then and
-    goes on from it; Ctrl-C ends the search with the bracket proved so far.
+    --own-size writes a second certificate, about models of at most as many components;
+    `certify verify --own-size` verifies it.  --resume saves the progress of a long proof and
+    continues from it later.  Ctrl-C stops the search and reports the bracket proved so far.
 
     Example: certify check problem.toml -o x.cert --better better.npz
     """
@@ -113,13 +118,13 @@ def check(  # noqa: PLR0913, PLR0917  as click parsed them
 @certify.command()
 @click.argument("certificate", type=PATH)
 @click.option("--problem", type=PATH, required=True, help="The question: your own problem.toml.")
-@click.option("--own-size", is_flag=True, help="It is about at most as many components.")
+@click.option("--own-size", is_flag=True, help="The claim is about its own size.")
 @click.option("--tier", type=click.Choice(TIERS), default="exact", help="The arithmetic.")
 @click.option(
     "--limit",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Units of work it may take; by default what the size of the file allows.",
+    help="Limit on the work of the verification; the default follows from the size of the file.",
 )
 @common
 def verify(  # noqa: PLR0913, PLR0917  as click parsed them
@@ -132,7 +137,7 @@ def verify(  # noqa: PLR0913, PLR0917  as click parsed them
 ) -> int:
     """Prove what CERTIFICATE claims about your own PROBLEM.
 
-    Nothing is searched and nothing is drawn: --budget and --seed change nothing here.
+    There is no search and nothing random: --budget and --seed have no effect here.
 
     Example: certify verify x.cert --problem problem.toml
     """
@@ -171,7 +176,7 @@ def improve(
     certificate: Path | None,
     route: dict[str, Any],
 ) -> int:
-    """Lower the objective from the factors of PROBLEM, and certify where it ends.
+    """Lower the objective, starting from the factors of PROBLEM, and certify the result.
 
     Example: certify improve problem.toml -o better.npz --certificate better.cert
     """
@@ -202,7 +207,7 @@ def improve(
 @click.argument("problem", type=PATH)
 @click.argument("fits", type=PATH, nargs=-1)
 @click.option("-o", "output", type=PATH, metavar="PLOT.PNG", help="Draw the fits.")
-@click.option("--certificate", type=PATH, metavar="X.CERT", help="Write the bound's certificate.")
+@click.option("--certificate", type=PATH, metavar="X.CERT", help="Certify the lower bound.")
 @common
 def restarts(
     options: Options,
@@ -244,10 +249,9 @@ def restarts(
 @click.argument("folder", type=PATH, default="certify-demo")
 @common
 def demonstrate(options: Options, folder: Path) -> int:
-    """Check real models on real data; every file is left in FOLDER (./certify-demo).
+    """Check real models on real data; all files are written to FOLDER (./certify-demo).
 
-    The problems bring their own epsilon and budget: --rtol, --atol and --budget change
-    nothing here.
+    Each model has its own tolerance and budget: --rtol, --atol and --budget have no effect.
 
     Example: certify demo
     """

@@ -19,11 +19,20 @@ from ._show import as_json, shared, table
 @click.command()
 @click.argument("plan", type=PATH, required=False)
 @click.option("-o", "folder", type=PATH, metavar="DIR", help="Where everything goes.")
-@click.option("--verify", type=PATH, metavar="DIR", help="Verify the certificates in DIR only.")
-@click.option("--inputs", type=PATH, metavar="DIR", help="With --verify: compare the inputs here.")
-@click.option("--jobs", type=click.IntRange(min=1), default=2, help="Processes at a time.")
-@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler, whose workers do it.")
-@click.option("--json", "lines", is_flag=True, help="Print one line of JSON a model.")
+@click.option("--verify", type=PATH, metavar="DIR", help="Only verify the certificates in DIR.")
+@click.option(
+    "--inputs",
+    type=PATH,
+    metavar="DIR",
+    help="With --verify: compare inputs.",
+)
+@click.option("--jobs", type=click.IntRange(min=1), default=2, help="Number of processes.")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Run on a Dask cluster.",
+)
+@click.option("--json", "lines", is_flag=True, help="Print one line of JSON for each model.")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks.")
 def audit(  # noqa: PLR0913  a command's options
     plan: Path | None,
@@ -35,10 +44,10 @@ def audit(  # noqa: PLR0913  a command's options
     scheduler: str | None,
     lines: bool,
 ) -> int:
-    """Judge every model of PLAN (an audit.toml); the exit status is the worst verdict's.
+    """Check every model of PLAN (an audit.toml); the exit status is that of the worst verdict.
 
-    Killed and started again, it goes on where it was. DIR can be handed on: its reader runs
-    `certify audit --verify DIR`, which searches nothing.
+    An interrupted audit continues where it stopped when it is started again. Anybody who
+    receives DIR can verify it with `certify audit --verify DIR`, without any search.
 
     Example: certify audit audit.toml -o audit && certify audit --verify audit
     """

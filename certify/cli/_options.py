@@ -43,16 +43,19 @@ class Options:
 
 ROUTE = (
     click.option(
-        "--method", default="engine", metavar="METHOD", help="engine, or cvxpy: small problems."
+        "--method",
+        default="engine",
+        metavar="METHOD",
+        help="engine, or cvxpy if small.",
     ),
-    click.option("--solver", metavar="NAME", help="A solver of cvxpy, with --method cvxpy."),
+    click.option("--solver", metavar="NAME", help="With --method cvxpy."),
 )
 COMMON = (
-    click.option("--json", "as_json", is_flag=True, help="Print one line of JSON a result."),
-    click.option("--budget", type=float, metavar="SECONDS", help="Search at most so long."),
+    click.option("--json", "as_json", is_flag=True, help="Print one line of JSON."),
+    click.option("--budget", type=float, metavar="SECONDS", help="Time limit of the search."),
     click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of random starts."),
-    click.option("--rtol", type=float, help="Relative epsilon, instead of the problem's."),
-    click.option("--atol", type=float, help="Absolute epsilon, instead of the problem's."),
+    click.option("--rtol", type=float, help="Relative tolerance, overrides problem.toml."),
+    click.option("--atol", type=float, help="Absolute tolerance, overrides problem.toml."),
     click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks."),
 )
 

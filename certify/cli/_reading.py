@@ -18,14 +18,24 @@ from ._show import Written, as_json, of_proof, of_rejection
 
 @click.command("report")
 @click.argument("certificate", type=PATH)
-@click.option("-o", "output", type=PATH, metavar="X.HTML", help="Where to; beside it if not given.")
-@click.option("--tier", type=click.Choice(TIERS), help="The arithmetic; by default the claim's.")
+@click.option(
+    "-o",
+    "output",
+    type=PATH,
+    metavar="X.HTML",
+    help="By default next to the certificate.",
+)
+@click.option(
+    "--tier",
+    type=click.Choice(TIERS),
+    help="By default what the claim names.",
+)
 @common
 def report_of(options: Options, certificate: Path, output: Path | None, tier: str | None) -> int:
-    """Verify CERTIFICATE again and write it as one HTML page for people.
+    """Verify CERTIFICATE again and write a report, one HTML page.
 
-    The page needs no network and no script.  Nothing is searched: --budget, --seed, --rtol
-    and --atol change nothing here.
+    The page needs no network and no scripts.  There is no search: --budget, --seed, --rtol
+    and --atol have no effect here.
 
     Example: certify report x.cert -o x.html
     """
@@ -40,10 +50,14 @@ def report_of(options: Options, certificate: Path, output: Path | None, tier: st
 
 @click.command()
 @click.argument("certificate", type=PATH)
-@click.option("--tier", type=click.Choice(TIERS), help="The arithmetic; by default the claim's.")
+@click.option(
+    "--tier",
+    type=click.Choice(TIERS),
+    help="By default what the claim names.",
+)
 @common
 def explain(options: Options, certificate: Path, tier: str | None) -> int:
-    """Verify CERTIFICATE again and say in sentences what it asks, proves and leaves open.
+    """Verify CERTIFICATE again and explain its question, its proof and what is left open.
 
     Example: certify explain x.cert
     """

@@ -19,19 +19,19 @@ LIBRARIES = ("numpy", "scipy", "python-flint", "cvxpy", "scikit-learn", "tensorl
 @click.argument("data", type=PATH)
 @click.argument("factors", type=PATH, nargs=-1)
 @click.option("-o", "output", type=PATH, default="problem.toml", metavar="PROBLEM.TOML")
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def init(data: Path, factors: tuple[Path, ...], output: Path, *, force: bool) -> int:
-    """Write a commented problem.toml for DATA and FACTORS, after a look at the files.
+    """Write a commented problem.toml for the files DATA and FACTORS.
 
     DATA is the matrix or tensor that was fitted; FACTORS one file for each factor, or one
-    file that holds all of them by name. lam is read from the factors, if they are stationary
-    for some lam. What cannot be seen from the files is marked TODO.
+    file that holds all of them by name. lam is computed from the factors if they are
+    stationary for some lam. What the files do not say is marked TODO.
 
     Example: certify init Y.csv W.npy H.npy && certify check problem.toml
     """
     guard([output], [data, *factors])
     if output.exists() and not force:
-        raise click.UsageError(f"{output} is there already: give --force to replace it")
+        raise click.UsageError(f"{output} exists already: --force overwrites it")
     text, notes = draft(data, factors, output.parent)
     written_text(text, output)
     click.echo(f"{output} written")
@@ -43,7 +43,7 @@ def init(data: Path, factors: tuple[Path, ...], output: Path, *, force: bool) ->
 @click.command()
 @click.argument("shell", type=click.Choice(SHELLS))
 def completion(shell: str) -> int:
-    """Print what makes SHELL complete this command's words.
+    """Print the completion script for SHELL.
 
     Example: certify completion bash >> ~/.bashrc
     """

@@ -33,10 +33,10 @@ def archive() -> bytes:
 @click.command()
 @click.option("-o", "output", type=PATH, required=True, metavar="VERIFY.PYZ", help="The file.")
 def verifier(output: Path) -> int:
-    """Write the verifier as one file, for somebody who has Python and nothing else.
+    """Write the verifier as one file that needs Python and nothing else.
 
-    It holds the modules of certify/kernel, unchanged and readable (it is a zip archive), and
-    prints what they print: python -I -S verify.pyz x.cert
+    The file is a zip archive of the modules of certify/kernel, unchanged and readable.  Run it
+    as python -I -S verify.pyz x.cert: the output is the same.
 
     Example: certify verifier -o verify.pyz
     """

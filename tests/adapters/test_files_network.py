@@ -132,7 +132,7 @@ def test_the_certificate_is_rejected_for_another_network(tmp_path, capsys):
         (HEAD.replace("X.npy", "Z.npy") + DECAY, "cannot read .*Z.npy: No such file"),
         (
             HEAD.replace("safetensors", "onnx") + DECAY + 'layout = "torch"',
-            "network.layout is told by the graph .*net.onnx: leave it out",
+            "network.layout is already defined by the ONNX graph .*net.onnx: remove it",
         ),
     ],
 )

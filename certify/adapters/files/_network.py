@@ -96,7 +96,9 @@ def judge(model: Path, X: Any, y: Any, asked: tuple[Table, dict[str, Any]]) -> J
     kind = model.suffix.lower()
     if kind == ".onnx":
         if told := [k for k in said if k in table.model_fields_set]:
-            raise InputError(f"network.{told[0]} is told by the graph {model}: leave it out")
+            raise InputError(
+                f"network.{told[0]} is already defined by the ONNX graph {model}: remove it"
+            )
         return onnx.from_model(model, X, y, **given)
     if kind != ".safetensors":
         raise InputError(f"network.model must end in {' or '.join(KINDS)}, got {model}")
