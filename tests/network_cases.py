@@ -7,10 +7,10 @@ import cvxpy as cp
 import numpy as np
 
 from certify.atoms import ReLU
-from certify.kernel.arrays import Arrays
+from certify.kernel.arrays import Arrays, rows_of
 from certify.kernel.patterns import Pattern
+from certify.kernel.rules.network import Case, pull_back
 from certify.kernel.rules.polar import polar_bound
-from certify.kernel.rules.regions import Case, pull_back
 from certify.kernel.statement import stated_network
 from certify.pipeline.certificate.file import ask
 from certify.polar.proved import handed, split
@@ -140,7 +140,7 @@ def case_of(ar, atom, W, cuts=None):
     m, d = net.features.shape
     held = handed(np.zeros((0, m + d)) if cuts is None else cuts)
     omega = [Fraction(x) for x in atom.layer.spread(W)[:, 0].tolist()] if W.shape[1] == 1 else []
-    return Case(net, pull_back(ar, net, w), omega, held)
+    return Case(net, pull_back(ar, net, w), omega, rows_of(held))
 
 
 def asked_of(problem, factors, q=None):

@@ -2,7 +2,7 @@
 
 import math
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
@@ -101,6 +101,10 @@ class Arrays:
             raise RejectedError(where, "finite", next(x for x in a.data if not math.isfinite(x)))
         return a
 
+    def find(self, name: str, shape: tuple[int | None, ...], kind: str = "d") -> Array | None:
+        """Return an array as `get` does, or None if none has this name."""
+        return self.get(name, shape, kind) if name in self.arrays else None
+
 
 def lower_triangle(packed: Array, k: int) -> Array:
     """Unpack rows of a lower triangular matrix; zeros above the diagonal."""
@@ -123,22 +127,27 @@ def flat_of(q: Array) -> Array:
     return Array((len(q.data),), q.data)
 
 
-def unpacked(a: Array, k: int) -> list[float]:
-    """Unpack a symmetric matrix from the rows of its lower triangle, flat."""
-    out = [0.0] * (k * k)
+def unpacked(a: Array, k: int) -> Array:
+    """Unpack a symmetric matrix from the rows of its lower triangle."""
+    out = array("d", bytes(8 * k * k))
     for i, end in enumerate(accumulate(range(1, k + 1))):
         for j, x in enumerate(a.data[end - i - 1 : end]):
             out[i * k + j] = out[j * k + i] = x
-    return out
+    return Array((k, k), out)
+
+
+def matrix(rows: Sequence[Iterable[tuple[int, float]]], k: int) -> Array:
+    """Return the matrix of k columns with these numbers (column, value) in its rows, added up."""
+    out = array("d", bytes(8 * len(rows) * k))
+    for i, row in enumerate(rows):
+        for j, x in row:
+            out[i * k + j] += x
+    return Array((len(rows), k), out)
 
 
 def on_diagonal(values: Sequence[float]) -> Array:
     """Return Diag(values)."""
-    k = len(values)
-    square = array("d", bytes(8 * k * k))
-    for i, x in enumerate(values):
-        square[i * k + i] = x
-    return Array((k, k), square)
+    return matrix([[pair] for pair in enumerate(values)], len(values))
 
 
 def rows_of(a: Array) -> list[Sequence[float]]:

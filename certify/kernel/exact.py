@@ -47,11 +47,16 @@ class Exact(Arithmetic[Grid]):
         return Grid(ints, e, a.shape)
 
     def multiply(self, a: Grid, b: Grid) -> Grid:
-        """Return A B^T for A (m, k), B (n, k)."""
-        (m, k), n = a.shape, b.shape[0]
-        left = [a.ints[i * k : i * k + k] for i in range(m)]
+        """Return A B^T for A (m, k), B (n, k); a row of A with few numbers takes few products."""
+        (m, k), n, ints = a.shape, b.shape[0], list[int]()
         right = [b.ints[j * k : j * k + k] for j in range(n)]
-        ints = [sum(map(mul, x, y)) for x in left for y in right]
+        for i in range(m):
+            row, others = a.ints[i * k : i * k + k], iter(right)
+            at = [c for c, v in enumerate(row) if v] or [0]
+            if 4 * len(at) < k:
+                row = [row[c] for c in at]
+                others = map(list, zip(*(b.ints[c::k] for c in at), strict=True))
+            ints += [sum(map(mul, row, y)) for y in others]
         return Grid(ints, a.exp + b.exp, (m, n))
 
     def product(self, left: Array, right: Array, at: Pattern) -> Grid:

@@ -34,10 +34,10 @@ def rational(text: object, where: str) -> Fraction:
         raise RejectedError(where, "number", str(text)[:80]) from None
 
 
-def part(proof: Json, name: str) -> Json:
+def part(proof: Json, name: str, where: str = "proof") -> Json:
     """Return an object of the proof; {} only if it has none of this name."""
     found = proof.get(name, {})
-    demand(isinstance(found, dict), f"proof.{name}", "json", type(found).__name__)
+    demand(isinstance(found, dict), f"{where}.{name}", "json", type(found).__name__)
     return dict(found)
 
 

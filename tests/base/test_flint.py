@@ -48,3 +48,16 @@ def test_products_of_nothing_are_zeros(sizes):
     left, right = (Array((rows, k), array("d", [1.0] * (rows * k))) for rows in (m, n))
     found, true = (ar.multiply(ar.load(left), ar.load(right)) for ar in (Flint(), Exact()))
     assert (values(found), found.shape) == (values(true), true.shape)
+
+
+@pytest.mark.parametrize("ar", [Exact(), Flint()], ids=["kernel", "flint"])
+@pytest.mark.parametrize("places", [(), (3,), (0, 39), (43, 5, 79), range(40)])
+def test_products_of_rows_with_few_numbers_are_those_of_loops(ar, places):
+    """A row of A without zeros, with a few numbers or with none, times every row of B."""
+    left, right = array("d", bytes(8 * 80)), array("d", (x - 50.5 for x in range(120)))
+    for place in places:
+        left[place] = place - 7.25
+    found = ar.multiply(ar.load(Array((2, 40), left)), ar.load(Array((3, 40), right)))
+    rows = [[*map(Fraction, x[i : i + 40])] for x in (left, right) for i in range(0, len(x), 40)]
+    true = [sum(map(Fraction.__mul__, x, y)) for x in rows[:2] for y in rows[2:]]
+    assert (values(found), found.shape) == (true, (2, 3))

@@ -19,7 +19,7 @@ from certify.kernel.norms import L2, LInf, Weighted
 from certify.kernel.patterns import Pattern, split_index
 from certify.kernel.rules.polar import polar_bound
 from certify.kernel.rules.transpose import Group
-from certify.kernel.rules.tree import leaves
+from certify.kernel.rules.tree import ROOT, nodes_of, signed_splits, walk
 from certify.kernel.scalars import power
 from certify.kernel.statement import stated_modes
 from certify.polar.proved import handed
@@ -192,7 +192,8 @@ class Adversary:
         modes = modes_of(self.T, self.keys, symmetric=self.symmetric)
         held = Arrays({k: handed(a) for k, a in arrays.items()}, "proof")
         polar_bound(seen, modes, w, told, held)
-        order = [node["leaf"] for node, _ in leaves(told, len(splits))]
+        walked = walk(nodes_of(told), signed_splits(len(splits)), ROOT)
+        order = [node["leaf"] for node, _ in walked]
         shifts = {}
         for t, G in zip(order, map(dense, seen.matrices), strict=True):
             size, one = np.abs(G).max() + 1.0, np.eye(len(G))

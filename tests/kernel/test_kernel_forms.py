@@ -12,8 +12,8 @@ from certify.kernel.errors import RejectedError
 from certify.kernel.exact import Exact
 from certify.kernel.norms import L1, L2, Groups, LInf, Weighted
 from certify.kernel.patterns import Pattern
-from certify.kernel.rules.conic import narrowed, unmixed
-from certify.kernel.rules.conic_leaf import Leaf, nonnegative_part
+from certify.kernel.rules.conic import Leaf, narrowed, signed_facts, unmixed
+from certify.kernel.rules.forms import Witness, with_facts
 from certify.kernel.rules.spectral import rescaled
 from certify.kernel.scalars import power
 from certify.kernel.spaces import Pair
@@ -54,8 +54,8 @@ def test_multipliers_are_a_form_in_sizes_and_cuts(left, right, cuts):
     q = len(signed) + len(cuts)
     given = Arrays({"N0": numbers(packed(q))}, "proof")
     hat = EXACT.load(numbers(np.zeros(16), 4, 4))
-    whole = (hat, numbers(rows.astype(float), 2, 4))
-    added = dense(nonnegative_part(EXACT, pair, whole, ("N0", leaf), given))
+    facts = signed_facts(EXACT, pair, [list(enumerate(row)) for row in rows.tolist()], leaf)
+    added = dense(with_facts(EXACT, hat, facts, Witness({}, given, "proof", "0")))
     held = np.zeros((q, q), dtype=object)
     held[np.tril_indices(q)] = packed(q)
     held = held + held.T - np.diag(np.diag(held))
@@ -71,8 +71,9 @@ def test_a_negative_multiplier_is_refused():
     pair, hat = pair_of("+", "-"), EXACT.load(numbers(np.zeros(16), 4, 4))
     leaf = Leaf((), tuple((i, 1) for i in range(4)))
     given = Arrays({"N0": numbers([-1.0] + [0.0] * 9)}, "proof")
+    facts = signed_facts(EXACT, pair, [], leaf)
     with pytest.raises(RejectedError) as error:
-        nonnegative_part(EXACT, pair, (hat, numbers([], 0, 4)), ("N0", leaf), given)
+        with_facts(EXACT, hat, facts, Witness({}, given, "proof", "0"))
     assert (error.value.where, error.value.code) == ("proof.N0", "sign")
 
 
@@ -148,8 +149,8 @@ def test_a_split_at_equal_signs_keeps_the_vertices_of_its_side(signs, ends):
     a, b = signs
     leaf = Leaf((), ((0, 1), (0, a), (2, 1), (2, b), (4, 1)))
     before = [z for z in product((1, -1), repeat=5) if agree(z, leaf)]
-    for side in (1, -1):
-        after = narrowed(pair, leaf, ({"equal": ends}, side), (0, 0))
+    both = narrowed(pair, (0, 0), {"equal": ends}, leaf, "")
+    for side, after in zip((1, -1), both, strict=True):
         wanted = [z for z in before if z[ends[0]] == side * z[ends[1]]]
         assert [z for z in product((1, -1), repeat=5) if agree(z, after)] == wanted
 

@@ -18,7 +18,7 @@ from certify.kernel.losses import LOSSES
 from certify.kernel.losses.likelihoods import enclosed_apart
 from certify.kernel.norms import L2, Elastic, Groups, Variation, misfit, plain
 from certify.kernel.patterns import Pattern
-from certify.kernel.rules.network_leaf import float_above, leveled
+from certify.kernel.rules.network import float_above
 from certify.kernel.rules.polar import named_rule, polar_bound
 from certify.kernel.rules.witness import apart, meets
 from certify.kernel.scalars import Enclosure, root
@@ -146,11 +146,6 @@ def test_leaves_and_parts_of_a_proof_are_told(size):
     nodes = [{"leaf": 0} if k % 2 else {"cell": 0} for k in range(size)]
     told = named_rule({"rule": "transpose", "nodes": nodes})
     assert told == ("transpose" if size == 1 else f"transpose in {size} parts")
-
-
-def test_a_level_that_is_not_given_is_zero():
-    assert leveled({}, "tau", "proof") == 0
-    assert leveled({"tau": (1.5).hex()}, "tau", "proof") == Fraction(3, 2)
 
 
 def test_two_cones_meet_where_every_product_has_the_sign():

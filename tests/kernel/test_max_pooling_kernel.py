@@ -18,7 +18,7 @@ from certify.kernel.file import File, identity
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.floor import network_entry
 from certify.kernel.rules.max_pool import dominating
-from certify.kernel.rules.regions import pull_back
+from certify.kernel.rules.network import pull_back
 from certify.kernel.scalars import power
 from certify.kernel.statement import question, stated_network
 from certify.losses import Squared

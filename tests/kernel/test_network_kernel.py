@@ -16,11 +16,8 @@ from certify.kernel.arrays import Arrays
 from certify.kernel.exact import Exact
 from certify.kernel.norms import Biased
 from certify.kernel.patterns import Pattern
-from certify.kernel.rules import network_leaf as kernel_network_leaf
-from certify.kernel.rules.cells import cell_bound
 from certify.kernel.rules.floor import network_entry
-from certify.kernel.rules.network_leaf import network_leaf
-from certify.kernel.rules.regions import Region, pull_back
+from certify.kernel.rules.network import Region, cell_bound, facts, network_leaf, pull_back
 from certify.kernel.scalars import power
 from certify.norms import L2
 from certify.polar.layer_ask import Layer
@@ -408,7 +405,7 @@ def check_leaf(atom, W, what, best, cuts=None):
         ar = tier()
         given = Arrays(arrays, "proof")
         case = case_of(ar, atom, W, cuts)
-        bound = float(network_leaf(ar, case, (path, text["node"]), given))
+        bound = float(network_leaf(ar, case, given, path, text["node"]))
         assert bound >= best - slack(atom, W)
         assert abs(bound - found.bound) <= SOLVED * found.bound + SOLVED
 
@@ -445,7 +442,7 @@ def test_the_facts_hold_at_every_point_and_each_is_what_it_says(tau):
     cuts = np.arange(m + d, dtype=float)[None, :] - 3
     case, rng = case_of(Exact(), atom, W, cuts), np.random.default_rng(0)
     path = Region(0, (("row", 2, -1), ("cut", 0, 1)))
-    B = kernel_network_leaf.facts(case, path, tau, radial=True)
+    B = facts(case, path, tau, radial=True)
     held = np.array(B.data).reshape(B.shape)
     U = rng.standard_normal((d, 200))
     U /= atom.layer.size(U)
@@ -454,12 +451,12 @@ def test_the_facts_hold_at_every_point_and_each_is_what_it_says(tau):
     p, q = np.maximum(z, 0), np.maximum(-z, 0)
     s = np.ones(200)
     r = np.array([float(x) for x in case.net.radii()])[:, None]
-    facts = np.vstack([p, q, s, r - p, r - q, -F[2] @ U, cuts[0] @ np.vstack([p, U])])
+    wanted = np.vstack([p, q, s, r - p, r - q, -F[2] @ U, cuts[0] @ np.vstack([p, U])])
     x = np.vstack([p / tau, U, s])
-    np.testing.assert_allclose(held @ x, facts, rtol=0, atol=rounding(held, flops=16))
+    np.testing.assert_allclose(held @ x, wanted, rtol=0, atol=rounding(held, flops=16))
     assert (held[: 4 * m + 1] @ x).min() >= -rounding(held, flops=16)
-    plain = kernel_network_leaf.facts(case, path, tau, radial=False)
-    wanted = np.vstack([facts[: 2 * m], facts[-2:]])
+    plain = facts(case, path, tau, radial=False)
+    wanted = np.vstack([wanted[: 2 * m], wanted[-2:]])
     found = np.array(plain.data).reshape(plain.shape) @ x[:-1]
     np.testing.assert_allclose(found, wanted, rtol=0, atol=rounding(held, flops=16))
 
@@ -468,7 +465,7 @@ def test_the_radial_facts_are_rounded_up():
     """The floats nearest to the roots of 3 and 6 are too small, that of 2 is not."""
     atom = ReLU([[1.0, 1.0, 1.0], [1.0, -2.0, 1.0], [1.0, 1.0, 0.0]])
     case = case_of(Exact(), atom, np.ones((3, 1)))
-    B = kernel_network_leaf.facts(case, Region(), 1.0, radial=True)
+    B = facts(case, Region(), 1.0, radial=True)
     k = B.shape[1]
     far = [Fraction(B.data[i * k + k - 1]) for i in range(7, 13)]
     assert [x * x > n for x, n in zip(far, (3, 6, 2, 3, 6, 2), strict=True)] == [True] * 6

@@ -17,8 +17,7 @@ from certify.kernel.exact import Exact
 from certify.kernel.losses.base import Grains
 from certify.kernel.norms import L1, L2, NORMS, Elastic, LInf, Variation
 from certify.kernel.patterns import Pattern
-from certify.kernel.rules.conic import narrowed
-from certify.kernel.rules.conic_leaf import Leaf
+from certify.kernel.rules.conic import Leaf, narrowed
 from certify.kernel.rules.ky_fan import Fan, centred
 from certify.kernel.scalars import root
 from certify.kernel.spaces import Pair
@@ -170,7 +169,7 @@ def test_coordinates_are_merged_as_in_the_tree_of_the_theorem(splits):
             continue
         low, high = (a, b) if a < b else (b, a)
         wanted = tuple((low, x * side * s * t) if c == high else (c, x) for c, x in leaf.classes)
-        leaf = narrowed(pair, leaf, ({"equal": [first + p, first + q]}, side), (0, 0))
+        leaf = narrowed(pair, (0, 0), {"equal": [first + p, first + q]}, leaf, "")[side < 0]
         assert leaf.classes == wanted
         assert all(leaf.classes[c][0] == c and x * x == 1 for c, x in leaf.classes)
 

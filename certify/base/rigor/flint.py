@@ -35,10 +35,12 @@ class Flint(Exact):
         return Grid(scaled.astype(np.int64).reshape(-1).tolist(), low, a.shape)
 
     def multiply(self, a: Grid, b: Grid) -> Grid:
-        """Return A B^T."""
+        """Return A B^T; if A is almost all zeros, as `Exact` does."""
         (m, k), n = a.shape, b.shape[0]
         if not m * k * n:
             return Grid([0] * (m * n), 0, (m, n))
+        if 16 * (m * k - a.ints.count(0)) < m * k:
+            return super().multiply(a, b)
         left, right = fmpz_mat(m, k, a.ints), fmpz_mat(n, k, b.ints)
         product = left * right.transpose()
         ints = [int(x) for x in product.entries()]

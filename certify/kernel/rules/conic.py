@@ -1,20 +1,41 @@
 """Rule `conic`: a tree of cases for a pair of norms, each leaf a bound of a quadratic form."""
 
-from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
 from ..arithmetic import Arithmetic, H
-from ..arrays import Array, Arrays
-from ..budget import HELD, MADE, PATH
+from ..arrays import Arrays, matrix, rows_of, transposed, unpacked
+from ..budget import FRACTION, HELD, MADE
 from ..errors import RejectedError, demand
 from ..fields import Json
 from ..norms import Groups, LInf, Norm
 from ..patterns import Pattern
 from ..spaces import Pair
-from .conic_leaf import Leaf, leaf_bound, sides_of
-from .tree import nodes_of, parts_of, paths_of, walk
+from .forms import Limits, congruent, form_bound, leaf_witness, with_facts
+from .tree import End, largest, nodes_of
 
-SPLITS = ("cut", "equal", "groups")
+Row = Sequence[tuple[int, float]]  # (coordinate, factor) of a linear function of z
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A part of the feasible set: where some cuts have a sign and some coordinates agree.
+
+    z = (u, v), or u alone for a symmetric atom; k coordinates
+    cuts     pairs (row of the cuts, 1 or -1): sign * (row . z) >= 0
+    classes  for each coordinate (smallest coordinate of its class, sign): z_i = sign * z_c;
+             sign 0 where z_i = 0, by the cone or outside a group
+    """
+
+    cuts: tuple[tuple[int, int], ...]
+    classes: tuple[tuple[int, int], ...]
+
+    @property
+    def heads(self) -> list[int]:
+        """The coordinates that name the classes; y has one entry for each."""
+        return [i for i, (c, sign) in enumerate(self.classes) if sign and c == i]
 
 
 def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
@@ -29,75 +50,60 @@ def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
     "boxed" sides are first written as free cubes (`boxed`).
     """
     k = pair.at.m if pair.symmetric else pair.at.m + pair.at.n
-    nodes = nodes_of(proof)
-    ar.budget.afford(parts_of(nodes) * 3 * MADE * k * k, "the leaves of a tree")
-    ar.budget.spend(PATH * paths_of(nodes) + HELD * k * len(nodes), "the paths of a tree")
+    ar.budget.spend(HELD * k * len(nodes_of(proof)), "the parts of a tree")
     hat = ar.symmetric(w, pair.at) if pair.symmetric else ar.hat(w, pair.at)
-    pair, hat, rows = boxed(ar, pair, hat, proof.get("boxed", []))
-    k, own = sum(n.size for _, n, _ in sides_of(pair)), len(rows)
-    cuts = given.get("cuts", (None, k)) if "cuts" in given.arrays else Array((0, k), array("d"))
-    cuts = Array(
-        (own + cuts.shape[0], k), array("d", [x for r in rows for x in r]) + array("d", cuts.data)
+    pair, hat, boxes = boxed(ar, pair, hat, proof.get("boxed", []))
+    k = sum(n.size for _, n, _ in sides_of(pair))
+    cuts = given.find("cuts", (None, k))
+    rows = boxes + [list(enumerate(row)) for row in (rows_of(cuts) if cuts else ())]
+    splits = dict.fromkeys(("cut", "equal"), partial(narrowed, pair, (len(boxes), len(rows))))
+    signs = [n.sign(i) for _, n, _ in sides_of(pair) for i in range(n.size)]
+    start = Leaf(
+        tuple((c, 1) for c in range(len(boxes))),
+        tuple((i, int(sign != "0")) for i, sign in enumerate(signs)),
     )
-    zeros = [n.sign(i) == "0" for _, n, _ in sides_of(pair) for i in range(n.size)]
-    start = tuple((i, int(not zero)) for i, zero in enumerate(zeros))
-    count = own, cuts.shape[0]
-    splits = dict.fromkeys(SPLITS, lambda node, leaf, _: parted(pair, leaf, node, count))
-    best = Fraction(0)
-    for node, leaf in walk(nodes, splits, Leaf(tuple((c, 1) for c in range(own)), start)):
-        best = max(best, leaf_bound(ar, pair, (hat, cuts), (node, leaf), given))
-    return best
+    leaf = End(3 * MADE * k * k, partial(leaf_bound, ar, (pair, hat, rows), given))
+    return largest(
+        ar.budget, proof, splits | {"groups": partial(parted, pair)}, start, {"leaf": leaf}
+    )
 
 
-def boxed(
-    ar: Arithmetic[H], pair: Pair, hat: H, sides: object
-) -> tuple[Pair, H, list[list[float]]]:
+def sides_of(pair: Pair) -> tuple[tuple[str, Norm, int], ...]:
+    """Return (name, norm, first coordinate) of each part of z."""
+    left = ("left", pair.left, 0)
+    return (left,) if pair.symmetric else (left, ("right", pair.right, pair.at.m))
+
+
+def boxed(ar: Arithmetic[H], pair: Pair, hat: H, boxes: object) -> tuple[Pair, H, list[Row]]:
     """Write cubes with signs as free cubes of one more coordinate s_0 = 1.
 
     u_i = (s_0 + s_i)/2 in [0, 1], (s_i - s_0)/2 in [-1, 0], s_i in [-1, 1], or 0: with
     z = R z' the form is z'^T R^T hat R z'.  A vertex of u is one of s.  The rows s_0 + s_i
     and s_0 - s_i are nonnegative, so that their products join the multipliers.
     """
-    held = sides_of(pair)
-    names = [name for name, n, _ in held if isinstance(n, LInf) and not pair.symmetric]
-    known = isinstance(sides, list) and all(sides.count(x) == 1 and x in names for x in sides)
-    demand(known, "proof.polar.boxed", "wrong_rule", sides)
-    boxes = [name in sides for name, _, _ in held] if isinstance(sides, list) else []
-    if not any(boxes):
+    sides = sides_of(pair)
+    names = [name for name, n, _ in sides if isinstance(n, LInf) and not pair.symmetric]
+    known = isinstance(boxes, list) and all(boxes.count(x) == 1 and x in names for x in boxes)
+    demand(known, "proof.polar.boxed", "wrong_rule", boxes)
+    if not isinstance(boxes, list) or not boxes:
         return pair, hat, []
-    width, first = sum(n.size for _, n, _ in held) + sum(boxes), 0
+    width, first = sum(n.size + (name in boxes) for name, n, _ in sides), 0
     ar.budget.hold(4 * width * width, "free cubes")
-    entries: list[list[tuple[int, float]]] = []
-    rows: list[list[float]] = []
-    for (_, n, _), box in zip(held, boxes, strict=True):
-        entries += [unmixed(n, i, first, box=box) for i in range(n.size)]
-        rows += box_rows(first, n.size, width) if box else []
+    old, rows, norms = list[Row](), list[Row](), []
+    for name, n, _ in sides:
+        box = name in boxes
+        old += [unmixed(n, i, first, box=box) for i in range(n.size)]
+        inner = range(first + 1, first + 1 + n.size) if box else ()
+        rows += [[(first, 1.0), (i, x)] for i in inner for x in (1.0, -1.0)]
+        norms.append(LInf(n.size + 1) if box else n)
         first += n.size + box
-    k = len(entries)
-    flat = array("d", bytes(8 * width * k))
-    for at, found in enumerate(entries):
-        for j, x in found:
-            flat[j * k + at] = x
-    R = ar.load(Array((width, k), flat))
-    left, right = (
-        LInf(n.size + 1) if box else n for (_, n, _), box in zip(held, boxes, strict=True)
-    )
+    turned = ar.load(transposed(matrix(old, width)))
+    left, right = norms
     new = Pair(Pattern(left.size, right.size), left, right)
-    return new, ar.multiply(ar.multiply(R, hat), R), rows
+    return new, congruent(ar, turned, hat), rows
 
 
-def box_rows(first: int, size: int, width: int) -> list[list[float]]:
-    """Return the rows s_0 + s_i and s_0 - s_i of a box whose s_0 is at `first`."""
-    out = []
-    for i in range(first + 1, first + 1 + size):
-        for x in (1.0, -1.0):
-            row = [0.0] * width
-            row[first], row[i] = 1.0, x
-            out.append(row)
-    return out
-
-
-def unmixed(n: Norm, i: int, first: int, *, box: bool) -> list[tuple[int, float]]:
+def unmixed(n: Norm, i: int, first: int, *, box: bool) -> Row:
     """Return coordinate i of a side as [(coordinate of z', factor)]."""
     if not box:
         return [(first + i, 1.0)]
@@ -106,42 +112,40 @@ def unmixed(n: Norm, i: int, first: int, *, box: bool) -> list[tuple[int, float]
     return signs.get(n.sign(i), [])
 
 
-def parted(pair: Pair, leaf: Leaf, node: Json, count: tuple[int, int]) -> list[Leaf]:
-    """Return the parts of a leaf that a node's children stand for; they cover it."""
-    if "groups" not in node:
-        return [narrowed(pair, leaf, (node, side), count) for side in (1, -1)]
+def parted(pair: Pair, node: Json, leaf: Leaf, where: str) -> list[Leaf]:
+    """Return the parts where all coordinates of a side are zero but those of one group."""
     found = [s for s in sides_of(pair) if s[0] == node["groups"] and not pair.symmetric]
     _, n, first = found[0] if found else ("", None, 0)
     if not isinstance(n, Groups) or n.outer != "l1":
-        raise RejectedError("proof.polar.nodes", "wrong_rule", f"groups {node['groups']}")
+        raise RejectedError(where, "wrong_rule", f"groups {node['groups']}")
     out = []
     for g in sorted(set(n.groups)):
-        inside = [first + i for i, other in enumerate(n.groups) if other == g]
-        away = {first + i for i in range(n.size)} - set(inside)
-        classes = enumerate(leaf.classes)
-        kept = tuple((i, 0) if i in away else (c, x) for i, (c, x) in classes)
-        out.append(Leaf(leaf.cuts, kept))
+        away = {first + i for i, other in enumerate(n.groups) if other != g}
+        kept = ((i, 0) if i in away else held for i, held in enumerate(leaf.classes))
+        out.append(Leaf(leaf.cuts, tuple(kept)))
     return out
 
 
-def narrowed(pair: Pair, leaf: Leaf, step: tuple[Json, int], count: tuple[int, int]) -> Leaf:
-    """Return the part of a leaf on one side of a split; count = (boxes' rows, all rows)."""
-    (node, side), (own, rows) = step, count
+def narrowed(pair: Pair, count: tuple[int, int], node: Json, leaf: Leaf, where: str) -> list[Leaf]:
+    """Return both sides of a cut, or of two coordinates equal; count = (boxes' rows, all rows)."""
     if "cut" in node:
-        c = node["cut"]
-        inside = type(c) is int and 0 <= c < rows - own
-        demand(inside, "proof.polar.nodes", "outside", f"cut {c}")
-        return Leaf((*leaf.cuts, (own + c, side)), leaf.classes)
+        (own, rows), c = count, node["cut"]
+        demand(type(c) is int and 0 <= c < rows - own, where, "outside", f"cut {c}")
+        return [Leaf((*leaf.cuts, (own + c, side)), leaf.classes) for side in (1, -1)]
     ends = node["equal"]
-    demand(isinstance(ends, list) and len(ends) == 2, "proof.polar.nodes", "outside", ends)
+    demand(isinstance(ends, list) and len(ends) == 2, where, "outside", ends)
     sides = [vertex_side(pair, i) for i in ends]
-    demand(sides[0] == sides[1] >= 0, "proof.polar.nodes", "wrong_rule", f"equal {ends}")
+    demand(sides[0] == sides[1] >= 0, where, "wrong_rule", f"equal {ends}")
     (a, s), (b, t) = (leaf.classes[i] for i in ends)
-    demand(a != b, "proof.polar.nodes", "tree", f"equal {ends} twice")
-    low, high = min(a, b), max(a, b)
-    turn = side * s * t  # z_high = turn * z_low
-    moved = tuple((low, x * turn) if c == high else (c, x) for c, x in leaf.classes)
-    return Leaf(leaf.cuts, moved)
+    demand(a != b, where, "tree", f"equal {ends} twice")
+    low, high = min(a, b), max(a, b)  # z_high = side * s * t * z_low
+    return [
+        Leaf(
+            leaf.cuts,
+            tuple((low, x * side * s * t) if c == high else (c, x) for c, x in leaf.classes),
+        )
+        for side in (1, -1)
+    ]
 
 
 def vertex_side(pair: Pair, i: object) -> int:
@@ -151,3 +155,69 @@ def vertex_side(pair: Pair, i: object) -> int:
         return -1
     side, k = (pair.left, i) if i < m else (pair.right, i - m)
     return int(i >= m) if isinstance(side, LInf) and side.sign(k) == "*" else -1
+
+
+def leaf_bound(
+    ar: Arithmetic[H], whole: tuple[Pair, H, Sequence[Row]], given: Arrays, leaf: Leaf, node: Json
+) -> Fraction:
+    """Prove the bound of one leaf.
+
+    G = hat(W) + B^T N B - Diag(D) - A^T S A, restricted to z_i = sign * z_c, and G <= t I.
+    B^T N B is nonnegative on the leaf: N >= 0, and B z >= 0 there (signed coordinates,
+    then cuts).  So z^T hat(W) z <= z^T Diag(D) z + z^T A^T S A z + t |z|^2, each bounded
+    over the unit balls by its cost.  A pair has u^T W v = 1/2 z^T hat(W) z.
+    """
+    (pair, g, rows), witness = whole, leaf_witness(node, given)
+    if f"N{witness.mark}" in given.arrays:
+        g = with_facts(ar, g, signed_facts(ar, pair, rows, leaf), witness)
+    place = {i: at for at, i in enumerate(leaf.heads)}
+    k = len(place)
+    if k < len(leaf.classes):
+        ar.budget.hold(k * len(leaf.classes), "merged coordinates")
+        merged = [[(place[c], sign)] if sign else [] for c, sign in leaf.classes]
+        g = congruent(ar, ar.load(transposed(matrix(merged, k))), g)
+    ar.budget.hold(2 * k * k, "a leaf")
+    held = witness.find("D", k)
+    diagonal = held.data if held else [0.0] * k
+    cost, wide = Fraction(0), Fraction(0)
+    for name, n, first in sides_of(pair):
+        mine = {i - first: at for i, at in place.items() if first <= i < first + n.size}
+        d = [Fraction(diagonal[mine[i]] if i in mine else 0) for i in range(n.size)]
+        part, g = entries_part(ar, (n, f"S{witness.mark}.{name}", d), (g, mine, k), given)
+        cost += part
+        wide += Fraction(len(mine)) if isinstance(n, LInf) else n.widest  # merged counts once
+    bound = form_bound(ar, g, witness, Limits(wide, diagonal, cost))
+    return bound / (1 if pair.symmetric else 2)
+
+
+def signed_facts(ar: Arithmetic[H], pair: Pair, rows: Sequence[Row], leaf: Leaf) -> H:
+    """Return B^T: sign * z_i >= 0 of the signed coordinates, then the leaf's cuts."""
+    sides, found = sides_of(pair), list[Row]()
+    for _, n, first in sides:
+        signs = ((first + i, n.sign(i)) for i in range(n.size))
+        found += [[(i, 1.0 if x == "+" else -1.0)] for i, x in signs if x in "+-"]
+    k = sum(n.size for _, n, _ in sides)
+    ar.budget.hold(4 * k * (k + len(leaf.cuts)), "products of nonnegative rows")
+    found += [[(i, sign * x) for i, x in rows[c]] for c, sign in leaf.cuts]
+    return ar.load(transposed(matrix(found, k)))
+
+
+def entries_part(
+    ar: Arithmetic[H],
+    what: tuple[Norm, str, list[Fraction]],
+    where: tuple[H, dict[int, int], int],
+    given: Arrays,
+) -> tuple[Fraction, H]:
+    """Return (cost of d and S on one side, G - A^T S A), A the coordinates or differences."""
+    (n, name, d), (g, mine, k) = what, where
+    if name not in given.arrays:
+        return n.diagonal_cost(d), g
+    demand(n.summed, f"proof.{name}", "wrong_rule", n.name)
+    forms = [[(mine[i], x) for i, x in form if i in mine] for form in n.forms()]
+    size = len(forms)
+    ar.budget.hold((k + size) * size, "multipliers of entries")
+    ar.budget.spend(2 * FRACTION * size * size, "multipliers of entries")
+    full = unpacked(given.get(name, (size * (size + 1) // 2,)), size)
+    turned = ar.load(transposed(matrix(forms, k)))
+    g = ar.subtract(g, congruent(ar, turned, ar.load(full)))
+    return n.entries_cost(*n.largest_entries(d, full.data)), g

@@ -3,17 +3,21 @@
 from fractions import Fraction
 
 from ..arithmetic import Arithmetic, H
-from ..arrays import Arrays, flat_of
+from ..arrays import Arrays, flat_of, transposed
 from ..errors import demand, shown
-from ..fields import Json, shift_of
-from ..norms import L2, LInf
+from ..exact import Exact, Grid
+from ..fields import Json, part
+from ..metered import Metered
+from ..norms import L1, L2, LInf
 from ..patterns import Pattern
 from ..scalars import root
-from ..spaces import Deep, Network
-from .linear import of_linear
+from ..spaces import Deep, Network, Pair
+from .lines import lines
+from .matrices import POLAR_RULES
 from .max_pool import max_pool
-from .network import network
-from .witness import apart, gram_side, largest_eigenvalue
+from .network import network, pull_back
+from .spectral import spectral
+from .witness import inside, proofs_of
 
 
 def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
@@ -43,18 +47,35 @@ def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arr
     if rule == "network":
         bound = network(ar, net, w, proof, given)
         return root(bound * bound * n.size).hi if isinstance(n, LInf) else bound
-    each = proof.get("each")
-    demand(isinstance(each, list), "proof.polar.each", "list", type(each).__name__)
-    found = list(each or [])
-    demand(len(found) == n.size, "proof.polar.each", "list", f"{len(found)}, not {n.size}")
-    own, bounds = apart(given), []
     one = net._replace(at=Pattern(net.at.m, 1), right=L2(1, n.cone))
-    for t, held in enumerate(found):
-        demand(isinstance(held, dict), f"proof.polar.each[{t}]", "json", type(held).__name__)
-        column = ar.fixed(w, net.at, (1, t), 1)
-        bounded = max_pool if net.most else network
-        bounds.append(bounded(ar, one, column, held, own.get(t, Arrays({}, "proof"))))
+    bounded, bounds = max_pool if net.most else network, []
+    for t, (held, own) in enumerate(proofs_of(proof, given, n.size)):
+        bounds.append(bounded(ar, one, ar.fixed(w, net.at, (1, t), 1), held, own))
     return n.earned(bounds)
+
+
+def of_linear(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
+    """Prove sup <W, pool(F u) v^T> = sup u^T (F^T W) v by a rule of matrices, "of".
+
+    Of one output every norm is |v|: it is taken as l1, whose polar is closed.
+    """
+    demand(not net.free, "proof.polar.rule", "wrong_rule", "an unpriced bias")
+    inner = part(proof, "of", "proof.polar")
+    name = str(inner.get("rule"))
+    demand(name in POLAR_RULES, "proof.polar.of.rule", "unknown", name)
+    d, c = net.features.shape[1], net.right.size
+    right = L1(1, net.right.cone) if c == 1 else net.right
+    if c == 1 and name == "lines":  # a vector: exactly in every arithmetic
+        entries, e = ar.exact_lines(w, 1, net.at)
+        column = next(iter(entries))
+        own = Grid([column[k] for k in net.samples], e, (1, len(net.samples)))
+        exact = Metered(Exact(), ar.budget)
+        line = exact.multiply(exact.load(transposed(net.features)), own)  # (d, 1)
+        return lines(exact, Pair(Pattern(d, 1), net.left, right), line, inner, given)
+    pulled = pull_back(ar, net, w)  # (c, m)
+    back = ar.multiply(ar.load(transposed(net.features)), pulled)  # (d, c)
+    flat = ar.unfold(back, Pattern(d, c), (0, 1), 1)
+    return POLAR_RULES[name](ar, Pair(Pattern(d, c), net.left, right), flat, inner, given)
 
 
 def deep_bound(ar: Arithmetic[H], net: Deep, w: H, proof: Json, given: Arrays) -> Fraction:
@@ -64,7 +85,7 @@ def deep_bound(ar: Arithmetic[H], net: Deep, w: H, proof: Json, given: Arrays) -
              of a product is at most the product of two, hence of all, Frobenius norms.
     layers   <W, H XK> <= |W|_2 |H|_F |XK|_F; |s(G X)|_F <= L |G|_F |X|_F, L = max(1, |slope|);
              |F X1|_F <= |F|_2 |X1|_F.  So it is at most |W|_2 |F|_2 L^(K-1), both
-             spectral norms by their Gram matrices (arrays "W.L", "F.L").
+             by the rule `spectral` (its arrays named "W.NAME", "F.NAME").
     """
     rule = str(proof.get("rule"))
     demand(rule in ("linear", "layers"), "proof.polar.rule", "unknown", rule)
@@ -73,15 +94,8 @@ def deep_bound(ar: Arithmetic[H], net: Deep, w: H, proof: Json, given: Arrays) -
         demand(net.slope == 1, "proof.polar.rule", "wrong_rule", f"slope {shown(net.slope)}")
         one = Network(net.at, net.features, range(m), net.slope, L2(d), L2(c))
         return of_linear(ar, one, w, proof, given)
-    bound = net.steep
-    for name, field, at in (
-        ("W", w, net.at),
-        ("F", ar.load(flat_of(net.features)), Pattern(m, d)),
-    ):
-        held = proof.get(name)
-        demand(isinstance(held, dict), f"proof.polar.{name}", "json", type(held).__name__)
-        axis = gram_side(dict(held or {}), at, f"proof.polar.{name}.axis", held=False)
-        g, slack = ar.gram(field, axis, at)
-        shift = shift_of(dict(held or {}), f"proof.polar.{name}.shift")
-        bound *= root(largest_eigenvalue(ar, g, shift, given, f"{name}.L")).hi + slack
+    bound, features = net.steep, ar.load(flat_of(net.features))
+    for name, field, at in (("W", w, net.at), ("F", features, Pattern(m, d))):
+        space, held = Pair(at, L2(at.m), L2(at.n)), part(proof, name, "proof.polar")
+        bound *= spectral(ar, space, field, held, inside(given, f"{name}."))
     return bound

@@ -4,6 +4,8 @@ import math
 from array import array
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import partial
+from typing import NamedTuple
 
 from ..arithmetic import Arithmetic, H
 from ..arrays import Array, Arrays, rows_of
@@ -14,8 +16,8 @@ from ..norms import L2
 from ..scalars import power, root
 from ..spaces import Network
 from .network import network
-from .tree import leaves, parts_of
-from .witness import SIGNS, apart
+from .tree import ROOT, End, Signed, largest, signed_splits
+from .witness import SIGNS, apart, proofs_of
 
 
 def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
@@ -28,31 +30,42 @@ def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) 
     `dominating`: a layer that sums its rows, with v of that one sign, whose polar on the leaf
     `network` bounds by the rest of the leaf.
     """
-    each, signs = proof.get("each"), SIGNS[net.right.cone]
-    demand(isinstance(each, list), "proof.polar.each", "list", type(each).__name__)
-    found = list(each or [])
-    demand(len(found) == len(signs), "proof.polar.each", "list", f"{len(found)}, not {len(signs)}")
+    signs, d = SIGNS[net.right.cone], net.features.shape[1]
     lines, e = ar.exact_lines(w, 1, net.at)
-    omega = [v * power(e) for v in next(iter(lines))]
-    own, best = apart(given), Fraction(0)
-    leaf = 8 * FRACTION * len(net.features.data)
-    for t, (sign, held) in enumerate(zip(signs, found, strict=True)):
-        demand(isinstance(held, dict), f"proof.polar.each[{t}]", "json", type(held).__name__)
-        arrays, signed = own.get(t, Arrays({}, "proof")), [sign * x for x in omega]
-        right, splits = L2(1, "+" if sign > 0 else "-"), list[Sequence[float]]()
-        if "splits" in arrays.arrays:
-            splits = rows_of(arrays.get("splits", (None, net.features.shape[1])))
-        parts = apart(arrays)
-        ar.budget.afford(parts_of(held.get("nodes")) * leaf, "the leaves of a tree")
-        for node, path in leaves(held, len(splits), ar.budget):
-            ar.budget.spend(leaf + HELD * len(path) * net.features.shape[1], "a leaf's rows")
-            j = node["leaf"]
-            demand(type(j) is int, "proof.polar.nodes", "outside", j)
-            mine = parts.get(j, Arrays({}, "proof"))
-            sides = [array("d", (s * x for x in splits[k])) for k, s in path]
-            summed, extra = dominating(net, signed, mine.get("base", (net.at.m,), "q").data, sides)
-            best = max(best, network(ar, summed._replace(right=right), w, node, mine) + extra)
+    omega, best = [v * power(e) for v in next(iter(lines))], Fraction(0)
+    for sign, (held, arrays) in zip(signs, proofs_of(proof, given, len(signs)), strict=True):
+        listed = arrays.find("splits", (None, d))
+        side = Side(
+            net._replace(right=L2(1, "+" if sign > 0 else "-")),
+            [sign * x for x in omega],
+            rows_of(listed) if listed else [],
+            apart(arrays),
+        )
+        end = End(8 * FRACTION * len(net.features.data), partial(pooled_leaf, ar, w, side))
+        kinds = signed_splits(len(side.splits))
+        best = max(best, largest(ar.budget, held, kinds, ROOT, {"leaf": end}))
     return best
+
+
+class Side(NamedTuple):
+    """The layer with v of one sign, that sign times w, the splits' rows and the leaves' arrays."""
+
+    net: Network
+    omega: list[Fraction]
+    splits: list[Sequence[float]]
+    parts: dict[int, Arrays]
+
+
+def pooled_leaf(ar: Arithmetic[H], w: H, side: Side, path: Signed, node: Json) -> Fraction:
+    """Bound the layer where g . u has the path's signs, by the proof that the leaf is."""
+    (rows, d), j = side.net.features.shape, node["leaf"]
+    ar.budget.spend(8 * FRACTION * rows * d + HELD * len(path) * d, "a leaf's rows")
+    demand(type(j) is int, "proof.polar.nodes", "outside", j)
+    mine = side.parts.get(j, Arrays({}, "proof"))
+    sides = [array("d", (s * x for x in side.splits[k])) for k, s in path]
+    base = mine.get("base", (side.net.at.m,), "q").data
+    summed, extra = dominating(side.net, side.omega, base, sides)
+    return network(ar, summed, w, node, mine) + extra
 
 
 def dominating(

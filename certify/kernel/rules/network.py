@@ -1,24 +1,74 @@
 """Rule `network`: a tree of cases for a layer that sums its rows.
 
-sup |W^T pool(s(F u))|_2 over |u| <= 1
+sup |W^T pool(s(F u))|_2 over |u| <= 1.  An end of the tree is a part of the ball, bounded by a
+quadratic form (`network_leaf`) or by a linear one (`cell_bound`).
 """
 
-from array import array
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
+from functools import cached_property, partial
+from typing import Generic, NamedTuple
 
 from ..arithmetic import Arithmetic, H
-from ..arrays import Array, Arrays
-from ..budget import FRACTION, MADE, PATH
-from ..errors import demand
-from ..fields import Json
-from ..scalars import power
+from ..arrays import Array, Arrays, matrix, rows_of, squares_exactly, transposed
+from ..budget import FRACTION, MADE
+from ..errors import demand, shown
+from ..fields import Json, number, switched
+from ..scalars import power, root
 from ..spaces import Network
-from .cells import cell_bound
-from .network_leaf import network_leaf
-from .regions import Case, Region, pull_back
-from .tree import nodes_of, parts_of, paths_of, walk
+from .forms import Limits, form_bound, leaf_witness, with_facts
+from .tree import End, largest, nodes_of, parts_of
 from .witness import SIGNS
+
+
+class Region(NamedTuple):
+    """What holds in a part: which sign of w^T s counts, and (kind, index, sign) of its cuts."""
+
+    sign: int = 0
+    cuts: tuple[tuple[str, int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Case(Generic[H]):
+    """One polar of a network: (c, m) the dual point on the rows of F, and the rows of cuts.
+
+    omega  of one output: the same, exactly
+    rows   the rows of F; radii: |f_i . u| over |u| <= 1 is at most that; reach: so is |b|
+    """
+
+    net: Network
+    pulled: H
+    omega: Sequence[Fraction]
+    cuts: Sequence[Sequence[float]]
+
+    @cached_property
+    def rows(self) -> list[list[Fraction]]:
+        """The rows of F, exactly."""
+        return [[Fraction(x) for x in row] for row in rows_of(self.net.features)]
+
+    @cached_property
+    def reach(self) -> Fraction:
+        """As that of the network, computed once."""
+        return self.net.reach
+
+    @cached_property
+    def radii(self) -> list[Fraction]:
+        """As those of the network, computed once."""
+        return self.net.radii()
+
+
+def pull_back(ar: Arithmetic[H], net: Network, w: H) -> H:
+    """Return W^T on the rows of F: (outputs, rows)."""
+    m, n = net.at.m, net.at.n
+    turned = ar.unfold(w, net.at, (1, 0), n)
+    if net.samples == range(m):
+        return turned
+    ar.budget.hold(len(net.samples) * m, f"{len(net.samples)} rows of {m} samples")
+    pool = matrix([[(k, 1.0)] if k >= 0 else [] for k in net.samples], m)
+    return ar.multiply(turned, ar.load(pool))
 
 
 def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
@@ -32,31 +82,25 @@ def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -
     (F u)_+: both children together are everything.  {"cell": ...} is `cell_bound`,
     {"leaf": t, ...} is `network_leaf`.
     """
-    nodes = nodes_of(proof)
     m, d = net.features.shape
-    leaf = 2 * m * m * (m + d) + 3 * MADE * (m + d) ** 2
-    ar.budget.afford(parts_of(nodes) * leaf, "the leaves of a tree")
-    cells = parts_of(nodes, "cell") * 2 * FRACTION * m * (d + 1)
+    cells = parts_of(nodes_of(proof), "cell") * 2 * FRACTION * m * (d + 1)
     ar.budget.spend(cells, "the cells of a tree")
-    ar.budget.spend(PATH * paths_of(nodes), "the paths of a tree")
     ar.budget.spend(3 * FRACTION * m * d, "rows in fractions")
-    known = "cuts" in given.arrays
-    cuts = given.get("cuts", (None, m + d)) if known else Array((0, m + d), array("d"))
+    cuts = given.find("cuts", (None, m + d))
     omega: list[Fraction] = []
     if net.right.size == 1:
         lines, e = ar.exact_lines(w, 1, net.at)
         omega = [v * power(e) for v in next(iter(lines))]
         omega = [omega[k] if k >= 0 else Fraction(0) for k in net.samples]
-    case = Case(net, pull_back(ar, net, w), omega, cuts)
+    case = Case(net, pull_back(ar, net, w), omega, rows_of(cuts) if cuts else ())
     inside = tuple(("row", i, 1) for i in range(m - net.inside, m))
     splits = dict.fromkeys(("signs", "row", "cut"), partial(branches, case))
-    best = Fraction(0)
-    for node, path in walk(nodes, splits, Region(0, inside), ("cell", "leaf")):
-        if "cell" in node:
-            best = max(best, cell_bound(case, path, node))
-        else:
-            best = max(best, network_leaf(ar, case, (path, node), given))
-    return best
+    work = 2 * m * m * (m + d) + 3 * MADE * (m + d) ** 2
+    ends = {
+        "cell": End(0, partial(cell_bound, case)),
+        "leaf": End(work, partial(network_leaf, ar, case, given)),
+    }
+    return largest(ar.budget, proof, splits, Region(0, inside), ends)
 
 
 def branches(case: Case[H], node: Json, path: Region, where: str) -> list[Region]:
@@ -66,7 +110,172 @@ def branches(case: Case[H], node: Json, path: Region, where: str) -> list[Region
         demand(case.net.right.size == 1 and root, where, "tree", "signs")
         return [path._replace(sign=s) for s in SIGNS[case.net.right.cone]]
     kind = "row" if "row" in node else "cut"
-    limit = (case.net.features if kind == "row" else case.cuts).shape[0]
+    limit = len(case.net.samples if kind == "row" else case.cuts)
     index = node[kind]
     demand(type(index) is int and 0 <= index < limit, where, "outside", index)
     return [path._replace(cuts=(*path.cuts, (kind, index, s))) for s in (1, -1)]
+
+
+def network_leaf(
+    ar: Arithmetic[H], case: Case[H], given: Arrays, path: Region, node: Json
+) -> Fraction:
+    """Prove the bound of a part by products of nonnegative facts.
+
+    x = (p / tau, u), p = (F u)_+, q = p - F u, so p_i q_i = 0 and s(F u) = p - a q; tau is a power
+    of two.  Facts B x >= 0: the rows of p, of q, then sign * (each cut of the path).  With
+    "radial" x has one coordinate more, s = |u| (of the priced part), and after q the facts
+    s, r_i s - p_i, r_i s - q_i, r_i >= the largest |f_i . u| over |u| = 1.
+    "N<t>", packed, is >= 0 but where p_i meets q_i, so x^T B^T N B x >= 0.  C is A^T A,
+    A x = W^T s(F u); or, "linear", with a sign and one output, sign * s A, the value times s.
+    Then
+
+        C + B^T N B <= Diag(0, level, bias, radial) + t I
+        =>  the value, squared or linear, <= (level + radial)^+ + bias^+ reach^2 + t^+ |x|^2
+
+    with |x|^2 <= (1 + |F|^2 / tau^2) (1 + reach^2) + 1, reach = 0 where no bias is unpriced.
+    """
+    net, witness = case.net, leaf_witness(node, given)
+    where, (m, d) = witness.where, net.features.shape
+    tau = number(node.get("tau"), f"{where}.tau")
+    halves = tau.numerator & (tau.numerator - 1) or tau.denominator & (tau.denominator - 1)
+    demand(tau > 0 and not halves, f"{where}.tau", "dyadic", shown(tau))
+    radial, linear = "radial" in node, switched(node, "linear", where)
+    k, h = m + d + radial, (4 if radial else 2) * m + radial + len(path.cuts)
+    ar.budget.hold((k + h) * (k + h), "nonnegative facts")
+    across = ar.load(transposed(facts(case, path, float(tau), radial=radial)))  # (k, h)
+    A = ar.multiply(ar.multiply(across, ar.load(net.mixed(h))), case.pulled)  # (k, c)
+    if linear:
+        fits = radial and path.sign != 0 and net.right.size == 1
+        demand(fits, f"{where}.linear", "wrong_rule", "needs radial, a sign and one output")
+        half = ar.load(matrix([[]] * (k - 1) + [[(0, path.sign / 2)]], 1))
+        g = ar.add(ar.multiply(A, half), ar.multiply(half, A))
+    else:
+        g = ar.multiply(A, A)
+    if f"N{witness.mark}" in given.arrays:
+        free = {(m + i) * (m + i + 1) // 2 + i for i in range(m)}  # where q_i meets p_i
+        g = with_facts(ar, g, across, witness, free)
+    names = ("level", "bias", "radial")
+    level, bias, beside = (
+        number(node[x], f"{where}.{x}") if x in node else Fraction(0) for x in names
+    )
+    far = case.reach * case.reach if net.free else Fraction(0)
+    wide = (1 + squares_exactly(net.features.data) / (tau * tau)) * (1 + far) + 1
+    cost = max(level + beside, Fraction(0)) + max(bias, Fraction(0)) * far
+    diagonal = [0.0] * m + [float(level)] * (d - net.free)
+    diagonal += [float(bias)] * net.free + [float(beside)] * radial
+    bound = form_bound(ar, g, witness, Limits(wide, diagonal, cost))
+    return bound if linear else root(bound).hi
+
+
+def float_above(x: Fraction, where: str) -> float:
+    """Return a finite float at least x; refuse what no float is."""
+    demand(2 * x < sys.float_info.max, where, "overflow", shown(x))
+    return math.nextafter(float(x), math.inf)
+
+
+def facts(case: Case[H], path: Region, tau: float, *, radial: bool) -> Array:
+    """Return B: one row for each fact over x = (p / tau, u), or (p / tau, u, s)."""
+    m, d = case.net.features.shape
+    each = [(i, [*enumerate(f, m)]) for i, f in enumerate(rows_of(case.net.features))]
+    out = [[(i, tau)] for i in range(m)]
+    out += [[(i, tau), *((j, -x) for j, x in f)] for i, f in each]
+    if radial:
+        s, far = m + d, [float_above(x, "statement.features") for x in case.radii]
+        out.append([(s, 1.0)])
+        out += [[(i, -tau), (s, far[i])] for i in range(m)]
+        out += [[(i, -tau), *f, (s, far[i])] for i, f in each]
+    for kind, k, sign in path.cuts:
+        if kind == "row":
+            out.append([(j, sign * x) for j, x in each[k][1]])
+            continue
+        line = [x if j >= m else tau * x for j, x in enumerate(case.cuts[k])]
+        lost = next((x for x, y in zip(case.cuts[k][:m], line, strict=False) if y / tau != x), None)
+        demand(lost is None, "proof.cuts", "underflow", lost)  # one cut for all parts
+        out.append([(j, sign * x) for j, x in enumerate(line)])
+    return matrix(out, m + d + radial)
+
+
+def cell_bound(case: Case[H], path: Region, node: Json) -> Fraction:
+    """Prove sup of sign * w^T s(F u) on a cone: it is at most a linear function there.
+
+    With omega = sign * w on a row f of F and slope a <= 1, s is convex.  Where the path
+    holds the row's sign, s(z) = z or a z.  Else omega < 0 uses s(z) >= rho z, rho in [a, 1] ("rho",
+    a where it has none), and omega > 0 a line above s on the row's range (`chords`).
+    Adding mu_k >= 0 times a row on the path,
+    sup { c . u : |u| <= 1, the path } <= |c + sum mu_k sign_k f_k|.  An unpriced bias has
+    |b| <= reach, so its coefficient counts that often.
+    """
+    net, where = case.net, "proof.polar.nodes.cell"
+    demand(node["cell"] == 0, where, "unknown", node["cell"])
+    a, m = net.slope, net.features.shape[0]
+    demand(path.sign != 0 and a <= 1, where, "wrong_rule", "a cell needs a sign and slope <= 1")
+    signs = {k: s for kind, k, s in path.cuts if kind == "row"}
+    rho = sparse_numbers(node.get("rho", []), where, m)
+    chord = chords(case, path, node)
+    factors, extra = dict.fromkeys(range(m), Fraction(0)), Fraction(0)
+    for i, w in enumerate(case.omega):
+        omega = path.sign * w
+        if i in signs:
+            factors[i] += omega * (1 if signs[i] > 0 else a)
+        elif omega < 0:
+            factor = rho.get(i, a)
+            demand(a <= factor <= 1, where, "sign", f"rho {float(factor)}")
+            factors[i] += omega * factor
+        elif omega > 0:
+            kappa, low, high = chord.get(i, ((1 + a) / 2, case.radii[i], case.radii[i]))
+            factors[i] += omega * kappa
+            extra += omega * max((kappa - a) * low, (1 - kappa) * high)
+    return farthest(case, path, factors, node.get("mu", [])) + extra
+
+
+def chords(
+    case: Case[H], path: Region, node: Json
+) -> dict[int, tuple[Fraction, Fraction, Fraction]]:
+    """Read "chords": [[i, kappa, low, high], ...], and prove the range of each row's z = f_i . u.
+
+    With mu = high, z <= |f_i + sum mu_k sign_k f_k|, with mu = low the same of -z; so
+    -lo <= z <= hi on the path, and for kappa in [a, 1], s being convex,
+
+        s(z) <= kappa z + max((kappa - a) lo, (1 - kappa) hi).
+
+    A row without one has kappa = (1 + a) / 2 and |z| <= |f_i|.
+    """
+    where, held = "proof.polar.nodes.chords", node.get("chords", [])
+    demand(isinstance(held, list), where, "list", type(held).__name__)
+    out: dict[int, tuple[Fraction, Fraction, Fraction]] = {}
+    for item in held:
+        demand(isinstance(item, list) and len(item) == 4, where, "chord", item)
+        i, kappa = item[0], number(item[1], where)
+        demand(type(i) is int and 0 <= i < len(case.rows) and i not in out, where, "outside", i)
+        demand(case.net.slope <= kappa <= 1, where, "sign", f"kappa {float(kappa)}")
+        low, high = (farthest(case, path, {i: Fraction(s)}, item[2 + (s > 0)]) for s in (-1, 1))
+        out[i] = kappa, min(low, case.radii[i]), min(high, case.radii[i])
+    return out
+
+
+def farthest(
+    case: Case[H], path: Region, factors: Mapping[int, Fraction], held: object
+) -> Fraction:
+    """Bound sup { sum factor_i f_i . u : |u| <= 1, the path } by mu, as `cell_bound` does."""
+    where, total = "proof.polar.nodes.cell", dict(factors)
+    for k, mu in sparse_numbers(held, where, len(path.cuts)).items():
+        kind, i, s = path.cuts[k]
+        demand(mu >= 0 and kind == "row", where, "sign", f"{float(mu)} of a {kind}")
+        total[i] = total.get(i, Fraction(0)) + s * mu
+    used = [(f, case.rows[i]) for i, f in total.items() if f]
+    d = case.net.features.shape[1]
+    sums = [sum((f * row[j] for f, row in used), Fraction(0)) for j in range(d)]
+    last = abs(sums.pop()) * case.reach if case.net.free else Fraction(0)
+    return root(sum((x * x for x in sums), Fraction(0))).hi + last
+
+
+def sparse_numbers(held: object, where: str, limit: int) -> dict[int, Fraction]:
+    """Read [[index, "0x..."], ...], each index once."""
+    demand(isinstance(held, list), where, "list", type(held).__name__)
+    out: dict[int, Fraction] = {}
+    for item in held if isinstance(held, list) else []:
+        demand(isinstance(item, list) and len(item) == 2, where, "pair", item)
+        k = item[0]
+        demand(type(k) is int and 0 <= k < limit and k not in out, where, "outside", k)
+        out[k] = number(item[1], where)
+    return out

@@ -14,7 +14,7 @@ from .layers import deep_bound, network_bound
 from .matrices import POLAR_RULES
 from .signs import opposite_signs
 from .transpose import transpose
-from .witness import SIGNS, apart
+from .witness import SIGNS, proofs_of
 
 
 def polar_bound(ar: Arithmetic[H], pair: Space, w: H, proof: Json, given: Arrays) -> Fraction:
@@ -55,19 +55,12 @@ def slices(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays) ->
     n, rest = modes.norms[k], modes.norms[:k] + modes.norms[k + 1 :]
     demand(n.name == "l1", "proof.polar.rule", "wrong_rule", n.name)
     signs = SIGNS[n.cone][:1] if any(x.cone == "*" for x in rest) else SIGNS[n.cone]
-    each = proof.get("each")
-    demand(isinstance(each, list), "proof.polar.each", "list", type(each).__name__)
-    found = list(each or [])
-    wanted = len(signs) * n.size
-    demand(len(found) == wanted, "proof.polar.each", "list", f"{len(found)}, not {wanted}")
-    own = apart(given)
     sizes = dims[:k] + dims[k + 1 :]
     below = Modes(Pattern(sizes[0], math.prod(sizes[1:]), dims=sizes), rest)
     best = Fraction(0)
-    for t, held in enumerate(found):
-        demand(isinstance(held, dict), f"proof.polar.each[{t}]", "json", type(held).__name__)
+    for t, (held, own) in enumerate(proofs_of(proof, given, len(signs) * n.size)):
         part = ar.fixed(w, modes.at, (k, t % n.size), signs[t // n.size])
-        best = max(best, polar_bound(ar, below, part, held, own.get(t, Arrays({}, "proof"))))
+        best = max(best, polar_bound(ar, below, part, held, own))
     return best
 
 

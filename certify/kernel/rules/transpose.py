@@ -5,6 +5,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -12,13 +13,13 @@ from ..arithmetic import Arithmetic, H, Pairs, Place
 from ..arrays import Array, Arrays, on_diagonal
 from ..budget import FRACTION, HELD, MADE
 from ..errors import demand
-from ..fields import Json, shift_of
+from ..fields import Json
 from ..norms import LInf, Norm
 from ..patterns import Pattern
 from ..scalars import root
 from ..spaces import Modes
-from .tree import leaves, parts_of
-from .witness import largest_eigenvalue
+from .forms import Limits, form_bound, leaf_witness, symmetric_array
+from .tree import ROOT, End, Signed, largest, signed_splits
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,6 @@ def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays)
     ar.budget.hold(k * k, "a relaxation")
     told = any(name[:1] in "KP" for name in given.arrays)
     ar.budget.afford(told * 8 * HELD * max(g.count**2 for g in held), "pairs of products")
-    ar.budget.afford(parts_of(proof.get("nodes")) * 3 * MADE * k * k, "the leaves of a tree")
     demand(not copies or form == "gram", "proof.polar.copies", "wrong_rule", form)
     if form == "gram":
         base = copied(ar, ar.multiply(s, s), rows, len(copies))
@@ -152,11 +152,8 @@ def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays)
         base = ar.hat(s, corner) if form == "hat" else ar.symmetric(s, corner)
     splits = proof.get("splits", [])
     demand(isinstance(splits, list), "proof.polar.splits", "list", type(splits).__name__)
-    best = Fraction(0)
-    for node, path in leaves(proof, len(splits), ar.budget):
-        t, cost = leaf_of_products(ar, held, (base, node, path, splits), given)
-        wide = sum((g.wide for g in held), Fraction(0))
-        best = max(best, cost + t * wide)
+    end = End(3 * MADE * k * k, partial(leaf_of_products, ar, (held, base, splits), given))
+    best = largest(ar.budget, proof, signed_splits(len(splits)), ROOT, {"leaf": end})
     if form == "gram":
         return root(best * cols.wide).hi
     return best / 2 if form == "hat" else best
@@ -208,11 +205,12 @@ def copied(ar: Arithmetic[H], g: H, rows: Group, count: int) -> H:
 
 def leaf_of_products(
     ar: Arithmetic[H],
-    groups: Sequence[Group],
-    what: tuple[H, Json, tuple[tuple[int, int], ...], list[Any]],
+    whole: tuple[Sequence[Group], H, list[Any]],
     given: Arrays,
-) -> tuple[Fraction, Fraction]:
-    """Prove base + J <= Diag(D) + t I on a leaf; return (t, the cost of D).
+    path: Signed,
+    node: Json,
+) -> Fraction:
+    """Prove base + J <= Diag(D) + t I on a leaf, and so the bound of z^T base z (`form_bound`).
 
     z^T J z >= 0 for z the groups' products, J the sum of
 
@@ -221,10 +219,8 @@ def leaf_of_products(
         P      numbers >= 0 at pairs whose monomial no sign makes negative
         F      for a split s on the way, sign * Q (x) F F^T: (sign v^T Q v) |F^T y|^2 >= 0
     """
-    g, node, path, splits = what
-    t = node["leaf"]
-    demand(type(t) is int and t >= 0, "proof.polar.nodes", "outside", t)
-    k = sum(x.count for x in groups)
+    (groups, g, splits), witness = whole, leaf_witness(node, given)
+    k, t = sum(x.count for x in groups), witness.mark
     for group in groups:
         for letter, canonical in (("K", False), ("P", True)):
             name = f"{letter}{t}.{group.name}"
@@ -239,22 +235,19 @@ def leaf_of_products(
     for s, sign in path:
         if f"F{t}.{s}" in given.arrays:
             g = ar.add(g, split_part(ar, groups, (splits[s], s, sign, t), given))
-    cost = Fraction(0)
-    if f"D{t}" in given.arrays:
-        diagonal = given.get(f"D{t}", (k,)).data
-        g = ar.subtract(g, ar.load(on_diagonal(diagonal)))
-        parts = [diagonal[x.first : x.first + x.count] for x in groups]
-        ar.budget.hold(k * k, "a diagonal")
-        ar.budget.spend(2 * FRACTION * k, "the cost of a diagonal")
-        cost = sum(
-            (x.cost([*map(Fraction, d)]) for x, d in zip(groups, parts, strict=True)), Fraction(0)
-        )
-    shift = shift_of(node, "proof.polar.nodes.shift")
-    return largest_eigenvalue(ar, g, shift, given, f"L{t}"), cost
+    wide = sum((x.wide for x in groups), Fraction(0))
+    held = witness.find("D", k)
+    if held is None:
+        return form_bound(ar, g, witness, Limits(wide))
+    ar.budget.hold(k * k, "a diagonal")
+    ar.budget.spend(2 * FRACTION * k, "the cost of a diagonal")
+    d = [*map(Fraction, held.data)]
+    cost = sum((x.cost(d[x.first : x.first + x.count]) for x in groups), Fraction(0))
+    return form_bound(ar, g, witness, Limits(wide, held.data, cost))
 
 
 def split_part(
-    ar: Arithmetic[H], groups: Sequence[Group], what: tuple[object, int, int, int], given: Arrays
+    ar: Arithmetic[H], groups: Sequence[Group], what: tuple[object, int, int, str], given: Arrays
 ) -> H:
     """Return sign * Q (x) F F^T in its group's block."""
     mode, s, sign, t = what
@@ -263,9 +256,7 @@ def split_part(
     group = home or groups[0]
     at = group.modes.index(int(str(mode)))
     d = group.sizes[at]
-    q = given.get(f"Q{s}", (d, d))
-    even = all(q.data[i * d + j] == q.data[j * d + i] for i in range(d) for j in range(i))
-    demand(even, f"proof.Q{s}", "symmetric", "Q differs from its transpose")
+    q = symmetric_array(given, f"Q{s}", d)
     held = ar.load(Array((d, d), array("d", (sign * x for x in q.data))))
     f = ar.load(given.get(f"F{t}.{s}", (group.count // d, None)))
     k = sum(x.count for x in groups)

@@ -1,9 +1,9 @@
 """Trees of cases: one walk for all rules, that meets each node once."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from fractions import Fraction
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from ..arithmetic import Arithmetic
 from ..budget import PATH, Budget
 from ..errors import demand
 from ..fields import Json
@@ -11,7 +11,32 @@ from ..fields import Json
 S = TypeVar("S")
 Split = Callable[[Json, S, str], Sequence[S]]
 Signed = tuple[tuple[int, int], ...]  # (split, 1 or -1) on the way from the root
+ROOT: Signed = ()
 LISTED = {"groups": "each", "signs": "signs"}  # kinds of more or less than two children
+
+
+class End(NamedTuple, Generic[S]):
+    """A kind of nodes that end a path: the least work that one takes, and its bound."""
+
+    work: int
+    bound: Callable[[S, Json], Fraction]
+
+
+def largest(
+    budget: Budget,
+    proof: Json,
+    splits: Mapping[str, Split[S]],
+    start: S,
+    ends: Mapping[str, End[S]],
+) -> Fraction:
+    """Prove that a supremum is at most the largest bound of an end of a tree of cases, or 0."""
+    nodes, best = nodes_of(proof), Fraction(0)
+    for kind, end in ends.items():
+        budget.afford(parts_of(nodes, kind) * end.work, "the leaves of a tree")
+    budget.spend(PATH * paths_of(nodes), "the paths of a tree")
+    for node, held in walk(nodes, splits, start, [*ends]):
+        best = max(best, *(end.bound(held, node) for kind, end in ends.items() if kind in node))
+    return best
 
 
 def parts_of(nodes: object, kind: str = "leaf") -> int:
@@ -26,7 +51,7 @@ def paths_of(nodes: Sequence[object]) -> int:
     for at, node in enumerate(nodes):
         held = node if isinstance(node, dict) else {}
         found = [held.get("plus"), held.get("minus")]
-        for name in ("each", "signs"):
+        for name in LISTED.values():
             found += held[name] if isinstance(held.get(name), list) else []
         for c in found:
             if type(c) is int and at < c < len(nodes):
@@ -82,18 +107,13 @@ def children(node: Json, at: int, count: int) -> list[int]:
     return held
 
 
-def leaves(
-    proof: Json, splits: int, budget: Budget = Arithmetic.budget
-) -> Iterator[tuple[Json, Signed]]:
-    """Yield each leaf of a tree of splits with the (split, sign) on its way from the root."""
-    nodes = nodes_of(proof)
-    budget.spend(PATH * paths_of(nodes), "the paths of a tree")
+def signed_splits(count: int) -> Mapping[str, Split[Signed]]:
+    """Return the kind "split": {"split": s, ...}, s one of `count`, adds (s, 1) or (s, -1)."""
 
     def sides(node: Json, path: Signed, where: str) -> list[Signed]:
         """Return both sides of a split."""
         s = node["split"]
-        demand(type(s) is int and 0 <= s < splits, where, "outside", s)
+        demand(type(s) is int and 0 <= s < count, where, "outside", s)
         return [(*path, (s, sign)) for sign in (1, -1)]
 
-    root: Signed = ()
-    yield from walk(nodes, {"split": sides}, root)
+    return {"split": sides}

@@ -13,6 +13,7 @@ from ..scalars import Bound
 from ..spaces import Network
 from ..statement import Question
 from .polar import named_rule, polar_bound
+from .witness import inside
 
 
 def weak_duality(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays) -> Bound:
@@ -49,12 +50,6 @@ def multiple(
     s = min(Fraction(1), asked.lam / bound) if bound > 0 else Fraction(1)
     limit = dual_limit(ar, asked, dual)
     return dual, s if limit is None else min(s, limit), name
-
-
-def inside(given: Arrays, prefix: str) -> Arrays:
-    """Return the arrays whose names begin with a prefix, without it."""
-    mine = {k: a for k, a in given.arrays.items() if k.startswith(prefix)}
-    return Arrays({k.removeprefix(prefix): a for k, a in mine.items()}, given.where)
 
 
 def unpriced(ar: Arithmetic[H], asked: Question, dual: Dual[H]) -> None:

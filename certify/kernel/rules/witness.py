@@ -1,8 +1,7 @@
-"""What several rules read from a proof: signs, sides, eigenvalues, the arrays of a part."""
+"""What several rules read from a proof: signs, sides, the proofs of slices and their arrays."""
 
-from fractions import Fraction
+from collections.abc import Iterator
 
-from ..arithmetic import Arithmetic, H
 from ..arrays import Array, Arrays
 from ..errors import demand
 from ..fields import Json
@@ -30,18 +29,6 @@ def gram_side(found: Json, at: Pattern, where: str, *, held: bool) -> int:
     return side
 
 
-def largest_eigenvalue(
-    ar: Arithmetic[H], g: H, shift: Fraction, given: Arrays, name: str
-) -> Fraction:
-    """Return t >= 0 with G <= t I, by a shift and the packed factor `name`, if the proof has one.
-
-    So z^T G z <= t |z|^2: each leaf of each rule multiplies t by a bound of |z|^2.
-    """
-    k = ar.measure(g).shape[0]
-    factor = given.get(name, (k * (k + 1) // 2,)) if name in given.arrays else None
-    return max(ar.top(g, shift, factor), Fraction(0))
-
-
 def apart(given: Arrays) -> dict[int, Arrays]:
     """Return the arrays of each slice: s3.NAME is NAME of slice 3."""
     own: dict[int, dict[str, Array]] = {}
@@ -50,3 +37,20 @@ def apart(given: Arrays) -> dict[int, Arrays]:
         if dot and head[:1] == "s" and head[1:].isdecimal() and len(head) < 20:
             own.setdefault(int(head[1:]), {})[rest] = a
     return {t: Arrays(arrays, given.where) for t, arrays in own.items()}
+
+
+def inside(given: Arrays, prefix: str) -> Arrays:
+    """Return the arrays whose names begin with a prefix, without it."""
+    mine = {k: a for k, a in given.arrays.items() if k.startswith(prefix)}
+    return Arrays({k.removeprefix(prefix): a for k, a in mine.items()}, given.where)
+
+
+def proofs_of(proof: Json, given: Arrays, count: int) -> Iterator[tuple[Json, Arrays]]:
+    """Yield the proof of each slice, listed in "each", with its own arrays."""
+    each, own, where = proof.get("each"), apart(given), "proof.polar.each"
+    demand(isinstance(each, list), where, "list", type(each).__name__)
+    found = list(each or [])
+    demand(len(found) == count, where, "list", f"{len(found)}, not {count}")
+    for t, held in enumerate(found):
+        demand(isinstance(held, dict), f"{where}[{t}]", "json", type(held).__name__)
+        yield held, own.get(t, Arrays({}, "proof"))

@@ -46,7 +46,9 @@ def leaf_factors(asked: Asked, polar: Json, witness: Arrays, limit: float = math
         w = keeper.load(arrays.Arrays(witness, "proof").get("W", (question.at.size,)))
         with np.errstate(all="ignore"):  # what is not finite has no factor
             polar_bound(metered, question.pair, w, polar, arrays.Arrays(witness, "proof"))
-        leaves = [node["leaf"] for node, _ in tree.leaves(polar, len(polar.get("splits", [])))]
+        splits = tree.signed_splits(len(polar.get("splits", [])))
+        walk = tree.walk(tree.nodes_of(polar), splits, tree.ROOT)
+        leaves = [node["leaf"] for node, _ in walk]
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return {}  # the proof is refused for its own reason
     pairs = zip(leaves, keeper.made, strict=True)

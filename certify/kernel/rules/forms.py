@@ -1,0 +1,84 @@
+"""The lemma that every bound by eigenvalues rests on: how large a quadratic form is on a set.
+
+The rules `spectral`, `conic`, `transpose` and `network` write what they bound as z^T G z, z in a
+part of a product of balls, and add to G multipliers: forms that are >= 0 there.  `form_bound`
+bounds the sum by what the squares of the coordinates cost and by one eigenvalue.
+"""
+
+from collections.abc import Collection, Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+from ..arithmetic import Arithmetic, H
+from ..arrays import Array, Arrays, on_diagonal, unpacked
+from ..errors import demand
+from ..fields import Json, shift_of
+
+
+class Witness(NamedTuple):
+    """The numbers of one form: "shift" of `held`, and the arrays named by a letter and `mark`."""
+
+    held: Json
+    given: Arrays
+    where: str
+    mark: str = ""
+
+    def find(self, letter: str, *shape: int) -> Array | None:
+        """Return an array of this form, or None if the proof has none."""
+        return self.given.find(f"{letter}{self.mark}", shape)
+
+
+def leaf_witness(node: Json, given: Arrays) -> Witness:
+    """Return the witness of a leaf of a tree: its node, and the arrays named N<t>, D<t>, ..."""
+    t, where = node["leaf"], "proof.polar.nodes"
+    demand(type(t) is int and t >= 0, where, "outside", t)
+    return Witness(node, given, where, str(t))
+
+
+class Limits(NamedTuple):
+    """What is known of every z: |z|^2 <= wide, and z^T Diag(diagonal) z <= cost."""
+
+    wide: Fraction
+    diagonal: Sequence[float] = ()
+    cost: Fraction = Fraction(0)
+
+
+def form_bound(ar: Arithmetic[H], g: H, witness: Witness, limits: Limits) -> Fraction:
+    """Prove z^T G z <= cost + t^+ wide for every z within the limits.
+
+    G - Diag(diagonal) <= t I, by the shift and the packed factor L if the proof has one
+    (`Arithmetic.top`), and so z^T G z <= z^T Diag(diagonal) z + t |z|^2.
+    """
+    if any(limits.diagonal):
+        g = ar.subtract(g, ar.load(on_diagonal(limits.diagonal)))
+    k = ar.measure(g).shape[0]
+    shift = shift_of(witness.held, f"{witness.where}.shift")
+    t = ar.top(g, shift, witness.find("L", k * (k + 1) // 2))
+    return limits.cost + max(t, Fraction(0)) * limits.wide
+
+
+def congruent(ar: Arithmetic[H], r: H, g: H) -> H:
+    """Return R G R^T for a symmetric G: the form at z = R^T z'."""
+    return ar.multiply(r, ar.multiply(r, g))
+
+
+def with_facts(
+    ar: Arithmetic[H], g: H, facts: H, witness: Witness, free: Collection[int] = ()
+) -> H:
+    """Return G + B^T N B, where B z >= 0 are facts: z^T B^T N B z = sum N_ij (Bz)_i (Bz)_j >= 0.
+
+    facts is B^T; N is packed and >= 0, but at the places `free`, where (Bz)_i (Bz)_j = 0.
+    """
+    h = ar.measure(facts).shape[1]
+    n = witness.given.get(f"N{witness.mark}", (h * (h + 1) // 2,))
+    wrong = next((x for at, x in enumerate(n.data) if x < 0 and at not in free), None)
+    demand(wrong is None, f"proof.N{witness.mark}", "sign", wrong)
+    return ar.add(g, congruent(ar, facts, ar.load(unpacked(n, h))))
+
+
+def symmetric_array(given: Arrays, name: str, k: int) -> Array:
+    """Read a symmetric matrix, all k x k numbers of it."""
+    a = given.get(name, (k, k))
+    even = all(a.data[i * k + j] == a.data[j * k + i] for i in range(k) for j in range(i))
+    demand(even, f"proof.{name}", "symmetric", f"{name} differs from its transpose")
+    return a
