@@ -9,6 +9,7 @@ import pytest
 
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Array, Arrays
+from certify.kernel.budget import Budget
 from certify.kernel.dual import Dual, adjoint, dual_limit, dual_value, smooth_cost
 from certify.kernel.exact import Exact
 from certify.kernel.graphs import Graph
@@ -16,7 +17,7 @@ from certify.kernel.losses.piecewise import Squared
 from certify.kernel.norms import L2
 from certify.kernel.offsets import Offset
 from certify.kernel.patterns import Pattern
-from certify.kernel.rules.floor import entry_at, floor
+from certify.kernel.rules.floor import entries_at, floor
 from certify.kernel.scalars import ZERO, power
 from certify.kernel.spaces import Deep, Modes, Network, Pair
 from certify.kernel.statement import Question
@@ -220,9 +221,9 @@ def test_an_entry_of_a_model_is_the_entry_of_its_field(name):
     pair, factors = ATOMS[name]
     asked = asked_of(pair, [0] * pair.at.size, factors)
     field = model(Exact(), asked, factors)
-    for k in range(pair.at.size):
-        entry = field.ints[k] * power(field.exp)
-        assert entry_at(asked, pair.at.place(k)) == entry
+    entries = [x * power(field.exp) for x in field.ints]
+    for listed in (range(pair.at.size), [pair.at.size - 1, 0], [1]):
+        assert entries_at(asked, listed, Budget()) == [entries[k] for k in listed]
 
 
 def test_the_fields_of_these_models_by_hand():

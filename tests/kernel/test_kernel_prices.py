@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from certify.kernel.arithmetic import Arithmetic, Extent, Line, Pairs, Place
-from certify.kernel.arrays import Array, Arrays, filled
-from certify.kernel.budget import FRACTION, Budget
+from certify.kernel.arrays import Array, Arrays, filled, width
+from certify.kernel.budget import FRACTION, MADE, Budget, product_work
 from certify.kernel.claim import check
 from certify.kernel.dual import added
 from certify.kernel.exact import Exact
@@ -21,10 +21,11 @@ from certify.kernel.graphs import Graph
 from certify.kernel.metered import Metered
 from certify.kernel.norms import plain
 from certify.kernel.patterns import Pattern
-from certify.kernel.rules.floor import entry_at
+from certify.kernel.rules.floor import entries_at
 from certify.kernel.rules.lines import each_line
 from certify.kernel.rules.transpose import copied, leaf_of_products
 from certify.kernel.spaces import Deep, Network
+from certify.kernel.statement import question
 from tests import golden
 
 # --- every kind of work is paid for: a stored certificate, and who asks for what --------------
@@ -169,16 +170,10 @@ def diagonal():
     return leaf_of_products(ar, ([ROWS], ar.load(ONES), []), given, (), leaf)
 
 
-def entry(pair):
-    asked = SimpleNamespace(factors=(COLUMN, COLUMN), pair=pair)
-    return entry_at(asked, (0, 1), Budget())
-
-
 ALONE = {  # what no stored certificate asks for
     "copied: hold copies": lambda: copied(exact(), exact().load(ONES), ROWS, 1),
     "leaf_of_products: hold a diagonal": diagonal,
     "leaf_of_products: spend the cost of a diagonal": diagonal,
-    "entry_at: spend an entry": lambda: entry(None),
     "added: spend sums of corrections": lambda: added([Fraction(1, 3)], Budget()),
 }
 
@@ -189,14 +184,13 @@ def test_a_step_pays_for_its_work(kind, paid):
     assert kind in paid
 
 
-def test_an_entry_of_a_layer_costs_its_rows_and_features():
-    costs = []
-    for pair in (None, LAYER):
-        asked = SimpleNamespace(factors=(COLUMN, COLUMN), pair=pair)
-        budget = Budget()
-        entry_at(asked, (0, 1), budget)
-        costs.append(budget.spent)
-    assert costs == [FRACTION * 2 * 2, FRACTION * (2 * 2 + 2 * 2) + 2]
+def test_entries_of_a_model_cost_what_its_field_costs_there():
+    file, budget = read(golden.HERE / "spectral.cert"), Budget()
+    asked = question(file.statement, file.given)
+    entries_at(asked, [0, 2], budget)
+    (m, r), n = asked.factors[0].shape, asked.at.n
+    work = product_work(*map(width, asked.factors))
+    assert budget.spent == MADE * (2 + (m + n) * (r + 1)) + 2 * r * work
 
 
 def test_sums_of_corrections_cost_the_squares_of_the_bits_so_far():

@@ -16,7 +16,6 @@ from certify.kernel.arrays import Arrays
 from certify.kernel.exact import Exact
 from certify.kernel.norms import Biased
 from certify.kernel.patterns import Pattern
-from certify.kernel.rules.floor import network_entry
 from certify.kernel.rules.network import Region, cell_bound, facts, network_leaf, pull_back
 from certify.kernel.scalars import power
 from certify.norms import L2
@@ -547,18 +546,6 @@ def test_the_dual_point_is_spread_over_a_samples_rows(tier):
     lows, _, e = ar.spans(held)
     found = np.array([float(x) for x in lows]).reshape(W.shape[1], -1) * 2.0**e
     np.testing.assert_allclose(found, atom.layer.spread(W).T, rtol=0, atol=2.0**-40)
-
-
-def test_an_entry_of_a_network_is_exact():
-    atom, W = many("pooled, free bias, l2")
-    rng = np.random.default_rng(5)
-    U, V = rng.standard_normal((2, 3)), rng.standard_normal((2, 3))
-    found = [
-        network_entry(network_of(atom, W), (handed(U), handed(V)), (i, j))
-        for i in range(2)
-        for j in range(2)
-    ]
-    assert found == exact_layer(atom, U, V)
 
 
 def test_the_layers_own_numbers_are_the_kernels():

@@ -1,19 +1,18 @@
 """A lower bound of the candidate's own value, over all its offsets."""
 
-import math
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from ..arithmetic import Arithmetic, H
-from ..arrays import Array, Arrays, columns, rows_of
-from ..budget import FRACTION, Budget
+from ..arrays import Arrays
+from ..budget import Budget
 from ..dual import coarse, dual_limit, dual_point, dual_value, least_loss, ridge_cost
 from ..exact import Exact
 from ..fields import Json, part
 from ..metered import Metered
 from ..patterns import Pattern
 from ..scalars import Enclosure, power
-from ..spaces import Deep, Network
 from ..statement import Question
 from ..values import model, thetas
 
@@ -36,40 +35,16 @@ def floor(
     cost = ridge_cost(ar, asked, dual, given, "floor.W")
     value = dual_value(ar, asked, dual, cost, s)
     value -= s * ar.inner(dual.field, model(ar, asked, asked.factors)).hi
-    for k, c in dual.corrections:
-        value -= s * c * entry_at(asked, asked.at.place(k), ar.budget)
+    if dual.corrections:
+        entries = entries_at(asked, [k for k, _ in dual.corrections], ar.budget)
+        value -= s * sum(c * x for (_, c), x in zip(dual.corrections, entries, strict=True))
     return value + asked.lam * thetas(asked, asked.factors).lo
 
 
-def entry_at(asked: Question, place: Sequence[int], budget: Budget = Arithmetic.budget) -> Fraction:
-    """Return one entry of sum phi(X_i), exactly."""
-    factors = asked.factors
-    r = factors[0].shape[1]
-    budget.spend(FRACTION * (r + 1) * len(factors), "an entry")
-    if isinstance(asked.pair, Network):
-        own = sum(k == place[0] for k in asked.pair.samples)
-        size = own * asked.pair.features.shape[1]
-        budget.spend(FRACTION * (r + 1) * size + len(asked.pair.samples), "an entry")
-        return network_entry(asked.pair, factors, place)
-    if isinstance(asked.pair, Deep):
-        whole = Metered(Exact(), budget).deep(
-            asked.pair._replace(at=Pattern(asked.at.m, asked.at.n)), factors
-        )
-        return whole.ints[place[0] * asked.at.n + place[1]] * power(whole.exp)
-    rows = (a.data[i * r : i * r + r] for a, i in zip(factors, place, strict=True))
-    terms = (math.prod(map(Fraction, x), start=Fraction(1)) for x in zip(*rows, strict=True))
-    return sum(terms, Fraction(0))
-
-
-def network_entry(net: Network, factors: Sequence[Array], place: Sequence[int]) -> Fraction:
-    """Return one output of one sample, exactly."""
-    pairs = zip(rows_of(net.features), net.samples, strict=True)
-    rows, total = [f for f, k in pairs if k == place[0]], Fraction(0)
-    for u, v in zip(*map(columns, factors), strict=True):
-        held = Fraction(0)
-        for f in rows:
-            z = sum((Fraction(a) * Fraction(b) for a, b in zip(f, u, strict=True)), Fraction(0))
-            acted = z if z > 0 else net.slope * z
-            held = max(held, acted) if net.most else held + acted
-        total += held * Fraction(v[place[1]])
-    return total
+def entries_at(asked: Question, listed: Sequence[int], budget: Budget) -> list[Fraction]:
+    """Return some observed entries of sum phi(X_i), exactly."""
+    at = asked.at
+    rows, cols = zip(*map(at.entry, listed), strict=True)
+    few = asked.pair._replace(at=Pattern(at.m, at.n, rows, cols, at.dims))
+    found = model(Metered(Exact(), budget), replace(asked, pair=few), asked.factors)
+    return [x * power(found.exp) for x in found.ints]
