@@ -64,8 +64,8 @@ class Norm(ABC):
 
     @property
     def widest(self) -> Fraction:
-        """A bound of sup |x|_2^2 over the unit ball."""
-        return Fraction(1)
+        """A bound of sup |x|_2^2 over the unit ball, in the cone."""
+        return self.diagonal_cost([Fraction(1)] * self.size)
 
     def met(self, y: Sequence[Fraction]) -> list[Fraction]:
         """Return |y_i|, or the part of it that a vector of the cone can meet."""
@@ -81,12 +81,12 @@ class Norm(ABC):
         self, y: Sequence[Fraction], flow: Sequence[Fraction] = (), level: Fraction | None = None
     ) -> Fraction:
         """Bound sup { <y, x> : |x| <= 1, x in the cone }: with p = met(y), <y, x> <= <p, |x|>."""
-        del flow
-        return self.earned(self.met(y), level)
+        del flow, level
+        return self.earned(self.met(y))
 
-    @abstractmethod
-    def earned(self, p: Sequence[Fraction], level: Fraction | None = None) -> Fraction:
-        """Bound sup { <p, |x|> : |x| <= 1 } from above, for p >= 0."""
+    def earned(self, p: Sequence[Fraction]) -> Fraction:
+        """Bound sup { <p, |x|> : |x| <= 1 } from above, for p >= 0: |p|_2, for |x|_2 <= |x|."""
+        return root(squares_of(p)).hi
 
     @property
     def summed(self) -> bool:

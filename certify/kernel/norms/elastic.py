@@ -34,16 +34,20 @@ class Elastic(Norm):
         size = size.plus(root(squares_exactly(x)).times(1 - self.alpha))
         return size, Enclosure(size.lo**2, size.hi**2)
 
-    def earned(self, p: Sequence[Fraction], level: Fraction | None = None) -> Fraction:
-        """Return the level t if |(p - alpha t)_+|_2 <= (1 - alpha) t, else |p|_2.
+    def dual_norm(
+        self, y: Sequence[Fraction], flow: Sequence[Fraction] = (), level: Fraction | None = None
+    ) -> Fraction:
+        """Return the level t if |(p - alpha t)_+|_2 <= (1 - alpha) t, p = met(y); else |p|_2.
 
         For then <p, |x|> <= alpha t |x|_1 + (1 - alpha) t |x|_2.
         """
+        del flow
+        p = self.met(y)
         if level is not None and level >= 0:
             rest = squares_of([max(v - self.alpha * level, Fraction(0)) for v in p])
             if rest <= ((1 - self.alpha) * level) ** 2:
                 return level
-        return root(squares_of(p)).hi
+        return self.earned(p)
 
     @property
     def summed(self) -> bool:

@@ -63,14 +63,8 @@ class Groups(Norm):
             return max(d)
         return sum((max(g) for g in self.split(d) if g), Fraction(0))
 
-    @property
-    def widest(self) -> Fraction:
-        """1 for the sum; for the largest how many groups are not zero."""
-        return self.diagonal_cost([Fraction(1)] * self.size)
-
-    def earned(self, p: Sequence[Fraction], level: Fraction | None = None) -> Fraction:
+    def earned(self, p: Sequence[Fraction]) -> Fraction:
         """Return the largest |p_g|_2, or their sum."""
-        del level
         parts = [root(x).hi for x in self.squares(p)]
         return max(parts) if self.outer == "l1" else sum(parts, Fraction(0))
 

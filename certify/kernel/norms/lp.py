@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from ..arrays import absolutes_exactly, squares_exactly
-from ..scalars import Enclosure, exactly, root
-from .base import Norm, euclidean, squares_of
+from ..scalars import Enclosure, exactly
+from .base import Norm, euclidean
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,8 @@ class L1(Norm):
         size = absolutes_exactly(x)
         return exactly(size), exactly(size * size)
 
-    def earned(self, p: Sequence[Fraction], level: Fraction | None = None) -> Fraction:
+    def earned(self, p: Sequence[Fraction]) -> Fraction:
         """Return max p."""
-        del level
         return max(p)
 
     @property
@@ -42,11 +41,6 @@ class L2(Norm):
     def lengths(self, x: Sequence[float]) -> tuple[Enclosure, Enclosure]:
         """Return the root of the square, which is exact."""
         return euclidean(squares_exactly(x))
-
-    def earned(self, p: Sequence[Fraction], level: Fraction | None = None) -> Fraction:
-        """Return |p|_2."""
-        del level
-        return root(squares_of(p)).hi
 
 
 @dataclass(frozen=True)
@@ -77,12 +71,6 @@ class LInf(Norm):
         """Return sum d_i: at a vertex."""
         return sum(d, Fraction(0))
 
-    @property
-    def widest(self) -> Fraction:
-        """How many coordinates are not zero."""
-        return self.diagonal_cost([Fraction(1)] * self.size)
-
-    def earned(self, p: Sequence[Fraction], level: Fraction | None = None) -> Fraction:
+    def earned(self, p: Sequence[Fraction]) -> Fraction:
         """Return sum p."""
-        del level
         return sum(p, Fraction(0))

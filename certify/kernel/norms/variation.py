@@ -8,7 +8,7 @@ from ..arrays import Arrays, squares_exactly
 from ..errors import demand
 from ..fields import Json, number
 from ..scalars import Enclosure, exactly, root
-from .base import Norm, squares_of
+from .base import Norm
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,6 @@ class Variation(Norm):
                 rest[i] -= f
                 rest[j] += f
         return max(most, self.earned(self.met(rest)))
-
-    def earned(self, p: Sequence[Fraction], level: Fraction | None = None) -> Fraction:
-        """Return |p|_2."""
-        del level
-        return root(squares_of(p)).hi
 
     @property
     def summed(self) -> bool:

@@ -44,12 +44,6 @@ class Weighted(Norm):
         """Return max d_i / w_i."""
         return max(self.over(d))
 
-    @property
-    def widest(self) -> Fraction:
-        """One over the least weight of a coordinate that is not zero."""
-        return self.diagonal_cost([Fraction(1)] * self.size)
-
-    def earned(self, p: Sequence[Fraction], level: Fraction | None = None) -> Fraction:
+    def earned(self, p: Sequence[Fraction]) -> Fraction:
         """Return sqrt(sum p^2 / w)."""
-        del level
         return root(sum(self.over([v * v for v in p]), Fraction(0))).hi
