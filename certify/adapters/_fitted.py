@@ -13,6 +13,7 @@ from scipy import sparse
 from certify.base.arrays import Array, finite, real, scalar
 from certify.base.errors import InputError, OutOfScopeError
 from certify.base.extras import optional
+from certify.pipeline.origin import LEAST, Origin
 from certify.problem import Problem
 
 AGREE = 1e-6  # figures closer than check()'s own epsilon are one claim
@@ -27,10 +28,20 @@ class Factors(tuple[Array, Array]):  # noqa: SLOT001  a tuple's subclass cannot 
     q      one array for each offset of the problem, or None if it has none:
            check(problem, factors, q=factors.q)
     note   what is not as the fit left it ("W was re-solved; ..."), or "": check() repeats it
+    origin the fit itself: check() keeps it for result.better_model(estimator)
     """
 
     q: tuple[Array, ...] | None
     note: str
+    origin: Origin | None = None
+
+    @property
+    def rtol(self) -> float:
+        """The relative epsilon of the fit's own tolerance, tol, but no less than 1e-6:
+
+            check(problem, factors, q=factors.q, rtol=factors.rtol)
+        """
+        return LEAST if self.origin is None else self.origin.rtol
 
     def __new__(
         cls, U: Array, V: Array, q: tuple[Array, ...] | None = None, note: str = ""

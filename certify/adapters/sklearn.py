@@ -3,6 +3,7 @@
 from typing import Any
 
 from certify.base.errors import InputError, OutOfScopeError
+from certify.pipeline.origin import Origin
 from certify.problem import Problem
 
 from ._dictionary import (
@@ -14,6 +15,7 @@ from ._dictionary import (
 from ._fitted import Factors, library, read
 from ._mlp import mlp
 from ._nmf import nmf
+from ._rebuilt import REBUILT, rebuilt
 from ._rows import training_rows
 from ._svd import pca, truncated_svd
 
@@ -43,7 +45,8 @@ def from_model(  # noqa: PLR0913  what a fit takes, and what it threw away
 ) -> tuple[Problem, Factors]:
     """Return the problem a fitted estimator solved on X (n, m), and its factors (U, V).
 
-        check(problem, factors, q=factors.q)
+        check(problem, factors, q=factors.q)                        # to 1e-6
+        check(problem, factors, q=factors.q, rtol=factors.rtol)     # to the fit's own tol
 
     estimator  one of MODELS or NETWORKS, fitted; the objective of each is in its module
     X          the data of the fit; the missing entries of a sparse X are zeros
@@ -76,16 +79,24 @@ def from_model(  # noqa: PLR0913  what a fit takes, and what it threw away
         for key, given in (("y", y), ("rows", rows), ("sample_weight", sample_weight)):
             if given is not None:
                 raise InputError(f"{key} belongs to a network, not to {name}: leave it out")
-        return MODELS[name](read(estimator, X, codes))
+        return marked(estimator, name, MODELS[name](read(estimator, X, codes)))
     known = library("neural_network")
     if type(estimator) in [getattr(known, k) for k in NETWORKS]:
         if codes is not None:
             told = "codes belong to a factorization, not to"
             raise InputError(f"{told} {type(estimator).__name__}: leave them out")
-        return mlp(estimator, X, y, rows, sample_weight)
+        return marked(estimator, "", mlp(estimator, X, y, rows, sample_weight))
     cure = "state its objective as a Problem, or fit one of them"
     listed = ", ".join([*MODELS, *NETWORKS])
     raise OutOfScopeError(f"from_model knows {listed}, not {type(estimator).__name__}: {cure}")
+
+
+def marked(estimator: Any, name: str, found: tuple[Problem, Factors]) -> tuple[Problem, Factors]:
+    """Say in the factors what fit they are of; tol=0.0 (PCA) is no tolerance."""
+    tol = getattr(estimator, "tol", None) or None
+    rebuild = rebuilt if name in REBUILT else None
+    found[1].origin = Origin(type(estimator).__name__, tol, rebuild)
+    return found
 
 
 def last_step(pipeline: Any, X: Any) -> tuple[Any, Any]:

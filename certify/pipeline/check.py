@@ -107,7 +107,8 @@ def check(  # noqa: PLR0913  the contract's keywords
             run = replace(run, clock=clock)
             own = second(problem, (held, values), (rtol, atol), run, small)
     result = answered(problem, held, (found_q, found), proof, own)
-    return replace(result, reason=result.reason + noted(factors))
+    origin = getattr(factors, "origin", None)
+    return replace(result, reason=result.reason + noted(factors), origin=origin)
 
 
 def answered(

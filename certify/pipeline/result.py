@@ -9,8 +9,9 @@ from certify.base.errors import InputError
 from certify.problem import Values
 from certify.search.candidate import Candidate
 
-from .certificate.file import Certificate
+from .certificate.file import Certificate, as_numpy
 from .certificate.verdict import NO_BOOL, Verdict, relative, spread
+from .origin import Origin
 from .own_size_result import ExplainedVariance, OwnSize
 from .report import write
 from .report._numbers import at_least, at_most, distance
@@ -32,6 +33,7 @@ class Result:
     reached       the best point of that search, proved by nothing
     better_upper  f(better) <= better_upper, proved; None without better factors
     own           the answer about the candidate's own size, if it was asked for: see own_size
+    origin        the fit that the factors were read from, if an adapter read them
     """
 
     verdict: Verdict
@@ -47,6 +49,7 @@ class Result:
     reached: Candidate | None = None
     better_upper: float | None = None
     own: OwnSize | None = None
+    origin: Origin | None = None
 
     @property
     def own_size(self) -> OwnSize:
@@ -76,6 +79,30 @@ class Result:
     def better_q(self) -> Values:
         """The offsets of the better factors."""
         return self.certificate.better_offsets() if self.certificate is not None else ()
+
+    def better_model(self, estimator: Any, *, own_size: bool = False) -> Any:  # noqa: ANN401
+        """Return a fitted copy of the estimator that holds the better factors.
+
+        estimator  the one that from_model read, or the pipeline or search that it is part of:
+                   NMF, PCA, TruncatedSVD, DictionaryLearning or SparsePCA of scikit-learn
+        own_size   take better factors of at most as many components, `own_size.better`
+
+        Its figures (reconstruction_err_, error_, explained_variance_, ...) are those of the
+        better factors, so from_model reads it like any fit.  Of an NMF or a dictionary the
+        copy keeps the components; its codes are those of transform, or solved for again.
+
+        Raises InputError where there are no better factors, or they cannot be put into
+        an estimator of this kind.
+        """
+        held = self.own_size if own_size else self
+        if held.better is None or held.certificate is None:
+            raise InputError(f"{held.verdict.name} has no better factors: keep the estimator")
+        if self.origin is None or self.origin.rebuild is None:
+            told = "better_model needs the factors that from_model read from an estimator of "
+            cure = "take result.better"
+            raise InputError(f"{told}scikit-learn's decompositions: {cure}")
+        Y = as_numpy(held.certificate.given["Y"]).reshape(held.certificate.statement["shape"])
+        return self.origin.rebuild(estimator, Y, held.better, held.better_q)
 
     @property
     def gap(self) -> float:

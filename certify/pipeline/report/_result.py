@@ -14,9 +14,9 @@ from ._pictures import Bracket, bracket, legend
 
 NEXT = {
     Verdict.CERTIFIED: "Nothing is left to do: save the certificate, and verify() rechecks it.",
-    Verdict.REFUTED: "Take result.better, let improve(problem, factors) go on from it, or train "
+    Verdict.REFUTED: "Take {better}, let improve(problem, factors) go on from it, or train "
     "longer.",
-    Verdict.RANK_LIMITED: "Take result.better, which has more components, train with more of "
+    Verdict.RANK_LIMITED: "Take {better}, which has more components, train with more of "
     "them, or keep the size and read the distance as the most that it costs.",
     Verdict.NUMERICAL: "To have a proof, state the atom or loss by one that the kernel knows.",
     Verdict.UNDECIDED: "Give budget= more seconds, or atol= above the gap if it is small enough.",
@@ -59,14 +59,23 @@ def explained(result: Any) -> str:  # noqa: ANN401  a Result, of the layer above
     own = result.own_size
     if own.reason not in result.reason:
         lines.append(f"Over at most as many components, {own.verdict.name}: {own.reason}.")
-    lines.append(NEXT[result.verdict] + accepting(result))
+    lines.append(NEXT[result.verdict].format(better=attached(result)) + accepting(result))
     return "\n".join(lines)
+
+
+def attached(result: Any) -> str:  # noqa: ANN401  a Result
+    """Say where the better factors are: in a copy of the estimator, if that can be made."""
+    copies = result.origin is not None and result.origin.rebuild is not None
+    return "result.better_model(estimator)" if copies else "result.better"
 
 
 def accepting(result: Any) -> str:  # noqa: ANN401  a Result
     """Say which rtol would accept these factors, if they are within what trainers stop at."""
     if result.certificate is None or result.verdict is Verdict.CERTIFIED:
         return ""
+    tol = None if result.origin is None else result.origin.tol
+    if tol is not None and result.relative_gap <= tol < 1:
+        return f" The fit itself stops at tol={tol:g}: rtol={tol:g} accepts it."
     rtol = next((x for x in TRAINERS if result.relative_gap <= x), None)
     return f" If the distance is small enough for you: rtol={rtol:g} accepts it." if rtol else ""
 

@@ -1,0 +1,137 @@
+"""A fitted estimator of scikit-learn again, with other factors: what `better_model` returns."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+
+from certify.atoms import Factors
+from certify.base.arrays import Array
+from certify.base.errors import InputError
+from certify.losses import KullbackLeibler, Squared
+from certify.problem import Values
+
+Rebuild = Callable[[Any, Array, Factors, Values], Any]
+
+
+def copied(estimator: Any, components: Array) -> Any:
+    """Return a copy with these components (k, features), in the precision of its own."""
+    out = deepcopy(estimator)
+    out.set_params(n_components=len(components))
+    out.components_ = np.ascontiguousarray(components, dtype=estimator.components_.dtype)
+    out.n_components_ = len(components)
+    return out
+
+
+def nmf(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
+    """Return H = V' s and the figure sqrt(2 D(Y, U V')), s as from_model scaled them:
+
+        s = (m alpha_W / (n alpha_H))^(1/4).
+    """
+    del q
+    (U, V), (n, m) = factors, Y.shape
+    alpha_H = estimator.alpha_W if isinstance(estimator.alpha_H, str) else estimator.alpha_H
+    s = (m * estimator.alpha_W / (n * alpha_H)) ** 0.25
+    out = copied(estimator, V.T * s)
+    kind = Squared if estimator.beta_loss in ("frobenius", 2) else KullbackLeibler
+    out.reconstruction_err_ = float(np.sqrt(2 * kind(Y).value(U @ V.T)))
+    return out
+
+
+def pca(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
+    """Return the principal axes of Y - mean within the span of V: no worse than U V' + mean."""
+    del q
+    mean = Y.mean(axis=0)
+    values, axes = within(Y - mean, factors[1])
+    out = copied(estimator, axes)
+    n, whole = len(Y), (Y - mean).var(axis=0, ddof=1).sum()
+    out.mean_, out.singular_values_ = mean.astype(estimator.mean_.dtype), values
+    out.explained_variance_ = values**2 / (n - 1)
+    out.explained_variance_ratio_ = out.explained_variance_ / whole
+    left = min(Y.shape) - len(axes)
+    out.noise_variance_ = max(whole - out.explained_variance_.sum(), 0.0) / left if left else 0.0
+    return out
+
+
+def truncated_svd(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
+    """Return the singular vectors of Y within the span of V: no worse than U V'."""
+    del q
+    values, axes = within(Y, factors[1])
+    out = copied(estimator, axes)
+    out.singular_values_ = values
+    out.explained_variance_ = (Y @ axes.T).var(axis=0)
+    out.explained_variance_ratio_ = out.explained_variance_ / Y.var(axis=0).sum()
+    return out
+
+
+def within(Y: Array, V: Array) -> tuple[Array, Array]:
+    """Return the singular values of Y on the span of V (n, k), and its right vectors (k, n)."""
+    basis = np.linalg.qr(V)[0]
+    values, axes = np.linalg.svd(Y @ basis, full_matrices=False)[1:]
+    return values, axes @ basis.T
+
+
+def dictionary_learning(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
+    """Return V as atoms of norm 1, and the figure 1/2 |Y - U V'|^2 + alpha sum |v_k| |u_k|_1."""
+    del q
+    U, V = nonzero(factors)
+    return coded(estimator, Y, (U, V), V.T / np.linalg.norm(V, axis=0)[:, None])
+
+
+def sparse_pca(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
+    """Return U as components of norm 1, of Y = (X - mean)'."""
+    del q
+    U, V = nonzero(factors)
+    return coded(estimator, Y, (U, V), U.T / np.linalg.norm(U, axis=0)[:, None])
+
+
+def nonzero(factors: Factors) -> Factors:
+    """Return the components that are not zero; they cost nothing and have no direction."""
+    U, V = factors
+    used = U.any(axis=0) & V.any(axis=0)
+    return U[:, used], V[:, used]
+
+
+def coded(estimator: Any, Y: Array, factors: Factors, components: Array) -> Any:
+    """Return a copy whose last error is 1/2 |Y - U V'|^2 + alpha sum |u_k|_1 |v_k|_2."""
+    U, V = factors
+    out = copied(estimator, components)
+    price = float(np.abs(U).sum(axis=0) @ np.linalg.norm(V, axis=0))
+    error = 0.5 * float(((Y - U @ V.T) ** 2).sum()) + estimator.alpha * price
+    out.error_ = np.append(estimator.error_, error)
+    return out
+
+
+REBUILT: dict[str, Rebuild] = {
+    "NMF": nmf,
+    "PCA": pca,
+    "TruncatedSVD": truncated_svd,
+    "DictionaryLearning": dictionary_learning,
+    "SparsePCA": sparse_pca,
+}
+
+
+def rebuilt(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
+    """Return a fitted copy of an estimator with these factors, its figures those of them.
+
+    A pipeline is copied with its last step rebuilt; of a search, the best estimator.
+
+    Raises InputError for another estimator, or one of other data.
+    """
+    if (best := getattr(estimator, "best_estimator_", None)) is not None:
+        estimator = best
+    if hasattr(estimator, "steps"):
+        out = deepcopy(estimator)
+        name, last = out.steps[-1]
+        out.steps[-1] = name, rebuilt(last, Y, factors, q)
+        return out
+    name = type(estimator).__name__
+    if name not in REBUILT or not hasattr(estimator, "components_"):
+        listed = ", ".join(REBUILT)
+        raise InputError(f"estimator must be a fitted {listed}, got {name}")
+    features = len(Y) if name == "SparsePCA" else Y.shape[1]
+    if estimator.components_.shape[1] != features:
+        wanted = f"{features} features, as the data of this result"
+        raise InputError(f"{name} must have {wanted}, got {estimator.components_.shape[1]}")
+    return REBUILT[name](estimator, Y, factors, q)
