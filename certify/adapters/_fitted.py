@@ -39,7 +39,7 @@ class Factors(tuple[Array, Array]):  # noqa: SLOT001  a tuple's subclass cannot 
     def rtol(self) -> float:
         """The relative epsilon of the fit's own tolerance, tol, but no less than 1e-6:
 
-            check(problem, factors, q=factors.q, rtol=factors.rtol)
+        check(problem, factors, q=factors.q, rtol=factors.rtol)
         """
         return LEAST if self.origin is None else self.origin.rtol
 

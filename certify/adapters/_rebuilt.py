@@ -20,14 +20,15 @@ def copied(estimator: Any, components: Array) -> Any:
     out = deepcopy(estimator)
     out.set_params(n_components=len(components))
     out.components_ = np.ascontiguousarray(components, dtype=estimator.components_.dtype)
-    out.n_components_ = len(components)
+    if hasattr(out, "n_components_"):
+        out.n_components_ = len(components)
     return out
 
 
 def nmf(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
     """Return H = V' s and the figure sqrt(2 D(Y, U V')), s as from_model scaled them:
 
-        s = (m alpha_W / (n alpha_H))^(1/4).
+    s = (m alpha_W / (n alpha_H))^(1/4).
     """
     del q
     (U, V), (n, m) = factors, Y.shape

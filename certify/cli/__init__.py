@@ -262,6 +262,7 @@ def demonstrate(options: Options, folder: Path) -> int:
             as_json(row.told(), {})
     else:
         table(demonstration.table(rows))
+        click.echo(demonstration.allowed(rows))
         click.echo(f"{len(rows)} certificates are in {folder}")
     wrong = [row.model for row in rows if not row.as_expected]
     return ended(f"unexpected verdict: {', '.join(wrong)}", DEFECT) if wrong else 0

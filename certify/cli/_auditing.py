@@ -78,15 +78,15 @@ def show(found: auditing.Audit, *, lines: bool) -> None:
             as_json(row, {})
         return
     out = Table(box=SIMPLE_HEAD)
-    for name in ("model", "verdict", "optimum >=", "model <=", "gap", "asked", "seconds"):
+    for name in ("model", "above optimum", "verdict", "optimum >=", "model <=", "asked", "seconds"):
         out.add_column(name, justify="left" if name in ("model", "verdict") else "right")
     for row in found.rows:
         ends = (row.get("lower"), at_least), (row.get("upper"), at_most)
         told = ["–" if x is None else rounded(x, 8) for x, rounded in ends]
-        gap, spent = row.get("relative_gap"), row.get("seconds")
-        told += ["–" if gap is None else at_most(gap, 2), auditing.asked(row) or "–"]
+        told.append(auditing.asked(row) or "–")
+        spent = row.get("seconds")
         told.append("–" if spent is None else f"{spent:.1f}")
-        out.add_row(row["name"], row["verdict"], *told)
+        out.add_row(row["name"], auditing.above(row) or "–", row["verdict"], *told)
     table(out)
     for row in found.rows:
         if row["verdict"] in ("FAILED", "TIMEOUT", "REJECTED"):

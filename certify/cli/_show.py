@@ -15,7 +15,7 @@ from rich.text import Text
 
 from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.verdict import Verdict, relative, spread
-from certify.pipeline.certificate.verify import TIERS, Proved
+from certify.pipeline.certificate.verify import Proved
 from certify.pipeline.report._numbers import at_most, distance
 from certify.pipeline.restarts import RestartReport
 from certify.pipeline.result import Result
@@ -38,6 +38,7 @@ class Written:
 def of_result(result: Result, seconds: float) -> Lines:
     """Return what a check found, in the order it is shown."""
     return {
+        "distance": result.distance,
         "verdict": result.verdict.name,
         "lower": result.lower,
         "upper": result.upper,
@@ -78,6 +79,7 @@ def of_proof(proved: Proved, seconds: float) -> Lines:
     """Return what a certificate was proved to show."""
     gap = spread(proved.lower, proved.upper)
     return {
+        "distance": distance(proved.lower, proved.upper, proved=True),
         "verdict": proved.verdict.name,
         "lower": proved.lower,
         "upper": proved.upper,
@@ -114,8 +116,7 @@ def for_people(found: Lines, written: Mapping[str, Written | None]) -> None:
     verdict = Verdict[found["verdict"]]
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     colour = COLOURS.get(verdict, "bold yellow")
-    proved = found["tier"] in TIERS
-    console.print(Text(distance(found["lower"], found["upper"], proved=proved), "bold"))
+    console.print(Text(found["distance"], "bold"))
     console.print(Text.assemble((verdict.name, colour), f"  {verdict.value}"))
     for name, text in lines(found, written):
         console.print(Text(f"  {name:<13} {printable(text)}"))

@@ -101,6 +101,9 @@ def test_rows_say_what_check_says(judged):
         k: OPTIMUM[k] for k in ("pca", "svd", "nuclear")
     }
     assert by["old"]["reason"] == "the certificate was verified again"
+    for row in found.rows:
+        assert ("distance" in row) == ("lower" in row)
+        assert row.get("distance", "(proved)").endswith("(proved)")
     assert by["files"]["upper"] == 14.0
     assert found.status == book.worst(found.rows) == 10
     for r in found.rows:
@@ -117,6 +120,7 @@ def test_a_copy_is_verified_without_search_and_without_inputs(judged, tmp_path, 
         (r["name"], r["verdict"]) for r in found.rows
     ]
     assert all(r["reason"].startswith("proved by") for r in again.rows)
+    assert [r["distance"] for r in again.rows] == [r["distance"] for r in found.rows]
     assert main(["audit", "--verify", str(copy), "--json"]) == 10
     lines = [json.loads(x) for x in capsys.readouterr().out.splitlines()]
     assert [r["name"] for r in lines] == [r["name"] for r in found.rows]

@@ -120,6 +120,8 @@ def test_json_says_all_that_check_found(tmp_path, capsys):
     found = inside(capsys, "check", write(tmp_path), "-o", cert, "--json").json
     assert found["lower"] == found["upper"] == OPTIMUM
     assert found["gap"] == found["relative_gap"] == found["stationarity"] == 0.0
+    assert next(iter(found)) == "distance"
+    assert found["distance"] == "at most 0 % above the optimum (proved)"
     assert found["tier"] == "exact"
     assert found["reason"] == "no factors of any size are better by more than epsilon"
     assert found["seconds"] >= 0

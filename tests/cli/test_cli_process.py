@@ -156,6 +156,7 @@ def test_too_little_memory_is_one_sentence(tmp_path, capsys, monkeypatch):
 def row(**changed):
     plain = {"model": "PCA(10)", "expected": Verdict.CERTIFIED, "lower": 1.0, "upper": 1.5}
     plain |= {"verdict": Verdict.CERTIFIED, "verified": Verdict.CERTIFIED, "relative_gap": 0.5}
+    plain |= {"distance": "50 %", "rtol": 1e-6}
     plain |= {"better": None, "seconds_to_check": 0.5, "seconds_to_verify": 0.5, "bytes": 8}
     return Row(**plain | {"path": Path("pca.cert")} | changed)
 

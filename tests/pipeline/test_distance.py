@@ -24,7 +24,9 @@ NEAR = np.diag([4.0, 3.0 + 2.0**-7]), np.eye(2)  # above it by 2^-15 = 3.05e-5, 
         (8.0, 8.0 + 2.0**-15, "at most 0.00039 % above the optimum (proved)"),
         (100.0, 101.0, "at most 1 % above the optimum (proved)"),
         (3.0, 4.0, "at most 34 % above the optimum (proved)"),
-        (1.0, 1000.0, "at most 1e+5 % above the optimum (proved)"),
+        (1.0, 1000.0, "at most 99900 % above the optimum (proved)"),
+        (1.0, 3.21, "at most 221 % above the optimum (proved)"),
+        (1e-6, 1.0, "at most 1e+8 % above the optimum (proved)"),
         (0.0, 0.0, "at most 0 % above the optimum (proved)"),
         (0.0, 2.0, "at most 2 above the optimum (proved)"),
         (-1.0, 2.5, "at most 3.5 above the optimum (proved)"),
@@ -79,6 +81,8 @@ def test_the_commands_say_it_first(tmp_path, capsys):
         assert first == told
         assert second.startswith("CERTIFIED")
     assert inside(capsys, "explain", cert).out.splitlines()[0] == f"Distance: {told}"
+    for arguments in (("verify", cert, "--problem", path), ("explain", cert)):
+        assert inside(capsys, *arguments, "--json").json["distance"] == told
     pytest.importorskip("jinja2")
     inside(capsys, "report", cert, "-o", tmp_path / "x.html")
     page = (tmp_path / "x.html").read_text(encoding="utf-8")

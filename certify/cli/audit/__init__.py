@@ -25,6 +25,7 @@ from ._again import (
 )
 from ._book import (
     Row,
+    above,
     asked,
     changed,
     lock_of,
@@ -39,7 +40,7 @@ from ._book import (
 from ._plan import Job, Model, epsilon_of, plan, settings_of, source_of
 from ._pool import finished, workers
 
-__all__ = ["Audit", "Job", "Progress", "asked", "plan", "run", "verify"]
+__all__ = ["Audit", "Job", "Progress", "above", "asked", "plan", "run", "verify"]
 
 
 @dataclass(frozen=True)

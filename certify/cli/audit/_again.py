@@ -12,6 +12,7 @@ from certify.kernel import claim
 from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.file import Certificate, ask
 from certify.pipeline.report import Facts, facts, save
+from certify.pipeline.report._words import distance
 
 from ._book import PROVED, Row, belongs, cached, certificate_of, digest_of, report_of
 from ._plan import Job, digests, epsilon_of, named
@@ -54,7 +55,8 @@ def proved_of(held: Facts) -> Row:
     p, q = held.proved, held.question
     numbers = {"lower": p.lower, "upper": p.upper, "relative_gap": held.relative_gap}
     told = {k: x if isfinite(x) else None for k, x in numbers.items()}
-    return {**told, "tier": p.tier, "rtol": q.rtol, "atol": q.atol}
+    away = distance(p.lower, p.upper, proved=True)
+    return {"distance": away, **told, "tier": p.tier, "rtol": q.rtol, "atol": q.atol}
 
 
 def reproved(place: Path, model: Mapping[str, Any]) -> Facts:

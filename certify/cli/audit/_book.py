@@ -13,7 +13,7 @@ from certify.kernel.statement import FORMAT
 from certify.pipeline.certificate.file import write_atomically
 from certify.pipeline.certificate.verdict import EXIT_CODES, REJECTED_EXIT, relative
 from certify.pipeline.report import environment
-from certify.pipeline.report._numbers import at_least, at_most, short
+from certify.pipeline.report._numbers import at_least, at_most, excess, short
 
 from ._plan import NAME, Job, Model, installed, models_of
 from ._pool import Done
@@ -103,17 +103,24 @@ def written(folder: Path, rows: list[Row]) -> None:
     lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
     write_atomically(folder / RESULTS, lines.encode())
     source = files(__package__).joinpath("index.html.jinja").read_text("utf-8")
-    shown = {"at_least": at_least, "at_most": at_most, "asked": asked}
+    shown = {"at_least": at_least, "at_most": at_most, "asked": asked, "above": above}
     page = environment().from_string(source).render(rows=rows, counts=counted(rows), **shown)
     write_atomically(folder / INDEX, page.encode())
 
 
 def asked(row: Row) -> str:
-    """Return the epsilon of a row as its gap is told: as a share of |upper|, or "" for none."""
+    """Return the epsilon of a row in per cent of |upper|, or "" for none."""
     if row.get("upper") is None or "rtol" not in row:
         return ""
     share = relative(row["atol"], row["upper"])
-    return short(max(row["rtol"], share), 2)
+    return f"{short(100 * max(row['rtol'], share), 2)} %"
+
+
+def above(row: Row) -> str:
+    """Return how far above the optimum a row's model can be, "" where that is not known."""
+    if row.get("lower") is None or row.get("upper") is None:
+        return ""
+    return excess(row["lower"], row["upper"])
 
 
 def counted(rows: list[Row]) -> dict[str, int]:

@@ -19,6 +19,7 @@ from certify.pipeline.certificate.file import Certificate, write_atomically
 from certify.pipeline.certificate.verdict import REJECTED_EXIT, Verdict, relative, spread
 from certify.pipeline.check import check
 from certify.pipeline.report import facts, save
+from certify.pipeline.report._words import distance
 from certify.pipeline.report._words import model as model_of
 from certify.pipeline.result import Result
 from certify.problem import Problem
@@ -108,7 +109,8 @@ def epsilon(certificate: Certificate) -> Row:
 def bracket(verdict: Verdict, lower: float, upper: float, tier: str) -> Row:
     """Return a verdict with its bracket."""
     gap = relative(spread(lower, upper), upper)
-    told: Row = {"verdict": verdict.name, "status": verdict.exit_code, "tier": tier}
+    told: Row = {"distance": distance(lower, upper, proved=True), "verdict": verdict.name}
+    told |= {"status": verdict.exit_code, "tier": tier}
     return told | {"lower": lower, "upper": upper, "relative_gap": gap}
 
 

@@ -5,6 +5,8 @@ import sys
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 
+WHOLE = 1e6  # per cent: below, no digit before the point is left out
+
 
 def short(x: float, digits: int = 7) -> str:
     """Return a number of so many digits, rounded to the nearest."""
@@ -22,18 +24,26 @@ def at_most(x: float, digits: int = 10) -> str:
 
 
 def distance(lower: float, upper: float, *, proved: bool) -> str:
-    """Say how far above the optimum an objective of at most `upper` can be, rounded up.
+    """Say how far above the optimum an objective of at most `upper` can be."""
+    how = "proved" if proved else "by floats, nothing proved"
+    most = excess(lower, upper)
+    if not most:
+        return f"no bound of the distance to the optimum ({how})"
+    return f"at most {most} above the optimum ({how})"
+
+
+def excess(lower: float, upper: float) -> str:
+    """Return how far `upper` can be above the optimum, rounded up: "0.0009 %"; "" for no bound.
 
     The share is of the lower bound where that is positive: f - optimum <= share * optimum.
     """
-    how = "proved" if proved else "by floats, nothing proved"
     if not (math.isfinite(lower) and math.isfinite(upper)):
-        return f"no bound of the distance to the optimum ({how})"
+        return ""
     gap = max(Fraction(upper) - Fraction(lower), Fraction(0))
     if lower <= 0 < gap:
-        return f"at most {at_most(float_up(gap), 3)} above the optimum ({how})"
-    share = 100 * gap / Fraction(lower) if gap else gap
-    return f"at most {at_most(float_up(share), 2)} % above the optimum ({how})"
+        return at_most(float_up(gap), 3)
+    share = float_up(100 * gap / Fraction(lower)) if gap else 0.0
+    return f"{at_most(share, max(2, len(str(int(share)))) if share < WHOLE else 2)} %"
 
 
 def float_up(x: Fraction) -> float:

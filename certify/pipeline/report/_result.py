@@ -14,8 +14,7 @@ from ._pictures import Bracket, bracket, legend
 
 NEXT = {
     Verdict.CERTIFIED: "Nothing is left to do: save the certificate, and verify() rechecks it.",
-    Verdict.REFUTED: "Take {better}, let improve(problem, factors) go on from it, or train "
-    "longer.",
+    Verdict.REFUTED: "Take {better}, let improve(problem, factors) go on from it, or train longer.",
     Verdict.RANK_LIMITED: "Take {better}, which has more components, train with more of "
     "them, or keep the size and read the distance as the most that it costs.",
     Verdict.NUMERICAL: "To have a proof, state the atom or loss by one that the kernel knows.",

@@ -1,0 +1,188 @@
+"""A result's better factors as a fitted estimator, and the tolerance of the fit itself."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.decomposition import (
+    NMF,
+    PCA,
+    DictionaryLearning,
+    MiniBatchNMF,
+    SparsePCA,
+    TruncatedSVD,
+)
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler
+
+from certify import InputError, Problem, check, from_model
+from certify.adapters._rebuilt import rebuilt
+from certify.atoms import RankOne
+from certify.losses import Squared
+from tests.sklearn_models import SMALL, X, alphas
+
+ROUGH = {
+    "NMF": lambda: NMF(4, random_state=0, tol=1e-2, **alphas()),
+    "NMF kl": lambda: NMF(
+        2, random_state=0, tol=1e-2, solver="mu", beta_loss="kullback-leibler", alpha_W=0.01
+    ),
+    "PCA": lambda: PCA(
+        3, svd_solver="randomized", iterated_power=0, n_oversamples=1, random_state=0
+    ),
+    "TruncatedSVD": lambda: TruncatedSVD(3, n_iter=0, n_oversamples=1, random_state=0),
+    "DictionaryLearning": lambda: DictionaryLearning(5, alpha=0.5, random_state=0, max_iter=10),
+    "SparsePCA": lambda: SparsePCA(4, alpha=0.5, random_state=0, max_iter=10),
+}
+
+
+def rough(name, data=X):
+    """Fit and stop early."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ROUGH[name]().fit(data)
+
+
+def value(problem, factors):
+    """Return the objective that the library minimizes."""
+    return problem.objective(tuple(factors), factors.q or ())
+
+
+@pytest.mark.parametrize("name", [k for k in ROUGH if k != "NMF kl"])
+def test_the_better_model_is_read_as_a_fit_that_reaches_what_was_proved(name):
+    model = rough(name)
+    before = pickle.dumps(model)
+    problem, factors = from_model(model, X)
+    result = check(problem, factors, q=factors.q, budget=1.0)
+    assert result.verdict.name == "REFUTED"
+    assert "Take result.better_model(estimator), " in result.explain()
+    better = result.better_model(model)
+    assert pickle.dumps(model) == before
+    assert type(better) is type(model)
+    again, held = from_model(better, X)  # it compares the figures with the factors
+    assert value(again, held) <= result.better_upper * (1 + 1e-9)
+    assert value(again, held) < value(problem, factors)
+    assert better.transform(X).shape == (len(X), len(better.components_))
+    assert getattr(better, "error_", [0])[-1] <= getattr(model, "error_", [0])[-1]
+    assert vars(better).keys() == vars(model).keys()
+
+
+def test_the_divergence_is_the_figure_of_the_better_factors():
+    model = rough("NMF kl", SMALL)
+    problem, factors = from_model(model, SMALL)
+    U, V = factors[0] + 0.5, factors[1]
+    better = rebuilt(model, SMALL, (U, V), ())
+    expected = np.sqrt(2 * problem.loss.value(U @ V.T))
+    assert better.components_ == pytest.approx(model.components_, rel=1e-12)
+    assert better.reconstruction_err_ == pytest.approx(expected, rel=1e-12)
+
+
+def test_pca_and_truncated_svd_have_the_spectrum_of_their_data():
+    for name, data in (("PCA", X - X.mean(axis=0)), ("TruncatedSVD", X)):
+        model = rough(name)
+        problem, factors = from_model(model, X)
+        better = check(problem, factors, q=factors.q, budget=1.0).better_model(model)
+        sizes = np.linalg.svd(data, compute_uv=False)[:3]
+        exact = type(model)(3, **({"algorithm": "arpack"} if name == "TruncatedSVD" else {})).fit(X)
+        assert better.singular_values_ == pytest.approx(sizes, rel=1e-6)
+        for figure in ("explained_variance_", "explained_variance_ratio_"):
+            assert getattr(better, figure) == pytest.approx(getattr(exact, figure), rel=1e-6)
+        assert getattr(better, "noise_variance_", 0) == pytest.approx(
+            getattr(exact, "noise_variance_", 0), rel=1e-6
+        )
+
+
+def test_more_components_are_a_larger_model_and_its_own_size_another_question():
+    model = DictionaryLearning(1, alpha=0.5, random_state=0, tol=1e-13).fit(SMALL)
+    problem, factors = from_model(model, SMALL)
+    result = check(problem, factors, budget=1.0)
+    assert result.verdict.name == "RANK_LIMITED"
+    assert "Take result.better_model(estimator), which has more components" in result.explain()
+    better = result.better_model(model)
+    k = better.n_components
+    assert k == len(better.components_) == result.better[0].shape[1] > 1
+    assert np.linalg.norm(better.components_, axis=1) == pytest.approx(np.ones(k), rel=1e-12)
+    assert value(*from_model(better, SMALL)) <= result.better_upper * (1 + 1e-9)
+    own = result.own_size
+    if own.better is None:
+        with pytest.raises(InputError, match=f"{own.verdict.name} has no better factors"):
+            result.better_model(model, own_size=True)
+    else:
+        assert result.better_model(model, own_size=True).n_components == 1
+
+
+def test_a_pipeline_and_a_search_keep_their_steps():
+    pipeline = make_pipeline(MinMaxScaler(), NMF(3, random_state=0, tol=1e-1, **alphas()))
+    pipeline.fit(X)
+    problem, factors = from_model(pipeline, X)
+    result = check(problem, factors, budget=1.0)
+    better = result.better_model(pipeline)
+    assert [name for name, _ in better.steps] == [name for name, _ in pipeline.steps]
+    assert value(*from_model(better, X)) <= result.better_upper * (1 + 1e-9)
+    assert value(*from_model(pipeline, X)) == value(problem, factors)
+    rows = np.arange(len(X))
+    search = GridSearchCV(ROUGH["PCA"](), {"whiten": [False]}, cv=[(rows, rows)]).fit(X)
+    problem, factors = from_model(search, X)
+    result = check(problem, factors, q=factors.q, budget=1.0)
+    assert isinstance(result.better_model(search), PCA)
+
+
+def test_what_cannot_be_put_into_an_estimator_says_so():
+    model = rough("TruncatedSVD")
+    problem, factors = from_model(model, X)
+    result = check(problem, factors, budget=1.0)
+    for wrong, said in (
+        (MiniBatchNMF(2), "estimator must be a fitted NMF, PCA, .*, got MiniBatchNMF"),
+        (PCA(2), "estimator must be a fitted NMF, PCA, .*, got PCA"),
+        (PCA(2).fit(X[:, :5]), f"PCA must have {X.shape[1]} features, .* got 5"),
+        (3, "got int"),
+    ):
+        with pytest.raises(InputError, match=said):
+            result.better_model(wrong)
+    plain = check(problem, tuple(factors), budget=1.0)
+    assert "Take result.better, let" in plain.explain()
+    with pytest.raises(InputError, match=r"needs the factors that from_model .* result\.better$"):
+        plain.better_model(model)
+    best = PCA(2).fit(X)
+    problem, factors = from_model(best, X)
+    with pytest.raises(InputError, match="CERTIFIED has no better factors: keep the estimator"):
+        check(problem, factors, q=factors.q).better_model(best)
+
+
+def test_a_result_that_was_saved_makes_its_better_model_too():
+    model = rough("TruncatedSVD")
+    problem, factors = from_model(model, X)
+    result = check(problem, factors, budget=1.0)
+    back = pickle.loads(pickle.dumps(result))  # noqa: S301  our own
+    components = back.better_model(model).components_
+    assert np.array_equal(components, result.better_model(model).components_)
+
+
+@pytest.mark.parametrize(
+    ("made", "rtol"),
+    [
+        (lambda: PCA(2).fit(X), 1e-6),
+        (lambda: NMF(3, random_state=0, **alphas()).fit(X), 1e-4),
+        (lambda: NMF(3, random_state=0, tol=1e-9, max_iter=2000, **alphas()).fit(X), 1e-6),
+    ],
+)
+def test_the_factors_know_the_tolerance_of_their_fit(made, rtol):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert from_model(made(), X)[1].rtol == rtol
+
+
+def test_the_advice_is_the_tolerance_at_which_the_fit_stops():
+    Y = np.diag([5.0, 4.0])
+    problem = Problem(Squared(Y), RankOne("l2", "l2"), 1.0)
+    near = np.diag([4.0, 3.0 + 2.0**-7]), np.eye(2)  # .00038 % above the optimum
+    factors = from_model(PCA(1).fit(Y), Y)[1]
+    held = type(factors)(*near)
+    held.origin = type(factors.origin)("NMF", 3e-3)
+    told = "The fit itself stops at tol=0.003: rtol=0.003 accepts it."
+    assert check(problem, held).explain().endswith(told)
+    assert check(problem, held, rtol=held.rtol).certified
+    held.origin = type(factors.origin)("NMF", 1e-7)
+    assert check(problem, held).explain().endswith("rtol=1e-05 accepts it.")
+    assert held.rtol == 1e-6
