@@ -31,7 +31,12 @@ LARGEST = 1500  # smaller side up to which a second question is asked without be
 def asks_twice(problem: Problem) -> bool:
     """Whether a bound at the candidate's own size is another question, and a quick one."""
     small = min(problem.loss.shape) <= LARGEST
-    return problem.lam > 0 and small and own_size.applies(problem) and not unknown(problem)
+    return problem.lam > 0 and small and covered(problem) and not unknown(problem)
+
+
+def covered(problem: Problem) -> bool:
+    """Whether a bound at a fixed size is known."""
+    return own_size.applies(problem) or own_size_blocks.applies(problem)
 
 
 def second(
@@ -93,8 +98,7 @@ def bound(  # noqa: PLR0913  the question's parts
 
     Raises OutOfScopeError where no bound at a fixed size is known, InputError for wrong input.
     """
-    covered = own_size.applies(problem) or own_size_blocks.applies(problem)
-    if not covered or unknown(problem):
+    if not covered(problem) or unknown(problem):
         raise OutOfScopeError("no bound at a fixed size is known for this problem")
     held = problem.accept(factors)
     values = None if q is None else problem.accept_offsets(q)

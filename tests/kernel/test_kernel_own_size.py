@@ -351,6 +351,24 @@ def test_a_dual_point_counts_in_a_block_with_weights(tier):
 
 
 @each_tier
+def test_a_block_of_plain_weights_may_lie_beside_a_dual_point(tier):
+    """W is 0 on the block of least weight 4, and -1 in the entry outside it: 4 * 2 + d(W)."""
+    Y, weights = np.zeros((3, 3)), np.full((3, 3), 4.0)
+    Y[:2, :2], Y[2, 2] = PLAIN, -1.0
+    W = np.zeros((3, 3))
+    W[2, 2] = -4.0
+    text, held = split(fan(PLAIN, 1)[0])
+    held = {f"{k}0": x for k, x in held.items()} | {"rows0": ROWS, "cols0": ROWS}
+    held["W"] = handed(W.reshape(-1))
+    problem = Problem(Squared(Y, weights=weights), NONNEGATIVE, 0.0)
+    proof = {"blocks": [text], "polar": SIGNS}
+    assert near(prove(*asked(problem), proof, held, TIERS[tier]()).lower, 10)
+    W[0, 1] = -(2.0**-40)
+    lie = held | arrays(W=W.reshape(-1))
+    assert refused(asked(problem), proof, lie, tier) == ("proof.W", "wrong_rule")
+
+
+@each_tier
 @pytest.mark.parametrize("seed", range(4))
 def test_no_factors_are_below_the_bound_of_a_block_with_weights(tier, seed):
     """Any G and any W <= 0: the kernel proves the formula, and random factors are not below."""

@@ -200,6 +200,55 @@ def test_sparse_components_of_digits():
     assert float(bound(problem, factors).outcome.lower) >= 430
 
 
+# --- masks and weights ---------------------------------------------------------------------
+
+
+def ridged(Y, lam, **uneven):
+    """Return a penalized problem and factors of one component, fitted by power steps."""
+    problem = Problem(Squared(Y, **uneven), RankOne(), lam)
+    weights = np.ones_like(Y) * uneven.get("weights", 1.0) * uneven.get("mask", 1.0)
+    u, v = np.ones(len(Y)), np.ones(Y.shape[1])
+    for _ in range(100):
+        u = (weights * Y) @ v / (weights @ v**2 + lam)
+        v = (weights * Y).T @ u / (weights.T @ u**2 + lam)
+    return problem, (u[:, None], v[:, None])
+
+
+UNEVEN = {
+    "masked": {"mask": np.random.default_rng(2).random((12, 9)) > 0.1},
+    "weighted": {"weights": np.random.default_rng(2).integers(4, 9, (12, 9)) / 4.0},
+}
+
+
+@pytest.mark.parametrize("kind", UNEVEN)
+def test_a_penalized_fit_of_uneven_data_has_a_bracket_of_its_own(kind):
+    rng = np.random.default_rng(0)
+    Y = rng.standard_normal((12, 3)) @ rng.standard_normal((3, 9))
+    problem, factors = ridged(Y, 1.0, **UNEVEN[kind])
+    result = check(problem, factors)
+    assert result.verdict is Verdict.RANK_LIMITED
+    own = result.own_size
+    assert own.upper - own.lower < 0.4 * (result.upper - result.lower)
+    for tier in ("exact", "rounded"):
+        found = verify(own.certificate, problem, factors, tier=tier, own_size=True)
+        assert "blocks" in found.rules
+        assert result.lower < found.lower <= own.upper
+
+
+def test_uneven_data_without_a_block_have_the_bound_of_any_size():
+    problem, factors = ridged(np.eye(4) + 1.0, 0.5, mask=np.eye(4) > 0)
+    result = check(problem, factors)
+    assert result.own_size.lower == result.lower
+
+
+def test_free_offsets_beside_missing_entries_keep_the_known_dual_point():
+    Y = np.random.default_rng(0).standard_normal((8, 6))
+    problem = Problem(Squared(Y, mask=Y < 1.5), RankOne(), 0.5, (ColumnIntercept(),))
+    factors = np.ones((8, 1)), np.ones((6, 1))
+    result = check(problem, factors)
+    assert result.lower <= result.own_size.lower <= result.upper
+
+
 def test_questions_without_a_bound_are_out_of_scope():
     none = np.ones((3, 1)), np.ones((3, 1))
     for loss, offsets in ((Absolute(np.eye(3)), ()), (Squared(np.eye(3)), (Sparse(1.0),))):

@@ -48,9 +48,10 @@ def blocks(
         if f"left{t}" in given.arrays:
             total += weighted(ar, given, t, (held, y, c, w))
             continue
-        demand(c is None or w is None, "proof.W", "wrong_rule", "a dual point on plain weights")
+        moved = by is not None and any(picked(by[0].raw, places).data)
+        demand(c is None or not moved, "proof.W", "wrong_rule", "a dual point on plain weights")
         x = without_means(ar, given, held, y, t)
-        x = x if w is None else ar.subtract(x, w)
+        x = ar.subtract(x, w) if w is not None and moved else x
         total += Fraction(1 if c is None else min(c.data)) * tail(ar, held, x) / 2
     return Excess(total, "blocks")
 

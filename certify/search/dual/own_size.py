@@ -89,19 +89,22 @@ def propose(run: Run, known: Dual | None = None) -> SizeEvidence:
     named = sets(run.problem)
     if not named and len(case.groups) == 1:
         return best
-    until = goal, ending(run.clock, case)
+    until = goal, ending(run.clock, case.cost)
     at = ascend(case.Y, case.rank, case.groups, list(named.values()), until)
     run.clock.tell("dual point at this size", at.value)
     found = proved(run, at, list(named))
     return best if found is None else max([best, case.evidence(found, at)], key=lambda e: e.value)
 
 
-def ending(clock: Clock, case: "Case") -> Callable[[], bool]:
-    """Return whether the ascent has to end: its share of the budget, or else its work, is spent."""
+def ending(clock: Clock, cost: float) -> Callable[[], bool]:
+    """Return whether the ascent has to end: its share of the budget, or else its work, is spent.
+
+    cost   multiplications of a step
+    """
     if clock.budget is not None:
         return clock.share(ASCENT).expired
     bounds = count(1)  # the ascent asks once for each bound
-    most = WORK / (EVERY * case.cost)
+    most = WORK / (EVERY * cost)
     return lambda: clock.expired() or next(bounds) >= most
 
 

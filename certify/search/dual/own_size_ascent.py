@@ -27,7 +27,6 @@ STEP = 0.3  # of the method, in units of the quadratic; the fastest of .1, .3, 1
 RELAXED = 1.7  # over-relaxation of a single part; halves the steps
 STEPS, EVERY = 2000, 25  # of the method, and how often a bound is taken
 STALLED = 3e-8  # relative gain between bounds that ends it
-SECTIONS = 60  # of an interval
 LEAST = 1e-3  # share of a group at least: smaller ones never come back
 
 Project: TypeAlias = Callable[[Array], Array]
@@ -122,11 +121,23 @@ def shrunk(T: Array, group: Group, r: int, step: float) -> tuple[Array, float]:
     s, fully = parts[2], step / (1 + step)
     if r >= len(s):
         return T * fully, fully * float(np.linalg.norm(s))
-    low, high = 0.0, float(s.max(initial=0.0))
-    for _ in range(SECTIONS):
-        t = 0.5 * (low + high)
-        heavy = np.clip(step * (s - t), 0.0, t).sum() > r * t
-        low, high = (t, high) if heavy else (low, t)
-    sizes = np.where(step * (s - low) >= low, s * fully, np.minimum(s, low))
+    t = level(s, r, step)
+    sizes = np.where(step * (s - t) >= t, s * fully, np.minimum(s, t))
     top = float(np.linalg.norm(sizes[max(len(s) - r, 0) :]))
     return folded(rescaled(X, sizes, parts), group, T.shape), top
+
+
+def level(s: Array, r: int, step: float) -> float:
+    """Return the t > 0 of sum clip(step (s - t), 0, t) = r t, for s >= 0 rising, more than r.
+
+    Both sides are linear between the points where a term begins to count, or counts in full.
+    """
+    below = np.concatenate([[0.0], np.cumsum(s)])
+    t = np.sort(np.concatenate([[0.0], s, s * step / (1 + step)]))
+    full = np.searchsorted(s, t * (1 + step) / step)
+    some = np.minimum(np.searchsorted(s, t, side="right"), full)
+    over = (len(s) - full - r) * t + step * (below[full] - below[some] - (full - some) * t)
+    k = int(np.nonzero(over > 0)[0].max(initial=0))
+    if k + 1 == len(t) or over[k] <= 0:
+        return float(t[k])
+    return float(t[k] + (t[k + 1] - t[k]) * over[k] / (over[k] - over[k + 1]))

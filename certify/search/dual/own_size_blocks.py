@@ -19,11 +19,15 @@ from certify.search.observed_blocks import ENTRIES, Block, disjoint
 
 from . import polar_ball as balls
 from . import scaling as rays
+from .block_ascent import Parts
+from .block_ascent import ascend as ascend_blocks
 from .orthogonal import Orthogonal
-from .own_size import ASCENT, GRID, LARGEST, MATRIX, fan, rank, sign_field, unearning
+from .own_size import ASCENT, GRID, LARGEST, MATRIX, ending, fan, rank, sets, sign_field, unearning
 from .own_size_ascent import Project, ascend
-from .points import Dual, Run, squared
-from .weighted_blocks import ascend_weighted
+from .points import Dual, Run, bound_inside, squared
+from .weighted_blocks import ascend_weighted, product_below
+
+LEADING = 8  # blocks of an ascent over all of them together, and of weights beside it
 
 Expired = Callable[[], bool]
 
@@ -45,14 +49,18 @@ def applies(problem: Problem) -> bool:
 
 
 def propose(run: Run, known: Dual | None = None) -> Blocks:
-    """Return the best evidence found: with a dual point of another search, and without.
+    """Return the best evidence found: with a dual point of another search, with one's own, without.
 
     At lam = 0 the dual point is made of entries that earn nothing, of each block by itself.
     """
     grid = Grid.of(run)
-    tries = [grid.bound(None)]
-    if known is not None and not known.point.corrections:
-        tries.append(grid.bound(known))
+    held = known is not None and not known.point.corrections
+    tries = [grid.bound(known)] if held else []
+    if run.problem.lam == 0 or not held:
+        tries.append(grid.bound(None))
+    own = grid.ascended() if run.problem.lam > 0 else None
+    if own is not None:
+        tries.append(grid.bound(own))
     return max(tries, key=lambda b: b.value)
 
 
@@ -77,6 +85,34 @@ class Grid:
             return cls(run, data, weights, r, (Block(np.arange(m), np.arange(n), 1.0),))
         return cls(run, data, weights, r, tuple(disjoint((weights > 0).astype(np.float64), r)))
 
+    def ascended(self) -> Dual | None:
+        """Return the dual point of an ascent over it and the largest blocks together.
+
+        None where no set of dual points is known, or where they have to be orthogonal.
+        """
+        problem = self.run.problem
+        named = {} if any(o.free for o in problem.offsets) else sets(problem)
+        if not named or not self.found or min(self.weights.shape) > LARGEST:
+            return None
+        ab, rest, leading = np.zeros_like(self.data), self.weights.copy(), []
+        for block in self.found[:LEADING]:
+            at = block.rows[:, None], block.cols
+            a, b, rest[at] = self.product(at)
+            ab[at] = np.outer(a, b)
+            leading.append(at)
+        parts = Parts(self.data, ab, rest, tuple(leading), self.rank)
+        expired = ending(self.run.clock, 3.0 * self.data.size * min(self.data.shape))
+        W = balls.field(problem.loss.observed, ascend_blocks(parts, list(named.values()), expired))
+        found = bound_inside(self.run, W)
+        return None if found is None or found.point.corrections else found
+
+    def product(self, at: tuple[Ints, Ints]) -> tuple[Array, Array, Array]:
+        """Return a, b and c' of a block: 1, 1, 0 without weights."""
+        c = self.weights[at]
+        if squared(self.run.problem).scale is None:
+            return np.ones(c.shape[0]), np.ones(c.shape[1]), np.zeros_like(c)
+        return product_below(c)
+
     def bound(self, known: Dual | None) -> Blocks:
         """Return the proofs of the blocks under a dual point, or of the best for signs."""
         problem, observed = self.run.problem, self.run.problem.loss.observed
@@ -89,7 +125,8 @@ class Grid:
             W = s * balls.spread(observed, known.point.W)
         until = self.run.clock.share(ASCENT).expired
         out = []
-        for block in self.found:
+        few = known is not None and squared(problem).scale is not None
+        for block in self.found[: LEADING if few else None]:
             at = block.rows[:, None], block.cols
             proof, W[at], excess = self.one(at, W[at], None if signs is None else signs[at], until)
             out.append({"rows": block.rows, "cols": block.cols} | proof)

@@ -36,8 +36,8 @@ class Weighted:
     value: float
 
 
-def product_below(c: Array) -> tuple[Array, Array]:
-    """Return a, b > 0 with a_i^2 b_j^2 <= (1 - SHARE) c_ij, tight somewhere in every line.
+def product_below(c: Array) -> tuple[Array, Array, Array]:
+    """Return a, b > 0 with a_i^2 b_j^2 <= (1 - SHARE) c_ij, tight somewhere in every line, and c'.
 
     From the geometric means of the rows, each side is raised in turn until it touches.  A
     product is met exactly.
@@ -47,7 +47,8 @@ def product_below(c: Array) -> tuple[Array, Array]:
     for _ in range(ROUNDS):
         cols = (held / rows[:, None]).min(axis=0)
         rows = (held / cols).min(axis=1)
-    return np.sqrt(rows) * (1 - 1e-12), np.sqrt(cols) * (1 - 1e-12)
+    a, b = np.sqrt(rows) * (1 - 1e-12), np.sqrt(cols) * (1 - 1e-12)
+    return a, b, c - np.outer(a, b) ** 2 - ROUNDING * float(np.linalg.norm(c))
 
 
 def ascend_weighted(
@@ -58,9 +59,8 @@ def ascend_weighted(
     data  y and its weights c
     """
     y, c = data
-    a, b = product_below(c)
+    a, b, rest = product_below(c)
     ab = np.outer(a, b)
-    rest = c - ab**2 - ROUNDING * float(np.linalg.norm(c))
     high, U = ab * y, np.zeros_like(y)
     M, best, last = high, None, -np.inf
     for k in range(1, STEPS + 1):

@@ -1,0 +1,72 @@
+"""An ascent on the bound of the polar and of blocks together, for masked and weighted data.
+
+Blocks B share no entry.  On one with weights c let a_i^2 b_j^2 + c' <= c, both parts of c or
+c' = 0 and ab = sqrt(c); outside the blocks ab = 0 and c' = c.  For any field M of the blocks,
+any W of polar at most lam and v = W + ab (M - ab y),
+
+    f >= sum [ 1/2 (ab y)^2 + v y - v^2 / (2c') ] - 1/2 sum over B of K_r(M_B)^2
+
+(v = 0 where c' = 0).  It is concave in (M, W) and is maximized by an alternating direction
+method: K_r's proximal map for each block of M, a projection for each set whose sum W is, and for
+each entry a quadratic in v.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.base.arrays import Array, Ints
+
+from .own_size_ascent import EVERY, STEP, Project, ky_fan, shrunk
+
+STEPS = 600  # of the method
+STALLED = 1e-6  # relative gain between bounds that ends it: blocks leave more open than that
+
+At = tuple[Ints, Ints]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The data, and how the weights are split: c >= ab^2 + c'; all 0 where nothing is observed."""
+
+    y: Array
+    ab: Array
+    rest: Array
+    blocks: tuple[At, ...]
+    rank: int
+
+    def value(self, M: Array, W: Array) -> float:
+        """Return the bound."""
+        v = np.where(self.rest > 0, W + self.ab * (M - self.ab * self.y), 0.0)
+        square = np.divide(v**2, self.rest, out=np.zeros_like(v), where=self.rest > 0)
+        entries = float((0.5 * (self.ab * self.y) ** 2 + v * self.y - 0.5 * square).sum())
+        return entries - 0.5 * sum(ky_fan(M[at], (0,), self.rank) ** 2 for at in self.blocks)
+
+
+def ascend(parts: Parts, sets: Sequence[Project], expired: Callable[[], bool]) -> Array:
+    """Return W = sum of one point of each set that maximizes the bound."""
+    high, ab, rest = parts.ab * parts.y, parts.ab, parts.rest
+    spread = 1 / STEP + ab**2 / STEP  # of v, by its two parts
+    A, U, W, T = high.copy(), np.zeros_like(high), np.zeros_like(high), np.zeros_like(high)
+    points, last = [np.zeros_like(high) for _ in sets], -np.inf
+    seen = (ab > 0) | (rest > 0)
+    for k in range(1, STEPS + 1):
+        M, w = A + U, np.where(seen, W + T, 0.0)
+        free = w + ab * (M - high)
+        v = rest * (parts.y * spread + free) / (spread + rest)
+        pull = np.where(seen, (v - free) / spread / STEP, 0.0)
+        M, w = M + ab * pull, w + pull
+        for at in parts.blocks:
+            A[at] = shrunk(M[at] - U[at], (0,), parts.rank, STEP)[0]
+        for i, project in enumerate(sets):
+            moved = project(w - T - W + points[i])
+            W, points[i] = W + moved - points[i], moved
+        U, T = np.where(ab > 0, U + A - M, 0.0), T + W - w
+        if k % EVERY:
+            continue
+        value = parts.value(M, w)
+        if expired() or abs(value - last) <= STALLED * abs(value):
+            break
+        last = value
+    return np.where(seen, W, 0.0)
