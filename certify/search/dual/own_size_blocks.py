@@ -97,21 +97,23 @@ class Grid:
         ab, rest, leading = np.zeros_like(self.data), self.weights.copy(), []
         for block in self.found[:LEADING]:
             at = block.rows[:, None], block.cols
-            a, b, rest[at] = self.product(at)
-            ab[at] = np.outer(a, b)
-            leading.append(at)
+            found = self.product(at)
+            if found is not None:
+                ab[at], rest[at] = np.outer(found[0], found[1]), found[2]
+                leading.append(at)
         parts = Parts(self.data, ab, rest, tuple(leading), self.rank)
         expired = ending(self.run.clock, 3.0 * self.data.size * min(self.data.shape))
         W = balls.field(problem.loss.observed, ascend_blocks(parts, list(named.values()), expired))
-        found = bound_inside(self.run, W)
-        return None if found is None or found.point.corrections else found
+        dual = bound_inside(self.run, W)
+        return None if dual is None or dual.point.corrections else dual
 
-    def product(self, at: tuple[Ints, Ints]) -> tuple[Array, Array, Array]:
-        """Return a, b and c' of a block: 1, 1, 0 without weights."""
+    def product(self, at: tuple[Ints, Ints]) -> tuple[Array, Array, Array] | None:
+        """Return a, b and c' of a block: 1, 1, 0 without weights; None without any c' > 0."""
         c = self.weights[at]
         if squared(self.run.problem).scale is None:
             return np.ones(c.shape[0]), np.ones(c.shape[1]), np.zeros_like(c)
-        return product_below(c)
+        found = product_below(c)
+        return found if (found[2] > 0).all() else None
 
     def bound(self, known: Dual | None) -> Blocks:
         """Return the proofs of the blocks under a dual point, or of the best for signs."""
@@ -128,9 +130,10 @@ class Grid:
         few = known is not None and squared(problem).scale is not None
         for block in self.found[: LEADING if few else None]:
             at = block.rows[:, None], block.cols
-            proof, W[at], excess = self.one(at, W[at], None if signs is None else signs[at], until)
-            out.append({"rows": block.rows, "cols": block.cols} | proof)
-            value += excess
+            one = self.one(at, W[at], None if signs is None else signs[at], until)
+            if one is not None:
+                out.append({"rows": block.rows, "cols": block.cols} | one[0])
+                W[at], value = one[1], value + one[2]
         dual = known
         if known is not None:
             value += rays.value(problem, known.point.W, s)
@@ -142,7 +145,7 @@ class Grid:
 
     def one(
         self, at: tuple[Ints, Ints], W: Array, signs: Array | None, expired: Expired
-    ) -> tuple[dict[str, Any], Array, float]:
+    ) -> tuple[dict[str, Any], Array, float] | None:
         """Return the proof of a block, W on it, and what it adds to d(W): the best known."""
         c = self.weights[at]
         weighted = squared(self.run.problem).scale is not None
@@ -152,18 +155,26 @@ class Grid:
             tries.append(self.plain(at, W, None if weighted else project, expired))
         small = min(c.shape) <= LARGEST
         if weighted and (not tries or (small and (project or (c != c[0, 0]).any()))):
-            tries.append(self.by_product(at, W, project, expired))
+            found = self.product(at)
+            tries += [self.by_product(at, found, W, project, expired)] if found else []
         y = self.data[at]  # the share of d(W) counts too
-        return max(tries, key=lambda t: t[2] + float((t[1] * y - t[1] ** 2 / (2 * c)).sum()))
+        shares = [float((t[1] * y - t[1] ** 2 / (2 * c)).sum()) for t in tries]
+        both = zip(tries, shares, strict=True)
+        return max(both, key=lambda t: t[0][2] + t[1])[0] if tries else None
 
     def by_product(
-        self, at: tuple[Ints, Ints], W: Array, project: Project | None, expired: Expired
+        self,
+        at: tuple[Ints, Ints],
+        below: tuple[Array, Array, Array],
+        W: Array,
+        project: Project | None,
+        expired: Expired,
     ) -> tuple[dict[str, Any], Array, float]:
         """Bound a block by a product below its weights; means count as ranks."""
         y, c = self.data[at], self.weights[at]
         kinds = {o.name for o in self.run.problem.offsets}
         wide = self.rank + ("row" in kinds) + bool(kinds & {"column", "intercept"})
-        found = ascend_weighted((y, c), wide, W, project, expired)
+        found = ascend_weighted((y, below), wide, W, project, expired)
         proof = fan(np.outer(found.a, found.b) * y + found.G, wide)[0]
         arrays = {"left": found.a, "right": found.b}
         arrays |= {"rest": found.rest.reshape(-1), "G": found.G.reshape(-1)}

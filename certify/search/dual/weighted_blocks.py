@@ -52,14 +52,17 @@ def product_below(c: Array) -> tuple[Array, Array, Array]:
 
 
 def ascend_weighted(
-    data: tuple[Array, Array], r: int, W: Array, signs: Project | None, expired: Callable[[], bool]
+    data: tuple[Array, tuple[Array, Array, Array]],
+    r: int,
+    W: Array,
+    signs: Project | None,
+    expired: Callable[[], bool],
 ) -> Weighted:
     """Maximize the bound over M, and over W too where signs say which entries earn nothing.
 
-    data  y and its weights c
+    data  y, and (a, b, c') below its weights
     """
-    y, c = data
-    a, b, rest = product_below(c)
+    y, (a, b, rest) = data
     ab = np.outer(a, b)
     high, U = ab * y, np.zeros_like(y)
     M, best, last = high, None, -np.inf
