@@ -287,6 +287,5 @@ def stated_pair(atom: Json, arrays: Arrays, at: Pattern) -> Pair:
 
 
 def check_claim(asked: Question) -> None:
-    """Reject a claim outside the theorems: lam > 0 for any size, lam >= 0 for at most r slices."""
-    good = asked.lam > 0 if asked.claim == "any size" else asked.lam >= 0
-    demand(good, "statement.lam", "sign", float(asked.lam))
+    """Reject a claim outside the theorems: of any size at lam = 0 (it is never negative)."""
+    demand(asked.lam > 0 or asked.claim == "rank", "statement.lam", "sign", float(asked.lam))

@@ -11,6 +11,7 @@ import pytest
 from certify.base.rigor.rounded import Ball, Rounded
 from certify.kernel.arrays import Arrays
 from certify.kernel.dual import dual_value
+from certify.kernel.errors import RejectedError
 from certify.kernel.exact import Exact
 from certify.kernel.norms import (
     L1,
@@ -140,6 +141,19 @@ def test_a_deep_bound_holds_for_every_member_of_a_ball(axis):
     assert found >= 2 * Fraction(13, 4)
 
 
+def test_only_deep_networks_without_kinks_are_matrices():
+    of = {"rule": "spectral", "axis": 1, "shift": "9"}
+    for slope, good in ((Fraction(1), True), (Fraction(-2), False), (Fraction(0), False)):
+        net = Deep(Pattern(1, 1), numbers([1.0], 1, 1), (1, 1, 1), slope)
+        held = Ball(np.array([3.0]), Fraction(0))
+        if good:
+            assert deep_bound(Rounded(), net, held, {"rule": "linear", "of": of}, NOTHING) >= 3
+            continue
+        with pytest.raises(RejectedError, match="slope") as caught:
+            deep_bound(Rounded(), net, held, {"rule": "linear", "of": of}, NOTHING)
+        assert (caught.value.where, caught.value.code) == ("proof.polar.rule", "wrong_rule")
+
+
 # --- the value of a dual point under weights that divide to no end ------------------------------
 
 
@@ -180,6 +194,12 @@ def size_of(name, x):
         "variation": abs(a - b) / 2 + mp.sqrt(a * a + b * b),
         "weighted": mp.sqrt(2 * a * a + 3 * b * b),
     }[name]
+
+
+def test_the_square_of_a_sum_of_roots_is_enclosed():
+    size, square = Groups(2, outer="l1", groups=array("q", [0, 0])).lengths([1.0, 1.0])
+    assert size.lo**2 <= 2 <= size.hi**2
+    assert square.lo <= 2 <= square.hi
 
 
 @pytest.mark.parametrize("form", ["product", "sum"])
