@@ -136,6 +136,8 @@ def recovered(fit: Fit) -> Adapted:
 def same_mean(fit: Fit) -> Array:
     """Return mean_; refuse an X that has another."""
     mean = finite(real(fit.model.mean_, "mean_", ndim=1), "mean_")
+    if not fit.own:
+        return mean
     found = fit.X.mean(axis=0)
     slack = MARGIN * fit.eps * len(fit.X) ** 0.5 * float(np.abs(fit.X).max())
     worst = int(np.abs(found - mean).argmax())

@@ -34,6 +34,7 @@ def nmf(fit: Fit) -> Adapted:
         D(X, Z) = 1/2 |X - Z|^2  or, by beta_loss,  sum X ln(X / Z) - X + Z.
 
     Each penalty is scaled by the *other* side's size: m features for W, n samples for H.
+    Without penalties lam = 0 and s = 1.
     Its figure: reconstruction_err_ = sqrt(2 D), the penalty left out.  W is the one
     fit_transform returned.  Without codes W is solved for again: as transform() does, and
     if that is not the fit's own, to the optimum for this H, with a note.  MiniBatchNMF
@@ -50,26 +51,29 @@ def nmf(fit: Fit) -> Adapted:
         agree(fit, *compared(fit, loss, W @ H))
     finite_divergence(fit, loss, W @ H)
     for_W, for_H = (m * aW) ** 0.5, (n * aH) ** 0.5
-    s = (for_W / for_H) ** 0.5
+    s = (for_W / for_H) ** 0.5 if for_W else 1.0
     return Problem(loss, NONNEGATIVE, for_W * for_H), Factors(W * s, H.T / s, note=note)
 
 
 def scope(fit: Fit) -> tuple[float, float]:
     """Return (alpha_W, alpha_H).
 
-    Raises OutOfScopeError, with the cure, for another loss, an l1 share or no penalty.
+    Raises OutOfScopeError, with the cure, for another loss, an l1 share, or a penalty on one
+    factor alone, which rescaling removes.
     """
     model: Any = fit.model
     if model.beta_loss not in LOSSES:
         given = f"beta_loss={model.beta_loss!r}"
         raise OutOfScopeError(f"{fit.name} with {given} {fault(model.beta_loss)}: {CURES}")
+    alpha_H = model.alpha_W if isinstance(model.alpha_H, str) else model.alpha_H
+    if model.alpha_W == alpha_H == 0:
+        return 0.0, 0.0
     if model.l1_ratio > 0:
         given = f"l1_ratio={model.l1_ratio}"
         raise OutOfScopeError(
             f"{fit.name} with {given} has a penalty of degree 1 on a product of degree 2: "
             "fit with l1_ratio=0"
         )
-    alpha_H = model.alpha_W if isinstance(model.alpha_H, str) else model.alpha_H
     return penalty(fit, "alpha_W", model.alpha_W), penalty(fit, "alpha_H", alpha_H)
 
 
@@ -89,6 +93,8 @@ def resolved(fit: Fit, loss: Loss) -> tuple[Array, str]:
 
     It is transform()'s if that reproduces the model's figure, else the optimum for this H.
     """
+    if not fit.own:
+        return settled(fit), ""
     if reported(fit) is None:
         return settled(fit), "W was re-solved; partial_fit keeps none, nor a figure to compare"
     with solving(fit):

@@ -69,12 +69,8 @@ def from_model(  # noqa: PLR0913  what a fit takes, and what it threw away
     unfitted model, wrong shapes, values that are not finite, or without scikit-learn;
     OutOfScopeError, with the cure, for what the theory does not cover.
     """
-    if (best := getattr(estimator, "best_estimator_", None)) is not None:
-        estimator = best
-    if hasattr(estimator, "steps"):
-        estimator, X = last_step(estimator, X)
-    known = library("decomposition")
-    name = next((k for k in MODELS if type(estimator) is getattr(known, k)), None)
+    estimator, X = unwrapped(estimator, X)
+    name = factorization(estimator)
     if name is not None:
         for key, given in (("y", y), ("rows", rows), ("sample_weight", sample_weight)):
             if given is not None:
@@ -97,6 +93,30 @@ def marked(estimator: Any, name: str, found: tuple[Problem, Factors]) -> tuple[P
     rebuild = rebuilt if name in REBUILT else None
     found[1].origin = Origin(type(estimator).__name__, tol, rebuild)
     return found
+
+
+def held_out(estimator: Any, X: Any) -> tuple[Problem, Factors] | None:
+    """Return the problem of a factorization on rows X that it was not fitted to.
+
+    The components are the model's, the codes the best for these rows.  None for a model that
+    keeps no components.
+    """
+    estimator, X = unwrapped(estimator, X)
+    name = factorization(estimator)
+    return None if name is None else MODELS[name](read(estimator, X, None, own=False))
+
+
+def factorization(estimator: Any) -> str | None:
+    """Return which of MODELS it is, or None."""
+    known = library("decomposition")
+    return next((k for k in MODELS if type(estimator) is getattr(known, k)), None)
+
+
+def unwrapped(estimator: Any, X: Any) -> tuple[Any, Any]:
+    """Return the best estimator of a search, the last step of a pipeline, and its X."""
+    if (best := getattr(estimator, "best_estimator_", None)) is not None:
+        estimator = best
+    return last_step(estimator, X) if hasattr(estimator, "steps") else (estimator, X)
 
 
 def last_step(pipeline: Any, X: Any) -> tuple[Any, Any]:

@@ -17,7 +17,7 @@ from certify.problem import Problem, Values
 from certify.search.candidate import Candidate, evaluate, lowest
 from certify.search.dual import own_size, own_size_blocks
 from certify.search.dual.points import Dual, Run
-from certify.search.evidence import bound_own_size
+from certify.search.evidence import at_size
 from certify.search.search_result import Evidence
 
 from . import rescale as scaling
@@ -113,9 +113,10 @@ def bound(  # noqa: PLR0913  the question's parts
     if better is not None:
         rival = evaluate(scaled, scaling.factors_down(problem.accept(better), by))
     top = start if rival is None or rival.value > start.value else rival
-    run = Run(scaled, top, epsilon, clock, seed, fixed)
-    found = bound_own_size(run, known)
+    run = Run(scaled, start, epsilon, clock, seed, fixed)
+    found = at_size(run, top, known)
     if found is None:
         raise OutOfScopeError("no bound at a fixed size is known for this problem")
-    found = scaling.evidence_up(replace(found, start=start, better=rival), by)
-    return settle(problem, asked, found, clock.left())
+    if found.better is None or found.better.value >= start.value:
+        found = replace(found, better=rival)
+    return settle(problem, asked, scaling.evidence_up(found, by), clock.left())

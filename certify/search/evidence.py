@@ -183,29 +183,50 @@ def by_rank(run: Run) -> Evidence:
     """Lam = 0: a bound at this size, whole or by blocks, and better factors of this rank."""
     problem = run.problem
     steps = fixed_rank.steps(problem, run.start, run.clock, run.seed)
-    top = lowest([s for _, s in steps])
-    found = bound_own_size(replace(run, start=top)) or Evidence(run.start)
+    met = lowest([s for _, s in steps])
+    found = at_size(run, met) or Evidence(run.start, better=alive(problem, met), given=run.given)
+    top = found.better or met
+    if top.value < met.value:
+        steps = (*steps, ("other start", top))
     better = top if run.start.value - top.value > run.epsilon else None
     floor = floor_point(run) if better is not None and not run.given else None
-    better = None if better is None else alive(problem, better)
-    parts = found.dual, found.ky_fan, found.blocks
-    return Evidence(run.start, *parts, better, floor, steps, "", run.given)
+    return replace(found, better=better, floor=floor, steps=steps)
 
 
-def bound_own_size(run: Run, known: Dual | None = None) -> Evidence | None:
+def at_size(run: Run, top: Candidate, known: Dual | None = None) -> Evidence | None:
     """Return evidence for a lower bound over at most as many slices as the start has.
 
-    known   a dual point of another search, tried as well.  None where no bound is known.
+    top     the best of them that was met; its dead components are replaced, and where the
+            bound leaves it open, other starts are tried: the best is the evidence's `better`
+    known   a dual point of another search, tried as well
+
+    None where no bound is known.
     """
+    top = padded(top, run.start.size)
+    if run.problem.lam > 0:
+        top = fixed_rank.revived(run.problem, top, run.clock, run.seed)
+    asked = replace(run, start=top)
     if own_size.applies(run.problem):
-        found = own_size.propose(run, known)
-        return Evidence(run.start, found.dual, found.fan, given=run.given)
-    if not own_size_blocks.applies(run.problem):
+        whole = own_size.propose(asked, known)
+        found, value = Evidence(run.start, whole.dual, whole.fan, given=run.given), whole.value
+    elif own_size_blocks.applies(run.problem):
+        if known is None and run.problem.lam > 0:
+            known = bound(asked, dual_at(run.problem, top))
+        parts = own_size_blocks.propose(asked, known)
+        found = Evidence(run.start, parts.dual, None, parts.blocks, given=run.given)
+        value = parts.value
+    else:
         return None
-    if known is None and run.problem.lam > 0:
-        known = bound(run, dual_at(run.problem, run.start))
-    parts = own_size_blocks.propose(run, known)
-    return Evidence(run.start, parts.dual, None, parts.blocks, given=run.given)
+    if top.value - value > run.epsilon:
+        top = fixed_rank.other(run.problem, top, run.clock.share(PATIENCE), run.seed)
+    return replace(found, better=alive(run.problem, top))
+
+
+def padded(s: Candidate, size: int) -> Candidate:
+    """Return the candidate with components of zeros, up to a size."""
+    wide = size - s.size
+    held = tuple(np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, wide)]) for x in s.factors)
+    return replace(s, factors=held) if wide > 0 else s
 
 
 def accept_dual(problem: Problem, wanted: object) -> Array | None:

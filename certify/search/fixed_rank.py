@@ -24,14 +24,18 @@ from certify.problem import Problem
 
 from .candidate import Candidate, evaluate, lowest
 from .coordinates.products import VECTORS, form_of
-from .descent.products import Task, finished, polished
+from .descent.products import Task, finished, polished, reweighted
 from .dual import own_size
 from .dual.points import squared
 from .envelope import Smoothed
-from .growth.products import allowance
+from .growth.products import NOTHING, allowance, appended
+from .pricing.products import Field, above
 
 STALL = 1e-13  # relative gain of a few steps that ends a descent; luck, never truth
 BESIDE = 2.0**-6  # relative size of a random step; luck, never truth
+FRESH = 2  # random starts beside the greedy one
+STAGES = 8  # in which missing components are appended
+COARSE, FEWER = 1e-8, 4  # the gain that ends a descent from another start; times fewer steps
 CURE = "give lam > 0: then factors of every size are compared"
 
 
@@ -76,25 +80,100 @@ def steps(
     problem: Problem, start: Candidate, clock: Clock, seed: int
 ) -> tuple[tuple[str, Candidate], ...]:
     """Return points of rank at most r: the truncated decomposition, or descents from the
-    start and from beside it (a saddle holds the first one).
+    start, from beside it (a saddle holds the first one), and with its dead components replaced.
     """
     first = (("start", start),)
     if closed(problem):
         top = evaluate(problem, optimum(problem, start.size))
         return (*first, ("truncated decomposition", top))
-    if not isinstance(problem.loss, Squared) or problem.atom.family not in VECTORS:
+    if not searched(problem):
         return first
     with np.errstate(all="ignore"):  # a point that is not finite is never the lowest
         found = [descended(problem, s, clock) for s in (start, beside(problem, start, seed))]
+        found.append(revived(problem, lowest([start, *found]), clock, seed))
     return (*first, *(("descend", s) for s in found if s.value < start.value))
 
 
+def searched(problem: Problem) -> bool:
+    """Whether factors can be descended from at a fixed number of components."""
+    return isinstance(problem.loss, Squared) and problem.atom.family in VECTORS
+
+
+@np.errstate(all="ignore")  # a point that is not finite is never the lowest
+def other(problem: Problem, start: Candidate, clock: Clock, seed: int) -> Candidate:
+    """Return the lowest end of descents from other factors of the start's size, or the start.
+
+    From components appended one after the other, and from random ones.
+    """
+    if not (searched(problem) and start.size):
+        return start
+    task, steps = task_of(problem, start, clock), allowance(problem, start) // FEWER
+    nothing = tuple(x[:, :0] for x in start.factors)
+    best = start
+    for k in range(1 + FRESH):
+        if clock.expired():
+            return best
+        made = drawn(task, start.size, seed + k) if k else grown(task, nothing, start.size, seed)
+        found = evaluate(problem, polished(task, made, steps, COARSE)[0])
+        best = lowest([best, found])
+    return best if best is start else descended(problem, best, clock)
+
+
+@np.errstate(all="ignore")  # a point that is not finite is never the lowest
+def revived(problem: Problem, now: Candidate, clock: Clock, seed: int) -> Candidate:
+    """Return a descent's end with other components for those that count for nothing.
+
+    A component of zeros is a saddle: no descent moves it.  The candidate where none is dead.
+    """
+    if not searched(problem):
+        return now
+    task = task_of(problem, now, clock)
+    sizes = task.form.sizes(now.factors)
+    keep = sizes > NOTHING * sizes.max(initial=0.0)
+    if keep.all():
+        return now
+    alive = tuple(x[:, keep] for x in now.factors)
+    filled = descended(problem, evaluate(problem, grown(task, alive, now.size, seed)), clock)
+    return lowest([now, filled])
+
+
+def grown(task: Task, factors: Factors, size: int, seed: int) -> Factors:
+    """Append components that lower the objective, up to a size: those that earn most, in stages."""
+    problem, each = task.problem, -(-(size - factors[0].shape[1]) // STAGES)
+    while (room := size - factors[0].shape[1]) > 0:
+        field = Field(problem.loss.observed, task.slope(factors), task.form, task.expired)
+        found = above(field, problem.lam, factors, seed)[1]
+        more = tuple(x[:, : min(room, each)] for x in found)
+        new = appended(task, factors, more)
+        if new[0].shape[1] == factors[0].shape[1] or task.expired():
+            break
+        factors = new
+    return factors
+
+
+def drawn(task: Task, size: int, seed: int) -> Factors:
+    """Return random components of the best weights."""
+    rng = np.random.default_rng(seed)
+    lots = [(s.norm, rng.standard_normal((s.d, size))) for s in task.form.sides]
+    held = (g.project_cone(np.abs(x) if g.nonneg else x) for g, x in lots)
+    return reweighted(task, task.form.units(tuple(held)))
+
+
+def task_of(problem: Problem, now: Candidate, clock: Clock) -> Task:
+    """Return the task of lowering the objective of these factors."""
+    return Task(problem, Smoothed(problem.loss), now.q, clock.expired)
+
+
 def descended(problem: Problem, now: Candidate, clock: Clock) -> Candidate:
-    """Return the end of a descent at the same rank."""
-    task = Task(problem, Smoothed(problem.loss), now.q, clock.expired)
-    steps = allowance(problem, now)
+    """Return the end of a descent at the same rank.
+
+    Newton steps end it where there is a penalty: without one no bound hangs on the last digits,
+    and what a component's scale does not change makes them slow.
+    """
+    task, steps = task_of(problem, now, clock), allowance(problem, now)
     factors = polished(task, now.factors, steps, STALL)[0]
-    factors = finished(task, factors, steps)[0]
+    if problem.lam:
+        factors = finished(task, factors, steps)[0]
     clock.tell("descend", now.value)
     return lowest([now, evaluate(problem, factors)])
 

@@ -49,6 +49,16 @@ def test_a_converged_fit_is_stationary_for_its_problem_and_not_with_n_and_m_swap
     assert defect(U * s, V / s) > 1e-2
 
 
+@pytest.mark.parametrize("settings", [{}, {"l1_ratio": 1.0, "alpha_H": 0.0}, MU])
+def test_without_penalties_the_question_is_that_of_its_size(settings):
+    model, W = nonnegative(data=SMALL, **{"alpha_H": "same"} | settings | {"alpha_W": 0.0})
+    problem, factors = from_model(model, SMALL, codes=W)
+    assert problem.lam == 0
+    assert np.array_equal(factors[0], W)
+    assert np.array_equal(factors[1].T, model.components_)
+    assert np.sqrt(2 * objective(problem, factors)) == pytest.approx(model.reconstruction_err_)
+
+
 @KINDS
 def test_other_data_are_refused_with_both_figures(kind, settings):
     model, W = nonnegative(kind, **settings)

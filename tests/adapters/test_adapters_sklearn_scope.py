@@ -43,7 +43,6 @@ from tests.sklearn_models import (
         ({"l1_ratio": 1}, "l1_ratio=1 .* fit with l1_ratio=0"),
         ({"alpha_W": 0.0}, "alpha_W=0.0 .* fit with alpha_W > 0"),
         ({"alpha_H": 0.0}, "alpha_H=0.0 .* fit with alpha_H > 0"),
-        ({"alpha_W": 0.0, "alpha_H": "same"}, "alpha_W=0.0 .* fit with alpha_W > 0"),
         (
             {"solver": "mu", "beta_loss": "itakura-saito"},
             "'itakura-saito' has a loss that is not convex in W H, .* fit with beta_loss='frob",

@@ -185,6 +185,50 @@ def test_the_score_is_zero_at_an_optimum_and_falls_with_the_gap():
     assert grid.best_params_ == {"n_iter": 30}
 
 
+@pytest.mark.parametrize("name", ["PCA", "TruncatedSVD", "NMF", "SparsePCA"])
+def test_other_rows_are_scored_by_their_own_best_components(name):
+    decomposition = pytest.importorskip("sklearn.decomposition")
+    selection = pytest.importorskip("sklearn.model_selection")
+    X = np.random.default_rng(1).random((24, 5)) @ np.random.default_rng(2).random((5, 6))
+    more = {"NMF": {"max_iter": 2000, "tol": 1e-8}, "SparsePCA": {"alpha": 0.5}}.get(name, {})
+    model = getattr(decomposition, name)(2, random_state=0, **more)
+    scores = selection.cross_val_score(model, X, scoring=score, cv=3, error_score="raise")
+    assert len(scores) == 3
+    assert all(-1 <= s < 0 for s in scores)
+    model.fit(X)
+    assert min(scores) < score(model, X)  # these rows are fitted
+    own = X[:8]
+    if name == "PCA":
+        values = [np.linalg.svd(M - M.mean(0), full_matrices=False)[1] for M in (own,)]
+        left = own - model.mean_
+        left -= left @ model.components_.T @ model.components_
+        best = np.square(values[0][2:]).sum()
+        assert score(model, own) == pytest.approx(best / np.square(left).sum() - 1, abs=1e-6)
+
+
+def test_plain_factorizations_are_searched_over_without_nan():
+    decomposition = pytest.importorskip("sklearn.decomposition")
+    selection = pytest.importorskip("sklearn.model_selection")
+    X = np.random.default_rng(1).random((18, 6))
+    rows = np.arange(len(X))
+    model = decomposition.NMF(2, init="random", max_iter=2000, tol=1e-9)
+    for split in ([(rows, rows)], 2):
+        grid = selection.GridSearchCV(model, {"random_state": [0, 1]}, scoring=score, cv=split)
+        found = grid.fit(X).cv_results_["mean_test_score"]
+        assert np.isfinite(found).all()
+        assert (found <= 0).all()
+
+
+def test_what_keeps_no_components_is_refused_on_other_rows():
+    network = pytest.importorskip("sklearn.neural_network")
+    X = np.random.default_rng(1).random((18, 3))
+    settings = {"solver": "lbfgs", "max_iter": 500, "random_state": 0}
+    model = network.MLPRegressor(hidden_layer_sizes=(2,), **settings)
+    model.fit(X, X.sum(axis=1))
+    with pytest.raises(InputError, match="MLPRegressor"):
+        score(model, X + 1, X.sum(axis=1) + 1)
+
+
 def test_a_model_of_which_nothing_is_proved_has_no_score(monkeypatch):
     held = Read((np.ones((2, 1)),) * 3)
     problem = Problem(

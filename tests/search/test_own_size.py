@@ -152,9 +152,9 @@ def test_better_factors_of_the_size_refute_a_candidate():
     Y = np.diag([3.0, 2.0])
     problem = Problem(Squared(Y), RankOne("l2", "l2"), 0.5)
     first, second = (np.sqrt(s - 0.5) * np.eye(2)[:, [k]] for k, s in enumerate((3.0, 2.0)))
-    assert bound(problem, (second, second)).outcome.verdict == "UNDECIDED"
-    proof = bound(problem, (second, second), better=(first, first))
-    assert proof.outcome.verdict == "REFUTED"
+    for better in ((first, first), None):  # given, or found
+        outcome = bound(problem, (second, second), better=better).outcome
+        assert (outcome.verdict, float(outcome.better)) == ("REFUTED", pytest.approx(3.375))
     assert bound(problem, (first, first), better=(second, second)).outcome.verdict == "CERTIFIED"
 
 

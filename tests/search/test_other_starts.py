@@ -1,0 +1,88 @@
+"""At a fixed number of components: dead ones are replaced, and other starts are tried."""
+
+import numpy as np
+import pytest
+
+from certify import Problem, Verdict, check
+from certify.atoms import CP, RankOne
+from certify.base.clock import Clock
+from certify.losses import Huber, Squared
+from certify.search import fixed_rank
+from certify.search.candidate import evaluate
+
+RNG = np.random.default_rng(3)
+TRAP = np.array([[3.0, -1.0], [-1.0, 2.5]])  # the signs keep every descent at its corner
+CORNERS = [np.sqrt(s) * np.eye(2)[:, [k]] for k, s in enumerate((3.0, 2.5))]
+PLAIN = Problem(Squared(TRAP), RankOne("l2+", "l2+"), 0.0)
+
+
+@pytest.mark.parametrize("lam", [0.0, 0.25])
+def test_a_dead_component_is_replaced_at_its_size(lam):
+    U, V = RNG.random((12, 3)), RNG.random((9, 3))
+    noise = 0.25 * RNG.random((12, 9))
+    problem = Problem(Squared(U @ V.T + noise), RankOne("l2+", "l2+"), lam)
+    start = evaluate(problem, (U[:, :1], V[:, :1]))
+    one = fixed_rank.descended(problem, start, Clock()).factors
+    dead = tuple(np.hstack([x, np.zeros((len(x), 1))]) for x in one)
+    own = check(problem, dead).own_size
+    assert own.verdict is Verdict.REFUTED
+    assert own.better[0].shape[1] <= 2
+    assert problem.objective(own.better) <= own.better_upper * (1 + 1e-12) < own.upper
+    left = check(problem, own.better).own_size
+    assert left.verdict is not Verdict.REFUTED
+
+
+def test_where_no_component_earns_a_dead_one_stays():
+    Y = np.outer([1.0, 2.0, 0.5], [2.0, 1.0])
+    problem = Problem(Squared(Y), RankOne("l2+", "l2+"), 0.5)
+    top = np.linalg.norm([1.0, 2.0, 0.5]) * np.linalg.norm([2.0, 1.0]) - 0.5
+    u, v = (np.array([x]).T / np.linalg.norm(x) for x in ([1.0, 2.0, 0.5], [2.0, 1.0]))
+    dead = tuple(np.hstack([np.sqrt(top) * x, 0 * x]) for x in (u, v))
+    assert check(problem, dead).verdict is Verdict.CERTIFIED
+
+
+def test_another_corner_refutes_one_that_no_descent_leaves():
+    own = check(PLAIN, (CORNERS[1],) * 2).own_size
+    assert (own.verdict, own.better_upper) == (Verdict.REFUTED, pytest.approx(4.125))
+    np.testing.assert_allclose(own.better[0], CORNERS[0], atol=1e-6)
+    assert check(PLAIN, (CORNERS[0],) * 2).own_size.verdict is Verdict.CERTIFIED
+
+
+@pytest.mark.parametrize("kept", ["grown", "drawn"])
+def test_each_kind_of_start_finds_it(kept, monkeypatch):
+    trap = evaluate(PLAIN, (CORNERS[1],) * 2)
+    for name in {"grown", "drawn"} - {kept}:
+        monkeypatch.setattr(fixed_rank, name, lambda *_: trap.factors)
+    assert fixed_rank.other(PLAIN, trap, Clock(), 2).value == pytest.approx(4.125)
+
+
+def test_without_time_or_a_better_start_the_start_is_returned():
+    trap, best = (evaluate(PLAIN, (x,) * 2) for x in CORNERS[::-1])
+    assert fixed_rank.other(PLAIN, trap, Clock(0.0), 0) is trap
+    assert fixed_rank.other(PLAIN, best, Clock(), 0).value <= best.value
+    huber = Problem(Huber(TRAP, delta=1.0), RankOne("l2+", "l2+"), 0.0)
+    other = evaluate(huber, (CORNERS[1],) * 2)
+    assert fixed_rank.other(huber, other, Clock(), 0) is other
+
+
+def test_a_tensor_with_a_dead_component_is_refuted_at_its_size():
+    A, B, C = RNG.random((4, 2)), RNG.random((3, 2)), RNG.random((5, 2))
+    problem = Problem(Squared(np.einsum("ir,jr,kr->ijk", A, B, C)), CP(["l2"] * 3), 0.0)
+    dead = [x * [1.0, 0.0] for x in (A, B, C)]
+    result = check(problem, dead)
+    assert result.verdict is Verdict.REFUTED
+    assert result.better_upper < 1e-9
+
+
+@pytest.mark.thorough
+def test_the_digits_with_a_dead_component_are_refuted_even_if_time_is_short():
+    datasets = pytest.importorskip("sklearn.datasets")
+    Y = datasets.load_digits().data[:40]
+    problem = Problem(Squared(Y), RankOne("l2+", "l2+"), 2.0)
+    start = evaluate(problem, (RNG.random((40, 5)), RNG.random((64, 5))))
+    five = fixed_rank.descended(problem, start, Clock(5.0)).factors
+    dead = [np.pad(x, [(0, 0), (0, 1)]) for x in five]
+    own = check(problem, dead, budget=2.0).own_size
+    assert own.verdict is Verdict.REFUTED
+    assert own.better[0].shape[1] == 6
+    assert own.better_upper < 0.99 * own.upper
