@@ -119,7 +119,12 @@ def atom_of(norms: Sequence[str], form: str = "product") -> Atom:
 
 
 def rejudged(cp: Any, loss: tuple[Any, Any], norms: Sequence[str], lam: Any) -> Tensor:
-    """Return the problem at the user's lam, and the factors as they are, weights folded in.
+    """Return the problem at the user's lam, and the factors as they are; loss: (T, mask)."""
+    return judged(cp, loss, norms, scalar(lam, "rejudge", zero=False))
+
+
+def judged(cp: Any, loss: tuple[Any, Any], norms: Sequence[str], lam: float) -> Tensor:
+    """Return the problem at lam, and the factors as they are, weights folded in.
 
     loss   (T, mask)
     """
@@ -128,7 +133,6 @@ def rejudged(cp: Any, loss: tuple[Any, Any], norms: Sequence[str], lam: Any) -> 
     if signed and weights.size and weights.min() < 0:
         raise InputError(f"weights must be >= 0 where all modes are, got {weights.min()}")
     held = folded(weights, factors)
-    lam = scalar(lam, "rejudge", zero=False)
     return Problem(data(*loss, held), atom_of(norms), lam), held
 
 

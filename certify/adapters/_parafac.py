@@ -1,4 +1,4 @@
-"""TensorLy's parafac and its kin: what each minimized, and why most of it needs a lam."""
+"""TensorLy's parafac and its kin: what each minimized, and what needs a lam of your own."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ from ._cp import (
     components,
     data,
     folded,
+    judged,
     observed,
     parts,
     plain,
@@ -32,9 +33,7 @@ from ._cp import (
 )
 from ._fitted import AGREE, MARGIN, squares
 
-FREE = (
-    "minimizes 1/2 |T - Z|^2 without a penalty (lam = 0), so that more components always fit better"
-)
+MISSING = "without a penalty (lam = 0) and with missing entries has no bound at its size"
 COUNTED = "with sparsity fits T - S, S of a number of entries that is chosen, which is not convex"
 UNSTATED = "with normalize_factors and l2_reg rescales its penalty and minimizes no objective"
 CONSTRAINED = (
@@ -58,6 +57,7 @@ def parafac(
 ) -> Tensor:
     """Return the problem behind the factors that parafac(T, r, l2_reg=c) returned.
 
+        c = 0:            1/2 |T - Z|^2,                               lam = 0
         order 2, c > 0:   1/2 |T - A B^T|^2 + c/2 (|A|^2 + |B|^2),     lam = c
         rejudge=lam:      1/2 |T - Z|^2 + lam sum_i prod_k |x_i^k|     any order, any c
 
@@ -67,8 +67,8 @@ def parafac(
 
     At order K >= 3 the penalty of l2_reg has degree 2 where Z has degree K: its least value
     over the rescalings that keep Z is concave, c K/2 prod_k |x^k|^(2/K), and the theory does
-    not cover it; c = 0 has no penalty at all.  `rejudge` asks about these factors as they
-    are, at another objective than their own: start(problem, factors) rescales them first.
+    not cover it.  At lam = 0 the question is that of r components.  `rejudge` asks about these
+    factors as they are, at another objective: start(problem, factors) rescales them first.
 
     Raises OutOfScopeError, with the cure, without `rejudge` where the theory needs it;
     InputError for shapes that do not fit, values that are not finite, NaN without a mask.
@@ -78,7 +78,7 @@ def parafac(
     weights, factors = components(cp)
     c, order = scalar(l2_reg, "l2_reg", zero=True), len(factors)
     if c == 0:
-        raise refused(f"parafac with l2_reg=0 {FREE}")
+        return unpenalized("parafac with l2_reg=0", cp, (T, mask), ["l2"] * order)
     if (weights != 1).any():
         raise refused(f"parafac {UNSTATED}")
     if order > MATRIX:
@@ -96,22 +96,35 @@ def non_negative_parafac(
     mask: Any = None,
     rejudge: float | None = None,
 ) -> Tensor:
-    """Return the problem at lam for factors of non_negative_parafac or its HALS twin.
+    """Return the problem for factors of non_negative_parafac or its HALS twin.
 
+        1/2 |T - Z|^2,   x^k >= 0 for k in nn_modes,                                 lam = 0
         rejudge=lam:   1/2 |T - Z|^2 + lam sum_i prod_k |x_i^k|,   x^k >= 0 for k in nn_modes
 
     nn_modes   "all", None, or the modes that are nonnegative, as HALS takes them
 
-    The package's own objective has no penalty (or, with sparsity_coefficients, one of degree
-    1 on a product of degree K), which the theory does not cover.
+    With sparsity_coefficients the package's own objective has a penalty of degree 1 on a product
+    of degree K, which the theory does not cover: use `rejudge`.
 
-    Raises OutOfScopeError, with the cure, without `rejudge`; InputError as parafac, and for
+    Raises OutOfScopeError, with the cure, for missing entries without `rejudge`; InputError as
+    parafac, and for
     weights < 0 where all modes are nonnegative.
     """
     order = len(components(cp)[1])
+    norms = signed(nn_modes, order)
     if rejudge is None:
-        raise refused(f"non_negative_parafac {FREE}")
-    return rejudged(cp, (T, mask), signed(nn_modes, order), rejudge)
+        return unpenalized("non_negative_parafac", cp, (T, mask), norms)
+    return rejudged(cp, (T, mask), norms, rejudge)
+
+
+def unpenalized(name: str, cp: Any, loss: tuple[Any, Any], norms: list[str]) -> Tensor:
+    """Return the problem at lam = 0; loss: (T, mask).
+
+    Raises OutOfScopeError for missing entries of a tensor, of which no bound is known.
+    """
+    if loss[1] is not None and len(norms) > MATRIX and not plain(loss[1]).all():
+        raise refused(f"{name} {MISSING}")
+    return judged(cp, loss, norms, 0.0)
 
 
 def signed(nn_modes: str | Collection[int] | None, order: int) -> list[str]:
@@ -181,8 +194,9 @@ def symmetric_cp(asked: Asked) -> Tensor:
 
     At odd order the sign of w goes into x; at even order no real x has a negative power.
     """
-    if asked.rejudge is None:
-        raise refused(f"{asked.name} {FREE}")
+    mask = mask_of(asked)
+    if asked.rejudge is None and mask is not None and not plain(mask).all():
+        raise refused(f"{asked.name} {MISSING}")
     T = plain(asked.T)
     order = T.ndim
     weights, factor = asked.model.decomposition_
@@ -191,8 +205,8 @@ def symmetric_cp(asked: Asked) -> Tensor:
         told = f"a negative weight at even order {order}: no real x (x) ... (x) x is negative"
         raise refused(f"{asked.name} has {told}", f"pass its factors to parafac, {LEAST}")
     root = np.sign(held) * np.abs(held) ** (1.0 / order)
-    lam = scalar(asked.rejudge, "rejudge", zero=False)
-    loss = data(T, mask_of(asked), [x] * order)
+    lam = 0.0 if asked.rejudge is None else scalar(asked.rejudge, "rejudge", zero=False)
+    loss = data(T, mask, [x] * order)
     return Problem(loss, CP(("l2",) * order, symmetric=True), lam), Modes((x * root,))
 
 

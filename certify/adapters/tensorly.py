@@ -35,9 +35,9 @@ def from_model(
     The relative error a model reports is computed anew, and must agree to 1e-6 or to the
     rounding of its precision.  Tensors of any backend are converted to arrays.
 
-    Raises OutOfScopeError, with the cure, for what the theory does not cover: most fits
-    without `rejudge`, Tucker, constrained_parafac, sparsity.  Raises InputError for an
-    unfitted model, another T, NaN without a mask, or without TensorLy.
+    Raises OutOfScopeError, with the cure, for what the theory does not cover: without `rejudge`
+    penalties and missing entries, besides Tucker, constrained_parafac, sparsity.  Raises
+    InputError for an unfitted model, another T, NaN without a mask, or without TensorLy.
     """
     optional("tensorly.regression", "TensorLy", "models")
     known = optional("tensorly", "TensorLy", "models")

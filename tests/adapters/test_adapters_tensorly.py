@@ -127,6 +127,27 @@ def test_a_fitted_model_is_judged_as_it_is(estimator):
 @pytest.mark.parametrize(
     ("estimator", "norms"),
     [
+        (CP(2, random_state=0), ("l2", "l2", "l2")),
+        (CP_NN(2, random_state=0), ("l2+", "l2+", "l2+")),
+        (CP_NN_HALS(2, nn_modes=[0], random_state=0), ("l2+", "l2", "l2")),
+        (SymmetricCP(2), ("l2",) * 3),
+    ],
+)
+def test_without_a_penalty_the_question_is_that_of_its_size(estimator, norms):
+    data = POSITIVE if not isinstance(estimator, SymmetricCP) else np.ones((3, 3, 3))
+    problem, factors = from_model(fitted(estimator, data), data)
+    assert problem.lam == 0
+    assert [g.nonneg for g in problem.atom.gauges] == [n == "l2+" for n in norms]
+    result = check(problem, factors, budget=2.0)
+    assert result.verdict is result.own_size.verdict
+    assert result.certificate is not None
+    assert 0 <= result.lower <= result.upper
+    assert result.explained_variance.yours <= result.explained_variance.at_most
+
+
+@pytest.mark.parametrize(
+    ("estimator", "norms"),
+    [
         (CP_NN(2, random_state=0), ("l2+", "l2+", "l2+")),
         (CP_NN(2, mask=SEEN, random_state=0), ("l2+", "l2+", "l2+")),
         (CP_NN(2, normalize_factors=True, random_state=0), ("l2+", "l2+", "l2+")),
@@ -256,23 +277,20 @@ def test_the_least_ridge_over_rescalings_is_concave_at_order_3():
 @pytest.mark.parametrize(
     ("estimator", "why"),
     [
-        (CP(2), "l2_reg=0 minimizes 1/2 .* without a penalty"),
+        (CP(2, mask=SEEN), "l2_reg=0 without a penalty .* missing entries has no bound"),
         (
             CP(2, l2_reg=0.1),
             "l2_reg=0.1 at order 3 has a penalty of degree 2 on a product of degree 3",
         ),
         (CP(2, l2_reg=0.1, normalize_factors=True), "normalize_factors and l2_reg"),
         (CP(2, l2_reg=0.1, fixed_modes=[0]), r"fixed_modes=\[0\] minimizes over the others only"),
-        (CP_NN(2), "without a penalty"),
-        (CP_NN_HALS(2), "without a penalty"),
-        (SymmetricCP(2), "without a penalty"),
+        (CP_NN(2, mask=SEEN), "without a penalty"),
     ],
-    ids=["no penalty", "degree", "normalized", "fixed", "nn", "hals", "symmetric"],
+    ids=["masked", "degree", "normalized", "fixed", "masked nn"],
 )
 def test_what_the_theory_does_not_cover_names_the_cure(estimator, why):
-    data = np.ones((3, 3, 3)) if isinstance(estimator, SymmetricCP) else POSITIVE
     with pytest.raises(OutOfScopeError, match=why) as caught:
-        from_model(fitted(estimator, data), data)
+        from_model(fitted(estimator, POSITIVE), POSITIVE)
     assert "pass rejudge=lam to judge these factors by" in str(caught.value)
 
 
