@@ -208,13 +208,16 @@ def improve(
 @click.argument("fits", type=PATH, nargs=-1)
 @click.option("-o", "output", type=PATH, metavar="PLOT.PNG", help="Draw the fits.")
 @click.option("--certificate", type=PATH, metavar="X.CERT", help="Certify the lower bound.")
+@click.option("--sizes", is_flag=True, help="Bracket each number of components of the fits.")
 @common
-def restarts(
+def restarts(  # noqa: PLR0913  one for each option
     options: Options,
     problem: Path,
     fits: tuple[Path, ...],
     output: Path | None,
     certificate: Path | None,
+    *,
+    sizes: bool,
 ) -> int:
     """Compare the factors of PROBLEM with other FITS of it, against one lower bound.
 
@@ -231,7 +234,8 @@ def restarts(
     q = None if held.q is None else [held.q, *[None] * (len(every) - 1)]
     start = monotonic()
     with progress(options.budget) as tell:
-        found = compared(held.problem, every, q=q, **options.epsilon(held), **options.search(tell))
+        asked = {**options.epsilon(held), **options.search(tell), "sizes": sizes}
+        found = compared(held.problem, every, q=q, **asked)
     written: dict[str, Written | None] = {}
     if output is not None:
         written["plot"] = Written(output, found.plot(output))

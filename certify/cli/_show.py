@@ -157,13 +157,15 @@ def table(rows: Table) -> None:
 def the_fits(found: RestartReport, written: Mapping[str, Written | None]) -> None:
     """Print a table of fits, the bound and what to do."""
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-    head, *rows = found.rows()
-    grid = Table(*head)
-    for cells in rows:
-        grid.add_row(*cells)
-    table(grid)
+    for head, *rows in (found.rows(), found.curve())[: 1 + bool(found.sizes)]:
+        grid = Table(*head)
+        for cells in rows:
+            grid.add_row(*cells)
+        table(grid)
     console.print(Text(f"optimum >= {found.lower!r}"))
     console.print(Text(printable(found.advice)))
+    if found.sizes:
+        console.print(Text(found.which))
     for name, w in written.items():
         if w is not None:
             console.print(Text(f"written {printable(str(w.path))} ({name}, {w.size} bytes)"))

@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from .certificate.file import Certificate, write_atomically
 from .certificate.verdict import Verdict
 from .report._numbers import at_least, at_most
 from .result import Result
+from .sizes import HEAD, SizeBracket, drawn_sizes, enough, too_few
 
 Epsilon = tuple[float, float]
 FORMATS = ("png", "svg", "pdf")
@@ -53,6 +55,7 @@ class RestartReport:
     better       better factors than every fit, where any were proved
     rank         at lam = 0 the size of the largest fit: the bound is over rank at most that
     atom         of the problem: what its components are called
+    sizes        a bracket for each number of components, if they were asked for
     """
 
     lower: float
@@ -63,6 +66,19 @@ class RestartReport:
     better: Factors | None
     rank: int | None = None
     atom: Atom | type[Atom] = Atom
+    sizes: tuple[SizeBracket, ...] = ()
+    epsilon: Epsilon = (0.0, 0.0)
+
+    @property
+    def which(self) -> str:
+        """Which number of components suffices to come near the lowest objective, in a sentence."""
+        if not self.sizes:
+            return ""
+        near = partial(within, epsilon=self.epsilon)
+        few, least = too_few(self.sizes, near), enough(self.sizes, near)
+        lowest = at_most(self.sizes[-1].upper)
+        first = f"{self.atom.count(least)} come within epsilon of the lowest objective, {lowest}"
+        return first if few is None else f"{first}; {few} cannot, as is proved"
 
     @property
     def best(self) -> Fit:
@@ -116,6 +132,8 @@ class RestartReport:
             "smallest": self.smallest,
             "stop": self.stop,
             "reason": self.advice,
+            "which": self.which,
+            "sizes": [s.told() for s in self.sizes],
             "fits": [
                 {
                     "fit": f.index,
@@ -135,27 +153,38 @@ class RestartReport:
         head = ("fit", "components", "objective", "above the optimum by", "status", "same value as")
         return [head, *(row(f) for f in self.fits)]
 
+    def curve(self) -> list[tuple[str, ...]]:
+        """Return the table of sizes, a heading first."""
+        return [HEAD, *(s.row() for s in self.sizes)]
+
     def __repr__(self) -> str:
         """Show the table, the bound and what to do."""
-        rows = self.rows()
-        widths = [max(len(r[k]) for r in rows) for k in range(len(rows[0]))]
-        lines = [
-            "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows
-        ]
-        return "\n".join([*lines, f"optimum >= {self.lower!r}", self.advice])
+        lines = [*columns(self.rows()), f"optimum >= {self.lower!r}", self.advice]
+        more = [*columns(self.curve()), self.which] if self.sizes else []
+        return "\n".join(lines + more)
 
     def plot(self, path: str | Path) -> int:
         """Draw each fit's objective above the shared bound; return the size in bytes.
+
+        Where there are brackets for each size, draw those against the number of components.
 
         Raises InputError for another format than .png, .svg or .pdf, a file that cannot be
         written, or without matplotlib.
         """
         kind, figure = plottable(path)
         buffer = io.BytesIO()
-        drawn(self, figure(figsize=(7, 4), layout="constrained")).savefig(buffer, format=kind)
+        held = figure(figsize=(7, 4), layout="constrained")
+        done = drawn_sizes(self.sizes, held) if self.sizes else drawn(self, held)
+        done.savefig(buffer, format=kind)
         blob = buffer.getvalue()
         write_atomically(Path(path), blob)
         return len(blob)
+
+
+def columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return the lines of a table, its columns aligned."""
+    widths = [max(len(r[k]) for r in rows) for k in range(len(rows[0]))]
+    return ["  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
 
 
 def plottable(path: str | Path) -> tuple[str, Any]:

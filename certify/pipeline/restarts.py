@@ -5,7 +5,7 @@ report = restarts(problem, [(U, V), (U2, V2)])
 print(report)
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import partial
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from certify.atoms import Factors
+from certify.base.arrays import Bools
 from certify.base.bar import shown
 from certify.base.checkpoint import Keeper, keeping, stoppable, stopped
 from certify.base.clock import Clock, Progress
@@ -27,6 +28,7 @@ from .check import best_offsets, check, finite_objective, natural, positive, unc
 from .comparison import Fit, RestartReport, compared, plottable
 from .improve import value_of
 from .result import Result
+from .sizes import SizeBracket, brackets
 
 __all__ = ["Fit", "RestartReport", "plottable", "restarts"]
 
@@ -45,6 +47,7 @@ def restarts(  # noqa: PLR0913  as check()
     budget: float | None = None,
     seed: int = 0,
     progress: Progress | bool | None = None,
+    sizes: bool = False,
 ) -> RestartReport:
     """Compare fits of one problem with each other and with one shared lower bound.
 
@@ -60,13 +63,16 @@ def restarts(  # noqa: PLR0913  as check()
     fits    factors of each fit, of any size, as check() takes them
     q       None, or for each fit its offset values, or None where the best ones are found
     budget  seconds for all fits together: half of what is left for each but the last
+    sizes   whether to bracket the least objective of each number of components among the fits
+            too: `report.sizes`, with another budget of the same length, in equal shares
 
     Raises InputError for no fit or wrong factors, naming the fit; OutOfScopeError for what
     the theory does not cover or the kernel has no rule for.
     """
     clock, seed = Clock(positive(budget), progress), natural(seed)
     require(stated(problem))
-    held = levelled(problem, accepted(problem, fits, q))
+    given = accepted(problem, fits, q)
+    held = levelled(problem, given)
     values = [value_of(problem, Candidate(x, p, 0.0)) for x, p in held]
     order = sorted(range(len(held)), key=lambda k: (values[k].hi, k))
     judge = partial(check, problem, rtol=rtol, atol=atol, seed=seed)
@@ -83,11 +89,24 @@ def restarts(  # noqa: PLR0913  as check()
             bound = max(Fraction(r.lower) for _, r in results)
             if best - bound <= near or stopped():
                 break
-    sizes = [alive(problem, x) for x, _ in held]
+        each = bracketed(problem, given, judge, budget) if sizes else ()
+    counts = [int(living(problem, x).sum()) for x, _ in held]
     better = lowest(problem, [r for _, r in results])
     rank = None if problem.lam else held[0][0][0].shape[-1]
-    placed = compared((values, sizes), results, better, (rtol, atol))
-    return replace(placed, rank=rank, atom=problem.atom)
+    placed = compared((values, counts), results, better, (rtol, atol))
+    return replace(placed, rank=rank, atom=problem.atom, sizes=each, epsilon=(rtol, atol))
+
+
+def bracketed(
+    problem: Problem, given: Held, judge: Callable[..., Result], budget: float | None
+) -> tuple[SizeBracket, ...]:
+    """Return a bracket for each number of components; zero components do not count."""
+    alive = [(tuple(a[..., living(problem, x)] for a in x), p) for x, p in given]
+    held = [(x, p, value_of(problem, Candidate(x, p, 0.0))) for x, p in alive]
+    count = len({x[0].shape[-1] for x, _ in alive})
+    share = None if budget is None else budget / count
+    told = bool(problem.offsets)
+    return brackets(problem, held, lambda x, p: judge(x, q=p if told else None, budget=share))
 
 
 def require(problem: Problem) -> None:
@@ -140,9 +159,9 @@ def levelled(problem: Problem, held: Held) -> Held:
     return list(zip(padded, (p for _, p in held), strict=True))
 
 
-def alive(problem: Problem, factors: Factors) -> int:
-    """Return how many components are not zero."""
-    return int((np.asarray(problem.atom.theta(factors)) > 0).sum())
+def living(problem: Problem, factors: Factors) -> Bools:
+    """Return which components are not zero."""
+    return np.asarray(problem.atom.theta(factors)) > 0
 
 
 def lowest(problem: Problem, results: Sequence[Result]) -> tuple[Enclosure, Factors] | None:
