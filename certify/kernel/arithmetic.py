@@ -47,10 +47,6 @@ class Arithmetic(ABC, Generic[H]):
         """Take an array in."""
 
     @abstractmethod
-    def product(self, left: Array, right: Array, at: Pattern) -> H:
-        """Return (left right^T) at the observed entries: the field of a factorization."""
-
-    @abstractmethod
     def spans(self, x: H) -> tuple[Sequence[int], Sequence[int], int]:
         """Return (lows, highs, e): each entry is in [low, high] * 2**e."""
 
@@ -127,7 +123,10 @@ class Arithmetic(ABC, Generic[H]):
 
     @abstractmethod
     def outer_sum(self, factors: Sequence[Array], at: Pattern) -> H:
-        """Return sum over k of x1_k o ... o xK_k at the observed entries, factors (n_i, r)."""
+        """Return sum over k of x1_k o ... o xK_k at the observed entries, factors (n_i, r).
+
+        Of two factors that is left right^T: the field of a factorization.
+        """
 
     @abstractmethod
     def layer(self, net: Network, left: Array, right: Array) -> H:

@@ -59,17 +59,6 @@ class Exact(Arithmetic[Grid]):
             ints += [sum(map(mul, row, y)) for y in others]
         return Grid(ints, a.exp + b.exp, (m, n))
 
-    def product(self, left: Array, right: Array, at: Pattern) -> Grid:
-        """Return the field of left right^T."""
-        a, b = self.load(left), self.load(right)
-        if at.rows is None:
-            return Grid((p := self.multiply(a, b)).ints, p.exp, (at.size,))
-        k = left.shape[1]
-        rows = [a.ints[i * k : i * k + k] for i in range(at.m)]
-        cols = [b.ints[j * k : j * k + k] for j in range(at.n)]
-        ints = [sum(map(mul, rows[i], cols[j])) for i, j in at.entries()]
-        return Grid(ints, a.exp + b.exp, (at.size,))
-
     def spans(self, x: Grid) -> tuple[Sequence[int], Sequence[int], int]:
         """Return the entries themselves: points."""
         return x.ints, x.ints, x.exp

@@ -32,13 +32,6 @@ class Metered(Arithmetic[H]):
         self.budget.hold(len(a.data), "an array")
         return self.by.load(a)
 
-    def product(self, left: Array, right: Array, at: Pattern) -> H:
-        """Pay r products for each observed entry, and for the rows and columns."""
-        r = left.shape[1]
-        self.budget.hold(at.size + (at.m + at.n) * (r + 1), "a product at the observed entries")
-        self.budget.spend(at.size * r * product_work(width(left), width(right)), "a product")
-        return self.by.product(left, right, at)
-
     def spans(self, x: H) -> tuple[Sequence[int], Sequence[int], int]:
         """Pay for two numbers an entry."""
         held = self.measure(x)
@@ -151,7 +144,8 @@ class Metered(Arithmetic[H]):
     def outer_sum(self, factors: Sequence[Array], at: Pattern) -> H:
         """Pay for the products of the modes after the first, and r for each observed entry."""
         r, bits = factors[0].shape[1], sum(map(width, factors))
-        self.budget.hold(at.n * (r + 1) + at.size, "a sum of outer products", bits)
+        numbers = at.size + (at.m + at.n) * (r + 1)
+        self.budget.hold(numbers, "a sum of outer products", bits)
         self.budget.spend(at.size * r * (1 + (bits * bits >> 17)), "a sum of outer products")
         return self.by.outer_sum(factors, at)
 

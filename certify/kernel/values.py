@@ -14,7 +14,7 @@ from .losses.base import Grains, Spans
 from .losses.piecewise import Squared
 from .patterns import seen_of
 from .scalars import Enclosure, root, summed
-from .spaces import Deep, Modes, Network
+from .spaces import Deep, Network
 from .statement import Point, Question, loss_weights
 
 
@@ -47,13 +47,11 @@ def thetas(asked: Question, factors: Sequence[Array]) -> Enclosure:
 
 def model(ar: Arithmetic[H], asked: Question, factors: Sequence[Array]) -> H:
     """Return the field of sum phi(X_i)."""
-    if isinstance(asked.pair, Modes) and len(factors) > 2:
-        return ar.outer_sum(factors, asked.at)
     if isinstance(asked.pair, Network):
         return ar.layer(asked.pair, factors[0], factors[1])
     if isinstance(asked.pair, Deep):
         return ar.deep(asked.pair, factors)
-    return ar.product(factors[0], factors[1], asked.at)
+    return ar.outer_sum(factors, asked.at)
 
 
 def fitted(ar: Arithmetic[H], asked: Question, x: Point) -> H:
@@ -74,7 +72,7 @@ def fitted(ar: Arithmetic[H], asked: Question, x: Point) -> H:
             left.append(found[0])
             right.append(found[1])
     if left:
-        fields.insert(0, ar.product(beside(left), beside(right), asked.at))
+        fields.insert(0, ar.outer_sum((beside(left), beside(right)), asked.at))
     out = fields[0]
     for held in fields[1:]:
         out = ar.add(out, held)

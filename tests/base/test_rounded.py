@@ -53,7 +53,7 @@ def test_residual_sums_enclose_the_exact_ones(data):
     weights = data.draw(st.none() | st.just(Array((at.size,), array("d", [0.75] * at.size))))
     values = {}
     for ar in (EXACT, ROUNDED):
-        field = ar.subtract(ar.product(left, right, at), ar.load(y))
+        field = ar.subtract(ar.outer_sum((left, right), at), ar.load(y))
         total = ar.add(field, ar.load(y))
         values[ar.tier] = (
             ar.squares(field, weights),
@@ -123,7 +123,7 @@ def test_lost_orthogonality_of_an_inexact_field_is_refused():
 def test_overflow_is_refused():
     huge = Array((2, 2), array("d", [2.0**600] * 4))
     with np.errstate(over="ignore"), pytest.raises(RejectedError, match="overflow"):
-        ROUNDED.squares(ROUNDED.product(huge, huge, Pattern(2, 2)), None)
+        ROUNDED.squares(ROUNDED.outer_sum((huge, huge), Pattern(2, 2)), None)
     with pytest.raises(RejectedError, match="overflow"):
         nearest(power(2000))
     with pytest.raises(RejectedError, match="overflow"):
@@ -184,7 +184,7 @@ def test_inner_products_and_products_of_long_floats_are_within_their_radii(seed,
     assert inside(ROUNDED.inner(ROUNDED.load(x), ROUNDED.load(y)), exact)
     at, r = Pattern(3, 2), n
     left, right = (Array((m, r), array("d", rng.standard_normal(m * r).tolist())) for m in (3, 2))
-    ball, grid = ROUNDED.product(left, right, at), EXACT.product(left, right, at)
+    ball, grid = ROUNDED.outer_sum((left, right), at), EXACT.outer_sum((left, right), at)
     true = [Fraction(v) * power(grid.exp) for v in grid.ints]
     away = sum((Fraction(a) - b) ** 2 for a, b in zip(ball.mid.tolist(), true, strict=True))
     assert away <= ball.rad**2

@@ -8,7 +8,7 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 
-from certify.base.rigor import fields, products
+from certify.base.rigor import products
 from certify.base.rigor.bounds import gamma, norm_up, product_error, square_sum
 from certify.base.rigor.layout import cholesky_completes, on_grid, row_sums_up, totals
 from certify.base.rigor.rounded import Ball, Rounded
@@ -224,8 +224,8 @@ ROUNDING = {
     "add": lambda ar: ar.add(*(ar.load(numbers([x])) for x in (0.1, 1e3 + 0.3))),
     "subtract": lambda ar: ar.subtract(*(ar.load(numbers([x])) for x in (0.1, 1e3 + 0.3))),
     "multiply": lambda ar: ar.multiply(ar.load(LEFT), ar.load(RIGHT)),
-    "product": lambda ar: ar.product(LEFT, RIGHT, FIELD),
-    "masked product": lambda ar: ar.product(LEFT, RIGHT, DIAGONAL),
+    "product": lambda ar: ar.outer_sum((LEFT, RIGHT), FIELD),
+    "masked product": lambda ar: ar.outer_sum((LEFT, RIGHT), DIAGONAL),
     "scaled": lambda ar: ar.scaled(
         ar.load(numbers(LONG)), numbers(LONG[1:3]), numbers(LONG[3:]), FIELD
     ),
@@ -299,7 +299,7 @@ for way, far in (("down", DOWN), ("up", UP)):
     far = (2.0**20 * far[0], *far[1:])  # noqa: PLW2901  a power of two changes no rounding
     x, y, z = map(one, far[:3])
     ROUNDING |= {
-        f"{way}: product": lambda ar, x=x, y=y: ar.product(x, y, ONE),
+        f"{way}: product": lambda ar, x=x, y=y: ar.outer_sum((x, y), ONE),
         f"{way}: multiply": lambda ar, x=x, y=y: ar.multiply(ar.load(x), ar.load(y)),
         f"{way}: scaled": lambda ar, far=far: ar.scaled(
             ar.load(numbers(far[:1])), numbers(far[1:2]), numbers(far[2:3]), ONE
@@ -330,9 +330,9 @@ ROUNDING |= {
     "a half permuted": lambda ar: ar.permuted(
         ar.load(numbers([0.0, 1.0, HALF, 0.0])), Pattern(2, 2, dims=(2, 2))
     ),
-    "halves lost": lambda ar: ar.product(MANY, numbers([1.0] * 4096, 1, 4096), ONE),
-    "halves lost, listed": lambda ar: ar.product(
-        MANY, numbers([1.0] * 4096, 1, 4096), Pattern(1, 1, array("q", [0]), array("q", [0]))
+    "halves lost": lambda ar: ar.outer_sum((MANY, numbers([1.0] * 4096, 1, 4096)), ONE),
+    "halves lost, listed": lambda ar: ar.outer_sum(
+        (MANY, numbers([1.0] * 4096, 1, 4096)), Pattern(1, 1, array("q", [0]), array("q", [0]))
     ),
     "masked outer_sum": lambda ar: ar.outer_sum(
         (numbers([*LONG, *LONG], 4, 3), numbers(LONG, 2, 3), numbers(LONG[:3], 1, 3)),
@@ -370,20 +370,20 @@ ROUNDING |= {
         ar.load(numbers([x * y for x in LONG[:4] for y in LONG[1:5]], 4, 4)),
         Place(1, (2, 3, 2), 1, 14),
     ),
-    "Gram matrices that underflow on the left": lambda ar: ar.product(
-        one(DOWN[0] * 2.0**-540), one(DOWN[1] * 2.0**500), ONE
+    "Gram matrices that underflow on the left": lambda ar: ar.outer_sum(
+        (one(DOWN[0] * 2.0**-540), one(DOWN[1] * 2.0**500)), ONE
     ),
-    "Gram matrices that underflow on the right": lambda ar: ar.product(
-        one(DOWN[0] * 2.0**500), one(DOWN[1] * 2.0**-540), ONE
+    "Gram matrices that underflow on the right": lambda ar: ar.outer_sum(
+        (one(DOWN[0] * 2.0**500), one(DOWN[1] * 2.0**-540)), ONE
     ),
-    "many Gram matrices that underflow": lambda ar: ar.product(
-        numbers([DOWN[0] * 2.0**-538] * 64, 64, 1), one(DOWN[1] * 2.0**500), Pattern(64, 1)
+    "many Gram matrices that underflow": lambda ar: ar.outer_sum(
+        (numbers([DOWN[0] * 2.0**-538] * 64, 64, 1), one(DOWN[1] * 2.0**500)), Pattern(64, 1)
     ),
-    "products that underflow": lambda ar: ar.product(
-        numbers([LOW[0]] * 16, 4, 4), numbers([LOW[1]] * 16, 4, 4), WIDE
+    "products that underflow": lambda ar: ar.outer_sum(
+        (numbers([LOW[0]] * 16, 4, 4), numbers([LOW[1]] * 16, 4, 4)), WIDE
     ),
-    "long products that underflow": lambda ar: ar.product(
-        numbers([LOW[0]] * 36, 2, 18), numbers([LOW[1]] * 36, 2, 18), Pattern(2, 2)
+    "long products that underflow": lambda ar: ar.outer_sum(
+        (numbers([LOW[0]] * 36, 2, 18), numbers([LOW[1]] * 36, 2, 18)), Pattern(2, 2)
     ),
     "scales that underflow": lambda ar: ar.scaled(
         ar.load(numbers([LOW[0]] * 16)), numbers([LOW[1]] * 4), numbers([2.0**10] * 4), WIDE
@@ -553,14 +553,12 @@ def test_gamma_is_that_of_sums_of_products():
     assert gamma(1000) * (1 - 1000 * Fraction(1, 2**53)) == 1000 * Fraction(1, 2**53)
 
 
-@pytest.mark.parametrize("kind", ["product", "outer_sum"])
-def test_many_listed_entries_are_computed_in_blocks(kind, monkeypatch):
-    monkeypatch.setattr(fields, "BLOCK", 1)
+def test_many_listed_entries_are_computed_in_blocks(monkeypatch):
     monkeypatch.setattr(products, "BLOCK", 1)
     rows, cols = (array("q", k.tolist()) for k in np.divmod(np.arange(1, 200), 10))
     at = Pattern(20, 10, rows, cols, dims=(20, 10))
     x, y = numbers(range(20), 20, 1), numbers(range(10), 10, 1)
-    found = ROUNDED.product(x, y, at) if kind == "product" else ROUNDED.outer_sum((x, y), at)
+    found = ROUNDED.outer_sum((x, y), at)
     assert found.mid.tolist() == [i * j for i, j in zip(rows, cols, strict=True)]
 
 

@@ -356,7 +356,7 @@ def test_floor_is_the_best_value_over_the_offsets():
         point(Arrays({**cert.witness, **cert.given}, "statement"), "", asked),
     )
     low = floor(ar, asked, cert.proof, arrays, upper)
-    field = ar.subtract(ar.load(asked.Y), ar.product(*asked.factors, asked.at))
+    field = ar.subtract(ar.load(asked.Y), ar.outer_sum(asked.factors, asked.at))
     left = ar.squares(field, None).lo - ar.sums(field, "column", asked.at).lo / asked.at.m
     best = left / 2 + asked.lam * thetas(asked, asked.factors).lo
     assert best * (1 - Fraction(1, 2**30)) <= low <= best

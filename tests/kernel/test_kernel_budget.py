@@ -151,7 +151,7 @@ MAX = Line(0, "max", positive=False, signs=(1,))
 PAIRS = Pairs([0], [1])
 OPERATIONS = {
     "load": lambda ar, _: ar.load(ONES),
-    "product": lambda ar, _: ar.product(COLUMN, COLUMN, AT),
+    "outer_sum of two": lambda ar, _: ar.outer_sum((COLUMN, COLUMN), AT),
     "spans": lambda ar, x: ar.spans(x),
     "add": lambda ar, x: ar.add(x, x),
     "subtract": lambda ar, x: ar.subtract(x, x),

@@ -21,13 +21,12 @@ from .bounds import (
     gamma,
     nearest,
     norm_up,
-    product_error,
     rounding,
     up,
     view,
 )
 from .graphs import laplacian
-from .layout import BLOCK, indices, on_grid, totals
+from .layout import indices, on_grid, totals
 
 DIGITS = 53  # bits of a float
 RESOLVED = 20  # bits of a radius that `spans` keeps; sharpness, never truth
@@ -51,19 +50,6 @@ class Fields(Arithmetic[Ball]):
     def load(self, a: Array) -> Ball:
         """Take an array in, exactly."""
         return Ball(view(a), Fraction(0))
-
-    def product(self, left: Array, right: Array, at: Pattern) -> Ball:
-        """Return left right^T at the observed entries."""
-        a, b = view(left), view(right)
-        error = product_error(a, b, a.shape[1])
-        if at.rows is None:
-            return Ball((a @ b.T).reshape(-1), error)
-        rows, cols = indices(at)
-        out = np.empty(at.size)
-        for start in range(0, at.size, BLOCK * 64):
-            part = slice(start, start + BLOCK * 64)
-            out[part] = np.einsum("kr,kr->k", a[rows[part]], b[cols[part]])
-        return Ball(out, error)
 
     def spans(self, x: Ball) -> tuple[list[int], list[int], int]:
         """Return mid - rad and mid + rad, the radius rounded up on a grid that resolves it."""

@@ -149,5 +149,5 @@ def without_means(ar: Arithmetic[H], given: Arrays, held: Fan, y: Array, t: int)
         if kind in held.kinds and name in given.arrays:
             o, mu = Offset(kind, Fraction(0)), given.get(name, (size,))
             left, right = o.factors(mu, at) or (mu, mu)
-            c = ar.subtract(c, ar.product(left, right, at))
+            c = ar.subtract(c, ar.outer_sum((left, right), at))
     return c
