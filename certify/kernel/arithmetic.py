@@ -79,8 +79,8 @@ class Arithmetic(ABC, Generic[H]):
         """Return rho L q + ridge q, all m n entries: row i of L q sums w (q_i - q_j)."""
 
     @abstractmethod
-    def adjoint(self, x: H, kind: str, design: Array | None, at: Pattern) -> list[Fraction]:
-        """Return A* x exactly: sums of the field by row, column, all, or A^T x."""
+    def totals(self, x: H, cells: Sequence[int], count: int) -> list[Fraction]:
+        """Return the sums of the entries by cell, exactly: the k-th is in cells[k] < count."""
 
     @abstractmethod
     def sums(self, x: H, kind: str, at: Pattern) -> Enclosure:

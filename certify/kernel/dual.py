@@ -2,18 +2,19 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Generic
 
 from .arithmetic import Arithmetic, H, Line
-from .arrays import Array, Arrays, dyadic, filled, flat_of
+from .arrays import Array, Arrays, columns, dyadic, filled, flat_of
 from .budget import Budget
 from .errors import demand, shown
+from .exact import Exact
 from .fields import Json, rational
-from .graphs import Graph
 from .losses.base import Grains
 from .losses.piecewise import Squared
+from .metered import Metered
 from .offsets import Offset
 from .patterns import spread
 from .scalars import power, root
@@ -117,44 +118,20 @@ def added(terms: Sequence[Fraction], budget: Budget) -> None:
 
 def adjoint(ar: Arithmetic[H], asked: Question, dual: Dual[H], o: Offset) -> list[Fraction]:
     """Return A* W exactly, corrections included; of a smooth q its sums by component."""
-    if o.kind == "smooth":
-        return component_sums(asked, dual, o.graph)
-    if o.kind == "mode":
-        return mode_sums(ar, asked, dual, o)
-    totals = ar.adjoint(dual.field, o.kind, o.design, asked.at)
-    for k, c in dual.corrections:
-        i, j = asked.at.entry(k)
-        if o.design is not None:
-            width = o.design.shape[1]
-            for col in range(width):
-                totals[col * asked.at.n + j] += Fraction(o.design.data[i * width + col]) * c
-        else:
-            totals[{"intercept": 0, "row": i, "column": j}[o.kind]] += c
-    return totals
-
-
-def mode_sums(ar: Arithmetic[H], asked: Question, dual: Dual[H], o: Offset) -> list[Fraction]:
-    """Return the sums of W over all modes but one, exactly: of rows, or added up by column."""
-    at = asked.at
-    if o.axis == 0:
-        return adjoint(ar, asked, dual, replace(o, kind="row"))
-    totals = [Fraction(0)] * at.sizes[o.axis]
-    for j, t in enumerate(adjoint(ar, asked, dual, replace(o, kind="column"))):
-        totals[o.index(j, at)] += t
-    return totals
-
-
-def component_sums(asked: Question, dual: Dual[H], graph: Graph) -> list[Fraction]:
-    """Return the sums of W over each component of the rows, a column at a time, exactly."""
-    n = asked.at.n
-    ints, e = dyadic(dual.raw.data)
-    totals = [0] * (graph.components * n)
-    for v, (i, j) in zip(ints, asked.at.entries(), strict=True):
-        totals[graph.labels[i] * n + j] += v
-    out = [t * power(e) for t in totals]
-    for k, c in dual.corrections:
-        i, j = asked.at.entry(k)
-        out[graph.labels[i] * n + j] += c
+    cells, count = o.cells(asked.at)
+    if o.design is None:
+        totals = ar.totals(dual.field, cells, count)
+        for k, c in dual.corrections:
+            totals[cells[k]] += c
+        return totals
+    exact, out = Metered(Exact(), ar.budget), list[Fraction]()
+    raw, ones = exact.load(dual.raw), filled((asked.at.n,), 1.0)
+    for column in columns(o.design):
+        rows = Array((asked.at.m,), column)
+        totals = exact.totals(exact.scaled(raw, rows, ones, asked.at), cells, count)
+        for k, c in dual.corrections:
+            totals[cells[k]] += Fraction(column[asked.at.entry(k)[0]]) * c
+        out += totals
     return out
 
 

@@ -119,31 +119,17 @@ class Exact(Arithmetic[Grid]):
         straight = Grid(a.ints, a.exp, (m * n,))
         return self.add(dilated(flat, rho), dilated(straight, ridge))
 
-    def adjoint(self, x: Grid, kind: str, design: Array | None, at: Pattern) -> list[Fraction]:
-        """Return A* x."""
-        unit = power(x.exp)
-        if design is not None:
-            return self._covariates(x, design, at)
-        size = {"intercept": 1, "row": at.m, "column": at.n}[kind]
-        totals = [0] * size
-        pick = {"intercept": lambda _: 0, "row": lambda e: e[0], "column": lambda e: e[1]}
-        for v, k in zip(x.ints, map(pick[kind], at.entries()), strict=True):
+    def totals(self, x: Grid, cells: Sequence[int], count: int) -> list[Fraction]:
+        """Return the sums."""
+        totals = [0] * count
+        for v, k in zip(x.ints, cells, strict=True):
             totals[k] += v
-        return [unit * t for t in totals]
-
-    def _covariates(self, x: Grid, design: Array, at: Pattern) -> list[Fraction]:
-        """Return A^T x of shape (k, n), row-major."""
-        a = self.load(design)
-        k = a.shape[1]
-        totals = [0] * (k * at.n)
-        for v, (i, j) in zip(x.ints, at.entries(), strict=True):
-            for c in range(k):
-                totals[c * at.n + j] += a.ints[i * k + c] * v
-        return [power(x.exp + a.exp) * t for t in totals]
+        return [power(x.exp) * t for t in totals]
 
     def sums(self, x: Grid, kind: str, at: Pattern) -> Enclosure:
         """Return the sum of squared totals."""
-        return exactly(sum((t * t for t in self.adjoint(x, kind, None, at)), Fraction(0)))
+        found = self.totals(x, *at.cells(kind))
+        return exactly(sum((t * t for t in found), Fraction(0)))
 
     def lines(self, x: Grid, line: Line, at: Pattern) -> Fraction:
         """Return the largest norm of a line, exact or its square root rounded up."""

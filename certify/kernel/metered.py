@@ -87,17 +87,12 @@ class Metered(Arithmetic[H]):
         self.budget.hold(lines, "sums of lines", held.bits)
         self.budget.spend(4 * held.size, "sums of lines")
 
-    def adjoint(self, x: H, kind: str, design: Array | None, at: Pattern) -> list[Fraction]:
-        """Pay for each entry and each sum; with covariates so many times each."""
-        if design is None:
-            self._lines(x, kind, at)
-        else:
-            k, held = design.shape[1], self.measure(x)
-            bits = width(design)
-            self.budget.hold(k * at.n, "sums of covariates", held.bits + bits)
-            work = held.size * k * product_work(held.bits, bits)
-            self.budget.spend(work, "sums of covariates")
-        return self.by.adjoint(x, kind, design, at)
+    def totals(self, x: H, cells: Sequence[int], count: int) -> list[Fraction]:
+        """Pay for each entry and each sum."""
+        held = self.measure(x)
+        self.budget.hold(count, "sums of cells", held.bits)
+        self.budget.spend(4 * held.size, "sums of cells")
+        return self.by.totals(x, cells, count)
 
     def sums(self, x: H, kind: str, at: Pattern) -> Enclosure:
         """Pay for each entry and each sum."""

@@ -50,6 +50,19 @@ class Offset:
         """Return the index in mode `axis` > 0 of column j."""
         return split_index(j, at.sizes[1:], self.axis - 1)[0]
 
+    def cells(self, at: Pattern) -> tuple[Sequence[int], int]:
+        """Return which number of q each observed entry meets, and how many there are.
+
+        Of a smooth q the component of its row, in its column; of covariates its column.
+        """
+        if self.kind == "smooth":
+            labels, n = self.graph.labels, at.n
+            return [labels[i] * n + j for i, j in at.entries()], self.graph.components * n
+        if self.kind == "mode" and self.axis:
+            index = [self.index(j, at) for j in range(at.n)]
+            return [index[j] for j in at.cells("column")[0]], at.sizes[self.axis]
+        return at.cells({"mode": "row", "linear": "column"}.get(self.kind, self.kind))
+
     def factors(self, q: Array, at: Pattern) -> tuple[Array, Array] | None:
         """Write A q as left right^T; None for a q that is itself a field."""
         if self.design is not None:

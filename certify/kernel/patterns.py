@@ -47,6 +47,15 @@ class Pattern:
             return ((i, j) for i in range(self.m) for j in range(self.n))
         return zip(self.rows, self.cols, strict=True)
 
+    def cells(self, kind: str) -> tuple[Sequence[int], int]:
+        """Return the row or column of each observed entry, or 0 ("intercept"), and of how many."""
+        if kind == "intercept":
+            return [0] * self.size, 1
+        if kind == "row":
+            rows = [i for i in range(self.m) for _ in range(self.n)]
+            return rows if self.rows is None else self.rows, self.m
+        return [*range(self.n)] * self.m if self.cols is None else self.cols, self.n
+
     def entry(self, k: int) -> tuple[int, int]:
         """Return (row, column) of the k-th observed entry."""
         if self.rows is None or self.cols is None:

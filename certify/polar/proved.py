@@ -133,7 +133,8 @@ def layer_bound(
     net = stated_atom(atom.statement(), given, at)
     text, arrays = split(proof)
     w = arithmetic.load(handed(W.reshape(-1)))
-    if isinstance(net, Network) and net.free and any(arithmetic.adjoint(w, "column", None, at)):
+    free = isinstance(net, Network) and net.free
+    if free and any(arithmetic.totals(w, *at.cells("column"))):
         raise RejectedError("W", "orthogonal", "columns that do not sum to zero")
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
         return polar_bound(arithmetic, net, w, text, Arrays(arrays, "proof"))

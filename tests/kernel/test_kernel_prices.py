@@ -32,8 +32,6 @@ from tests import golden
 
 PAID = {
     "mode": {
-        "Metered._lines: hold sums of lines": 6,
-        "Metered._lines: spend sums of lines": 96,
         "Metered._sum: hold a sum of arrays": 144,
         "Metered._whole: hold a dense tensor": 48,
         "Metered.inner: spend an inner product": 24,
@@ -43,6 +41,8 @@ PAID = {
         "Metered.outer_sum: hold a sum of outer products": 98,
         "Metered.outer_sum: spend a sum of outer products": 72,
         "Metered.squares: spend a sum of squares": 48,
+        "Metered.totals: hold sums of cells": 2,
+        "Metered.totals: spend sums of cells": 96,
         "Metered.squares_over: spend a sum of squares": 96,
         "Metered.top: hold a bound of eigenvalues": 36,
         "Metered.top: spend a bound of eigenvalues": 792,
@@ -94,8 +94,8 @@ PAID = {
         "Metered.spans: hold intervals": 8,
     },
     "linear": {
-        "Metered.adjoint: hold sums of covariates": 6,
-        "Metered.adjoint: spend sums of covariates": 24,
+        "Metered.scaled: hold a scaled field": 38,
+        "Metered.totals: hold sums of cells": 6,
     },
     "refuted_offset": {
         "Metered.laplacian: hold a Laplacian": 256,
@@ -258,9 +258,8 @@ PRICES = {
     "inner": (lambda ar: ar.inner(FIELD, FIELD), 385),
     "absolutes": (lambda ar: ar.absolutes(FIELD), 35),
     "laplacian": (lambda ar: ar.laplacian(LONG, EDGES, Fraction(1), Fraction(1)), 2714),
-    "adjoint": (lambda ar: ar.adjoint(FIELD, "row", None, AT), 260),
-    "adjoint of columns": (lambda ar: ar.adjoint(FIELD, "column", None, AT), 308),
-    "adjoint of covariates": (lambda ar: ar.adjoint(FIELD, "linear", LONG, AT), 1890),
+    "totals": (lambda ar: ar.totals(FIELD, *AT.cells("row")), 260),
+    "totals of columns": (lambda ar: ar.totals(FIELD, *AT.cells("column")), 308),
     "sums": (lambda ar: ar.sums(FIELD, "intercept", AT), 164),
     "lines": (lambda ar: ar.lines(FIELD, LINE, AT), 1030),
     "lines across": (lambda ar: ar.lines(FIELD, LINE._replace(axis=1), AT), 1078),

@@ -1,5 +1,6 @@
 """Fields in float64 with radii: their sums, squares and lines.  `rounded.py` says why."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -26,7 +27,7 @@ from .bounds import (
     view,
 )
 from .graphs import laplacian
-from .layout import indices, on_grid, totals
+from .layout import indices, on_grid
 
 DIGITS = 53  # bits of a float
 RESOLVED = 20  # bits of a radius that `spans` keeps; sharpness, never truth
@@ -121,17 +122,18 @@ class Fields(Arithmetic[Ball]):
         """Return rho L q + ridge q."""
         return Ball(*laplacian(view(q), graph, (nearest(rho), nearest(ridge))))
 
-    def adjoint(self, x: Ball, kind: str, design: Array | None, at: Pattern) -> list[Fraction]:
-        """Return A* x exactly: by int64 sums where the floats share a short grid."""
+    def totals(self, x: Ball, cells: Sequence[int], count: int) -> list[Fraction]:
+        """Return the sums exactly: in int64 where the floats share a short grid."""
         if x.rad:
             raise RejectedError("rounded", "inexact", "exact sums of an inexact field")
-        ints, exp = on_grid(x.mid.reshape(-1), at.size)
-        if ints is None or design is not None:
+        ints, exp = on_grid(x.mid.reshape(-1), x.mid.size)
+        if ints is None:
             exact = Exact()
-            held = exact.load(Array((at.size,), x.mid.reshape(-1)))
-            return exact.adjoint(held, kind, design, at)
-        unit = power(exp)
-        return [unit * int(t) for t in totals(ints, kind, at)]
+            held = exact.load(Array((x.mid.size,), x.mid.reshape(-1)))
+            return exact.totals(held, cells, count)
+        out = np.zeros(count, dtype=np.int64)  # no sum overflows, by `on_grid`
+        np.add.at(out, np.asarray(cells, dtype=np.int64), ints)
+        return [power(exp) * int(t) for t in out]
 
     def sums(self, x: Ball, kind: str, at: Pattern) -> Enclosure:
         """Enclose the sum of squared totals: |A| = sqrt(length) spreads the radius."""

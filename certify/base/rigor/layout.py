@@ -54,15 +54,3 @@ def on_grid(x: Floats, size: int) -> tuple[npt.NDArray[np.int64] | None, int]:
     ints = np.ldexp(x, -e).astype(np.int64)
     # the way back shows what the way there lost, underflow included
     return (ints, e) if np.array_equal(np.ldexp(ints.astype(np.float64), e), x) else (None, 0)
-
-
-def totals(ints: npt.NDArray[np.int64], kind: str, at: Pattern) -> npt.NDArray[np.int64]:
-    """Sum an int64 field by all, row or column; no sum overflows by `on_grid`."""
-    if kind == "intercept":
-        return np.asarray(ints.sum(keepdims=True), dtype=np.int64)
-    axis = int(kind == "column")
-    if at.rows is None:
-        return np.asarray(ints.reshape(at.m, at.n).sum(axis=1 - axis), dtype=np.int64)
-    out = np.zeros((at.m, at.n)[axis], dtype=np.int64)
-    np.add.at(out, indices(at)[axis], ints)
-    return out
