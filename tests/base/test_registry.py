@@ -198,7 +198,7 @@ PARTS = {
     "vectors": (accepting(U[:, 0], V), r"factors\[0\] must have shape \(2, r\), got \(2,\)"),
     "transposed": (accepting(U, V.T), r"factors\[1\] must have shape \(3, r\), got \(1, 3\)"),
     "swapped": (accepting(V, U), r"must have shape \(2, r\), got \(3, 1\)"),
-    "sizes": (accepting(U, np.zeros((3, 2))), r"one number of slices, got \[1, 2\]"),
+    "sizes": (accepting(U, np.zeros((3, 2))), r"one number of components, got \[1, 2\]"),
     "nan": (accepting(U, V * np.nan), r"factors\[1\] must be finite, got nan at \[0, 0\]"),
     "infinite": (accepting([[0.0], [np.inf]], V), r"got inf at \[1, 0\]"),
     "complex": (accepting(U + 0j, V), "complex128"),

@@ -17,7 +17,7 @@ from paper_checks._run import EXACT, FAILS, FLOATS, NEEDED, PARTLY, PROVED, UNCO
 from paper_checks._told import told
 from tests.paper_checks import contract
 
-EXAMPLES = 200
+EXAMPLES = 100
 NAMES = paper_checks.names()
 
 
