@@ -41,7 +41,7 @@ def part(proof: Json, name: str, where: str = "proof") -> Json:
     return dict(found)
 
 
-SWITCHES = ("better", "linear", "symmetric")  # the fields that are true or false
+SWITCHES = ("better", "definite", "linear", "symmetric")  # the fields that are true or false
 
 
 def plainly(stated: Json, where: str, budget: Budget) -> None:

@@ -32,7 +32,7 @@ from certify.offsets import ColumnIntercept, Intercept, Linear, ModeIntercept, R
 from certify.pipeline.certificate.file import ask
 from certify.polar.methods.spectral import of_matrix
 from certify.polar.proved import handed, kernel_pair, split
-from certify.search.dual.own_size import fan, fans, unfoldings
+from certify.search.dual.own_size import fan, fan_definite, fans, unfoldings
 
 TIERS = {"exact": Exact, "flint": Flint, "rounded": Rounded}
 each_tier = pytest.mark.parametrize("tier", TIERS)
@@ -599,6 +599,66 @@ def test_a_hidden_layer_has_the_rank_of_its_width(tier):
 def test_a_symmetric_slice_has_rank_one(tier):
     problem = Problem(Squared(DIAG), Symmetric("l2"), 0.25)
     assert near(prove(*asked(problem), *witness(DIAG), TIERS[tier]()).lower, 2)
+
+
+# --- sums of x x^T -------------------------------------------------------------------------
+
+
+def definite(Y, r=1, W=None, norm="l2", lam=0.0, **changes):
+    """Return the question of x x^T, and the evidence of its positive eigenvalues."""
+    W = np.zeros_like(Y) if W is None else W
+    text, held = split(fan_definite(Y - W, r)[0])
+    proof = {"ky_fan": text | changes}
+    if W.any():
+        proof["polar"], held["W"] = SIGNS, handed(W.reshape(-1))
+    return asked(Problem(Squared(Y), Symmetric(norm), lam), r), proof, held
+
+
+@each_tier
+@pytest.mark.parametrize("r", [1, 2])
+def test_negative_eigenvalues_are_left_of_x_x_t(tier, r):
+    Y = np.diag([3.0, -2.0])
+    assert near(prove(*definite(Y, r)[0], *definite(Y, r)[1:], TIERS[tier]()).lower, 2)
+    if r == 2:
+        question = definite(Y, r)[0]
+        assert prove(*question, *witness(Y, r), TIERS[tier]()).lower <= 2.0**-30
+
+
+@each_tier
+@pytest.mark.parametrize("seed", range(3))
+def test_the_bound_of_x_x_t_is_the_formula_and_no_factors_are_below(tier, seed):
+    rng = np.random.default_rng(seed)
+    Y, r = rng.integers(-3, 4, (4, 4)).astype(float), int(rng.integers(1, 4))
+    W = -rng.integers(0, 3, (4, 4)) / 4.0
+    question, proof, held = definite(Y, r, W, "l2+")
+    lower = prove(*question, proof, held, TIERS[tier]()).lower
+    C = Y - W
+    top = np.maximum(np.linalg.eigvalsh((C + C.T) / 2)[4 - r :], 0.0)
+    expected = 0.5 * (Y**2).sum() - 0.5 * (top**2).sum()
+    assert expected * (1 - 1e-8) <= lower <= expected * (1 + 1e-12)
+    problem = Problem(Squared(Y), Symmetric("l2+"), 0.0)
+    for X in rng.uniform(0.0, 1.0, (100, 4, r)):
+        assert lower <= problem.objective((X,))
+    lie = held | arrays(W=-W.reshape(-1))
+    assert refused(question, proof, lie, tier) == ("proof.W", "sign")
+
+
+@each_tier
+def test_a_lie_about_positive_eigenvalues_is_refused_or_weaker(tier):
+    Y = np.diag([3.0, -2.0])
+    question, proof, held = definite(Y, 2)
+    best = prove(*question, proof, held, TIERS[tier]()).lower
+    short = held | {"K": handed(np.diag([0.75**0.5, 0.0]))}
+    assert prove(*question, proof, short, TIERS[tier]()).lower < best
+    low = {"ky_fan": proof["ky_fan"] | {"shift": "0"}}
+    assert prove(*question, low, short, TIERS[tier]()).lower < best
+    pair = asked(Problem(Squared(Y), RankOne(), 0.0))
+    assert refused(pair, proof, held, tier) == ("proof.ky_fan.definite", "wrong_rule")
+    beside = asked(Problem(Squared(Y), Symmetric("l2"), 0.0, (ColumnIntercept(),)))
+    assert refused(beside, proof, held, tier) == ("statement.offsets", "scope")
+    for wrong, code in ((False, "unknown"), (1, "unknown"), ("yes", "unknown")):
+        _, lie, _ = definite(Y, 2, definite=wrong)
+        assert refused(question, lie, held, tier) == ("proof.ky_fan.definite", code)
 
 
 @each_tier

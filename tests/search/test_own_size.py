@@ -8,7 +8,7 @@ from sklearn.decomposition import NMF
 from sklearn.preprocessing import minmax_scale
 
 from certify import Problem, Verdict, check, from_model, improve, verify
-from certify.atoms import CP, RankOne, ReLU
+from certify.atoms import CP, RankOne, ReLU, Symmetric
 from certify.base.clock import Clock
 from certify.base.errors import OutOfScopeError
 from certify.kernel.errors import RejectedError
@@ -17,7 +17,14 @@ from certify.offsets import ColumnIntercept, Sparse
 from certify.pipeline.own_size import bound
 from certify.search.candidate import evaluate
 from certify.search.dual import own_size
-from certify.search.dual.own_size_ascent import ascend, folded, ky_fan, shrunk, unfolded
+from certify.search.dual.own_size_ascent import (
+    DEFINITE,
+    ascend,
+    folded,
+    ky_fan,
+    shrunk,
+    unfolded,
+)
 from certify.search.dual.points import Run
 
 RNG = np.random.default_rng(0)
@@ -51,6 +58,21 @@ def test_the_proximal_map_is_where_no_matrix_is_lower(r, step):
     assert other.fun >= best - 1e-9 * best
     for _ in range(20):
         assert value((found + 1e-3 * RNG.standard_normal(X.shape)).reshape(-1)) >= best
+
+
+@pytest.mark.parametrize("r", [1, 3, 4])
+def test_the_proximal_map_of_positive_eigenvalues_is_where_no_matrix_is_lower(r):
+    X = RNG.standard_normal((4, 4)) + np.eye(4)
+    found, size = shrunk(X, DEFINITE, r, 0.3)
+    assert np.isclose(size, ky_fan(found, DEFINITE, r))
+
+    def value(A):
+        return 0.5 * ky_fan(A, DEFINITE, r) ** 2 + 0.15 * np.square(A - X).sum()
+
+    best = value(found)
+    for step in (1e-3, 1e-1):
+        for _ in range(30):
+            assert value(found + step * RNG.standard_normal(X.shape)) >= best
 
 
 @pytest.mark.parametrize("group", [(0,), (1,), (2,), (0, 2)])
@@ -198,6 +220,68 @@ def test_sparse_components_of_digits():
     model = SparsePCA(5, random_state=0).fit(load_digits().data[:300] / 16)
     problem, factors = from_model(model, load_digits().data[:300] / 16)
     assert float(bound(problem, factors).outcome.lower) >= 430
+
+
+# --- sums of x x^T -------------------------------------------------------------------------
+
+
+def similarity(n=12, seed=0):
+    """Return a matrix of similarities: rows of three groups, with noise of both signs."""
+    rng = np.random.default_rng(seed)
+    groups = np.eye(3)[rng.integers(0, 3, n)] * rng.uniform(0.5, 1.5, (n, 1))
+    noise = rng.standard_normal((n, n)) / 4
+    return groups @ groups.T + noise + noise.T
+
+
+def fitted_symmetric(problem, r, starts=4):
+    """Return the best of some descents."""
+    n, low = problem.loss.dims[0], None if problem.atom.norm == "l2" else 0.0
+
+    def value(x):
+        X = x.reshape(n, r)
+        return problem.objective((X,))
+
+    ends = []
+    for seed in range(starts):
+        start = np.abs(np.random.default_rng(seed).standard_normal(n * r))
+        ends.append(optimize.minimize(value, start, bounds=[(low, None)] * (n * r)))
+    return (min(ends, key=lambda e: e.fun).x.reshape(n, r),)
+
+
+@pytest.mark.parametrize("norm", ["l2", "l2+"])
+def test_a_plain_symmetric_fit_is_certified_at_its_size(norm):
+    problem = Problem(Squared(similarity()), Symmetric(norm), 0.0)
+    factors = fitted_symmetric(problem, 2)
+    result = check(problem, factors, rtol=1e-4)
+    assert result.verdict is Verdict.CERTIFIED
+    for tier in ("exact", "rounded"):
+        found = verify(result.certificate, problem, factors, rtol=1e-4, tier=tier)
+        assert found.rules[-1] == "ky_fan"
+        assert found.verdict is Verdict.CERTIFIED
+    worse = (factors[0] * 1.1,)
+    assert check(problem, worse, rtol=1e-4).verdict is Verdict.REFUTED
+
+
+@pytest.mark.parametrize("norm", ["l2", "l2+", "l1+"])
+def test_a_penalized_symmetric_fit_has_a_bracket_of_its_own(norm):
+    problem = Problem(Squared(similarity(8)), Symmetric(norm), 0.5)
+    factors = fitted_symmetric(problem, 1)
+    result = check(problem, factors, budget=4)
+    own = result.own_size
+    assert result.lower < own.lower <= own.upper
+    assert own.upper - own.lower < 0.5 * (result.upper - result.lower)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_bound_of_x_x_t_is_above_an_objective_that_was_found(seed):
+    rng = np.random.default_rng(seed)
+    n, r = int(rng.integers(2, 5)), int(rng.integers(1, 4))
+    Y = rng.integers(-8, 9, (n, n)) / 4.0
+    norm, lam = str(rng.choice(["l2", "l2+", "l1+"])), float(rng.choice([0.0, 0.5]))
+    problem = Problem(Squared(Y), Symmetric(norm), lam)
+    factors = fitted_symmetric(problem, r, 8)
+    lower = float(bound(problem, factors, clock=Clock(2.0)).outcome.lower)
+    assert lower <= problem.objective(factors) * (1 + 2.0**-40)
 
 
 # --- masks and weights ---------------------------------------------------------------------

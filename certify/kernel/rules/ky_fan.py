@@ -9,7 +9,7 @@ from ..arithmetic import Arithmetic, H
 from ..arrays import Array, Arrays, filled, squares_exactly
 from ..dual import Dual
 from ..errors import demand
-from ..fields import Json, part, shift_of
+from ..fields import Json, part, shift_of, switched
 from ..offsets import offset_values
 from ..patterns import Pattern
 from ..scalars import root
@@ -57,6 +57,8 @@ def ky_fan(
     Every unfolding of Z has rank <= r, so <C, Z> <= sum K_r(T_S) |Z| and
 
         1/2 |C - Z|^2 >= 1/2 (|C|^2 - (sum K_r(T_S))^2).
+
+    "definite": Z is a sum of x x^T, so only positive eigenvalues count, by `definite`.
     """
     at = asked.at
     plain = at.rows is None and asked.weights is None
@@ -69,6 +71,8 @@ def ky_fan(
         demand(not asked.offsets, "statement.offsets", "scope", "a tensor at a fixed size")
         return Excess(unfoldings(ar, asked, found, given, c) / 2, "ky_fan")
     held = fan(asked, at, found, given, "")
+    if switched(found, "definite", "proof.ky_fan"):
+        return Excess(definite(ar, asked, held, c) / 2, "ky_fan")
     if asked.offsets:
         mu = offset_values(given, "mu.", asked.offsets, at)
         c = ar.subtract(c, fitted(ar, asked, Point((), mu)))
@@ -118,6 +122,24 @@ def head(ar: Arithmetic[H], held: Fan, c: H) -> Fraction:
     r = held.rank
     found = max(r * max(t, Fraction(0)) + squares_exactly(held.K.data), Fraction(0))
     return found + 2 * slack * root(found * max(r, 1)).hi + r * slack * slack
+
+
+def definite(ar: Arithmetic[H], asked: Question, held: Fan, c: H) -> Fraction:
+    """Prove |C - Z|^2 >= |C|^2 - h for every Z = sum of x x^T of rank <= r,
+
+        h = r t^2 + 2 t |K|^2 + |K K^T|^2,  (C + C^T)/2 <= t I + K K^T,  t >= 0.
+
+    <C, Z> <= <M, Z>, M = t I + K K^T, as Z is positive semidefinite; with S the projector on
+    the range of Z, <M, Z> = <S M, Z> <= |S M| |Z|, and |S M|^2 = t^2 tr S + 2 t tr(S K K^T)
+    + |S K K^T|^2 <= h.
+    """
+    demand(asked.pair.symmetric, "proof.ky_fan.definite", "wrong_rule", "two factors")
+    demand(not asked.offsets, "statement.offsets", "scope", "beside x x^T at a fixed size")
+    whole = ar.outer(held.K)
+    g = ar.subtract(ar.symmetric(c, held.at), whole)
+    t = max(ar.top(g, held.shift, held.L), Fraction(0))
+    h = held.rank * t * t + 2 * t * squares_exactly(held.K.data) + ar.squares(whole, None).hi
+    return max(ar.squares(c, None).lo - h, Fraction(0))
 
 
 def centred(ar: Arithmetic[H], held: Fan, c: H) -> Fraction:

@@ -25,7 +25,17 @@ from certify.problem import Problem, Values
 from . import polar_ball as balls
 from . import scaling as rays
 from .orthogonal import Orthogonal, covariates
-from .own_size_ascent import EVERY, Ascent, Group, Project, ascend, folded, ky_fan, unfolded
+from .own_size_ascent import (
+    DEFINITE,
+    EVERY,
+    Ascent,
+    Group,
+    Project,
+    ascend,
+    folded,
+    ky_fan,
+    unfolded,
+)
 from .points import Dual, Run, bound_inside, squared
 
 ASCENT = 0.6  # of the time; the proof of the polar needs the rest
@@ -34,6 +44,7 @@ LARGEST = 1500  # smaller side up to which an eigendecomposition a step is taken
 WORK = 1e12  # multiplications of an ascent without a budget: a minute or so
 GRID = 40  # bits of the arrays of a proof: short integers
 MATRIX = 2  # modes
+SPARE = 2.0**-38  # of a shift, relative to the largest eigenvalue: C is scaled in floats once more
 ROUNDING = 2.0**-46  # of a Gram matrix made twice, relative to its largest eigenvalue
 
 
@@ -125,18 +136,27 @@ class Case:
         if problem.offsets:
             Y = Y - problem.shift(means(problem))
         r = rank(run)
-        return cls(run, Y.reshape(dims), r, unfoldings(dims, r))
+        definite = problem.atom.family == "squares" and not problem.offsets
+        groups = (DEFINITE,) if definite else unfoldings(dims, r)
+        return cls(run, Y.reshape(dims), r, groups)
 
     @property
     def small(self) -> bool:
         """Whether an eigendecomposition in every step is cheap."""
-        return all(min(unfolded(self.Y, g).shape) <= LARGEST for g in self.groups)
+        return max(self.sides) <= LARGEST
+
+    @property
+    def sides(self) -> list[int]:
+        """The sizes of the matrices that are decomposed in a step."""
+        return [
+            len(self.Y) if g == DEFINITE else int(min(unfolded(self.Y, g).shape))
+            for g in self.groups
+        ]
 
     @property
     def cost(self) -> float:
         """Multiplications of a step: a decomposition of each unfolding."""
-        sides = [int(min(unfolded(self.Y, g).shape)) for g in self.groups]
-        return 3.0 * self.Y.size * float(sum(sides))
+        return 3.0 * self.Y.size * float(sum(self.sides))
 
     def evidence(self, dual: Dual | None, at: Ascent | None) -> SizeEvidence:
         """Return Ky Fan's proof for Y - sW, and the bound expected."""
@@ -145,7 +165,9 @@ class Case:
             s = min(1.0, problem.lam / dual.polar.upper) if dual.polar.upper > 0 else 1.0
             C = C - s * dual.point.W.reshape(C.shape)
             value = rays.value(problem, dual.point.W, s)
-        if len(self.groups) == 1 and C.ndim == MATRIX:
+        if self.groups == (DEFINITE,):
+            proof, size = fan_definite(C, self.rank)
+        elif len(self.groups) == 1 and C.ndim == MATRIX:
             proof, size = fan(C, self.rank)
         else:
             proof, size = fans(C, self.groups, self.rank, None if at is None else at.parts)
@@ -207,6 +229,8 @@ def sets(problem: Problem) -> dict[str, Project]:
     ball = balls.of(problem)
     if lam > 0 and ball is not None:
         out["ball"] = lambda M: ball.project(M, lam)
+    elif lam > 0 and atom.family == "squares":  # every norm of x is at least the l2 norm
+        out["ball"] = lambda M: M - above(M, lam)
     elif lam > 0 and atom.family in ("pairs", "products"):
         costs = [g.cost(np.ones(d)) for g, d in zip(gauges, dims, strict=True)]
         rho, group = lam / float(np.sqrt(prod(costs))), (int(np.argmax(dims)),)
@@ -222,10 +246,12 @@ def sign_field(problem: Problem) -> Array | None:
 
     None where no product has a sign.
     """
-    if problem.atom.family not in ("pairs", "products"):
+    if problem.atom.family not in ("pairs", "products", "squares"):
         return None
+    gauges: tuple[Gauge, ...] = getattr(problem.atom, "gauges")  # noqa: B009  of these families
+    gauges *= len(problem.loss.dims) // len(gauges)
     signs = np.ones(())
-    for g, d in zip(getattr(problem.atom, "gauges"), problem.loss.dims, strict=True):  # noqa: B009  of these families
+    for g, d in zip(gauges, problem.loss.dims, strict=True):
         signs = np.multiply.outer(signs, marks(g, d))
     return signs if np.isnan(signs).any() or signs.any() else None
 
@@ -234,6 +260,12 @@ def clipped(M: Array, rho: float) -> Array:
     """Return M with its singular values cut at rho."""
     parts = decomposed(M)
     return rescaled(M, np.minimum(parts[2], rho), parts)
+
+
+def above(M: Array, rho: float) -> Array:
+    """Return what the eigenvalues of (M + M^T)/2 have above rho."""
+    values, vectors = linalg.eigh(spectra.held((M + M.T) / 2))
+    return np.asarray((vectors * np.maximum(values - rho, 0.0)) @ vectors.T)
 
 
 def unearning(M: Array, signs: Array) -> Array:
@@ -275,6 +307,24 @@ def fan(C: Array, r: int, at: str = "") -> tuple[dict[str, Any], float]:
     if k <= spectra.DENSE:
         out[f"L{at}"] = spectra.packed(found[1])
     return out, size
+
+
+def fan_definite(C: Array, r: int) -> tuple[dict[str, Any], float]:
+    """Return the proof for Z = sum of x x^T, and its K_r(C)^2: of positive eigenvalues only."""
+    g = (C + C.T) / 2
+    values, vectors = linalg.eigh(g)
+    k, size = len(values), float(np.abs(values).max(initial=0.0))
+    least = float(max(values[k - r - 1] if r < k else 0.0, 0.0))
+    t = least + ROUNDING * size
+    top = slice(max(k - r, 0), k)
+    K = spectra.on_grid(vectors[:, top] * np.sqrt(np.maximum(values[top] - t, 0.0)), 48)
+    out: dict[str, Any] = {"definite": True, "axis": 0, "K": K}
+    found = spectra.shifted(g - K @ K.T, t + SPARE * size)
+    if found is None:  # only for spectra that float64 cannot hold
+        out["shift"] = float(np.abs(g - K @ K.T).sum(axis=0).max())
+    else:
+        out |= {"shift": found[0], "L": found[1]}
+    return out, float(np.square(np.maximum(values[top], 0.0)).sum())
 
 
 def fans(

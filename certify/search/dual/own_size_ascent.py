@@ -6,10 +6,13 @@ every entry observed, for W of polar at most lam and Y - W = sum over groups S o
 
     f >= 1/2 |Y|^2 - <Y - W, Z> + 1/2 |Z|^2 >= 1/2 |Y|^2 - 1/2 (sum K_r(T_S unfolded by S))^2
 
-(lam sum theta >= <W, Z>).  A matrix has one group.  The bound is concave in W and the T_S
-together and is maximized by an alternating direction method: the proximal map of K_r^2 is one
-eigendecomposition of a Gram matrix, and (sum K_S)^2 is the least sum K_S^2 / c_S over c_S > 0 of
-sum 1, so that each part has its own.  W is a sum of points of sets of polar at most lam.
+(lam sum theta >= <W, Z>).  A matrix has one group.  Where Z is a sum of x x^T, K_r(A)^2 is the sum
+of the r largest squares of positive eigenvalues of (A + A^T)/2: its "group" is DEFINITE.
+
+The bound is concave in W and the T_S together and is maximized by an alternating direction method:
+the proximal map of K_r^2 is one eigendecomposition, and (sum K_S)^2 is the least sum K_S^2 / c_S
+over c_S > 0 of sum 1, so that each part has its own.  W is a sum of points of sets of polar at
+most lam.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,6 +21,7 @@ from math import prod
 from typing import TypeAlias
 
 import numpy as np
+from scipy import linalg
 
 from certify.base.arrays import Array
 from certify.polar import eigen as spectra
@@ -31,6 +35,7 @@ LEAST = 1e-3  # share of a group at least: smaller ones never come back
 
 Project: TypeAlias = Callable[[Array], Array]
 Group: TypeAlias = tuple[int, ...]
+DEFINITE: Group = ()  # a square matrix whose positive eigenvalues count
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,9 @@ def folded(M: Array, group: Group, dims: tuple[int, ...]) -> Array:
 
 def ky_fan(T: Array, group: Group, r: int) -> float:
     """Return K_r of an unfolding."""
+    if group == DEFINITE:
+        top = np.linalg.eigvalsh((T + T.T) / 2)[max(len(T) - r, 0) :]
+        return float(np.linalg.norm(np.maximum(top, 0.0)))
     A = unfolded(T, group)
     values = np.linalg.eigvalsh(spectra.gram(A, spectra.side(A)))
     return float(np.sqrt(np.maximum(values[max(len(values) - r, 0) :], 0.0).sum()))
@@ -116,15 +124,30 @@ def shrunk(T: Array, group: Group, r: int, step: float) -> tuple[Array, float]:
     becomes s / (1 + w / step), and those with 0 < w < 1 all become one level t:
     w = clip(step (s - t) / t, 0, 1), with t such that they sum to r.
     """
+    if group == DEFINITE:
+        return lowered(T, r, step)
     X = unfolded(T, group)
     parts = decomposed(X)
-    s, fully = parts[2], step / (1 + step)
-    if r >= len(s):
-        return T * fully, fully * float(np.linalg.norm(s))
-    t = level(s, r, step)
-    sizes = np.where(step * (s - t) >= t, s * fully, np.minimum(s, t))
-    top = float(np.linalg.norm(sizes[max(len(s) - r, 0) :]))
+    sizes = shorter(parts[2], r, step)
+    top = float(np.linalg.norm(sizes[max(len(sizes) - r, 0) :]))
     return folded(rescaled(X, sizes, parts), group, T.shape), top
+
+
+def lowered(T: Array, r: int, step: float) -> tuple[Array, float]:
+    """Return the same as `shrunk` of a square matrix whose positive eigenvalues count."""
+    values, vectors = linalg.eigh(spectra.held((T + T.T) / 2))
+    sizes = shorter(np.maximum(values, 0.0), r, step)
+    moved = T + (vectors * (sizes - np.maximum(values, 0.0))) @ vectors.T
+    return moved, float(np.linalg.norm(sizes[max(len(sizes) - r, 0) :]))
+
+
+def shorter(s: Array, r: int, step: float) -> Array:
+    """Return what the sizes s >= 0, rising, become in `shrunk`."""
+    fully = step / (1 + step)
+    if r >= len(s):
+        return s * fully
+    t = level(s, r, step)
+    return np.where(step * (s - t) >= t, s * fully, np.minimum(s, t))
 
 
 def level(s: Array, r: int, step: float) -> float:
