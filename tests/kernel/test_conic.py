@@ -481,7 +481,7 @@ def test_a_box_is_the_form_of_its_cube(tier, cones):
         z = np.hstack([1.0, s, 1.0, t])
         assert z @ mid @ z == 2 * (u @ W @ v)
         ends = [1 + x * e for x in s for e in (1, -1)] + [1 + x * e for x in t for e in (1, -1)]
-        assert [sum(x * z[i] for i, x in row) for row in rows] == ends
+        assert (np.array(rows) @ z).tolist() == ends
 
 
 def test_equal_splits_keep_every_vertex_in_one_leaf():
@@ -490,7 +490,7 @@ def test_equal_splits_keep_every_vertex_in_one_leaf():
     leaves = [start]
     for ends in ([0, 1], [3, 2], [1, 3]):
         node = {"equal": ends, "plus": 1, "minus": 2}
-        pairs = [narrowed(pair, (0, 0), node, leaf, "") for leaf in leaves]
+        pairs = [narrowed(pair, [], node, leaf, "") for leaf in leaves]
         for children in pairs:
             for child, side in zip(children, (1, -1), strict=True):
                 (a, s), (b, t) = (child.classes[i] for i in ends)

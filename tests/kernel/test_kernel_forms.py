@@ -48,13 +48,14 @@ def test_multipliers_are_a_form_in_sizes_and_cuts(left, right, cuts):
     """z^T (B^T N B) z = b^T N b, b the |z_i| of the signed coordinates, then sign * (row . z)."""
     pair = pair_of(left, right)
     rows = np.array([[1, -2, 3, 1], [2, 1, -1, 0]], dtype=object)
-    leaf = Leaf(cuts, tuple((i, 1) for i in range(M + N)))
+    held = tuple((rows[c].tolist(), sign) for c, sign in cuts)
+    leaf = Leaf(held, tuple((i, 1) for i in range(M + N)))
     signs = [n.sign(i) for n in pair.norms for i in range(n.size)]
     signed = [i for i, sign in enumerate(signs) if sign in "+-"]
     q = len(signed) + len(cuts)
     given = Arrays({"N0": numbers(packed(q))}, "proof")
     hat = EXACT.load(numbers(np.zeros(16), 4, 4))
-    facts = signed_facts(EXACT, pair, [list(enumerate(row)) for row in rows.tolist()], leaf)
+    facts = signed_facts(EXACT, pair, leaf)
     added = dense(with_facts(EXACT, hat, facts, Witness({}, given, "proof", "0")))
     held = np.zeros((q, q), dtype=object)
     held[np.tril_indices(q)] = packed(q)
@@ -71,7 +72,7 @@ def test_a_negative_multiplier_is_refused():
     pair, hat = pair_of("+", "-"), EXACT.load(numbers(np.zeros(16), 4, 4))
     leaf = Leaf((), tuple((i, 1) for i in range(4)))
     given = Arrays({"N0": numbers([-1.0] + [0.0] * 9)}, "proof")
-    facts = signed_facts(EXACT, pair, [], leaf)
+    facts = signed_facts(EXACT, pair, leaf)
     with pytest.raises(RejectedError) as error:
         with_facts(EXACT, hat, facts, Witness({}, given, "proof", "0"))
     assert (error.value.where, error.value.code) == ("proof.N0", "sign")
@@ -149,7 +150,7 @@ def test_a_split_at_equal_signs_keeps_the_vertices_of_its_side(signs, ends):
     a, b = signs
     leaf = Leaf((), ((0, 1), (0, a), (2, 1), (2, b), (4, 1)))
     before = [z for z in product((1, -1), repeat=5) if agree(z, leaf)]
-    both = narrowed(pair, (0, 0), {"equal": ends}, leaf, "")
+    both = narrowed(pair, [], {"equal": ends}, leaf, "")
     for side, after in zip((1, -1), both, strict=True):
         wanted = [z for z in before if z[ends[0]] == side * z[ends[1]]]
         assert [z for z in product((1, -1), repeat=5) if agree(z, after)] == wanted

@@ -169,7 +169,7 @@ def test_coordinates_are_merged_as_in_the_tree_of_the_theorem(splits):
             continue
         low, high = (a, b) if a < b else (b, a)
         wanted = tuple((low, x * side * s * t) if c == high else (c, x) for c, x in leaf.classes)
-        leaf = narrowed(pair, (0, 0), {"equal": [first + p, first + q]}, leaf, "")[side < 0]
+        leaf = narrowed(pair, [], {"equal": [first + p, first + q]}, leaf, "")[side < 0]
         assert leaf.classes == wanted
         assert all(leaf.classes[c][0] == c and x * x == 1 for c, x in leaf.classes)
 

@@ -16,7 +16,7 @@ from ..spaces import Pair
 from .forms import Limits, congruent, form_bound, leaf_witness, with_facts
 from .tree import End, largest, nodes_of
 
-Row = Sequence[tuple[int, float]]  # (coordinate, factor) of a linear function of z
+Row = Sequence[float]  # a, of the linear function a . z
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Leaf:
     """A part of the feasible set: where some cuts have a sign and some coordinates agree.
 
     z = (u, v), or u alone for a symmetric atom; k coordinates
-    cuts     pairs (row of the cuts, 1 or -1): sign * (row . z) >= 0
+    cuts     pairs (row, 1 or -1): sign * (row . z) >= 0
     classes  for each coordinate (smallest coordinate of its class, sign): z_i = sign * z_c;
              sign 0 where z_i = 0, by the cone or outside a group
     """
 
-    cuts: tuple[tuple[int, int], ...]
+    cuts: tuple[tuple[Row, int], ...]
     classes: tuple[tuple[int, int], ...]
 
     @property
@@ -55,17 +55,15 @@ def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
     pair, hat, boxes = boxed(ar, pair, hat, proof.get("boxed", []))
     k = sum(n.size for _, n, _ in sides_of(pair))
     cuts = given.find("cuts", (None, k))
-    rows = boxes + [list(enumerate(row)) for row in (rows_of(cuts) if cuts else ())]
-    splits = dict.fromkeys(("cut", "equal"), partial(narrowed, pair, (len(boxes), len(rows))))
+    narrow = partial(narrowed, pair, rows_of(cuts) if cuts else [])
+    splits = {"cut": narrow, "equal": narrow, "groups": partial(parted, pair)}
     signs = [n.sign(i) for _, n, _ in sides_of(pair) for i in range(n.size)]
     start = Leaf(
-        tuple((c, 1) for c in range(len(boxes))),
+        tuple((row, 1) for row in boxes),
         tuple((i, int(sign != "0")) for i, sign in enumerate(signs)),
     )
-    leaf = End(3 * MADE * k * k, partial(leaf_bound, ar, (pair, hat, rows), given))
-    return largest(
-        ar.budget, proof, splits | {"groups": partial(parted, pair)}, start, {"leaf": leaf}
-    )
+    leaf = End(3 * MADE * k * k, partial(leaf_bound, ar, (pair, hat), given))
+    return largest(ar.budget, proof, splits, start, {"leaf": leaf})
 
 
 def sides_of(pair: Pair) -> tuple[tuple[str, Norm, int], ...]:
@@ -89,7 +87,7 @@ def boxed(ar: Arithmetic[H], pair: Pair, hat: H, boxes: object) -> tuple[Pair, H
         return pair, hat, []
     width, first = sum(n.size + (name in boxes) for name, n, _ in sides), 0
     ar.budget.hold(4 * width * width, "free cubes")
-    old, rows, norms = list[Row](), list[Row](), []
+    old, rows, norms = [], [], []
     for name, n, _ in sides:
         box = name in boxes
         old += [unmixed(n, i, first, box=box) for i in range(n.size)]
@@ -100,10 +98,10 @@ def boxed(ar: Arithmetic[H], pair: Pair, hat: H, boxes: object) -> tuple[Pair, H
     turned = ar.load(transposed(matrix(old, width)))
     left, right = norms
     new = Pair(Pattern(left.size, right.size), left, right)
-    return new, congruent(ar, turned, hat), rows
+    return new, congruent(ar, turned, hat), rows_of(matrix(rows, width))
 
 
-def unmixed(n: Norm, i: int, first: int, *, box: bool) -> Row:
+def unmixed(n: Norm, i: int, first: int, *, box: bool) -> list[tuple[int, float]]:
     """Return coordinate i of a side as [(coordinate of z', factor)]."""
     if not box:
         return [(first + i, 1.0)]
@@ -126,12 +124,12 @@ def parted(pair: Pair, node: Json, leaf: Leaf, where: str) -> list[Leaf]:
     return out
 
 
-def narrowed(pair: Pair, count: tuple[int, int], node: Json, leaf: Leaf, where: str) -> list[Leaf]:
-    """Return both sides of a cut, or of two coordinates equal; count = (boxes' rows, all rows)."""
+def narrowed(pair: Pair, cuts: Sequence[Row], node: Json, leaf: Leaf, where: str) -> list[Leaf]:
+    """Return both sides of a cut, or of two coordinates that are equal."""
     if "cut" in node:
-        (own, rows), c = count, node["cut"]
-        demand(type(c) is int and 0 <= c < rows - own, where, "outside", f"cut {c}")
-        return [Leaf((*leaf.cuts, (own + c, side)), leaf.classes) for side in (1, -1)]
+        c = node["cut"]
+        demand(type(c) is int and 0 <= c < len(cuts), where, "outside", f"cut {c}")
+        return [Leaf((*leaf.cuts, (cuts[c], side)), leaf.classes) for side in (1, -1)]
     ends = node["equal"]
     demand(isinstance(ends, list) and len(ends) == 2, where, "outside", ends)
     sides = [vertex_side(pair, i) for i in ends]
@@ -158,7 +156,7 @@ def vertex_side(pair: Pair, i: object) -> int:
 
 
 def leaf_bound(
-    ar: Arithmetic[H], whole: tuple[Pair, H, Sequence[Row]], given: Arrays, leaf: Leaf, node: Json
+    ar: Arithmetic[H], whole: tuple[Pair, H], given: Arrays, leaf: Leaf, node: Json
 ) -> Fraction:
     """Prove the bound of one leaf.
 
@@ -167,9 +165,9 @@ def leaf_bound(
     then cuts).  So z^T hat(W) z <= z^T Diag(D) z + z^T A^T S A z + t |z|^2, each bounded
     over the unit balls by its cost.  A pair has u^T W v = 1/2 z^T hat(W) z.
     """
-    (pair, g, rows), witness = whole, leaf_witness(node, given)
+    (pair, g), witness = whole, leaf_witness(node, given)
     if f"N{witness.mark}" in given.arrays:
-        g = with_facts(ar, g, signed_facts(ar, pair, rows, leaf), witness)
+        g = with_facts(ar, g, signed_facts(ar, pair, leaf), witness)
     place = {i: at for at, i in enumerate(leaf.heads)}
     k = len(place)
     if k < len(leaf.classes):
@@ -190,15 +188,15 @@ def leaf_bound(
     return bound / (1 if pair.symmetric else 2)
 
 
-def signed_facts(ar: Arithmetic[H], pair: Pair, rows: Sequence[Row], leaf: Leaf) -> H:
+def signed_facts(ar: Arithmetic[H], pair: Pair, leaf: Leaf) -> H:
     """Return B^T: sign * z_i >= 0 of the signed coordinates, then the leaf's cuts."""
-    sides, found = sides_of(pair), list[Row]()
+    sides, found = sides_of(pair), []
     for _, n, first in sides:
         signs = ((first + i, n.sign(i)) for i in range(n.size))
         found += [[(i, 1.0 if x == "+" else -1.0)] for i, x in signs if x in "+-"]
     k = sum(n.size for _, n, _ in sides)
     ar.budget.hold(4 * k * (k + len(leaf.cuts)), "products of nonnegative rows")
-    found += [[(i, sign * x) for i, x in rows[c]] for c, sign in leaf.cuts]
+    found += [[(i, sign * x) for i, x in enumerate(row)] for row, sign in leaf.cuts]
     return ar.load(transposed(matrix(found, k)))
 
 
