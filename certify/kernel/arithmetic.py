@@ -5,12 +5,13 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Generic, NamedTuple, TypeVar
 
 from .arrays import Array
 from .budget import Budget, product_work
+from .errors import demand
 from .graphs import Graph
 from .patterns import Pattern
 from .scalars import Enclosure
@@ -96,9 +97,12 @@ class Arithmetic(ABC, Generic[H]):
         X X^T (axis 0) or X^T X (axis 1).
         """
 
-    @abstractmethod
-    def exact_lines(self, x: H, axis: int, at: Pattern) -> tuple[Iterator[list[int]], int]:
-        """Return the field's lines, zeros included, as integers times 2**e, and e; exactly."""
+    def exact_lines(self, x: H, axis: int, at: Pattern) -> tuple[list[Sequence[int]], int]:
+        """Return the rows (axis 0) or columns as integers times 2**e, and e; exactly."""
+        lows, highs, e = self.spans(self.unfold(x, at, (axis, 1 - axis), 1))
+        demand(lows == highs, self.tier, "inexact", "exact lines of an inexact field")
+        size = at.m if axis else at.n
+        return [lows[k : k + size] for k in range(0, len(lows), size)], e
 
     @abstractmethod
     def scaled(self, x: H, left: Array, right: Array, at: Pattern) -> H:

@@ -2,7 +2,7 @@
 
 import math
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -143,14 +143,6 @@ class Exact(Arithmetic[Grid]):
             best[k] = max(best[k], y) if line.kind == "max" else best[k] + y ** EXPONENT[line.kind]
         unit = power(x.exp)
         return root(max(best) * unit * unit).hi if line.kind == "root" else max(best) * unit
-
-    def exact_lines(self, x: Grid, axis: int, at: Pattern) -> tuple[Iterator[list[int]], int]:
-        """Return the lines of the field."""
-        m, n = at.m, at.n
-        dense = self._dense(x, at)
-        if axis:
-            return (dense[j::n] for j in range(n)), x.exp
-        return (dense[i * n : i * n + n] for i in range(m)), x.exp
 
     def _dense(self, x: Grid, at: Pattern) -> list[int]:
         if at.rows is None:
@@ -299,8 +291,7 @@ class Exact(Arithmetic[Grid]):
         """Return X X^T or X^T X; of a few observed entries, from their pairs in a line."""
         if at.rows is not None and at.cols is not None and thin(at, axis):
             return self._thin_gram(x, axis, at), Fraction(0)
-        lines, e = self.exact_lines(x, axis, at)
-        a = Grid([v for line in lines for v in line], e, (at.n, at.m) if axis else (at.m, at.n))
+        a = self.unfold(x, at, (axis, 1 - axis), at.n if axis else at.m)
         return self.multiply(a, a), Fraction(0)
 
     def _thin_gram(self, x: Grid, axis: int, at: Pattern) -> Grid:

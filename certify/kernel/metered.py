@@ -1,6 +1,6 @@
 """The price list of the arithmetic's operations."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
 
@@ -105,11 +105,6 @@ class Metered(Arithmetic[H]):
         self._lines(x, "column" if line.axis else "row", at)
         self.budget.spend(2 * held.size * held.square, "norms of lines")
         return self.by.lines(x, line, at)
-
-    def exact_lines(self, x: H, axis: int, at: Pattern) -> tuple[Iterator[list[int]], int]:
-        """Pay for all entries, observed or not."""
-        self.budget.hold(at.m * at.n, "a dense matrix", self.measure(x).bits)
-        return self.by.exact_lines(x, axis, at)
 
     def scaled(self, x: H, left: Array, right: Array, at: Pattern) -> H:
         """Pay for each entry."""

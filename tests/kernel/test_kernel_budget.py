@@ -163,7 +163,6 @@ OPERATIONS = {
     "totals": lambda ar, x: ar.totals(x, *AT.cells("row")),
     "sums": lambda ar, x: ar.sums(x, "column", AT),
     "lines": lambda ar, x: ar.lines(x, MAX, AT),
-    "exact_lines": lambda ar, x: [[*line] for line in ar.exact_lines(x, 0, AT)[0]],
     "scaled": lambda ar, x: ar.scaled(x, COLUMN, COLUMN, AT),
     "hat": lambda ar, x: ar.hat(x, AT),
     "symmetric": lambda ar, x: ar.symmetric(x, AT),

@@ -53,7 +53,6 @@ PAID = {
         "transpose: hold a relaxation": 36,
     },
     "outputs_max_pool": {
-        "Metered.exact_lines: hold a dense matrix": 27,
         "Metered.fixed: hold a slice": 6,
         "Metered.layer: hold a layer": 18,
         "Metered.layer: spend a layer": 42,
@@ -263,7 +262,6 @@ PRICES = {
     "sums": (lambda ar: ar.sums(FIELD, "intercept", AT), 164),
     "lines": (lambda ar: ar.lines(FIELD, LINE, AT), 1030),
     "lines across": (lambda ar: ar.lines(FIELD, LINE._replace(axis=1), AT), 1078),
-    "exact_lines": (lambda ar: ar.exact_lines(FIELD, 0, AT), 840),
     "scaled": (lambda ar: ar.scaled(FIELD, SHORT, LONG, AT), 1880),
     "hat": (lambda ar: ar.hat(FIELD, AT), 3456),
     "symmetric": (lambda ar: ar.symmetric(FIELD, AT), 1680),

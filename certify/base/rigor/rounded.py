@@ -20,7 +20,7 @@ numpy and scipy ship.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -28,7 +28,6 @@ import numpy as np
 from certify.kernel.arithmetic import Pairs, Place
 from certify.kernel.arrays import Array
 from certify.kernel.errors import RejectedError
-from certify.kernel.exact import Exact
 from certify.kernel.patterns import Pattern
 from certify.kernel.scalars import root
 from certify.kernel.spaces import Deep, Network
@@ -61,13 +60,6 @@ class Rounded(Fields):
         """Refuse a processor state that flushes small numbers to zero."""
         if np.float64(2.0**-1022) * np.float64(0.5) == 0.0:
             raise RejectedError("rounded", "flush to zero", "denormal results are lost")
-
-    def exact_lines(self, x: Ball, axis: int, at: Pattern) -> tuple[Iterator[list[int]], int]:
-        """Return the lines of a field that is known exactly."""
-        if x.rad:
-            raise RejectedError("rounded", "inexact", "exact lines of an inexact field")
-        exact = Exact()
-        return exact.exact_lines(exact.load(Array((at.size,), x.mid.reshape(-1))), axis, at)
 
     def scaled(self, x: Ball, left: Array, right: Array, at: Pattern) -> Ball:
         """Return the field of left_i x_ij right_j: two roundings each."""

@@ -67,8 +67,7 @@ def of_linear(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays)
     right = L1(1, net.right.cone) if c == 1 else net.right
     if c == 1 and name == "lines":  # a vector: exactly in every arithmetic
         entries, e = ar.exact_lines(w, 1, net.at)
-        column = next(iter(entries))
-        own = Grid([column[k] for k in net.samples], e, (1, len(net.samples)))
+        own = Grid([entries[0][k] for k in net.samples], e, (1, len(net.samples)))
         exact = Metered(Exact(), ar.budget)
         line = exact.multiply(exact.load(transposed(net.features)), own)  # (d, 1)
         return lines(exact, Pair(Pattern(d, 1), net.left, right), line, inner, given)

@@ -32,7 +32,7 @@ def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) 
     """
     signs, d = SIGNS[net.right.cone], net.features.shape[1]
     lines, e = ar.exact_lines(w, 1, net.at)
-    omega, best = [v * power(e) for v in next(iter(lines))], Fraction(0)
+    omega, best = [v * power(e) for v in lines[0]], Fraction(0)
     for sign, (held, arrays) in zip(signs, proofs_of(proof, given, len(signs)), strict=True):
         listed = arrays.find("splits", (None, d))
         side = Side(

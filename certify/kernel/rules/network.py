@@ -90,7 +90,7 @@ def network(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -
     omega: list[Fraction] = []
     if net.right.size == 1:
         lines, e = ar.exact_lines(w, 1, net.at)
-        omega = [v * power(e) for v in next(iter(lines))]
+        omega = [v * power(e) for v in lines[0]]
         omega = [omega[k] if k >= 0 else Fraction(0) for k in net.samples]
     case = Case(net, pull_back(ar, net, w), omega, rows_of(cuts) if cuts else ())
     inside = tuple(("row", i, 1) for i in range(m - net.inside, m))
