@@ -26,8 +26,9 @@ def from_model(model: Any, X: Any, y: Any = None, **keywords: Any) -> Any:
 
         check(problem, factors, q=factors.q)
 
-    model     an estimator of scikit-learn, a decomposition of TensorLy, a module of PyTorch
-              or its state dict, or the path of an .onnx or .safetensors file
+    model     an estimator of scikit-learn, a decomposition of TensorLy (also a CPTensor or
+              (weights, factors)), a module of PyTorch or its state dict, or the path of an .onnx
+              or .safetensors file
     X, y      the data it was trained on, as its own `fit` takes them
     keywords  what that library's adapter needs besides: see certify.adapters.sklearn,
               .tensorly, .torch and .onnx
@@ -53,6 +54,8 @@ def library_of(model: object) -> str:
         return name
     if isinstance(model, Mapping) and any(str(k).endswith(".weight") for k in model):
         return "torch"  # a state dict
+    if isinstance(model, tuple | list):
+        return "tensorly"  # (weights, factors)
     for kind in type(model).__mro__:
         name = kind.__module__.partition(".")[0]
         if name in names(__name__):  # a module here is named like the library it reads

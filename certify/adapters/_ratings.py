@@ -9,6 +9,8 @@ from scipy import sparse
 from certify.base.arrays import Array, Ints, finite, real
 from certify.base.errors import InputError
 
+from .files._triplets import listed as columns_of
+
 AGREE = 1e-6  # relative difference of two means that is rounding; a single-precision sum's
 PARTS = 3  # users, items, ratings
 
@@ -51,7 +53,8 @@ def pair(factors: Any, names: tuple[str, str]) -> tuple[Array, Array]:
 
 
 def ratings(given: Any, shape: tuple[int, int]) -> Ratings:
-    """Read (users, items, ratings), or a scipy.sparse matrix of stored ratings.
+    """Read (users, items, ratings), a scipy.sparse matrix of stored ratings, or a table (a
+    DataFrame) whose columns are named.
 
     users, items   inner ids: line numbers of the factors
 
@@ -90,15 +93,18 @@ def stored(given: Any, shape: tuple[int, int]) -> tuple[Ints, Ints, Array]:
 
 def listed(given: Any) -> tuple[Ints, Ints, Array]:
     """Return three arrays of one length."""
+    if hasattr(given, "columns"):
+        given = columns_of(given, None)
     if not isinstance(given, tuple | list) or len(given) != PARTS:
-        wanted = "(users, items, ratings) or a scipy.sparse matrix"
+        wanted = "(users, items, ratings), a scipy.sparse matrix or a table with named columns"
         raise InputError(f"ratings must be {wanted}, got {type(given).__name__}")
     values = finite(real(given[2], "ratings", ndim=1), "ratings")
     ids = []
     for name, x in zip(("users", "items"), given[:2], strict=True):
         held = np.asarray(x)
         if held.dtype.kind not in "iu":
-            cure = "inner ids number the lines of the factors (surprise: trainset.to_inner_uid)"
+            cure = "inner ids number the lines of the factors (surprise: trainset.to_inner_uid; "
+            cure += "certify.adapters.arrays.triplets numbers raw ids)"
             raise InputError(f"{name} must be integers, got dtype {held.dtype}; {cure}")
         if held.shape != values.shape:
             raise InputError(f"{name} must have shape {values.shape}, got {held.shape}")

@@ -3,6 +3,9 @@
 from certify.adapters.arrays import surprise_svd
 problem, factors = surprise_svd((pu, qi), (users, items, ratings), 0.02, (bu, bi), mean)
 check(problem, factors, q=factors.q)
+
+Ratings are (users, items, ratings), a scipy.sparse matrix or a table with named columns;
+`triplets` numbers the ids of raw ones, from a table or a .csv file.
 """
 
 from ._biased import cornac_mf, cornac_nmf, surprise_svd, weighted_model
@@ -10,9 +13,11 @@ from ._fitted import Factors
 from ._implicit import implicit_als
 from ._impute import soft_impute
 from ._scnn import scnn_gated, scnn_relu
+from .files._triplets import Triplets, triplets
 
 __all__ = [
     "Factors",
+    "Triplets",
     "cornac_mf",
     "cornac_nmf",
     "implicit_als",
@@ -20,5 +25,6 @@ __all__ = [
     "scnn_relu",
     "soft_impute",
     "surprise_svd",
+    "triplets",
     "weighted_model",
 ]

@@ -27,7 +27,8 @@ def from_model(
         check(problem, factors)
 
     estimator  CP, RandomizedCP, CPPower, CP_NN, CP_NN_HALS, SymmetricCP: see parafac and
-               non_negative_parafac; or CPRegressor, fitted to T = X and y: see cp_regressor
+               non_negative_parafac; or CPRegressor, fitted to T = X and y: see cp_regressor;
+               or what parafac() returns, a CPTensor or (weights, factors), of any signs
     mask       None: that of the fit
     rejudge    lam of 1/2 |T - Z|^2 + lam sum_i prod_k |x_i^k|, by which the factors are
                judged as they are instead of by their own objective
@@ -39,6 +40,10 @@ def from_model(
     penalties and missing entries, besides Tucker, constrained_parafac, sparsity.  Raises
     InputError for an unfitted model, another T, NaN without a mask, or without TensorLy.
     """
+    if isinstance(estimator, tuple | list) or hasattr(estimator, "factors"):
+        if y is not None:
+            raise InputError("y belongs to a CPRegressor, not to a CP tensor: leave it out")
+        return parafac(estimator, T, mask=mask, rejudge=rejudge)
     optional("tensorly.regression", "TensorLy", "models")
     known = optional("tensorly", "TensorLy", "models")
     name = type(estimator).__name__

@@ -86,6 +86,9 @@ class Problem:
     def accept(self, factors: Sequence[Any], name: str = "factors") -> Factors:
         """Return the caller's factors as read-only float64 arrays.
 
+        factors  a sequence of K arrays, or a CP tensor: (weights, [K arrays]), or an object with
+                 `weights` and `factors`, as TensorLy's CPTensor; weights go into the factors
+
         Raises InputError for wrong shapes, values that are not finite, or wrong signs.
         """
         held = self.shaped(factors, name)
@@ -102,7 +105,7 @@ class Problem:
 
     def shaped(self, factors: Sequence[Any], name: str) -> Factors:
         """Return factors of the right shapes as read-only float64 arrays, of any sign."""
-        shapes = self.atom.shapes(self.loss.dims)
+        shapes, factors = self.atom.shapes(self.loss.dims), self.unweighted(factors, name)
         if not isinstance(factors, Sequence) or len(factors) != len(shapes):
             got = str(len(factors)) if isinstance(factors, Sequence) else type(factors).__name__
             foreign = type(factors).__module__.partition(".")[0] not in ("builtins", "numpy")
@@ -118,6 +121,34 @@ class Problem:
         if len(sizes := {x.shape[-1] for x in held}) > 1:
             raise InputError(f"{name} must have one number of components, got {sorted(sizes)}")
         return tuple(held)
+
+    def unweighted(self, factors: Any, name: str) -> Any:  # noqa: ANN401  as people hold them
+        """Return factors with the weights of a CP tensor in them; of anything else, the same.
+
+        phi does not change.  In the product form theta does not either, and the weights go into
+        the first factor; in the sum form each factor takes the K-th root, which is the least theta
+        of factors that are normalized.
+
+        Raises InputError for weights that are not (r,) or not finite.
+        """
+        weights, parts = getattr(factors, "weights", None), getattr(factors, "factors", None)
+        if parts is None:
+            if not (isinstance(factors, tuple | list) and len(factors) == 2):  # noqa: PLR2004
+                return factors
+            weights, parts = factors
+            numbers = weights is None or getattr(weights, "ndim", depth(weights)) == 1
+            if not (numbers and isinstance(parts, tuple | list)):
+                return factors
+        if weights is None or not len(parts):
+            return tuple(parts)
+        first, w = (real(x, name) for x in (parts[0], weights))
+        if w.shape != first.shape[-1:]:
+            wanted = f"the weights of {name} must have shape {first.shape[-1:]}"
+            raise InputError(f"{wanted}, got {w.shape}")
+        if getattr(self.atom, "form", "product") != "sum":
+            return (first * w, *parts[1:])
+        root = np.abs(w) ** (1 / len(parts))
+        return (first * np.copysign(root, w), *(real(x, name) * root for x in parts[1:]))
 
     def accept_offsets(self, q: Sequence[Any]) -> Values:
         """Return the caller's offset values, one array for each offset."""
@@ -249,3 +280,8 @@ def stated(problem: object) -> Problem:
     if family in FOREIGN or hasattr(problem, "fit"):
         cure = f"read the model first: problem, factors = {read}"
     raise InputError(f"problem must be a Problem, got {type(problem).__name__}; {cure}")
+
+
+def depth(x: object) -> int:
+    """Return how deep lists are nested; 0 for what is no list."""
+    return 1 + depth(x[0]) if isinstance(x, tuple | list) and x else 0

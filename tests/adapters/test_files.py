@@ -70,6 +70,8 @@ WRITERS = {
     "npy": lambda path: np.save(path, Y),
     "npz": lambda path: np.savez(path, Y=Y, other=U),
     "csv": lambda path: np.savetxt(path, Y, delimiter=","),
+    "mat": lambda path: scipy.io.savemat(path, {"Y": Y, "other": U}, do_compression=True),
+    "tsv": lambda path: np.savetxt(path, Y, delimiter="\t"),
     "mtx": lambda path: scipy.io.mmwrite(path, Y),
     "safetensors": lambda path: save_file({"Y": Y, "other": U}, path),
 }
@@ -142,6 +144,26 @@ def test_a_sparse_npz_is_observed_entries(tmp_path, layout):
 def test_a_csv_may_have_a_header(tmp_path, top):
     (tmp_path / "a.csv").write_text(f"{top}5,0,0\n0, 4 ,0\n")
     assert np.array_equal(read_Y(tmp_path, "a.csv").data, Y)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", "5;0;0\n0;4;0\n"),
+        ("a.csv", "x;y;z\n5,0;0,0;0,0\n0,0;4,0;0,0\n"),
+        ("a.csv", "5\t0\t0\n0\t4\t0\n"),
+        ("a.csv", ",x,y,z\n0,5,0,0\n1,0,4,0\n"),
+        ("a.csv", ",0,1,2\n0,5,0,0\n1,0,4,0\n"),
+        ("a.csv", "gene,x,y,z\nBRCA1,5,0,0\nTP53,0,4,0\n"),
+        ("a.csv", '"gene","x","y","z"\n"BRCA1",5,0,0\n"TP53",0,4,0\n'),
+        ("a.csv", "BRCA1,5,0,0\nTP53,0,4,0\n"),
+        ("a.tsv", "x\ty\tz\n5\t0\t0\n0\t4\t0\n"),
+        ("a.tsv", "\tx\ty\tz\n0\t5\t0\t0\n1\t0\t4\t0\n"),
+    ],
+)
+def test_a_table_may_have_other_separators_and_a_column_of_names(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    assert np.array_equal(read_Y(tmp_path, name).data, Y)
 
 
 @pytest.mark.parametrize("given", ["[[true, false, true], [true, true, true]]", '"m.csv"'])
@@ -310,7 +332,7 @@ def test_an_unknown_key_is_answered_with_the_nearest_known_one(tmp_path, table, 
         ),
         ({"data": 'Y = "Y.npy"\nmask = [[0, 1, 2], [1, 1, 1]]'}, "booleans or 0 and 1, got 2"),
         ({"data": 'Y = "nowhere.npy"'}, "nowhere.npy: No such file or directory"),
-        ({"data": 'Y = "."'}, "whose format is not read; known are .csv, .mtx, .npy, .npz"),
+        ({"data": 'Y = "."'}, "whose format is not read; known are .csv, .mat, .mtx, .npy, .npz"),
         ({"data": 'Y = "Y.npy"\nmask = "problem.toml"'}, "whose format is not read"),
         ({"head": "q = [1.0]"}, "q must be a sequence of 0 arrays"),
         ({"head": "q = 1.0"}, "q must be a valid list, got 1.0"),

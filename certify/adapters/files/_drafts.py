@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -11,15 +12,19 @@ import numpy as np
 from scipy import sparse
 
 from certify.atoms import CP, Atom, RankOne
+from certify.base.arrays import Array
 from certify.base.errors import InputError
 from certify.losses import Squared
+from certify.offsets import Offset
 from certify.pipeline.certificate.file import names_of
 from certify.problem import Problem, StationaryLam
 
 from . import FORMATS
+from ._beside import Beside, Listing, listing, ridge, split
 from ._source import Reader, Source
+from .mat import names as matlab_names
 
-KEYED = (".npz", ".safetensors")
+KEYED = (".mat", ".npz", ".safetensors")
 MATRIX = 2  # dimensions
 TURNED = "\0T"  # behind a source whose array is transposed; no file is named so
 NO_FACTORS = ("# TODO: name the files of the factors", 'U = "U.npy"', 'V = "V.npy"')
@@ -31,26 +36,40 @@ def draft(data: Path, factors: Sequence[Path], folder: Path) -> tuple[str, list[
 
     Raises InputError for files that are no arrays, or factors that fit no mode of the data.
     """
-    Y = Reader(Path(), FORMATS).read(Source(str(data)), "data")
+    arrays = every(factors)
+    rated = listing(data, arrays)
+    Y = Reader(Path(), FORMATS).read(Source(str(data)), "data") if rated is None else rated.matrix
     if Y.ndim < MATRIX:
         raise InputError(f"{data} must hold a matrix or a tensor, got shape {Y.shape}")
-    arrays = every(factors)
+    arrays, beside = split(arrays, Y.shape)
+    mean = 0.0 if beside.mean is None else beside.mean[1]
     notes = [f"{data}: {shape_of(Y)} data"]
+    if rated is not None:
+        Y, beside = less(Y, mean), replace(beside, mean=None)
+        source = of_ratings(rated, relative(data, folder), mean)
+        notes = [of_listing(data, rated)]
+        notes += [f"the mean {mean:.10g} is taken from every rating"] if mean else []
+    else:
+        source = quoted(relative(data, folder))
     held, more = matched(Y.shape, arrays)
-    regularized, told = regularizer(Y, held)
+    extra = biases(Y, held, beside)
+    regularized, told = regularizer(Y, held, extra)
+    more += extra.notes
     text = "\n".join(
         [
             "# A question for certify: certify check problem.toml -o x.cert",
             "",
             regularized,
+            *extra.q(folder),
             "",
-            *observations(Y, relative(data, folder), notes),
+            *observations(Y, source, notes),
             *atom(Y, held),
             "",
             "[factors]  # last axis: the component",
             *(f"{k} = {relative_source(s, folder)}" for k, (s, _) in held.items()),
             *([] if held else NO_FACTORS),
             "",
+            *extra.tables,
             "[epsilon]  # CERTIFIED if upper - lower <= max(atol, rtol |upper|)",
             "rtol = 1e-6",
             "",
@@ -77,7 +96,7 @@ def held_names(path: Path) -> list[str]:
     Raises InputError if there is none, or it is not such a file.
     """
     try:
-        names = zipped(path) if path.suffix.lower() == ".npz" else tensors(path)
+        names = {".npz": zipped, ".mat": matlab_names}.get(path.suffix.lower(), tensors)(path)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from None
     except (BadZipFile, ValueError) as error:
@@ -136,13 +155,13 @@ def matched(dims: tuple[int, ...], arrays: Named) -> tuple[dict[str, tuple[str, 
     return (out if len(out) == len(dims) else {}), notes
 
 
-def regularizer(Y: Any, held: dict[str, Any]) -> tuple[str, str]:
+def regularizer(Y: Any, held: dict[str, Any], extra: "Biases") -> tuple[str, str]:
     """Return the line of lam, and what is to be said of it.
 
     It is the one at which the factors are stationary; else a tenth of the largest singular value,
     or 1 of a tensor.
     """
-    told = stationary(Y, held)
+    told = stationary(Y, held, extra)
     if told is not None and told.settled and not told.free:
         pair = told.weights if told.unequal else None
         value = f"[{', '.join(map(told.digits, pair))}]" if pair else told.digits(told.lam)
@@ -160,17 +179,92 @@ def regularizer(Y: Any, held: dict[str, Any]) -> tuple[str, str]:
     return line, said
 
 
-def stationary(Y: Any, held: dict[str, Any]) -> StationaryLam | None:
+def stationary(Y: Any, held: dict[str, Any], extra: "Biases") -> StationaryLam | None:
     """Return the lam at which factors are stationary for least squares and the drafted norms."""
     if not held:
         return None
+    problem = drafted(Y, held, extra.offsets)
+    return problem.stationary_lam([x for _, x in held.values()], extra.values)
+
+
+def drafted(Y: Any, held: dict[str, Any], offsets: Sequence[Offset]) -> Problem:
+    """Return the problem that is drafted, at lam = 1."""
     key = drafted_norm(held)
     if Y.ndim == MATRIX:
         model: Atom = RankOne(key, key, form="sum")
     else:
         model = CP([key] * Y.ndim)
     loss = Squared(Y if sparse.issparse(Y) else np.nan_to_num(Y), mask=holes(Y))
-    return Problem(loss, model, 1.0).stationary_lam([x for _, x in held.values()])
+    return Problem(loss, model, 1.0, offsets)
+
+
+@dataclass(frozen=True)
+class Biases:
+    """The offsets of a model's biases: their values, sources, tables of problem.toml and notes."""
+
+    offsets: list[Offset]
+    values: list[Array]
+    sources: list[str]
+    tables: list[str]
+    notes: list[str]
+
+    def q(self, folder: Path) -> list[str]:
+        """Return the line of q, if there are biases."""
+        pairs = zip(self.offsets, self.sources, self.values, strict=True)
+        listed = ", ".join(
+            f"[{float(x[0])!r}]" if o.name == "intercept" else relative_source(s, folder)
+            for o, s, x in pairs
+        )
+        return [f"q = [{listed}]"] if listed else []
+
+
+def biases(Y: Any, held: dict[str, Any], beside: Beside) -> Biases:
+    """Return the offsets of the biases, each with the ridge at which it is stationary."""
+    if not beside.biases:
+        return Biases([], [], [], [], [])
+    values, sources = [x[1] for _, x in beside.biases], [x[0] for _, x in beside.biases]
+    ridges: list[float | None] = [None] * len(values)
+    if held:
+        free = drafted(Y, held, beside.offsets([0.0] * len(values)))
+        observed = free.loss.observed
+        W = free.dual_point(tuple(x for _, x in held.values()), tuple(values))
+        pairs = zip(free.offsets, values, strict=True)
+        ridges = [ridge(o.adjoint(W, observed), b) for o, b in pairs]
+    tables, notes = [], []
+    for (kind, (source, _)), r in zip(beside.biases, ridges, strict=True):
+        why = "the biases are stationary there" if r is not None else "TODO: their penalty, or 0"
+        shown = 1.0 if r is None else float(f"{r:.4g}")
+        tables += ["[[offsets]]", f'kind = "{kind}"', f"ridge = {shown!r}  # {why}", ""]
+        notes.append(f"{source}: taken as the biases of {kind}s, ridge = {shown!r} ({why})")
+    return Biases(beside.offsets([r or 0.0 for r in ridges]), values, sources, tables, notes)
+
+
+def less(Y: Any, mean: float) -> Any:
+    """Return a sparse matrix with its stored entries less a number."""
+    out = Y.copy()
+    out.data = out.data - mean
+    return out
+
+
+def of_ratings(rated: Listing, name: str, mean: float) -> str:
+    """Return the source of a list of ratings, as problem.toml has it."""
+    listed = ", ".join(quoted(k) for k in rated.columns)
+    m, n = rated.shape
+    more = f", less = {mean!r}" if mean else ""
+    told = f"file = {quoted(name)}, columns = [{listed}]"
+    return f'{{ {told}, order = "{rated.order}", shape = [{m}, {n}]{more} }}'
+
+
+def of_listing(data: Path, rated: Listing) -> str:
+    """Say how a list of ratings was read."""
+    sizes = f"{rated.matrix.nnz} ratings of {rated.shape[0]} users and {rated.shape[1]} items"
+    how = {
+        "number": "ids are line numbers of the factors, from 0",
+        "from 1": "ids are line numbers of the factors, from 1",
+        "sorted": "ids in ascending order are the lines of the factors",
+        "first seen": "ids are the lines of the factors in the order in which they appear",
+    }
+    return f"{data}: {sizes}; {how[rated.order]}"
 
 
 def holes(Y: Any) -> Any:
@@ -183,9 +277,9 @@ def drafted_norm(held: dict[str, Any]) -> str:
     return "l2+" if held and all((x >= 0).all() for _, x in held.values()) else "l2"
 
 
-def observations(Y: Any, name: str, notes: list[str]) -> list[str]:
+def observations(Y: Any, source: str, notes: list[str]) -> list[str]:
     """Return the tables of data and loss."""
-    lines = ["[data]", f"Y = {quoted(name)}"]
+    lines = ["[data]", f"Y = {source}"]
     if sparse.issparse(Y):
         lines.append("# stored entries are the observed ones")
     elif np.isnan(Y).any():

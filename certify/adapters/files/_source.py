@@ -1,5 +1,6 @@
 """Where an array comes from: a file, a name in a file, or numbers written in the TOML."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,16 +14,27 @@ from certify.base.arrays import LARGEST
 from certify.base.errors import InputError
 
 from ._base import Format
+from ._triplets import ORDERS, ROLES, matrix, triplets
 
 
 @dataclass(frozen=True)
 class Source:
-    """file and perhaps key, to be transposed or not, or inline numbers."""
+    """file and perhaps key, to be transposed or not, or inline numbers.
+
+    columns  of a list of ratings: the names of users, items and ratings
+    order    how ids number the lines of the factors, see certify.adapters.arrays.triplets
+    shape    (users, items), where ids are line numbers; None: as far as they go
+    less     is taken from every rating: the mean that a model predicts beside
+    """
 
     file: str = ""
     key: str | None = None
     inline: Any = None
     transpose: bool = False
+    columns: tuple[str, ...] = ()
+    order: str = "number"
+    shape: tuple[int, int] | None = None
+    less: float = 0.0
 
 
 def parsed(x: object) -> Source:
@@ -38,6 +50,8 @@ def parsed(x: object) -> Source:
         head, _, key = x.rpartition(":")
         keyed = Path(head).suffix != "" and "/" not in key and "\\" not in key
         return Source(head, key) if keyed else Source(x)
+    if isinstance(x, dict) and "columns" in x:
+        return ratings(x)
     if isinstance(x, dict):
         named = isinstance(x.get("file"), str) and isinstance(x.get("key", ""), str)
         if not named or x.keys() - {"file", "key", "transpose"}:
@@ -50,6 +64,31 @@ def parsed(x: object) -> Source:
     raise ValueError(wanted)
 
 
+def ratings(x: dict[str, Any]) -> Source:
+    """Read {file = "r.csv", columns = ["userId", "movieId", "rating"], order, shape, less}.
+
+    Raises ValueError with the end of a sentence that starts with the key.
+    """
+    wanted: dict[str, Callable[[Any], bool]] = {
+        "file": lambda k: isinstance(k, str),
+        "columns": lambda k: texts(k) and len(k) == len(ROLES),
+        "order": lambda k: k in ORDERS,
+        "shape": lambda k: isinstance(k, list) and [type(n) for n in k] == [int, int],
+        "less": lambda k: isinstance(k, int | float) and not isinstance(k, bool),
+    }
+    if "file" not in x or any(k not in wanted or not wanted[k](v) for k, v in x.items()):
+        orders = ", ".join(f'"{k}"' for k in ORDERS)
+        told = 'must be {file = "r.csv", columns = ["userId", "itemId", "rating"]}, beside them'
+        raise ValueError(f"{told} order = one of {orders}; shape = [users, items]; less = a number")
+    held: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in x.items()}
+    return Source(**held)
+
+
+def texts(x: object) -> bool:
+    """Whether x is a list of text."""
+    return isinstance(x, list) and all(isinstance(k, str) for k in x)
+
+
 KEYED: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -60,9 +99,21 @@ KEYED: dict[str, Any] = {
     "required": ["file"],
     "additionalProperties": False,
 }
+LISTED: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "file": {"type": "string"},
+        "columns": {"type": "array", "items": {"type": "string"}, "minItems": 3, "maxItems": 3},
+        "order": {"enum": list(ORDERS)},
+        "shape": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
+        "less": {"type": "number"},
+    },
+    "required": ["file", "columns"],
+    "additionalProperties": False,
+}
 SHAPE: dict[str, Any] = {
-    "anyOf": [{"type": ["string", "number", "array"]}, KEYED],
-    "description": 'a file ("Y.npy", "data.npz:Y") or numbers',
+    "anyOf": [{"type": ["string", "number", "array"]}, KEYED, LISTED],
+    "description": 'a file ("Y.npy", "data.npz:Y"), a list of ratings or numbers',
 }
 Ref = TypeAliasType("Ref", Annotated[Any, PlainValidator(parsed), WithJsonSchema(SHAPE)])
 
@@ -86,6 +137,8 @@ class Reader:
         if not source.file:
             return numbers(source.inline, name)
         path = self.path(source)
+        if source.columns:
+            return rated(path, source)
         suffix = path.suffix.lower().removeprefix(".")
         if suffix not in self.formats:
             known = ", ".join(f".{k}" for k in self.formats)
@@ -116,6 +169,17 @@ class Reader:
         if wrong.size:
             raise InputError(f"mask must hold booleans or 0 and 1, got {wrong.flat[0]}")
         return a == 1
+
+
+def rated(path: Path, source: Source) -> Any:
+    """Return a list of ratings as a sparse matrix, less a number.
+
+    Raises InputError, naming the file, for what is no such list.
+    """
+    found = triplets(path, source.columns, source.order).matrix
+    values = found.data - source.less
+    rows, cols = found.coords
+    return matrix(rows, cols, values, source.shape or found.shape)
 
 
 def numbers(x: object, name: str) -> Any:

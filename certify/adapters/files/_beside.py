@@ -1,0 +1,164 @@
+"""What stands beside the factors in a model's files: biases, a mean, and the order of the ids."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from certify.base.arrays import Array
+from certify.base.errors import InputError
+from certify.offsets import OFFSETS, Offset
+
+from ._triplets import ORDERS, matrix, recognized, table, triplets
+
+MATRIX = 2  # dimensions
+SETTLED = 1e-2  # of the biases' gradient: above, no ridge explains it
+SIDES = ("user", "row", "item", "col")  # in names, where users and items are as many
+Named = list[tuple[str, Any]]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Biases of rows and columns, (source, values) or None, and the mean, as they were found."""
+
+    row: tuple[str, Array] | None = None
+    column: tuple[str, Array] | None = None
+    mean: tuple[str, float] | None = None
+
+    @property
+    def biases(self) -> list[tuple[str, tuple[str, Array]]]:
+        """The kind, the source and the values of those that are there."""
+        sides = [("row", self.row), ("column", self.column)]
+        held = [(k, x) for k, x in sides if x is not None]
+        if self.mean is not None:
+            held.insert(0, ("intercept", (self.mean[0], np.array([self.mean[1]]))))
+        return held
+
+    def offsets(self, ridges: list[float]) -> list[Offset]:
+        """Return the offsets of the biases with these ridges."""
+        return [OFFSETS[k](ridge=r) for (k, _), r in zip(self.biases, ridges, strict=True)]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """How a list of ratings is to be read: its file's columns, the order of its ids, the shape."""
+
+    matrix: Any
+    columns: list[str]
+    order: str
+    shape: tuple[int, int]
+    notes: list[str] = field(default_factory=list)
+
+
+def split(arrays: Named, dims: tuple[int, ...]) -> tuple[Named, Beside]:
+    """Return the arrays that may be factors, and what stands beside them.
+
+    A vector as long as the data has rows are the biases of rows, one as long as it has columns of
+    columns; names tell them apart where both are as many.  A single number is the mean.
+    """
+    if not any(np.ndim(x) == MATRIX for _, x in arrays):
+        return arrays, Beside()
+    factors: Named = []
+    found: dict[str, Any] = {}
+    for source, x in arrays:
+        a = np.asarray(x)
+        flat = a.ndim < MATRIX
+        if flat and a.size == 1 and "mean" not in found:
+            found["mean"] = source, float(a.reshape(-1)[0])
+        elif flat and len(dims) == MATRIX and (side := side_of(source, a.size, dims, found)):
+            found[side] = source, a.astype(np.float64)
+        else:
+            factors.append((source, x))
+    return factors, Beside(**found)
+
+
+def side_of(source: str, size: int, dims: tuple[int, ...], found: dict[str, Any]) -> str:
+    """Return the side that a vector belongs to, "" if to none."""
+    name = source.rpartition(":")[2].lower()
+    hints = {"row": ("user", "row", "bu"), "column": ("item", "col", "bi")}
+    sides = [k for k, n in zip(hints, dims, strict=True) if n == size and k not in found]
+    told = [k for k in sides if any(h in name for h in hints[k])]
+    return (told or sides or [""])[0]
+
+
+def listing(path: Path, arrays: Named) -> Listing | None:
+    """Return how a .csv or .tsv file lists ratings; None if its header names no such columns.
+
+    The ids may be line numbers from 0 or from 1, or be numbered when first seen or sorted: the
+    order is the one whose ratings the factors (and biases) fit best.
+
+    Raises InputError if the factors fit no order.
+    """
+    if path.suffix.lower() not in (".csv", ".tsv"):
+        return None
+    try:
+        columns = recognized(table(path)[0])
+    except InputError:  # no header, no text: a table of numbers, or refused as one
+        return None
+    if columns is None:
+        return None
+    tried: list[tuple[float, Listing]] = []
+    for order in ORDERS:
+        try:
+            held = triplets(path, columns, order).matrix
+        except InputError:
+            continue
+        pairs = [(U, V) for U, V in oriented(arrays) if fits(held.shape, (len(U), len(V)), order)]
+        for U, V in pairs:
+            shape = len(U), len(V)
+            rows, cols = held.coords
+            whole = matrix(rows, cols, held.data, shape)
+            error = misfit(whole, U, V, split(arrays, shape)[1])
+            tried.append((error, Listing(whole, columns, order, shape)))
+    if tried:
+        return min(tried, key=lambda x: x[0])[1]
+    held = triplets(path, columns).matrix
+    if list(oriented(arrays)):
+        sizes = f"{held.shape[0]} users and {held.shape[1]} items"
+        shapes = ", ".join(str(np.shape(x)) for _, x in arrays)
+        raise InputError(f"{path} has {sizes}, and no factors of as many lines, got {shapes}")
+    return Listing(held, columns, "first seen", held.shape)
+
+
+def fits(found: tuple[int, int], shape: tuple[int, int], order: str) -> bool:
+    """Whether factors may have so many lines; of line numbers, the last may have no rating."""
+    if order in ("number", "from 1"):
+        return found[0] <= shape[0] and found[1] <= shape[1]
+    return found == shape
+
+
+def oriented(arrays: Named) -> Iterator[tuple[Array, Array]]:
+    """Yield the pairs of arrays that can be factors, each way round."""
+    flat = [np.asarray(x) for _, x in arrays if np.ndim(x) == MATRIX]
+    for a, b in permutations(flat, 2):
+        for U in (a, a.T):
+            for V in (b, b.T):
+                if U.shape[1] == V.shape[1]:
+                    yield U, V
+
+
+def misfit(R: Any, U: Array, V: Array, beside: Beside) -> float:
+    """Return the mean squared error of the model on the ratings."""
+    rows, cols = R.coords
+    left = R.data - np.einsum("ij,ij->i", U[rows], V[cols])
+    left = left - (beside.mean[1] if beside.mean else left.mean())
+    for at, bias in ((rows, beside.row), (cols, beside.column)):
+        left = left - (bias[1][at] if bias else 0.0)
+    return float((left**2).mean())
+
+
+def ridge(sums: Array, bias: Array) -> float | None:
+    """Return the ridge at which a bias is stationary, sums = ridge bias; None if there is none.
+
+    sums  of the residuals of each line
+    """
+    if not bias.any():
+        return None
+    found = float(sums @ bias / (bias @ bias))
+    off = float(np.linalg.norm(sums - found * bias))
+    settled = off <= SETTLED * float(np.linalg.norm(sums)) and found > 0
+    free = float(np.linalg.norm(sums)) <= SETTLED * float(np.linalg.norm(bias)) * 1e-3
+    return found if settled else 0.0 if free else None

@@ -1,0 +1,83 @@
+"""Plain numbers in columns: what separates them, a header row, a column of names."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from certify.base.errors import InputError
+
+from ._base import brief
+
+WHOLE = re.compile(r"[+-]?\d{16,}")  # long enough to be rounded
+DECIMAL = re.compile(r"[+-]?\d+,\d+")  # a comma for the point, as where ; separates
+
+
+def read_table(path: Path, separators: str) -> Any:
+    """Return the numbers of a table; each is rounded to the nearest float64.
+
+    A first row without a number, or with an empty first cell, is a header.  Left out is a first
+    column without any number, or one that the header has no name for and that counts the rows,
+    0, 1, ..., as pandas writes it.
+
+    Raises InputError for what is no table of numbers.
+    """
+    header, rows = cells(path, separators)
+    if named(header, rows):
+        rows = [r[1:] for r in rows]
+    for cell in (c for row in rows for c in row):
+        if WHOLE.fullmatch(cell) and int(float(cell)) != int(cell):
+            raise InputError(f"{path} has the integer {cell}, which float64 would round")
+    try:
+        return np.loadtxt(["\t".join(r) for r in rows], delimiter="\t", ndmin=2)
+    except ValueError as error:
+        cure = "leave out columns of words, such as names of rows"
+        raise InputError(f"{path} is not a table of numbers: {brief(error)}; {cure}") from None
+
+
+def cells(path: Path, separators: str) -> tuple[list[str], list[list[str]]]:
+    """Return the header, [] if there is none, and the rows, as text.
+
+    separators  the first of them that the first row has separates; where it is ";", a comma in a
+                number is its point
+
+    Raises InputError for a file that is no text, or has no row of numbers.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not text: {brief(error)}") from None
+    lines = [kept for row in text.splitlines() if (kept := row.split("#")[0]).strip()]
+    first = lines[0] if lines else ""
+    by = next((s for s in separators if s in first), separators[-1])
+    rows = [[c.strip().strip('"') for c in line.split(by)] for line in lines]
+    header = rows.pop(0) if rows and headed(rows[0]) else []
+    if not rows:
+        raise InputError(f"{path} holds no row of numbers in {len(text)} characters")
+    if by == ";":
+        rows = [[c.replace(",", ".") if DECIMAL.fullmatch(c) else c for c in r] for r in rows]
+    return header, rows
+
+
+def headed(row: list[str]) -> bool:
+    """Whether a first row names columns; above a column of names pandas leaves its cell empty."""
+    return not any(map(is_number, row)) or (len(row) > 1 and not row[0])
+
+
+def named(header: list[str], rows: list[list[str]]) -> bool:
+    """Whether a first column holds names of the rows."""
+    if not all(len(row) > 1 for row in rows):
+        return False
+    column = [row[0] for row in rows]
+    counts = column == [str(k) for k in range(len(column))]
+    return not any(map(is_number, column)) or (header[:1] == [""] and counts)
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is one number."""
+    try:
+        float(cell.replace(",", ".", 1))
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,179 @@
+"""Ratings as a list: who rated what, and how; the ids of both numbered as lines of factors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from certify.base.arrays import Array, Ints, finite, real, short
+from certify.base.errors import InputError
+
+from ._table import cells
+
+NAMES = (  # of columns, in small letters and without marks
+    ("user", "userid", "uid", "u", "row", "customer", "customerid", "reviewer"),
+    (
+        *("item", "itemid", "iid", "i", "movie", "movieid", "product", "productid", "song"),
+        *("artist", "track", "book", "bookid", "isbn", "col", "column"),
+    ),
+    ("rating", "ratings", "score", "stars", "value", "r", "count", "plays", "data"),
+)
+ROLES = ("user", "item", "rating")
+ORDERS = ("number", "from 1", "sorted", "first seen")
+
+
+@dataclass(frozen=True)
+class Triplets:
+    """Ratings as a sparse matrix (users, items), and the ids of its rows and columns.
+
+    matrix         the stored entries are the ratings, zeros included
+    users, items   the id of each row and of each column
+    """
+
+    matrix: Any
+    users: npt.NDArray[Any]
+    items: npt.NDArray[Any]
+
+
+def triplets(source: Any, columns: Sequence[str] | None = None, order: str = "first seen") -> Any:
+    """Return ratings that are listed as a matrix whose rows and columns are numbered.
+
+    source   a table with named columns (a DataFrame), the path of a .csv or .tsv file with a
+             header, or (users, items, ratings)
+    columns  the names of users, items and ratings; by default they are recognized
+    order    how ids are numbered: "first seen" (as surprise, cornac and pandas.factorize do),
+             "sorted" (as numpy.unique does), "number" (they are line numbers, from 0) or "from 1"
+
+    Raises InputError for columns that are not there, ids that are no line numbers where they
+    are to be, ratings that are not finite, or one rating twice.
+    """
+    users, items, given = listed(source, columns)
+    values = finite(real(given, "ratings", ndim=1), "ratings")
+    rows, row_ids = numbered(users, order, "user")
+    cols, col_ids = numbered(items, order, "item")
+    if not len(rows) == len(cols) == len(values):
+        counts = f"{len(rows)} users, {len(cols)} items and {len(values)} ratings"
+        raise InputError(f"users, items and ratings must be as many, got {counts}")
+    shape = (len(row_ids), len(col_ids))
+    return Triplets(matrix(rows, cols, values, shape), row_ids, col_ids)
+
+
+def matrix(rows: Ints, cols: Ints, values: Array, shape: tuple[int, int]) -> Any:
+    """Return the entries as a sparse matrix.
+
+    Raises InputError if one is given twice, or lies outside.
+    """
+    for name, ids, size in (("user", rows, shape[0]), ("item", cols, shape[1])):
+        if len(ids) and ids.max() >= size:
+            raise InputError(f"{name} {ids.max()} is not in 0..{size - 1}: the shape is {shape}")
+    order = np.lexsort((cols, rows))
+    again = (np.diff(rows[order]) == 0) & (np.diff(cols[order]) == 0)
+    if again.any():
+        k = order[int(again.argmax())]
+        raise InputError(f"user {rows[k]} has rated item {cols[k]} more than once")
+    return sparse.coo_array((values, (rows, cols)), shape=shape)
+
+
+def listed(source: Any, columns: Sequence[str] | None) -> tuple[Any, Any, Any]:
+    """Return the columns of users, items and ratings."""
+    if isinstance(source, str | Path):
+        header, rows = table(Path(source))
+        at = [header.index(k) for k in chosen(header, columns, str(source))]
+        if short_row := next((r for r in rows if len(r) != len(header)), None):
+            told = f"{len(header)} cells as the header, got {','.join(short_row)[:60]!r}"
+            raise InputError(f"every row of {source} must have {told}")
+        users, items, stars = (np.array([r[k] for r in rows]) for k in at)
+        return plain(users), plain(items), numbers(stars, str(source))
+    if hasattr(source, "columns"):
+        names = [str(k) for k in source.columns]
+        users, items, values = (np.asarray(source[k]) for k in chosen(names, columns, "the table"))
+        return users, items, values
+    if not isinstance(source, tuple | list) or len(source) != len(ROLES):
+        wanted = "a table with named columns, a .csv or .tsv, or (users, items, ratings)"
+        raise InputError(f"source must be {wanted}, got {short(source)}")
+    return source[0], source[1], source[2]
+
+
+def table(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of a file.
+
+    Raises InputError if it has no header, or cannot be read.
+    """
+    separators = "\t;," if path.suffix.lower() == ".tsv" else ";,\t"
+    try:
+        header, rows = cells(path, separators)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+    if not header:
+        raise InputError(f"{path} must have a header that names its columns: {', '.join(ROLES)}")
+    return header, rows
+
+
+def recognized(names: Sequence[str]) -> list[str] | None:
+    """Return the names of the columns of users, items and ratings; None if one is missing."""
+    plain_names = {str(k).lower().replace("_", "").replace(" ", ""): str(k) for k in names}
+    found = [next((plain_names[k] for k in known if k in plain_names), None) for known in NAMES]
+    return None if None in found else [k for k in found if k is not None]
+
+
+def chosen(names: Sequence[str], columns: Sequence[str] | None, where: str) -> list[str]:
+    """Return three names of columns.
+
+    Raises InputError if they are not there, or cannot be recognized.
+    """
+    if columns is None:
+        if (found := recognized(names)) is None:
+            cure = f"name the columns of {', '.join(ROLES)}"
+            raise InputError(f"{where} has the columns {', '.join(names)}: {cure}")
+        return found
+    held = [str(k) for k in columns]
+    if len(held) != len(ROLES) or not set(held) <= set(names):
+        got = ", ".join(held)
+        raise InputError(f"columns must be 3 of {', '.join(names)} of {where}, got {got}")
+    return held
+
+
+def plain(ids: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return ids of a file as integers, if all of them are."""
+    try:
+        return ids.astype(np.int64)
+    except (ValueError, OverflowError):
+        return ids
+
+
+def numbers(values: npt.NDArray[Any], where: str) -> Array:
+    """Return text as numbers.  Raises InputError for words."""
+    try:
+        return values.astype(np.float64)
+    except ValueError as error:
+        raise InputError(f"the ratings of {where} must be numbers: {error}") from None
+
+
+def numbered(ids: Any, order: str, name: str) -> tuple[Ints, npt.NDArray[Any]]:
+    """Return the line of each id, and the id of each line.
+
+    Raises InputError for an order that is not known, or ids that it cannot number.
+    """
+    held = np.asarray(ids)
+    if held.ndim != 1:
+        raise InputError(f"{name} ids must be one-dimensional, got shape {held.shape}")
+    if order not in ORDERS:
+        raise InputError(f"order must be one of {', '.join(ORDERS)}, got {short(order)}")
+    if order in ("number", "from 1"):
+        first = int(order == "from 1")
+        if held.dtype.kind not in "iu" or (held.size and held.min() < first):
+            got = short(held.min()) if held.dtype.kind in "iuf" and held.size else str(held.dtype)
+            cure = 'order="first seen" or "sorted" numbers any ids'
+            raise InputError(f"{name} ids must be integers from {first}, got {got}; {cure}")
+        lines = held.astype(np.int64) - first
+        return lines, np.arange(first, first + (int(lines.max()) + 1 if held.size else 0))
+    known, at, lines = np.unique(held, return_index=True, return_inverse=True)
+    if order == "sorted":
+        return lines.astype(np.int64), known
+    rank = np.empty(len(known), dtype=np.int64)
+    rank[np.argsort(at)] = np.arange(len(known))
+    return rank[lines], known[np.argsort(at)]

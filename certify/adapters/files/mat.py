@@ -1,0 +1,152 @@
+"""MATLAB's files up to -v7: real numeric arrays by name, dense or sparse."""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from certify.base.errors import InputError
+
+from ._base import Format, chosen, refuse_pickle
+
+HEAD = 128  # bytes before the first element; the last four are the version and the byte order
+COMPRESSED, MATRIX = 15, 14  # types of elements
+NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8"} | {
+    12: "i8",
+    13: "u8",
+}
+SPARSE, DENSE = 5, range(6, 16)  # classes of arrays that are read: double, single, integers
+COMPLEX = 0x0800  # of an array's flags
+EXPANSION = 1032  # deflate makes at most so many bytes of one
+KINDS = {1: "a cell array", 2: "a struct", 3: "an object", 4: "text"}
+
+
+@dataclass(frozen=True)
+class Held:
+    """An array as it lies in the file: its name, class, shape and what follows."""
+
+    name: str
+    kind: int
+    shape: tuple[int, ...]
+    parts: list[bytes]
+    types: list[int]
+
+
+class Mat(Format):
+    """Arrays by name; a sparse matrix is its observed entries.
+
+    The layout is parsed here: every size is compared with the bytes that are there, nothing but
+    numbers is read, and no function handle or object is made.
+    """
+
+    keyed = True
+
+    def read(self, path: Path, key: str | None) -> Any:
+        """Return the array of that name, or the only one."""
+        blob = path.read_bytes()
+        refuse_pickle(blob[:1], str(path))
+        held = {x.name: x for x in arrays(blob, path)}
+        found = held[chosen(path, key, list(held))]
+        where = f"{path}:{found.name}"
+        if found.kind in KINDS:
+            raise InputError(f"{where} is {KINDS[found.kind]}, not an array of numbers")
+        try:
+            return values(found, where)
+        except (ValueError, LookupError, TypeError) as error:
+            raise InputError(f"{where} is damaged: {error}") from None
+
+
+def names(path: Path) -> list[str]:
+    """Return the names of the numeric arrays in a file."""
+    return [x.name for x in arrays(path.read_bytes(), path) if x.kind not in KINDS]
+
+
+def arrays(blob: bytes, path: Path) -> Iterator[Held]:
+    """Yield the arrays of a file.
+
+    Raises InputError for other files, those of -v7.3 (HDF5) and damaged ones.
+    """
+    if blob[:8] == b"\x89HDF\r\n\x1a\n" or b"MATLAB 7.3" in blob[:HEAD]:
+        raise InputError(f'{path} is of MATLAB 7.3 (HDF5), which is not read: save(..., "-v7")')
+    if len(blob) < HEAD or blob[126:128] not in (b"IM", b"MI"):
+        raise InputError(f"{path} is not a MATLAB file (of -v6 or -v7)")
+    order = "<" if blob[126:128] == b"IM" else ">"
+    try:
+        for kind, body in elements(blob[HEAD:], order):
+            packed = kind == COMPRESSED
+            inner = elements(expanded(body, len(blob)), order) if packed else [(kind, body)]
+            for k, x in inner:
+                if k == MATRIX:
+                    yield array(x, order)
+    except (struct.error, zlib.error, ValueError, IndexError) as error:
+        raise InputError(f"{path} is damaged: {error}") from None
+
+
+def expanded(body: bytes, size: int) -> bytes:
+    """Return what deflate packed, no more than a file of that size can hold."""
+    stream = zlib.decompressobj()
+    out = stream.decompress(body, EXPANSION * (size + 1))
+    if not stream.eof:
+        raise ValueError("a compressed array ends too early")
+    return out
+
+
+def elements(blob: bytes, order: str) -> Iterator[tuple[int, bytes]]:
+    """Yield (type, bytes) of each element; short ones lie in their own tag."""
+    at = 0
+    while at + 8 <= len(blob):
+        kind, size = struct.unpack_from(f"{order}II", blob, at)
+        if kind >> 16:  # a short element: its size in the upper half
+            kind, size = kind & 0xFFFF, kind >> 16
+            if size > 4:  # noqa: PLR2004  bytes of a short element
+                raise ValueError(f"a short element claims {size} bytes")
+            yield kind, blob[at + 4 : at + 4 + size]
+            at += 8
+            continue
+        if size > len(blob) - at - 8:
+            raise ValueError(f"an element claims {size} bytes, and {len(blob) - at - 8} follow")
+        yield kind, blob[at + 8 : at + 8 + size]
+        at += 8 + size + (-size % 8 if kind != COMPRESSED else 0)
+
+
+def array(body: bytes, order: str) -> Held:
+    """Return an array's head: flags, shape and name, and the elements after it."""
+    (_, flags), (_, dims), (_, name), *rest = elements(body, order)
+    word = struct.unpack_from(f"{order}I", flags)[0]
+    shape = tuple(np.frombuffer(dims, f"{order}i4").tolist())
+    kind = word & 0xFF
+    if kind in DENSE or kind == SPARSE:
+        if min(shape, default=0) < 0 or word & COMPLEX:
+            what = "complex" if word & COMPLEX else f"of shape {shape}"
+            raise ValueError(f"{name.decode('ascii', 'replace')} is {what}")
+    else:
+        kind = kind if kind in KINDS else 3
+    parts, types = [x for _, x in rest], [k for k, _ in rest]
+    wide = [f"{order}{NUMBERS.get(k, 'u1')}" for k in types]
+    held = [np.frombuffer(x, w).astype(w[1:]).tobytes() for x, w in zip(parts, wide, strict=True)]
+    return Held(name.decode("ascii", "replace"), kind, shape, held, types)
+
+
+def values(held: Held, where: str) -> Any:
+    """Return the numbers of an array."""
+    columns = [np.frombuffer(x, NUMBERS[k]) for x, k in zip(held.parts, held.types, strict=True)]
+    if held.kind != SPARSE:
+        (data,) = columns
+        if prod(held.shape) != len(data):
+            told = f"its shape {held.shape} has {prod(held.shape)} numbers, and {len(data)} follow"
+            raise InputError(f"{where} is damaged: {told}")
+        wide = data if data.dtype.kind == "f" else data.astype(np.float64)
+        return wide.reshape(held.shape, order="F")
+    rows, starts, data = columns
+    count = int(starts[-1]) if len(starts) else 0
+    if len(starts) != held.shape[1] + 1 or not 0 <= count <= min(len(rows), len(data)):
+        raise InputError(f"{where} is damaged: its columns do not fit its entries")
+    out = sparse.csc_array((data[:count], rows[:count], starts), shape=held.shape)
+    out.check_format(full_check=True)
+    return out
