@@ -1,6 +1,6 @@
 """A training objective as PyTorch states it: a loss, its mean, and weight decay."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +10,10 @@ from certify.base.arrays import Array, detached, finite, real, scalar, short
 from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import Absolute, Huber, Logistic, Loss, Softmax, Squared
 
-from ._fitted import AGREE, MARGIN, same
+from ._fitted import AGREE, MARGIN
 from ._network import PAIR, Decay, Judged, Weights, judged, targets
 
+Reported = float | Sequence[float] | None
 REDUCTIONS = ("mean", "sum")
 MODULES = {  # of torch.nn, and what must be at its default
     "MSELoss": ("mse", ()),
@@ -109,16 +110,20 @@ class Trained:
     """Data, loss and decay, in the units of training.
 
     decay      of the loss + 1/2 sum of decay |part|^2
-    reported   the loss, without decay, that training code printed; None: unknown
-    within     the relative difference from it that is accepted
+    reported   the loss, without decay, that training code printed, or its log, the last losses in
+               order; None: unknown
+    within     the relative difference from the last that is accepted
+
+    A loop that prints before each step prints no loss of its last weights.  Of a log the loss may
+    so be as far from the last one as that is from the one before: the change of one step.
     """
 
     X: Array
     y: Array
     loss: Stated
     decay: Decay
-    reported: float | None = None
-    within: float = AGREE
+    reported: Reported = None
+    within: float | None = None
 
     def judge(self, weights: Weights) -> Judged:
         """Return the problem in the units of certify.losses, and its factors:
@@ -135,15 +140,41 @@ class Trained:
         problem, factors = judged(weights, self.X, loss, decay, multiple)
         if self.reported is not None:
             mine = loss.value(problem.predict(tuple(factors), factors.q or ())) / multiple
-            within = scalar(self.within, "reported_rtol", zero=True)
-            slack = max(within, MARGIN * weights.eps * self.X.size**0.5) * (abs(mine) + 1e-300)
-            cure = (
-                "pass the X and y of the training, and its loss without decay; a loss printed "
-                "before the last step is accepted by reported_rtol=, the change of one step"
-            )
-            given, found = ("the loss", float(self.reported)), (mine, "these weights on X and y")
-            same("training", given, found, cure, slack)
+            factors.note = self.compared(mine, MARGIN * weights.eps * self.X.size**0.5)
         return problem, factors
+
+    def compared(self, mine: float, rounding: float) -> str:
+        """Return a note where the loss of the weights is near the reported one, not equal to it.
+
+        Raises InputError, with both figures, if it is not near.
+        """
+        log, within = printed(self.reported), None
+        if self.within is not None:
+            within = scalar(self.within, "reported_rtol", zero=True)
+        last, size = log[-1], abs(mine) + 1e-300
+        if abs(mine - last) <= max(AGREE, rounding) * size:
+            return ""
+        told = f"training printed the loss {last:.8g}, these weights have {mine:.8g}"
+        if len(log) > 1 and abs(mine - last) <= abs(last - log[-2]):
+            return f"{told}: it was printed before the last step"
+        if within is not None and abs(mine - last) <= within * size:
+            return f"{told}: within reported_rtol = {within:g}"
+        cure = (
+            "pass the X and y of the training, and its loss without decay; one printed before the "
+            "last step is accepted beside the one before it, reported=[before, last], or within "
+            "reported_rtol="
+        )
+        told = f"training reports the loss {last:.10g}, but these weights on X and y"
+        raise InputError(f"{told} give {mine:.10g}: {cure}")
+
+
+def printed(reported: Reported) -> list[float]:
+    """Return the losses of a log, the last ones; raise InputError for what is no number."""
+    listed = list(reported) if isinstance(reported, Sequence | np.ndarray) else [reported]
+    if not listed:
+        raise InputError("reported must be a loss or a list of losses, got none")
+    losses: list[float] = finite(real(listed, "reported", ndim=1), "reported").tolist()
+    return losses
 
 
 def data(X: Any, y: Any) -> tuple[Array, Array]:

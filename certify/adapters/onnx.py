@@ -12,9 +12,8 @@ from certify.base.errors import InputError
 from certify.base.extras import optional
 
 from . import _graph
-from ._fitted import AGREE
 from ._network import Judged
-from ._training import Trained, data, decayed, stated
+from ._training import Reported, Trained, data, decayed, stated
 
 __all__ = ["from_model"]
 
@@ -28,8 +27,8 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     weight_decay: float | tuple[float, float],
     decay_bias: bool = True,
     reduction: str = "mean",
-    reported: float | None = None,
-    reported_rtol: float = AGREE,
+    reported: Reported = None,
+    reported_rtol: float | None = None,
 ) -> Judged:
     """Return the problem of a network x -> f(x) on X (n, d) and y, and its factors (U, V):
 

@@ -17,9 +17,8 @@ from certify.base.arrays import Array
 from certify.base.errors import InputError, OutOfScopeError
 from certify.base.extras import optional
 
-from ._fitted import AGREE
 from ._network import Decay, Judged, Network, Weights
-from ._training import Trained, data, decayed, stated
+from ._training import Reported, Trained, data, decayed, stated
 from ._weights import joined, kept, layers, oriented, outside, precision
 
 __all__ = ["from_model", "state_dict"]
@@ -46,8 +45,8 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     activation: str = "relu",
     slope: float | None = None,
     layout: str | None = None,
-    reported: float | None = None,
-    reported_rtol: float = AGREE,
+    reported: Reported = None,
+    reported_rtol: float | None = None,
 ) -> Judged:
     """Return the problem of a trained network on X (n, d) and y, and its factors (U, V):
 
@@ -69,8 +68,10 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     activation, slope   as `ReLU` names them: what a state dict does not say
     layout        "torch" or "sklearn": which way a state dict's weights lie, where their
                   shapes do not tell
-    reported      the loss without decay that training printed: compared with that on X, y
-    reported_rtol   how far apart they may be: a loop prints before the last step as often as after
+    reported      the loss without decay that training printed, compared with that on X, y; or
+                  the last losses of its log, in order: a loop prints before the last step as often
+                  as after it, and either is accepted; `factors.note` says which it was
+    reported_rtol   how far apart they may be instead, relative
 
     A hidden bias that decays is a weight of a column of ones; an output bias that decays
     is an offset with a ridge.  Weights in half or single precision are exact numbers.

@@ -315,12 +315,49 @@ def test_another_loss_than_reported_is_refused_with_both_figures(dtype, within):
     assert figures(error) == pytest.approx([seen, other], rel=within)
 
 
+@pytest.mark.parametrize("prints", ["before the step", "after the step"])
+def test_the_log_of_a_loop_is_accepted_whether_it_prints_before_the_last_step_or_after(prints):
+    model, y = network(), target("mse")
+    optimizer, inputs = (
+        torch.optim.SGD(model.parameters(), 0.02, weight_decay=DECAY),
+        torch.tensor(X),
+    )
+    log = []
+    for _ in range(30):  # as everybody writes it
+        optimizer.zero_grad()
+        loss = nn.MSELoss()(model(inputs), y)
+        loss.backward()
+        optimizer.step()
+        with torch.no_grad():
+            after = nn.MSELoss()(model(inputs), y)
+        log.append(loss.item() if prints == "before the step" else after.item())
+    problem, factors = from_model(model, X, y, optimizer=optimizer, reported=log)
+    mine = problem.loss.value(problem.predict(factors, factors.q)) / factors.multiple
+    if prints == "after the step":
+        assert factors.note == ""
+        return
+    assert factors.note == (
+        f"training printed the loss {log[-1]:.8g}, these weights have {mine:.8g}: "
+        "it was printed before the last step"
+    )
+    far = [log[-2] + 4 * (log[-1] - mine), log[-1] + 4 * (log[-1] - mine)]
+    for wrong in (log[-1], log[-1:], far, [*log, log[-1]]):
+        with pytest.raises(InputError, match="training reports the loss"):
+            from_model(model, X, y, optimizer=optimizer, reported=wrong)
+    for odd, said in (([], "got none"), (["low"], "reported"), (np.nan, "reported must be finite")):
+        with pytest.raises(InputError, match=said):
+            from_model(model, X, y, optimizer=optimizer, reported=odd)
+
+
 def test_a_loss_printed_before_the_last_step_is_accepted_within_what_the_caller_names():
     model, y = network(), target("mse")
     before = 1.01 * float(nn.MSELoss()(model(torch.tensor(X)), y).detach())
-    with pytest.raises(InputError, match="printed before the last step is accepted by reported_rt"):
+    with pytest.raises(InputError, match=r"beside the one before it, reported=\[before, l"):
         from_model(model, X, y, weight_decay=DECAY, reported=before)
-    from_model(model, X, y, weight_decay=DECAY, reported=before, reported_rtol=0.02)
+    named = {"weight_decay": DECAY, "reported": before, "reported_rtol": 0.02}
+    problem, factors = from_model(model, X, y, **named)
+    assert factors.note.endswith(": within reported_rtol = 0.02")
+    assert check(problem, factors, q=factors.q, budget=0.2).reason.endswith(factors.note)
     with pytest.raises(InputError, match="training reports the loss"):
         from_model(model, X, y, weight_decay=DECAY, reported=before, reported_rtol=0.005)
     with pytest.raises(InputError, match="reported_rtol must be a finite number >= 0, got -1"):

@@ -23,6 +23,7 @@ Y = RNG.integers(-16, 17, (N, K)) / 8
 STATE = {"0.weight": W1.T, "0.bias": B1, "2.weight": W2.T, "2.bias": B2}
 HEAD = 'model = "net.safetensors"\nX = "X.npy"\ny = "Y.npy"\n'
 DECAY = "weight_decay = 0.125\n"
+SHORT = ("--budget", "0.5", "--json")
 
 
 def write(folder, text=HEAD + DECAY, tail="", **arrays):
@@ -47,6 +48,25 @@ def test_a_network_is_loaded_as_the_api_reads_it(tmp_path, kind):
     assert (held.multiple, held.problem.lam, held.rtol, held.names) == (N, N / 8, 0.5, ("U", "V"))
     names = {"net.toml", f"net.{kind}", "X.npy", "Y.npy"}
     assert {p.name for p in held.inputs} == names
+
+
+def test_a_log_of_training_is_compared_and_the_command_says_which_loss_it_was(tmp_path, capsys):
+    problem, factors = from_model(STATE, X, Y, weight_decay=0.125)
+    mine = problem.loss.value(problem.predict(factors, factors.q)) / factors.multiple
+    more = f"reported = [{1.02 * mine!r}, {1.01 * mine!r}]\n"
+    ended = inside(
+        capsys, "check", write(tmp_path, HEAD + DECAY + more), "--budget", "0.5", "--json"
+    )
+    assert ended.json["reason"].endswith(": it was printed before the last step")
+    more = f"reported = {1.01 * mine!r}\nreported_rtol = 0.02\n"
+    ended = inside(
+        capsys, "check", write(tmp_path, HEAD + DECAY + more), "--budget", "0.5", "--json"
+    )
+    assert ended.json["reason"].endswith(": within reported_rtol = 0.02")
+    more = f"reported = [{1.01 * mine!r}, {1.01 * mine!r}]\n"
+    ended = inside(capsys, "check", write(tmp_path, HEAD + DECAY + more))
+    assert ended.status == 2
+    assert "training reports the loss" in ended.sentence
 
 
 def test_every_setting_of_a_network_is_read(tmp_path):

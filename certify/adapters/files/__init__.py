@@ -91,9 +91,10 @@ def load_document(path: Path) -> list[Path]:
 def network(path: Path, document: dict[str, Any], reader: Reader) -> Loaded:
     """Read a problem.toml with a [network]."""
     (problem, factors), epsilon, files = trained(path, document, reader)
+    problem.accept(factors)
     return Loaded(
         problem=problem,
-        factors=problem.accept(tuple(factors)),
+        factors=factors,  # with the note of the log, that check() repeats
         q=factors.q,
         rtol=epsilon.rtol,
         atol=epsilon.atol,

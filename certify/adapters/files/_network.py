@@ -8,7 +8,8 @@
     weight_decay = 0.01              # or [hidden layer, output layer]
 
 It takes the place of lam and of the tables data, loss, atom, offsets and factors.
-Optional: reduction = "sum", decay_bias = false, reported (the loss that training printed),
+Optional: reduction = "sum", decay_bias = false, reported (the loss that training printed, or
+the last losses of its log, [before, last]), reported_rtol (how far it may be from that of X, y),
 and of weights that a .safetensors file holds activation, slope and layout = "sklearn".
 
 scikit-learn's networks, coefs_[k] and intercepts_[k] saved as k.weight and k.bias: reduction =
@@ -51,7 +52,8 @@ class Table(Strict):
     reduction: str = "mean"
     delta: float = Field(default=1.0, gt=0)
     decay_bias: bool = True
-    reported: float | None = None
+    reported: float | list[float] | None = None
+    reported_rtol: float | None = None
     activation: str = "relu"
     slope: float | None = None
     layout: str | None = None
@@ -73,6 +75,7 @@ def trained(path: Path, document: Json, reader: Reader) -> tuple[Judged, Epsilon
         "weight_decay": table.weight_decay,
         "decay_bias": table.decay_bias,
         "reported": table.reported,
+        "reported_rtol": table.reported_rtol,
     }
     return (
         judge(model, X, y, (table, given)),
