@@ -98,10 +98,11 @@ def test_what_tensorly_returns_is_checked_improved_and_verified(tmp_path):
     assert masked.loss.observed.size == gaps.sum()
 
 
-def test_a_cp_tensor_without_a_lam_and_a_tucker_tensor_are_out_of_scope():
+def test_a_cp_tensor_without_a_lam_is_one_of_its_rank_and_a_tucker_tensor_is_out_of_scope():
     tl = pytest.importorskip("tensorly")
-    with pytest.raises(OutOfScopeError, match="without a penalty"):
-        from_model((WEIGHTS, PARTS), Z)
+    problem, factors = from_model((WEIGHTS, PARTS), Z)
+    assert problem.lam == 0
+    assert problem.objective(factors) == pytest.approx(0.0, abs=1e-24)
     tucker = tl.decomposition.tucker(tl.tensor(Z), [2, 2, 2])
     with pytest.raises(OutOfScopeError, match="fit a CP model"):
         from_model(tucker, Z, rejudge=0.5)
