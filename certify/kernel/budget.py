@@ -4,10 +4,12 @@ The prices of the arithmetic's operations are in `metered`; SPEC.md, Budget, say
 """
 
 import math
+from collections.abc import Callable
 
 from .errors import demand
 
 # A unit of work is a product of two short integers and its sum, some 40 ns in `Exact`.
+UNIT = 4e-8  # seconds
 FLOOR = 1 << 27  # units that any file may ask for: seconds
 PER_BYTE = 1 << 13  # units more for each byte of the file
 HELD = 64  # units of a number that is held: 2**21 numbers, and 128 more for each byte
@@ -23,15 +25,18 @@ class Budget:
     A file can ask for more than its size: a factor of no slices has no bytes and any number
     of rows, a list of entries says nothing about m n, a leaf of a tree is a few letters.  Every
     such size is paid for before the first number is made.
+
+    tell  is called with the units that are spent, each time some are
     """
 
-    def __init__(self, limit: float = math.inf) -> None:
-        self.limit, self.spent = limit, 0
+    def __init__(self, limit: float = math.inf, tell: Callable[[int], object] = id) -> None:
+        self.limit, self.spent, self.tell = limit, 0, tell
 
     def spend(self, work: int, what: str) -> None:
         """Take this many units, or refuse."""
         self.afford(work, what)
         self.spent += work
+        self.tell(self.spent)
 
     def afford(self, work: int, what: str) -> None:
         """Refuse work that is still to come, and takes at least this much."""

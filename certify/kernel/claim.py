@@ -6,18 +6,21 @@ The question that was read is printed with the verdict, for somebody to compare 
 import hashlib
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from time import monotonic
+from typing import Any, Self, TextIO
 
 from .arithmetic import Arithmetic
 from .arrays import Array
+from .budget import UNIT
 from .errors import RejectedError, clean, demand, shown
 from .fields import Json, number
 from .file import File, dtype_of, identity, question_arrays, read
 from .verdict import EXITS, Outcome, prove
 
 REJECTED = 20
+LONG, STEP = 10, 0.5  # seconds: of a proof that is announced, between two looks at it
 
 
 def same_question(theirs: Json, ours: Json, where: str = "statement") -> None:
@@ -49,10 +52,12 @@ def check(
     ar: Arithmetic[Any] | None = None,
     *,
     limit: float | None = None,
+    tell: Callable[[int], object] = id,
 ) -> Outcome:
     """Prove the certificate's claim about its question asked of these arrays."""
     check_digests(file.statement, given)
-    outcome = prove(file.statement, given, file.proof, file.witness, ar, limit=limit)
+    parts = file.proof, file.witness
+    outcome = prove(file.statement, given, *parts, ar, limit=limit, tell=tell)
     claimed = file.claim.get("verdict")
     demand(isinstance(claimed, str) and claimed in EXITS, "claim.verdict", "unknown", claimed)
     idle = "better" in file.proof and outcome.verdict not in ("REFUTED", "RANK_LIMITED")
@@ -119,13 +124,58 @@ def told_limit(arguments: list[str]) -> tuple[list[str], int | None]:
     return arguments[:at] + arguments[at + 2 :], int(found)
 
 
+class Progress:
+    """How far a verification is: a line on a terminal, nothing elsewhere.
+
+    work  the units that the proof took when the file was written: an estimate, and no claim
+    """
+
+    def __init__(self, work: object, out: TextIO | None) -> None:
+        self.work = work if isinstance(work, int) and 1 < work < 1 << 62 else 0  # True is no count
+        self.out = out
+        self.start = self.last = monotonic()
+        self.shown = out is not None and out.isatty()
+
+    def __enter__(self) -> Self:
+        """Say how long it takes, where that is long."""
+        seconds = int(self.work * UNIT)
+        if seconds >= LONG:
+            time = f"{seconds // 60} minutes" if seconds >= 120 else f"{seconds} seconds"
+            cure = "`certify verify` proves it in fast integers, many times faster"
+            self.write(f"about {time} in exact integers of Python; {cure}\n")
+        return self
+
+    def __call__(self, spent: int) -> None:
+        """Show what is done, now and then."""
+        now = monotonic()
+        if now - self.last < STEP:
+            return
+        self.last, passed = now, now - self.start
+        part = min(spent / self.work, 1.0) if self.work else 0.0
+        told = f"{100 * part:.0f} %, about {passed * (1 - part) / part:.0f} s left" if part else ""
+        self.write(f"\r\033[Kverifying, {passed:.0f} s {told}")
+
+    def __exit__(self, *_error: object) -> None:
+        """Clear the line."""
+        if self.last > self.start:
+            self.write("\r\033[K")
+
+    def write(self, text: str) -> None:
+        """Write to the terminal, if there is one that still reads."""
+        if self.shown and self.out is not None:
+            with suppress(OSError, ValueError):
+                self.out.write(text)
+                self.out.flush()
+
+
 def judged(arguments: Iterable[str]) -> tuple[str, int]:
     """Return all that is to be said of a certificate file, and the exit status."""
     files, limit = told_limit([*arguments])
     demand(len(files) in (1, 2), "arguments", "usage", USAGE)
     file = read(files[0])
     given = question_arrays(files[1]) if len(files) == 2 else file.given
-    outcome = check(file, given, limit=limit)
+    with Progress(file.claim.get("work"), sys.stderr) as tell:
+        outcome = check(file, given, limit=limit, tell=tell)
     lower, upper = shown(outcome.lower), shown(outcome.upper)
     first = f"VERIFIED {outcome.verdict}  {lower} <= optimum, candidate <= {upper}"
     rules = ", ".join(outcome.rules)

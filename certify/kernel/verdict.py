@@ -1,7 +1,7 @@
 """From a question and a proof to the verdict that follows."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -29,7 +29,7 @@ def allowance(stated: Json, proof: Json, arrays: Iterable[Array]) -> int:
 
 
 class Outcome(NamedTuple):
-    """What was proved: lower <= inf f, f(candidate) <= upper, and the verdict."""
+    """What was proved: lower <= inf f, f(candidate) <= upper, the verdict; the units of work."""
 
     verdict: str
     lower: Fraction
@@ -37,6 +37,7 @@ class Outcome(NamedTuple):
     better: Fraction | None
     tier: str
     rules: tuple[str, ...]
+    work: int = 0
 
 
 def prove(  # noqa: PLR0913  the question, its proof, and what it may take
@@ -47,13 +48,15 @@ def prove(  # noqa: PLR0913  the question, its proof, and what it may take
     ar: Arithmetic[Any] | None = None,
     *,
     limit: float | None = None,
+    tell: Callable[[int], object] = id,
 ) -> Outcome:
     """Prove what the witness allows about the question; never more.
 
     limit  the units of work it may take; by default the file's `allowance`
+    tell   is called with the units that are spent
     """
     arrays = [*given.values(), *witness.values()]
-    budget = Budget(allowance(stated, proof, arrays) if limit is None else limit)
+    budget = Budget(allowance(stated, proof, arrays) if limit is None else limit, tell)
     ar = Metered(ar or Exact(), budget)
     plainly(proof, "proof", budget)
     asked = question(stated, given, budget)
@@ -69,7 +72,8 @@ def prove(  # noqa: PLR0913  the question, its proof, and what it may take
         verdict = "CERTIFIED"
     elif better is not None and better + eps < floor(ar, asked, proof, held, value):
         verdict = "REFUTED" if size <= asked.rank else "RANK_LIMITED"
-    return Outcome(verdict, bound.value, value.hi, better, ar.tier, bound.rules)
+    rules, work = bound.rules, budget.spent
+    return Outcome(verdict, bound.value, value.hi, better, ar.tier, rules, work)
 
 
 def best(

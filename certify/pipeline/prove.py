@@ -93,7 +93,7 @@ def attempt(problem: Problem, asked: Asked, found: Evidence, ar: Arithmetic[Any]
         outcome = prove(asked.statement, asked.given, proof, witness, ar, limit=math.inf)
     if outcome.verdict not in ("REFUTED", "RANK_LIMITED"):
         proof, witness = without_better(proof, witness)
-    claim = {"verdict": outcome.verdict, "tier": outcome.tier}
+    claim = {"verdict": outcome.verdict, "tier": outcome.tier, "work": outcome.work}
     return Proof(Certificate(asked.statement, asked.given, claim, proof, witness), outcome)
 
 

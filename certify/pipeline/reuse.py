@@ -42,7 +42,7 @@ def certified(
         return None
     if outcome.verdict != Verdict.CERTIFIED.name:
         return None
-    claim = {"verdict": outcome.verdict, "tier": outcome.tier}
+    claim = {"verdict": outcome.verdict, "tier": outcome.tier, "work": outcome.work}
     return replace(
         result,
         verdict=Verdict.CERTIFIED,

@@ -1,0 +1,131 @@
+"""The verifier that runs alone says how long it takes, on a terminal and nowhere else."""
+
+import io
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from certify import Certificate, Problem, check
+from certify.atoms import RankOne
+from certify.kernel import claim
+from certify.kernel.budget import Budget
+from certify.kernel.claim import Progress, judged
+from certify.losses import Squared
+
+PROBLEM = Problem(Squared(np.diag([5.0, 4.0])), RankOne("l2", "l2"), 1.0)
+FACTORS = np.diag([4.0, 3.0]), np.eye(2)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+class Closed(Terminal):
+    def write(self, text):
+        raise OSError(text)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that is set by hand."""
+    time = [100.0]
+    monkeypatch.setattr(claim, "monotonic", lambda: time[0])
+    return time
+
+
+@pytest.fixture(scope="module")
+def certificate():
+    return check(PROBLEM, FACTORS).certificate
+
+
+def test_a_budget_tells_what_is_spent():
+    told = []
+    budget = Budget(1000, told.append)
+    budget.spend(3, "a")
+    budget.hold(2, "b")
+    assert told == [3, 3 + 16]
+
+
+def test_the_work_of_a_proof_is_kept_and_is_what_the_verifier_spends(certificate):
+    told = []
+    file = replace(certificate)
+    outcome = claim.check(file, certificate.given, tell=told.append)
+    assert certificate.claim["work"] == outcome.work == told[-1] > 0
+    assert told == sorted(told)
+
+
+@pytest.mark.parametrize(
+    ("work", "said"),
+    [
+        (int(40 * 60 / 4e-8), "about 40 minutes in exact integers of Python; `certify verify` "),
+        (int(90 / 4e-8) + 1, "about 90 seconds in exact integers"),
+        (int(5 / 4e-8), ""),
+        (None, ""),
+        ("many", ""),
+        (True, ""),
+        (-1, ""),
+        (1 << 70, ""),
+    ],
+)
+@pytest.mark.usefixtures("clock")
+def test_a_long_verification_is_announced(work, said):
+    out = Terminal()
+    with Progress(work, out):
+        pass
+    assert out.getvalue().startswith(said)
+    assert bool(out.getvalue()) == bool(said)
+
+
+def test_the_share_that_is_done_and_the_time_that_is_left_are_shown(clock):
+    out = Terminal()
+    with Progress(1000, out) as tell:
+        clock[0] += 0.1
+        tell(10)
+        assert out.getvalue() == ""
+        clock[0] += 9.9
+        tell(250)
+        assert out.getvalue().endswith("verifying, 10 s 25 %, about 30 s left")
+        clock[0] += 10
+        tell(5000)
+        assert out.getvalue().endswith("verifying, 20 s 100 %, about 0 s left")
+    assert out.getvalue().endswith("\r\033[K")
+
+
+def test_without_an_estimate_the_time_is_shown(clock):
+    out = Terminal()
+    with Progress(None, out) as tell:
+        clock[0] += 3
+        tell(10)
+    assert "verifying, 3 s " in out.getvalue()
+    assert "%" not in out.getvalue()
+
+
+@pytest.mark.parametrize("out", [io.StringIO(), None, Closed()], ids=["pipe", "none", "closed"])
+def test_nothing_is_shown_elsewhere_and_a_closed_terminal_is_no_error(clock, out):
+    with Progress(int(1e12), out) as tell:
+        clock[0] += 3
+        tell(10)
+    assert out is None or out.getvalue() == ""
+
+
+def test_an_estimate_that_lies_changes_no_verdict(certificate, tmp_path):
+    for work in (1, 1 << 60, "a", None):
+        lie = replace(certificate, claim={**certificate.claim, "work": work})
+        lie.save(tmp_path / "x.cert")
+        text, status = judged([str(tmp_path / "x.cert")])
+        assert text.startswith("VERIFIED CERTIFIED")
+        assert status == 0
+    assert Certificate.load(tmp_path / "x.cert").verdict == "CERTIFIED"
+
+
+def test_a_pipe_gets_nothing_on_stderr(certificate, tmp_path):
+    lie = replace(certificate, claim={**certificate.claim, "work": 1 << 60})
+    lie.save(tmp_path / "x.cert")
+    command = [sys.executable, "-I", "-S", claim.__file__.replace("claim.py", ""), "x.cert"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.stdout.startswith("VERIFIED CERTIFIED")
