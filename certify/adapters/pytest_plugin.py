@@ -5,7 +5,9 @@
 
 `pytest --certify-update` stores the certificates in a folder `certificates` beside the test.
 Later runs verify them and search for nothing; they fail if the data, the model or the question
-changed by one bit.  A marker sets what the fixture takes: @pytest.mark.certify(budget=60).
+changed by one bit.  A model that the test fits itself has other last bits on another machine:
+`certified(..., refit=True)` proves it afresh, and compares its bracket with the stored one.
+A marker sets what the fixture takes: @pytest.mark.certify(budget=60).
 """
 
 import hashlib
@@ -19,6 +21,7 @@ import pytest
 FOLDER = "certificates"
 KNOWN = ("atol", "budget", "rtol", "seed")
 PLAIN = re.compile(r"[^A-Za-z0-9_.=-]+")
+FACTORS = re.compile(r"statement\.arrays\.(U|V|X\d+|q\d+)\b")
 LONGEST = 120  # characters of a test in a file's name
 
 
@@ -55,12 +58,21 @@ class Certified:
     counts: dict[str, int] = field(default_factory=dict)
 
     def __call__(
-        self, problem: Any, factors: Any, *, q: Any = None, name: str = "", **settings: Any
+        self,
+        problem: Any,
+        factors: Any,
+        *,
+        q: Any = None,
+        name: str = "",
+        refit: bool = False,
+        **settings: Any,
     ) -> Any:
         """Fail unless the factors are proved to be within epsilon of the optimum.
 
         problem, factors, q   as of certify.check        rtol, atol, budget, seed   its keywords
         name                  tells several calls in one test apart
+        refit                 the factors are fitted anew in each run: they are proved afresh, and
+                              the optimum must be the stored certificate's within epsilon
 
         Returns check's Result, or verify's Proved where a stored certificate was verified.
         """
@@ -69,9 +81,14 @@ class Certified:
             raise TypeError(f"certified() takes {', '.join(KNOWN)}, got {', '.join(unknown)}")
         told = {**self.settings, **settings}
         path = self.path(name)
-        if path.exists() and not self.update:
+        stored = path.exists() and not self.update
+        if stored and not refit:
             return verified(path, (problem, factors, q), told)
-        return self.searched(path, (problem, factors, q), told)
+        result = self.searched(path, (problem, factors, q), told, data=refit)
+        if stored and (wrong := moved(path, result)):
+            cure = "if that is meant, store it anew with pytest --certify-update"
+            pytest.fail(f"{wrong}; {cure}", pytrace=False)
+        return result
 
     def path(self, name: str) -> Path:
         """Return where the certificate of this call is stored."""
@@ -79,8 +96,10 @@ class Certified:
         parts = [self.label, plain(name), str(count) if count > 1 else ""]
         return self.place / FOLDER / f"{'.'.join(p for p in parts if p)}.cert"
 
-    def searched(self, path: Path, asked: tuple[Any, Any, Any], told: dict[str, Any]) -> Any:
-        """Search for a proof; store it if that is asked for."""
+    def searched(
+        self, path: Path, asked: tuple[Any, Any, Any], told: dict[str, Any], *, data: bool
+    ) -> Any:
+        """Search for a proof; store it if that is asked for, with the question's arrays or not."""
         __tracebackhide__ = True
         from certify.pipeline.certificate.verdict import Verdict  # noqa: PLC0415
         from certify.pipeline.check import check  # noqa: PLC0415  only where a test uses it
@@ -91,7 +110,7 @@ class Certified:
             pytest.fail(self.failure(result), pytrace=False)
         if self.update and result.certificate is not None:
             path.parent.mkdir(exist_ok=True)
-            result.certificate.save(path, data=False)
+            result.certificate.save(path, data=data)
         return result
 
     def failure(self, result: Any) -> str:
@@ -129,10 +148,42 @@ def verified(path: Path, asked: tuple[Any, Any, Any], told: dict[str, Any]) -> A
         wrong = f"{path} does not prove what this test asks: {error}"
     if wrong:
         cure = "if that is meant, store it anew with pytest --certify-update"
-        pytest.fail(f"{wrong}\nThe data, the model or the question changed; {cure}", pytrace=False)
+        what = "The data, the model or the question changed"
+        if FACTORS.search(wrong):
+            what = "The factors changed, perhaps in their last bits only, as those of a fit on "
+            what += "another machine do: certified(..., refit=True) proves a new fit in each run"
+        pytest.fail(f"{wrong}\n{what}; {cure}", pytrace=False)
     if proved.verdict is not Verdict.CERTIFIED:
         pytest.fail(f"{path} proves {proved.verdict.name} only", pytrace=False)
     return proved
+
+
+def moved(path: Path, result: Any) -> str:
+    """Say what makes a new proof another one than the stored: the question, or its optimum.
+
+    Numbers may differ in their last bits: those of the arrays and lam.  "" if they agree.
+    """
+    from certify.kernel.claim import same_question  # noqa: PLC0415
+    from certify.kernel.errors import RejectedError  # noqa: PLC0415
+    from certify.pipeline.certificate.file import Certificate  # noqa: PLC0415
+    from certify.pipeline.report import facts  # noqa: PLC0415  only where a test uses it
+
+    def shape(statement: dict[str, Any]) -> dict[str, Any]:
+        """Return a statement without its numbers."""
+        arrays = {k: a["dtype"] for k, a in statement["arrays"].items()}
+        return {k: v for k, v in statement.items() if k != "lam"} | {"arrays": arrays}
+
+    try:
+        old = Certificate.load(path)
+        same_question(shape(old.statement), shape(result.certificate.statement))
+        held = facts(old)
+    except RejectedError as error:
+        return f"{path} is of another question: {error}"
+    low, high = held.proved.lower - held.epsilon, held.proved.upper + held.epsilon
+    if low <= result.upper and result.lower <= high:
+        return ""
+    told = f"[{held.proved.lower:.10g}, {held.proved.upper:.10g}]"
+    return f"the optimum moved from {told} in {path} to [{result.lower:.10g}, {result.upper:.10g}]"
 
 
 def plain(text: str) -> str:

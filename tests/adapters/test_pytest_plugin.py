@@ -103,6 +103,32 @@ def test_a_stored_certificate_fails_when_anything_changed(run, pytester):
     assert not set(after.values()) & set(before.values())
 
 
+REFIT = OURS.replace("certified(PROBLEM, BEST)", "certified(PROBLEM, BEST, refit=True)")
+
+
+def test_a_refit_is_proved_afresh_and_its_bracket_compared(run, pytester):
+    run({"test_1": REFIT, "test_2": REFIT, "test_3": REFIT, "test_4": OURS}, "--certify-update")
+    before = stored(pytester)
+    last_bits = REFIT.replace("[2.5, 1.5]", "[2.5, 1.5000000001]")
+    ended = run(
+        {
+            "test_1": last_bits.replace("[3.0, 2.0]", "[3.0, 2.0000000001]"),
+            "test_2": REFIT.replace("[3.0, 2.0]", "[3.0, 2.01]").replace("1.5]", "1.51]"),
+            "test_3": REFIT.replace("refit=True", "refit=True, rtol=1e-5"),
+            "test_4": OURS.replace("[2.5, 1.5]", "[2.5, 1.5000000001]"),
+        }
+    )
+    ended.assert_outcomes(passed=1, failed=3)
+    text = ended.stdout.str()
+    assert re.search(
+        r"the optimum moved from \[2\.25, 2\.25\d*\] in .*test_2.*to \[2\.25[1-9]", text
+    )
+    assert re.search(r"test_3.* is of another question: statement\.rtol", text)
+    assert "The factors changed, perhaps in their last bits only" in text
+    assert "certified(..., refit=True) proves a new fit in each run" in text
+    assert stored(pytester) == before
+
+
 def stored(pytester):
     """Return the certificates of the folder, by name."""
     return {p.name: p.read_bytes() for p in (pytester.path / "certificates").iterdir()}
