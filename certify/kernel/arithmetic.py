@@ -15,6 +15,7 @@ from .errors import demand
 from .graphs import Graph
 from .patterns import Pattern
 from .scalars import Enclosure
+from .simplicial import Form
 from .spaces import Deep, Network
 
 H = TypeVar("H")
@@ -161,6 +162,10 @@ class Arithmetic(ABC, Generic[H]):
     @abstractmethod
     def kronecker(self, q: H, s: H, place: "Place") -> H:
         """Return Q on one mode times S on the others, a block of zeros around it."""
+
+    @abstractmethod
+    def cones(self, form: Form, deepest: int) -> Fraction:
+        """Bound a polar over a tree of cones, of which at most `deepest` wait at a time."""
 
     @abstractmethod
     def top(self, g: H, shift: Fraction, factor: Array | None) -> Fraction:

@@ -14,6 +14,7 @@ from .arrays import Array, dyadic, lower_triangle, transposed
 from .graphs import Graph
 from .patterns import Pattern, split_index, strides, thin
 from .scalars import Enclosure, exactly, power, root
+from .simplicial import Form, largest
 from .spaces import Deep, Network
 
 
@@ -286,6 +287,11 @@ class Exact(Arithmetic[Grid]):
             for b, (j, t) in enumerate(parts, first):
                 out[a * k + b] = q.ints[i * d + j] * s.ints[p * rest + t]
         return Grid(out, q.exp + s.exp, (k, k))
+
+    def cones(self, form: Form, deepest: int) -> Fraction:
+        """Walk through the tree, each number an integer."""
+        del deepest
+        return largest(form)
 
     def gram(self, x: Grid, axis: int, at: Pattern) -> tuple[Grid, Fraction]:
         """Return X X^T or X^T X; of a few observed entries, from their pairs in a line."""

@@ -6,10 +6,11 @@ from itertools import pairwise
 
 from .arithmetic import Arithmetic, Extent, H, Line, Pairs, Place
 from .arrays import Array, width
-from .budget import MADE, Budget, product_work
+from .budget import FRACTION, MADE, Budget, product_work
 from .graphs import Graph
 from .patterns import Pattern, pairs_in_lines, thin
 from .scalars import Enclosure
+from .simplicial import Form
 from .spaces import Deep, Network
 
 
@@ -207,6 +208,16 @@ class Metered(Arithmetic[H]):
         self.budget.hold(numbers, "a Gram matrix", 2 * held.bits)
         self.budget.spend(work * held.square, "a Gram matrix")
         return self.by.gram(x, axis, at)
+
+    def cones(self, form: Form, deepest: int) -> Fraction:
+        """Pay for what every generator of a cone holds, of all nodes, and of those that wait."""
+        d, outputs, points = form.short.size, form.other.size, len(form.bent)
+        each = d * (points * (1 + outputs) + 2 * outputs + 2 * d)
+        self.budget.hold(deepest * each, "cones that wait", 2 * deepest)
+        fractions = FRACTION * d * (d + 8 + (0 if form.other.line == "root" else outputs))
+        work = len(form.tree) * (2 * each + fractions) * (1 + (d * deepest >> 7))
+        self.budget.spend(work, "cones")
+        return self.by.cones(form, deepest)
 
     def top(self, g: H, shift: Fraction, factor: Array | None) -> Fraction:
         """Pay for three matrices on one grid; L L^T, or a factorization in floats."""

@@ -13,14 +13,13 @@ from certify.norms import gauge
 
 from .ascent.layers import attain
 from .ask import Ask, Proposal
-from .branching import cells
+from .branching import cells, cones
 from .branching import layers as tree
 from .branching import pooled as _parts
 from .layer_ask import LayerAsk
 from .methods import smallest
 
-SMALL = 4  # features, the bias among them, up to which cells come first,
-CELLS = 10_000  # or so many cells
+CELLS = 10_000  # cells up to which they come first, before simplicial cones
 CLOSE = 2.0**-20  # relative: a bound this near a found value is not worth more work
 
 
@@ -47,6 +46,18 @@ def of_sums(ask: LayerAsk) -> Proposal:
         return linear(ask)
     if outputs == 1:
         return single(ask)
+    best = Proposal(np.inf)
+    rows, d = layer.features.shape
+    if d <= cones.SHORT and rows > cones.LONG:
+        best = cones.layer_proposal(ask, attain(ask.shared(3))[0])
+        if met(ask, best):
+            return best
+    return min(best, by_relaxation(ask), key=lambda p: p.upper)
+
+
+def by_relaxation(ask: LayerAsk) -> Proposal:
+    """Return the smallest bound of several outputs, together or one at a time."""
+    layer = ask.layer
     if layer.right.axial:
         return each(ask)
     whole = joint(ask)
@@ -76,14 +87,16 @@ def single(ask: LayerAsk) -> Proposal:
     best = Proposal(np.inf)
     if few(*ask.layer.features.shape):
         best = cells.proposal(ask, lower)
-        if met(ask, best) or best.upper <= lower * (1 + CLOSE):
-            return best
+    elif ask.layer.features.shape[1] <= cones.SHORT:
+        best = cones.layer_proposal(ask, lower)
+    if met(ask, best) or best.upper <= lower * (1 + CLOSE):
+        return best
     return min(best, tree.proposal(ask, lower), key=lambda p: p.upper)
 
 
 def few(rows: int, d: int) -> bool:
     """Whether the rows cut the space of u into few cells, at most 2 sum_{k<d} C(rows - 1, k)."""
-    return d <= SMALL or 2 * sum(comb(rows - 1, k) for k in range(d)) <= CELLS
+    return 2 * sum(comb(rows - 1, k) for k in range(d)) <= CELLS
 
 
 def joint(ask: LayerAsk) -> Proposal:

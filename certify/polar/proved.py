@@ -16,7 +16,7 @@ from certify.kernel import arrays as kernel_arrays
 from certify.kernel.arithmetic import Arithmetic
 from certify.kernel.arrays import Arrays
 from certify.kernel.errors import RejectedError
-from certify.kernel.norms import norm
+from certify.kernel.norms import L2, Biased, norm
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.matrices import POLAR_RULES
 from certify.kernel.rules.polar import polar_bound
@@ -25,6 +25,7 @@ from certify.kernel.statement import stated_atom, stated_modes
 from certify.norms import Gauge, gauge
 
 from .ask import Matrix, exact_text
+from .layer_ask import Layer
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -72,6 +73,17 @@ def kernel_pair(
     atom = dict(zip(("left", "right"), (g.statement() for g in held), strict=True))
     left = norm(atom, "left", at.m, given)
     return Pair(at, left, norm(atom, "right", at.n, given), symmetric)
+
+
+def kernel_layer(layer: Layer, samples: int, outputs: int) -> Network:
+    """Return a layer of l2-priced u as the kernel reads it from a statement."""
+    m, d = layer.features.shape
+    rows = range(m) if layer.samples is None else layer.samples.tolist()
+    given = Arrays({f"right.{k}": handed(a) for k, a in layer.right.arrays().items()}, "statement")
+    right = norm({"right": layer.right.statement()}, "right", outputs, given)
+    left = Biased(d) if layer.free else L2(d)
+    at, slope = Pattern(samples, outputs), Fraction(layer.slope)
+    return Network(at, handed(layer.features), rows, slope, left, right)
 
 
 def proved_above(

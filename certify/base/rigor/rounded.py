@@ -30,8 +30,10 @@ from certify.kernel.arrays import Array
 from certify.kernel.errors import RejectedError
 from certify.kernel.patterns import Pattern
 from certify.kernel.scalars import root
+from certify.kernel.simplicial import Form
 from certify.kernel.spaces import Deep, Network
 
+from . import cones
 from .bounds import (
     ETA,
     Floats,
@@ -124,6 +126,11 @@ class Rounded(Fields):
         error = rounding(mid)
         error += q.rad * norm_up(s.mid) + s.rad * norm_up(q.mid) + q.rad * s.rad
         return Ball(mid, error)
+
+    def cones(self, form: Form, deepest: int) -> Fraction:
+        """Walk through the tree, many cones at a time; `cones.py` bounds its error."""
+        del deepest
+        return cones.largest(form)
 
     def hat(self, x: Ball, at: Pattern) -> Ball:
         """Return [[0, X], [X^T, 0]]: the Frobenius radius counts twice."""

@@ -12,6 +12,7 @@ from ..norms import L1, L2, LInf
 from ..patterns import Pattern
 from ..scalars import root
 from ..spaces import Deep, Network, Pair
+from .cones import layer_cones
 from .lines import lines
 from .matrices import POLAR_RULES
 from .max_pool import max_pool
@@ -29,11 +30,12 @@ def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arr
               at most.
     outputs   one output at a time, the t-th one's arrays named s<t>.NAME: the largest of
               their bounds (l1), the sum (linf) or the root of the sum of squares (l2).
+    cones     bounds the dual norm of W^T s(F u) over cones of u.
     max_pool  for the largest of a sample's rows, of one output; of several, each of "outputs"
               is a proof of it.
     """
     rule, n = str(proof.get("rule")), net.right
-    listed = rule in ("linear", "max_pool", "network", "outputs")
+    listed = rule in ("cones", "linear", "max_pool", "network", "outputs")
     demand(listed, "proof.polar.rule", "unknown", rule)
     fits = rule == "outputs" or (rule == "max_pool") == net.most
     demand(fits, "proof.polar.rule", "wrong_rule", f"{rule} of the {('sum', 'largest')[net.most]}")
@@ -44,6 +46,8 @@ def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arr
         demand(net.slope == 1, "proof.polar.rule", "wrong_rule", f"slope {net.slope}")
         return of_linear(ar, net, w, proof, given)
     demand(isinstance(net.left, L2), "proof.polar.rule", "wrong_rule", net.left.name)
+    if rule == "cones":
+        return layer_cones(ar, net, w, proof, given)
     if rule == "network":
         bound = network(ar, net, w, proof, given)
         return root(bound * bound * n.size).hi if isinstance(n, LInf) else bound

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from fractions import Fraction
 
+from .cones import cones
 from .conic import conic
 from .lines import lines
 from .signs import opposite_signs
 from .spectral import spectral
 
 POLAR_RULES: dict[str, Callable[..., Fraction]] = {
+    "cones": cones,
     "conic": conic,
     "lines": lines,
     "signs": opposite_signs,

@@ -21,7 +21,7 @@ class Branch(Method):
     by the effort, or by the deadline, and every leaf keeps the bound it has.
     """
 
-    cost = 2
+    cost = 3
 
     def applies(self, ask: Ask) -> bool:
         """Tell whether a tree is allowed."""

@@ -1,0 +1,366 @@
+"""Simplicial cones in float64, many at a time: the rule `cones` with a-priori error bounds.
+
+Generators are exact: sums of two that are not are refused.  Inside one orthant they have one sign
+in each coordinate, so |m| = a |g_i| + b |g_j| for m = a g_i + b g_j, and what is carried from
+generator to generator, f . g and A g, is off by at most gamma_k |f| . |g|, k the roundings on the
+way.  A point whose computed values have one sign is taken as linear: where a true value has the
+other sign it is no larger than that error.  So each vertex bound is off by at most
+
+    gamma_k |v_t| |g|,   v_t = |A_t| + sum_i |w_it| |f_i|,   k = 8 (points + depth + d + 8)
+
+in each output t, which is added to it.  Any y in floats will do: with y . g_j >= q_j > 0 the
+bound is max_j c_j / q_j times the dual norm of y.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from certify.kernel.errors import RejectedError
+from certify.kernel.norms import L1, L2, Biased, LInf, Norm
+from certify.kernel.scalars import power
+from certify.kernel.simplicial import Form
+
+from .bounds import Floats, gamma, up
+
+NUMBERS = 1 << 17  # of a batch: what stays in a processor's cache
+LOST = 2.0**-900  # more than what underflows; the largest datum is near 1
+Longs = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B cones: generators G and dual rows R, (d, B, d); node (B,): which node of the tree each is.
+
+    L  (d, B, outputs)  of each generator, what is linear on the cone; nothing where all is
+    S  (d, B, K)        f_i . g of the points without a sign, i in `at` (B, K); N + 1 is no point
+    C  (d, B)           vertex bounds where all is linear
+    """
+
+    G: Floats
+    R: Floats
+    L: Floats
+    S: Floats
+    at: Longs
+    C: Floats
+    node: Longs
+    depth: int = 0
+
+    def part(self, which: Longs) -> "Batch":
+        """Return some of the cones."""
+        G, R, L, S = (x[:, which] for x in (self.G, self.R, self.L, self.S))
+        return Batch(G, R, L, S, self.at[which], self.C[:, which], self.node[which], self.depth)
+
+
+class Cones:
+    """The form in floats, scaled so that its largest data are near 1, and its batches."""
+
+    def __init__(self, form: Form) -> None:
+        self.form = form
+        self.A, a = scaled(form.linear)
+        self.F, f = scaled([f for f, _ in form.bent])
+        w, b = scaled([w for _, w in form.bent])
+        e = max(a, f + b) if form.bent else a
+        self.A = np.ldexp(self.A, a - e) if form.bent else self.A
+        w = np.ldexp(w, f + b - e)
+        outputs = len(form.linear)
+        self.w = np.vstack([w.reshape(-1, outputs), np.zeros((1, outputs))])
+        self.unit = form.unit * power(e)
+        self.pairs = [*combinations(range(form.short.size), 2)]
+        v = np.abs(self.A)
+        if form.bent:
+            v = v + np.abs(self.w[:-1]).T @ np.abs(self.F)
+        self.reach = np.sqrt((v * v).sum(axis=1)) * (1 + 2.0**-30)  # |v_t|, from above
+
+    def roots(self) -> Batch:
+        """Return the orthants, as many as the form has."""
+        signs = np.array([*self.form.roots()], dtype=float)
+        B, d = signs.shape
+        G = np.einsum("bj,jk->jbk", signs, np.eye(d))
+        N = len(self.w) - 1
+        S = np.einsum("nj,bj->jbn", self.F, signs) if N else np.zeros((d, B, 0))
+        L = np.einsum("tj,bj->jbt", self.A, signs) if N else np.zeros((d, B, 0))
+        at = np.broadcast_to(np.arange(N), (B, N))
+        C = np.zeros((d, B)) if N else np.stack([self.linear_bounds(g, 0) for g in G])
+        return self.decided(Batch(G, G.copy(), L, S, at, C, np.zeros(B, dtype=np.int64)))
+
+    def slack(self, depth: int) -> float:
+        """Return gamma_k of the module's docstring, from above."""
+        k = 8 * (len(self.w) + depth + self.form.short.size + 8)
+        return float(gamma(k)) * (1 + 2.0**-30)
+
+    def linear_bounds(self, g: Floats, depth: int) -> Floats:
+        """Return the bounds of |A g| at generators (B, d)."""
+        h = g @ self.A.T
+        return self.earned(h, h, g, depth)
+
+    def earned(self, high: Floats, low: Floats, g: Floats, depth: int) -> Floats:
+        """Return the dual norms of what lies between, (B, outputs), off as generators g allow."""
+        size = np.sqrt((g * g).sum(axis=1)) * (1 + 2.0**-30)
+        off = (self.slack(depth) * size + LOST)[:, None] * self.reach + LOST
+        plus, minus = allowed(self.form.other)
+        p = np.maximum(np.maximum((high + off) * plus, (off - low) * minus), 0.0)
+        form = self.form
+        if form.level is None or isinstance(form.other, L2):
+            return dual_norms(form.other, p, [None] * len(p))
+        n = self.lengths(g)
+        return dual_norms(form.other, p, [form.level * Fraction(x) / self.unit for x in n])
+
+    def lengths(self, g: Floats) -> Floats:
+        """Return about |g|, not zero, of vectors (B, d)."""
+        short, reach = self.form.short, self.form.reach
+        if isinstance(short, LInf):
+            return np.asarray(np.abs(g).max(axis=1))
+        if isinstance(short, L2):
+            priced = g[:, :-1] if isinstance(short, Biased) else g
+            n = np.sqrt((priced * priced).sum(axis=1))
+        else:
+            n = np.array([float(short.lengths(x)[0].hi) for x in g.tolist()])
+        if reach:
+            n = np.maximum(n, np.abs(g[:, -1]) / float(reach))
+        return np.where(n > 0, n, 1.0)
+
+    def decided(self, batch: Batch) -> Batch:
+        """Move the points that have one sign to the linear part, and drop their columns."""
+        S, at = batch.S, batch.at
+        if not at.shape[1]:
+            return batch
+        low, high = S.min(axis=0), S.max(axis=0)
+        mixed = (low < 0) & (high > 0)
+        active = (low >= 0) & (high > 0)
+        L = batch.L.copy()
+        for t in range(self.w.shape[1]):
+            L[:, :, t] += np.einsum("bk,jbk->jb", np.where(active, self.w[at, t], 0.0), S)
+        width = int(mixed.sum(axis=1).max(initial=0))
+        order = np.argsort(~mixed, axis=1, kind="stable")[:, :width]
+        kept = np.take_along_axis(mixed, order, 1)
+        at = np.where(kept, np.take_along_axis(at, order, 1), len(self.w) - 1)
+        S = np.stack([np.where(kept, np.take_along_axis(x, order, 1), 0.0) for x in S])
+        return replace(batch, L=L, S=S, at=at)
+
+    def vertex_bounds(self, batch: Batch) -> tuple[Floats, Floats]:
+        """Return c (d, B), and the values of g at the generators, about."""
+        if len(self.w) == 1:
+            return batch.C, batch.C
+        S, depth, (d, B) = batch.S, batch.depth, batch.G.shape[:2]
+        p = np.maximum(S, 0.0)
+        rise, size = p.sum(axis=0), np.abs(S).sum(axis=0)
+        slope = np.minimum(rise / np.where(size > 0, size, 1.0), 1.0)
+        high, low, middle = batch.L.copy(), batch.L.copy(), batch.L.copy()
+        for t in range(self.w.shape[1]):
+            w = self.w[batch.at, t]
+            up_, down = np.maximum(w, 0.0), np.maximum(-w, 0.0)
+            a, b = (np.einsum("bk,jbk->jb", x, p) for x in (up_, down))
+            high[:, :, t] += a - np.einsum("bk,jbk->jb", down * slope, S)
+            low[:, :, t] += np.einsum("bk,jbk->jb", up_ * slope, S) - b
+            middle[:, :, t] += a - b
+        flat = batch.G.reshape(d * B, -1)
+        c, value = (
+            self.earned(x.reshape(d * B, -1), y.reshape(d * B, -1), flat, depth).reshape(d, B)
+            for x, y in ((high, low), (middle, middle))
+        )
+        return c, value
+
+    def bounds(self, batch: Batch) -> tuple[Floats, float]:
+        """Return an upper bound of g on each cone, and the largest value at a generator, about.
+
+        Both in units of `unit`: the smaller of two bounds, as in the exact rule.
+        """
+        c, value = self.vertex_bounds(batch)
+        n = self.lengths(batch.G.reshape(-1, batch.G.shape[2])).reshape(c.shape)
+        best = float((value / n).max(initial=0.0))
+        first = self.bound(batch, c, np.maximum(c, c.max(axis=0) * 2.0**-30))
+        second = self.bound(batch, c, n)
+        return np.minimum(first, second), best
+
+    def bound(self, batch: Batch, c: Floats, shape: Floats) -> Floats:
+        """Return max_j c_j / (y . g_j) times |y|_* with y about the vector y . g_j = shape_j."""
+        y = np.einsum("jb,jbk->bk", shape, batch.R)
+        d = y.shape[1]
+        with np.errstate(all="ignore"):
+            y = y / np.abs(y).max(axis=1)[:, None]
+            q = np.einsum("bk,jbk->jb", y, batch.G)
+            q -= np.einsum("bk,jbk->jb", np.abs(y), np.abs(batch.G)) * float(gamma(2 * d + 4))
+            ratio = np.where(q > LOST, c / q, np.inf).max(axis=0) * (1 + 2.0**-50)
+        good = np.isfinite(ratio) & np.isfinite(y).all(axis=1)
+        out = np.full(len(y), np.inf)
+        out[good] = self.dual(y[good], ratio[good])
+        return out
+
+    def dual(self, y: Floats, ratio: Floats) -> Floats:
+        """Return ratio |y|_* of vectors (B, d), from above."""
+        short, reach, up_ = self.form.short, self.form.reach, 1 + 2.0**-48
+        plus, minus = allowed(short)
+        p = np.maximum(np.maximum(y * plus, -y * minus), 0.0)
+        if reach:
+            far = float(reach) * (1 + 2.0**-50)
+            size = np.sqrt((y[:, :-1] ** 2).sum(axis=1)) + far * np.abs(y[:, -1])
+            return np.asarray(ratio * (size * (1 + y.shape[1] * 2.0**-50) * up_ + LOST))
+        if type(short) in (L1, L2, LInf):
+            return np.asarray(ratio * dual_norms(short, p, [None] * len(p)) * up_)
+        level = None if self.form.level is None else self.form.level / self.unit
+        found = []
+        for x, r in zip(y.tolist(), ratio.tolist(), strict=True):
+            exact = [Fraction(v) * Fraction(r) for v in x]
+            found.append(above(short.dual_norm(exact, (), level)))
+        return np.array(found)
+
+    def children(self, batch: Batch, i: Longs, j: Longs) -> tuple[Batch, Batch]:
+        """Return the cones with m in the place of g_i, and of g_j: m is their sum, scaled."""
+        r = np.arange(len(i))
+        G, R = batch.G, batch.R
+        gi, gj = G[i, r], G[j, r]
+        m = gi + gj
+        z = m - gi
+        if ((gi - (m - z)) + (gj - z)).any():
+            raise RejectedError("rounded", "inexact", "a generator of more than 53 bits")
+        scale = halved(m)[:, None]
+        m, depth, linear = m * scale, batch.depth + 1, len(self.w) == 1
+        new = self.linear_bounds(m, depth) if linear else np.zeros(len(i))
+        L, S = ((v[i, r] + v[j, r]) * scale for v in (batch.L, batch.S))
+        out = []
+        for at, kept in ((i, j), (j, i)):
+            held = [v.copy() for v in (G, R, batch.L, batch.S, batch.C)]
+            for v, value in zip((held[0], *held[2:]), (m, L, S, new), strict=True):
+                v[at, r] = value
+            held[1][at, r] = R[at, r] / scale
+            held[1][kept, r] = R[kept, r] - R[at, r]
+            G2, R2, L2_, S2, C2 = held
+            part = replace(batch, G=G2, R=R2, L=L2_, S=S2, C=C2, depth=depth)
+            out.append(self.decided(part))
+        return out[0], out[1]
+
+
+def halved(g: Floats) -> Floats:
+    """Return the powers of two that make vectors about 1 long."""
+    return np.asarray(np.ldexp(1.0, -(np.frexp((g * g).sum(axis=1))[1] // 2)))
+
+
+def allowed(norm: Norm) -> tuple[Floats, Floats]:
+    """Return where a coordinate may be positive, and where negative, as 1 and 0."""
+    signs = [norm.sign(k) for k in range(norm.size)]
+    return tuple(np.array([float(s in x) for s in signs]) for x in ("*+", "*-"))  # type: ignore[return-value]
+
+
+def dual_norms(norm: Norm, p: Floats, levels: Sequence[Fraction | None]) -> Floats:
+    """Bound the dual norms of vectors p >= 0, (B, k), from above."""
+    if isinstance(norm, L1):
+        return np.asarray(p.max(axis=1, initial=0.0))
+    if isinstance(norm, L2 | LInf):
+        k = norm.size
+        more = float(up(Fraction(1), 2 * k + 8)) * (1 + 2.0**-50)
+        size = p.sum(axis=1) if isinstance(norm, LInf) else np.sqrt((p * p).sum(axis=1))
+        return np.asarray(size * more + LOST)
+    found = zip(p.tolist(), levels, strict=True)
+    return np.array([above(norm.earned([*map(Fraction, x)], level)) for x, level in found])
+
+
+def above(x: Fraction) -> float:
+    """Return a float at least x."""
+    return float(np.nextafter(float(x), np.inf))
+
+
+def scaled(rows: Sequence[Sequence[int]]) -> tuple[Floats, int]:
+    """Return integers as floats times 2^e, each rounded once, the largest near 1, and e."""
+    e = max((abs(x).bit_length() for row in rows for x in row), default=0)
+    return np.array([[x / (1 << e) for x in row] for row in rows], dtype=float), e
+
+
+def largest(form: Form) -> Fraction:
+    """Bound g over the tree's leaves, as `certify.kernel.simplicial.largest` does."""
+    cones, codes = Cones(form), np.array(form.tree)
+    second = seconds(form.tree)
+    best = 0.0
+    batch = cones.roots()
+    nodes = [0]
+    for _ in range(len(batch.node) - 1):
+        nodes.append(after(form.tree, second, nodes[-1]))
+    waiting = [replace(batch, node=np.array(nodes))]
+    pairs = np.array(cones.pairs or [(0, 0)])
+    while waiting:
+        batch = taken(waiting)
+        code = codes[batch.node]
+        ends = np.flatnonzero(code == 0)
+        if len(ends):
+            best = max(best, float(cones.bounds(batch.part(ends))[0].max()))
+        open_ = np.flatnonzero(code)
+        if len(open_):
+            inner = batch.part(open_)
+            i, j = pairs[code[open_] - 1].T
+            first, other = cones.children(inner, i, j)
+            other = replace(other, node=second[inner.node])
+            waiting += parted(joined([replace(first, node=inner.node + 1), other]))
+    if not np.isfinite(best):
+        raise RejectedError("rounded", "overflow", best)
+    return Fraction(best) * cones.unit
+
+
+def seconds(tree: Sequence[int]) -> Longs:
+    """Return the second child of each node of a tree in preorder; the end of a leaf."""
+    out, ends = np.zeros(len(tree), dtype=np.int64), [0] * len(tree)
+    for k in range(len(tree) - 1, -1, -1):
+        if tree[k]:
+            out[k] = ends[k + 1]
+            ends[k] = ends[out[k]]
+        else:
+            ends[k] = k + 1
+    return out
+
+
+def after(tree: Sequence[int], second: Longs, k: int) -> int:
+    """Return the node after the subtree of k."""
+    while tree[k]:
+        k = int(second[k])
+    return k + 1
+
+
+def parted(batch: Batch) -> list[Batch]:
+    """Cut a batch into some that fit a cache, cones of as many open points together."""
+    B, K = batch.at.shape
+    d, _, outputs = batch.L.shape
+    count = (batch.S != 0).any(axis=0).sum(axis=1) if K else np.zeros(B, dtype=np.int64)
+    order = np.argsort(count, kind="stable")
+    out, start = [], 0
+    while start < B:
+        width = count[order[start:]]
+        held = (np.arange(len(width)) + 1) * d * (width + 2 * d + outputs + 1)
+        stop = start + max(1, int(np.searchsorted(held, NUMBERS)))
+        which = order[start:stop]
+        part = batch.part(which)
+        most = int(count[which].max(initial=0))
+        out.append(replace(part, S=part.S[:, :, :most], at=part.at[:, :most]))
+        start = stop
+    return out
+
+
+def joined(batches: Sequence[Batch]) -> Batch:
+    """Put batches side by side, their points padded to one width."""
+    width = max(b.at.shape[1] for b in batches)
+
+    def padded(x: npt.NDArray[Any], axis: int) -> npt.NDArray[Any]:
+        """Return an array as wide as the widest: f . g = 0 is a point that counts nowhere."""
+        more = [(0, 0)] * x.ndim
+        more[axis] = (0, width - x.shape[axis])
+        return np.pad(x, more)
+
+    G, R, L, C = (np.concatenate([getattr(b, k) for b in batches], axis=1) for k in "GRLC")
+    S = np.concatenate([padded(b.S, 2) for b in batches], axis=1)
+    at = np.concatenate([padded(b.at, 1) for b in batches])
+    node = np.concatenate([b.node for b in batches])
+    return Batch(G, R, L, S, at, C, node, max(b.depth for b in batches))
+
+
+def taken(waiting: list[Batch]) -> Batch:
+    """Take the last batches that fit a cache together, one at least."""
+    out, held = [waiting.pop()], 0
+    while waiting:
+        held += out[-1].G.size + out[-1].S.size + out[-1].L.size
+        if held > NUMBERS // 2:
+            break
+        out.append(waiting.pop())
+    return joined(out) if len(out) > 1 else out[0]

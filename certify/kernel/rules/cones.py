@@ -1,0 +1,84 @@
+"""Rule `cones`: branch and bound over simplicial cones of one factor of few coordinates."""
+
+from fractions import Fraction
+
+from ..arithmetic import Arithmetic, H
+from ..arrays import Arrays, dyadic
+from ..errors import demand
+from ..fields import Json, rational
+from ..scalars import power
+from ..simplicial import Form
+from ..spaces import Network, Pair
+
+SHORT = 16  # coordinates of the short factor at most: there is a cone for each orthant
+BITS = 24  # that data are held finer than their grid, so that rounding a slope costs little
+
+
+def cones(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fraction:
+    """Prove sup <W, u v^T> <= the largest bound of a cone of u ("axis" 0) or of v (1)."""
+    axis = proof.get("axis")
+    known = type(axis) is int and axis in (0, 1) and not pair.symmetric
+    demand(known, "proof.polar.axis", "axis", axis)
+    return bounded(ar, pair_form(ar, pair, w, int(axis == 1)), proof, given)
+
+
+def pair_form(ar: Arithmetic[H], pair: Pair, w: H, axis: int) -> Form:
+    """Return what u (axis 0) or v (1) earns.
+
+    For z the short factor and the other's norm, g(z) = sup { <x, W z> : |x| <= 1 } is convex
+    and homogeneous: on a cone it is at most linear, by its values at the generators.
+    """
+    short, other = (pair.right, pair.left) if axis else (pair.left, pair.right)
+    rows, e = ar.exact_lines(w, 1 - axis, pair.at)
+    return Form(short, Fraction(0), other, [*rows], (), power(e))
+
+
+def layer_cones(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
+    """Prove sup |W^T pool(s(F u))|, in the dual norm of v, <= the largest bound of a cone of u."""
+    return bounded(ar, layer_form(ar, net, w), proof, given)
+
+
+def layer_form(ar: Arithmetic[H], net: Network, w: H) -> Form:
+    """Return what u earns: s(z) = a z + (1 - a) z_+.
+
+    Where f_i . u has one sign on a cone that is linear there.
+    """
+    (m, d), a = net.features.shape, net.slope
+    columns, e = ar.exact_lines(w, 1, net.at)
+    held = [*columns]
+    ar.budget.hold(m * (d + net.right.size), "rows and their weights")
+    flat, fine = dyadic(net.features.data)
+    ints = [[x << BITS for x in flat[i * d : i * d + d]] for i in range(m)]
+    below, above = a.numerator, a.denominator - a.numerator
+    weights = [[column[k] for column in held] for k in net.samples]
+    bent = [(f, [above * x for x in c]) for f, c in zip(ints, weights, strict=True) if any(c)]
+    linear = [
+        [below * sum(c[t] * f[j] for f, c in zip(ints, weights, strict=True)) for j in range(d)]
+        for t in range(net.right.size)
+    ]
+    unit = power(e + fine - BITS) / a.denominator
+    return Form(net.left, net.reach, net.right, linear, bent, unit)
+
+
+def bounded(ar: Arithmetic[H], form: Form, proof: Json, given: Arrays) -> Fraction:
+    """Read the tree: eight codes in each integer, the first one in its lowest byte.
+
+    It ends with its last leaf; only zeros fill the last integer.
+    """
+    d = form.short.size
+    demand(d <= SHORT, "proof.polar.rule", "wrong_rule", f"{d} coordinates")
+    if "level" in proof:
+        form = form._replace(level=rational(proof["level"], "proof.polar.level"))
+    words = given.get("tree", (None,), "q").data
+    codes = [x >> shift & 255 for x in words for shift in range(0, 64, 8)]
+    pairs = d * (d - 1) // 2
+    waiting, deepest, used = len([*form.roots()]), 0, 0
+    while waiting and used < len(codes):
+        code = codes[used]
+        demand(code <= pairs, "proof.tree", "outside", code)
+        waiting += 1 if code else -1
+        deepest, used = max(deepest, waiting), used + 1
+    rest = codes[used:]
+    whole = not waiting and len(rest) < 8 and not any(rest)
+    demand(whole, "proof.tree", "tree", f"{waiting} cones and {len(rest)} codes are left")
+    return ar.cones(form._replace(tree=codes[:used]), deepest)

@@ -1,0 +1,164 @@
+"""Branch and bound over simplicial cones of one factor of few coordinates: many at a time.
+
+    g(z) = sup { <x, h(z)> : |x| <= 1 } <= sum a_j c_j on the cone of z = sum a_j g_j, a >= 0
+
+A cone is split at the pair of generators that make the largest angle.  Batches are taken in the
+order last in, first out, so that few wait; cones within one gap of the best value wait for the
+next, smaller gap.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from certify.base.checkpoint import stopped
+from certify.base.rigor.cones import Batch, Cones, joined, parted, taken
+from certify.base.rigor.rounded import Rounded
+from certify.kernel.errors import RejectedError
+from certify.kernel.rules.cones import layer_form, pair_form
+from certify.kernel.simplicial import Form
+from certify.polar.ask import Ask, Proposal
+from certify.polar.layer_ask import LayerAsk
+from certify.polar.proved import above, handed, kernel_layer, kernel_pair, located
+
+GAPS = (2.0**-10, 2.0**-20)  # relative, one after the other: a bound this near is not split
+SHORT = 6  # coordinates of the short factor: beyond, relaxations are tighter in the same time
+LONG = 32  # numbers of the other side: up to there relaxations are as quick
+MOST = 4_000_000  # cones of a tree,
+UNTIMED = 200_000  # where there is no deadline
+Longs = npt.NDArray[np.int64]
+
+
+@dataclass
+class Grown:
+    """A tree as it grows: of each node the pair that it is split at, and its children."""
+
+    code: Longs = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    first: Longs = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    roots: int = 0
+    count: int = 0
+
+    def make(self, number: int) -> Longs:
+        """Return the numbers of new nodes."""
+        self.count += number
+        while len(self.code) < self.count:
+            more = max(1024, len(self.code))
+            self.code, self.first = (np.pad(x, (0, more)) for x in (self.code, self.first))
+        return np.arange(self.count - number, self.count)
+
+    def tree(self) -> list[int]:
+        """Return the codes in preorder, from all roots; a second child is the number after."""
+        out, waiting = [], [*range(self.roots)][::-1]
+        code, first = self.code.tolist(), self.first.tolist()
+        while waiting:
+            k = waiting.pop()
+            out.append(code[k])
+            if code[k]:
+                waiting += (first[k] + 1, first[k])
+        return out
+
+
+def grown(
+    form: Form,
+    aims: tuple[float, float],
+    expired: Callable[[], bool],
+    most: int = MOST,
+    told: Callable[[int, float, float], None] | None = None,
+) -> list[int]:
+    """Return the codes of a tree whose leaves are at most the aim, as far as there is time.
+
+    aims  a value that would do, and one that is attained
+    """
+    cones, tree = Cones(form), Grown()
+    unit = float(cones.unit)
+    target, best = (x / unit if unit else 0.0 for x in aims)
+    batch = cones.roots()
+    tree.roots = len(batch.node)
+    queue = parted(replace(batch, node=tree.make(tree.roots)))
+    for gap in GAPS:
+        later: list[Batch] = []
+        while queue:
+            if expired() or tree.count > most:
+                return tree.tree()
+            batch = taken(queue)
+            upper, value = cones.bounds(batch)
+            best = max(best, value)
+            if told is not None:
+                told(tree.count, best * unit, np.inf)
+            done = max(target, best * (1 + GAPS[-1]))
+            wide = upper > max(target, best * (1 + gap))
+            later += [batch.part(x) for x in split(~wide & (upper > done))]
+            for open_ in split(wide):
+                queue += divided(cones, tree, batch.part(open_))
+        queue = later
+    return tree.tree()
+
+
+def split(which: npt.NDArray[np.bool_]) -> list[Longs]:
+    """Return the numbers of what is true, if any."""
+    found = np.flatnonzero(which)
+    return [found] if len(found) else []
+
+
+def divided(cones: Cones, tree: Grown, batch: Batch) -> list[Batch]:
+    """Split each cone of a batch; none where a generator no longer fits a float."""
+    if not cones.pairs:
+        return []
+    pairs = np.array(cones.pairs)
+    G = batch.G / np.sqrt((batch.G * batch.G).sum(axis=2))[:, :, None]
+    cosines = np.stack([np.einsum("bk,bk->b", G[i], G[j]) for i, j in cones.pairs])
+    at = cosines.argmin(axis=0)
+    try:
+        children = cones.children(batch, *pairs[at].T)
+    except RejectedError:
+        return []
+    new = tree.make(2 * len(at)).reshape(-1, 2)
+    tree.code[batch.node], tree.first[batch.node] = at + 1, new[:, 0]
+    return parted(joined([replace(c, node=new[:, k]) for k, c in enumerate(children)]))
+
+
+def packed(tree: Sequence[int]) -> Longs:
+    """Return eight codes in each integer, the first one in the lowest byte."""
+    padded = np.zeros(-(-len(tree) // 8) * 8, dtype=np.uint8)
+    padded[: len(tree)] = tree
+    return padded.view("<i8").astype(np.int64)
+
+
+def layer_proposal(ask: LayerAsk, lower: float) -> Proposal:
+    """Return the bound of a layer of few features by cones of u; lower: a value attained."""
+    ar = Rounded()
+    net = kernel_layer(ask.layer, *ask.W.shape)
+    form = layer_form(ar, net, ar.load(handed(ask.W)))
+    return proposal(form, ask, lower, {"rule": "cones"})
+
+
+def pair_proposal(ask: Ask, lower: float) -> Proposal:
+    """Return the bound of a matrix with a short side by cones of that factor."""
+    ar, (at, data) = Rounded(), located(ask.W)
+    axis = int(at.n <= at.m)
+    form = pair_form(ar, kernel_pair(at, (ask.left, ask.right)), ar.load(handed(data)), axis)
+    return proposal(form, ask, lower, {"rule": "cones", "axis": axis})
+
+
+def proposal(form: Form, ask: Ask | LayerAsk, lower: float, proof: dict[str, Any]) -> Proposal:
+    """Grow a tree in at most half of the time that is left, and bound it by its rule."""
+    begun = monotonic()
+    late = inf if ask.deadline is None else begun + (ask.deadline - begun) / 2
+    most = ask.nodes or (UNTIMED if ask.deadline is None else MOST)
+
+    def expired() -> bool:
+        """Whether this half is over."""
+        return monotonic() > late or stopped()
+
+    aims = (ask.target or 0.0, lower)
+    try:
+        tree = grown(form, aims, expired, most, ask.progress)
+        upper = above(Rounded().cones(form._replace(tree=tree), 0))
+    except RejectedError:  # numbers beyond the floats
+        return Proposal(np.inf)
+    return Proposal(upper, {**proof, "tree": packed(tree)})

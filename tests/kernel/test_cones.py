@@ -1,0 +1,247 @@
+"""The rule `cones`: random trees are never below the truth, and lies about a tree are refused."""
+
+from array import array
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from certify.base.rigor.flint import Flint
+from certify.base.rigor.rounded import Rounded
+from certify.kernel.arrays import Array, Arrays
+from certify.kernel.errors import RejectedError
+from certify.kernel.exact import Exact
+from certify.kernel.norms import L1, L2, Biased, Elastic, Groups, LInf, Weighted
+from certify.kernel.patterns import Pattern
+from certify.kernel.rules.cones import cones, layer_cones, layer_form, pair_form
+from certify.kernel.spaces import Network, Pair
+from certify.polar.branching.cones import grown, packed
+
+TIERS = {"exact": Exact, "flint": Flint, "rounded": Rounded}
+HALF = Fraction(1, 2)
+
+
+def handed(x):
+    return Array(x.shape, array("d", np.ascontiguousarray(x, dtype=float).reshape(-1)))
+
+
+def held(codes):
+    words = packed(codes)
+    return Arrays({"tree": Array(words.shape, array("q", words.tolist()))}, "proof")
+
+
+def drawn(rng, roots, d, depth=6, often=0.6):
+    """Return the codes of a random tree."""
+    pairs, out = d * (d - 1) // 2, []
+
+    def go(k):
+        if k == 0 or not pairs or rng.random() > often:
+            out.append(0)
+        else:
+            out.append(int(rng.integers(1, pairs + 1)))
+            go(k - 1)
+            go(k - 1)
+
+    for _ in range(roots):
+        go(depth)
+    return out
+
+
+def some_norm(rng, n):
+    cone = rng.choice(["*", "+", "-", "".join(rng.choice(list("*+-0"), n))])
+    groups = [int(x) for x in rng.integers(0, n, n)]
+    weights = [float(x) for x in rng.integers(1, 9, n) / 4]
+    return rng.choice(
+        [
+            L2(n, cone),
+            L1(n, cone),
+            LInf(n, cone),
+            Weighted(n, cone, weights),
+            Groups(n, cone, "l1", groups),
+        ]
+    )
+
+
+def some_pair(seed):
+    """Return (pair, W, axis, value of z)."""
+    rng = np.random.default_rng(seed)
+    m, d, axis = int(rng.integers(1, 5)), int(rng.integers(1, 4)), int(rng.integers(2))
+    short, other = some_norm(rng, d), some_norm(rng, m)
+    W = rng.integers(-4, 5, (m, d)).astype(float)
+
+    def value(z):
+        size = short.lengths(z.tolist())[0].hi
+        return other.dual_norm([*map(Fraction, W @ z)]) / size
+
+    if axis:
+        return Pair(Pattern(m, d), other, short), W, axis, value
+    return Pair(Pattern(d, m), short, other), W.T, axis, value
+
+
+def points(rng, norm, count=60):
+    """Yield vectors of a norm's cone."""
+    for k in range(count):
+        z = rng.integers(-8, 9, norm.size).astype(float)
+        z = np.sign(z) if k % 3 == 0 else z
+        low = [norm.sign(i) in "*-" for i in range(norm.size)]
+        high = [norm.sign(i) in "*+" for i in range(norm.size)]
+        z = np.clip(z, np.where(low, -np.inf, 0.0), np.where(high, np.inf, 0.0))
+        if z.any():
+            yield z
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10**6))
+def test_no_tree_of_a_pair_is_below_the_truth(seed):
+    pair, W, axis, value = some_pair(seed)
+    rng = np.random.default_rng(seed)
+    short = pair.right if axis else pair.left
+    form = pair_form(Exact(), pair, Exact().load(handed(W.reshape(-1))), axis)
+    tree = drawn(rng, len([*form.roots()]), short.size)
+    bounds = []
+    for make in (Exact, Rounded):
+        ar = make()
+        w = ar.load(handed(W.reshape(-1)))
+        bounds.append(cones(ar, pair, w, {"rule": "cones", "axis": axis}, held(tree)))
+    truth = max((value(z) for z in points(rng, short)), default=Fraction(0))
+    assert truth <= bounds[0] * (1 + Fraction(1, 2**90))
+    assert truth <= bounds[1]
+    assert bounds[0] <= bounds[1] * (1 + Fraction(1, 2**50))
+
+
+def some_layer(seed):
+    """Return (layer, W, value of u)."""
+    rng = np.random.default_rng(seed)
+    n, d, c = int(rng.integers(2, 6)), int(rng.integers(1, 4)), int(rng.integers(1, 3))
+    free = bool(rng.integers(2)) and d > 1
+    F = rng.integers(-4, 5, (n, d)).astype(float)
+    W = rng.integers(-4, 5, (n, c)).astype(float)
+    if free:
+        F[:, -1] = 1.0
+        W[0] -= W.sum(axis=0)
+    slope = Fraction(rng.choice([0.0, -1.0, 0.5, 2.0]))
+    right = rng.choice([L2(c), L1(c), LInf(c), L2(c, "+"), L2(c, "-"), L2(c, "0")])
+    samples = rng.permutation(n).tolist()
+    net = Network(Pattern(n, c), handed(F), samples, slope, Biased(d) if free else L2(d), right)
+
+    def value(u):
+        z = F @ u
+        h = np.where(z > 0, z, float(slope) * z) @ W[samples]
+        size = net.left.lengths(u.tolist())[0].hi
+        return right.dual_norm([*map(Fraction, h)]) / size if size else Fraction(0)
+
+    return net, W, value
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10**6))
+def test_no_tree_of_a_layer_is_below_the_truth(seed):
+    net, W, value = some_layer(seed)
+    rng = np.random.default_rng(seed)
+    form = layer_form(Exact(), net, Exact().load(handed(W.reshape(-1))))
+    tree = drawn(rng, len([*form.roots()]), net.left.size)
+    bounds = [
+        layer_cones(ar, net, ar.load(handed(W.reshape(-1))), {}, held(tree))
+        for ar in (Exact(), Rounded())
+    ]
+    truth = max((value(u) for u in points(rng, net.left)), default=Fraction(0))
+    assert truth <= bounds[0] * (1 + Fraction(1, 2**90))
+    assert truth <= bounds[1]
+    assert bounds[0] <= bounds[1] * (1 + Fraction(1, 2**18))  # integers round a slope once more
+
+
+def pair_of(W, left, right):
+    m, n = W.shape
+    return Pair(Pattern(m, n), left(m), right(n))
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_grown_tree_reaches_the_polar_of_a_cube(tier):
+    W = np.array([[3.0, -1.0, 2.0], [1.0, 2.0, -2.0]])
+    pair, ar = pair_of(W, L2, LInf), TIERS[tier]()
+    w = ar.load(handed(W.reshape(-1)))
+    tree = grown(pair_form(ar, pair, w, 1), (0.0, 0.0), lambda: False)
+    bound = cones(ar, pair, w, {"axis": 1}, held(tree))
+    # the largest of |W s| over the vertices: (3 + 1 + 2, 1 - 2 - 2)
+    assert 45 <= bound * bound <= 45 * (1 + Fraction(1, 2**18))
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_grown_tree_reaches_the_polar_of_a_layer(tier):
+    net = Network(Pattern(2, 1), handed(np.eye(2)), range(2), Fraction(0), L2(2), L2(1, "+"))
+    ar = TIERS[tier]()
+    w = ar.load(handed(np.array([3.0, 4.0])))
+    tree = grown(layer_form(ar, net, w), (0.0, 0.0), lambda: False)
+    bound = layer_cones(ar, net, w, {}, held(tree))
+    assert 5 <= bound <= 5 * (1 + Fraction(1, 2**18))  # |(3, 4)|, where both rows are positive
+
+
+def test_evidence_for_an_elastic_norm_is_its_level():
+    level = Fraction(4)
+    pair = Pair(Pattern(1, 1), Elastic(1, "*", HALF), Elastic(1, "*", HALF))
+    texts = {"axis": 1}, {"axis": 1, "level": f"{level.numerator:x}"}
+    for ar in (Exact(), Rounded()):
+        w = ar.load(handed(np.array([3.0])))
+        without, within = (cones(ar, pair, w, text, held([0])) for text in texts)
+        assert 3 <= without <= 3 + Fraction(1, 2**40)  # |3|, as long as l2
+        assert level <= within <= level + Fraction(1, 2**40)
+
+
+ONE = np.array([[3.0, 4.0], [0.0, 0.0]])
+LIES = [
+    ({}, [0, 0], "proof.polar.axis", "axis"),
+    ({"axis": True}, [0, 0], "proof.polar.axis", "axis"),
+    ({"axis": 2}, [0, 0], "proof.polar.axis", "axis"),
+    ({"axis": 1, "level": "x"}, [0, 0], "proof.polar.level", "number"),
+    ({"axis": 1}, [2, 0, 0, 0], "proof.tree", "outside"),  # one pair only
+    ({"axis": 1}, [255, 0], "proof.tree", "outside"),
+    ({"axis": 1}, [1] * 8, "proof.tree", "tree"),  # cones are left
+    ({"axis": 1}, [0, 0, 0, 1], "proof.tree", "tree"),  # codes are left
+    ({"axis": 1}, [0] * 16, "proof.tree", "tree"),
+    ({"axis": 1}, [], "proof.tree", "tree"),
+]
+
+
+@pytest.mark.parametrize(("text", "codes", "where", "code"), LIES)
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_lie_about_a_tree_is_refused(tier, text, codes, where, code):
+    ar = TIERS[tier]()
+    w = ar.load(handed(ONE.reshape(-1)))
+    pair = pair_of(ONE, L2, L2)
+    assert cones(ar, pair, w, {"axis": 1}, held([0, 0])) >= 5
+    with pytest.raises(RejectedError) as refused:
+        cones(ar, pair, w, text, held(codes))
+    assert (refused.value.where, refused.value.code) == (where, code)
+
+
+def test_a_symmetric_atom_and_a_long_side_are_refused():
+    ar = Exact()
+    w = ar.load(handed(ONE.reshape(-1)))
+    with pytest.raises(RejectedError) as refused:
+        cones(ar, pair_of(ONE, L2, L2)._replace(symmetric=True), w, {"axis": 1}, held([0, 0]))
+    assert refused.value.code == "axis"
+    wide = np.ones((1, 17))
+    with pytest.raises(RejectedError) as refused:
+        cones(ar, pair_of(wide, L2, L2), ar.load(handed(wide[0])), {"axis": 1}, held([0]))
+    assert (refused.value.where, refused.value.code) == ("proof.polar.rule", "wrong_rule")
+
+
+def test_an_unpriced_bias_without_reach_needs_no_length():
+    net = Network(Pattern(2, 1), handed(np.eye(2)[[1, 1]]), range(2), Fraction(0), Biased(2), L2(1))
+    assert net.reach == 0
+    for ar in (Exact(), Rounded()):
+        w = ar.load(handed(np.array([1.0, -1.0])))
+        assert layer_cones(ar, net, w, {}, held([0] * 4)) >= 0
+
+
+def test_floats_refuse_generators_of_more_than_53_bits():
+    ar, pair = Rounded(), pair_of(ONE, L2, L2)
+    w = ar.load(handed(ONE.reshape(-1)))
+    tree = held([1] * 80 + [0] * 82)  # always the first child: m in the place of g_i
+    with pytest.raises(RejectedError) as refused:
+        cones(ar, pair, w, {"axis": 1}, tree)
+    assert refused.value.code == "inexact"
+    exact = Exact()
+    assert cones(exact, pair, exact.load(handed(ONE.reshape(-1))), {"axis": 1}, tree) >= 5
