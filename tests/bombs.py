@@ -145,6 +145,11 @@ def chain():
     return polar((2, 2), pair(), arrays={"cuts": np.ones((1, 4))}, rule="conic", nodes=nodes)
 
 
+def cones():
+    codes = np.array([1] * 20_000 + [0] * 20_008, dtype=np.uint8).view(np.int64)
+    return polar((2, 2), pair(), arrays={"tree": codes}, rule="cones", axis=1)
+
+
 def copies():
     leaf = {"form": "gram", "rows": [0], "copies": [0] * 9, "nodes": [LEAF]}
     return polar((4, 4, 4), cp(L2, L2, L2), rule="transpose", **leaf)
@@ -217,6 +222,7 @@ BOMBS = {
     ),
     "free cubes": cubes,
     "chain of 20,000 cases": chain,
+    "chain of 20,000 cones": cones,
     "outputs of a layer": outputs,
     "64 rows of 2^16 samples": pooled_by_a_matrix,
     "64 leaves of a layer of 600 rows": leaves_of_a_layer,

@@ -14,7 +14,7 @@ from .arrays import Array, dyadic, lower_triangle, transposed
 from .graphs import Graph
 from .patterns import Pattern, split_index, strides, thin
 from .scalars import Enclosure, exactly, power, root
-from .simplicial import Form, largest
+from .simplicial import Form, over_cones
 from .spaces import Deep, Network
 
 
@@ -291,7 +291,7 @@ class Exact(Arithmetic[Grid]):
     def cones(self, form: Form, deepest: int) -> Fraction:
         """Walk through the tree, each number an integer."""
         del deepest
-        return largest(form)
+        return over_cones(form)
 
     def gram(self, x: Grid, axis: int, at: Pattern) -> tuple[Grid, Fraction]:
         """Return X X^T or X^T X; of a few observed entries, from their pairs in a line."""

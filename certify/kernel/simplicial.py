@@ -1,6 +1,7 @@
 """Simplicial cones of one short factor: the exact walk through their tree."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from itertools import combinations, product
@@ -65,7 +66,7 @@ class Cone(NamedTuple):
         return [sum(map(mul, g, g)).bit_length() // 2 for g in self.generators]
 
 
-def largest(form: Form) -> Fraction:
+def over_cones(form: Form) -> Fraction:
     """Prove sup { g(z) : |z| <= 1, z in its cone } <= the largest bound of a leaf.
 
     A split of g_i, g_j puts m = 2^p g_i + 2^q g_j, for any p and q, in the place of one and of the
@@ -77,7 +78,7 @@ def largest(form: Form) -> Fraction:
     while waiting:
         cone = waiting.pop()
         if code := next(codes):
-            waiting += children(form, cone, *pairs[code - 1])
+            waiting += halves(form, cone, *pairs[code - 1])
         else:
             best = leaf(form, cone, best)
     return best
@@ -105,7 +106,7 @@ def decided(cone: Cone) -> Cone:
     return cone._replace(linear=linear, bent=bent)
 
 
-def children(form: Form, cone: Cone, i: int, j: int) -> Iterator[Cone]:
+def halves(form: Form, cone: Cone, i: int, j: int) -> Iterator[Cone]:
     """Yield the cones with m in the place of g_j and of g_i; p and q make them about as long."""
     sizes = cone.sizes()
     shift = {i: max(0, sizes[j] - sizes[i]), j: max(0, sizes[i] - sizes[j])}
@@ -199,7 +200,7 @@ def earned(form: Form, high: Ints, low: Ints, size: Fraction) -> Fraction:
     if isinstance(other, L2):
         return form.unit * root(Fraction(sum(map(mul, p, p)))).hi
     level = None if form.level is None else form.level * size / form.unit
-    return form.unit * other.earned([*map(Fraction, p)], level)
+    return form.unit * replace(other, cone="+").dual_norm([*map(Fraction, p)], (), level)
 
 
 def dual_norm(form: Form, cone: Cone, c: Sequence[Fraction]) -> Fraction:

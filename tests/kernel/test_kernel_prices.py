@@ -21,6 +21,7 @@ from certify.kernel.graphs import Graph
 from certify.kernel.metered import Metered
 from certify.kernel.norms import plain
 from certify.kernel.patterns import Pattern
+from certify.kernel.rules.cones import layer_form
 from certify.kernel.rules.floor import entries_at
 from certify.kernel.rules.lines import each_line
 from certify.kernel.rules.transpose import copied, leaf_of_products
@@ -87,6 +88,10 @@ PAID = {
     "elastic_conic": {
         "entries_part: hold multipliers of entries": 44,
         "entries_part: spend multipliers of entries": 512,
+    },
+    "cones": {
+        "Metered.cones: hold cones that wait": 7200,
+        "Metered.cones: spend cones": 13562540,
     },
     "huber": {
         "Metered.lines: spend norms of lines": 8,
@@ -167,7 +172,13 @@ def diagonal():
     return leaf_of_products(ar, ([ROWS], ar.load(ONES), []), given, (), leaf)
 
 
+def layer_of_cones():
+    ar = exact()
+    return layer_form(ar, LAYER, ar.load(filled((4,), 1.0)))
+
+
 ALONE = {  # what no stored certificate asks for
+    "layer_form: hold rows and their weights": layer_of_cones,
     "copied: hold copies": lambda: copied(exact(), exact().load(ONES), ROWS, 1),
     "leaf_of_products: hold a diagonal": diagonal,
     "leaf_of_products: spend the cost of a diagonal": diagonal,

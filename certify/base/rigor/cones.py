@@ -256,8 +256,8 @@ def dual_norms(norm: Norm, p: Floats, levels: Sequence[Fraction | None]) -> Floa
         more = float(up(Fraction(1), 2 * k + 8)) * (1 + 2.0**-50)
         size = p.sum(axis=1) if isinstance(norm, LInf) else np.sqrt((p * p).sum(axis=1))
         return np.asarray(size * more + LOST)
-    found = zip(p.tolist(), levels, strict=True)
-    return np.array([above(norm.earned([*map(Fraction, x)], level)) for x, level in found])
+    found, even = zip(p.tolist(), levels, strict=True), replace(norm, cone="+")
+    return np.array([above(even.dual_norm([*map(Fraction, x)], (), t)) for x, t in found])
 
 
 def above(x: Fraction) -> float:
@@ -271,8 +271,8 @@ def scaled(rows: Sequence[Sequence[int]]) -> tuple[Floats, int]:
     return np.array([[x / (1 << e) for x in row] for row in rows], dtype=float), e
 
 
-def largest(form: Form) -> Fraction:
-    """Bound g over the tree's leaves, as `certify.kernel.simplicial.largest` does."""
+def over_cones(form: Form) -> Fraction:
+    """Bound g over the tree's leaves, as `certify.kernel.simplicial.over_cones` does."""
     cones, codes = Cones(form), np.array(form.tree)
     second = seconds(form.tree)
     best = 0.0
