@@ -25,6 +25,7 @@ from certify.kernel.rules.cones import layer_form
 from certify.kernel.rules.floor import entries_at
 from certify.kernel.rules.lines import each_line
 from certify.kernel.rules.transpose import copied, leaf_of_products
+from certify.kernel.simplicial import Form
 from certify.kernel.spaces import Deep, Network
 from certify.kernel.statement import question
 from tests import golden
@@ -258,6 +259,9 @@ WIDE = Network(
 SOME = Pattern(M, N, array("q", [0, 0, 1]), array("q", [0, 2, 2]))
 EDGES = Graph(M, (0, 1, 1, 2), None, (0,) * M, Fraction(1))
 LINE = Line(0, "root", positive=False, signs=(1,))
+BENT = Form(
+    plain("l2", K), Fraction(0), plain("l2", N), (), [((), ())] * 5, Fraction(1), None, [0] * 11
+)
 PRICES = {
     "load": (lambda ar: ar.load(SHORT), 120),
     "outer_sum of two": (lambda ar: ar.outer_sum((SHORT, LONG), AT), 2307),
@@ -290,6 +294,11 @@ PRICES = {
     "gram of columns": (lambda ar: ar.gram(FIELD, 1, AT), 4655),
     "gram, listed": (lambda ar: ar.gram((3,), 0, SOME), 1535),
     "gram of columns, listed": (lambda ar: ar.gram((3,), 1, SOME), 2495),
+    "cones": (lambda ar: ar.cones(BENT, 4), 15528),
+    "cones of fractions": (
+        lambda ar: ar.cones(BENT._replace(other=plain("linf", N)), 300),
+        1403712,
+    ),
     "top": (lambda ar: ar.top((13, 13), Fraction(8), None), 6762),
     "top of many": (lambda ar: ar.top((130, 130), Fraction(1, 2**700), None), 678145),
     "top with a factor": (lambda ar: ar.top((13, 13), Fraction(8), LONG), 24336),

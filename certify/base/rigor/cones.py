@@ -62,9 +62,9 @@ class Cones:
 
     def __init__(self, form: Form) -> None:
         self.form = form
-        self.A, a = scaled(form.linear)
-        self.F, f = scaled([f for f, _ in form.bent])
-        w, b = scaled([w for _, w in form.bent])
+        self.A, a = floats_of(form.linear)
+        self.F, f = floats_of([f for f, _ in form.bent])
+        w, b = floats_of([w for _, w in form.bent])
         e = max(a, f + b) if form.bent else a
         self.A = np.ldexp(self.A, a - e) if form.bent else self.A
         w = np.ldexp(w, f + b - e)
@@ -207,7 +207,7 @@ class Cones:
         found = []
         for x, r in zip(y.tolist(), ratio.tolist(), strict=True):
             exact = [Fraction(v) * Fraction(r) for v in x]
-            found.append(above(short.dual_norm(exact, (), level)))
+            found.append(float_at_least(short.dual_norm(exact, (), level)))
         return np.array(found)
 
     def children(self, batch: Batch, i: Longs, j: Longs) -> tuple[Batch, Batch]:
@@ -257,21 +257,21 @@ def dual_norms(norm: Norm, p: Floats, levels: Sequence[Fraction | None]) -> Floa
         size = p.sum(axis=1) if isinstance(norm, LInf) else np.sqrt((p * p).sum(axis=1))
         return np.asarray(size * more + LOST)
     found, even = zip(p.tolist(), levels, strict=True), replace(norm, cone="+")
-    return np.array([above(even.dual_norm([*map(Fraction, x)], (), t)) for x, t in found])
+    return np.array([float_at_least(even.dual_norm([*map(Fraction, x)], (), t)) for x, t in found])
 
 
-def above(x: Fraction) -> float:
+def float_at_least(x: Fraction) -> float:
     """Return a float at least x."""
     return float(np.nextafter(float(x), np.inf))
 
 
-def scaled(rows: Sequence[Sequence[int]]) -> tuple[Floats, int]:
+def floats_of(rows: Sequence[Sequence[int]]) -> tuple[Floats, int]:
     """Return integers as floats times 2^e, each rounded once, the largest near 1, and e."""
     e = max((abs(x).bit_length() for row in rows for x in row), default=0)
     return np.array([[x / (1 << e) for x in row] for row in rows], dtype=float), e
 
 
-def over_cones(form: Form) -> Fraction:
+def over_batches(form: Form) -> Fraction:
     """Bound g over the tree's leaves, as `certify.kernel.simplicial.over_cones` does."""
     cones, codes = Cones(form), np.array(form.tree)
     second = seconds(form.tree)
@@ -294,7 +294,7 @@ def over_cones(form: Form) -> Fraction:
             i, j = pairs[code[open_] - 1].T
             first, other = cones.children(inner, i, j)
             other = replace(other, node=second[inner.node])
-            waiting += parted(joined([replace(first, node=inner.node + 1), other]))
+            waiting += batched(joined([replace(first, node=inner.node + 1), other]))
     if not np.isfinite(best):
         raise RejectedError("rounded", "overflow", best)
     return Fraction(best) * cones.unit
@@ -319,7 +319,7 @@ def after(tree: Sequence[int], second: Longs, k: int) -> int:
     return k + 1
 
 
-def parted(batch: Batch) -> list[Batch]:
+def batched(batch: Batch) -> list[Batch]:
     """Cut a batch into some that fit a cache, cones of as many open points together."""
     B, K = batch.at.shape
     d, _, outputs = batch.L.shape

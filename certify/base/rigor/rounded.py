@@ -130,7 +130,7 @@ class Rounded(Fields):
     def cones(self, form: Form, deepest: int) -> Fraction:
         """Walk through the tree, many cones at a time; `cones.py` bounds its error."""
         del deepest
-        return cones.over_cones(form)
+        return cones.over_batches(form)
 
     def hat(self, x: Ball, at: Pattern) -> Ball:
         """Return [[0, X], [X^T, 0]]: the Frobenius radius counts twice."""

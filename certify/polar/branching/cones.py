@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.base.checkpoint import stopped
-from certify.base.rigor.cones import Batch, Cones, joined, parted, taken
+from certify.base.rigor.cones import Batch, Cones, batched, joined, taken
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.errors import RejectedError
 from certify.kernel.rules.cones import layer_form, pair_form
@@ -31,6 +31,7 @@ SHORT = 6  # coordinates of the short factor: beyond, relaxations are tighter in
 LONG = 32  # numbers of the other side: up to there relaxations are as quick
 MOST = 4_000_000  # cones of a tree,
 UNTIMED = 200_000  # where there is no deadline
+SHARE = 0.75  # of the time that is left
 Longs = npt.NDArray[np.int64]
 
 
@@ -79,7 +80,7 @@ def grown(
     target, best = (x / unit if unit else 0.0 for x in aims)
     batch = cones.roots()
     tree.roots = len(batch.node)
-    queue = parted(replace(batch, node=tree.make(tree.roots)))
+    queue = batched(replace(batch, node=tree.make(tree.roots)))
     for gap in GAPS:
         later: list[Batch] = []
         while queue:
@@ -119,7 +120,7 @@ def divided(cones: Cones, tree: Grown, batch: Batch) -> list[Batch]:
         return []
     new = tree.make(2 * len(at)).reshape(-1, 2)
     tree.code[batch.node], tree.first[batch.node] = at + 1, new[:, 0]
-    return parted(joined([replace(c, node=new[:, k]) for k, c in enumerate(children)]))
+    return batched(joined([replace(c, node=new[:, k]) for k, c in enumerate(children)]))
 
 
 def packed(tree: Sequence[int]) -> Longs:
@@ -146,13 +147,13 @@ def pair_proposal(ask: Ask, lower: float) -> Proposal:
 
 
 def proposal(form: Form, ask: Ask | LayerAsk, lower: float, proof: dict[str, Any]) -> Proposal:
-    """Grow a tree in at most half of the time that is left, and bound it by its rule."""
+    """Grow a tree in a part of the time that is left, and bound it by its rule."""
     begun = monotonic()
     late = inf if ask.deadline is None else begun + (ask.deadline - begun) / 2
     most = ask.nodes or (UNTIMED if ask.deadline is None else MOST)
 
     def expired() -> bool:
-        """Whether this half is over."""
+        """Whether this part is over."""
         return monotonic() > late or stopped()
 
     aims = (ask.target or 0.0, lower)
