@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -403,7 +404,6 @@ def test_the_worst_status_is_the_audits():
         ),
         ('[[model]]\nname = "../a"\nfit = "a.py:f"', "must be letters, digits"),
         ('[[model]]\nname = "a"\nfit = "a.py"', "FILE.py:FUNCTION"),
-        ('[[model]]\nname = "a"\nfit = "absent.py:f"', "cannot read"),
         ('[[model]]\nname = "a"\nproblm = "b"', "did you mean 'problem'"),
         ('[[model]]\nname = "a"\nfit = "f.py:f"\nbudget = -1', "budget"),
         ('[defaults]\nbudgt = 1\n[[model]]\nname = "a"', "did you mean 'budget'"),
@@ -419,6 +419,36 @@ def test_wrong_plans_are_one_sentence(tmp_path, capsys, text, said):
     ended = inside(capsys, "audit", path, "-o", tmp_path / "out")
     assert ended.status == 2
     assert said in ended.sentence
+
+
+def test_files_that_are_not_there_are_rows_and_the_others_are_judged(tmp_path, capsys):
+    np.save(tmp_path / "Y.npy", np.diag([5.0, 4.0]))
+    good = "lam = 1.0\n[data]\nY = 'Y.npy'\n[atom]\nkind = 'rank_one'\n[factors]\n"
+    good += "U = [[4.0, 0.0], [0.0, 3.0]]\nV = [[1.0, 0.0], [0.0, 1.0]]\n"
+    (tmp_path / "good.toml").write_text(good)
+    (tmp_path / "holes.toml").write_text(good.replace("Y.npy", "Z.npy"))
+    (tmp_path / "odd.toml").write_text("lam = ")
+    models = {"gone": "problem = 'gone.toml'", "holes": "problem = 'holes.toml'"}
+    models |= {"odd": "problem = 'odd.toml'", "fit": "fit = 'absent.py:f'"}
+    models |= {"good": "problem = 'good.toml'"}
+    text = "".join(f"[[model]]\nname = '{k}'\n{x}\n" for k, x in models.items())
+    (tmp_path / "audit.toml").write_text(text)
+    ended = inside(capsys, "audit", tmp_path / "audit.toml", "-o", tmp_path / "out", "--json")
+    assert ended.status == 2
+    rows = {r["name"]: r for r in map(json.loads, ended.out.splitlines())}
+    assert {k: r["verdict"] for k, r in rows.items()} == dict.fromkeys(models, "FAILED") | {
+        "good": "CERTIFIED"
+    }
+    for name, said in (("gone", "gone.toml"), ("holes", "Z.npy"), ("fit", "absent.py")):
+        assert re.search(f"cannot read .*{said}: No such file", rows[name]["reason"])
+    assert "is not valid TOML" in rows["odd"]["reason"]
+    shown = inside(capsys, "audit", "--verify", tmp_path / "out")
+    assert shown.status == 2
+    (tmp_path / "odd.toml").write_text(good)
+    ended = inside(capsys, "audit", tmp_path / "audit.toml", "-o", tmp_path / "out", "--json")
+    again = {r["name"]: r for r in map(json.loads, ended.out.splitlines())}
+    assert again["odd"]["verdict"] == "CERTIFIED"
+    assert again["good"]["cached"]
 
 
 def test_wrong_uses_are_one_sentence(tmp_path, capsys):

@@ -72,7 +72,12 @@ def failed(verdict: str, status: int, reason: str) -> Row:
 
 
 def judged(job: Job, out: Path) -> Row:
-    """Return the row of a model, its certificate and report written."""
+    """Return the row of a model, its certificate and report written.
+
+    Raises InputError for files that are not there.
+    """
+    if job.fault:
+        raise InputError(job.fault)
     if job.kind == "certificate":
         held = Certificate.load(Path(job.folder) / job.source)
         proved = facts(held)

@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -56,6 +56,7 @@ class Job:
 
     kind, source   "problem" and a problem.toml; "fit" and FILE.py:FUNCTION; "certificate"
     inputs         the files that decide the answer, with their digests
+    fault          what is wrong with those files: the model is a row that says so
     """
 
     name: str
@@ -64,6 +65,7 @@ class Job:
     folder: str
     settings: dict[str, Any]
     inputs: dict[str, str] = field(default_factory=dict)
+    fault: str = ""
 
     @property
     def key(self) -> str:
@@ -125,11 +127,20 @@ def epsilon_of(kind: str, settings: Mapping[str, Any]) -> dict[str, float]:
 
 
 def job(model: Model, path: Path) -> Job:
-    """Return a model's job."""
+    """Return a model's job; files that are not there are its fault, not the plan's.
+
+    Raises InputError for a fit that is no FILE.py:FUNCTION.
+    """
     (kind, source), folder = source_of(model), path.parent.resolve()
-    held = settings_of(model)
-    files = [*sources(kind, source, folder), *(folder / x for x in model.inputs)]
-    return Job(model.name, kind, source, str(folder), held, digests(files, folder))
+    held = Job(model.name, kind, source, str(folder), settings_of(model))
+    file, _, name = source.rpartition(":")
+    if kind == "fit" and not (file.endswith(".py") and name.isidentifier()):
+        raise InputError(f'a fit must be "FILE.py:FUNCTION", got {source!r}')
+    try:
+        files = [*sources(kind, source, folder), *(folder / x for x in model.inputs)]
+        return replace(held, inputs=digests(files, folder))
+    except InputError as error:
+        return replace(held, fault=str(error))
 
 
 def settings_of(model: Settings) -> dict[str, Any]:
@@ -140,10 +151,7 @@ def settings_of(model: Settings) -> dict[str, Any]:
 def sources(kind: str, source: str, folder: Path) -> list[Path]:
     """Return the files behind a source that can be seen without running anything."""
     if kind == "fit":
-        file, _, name = source.rpartition(":")
-        if not file.endswith(".py") or not name.isidentifier():
-            raise InputError(f'a fit must be "FILE.py:FUNCTION", got {source!r}')
-        return [folder / file]
+        return [folder / source.rpartition(":")[0]]
     if kind == "problem":
         return load_document(folder / source)
     return [folder / source]
