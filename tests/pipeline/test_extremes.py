@@ -214,7 +214,7 @@ def test_no_lower_bound_exceeds_the_value_of_any_factors(offset, data):
     )
     lows, values = [], []
     for factors in ((made.U, made.V), other):
-        result = check(problem, factors, budget=2.0)
+        result = check(problem, factors, budget=0.5)
         lows.append(Fraction(result.lower))
         values.append(exact_objective(problem, problem.accept(factors), result.q)[1])
         if result.verdict in PROVED_BETTER:
