@@ -207,6 +207,21 @@ def test_both_forms_of_the_error_of_a_product_bound_it(data):
     assert away <= product_error(left, right, k) ** 2
 
 
+def test_a_product_with_a_selection_is_exact_and_with_nothing_else():
+    selection = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    b = np.array([[0.1, 5e-324, 8.0], [-0.3, 0.7, 2.0]])
+    assert product_error(selection, b, 3) == product_error(b, selection, 3) == 0
+    held, other = (Array(x.shape, array("d", x.reshape(-1).tolist())) for x in (selection, b))
+    found = ROUNDED.multiply(ROUNDED.load(held), ROUNDED.load(other))
+    true = EXACT.multiply(EXACT.load(held), EXACT.load(other))
+    exact = [Fraction(v) * power(true.exp) for v in true.ints]
+    assert [Fraction(x) for x in found.mid.reshape(-1).tolist()] == exact
+    for place, value in (((0, 0), 1.0), ((0, 1), 3.0), ((2, 2), 0.1)):
+        other = selection.copy()
+        other[place] = value
+        assert product_error(other, b, 3) > 0
+
+
 def test_radius_reaches_the_longest_line():
     x = Ball(np.array([1.0, 0.0, 0.0, 2.0]), Fraction(1, 8))
     signs = (1, -1)

@@ -90,14 +90,23 @@ def rounding(x: Floats) -> Fraction:
     return U * norm_up(x) + x.size * ETA
 
 
+def selects(x: Floats) -> bool:
+    """Tell whether each row has at most one entry that is not zero, and that is 1 or -1."""
+    there = x != 0
+    return bool((there.sum(axis=1) <= 1).all() and (np.abs(x[there]) == 1).all())
+
+
 def product_error(left: Floats, right: Floats, k: int) -> Fraction:
     """Bound the Frobenius error of a floating-point left right^T with inner size k.
 
     |fl(A B^T) - A B^T| <= gamma_k |A||B|^T + k eta, and
     | |A||B|^T |_F^2 = <|A|^T|A|, |B|^T|B|>, a sum of nonnegative terms.  Where k is large the
     product |A||B|^T is the smaller one to form: each entry t of it is computed as p with
-    t <= (p + k eta) / (1 - gamma_k).
+    t <= (p + k eta) / (1 - gamma_k).  A factor that selects entries makes no error: each sum has
+    one term, and that is an entry of the other factor or its negative.
     """
+    if selects(left) or selects(right):
+        return Fraction(0)
     (m, _), n = left.shape, right.shape[0]
     a, b = np.abs(left), np.abs(right)
     lost = k * ETA * root(Fraction(m * n)).hi
