@@ -120,6 +120,14 @@ def test_every_rule_of_the_page_has_a_stored_certificate():
     assert listed <= {rule for name in NAMES for rule in used(name)}
 
 
+def test_the_page_says_where_every_module_belongs():
+    page = (golden.KERNEL / "SPEC.md").read_text(encoding="utf-8")
+    table = page.split("| part of this page |", 1)[1].split("\n\n", 1)[0]
+    made = {path.stem for path in golden.KERNEL.iterdir() if path.suffix == ".py" or path.is_dir()}
+    made = {name for name in made if not name.startswith("__")} - {"rules"}
+    assert made == {name for name in re.findall(r"`([\w/]+)`", table) if "/" not in name}
+
+
 def test_every_verdict_has_a_stored_certificate():
     assert {read(stored(name))[0] for name in NAMES} == set(EXITS)
 
