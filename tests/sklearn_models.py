@@ -10,6 +10,7 @@ from sklearn.decomposition import (
     NMF,
     PCA,
     DictionaryLearning,
+    IncrementalPCA,
     MiniBatchDictionaryLearning,
     MiniBatchNMF,
     MiniBatchSparsePCA,
@@ -73,6 +74,7 @@ def figures(error):
 
 MADE = {
     "PCA": lambda: fitted(PCA(3)),
+    "IncrementalPCA": lambda: fitted(IncrementalPCA(3)),
     "TruncatedSVD": lambda: fitted(TruncatedSVD(3, random_state=0)),
     "NMF": nonnegative,
     "MiniBatchNMF": lambda: nonnegative(MiniBatchNMF),

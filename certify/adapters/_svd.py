@@ -1,4 +1,4 @@
-"""PCA and TruncatedSVD: the best factors of one rank, without a penalty (lam = 0)."""
+"""PCA, IncrementalPCA and TruncatedSVD: the best factors of one rank, at lam = 0."""
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from certify.losses import Squared
 from certify.offsets import ColumnIntercept
 from certify.problem import Problem
 
+from ._dictionary import same_mean
 from ._fitted import Adapted, Factors, Fit, agree, squares
 
 PLAIN = RankOne("l2", "l2")
@@ -28,6 +29,13 @@ def pca(fit: Fit) -> Adapted:
     explained = squares(real(model.singular_values_, "singular_values_"))
     problem = Problem(Squared(fit.X), PLAIN, 0.0, (ColumnIntercept(),))
     return compared(fit, problem, Factors(U, V, (mean,)), 0.5 * (squares(centred) - explained))
+
+
+def incremental_pca(fit: Fit) -> Adapted:
+    """Return the same objective at the codes of transform(); its only figure is the mean."""
+    mean, V = same_mean(fit), fit.components.T
+    U = (fit.X - mean) @ V if fit.codes is None else unwhitened(fit, fit.codes)
+    return Problem(Squared(fit.X), PLAIN, 0.0, (ColumnIntercept(),)), Factors(U, V, (mean,))
 
 
 def unwhitened(fit: Fit, codes: Array) -> Array:

@@ -17,12 +17,13 @@ from ._mlp import mlp
 from ._nmf import nmf
 from ._rebuilt import REBUILT, rebuilt
 from ._rows import training_rows
-from ._svd import pca, truncated_svd
+from ._svd import incremental_pca, pca, truncated_svd
 
 __all__ = ["MODELS", "NETWORKS", "Factors", "from_model", "training_rows"]
 
 MODELS = {
     "PCA": pca,
+    "IncrementalPCA": incremental_pca,
     "TruncatedSVD": truncated_svd,
     "NMF": nmf,
     "MiniBatchNMF": nmf,
@@ -32,6 +33,16 @@ MODELS = {
     "MiniBatchSparsePCA": mini_batch_sparse_pca,
 }
 NETWORKS = ("MLPClassifier", "MLPRegressor")
+CENTERS = "assigns each row to one center, which is a choice and no sum of components"
+LIKELIHOOD = "maximizes a likelihood that is not convex in a sum of components"
+OUTSIDE = {  # why no bound here is of its objective
+    "FactorAnalysis": LIKELIHOOD,
+    "FastICA": "makes sources independent, and minimizes no loss of a reconstruction",
+    "GaussianMixture": LIKELIHOOD,
+    "KMeans": CENTERS,
+    "LatentDirichletAllocation": LIKELIHOOD,
+    "MiniBatchKMeans": CENTERS,
+}
 
 
 def from_model(  # noqa: PLR0913  what a fit takes, and what it threw away
@@ -82,9 +93,12 @@ def from_model(  # noqa: PLR0913  what a fit takes, and what it threw away
             told = "codes belong to a factorization, not to"
             raise InputError(f"{told} {type(estimator).__name__}: leave them out")
         return marked(estimator, "", mlp(estimator, X, y, rows, sample_weight))
+    kind = type(estimator).__name__
+    if kind in OUTSIDE:
+        raise OutOfScopeError(f"{kind} {OUTSIDE[kind]}: fit an NMF or a PCA")
     cure = "state its objective as a Problem, or fit one of them"
     listed = ", ".join([*MODELS, *NETWORKS])
-    raise OutOfScopeError(f"from_model knows {listed}, not {type(estimator).__name__}: {cure}")
+    raise OutOfScopeError(f"from_model knows {listed}, not {kind}: {cure}")
 
 
 def marked(estimator: Any, name: str, found: tuple[Problem, Factors]) -> tuple[Problem, Factors]:

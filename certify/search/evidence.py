@@ -34,6 +34,7 @@ SLACK = 0.5  # of epsilon: a bound this near to the best factors needs no better
 CONVEX = 0.3  # share of the budget for the convex problem
 PATIENCE = 0.75  # share of the time left for the last bound; the proof needs the rest
 GLANCE = 0.1  # share of the budget for a look at the candidate's own dual point
+AT_SIZE = 0.4  # share of the budget for descents at lam = 0; then the bound, then other starts
 SEARCHED = 0.5  # share of the budget for better factors; the rest bounds their dual point
 
 
@@ -182,7 +183,7 @@ def late(run: Run) -> Callable[[], bool]:
 def by_rank(run: Run) -> Evidence:
     """Lam = 0: a bound at this size, whole or by blocks, and better factors of this rank."""
     problem = run.problem
-    steps = fixed_rank.steps(problem, run.start, run.clock, run.seed)
+    steps = fixed_rank.steps(problem, run.start, run.clock.share(AT_SIZE), run.seed)
     met = lowest([s for _, s in steps])
     found = at_size(run, met) or Evidence(run.start, better=alive(problem, met), given=run.given)
     top = found.better or met

@@ -18,8 +18,9 @@ from sklearn.decomposition import (
     SparsePCA,
     TruncatedSVD,
 )
+from sklearn.linear_model import LinearRegression
 
-from certify import InputError, OutOfScopeError
+from certify import InputError, OutOfScopeError, check
 from certify.adapters import _fitted
 from certify.adapters.sklearn import MODELS, from_model
 from tests.sklearn_models import (
@@ -93,9 +94,7 @@ def test_alpha_zero_is_out_of_scope_with_the_cure(kind, make):
 @pytest.mark.parametrize(
     "estimator",
     [
-        FactorAnalysis(2),
-        IncrementalPCA(2),
-        KMeans(2, n_init=1, random_state=0),
+        LinearRegression(),
         "PCA",
         None,
     ],
@@ -103,10 +102,35 @@ def test_alpha_zero_is_out_of_scope_with_the_cure(kind, make):
 )
 def test_other_estimators_are_out_of_scope_by_name(estimator):
     if hasattr(estimator, "fit"):
-        estimator.fit(X)
+        estimator.fit(X, X[:, 0])
     name = type(estimator).__name__
     with pytest.raises(OutOfScopeError, match=f"not {name}: state its objective as a Problem"):
         from_model(estimator, X)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "why"),
+    [
+        (FactorAnalysis(2), "a likelihood that is not convex"),
+        (KMeans(2, n_init=1, random_state=0), "a choice and no sum of components: fit an NMF"),
+    ],
+)
+def test_why_no_bound_is_of_an_objective_is_said(estimator, why):
+    with pytest.raises(OutOfScopeError, match=f"{type(estimator).__name__} .*{why}"):
+        from_model(estimator.fit(X), X)
+
+
+@pytest.mark.parametrize("whiten", [False, True])
+def test_a_pca_by_batches_is_judged_as_a_pca(whiten):
+    model = IncrementalPCA(2, batch_size=16, whiten=whiten)
+    codes = model.fit_transform(X)
+    problem, factors = from_model(model, X, codes=codes)
+    assert [o.name for o in problem.offsets] == ["column"]
+    back = X - model.inverse_transform(codes)
+    assert objective(problem, factors) == pytest.approx(0.5 * np.square(back).sum())
+    alone = from_model(model, X)[1]
+    assert np.allclose(alone[0], factors[0])
+    assert check(problem, factors, q=factors.q).verdict.name == "REFUTED"
 
 
 def test_a_subclass_may_minimize_something_else_and_is_out_of_scope():

@@ -25,6 +25,7 @@ from tests.sklearn_models import SMALL, X, alphas
 
 ROUGH = {
     "NMF": lambda: NMF(4, random_state=0, tol=1e-2, **alphas()),
+    "NMF plain": lambda: NMF(3, random_state=0, tol=1e-2),
     "NMF kl": lambda: NMF(
         2, random_state=0, tol=1e-2, solver="mu", beta_loss="kullback-leibler", alpha_W=0.01
     ),
