@@ -30,8 +30,21 @@ from ._show import Written, as_json, of_proof, of_rejection
     type=click.Choice(TIERS),
     help="By default what the claim names.",
 )
+@click.option(
+    "--own-size",
+    "own",
+    type=PATH,
+    metavar="OWN.CERT",
+    help="The second certificate of the same factors.",
+)
 @common
-def report_of(options: Options, certificate: Path, output: Path | None, tier: str | None) -> int:
+def report_of(
+    options: Options,
+    certificate: Path,
+    output: Path | None,
+    tier: str | None,
+    own: Path | None,
+) -> int:
     """Verify CERTIFICATE again and write a report, one HTML page.
 
     The page needs no network and no scripts.  There is no search: --budget, --seed, --rtol
@@ -40,10 +53,11 @@ def report_of(options: Options, certificate: Path, output: Path | None, tier: st
     Example: certify report x.cert -o x.html
     """
     target = certificate.with_suffix(".html") if output is None else output
-    guard([target], [certificate])
+    guard([target], [certificate] if own is None else [certificate, own])
     start = monotonic()
     held = verified(options, certificate, tier)
-    size = report.save(held, target, certificate.name)
+    at_size = None if own is None else verified(options, own, tier)
+    size = report.save(held, target, certificate.name, at_size)
     options.show(of_proof(held.proved, monotonic() - start), report=Written(target, size))
     return held.verdict.exit_code
 

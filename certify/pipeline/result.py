@@ -122,12 +122,15 @@ class Result:
     def report(self, path: str | Path) -> int:
         """Write the certificate, verified again, as one HTML page; return its size in bytes.
 
+        The answer at the candidate's own size, where it has a certificate of its own, is in it.
+
         Raises InputError without a certificate (NUMERICAL, OUT_OF_SCOPE), without jinja2 and
         matplotlib, or if the file cannot be written.
         """
         if self.certificate is None:
             raise InputError(f"{self.verdict.name} has no certificate to report: {self.reason}")
-        return write(self.certificate, path)
+        own = self.own_size.certificate
+        return write(self.certificate, path, own=None if own is self.certificate else own)
 
     def explain(self) -> str:
         """Say in sentences what was proved, what is loose, what was tried and what to try."""

@@ -10,10 +10,14 @@ import pytest
 from certify import Certificate, InputError, Problem, RejectedError, Verdict, check, verify
 from certify.atoms import CP, RankOne
 from certify.cli import main
+from certify.cli.audit._book import above, at_size
+from certify.cli.audit._job import of_result
 from certify.kernel.verdict import Outcome
 from certify.losses import Huber, KullbackLeibler, Squared
 from certify.offsets import ColumnIntercept, RowIntercept
 from certify.pipeline.own_size_result import explained_variance, own_size
+from certify.pipeline.report import write
+from certify.pipeline.report._numbers import at_least, at_most, excess
 
 RNG = np.random.default_rng(5)
 Y = RNG.standard_normal((12, 8))
@@ -180,6 +184,70 @@ def test_the_command_writes_and_rechecks_the_second_certificate(tmp_path, capsys
     assert Certificate.load(out).own_size
     assert main(["verify", str(out), "--problem", str(path), "--own-size"]) == 0
     assert main(["verify", str(out), "--problem", str(path)]) == 20
+
+
+@pytest.fixture(scope="module")
+def worse():
+    """The answer about three components that are not the best three, and more are better."""
+    problem = Problem(Squared(Y), RankOne("l2", "l2"), 0.5)
+    U, V = truncated(0.5, 3)
+    return check(problem, (1.01 * U, V))
+
+
+def test_a_report_has_a_picture_of_both_answers(worse, tmp_path):
+    worse.report(tmp_path / "both.html")
+    page = (tmp_path / "both.html").read_text(encoding="utf-8")
+    own = worse.own_size
+    assert page.count("<svg") == 4
+    at = page.index("At its own size")
+    assert "REFUTED" in page[at : at + 300]
+    for said in ("these factors", "better factors", "lower bound"):
+        assert said in page[at:]
+    assert at_least(own.lower, 7) in page[at:]
+    best = check(Problem(Squared(Y), RankOne("l2", "l2"), 0.0), truncated(0.0, 3))
+    best.report(tmp_path / "one.html")
+    assert "At its own size" not in (tmp_path / "one.html").read_text(encoding="utf-8")
+
+
+def test_a_report_refuses_a_second_certificate_of_another_question(worse, tmp_path):
+    held, own = worse.certificate, worse.own_size.certificate
+    other = check(Problem(Squared(Y), RankOne("l2", "l2"), 0.5), truncated(0.5, 3))
+    assert own.own_size
+    for first, second in ((held, other.own_size.certificate), (held, held)):
+        with pytest.raises(InputError, match="of the same factors at their own size"):
+            write(first, tmp_path / "x.html", own=second)
+
+
+def test_words_and_cells_say_yours_the_best_found_and_the_bound(worse):
+    own = worse.own_size
+    told = worse.explain()
+    assert f"yours {at_most(own.upper)}, the best found {at_most(own.better_upper)}" in told
+    assert f"none below {at_least(own.lower)}" in told
+    assert worse._repr_html_().count("<svg") == 2
+    best = check(Problem(Squared(Y), RankOne("l2", "l2"), 0.0), truncated(0.0, 3))
+    assert "At their own size" not in best.explain()
+    assert best._repr_html_().count("<svg") == 1
+
+
+def test_the_command_writes_both_answers_on_one_page(worse, tmp_path, capsys):
+    worse.certificate.save(tmp_path / "x.cert")
+    worse.own_size.certificate.save(tmp_path / "own.cert")
+    page = tmp_path / "x.html"
+    args = ["report", str(tmp_path / "x.cert"), "-o", str(page)]
+    assert main([*args, "--own-size", str(tmp_path / "own.cert")]) == worse.verdict.exit_code
+    assert "At its own size" in page.read_text(encoding="utf-8")
+    assert main([*args, "--own-size", str(tmp_path / "x.cert")]) == 2
+    assert "same factors at their own size" in capsys.readouterr().err
+
+
+def test_an_audit_has_the_answer_in_its_row(worse):
+    row = of_result(worse)
+    assert (row["own_verdict"], row["own_lower"]) == ("REFUTED", worse.own_size.lower)
+    assert at_size(row) == excess(worse.own_size.lower, worse.upper) != above(row)
+    best = of_result(check(Problem(Squared(Y), RankOne("l2", "l2"), 0.0), truncated(0.0, 3)))
+    assert "own_verdict" not in best
+    assert at_size(best) == "the same"
+    assert at_size({"verdict": "FAILED"}) == ""
 
 
 def test_an_epsilon_is_asked_as_before():

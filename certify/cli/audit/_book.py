@@ -23,7 +23,17 @@ LOCK, RESULTS, INDEX, PLAN = "audit.lock", "results.jsonl", "index.html", "audit
 VERSION = "certify-audit/2"
 PROVED = ("CERTIFIED", "REFUTED", "RANK_LIMITED")  # never without a certificate
 STATUSES = {**EXIT_CODES, "REJECTED": REJECTED_EXIT, "TIMEOUT": 12, "FAILED": 1}
-NUMBERS = ("lower", "upper", "relative_gap", "seconds", "bytes", "components", "rtol", "atol")
+NUMBERS = (
+    "lower",
+    "upper",
+    "own_lower",
+    "relative_gap",
+    "seconds",
+    "bytes",
+    "components",
+    "rtol",
+    "atol",
+)
 WORST = (1, 2, 20, 10, 14, 12, 11, 13, 0)  # exit statuses, the worst first
 
 
@@ -104,6 +114,7 @@ def written(folder: Path, rows: list[Row]) -> None:
     write_atomically(folder / RESULTS, lines.encode())
     source = files(__package__).joinpath("index.html.jinja").read_text("utf-8")
     shown = {"at_least": at_least, "at_most": at_most, "asked": asked, "above": above}
+    shown["at_size"] = at_size
     page = environment().from_string(source).render(rows=rows, counts=counted(rows), **shown)
     write_atomically(folder / INDEX, page.encode())
 
@@ -121,6 +132,13 @@ def above(row: Row) -> str:
     if row.get("lower") is None or row.get("upper") is None:
         return ""
     return excess(row["lower"], row["upper"])
+
+
+def at_size(row: Row) -> str:
+    """Return how far above the best of its size a model can be; "the same" for one question."""
+    if row.get("own_lower") is None or row.get("upper") is None:
+        return "the same" if above(row) else ""
+    return excess(row["own_lower"], row["upper"])
 
 
 def counted(rows: list[Row]) -> dict[str, int]:

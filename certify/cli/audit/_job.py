@@ -18,7 +18,7 @@ from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.file import Certificate, write_atomically
 from certify.pipeline.certificate.verdict import REJECTED_EXIT, Verdict, relative, spread
 from certify.pipeline.check import check
-from certify.pipeline.report import facts, save
+from certify.pipeline.report import facts, save, second
 from certify.pipeline.report._words import distance
 from certify.pipeline.report._words import model as model_of
 from certify.pipeline.result import Result
@@ -93,7 +93,7 @@ def judged(job: Job, out: Path) -> Row:
     result = check(problem, factors, q=q, **{**own, **told}, **run)
     if result.certificate is not None:
         result.certificate.save(out / CERTIFICATE)
-        save(facts(result.certificate), out / REPORT, f"{job.name}.cert")
+        save(facts(result.certificate), out / REPORT, f"{job.name}.cert", second(result))
     return {**of_result(result), **shape(problem, factors)}
 
 
@@ -103,7 +103,15 @@ def of_result(result: Result) -> Row:
         row = failed(result.verdict.name, result.verdict.exit_code, result.reason)
         return row | {"tier": result.tier}
     row = bracket(result.verdict, result.lower, result.upper, result.tier)
-    return row | {"reason": result.reason} | epsilon(result.certificate)
+    return row | {"reason": result.reason} | epsilon(result.certificate) | at_size(result)
+
+
+def at_size(result: Result) -> Row:
+    """Return the answer over at most as many components, where that is another question."""
+    own = result.own_size
+    if own.certificate is None or own.certificate is result.certificate:
+        return {}
+    return {"own_verdict": own.verdict.name, "own_lower": own.lower}
 
 
 def epsilon(certificate: Certificate) -> Row:

@@ -22,21 +22,31 @@ LARGE = 1e5  # bytes: shown in MB from here on
 __all__ = ["Facts", "facts", "page", "save", "told_in_words", "write"]
 
 
-def write(certificate: Certificate, path: str | Path, tier: str | None = None) -> int:
+def write(
+    certificate: Certificate,
+    path: str | Path,
+    tier: str | None = None,
+    own: Certificate | None = None,
+) -> int:
     """Write a report of the certificate to an .html file, and return its size in bytes.
 
     The file is whole in itself: no network, no script.  tier is the arithmetic of the
     verification, "exact" or "rounded"; by default the one that the certificate names.
+    own is a second certificate, of the same factors at their own size.
 
-    Raises RejectedError if the certificate does not prove what it claims, InputError if it
-    holds no data, the file cannot be written, or jinja2 or matplotlib are not installed.
+    Raises RejectedError if a certificate does not prove what it claims, InputError if it
+    holds no data, the second is of another question, the file cannot be written, or jinja2 or
+    matplotlib are not installed.
     """
-    return save(facts(certificate, tier), path)
+    return save(facts(certificate, tier), path, own=None if own is None else facts(own, tier))
 
 
-def save(held: Facts, path: str | Path, file: str = "x.cert") -> int:
-    """Write what was verified; file is the certificate's name in the commands shown."""
-    blob = page(held, file).encode()
+def save(held: Facts, path: str | Path, file: str = "x.cert", own: Facts | None = None) -> int:
+    """Write what was verified; file is the certificate's name in the commands shown.
+
+    own   what was verified of the same factors at their own size
+    """
+    blob = page(held, file, own).encode()
     write_atomically(Path(os.path.realpath(path)), blob)
     return len(blob)
 
@@ -58,14 +68,44 @@ def told_in_words(held: Facts) -> dict[str, str]:
     }
 
 
-def page(held: Facts, file: str = "x.cert") -> str:
+def second(result: Any) -> Facts | None:  # noqa: ANN401  a Result, of the layer above
+    """Verify the certificate of a result's own size, where that is another one."""
+    own = result.own_size.certificate
+    return None if own is None or own is result.certificate else facts(own)
+
+
+def page(held: Facts, file: str = "x.cert", own: Facts | None = None) -> str:
     """Return the report as HTML; file is the certificate's name in the commands it shows."""
+    if own is not None and not same(held, own):
+        raise InputError("the second certificate must be of the same factors at their own size")
     template = environment().from_string(
         files(__name__).joinpath("page.html.jinja").read_text(encoding="utf-8")
     )
     plain = f"./{file}" if file.startswith("-") else file
     plain = plain.encode(errors="replace").decode()  # a file's name may be any bytes
-    return str(template.render(**told(held), file=shlex.quote(plain)))
+    return str(template.render(**told(held), own=at_size(own), file=shlex.quote(plain)))
+
+
+def same(held: Facts, own: Facts) -> bool:
+    """Whether a second question is that of the same factors at their own size."""
+    first, other = (f.certificate.statement for f in (held, own))
+    changed = {k for k in first.keys() | other.keys() if first.get(k) != other.get(k)}
+    return own.question.own_size and changed <= {"claim"}
+
+
+def at_size(own: Facts | None) -> dict[str, str] | None:
+    """Return the answer at the candidate's own size, with its picture."""
+    if own is None:
+        return None
+    from . import _pictures as pictures  # noqa: PLC0415  of the extras
+
+    drawn_bracket = pictures.Bracket(*bracket_of(own))
+    return {
+        "verdict": own.verdict.name,
+        "answer": words.answer(own),
+        "bracket": words.bracket(own),
+        "picture": pictures.bracket(drawn_bracket),
+    }
 
 
 def environment() -> Any:  # noqa: ANN401  jinja2

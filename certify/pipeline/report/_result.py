@@ -58,6 +58,10 @@ def explained(result: Any) -> str:  # noqa: ANN401  a Result, of the layer above
     own = result.own_size
     if own.reason not in result.reason:
         lines.append(f"Over at most as many components, {own.verdict.name}: {own.reason}.")
+    if own.certificate is not None and own.certificate is not result.certificate:
+        found = at_most(own.upper if own.better_upper is None else own.better_upper)
+        ends = f"yours {at_most(own.upper)}, the best found {found}, none below"
+        lines.append(f"At their own size: {ends} {at_least(own.lower)}.")
     lines.append(NEXT[result.verdict].format(better=attached(result)) + accepting(result))
     return "\n".join(lines)
 
@@ -107,6 +111,10 @@ def cell(result: Any, epsilon: float) -> str:  # noqa: ANN401  a Result
     drawn = ""
     if result.certificate is not None:  # it says where the optimum lies
         drawn = f'{coloured(bracket(held))}<p style="opacity:.7">{legend(held)}</p>'
+    own = result.own_size
+    if own.certificate is not None and own.certificate is not result.certificate:
+        at_size = bracket(Bracket(own.lower, own.upper, own.better_upper, epsilon))
+        drawn += f"<p>At its own size: <b>{own.verdict.name}</b></p>{coloured(at_size)}"
     size = f"arithmetic: {result.tier}"
     return f'<div style="{STYLE}">{head}{drawn}<p style="opacity:.7">{size}</p></div>'
 
