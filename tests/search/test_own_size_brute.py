@@ -2,8 +2,12 @@
 
 All factors of a slice but the last are on a grid of directions; given them the last one is a
 proximal map, exactly.  Slices are taken in turn, from several starts.
+
+    python -m tests.search.test_own_size_brute 10000 [SEED]      so many, of fresh seeds
 """
 
+import secrets
+import sys
 from itertools import product
 
 import numpy as np
@@ -159,4 +163,33 @@ def test_no_bound_is_above_an_objective_that_was_found():
 
 @pytest.mark.slow
 def test_no_bound_of_ten_thousand_is_above_an_objective_that_was_found():
-    assert [w for w in (exceeds(k)[0] for k in range(100_000, 110_000)) if w] == []
+    assert main(10_000, 100_000) == []
+
+
+def test_a_bound_that_is_too_high_is_told(monkeypatch, capsys):
+    monkeypatch.setattr(
+        sys.modules[__name__], "exceeds", lambda k: ("seed 3" * (k == 3), float(k), 4.0)
+    )
+    assert main(500, 0) == ["seed 3"]
+    assert capsys.readouterr().out.splitlines() == ["seed 3", "500: 1 wrong, 496 tight"]
+
+
+def main(count, first):
+    """Compare so many problems from a seed on; return those that are wrong, each in a sentence."""
+    wrong, tight = [], 0
+    for k in range(first, first + count):
+        told, lower, upper = exceeds(k)
+        tight += lower >= 0.999 * upper
+        if told:
+            wrong.append(told)
+            print(told, flush=True)  # noqa: T201  a long run is watched
+        if (k - first) % 500 == 499:
+            print(f"{k - first + 1}: {len(wrong)} wrong, {tight} tight", flush=True)  # noqa: T201
+    return wrong
+
+
+if __name__ == "__main__":  # python -m tests.search.test_own_size_brute 10000 [SEED]
+    given = [int(x) for x in sys.argv[1:]]
+    seed = given[1] if len(given) > 1 else secrets.randbits(40)
+    print(f"seeds {seed} to {seed + given[0] - 1}")  # noqa: T201
+    sys.exit(bool(main(given[0], seed)))

@@ -58,12 +58,18 @@ def explained(result: Any) -> str:  # noqa: ANN401  a Result, of the layer above
     own = result.own_size
     if own.reason not in result.reason:
         lines.append(f"Over at most as many components, {own.verdict.name}: {own.reason}.")
-    if own.certificate is not None and own.certificate is not result.certificate:
+    if another(result):
         found = at_most(own.upper if own.better_upper is None else own.better_upper)
         ends = f"yours {at_most(own.upper)}, the best found {found}, none below"
         lines.append(f"At their own size: {ends} {at_least(own.lower)}.")
     lines.append(NEXT[result.verdict].format(better=attached(result)) + accepting(result))
     return "\n".join(lines)
+
+
+def another(result: Any) -> bool:  # noqa: ANN401  a Result
+    """Whether the answer at its own size is proved by a certificate of its own."""
+    held, own = result.certificate, result.own_size.certificate
+    return held is not None and own is not None and own is not held
 
 
 def attached(result: Any) -> str:  # noqa: ANN401  a Result
@@ -111,8 +117,8 @@ def cell(result: Any, epsilon: float) -> str:  # noqa: ANN401  a Result
     drawn = ""
     if result.certificate is not None:  # it says where the optimum lies
         drawn = f'{coloured(bracket(held))}<p style="opacity:.7">{legend(held)}</p>'
-    own = result.own_size
-    if own.certificate is not None and own.certificate is not result.certificate:
+    if another(result):
+        own = result.own_size
         at_size = bracket(Bracket(own.lower, own.upper, own.better_upper, epsilon))
         drawn += f"<p>At its own size: <b>{own.verdict.name}</b></p>{coloured(at_size)}"
     size = f"arithmetic: {result.tier}"
