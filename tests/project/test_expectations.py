@@ -1,0 +1,61 @@
+"""The page of what to expect is what the stored results say, and each of them is an answer."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("sklearn")
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import defaults  # noqa: E402  a script beside the package
+
+from certify import OutOfScopeError, Verdict  # noqa: E402
+
+ROWS = defaults.stored()
+LEAST = 30  # models
+
+
+def test_the_page_is_written_from_the_results():
+    assert defaults.PAGE.read_text(encoding="utf-8") == defaults.page(ROWS)
+
+
+def test_every_fit_has_its_row():
+    pytest.importorskip("tensorly")
+    listed = [(model, name) for model, name, _ in defaults.every()]
+    assert [(r["model"], r["data"]) for r in ROWS] == listed
+    assert len({r["model"] for r in ROWS}) >= LEAST
+
+
+def test_what_is_out_of_scope_says_why_and_all_else_has_a_bracket():
+    for r in ROWS:
+        assert r["own"] in Verdict.__members__
+        assert r["reason"]
+        if "any" in r:
+            assert r["lower"] <= r["upper"]
+        else:
+            assert r["own"] == "OUT_OF_SCOPE"
+
+
+def test_a_row_is_made_anew_as_it_is_stored():
+    model, name, fit = next(f for f in defaults.every() if f[0] == "PCA(2)")
+    new = defaults.row(model, name, fit)
+    old = next(r for r in ROWS if (r["model"], r["data"]) == (model, name))
+    assert (
+        {k: new[k] for k in ("own", "any")}
+        == {k: old[k] for k in ("own", "any")}
+        == {
+            "own": "CERTIFIED",
+            "any": "CERTIFIED",
+        }
+    )
+    assert new["upper"] == pytest.approx(old["upper"])
+
+
+def test_a_refused_fit_is_a_row_with_the_reason():
+    def refused():
+        raise OutOfScopeError("no bound: another model")
+
+    told = defaults.row("m", "d", refused)
+    assert (told["own"], told["reason"]) == ("OUT_OF_SCOPE", "no bound: another model")
+    assert "- `m`: no bound: another model." in defaults.page([told])
