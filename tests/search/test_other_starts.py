@@ -7,6 +7,7 @@ from certify import Problem, Verdict, check
 from certify.atoms import CP, RankOne
 from certify.base.clock import Clock
 from certify.losses import Huber, Squared
+from certify.pipeline.own_size import bound
 from certify.search import fixed_rank
 from certify.search.candidate import evaluate
 
@@ -75,14 +76,25 @@ def test_a_tensor_with_a_dead_component_is_refuted_at_its_size():
 
 
 @pytest.mark.thorough
-def test_the_digits_with_a_dead_component_are_refuted_even_if_time_is_short():
+@pytest.mark.parametrize("kept", ["revived", "other"])
+def test_the_digits_with_a_dead_component_are_refuted(kept, monkeypatch):
     datasets = pytest.importorskip("sklearn.datasets")
-    Y = datasets.load_digits().data[:40]
+    Y = datasets.load_digits().data[:20, 16:48]
     problem = Problem(Squared(Y), RankOne("l2+", "l2+"), 2.0)
-    start = evaluate(problem, (RNG.random((40, 5)), RNG.random((64, 5))))
-    five = fixed_rank.descended(problem, start, Clock(5.0)).factors
-    dead = [np.pad(x, [(0, 0), (0, 1)]) for x in five]
-    own = check(problem, dead, budget=2.0).own_size
-    assert own.verdict is Verdict.REFUTED
-    assert own.better[0].shape[1] == 6
-    assert own.better_upper < 0.99 * own.upper
+    start = evaluate(problem, (RNG.random((20, 3)), RNG.random((32, 3))))
+    three = fixed_rank.descended(problem, start, Clock()).factors
+    dead = [np.pad(x, [(0, 0), (0, 1)]) for x in three]
+    for name in {"revived", "other"} - {kept}:
+        monkeypatch.setattr(fixed_rank, name, lambda _, now, *__: now)
+    outcome = bound(problem, dead).outcome
+    assert outcome.verdict == "REFUTED"
+    assert outcome.better < 0.85 * outcome.upper
+    monkeypatch.setattr(fixed_rank, kept, lambda _, now, *__: now)
+    assert bound(problem, dead).outcome.verdict == "UNDECIDED"
+
+
+def test_the_bound_is_of_the_size_that_was_asked_not_of_the_better_factors():
+    problem = Problem(Squared(np.diag([4.0, 3.0, 1.0])), RankOne("l2", "l2"), 0.5)
+    poor, one = 0.1 * np.ones((3, 2)), np.sqrt(3.5) * np.eye(3)[:, :1]
+    outcome = bound(problem, (poor, poor), better=(one, one)).outcome
+    assert float(outcome.lower) == pytest.approx(3.75)
