@@ -63,8 +63,10 @@ def prove(  # noqa: PLR0913  the question, its proof, and what it may take
     held = Arrays(witness, "proof")
     candidate = point(Arrays({**witness, **given}, "statement"), "", asked)
     value = objective(ar, asked, candidate)
-    rule = weak_duality if asked.claim == "any size" else fixed_rank
-    bound = rule(ar, asked, proof, held)
+    if asked.claim == "any size":
+        bound = weak_duality(ar, asked, proof, held)
+    else:
+        bound = fixed_rank(ar, asked, proof, held, value.hi)
     eps = max(asked.atol, asked.rtol * abs(value.hi))
     better, size = best(ar, asked, proof, held)
     verdict = "UNDECIDED"

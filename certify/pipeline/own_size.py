@@ -36,7 +36,8 @@ def asks_twice(problem: Problem) -> bool:
 
 def covered(problem: Problem) -> bool:
     """Whether a bound at a fixed size is known."""
-    return own_size.applies(problem) or own_size_blocks.applies(problem)
+    least = own_size_blocks.applies(problem) or own_size_blocks.counts(problem)
+    return least or own_size.applies(problem)
 
 
 def second(

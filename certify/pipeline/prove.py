@@ -118,6 +118,8 @@ def assemble(problem: Problem, asked: Asked, found: Evidence) -> tuple[Json, Arr
     if found.blocks:
         proof["blocks"], held = stacked(found.blocks)
         extra |= held
+        if found.most is not None:
+            arrays["most"] = found.most.reshape(-1)
     if found.better is not None:
         proof["better"] = True
         arrays |= {f"better.{k}": x for k, x in named(found.better.factors).items()}

@@ -216,6 +216,10 @@ def at_size(run: Run, top: Candidate, known: Dual | None = None) -> Evidence | N
         parts = own_size_blocks.propose(asked, known)
         found = Evidence(run.start, parts.dual, None, parts.blocks, given=run.given)
         value = parts.value
+    elif own_size_blocks.counts(run.problem):
+        below, most = own_size_blocks.squares_below(run.problem, run.start.value)
+        parts = own_size_blocks.propose(replace(asked, problem=below))
+        return Evidence(run.start, parts.dual, None, parts.blocks, given=run.given, most=most)
     else:
         return None
     if top.value - value > run.epsilon:

@@ -33,3 +33,4 @@ class Evidence:
     steps: tuple[tuple[str, Candidate], ...] = ()
     note: str = ""
     given: bool = True
+    most: Array | None = None  # beside blocks of counts: what an entry of Z is at most

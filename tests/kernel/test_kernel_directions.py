@@ -206,11 +206,11 @@ def test_covariates_fit_as_many_ranks_as_they_have_columns(design):
     asked = replace(bare, claim="rank", lam=Fraction(0))
     witness = {"K": Array((2, 0), array("d")), "mu.q0": filled((a.shape[1], 2), 0.0)}
     proof = {"ky_fan": {"axis": 0, "shift": "4"}}
-    found = fixed_rank(Exact(), asked, proof, Arrays(witness, "proof"))
+    found = fixed_rank(Exact(), asked, proof, Arrays(witness, "proof"), Fraction(0))
     assert found == Bound(Fraction(0), ("ky_fan",))
     free = replace(asked, offsets=())  # of rank one alone, half the least square is left
     alone = {"K": witness["K"]}
-    found = fixed_rank(Exact(), free, proof, Arrays(alone, "proof"))
+    found = fixed_rank(Exact(), free, proof, Arrays(alone, "proof"), Fraction(0))
     assert found.value == Fraction(1, 2)
 
 
@@ -226,9 +226,9 @@ def test_a_rank_bound_is_of_least_squares_and_blocks_are_of_matrices_only(held, 
     K = {"K": Array((1, 0), array("d"))} if held == "K" else {}
     proof = {"ky_fan": {"axis": 0, "shift": "4"}} if held == "K" else {"blocks": []}
     with pytest.raises(RejectedError) as error:
-        fixed_rank(Exact(), asked, proof, Arrays(K, "proof"))
+        fixed_rank(Exact(), asked, proof, Arrays(K, "proof"), Fraction(0))
     unfolded = ("proof.ky_fan.groups", "list")
     told = unfolded if tensor and held == "K" else (what, "scope")
     assert (error.value.where, error.value.code) == told
-    trivial = fixed_rank(Exact(), asked, {}, Arrays({}, "proof"))
+    trivial = fixed_rank(Exact(), asked, {}, Arrays({}, "proof"), Fraction(0))
     assert trivial == Bound(Fraction(0), ("trivial",))

@@ -8,6 +8,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import optimize
+from scipy.special import kl_div
 
 from certify import Problem
 from certify.atoms import CP, DeepLinear, RankOne, ReLU, Symmetric
@@ -20,19 +22,21 @@ from certify.kernel.errors import RejectedError
 from certify.kernel.exact import Exact
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules import fixed_rank
+from certify.kernel.rules.counts import LARGEST, under
 from certify.kernel.rules.fixed_rank import float_under
 from certify.kernel.rules.ky_fan import Excess
 from certify.kernel.rules.polar import polar_bound
 from certify.kernel.rules.signs import opposite_signs
 from certify.kernel.spaces import Pair
 from certify.kernel.verdict import prove
-from certify.losses import Squared
+from certify.losses import KullbackLeibler, Squared
 from certify.norms.l2 import L2
 from certify.offsets import ColumnIntercept, Intercept, Linear, ModeIntercept, RowIntercept, Sparse
 from certify.pipeline.certificate.file import ask
 from certify.polar.methods.spectral import of_matrix
 from certify.polar.proved import handed, kernel_pair, split
 from certify.search.dual.own_size import fan, fan_definite, fans, unfoldings
+from certify.search.dual.weighted_blocks import product_below
 
 TIERS = {"exact": Exact, "flint": Flint, "rounded": Rounded}
 each_tier = pytest.mark.parametrize("tier", TIERS)
@@ -599,6 +603,112 @@ def test_a_hidden_layer_has_the_rank_of_its_width(tier):
 def test_a_symmetric_slice_has_rank_one(tier):
     problem = Problem(Squared(DIAG), Symmetric("l2"), 0.25)
     assert near(prove(*asked(problem), *witness(DIAG), TIERS[tier]()).lower, 2)
+
+
+# --- counts --------------------------------------------------------------------------------
+
+COUNTS = np.array([[5.0, 0.0, 1.0], [1.0, 4.0, 0.0], [0.0, 1.0, 3.0]])
+
+
+def counted(Y=COUNTS, r=1, most=None, atom=NONNEGATIVE, **changes):
+    """Return the question of counts, and the evidence of one block of the weights below them."""
+    sums = np.minimum.outer(Y.sum(axis=1), Y.sum(axis=0))
+    reach = sums if most is None else np.where(most > 0, np.minimum(most, sums), sums)
+    c = 3 / (Y + 2 * reach) * (1 - 2.0**-30)
+    a, b, rest = product_below(c)
+    G = np.zeros_like(Y)
+    text, held = split(fan(np.outer(a, b) * Y, r)[0])
+    held = {f"{k}0": x for k, x in held.items()}
+    held |= arrays(left0=a, right0=b, rest0=rest.reshape(-1), G0=G.reshape(-1))
+    for name, n in zip(("rows0", "cols0"), Y.shape, strict=True):
+        held[name] = Array((n,), array("q", range(n)))
+    if most is not None:
+        held |= arrays(most=most.reshape(-1))
+    lam, offsets = changes.pop("lam", 0.0), changes.pop("offsets", ())
+    problem = Problem(KullbackLeibler(Y, **changes), atom, lam, offsets)
+    shapes = problem.atom.shapes(problem.loss.dims)
+    factors = tuple(np.full((*s, r), (Y.mean() / r) ** 0.5) for s in shapes)
+    q = [np.zeros(o.shape(problem.loss.observed)) for o in offsets]
+    said = ask(problem, factors, q or None, rtol=1e-6, atol=0.0, own_size=True)
+    return (said.statement, said.given), {"blocks": [text]}, held
+
+
+def fitted_counts(Y, r, seed):
+    """Return nonnegative factors by multiplicative steps."""
+    rng = np.random.default_rng(seed)
+    U, V = rng.uniform(0.5, 1.5, (len(Y), r)), rng.uniform(0.5, 1.5, (Y.shape[1], r))
+    for _ in range(300):
+        U *= (Y / np.maximum(U @ V.T, 1e-300)) @ V / np.maximum(V.sum(axis=0), 1e-300)
+        V *= (Y / np.maximum(U @ V.T, 1e-300)).T @ U / np.maximum(U.sum(axis=0), 1e-300)
+    return U, V
+
+
+def test_the_divergence_is_above_the_squares():
+    y = np.linspace(0.0, 9.0, 37)[:, None]
+    z = np.geomspace(1e-3, 40.0, 200)[None]
+    assert (kl_div(y, z) >= 1.5 * (z - y) ** 2 / (y + 2 * z) * (1 - 1e-12)).all()
+
+
+@each_tier
+@pytest.mark.parametrize("seed", range(4))
+def test_no_fit_of_counts_is_below_the_bound(tier, seed):
+    rng = np.random.default_rng(seed)
+    Y = rng.poisson(4.0, tuple(rng.integers(3, 6, 2))).astype(float)
+    r = int(rng.integers(1, 3))
+    question, proof, held = counted(Y, r)
+    found = prove(*question, proof, held, TIERS[tier]())
+    problem = Problem(KullbackLeibler(Y), NONNEGATIVE, 0.0)
+    best = min(problem.objective(fitted_counts(Y, r, k)) for k in range(4))
+    assert 0 < found.lower <= best
+    assert found.rules == ("blocks", "counts")
+
+
+@each_tier
+def test_an_entry_reaches_as_far_as_the_candidates_value(tier):
+    Y = np.array([[40.0, 44.0, 37.0], [45.0, 41.0, 30.0], [36.0, 40.0, 43.0]])
+    plain = prove(*counted(Y)[0], *counted(Y)[1:], TIERS[tier]())
+    high = float(plain.upper) * (1 + 1e-9)  # the candidate is constant
+    most = np.array(
+        [[optimize.brentq(lambda z, y=y: kl_div(y, z) - high, y, 99.0) for y in x] for x in Y]
+    )
+    question, proof, held = counted(Y, most=most)
+    tight = prove(*question, proof, held, TIERS[tier]())
+    assert 1.2 * plain.lower < tight.lower <= tight.upper
+    for wrong, code in (
+        (most * (1 - 2.0**-20), "divergence"),
+        (np.where(most == most[0, 0], -1.0, most), "sign"),
+        (np.where(most == most[0, 0], 2.0**-9, most), "divergence"),  # below y: far on that side
+    ):
+        lie = held | arrays(most=wrong.reshape(-1))
+        assert refused(question, proof, lie, tier) == ("proof.most", code)
+    none = held | arrays(most=np.zeros(9))
+    assert prove(*question, proof, held | arrays(most=most.reshape(-1)), TIERS[tier]()).lower > 0
+    assert refused(question, proof, none, tier) == ("proof.rest0", "weights")
+
+
+SCOPE = {
+    "a penalty": ({"lam": 0.5}, "statement.lam", "scope"),
+    "weights": ({"weights": np.full((3, 3), 2.0)}, "proof.blocks", "wrong_rule"),
+    "a hole": ({"mask": np.eye(3) < 1}, "proof.blocks", "wrong_rule"),
+    "an offset": ({"offsets": (ColumnIntercept(),)}, "statement.offsets", "scope"),
+    "one factor": ({"atom": Symmetric("l2+")}, "statement.atom", "scope"),
+    "a tensor of two modes": ({"atom": CP(("l2+", "l2+"))}, "statement.atom", "scope"),
+}
+
+
+@pytest.mark.parametrize(("change", "where", "code"), SCOPE.values(), ids=SCOPE)
+def test_other_questions_of_counts_have_no_such_bound(change, where, code):
+    question, proof, held = counted(**change)
+    assert refused(question, proof, held) == (where, code)
+
+
+@pytest.mark.parametrize(
+    "weight", [Fraction(1, 3), Fraction(2, 3), Fraction(1, 2), Fraction(2**400)]
+)
+def test_a_weight_below_counts_is_a_float_no_larger(weight):
+    found = under(weight)
+    assert 0 < Fraction(found) <= weight
+    assert found == LARGEST or Fraction(math.nextafter(found, math.inf)) > weight
 
 
 # --- sums of x x^T -------------------------------------------------------------------------

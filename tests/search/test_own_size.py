@@ -12,7 +12,7 @@ from certify.atoms import CP, RankOne, ReLU, Symmetric
 from certify.base.clock import Clock
 from certify.base.errors import OutOfScopeError
 from certify.kernel.errors import RejectedError
-from certify.losses import Absolute, Squared
+from certify.losses import Absolute, KullbackLeibler, Squared
 from certify.offsets import ColumnIntercept, Sparse
 from certify.pipeline.own_size import bound
 from certify.search.candidate import evaluate
@@ -220,6 +220,31 @@ def test_sparse_components_of_digits():
     model = SparsePCA(5, random_state=0).fit(load_digits().data[:300] / 16)
     problem, factors = from_model(model, load_digits().data[:300] / 16)
     assert float(bound(problem, factors).outcome.lower) >= 430
+
+
+# --- counts --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("r", [1, 2])
+def test_a_fit_of_counts_has_a_bracket(r):
+    rng = np.random.default_rng(3)
+    Y = rng.poisson(rng.gamma(1.0, 3.0, (10, 2)) @ rng.gamma(1.0, 3.0, (2, 6))).astype(float)
+    model = NMF(r, solver="mu", beta_loss="kullback-leibler", max_iter=2000, random_state=0)
+    factors = model.fit_transform(Y), model.components_.T
+    problem = Problem(KullbackLeibler(Y), RankOne("l2+", "l2+"), 0.0)
+    result = check(problem, factors)
+    assert result.verdict is Verdict.UNDECIDED
+    for tier in ("exact", "rounded"):
+        found = verify(result.certificate, problem, factors, tier=tier)
+        assert found.rules[-1] == "counts"
+        assert 0.1 * result.upper < found.lower <= result.upper
+
+
+def test_counts_beside_a_penalty_have_the_bound_of_any_size():
+    Y = np.array([[5.0, 0.0, 1.0], [1.0, 4.0, 0.0], [0.0, 1.0, 3.0]])
+    problem = Problem(KullbackLeibler(Y), RankOne("l2+", "l2+"), 0.25)
+    result = check(problem, (np.ones((3, 1)), np.ones((3, 1))))
+    assert result.own_size.lower == result.lower
 
 
 # --- sums of x x^T -------------------------------------------------------------------------

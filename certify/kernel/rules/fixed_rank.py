@@ -8,15 +8,19 @@ from ..arrays import Arrays
 from ..dual import Dual, dual_value, ridge_cost
 from ..errors import demand
 from ..fields import Json
+from ..losses.likelihoods import KullbackLeibler
 from ..losses.piecewise import Squared
 from ..scalars import Bound, root
 from ..statement import Question
 from .blocks import blocks
+from .counts import squares_below
 from .ky_fan import Excess, ky_fan
 from .weak_duality import multiple, weak_duality
 
 
-def fixed_rank(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays) -> Bound:
+def fixed_rank(
+    ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays, upper: Fraction
+) -> Bound:
     """Prove f >= d(sW) + e over at most r slices and all offsets, P(W) s <= lam.
 
     As for any size, lam sum theta >= s <W, sum phi>.  With w = s W, z = sum phi + A q and
@@ -26,11 +30,17 @@ def fixed_rank(ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays) -
 
     d(w) with the infimum of H(q) - <w, A q> in it.  e, a lower bound of that infimum, is by
     `ky_fan` or `blocks`, 0 without their witness; d(0) without W.
+
+    The Kullback-Leibler divergence is first replaced by `squares_below`, which is no higher
+    wherever f < upper, the candidate's; so the smaller of the two bounds f.
     """
     where = "W" in given.arrays
     held = "blocks" in proof or "ky_fan" in proof or "K" in given.arrays
     if not held:
         return weak_duality(ar, asked, proof, given)
+    if isinstance(asked.loss, KullbackLeibler):
+        below = fixed_rank(ar, squares_below(ar, asked, given, upper), proof, given, upper)
+        return Bound(min(below.value, upper), (*below.rules, "counts"))
     kind = type(asked.loss).__name__
     demand(isinstance(asked.loss, Squared), "statement.loss", "scope", kind)
     if not where:
