@@ -23,7 +23,7 @@ EXPECTED = {
 }
 NMF = "NMF(16)"
 HEADS = ["model", "distance", "verdict", "lower", "upper", "better"]
-HEADS += ["check", "verify", "size"]
+HEADS += ["check", "proof", "size"]
 DIGITS = load_digits().data / 16
 
 
@@ -119,7 +119,7 @@ def test_the_table_has_a_line_a_model_in_a_hundred_columns(done):
     assert lines[0].split() == HEADS
     for line, row in zip(lines[2:], rows.values(), strict=True):
         assert line.startswith(row.model)
-        assert line.split("MB")[0].rstrip().endswith(f"{row.bytes / 1e6:.1f}")
+        assert line.rstrip().endswith(demo.short_of(row.bytes / 1e6, "MB"))
         assert line.removeprefix(row.model).split()[:3] == [*row.distance.split(), row.verdict.name]
         shown = line.split(row.verdict.name)[1].split()
         assert row.lower - 1e-3 < float(shown[0]) <= row.lower
@@ -132,6 +132,21 @@ def test_below_the_table_it_says_what_is_allowed(done):
     plain = "CERTIFIED: proved to be within 0.0001 % of the optimum"
     assert demo.allowed([rows["PCA(10)"]]) == plain
     assert demo.allowed(list(rows.values())) == f"{plain} (NMF(16) 0.01 %, its own tol)"
+
+
+def test_a_slow_machine_and_large_files_fit_into_a_hundred_columns(tmp_path):
+    fitted = demo.thresholded(np.diag([4.0, 2.0]), None)
+    row = demo.judged(
+        demo.Model("DictionaryLearning(20)", "a.cert", lambda: fitted, None), tmp_path, 0
+    )
+    wide = {"distance": "1.3e-11 %", "verdict": Verdict.RANK_LIMITED, "better": 5119.6071234}
+    wide |= {"verified": Verdict.RANK_LIMITED, "lower": 5119.6071, "upper": 5119.6073}
+    slow = replace(row, **wide, seconds_to_check=121.4, seconds_to_verify=12.34, bytes=13_900_000)
+    head, _, line = printed([slow]).splitlines()
+    assert head.split() == HEADS
+    assert line.split()[-6:] == ["121", "s", "12", "s", "14", "MB"]
+    assert demo.short_of(9.94, "s") == "9.9 s"
+    assert demo.short_of(9.96, "s") == "10 s"
 
 
 def printed(rows):
