@@ -26,7 +26,7 @@ from certify.polar.ask import Ask, Proposal
 from certify.polar.layer_ask import LayerAsk
 from certify.polar.proved import above, handed, kernel_layer, kernel_pair, located
 
-GAPS = (2.0**-10, 2.0**-20)  # relative, one after the other: a bound this near is not split
+GAPS = (2.0**-10, 2.0**-24)  # relative, one after the other: a bound this near is not split
 SHORT = 6  # coordinates of the short factor: beyond, relaxations are tighter in the same time
 LONG = 32  # numbers of the other side: up to there relaxations are as quick
 MOST = 4_000_000  # cones of a tree,
@@ -78,6 +78,7 @@ def grown(
     cones, tree = Cones(form), Grown()
     unit = float(cones.unit)
     target, best = (x / unit if unit else 0.0 for x in aims)
+    blur = 4 * cones.slack(64) * float(cones.reach.sum())  # what floats cannot tell apart
     batch = cones.roots()
     tree.roots = len(batch.node)
     queue = batched(replace(batch, node=tree.make(tree.roots)))
@@ -91,8 +92,8 @@ def grown(
             best = max(best, value)
             if told is not None:
                 told(tree.count, best * unit, np.inf)
-            done = max(target, best * (1 + GAPS[-1]))
-            wide = upper > max(target, best * (1 + gap))
+            done = max(target, best * (1 + GAPS[-1]), best + blur)
+            wide = upper > max(target, best * (1 + gap), best + blur)
             later += [batch.part(x) for x in split(~wide & (upper > done))]
             for open_ in split(wide):
                 queue += divided(cones, tree, batch.part(open_))
