@@ -33,7 +33,7 @@ LAYERS = ((120, 3, 2.0), (442, 3, 10.0), (120, 4, 15.0))  # rows, features, seco
 
 def short_sides(options: Options):
     """Bound residuals of nearly interpolating layers, and of a nonnegative factorization."""
-    yield "9. short sides: simplicial cones"
+    yield "polars with a short side: simplicial cones"
     for rows, features, wanted in LAYERS[:1] if options.quick else LAYERS:
         V, w = layer(rows, features)
         atom = ReLU(V)
