@@ -10,6 +10,7 @@ from certify.atoms import RankOne
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept, Smooth, Sparse
 from certify.search import fixed_rank
+from problems import short_side
 
 rng = np.random.default_rng(7)
 Y = rng.integers(-8, 9, (6, 5)).astype(float)
@@ -91,6 +92,8 @@ def candidates():
     best = improve(plain, small(plain)).factors
     yield "plain/best", plain, best, None
     yield "plain/short", plain, tuple(x[:, :-1] for x in best), None
+    tall = short_side.cases()["zero_model"]  # whose polar is proved by cones
+    yield "short_side", tall.problem, tall.factors, None
 
 
 @cache
