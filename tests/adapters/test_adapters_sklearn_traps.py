@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import (
     PCA,
+    IncrementalPCA,
     MiniBatchDictionaryLearning,
     MiniBatchNMF,
     MiniBatchSparsePCA,
@@ -134,6 +135,7 @@ def test_a_single_precision_fit_is_read(name):
     data = X.astype(np.float32)
     made = {
         "PCA": lambda: fitted(PCA(3), data),
+        "IncrementalPCA": lambda: fitted(IncrementalPCA(3), data),
         "TruncatedSVD": lambda: fitted(TruncatedSVD(3, random_state=0), data),
         "NMF": lambda: nonnegative(data=data),
         "MiniBatchNMF": lambda: nonnegative(MiniBatchNMF, data=data),
