@@ -16,6 +16,7 @@ from certify.kernel.exact import Exact
 from certify.kernel.norms import L1, L2, Biased, Elastic, Groups, LInf, Weighted
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.cones import cones, layer_cones, layer_form, pair_form
+from certify.kernel.simplicial import Form
 from certify.kernel.spaces import Network, Pair
 from certify.polar.branching.cones import grown, packed
 
@@ -150,6 +151,40 @@ def test_no_tree_of_a_layer_is_below_the_truth(seed):
     assert truth <= bounds[0] * (1 + Fraction(1, 2**90))
     assert truth <= bounds[1]
     assert bounds[0] <= bounds[1] * (1 + Fraction(1, 2**18))  # integers round a slope once more
+
+
+def bent_form(rows, weights, other):
+    """Return the form of sum w_i (f_i . z)_+ over z >= 0."""
+    d = len(rows[0])
+    linear, bent = [[0] * d for _ in range(other.size)], [*zip(rows, weights, strict=True)]
+    return Form(L2(d, "+"), Fraction(0), other, linear, bent, Fraction(1), tree=[0])
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("weight", [1, -1])
+@pytest.mark.parametrize("cone", ["*", "+", "-"])
+def test_a_point_with_both_signs_on_a_cone_is_bounded_by_its_chord(tier, weight, cone):
+    """(z_1 - z_2)_+ over z >= 0 is 1 at most, at (1, 0), and its negative 0."""
+    bound = TIERS[tier]().cones(bent_form([[1, -1]], [[weight]], L2(1, cone)), 1)
+    truth = int(cone == "*" or (cone == "+") == (weight > 0))
+    assert truth <= bound <= 1 + HALF
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 10**6))
+def test_points_with_both_signs_on_a_cone_are_bounded(seed):
+    rng = np.random.default_rng(seed)
+    d, n, c = (int(x) for x in rng.integers((2, 1, 1), (4, 5, 3)))
+    F, w = rng.integers(-4, 5, (n, d)), rng.integers(-4, 5, (n, c))
+    other = some_norm(rng, c)
+    form = bent_form(F.tolist(), w.tolist(), other)
+    Z = np.vstack([np.eye(d), rng.integers(0, 9, (60, d))])
+    values = []
+    for z in Z[Z.any(axis=1)]:
+        h = [Fraction(int(x)) for x in np.maximum(F @ z, 0) @ w]
+        values.append(other.dual_norm(h) / form.short.lengths(z.astype(float).tolist())[0].hi)
+    for make in TIERS.values():
+        assert max(values) <= make().cones(form, 1) * (1 + Fraction(1, 2**80))
 
 
 def pair_of(W, left, right):
