@@ -54,7 +54,7 @@ def library_of(model: object) -> str:
         return name
     if isinstance(model, Mapping) and any(str(k).endswith(".weight") for k in model):
         return "torch"  # a state dict
-    if isinstance(model, tuple | list):
+    if type(model) in (tuple, list):  # a named tuple is of the library that names it
         return "tensorly"  # (weights, factors)
     for kind in type(model).__mro__:
         name = kind.__module__.partition(".")[0]
