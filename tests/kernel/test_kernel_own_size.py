@@ -16,13 +16,15 @@ from certify.atoms import CP, DeepLinear, RankOne, ReLU, Symmetric
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel import norms as kernel_norms
+from certify.kernel import statement as kernel_statement
 from certify.kernel.arrays import Array, Arrays
 from certify.kernel.budget import Budget
 from certify.kernel.errors import RejectedError
 from certify.kernel.exact import Exact
+from certify.kernel.metered import Metered
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules import fixed_rank
-from certify.kernel.rules.counts import LARGEST, under
+from certify.kernel.rules.counts import LARGEST, squares_below, under
 from certify.kernel.rules.fixed_rank import float_under
 from certify.kernel.rules.ky_fan import Excess
 from certify.kernel.rules.polar import polar_bound
@@ -647,6 +649,23 @@ def test_the_divergence_is_above_the_squares():
     y = np.linspace(0.0, 9.0, 37)[:, None]
     z = np.geomspace(1e-3, 40.0, 200)[None]
     assert (kl_div(y, z) >= 1.5 * (z - y) ** 2 / (y + 2 * z) * (1 - 1e-12)).all()
+
+
+def test_the_weights_of_counts_are_those_of_the_largest_fit_of_their_sums():
+    Y = np.array([[5.0, 0.0, 2.0], [1.0, 3.0, 9.0]])
+    (stated, given), _, _ = counted(Y)
+    asked = kernel_statement.question(stated, given, Budget())
+    ar = Metered(Exact(), Budget())
+    weights = squares_below(ar, asked, Arrays({}, "proof"), Fraction(10**9)).weights.data
+    sums = np.minimum(Y.sum(axis=1)[:, None], Y.sum(axis=0)).reshape(-1)
+    for y, b, w in zip(Y.reshape(-1), sums, weights, strict=True):
+        z = np.linspace(0.0, b, 999)[1:]
+        assert (kl_div(y, z) >= w / 2 * (z - y) ** 2 * (1 - 1e-12)).all()
+        assert (
+            Fraction(w) * Fraction(y + 2 * b)
+            <= 3
+            <= Fraction(w) * Fraction(y + 2 * b) * (1 + Fraction(1, 2**50))
+        )
 
 
 @each_tier
