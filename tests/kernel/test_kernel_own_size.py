@@ -668,6 +668,13 @@ def test_the_weights_of_counts_are_those_of_the_largest_fit_of_their_sums():
         )
 
 
+def test_the_bound_of_counts_is_at_most_the_candidates_value(monkeypatch):
+    question, proof, held = counted(np.array([[5.0, 0.0, 2.0], [1.0, 3.0, 9.0]]))
+    monkeypatch.setattr(fixed_rank, "excess", lambda *_: Excess(Fraction(10**9), "blocks"))
+    found = prove(*question, proof, held)
+    assert found.lower == found.upper
+
+
 @each_tier
 @pytest.mark.parametrize("seed", range(4))
 def test_no_fit_of_counts_is_below_the_bound(tier, seed):
