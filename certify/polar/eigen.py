@@ -6,6 +6,7 @@ import numpy as np
 from scipy import linalg, sparse
 
 from certify.base.arrays import Array
+from certify.base.gram import gram as sparse_gram
 
 from .ask import Matrix
 
@@ -15,7 +16,6 @@ MARGINS = tuple(4.0**k * 1e-13 for k in range(24))
 FINE = (1e-15, 1e-14, 1e-13, 1e-12, 1e-11, 1e-10, 1e-9, 1e-8, 1e-7, 1e-6)
 COARSE = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 AT_TARGET = (1e-9,)
-ROWS = 512  # of a sparse matrix held dense at once
 BLOCK, ITERATIONS = 24, 30  # of the block iteration for large sizes
 
 
@@ -29,12 +29,7 @@ def gram(W: Matrix, axis: int) -> Array:
     a = W if axis else W.T
     if not sparse.issparse(a):
         return np.asarray(a.T @ a)
-    rows = a.tocsr()
-    g = np.zeros((a.shape[1], a.shape[1]))
-    for start in range(0, a.shape[0], ROWS):  # dense products of blocks beat sparse ones
-        block = rows[start : start + ROWS].toarray()
-        g += block.T @ block
-    return g
+    return sparse_gram(a.tocsr())
 
 
 def top_pair(g: Array, seed: int) -> tuple[float, Array]:

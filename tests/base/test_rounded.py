@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from certify.base.rigor import bounds, layout
+from certify.base.rigor import bounds
 from certify.base.rigor import rounded as rigor
 from certify.base.rigor.bounds import dots, finite, gamma, nearest, product_error
 from certify.base.rigor.rounded import Ball, Rounded
@@ -151,19 +151,6 @@ def test_dots_is_within_its_bound(values, chunk):
         bounds.CHUNK = old
     exact = sum(Fraction(v) ** 2 for v in values)
     assert abs(Fraction(value) - exact) <= gamma(k) * exact
-
-
-def test_blocked_gram_is_the_gram(monkeypatch):
-    monkeypatch.setattr(layout, "BLOCK", 2)
-    rows, cols = array("q", [0, 1, 2, 4, 4, 5]), array("q", [1, 0, 2, 0, 2, 1])
-    at = Pattern(6, 3, rows, cols)
-    w = np.array([1.0, 2.0, -3.0, 0.5, 4.0, -2.0])
-    dense = np.zeros((6, 3))
-    dense[list(rows), list(cols)] = w
-    for axis, wanted in ((1, dense.T @ dense), (0, dense @ dense.T)):
-        assert np.array_equal(
-            ROUNDED.gram(ROUNDED.load(Array((6,), w.data)), axis, at)[0].mid, wanted
-        )
 
 
 def test_radius_reaches_the_polar_bound():

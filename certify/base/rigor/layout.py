@@ -6,19 +6,23 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg, sparse
 
+from certify.base.gram import gram
 from certify.kernel.patterns import Pattern
 
 from .bounds import Floats, finite, up
 
 ORDINARY = 900  # binary exponents that scale without overflow
-BLOCK = 512  # rows held dense at once; cost, never truth
+BLOCK = 512  # lines held dense at once; cost, never truth
 
 
 def row_sums_up(a: Floats) -> Fraction:
     """Bound |sym(a)|_inf, hence |sym(a)|_2, by the larger of row and column sums."""
-    size = np.abs(a)
-    worst = max(size.sum(axis=0).max(initial=0.0), size.sum(axis=1).max(initial=0.0))
-    return up(finite(worst), a.shape[0] + 1)
+    down, across = np.zeros(a.shape[1]), 0.0
+    for start in range(0, a.shape[0], BLOCK):  # no copy of the whole
+        size = np.abs(a[start : start + BLOCK])
+        down += size.sum(axis=0)
+        across = max(across, float(size.sum(axis=1).max(initial=0.0)))
+    return up(finite(max(float(down.max(initial=0.0)), across)), a.shape[0] + 1)
 
 
 def cholesky_completes(a: Floats) -> bool:
@@ -33,16 +37,11 @@ def indices(at: Pattern) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     return rows, cols
 
 
-def blocked_gram(values: Floats, axis: int, at: Pattern, size: int) -> Floats:
-    """Sum Gram matrices of dense blocks of lines: the whole is never dense."""
+def sparse_gram(values: Floats, axis: int, at: Pattern) -> tuple[Floats, int]:
+    """Return X X^T (axis 0) or X^T X (axis 1), and the most products that one entry sums."""
     held = sparse.csr_array((values, indices(at)), shape=(at.m, at.n))
     across = held if axis else held.T.tocsr()
-    across = across[np.diff(across.indptr) > 0]  # a line without an entry adds nothing
-    g = np.zeros((size, size))
-    for start in range(0, across.shape[0], BLOCK):
-        block = across[start : start + BLOCK].toarray()
-        g += block.T @ block
-    return g
+    return gram(across), int(np.bincount(across.indices).max(initial=0))
 
 
 def on_grid(x: Floats, size: int) -> tuple[npt.NDArray[np.int64] | None, int]:

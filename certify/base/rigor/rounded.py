@@ -49,7 +49,7 @@ from .bounds import (
     view,
 )
 from .fields import Ball, Fields
-from .layout import blocked_gram, cholesky_completes, indices, row_sums_up
+from .layout import cholesky_completes, indices, row_sums_up, sparse_gram
 from .products import deep, kronecker, layer, outer_sum, permuted, placed
 
 
@@ -158,7 +158,7 @@ class Rounded(Fields):
             a = x.mid.reshape(at.m, at.n)
             g = a.T @ a if axis else a @ a.T
         else:
-            g = blocked_gram(x.mid.reshape(-1), axis, at, size)
+            g, length = sparse_gram(x.mid.reshape(-1), axis, at)
         rad = gamma(length + 2) * square_sum(x.mid).hi + 2 * size * length * ETA
         return Ball(g, rad), x.rad
 

@@ -8,9 +8,11 @@ from scipy import sparse
 from certify.base.arrays import Array
 from certify.polar import eigen as spectra
 from certify.polar.ask import Ask, Matrix, Method, Proposal
+from certify.polar.lanczos import is_large, largest
 
 from ._balance import scales
 
+SHARP = 1e-7  # relative change that ends an estimate; cost, never truth
 Scales = tuple[Array, Array]
 
 
@@ -62,18 +64,26 @@ def of_matrix(
 ) -> Proposal | None:
     """Return a bound of sigma_1(W), or of sqrt(lambda_max(Gram + shifted))."""
     axis = spectra.side(W)
+    if shifted is None and is_large(W):
+        top = float(largest(W, seed=seed, tol=SHARP).values[0]) ** 2
+        return of_gram(spectra.gram(W, axis), axis, target, seed, top)
     g = spectra.gram(W, axis)
     return of_gram(g if shifted is None else g + shifted, axis, target, seed)
 
 
-def of_gram(g: Array, axis: int, target: float | None, seed: int) -> Proposal | None:
-    """Return a bound from a Gram matrix; at the target first, when that may succeed."""
+def of_gram(
+    g: Array, axis: int, target: float | None, seed: int, top: float | None = None
+) -> Proposal | None:
+    """Return a bound from a Gram matrix; at the target first, when that may succeed.
+
+    top: an estimate of the largest eigenvalue, if there is one; a target below it is not tried
+    """
     small = g.shape[0] <= spectra.DENSE
     found = None
-    if target is not None and not small:
+    if target is not None and not small and (top is None or top <= target**2):
         found = spectra.prove_top(g, target**2, spectra.AT_TARGET)
     if found is None:
-        top = spectra.top_pair(g, seed)[0]
+        top = spectra.top_pair(g, seed)[0] if top is None else top
         found = spectra.prove_top(g, top, spectra.MARGINS if small else spectra.COARSE)
     if found is None:
         return None

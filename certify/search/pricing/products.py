@@ -16,6 +16,7 @@ from certify.norms import Gauge
 from certify.polar import Matrix
 from certify.polar import eigen as spectra
 from certify.polar.ascent.products import Target, climb, raced
+from certify.polar.lanczos import is_large, largest
 from certify.polar.methods.lines import line_values
 from certify.polar.product_ask import Expired, never
 from certify.polar.scale import exponent, scaled
@@ -114,6 +115,8 @@ def by_lines(W: Matrix, norms: list[Gauge]) -> Factors:
 
 def by_values(W: Matrix) -> Factors:
     """Return the pairs of the largest singular values."""
+    if is_large(W):
+        return largest(W, TOGETHER)[1:]
     axis = spectra.side(W)
     values, vectors = spectra.leading(spectra.gram(W, axis), TOGETHER)
     sizes = np.sqrt(np.maximum(values, 0.0))
