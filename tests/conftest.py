@@ -11,11 +11,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from hypothesis import HealthCheck, core, settings
 
+FAST = pytest.StashKey[dict]()
 settings.register_profile(
     "certify",
     deadline=None,  # machines are shared
     derandomize=True,
-    max_examples=60,
+    max_examples=25,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("certify")
@@ -52,8 +53,11 @@ def pytest_report_header(config):
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Leave the first case of a sampled test and each step-th one fast; the others are thorough."""
+def pytest_collection_modifyitems(config, items):
+    """Leave the first case of a sampled test and each step-th one fast; the others are thorough.
+
+    config.stash[FAST] tells of each file that was collected whether it has a fast test.
+    """
     seen = Counter()
     for item in items:
         mark = item.get_closest_marker("sampled")
@@ -63,6 +67,11 @@ def pytest_collection_modifyitems(items):
         if seen[name] % mark.args[0]:
             item.add_marker(pytest.mark.thorough)
         seen[name] += 1
+    fast = config.stash.setdefault(FAST, {})
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        late = item.get_closest_marker("slow") or item.get_closest_marker("thorough")
+        fast[file] = fast.get(file, False) or not late
 
 
 def pytest_terminal_summary(terminalreporter):

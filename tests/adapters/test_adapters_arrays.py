@@ -123,6 +123,7 @@ CERTIFIABLE = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", CERTIFIABLE)
 def test_an_optimum_of_every_layout_is_certified(name):
     problem, factors = CERTIFIABLE[name]()
@@ -136,6 +137,7 @@ def test_an_optimum_of_every_layout_is_certified(name):
     assert best.objective < objective(problem, factors)
 
 
+@pytest.mark.thorough
 def test_a_nonnegative_model_gets_a_bracket():
     problem, factors = cornac_nmf((abs(P), abs(Q)), RATINGS, REGS)
     result = check(problem, factors, budget=3)

@@ -188,6 +188,7 @@ def test_a_converged_fit_is_stationary_for_its_problem_and_not_with_a_lam_n_time
     assert np.abs(earned - price / N).max() > 0.5 * price.sum()
 
 
+@pytest.mark.thorough
 def test_check_gives_a_bracket_of_the_library_objective():
     model = fitted(network(), X, Y)
     problem, factors = from_model(model, X, Y)
@@ -204,6 +205,7 @@ def judged_by_check(model, data, labels, rtol):
     return problem, factors, found
 
 
+@pytest.mark.thorough
 def test_a_converged_network_is_certified_and_one_stopped_early_is_refuted():
     data, labels = X[:, :1], Y > 0
     settings = {"hidden_layer_sizes": (20,), "alpha": 1.0, "tol": 1e-10, "random_state": 1}

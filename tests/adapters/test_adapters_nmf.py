@@ -90,6 +90,7 @@ def test_a_fit_of_zero_where_there_are_counts_is_refused():
         from_model(model, SMALL, codes=W)
 
 
+@pytest.mark.thorough
 def test_a_bracket_of_counts_is_proved(tmp_path):
     model, W = nonnegative(data=SMALL, **MU)
     problem, factors = from_model(model, SMALL, codes=W)
@@ -99,6 +100,7 @@ def test_a_bracket_of_counts_is_proved(tmp_path):
     assert verify(tmp_path / "x.cert", problem, factors).lower == result.lower
 
 
+@pytest.mark.thorough
 def test_signs_missed_by_a_rounding_are_named_and_the_projected_point_is_bracketed():
     model, W = nonnegative(data=SMALL)
     W[3, 1] = -1e-17

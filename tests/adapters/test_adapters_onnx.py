@@ -254,6 +254,7 @@ def test_without_onnx_the_extra_is_named(monkeypatch):
         read(model)
 
 
+@pytest.mark.thorough
 def test_the_adapter_imports_onnx_only_when_called():
     code = (
         "import sys, certify.adapters.onnx, certify.adapters.files; sys.exit('onnx' in sys.modules)"

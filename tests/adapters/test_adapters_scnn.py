@@ -110,6 +110,7 @@ def solved(opened, lam, *, gated):
     return found[alive], np.array(signs)[alive], gates[alive]
 
 
+@pytest.mark.thorough
 def test_an_optimum_over_sampled_patterns_is_told_from_a_global_one():
     whole, lam = patterns(), 0.02
     assert len(np.unique(whole, axis=0)) == 18

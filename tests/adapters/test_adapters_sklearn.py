@@ -90,6 +90,7 @@ def complementarity(problem, factors):
     return max(np.abs(x * (p - problem.lam * x)).max() / np.abs(x * p).max() for x, p in pulls)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("kind", "settings"),
     [
@@ -128,6 +129,7 @@ def test_one_sign_of_a_dictionary_is_one_sign_of_the_atom(sign):
     assert (problem.atom.left, problem.atom.right) == wanted
 
 
+@pytest.mark.thorough
 def test_a_shorter_atom_costs_what_its_rescaled_twin_costs():
     model, codes = dictionary()
     whole, whole_factors = from_model(model, X, codes=codes)
@@ -140,6 +142,7 @@ def test_a_shorter_atom_costs_what_its_rescaled_twin_costs():
     assert objective(problem, factors) < model.error_[-1]
 
 
+@pytest.mark.thorough
 def test_without_codes_a_dictionary_is_read_at_its_lasso_codes():
     model, codes = dictionary()
     problem, (U, V) = from_model(model, X)
@@ -224,6 +227,7 @@ def test_without_scikit_learn_the_extra_is_named(monkeypatch):
         from_model(object(), X)
 
 
+@pytest.mark.thorough
 def test_the_adapter_imports_scikit_learn_only_when_called():
     code = "import sys, certify.adapters.sklearn; sys.exit('sklearn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -171,6 +171,7 @@ def test_wrong_codes_are_named(codes, told):
         from_model(model, X, codes=codes)
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("name", sorted(MODELS))
 def test_an_unfitted_model_is_named(name):
     model = MADE[name]()[0].__class__(n_components=2)

@@ -53,6 +53,7 @@ def test_without_codes_a_converged_nmf_is_solved_for_again(precision):
     assert objective(problem, factors) == pytest.approx(objective(problem, same), rel=1e-6)
 
 
+@pytest.mark.thorough
 def test_orthogonal_matching_pursuit_is_refused_with_both_figures():
     model, codes = dictionary()
     pursued = model.transform(X)
@@ -83,6 +84,7 @@ def test_codes_of_a_whitened_pca_are_not_taken_at_their_own_scale():
         from_model(model, X, codes=codes)
 
 
+@pytest.mark.thorough
 def test_split_signs_of_a_code_are_not_codes():
     model, _ = dictionary(split_sign=True)
     with pytest.raises(InputError, match=re.escape("codes must have shape (40, 5), got (40, 10)")):
@@ -116,7 +118,7 @@ def test_a_model_is_refused_on_other_data_with_both_figures(name):
     assert theirs != mine
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", sorted(MADE))
 def test_a_model_is_checked_and_its_certificate_verified(name, tmp_path):
     model, codes = MADE[name]()
@@ -130,6 +132,7 @@ def test_a_model_is_checked_and_its_certificate_verified(name, tmp_path):
     assert (proved.verdict, proved.tier) == (result.verdict, "exact")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", sorted(MADE))
 def test_a_single_precision_fit_is_read(name):
     data = X.astype(np.float32)

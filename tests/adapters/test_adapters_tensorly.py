@@ -124,6 +124,7 @@ def test_a_fitted_model_is_judged_as_it_is(estimator):
         assert problem.predict(factors).reshape(T.shape) == pytest.approx(rebuilt, abs=TIGHT)
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize(
     ("estimator", "norms"),
     [

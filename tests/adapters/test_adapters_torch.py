@@ -554,12 +554,14 @@ def test_without_pytorch_the_extra_is_named(monkeypatch):
         from_model(model, X, target("mse"), weight_decay=DECAY)
 
 
+@pytest.mark.thorough
 def test_files_are_read_without_pytorch():
     read = "certify.adapters.torch, certify.adapters.files"
     code = f"import sys, {read}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.thorough
 def test_check_gives_a_bracket_of_the_training_objective():
     model, y = network(dtype=torch.float32), target("mse", torch.float32)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.02, weight_decay=DECAY)

@@ -279,6 +279,7 @@ def test_sparse_arrays_are_refused_where_dense_ones_are_due(tmp_path):
     assert "mask must be dense" in refused(tmp_path, data='Y = "Y.npy"\nmask = "m.npz"')
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("suffix", sorted(FORMATS))
 def test_a_damaged_byte_is_read_or_refused_and_nothing_else(tmp_path, suffix):
     path = tmp_path / f"a.{suffix}"

@@ -111,6 +111,7 @@ def test_classes_are_a_column_of_numbers(tmp_path):
     assert np.array_equal(loss.data.argmax(axis=1), np.arange(N) % K)
 
 
+@pytest.mark.thorough
 def test_the_bracket_is_also_told_in_training_units(tmp_path, capsys):
     path = write(tmp_path)
     found = inside(capsys, "check", path, "--json", "--budget", "1", "-o", tmp_path / "x.cert").json

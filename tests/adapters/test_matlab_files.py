@@ -106,6 +106,7 @@ def good(**parts):
 BOMB = zlib.compress(bytes(1 << 20))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("blob", "said"),
     [

@@ -42,12 +42,13 @@ def run(pytester, monkeypatch):
     return runs
 
 
+@pytest.mark.thorough
 def test_an_optimum_passes_and_leaves_nothing_behind(run, pytester):
     run(OURS).assert_outcomes(passed=1)
     assert not (pytester.path / "certificates").exists()
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.thorough
 @pytest.mark.parametrize("ci", [None, "true"])  # pytest says a failure twice, whole, under CI
 def test_a_failure_says_verdict_bracket_and_where_better_factors_are(run, monkeypatch, ci):
     monkeypatch.delenv("CI", raising=False)
@@ -66,6 +67,7 @@ def test_a_failure_says_verdict_bracket_and_where_better_factors_are(run, monkey
     assert "pytest_plugin.py" not in text  # no trace of the plugin's own lines
 
 
+@pytest.mark.thorough
 def test_stored_certificates_are_verified_without_search(run, pytester):
     run(OURS, "--certify-update").assert_outcomes(passed=1)
     (kept,) = (pytester.path / "certificates").iterdir()
@@ -84,6 +86,7 @@ CHANGES = {  # one file each: pytest is started three times, not three times for
 }
 
 
+@pytest.mark.thorough
 def test_a_stored_certificate_fails_when_anything_changed(run, pytester):
     assert all(OURS.count(old) == 1 for old, _, _ in CHANGES.values())
     changed = {name: OURS.replace(old, new) for name, (old, new, _) in CHANGES.items()}
@@ -106,6 +109,7 @@ def test_a_stored_certificate_fails_when_anything_changed(run, pytester):
 REFIT = OURS.replace("certified(PROBLEM, BEST)", "certified(PROBLEM, BEST, refit=True)")
 
 
+@pytest.mark.thorough
 def test_a_refit_is_proved_afresh_and_its_bracket_compared(run, pytester):
     run({"test_1": REFIT, "test_2": REFIT, "test_3": REFIT, "test_4": OURS}, "--certify-update")
     before = stored(pytester)

@@ -49,6 +49,7 @@ def test_the_polar_is_enclosed_tightly(seed, right):
     assert found.lower >= best * (1 - 2.0**-20) - slack(atom, W) or not best  # then none earns
 
 
+@pytest.mark.thorough
 def test_the_polar_moves_with_its_scale():
     held = ATOM.polar(W)
     for e in (-300, 300):
@@ -109,6 +110,7 @@ def test_neurons_of_several_outputs_earn_what_is_said(right):
     assert 0.999 * truth(atom, W) <= found <= truth(atom, W) + slack(atom, W)
 
 
+@pytest.mark.thorough
 def test_lam_max_is_where_no_neuron_helps():
     found = lam_max(Problem(Squared(W), ATOM, 1.0))
     assert found.lower <= truth(ATOM, W) + slack(ATOM, W)
@@ -143,6 +145,7 @@ def test_a_network_is_improved_until_it_is_proved_optimal(offsets):
     assert values == sorted(values, reverse=True)
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("offsets", [(), (ColumnIntercept(),)])
 def test_a_worse_network_is_refuted_with_a_better_one(offsets):
     rng = np.random.default_rng(4)
@@ -156,6 +159,7 @@ def test_a_worse_network_is_refuted_with_a_better_one(offsets):
     assert problem.objective(better, problem.best_offsets(better)) < found.upper
 
 
+@pytest.mark.thorough
 def test_the_best_of_its_size_is_told_from_the_best_of_any():
     problem = Problem(Squared(W + 1), ATOM, 0.125)
     start = evaluate(problem, (np.ones((2, 1)), np.ones((1, 1))))

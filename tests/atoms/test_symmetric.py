@@ -43,6 +43,7 @@ def vectors(norm, d):
     return [np.array(x, float) for x in product(range(low, 3), repeat=d) if any(x)]
 
 
+@pytest.mark.sampled(1000)
 @each_norm
 @given(W=squares)
 def test_the_bounds_enclose_every_slice(norm, W):
@@ -77,12 +78,14 @@ def test_l2_is_the_largest_eigenvalue(W):
     assert bound.upper - max(bound.lower, 0.0) <= SHARP * size + TINY
 
 
+@pytest.mark.thorough
 @given(W=st.integers(1, 3).flatmap(lambda d: arrays((d, d))))
 def test_l2_nonnegative_is_sharp_at_small_sizes(W):
     bound = Symmetric("l2+").polar(W)
     assert bound.upper - max(bound.lower, 0.0) <= 2.0**-10 * float(np.abs(W).sum()) + TINY
 
 
+@pytest.mark.sampled(1000)
 @each_norm
 @given(W=squares, e=powers)
 def test_only_the_symmetric_part_counts_and_scales(norm, W, e):

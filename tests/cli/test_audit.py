@@ -82,6 +82,7 @@ def judged(tmp_path_factory):
     return plan, out, before, lock, audit.run(plan, out)
 
 
+@pytest.mark.thorough
 def test_an_audit_that_was_killed_goes_on(judged):
     plan, out, before, lock, found = judged
     assert not lock
@@ -95,6 +96,7 @@ def test_an_audit_that_was_killed_goes_on(judged):
     assert rows_in(out) == found.rows
 
 
+@pytest.mark.thorough
 def test_rows_say_what_check_says(judged):
     _, out, _, _, found = judged
     by = {r["name"]: r for r in found.rows}
@@ -112,6 +114,7 @@ def test_rows_say_what_check_says(judged):
         assert r["verdict"] in (out / r["report"]).read_text("utf-8")
 
 
+@pytest.mark.thorough
 def test_a_copy_is_verified_without_search_and_without_inputs(judged, tmp_path, capsys):
     _, out, _, _, found = judged
     copy = tmp_path / "copy"
@@ -143,6 +146,7 @@ def damaged(copy, what):
         (copy / "audit.lock").write_text(json.dumps(lock), encoding="utf-8")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("what", "said"),
     [
@@ -163,6 +167,7 @@ def test_a_damaged_copy_is_rejected_by_name(judged, tmp_path, what, said):
     assert found.status == 20
 
 
+@pytest.mark.thorough
 def test_inputs_are_compared_where_they_are_given(judged, tmp_path):
     plan, out, *_ = judged
     same = audit.verify(out, inputs=plan.parent)
@@ -175,6 +180,7 @@ def test_inputs_are_compared_where_they_are_given(judged, tmp_path):
     assert wrong["pca"]["verdict"] == "CERTIFIED"
 
 
+@pytest.mark.thorough
 def test_only_what_changed_is_judged_again(judged, tmp_path):
     copy = tmp_path / "all"
     shutil.copytree(judged[0].parent, copy)
@@ -188,6 +194,7 @@ def test_only_what_changed_is_judged_again(judged, tmp_path):
     assert all(p.total == 12 for p in seen)
 
 
+@pytest.mark.thorough
 def test_the_index_links_every_report_and_certificate(judged):
     _, out, _, _, found = judged
     page = Page((out / "index.html").read_text("utf-8"))
@@ -207,6 +214,7 @@ def test_a_browser_shows_the_index_without_overflow(judged, width, tmp_path):
     assert console == ""
 
 
+@pytest.mark.thorough
 def test_a_crash_a_time_out_and_an_exception_are_rows(tmp_path):
     extra = '[[model]]\nname = "hang"\nfit = "fits.py:hang"\ntimeout = 3\n'
     plan = planned(tmp_path, ("crash", "wrong", "odd", "pca"), extra)
@@ -325,6 +333,7 @@ def test_an_audit_that_its_caller_stops_ends_what_runs(tmp_path):
     assert time.monotonic() - start < 30  # the fit that hangs has a minute and more
 
 
+@pytest.mark.thorough
 def test_any_folder_and_file_may_have_any_name(tmp_path, capsys):
     folder = tmp_path / "Größe der Δ ½ 'x'"
     folder.mkdir()
@@ -421,6 +430,7 @@ def test_wrong_plans_are_one_sentence(tmp_path, capsys, text, said):
     assert said in ended.sentence
 
 
+@pytest.mark.thorough
 def test_files_that_are_not_there_are_rows_and_the_others_are_judged(tmp_path, capsys):
     np.save(tmp_path / "Y.npy", np.diag([5.0, 4.0]))
     good = "lam = 1.0\n[data]\nY = 'Y.npy'\n[atom]\nkind = 'rank_one'\n[factors]\n"
@@ -451,6 +461,7 @@ def test_files_that_are_not_there_are_rows_and_the_others_are_judged(tmp_path, c
     assert again["good"]["cached"]
 
 
+@pytest.mark.thorough
 def test_wrong_uses_are_one_sentence(tmp_path, capsys):
     dask = pytest.importorskip("dask")
     with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):

@@ -114,7 +114,7 @@ def test_a_certificate_of_a_looser_epsilon_is_rejected(copied):
     assert rewritten(copied / "out", rtol=None)["verdict"] == "REJECTED"
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["easy", "loose"])
 def test_an_audit_that_goes_on_believes_no_kept_certificate_of_another_question(copied, kind):
     path = book.cached(copied / "out", audit.plan(copied / "audit.toml")[0])
@@ -215,6 +215,7 @@ def test_a_kept_row_that_disagrees_with_its_files_is_not_used(copied, changed):
     assert again.recalled(copied / "out", job) is None
 
 
+@pytest.mark.thorough
 def test_a_name_that_passes_to_another_model_takes_no_files_with_it(copied):
     text = (copied / "problem.toml").read_text("utf-8")
     (copied / "other.toml").write_text(text.replace("lam = 2.0", "lam = 9.0"), encoding="utf-8")
@@ -254,6 +255,7 @@ def test_a_deep_lock_is_refused(copied):
         audit.verify(copied / "out")
 
 
+@pytest.mark.thorough
 def test_a_bracket_that_nothing_proves_is_not_in_the_table(tmp_path):
     fit = (
         "import numpy as np\nfrom certify import Problem\nfrom certify.losses import Huber\n"
@@ -299,6 +301,7 @@ def test_what_a_lock_says_cannot_write_on_the_terminal_or_into_the_page(copied, 
     assert r"\x1b[2J<script>.npy" in said
 
 
+@pytest.mark.thorough
 def test_what_a_fit_raises_is_escaped_in_the_index(tmp_path):
     (tmp_path / "fits.py").write_text("def fit():\n    raise ValueError('<script>&')\n", "utf-8")
     plan = '[[model]]\nname = "a"\nfit = "fits.py:fit"\n'

@@ -27,6 +27,7 @@ def test_the_command_is_installed_under_its_name():
     assert entry.load() is cli.main
 
 
+@pytest.mark.thorough
 def test_a_session_as_a_user_runs_it(tmp_path):
     write(tmp_path, **ONE)
     ended = outside("check", "problem.toml", "-o", "x.cert", "--json", cwd=tmp_path)
@@ -42,13 +43,14 @@ def test_a_session_as_a_user_runs_it(tmp_path):
     }
 
 
+@pytest.mark.thorough
 def test_nothing_is_said_on_stderr_in_a_pipe(tmp_path):
     ended = outside("check", write(tmp_path))
     assert ended.out.splitlines()[1].startswith("CERTIFIED  proved")
     assert ended.err == ""
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", ["check", "improve", "verify"])
 def test_a_terminal_gets_a_bar_on_stderr_and_stdout_stays_clean(tmp_path, command):
     path, cert = write(tmp_path, **ONE), tmp_path / "x.cert"
@@ -78,6 +80,7 @@ def printing_to(stdout, path):
     )
 
 
+@pytest.mark.thorough
 def test_a_reader_that_leaves_early_is_no_error(tmp_path):
     path = write(tmp_path)
     reads, writes = os.pipe()
@@ -87,6 +90,7 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path):
     assert (done.returncode, done.stderr) == (141, "")
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
 def test_output_that_cannot_be_printed_is_one_sentence(tmp_path):
     with Path("/dev/full").open("w") as full:

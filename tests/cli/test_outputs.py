@@ -84,6 +84,7 @@ def limited():
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", ["check", "improve"])
 def test_the_old_file_survives_when_no_byte_more_fits(tmp_path, command):
     line = [sys.executable, "-B", "-m", "certify", *map(str, arguments(command, write(tmp_path)))]
@@ -115,7 +116,7 @@ def read_until(handle, mark):
         shown += os.read(handle, 4096)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.thorough
 @pytest.mark.parametrize("presses", [1, 2])
 @pytest.mark.parametrize("command", ["check", "improve"])
 def test_an_interrupt_ends_the_search_and_a_second_one_the_command(tmp_path, command, presses):

@@ -94,7 +94,7 @@ def test_what_is_no_certificate_is_rejected_before_anything_is_allocated(tmp_pat
     assert cert.read_bytes() == blob
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["10^12 elements", "another version", "an empty file"])
 def test_what_is_no_certificate_is_rejected_as_a_process(tmp_path, name):
     cert, path = tmp_path / "x.cert", write(tmp_path)
@@ -126,6 +126,7 @@ def test_a_certificate_that_ends_early_or_late_is_rejected(honest, capsys):
         assert ended.status == 20
 
 
+@pytest.mark.thorough
 def test_a_certificate_with_any_byte_changed_is_rejected(honest, capsys):
     path, cert = honest
     blob = cert.read_bytes()

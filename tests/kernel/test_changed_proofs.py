@@ -49,6 +49,7 @@ def changes(file, rng):
             yield replace(file, witness=file.witness | {name: flipped(file.witness[name], rng)})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 def test_a_changed_proof_is_rejected_or_true(name):
     file, rng = read(golden.HERE / f"{name}.cert"), random.Random(name)  # noqa: S311  a choice, no secret

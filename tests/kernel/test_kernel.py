@@ -66,6 +66,7 @@ def like(a, value):
     return filled(a.shape, value)
 
 
+@pytest.mark.thorough
 @EACH
 def test_three_arithmetics_prove_the_same(name):
     cert = certificate(name)
@@ -454,6 +455,7 @@ def test_main_in_process(saved, capsys):
     assert "NOT VERIFIED" in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 def test_every_flipped_byte_is_rejected(saved, tmp_path):
     blob = saved.read_bytes()
     path = tmp_path / "flipped.cert"
@@ -477,6 +479,7 @@ def test_every_truncation_is_rejected(saved, tmp_path):
         read(path)
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("seed", range(200))
 def test_resealed_damage_to_a_witness_never_proves_something_false(seed):
     rng = np.random.default_rng(seed)

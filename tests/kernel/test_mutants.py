@@ -179,6 +179,7 @@ def run_toy(toy, change):
     return fates[0]
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # threads of pytest's own
 def test_a_mutant_is_killed_or_survives_in_a_fork_and_the_parent_is_unharmed(toy):
     assert run_toy(toy, ("a < b else b", "b < a else b")).outcome == "killed"
@@ -216,6 +217,7 @@ def test_a_reason_is_asked_for(tmp_path, toy):
             explained([mutant], path)
 
 
+@pytest.mark.thorough
 def test_the_tables_fit_the_kernel():
     known = every_function()
     assert len([f for f in known.values() if f.live]) > 300

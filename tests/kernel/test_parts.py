@@ -372,7 +372,7 @@ ROBUST = {
 }
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("held", ROBUST.values(), ids=ROBUST)
 @pytest.mark.parametrize("masked", [False, True])
 def test_low_rank_plus_sparse_is_certified_and_the_relaxation_agrees(held, masked):

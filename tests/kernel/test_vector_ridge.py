@@ -92,6 +92,7 @@ def test_scales_move_the_ridge_as_they_move_weights():
     assert np.ldexp(second.upper, -e) == pytest.approx(first.upper)
 
 
+@pytest.mark.thorough
 def test_other_losses_take_a_vector_too():
     problem = asked(ROWS, COLUMNS, Absolute(Y))
     zero = np.zeros((5, 0)), np.zeros((4, 0))

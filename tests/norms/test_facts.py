@@ -95,6 +95,7 @@ def test_what_a_norm_says_it_is_it_is(name, cone):
     assert np.allclose(norm.unit_sizes(D), bare(norm).unit_sizes(D), rtol=ROUNDED)
 
 
+@pytest.mark.thorough
 @each_norm
 def test_facts_change_the_speed_and_not_the_numbers(name, cone):
     norm = made(name, cone, D)

@@ -303,6 +303,7 @@ def test_a_dual_point_whose_sums_are_zero_stays_where_it_is(offset, loss):
     assert not found.corrections
 
 
+@pytest.mark.thorough
 def test_an_unpenalized_intercept_is_certified_under_the_logistic_loss():
     Y = np.array([[1.0, 0, 1, 0], [0, 1, 1, 0], [1, 1, 0, 1]])
     problem = Problem(Logistic(Y), RankOne(), 0.7, (Intercept(),))

@@ -17,11 +17,11 @@ from paper_checks._run import EXACT, FAILS, FLOATS, NEEDED, PARTLY, PROVED, UNCO
 from paper_checks._told import told
 from tests.paper_checks import contract
 
-EXAMPLES = 100
+EXAMPLES = 50
 NAMES = paper_checks.names()
 
 
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_statement_holds(name):
     found = run(name, paper_checks.load(name), EXAMPLES, 3)
@@ -38,7 +38,7 @@ def test_a_statement_holds_on_5000_examples(name):
     assert found.examples >= 5000
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_claim_is_tight_and_as_strong_as_its_instances(name):
     module = paper_checks.load(name)
@@ -47,7 +47,7 @@ def test_a_claim_is_tight_and_as_strong_as_its_instances(name):
     contract.is_as_strong_as_it_shows([*contract.named(module), *checks])
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("name", NAMES)
 def test_each_hypothesis_has_a_counterexample_that_keeps_the_others_or_says_why_not(name):
     contract.needs_are_shown(paper_checks.load(name), broken)
@@ -152,6 +152,7 @@ def test_the_same_seed_draws_the_same_instances():
     assert drawn(1) != drawn(2)
 
 
+@pytest.mark.thorough
 def test_the_table_names_every_statement(capsys):
     assert command.main(["--examples", "2"]) == 0
     shown = capsys.readouterr().out

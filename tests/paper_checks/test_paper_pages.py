@@ -174,11 +174,13 @@ def test_the_hull_is_the_hull():
     assert hull([*square, (0.5, 0.5), (0.5, 0), (1, 0.25)]) == square
 
 
+@pytest.mark.thorough
 def test_generated_files_are_current(found):
     for path, text in files(found).items():
         assert path.read_text(encoding="utf-8") == text, f"run python -m paper_checks._docs: {path}"
 
 
+@pytest.mark.thorough
 def test_the_documented_evidence_is_that_of_the_run(found):
     rows = table(documented(found)).splitlines()[2:]
     assert len(rows) == len(NAMES)
@@ -187,6 +189,7 @@ def test_the_documented_evidence_is_that_of_the_run(found):
         assert f"(#{anchor(o)})" in row
 
 
+@pytest.mark.thorough
 def test_only_the_readmes_block_is_renewed(found):
     old = f"before\n{START}\nold\n{END}\nafter"
     new = readme(old, found)

@@ -231,6 +231,7 @@ def test_norms_of_any_weights_give_a_bracket(right, weight):
         assert result.verdict is Verdict.REFUTED or weight > 1 or right != "l2"
 
 
+@pytest.mark.thorough
 def test_a_variation_whose_square_is_no_float_is_bounded_without_it():
     problem = Problem(Squared(Y), RankOne(Variation([(0, 1)], 1e300), "l2"), 0.5)
     result = bracketed(problem, ONES, check(problem, ONES, budget=5))
@@ -271,7 +272,7 @@ RUNAWAYS = {
 }
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("name", RUNAWAYS)
 @pytest.mark.parametrize("offset", [Intercept, RowIntercept, ColumnIntercept])
 def test_offsets_that_run_away_end_in_a_bracket(name, offset):
@@ -282,7 +283,7 @@ def test_offsets_that_run_away_end_in_a_bracket(name, offset):
     assert found.result.lower <= found.objective
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(1000)
 @each_loss
 def test_the_best_offsets_are_found_for_every_loss(loss):
     offsets = ([ColumnIntercept(0.5)], [Sparse(0.25)], [Smooth([(0, 1), (2, 3)], 0.5)])

@@ -237,7 +237,7 @@ LAYERS = {
 }
 
 
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("e", [-1000, -500, 500, 520, 1000])
 @pytest.mark.parametrize("name", LAYERS)
 def test_features_of_any_size_leave_a_bracket(name, e):

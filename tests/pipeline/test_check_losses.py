@@ -57,7 +57,7 @@ def test_a_lam_above_the_polar_makes_the_zero_model_optimal(loss, pair, data, sh
         assert found.verdict is Verdict.CERTIFIED
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(1000)
 @each_loss
 @given(data=st.data(), shape=shapes, lam=st.sampled_from([0.125, 0.5, 2.0]))
 def test_every_bracket_holds_every_objective(loss, data, shape, lam):

@@ -202,7 +202,7 @@ def test_slices_whose_squares_overflow_end_in_a_verdict(pair, e):
 # --- without a closed form -----------------------------------------------------------------
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.thorough
 @pytest.mark.parametrize("offset", [None, *OFFSETS.values()], ids=lambda o: o and o.name)
 @settings(max_examples=examples(30))
 @given(data=st.data())

@@ -42,7 +42,7 @@ def proved(problem, found):
     assert found.result.upper == found.objective
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(1000)
 @each_kind
 @given(data=st.data())
 def test_the_objective_never_rises_and_ends_with_a_certificate(kind, data):
@@ -104,7 +104,7 @@ def join(*parts):
 STARTS = one_of_each()
 
 
-@pytest.mark.sampled(13)
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("start", STARTS.values(), ids=STARTS)
 @pytest.mark.parametrize("pair", PAIRS, ids="x".join)
 def test_any_legal_start_is_taken(pair, start):
@@ -147,6 +147,7 @@ def test_the_arrays_of_the_caller_are_not_touched():
     assert all(map(np.array_equal, factors, held))
 
 
+@pytest.mark.thorough
 def test_progress_is_told_and_no_budget_still_ends_with_a_bracket():
     told = []
     problem = Problem(Squared(Y), RankOne("l2+", "l2+"), 0.5)

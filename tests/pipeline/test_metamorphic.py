@@ -48,7 +48,7 @@ def agree(one, other, pair, scale=1.0):
         assert (one.verdict is Verdict.CERTIFIED) == (other.verdict is Verdict.CERTIFIED)
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.thorough
 @each_kind
 @given(data=st.data(), k=st.integers(-20, 20))
 def test_scaling_data_and_lam_scales_the_bracket(kind, data, k):
@@ -63,7 +63,7 @@ def test_scaling_data_and_lam_scales_the_bracket(kind, data, k):
     assert abs(a * a * one.lower - two.lower) <= slack * two.upper
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(1000)
 @each_kind
 @given(data=st.data(), b=st.integers(-20, 20))
 def test_scaling_weights_lam_and_ridge_scales_the_bracket(kind, data, b):
@@ -85,7 +85,7 @@ def priced(o, ridge):
 TURNED = {RowIntercept: ColumnIntercept, ColumnIntercept: RowIntercept}
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", [None, *TURNED], ids=["none", "row", "column"])
 @given(data=st.data())
 def test_transposing_swaps_the_norms_and_nothing_else(kind, data):
@@ -104,7 +104,7 @@ def test_transposing_swaps_the_norms_and_nothing_else(kind, data):
     agree(answer(asked), answer(other), asked.pair)
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.thorough
 @each_kind
 @given(data=st.data())
 def test_permuting_rows_columns_and_slices_changes_nothing(kind, data):
@@ -142,6 +142,7 @@ def moved(asked, rows, cols):
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("observed", [True, False], ids=["zeros", "unseen"])
 @given(data=st.data(), width=st.integers(1, 2))
 def test_padding_with_zero_or_unseen_columns_changes_nothing(observed, data, width):
@@ -168,7 +169,7 @@ def test_appending_zero_slices_keeps_the_bracket(data):
     assert abs(one.lower - other.lower) <= 2 * RTOL * one.upper
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("pair", FREE, ids="x".join)
 @given(data=st.data())
 def test_turning_data_and_one_factor_around_changes_nothing(pair, data):
@@ -176,7 +177,7 @@ def test_turning_data_and_one_factor_around_changes_nothing(pair, data):
     agree(answer(asked), answer(asked.but(Y=-asked.Y, U=-asked.U)), pair)
 
 
-@pytest.mark.sampled(7)
+@pytest.mark.thorough
 @each_kind
 @given(data=st.data())
 def test_dense_masked_weighted_and_stored_data_are_one_question(kind, data):
@@ -193,6 +194,7 @@ def test_dense_masked_weighted_and_stored_data_are_one_question(kind, data):
         agree(one, other, asked.pair)
 
 
+@pytest.mark.thorough
 @given(data=st.data())
 def test_both_forms_share_one_optimum_and_the_verdict_of_balanced_factors(data):
     asked = data.draw(questions(CLOSED)).but(form="product")
@@ -217,9 +219,9 @@ def balanced(atom, factors):
     return factors[0][:, alive] * ratio, factors[1][:, alive] / ratio
 
 
-@pytest.mark.sampled(10)
+@pytest.mark.thorough
 @each_pair
-@settings(max_examples=examples(25))
+@settings(max_examples=examples(8))
 @given(data=st.data())
 def test_no_certificate_excludes_a_point_that_exists(pair, data):
     kind = data.draw(st.sampled_from(KINDS))

@@ -56,6 +56,7 @@ def test_a_pooled_layer_with_an_unpriced_bias_is_read_back():
     assert found.problem.atom.statement() == atom.statement()
 
 
+@pytest.mark.thorough
 def test_data_left_out_of_the_file_are_named(tmp_path):
     result = check(Problem(Squared(DATA), ReLU(np.eye(4)), 1.0), (np.ones((4, 1)), np.ones((3, 1))))
     path = tmp_path / "x.cert"

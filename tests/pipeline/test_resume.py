@@ -138,6 +138,7 @@ def test_ctrl_c_leaves_a_bracket_and_a_file_from_which_the_command_goes_on(tmp_p
     assert proved["lower"] == on.json["lower"]
 
 
+@pytest.mark.thorough
 def test_a_budget_that_is_spent_is_gone_on_from(tmp_path, question):
     problem, factors = question
     file = tmp_path / "a.checkpoint"
@@ -151,6 +152,7 @@ def test_a_budget_that_is_spent_is_gone_on_from(tmp_path, question):
     assert check(problem, factors, rtol=1e-7, budget=0.0).lower < SHORT * lower
 
 
+@pytest.mark.thorough
 def test_what_a_crash_leaves_is_gone_on_from(tmp_path, question, monkeypatch):
     problem, factors = question
     file = tmp_path / "a.checkpoint"
@@ -188,7 +190,7 @@ KINDS_OF = {
 }
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("kind", KINDS_OF)
 def test_what_was_proved_is_proved_again_for_every_kind_of_problem(tmp_path, kind):
     loss, atom, lam, offsets, sides = KINDS_OF[kind]
@@ -201,6 +203,7 @@ def test_what_was_proved_is_proved_again_for_every_kind_of_problem(tmp_path, kin
     assert check(problem, factors, rtol=1e-9, budget=0.5, checkpoint=file).lower >= again.lower
 
 
+@pytest.mark.thorough
 def test_a_checkpoint_is_no_proof(tmp_path, question):
     """Bounds that somebody wrote into the file are proved again, and are not."""
     problem, factors = question
@@ -238,6 +241,7 @@ def test_a_checkpoint_of_another_question_is_refused_and_left_alone(
     assert file.read_bytes() == held
 
 
+@pytest.mark.thorough
 def test_another_epsilon_is_the_same_question(tmp_path, path, capsys):
     file = tmp_path / "a.checkpoint"
     first = inside(capsys, "check", path, *TIGHT, "--budget", "1", "--resume", file).json

@@ -46,7 +46,7 @@ def pressing(stage, _value):
         os.kill(os.getpid(), signal.SIGINT)
 
 
-@pytest.mark.sampled(2)
+@pytest.mark.thorough
 @pytest.mark.parametrize("answer", [None, False, 1, "yes"])
 def test_only_true_stops(answer):
     told, heard = counted(answer)
@@ -56,6 +56,7 @@ def test_only_true_stops(answer):
     assert [s for s, _ in heard] == [s for s, _ in whole]
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("stop", [lambda *_: True, pressing])
 def test_a_stopped_check_leaves_a_proved_bracket(stop):
     full, whole = counted(None)
@@ -127,6 +128,7 @@ def test_other_threads_leave_signals_alone():
     assert found[0].certificate is not None
 
 
+@pytest.mark.thorough
 def test_stages_are_logged_and_silent_unless_asked(caplog):
     with caplog.at_level(logging.DEBUG, logger="certify"):
         check(PROBLEM, POOR, budget=1.0)
@@ -143,6 +145,7 @@ def test_stages_are_logged_and_silent_unless_asked(caplog):
     assert (done.stdout, done.stderr) == (b"", b"")
 
 
+@pytest.mark.thorough
 def test_progress_true_is_a_bar_on_a_terminal_and_nothing_in_a_pipe(monkeypatch, capsys):
     check(PROBLEM, POOR, progress=True)
     assert capsys.readouterr() == ("", "")

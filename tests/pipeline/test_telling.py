@@ -42,6 +42,7 @@ def test_import_loads_neither_numpy_nor_scipy():
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
 
 
+@pytest.mark.thorough
 def test_check_loads_no_library_that_it_does_not_need():
     code = "from certify import check, verify; import sys; print(sorted({*sys.modules} & {heavy}))"
     heavy = "{'cvxpy', 'matplotlib', 'jinja2', 'sklearn', 'torch', 'tensorly', 'onnx', 'rich'}"

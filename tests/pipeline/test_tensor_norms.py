@@ -84,7 +84,7 @@ def test_the_spectral_norm_of_a_known_tensor(name):
     consistent(bound, T)
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(1000)
 @each
 def test_the_nuclear_norm_of_a_known_tensor(name):
     T, _, square = KNOWN[name]
@@ -144,6 +144,7 @@ def test_of_a_matrix_they_are_the_largest_and_the_sum_of_singular_values(seed, m
         consistent(bound, A)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "shape", [(1, 1), (1, 1, 1), (3, 1), (1, 3, 1), (1, 2, 3), (2, 1, 3, 1), (1, 2, 2, 3)]
 )
@@ -171,7 +172,7 @@ def test_squeezed_factors_come_back(dims, r):
     assert full(back).reshape(T.shape) == pytest.approx(full(held))
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("power", [-1000, -500, 500, 1000])
 def test_powers_of_two_scale_every_number(power):
     for norm in (spectral, nuclear):
@@ -184,6 +185,7 @@ def test_powers_of_two_scale_every_number(power):
         assert full(unscaled) == pytest.approx(full(bound.factors), abs=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("scale", [1e150, 1e-150])
 def test_far_scales_keep_the_relative_gap(scale):
     for norm in (spectral, nuclear):
@@ -256,6 +258,7 @@ def test_a_dual_leaves_room_for_the_roundings_of_its_entries(seed, share):
         assert abs(Fraction(d)) * room <= abs(Fraction(w)) * (1 + Fraction(EPS) / 2)
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("shape", [(7, 2, 2), (2, 9, 3), (2, 2, 30)])
 def test_a_long_mode_is_searched_in_the_span_of_the_tensor(shape):
     T = np.random.default_rng(0).standard_normal(shape)

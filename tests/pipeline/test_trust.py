@@ -116,6 +116,7 @@ def test_a_zero_slice_is_no_slice():
     assert outcome.verdict == "REFUTED"
 
 
+@pytest.mark.thorough
 def test_a_witness_the_kernel_refuses_is_left_out():
     Y = np.random.default_rng(0).integers(-8, 9, (8, 5)) * 2.0**300
     problem = Problem(Squared(Y, weights=np.full((8, 5), 2.0**400)), RankOne("l2+", "l2"), 2.0**700)

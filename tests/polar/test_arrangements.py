@@ -159,6 +159,7 @@ def test_cells_prune_before_they_enumerate():
     assert len(found.proof["nodes"]) < 70  # of about 60 * 59 cells
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("kind", ["plain", "regularized", "free", "pooled", "leaky", "cone"])
 def test_the_tree_is_proved_and_near_the_truth(kind):
     V, W = data((9, 2), seed=11, centred=kind == "free")
@@ -183,6 +184,7 @@ def test_the_tree_is_proved_and_near_the_truth(kind):
     check(atom, W, tree.proposal(ask), truth, 0.05)
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("right", ["l2", "l1", "linf"])
 def test_several_outputs(right):
     V, W = data((9, 2), seed=13, outputs=2)
@@ -365,6 +367,7 @@ def test_a_target_ends_the_tree_early_and_nodes_are_respected():
     assert all(up >= lower * (1 - 1e-9) for _, _, up in told)
 
 
+@pytest.mark.thorough
 def test_a_tree_grows_on_and_is_deterministic():
     V, W = data((20, 6), seed=41)
     ask = replace(ReLU(V).asked(W), nodes=3)

@@ -126,6 +126,7 @@ def test_nonnegative_polars_meet_the_enumeration(seed):
     assert exact <= truth * (1 + 4 * GAP)
 
 
+@pytest.mark.thorough
 def test_cuts_close_a_gap_that_the_relaxation_leaves():
     ask = asked(cycle(5), "l1+", target=0.5 * (1 + 2.0**-10), nodes=200)
     loose = proved(ask, Dnn().propose(replace(ask, nodes=1)).proof)
@@ -344,6 +345,7 @@ def test_a_target_far_below_what_is_found_is_given_up():
     assert len(grown(replace(ask, nodes=9)).nodes) >= 9
 
 
+@pytest.mark.thorough
 def test_parts_of_a_polar_are_asked_for_by_number():
     atom, W = RankOne("linf", "linf"), sylvester(8)
     loose, tight = atom.polar(W), atom.polar(W, nodes=400)
@@ -381,6 +383,7 @@ def test_a_symmetric_form_is_the_symmetric_part():
     assert pair.half * z @ pair.C @ z == z[:4] @ RANDOM @ z[4:]
 
 
+@pytest.mark.thorough
 def test_a_proof_of_a_tree_numbers_leaves_and_cuts():
     ask = asked(cycle(5), "l1+", nodes=7)
     tree = grown(ask)

@@ -116,6 +116,7 @@ def proved(atom, W, found):
     return float(polar_bound(ar, net, w, text, Arrays(arrays, "proof")))
 
 
+@pytest.mark.thorough
 def test_the_worst_part_falls_at_every_splitting():
     rng = np.random.default_rng(5)
     V, W = rng.standard_normal((13, 5)), rng.standard_normal((13, 1))

@@ -291,6 +291,7 @@ def test_published_symmetric_value():
     assert upper == pytest.approx(0.87298514, abs=5e-9)
 
 
+@pytest.mark.thorough
 def test_a_symmetric_cone_and_the_l1_ball_are_tight():
     T = symmetric_tensor(NIE_WANG, 3)
     value, upper, proof = proved(T, ("l2+",) * 3, symmetric=True)
@@ -308,6 +309,7 @@ def test_random_tensors_are_tight(shape):
     assert value <= upper <= value * (1 + 1e-9)
 
 
+@pytest.mark.thorough
 def test_twelve_cubed_is_tight():
     value, upper, _ = proved(random((12, 12, 12), 0), L2)
     assert value <= upper <= value * (1 + 1e-8)

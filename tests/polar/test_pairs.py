@@ -67,14 +67,13 @@ def proved_exactly(W, norms, proof):
 
 
 @pytest.fixture
-def on_drawn(request):
-    """Return a function that runs a check on drawn cones and matrices, more in a thorough case."""
-    thorough = request.node.get_closest_marker("thorough")
-    count = settings(max_examples=examples(26 if thorough else 12))
+def on_drawn():
+    """Return a function that runs a check on drawn cones and matrices."""
+    count = settings(max_examples=examples(12))
     return lambda check: count(given(st.sampled_from(SIGNS), matrices)(check))()
 
 
-@pytest.mark.sampled(17)
+@pytest.mark.sampled(1000)
 @each_pair
 def test_the_bounds_enclose_every_slice(pair, on_drawn):
     def encloses(signs, W):
@@ -106,7 +105,7 @@ def test_a_polar_said_to_be_closed_is_sharp(pair, on_drawn):
     on_drawn(is_sharp)
 
 
-@pytest.mark.sampled(17)
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 @pytest.mark.parametrize("signs", SIGNS, ids=str)
 def test_a_method_proposes_what_the_exact_kernel_proves(method, signs):

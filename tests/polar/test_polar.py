@@ -106,7 +106,7 @@ def test_a_nonnegative_polar_encloses_the_value_found_by_enumeration(pair, W):
     assert max(bound.lower, 0.0) >= top * (1 - SHARP)  # no excuse at this size
 
 
-@pytest.mark.sampled(11)
+@pytest.mark.thorough
 @each_pair
 @given(W=matrices, data=st.data())
 def test_stored_entries_have_the_polar_of_the_full_matrix(pair, W, data):
@@ -118,7 +118,7 @@ def test_stored_entries_have_the_polar_of_the_full_matrix(pair, W, data):
     attained(listed, held, pair)
 
 
-@pytest.mark.sampled(11)
+@pytest.mark.sampled(1000)
 @each_pair
 @given(W=matrices, data=st.data())
 def test_permuting_and_padding_leave_the_polar(pair, W, data):
@@ -129,7 +129,7 @@ def test_permuting_and_padding_leave_the_polar(pair, W, data):
     same(one, atom.polar(np.pad(W, ((0, 1), (0, 2)))), pair)
 
 
-@pytest.mark.sampled(11)
+@pytest.mark.sampled(1000)
 @each_pair
 @given(W=matrices, data=st.data())
 def test_flipping_signs_of_a_free_side_leaves_the_polar(pair, W, data):
@@ -143,7 +143,7 @@ def test_flipping_signs_of_a_free_side_leaves_the_polar(pair, W, data):
 SIGNS = st.sampled_from([-1.0, 1.0])
 
 
-@pytest.mark.sampled(11)
+@pytest.mark.sampled(1000)
 @each_pair
 @given(W=matrices, e=powers)
 def test_transposing_and_scaling_carry_the_polar(pair, W, e):
@@ -161,6 +161,7 @@ def test_matrices_of_extreme_size_are_bounded(pair, e):
         same(RankOne(*pair).polar(W), RankOne(*pair).polar(held), pair, scale=2.0**e)
 
 
+@pytest.mark.thorough
 @given(W=arrays((4, 3)), data=st.data())
 def test_an_orthogonal_transform_leaves_the_polar_of_l2_norms(W, data):
     order = data.draw(st.permutations(range(4)))
@@ -172,7 +173,7 @@ def test_an_orthogonal_transform_leaves_the_polar_of_l2_norms(W, data):
     same(half.polar(W), half.polar(turn @ W), ("l2", "l2+"))
 
 
-@pytest.mark.sampled(11)
+@pytest.mark.sampled(1000)
 @each_pair
 @given(data=st.data(), shape=shapes)
 def test_the_polar_is_subadditive_and_falls_with_the_cone(pair, data, shape):

@@ -80,6 +80,7 @@ def test_a_negative_weight_of_nonnegative_factors_is_refused():
         signed.accept((WEIGHTS, [np.abs(x) for x in PARTS]))
 
 
+@pytest.mark.thorough
 def test_what_tensorly_returns_is_checked_improved_and_verified(tmp_path):
     tl = pytest.importorskip("tensorly")
     T = rng.standard_normal((4, 3, 2))

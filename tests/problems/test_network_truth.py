@@ -212,6 +212,7 @@ LIED = ("network_plane/optimal", "network_biases/line_optimal", "network_space/s
 LIED += ("network_slopes/abs_optimal", "network_plane/two_outputs_l2")
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("name", LIED)
 def test_no_lie_about_an_instance_proves_more_than_its_optimum(name):
     case, rng = BEST[name], np.random.default_rng(0)

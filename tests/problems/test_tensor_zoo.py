@@ -42,6 +42,7 @@ TABLE["phase"] = (0.5 * data_of("phases", "3_angles"), 0.5, 2.0)
 TABLE["determinant"] = (data_of("determinant", "optimal"), 1.0, 6.0)
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("name", TABLE)
 def test_norms_have_their_known_values(name):
     T, spectral, most = TABLE[name]

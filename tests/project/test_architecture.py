@@ -172,6 +172,7 @@ def test_names_that_are_not_public_are_not_there():
     assert held - modules <= {"HOMES", "PACKAGES", "Any", "TYPE_CHECKING", "import_module"}
 
 
+@pytest.mark.thorough
 def test_the_picture_of_the_packages_is_current():
     spec = importlib.util.spec_from_file_location("drawing", ROOT.parent / "docs/architecture.py")
     drawing = importlib.util.module_from_spec(spec)

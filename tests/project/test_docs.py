@@ -55,7 +55,7 @@ def matched(shown, out):
     return not shown or re.fullmatch(text, lines, re.DOTALL) is not None
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("path", WRITTEN, ids=lambda p: str(p.relative_to(DOCS)))
 def test_every_block_of_a_page_runs(path, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -121,6 +121,7 @@ def test_the_reference_has_every_public_name():
         assert missing == set(), module.__name__
 
 
+@pytest.mark.thorough
 def test_the_gallery_is_the_zoo():
     script = "import runpy, sys; sys.stdout.write(runpy.run_path(sys.argv[1])['text']())"
     done = subprocess.run(

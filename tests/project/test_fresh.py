@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 FRESH = """
 import sys
 from hypothesis import given, strategies as st
@@ -16,6 +18,7 @@ def test_draws(n):
 """
 
 
+@pytest.mark.thorough
 def test_the_tests_draw_afresh_when_asked_and_the_same_with_the_seed_told(tmp_path):
     root = Path(__file__).parents[2]
     shutil.copy(root / "tests" / "conftest.py", tmp_path)

@@ -79,6 +79,7 @@ def test_without_time_nothing_climbs_from_cell_to_cell(patients, monkeypatch):
     assert len(raced) == len(steps)  # one look at the starts, and no step
 
 
+@pytest.mark.thorough
 def test_without_time_no_free_bias_is_searched_for(monkeypatch):
     rng = np.random.default_rng(2)
     X, y = rng.standard_normal((40, 6)), rng.standard_normal((40, 1))
@@ -94,6 +95,7 @@ def test_without_time_no_free_bias_is_searched_for(monkeypatch):
     assert levels
 
 
+@pytest.mark.thorough
 def test_a_climb_ends_when_time_does(patients, monkeypatch):
     problem, factors = patients
     net, called = Net(problem), counted(monkeypatch, climb, "crossed")

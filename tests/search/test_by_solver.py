@@ -77,6 +77,7 @@ def lying(monkeypatch, lie):
     monkeypatch.setattr(SOLVE.cp.Problem, "solve", solve)
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("lie", LIES)
 @pytest.mark.parametrize("name", ["cube", "simplex", "tensor", "layer", "pooled", "zero group"])
 def test_a_solver_that_lies_lowers_no_polar(name, lie, monkeypatch):
@@ -92,6 +93,7 @@ def test_a_solver_that_lies_lowers_no_polar(name, lie, monkeypatch):
         assert told.upper == np.inf
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("lie", LIES)
 @pytest.mark.parametrize("name", ["nonnegative_rows", "huber", "tensor_slices", "largest_patch"])
 def test_a_solver_that_lies_certifies_nothing_wrong(name, lie, monkeypatch):
@@ -106,6 +108,7 @@ def test_a_solver_that_lies_certifies_nothing_wrong(name, lie, monkeypatch):
         verify(result.certificate, case.problem, case.factors, q=case.q)
 
 
+@pytest.mark.thorough
 def test_check_and_improve_certify_by_a_named_solver():
     problem = Problem(Squared(np.diag([3.0, 2.0, 0.25])), RankOne("l2", "linf"), 0.5)
     zero = np.zeros((3, 1)), np.zeros((3, 1))

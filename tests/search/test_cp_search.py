@@ -243,7 +243,7 @@ def test_ascents_reach_what_brute_force_finds(atom, seed):
     assert alike.max(initial=-1.0) < 1.0
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(1000)
 @EACH
 def test_growth_ends_where_no_slice_earns_more(atom):
     problem = Problem(Squared(data_of(atom)), atom, 0.6)
@@ -254,7 +254,7 @@ def test_growth_ends_where_no_slice_earns_more(atom):
     assert not atom.wrong_sign(held.best.factors)
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["mask", "weights", "huber", "logistic", "poisson"])
 def test_growth_closes_its_gap_for_any_loss(kind):
     rng = np.random.default_rng(8)
@@ -271,6 +271,7 @@ def test_growth_closes_its_gap_for_any_loss(kind):
     assert held.best.value - held.lower <= 1e-5 * abs(held.best.value)
 
 
+@pytest.mark.thorough
 def test_growth_of_a_loss_without_gradient_comes_near():
     T = np.random.default_rng(9).standard_normal((3, 3, 3))
     held = grown(Problem(Absolute(T), CP(), 1.0))
@@ -373,6 +374,7 @@ def test_symmetric_tensors_end_certified():
     assert found.factors[0].shape[1] > 1
 
 
+@pytest.mark.thorough
 def test_the_same_call_gives_the_same_answer():
     problem = Problem(Squared(np.random.default_rng(16).standard_normal((3, 4, 3))), CP(), 0.4)
     start = tuple(np.random.default_rng(17).standard_normal((n, 2)) for n in (3, 4, 3))
@@ -402,6 +404,7 @@ def test_an_open_gap_is_seen_before_its_bound_is_paid_for():
     assert not open_gap(run_at(flat, (np.zeros((3, 0)),) * 2))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "norms", [("l2", "l2", "l2"), ("l2", "l2+", "l2+"), ("l2+", "l2+", "l2+")], ids=" ".join
 )
@@ -435,6 +438,7 @@ def test_patience_is_a_share_of_the_time_left():
     assert patience(Run(problem, state, 1e-6, Clock(0.0), 0, True))()
 
 
+@pytest.mark.thorough
 def test_a_spent_budget_ends_the_ascents():
     T = np.random.default_rng(19).standard_normal((9, 9, 9, 9, 9))
     problem = Problem(Squared(T), CP(("l2+",) * 5), 5.0)
@@ -472,7 +476,7 @@ def test_a_tensor_is_as_hard_as_its_slices(atom, hard):
     assert atom.hard is hard
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize(
     "atom",
     [CP(("l2-", "l2-")), CP(("linf+", "l2+", "l2-"))],
@@ -493,6 +497,7 @@ def test_missing_entries_of_signed_modes_keep_their_multipliers(atom, tier):
     assert proved.lower <= proved.upper
 
 
+@pytest.mark.thorough
 def test_a_loss_of_no_known_curvature_is_polished_too():
     T = np.random.default_rng(21).standard_normal((2, 2, 3))
     problem = Problem(Absolute(T), CP(("l2", "l2+", "l2")), 0.35)
@@ -503,6 +508,7 @@ def test_a_loss_of_no_known_curvature_is_polished_too():
     assert check(problem, empty_of(T.shape), budget=2.0).lower > 0
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("seed", [0, 15])
 def test_a_polished_dual_point_stays_in_the_domain_of_a_weighted_loss(seed):
     rng = np.random.default_rng(seed)

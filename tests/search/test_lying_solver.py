@@ -87,7 +87,7 @@ def never_stronger_than_the_truth(known, dual):
         verify(result.certificate, known.problem, factors, q=known.q)
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(1000)
 @CASES
 def test_honest_dual_point_certifies(known):
     for dual in (None, CVXPY, dual_point(known.problem)):
@@ -130,7 +130,7 @@ def liar(lie):
     return attempt
 
 
-@pytest.mark.sampled(11)
+@pytest.mark.sampled(1000)
 @CASES
 @LIARS
 def test_lying_solver_changes_no_verdict(known, lie, monkeypatch):

@@ -109,6 +109,7 @@ def test_offsets_are_refitted(offsets, loss):
     assert gap_of(problem, found, plane_polar) <= EPSILON * start.value
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("outputs", [1, 2])
 def test_a_bias_without_a_price(outputs):
     y = planar(outputs=outputs)[1]
@@ -181,6 +182,7 @@ def test_dead_and_repeated_neurons_are_dropped_and_merged():
     assert gap_of(problem, found, plane_polar) <= EPSILON
 
 
+@pytest.mark.thorough
 def test_rows_that_are_zero_repeated_and_opposite():
     V = np.vstack([X, X[:2], -X[:2], np.zeros((2, 2))])
     y = np.concatenate([Y, Y[:4], np.ones((2, 1))])
@@ -218,6 +220,7 @@ def test_l1_output_weights_part_the_outputs():
     assert searched(problem)[1].best.value == pytest.approx(sum(apart), rel=EPSILON)
 
 
+@pytest.mark.thorough
 def test_output_weights_keep_their_sign():
     problem = Problem(Squared(Y), ReLU(X, right="l2+"), 0.4)
     start = evaluate(problem, (np.ones((2, 2)), np.ones((1, 2))))
@@ -236,6 +239,7 @@ def test_the_same_size_is_kept_and_steps_only_fall():
     assert values == sorted(values, reverse=True)
 
 
+@pytest.mark.thorough
 def test_the_same_call_gives_the_same_network():
     problem = Problem(Squared(Y), ReLU(X), 0.2)
     once, again = (searched(problem)[1] for _ in range(2))
@@ -292,6 +296,7 @@ def test_ascents_find_the_polar(outputs):
         assert (np.diff(earned) <= 0).all()
 
 
+@pytest.mark.thorough
 def test_a_free_bias_needs_an_intercept():
     atom = ReLU(X, bias="free")
     U, V = np.ones((3, 1)), np.ones((1, 1))
@@ -313,6 +318,7 @@ def test_a_network_of_lam_zero_is_out_of_scope():
     assert "lam > 0" in result.reason
 
 
+@pytest.mark.thorough
 def test_better_weights_of_the_same_size_refute():
     problem = Problem(Squared(Y), ReLU(X), 0.2)
     found = searched(problem, 6)[1]
@@ -322,6 +328,7 @@ def test_better_weights_of_the_same_size_refute():
     assert result.better[0].shape[1] <= worse[0].shape[1]
 
 
+@pytest.mark.thorough
 def test_one_neuron_too_few_is_told():
     problem = Problem(Squared(Y), ReLU(X), 0.1)
     start = random_start(problem, 1)
@@ -331,6 +338,7 @@ def test_one_neuron_too_few_is_told():
     assert result.better[0].shape[1] > 1
 
 
+@pytest.mark.thorough
 def test_improve_ends_at_the_optimum():
     problem = Problem(Squared(Y), ReLU(X), 0.2)
     start = random_start(problem, 2)

@@ -45,6 +45,7 @@ def started(problem, r=4):
     return tuple(np.random.default_rng(0).standard_normal((*s, r)) / 8 for s in shapes)
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("name", CASES)
 def test_losses_with_kinks_are_certified(name):
     loss, bias, kind = CASES[name]
@@ -96,6 +97,7 @@ def test_a_solver_without_numbers_has_no_answer(monkeypatch):
     assert kinked.solve(program, 1.0) is None
 
 
+@pytest.mark.thorough
 def test_softmax_beside_a_free_intercept_keeps_its_offsets_in_place():
     hot = np.eye(3)[np.digitize(Y[:, 0], np.quantile(Y, [0.33, 0.66]))]
     problem = posed(Softmax(hot), "free", 0.05)

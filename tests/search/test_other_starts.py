@@ -17,6 +17,7 @@ CORNERS = [np.sqrt(s) * np.eye(2)[:, [k]] for k, s in enumerate((3.0, 2.5))]
 PLAIN = Problem(Squared(TRAP), RankOne("l2+", "l2+"), 0.0)
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("lam", [0.0, 0.25])
 def test_a_dead_component_is_replaced_at_its_size(lam):
     U, V = RNG.random((12, 3)), RNG.random((9, 3))
@@ -66,6 +67,7 @@ def test_without_time_or_a_better_start_the_start_is_returned():
     assert fixed_rank.other(huber, other, Clock(), 0) is other
 
 
+@pytest.mark.thorough
 def test_a_tensor_with_a_dead_component_is_refuted_at_its_size():
     A, B, C = RNG.random((4, 2)), RNG.random((3, 2)), RNG.random((5, 2))
     problem = Problem(Squared(np.einsum("ir,jr,kr->ijk", A, B, C)), CP(["l2"] * 3), 0.0)

@@ -190,6 +190,7 @@ PAIRS = [
 ]
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("pair", PAIRS)
 @pytest.mark.parametrize("tier", ["exact", "rounded"])
 def test_every_pair_of_norms_has_a_bound_above_that_of_any_size(pair, tier):
@@ -240,6 +241,7 @@ def test_a_fit_of_counts_has_a_bracket(r):
         assert 0.1 * result.upper < found.lower <= result.upper
 
 
+@pytest.mark.thorough
 def test_counts_beside_a_penalty_have_the_bound_of_any_size():
     Y = np.array([[5.0, 0.0, 1.0], [1.0, 4.0, 0.0], [0.0, 1.0, 3.0]])
     problem = Problem(KullbackLeibler(Y), RankOne("l2+", "l2+"), 0.25)
@@ -287,6 +289,7 @@ def test_a_plain_symmetric_fit_is_certified_at_its_size(norm):
     assert check(problem, worse, rtol=1e-4).verdict is Verdict.REFUTED
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("norm", ["l2", "l2+", "l1+"])
 def test_a_penalized_symmetric_fit_has_a_bracket_of_its_own(norm):
     problem = Problem(Squared(similarity(8)), Symmetric(norm), 0.5)
@@ -385,6 +388,7 @@ def test_a_tensor_has_a_bound_from_its_unfoldings_together(norm, lam):
         assert found.lower >= alone
 
 
+@pytest.mark.thorough
 def test_scale_moves_the_proof_of_a_tensor():
     T = np.random.default_rng(1).integers(-3, 4, (3, 3, 3)).astype(float)
     start = tuple(np.ones((3, 1)) for _ in range(3))

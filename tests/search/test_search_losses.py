@@ -89,19 +89,21 @@ def test_the_optimum_is_that_of_a_conic_solver(name):
     assert abs(told.value - found.objective) <= SOLVED * abs(found.objective)
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("name", [n for n in MADE if n != "softmax"])
 def test_holes_in_the_data_are_no_obstacle(name):
     found = improve(asked(name, mask=MASK), POOR)
     assert found.result.verdict is Verdict.CERTIFIED
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("name", ["squared", "huber", "logistic", "kullback_leibler", "hinge"])
 def test_nonnegative_factors_end_certified(name):
     found = improve(asked(name, ("l2+", "l2+")), POOR, rtol=NEAR)
     assert found.result.verdict is Verdict.CERTIFIED
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("norm", ["l2", "l2+", "l1+"])
 @pytest.mark.parametrize("loss", [Squared, Absolute, KullbackLeibler])
 def test_one_factor_ends_certified(loss, norm):
@@ -117,6 +119,7 @@ def test_no_budget_still_gives_a_bracket(name):
     assert result.certificate is not None
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["logistic", "absolute", "poisson"])
 def test_the_same_call_gives_the_same_answer(name):
     one, two = (improve(asked(name, ("l2+", "l2")), POOR, rtol=NEAR) for _ in range(2))
@@ -124,12 +127,14 @@ def test_the_same_call_gives_the_same_answer(name):
     assert all(map(np.array_equal, one.factors, two.factors))
 
 
+@pytest.mark.thorough
 def test_an_optimum_at_infinity_ends_in_a_bracket():
     problem = Problem(Logistic((LABELS + 1) / 2), RankOne(), 2.0**-40)
     result = check(problem, POOR)
     assert 0 <= result.lower <= result.upper
 
 
+@pytest.mark.thorough
 def test_an_offset_is_fitted_along_the_way():
     problem = Problem(Huber(Y + 3, 0.25), RankOne(), LAM, (ColumnIntercept(),))
     found = improve(problem, POOR)
@@ -228,6 +233,7 @@ def test_a_fit_where_the_loss_is_infinite_is_mended_by_the_best():
     assert not problem.loss.outside(problem.predict(mended))
 
 
+@pytest.mark.thorough
 def test_a_multiplier_that_moves_with_each_round_reaches_the_least_kullback_leibler():
     """The optimum is about 16.77; a multiplier that waits keeps the best point at 31.7."""
     draw = np.random.default_rng(1)

@@ -103,6 +103,7 @@ def test_a_solver_that_lies_cannot_lower_a_bound(lie, monkeypatch):
     assert found is None or float(exactly(pair, found.proof)) >= truth
 
 
+@pytest.mark.thorough
 def test_a_grouped_problem_is_certified_by_its_tree():
     atom = RankOne(Group([[0, 1], [2, 3]]), "l2")
     lam = atom.polar(W).lower * (1 + 2.0**-20)

@@ -21,7 +21,7 @@ from tests.norm_cases import IDS as NORM_IDS
 from tests.norm_cases import VARIANTS as NORM_VARIANTS
 from tests.norm_cases import made
 
-FEW = 16  # examples of each of many variants; two W each
+FEW = 8  # examples of each of many variants; two W each
 DATA = np.array([[1.0, 0.5], [-2.0, 0.25], [0.75, -1.5]])
 GATES = np.array([[1, 0], [1, 1], [0, 1]])
 
@@ -58,7 +58,7 @@ ATOMS = {
 SLOW = {"relu bias": [(3, 1)], "relu abs": [(3, 1)], "relu pooled": [(2, 1)]}  # polars branch
 
 
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("name", ATOMS)
 def test_our_atoms_keep_the_contract(name):
     report = check_atom(ATOMS[name], shapes=SLOW.get(name), examples=40)
@@ -68,13 +68,13 @@ def test_our_atoms_keep_the_contract(name):
     assert report["domination"].how == "exactly, by the kernel"
 
 
-@pytest.mark.sampled(11)
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("pair", list(product(KEYS, KEYS)), ids="x".join)
 def test_our_pairs_of_norms_keep_the_contract(pair):
     check_atom(RankOne(*pair), examples=FEW)
 
 
-@pytest.mark.sampled(11)
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("norm", NORM_VARIANTS, ids=NORM_IDS)
 def test_our_norms_keep_the_contract(norm):
     check_atom(RankOne("l2", made(*norm, 3)), shapes=[(2, 3)], examples=FEW)
@@ -86,11 +86,13 @@ def test_our_atoms_keep_the_contract_on_many_examples(name):
     check_atom(ATOMS[name], shapes=SLOW.get(name), examples=200, seed=1)
 
 
+@pytest.mark.thorough
 def test_an_unpriced_bias_keeps_the_contract_where_its_polar_is_finite():
     atom = ReLU(DATA, bias="free", form="sum")
     assert check_atom(atom, dual=centred, shapes=[(3, 1)], examples=40)["domination"].examples >= 20
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("theta", ["l1", "l2"])
 def test_somebodys_own_atom_keeps_it_and_the_report_says_what_was_not_covered(theta):
     report = check_atom(Own(theta), examples=40)
@@ -334,7 +336,7 @@ WRONG = {
 }
 
 
-@pytest.mark.sampled(7)
+@pytest.mark.thorough
 @pytest.mark.parametrize(("atom", "clause"), WRONG.values(), ids=WRONG)
 def test_a_wrong_atom_is_caught_by_the_clause_it_breaks(atom, clause):
     with pytest.raises(ContractError) as error:
@@ -347,6 +349,7 @@ def test_a_wrong_atom_is_caught_by_the_clause_it_breaks(atom, clause):
     assert found.clause.source in str(found)
 
 
+@pytest.mark.thorough
 def test_an_infinite_bound_counts_as_not_tried():
     report = check_atom(Endless(), examples=40)
     for name in ("polar from above", "domination"):
@@ -355,16 +358,19 @@ def test_an_infinite_bound_counts_as_not_tried():
     assert report["nothing is free"].examples == 3 * 40
 
 
+@pytest.mark.thorough
 def test_a_seminorm_is_asked_where_its_polar_is_finite():
     report = check_atom(ReLU(DATA, bias="free"), dual=centred, shapes=[(3, 1)], examples=16)
     assert report["nothing is free"].examples == 0
     assert report["nothing is free"].how.startswith("not covered: some W")
 
 
+@pytest.mark.thorough
 def test_a_sum_of_squares_with_its_half_is_right():
     assert check_atom(Formed(half=0.5), examples=40)["sum = product"].examples >= 40
 
 
+@pytest.mark.thorough
 def test_a_failure_is_small_and_has_both_figures():
     with pytest.raises(ContractError) as error:
         check_atom(Cheap())
@@ -447,7 +453,7 @@ def tried(name):
     return TRIED.get(name, [(3, 2)] if name == "deep linear" else [(2, 2)])
 
 
-@pytest.mark.sampled(7)
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", SHAVED)
 def test_a_polar_too_small_by_1e_9_is_caught_by_the_search(name):
     with pytest.raises(ContractError) as error:

@@ -45,7 +45,7 @@ def our_loss(name, kind):
     }[kind]()
 
 
-@pytest.mark.sampled(11)
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", LOSSES)
 def test_our_losses_keep_the_contract(name, kind):
@@ -59,6 +59,7 @@ def test_our_losses_keep_the_contract(name, kind):
     )
 
 
+@pytest.mark.thorough
 def test_a_loss_of_a_tensor_keeps_the_contract():
     check_loss(Squared(rng.integers(-8, 9, (2, 2, 2)) / 8), examples=50)
 
@@ -285,6 +286,7 @@ def test_a_wrong_loss_is_caught_by_the_clause_it_breaks(loss, clause):
     assert found.clause.source in str(found)
 
 
+@pytest.mark.thorough
 def test_somebodys_own_loss_keeps_it_and_the_report_says_what_was_not_covered():
     report = check_loss(Own())
     assert report["domain"].how == "at ends of d, along rays to 1.07374e+09"
@@ -296,6 +298,7 @@ def test_somebodys_own_loss_keeps_it_and_the_report_says_what_was_not_covered():
     assert "Own: the contract holds" in str(report)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("share", [1e-6, -1e-6])
 def test_a_gradient_off_by_a_relative_millionth_is_caught(share):
     loss = Turned()
@@ -307,6 +310,7 @@ def test_a_gradient_off_by_a_relative_millionth_is_caught(share):
     check_loss(loss)
 
 
+@pytest.mark.thorough
 def test_a_right_subgradient_at_a_kink_is_accepted():
     assert check_loss(Kinked())["gradient"].examples >= 100
 
@@ -330,6 +334,7 @@ def test_a_value_that_is_not_the_kernels_is_caught(lie, monkeypatch):
     assert error.value.clause.name == "kernel"
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("name", ["quantile", "hinge", "absolute", "logistic", "poisson"])
 def test_a_domain_one_float_too_wide_is_caught_by_the_kernel(name, monkeypatch):
     kind = LOSSES[name]

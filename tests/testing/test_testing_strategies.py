@@ -89,6 +89,7 @@ def test_the_documentation_runs():
     assert (result.failed, result.attempted > 5) == (0, True)
 
 
+@pytest.mark.thorough
 def test_without_hypothesis_the_extra_is_named_and_the_rest_works():
     script = (
         "import sys; sys.modules['hypothesis'] = None\n"
