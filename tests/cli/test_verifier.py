@@ -1,5 +1,6 @@
 """`certify verifier`: the archive answers what the folder answers, and is the folder."""
 
+import importlib
 import runpy
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import zipfile
 import pytest
 
 from certify.cli._verifier import archive
+from certify.kernel import claim
 from tests import golden
 from tests.question_files import inside
 
@@ -93,6 +95,10 @@ def test_the_folder_is_a_package_of_its_own_when_it_is_started(monkeypatch, caps
     assert (ended.value.code, capsys.readouterr().out) == golden.answer(path)
     assert {"certify_kernel", "certify_kernel.rules.polar"} <= made
     assert str(golden.KERNEL) not in sys.path
+
+
+def test_as_a_module_of_its_package_it_is_the_packages():
+    assert importlib.import_module("certify.kernel.__main__").main is claim.main
 
 
 def test_the_command_writes_the_archive(tmp_path, monkeypatch, capsys):
