@@ -220,6 +220,7 @@ def test_the_polar_of_one_factor_is_enclosed(key, order):
             assert bound.upper <= truth * (1 + 1e-6)
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize(
     "norms",
     [("l2",) * 3, ("l2+",) * 3, ("linf", "l2", "l2+"), ("l1", "l2+", "l2+"), ("l2",) * 4],
@@ -269,6 +270,7 @@ def test_a_single_number_has_its_size_for_polar(order, norm):
 # --- losses, masks and offsets beside a tensor -----------------------------------------
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("kind", ["logistic", "huber", "masked", "weighted", "offsets"])
 def test_brackets_hold_for_every_loss_and_offset(kind):
     dims = (2, 3, 2)

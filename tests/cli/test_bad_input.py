@@ -109,7 +109,7 @@ def test_a_wrong_question_is_one_sentence_and_nothing_is_written_over(
     assert untouched(tmp_path)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["NaN data", "object data", "numbers of slices", "huge data"])
 def test_a_wrong_question_ends_the_same_as_a_process(tmp_path, name):
     changed, said = WRONG[name]

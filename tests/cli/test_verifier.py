@@ -39,7 +39,7 @@ def alone(program, folder, *arguments):
     return done.returncode, done.stdout
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_archive_and_the_folder_answer_what_the_package_answers(name, verifier, empty):
     path = golden.HERE / f"{name}.cert"
@@ -48,7 +48,7 @@ def test_the_archive_and_the_folder_answer_what_the_package_answers(name, verifi
     assert alone(verifier, empty, path) == asked
 
 
-@pytest.mark.sampled(8)
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("name", NAMES)
 def test_they_refuse_what_the_package_refuses(name, verifier, empty):
     blob = bytearray((golden.HERE / f"{name}.cert").read_bytes())

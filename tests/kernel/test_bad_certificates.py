@@ -158,6 +158,7 @@ KINDS = {
 }
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("part", ["proof", "claim"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_certificate_that_was_sealed_again_is_proved_or_rejected(tmp_path, capsys, kind, part):

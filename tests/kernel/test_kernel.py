@@ -90,6 +90,7 @@ def test_bracket_holds_the_better_factors(name):
         assert outcome.lower <= outcome.better < outcome.upper
 
 
+@pytest.mark.thorough
 def test_every_rule_and_verdict_is_exercised():
     outcomes = [prove(certificate(name)) for name in CASES]
     rules = {rule for outcome in outcomes for rule in outcome.rules}

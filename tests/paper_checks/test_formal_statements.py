@@ -25,6 +25,7 @@ def test_the_files_say_what_was_read():
     assert changed() == []
 
 
+@pytest.mark.thorough
 def test_a_theorem_of_nothing_is_noticed_and_raises_no_grade(copied):
     with (copied / "LargeR.v").open("a", encoding="utf-8") as file:
         file.write("\nTheorem large_r : True. Proof. exact I. Qed.\n")

@@ -53,12 +53,13 @@ def test_each_hypothesis_has_a_counterexample_that_keeps_the_others_or_says_why_
     contract.needs_are_shown(paper_checks.load(name), broken)
 
 
-@pytest.mark.sampled(4)
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_claim_and_its_counterexamples_are_one_relation(name):
     contract.relations_agree(paper_checks.load(name))
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("name", NAMES)
 def test_slack_is_zero_or_derived(name):
     for check in paper_checks.load(name).fixed():

@@ -146,6 +146,7 @@ MODELS = (
 )
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("model", MODELS, ids=repr)
 @given(st.data())
 @QUICK

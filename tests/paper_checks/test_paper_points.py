@@ -159,6 +159,7 @@ def test_no_counterexample_is_one_for_another_hypothesis(name):
                     broken(module, replace(example, dropped=other))
 
 
+@pytest.mark.thorough
 @given(points())
 @QUICK
 def test_a_drawn_problem_has_its_w_and_its_dual_value(p):

@@ -40,7 +40,7 @@ def nothing(held):
     return tuple(np.zeros((d, 0)) for d in held.shape)
 
 
-@pytest.mark.sampled(11)
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("pair", PAIRS, ids="x".join)
 @pytest.mark.parametrize("loss", AT_ZERO.values(), ids=AT_ZERO)
 @given(data=st.data(), shape=shapes)
@@ -57,7 +57,7 @@ def test_a_lam_above_the_polar_makes_the_zero_model_optimal(loss, pair, data, sh
         assert found.verdict is Verdict.CERTIFIED
 
 
-@pytest.mark.sampled(1000)
+@pytest.mark.thorough
 @each_loss
 @given(data=st.data(), shape=shapes, lam=st.sampled_from([0.125, 0.5, 2.0]))
 def test_every_bracket_holds_every_objective(loss, data, shape, lam):
@@ -163,7 +163,7 @@ def test_cutting_a_dual_point_keeps_it_inside_and_near(loss, data, shape):
     assert np.abs(cut - W).max() <= 2.0**-48 * (1 + np.abs(W).max()) * shape[1]
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(1000)
 @each_loss
 @given(data=st.data(), shape=shapes)
 def test_the_best_multiple_of_a_dual_point_beats_the_others(loss, data, shape):

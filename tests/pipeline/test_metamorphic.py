@@ -157,6 +157,7 @@ def test_padding_with_zero_or_unseen_columns_changes_nothing(observed, data, wid
     agree(answer(asked), answer(other), asked.pair)
 
 
+@pytest.mark.thorough
 @given(data=st.data())
 def test_appending_zero_slices_keeps_the_bracket(data):
     asked = data.draw(questions(CLOSED))
@@ -169,7 +170,7 @@ def test_appending_zero_slices_keeps_the_bracket(data):
     assert abs(one.lower - other.lower) <= 2 * RTOL * one.upper
 
 
-@pytest.mark.sampled(1000)
+@pytest.mark.thorough
 @pytest.mark.parametrize("pair", FREE, ids="x".join)
 @given(data=st.data())
 def test_turning_data_and_one_factor_around_changes_nothing(pair, data):
@@ -241,6 +242,7 @@ def test_no_certificate_excludes_a_point_that_exists(pair, data):
         assert low <= one.upper
 
 
+@pytest.mark.thorough
 @each_kind
 @given(data=st.data())
 def test_every_certificate_is_accepted_again(kind, data):
@@ -251,6 +253,7 @@ def test_every_certificate_is_accepted_again(kind, data):
     assert (again.verdict, again.lower, again.upper) == (one.verdict, one.lower, one.upper)
 
 
+@pytest.mark.thorough
 @given(data=st.data())
 def test_a_larger_epsilon_certifies_no_less(data):
     asked = data.draw(questions(CLOSED))
@@ -263,6 +266,7 @@ def test_a_larger_epsilon_certifies_no_less(data):
     assert named == {"q": None}
 
 
+@pytest.mark.thorough
 @given(Y=arrays((3, 2)), lam=dyadics(1))
 def test_means_that_are_zero_change_nothing(Y, lam):
     loss, none = Squared(np.vstack([Y, -Y])), (np.zeros((6, 1)), np.zeros((2, 1)))

@@ -80,6 +80,7 @@ def balanced(atom, U, V):
     return U * np.sqrt(b / a), V * np.sqrt(a / b)
 
 
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("rtol", [1e-1, 1e-3, 1e-9, 1e-12])
 def test_epsilon_moves_the_boundary_and_nothing_else(rtol):
     problem = Problem(Squared(rotated(*VALUES)), RankOne(), LAM)

@@ -390,6 +390,7 @@ def test_no_time_still_gives_a_bracket():
     assert attain(ask)[0] <= bound(atom, W, found.proof, Rounded) < np.inf
 
 
+@pytest.mark.thorough
 def test_blas_threads_are_restored():
     V, W = data((10, 5), seed=47)
     with threadpool_limits(2):
@@ -398,6 +399,7 @@ def test_blas_threads_are_restored():
         assert [(p["filepath"], p["num_threads"]) for p in threadpool_info()] == before
 
 
+@pytest.mark.thorough
 def test_a_free_bias_in_other_units():
     V, W = data((10, 2), seed=59, centred=True)
     layer = ReLU(V, bias="free").layer

@@ -361,6 +361,7 @@ def test_symmetric_bounds_hold(key, order):
     assert max(values.max(), value) <= upper * (1 + 1e-13)
 
 
+@pytest.mark.thorough
 def test_a_long_mode_costs_nothing():
     value, upper, proof = proved(random((438, 3, 4), 9), L2)
     assert upper <= value * (1 + 1e-9)
@@ -454,6 +455,7 @@ def test_slices_of_a_free_mode_among_signed_ones_take_both_signs():
 # --- cases ---------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_cases_close_what_one_part_leaves():
     T = contract.symmetric_part(random((4,) * 4, 2))
     keys = ("l2+",) * 4

@@ -69,14 +69,14 @@ def same(one, other, pair, scale=1.0):
         assert abs(one.upper * scale - other.upper) <= SHARP * other.upper
 
 
-@pytest.mark.sampled(11)
+@pytest.mark.sampled(1000)
 @each_pair
 @given(W=matrices)
 def test_the_upper_bound_dominates_every_slice(pair, W):
     dominates(RankOne(*pair).polar(W).upper, W, pair)
 
 
-@pytest.mark.sampled(7)
+@pytest.mark.sampled(1000)
 @each_pair
 @given(W=matrices)
 def test_the_lower_bound_is_attained_by_the_witness(pair, W):
@@ -93,6 +93,7 @@ def test_a_closed_polar_is_enclosed_sharply(pair, W):
     assert bound.upper - low <= max(SHARP * bound.upper, TINY)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("pair", [p for p in PAIRS if p not in CLOSED], ids="x".join)
 @example(W=np.array([[-7.0], [0.0]]))
 @example(W=np.array([[3.0, 4.0, -20.0]]))

@@ -69,6 +69,7 @@ def test_the_time_that_is_left_chooses_the_arithmetic(patients):
     assert tier({"nodes": [{"mu": []}] * 10_000}, 0.0) == "exact"  # cells
 
 
+@pytest.mark.thorough
 def test_without_time_nothing_climbs_from_cell_to_cell(patients, monkeypatch):
     problem, factors = patients
     cells, steps = counted(monkeypatch, climb, "cell_maximum"), counted(monkeypatch, ascent, "race")

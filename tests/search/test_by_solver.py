@@ -37,6 +37,7 @@ POLARS = {
 CASES = pytest.mark.parametrize("name", POLARS)
 
 
+@pytest.mark.sampled(1000)
 @CASES
 def test_the_bound_of_a_polar_is_never_below_what_is_attained(name):
     atom, held = POLARS[name]
@@ -77,7 +78,7 @@ def lying(monkeypatch, lie):
     monkeypatch.setattr(SOLVE.cp.Problem, "solve", solve)
 
 
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(1000)
 @pytest.mark.parametrize("lie", LIES)
 @pytest.mark.parametrize("name", ["cube", "simplex", "tensor", "layer", "pooled", "zero group"])
 def test_a_solver_that_lies_lowers_no_polar(name, lie, monkeypatch):
