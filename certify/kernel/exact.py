@@ -49,16 +49,10 @@ class Exact(Arithmetic[Grid]):
 
     def multiply(self, a: Grid, b: Grid) -> Grid:
         """Return A B^T for A (m, k), B (n, k); a row of A with few numbers takes few products."""
-        (m, k), n, ints = a.shape, b.shape[0], list[int]()
-        right = [b.ints[j * k : j * k + k] for j in range(n)]
-        for i in range(m):
-            row, others = a.ints[i * k : i * k + k], iter(right)
-            at = [c for c, v in enumerate(row) if v] or [0]
-            if 4 * len(at) < k:
-                row = [row[c] for c in at]
-                others = map(list, zip(*(b.ints[c::k] for c in at), strict=True))
-            ints += [sum(map(mul, row, y)) for y in others]
-        return Grid(ints, a.exp + b.exp, (m, n))
+        tall = min(a.shape[0], b.shape[0]) >= TALL
+        size = (a.bits + b.bits + a.shape[1].bit_length()) // 8 + 1
+        product = _packed if tall and size <= WIDEST else _plain
+        return Grid(product(a, b, size), a.exp + b.exp, (a.shape[0], b.shape[0]))
 
     def spans(self, x: Grid) -> tuple[Sequence[int], Sequence[int], int]:
         """Return the entries themselves: points."""
@@ -327,6 +321,45 @@ class Exact(Arithmetic[Grid]):
         lower = self.load(lower_triangle(factor, k))
         rest = self.subtract(diagonal, self.add(g, self.multiply(lower, lower)))
         return min(shift + _row_sums(rest), _row_sums(g))
+
+
+TALL, WIDEST = 8, 48  # rows, and bytes of an entry, from which and up to which packing is faster
+
+
+def _packed(a: Grid, b: Grid, size: int) -> list[int]:
+    """Return the entries of A B^T by columns of B packed into one number each.
+
+    With p_c = sum_j B_jc 2^(8 size j), row i of A gives sum_c A_ic p_c = sum_j C_ij 2^(8 size j).
+    |C_ij| <= k max |A| max |B| < 2^(8 size - 1) = half: so half added to each C_ij makes them the
+    digits of that sum.
+    """
+    k, n, out = a.shape[1], b.shape[0], list[int]()
+    half = 1 << (8 * size - 1)
+    halves = int.from_bytes(half.to_bytes(size, "little") * n, "little")
+    columns = []
+    for c in range(k):
+        digits = b"".join((v + half).to_bytes(size, "little") for v in b.ints[c::k])
+        columns.append(int.from_bytes(digits, "little") - halves)
+    for i in range(a.shape[0]):
+        row = zip(a.ints[i * k : i * k + k], columns, strict=True)
+        digits = sum((v * p for v, p in row if v), halves).to_bytes(size * n, "little")
+        ends = range(0, size * n, size)
+        out += [int.from_bytes(digits[t : t + size], "little") - half for t in ends]
+    return out
+
+
+def _plain(a: Grid, b: Grid, _size: int) -> list[int]:
+    """Return the entries of A B^T, one after the other."""
+    k, out = a.shape[1], list[int]()
+    right = [b.ints[j * k : j * k + k] for j in range(b.shape[0])]
+    for i in range(a.shape[0]):
+        row, others = a.ints[i * k : i * k + k], iter(right)
+        at = [c for c, v in enumerate(row) if v] or [0]
+        if 4 * len(at) < k:
+            row = [row[c] for c in at]
+            others = map(list, zip(*(b.ints[c::k] for c in at), strict=True))
+        out += [sum(map(mul, row, y)) for y in others]
+    return out
 
 
 EXPONENT = {"root": 2, "sum": 1}  # of |entry| in the sum over a line

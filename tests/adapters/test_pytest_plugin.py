@@ -9,6 +9,7 @@ import pytest
 from certify import Verdict, check
 
 pytest_plugins = ["pytester"]
+pytestmark = pytest.mark.thorough  # each test runs pytest again
 INSTALLED = any(e.value == "certify.adapters.pytest_plugin" for e in entry_points(group="pytest11"))
 PLUGIN = [] if INSTALLED else ["-p", "certify.adapters.pytest_plugin"]
 OURS = """
@@ -42,13 +43,11 @@ def run(pytester, monkeypatch):
     return runs
 
 
-@pytest.mark.thorough
 def test_an_optimum_passes_and_leaves_nothing_behind(run, pytester):
     run(OURS).assert_outcomes(passed=1)
     assert not (pytester.path / "certificates").exists()
 
 
-@pytest.mark.thorough
 @pytest.mark.parametrize("ci", [None, "true"])  # pytest says a failure twice, whole, under CI
 def test_a_failure_says_verdict_bracket_and_where_better_factors_are(run, monkeypatch, ci):
     monkeypatch.delenv("CI", raising=False)
@@ -67,7 +66,6 @@ def test_a_failure_says_verdict_bracket_and_where_better_factors_are(run, monkey
     assert "pytest_plugin.py" not in text  # no trace of the plugin's own lines
 
 
-@pytest.mark.thorough
 def test_stored_certificates_are_verified_without_search(run, pytester):
     run(OURS, "--certify-update").assert_outcomes(passed=1)
     (kept,) = (pytester.path / "certificates").iterdir()
@@ -86,7 +84,6 @@ CHANGES = {  # one file each: pytest is started three times, not three times for
 }
 
 
-@pytest.mark.thorough
 def test_a_stored_certificate_fails_when_anything_changed(run, pytester):
     assert all(OURS.count(old) == 1 for old, _, _ in CHANGES.values())
     changed = {name: OURS.replace(old, new) for name, (old, new, _) in CHANGES.items()}
@@ -109,7 +106,6 @@ def test_a_stored_certificate_fails_when_anything_changed(run, pytester):
 REFIT = OURS.replace("certified(PROBLEM, BEST)", "certified(PROBLEM, BEST, refit=True)")
 
 
-@pytest.mark.thorough
 def test_a_refit_is_proved_afresh_and_its_bracket_compared(run, pytester):
     run({"test_1": REFIT, "test_2": REFIT, "test_3": REFIT, "test_4": OURS}, "--certify-update")
     before = stored(pytester)
@@ -138,7 +134,6 @@ def stored(pytester):
     return {p.name: p.read_bytes() for p in (pytester.path / "certificates").iterdir()}
 
 
-@pytest.mark.thorough
 def test_a_stored_certificate_of_another_verdict_fails(run, pytester):
     run(OURS, "--certify-update").assert_outcomes(passed=1)
     (kept,) = (pytester.path / "certificates").iterdir()
@@ -152,7 +147,6 @@ def test_a_stored_certificate_of_another_verdict_fails(run, pytester):
     ended.stdout.fnmatch_lines([f"*proves {poor.verdict.name} only*"])
 
 
-@pytest.mark.thorough
 def test_a_damaged_certificate_fails(run, pytester):
     run(OURS, "--certify-update").assert_outcomes(passed=1)
     (kept,) = (pytester.path / "certificates").iterdir()
@@ -162,7 +156,6 @@ def test_a_damaged_certificate_fails(run, pytester):
     run(OURS).assert_outcomes(failed=1)
 
 
-@pytest.mark.thorough
 def test_several_calls_and_parameters_have_certificates_of_their_own(run, pytester):
     text = OURS + (
         "\n@pytest.mark.parametrize('scale', [1.0, 2.0])\n"
@@ -177,7 +170,6 @@ def test_several_calls_and_parameters_have_certificates_of_their_own(run, pytest
     assert "test_ours.test_more_2.0_.2.cert" in names
 
 
-@pytest.mark.thorough
 def test_tests_that_look_alike_have_certificates_of_their_own(run, pytester):
     text = OURS + (
         "\nclass TestA:\n    def test_it(self, certified):\n"
@@ -194,7 +186,6 @@ def test_tests_that_look_alike_have_certificates_of_their_own(run, pytester):
     run(text).assert_outcomes(passed=6)
 
 
-@pytest.mark.thorough
 def test_a_proof_in_rounded_floats_is_verified_in_them(run):
     text = OURS + (
         "\ndef test_large(certified):\n"
@@ -207,7 +198,6 @@ def test_a_proof_in_rounded_floats_is_verified_in_them(run):
     run(text).assert_outcomes(passed=2)
 
 
-@pytest.mark.thorough
 def test_marker_and_options_set_the_search(run):
     text = OURS + (
         "\n@pytest.mark.certify(rtol=10.0, budget=5)\n"
@@ -220,7 +210,6 @@ def test_marker_and_options_set_the_search(run):
     run(text, "--certify-budget", "7.5", "--strict-markers").assert_outcomes(passed=3)
 
 
-@pytest.mark.thorough
 def test_wrong_keywords_are_named(run):
     text = OURS + (
         "\ndef test_a(certified):\n    certified(PROBLEM, BEST, tol=1)\n"
@@ -231,7 +220,6 @@ def test_wrong_keywords_are_named(run):
     ended.stdout.fnmatch_lines(["*certified() takes atol, budget, rtol, seed, got tol*"])
 
 
-@pytest.mark.thorough
 def test_it_works_on_several_processes(run, pytester):
     pytest.importorskip("xdist")
     text = OURS + (

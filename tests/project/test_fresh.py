@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.thorough  # pytest is run again
+
 FRESH = """
 import sys
 from hypothesis import given, strategies as st
@@ -18,7 +20,6 @@ def test_draws(n):
 """
 
 
-@pytest.mark.thorough
 def test_the_tests_draw_afresh_when_asked_and_the_same_with_the_seed_told(tmp_path):
     root = Path(__file__).parents[2]
     shutil.copy(root / "tests" / "conftest.py", tmp_path)

@@ -1,12 +1,13 @@
 """The tiers: what the fast suite keeps of a sampled test, and that it keeps some of each file."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 TESTS = Path(__file__).parents[1]
-SLOW = "\npytestmark = pytest.mark.slow"  # of a file all of whose tests are slow
+LATER = re.compile(r"^pytestmark = pytest\.mark\.(slow|thorough)", re.MULTILINE)  # a whole file
 
 
 def item(nodeid, *marks):
@@ -48,5 +49,5 @@ def test_a_sampled_test_keeps_its_first_case_and_each_step_th(conftest):
 
 def test_every_file_of_tests_has_a_fast_one(conftest, pytestconfig):
     told = pytestconfig.stash[conftest.FAST]  # of the files that this run collected
-    held = {f for f in told if SLOW not in (TESTS.parent / f).read_text(encoding="utf-8")}
+    held = {f for f in told if not LATER.search((TESTS.parent / f).read_text(encoding="utf-8"))}
     assert {f for f in held if not told[f]} == set()
