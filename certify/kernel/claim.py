@@ -142,7 +142,7 @@ class Progress:
         if seconds >= LONG:
             time = f"{seconds // 60} minutes" if seconds >= 120 else f"{seconds} seconds"
             cure = "`certify verify` proves it in fast integers, many times faster"
-            self.write(f"about {time} in exact integers of Python; {cure}\n")
+            self.write(f"up to {time} in exact integers of Python; {cure}\n")
         return self
 
     def __call__(self, spent: int) -> None:

@@ -61,8 +61,8 @@ def test_the_work_of_a_proof_is_kept_and_is_what_the_verifier_spends(certificate
 @pytest.mark.parametrize(
     ("work", "said"),
     [
-        (int(40 * 60 / 4e-8), "about 40 minutes in exact integers of Python; `certify verify` "),
-        (int(90 / 4e-8) + 1, "about 90 seconds in exact integers"),
+        (int(40 * 60 / 4e-8), "up to 40 minutes in exact integers of Python; `certify verify` "),
+        (int(90 / 4e-8) + 1, "up to 90 seconds in exact integers"),
         (int(5 / 4e-8), ""),
         (None, ""),
         ("many", ""),
