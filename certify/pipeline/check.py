@@ -47,7 +47,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     *,
     q: Sequence[Any] | None = None,
     rtol: float = 1e-6,
-    atol: float = 0.0,
+    atol: float | None = None,
     budget: float | None = None,
     seed: int = 0,
     progress: Progress | bool | None = None,
@@ -61,6 +61,7 @@ def check(  # noqa: PLR0913  the contract's keywords
         CERTIFIED when   upper - lower <= max(atol, rtol |upper|).
 
     factors   K arrays, last axis the component: U (m, r), V (n, r)
+    atol      by default 0, or of an exact fit at lam = 0 what rounding leaves of it
     q         the candidate's offset values; without them the best ones are found
     budget    seconds of search; whatever is proved by then is returned
     seed      of the random starts: the same call gives the same answer
@@ -81,6 +82,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     held = stated(problem).accept(factors)
     values = None if q is None else problem.accept_offsets(q)
     asked = ask(problem, held, values, rtol=rtol, atol=atol)
+    atol = float.fromhex(asked.statement["atol"])
     keeper = Keeper() if checkpoint is None else opened(checkpoint, asked.statement)
     clock, wanted = Clock(positive(budget), progress), accept_dual(problem, dual)
     seed, route = natural(seed), accepted(Route(method, solver), problem)

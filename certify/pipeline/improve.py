@@ -81,7 +81,7 @@ def improve(  # noqa: PLR0913  as check()
     *,
     q: Sequence[Any] | None = None,
     rtol: float = 1e-6,
-    atol: float = 0.0,
+    atol: float | None = None,
     budget: float | None = None,
     seed: int = 0,
     progress: Progress | bool | None = None,
@@ -112,7 +112,7 @@ def improved(
     problem: Problem,
     factors: Sequence[Any],
     q: Sequence[Any] | None,
-    told: tuple[float, float, int, Route],
+    told: tuple[float, float | None, int, Route],
     clock: Clock,
 ) -> Improvement:
     """Do it; told: rtol, atol, the seed and how to solve."""
@@ -128,7 +128,7 @@ def improved(
     scaled, by = scaling.normalized(problem)
     found_q = best_offsets(problem, held) if values is None else values
     value = finite_objective(problem, held, found_q)
-    epsilon = scaling.value_down(max(atol, rtol * abs(value)), by)
+    epsilon = scaling.value_down(max(atol or 0.0, rtol * abs(value)), by)
     small_q = None if values is None else scaling.offsets_down(values, by)
     start = evaluate(scaled, scaling.factors_down(held, by), small_q)
     if route.method == "cvxpy":

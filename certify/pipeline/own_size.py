@@ -83,7 +83,7 @@ def bound(  # noqa: PLR0913  the question's parts
     q: Sequence[Any] | None = None,
     *,
     rtol: float = 1e-6,
-    atol: float = 0.0,
+    atol: float | None = None,
     clock: Clock | None = None,
     seed: int = 0,
     better: Sequence[Any] | None = None,
@@ -104,6 +104,7 @@ def bound(  # noqa: PLR0913  the question's parts
     held = problem.accept(factors)
     values = None if q is None else problem.accept_offsets(q)
     asked = ask(problem, held, values, rtol=rtol, atol=atol, own_size=True)
+    atol = float.fromhex(asked.statement["atol"])
     clock = Clock() if clock is None else clock
     scaled, by = scaling.normalized(problem)
     small_q = None if values is None else scaling.offsets_down(values, by)

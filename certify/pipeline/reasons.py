@@ -9,6 +9,7 @@ from certify.kernel.verdict import Outcome
 from certify.problem import Problem
 from certify.search.search_result import Evidence
 
+from .certificate.file import negligible
 from .certificate.verdict import spread
 from .own_size_result import OwnSize
 from .report._numbers import at_most
@@ -58,7 +59,8 @@ def certified(case: Case) -> str | None:
         return None
     kind = f"at most {case.count(case.size)}" if case.problem.lam == 0 else "any size"
     kinks = "" if case.problem.loss.smooth else KINKS
-    return f"no factors of {kind} are better by more than epsilon{kinks}"
+    equal = EXACT * (0 < case.upper <= negligible(case.problem))
+    return f"no factors of {kind} are better by more than epsilon{kinks}{equal}"
 
 
 def refuted(case: Case) -> str | None:
@@ -112,6 +114,7 @@ def dual_is_loose(case: Case) -> str | None:
     return f"the lower bound is loose: the dual point is not optimal; {told}"
 
 
+EXACT = "; they equal the data but for rounding"
 KINKS = "; the loss has kinks: its dual point alone proves this"
 FOUND = "; the best offsets for these factors were found"
 REASONS: tuple[Reason, ...] = (  # the first that applies is given; the last one always does

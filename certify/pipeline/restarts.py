@@ -24,6 +24,7 @@ from certify.problem import Problem, Values, stated
 from certify.search.candidate import Candidate
 
 from .certificate.coverage import unknown
+from .certificate.file import rounding
 from .check import best_offsets, check, finite_objective, natural, positive, uncovered
 from .comparison import Fit, RestartReport, compared, plottable
 from .improve import value_of
@@ -43,7 +44,7 @@ def restarts(  # noqa: PLR0913  as check()
     *,
     q: Sequence[Sequence[Any] | None] | None = None,
     rtol: float = 1e-6,
-    atol: float = 0.0,
+    atol: float | None = None,
     budget: float | None = None,
     seed: int = 0,
     progress: Progress | bool | None = None,
@@ -74,6 +75,7 @@ def restarts(  # noqa: PLR0913  as check()
     given = accepted(problem, fits, q)
     held = levelled(problem, given)
     values = [value_of(problem, Candidate(x, p, 0.0)) for x, p in held]
+    atol = max(rounding(problem, *h) for h in held) if atol is None else atol
     order = sorted(range(len(held)), key=lambda k: (values[k].hi, k))
     judge = partial(check, problem, rtol=rtol, atol=atol, seed=seed)
     results: list[tuple[int, Result]] = []

@@ -47,7 +47,7 @@ def test_a_file_is_loaded_as_the_api_would_build_it(tmp_path):
 
 def test_epsilon_has_the_defaults_of_check(tmp_path):
     held = load(write(tmp_path))
-    assert (held.rtol, held.atol) == (1e-6, 0.0)
+    assert (held.rtol, held.atol) == (1e-6, None)
 
 
 def test_every_file_that_was_read_is_named(tmp_path):

@@ -31,7 +31,7 @@ class Loaded:
     factors: tuple[Any, ...]
     q: tuple[Any, ...] | None
     rtol: float
-    atol: float
+    atol: float | None
     inputs: tuple[Path, ...]
     restarts: tuple[tuple[Any, ...], ...] = ()
     names: tuple[str, ...] = ("U", "V")

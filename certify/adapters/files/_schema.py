@@ -79,7 +79,7 @@ class Epsilon(Strict):
     """The accuracy asked for: upper - lower <= max(atol, rtol |upper|)."""
 
     rtol: float = 1e-6
-    atol: float = 0.0
+    atol: float | None = None
 
 
 HOMES = {

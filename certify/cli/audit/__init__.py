@@ -14,10 +14,10 @@ from certify.pipeline.certificate.verdict import REJECTED_EXIT
 from certify.pipeline.report import environment
 
 from ._again import (
+    planned_epsilon,
     proved_of,
     recalled,
     reproved,
-    same_epsilon,
     same_inputs,
     same_question,
     same_source,
@@ -37,7 +37,7 @@ from ._book import (
     worst,
     written,
 )
-from ._plan import Job, Model, epsilon_of, plan, settings_of, source_of
+from ._plan import Job, Model, plan, settings_of, source_of
 from ._pool import finished, workers
 
 __all__ = ["Audit", "Job", "Progress", "above", "asked", "plan", "run", "verify"]
@@ -172,7 +172,7 @@ def rechecked(place: Path, model: dict[str, Any], said: Model, inputs: Path | No
         if "certificate" not in model:
             return row | {"reason": unproved(model)}
         held = reproved(place, model)
-        same_epsilon(held.certificate, epsilon_of(source[0], settings), "audit.toml")
+        planned_epsilon(held.certificate, source[0], settings)
         if inputs is not None:
             same_question(held.certificate, source, inputs, settings)
     except (RejectedError, InputError, OutOfScopeError, OSError) as error:

@@ -10,7 +10,8 @@ from certify.adapters.files import load
 from certify.base.errors import InputError, OutOfScopeError
 from certify.kernel import claim
 from certify.kernel.errors import RejectedError
-from certify.pipeline.certificate.file import Certificate, ask
+from certify.pipeline.certificate.file import Certificate, ask, rounding
+from certify.pipeline.certificate.question import question
 from certify.pipeline.report import Facts, facts, save
 from certify.pipeline.report._words import distance
 
@@ -88,6 +89,15 @@ def same_epsilon(held: Certificate, wanted: Mapping[str, Any], where: str) -> No
             raise RejectedError(where, "epsilon", told)
 
 
+def planned_epsilon(held: Certificate, kind: str, settings: Mapping[str, Any]) -> None:
+    """Raise RejectedError unless a certificate has the rtol and atol of the plan, or the usual."""
+    wanted = epsilon_of(kind, settings)
+    if wanted.get("atol", 0.0) is None:
+        own = question(held)
+        wanted["atol"] = rounding(own.problem, own.factors, own.q)
+    same_epsilon(held, wanted, "audit.toml")
+
+
 def same_question(
     held: Certificate, source: tuple[str, str], folder: Path, settings: Mapping[str, Any]
 ) -> None:
@@ -97,7 +107,7 @@ def same_question(
     settings  of the plan: its rtol and atol, or None for the file's own
     """
     kind, name = source
-    same_epsilon(held, epsilon_of(kind, settings), "audit.toml")
+    planned_epsilon(held, kind, settings)
     if kind == "certificate":
         claim.same_question(held.statement, Certificate.load(folder / name).statement)
     elif kind == "problem":

@@ -20,7 +20,7 @@ from certify.kernel.statement import FORMAT
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 LIBRARIES = ("certify", "numpy", "scipy", "python-flint", "scikit-learn", "tensorly", "torch")
 KINDS = ("problem", "fit", "certificate")
-EPSILON = {"rtol": 1e-6, "atol": 0.0}  # of a fit, where the plan says nothing
+EPSILON = {"rtol": 1e-6, "atol": None}  # of a fit, where the plan says nothing
 
 
 class Settings(Strict):
@@ -85,7 +85,7 @@ def plan(path: Path) -> list[Job]:
 
     A fit is a function without arguments that returns (estimator, X), (estimator, X, y) or
     (problem, factors).  rtol and atol, where they are not given, are a problem's own, and a
-    certificate's always; of a fit 1e-6 and 0.
+    certificate's always; of a fit those of check().
 
     Raises InputError, in one sentence, for whatever is wrong in the file.
     """
@@ -118,8 +118,8 @@ def source_of(model: Model) -> tuple[str, str]:
     return next((k, str(x)) for k in KINDS if (x := getattr(model, k)) is not None)
 
 
-def epsilon_of(kind: str, settings: Mapping[str, Any]) -> dict[str, float]:
-    """Return what a plan says of rtol and atol; a certificate brings its own."""
+def epsilon_of(kind: str, settings: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return the rtol and atol of a plan, None where check() chooses; a certificate has its own."""
     if kind == "certificate":
         return {}
     given = {k: settings[k] for k in EPSILON if settings[k] is not None}

@@ -22,6 +22,7 @@ from certify.base.errors import InputError
 from certify.kernel import arrays as kernel_arrays
 from certify.kernel.file import identity, read, seal
 from certify.kernel.statement import FORMAT
+from certify.losses import Squared
 from certify.polar.proved import handed
 from certify.problem import Problem, Values
 
@@ -177,15 +178,17 @@ def ask(  # noqa: PLR0913  the question's parts
     q: Values | None,
     *,
     rtol: float,
-    atol: float,
+    atol: float | None,
     own_size: bool = False,
 ) -> Asked:
     """State the question about these factors; q None asks for the best offsets.
 
-    own_size asks about at most as many components, as is always asked at lam = 0.
+    atol None is that of `rounding`.  own_size asks about at most as many components, as is
+    always asked at lam = 0.
 
     Raises InputError for an epsilon that is negative or not finite.
     """
+    atol = rounding(problem, factors, q) if atol is None else atol
     tolerance = {k: scalar(v, k, zero=True).hex() for k, v in (("rtol", rtol), ("atol", atol))}
     given = {k: handed(a) for k, a in problem.loss.arrays().items()}
     given |= {k: handed(a) for k, a in problem.atom.arrays().items()}
@@ -211,6 +214,32 @@ def ask(  # noqa: PLR0913  the question's parts
         **tolerance,
     }
     return Asked(statement, given)
+
+
+def rounding(problem: Problem, factors: Factors, q: Values | None) -> float:
+    """Return the atol of a question that names none: `negligible` for an exact fit, else 0."""
+    most = negligible(problem)
+    if not most:
+        return 0.0
+    values = problem.best_offsets(factors) if q is None else q
+    return most if problem.objective(factors, values) <= most else 0.0
+
+
+def negligible(problem: Problem) -> float:
+    """Return the objective up to which a fit equals its data but for rounding; 0 for none.
+
+        (max(dims) 2^-52)^2 f(0),    least squares at lam = 0,
+
+    f(0) without components and offsets: half the weighted sum of squares of the data.  Such a
+    fit, PCA() with all components say, has the optimum 0, which floats do not reach, nor any
+    multiple of it.  numpy's matrix_rank counts singular values of that size as 0.
+    """
+    if problem.lam or not isinstance(problem.loss, Squared):
+        return 0.0
+    share = max(problem.loss.dims) * float(np.finfo(np.float64).eps)
+    with np.errstate(all="ignore"):
+        most = share * share * problem.loss.value(np.zeros_like(problem.loss.data))
+    return most if np.isfinite(most) else 0.0
 
 
 def named(factors: Factors) -> dict[str, Array]:

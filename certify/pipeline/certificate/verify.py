@@ -66,7 +66,7 @@ def verify(  # noqa: PLR0913  the contract's keywords
     q: Sequence[Any] | None = None,
     tier: str = "exact",
     rtol: float = 1e-6,
-    atol: float = 0.0,
+    atol: float | None = None,
     own_size: bool = False,
     limit: int | None = None,
 ) -> Proved:

@@ -1,0 +1,84 @@
+"""Fits that equal their data but for rounding: what counts as 0 is stated, and only there."""
+
+import numpy as np
+import pytest
+
+from certify import InputError, Problem, check, improve, restarts, verify
+from certify.atoms import RankOne
+from certify.cli.audit._again import planned_epsilon
+from certify.kernel.errors import RejectedError
+from certify.losses import Huber, Squared
+from certify.offsets import ColumnIntercept
+from certify.pipeline.certificate.file import ask, negligible
+
+Y = np.random.default_rng(2).standard_normal((9, 6)) + 3.0
+PLAIN, PAIR = Squared(Y), RankOne("l2", "l2")
+MEANS = (ColumnIntercept(),)
+
+
+def every(A):
+    """All components of A, as PCA() and TruncatedSVD have them."""
+    left, values, right = np.linalg.svd(A, full_matrices=False)
+    return left * values, right.T
+
+
+def stated(problem, factors, **told):
+    """The atol in the statement."""
+    told = {"rtol": 1e-6, "atol": None, **told}
+    return float.fromhex(ask(problem, problem.accept(factors), None, **told).statement["atol"])
+
+
+@pytest.mark.parametrize("means", [(), MEANS])
+def test_all_components_are_the_best(means):
+    problem = Problem(PLAIN, PAIR, 0.0, means)
+    factors = every(Y - Y.mean(axis=0) if means else Y)
+    result = check(problem, factors, budget=5)
+    assert 0 < result.upper <= result.epsilon == negligible(problem)
+    assert result.verdict.name == result.own_size.verdict.name == "CERTIFIED"
+    assert "by more than epsilon; they equal the data but for rounding" in result.reason
+    assert verify(result.certificate, problem, factors).verdict.name == "CERTIFIED"
+    with pytest.raises(RejectedError, match="atol"):
+        verify(result.certificate, problem, factors, atol=0.0)
+    if means:
+        return
+    assert restarts(problem, [factors], budget=5).epsilon[1] == result.epsilon
+    assert improve(problem, factors, budget=5).result.verdict.name == "CERTIFIED"
+    settings = {"rtol": None, "atol": None}
+    assert planned_epsilon(result.certificate, "fit", settings) is None
+    loose = check(problem, factors, atol=2 * result.epsilon, budget=5).certificate
+    with pytest.raises(RejectedError, match=r"atol is .*, in the certificate"):
+        planned_epsilon(loose, "fit", settings)
+    assert planned_epsilon(loose, "fit", {**settings, "atol": 2 * result.epsilon}) is None
+
+
+def test_the_size_is_that_of_a_rank_in_floats():
+    most = negligible(Problem(PLAIN, PAIR, 0.0))
+    assert most == pytest.approx(0.5 * (9 * 2.0**-52 * np.linalg.norm(Y)) ** 2)
+    scaled = Problem(Squared(Y, weights=np.full(Y.shape, 4.0)), PAIR, 0.0)
+    assert negligible(scaled) == pytest.approx(4 * most)
+
+
+def test_an_atol_of_zero_is_zero():
+    result = check(Problem(PLAIN, PAIR, 0.0), every(Y), atol=0.0, budget=2)
+    assert (result.certificate.statement["atol"], result.certified) == ((0.0).hex(), False)
+
+
+def test_elsewhere_the_default_is_zero():
+    problem, factors = Problem(PLAIN, PAIR, 0.0), every(Y)
+    assert stated(problem, factors) == negligible(problem) > 0
+    assert stated(problem, factors, atol=0.5) == 0.5
+    near = factors[0] + 1e-12, factors[1]  # a residual of some hundred roundings
+    assert stated(problem, near) == 0
+    assert stated(Problem(PLAIN, PAIR, 1e-30), factors) == 0
+    assert stated(Problem(Huber(Y, 1.0), PAIR, 0.0), factors) == 0
+    huge = Problem(Squared(Y * 2.0**600), PAIR, 0.0)  # its squares overflow
+    assert stated(huge, (factors[0] * 2.0**300, factors[1] * 2.0**300)) == 0
+    with pytest.raises(InputError, match="atol"):
+        stated(problem, factors, atol=-1.0)
+
+
+def test_an_exact_zero_is_not_called_rounding():
+    zeros = Problem(Squared(np.zeros((4, 3))), PAIR, 0.0)
+    result = check(zeros, (np.zeros((4, 1)), np.zeros((3, 1))))
+    assert result.certified
+    assert "rounding" not in result.reason
