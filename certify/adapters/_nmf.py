@@ -72,7 +72,7 @@ def scope(fit: Fit) -> tuple[float, float]:
         given = f"l1_ratio={model.l1_ratio}"
         raise OutOfScopeError(
             f"{fit.name} with {given} has a penalty of degree 1 on a product of degree 2: "
-            "fit with l1_ratio=0"
+            "fit with l1_ratio=0, or bound it by hand (docs/howto/own-size.md)"
         )
     return penalty(fit, "alpha_W", model.alpha_W), penalty(fit, "alpha_H", alpha_H)
 

@@ -20,7 +20,7 @@ SAME = "no factors of any size are better by more than epsilon"
 
 
 def certified(
-    problem: Problem, result: Result, s: Candidate, epsilon: tuple[float, float]
+    problem: Problem, result: Result, s: Candidate, epsilon: tuple[float, float | None]
 ) -> Result | None:
     """Return the result's bound proved beside the factors s, if that certifies them.
 

@@ -118,7 +118,7 @@ def source_of(model: Model) -> tuple[str, str]:
     return next((k, str(x)) for k in KINDS if (x := getattr(model, k)) is not None)
 
 
-def epsilon_of(kind: str, settings: Mapping[str, Any]) -> dict[str, float | None]:
+def epsilon_of(kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the rtol and atol of a plan, None where check() chooses; a certificate has its own."""
     if kind == "certificate":
         return {}
