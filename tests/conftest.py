@@ -11,7 +11,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from hypothesis import HealthCheck, core, settings
 
-FAST = pytest.StashKey[dict]()
+FAST, FAMILY = pytest.StashKey[dict](), 30
 settings.register_profile(
     "certify",
     deadline=None,  # machines are shared
@@ -56,17 +56,19 @@ def pytest_report_header(config):
 def pytest_collection_modifyitems(config, items):
     """Leave the first case of a sampled test and each step-th one fast; the others are thorough.
 
+    Of a family of more than FAMILY cases a third of the others is thorough, and the rest slow.
     config.stash[FAST] tells of each file that was collected whether it has a fast test.
     """
+    sampled = [item for item in items if item.get_closest_marker("sampled")]
+    cases = Counter(item.nodeid.partition("[")[0] for item in sampled)
     seen = Counter()
-    for item in items:
-        mark = item.get_closest_marker("sampled")
-        if mark is None:
-            continue
+    for item in sampled:
         name = item.nodeid.partition("[")[0]
-        if seen[name] % mark.args[0]:
-            item.add_marker(pytest.mark.thorough)
+        place, step = seen[name], item.get_closest_marker("sampled").args[0]
         seen[name] += 1
+        if place % step:
+            kept = cases[name] <= FAMILY or place % 3 == 1
+            item.add_marker(pytest.mark.thorough if kept else pytest.mark.slow)
     fast = config.stash.setdefault(FAST, {})
     for item in items:
         file = item.nodeid.partition("::")[0]

@@ -3,6 +3,7 @@
 import inspect
 from fractions import Fraction
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pytest
@@ -177,8 +178,13 @@ def rational(text):
     return fields.rational(text, "test")
 
 
-@pytest.mark.parametrize("ar", [Exact, Flint, Rounded], ids=["exact", "flint", "rounded"])
-@pytest.mark.parametrize("keys", [FIRST, pytest.param(CASES, marks=pytest.mark.thorough)], ids=len)
+@pytest.mark.parametrize(
+    ("ar", "keys"),
+    [
+        *product((Exact, Flint, Rounded), [FIRST]),
+        *(pytest.param(ar, CASES, marks=pytest.mark.thorough) for ar in (Flint, Rounded)),
+    ],
+)
 @each_file
 def test_no_distorted_witness_proves_more_than_the_truth(name, keys, ar):
     rng = np.random.default_rng(11)

@@ -47,6 +47,28 @@ def test_a_sampled_test_keeps_its_first_case_and_each_step_th(conftest):
     assert all(x.held == {} for x in other)
 
 
+def test_of_a_large_family_a_third_is_thorough_and_the_rest_slow(conftest):
+    marks = pytest.mark.sampled(7).mark
+    large = [item(f"a.py::large[{k}]", marks) for k in range(conftest.FAMILY + 1)]
+    conftest.pytest_collection_modifyitems(SimpleNamespace(stash={}), large)
+    tiers = [
+        "slow" if "slow" in x.held else "thorough" if "thorough" in x.held else "fast"
+        for x in large
+    ]
+    assert tiers[:10] == [
+        "fast",
+        "thorough",
+        "slow",
+        "slow",
+        "thorough",
+        "slow",
+        "slow",
+        "fast",
+        "slow",
+        "slow",
+    ]
+
+
 def test_every_file_of_tests_has_a_fast_one(conftest, pytestconfig):
     told = pytestconfig.stash[conftest.FAST]  # of the files that this run collected
     held = {f for f in told if not LATER.search((TESTS.parent / f).read_text(encoding="utf-8"))}
