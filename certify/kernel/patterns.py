@@ -52,8 +52,9 @@ class Pattern:
         if kind == "intercept":
             return [0] * self.size, 1
         if kind == "row":
-            rows = [i for i in range(self.m) for _ in range(self.n)]
-            return rows if self.rows is None else self.rows, self.m
+            if self.rows is not None:
+                return self.rows, self.m
+            return [i for i in range(self.m) for _ in range(self.n)], self.m
         return [*range(self.n)] * self.m if self.cols is None else self.cols, self.n
 
     def entry(self, k: int) -> tuple[int, int]:

@@ -4,9 +4,11 @@ A question for which the rules are no theorems is refused here.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import repeat, tee
+from operator import add, lt, mul
 
 from .arithmetic import Arithmetic
 from .arrays import Array, Arrays, dyadic, squares_exactly
@@ -115,12 +117,19 @@ def pattern(stated: Json, arrays: Arrays) -> Pattern:
         return Pattern(m, n, dims=dims)
     rows, cols = (arrays.get(k, (None,), "q") for k in ("rows", "cols"))
     demand(rows.shape == cols.shape, "statement.cols", "shape", cols.shape)
-    last = -1
-    for i, j in zip(rows.data, cols.data, strict=True):
-        demand(0 <= i < m and 0 <= j < n, "statement.rows", "outside", (i, j))
-        demand(i * n + j > last, "statement.rows", "order", (i, j))
-        last = i * n + j
+    for found, end in ((rows.data, m), (cols.data, n)):
+        ends = min(found, default=0), max(found, default=0)
+        demand(ends[0] >= 0 and ends[1] < end, "statement.rows", "outside", ends)
+    places = map(add, map(mul, rows.data, repeat(n)), cols.data)
+    demand(rising(places), "statement.rows", "order", "entries that are not row-major, or twice")
     return Pattern(m, n, rows.data, cols.data, dims)
+
+
+def rising(numbers: Iterable[int]) -> bool:
+    """Whether each number is larger than the one before."""
+    first, second = tee(numbers)
+    next(second, None)
+    return all(map(lt, first, second))
 
 
 def factor_arrays(arrays: Arrays, prefix: str, pair: Space) -> tuple[Array, ...]:

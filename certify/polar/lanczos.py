@@ -43,7 +43,8 @@ def largest(  # noqa: PLR0913  what is known, and when to stop
     """Return about the `count` largest singular pairs of W (m, n).
 
     near  vectors of the shorter side (right ones where m >= n) that are believed to be close
-    tol   relative change of the count-th value that ends the iteration
+    tol   relative change of the largest value that ends the iteration, with a basis of at least
+          twice the count: the last values are rougher
     """
     tall = W.shape[0] >= W.shape[1]
     A = W if tall else W.T
@@ -59,7 +60,7 @@ def largest(  # noqa: PLR0913  what is known, and when to stop
         H = basis.T @ Z
         old = len(T)
         T = np.block([[T, H[:old]], [H[:old].T, (H[old:] + H[old:].T) / 2]])
-        value = float(np.linalg.eigvalsh(T)[-min(count, len(T))])
+        value = float(np.linalg.eigvalsh(T)[-1])
         calm = calm + 1 if abs(value - before) <= 2 * tol * value else 0
         before = value
         if (k >= LEAST and calm >= AGAIN and len(T) >= 2 * count) or expired():

@@ -18,7 +18,7 @@ from certify.polar.proved import written
 from certify.polar.scale import exponent, scaled
 from certify.problem import Problem
 
-from . import convex, families, fixed_rank
+from . import convex, families, fixed_rank, ratings
 from .candidate import Candidate, Goal, lowest
 from .dual import own_size, own_size_blocks
 from .dual import scaling as rays
@@ -144,10 +144,11 @@ def further(run: Run, reached: Reached | None, rest: Goal) -> SearchResult:
 def open_gap(run: Run) -> bool:
     """Whether even an exact polar leaves the candidate's own dual point short of epsilon.
 
-    For atoms whose bounds take long: the polar is at least what an ascent finds.
+    For polars whose bounds take long: the polar is at least what an ascent finds.
     """
     problem = run.problem
-    earn = family(problem).earn if supported(problem) and problem.atom.hard else None
+    slow = problem.atom.hard or ratings.applies(problem)
+    earn = family(problem).earn if supported(problem) and slow else None
     W = rays.inward(problem.loss, dual_at(problem, run.start))
     if earn is None or not np.isfinite(W).all():
         return False
@@ -165,6 +166,8 @@ def patient(run: Run, trail: SearchResult, top: Dual | None) -> list[Dual | None
     """
     longer = replace(run, share=PATIENCE, start=trail.best)
     tries = list[Dual | None]()
+    if ratings.applies(run.problem):  # the polar is closed: the same proof again
+        return tries
     for narrow in (False, True):
         at, left = best([top, *tries]), run.clock.left()
         if at is None or not left or trail.best.value - at.value <= SLACK * run.epsilon:

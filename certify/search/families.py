@@ -4,7 +4,7 @@ from certify.base.clock import Clock
 from certify.losses import LOSSES
 from certify.problem import Problem
 
-from . import deep, products
+from . import deep, products, ratings
 from .candidate import Candidate, Goal
 from .coordinates.products import VECTORS
 from .growth import layers, pooled
@@ -43,6 +43,8 @@ def search(
     rest: Goal,
 ) -> SearchResult:
     """Go from a candidate to better ones."""
+    if ratings.applies(problem):
+        return ratings.search(problem, start, clock, seed, rest)
     if problem.atom.family == "products":
         return products.search(problem, start, clock, seed, rest)
     if problem.atom.family == DEEP:

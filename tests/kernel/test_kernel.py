@@ -104,6 +104,18 @@ def test_every_rule_and_verdict_is_exercised():
 Y0 = CASES["plain/best"][3].certificate.given["Y"]
 OBSERVED = len(CASES["masked/poor"][3].certificate.given["Y"].data)
 SAME = Array((OBSERVED,), array("q", [0] * OBSERVED))
+MASKED = {k: CASES["masked/poor"][3].certificate.given[k].data for k in ("rows", "cols")}
+
+
+def listed(name, **changes):
+    """Return the masked case's rows or columns with other numbers in some places."""
+    data = array("q", MASKED[name])
+    for at, value in changes.items():
+        data[int(at.removeprefix("k"))] = value
+    return {"given": {name: Array((OBSERVED,), data)}}
+
+
+SWAPPED = {"rows": Array((OBSERVED,), array("q", MASKED["rows"][::-1]))}
 N0 = CASES["nonnegative/poor"][3].certificate.witness["N0"]
 LIES = [
     ("plain/best", {"statement": {"format": "certify/9"}}, "statement.format", "version"),
@@ -197,6 +209,12 @@ LIES = [
     ("nonnegative/poor", {"witness": {"N0": like(N0, -1.0)}}, "proof.N0", "sign"),
     ("one_sign/poor", {"witness": {"N": like(Y0, 0.0)}}, "proof.N", "wrong_rule"),
     ("masked/poor", {"given": {"rows": SAME, "cols": SAME}}, "statement.rows", "order"),
+    ("masked/poor", {"given": SWAPPED}, "statement.rows", "order"),
+    ("masked/poor", listed("cols", k1=MASKED["cols"][0]), "statement.rows", "order"),
+    ("masked/poor", listed("rows", k0=-1), "statement.rows", "outside"),
+    ("masked/poor", listed("rows", **{f"k{OBSERVED - 1}": 6}), "statement.rows", "outside"),
+    ("masked/poor", listed("cols", k0=-1), "statement.rows", "outside"),
+    ("masked/poor", listed("cols", k3=5), "statement.rows", "outside"),
     ("nonnegative/poor", {"given": {"U": filled((6, 1), -1.0)}}, "statement.U", "sign"),
     ("one_sign/poor", {"witness": {"M": filled((5, 5), -1.0)}}, "proof.M", "sign"),
     (

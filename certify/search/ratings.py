@@ -1,0 +1,213 @@
+"""The search where only a part of a large matrix is observed: ratings, in the millions.
+
+    own size   descend from the candidate, at its number of components
+    any size   repeat: balance, and drop what has died; append the largest singular pairs of W;
+               a few steps on all numbers at once
+               until the gap that the singular values promise is small enough; then once more
+
+A step costs the entries times the components, and nothing is ever made dense.  The largest
+singular value is only estimated, and from below, so that a gap met here may be less than the
+proved one: the search goes on to a part of what is wanted.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from certify.base.arrays import Array
+from certify.base.clock import Clock
+from certify.polar import lanczos
+from certify.polar.lanczos import Pairs
+from certify.problem import Problem
+
+from .candidate import Candidate, Goal, evaluate, lowest
+from .descent import ratings as descent
+from .descent.ratings import Entries, Floats, Point
+from .dual import scaling
+from .search_result import SearchResult
+
+LARGE = 150_000  # observed entries from which this is quicker than exact eigenvalues
+PART = 0.4  # of epsilon: the estimated gap at which the search ends
+OWN, SHARE = 40, 0.3  # steps, and of the budget, at the candidate's own size
+SLOW = 0.1  # of epsilon: a gain of a few steps under which they end at that size
+ROUNDS, STALE = 60, 6  # rounds at most, and those without a better gap before the precision rises
+FEW, MANY, NEAR = 10, 20, 1e-2  # steps of a round, and with a smaller gap than NEAR
+LEAST = 10  # pairs looked for at once; otherwise as many as there are components
+MORE, FEWEST = 1.2, 4  # times the pairs that earn more than lam, and beside them: appended
+DEAD = 1e-5  # of the largest singular value: a component below it is dropped
+SLIGHT = 1e-3  # of the largest new weight: what a component starts with that earns too little
+CLOSER = 0.9  # of the best gap: a gap above it is no progress
+ROUGH, SHARP = 1e-5, 1e-6  # relative changes that end an estimate, and the last one
+
+
+def applies(problem: Problem) -> bool:
+    """Whether the data are large, few of them observed, and the objective is known here."""
+    return problem.lam > 0 and problem.loss.observed.size >= LARGE and descent.applies(problem)
+
+
+def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Goal) -> SearchResult:
+    """Return better factors and a dual point; deterministic for a seed without a budget."""
+    wanted = PART * rest[0]
+    entries = descent.entries_of(problem)
+    x = entries.into(start.factors, descent.biases_of(problem, start.q))
+    own = descent.descend(entries, x, OWN, clock.share(SHARE).expired, SLOW * rest[0])
+    met, same = [("start", start)], start
+    if own.value < start.value - wanted:
+        same = candidate(problem, entries, own.x)
+        met.append(("descend", same))
+        clock.tell("descend", same.value)
+    at = Reached(entries, own, seed)
+    grow(at, clock, wanted)
+    top = candidate(problem, at.entries, at.now.x)
+    clock.tell("grow", top.value)
+    found = [dual(problem, top, seed)]
+    if at.best is not at.now and at.lower - found[0][0] > wanted:  # the last steps were no better
+        found.append(dual(problem, candidate(problem, at.entries, at.best.x), seed))
+    met.append(("grow", top))
+    steps = (met[0], *(b for a, b in pairwise(met) if b[1].value < a[1].value))
+    best = lowest([s for _, s in met])
+    W = max(found, key=lambda pair: pair[0])[1]
+    return SearchResult(steps, lowest([start, same]), best, (W,))
+
+
+@dataclass
+class Reached:
+    """A search under way: the last point, the one of the best dual value, and the bracket."""
+
+    entries: Entries
+    now: Point
+    seed: int
+    best: Point = field(init=False)
+    lower: float = -np.inf
+    near: Array | None = None
+
+    def __post_init__(self) -> None:
+        """Begin with the only point there is."""
+        self.best = self.now
+
+    @property
+    def gap(self) -> float:
+        """The gap that estimates promise."""
+        return self.now.value - self.lower
+
+    def pairs(self, expired: Callable[[], bool]) -> Pairs:
+        """Return the largest singular pairs at the point, as many as may be appended."""
+        entries = self.entries
+        held = scaled(entries, entries.dual(self.now.rest))
+        count = max(LEAST, self.now.x.shape[1] - entries.held)
+        count = min(count, min(entries.shape) // 2)
+        found = lanczos.largest(
+            held, count, near=self.near, seed=self.seed, tol=ROUGH, expired=expired
+        )
+        tall = entries.shape[0] >= entries.shape[1]
+        self.near = found.right if tall else found.left
+        value = bound(entries, self.now.rest, float(found.values[0]))
+        if value > self.lower:
+            self.lower, self.best = value, self.now
+        return found
+
+
+def grow(at: Reached, clock: Clock, wanted: float) -> None:
+    """Append components and descend until the gap is small; then once more."""
+    stale, least = 0, np.inf
+    for _ in range(ROUNDS):
+        pairs, entries = at.pairs(clock.expired), at.entries
+        clock.tell("gap, if the estimate is right,", at.gap)
+        done = at.gap <= wanted or clock.expired()
+        stale, least = (0, at.gap) if at.gap < CLOSER * least else (stale + 1, least)
+        steps = MANY if at.gap < NEAR * abs(at.now.value) and not done else FEW
+        x = appended(entries, trimmed(entries, at.now.x), pairs)
+        at.now = descent.descend(entries, x, steps, clock.expired)
+        if done:
+            return
+        if stale >= STALE:
+            if entries.kind == np.float64:
+                return
+            stale, at.entries = 0, entries.finer()
+            at.now = descent.descend(at.entries, at.now.x.astype(np.float64), FEW, clock.expired)
+
+
+def roots(entries: Entries) -> tuple[Array, Array]:
+    """Return (lam p)^(-1/2) and (lam q)^(-1/2)."""
+    p, q = entries.prices
+    return 1 / np.sqrt(p), 1 / np.sqrt(q)
+
+
+def scaled(entries: Entries, W: Floats) -> Any:  # noqa: ANN401  scipy.sparse
+    """Return P^(-1/2) W Q^(-1/2), P and Q the prices: of norm at most 1 if W may be used."""
+    left, right = (r.astype(entries.kind) for r in roots(entries))
+    rows = np.repeat(left, np.diff(entries.starts))
+    return entries.matrix(W * rows * right[entries.cols])
+
+
+def bound(entries: Entries, rest: Floats, top: float) -> float:
+    """Return the dual value of the best multiple of W, if `top` is the norm of W scaled."""
+    W = entries.dual(rest)
+    size = descent.dot(W, rest)
+    for own, axis in zip(entries.biases, (1, 0), strict=True):
+        if own is not None and own.all():  # a bias without a price is fitted exactly in the end
+            sums = entries.matrix(W).sum(axis=axis).astype(np.float64)
+            size += float((np.square(sums) / own).sum())
+    inner = descent.dot(W, entries.y)
+    s = min(inner / size, 1 / max(top, 1e-300)) if size > 0 else 0.0
+    return s * inner - 0.5 * s * s * size
+
+
+def trimmed(entries: Entries, x: Floats) -> Floats:
+    """Return x with its components balanced, without those that have died."""
+    m, r = entries.shape[0], x.shape[1] - entries.held
+    if not r:
+        return x
+    left, right = roots(entries)
+    U, V = x[:m, :r] / left[:, None], x[m:, :r] / right[:, None]
+    (Q, R), (P, S) = np.linalg.qr(U), np.linalg.qr(V)
+    a, values, b = np.linalg.svd(R @ S.T)
+    keep = values > DEAD * values[:1]
+    root = np.sqrt(values[keep])
+    U, V = Q @ (a[:, keep] * root), P @ (b[keep].T * root)
+    held = np.vstack([U * left[:, None], V * right[:, None]]).astype(x.dtype)
+    return np.hstack([held, x[:, r:]])
+
+
+def appended(entries: Entries, x: Floats, pairs: Pairs) -> Floats:
+    """Append components, each with the weight that is best for it alone.
+
+    Of u = P^(-1/2) u', v = Q^(-1/2) v' the weight s has the value (s - sigma s) + curve s^2 / 2.
+    """
+    n, r = int((pairs.values > 1).sum()), x.shape[1] - entries.held
+    count = min(int(MORE * n) + FEWEST, len(pairs.values))
+    left, right = roots(entries)
+    u, v = pairs.left[:, :count] * left[:, None], pairs.right[:, :count] * right[:, None]
+    U, V = u.astype(entries.kind), v.astype(entries.kind)
+    curve = np.einsum("mk,mk->k", np.square(U), entries.seen @ np.square(V)).astype(np.float64)
+    weights = (pairs.values[:count] - 1) / np.maximum(curve, 1e-300)
+    weights = np.maximum(weights, SLIGHT * max(float(weights.max(initial=0.0)), 0.0))
+    root = np.sqrt(weights).astype(entries.kind)
+    new = np.vstack([U * root, V * root])[:, root > 0]
+    return np.hstack([x[:, :r], new, x[:, r:]])
+
+
+def candidate(problem: Problem, entries: Entries, x: Floats) -> Candidate:
+    """Return x in double precision, its components balanced, with the best biases."""
+    return evaluate(problem, entries.out(trimmed(entries, x.astype(np.float64))))
+
+
+def dual(problem: Problem, now: Candidate, seed: int) -> tuple[float, Array]:
+    """Return the expected bound by the dual point of a candidate, and its best multiple."""
+    W = problem.dual_point(now.factors, now.q)
+    top = estimate(problem, W, seed)
+    s = scaling.best_scale(problem, W, top)
+    return scaling.value(problem, W, s), s * W
+
+
+def estimate(problem: Problem, W: Array, seed: int) -> float:
+    """Return about the polar of W, from below."""
+    observed, gauges = problem.loss.observed, problem.atom.gauges
+    dims = observed.m, observed.n
+    left, right = (1 / np.sqrt(g.ellipsoids(d).weights) for g, d in zip(gauges, dims, strict=True))
+    rows, cols = observed.listed
+    held = observed.matrix(W * left[rows] * right[cols])
+    return float(lanczos.largest(held, seed=seed, tol=SHARP).values[0])

@@ -1,0 +1,199 @@
+"""The search among many observed entries: its objective, its steps and what it proves."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from certify import Problem, check, verify
+from certify.atoms import RankOne
+from certify.base.clock import Clock
+from certify.losses import Logistic, Squared
+from certify.norms import Weighted
+from certify.offsets import ColumnIntercept, Intercept, RowIntercept
+from certify.polar import lanczos
+from certify.problem import best_offsets
+from certify.search import ratings
+from certify.search.candidate import evaluate
+from certify.search.descent import ratings as descent
+
+M, N, LAM = 40, 30, 4.0
+RNG = np.random.default_rng(0)
+SEEN = RNG.random((M, N)) < RNG.random((M, 1)) * 0.8
+SEEN[3] = SEEN[:, 5] = False  # a row and a column without an entry
+LOW = RNG.standard_normal((M, 3)) @ RNG.standard_normal((3, N))
+Y = sparse.coo_array(np.where(SEEN, LOW + 0.3 * RNG.standard_normal((M, N)) + 0.5, 0.0))
+WEIGHTS = 0.5 + RNG.random(Y.nnz)
+PRICES = Weighted(1 + RNG.random(M)), Weighted(1 + RNG.random(N))
+
+
+def problem_of(kind: str) -> Problem:
+    """Return the ratings with one more part each."""
+    atom, offsets, weights = RankOne(), [], None
+    if kind == "weighted norms":
+        atom = RankOne(*PRICES)
+    if kind == "weighted entries":
+        weights = WEIGHTS
+    if kind == "rows":
+        offsets = [RowIntercept(LAM)]
+    if kind == "columns, free":
+        offsets = [ColumnIntercept()]
+    if kind == "both":
+        offsets = [ColumnIntercept(LAM), RowIntercept(1 + RNG.random(M))]
+    if kind == "both, free":
+        offsets = [RowIntercept(), ColumnIntercept()]
+    return Problem(Squared(Y, weights=weights), atom, LAM, offsets)
+
+
+KINDS = [
+    "plain",
+    "weighted norms",
+    "weighted entries",
+    "rows",
+    "columns, free",
+    "both",
+    "both, free",
+]
+
+
+@pytest.fixture(params=KINDS)
+def problem(request):
+    """Each objective that the search knows."""
+    return problem_of(request.param)
+
+
+@pytest.fixture
+def _few(monkeypatch):
+    """Search a small problem as if it were large."""
+    monkeypatch.setattr(ratings, "LARGE", 0)
+    monkeypatch.setattr(lanczos, "LARGE", 0)
+    monkeypatch.setattr(best_offsets, "MANY", 0)
+
+
+def start_of(problem: Problem, size: int = 2):
+    """Return random factors with their best offsets."""
+    rng = np.random.default_rng(1)
+    return evaluate(problem, (rng.standard_normal((M, size)), rng.standard_normal((N, size))))
+
+
+def test_the_objective_and_its_slope_are_those_of_the_problem(problem):
+    entries = descent.entries_of(problem, np.float64)
+    start = start_of(problem)
+    x = entries.into(start.factors, descent.biases_of(problem, start.q))
+    factors = entries.out(x)
+    assert all(np.array_equal(a, b) for a, b in zip(factors, start.factors, strict=True))
+    objective = descent.objective_of(entries, 2)
+    now = objective.at(x)
+    # at balanced factors half the sum of squares is the product
+    squares = sum(
+        float(g.value(f) @ g.value(f)) for g, f in zip(problem.atom.gauges, factors, strict=True)
+    )
+    theta = float(problem.atom.theta(factors).sum())
+    wanted = start.value + problem.lam * (squares / 2 - theta)
+    assert np.isclose(now.value, wanted, rtol=1e-12)
+    moves = np.random.default_rng(2).standard_normal(x.shape) * objective.free
+    far, near = (
+        objective.at(x + t * moves).value - objective.at(x - t * moves).value for t in (2, 1)
+    )
+    # a quartic along a line, of which these differences give the slope exactly
+    assert np.isclose(descent.dot(now.slope, moves), (8 * near - far) / 12, rtol=1e-9)
+
+
+def test_the_metric_is_the_diagonal_of_the_hessian():
+    problem = problem_of("weighted entries")
+    entries = descent.entries_of(problem, np.float64)
+    start = start_of(problem)
+    objective = descent.objective_of(entries, 2)
+    x = entries.into(start.factors, (None, None))
+    D = objective.metric(x)
+    for at in ((0, 0), (M - 1, 1), (M + 3, 0)):
+        step = np.zeros_like(x)
+        step[at] = 1e-3
+        values = [objective.at(x + t * step).value for t in (-1, 0, 1)]
+        assert np.isclose((values[0] - 2 * values[1] + values[2]) / 1e-6, D[at], rtol=1e-5)
+
+
+@pytest.mark.thorough
+@pytest.mark.usefixtures("_few")
+def test_it_proves_what_the_search_for_small_problems_does(problem):
+    start = start_of(problem)
+    wanted = start.value * 1e-4
+    found = ratings.search(problem, start, Clock(), 0, (wanted, None))
+    assert found.best.value <= found.same.value <= start.value
+    result = check(problem, found.best.factors, q=found.best.q, rtol=1e-4)
+    assert result.certified
+    assert result.lower <= found.best.value
+
+
+@pytest.mark.usefixtures("_few")
+def test_bounds_agree_with_those_of_the_dense_path(monkeypatch):
+    problem = problem_of("both, free")
+    start = start_of(problem)
+    sparse_way = check(problem, start.factors, rtol=1e-4)
+    monkeypatch.undo()
+    dense_way = check(problem, start.factors, rtol=1e-4)
+    assert sparse_way.verdict is dense_way.verdict
+    low, high = dense_way.lower, dense_way.better_upper
+    assert abs(sparse_way.lower - low) <= 1e-4 * high
+    assert sparse_way.better_upper >= low
+    assert dense_way.better_upper >= sparse_way.lower
+    again = verify(sparse_way.certificate, problem, start.factors, rtol=1e-4, tier="exact")
+    assert again.verdict is dense_way.verdict
+
+
+@pytest.mark.usefixtures("_few")
+def test_a_loss_or_norm_that_it_does_not_know_is_left_to_others():
+    others = [
+        Problem(Squared(np.ones((4, 3))), RankOne(), LAM),
+        Problem(Squared(Y), RankOne("l2+", "l2"), LAM),
+        Problem(Squared(Y), RankOne("l1", "l2"), LAM),
+        Problem(Squared(Y), RankOne(), LAM, [Intercept()]),
+        Problem(Squared(Y), RankOne(), 0.0),
+        Problem(Logistic(sparse.coo_array((np.ones(2), ([0, 1], [1, 0])), (3, 3))), RankOne(), LAM),
+    ]
+    assert not any(map(ratings.applies, others))
+    assert ratings.applies(problem_of("both"))
+
+
+def test_a_small_problem_is_left_to_others():
+    assert not ratings.applies(problem_of("plain"))
+
+
+@pytest.mark.usefixtures("_few")
+def test_a_spent_budget_and_no_components_leave_a_bracket():
+    problem = problem_of("both")
+    start = start_of(problem, 0)
+    found = ratings.search(problem, start, Clock(0.0), 0, (0.0, None))
+    assert found.duals
+    assert check(problem, start.factors, budget=0.0).lower > 0
+
+
+@pytest.mark.usefixtures("_few")
+def test_single_precision_is_followed_by_double(monkeypatch):
+    monkeypatch.setattr(ratings, "STALE", 1)
+    problem = problem_of("both")
+    start = start_of(problem)
+    entries = descent.entries_of(problem)
+    x = entries.into(start.factors, descent.biases_of(problem, start.q))
+    at = ratings.Reached(entries, descent.descend(entries, x, 5), 0)
+    ratings.grow(at, Clock(), 1e-9 * start.value)
+    assert at.entries.kind == at.now.x.dtype == np.float64
+    assert at.gap < 1e-5 * start.value
+
+
+@pytest.mark.thorough
+def test_a_search_never_makes_the_matrix_dense():
+    rng = np.random.default_rng(0)
+    m, n, count = 60_000, 1600, 160_000  # dense: 768 MB
+    places = np.unique(rng.integers(m * n, size=count))
+    ratings_ = sparse.coo_array((rng.standard_normal(len(places)), np.divmod(places, n)), (m, n))
+    problem = Problem(Squared(ratings_), RankOne(), 4.0, [RowIntercept(4.0)])
+    assert ratings.applies(problem)
+    start = evaluate(problem, (np.zeros((m, 0)), np.zeros((n, 0))))
+    tracemalloc.start()
+    found = ratings.search(problem, start, Clock(0.5), 0, (1.0, None))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.best.value <= start.value
+    assert peak < 200e6
