@@ -206,7 +206,13 @@ def improve(
 @certify.command()
 @click.argument("problem", type=PATH)
 @click.argument("fits", type=PATH, nargs=-1)
-@click.option("-o", "output", type=PATH, metavar="PLOT.PNG", help="Draw the fits.")
+@click.option(
+    "-o",
+    "output",
+    type=PATH,
+    metavar="PLOT",
+    help="Draw the fits: .png, .svg, .pdf; .html with the tables.",
+)
 @click.option("--certificate", type=PATH, metavar="X.CERT", help="Certify the lower bound.")
 @click.option("--sizes", is_flag=True, help="Bracket each number of components of the fits.")
 @common
@@ -224,7 +230,7 @@ def restarts(  # noqa: PLR0913  one for each option
     Fit 0 is [factors] of PROBLEM, then its [[restarts]], then FITS: .npz or .safetensors
     files of U, V, X2, ...
 
-    Example: certify restarts problem.toml fit1.npz fit2.npz -o fits.png
+    Example: certify restarts problem.toml fit1.npz fit2.npz -o fits.html
     """
     held = files.load(problem)
     guard([output, certificate], (*held.inputs, *fits))

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from certify.base.bar import bar as progress
 from certify.base.errors import InputError
@@ -86,9 +87,9 @@ def show(found: auditing.Audit, *, lines: bool) -> None:
         told.append(auditing.asked(row) or "–")
         spent = row.get("seconds")
         told.append("–" if spent is None else f"{spent:.1f}")
-        out.add_row(row["name"], auditing.above(row) or "–", row["verdict"], *told)
+        out.add_row(Text(printable(row["name"])), auditing.above(row) or "–", row["verdict"], *told)
     table(out)
     for row in found.rows:
         if row["verdict"] in ("FAILED", "TIMEOUT", "REJECTED"):
-            click.echo(f"{row['name']}: {printable(row['reason'])}")
+            click.echo(f"{printable(row['name'])}: {printable(row['reason'])}")
     click.echo(f"{len(found.rows)} models in {found.folder}, exit status {found.status}")

@@ -16,7 +16,7 @@ from rich.text import Text
 from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.verdict import Verdict, relative, spread
 from certify.pipeline.certificate.verify import Proved
-from certify.pipeline.report._numbers import at_most, distance
+from certify.pipeline.report._numbers import at_most, distance, divided
 from certify.pipeline.restarts import RestartReport
 from certify.pipeline.result import Result
 
@@ -70,8 +70,7 @@ def of_training(multiple: float, found: Lines) -> Lines:
     """Return the result with its bracket as a training objective, of which it has a multiple."""
     if multiple == 1:
         return found
-    lower = math.nextafter(found["lower"] / multiple, -math.inf)
-    upper = math.nextafter(found["upper"] / multiple, math.inf)
+    lower, upper = divided(found["lower"], found["upper"], multiple)
     return {**found, "multiple": multiple, "training_lower": lower, "training_upper": upper}
 
 

@@ -109,8 +109,9 @@ def check(  # noqa: PLR0913  the contract's keywords
             run = replace(run, clock=clock)
             own = second(problem, (held, values), (rtol, atol), run, small)
     result = answered(problem, held, (found_q, found), proof, own)
-    origin = getattr(factors, "origin", None)
-    return replace(result, reason=result.reason + noted(factors), origin=origin)
+    origin, multiple = getattr(factors, "origin", None), getattr(factors, "multiple", 1.0)
+    reason = result.reason + noted(factors)
+    return replace(result, reason=reason, origin=origin, multiple=multiple)
 
 
 def answered(

@@ -1,10 +1,12 @@
 """What a comparison of fits says: proved brackets of each, as a record, a table and a plot."""
 
+import base64
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,15 @@ from certify.polar.proved import above, below
 
 from .certificate.file import Certificate, write_atomically
 from .certificate.verdict import Verdict
-from .report._numbers import at_least, at_most
+from .report import environment
+from .report._numbers import at_least, at_most, excess
 from .result import Result
 from .sizes import HEAD, SizeBracket, drawn_sizes, enough, too_few
 
 Epsilon = tuple[float, float]
-FORMATS = ("png", "svg", "pdf")
+PAGE = "html"
+FORMATS = ("png", "svg", "pdf", PAGE)
+HEADS = ("fit", "components", "objective", "above the optimum by", "explained", "status", "same as")
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ class Fit:
     excess   (low, high): low <= f(fit) - optimum <= high
     same     the fits whose objectives are within epsilon of this one's, itself included
     status   "optimal", "worse" (than another, by more than epsilon) or "open"
+    explained   the share of the variance that `upper` means, rounded down; None but for least
+                squares
     """
 
     index: int
@@ -42,6 +49,7 @@ class Fit:
     excess: tuple[float, float]
     same: tuple[int, ...]
     status: str
+    explained: float | None = None
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,8 @@ class RestartReport:
     rank         at lam = 0 the size of the largest fit: the bound is over rank at most that
     atom         of the problem: what its components are called
     sizes        a bracket for each number of components, if they were asked for
+    explained    the share of the variance that `lower` means, rounded up, a penalty counted as not
+                 explained; None but for least squares
     """
 
     lower: float
@@ -68,6 +78,7 @@ class RestartReport:
     atom: Atom | type[Atom] = Atom
     sizes: tuple[SizeBracket, ...] = ()
     epsilon: Epsilon = (0.0, 0.0)
+    explained: float | None = None
 
     @property
     def which(self) -> str:
@@ -128,6 +139,7 @@ class RestartReport:
             "lower": self.lower,
             "upper": self.upper,
             "rank": self.rank,
+            "explained_at_most": self.explained,
             "optimal": list(self.optimal),
             "smallest": self.smallest,
             "stop": self.stop,
@@ -141,6 +153,7 @@ class RestartReport:
                     "lower": f.lower,
                     "upper": f.upper,
                     "excess": list(f.excess),
+                    "explained": f.explained,
                     "same": list(f.same),
                     "status": f.status,
                 }
@@ -150,16 +163,24 @@ class RestartReport:
 
     def rows(self) -> list[tuple[str, ...]]:
         """Return the table, a heading first."""
-        head = ("fit", "components", "objective", "above the optimum by", "status", "same value as")
-        return [head, *(row(f) for f in self.fits)]
+        return [HEADS, *(row(f, self) for f in self.fits)]
 
     def curve(self) -> list[tuple[str, ...]]:
         """Return the table of sizes, a heading first."""
         return [HEAD, *(s.row() for s in self.sizes)]
 
+    @property
+    def bound(self) -> str:
+        """The bound that all fits share, in a sentence."""
+        told = f"optimum >= {self.lower!r}"
+        if self.explained is None:
+            return told
+        note = " (the penalty counts as not explained)" if self.rank is None else ""
+        return f"{told}: explained variance at most {at_most(100 * self.explained, 5)} %{note}"
+
     def __repr__(self) -> str:
         """Show the table, the bound and what to do."""
-        lines = [*columns(self.rows()), f"optimum >= {self.lower!r}", self.advice]
+        lines = [*columns(self.rows()), self.bound, self.advice]
         more = [*columns(self.curve()), self.which] if self.sizes else []
         return "\n".join(lines + more)
 
@@ -167,16 +188,19 @@ class RestartReport:
         """Draw each fit's objective above the shared bound; return the size in bytes.
 
         Where there are brackets for each size, draw those against the number of components.
+        A page (.html) has the tables and the bound in words, too.
 
-        Raises InputError for another format than .png, .svg or .pdf, a file that cannot be
-        written, or without matplotlib.
+        Raises InputError for another format than .png, .svg, .pdf or .html, a file that cannot
+        be written, or without matplotlib and jinja2.
         """
         kind, figure = plottable(path)
         buffer = io.BytesIO()
         held = figure(figsize=(7, 4), layout="constrained")
         done = drawn_sizes(self.sizes, held) if self.sizes else drawn(self, held)
-        done.savefig(buffer, format=kind)
+        done.savefig(buffer, format="png" if kind == PAGE else kind, dpi=150)
         blob = buffer.getvalue()
+        if kind == PAGE:
+            blob = page(self, f"data:image/png;base64,{base64.b64encode(blob).decode()}").encode()
         write_atomically(Path(path), blob)
         return len(blob)
 
@@ -190,7 +214,7 @@ def columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
 def plottable(path: str | Path) -> tuple[str, Any]:
     """Return the format that a plot's name ends with, and matplotlib's Figure.
 
-    Raises InputError for another format than .png, .svg or .pdf, or without matplotlib.
+    Raises InputError for another format than .png, .svg, .pdf or .html, or without matplotlib.
     """
     kind = Path(path).suffix.lower().removeprefix(".")
     if kind not in FORMATS:
@@ -199,14 +223,31 @@ def plottable(path: str | Path) -> tuple[str, Any]:
     return kind, optional("matplotlib.figure", "matplotlib", "report").Figure
 
 
-def row(f: Fit) -> tuple[str, ...]:
+def page(report: RestartReport, picture: str) -> str:
+    """Return the report as HTML; picture is its plot, as an address."""
+    source = files(__package__).joinpath("report", "restarts.html.jinja").read_text("utf-8")
+    tables = {"The fits": report.rows(), "Each number of components": report.curve()}
+    shown = {name: rows for name, rows in tables.items() if len(rows) > 1}
+    told = {"report": report, "tables": shown, "picture": picture}
+    return str(environment().from_string(source).render(**told))
+
+
+def row(f: Fit, report: RestartReport) -> tuple[str, ...]:
     """Return a line of the table."""
-    low, high = f.excess
     others = ", ".join(str(k) for k in f.same if k != f.index)
-    between = (
-        f"{at_least(low, 3)} to {at_most(high, 3)}" if low > 0 else f"at most {at_most(high, 3)}"
-    )
-    return str(f.index), str(f.size), at_most(f.upper), between, f.status, others
+    shared = "–" if f.explained is None else f"{at_least(100 * f.explained, 5)} %"
+    return str(f.index), str(f.size), at_most(f.upper), away(f, report), shared, f.status, others
+
+
+def away(f: Fit, report: RestartReport) -> str:
+    """Say how far above the optimum a fit is, in per cent of it where the bound is positive."""
+    (low, high), most = f.excess, excess(report.lower, f.upper)
+    if not most.endswith("%"):
+        return f"{at_least(low, 3)} to {at_most(high, 3)}" if low else f"at most {at_most(high, 3)}"
+    if not low:
+        return f"at most {most}"
+    least = below(100 * Fraction(low) / Fraction(report.upper))  # upper >= the optimum > 0
+    return f"{at_least(least, 2)} to {most}"
 
 
 def compared(

@@ -28,6 +28,7 @@ from .certificate.file import rounding
 from .check import best_offsets, check, finite_objective, natural, positive, uncovered
 from .comparison import Fit, RestartReport, compared, plottable
 from .improve import value_of
+from .own_size_result import explained_variance
 from .result import Result
 from .sizes import SizeBracket, brackets
 
@@ -95,8 +96,15 @@ def restarts(  # noqa: PLR0913  as check()
     counts = [int(living(problem, x).sum()) for x, _ in held]
     better = lowest(problem, [r for _, r in results])
     rank = None if problem.lam else held[0][0][0].shape[-1]
-    placed = compared((values, counts), results, better, (rtol, atol))
+    placed = explained(problem, compared((values, counts), results, better, (rtol, atol)))
     return replace(placed, rank=rank, atom=problem.atom, sizes=each, epsilon=(rtol, atol))
+
+
+def explained(problem: Problem, report: RestartReport) -> RestartReport:
+    """Return the report with the shares of the variance that its objectives and its bound mean."""
+    shares = [explained_variance(problem, report.lower, f.upper) for f in report.fits]
+    fits = [replace(f, explained=s and s.yours) for f, s in zip(report.fits, shares, strict=True)]
+    return replace(report, fits=tuple(fits), explained=shares[0] and shares[0].at_most)
 
 
 def bracketed(

@@ -34,6 +34,8 @@ class Result:
     better_upper  f(better) <= better_upper, proved; None without better factors
     own           the answer about the candidate's own size, if it was asked for: see own_size
     origin        the fit that the factors were read from, if an adapter read them
+    multiple      what the objective is of the training loss that an adapter read: lower / multiple
+                  and upper / multiple are in its units
     """
 
     verdict: Verdict
@@ -50,6 +52,7 @@ class Result:
     better_upper: float | None = None
     own: OwnSize | None = None
     origin: Origin | None = None
+    multiple: float = 1.0
 
     @property
     def own_size(self) -> OwnSize:
@@ -130,7 +133,8 @@ class Result:
         if self.certificate is None:
             raise InputError(f"{self.verdict.name} has no certificate to report: {self.reason}")
         own = self.own_size.certificate
-        return write(self.certificate, path, own=None if own is self.certificate else own)
+        own = None if own is self.certificate else own
+        return write(self.certificate, path, own=own, multiple=self.multiple)
 
     def explain(self) -> str:
         """Say in sentences what was proved, what is loose, what was tried and what to try."""

@@ -411,8 +411,6 @@ def test_the_worst_status_is_the_audits():
             '[[model]]\nname = "a"\nfit = "a.py:f"\nproblem = "b"',
             "has problem and fit",
         ),
-        ('[[model]]\nname = "../a"\nfit = "a.py:f"', "must be letters, digits"),
-        ('[[model]]\nname = "a"\nfit = "a.py"', "FILE.py:FUNCTION"),
         ('[[model]]\nname = "a"\nproblm = "b"', "did you mean 'problem'"),
         ('[[model]]\nname = "a"\nfit = "f.py:f"\nbudget = -1', "budget"),
         ('[defaults]\nbudgt = 1\n[[model]]\nname = "a"', "did you mean 'budget'"),
@@ -440,20 +438,26 @@ def test_files_that_are_not_there_are_rows_and_the_others_are_judged(tmp_path, c
     (tmp_path / "odd.toml").write_text("lam = ")
     models = {"gone": "problem = 'gone.toml'", "holes": "problem = 'holes.toml'"}
     models |= {"odd": "problem = 'odd.toml'", "fit": "fit = 'absent.py:f'"}
-    models |= {"good": "problem = 'good.toml'"}
+    models |= {"good": "problem = 'good.toml'", "": "fit = 'no function'"}
+    models |= {"../../x": "problem = 'good.toml'", "NMF, [b]k[/b] = 16 ½": "problem = 'good.toml'"}
     text = "".join(f"[[model]]\nname = '{k}'\n{x}\n" for k, x in models.items())
     (tmp_path / "audit.toml").write_text(text)
     ended = inside(capsys, "audit", tmp_path / "audit.toml", "-o", tmp_path / "out", "--json")
     assert ended.status == 2
     rows = {r["name"]: r for r in map(json.loads, ended.out.splitlines())}
     assert {k: r["verdict"] for k, r in rows.items()} == dict.fromkeys(models, "FAILED") | {
-        "good": "CERTIFIED"
+        **dict.fromkeys(["good", "../../x", "NMF, [b]k[/b] = 16 ½"], "CERTIFIED")
     }
+    assert "FILE.py:FUNCTION" in rows[""]["reason"]
+    for name, kept in (("../../x", "x"), ("NMF, [b]k[/b] = 16 ½", "NMF-b-k-b-16")):
+        assert re.fullmatch(rf"certificates/{kept}-[0-9a-f]{{12}}.cert", rows[name]["certificate"])
+        assert (tmp_path / "out" / rows[name]["report"]).exists()
     for name, said in (("gone", "gone.toml"), ("holes", "Z.npy"), ("fit", "absent.py")):
         assert re.search(f"cannot read .*{said}: No such file", rows[name]["reason"])
     assert "is not valid TOML" in rows["odd"]["reason"]
     shown = inside(capsys, "audit", "--verify", tmp_path / "out")
     assert shown.status == 2
+    assert "NMF, [b]k[/b]" in shown.out
     (tmp_path / "odd.toml").write_text(good)
     ended = inside(capsys, "audit", tmp_path / "audit.toml", "-o", tmp_path / "out", "--json")
     again = {r["name"]: r for r in map(json.loads, ended.out.splitlines())}

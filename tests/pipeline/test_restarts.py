@@ -49,6 +49,20 @@ def test_every_fit_is_placed_against_one_bound():
     assert verify(report.certificate, PROBLEM, BEST).verdict is Verdict.CERTIFIED
 
 
+def test_distances_are_told_in_per_cent_and_as_explained_variance():
+    report = restarts(PROBLEM, [WORSE, BEST])
+    assert [row[3] for row in report.rows()[1:]] == ["46 to 47 %", "at most 0 %"]  # 6.5 of 14
+    total = Fraction(float((Y * Y).sum()))
+    shares = [float(1 - 2 * Fraction(f.upper) / total) for f in report.fits]
+    assert [f.explained for f in report.fits] == pytest.approx(shares, abs=1e-15)
+    assert Fraction(report.fits[1].explained) <= 1 - 28 / total <= Fraction(report.explained)
+    assert "variance at most 31.708 % (the penalty counts" in repr(
+        report
+    )  # 1 - 28 / 41, rounded up
+    other = restarts(Problem(Squared(Y, weights=Y * 0 + 2), RankOne("l1", "l1"), 2.0), [BEST])
+    assert (other.explained, other.fits[0].explained, other.rows()[1][4]) == (None, None, "–")
+
+
 def test_the_smallest_size_counts_slices_that_are_not_zero():
     report = restarts(PROBLEM, [SPLIT, PADDED])
     assert [f.size for f in report.fits] == [4, 2]
@@ -263,9 +277,9 @@ def test_the_table_has_a_line_for_each_fit():
     lines = repr(restarts(PROBLEM, [WORSE, BEST, SPLIT])).splitlines()
     assert lines[0].split("  ")[0] == "fit"
     assert "20.5" in lines[1]
-    assert "6.5 to 6.5" in lines[1]
-    assert lines[2].split() == ["1", "2", "14", "at", "most", "0", "optimal", "2"]
-    assert lines[-2] == "optimum >= 14.0"
+    assert "46 to 47 %" in lines[1]
+    assert " ".join(lines[2].split()) == "1 2 14 at most 0 % 31.707 % optimal 2"
+    assert lines[-2].startswith("optimum >= 14.0: explained variance at most 31.708 %")
     assert lines[-1].startswith("stop restarting: fit 1")
 
 
@@ -281,7 +295,7 @@ def test_the_plot_is_a_file_of_its_kind(tmp_path, kind, head):
 
 
 def test_a_plot_of_another_kind_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"\.png, \.svg, \.pdf, got .*fits\.gif"):
+    with pytest.raises(InputError, match=r"\.png, \.svg, \.pdf, \.html, got .*fits\.gif"):
         restarts(PROBLEM, [BEST]).plot(tmp_path / "fits.gif")
 
 
@@ -319,7 +333,7 @@ def test_the_command_reads_restarts_and_files(tmp_path, capsys):
 def test_the_command_shows_a_table(tmp_path, capsys):
     ended = inside(capsys, "restarts", write(tmp_path, tail=TAIL, **OTHERS))
     assert ended.status == 0
-    assert "2 to 2" in ended.out
+    assert "14 to 15 %" in ended.out
     assert "stop restarting: fit 0 is proved optimal" in ended.out
 
 

@@ -22,6 +22,7 @@ SHIPPED = (
     "certify/py.typed",
     "certify/kernel/SPEC.md",
     "certify/pipeline/report/page.html.jinja",
+    "certify/pipeline/report/restarts.html.jinja",
     "certify/cli/audit/index.html.jinja",
     "certify/adapters/files/problem.schema.json",
 )

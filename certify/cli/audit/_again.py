@@ -44,7 +44,8 @@ def recalled(folder: Path, job: Job) -> Row | None:
         if "certificate" in row:
             held = reproved(folder, row)
             same_question(held.certificate, (job.kind, job.source), Path(job.folder), job.settings)
-            save(held, folder / report_of(job.name), f"{job.name}.cert")
+            place = folder / report_of(job.name)
+            save(held, place, f"{place.stem}.cert", multiple=row.get("multiple", 1.0))
             row |= proved_of(held)
     except UNREADABLE:
         return None
@@ -55,6 +56,7 @@ def proved_of(held: Facts) -> Row:
     """Return what a row says of a proof."""
     p, q = held.proved, held.question
     numbers = {"lower": p.lower, "upper": p.upper, "relative_gap": held.relative_gap}
+    numbers |= {} if p.better is None else {"better": p.better}
     told = {k: x if isfinite(x) else None for k, x in numbers.items()}
     away = distance(p.lower, p.upper, proved=True)
     return {"distance": away, **told, "tier": p.tier, "rtol": q.rtol, "atol": q.atol}

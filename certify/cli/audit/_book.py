@@ -13,9 +13,9 @@ from certify.kernel.statement import FORMAT
 from certify.pipeline.certificate.file import write_atomically
 from certify.pipeline.certificate.verdict import EXIT_CODES, REJECTED_EXIT, relative
 from certify.pipeline.report import environment
-from certify.pipeline.report._numbers import at_least, at_most, excess, short
+from certify.pipeline.report._numbers import at_least, at_most, divided, excess, short
 
-from ._plan import NAME, Job, Model, installed, models_of
+from ._plan import Job, Model, file_of, installed, models_of
 from ._pool import Done
 
 Row = dict[str, Any]
@@ -27,6 +27,8 @@ NUMBERS = (
     "lower",
     "upper",
     "own_lower",
+    "better",
+    "multiple",
     "relative_gap",
     "seconds",
     "bytes",
@@ -74,7 +76,7 @@ def stored(folder: Path, job: Job, done: Done) -> Row:
 
 def cached(folder: Path, job: Job) -> Path:
     """Return where a job's row is kept."""
-    return folder / "cache" / f"{job.name}.{job.key}.json"
+    return folder / "cache" / f"{file_of(job.name)}.{job.key}.json"
 
 
 def belongs(job: Job, row: Row) -> bool:
@@ -94,12 +96,12 @@ def digest_of(path: Path) -> str:
 
 def certificate_of(name: str) -> str:
     """Return where the certificate of a model is."""
-    return f"certificates/{name}.cert"
+    return f"certificates/{file_of(name)}.cert"
 
 
 def report_of(name: str) -> str:
     """Return where the report of a model is."""
-    return f"reports/{name}.html"
+    return f"reports/{file_of(name)}.html"
 
 
 def worst(rows: list[Row]) -> int:
@@ -114,7 +116,7 @@ def written(folder: Path, rows: list[Row]) -> None:
     write_atomically(folder / RESULTS, lines.encode())
     source = files(__package__).joinpath("index.html.jinja").read_text("utf-8")
     shown = {"at_least": at_least, "at_most": at_most, "asked": asked, "above": above}
-    shown["at_size"] = at_size
+    shown |= {"at_size": at_size, "ends": ends}
     page = environment().from_string(source).render(rows=rows, counts=counted(rows), **shown)
     write_atomically(folder / INDEX, page.encode())
 
@@ -132,6 +134,23 @@ def above(row: Row) -> str:
     if row.get("lower") is None or row.get("upper") is None:
         return ""
     return excess(row["lower"], row["upper"])
+
+
+def ends(row: Row) -> dict[str, tuple[str, str]]:
+    """Return the lower bound, the best objective found and the model's own, rounded outwards.
+
+    Each is told twice: as the objective, and as the training loss ("" where that is the same).
+    """
+    found, multiple = {}, row.get("multiple", 1.0)
+    best = [x for x in (row.get("better"), row.get("upper")) if x is not None]
+    held = {"lower": row.get("lower"), "best": min(best, default=None), "upper": row.get("upper")}
+    for k, (name, x) in enumerate(held.items()):
+        rounded, told = (at_most if k else at_least), ("–", "")
+        if x is not None:
+            trained = divided(x, x, multiple)[min(k, 1)]
+            told = rounded(x, 8), "" if multiple == 1 else rounded(trained, 6)
+        found[name] = told
+    return found
 
 
 def at_size(row: Row) -> str:
@@ -231,4 +250,4 @@ def whole(model: object) -> bool:
         return False
     texts = [model.get(k) for k in ("name", "kind", "source", "verdict")]
     plain = all(isinstance(x, str) for x in texts)
-    return plain and model["verdict"] in STATUSES and bool(NAME.fullmatch(model["name"]))
+    return plain and model["verdict"] in STATUSES

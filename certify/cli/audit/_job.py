@@ -24,7 +24,7 @@ from certify.pipeline.report._words import model as model_of
 from certify.pipeline.result import Result
 from certify.problem import Problem
 
-from ._plan import Job, epsilon_of
+from ._plan import Job, epsilon_of, file_of
 
 Row = dict[str, Any]
 FAILED = "FAILED"
@@ -82,19 +82,22 @@ def judged(job: Job, out: Path) -> Row:
         held = Certificate.load(Path(job.folder) / job.source)
         proved = facts(held)
         held.save(out / CERTIFICATE)
-        save(proved, out / REPORT, f"{job.name}.cert")
+        save(proved, out / REPORT, f"{file_of(job.name)}.cert")
         p, problem = proved.proved, proved.question.problem
-        row = bracket(p.verdict, p.lower, p.upper, p.tier)
+        row = bracket(p.verdict, (p.lower, p.upper, p.better), p.tier)
         row["reason"] = "the certificate was verified again"
         return {**row, **epsilon(held), **shape(problem, proved.candidate)}
     problem, factors, q, own = question(job)
     told = epsilon_of(job.kind, job.settings)
     run = {k: job.settings[k] for k in ("budget", "seed")}
+    multiple = own.pop("multiple", getattr(factors, "multiple", 1.0))
     result = check(problem, factors, q=q, **{**own, **told}, **run)
     if result.certificate is not None:
         result.certificate.save(out / CERTIFICATE)
-        save(facts(result.certificate), out / REPORT, f"{job.name}.cert", second(result))
-    return {**of_result(result), **shape(problem, factors)}
+        proved, name = facts(result.certificate), f"{file_of(job.name)}.cert"
+        save(proved, out / REPORT, name, second(result), multiple)
+    trained = {} if multiple == 1 else {"multiple": multiple}
+    return {**of_result(result), **trained, **shape(problem, factors)}
 
 
 def of_result(result: Result) -> Row:
@@ -102,7 +105,7 @@ def of_result(result: Result) -> Row:
     if result.certificate is None:
         row = failed(result.verdict.name, result.verdict.exit_code, result.reason)
         return row | {"tier": result.tier}
-    row = bracket(result.verdict, result.lower, result.upper, result.tier)
+    row = bracket(result.verdict, (result.lower, result.upper, result.better_upper), result.tier)
     return row | {"reason": result.reason} | epsilon(result.certificate) | at_size(result)
 
 
@@ -119,25 +122,29 @@ def epsilon(certificate: Certificate) -> Row:
     return {k: float.fromhex(certificate.statement[k]) for k in ("rtol", "atol")}
 
 
-def bracket(verdict: Verdict, lower: float, upper: float, tier: str) -> Row:
-    """Return a verdict with its bracket."""
+def bracket(verdict: Verdict, ends: tuple[float, float, float | None], tier: str) -> Row:
+    """Return a verdict with its bracket, and the objective of better factors if there are any."""
+    lower, upper, better = ends
     gap = relative(spread(lower, upper), upper)
     told: Row = {"distance": distance(lower, upper, proved=True), "verdict": verdict.name}
     told |= {"status": verdict.exit_code, "tier": tier}
-    return told | {"lower": lower, "upper": upper, "relative_gap": gap}
+    told |= {"lower": lower, "upper": upper, "relative_gap": gap}
+    return told if better is None else told | {"better": better}
 
 
 def shape(problem: Problem, factors: Any) -> Row:  # noqa: ANN401  arrays
     """Return the model's kind and sizes."""
     size = factors[0].shape[-1]
-    return {"model": model_of(problem), "data": list(problem.loss.dims), "components": size}
+    told = {"model": model_of(problem), "data": list(problem.loss.dims), "components": size}
+    return told | {"counted": problem.atom.count(size)}
 
 
 def question(job: Job) -> tuple[Problem, Any, Any, Row]:
     """Return the problem, the factors, the offsets and the epsilon of a job."""
     if job.kind == "problem":
         held = load(Path(job.folder) / job.source)
-        return held.problem, held.factors, held.q, {"rtol": held.rtol, "atol": held.atol}
+        own = {"rtol": held.rtol, "atol": held.atol, "multiple": held.multiple}
+        return held.problem, held.factors, held.q, own
     found = fitted(job)
     if isinstance(found[0], Problem):
         problem, factors, *rest = found

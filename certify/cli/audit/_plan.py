@@ -17,7 +17,8 @@ from certify.adapters.files._schema import Strict, loads, validated
 from certify.base.errors import InputError
 from certify.kernel.statement import FORMAT
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")  # that is a file's name as it is
+ODD = re.compile(r"[^A-Za-z0-9._-]+")
 LIBRARIES = ("certify", "numpy", "scipy", "python-flint", "scikit-learn", "tensorly", "torch")
 KINDS = ("problem", "fit", "certificate")
 EPSILON = {"rtol": 1e-6, "atol": None}  # of a fit, where the plan says nothing
@@ -79,7 +80,7 @@ def plan(path: Path) -> list[Job]:
 
         [defaults]                    budget, timeout, seed, rtol, atol: as of the models
         [[model]]
-        name = "nmf-16"               of its files in the folder of results
+        name = "nmf-16"               of its files in the folder of results, see `file_of`
         problem = "nmf/problem.toml"  or fit = "fits.py:pca", or certificate = "x.cert"
         inputs = ["data.csv"]         of a fit: the files that it reads
 
@@ -100,17 +101,26 @@ def models_of(path: Path) -> list[Model]:
     models = [validated(Model, {**given, **m}, path, "model") for m in top.model]
     if not models:
         raise InputError(f"{path}: there is no [[model]]")
-    names = [m.name for m in models]
+    names = [file_of(m.name) for m in models]
     for m in models:
-        if not NAME.fullmatch(m.name):
-            raise InputError(f"{path}: model.name must be letters, digits, . _ -, got {m.name!r}")
-        if names.count(m.name) > 1:
+        if names.count(file_of(m.name)) > 1:
             raise InputError(f"{path}: two models are named {m.name!r}")
         said = [k for k in KINDS if getattr(m, k) is not None]
         if len(said) != 1:
             told = " and ".join(said) or "none"
             raise InputError(f"{path}: model {m.name} needs one of {', '.join(KINDS)}, has {told}")
     return models
+
+
+def file_of(name: str) -> str:
+    """Return what a model's files are named: its name, or what of it a file's name may have.
+
+    Of another name than letters, digits, . _ - it is those of its letters with a digest of all.
+    """
+    if NAME.fullmatch(name):
+        return name
+    kept = ODD.sub("-", name).strip("-.")[:40] or "model"
+    return f"{kept}-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:12]}"
 
 
 def source_of(model: Model) -> tuple[str, str]:
@@ -127,15 +137,9 @@ def epsilon_of(kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def job(model: Model, path: Path) -> Job:
-    """Return a model's job; files that are not there are its fault, not the plan's.
-
-    Raises InputError for a fit that is no FILE.py:FUNCTION.
-    """
+    """Return a model's job; what is wrong with its source or its files is its fault."""
     (kind, source), folder = source_of(model), path.parent.resolve()
     held = Job(model.name, kind, source, str(folder), settings_of(model))
-    file, _, name = source.rpartition(":")
-    if kind == "fit" and not (file.endswith(".py") and name.isidentifier()):
-        raise InputError(f'a fit must be "FILE.py:FUNCTION", got {source!r}')
     try:
         files = [*sources(kind, source, folder), *(folder / x for x in model.inputs)]
         return replace(held, inputs=digests(files, folder))
@@ -149,9 +153,15 @@ def settings_of(model: Settings) -> dict[str, Any]:
 
 
 def sources(kind: str, source: str, folder: Path) -> list[Path]:
-    """Return the files behind a source that can be seen without running anything."""
+    """Return the files behind a source that can be seen without running anything.
+
+    Raises InputError for a fit that is no FILE.py:FUNCTION.
+    """
     if kind == "fit":
-        return [folder / source.rpartition(":")[0]]
+        file, _, name = source.rpartition(":")
+        if not (file.endswith(".py") and name.isidentifier()):
+            raise InputError(f'a fit must be "FILE.py:FUNCTION", got {source!r}')
+        return [folder / file]
     if kind == "problem":
         return load_document(folder / source)
     return [folder / source]

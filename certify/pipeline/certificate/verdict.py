@@ -37,7 +37,7 @@ class Verdict(Enum):
 
     @property
     def answer(self) -> str:
-        """The answer to "are these factors a global optimum?", with {any} and {epsilon}."""
+        """The answer to "is this a global optimum?", with {any}, {components} and {epsilon}."""
         return ANSWERS[self.name]
 
     @property
@@ -57,8 +57,8 @@ EXIT_CODES = {
 ANSWERS = {
     "CERTIFIED": "Yes: no factors of {any} have an objective lower by more than {epsilon}.",
     "REFUTED": "No: better factors of the same size or smaller are in this certificate.",
-    "RANK_LIMITED": "More components do better, and such factors are in this certificate. "
-    "Whether these are the best of their own size is another question: check(...).own_size.",
+    "RANK_LIMITED": "More {components} do better, and such factors are in this certificate. "
+    "Whether these are the best of their own size is another question.",
     "UNDECIDED": "Not decided: the optimum lies in the bracket below, and nothing more is "
     "proved here.",
 }

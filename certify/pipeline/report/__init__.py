@@ -18,6 +18,7 @@ from . import _words as words
 from ._facts import SHOWN, Facts, facts
 
 LARGE = 1e5  # bytes: shown in MB from here on
+DRAWN = ("products", "layers")  # families whose components are drawn one by one
 
 __all__ = ["Facts", "facts", "page", "save", "told_in_words", "write"]
 
@@ -27,26 +28,36 @@ def write(
     path: str | Path,
     tier: str | None = None,
     own: Certificate | None = None,
+    multiple: float = 1.0,
 ) -> int:
     """Write a report of the certificate to an .html file, and return its size in bytes.
 
     The file is whole in itself: no network, no script.  tier is the arithmetic of the
     verification, "exact" or "rounded"; by default the one that the certificate names.
-    own is a second certificate, of the same factors at their own size.
+    own is a second certificate, of the same factors at their own size; multiple is what the
+    objective is of the training loss, which is then told too.
 
     Raises RejectedError if a certificate does not prove what it claims, InputError if it
     holds no data, the second is of another question, the file cannot be written, or jinja2 or
     matplotlib are not installed.
     """
-    return save(facts(certificate, tier), path, own=None if own is None else facts(own, tier))
+    second = None if own is None else facts(own, tier)
+    return save(facts(certificate, tier), path, own=second, multiple=multiple)
 
 
-def save(held: Facts, path: str | Path, file: str = "x.cert", own: Facts | None = None) -> int:
+def save(
+    held: Facts,
+    path: str | Path,
+    file: str = "x.cert",
+    own: Facts | None = None,
+    multiple: float = 1.0,
+) -> int:
     """Write what was verified; file is the certificate's name in the commands shown.
 
-    own   what was verified of the same factors at their own size
+    own       what was verified of the same factors at their own size
+    multiple  what the objective is of the training loss
     """
-    blob = page(held, file, own).encode()
+    blob = page(held, file, own, multiple).encode()
     write_atomically(Path(os.path.realpath(path)), blob)
     return len(blob)
 
@@ -74,7 +85,7 @@ def second(result: Any) -> Facts | None:  # noqa: ANN401  a Result, of the layer
     return None if own is None or own is result.certificate else facts(own)
 
 
-def page(held: Facts, file: str = "x.cert", own: Facts | None = None) -> str:
+def page(held: Facts, file: str = "x.cert", own: Facts | None = None, multiple: float = 1.0) -> str:
     """Return the report as HTML; file is the certificate's name in the commands it shows."""
     if own is not None and not same(held, own):
         raise InputError("the second certificate must be of the same factors at their own size")
@@ -83,7 +94,8 @@ def page(held: Facts, file: str = "x.cert", own: Facts | None = None) -> str:
     )
     plain = f"./{file}" if file.startswith("-") else file
     plain = plain.encode(errors="replace").decode()  # a file's name may be any bytes
-    return str(template.render(**told(held), own=at_size(own), file=shlex.quote(plain)))
+    beside = {"own": at_size(own), "training": words.training(held, multiple)}
+    return str(template.render(**told(held), **beside, file=shlex.quote(plain)))
 
 
 def same(held: Facts, own: Facts) -> bool:
@@ -126,7 +138,7 @@ def told(held: Facts) -> dict[str, Any]:
     problem, factors = held.question.problem, groups(held)
     shown, drawn_bracket = held.components[:SHOWN], pictures.Bracket(*bracket_of(held))
     return {
-        "title": f"{words.model(problem).removeprefix('a ')} of {dims(held)} data",
+        "title": f"{words.model(problem).removeprefix('a ')}, {dims(held)} data",
         "verdict": held.verdict.name,
         "question": words.asked(held),
         "formula": words.formula(problem),
@@ -174,27 +186,58 @@ def row(s: Any) -> dict[str, Any]:  # noqa: ANN401  a Component
 
 def groups(held: Facts) -> list[dict[str, Any]]:
     """Return the pictures of the candidate, and of the better factors beside them."""
-    out = [{"name": "As they were given", "pictures": drawn(held, held.candidate)}]
-    if held.better is not None:
-        out.append({"name": "Better", "pictures": drawn(held, held.better)})
-    return out
+    both = {"As they were given": held.candidate, "Better": held.better}
+    return [
+        {"name": name, "loadings": loadings(held, x), "pictures": drawn(held, x)}
+        for name, x in both.items()
+        if x is not None
+    ]
+
+
+def loadings(held: Facts, factors: Factors) -> dict[str, Any] | None:
+    """Return bars of each part of the largest components of a tensor or a hidden layer.
+
+    None for other families, whose factors are drawn as images or heat maps.
+    """
+    from . import _pictures as pictures  # noqa: PLC0415  of the extras
+
+    atom = held.question.problem.atom
+    if atom.family not in DRAWN or not all(x.size for x in factors):
+        return None
+    heads = words.parts(atom, len(factors))
+    order = np.argsort(-atom.theta(factors))[: pictures.TILES]
+    rows = [
+        {
+            "number": int(k),
+            "cells": [
+                pictures.bars(x[:, k], f"{atom.component} {k}, {head}")
+                for head, x in zip(heads, factors, strict=True)
+            ],
+        }
+        for k in order
+    ]
+    return {"heads": heads, "rows": rows}
 
 
 def drawn(held: Facts, factors: Factors) -> list[dict[str, Any]]:
-    """Return a picture of each factor: images where the data are images, else heat maps."""
+    """Return a picture of each factor: images where the data are images, else heat maps.
+
+    None of a family whose parts `loadings` draws.
+    """
     from . import _pictures as pictures  # noqa: PLC0415  of the extras
 
     loss, atom = held.question.problem.loss, held.question.problem.atom
+    if atom.family in DRAWN:
+        return []
     order = np.argsort(-atom.theta(factors))
     out: list[dict[str, Any]] = []
-    for k, (name, x) in enumerate(zip(names_of(len(factors)), factors, strict=True), 1):
+    for name, x in zip(names_of(len(factors)), factors, strict=True):
         if not x.size:
             continue
         side = None
         if name == "V" and atom.family == "pairs" and loss.observed.full:
             side = pictures.image_side(np.asarray(loss.arrays()["Y"]).reshape(loss.shape))
-        label = f"{name} of mode {k}" if atom.family == "products" and len(factors) > 1 else name
-        ordered, told = x[..., order], {"name": label, "shape": " × ".join(map(str, x.shape))}
+        ordered, told = x[..., order], {"name": name, "shape": " × ".join(map(str, x.shape))}
         if side is None:
             out.append({**told, "tiles": None, "heat": pictures.heat(ordered)})
         else:

@@ -46,6 +46,12 @@ def excess(lower: float, upper: float) -> str:
     return f"{at_most(share, max(2, len(str(int(share)))) if share < WHOLE else 2)} %"
 
 
+def divided(lower: float, upper: float, multiple: float) -> tuple[float, float]:
+    """Return a bracket divided by what the objective is of the training loss, rounded outwards."""
+    down, up = lower / multiple, upper / multiple
+    return math.nextafter(down, -math.inf), math.nextafter(up, math.inf)
+
+
 def float_up(x: Fraction) -> float:
     """Return a float that is no smaller."""
     try:

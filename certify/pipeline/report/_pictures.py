@@ -16,6 +16,7 @@ from ._numbers import at_least, at_most, short
 
 WIDTH, EDGE = 640, 24
 TILES, SIDE = 24, 160  # factors drawn; the longest side of a heat map, in cells
+CELL = 100, 40  # width and height of the bars of one part of a component
 SMOOTH = 0.8  # adjacent pixels differ by less than this share of what any two do
 PIXELS = 64  # of a side of an image: as many as are shown
 LEAST_IMAGE = 25  # pixels
@@ -157,6 +158,20 @@ def heat(factor: Array) -> str:
     """Return a factor as a heat map, long axes thinned."""
     flat = factor.reshape(-1, factor.shape[-1])
     return png(flat[thinned(flat.shape[0])][:, thinned(flat.shape[1])])
+
+
+def bars(x: Array, label: str) -> str:
+    """Draw one part of a component as bars from a zero line, its largest entry of full height."""
+    width, height = CELL
+    shown = x[thinned(len(x))]
+    middle, step = height / 2, width / len(shown)
+    heights = (middle - 1) * (shown / (float(np.abs(shown).max()) or 1.0))
+    parts = [f'<line x1="0" x2="{width}" y1="{middle}" y2="{middle}" class="zero"/>']
+    for k, h in enumerate(heights):
+        kind = "above" if h > 0 else "below"
+        parts.append(bar((k + 0.1) * step, middle - max(h, 0.0), (0.8 * step, abs(h)), kind))
+    box = f'<svg viewBox="0 0 {width} {height}" preserveAspectRatio="none" role="img"'
+    return f'{box} aria-label="{escape(label)}">{"".join(parts)}</svg>'
 
 
 def thinned(n: int, most: int = SIDE) -> Array:

@@ -9,7 +9,7 @@ from typing import Any
 from certify.base.errors import InputError
 from certify.pipeline.certificate.verdict import Verdict, relative, spread
 
-from ._numbers import at_least, at_most, short
+from ._numbers import at_least, at_most, divided, short
 from ._pictures import Bracket, bracket, legend
 
 NEXT = {
@@ -50,6 +50,11 @@ def explained(result: Any) -> str:  # noqa: ANN401  a Result, of the layer above
         f"{bracket_told}; {gap}.",
         f"The components' balance <W, phi> = lam theta is off by {off} (0 at a stationary point).",
     ]
+    if result.multiple != 1 and by:
+        least, most = divided(result.lower, result.upper, result.multiple)
+        ends = f"{at_least(least)} <= optimum, and these reach at most {at_most(most)}"
+        times = short(result.multiple)
+        lines.append(f"As the training loss, of which the objective is {times} times: {ends}.")
     if result.better_upper is not None:
         reach = at_most(result.better_upper)
         lines.append(f"The better factors are proved to reach at most {reach}.")

@@ -1,11 +1,12 @@
 """The question and the answer of a certificate in words."""
 
+from certify.atoms import Atom
 from certify.pipeline.certificate.verdict import Verdict
 from certify.problem import Problem
 
 from ._facts import Facts
 from ._formula import formula
-from ._numbers import at_least, at_most, distance, short
+from ._numbers import at_least, at_most, distance, divided, short
 
 __all__ = ["answer", "asked", "bracket", "closing", "distance", "formula", "model", "short"]
 
@@ -52,7 +53,8 @@ def answer(facts: Facts) -> str:
     size = facts.candidate[0].shape[-1]
     most = facts.question.problem.atom.count(size)
     rank = f"at most {most}" if facts.question.own_size else "any size"
-    return facts.verdict.answer.format(any=rank, epsilon=short(facts.epsilon))
+    name = facts.question.problem.atom.count(0).removeprefix("0 ")
+    return facts.verdict.answer.format(any=rank, epsilon=short(facts.epsilon), components=name)
 
 
 def bracket(facts: Facts) -> str:
@@ -65,6 +67,23 @@ def bracket(facts: Facts) -> str:
     size = 0 if facts.better is None else facts.better[0].shape[-1]
     better, sized = at_most(facts.proved.better), facts.question.problem.atom.count(size)
     return f"{told} The better factors, of {sized}, reach at most {better}."
+
+
+def training(facts: Facts, multiple: float) -> str:
+    """Return the bracket in the units of the training loss; "" where they are the objective's."""
+    if multiple == 1:
+        return ""
+    low, high = divided(facts.proved.lower, facts.proved.upper, multiple)
+    told = f"As the training loss, of which the objective is {short(multiple)} times: these "
+    return f"{told}factors reach at most {at_most(high)}, and nothing is below {at_least(low)}."
+
+
+def parts(atom: Atom, count: int) -> list[str]:
+    """Return what each part of a component is, of a tensor or a hidden layer."""
+    if atom.family == "layers":
+        biased = getattr(atom, "bias", "none") != "none"
+        return ["input weights, the bias last" if biased else "input weights", "output weights"]
+    return [f"mode {k}" for k in range(1, count + 1)] if count > 1 else ["every mode"]
 
 
 def closing(facts: Facts) -> str:
