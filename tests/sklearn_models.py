@@ -4,6 +4,8 @@ import re
 import warnings
 
 import numpy as np
+import pytest
+import sklearn
 from scipy import sparse
 from sklearn.datasets import load_digits
 from sklearn.decomposition import (
@@ -24,7 +26,14 @@ X, OTHER = DIGITS[:40], DIGITS[40:80]
 SMALL = np.random.default_rng(0).integers(0, 33, (11, 7)) / 8
 N, M = X.shape
 TIGHT = 1e-10  # two float64 sums of a few thousand terms
+RELEASE = tuple(int(x) for x in sklearn.__version__.split(".")[:2])
 NUMBER = r"\d+\.?\d*(?:e-?\d+)?"
+
+
+def since(*release):
+    """Skip a test on a scikit-learn older than what it fits."""
+    told = ".".join(map(str, release))
+    return pytest.mark.skipif(release > RELEASE, reason=f"scikit-learn {told} brought it")
 
 
 def fitted(estimator, data=X):

@@ -23,7 +23,7 @@ from tests.network_models import (
     fitted,
     objective,
 )
-from tests.sklearn_models import figures
+from tests.sklearn_models import figures, since
 
 TIGHT = 1e-10  # two float64 sums of a few hundred terms
 SMALL = 1e-7  # a step that moves no unit across a kink, and leaves half of the digits
@@ -86,7 +86,7 @@ def test_the_gradient_of_a_full_batch_is_that_of_the_judged_objective(name, acti
     assert not near(judged_at(model, first, data, labels), slope, 1e-3)
 
 
-@pytest.mark.parametrize("weights", [None, WEIGHTS])
+@pytest.mark.parametrize("weights", [None, pytest.param(WEIGHTS, marks=since(1, 7))])
 def test_batches_that_stay_the_same_weigh_their_rows_and_the_decay(weights):
     given = {} if weights is None else {"sample_weight": weights}
     estimator = network(batch_size=10, shuffle=False, alpha=3.0)
@@ -134,6 +134,7 @@ def test_a_later_library_may_report_the_sum_over_outputs():
     assert from_model(model, X, Y3)[0].lam == problem.lam
 
 
+@since(1, 7)
 def test_poisson_counts_are_judged_up_to_a_constant():
     model = fitted(network(loss="poisson"), X, COUNTS)
     problem, factors = from_model(model, X, COUNTS)
@@ -151,6 +152,7 @@ def test_the_factors_predict_what_the_model_predicts():
     assert np.array_equal(factors[1], model.coefs_[1].T)
 
 
+@since(1, 7)
 def test_sample_weights_weigh_rows_and_a_weight_of_zero_drops_one():
     weights = np.where(np.arange(N) == 5, 0.0, WEIGHTS)
     model = fitted(network(), X, Y, sample_weight=weights)
@@ -163,6 +165,7 @@ def test_sample_weights_weigh_rows_and_a_weight_of_zero_drops_one():
         from_model(model, X, Y)
 
 
+@since(1, 7)
 def test_a_row_of_weight_zero_fills_a_place_in_its_batch():
     weights = np.where(np.arange(N) < 8, 0.0, 1.0)
     estimator = network(batch_size=10, shuffle=False, alpha=3.0)
@@ -383,6 +386,7 @@ def test_a_warm_start_is_judged_on_the_data_of_its_last_fit():
     assert np.array_equal(problem.loss.data[:, 0], Y / 2)
 
 
+@since(1, 7)
 def test_weights_of_rows_in_shuffled_batches_fix_no_objective():
     model = fitted(network(solver="adam", batch_size=10), X, Y, sample_weight=WEIGHTS)
     with pytest.raises(OutOfScopeError, match=r"no objective is fixed: fit with batch_size"):

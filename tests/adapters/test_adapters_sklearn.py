@@ -28,12 +28,15 @@ from tests.sklearn_models import (
     fitted,
     nonnegative,
     objective,
+    since,
     sparse_components,
 )
 
+COVARIANCE = pytest.param("covariance_eigh", marks=since(1, 5))
+
 
 @pytest.mark.parametrize("data", [X, SMALL], ids=["digits", "small"])
-@pytest.mark.parametrize("solver", ["full", "covariance_eigh", "arpack"])
+@pytest.mark.parametrize("solver", ["full", COVARIANCE, "arpack"])
 @pytest.mark.parametrize("whiten", [False, True])
 def test_pca_is_the_residual_that_its_singular_values_leave(data, solver, whiten):
     model, codes = fitted(PCA(3, svd_solver=solver, whiten=whiten, random_state=0), data)
