@@ -19,7 +19,10 @@ AGAIN = 2  # small changes that end it, for the first may be a pause
 
 
 class Pairs(NamedTuple):
-    """Singular values, falling, with their left (m, k) and right (n, k) vectors."""
+    """Singular values, falling, with their left (m, k) and right (n, k) vectors.
+
+    Of a value 0 the vectors of the longer side are 0.
+    """
 
     values: Array
     left: Array
@@ -69,9 +72,9 @@ def largest(  # noqa: PLR0913  what is known, and when to stop
             Z -= basis @ (basis.T @ Z)
         Q = np.linalg.qr(Z)[0]
     squares, y = np.linalg.eigh(T)
-    keep = np.flatnonzero(squares > 0)[::-1][:count]
-    short, values = basis @ y[:, keep], np.sqrt(squares[keep])
-    long = np.asarray(A @ short) / values
+    keep = np.arange(len(squares))[::-1][:count]
+    short, values = basis @ y[:, keep], np.sqrt(np.maximum(squares[keep], 0.0))
+    long = np.asarray(A @ short) / np.where(values > 0, values, 1.0)
     return Pairs(values, *((long, short) if tall else (short, long)))
 
 

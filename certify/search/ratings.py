@@ -38,6 +38,7 @@ FEW, MANY, NEAR = 10, 20, 1e-2  # steps of a round, and with a smaller gap than 
 LEAST = 10  # pairs looked for at once; otherwise as many as there are components
 MORE, FEWEST = 1.2, 4  # times the pairs that earn more than lam, and beside them: appended
 DEAD = 1e-5  # of the largest singular value: a component below it is dropped
+ORDINARY = 40  # binary exponents of numbers whose squares single precision holds
 SLIGHT = 1e-3  # of the largest new weight: what a component starts with that earns too little
 CLOSER = 0.9  # of the best gap: a gap above it is no progress
 ROUGH, SHARP = 1e-5, 1e-6  # relative changes that end an estimate, and the last one
@@ -51,7 +52,7 @@ def applies(problem: Problem) -> bool:
 def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Goal) -> SearchResult:
     """Return better factors and a dual point; deterministic for a seed without a budget."""
     wanted = PART * rest[0]
-    entries = descent.entries_of(problem)
+    entries = descent.entries_of(problem, precision(problem))
     x = entries.into(start.factors, descent.biases_of(problem, start.q))
     own = descent.descend(entries, x, OWN, clock.share(SHARE).expired, SLOW * rest[0])
     met, same = [("start", start)], start
@@ -71,6 +72,20 @@ def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Go
     best = lowest([s for _, s in met])
     W = max(found, key=lambda pair: pair[0])[1]
     return SearchResult(steps, lowest([start, same]), best, (W,))
+
+
+def precision(problem: Problem) -> Any:  # noqa: ANN401  a dtype
+    """Return single precision where all numbers are ordinary, else double."""
+    own = [
+        problem.lam * g.ellipsoids(d).weights
+        for g, d in zip(problem.atom.gauges, problem.loss.dims, strict=True)
+    ]
+    given = [problem.loss.arrays()[k] for k in ("Y", "weights") if k in problem.loss.arrays()]
+    numbers = [*own, *given, *(np.atleast_1d(o.priced) for o in problem.offsets)]
+    sizes = (np.abs(x[x != 0]) for x in numbers)
+    low, high = (2.0**e for e in (-ORDINARY, ORDINARY))
+    fine = all(not x.size or (low <= x.min() and x.max() <= high) for x in sizes)
+    return np.float32 if fine else np.float64
 
 
 @dataclass
@@ -98,7 +113,7 @@ class Reached:
         entries = self.entries
         held = scaled(entries, entries.dual(self.now.rest))
         count = max(LEAST, self.now.x.shape[1] - entries.held)
-        count = min(count, min(entries.shape) // 2)
+        count = max(min(count, min(entries.shape) // 2), 1)
         found = lanczos.largest(
             held, count, near=self.near, seed=self.seed, tol=ROUGH, expired=expired
         )

@@ -182,6 +182,27 @@ def test_single_precision_is_followed_by_double(monkeypatch):
     assert at.gap < 1e-5 * start.value
 
 
+ODD = {
+    "nothing to fit": (np.zeros((9, 7)), 1.0, np.float32),
+    "one row": (np.arange(1.0, 31.0)[None], 2.0, np.float32),
+    "a tiny lam": (np.outer(np.arange(1.0, 8.0), np.arange(1.0, 6.0)), 2.0**-60, np.float64),
+    "huge data": (np.outer(np.arange(1.0, 8.0), np.arange(1.0, 6.0)) * 2.0**70, 1.0, np.float64),
+}
+
+
+@pytest.mark.usefixtures("_few")
+@pytest.mark.parametrize("name", ODD)
+def test_odd_data_have_a_bracket(name):
+    data, lam, kind = ODD[name]
+    mask = np.ones(data.shape, dtype=bool)
+    mask[0, -1] = False
+    problem = Problem(Squared(data, mask=mask), RankOne(), lam)
+    assert ratings.precision(problem) is kind
+    result = check(problem, (np.ones((len(data), 1)), np.ones((data.shape[1], 1))))
+    assert 0 <= result.lower <= result.upper
+    assert np.isfinite(result.upper)
+
+
 @pytest.mark.thorough
 def test_a_search_never_makes_the_matrix_dense():
     rng = np.random.default_rng(0)

@@ -116,7 +116,8 @@ def by_lines(W: Matrix, norms: list[Gauge]) -> Factors:
 def by_values(W: Matrix) -> Factors:
     """Return the pairs of the largest singular values."""
     if is_large(W):
-        return largest(W, TOGETHER)[1:]
+        found = largest(W, TOGETHER)
+        return tuple(x[:, found.values > 0] for x in found[1:])
     axis = spectra.side(W)
     values, vectors = spectra.leading(spectra.gram(W, axis), TOGETHER)
     sizes = np.sqrt(np.maximum(values, 0.0))
