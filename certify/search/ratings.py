@@ -120,7 +120,7 @@ class Reached:
         tall = entries.shape[0] >= entries.shape[1]
         self.near = found.right if tall else found.left
         value = bound(entries, self.now.rest, float(found.values[0]))
-        if value > self.lower:
+        if self.lower < value <= self.now.value:  # else sigma_1 was read far too low
             self.lower, self.best = value, self.now
         return found
 

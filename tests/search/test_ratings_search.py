@@ -170,6 +170,24 @@ def test_a_spent_budget_and_no_components_leave_a_bracket():
 
 
 @pytest.mark.usefixtures("_few")
+def test_a_bound_above_the_objective_is_not_believed():
+    problem = problem_of("both")
+    entries = descent.entries_of(problem)
+    start = start_of(problem)
+    x = entries.into(start.factors, descent.biases_of(problem, start.q))
+    low = ratings.Reached(entries, descent.descend(entries, x, 20), 0)
+    low.pairs(lambda: False)
+    assert 0 < low.lower <= low.now.value
+    cut = ratings.Reached(entries, descent.descend(entries, x, 20), 0)
+    values = lanczos.Pairs(np.array([1e-3]), np.zeros((M, 1)), np.zeros((N, 1)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lanczos, "largest", lambda *_args, **_more: values)
+        cut.pairs(lambda: True)
+    assert ratings.bound(entries, cut.now.rest, 1e-3) > cut.now.value
+    assert cut.lower == -np.inf
+
+
+@pytest.mark.usefixtures("_few")
 def test_single_precision_is_followed_by_double(monkeypatch):
     monkeypatch.setattr(ratings, "STALE", 1)
     problem = problem_of("both")
