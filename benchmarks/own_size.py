@@ -48,13 +48,17 @@ def own_size(options: Options):
     if options.quick:
         return
     yield from sparse()
-    T = tensor("Kinetic")
+    yield from plain_cp()
+
+
+def plain_cp():
+    """TensorLy's parafac with two components."""
     from tensorly.decomposition import parafac
 
-    model = parafac(T, 2, random_state=0)
-    weights, parts = model
-    factors = [parts[0] * weights, *parts[1:]]
+    T = tensor("Kinetic")
+    weights, parts = parafac(T, 2, random_state=0)
     problem = Problem(Squared(T), CP(("l2",) * T.ndim), 0.0)
+    factors = [parts[0] * weights, *parts[1:]]
     yield from told("parafac(2), kinetic fluorescence", problem, factors, None)
 
 
