@@ -95,7 +95,7 @@ def sparse():
         ("SparsePCA(5), 300 digits", SparsePCA(5, random_state=0), 300),
         ("DictionaryLearning(20), 600 digits", DictionaryLearning(20, random_state=0), 600),
     ):
-        X = datasets.load_digits().data[:rows]
+        X = digits(rows)
         problem, factors = from_model(model.fit(X), X)
         yield from told(name, problem, factors, None)
 
