@@ -25,6 +25,7 @@ MODULES = {  # a benchmark is the function of its name; in this order it is writ
     **dict.fromkeys(("movielens", "nonnegative", "losses", "biases"), "matrices"),
     "polars": "hard_polars",
     "short_sides": "short_sides",
+    "own_size": "own_size",
     "patience": "matrices",
     **dict.fromkeys(("tensorly", "tensor_polar", "cp"), "tensors"),
     **dict.fromkeys(("networks", "real_networks", "layers", "hour"), "networks"),
