@@ -22,7 +22,8 @@ def row_sums_up(a: Floats) -> Fraction:
         size = np.abs(a[start : start + BLOCK])
         down += size.sum(axis=0)
         across = max(across, float(size.sum(axis=1).max(initial=0.0)))
-    return up(finite(max(float(down.max(initial=0.0)), across)), a.shape[0] + 1)
+    worst = max(float(down.max(initial=0.0)), across)  # a NaN is in the sums of both
+    return up(finite(worst), a.shape[0] + 1)
 
 
 def cholesky_completes(a: Floats) -> bool:
