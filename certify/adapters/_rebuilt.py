@@ -12,6 +12,9 @@ from certify.base.errors import InputError
 from certify.losses import KullbackLeibler, Squared
 from certify.problem import Values
 
+from ._dictionary import lasso, library_cost
+from ._fitted import read
+
 Rebuild = Callable[[Any, Array, Factors, Values], Any]
 
 
@@ -74,10 +77,17 @@ def within(Y: Array, V: Array) -> tuple[Array, Array]:
 
 
 def dictionary_learning(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
-    """Return V as atoms of norm 1, and the figure 1/2 |Y - U V'|^2 + alpha sum |v_k| |u_k|_1."""
+    """Return V as atoms of norm 1, and the figure 1/2 |Y - U V'|^2 + alpha sum |v_k| |u_k|_1.
+
+    A model keeps no codes: where the lasso codes of these atoms cost less, the figure is theirs.
+    """
     del q
     U, V = nonzero(factors)
-    return coded(estimator, Y, (U, V), V.T / np.linalg.norm(V, axis=0)[:, None])
+    out = coded(estimator, Y, (U, V), V.T / np.linalg.norm(V, axis=0)[:, None])
+    held, alpha = read(out, Y, None), float(out.alpha)
+    cost = library_cost(held, lasso(held, alpha), held.components, alpha)
+    out.error_[-1] = min(out.error_[-1], cost)
+    return out
 
 
 def sparse_pca(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:

@@ -69,6 +69,14 @@ def test_the_better_model_is_read_as_a_fit_that_reaches_what_was_proved(name):
     assert vars(better).keys() == vars(model).keys()
 
 
+def test_the_figure_of_a_dictionary_is_that_of_the_codes_that_are_solved_for_again():
+    model = rough("DictionaryLearning")
+    U, V = from_model(model, X)[1]
+    better = rebuilt(model, X, (U / 2, V), ())
+    again, held = from_model(better, X)
+    assert better.error_[-1] == pytest.approx(value(again, held), rel=1e-9)
+
+
 def test_the_divergence_is_the_figure_of_the_better_factors():
     model = rough("NMF kl", SMALL)
     problem, factors = from_model(model, SMALL)
