@@ -18,6 +18,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+import penalties
 from data import biased_ratings, diabetes, digits, standard, tensor
 from scipy import sparse
 from sklearn import cluster, datasets, decomposition, neural_network
@@ -280,11 +281,24 @@ def cells(r: Row) -> list[str]:
 
 def page(rows: list[Row]) -> str:
     """Return the page."""
-    lines = ["| " + " | ".join(cells(r)) + " |" for r in rows]
+    lines = []
+    for r in rows:
+        shares = r.get("explained") or ()
+        told = " to ".join(f"{100 * x:.2f}" for x in shares)
+        cells = [f"`{r['model']}`", r["data"], r["own"], share(r.get("own gap"))]
+        any_size = r["any"] if r.get("any gap") is not None else "the same"
+        cells += (
+            ["", "", "", ""]
+            if "any" not in r
+            else [any_size, share(r["any gap"]), told, f"{r['check s']:.0f}"]
+        )
+        lines.append("| " + " | ".join(cells) + " |")
     outside = [f"- `{r['model']}`: {r['reason']}." for r in rows if r["own"] == "OUT_OF_SCOPE"]
     return (
         HEAD.format(count=len(rows), budget=BUDGET)
         + "\n".join(lines)
+        + PENALTIES.format(budget=penalties.BUDGET)
+        + "\n".join(penalties.table(penalties.stored()))
         + TAIL
         + "\n".join(outside)
         + "\n"
@@ -306,14 +320,26 @@ components can. CERTIFIED means within 1e-6 of the objective. A fit that stops a
 default tolerance is often REFUTED: better components of the same size were found, and the
 result has them. `rtol=` says what counts as equal.
 
-`PCA()` keeps every component: its objective is what rounding leaves, which is far above 0 in per
-cent, and counts as equal to 0 ([epsilon](epsilon.md)).
+`PCA()` keeps every component: its objective is 0 up to rounding, and whatever is above 0 is far
+from 0 in per cent; `atol=` says what counts as rounding.
 
 Networks at scikit-learn's default penalty, alpha = 1e-4, are bounded from below by almost 0 in
 that time. [Networks](../tutorials/networks.md) that are certified have a larger penalty.
 
 | model | data | at its size | above by | any size | above by | explained, % | seconds |
 |---|---|---|---|---|---|---|---|
+"""
+PENALTIES = """
+
+## Your penalty and your size
+
+What is proved depends on the penalty more than on anything else. A penalty of λ_max leaves no
+component: λ_max = Ω°(−∇ℓ(0)), of a matrix without signs its largest singular value.
+Each cell has how far the best factors found can be above the best of any size, at most and
+proved, and the seconds of `check` with a budget of {budget:.0f}. Measured by `python
+benchmarks/penalties.py` on one of two cores, beside other work that took most of both: the
+seconds are more, and the brackets wider, than on a machine of your own.
+
 """
 TAIL = """
 

@@ -8,7 +8,8 @@ import pytest
 pytest.importorskip("sklearn")
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
-import defaults  # noqa: E402  a script beside the package
+import defaults  # noqa: E402  scripts beside the package
+import penalties  # noqa: E402
 
 from certify import OutOfScopeError, Verdict  # noqa: E402
 
@@ -59,3 +60,13 @@ def test_a_refused_fit_is_a_row_with_the_reason():
     told = defaults.row("m", "d", refused)
     assert (told["own"], told["reason"]) == ("OUT_OF_SCOPE", "no bound: another model")
     assert "- `m`: no bound: another model." in defaults.page([told])
+
+
+def test_every_penalty_and_size_has_a_bracket():
+    rows = penalties.stored()
+    sizes = {(r["family"], r["size"]) for r in rows}
+    assert len(rows) == len(sizes) * len(penalties.RATIOS) == 36
+    assert {family for family, _ in sizes} == set(penalties.FAMILIES)
+    for r in rows:
+        assert r["lower"] <= r["best"] <= r["upper"]
+        assert r["verdict"] in Verdict.__members__
