@@ -281,18 +281,7 @@ def cells(r: Row) -> list[str]:
 
 def page(rows: list[Row]) -> str:
     """Return the page."""
-    lines = []
-    for r in rows:
-        shares = r.get("explained") or ()
-        told = " to ".join(f"{100 * x:.2f}" for x in shares)
-        cells = [f"`{r['model']}`", r["data"], r["own"], share(r.get("own gap"))]
-        any_size = r["any"] if r.get("any gap") is not None else "the same"
-        cells += (
-            ["", "", "", ""]
-            if "any" not in r
-            else [any_size, share(r["any gap"]), told, f"{r['check s']:.0f}"]
-        )
-        lines.append("| " + " | ".join(cells) + " |")
+    lines = ["| " + " | ".join(cells(r)) + " |" for r in rows]
     outside = [f"- `{r['model']}`: {r['reason']}." for r in rows if r["own"] == "OUT_OF_SCOPE"]
     return (
         HEAD.format(count=len(rows), budget=BUDGET)
@@ -320,8 +309,8 @@ components can. CERTIFIED means within 1e-6 of the objective. A fit that stops a
 default tolerance is often REFUTED: better components of the same size were found, and the
 result has them. `rtol=` says what counts as equal.
 
-`PCA()` keeps every component: its objective is 0 up to rounding, and whatever is above 0 is far
-from 0 in per cent; `atol=` says what counts as rounding.
+`PCA()` keeps every component: its objective is what rounding leaves, which is far above 0 in per
+cent, and counts as equal to 0 ([epsilon](epsilon.md)).
 
 Networks at scikit-learn's default penalty, alpha = 1e-4, are bounded from below by almost 0 in
 that time. [Networks](../tutorials/networks.md) that are certified have a larger penalty.
