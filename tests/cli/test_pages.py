@@ -10,6 +10,8 @@ from certify.cli.audit import _book as book
 from certify.losses import Squared
 from tests.browser import CHROMIUM, looked_at
 
+pytestmark = pytest.mark.thorough  # a browser
+
 READABLE = 4.5  # contrast of text, WCAG AA
 WHY = (
     "fits.py:table_3 raised ValueError: the features are not where the paper says that they are: "
@@ -88,7 +90,6 @@ def written(folder):
     return pages
 
 
-@pytest.mark.thorough
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_every_page_is_readable_in_light_and_dark_and_on_a_phone(tmp_path):
     pages = written(tmp_path)

@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 TESTS = Path(__file__).parents[1]
-LATER = re.compile(r"^pytestmark = pytest\.mark\.(slow|thorough)", re.MULTILINE)  # a whole file
+LATER = re.compile(
+    r"^pytestmark = \[?\s*pytest\.mark\.(slow|thorough)", re.MULTILINE
+)  # a whole file
 
 
 def item(nodeid, *marks):
