@@ -1,0 +1,2 @@
+From Checker Require Import Main.
+Print Assumptions answer_sound.

@@ -1,0 +1,537 @@
+(* From the bytes of a certificate to the question and its proof.
+
+   The bytes come as the text of the header and the body as little-endian words of 32 bits; `sha p
+   a b` is the SHA-256, in hexadecimal, of the text p and the bytes a..b of the body.  The theorem
+   holds for any function in its place: digests protect a file, no bound rests on them.
+
+   JSON is read strictly: a text that does not print again as the same bytes is not covered. *)
+
+From Coq Require Import ZArith String Ascii List.
+From Checker Require Import Words Checker Packed.
+
+Import ListNotations.
+Local Open Scope bool_scope.
+Local Open Scope string_scope.
+Local Open Scope Z_scope.
+
+Inductive result (T : Type) := Ok (x : T) | Rejected (why : string) | NotCovered (why : string).
+Arguments Ok {T}. Arguments Rejected {T}. Arguments NotCovered {T}.
+
+Definition bind {S T} (x : result S) (f : S -> result T) : result T :=
+  match x with Ok a => f a | Rejected w => Rejected w | NotCovered w => NotCovered w end.
+Notation "'let*' p ':=' x 'in' f" := (bind x (fun p => f)) (at level 200, p pattern, right associativity).
+Definition demand (b : bool) (why : string) : result unit := if b then Ok tt else Rejected why.
+Definition covered (b : bool) (what : string) : result unit := if b then Ok tt else NotCovered what.
+Definition known {T} (x : option T) (what : string) : result T :=
+  match x with Some a => Ok a | None => NotCovered what end.
+
+(* JSON: objects, lists, texts of printable ASCII, natural numbers, true *)
+Inductive json :=
+| Obj (fields : list (string * json)) | Lst (items : list json)
+| Str (text : string) | Nat_ (number : Z) | True_.
+
+Definition quote := """"%char.
+Definition code (c : ascii) : Z := Z.of_N (N_of_ascii c).
+Definition printable (c : ascii) : bool := (32 <=? code c) && (code c <=? 126).
+
+Fixpoint escaped (s : string) : string :=
+  match s with
+  | "" => ""
+  | String c t => if (c =? quote)%char || (c =? "\")%char
+                  then String "\" (String c (escaped t)) else String c (escaped t)
+  end.
+
+Definition digit (d : Z) : ascii := ascii_of_N (Z.to_N (48 + d)).
+Fixpoint decimal (fuel : nat) (z : Z) (rest : string) : string :=
+  match fuel with
+  | O => rest
+  | S k => let s := String (digit (z mod 10)) rest in if z <? 10 then s else decimal k (z / 10) s
+  end.
+
+Definition joined (comma : string) (l : list string) : string := String.concat comma l.
+
+Fixpoint printed (comma colon : string) (j : json) : string :=
+  match j with
+  | Str s => String quote (escaped s ++ String quote "")
+  | Nat_ z => decimal 30 z ""
+  | True_ => "true"
+  | Lst l => "[" ++ joined comma (map (printed comma colon) l) ++ "]"
+  | Obj l => "{" ++ joined comma (map (fun f => match f with (k, v) =>
+      String quote (escaped k ++ String quote colon) ++ printed comma colon v end) l) ++ "}"
+  end.
+
+Fixpoint literal (s : string) : option (string * string) :=  (* up to the closing quote *)
+  match s with
+  | "" => None
+  | String c t =>
+    if (c =? quote)%char then Some ("", t)
+    else if (c =? "\")%char then
+      match t with
+      | String e t' => match literal t' with Some (a, r) => Some (String e a, r) | None => None end
+      | "" => None
+      end
+    else if printable c then
+      match literal t with Some (a, r) => Some (String c a, r) | None => None end
+    else None
+  end.
+
+Fixpoint natural (z : Z) (s : string) : Z * string :=
+  match s with
+  | String c t => let d := code c - 48 in
+      if (0 <=? d) && (d <=? 9) then natural (10 * z + d) t else (z, s)
+  | "" => (z, s)
+  end.
+
+Fixpoint spaces (s : string) : string :=
+  match s with String c t => if (c =? " ")%char then spaces t else s | "" => s end.
+
+Fixpoint value_ (fuel : nat) (s : string) : option (json * string) :=
+  match fuel, spaces s with
+  | S k, String c t =>
+    if (c =? quote)%char then match literal t with Some (a, r) => Some (Str a, r) | None => None end
+    else if (c =? "{")%char then
+      match spaces t with
+      | String d r => if (d =? "}")%char then Some (Obj [], r) else
+          match members k t with Some (l, r) => Some (Obj l, r) | None => None end
+      | "" => None
+      end
+    else if (c =? "[")%char then
+      match spaces t with
+      | String d r => if (d =? "]")%char then Some (Lst [], r) else
+          match items_ k t with Some (l, r) => Some (Lst l, r) | None => None end
+      | "" => None
+      end
+    else if (0 <=? code c - 48) && (code c - 48 <=? 9) then
+      let (z, r) := natural 0 (String c t) in Some (Nat_ z, r)
+    else if prefix "true" (String c t) then Some (True_, substring 4 (String.length t) (String c t))
+    else None
+  | _, _ => None
+  end
+with members (fuel : nat) (s : string) : option (list (string * json) * string) :=
+  match fuel, spaces s with
+  | S k, String c t =>
+    if (c =? quote)%char then
+      match literal t with
+      | Some (name, u) =>
+        match spaces u with
+        | String d w =>
+          if (d =? ":")%char then
+            match value_ k w with
+            | Some (v, r) =>
+              match spaces r with
+              | String e r' =>
+                if (e =? ",")%char then
+                  match members k r' with Some (l, z) => Some ((name, v) :: l, z) | None => None end
+                else if (e =? "}")%char then Some ([(name, v)], r') else None
+              | "" => None
+              end
+            | None => None
+            end
+          else None
+        | "" => None
+        end
+      | None => None
+      end
+    else None
+  | _, _ => None
+  end
+with items_ (fuel : nat) (s : string) : option (list json * string) :=
+  match fuel with
+  | S k =>
+    match value_ k s with
+    | Some (v, r) =>
+      match spaces r with
+      | String e r' =>
+        if (e =? ",")%char then
+          match items_ k r' with Some (l, z) => Some (v :: l, z) | None => None end
+        else if (e =? "]")%char then Some ([v], r') else None
+      | "" => None
+      end
+    | None => None
+    end
+  | O => None
+  end.
+
+(* the value whose print, with spaces behind it, is the text; no key twice *)
+Fixpoint distinct (l : list string) : bool :=
+  match l with [] => true | x :: t => negb (existsb (String.eqb x) t) && distinct t end.
+Fixpoint plain (j : json) : bool :=
+  match j with
+  | Obj l => distinct (map fst l) && forallb (fun f => match f with (_, v) => plain v end) l
+  | Lst l => forallb plain l
+  | _ => true
+  end.
+Definition parsed (comma colon s : string) : result json :=
+  match value_ (S (String.length s)) s with
+  | Some (j, r) =>
+    if (printed comma colon j ++ r =? s)%string && (spaces r =? "")%string && plain j
+    then Ok j else NotCovered "another spelling of JSON"
+  | None => NotCovered "JSON"
+  end.
+
+Definition canonical := printed ", " ": ".
+
+Definition fields_of (j : json) : list (string * json) := match j with Obj l => l | _ => [] end.
+Fixpoint find (k : string) (l : list (string * json)) : option json :=
+  match l with [] => None | (n, v) :: t => if (n =? k)%string then Some v else find k t end.
+Definition field (j : json) (k : string) : result json := known (find k (fields_of j)) k.
+Definition text (j : json) (k : string) : result string :=
+  match find k (fields_of j) with Some (Str s) => Ok s | _ => NotCovered k end.
+Definition one_of (names : list string) (k : string) : bool := existsb (String.eqb k) names.
+Definition only (j : json) (names : list string) (where_ : string) : result unit :=
+  covered (match j with Obj l => forallb (one_of names) (map fst l) | _ => false end) where_.
+Fixpoint numbers (l : list json) : result (list Z) :=
+  match l with
+  | [] => Ok []
+  | Nat_ z :: t => let* r := numbers t in Ok (z :: r)
+  | _ => NotCovered "a list of numbers"
+  end.
+Definition naturals (j : json) (k : string) : result (list Z) :=
+  match find k (fields_of j) with Some (Lst l) => numbers l | _ => NotCovered k end.
+
+(* arrays: their place in the body, and its words *)
+Record arr := Arr { name : string; dtype : string; dims : list Z; start : Z; stop : Z; words : list Z }.
+
+Definition product (l : list Z) : Z := fold_right Z.mul 1 l.
+
+Fixpoint cut (k : Z) (l : list Z) : list Z * list Z :=
+  match l with
+  | [] => ([], [])
+  | x :: t => if k <=? 0 then ([], l) else let (a, b) := cut (k - 1) t in (x :: a, b)
+  end.
+
+Fixpoint arrays_of (entries : list (string * json)) (at_ : Z) (body : list Z) : result (list arr) :=
+  match entries with
+  | [] => let* _ := demand (match body with [] => true | _ => false end) "file: trailing" in Ok []
+  | (n, e) :: rest =>
+    let* _ := only e ["dtype"; "shape"; "data_offsets"] n in
+    let* d := text e "dtype" in
+    let* s := naturals e "shape" in
+    let* span := naturals e "data_offsets" in
+    let* _ := covered (one_of ["F64"; "F32"; "I64"] d) d in
+    let width := if (d =? "F32")%string then 4 else 8 in
+    match span with
+    | [a; b] =>
+      let* _ := demand (a =? at_) "file: offsets" in
+      let* _ := demand (b - a =? width * product s) "file: shape" in
+      let k := (b - a) / 4 in
+      let (mine, others) := cut k body in
+      let* _ := demand (Z.of_nat (List.length mine) =? k) "file: truncated" in
+      let* more := arrays_of rest b others in
+      Ok (Arr n d s a b mine :: more)
+    | _ => NotCovered "data_offsets"
+    end
+  end.
+
+Fixpoint lookup (l : list arr) (n : string) : option arr :=
+  match l with [] => None | a :: t => if (name a =? n)%string then Some a else lookup t n end.
+
+(* IEEE 754: an integer times a power of two, None if not finite *)
+Definition float (bits bias w : Z) : option (Z * Z) :=
+  let top := Z.shiftr w bits in
+  let size := 2 * bias + 2 in
+  let sign := top / size in
+  let e := top - sign * size in
+  let f := w - Z.shiftl top bits in
+  if e =? size - 1 then None else
+  let m := if e =? 0 then f else f + Z.shiftl 1 bits in
+  let x := if e =? 0 then 1 - bias - bits else e - bias - bits in
+  Some (if sign =? 0 then m else - m, x).
+
+Fixpoint doubles (l : list Z) : option (list (Z * Z)) :=
+  match l with
+  | lo :: hi :: t =>
+    match float 52 1023 (lo + Z.shiftl hi 32), doubles t with
+    | Some x, Some r => Some (x :: r)
+    | _, _ => None
+    end
+  | [] => Some []
+  | _ => None
+  end.
+Fixpoint singles (l : list Z) : option (list (Z * Z)) :=
+  match l with
+  | w :: t => match float 23 127 w, singles t with Some x, Some r => Some (x :: r) | _, _ => None end
+  | [] => Some []
+  end.
+Fixpoint integers (l : list Z) : option (list Z) :=  (* natural numbers below 2^62 *)
+  match l with
+  | lo :: hi :: t =>
+    if hi <? Z.shiftl 1 30 then
+      match integers t with Some r => Some (lo + Z.shiftl hi 32 :: r) | None => None end
+    else None
+  | [] => Some []
+  | _ => None
+  end.
+
+Fixpoint lowest (e : option Z) (l : list (Z * Z)) : option Z :=
+  match l with
+  | [] => e
+  | (m, x) :: t => lowest (if m =? 0 then e else
+      match e with Some y => Some (Z.min x y) | None => Some x end) t
+  end.
+Definition on_grid (l : list (Z * Z)) : list Z * Z :=
+  let e := match lowest None l with Some e => e | None => 0 end in
+  (map (fun p => match p with (m, x) => if m =? 0 then 0 else Z.shiftl m (x - e) end) l, e).
+
+Fixpoint same (a b : list Z) : bool :=
+  match a, b with
+  | [], [] => true
+  | x :: s, y :: t => (x =? y) && same s t
+  | _, _ => false
+  end.
+
+(* an array of floats of a given shape; singles in the proof only *)
+Definition floats (l : list arr) (n : string) (shape : list Z) : result (list Z * Z) :=
+  let* a := known (lookup l n) n in
+  let* _ := demand (same (dims a) shape) n in
+  let* _ := demand ((dtype a =? "F64")%string || (dtype a =? "F32")%string && prefix "proof." n) n in
+  match (if (dtype a =? "F64")%string then doubles (words a) else singles (words a)) with
+  | Some x => Ok (on_grid x)
+  | None => Rejected (n ++ ": finite")
+  end.
+
+Fixpoint chop (m : nat) (n : Z) (l : list Z) : list (list Z) :=
+  match m with O => [] | S k => let (a, b) := cut n l in a :: chop k n b end.
+Fixpoint triangle (m : nat) (n : Z) (l : list Z) : list (list Z) :=
+  match m with O => [] | S k => let (a, b) := cut n l in a :: triangle k (n + 1) b end.
+
+Definition matrix (l : list arr) (n : string) (rows cols : Z) : result grid :=
+  let* (x, e) := floats l n [rows; cols] in Ok (Grid (chop (Z.to_nat rows) cols x) e).
+
+(* observed entries as numbers in row-major order, rising; all of them if there is no list *)
+Fixpoint places (m n last : Z) (rows cols : list Z) : result (list Z) :=
+  match rows, cols with
+  | [], [] => Ok []
+  | i :: s, j :: t =>
+    let k := i * n + j in
+    let* _ := demand ((i <? m) && (j <? n) && (last <? k)) "statement.rows" in
+    let* r := places m n k s t in Ok (k :: r)
+  | _, _ => Rejected "statement.cols"
+  end.
+Fixpoint dense (count : nat) (k : Z) (at_ vals : list Z) : list Z :=
+  match count with
+  | O => []
+  | S c =>
+    match at_, vals with
+    | p :: ps, v :: vs => if k =? p then v :: dense c (k + 1) ps vs else 0 :: dense c (k + 1) at_ vals
+    | _, _ => 0 :: dense c (k + 1) at_ vals
+    end
+  end.
+Definition spread (m n : Z) (seen : option (list Z)) (x : list Z) : list (list Z) :=
+  chop (Z.to_nat m) n (match seen with Some p => dense (Z.to_nat (m * n)) 0 p x | None => x end).
+
+(* float.hex: 0x1.fffffffffffffp+k, 13 digits, or 0x0.0p+0; nothing negative *)
+Definition hex (c : ascii) : option Z :=
+  let k := code c in
+  if (48 <=? k) && (k <=? 57) then Some (k - 48)
+  else if (97 <=? k) && (k <=? 102) then Some (k - 87) else None.
+Fixpoint hexes (z count : Z) (s : string) : Z * Z * string :=
+  match s with
+  | String c t => match hex c with Some d => hexes (16 * z + d) (count + 1) t | None => (z, count, s) end
+  | "" => (z, count, s)
+  end.
+Definition number (s : string) : option dyadic :=
+  if (s =? "0x0.0p+0")%string then Some dzero else
+  if prefix "0x0." s || prefix "0x1." s then
+    let lead := if prefix "0x1." s then 1 else 0 in
+    let '(f, count, r) := hexes 0 0 (substring 4 (String.length s) s) in
+    if count =? 13 then
+      let sign := if prefix "p+" r then 1 else -1 in
+      let (k, rest) := natural 0 (substring 2 (String.length r) r) in
+      if (prefix "p+" r || prefix "p-" r) && (rest =? "")%string && (2 <? Z.of_nat (String.length r))
+         && (k <=? 1023) && (-1022 <=? sign * k)
+      then Some (Dy (lead * Z.shiftl 1 52 + f) (sign * k - 52)) else None
+    else None
+  else None.
+Definition stated_number (j : json) (k : string) : result dyadic :=
+  let* s := text j k in known (number s) k.
+
+(* p/q in hexadecimal, q a power of two *)
+Definition rational (s : string) : option dyadic :=
+  let '(p, a, r) := hexes 0 0 s in
+  match r with
+  | String c t =>
+    let '(q, b, rest) := hexes 0 0 t in
+    let k := Z.log2 q in
+    if (c =? "/")%char && (rest =? "")%string && (0 <? a) && (0 <? b) && (0 <? q) && (q =? Z.shiftl 1 k)
+    then Some (Dy p (- k)) else None
+  | "" => if 0 <? a then Some (Dy p 0) else None
+  end.
+
+(* the question and its proof *)
+Record case := Case {
+  stated : json; claimed : string; sealed : string; sealed_text : string; held : list arr;
+  question_ : data; witness : option dual; improved : option better }.
+
+Definition largest : Z := 4000000.  (* entries of a matrix: more is not covered *)
+
+Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) * data) :=
+  let* _ := only s ["arrays"; "atol"; "atom"; "claim"; "format"; "lam"; "loss"; "observed"; "offsets";
+                    "q"; "rtol"; "shape"] "statement" in
+  let* format := text s "format" in
+  let* _ := demand (format =? "certify/3")%string "statement.format" in
+  let* loss := text s "loss" in let* _ := covered (loss =? "squared")%string "this loss" in
+  let* claim := text s "claim" in let* _ := covered (claim =? "any size")%string "this claim" in
+  let* qs := text s "q" in let* _ := covered (qs =? "given")%string "found offsets" in
+  let* offsets := field s "offsets" in
+  let* _ := covered (match offsets with Lst [] => true | _ => false end) "offsets" in
+  let* atom := field s "atom" in
+  let* _ := only atom ["form"; "kind"; "left"; "right"] "this atom" in
+  let* kind := text atom "kind" in let* _ := covered (kind =? "rank_one")%string "this atom" in
+  let* one := text atom "left" in let* _ := covered (one =? "l2")%string "this norm" in
+  let* other := text atom "right" in let* _ := covered (other =? "l2")%string "this norm" in
+  let* form := text atom "form" in
+  let* theta := known (if (form =? "product")%string then Some Product
+                       else if (form =? "sum")%string then Some Sum else None) "this form" in
+  let* lam := stated_number s "lam" in
+  let* _ := demand (0 <? num lam) "statement.lam" in
+  let* rtol := stated_number s "rtol" in
+  let* atol := stated_number s "atol" in
+  let* shape := naturals s "shape" in
+  match shape with
+  | [m; n] =>
+    let* _ := covered ((0 <? m) && (0 <? n) && (m * n <=? largest)) "this size" in
+    let* observed := text s "observed" in
+    let* seen :=
+      if (observed =? "all")%string then Ok None else
+      let* _ := covered (observed =? "listed")%string "observed" in
+      let* rows := known (lookup l "question.rows") "rows" in
+      let* cols := known (lookup l "question.cols") "cols" in
+      let* _ := demand ((dtype rows =? "I64")%string && (dtype cols =? "I64")%string
+                        && (Z.of_nat (List.length (dims rows)) =? 1)
+                        && same (dims rows) (dims cols)) "statement.rows" in
+      let* i := known (integers (words rows)) "rows" in
+      let* j := known (integers (words cols)) "cols" in
+      let* p := places m n (-1) i j in Ok (Some p) in
+    let count := match seen with Some p => Z.of_nat (List.length p) | None => m * n end in
+    let* (y, ye) := floats l "question.Y" [count] in
+    let* (c, ce) :=
+      match lookup l "question.weights" with
+      | Some _ => floats l "question.weights" [count]
+      | None => Ok (map (fun _ => 1) y, 0)
+      end in
+    let* _ := demand (forallb (Z.ltb 0) c) "statement.weights" in
+    let* u := known (lookup l "question.U") "U" in
+    let r := match dims u with [_; r] => r | _ => 0 end in
+    let* gu := matrix l "question.U" m r in
+    let* gv := matrix l "question.V" n r in
+    let optional := (match seen with Some _ => ["rows"; "cols"] | None => [] end
+      ++ match lookup l "question.weights" with Some _ => ["weights"] | None => [] end)%list in
+    let* _ := demand (forallb (fun a => negb (prefix "question." (name a))
+      || one_of (map (String.append "question.") (["Y"; "U"; "V"] ++ optional)%list) (name a)) l)
+      "statement.arrays: unknown" in
+    Ok (m, n, seen, Data (Z.to_nat m) (Z.to_nat n) (Z.to_nat r) (Grid (spread m n seen y) ye)
+      (Grid (spread m n seen c) ce) lam theta gu gv rtol atol)
+  | _ => NotCovered "tensors"
+  end.
+
+Definition dual_of (p : json) (l : list arr) (m n : Z) (seen : option (list Z)) : result (option dual) :=
+  let* _ := covered (match find "corrections" (fields_of p) with
+                     | None => true | Some (Lst []) => true | _ => false end) "corrections" in
+  match lookup l "proof.W", find "polar" (fields_of p) with
+  | None, None => let* _ := covered (match lookup l "proof.L" with None => true | _ => false end) "L" in
+                  Ok None
+  | Some w, Some polar =>
+    let* _ := only polar ["axis"; "rule"; "shift"] "this rule" in
+    let* rule := text polar "rule" in let* _ := covered (rule =? "spectral")%string "this rule" in
+    let* s := text polar "shift" in
+    let* shift := known (rational s) "this shift" in
+    let* axis := field polar "axis" in
+    let* columns := match axis with
+      | Nat_ 0 => Ok false | Nat_ 1 => Ok true | _ => Rejected "proof.polar.axis" end in
+    let k := if columns : bool then n else m in
+    let* _ := demand (k =? Z.min m n) "proof.polar.axis" in
+    let count := match seen with Some p => Z.of_nat (List.length p) | None => m * n end in
+    let* (x, e) := floats l "proof.W" [count] in
+    let* factor := match lookup l "proof.L" with
+      | None => Ok None
+      | Some _ => let* (y, f) := floats l "proof.L" [k * (k + 1) / 2] in
+                  Ok (Some (Grid (triangle (Z.to_nat k) 1 y) f))
+      end in
+    Ok (Some (Dual columns (Grid (spread m n seen x) e) factor shift))
+  | _, _ => NotCovered "a part of a proof"
+  end.
+
+(* better factors, no zero column in them *)
+Definition full_columns (r : Z) (g : grid) : bool :=
+  forallb (existsb (fun z => negb (z =? 0))) (ints (transpose (Z.to_nat r) g)).
+Definition better_of (p : json) (l : list arr) (m n : Z) : result (option better) :=
+  match find "better" (fields_of p), lookup l "proof.better.U" with
+  | None, None => Ok None
+  | Some True_, Some a =>
+    let r := match dims a with [_; r] => r | _ => 0 end in
+    let* u := matrix l "proof.better.U" m r in
+    let* v := matrix l "proof.better.V" n r in
+    let* _ := covered (full_columns r u && full_columns r v) "a zero slice" in
+    Ok (Some (Better (Z.to_nat r) u v))
+  | _, _ => NotCovered "better"
+  end.
+
+Definition read (header : string) (body : list Z) : result case :=
+  let* h := parsed "," ":" header in
+  match h with
+  | Obj ((first, meta) :: entries) =>
+    let* _ := covered (first =? "__metadata__")%string "the header's order" in
+    let* _ := only meta ["certify"] "metadata" in
+    let* t := text meta "certify" in
+    let* c := parsed ", " ": " t in
+    let* _ := only c ["claim"; "proof"; "seal"; "statement"] "metadata" in
+    let* l := arrays_of entries 0 body in
+    let* s := field c "statement" in let* p := field c "proof" in let* cl := field c "claim" in
+    let* seal := text c "seal" in let* verdict := text cl "verdict" in
+    let* (m, n, seen, d) := asked_of s l in
+    let* _ := only p ["better"; "corrections"; "polar"] "this proof" in
+    let* _ := covered (forallb (fun a => prefix "question." (name a) || one_of ["proof.W"; "proof.L";
+      "proof.better.U"; "proof.better.V"] (name a)) l) "an array of another rule" in
+    let* w := dual_of p l m n seen in
+    let* b := better_of p l m n in
+    Ok (Case s verdict seal (canonical (Lst [s; cl; p])) l d w b)
+  | _ => NotCovered "the header's order"
+  end.
+
+(* digests *)
+Fixpoint insert (a : string * string) (l : list (string * string)) : list (string * string) :=
+  match l with
+  | [] => [a]
+  | b :: t => if String.leb (fst a) (fst b) then a :: l else b :: insert a t
+  end.
+
+Section Answer.
+Variable sha : string -> Z -> Z -> string.
+
+Definition digest (a : arr) : string :=
+  sha (canonical (Lst [Str (dtype a); Lst (map Nat_ (dims a))])) (start a) (stop a).
+Definition identity (a : arr) : string :=
+  canonical (Obj [("dtype", Str (dtype a)); ("sha256", Str (digest a)); ("shape", Lst (map Nat_ (dims a)))]).
+
+Definition bare (n : string) : string := substring 9 (String.length n) n.
+Definition named (s : json) (l : list arr) : bool :=  (* the statement's arrays are the file's *)
+  let mine := filter (fun a => prefix "question." (name a)) l in
+  let theirs := match find "arrays" (fields_of s) with Some j => fields_of j | None => [] end in
+  (Z.of_nat (List.length mine) =? Z.of_nat (List.length theirs))
+  && forallb (fun a => match find (bare (name a)) theirs with
+                       | Some j => (canonical j =? identity a)%string | None => false end) mine.
+Definition seal (c : case) : string :=
+  let sorted := fold_right (fun a l => insert (name a, digest a) l) [] (held c) in
+  let rest := joined "" (map (fun p => fst p ++ ":" ++ snd p ++ ";") sorted) in
+  sha (sealed_text c ++ "|" ++ rest) 0 0.
+
+Definition word (v : verdict) : string :=
+  match v with Certified => "CERTIFIED" | Refuted => "REFUTED" | RankLimited => "RANK_LIMITED"
+  | Undecided => "UNDECIDED" end.
+
+(* the bracket, the verdict and the question that was read *)
+Definition answer (header : string) (body : list Z) : result (dyadic * dyadic * verdict * string) :=
+  let* c := read header body in
+  let* _ := demand (seal c =? sealed c)%string "file: digest" in
+  let* _ := demand (named (stated c) (held c)) "statement.arrays: question" in
+  match check_with mul_fast (question_ c) (witness c) (improved c) with
+  | Some (lower, upper, v) =>
+    let* _ := demand (word v =? claimed c)%string ("claim.verdict: not proved, " ++ word v) in
+    let* _ := demand (match improved c, v with
+                      | Some _, Certified => false | Some _, Undecided => false | _, _ => true end)
+                "proof.better: idle" in
+    Ok (lower, upper, v, canonical (stated c))
+  | None => Rejected "proof"
+  end.
+End Answer.

@@ -1,0 +1,5 @@
+(* The words of a question and of an answer. *)
+
+Inductive theta_form := Product | Sum.
+
+Inductive verdict := Certified | Refuted | RankLimited | Undecided.

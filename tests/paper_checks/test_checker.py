@@ -1,0 +1,303 @@
+"""The proved checker: it answers as the Python kernel does, or says what it does not cover."""
+
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from certify import Problem, RejectedError, check
+from certify.atoms import RankOne
+from certify.kernel.claim import check as proved
+from certify.kernel.fields import number
+from certify.kernel.file import identity, read
+from certify.kernel.verdict import prove
+from certify.losses import Squared
+from certify.pipeline.certificate.file import Certificate, as_numpy
+from certify.pipeline.certificate.file import handed as array
+from paper_checks._statements import FORMAL
+from tests.golden import HERE, names
+
+FOLDER = FORMAL.parent / "checker"
+LIMIT = 60 * 60  # seconds, on a busy machine; it takes two minutes of one core
+COVERED = ("masked", "rank_limited", "refuted", "spectral", "trivial", "weighted_entries")
+STATUS = {"CERTIFIED": 0, "REFUTED": 10, "UNDECIDED": 12, "RANK_LIMITED": 14}
+REJECTED, OUTSIDE = 20, 3
+TOOLS = ("coqc", "ocamlfind", "make")
+MISSING = [tool for tool in TOOLS if shutil.which(tool) is None]
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(bool(MISSING), reason=f"the proved checker is not built: no {MISSING}"),
+]
+LINE = re.compile(r"VERIFIED (\w+)  (\S+) <= optimum, candidate <= (\S+)\n")
+
+
+@pytest.fixture(scope="module")
+def binary():
+    """Build the checker, or find it built."""
+    done = subprocess.run(
+        ["make", "-s", "-C", str(FOLDER)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LIMIT,
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    return FOLDER / "certcheck"
+
+
+def answer(binary, path):
+    """Return what the checker prints about a file, and its exit status."""
+    done = subprocess.run(
+        [str(binary), str(path)], capture_output=True, text=True, check=False, timeout=600
+    )
+    assert done.stderr == ""
+    return done.stdout, done.returncode
+
+
+def kernel(path):
+    """Return what the Python kernel proves of a file, or None."""
+    try:
+        file = read(path)
+        return proved(file, file.given)
+    except (RejectedError, ValueError, ArithmeticError):
+        return None
+
+
+def by_a_hair(path):
+    """Return what Python proves where it misses the claim by its rounding of quotients alone."""
+    file = read(path)
+    outcome = prove(file.statement, file.given, file.proof, file.witness)
+    eps = max(
+        number(file.statement["atol"], "atol"),
+        number(file.statement["rtol"], "rtol") * abs(outcome.upper),
+    )
+    assert file.claim["verdict"] == "CERTIFIED"
+    assert 0 < outcome.upper - outcome.lower - eps < Fraction(1, 2**100)
+    return outcome
+
+
+def agrees(binary, path):
+    """Compare both on one file; return the checker's exit status."""
+    text, status = answer(binary, path)
+    if status == OUTSIDE:
+        assert text.startswith("NOT COVERED  ")
+        return status
+    outcome = kernel(path)
+    if status == REJECTED:
+        assert text.startswith("NOT VERIFIED  ")
+        assert outcome is None
+        return status
+    verdict, lower, upper = LINE.match(text).groups()
+    if outcome is None:
+        outcome = by_a_hair(path)
+    else:
+        assert verdict == outcome.verdict
+    assert status == STATUS[verdict]
+    slack = Fraction(1, 10**15) * max(abs(outcome.upper), 1)
+    assert abs(Fraction(lower) - outcome.lower) <= slack
+    assert abs(Fraction(upper) - outcome.upper) <= slack
+    assert Fraction(upper) > outcome.upper - slack / 10**9  # not rounded to nearest
+    assert Fraction(lower) < outcome.lower + slack / 10**9
+    return status
+
+
+@pytest.mark.parametrize("name", names())
+def test_on_every_stored_certificate_both_say_the_same_or_it_is_not_covered(binary, name):
+    status = agrees(binary, HERE / f"{name}.cert")
+    assert status != REJECTED
+    assert (status != OUTSIDE) == (name in COVERED)
+
+
+@pytest.mark.parametrize("form", ["product", "sum"])
+@pytest.mark.parametrize("shape", [(7, 4), (3, 6), (1, 1)])
+def test_both_forms_and_both_sides_are_covered(binary, tmp_path, form, shape):
+    rng = np.random.default_rng(3)
+    y = rng.standard_normal(shape)
+    u, s, vt = np.linalg.svd(y, full_matrices=False)
+    left = u * np.sqrt(np.maximum(s - 0.25, 0))
+    right = vt.T * np.sqrt(np.maximum(s - 0.25, 0))
+    held = check(Problem(Squared(y), RankOne("l2", "l2", form=form), 0.25), (left, right))
+    assert held.verdict.name == "CERTIFIED"
+    held.certificate.save(tmp_path / "x.cert")
+    assert agrees(binary, tmp_path / "x.cert") == 0
+
+
+def test_a_file_that_is_none_is_rejected(binary, tmp_path):
+    path = tmp_path / "x.cert"
+    assert answer(binary, path)[1] == REJECTED
+    for blob in (b"", b"1234567", bytes(8), b"\xff" * 64, (1 << 40).to_bytes(8, "little") + b"{}"):
+        path.write_bytes(blob)
+        assert answer(binary, path)[1] == REJECTED
+
+
+@pytest.mark.parametrize("name", COVERED)
+def test_a_byte_that_is_changed_verifies_nothing(binary, tmp_path, name):
+    blob = (HERE / f"{name}.cert").read_bytes()
+    draw, path = np.random.default_rng(len(blob)), tmp_path / "x.cert"
+    for _ in range(25):
+        k = int(draw.integers(len(blob)))
+        other = bytearray(blob)
+        other[k] ^= 1 << int(draw.integers(8))
+        path.write_bytes(other)
+        assert agrees(binary, path) in (REJECTED, OUTSIDE)
+    for cut in (blob[:-1], blob[:-8], blob + bytes(4), blob + bytes(8)):
+        path.write_bytes(cut)
+        assert answer(binary, path)[1] in (REJECTED, OUTSIDE)
+
+
+def with_array(held, part, name, change):
+    """Change an array and, of a question, its digest."""
+    arrays = dict(getattr(held, part))
+    x = as_numpy(arrays[name]).copy()
+    change(x.reshape(-1))
+    arrays[name] = array(x)
+    held = replace(held, **{part: arrays})
+    if part == "given":
+        stated = {k: identity(a) for k, a in arrays.items()}
+        held = replace(held, statement={**held.statement, "arrays": stated})
+    return held
+
+
+def put(value):
+    def change(x):
+        if x.size:
+            x[x.size // 2] = value
+
+    return change
+
+
+def lies(held):
+    """Yield sealed certificates with one change each."""
+    yield from lies_of_arrays(held)
+    yield from lies_of_the_statement(held)
+    yield from lies_of_the_proof(held)
+
+
+def lies_of_arrays(held):
+    """Change a number of an array, or leave the array out."""
+    for part in ("given", "witness"):
+        for name, a in getattr(held, part).items():
+            whole = as_numpy(a).dtype.kind == "i"
+            for value in (0, 7, -1) if whole else (0.0, -1.0, 1e300, 5e-324, np.inf, np.nan):
+                yield with_array(held, part, name, put(value))
+            others = {k: a for k, a in getattr(held, part).items() if k != name}
+            yield replace(held, **{part: others})
+
+
+def lies_of_the_statement(held):
+    """Change or leave out a field of the question."""
+    for field in held.statement:
+        yield replace(held, statement={k: v for k, v in held.statement.items() if k != field})
+    zero, half, minus = "0x0.0p+0", "0x1.0000000000000p-1", "-0x1.0000000000000p+0"
+    for field in ("lam", "rtol", "atol"):
+        for value in (zero, half, minus, "0.5", "0x1p-1", "nan", "inf", 1):
+            yield replace(held, statement={**held.statement, field: value})
+    for field, value in (
+        ("format", "certify/2"),
+        ("claim", "rank"),
+        ("loss", "absolute"),
+        ("q", "found"),
+        ("observed", "listed"),
+        ("observed", "all"),
+        ("shape", [2, 2]),
+        ("shape", [3, 3, 1]),
+        ("more", "field"),
+    ):
+        yield replace(held, statement={**held.statement, field: value})
+    for field, value in (("form", "sum"), ("left", "l1"), ("right", "l2+"), ("kind", "symmetric")):
+        atom = {**held.statement["atom"], field: value}
+        yield replace(held, statement={**held.statement, "atom": atom})
+
+
+def lies_of_the_proof(held):
+    """Change the claim or the proof."""
+    for verdict in (*STATUS, "BETTER"):
+        yield replace(held, claim={**held.claim, "verdict": verdict})
+    polar = held.proof.get("polar", {})
+    for field, value in (
+        ("axis", 0),
+        ("axis", 2),
+        ("shift", "1/3"),
+        ("shift", "0/1"),
+        ("shift", "-1/1"),
+        ("shift", "1_0/1"),
+        ("rule", "lines"),
+        ("rule", None),
+    ):
+        yield replace(held, proof={**held.proof, "polar": {**polar, field: value}})
+    for proof in (
+        {},
+        {"better": True},
+        {**held.proof, "better": True},
+        {"corrections": [[0, "1/1"]]},
+    ):
+        yield replace(held, proof=proof)
+
+
+@pytest.mark.parametrize("name", COVERED)
+def test_a_sealed_lie_is_answered_as_python_answers_it(binary, tmp_path, name):
+    held, path, seen = Certificate.load(HERE / f"{name}.cert"), tmp_path / "x.cert", set()
+    for lie in lies(held):
+        lie.save(path)
+        seen.add(agrees(binary, path))
+    assert {REJECTED, OUTSIDE} <= seen
+    assert seen & set(STATUS.values())  # some changes leave it true
+
+
+def test_the_theorem_rests_on_no_axiom(binary):
+    text = (binary.parent / "assumptions.txt").read_text(encoding="utf-8")
+    assert text == "Closed under the global context\n"
+
+
+def test_nothing_is_left_unproved():
+    unproved = re.compile(
+        r"\b(?:Admitted|admit|give_up|Axioms?|Parameters?|Conjectures?|bypass_check)\b"
+    )
+    texts = [path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.v"))]
+    assert len(texts) >= 9
+    assert not [text for text in texts if unproved.search(text)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("Statement.v", "lower <= objective U V", "objective U V <= lower"),
+        (
+            "Statement.v",
+            "candidate <= objective U V + epsilon",
+            "candidate <= objective U V - epsilon",
+        ),
+        ("Statement.v", "objective (U0 q) (V0 q) <= upper", "upper <= objective (U0 q) (V0 q)"),
+        ("Statement.v", "(r <= r0 q)%N", "(r < r0 q)%N"),
+        ("Statement.v", "norm u * norm v", "norm u + norm v"),
+        ("Checker.v", "&& supported w (dC d)", ""),
+        ("Checker.v", "& Z.leb Z0 (num (dlam d))", "& true"),
+        ("Checker.v", "nonneg (dC d),", "true,"),
+        ("Checker.v", "Z.leb Z0 (num s) && dleb", "dleb"),
+        ("Checker.v", "Z.opp (Z.div (Z.opp a) b)", "Z.div a b"),
+    ],
+)
+def test_a_stronger_statement_or_a_weaker_check_has_no_proof(binary, tmp_path, file, old, new):
+    shutil.copytree(FORMAL, tmp_path / "formal")
+    shutil.copytree(binary.parent, tmp_path / "checker")
+    path = tmp_path / "checker" / file
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    for held in path.parent.glob("*.vo"):
+        if held.stem not in ("Words", "Packed", "File"):
+            held.unlink()
+    done = subprocess.run(
+        ["make", "-s", "-C", str(path.parent), "Main.vo"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LIMIT,
+    )
+    assert done.returncode != 0
+    assert "Error" in done.stderr
