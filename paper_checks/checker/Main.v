@@ -16,5 +16,5 @@ Proof.
 rewrite /answer; case: (read header body) => // c; rewrite /bind /demand.
 case: ifP => // _; case: ifP => // _; case e: (check_with _ _ _ _) => [[[lo up] w]|] //.
 case: ifP => // _; case: ifP => // _ [<- <- <- _]; exists c; split=> //.
-exact: check_with_sound mul_fastE e.
+exact (check_with_sound R mul_fastE e).
 Qed.

@@ -419,35 +419,37 @@ Lemma lossE r u v : shape (dm d) r u -> shape (dn d) r v ->
   dv (dhalf (squares (dC d) (gsub (mul u v) (dY d))))
   = \sum_i \sum_j C q i j / 2 * ((mx (dm d) r u *m (mx (dn d) r v)^T) i j - Y q i j) ^+ 2.
 Proof.
-case/and6P: good => /shapedP hY /shapedP hC _ _ _ _ hu hv; rewrite mulE.
+case/and5P: good => /shapedP hY /shapedP hC _ _ _ hu hv; rewrite mulE.
 have [sz ez] := mul_trE (proj1 hu) (proj1 hv) (fun i => shape_le i hu).
 have [se ee] := gsubE sz hY; rewrite dv_half (squaresE hC se) ee ez mulr_suml.
-apply: eq_bigr => i _; rewrite mulr_suml; apply: eq_bigr => j _; rewrite [in LHS]mxE [in X in _ + X]mxE.
+apply: eq_bigr => i _; rewrite mulr_suml; apply: eq_bigr => j _.
+set A := mulmx _ _; set B := mx _ _ (dY d).
+have -> : (A - B) i j = A i j - B i j by rewrite [LHS]mxE; congr (_ + _); rewrite [LHS]mxE.
 by rewrite /q /=; ring.
 Qed.
 
-Lemma l0 : 0 <= lam q. Proof. by case/and6P: good; rewrite dv_ge0. Qed.
+Lemma l0 : 0 <= lam q. Proof. by case/and5P: good => _ _ _ _ /andP[_]; rewrite dv_ge0. Qed.
 
 Lemma value_up r u v : shape (dm d) r u -> shape (dn d) r v ->
   objective (q := q) (mx (dm d) r u) (mx (dn d) r v) <= dv (value mul Z.sqrt_up d r u v).
 Proof.
-move=> hu hv; rewrite /objective /value dvD dvM lossE // lerD2l ler_wpM2l ?l0 //.
+move=> hu hv; rewrite /objective /value dvD dvM (lossE hu hv) lerD2l ler_wpM2l ?l0 //.
 rewrite /q /=; case: (dform d); first exact: products_up.
-by rewrite theta_sum dv_half dvD !(innerE (m := dm d) (n := r)) // (innerE (m := dn d) (n := r)).
+by rewrite theta_sum dv_half dvD (innerE hu hu) (innerE hv hv).
 Qed.
 
 Lemma value_down r u v : shape (dm d) r u -> shape (dn d) r v ->
   dv (value mul Z.sqrt d r u v) <= objective (q := q) (mx (dm d) r u) (mx (dn d) r v).
 Proof.
-move=> hu hv; rewrite /objective /value dvD dvM lossE // lerD2l ler_wpM2l ?l0 //.
+move=> hu hv; rewrite /objective /value dvD dvM (lossE hu hv) lerD2l ler_wpM2l ?l0 //.
 rewrite /q /=; case: (dform d); first exact: products_down.
-by rewrite theta_sum dv_half dvD !(innerE (m := dm d) (n := r)) // (innerE (m := dn d) (n := r)).
+by rewrite theta_sum dv_half dvD (innerE hu hu) (innerE hv hv).
 Qed.
 
 Lemma lowerE p lo : lower_bound mul d p = Some lo ->
   forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)), dv lo <= objective U V.
 Proof.
-case/and6P: good => /shapedP hY /shapedP hC c0 _ _ _.
+case/and5P: good => /shapedP hY /shapedP hC c0 _ _.
 have C0 i j : 0 <= C q i j.
   rewrite /q /= mxE mulr_ge0 ?p2_ge0 // -zr0 zr_le; exact: nonnegP hC c0 (ltn_ord i) (ltn_ord j).
 have low0 r (U : 'M_(m q, r)) (V : 'M_(n q, r)) : 0 <= objective U V := objective_ge0 C0 l0 U V.
@@ -471,14 +473,18 @@ Lemma decideE lo low up x : (forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)), dv lo
 Proof.
 move=> hlo hlow hup; rewrite /decide; set eps := dmax _ _.
 have e : dv eps = epsilon q (dv up) by rewrite /eps dv_max dvM dv_abs.
-case: ifP => [|_]; first rewrite dv_le dvB e => h r U V.
-  by have := hlo r U V; move: h hup; rewrite -/q; lra.
+case: ifP => [|_]; first rewrite dv_le dvB e => h c r U V.
+  apply: (le_trans hup); move: h; rewrite lerBlDr => h; apply: (le_trans h).
+  by rewrite addrC lerD2r.
 case: x => [x|] //; case: ifP => // /and3P[/shapedP hu /shapedP hv].
-rewrite dv_lt dvD e => h; have := value_up hu hv => hx.
-have less : objective (q := q) (mx _ _ (bU x)) (mx _ _ (bV x)) + epsilon q (dv up)
-    < objective (q := q) (U0 q) (V0 q) by lra.
-case: ifP => [small|_]; exists (bsize x), (mx _ _ (bU x)), (mx _ _ (bV x)) => //; split=> //.
-by apply/ssrnat.leP; apply: (proj1 (PeanoNat.Nat.leb_le _ _)).
+rewrite dv_lt dvD e => h; have hx := value_up hu hv.
+have less : objective (q := q) (mx (dm d) (bsize x) (bU x)) (mx (dn d) (bsize x) (bV x))
+    + epsilon q (dv up) < objective (q := q) (U0 q) (V0 q).
+  by apply: le_lt_trans (lt_le_trans h hlow); rewrite lerD2r.
+case: ifP => [small|_]; exists (bsize x), (mx (dm d) (bsize x) (bU x)), (mx (dn d) (bsize x) (bV x)).
+  split; last exact: less.
+  by apply/ssrnat.leP; apply: (proj1 (PeanoNat.Nat.leb_le _ _)).
+exact: less.
 Qed.
 
 End Question.
@@ -488,7 +494,7 @@ Theorem check_with_sound d p x lower upper answer :
   holds (meaning d) (dv lower) (dv upper) answer.
 Proof.
 rewrite /check_with; case: ifP => // good; case e: (lower_bound mul d p) => [lo|] // [<- <- <-].
-have hlo := lowerE good e; case/and6P: (good) => _ _ _ /shapedP hu /shapedP hv _.
+have hlo := lowerE good e; case/and5P: (good) => _ _ _ /shapedP hu /andP[/shapedP hv _].
 have hup := value_up good hu hv; have hlow := value_down good hu hv.
 by split=> //; exact: (decideE good x hlo hlow hup).
 Qed.
