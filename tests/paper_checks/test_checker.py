@@ -28,6 +28,10 @@ STATUS = {"CERTIFIED": 0, "REFUTED": 10, "UNDECIDED": 12, "RANK_LIMITED": 14}
 REJECTED, OUTSIDE = 20, 3
 TOOLS = ("coqc", "ocamlfind", "make")
 MISSING = [tool for tool in TOOLS if shutil.which(tool) is None]
+if not MISSING:  # the tools without the libraries are not enough
+    asked = ["ocamlfind", "query", "zarith", "sha"]
+    found = subprocess.run(asked, capture_output=True, check=False)
+    MISSING = [] if found.returncode == 0 else ["zarith or sha"]
 pytestmark = [
     pytest.mark.thorough,
     pytest.mark.skipif(bool(MISSING), reason=f"the proved checker is not built: no {MISSING}"),
