@@ -114,8 +114,8 @@ def dual_is_loose(case: Case) -> str | None:
     return f"the lower bound is loose: the dual point is not optimal; {told}"
 
 
-EXACT = "; they equal the data but for rounding"
 KINKS = "; the loss has kinks: its dual point alone proves this"
+EXACT = "; they equal the data but for rounding"
 FOUND = "; the best offsets for these factors were found"
 REASONS: tuple[Reason, ...] = (  # the first that applies is given; the last one always does
     certified,
