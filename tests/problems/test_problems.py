@@ -182,7 +182,8 @@ def rational(text):
     ("ar", "keys"),
     [
         *product((Exact, Flint, Rounded), [FIRST]),
-        *(pytest.param(ar, CASES, marks=pytest.mark.thorough) for ar in (Flint, Rounded)),
+        pytest.param(Rounded, CASES, marks=pytest.mark.thorough),
+        pytest.param(Flint, CASES, marks=pytest.mark.slow),
     ],
 )
 @each_file
