@@ -112,7 +112,7 @@ class Reached:
         """Return the largest singular pairs at the point, as many as may be appended."""
         entries = self.entries
         held = scaled(entries, entries.dual(self.now.rest))
-        count = max(LEAST, self.now.x.shape[1] - entries.held)
+        count = max(LEAST, self.now.x.shape[1] - entries.bias_count)
         count = max(min(count, min(entries.shape) // 2), 1)
         found = lanczos.largest(
             held, count, near=self.near, seed=self.seed, tol=ROUGH, expired=expired
@@ -173,7 +173,7 @@ def bound(entries: Entries, rest: Floats, top: float) -> float:
 
 def trimmed(entries: Entries, x: Floats) -> Floats:
     """Return x with its components balanced, without those that have died."""
-    m, r = entries.shape[0], x.shape[1] - entries.held
+    m, r = entries.shape[0], x.shape[1] - entries.bias_count
     if not r:
         return x
     left, right = roots(entries)
@@ -192,7 +192,7 @@ def appended(entries: Entries, x: Floats, pairs: Pairs) -> Floats:
 
     Of u = P^(-1/2) u', v = Q^(-1/2) v' the weight s has the value (s - sigma s) + curve s^2 / 2.
     """
-    n, r = int((pairs.values > 1).sum()), x.shape[1] - entries.held
+    n, r = int((pairs.values > 1).sum()), x.shape[1] - entries.bias_count
     count = min(int(MORE * n) + FEWEST, len(pairs.values))
     left, right = roots(entries)
     u, v = pairs.left[:, :count] * left[:, None], pairs.right[:, :count] * right[:, None]

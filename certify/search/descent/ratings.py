@@ -73,7 +73,7 @@ class Entries:
         return self.y.dtype
 
     @property
-    def held(self) -> int:
+    def bias_count(self) -> int:
         """How many components are biases."""
         return sum(b is not None for b in self.biases)
 
@@ -144,7 +144,7 @@ class Entries:
     def price(self, r: int) -> Floats:
         """Return the price of each square of x (m + n, r + biases); of what is held, 0."""
         m, n = self.shape
-        out = np.zeros((m + n, r + self.held), dtype=self.kind)
+        out = np.zeros((m + n, r + self.bias_count), dtype=self.kind)
         out[:m, :r], out[m:, :r] = self.prices[0][:, None], self.prices[1][:, None]
         k = r
         for side, own in zip((slice(0, m), slice(m, None)), self.biases, strict=True):
@@ -155,7 +155,11 @@ class Entries:
 
     def free(self, r: int) -> Floats:
         """Return 1 for each number of x that may move, 0 for the held sides of biases."""
-        out, m, k = np.ones((sum(self.shape), r + self.held), dtype=self.kind), self.shape[0], r
+        out, m, k = (
+            np.ones((sum(self.shape), r + self.bias_count), dtype=self.kind),
+            self.shape[0],
+            r,
+        )
         for side, own in zip((slice(m, None), slice(0, m)), self.biases, strict=True):
             if own is not None:
                 out[side, k] = 0.0
@@ -165,7 +169,7 @@ class Entries:
     def into(self, factors: Factors, biases: Biases) -> Floats:
         """Return x of factors and of the biases of rows and columns, None where there is none."""
         (U, V), m, r = factors, self.shape[0], factors[0].shape[1]
-        out = np.ones((sum(self.shape), r + self.held), dtype=self.kind)
+        out = np.ones((sum(self.shape), r + self.bias_count), dtype=self.kind)
         out[:m, :r], out[m:, :r] = U[self.rows], V
         rows, cols = biases
         if rows is not None:
@@ -176,7 +180,7 @@ class Entries:
 
     def out(self, x: Floats) -> Factors:
         """Return the factors of x, in double precision."""
-        m, r = self.shape[0], x.shape[1] - self.held
+        m, r = self.shape[0], x.shape[1] - self.bias_count
         place = np.argsort(self.rows)
         return x[:m, :r][place].astype(np.float64), x[m:, :r].astype(np.float64)
 
@@ -311,7 +315,7 @@ def descend(
 
     stall: the gain of WINDOW steps that ends them
     """
-    objective = objective_of(entries, x.shape[1] - entries.held)
+    objective = objective_of(entries, x.shape[1] - entries.bias_count)
     now, memory = objective.at(x), Steps()
     D, values = objective.metric(x), [now.value]
     for k in range(steps):
