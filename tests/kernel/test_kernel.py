@@ -116,7 +116,7 @@ def listed(name, **changes):
 
 
 SWAPPED = {"rows": Array((OBSERVED,), array("q", MASKED["rows"][::-1]))}
-N0 = CASES["nonnegative/poor"][3].certificate.witness["N0"]
+NEGATIVE = filled((91,), -1.0)  # entries of a symmetric matrix of 6 + 5 + 2 rows
 LIES = [
     ("plain/best", {"statement": {"format": "certify/9"}}, "statement.format", "version"),
     ("plain/best", {"statement": {"robust": True}}, "statement", "fields"),
@@ -206,7 +206,7 @@ LIES = [
         "proof.W.corrections",
         "order",
     ),
-    ("nonnegative/poor", {"witness": {"N0": like(N0, -1.0)}}, "proof.N0", "sign"),
+    ("nonnegative/poor", {"witness": {"N0": NEGATIVE}}, "proof.N0", "sign"),
     ("one_sign/poor", {"witness": {"N": like(Y0, 0.0)}}, "proof.N", "wrong_rule"),
     ("masked/poor", {"given": {"rows": SAME, "cols": SAME}}, "statement.rows", "order"),
     ("masked/poor", {"given": SWAPPED}, "statement.rows", "order"),

@@ -54,6 +54,7 @@ def test_a_bomb_is_refused_at_once_with_what_it_would_need(name, tmp_path):
     assert size < MEMORY
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("tier", ["flint", "rounded"])
 @pytest.mark.parametrize("name", BOMBS)
 def test_every_arithmetic_has_the_same_budget(name, tier, tmp_path):

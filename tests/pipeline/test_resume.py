@@ -226,6 +226,7 @@ def test_a_checkpoint_is_no_proof(tmp_path, question):
     assert lied.lower <= problem.objective(factors, ())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["lam", "data", "candidate"])
 def test_a_checkpoint_of_another_question_is_refused_and_left_alone(
     tmp_path, path, question, capsys, kind

@@ -68,7 +68,7 @@ def test_every_loss_is_searched():
     assert set(MADE) == set(LOSSES)
 
 
-@pytest.mark.sampled(5)
+@pytest.mark.sampled(11)
 @EACH
 @pytest.mark.parametrize("pair", CLOSED, ids="x".join)
 def test_a_poor_start_ends_certified_and_is_itself_refuted(name, pair):
@@ -82,6 +82,7 @@ def test_a_poor_start_ends_certified_and_is_itself_refuted(name, pair):
     assert found.result.lower <= twin.better_upper
 
 
+@pytest.mark.sampled(4)
 @EACH
 def test_the_optimum_is_that_of_a_conic_solver(name):
     problem = asked(name)
