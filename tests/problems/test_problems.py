@@ -3,7 +3,6 @@
 import inspect
 from fractions import Fraction
 from functools import cache
-from itertools import product
 
 import numpy as np
 import pytest
