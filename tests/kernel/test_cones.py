@@ -136,7 +136,6 @@ def some_layer(seed):
     return net, W, value
 
 
-@pytest.mark.thorough
 @settings(max_examples=40)
 @given(st.integers(0, 10**6))
 def test_no_tree_of_a_layer_is_below_the_truth(seed):

@@ -12,6 +12,7 @@ from tests.paper_checks.changed import StaleError, noticed, said
 TABLE = Path(__file__).with_name("mutants.toml")
 MUTANTS = tomllib.loads(TABLE.read_text(encoding="utf-8"))["mutant"]
 NAMES = paper_checks.names()
+THIRD = [pytest.param(n, marks=[pytest.mark.slow] if k % 3 else ()) for k, n in enumerate(NAMES)]
 
 
 @pytest.mark.sampled(45)
@@ -22,7 +23,7 @@ def test_a_change_is_noticed(mutant):
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", THIRD)
 def test_nothing_is_noticed_where_nothing_is_changed(name):
     assert said(name) == ""
 

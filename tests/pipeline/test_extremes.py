@@ -204,7 +204,7 @@ def test_slices_whose_squares_overflow_end_in_a_verdict(pair, e):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("offset", [None, *OFFSETS.values()], ids=lambda o: o and o.name)
-@settings(max_examples=examples(30))
+@settings(max_examples=examples(12))
 @given(data=st.data())
 def test_no_lower_bound_exceeds_the_value_of_any_factors(offset, data):
     made = data.draw(questions(offset=offset, least=1))

@@ -50,6 +50,7 @@ def agree(one, other, pair, scale=1.0):
 
 @pytest.mark.thorough
 @each_kind
+@settings(max_examples=examples(10))
 @given(data=st.data(), k=st.integers(-20, 20))
 def test_scaling_data_and_lam_scales_the_bracket(kind, data, k):
     asked = data.draw(questions(offset=kind))
@@ -65,6 +66,7 @@ def test_scaling_data_and_lam_scales_the_bracket(kind, data, k):
 
 @pytest.mark.sampled(1000)
 @each_kind
+@settings(max_examples=examples(10))
 @given(data=st.data(), b=st.integers(-20, 20))
 def test_scaling_weights_lam_and_ridge_scales_the_bracket(kind, data, b):
     asked = data.draw(questions(CLOSED, offset=kind))
@@ -106,6 +108,7 @@ def test_transposing_swaps_the_norms_and_nothing_else(kind, data):
 
 @pytest.mark.thorough
 @each_kind
+@settings(max_examples=examples(10))
 @given(data=st.data())
 def test_permuting_rows_columns_and_slices_changes_nothing(kind, data):
     asked = data.draw(questions(offset=kind))
@@ -172,6 +175,7 @@ def test_appending_zero_slices_keeps_the_bracket(data):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("pair", FREE, ids="x".join)
+@settings(max_examples=examples(10))
 @given(data=st.data())
 def test_turning_data_and_one_factor_around_changes_nothing(pair, data):
     asked = data.draw(questions([pair]))
@@ -180,6 +184,7 @@ def test_turning_data_and_one_factor_around_changes_nothing(pair, data):
 
 @pytest.mark.thorough
 @each_kind
+@settings(max_examples=examples(10))
 @given(data=st.data())
 def test_dense_masked_weighted_and_stored_data_are_one_question(kind, data):
     asked = data.draw(questions(offset=kind))
@@ -244,6 +249,7 @@ def test_no_certificate_excludes_a_point_that_exists(pair, data):
 
 @pytest.mark.thorough
 @each_kind
+@settings(max_examples=examples(10))
 @given(data=st.data())
 def test_every_certificate_is_accepted_again(kind, data):
     asked = data.draw(questions(offset=kind))
