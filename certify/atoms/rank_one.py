@@ -12,7 +12,7 @@ from certify.base.arrays import Array, short
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.norms import Gauge, Weighted, gauge, norm_of
-from certify.polar import Ask, Matrix, PolarBound, Proposal, smallest
+from certify.polar import Ask, Matrix, PolarBound, Proposal, smallest, within_budget
 from certify.polar.ascent.pairs import best_slice
 from certify.polar.proved import sided
 
@@ -168,7 +168,8 @@ class RankOne(Atom):
     ) -> PolarBound:
         """Enclose the polar of W, an (m, n) array or scipy.sparse matrix.
 
-        budget  seconds        nodes  parts of a branch and bound; without them none
+        budget  seconds; a branch and bound takes what is left of them
+        nodes   parts of a branch and bound at most; without them and a budget it has none
 
         `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is earned
         by `witness` after allowing for every rounding.
@@ -182,7 +183,8 @@ class RankOne(Atom):
 
         def propose(held: Matrix) -> Proposal:
             """Return the smallest bound within the budget and the nodes."""
-            return smallest(Ask(held, *self.gauges, None, seed, deadline, nodes=nodes))
+            asked = Ask(held, *self.gauges, None, seed, deadline, nodes=nodes)
+            return within_budget(asked, smallest)
 
         by = proposer(self, propose, (method, solver), budget)
         return enclose(self, self.gauges, W, by, seed)

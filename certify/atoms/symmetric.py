@@ -10,7 +10,7 @@ from certify.base.arrays import Array, short
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.norms import Gauge, gauge
-from certify.polar import Ask, Matrix, PolarBound, Proposal, smallest_symmetric
+from certify.polar import Ask, Matrix, PolarBound, Proposal, smallest_symmetric, within_budget
 from certify.polar.ascent.pairs import best_vector
 
 from ._base import Atom, Factors, Slice
@@ -137,7 +137,8 @@ class Symmetric(Atom):
     ) -> PolarBound:
         """Enclose the polar of W, an (m, m) array or scipy.sparse matrix.
 
-        budget  seconds        nodes  parts of a branch and bound; without them none
+        budget  seconds; a branch and bound takes what is left of them
+        nodes   parts of a branch and bound at most; without them and a budget it has none
 
         method    "engine", or "cvxpy": the bound of a relaxation, by the solver of that name
                   (None: the first that answers), untrusted and proved as any other
@@ -149,7 +150,7 @@ class Symmetric(Atom):
         def propose(held: Matrix) -> Proposal:
             """Return the smallest bound within the budget and the nodes."""
             asked = Ask(held, norm, norm, None, seed, deadline, nodes=nodes, symmetric=True)
-            return smallest_symmetric(asked)
+            return within_budget(asked, smallest_symmetric)
 
         by = proposer(self, propose, (method, solver), budget)
         return enclose(self, (norm, norm), W, by, seed)

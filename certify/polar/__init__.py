@@ -1,7 +1,7 @@
 """Bounds of the polar sup { <W, phi(x)> : theta(x) <= 1 } from both sides, for every family."""
 
 from .ask import Ask, Matrix, Method, PolarBound, Proposal, exact_text
-from .methods import METHODS, smallest, smallest_symmetric
+from .methods import METHODS, smallest, smallest_symmetric, within_budget
 
 __all__ = [
     "METHODS",
@@ -13,4 +13,5 @@ __all__ = [
     "exact_text",
     "smallest",
     "smallest_symmetric",
+    "within_budget",
 ]

@@ -5,6 +5,7 @@ entries, so what they earn and their squared norms are exact.
 """
 
 from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ from certify.kernel.norms import plain
 from certify.kernel.rules.matrices import POLAR_RULES
 from certify.kernel.spaces import Pair
 from certify.norms import gauge
-from certify.polar import METHODS, Ask
+from certify.polar import METHODS, Ask, Proposal, within_budget
+from certify.polar.methods import ANY
 from certify.polar.proved import located, proved_above, split
 from problems import _truth
 from tests.strategies import PAIRS, arrays, masks, powers, shapes, stored, vectors
@@ -300,3 +302,33 @@ def test_no_time_still_gives_a_bound(pair):
     bound = RankOne(*pair).polar(W, budget=0.0)
     dominates(bound.upper, W, pair)
     attained(bound, W, pair)
+
+
+def test_a_budget_is_spent_on_a_tree_where_the_relaxation_is_loose():
+    W = np.random.default_rng(0).integers(-4, 5, (8, 7)).astype(float)
+    truth = max(np.abs(np.array(x) @ W).sum() for x in product((-1, 1), repeat=8))
+    root, tree = (RankOne("linf", "linf").polar(W, budget=given) for given in (None, 60.0))
+    assert truth <= tree.upper <= (1 + 1e-6) * truth < 0.9 * root.upper
+    assert tree.lower == pytest.approx(truth)
+
+
+@pytest.mark.parametrize(
+    ("limits", "nodes"),
+    [
+        ({"deadline": np.inf}, [None, ANY]),
+        ({"deadline": np.inf, "nodes": 5}, [5]),
+        ({"deadline": -np.inf}, [None]),
+        ({}, [None]),
+    ],
+)
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_a_deadline_alone_allows_any_number_of_parts(limits, nodes, symmetric):
+    norm, asked = gauge("l2+"), []
+
+    def propose(ask):
+        asked.append(ask.nodes)
+        return Proposal(3.0 - len(asked))
+
+    found = within_budget(Ask(np.eye(3), norm, norm, symmetric=symmetric, **limits), propose)
+    assert asked == nodes
+    assert found.upper == 3.0 - len(nodes)

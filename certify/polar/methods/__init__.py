@@ -1,5 +1,6 @@
 """Methods that bound the polar from both sides; one file each."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ from certify.base.registry import load
 from certify.polar.ask import Ask, Matrix, Method, PolarBound, Proposal, exact_text
 
 from ._symmetric import leaves
+from .dnn import opened
 
 __all__ = [
     "METHODS",
@@ -19,10 +21,12 @@ __all__ = [
     "exact_text",
     "smallest",
     "smallest_symmetric",
+    "within_budget",
 ]
 
 METHODS = load(__name__, Method)
 TREES = 2048  # coordinates of a tree of cases; its leaves take the cube of that
+ANY = 1_000_000  # parts: as many as the time allows
 NEAR = 2.0**-30  # relative: a bound this near its target is not worth more work
 
 
@@ -36,6 +40,14 @@ def smallest(ask: Ask) -> Proposal:
         found = attempted(method, ask)
         best = min(best, found or best, key=lambda p: p.upper)
     return best
+
+
+def within_budget(ask: Ask, propose: Callable[[Ask], Proposal]) -> Proposal:
+    """Return what is proposed; where a deadline alone limits it, a tree grows until then, too."""
+    found = propose(ask)
+    if ask.nodes is not None or ask.deadline is None or ask.expired() or not opened(ask):
+        return found
+    return min(found, propose(replace(ask, nodes=ANY)), key=lambda p: p.upper)
 
 
 def attempted(method: Method, ask: Ask) -> Proposal | None:
