@@ -122,12 +122,12 @@ class KullbackLeibler(Loss):
     def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
         """Enclose sum c (z - y + y (ln y - ln z)); ln b <= ln a + (b - a) / a."""
         (los, his, exp), y = aligned(z, y)
-        ends = []
+        known, ends = {v: log_at(v, exp) for v in set(y.ints) if v}, []
         for lo, hi, v, k in zip(los, his, y.ints, c.ints, strict=True):
             demand(lo > 0 or lo == v == 0, "fitted", "domain", f"{shown(lo * power(exp))} or less")
             low, high = (lo - v) << FINE, (hi - v) << FINE
             if v:
-                ours, theirs = log_at(v, exp), log_at(lo, exp)
+                ours, theirs = known[v], log_at(lo, exp)
                 wide = -((lo - hi << FINE) // lo)
                 low += v * (ours[0] - theirs[1] - wide)
                 high += v * (ours[1] - theirs[0])
