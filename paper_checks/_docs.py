@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import load, names
+from ._coverage import PAGE, renewed
 from ._formal import table as proofs
 from ._links import graded, links
 from ._pictures import PICTURES
@@ -19,6 +20,7 @@ LEVELS = """\
 |---|---|
 | machine-proved | the statement is a theorem of Coq, checked by `make -C paper_checks/formal`, without axioms beyond the library's |
 | machine-proved in part | parts of it are; which are and which are not is said there |
+| checked end to end | and a checker that is itself proved in Coq proves it of certificates, from the file to the verdict; of which is said there |
 | exact on instances | both sides of every relation are rational numbers, compared without slack |
 | property-tested in floats with derived slack | some relations have a slack: a bound of the rounding, derived |
 | necessity shown | for every hypothesis there is a counterexample that lacks it and keeps the others, which is proved there in rationals |
@@ -124,6 +126,7 @@ def files(found: list[Outcome]) -> dict[Path, str]:
     return {
         ROOT / "docs/theory.md": document(found),
         ROOT / "README.md": readme(old, found),
+        PAGE: renewed(PAGE.read_text(encoding="utf-8")),
         **pictures,
     }
 

@@ -53,12 +53,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Grade:
-    """How much of a statement is proved by machine, in words: by `whole` all, or `open` is not."""
+    """How much of a statement is proved by machine, in words: by `whole` all, or `open` is not.
+
+    checked  where the proved checker proves it, from a certificate's file to its verdict
+    """
 
     name: str
     proved: str
     whole: tuple[str, ...] = ()
     open: str = ""
+    checked: str = ""
 
 
 @dataclass(frozen=True)
@@ -213,3 +217,9 @@ def proves_all(statement: str, theorems: tuple[str, ...], folder: Path = FORMAL)
     """Whether the theorems that the table calls the whole statement are among these."""
     grade = table(folder).grades.get(statement)
     return grade is not None and bool(grade.whole) and set(grade.whole) <= set(theorems)
+
+
+def checked(statement: str, folder: Path = FORMAL) -> bool:
+    """Whether the proved checker proves the statement, somewhere, of a certificate's file."""
+    grade = table(folder).grades.get(statement)
+    return grade is not None and bool(grade.checked)

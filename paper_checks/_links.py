@@ -20,5 +20,11 @@ def links(statement: str) -> list[list[tuple[str, str]]]:
 def graded(statement: str) -> list[tuple[str, str]]:
     """Return what is proved by machine and what is not, in words; [] without theorems."""
     grade = table().grades.get(statement)
-    told = [("Proved by machine", grade.proved), ("Not proved", grade.open)] if grade else []
+    if grade is None:
+        return []
+    told = [
+        ("Proved by machine", grade.proved),
+        ("Not proved", grade.open),
+        ("Checked end to end", grade.checked),
+    ]
     return [(head, words) for head, words in told if words]

@@ -9,13 +9,14 @@ from typing import Any
 from hypothesis import HealthCheck, given, seed, settings
 
 from ._base import ZERO, Check, Module, Statement
-from ._formal import machine_proved, proves_all
+from ._formal import checked, machine_proved, proves_all
 from ._necessity import NoCounterexampleError, broken
 
 PROVED = "machine-proved"
 PARTLY = "machine-proved in part"
 EXACT = "exact on instances"
 FLOATS = "property-tested in floats with derived slack"
+CHECKED = "checked end to end"
 NEEDED = "necessity shown"
 UNCOVERED = "not covered"
 FAILS = "fails"
@@ -103,9 +104,14 @@ class Outcome:
         return tuple(found)
 
     def proved(self) -> list[str]:
-        """Return the level of the theorems, by the table's grade: the whole statement, or parts."""
-        whole = proves_all(self.name, self.theorems)
-        return [PROVED if whole else PARTLY] if self.theorems else []
+        """Return the level of the theorems, by the table's grade: the whole statement, or parts.
+
+        Behind it, whether the proved checker proves it of certificates.
+        """
+        if not self.theorems:
+            return []
+        level = PROVED if proves_all(self.name, self.theorems) else PARTLY
+        return [level, CHECKED] if checked(self.name) else [level]
 
     def add(self, check: Check, instance: str) -> Failure | None:
         """Count a check; return its failure, if it is one."""

@@ -5,5 +5,9 @@ class InputError(ValueError):
     """The input is wrong: what was wanted, and what was got."""
 
 
+class NotCoveredError(ValueError):
+    """The proved checker does not know this question or proof; the kernel may."""
+
+
 class OutOfScopeError(ValueError):
     """The theory does not cover the question; the message names the cure."""

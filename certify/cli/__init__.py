@@ -9,10 +9,11 @@ import click
 
 from certify.adapters import files
 from certify.base.bar import bar as progress
+from certify.base.errors import NotCoveredError
 from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate import verify as recheck
 from certify.pipeline.certificate.file import named
-from certify.pipeline.certificate.verify import TIERS
+from certify.pipeline.certificate.verify import CHECKED, TIERS
 from certify.pipeline.check import check as decide
 from certify.pipeline.improve import improve as improved_from
 from certify.pipeline.restarts import plottable
@@ -20,6 +21,7 @@ from certify.pipeline.restarts import restarts as compared
 
 from . import demo as demonstration
 from ._auditing import audit as audit_command
+from ._checker import checker as checker_command
 from ._options import PATH, Options, common, routed
 from ._output import better_arrays, guard, saved, stored
 from ._reading import explain, report_of
@@ -119,7 +121,18 @@ def check(  # noqa: PLR0913, PLR0917  as click parsed them
 @click.argument("certificate", type=PATH)
 @click.option("--problem", type=PATH, required=True, help="The question: your own problem.toml.")
 @click.option("--own-size", is_flag=True, help="The claim is about its own size.")
-@click.option("--tier", type=click.Choice(TIERS), default="exact", help="The arithmetic.")
+@click.option(
+    "--tier",
+    type=click.Choice((*TIERS, CHECKED)),
+    default="exact",
+    help="The arithmetic, or the checker that is proved in Coq.",
+)
+@click.option(
+    "--checker",
+    "program",
+    type=PATH,
+    help="The proved checker; by default what `certify checker build` built.",
+)
 @click.option(
     "--limit",
     type=click.IntRange(min=0),
@@ -133,11 +146,13 @@ def verify(  # noqa: PLR0913, PLR0917  as click parsed them
     problem: Path,
     own_size: bool,  # noqa: FBT001
     tier: str,
+    program: Path | None,
     limit: int | None,
 ) -> int:
     """Prove what CERTIFICATE claims about your own PROBLEM.
 
-    There is no search and nothing random: --budget and --seed have no effect here.
+    There is no search and nothing random: --budget and --seed have no effect here.  --tier checked
+    asks the proved checker (`certify checker`); what it does not cover ends with exit status 3.
 
     Example: certify verify x.cert --problem problem.toml
     """
@@ -151,10 +166,15 @@ def verify(  # noqa: PLR0913, PLR0917  as click parsed them
                 held.factors,
                 q=held.q,
                 tier=tier,
+                checker=program,
                 limit=limit,
                 own_size=own_size,
                 **options.epsilon(held),
             )
+    except NotCoveredError as error:
+        if options.json:
+            as_json({"verdict": None, "not_covered": str(error)}, {})
+        raise
     except RejectedError as error:
         if options.json:
             as_json(of_rejection(error), {})
@@ -278,7 +298,7 @@ def demonstrate(options: Options, folder: Path) -> int:
     return ended(f"unexpected verdict: {', '.join(wrong)}", DEFECT) if wrong else 0
 
 
-for command in (audit_command, completion, explain, init, report_of, verifier):
+for command in (audit_command, checker_command, completion, explain, init, report_of, verifier):
     certify.add_command(command)
 
 

@@ -2,6 +2,7 @@
 
 0, 10 ... 14  the verdict       20  the certificate is rejected    130  Ctrl-C
 2  the caller's input is wrong   1  a defect of certify            141  nobody reads on
+3  the proved checker does not cover it (verify --tier checked)
 """
 
 import io
@@ -13,14 +14,16 @@ from collections.abc import Sequence
 
 import click
 
-from certify.base.errors import InputError, OutOfScopeError
+from certify.base.errors import InputError, NotCoveredError, OutOfScopeError
 from certify.kernel.errors import RejectedError
+from certify.pipeline.certificate.checked import NOT_COVERED_EXIT
 from certify.pipeline.certificate.verdict import REJECTED_EXIT, Verdict
 
 DEFECT, WRONG_INPUT, INTERRUPTED, CLOSED = 1, 2, 130, 141
 ENDINGS = (
     (RejectedError, "rejected: ", REJECTED_EXIT),
     (OutOfScopeError, "out of scope: ", Verdict.OUT_OF_SCOPE.exit_code),
+    (NotCoveredError, "not covered: ", NOT_COVERED_EXIT),
     (InputError, "", WRONG_INPUT),
     (MemoryError, "not enough memory for these sizes: ", WRONG_INPUT),
 )

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.verdict import Verdict, relative, spread
-from certify.pipeline.certificate.verify import Proved
+from certify.pipeline.certificate.verify import CHECKED, Proved
 from certify.pipeline.report._numbers import at_most, distance, divided
 from certify.pipeline.restarts import RestartReport
 from certify.pipeline.result import Result
@@ -116,7 +116,8 @@ def for_people(found: Lines, written: Mapping[str, Written | None]) -> None:
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     colour = COLOURS.get(verdict, "bold yellow")
     console.print(Text(found["distance"], "bold"))
-    console.print(Text.assemble((verdict.name, colour), f"  {verdict.value}"))
+    checked = "; by the proved checker" if found["tier"] == CHECKED else ""
+    console.print(Text.assemble((verdict.name, colour), f"  {verdict.value}{checked}"))
     for name, text in lines(found, written):
         console.print(Text(f"  {name:<13} {printable(text)}"))
 

@@ -66,6 +66,24 @@ Definition squares (c x : grid) : dyadic :=  (* sum c x^2 *)
 
 Definition ceil_div (a b : Z) : Z := Z.opp (Z.div (Z.opp a) b).
 Definition guard : Z := 256.  (* bits below the unit wherever something is rounded *)
+
+(* roots: Newton's, from above; a guess, which is tested *)
+Fixpoint log_guess (fuel : nat) (x : Z) : Z :=  (* of x >= 1, to base 2, rounded down *)
+  if fuel is S k then
+    let b := Z.shiftl 1 (Z.of_nat k) in let high := Z.shiftr x b in
+    if Z.eqb high Z0 then log_guess k x else Z.add b (log_guess k high)
+  else Z0.
+Fixpoint newton (fuel : nat) (x s : Z) : Z :=
+  if fuel is S k then
+    let t := Z.div (Z.add s (Z.div x s)) 2 in if Z.ltb t s then newton k x t else s
+  else s.
+Definition root_guess (x : Z) : Z :=
+  newton 64 x (Z.shiftl 1 (Z.div (Z.add (log_guess 24 x) 3) 2)).
+Definition root_down (x : Z) : Z :=
+  let s := root_guess x in if Z.leb Z0 s && Z.leb (Z.mul s s) x then s else Z0.
+Definition root_up (x : Z) : Z :=
+  let s := root_guess x in let t := if Z.ltb (Z.mul s s) x then Z.succ s else s in
+  if Z.leb Z0 t && Z.leb x (Z.mul t t) then t else Z.succ (Z.abs x).
 Definition squares_over_up (w c : grid) : dyadic :=  (* sum w^2 / c, rounded up *)
   let top := foldl (foldl Z.max) Z0 (ints c) in let b := Z.add guard (Z.log2 top) in
   Dy (sum_rows (fun w c => ceil_div (Z.shiftl (Z.mul w w) b) c) Z0 (ints w) (ints c))
@@ -107,9 +125,11 @@ Definition thetas (root : Z -> Z) (f : theta_form) (r : nat) (u v : grid) : dyad
   end.
 
 (* the objective, rounded as the root is *)
+Definition loss (d : data) (u v : grid) : dyadic := dhalf (squares (dC d) (gsub (mul u v) (dY d))).
+Definition penalty (root : Z -> Z) (d : data) (r : nat) (u v : grid) : dyadic :=
+  dmul (dlam d) (thetas root (dform d) r u v).
 Definition value (root : Z -> Z) (d : data) (r : nat) (u v : grid) : dyadic :=
-  let e := gsub (mul u v) (dY d) in
-  dadd (dhalf (squares (dC d) e)) (dmul (dlam d) (thetas root (dform d) r u v)).
+  dadd (loss d u v) (penalty root d r u v).
 
 (* t with X X^T <= t I: by row sums, or by shift I - X X^T - L L^T *)
 Definition top (k : nat) (x : grid) (l : option grid) (shift : dyadic) : dyadic :=
@@ -127,9 +147,9 @@ Definition guess (lam t : dyadic) : dyadic :=
   let l2 := dmul lam lam in
   if dleb t l2 then one else
     let e := Z.sub (dex l2) (dex t) in
-    let b := Z.add (Z.add guard guard) (Z.log2 (num t)) in
+    let b := Z.add (Z.add guard guard) (log_guess 24 (num t)) in
     let k := Z.add b (Z.modulo (Z.add b e) 2) in
-    Dy (Z.sqrt (Z.div (Z.shiftl (num l2) k) (num t))) (Z.div (Z.sub e k) 2).
+    Dy (root_guess (Z.div (Z.shiftl (num l2) k) (num t))) (Z.div (Z.sub e k) 2).
 Definition scale (lam t : dyadic) : dyadic := tested lam t (guess lam t).
 
 (* the dual value s <W, Y> - s^2 / 2 sum W^2 / C, rounded down; at least 0 *)
@@ -150,7 +170,7 @@ Definition decide (d : data) (lower low upper : dyadic) (x : option better) : ve
   if dleb (dsub upper lower) eps then Certified
   else if x is Some x then
     if [&& shaped (dm d) (bsize x) (bU x), shaped (dn d) (bsize x) (bV x)
-         & dltb (dadd (value Z.sqrt_up d (bsize x) (bU x) (bV x)) eps) low] then
+         & dltb (dadd (value root_up d (bsize x) (bU x) (bV x)) eps) low] then
       if Nat.leb (bsize x) (dr d) then Refuted else RankLimited
     else Undecided
   else Undecided.
@@ -159,8 +179,9 @@ Definition check_with (d : data) (p : option dual) (x : option better)
   : option (dyadic * dyadic * verdict) :=
   if well_formed d then
     if lower_bound d p is Some lower then
-      let upper := value Z.sqrt_up d (dr d) (dU d) (dV d) in
-      let low := value Z.sqrt d (dr d) (dU d) (dV d) in
+      let l := loss d (dU d) (dV d) in
+      let upper := dadd l (penalty root_up d (dr d) (dU d) (dV d)) in
+      let low := dadd l (penalty root_down d (dr d) (dU d) (dV d)) in
       Some (lower, upper, decide d lower low upper x)
     else None
   else None.

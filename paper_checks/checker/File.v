@@ -226,22 +226,32 @@ Fixpoint arrays_of (entries : list (string * json)) (at_ : Z) (body : list Z) : 
 Fixpoint lookup (l : list arr) (n : string) : option arr :=
   match l with [] => None | a :: t => if (name a =? n)%string then Some a else lookup t n end.
 
-(* IEEE 754: an integer times a power of two, None if not finite *)
-Definition float (bits bias w : Z) : option (Z * Z) :=
-  let top := Z.shiftr w bits in
-  let size := 2 * bias + 2 in
-  let sign := top / size in
-  let e := top - sign * size in
-  let f := w - Z.shiftl top bits in
-  if e =? size - 1 then None else
-  let m := if e =? 0 then f else f + Z.shiftl 1 bits in
-  let x := if e =? 0 then 1 - bias - bits else e - bias - bits in
-  Some (if sign =? 0 then m else - m, x).
+(* IEEE 754: an integer times a power of two, None if not finite.  `top` is the sign and the
+   exponent, f the fraction in units of 2^-places, unit_ = 2^places; there are `size` exponents,
+   and `bias` makes an integer of the fraction, too.  The constants have names, so that the program
+   computes them once. *)
+Definition two_to_20 : Z := Eval compute in 2 ^ 20.
+Definition two_to_23 : Z := Eval compute in 2 ^ 23.
+Definition two_to_30 : Z := Eval compute in 2 ^ 30.
+Definition two_to_32 : Z := Eval compute in 2 ^ 32.
+Definition two_to_52 : Z := Eval compute in 2 ^ 52.
+Definition c150 : Z := 150.
+Definition c256 : Z := 256.
+Definition c1075 : Z := 1075.
+Definition c2048 : Z := 2048.
+
+Definition float (unit_ size bias top f : Z) : option (Z * Z) :=
+  let negative := size <=? top in
+  let e := if negative then top - size else top in
+  if e + 1 =? size then None else
+  let m := if e =? 0 then f else f + unit_ in
+  Some (if negative then - m else m, (if e =? 0 then 1 else e) - bias).
 
 Fixpoint doubles (l : list Z) : option (list (Z * Z)) :=
   match l with
   | lo :: hi :: t =>
-    match float 52 1023 (lo + Z.shiftl hi 32), doubles t with
+    let top := hi / two_to_20 in
+    match float two_to_52 c2048 c1075 top ((hi - top * two_to_20) * two_to_32 + lo), doubles t with
     | Some x, Some r => Some (x :: r)
     | _, _ => None
     end
@@ -250,14 +260,19 @@ Fixpoint doubles (l : list Z) : option (list (Z * Z)) :=
   end.
 Fixpoint singles (l : list Z) : option (list (Z * Z)) :=
   match l with
-  | w :: t => match float 23 127 w, singles t with Some x, Some r => Some (x :: r) | _, _ => None end
+  | w :: t =>
+    let top := w / two_to_23 in
+    match float two_to_23 c256 c150 top (w - top * two_to_23), singles t with
+    | Some x, Some r => Some (x :: r)
+    | _, _ => None
+    end
   | [] => Some []
   end.
 Fixpoint integers (l : list Z) : option (list Z) :=  (* natural numbers below 2^62 *)
   match l with
   | lo :: hi :: t =>
-    if hi <? Z.shiftl 1 30 then
-      match integers t with Some r => Some (lo + Z.shiftl hi 32 :: r) | None => None end
+    if hi <? two_to_30 then
+      match integers t with Some r => Some (hi * two_to_32 + lo :: r) | None => None end
     else None
   | [] => Some []
   | _ => None

@@ -17,8 +17,9 @@ Arguments Z.add : simpl never.
 Arguments Z.sub : simpl never.
 Arguments Z.mul : simpl never.
 Arguments Z.shiftl : simpl never.
-Arguments Z.sqrt : simpl never.
-Arguments Z.sqrt_up : simpl never.
+Arguments root_up : simpl never.
+Arguments root_down : simpl never.
+Opaque root_guess log_guess.  (* nothing is known of a guess *)
 
 Section Values.
 Variable R : rcfType.
@@ -358,17 +359,18 @@ Qed.
 Lemma size_column_squares n r u : shape n r u -> size (column_squares r u) = r.
 Proof. by move=> hu; rewrite size_map; case: (transposeE hu) => -[]. Qed.
 
-Lemma sqrt_upP x : Z.leb Z0 x -> zr x <= zr (Z.sqrt_up x) ^+ 2.
+Lemma root_upP x : Z.leb Z0 x -> Z.leb Z0 (root_up x) /\ zr x <= zr (root_up x) ^+ 2.
 Proof.
-move=> x0; rewrite expr2 -zrM zr_le; apply/Z.leb_le.
-have [e|pos] : x = Z0 \/ Z.lt Z0 x by lia.
-  by rewrite e.
-by have := Z.sqrt_up_spec x pos; lia.
+move=> x0; rewrite expr2 -zrM zr_le /root_up; move: (root_guess x) => s.
+move: (if Z.ltb _ _ then _ else _) => t; case: ifP => [/andP[] //|_].
+have := Z.abs_nonneg x; have : Z.le x (Z.abs x) by lia.
+by move: (Z.abs x) => a h a0; split; apply/Z.leb_le; nia.
 Qed.
 
-Lemma sqrtP x : Z.leb Z0 x -> zr (Z.sqrt x) ^+ 2 <= zr x.
+Lemma root_downP x : Z.leb Z0 x -> Z.leb Z0 (root_down x) /\ zr (root_down x) ^+ 2 <= zr x.
 Proof.
-by move=> x0; rewrite expr2 -zrM zr_le; apply/Z.leb_le; have := Z.sqrt_spec x; lia.
+move=> x0; rewrite expr2 -zrM zr_le /root_down; move: (root_guess x) => s.
+by case: ifP => [/andP[] //|_].
 Qed.
 
 (* the integer under the root, in units *)
@@ -386,23 +388,23 @@ by rewrite -e pmulr_lge0 // exprn_gt0 ?p2_gt0.
 Qed.
 
 Lemma products_up m n r u v : shape m r u -> shape n r v ->
-  \sum_k theta Product (col k (mx m r u)) (col k (mx n r v)) <= dv (products Z.sqrt_up r u v).
+  \sum_k theta Product (col k (mx m r u)) (col k (mx n r v)) <= dv (products root_up r u v).
 Proof.
 move=> hu hv; rewrite /dv /= (sumzE _ _ (size_column_squares hu) (size_column_squares hv)).
 rewrite zr0 add0r mulr_suml; apply: ler_sum => k _; have [N0 e] := under k hu hv.
-rewrite /theta -ler_sqr ?nnegrE ?mulr_ge0 ?norm_ge0 ?p2_ge0 //.
-  by rewrite -e exprMn ler_wpM2r ?sqr_ge0 // sqrt_upP.
-by rewrite -zr0 zr_le; apply/Z.leb_le; exact: Z.sqrt_up_nonneg.
+have [s0 h] := root_upP N0; rewrite /theta -ler_sqr ?nnegrE ?mulr_ge0 ?norm_ge0 ?p2_ge0 //.
+  by rewrite -e exprMn ler_wpM2r ?sqr_ge0.
+by rewrite -zr0 zr_le.
 Qed.
 
 Lemma products_down m n r u v : shape m r u -> shape n r v ->
-  dv (products Z.sqrt r u v) <= \sum_k theta Product (col k (mx m r u)) (col k (mx n r v)).
+  dv (products root_down r u v) <= \sum_k theta Product (col k (mx m r u)) (col k (mx n r v)).
 Proof.
 move=> hu hv; rewrite /dv /= (sumzE _ _ (size_column_squares hu) (size_column_squares hv)).
 rewrite zr0 add0r mulr_suml; apply: ler_sum => k _; have [N0 e] := under k hu hv.
-rewrite /theta -ler_sqr ?nnegrE ?mulr_ge0 ?norm_ge0 ?p2_ge0 //.
-  by rewrite -e exprMn ler_wpM2r ?sqr_ge0 // sqrtP.
-by rewrite -zr0 zr_le; apply/Z.leb_le; exact: Z.sqrt_nonneg.
+have [s0 h] := root_downP N0; rewrite /theta -ler_sqr ?nnegrE ?mulr_ge0 ?norm_ge0 ?p2_ge0 //.
+  by rewrite -e exprMn ler_wpM2r ?sqr_ge0.
+by rewrite -zr0 zr_le.
 Qed.
 
 (* the question that integers stand for *)
@@ -431,17 +433,17 @@ Qed.
 Lemma l0 : 0 <= lam q. Proof. by case/and5P: good => _ _ _ _ /andP[_]; rewrite dv_ge0. Qed.
 
 Lemma value_up r u v : shape (dm d) r u -> shape (dn d) r v ->
-  objective (q := q) (mx (dm d) r u) (mx (dn d) r v) <= dv (value mul Z.sqrt_up d r u v).
+  objective (q := q) (mx (dm d) r u) (mx (dn d) r v) <= dv (value mul root_up d r u v).
 Proof.
-move=> hu hv; rewrite /objective /value dvD dvM (lossE hu hv) lerD2l ler_wpM2l ?l0 //.
+move=> hu hv; rewrite /objective /value dvD /loss /penalty dvM (lossE hu hv) lerD2l ler_wpM2l ?l0 //.
 rewrite /q /=; case: (dform d); first exact: products_up.
 by rewrite theta_sum dv_half dvD (innerE hu hu) (innerE hv hv).
 Qed.
 
 Lemma value_down r u v : shape (dm d) r u -> shape (dn d) r v ->
-  dv (value mul Z.sqrt d r u v) <= objective (q := q) (mx (dm d) r u) (mx (dn d) r v).
+  dv (value mul root_down d r u v) <= objective (q := q) (mx (dm d) r u) (mx (dn d) r v).
 Proof.
-move=> hu hv; rewrite /objective /value dvD dvM (lossE hu hv) lerD2l ler_wpM2l ?l0 //.
+move=> hu hv; rewrite /objective /value dvD /loss /penalty dvM (lossE hu hv) lerD2l ler_wpM2l ?l0 //.
 rewrite /q /=; case: (dform d); first exact: products_down.
 by rewrite theta_sum dv_half dvD (innerE hu hu) (innerE hv hv).
 Qed.

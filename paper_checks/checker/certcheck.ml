@@ -31,6 +31,7 @@ let exits = function Certified -> 0 | Refuted -> 10 | Undecided -> 12 | RankLimi
 let leave status line = print_endline line; exit status
 
 let () =
+  Gc.set { (Gc.get ()) with minor_heap_size = 4_000_000; space_overhead = 400 };
   let file = match Sys.argv with
     | [| _; path |] -> (try In_channel.with_open_bin path In_channel.input_all
                         with Sys_error why -> leave 20 ("NOT VERIFIED  " ^ why))

@@ -9,13 +9,16 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from certify import Problem, RejectedError, check
+from certify import Problem, RejectedError, check, verify
 from certify.atoms import RankOne
+from certify.base.errors import NotCoveredError
+from certify.cli import main
 from certify.kernel.claim import check as proved
 from certify.kernel.fields import number
 from certify.kernel.file import identity, read
 from certify.kernel.verdict import prove
-from certify.losses import Squared
+from certify.losses import Huber, Squared
+from certify.pipeline.certificate.checked import CLOSED, VARIABLE
 from certify.pipeline.certificate.file import Certificate, as_numpy
 from certify.pipeline.certificate.file import handed as array
 from paper_checks._statements import FORMAL
@@ -128,6 +131,80 @@ def test_both_forms_and_both_sides_are_covered(binary, tmp_path, form, shape):
     assert held.verdict.name == "CERTIFIED"
     held.certificate.save(tmp_path / "x.cert")
     assert agrees(binary, tmp_path / "x.cert") == 0
+
+
+def optimum(loss=Squared, left="l2"):
+    """Return a small problem, its factors and their certificate."""
+    problem = Problem(loss(np.diag([3.0, 2.0])), RankOne(left, "l2"), 0.5)
+    factors = (np.diag(np.sqrt([2.5, 1.5])),) * 2
+    return problem, factors, check(problem, factors, budget=2).certificate
+
+
+def test_verify_asks_it_and_says_so(binary):
+    problem, factors, certificate = optimum()
+    found = verify(certificate, problem, factors, tier="checked", checker=binary)
+    exact = verify(certificate, problem, factors)
+    assert (found.tier, found.rules) == ("checked", ("the proved checker",))
+    assert (found.verdict, found.better) == (exact.verdict, None)
+    assert found.verdict.name == "CERTIFIED"
+    assert found.lower == pytest.approx(exact.lower, rel=1e-14)
+    assert found.upper == pytest.approx(exact.upper, rel=1e-14)
+
+
+def test_verify_gives_it_the_factor_that_large_certificates_leave_out(binary):
+    problem, factors, certificate = optimum()
+    witness = {k: a for k, a in certificate.witness.items() if k != "L"}
+    assert len(witness) < len(certificate.witness)
+    bare = replace(certificate, witness=witness)
+    assert verify(bare, problem, factors, tier="checked", checker=binary).certified
+
+
+def test_of_what_it_does_not_cover_verify_says_nothing(binary):
+    for changed in ({"loss": Huber}, {"left": "l2+"}):
+        problem, factors, certificate = optimum(**changed)
+        with pytest.raises(NotCoveredError, match="the proved checker does not know"):
+            verify(certificate, problem, factors, tier="checked", checker=binary)
+
+
+def test_of_a_claim_that_is_not_proved_verify_says_no(binary):
+    problem, factors, certificate = optimum()
+    lie = replace(certificate, claim={**certificate.claim, "verdict": "REFUTED"})
+    with pytest.raises(RejectedError, match=r"claim\.verdict: not_proved"):
+        verify(lie, problem, factors, tier="checked", checker=binary)
+    other = Problem(problem.loss, problem.atom, 0.75)
+    with pytest.raises(RejectedError, match=r"statement\.lam"):
+        verify(certificate, other, factors, tier="checked", checker=binary)
+
+
+def test_the_command_says_who_proved_it(binary, tmp_path, monkeypatch, capsys):
+    text = """
+lam = 0.5
+data = { Y = [[3.0, 0.0], [0.0, 2.0]] }
+loss = { kind = "squared" }
+atom = { kind = "rank_one" }
+factors = { U = [[0.0], [0.0]], V = [[0.0], [0.0]] }
+"""
+    (tmp_path / "problem.toml").write_text(text, encoding="utf-8")
+    question, file = str(tmp_path / "problem.toml"), str(tmp_path / "x.cert")
+    assert main(["check", question, "-o", file]) == STATUS["REFUTED"]
+    monkeypatch.setenv(VARIABLE, str(binary))
+    capsys.readouterr()
+    asked = ["verify", file, "--problem", question, "--tier", "checked"]
+    assert main(asked) == STATUS["REFUTED"]
+    out = capsys.readouterr().out
+    assert "in the certificate; by the proved checker\n" in out
+    assert "checked by the proved checker, " in out
+    assert main([*asked, "--json"]) == STATUS["REFUTED"]
+    assert '"tier": "checked"' in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_command_builds_the_same_program(binary, tmp_path):
+    path = tmp_path / "certcheck"
+    assert main(["checker", "build", "-o", str(path)]) == 0
+    assert answer(path, HERE / "spectral.cert") == answer(binary, HERE / "spectral.cert")
+    problem, factors, certificate = optimum()
+    assert verify(certificate, problem, factors, tier="checked", checker=path).certified
 
 
 def test_a_file_that_is_none_is_rejected(binary, tmp_path):
@@ -253,8 +330,7 @@ def test_a_sealed_lie_is_answered_as_python_answers_it(binary, tmp_path, name):
 
 
 def test_the_theorem_rests_on_no_axiom(binary):
-    text = (binary.parent / "assumptions.txt").read_text(encoding="utf-8")
-    assert text == "Closed under the global context\n"
+    assert (binary.parent / "assumptions.txt").read_text(encoding="utf-8") == CLOSED
 
 
 def test_nothing_is_left_unproved():

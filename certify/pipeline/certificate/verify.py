@@ -21,6 +21,7 @@ from certify.polar import eigen as spectra
 from certify.polar.proved import above, below, handed
 from certify.problem import Problem, stated
 
+from .checked import answered, program
 from .coverage import unknown
 from .difference import worded
 from .file import Arrays, Asked, Certificate, Json, as_numpy, ask, of_polar, under_polar
@@ -28,7 +29,8 @@ from .leaf_factors import leaf_factors
 from .tiers import arithmetic
 from .verdict import NO_BOOL, Verdict
 
-TIERS = ("exact", "rounded")
+TIERS = ("exact", "rounded")  # arithmetics of the kernel
+CHECKED = "checked"  # by the proved checker
 MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 SCALES = (("scale.left", (-1, 1)), ("scale.right", (1, -1)))
 
@@ -38,7 +40,8 @@ class Proved:
     """What a certificate was proved to show, by which arithmetic and rules.
 
     lower <= inf over all sizes (or at most r components, as was asked),  f(candidate) <= upper, and
-    f(better) <= better for the better factors in the certificate, if it has any.
+    f(better) <= better for the better factors in the certificate, if it has any; the proved
+    checker (tier "checked") proves that they are better, and tells no number.
     """
 
     verdict: Verdict
@@ -69,20 +72,25 @@ def verify(  # noqa: PLR0913  the contract's keywords
     atol: float | None = None,
     own_size: bool = False,
     limit: int | None = None,
+    checker: str | Path | None = None,
 ) -> Proved:
     """Prove a certificate's claim about *these* data, factors and epsilon.
 
     The question is stated again from the reader's own arrays and must be the one in the
-    certificate, bit by bit.  tier "exact" (integers) or "rounded" (outward-rounded
-    floats).  own_size: the question is about at most as many components as the factors have, as it
-    always is at lam = 0, not about every size.  limit: the units of work that verifying may
-    take (kernel/SPEC.md); by default what the size of the certificate allows.
+    certificate, bit by bit.  tier "exact" (integers), "rounded" (outward-rounded
+    floats) or "checked": the program that is proved in Coq, which `checker` names if it is not
+    where `certify checker build` puts it.  own_size: the question is about at most as many
+    components as the factors have, as it always is at lam = 0, not about every size.  limit: the
+    units of work that verifying may take (kernel/SPEC.md); by default what the size of the
+    certificate allows.
 
     Raises RejectedError(where, code, value) if anything differs or the claim does not
-    follow, InputError if the caller's own input is wrong.
+    follow, InputError if the caller's own input is wrong, NotCoveredError (of base.errors) if
+    the proved checker does not know the question or the proof.
     """
-    if tier not in TIERS:
-        raise InputError(f"tier must be one of {', '.join(TIERS)}, got {tier!r}")
+    if tier not in (*TIERS, CHECKED):
+        raise InputError(f"tier must be one of {', '.join((*TIERS, CHECKED))}, got {tier!r}")
+    path = program(checker) if tier == CHECKED else None
     if not isinstance(path_or_certificate, str | Path | Certificate):
         got = type(path_or_certificate).__name__
         cure = ": pass result.certificate" if hasattr(path_or_certificate, "certificate") else ""
@@ -98,7 +106,11 @@ def verify(  # noqa: PLR0913  the contract's keywords
     agree(certificate, asked)
     if limit is None:
         limit = allowed(certificate, asked)
-    return proved(problem, asked, completed(certificate, asked, tier, limit), tier, limit)
+    arithmetic_ = "exact" if path else tier
+    whole = completed(certificate, asked, arithmetic_, limit)
+    if path:
+        return Proved(*answered(asked, whole, path), CHECKED, ("the proved checker",))
+    return proved(problem, asked, whole, tier, limit)
 
 
 def agree(certificate: Certificate, asked: Asked) -> None:

@@ -1,0 +1,122 @@
+"""The proved checker: a program that Coq proves and extracts, asked about a certificate."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+
+from certify.base.errors import InputError, NotCoveredError
+from certify.kernel.errors import RejectedError
+from certify.polar.proved import above, below
+
+from .file import Asked, Certificate
+from .verdict import REJECTED_EXIT, Verdict
+
+PACKAGE = Path(__file__).parents[2]
+VARIABLE = "CERTIFY_CHECKER"
+NOT_COVERED_EXIT = 3
+CLOSED = "Closed under the global context\n"  # Coq's words for a theorem without axioms
+LINE = re.compile(
+    r"VERIFIED (\w+)  (\S+) <= optimum, candidate <= (\S+)\nof (.*)  by the proved checker\n"
+)
+REFUSED = re.compile(r"(NOT COVERED|NOT VERIFIED)  (.*)\n")
+BUILD = (
+    "build it: certify checker build (or name it: --checker PATH, or the variable CERTIFY_CHECKER)"
+)
+
+
+def sources() -> Path:
+    """Return the folder of checker/ and formal/: the checkout's, else what is installed."""
+    places = (PACKAGE.parent / "paper_checks", PACKAGE / "proved_checker")
+    return next((p for p in places if (p / "checker" / "Main.v").is_file()), places[-1])
+
+
+def files(folder: Path) -> list[Path]:
+    """Return the files that the program is made of, and the proofs that it is right."""
+    held = folder / "checker"
+    made = {held / "kernel.ml", held / "kernel.mli"}
+    own = [p for end in ("*.v", "*.ml", "Makefile") for p in sorted(held.glob(end))]
+    return [*(p for p in own if p not in made), folder / "formal" / "Base.v"]
+
+
+def built(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where `certify checker build` puts the program made of these sources."""
+    folder = sources()
+    digest = hashlib.sha256()
+    for path in files(folder):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    data = environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "certify" / f"certcheck-{digest.hexdigest()[:16]}"
+
+
+def program(named: str | Path | None, environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the program: named, else CERTIFY_CHECKER, else built by the command or by make.
+
+    Raises InputError if there is none.
+    """
+    asked = named or environ.get(VARIABLE)
+    places = [Path(asked)] if asked else [built(environ), sources() / "checker" / "certcheck"]
+    for path in places:
+        if path.is_file() and os.access(path, os.X_OK):
+            return path.resolve()
+    missing = f"there is no program {asked}" if asked else "the proved checker is not built"
+    raise InputError(f"{missing}; {BUILD}")
+
+
+def answered(asked: Asked, certificate: Certificate, path: Path) -> tuple[Verdict, float, float]:
+    """Return the verdict and the bounds, rounded outward, that the program proves.
+
+    It reads a file with the reader's own question and this certificate's claim and proof, and
+    says of which question it speaks: it must be the same.
+
+    Raises RejectedError if it proves nothing, NotCoveredError if it knows no such question or
+    proof, InputError if it is not the proved checker.
+    """
+    c = certificate
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "x.cert")
+        Certificate(asked.statement, asked.given, c.claim, c.proof, c.witness).save(file)
+        try:
+            done = subprocess.run(  # noqa: S603  the program that the reader chose
+                [str(path), str(file)],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                encoding="ascii",
+                errors="backslashreplace",
+                check=False,
+            )
+        except OSError as error:
+            raise InputError(f"cannot run {path}: {error.strerror or error}") from None
+    refused = REFUSED.fullmatch(done.stdout)
+    if refused and (done.returncode, refused[1]) == (NOT_COVERED_EXIT, "NOT COVERED"):
+        raise NotCoveredError(
+            f"the proved checker does not know {refused[2]}; --tier exact proves it by the kernel"
+        )
+    if refused and (done.returncode, refused[1]) == (REJECTED_EXIT, "NOT VERIFIED"):
+        where, _, why = refused[2].partition(": ")
+        raise RejectedError(where, "not_proved", why or "by the proved checker")
+    found = LINE.fullmatch(done.stdout)
+    if (
+        found is None
+        or not speaks_of(asked, found)
+        or done.returncode != Verdict[found[1]].exit_code
+    ):
+        raise InputError(
+            f"{path} is not the proved checker: it ended with status {done.returncode} and "
+            f"{done.stdout[:80]!r}"
+        )
+    return Verdict[found[1]], below(Fraction(found[2])), above(Fraction(found[3]))
+
+
+def speaks_of(asked: Asked, found: re.Match[str]) -> bool:
+    """Whether an answer names a verdict, two decimals and the question that was asked."""
+    decimal = re.compile(r"-?\d+(\.\d*)?(e-?\d+)?")
+    numbers = all(decimal.fullmatch(found[k]) for k in (2, 3))
+    question = json.dumps(asked.statement, sort_keys=True)
+    return found[1] in Verdict.__members__ and numbers and found[4] == question

@@ -1,0 +1,103 @@
+"""What of the kernel is proved in Coq, what the proved checker covers, and what is only tested."""
+
+import re
+from collections.abc import Iterator
+
+from . import _kernel as kernel
+from ._formal import table
+from ._statements import FORMAL
+
+CHECKER = FORMAL.parent / "checker"
+PAGE = FORMAL.parents[1] / "docs" / "trust.md"
+START, END = "<!-- coverage -->", "<!-- /coverage -->"
+DEMANDED = re.compile(r'\(\w+ =\? "([\w ]+)"\)%string "this (loss|claim|atom|norm|rule)"')
+BOUNDS = {"lower.weak_duality": "weak_duality", "lower.trivial": "objective_ge0"}  # of Rule.v
+HEAD = """\
+| | | lower bound | in the proved checker | objective at the candidate |
+|---|---|---|---|---|"""
+TESTED = "tested only"
+PARTS = {
+    "lower": "bound",
+    "POLAR_RULES": "polar, matrices",
+    "TENSOR_RULES": "polar, tensors",
+    "network_bound": "polar, networks",
+    "deep_bound": "polar, deep networks",
+    "LOSSES": "loss",
+    "OFFSETS": "offset",
+}
+
+
+def known() -> dict[str, list[str]]:
+    """Return the losses, claims, atoms, norms and rules that the checker's reader takes."""
+    out: dict[str, list[str]] = {}
+    for name, part in DEMANDED.findall((CHECKER / "File.v").read_text(encoding="utf-8")):
+        out.setdefault(part, []).append(name)
+    return out
+
+
+def in_checker(rule: str) -> bool:
+    """Whether the checker has a rule, a loss or an offset of the kernel."""
+    part, _, name = rule.partition(".")
+    named = {"POLAR_RULES": "rule", "LOSSES": "loss"}.get(part, "")
+    return rule in BOUNDS or name in known().get(named, ())
+
+
+def rows() -> Iterator[tuple[str, str, str, str, str]]:
+    """Yield part, name, who proves the lower bound, whether the checker, who the upper bound."""
+    theorems: dict[str, list[str]] = {}
+    for row in table().rows:
+        theorems.setdefault(row.rule, []).append(row.full_name)
+    for rule in sorted(kernel.rules(), key=lambda r: (list(PARTS).index(r.split(".")[0]), r)):
+        part, _, name = rule.partition(".")
+        held, inside = theorems.get(rule, []), in_checker(rule)
+        lower = f"proved in Coq: {held[0]}" if held else TESTED
+        value = part in ("LOSSES", "OFFSETS")
+        upper = "" if not value else "proved in Coq" if inside else TESTED
+        yield PARTS[part], name, lower, "yes" if inside else "", upper
+    norms = known()["norm"]
+    for kind in kernel.named("KINDS"):
+        inside = kind in known()["atom"]
+        for norm in sorted(kernel.named("NORMS")) if kind == "rank_one" else [""]:
+            both = inside and norm in norms
+            name = f"{kind}, {norm} x {norm}" if norm else kind
+            yield (
+                "atom",
+                name,
+                "by the rules above",
+                "yes" if both else "",
+                ("proved in Coq" if both else TESTED),
+            )
+
+
+def written() -> str:
+    """Return the table."""
+    return "\n".join([HEAD, *(f"| {' | '.join(row)} |" for row in rows())])
+
+
+def renewed(text: str) -> str:
+    """Return the page with its table renewed."""
+    before, start, rest = text.partition(START)
+    end = rest.partition(END)[1:]
+    if not end[0]:
+        raise ValueError(f"{PAGE.name} has no {START} ... {END}")
+    return f"{before}{start}\n\n{written()}\n\n{''.join(end)}"
+
+
+def covered(statement: dict[str, object], proof: dict[str, object]) -> bool:
+    """Whether the table says that the checker covers a certificate."""
+    atom, polar, names = statement["atom"], proof.get("polar", {}), known()
+    if not isinstance(atom, dict) or not isinstance(polar, dict):
+        return False
+    return (
+        statement["loss"] in names["loss"]
+        and statement["claim"] in names["claim"]
+        and atom["kind"] in names["atom"]
+        and all(atom[side] in names["norm"] for side in ("left", "right"))
+        and not statement["offsets"]
+        and polar.get("rule", "spectral") in names["rule"]
+        and not proof.get("corrections")
+    )
+
+
+if __name__ == "__main__":
+    PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,0 +1,67 @@
+"""The table of what is proved: it is generated, and says what the proved checker does."""
+
+import re
+
+import pytest
+
+from certify.kernel.file import read
+from paper_checks._coverage import (
+    BOUNDS,
+    CHECKER,
+    PAGE,
+    covered,
+    in_checker,
+    known,
+    renewed,
+    rows,
+    written,
+)
+from paper_checks._formal import checked, table
+from tests.golden import HERE, names
+from tests.paper_checks.test_checker import COVERED
+
+
+def test_the_page_has_the_table():
+    text = PAGE.read_text(encoding="utf-8")
+    assert renewed(text) == text
+    with pytest.raises(ValueError, match="has no <!-- coverage -->"):
+        renewed(text.replace("<!-- coverage -->", ""))
+
+
+def test_the_table_says_of_every_stored_certificate_whether_the_checker_covers_it():
+    files = {name: read(HERE / f"{name}.cert") for name in names()}
+    found = {name for name, file in files.items() if covered(file.statement, file.proof)}
+    assert found == set(COVERED)
+
+
+def test_the_checker_reads_one_of_each():
+    assert known() == {
+        "loss": ["squared"],
+        "claim": ["any size"],
+        "atom": ["rank_one"],
+        "norm": ["l2", "l2"],
+        "rule": ["spectral"],
+    }
+    assert in_checker("POLAR_RULES.spectral")
+    assert not in_checker("POLAR_RULES.lines")
+    assert not in_checker("OFFSETS.row")
+    rule = (CHECKER / "Rule.v").read_text(encoding="utf-8")
+    for theorem in BOUNDS.values():
+        assert re.search(rf"\b(?:Lemma|Theorem) {theorem}\b", rule)
+
+
+def test_a_row_says_who_proves_what():
+    held = {row[1]: row[2:] for row in rows()}
+    assert held["spectral"] == ("proved in Coq: Spectral.spectral_squares", "yes", "")
+    assert held["counts"] == ("tested only", "", "")
+    assert held["squared"][1:] == ("yes", "proved in Coq")
+    assert held["huber"][1:] == ("", "tested only")
+    assert held["rank_one, l2 x l2"][1:] == ("yes", "proved in Coq")
+    assert written().count("\n") == len(list(rows())) + 1
+
+
+def test_what_is_checked_end_to_end_is_a_theorem_of_the_checker():
+    assert [name for name in table().grades if checked(name)] == ["weak_duality"]
+    main = (CHECKER / "Main.v").read_text(encoding="utf-8")
+    assert "Theorem answer_sound " in main
+    assert "answer_sound" in table().grades["weak_duality"].checked
