@@ -19,7 +19,7 @@ Arguments Z.mul : simpl never.
 Arguments Z.shiftl : simpl never.
 Arguments root_up : simpl never.
 Arguments root_down : simpl never.
-Opaque root_guess log_guess.  (* nothing is known of a guess *)
+Opaque root_guess log_guess.
 
 Section Values.
 Variable R : rcfType.
@@ -387,22 +387,26 @@ split=> //; rewrite -zr_le zr0; have := sqr_ge0 (norm (col k (mx m r u)) * norm 
 by rewrite -e pmulr_lge0 // exprn_gt0 ?p2_gt0.
 Qed.
 
-Lemma products_up m n r u v : shape m r u -> shape n r v ->
-  \sum_k theta Product (col k (mx m r u)) (col k (mx n r v)) <= dv (products root_up r u v).
+Lemma products_up root m n r u v :
+  (forall x, Z.leb Z0 x -> Z.leb Z0 (root x) /\ zr x <= zr (root x) ^+ 2) ->
+  shape m r u -> shape n r v ->
+  \sum_k theta Product (col k (mx m r u)) (col k (mx n r v)) <= dv (products root r u v).
 Proof.
-move=> hu hv; rewrite /dv /= (sumzE _ _ (size_column_squares hu) (size_column_squares hv)).
+move=> rootP hu hv; rewrite /dv /= (sumzE _ _ (size_column_squares hu) (size_column_squares hv)).
 rewrite zr0 add0r mulr_suml; apply: ler_sum => k _; have [N0 e] := under k hu hv.
-have [s0 h] := root_upP N0; rewrite /theta -ler_sqr ?nnegrE ?mulr_ge0 ?norm_ge0 ?p2_ge0 //.
+have [s0 h] := rootP _ N0; rewrite /theta -ler_sqr ?nnegrE ?mulr_ge0 ?norm_ge0 ?p2_ge0 //.
   by rewrite -e exprMn ler_wpM2r ?sqr_ge0.
 by rewrite -zr0 zr_le.
 Qed.
 
-Lemma products_down m n r u v : shape m r u -> shape n r v ->
-  dv (products root_down r u v) <= \sum_k theta Product (col k (mx m r u)) (col k (mx n r v)).
+Lemma products_down root m n r u v :
+  (forall x, Z.leb Z0 x -> Z.leb Z0 (root x) /\ zr (root x) ^+ 2 <= zr x) ->
+  shape m r u -> shape n r v ->
+  dv (products root r u v) <= \sum_k theta Product (col k (mx m r u)) (col k (mx n r v)).
 Proof.
-move=> hu hv; rewrite /dv /= (sumzE _ _ (size_column_squares hu) (size_column_squares hv)).
+move=> rootP hu hv; rewrite /dv /= (sumzE _ _ (size_column_squares hu) (size_column_squares hv)).
 rewrite zr0 add0r mulr_suml; apply: ler_sum => k _; have [N0 e] := under k hu hv.
-have [s0 h] := root_downP N0; rewrite /theta -ler_sqr ?nnegrE ?mulr_ge0 ?norm_ge0 ?p2_ge0 //.
+have [s0 h] := rootP _ N0; rewrite /theta -ler_sqr ?nnegrE ?mulr_ge0 ?norm_ge0 ?p2_ge0 //.
   by rewrite -e exprMn ler_wpM2r ?sqr_ge0.
 by rewrite -zr0 zr_le.
 Qed.
@@ -436,7 +440,7 @@ Lemma value_up r u v : shape (dm d) r u -> shape (dn d) r v ->
   objective (q := q) (mx (dm d) r u) (mx (dn d) r v) <= dv (value mul root_up d r u v).
 Proof.
 move=> hu hv; rewrite /objective /value dvD /loss /penalty dvM (lossE hu hv) lerD2l ler_wpM2l ?l0 //.
-rewrite /q /=; case: (dform d); first exact: products_up.
+rewrite /q /=; case: (dform d); first exact: (products_up root_upP).
 by rewrite theta_sum dv_half dvD (innerE hu hu) (innerE hv hv).
 Qed.
 
@@ -444,7 +448,7 @@ Lemma value_down r u v : shape (dm d) r u -> shape (dn d) r v ->
   dv (value mul root_down d r u v) <= objective (q := q) (mx (dm d) r u) (mx (dn d) r v).
 Proof.
 move=> hu hv; rewrite /objective /value dvD /loss /penalty dvM (lossE hu hv) lerD2l ler_wpM2l ?l0 //.
-rewrite /q /=; case: (dform d); first exact: products_down.
+rewrite /q /=; case: (dform d); first exact: (products_down root_downP).
 by rewrite theta_sum dv_half dvD (innerE hu hu) (innerE hv hv).
 Qed.
 
@@ -491,11 +495,20 @@ Qed.
 
 End Question.
 
+Lemma check_withE d p x : check_with mul d p x = if well_formed d then
+    if lower_bound mul d p is Some lower then
+      let upper := value mul root_up d (dr d) (dU d) (dV d) in
+      let low := value mul root_down d (dr d) (dU d) (dV d) in
+      Some (lower, upper, decide mul d lower low upper x)
+    else None
+  else None.
+Proof. by rewrite /check_with /value; case: well_formed; case: lower_bound. Qed.
+
 Theorem check_with_sound d p x lower upper answer :
   check_with mul d p x = Some (lower, upper, answer) ->
   holds (meaning d) (dv lower) (dv upper) answer.
 Proof.
-rewrite /check_with; case: ifP => // good; case e: (lower_bound mul d p) => [lo|] // [<- <- <-].
+rewrite check_withE; case: ifP => // good; case e: (lower_bound mul d p) => [lo|] // [<- <- <-].
 have hlo := lowerE good e; case/and5P: (good) => _ _ _ /shapedP hu /andP[/shapedP hv _].
 have hup := value_up good hu hv; have hlow := value_down good hu hv.
 by split=> //; exact: (decideE good x hlo hlow hup).
