@@ -76,14 +76,14 @@ def kernel(path):
 
 
 def by_a_hair(path):
-    """Return what Python proves where it misses the claim by its rounding of quotients alone."""
+    """Return what Python proves where it misses CERTIFIED by its rounding of quotients alone."""
     file = read(path)
     outcome = prove(file.statement, file.given, file.proof, file.witness)
     eps = max(
         number(file.statement["atol"], "atol"),
         number(file.statement["rtol"], "rtol") * abs(outcome.upper),
     )
-    assert file.claim["verdict"] == "CERTIFIED"
+    assert outcome.verdict == "UNDECIDED"
     assert 0 < outcome.upper - outcome.lower - eps < Fraction(1, 2**100)
     return outcome
 
@@ -97,10 +97,14 @@ def agrees(binary, path):
     outcome = kernel(path)
     if status == REJECTED:
         assert text.startswith("NOT VERIFIED  ")
-        assert outcome is None
+        if text.endswith("not proved, CERTIFIED\n") and outcome is not None:
+            by_a_hair(path)
+        else:
+            assert outcome is None
         return status
     verdict, lower, upper = LINE.match(text).groups()
     if outcome is None:
+        assert read(path).claim["verdict"] == "CERTIFIED"
         outcome = by_a_hair(path)
     else:
         assert verdict == outcome.verdict
