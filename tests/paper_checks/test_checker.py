@@ -17,7 +17,7 @@ from certify.kernel.claim import check as proved
 from certify.kernel.fields import number
 from certify.kernel.file import identity, read
 from certify.kernel.verdict import prove
-from certify.losses import Huber, Squared
+from certify.losses import Absolute, Squared
 from certify.pipeline.certificate.checked import CLOSED, VARIABLE
 from certify.pipeline.certificate.file import Certificate, as_numpy
 from certify.pipeline.certificate.file import handed as array
@@ -165,7 +165,7 @@ def test_verify_gives_it_the_factor_that_large_certificates_leave_out(binary):
 
 
 def test_of_what_it_does_not_cover_verify_says_nothing(binary):
-    for changed in ({"loss": Huber}, {"left": "l2+"}):
+    for changed in ({"loss": Absolute}, {"left": "l2+"}):
         problem, factors, certificate = optimum(**changed)
         with pytest.raises(NotCoveredError, match="the proved checker does not know"):
             verify(certificate, problem, factors, tier="checked", checker=binary)
