@@ -12,6 +12,7 @@ from typing import Generic, NamedTuple, TypeVar
 from .arrays import Array
 from .budget import Budget, product_work
 from .errors import demand
+from .exp_log import Elementary
 from .graphs import Graph
 from .patterns import Pattern
 from .scalars import Enclosure
@@ -39,6 +40,7 @@ class Arithmetic(ABC, Generic[H]):
 
     tier: str
     budget = Budget()  # of any size; `Metered` has one that ends
+    elementary = Elementary()
 
     @abstractmethod
     def measure(self, x: H) -> "Extent":

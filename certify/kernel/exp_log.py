@@ -1,6 +1,7 @@
 """Enclosures of exp and log in fixed point, with the proofs of their errors."""
 
 import math
+from collections.abc import Sequence
 
 from .errors import demand
 
@@ -99,3 +100,23 @@ def xlogx(x: int) -> Ends:
         return 0, 0
     low, high = log_at(x, 0)
     return x * low, x * high
+
+
+class Elementary:
+    """Enclosures of lists of numbers; an arithmetic may have wider ones that take less time."""
+
+    def exps(self, xs: Sequence[int]) -> list[tuple[int, int, int]]:
+        """Enclose e**(x / ONE), as `exp_at` does."""
+        return [exp_at(x) for x in xs]
+
+    def logs(self, ms: Sequence[int], e: int) -> list[Ends]:
+        """Enclose ONE ln(m 2**e)."""
+        return [log_at(m, e) for m in ms]
+
+    def softplus(self, xs: Sequence[int]) -> list[Ends]:
+        """Enclose ONE ln(1 + e**(x / ONE))."""
+        return [softplus_at(x) for x in xs]
+
+    def xlogx(self, xs: Sequence[int]) -> list[Ends]:
+        """Enclose ONE x ln x."""
+        return [xlogx(x) for x in xs]

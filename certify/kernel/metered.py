@@ -23,6 +23,7 @@ class Metered(Arithmetic[H]):
 
     def __init__(self, by: Arithmetic[H], budget: Budget) -> None:
         self.by, self.budget, self.tier = by, budget, by.tier
+        self.elementary = by.elementary
 
     def measure(self, x: H) -> Extent:
         """Ask the other."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -60,6 +61,7 @@ def prove(  # noqa: PLR0913  the question, its proof, and what it may take
     ar = Metered(ar or Exact(), budget)
     plainly(proof, "proof", budget)
     asked = question(stated, given, budget)
+    asked = replace(asked, loss=asked.loss.within(ar.elementary))
     held = Arrays(witness, "proof")
     candidate = point(Arrays({**witness, **given}, "statement"), "", asked)
     value = objective(ar, asked, candidate)

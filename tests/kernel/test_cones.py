@@ -251,6 +251,17 @@ def test_a_lie_about_a_tree_is_refused(tier, text, codes, where, code):
     assert (refused.value.where, refused.value.code) == (where, code)
 
 
+@pytest.mark.parametrize("tier", TIERS)
+def test_one_cone_that_is_left_is_refused(tier):
+    ar = TIERS[tier]()
+    w = ar.load(handed(ONE.reshape(-1)))
+    pair = Pair(Pattern(2, 2), L2(2), L2(2, "+"))  # one root
+    assert cones(ar, pair, w, {"axis": 1}, held([1, 0, 1, 0, 1, 0, 0])) >= 5
+    with pytest.raises(RejectedError) as refused:
+        cones(ar, pair, w, {"axis": 1}, held([1, 0] * 4))
+    assert (refused.value.where, refused.value.code) == ("proof.tree", "tree")
+
+
 def test_a_symmetric_atom_and_a_long_side_are_refused():
     ar = Exact()
     w = ar.load(handed(ONE.reshape(-1)))

@@ -50,6 +50,7 @@ from .bounds import (
 )
 from .fields import Ball, Fields
 from .layout import cholesky_completes, indices, row_sums_up, sparse_gram
+from .logs import Vectors
 from .products import deep, kronecker, layer, outer_sum, permuted, placed
 
 
@@ -57,6 +58,7 @@ class Rounded(Fields):
     """Outward-rounded float64."""
 
     tier = "rounded"
+    elementary = Vectors()
 
     def __init__(self) -> None:
         """Refuse a processor state that flushes small numbers to zero."""

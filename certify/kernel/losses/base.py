@@ -2,10 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from copy import copy
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-from ..exp_log import Ends
+from ..exp_log import Elementary, Ends
 from ..scalars import Enclosure, power
 
 
@@ -34,6 +35,13 @@ class Loss(ABC):
     group = 1
     parameter = ""  # the name of the loss's number in the statement
     signed = False  # whether h can be negative
+    by = Elementary()  # how exp and log are enclosed
+
+    def within(self, by: Elementary) -> Self:
+        """Return this loss with other enclosures of exp and log."""
+        out = copy(self)
+        vars(out)["by"] = by
+        return out
 
     @property
     def defined(self) -> bool:

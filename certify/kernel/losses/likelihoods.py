@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from ..errors import demand, shown
-from ..exp_log import FINE, ONE, Ends, exp_at, log_at, raised, shifted, softplus_at, xlogx
+from ..exp_log import FINE, ONE, Ends, exp_at, log_at, raised, shifted, xlogx
 from ..scalars import Enclosure, power
 from .base import Grains, Loss, Spans, aligned, enclosed
 
@@ -25,10 +25,15 @@ class Logistic(Loss):
     def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
         """Enclose sum c ln(1 + e**x); its slope in x is between 0 and 1."""
         places, ends = z.exp + FINE, []
-        for lo, hi, one, k in zip(z.los, z.his, y.ints, c.ints, strict=True):
-            x = shifted(-hi if one else lo, places)
-            wide = raised(-lo if one else hi, places) - x
-            low, high = softplus_at(x)
+        turned = [
+            (-hi, -lo) if one else (lo, hi)
+            for lo, hi, one in zip(z.los, z.his, y.ints, strict=True)
+        ]
+        xs = [shifted(lo, places) for lo, _ in turned]
+        for x, (_, hi), (low, high), k in zip(
+            xs, turned, self.by.softplus(xs), c.ints, strict=True
+        ):
+            wide = raised(hi, places) - x
             ends.append((k * low, k * (high + wide)))
         return enclosed(ends, c.exp - FINE)
 
@@ -40,9 +45,12 @@ class Logistic(Loss):
     def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
         """Return sum c ln c - a ln a - b ln b."""
         del y
-        whole = {x: xlogx(x)[0] for x in set(c)}
-        pairs = zip(map(abs, w), c, strict=True)
-        return Fraction(sum(whole[x] - xlogx(a)[1] - xlogx(x - a)[1] for a, x in pairs), ONE)
+        kinds = [*set(c)]
+        whole = dict(zip(kinds, self.by.xlogx(kinds), strict=True))
+        ours = self.by.xlogx([abs(a) for a in w])
+        others = self.by.xlogx([x - abs(a) for a, x in zip(w, c, strict=True)])
+        terms = zip(c, ours, others, strict=True)
+        return Fraction(sum(whole[x][0] - a[1] - b[1] for x, a, b in terms), ONE)
 
 
 class Softmax(Loss):
@@ -122,12 +130,17 @@ class KullbackLeibler(Loss):
     def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
         """Enclose sum c (z - y + y (ln y - ln z)); ln b <= ln a + (b - a) / a."""
         (los, his, exp), y = aligned(z, y)
-        known, ends = {v: log_at(v, exp) for v in set(y.ints) if v}, []
+        kinds, ends = [v for v in set(y.ints) if v], []
+        known = dict(zip(kinds, self.by.logs(kinds, exp), strict=True))
+        least = min(
+            (lo if v else lo + (lo == 0) for lo, v in zip(los, y.ints, strict=True)), default=1
+        )
+        demand(least > 0, "fitted", "domain", f"{shown(least * power(exp))} or less")
+        logs = iter(self.by.logs([lo for lo, v in zip(los, y.ints, strict=True) if v], exp))
         for lo, hi, v, k in zip(los, his, y.ints, c.ints, strict=True):
-            demand(lo > 0 or lo == v == 0, "fitted", "domain", f"{shown(lo * power(exp))} or less")
             low, high = (lo - v) << FINE, (hi - v) << FINE
             if v:
-                ours, theirs = known[v], log_at(lo, exp)
+                ours, theirs = known[v], next(logs)
                 wide = -((lo - hi << FINE) // lo)
                 low += v * (ours[0] - theirs[1] - wide)
                 high += v * (ours[1] - theirs[0])
@@ -141,9 +154,13 @@ class KullbackLeibler(Loss):
 
     def dual(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Fraction:
         """Return sum c y ln((c + w) / c)."""
-        known = {x: log_at(x, 0)[1] for x in set(c)}
-        triples = zip(w, y.ints, c, strict=True)
-        total = sum(x * k * (log_at(x + v, 0)[0] - known[x]) for v, k, x in triples if k)
+        kinds = [*set(c)]
+        known = dict(zip(kinds, self.by.logs(kinds, 0), strict=True))
+        counted = [(x + v, k, x) for v, k, x in zip(w, y.ints, c, strict=True) if k]
+        logs = self.by.logs([v for v, _, _ in counted], 0)
+        total = sum(
+            x * k * (low - known[x][1]) for (_, k, x), (low, _) in zip(counted, logs, strict=True)
+        )
         return Fraction(total) * power(y.exp - FINE)
 
 
@@ -164,13 +181,12 @@ class Poisson(Loss):
     def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
         """Enclose sum c (e**z - y z); e**b <= e**a (1 + d + d**2), d = b - a <= 1."""
         places, parts = z.exp + FINE, []
-        for lo, hi, k in zip(z.los, z.his, c.ints, strict=True):
-            x = shifted(lo, places)
+        xs = [shifted(lo, places) for lo in z.los]
+        for x, hi, (low, high, e), k in zip(xs, z.his, self.by.exps(xs), c.ints, strict=True):
             wide = raised(hi, places) - x
             demand(wide <= ONE, "fitted", "overflow", "an interval wider than 1")
-            low, high, e = exp_at(x)
-            high = raised(high * (ONE * ONE + wide * ONE + wide * wide), -2 * FINE)
-            parts.append((k * low, k * high, e - FINE))
+            most = raised(high * (ONE * ONE + wide * ONE + wide * wide), -2 * FINE)
+            parts.append((k * low, k * most, e - FINE))
         terms = zip(z.los, z.his, y.ints, c.ints, strict=True)
         linear = enclosed(((-k * v * hi, -k * v * lo) for lo, hi, v, k in terms), z.exp + y.exp)
         return enclosed_apart(parts).plus(linear).times(power(c.exp))
@@ -183,8 +199,11 @@ class Poisson(Loss):
         """Return sum q - q (ln q - ln c), on the grid of q."""
         spare = max(-y.exp, 0)
         known = {x: log_at(x << spare, 0)[0] for x in set(c)}
-        pairs = self._means(w, y, c)
-        found = sum(q * (ONE + known[x]) - xlogx(q)[1] for q, x in pairs)
+        means = [*self._means(w, y, c)]
+        logs = self.by.xlogx([q for q, _ in means])
+        found = sum(
+            q * (ONE + known[x]) - high for (q, x), (_, high) in zip(means, logs, strict=True)
+        )
         return Fraction(found) * power(-FINE - spare)
 
     def _means(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Iterator[tuple[int, int]]:

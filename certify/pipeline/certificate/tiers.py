@@ -6,14 +6,18 @@ from typing import Any
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arithmetic import Arithmetic
+from certify.losses import KullbackLeibler, Logistic, Poisson, Softmax
 from certify.problem import Problem
 
 EXACT_ENTRIES, EXACT_SIDE = 400_000, 400  # up to here exact integers take seconds
+EXACT_LOGS = 25_000  # entries, where each has logarithms
+LOGS = (KullbackLeibler, Logistic, Poisson, Softmax)
 
 
 def arithmetic(problem: Problem, tier: str | None = None) -> Arithmetic[Any]:
     """Return the arithmetic of a tier; by default exact where that takes seconds."""
-    small = math.prod(problem.loss.dims) <= EXACT_ENTRIES and narrow(problem.loss.dims)
+    most = EXACT_LOGS if isinstance(problem.loss, LOGS) else EXACT_ENTRIES
+    small = math.prod(problem.loss.dims) <= most and narrow(problem.loss.dims)
     return Flint() if (tier or ("exact" if small else "rounded")) == "exact" else Rounded()
 
 
