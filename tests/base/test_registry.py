@@ -276,7 +276,9 @@ def test_verify_refuses_a_wrong_keyword_with_its_value(named, said):
 
 def test_verify_refuses_an_unknown_tier_and_a_missing_file(tmp_path):
     certificate = check(ASKED, (U, V)).certificate
-    with pytest.raises(InputError, match="tier must be one of exact, rounded, got 'quick'"):
+    with pytest.raises(
+        InputError, match="tier must be one of exact, rounded, checked, got 'quick'"
+    ):
         verify(certificate, ASKED, (U, V), tier="quick")
     with pytest.raises(InputError, match=r"cannot read .*no\.cert: No such file"):
         verify(tmp_path / "no.cert", ASKED, (U, V))
