@@ -11,9 +11,9 @@ import numpy as np
 from scipy import sparse
 
 from .arrays import Array, Ints
+from .sampled import sampled
 
 MATRIX = 2  # dimensions
-CHUNK = 1 << 16  # entries gathered at once; memory, never truth
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +84,7 @@ class Observed:
         """Return left right^T at the observed entries."""
         if self.full:
             return np.asarray(left @ right.T)
-        rows, cols = self.listed
-        out = np.empty(self.size)
-        for start in range(0, self.size, CHUNK):
-            part = slice(start, start + CHUNK)
-            out[part] = np.einsum("kr,kr->k", left[rows[part]], right[cols[part]])
-        return out
+        return sampled(left, right, *self.listed)
 
     def times(self, field: Array, right: Array) -> Array:
         """Return W right for W the field (zero where nothing is observed)."""

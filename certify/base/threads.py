@@ -2,20 +2,47 @@
 
 Decompositions of small matrices lose far more to threads that wait for each other than
 they gain: a QR of 943 x 40 took 157 ms on two busy cores with two threads, 1.5 ms with one.
+A Cholesky factorization of thousands of rows gains from every thread.
 """
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from .observed import Observed
 
 LARGE = 500  # smaller side of full data from which products gain from every thread
+CUBED = 2000  # rows of a matrix from which a factorization gains from every thread
+OUTSIDE: ContextVar[int | None] = ContextVar("OUTSIDE", default=None)
 
 
-def threads(observed: Observed) -> AbstractContextManager[object]:
-    """Return a context with one BLAS thread, or all of them for large full data."""
+@contextmanager
+def threads(observed: Observed) -> Iterator[None]:
+    """Enter a context with one BLAS thread, or all of them for large full data."""
     if observed.full and min(observed.m, observed.n) >= LARGE:
-        return nullcontext()
-    one: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
-    return one
+        yield
+        return
+    token = OUTSIDE.set(OUTSIDE.get() or allowed())
+    try:
+        with threadpool_limits(1, user_api="blas"):
+            yield
+    finally:
+        OUTSIDE.reset(token)
+
+
+@contextmanager
+def threads_of_factor(rows: int) -> Iterator[None]:
+    """Enter a context with the BLAS threads from outside of `threads`, for a large matrix."""
+    limit = OUTSIDE.get()
+    if rows < CUBED or limit is None:
+        yield
+        return
+    with threadpool_limits(limit, user_api="blas"):
+        yield
+
+
+def allowed() -> int:
+    """Return how many threads BLAS may use."""
+    return max((p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"), default=1)

@@ -9,17 +9,22 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Generic, NamedTuple, TypeVar
 
-from .arrays import Array
+from .arrays import Array, squares_exactly
 from .budget import Budget, product_work
 from .errors import demand
 from .exp_log import Elementary
 from .graphs import Graph
 from .patterns import Pattern
-from .scalars import Enclosure
+from .scalars import Enclosure, exactly
 from .simplicial import Form
 from .spaces import Deep, Network
 
 H = TypeVar("H")
+
+
+def square_exactly(x: Sequence[float]) -> Enclosure:
+    """Return sum x^2."""
+    return exactly(squares_exactly(x))
 
 
 class Line(NamedTuple):
@@ -65,6 +70,10 @@ class Arithmetic(ABC, Generic[H]):
     @abstractmethod
     def squares(self, x: H, weights: Array | None) -> Enclosure:
         """Enclose sum w x^2."""
+
+    def square(self, x: Sequence[float]) -> Enclosure:
+        """Enclose sum x^2 of a column: exactly, where this is not overridden."""
+        return square_exactly(x)
 
     @abstractmethod
     def squares_over(self, x: H, weights: Array | None) -> Enclosure:

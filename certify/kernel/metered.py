@@ -60,6 +60,10 @@ class Metered(Arithmetic[H]):
         self.budget.spend(2 * held.size * held.square, "a sum of squares")
         return self.by.squares(x, weights)
 
+    def square(self, x: Sequence[float]) -> Enclosure:
+        """Pay nothing: norms of factors are paid for together."""
+        return self.by.square(x)
+
     def squares_over(self, x: H, weights: Array | None) -> Enclosure:
         """Pay for the products and quotients."""
         held = self.measure(x)

@@ -4,23 +4,36 @@ f_r(X, q) = l(sum phi(x_k) + A q) + lam sum theta(x_k) + H(q)
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from .arithmetic import Arithmetic, H
+from .arithmetic import Arithmetic, H, square_exactly
 from .arrays import Array, beside, columns, dyadic
 from .budget import FRACTION
 from .losses.base import Grains, Spans
 from .losses.piecewise import Squared
+from .norms import L2, Norm
 from .patterns import seen_of
 from .scalars import Enclosure, root, summed
 from .spaces import Deep, Network
 from .statement import Point, Question, loss_weights
 
+Square = Callable[[Sequence[float]], Enclosure]
 
-def theta(asked: Question, x: Sequence[Sequence[float]]) -> Enclosure:
+
+def lengths(n: Norm, x: Sequence[float], square: Square) -> tuple[Enclosure, Enclosure]:
+    """Enclose |x| and |x|^2, of an l2 norm by `square`, which encloses sum x^2."""
+    if type(n) is not L2:
+        return n.lengths(x)
+    found = square(x)
+    return Enclosure(root(found.lo).lo, root(found.hi).hi), found
+
+
+def theta(
+    asked: Question, x: Sequence[Sequence[float]], square: Square = square_exactly
+) -> Enclosure:
     """Enclose theta of a slice: the product of the K norms, or 1/K sum of their K-th powers."""
-    held = [n.lengths(part) for n, part in zip(asked.pair.norms, x, strict=True)]
+    held = [lengths(n, part, square) for n, part in zip(asked.pair.norms, x, strict=True)]
     count = len(held)
     if asked.form == "sum":
         return summed(raised_to(count, *one) for one in held).times(Fraction(1, count))
@@ -39,10 +52,10 @@ def raised_to(k: int, size: Enclosure, square: Enclosure) -> Enclosure:
     return Enclosure(ends[0] * size.lo**odd, ends[1] * size.hi**odd)
 
 
-def thetas(asked: Question, factors: Sequence[Array]) -> Enclosure:
+def thetas(asked: Question, factors: Sequence[Array], square: Square = square_exactly) -> Enclosure:
     """Enclose the sum of theta over the slices."""
     slices = zip(*map(columns, factors), strict=True)
-    return summed(theta(asked, x) for x in slices)
+    return summed(theta(asked, x, square) for x in slices)
 
 
 def model(ar: Arithmetic[H], asked: Question, factors: Sequence[Array]) -> H:
@@ -98,7 +111,7 @@ def objective(ar: Arithmetic[H], asked: Question, x: Point) -> Enclosure:
     prices = x.factors[0].shape[1] * sum(n.numbers for n in asked.pair.norms)
     ar.budget.spend(FRACTION * prices, "norms of the factors")
     value = loss_value(ar, asked, x)
-    value = value.plus(thetas(asked, x.factors).times(asked.lam))
+    value = value.plus(thetas(asked, x.factors, ar.square).times(asked.lam))
     for o, q in zip(asked.offsets, x.q, strict=True):
         value = value.plus(o.penalty(ar, q))
     return value

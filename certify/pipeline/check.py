@@ -197,7 +197,8 @@ def best_offsets(problem: Problem, factors: Factors) -> Values:
 
 def finite_objective(problem: Problem, factors: Factors, q: Values) -> float:
     """Return the objective; refuse data for which float64 cannot hold it."""
-    if why := problem.loss.outside(problem.predict(factors, q)):
+    bounded = isinstance(problem.loss, Squared)  # finite everywhere
+    if why := "" if bounded else problem.loss.outside(problem.predict(factors, q)):
         raise InputError(f"the objective is infinite: {why}")
     value = problem.objective(factors, q)
     if not np.isfinite(value):

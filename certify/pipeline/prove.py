@@ -18,8 +18,10 @@ from certify.offsets import Smooth
 from certify.polar import exact_text
 from certify.polar.proved import split
 from certify.problem import Problem
+from certify.search.dual import scaling as rays
 from certify.search.dual.orthogonal import Orthogonal
 from certify.search.dual.own_size import means
+from certify.search.dual.points import Dual
 from certify.search.search_result import Evidence
 
 from .certificate.file import (
@@ -36,6 +38,8 @@ from .certificate.leaf_factors import leaf_factors
 from .certificate.tiers import arithmetic
 
 LEAVES, QUICK = 5e7, 0.25  # of relaxations, side cubed, in a second; seconds that are always spent
+WIDER = (1e-3, 1e-2, 1e-1, 1.0)  # an estimated eigenvalue that was too low is raised by so much
+SHORT = 1e-6  # relative: a bound proved this much below the promised one
 Json = dict[str, Any]
 
 
@@ -67,6 +71,40 @@ def relaxed(proof: Json) -> int:
 
 def settle(problem: Problem, asked: Asked, found: Evidence, left: float | None = None) -> Proof:
     """Prove what the evidence allows; left: the seconds of a budget that are not spent.
+
+    A bound of a large matrix may be an estimate that was too low: its Cholesky factorization
+    stops, and a wider one is tried.
+    """
+    proof = settled(problem, asked, found, left)
+    for more in WIDER:
+        if found.dual is None or not fell_short(found.dual, proof):
+            break
+        found = replace(found, dual=widened(problem, found.dual, more))
+        proof = max(proof, settled(problem, asked, found, left), key=lambda p: p.outcome.lower)
+    return proof
+
+
+def fell_short(dual: Dual, proof: Proof) -> bool:
+    """Whether a spectral bound without a stored factor has proved less than it promised."""
+    polar, outcome = dual.polar.proof, proof.outcome
+    estimate = polar.get("rule") == "spectral" and "L" not in polar
+    believed = "W" in proof.certificate.witness
+    if not (estimate and believed) or outcome.verdict == "CERTIFIED":
+        return False
+    return bool(outcome.lower < dual.value - SHORT * abs(dual.value))
+
+
+def widened(problem: Problem, dual: Dual, more: float) -> Dual:
+    """Return the same dual point with a larger bound of its polar, and what that is worth."""
+    polar = dual.polar
+    upper, shift = polar.upper * (1 + more) ** 0.5, polar.proof["shift"] * (1 + more)
+    wide = replace(polar, upper=upper, proof=polar.proof | {"shift": shift})
+    value = rays.value(problem, dual.point.W, min(1.0, problem.lam / upper))
+    return replace(dual, polar=wide, value=value)
+
+
+def settled(problem: Problem, asked: Asked, found: Evidence, left: float | None) -> Proof:
+    """Prove what the evidence allows.
 
     A witness the kernel refuses (it overflows, say) is tried in exact arithmetic, then left
     out: f >= 0 is proved without any.  Raises RejectedError if even that is refused.

@@ -7,6 +7,7 @@ from scipy import linalg, sparse
 
 from certify.base.arrays import Array
 from certify.base.gram import gram as sparse_gram
+from certify.base.threads import threads_of_factor
 
 from .ask import Matrix
 
@@ -79,7 +80,8 @@ def factorize(g: Array, shift: float) -> Array | None:
     a[np.diag_indices_from(a)] += shift
     if not (np.isfinite(shift) and a.diagonal().min(initial=1.0) > 0):
         return None
-    factor, info = linalg.lapack.dpotrf(a.T, lower=0, overwrite_a=1, clean=1)
+    with threads_of_factor(len(a)):
+        factor, info = linalg.lapack.dpotrf(a.T, lower=0, overwrite_a=1, clean=1)
     return None if info else factor.T
 
 

@@ -4,10 +4,14 @@ Every value found is at most the true one, and may be well below it: an estimate
 which proves nothing.  The matrix is only multiplied with blocks of vectors.
 """
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from certify.base.arrays import Array
@@ -15,7 +19,12 @@ from certify.base.arrays import Array
 LARGE = 1500  # shorter side from which this is quicker than all eigenvalues of a Gram matrix
 BLOCK = 8  # vectors that are multiplied at once
 LEAST, MOST = 12, 60  # blocks of a basis
+TOGETHER = 500_000  # entries from which a product is shared among threads
+CORES = min(os.cpu_count() or 1, 4)
 AGAIN = 2  # small changes that end it, for the first may be a pause
+
+
+Floats = npt.NDArray[Any]  # of single or double precision
 
 
 class Pairs(NamedTuple):
@@ -51,14 +60,14 @@ def largest(  # noqa: PLR0913  what is known, and when to stop
     """
     tall = W.shape[0] >= W.shape[1]
     A = W if tall else W.T
-    n = A.shape[1]
+    n, parts = A.shape[1], lines(A)
     block = min(BLOCK if count <= 4 * BLOCK else 2 * BLOCK, n)
     most = min(max(MOST, 3 * count // block), n // block)
     basis, Q = np.zeros((n, 0)), first(n, block, near, seed)
     T = np.zeros((0, 0))
     before, calm = np.inf, 0
     for k in range(1, most + 1):
-        Z = np.asarray(A.T @ (A @ Q.astype(A.dtype)), dtype=np.float64)
+        Z = squared(parts, Q.astype(A.dtype)).astype(np.float64)
         basis = np.hstack([basis, Q])
         H = basis.T @ Z
         old = len(T)
@@ -76,6 +85,28 @@ def largest(  # noqa: PLR0913  what is known, and when to stop
     short, values = basis @ y[:, keep], np.sqrt(np.maximum(squares[keep], 0.0))
     long = np.asarray(A @ short) / np.where(values > 0, values, 1.0)
     return Pairs(values, *((long, short) if tall else (short, long)))
+
+
+def lines(A: Any) -> list[Any]:  # noqa: ANN401  scipy.sparse
+    """Return A in parts of its rows, of about equally many entries, without copying CSR data."""
+    if A.nnz < TOGETHER:
+        return [A]
+    A = A.tocsr()
+    ends = np.searchsorted(A.indptr, np.arange(1, CORES) * (A.nnz // CORES))
+    out = []
+    for a, z in pairwise([0, *(int(k) for k in ends), A.shape[0]]):
+        at = slice(A.indptr[a], A.indptr[z])
+        held = A.data[at], A.indices[at], A.indptr[a : z + 1] - A.indptr[a]
+        out.append(sparse.csr_array(held, shape=(z - a, A.shape[1])))
+    return out
+
+
+def squared(parts: list[Any], Q: Floats) -> Floats:
+    """Return A^T A Q, the parts of A at once."""
+    if len(parts) == 1:
+        return np.asarray(parts[0].T @ (parts[0] @ Q))
+    with ThreadPoolExecutor(CORES) as pool:
+        return np.asarray(sum(pool.map(lambda A: A.T @ (A @ Q), parts)))
 
 
 def first(n: int, block: int, near: Array | None, seed: int) -> Array:

@@ -40,6 +40,8 @@ SEARCHED = 0.5  # share of the budget for better factors; the rest bounds their 
 
 def any_size(run: Run, wanted: Array | None) -> Evidence:
     """Look for a dual point and better factors; keep the dual point, to go on from it."""
+    if ratings.applies(run.problem):  # what is estimated here is proved once, in the end
+        run = replace(run, polar=ratings.polar(run.problem, run.epsilon, run.start, run.seed))
     found = gathered(run, wanted)
     remember(found.dual)
     return found
@@ -147,13 +149,16 @@ def open_gap(run: Run) -> bool:
     For polars whose bounds take long: the polar is at least what an ascent finds.
     """
     problem = run.problem
-    slow = problem.atom.hard or ratings.applies(problem)
-    earn = family(problem).earn if supported(problem) and slow else None
+    large = ratings.applies(problem)
+    earn = family(problem).earn if supported(problem) and problem.atom.hard else None
     W = rays.inward(problem.loss, dual_at(problem, run.start))
-    if earn is None or not np.isfinite(W).all():
+    if not (large or earn) or not np.isfinite(W).all():
         return False
-    late = run.clock.share(GLANCE).expired
-    top = earn(problem, W, run.start.factors, run.seed, late)
+    if earn is None:
+        top = ratings.estimate(problem, W, run.seed)
+    else:
+        late = run.clock.share(GLANCE).expired
+        top = earn(problem, W, run.start.factors, run.seed, late)
     s = rays.best_scale(problem, W, top)
     return bool(run.start.value - rays.value(problem, W, s) > run.epsilon)
 

@@ -19,8 +19,9 @@ import numpy as np
 
 from certify.base.arrays import Array
 from certify.base.clock import Clock
-from certify.polar import lanczos
+from certify.polar import Ask, Proposal, lanczos
 from certify.polar.lanczos import Pairs
+from certify.polar.methods.spectral import estimated
 from certify.problem import Problem
 
 from .candidate import Candidate, Goal, evaluate, lowest
@@ -40,6 +41,7 @@ MORE, FEWEST = 1.2, 4  # times the pairs that earn more than lam, and beside the
 DEAD = 1e-5  # of the largest singular value: a component below it is dropped
 ORDINARY = 40  # binary exponents of numbers whose squares single precision holds
 SLIGHT = 1e-3  # of the largest new weight: what a component starts with that earns too little
+ROOM, MARGINS = 0.1, (1e-6, 1e-4)  # above an estimate: of epsilon, relative; at least and at most
 CLOSER = 0.9  # of the best gap: a gap above it is no progress
 ROUGH, SHARP = 1e-5, 1e-6  # relative changes that end an estimate, and the last one
 
@@ -72,6 +74,23 @@ def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Go
     best = lowest([s for _, s in met])
     W = max(found, key=lambda pair: pair[0])[1]
     return SearchResult(steps, lowest([start, same]), best, (W,))
+
+
+def polar(
+    problem: Problem, epsilon: float, start: Candidate, seed: int
+) -> Callable[[Any], Proposal]:
+    """Return what bounds the polar of W by an estimate, which the proof of W checks.
+
+    The bound is above the estimate by a margin, which costs a part of epsilon.
+    """
+    margin = float(np.clip(ROOM * epsilon / max(abs(start.value), 1e-300), *MARGINS))
+
+    def bound(W: Any) -> Proposal:  # noqa: ANN401  scipy.sparse
+        """Return the bound, infinite where there is none."""
+        left, right = problem.atom.gauges
+        return estimated(Ask(W, left, right, problem.lam, seed), margin) or Proposal(np.inf)
+
+    return bound
 
 
 def precision(problem: Problem) -> Any:  # noqa: ANN401  a dtype

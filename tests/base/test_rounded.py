@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from certify.base.rigor import bounds
 from certify.base.rigor import rounded as rigor
 from certify.base.rigor.bounds import dots, finite, gamma, nearest, product_error
+from certify.base.rigor.fields import LONG
 from certify.base.rigor.rounded import Ball, Rounded
 from certify.kernel.arithmetic import Line
-from certify.kernel.arrays import Array
+from certify.kernel.arrays import Array, squares_exactly
 from certify.kernel.errors import RejectedError
 from certify.kernel.exact import Exact
 from certify.kernel.patterns import Pattern
@@ -219,3 +220,12 @@ def test_radius_reaches_the_longest_line():
         Line(1, "sum", True, signs),
     ):
         assert ROUNDED.lines(x, line, Pattern(2, 2)) >= Fraction(17, 8)
+
+
+@pytest.mark.parametrize("size", [LONG - 1, LONG, 3 * LONG + 1])
+def test_the_square_of_a_column_is_exact_where_short_and_enclosed_where_long(size):
+    x = np.random.default_rng(size).standard_normal((size, 2))[:, 1]
+    found, true = Rounded().square(x), squares_exactly(x.tolist())
+    assert found.lo <= true <= found.hi
+    assert (found.lo == found.hi == true) is (size < LONG)
+    assert found.hi - found.lo <= Fraction(1, 10**12) * true

@@ -8,7 +8,7 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 
-from certify.base.rigor import products
+from certify.base import sampled
 from certify.base.rigor.bounds import gamma, norm_up, product_error, square_sum
 from certify.base.rigor.layout import cholesky_completes, on_grid, row_sums_up
 from certify.base.rigor.rounded import Ball, Rounded
@@ -554,7 +554,8 @@ def test_gamma_is_that_of_sums_of_products():
 
 
 def test_many_listed_entries_are_computed_in_blocks(monkeypatch):
-    monkeypatch.setattr(products, "BLOCK", 1)
+    monkeypatch.setattr(sampled, "PART", 64)
+    monkeypatch.setattr(sampled, "BYTES", 1)
     rows, cols = (array("q", k.tolist()) for k in np.divmod(np.arange(1, 200), 10))
     at = Pattern(20, 10, rows, cols, dims=(20, 10))
     x, y = numbers(range(20), 20, 1), numbers(range(10), 10, 1)

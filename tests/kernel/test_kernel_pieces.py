@@ -11,22 +11,24 @@ import pytest
 from certify import RejectedError
 from certify.kernel import exp_log
 from certify.kernel.arrays import Array, Arrays, filled, on_diagonal
+from certify.kernel.budget import Budget
 from certify.kernel.dual import Dual, adjoint
 from certify.kernel.exact import Exact, Grid
 from certify.kernel.exp_log import FINE, GUARD, LN2, ONE, exp_at
 from certify.kernel.fields import only
 from certify.kernel.losses import LOSSES
 from certify.kernel.losses.likelihoods import enclosed_apart
-from certify.kernel.norms import L2, Elastic, Groups, Variation, misfit, plain
+from certify.kernel.metered import Metered
+from certify.kernel.norms import L1, L2, Biased, Elastic, Groups, Variation, misfit, plain
 from certify.kernel.offsets import Offset
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.network import float_above
 from certify.kernel.rules.polar import named_rule, polar_bound
 from certify.kernel.rules.witness import apart, meets
-from certify.kernel.scalars import Enclosure, root
+from certify.kernel.scalars import Enclosure, exactly, root
 from certify.kernel.spaces import Deep, Modes
 from certify.kernel.statement import stated_pair
-from certify.kernel.values import raised_to, theta
+from certify.kernel.values import raised_to, theta, thetas
 
 HALF = Fraction(1, 2)
 
@@ -48,6 +50,23 @@ def test_theta_of_irrational_norms_is_enclosed(form, count):
     found = theta(asked, [[1.0, 1.0]] * count)
     assert found.lo <= SIZE[0] ** count <= SIZE[1] ** count <= found.hi
     assert found.hi <= found.lo * (1 + Fraction(1, 2**100))
+
+
+@pytest.mark.parametrize("form", ["product", "sum"])
+def test_a_square_that_is_enclosed_encloses_theta_of_an_l2_norm_and_of_no_other(form):
+    wide = Enclosure(Fraction(24), Fraction(26))  # of 25, the true square
+    line = [array("d", [3.0, 4.0])]
+    for norms, ends in (((L2(2), L2(2)), (24, 26)), ((L1(2), L1(2)), (49, 49))):
+        asked = SimpleNamespace(pair=SimpleNamespace(norms=norms), form=form)
+        found = theta(asked, line * 2, lambda _x: wide)
+        slack = Fraction(1, 2**100)
+        assert ends[0] - slack <= found.lo <= ends[0]
+        assert ends[1] <= found.hi <= ends[1] + slack
+        mixed = thetas(asked, [Array((2, 1), line[0])] * 2, lambda _x: wide)
+        assert mixed == found
+    biased = SimpleNamespace(pair=SimpleNamespace(norms=(Biased(2), Biased(2))), form=form)
+    assert theta(biased, line * 2, lambda _x: wide) == exactly(Fraction(9))
+    assert Metered(Exact(), Budget()).square(line[0]) == exactly(Fraction(25))
 
 
 @pytest.mark.parametrize(("outer", "wanted"), [("l1", 5 + 13), ("linf", 13)])

@@ -34,6 +34,19 @@ def test_pairs_are_those_of_the_dense_matrix(shape, count):
         assert np.allclose(np.square(vectors).sum(axis=0), 1.0)
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_parts_of_the_rows_are_multiplied_at_once(monkeypatch, shape):
+    W = field(shape)
+    whole = lanczos.largest(W, 3, tol=1e-9)
+    monkeypatch.setattr(lanczos, "TOGETHER", 0)
+    monkeypatch.setattr(lanczos, "CORES", 3)
+    tall = W if shape[0] > shape[1] else W.T
+    parts = lanczos.lines(tall)
+    assert len(parts) == 3
+    assert np.array_equal(np.vstack([p.toarray() for p in parts]), tall.toarray())
+    assert np.allclose(lanczos.largest(W, 3, tol=1e-9).values, whole.values, rtol=1e-12)
+
+
 def test_vectors_that_are_near_leave_less_to_do(monkeypatch):
     W = field((300, 200))
     monkeypatch.setattr(lanczos, "LEAST", 1)

@@ -9,10 +9,11 @@ from scipy import sparse
 from certify import Problem, check, verify
 from certify.atoms import RankOne
 from certify.base.clock import Clock
+from certify.base.rigor import rounded
 from certify.losses import Logistic, Squared
 from certify.norms import Weighted
 from certify.offsets import ColumnIntercept, Intercept, RowIntercept
-from certify.polar import lanczos
+from certify.polar import eigen, lanczos
 from certify.problem import best_offsets
 from certify.search import ratings
 from certify.search.candidate import evaluate
@@ -167,6 +168,40 @@ def test_a_spent_budget_and_no_components_leave_a_bracket():
     found = ratings.search(problem, start, Clock(0.0), 0, (0.0, None))
     assert found.duals
     assert check(problem, start.factors, budget=0.0).lower > 0
+
+
+@pytest.mark.usefixtures("_few")
+@pytest.mark.parametrize(
+    ("short", "proofs", "gap"), [(1.0, 1, 1e-4), (0.97, 4, 0.1), (0.5, 5, 1.0)]
+)
+def test_an_estimate_is_proved_once_or_raised_until_it_is(monkeypatch, short, proofs, gap):
+    monkeypatch.setattr(eigen, "DENSE", 8)
+    monkeypatch.setattr("certify.pipeline.certificate.tiers.EXACT_SIDE", 8)
+    monkeypatch.setattr("certify.pipeline.own_size.LARGEST", 0)  # the one question only
+    made, gram, largest = [], rounded.sparse_gram, lanczos.largest
+
+    def counted(*given):
+        """Count Gram matrices."""
+        made.append(1)
+        return gram(*given)
+
+    def estimate(W, count=1, **more):
+        """Return a part of the largest singular value; pairs that a search appends as they are."""
+        if count > 1:
+            return largest(W, count, **more)
+        top = np.linalg.norm(W.toarray(), 2)
+        return lanczos.Pairs(np.array([short * top]), np.zeros((M, 1)), np.zeros((N, 1)))
+
+    monkeypatch.setattr(eigen, "sparse_gram", None)  # the search makes none
+    monkeypatch.setattr(rounded, "sparse_gram", counted)
+    monkeypatch.setattr("certify.polar.methods.spectral.largest", estimate)
+    monkeypatch.setattr(lanczos, "largest", estimate)
+    problem = problem_of("weighted norms")
+    result = check(problem, start_of(problem).factors, rtol=1e-4)
+    assert result.tier == "rounded"
+    assert "L" not in result.certificate.witness
+    assert len(made) == proofs
+    assert 0 < result.reached.value - result.lower <= gap * result.upper
 
 
 @pytest.mark.usefixtures("_few")

@@ -7,6 +7,7 @@ import numpy.typing as npt
 from scipy import linalg, sparse
 
 from certify.base.gram import gram
+from certify.base.threads import threads_of_factor
 from certify.kernel.patterns import Pattern
 
 from .bounds import Floats, finite, up
@@ -28,7 +29,8 @@ def row_sums_up(a: Floats) -> Fraction:
 
 def cholesky_completes(a: Floats) -> bool:
     """Tell whether a Cholesky of the lower triangle runs to completion; spoils `a`."""
-    factor, info = linalg.lapack.dpotrf(a.T, lower=0, overwrite_a=1, clean=0)
+    with threads_of_factor(len(a)):
+        factor, info = linalg.lapack.dpotrf(a.T, lower=0, overwrite_a=1, clean=0)
     return int(info) == 0 and bool(np.isfinite(factor.diagonal()).all())
 
 

@@ -7,6 +7,7 @@ from itertools import permutations
 
 import numpy as np
 
+from certify.base.sampled import sampled
 from certify.kernel.arithmetic import Pairs, Place
 from certify.kernel.patterns import Pattern
 from certify.kernel.scalars import root
@@ -23,7 +24,7 @@ from .bounds import (
     rounding,
     view,
 )
-from .layout import BLOCK, indices
+from .layout import indices
 
 
 def outer_sum(factors: Sequence[Floats], at: Pattern) -> tuple[Floats, Fraction]:
@@ -45,12 +46,7 @@ def outer_sum(factors: Sequence[Floats], at: Pattern) -> tuple[Floats, Fraction]
     error += norm_up(first) * lost
     if at.rows is None:
         return (first @ rest.T).reshape(-1), error
-    rows, cols = indices(at)
-    out = np.empty(at.size)
-    for start in range(0, at.size, BLOCK * 64):
-        part = slice(start, start + BLOCK * 64)
-        out[part] = np.einsum("kr,kr->k", first[rows[part]], rest[cols[part]])
-    return out, error
+    return sampled(first, rest, *indices(at)), error
 
 
 def layer(net: Network, left: Floats, right: Floats) -> tuple[Floats, Fraction]:

@@ -1,5 +1,7 @@
 """The largest singular value: exact for l2 x l2, an upper bound for every pair here."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,10 @@ from certify.polar.lanczos import is_large, largest
 
 from ._balance import scales
 
+TINY = 1e-290  # a shift that is positive
 SHARP = 1e-7  # relative change that ends an estimate; cost, never truth
 Scales = tuple[Array, Array]
+Bounding = Callable[[Matrix, float | None, int], Proposal | None]  # of W, a target and a seed
 
 
 class Spectral(Method):
@@ -32,13 +36,39 @@ class Spectral(Method):
         return of_pair(ask, ask.W, scales(ask.W, ask.left, ask.right, ask.seed))
 
 
-def of_pair(ask: Ask, W: Matrix, by: Scales | None) -> Proposal | None:
+def estimated(ask: Ask, margin: float) -> Proposal | None:
+    """Return the bound that an estimate of sigma_1 promises, sigma_1^2 (1 + margin) proved.
+
+    Of a large W: neither its Gram matrix nor a factor is made.  The proof makes both, once; it
+    fails where the estimate is short by more than the margin.
+    """
+    by = scales(ask.W, ask.left, ask.right, ask.seed)
+    return of_pair(ask, ask.W, by, partial(of_estimate, margin=margin))
+
+
+def of_estimate(
+    W: Matrix, target: float | None, seed: int, *, margin: float = 0.0
+) -> Proposal | None:
+    """Return a bound a margin above the estimate, or the target if that is larger."""
+    if not is_large(W) or min(W.shape) <= spectra.DENSE:  # where a factor is stored
+        return of_matrix(W, target, seed)
+    top = float(largest(W, seed=seed, tol=SHARP).values[0])
+    shift = max(top**2 * (1 + margin), (target or 0.0) ** 2, TINY)
+    return Proposal(
+        float(np.sqrt(shift)), {"rule": "spectral", "axis": spectra.side(W), "shift": shift}
+    )
+
+
+def of_pair(
+    ask: Ask, W: Matrix, by: Scales | None, bounding: Bounding | None = None
+) -> Proposal | None:
     """Return the bound of W under the scales, with what they cost."""
+    of = bounding or of_matrix
     if by is None:
-        return of_matrix(W, ask.target, ask.seed)
+        return of(W, ask.target, ask.seed)
     wide = cost(ask, by)
     target = None if ask.target is None else ask.target / max(wide, 1e-300)
-    found = of_matrix(stretched(W, by), target, ask.seed)
+    found = of(stretched(W, by), target, ask.seed)
     held = dict(zip(("scale.left", "scale.right"), by, strict=True))
     return found and Proposal(found.upper * wide * (1 + 1e-14), {**found.proof, **held})
 

@@ -1,0 +1,36 @@
+"""Entries of a product of two thin matrices, where only some are wanted."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from .arrays import Array, Ints
+
+BYTES = 5e5  # gathered at once of either matrix, to stay in a core's cache; cost, never truth
+PART = 1 << 18  # entries of a thread's task
+CORES = min(os.cpu_count() or 1, 4)
+
+
+def sampled(left: Array, right: Array, rows: Ints, cols: Ints) -> Array:
+    """Return <left_i, right_j> for each (i, j) in rows, cols: a plain sum of r products each.
+
+    left (m, r), right (n, r).
+    """
+    out = np.empty(len(rows))
+    size = max(1, int(BYTES / (8 * max(left.shape[1], 1))))
+
+    def work(first: int) -> None:
+        """Fill a part."""
+        for start in range(first, min(first + PART, len(rows)), size):
+            part = slice(start, min(start + size, first + PART))
+            held = left.take(rows[part], axis=0), right.take(cols[part], axis=0)
+            np.einsum("kr,kr->k", *held, out=out[part])
+
+    parts = range(0, len(rows), PART)
+    if len(parts) <= 1:
+        list(map(work, parts))
+    else:
+        with ThreadPoolExecutor(CORES) as pool:
+            list(pool.map(work, parts))
+    return out
