@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, process_time
 
 from .arrays import short
 from .checkpoint import halt, stopped
@@ -11,6 +11,8 @@ from .errors import InputError
 
 Progress = Callable[[str, float], object]
 LOG = logging.getLogger("certify")
+LATE, GRACE = 0.2, 2.0  # of a budget, and seconds, by which it may be overrun
+IDLE, LEAST = 0.5, 0.05  # seconds from which the cores are counted, and at least so many
 
 
 @dataclass
@@ -21,6 +23,7 @@ class Clock:
     progress: Progress | bool | None = None
     start: float = field(default_factory=monotonic)
     sweeps: int | None = None  # left; counted, so that a call without a budget is repeatable
+    used: float = field(default_factory=process_time)  # of the processor, at the start
 
     def __post_init__(self) -> None:
         """Refuse a progress that can be neither called nor shown."""
@@ -48,7 +51,18 @@ class Clock:
     def share(self, part: float) -> "Clock":
         """Return the same clock with a part of the budget."""
         budget = None if self.budget is None else part * self.budget
-        return Clock(budget, self.progress, self.start)
+        return Clock(budget, self.progress, self.start, used=self.used)
+
+    def overrun(self, seconds: float) -> bool:
+        """Whether so many seconds more go beyond the budget by more than is allowed."""
+        if self.budget is None:
+            return False
+        return monotonic() - self.start + seconds > (1 + LATE) * self.budget + GRACE
+
+    def cores(self) -> float:
+        """Return how many cores the process has had so far, one where that is not known yet."""
+        spent = monotonic() - self.start
+        return max((process_time() - self.used) / spent, LEAST) if spent > IDLE else 1.0
 
     def tell(self, stage: str, value: float) -> None:
         """Report a stage and its value."""

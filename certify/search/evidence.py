@@ -35,15 +35,35 @@ CONVEX = 0.3  # share of the budget for the convex problem
 PATIENCE = 0.75  # share of the time left for the last bound; the proof needs the rest
 GLANCE = 0.1  # share of the budget for a look at the candidate's own dual point
 AT_SIZE = 0.4  # share of the budget for descents at lam = 0; then the bound, then other starts
+HASTE = 0.05  # share of the budget for better factors where a proof takes all of it
 SEARCHED = 0.5  # share of the budget for better factors; the rest bounds their dual point
 
 
 def any_size(run: Run, wanted: Array | None) -> Evidence:
     """Look for a dual point and better factors; keep the dual point, to go on from it."""
-    if ratings.applies(run.problem):  # what is estimated here is proved once, in the end
-        run = replace(run, polar=ratings.polar(run.problem, run.epsilon, run.start, run.seed))
-    found = gathered(run, wanted)
+    if not ratings.applies(run.problem):
+        found = gathered(run, wanted, SEARCHED)
+    else:  # what is estimated in the search is proved once, in the end
+        found = gathered_at_scale(run, wanted)
     remember(found.dual)
+    return found
+
+
+def gathered_at_scale(run: Run, wanted: Array | None) -> Evidence:
+    """Gather evidence that is estimated, in the time that its proof leaves of a budget."""
+    clock, problem, part = run.clock, run.problem, SEARCHED
+    if clock.budget:
+        part = max(1 - ratings.proof_seconds(problem, clock) / clock.budget, HASTE)
+
+    def late() -> bool:
+        """Whether the proof goes far beyond the budget."""
+        return clock.overrun(ratings.proof_seconds(problem, clock))
+
+    by = ratings.polar(problem, run.epsilon, run.start, run.seed, late)
+    found = gathered(replace(run, polar=by), wanted, part)
+    if found.dual is None and late():
+        seconds = ratings.proof_seconds(problem, clock)
+        return replace(found, note=f"its proof takes {seconds:.0f} s, which the budget lacks")
     return found
 
 
@@ -58,8 +78,11 @@ def remember(dual: Dual | None) -> None:
     keeper.keep(DUAL, lambda: kept, now=True)
 
 
-def gathered(run: Run, wanted: Array | None) -> Evidence:
-    """Look for a dual point at the candidate, by projection, and at improved factors."""
+def gathered(run: Run, wanted: Array | None, part: float) -> Evidence:
+    """Look for a dual point at the candidate, by projection, and at improved factors.
+
+    part: of the budget, for better factors
+    """
     given, reached = None if wanted is None else bound(run, wanted * run.unit), recalled(run)
     kept = None if reached is None else reached.dual
     hopeless = wanted is None and (reached is not None or open_gap(run))
@@ -76,7 +99,7 @@ def gathered(run: Run, wanted: Array | None) -> Evidence:
     if not supported(run.problem):
         return Evidence(run.start, best(tries), better=multiple(run), given=run.given)
     rest = (run.epsilon, convex.shortcut(run.problem, found))
-    trail = further(run, reached, rest)
+    trail = further(run, reached, rest, part)
     better = chosen_better(run, trail)
     top, spent = best(tries), run.clock.expired()
     if top is None or (trail.best.value - top.value > SLACK * run.epsilon and not spent):
@@ -121,9 +144,9 @@ def recalled(run: Run) -> Reached | None:
     return Reached(trail, short, best([dual, bound_point(held, point)]))
 
 
-def further(run: Run, reached: Reached | None, rest: Goal) -> SearchResult:
+def further(run: Run, reached: Reached | None, rest: Goal, part: float) -> SearchResult:
     """Search, or go on with a search that was cut short, and keep what is found."""
-    clock, trail = run.clock.share(SEARCHED), None if reached is None else reached.trail
+    clock, trail = run.clock.share(part), None if reached is None else reached.trail
     if trail is None or reached is None:
         trail = families.search(run.problem, run.start, clock, run.seed, rest)
     elif reached.short:

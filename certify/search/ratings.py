@@ -26,7 +26,7 @@ from certify.problem import Problem
 
 from .candidate import Candidate, Goal, evaluate, lowest
 from .descent import ratings as descent
-from .descent.ratings import Entries, Floats, Point
+from .descent.ratings import CORES, Entries, Floats, Point
 from .dual import scaling
 from .search_result import SearchResult
 
@@ -42,6 +42,7 @@ DEAD = 1e-5  # of the largest singular value: a component below it is dropped
 ORDINARY = 40  # binary exponents of numbers whose squares single precision holds
 SLIGHT = 1e-3  # of the largest new weight: what a component starts with that earns too little
 ROOM, MARGINS = 0.1, (1e-6, 1e-4)  # above an estimate: of epsilon, relative; at least and at most
+PAIR, CUBE, ENTRY = 2e-8, 2.5e-11, 2.5e-6  # seconds of a core in a proof; cost, never truth
 CLOSER = 0.9  # of the best gap: a gap above it is no progress
 ROUGH, SHARP = 1e-5, 1e-6  # relative changes that end an estimate, and the last one
 
@@ -77,20 +78,36 @@ def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Go
 
 
 def polar(
-    problem: Problem, epsilon: float, start: Candidate, seed: int
+    problem: Problem, epsilon: float, start: Candidate, seed: int, late: Callable[[], bool]
 ) -> Callable[[Any], Proposal]:
     """Return what bounds the polar of W by an estimate, which the proof of W checks.
 
-    The bound is above the estimate by a margin, which costs a part of epsilon.
+    The bound is above the estimate by a margin, which costs a part of epsilon.  None is proposed
+    where it is too `late` for a proof.
     """
     margin = float(np.clip(ROOM * epsilon / max(abs(start.value), 1e-300), *MARGINS))
 
     def bound(W: Any) -> Proposal:  # noqa: ANN401  scipy.sparse
         """Return the bound, infinite where there is none."""
+        if late():
+            return Proposal(np.inf)
         left, right = problem.atom.gauges
         return estimated(Ask(W, left, right, problem.lam, seed), margin) or Proposal(np.inf)
 
     return bound
+
+
+def proof_seconds(problem: Problem, clock: Clock) -> float:
+    """Return about what the proof of a dual point takes after the search, in seconds.
+
+    A Gram matrix by sparse products and its Cholesky factorization, on all cores, and what is
+    done with every entry, on one; longer where the process had less than a core until now.
+    """
+    observed = problem.loss.observed
+    dims = observed.m, observed.n
+    counts = np.bincount(observed.listed[dims[0] < dims[1]], minlength=max(dims)).astype(float)
+    shared = PAIR * float(counts @ counts) / 2 + CUBE * float(min(dims)) ** 3
+    return (shared / CORES + ENTRY * observed.size) / min(clock.cores(), 1.0)
 
 
 def precision(problem: Problem) -> Any:  # noqa: ANN401  a dtype

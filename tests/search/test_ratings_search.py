@@ -204,6 +204,43 @@ def test_an_estimate_is_proved_once_or_raised_until_it_is(monkeypatch, short, pr
     assert 0 < result.reached.value - result.lower <= gap * result.upper
 
 
+def test_the_seconds_of_a_proof_are_those_of_pairs_a_cube_and_entries(monkeypatch):
+    for name, each in (("PAIR", 4.0), ("CUBE", 3.0), ("ENTRY", 5.0), ("CORES", 2)):
+        monkeypatch.setattr(ratings, name, each)
+    counts = SEEN.sum(axis=1)
+    wanted = (4.0 * (counts @ counts) / 2 + 3.0 * N**3) / 2 + 5.0 * SEEN.sum()
+    assert ratings.proof_seconds(problem_of("plain"), Clock()) == wanted
+    wide = Problem(Squared(Y.T), RankOne(), LAM)
+    assert ratings.proof_seconds(wide, Clock()) == wanted
+    for cores, times in ((0.25, 4.0), (2.0, 1.0)):
+        monkeypatch.setattr(Clock, "cores", lambda _self, cores=cores: cores)
+        assert ratings.proof_seconds(wide, Clock()) == wanted * times
+
+
+@pytest.mark.usefixtures("_few")
+def test_a_search_leaves_the_proof_its_time(monkeypatch):
+    problem, real, given = problem_of("plain"), ratings.search, []
+
+    def search(problem, start, clock, *rest):
+        """Keep the budget."""
+        given.append(clock.budget)
+        return real(problem, start, clock, *rest)
+
+    monkeypatch.setattr(ratings, "search", search)
+    monkeypatch.setattr("certify.pipeline.own_size.LARGEST", 0)  # the one question only
+    start = start_of(problem).factors
+    for seconds, budget, part in ((30.0, 100.0, 70.0), (99.0, 100.0, 5.0), (1e9, None, None)):
+        monkeypatch.setattr(ratings, "proof_seconds", lambda *_args, s=seconds: s)
+        found = check(problem, start, budget=budget, rtol=1e-2)
+        assert found.lower > 0
+        assert given.pop() == part
+    best = found.reached.factors
+    result = check(problem, best, budget=100.0, rtol=1e-2)  # 1e9 seconds of a proof
+    assert result.lower == 0.0
+    assert "its proof takes 1000000000 s, which the budget lacks" in result.reason
+    assert check(problem, best, rtol=1e-2).certified
+
+
 @pytest.mark.usefixtures("_few")
 def test_a_bound_above_the_objective_is_not_believed():
     problem = problem_of("both")
