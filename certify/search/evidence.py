@@ -42,7 +42,7 @@ SEARCHED = 0.5  # share of the budget for better factors; the rest bounds their 
 def any_size(run: Run, wanted: Array | None) -> Evidence:
     """Look for a dual point and better factors; keep the dual point, to go on from it."""
     if not ratings.applies(run.problem):
-        found = gathered(run, wanted, SEARCHED)
+        found = gathered(run, wanted)
     else:  # what is estimated in the search is proved once, in the end
         found = gathered_at_scale(run, wanted)
     remember(found.dual)
@@ -78,7 +78,7 @@ def remember(dual: Dual | None) -> None:
     keeper.keep(DUAL, lambda: kept, now=True)
 
 
-def gathered(run: Run, wanted: Array | None, part: float) -> Evidence:
+def gathered(run: Run, wanted: Array | None, part: float = SEARCHED) -> Evidence:
     """Look for a dual point at the candidate, by projection, and at improved factors.
 
     part: of the budget, for better factors
@@ -144,7 +144,7 @@ def recalled(run: Run) -> Reached | None:
     return Reached(trail, short, best([dual, bound_point(held, point)]))
 
 
-def further(run: Run, reached: Reached | None, rest: Goal, part: float) -> SearchResult:
+def further(run: Run, reached: Reached | None, rest: Goal, part: float = SEARCHED) -> SearchResult:
     """Search, or go on with a search that was cut short, and keep what is found."""
     clock, trail = run.clock.share(part), None if reached is None else reached.trail
     if trail is None or reached is None:
