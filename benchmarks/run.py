@@ -26,11 +26,12 @@ MODULES = {  # a benchmark is the function of its name; in this order it is writ
     "polars": "hard_polars",
     "short_sides": "short_sides",
     "own_size": "own_size",
+    "at_scale": "at_scale",
     "patience": "matrices",
     **dict.fromkeys(("tensorly", "tensor_polar", "cp"), "tensors"),
     **dict.fromkeys(("networks", "real_networks", "layers", "hour"), "networks"),
 }
-EVERY_CORE = ("scaling", "ratings", "layers")  # the others use one thread of BLAS
+EVERY_CORE = ("scaling", "ratings", "at_scale", "layers")  # the others use one thread of BLAS
 LIBRARIES = ("numpy", "scipy", "cvxpy", "clarabel", "scs", "python-flint")
 LIBRARIES += ("scikit-learn", "tensorly")
 

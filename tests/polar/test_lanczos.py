@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from certify.atoms import RankOne
-from certify.polar import lanczos
+from certify.polar import Ask, lanczos
 from certify.polar.methods import spectral
 
 SHAPES = [(120, 90), (90, 120)]
@@ -75,3 +75,21 @@ def test_a_large_sparse_matrix_has_the_bound_of_the_dense_one(monkeypatch, share
     # at the target where that is above sigma_1, else with the coarse margin
     assert max(top, share * top) <= large.upper <= max(top * (1 + 1e-5), share * top * (1 + 1e-8))
     assert top <= RankOne().polar(W).upper <= top * (1 + 1e-5)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_estimate_promises_a_margin_above_it_or_the_target(monkeypatch, shape):
+    W = field(shape)
+    exact = spectral.of_estimate(W, None, 0)  # a small matrix has its factor
+    assert "L" in exact.proof
+    monkeypatch.setattr(lanczos, "LARGE", 20)
+    monkeypatch.setattr("certify.polar.eigen.DENSE", 20)
+    top = lanczos.largest(W, tol=spectral.SHARP).values[0]
+    ask = Ask(W, *RankOne().gauges, seed=0)
+    for margin in (0.0, 0.21):
+        found = spectral.estimated(ask, margin)
+        assert np.isclose(found.upper, top * (1 + margin) ** 0.5, rtol=1e-12)
+        assert (found.proof["rule"], found.proof["axis"]) == ("spectral", int(shape[0] > shape[1]))
+        assert np.isclose(found.proof["shift"], found.upper**2, rtol=1e-15)
+    assert np.isclose(spectral.of_estimate(W, 2 * top, 0).upper, 2 * top, rtol=1e-15)
+    assert spectral.of_estimate(W * 0, None, 0).upper > 0
