@@ -62,7 +62,11 @@ def rescaled(ar: Arithmetic[H], pair: Pair, s: H, given: Arrays) -> tuple[H, Fra
     held, cost = [], Fraction(1)
     names = "scale.left", "scale.right"
     for name, n in zip(names, pair.norms, strict=True):
-        a = given.find(name, (n.size,)) or filled((n.size,), 1.0)
+        a = given.find(name, (n.size,))
+        if a is None:
+            held.append(filled((n.size,), 1.0))
+            cost *= n.widest
+            continue
         demand(min(a.data) > 0, f"proof.{name}", "sign", min(a.data))
         held.append(a)
         cost *= n.diagonal_cost([1 / Fraction(x) ** 2 for x in a.data])
