@@ -99,6 +99,7 @@ def measure(case: Case, file: str, counted: str = "clock") -> Row:
     del held
     lap = Lap()
     problem = problem_of(case, Y)
+    del Y  # the problem has its own
     lap("problem")
     stages = []
 
@@ -118,7 +119,7 @@ def measure(case: Case, file: str, counted: str = "clock") -> Row:
     verified = lap("rounded verification")
     print(f"verified: {proved.verdict.name} [{proved.lower:.8g}, {proved.upper:.8g}]")
     return {
-        "ratings": f"{len(Y.data)} of {case.shape[0]} x {case.shape[1]}",
+        "ratings": f"{problem.loss.observed.size} of {case.shape[0]} x {case.shape[1]}",
         "lam": case.lam,
         "biases": "yes" if case.biases else "no",
         "budget": f"{budget:g} s, {counted}",
