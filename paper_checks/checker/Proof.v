@@ -493,6 +493,12 @@ case: ifP => [small|_]; exists (bsize x), (mx (dm d) (bsize x) (bU x)), (mx (dn 
 exact: less.
 Qed.
 
+Lemma conclude lo low up x :
+  (forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)), dv lo <= objective U V) ->
+  dv low <= objective (q := q) (U0 q) (V0 q) -> objective (q := q) (U0 q) (V0 q) <= dv up ->
+  holds q (dv lo) (dv up) (decide mul d lo low up x).
+Proof. by move=> hlo hlow hup; split=> //; exact: decideE. Qed.
+
 End Question.
 
 Lemma check_withE d p x : check_with mul d p x = if well_formed d then
@@ -511,7 +517,7 @@ Proof.
 rewrite check_withE; case: ifP => // good; case e: (lower_bound mul d p) => [lo|] // [<- <- <-].
 have hlo := lowerE good e; case/and5P: (good) => _ _ _ /shapedP hu /andP[/shapedP hv _].
 have hup := value_up good hu hv; have hlow := value_down good hu hv.
-by split=> //; exact: (decideE good x hlo hlow hup).
+exact: conclude.
 Qed.
 
 End Main.
