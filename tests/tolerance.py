@@ -142,6 +142,8 @@ def exact_objective(problem, factors, q=()):
     slices = range(factors[0].shape[-1])
     thetas = [exact_theta(atom, *(x[..., k] for x in factors)) for k in slices]
     lam = Fraction(problem.lam)
+    for weight, x in zip(problem.l1 or (), factors, strict=False):
+        total += Fraction(weight) * sum(map(abs, fractions(x)), Fraction(0))
     ends = (-error, error)
     return tuple(total + e + lam * sum(t[side] for t in thetas) for side, e in enumerate(ends))
 

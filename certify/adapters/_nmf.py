@@ -1,4 +1,4 @@
-"""NMF and MiniBatchNMF with l2 penalties: nonnegative factors, theta a sum of squares."""
+"""NMF and MiniBatchNMF: nonnegative factors, theta a sum of squares, and l1 penalties."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,13 +28,14 @@ CURES = "fit with beta_loss='frobenius' or 'kullback-leibler'"
 def nmf(fit: Fit) -> Adapted:
     """Return the objective of X (n, m) ~ W H, W = codes, H = components_:
 
-        D(X, W H) + m aW / 2 |W|^2 + n aH / 2 |H|^2
-            = D(X, U V') + lam / 2 (|U|^2 + |V|^2),
-        lam = sqrt(n m aW aH),  U = s W,  V = H' / s,  s = (m aW / (n aH))^(1/4),
+        D(X, W H) + m aW (1 - p) / 2 |W|^2 + n aH (1 - p) / 2 |H|^2 + p (m aW |W|_1 + n aH |H|_1)
+            = D(X, U V') + lam / 2 (|U|^2 + |V|^2) + a |U|_1 + b |V|_1,
+        lam = (1 - p) sqrt(n m aW aH),  U = s W,  V = H' / s,  s = (m aW / (n aH))^(1/4),
+        a = p m aW / s,  b = p n aH s,
         D(X, Z) = 1/2 |X - Z|^2  or, by beta_loss,  sum X ln(X / Z) - X + Z.
 
-    Each penalty is scaled by the *other* side's size: m features for W, n samples for H.
-    Without penalties lam = 0 and s = 1.
+    Each penalty is scaled by the *other* side's size: m features for W, n samples for H; p is
+    l1_ratio.  Without squares lam = 0 and s = 1.
     Its figure: reconstruction_err_ = sqrt(2 D), the penalty left out.  W is the one
     fit_transform returned.  Without codes W is solved for again: as transform() does, and
     if that is not the fit's own, to the optimum for this H, with a note.  MiniBatchNMF
@@ -50,16 +51,18 @@ def nmf(fit: Fit) -> Adapted:
         W = fit.codes
         agree(fit, *compared(fit, loss, W @ H))
     finite_divergence(fit, loss, W @ H)
-    for_W, for_H = (m * aW) ** 0.5, (n * aH) ** 0.5
-    s = (for_W / for_H) ** 0.5 if for_W else 1.0
-    return Problem(loss, NONNEGATIVE, for_W * for_H), Factors(W * s, H.T / s, note=note)
+    p = float(fit.model.l1_ratio) if aW else 0.0
+    lam = (1 - p) * ((m * aW) ** 0.5 * (n * aH) ** 0.5)
+    s = (m * aW / (n * aH)) ** 0.25 if lam else 1.0
+    l1 = (p * m * aW / s, p * n * aH * s) if p else None
+    return Problem(loss, NONNEGATIVE, lam, l1=l1), Factors(W * s, H.T / s, note=note)
 
 
 def scope(fit: Fit) -> tuple[float, float]:
     """Return (alpha_W, alpha_H).
 
-    Raises OutOfScopeError, with the cure, for another loss, an l1 share, or a penalty on one
-    factor alone, which rescaling removes.
+    Raises OutOfScopeError, with the cure, for another loss, or a penalty on one factor alone,
+    which rescaling removes.
     """
     model: Any = fit.model
     if model.beta_loss not in LOSSES:
@@ -68,12 +71,6 @@ def scope(fit: Fit) -> tuple[float, float]:
     alpha_H = model.alpha_W if isinstance(model.alpha_H, str) else model.alpha_H
     if model.alpha_W == alpha_H == 0:
         return 0.0, 0.0
-    if model.l1_ratio > 0:
-        given = f"l1_ratio={model.l1_ratio}"
-        raise OutOfScopeError(
-            f"{fit.name} with {given} has a penalty of degree 1 on a product of degree 2: "
-            "fit with l1_ratio=0, or bound it by hand (docs/howto/own-size.md)"
-        )
     return penalty(fit, "alpha_W", model.alpha_W), penalty(fit, "alpha_H", alpha_H)
 
 
@@ -122,6 +119,7 @@ def settled(fit: Fit) -> Array:
             beta_loss=model.beta_loss,
             alpha_W=model.alpha_W,
             alpha_H=0.0,
+            l1_ratio=model.l1_ratio,
             tol=SETTLED,
             max_iter=SWEEPS if squared else STEPS,
         )

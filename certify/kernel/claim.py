@@ -81,6 +81,8 @@ def described(statement: Json, given: Mapping[str, Array]) -> str:
     """
     told: Json = {k: shown(number(statement[k], k)) for k in ("lam", "rtol", "atol")}
     told |= {k: statement[k] for k in ("claim", "loss", "shape", "observed", "q")}
+    if "l1" in statement:
+        told["l1"] = [shown(number(x, "l1")) for x in statement["l1"]]
     told["rank"] = given["U"].shape[1]
     told["offsets"] = [
         {k: v if k in ("kind", "axis") else shown(number(v, k)) for k, v in o.items()}

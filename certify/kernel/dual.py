@@ -69,9 +69,9 @@ def least_loss(asked: Question) -> Fraction:
 
 
 def coarse(s: Fraction) -> Fraction:
-    """Round s > 0 down to 60 significant bits, a dyadic number."""
+    """Round down to 60 significant bits, a dyadic number."""
     e = s.numerator.bit_length() - s.denominator.bit_length() - 60
-    return int(s / power(e)) * power(e)
+    return math.floor(s / power(e)) * power(e)
 
 
 @dataclass(frozen=True)

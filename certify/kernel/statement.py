@@ -41,7 +41,7 @@ def loss_weights(asked: "Question") -> Grains:
 
 
 FIELDS = {"format", "claim", "loss", "atom", "lam", "rtol", "atol", "shape", "observed"}
-FIELDS |= {"offsets", "q", "arrays"}
+FIELDS |= {"offsets", "q", "arrays", "l1"}
 KINDS = ("rank_one", "symmetric", "cp", "relu", "deep_linear", "deep_relu")
 CLAIMS = ("any size", "rank")
 
@@ -70,6 +70,7 @@ class Question:
     q: tuple[Array, ...] | None
     rtol: Fraction
     atol: Fraction
+    l1: tuple[Fraction, Fraction] | None = None
 
     @property
     def at(self) -> Pattern:
@@ -188,12 +189,31 @@ def question(
         None if found else offset_values(arrays, "", kinds, at),
         numbers["rtol"],
         numbers["atol"],
+        l1_penalty(stated, pair, kinds),
     )
     idle = sorted(set(given) - arrays.used)
     demand(not idle, "statement.arrays", "unknown", idle)
     check_labels(loss, at, asked.Y)
     check_claim(asked)
     return asked
+
+
+def l1_penalty(
+    stated: Json, pair: Space, kinds: Sequence[Offset]
+) -> tuple[Fraction, Fraction] | None:
+    """Read a and b > 0 of the penalty sum a |u_k|_1 + b |v_k|_1, beside norms of at most l1."""
+    if "l1" not in stated:
+        return None
+    listed, where = stated["l1"], "statement.l1"
+    demand(isinstance(listed, list) and len(listed) == 2, where, "pair", listed)
+    a, b = (number(x, where) for x in listed)
+    demand(min(a, b) > 0, where, "sign", listed)
+    whole = isinstance(pair, Pair) and not pair.symmetric
+    demand(whole, "statement.atom", "scope", "an l1 penalty is for two factors of a matrix")
+    names = [n.name for n in pair.norms]
+    demand(set(names) <= set(PLAIN), "statement.atom", "scope", f"l1 penalty beside {names}")
+    demand(not kinds, "statement.offsets", "scope", "l1 penalty beside offsets")
+    return a, b
 
 
 def stated_atom(atom: Json, arrays: Arrays, at: Pattern) -> Space:
@@ -296,5 +316,6 @@ def stated_pair(atom: Json, arrays: Arrays, at: Pattern) -> Pair:
 
 
 def check_claim(asked: Question) -> None:
-    """Reject a claim outside the theorems: of any size at lam = 0 (it is never negative)."""
-    demand(asked.lam > 0 or asked.claim == "rank", "statement.lam", "sign", float(asked.lam))
+    """Reject a claim outside the theorems: of any size without a penalty (it is never negative)."""
+    priced = asked.lam > 0 or asked.l1 is not None
+    demand(priced or asked.claim == "rank", "statement.lam", "sign", float(asked.lam))

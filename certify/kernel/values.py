@@ -1,6 +1,6 @@
 """The objective of the candidate, enclosed: loss, prices of the slices, penalties of the offsets.
 
-f_r(X, q) = l(sum phi(x_k) + A q) + lam sum theta(x_k) + H(q)
+f_r(X, q) = l(sum phi(x_k) + A q) + lam sum theta(x_k) + sum a |u_k|_1 + b |v_k|_1 + H(q)
 """
 
 import math
@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from .arithmetic import Arithmetic, H, square_exactly
-from .arrays import Array, beside, columns, dyadic
+from .arrays import Array, absolutes_exactly, beside, columns, dyadic
 from .budget import FRACTION
 from .losses.base import Grains, Spans
 from .losses.piecewise import Squared
 from .norms import L2, Norm
 from .patterns import seen_of
-from .scalars import Enclosure, root, summed
+from .scalars import Enclosure, exactly, root, summed
 from .spaces import Deep, Network
 from .statement import Point, Question, loss_weights
 
@@ -56,6 +56,16 @@ def thetas(asked: Question, factors: Sequence[Array], square: Square = square_ex
     """Enclose the sum of theta over the slices."""
     slices = zip(*map(columns, factors), strict=True)
     return summed(theta(asked, x, square) for x in slices)
+
+
+def penalty(
+    asked: Question, factors: Sequence[Array], square: Square = square_exactly
+) -> Enclosure:
+    """Enclose lam sum theta over the slices, and sum a |u|_1 + b |v|_1 where there is one."""
+    value = thetas(asked, factors, square).times(asked.lam)
+    for weight, x in zip(asked.l1 or (), factors, strict=False):
+        value = value.plus(exactly(weight * absolutes_exactly(x.data)))
+    return value
 
 
 def model(ar: Arithmetic[H], asked: Question, factors: Sequence[Array]) -> H:
@@ -111,7 +121,7 @@ def objective(ar: Arithmetic[H], asked: Question, x: Point) -> Enclosure:
     prices = x.factors[0].shape[1] * sum(n.numbers for n in asked.pair.norms)
     ar.budget.spend(FRACTION * prices, "norms of the factors")
     value = loss_value(ar, asked, x)
-    value = value.plus(thetas(asked, x.factors, ar.square).times(asked.lam))
+    value = value.plus(penalty(asked, x.factors, ar.square))
     for o, q in zip(asked.offsets, x.q, strict=True):
         value = value.plus(o.penalty(ar, q))
     return value

@@ -13,9 +13,8 @@ from .errors import demand
 from .exact import Exact
 from .fields import Json, plainly, switched
 from .metered import Metered
-from .rules.fixed_rank import fixed_rank
+from .rules.concave import lower_bound
 from .rules.floor import floor
-from .rules.weak_duality import weak_duality
 from .statement import Question, point, question
 from .values import objective
 
@@ -65,10 +64,7 @@ def prove(  # noqa: PLR0913  the question, its proof, and what it may take
     held = Arrays(witness, "proof")
     candidate = point(Arrays({**witness, **given}, "statement"), "", asked)
     value = objective(ar, asked, candidate)
-    if asked.claim == "any size":
-        bound = weak_duality(ar, asked, proof, held)
-    else:
-        bound = fixed_rank(ar, asked, proof, held, value.hi)
+    bound = lower_bound(ar, asked, proof, held, value.hi)
     eps = max(asked.atol, asked.rtol * abs(value.hi))
     better, size = best(ar, asked, proof, held)
     verdict = "UNDECIDED"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from certify.search.dual.points import Run
 from certify.search.evidence import accept_dual, any_size, by_rank
 from certify.search.search_result import Evidence
 
+from . import beside_l1
 from . import rescale as scaling
 from .certificate.coverage import PROBE, unknown
 from .certificate.file import ask
@@ -101,13 +103,17 @@ def check(  # noqa: PLR0913  the contract's keywords
     part = clock.share(ANY_SIZE) if asks_twice(problem) else clock
     run = Run(scaled, start, epsilon, part, seed, fixed, float(scaled_by(1.0, -by.whole)))
     with threads(problem.loss.observed), keeping(keeper), stoppable(), shown(clock):
-        small = gathered(run, wanted, route)
-        found = scaling.evidence_up(small, by)
-        proof = settle(problem, asked, found, clock.left())
-        own = None
-        if proof.outcome.verdict != "CERTIFIED":
-            run = replace(run, clock=clock)
-            own = second(problem, (held, values), (rtol, atol), run, small)
+        if problem.l1 is not None:
+            judge = partial(check, method=method, solver=solver)
+            found, proof, own = beside_l1.answers(problem, asked, held, (clock, seed), judge)
+        else:
+            small = gathered(run, wanted, route)
+            found = scaling.evidence_up(small, by)
+            proof = settle(problem, asked, found, clock.left())
+            own = None
+            if proof.outcome.verdict != "CERTIFIED":
+                run = replace(run, clock=clock)
+                own = second(problem, (held, values), (rtol, atol), run, small)
     result = answered(problem, held, (found_q, found), proof, own)
     origin, multiple = getattr(factors, "origin", None), getattr(factors, "multiple", 1.0)
     reason = result.reason + noted(factors)
@@ -146,7 +152,7 @@ def answered(
 
 def objection(problem: Problem, factors: Factors, q: Values, outcome: Outcome) -> str:
     """Say first that the factors were trained with another lam, if they tell so."""
-    if outcome.verdict == "CERTIFIED":
+    if outcome.verdict == "CERTIFIED" or problem.l1 is not None:
         return ""
     told = problem.stationary_lam(factors, q).objection
     return told and f"{told}. That aside: "
@@ -231,12 +237,12 @@ def stationarity(problem: Problem, factors: Factors, q: Values) -> float:
 
     Both are equal at a stationary point (scaling a component must not help); a component that is
     dying counts for as little as it costs.  At lam = 0 the defect is |<W, phi>| relative to
-    |W| |phi|.
+    |W| |phi|.  What is priced by l1 counts half, as its degree is half that of phi.
     """
     W, observed = problem.dual_point(factors, q), problem.loss.observed
     earned, sizes = problem.atom.earned(W, factors, observed)
-    price = problem.lam * np.asarray(problem.atom.theta(factors))
-    scale = price if problem.lam else float(np.linalg.norm(W)) * sizes
+    price = problem.rates(factors)
+    scale = price if problem.penalized else float(np.linalg.norm(W)) * sizes
     defect, whole = float(np.abs(earned - price).sum()), float(scale.sum())
     if whole > 0:
         return defect / whole

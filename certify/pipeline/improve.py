@@ -121,6 +121,9 @@ def improved(
     values = None if q is None else problem.accept_offsets(q)
     if why := uncovered(problem):
         raise OutOfScopeError(why)
+    if problem.l1 is not None:
+        cure = "check() brackets it, and has better factors"
+        raise OutOfScopeError(f"no convex problem has the optimum beside an l1 penalty: {cure}")
     if not supported(problem) or unknown(problem):
         most = " of pool='max'" * (getattr(problem.atom, "pool", "") == "max")
         parts = f"{type(problem.atom).__name__}{most} with {type(problem.loss).__name__}"

@@ -110,7 +110,7 @@ def own_size(problem: Problem, size: int, first: Proof, second: Proof | None) ->
     explained = explained_variance(problem, lower, upper)
     count = problem.atom.count(size)
     told = sentence(verdict, count, (lower, upper, better))
-    told += "" if explained is None else f"; {shares(explained, count, penalty=problem.lam > 0)}"
+    told += "" if explained is None else f"; {shares(explained, count, penalty=problem.penalized)}"
     return OwnSize(verdict, lower, upper, told, used.certificate, explained, better)
 
 

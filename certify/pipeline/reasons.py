@@ -57,7 +57,7 @@ def certified(case: Case) -> str | None:
     """Say that nothing is better."""
     if case.outcome.verdict != "CERTIFIED":
         return None
-    kind = f"at most {case.count(case.size)}" if case.problem.lam == 0 else "any size"
+    kind = "any size" if case.problem.penalized else f"at most {case.count(case.size)}"
     kinks = "" if case.problem.loss.smooth else KINKS
     equal = EXACT * (0 < case.upper <= negligible(case.problem))
     return f"no factors of {kind} are better by more than epsilon{kinks}{equal}"
@@ -80,7 +80,7 @@ def rank_limited(case: Case) -> str | None:
 
 def fixed_rank(case: Case) -> str | None:
     """Say how far the bound at a fixed number of components is."""
-    if case.problem.lam:
+    if case.problem.penalized:
         return None
     left = at_most(spread(case.lower, case.upper), 3)
     return f"{case.own.reason}; atol above {left} certifies it"

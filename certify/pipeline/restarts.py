@@ -95,7 +95,7 @@ def restarts(  # noqa: PLR0913  as check()
         each = bracketed(problem, given, judge, budget) if sizes else ()
     counts = [int(living(problem, x).sum()) for x, _ in held]
     better = lowest(problem, [r for _, r in results])
-    rank = None if problem.lam else held[0][0][0].shape[-1]
+    rank = None if problem.penalized else held[0][0][0].shape[-1]
     placed = explained(problem, compared((values, counts), results, better, (rtol, atol)))
     return replace(placed, rank=rank, atom=problem.atom, sizes=each, epsilon=(rtol, atol))
 
@@ -158,7 +158,7 @@ def accepted(
 
 def levelled(problem: Problem, held: Held) -> Held:
     """Return the fits; at lam = 0 with zero components up to the size of the largest."""
-    if problem.lam:
+    if problem.penalized:
         return held
     rank = max(x[0].shape[-1] for x, _ in held)
     widths = [rank - x[0].shape[-1] for x, _ in held]

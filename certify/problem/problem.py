@@ -46,6 +46,7 @@ class Problem:
     atom: Atom
     lam: float
     offsets: Sequence[Offset]
+    l1: Sequence[float] | None
 
     def __init__(
         self,
@@ -53,6 +54,8 @@ class Problem:
         atom: Atom,
         lam: float | Sequence[float],
         offsets: Offset | Sequence[Offset] = (),
+        *,
+        l1: Sequence[float] | None = None,
     ) -> None:
         """Check the parts."""
         for name, part, kind in (("loss", loss, Loss), ("atom", atom, Atom)):
@@ -77,11 +80,38 @@ class Problem:
             names = [o.slot for o in held]
             raise InputError(f"each kind of offset may be given once, got {names}")
         object.__setattr__(self, "offsets", held)
+        object.__setattr__(self, "l1", None if l1 is None else self.accept_l1(l1))
 
     def __repr__(self) -> str:
         """Show the parts, and the shapes of their arrays."""
         more = f", offsets=[{', '.join(map(brief, self.offsets))}]" if self.offsets else ""
+        more += "" if self.l1 is None else f", l1={self.l1}"
         return f"Problem({self.loss!r}, {self.atom!r}, lam={self.lam!r}{more})"
+
+    def accept_l1(self, l1: Sequence[float]) -> tuple[float, float]:
+        """Return the two weights of an l1 penalty; refuse it where it is not covered."""
+        if not isinstance(l1, tuple | list) or len(l1) != 2:  # noqa: PLR2004  U and V
+            raise InputError(f"l1 must be two weights, of U and of V, got {short(l1)}")
+        plain = self.atom.kind == "rank_one" and all(g.is_plain for g in self.atom.gauges)
+        if not plain or self.offsets:
+            raise InputError("l1 is for RankOne with plain norms (l1, l2, linf), without offsets")
+        a, b = (scalar(x, f"l1[{k}]", zero=False) for k, x in enumerate(l1))
+        return a, b
+
+    @property
+    def penalized(self) -> bool:
+        """Whether components cost something, so that factors of every size can be compared."""
+        return self.lam > 0 or self.l1 is not None
+
+    def rates(self, factors: Factors, l1: float = 0.5) -> Array:
+        """Return lam theta of each component, and so many times a |u|_1 + b |v|_1.
+
+        l1  1 for what it costs, 1/2 for how fast that grows with u v^T: |u|_1 has half its degree
+        """
+        price = self.lam * np.asarray(self.atom.theta(factors))
+        for weight, x in zip(self.l1 or (), factors, strict=False):
+            price = price + l1 * weight * np.abs(x).sum(axis=0)
+        return np.asarray(price)
 
     def accept(self, factors: Sequence[Any], name: str = "factors") -> Factors:
         """Return the caller's factors as read-only float64 arrays.
@@ -189,7 +219,7 @@ class Problem:
         """Return f_r(X, q) in floats."""
         factors, q = self.arrays(factors, q)
         value = self.loss.value(self.predict(factors, q))
-        value += self.lam * float(self.atom.theta(factors).sum())
+        value += float(self.rates(factors, l1=1.0).sum())
         return value + sum(o.penalty(x) for o, x in zip(self.offsets, q, strict=True))
 
     def dual_point(self, factors: Factors, q: Values = ()) -> Array:

@@ -56,6 +56,7 @@ def test_rules_of_layers_and_lower_bounds_are_read_from_the_kernel_itself():
         "lower.ky_fan",
         "lower.blocks",
         "lower.counts",
+        "lower.concave",
     }
 
 

@@ -200,9 +200,9 @@ def ask(  # noqa: PLR0913  the question's parts
         given |= {name: handed(a) for name, a in o.arrays(k).items()}
     if q is not None:
         given |= {f"q{k}": handed(x) for k, x in enumerate(q)}
-    statement = {
+    statement: Json = {
         "format": FORMAT,
-        "claim": "any size" if problem.lam > 0 and not own_size else "rank",
+        "claim": "any size" if problem.penalized and not own_size else "rank",
         "loss": problem.loss.statement(),
         "atom": problem.atom.statement(),
         "lam": problem.lam.hex(),
@@ -213,6 +213,8 @@ def ask(  # noqa: PLR0913  the question's parts
         "arrays": {k: identity(a) for k, a in given.items()},
         **tolerance,
     }
+    if problem.l1 is not None:
+        statement["l1"] = [x.hex() for x in problem.l1]
     return Asked(statement, given)
 
 
@@ -234,7 +236,7 @@ def negligible(problem: Problem) -> float:
     fit, PCA() with all components say, has the optimum 0, which floats do not reach, nor any
     multiple of it.  numpy's matrix_rank counts singular values of that size as 0.
     """
-    if problem.lam or not isinstance(problem.loss, Squared):
+    if problem.penalized or not isinstance(problem.loss, Squared):
         return 0.0
     share = max(problem.loss.dims) * float(np.finfo(np.float64).eps)
     with np.errstate(all="ignore"):

@@ -77,7 +77,8 @@ def reread(said: Json, data: Data) -> Question:
     """Build the problem of a statement from its arrays."""
     loss, atom = loss_of(said, data), atom_of(said["atom"], data)
     offsets = [offset_of(k, dict(o), data) for k, o in enumerate(said["offsets"])]
-    problem = Problem(loss, atom, float.fromhex(said["lam"]), offsets)
+    l1 = [float.fromhex(x) for x in said["l1"]] if "l1" in said else None
+    problem = Problem(loss, atom, float.fromhex(said["lam"]), offsets, l1=l1)
     shapes = atom.shapes(loss.dims)
     held = (data[name] for name in names_of(len(shapes)))
     factors = tuple(x.reshape(*s, x.shape[-1]) for x, s in zip(held, shapes, strict=True))

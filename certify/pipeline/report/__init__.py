@@ -155,7 +155,7 @@ def told(held: Facts) -> dict[str, Any]:
         },
         "rows": [row(s) for s in shown],
         "caption": f"{len(shown)} of {problem.atom.count(len(held.components))} that are not zero",
-        "priced": problem.lam > 0,
+        "priced": problem.penalized,
         "component": problem.atom.component,
         "components": problem.atom.count(0).removeprefix("0 "),
         "factors": factors,

@@ -118,8 +118,8 @@ class Facts:
         with np.errstate(all="ignore"):  # what is not finite is shown as unknown
             W = problem.dual_point(factors, self.offsets)
             earned, lengths = problem.atom.earned(W, factors, problem.loss.observed)
-            prices = problem.lam * sizes
-            whole = prices if problem.lam else np.linalg.norm(W) * np.asarray(lengths)
+            prices = problem.rates(factors)
+            whole = prices if problem.penalized else np.linalg.norm(W) * np.asarray(lengths)
             off = np.where(whole > 0, np.abs(earned - prices) / whole, 0.0)
         order = np.argsort(-sizes, kind="stable")
         columns = zip(sizes[order], prices[order], earned[order], off[order], strict=True)

@@ -11,12 +11,16 @@ def formula(problem: Problem) -> str:
     terms = [problem.loss.formula.format(c="c " if weighted else "")]
     if problem.lam:
         terms.append(f"λ Σₖ {words.theta}")
+    if problem.l1 is not None:
+        terms.append("Σₖ a‖uₖ‖₁ + b‖vₖ‖₁")
     if priced := any(any(o.numbers().values()) for o in problem.offsets):
         terms.append("H(q)")
     shift = " + A q" if problem.offsets else ""
     told = [f"Z = Σₖ {words.phi}{shift}", *words.signs, *glosses(problem, words)]
     if weighted:
         told.append("c the weights")
+    if problem.l1 is not None:
+        told.append("a = {:.6g},   b = {:.6g}".format(*problem.l1))
     if priced:
         told.append("H(q) the price of the offsets")
     return f"minimize  {'  +  '.join(terms)},   {',   '.join(told)}"

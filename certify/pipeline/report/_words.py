@@ -37,6 +37,9 @@ def loss(problem: Problem) -> str:
 def priced(problem: Problem) -> str:
     """Return what regularizes and what is added."""
     held = "" if problem.lam == 0 else f" with the regularization λ = {short(problem.lam)}"
+    if problem.l1 is not None:
+        weights = " and ".join(map(short, problem.l1))
+        held += f"{' and' if held else ' with'} l1 penalties of weights {weights}"
     names = [o.name for o in problem.offsets]
     return held + (
         f" and {'an offset' if len(names) == 1 else 'offsets'} ({', '.join(names)})" * bool(names)

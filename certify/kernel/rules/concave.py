@@ -1,0 +1,105 @@
+"""Lower bounds beside an l1 penalty, whose degree is below that of the products."""
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import NamedTuple
+
+from ..arithmetic import Arithmetic, H
+from ..arrays import Arrays
+from ..budget import FRACTION
+from ..dual import coarse, least_loss
+from ..errors import demand
+from ..fields import Json, number, only, part
+from ..norms import L1
+from ..scalars import Bound, root
+from ..spaces import Pair
+from ..statement import Question
+from .fixed_rank import fixed_rank
+from .weak_duality import weak_duality
+from .witness import inside
+
+MOST = 16  # lines, each of which is proved by itself
+
+
+class Line(NamedTuple):
+    """level <= l(Z) + lam sum theta + H + slope t, for t = sum |u_k|_1 |v_k|_1."""
+
+    level: Fraction
+    slope: Fraction
+
+
+def lower_bound(
+    ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays, upper: Fraction
+) -> Bound:
+    """Prove a lower bound of f over all factors that compete, by the rule of the question."""
+    if asked.l1 is not None:
+        return concave(ar, asked, proof, given, upper)
+    if asked.claim == "any size":
+        return weak_duality(ar, asked, proof, given)
+    return fixed_rank(ar, asked, proof, given, upper)
+
+
+def concave(
+    ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays, upper: Fraction
+) -> Bound:
+    """Prove f >= min h from lines below the rest, h(t) = max_j (D_j - s_j t) + 2 sqrt(a b t).
+
+    f = rest + sum a |u_k|_1 + b |v_k|_1.  With t = sum x_k, x_k = |u_k|_1 |v_k|_1,
+
+        a |u_k|_1 + b |v_k|_1 >= 2 sqrt(a b x_k),   sum sqrt(x_k) >= sqrt(t),
+
+    and each line says rest >= D_j - s_j t, so f >= h(t) >= min h over t >= 0.  The largest line
+    is the same between two neighbours of T = {0} and the t >= 0 where two lines meet, and the
+    root is concave, so h is least in T: beyond the last of T the largest line is one of slope 0,
+    the loss's own infimum at least, and h rises.
+    """
+    lines, rules = [Line(coarse(least_loss(asked)), Fraction(0))], list[str]()
+    for line, names in proved_lines(ar, asked, proof, given, upper):
+        lines.append(line)
+        rules += [name for name in names if name not in rules]
+    ar.budget.spend(FRACTION * len(lines) ** 3, "lines that meet")
+    a, b = asked.l1 or (Fraction(0),) * 2
+    places = {Fraction(0)}
+    for p in lines:
+        places |= {(p.level - q.level) / (p.slope - q.slope) for q in lines if q.slope < p.slope}
+    return Bound(
+        min(
+            max(p.level - p.slope * t for p in lines) + root(4 * a * b * t).lo
+            for t in places
+            if t >= 0
+        ),
+        (*rules, "concave"),
+    )
+
+
+def proved_lines(
+    ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays, upper: Fraction
+) -> list[tuple[Line, tuple[str, ...]]]:
+    """Prove the lines that are listed, each by the rules of a question without l1 penalty.
+
+    "norm" `own`: of slope s, D <= l + (lam + s) sum |u|_a |v|_b + H, where |u|_a |v|_b is at most
+    theta and, these norms being no larger than l1, |u|_1 |v|_1.  "norm" `l1`: D <= l + s t + H.
+    """
+    listed, where = proof.get("lines", []), "proof.lines"
+    demand(isinstance(listed, list), where, "list", type(listed).__name__)
+    demand(len(listed) <= MOST, where, "list", f"{len(listed)}, more than {MOST}")
+    out = []
+    for k, line in enumerate(listed):
+        only(line, {"norm", "slope", "proof"}, f"{where}[{k}]")
+        slope = number(line.get("slope"), f"{where}[{k}].slope")
+        demand(slope >= 0, f"{where}[{k}].slope", "sign", line["slope"])
+        below = without_l1(asked, line.get("norm"), slope, f"{where}[{k}].norm")
+        own = part(line, "proof", f"{where}[{k}]"), inside(given, f"line{k}.")
+        found = lower_bound(ar, below, *own, upper)
+        out.append((Line(coarse(found.value), slope), found.rules))
+    return out
+
+
+def without_l1(asked: Question, norm: object, slope: Fraction, where: str) -> Question:
+    """Return the question whose objective is at most the rest and slope t."""
+    at, (left, right) = asked.at, asked.pair.norms
+    demand(norm in ("own", "l1"), where, "unknown", repr(norm))
+    if norm == "own":
+        return replace(asked, l1=None, form="product", lam=asked.lam + slope)
+    pair = Pair(at, L1(left.size, left.cone), L1(right.size, right.cone))
+    return replace(asked, l1=None, form="product", lam=slope, pair=pair)

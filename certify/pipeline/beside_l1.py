@@ -1,0 +1,175 @@
+"""Bounds beside an l1 penalty, from questions without it.
+
+    f = l(U V') + lam sum theta + sum a |u_k|_1 + b |v_k|_1
+
+has a degree below that of U V', so no convex problem has its optimum.  But each certificate of
+l + lam sum theta + s t, t = sum |u_k|_1 |v_k|_1, proves a line below the first two terms, and lines
+bound f (`kernel/rules/concave.py` has the proof).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from certify.atoms import Factors, RankOne
+from certify.base.clock import Clock
+from certify.kernel.verdict import prove
+from certify.problem import Problem
+from certify.search.candidate import Candidate, evaluate, lowest
+from certify.search.descent import l1
+from certify.search.search_result import Evidence
+
+from . import own_size
+from .certificate.file import Arrays, Asked, Certificate, Json, ask, hand_over, named
+from .certificate.tiers import arithmetic
+from .prove import Proof, without_better
+from .result import Result
+
+STEEP = 6.0  # the first slope, in a b / penalty: 4 is that of the root's chord
+ROUNDS = 2  # slopes
+STEPS, FRESH = 4000, 2  # of a descent; descents from random factors
+SEARCHED = 0.3  # share of the budget for them
+DEGREE = (
+    "the l1 penalty has degree 1 beside products of degree 2, so that no convex problem has the "
+    "optimum and the bracket stays open"
+)
+Judge = Callable[[Problem, Clock], tuple[Certificate | None, float]]  # with the proved bound
+
+
+@dataclass(frozen=True)
+class Line:
+    """level - slope t: of norms "l1" at lam = slope, or of the "own" ones at lam + slope."""
+
+    norm: str
+    slope: float
+    certificate: Certificate
+    level: float
+
+
+def answers(
+    problem: Problem,
+    asked: Asked,
+    factors: Factors,
+    run: tuple[Clock, int],
+    check: Callable[..., Result],
+) -> tuple[Evidence, Proof, Proof | None]:
+    """Return what was found, and the proofs of both questions: of any size, and of this one.
+
+    run    the clock and the seed
+    check  check() with its method, for questions without l1
+    """
+    clock, seed = run
+    steps = searched(problem, evaluate(problem, factors), clock, seed)
+    start, best = steps[0][1], lowest([s for _, s in steps])
+    rtol, atol = (float.fromhex(asked.statement[k]) for k in ("rtol", "atol"))
+    better = best if start.value - best.value > max(atol, rtol * abs(start.value)) else None
+    found = Evidence(start, better=better, steps=steps, note=DEGREE)
+
+    def any_size(part: Problem, share: Clock) -> tuple[Certificate | None, float]:
+        held = check(part, factors, seed=seed, budget=share.left())
+        return held.certificate, held.lower
+
+    def at_size(part: Problem, share: Clock) -> tuple[Certificate | None, float]:
+        held = own_size.bound(part, factors, clock=share, seed=seed)
+        return held.certificate, float(held.outcome.lower)
+
+    first = composed(problem, asked, gathered(problem, best.value, any_size, clock), better)
+    if first.outcome.verdict == "CERTIFIED" or not asks_twice(problem, start.size):
+        return found, first, None
+    again = ask(problem, factors, None, rtol=rtol, atol=atol, own_size=True)
+    lines = gathered(problem, best.value, at_size, clock, own=True)
+    return found, first, composed(problem, again, lines, better)
+
+
+def asks_twice(problem: Problem, size: int) -> bool:
+    """Whether the rank of so many components bounds more than the penalty does alone."""
+    return size < min(problem.loss.shape) and own_size.covered(without_l1(problem, "own", 0.0))
+
+
+def searched(
+    problem: Problem, start: Candidate, clock: Clock, seed: int
+) -> tuple[tuple[str, Candidate], ...]:
+    """Return the start, and the ends of descents from it and from random factors of its size."""
+    if not l1.applies(problem) or not start.size:
+        return (("start", start),)
+    rng, share = np.random.default_rng(seed), clock.share(SEARCHED)
+    size = max(float(np.abs(x).mean()) for x in start.factors)
+    lots = [
+        problem.project([size * rng.uniform(0.0, 2.0, x.shape) for x in start.factors])
+        for _ in range(FRESH)
+    ]
+    ends = [l1.descended(problem, x, STEPS, share.expired) for x in (start.factors, *lots)]
+    found = [evaluate(problem, x) for x in ends]
+    return ("start", start), *(("descend", s) for s in found if s.value < start.value)
+
+
+def without_l1(problem: Problem, norm: str, slope: float) -> Problem:
+    """Return the problem whose lower bound is the level of a line."""
+    left, right = problem.atom.gauges
+    if norm == "l1":
+        return Problem(problem.loss, RankOne(f"l1{left.cone}", f"l1{right.cone}"), slope)
+    return Problem(problem.loss, RankOne(left, right), problem.lam + slope)
+
+
+def gathered(
+    problem: Problem, top: float, judge: Judge, clock: Clock, *, own: bool = False
+) -> list[Line]:
+    """Return lines below the rest of the objective; top is the lowest objective that is known.
+
+    The first is flat, without the l1 penalty; where nothing else is priced and any size competes
+    it is the loss's infimum, which the kernel knows.  Each slope after it is between those of the
+    two lines that meet where f is bounded.
+    """
+    norms = ("l1", "own") if problem.lam else ("l1",)
+    flat = ["own"] * bool(own or problem.lam)
+    lines, left = list[Line](), len(flat) + ROUNDS * len(norms)
+    for turn in range(1 + ROUNDS):
+        slope = next_slope(problem, lines, top) if turn else 0.0
+        for norm in norms if turn else flat:
+            rest = clock.left()
+            share = Clock(None if rest is None else rest / left)
+            certificate, level = judge(without_l1(problem, norm, slope), share)
+            left -= 1
+            if certificate is not None:
+                lines.append(Line(norm, slope, certificate, level))
+    return lines
+
+
+def next_slope(problem: Problem, lines: Sequence[Line], top: float) -> float:
+    """Return a slope whose line may raise min h, h = max_j (D_j - s_j t) + 2 sqrt(a b t)."""
+    a, b = problem.l1 or (0.0, 0.0)
+    held = [(0.0, 0.0), *((x.level, x.slope) for x in lines)]
+    levels, slopes = np.array(held).T
+    i, k = np.nonzero(slopes[:, None] > slopes)
+    t = np.array([0.0, *np.maximum((levels[i] - levels[k]) / (slopes[i] - slopes[k]), 0.0)])
+    at = int(((levels - t[:, None] * slopes).max(axis=1) + 2 * np.sqrt(a * b * t)).argmin())
+    if not len(i):
+        return STEEP * a * b / max(top - float(levels.max()), 2.0**-30 * top)
+    if t[at] <= 0:
+        return 2 * float(slopes.max())
+    steep, less = slopes[i[at - 1]], slopes[k[at - 1]]
+    return float(np.sqrt(steep * less) if less else steep / STEEP)
+
+
+def composed(
+    problem: Problem, asked: Asked, lines: Sequence[Line], better: Candidate | None
+) -> Proof:
+    """Let the kernel prove the bound of these lines, and what follows from better factors."""
+    proof: Json = {"lines": []}
+    witness: Arrays = {}
+    for k, line in enumerate(lines):
+        held, arrays = without_better(line.certificate.proof, line.certificate.witness)
+        proof["lines"].append({"norm": line.norm, "slope": line.slope.hex(), "proof": held})
+        witness |= {f"line{k}.{name}": x for name, x in arrays.items()}
+    if better is not None:
+        proof["better"] = True
+        witness |= hand_over({f"better.{k}": x for k, x in named(better.factors).items()})
+    with np.errstate(all="ignore"):  # the kernel refuses what is not finite
+        ar = arithmetic(problem)
+        outcome = prove(asked.statement, asked.given, proof, witness, ar, limit=math.inf)
+    if outcome.verdict not in ("REFUTED", "RANK_LIMITED"):
+        proof, witness = without_better(proof, witness)
+    claim = {"verdict": outcome.verdict, "tier": outcome.tier, "work": outcome.work}
+    return Proof(Certificate(asked.statement, asked.given, claim, proof, witness), outcome)
