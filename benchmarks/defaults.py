@@ -230,7 +230,7 @@ def row(model: str, name: str, fit: Fit) -> Row:
         "own": own.verdict.name,
         "own gap": own.relative_gap,
         "any": result.verdict.name,
-        "any gap": result.relative_gap if problem.lam else None,
+        "any gap": result.relative_gap if problem.penalized else None,
         "lower": own.lower,
         "upper": own.upper,
         "explained": shares and list(shares),

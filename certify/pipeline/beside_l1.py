@@ -31,6 +31,7 @@ STEEP = 6.0  # the first slope, in a b / penalty: 4 is that of the root's chord
 ROUNDS = 2  # slopes
 STEPS, FRESH = 4000, 2  # of a descent; descents from random factors
 SEARCHED = 0.3  # share of the budget for them
+NEAR = 2.0**-9  # relative gap at which the search for a line ends; luck, never truth
 DEGREE = (
     "the l1 penalty has degree 1 beside products of degree 2, so that no convex problem has the "
     "optimum and the bracket stays open"
@@ -68,11 +69,13 @@ def answers(
     found = Evidence(start, better=better, steps=steps, note=DEGREE)
 
     def any_size(part: Problem, share: Clock) -> tuple[Certificate | None, float]:
-        held = check(part, factors, seed=seed, budget=share.left())
+        held = check(part, factors, seed=seed, budget=share.left(), rtol=NEAR)
         return held.certificate, held.lower
 
     def at_size(part: Problem, share: Clock) -> tuple[Certificate | None, float]:
-        held = own_size.bound(part, factors, clock=share, seed=seed)
+        if not own_size.covered(part):
+            return None, 0.0
+        held = own_size.bound(part, factors, clock=share, seed=seed, rtol=NEAR)
         return held.certificate, float(held.outcome.lower)
 
     first = composed(problem, asked, gathered(problem, best.value, any_size, clock), better)
@@ -95,10 +98,13 @@ def searched(
     if not l1.applies(problem) or not start.size:
         return (("start", start),)
     rng, share = np.random.default_rng(seed), clock.share(SEARCHED)
-    size = max(float(np.abs(x).mean()) for x in start.factors)
+    size = (float(np.abs(problem.loss.arrays()["Y"]).mean()) / start.size) ** 0.5
     lots = [
-        problem.project([size * rng.uniform(0.0, 2.0, x.shape) for x in start.factors])
-        for _ in range(FRESH)
+        tuple(
+            size * g.project_cone(np.abs(x) if g.nonneg else x)
+            for g, x in zip(problem.atom.gauges, map(rng.standard_normal, shapes), strict=True)
+        )
+        for shapes in [[x.shape for x in start.factors]] * FRESH
     ]
     ends = [l1.descended(problem, x, STEPS, share.expired) for x in (start.factors, *lots)]
     found = [evaluate(problem, x) for x in ends]
@@ -148,7 +154,7 @@ def next_slope(problem: Problem, lines: Sequence[Line], top: float) -> float:
     if not len(i):
         return STEEP * a * b / max(top - float(levels.max()), 2.0**-30 * top)
     if t[at] <= 0:
-        return 2 * float(slopes.max())
+        return 4 * float(slopes.max())
     steep, less = slopes[i[at - 1]], slopes[k[at - 1]]
     return float(np.sqrt(steep * less) if less else steep / STEEP)
 

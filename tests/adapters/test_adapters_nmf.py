@@ -59,6 +59,40 @@ def test_without_penalties_the_question_is_that_of_its_size(settings):
     assert np.sqrt(2 * objective(problem, factors)) == pytest.approx(model.reconstruction_err_)
 
 
+@pytest.mark.parametrize("ratio", [0.25, 1.0])
+@pytest.mark.parametrize("kind", [NMF, MiniBatchNMF])
+def test_l1_penalties_are_the_library_s(kind, ratio):
+    model, W = nonnegative(kind, SMALL, n_components=2, l1_ratio=ratio)
+    (n, m), H = SMALL.shape, model.components_
+    a, b = model.alpha_W * m, model.alpha_H * n
+    library = 0.5 * ((SMALL - W @ H) ** 2).sum() + ratio * (a * W.sum() + b * H.sum())
+    library += 0.5 * (1 - ratio) * (a * (W**2).sum() + b * (H**2).sum())
+    problem, factors = from_model(model, SMALL, codes=W)
+    assert problem.lam == pytest.approx((1 - ratio) * np.sqrt(a * b), rel=TIGHT)
+    assert np.prod(problem.l1) == pytest.approx(ratio**2 * a * b, rel=TIGHT)
+    assert objective(problem, factors) == pytest.approx(library, rel=TIGHT)
+    if ratio == 1:
+        assert np.array_equal(factors[0], W)
+
+
+def test_codes_beside_an_l1_penalty_are_solved_for_again():
+    model, W = nonnegative(data=SMALL, n_components=2, l1_ratio=0.5, tol=1e-12, max_iter=10_000)
+    problem, factors = from_model(model, SMALL)
+    kept = from_model(model, SMALL, codes=W)[1]
+    assert objective(problem, factors) == pytest.approx(objective(problem, kept), rel=1e-6)
+
+
+@pytest.mark.parametrize("ratio", [0.5, 1.0])
+def test_the_better_model_beside_an_l1_penalty_is_its_own(ratio):
+    model, W = nonnegative(data=SMALL, n_components=2, l1_ratio=ratio, tol=0.5, max_iter=3)
+    problem, factors = from_model(model, SMALL, codes=W)
+    result = check(problem, factors, budget=2.0)
+    assert result.verdict.name == "REFUTED"
+    copy = from_model(result.better_model(model), SMALL)
+    assert objective(*copy) <= result.better_upper * (1 + 1e-9)
+    assert np.abs(copy[1][1]).sum() == pytest.approx(np.abs(result.better[1]).sum(), rel=1e-6)
+
+
 @KINDS
 def test_other_data_are_refused_with_both_figures(kind, settings):
     model, W = nonnegative(kind, **settings)

@@ -40,8 +40,6 @@ from tests.sklearn_models import (
 @pytest.mark.parametrize(
     ("settings", "cure"),
     [
-        ({"l1_ratio": 0.5}, "l1_ratio=0.5 .* fit with l1_ratio=0"),
-        ({"l1_ratio": 1}, "l1_ratio=1 .* fit with l1_ratio=0"),
         ({"alpha_W": 0.0}, "alpha_W=0.0 .* fit with alpha_W > 0"),
         ({"alpha_H": 0.0}, "alpha_H=0.0 .* fit with alpha_H > 0"),
         (

@@ -1,0 +1,181 @@
+"""check() beside an l1 penalty: brackets, better factors, and a search that they never exceed."""
+
+import numpy as np
+import pytest
+
+from certify import OutOfScopeError, Problem, Verdict, check, improve, restarts, verify
+from certify.atoms import RankOne
+from certify.losses import Huber, KullbackLeibler, Squared
+from certify.pipeline.beside_l1 import next_slope
+from certify.pipeline.report import write
+from certify.pipeline.report._words import priced
+from certify.search.descent import l1
+from certify.search.lam_max import lam_max
+
+NONNEGATIVE = RankOne("l2+", "l2+", form="sum")
+RNG = np.random.default_rng(3)
+DATA = RNG.integers(0, 9, (5, 4)) / 2.0
+PROBLEM = Problem(Squared(DATA), NONNEGATIVE, 0.0, l1=(0.25, 0.5))
+SQUARES = Problem(Squared(DATA), NONNEGATIVE, 0.125, l1=(0.25, 0.5))
+FACTORS = RNG.random((5, 2)), RNG.random((4, 2))
+STARTS = 8
+
+
+def shrunk(x, t, sign):
+    """The proximal map of t|x| where x has a sign or none."""
+    return max(x - t, 0.0) if sign == "+" else np.sign(x) * max(abs(x) - t, 0.0)
+
+
+def lowest(Y, r, prices, signs, rng):
+    """The lowest objective met: lam/2 squares and l1, exact coordinate steps from many starts."""
+    lam, a, b = prices
+    best = 0.5 * float((Y * Y).sum())
+    for _ in range(STARTS):
+        U, V = rng.standard_normal((Y.shape[0], r)), rng.standard_normal((Y.shape[1], r))
+        U, V = (np.abs(x) if s == "+" else x for x, s in zip((U, V), signs, strict=True))
+        for _ in range(60):
+            for X, other, T, price, sign in ((U, V, Y, a, signs[0]), (V, U, Y.T, b, signs[1])):
+                for k in range(r):
+                    v = other[:, k]
+                    rest = T - X @ other.T + np.outer(X[:, k], v)
+                    size = float(v @ v) + lam
+                    if size > 0:
+                        X[:, k] = [shrunk(g, price, sign) / size for g in rest @ v]
+        value = 0.5 * ((Y - U @ V.T) ** 2).sum() + lam / 2 * ((U * U).sum() + (V * V).sum())
+        best = min(best, float(value + a * np.abs(U).sum() + b * np.abs(V).sum()))
+    return best
+
+
+def bracketed(seed):
+    """Return (what is wrong, the own bound, the lowest objective) of a random tiny problem."""
+    rng = np.random.default_rng(seed)
+    m, n = (int(x) for x in rng.integers(2, 4, 2))
+    Y = rng.integers(-4, 9, (m, n)) / 2.0
+    r, signs = int(rng.integers(1, 3)), [rng.choice(["", "+"]) for _ in range(2)]
+    lam, (a, b) = float(rng.choice([0.0, 0.25, 1.0])), rng.choice([0.125, 0.5, 1.0], 2).tolist()
+    problem = Problem(Squared(Y), RankOne(*(f"l2{s}" for s in signs), form="sum"), lam, l1=(a, b))
+    result = check(problem, (np.zeros((m, r)), np.zeros((n, r))), seed=seed)
+    own = lowest(Y, r, (lam, a, b), signs, rng)
+    every = min(own, lowest(Y, min(m, n), (lam, a, b), signs, rng))
+    wrong = result.lower > every * (1 + 1e-12) or result.own_size.lower > own * (1 + 1e-12)
+    told = f"seed {seed}: {result.lower} of {every}, {result.own_size.lower} of {own}, {problem}"
+    return told * wrong, result.own_size.lower, own
+
+
+def test_no_bracket_exceeds_what_a_search_finds():
+    wrong, lower, upper = bracketed(7)
+    assert wrong == ""
+    assert 0 < lower <= upper
+
+
+@pytest.mark.thorough
+def test_no_bracket_of_a_dozen_exceeds_what_a_search_finds():
+    told = [bracketed(seed) for seed in range(12)]
+    assert [wrong for wrong, *_ in told if wrong] == []
+    assert any(lower > 0.98 * upper for _, lower, upper in told)
+
+
+@pytest.fixture(scope="module")
+def refuted():
+    return check(PROBLEM, FACTORS)
+
+
+def test_better_factors_are_proved_and_each_size_has_a_bound(refuted):
+    own = refuted.own_size
+    assert (refuted.verdict, own.verdict) == (Verdict.REFUTED, Verdict.REFUTED)
+    assert 0 < refuted.lower < own.lower < refuted.better_upper < refuted.upper
+    assert PROBLEM.objective(refuted.better) == pytest.approx(refuted.better_upper)
+    for certificate, name in ((refuted.certificate, False), (own.certificate, True)):
+        for tier in ("exact", "rounded"):
+            found = verify(certificate, PROBLEM, FACTORS, tier=tier, own_size=name)
+            assert (found.verdict, found.rules[-1]) == (Verdict.REFUTED, "concave")
+
+
+@pytest.mark.thorough
+def test_where_it_ends_the_bracket_stays_open_and_says_why(refuted):
+    result = check(PROBLEM, refuted.better)
+    assert result.verdict is Verdict.UNDECIDED
+    assert result.better is None
+    assert "l1 penalty has degree 1 beside products of degree 2" in result.reason
+    assert result.lower == pytest.approx(refuted.lower, rel=2.0**-7)
+    assert result.stationarity < 1e-3
+    assert "none below" in result.explain()
+
+
+def test_the_penalty_is_written_in_the_report(refuted, tmp_path):
+    write(refuted.certificate, tmp_path / "x.html", own=refuted.own_size.certificate)
+    text = (tmp_path / "x.html").read_text(encoding="utf-8")
+    assert "with l1 penalties of weights 0.25 and 0.5" in text
+    assert "Σₖ a‖uₖ‖₁ + b‖vₖ‖₁" in text
+    assert "a = 0.25,   b = 0.5" in text
+    told = priced(SQUARES)
+    assert told == " with the regularization λ = 0.125 and l1 penalties of weights 0.25 and 0.5"
+
+
+@pytest.mark.thorough
+def test_a_penalty_of_squares_counts_beside():
+    result = check(SQUARES, FACTORS)
+    assert (result.verdict, result.own_size.verdict) == (Verdict.REFUTED, Verdict.REFUTED)
+    lines = result.own_size.certificate.proof["lines"]
+    assert {line["norm"] for line in lines} == {"l1", "own"}
+    assert 0 < result.lower < result.own_size.lower < result.better_upper
+    assert verify(result.certificate, SQUARES, FACTORS).verdict is Verdict.REFUTED
+
+
+@pytest.mark.thorough
+def test_other_losses_and_masks_have_a_bracket():
+    counts = Problem(KullbackLeibler(DATA), NONNEGATIVE, 0.0, l1=(0.25, 0.5))
+    assert 0 < check(counts, FACTORS).lower < counts.objective(FACTORS)
+    huber = Problem(Huber(DATA, 1.0), RankOne("l1", "linf"), 0.25, l1=(0.25, 0.5))
+    found = check(huber, FACTORS)
+    assert 0 < found.lower < found.upper
+    assert len(found.steps) == 1
+    masked = Problem(Squared(DATA, mask=DATA > 0), NONNEGATIVE, 0.0, l1=(0.25, 0.5))
+    assert check(masked, FACTORS, budget=2.0).lower > 0
+
+
+@pytest.mark.thorough
+def test_restarts_are_compared(refuted):
+    report = restarts(PROBLEM, [FACTORS, refuted.better], budget=4.0)
+    assert report.rank is None
+    assert 0 < report.lower < report.fits[1].upper < report.fits[0].upper
+
+
+def test_what_ends_at_certified_factors_is_refused():
+    with pytest.raises(OutOfScopeError, match="check"):
+        improve(PROBLEM, FACTORS)
+    with pytest.raises(OutOfScopeError, match="l1 penalty"):
+        lam_max(PROBLEM)
+
+
+def test_a_step_never_raises_the_objective():
+    x, values = FACTORS, [SQUARES.objective(FACTORS)]
+    for _ in range(20):
+        x = l1.descended(SQUARES, x, 1, lambda: False)
+        values.append(SQUARES.objective(x))
+    assert values == sorted(values, reverse=True)
+    assert values[-1] < 0.9 * values[0]
+    assert (x[0] >= 0).all()
+    flat = np.zeros((5, 2)), np.zeros((4, 2))
+    assert not l1.descended(PROBLEM, flat, 3, lambda: False)[0].any()
+    assert not l1.applies(Problem(Squared(DATA), RankOne(), 1.0, l1=(1.0, 1.0)))
+
+
+def test_slopes_are_sought_where_the_bound_is():
+    class Line:
+        def __init__(self, level, slope):
+            self.level, self.slope = level, slope
+
+    assert next_slope(PROBLEM, [], 3.0) == pytest.approx(6 * 0.125 / 3)
+    assert next_slope(PROBLEM, [Line(1.0, 0.0)], 3.0) == pytest.approx(6 * 0.125 / 2)
+    assert next_slope(PROBLEM, [Line(0.25, 0.25)], 3.0) == 1.0  # least at t = 0
+    assert next_slope(PROBLEM, [Line(2.0, 6.0)], 3.0) == 1.0  # where it meets 0
+    both = [Line(2.0, 4.0), Line(1.5, 1.0)]
+    assert next_slope(PROBLEM, both, 3.0) in (pytest.approx(2.0), pytest.approx(1 / 6))
+
+
+def test_the_weights_are_checked():
+    for wrong in (1.0, (1.0,), (1.0, 0.0), (1.0, -1.0), ("a", 1.0)):
+        with pytest.raises(ValueError, match="l1"):
+            Problem(Squared(DATA), NONNEGATIVE, 0.0, l1=wrong)
+    assert "l1=(0.25, 0.5)" in repr(PROBLEM)
