@@ -20,6 +20,7 @@ CASES = {  # name -> file/case of the zoo
     "bias": "network_biases/line_optimal",
     "blocks": "masked_rank/blocks",
     "column": "column_means/optimal_q_found",
+    "concave": "l1_penalty/one_slice_pays",
     "cones": "short_side/zero_model",
     "conic": "nonnegative_gap/zero_model",
     "deep_layers": "deep/kinks_none",
