@@ -416,6 +416,12 @@ def test_nothing_is_left_unproved():
         ("Checker.v", "nonneg (dC d),", "true,"),
         ("Checker.v", "Z.leb Z0 (num s) && dleb", "dleb"),
         ("Checker.v", "Z.opp (Z.div (Z.opp a) b)", "Z.div a b"),
+        ("Checker.v", "if Z.leb Z0 s && Z.leb (Z.mul s s) x then s else Z0", "s"),
+        (
+            "Checker.v",
+            "if Z.leb Z0 t && Z.leb x (Z.mul t t) then t else Z.succ (Z.abs x)",
+            "t",
+        ),
     ],
 )
 def test_a_stronger_statement_or_a_weaker_check_has_no_proof(binary, tmp_path, file, old, new):
