@@ -45,6 +45,12 @@ def test_a_file_is_loaded_as_the_api_would_build_it(tmp_path):
     assert (held.q, held.rtol, held.atol) == (None, 0.5, 2.0)
 
 
+def test_an_l1_penalty_stands_beside_lam(tmp_path):
+    held = load(write(tmp_path, lam="0.0", head="l1 = [0.5, 2]", atom=PLAIN))
+    assert (held.problem.lam, held.problem.l1) == (0.0, (0.5, 2.0))
+    assert load(write(tmp_path)).problem.l1 is None
+
+
 def test_epsilon_has_the_defaults_of_check(tmp_path):
     held = load(write(tmp_path))
     assert (held.rtol, held.atol) == (1e-6, None)
@@ -280,6 +286,10 @@ def test_an_unknown_key_is_answered_with_the_nearest_known_one(tmp_path, table, 
         ({"lam": "-1.0"}, "lam must be a finite number >= 0, got -1.0"),
         ({"lam": "nan"}, "lam must be a finite number >= 0, got nan"),
         ({"lam": "2.0]"}, "is not valid TOML"),
+        ({"head": "l1 = 0.5"}, "l1 must be a list of two numbers, got 0.5"),
+        ({"head": 'l1 = [0.5, "2"]'}, "l1 must be a valid number, got [0.5, '2']"),
+        ({"head": "l1 = [0.5]"}, "l1 must be two weights, of U and of V, got [0.5]"),
+        ({"head": "l1 = [0.5, 0.0]"}, "l1[1] must be a finite number > 0, got 0"),
         ({"lam": "2.0\nlam = 3.0"}, "is not valid TOML"),
         ({"head": f"q = {'[' * 5000}{']' * 5000}"}, "is not valid TOML"),
         ({"atom": ""}, "atom.kind is missing; known are cp, deep_linear"),

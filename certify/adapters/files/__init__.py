@@ -54,6 +54,7 @@ def load(path: str | Path) -> Loaded:
         built(found.atom, reader),
         found.lam,
         tuple(built(o, reader) for o in found.offsets),
+        l1=found.l1,
     )
     names = factor_names(found.atom)
 

@@ -32,6 +32,16 @@ def norms(x: object) -> object:
     raise ValueError('must be a list of norms, one a mode (["l2", "l2+", "l1"])')
 
 
+def weights(x: object) -> object:
+    """Read the two weights of an l1 penalty.
+
+    Raises ValueError with the end of a sentence that starts with the key.
+    """
+    if not isinstance(x, list):
+        raise ValueError("must be a list of two numbers")  # noqa: TRY004
+    return weight(x)
+
+
 def weight(x: object) -> object:
     """Read lam: a number, or the two weights of a matrix's sides.
 
@@ -50,11 +60,14 @@ MODES: dict[str, Any] = {
     "description": "one norm a mode",
 }
 SEPARATE: dict[str, Any] = {"type": "array", "items": {"type": "number", "exclusiveMinimum": 0}}
+PAIR = SEPARATE | {"minItems": 2, "maxItems": 2}
 LAM: dict[str, Any] = {
-    "anyOf": [{"type": "number", "minimum": 0}, SEPARATE | {"minItems": 2, "maxItems": 2}],
+    "anyOf": [{"type": "number", "minimum": 0}, PAIR],
     "description": "the weight of theta, or [a, b]: a/2 |u|^2 + b/2 |v|^2",
 }
+L1 = PAIR | {"description": "[a, b]: the penalty a |u|_1 + b |v|_1 beside lam theta"}
 Weight = Annotated[Any, PlainValidator(weight), WithJsonSchema(LAM)]
+Weights = Annotated[Any, PlainValidator(weights), WithJsonSchema(L1)]
 NormRef = TypeAliasType(
     "NormRef", Annotated[Any, PlainValidator(norm), WithJsonSchema({"anyOf": [KEY]})]
 )

@@ -17,7 +17,7 @@ from certify.norms import GAUGES
 from certify.offsets import OFFSETS
 from certify.pipeline.certificate.file import names_of
 
-from ._kinds import Weight
+from ._kinds import Weight, Weights
 from ._network import Table
 from ._schema import Epsilon, Json, Strict, parameters
 from ._source import Ref
@@ -47,6 +47,7 @@ def schema() -> Json:
     data, losses = split_losses()
     tables: Json = {
         "lam": Weight,
+        "l1": Weights,
         "data": table("data", "what was fitted", data),
         "loss": losses,
         "atom": entries(ATOMS),

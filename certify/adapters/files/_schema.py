@@ -10,6 +10,7 @@
     [[restarts]]  other fits: U, V
 
 lam may be [a, b], the separate weights of a/2 |u|^2 + b/2 |v|^2 (rank_one, l2, form = "sum").
+l1 = [a, b] adds a |u|_1 + b |v|_1 to each component's price (rank_one with plain norms).
 A norm is a key ("l2+") or a table: { norm = "elastic", alpha = 0.5, cone = "+" },
 { norm = "group", groups = [[0, 1], [2]], outer = "linf" }, { norm = "variation", edges, rho },
 { norm = "weighted", weights }; their arrays may be files, groups then one number a coordinate.
@@ -41,7 +42,7 @@ from certify.offsets import OFFSETS
 from certify.pipeline.certificate.file import names_of
 
 from ._base import nearest
-from ._kinds import KINDS, Weight
+from ._kinds import KINDS, Weight, Weights
 from ._lines import placed
 from ._source import Ref, Source
 
@@ -67,6 +68,7 @@ class Top(Strict):
     q: list[Ref] | None = None
     restarts: list[Json] = []
     epsilon: Json = {}
+    l1: Weights = None
 
 
 class Listed(Strict):
@@ -117,6 +119,7 @@ class Stated:
     q: tuple[Source, ...] | None
     epsilon: Epsilon
     restarts: tuple[tuple[Source, ...], ...] = ()
+    l1: list[float] | None = None
 
     def sources(self) -> list[Source]:
         """Return every source in the file."""
@@ -142,6 +145,7 @@ def stated(path: Path, document: Json) -> Stated:
         q=None if top.q is None else tuple(top.q),
         epsilon=validated(Epsilon, top.epsilon, path, "epsilon"),
         restarts=tuple(factors(names, t, path, "restarts") for t in top.restarts),
+        l1=top.l1,
     )
 
 
