@@ -127,6 +127,17 @@ def test_the_own_norms_count_beside_the_slope(tier):
     assert near(lower(question, *of(alone), tier), 4)
 
 
+@each_tier
+@pytest.mark.parametrize("free", [0, 1])
+def test_a_line_keeps_the_signs_that_factors_may_have(tier, free):
+    """Nonnegative factors earn nothing with -Y: D = 13/2. Where one is free, -Y costs 5 in l1."""
+    atom = RankOne("l2" if not free else "l2+", "l2" if free else "l2+")
+    loose, tight = asked(problem(atom, data=-Y)), asked(problem(data=-Y))
+    flat = of(line(-Y, 1.0))
+    assert near(lower(tight, *flat, tier), 2 * 6.5**0.5)
+    assert near(lower(loose, *flat, tier), 65 / 18)  # scaled to 1/3: D = 13/3 - 13/18
+
+
 def test_without_lines_the_least_loss_is_proved():
     found = prove(*asked(problem()), {}, {}, Exact())
     assert (found.lower, found.rules, found.verdict) == (0, ("concave",), "UNDECIDED")
