@@ -1,14 +1,27 @@
 """check() beside an l1 penalty: brackets, better factors, and a search that they never exceed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from certify import OutOfScopeError, Problem, Verdict, check, improve, restarts, verify
+from certify import (
+    OutOfScopeError,
+    Problem,
+    RejectedError,
+    Verdict,
+    check,
+    improve,
+    restarts,
+    verify,
+)
 from certify.atoms import RankOne
 from certify.losses import Huber, KullbackLeibler, Squared
 from certify.pipeline.beside_l1 import next_slope
+from certify.pipeline.certificate import tiers
 from certify.pipeline.report import write
 from certify.pipeline.report._words import priced
+from certify.polar import eigen
 from certify.search.descent import l1
 from certify.search.lam_max import lam_max
 
@@ -179,3 +192,37 @@ def test_the_weights_are_checked():
         with pytest.raises(ValueError, match="l1"):
             Problem(Squared(DATA), NONNEGATIVE, 0.0, l1=wrong)
     assert "l1=(0.25, 0.5)" in repr(PROBLEM)
+
+
+def test_counts_have_a_bound_at_their_size():
+    Y = np.random.default_rng(4).integers(0, 6, (5, 4)).astype(float)
+    root = Y.sum() ** 0.5
+    factors = (Y.sum(1) / root)[:, None], (Y.sum(0) / root)[:, None]
+    problem = Problem(KullbackLeibler(Y), RankOne("l2+", "l2+"), 0.0, l1=(1e-4, 1e-4))
+    found = check(problem, factors, budget=2.0)
+    own = found.own_size
+    assert 1.0 < own.lower < problem.objective(factors)
+    again = verify(own.certificate, problem, factors, own_size=True)
+    assert again.lower == own.lower
+
+
+def test_factors_that_large_proofs_leave_out_are_made_again(monkeypatch):
+    monkeypatch.setattr(eigen, "DENSE", 8)
+    monkeypatch.setattr(tiers, "EXACT_SIDE", 8)
+    rng = np.random.default_rng(0)
+    Y = rng.standard_normal((12, 3)) @ rng.standard_normal((3, 10))
+    problem = Problem(Squared(Y), RankOne(form="sum"), 2.0, l1=(0.25, 0.25))
+    factors = rng.standard_normal((12, 2)), rng.standard_normal((10, 2))
+    held = check(problem, factors, budget=5.0).certificate
+    assert not any(name.endswith(".L") for name in held.witness)
+    rounded, exact = (verify(held, problem, factors, tier=tier) for tier in ("rounded", "exact"))
+    assert 0 < rounded.lower <= exact.lower * (1 + 1e-9)
+    assert exact.lower == pytest.approx(rounded.lower, rel=1e-6)
+
+
+@pytest.mark.parametrize("lines", [[7], [{"norm": "own"}], 7])
+def test_lines_that_are_none_are_refused(lines):
+    held = check(PROBLEM, FACTORS, budget=2.0).certificate
+    wrong = replace(held, proof=held.proof | {"lines": lines})
+    with pytest.raises(RejectedError):
+        verify(wrong, PROBLEM, FACTORS)

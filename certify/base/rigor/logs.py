@@ -41,13 +41,13 @@ class Vectors(Elementary):
     def exps(self, xs: Sequence[int]) -> list[tuple[int, int, int]]:
         """Enclose e**(x / ONE) 2**(FINE - k).
 
-        f = x / ONE within u 700 < 2^-43.5.  r = (f - k L1) - k L2 has four roundings of numbers
+        f = x / ONE within u 700 < 2^-43.5.  r = (f - k L1) - k L2 has three roundings of numbers
         below .37, and |k| 2^-85 from ln 2: in all less than u.  Horner's p of degree 13 is off by
         at most gamma_28 e^|r| and leaves out 2 r^14 / 14! < 2^-55, both below 2^-47 e^r as
         e^(2 |r|) < 2.06.  So e^(x / ONE) = 2^k p (1 + d), |d| < 2^-43, and 1 -+ 2^-42 has room for
         the rounding of the products below.
         """
-        near = [-LONG < x.bit_length() <= LONG for x in xs]
+        near = [x.bit_length() <= LONG for x in xs]
         f = np.array([float(x) if ok else 2 * FAR * UNIT for x, ok in zip(xs, near, strict=True)])
         f /= UNIT
         far = np.abs(f) > FAR

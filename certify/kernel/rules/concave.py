@@ -13,7 +13,8 @@ from ..fields import Json, number, only, part
 from ..norms import L1
 from ..scalars import Bound, root
 from ..spaces import Pair
-from ..statement import Question
+from ..statement import Point, Question
+from ..values import objective
 from .fixed_rank import fixed_rank
 from .weak_duality import weak_duality
 from .witness import inside
@@ -77,6 +78,7 @@ def proved_lines(
 ) -> list[tuple[Line, tuple[str, ...]]]:
     """Prove the lines that are listed, each by the rules of a question without l1 penalty.
 
+    At a fixed size a line's own question has its own upper value: that of the candidate, in it.
     "norm" `own`: of slope s, D <= l + (lam + s) sum |u|_a |v|_b + H, where |u|_a |v|_b is at most
     theta and, these norms being no larger than l1, |u|_1 |v|_1.  "norm" `l1`: D <= l + s t + H.
     """
@@ -90,7 +92,9 @@ def proved_lines(
         demand(slope >= 0, f"{where}[{k}].slope", "sign", line["slope"])
         below = without_l1(asked, line.get("norm"), slope, f"{where}[{k}].norm")
         own = part(line, "proof", f"{where}[{k}]"), inside(given, f"line{k}.")
-        found = lower_bound(ar, below, *own, upper)
+        at_size = below.claim == "rank"
+        top = objective(ar, below, Point(below.factors, ())).hi if at_size else upper
+        found = lower_bound(ar, below, *own, top)
         out.append((Line(coarse(found.value), slope), found.rules))
     return out
 

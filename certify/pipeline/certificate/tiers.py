@@ -6,12 +6,12 @@ from typing import Any
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arithmetic import Arithmetic
-from certify.losses import KullbackLeibler, Logistic, Poisson, Softmax
+from certify.losses import KullbackLeibler, Logistic, Poisson
 from certify.problem import Problem
 
 EXACT_ENTRIES, EXACT_SIDE = 400_000, 400  # up to here exact integers take seconds
 EXACT_LOGS = 25_000  # entries, where each has logarithms
-LOGS = (KullbackLeibler, Logistic, Poisson, Softmax)
+LOGS = (KullbackLeibler, Logistic, Poisson)
 
 
 def arithmetic(problem: Problem, tier: str | None = None) -> Arithmetic[Any]:

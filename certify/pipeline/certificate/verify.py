@@ -159,6 +159,8 @@ def completed(
 
     A factor is only a witness: whatever is added here cannot make a false claim pass.
     """
+    if isinstance(certificate.proof.get("lines"), list):
+        return with_lines_completed(certificate, asked, tier, limit)
     polar, whole = part(certificate.proof, "polar"), certificate.witness
     witness = of_polar(asked.statement, whole) | {k: a for k, a in whole.items() if k == "W"}
     limit = allowed(certificate, asked) if limit is None else limit
@@ -183,6 +185,23 @@ def completed(
         return certificate
     made = {"L": handed(spectra.packed(factor))}
     return replace(certificate, witness=whole | under_polar(asked.statement, made))
+
+
+def with_lines_completed(
+    certificate: Certificate, asked: Asked, tier: str, limit: float | None
+) -> Certificate:
+    """Complete each of the proofs that lines beside an l1 penalty have."""
+    whole = dict(certificate.witness)
+    limit = allowed(certificate, asked) if limit is None else limit
+    for k, line in enumerate(certificate.proof["lines"]):
+        if not isinstance(line, dict):  # the kernel refuses it
+            break
+        head = f"line{k}."
+        own = {n.removeprefix(head): a for n, a in whole.items() if n.startswith(head)}
+        alone = replace(certificate, proof=part(line, "proof"), witness=own)
+        made = completed(alone, asked, tier, limit).witness
+        whole |= {f"{head}{n}": a for n, a in made.items()}
+    return replace(certificate, witness=whole)
 
 
 def factorized(S: Array, polar: Json, witness: Arrays, shift: Fraction) -> Array | None:
