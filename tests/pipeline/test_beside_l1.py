@@ -194,6 +194,11 @@ def test_the_weights_are_checked():
     assert "l1=(0.25, 0.5)" in repr(PROBLEM)
 
 
+def test_the_summary_names_the_penalty():
+    told = check(SQUARES, FACTORS, budget=1.0).certificate.summary()
+    assert "lam 0.125, l1 0.25 and 0.5, 0 offsets" in told
+
+
 def test_counts_have_a_bound_at_their_size():
     Y = np.random.default_rng(4).integers(0, 6, (5, 4)).astype(float)
     root = Y.sum() ** 0.5

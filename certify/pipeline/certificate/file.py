@@ -117,6 +117,8 @@ class Certificate:
         rank = said["arrays"]["U"]["shape"][-1]
         proof = sum(as_numpy(a).nbytes for a in self.witness.values()) / 1e6
         model = f"{atom} of size {rank}, {loss} loss, {size} data, lam {lam:.6g}"
+        parts = [f"{x:.6g}" for x in map(float.fromhex, said.get("l1", ()))]
+        model += f", l1 {' and '.join(parts)}" * bool(parts)
         rest = f"{len(said['offsets'])} offsets, {proof:.3g} MB of proof"
         return f"claims {self.verdict} ({self.claim.get('tier')}): {model}, {rest}"
 

@@ -11,8 +11,8 @@ class Verdict(Enum):
     """A verdict's value is the sentence shown to the user."""
 
     CERTIFIED = (
-        "proved: no factors of any size (at lam = 0: of as many components) are better by more "
-        "than epsilon"
+        "proved: no factors of any size (without a penalty: of as many components) are better by "
+        "more than epsilon"
     )
     REFUTED = "proved: better factors of the same size or smaller are in the certificate"
     RANK_LIMITED = "proved: more components do better, and such factors are in the certificate"
