@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from certify.cli import main
 from tests.question_files import inside, write
 
 PROBLEM = "problem.toml"
@@ -65,8 +66,15 @@ CASES = {
 def folder(tmp_path, monkeypatch, capsys):
     """Files right and wrong, in the working directory."""
     monkeypatch.chdir(tmp_path)
+    fill(tmp_path)
+    capsys.readouterr()
+    return tmp_path
+
+
+def fill(tmp_path):
+    """Write them into the working directory."""
     text = write(tmp_path).read_text()
-    inside(capsys, "check", PROBLEM, "-o", "x.cert")
+    main(["check", PROBLEM, "-o", "x.cert"])
     (tmp_path / "folder").mkdir()
     (tmp_path / "empty.toml").touch()
     (tmp_path / "text.txt").write_text("some words")
@@ -82,7 +90,6 @@ def folder(tmp_path, monkeypatch, capsys):
     for name, (old, new) in changes.items():
         assert text.count(old) == 1
         (tmp_path / f"{name}.toml").write_text(text.replace(old, new))
-    return tmp_path
 
 
 @pytest.mark.parametrize(("arguments", "said"), CASES.values(), ids=CASES)
