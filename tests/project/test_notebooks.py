@@ -34,7 +34,7 @@ def test_there_is_one_for_each_tutorial():
     assert sorted(p.stem for p in (DOCS / "notebooks").glob("*.ipynb")) == NAMES
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 def test_a_notebook_runs_from_its_first_cell_to_its_last(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
