@@ -82,6 +82,7 @@ def test_one_line_and_the_least_loss_prove_the_smaller_end(tier):
     assert near(lower(asked(problem()), *of(line(np.eye(2))), tier), 4)
     steep = line(2 * np.eye(2), 2.0)  # D = 10 - 4 = 6, t* = 3: 2 sqrt(3)
     assert near(lower(asked(problem()), *of(steep), tier), 2 * 3**0.5)
+    assert lower(asked(problem()), *of(steep), tier) ** 2 <= 12  # not one unit above
     half = line(np.eye(2) / 2, 0.5)  # D = 2.5 - 1/4, t* = 9/2: D is the smaller end
     assert near(lower(asked(problem()), *of(half), tier), 2.25)
 
