@@ -30,7 +30,7 @@ from certify.search.search_result import Evidence
 from . import beside_l1
 from . import rescale as scaling
 from .certificate.coverage import PROBE, unknown
-from .certificate.file import ask
+from .certificate.file import Asked, ask
 from .certificate.verdict import Verdict
 from .checkpoint_file import opened
 from .own_size import asks_twice, second
@@ -95,29 +95,48 @@ def check(  # noqa: PLR0913  the contract's keywords
         return unproved(problem, held, found_q, Verdict.OUT_OF_SCOPE, (floor, value, why))
     if unknown(problem):
         return by_floats(problem, held, found_q, rtol=rtol, atol=atol)
-    scaled, by = scaling.normalized(problem)
-    small_q = None if values is None else scaling.offsets_down(values, by)
-    start = evaluate(scaled, scaling.factors_down(held, by), small_q)
-    epsilon = max(scaling.value_down(atol, by), rtol * abs(start.value))
-    fixed = values is not None or not problem.offsets
-    part = clock.share(ANY_SIZE) if asks_twice(problem) else clock
-    run = Run(scaled, start, epsilon, part, seed, fixed, float(scaled_by(1.0, -by.whole)))
     with threads(problem.loss.observed), keeping(keeper), stoppable(), shown(clock):
         if problem.l1 is not None:
             judge = partial(check, method=method, solver=solver)
             found, proof, own = beside_l1.answers(problem, asked, held, (clock, seed), judge)
         else:
-            small = gathered(run, wanted, route)
-            found = scaling.evidence_up(small, by)
-            proof = settle(problem, asked, found, clock.left())
-            own = None
-            if proof.outcome.verdict != "CERTIFIED":
-                run = replace(run, clock=clock)
-                own = second(problem, (held, values), (rtol, atol), run, small)
+            how = wanted, route
+            found, proof, own = answers(problem, asked, (held, values), (clock, seed), how)
     result = answered(problem, held, (found_q, found), proof, own)
     origin, multiple = getattr(factors, "origin", None), getattr(factors, "multiple", 1.0)
     reason = result.reason + noted(factors)
     return replace(result, reason=reason, origin=origin, multiple=multiple)
+
+
+def answers(
+    problem: Problem,
+    asked: Asked,
+    point: tuple[Factors, Values | None],
+    run: tuple[Clock, int],
+    how: tuple[Array | None, Route],
+) -> tuple[Evidence, Proof, Proof | None]:
+    """Return what was found, and the proofs of both questions: of any size, and of this one.
+
+    point  the candidate's factors and offsets; None: the best offsets
+    run    the clock and the seed
+    how    a dual point to try, or None, and the route
+    """
+    (factors, q), (clock, seed) = point, run
+    rtol, atol = (float.fromhex(asked.statement[k]) for k in ("rtol", "atol"))
+    scaled, by = scaling.normalized(problem)
+    small_q = None if q is None else scaling.offsets_down(q, by)
+    start = evaluate(scaled, scaling.factors_down(factors, by), small_q)
+    epsilon = max(scaling.value_down(atol, by), rtol * abs(start.value))
+    fixed = q is not None or not problem.offsets
+    part = clock.share(ANY_SIZE) if asks_twice(problem) else clock
+    held = Run(scaled, start, epsilon, part, seed, fixed, float(scaled_by(1.0, -by.whole)))
+    small = gathered(held, *how)
+    found = scaling.evidence_up(small, by)
+    proof = settle(problem, asked, found, clock.left())
+    if proof.outcome.verdict == "CERTIFIED":
+        return found, proof, None
+    held = replace(held, clock=clock)
+    return found, proof, second(problem, (factors, q), (rtol, atol), held, small)
 
 
 def answered(
