@@ -44,12 +44,18 @@ def gram(rows: Any) -> Array:  # noqa: ANN401  scipy.sparse
 
     with ThreadPoolExecutor(CORES) as pool:
         list(pool.map(lower, pairwise(cuts(counts, columns))))
+    mirror(out)  # a block of fewer lines has left entries above the diagonal
+    return out
+
+
+def mirror(a: Array) -> None:
+    """Write the lower triangle over the upper one, by blocks of rows."""
+    n = len(a)
     for start in range(0, n, LINES):
         part, rest = slice(start, start + LINES), slice(start + LINES, n)
-        out[part, rest] = out[rest, part].T
-        corner = out[part, part]  # a block of fewer lines has left entries above the diagonal
+        a[part, rest] = a[rest, part].T
+        corner = a[part, part]
         corner[:] = np.tril(corner) + np.tril(corner, -1).T
-    return out
 
 
 def before(rows: Any, b: int) -> Any:  # noqa: ANN401  scipy.sparse

@@ -10,8 +10,10 @@ from scipy import sparse
 
 from certify.base import gram
 from certify.base.rigor.bounds import gamma, square_sum
+from certify.base.rigor.fields import Ball
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Array
+from certify.kernel.errors import RejectedError
 from certify.kernel.exact import Exact
 from certify.kernel.patterns import Pattern
 from certify.kernel.scalars import power
@@ -83,3 +85,38 @@ def test_a_sparse_matrix_is_never_made_dense():
     tracemalloc.stop()
     assert peak < 40e6
     assert np.allclose(found.trace(), np.square(X.data).sum())
+
+
+def made(n: int, kind: str) -> np.ndarray:
+    """Return a positive semidefinite matrix that owns its memory or does not, or is lopsided."""
+    X = np.random.default_rng(1).standard_normal((n + 5, n))
+    if kind == "a view":
+        return (X.T @ X).reshape(-1).reshape(n, n)
+    return X.T @ X + (kind == "lopsided") * np.triu(np.ones((n, n)), 1) / 2**20
+
+
+@pytest.mark.parametrize("kind", ["its own memory", "a view", "lopsided"])
+@pytest.mark.parametrize("n", [3, 600])
+def test_a_bound_of_eigenvalues_leaves_the_gram_matrix_as_it_was(kind, n):
+    g = made(n, kind)
+    assert g.flags.owndata == (kind != "a view")
+    before, top = g.copy(), float(np.linalg.eigvalsh(g)[-1])
+    held = Ball(g, Fraction(0) if kind != "lopsided" else Fraction(n, 2**20))
+    for shift in (2 * top, top / 2):
+        found = ROUNDED.top(held, Fraction(shift), None)
+        assert found >= Fraction(top)
+        assert np.array_equal(g, before)
+        assert (found < 2 * shift) == (shift > top)  # |G|_inf where no Cholesky completes
+    g[0, -1] = g[-1, 0] = np.inf
+    with pytest.raises(RejectedError, match="overflow"):
+        ROUNDED.top(held, Fraction(2 * top), None)
+
+
+def test_a_bound_of_eigenvalues_holds_one_matrix():
+    g = np.eye(2000)
+    tracemalloc.start()
+    found = ROUNDED.top(Ball(g, Fraction(0)), Fraction(3), None)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 1 <= found < 2  # |G|_inf
+    assert peak < 0.6 * g.nbytes  # blocks of 512 lines

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg, sparse
 
-from certify.base.gram import gram
+from certify.base.gram import gram, mirror
 from certify.base.threads import threads_of_factor
 from certify.kernel.patterns import Pattern
 
@@ -27,8 +27,31 @@ def row_sums_up(a: Floats) -> Fraction:
     return up(finite(worst), a.shape[0] + 1)
 
 
+def completes_with(g: Floats, diagonal: Floats) -> bool:
+    """Tell whether a Cholesky of -G with this diagonal runs to completion; G (k, k) is unchanged.
+
+    No copy of a symmetric G that owns its memory is made: one triangle is overwritten, and
+    restored from the other.
+    """
+    ours, own = g.flags.owndata and is_symmetric(g), g.diagonal().copy()
+    a = np.negative(g, out=g if ours else None)
+    a[np.diag_indices(len(a))] = diagonal
+    done = cholesky_completes(a)
+    if ours:
+        mirror(g.T)
+        np.negative(g, out=g)
+        g[np.diag_indices(len(g))] = own
+    return done
+
+
+def is_symmetric(a: Floats) -> bool:
+    """Tell whether A is its transpose, entry by entry, by blocks of rows."""
+    starts = range(0, len(a), BLOCK)
+    return all(np.array_equal(a[s : s + BLOCK, s:], a[s:, s : s + BLOCK].T) for s in starts)
+
+
 def cholesky_completes(a: Floats) -> bool:
-    """Tell whether a Cholesky of the lower triangle runs to completion; spoils `a`."""
+    """Tell whether a Cholesky of the lower triangle runs to completion; spoils that triangle."""
     with threads_of_factor(len(a)):
         factor, info = linalg.lapack.dpotrf(a.T, lower=0, overwrite_a=1, clean=0)
     return int(info) == 0 and bool(np.isfinite(factor.diagonal()).all())

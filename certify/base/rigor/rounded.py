@@ -49,7 +49,7 @@ from .bounds import (
     view,
 )
 from .fields import Ball, Fields
-from .layout import cholesky_completes, indices, row_sums_up, sparse_gram
+from .layout import completes_with, indices, row_sums_up, sparse_gram
 from .logs import Vectors
 from .products import deep, kronecker, layer, outer_sum, permuted, placed
 
@@ -172,13 +172,11 @@ class Rounded(Fields):
         """
         del factor  # a float factorization is cheaper to make than to check
         k, c = g.mid.shape[0], nearest(shift)
-        a = np.negative(g.mid)
-        rows, rad = row_sums_up(a), 3 * g.rad / 2
-        diagonal = c + a.diagonal()
+        rows, rad = row_sums_up(g.mid), 3 * g.rad / 2
+        diagonal = c - g.mid.diagonal()
         slip = U * finite(np.abs(diagonal).max(initial=0.0))
-        a[np.diag_indices(k)] = diagonal
         trace = up(finite(np.abs(diagonal).sum()), k + 1)
-        if diagonal.min() <= 0 or not cholesky_completes(a):
+        if diagonal.min() <= 0 or not completes_with(g.mid, diagonal):
             return rows + rad
         g1 = gamma(k + 2)
         below = g1 / (1 - g1) * trace + 8 * (k + 2) ** 2 * ETA * (1 + trace)
