@@ -18,7 +18,7 @@ from certify.kernel.arrays import Arrays
 from certify.kernel.rules.conic import conic
 from certify.losses import Squared
 from certify.norms import gauge
-from certify.polar import Ask
+from certify.polar import PolarQuery
 from certify.polar.methods.branch import GAP, grown, proposal
 from certify.polar.proved import handed, kernel_pair, located, split
 
@@ -45,7 +45,7 @@ def polars(options: Options):
             yield Claim(f"{name}: encloses the truth", f"{truth:.6g}", got, bool(meets))
 
 
-def one(name: str, ask: Ask, truth: float | None):
+def one(name: str, ask: PolarQuery, truth: float | None):
     """Bound one polar; `truth` is enumerated, None if nobody knows it."""
     first, root = timed(grown, replace(ask, nodes=1, deadline=None))
     held = replace(ask, deadline=None if ask.deadline is None else monotonic() + ask.deadline)
@@ -75,7 +75,7 @@ def megabytes(proof) -> float:
     return sum(x.nbytes for x in proof.values() if isinstance(x, np.ndarray)) / 1e6
 
 
-def exactly(ask: Ask, proof) -> float:
+def exactly(ask: PolarQuery, proof) -> float:
     """Return what the kernel proves in exact integers."""
     at, flat = located(ask.W)
     ar = Flint()
@@ -90,10 +90,10 @@ def cubes(options: Options):
     free, H, corner = gauge("linf"), np.ones((1, 1)), np.array([[1.0, 1.0], [1.0, -1.0]])
     for truth in (2, 8, 20, 64):
         H = np.kron(H, corner)
-        yield f"linf x linf, Hadamard {len(H)}", Ask(H, free, free, nodes=MANY), truth
+        yield f"linf x linf, Hadamard {len(H)}", PolarQuery(H, free, free, nodes=MANY), truth
     for n in (12,) if options.quick else (12, 16, 20, 24):
         W = np.random.default_rng(0).choice([-1.0, 1.0], (n, n))
-        yield f"linf x linf, random signs {n}", Ask(W, free, free, nodes=MANY), signs(W)
+        yield f"linf x linf, random signs {n}", PolarQuery(W, free, free, nodes=MANY), signs(W)
 
 
 def signs(W) -> float:
@@ -116,7 +116,7 @@ def graphs(options: Options):
             cases[f"G({n}, {p})"] = A + A.T
     for name, A in cases.items():
         truth = 1 - 1 / clique(A)
-        ask = Ask(A, plus, plus, truth * (1 + NEAR), nodes=MANY, symmetric=True)
+        ask = PolarQuery(A, plus, plus, truth * (1 + NEAR), nodes=MANY, symmetric=True)
         yield f"l1+, {name}", ask, truth
 
 
@@ -147,5 +147,5 @@ def residuals(options: Options):
         U, V = improve(problem, starts, budget=20.0).factors
         W = Y - U @ V.T
         low = atom.attain(W, 0)[0] * (1 + NEAR)
-        ask = Ask(W, plus, plus, low, nodes=MANY, deadline=deadline)
+        ask = PolarQuery(W, plus, plus, low, nodes=MANY, deadline=deadline)
         yield f"l2+ x l2+, {name} at {share}", ask, None

@@ -26,7 +26,7 @@ from certify.polar.branching import cells
 from certify.polar.branching import layers as tree
 from certify.polar.branching.layer_parts import ROOT_STEPS, STEPS, Bounder
 from certify.polar.branching.tree import Limits, grow
-from certify.polar.layer_ask import LayerAsk
+from certify.polar.layer_query import LayerQuery
 from certify.polar.proved import layer_above
 from certify.polar.relaxation.layers import form_of
 from certify.search.layers import lam_max
@@ -422,7 +422,7 @@ def methods(n: int, d: int):
     yield "branching", tree.proposal
 
 
-def relaxed(ask: LayerAsk, lower: float, *, radial: bool) -> Proposal:
+def relaxed(ask: LayerQuery, lower: float, *, radial: bool) -> Proposal:
     """Return the bound of one part, with the products of p, q <= |f| s or without."""
     solver = Bounder(ask, replace(form_of(ask), radial=radial), (ROOT_STEPS, STEPS))
     return Proposal(*tree.proof_of(solver, grow(solver, Limits(lower, nodes=1)), lower))

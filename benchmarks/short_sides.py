@@ -17,11 +17,11 @@ from certify.base.rigor.flint import Flint
 from certify.kernel.arrays import Arrays
 from certify.kernel.rules.cones import cones
 from certify.norms import gauge
-from certify.polar import Ask
+from certify.polar import PolarQuery
 from certify.polar.ascent.layers import attain
 from certify.polar.ascent.pairs import best_slice
 from certify.polar.branching.cones import layer_proposal, pair_proposal
-from certify.polar.layer_ask import LayerAsk
+from certify.polar.layer_query import LayerQuery
 from certify.polar.proved import handed, kernel_pair, layer_bound, located, split
 
 HOUR = 3600.0
@@ -37,7 +37,7 @@ def short_sides(options: Options):
     for rows, features, wanted in LAYERS[:1] if options.quick else LAYERS:
         V, w = layer(rows, features)
         atom = ReLU(V)
-        ask = LayerAsk(atom.layer, w[:, None], deadline=monotonic() + HOUR)
+        ask = LayerQuery(atom.layer, w[:, None], deadline=monotonic() + HOUR)
         name = f"ReLU {rows} x {features + 1}"
 
         def of_layer(ar, proof, atom=atom, w=w):
@@ -46,7 +46,7 @@ def short_sides(options: Options):
         yield from told(name, wanted, (layer_proposal, of_layer), ask, attain(ask)[0])
     W = residual()
     sides = gauge("l2+"), gauge("l2+")
-    ask = Ask(W, *sides, target=0.0, deadline=monotonic() + HOUR)
+    ask = PolarQuery(W, *sides, target=0.0, deadline=monotonic() + HOUR)
 
     def of_pair(ar, proof):
         at, data = located(W)

@@ -21,7 +21,7 @@ from certify.norms import gauge
 from certify.pipeline.restarts import restarts
 from certify.pipeline.tensor_norms import spectral
 from certify.polar.ascent.products import attain
-from certify.polar.product_ask import TensorAsk
+from certify.polar.product_query import ProductQuery
 from certify.polar.products import propose
 from certify.polar.proved import handed, split
 from certify.search.relax import tensor_polar as relaxed
@@ -135,7 +135,7 @@ def bounded(name: str, T, keys: tuple[str, ...]):
     """Attain, bound and verify exactly."""
     gauges = tuple(gauge(k) for k in keys)
     attained, (lower, xs) = timed(attain, T, gauges)
-    spent, found = timed(propose, TensorAsk(T, gauges, starts=[xs]))
+    spent, found = timed(propose, ProductQuery(T, gauges, starts=[xs]))
     seconds, upper = timed(exactly, T, keys, found.proof)
     return {
         "tensor": name,

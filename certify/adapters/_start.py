@@ -42,8 +42,8 @@ def start(problem: Problem, factors: Sequence[Any]) -> Modes:
     G = np.array([[np.vdot(f, g) for g in pulled] for f in fields]).reshape(
         len(prices), len(prices)
     )
-    earned = np.array([np.vdot(g, loss.data) for g in pulled])
-    b = multiples(G, earned - prices)
+    inner = np.array([np.vdot(g, loss.data) for g in pulled])
+    b = multiples(G, inner - prices)
     return balanced(tuple(x[..., b > 0] for x in held), b[b > 0], problem.atom.degree)
 
 

@@ -15,7 +15,7 @@ from certify.base.registry import refuse_heirs
 from certify.norms import Gauge
 from certify.offsets import Offset
 from certify.polar import Matrix, PolarBound, Proposal
-from certify.polar.layer_ask import Layer
+from certify.polar.layer_query import Layer
 
 from ._methods import proposer
 from ._words import Words
@@ -121,7 +121,7 @@ class Atom(ABC):
     ) -> PolarBound:
         """Enclose the polar of W, of the data's shape.
 
-        `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is earned
+        `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is attained
         by `witness` after allowing for every rounding.  For an atom that the kernel does not
         know both are floats, and nothing is proved.
 
@@ -153,7 +153,7 @@ class Atom(ABC):
             total += self.phi(tuple(x[..., k] for x in factors))
         return total if observed.full else total[observed.listed]
 
-    def earned(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, Array]:
+    def inner_products(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, Array]:
         """Return <W, phi(X_i)> and |phi(X_i)| over the observed entries, for each slice."""
         slices = range(factors[0].shape[-1])
         fields = [self.predict(tuple(x[..., k : k + 1] for x in factors), observed) for k in slices]

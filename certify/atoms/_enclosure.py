@@ -38,7 +38,7 @@ def enclose(
 ) -> PolarBound:
     """Enclose the polar of W for phi = u v^T, or x x^T where a slice has one part.
 
-    `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is earned by
+    `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is attained by
     `witness` after allowing for every rounding.
 
     Raises InputError if W is not a finite real matrix of a shape that the norms fit.

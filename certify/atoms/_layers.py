@@ -11,7 +11,7 @@ from scipy import sparse
 from certify.base.arrays import Array, finite, frozen, real, short
 from certify.base.errors import InputError
 from certify.norms import L2
-from certify.polar import Ask, Matrix, Proposal, smallest
+from certify.polar import Matrix, PolarQuery, Proposal, smallest
 
 from ._base import Factors, Slice
 from ._words import Words, activation, priced, raised
@@ -89,7 +89,7 @@ def thread(u: Array, v: Array, hidden: tuple[int, ...]) -> Slice:
 def spectral(W: Array, target: float | None, seed: int) -> Proposal:
     """Return a bound of sigma_1(W) by the matrix rules."""
     norm = L2()
-    return smallest(Ask(W, norm, norm, target, seed))
+    return smallest(PolarQuery(W, norm, norm, target, seed))
 
 
 def by_layers(V: Array, W: Matrix, slope: float, steps: int) -> Proposal:

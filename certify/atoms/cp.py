@@ -13,7 +13,7 @@ from certify.base.observed import Observed
 from certify.norms import Gauge, gauge
 from certify.polar import Matrix, PolarBound, Proposal
 from certify.polar.ascent.products import attain
-from certify.polar.product_ask import TensorAsk
+from certify.polar.product_query import ProductQuery
 from certify.polar.products import propose
 
 from ._base import Atom, Factors, Slice
@@ -135,7 +135,7 @@ class CP(Atom):
         first, *rest = self.every(factors)
         return observed.product(first, khatri_rao(rest))
 
-    def earned(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, Array]:
+    def inner_products(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, Array]:
         """Return <W, phi(X_i)> and |phi(X_i)| of each slice."""
         first, *rest = self.every(factors)
         pulled = observed.times(W, khatri_rao(rest))
@@ -196,7 +196,7 @@ class CP(Atom):
         T: Any = W  # a matrix's rules have their N where W is stored
         if len(self.norms) > LEAST:
             T = W.toarray() if sparse.issparse(W) else np.asarray(W)
-        return propose(TensorAsk(T, self.gauges, self.symmetric, target, seed, deadline, held))
+        return propose(ProductQuery(T, self.gauges, self.symmetric, target, seed, deadline, held))
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
         """Return the best slice found, of theta 1."""

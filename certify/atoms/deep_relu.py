@@ -13,7 +13,7 @@ from certify.base.errors import InputError
 from certify.norms import L2
 from certify.polar import Matrix, PolarBound, Proposal
 from certify.polar.ascent.layers import attain
-from certify.polar.layer_ask import Layer, LayerAsk
+from certify.polar.layer_query import Layer, LayerQuery
 
 from . import _layers as layers
 from ._base import Atom, Factors, Slice
@@ -34,7 +34,7 @@ class DeepReLU(Atom):
 
         Omega*(W) <= sigma_1(W) sigma_1(V) max(1, |slope|)^(K-1)        (a bracket)
 
-    The polar has no known method for K >= 3; from below it is earned by one unit a layer.
+    The polar has no known method for K >= 3; from below it is attained by one unit a layer.
     For one hidden layer use ReLU, whose polar can be closed.  Plain weight decay,
     1/2 sum |Xk|_F^2, has
     the degree 2 where phi has K: for K >= 3 the theory does not cover it, and the K-th
@@ -108,7 +108,7 @@ class DeepReLU(Atom):
         """
         dense = np.asarray(W.toarray() if sparse.issparse(W) else W)
         norm = L2()
-        u, v = attain(LayerAsk(Layer(self.V, self.slope, norm, norm), dense, seed=seed))[1]
+        u, v = attain(LayerQuery(Layer(self.V, self.slope, norm, norm), dense, seed=seed))[1]
         x = layers.thread(u, v, self.hidden)
         return float(np.vdot(dense, self.phi(x))), x
 

@@ -12,7 +12,7 @@ from certify.base.arrays import Array, short
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.norms import Gauge, Weighted, gauge, norm_of
-from certify.polar import Ask, Matrix, PolarBound, Proposal, smallest, within_budget
+from certify.polar import Matrix, PolarBound, PolarQuery, Proposal, smallest, within_budget
 from certify.polar.ascent.pairs import best_slice
 from certify.polar.proved import sided
 
@@ -93,7 +93,7 @@ class RankOne(Atom):
         """Return U V^T at the observed entries."""
         return observed.product(*factors)
 
-    def earned(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, Array]:
+    def inner_products(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, Array]:
         """Return u^T W v and |u||v| of each slice."""
         U, V = factors
         return np.einsum("mr,mr->r", U, observed.times(W, V)), np.linalg.norm(
@@ -149,11 +149,11 @@ class RankOne(Atom):
         self, W: Matrix, target: float | None, seed: int, deadline: float | None
     ) -> Proposal:
         """Return the smallest bound of the methods that apply."""
-        return smallest(Ask(W, *self.gauges, target, seed, deadline))
+        return smallest(PolarQuery(W, *self.gauges, target, seed, deadline))
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
         """Return the best slice found, of theta 1."""
-        return best_slice(Ask(W, *self.gauges, seed=seed))
+        return best_slice(PolarQuery(W, *self.gauges, seed=seed))
 
     @np.errstate(all="ignore")  # the kernel refuses what is not finite
     def polar(  # noqa: PLR0913  the contract's keywords
@@ -171,7 +171,7 @@ class RankOne(Atom):
         budget  seconds; a branch and bound takes what is left of them
         nodes   parts of a branch and bound at most; without them and a budget it has none
 
-        `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is earned
+        `upper` is proved by the kernel's rule in outward-rounded floats; `lower` is attained
         by `witness` after allowing for every rounding.
 
         method    "engine", or "cvxpy": the bound of a relaxation, by the solver of that name
@@ -183,7 +183,7 @@ class RankOne(Atom):
 
         def propose(held: Matrix) -> Proposal:
             """Return the smallest bound within the budget and the nodes."""
-            asked = Ask(held, *self.gauges, None, seed, deadline, nodes=nodes)
+            asked = PolarQuery(held, *self.gauges, None, seed, deadline, nodes=nodes)
             return within_budget(asked, smallest)
 
         by = proposer(self, propose, (method, solver), budget)

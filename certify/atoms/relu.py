@@ -15,7 +15,7 @@ from certify.norms import Gauge, Group, gauge, norm_of
 from certify.offsets import Offset
 from certify.polar import Matrix, PolarBound, Proposal
 from certify.polar.ascent.layers import attain
-from certify.polar.layer_ask import Layer, LayerAsk
+from certify.polar.layer_query import Layer, LayerQuery
 from certify.polar.layers import propose
 
 from ._base import Atom, Factors, Slice
@@ -127,7 +127,7 @@ class ReLU(Atom):
         """Return the outputs at the observed entries."""
         return observed.product(self.layer.act(factors[0]), factors[1])
 
-    def earned(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, Array]:
+    def inner_products(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, Array]:
         """Return <W, phi(X_i)> and |phi(X_i)| of each neuron."""
         hidden, V = self.layer.act(factors[0]), factors[1]
         sizes = np.linalg.norm(hidden, axis=0) * np.linalg.norm(V, axis=0)
@@ -155,10 +155,10 @@ class ReLU(Atom):
         """Return the nearest factors in the cones."""
         return factors[0], np.asarray(self.layer.right.project_cone(factors[1])) + 0.0  # no -0.0
 
-    def asked(self, W: Matrix, target: float | None = None, seed: int = 0) -> LayerAsk:
+    def query(self, W: Matrix, target: float | None = None, seed: int = 0) -> LayerQuery:
         """Return what is asked of the methods for hidden layers."""
         dense = np.asarray(W.toarray() if sparse.issparse(W) else W)
-        return LayerAsk(self.layer, dense, target, seed)
+        return LayerQuery(self.layer, dense, target, seed)
 
     def propose(
         self,
@@ -179,13 +179,13 @@ class ReLU(Atom):
         starts: Factors,
     ) -> Proposal:
         """Return the smallest bound found; starts are neurons believed to attain the polar."""
-        dense = self.asked(W).W
+        dense = self.query(W).W
         held = tuple(zip(*(x.T for x in starts), strict=True))
-        return propose(LayerAsk(self.layer, dense, target, seed, deadline, held))
+        return propose(LayerQuery(self.layer, dense, target, seed, deadline, held))
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
         """Return the best neuron found, of theta 1."""
-        return attain(self.asked(W, None, seed))
+        return attain(self.query(W, None, seed))
 
     def enclosed(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
         """Return both sides, in the kernel's rounded arithmetic."""

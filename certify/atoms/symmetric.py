@@ -10,7 +10,14 @@ from certify.base.arrays import Array, short
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 from certify.norms import Gauge, gauge
-from certify.polar import Ask, Matrix, PolarBound, Proposal, smallest_symmetric, within_budget
+from certify.polar import (
+    Matrix,
+    PolarBound,
+    PolarQuery,
+    Proposal,
+    smallest_symmetric,
+    within_budget,
+)
 from certify.polar.ascent.pairs import best_vector
 
 from ._base import Atom, Factors, Slice
@@ -88,7 +95,7 @@ class Symmetric(Atom):
         """Return X X^T at the observed entries."""
         return observed.product(factors[0], factors[0])
 
-    def earned(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, Array]:
+    def inner_products(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, Array]:
         """Return x^T W x and |x|_2^2 of each slice."""
         X = factors[0]
         return np.einsum("mr,mr->r", X, observed.times(W, X)), np.square(X).sum(axis=0)
@@ -116,12 +123,12 @@ class Symmetric(Atom):
     ) -> Proposal:
         """Return the smallest bound found."""
         norm = self.gauge
-        return smallest_symmetric(Ask(W, norm, norm, target, seed, deadline, symmetric=True))
+        return smallest_symmetric(PolarQuery(W, norm, norm, target, seed, deadline, symmetric=True))
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
         """Return the best slice found, of theta 1."""
         norm = self.gauge
-        value, x = best_vector(Ask(W, norm, norm, seed=seed, symmetric=True))
+        value, x = best_vector(PolarQuery(W, norm, norm, seed=seed, symmetric=True))
         return value, (x,)
 
     @np.errstate(all="ignore")  # the kernel refuses what is not finite
@@ -149,7 +156,7 @@ class Symmetric(Atom):
 
         def propose(held: Matrix) -> Proposal:
             """Return the smallest bound within the budget and the nodes."""
-            asked = Ask(held, norm, norm, None, seed, deadline, nodes=nodes, symmetric=True)
+            asked = PolarQuery(held, norm, norm, None, seed, deadline, nodes=nodes, symmetric=True)
             return within_budget(asked, smallest_symmetric)
 
         by = proposer(self, propose, (method, solver), budget)

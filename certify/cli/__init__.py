@@ -267,7 +267,7 @@ def restarts(  # noqa: PLR0913  one for each option
         written["plot"] = Written(output, found.plot(output))
     if certificate is not None:
         written["certificate"] = saved(found.certificate, certificate)
-    told = {**found.told(), "seconds": round(monotonic() - start, 3)}
+    told = {**found.as_dict(), "seconds": round(monotonic() - start, 3)}
     if options.json:
         as_json(told, written)
     else:
@@ -289,7 +289,7 @@ def demonstrate(options: Options, folder: Path) -> int:
         rows = demonstration.run(folder, seed=options.seed, progress=tell)
     if options.json:
         for row in rows:
-            as_json(row.told(), {})
+            as_json(row.as_dict(), {})
     else:
         table(demonstration.table(rows))
         click.echo(demonstration.allowed(rows))

@@ -80,7 +80,7 @@ class Row:
         """Whether the verdict is the expected one, and the file proves it again."""
         return self.verified is self.verdict and self.expected in (None, self.verdict)
 
-    def told(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the row as plain values, for one line of JSON."""
         plain = {k: v.name if isinstance(v, Verdict) else v for k, v in vars(self).items()}
         return plain | {"path": str(self.path), "as_expected": self.as_expected}

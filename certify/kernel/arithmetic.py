@@ -16,7 +16,7 @@ from .exp_log import Elementary
 from .graphs import Graph
 from .patterns import Pattern
 from .scalars import Enclosure, exactly
-from .simplicial import Form
+from .simplicial import ConeForm
 from .spaces import Deep, Network
 
 H = TypeVar("H")
@@ -175,7 +175,7 @@ class Arithmetic(ABC, Generic[H]):
         """Return Q on one mode times S on the others, a block of zeros around it."""
 
     @abstractmethod
-    def cones(self, form: Form, deepest: int) -> Fraction:
+    def cones(self, form: ConeForm, deepest: int) -> Fraction:
         """Bound a polar over a tree of cones, of which at most `deepest` wait at a time."""
 
     @abstractmethod

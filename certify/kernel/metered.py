@@ -10,7 +10,7 @@ from .budget import FRACTION, MADE, Budget, product_work
 from .graphs import Graph
 from .patterns import Pattern, pairs_in_lines, thin
 from .scalars import Enclosure
-from .simplicial import Form
+from .simplicial import ConeForm
 from .spaces import Deep, Network
 
 
@@ -214,7 +214,7 @@ class Metered(Arithmetic[H]):
         self.budget.spend(work * held.square, "a Gram matrix")
         return self.by.gram(x, axis, at)
 
-    def cones(self, form: Form, deepest: int) -> Fraction:
+    def cones(self, form: ConeForm, deepest: int) -> Fraction:
         """Pay for what every generator of a cone holds, of all nodes, and of those that wait."""
         d, outputs, points = form.short.size, form.other.size, len(form.bent)
         each = d * (points * (1 + outputs) + 2 * outputs + 2 * d)

@@ -18,7 +18,7 @@ SIGNS = {"*": (1, -1), "+": (1,), "-": (-1,), "0": (1,)}
 FINE = 64  # bits of the largest vertex bound on the grid of y; sharpness, never truth
 
 
-class Form(NamedTuple):
+class ConeForm(NamedTuple):
     """h(z) = unit (A z + sum over i of w_i (f_i . z)_+), and g(z) = sup { <x, h(z)> : |x| <= 1 }.
 
     short, reach  the norm of z; an unpriced bias, its last coordinate, has |b| <= reach
@@ -66,7 +66,7 @@ class Cone(NamedTuple):
         return [sum(map(mul, g, g)).bit_length() // 2 for g in self.generators]
 
 
-def over_cones(form: Form) -> Fraction:
+def over_cones(form: ConeForm) -> Fraction:
     """Prove sup { g(z) : |z| <= 1, z in its cone } <= the largest bound of a leaf.
 
     A split of g_i, g_j puts m = 2^p g_i + 2^q g_j, for any p and q, in the place of one and of the
@@ -84,7 +84,7 @@ def over_cones(form: Form) -> Fraction:
     return best
 
 
-def orthant(form: Form, signs: Ints) -> Cone:
+def orthant(form: ConeForm, signs: Ints) -> Cone:
     """Return the cone of the unit vectors with these signs."""
     unit = [[s if k == j else 0 for k in range(len(signs))] for j, s in enumerate(signs)]
     linear = [[s * row[j] for row in form.linear] for j, s in enumerate(signs)]
@@ -106,7 +106,7 @@ def decided(cone: Cone) -> Cone:
     return cone._replace(linear=linear, bent=bent)
 
 
-def halves(form: Form, cone: Cone, i: int, j: int) -> Iterator[Cone]:
+def halves(form: ConeForm, cone: Cone, i: int, j: int) -> Iterator[Cone]:
     """Yield the cones with m in the place of g_j and of g_i; p and q make them about as long."""
     sizes = cone.sizes()
     shift = {i: max(0, sizes[j] - sizes[i]), j: max(0, sizes[i] - sizes[j])}
@@ -145,7 +145,7 @@ def halves(form: Form, cone: Cone, i: int, j: int) -> Iterator[Cone]:
         yield decided(new._replace(bent=bent))
 
 
-def leaf(form: Form, cone: Cone, best: Fraction) -> Fraction:
+def leaf(form: ConeForm, cone: Cone, best: Fraction) -> Fraction:
     """Return the larger of `best` and a bound of g on the cone within the unit ball.
 
     g(sum a_j g_j) <= sum a_j c_j with the vertex bounds c_j, so any y with y . g_j >= c_j
@@ -159,13 +159,13 @@ def leaf(form: Form, cone: Cone, best: Fraction) -> Fraction:
     return max(best, min(first, dual_norm(form, cone, [top * x for x in cone.lengths])))
 
 
-def length(form: Form, g: Ints) -> Fraction:
+def length(form: ConeForm, g: Ints) -> Fraction:
     """Return about |g|, not zero: any such number is as true."""
     n = form.short.lengths(g)[0].hi
     return max(n, abs(g[-1]) / form.reach) if form.reach else n or Fraction(1)
 
 
-def vertex_bounds(form: Form, cone: Cone) -> list[Fraction]:
+def vertex_bounds(form: ConeForm, cone: Cone) -> list[Fraction]:
     """Return c with g(sum a_j g_j) <= sum a_j c_j over a >= 0.
 
     On the cone (f . z)_+ is at most sum a_j (f . g_j)_+, and at least s f . z for any 0 <= s <= 1,
@@ -183,15 +183,15 @@ def vertex_bounds(form: Form, cone: Cone) -> list[Fraction]:
             for k, x in enumerate(w):
                 high[j][k] += max(x * above, x * below)
                 low[j][k] += min(x * above, x * below)
-    return [earned(form, *x) for x in zip(high, low, cone.lengths, strict=True)]
+    return [largest_support(form, *x) for x in zip(high, low, cone.lengths, strict=True)]
 
 
-def vertex_bound(form: Form, linear: Ints, size: Fraction) -> Fraction:
+def vertex_bound(form: ConeForm, linear: Ints, size: Fraction) -> Fraction:
     """Return the bound of g at a generator of this length where h is linear."""
-    return earned(form, linear, linear, size)
+    return largest_support(form, linear, linear, size)
 
 
-def earned(form: Form, high: Ints, low: Ints, size: Fraction) -> Fraction:
+def largest_support(form: ConeForm, high: Ints, low: Ints, size: Fraction) -> Fraction:
     """Bound sup { <x, h> : |x| <= 1, x in its cone } over unit low <= h <= unit high."""
     other, p = form.other, []
     for k, (a, b) in enumerate(zip(high, low, strict=True)):
@@ -203,7 +203,7 @@ def earned(form: Form, high: Ints, low: Ints, size: Fraction) -> Fraction:
     return form.unit * replace(other, cone="+").dual_norm([*map(Fraction, p)], (), level)
 
 
-def dual_norm(form: Form, cone: Cone, c: Sequence[Fraction]) -> Fraction:
+def dual_norm(form: ConeForm, cone: Cone, c: Sequence[Fraction]) -> Fraction:
     """Bound sup { y . z : |z| <= 1 } for a y with y . g_j >= c_j: y = sum c_j r_j / 2^(e_j).
 
     c_j is rounded up to integers times 2^e.
@@ -214,5 +214,5 @@ def dual_norm(form: Form, cone: Cone, c: Sequence[Fraction]) -> Fraction:
     columns = zip(*cone.rows, strict=True)
     y: list[Fraction] = [sum(map(mul, ints, x)) * power(e - deep) for x in columns]
     if form.reach:
-        return form.short.earned([*map(abs, y[:-1])]) + form.reach * abs(y[-1])
+        return form.short.support([*map(abs, y[:-1])]) + form.reach * abs(y[-1])
     return form.short.dual_norm(y, (), form.level)

@@ -192,8 +192,8 @@ class Gauge(ABC):
         """Return the signed unit vector of the cone, at g = 1, that earns most."""
         low, high = self.sides(len(y))
         sizes = self.unit_sizes(len(y))
-        earned = np.stack([np.where(high > 0, y, -np.inf), np.where(low < 0, -y, -np.inf)])
-        row, k = divmod(int((earned / sizes).argmax()), len(y))
+        gains = np.stack([np.where(high > 0, y, -np.inf), np.where(low < 0, -y, -np.inf)])
+        row, k = divmod(int((gains / sizes).argmax()), len(y))
         out = np.zeros(len(y))
         out[k] = (-1.0 if row else 1.0) / sizes[k]
         return out

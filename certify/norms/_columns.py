@@ -19,8 +19,8 @@ def stored_sizes(lines: Any, sides: tuple[Array, Array]) -> Any:  # noqa: ANN401
 def vertices(Y: Array, sides: tuple[Array, Array]) -> Array:
     """Return the signed unit vector of the cone that earns most, for each column."""
     low, high = (side[:, None] for side in sides)
-    earned = np.vstack([np.where(high > 0, Y, -np.inf), np.where(low < 0, -Y, -np.inf)])
-    rows, k = np.divmod(earned.argmax(axis=0), len(Y))
+    gains = np.vstack([np.where(high > 0, Y, -np.inf), np.where(low < 0, -Y, -np.inf)])
+    rows, k = np.divmod(gains.argmax(axis=0), len(Y))
     out = np.zeros(Y.shape)
     out[k, np.arange(Y.shape[1])] = np.where(rows, -1.0, 1.0)
     return out

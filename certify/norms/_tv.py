@@ -102,9 +102,9 @@ def polished(graph: Graph, x: Array, c: float, f: Array) -> Parted:
         flows.append(matched(graph, pushed - z, np.where(tight, np.sign(f) * c, f), ~tight))
     flows = [np.clip(g, -c, c) for g in flows]
     costs = [0.5 * float(np.square(z - x).sum()) + c * variation(graph, z) for z in points]
-    earned = [0.5 * float(x @ x) - 0.5 * float(np.square(graph.rest(x, g)).sum()) for g in flows]
-    low, high = int(np.argmin(costs)), int(np.argmax(earned))
-    return Parted(points[low], flows[high], max(costs[low] - earned[high], 0.0))
+    duals = [0.5 * float(x @ x) - 0.5 * float(np.square(graph.rest(x, g)).sum()) for g in flows]
+    low, high = int(np.argmin(costs)), int(np.argmax(duals))
+    return Parted(points[low], flows[high], max(costs[low] - duals[high], 0.0))
 
 
 def variation(graph: Graph, z: Array) -> float:

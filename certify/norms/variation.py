@@ -156,7 +156,7 @@ class Variation(Gauge):
     def solved(self, y: Array) -> tuple[Array, float, Array]:
         """Return (x, <y, x>, f) with g(x) = 1, by rising levels.
 
-        With z the prox of total variation at level t, <y, z> / g(z) is earned by z, and it
+        With z the prox of total variation at level t, <y, z> / g(z) is attained by z, and it
         is Newton's next t for |z(t)| = t, a convex falling function minus t: it rises to g*.
         """
         graph = self.graph(len(y))
@@ -170,15 +170,15 @@ class Variation(Gauge):
         for _ in range(RISES):
             found = part(graph, y, self.rho * t, flow)
             price = self.rho * variation(graph, found.z) + float(length(found.z))
-            earned = float(y @ found.z) / price if price > 0 else 0.0
+            ratio = float(y @ found.z) / price if price > 0 else 0.0
             flow = found.f
-            if earned <= t:
+            if ratio <= t:
                 break
-            x, t = found.z / price, earned
+            x, t = found.z / price, ratio
         return x, t * top, flow * top
 
     def maximizer(self, y: Array) -> Array:
-        """Return the point that earned g*."""
+        """Return the point that attains g*."""
         return self.solved(y)[0]
 
     def prox(self, x: Array, t: float) -> Array:

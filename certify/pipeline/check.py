@@ -259,10 +259,10 @@ def stationarity(problem: Problem, factors: Factors, q: Values) -> float:
     |W| |phi|.  What is priced by l1 counts half, as its degree is half that of phi.
     """
     W, observed = problem.dual_point(factors, q), problem.loss.observed
-    earned, sizes = problem.atom.earned(W, factors, observed)
+    inner, sizes = problem.atom.inner_products(W, factors, observed)
     price = problem.rates(factors)
     scale = price if problem.penalized else float(np.linalg.norm(W)) * sizes
-    defect, whole = float(np.abs(earned - price).sum()), float(scale.sum())
+    defect, whole = float(np.abs(inner - price).sum()), float(scale.sum())
     if whole > 0:
         return defect / whole
     return np.inf if defect > 0 else 0.0

@@ -132,7 +132,7 @@ class RestartReport:
         first = f"open: fit {self.best.index} is at most {at_most(left, 3)} above the optimum"
         return f"{first}; {self.result.reason}"
 
-    def told(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the report as plain values."""
         return {
             "verdict": self.verdict.name,
@@ -145,7 +145,7 @@ class RestartReport:
             "stop": self.stop,
             "reason": self.advice,
             "which": self.which,
-            "sizes": [s.told() for s in self.sizes],
+            "sizes": [s.as_dict() for s in self.sizes],
             "fits": [
                 {
                     "fit": f.index,

@@ -46,7 +46,7 @@ EPS = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
-class Found:
+class Decomposition:
     """lower <= nuclear norm <= upper, the factors and the dual tensor."""
 
     lower: float
@@ -75,7 +75,7 @@ def polar(T: Array, budget: float | None, seed: int) -> PolarBound:
     return norm_atom(T.ndim).polar(T, budget=budget, seed=seed)
 
 
-def decomposed(T: Array, clock: Clock, seed: int) -> Found:
+def decomposed(T: Array, clock: Clock, seed: int) -> Decomposition:
     """Bracket the nuclear norm of T, not zero, its entries about 1, of order 2 or more.
 
     Modes longer than the product of the others are searched in the span of T; what is found
@@ -87,11 +87,11 @@ def decomposed(T: Array, clock: Clock, seed: int) -> Found:
         return stepped(T, clock, seed)
 
 
-def stepped(T: Array, clock: Clock, seed: int) -> Found:
+def stepped(T: Array, clock: Clock, seed: int) -> Decomposition:
     """Take proximal steps until the bracket is closed, stays open, or the time is spent."""
     core, spans = narrowed(T)
     top = polar(T, clock.left(), seed)
-    best = Found(*lower_of(T, T, top.upper), *upper_of(T, empty(T.shape)))
+    best = Decomposition(*lower_of(T, T, top.upper), *upper_of(T, empty(T.shape)))
     lam, P, factors = SHARE * top.upper, np.zeros(core.shape), empty(core.shape)
     gaps = [np.inf]
     for _ in range(ROUNDS):
@@ -103,7 +103,7 @@ def stepped(T: Array, clock: Clock, seed: int) -> Found:
         P = P + core - problem.predict(factors).reshape(core.shape)
         wide = tuple(Q @ x for Q, x in zip(spans, factors, strict=True))
         W = widened(P / lam, spans)
-        best = joined(best, Found(*dual_of(T, W, clock, seed), *upper_of(T, wide)))
+        best = joined(best, Decomposition(*dual_of(T, W, clock, seed), *upper_of(T, wide)))
         gaps.append(best.upper - best.lower)
         lam, P = FALL * lam, FALL * P
     return best
@@ -137,19 +137,21 @@ def widened(core: Array, spans: tuple[Array, ...]) -> Array:
     return core
 
 
-def by_values(T: Array, clock: Clock, seed: int) -> Found:
+def by_values(T: Array, clock: Clock, seed: int) -> Decomposition:
     """Bracket the nuclear norm of a matrix by its singular values and vectors."""
     left, values, right = np.linalg.svd(T, full_matrices=False)
     kept = values > EPS * max(T.shape) * values[0]
     root = np.sqrt(values[kept])
     factors = (left[:, kept] * root, right[kept].T * root)
-    return Found(*dual_of(T, left[:, kept] @ right[kept], clock, seed), *upper_of(T, factors))
+    return Decomposition(
+        *dual_of(T, left[:, kept] @ right[kept], clock, seed), *upper_of(T, factors)
+    )
 
 
-def joined(one: Found, other: Found) -> Found:
+def joined(one: Decomposition, other: Decomposition) -> Decomposition:
     """Return the better bound on each side, with what it rests on."""
     low, high = max(one, other, key=lambda f: f.lower), min(one, other, key=lambda f: f.upper)
-    return Found(low.lower, low.dual, high.upper, high.factors)
+    return Decomposition(low.lower, low.dual, high.upper, high.factors)
 
 
 def dual_of(T: Array, W: Array, clock: Clock, seed: int) -> tuple[float, Array]:

@@ -38,7 +38,7 @@ class SizeBracket:
     better: Factors | None = None
     explained: ExplainedVariance | None = None
 
-    def told(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Return it as plain values."""
         names = ("size", "fit", "objective", "lower", "upper")
         shares = self.explained and list(self.explained)

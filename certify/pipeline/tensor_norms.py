@@ -26,7 +26,7 @@ from certify.polar.scale import exponent, scaled
 
 from .certificate.verdict import relative, spread
 from .check import natural, positive
-from .decompose import Found, decomposed, empty, polar
+from .decompose import Decomposition, decomposed, empty, polar
 from .report._numbers import at_least, at_most
 
 MATRIX = 2  # modes
@@ -74,7 +74,7 @@ def spectral(T: Any, *, budget: float | None = None, seed: int = 0) -> NormBound
         max { <T, x1 o ... o xK> : |xk|_2 <= 1 },   T (n1, ..., nK), K >= 2.
 
     `upper` by the partial-transpose relaxation and its kin, proved by the kernel's rule in
-    outward-rounded floats; `lower` earned by unit vectors.  Over the complex numbers the
+    outward-rounded floats; `lower` attained by unit vectors.  Over the complex numbers the
     norm may be larger.
 
     Raises InputError for order 0 or 1, an empty tensor, or entries that are not finite.
@@ -111,7 +111,7 @@ def nuclear(T: Any, *, budget: float | None = None, seed: int = 0) -> NormBound:
     held = tensor(T)
     clock, seed = Clock(positive(budget)), natural(seed)
     core, e, lost = at_one(squeezed(held))
-    zero = Found(0.0, np.zeros(core.shape), 0.0, empty(core.shape))
+    zero = Decomposition(0.0, np.zeros(core.shape), 0.0, empty(core.shape))
     found = decomposed(core, clock, seed) if core.any() else zero
     lower = max(Fraction(found.lower) - lost, Fraction(0)) * power(e)
     upper = (Fraction(found.upper) + lost) * power(e)

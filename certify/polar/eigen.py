@@ -9,7 +9,7 @@ from certify.base.arrays import Array
 from certify.base.gram import gram as sparse_gram
 from certify.base.threads import threads_of_factor
 
-from .ask import Matrix
+from .query import Matrix
 
 DENSE = 1500  # sizes up to which all eigenvalues are cheap and a factor is stored
 # Search slacks, relative: cost, never truth.

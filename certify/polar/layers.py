@@ -12,18 +12,18 @@ from certify.base.arrays import Array
 from certify.norms import gauge
 
 from .ascent.layers import attain
-from .ask import Ask, Proposal
 from .branching import cells, cones
 from .branching import layers as tree
 from .branching import pooled as _parts
-from .layer_ask import LayerAsk
+from .layer_query import LayerQuery
 from .methods import smallest
+from .query import PolarQuery, Proposal
 
 CELLS = 10_000  # cells up to which they come first, before simplicial cones
 CLOSE = 2.0**-20  # relative: a bound this near a found value is not worth more work
 
 
-def propose(ask: LayerAsk) -> Proposal:
+def propose(query: LayerQuery) -> Proposal:
     """Return the smallest bound found, with its proof by one of the kernel's rules.
 
     Slope 1 is a matrix.  Outputs in l1 are bounded one at a time, in linf also together.
@@ -32,38 +32,38 @@ def propose(ask: LayerAsk) -> Proposal:
     Small linear algebra runs on one BLAS thread meanwhile.
     """
     with threadpool_limits(1, user_api="blas"):
-        if not ask.layer.most:
-            return of_sums(ask)
-        return _parts.proposal(ask, propose) if ask.W.shape[1] == 1 else each(ask)
+        if not query.layer.most:
+            return of_sums(query)
+        return _parts.proposal(query, propose) if query.W.shape[1] == 1 else each(query)
 
 
-def of_sums(ask: LayerAsk) -> Proposal:
+def of_sums(query: LayerQuery) -> Proposal:
     """Return the smallest bound found, of a layer whose samples are sums of rows."""
-    layer, outputs = ask.layer, ask.W.shape[1]
-    if not ask.W.any() and layer.left.spherical:
+    layer, outputs = query.layer, query.W.shape[1]
+    if not query.W.any() and layer.left.spherical:
         return nothing()
     if layer.slope == 1 and not layer.free:
-        return linear(ask)
+        return linear(query)
     if outputs == 1:
-        return single(ask)
+        return single(query)
     best = Proposal(np.inf)
     rows, d = layer.features.shape
     if d <= cones.SHORT and rows > cones.LONG:
-        best = cones.layer_proposal(ask, attain(ask.shared(3))[0])
-        if met(ask, best):
+        best = cones.layer_proposal(query, attain(query.shared(3))[0])
+        if met(query, best):
             return best
-    return min(best, by_relaxation(ask), key=lambda p: p.upper)
+    return min(best, by_relaxation(query), key=lambda p: p.upper)
 
 
-def by_relaxation(ask: LayerAsk) -> Proposal:
+def by_relaxation(query: LayerQuery) -> Proposal:
     """Return the smallest bound of several outputs, together or one at a time."""
-    layer = ask.layer
+    layer = query.layer
     if layer.right.axial:
-        return each(ask)
-    whole = joint(ask)
-    if (layer.right.spherical and layer.right.free) or met(ask, whole):
+        return each(query)
+    whole = joint(query)
+    if (layer.right.spherical and layer.right.free) or met(query, whole):
         return whole
-    return min(whole, each(ask), key=lambda p: p.upper)
+    return min(whole, each(query), key=lambda p: p.upper)
 
 
 def nothing() -> Proposal:
@@ -72,26 +72,28 @@ def nothing() -> Proposal:
     return Proposal(0.0, {"rule": "network", "nodes": [node]})
 
 
-def linear(ask: LayerAsk) -> Proposal:
+def linear(query: LayerQuery) -> Proposal:
     """Return the bound of the matrix F^T W."""
-    T: Array = ask.layer.features.T @ ask.layer.spread(ask.W)
-    right = ask.layer.right
+    T: Array = query.layer.features.T @ query.layer.spread(query.W)
+    right = query.layer.right
     if T.shape[1] == 1:  # every norm of one output is |v|, and of l1 the polar is closed
         right = gauge(f"l1{right.cone}")
-    return smallest(Ask(T, ask.layer.left, right, ask.target, ask.seed, ask.deadline)).linear()
+    return smallest(
+        PolarQuery(T, query.layer.left, right, query.target, query.seed, query.deadline)
+    ).linear()
 
 
-def single(ask: LayerAsk) -> Proposal:
+def single(query: LayerQuery) -> Proposal:
     """Return the bound of one output."""
-    lower = attain(ask.shared(3))[0]
+    lower = attain(query.shared(3))[0]
     best = Proposal(np.inf)
-    if few(*ask.layer.features.shape):
-        best = cells.proposal(ask, lower)
-    elif ask.layer.features.shape[1] <= cones.SHORT:
-        best = cones.layer_proposal(ask, lower)
-    if met(ask, best) or best.upper <= lower * (1 + CLOSE):
+    if few(*query.layer.features.shape):
+        best = cells.proposal(query, lower)
+    elif query.layer.features.shape[1] <= cones.SHORT:
+        best = cones.layer_proposal(query, lower)
+    if met(query, best) or best.upper <= lower * (1 + CLOSE):
         return best
-    return min(best, tree.proposal(ask, lower), key=lambda p: p.upper)
+    return min(best, tree.proposal(query, lower), key=lambda p: p.upper)
 
 
 def few(rows: int, d: int) -> bool:
@@ -99,37 +101,37 @@ def few(rows: int, d: int) -> bool:
     return 2 * sum(comb(rows - 1, k) for k in range(d)) <= CELLS
 
 
-def joint(ask: LayerAsk) -> Proposal:
+def joint(query: LayerQuery) -> Proposal:
     """Return the bound of |W^T s|_2, times what the norm of v may add."""
-    wide = float(np.sqrt(ask.layer.right.cost(np.ones(ask.W.shape[1]))))
-    target = None if ask.target is None else ask.target / wide
-    lower = attain(ask.shared(3))[0] if wide == 1.0 else 0.0
-    found = tree.proposal(replace(ask, target=target), lower)
+    wide = float(np.sqrt(query.layer.right.cost(np.ones(query.W.shape[1]))))
+    target = None if query.target is None else query.target / wide
+    lower = attain(query.shared(3))[0] if wide == 1.0 else 0.0
+    found = tree.proposal(replace(query, target=target), lower)
     return Proposal(found.upper * wide, found.proof)
 
 
-def each(ask: LayerAsk) -> Proposal:
+def each(query: LayerQuery) -> Proposal:
     """Return the bound of one output at a time: of the bounds the dual norm of v's."""
-    one = replace(ask.layer, right=gauge("l2" + ask.layer.right.cone))
-    largest = ask.layer.right.axial
+    one = replace(query.layer, right=gauge("l2" + query.layer.right.cone))
+    largest = query.layer.right.axial
     arrays: dict[str, Any] = {}
     texts: list[dict[str, Any]] = []
     uppers: list[float] = []
-    for t, column in enumerate(ask.W.T):
-        starts = [(u, np.ones(1)) for u, _ in ask.starts]
-        target = ask.target if largest else None
-        part = replace(ask, layer=one, W=column[:, None], target=target, starts=starts)
-        found = propose(part.shared(ask.W.shape[1] - t))
+    for t, column in enumerate(query.W.T):
+        starts = [(u, np.ones(1)) for u, _ in query.starts]
+        target = query.target if largest else None
+        part = replace(query, layer=one, W=column[:, None], target=target, starts=starts)
+        found = propose(part.shared(query.W.shape[1] - t))
         if found.upper == np.inf:
             return found
         uppers.append(found.upper)
         text, own = found.parted(f"s{t}.")
         texts.append(text)
         arrays |= own
-    upper = ask.layer.right.free_dual(np.array(uppers))
+    upper = query.layer.right.free_dual(np.array(uppers))
     return Proposal(upper, {"rule": "outputs", "each": texts, **arrays})
 
 
-def met(ask: LayerAsk, found: Proposal) -> bool:
+def met(query: LayerQuery, found: Proposal) -> bool:
     """Whether a bound is at most the target."""
-    return ask.target is not None and found.upper <= ask.target
+    return query.target is not None and found.upper <= query.target

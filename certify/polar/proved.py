@@ -24,8 +24,8 @@ from certify.kernel.spaces import Deep, Network, Pair
 from certify.kernel.statement import stated_atom, stated_modes
 from certify.norms import Gauge, gauge
 
-from .ask import Matrix, exact_text
-from .layer_ask import Layer
+from .layer_query import Layer
+from .query import Matrix, exact_text
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -164,11 +164,11 @@ def layer_below(W: Array, atom: Any, witness: tuple[Array, ...]) -> float:  # no
         field = arithmetic.layer(net, parts[0], parts[1])
     else:
         raise TypeError(f"not a network: {net}")
-    earned = arithmetic.inner(arithmetic.load(handed(W.reshape(-1))), field).lo
+    inner = arithmetic.inner(arithmetic.load(handed(W.reshape(-1))), field).lo
     both = zip(net.norms, witness, strict=True)
     sizes = [n.lengths(x.reshape(-1).tolist())[0] for n, x in both]
-    price = math.prod((x.hi if earned > 0 else x.lo for x in sizes), start=Fraction(1))
-    return below(earned / price) if price else 0.0
+    price = math.prod((x.hi if inner > 0 else x.lo for x in sizes), start=Fraction(1))
+    return below(inner / price) if price else 0.0
 
 
 def tensor_below(T: Array, witness: tuple[Array, ...], gauges: tuple[Gauge, ...]) -> float:

@@ -11,7 +11,7 @@ from certify.base.arrays import Array
 from certify.kernel.fields import shift_of
 from certify.kernel.scalars import power
 
-from .ask import Matrix, exact_text
+from .query import Matrix, exact_text
 
 ORDINARY = 120  # binary exponents that floats carry without care
 

@@ -90,18 +90,18 @@ def stationary_lam(
     given   the problem's own lam
     """
     W, start = points
-    earned, _ = atom.earned(W, factors, observed)
+    inner, _ = atom.inner_products(W, factors, observed)
     sizes = atom.sizes(factors)
     theta = np.prod(sizes, axis=0) if sizes else np.asarray(atom.theta(factors))
     live, whole = theta > 0, float(theta.sum())
-    values = np.where(live, earned / np.where(live, theta, 1.0), np.nan)
+    values = np.where(live, inner / np.where(live, theta, 1.0), np.nan)
     if not (live.any() and np.isfinite(whole) and np.isfinite(W).all()):
         return StationaryLam(np.nan, values, np.inf, given)
-    lam = float(earned[live].sum()) / whole
-    readings = (earned, *atom.best_responses(W, factors, observed))
+    lam = float(inner[live].sum()) / whole
+    readings = (inner, *atom.best_responses(W, factors, observed))
     off = max(float(np.abs(x[live] - lam * theta[live]).sum()) for x in readings) / whole
     spread = off / lam if lam > 0 else np.inf
-    first, _ = atom.earned(start, factors, observed)
+    first, _ = atom.inner_products(start, factors, observed)
     untouched = (first, *atom.best_responses(start, factors, observed))
     most, largest = (max(float(np.abs(x[live]).sum()) for x in r) for r in (untouched, readings))
     if np.isfinite(most) and largest <= NOTHING * most:

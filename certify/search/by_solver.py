@@ -63,10 +63,10 @@ def any_size(run: Run, wanted: Array | None, solver: str | None) -> Evidence:
     if closed(run, [dual]):
         return Evidence(run.start, dual, given=run.given)
     trail = further(run, None, (run.epsilon, None))
-    return told(run, dual, trail, note)
+    return evidence_of(run, dual, trail, note)
 
 
-def told(run: Run, dual: Dual | None, trail: SearchResult, note: str) -> Evidence:
+def evidence_of(run: Run, dual: Dual | None, trail: SearchResult, note: str) -> Evidence:
     """Return what was found, better factors where they are better by epsilon."""
     better = chosen_better(run, trail)
     floor = floor_point(run) if better is not None and not run.given else None

@@ -85,8 +85,8 @@ def gathered(run: Run, wanted: Array | None, part: float = SEARCHED) -> Evidence
     """
     given, reached = None if wanted is None else bound(run, wanted * run.unit), recalled(run)
     kept = None if reached is None else reached.dual
-    hopeless = wanted is None and (reached is not None or open_gap(run))
-    first = given if given is not None or hopeless else at_candidate(run)
+    skipped = wanted is None and (reached is not None or open_gap(run))
+    first = given if given is not None or skipped else at_candidate(run)
     tries: list[Dual | None] = [first, kept]
     if closed(run, tries) or wanted is not None:
         return Evidence(run.start, best(tries), given=run.given)
@@ -105,7 +105,7 @@ def gathered(run: Run, wanted: Array | None, part: float = SEARCHED) -> Evidence
     if top is None or (trail.best.value - top.value > SLACK * run.epsilon and not spent):
         tries += bounded(run, trail)
     remember(best(tries))
-    tries += patient(run, trail, best(tries))
+    tries += refine_bound(run, trail, best(tries))
     floor = floor_point(run) if better is not None and not run.given else None
     note = "" if best(tries) is not None else "no orthogonal dual point was found"
     return Evidence(run.start, best(tries), None, (), better, floor, trail.steps, note, run.given)
@@ -186,7 +186,7 @@ def open_gap(run: Run) -> bool:
     return bool(run.start.value - rays.value(problem, W, s) > run.epsilon)
 
 
-def patient(run: Run, trail: SearchResult, top: Dual | None) -> list[Dual | None]:
+def refine_bound(run: Run, trail: SearchResult, top: Dual | None) -> list[Dual | None]:
     """Bound the best dual point once more, with most of the time left, if the gap is open.
 
     Where it cannot prove epsilon, and nothing refutes the candidate, it still narrows the

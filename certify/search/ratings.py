@@ -19,7 +19,7 @@ import numpy as np
 
 from certify.base.arrays import Array
 from certify.base.clock import Clock
-from certify.polar import Ask, Proposal, lanczos
+from certify.polar import PolarQuery, Proposal, lanczos
 from certify.polar.lanczos import Pairs
 from certify.polar.methods.spectral import estimated
 from certify.problem import Problem
@@ -92,7 +92,7 @@ def polar(
         if late():
             return Proposal(np.inf)
         left, right = problem.atom.gauges
-        return estimated(Ask(W, left, right, problem.lam, seed), margin) or Proposal(np.inf)
+        return estimated(PolarQuery(W, left, right, problem.lam, seed), margin) or Proposal(np.inf)
 
     return bound
 

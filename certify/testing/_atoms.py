@@ -116,7 +116,7 @@ def decided(atom: Atom, scale: Scale) -> dict[str, str]:
         slices.PHI,
         slices.THETA,
         slices.PREDICT,
-        slices.EARNED,
+        slices.INNER,
         slices.WORDS,
         slices.FORMS,
     )

@@ -75,8 +75,8 @@ class Climb:
         """Return the ratio of each column, projected; -inf where it is no finite number."""
         parts = self.parts(self.projected(X))
         price = np.asarray(self.atom.theta(parts), dtype=float)
-        earned = self.atom.earned(self.W, parts, self.observed)[0]
-        found = earned / np.where(price > 0, price, 1.0)
+        inner = self.atom.inner_products(self.W, parts, self.observed)[0]
+        found = inner / np.where(price > 0, price, 1.0)
         return np.where((price > 0) & np.isfinite(found), found, -np.inf)
 
     def starts(self, rng: np.random.Generator) -> Array:
@@ -87,9 +87,9 @@ class Climb:
             signs = rng.integers(-1, 2, (self.size, VERTICES)).astype(float)
         return np.hstack([signs, rng.standard_normal((self.size, VERTICES // 4))])
 
-    def earned(self, X: Array) -> Array:
+    def inner_products(self, X: Array) -> Array:
         """Return <W, phi> of each column."""
-        return np.asarray(self.atom.earned(self.W, self.parts(X), self.observed)[0])
+        return np.asarray(self.atom.inner_products(self.W, self.parts(X), self.observed)[0])
 
     def turned(self, X: Array) -> Array:
         """Return each column with one part after the other turned where that is best.
@@ -103,7 +103,7 @@ class Climb:
             shifts = np.zeros((b - a, *X.shape))
             shifts[rows - a, rows] = step
             both = np.hstack([*(X + s for s in shifts), *(X - s for s in shifts)])
-            up, down = self.earned(both).reshape(2, b - a, count)
+            up, down = self.inner_products(both).reshape(2, b - a, count)
             g = (up - down) / step
             largest = g * (np.abs(g) == np.abs(g).max(axis=0))
             tries = [X.copy() for _ in range(4)]

@@ -101,7 +101,7 @@ class Scale:
         slack = Fraction(operations(*x) * EPS * spread(self.atom, x))
         return [Enclosure(v - slack, v + slack) for v in rationals(self.atom.phi(x))]
 
-    def earned(self, W: Any, x: Slice) -> Enclosure:  # noqa: ANN401  an array or scipy.sparse
+    def inner_product(self, W: Any, x: Slice) -> Enclosure:  # noqa: ANN401  an array or scipy.sparse
         """Enclose <W, phi(x)>."""
         pairs = zip(rationals(dense(W)), self.field(x), strict=True)
         ends = [(w * e.lo, w * e.hi) if w >= 0 else (w * e.hi, w * e.lo) for w, e in pairs]

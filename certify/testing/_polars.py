@@ -98,23 +98,23 @@ def above(book: Book, of: tuple[Clause, Scale], W: Array, tried: tuple[Slice, fl
     (clause, scale), (x, upper) = of, tried
     if upper == np.inf:  # nothing is claimed, and nothing is tried
         return
-    earned, price = scale.earned(W, x), scale.price(x)
+    inner, price = scale.inner_product(W, x), scale.price(x)
     limit = Fraction(upper) + allowance(scale, W, PolarBound(0.0, upper, (), {}))
     most = limit * (price.hi if limit >= 0 else price.lo)
     told = {"W": W, "upper": upper, "theta(x)": price.hi}
     told |= {f"x{k + 1}": p for k, p in enumerate(x)}
-    book.hold(clause, earned.lo <= most, told, (earned.lo, most))
+    book.hold(clause, inner.lo <= most, told, (inner.lo, most))
 
 
 def below(book: Book, scale: Scale, W: Array, bound: PolarBound) -> None:
     """Hold the lower bound against its witness."""
     if bound.lower == -np.inf:
         return
-    earned, price = scale.earned(W, bound.witness), scale.price(bound.witness)
+    inner, price = scale.inner_product(W, bound.witness), scale.price(bound.witness)
     low = Fraction(bound.lower) - allowance(scale, W, bound)
     least = low * (price.lo if low >= 0 else price.hi)
     told = {"W": W, "lower": bound.lower, "witness": bound.witness}
-    book.hold(BELOW, least <= earned.hi, told, (least, earned.hi))
+    book.hold(BELOW, least <= inner.hi, told, (least, inner.hi))
 
 
 def attains(book: Book, scale: Scale, W: Array, seed: int, bound: PolarBound) -> Slice:
@@ -126,12 +126,12 @@ def attains(book: Book, scale: Scale, W: Array, seed: int, bound: PolarBound) ->
     book.hold(ATTAINS, found == shapes, told, (found, shapes))
     said = scale.atom.wrong_sign(tuple(p[..., None] for p in x))
     book.hold(ATTAINS, not said, told, (said, "a slice in the domain"))
-    earned, price = scale.earned(W, x), scale.price(x)
+    inner, price = scale.inner_product(W, x), scale.price(x)
     unit = Fraction(operations(W, *x) * EPS)
     book.hold(ATTAINS, price.lo <= 1 + unit, told, (f"theta(x) = {float(price.lo)!r}", 1))
     slack = unit * terms(scale, W, x)
-    near = earned.lo - slack <= Fraction(value) <= earned.hi + slack
-    book.hold(ATTAINS, near, told, (value, earned.lo))
+    near = inner.lo - slack <= Fraction(value) <= inner.hi + slack
+    book.hold(ATTAINS, near, told, (value, inner.lo))
     limit = allowance(scale, W, bound) + slack
     most = bound.upper == np.inf or Fraction(value) <= Fraction(bound.upper) + limit
     book.hold(ATTAINS, most, told | {"upper": bound.upper}, (value, bound.upper))

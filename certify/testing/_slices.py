@@ -25,7 +25,9 @@ PHI = Clause("homogeneity of phi", "phi(a x) = a^p phi(x), a >= 0", PAIR)
 THETA = Clause("homogeneity of theta", "theta(a x) = a^p theta(x), a >= 0", PAIR)
 EACH = Clause("slice by slice", "theta(X)_i = theta(X_i)", "atoms/_base.py")
 PREDICT = Clause("prediction", "predict(X) = sum_i phi(X_i) where observed", "atoms/_base.py")
-EARNED = Clause("earned", "earned(W, X) = (<W, phi(X_i)>, |phi(X_i)|)", "atoms/_base.py")
+INNER = Clause(
+    "inner products", "inner_products(W, X) = (<W, phi(X_i)>, |phi(X_i)|)", "atoms/_base.py"
+)
 NONE = Clause("no slices", "theta(X) is empty and predict(X) = 0 for r = 0", "the sum of none")
 DOMAIN = Clause("domain", "project(X) is allowed, and projected on itself", "atoms/_base.py")
 FORMS = Clause(
@@ -43,7 +45,7 @@ CLAUSES = (
     THETA,
     EACH,
     PREDICT,
-    EARNED,
+    INNER,
     NONE,
     DOMAIN,
     FORMS,
@@ -147,12 +149,12 @@ def summed(book: Book, atom: Atom, drawn: Drawn) -> None:
         found, want = atom.predict(X, at), at.field(total)
         near = np.shape(found) == want.shape and bool((np.abs(found - want) <= slack).all())
         book.hold(PREDICT, near, told, (found, want))
-    paid, sizes = atom.earned(drawn.W, X, full)
+    paid, sizes = atom.inner_products(drawn.W, X, full)
     wanted = np.array([float(np.vdot(drawn.W, f)) for f in each])
     lengths = np.array([float(np.linalg.norm(f)) for f in each])
     near = bool((np.abs(paid - wanted) <= slack * np.abs(drawn.W).sum()).all())
     near &= bool((np.abs(sizes - lengths) <= slack * total.size).all())
-    book.hold(EARNED, near, told, ((paid, sizes), (wanted, lengths)))
+    book.hold(INNER, near, told, ((paid, sizes), (wanted, lengths)))
     of_none(book, atom, drawn, full)
 
 

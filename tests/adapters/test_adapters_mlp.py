@@ -185,7 +185,7 @@ def test_a_converged_fit_is_stationary_for_its_problem_and_not_with_a_lam_n_time
     model = fitted(network(tol=1e-9, max_iter=20_000, alpha=2.0), X, Y)
     problem, factors = from_model(model, X, Y)
     W = problem.dual_point(tuple(factors), factors.q)
-    earned, _ = problem.atom.earned(W, tuple(factors), problem.loss.observed)
+    earned, _ = problem.atom.inner_products(W, tuple(factors), problem.loss.observed)
     price = problem.lam * problem.atom.theta(tuple(factors))
     assert np.abs(earned - price).max() < 1e-2 * price.sum()
     assert np.abs(earned - price / N).max() > 0.5 * price.sum()

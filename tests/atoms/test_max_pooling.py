@@ -19,7 +19,7 @@ from certify.pipeline.certificate.question import question
 from certify.pipeline.report._formula import formula
 from certify.pipeline.report._words import model
 from certify.polar.ascent.layers import attain
-from certify.polar.layer_ask import LayerAsk
+from certify.polar.layer_query import LayerQuery
 from certify.polar.layers import propose
 from certify.search.candidate import evaluate
 from certify.search.families import search
@@ -89,7 +89,7 @@ def test_a_spent_budget_still_proves_a_bound():
 def test_a_target_that_is_met_ends_the_search():
     best = truth(ATOM, W)
     for target in (1.5 * best, 0.5 * best):
-        found = propose(LayerAsk(ATOM.layer, W, target=target))
+        found = propose(LayerQuery(ATOM.layer, W, target=target))
         assert found.upper >= best - slack(ATOM, W)
     one = ask_of(1.5 * best)
     assert sum(len(t["nodes"]) for t in one) <= sum(len(t["nodes"]) for t in ask_of(None))
@@ -97,13 +97,13 @@ def test_a_target_that_is_met_ends_the_search():
 
 def ask_of(target):
     """Return the trees for a target."""
-    return propose(LayerAsk(ATOM.layer, W, target=target)).proof["each"]
+    return propose(LayerQuery(ATOM.layer, W, target=target)).proof["each"]
 
 
 @pytest.mark.parametrize("right", ["l2", "l1", "linf", "l2+"])
 def test_neurons_of_several_outputs_earn_what_is_said(right):
     atom, W = pooled(2, (4, 2, 2, 2), right=right)
-    found, (u, v) = attain(LayerAsk(atom.layer, W))
+    found, (u, v) = attain(LayerQuery(atom.layer, W))
     assert found == pytest.approx(float((W * atom.phi((u, v))).sum()), rel=1e-12)
     assert np.linalg.norm(u) == pytest.approx(1, rel=1e-12)
     assert atom.layer.right.value(v[:, None])[0] == pytest.approx(1, rel=1e-12)

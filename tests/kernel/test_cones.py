@@ -16,7 +16,7 @@ from certify.kernel.exact import Exact
 from certify.kernel.norms import L1, L2, Biased, Elastic, Groups, LInf, Weighted
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.cones import cones, layer_cones, layer_form, pair_form
-from certify.kernel.simplicial import Form
+from certify.kernel.simplicial import ConeForm
 from certify.kernel.spaces import Network, Pair
 from certify.polar.branching.cones import grown, packed
 
@@ -157,7 +157,7 @@ def bent_form(rows, weights, other):
     """Return the form of sum w_i (f_i . z)_+ over z >= 0."""
     d = len(rows[0])
     linear, bent = [[0] * d for _ in range(other.size)], [*zip(rows, weights, strict=True)]
-    return Form(L2(d, "+"), Fraction(0), other, linear, bent, Fraction(1), tree=[0])
+    return ConeForm(L2(d, "+"), Fraction(0), other, linear, bent, Fraction(1), tree=[0])
 
 
 @pytest.mark.parametrize("tier", TIERS)

@@ -25,7 +25,7 @@ from certify.kernel.rules.cones import layer_form
 from certify.kernel.rules.floor import entries_at
 from certify.kernel.rules.lines import each_line
 from certify.kernel.rules.transpose import copied, leaf_of_products
-from certify.kernel.simplicial import Form
+from certify.kernel.simplicial import ConeForm
 from certify.kernel.spaces import Deep, Network
 from certify.kernel.statement import question
 from tests import golden
@@ -259,7 +259,7 @@ WIDE = Network(
 SOME = Pattern(M, N, array("q", [0, 0, 1]), array("q", [0, 2, 2]))
 EDGES = Graph(M, (0, 1, 1, 2), None, (0,) * M, Fraction(1))
 LINE = Line(0, "root", positive=False, signs=(1,))
-BENT = Form(
+BENT = ConeForm(
     plain("l2", K), Fraction(0), plain("l2", N), (), [((), ())] * 5, Fraction(1), None, [0] * 11
 )
 PRICES = {

@@ -19,7 +19,7 @@ from certify.kernel.patterns import Pattern
 from certify.kernel.rules.network import Region, cell_bound, facts, network_leaf, pull_back
 from certify.kernel.scalars import power
 from certify.norms import L2
-from certify.polar.layer_ask import Layer
+from certify.polar.layer_query import Layer
 from certify.polar.proved import handed, split
 from certify.search.relax.network_witness import Part, leaf, network_witness
 from tests.network_cases import (

@@ -16,7 +16,7 @@ from certify.losses import Squared
 from certify.pipeline.checkpoint_file import opened
 from certify.polar.branching.layer_parts import bounder, started
 from certify.polar.branching.tree import Limits, Solved, grow
-from certify.polar.layer_ask import LayerAsk
+from certify.polar.layer_query import LayerQuery
 from certify.polar.relaxation.layer_admm import Run
 
 
@@ -234,7 +234,7 @@ def test_a_child_of_a_kept_leaf_starts_from_its_bound(bias):
     rng = np.random.default_rng(3)
     layer = ReLU(rng.standard_normal((14, 5)), bias=bias).layer
     W = rng.standard_normal((14, 1))
-    solve = bounder(LayerAsk(layer, W - W.mean(), nodes=9))
+    solve = bounder(LayerQuery(layer, W - W.mean(), nodes=9))
     above = solve((solve((), None, 0.0).split[0],), None, 0.0)
     quick = replace(solve, steps=(0, 0))
     path = (quick((), None, 0.0).split[0], above.split[0])

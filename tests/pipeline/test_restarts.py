@@ -258,7 +258,7 @@ def test_at_a_fixed_rank_the_bound_is_that_of_the_largest_fit():
     small = restarts(problem, [one, one])
     assert small.optimal == (0, 1)
     assert small.lower == pytest.approx(4.5)
-    assert report.told()["rank"] == 3
+    assert report.as_dict()["rank"] == 3
     assert restarts(PROBLEM, [BEST]).rank is None
 
 

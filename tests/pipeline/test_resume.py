@@ -21,7 +21,7 @@ from certify.pipeline.checkpoint_file import read
 from certify.polar.branching.layer_parts import Cut
 from certify.polar.branching.layers import EDGE
 from certify.polar.branching.tree import Node, Solved, Tree
-from certify.polar.relaxation.layer_multiplier import Multiplier
+from certify.polar.relaxation.layer_multiplier import LayerMultiplier
 from certify.search.candidate import evaluate
 from certify.search.families import search
 from tests.cli.test_outputs import interruptible
@@ -31,7 +31,7 @@ ROWS, WIDTH, LAM = 30, 6, 3.0  # too wide for cells
 TIGHT = ["--rtol", "1e-7", "--json"]  # not within: a tree grows until it is stopped
 SHORT = 1 - 4 * EDGE  # a proof is as short as that allows
 COLUMN = (ColumnIntercept(),)
-KINDS = (Tree, Node, Solved, Cut, Multiplier)
+KINDS = (Tree, Node, Solved, Cut, LayerMultiplier)
 TABLE = """lam = {lam}
 [data]
 Y = "Y.npy"
@@ -165,7 +165,7 @@ def test_what_a_crash_leaves_is_gone_on_from(tmp_path, question, monkeypatch):
         raise MemoryError("no more")
 
     with monkeypatch.context() as patched:
-        patched.setattr("certify.search.evidence.patient", crash)  # the last and longest bound
+        patched.setattr("certify.search.evidence.refine_bound", crash)  # the last and longest bound
         with pytest.raises(MemoryError):
             check(problem, factors, rtol=1e-7, budget=3.0, checkpoint=file)
     upper = largest(file)[1].upper

@@ -48,7 +48,7 @@ def test_each_size_has_the_bracket_of_its_own_optimum(lam):
     assert report.which.startswith("3 components come within epsilon of the lowest")
     assert report.which.endswith("; 2 cannot, as is proved")
     assert "2 cannot" in repr(report)
-    assert report.told()["sizes"][0]["size"] == 1
+    assert report.as_dict()["sizes"][0]["size"] == 1
 
 
 def test_an_untrained_fit_is_replaced_by_the_better_ones_found():

@@ -285,8 +285,8 @@ def test_the_same_seed_gives_the_same_bracket():
 
 
 def test_the_better_of_two_bounds_is_kept_on_each_side():
-    a = _decomposing.Found(1.0, np.ones(1), 3.0, (np.ones((1, 1)),))
-    b = _decomposing.Found(2.0, np.zeros(1), 4.0, (np.zeros((1, 2)),))
+    a = _decomposing.Decomposition(1.0, np.ones(1), 3.0, (np.ones((1, 1)),))
+    b = _decomposing.Decomposition(2.0, np.zeros(1), 4.0, (np.zeros((1, 2)),))
     both = _decomposing.joined(a, b)
     assert (both.lower, both.upper) == (2.0, 3.0)
     assert both.dual is b.dual

@@ -23,7 +23,7 @@ from certify.polar.branching import cells
 from certify.polar.branching import layers as tree
 from certify.polar.branching.layer_parts import bounder
 from certify.polar.branching.least import bounded
-from certify.polar.layer_ask import LayerAsk
+from certify.polar.layer_query import LayerQuery
 from certify.polar.layers import propose
 from certify.polar.proved import handed, split
 from certify.polar.relaxation.frame import Frame
@@ -122,11 +122,11 @@ def test_cells_are_exact(activation, right):
         V, W = data(shape, seed=shape[1])
         atom = ReLU(V, right=right, activation=activation)
         truth = oracle(V, W if shape[1] == 2 else W[:, 0], SLOPES[activation], signs)
-        ask = atom.asked(W)
-        lower = earned(atom, W, attain(ask))
+        query = atom.query(W)
+        lower = earned(atom, W, attain(query))
         assert max(lower, 0.0) == pytest.approx(truth, rel=1e-9)  # u = 0 earns 0
-        check(atom, W, cells.proposal(ask, lower), truth, 1e-8)
-        check(atom, W, cells.proposal(ask, 0.0), truth, 1e-8)  # without a good neuron too
+        check(atom, W, cells.proposal(query, lower), truth, 1e-8)
+        check(atom, W, cells.proposal(query, 0.0), truth, 1e-8)  # without a good neuron too
 
 
 @pytest.mark.parametrize("activation", ["relu", "leaky_relu", "abs"])
@@ -134,19 +134,19 @@ def test_a_free_bias_is_exact_in_cells(activation):
     V, W = data((10, 2), seed=7, centred=True)
     atom = ReLU(V, bias="free", activation=activation)
     truth = with_free_bias(V, W[:, 0], SLOPES[activation])
-    ask = atom.asked(W)
-    lower = earned(atom, W, attain(ask))
+    query = atom.query(W)
+    lower = earned(atom, W, attain(query))
     assert lower == pytest.approx(truth, rel=1e-9)
-    check(atom, W, cells.proposal(ask, lower), truth, 1e-8)
+    check(atom, W, cells.proposal(query, lower), truth, 1e-8)
 
 
 def test_cells_stop_under_a_target():
     V, W = data((40, 3), seed=1)
     atom = ReLU(V)
-    ask = atom.asked(W)
-    lower = attain(ask)[0]
-    easy = cells.proposal(replace(ask, target=lower * 1.3), lower)
-    exact = cells.proposal(ask, lower)
+    query = atom.query(W)
+    lower = attain(query)[0]
+    easy = cells.proposal(replace(query, target=lower * 1.3), lower)
+    exact = cells.proposal(query, lower)
     assert len(easy.proof["nodes"]) < len(exact.proof["nodes"])
     assert easy.upper <= lower * 1.3
     assert bound(atom, W, easy.proof, Exact) <= easy.upper
@@ -154,8 +154,8 @@ def test_cells_stop_under_a_target():
 
 def test_cells_prune_before_they_enumerate():
     V, W = data((60, 3), seed=2)
-    ask = ReLU(V).asked(W)
-    found = cells.proposal(ask, attain(ask)[0])
+    query = ReLU(V).query(W)
+    found = cells.proposal(query, attain(query)[0])
     assert len(found.proof["nodes"]) < 70  # of about 60 * 59 cells
 
 
@@ -180,8 +180,8 @@ def test_the_tree_is_proved_and_near_the_truth(kind):
     else:
         signs = (1,) if kind == "cone" else (1, -1)
         truth = around_circle(V, omega, atom.layer.slope, signs)
-    ask = replace(atom.asked(W), nodes=9)
-    check(atom, W, tree.proposal(ask), truth, 0.05)
+    query = replace(atom.query(W), nodes=9)
+    check(atom, W, tree.proposal(query), truth, 0.05)
 
 
 @pytest.mark.sampled(1000)
@@ -196,8 +196,8 @@ def test_several_outputs(right):
         "l1": (max(each), max(each) * (1 + 1e-8)),
         "linf": (max(both, *each), min(sum(each), both * 2**0.5) * (1 + 1e-5)),
     }[right]
-    lower = earned(atom, W, attain(atom.asked(W)))
-    found = propose(replace(atom.asked(W), nodes=60))
+    lower = earned(atom, W, attain(atom.query(W)))
+    found = propose(replace(atom.query(W), nodes=60))
     assert low * (1 - 1e-9) <= max(lower, low)
     assert lower <= found.upper
     if right != "linf":
@@ -210,26 +210,26 @@ def test_several_outputs(right):
 def test_known_values():
     W = np.array([[1.5], [-0.8]])
     atom = ReLU(np.eye(2))  # V = I: the larger of |w_+| and |w_-|
-    check(atom, W, propose(atom.asked(W)), 1.5, 1e-8)
+    check(atom, W, propose(atom.query(W)), 1.5, 1e-8)
     V = np.column_stack([np.arange(-2.0, 3.0), np.ones(5)])  # five points on a line
     W = np.array([[1.0], [-1.0], [1.0], [1.0], [-1.0]])
     truth = over_patterns(V, W[:, 0])
     assert truth == pytest.approx(around_circle(V, W), rel=1e-12)
-    check(ReLU(V), W, propose(ReLU(V).asked(W)), truth, 1e-8)
+    check(ReLU(V), W, propose(ReLU(V).query(W)), truth, 1e-8)
 
 
 def test_a_linear_layer_is_a_matrix():
     V, W = data((7, 3), seed=17, outputs=2)
     atom = ReLU(V, activation="linear")
     truth = float(np.linalg.norm(V.T @ W, 2))
-    assert earned(atom, W, attain(atom.asked(W))) == pytest.approx(truth, rel=1e-12)
-    check(atom, W, propose(atom.asked(W)), truth, 1e-8)
+    assert earned(atom, W, attain(atom.query(W))) == pytest.approx(truth, rel=1e-12)
+    check(atom, W, propose(atom.query(W)), truth, 1e-8)
 
 
 def test_a_linear_layer_with_a_free_bias():
     V, W = data((7, 2), seed=18, centred=True)
     atom = ReLU(V, activation="linear", bias="free")
-    check(atom, W, propose(atom.asked(W)), float(np.linalg.norm(V.T @ W, 2)), 1e-6)
+    check(atom, W, propose(atom.query(W)), float(np.linalg.norm(V.T @ W, 2)), 1e-6)
 
 
 @pytest.mark.parametrize(
@@ -246,19 +246,19 @@ def test_degenerate_data(V):
     W = np.array([[1.0], [-0.5], [2.0], [0.75]])[: len(V)]
     atom = ReLU(V)
     truth = over_patterns(V, W[:, 0])
-    assert earned(atom, W, attain(atom.asked(W))) == pytest.approx(truth, rel=1e-9)
-    check(atom, W, propose(atom.asked(W)), truth, 1e-8)
-    check(atom, W, tree.proposal(replace(atom.asked(W), nodes=7)), truth, 0.1)
+    assert earned(atom, W, attain(atom.query(W))) == pytest.approx(truth, rel=1e-9)
+    check(atom, W, propose(atom.query(W)), truth, 1e-8)
+    check(atom, W, tree.proposal(replace(atom.query(W), nodes=7)), truth, 0.1)
 
 
 def test_zero():
     V, _ = data((4, 2))
     for atom, W in ((ReLU(V), np.zeros((4, 2))), (ReLU(np.zeros((4, 2))), np.ones((4, 1)))):
-        found = propose(atom.asked(W))
+        found = propose(atom.query(W))
         assert found.upper <= 1e-9
         for tier in TIERS:
             assert 0 <= bound(atom, W, found.proof, tier) <= 1e-9
-        assert attain(atom.asked(W))[0] == 0.0
+        assert attain(atom.query(W))[0] == 0.0
 
 
 @pytest.mark.parametrize("radial", [False, True])
@@ -268,7 +268,7 @@ def test_the_form_is_what_it_says_on_true_points(radial):
     for slope in (0.0, 0.3, -1.0):
         cuts = rng.normal(size=(2, 9))
         layer = replace(ReLU(V).layer, slope=slope)
-        form = replace(form_of(LayerAsk(layer, W)), radial=radial).with_cuts(cuts)
+        form = replace(form_of(LayerQuery(layer, W)), radial=radial).with_cuts(cuts)
         u = rng.normal(size=3)
         u /= np.linalg.norm(u)
         p = np.maximum(form.F @ u, 0)
@@ -286,7 +286,7 @@ def test_the_form_is_what_it_says_on_true_points(radial):
 def test_the_frame_is_orthonormal(radial):
     rng = np.random.default_rng(23)
     V, W = data((6, 3), seed=23)
-    form = replace(form_of(ReLU(V).asked(W)), radial=radial).with_cuts(rng.normal(size=(2, 9)))
+    form = replace(form_of(ReLU(V).query(W)), radial=radial).with_cuts(rng.normal(size=(2, 9)))
     frame, k = Frame(form, 0.5), form.size
     assert np.abs(frame.Q.T @ frame.Q - np.eye(k)).max() <= 1e-12
     Z = rng.normal(size=(len(frame.Q),) * 2)
@@ -317,7 +317,7 @@ def test_any_multiplier_proves_a_bound(radial):
     V, W = data((6, 2), seed=29)
     atom = ReLU(V)
     truth = around_circle(V, W, signs=(radial,) if radial else (1, -1))
-    form = replace(form_of(atom.asked(W)), radial=bool(radial), sign=radial)
+    form = replace(form_of(atom.query(W)), radial=bool(radial), sign=radial)
     h = 2 * 6 + len(form.rows)
     for size in (0.0, 0.01, 1.0):
         N = size * rng.random((h, h))
@@ -347,7 +347,7 @@ def test_a_part_without_value_is_proved_at_nearly_zero():
     V, W = data((9, 2), seed=31)
     W = -np.abs(W)  # w^T s <= 0 everywhere
     atom = ReLU(V, right="l2+")
-    found = tree.proposal(replace(atom.asked(W), nodes=5))
+    found = tree.proposal(replace(atom.query(W), nodes=5))
     assert "linear" in str(found.proof["nodes"])
     for tier in TIERS:
         assert bound(atom, W, found.proof, tier) <= found.upper * (1 + 1e-9)
@@ -355,13 +355,13 @@ def test_a_part_without_value_is_proved_at_nearly_zero():
 
 def test_a_target_ends_the_tree_early_and_nodes_are_respected():
     V, W = data((20, 5), seed=37)
-    ask = ReLU(V).asked(W)
-    lower = attain(ask)[0]
+    query = ReLU(V).query(W)
+    lower = attain(query)[0]
     told = []
-    ask = replace(ask, progress=lambda *x: told.append(x))
-    loose = tree.proposal(replace(ask, target=lower * 1.5), lower)
+    query = replace(query, progress=lambda *x: told.append(x))
+    loose = tree.proposal(replace(query, target=lower * 1.5), lower)
     assert loose.upper <= lower * 1.5
-    few = tree.proposal(replace(ask, nodes=5), lower)
+    few = tree.proposal(replace(query, nodes=5), lower)
     assert len(few.proof["nodes"]) <= 5 + 4
     assert told
     assert all(up >= lower * (1 - 1e-9) for _, _, up in told)
@@ -370,14 +370,14 @@ def test_a_target_ends_the_tree_early_and_nodes_are_respected():
 @pytest.mark.thorough
 def test_a_tree_grows_on_and_is_deterministic():
     V, W = data((20, 6), seed=41)
-    ask = replace(ReLU(V).asked(W), nodes=3)
-    first = tree.grown(ask)
-    more = tree.grown(replace(ask, nodes=7), tree=first)
+    query = replace(ReLU(V).query(W), nodes=3)
+    first = tree.grown(query)
+    more = tree.grown(replace(query, nodes=7), tree=first)
     assert len(more.nodes) > len(first.nodes)
     assert more.upper <= first.upper
-    again = tree.grown(ask)
+    again = tree.grown(query)
     assert [n.solved.upper for n in again.nodes] == [n.solved.upper for n in first.nodes]
-    solver = bounder(ask)
+    solver = bounder(query)
     value, proof = tree.proof_of(solver, more, 0.0)
     assert bound(ReLU(V), W, {**proof}, Rounded) <= value * (1 + 1e-9)
 
@@ -385,9 +385,9 @@ def test_a_tree_grows_on_and_is_deterministic():
 def test_no_time_still_gives_a_bracket():
     V, W = data((60, 9), seed=43)
     atom = ReLU(V)
-    ask = replace(atom.asked(W), deadline=monotonic() - 1.0)
-    found = propose(ask)
-    assert attain(ask)[0] <= bound(atom, W, found.proof, Rounded) < np.inf
+    query = replace(atom.query(W), deadline=monotonic() - 1.0)
+    found = propose(query)
+    assert attain(query)[0] <= bound(atom, W, found.proof, Rounded) < np.inf
 
 
 @pytest.mark.thorough
@@ -395,7 +395,7 @@ def test_blas_threads_are_restored():
     V, W = data((10, 5), seed=47)
     with threadpool_limits(2):
         before = [(p["filepath"], p["num_threads"]) for p in threadpool_info()]
-        propose(replace(ReLU(V).asked(W), nodes=3))
+        propose(replace(ReLU(V).query(W), nodes=3))
         assert [(p["filepath"], p["num_threads"]) for p in threadpool_info()] == before
 
 
@@ -403,11 +403,11 @@ def test_blas_threads_are_restored():
 def test_a_free_bias_in_other_units():
     V, W = data((10, 2), seed=59, centred=True)
     layer = ReLU(V, bias="free").layer
-    ask = LayerAsk(replace(layer, features=layer.features * [1.0, 1.0, 4.0]), W)
-    value, (u, v) = attain(ask)
+    query = LayerQuery(replace(layer, features=layer.features * [1.0, 1.0, 4.0]), W)
+    value, (u, v) = attain(query)
     assert value == pytest.approx(with_free_bias(V, W[:, 0]), rel=1e-9)
-    assert value == pytest.approx(float(v[0] * (W.T @ acted(ask.layer.features @ u, 0.0))[0]))
-    assert cells.proposal(ask, value).upper == pytest.approx(value, rel=1e-8)
+    assert value == pytest.approx(float(v[0] * (W.T @ acted(query.layer.features @ u, 0.0))[0]))
+    assert cells.proposal(query, value).upper == pytest.approx(value, rel=1e-8)
 
 
 def split_at_zero(plus, minus=None):

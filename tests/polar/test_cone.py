@@ -15,7 +15,7 @@ from certify.kernel.rules.conic import conic
 from certify.norms import gauge
 from certify.norms.group import Group
 from certify.norms.weighted import Weighted
-from certify.polar import Ask
+from certify.polar import PolarQuery
 from certify.polar.branching.pairs import both, proof_of, undecided
 from certify.polar.branching.tree import grow
 from certify.polar.methods.branch import GAP, Branch, grown, limits, proposal
@@ -43,15 +43,15 @@ def sylvester(n):
 def asked(W, left, right=None, **more):
     """A question; without a right norm, a symmetric one."""
     norms = [k if not isinstance(k, str) else gauge(k) for k in (left, right or left)]
-    return Ask(W, *norms, symmetric=right is None, **more)
+    return PolarQuery(W, *norms, symmetric=right is None, **more)
 
 
-def proved(ask, proof, arithmetic=Flint):
+def proved(query, proof, arithmetic=Flint):
     """The bound that the kernel proves, exact by default."""
-    at, flat = located(ask.W)
+    at, flat = located(query.W)
     ar = arithmetic()
     text, arrays = split(proof)
-    pair = kernel_pair(at, (ask.left, ask.right))._replace(symmetric=ask.symmetric)
+    pair = kernel_pair(at, (query.left, query.right))._replace(symmetric=query.symmetric)
     found = conic(ar, pair, ar.load(handed(flat)), text, Arrays(arrays, "proof"))
     return Fraction(found)
 
@@ -79,20 +79,20 @@ def clique(A):
     )
 
 
-def bounded(ask, tree):
+def bounded(query, tree):
     """Return (proved bound, proposal) of a tree, the same in both tiers up to its own slack."""
-    found, size = proposal(ask, tree), float(np.abs(ask.W).max())
+    found, size = proposal(query, tree), float(np.abs(query.W).max())
     slack = Fraction(max(found.upper, size, GAP) * GAP)
-    exact = proved(ask, found.proof)
+    exact = proved(query, found.proof)
     assert exact <= Fraction(found.upper) + slack
-    assert proved(ask, found.proof, Rounded) <= exact + slack
+    assert proved(query, found.proof, Rounded) <= exact + slack
     return exact, found
 
 
 @pytest.mark.parametrize("n", [2, 8])
 def test_the_relaxation_alone_is_loose_on_hadamard_matrices(n):
-    ask = asked(sylvester(n), "linf", "linf")
-    exact = proved(ask, Dnn().propose(ask).proof)
+    query = asked(sylvester(n), "linf", "linf")
+    exact = proved(query, Dnn().propose(query).proof)
     assert exact**2 >= n**3  # the relaxation's value is n sqrt n
     assert exact**2 <= n**3 * Fraction(1 + 4 * GAP)
     assert exact > vertices(sylvester(n))
@@ -101,8 +101,8 @@ def test_the_relaxation_alone_is_loose_on_hadamard_matrices(n):
 @pytest.mark.sampled(3)
 @pytest.mark.parametrize(("n", "truth"), [(2, 2), (4, 8), (8, 20), (16, 64)])
 def test_branching_on_signs_proves_the_cut_norms_of_hadamard_matrices(n, truth):
-    ask = asked(sylvester(n), "linf", "linf", nodes=1000)
-    exact, _ = bounded(ask, tree := grown(ask))
+    query = asked(sylvester(n), "linf", "linf", nodes=1000)
+    exact, _ = bounded(query, tree := grown(query))
     assert tree.lower == truth
     assert truth <= exact <= truth * Fraction(1 + 4 * GAP)
 
@@ -110,8 +110,8 @@ def test_branching_on_signs_proves_the_cut_norms_of_hadamard_matrices(n, truth):
 @pytest.mark.parametrize("seed", range(4))
 def test_branching_on_signs_meets_the_enumeration(seed):
     W = np.random.default_rng(seed).choice([-1.0, 1.0], (6, 7))
-    ask = asked(W, "linf", "linf", nodes=1000)
-    exact, _ = bounded(ask, tree := grown(ask))
+    query = asked(W, "linf", "linf", nodes=1000)
+    exact, _ = bounded(query, tree := grown(query))
     assert tree.lower == vertices(W)
     assert vertices(W) <= exact <= vertices(W) * Fraction(1 + 4 * GAP)
 
@@ -119,8 +119,8 @@ def test_branching_on_signs_meets_the_enumeration(seed):
 @pytest.mark.parametrize("seed", range(6))
 def test_nonnegative_polars_meet_the_enumeration(seed):
     W = np.random.default_rng(seed).integers(-4, 5, (4, 4)).astype(float)
-    ask = asked(W, "l2+", "l2+", nodes=1000)
-    exact, _ = bounded(ask, grown(ask))
+    query = asked(W, "l2+", "l2+", nodes=1000)
+    exact, _ = bounded(query, grown(query))
     truth = _truth.nonnegative_top(W, both=True)
     assert exact >= truth * (1 - BITS)
     assert exact <= truth * (1 + 4 * GAP)
@@ -128,10 +128,10 @@ def test_nonnegative_polars_meet_the_enumeration(seed):
 
 @pytest.mark.thorough
 def test_cuts_close_a_gap_that_the_relaxation_leaves():
-    ask = asked(cycle(5), "l1+", target=0.5 * (1 + 2.0**-10), nodes=200)
-    loose = proved(ask, Dnn().propose(replace(ask, nodes=1)).proof)
+    query = asked(cycle(5), "l1+", target=0.5 * (1 + 2.0**-10), nodes=200)
+    loose = proved(query, Dnn().propose(replace(query, nodes=1)).proof)
     assert (1 - loose) ** 2 <= Fraction(1, 5)  # the relaxation's value is 1 - 1 / sqrt 5
-    exact, found = bounded(ask, grown(ask))
+    exact, found = bounded(query, grown(query))
     assert Fraction(1, 2) <= exact <= Fraction(1, 2) * (1 + Fraction(1, 2**9))
     assert any("cut" in node for node in found.proof["nodes"])
 
@@ -140,8 +140,8 @@ def test_cuts_close_a_gap_that_the_relaxation_leaves():
 def test_largest_cliques_are_proved(seed):
     A = np.triu(np.random.default_rng(seed).random((9, 9)) < 0.6, 1).astype(float)
     A, w = A + A.T, clique(A + A.T)
-    ask = asked(A, "l1+", target=1 - 1 / (w + 0.5), nodes=200)
-    exact, _ = bounded(ask, grown(ask))
+    query = asked(A, "l1+", target=1 - 1 / (w + 0.5), nodes=200)
+    exact, _ = bounded(query, grown(query))
     assert 1 - Fraction(1, w) <= exact < 1 - Fraction(1, w + 1)
 
 
@@ -159,14 +159,14 @@ PAIRS = [
 
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
 def test_every_open_pair_is_enclosed_and_closed_by_branching(pair):
-    ask = asked(RANDOM, *pair, nodes=300)
-    exact, _ = bounded(ask, tree := grown(ask))
+    query = asked(RANDOM, *pair, nodes=300)
+    exact, _ = bounded(query, tree := grown(query))
     u, v = tree.found
-    price = ask.left.value(u) * ask.right.value(v)
+    price = query.left.value(u) * query.right.value(v)
     assert exact >= Fraction(float(u @ RANDOM @ v / price)) * Fraction(1 - BITS)
     assert exact <= Fraction(tree.lower) * Fraction(1 + 4 * GAP)
-    U = [ask.left.maximizer(x) for x in np.random.default_rng(0).standard_normal((200, 4))]
-    best = max(float(ask.right.dual(RANDOM.T @ x)) for x in U)
+    U = [query.left.maximizer(x) for x in np.random.default_rng(0).standard_normal((200, 4))]
+    best = max(float(query.right.dual(RANDOM.T @ x)) for x in U)
     assert exact >= Fraction(best) * Fraction(1 - BITS)
 
 
@@ -197,20 +197,20 @@ def test_a_child_starts_from_its_parents_bound(pair, path):
 
 @pytest.mark.parametrize(("pair", "path"), [p[1:] for p in paths()], ids=[p[0] for p in paths()])
 def test_a_point_of_a_cell_is_bounded_by_every_multiplier(pair, path):
-    ask = asked(RANDOM, *pair)
-    own, rng = cell(form_of(ask), path), np.random.default_rng(1)
+    query = asked(RANDOM, *pair)
+    own, rng = cell(form_of(query), path), np.random.default_rng(1)
     N = np.where(own.paired, rng.integers(0, 5, own.paired.shape), 0)
-    m = admm.repaired(own, (N + N.T) / 2.0, rng.random(own.form.room.size))
+    m = admm.repaired(own, (N + N.T) / 2.0, rng.random(own.form.capacity.size))
     hits = 0
     for y in rng.standard_normal((4000, own.size)):
         z = own.M @ np.where(own.kept[: own.size], np.abs(y), y)
         if (own.cuts @ z < 0).any():
             continue
         hits += 1
-        u, v = z[:4] / ask.left.value(z[:4]), z[4:] / ask.right.value(z[4:])
+        u, v = z[:4] / query.left.value(z[:4]), z[4:] / query.right.value(z[4:])
         assert float(u @ RANDOM @ v) <= m.bound * (1 + BITS)
-        assert ask.left.admits(u)
-        assert ask.right.admits(v)
+        assert query.left.admits(u)
+        assert query.right.admits(v)
     assert hits > 100
 
 
@@ -223,15 +223,15 @@ def test_equal_coordinates_follow_each_other():
 
 
 def test_a_leaf_is_as_coarse_as_its_bound_allows():
-    ask = asked(RANDOM, "l2+", "l2+")
-    own = cell(form_of(ask), ())
+    query = asked(RANDOM, "l2+", "l2+")
+    own = cell(form_of(query), ())
     found = admm.solve(own, Stop(0.0, 500)).best
     sizes = []
     for slack in (0.25, 2.0**-10, 2.0**-22):
         allowed = found.bound * (1 + slack)
         made, bound = leaf(own, found, allowed, 0)
         assert bound <= allowed
-        exact = proved(ask, {"rule": "conic", "nodes": [made["node"]], **made["arrays"]})
+        exact = proved(query, {"rule": "conic", "nodes": [made["node"]], **made["arrays"]})
         assert exact <= Fraction(allowed) * (1 + Fraction(BITS))
         sizes.append(len({abs(x) for x in made["arrays"]["N0"].tolist()}))
     assert sizes == sorted(sizes)
@@ -274,8 +274,8 @@ def test_a_leaf_leaves_room_for_the_roundings_of_floats():
     own = cell(form_of(asked(RANDOM, "l2+", "l2+")), ())
     N = np.where(own.paired, 1.0, 0.0)
     G = own.shifted(N)
-    room = noise(own, N)
-    assert room >= EPS * float(np.abs(G).max())
+    capacity = noise(own, N)
+    assert capacity >= EPS * float(np.abs(G).max())
     shift, factor, _ = factored(G, 1.0, (1.0, 0.0, np.inf))
     assert factor is not None
     assert shift >= admm.top(G) + 1.0
@@ -297,39 +297,43 @@ def test_a_cell_stops_once_it_is_under_its_target():
 
 
 def test_a_tree_can_be_gone_on_from_and_is_the_same_again():
-    ask = asked(np.random.default_rng(5).choice([-1.0, 1.0], (7, 7)), "linf", "linf", nodes=40)
-    whole = grown(ask)
-    part = grown(replace(ask, nodes=4))
+    query = asked(np.random.default_rng(5).choice([-1.0, 1.0], (7, 7)), "linf", "linf", nodes=40)
+    whole = grown(query)
+    part = grown(replace(query, nodes=4))
     assert len(part.nodes) < len(whole.nodes)
-    again = grown(ask, part)
+    again = grown(query, part)
     assert [n.solved.upper for n in again.nodes] == [n.solved.upper for n in whole.nodes]
-    lone = grow(bounder(ask, form_of(ask)), replace(limits(ask), workers=1))
+    lone = grow(bounder(query, form_of(query)), replace(limits(query), workers=1))
     assert [n.solved.upper for n in lone.nodes] == [n.solved.upper for n in whole.nodes]
-    assert proved(ask, proposal(ask, part).proof) >= proved(ask, proposal(ask, whole).proof)
+    assert proved(query, proposal(query, part).proof) >= proved(query, proposal(query, whole).proof)
 
 
 def test_a_proof_cut_short_still_covers_everything():
-    ask = asked(RANDOM, "linf", "linf+", nodes=5)
-    exact, found = bounded(ask, tree := grown(ask))
+    query = asked(RANDOM, "linf", "linf+", nodes=5)
+    exact, found = bounded(query, tree := grown(query))
     assert len(found.proof["nodes"]) == len(tree.nodes)
     assert exact >= Fraction(tree.lower)
 
 
 def test_no_time_gives_no_tree():
-    ask = asked(RANDOM, "l2+", "l2+", nodes=50, deadline=0.0)
-    assert Branch().propose(ask) is None
-    assert Dnn().propose(ask) is None
+    query = asked(RANDOM, "l2+", "l2+", nodes=50, deadline=0.0)
+    assert Branch().propose(query) is None
+    assert Dnn().propose(query) is None
 
 
 def test_how_much_is_tried_follows_from_the_question():
-    ask = asked(RANDOM, "l2+", "l2+")
-    assert allowance(ask) == 1
-    assert allowance(replace(ask, nodes=17)) == 17
-    assert allowance(replace(ask, target=5.0)) > allowance(replace(ask, target=5.0, effort=0.1)) > 3
-    assert not Branch().applies(ask)
-    assert Dnn().applies(ask)
-    assert Branch().applies(replace(ask, target=5.0))
-    assert not Dnn().applies(replace(ask, target=5.0))
+    query = asked(RANDOM, "l2+", "l2+")
+    assert allowance(query) == 1
+    assert allowance(replace(query, nodes=17)) == 17
+    assert (
+        allowance(replace(query, target=5.0))
+        > allowance(replace(query, target=5.0, effort=0.1))
+        > 3
+    )
+    assert not Branch().applies(query)
+    assert Dnn().applies(query)
+    assert Branch().applies(replace(query, target=5.0))
+    assert not Dnn().applies(replace(query, target=5.0))
     large = asked(np.ones((150, 100)), "l2+", "l2+", target=1.0)
     assert not Branch().applies(large)
     assert Dnn().applies(large)
@@ -340,9 +344,9 @@ def test_how_much_is_tried_follows_from_the_question():
 
 
 def test_a_target_far_below_what_is_found_is_given_up():
-    ask = asked(sylvester(8), "linf", "linf", target=10.0)
-    assert len(grown(ask).nodes) == 1
-    assert len(grown(replace(ask, nodes=9)).nodes) >= 9
+    query = asked(sylvester(8), "linf", "linf", target=10.0)
+    assert len(grown(query).nodes) == 1
+    assert len(grown(replace(query, nodes=9)).nodes) >= 9
 
 
 @pytest.mark.thorough
@@ -356,18 +360,18 @@ def test_parts_of_a_polar_are_asked_for_by_number():
 
 def test_progress_is_told():
     told = []
-    ask = asked(sylvester(8), "linf", "linf", nodes=9, progress=lambda *x: told.append(x))
-    tree = grown(ask)
+    query = asked(sylvester(8), "linf", "linf", nodes=9, progress=lambda *x: told.append(x))
+    tree = grown(query)
     assert told[-1] == (len(tree.nodes), tree.lower, tree.upper)
 
 
 @pytest.mark.parametrize("W", [np.zeros((2, 3)), -np.ones((2, 2)), np.array([[-7.0]])])
 @pytest.mark.parametrize("pair", [("l2+", "l2+"), ("linf", "l2+"), ("linf+", "linf+")], ids=str)
 def test_nothing_to_earn_is_proved_by_a_tree_too(W, pair):
-    ask = asked(W, *pair, nodes=9)
-    exact, _ = bounded(ask, grown(ask))
+    query = asked(W, *pair, nodes=9)
+    exact, _ = bounded(query, grown(query))
     truth = max(
-        float(ask.right.dual(W.T @ ask.left.maximizer(s * x)))
+        float(query.right.dual(W.T @ query.left.maximizer(s * x)))
         for x in np.vstack([W.T, np.eye(len(W))])
         for s in (1, -1)
     )
@@ -385,9 +389,9 @@ def test_a_symmetric_form_is_the_symmetric_part():
 
 @pytest.mark.thorough
 def test_a_proof_of_a_tree_numbers_leaves_and_cuts():
-    ask = asked(cycle(5), "l1+", nodes=7)
-    tree = grown(ask)
-    _, proof = proof_of(form_of(ask), tree, 0.0)
+    query = asked(cycle(5), "l1+", nodes=7)
+    tree = grown(query)
+    _, proof = proof_of(form_of(query), tree, 0.0)
     leaves = [n["leaf"] for n in proof["nodes"] if "leaf" in n]
     cuts = [n["cut"] for n in proof["nodes"] if "cut" in n]
     assert leaves == list(range(len(leaves)))

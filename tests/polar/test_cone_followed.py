@@ -15,7 +15,7 @@ from certify.polar.relaxation.layers import CUT, SPREAD, evened, form_of
 
 def asked(m, d, seed):
     rng = np.random.default_rng(seed)
-    return ReLU(rng.standard_normal((m, d))).asked(rng.standard_normal((m, 1)))
+    return ReLU(rng.standard_normal((m, d))).query(rng.standard_normal((m, 1)))
 
 
 def framed(seed=3, rows=9):
@@ -85,7 +85,7 @@ def test_even_units_change_nothing_but_units(radial):
     V, W = rng.standard_normal((7, 3)), rng.standard_normal((7, 1))
     V[2] *= 1e3
     W[4] = 0.0
-    form = replace(form_of(ReLU(V).asked(W)), radial=radial).with_cuts(rng.normal(size=(2, 10)))
+    form = replace(form_of(ReLU(V).query(W)), radial=radial).with_cuts(rng.normal(size=(2, 10)))
     inner, x_units, fact_units = evened(form)
     x = rng.normal(size=form.size)
     p, u = x[:7], x[7:10]

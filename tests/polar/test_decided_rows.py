@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from certify.atoms import ReLU
-from certify.polar.layer_ask import LayerAsk
-from certify.polar.relaxation.layer_multiplier import Multiplier, proved
+from certify.polar.layer_query import LayerQuery
+from certify.polar.relaxation.layer_multiplier import LayerMultiplier, proved
 from certify.polar.relaxation.layers import form_of
 from certify.polar.relaxation.sharp import crossed, decided, sharpened
 
@@ -20,7 +20,7 @@ EDGE = 1e-5  # the largest weight's inverse, and what its rounding may cost
 def part(V, cuts, slope):
     """Return the form of a part with cuts over u, and the bound of no multiplier at all."""
     atom = ReLU(V, activation="leaky_relu", slope=slope)
-    form = form_of(LayerAsk(atom.layer, W))
+    form = form_of(LayerQuery(atom.layer, W))
     rows = np.hstack([np.zeros((len(cuts), N)), np.asarray(cuts, dtype=float)])
     form = form.with_cuts(rows)
     return form, proved(form, np.zeros((2 * N + len(cuts),) * 2))
@@ -67,8 +67,8 @@ def test_a_row_of_two_signs_leaves_the_multiplier_as_it_was():
 def test_a_bound_under_the_goal_is_left_alone():
     form, loose = part(LINE, [[1.0]], 0.0)
     assert sharpened(form, loose, 2 * loose.bound) is loose
-    bare = form_of(LayerAsk(ReLU(LINE).layer, W))
-    held = Multiplier(np.zeros((2 * N, 2 * N)), 1.0, 0.0, 0.0, 1.0)
+    bare = form_of(LayerQuery(ReLU(LINE).layer, W))
+    held = LayerMultiplier(np.zeros((2 * N, 2 * N)), 1.0, 0.0, 0.0, 1.0)
     assert sharpened(bare, held, 0.0) is held
 
 

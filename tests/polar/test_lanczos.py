@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from certify.atoms import RankOne
-from certify.polar import Ask, lanczos
+from certify.polar import PolarQuery, lanczos
 from certify.polar.methods import spectral
 
 SHAPES = [(120, 90), (90, 120)]
@@ -85,9 +85,9 @@ def test_an_estimate_promises_a_margin_above_it_or_the_target(monkeypatch, shape
     monkeypatch.setattr(lanczos, "LARGE", 20)
     monkeypatch.setattr("certify.polar.eigen.DENSE", 20)
     top = lanczos.largest(W, tol=spectral.SHARP).values[0]
-    ask = Ask(W, *RankOne().gauges, seed=0)
+    query = PolarQuery(W, *RankOne().gauges, seed=0)
     for margin in (0.0, 0.21):
-        found = spectral.estimated(ask, margin)
+        found = spectral.estimated(query, margin)
         assert np.isclose(found.upper, top * (1 + margin) ** 0.5, rtol=1e-12)
         assert (found.proof["rule"], found.proof["axis"]) == ("spectral", int(shape[0] > shape[1]))
         assert np.isclose(found.proof["shift"], found.upper**2, rtol=1e-15)

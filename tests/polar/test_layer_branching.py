@@ -17,7 +17,7 @@ from certify.polar.branching import layers as tree
 from certify.polar.branching.layer_parts import across, bounder
 from certify.polar.proved import handed, split
 from certify.polar.relaxation.layer_admm import Relaxed, Warm
-from certify.polar.relaxation.layer_multiplier import Multiplier
+from certify.polar.relaxation.layer_multiplier import LayerMultiplier
 from tests.layer_oracles import over_patterns
 
 
@@ -79,12 +79,12 @@ def test_a_part_is_cut_between_the_neurons_that_it_mixes():
     rng = np.random.default_rng(2)
     V = rng.standard_normal((9, 4))
     V[0] = [1.0, -1.0, 0.0, 0.0]  # its p is zero for one of the neurons
-    solver = bounder(ReLU(V).asked(rng.uniform(0.5, 1.0, (9, 1))))
+    solver = bounder(ReLU(V).query(rng.uniform(0.5, 1.0, (9, 1))))
     form, neurons = solver.form, np.eye(4)[:2]
     x = np.hstack([np.maximum(neurons @ form.F.T, 0), neurons])
     X = (x.T * [0.6, 0.4]) @ x
     none = np.zeros((0, 0))
-    best = Multiplier(none, 0.0, 0.0, 0.0, 1.0)
+    best = LayerMultiplier(none, 0.0, 0.0, 0.0, 1.0)
     found = Relaxed(X, best, 1, Warm(none, none, 1.0, best))
     root = solver.split((), found)
     for label in solver.split((root[0],), found):
@@ -96,10 +96,10 @@ def test_a_part_is_cut_between_the_neurons_that_it_mixes():
 def test_a_cut_heeds_what_rows_weigh_and_not_how_many_they_are():
     V = np.array([[0, 0, 2.0], [1.0, 0, 0.1]] + 6 * [[0, 1.0, 0.1]])
     W = np.array([[1.0], [1.0]] + 6 * [[0.02]])
-    solver = bounder(ReLU(V).asked(W))
+    solver = bounder(ReLU(V).query(W))
     neurons = np.array([[0.5, 0, 1], [-0.5, 0, 1], [0, 0.5, 1], [0, -0.5, 1]]) / 1.25**0.5
     x = np.hstack([np.maximum(neurons @ solver.form.F.T, 0), neurons])
-    best = Multiplier(np.zeros((0, 0)), 0.0, 0.0, 0.0, 1.0)
+    best = LayerMultiplier(np.zeros((0, 0)), 0.0, 0.0, 0.0, 1.0)
     found = Relaxed(0.25 * x.T @ x, best, 1, Warm(best.N, best.N, 1.0, best))
     root = solver.split((), found)
     normal = solver.split((root[0],), found)[0].normal[8:]
@@ -122,10 +122,10 @@ def test_the_worst_part_falls_at_every_splitting():
     V, W = rng.standard_normal((13, 5)), rng.standard_normal((13, 1))
     atom = ReLU(V)
     truth = over_patterns(V, W[:, 0])
-    ask = atom.asked(W)
+    query = atom.query(W)
     grown, uppers = None, []
     for nodes in (3, 7, 15, 31):
-        held = replace(ask, nodes=nodes)
+        held = replace(query, nodes=nodes)
         grown = tree.grown(held, truth, grown)
         uppers.append(grown.upper / truth - 1)
     assert uppers[-1] <= 0.3 * uppers[0]

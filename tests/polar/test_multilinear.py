@@ -18,13 +18,13 @@ from certify.norms import gauge
 from certify.polar.ascent import contract
 from certify.polar.ascent import products as ascent
 from certify.polar.ascent.products import attain
-from certify.polar.product_ask import TensorAsk
+from certify.polar.product_query import ProductQuery
 from certify.polar.products import propose
 from certify.polar.proved import handed, split, tensor_above
 from certify.polar.relaxation import groups
 from certify.polar.relaxation.cut import Cut
 from certify.polar.relaxation.positive import SMALL, Positive
-from certify.polar.relaxation.products import Form
+from certify.polar.relaxation.products import ProductForm
 
 L2 = ("l2",) * 3
 NIE_WANG = {
@@ -57,7 +57,7 @@ def proved(T, keys, *, symmetric=False, **asked):
     """Return (attained value, the kernel's bound, the proof)."""
     held = gauges(keys)
     value = attain(T, held, symmetric=symmetric)[0]
-    found = propose(TensorAsk(T, held, symmetric, **asked))
+    found = propose(ProductQuery(T, held, symmetric, **asked))
     upper = tensor_above(T, said(keys, symmetric), found.proof)
     assert abs(upper - found.upper) <= 1e-11 * np.abs(T).sum() + 1e-80
     return value, upper, found.proof
@@ -110,14 +110,14 @@ def test_all_but_one_mode_contracted(mode):
     said = f"abcd,{','.join(letters[k] for k in rest)}->{letters[mode]}"
     expected = np.einsum(said, T, *(xs[k] for k in rest))
     assert np.allclose(contract.others(T, xs, mode), expected, rtol=1e-13)
-    assert contract.earned(T, xs) == pytest.approx(float(expected @ xs[mode]), rel=1e-12)
+    assert contract.inner_product(T, xs) == pytest.approx(float(expected @ xs[mode]), rel=1e-12)
 
 
 def test_unfolding_and_product_agree():
     T, xs = random((2, 3, 4), 0), [random((n,), n) for n in (2, 3, 4)]
     S = contract.unfolded(T, (0, 2))
     value = contract.product([xs[0], xs[2]]) @ S @ xs[1]
-    assert value == pytest.approx(contract.earned(T, xs), rel=1e-12)
+    assert value == pytest.approx(contract.inner_product(T, xs), rel=1e-12)
 
 
 def test_symmetrized_sums_every_order():
@@ -197,7 +197,7 @@ def test_signed_pairs_ask_a_sign_of_each_mode_that_differs():
 def test_attained_values_are_honest(keys):
     T = random((3, 4, 5), 2)
     value, xs = attain(T, gauges(keys), seed=1)
-    assert value == contract.earned(T, xs)
+    assert value == contract.inner_product(T, xs)
     for g, x in zip(gauges(keys), xs, strict=True):
         assert g.admits(x)
         assert float(g.value(x)) == pytest.approx(1.0, abs=1e-14)
@@ -222,7 +222,7 @@ def test_symmetric_values_are_honest(key, order):
     value, (x,) = attain(T, (gauge(key),) * order, symmetric=True)
     assert gauge(key).admits(x)
     assert float(gauge(key).value(x)) == pytest.approx(1.0, abs=1e-14)
-    assert value == pytest.approx(contract.earned(T, [x] * order), rel=1e-12)
+    assert value == pytest.approx(contract.inner_product(T, [x] * order), rel=1e-12)
     points = sphere(key, 3, 2000, 0)
     powers = np.einsum(
         "ijk,ia,ja,ka->a" if order == 3 else "ijkl,ia,ja,ka,la->a", T, *[points] * order
@@ -377,7 +377,7 @@ def test_the_best_known_slices_start_the_search():
     value, xs = attain(T, held)
     scaled = tuple(3.0 * x for x in xs)  # columns of factors are not of norm 1
     empty = tuple(0.0 * x for x in xs)
-    found = propose(TensorAsk(T, held, starts=[scaled, empty]))
+    found = propose(ProductQuery(T, held, starts=[scaled, empty]))
     assert value <= tensor_above(T, said(L2, symmetric=False), found.proof) <= value * (1 + 1e-9)
 
 
@@ -386,7 +386,8 @@ def test_starts_are_brought_to_norm_one():
     value, xs = attain(T, gauges(keys))
     scaled = tuple(s * x for s, x in zip((3.0, 0.5, 7.0), xs, strict=True))
     X, Y = (
-        Form(TensorAsk(T, gauges(keys), starts=[s]), (0, 1), "hat").start() for s in (xs, scaled)
+        ProductForm(ProductQuery(T, gauges(keys), starts=[s]), (0, 1), "hat").start()
+        for s in (xs, scaled)
     )
     assert np.allclose(X, Y, atol=1e-14)
     assert np.allclose(X, np.outer(X[0], X[0]) / X[0, 0])
@@ -396,7 +397,7 @@ def test_starts_are_brought_to_norm_one():
 
 def test_squares_of_monomials_need_no_multiplier():
     T = contract.symmetric_part(random((3,) * 4, 10))
-    form = Form(TensorAsk(T, gauges(("l2+",) * 4), symmetric=True), (0, 1), "square")
+    form = ProductForm(ProductQuery(T, gauges(("l2+",) * 4), symmetric=True), (0, 1), "square")
     labels, signed = form.classes()
     assert not signed[labels.diagonal()].any()
     assert signed[labels[0, 1]]  # x_0^3 x_1

@@ -21,7 +21,7 @@ from certify.kernel.errors import RejectedError
 from certify.kernel.rules.matrices import POLAR_RULES
 from certify.losses import Squared
 from certify.norms import Variation
-from certify.polar import METHODS, Ask
+from certify.polar import METHODS, PolarQuery
 from certify.polar.proved import handed, kernel_pair, located, proved_above, split
 from tests.norm_cases import CONES, MAKERS, MIXED, made
 from tests.strategies import arrays, examples
@@ -113,8 +113,8 @@ def test_a_method_proposes_what_the_exact_kernel_proves(method, signs):
     for pair in PAIRS:
         W = rng.integers(-16, 17, (3, 2)) / 8
         norms = made(pair[0], signs[0], 3), made(pair[1], signs[1], 2)
-        ask = Ask(W, *norms)
-        found = method().propose(ask) if method().applies(ask) else None
+        query = PolarQuery(W, *norms)
+        found = method().propose(query) if method().applies(query) else None
         if found is None:
             continue
         exact = proved_exactly(W, norms, found.proof)

@@ -21,7 +21,7 @@ from certify.kernel.norms import plain
 from certify.kernel.rules.matrices import POLAR_RULES
 from certify.kernel.spaces import Pair
 from certify.norms import gauge
-from certify.polar import METHODS, Ask, Proposal, within_budget
+from certify.polar import METHODS, PolarQuery, Proposal, within_budget
 from certify.polar.methods import ANY
 from certify.polar.proved import located, proved_above, split
 from problems import _truth
@@ -198,10 +198,10 @@ def test_both_forms_have_one_polar(form):
 @each_pair
 @given(W=matrices)
 def test_a_method_that_applies_proposes_what_the_kernel_proves(method, pair, W):
-    ask = Ask(W, gauge(pair[0]), gauge(pair[1]))
-    if not method().applies(ask):
+    query = PolarQuery(W, gauge(pair[0]), gauge(pair[1]))
+    if not method().applies(query):
         return
-    found = method().propose(ask)
+    found = method().propose(query)
     assert found is not None
     at, flat = located(W)
     text, extra = split(found.proof)
@@ -227,20 +227,20 @@ def located_array(flat):
 
 @each_pair
 def test_some_method_applies_to_every_pair(pair):
-    ask = Ask(np.eye(2), gauge(pair[0]), gauge(pair[1]))
-    assert any(m().applies(ask) for m in METHODS.values())
+    query = PolarQuery(np.eye(2), gauge(pair[0]), gauge(pair[1]))
+    assert any(m().applies(query) for m in METHODS.values())
 
 
 @each_method
 @each_pair
 def test_a_method_that_does_not_apply_is_refused_by_the_kernel(method, pair):
     W = np.array([[3.0, -1.0], [0.5, 2.0]])
-    ask = Ask(W, gauge(pair[0]), gauge(pair[1]))
-    if method().applies(ask):
+    query = PolarQuery(W, gauge(pair[0]), gauge(pair[1]))
+    if method().applies(query):
         return
     home = {"lines": ("l1", "l1"), "spectral": ("l2", "l2")}  # others bound signed factors
     own = home.get(method.__module__.rpartition(".")[2], ("l2+", "l2+"))
-    found = method().propose(Ask(W, gauge(own[0]), gauge(own[1])))
+    found = method().propose(PolarQuery(W, gauge(own[0]), gauge(own[1])))
     proof = found.proof
     if proof["rule"] == "cones" or (proof["rule"] == "spectral" and "N" not in proof):
         dominates(proved_above(W, pair, proof), W, pair)  # a theorem for every pair, only loose
@@ -325,10 +325,10 @@ def test_a_budget_is_spent_on_a_tree_where_the_relaxation_is_loose():
 def test_a_deadline_alone_allows_any_number_of_parts(limits, nodes, symmetric):
     norm, asked = gauge("l2+"), []
 
-    def propose(ask):
-        asked.append(ask.nodes)
+    def propose(query):
+        asked.append(query.nodes)
         return Proposal(3.0 - len(asked))
 
-    found = within_budget(Ask(np.eye(3), norm, norm, symmetric=symmetric, **limits), propose)
+    found = within_budget(PolarQuery(np.eye(3), norm, norm, symmetric=symmetric, **limits), propose)
     assert asked == nodes
     assert found.upper == 3.0 - len(nodes)

@@ -184,7 +184,7 @@ def test_reweighting_is_the_best_over_all_weights():
     new = reweighted(task, X)
     W = task.slope(new)
     field = Field(problem.loss.observed, W, task.form)
-    earned = field.earned(task.form.units(X))
+    earned = field.inner_products(task.form.units(X))
     assert (earned <= 0.3 * (1 + CLOSED)).all()
     alive = task.form.sizes(new) > CLOSED
     assert np.allclose(earned[alive], 0.3, rtol=1e-6)
@@ -235,7 +235,7 @@ def test_ascents_reach_what_brute_force_finds(atom, seed):
     top, slices = above(Field(loss.observed, loss.data, form), -np.inf, none, seed)
     there = brute(atom, T)
     assert top >= there - 1e-4 * abs(there)  # a grid's own error
-    values = Field(loss.observed, loss.data, form).earned(slices)
+    values = Field(loss.observed, loss.data, form).inner_products(slices)
     assert np.isclose(values.max(), top, rtol=64 * EPS)
     assert (np.diff(values) <= 64 * EPS * abs(top)).all()
     assert np.allclose(form.sizes(slices), 1.0)

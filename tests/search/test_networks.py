@@ -14,7 +14,7 @@ from certify.offsets import ColumnIntercept, Linear, RowIntercept
 from certify.search.candidate import evaluate
 from certify.search.coordinates.layers import Net
 from certify.search.descent.barrier import solve
-from certify.search.descent.cells import Program, cells_of
+from certify.search.descent.cells import CellProgram, cells_of
 from certify.search.descent.layers import Descent, descended, on_kinks
 from certify.search.dual import scaling as rays
 from certify.search.envelope import Smoothed
@@ -254,7 +254,7 @@ def test_the_programs_dual_point_is_inside_its_cells(loss):
     net, start = Net(problem), random_start(problem, 5)
     cells = cells_of(net, start.factors, 0)
     wanted = 1e-8
-    done, q, W, _ = solve(Program(problem, Smoothed(problem.loss), cells, ()), wanted, bool)
+    done, q, W, _ = solve(CellProgram(problem, Smoothed(problem.loss), cells, ()), wanted, bool)
     value = problem.objective(done.factors(net), q)
     assert value - problem.loss.dual_value(W) <= 2 * wanted * (1 + value)
     z, F = net.layer.features @ done.x, net.layer.features

@@ -15,7 +15,7 @@ from certify.search.candidate import evaluate
 from certify.search.column_generation import Search
 from certify.search.coordinates.layers import Net
 from certify.search.descent import kinked
-from certify.search.descent.cells import Program, cells_of
+from certify.search.descent.cells import CellProgram, cells_of
 from certify.search.growth.layers import grow
 
 SOLVER = import_module("certify.search.relax.network_cells")
@@ -61,7 +61,7 @@ def program_of(problem):
     factors = net.balanced(started(problem))
     q = problem.best_offsets(factors) if problem.offsets else ()
     smoothed = envelope.of(problem.loss, problem.predict(factors, q))
-    return Program(problem, smoothed, cells_of(net, factors, 0), q)
+    return CellProgram(problem, smoothed, cells_of(net, factors, 0), q)
 
 
 def test_the_multiplier_of_a_program_earns_no_more_than_lam_in_its_cells():
@@ -69,7 +69,7 @@ def test_the_multiplier_of_a_program_earns_no_more_than_lam_in_its_cells():
     program = program_of(problem)
     cells, q, W = kinked.solve(program, None)
     factors = cells.factors(program.net)
-    earned, _ = problem.atom.earned(W, factors, problem.loss.observed)
+    earned, _ = problem.atom.inner_products(W, factors, problem.loss.observed)
     assert q == ()
     alive = program.net.layer.size(cells.x) > 1e-6
     assert earned[alive] == pytest.approx(

@@ -143,7 +143,7 @@ def test_columns_reach_a_norm_without_an_exact_relaxation():
     problem = Problem(Squared(Y), RankOne(Elastic(0.5), "linf+"), LAM)
     found, told = columns(problem), convex(problem)
     assert told.value <= found.value + SOLVED
-    assert found.earned <= LAM * (1 + SOLVED)
+    assert found.attained <= LAM * (1 + SOLVED)
     result = check(problem, found.factors, budget=2)
     assert result.lower <= found.value
 

@@ -210,7 +210,7 @@ def test_escapes_earn_more_than_they_cost(pair):
     assert slices[0].shape[1]
     sizes = problem.atom.theta(slices)
     assert np.abs(sizes - 1).max() <= rounding(1.0, flops=W.size)
-    values = field.earned(slices)
+    values = field.inner_products(slices)
     assert (values > LAM).all()
     assert values.max() == top
     assert top <= problem.atom.polar(W).upper

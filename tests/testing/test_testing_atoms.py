@@ -210,8 +210,8 @@ class Predicting(Own):
 
 
 class Earning(Own):
-    def earned(self, W, factors, observed):
-        value, size = super().earned(W, factors, observed)
+    def inner_products(self, W, factors, observed):
+        value, size = super().inner_products(W, factors, observed)
         return value, size * (1 + 1e-9)
 
 
@@ -319,7 +319,7 @@ WRONG = {
     "a transposed phi": (Transposed(), "shapes"),
     "one price for all": (Scalar(), "shapes"),
     "another prediction": (Predicting(), "prediction"),
-    "another size by 1e-9": (Earning(), "earned"),
+    "another size by 1e-9": (Earning(), "inner products"),
     "no price without slices": (Crowded(), "no slices"),
     "a projection that moves on": (Wandering(), "domain"),
     "a projection outside": (Forbidding(), "domain"),
@@ -412,8 +412,8 @@ class Shaved(Atom):
     def project(self, factors):
         return self.inner.project(factors)
 
-    def earned(self, W, factors, observed):
-        return self.inner.earned(W, factors, observed)
+    def inner_products(self, W, factors, observed):
+        return self.inner.inner_products(W, factors, observed)
 
     def propose(self, W, target, seed, deadline):
         del target, deadline
@@ -472,7 +472,9 @@ def test_the_search_finds_what_attains_the_polar_by_itself(name):
         W = draws.integers(-16, 17, shape) / 8
         start = atom.project(tuple(np.ones((*s, 1)) for s in atom.shapes(shape)))
         found = climbed(atom, W, column(start), 0)
-        best = max(scale.earned(W, x).lo / scale.price(x).hi for x in found if any(map(np.any, x)))
+        best = max(
+            scale.inner_product(W, x).lo / scale.price(x).hi for x in found if any(map(np.any, x))
+        )
         lower = atom.polar(W).lower
         assert best >= lower - 1e-10 * abs(lower)
 

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from certify.kernel.errors import RejectedError
 from certify.kernel.norms import L1, L2, Biased, LInf, Norm
 from certify.kernel.scalars import power
-from certify.kernel.simplicial import Form
+from certify.kernel.simplicial import ConeForm
 
 from .bounds import Floats, gamma, up
 
@@ -60,7 +60,7 @@ class Batch:
 class Cones:
     """The form in floats, scaled so that its largest data are near 1, and its batches."""
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: ConeForm) -> None:
         self.form = form
         self.A, a = floats_of(form.linear)
         self.F, f = floats_of([f for f, _ in form.bent])
@@ -97,9 +97,9 @@ class Cones:
     def linear_bounds(self, g: Floats, depth: int) -> Floats:
         """Return the bounds of |A g| at generators (B, d)."""
         h = g @ self.A.T
-        return self.earned(h, h, g, depth)
+        return self.largest_supports(h, h, g, depth)
 
-    def earned(self, high: Floats, low: Floats, g: Floats, depth: int) -> Floats:
+    def largest_supports(self, high: Floats, low: Floats, g: Floats, depth: int) -> Floats:
         """Return the dual norms of what lies between, (B, outputs), off as generators g allow."""
         size = np.sqrt((g * g).sum(axis=1)) * (1 + 2.0**-30)
         off = (self.slack(depth) * size + LOST)[:, None] * self.reach + LOST
@@ -161,7 +161,9 @@ class Cones:
             middle[:, :, t] += a - b
         flat = batch.G.reshape(d * B, -1)
         c, value = (
-            self.earned(x.reshape(d * B, -1), y.reshape(d * B, -1), flat, depth).reshape(d, B)
+            self.largest_supports(x.reshape(d * B, -1), y.reshape(d * B, -1), flat, depth).reshape(
+                d, B
+            )
             for x, y in ((high, low), (middle, middle))
         )
         return c, value
@@ -271,7 +273,7 @@ def floats_of(rows: Sequence[Sequence[int]]) -> tuple[Floats, int]:
     return np.array([[x / (1 << e) for x in row] for row in rows], dtype=float), e
 
 
-def over_batches(form: Form) -> Fraction:
+def over_batches(form: ConeForm) -> Fraction:
     """Bound g over the tree's leaves, as `certify.kernel.simplicial.over_cones` does."""
     cones, codes = Cones(form), np.array(form.tree)
     second = seconds(form.tree)

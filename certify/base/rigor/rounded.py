@@ -30,7 +30,7 @@ from certify.kernel.arrays import Array
 from certify.kernel.errors import RejectedError
 from certify.kernel.patterns import Pattern
 from certify.kernel.scalars import root
-from certify.kernel.simplicial import Form
+from certify.kernel.simplicial import ConeForm
 from certify.kernel.spaces import Deep, Network
 
 from . import cones
@@ -129,7 +129,7 @@ class Rounded(Fields):
         error += q.rad * norm_up(s.mid) + s.rad * norm_up(q.mid) + q.rad * s.rad
         return Ball(mid, error)
 
-    def cones(self, form: Form, deepest: int) -> Fraction:
+    def cones(self, form: ConeForm, deepest: int) -> Fraction:
         """Walk through the tree, many cones at a time; `cones.py` bounds its error."""
         del deepest
         return cones.over_batches(form)

@@ -88,10 +88,10 @@ def judged(job: Job, out: Path) -> Row:
         row["reason"] = "the certificate was verified again"
         return {**row, **epsilon(held), **shape(problem, proved.candidate)}
     problem, factors, q, own = question(job)
-    told = epsilon_of(job.kind, job.settings)
+    as_json = epsilon_of(job.kind, job.settings)
     run = {k: job.settings[k] for k in ("budget", "seed")}
     multiple = own.pop("multiple", getattr(factors, "multiple", 1.0))
-    result = check(problem, factors, q=q, **{**own, **told}, **run)
+    result = check(problem, factors, q=q, **{**own, **as_json}, **run)
     if result.certificate is not None:
         result.certificate.save(out / CERTIFICATE)
         proved, name = facts(result.certificate), f"{file_of(job.name)}.cert"
@@ -126,17 +126,17 @@ def bracket(verdict: Verdict, ends: tuple[float, float, float | None], tier: str
     """Return a verdict with its bracket, and the objective of better factors if there are any."""
     lower, upper, better = ends
     gap = relative(spread(lower, upper), upper)
-    told: Row = {"distance": distance(lower, upper, proved=True), "verdict": verdict.name}
-    told |= {"status": verdict.exit_code, "tier": tier}
-    told |= {"lower": lower, "upper": upper, "relative_gap": gap}
-    return told if better is None else told | {"better": better}
+    as_json: Row = {"distance": distance(lower, upper, proved=True), "verdict": verdict.name}
+    as_json |= {"status": verdict.exit_code, "tier": tier}
+    as_json |= {"lower": lower, "upper": upper, "relative_gap": gap}
+    return as_json if better is None else as_json | {"better": better}
 
 
 def shape(problem: Problem, factors: Any) -> Row:  # noqa: ANN401  arrays
     """Return the model's kind and sizes."""
     size = factors[0].shape[-1]
-    told = {"model": model_of(problem), "data": list(problem.loss.dims), "components": size}
-    return told | {"counted": problem.atom.count(size)}
+    as_json = {"model": model_of(problem), "data": list(problem.loss.dims), "components": size}
+    return as_json | {"counted": problem.atom.count(size)}
 
 
 def question(job: Job) -> tuple[Problem, Any, Any, Row]:
@@ -185,6 +185,6 @@ def fitted(job: Job) -> tuple[Any, ...]:
     return found
 
 
-def told(job: Job) -> str:
+def as_json(job: Job) -> str:
     """Return a job as the JSON that main() reads."""
     return json.dumps(asdict(job))

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from certify.base.errors import InputError
 
-from ._job import CERTIFICATE, FAILED, REPORT, ROW, failed, told
+from ._job import CERTIFICATE, FAILED, REPORT, ROW, as_json, failed
 from ._plan import Job
 
 UNDECIDED = 12  # the exit status of a bracket only
@@ -47,7 +47,7 @@ def executed(job: Job, halt: Event | None = None) -> Done:
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     with tempfile.TemporaryDirectory(prefix="certify-audit-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        (folder / "job.json").write_text(told(job), encoding="utf-8")
+        (folder / "job.json").write_text(as_json(job), encoding="utf-8")
         given = [str(folder / "job.json"), name, str(os.getpid())]
         with (folder / SAID).open("wb") as said:
             process = subprocess.Popen(  # noqa: S603  this interpreter, on this package

@@ -82,9 +82,9 @@ class Norm(ABC):
     ) -> Fraction:
         """Bound sup { <y, x> : |x| <= 1, x in the cone }: with p = met(y), <y, x> <= <p, |x|>."""
         del flow, level
-        return self.earned(self.met(y))
+        return self.support(self.met(y))
 
-    def earned(self, p: Sequence[Fraction]) -> Fraction:
+    def support(self, p: Sequence[Fraction]) -> Fraction:
         """Bound sup { <p, |x|> : |x| <= 1 } from above, for p >= 0: |p|_2, for |x|_2 <= |x|."""
         return root(squares_of(p)).hi
 

@@ -47,7 +47,7 @@ class Elastic(Norm):
             rest = squares_of([max(v - self.alpha * level, Fraction(0)) for v in p])
             if rest <= ((1 - self.alpha) * level) ** 2:
                 return level
-        return self.earned(p)
+        return self.support(p)
 
     @property
     def summed(self) -> bool:

@@ -63,7 +63,7 @@ class Groups(Norm):
             return max(d)
         return sum((max(g) for g in self.split(d) if g), Fraction(0))
 
-    def earned(self, p: Sequence[Fraction]) -> Fraction:
+    def support(self, p: Sequence[Fraction]) -> Fraction:
         """Return the largest |p_g|_2, or their sum."""
         parts = [root(x).hi for x in self.squares(p)]
         return max(parts) if self.outer == "l1" else sum(parts, Fraction(0))

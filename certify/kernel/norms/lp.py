@@ -21,7 +21,7 @@ class L1(Norm):
         size = absolutes_exactly(x)
         return exactly(size), exactly(size * size)
 
-    def earned(self, p: Sequence[Fraction]) -> Fraction:
+    def support(self, p: Sequence[Fraction]) -> Fraction:
         """Return max p."""
         return max(p)
 
@@ -76,6 +76,6 @@ class LInf(Norm):
         """Return sum d_i: at a vertex."""
         return sum(d, Fraction(0))
 
-    def earned(self, p: Sequence[Fraction]) -> Fraction:
+    def support(self, p: Sequence[Fraction]) -> Fraction:
         """Return sum p."""
         return sum(p, Fraction(0))

@@ -61,7 +61,7 @@ class Variation(Norm):
             for f, (i, j) in zip(flow, self.edges, strict=True):
                 rest[i] -= f
                 rest[j] += f
-        return max(most, self.earned(self.met(rest)))
+        return max(most, self.support(self.met(rest)))
 
     @property
     def summed(self) -> bool:

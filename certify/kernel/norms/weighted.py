@@ -44,6 +44,6 @@ class Weighted(Norm):
         """Return max d_i / w_i."""
         return max(self.over(d))
 
-    def earned(self, p: Sequence[Fraction]) -> Fraction:
+    def support(self, p: Sequence[Fraction]) -> Fraction:
         """Return sqrt(sum p^2 / w)."""
         return root(sum(self.over([v * v for v in p]), Fraction(0))).hi

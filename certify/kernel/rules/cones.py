@@ -7,7 +7,7 @@ from ..arrays import Arrays, dyadic
 from ..errors import demand
 from ..fields import Json, rational
 from ..scalars import power
-from ..simplicial import Form
+from ..simplicial import ConeForm
 from ..spaces import Network, Pair
 
 SHORT = 16  # coordinates of the short factor at most: there is a cone for each orthant
@@ -22,7 +22,7 @@ def cones(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
     return bounded(ar, pair_form(ar, pair, w, int(axis == 1)), proof, given)
 
 
-def pair_form(ar: Arithmetic[H], pair: Pair, w: H, axis: int) -> Form:
+def pair_form(ar: Arithmetic[H], pair: Pair, w: H, axis: int) -> ConeForm:
     """Return what u (axis 0) or v (1) earns.
 
     For z the short factor and the other's norm, g(z) = sup { <x, W z> : |x| <= 1 } is convex
@@ -30,7 +30,7 @@ def pair_form(ar: Arithmetic[H], pair: Pair, w: H, axis: int) -> Form:
     """
     short, other = (pair.right, pair.left) if axis else (pair.left, pair.right)
     rows, e = ar.exact_lines(w, 1 - axis, pair.at)
-    return Form(short, Fraction(0), other, [*rows], (), power(e))
+    return ConeForm(short, Fraction(0), other, [*rows], (), power(e))
 
 
 def layer_cones(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
@@ -38,7 +38,7 @@ def layer_cones(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Array
     return bounded(ar, layer_form(ar, net, w), proof, given)
 
 
-def layer_form(ar: Arithmetic[H], net: Network, w: H) -> Form:
+def layer_form(ar: Arithmetic[H], net: Network, w: H) -> ConeForm:
     """Return what u earns: s(z) = a z + (1 - a) z_+.
 
     Where f_i . u has one sign on a cone that is linear there.
@@ -57,10 +57,10 @@ def layer_form(ar: Arithmetic[H], net: Network, w: H) -> Form:
         for t in range(net.right.size)
     ]
     unit = power(e + fine - BITS) / a.denominator
-    return Form(net.left, net.reach, net.right, linear, bent, unit)
+    return ConeForm(net.left, net.reach, net.right, linear, bent, unit)
 
 
-def bounded(ar: Arithmetic[H], form: Form, proof: Json, given: Arrays) -> Fraction:
+def bounded(ar: Arithmetic[H], form: ConeForm, proof: Json, given: Arrays) -> Fraction:
     """Read the tree: eight codes in each integer, the first one in its lowest byte.
 
     It ends with its last leaf; only zeros fill the last integer.

@@ -55,7 +55,7 @@ def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arr
     bounded, bounds = max_pool if net.most else network, []
     for t, (held, own) in enumerate(proofs_of(proof, given, n.size)):
         bounds.append(bounded(ar, one, ar.fixed(w, net.at, (1, t), 1), held, own))
-    return n.earned(bounds)
+    return n.support(bounds)
 
 
 def of_linear(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:

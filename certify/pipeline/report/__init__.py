@@ -95,7 +95,7 @@ def page(held: Facts, file: str = "x.cert", own: Facts | None = None, multiple: 
     plain = f"./{file}" if file.startswith("-") else file
     plain = plain.encode(errors="replace").decode()  # a file's name may be any bytes
     beside = {"own": at_size(own), "training": words.training(held, multiple)}
-    return str(template.render(**told(held), **beside, file=shlex.quote(plain)))
+    return str(template.render(**values(held), **beside, file=shlex.quote(plain)))
 
 
 def same(held: Facts, own: Facts) -> bool:
@@ -131,7 +131,7 @@ def environment() -> Any:  # noqa: ANN401  jinja2
     return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
 
 
-def told(held: Facts) -> dict[str, Any]:
+def values(held: Facts) -> dict[str, Any]:
     """Return everything the page says."""
     from . import _pictures as pictures  # noqa: PLC0415  of the extras
 
@@ -179,7 +179,7 @@ def dims(held: Facts) -> str:
 def row(s: Any) -> dict[str, Any]:  # noqa: ANN401  a Component
     """Return a row of the table of components."""
     told = {"size": words.short(s.size), "price": words.short(s.price)}
-    for name, x, digits in (("earned", s.earned, 7), ("off", s.off, 2)):
+    for name, x, digits in (("inner", s.inner, 7), ("off", s.off, 2)):
         told[name] = words.short(x, digits) if np.isfinite(x) else "–"
     return {"number": s.number, **told}
 

@@ -35,7 +35,7 @@ class Component:
     number: int
     size: float  # theta(X_i)
     price: float  # lam theta(X_i)
-    earned: float  # <W, phi(X_i)>, W = -grad l at the candidate
+    inner: float  # <W, phi(X_i)>, W = -grad l at the candidate
     off: float
 
 
@@ -117,12 +117,12 @@ class Facts:
         sizes = np.asarray(problem.atom.theta(factors))
         with np.errstate(all="ignore"):  # what is not finite is shown as unknown
             W = problem.dual_point(factors, self.offsets)
-            earned, lengths = problem.atom.earned(W, factors, problem.loss.observed)
+            inner, lengths = problem.atom.inner_products(W, factors, problem.loss.observed)
             prices = problem.rates(factors)
             whole = prices if problem.penalized else np.linalg.norm(W) * np.asarray(lengths)
-            off = np.where(whole > 0, np.abs(earned - prices) / whole, 0.0)
+            off = np.where(whole > 0, np.abs(inner - prices) / whole, 0.0)
         order = np.argsort(-sizes, kind="stable")
-        columns = zip(sizes[order], prices[order], earned[order], off[order], strict=True)
+        columns = zip(sizes[order], prices[order], inner[order], off[order], strict=True)
         return [
             Component(int(k), *map(float, x)) for k, x in zip(order, columns, strict=True) if x[0]
         ]

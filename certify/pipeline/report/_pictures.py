@@ -118,7 +118,7 @@ def components(facts: Facts) -> str | None:
     held = facts.components[:SHOWN]
     if not held or not facts.question.problem.lam:
         return None
-    top = max(max(s.price, s.earned if np.isfinite(s.earned) else 0.0) for s in held)
+    top = max(max(s.price, s.inner if np.isfinite(s.inner) else 0.0) for s in held)
     if not top:  # every price underflows
         return None
     step = (WIDTH - 2 * EDGE) / max(len(held), 8)
@@ -126,8 +126,8 @@ def components(facts: Facts) -> str | None:
     for k, s in enumerate(held):
         high = 130 * (s.price / top)
         parts.append(bar(EDGE + (k + 0.12) * step, 150 - high, (0.76 * step, high), "band"))
-        if np.isfinite(s.earned):
-            y = min(max(150 - 130 * (s.earned / top), 8.0), 158.0)
+        if np.isfinite(s.inner):
+            y = min(max(150 - 130 * (s.inner / top), 8.0), 158.0)
             parts.append(
                 f'<circle cx="{EDGE + (k + 0.5) * step:.1f}" cy="{y:.1f}" r="3.2" class="dot"/>'
             )

@@ -23,7 +23,7 @@ def others(T: Array, xs: Sequence[Array], mode: int) -> Array:
     return held
 
 
-def earned(T: Array, xs: Sequence[Array]) -> float:
+def inner_product(T: Array, xs: Sequence[Array]) -> float:
     """Return <T, x_1 o ... o x_K>."""
     return float(others(T, xs, 0) @ xs[0])
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from certify.base.arrays import Array
-from certify.polar.layer_ask import Layer, LayerAsk, Slice
+from certify.polar.layer_query import Layer, LayerQuery, Slice
 
 from . import pooled as _largest
 from . import products as multilinear
@@ -20,25 +20,25 @@ SETTLED = 1e-14  # relative gain below which a circle gained nothing; luck, neve
 ON = 1e-9  # relative size of z below which a row counts as on its kink
 
 
-def attain(ask: LayerAsk) -> tuple[float, Slice]:
+def attain(query: LayerQuery) -> tuple[float, Slice]:
     """Return (<W, phi(u, v)>, (u, v)) with |u| = |v| = 1.
 
     All starts (given neurons, rows of F, random directions) take alternating steps
     u <- F^T D_s(u) W v, v <- the best response; the best of them then move to the exact
     maximum on great circles, so that their value never falls.
     """
-    if ask.layer.most:
-        return _largest.attain(ask)
-    if ask.layer.slope == 1 and not ask.layer.free:
-        return of_matrix(ask)
-    return climbed(Climb.of(ask), ask)
+    if query.layer.most:
+        return _largest.attain(query)
+    if query.layer.slope == 1 and not query.layer.free:
+        return of_matrix(query)
+    return climbed(Climb.of(query), query)
 
 
-def of_matrix(ask: LayerAsk) -> tuple[float, Slice]:
+def of_matrix(query: LayerQuery) -> tuple[float, Slice]:
     """Return the best slice of a linear layer: that of the matrix F^T W."""
-    T = ask.layer.features.T @ ask.layer.spread(ask.W)
-    gauges = ask.layer.left, ask.layer.right
-    value, (u, v) = multilinear.attain(T, gauges, seed=ask.seed, starts=ask.starts)
+    T = query.layer.features.T @ query.layer.spread(query.W)
+    gauges = query.layer.left, query.layer.right
+    value, (u, v) = multilinear.attain(T, gauges, seed=query.seed, starts=query.starts)
     return value, (u, v)
 
 
@@ -56,11 +56,11 @@ class Climb:
     rng: np.random.Generator
 
     @classmethod
-    def of(cls, ask: LayerAsk) -> "Climb":
-        """Prepare the climb of an ask."""
-        layer = ask.layer
+    def of(cls, query: LayerQuery) -> "Climb":
+        """Prepare the climb of a query."""
+        layer = query.layer
         F = layer.features[:, :-1] if layer.free else layer.features
-        return cls(layer, F, layer.spread(ask.W), np.random.default_rng(ask.seed))
+        return cls(layer, F, layer.spread(query.W), np.random.default_rng(query.seed))
 
     def responses(self, Y: Array) -> Array:
         """Return the best v for each column y = W^T s(F u)."""
@@ -86,14 +86,14 @@ class Climb:
         return float(omega @ np.where(z > 0, z, self.layer.slope * z))
 
 
-def climbed(run: Climb, ask: LayerAsk) -> tuple[float, Slice]:
+def climbed(run: Climb, query: LayerQuery) -> tuple[float, Slice]:
     """Return the best neuron over all starts."""
-    pairs = raced(run, starts(run, ask), ask.expired)
+    pairs = raced(run, starts(run, query), query.expired)
     best: tuple[float, Slice] | None = None
     for u, v in pairs:
         found = polished(run, u, v)
         best = found if best is None or found[0] > best[0] else best
-        if ask.expired():
+        if query.expired():
             break
     if best is None:  # no start at all has a direction
         u = np.eye(run.F.shape[1])[0]
@@ -101,12 +101,12 @@ def climbed(run: Climb, ask: LayerAsk) -> tuple[float, Slice]:
     return best
 
 
-def starts(run: Climb, ask: LayerAsk) -> Array:
+def starts(run: Climb, query: LayerQuery) -> Array:
     """Return unit columns u: given neurons, rows of F of both signs, random directions."""
     d, m = run.F.shape[1], run.F.shape[0]
     slow = SLOW if run.layer.free else 1
     few = DATA // slow
-    given = [np.asarray(u, dtype=float)[:d] for u, _ in ask.starts]
+    given = [np.asarray(u, dtype=float)[:d] for u, _ in query.starts]
     rows = run.F if m <= few else run.F[run.rng.choice(m, few, replace=False)]
     random = run.rng.standard_normal((STARTS // slow, d))
     U = np.vstack([*(g[None, :] for g in given), rows, -rows, random]).T

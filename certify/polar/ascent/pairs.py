@@ -7,11 +7,11 @@ from scipy import linalg, sparse
 
 from certify.base.arrays import Array
 from certify.polar import eigen as spectra
-from certify.polar.ask import Ask, Matrix
 from certify.polar.methods._balance import relaxed, scales
 from certify.polar.methods._symmetric import part
 from certify.polar.methods.lines import line_values
 from certify.polar.methods.spectral import stretched
+from certify.polar.query import Matrix, PolarQuery
 
 from .products import Target, climb, raced
 
@@ -22,68 +22,68 @@ RACE, FINALISTS = 1, 3  # steps of every start, and starts that go on, where ste
 SETTLED, SETTLED_ONE = 1e-13, 1e-15  # relative gains that end an ascent; luck, never truth
 
 
-def earned(W: Matrix, u: Array, v: Array) -> float:
+def inner_product(W: Matrix, u: Array, v: Array) -> float:
     """Return u^T W v."""
     return float(u @ (W @ v))
 
 
-def best_slice(ask: Ask) -> tuple[float, tuple[Array, Array]]:
+def best_slice(query: PolarQuery) -> tuple[float, tuple[Array, Array]]:
     """Return (<W, u v^T>, (u, v)) with unit norms: exact for closed pairs, else found."""
-    if ask.left.axial or ask.right.axial:
-        return line_slice(ask)
-    return ascended(ask, np.column_stack(first_vectors(ask)))
+    if query.left.axial or query.right.axial:
+        return line_slice(query)
+    return ascended(query, np.column_stack(first_vectors(query)))
 
 
-def ascended(ask: Ask, V: Array) -> tuple[float, tuple[Array, Array]]:
+def ascended(query: PolarQuery, V: Array) -> tuple[float, tuple[Array, Array]]:
     """Return the best slice reached from the columns of V."""
-    slow = ask.left.slow or ask.right.slow  # a race, then
-    target = Target(ask.W, (ask.left, ask.right))
-    V = ask.right.maximizers(V)
+    slow = query.left.slow or query.right.slow  # a race, then
+    target = Target(query.W, (query.left, query.right))
+    V = query.right.maximizers(V)
     rounds = (RACE, FINALISTS, STEPS) if slow else (STEPS, 1, 0)
-    held = raced(target, (ask.left.maximizers(np.asarray(ask.W @ V)), V), rounds, SETTLED)[1]
+    held = raced(target, (query.left.maximizers(np.asarray(query.W @ V)), V), rounds, SETTLED)[1]
     u, v = (x[:, 0] for x in held)
-    return earned(ask.W, u, v), (u, v)
+    return inner_product(query.W, u, v), (u, v)
 
 
-def line_slice(ask: Ask) -> tuple[float, tuple[Array, Array]]:
+def line_slice(query: PolarQuery) -> tuple[float, tuple[Array, Array]]:
     """Return the slice at the largest line."""
-    values, signs = line_values(ask.W, ask.left, ask.right)
+    values, signs = line_values(query.W, query.left, query.right)
     k = int(values.argmax())
-    first = ask.left.axial
+    first = query.left.axial
     unit = np.zeros(len(values))
     unit[k] = signs[k]
-    held = ask.W.tocsr() if sparse.issparse(ask.W) else ask.W
+    held = query.W.tocsr() if sparse.issparse(query.W) else query.W
     line = np.asarray((held.T if first else held) @ unit)
-    other = (ask.right if first else ask.left).maximizer(line)
+    other = (query.right if first else query.left).maximizer(line)
     u, v = (unit, other) if first else (other, unit)
-    return earned(ask.W, u, v), (u, v)
+    return inner_product(query.W, u, v), (u, v)
 
 
-def first_vectors(ask: Ask) -> list[Array]:
+def first_vectors(query: PolarQuery) -> list[Array]:
     """Return starts for v: top singular vectors, points of the relaxation, random ones.
 
     Both signs of each: a u with signs cannot take the sign over.
     """
-    if all(g.exact and g.is_round and g.free for g in (ask.left, ask.right)):
-        by = scales(ask.W, ask.left, ask.right, ask.seed)
+    if all(g.exact and g.is_round and g.free for g in (query.left, query.right)):
+        by = scales(query.W, query.left, query.right, query.seed)
         if by is None:
-            return [head(ask.W, ask.seed)]
-        wide = stretched(ask.W, by)
-        if np.isfinite(wide.data if sparse.issparse(wide) else wide).all() and tame(wide):
-            return [head(wide, ask.seed) / by[1]]  # where v's maximizer is it
-    top = head(ask.W, ask.seed)
-    rng = np.random.default_rng(ask.seed)
-    n = ask.W.shape[1]
+            return [head(query.W, query.seed)]
+        wide = stretched(query.W, by)
+        if np.isfinite(wide.data if sparse.issparse(wide) else wide).all() and squares_fit(wide):
+            return [head(wide, query.seed) / by[1]]  # where v's maximizer is it
+    top = head(query.W, query.seed)
+    rng = np.random.default_rng(query.seed)
+    n = query.W.shape[1]
     lots = [rng.standard_normal(n) for _ in range(STARTS)]
-    sides = ask.left.ellipsoids(ask.W.shape[0]), ask.right.ellipsoids(n)
+    sides = query.left.ellipsoids(query.W.shape[0]), query.right.ellipsoids(n)
     if not all(around.uniform for around in sides):
-        B = relaxed(ask.W, *sides, ask.seed)[1]
+        B = relaxed(query.W, *sides, query.seed)[1]
         lots += [B @ rng.standard_normal(B.shape[1]) for _ in range(STARTS)]
     both = [sign * v for v in (top, *lots) for sign in (1.0, -1.0)]
-    return both if ask.right.free else [*both, *map(np.abs, (top, *lots))]
+    return both if query.right.free else [*both, *map(np.abs, (top, *lots))]
 
 
-def tame(W: Matrix) -> bool:
+def squares_fit(W: Matrix) -> bool:
     """Whether the squares of the entries stay within float64."""
     entries = W.data if sparse.issparse(W) else W
     return bool(np.abs(entries).max(initial=0.0) < TALL)
@@ -106,19 +106,19 @@ def leading(W: Matrix, axis: int, seed: int) -> Array:
     return spectra.by_block(lambda x: np.asarray(W @ (W.T @ x)), k, seed)[1]
 
 
-def best_vector(ask: Ask) -> tuple[float, Array]:
+def best_vector(query: PolarQuery) -> tuple[float, Array]:
     """Return (x^T W x, x) with |x| = 1: exact for l2, else the best of many starts."""
-    S = part(ask.W)
+    S = part(query.W)
     vectors = linalg.eigh(S)[1]
-    if ask.left.free:
+    if query.left.free:
         x = vectors[:, -1] / np.linalg.norm(vectors[:, -1])
-        return earned(ask.W, x, x), x
-    return one_ascended(ask, np.column_stack([*one_vectors(S, vectors, ask.seed)]))
+        return inner_product(query.W, x, x), x
+    return one_ascended(query, np.column_stack([*one_vectors(S, vectors, query.seed)]))
 
 
-def one_ascended(ask: Ask, X: Array) -> tuple[float, Array]:
+def one_ascended(query: PolarQuery, X: Array) -> tuple[float, Array]:
     """Return (x^T W x, x) reached from the nonnegative columns of X."""
-    S, norm = part(ask.W), ask.left
+    S, norm = part(query.W), query.left
     X = np.maximum(X, 0.0)
     sizes = np.asarray(norm.value(X))
     X = X[:, sizes > 0] / sizes[sizes > 0]
@@ -127,7 +127,7 @@ def one_ascended(ask: Ask, X: Array) -> tuple[float, Array]:
     target = Target(S, (norm, norm), symmetric=True)
     values, (found,) = climb(target, (X,), STEPS_OF_ONE, SETTLED_ONE)
     x = found[:, int(values.argmax())]
-    return earned(ask.W, x, x), x
+    return inner_product(query.W, x, x), x
 
 
 def one_vectors(S: Array, vectors: Array, seed: int) -> Iterator[Array]:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.base.arrays import Array
-from certify.polar.layer_ask import Ints, Layer, LayerAsk, Slice
+from certify.polar.layer_query import Ints, Layer, LayerQuery, Slice
 
 STARTS, NUMBERS = 512, 1 << 22  # random starts; numbers that all starts hold together, at most
 ROUNDS = 40  # steps of all starts
@@ -25,16 +25,16 @@ ANGLES = np.pi * 2.0 ** -np.arange(0.0, 40.0)  # that are tried on a circle, bot
 class Largest:
     """The polar while it is climbed; signs: the values of v of one output, none for several."""
 
-    ask: LayerAsk
+    query: LayerQuery
 
     @cached_property
     def table(self) -> Ints:
         """The rows of each sample, (samples, most rows); the first one fills what is over."""
-        return rows_of_samples(owners(self.ask.layer))
+        return rows_of_samples(owners(self.query.layer))
 
     def winners(self, U: Array) -> tuple[Array, Ints]:
         """Return h (samples, r) and the row that is the largest."""
-        z = (self.ask.layer.features @ U)[self.table]
+        z = (self.query.layer.features @ U)[self.table]
         at = z.argmax(axis=1)
         top = np.take_along_axis(z, at[:, None, :], axis=1)[:, 0, :]
         return np.maximum(top, 0.0), np.take_along_axis(self.table[:, :, None], at[:, None, :], 1)[
@@ -43,16 +43,16 @@ class Largest:
 
     def valued(self, U: Array, V: Array | None) -> tuple[Array, Array]:
         """Return each column's value and v: as it is given, or the best."""
-        Y = self.ask.W.T @ self.ask.layer.act(U)
-        V = self.ask.layer.right.maximizers(Y) if V is None else V
+        Y = self.query.W.T @ self.query.layer.act(U)
+        V = self.query.layer.right.maximizers(Y) if V is None else V
         return np.asarray((Y * V).sum(axis=0)), V
 
     def slopes(self, U: Array, V: Array) -> Array:
         """Return the gradient c of each column."""
         top, who = self.winners(U)
-        gates = np.zeros((len(self.ask.layer.features), U.shape[1]))
-        np.put_along_axis(gates, who, (self.ask.W @ V) * (top > 0), axis=0)
-        return np.asarray(self.ask.layer.features.T @ gates)
+        gates = np.zeros((len(self.query.layer.features), U.shape[1]))
+        np.put_along_axis(gates, who, (self.query.W @ V) * (top > 0), axis=0)
+        return np.asarray(self.query.layer.features.T @ gates)
 
 
 def owners(layer: Layer) -> Ints:
@@ -69,29 +69,29 @@ def rows_of_samples(samples: Ints) -> Ints:
     return np.asarray(order[first[:, None] + np.where(place < counts[:, None], place, 0)])
 
 
-def attain(ask: LayerAsk) -> tuple[float, Slice]:
+def attain(query: LayerQuery) -> tuple[float, Slice]:
     """Return (<W, h(u) v^T>, (u, v)) with |u| = |v| = 1, as large as found.
 
     Many starts step along their gradient together; the best go on over great circles.  A step
     that loses is not taken.
     """
-    run, rng = Largest(ask), np.random.default_rng(ask.seed)
-    fixed = [np.array([[float(s)]]) for s in ask.signs()] if ask.W.shape[1] == 1 else [None]
+    run, rng = Largest(query), np.random.default_rng(query.seed)
+    fixed = [np.array([[float(s)]]) for s in query.signs()] if query.W.shape[1] == 1 else [None]
     ends: list[tuple[float, Slice]] = []
     for v in fixed:
-        U, values = raced(run, starts(ask, rng), v)
+        U, values = raced(run, starts(query, rng), v)
         for k in np.argsort(-values, kind="stable")[:FINALISTS]:
             ends.append(circled(run, U[:, k], v, rng))
-            if ask.expired():
+            if query.expired():
                 break
     return max(ends, key=lambda end: end[0])
 
 
-def starts(ask: LayerAsk, rng: np.random.Generator) -> Array:
+def starts(query: LayerQuery, rng: np.random.Generator) -> Array:
     """Return unit columns u: given neurons, rows of F, random directions."""
-    F = ask.layer.features
+    F = query.layer.features
     count = int(np.clip(NUMBERS // len(F), 16, STARTS))
-    given = [np.asarray(u, dtype=float)[None, :] for u, _ in ask.starts]
+    given = [np.asarray(u, dtype=float)[None, :] for u, _ in query.starts]
     rows = F[rng.permutation(len(F))[:count]]
     U = np.vstack([*given, rows, rng.standard_normal((count, F.shape[1]))]).T
     size = np.linalg.norm(U, axis=0)
@@ -103,7 +103,7 @@ def raced(run: Largest, U: Array, v: Array | None) -> tuple[Array, Array]:
     """Return all starts after some steps, and their values."""
     values, V = run.valued(U, v)
     for _ in range(ROUNDS):
-        if run.ask.expired():
+        if run.query.expired():
             break
         c = run.slopes(U, np.broadcast_to(V, (len(V), U.shape[1])))
         size = np.linalg.norm(c, axis=0)
@@ -129,7 +129,7 @@ def circled(
     value, V = run.valued(u[:, None], v)
     top, steps = float(value[0]), np.concatenate([ANGLES, -ANGLES])
     failed = 0
-    while failed < TRIES and not run.ask.expired():
+    while failed < TRIES and not run.query.expired():
         c = run.slopes(u[:, None], V)[:, 0] if not failed else rng.standard_normal(u.size)
         w = c - (c @ u) * u
         size = float(np.linalg.norm(w))

@@ -22,10 +22,10 @@ from threadpoolctl import threadpool_limits
 
 from certify.base.arrays import Array
 from certify.norms import Gauge
-from certify.polar.ask import Matrix
-from certify.polar.product_ask import Expired, Slice, never
+from certify.polar.product_query import Expired, Slice, never
+from certify.polar.query import Matrix
 
-from .contract import earned, joined, pull, rest_pulls, symmetric_part, unfolded
+from .contract import inner_product, joined, pull, rest_pulls, symmetric_part, unfolded
 
 STARTS, STEPS = 100, 2000
 EACH = 4  # random starts for each coordinate, up to STARTS
@@ -249,7 +249,7 @@ def attain(  # noqa: PLR0913  as an atom is asked, and the time
         xs = tuple(x[:, 0] for x in held)
         if symmetric and gauges[0].spherical:
             xs = (polished(S, gauges[0], xs[0]),)
-        return earned(T, target.full(xs)), xs
+        return inner_product(T, target.full(xs)), xs
 
 
 def scaled(norm: Gauge, X: Array) -> Array:
@@ -314,7 +314,9 @@ def polished(T: Array, gauge: Gauge, x: Array) -> Array:
         new = np.zeros_like(x)
         new[on] = z + step
         new = new / np.linalg.norm(new)
-        if not gauge.admits(new) or earned(T, [new] * T.ndim) <= earned(T, [x] * T.ndim):
+        if not gauge.admits(new) or inner_product(T, [new] * T.ndim) <= inner_product(
+            T, [x] * T.ndim
+        ):
             break
         x = new
     return x

@@ -15,7 +15,7 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.norms import Gauge, gauge
 from certify.polar.ascent.pooled import owners, rows_of_samples
-from certify.polar.layer_ask import Ints, Layer
+from certify.polar.layer_query import Ints, Layer
 
 ROUNDS = 8  # points at which the layer was too large, each of which moves the rows once more
 SWEEPS = 4  # over all samples, of one choice of rows

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from certify.base.arrays import Array
-from certify.polar.layer_ask import Ints
+from certify.polar.layer_query import Ints
 
 from .least import bounded
 

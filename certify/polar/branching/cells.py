@@ -6,15 +6,15 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from certify.base.arrays import Array
-from certify.polar.ask import Proposal
-from certify.polar.layer_ask import EDGE, Ints, LayerAsk, reach
+from certify.polar.layer_query import EDGE, Ints, LayerQuery, reach
+from certify.polar.query import Proposal
 
 from .cell import Bound, Ranges, Signs, bound, lengths, lines, narrowed, whole
 from .tree import Limits, Node, Solved, Tree, grow
 
 GAP = 1e-9  # relative: a part this near a found value is done
 TINY = 1e-11  # of the largest value there could be: done too
-NODES = 20000  # parts, unless the ask says or has a deadline
+NODES = 20000  # parts, unless the query says or has a deadline
 BITS = (8, 14, 24, 36, 52)  # of a leaf's numbers: as few as its bound allows
 
 Label: TypeAlias = tuple[int, int]
@@ -96,22 +96,22 @@ def rows_of(path: tuple[Label, ...]) -> Ints:
     return np.array([p for p in path if p[0] >= 0], dtype=np.int64).reshape(-1, 2)
 
 
-def question(ask: LayerAsk) -> Signs:
+def question(query: LayerQuery) -> Signs:
     """Return what is bounded, of one output."""
-    layer = ask.layer
-    omega = layer.spread(ask.W)[:, 0]
+    layer = query.layer
+    omega = layer.spread(query.W)[:, 0]
     far = reach(layer.features) if layer.free else 0.0
     return Signs(omega, layer.features, layer.slope, far)
 
 
-def proposal(ask: LayerAsk, lower: float) -> Proposal:
+def proposal(query: LayerQuery, lower: float) -> Proposal:
     """Return the bound of a tree on signs of rows, of one output; lower: a value attained."""
-    solver = Cells(ask.signs(), question(ask))
-    tree = grow(solver, limits(ask, lower))
+    solver = Cells(query.signs(), question(query))
+    tree = grow(solver, limits(query, lower))
     if tree.upper == np.inf:  # no time for a first part
         return Proposal(np.inf)
     tree = signed(solver, tree)
-    return Proposal(*proof_of(solver, tree, limits(ask, lower).aim(tree.lower)))
+    return Proposal(*proof_of(solver, tree, limits(query, lower).aim(tree.lower)))
 
 
 def signed(solver: Cells, tree: Found) -> Found:
@@ -124,13 +124,15 @@ def signed(solver: Cells, tree: Found) -> Found:
     return replace(tree, nodes=(replace(root, children=(1, 2)), *parts))
 
 
-def limits(ask: LayerAsk, lower: float) -> Limits:
+def limits(query: LayerQuery, lower: float) -> Limits:
     """Return when to stop: under the target, or at the value that is attained."""
-    size = float(np.abs(ask.layer.spread(ask.W)[:, 0]) @ np.linalg.norm(ask.layer.features, axis=1))
-    target = max(ask.target or 0.0, lower * (1 + GAP), TINY * size)
-    nodes = ask.nodes or (NODES if ask.deadline is None else 1 << 30)
-    told = ask.progress or (lambda *_: None)
-    return Limits(target, GAP, nodes, ask.expired, 1, told, ask.key("cells"), KINDS)
+    size = float(
+        np.abs(query.layer.spread(query.W)[:, 0]) @ np.linalg.norm(query.layer.features, axis=1)
+    )
+    target = max(query.target or 0.0, lower * (1 + GAP), TINY * size)
+    nodes = query.nodes or (NODES if query.deadline is None else 1 << 30)
+    told = query.progress or (lambda *_: None)
+    return Limits(target, GAP, nodes, query.expired, 1, told, query.key("cells"), KINDS)
 
 
 def proof_of(solver: Cells, tree: Found, aim: float) -> tuple[float, dict[str, Any]]:

@@ -21,10 +21,10 @@ from certify.base.rigor.cones import Batch, Cones, batched, joined, taken
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.errors import RejectedError
 from certify.kernel.rules.cones import layer_form, pair_form
-from certify.kernel.simplicial import Form
-from certify.polar.ask import Ask, Proposal
-from certify.polar.layer_ask import LayerAsk
+from certify.kernel.simplicial import ConeForm
+from certify.polar.layer_query import LayerQuery
 from certify.polar.proved import above, handed, kernel_layer, kernel_pair, located
+from certify.polar.query import PolarQuery, Proposal
 
 GAPS = (2.0**-10, 2.0**-24)  # relative, one after the other: a bound this near is not split
 SHORT = 6  # coordinates of the short factor: beyond, relaxations are tighter in the same time
@@ -65,7 +65,7 @@ class Grown:
 
 
 def grown(
-    form: Form,
+    form: ConeForm,
     aims: tuple[float, float],
     expired: Callable[[], bool],
     most: int = MOST,
@@ -131,35 +131,37 @@ def packed(tree: Sequence[int]) -> Longs:
     return padded.view("<i8").astype(np.int64)
 
 
-def layer_proposal(ask: LayerAsk, lower: float) -> Proposal:
+def layer_proposal(query: LayerQuery, lower: float) -> Proposal:
     """Return the bound of a layer of few features by cones of u; lower: a value attained."""
     ar = Rounded()
-    net = kernel_layer(ask.layer, *ask.W.shape)
-    form = layer_form(ar, net, ar.load(handed(ask.W)))
-    return proposal(form, ask, lower, {"rule": "cones"})
+    net = kernel_layer(query.layer, *query.W.shape)
+    form = layer_form(ar, net, ar.load(handed(query.W)))
+    return proposal(form, query, lower, {"rule": "cones"})
 
 
-def pair_proposal(ask: Ask, lower: float) -> Proposal:
+def pair_proposal(query: PolarQuery, lower: float) -> Proposal:
     """Return the bound of a matrix with a short side by cones of that factor."""
-    ar, (at, data) = Rounded(), located(ask.W)
+    ar, (at, data) = Rounded(), located(query.W)
     axis = int(at.n <= at.m)
-    form = pair_form(ar, kernel_pair(at, (ask.left, ask.right)), ar.load(handed(data)), axis)
-    return proposal(form, ask, lower, {"rule": "cones", "axis": axis})
+    form = pair_form(ar, kernel_pair(at, (query.left, query.right)), ar.load(handed(data)), axis)
+    return proposal(form, query, lower, {"rule": "cones", "axis": axis})
 
 
-def proposal(form: Form, ask: Ask | LayerAsk, lower: float, proof: dict[str, Any]) -> Proposal:
+def proposal(
+    form: ConeForm, query: PolarQuery | LayerQuery, lower: float, proof: dict[str, Any]
+) -> Proposal:
     """Grow a tree in a part of the time that is left, and bound it by its rule."""
     begun = monotonic()
-    late = inf if ask.deadline is None else begun + (ask.deadline - begun) / 2
-    most = ask.nodes or (UNTIMED if ask.deadline is None else MOST)
+    late = inf if query.deadline is None else begun + (query.deadline - begun) / 2
+    most = query.nodes or (UNTIMED if query.deadline is None else MOST)
 
     def expired() -> bool:
         """Whether this part is over."""
         return monotonic() > late or stopped()
 
-    aims = (ask.target or 0.0, lower)
+    aims = (query.target or 0.0, lower)
     try:
-        tree = grown(form, aims, expired, most, ask.progress)
+        tree = grown(form, aims, expired, most, query.progress)
         upper = above(Rounded().cones(form._replace(tree=tree), 0))
     except RejectedError:  # numbers beyond the floats
         return Proposal(np.inf)

@@ -8,11 +8,11 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.polar import eigen as spectra
 from certify.polar.ascent.layers import Climb, polished
-from certify.polar.layer_ask import LayerAsk, Slice
+from certify.polar.layer_query import LayerQuery, Slice
 from certify.polar.relaxation.frame import Frame
 from certify.polar.relaxation.layer_admm import Relaxed, Stop, Warm, solve
-from certify.polar.relaxation.layer_multiplier import Multiplier
-from certify.polar.relaxation.layers import Form, evened, form_of
+from certify.polar.relaxation.layer_multiplier import LayerMultiplier
+from certify.polar.relaxation.layers import LayerForm, evened, form_of
 from certify.polar.relaxation.sharp import sharpened
 
 from .tree import Solved, Tree
@@ -38,7 +38,7 @@ class Cut(NamedTuple):
 
 
 Path: TypeAlias = tuple[Cut, ...]
-Grown: TypeAlias = Tree[Cut, Relaxed, Multiplier | None]
+Grown: TypeAlias = Tree[Cut, Relaxed, LayerMultiplier | None]
 
 
 @dataclass(frozen=True)
@@ -48,23 +48,23 @@ class Bounder:
     steps  of the root and of each other part
     """
 
-    ask: LayerAsk
-    form: Form
+    query: LayerQuery
+    form: LayerForm
     steps: tuple[int, int] = (ROOT_STEPS, STEPS)
 
     def __call__(
-        self, path: Path, warm: Relaxed | Multiplier | None, aim: float
-    ) -> Solved[Cut, Relaxed, Multiplier | None]:
+        self, path: Path, warm: Relaxed | LayerMultiplier | None, aim: float
+    ) -> Solved[Cut, Relaxed, LayerMultiplier | None]:
         """Bound one part; stop as soon as it is under the aim."""
         if path and path[0].sign == self.barred:
             return Solved(0.0, None)
         form = self.at(path)
         goal = max(aim, 0.0) * UNDER
         steps = self.steps[1] if path else self.steps[0]
-        stop = Stop(goal * goal, steps, SETTLED, self.ask.expired)
+        stop = Stop(goal * goal, steps, SETTLED, self.query.expired)
         start = started(form, warm, goal)
         found = solve(form, stop, start, self.kind)
-        if self.ask.W.shape[1] > 1:
+        if self.query.W.shape[1] > 1:
             found = replace(found, best=sharpened(form, found.best, goal * goal))
         upper = float(np.sqrt(max(found.best.bound, 0.0)))
         value, best = self.climbed(found) if upper > goal else (-np.inf, None)
@@ -75,15 +75,15 @@ class Bounder:
     @property
     def barred(self) -> int:
         """The sign of w^T s whose part has no value above 0: v has one sign; else 0."""
-        one = self.ask.W.shape[1] == 1
-        return {"+": -1, "-": 1}.get(self.ask.layer.right.cone, 0) if one else 0
+        one = self.query.W.shape[1] == 1
+        return {"+": -1, "-": 1}.get(self.query.layer.right.cone, 0) if one else 0
 
     @property
     def kind(self) -> Any:  # noqa: ANN401
         """The type of the iterates."""
         return np.float32 if len(self.form.F) > SINGLE else np.float64
 
-    def at(self, path: Path) -> Form:
+    def at(self, path: Path) -> LayerForm:
         """Return the form of a part."""
         return self.form.with_cuts(self.cuts(path))
 
@@ -99,7 +99,7 @@ class Bounder:
         eigenvector of u u^T, the first and then the second.
         """
         m, d = self.form.F.shape
-        single = self.ask.W.shape[1] == 1
+        single = self.query.W.shape[1] == 1
         if not path and single:
             row = self.form.A[:, 0].copy()
             row[:m] /= self.form.scale
@@ -121,7 +121,7 @@ class Bounder:
         From the one of them, and of their negatives, that earns most.
         """
         m, d = self.form.F.shape
-        run = Climb.of(self.ask)
+        run = Climb.of(self.query)
         vectors = np.linalg.eigh(found.X[m : m + d, m : m + d])[1]
         starts = list[tuple[float, Array, Array]]()
         for x in vectors.T[-DIRECTIONS:]:
@@ -140,22 +140,22 @@ class Bounder:
         return run.value(u, run.W @ v), u, v
 
 
-def bounder(ask: LayerAsk) -> Bounder:
-    """Return the solver of the parts of an ask; a root that is split at once takes no steps."""
-    parts, most = allowance(ask)
-    root = 0 if ask.W.shape[1] == 1 and parts > 1 else most[0]
-    return Bounder(ask, form_of(ask), (root, most[1]))
+def bounder(query: LayerQuery) -> Bounder:
+    """Return the solver of the parts of a query; a root that is split at once takes no steps."""
+    parts, most = allowance(query)
+    root = 0 if query.W.shape[1] == 1 and parts > 1 else most[0]
+    return Bounder(query, form_of(query), (root, most[1]))
 
 
-def allowance(ask: LayerAsk) -> tuple[int, tuple[int, int]]:
+def allowance(query: LayerQuery) -> tuple[int, tuple[int, int]]:
     """Return how many parts a tree may have, and the steps of its root and of the others."""
-    whole = 1 << 30 if ask.nodes is None else ask.nodes
-    if ask.deadline is not None:
+    whole = 1 << 30 if query.nodes is None else query.nodes
+    if query.deadline is not None:
         return whole, (ROOT_STEPS, STEPS)
-    cost = (FLOPS * sum(ask.layer.features.shape) ** 3 + FIXED) / SPEED
+    cost = (FLOPS * sum(query.layer.features.shape) ** 3 + FIXED) / SPEED
     most = max(int(EFFORT / 3 / cost), FEWEST)
     steps = min(STEPS, most)
-    parts = max(int(EFFORT / (cost * steps)), 3) if ask.nodes is None else whole
+    parts = max(int(EFFORT / (cost * steps)), 3) if query.nodes is None else whole
     return parts, (min(ROOT_STEPS, most), steps)
 
 
@@ -183,9 +183,9 @@ def halves(normal: Array) -> tuple[Cut, Cut]:
     return Cut(normal, 1), Cut(normal, -1)
 
 
-def started(form: Form, warm: Relaxed | Multiplier | None, goal: float) -> Warm | None:
+def started(form: LayerForm, warm: Relaxed | LayerMultiplier | None, goal: float) -> Warm | None:
     """Return the start of a child of a parent, of which a file keeps the multiplier only."""
-    if isinstance(warm, Multiplier):
+    if isinstance(warm, LayerMultiplier):
         best, rho = beside(warm, goal)
         return Warm(None, None, rho, best)
     if warm is None or not warm.steps or warm.warm.Z is None or warm.warm.U is None:
@@ -193,7 +193,7 @@ def started(form: Form, warm: Relaxed | Multiplier | None, goal: float) -> Warm 
     return with_row(form, warm, (warm.warm.Z, warm.warm.U), goal)
 
 
-def beside(held: Multiplier, goal: float) -> tuple[Multiplier, float]:
+def beside(held: LayerMultiplier, goal: float) -> tuple[LayerMultiplier, float]:
     """Return a parent's multiplier with a zero for one more cut, and rho for its bound."""
     n = len(held.N) + 1
     N = np.zeros((n, n), dtype=held.N.dtype)
@@ -201,7 +201,7 @@ def beside(held: Multiplier, goal: float) -> tuple[Multiplier, float]:
     return held._replace(N=N), NEAR if held.bound <= (LOOSE * goal) ** 2 else FAR
 
 
-def with_row(form: Form, warm: Relaxed, iterates: tuple[Array, Array], goal: float) -> Warm:
+def with_row(form: LayerForm, warm: Relaxed, iterates: tuple[Array, Array], goal: float) -> Warm:
     """Carry the iterates (Z, U) of a parent to a child with one more cut.
 
     Products with it are what X says, its multipliers are zero.

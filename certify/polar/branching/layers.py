@@ -7,10 +7,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from certify.base.arrays import Array
-from certify.polar.ask import Proposal
-from certify.polar.layer_ask import LayerAsk
+from certify.polar.layer_query import LayerQuery
+from certify.polar.query import Proposal
 from certify.polar.relaxation.layer_leaf import leaf, nil
-from certify.polar.relaxation.layer_multiplier import Multiplier
+from certify.polar.relaxation.layer_multiplier import LayerMultiplier
 
 from .layer_parts import Bounder, Cut, Grown, allowance, bounder
 from .tree import Limits, grow
@@ -22,38 +22,40 @@ FOURTH = 240  # binary exponents of F whose fourth powers are floats
 SIGNED = 3  # parts of the tree that splits the sign of w^T s alone
 
 
-def limits(ask: LayerAsk, lower: float = 0.0) -> Limits:
+def limits(query: LayerQuery, lower: float = 0.0) -> Limits:
     """Return when to stop."""
-    told = ask.progress or (lambda *_: None)
-    target = max(ask.target or 0.0, lower * (1 + GAP), 0.0)
-    stop = Limits(target, GAP, allowance(ask)[0], ask.expired, progress=told)
-    return replace(stop, key=ask.key("relaxation"), kinds=(Cut, Multiplier), light=True)
+    told = query.progress or (lambda *_: None)
+    target = max(query.target or 0.0, lower * (1 + GAP), 0.0)
+    stop = Limits(target, GAP, allowance(query)[0], query.expired, progress=told)
+    return replace(stop, key=query.key("relaxation"), kinds=(Cut, LayerMultiplier), light=True)
 
 
-def grown(ask: LayerAsk, lower: float = 0.0, tree: Grown | None = None) -> Grown:
+def grown(query: LayerQuery, lower: float = 0.0, tree: Grown | None = None) -> Grown:
     """Grow a tree, from nothing or on from one; lower: a value that is attained.
 
     Without a number of parts asked for, a target far below what is found is given up after
     the split by sign: no tree can prove it.
     """
-    solve, stop = bounder(ask), limits(ask, lower)
+    solve, stop = bounder(query), limits(query, lower)
     with threadpool_limits(1, user_api="blas"):
         if tree is None:
             tree = grow(solve, replace(stop, nodes=1))
         value = max(tree.lower, lower)
-        hopeless = ask.target is not None and value > ask.target * (1 + FAR)
-        if ask.nodes is None:  # beside those that were kept
-            stop = replace(stop, nodes=SIGNED if hopeless else stop.nodes + len(tree.nodes) - 1)
+        refuted = query.target is not None and value > query.target * (1 + FAR)
+        if query.nodes is None:  # beside those that were kept
+            stop = replace(stop, nodes=SIGNED if refuted else stop.nodes + len(tree.nodes) - 1)
         return grow(solve, stop, tree)
 
 
-def proposal(ask: LayerAsk, lower: float = 0.0) -> Proposal:
+def proposal(query: LayerQuery, lower: float = 0.0) -> Proposal:
     """Return the bound of the tree with its proof; infinite where its numbers leave the floats."""
-    if ask.beyond(FOURTH):
+    if query.beyond(FOURTH):
         return Proposal(np.inf)
-    tree = grown(ask, lower)
+    tree = grown(query, lower)
     with threadpool_limits(1, user_api="blas"):
-        return Proposal(*proof_of(bounder(ask), tree, limits(ask, max(lower, tree.lower)).target))
+        return Proposal(
+            *proof_of(bounder(query), tree, limits(query, max(lower, tree.lower)).target)
+        )
 
 
 def proof_of(solver: Bounder, tree: Grown, aim: float) -> tuple[float, dict[str, Any]]:

@@ -9,9 +9,9 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.polar import eigen as spectra
 from certify.polar.relaxation import pair_admm as admm
-from certify.polar.relaxation.pair_admm import Multiplier, Stop, Warm
+from certify.polar.relaxation.pair_admm import PairMultiplier, Stop, Warm
 from certify.polar.relaxation.pair_leaf import leaf
-from certify.polar.relaxation.pairs import Cell, Cut, Equal, Form, Label, Path, cell
+from certify.polar.relaxation.pairs import Cell, Cut, Equal, Label, PairForm, Path, cell
 
 from .tree import Solved, Tree
 
@@ -23,14 +23,14 @@ EDGE = 1e-9  # relative slack left for the last roundings of a leaf
 
 Climb: TypeAlias = Callable[[Array], tuple[float, Any]]
 """From a start z to (value, slice)."""
-Grown: TypeAlias = Tree[Label, Warm, Multiplier]
+Grown: TypeAlias = Tree[Label, Warm, PairMultiplier]
 
 
 @dataclass(frozen=True)
 class Bounder:
     """solve() of the engine, for the cells of one form."""
 
-    form: Form
+    form: PairForm
     climb: Climb
     expired: Callable[[], bool] = lambda: False
     steps: int = STEPS
@@ -38,7 +38,7 @@ class Bounder:
 
     def __call__(
         self, path: Path, warm: Warm | None, aim: float
-    ) -> Solved[Label, Warm, Multiplier]:
+    ) -> Solved[Label, Warm, PairMultiplier]:
         """Bound one cell; stop as soon as it is under the aim."""
         own = cell(self.form, path)
         steps, settled = (self.steps, SETTLED) if path else (self.root_steps, ROOT_SETTLED)
@@ -108,7 +108,7 @@ def undecided(own: Cell, Y: Array) -> tuple[int, int] | None:
     return int(min(p, q)), int(max(p, q))
 
 
-def proof_of(form: Form, tree: Grown, aim: float) -> tuple[float, dict[str, Any]]:
+def proof_of(form: PairForm, tree: Grown, aim: float) -> tuple[float, dict[str, Any]]:
     """Return (bound, the conic proof of a tree): every leaf as coarse as the worst allows."""
     allowed = max(tree.upper, aim) * (1 + EDGE)
     nodes: list[dict[str, Any]] = []

@@ -14,8 +14,8 @@ from scipy.optimize import nnls
 from certify.base.arrays import Array
 from certify.polar.ascent import pooled as _largest
 from certify.polar.ascent.layers import attain
-from certify.polar.ask import Proposal
-from certify.polar.layer_ask import Ints, LayerAsk
+from certify.polar.layer_query import Ints, LayerQuery
+from certify.polar.query import Proposal
 
 from . import cells
 from .bases import SUM, Signed, Summed
@@ -51,19 +51,19 @@ class Warm(NamedTuple):
 Found: TypeAlias = Tree[Label, Warm, Leaf]
 
 
-def proposal(ask: LayerAsk, propose: Callable[[LayerAsk], Proposal]) -> Proposal:
+def proposal(query: LayerQuery, propose: Callable[[LayerQuery], Proposal]) -> Proposal:
     """Return the bound of one output: the larger of its signs', each with its own tree.
 
     Infinite where its numbers leave the floats.
     """
-    if ask.beyond(SQUARE):
+    if query.beyond(SQUARE):
         return Proposal(np.inf)
-    signs = ask.signs()
-    lower, (u, _) = _largest.attain(ask)
+    signs = query.signs()
+    lower, (u, _) = _largest.attain(query)
     upper, texts, arrays = 0.0, list[Json](), dict[str, Any]()
     for t, sign in enumerate(signs):
-        part, signed = ask.shared(len(signs) - t), Signed(ask.layer, ask.W[:, 0], sign)
-        small = ask.layer.features.shape[1] <= SMALL
+        part, signed = query.shared(len(signs) - t), Signed(query.layer, query.W[:, 0], sign)
+        small = query.layer.features.shape[1] <= SMALL
         made = split(part, signed, lower, u) if small else whole(part, signed, propose)
         if made.upper == np.inf:
             return made
@@ -76,38 +76,38 @@ def proposal(ask: LayerAsk, propose: Callable[[LayerAsk], Proposal]) -> Proposal
 # --- the whole space ------------------------------------------------------------------
 
 
-def whole(ask: LayerAsk, signed: Signed, propose: Callable[[LayerAsk], Proposal]) -> Proposal:
+def whole(query: LayerQuery, signed: Signed, propose: Callable[[LayerQuery], Proposal]) -> Proposal:
     """Return the bound of one layer that sums, for all u."""
     base = signed.first
     if signed.omega.any():
-        own = largest_of(ask, signed)
-        base, _ = signed.chosen(own[1][:, None], base, partial_worst(ask, signed), ask.expired)
+        own = largest_of(query, signed)
+        base, _ = signed.chosen(own[1][:, None], base, partial_worst(query, signed), query.expired)
     held = signed.summed(base)
-    found = propose(of_layer(ask, signed, held))
+    found = propose(of_layer(query, signed, held))
     leaf = Leaf(base, found.proof)
     return Proposal(found.upper + held.extra, written([leaf], [{"leaf": 0}]))
 
 
-def of_layer(ask: LayerAsk, signed: Signed, held: Summed) -> LayerAsk:
-    """Return the ask of a layer that sums, for the sign of v alone."""
-    layer = replace(ask.layer, features=held.features, samples=held.samples, most=False)
-    return replace(ask, layer=replace(layer, right=signed.right))
+def of_layer(query: LayerQuery, signed: Signed, held: Summed) -> LayerQuery:
+    """Return the query of a layer that sums, for the sign of v alone."""
+    layer = replace(query.layer, features=held.features, samples=held.samples, most=False)
+    return replace(query, layer=replace(layer, right=signed.right))
 
 
-def largest_of(ask: LayerAsk, signed: Signed) -> tuple[float, Array]:
+def largest_of(query: LayerQuery, signed: Signed) -> tuple[float, Array]:
     """Return the largest value found for one sign of v, and where."""
-    one = replace(ask.layer, right=signed.right)
-    value, (u, _) = _largest.attain(replace(ask, layer=one))
+    one = replace(query.layer, right=signed.right)
+    value, (u, _) = _largest.attain(replace(query, layer=one))
     return value, u
 
 
-def partial_worst(ask: LayerAsk, signed: Signed) -> Callable[[Ints], tuple[float, Array]]:
+def partial_worst(query: LayerQuery, signed: Signed) -> Callable[[Ints], tuple[float, Array]]:
     """Return how the largest value of a layer that sums is looked for."""
 
     def worst(base: Ints) -> tuple[float, Array]:
         """Return the value and the point."""
         held = signed.summed(base)
-        value, (u, _) = attain(of_layer(ask, signed, held))
+        value, (u, _) = attain(of_layer(query, signed, held))
         return value + held.extra, u
 
     return worst
@@ -116,12 +116,12 @@ def partial_worst(ask: LayerAsk, signed: Signed) -> Callable[[Ints], tuple[float
 # --- parts of the space ---------------------------------------------------------------
 
 
-def split(ask: LayerAsk, signed: Signed, lower: float, u: Array) -> Proposal:
+def split(query: LayerQuery, signed: Signed, lower: float, u: Array) -> Proposal:
     """Return the bound of a tree of parts; lower: a value that is attained with some sign."""
-    solver = Parts(ask, signed, points_of(ask, u), lower)
-    most = PARTS if ask.deadline is None else 1 << 30
-    target = max(ask.target or 0.0, lower * (1 + CLOSE), solver.tiny)
-    tree: Found = grow(solver, Limits(target, 0.0, ask.nodes or most, ask.expired, 1))
+    solver = Parts(query, signed, points_of(query, u), lower)
+    most = PARTS if query.deadline is None else 1 << 30
+    target = max(query.target or 0.0, lower * (1 + CLOSE), solver.tiny)
+    tree: Found = grow(solver, Limits(target, 0.0, query.nodes or most, query.expired, 1))
     leaves, nodes, splits = list[Leaf](), list[Json](), list[Array]()
     for node in tree.nodes:
         if not node.children:
@@ -150,10 +150,10 @@ def written(leaves: list[Leaf], nodes: list[Json], splits: list[Array] | None = 
     return out | {"nodes": told}
 
 
-def points_of(ask: LayerAsk, u: Array) -> Array:
+def points_of(query: LayerQuery, u: Array) -> Array:
     """Return unit columns all over the sphere, and a good one."""
-    F = ask.layer.features
-    random = np.random.default_rng(ask.seed).standard_normal((POINTS, F.shape[1]))
+    F = query.layer.features
+    random = np.random.default_rng(query.seed).standard_normal((POINTS, F.shape[1]))
     U = np.vstack([u[None, :], F, -F, random]).T
     size = np.linalg.norm(U, axis=0)
     return np.asarray(U[:, size > 0] / size[size > 0])
@@ -166,7 +166,7 @@ class Parts:
     points (d, n) at which bounds are compared; lower: a value that is attained
     """
 
-    ask: LayerAsk
+    query: LayerQuery
     signed: Signed
     points: Array
     lower: float
@@ -174,13 +174,13 @@ class Parts:
     @property
     def tiny(self) -> float:
         """What is nothing beside the largest value there could be."""
-        F, samples = self.ask.layer.features, _largest.owners(self.ask.layer)
+        F, samples = self.query.layer.features, _largest.owners(self.query.layer)
         size = float(np.abs(self.signed.omega[samples]) @ np.linalg.norm(F, axis=1))
         return cells.TINY * size
 
     def normal(self, i: int, j: int) -> Array:
         """Return the row at which a part is split."""
-        F = self.ask.layer.features
+        F = self.query.layer.features
         return np.asarray(F[i] if j == SUM else F[i] - F[j])
 
     def __call__(
@@ -188,17 +188,17 @@ class Parts:
     ) -> Solved[Label, Warm, Leaf]:
         """Choose the rows of a part and bound it; split it where the bound loses most."""
         sides = np.array([s * self.normal(i, j) for i, j, s in path])
-        sides = sides.reshape(len(path), self.ask.layer.features.shape[1])
+        sides = sides.reshape(len(path), self.query.layer.features.shape[1])
         near = None if warm is None else warm.u
         U = self.within(sides, near)
         base, u = self.signed.first if warm is None else warm.base, U[:, 0]
         values = self.signed.value(U)
         if self.signed.omega.any():
             start = U[:, [int(values.argmax())]]
-            base, u = self.signed.chosen(start, base, self.worst(U), self.ask.expired)
+            base, u = self.signed.chosen(start, base, self.worst(U), self.query.expired)
         held = self.signed.summed(base)
-        hopeless = float(self.signed.above(base, u[:, None]).sum()) > aim
-        upper, proof, top = self.bounded(held, sides, (aim, FEW if hopeless else cells.NODES))
+        refuted = float(self.signed.above(base, u[:, None]).sum()) > aim
+        upper, proof, top = self.bounded(held, sides, (aim, FEW if refuted else cells.NODES))
         u = u if top is None else top
         best = np.column_stack([U[:, [int(values.argmax())]], u])
         lower = float(self.signed.value(best).max())
@@ -232,13 +232,13 @@ class Parts:
 
         told: the aim, and how many parts of its own it may take.
         """
-        W, count = self.ask.W[:, 0], len(sides)
+        W, count = self.query.W[:, 0], len(sides)
         omega = np.concatenate([W[held.samples], np.zeros(count)])
         F, m = np.vstack([held.features, sides]), len(held.features)
         prefix = tuple((k, 1) for k in range(m, m + count))
         solver = cells.Cells((self.signed.sign,), Signs(omega, F, 0.0, 0.0), prefix)
         rest = max(told[0] - held.extra, 0.0)
-        limits = Limits(rest, ROUGH, told[1], self.ask.expired, 1)
+        limits = Limits(rest, ROUGH, told[1], self.query.expired, 1)
         tree = grow(solver, limits)
         if tree.lower <= limits.target < tree.upper:
             limits = replace(limits, gap=cells.GAP)
@@ -249,9 +249,9 @@ class Parts:
     def division(self, path: tuple[Label, ...], base: Ints, u: Array) -> tuple[Label, Label] | None:
         """Return where the sample that loses most at u has two rows change places."""
         lost = self.signed.above(base, u[:, None])[:, 0]
-        lost = lost - self.signed.omega * self.ask.layer.act(u[:, None])[:, 0]
+        lost = lost - self.signed.omega * self.query.layer.act(u[:, None])[:, 0]
         known = {(i, j) for i, j, _ in path}
-        z = self.ask.layer.features @ u
+        z = self.query.layer.features @ u
         for k in np.argsort(-lost, kind="stable"):
             rows = sorted(self.signed.own[k], key=lambda i: -z[i])
             b = int(base[k])

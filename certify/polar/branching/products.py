@@ -14,11 +14,11 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from certify.base.arrays import Array
-from certify.polar.ask import Proposal
+from certify.polar.query import Proposal
 from certify.polar.relaxation.cut import Cut
-from certify.polar.relaxation.product_admm import Multiplier, Relaxed, Stop, Warm, solve
+from certify.polar.relaxation.product_admm import ProductMultiplier, Relaxed, Stop, Warm, solve
 from certify.polar.relaxation.product_leaf import Leaf, Written, proposal, written
-from certify.polar.relaxation.products import Form, pinned
+from certify.polar.relaxation.products import ProductForm, pinned
 
 from .tree import Limits, Solve, Solved, Tree, grow
 
@@ -26,17 +26,17 @@ STEPS = 600  # of a part
 SETTLED = 1e-5  # relative gain of a part under which it is split
 FIRST, GAIN = 7, 0.04  # parts, and what they must gain of the way to the goal, or no more follow
 
-Grown: TypeAlias = Tree[Cut, Warm, Multiplier]
+Grown: TypeAlias = Tree[Cut, Warm, ProductMultiplier]
 
 
-def branched(form: Form, root: Relaxed, goal: float, nodes: int) -> Proposal | None:
+def branched(form: ProductForm, root: Relaxed, goal: float, nodes: int) -> Proposal | None:
     """Return the bound of a tree of at most `nodes` parts; None if a part has no proof.
 
     The multiplier N of the root serves all parts.
     """
     held = pinned(form, root.best.J)
     start = root if held is form else root._replace(warm=None)
-    limits = Limits(goal, 0.0, nodes, form.ask.expired, workers=1)
+    limits = Limits(goal, 0.0, nodes, form.query.expired, workers=1)
     with threadpool_limits(1, user_api="blas"):
         bound = bounder(held, start)
         tree = grow(bound, replace(limits, nodes=min(FIRST, nodes)))
@@ -46,7 +46,7 @@ def branched(form: Form, root: Relaxed, goal: float, nodes: int) -> Proposal | N
     return proof_of(held, tree)
 
 
-def bounder(form: Form, root: Relaxed) -> Solve[Cut, Warm, Multiplier]:
+def bounder(form: ProductForm, root: Relaxed) -> Solve[Cut, Warm, ProductMultiplier]:
     """Return the function that bounds a part; the whole is `root`."""
     whole = form.program()
 
@@ -54,7 +54,7 @@ def bounder(form: Form, root: Relaxed) -> Solve[Cut, Warm, Multiplier]:
         if not path and root.warm is not None:
             found = root
         else:
-            stop = Stop(form.goal(aim), STEPS, SETTLED, form.ask.expired)
+            stop = Stop(form.goal(aim), STEPS, SETTLED, form.query.expired)
             start = form.start() if warm is None else warm
             found = solve(replace(whole, cuts=path), stop, start)
         cut = best_cut(form, found.X)
@@ -65,12 +65,12 @@ def bounder(form: Form, root: Relaxed) -> Solve[Cut, Warm, Multiplier]:
     return _solve
 
 
-def best_cut(form: Form, X: Array) -> Cut | None:
+def best_cut(form: ProductForm, X: Array) -> Cut | None:
     """Return the cut of the mode in which X mixes two directions most; None if none does."""
     best, cut = 0.0, None
     for (first, at), group in zip(form.blocks(), form.groups, strict=True):
         block = X[first : first + at.size, first : first + at.size]
-        dims = [form.ask.T.shape[m] for m in group]
+        dims = [form.query.T.shape[m] for m in group]
         for k, m in enumerate(group):
             a, n, b = prod(dims[:k]), dims[k], prod(dims[k + 1 :])
             R = np.einsum("xiyxjy->ij", block.reshape(a, n, b, a, n, b))
@@ -83,7 +83,7 @@ def best_cut(form: Form, X: Array) -> Cut | None:
     return cut
 
 
-def proof_of(form: Form, tree: Grown) -> Proposal | None:
+def proof_of(form: ProductForm, tree: Grown) -> Proposal | None:
     """Return the bound of a tree with its proof."""
     inner = [k for k, node in enumerate(tree.nodes) if node.children]
     split = {k: s for s, k in enumerate(inner)}

@@ -6,17 +6,17 @@ from dataclasses import replace
 import numpy as np
 
 from certify.base.registry import load
-from certify.polar.ask import Ask, Matrix, Method, PolarBound, Proposal, exact_text
+from certify.polar.query import Matrix, Method, PolarBound, PolarQuery, Proposal, exact_text
 
 from ._symmetric import leaves
 from .dnn import opened
 
 __all__ = [
     "METHODS",
-    "Ask",
     "Matrix",
     "Method",
     "PolarBound",
+    "PolarQuery",
     "Proposal",
     "exact_text",
     "smallest",
@@ -30,47 +30,47 @@ ANY = 1_000_000  # parts: as many as the time allows
 NEAR = 2.0**-30  # relative: a bound this near its target is not worth more work
 
 
-def smallest(ask: Ask) -> Proposal:
+def smallest(query: PolarQuery) -> Proposal:
     """Return the smallest bound of the methods that apply; `spectral` always does."""
     methods = sorted((m() for m in METHODS.values()), key=lambda m: m.cost)
     best = Proposal(np.inf)
     for method in methods:
-        if method.cost and ask.target is not None and best.upper <= ask.target * (1 + NEAR):
+        if method.cost and query.target is not None and best.upper <= query.target * (1 + NEAR):
             break
-        found = attempted(method, ask)
+        found = attempted(method, query)
         best = min(best, found or best, key=lambda p: p.upper)
     return best
 
 
-def within_budget(ask: Ask, propose: Callable[[Ask], Proposal]) -> Proposal:
+def within_budget(query: PolarQuery, propose: Callable[[PolarQuery], Proposal]) -> Proposal:
     """Return what is proposed; where a deadline alone limits it, a tree grows until then, too."""
-    found = propose(ask)
-    if ask.nodes is not None or ask.deadline is None or ask.expired() or not opened(ask):
+    found = propose(query)
+    if query.nodes is not None or query.deadline is None or query.expired() or not opened(query):
         return found
-    return min(found, propose(replace(ask, nodes=ANY)), key=lambda p: p.upper)
+    return min(found, propose(replace(query, nodes=ANY)), key=lambda p: p.upper)
 
 
-def attempted(method: Method, ask: Ask) -> Proposal | None:
+def attempted(method: Method, query: PolarQuery) -> Proposal | None:
     """Return a method's bound; None if it does not apply, or its numbers leave the floats."""
     try:
-        return method.propose(ask) if method.applies(ask) else None
+        return method.propose(query) if method.applies(query) else None
     except np.linalg.LinAlgError:
         return None
 
 
-def smallest_symmetric(ask: Ask) -> Proposal:
+def smallest_symmetric(query: PolarQuery) -> Proposal:
     """Return the smallest bound: by a leaf, by the methods for x^T W x, by those for u^T W v.
 
     The last hold because u = v is one choice of two; they serve what is large, and l1.
     """
     tries: list[Proposal | None] = []
-    if ask.W.shape[0] <= TREES:
-        tries += [*leaves(ask), *proposed(ask)]
-    if not any(tries) or ask.left.axial:
-        tries += proposed(replace(ask, symmetric=False, nodes=1))
+    if query.W.shape[0] <= TREES:
+        tries += [*leaves(query), *proposed(query)]
+    if not any(tries) or query.left.axial:
+        tries += proposed(replace(query, symmetric=False, nodes=1))
     return min((p for p in tries if p), key=lambda p: p.upper)
 
 
-def proposed(ask: Ask) -> list[Proposal | None]:
+def proposed(query: PolarQuery) -> list[Proposal | None]:
     """Return what the registered methods propose."""
-    return [m().propose(ask) for m in METHODS.values() if m().applies(ask)]
+    return [m().propose(query) for m in METHODS.values() if m().applies(query)]

@@ -17,7 +17,7 @@ import numpy as np
 
 from certify.base.arrays import Array
 from certify.norms import Ellipsoids, Gauge
-from certify.polar.ask import Matrix
+from certify.polar.query import Matrix
 
 SWEEPS, COLUMNS = 400, 48
 SETTLED = 1e-12  # relative gain of a sweep that ends the ascent; cost, never truth

@@ -12,7 +12,7 @@ from scipy import linalg, sparse
 
 from certify.base.arrays import Array
 from certify.polar import eigen as spectra
-from certify.polar.ask import Ask, Matrix, Proposal, exact_text
+from certify.polar.query import Matrix, PolarQuery, Proposal, exact_text
 
 from .multiplier import LARGEST, largest_eigenvalue, prox_largest, smallest
 
@@ -23,16 +23,16 @@ def part(W: Matrix) -> Array:
     return np.asarray(held / 2 + held.T / 2)
 
 
-def leaves(ask: Ask) -> Iterator[Proposal]:
+def leaves(query: PolarQuery) -> Iterator[Proposal]:
     """Yield bounds by one leaf of the conic rule: N = 0; for x >= 0 S_-, and the best found."""
-    S = part(ask.W)
+    S = part(query.W)
     yield from leaf(S, None)
-    if not ask.left.nonneg:
+    if not query.left.nonneg:
         return
     yield from leaf(S, np.maximum(-S, 0.0) * (1 - np.eye(len(S))))
-    if S.size <= LARGEST and not ask.expired():
+    if S.size <= LARGEST and not query.expired():
         signs = np.ones_like(S)
-        yield from leaf(S, smallest(S, signs, ask, (prox_largest, largest_eigenvalue)))
+        yield from leaf(S, smallest(S, signs, query, (prox_largest, largest_eigenvalue)))
 
 
 def leaf(S: Array, multiplier: Array | None) -> Iterator[Proposal]:

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from threadpoolctl import threadpool_limits
 
-from certify.polar.ask import Ask, Method, Proposal
 from certify.polar.branching.pairs import Grown, proof_of
 from certify.polar.branching.tree import Limits, grow
+from certify.polar.query import Method, PolarQuery, Proposal
 
 from .dnn import AT_ONCE, allowance, bounder, form_of, opened
 
@@ -23,38 +23,38 @@ class Branch(Method):
 
     cost = 3
 
-    def applies(self, ask: Ask) -> bool:
+    def applies(self, query: PolarQuery) -> bool:
         """Tell whether a tree is allowed."""
-        return opened(ask) and allowance(ask) >= AT_ONCE
+        return opened(query) and allowance(query) >= AT_ONCE
 
-    def propose(self, ask: Ask) -> Proposal | None:
+    def propose(self, query: PolarQuery) -> Proposal | None:
         """Return the bound of the tree."""
-        if ask.expired():
+        if query.expired():
             return None
-        return proposal(ask, grown(ask))
+        return proposal(query, grown(query))
 
 
-def proposal(ask: Ask, tree: Grown) -> Proposal:
+def proposal(query: PolarQuery, tree: Grown) -> Proposal:
     """Return the bound of a tree with its proof."""
-    return Proposal(*proof_of(form_of(ask), tree, limits(ask).aim(tree.lower)))
+    return Proposal(*proof_of(form_of(query), tree, limits(query).aim(tree.lower)))
 
 
-def limits(ask: Ask) -> Limits:
+def limits(query: PolarQuery) -> Limits:
     """Return when to stop."""
-    target = max(ask.target or 0.0, 0.0)  # the zero slice earns 0
-    told = ask.progress or (lambda *_: None)
-    return Limits(target, GAP, allowance(ask), ask.expired, progress=told)
+    target = max(query.target or 0.0, 0.0)  # the zero slice earns 0
+    told = query.progress or (lambda *_: None)
+    return Limits(target, GAP, allowance(query), query.expired, progress=told)
 
 
-def grown(ask: Ask, tree: Grown | None = None) -> Grown:
+def grown(query: PolarQuery, tree: Grown | None = None) -> Grown:
     """Grow a tree, from nothing or on from one.
 
     Without a number of parts asked for, a target far below what is found is given up: no
     tree can prove it.
     """
-    solve, stop = bounder(ask, form_of(ask)), limits(ask)
+    solve, stop = bounder(query, form_of(query)), limits(query)
     with threadpool_limits(1, user_api="blas"):
         if tree is None:
             tree = grow(solve, replace(stop, nodes=1))
-        hopeless = ask.target is not None and tree.lower > ask.target * (1 + FAR)
-        return tree if hopeless and ask.nodes is None else grow(solve, stop, tree)
+        refuted = query.target is not None and tree.lower > query.target * (1 + FAR)
+        return tree if refuted and query.nodes is None else grow(solve, stop, tree)

@@ -8,10 +8,10 @@ from scipy import sparse
 from certify.base.arrays import Array
 from certify.norms import Gauge
 from certify.polar.ascent.pairs import ascended, one_ascended
-from certify.polar.ask import Ask, Matrix, Method, Proposal
 from certify.polar.branching.pairs import ROOT_STEPS, STEPS, Bounder, Climb, proof_of
 from certify.polar.branching.tree import Limits, grow
-from certify.polar.relaxation.pairs import Form, of_pair, of_symmetric
+from certify.polar.query import Matrix, Method, PolarQuery, Proposal
+from certify.polar.relaxation.pairs import PairForm, of_pair, of_symmetric
 
 LARGEST = 400  # coordinates up to which a step is quick
 FLOPS, FIXED = 25.0, 4e6  # of a step: of its eigendecomposition, of everything else
@@ -30,41 +30,41 @@ class Dnn(Method):
 
     cost = 1
 
-    def applies(self, ask: Ask) -> bool:
+    def applies(self, query: PolarQuery) -> bool:
         """Tell whether the pair is open, small, and not for branching at once."""
-        return opened(ask) and allowance(ask) < AT_ONCE
+        return opened(query) and allowance(query) < AT_ONCE
 
-    def propose(self, ask: Ask) -> Proposal | None:
+    def propose(self, query: PolarQuery) -> Proposal | None:
         """Return the bound of the root."""
-        if ask.expired():
+        if query.expired():
             return None
-        form = form_of(ask)
-        root = replace(bounder(ask, form), climb=nowhere)
-        tree = grow(root, Limits(ask.target or -np.inf, nodes=1, workers=1))
-        return Proposal(*proof_of(form, tree, ask.target or 0.0))
+        form = form_of(query)
+        root = replace(bounder(query, form), climb=no_climb)
+        tree = grow(root, Limits(query.target or -np.inf, nodes=1, workers=1))
+        return Proposal(*proof_of(form, tree, query.target or 0.0))
 
 
-def nowhere(_: Array) -> tuple[float, None]:
+def no_climb(_: Array) -> tuple[float, None]:
     """Climb nothing: the relaxation alone needs no slice."""
     return -np.inf, None
 
 
-def opened(ask: Ask) -> bool:
+def opened(query: PolarQuery) -> bool:
     """Whether the polar has no closed form, and the cone is small enough."""
-    sides = (ask.left, ask.right)
-    if ask.symmetric:
-        return not ask.left.free and ask.W.shape[0] <= LARGEST
+    sides = (query.left, query.right)
+    if query.symmetric:
+        return not query.left.free and query.W.shape[0] <= LARGEST
     closed = any(g.axial for g in sides) or all(g.free and g.is_round for g in sides)
     # a coordinate fixed to zero keeps its row of W in the rule, which other rules leave out
     fixed = any("0" in g.cone for g in sides)
-    return not closed and not fixed and sum(ask.W.shape) <= LARGEST
+    return not closed and not fixed and sum(query.W.shape) <= LARGEST
 
 
-def form_of(ask: Ask) -> Form:
+def form_of(query: PolarQuery) -> PairForm:
     """Return the conic form of a pair, or of a symmetric atom."""
-    if ask.symmetric:
-        return of_symmetric(dense(ask.W), ask.left)
-    return of_pair(dense(ask.W), ask.left, ask.right)
+    if query.symmetric:
+        return of_symmetric(dense(query.W), query.left)
+    return of_pair(dense(query.W), query.left, query.right)
 
 
 def summed(gauge: Gauge) -> bool:
@@ -77,34 +77,34 @@ def step_cost(k: int) -> float:
     return (FLOPS * k**3 + FIXED) / SPEED
 
 
-def allowance(ask: Ask) -> int:
+def allowance(query: PolarQuery) -> int:
     """Return how many parts a tree may have: 1 is the relaxation alone."""
-    if any(summed(g) for g in (ask.left, ask.right)):
+    if any(summed(g) for g in (query.left, query.right)):
         return 1
-    if ask.nodes is not None:
-        return ask.nodes
-    if ask.target is None:
+    if query.nodes is not None:
+        return query.nodes
+    if query.target is None:
         return 1
-    if ask.deadline is not None:
+    if query.deadline is not None:
         return 1_000_000
-    k = ask.W.shape[0] if ask.symmetric else sum(ask.W.shape)
-    return int(ask.effort / (step_cost(k) * STEPS))
+    k = query.W.shape[0] if query.symmetric else sum(query.W.shape)
+    return int(query.effort / (step_cost(k) * STEPS))
 
 
-def bounder(ask: Ask, form: Form) -> Bounder:
+def bounder(query: PolarQuery, form: PairForm) -> Bounder:
     """Return the solver of parts: one root of at most the effort, then STEPS each."""
-    affordable = int(ask.effort / step_cost(form.size))
-    steps = ROOT_STEPS if ask.deadline is not None else min(affordable, ROOT_STEPS)
-    return Bounder(form, climber(ask), ask.expired, STEPS, max(steps, LEAST))
+    affordable = int(query.effort / step_cost(form.size))
+    steps = ROOT_STEPS if query.deadline is not None else min(affordable, ROOT_STEPS)
+    return Bounder(form, climber(query), query.expired, STEPS, max(steps, LEAST))
 
 
-def climber(ask: Ask) -> Climb:
+def climber(query: PolarQuery) -> Climb:
     """Return the ascent from a point z = (u, v) of a relaxation."""
-    held, m = replace(ask, W=dense(ask.W)), ask.W.shape[0]
+    held, m = replace(query, W=dense(query.W)), query.W.shape[0]
 
     def climb(z: Array) -> tuple[float, tuple[Array, ...]]:
         """Return the slice that v, or x, leads to."""
-        if not ask.symmetric:
+        if not query.symmetric:
             return ascended(held, z[m:, None])
         value, x = one_ascended(held, z[:, None])
         return value, (x,)

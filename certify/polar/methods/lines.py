@@ -2,7 +2,7 @@
 
 from certify.base.arrays import Array, Bools
 from certify.norms import Gauge
-from certify.polar.ask import Ask, Matrix, Method, Proposal
+from certify.polar.query import Matrix, Method, PolarQuery, Proposal
 
 
 class Lines(Method):
@@ -11,13 +11,13 @@ class Lines(Method):
     The kernel takes the dual norm of every line itself; some norms give it evidence for that.
     """
 
-    def applies(self, ask: Ask) -> bool:
+    def applies(self, query: PolarQuery) -> bool:
         """One side is an l1 norm."""
-        return not ask.symmetric and (ask.left.axial or ask.right.axial)
+        return not query.symmetric and (query.left.axial or query.right.axial)
 
-    def propose(self, ask: Ask) -> Proposal:
+    def propose(self, query: PolarQuery) -> Proposal:
         """Return the exact value, with the witness that some norms need."""
-        lines, outer, inner = oriented(ask.W, ask.left, ask.right)
+        lines, outer, inner = oriented(query.W, query.left, query.right)
         upper, evidence = inner.longest(lines, allowed(outer, lines.shape[1]))
         return Proposal(upper, {"rule": "lines", **evidence})
 

@@ -9,7 +9,7 @@ from scipy import linalg, sparse
 from certify.base.arrays import Array
 from certify.norms import Gauge
 from certify.polar import eigen as spectra
-from certify.polar.ask import Ask, Matrix, Method, Proposal
+from certify.polar.query import Matrix, Method, PolarQuery, Proposal
 
 from ._balance import scales
 from .spectral import Scales, cost, of_gram, of_matrix, stretched
@@ -30,16 +30,16 @@ class Multiplier(Method):
     v^T G v <= v^T (G + M) v.  Scales are those of W's positive part.
     """
 
-    def applies(self, ask: Ask) -> bool:
+    def applies(self, query: PolarQuery) -> bool:
         """Tell whether a factor has signs and no side is l1 (closed)."""
-        signs = not (ask.left.free and ask.right.free)
-        closed = ask.symmetric or "l1" in (ask.left.name, ask.right.name)
+        signs = not (query.left.free and query.right.free)
+        closed = query.symmetric or "l1" in (query.left.name, query.right.name)
         return signs and not closed
 
-    def propose(self, ask: Ask) -> Proposal | None:
+    def propose(self, query: PolarQuery) -> Proposal | None:
         """Return the best bound found."""
-        both = not (ask.left.free or ask.right.free)
-        tries = two_sided(ask) if both else one_sided(ask)
+        both = not (query.left.free or query.right.free)
+        tries = two_sided(query) if both else one_sided(query)
         return min((p for p in tries if p), key=lambda p: p.upper, default=None)
 
 
@@ -65,33 +65,33 @@ def raised(low: Array, signs: Array, x: Array) -> Array:
     return np.where(np.isnan(signs), x, above)
 
 
-def two_sided(ask: Ask) -> Iterator[Proposal | None]:
+def two_sided(query: PolarQuery) -> Iterator[Proposal | None]:
     """Try N = W_-, then N minimizing sigma_1(W + N)."""
-    m, n = ask.W.shape
-    signs = allowed(marks(ask.left, m), marks(ask.right, n), ask.W)
-    field = ask.W.tocsr().data if sparse.issparse(ask.W) else ask.W
+    m, n = query.W.shape
+    signs = allowed(marks(query.left, m), marks(query.right, n), query.W)
+    field = query.W.tocsr().data if sparse.issparse(query.W) else query.W
     best = raised(field, signs, np.zeros_like(field))
-    by = scales(shifted(ask.W, best - field), ask.left, ask.right, ask.seed)
-    yield with_multiplier(ask, best - field, signs, by)
-    if not sparse.issparse(ask.W) and ask.W.size <= LARGEST and not ask.expired():
-        low = ask.W if by is None else stretched(ask.W, by)
-        found = smallest(low, signs, ask, (prox_top, top_singular))
-        yield with_multiplier(ask, found if by is None else found / np.outer(*by), signs, by)
+    by = scales(shifted(query.W, best - field), query.left, query.right, query.seed)
+    yield with_multiplier(query, best - field, signs, by)
+    if not sparse.issparse(query.W) and query.W.size <= LARGEST and not query.expired():
+        low = query.W if by is None else stretched(query.W, by)
+        found = smallest(low, signs, query, (prox_top, top_singular))
+        yield with_multiplier(query, found if by is None else found / np.outer(*by), signs, by)
 
 
-def one_sided(ask: Ask) -> Iterator[Proposal | None]:
+def one_sided(query: PolarQuery) -> Iterator[Proposal | None]:
     """Try M = G_- off the diagonal, then M minimizing lambda_max(G + M)."""
-    axis = int(ask.left.free)
-    if ask.W.shape[axis] > spectra.DENSE:
+    axis = int(query.left.free)
+    if query.W.shape[axis] > spectra.DENSE:
         return
-    side = marks((ask.left, ask.right)[axis], ask.W.shape[axis])
-    by = scales(ask.W, ask.left, ask.right, ask.seed)
-    g = spectra.gram(ask.W if by is None else stretched(ask.W, by), axis)
+    side = marks((query.left, query.right)[axis], query.W.shape[axis])
+    by = scales(query.W, query.left, query.right, query.seed)
+    g = spectra.gram(query.W if by is None else stretched(query.W, by), axis)
     signs = np.outer(side, side)
-    yield with_gram(ask, g, (raised(g, signs, np.zeros_like(g)) - g, signs), by)
-    if g.size <= LARGEST and not ask.expired():
-        found = smallest(g, signs, ask, (prox_largest, largest_eigenvalue))
-        yield with_gram(ask, g, (found, signs), by)
+    yield with_gram(query, g, (raised(g, signs, np.zeros_like(g)) - g, signs), by)
+    if g.size <= LARGEST and not query.expired():
+        found = smallest(g, signs, query, (prox_largest, largest_eigenvalue))
+        yield with_gram(query, g, (found, signs), by)
 
 
 def fitting(found: Array, signs: Array) -> Array:
@@ -99,32 +99,36 @@ def fitting(found: Array, signs: Array) -> Array:
     return spectra.on_grid(raised(np.zeros_like(found), signs, found), 40)
 
 
-def priced(ask: Ask, found: Proposal | None, by: Scales | None, extra: Proof) -> Proposal | None:
+def priced(
+    query: PolarQuery, found: Proposal | None, by: Scales | None, extra: Proof
+) -> Proposal | None:
     """Return a bound with its multiplier, its scales and what they cost."""
     if found is None:
         return None
     held = {} if by is None else dict(zip(("scale.left", "scale.right"), by, strict=True))
-    wide = 1.0 if by is None else cost(ask, by) * (1 + 1e-14)
+    wide = 1.0 if by is None else cost(query, by) * (1 + 1e-14)
     return Proposal(found.upper * wide, {**found.proof, **extra, **held})
 
 
 def with_gram(
-    ask: Ask, g: Array, multiplier: tuple[Array, Array], by: Scales | None
+    query: PolarQuery, g: Array, multiplier: tuple[Array, Array], by: Scales | None
 ) -> Proposal | None:
     """Return the bound of G + M, M symmetric."""
     m = fitting(*multiplier)
     m = np.where(np.abs(m) <= np.abs(m.T), m, m.T)
-    best = of_gram(g + m, int(ask.left.free), ask.target, ask.seed)
-    return priced(ask, best, by, {"M": m})
+    best = of_gram(g + m, int(query.left.free), query.target, query.seed)
+    return priced(query, best, by, {"M": m})
 
 
-def with_multiplier(ask: Ask, field: Array, signs: Array, by: Scales | None) -> Proposal | None:
+def with_multiplier(
+    query: PolarQuery, field: Array, signs: Array, by: Scales | None
+) -> Proposal | None:
     """Return the spectral bound of W + N, N a field like W's."""
     n = fitting(field, signs)
-    moved = shifted(ask.W, n)
-    target = ask.target if by is None or ask.target is None else ask.target / cost(ask, by)
-    found = of_matrix(moved if by is None else stretched(moved, by), target, ask.seed)
-    return priced(ask, found, by, {"N": n})
+    moved = shifted(query.W, n)
+    target = query.target if by is None or query.target is None else query.target / cost(query, by)
+    found = of_matrix(moved if by is None else stretched(moved, by), target, query.seed)
+    return priced(query, found, by, {"N": n})
 
 
 def shifted(W: Matrix, field: Array) -> Matrix:
@@ -134,7 +138,7 @@ def shifted(W: Matrix, field: Array) -> Matrix:
     return sparse.csr_array((W.data + field, W.indices, W.indptr), shape=W.shape)
 
 
-def smallest(W: Array, signs: Array, ask: Ask, by: tuple[Prox, Size]) -> Array:
+def smallest(W: Array, signs: Array, query: PolarQuery, by: tuple[Prox, Size]) -> Array:
     """Minimize a spectral norm of X over X >= W by alternating directions; return X - W.
 
     (X <= W, X = W or X free where the signs say so.)  Every such X gives a valid bound, so
@@ -153,7 +157,7 @@ def smallest(W: Array, signs: Array, ask: Ask, by: tuple[Prox, Size]) -> Array:
             if (top := size(X)) < least:
                 best, least = X, top
             t = balanced(t, float(np.linalg.norm(S - X)), float(np.linalg.norm(X - before)))
-            if ask.expired():
+            if query.expired():
                 break
     return np.asarray((best - low) * scale)
 

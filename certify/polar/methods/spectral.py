@@ -9,8 +9,8 @@ from scipy import sparse
 
 from certify.base.arrays import Array
 from certify.polar import eigen as spectra
-from certify.polar.ask import Ask, Matrix, Method, Proposal
 from certify.polar.lanczos import is_large, largest
+from certify.polar.query import Matrix, Method, PolarQuery, Proposal
 
 from ._balance import scales
 
@@ -27,23 +27,23 @@ class Spectral(Method):
     the largest norm of groups the best ones (Grothendieck's bound).
     """
 
-    def applies(self, ask: Ask) -> bool:
+    def applies(self, query: PolarQuery) -> bool:
         """Every pair of norms that `lines` does not close."""
-        return not ask.symmetric and not (ask.left.axial or ask.right.axial)
+        return not query.symmetric and not (query.left.axial or query.right.axial)
 
-    def propose(self, ask: Ask) -> Proposal | None:
+    def propose(self, query: PolarQuery) -> Proposal | None:
         """Return sigma_1 with the Cholesky factor of t I - X^T X."""
-        return of_pair(ask, ask.W, scales(ask.W, ask.left, ask.right, ask.seed))
+        return of_pair(query, query.W, scales(query.W, query.left, query.right, query.seed))
 
 
-def estimated(ask: Ask, margin: float) -> Proposal | None:
+def estimated(query: PolarQuery, margin: float) -> Proposal | None:
     """Return the bound that an estimate of sigma_1 promises, sigma_1^2 (1 + margin) proved.
 
     Of a large W: neither its Gram matrix nor a factor is made.  The proof makes both, once; it
     fails where the estimate is short by more than the margin.
     """
-    by = scales(ask.W, ask.left, ask.right, ask.seed)
-    return of_pair(ask, ask.W, by, partial(of_estimate, margin=margin))
+    by = scales(query.W, query.left, query.right, query.seed)
+    return of_pair(query, query.W, by, partial(of_estimate, margin=margin))
 
 
 def of_estimate(
@@ -60,22 +60,22 @@ def of_estimate(
 
 
 def of_pair(
-    ask: Ask, W: Matrix, by: Scales | None, bounding: Bounding | None = None
+    query: PolarQuery, W: Matrix, by: Scales | None, bounding: Bounding | None = None
 ) -> Proposal | None:
     """Return the bound of W under the scales, with what they cost."""
     of = bounding or of_matrix
     if by is None:
-        return of(W, ask.target, ask.seed)
-    wide = cost(ask, by)
-    target = None if ask.target is None else ask.target / max(wide, 1e-300)
-    found = of(stretched(W, by), target, ask.seed)
+        return of(W, query.target, query.seed)
+    wide = cost(query, by)
+    target = None if query.target is None else query.target / max(wide, 1e-300)
+    found = of(stretched(W, by), target, query.seed)
     held = dict(zip(("scale.left", "scale.right"), by, strict=True))
     return found and Proposal(found.upper * wide * (1 + 1e-14), {**found.proof, **held})
 
 
-def cost(ask: Ask, by: Scales) -> float:
+def cost(query: PolarQuery, by: Scales) -> float:
     """Return sup |S^-1 u|_2 |S'^-1 v|_2 over the unit balls."""
-    costs = (g.cost(1.0 / np.square(s)) for g, s in zip((ask.left, ask.right), by, strict=True))
+    costs = (g.cost(1.0 / np.square(s)) for g, s in zip((query.left, query.right), by, strict=True))
     return float(np.sqrt(np.prod(list(costs))))
 
 

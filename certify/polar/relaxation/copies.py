@@ -17,8 +17,8 @@ import numpy as np
 from certify.base.arrays import Array
 
 from .groups import Ints
-from .product_admm import RHO, Multiplier, Program, Relaxed, Stop, Warm, solve, top
-from .products import Form
+from .product_admm import RHO, ProductMultiplier, ProductProgram, Relaxed, Stop, Warm, solve, top
+from .products import ProductForm
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Symmetric:
     counts: Ints
 
     @classmethod
-    def of(cls, form: Form) -> "Symmetric":
+    def of(cls, form: ProductForm) -> "Symmetric":
         """Sort the indices of each factor within its places."""
-        group, shape = form.groups[0], form.ask.T.shape
+        group, shape = form.groups[0], form.query.T.shape
         dims = [shape[k] for k in group]
         index = np.array(np.unravel_index(np.arange(prod(dims)), dims))
         for name in set(group):
@@ -62,25 +62,25 @@ class Symmetric:
         return np.asarray(held[np.ix_(self.rows, self.rows)])
 
 
-def height(form: Form) -> int:
+def height(form: ProductForm) -> int:
     """Return how many rows the relaxation has."""
     return int(Symmetric.of(form).counts.size)
 
 
-def reduced(form: Form, held: Symmetric) -> Program:
+def reduced(form: ProductForm, held: Symmetric) -> ProductProgram:
     """Return the relaxation on the vectors with the symmetry of the copies."""
     whole = form.program()
     first = held.first
     labels = whole.labels[np.ix_(first, first)]
     used, inverse = np.unique(labels, return_inverse=True)
-    room = whole.room[first]
+    capacity = whole.capacity[first]
     scale = np.sqrt(held.counts.astype(np.float64))
     signed = whole.signed[used]
     labels = inverse.reshape(labels.shape)
-    return Program(held.down(whole.C), labels, signed, room, whole.sizes, (), scale)
+    return ProductProgram(held.down(whole.C), labels, signed, capacity, whole.sizes, (), scale)
 
 
-def solved(form: Form, stop: Stop, root: Multiplier) -> Relaxed:
+def solved(form: ProductForm, stop: Stop, root: ProductMultiplier) -> Relaxed:
     """Return the end of the solve of a form with copies, its multiplier that of the whole.
 
     root  the multiplier of the form without copies: J (x) I is where the solve begins
@@ -93,27 +93,29 @@ def solved(form: Form, stop: Stop, root: Multiplier) -> Relaxed:
     J = g - C
     lifted = np.maximum(found.best.D, 0.0)
     bound = max(top(g), 0.0) * program.total
-    return found._replace(best=Multiplier(J, lifted, bound))
+    return found._replace(best=ProductMultiplier(J, lifted, bound))
 
 
-def warm(form: Form, held: Symmetric, program: Program, root: Multiplier) -> Warm:
+def warm(
+    form: ProductForm, held: Symmetric, program: ProductProgram, root: ProductMultiplier
+) -> Warm:
     """Return X at the given slices, and the multiplier of the form without copies."""
     start = form.start()
     point = np.eye(len(program.C)) if start is None else held.down(start)
-    again = prod(form.ask.T.shape[k] for k in form.copies)
+    again = prod(form.query.T.shape[k] for k in form.copies)
     plain = replace(form, copies=())
     whole = np.asarray(np.kron(plain.matrix() + root.J, np.eye(again)))
     g = held.down(whole)
     size = float(np.linalg.norm(program.C)) or 1.0
-    g[np.diag_indices_from(g)] -= root.D[program.room]
+    g[np.diag_indices_from(g)] -= root.D[program.capacity]
     return Warm(point / program.total, ((program.C - g) / (size * RHO),), RHO)
 
 
-def copied(form: Form, largest: int) -> Iterator[Form]:
+def copied(form: ProductForm, largest: int) -> Iterator[ProductForm]:
     """Yield the form with copies of its l2 modes, the smallest first, up to a size."""
     if form.form != "gram" or form.cubes or form.N is not None:
         return
-    modes = [k for k in form.rows if form.ask.gauges[k].spherical]
+    modes = [k for k in form.rows if form.query.gauges[k].spherical]
     every = [*combinations(sorted(modes), 1), *combinations(sorted(modes), 2)]
     tries = [replace(form, copies=c) for c in every]
     for other in sorted(tries, key=lambda f: f.size):

@@ -13,7 +13,7 @@ import numpy as np
 
 from certify.base.arrays import Array
 
-from .layers import Form
+from .layers import LayerForm
 
 ROOT = 0.5**0.5
 
@@ -25,7 +25,7 @@ class Frame:
     The rows are p (m), q (m), u (d) times its weights, s, then the other facts without s.
     """
 
-    form: Form
+    form: LayerForm
     weight: float
     kind: Any = np.float64
 

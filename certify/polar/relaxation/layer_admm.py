@@ -16,8 +16,8 @@ from certify.base.arrays import Array
 
 from .cone import Cone
 from .frame import Frame
-from .layer_multiplier import Multiplier, proved
-from .layers import Form, evened
+from .layer_multiplier import LayerMultiplier, proved
+from .layers import LayerForm, evened
 
 RELAX = 1.6  # over-relaxation
 EVERY, BALANCE = 25, 50  # steps between bounds, between balances of rho
@@ -39,7 +39,7 @@ class Warm:
     Z: Array | None
     U: Array | None
     rho: float
-    best: Multiplier
+    best: LayerMultiplier
     weight: float = WEIGHT
 
 
@@ -47,7 +47,7 @@ class Warm:
 class Stop:
     """When a solve ends: under the target, after some steps, settled, or when `expired` says.
 
-    settled is the relative gain of the bound over OVER evaluations under which it is hopeless;
+    settled is the relative gain of the bound over OVER evaluations under which it ends;
     so is a gain under HOPE of what is left to the target.
     """
 
@@ -62,7 +62,7 @@ class Relaxed:
     """The end of a solve: the optimal X over x, the best multiplier, the steps, warm."""
 
     X: Array
-    best: Multiplier
+    best: LayerMultiplier
     steps: int
     warm: Warm
 
@@ -70,7 +70,7 @@ class Relaxed:
 class Run:
     """The iterates, in units where the objective has norm 1."""
 
-    def __init__(self, form: Form, warm: Warm | None, kind: Any = np.float64) -> None:  # noqa: ANN401
+    def __init__(self, form: LayerForm, warm: Warm | None, kind: Any = np.float64) -> None:  # noqa: ANN401
         self.form, self.units, self.sizes = evened(form)
         self.frame = Frame(self.form, WEIGHT, kind)
         C = self.frame.objective
@@ -169,7 +169,7 @@ def slow(history: list[float], stop: Stop) -> bool:
     return history[-1 - OVER] - last <= min(stop.settled * last, HOPE * (last - stop.target))
 
 
-def solve(form: Form, stop: Stop, warm: Warm | None = None, kind: Any = np.float64) -> Relaxed:  # noqa: ANN401
+def solve(form: LayerForm, stop: Stop, warm: Warm | None = None, kind: Any = np.float64) -> Relaxed:  # noqa: ANN401
     """Run until the proved bound is under the target, or no longer falls."""
     run = Run(form, warm, kind)
     best = proved(form, warm.best.N.astype(float) if warm else run.multiplier())

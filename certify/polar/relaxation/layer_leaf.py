@@ -8,8 +8,8 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.polar import eigen as spectra
 
-from .layer_multiplier import Multiplier, proved, settled
-from .layers import Form, sizes
+from .layer_multiplier import LayerMultiplier, proved, settled
+from .layers import LayerForm, sizes
 from .pair_leaf import factored, stored
 
 GRIDS = (6, 10, 14, 18, 22, 30, 40, 52)  # bits of N tried, the coarsest first
@@ -17,7 +17,9 @@ NOISE = 2.0**-48  # roundings of a float verifier for each term, relative
 SLACK = 1e-11  # of the prices, so that the last roundings cost nothing more
 
 
-def leaf(form: Form, cuts: Array, found: Multiplier, goal: float) -> tuple[dict[str, Any], float]:
+def leaf(
+    form: LayerForm, cuts: Array, found: LayerMultiplier, goal: float
+) -> tuple[dict[str, Any], float]:
     """Return ({node, "N", "L"}, bound of the value), under goal if `found` is.
 
     cuts are the rows of the path as the proof has them, with their signs, over (p, u).
@@ -47,14 +49,14 @@ def leaf(form: Form, cuts: Array, found: Multiplier, goal: float) -> tuple[dict[
     return {"node": node, "arrays": arrays}, valued(form, bound)
 
 
-def valued(form: Form, x: float, *, back: bool = False) -> float:
+def valued(form: LayerForm, x: float, *, back: bool = False) -> float:
     """Return the bound of the value from that of the form, or back."""
     if form.sign:
         return x
     return x * x if back else float(np.sqrt(max(x, 0.0)))
 
 
-def coarsest(form: Form, found: Multiplier, allowed: float) -> Multiplier:
+def coarsest(form: LayerForm, found: LayerMultiplier, allowed: float) -> LayerMultiplier:
     """Round N to the first grid whose bound is allowed, else to the finest."""
     m = len(form.F)
     N = found.N.astype(float)
@@ -71,7 +73,7 @@ def coarsest(form: Form, found: Multiplier, allowed: float) -> Multiplier:
     return held
 
 
-def in_units(form: Form, cuts: Array, N: Array) -> Array:
+def in_units(form: LayerForm, cuts: Array, N: Array) -> Array:
     """Return N over the kernel's facts: p, q, [s, r s - p, r s - q], cuts as they are."""
     m = len(form.F)
     one = 1 / form.scale
@@ -82,7 +84,7 @@ def in_units(form: Form, cuts: Array, N: Array) -> Array:
     return np.asarray(N * np.outer(unit, unit))
 
 
-def nil(form: Form, cut: Array) -> tuple[dict[str, Any], float]:
+def nil(form: LayerForm, cut: Array) -> tuple[dict[str, Any], float]:
     """Return a leaf that proves nearly 0 where the one sign of v earns nothing.
 
     There |u| times the cut, w^T s rounded, is a product of facts: half of it takes away the

@@ -7,7 +7,7 @@ from scipy.optimize import minimize_scalar
 
 from certify.base.arrays import Array
 
-from .layers import Form
+from .layers import LayerForm
 
 WIDE, TIGHT = 1e-12, 1e3  # of the shift of p^T p, relative to its scale
 GOOD = 1e-3  # of the search for the shift's logarithm
@@ -15,7 +15,7 @@ GRID = np.geomspace(1e-9, 1e3, 25)  # of the price of b or s, relative; then fin
 ZOOMS = 4
 
 
-class Multiplier(NamedTuple):
+class LayerMultiplier(NamedTuple):
     """N over the facts, the prices of |u|^2, b^2 and s^2, and the bound of the form's value."""
 
     N: Array
@@ -25,7 +25,7 @@ class Multiplier(NamedTuple):
     bound: float
 
 
-def proved(form: Form, N: Array) -> Multiplier:
+def proved(form: LayerForm, N: Array) -> LayerMultiplier:
     """Return the best bound of N with some -eps added where p_i meets q_i.
 
     That adds eps (|F u|^2 - |p|^2 - |q|^2), zero on true points.  With eps large enough the
@@ -59,10 +59,10 @@ def proved(form: Form, N: Array) -> Multiplier:
     tries = [shift(float(found.x)), *([0.0] if least < 0 else [])]
     eps, prices = min(((e, left(e)) for e in tries), key=lambda x: x[1][0])
     bound, level, bias, radial = prices
-    return Multiplier(lowered(form, N, eps), level, bias, radial, bound)
+    return LayerMultiplier(lowered(form, N, eps), level, bias, radial, bound)
 
 
-def lowered(form: Form, N: Array, eps: float) -> Array:
+def lowered(form: LayerForm, N: Array, eps: float) -> Array:
     """Return N with -eps added where p_i meets q_i, rounded down to float32 there."""
     m, out = len(form.F), N.copy()
     at = np.arange(m)
@@ -73,17 +73,17 @@ def lowered(form: Form, N: Array, eps: float) -> Array:
     return out
 
 
-def settled(form: Form, held: Multiplier) -> Multiplier:
+def settled(form: LayerForm, held: LayerMultiplier) -> LayerMultiplier:
     """Return the bound of N exactly as it is, its block of p being negative definite."""
     m = len(form.F)
     G = form.quadratic(held.N)
     X = np.linalg.solve(-G[:m, :m], G[:m, m:])
     S = G[m:, m:] + G[m:, :m] @ X
     bound, level, bias, radial = priced(form, 0.5 * (S + S.T))
-    return Multiplier(held.N, level, bias, radial, bound)
+    return LayerMultiplier(held.N, level, bias, radial, bound)
 
 
-def priced(form: Form, S: Array) -> tuple[float, float, float, float]:
+def priced(form: LayerForm, S: Array) -> tuple[float, float, float, float]:
     """Return (bound, level, bias, radial) with S <= Diag(level, bias, radial), the least bound.
 
     With a last coordinate of its own price beta, level is the top eigenvalue of

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from certify.base.arrays import Array
-from certify.polar.layer_ask import LayerAsk, reach
+from certify.polar.layer_query import LayerQuery, reach
 
 WHOLE = 0.9  # of a form of even rows: the largest singular value of F
 CUT = 0.35  # of a cut's row beside those of p and q
@@ -23,7 +23,7 @@ ABOVE = 1 + 2.0**-50  # a radius rounded up
 
 
 @dataclass(frozen=True)
-class Form:
+class LayerForm:
     """What is maximized over which facts.
 
     F       (m, d), divided by `scale`
@@ -99,21 +99,21 @@ class Form:
             out += both + both.T
         return out
 
-    def with_cuts(self, cuts: Array) -> "Form":
+    def with_cuts(self, cuts: Array) -> "LayerForm":
         """Return the form with these cuts over (p, u) of an unscaled F."""
         held = cuts.copy()
         held[:, : len(self.F)] *= self.scale
         return replace(self, cuts=held / sizes(held)[:, None])
 
 
-def evened(form: Form) -> tuple[Form, Array, Array]:
+def evened(form: LayerForm) -> tuple[LayerForm, Array, Array]:
     """Return the form in units in which steps converge, those of x and those of the facts.
 
     p_i and q_i in units 1 / t_i, t_i ~ |W_i|^(1/2) / |F_i|: rows alike, but for what they earn.
     """
     m = len(form.F)
-    lengths, earned = (np.linalg.norm(x, axis=1) for x in (form.F, form.omega))
-    t = np.sqrt(level(earned)) / level(lengths)
+    lengths, slopes = (np.linalg.norm(x, axis=1) for x in (form.F, form.omega))
+    t = np.sqrt(level(slopes)) / level(lengths)
     t *= WHOLE / (float(np.linalg.norm(t[:, None] * form.F, 2)) or 1.0)
     rest = np.ones(form.size - m)
     x = np.concatenate([t, rest])
@@ -135,11 +135,11 @@ def sizes(rows: Array) -> Array:
     return np.asarray(np.exp2(np.ceil(np.log2(np.linalg.norm(rows, axis=1) + 1e-300))))
 
 
-def form_of(ask: LayerAsk) -> Form:
-    """Return the relaxation of an ask, without cuts."""
-    layer = ask.layer
+def form_of(query: LayerQuery) -> LayerForm:
+    """Return the relaxation of a query, without cuts."""
+    layer = query.layer
     scale = float(np.exp2(np.ceil(np.log2(np.linalg.norm(layer.features, 2) + 1e-300))))
     far = reach(layer.features) if layer.free else 0.0
     m, d = layer.features.shape
-    omega = layer.spread(ask.W) * scale
-    return Form(layer.features / scale, scale, omega, layer.slope, far, np.zeros((0, m + d)))
+    omega = layer.spread(query.W) * scale
+    return LayerForm(layer.features / scale, scale, omega, layer.slope, far, np.zeros((0, m + d)))

@@ -23,7 +23,7 @@ FIRST, EVERY, SLOW = 10, 10, 50  # steps before the first bound, between bounds,
 NEWTON = 60  # steps of a piecewise linear equation at most
 
 
-class Multiplier(NamedTuple):
+class PairMultiplier(NamedTuple):
     """N >= 0 on pairs of rows, D on groups (or one number for a simplex), and their bound."""
 
     N: Array
@@ -38,14 +38,14 @@ class Warm:
     Z: Array
     U: Array
     rho: float
-    best: Multiplier
+    best: PairMultiplier
 
 
 @dataclass(frozen=True)
 class Stop:
     """When a solve ends: under the target, after some steps, or when `expired` says so.
 
-    settled is the relative gain of the bound over SLOW steps under which it is hopeless.
+    settled is the relative gain of the bound over SLOW steps under which it ends.
     """
 
     target: float
@@ -58,7 +58,7 @@ class Relaxed(NamedTuple):
     """The end of a solve: Y (d, d), the best multiplier, the steps, where to go on."""
 
     Y: Array
-    best: Multiplier
+    best: PairMultiplier
     steps: int
     warm: Warm
 
@@ -120,7 +120,7 @@ class _Run:
             N[:d, :d] = np.maximum(top - U[:d, :d], 0.0)
             return np.minimum(N, N.T), np.array([max(top, 0.0)])
         N = np.where(self.cell.paired, np.maximum(-U, 0.0), 0.0)
-        D = np.zeros(self.cell.form.room.size)
+        D = np.zeros(self.cell.form.capacity.size)
         np.maximum.at(D, self.cell.groups, np.diagonal(U)[: self.cell.size])
         return np.minimum(N, N.T), D
 
@@ -145,15 +145,15 @@ def unit(cell: Cell) -> float:
 
 def total(cell: Cell) -> float:
     """Return the sum of all rooms that still have a coordinate."""
-    return 1.0 if cell.form.simplex else float(cell.form.room[np.unique(cell.groups)].sum())
+    return 1.0 if cell.form.simplex else float(cell.form.capacity[np.unique(cell.groups)].sum())
 
 
 def cold(cell: Cell) -> Warm:
     """Start from nothing."""
     q = cell.rows.shape[0]
     zero = np.zeros((q, q))
-    D = np.zeros(1 if cell.form.simplex else cell.form.room.size)
-    return Warm(zero, zero, 1.0, Multiplier(zero, D, np.inf))
+    D = np.zeros(1 if cell.form.simplex else cell.form.capacity.size)
+    return Warm(zero, zero, 1.0, PairMultiplier(zero, D, np.inf))
 
 
 def polyhedron(cell: Cell, total: float) -> Callable[[Array], Array]:
@@ -170,29 +170,29 @@ def polyhedron(cell: Cell, total: float) -> Callable[[Array], Array]:
         Z[:d, :d] = np.maximum(V[:d, :d] - level(V[:d, :d].reshape(-1), 1.0), 0.0)
         return Z
 
-    members = [np.flatnonzero(cell.groups == g) for g in range(form.room.size)]
+    members = [np.flatnonzero(cell.groups == g) for g in range(form.capacity.size)]
     alone = np.array([g[0] for g in members if g.size == 1], dtype=np.int64)
-    many = [(g, form.room[k] / total) for k, g in enumerate(members) if g.size > 1]
-    rooms = form.room[cell.groups[alone]] / total
+    many = [(g, form.capacity[k] / total) for k, g in enumerate(members) if g.size > 1]
+    capacities = form.capacity[cell.groups[alone]] / total
 
     def _balls(V: Array) -> Array:
         Z = _positive(V)
         diagonal = np.diagonal(V)
         if alone.size:
-            Z[alone, alone] = np.clip(diagonal[alone], 0.0, rooms)
-        for g, room in many:
-            Z[g, g] = np.maximum(diagonal[g] - level(diagonal[g], room), 0.0)
+            Z[alone, alone] = np.clip(diagonal[alone], 0.0, capacities)
+        for g, capacity in many:
+            Z[g, g] = np.maximum(diagonal[g] - level(diagonal[g], capacity), 0.0)
         return Z
 
     return _simplex if form.simplex else _balls
 
 
-def level(x: Array, room: float) -> float:
+def level(x: Array, capacity: float) -> float:
     """Return the least t >= 0 with sum (x - t)_+ <= room, by Newton's steps from below."""
     held = x[x > 0.0]
     t = 0.0
     for _ in range(NEWTON):
-        excess = float(held.sum()) - t * held.size - room
+        excess = float(held.sum()) - t * held.size - capacity
         if excess <= 0.0 or not held.size:
             break
         t += excess / held.size
@@ -200,18 +200,18 @@ def level(x: Array, room: float) -> float:
     return t
 
 
-def repaired(cell: Cell, N: Array, D: Array) -> Multiplier:
+def repaired(cell: Cell, N: Array, D: Array) -> PairMultiplier:
     """Return the multiplier with the bound it proves: D is lifted by what is missing."""
     g = cell.shifted(N)
     form = cell.form
     if form.simplex:
         g = g - float(D[0])
-        return Multiplier(N, D, float(D[0]) + max(top(g), 0.0))
+        return PairMultiplier(N, D, float(D[0]) + max(top(g), 0.0))
     g = g - np.diag(D[cell.groups])
     used = np.unique(cell.groups)
     lifted = np.zeros_like(D)
     lifted[used] = np.maximum(D[used] + top(g), 0.0)
-    return Multiplier(N, lifted, form.half * float(form.room @ lifted))
+    return PairMultiplier(N, lifted, form.half * float(form.capacity @ lifted))
 
 
 def top(g: Array) -> float:
@@ -235,7 +235,7 @@ def with_row(own: Cell, warm: Warm) -> Warm:
     Z[:-1, :-1], Z[-1], Z[:, -1] = warm.Z, Zr, Zr
     U, N = np.zeros_like(Z), np.zeros_like(Z)
     U[:-1, :-1], N[:-1, :-1] = warm.U, warm.best.N
-    return Warm(Z, U, warm.rho, Multiplier(N, warm.best.D, np.inf))
+    return Warm(Z, U, warm.rho, PairMultiplier(N, warm.best.D, np.inf))
 
 
 def with_merge(parent: Cell, own: Cell, warm: Warm, label: Equal) -> Warm:
@@ -253,5 +253,5 @@ def with_merge(parent: Cell, own: Cell, warm: Warm, label: Equal) -> Warm:
     D, (low, high) = warm.best.D.copy(), sorted((one, other))
     if low != high:
         D[parent.groups[low]] += D[parent.groups[high]]
-    best = Multiplier(np.minimum(N, N.T), D, np.inf)
+    best = PairMultiplier(np.minimum(N, N.T), D, np.inf)
     return Warm(Z * shrunk, U * (unit(parent) / unit(own)), warm.rho, best)

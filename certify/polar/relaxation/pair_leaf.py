@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from certify.base.arrays import Array
 from certify.polar import eigen as spectra
-from certify.polar.ask import exact_text
+from certify.polar.query import exact_text
 
-from .pair_admm import Multiplier, repaired
+from .pair_admm import PairMultiplier, repaired
 from .pairs import Cell
 
 GRIDS = (3, 4, 6, 8, 11, 14, 18, 22, 28, 36, 46)  # bits of N tried, the coarsest first
@@ -25,7 +25,7 @@ NOISE = 2.0**-49  # roundings of a float verifier for each term of G, relative
 
 
 def leaf(
-    cell: Cell, found: Multiplier, allowed: float, number: int
+    cell: Cell, found: PairMultiplier, allowed: float, number: int
 ) -> tuple[dict[str, Any], float]:
     """Return ({"leaf", "shift", arrays}, bound): under `allowed` if `found` is."""
     slack = max(allowed - found.bound, 0.0)
@@ -46,7 +46,7 @@ def leaf(
     return {"node": {"leaf": number, "shift": text}, "arrays": arrays}, bound
 
 
-def coarsest(cell: Cell, found: Multiplier, allowed: float) -> Multiplier:
+def coarsest(cell: Cell, found: PairMultiplier, allowed: float) -> PairMultiplier:
     """Round N and D to the first grid whose bound is allowed, else to the finest."""
     m = found
     for bits in GRIDS:
@@ -65,7 +65,7 @@ def up(D: Array, bits: int) -> Array:
     return np.asarray(np.ceil(D / step) * step)
 
 
-def kernel_form(cell: Cell, m: Multiplier) -> tuple[Array, float, float]:
+def kernel_form(cell: Cell, m: PairMultiplier) -> tuple[Array, float, float]:
     """Return (G as the kernel forms it, the price of its top eigenvalue, the other cost)."""
     form, scale = cell.form, scales(cell)
     G = cell.shifted(m.N)
@@ -74,7 +74,9 @@ def kernel_form(cell: Cell, m: Multiplier) -> tuple[Array, float, float]:
         G, base = G - float(m.D[0]), float(m.D[0])
     elif not form.pooled:
         G = G - np.diag(m.D[cell.groups])
-        base = form.half * float(form.room[np.unique(cell.groups)] @ m.D[np.unique(cell.groups)])
+        base = form.half * float(
+            form.capacity[np.unique(cell.groups)] @ m.D[np.unique(cell.groups)]
+        )
     return G * np.outer(1 / scale, 1 / scale), wide(cell), base
 
 
@@ -95,12 +97,12 @@ def wide(cell: Cell) -> float:
     if cell.form.simplex:
         return 1.0
     scale = np.square(scales(cell))
-    groups = range(cell.form.room.size)
+    groups = range(cell.form.capacity.size)
     tops = np.array([scale[cell.groups == g].max(initial=0.0) for g in groups])
-    return cell.form.half * float(cell.form.room @ tops)
+    return cell.form.half * float(cell.form.capacity @ tops)
 
 
-def diagonal(cell: Cell, m: Multiplier) -> Array:
+def diagonal(cell: Cell, m: PairMultiplier) -> Array:
     """Return D for each class, in z's units."""
     return np.asarray(m.D[cell.groups] / np.square(scales(cell)))
 

@@ -24,7 +24,7 @@ from certify.norms import Gauge, LInf
 
 
 @dataclass(frozen=True)
-class Form:
+class PairForm:
     """The root: k coordinates.
 
     C, half  the objective            signs   (k,) +1, -1, or 0 for a free coordinate
@@ -40,7 +40,7 @@ class Form:
     half: float
     signs: Ints
     group: Ints
-    room: Array
+    capacity: Array
     weight: Array
     cube: Ints
     simplex: bool = False
@@ -56,7 +56,7 @@ class Form:
     @property
     def pooled(self) -> bool:
         """Whether one trace is all: then the bound is the largest eigenvalue."""
-        return self.room.size == 1 and not self.simplex
+        return self.capacity.size == 1 and not self.simplex
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Cell:
     first (d,): the coordinate of z that y_i is, up to sign and scale.
     """
 
-    form: Form
+    form: PairForm
     M: Array
     first: Ints
     cuts: Array
@@ -148,7 +148,7 @@ class Cell:
         return np.asarray(self.C + 0.5 * (g + g.T))
 
 
-def cell(form: Form, path: Path) -> Cell:
+def cell(form: PairForm, path: Path) -> Cell:
     """Return the cell at the end of a path from the root."""
     label, sign = np.arange(form.size), np.ones(form.size)
     for step in path:
@@ -174,7 +174,7 @@ def merge(label: Ints, sign: Array, step: Equal) -> None:
     sign[moved] *= turn
 
 
-def of_pair(W: Array, left: Gauge, right: Gauge) -> Form:
+def of_pair(W: Array, left: Gauge, right: Gauge) -> PairForm:
     """Return the form of sup u^T W v over two gauges; cubes with signs become boxes."""
     m, n = W.shape
     one, other = unmixed(left, m), unmixed(right, n)
@@ -215,7 +215,7 @@ def box_rows(first: int, size: int, width: int) -> Array:
     return rows
 
 
-def of_balls(W: Array, left: Gauge, right: Gauge) -> Form:
+def of_balls(W: Array, left: Gauge, right: Gauge) -> PairForm:
     """Return the form of sup u^T W v over two gauges as they are."""
     m, n = W.shape
     C = np.zeros((m + n, m + n))
@@ -224,22 +224,22 @@ def of_balls(W: Array, left: Gauge, right: Gauge) -> Form:
     signs = np.concatenate([one.signs, two.signs])
     if one.plain and two.plain:
         zero, ones = np.zeros(m + n, dtype=np.int64), np.ones(m + n)
-        return Form(C, 0.5, signs, zero, np.array([2.0]), ones, zero - 1)
-    return Form(
+        return PairForm(C, 0.5, signs, zero, np.array([2.0]), ones, zero - 1)
+    return PairForm(
         C,
         0.5,
         signs,
-        np.concatenate([one.group, two.group + one.room.size]),
-        np.concatenate([one.room, two.room]),
+        np.concatenate([one.group, two.group + one.capacity.size]),
+        np.concatenate([one.capacity, two.capacity]),
         np.concatenate([one.weight, two.weight]),
         np.concatenate([one.cube, np.where(two.cube >= 0, 1, -1)]),
     )
 
 
-def of_symmetric(W: Array, gauge: Gauge) -> Form:
+def of_symmetric(W: Array, gauge: Gauge) -> PairForm:
     """Return the form of sup x^T W x: over the l2 ball, or for l1 over the simplex."""
     s = side(gauge, W.shape[0])
-    form = Form(0.5 * (W + W.T), 1.0, s.signs, s.group, s.room, s.weight, s.cube)
+    form = PairForm(0.5 * (W + W.T), 1.0, s.signs, s.group, s.capacity, s.weight, s.cube)
     return replace(form, simplex=gauge.axial)
 
 
@@ -247,22 +247,22 @@ def of_symmetric(W: Array, gauge: Gauge) -> Form:
 class _Side:
     signs: Ints
     group: Ints
-    room: Array
+    capacity: Array
     weight: Array
     cube: Ints
 
     @property
     def plain(self) -> bool:
         """Whether this is the l2 ball."""
-        return self.room.size == 1 and bool((self.weight == 1).all())
+        return self.capacity.size == 1 and bool((self.weight == 1).all())
 
 
 def side(gauge: Gauge, d: int) -> _Side:
     """Return one side: the ellipsoids around its ball, and its signs."""
     signs, around = signs_of(gauge, d), gauge.ellipsoids(d)
     cube = np.where(signs == 0, 0, -1) if gauge.cubic else np.full(d, -1)
-    room = np.ones(int(around.labels.max(initial=0)) + 1)
-    return _Side(signs, around.labels, room, around.weights, cube)
+    capacity = np.ones(int(around.labels.max(initial=0)) + 1)
+    return _Side(signs, around.labels, capacity, around.weights, cube)
 
 
 def signs_of(gauge: Gauge, d: int) -> Ints:

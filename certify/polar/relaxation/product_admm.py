@@ -32,7 +32,7 @@ SHARE = 0.02  # of the way to the target
 RARE = 25  # steps between bounds of large matrices
 
 
-class Multiplier(NamedTuple):
+class ProductMultiplier(NamedTuple):
     """J (d, d), D (one number a room), the cuts' H, and the bound of <C, X> they prove."""
 
     J: Array
@@ -62,7 +62,7 @@ class Mean(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Program:
+class ProductProgram:
     """C (d, d), the classes of its entries, their signs, and the rooms of its diagonal.
 
     labels  the class of each entry, 0 ... classes - 1, symmetric
@@ -76,7 +76,7 @@ class Program:
     C: Array
     labels: Ints
     signed: Array
-    room: Ints
+    capacity: Ints
     sizes: Array
     cuts: tuple[Cut, ...] = ()
     scale: Array | None = None
@@ -103,7 +103,7 @@ class Program:
 class Stop:
     """When a solve ends: the bound is at most `target`, steps are over, or `expired` says so.
 
-    settled is the relative gain of the bound over 4 SLOW steps under which it is hopeless.
+    settled is the relative gain of the bound over 4 SLOW steps under which it ends.
     So is a gain of less than a SHARE of what is left.
     """
 
@@ -112,7 +112,7 @@ class Stop:
     settled: float = 1e-9
     expired: Callable[[], bool] = lambda: False
 
-    def hopeless(self, bound: float) -> float:
+    def least_gain(self, bound: float) -> float:
         """Return the gain over 4 SLOW steps under which a solve ends."""
         return max(self.settled * abs(bound), SHARE * (bound - self.target))
 
@@ -121,12 +121,12 @@ class Relaxed(NamedTuple):
     """The end of a solve: X (d, d) of the polyhedron, the best multiplier, the steps."""
 
     X: Array
-    best: Multiplier
+    best: ProductMultiplier
     steps: int
     warm: Warm | None = None
 
 
-def solve(program: Program, stop: Stop, start: Array | Warm | None = None) -> Relaxed:
+def solve(program: ProductProgram, stop: Stop, start: Array | Warm | None = None) -> Relaxed:
     """Run from a matrix X (rank one at the maximizers, best) until the bound is good.
 
     Or go on from where another solve stopped, with the same cuts or the first of them.
@@ -135,7 +135,7 @@ def solve(program: Program, stop: Stop, start: Array | Warm | None = None) -> Re
         return _solved(program, stop, start)
 
 
-def _solved(program: Program, stop: Stop, start: Array | Warm | None) -> Relaxed:
+def _solved(program: ProductProgram, stop: Stop, start: Array | Warm | None) -> Relaxed:
     d = len(program.C)
     size = float(np.linalg.norm(program.C))
     best = repaired(program, np.zeros((d, d)), np.zeros(program.sizes.size), ())
@@ -155,7 +155,7 @@ def _solved(program: Program, stop: Stop, start: Array | Warm | None) -> Relaxed
         if k % SLOW == 0:
             run.balance()
             history.append(best.bound)
-            if k >= 8 * SLOW and history[-5] - best.bound <= stop.hopeless(best.bound):
+            if k >= 8 * SLOW and history[-5] - best.bound <= stop.least_gain(best.bound):
                 break
     return Relaxed(run.Y * program.total, best, k, Warm(run.Y, tuple(run.U), run.rho))
 
@@ -163,7 +163,7 @@ def _solved(program: Program, stop: Stop, start: Array | Warm | None) -> Relaxed
 class _Run:
     """The iterates, in units where |C| = 1 and the rooms sum to 1."""
 
-    def __init__(self, program: Program, size: float, start: Array | Warm | None) -> None:
+    def __init__(self, program: ProductProgram, size: float, start: Array | Warm | None) -> None:
         self.program, self.size = program, size
         self.C = program.C / size
         flat = program.labels.reshape(-1)
@@ -172,9 +172,9 @@ class _Run:
         self.diagonal = program.labels.diagonal()
         self.own = program.weights.diagonal()
         share = np.bincount(self.diagonal, self.own, self.counts.size) / self.counts
-        self.weight = np.bincount(program.room, self.own * share[self.diagonal])
-        self.rooms = program.sizes / program.total
-        self.rho, self.tau = RHO, np.zeros(self.rooms.size)
+        self.weight = np.bincount(program.capacity, self.own * share[self.diagonal])
+        self.capacities = program.sizes / program.total
+        self.rho, self.tau = RHO, np.zeros(self.capacities.size)
         self.positive = Positive()
         self.sums: Mean | None = None
         self.blocks: list[Mean] = []
@@ -209,9 +209,9 @@ class _Run:
         p = self.program
         y = p.means(V, self.counts)
         y = np.where(p.signed, np.maximum(y, 0.0), y)
-        excess = np.bincount(p.room, self.own * y[self.diagonal]) - self.rooms
+        excess = np.bincount(p.capacity, self.own * y[self.diagonal]) - self.capacities
         self.tau = np.maximum(excess / self.weight, 0.0)
-        y -= np.bincount(self.diagonal, self.tau[p.room] * self.own, y.size) / self.counts
+        y -= np.bincount(self.diagonal, self.tau[p.capacity] * self.own, y.size) / self.counts
         return np.asarray(y[p.labels] if p.scale is None else y[p.labels] * p.weights)
 
     def now(self) -> Mean:
@@ -240,7 +240,7 @@ class _Run:
         """Return (J, D, H) in the program's own units, J of the cone it must lie in."""
         p, count = self.program, len(held.U)
         J = -sum(held.U[1:], held.U[0])
-        J[np.diag_indices_from(J)] += count * held.tau[p.room]
+        J[np.diag_indices_from(J)] += count * held.tau[p.capacity]
         j = p.means(J, self.counts)
         J -= np.where(p.signed, np.minimum(j, 0.0), j)[p.labels]
         H = (c.multiplier(u) * self.size for c, u in zip(p.cuts, held.U[1:], strict=True))
@@ -255,15 +255,17 @@ class _Run:
         self.U = [u / ratio for u in self.U]
 
 
-def repaired(program: Program, J: Array, D: Array, H: tuple[Array, ...]) -> Multiplier:
+def repaired(
+    program: ProductProgram, J: Array, D: Array, H: tuple[Array, ...]
+) -> ProductMultiplier:
     """Return the multiplier with the bound it proves: D is lifted by what is missing."""
     g = program.C + J
     for cut, h in zip(program.cuts, H, strict=False):
         g[cut.block, cut.block] += cut.lifted(h)
-    g[np.diag_indices_from(g)] -= D[program.room]
+    g[np.diag_indices_from(g)] -= D[program.capacity]
     lifted = np.maximum(D + top(g), 0.0)
     H = H or tuple(np.zeros_like(c.reduced(g)) for c in program.cuts)
-    return Multiplier(J, lifted, float(program.sizes @ lifted), H)
+    return ProductMultiplier(J, lifted, float(program.sizes @ lifted), H)
 
 
 def top(g: Array) -> float:

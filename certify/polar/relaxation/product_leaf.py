@@ -9,12 +9,12 @@ import numpy as np
 
 from certify.base.arrays import Array
 from certify.polar import eigen as spectra
-from certify.polar.ask import Proposal, exact_text
+from certify.polar.query import Proposal, exact_text
 
 from .cut import Cut
 from .groups import assemble, taken
-from .product_admm import Multiplier, top
-from .products import GRID, Form, pinned
+from .product_admm import ProductMultiplier, top
+from .products import GRID, ProductForm, pinned
 
 FACTORED = 1000  # sizes up to which a Cholesky factor is stored
 SLACK = 1e-13  # of the search, relative: cost, never truth
@@ -25,7 +25,7 @@ FAINT = 1e-14  # relative: columns of F that do not count
 class Leaf:
     """A part of the products with its multiplier; splits are the numbers of its cuts."""
 
-    found: Multiplier
+    found: ProductMultiplier
     cuts: tuple[Cut, ...] = ()
     splits: tuple[int, ...] = ()
 
@@ -44,7 +44,7 @@ class Written:
         return {"shift": exact_text(Fraction(self.shift))}
 
 
-def one_leaf(form: Form, found: Multiplier) -> Proposal | None:
+def one_leaf(form: ProductForm, found: ProductMultiplier) -> Proposal | None:
     """Return the bound of a multiplier with its proof."""
     held = pinned(form, found.J)
     leaf = written(held, Leaf(found), 0)
@@ -52,7 +52,7 @@ def one_leaf(form: Form, found: Multiplier) -> Proposal | None:
 
 
 def proposal(
-    form: Form, leaves: Sequence[Written], nodes: list[dict[str, Any]], cuts: Sequence[Cut]
+    form: ProductForm, leaves: Sequence[Written], nodes: list[dict[str, Any]], cuts: Sequence[Cut]
 ) -> Proposal:
     """Return the largest bound of the leaves of a tree with its proof; cuts are its splits."""
     arrays = {name: x for leaf in leaves for name, x in leaf.arrays.items()}
@@ -66,7 +66,7 @@ def proposal(
     return Proposal(form.value(bound) * (1 + SLACK), {**head, **tree, **arrays})
 
 
-def written(form: Form, leaf: Leaf, t: int) -> Written | None:
+def written(form: ProductForm, leaf: Leaf, t: int) -> Written | None:
     """Return leaf t with the Cholesky factor of its matrix; None if there is no shift."""
     found = leaf.found
     arrays = flat(form, found.J, t)
@@ -76,10 +76,10 @@ def written(form: Form, leaf: Leaf, t: int) -> Written | None:
         if F.size:
             arrays[f"F{t}.{s}"] = F
             g[cut.block, cut.block] += cut.lifted(F @ F.T)
-    room, sizes = form.rooms()
+    capacity, sizes = form.capacities()
     cost = 0.0
     if form.cubes:
-        D = spectra.on_grid(found.D[room], GRID)
+        D = spectra.on_grid(found.D[capacity], GRID)
         g[np.diag_indices_from(g)] -= D
         arrays[f"D{t}"] = D
         cost = float(sizes @ found.D)
@@ -91,7 +91,7 @@ def written(form: Form, leaf: Leaf, t: int) -> Written | None:
     return Written(arrays, shift, max(shift, 0.0) * float(sizes.sum()) + cost)
 
 
-def flat(form: Form, J: Array, t: int) -> dict[str, Array]:
+def flat(form: ProductForm, J: Array, t: int) -> dict[str, Array]:
     """Return the arrays K and P of J for leaf t, on a grid; what is zero is left out."""
     arrays = {}
     for side, (first, at) in zip(("rows", "cols"), form.blocks(), strict=False):
@@ -102,7 +102,7 @@ def flat(form: Form, J: Array, t: int) -> dict[str, Array]:
     return {k: x for k, x in arrays.items() if x.any()}
 
 
-def assembled(form: Form, arrays: dict[str, Array], t: int) -> Array:
+def assembled(form: ProductForm, arrays: dict[str, Array], t: int) -> Array:
     """Return G with the multipliers of leaf t."""
     g = form.matrix()
     for side, (first, at) in zip(("rows", "cols"), form.blocks(), strict=False):

@@ -20,16 +20,16 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.polar import eigen as spectra
 from certify.polar.ascent.contract import product, symmetrized, unfolded
-from certify.polar.product_ask import TensorAsk
+from certify.polar.product_query import ProductQuery
 
 from .groups import Ints, Pairs, pairs
-from .product_admm import Program
+from .product_admm import ProductProgram
 
 GRID = 44  # bits of a multiplier, relative to the largest
 
 
 @dataclass(frozen=True)
-class Form:
+class ProductForm:
     """One way to bound a tensor: which modes are rows, and which of the three matrices.
 
     copies  l2 modes of the rows whose factors stand in the products once more (gram)
@@ -38,7 +38,7 @@ class Form:
     same eigenvalues.
     """
 
-    ask: TensorAsk
+    query: ProductQuery
     rows: tuple[int, ...]
     form: str
     N: Array | None = None
@@ -47,7 +47,7 @@ class Form:
     @property
     def columns(self) -> tuple[int, ...]:
         """The other modes."""
-        return tuple(k for k in range(self.ask.T.ndim) if k not in self.rows)
+        return tuple(k for k in range(self.query.T.ndim) if k not in self.rows)
 
     @property
     def groups(self) -> tuple[tuple[int, ...], ...]:
@@ -57,23 +57,23 @@ class Form:
     @cached_property
     def signed(self) -> bool:
         """Whether every mode has a sign."""
-        return not any(g.free for g in self.ask.gauges)
+        return not any(g.free for g in self.query.gauges)
 
     @cached_property
     def times(self) -> int:
         """What the tensor was multiplied with: K! if symmetric."""
-        return factorial(self.ask.T.ndim) if self.ask.symmetric else 1
+        return factorial(self.query.T.ndim) if self.query.symmetric else 1
 
     @cached_property
     def S(self) -> Array:
         """The unfolding."""
-        T = symmetrized(self.ask.T) if self.ask.symmetric else self.ask.T
+        T = symmetrized(self.query.T) if self.query.symmetric else self.query.T
         return unfolded(T, self.rows)
 
     @property
     def sign(self) -> int:
         """The sign of all factors together, where each has one."""
-        return 1 - 2 * (sum(g.cone == "-" for g in self.ask.gauges) % 2)
+        return 1 - 2 * (sum(g.cone == "-" for g in self.query.gauges) % 2)
 
     @property
     def size(self) -> int:
@@ -83,13 +83,13 @@ class Form:
     @cached_property
     def lengths(self) -> tuple[int, ...]:
         """The number of rows of each group."""
-        return tuple(prod(self.ask.T.shape[k] for k in group) for group in self.groups)
+        return tuple(prod(self.query.T.shape[k] for k in group) for group in self.groups)
 
     @cached_property
     def pairs(self) -> tuple[Pairs, ...]:
         """The pairs of each group."""
-        free = [not g.free for g in self.ask.gauges]
-        shape, symmetric = self.ask.T.shape, self.ask.symmetric
+        free = [not g.free for g in self.query.gauges]
+        shape, symmetric = self.query.T.shape, self.query.symmetric
         return tuple(
             pairs(
                 [shape[k] for k in group],
@@ -103,11 +103,11 @@ class Form:
     @property
     def cubes(self) -> bool:
         """Whether a mode of the groups is linf, so that D matters."""
-        return any(self.ask.gauges[k].cubic for group in self.groups for k in group)
+        return any(self.query.gauges[k].cubic for group in self.groups for k in group)
 
     def wide(self, modes: tuple[int, ...]) -> float:
         """Return sup |x|_2^2 over products of these modes, or more."""
-        shape, gauges = self.ask.T.shape, self.ask.gauges
+        shape, gauges = self.query.T.shape, self.query.gauges
         return prod(gauges[k].cost(np.ones(shape[k])) for k in modes)
 
     def value(self, bound: float) -> float:
@@ -127,19 +127,19 @@ class Form:
         """Return G without multipliers but N."""
         S = self.S if self.N is None else self.S + unfolded(self.N, self.rows)
         if self.form == "gram":
-            again = prod(self.ask.T.shape[k] for k in self.copies)
+            again = prod(self.query.T.shape[k] for k in self.copies)
             return np.asarray(np.kron(S @ S.T, np.eye(again)) if again > 1 else S @ S.T)
         if self.form == "square":
             return (S + S.T) / 2
         p, q = S.shape
         return np.block([[np.zeros((p, p)), S], [S.T, np.zeros((q, q))]])
 
-    def program(self) -> Program:
+    def program(self) -> ProductProgram:
         """Return the relaxation."""
         labels, signed = self.classes()
-        room, sizes = self.rooms()
+        capacity, sizes = self.capacities()
         C = self.matrix()
-        return Program(self.sign * C if self.crossed else C, labels, signed, room, sizes)
+        return ProductProgram(self.sign * C if self.crossed else C, labels, signed, capacity, sizes)
 
     def classes(self) -> tuple[Ints, Array]:
         """Return the class of each entry of G and which classes are >= 0 on the cones.
@@ -174,36 +174,36 @@ class Form:
             yield first, at
             first += at.size
 
-    def rooms(self) -> tuple[Ints, Array]:
+    def capacities(self) -> tuple[Ints, Array]:
         """Return the room of each row: one for all, or one for each index of the linf modes."""
         if not self.cubes:
             wide = sum(self.wide(group) for group in self.groups)
             return np.zeros(self.size, dtype=np.int64), np.array([float(wide)])
-        rooms = [self.rooms_of(k) for k in range(len(self.groups))]
-        counts = np.cumsum([0, *(int(r.max()) + 1 for r in rooms)])
-        room = np.concatenate([r + k for r, k in zip(rooms, counts[:-1], strict=True)])
-        if self.ask.symmetric:
-            return room, np.bincount(room).astype(np.float64)
-        cubic = [tuple(m for m in g if self.ask.gauges[m].cubic) for g in self.groups]
+        capacities = [self.capacities_of(k) for k in range(len(self.groups))]
+        counts = np.cumsum([0, *(int(r.max()) + 1 for r in capacities)])
+        capacity = np.concatenate([r + k for r, k in zip(capacities, counts[:-1], strict=True)])
+        if self.query.symmetric:
+            return capacity, np.bincount(capacity).astype(np.float64)
+        cubic = [tuple(m for m in g if self.query.gauges[m].cubic) for g in self.groups]
         reach = [self.wide(g) / self.wide(c) for g, c in zip(self.groups, cubic, strict=True)]
-        return room, np.repeat(reach, np.diff(counts))
+        return capacity, np.repeat(reach, np.diff(counts))
 
-    def rooms_of(self, k: int) -> Ints:
+    def capacities_of(self, k: int) -> Ints:
         """Return the rooms of one group; those of a symmetric tensor are its classes."""
-        if self.ask.symmetric:
+        if self.query.symmetric:
             labels = self.pairs[k].labels().diagonal()
             return np.unique(labels, return_inverse=True)[1].reshape(-1)
-        shape, group = self.ask.T.shape, self.groups[k]
+        shape, group = self.query.T.shape, self.groups[k]
         index = np.unravel_index(np.arange(self.lengths[k]), [shape[m] for m in group])
         out = np.zeros(self.lengths[k], dtype=np.int64)
         for m, i in zip(group, index, strict=True):
-            if self.ask.gauges[m].cubic:
+            if self.query.gauges[m].cubic:
                 out = out * shape[m] + i
         return out
 
     def start(self) -> Array | None:
         """Return X at the given slices, each with the same weight."""
-        points = [z for xs in self.ask.starts if (z := self.point(xs)).any()]
+        points = [z for xs in self.query.starts if (z := self.point(xs)).any()]
         if not points:
             return None
         Z = np.stack(points)
@@ -211,18 +211,18 @@ class Form:
 
     def point(self, xs: tuple[Array, ...]) -> Array:
         """Return the row of a slice: its product in the group, or in both."""
-        held = units(self.ask, xs)
+        held = units(self.query, xs)
         return np.concatenate([product([held[k] for k in group]) for group in self.groups])
 
 
-def units(ask: TensorAsk, xs: Sequence[Array]) -> list[Array]:
+def units(query: ProductQuery, xs: Sequence[Array]) -> list[Array]:
     """Return a slice with one vector a mode, each of norm 1; vectors of zeros stay."""
-    every = tuple(xs) * ask.T.ndim if ask.symmetric else xs
-    sizes = [float(g.value(x)) for g, x in zip(ask.gauges, every, strict=True)]
+    every = tuple(xs) * query.T.ndim if query.symmetric else xs
+    sizes = [float(g.value(x)) for g, x in zip(query.gauges, every, strict=True)]
     return [np.asarray(x / (s or 1.0)) for x, s in zip(every, sizes, strict=True)]
 
 
-def pinned(form: Form, J: Array) -> Form:
+def pinned(form: ProductForm, J: Array) -> ProductForm:
     """Return the form with the multiplier N that J has found."""
     if not form.crossed:
         return form
@@ -231,8 +231,8 @@ def pinned(form: Form, J: Array) -> Form:
     return replace(form, N=form.sign * N)
 
 
-def folded(S: Array, form: Form) -> Array:
+def folded(S: Array, form: ProductForm) -> Array:
     """Return the tensor of an unfolding."""
     order = [*form.rows, *form.columns]
-    held = S.reshape([form.ask.T.shape[k] for k in order])
+    held = S.reshape([form.query.T.shape[k] for k in order])
     return np.ascontiguousarray(held.transpose(np.argsort(order)))

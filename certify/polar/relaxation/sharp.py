@@ -11,18 +11,18 @@ from scipy import optimize
 
 from certify.base.arrays import Array
 
-from .layer_multiplier import Multiplier, proved
-from .layers import Form
+from .layer_multiplier import LayerMultiplier, proved
+from .layers import LayerForm
 
 ROWS = 200  # beyond which no signs are looked for
 WEIGHTS = 2.0 ** np.arange(16, 25, 2)  # tried, in units of the objective
-FEW = 2.0 ** np.arange(0, 9, 4)  # the same where nothing is earned with u
+FEW = 2.0 ** np.arange(0, 9, 4)  # the same where nothing is gained with u
 BEYOND = 12  # doublings of t
 ROUNDING = 2.0**-45  # of a weight: what a verifier in floats may lose by it
 NEAR = 1e-9  # of |f|: what f may differ from a sum of cuts; luck, what is proved is exact
 
 
-def sharpened(form: Form, found: Multiplier, goal: float) -> Multiplier:
+def sharpened(form: LayerForm, found: LayerMultiplier, goal: float) -> LayerMultiplier:
     """Return the multiplier of the least bound, with such weights and without.
 
     goal: a bound under which nothing better is looked for.
@@ -46,7 +46,7 @@ def sharpened(form: Form, found: Multiplier, goal: float) -> Multiplier:
     return best
 
 
-def decided(form: Form) -> Array | None:
+def decided(form: LayerForm) -> Array | None:
     """Return E with <E, B x x^T B^T> = -2 sum of the q_i^2 or p_i^2 that are zero.
 
     None unless every row has a sign.
@@ -65,7 +65,7 @@ def decided(form: Form) -> Array | None:
     return E
 
 
-def crossed(form: Form, E: Array) -> Array | None:
+def crossed(form: LayerForm, E: Array) -> Array | None:
     """Return N with which the zeros z_i, p_i or q_i, earn nothing with u; E from `decided`.
 
     The other one of p_i and q_i is h . u + z_i, h . u >= 0.  If z_i earns 2 z_i (g . u), and
@@ -80,8 +80,8 @@ def crossed(form: Form, E: Array) -> Array | None:
     low = np.asarray(E[:m, 2 * m :].sum(axis=1) > 0)  # p_i is the zero
     T = np.eye(form.size)
     T[:m, m : m + d] = np.where(low[:, None], 0.0, form.F)
-    earned, N = (T.T @ form.C @ T)[:m, m : m + d], np.zeros(E.shape)
-    for i, (f, g) in enumerate(zip(form.F, earned, strict=True)):
+    cross, N = (T.T @ form.C @ T)[:m, m : m + d], np.zeros(E.shape)
+    for i, (f, g) in enumerate(zip(form.F, cross, strict=True)):
         h = -f if low[i] else f
         size = float(np.linalg.norm(h))
         for t in np.linalg.norm(g) / (size or 1.0) * 2.0 ** np.arange(BEYOND):

@@ -8,7 +8,7 @@ import numpy as np
 from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.norms import Gauge
-from certify.polar.layer_ask import Layer
+from certify.polar.layer_query import Layer
 from certify.problem import Problem
 
 

@@ -16,7 +16,7 @@ from scipy import linalg
 from certify.base.arrays import Array
 from certify.problem import Values
 
-from .cells import Cells, Program
+from .cells import CellProgram, Cells
 
 STEPS = 100
 INSIDE = 0.99  # of the way to the boundary
@@ -63,7 +63,7 @@ class Scaling(NamedTuple):
 class Barrier:
     """The program's functions."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: CellProgram) -> None:
         self.program = program
         self.layer = program.net.layer
         self.lam = np.float64(program.problem.lam)  # whose square is infinite, no error
@@ -236,7 +236,7 @@ def cone_ratio(t: Array, x: Array, dt: Array, dx: Array) -> float:
 
 
 def solve(
-    program: Program, wanted: float, expired: Callable[[], bool]
+    program: CellProgram, wanted: float, expired: Callable[[], bool]
 ) -> tuple[Cells, Values, Array, int]:
     """Return the cells' neurons, q, W and the steps taken.
 

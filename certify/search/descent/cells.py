@@ -111,7 +111,7 @@ def centers(net: Net, S: Array, inside: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Program:
+class CellProgram:
     """The program: the problem, E, the cells, and q, which is held where it does not join."""
 
     problem: Problem

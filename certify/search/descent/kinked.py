@@ -8,13 +8,13 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.problem import Values
 
-from .cells import Cells, Program
+from .cells import CellProgram, Cells
 
 LARGEST = 10_000  # borders of all cells: a second or so
 SECONDS = 10.0  # that a solver may take
 
 
-def solve(program: Program, left: float | None) -> tuple[Cells, Values, Array] | None:
+def solve(program: CellProgram, left: float | None) -> tuple[Cells, Values, Array] | None:
     """Return the cells' neurons, q and W; None where it is too large, or without an answer.
 
     left: seconds.

@@ -20,7 +20,7 @@ from certify.problem import Problem, Values
 from certify.search.coordinates.layers import Net
 from certify.search.envelope import Smoothed
 
-from .cells import Cells, Program
+from .cells import CellProgram, Cells
 
 KINK = 1e-5  # |f . u| / |f| |u| at which a neuron is on the kink of f
 
@@ -41,10 +41,10 @@ class Descent:
         return Net(self.problem)
 
     @cached_property
-    def program(self) -> Program:
+    def program(self) -> CellProgram:
         """The offsets' part: A, K, and whether they move."""
         U, V = self.factors
-        return Program(self.problem, self.smoothed, Cells(U, V, U, U, U), self.q)
+        return CellProgram(self.problem, self.smoothed, Cells(U, V, U, U, U), self.q)
 
     @property
     def loose(self) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 
 from certify.base.arrays import Array
 from certify.polar.ascent.contract import unfolded
-from certify.polar.relaxation.products import Form, folded
+from certify.polar.relaxation.products import ProductForm, folded
 from certify.problem import Problem
 
 from . import scaling as rays
@@ -37,7 +37,7 @@ class Pair(NamedTuple):
 class Joint:
     """The iterates: W, J, the slack S of the constraint and its multiplier U."""
 
-    def __init__(self, problem: Problem, form: Form, W: Array) -> None:
+    def __init__(self, problem: Problem, form: ProductForm, W: Array) -> None:
         self.problem, self.form, self.W = problem, form, W
         curvature = problem.loss.curvature
         self.rho = 0.1 * min(1.0 / curvature, 1e12) if np.isfinite(curvature) else 0.1
@@ -46,7 +46,7 @@ class Joint:
         self.top = -problem.loss.gradient(np.zeros_like(W))  # where d is largest
         self.p, self.unit = form.lengths[0], problem.lam * np.eye(form.size)
         self.J = np.zeros((form.size, form.size))
-        self.N = np.zeros(form.ask.T.shape)
+        self.N = np.zeros(form.query.T.shape)
         self.S, self.U = self.unit - self.hat(W), self.J.copy()
 
     def hat(self, W: Array) -> Array:

@@ -58,10 +58,10 @@ def orthogonalize(problem: Problem, W: Array) -> Orthogonal | None:
     if not linear and axes:
         return by_modes(problem, axes, (ints, unit), held)
     if not linear:
-        cancel(ints, rest, (observed, labels), room(problem, held))
+        cancel(ints, rest, (observed, labels), capacity(problem, held))
         return Orthogonal(np.ldexp(ints.astype(np.float64), unit).reshape(W.shape))
     held = np.ldexp(ints.astype(np.float64), unit).reshape(-1)
-    easy = room(problem, held.reshape(W.shape))
+    easy = capacity(problem, held.reshape(W.shape))
     if rest - {"column", "smooth"}:
         fixed = jointly(free, held, observed, easy)
     else:
@@ -90,7 +90,7 @@ def by_modes(
     """Return W with zero sums for each index of these modes."""
     (ints, unit), observed = on_grid, problem.loss.observed
     places = [ModeIntercept(k).places(observed) for k in axes]
-    easy = room(problem, W)
+    easy = capacity(problem, W)
     if observed.full:
         along_lines(ints.reshape(observed.dims), axes, easy)
     elif len(axes) == 1:
@@ -149,7 +149,7 @@ def inner(problem: Problem, free: tuple[Offset, ...], W: Array) -> Array:
     return W
 
 
-def room(problem: Problem, W: Array) -> Array:
+def capacity(problem: Problem, W: Array) -> Array:
     """Return how far each entry may move within the domain of d; 0 where all may."""
     loss = problem.loss
     ends: tuple[Array | float, Array | float]

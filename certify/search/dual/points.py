@@ -20,7 +20,7 @@ from certify.problem import Problem
 from certify.search.candidate import Candidate
 
 from . import scaling as rays
-from .orthogonal import Orthogonal, orthogonalize, room
+from .orthogonal import Orthogonal, capacity, orthogonalize
 
 HALVINGS = 34  # of an interval: a bound is told to a relative 1e-10
 MATRIX = 2  # modes
@@ -137,14 +137,18 @@ def inside_point(problem: Problem, W: Array) -> Orthogonal | None:
     free = any(o.free for o in problem.offsets)
     held = rays.inward(problem.loss, W)
     point = orthogonalize(problem, held) if free else Orthogonal(held)
-    if point is None or problem.loss.dual_value(point.W) == -np.inf or not roomy(problem, point):
+    if (
+        point is None
+        or problem.loss.dual_value(point.W) == -np.inf
+        or not fits_corrections(problem, point)
+    ):
         return None
     return point
 
 
-def roomy(problem: Problem, point: Orthogonal) -> bool:
+def fits_corrections(problem: Problem, point: Orthogonal) -> bool:
     """Whether the corrections leave W in the domain of d."""
-    free = room(problem, point.W)
+    free = capacity(problem, point.W)
     moves = [(k, abs(float(c))) for k, c in point.corrections]
     return not free.any() or all(size <= free[k] / 2 for k, size in moves)
 

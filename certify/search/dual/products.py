@@ -10,11 +10,11 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.losses import Squared
 from certify.polar.eigen import on_grid
-from certify.polar.product_ask import TensorAsk
-from certify.polar.relaxation.product_admm import Multiplier
+from certify.polar.product_query import ProductQuery
+from certify.polar.relaxation.product_admm import ProductMultiplier
 from certify.polar.relaxation.product_leaf import one_leaf
 from certify.polar.relaxation.products import GRID
-from certify.polar.relaxation.products import Form as Relaxation
+from certify.polar.relaxation.products import ProductForm as Relaxation
 from certify.problem import Problem
 from certify.search.coordinates.compress import compressed
 from certify.search.search_result import SearchResult
@@ -102,7 +102,7 @@ def proved(problem: Problem, found: Pair, rows: tuple[int, ...]) -> Dual | None:
         form, J = replace(form, form="gram", N=N), problem.lam * found.J[:p, :p]
     else:
         form, J = replace(form, N=N), found.J
-    polar = one_leaf(form, Multiplier(J, np.zeros(1), 0.0))
+    polar = one_leaf(form, ProductMultiplier(J, np.zeros(1), 0.0))
     if polar is None:
         return None
     s = min(1.0, problem.lam / max(polar.upper, TINY))
@@ -132,4 +132,4 @@ def groups(problem: Problem, alone: int | None = None) -> list[tuple[int, ...]]:
 def relaxation(problem: Problem, rows: tuple[int, ...], T: Array | None = None) -> Relaxation:
     """Return the relaxation of a group of modes against the one left."""
     atom, dims = problem.atom, problem.loss.dims
-    return Relaxation(TensorAsk(np.zeros(dims) if T is None else T, atom.gauges), rows, "hat")
+    return Relaxation(ProductQuery(np.zeros(dims) if T is None else T, atom.gauges), rows, "hat")

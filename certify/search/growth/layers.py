@@ -19,7 +19,7 @@ from certify.search.candidate import Candidate
 from certify.search.column_generation import Search
 from certify.search.coordinates.layers import Net
 from certify.search.descent import barrier, kinked
-from certify.search.descent.cells import Cells, Program, cells_of
+from certify.search.descent.cells import CellProgram, Cells, cells_of
 from certify.search.descent.layers import Descent, descended, on_kinks
 from certify.search.envelope import Smoothed
 from certify.search.pricing.layers import above, cosines, field_of
@@ -131,7 +131,7 @@ def programmed(search: Search, at: Round, wanted: float) -> None:
     gap = min(gap, size) if np.isfinite(gap) else size
     aim = max(SHARE * gap, LAST * wanted, 1e-13 * abs(search.best.value))
     if at.cells.size:
-        program = Program(problem, at.smoothed, at.cells, at.q)
+        program = CellProgram(problem, at.smoothed, at.cells, at.q)
         done = None if search.clock.expired() else kinked.solve(program, search.clock.left())
         if done is None:
             at.cells, at.q, at.W, used = barrier.solve(program, aim, search.clock.expired)

@@ -18,7 +18,7 @@ from certify.base.arrays import Array
 from certify.base.minimize import minimize
 from certify.polar.ascent.layers import attain
 from certify.polar.ascent.pooled import Largest
-from certify.polar.layer_ask import LayerAsk
+from certify.polar.layer_query import LayerQuery
 from certify.problem import Problem
 from certify.search.candidate import Candidate, evaluate, lowest
 from certify.search.column_generation import Search
@@ -43,9 +43,9 @@ class Pooled:
         """The problem."""
         return self.net.problem
 
-    def ask(self, W: Array, seed: int) -> LayerAsk:
+    def query(self, W: Array, seed: int) -> LayerQuery:
         """Return the ask of a dual point's polar."""
-        return LayerAsk(self.net.layer, self.net.dense(W), seed=seed)
+        return LayerQuery(self.net.layer, self.net.dense(W), seed=seed)
 
     def lower(self, now: Candidate, factors: Factors) -> Candidate:
         """Return factors with both norms equal, and offsets fitted; the old state if better."""
@@ -63,8 +63,8 @@ class Pooled:
             """Return the objective of prices, and its gradient."""
             factors = units[0] * s, units[1]
             W = self.problem.dual_point(factors, now.q)
-            earned, _ = self.problem.atom.earned(W, units, self.problem.loss.observed)
-            return self.problem.objective(factors, now.q), lam - np.asarray(earned)
+            inner, _ = self.problem.atom.inner_products(W, units, self.problem.loss.observed)
+            return self.problem.objective(factors, now.q), lam - np.asarray(inner)
 
         start = self.net.sizes(now.factors)
         if not start.size:
@@ -83,7 +83,7 @@ class Pooled:
             u, v = z[: d * r].reshape(d, r), z[d * r :].reshape(-1, r)
             W = self.problem.dual_point((u, v), now.q)
             dense, hidden = self.net.dense(W), self.net.hidden(u)
-            run = Largest(self.ask(W, 0))
+            run = Largest(self.query(W, 0))
             slopes = lam * u - run.slopes(u, v), lam * v - dense.T @ hidden
             held = np.asarray(self.problem.atom.theta((u, v))).sum()
             value = self.problem.objective((u, v), now.q) - lam * held
@@ -113,7 +113,7 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
         W = run.problem.dual_point(now.factors, now.q)
         if search.over() or not np.isfinite(W).all():
             break
-        top, (u, v) = attain(run.ask(W, seed + k))
+        top, (u, v) = attain(run.query(W, seed + k))
         lam = run.problem.lam
         gap = (top / lam - 1) * lam * float(run.net.sizes(now.factors).sum())
         if top <= lam * (1 + EXCESS) or (now.size and gap <= wanted):

@@ -183,7 +183,7 @@ def appended(task: Task, factors: Factors, slices: Factors) -> Factors:
     """Append slices with a small weight each, and reweight all."""
     form, W = task.form, task.slope(factors)
     field = Field(task.problem.loss.observed, W, form)
-    gain = np.maximum(field.earned(slices) - task.problem.lam, 0.0)
+    gain = np.maximum(field.inner_products(slices) - task.problem.lam, 0.0)
     step = task.plain(form.scaled(slices, gain))
     curve = task.smoothed.curvature * float(np.square(step).sum())
     if not curve > 0:

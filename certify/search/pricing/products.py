@@ -18,9 +18,9 @@ from certify.polar import eigen as spectra
 from certify.polar.ascent.products import Target, climb, raced
 from certify.polar.lanczos import is_large, largest
 from certify.polar.methods.lines import line_values
-from certify.polar.product_ask import Expired, never
+from certify.polar.product_query import Expired, never
 from certify.polar.scale import exponent, scaled
-from certify.search.coordinates.products import Form
+from certify.search.coordinates.products import ProductForm
 
 TOGETHER = 20  # components returned at once
 RANDOM, LINES, HEADS = 60, 20, 6  # starts: random, lines of W, singular vectors
@@ -38,7 +38,7 @@ class Field:
 
     observed: Observed
     W: Array
-    form: Form
+    form: ProductForm
     expired: Expired = never
 
     @cached_property
@@ -57,7 +57,7 @@ class Field:
         form = self.form
         return Target(self.matrix, tuple(form.norms), form.copies > 1, self.expired)
 
-    def earned(self, factors: Factors) -> Array:
+    def inner_products(self, factors: Factors) -> Array:
         """Return <W, phi> of each component."""
         return self.target.values(factors)
 
@@ -71,23 +71,23 @@ def above(field: Field, price: float, factors: Factors, seed: int) -> tuple[floa
     held = Field(field.observed, scaled(field.W, -e), field.form, field.expired) if e else field
     price = float(scaled(price, -e))
     if known := closed(held):
-        top, found = worth(held, known, price)
+        top, found = above_price(held, known, price)
         return float(scaled(top, e)), found
     ends = climbed(held, starts(held, factors, seed))
-    top, found = worth(held, ends, price)
+    top, found = above_price(held, ends, price)
     last = not np.isfinite(price) or field.expired()
     if field.form.pair and top <= price * (1 + NEARLY) and not last:
         count = int(np.clip(WORK / field.observed.size, FEW, MANY))
         more = climbed(held, thorough(held, seed, count))
         ends = tuple(np.hstack(pair) for pair in zip(ends, more, strict=True))
-        top, found = worth(held, ends, price)
+        top, found = above_price(held, ends, price)
     return float(scaled(top, e)), found
 
 
-def worth(field: Field, components: Factors, price: float) -> tuple[float, Factors]:
+def above_price(field: Field, components: Factors, price: float) -> tuple[float, Factors]:
     """Return the largest value, and the best components of those above a price."""
     components = distinct(field, components)
-    values = field.earned(components)
+    values = field.inner_products(components)
     keep = np.flatnonzero(values > price * (1 + CLEAR))[:TOGETHER]
     return float(values.max(initial=-np.inf)), tuple(x[:, keep] for x in components)
 
@@ -188,7 +188,7 @@ def climbed(field: Field, factors: Factors) -> Factors:
 
 def distinct(field: Field, components: Factors) -> Factors:
     """Return the components from the best on, without repetitions."""
-    order = np.argsort(-field.earned(components), kind="stable")
+    order = np.argsort(-field.inner_products(components), kind="stable")
     held = tuple(x[:, order] for x in components)
     near = cosines(field.form, held) > 1 - ALIKE
     keep: list[int] = []
@@ -198,7 +198,7 @@ def distinct(field: Field, components: Factors) -> Factors:
     return tuple(x[:, keep] for x in held)
 
 
-def cosines(form: Form, components: Factors) -> Array:
+def cosines(form: ProductForm, components: Factors) -> Array:
     """Return <phi_i, phi_j> / |phi_i| |phi_j|."""
     out = np.ones((components[0].shape[1],) * 2)
     for x in components:

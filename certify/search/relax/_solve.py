@@ -32,7 +32,7 @@ class Using:
 
     solver: str | None = None
     deadline: float | None = None
-    told: list[tuple[str, str]] = field(default_factory=list, compare=False)
+    statuses: list[tuple[str, str]] = field(default_factory=list, compare=False)
 
     @classmethod
     def within(cls, budget: float | None, solver: str | None = None) -> "Using":
@@ -46,16 +46,16 @@ class Using:
     def solve(self, program: Expression) -> bool:
         """Solve in place; whether the solver says that it answered.  Raises as solve()."""
         status, used, answered = solve(program, self.solver, self.left())
-        self.told.append((used, status))
+        self.statuses.append((used, status))
         return answered
 
     def settled(self) -> bool:
         """Whether the solver called every answer optimal."""
-        return all(status == "optimal" for _, status in self.told)
+        return all(status == "optimal" for _, status in self.statuses)
 
     def said(self) -> str:
         """Say what the solver reported last, or last of what was not optimal."""
-        bad = [t for t in self.told if t[1] != "optimal"] or self.told
+        bad = [t for t in self.statuses if t[1] != "optimal"] or self.statuses
         used, status = bad[-1] if bad else ("", "no solver")
         return f"cvxpy's {used} reports {status!r}" if used else "cvxpy has no solver for it"
 

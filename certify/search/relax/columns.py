@@ -11,7 +11,7 @@ from certify.problem import Problem, Values
 from ._cvxpy import Expression, cp
 from ._loss import Units, domain, stated, units
 from ._solve import Using, numbers
-from .convex import Program, fielded, own, shifted, slope
+from .convex import ConvexProgram, fielded, own, shifted, slope
 
 ENOUGH = 1e-9  # what a new slice must earn above lam, relative: cost, never truth
 UNUSED = 1e-12  # a slice's share of the largest below which it is left out of the answer
@@ -24,7 +24,7 @@ class Generated:
 
     factors  of any size, with the coefficients in them     q  one array for each offset
     value    f there, in floats                W  the master's multiplier, a field
-    earned   the most that <W, phi(x)> reached with theta(x) = 1 in the last round
+    attained the most that <W, phi(x)> reached with theta(x) = 1 in the last round
     status   the solver's own word; without an answer the others are None
     """
 
@@ -32,7 +32,7 @@ class Generated:
     q: Values | None
     value: float | None
     W: Array | None
-    earned: float | None
+    attained: float | None
     rounds: int
     status: str
 
@@ -41,7 +41,7 @@ class Generated:
 class Master:
     """The convex program over given slices, and its coefficients."""
 
-    program: Program
+    program: ConvexProgram
     share: Expression
 
 
@@ -73,11 +73,11 @@ def columns(
         found = mastered(problem, slices, using, k + 1)
         if found.W is None:
             return best if best.factors is not None else found
-        earned, new = problem.atom.attain(problem.loss.observed.array(found.W), seed + k)
-        found = replace(found, earned=earned)
+        top, new = problem.atom.attain(problem.loss.observed.array(found.W), seed + k)
+        found = replace(found, attained=top)
         best = min(best, found, key=lowest)
         late = using.left() == 0
-        if late or not earned > problem.lam * (1 + ENOUGH):
+        if late or not top > problem.lam * (1 + ENOUGH):
             break
         slices = tuple(
             np.concatenate([x, y[..., None]], axis=-1) for x, y in zip(slices, new, strict=True)
@@ -111,7 +111,7 @@ def mastered(problem: Problem, slices: Factors, using: Using, count: int) -> Gen
     master = over(problem, slices)
     program = master.program
     answered = using.solve(program.asked)
-    status, asked = using.told[-1][1], [master.share, *program.q]
+    status, asked = using.statuses[-1][1], [master.share, *program.q]
     found = numbers(asked) if answered else None
     if found is None:
         return Generated(None, None, None, None, None, count, status)
@@ -120,7 +120,7 @@ def mastered(problem: Problem, slices: Factors, using: Using, count: int) -> Gen
 
 
 def weighed(
-    problem: Problem, slices: Factors, program: Program, told: tuple[list[Array], int, str]
+    problem: Problem, slices: Factors, program: ConvexProgram, told: tuple[list[Array], int, str]
 ) -> Generated:
     """Return the mixture as factors, with its objective and W."""
     (share, *flat), count, status = told
@@ -159,7 +159,7 @@ def over(problem: Problem, slices: Factors) -> Master:
     F, q, link, rest = shifted(problem, fitted, by)
     cost = priced(problem, share, by) + stated(loss, F, by) + rest
     asked = cp.Problem(cp.Minimize(cost), [link, *domain(loss, F)])
-    return Master(Program(asked, fitted, F, q, link, by), share)
+    return Master(ConvexProgram(asked, fitted, F, q, link, by), share)
 
 
 def priced(problem: Problem, share: Expression, by: Units) -> Expression:

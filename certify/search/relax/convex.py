@@ -10,7 +10,7 @@ from certify.atoms import ATOMS
 from certify.base.arrays import Array
 from certify.base.errors import InputError
 from certify.losses import Loss
-from certify.polar.layer_ask import Layer
+from certify.polar.layer_query import Layer
 from certify.problem import Problem, Values
 
 from ._cvxpy import Expression, cp
@@ -44,7 +44,7 @@ class Relaxed:
 
 
 @dataclass(frozen=True)
-class Program:
+class ConvexProgram:
     """The problem in the solver's units, with the variables that hold its answer.
 
     link  F = Z + A q at the observed entries: its multiplier is W
@@ -103,7 +103,7 @@ def solved_dual(problem: Problem, using: Using) -> Array | None:
         if isinstance(error, InputError):
             raise
         return None
-    using.told.append((found.solver, found.status))
+    using.statuses.append((found.solver, found.status))
     W = found.W
     shape = (observed.m, observed.n) if observed.full else (observed.size,)
     if W is None or W.shape != shape:
@@ -113,7 +113,7 @@ def solved_dual(problem: Problem, using: Using) -> Array | None:
         return W if problem.loss.dual_value(W) >= floor else None  # false for NaN, inf - inf
 
 
-def posed(problem: Problem) -> Program:
+def posed(problem: Problem) -> ConvexProgram:
     """State min F with the data scaled to numbers near 1."""
     price, cone, Z = gauged(problem)
     by, observed = units(problem.loss), problem.loss.observed
@@ -122,7 +122,7 @@ def posed(problem: Problem) -> Program:
     F, q, link, rest = shifted(problem, seen, by)
     cost = by.cost(problem.lam, 1) * price + stated(problem.loss, F, by) + rest
     asked = cp.Problem(cp.Minimize(cost), [link, *cone, *domain(problem.loss, F)])
-    return Program(asked, Z, F, q, link, by)
+    return ConvexProgram(asked, Z, F, q, link, by)
 
 
 def gauged(problem: Problem) -> tuple[Expression, list[Expression], Expression]:
@@ -185,7 +185,7 @@ def shifted(
 
 def read(
     problem: Problem,
-    program: Program,
+    program: ConvexProgram,
     found: tuple[float, Array, list[Array]],
     told: tuple[str, str],
 ) -> Relaxed:
@@ -208,7 +208,7 @@ def fielded(loss: Loss, flat: Array) -> Array:
     return flat.reshape(observed.m, observed.n) if observed.full else flat
 
 
-def slope(loss: Loss, Z: Array, shift: Array | float, program: Program) -> Array | None:
+def slope(loss: Loss, Z: Array, shift: Array | float, program: ConvexProgram) -> Array | None:
     """Return W in -dl(Z + shift): for least squares minus the gradient, else the multiplier.
 
     A point is known only to the root of the accuracy of its value, and a gradient follows

@@ -9,7 +9,7 @@ from certify.polar import Proposal
 from certify.polar.ascent.pooled import owners
 from certify.polar.branching.bases import Signed
 from certify.polar.branching.pooled import whole
-from certify.polar.layer_ask import Layer, LayerAsk
+from certify.polar.layer_query import Layer, LayerQuery
 
 from ._cvxpy import Expression, cp
 from ._norms import square
@@ -71,14 +71,14 @@ def largest_witness(W: Array, layer: Layer, using: Using) -> Proposal | None:
 def of_output(w: Array, layer: Layer, using: Using) -> Proposal | None:
     """Return the larger bound of the signs of one output."""
 
-    def propose(asked: LayerAsk) -> Proposal:
+    def propose(asked: LayerQuery) -> Proposal:
         """Return a solver's bound of the layer that sums; infinite if it fails."""
         return of_tree(asked.W, asked.layer, using) or Proposal(np.inf, {"nodes": []})
 
-    ask = LayerAsk(layer, w)
+    query = LayerQuery(layer, w)
     upper, texts, arrays = 0.0, list[dict[str, Any]](), dict[str, Any]()
-    for t, sign in enumerate(ask.signs()):
-        made = whole(ask, Signed(layer, w[:, 0], sign), propose)
+    for t, sign in enumerate(query.signs()):
+        made = whole(query, Signed(layer, w[:, 0], sign), propose)
         if made.upper == np.inf:
             return None
         upper = max(upper, made.upper)

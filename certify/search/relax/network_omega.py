@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scipy.optimize import linprog
 
 from certify.base.arrays import Array, finite, real
-from certify.polar.layer_ask import Layer
+from certify.polar.layer_query import Layer
 
 from ._cvxpy import Expression, cp
 from ._norms import square

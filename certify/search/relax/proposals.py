@@ -11,7 +11,7 @@ from certify.base.arrays import Array
 from certify.base.errors import InputError
 from certify.norms import gauge
 from certify.polar import Proposal
-from certify.polar.layer_ask import Layer
+from certify.polar.layer_query import Layer
 from certify.problem import Problem
 
 from ._solve import Using, must_be_installed

@@ -35,7 +35,7 @@ class Tensor:
 
 
 @dataclass(frozen=True)
-class Form:
+class TensorForm:
     """S and the groups of modes of its rows and columns.
 
     A symmetric tensor is replaced by the sum over all orders of its modes, K! times it;
@@ -59,7 +59,7 @@ class Form:
 
 
 @dataclass(frozen=True)
-class Program:
+class TensorProgram:
     """The least bound, and the variables: of each group J, P and D; and N."""
 
     asked: Expression
@@ -150,7 +150,7 @@ def bounded(asked: Tensor, solver: str | None, budget: float | None) -> RelaxedP
     return RelaxedPolar(None if found is None else float(found[0]) * scale, status)
 
 
-def formed(asked: Tensor) -> Form:
+def formed(asked: Tensor) -> TensorForm:
     """Choose the groups: halves of a symmetric tensor, else of the most equal sizes."""
     K, dims, S = asked.T.ndim, asked.T.shape, asked.T
     rows, count = tuple(range(K // 2)), factorial(K)
@@ -164,7 +164,7 @@ def formed(asked: Tensor) -> Form:
         for g in (rows, others)
     )
     flat = np.transpose(S, rows + others).reshape(groups[0].size, groups[1].size)
-    return Form(rows, groups[: 1 if asked.symmetric and K % 2 == 0 else 2], flat, count)
+    return TensorForm(rows, groups[: 1 if asked.symmetric and K % 2 == 0 else 2], flat, count)
 
 
 def halves(dims: tuple[int, ...]) -> tuple[int, ...]:
@@ -175,7 +175,7 @@ def halves(dims: tuple[int, ...]) -> tuple[int, ...]:
     return max(small, key=lambda s: (prod(dims[k] for k in s), len(s)))
 
 
-def programmed(form: Form) -> Program:
+def programmed(form: TensorForm) -> TensorProgram:
     """State the least bound over all multipliers."""
     groups, t = form.groups, cp.Variable(nonneg=True)
     nulls = tuple(cp.Variable(max(g.nulls.shape[1], 1)) for g in groups)
@@ -191,7 +191,7 @@ def programmed(form: Form) -> Program:
         cone += [d == 0 for d in cubes]
     spent = sum(cp.max(g.cubes @ d) + t * g.wide for g, d in zip(groups, cubes, strict=True))
     bound = spent / (len(groups) * form.count)
-    return Program(cp.Problem(cp.Minimize(bound), cone), bound, nulls, lifts, cubes, N)
+    return TensorProgram(cp.Problem(cp.Minimize(bound), cone), bound, nulls, lifts, cubes, N)
 
 
 def multiplied(basis: Expression, x: Expression, size: int) -> Expression:
@@ -201,7 +201,7 @@ def multiplied(basis: Expression, x: Expression, size: int) -> Expression:
     return cp.reshape(basis @ x, (size, size), order="C")
 
 
-def covered(form: Form) -> tuple[Expression, Expression]:
+def covered(form: TensorForm) -> tuple[Expression, Expression]:
     """Return N, of the sign of all factors' product where there is one, and S + N."""
     own = [entry_signs(g) for g in form.groups]
     if len(own) == 1 or not all(s.all() for s in own):

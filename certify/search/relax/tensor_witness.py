@@ -17,7 +17,16 @@ from certify.polar import Proposal
 from certify.polar import eigen as spectra
 
 from ._solve import Using, numbers, unit
-from .tensor_polar import Form, Program, Tensor, formed, posed, programmed, sliced, slices_of
+from .tensor_polar import (
+    Tensor,
+    TensorForm,
+    TensorProgram,
+    formed,
+    posed,
+    programmed,
+    sliced,
+    slices_of,
+)
 from .witness import matrix_witness
 
 BITS = 40  # of multipliers: short integers for the verifier, far below a solver's accuracy
@@ -82,7 +91,7 @@ def leaf(asked: Tensor, using: Using) -> Proposal | None:
     return Proposal(upper * (1 + 1e-14), proof_of(form, held, shift, asked.T.shape))
 
 
-def rounded(program: Program, form: Form, scale: float) -> dict[str, Array] | None:
+def rounded(program: TensorProgram, form: TensorForm, scale: float) -> dict[str, Array] | None:
     """Return the multipliers in the caller's units: of the right signs, on a grid."""
     out = {}
     for side, g, *variables in zip(SIDES, form.groups, program.nulls, program.lifts, strict=False):
@@ -107,7 +116,7 @@ def rounded(program: Program, form: Form, scale: float) -> dict[str, Array] | No
     return out
 
 
-def assembled(form: Form, held: dict[str, Array]) -> Array:
+def assembled(form: TensorForm, held: dict[str, Array]) -> Array:
     """Return G from the rounded multipliers."""
     J = []
     for side, g in zip(SIDES, form.groups, strict=False):
@@ -120,13 +129,13 @@ def assembled(form: Form, held: dict[str, Array]) -> Array:
     return J[0] + S if len(J) == 1 else np.block([[J[0], S], [S.T, J[1]]])
 
 
-def parts(form: Form, D: Array) -> list[Array]:
+def parts(form: TensorForm, D: Array) -> list[Array]:
     """Return the part of each group."""
     return np.split(D, np.cumsum([g.size for g in form.groups])[:-1])
 
 
 def proof_of(
-    form: Form, held: dict[str, Array], shift: float, dims: tuple[int, ...]
+    form: TensorForm, held: dict[str, Array], shift: float, dims: tuple[int, ...]
 ) -> dict[str, Any]:
     """Return the proof: N goes back to the order of the tensor."""
     if "N" in held:

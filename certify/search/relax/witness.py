@@ -12,7 +12,7 @@ import numpy as np
 
 from certify.base.arrays import Array, Ints
 from certify.norms import L2, Gauge
-from certify.polar import METHODS, Ask, Proposal, exact_text
+from certify.polar import METHODS, PolarQuery, Proposal, exact_text
 from certify.polar import eigen as spectra
 
 from ._cvxpy import cp
@@ -67,7 +67,7 @@ def witness(W: Array, left: Gauge, right: Gauge, using: Using | None = None) -> 
 def matrix_witness(W: Array, left: Gauge, right: Gauge, using: Using) -> Proposal | None:
     """Return the bound of a matrix: of an l1 side the closed form, which needs no solver."""
     if left.axial or right.axial:
-        return METHODS["lines"]().propose(Ask(W, left, right))
+        return METHODS["lines"]().propose(PolarQuery(W, left, right))
     return witness(W, left, right, using)
 
 

@@ -34,7 +34,7 @@ class PolarBound:
 
 
 @dataclass(frozen=True)
-class Ask:
+class PolarQuery:
     """What a method is asked: W, the two norms, and how hard to try.
 
     target is a value worth proving first (lam, usually): cheaper when it succeeds.
@@ -90,11 +90,11 @@ class Method(ABC):
     cost: ClassVar[int] = 0
 
     @abstractmethod
-    def applies(self, ask: Ask) -> bool:
+    def applies(self, query: PolarQuery) -> bool:
         """Whether the rule behind this method is a theorem for these norms."""
 
     @abstractmethod
-    def propose(self, ask: Ask) -> Proposal | None:
+    def propose(self, query: PolarQuery) -> Proposal | None:
         """Return a bound with its proof, or None if nothing came of it."""
 
 

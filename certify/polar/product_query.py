@@ -17,7 +17,7 @@ def never() -> bool:
 
 
 @dataclass(frozen=True)
-class TensorAsk:
+class ProductQuery:
     """A bound of sup <T, x1 o ... o xK> over unit vectors of the modes' gauges is asked.
 
     T          float64 array of K >= 2 dimensions

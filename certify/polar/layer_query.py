@@ -72,7 +72,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class LayerAsk:
+class LayerQuery:
     """A bound of sup { <W, phi(u, v)> : |u||v| <= 1 } is asked.
 
     W         (samples, outputs), dense; columns sum to zero if the layer has a free bias
@@ -101,8 +101,8 @@ class LayerAsk:
         """Return the seconds left, infinite without a deadline."""
         return float("inf") if self.deadline is None else self.deadline - monotonic()
 
-    def shared(self, count: int) -> "LayerAsk":
-        """Return the ask with its part of the time that is left, one of `count`."""
+    def shared(self, count: int) -> "LayerQuery":
+        """Return the query with its part of the time that is left, one of `count`."""
         if self.deadline is None:
             return self
         return replace(self, deadline=self.deadline - max(self.left(), 0.0) * (1 - 1 / count))
