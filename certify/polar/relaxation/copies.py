@@ -73,11 +73,11 @@ def reduced(form: ProductForm, held: Symmetric) -> ProductProgram:
     first = held.first
     labels = whole.labels[np.ix_(first, first)]
     used, inverse = np.unique(labels, return_inverse=True)
-    capacity = whole.capacity[first]
+    ball = whole.ball[first]
     scale = np.sqrt(held.counts.astype(np.float64))
     signed = whole.signed[used]
     labels = inverse.reshape(labels.shape)
-    return ProductProgram(held.down(whole.C), labels, signed, capacity, whole.sizes, (), scale)
+    return ProductProgram(held.down(whole.C), labels, signed, ball, whole.sizes, (), scale)
 
 
 def solved(form: ProductForm, stop: Stop, root: ProductMultiplier) -> Relaxed:
@@ -107,7 +107,7 @@ def warm(
     whole = np.asarray(np.kron(plain.matrix() + root.J, np.eye(again)))
     g = held.down(whole)
     size = float(np.linalg.norm(program.C)) or 1.0
-    g[np.diag_indices_from(g)] -= root.D[program.capacity]
+    g[np.diag_indices_from(g)] -= root.D[program.ball]
     return Warm(point / program.total, ((program.C - g) / (size * RHO),), RHO)
 
 

@@ -1,10 +1,10 @@
 """The doubly nonnegative relaxation of a cell, by alternating directions.
 
     max half <C, Y>  over  Y >= 0 (semidefinite),  X = B Y B^T,  X_ab >= 0 for kept rows,
-                     sum over i in a group of X_ii <= room
+                     sum over i in a group of X_ii <= capacity
 
 X lives in the cone { Q S Q^T, S >= 0 }, its copy Z in the polyhedron; one eigendecomposition
-of the cell's size a step.  The multiplier of Z >= 0 is the witness N, that of the rooms D.
+of the cell's size a step.  The multiplier of Z >= 0 is the witness N, that of the capacities D.
 Every multiplier seen gives a proved bound by one largest eigenvalue; the best one is kept.
 """
 
@@ -84,7 +84,7 @@ def solve(cell: Cell, stop: Stop, warm: Warm | None = None) -> Relaxed:
 
 
 class _Run:
-    """The iterates, in units where |C| = 1 and the rooms sum to 1."""
+    """The iterates, in units where |C| = 1 and the capacities sum to 1."""
 
     def __init__(self, cell: Cell, warm: Warm) -> None:
         self.cell, self.warm = cell, warm
@@ -144,7 +144,7 @@ def unit(cell: Cell) -> float:
 
 
 def total(cell: Cell) -> float:
-    """Return the sum of all rooms that still have a coordinate."""
+    """Return the sum of all capacities that still have a coordinate."""
     return 1.0 if cell.form.simplex else float(cell.form.capacity[np.unique(cell.groups)].sum())
 
 
@@ -157,7 +157,7 @@ def cold(cell: Cell) -> Warm:
 
 
 def polyhedron(cell: Cell, total: float) -> Callable[[Array], Array]:
-    """Return the projection on { Z >= 0 on kept pairs, rooms }."""
+    """Return the projection on { Z >= 0 on kept pairs, capacities }."""
     d, form = cell.size, cell.form
     free = ~np.outer(cell.kept, cell.kept)
     everything = not free.any()
@@ -188,7 +188,7 @@ def polyhedron(cell: Cell, total: float) -> Callable[[Array], Array]:
 
 
 def level(x: Array, capacity: float) -> float:
-    """Return the least t >= 0 with sum (x - t)_+ <= room, by Newton's steps from below."""
+    """Return the least t >= 0 with sum (x - t)_+ <= capacity, by Newton's steps from below."""
     held = x[x > 0.0]
     t = 0.0
     for _ in range(NEWTON):

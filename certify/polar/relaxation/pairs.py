@@ -1,6 +1,6 @@
 """One form for every conic polar: a quadratic form on a cone, inside products of balls.
 
-    max  half <C, z z^T>   over   signs_i z_i >= 0,   sum over i in a group of z_i^2 <= room
+    max  half <C, z z^T>   over   signs_i z_i >= 0,   sum over i in a group of z_i^2 <= capacity
 
 z = (u, v) for a pair, with C = [[0, W], [W^T, 0]] and half = 1/2; z = x with C = W for a
 symmetric atom.  A cell adds cuts a.z >= 0 and equalities z_p = +-z_q.  In coordinates y,
@@ -10,7 +10,7 @@ z = M y (signs, weights and equalities are folded into M), the rows
 
 and any N >= 0 on pairs of kept rows, any D on groups give the bound
 
-    C' + B^T N B - Diag(D) <= 0   =>   half <C, z z^T> <= half sum room D.
+    C' + B^T N B - Diag(D) <= 0   =>   half <C, z z^T> <= half sum capacity D.
 """
 
 from dataclasses import dataclass, replace
@@ -28,7 +28,7 @@ class PairForm:
     """The root: k coordinates.
 
     C, half  the objective            signs   (k,) +1, -1, or 0 for a free coordinate
-    group    (k,) number of each coordinate's ball, sum of weight_i z_i^2 <= room[group]
+    group    (k,) number of each coordinate's ball, sum of weight_i z_i^2 <= capacity[group]
     cube     (k,) number of the linf side a free coordinate lies in, -1 if none
     simplex  the ball is { z >= 0, sum z <= 1 } instead: one block, all coordinates signed
     boxed    sides that were cubes with signs and are free cubes of one more coordinate now

@@ -1,12 +1,12 @@
 """The relaxation of a group of modes, by alternating directions.
 
     max <C, X>  over  X >= 0 (semidefinite),  X constant on each class of pairs,
-                      X >= 0 on classes that have a sign,  sum over a room of X_aa <= size
+                      X >= 0 on classes that have a sign,  sum over a ball of X_aa <= size
 
 X lives in the semidefinite cone, its copy Y in the polyhedron; one eigendecomposition a step.
 The multiplier of Y is J + Diag(D): every one seen gives a bound by one largest eigenvalue,
 
-    <C, X> <= sum over rooms of size (D + lambda_max(C + J - Diag D))_+ .
+    <C, X> <= sum over balls of size (D + lambda_max(C + J - Diag D))_+ .
 """
 
 from collections.abc import Callable, Iterator
@@ -27,13 +27,13 @@ from .positive import SMALL, Positive
 RELAX = 1.6  # over-relaxation
 EVERY, SLOW = 10, 50  # steps between bounds, and between balances of the step size
 BLOCK, SPANS = 100, (1, 2, 4)  # steps of a mean of multipliers, and numbers of blocks
-RHO = 0.3  # first step size, where |C| = 1 and the rooms sum to 1
+RHO = 0.3  # first step size, where |C| = 1 and the balls sum to 1
 SHARE = 0.02  # of the way to the target
 RARE = 25  # steps between bounds of large matrices
 
 
 class ProductMultiplier(NamedTuple):
-    """J (d, d), D (one number a room), the cuts' H, and the bound of <C, X> they prove."""
+    """J (d, d), D (one number a ball), the cuts' H, and the bound of <C, X> they prove."""
 
     J: Array
     D: Array
@@ -50,7 +50,7 @@ class Warm(NamedTuple):
 
 
 class Mean(NamedTuple):
-    """Multipliers of the copies of Y and of the rooms, of one step or over some."""
+    """Multipliers of the copies of Y and of the balls, of one step or over some."""
 
     U: list[Array]
     tau: Array
@@ -63,12 +63,12 @@ class Mean(NamedTuple):
 
 @dataclass(frozen=True)
 class ProductProgram:
-    """C (d, d), the classes of its entries, their signs, and the rooms of its diagonal.
+    """C (d, d), the classes of its entries, their signs, and the balls of its diagonal.
 
     labels  the class of each entry, 0 ... classes - 1, symmetric
     signed  which classes are >= 0
-    room    the room of each row; the entries of a class on the diagonal share one
-    sizes   of the rooms
+    ball    the ball of each row; the entries of a class on the diagonal share one
+    sizes   of the balls
     cuts    half spaces in which X lies besides
     scale   X_ab / (scale_a scale_b) is constant on classes; None: all 1
     """
@@ -76,7 +76,7 @@ class ProductProgram:
     C: Array
     labels: Ints
     signed: Array
-    capacity: Ints
+    ball: Ints
     sizes: Array
     cuts: tuple[Cut, ...] = ()
     scale: Array | None = None
@@ -161,7 +161,7 @@ def _solved(program: ProductProgram, stop: Stop, start: Array | Warm | None) -> 
 
 
 class _Run:
-    """The iterates, in units where |C| = 1 and the rooms sum to 1."""
+    """The iterates, in units where |C| = 1 and the balls sum to 1."""
 
     def __init__(self, program: ProductProgram, size: float, start: Array | Warm | None) -> None:
         self.program, self.size = program, size
@@ -172,9 +172,9 @@ class _Run:
         self.diagonal = program.labels.diagonal()
         self.own = program.weights.diagonal()
         share = np.bincount(self.diagonal, self.own, self.counts.size) / self.counts
-        self.weight = np.bincount(program.capacity, self.own * share[self.diagonal])
-        self.capacities = program.sizes / program.total
-        self.rho, self.tau = RHO, np.zeros(self.capacities.size)
+        self.weight = np.bincount(program.ball, self.own * share[self.diagonal])
+        self.balls = program.sizes / program.total
+        self.rho, self.tau = RHO, np.zeros(self.balls.size)
         self.positive = Positive()
         self.sums: Mean | None = None
         self.blocks: list[Mean] = []
@@ -205,13 +205,13 @@ class _Run:
         self.U = [v - self.Y for v in V]
 
     def polyhedron(self, V: Array) -> Array:
-        """Return the nearest matrix that is constant on classes, signed and within rooms."""
+        """Return the nearest matrix that is constant on classes, signed and within balls."""
         p = self.program
         y = p.means(V, self.counts)
         y = np.where(p.signed, np.maximum(y, 0.0), y)
-        excess = np.bincount(p.capacity, self.own * y[self.diagonal]) - self.capacities
+        excess = np.bincount(p.ball, self.own * y[self.diagonal]) - self.balls
         self.tau = np.maximum(excess / self.weight, 0.0)
-        y -= np.bincount(self.diagonal, self.tau[p.capacity] * self.own, y.size) / self.counts
+        y -= np.bincount(self.diagonal, self.tau[p.ball] * self.own, y.size) / self.counts
         return np.asarray(y[p.labels] if p.scale is None else y[p.labels] * p.weights)
 
     def now(self) -> Mean:
@@ -240,7 +240,7 @@ class _Run:
         """Return (J, D, H) in the program's own units, J of the cone it must lie in."""
         p, count = self.program, len(held.U)
         J = -sum(held.U[1:], held.U[0])
-        J[np.diag_indices_from(J)] += count * held.tau[p.capacity]
+        J[np.diag_indices_from(J)] += count * held.tau[p.ball]
         j = p.means(J, self.counts)
         J -= np.where(p.signed, np.minimum(j, 0.0), j)[p.labels]
         H = (c.multiplier(u) * self.size for c, u in zip(p.cuts, held.U[1:], strict=True))
@@ -262,7 +262,7 @@ def repaired(
     g = program.C + J
     for cut, h in zip(program.cuts, H, strict=False):
         g[cut.block, cut.block] += cut.lifted(h)
-    g[np.diag_indices_from(g)] -= D[program.capacity]
+    g[np.diag_indices_from(g)] -= D[program.ball]
     lifted = np.maximum(D + top(g), 0.0)
     H = H or tuple(np.zeros_like(c.reduced(g)) for c in program.cuts)
     return ProductMultiplier(J, lifted, float(program.sizes @ lifted), H)

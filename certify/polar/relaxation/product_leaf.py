@@ -76,10 +76,10 @@ def written(form: ProductForm, leaf: Leaf, t: int) -> Written | None:
         if F.size:
             arrays[f"F{t}.{s}"] = F
             g[cut.block, cut.block] += cut.lifted(F @ F.T)
-    capacity, sizes = form.capacities()
+    ball, sizes = form.balls()
     cost = 0.0
     if form.cubes:
-        D = spectra.on_grid(found.D[capacity], GRID)
+        D = spectra.on_grid(found.D[ball], GRID)
         g[np.diag_indices_from(g)] -= D
         arrays[f"D{t}"] = D
         cost = float(sizes @ found.D)

@@ -137,9 +137,9 @@ class ProductForm:
     def program(self) -> ProductProgram:
         """Return the relaxation."""
         labels, signed = self.classes()
-        capacity, sizes = self.capacities()
+        ball, sizes = self.balls()
         C = self.matrix()
-        return ProductProgram(self.sign * C if self.crossed else C, labels, signed, capacity, sizes)
+        return ProductProgram(self.sign * C if self.crossed else C, labels, signed, ball, sizes)
 
     def classes(self) -> tuple[Ints, Array]:
         """Return the class of each entry of G and which classes are >= 0 on the cones.
@@ -174,22 +174,22 @@ class ProductForm:
             yield first, at
             first += at.size
 
-    def capacities(self) -> tuple[Ints, Array]:
-        """Return the room of each row: one for all, or one for each index of the linf modes."""
+    def balls(self) -> tuple[Ints, Array]:
+        """Return the ball of each row: one for all, or one for each index of the linf modes."""
         if not self.cubes:
             wide = sum(self.wide(group) for group in self.groups)
             return np.zeros(self.size, dtype=np.int64), np.array([float(wide)])
-        capacities = [self.capacities_of(k) for k in range(len(self.groups))]
-        counts = np.cumsum([0, *(int(r.max()) + 1 for r in capacities)])
-        capacity = np.concatenate([r + k for r, k in zip(capacities, counts[:-1], strict=True)])
+        balls = [self.balls_of(k) for k in range(len(self.groups))]
+        counts = np.cumsum([0, *(int(r.max()) + 1 for r in balls)])
+        ball = np.concatenate([r + k for r, k in zip(balls, counts[:-1], strict=True)])
         if self.query.symmetric:
-            return capacity, np.bincount(capacity).astype(np.float64)
+            return ball, np.bincount(ball).astype(np.float64)
         cubic = [tuple(m for m in g if self.query.gauges[m].cubic) for g in self.groups]
         reach = [self.wide(g) / self.wide(c) for g, c in zip(self.groups, cubic, strict=True)]
-        return capacity, np.repeat(reach, np.diff(counts))
+        return ball, np.repeat(reach, np.diff(counts))
 
-    def capacities_of(self, k: int) -> Ints:
-        """Return the rooms of one group; those of a symmetric tensor are its classes."""
+    def balls_of(self, k: int) -> Ints:
+        """Return the balls of one group; those of a symmetric tensor are its classes."""
         if self.query.symmetric:
             labels = self.pairs[k].labels().diagonal()
             return np.unique(labels, return_inverse=True)[1].reshape(-1)
