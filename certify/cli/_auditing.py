@@ -31,7 +31,7 @@ from ._show import as_json, shared, table
 @click.option(
     "--scheduler",
     metavar="ADDRESS",
-    help="Run on a Dask cluster.",
+    help="Run, or verify, on a Dask cluster.",
 )
 @click.option("--json", "lines", is_flag=True, help="Print one line of JSON for each model.")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show tracebacks.")
@@ -63,7 +63,7 @@ def audit(  # noqa: PLR0913  a command's options
         if verify is not None:
             if plan is not None:
                 raise InputError(f"--verify takes no plan, got {plan}: the lock in DIR is read")
-            found = auditing.verify(verify, inputs=inputs, progress=tell)
+            found = auditing.verify(verify, inputs=inputs, executor=scheduler, progress=tell)
         elif plan is None or folder is None:
             raise InputError("give a plan and -o DIR, or --verify DIR (see certify audit --help)")
         else:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from certify import InputError, check
 from certify.cli import audit, main
 from certify.cli.audit import _book as book
+from certify.cli.audit import _pool
 from tests import audit_fits as fits
 from tests.browser import CHROMIUM, laid_out
 from tests.cli.test_outputs import interruptible
@@ -364,6 +366,9 @@ def test_any_executor_gives_the_same_rows(judged, tmp_path):
     plan = planned(tmp_path, ("pca", "nuclear"))
     with ProcessPoolExecutor(2) as pool:
         found = audit.run(plan, tmp_path / "pool", executor=pool)
+        checked = audit.verify(tmp_path / "pool", inputs=tmp_path, executor=pool)
+    assert checked.rows == audit.verify(tmp_path / "pool", inputs=tmp_path).rows
+    assert [r["verdict"] for r in checked.rows] == [r["verdict"] for r in found.rows]
     here = [r for r in judged[4].rows if r["name"] in ("pca", "nuclear")]
     assert plain(found.rows) == plain(here)
 
@@ -371,7 +376,7 @@ def test_any_executor_gives_the_same_rows(judged, tmp_path):
 @pytest.mark.thorough
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("names", [("pca", "nuclear"), pytest.param(None, marks=pytest.mark.slow)])
-def test_a_dask_cluster_gives_the_same_rows(judged, tmp_path, names):
+def test_a_dask_cluster_that_loses_a_worker_gives_the_same_rows(judged, tmp_path, names):
     distributed = pytest.importorskip("distributed")
     plan, _, _, _, found = judged
     if names is None:
@@ -383,8 +388,15 @@ def test_a_dask_cluster_gives_the_same_rows(judged, tmp_path, names):
     cluster = distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=None, processes=True
     )
-    with cluster:
-        again = audit.run(plan, tmp_path / "dask", executor=cluster.scheduler_address)
+    out, killed = tmp_path / "dask", []
+    with cluster, distributed.Client(cluster, set_as_default=False) as client:
+        killer = threading.Thread(target=kill_a_busy_worker, args=(client, killed))
+        killer.start()
+        again = audit.run(plan, out, executor=cluster.scheduler_address)
+        killer.join()
+        checked = audit.verify(out, executor=cluster.scheduler_address)
+    assert len(killed) == 1
+    assert not list(out.rglob(".*"))  # what is written in part is hidden until it is whole
     here = [r for r in found.rows if names is None or r["name"] in names]
     verdicts = [
         [(r["name"], r["verdict"], r["status"]) for r in rows] for rows in (again.rows, here)
@@ -392,6 +404,49 @@ def test_a_dask_cluster_gives_the_same_rows(judged, tmp_path, names):
     assert verdicts[0] == verdicts[1]
     same = [plain(r for r in rows if r["name"] not in TIMED) for rows in (again.rows, here)]
     assert same[0] == same[1]
+    assert checked.rows == audit.verify(out).rows
+
+
+def kill_a_busy_worker(client, killed):
+    """Kill a worker, as a lack of memory does, while it has a job that runs."""
+    pids, limit = client.run(os.getpid), time.monotonic() + 60
+    while not killed and time.monotonic() < limit:
+        busy = [pids[address] for address, tasks in client.processing().items() if tasks]
+        children = [int(x.stem) for x in Path("/proc").glob("[0-9]*") if parent(x) in busy]
+        if children:
+            killed.append(parent(Path(f"/proc/{children[0]}")))
+            os.kill(killed[0], signal.SIGKILL)
+        time.sleep(0.05)
+
+
+def parent(process):
+    """Return the parent of a process, 0 if it has ended."""
+    try:
+        return int((process / "stat").read_text().rsplit(")", 1)[1].split()[1])
+    except OSError:
+        return 0
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_lost_worker_of_any_executor_is_a_row(broken):
+    lines = [{"name": f"m{k}", "verdict": "FAILED", "reason": "it is not there"} for k in range(9)]
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, fn, /, *args):
+            return super().submit(lost if broken and args[0][0]["name"] == "m4" else fn, *args)
+
+    def lost(_):
+        raise OSError("gone")
+
+    with Pool(3) as pool:
+        done = dict(_pool.answered([(x, None) for x in lines], pool, lambda one: one[0]))
+    assert sorted(done) == list(range(9))
+    for k, row in done.items():
+        if broken and k == 4:
+            assert row["verdict"] == "FAILED"
+            assert row["reason"] == "the worker was lost: OSError: gone"
+        else:
+            assert row == lines[k]
 
 
 def test_the_worst_status_is_the_audits():

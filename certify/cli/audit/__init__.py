@@ -1,9 +1,10 @@
 """Many models judged at once: one table, one exit status, and a folder others can recheck."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import closing, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -38,7 +39,9 @@ from ._book import (
     written,
 )
 from ._plan import Job, Model, plan, settings_of, source_of
-from ._pool import finished, workers
+from ._pool import answered, finished, workers
+
+Recheck = tuple[dict[str, Any], Model]  # a model of the lock, and what the plan says of it
 
 __all__ = ["Audit", "Job", "Progress", "above", "asked", "plan", "run", "verify"]
 
@@ -99,8 +102,7 @@ def run(
             tell(progress, (len(rows), len(every)), row, 0.0)
     todo, start, fresh = [j for j in every if j.name not in rows], monotonic(), 0
     if todo:
-        given = nullcontext(executor) if isinstance(executor, Executor) else workers(jobs, executor)
-        with given as pool, closing(finished(todo, pool)) as ended:
+        with pooled(jobs, executor) as pool, closing(finished(todo, pool)) as ended:
             for job, done in ended:
                 rows[job.name], fresh = stored(place, job, done), fresh + 1
                 written(place, ordered(every, rows))
@@ -129,6 +131,7 @@ def verify(
     folder: str | Path,
     *,
     inputs: str | Path | None = None,
+    executor: Executor | str | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Audit:
     """Verify every certificate of an audit's folder; nothing is searched.
@@ -148,21 +151,43 @@ def verify(
 
     Raises InputError if there is no lock or plan, or they are not as `run` writes them.
     """
-    place = Path(folder)
+    place = Path(folder).absolute()
     lock = lock_of(place)
-    given = None if inputs is None else Path(inputs)
-    plans = planned(place, lock, given)
-    rows: list[Row] = []
-    start = monotonic()
-    for k, (model, said) in enumerate(zip(lock["models"], plans, strict=True)):
-        rows.append(rechecked(place, model, said, given))
-        left = (monotonic() - start) / (k + 1) * (len(plans) - k - 1)
-        tell(progress, (k + 1, len(plans)), rows[-1], left)
-    return Audit(place, rows + [overwritten(name) for name in changed(place, lock)])
+    given = None if inputs is None else Path(inputs).absolute()
+    todo = list(zip(lock["models"], planned(place, lock, given), strict=True))
+    rows: dict[int, Row] = {}
+    start, work = monotonic(), partial(rechecked, place, given)
+    with rowwise(todo, executor, work) as found:
+        for k, row in found:
+            rows[k] = {"name": todo[k][0]["name"]} | row
+            left = (monotonic() - start) / len(rows) * (len(todo) - len(rows))
+            tell(progress, (len(rows), len(todo)), rows[k], left)
+    return Audit(
+        Path(folder),
+        [rows[k] for k in range(len(todo))] + [overwritten(name) for name in changed(place, lock)],
+    )
 
 
-def rechecked(place: Path, model: dict[str, Any], said: Model, inputs: Path | None) -> Row:
-    """Verify one model of a lock; said is what the plan says of it."""
+@contextmanager
+def rowwise(
+    todo: list[Recheck], executor: Executor | str | None, work: Callable[[Recheck], Row]
+) -> Iterator[Iterator[tuple[int, Row]]]:
+    """Give (place, row) of each, one after the other here or as an executor's answers come."""
+    if executor is None:
+        yield ((k, work(x)) for k, x in enumerate(todo))
+        return
+    with pooled(1, executor) as pool, closing(answered(todo, pool, work)) as found:
+        yield found
+
+
+def pooled(jobs: int, executor: Executor | str | None) -> AbstractContextManager[Executor]:
+    """Give the executor, or that of an address; by default one of `jobs` processes here."""
+    return nullcontext(executor) if isinstance(executor, Executor) else workers(jobs, executor)
+
+
+def rechecked(place: Path, inputs: Path | None, one: Recheck) -> Row:
+    """Verify one model of a lock."""
+    model, said = one
     row: Row = {"name": model["name"], "verdict": model["verdict"], "status": status_of(model)}
     source, settings = source_of(said), settings_of(said)
     try:

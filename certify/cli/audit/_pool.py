@@ -5,22 +5,24 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from importlib.util import find_spec
 from json import loads
 from pathlib import Path
 from threading import Event
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from certify.base.errors import InputError
 
 from ._job import CERTIFICATE, FAILED, REPORT, ROW, as_json, failed
 from ._plan import Job
 
+T = TypeVar("T")
+R = TypeVar("R")
 UNDECIDED = 12  # the exit status of a bracket only
 GRACE = 60.0  # seconds beyond a budget before a job is given up, and twice the budget
 SCRIPT = f"import os, sys; from {__package__}._job import main; main(*sys.argv[1:]); os._exit(0)"
@@ -110,16 +112,30 @@ def finished(jobs: list[Job], pool: Executor) -> Generator[tuple[Job, Done], Non
     halt = Event()
     here = isinstance(pool, ThreadPoolExecutor)
     work = partial(executed, halt=halt) if here else executed  # an Event goes to no other process
-    futures: dict[Future[Done], Job] = {pool.submit(work, j): j for j in jobs}
+    try:
+        with closing(answered(jobs, pool, work)) as answers:
+            for k, done in answers:
+                yield jobs[k], done if isinstance(done, Done) else Done(done)
+    finally:
+        halt.set()
+
+
+def answered(
+    items: Sequence[T], pool: Executor, work: Callable[[T], R]
+) -> Generator[tuple[int, R | dict[str, Any]], None, None]:
+    """Yield (place, answer) as answers come, on any executor; when this is closed nothing waits.
+
+    The answer of a worker that was lost, again and again, is a row that says so.
+    """
+    futures: dict[Future[R], int] = {pool.submit(work, x): k for k, x in enumerate(items)}
     try:
         for future in as_completed(futures):
             try:
                 yield futures[future], future.result()
             except Exception as error:  # noqa: BLE001  a lost worker is a row
                 why = f"the worker was lost: {type(error).__name__}: {error}"
-                yield futures[future], Done(failed(FAILED, 1, why))
+                yield futures[future], failed(FAILED, 1, why)
     finally:
-        halt.set()
         for future in futures:
             future.cancel()
 
