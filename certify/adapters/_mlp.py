@@ -29,7 +29,7 @@ DATA = "pass the X and y of the fit, and its sample_weight if it had one"
 
 
 @dataclass(frozen=True)
-class Trained:
+class FittedMLP:
     """A fitted network and the rows it was trained on.
 
     shares   sample weights; a row of weight 0 fills a place in its batch all the same
@@ -108,7 +108,7 @@ def batch(model: Any, n: int) -> int:
     return min(BATCH, n) if model.batch_size == "auto" else int(np.clip(model.batch_size, 1, n))
 
 
-def effective(trained: Trained) -> tuple[float, Array | None, float]:
+def effective(trained: FittedMLP) -> tuple[float, Array | None, float]:
     """Return lam, the weight of each row (None: all 1), and S."""
     alpha, starts = float(trained.model.alpha), trained.batches
     total = float(trained.each.sum())
@@ -122,7 +122,7 @@ def effective(trained: Trained) -> tuple[float, Array | None, float]:
     return lam, trained.each * total / (len(starts) * np.repeat(sizes, lengths)), total
 
 
-def read(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Trained:
+def read(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> FittedMLP:
     """Return the network with the rows it was trained on.
 
     Raises InputError for wrong shapes, or rows that it did not train on.
@@ -139,7 +139,7 @@ def read(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Trained:
     kept = chosen(model, rows, len(held))
     if shares is not None and not shares[kept].any():
         raise InputError("sample_weight must not be 0 at all of the rows")
-    return Trained(model, held[kept], Y[kept], None if shares is None else shares[kept])
+    return FittedMLP(model, held[kept], Y[kept], None if shares is None else shares[kept])
 
 
 def weighed(sample_weight: Any, n: int) -> Array | None:
@@ -202,7 +202,7 @@ def scope(model: Any) -> None:
         raise OutOfScopeError(f"{name} with {told}: fit without one of them")
 
 
-def fixed(trained: Trained) -> None:
+def fixed(trained: FittedMLP) -> None:
     """Raise OutOfScopeError where no objective is fixed."""
     if trained.shares is not None and len(trained.batches) > 1 and trained.model.shuffle:
         told = "each batch divides by the weights it happens to draw, so that no objective is fixed"
@@ -210,7 +210,7 @@ def fixed(trained: Trained) -> None:
         raise OutOfScopeError(f"{trained.name} with sample_weight: {told}: {cure}")
 
 
-def compare(trained: Trained) -> None:
+def compare(trained: FittedMLP) -> None:
     """Compare the loss that the library reports with that of its weights on this data.
 
     lbfgs reports the objective at the weights it returns.  adam and sgd report the mean
@@ -237,7 +237,7 @@ def compare(trained: Trained) -> None:
     same(trained.name, (name, theirs), (mine, "these weights on this X and y"), DATA, slack)
 
 
-def figures(trained: Trained) -> tuple[float, float]:
+def figures(trained: FittedMLP) -> tuple[float, float]:
     """Return the data's part and the penalty's part of the reported loss.
 
     A batch of b of the n rows, with weight S_j, counts b / n: its rows s_i b / (n S_j).

@@ -142,7 +142,7 @@ def signed(nn_modes: str | Collection[int] | None, order: int) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Asked:
+class FittedTensor:
     """A fitted model, its tensor, where that is observed, and the lam to judge at."""
 
     model: Any
@@ -160,7 +160,7 @@ class Asked:
         return getattr(self.model, name, None)
 
 
-def cp(asked: Asked) -> Tensor:
+def cp(asked: FittedTensor) -> Tensor:
     """Read CP, RandomizedCP or CPPower."""
     c = float(asked.setting("l2_reg") or 0.0)
     if asked.setting("sparsity"):
@@ -176,7 +176,7 @@ def cp(asked: Asked) -> Tensor:
     return parafac(found, asked.T, l2_reg=c, mask=mask, rejudge=asked.rejudge)
 
 
-def cp_nn(asked: Asked) -> Tensor:
+def cp_nn(asked: FittedTensor) -> Tensor:
     """Read CP_NN or CP_NN_HALS."""
     if asked.rejudge is None:
         own(asked)
@@ -189,7 +189,7 @@ def cp_nn(asked: Asked) -> Tensor:
     return non_negative_parafac(found, asked.T, nn_modes=modes, mask=mask, rejudge=asked.rejudge)
 
 
-def symmetric_cp(asked: Asked) -> Tensor:
+def symmetric_cp(asked: FittedTensor) -> Tensor:
     """Read SymmetricCP: sum_i w_i x_i (x) ... (x) x_i.
 
     At odd order the sign of w goes into x; at even order no real x has a negative power.
@@ -210,7 +210,7 @@ def symmetric_cp(asked: Asked) -> Tensor:
     return Problem(loss, CP(("l2",) * order, symmetric=True), lam), Modes((x * root,))
 
 
-MODELS: dict[str, Callable[[Asked], Tensor]] = {
+MODELS: dict[str, Callable[[FittedTensor], Tensor]] = {
     "CP": cp,
     "RandomizedCP": cp,
     "CPPower": cp,
@@ -220,14 +220,14 @@ MODELS: dict[str, Callable[[Asked], Tensor]] = {
 }
 
 
-def own(asked: Asked) -> None:
+def own(asked: FittedTensor) -> None:
     """Refuse to judge by its own objective a fit that left some modes alone."""
     if asked.setting("fixed_modes"):
         told = f"with fixed_modes={asked.setting('fixed_modes')} minimizes over the others only"
         raise refused(f"{asked.name} {told}")
 
 
-def mask_of(asked: Asked) -> Any:
+def mask_of(asked: FittedTensor) -> Any:
     """Return the mask of the fit.
 
     Raises InputError if another one is given.
@@ -241,7 +241,7 @@ def mask_of(asked: Asked) -> Any:
     return theirs
 
 
-def compare(asked: Asked, found: Any, mask: Any) -> None:
+def compare(asked: FittedTensor, found: Any, mask: Any) -> None:
     """Compare |T - Z| / |T| with the last of the model's errors_, where it keeps any.
 
     With a mask T is filled by Z where it is missing, in both norms.

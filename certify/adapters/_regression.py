@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from certify.atoms import Atom, RankOne
-from certify.atoms import Factors as Held
+from certify.atoms import Factors as Slices
 from certify.base.arrays import Array, finite, real
 from certify.base.errors import InputError
 from certify.losses import Squared
@@ -49,7 +49,7 @@ class Measured(Atom):
         """Return <X_n, a b^T>."""
         return np.asarray(np.einsum("nij,i,j->n", self.X, *x, optimize=True))[:, None]
 
-    def theta(self, factors: Held) -> Array:
+    def theta(self, factors: Slices) -> Array:
         """Return theta of each column pair."""
         a, b = factors
         return np.asarray(0.5 * ((a * a).sum(axis=0) + (b * b).sum(axis=0)))

@@ -29,7 +29,7 @@ CURES = {
 
 
 @dataclass(frozen=True)
-class Stated:
+class NamedLoss:
     """A loss by name, averaged or summed.
 
     name        "mse" |f - y|^2, "l1" |f - y|, "huber" (delta), "bce" of logits f and labels
@@ -82,15 +82,15 @@ def hot(y: Array, outputs: int) -> Array:
     return np.asarray(classes[:, None] == np.arange(outputs), dtype=float)
 
 
-def stated(loss: Any, reduction: str) -> Stated:
+def stated(loss: Any, reduction: str) -> NamedLoss:
     """Read a loss: its name, a module of torch.nn, or one that is read already.
 
     Raises OutOfScopeError, by name and with the cure, for what is not covered.
     """
-    if isinstance(loss, Stated):
+    if isinstance(loss, NamedLoss):
         return loss
     if isinstance(loss, str):
-        return Stated(loss, reduction)
+        return NamedLoss(loss, reduction)
     name = type(loss).__name__
     if name not in MODULES or not type(loss).__module__.startswith("torch.nn."):
         cure = CURES.get(name, f"train with one of {', '.join(MODULES)}")
@@ -102,11 +102,11 @@ def stated(loss: Any, reduction: str) -> Stated:
     if (skipped := getattr(loss, "ignore_index", -1)) >= 0:
         told = f"{name} with ignore_index={skipped} leaves rows out"
         raise OutOfScopeError(f"{told}: pass X and y without them, and a loss without it")
-    return Stated(key, loss.reduction, float(getattr(loss, "delta", 1.0)))
+    return NamedLoss(key, loss.reduction, float(getattr(loss, "delta", 1.0)))
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingProblem:
     """Data, loss and decay, in the units of training.
 
     decay      of the loss + 1/2 sum of decay |part|^2
@@ -120,7 +120,7 @@ class Trained:
 
     X: Array
     y: Array
-    loss: Stated
+    loss: NamedLoss
     decay: Decay
     reported: Reported = None
     within: float | None = None

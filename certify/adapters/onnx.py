@@ -13,7 +13,7 @@ from certify.base.extras import optional
 
 from . import _graph
 from ._network import Judged
-from ._training import Reported, Trained, data, decayed, stated
+from ._training import Reported, TrainingProblem, data, decayed, stated
 
 __all__ = ["from_model"]
 
@@ -51,7 +51,7 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     proto = model if isinstance(model, onnx.ModelProto) else loaded(Path(model), onnx)
     weights = _graph.weights(proto, onnx)
     decay = decayed(weight_decay, biases=decay_bias)
-    return Trained(held, labels, asked, decay, reported, reported_rtol).judge(weights)
+    return TrainingProblem(held, labels, asked, decay, reported, reported_rtol).judge(weights)
 
 
 def loaded(path: Path, onnx: Any) -> Any:

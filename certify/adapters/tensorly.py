@@ -12,7 +12,7 @@ from certify.base.errors import InputError, OutOfScopeError
 from certify.base.extras import optional
 
 from ._cp import Modes, Tensor, refused
-from ._parafac import MODELS, OUTSIDE, Asked, non_negative_parafac, parafac
+from ._parafac import MODELS, OUTSIDE, FittedTensor, non_negative_parafac, parafac
 from ._regression import cp_regressor
 from ._start import start
 
@@ -63,4 +63,4 @@ def from_model(
         raise OutOfScopeError(f"from_model knows {listed}, not {name}: {cure}")
     if not hasattr(estimator, "decomposition_"):
         raise InputError(f"the estimator must be fitted first, got an unfitted {name}")
-    return MODELS[name](Asked(estimator, T, mask, rejudge))
+    return MODELS[name](FittedTensor(estimator, T, mask, rejudge))

@@ -18,7 +18,7 @@ from certify.base.errors import InputError, OutOfScopeError
 from certify.base.extras import optional
 
 from ._network import Decay, Judged, Network, Weights
-from ._training import Reported, Trained, data, decayed, stated
+from ._training import Reported, TrainingProblem, data, decayed, stated
 from ._weights import joined, kept, layers, oriented, outside, precision
 
 __all__ = ["from_model", "state_dict"]
@@ -100,7 +100,7 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
         raise InputError("give weight_decay or the optimizer, not both")
     else:
         decay = read(optimizer, linear(model))
-    return Trained(held, labels, asked, decay, reported, reported_rtol).judge(weights)
+    return TrainingProblem(held, labels, asked, decay, reported, reported_rtol).judge(weights)
 
 
 def library() -> Any:

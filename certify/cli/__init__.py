@@ -27,7 +27,7 @@ from ._output import better_arrays, guard, saved, stored
 from ._reading import explain, report_of
 from ._run import DEFECT, ended, run
 from ._show import (
-    Written,
+    OutputFile,
     as_json,
     of_proof,
     of_rejection,
@@ -104,7 +104,7 @@ def check(  # noqa: PLR0913, PLR0917  as click parsed them
             **options.search(tell),
             **route,
         )
-    written: dict[str, Written | None] = {}
+    written: dict[str, OutputFile | None] = {}
     if output is not None:
         written["certificate"] = saved(found.certificate, output)
     if own_size is not None:
@@ -214,7 +214,7 @@ def improve(
         )
     arrays = dict(named(found.factors))
     arrays |= {f"q{k}": x for k, x in enumerate(found.q)}
-    written: dict[str, Written | None] = {"factors": stored(arrays, output)}
+    written: dict[str, OutputFile | None] = {"factors": stored(arrays, output)}
     if certificate is not None:
         written["certificate"] = saved(found.result.certificate, certificate)
     told = {"objective": found.objective, "components": found.factors[0].shape[-1]}
@@ -262,9 +262,9 @@ def restarts(  # noqa: PLR0913  one for each option
     with progress(options.budget) as tell:
         asked = {**options.epsilon(held), **options.search(tell), "sizes": sizes}
         found = compared(held.problem, every, q=q, **asked)
-    written: dict[str, Written | None] = {}
+    written: dict[str, OutputFile | None] = {}
     if output is not None:
-        written["plot"] = Written(output, found.plot(output))
+        written["plot"] = OutputFile(output, found.plot(output))
     if certificate is not None:
         written["certificate"] = saved(found.certificate, certificate)
     told = {**found.as_dict(), "seconds": round(monotonic() - start, 3)}

@@ -11,7 +11,7 @@ import click
 from certify.adapters import files
 from certify.base.clock import Progress
 
-from ._show import Lines, Written, as_json, for_people
+from ._show import Lines, OutputFile, as_json, for_people
 
 PATH = click.Path(path_type=Path)
 Command = Callable[..., int]
@@ -32,7 +32,7 @@ class Options:
         rtol = held.rtol if self.rtol is None else self.rtol
         return {"rtol": rtol, "atol": held.atol if self.atol is None else self.atol}
 
-    def show(self, found: Lines, **written: Written | None) -> None:
+    def show(self, found: Lines, **written: OutputFile | None) -> None:
         """Print the result."""
         (as_json if self.json else for_people)(found, written)
 

@@ -11,7 +11,7 @@ import numpy as np
 from certify.base.errors import InputError
 from certify.pipeline.certificate.file import Certificate, as_numpy, write_atomically
 
-from ._show import Written
+from ._show import OutputFile
 
 
 def guard(outputs: Iterable[Path | None], inputs: Iterable[Path]) -> None:
@@ -42,12 +42,14 @@ def same_file(path: Path, taken: Mapping[str, str]) -> str:
     return next(found, "")
 
 
-def saved(certificate: Certificate | None, path: Path) -> Written | None:
+def saved(certificate: Certificate | None, path: Path) -> OutputFile | None:
     """Write a certificate, if there is one."""
-    return None if certificate is None else Written(path, certificate.save(os.path.realpath(path)))
+    return (
+        None if certificate is None else OutputFile(path, certificate.save(os.path.realpath(path)))
+    )
 
 
-def stored(arrays: Mapping[str, Any], path: Path) -> Written | None:
+def stored(arrays: Mapping[str, Any], path: Path) -> OutputFile | None:
     """Write named arrays as .npz, if there are any."""
     if not arrays:
         return None
@@ -55,7 +57,7 @@ def stored(arrays: Mapping[str, Any], path: Path) -> Written | None:
     np.savez(buffer, allow_pickle=False, **arrays)
     blob = buffer.getvalue()
     write_atomically(Path(os.path.realpath(path)), blob)
-    return Written(path, len(blob))
+    return OutputFile(path, len(blob))
 
 
 def better_arrays(certificate: Certificate | None) -> dict[str, Any]:

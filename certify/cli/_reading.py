@@ -13,7 +13,7 @@ from certify.pipeline.report import Facts, facts, told_in_words
 
 from ._options import PATH, Options, common
 from ._output import guard
-from ._show import Written, as_json, of_proof, of_rejection
+from ._show import OutputFile, as_json, of_proof, of_rejection
 
 
 @click.command("report")
@@ -58,7 +58,7 @@ def report_of(
     held = verified(options, certificate, tier)
     at_size = None if own is None else verified(options, own, tier)
     size = report.save(held, target, certificate.name, at_size)
-    options.show(of_proof(held.proved, monotonic() - start), report=Written(target, size))
+    options.show(of_proof(held.proved, monotonic() - start), report=OutputFile(target, size))
     return held.verdict.exit_code
 
 

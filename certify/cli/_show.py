@@ -28,7 +28,7 @@ Lines = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Written:
+class OutputFile:
     """A file that was written, and its size in bytes."""
 
     path: Path
@@ -98,7 +98,7 @@ def of_rejection(error: RejectedError) -> Lines:
     }
 
 
-def as_json(found: Lines, written: Mapping[str, Written | None]) -> None:
+def as_json(found: Lines, written: Mapping[str, OutputFile | None]) -> None:
     """Print one line of JSON; numbers that JSON lacks are null."""
     files = {k.replace(" ", "_"): w and str(w.path) for k, w in written.items()}
     line = {k: finite(v) for k, v in found.items()} | ({"written": files} if files else {})
@@ -110,7 +110,7 @@ def finite(x: Any) -> Any:  # noqa: ANN401  a JSON value
     return None if isinstance(x, float) and not math.isfinite(x) else x
 
 
-def for_people(found: Lines, written: Mapping[str, Written | None]) -> None:
+def for_people(found: Lines, written: Mapping[str, OutputFile | None]) -> None:
     """Print the verdict and what is behind it."""
     verdict = Verdict[found["verdict"]]
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
@@ -122,7 +122,7 @@ def for_people(found: Lines, written: Mapping[str, Written | None]) -> None:
         console.print(Text(f"  {name:<13} {printable(text)}"))
 
 
-def lines(found: Lines, written: Mapping[str, Written | None]) -> Iterator[tuple[str, str]]:
+def lines(found: Lines, written: Mapping[str, OutputFile | None]) -> Iterator[tuple[str, str]]:
     """Yield (name, text), one for each line."""
     yield "bracket", f"{found['lower']!r} <= optimum, candidate <= {found['upper']!r}"
     if "multiple" in found:
@@ -154,7 +154,7 @@ def table(rows: Table) -> None:
     Console(file=sys.stdout, width=wide, highlight=False).print(rows)
 
 
-def the_fits(found: RestartReport, written: Mapping[str, Written | None]) -> None:
+def the_fits(found: RestartReport, written: Mapping[str, OutputFile | None]) -> None:
     """Print a table of fits, the bound and what to do."""
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     for head, *rows in (found.rows(), found.curve())[: 1 + bool(found.sizes)]:

@@ -22,7 +22,7 @@ from certify.search.descent import l1
 from certify.search.search_result import Evidence
 
 from . import own_size
-from .certificate.file import Arrays, Asked, Certificate, Json, ask, hand_over, named
+from .certificate.file import Arrays, Certificate, Json, StatedQuestion, ask, hand_over, named
 from .certificate.tiers import arithmetic
 from .prove import Proof, without_better
 from .result import Result
@@ -51,7 +51,7 @@ class Line:
 
 def answers(
     problem: Problem,
-    asked: Asked,
+    asked: StatedQuestion,
     factors: Factors,
     run: tuple[Clock, int],
     check: Callable[..., Result],
@@ -160,7 +160,7 @@ def next_slope(problem: Problem, lines: Sequence[Line], top: float) -> float:
 
 
 def composed(
-    problem: Problem, asked: Asked, lines: Sequence[Line], better: Candidate | None
+    problem: Problem, asked: StatedQuestion, lines: Sequence[Line], better: Candidate | None
 ) -> Proof:
     """Let the kernel prove the bound of these lines, and what follows from better factors."""
     proof: Json = {"lines": []}

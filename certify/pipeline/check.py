@@ -30,7 +30,7 @@ from certify.search.search_result import Evidence
 from . import beside_l1
 from . import rescale as scaling
 from .certificate.coverage import PROBE, unknown
-from .certificate.file import Asked, ask
+from .certificate.file import StatedQuestion, ask
 from .certificate.verdict import Verdict
 from .checkpoint_file import opened
 from .own_size import asks_twice, second
@@ -110,7 +110,7 @@ def check(  # noqa: PLR0913  the contract's keywords
 
 def answers(
     problem: Problem,
-    asked: Asked,
+    asked: StatedQuestion,
     point: tuple[Factors, Values | None],
     run: tuple[Clock, int],
     how: tuple[Array | None, Route],

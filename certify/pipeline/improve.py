@@ -30,7 +30,7 @@ from certify.search.fixed_rank import steps as fixed_rank_steps
 
 from . import rescale as scaling
 from .certificate.coverage import unknown
-from .certificate.file import Asked, ask, hand_over, numbered
+from .certificate.file import StatedQuestion, ask, hand_over, numbered
 from .certificate.tiers import arithmetic
 from .certificate.verdict import NO_BOOL, Verdict
 from .check import best_offsets, check, finite_objective, natural, positive, uncovered
@@ -230,7 +230,7 @@ def falling(
 
 def value_of(problem: Problem, s: Candidate) -> Enclosure:
     """Enclose the objective of a point in proved arithmetic."""
-    asked: Asked = ask(problem, s.factors, s.q, rtol=0.0, atol=0.0)
+    asked: StatedQuestion = ask(problem, s.factors, s.q, rtol=0.0, atol=0.0)
     question = statement.question(asked.statement, asked.given)
     arrays = hand_over(numbered("", s.q))
     held = factor_arrays(Arrays(asked.given, "statement"), "", question.pair)

@@ -26,8 +26,8 @@ from certify.search.search_result import Evidence
 
 from .certificate.file import (
     Arrays,
-    Asked,
     Certificate,
+    StatedQuestion,
     hand_over,
     named,
     numbered,
@@ -69,7 +69,9 @@ def relaxed(proof: Json) -> int:
     return nodes + sum(map(relaxed, proof.get("each", ())))
 
 
-def settle(problem: Problem, asked: Asked, found: Evidence, left: float | None = None) -> Proof:
+def settle(
+    problem: Problem, asked: StatedQuestion, found: Evidence, left: float | None = None
+) -> Proof:
     """Prove what the evidence allows; left: the seconds of a budget that are not spent.
 
     A bound of a large matrix may be an estimate that was too low: its Cholesky factorization
@@ -103,7 +105,7 @@ def widened(problem: Problem, dual: Dual, more: float) -> Dual:
     return replace(dual, polar=wide, value=value)
 
 
-def settled(problem: Problem, asked: Asked, found: Evidence, left: float | None) -> Proof:
+def settled(problem: Problem, asked: StatedQuestion, found: Evidence, left: float | None) -> Proof:
     """Prove what the evidence allows.
 
     A witness the kernel refuses (it overflows, say) is tried in exact arithmetic, then left
@@ -120,7 +122,7 @@ def settled(problem: Problem, asked: Asked, found: Evidence, left: float | None)
     return attempt(problem, asked, *tries[-1])
 
 
-def attempt(problem: Problem, asked: Asked, found: Evidence, ar: Arithmetic[Any]) -> Proof:
+def attempt(problem: Problem, asked: StatedQuestion, found: Evidence, ar: Arithmetic[Any]) -> Proof:
     """Prove the evidence in one arithmetic."""
     proof, witness = assemble(problem, asked, found)
     polar = part(proof, "polar")
@@ -135,7 +137,7 @@ def attempt(problem: Problem, asked: Asked, found: Evidence, ar: Arithmetic[Any]
     return Proof(Certificate(asked.statement, asked.given, claim, proof, witness), outcome)
 
 
-def assemble(problem: Problem, asked: Asked, found: Evidence) -> tuple[Json, Arrays]:
+def assemble(problem: Problem, asked: StatedQuestion, found: Evidence) -> tuple[Json, Arrays]:
     """Write the evidence as the kernel's JSON and arrays."""
     proof: Json = {}
     arrays: dict[str, Array] = {}

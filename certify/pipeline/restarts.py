@@ -35,7 +35,7 @@ from .sizes import SizeBracket, brackets
 __all__ = ["Fit", "RestartReport", "plottable", "restarts"]
 
 TRIES = 3  # fits whose dual points are tried before the bracket is left open
-Held = list[tuple[Factors, Values]]
+Fits = list[tuple[Factors, Values]]
 
 
 @np.errstate(all="ignore")  # what is not finite is refused or never taken
@@ -108,7 +108,7 @@ def explained(problem: Problem, report: RestartReport) -> RestartReport:
 
 
 def bracketed(
-    problem: Problem, given: Held, judge: Callable[..., Result], budget: float | None
+    problem: Problem, given: Fits, judge: Callable[..., Result], budget: float | None
 ) -> tuple[SizeBracket, ...]:
     """Return a bracket for each number of components; zero components do not count."""
     alive = [(tuple(a[..., living(problem, x)] for a in x), p) for x, p in given]
@@ -130,7 +130,7 @@ def require(problem: Problem) -> None:
 
 def accepted(
     problem: Problem, fits: Sequence[Sequence[Any]], q: Sequence[Sequence[Any] | None] | None
-) -> Held:
+) -> Fits:
     """Return factors and offset values of each fit.
 
     Raises InputError, naming the fit, for what is wrong in one.
@@ -143,7 +143,7 @@ def accepted(
         raise InputError(
             f"q must be None or have one entry for each of {len(fits)} fits, got {got}"
         )
-    held: Held = []
+    held: Fits = []
     for k, factors in enumerate(fits):
         x = problem.accept(factors, f"fits[{k}]")
         given = None if q is None else q[k]
@@ -156,7 +156,7 @@ def accepted(
     return held
 
 
-def levelled(problem: Problem, held: Held) -> Held:
+def levelled(problem: Problem, held: Fits) -> Fits:
     """Return the fits; at lam = 0 with zero components up to the size of the largest."""
     if problem.penalized:
         return held

@@ -112,7 +112,7 @@ def gathered(run: Run, wanted: Array | None, part: float = SEARCHED) -> Evidence
 
 
 @dataclass(frozen=True)
-class Reached:
+class ResumedSearch:
     """What a file brings: the search so far if there is one, whether it was cut short, a dual."""
 
     trail: SearchResult | None
@@ -120,7 +120,7 @@ class Reached:
     dual: Dual | None
 
 
-def recalled(run: Run) -> Reached | None:
+def recalled(run: Run) -> ResumedSearch | None:
     """Return what was kept, or None for nothing.
 
     The dual point is bounded at once: its tree is the one that is gone on from.
@@ -137,14 +137,16 @@ def recalled(run: Run) -> Reached | None:
         trail = SearchResult((("start", run.start), ("checkpoint", at)), same, top, duals)
     held = replace(run, share=PATIENCE, start=at)
     if kept is None:
-        return Reached(trail, short, None)
+        return ResumedSearch(trail, short, None)
     W, exact, upper, proof, value = kept
     point = Orthogonal(W, tuple((k, Fraction(p, q)) for k, p, q in exact))
     dual = Dual(point, Proposal(upper, proof), value)
-    return Reached(trail, short, best([dual, bound_point(held, point)]))
+    return ResumedSearch(trail, short, best([dual, bound_point(held, point)]))
 
 
-def further(run: Run, reached: Reached | None, rest: Goal, part: float = SEARCHED) -> SearchResult:
+def further(
+    run: Run, reached: ResumedSearch | None, rest: Goal, part: float = SEARCHED
+) -> SearchResult:
     """Search, or go on with a search that was cut short, and keep what is found."""
     clock, trail = run.clock.share(part), None if reached is None else reached.trail
     if trail is None or reached is None:

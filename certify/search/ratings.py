@@ -63,7 +63,7 @@ def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Go
         same = candidate(problem, entries, own.x)
         met.append(("descend", same))
         clock.tell("descend", same.value)
-    at = Reached(entries, own, seed)
+    at = SearchState(entries, own, seed)
     grow(at, clock, wanted)
     top = candidate(problem, at.entries, at.now.x)
     clock.tell("grow", top.value)
@@ -125,7 +125,7 @@ def precision(problem: Problem) -> Any:  # noqa: ANN401  a dtype
 
 
 @dataclass
-class Reached:
+class SearchState:
     """A search under way: the last point, the one of the best dual value, and the bracket."""
 
     entries: Entries
@@ -161,7 +161,7 @@ class Reached:
         return found
 
 
-def grow(at: Reached, clock: Clock, wanted: float) -> None:
+def grow(at: SearchState, clock: Clock, wanted: float) -> None:
     """Append components and descend until the gap is small; then once more."""
     stale, least = 0, np.inf
     for _ in range(ROUNDS):

@@ -36,7 +36,7 @@ MATRIX = 2  # dimensions
 
 
 @dataclass(frozen=True)
-class Asked:
+class Trial:
     """One W with slices to try, and whether the extra clauses are tried on it."""
 
     W: Array
@@ -50,7 +50,7 @@ def examples(
     atom: Atom,
     shapes: st.SearchStrategy[tuple[int, ...]],
     dual: Any,  # noqa: ANN401
-) -> Asked:
+) -> Trial:
     """Return W with dyadic or tied entries, or phi(x) itself, moved by `dual`, and slices."""
     shape = draw(shapes)
     X = draw(strategies.factors(atom, shape, R))
@@ -59,10 +59,10 @@ def examples(
         W = np.asarray(atom.phi(column(X))).reshape(shape)
     else:
         W = draw(strategies.arrays(shape, strategies.numbers(kind)))
-    return Asked(np.asarray(dual(W)), X, draw(st.booleans()))
+    return Trial(np.asarray(dual(W)), X, draw(st.booleans()))
 
 
-def check_polar(book: Book, atom: Atom, asked: Asked, seed: int) -> None:
+def check_polar(book: Book, atom: Atom, asked: Trial, seed: int) -> None:
     """Hold every clause on one W."""
     W, scale = asked.W, scale_of(atom, asked.W.shape)
     bound, told = atom.polar(W, seed=seed), {"W": W}

@@ -26,17 +26,19 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Held:
+class ProvedPart:
     name: str
     parts: tuple
 
 
 def test_values_come_back_as_they_were():
     a, b = np.arange(6.0).reshape(2, 3), np.array([1, 2**60])
-    value = Held("x", (Span(0.1, np.inf), a, a, b, a > 2, None, True, {3: -np.inf, "k": (1,)}))
-    value = Held("outer", (value, np.float32(0.1) * np.ones(2, "f4"), np.int64(3), -0.0))
+    value = ProvedPart(
+        "x", (Span(0.1, np.inf), a, a, b, a > 2, None, True, {3: -np.inf, "k": (1,)})
+    )
+    value = ProvedPart("outer", (value, np.float32(0.1) * np.ones(2, "f4"), np.int64(3), -0.0))
     text, arrays = packed(value)
-    back = unpacked(text, arrays, (Span, Held))
+    back = unpacked(text, arrays, (Span, ProvedPart))
     inner, single, three, zero = back.parts
     assert inner.parts[0] == Span(0.1, np.inf)
     for found, wanted in zip(inner.parts[1:5], (a, a, b, a > 2), strict=True):

@@ -247,10 +247,10 @@ def test_a_bound_above_the_objective_is_not_believed():
     entries = descent.entries_of(problem)
     start = start_of(problem)
     x = entries.into(start.factors, descent.biases_of(problem, start.q))
-    low = ratings.Reached(entries, descent.descend(entries, x, 20), 0)
+    low = ratings.SearchState(entries, descent.descend(entries, x, 20), 0)
     low.pairs(lambda: False)
     assert 0 < low.lower <= low.now.value
-    cut = ratings.Reached(entries, descent.descend(entries, x, 20), 0)
+    cut = ratings.SearchState(entries, descent.descend(entries, x, 20), 0)
     values = lanczos.Pairs(np.array([1e-3]), np.zeros((M, 1)), np.zeros((N, 1)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lanczos, "largest", lambda *_args, **_more: values)
@@ -266,7 +266,7 @@ def test_single_precision_is_followed_by_double(monkeypatch):
     start = start_of(problem)
     entries = descent.entries_of(problem)
     x = entries.into(start.factors, descent.biases_of(problem, start.q))
-    at = ratings.Reached(entries, descent.descend(entries, x, 5), 0)
+    at = ratings.SearchState(entries, descent.descend(entries, x, 5), 0)
     ratings.grow(at, Clock(), 1e-9 * start.value)
     assert at.entries.kind == at.now.x.dtype == np.float64
     assert at.gap < 1e-5 * start.value

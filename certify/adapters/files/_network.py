@@ -24,7 +24,7 @@ from pydantic import Field
 
 from certify.adapters import onnx, torch
 from certify.adapters._network import Judged
-from certify.adapters._training import Stated
+from certify.adapters._training import NamedLoss
 from certify.base.errors import InputError
 
 from ._schema import Epsilon, Json, Strict, validated
@@ -71,7 +71,7 @@ def trained(path: Path, document: Json, reader: Reader) -> tuple[Judged, Epsilon
     model = path.parent / table.model
     X, y = (reader.read(x, f"network.{k}") for k, x in (("X", table.X), ("y", table.y)))
     given: dict[str, Any] = {
-        "loss": Stated(table.loss, table.reduction, table.delta),
+        "loss": NamedLoss(table.loss, table.reduction, table.delta),
         "weight_decay": table.weight_decay,
         "decay_bias": table.decay_bias,
         "reported": table.reported,

@@ -108,7 +108,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Stated:
+class ProblemFile:
     """What a problem.toml says, before any array is read."""
 
     lam: float | list[float]
@@ -128,7 +128,7 @@ class Stated:
         return [*held, *self.factors, *others, *(self.q or ())]
 
 
-def stated(path: Path, document: Json) -> Stated:
+def stated(path: Path, document: Json) -> ProblemFile:
     """Validate a problem.toml.
 
     Raises InputError, naming the file and the key, for anything that is wrong.
@@ -136,7 +136,7 @@ def stated(path: Path, document: Json) -> Stated:
     top = validated(Top, document, path, "")
     atom = with_norms(entry(top.atom, ATOMS, path, "atom"), path)
     names = factor_names(atom)
-    return Stated(
+    return ProblemFile(
         lam=top.lam,
         loss=loss(top, path),
         atom=atom,

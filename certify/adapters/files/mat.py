@@ -28,7 +28,7 @@ KINDS = {1: "a cell array", 2: "a struct", 3: "an object", 4: "text"}
 
 
 @dataclass(frozen=True)
-class Held:
+class MatArray:
     """An array as it lies in the file: its name, class, shape and what follows."""
 
     name: str
@@ -67,7 +67,7 @@ def names(path: Path) -> list[str]:
     return [x.name for x in arrays(path.read_bytes(), path) if x.kind not in KINDS]
 
 
-def arrays(blob: bytes, path: Path) -> Iterator[Held]:
+def arrays(blob: bytes, path: Path) -> Iterator[MatArray]:
     """Yield the arrays of a file.
 
     Raises InputError for other files, those of -v7.3 (HDF5) and damaged ones.
@@ -115,7 +115,7 @@ def elements(blob: bytes, order: str) -> Iterator[tuple[int, bytes]]:
         at += 8 + size + (-size % 8 if kind != COMPRESSED else 0)
 
 
-def array(body: bytes, order: str) -> Held:
+def array(body: bytes, order: str) -> MatArray:
     """Return an array's head: flags, shape and name, and the elements after it."""
     (_, flags), (_, dims), (_, name), *rest = elements(body, order)
     word = struct.unpack_from(f"{order}I", flags)[0]
@@ -130,10 +130,10 @@ def array(body: bytes, order: str) -> Held:
     parts, types = [x for _, x in rest], [k for k, _ in rest]
     wide = [f"{order}{NUMBERS.get(k, 'u1')}" for k in types]
     held = [np.frombuffer(x, w).astype(w[1:]).tobytes() for x, w in zip(parts, wide, strict=True)]
-    return Held(name.decode("ascii", "replace"), kind, shape, held, types)
+    return MatArray(name.decode("ascii", "replace"), kind, shape, held, types)
 
 
-def values(held: Held, where: str) -> Any:
+def values(held: MatArray, where: str) -> Any:
     """Return the numbers of an array."""
     columns = [np.frombuffer(x, NUMBERS[k]) for x, k in zip(held.parts, held.types, strict=True)]
     if held.kind != SPARSE:

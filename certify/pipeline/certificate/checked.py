@@ -14,7 +14,7 @@ from certify.base.errors import InputError, NotCoveredError
 from certify.kernel.errors import RejectedError
 from certify.polar.proved import above, below
 
-from .file import Asked, Certificate
+from .file import Certificate, StatedQuestion
 from .verdict import REJECTED_EXIT, Verdict
 
 PACKAGE = Path(__file__).parents[2]
@@ -68,7 +68,9 @@ def program(named: str | Path | None, environ: Mapping[str, str] = os.environ) -
     raise InputError(f"{missing}; {BUILD}")
 
 
-def answered(asked: Asked, certificate: Certificate, path: Path) -> tuple[Verdict, float, float]:
+def answered(
+    asked: StatedQuestion, certificate: Certificate, path: Path
+) -> tuple[Verdict, float, float]:
     """Return the verdict and the bounds, rounded outward, that the program proves.
 
     It reads a file with the reader's own question and this certificate's claim and proof, and
@@ -114,7 +116,7 @@ def answered(asked: Asked, certificate: Certificate, path: Path) -> tuple[Verdic
     return Verdict[found[1]], below(Fraction(found[2])), above(Fraction(found[3]))
 
 
-def speaks_of(asked: Asked, found: re.Match[str]) -> bool:
+def speaks_of(asked: StatedQuestion, found: re.Match[str]) -> bool:
     """Whether an answer names a verdict, two decimals and the question that was asked."""
     decimal = re.compile(r"-?\d+(\.\d*)?(e-?\d+)?")
     numbers = all(decimal.fullmatch(found[k]) for k in (2, 3))

@@ -31,7 +31,7 @@ Arrays = dict[str, kernel_arrays.Array]
 
 
 @dataclass(frozen=True)
-class Asked:
+class StatedQuestion:
     """A question: the statement, and the reader's own arrays that it names by digest."""
 
     statement: Json
@@ -182,7 +182,7 @@ def ask(  # noqa: PLR0913  the question's parts
     rtol: float,
     atol: float | None,
     own_size: bool = False,
-) -> Asked:
+) -> StatedQuestion:
     """State the question about these factors; q None asks for the best offsets.
 
     atol None is that of `rounding`.  own_size asks about at most as many components, as is
@@ -217,7 +217,7 @@ def ask(  # noqa: PLR0913  the question's parts
     }
     if problem.l1 is not None:
         statement["l1"] = [x.hex() for x in problem.l1]
-    return Asked(statement, given)
+    return StatedQuestion(statement, given)
 
 
 def rounding(problem: Problem, factors: Factors, q: Values | None) -> float:

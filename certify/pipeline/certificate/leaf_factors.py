@@ -19,7 +19,7 @@ from certify.kernel.rules.polar import polar_bound
 from certify.polar import eigen as spectra
 from certify.polar.proved import above, handed
 
-from .file import Arrays, Asked, Json
+from .file import Arrays, Json, StatedQuestion
 
 
 class Factors(Rounded):
@@ -37,7 +37,9 @@ class Factors(Rounded):
         return shift
 
 
-def leaf_factors(asked: Asked, polar: Json, witness: Arrays, limit: float = math.inf) -> Arrays:
+def leaf_factors(
+    asked: StatedQuestion, polar: Json, witness: Arrays, limit: float = math.inf
+) -> Arrays:
     """Return the Cholesky factors of a tensor's leaves that a certificate leaves out."""
     question = statement.question(asked.statement, asked.given)
     keeper = Factors()

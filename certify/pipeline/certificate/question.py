@@ -18,7 +18,7 @@ from certify.losses import LOSSES, Loss
 from certify.offsets import OFFSETS, Offset
 from certify.problem import Problem, Values
 
-from .file import Asked, Certificate, Json, as_numpy, ask, names_of
+from .file import Certificate, Json, StatedQuestion, as_numpy, ask, names_of
 
 MATRIX = 2  # dimensions
 Data = dict[str, Any]
@@ -41,7 +41,7 @@ class Question:
     atol: float
     own_size: bool = False
 
-    def asked(self) -> Asked:
+    def asked(self) -> StatedQuestion:
         """State it again, from these arrays."""
         parts = self.problem, self.factors, self.q
         return ask(*parts, rtol=self.rtol, atol=self.atol, own_size=self.own_size)

@@ -24,7 +24,7 @@ from certify.problem import Problem, stated
 from .checked import answered, program
 from .coverage import unknown
 from .difference import worded
-from .file import Arrays, Asked, Certificate, Json, as_numpy, ask, of_polar, under_polar
+from .file import Arrays, Certificate, Json, StatedQuestion, as_numpy, ask, of_polar, under_polar
 from .leaf_factors import leaf_factors
 from .tiers import arithmetic
 from .verdict import NO_BOOL, Verdict
@@ -113,7 +113,7 @@ def verify(  # noqa: PLR0913  the contract's keywords
     return proved(problem, asked, whole, tier, limit)
 
 
-def agree(certificate: Certificate, asked: Asked) -> None:
+def agree(certificate: Certificate, asked: StatedQuestion) -> None:
     """Reject a certificate of another question, in words."""
     theirs, ours = certificate.statement, asked.statement
     try:
@@ -123,7 +123,7 @@ def agree(certificate: Certificate, asked: Asked) -> None:
         raise RejectedError(error.where, error.code, told) from None
 
 
-def allowed(certificate: Certificate, asked: Asked) -> int:
+def allowed(certificate: Certificate, asked: StatedQuestion) -> int:
     """Return the units of work that the kernel takes for a certificate of this size."""
     arrays = [*asked.given.values(), *certificate.witness.values()]
     return allowance(certificate.statement, certificate.proof, arrays)
@@ -131,7 +131,7 @@ def allowed(certificate: Certificate, asked: Asked) -> int:
 
 def proved(
     problem: Problem,
-    asked: Asked,
+    asked: StatedQuestion,
     certificate: Certificate,
     tier: str,
     limit: float | None = None,
@@ -153,7 +153,7 @@ def proved(
 
 
 def completed(
-    certificate: Certificate, asked: Asked, tier: str, limit: float | None = None
+    certificate: Certificate, asked: StatedQuestion, tier: str, limit: float | None = None
 ) -> Certificate:
     """Add the Cholesky factor that large certificates leave out; exact proofs need one.
 
@@ -188,7 +188,7 @@ def completed(
 
 
 def with_lines_completed(
-    certificate: Certificate, asked: Asked, tier: str, limit: float | None
+    certificate: Certificate, asked: StatedQuestion, tier: str, limit: float | None
 ) -> Certificate:
     """Complete each of the proofs that lines beside an l1 penalty have."""
     whole = dict(certificate.witness)
@@ -214,7 +214,7 @@ def factorized(S: Array, polar: Json, witness: Arrays, shift: Fraction) -> Array
     return spectra.factorize(g, above(shift))
 
 
-def dense(witness: Arrays, asked: Asked) -> Array | None:
+def dense(witness: Arrays, asked: StatedQuestion) -> Array | None:
     """Return W + N as a dense matrix, or None if their sizes are not the question's."""
     given, (m, *rest) = asked.given, asked.statement["shape"]
     n = math.prod(rest)

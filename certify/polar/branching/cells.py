@@ -21,15 +21,15 @@ Label: TypeAlias = tuple[int, int]
 """(row, sign); (-1, sign) of w^T s."""
 
 
-class Held(NamedTuple):
+class ProvedPart(NamedTuple):
     """What proves a part: its ranges and its bound."""
 
     ranges: Ranges
     bound: Bound
 
 
-KINDS = (Held, Ranges, Bound)  # what a tree is made of
-Found: TypeAlias = Tree[Label, Held, Held]
+KINDS = (ProvedPart, Ranges, Bound)  # what a tree is made of
+Found: TypeAlias = Tree[Label, ProvedPart, ProvedPart]
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,14 @@ class Cells:
     prefix: tuple[Label, ...] = ()
 
     def __call__(
-        self, path: tuple[Label, ...], warm: Held | None, aim: float
-    ) -> Solved[Label, Held, Held]:
+        self, path: tuple[Label, ...], warm: ProvedPart | None, aim: float
+    ) -> Solved[Label, ProvedPart, ProvedPart]:
         """Bound one part; split it at the row whose chord loses most at the maximizer."""
         if not path and len(self.signs) > 1:
             both = ((-1, self.signs[0]), (-1, self.signs[1]))
-            return Solved(np.inf, Held(whole(self.question), nothing(self.question)), split=both)
+            return Solved(
+                np.inf, ProvedPart(whole(self.question), nothing(self.question)), split=both
+            )
         q, rows = self.at(path), self.rows(path)
         fresh = warm is None or not rows_of(path).size
         ranges = self.root(q) if fresh or warm is None else narrowed(q, rows, warm.ranges)
@@ -62,7 +64,7 @@ class Cells:
         if found.upper > aim and loose.max(initial=0.0) > 0:
             i = int(loose.argmax())
             split = (i, 1), (i, -1)
-        held = Held(ranges, found)
+        held = ProvedPart(ranges, found)
         return Solved(found.upper, held, value, (found.u, self.sign(path)), split, held)
 
     def rows(self, path: tuple[Label, ...]) -> Ints:
@@ -156,7 +158,9 @@ def proof_of(solver: Cells, tree: Found, aim: float) -> tuple[float, dict[str, A
     return top * (1 + EDGE), {"rule": "network", "nodes": nodes}
 
 
-def shortest(part: tuple[Signs, Ints], held: Held, allowed: float) -> tuple[dict[str, Any], float]:
+def shortest(
+    part: tuple[Signs, Ints], held: ProvedPart, allowed: float
+) -> tuple[dict[str, Any], float]:
     """Return a leaf and its bound, of the fewest bits whose bound is allowed."""
     q, rows = part
     for bits in BITS:
@@ -197,7 +201,7 @@ def pairs(mu: Array) -> list[list[Any]]:
     return [[int(k), float(mu[k]).hex()] for k in np.flatnonzero(mu)]
 
 
-def chords_of(q: Signs, rows: Ints, held: Held, bits: int) -> tuple[list[Any], Array]:
+def chords_of(q: Signs, rows: Ints, held: ProvedPart, bits: int) -> tuple[list[Any], Array]:
     """Return the chords that differ from a whole row's, and the ranges they prove."""
     ends = np.column_stack([q.radii, q.radii])
     S = q.F[rows[:, 0]].T * rows[:, 1]

@@ -17,7 +17,7 @@ from certify.base.arrays import Array
 from certify.polar.query import Proposal
 from certify.polar.relaxation.cut import Cut
 from certify.polar.relaxation.product_admm import ProductMultiplier, Relaxed, Stop, Warm, solve
-from certify.polar.relaxation.product_leaf import Leaf, Written, proposal, written
+from certify.polar.relaxation.product_leaf import Leaf, LeafArrays, proposal, written
 from certify.polar.relaxation.products import ProductForm, pinned
 
 from .tree import Limits, Solve, Solved, Tree, grow
@@ -89,7 +89,7 @@ def proof_of(form: ProductForm, tree: Grown) -> Proposal | None:
     split = {k: s for s, k in enumerate(inner)}
     cuts: list[Cut] = []
     nodes: list[dict[str, Any]] = []
-    leaves: list[Written] = []
+    leaves: list[LeafArrays] = []
     for k, node in enumerate(tree.nodes):
         if node.children:
             plus, minus = node.children

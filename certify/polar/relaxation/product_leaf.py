@@ -31,7 +31,7 @@ class Leaf:
 
 
 @dataclass(frozen=True)
-class Written:
+class LeafArrays:
     """A leaf as the rule reads it: arrays by name, its shift, and the bound of <G, X>."""
 
     arrays: dict[str, Array]
@@ -52,7 +52,10 @@ def one_leaf(form: ProductForm, found: ProductMultiplier) -> Proposal | None:
 
 
 def proposal(
-    form: ProductForm, leaves: Sequence[Written], nodes: list[dict[str, Any]], cuts: Sequence[Cut]
+    form: ProductForm,
+    leaves: Sequence[LeafArrays],
+    nodes: list[dict[str, Any]],
+    cuts: Sequence[Cut],
 ) -> Proposal:
     """Return the largest bound of the leaves of a tree with its proof; cuts are its splits."""
     arrays = {name: x for leaf in leaves for name, x in leaf.arrays.items()}
@@ -66,7 +69,7 @@ def proposal(
     return Proposal(form.value(bound) * (1 + SLACK), {**head, **tree, **arrays})
 
 
-def written(form: ProductForm, leaf: Leaf, t: int) -> Written | None:
+def written(form: ProductForm, leaf: Leaf, t: int) -> LeafArrays | None:
     """Return leaf t with the Cholesky factor of its matrix; None if there is no shift."""
     found = leaf.found
     arrays = flat(form, found.J, t)
@@ -88,7 +91,7 @@ def written(form: ProductForm, leaf: Leaf, t: int) -> Written | None:
         return None
     if form.size <= FACTORED:
         arrays[f"L{t}"] = spectra.packed(factor)
-    return Written(arrays, shift, max(shift, 0.0) * float(sizes.sum()) + cost)
+    return LeafArrays(arrays, shift, max(shift, 0.0) * float(sizes.sum()) + cost)
 
 
 def flat(form: ProductForm, J: Array, t: int) -> dict[str, Array]:

@@ -80,7 +80,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class ProductForm:
+class FactorForm:
     """The coordinates of an atom's factors: sides (one a factor), and copies of each."""
 
     sides: tuple[Side, ...]
@@ -205,10 +205,10 @@ class ProductForm:
         return total, slopes
 
 
-def form_of(atom: Atom, dims: tuple[int, ...]) -> ProductForm:
+def form_of(atom: Atom, dims: tuple[int, ...]) -> FactorForm:
     """Return the coordinates of an atom's factors, for the data's shape."""
     if atom.family not in VECTORS:
         raise TypeError(f"products of vectors are needed, got {type(atom).__name__}")
     if atom.parts == 1:
-        return ProductForm((Side(atom.gauges[0], dims[0]),), len(dims))
-    return ProductForm(tuple(Side(g, d) for g, d in zip(atom.gauges, dims, strict=True)), 1)
+        return FactorForm((Side(atom.gauges[0], dims[0]),), len(dims))
+    return FactorForm(tuple(Side(g, d) for g, d in zip(atom.gauges, dims, strict=True)), 1)

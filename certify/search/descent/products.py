@@ -22,7 +22,7 @@ from certify.offsets import Smooth, Sparse
 from certify.polar.ascent.contract import joined
 from certify.problem import Problem, Values
 from certify.search.coordinates.contract import predicted, pulls
-from certify.search.coordinates.products import ProductForm, form_of
+from certify.search.coordinates.products import FactorForm, form_of
 from certify.search.envelope import Smoothed
 
 from .newton import Box, newton
@@ -45,7 +45,7 @@ class Task:
     expired: Callable[[], bool] = lambda: False
 
     @cached_property
-    def form(self) -> ProductForm:
+    def form(self) -> FactorForm:
         """The factors' coordinates."""
         return form_of(self.problem.atom, self.problem.loss.dims)
 

@@ -20,7 +20,7 @@ from certify.polar.lanczos import is_large, largest
 from certify.polar.methods.lines import line_values
 from certify.polar.product_query import Expired, never
 from certify.polar.scale import exponent, scaled
-from certify.search.coordinates.products import ProductForm
+from certify.search.coordinates.products import FactorForm
 
 TOGETHER = 20  # components returned at once
 RANDOM, LINES, HEADS = 60, 20, 6  # starts: random, lines of W, singular vectors
@@ -38,7 +38,7 @@ class Field:
 
     observed: Observed
     W: Array
-    form: ProductForm
+    form: FactorForm
     expired: Expired = never
 
     @cached_property
@@ -198,7 +198,7 @@ def distinct(field: Field, components: Factors) -> Factors:
     return tuple(x[:, keep] for x in held)
 
 
-def cosines(form: ProductForm, components: Factors) -> Array:
+def cosines(form: FactorForm, components: Factors) -> Array:
     """Return <phi_i, phi_j> / |phi_i| |phi_j|."""
     out = np.ones((components[0].shape[1],) * 2)
     for x in components:

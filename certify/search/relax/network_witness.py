@@ -44,7 +44,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class LayerForm:
+class NetworkForm:
     """Over x = (p / tau, u[, s]): C, the facts B x >= 0, and where N may have any sign.
 
     reach  bounds an unpriced bias;  wide: |x|^2 over |u| = 1
@@ -179,7 +179,7 @@ def leaf(W: Array, layer: Layer, part: Part, using: Using | None = None) -> Leaf
     return Leaf(node, N[np.tril_indices(len(N))], factor, bound)
 
 
-def formed(W: Array, layer: Layer, part: Part) -> LayerForm:
+def formed(W: Array, layer: Layer, part: Part) -> NetworkForm:
     """Return what the leaf is about."""
     F, a = layer.features, layer.slope
     m, d = F.shape
@@ -207,10 +207,10 @@ def formed(W: Array, layer: Layer, part: Part) -> LayerForm:
     i = np.arange(m)
     free[i, m + i] = free[m + i, i] = True
     wide = (1 + float((F**2).sum()) / tau**2) * (1 + reach**2) + 1
-    return LayerForm(C, B, free, tau, reach, wide)
+    return NetworkForm(C, B, free, tau, reach, wide)
 
 
-def diagonal(form: LayerForm, layer: Layer, levels: tuple[float, float, float]) -> Array:
+def diagonal(form: NetworkForm, layer: Layer, levels: tuple[float, float, float]) -> Array:
     """Return Diag(0, level, bias, radial)."""
     m, d = layer.features.shape
     level, bias, radial = levels
@@ -218,7 +218,7 @@ def diagonal(form: LayerForm, layer: Layer, levels: tuple[float, float, float]) 
     return np.array([0.0] * m + priced + [radial] * (len(form.C) - m - d))
 
 
-def solved(form: LayerForm, layer: Layer, part: Part, using: Using) -> tuple[Array, Array] | None:
+def solved(form: NetworkForm, layer: Layer, part: Part, using: Using) -> tuple[Array, Array] | None:
     """Return N and (level, bias, radial) of the least bound; None without an answer."""
     h, k = form.B.shape
     m, d = layer.features.shape

@@ -18,7 +18,7 @@ from .tensor_polar import MATRIX, entry_signs, halves
 
 
 @dataclass(frozen=True)
-class Asked:
+class TensorGauge:
     """The entries `at` of a flat expression z, as a tensor, and its norms."""
 
     z: Expression
@@ -39,10 +39,10 @@ def tensor_omega(
     parts the tensor into slices, whose gauges add.
     """
     at = np.arange(prod(dims)).reshape(tuple(dims))
-    return priced(Asked(z, at, tuple(gauges), symmetric))
+    return priced(TensorGauge(z, at, tuple(gauges), symmetric))
 
 
-def priced(asked: Asked) -> Expressed:
+def priced(asked: TensorGauge) -> Expressed:
     """Return the price of a tensor, of slices, or of a matrix."""
     lines = [k for k, g in enumerate(asked.gauges) if g.axial]
     if asked.symmetric:
@@ -57,13 +57,13 @@ def picked(z: Expression, at: Ints) -> Expression:
     return cp.reshape(z[at.reshape(-1)], at.shape, order="C")
 
 
-def by_slices(asked: Asked, k: int) -> Expressed:
+def by_slices(asked: TensorGauge, k: int) -> Expressed:
     """Add over the slices of mode k; a slice of two signs is a difference, as omega says."""
     rest = asked.gauges[:k] + asked.gauges[k + 1 :]
     own = signs(marks(asked.gauges[k], asked.at.shape[k]))
     free, total, cone = any(g.free for g in rest), 0.0, []
     for at, sign in zip(np.moveaxis(asked.at, k, 0), own.tolist(), strict=True):
-        part = Asked(asked.z, at, rest)
+        part = TensorGauge(asked.z, at, rest)
         if free or sign > 0:
             each = [priced(part)]
         elif sign < 0:
@@ -77,7 +77,7 @@ def by_slices(asked: Asked, k: int) -> Expressed:
     return total, cone
 
 
-def by_groups(asked: Asked) -> Expressed:
+def by_groups(asked: TensorGauge) -> Expressed:
     """Return half the cost of M's diagonal blocks; their corner is the tensor."""
     rows = halves(asked.at.shape)
     others = tuple(k for k in range(asked.at.ndim) if k not in rows)
@@ -92,7 +92,7 @@ def by_groups(asked: Asked) -> Expressed:
     return blocks(M, (a, b), cone)
 
 
-def grouped(asked: Asked, modes: Sequence[int]) -> Group:
+def grouped(asked: TensorGauge, modes: Sequence[int]) -> Group:
     """Return a group of modes."""
     return Group(
         tuple(asked.gauges[k] for k in modes),
@@ -123,7 +123,7 @@ def spent(g: Group, d: Expression) -> Expression:
     return sum(cp.max(d[np.nonzero(row)[0]]) for row in g.cubes)
 
 
-def alike(asked: Asked) -> Expressed:
+def alike(asked: TensorGauge) -> Expressed:
     """Return the price of x o x o ... o x: one block of even order, two of odd.
 
     For even order the tensor itself, unfolded in halves, is sum x x^T over products.
