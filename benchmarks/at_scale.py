@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 from data import generated_ratings, ridge
-from measure import Options, Row, at_most
+from measure import Options, Row, at_most, picture
 from scipy import sparse
 
 from certify import Problem, check, verify
@@ -53,7 +53,13 @@ CASES = {
     "ratings-20m": Case((138_493, 26_744), 20_000_000, 150.0, False, 30, 6, 400.0),
 }
 CORES = 2
+LINES = {  # columns of the picture: label, marker
+    "check, processor s": ("check, seconds of the processor", "o"),
+    "rounded verify, processor s": ("rounded verification, seconds", "s"),
+    "GB": ("memory, GB", "^"),
+}
 TABLE = {  # proved gap, processor seconds, GB that are wanted
+    "ratings-100k": (1e-3, 5.0 * CORES, 1.0),
     "ratings-1m": (1e-3, 15.0 * CORES, 1.0),
     "ratings-10m": (1e-3, 90.0 * CORES, 3.0),
 }
@@ -139,6 +145,7 @@ def at_scale(options: Options):
     Fits are kept in the folder that the environment's FITS names, if it names one.
     """
     yield "12. millions of ratings: seconds of the processor, on a machine with other work"
+    rows = []
     for name, (gap, seconds, size) in {} if options.quick else TABLE.items():
         with TemporaryDirectory() as folder:
             file = Path(os.environ.get("FITS", folder)) / f"{name}.npz"
@@ -148,10 +155,26 @@ def at_scale(options: Options):
             told = subprocess.run(run, check=True, capture_output=True, text=True).stdout
         print(told)
         row = json.loads(told.splitlines()[-1])
+        rows.append(row)
         yield row
         yield at_most(f"{name}: proved gap", row["gap of the best factors"], gap, "")
         yield at_most(f"{name}: check, on a processor", row["check, processor s"], seconds)
         yield at_most(f"{name}: memory", row["GB"], size, "GB")
+    if rows:
+        draw(rows)
+
+
+def draw(rows: list[Row]) -> None:
+    """Draw seconds and memory against ratings; a slope is that of the last two points."""
+    counts = [int(row["ratings"].split()[0]) for row in rows]
+    with picture("ratings.png", (7, 4.5), outside=False) as axes:
+        for column, (label, marker) in LINES.items():
+            held = [row[column] for row in rows]
+            slope = np.diff(np.log(held[-2:]))[0] / np.diff(np.log(counts[-2:]))[0]
+            axes.loglog(counts, held, label=f"{label} (slope {slope:.2f})", marker=marker)
+        axes.set_xticks(counts, [f"{k:,}" for k in counts])
+        axes.minorticks_off()
+        axes.set(xlabel="ratings", ylabel="seconds; GB")
 
 
 class Lap:

@@ -27,6 +27,7 @@ MODULES = {  # a benchmark is the function of its name; in this order it is writ
     "short_sides": "short_sides",
     "own_size": "own_size",
     "at_scale": "at_scale",
+    "peers": "peers",
     "patience": "matrices",
     **dict.fromkeys(("tensorly", "tensor_polar", "cp"), "tensors"),
     **dict.fromkeys(("networks", "real_networks", "layers", "hour"), "networks"),
