@@ -26,9 +26,9 @@ from .dual.orthogonal import Orthogonal, orthogonalize
 from .dual.points import Dual, Run, best, bound, bound_point, dual_at
 from .dual.products import bounded
 from .families import family, supported
-from .search_result import Evidence, SearchResult
+from .search_result import REACHED, Evidence, SearchResult
 
-REACHED, DUAL = "search", "dual"  # the names under which a search and its dual point are kept
+DUAL = "dual"  # the name under which a dual point is kept
 DUALS_KEPT = 2  # of a search that went on
 SLACK = 0.5  # of epsilon: a bound this near to the best factors needs no better one
 CONVEX = 0.3  # share of the budget for the convex problem

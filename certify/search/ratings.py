@@ -12,12 +12,14 @@ proved one: the search goes on to a part of what is wanted.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from certify.base.arrays import Array
+from certify.base.checkpoint import CURRENT
 from certify.base.clock import Clock
 from certify.polar import PolarQuery, Proposal, lanczos
 from certify.polar.lanczos import Pairs
@@ -28,7 +30,7 @@ from .candidate import Candidate, Goal, evaluate, lowest
 from .descent import ratings as descent
 from .descent.ratings import CORES, Entries, Floats, Point
 from .dual import scaling
-from .search_result import SearchResult
+from .search_result import REACHED, SearchResult
 
 LARGE = 150_000  # observed entries from which this is quicker than exact eigenvalues
 PART = 0.4  # of epsilon: the estimated gap at which the search ends
@@ -64,7 +66,7 @@ def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Go
         met.append(("descend", same))
         clock.tell("descend", same.value)
     at = SearchState(entries, own, seed)
-    grow(at, clock, wanted)
+    grow(at, clock, wanted, partial(keep, problem, same))
     top = candidate(problem, at.entries, at.now.x)
     clock.tell("grow", top.value)
     found = [dual(problem, top, seed)]
@@ -161,7 +163,7 @@ class SearchState:
         return found
 
 
-def grow(at: SearchState, clock: Clock, wanted: float) -> None:
+def grow(at: SearchState, clock: Clock, wanted: float, kept: Callable[[SearchState], None]) -> None:
     """Append components and descend until the gap is small; then once more."""
     stale, least = 0, np.inf
     for _ in range(ROUNDS):
@@ -174,11 +176,20 @@ def grow(at: SearchState, clock: Clock, wanted: float) -> None:
         at.now = descent.descend(entries, x, steps, clock.expired)
         if done:
             return
+        kept(at)
         if stale >= STALE:
             if entries.kind == np.float64:
                 return
             stale, at.entries = 0, entries.finer()
             at.now = descent.descend(at.entries, at.now.x.astype(np.float64), FEW, clock.expired)
+
+
+def keep(problem: Problem, same: Candidate, at: SearchState) -> None:
+    """Write, now and then, what a search under way has reached, to go on from there."""
+    keeper = CURRENT.get()
+    if keeper is not None and keeper.write is not None:
+        kept = partial(candidate, problem, at.entries, at.now.x)
+        keeper.keep(REACHED, lambda: (same, lowest([same, kept()]), (), True))
 
 
 def roots(entries: Entries) -> tuple[Array, Array]:

@@ -9,6 +9,8 @@ from .candidate import Candidate
 from .dual.orthogonal import Orthogonal
 from .dual.points import Dual
 
+REACHED = "search"  # the name under which a search is kept: same, best, dual points, cut short
+
 
 @dataclass(frozen=True)
 class SearchResult:

@@ -8,6 +8,7 @@ from scipy import sparse
 
 from certify import Problem, check, verify
 from certify.atoms import RankOne
+from certify.base import checkpoint
 from certify.base.clock import Clock
 from certify.base.rigor import rounded
 from certify.losses import Logistic, Squared
@@ -242,6 +243,43 @@ def test_a_search_leaves_the_proof_its_time(monkeypatch):
 
 
 @pytest.mark.usefixtures("_few")
+def test_a_search_that_was_killed_goes_on_from_its_checkpoint(monkeypatch, tmp_path):
+    monkeypatch.setattr(checkpoint, "EVERY", 0.0)
+    monkeypatch.setattr(checkpoint, "SHARE", np.inf)
+    monkeypatch.setattr("certify.pipeline.own_size.LARGEST", 0)  # the one question only
+    problem, file, seen = problem_of("plain"), tmp_path / "long", []
+    start = start_of(problem)
+
+    def killed(stage, value):
+        """End as a crash does, when some rounds are done."""
+        seen.append((stage, value))
+        if sum(name.startswith("gap") for name, _ in seen) == 3:
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        check(problem, start.factors, checkpoint=file, progress=killed)
+    assert [x.name for x in tmp_path.iterdir()] == ["long"]
+    resumed = check(problem, start.factors, checkpoint=file)
+    (first, _), (name, value) = resumed.steps[:2]
+    assert (first, name) == ("start", "checkpoint")
+    assert resumed.steps[-1][1] <= value < dict(seen)["descend"]
+    assert resumed.steps[-1][1] * (1 - 1e-4) < resumed.lower <= resumed.steps[-1][1]
+
+
+@pytest.mark.usefixtures("_few")
+def test_a_search_that_is_stopped_leaves_a_valid_certificate():
+    problem, seen = problem_of("both"), []
+    start = start_of(problem)
+    found = check(
+        problem, start.factors, rtol=0.2, progress=lambda *told: seen.append(told) or True
+    )
+    assert 0 < found.lower <= found.upper
+    again = verify(found.certificate, problem, start.factors, rtol=0.2)
+    assert (again.lower, again.upper) == (found.lower, found.upper)
+    assert 0 < len(seen) < 8
+
+
+@pytest.mark.usefixtures("_few")
 def test_a_bound_above_the_objective_is_not_believed():
     problem = problem_of("both")
     entries = descent.entries_of(problem)
@@ -267,7 +305,7 @@ def test_single_precision_is_followed_by_double(monkeypatch):
     entries = descent.entries_of(problem)
     x = entries.into(start.factors, descent.biases_of(problem, start.q))
     at = ratings.SearchState(entries, descent.descend(entries, x, 5), 0)
-    ratings.grow(at, Clock(), 1e-9 * start.value)
+    ratings.grow(at, Clock(), 1e-9 * start.value, lambda _: None)
     assert at.entries.kind == at.now.x.dtype == np.float64
     assert at.gap < 1e-5 * start.value
 
