@@ -1,0 +1,395 @@
+(* Counts at a fixed number of components: `squares_below`, `reaches`.
+
+   The Kullback-Leibler divergence is at least least squares, with weights that the sums of the rows
+   and columns of Y give.  ln 0 = 0, so the divergence of z from y = 0 is z. *)
+
+From mathcomp Require Import all_ssreflect all_algebra.
+From mathcomp Require Import boolp classical_sets functions reals topology normedtype derive.
+From mathcomp Require Import realfun exp.
+From mathcomp Require Import ring lra.
+From Formal Require Import Losses.
+
+Set Implicit Arguments.
+Unset Strict Implicit.
+Unset Printing Implicit Defensive.
+
+Import Order.TTheory GRing.Theory Num.Theory.
+Import numFieldNormedType.Exports.
+Local Open Scope ring_scope.
+
+Section Entry.
+Variable R : realType.
+Implicit Types y z b c e t : R.
+
+(* ln t is at most (t - 1) (t + 5) / (4 t + 2), its first approximant *)
+Definition gap t : R := t / 4 + 7 / 8 - 27 / 8 * (2 * t + 1)^-1 - ln t.
+
+Lemma gap_derive t : 0 < t ->
+  is_derive t (1 : R) gap ((t - 1) ^+ 3 / (t * (2 * t + 1) ^+ 2)).
+Proof.
+move=> t0; have q0 : 2 * t + 1 != 0 by rewrite gt_eqF //; lra.
+have Dl := is_derive1_ln t0.
+have D1 : is_derive t (1 : R) (fun x : R => 2 * x + 1) 2.
+  have -> : (fun x : R => 2 * x + 1) = (2 \*: id) + cst 1 by apply/funext.
+  by apply: is_derive_eq; rewrite addr0; exact: mulr1.
+have D2 := @is_deriveV R (fun x : R => 2 * x + 1) t 2 1 q0 D1.
+have -> : gap = (4^-1 \*: id) + cst (7/8) - (27 / 8 \*: (fun x : R => (2 * x + 1)^-1)) - @ln R.
+  by apply/funext => x; rewrite /gap (mulrC x).
+apply: is_derive_eq.
+rewrite addr0 /GRing.scale /=; field; rewrite q0 gt_eqF //.
+Qed.
+
+Lemma mean_value (f df : R -> R) (x y : R) : 0 < x -> x <= y ->
+  (forall s : R, 0 < s -> is_derive s (1 : R) f (df s)) ->
+  exists2 s : R, x <= s <= y & f y - f x = df s * (y - x).
+Proof.
+move=> x0 xy D.
+have Dxy (s : R) : x <= s -> is_derive s (1 : R) f (df s).
+  by move=> xs; apply: D; apply: lt_le_trans xs.
+have d (s : R) : s \in `]x, y[ -> is_derive s (1 : R) f (df s).
+  by rewrite in_itv /= => /andP[xs _]; apply: Dxy; apply: ltW.
+have [|s] := MVT_segment xy d.
+  by apply: derivable_within_continuous => s; rewrite in_itv /= => /andP[xs _]; have [] := Dxy s xs.
+by rewrite in_itv; exists s.
+Qed.
+
+Lemma gap_ge0 t : 0 < t -> 0 <= gap t.
+Proof.
+have three : 2 * 1 + 1 = 3 :> R by ring.
+have one : gap 1 = 0 by rewrite /gap ln1 three; lra.
+have pos (s : R) : 0 < s -> 0 <= (s * (2 * s + 1) ^+ 2)^-1.
+  by move=> s0; rewrite invr_ge0 mulr_ge0 ?sqr_ge0 // ltW.
+move=> t0; have [t1|t1] := leP 1 t.
+  have [s /andP[s1 st] e] := mean_value ltr01 t1 gap_derive.
+  have := pos s (lt_le_trans ltr01 s1).
+  move: e; rewrite one subr0 => -> h; rewrite mulr_ge0 ?subr_ge0 // mulr_ge0 //.
+  by rewrite exprn_ge0 // subr_ge0.
+have [s /andP[ts s1] e] := mean_value t0 (ltW t1) gap_derive.
+have := pos s (lt_le_trans t0 ts); move: e; rewrite one sub0r => e h.
+rewrite -[gap t]opprK e -mulNr mulr_ge0 ?subr_ge0 ?(ltW t1) // -mulNr mulr_ge0 //.
+have -> : - (s - 1) ^+ 3 = (1 - s) ^+ 3 by ring.
+by rewrite exprn_ge0 // subr_ge0.
+Qed.
+
+Lemma divergence_squares y z : 0 <= y -> 0 <= z -> (0 < y -> 0 < z) ->
+  3 * (z - y) ^+ 2 <= 2 * (y + 2 * z) * kullback_leibler z y.
+Proof.
+rewrite le_eqVlt => /orP[/eqP <- z0 _|y0 _ /(_ y0) z0].
+  by rewrite /kullback_leibler !mul0r; have := sqr_ge0 z; nra.
+have t0 : 0 < z / y by rewrite divr_gt0.
+have q0 : 0 < 2 * (z / y) + 1 by lra.
+have := gap_ge0 t0; rewrite /gap ln_div ?posrE // => h.
+have s0 : 0 < 2 * (y + 2 * z) * y by rewrite !mulr_gt0 // addr_gt0 // mulr_gt0.
+have e : 2 * (y + 2 * z) * y * (z / y / 4 + 7 / 8 - 27 / 8 * (2 * (z / y) + 1)^-1)
+    = (z - y) * (z + 5 * y) by field; rewrite !gt_eqF //; lra.
+have := mulr_ge0 (ltW s0) h; rewrite mulrBr e /kullback_leibler; nra.
+Qed.
+
+Lemma divergence_ge0 y z : 0 <= y -> 0 <= z -> (0 < y -> 0 < z) -> 0 <= kullback_leibler z y.
+Proof.
+move=> y0 z0 yz; have := divergence_squares y0 z0 yz; have := sqr_ge0 (z - y).
+have [p|] := ltP 0 (y + 2 * z); first by move=> h k; rewrite -(pmulr_rge0 _ p); lra.
+move=> h _ _; have -> : y = 0 by lra.
+have -> : z = 0 by lra.
+by rewrite /kullback_leibler; lra.
+Qed.
+
+Lemma divergence_rises y b z : 0 <= y -> y <= b -> 0 < b -> b <= z ->
+  kullback_leibler b y + (z - b) * (1 - y / b) <= kullback_leibler z y.
+Proof.
+move=> y0 yb b0 bz; have z0 : 0 < z by apply: lt_le_trans bz.
+have h := @le_ln1Dx R (z / b - 1).
+have p : 0 < z / b by rewrite divr_gt0.
+have {h} := h (_ : -1 < z / b - 1).
+rewrite addrCA subrr addr0 ln_div ?posrE // => /(_ ltac:(lra)) h.
+have := ler_wpM2l y0 h.
+have e : y * (z / b - 1) = (z - b) * (y / b) by field; rewrite gt_eqF.
+rewrite e /kullback_leibler; lra.
+Qed.
+
+(* `reaches`: a divergence below `upper` keeps z below b *)
+Theorem far_entry y b z upper : 0 <= y -> y <= b -> 0 < b -> upper <= kullback_leibler b y ->
+  kullback_leibler z y < upper -> z <= b.
+Proof.
+move=> y0 yb b0 far near; have [//|bz] := leP z b.
+have := divergence_rises y0 yb b0 (ltW bz).
+have : 0 <= (z - b) * (1 - y / b).
+  by rewrite mulr_ge0 ?subr_ge0 ?(ltW bz) // ler_pdivrMr // mul1r.
+lra.
+Qed.
+
+Lemma weighted_squares y z b c e : 0 <= y -> 0 <= z -> (0 < y -> 0 < z) -> 0 < e ->
+  z <= (1 + e) * b -> 0 <= c -> c * (y + 2 * b) <= 3 ->
+  c / 2 * (y - z) ^+ 2 <= (1 + e) * kullback_leibler z y.
+Proof.
+move=> y0 z0 yz e0 zb c0 cb; have d0 := divergence_ge0 y0 z0 yz.
+have := ler_wpM2l c0 (divergence_squares y0 z0 yz).
+have near : c * (y + 2 * z) <= 3 * (1 + e).
+  apply: le_trans (_ : c * ((1 + e) * (y + 2 * b)) <= _).
+    by rewrite ler_wpM2l //; have := mulr_ge0 (ltW e0) y0; lra.
+  by rewrite mulrCA mulrC ler_wpM2r //; lra.
+have := ler_wpM2r d0 near; set k := kullback_leibler z y; set s := (z - y) ^+ 2.
+have -> : (y - z) ^+ 2 = s by rewrite /s; ring.
+lra.
+Qed.
+
+Lemma row_step n (y z : 'I_n -> R) (r := \sum_j y j) (s := \sum_j z j) :
+  (forall j, 0 <= y j) -> (forall j, 0 <= z j /\ (0 < y j -> 0 < z j)) ->
+  [/\ 0 <= r / s, 0 < r -> 0 < r / s /\ 0 < s, r / s * s = r &
+    \sum_j kullback_leibler (r / s * z j) (y j) + kullback_leibler s r
+    = \sum_j kullback_leibler (z j) (y j)].
+Proof.
+move=> y0 dom; have z0 j : 0 <= z j by have [] := dom j.
+have r0 : 0 <= r by apply: sumr_ge0.
+have s0 : 0 <= s by apply: sumr_ge0.
+have sp : 0 < r -> 0 < s.
+  move=> rp; rewrite lt_neqAle s0 andbT; apply/eqP => /esym sz.
+  have zz j : z j = 0 by have /(_ j)-> := psumr_eq0P (fun j _ => z0 j) sz.
+  move: rp; rewrite /r big1 ?ltxx // => j _; apply/eqP; rewrite eq_le y0 andbT leNgt; apply/negP.
+  by move=> /(proj2 (dom j)); rewrite zz ltxx.
+have zero : r <= 0 -> r = 0 by move=> rn; apply/eqP; rewrite eq_le rn r0.
+split; first by rewrite divr_ge0.
+- by move=> rp; rewrite divr_gt0 ?sp.
+- have [rp|] := ltP 0 r; first by rewrite divfK // gt_eqF // sp.
+  by move=> /zero ->; rewrite !mul0r.
+have [rp|rn] := ltP 0 r; last first.
+  have rz := zero rn.
+  have yz j : y j = 0 by have /(_ j)-> := psumr_eq0P (fun j _ => y0 j) rz.
+  rewrite rz mul0r /kullback_leibler !mul0r big1 => [|j _]; last by rewrite yz !mul0r; lra.
+  by rewrite add0r !subr0 addr0; apply: eq_bigr => j _; rewrite yz !mul0r; lra.
+have {}sp := sp rp; set t := r / s; have tp : 0 < t by rewrite divr_gt0.
+have one j : kullback_leibler (t * z j) (y j)
+    = kullback_leibler (z j) (y j) + (t * z j - z j - y j * ln t).
+  have := y0 j; rewrite /kullback_leibler le_eqVlt => /orP[/eqP <-|yp].
+    by rewrite !mul0r; ring.
+  by rewrite lnM ?posrE ?(proj2 (dom j)) //; ring.
+rewrite (eq_bigr _ (fun j _ => one j)) big_split /= !sumrB -mulr_sumr -mulr_suml -/r -/s.
+have -> : t * s = r by rewrite divfK // gt_eqF.
+rewrite /kullback_leibler ln_div ?posrE //; ring.
+Qed.
+
+End Entry.
+
+Section Sums.
+Variable R : realType.
+
+Definition row_sum m n (Z : 'M[R]_(m, n)) i := \sum_j Z i j.
+
+Definition divergence m n (Y Z : 'M[R]_(m, n)) := \sum_i \sum_j kullback_leibler (Z i j) (Y i j).
+
+(* where the divergence is finite *)
+Definition in_domain m n (Y Z : 'M[R]_(m, n)) :=
+  forall i j, 0 <= Z i j /\ (0 < Y i j -> 0 < Z i j).
+
+Definition scale_rows m n (t : 'I_m -> R) (Z : 'M[R]_(m, n)) := \matrix_(i, j) (t i * Z i j).
+
+Lemma divergence_tr m n (Y Z : 'M[R]_(m, n)) : divergence Y^T Z^T = divergence Y Z.
+Proof.
+rewrite /divergence exchange_big; apply: eq_bigr => i _.
+by apply: eq_bigr => j _; rewrite !mxE.
+Qed.
+
+Lemma in_domain_tr m n (Y Z : 'M[R]_(m, n)) : in_domain Y Z -> in_domain Y^T Z^T.
+Proof. by move=> dom i j; rewrite !mxE; apply: dom. Qed.
+
+Lemma entry_le m n (Y Z : 'M[R]_(m, n)) i j : (forall i j, 0 <= Y i j) -> in_domain Y Z ->
+  kullback_leibler (Z i j) (Y i j) <= divergence Y Z.
+Proof.
+move=> Y0 dom.
+have d0 k l : 0 <= kullback_leibler (Z k l) (Y k l).
+  by have [] := dom k l; apply: divergence_ge0.
+rewrite /divergence (bigD1 i) // (bigD1 j) //= -addrA lerDl addr_ge0 //.
+  by rewrite sumr_ge0.
+by rewrite sumr_ge0 // => k _; rewrite sumr_ge0.
+Qed.
+
+(* rows are scaled to the sums of Y *)
+Lemma mend_rows m n (Y Z : 'M[R]_(m, n)) : (forall i j, 0 <= Y i j) -> in_domain Y Z ->
+  exists t, [/\ forall i, 0 <= t i, in_domain Y (scale_rows t Z),
+    forall i, row_sum (scale_rows t Z) i = row_sum Y i &
+    divergence Y (scale_rows t Z) + \sum_i kullback_leibler (row_sum Z i) (row_sum Y i)
+      = divergence Y Z].
+Proof.
+move=> Y0 dom; pose t i := row_sum Y i / row_sum Z i.
+have step i : [/\ 0 <= t i, 0 < row_sum Y i -> 0 < t i /\ 0 < row_sum Z i,
+    t i * row_sum Z i = row_sum Y i &
+    \sum_j kullback_leibler (t i * Z i j) (Y i j)
+      + kullback_leibler (row_sum Z i) (row_sum Y i) = \sum_j kullback_leibler (Z i j) (Y i j)].
+  exact: row_step (Y0 i) (dom i).
+exists t; split=> [i|i j|i|].
+- by have [] := step i.
+- have [t0 tp _ _] := step i; rewrite mxE; split; first by rewrite mulr_ge0 ?(proj1 (dom i j)).
+  move=> yp; rewrite mulr_gt0 ?(proj2 (dom i j)) //; apply: (proj1 (tp _)).
+  by rewrite /row_sum (bigD1 j) //= ltr_pwDl // sumr_ge0.
+- by have [_ _ <- _] := step i; rewrite /row_sum mulr_sumr; apply: eq_bigr => j _; rewrite mxE.
+rewrite /divergence -big_split; apply: eq_bigr => i _ /=; have [_ _ _ <-] := step i.
+by congr (_ + _); apply: eq_bigr => j _; rewrite mxE.
+Qed.
+
+Section Family.
+Variables (m n : nat) (Y : 'M[R]_(m, n)) (S : 'M[R]_(m, n) -> Prop).
+Hypotheses (Y_ge0 : forall i j, 0 <= Y i j)
+  (rows_in : forall (t : 'I_m -> R) Z, (forall i, 0 <= t i) -> S Z -> S (scale_rows t Z))
+  (columns_in : forall (t : 'I_n -> R) Z, (forall j, 0 <= t j) -> S Z -> S (scale_rows t Z^T)^T).
+
+(* one after the other until a step lowers the loss by at most d *)
+Lemma rounds d k Z : 0 <= d -> S Z -> in_domain Y Z -> divergence Y Z < k%:R * d ->
+  exists Z', [/\ S Z', in_domain Y Z', divergence Y Z' <= divergence Y Z,
+    forall i, row_sum Z' i = row_sum Y i &
+    \sum_j kullback_leibler (row_sum Z'^T j) (row_sum Y^T j) <= d].
+Proof.
+move=> d0; have dY_ge0 Z1 : in_domain Y Z1 -> 0 <= divergence Y Z1.
+  move=> dom; rewrite sumr_ge0 // => i _; rewrite sumr_ge0 // => j _.
+  by have [] := dom i j; apply: divergence_ge0.
+elim: k Z => [|k IH] Z SZ dom; first by rewrite mul0r ltNge dY_ge0.
+rewrite -natr1 mulrDl mul1r => low.
+have [t [t0 dom1 rows1 fall1]] := mend_rows Y_ge0 dom; set Z1 := scale_rows t Z in dom1 rows1 fall1.
+have SZ1 : S Z1 by apply: rows_in.
+have rise1 : 0 <= \sum_i kullback_leibler (row_sum Z i) (row_sum Y i).
+  apply: sumr_ge0 => i _; have [] := row_step (Y_ge0 i) (dom i) => _ pos _ _.
+  apply: divergence_ge0; first exact: sumr_ge0.
+    by apply: sumr_ge0 => j _; have [] := dom i j.
+  by move=> /pos[].
+have [|big] := leP (\sum_j kullback_leibler (row_sum Z1^T j) (row_sum Y^T j)) d.
+  by move=> small; exists Z1; split=> //; lra.
+have YT0 j i : 0 <= Y^T j i by rewrite mxE.
+have [s [s0 dom2 _ fall2]] := mend_rows YT0 (in_domain_tr dom1).
+have [|||Z' [SZ' dom' le' rows' small]] := IH (scale_rows s Z1^T)^T.
+- exact: columns_in.
+- by rewrite -[Y]trmxK; apply: in_domain_tr.
+- by rewrite -divergence_tr trmxK; rewrite divergence_tr in fall2; lra.
+exists Z'; split=> //; apply: le_trans le' _.
+by rewrite -divergence_tr trmxK; rewrite divergence_tr in fall2; lra.
+Qed.
+
+(* the sums of Z are at most 1 + e times those of Y *)
+Lemma mended e Z : 0 < e -> S Z -> in_domain Y Z ->
+  exists Z', [/\ S Z', in_domain Y Z', divergence Y Z' <= divergence Y Z &
+    forall i j, Z' i j <= (1 + e) * Num.min (row_sum Y i) (row_sum Y^T j)].
+Proof.
+move=> e0 SZ dom; have C0 j : 0 <= row_sum Y^T j by apply: sumr_ge0 => i _; rewrite mxE.
+pose least := \big[Num.min/1]_(j | 0 < row_sum Y^T j) row_sum Y^T j.
+have least0 : 0 < least by apply/lt_bigmin.
+have leastC j : 0 < row_sum Y^T j -> least <= row_sum Y^T j.
+  by move=> Cj; apply: bigmin_le_cond.
+pose q := 3 * e ^+ 2 / (4 * (3 + 2 * e)); pose d := q * least.
+have q0 : 0 < q by rewrite divr_gt0 ?mulr_gt0 ?exprn_gt0 //; lra.
+have d0 : 0 < d by rewrite mulr_gt0.
+have far j : 0 < row_sum Y^T j ->
+    d < kullback_leibler ((1 + e) * row_sum Y^T j) (row_sum Y^T j).
+  move=> Cj; set C := row_sum Y^T j in Cj *.
+  have big : 0 < (1 + e) * C by rewrite mulr_gt0 //; lra.
+  have := divergence_squares (ltW Cj) (ltW big) (fun=> big); set k := kullback_leibler _ _ => h.
+  have : 0 < 4 * (3 + 2 * e) * C by rewrite !mulr_gt0 //; lra.
+  move=> p; rewrite -(ltr_pM2l p).
+  have -> : 4 * (3 + 2 * e) * C * d = 3 * e ^+ 2 * C * least.
+    by rewrite /d /q; field; rewrite gt_eqF //; lra.
+  have : 3 * e ^+ 2 * C * least < 2 * (3 * e ^+ 2 * C * C).
+    have s0 : 0 < 3 * e ^+ 2 * C by rewrite !mulr_gt0 // exprn_gt0.
+    apply: le_lt_trans (_ : 3 * e ^+ 2 * C * C < _); first by rewrite ler_pM2l // leastC.
+    have : 0 < 3 * e ^+ 2 * C * C by rewrite mulr_gt0.
+    lra.
+  move: h; have -> : (1 + e) * C - C = e * C by ring.
+  have -> : C + 2 * ((1 + e) * C) = (3 + 2 * e) * C by ring.
+  rewrite exprMn; lra.
+have f0 : 0 <= divergence Y Z.
+  rewrite sumr_ge0 // => i _; rewrite sumr_ge0 // => j _.
+  by have [] := dom i j; apply: divergence_ge0.
+have [|Z' [SZ' dom' le' rows' small]] :=
+  @rounds d (Num.bound (divergence Y Z / d)) Z (ltW d0) SZ dom.
+  by rewrite -ltr_pdivrMr //; apply: archi_boundP; rewrite divr_ge0 // ltW.
+have domT := in_domain_tr dom'; have YT0 j i : 0 <= Y^T j i by rewrite mxE.
+have column j : 0 < row_sum Y^T j -> row_sum Z'^T j <= (1 + e) * row_sum Y^T j.
+  move=> Cj; have [_ pos _ _] := row_step (YT0 j) (domT j).
+  apply: (far_entry (ltW Cj) _ _ (lexx _)).
+  - by rewrite ler_peMl // ?(ltW Cj) //; lra.
+  - by rewrite mulr_gt0 //; lra.
+  apply: le_lt_trans (far j Cj); apply: le_trans small.
+  rewrite (bigD1 j) //= lerDl sumr_ge0 // => l _.
+  have [_ pos' _ _] := row_step (YT0 l) (domT l).
+  apply: divergence_ge0 => //; last by move=> /pos'[].
+  by apply: sumr_ge0 => i _; have [] := domT l i.
+pose t j : R := if 0 < row_sum Y^T j then 1 else 0.
+have t0 j : 0 <= t j by rewrite /t; case: ifP.
+have zero i j : (0 < row_sum Y^T j) = false -> Y i j = 0.
+  move=> /negbT; rewrite -leNgt => Cj.
+  have /psumr_eq0P : \sum_i Y^T j i = 0 by apply/eqP; rewrite eq_le Cj C0.
+  by move=> /(_ (fun i _ => YT0 j i)) /(_ i isT); rewrite mxE.
+exists (scale_rows t Z'^T)^T; split.
+- exact: columns_in.
+- move=> i j; rewrite !mxE /t; have [z0 yz] := dom' i j.
+  case: ifP => h; first by rewrite mul1r.
+  by rewrite mul0r (zero i j h) ltxx.
+- apply: le_trans le'; apply: ler_sum => i _; apply: ler_sum => j _; rewrite !mxE /t.
+  have [z0 yz] := dom' i j; case: ifP => h; first by rewrite mul1r.
+  by rewrite mul0r (zero i j h) /kullback_leibler !mul0r; lra.
+move=> i j; rewrite !mxE /t; have z0 k l : 0 <= Z' k l by have [] := dom' k l.
+have Ri : Z' i j <= row_sum Y i.
+  by rewrite -rows' /row_sum (bigD1 j) //= lerDl sumr_ge0.
+have R0 : 0 <= row_sum Y i by apply: le_trans Ri.
+case: ifP => h; last by rewrite mul0r mulr_ge0 ?le_min ?R0 ?C0 //; lra.
+rewrite mul1r minEle; case: ifP => _.
+  by apply: le_trans Ri _; rewrite ler_peMl //; lra.
+apply: le_trans (column j h); rewrite /row_sum (bigD1 i) //= mxE lerDl sumr_ge0 // => k _.
+by rewrite mxE.
+Qed.
+
+End Family.
+
+
+(* `squares_below`: f over sums of r slices whose coordinates are in the cones P i and Q j; b is the
+   smaller of the row's and the column's sum, or an entry of "most"; least squares with the weights
+   c are at least `low` *)
+Theorem counts_bound m n r (P : 'I_m -> R -> Prop) (Q : 'I_n -> R -> Prop)
+  (Y b c : 'M[R]_(m, n)) (low upper : R) :
+  (forall i (a x : R), 0 <= a -> P i x -> P i (a * x)) ->
+  (forall j (a x : R), 0 <= a -> Q j x -> Q j (a * x)) ->
+  (forall i j, 0 <= Y i j) ->
+  (forall i j, Num.min (row_sum Y i) (row_sum Y^T j) <= b i j \/
+    [/\ 0 < b i j, Y i j <= b i j & upper <= kullback_leibler (b i j) (Y i j)]) ->
+  (forall i j, 0 <= c i j /\ c i j * (Y i j + 2 * b i j) <= 3) ->
+  (forall (U : 'M[R]_(m, r)) (V : 'M[R]_(n, r)),
+    (forall i k, P i (U i k)) -> (forall j k, Q j (V j k)) ->
+    low <= \sum_i \sum_j c i j / 2 * (Y i j - (U *m V^T) i j) ^+ 2) ->
+  forall (U : 'M[R]_(m, r)) (V : 'M[R]_(n, r)),
+    (forall i k, P i (U i k)) -> (forall j k, Q j (V j k)) -> in_domain Y (U *m V^T) ->
+  Num.min low upper <= divergence Y (U *m V^T).
+Proof.
+move=> hP hQ Y0 hb hc hlow U V PU QV dom.
+rewrite ge_min; apply/orP; have [|small] := leP upper (divergence Y (U *m V^T)); first by right.
+left; rewrite leNgt; apply/negP => wrong; set f := divergence _ _ in small wrong *.
+pose S (Z : 'M[R]_(m, n)) := exists (U' : 'M[R]_(m, r)) (V' : 'M[R]_(n, r)),
+  [/\ forall i k, P i (U' i k), forall j k, Q j (V' j k) & Z = U' *m V'^T].
+have rows_in t Z : (forall i, 0 <= t i) -> S Z -> S (scale_rows t Z).
+  move=> t0 [U' [V' [PU' QV' ->]]]; exists (scale_rows t U'), V'; split=> // [i k|].
+    by rewrite mxE; apply: hP.
+  apply/matrixP => i j; rewrite !mxE mulr_sumr; apply: eq_bigr => k _; rewrite !mxE; ring.
+have columns_in t Z : (forall j, 0 <= t j) -> S Z -> S (scale_rows t Z^T)^T.
+  move=> t0 [U' [V' [PU' QV' ->]]]; exists U', (scale_rows t V'); split=> // [j k|].
+    by rewrite mxE; apply: hQ.
+  apply/matrixP => i j; rewrite !mxE mulr_sumr; apply: eq_bigr => k _; rewrite !mxE; ring.
+have f0 : 0 <= f.
+  rewrite sumr_ge0 // => i _; rewrite sumr_ge0 // => j _.
+  by have [] := dom i j; apply: divergence_ge0.
+have [e e0 ef] : exists2 e : R, 0 < e & e * f <= (low - f) / 2.
+  exists ((low - f) / (2 * (f + 1))); first by rewrite divr_gt0 ?subr_gt0 // mulr_gt0 //; lra.
+  rewrite mulrAC ler_pdivrMr; last by rewrite mulr_gt0 //; lra.
+  have : 0 < low - f by rewrite subr_gt0.
+  lra.
+have [Z' [[U' [V' [PU' QV' eZ]]] dom' le' near]] := mended Y0 rows_in columns_in e0
+  (ex_intro _ U (ex_intro _ V (And3 PU QV erefl)) : S (U *m V^T)) dom.
+have : low <= (1 + e) * f.
+  apply: le_trans (hlow U' V' PU' QV') _; rewrite -eZ.
+  apply: le_trans (_ : (1 + e) * divergence Y Z' <= _); last by rewrite ler_wpM2l //; lra.
+  rewrite mulr_sumr; apply: ler_sum => i _; rewrite mulr_sumr; apply: ler_sum => j _.
+  have [z0 yz] := dom' i j; have [c0 cb] := hc i j.
+  apply: (weighted_squares (Y0 i j) z0 yz e0 _ c0 cb).
+  case: (hb i j) => [least|[b0 yb far]].
+    by apply: le_trans (near i j) _; rewrite ler_wpM2l // addr_ge0 // ltW.
+  apply: le_trans (_ : b i j <= _); last by rewrite ler_peMl ?(ltW b0) // lerDl ltW.
+  apply: far_entry (Y0 i j) yb b0 far _; apply: le_lt_trans small.
+  by apply: le_trans le'; apply: entry_le.
+lra.
+Qed.
+
+End Sums.
