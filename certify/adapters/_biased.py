@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from certify.atoms import RankOne
-from certify.base.arrays import Array, finite, real
+from certify.base.arrays import Array, finite, real, scalar
 from certify.base.errors import InputError
 from certify.losses import Squared
 from certify.norms import Weighted
 from certify.offsets import ColumnIntercept, RowIntercept
 from certify.problem import Problem
 
-from ._fitted import Adapted, Factors, weight
+from ._fitted import Adapted, Factors, without_effect
 from ._ratings import Ratings, pair, ratings, same_mean
 
 SIDES = ("user", "item")
@@ -35,9 +35,10 @@ def weighted_model(
     biases   None, or (b_u, b_i), (m,) and (n,)    mean  mu, with biases only
 
     With reg_p for users and reg_q for items: lam = sqrt(reg_p reg_q) and U = s P, V = Q / s,
-    s = (reg_p / reg_q)^(1/4).  check(problem, factors, q=factors.q) asks about b as well.
+    s = (reg_p / reg_q)^(1/4).  Where one of them is 0 both are left out: lam = 0, s = 1.
+    check(problem, factors, q=factors.q) asks about b as well.
 
-    Raises InputError for shapes or ids that do not fit, OutOfScopeError for no penalty.
+    Raises InputError for shapes or ids that do not fit.
     """
     return per_rating(pair(factors, ("P", "Q")), given, Paid(reg), (biases, mean))
 
@@ -56,7 +57,7 @@ def surprise_svd(
     SVD(biased=False) predicts <p_u, q_i> alone: leave biases and mean out.  SVDpp is
     another model.  The package's default of 20 epochs is far from stationary.
     """
-    return per_rating(pair(factors, ("pu", "qi")), given, Paid(reg, "SVD"), (biases, mean))
+    return per_rating(pair(factors, ("pu", "qi")), given, Paid(reg), (biases, mean))
 
 
 def cornac_mf(
@@ -70,7 +71,7 @@ def cornac_mf(
     Without use_bias leave biases and mean out.  The loss it prints has no penalty in it.
     """
     names = ("u_factors", "i_factors")
-    return per_rating(pair(factors, names), given, Paid(reg, "MF"), (biases, mean))
+    return per_rating(pair(factors, names), given, Paid(reg), (biases, mean))
 
 
 def cornac_nmf(factors: Any, given: Any, reg: Any, biases: Any = None, mean: Any = None) -> Adapted:
@@ -82,26 +83,26 @@ def cornac_nmf(factors: Any, given: Any, reg: Any, biases: Any = None, mean: Any
     """
     names = ("u_factors", "i_factors")
     held = pair(factors, names)
-    return per_rating(held, given, Paid(reg, "NMF", "+"), (biases, mean))
+    return per_rating(held, given, Paid(reg, "+"), (biases, mean))
 
 
 class Paid:
     """The four weights of the penalty; the cone of the factors."""
 
-    def __init__(self, reg: Any, package: str = "the model", cone: str = "") -> None:
+    def __init__(self, reg: Any, cone: str = "") -> None:
         """Take one number for all, or a mapping with a number for each."""
         names = [*SIDES, *(f"{s}_bias" for s in SIDES)]
         held = reg if isinstance(reg, Mapping) else dict.fromkeys(names, reg)
         if not set(SIDES) <= set(held) or not set(held) <= set(names):
             raise InputError(f"reg must be a number or have {', '.join(names)}, got {sorted(held)}")
-        self.held, self.package, self.cone = held, package, cone
+        self.held, self.cone = held, cone
 
     def of(self, name: str) -> float:
-        """Return one weight, > 0."""
+        """Return one weight, 0 for no penalty."""
         if name not in self.held:
             raise InputError(f"reg must have {name} for a model with biases")
         told = name if len(set(self.held.values())) > 1 else "reg"
-        return weight(self.held[name], told, self.package)
+        return scalar(self.held[name], told, zero=True)
 
 
 def per_rating(
@@ -110,15 +111,17 @@ def per_rating(
     """Return the problem and the factors of all these models."""
     P, Q = factors
     held = ratings(given, (len(P), len(Q)))
-    for_P, for_Q = (paid.of(side) ** 0.5 for side in SIDES)
+    prices = [paid.of(side) for side in SIDES]
+    for_P, for_Q = (price**0.5 for price in prices)
     offsets, q, mean = shifted(held, paid, *beside)
     left, right = (
         Weighted(tuple(n.tolist()), cone=paid.cone) for n in (held.per_user, held.per_item)
     )
     atom = RankOne(left, right, form="sum")
     problem = Problem(Squared(held.less(mean)), atom, for_P * for_Q, offsets)
-    s = (for_P / for_Q) ** 0.5
-    return problem, Factors(P * s, Q / s, q)
+    s = (for_P / for_Q) ** 0.5 if problem.lam else 1.0
+    note = without_effect(*zip(SIDES, prices, strict=True))
+    return problem, Factors(P * s, Q / s, q, note)
 
 
 def shifted(
@@ -137,6 +140,7 @@ def shifted(
     for b, n, c in zip(q, names, counts, strict=True):
         if b.shape != c.shape:
             raise InputError(f"{n} must have shape {c.shape}, got {b.shape}")
-    prices = [paid.of(f"{s}_bias") * c for s, c in zip(SIDES, counts, strict=True)]
-    offsets = RowIntercept(prices[0]), ColumnIntercept(prices[1])
+    prices = [paid.of(f"{side}_bias") for side in SIDES]
+    ridges = [p * c if p else 0.0 for p, c in zip(prices, counts, strict=True)]
+    offsets = RowIntercept(ridges[0]), ColumnIntercept(ridges[1])
     return offsets, q, same_mean(mean, held)

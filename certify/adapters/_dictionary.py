@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 
 from certify.atoms import RankOne
-from certify.base.arrays import Array, finite, real
+from certify.base.arrays import Array, finite, real, scalar
 from certify.base.errors import InputError
 from certify.losses import Squared
 from certify.problem import Problem
 
-from ._fitted import MARGIN, Adapted, Factors, Fit, agree, library, near, penalty, solving, squares
+from ._fitted import MARGIN, Adapted, Factors, Fit, agree, library, near, solving, squares
 
 SWEEPS = 20_000
 SETTLED = 1e-14  # relative gain of a sweep that ends the group lasso; the figure is compared
@@ -31,7 +31,7 @@ def dictionary_learning(fit: Fit) -> Adapted:
     if not len(errors):
         raise InputError("DictionaryLearning with max_iter=0 made no step: error_ is empty")
     cure = "pass the X of the fit and codes=U, the U that fit_transform returned"
-    alpha, D = penalty(fit, "alpha", fit.model.alpha), atoms(fit)
+    alpha, D = scalar(fit.model.alpha, "alpha", zero=True), atoms(fit)
     U, note = lasso(fit, alpha) if fit.codes is None else fit.codes, ""
     figure, slack = ("error_[-1]", float(errors[-1])), fit.slack(errors[-1], cancels=False)
     mine = library_cost(fit, U, D, alpha)
@@ -48,7 +48,7 @@ def mini_batch_dictionary_learning(fit: Fit) -> Adapted:
     Codes that cost more than the lasso codes are refused: fit_transform returns those of
     orthogonal matching pursuit by default.
     """
-    alpha, D = penalty(fit, "alpha", fit.model.alpha), atoms(fit)
+    alpha, D = scalar(fit.model.alpha, "alpha", zero=True), atoms(fit)
     U = lasso(fit, alpha)
     if fit.codes is not None:
         best = library_cost(fit, U, D, alpha)
@@ -124,7 +124,7 @@ def mini_batch_sparse_pca(fit: Fit) -> Adapted:
 
 def recovered(fit: Fit) -> Adapted:
     """Return the problem on (X - mean)', the components as code and D recovered."""
-    alpha = penalty(fit, "alpha", fit.model.alpha)
+    alpha = scalar(fit.model.alpha, "alpha", zero=True)
     if fit.codes is not None:
         raise InputError(f"{fit.name} keeps no codes, they are recovered: leave codes out")
     mean = same_mean(fit)

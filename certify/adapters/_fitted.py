@@ -139,12 +139,19 @@ def squares(a: Array) -> float:
     return float(np.vdot(a, a))
 
 
-def penalty(fit: Fit, name: str, value: Any) -> float:
-    """Return a weight of an estimator's penalty, as `weight` does."""
-    return weight(value, name, fit.name, ", or judge a PCA or TruncatedSVD at its rank")
+def without_effect(one: tuple[str, float], other: tuple[str, float]) -> str:
+    """Return a note that a penalty on one factor alone is left out; "" where both have one or none.
+
+    W / t and t H have the product W H, and t -> inf takes the penalty of W alone to 0.
+    """
+    (free, zero), (paid, value) = sorted((one, other), key=lambda held: held[1])
+    if zero or not value:
+        return ""
+    told = f"beside {free}={zero:g} the penalty of {paid}={value:g} has no effect"
+    return f"{told}: rescaling makes it as small as one likes, so it is left out"
 
 
-def weight(value: Any, name: str, model: str, beside: str = "") -> float:
+def weight(value: Any, name: str, model: str) -> float:
     """Return a weight of the penalty.
 
     Raises OutOfScopeError, with the cure, when it is zero: nothing then fixes the size.
@@ -152,7 +159,7 @@ def weight(value: Any, name: str, model: str, beside: str = "") -> float:
     held = scalar(value, name, zero=True)
     if held == 0:
         told = f"{model} with {name}={value} has a penalty that rescaling removes"
-        raise OutOfScopeError(f"{told}: fit with {name} > 0{beside}")
+        raise OutOfScopeError(f"{told}: fit with {name} > 0")
     return held
 
 

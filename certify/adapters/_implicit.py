@@ -6,12 +6,12 @@ import numpy as np
 from scipy import sparse
 
 from certify.atoms import RankOne
-from certify.base.arrays import Array, finite, real
+from certify.base.arrays import Array, finite, real, scalar
 from certify.base.errors import InputError
 from certify.losses import Squared
 from certify.problem import Problem
 
-from ._fitted import DENSE, Adapted, Factors, weight
+from ._fitted import DENSE, Adapted, Factors
 from ._ratings import pair
 
 NAMES = ("user_factors", "item_factors")
@@ -33,12 +33,11 @@ def implicit_als(
     divides this objective by sum c.  The package's default works in single precision with
     three conjugate gradient steps, so its factors are stationary only nearly.
 
-    Raises InputError for shapes that do not fit, stored counts <= 0, or too many entries;
-    OutOfScopeError for no penalty.
+    Raises InputError for shapes that do not fit, stored counts <= 0, or too many entries.
     """
     P, Q = pair(factors, NAMES)
-    lam = 2 * weight(regularization, "regularization", "AlternatingLeastSquares")
-    seen = weight(alpha, "alpha", "AlternatingLeastSquares")
+    lam = 2 * scalar(regularization, "regularization", zero=True)
+    seen = scalar(alpha, "alpha", zero=False)
     r = positive(counts, (len(P), len(Q)))
     c = np.where(r > 0, seen * r, 1.0)
     problem = Problem(Squared((r > 0).astype(float), 2 * c), RankOne("l2", "l2", "sum"), lam)

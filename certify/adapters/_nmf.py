@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from certify.atoms import RankOne
-from certify.base.arrays import Array, finite, real
+from certify.base.arrays import Array, finite, real, scalar
 from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import KullbackLeibler, Loss, Squared
 from certify.problem import Problem
 
-from ._fitted import MARGIN, Adapted, Factors, Fit, agree, library, near, penalty, solving
+from ._fitted import MARGIN, Adapted, Factors, Fit, agree, library, near, solving, without_effect
 
 NONNEGATIVE = RankOne("l2+", "l2+", form="sum")
 LOSSES: dict[Any, Callable[[Array], Loss]] = {  # beta_loss, by name and by number
@@ -35,21 +35,22 @@ def nmf(fit: Fit) -> Adapted:
         D(X, Z) = 1/2 |X - Z|^2  or, by beta_loss,  sum X ln(X / Z) - X + Z.
 
     Each penalty is scaled by the *other* side's size: m features for W, n samples for H; p is
-    l1_ratio.  Without squares lam = 0 and s = 1.
+    l1_ratio.  Without squares lam = 0 and s = 1.  A penalty on one factor alone is left out.
     Its figure: reconstruction_err_ = sqrt(2 D), the penalty left out.  W is the one
     fit_transform returned.  Without codes W is solved for again: as transform() does, and
     if that is not the fit's own, to the optimum for this H, with a note.  MiniBatchNMF
     descends the same objective with forgetting, so its factors are stationary only nearly.
     """
-    aW, aH = scope(fit)
+    aW, aH, left_out = scope(fit)
     n, m = fit.X.shape
     loss, H = LOSSES[fit.model.beta_loss](fit.X), fit.components
     note = ""
     if fit.codes is None:
-        W, note = resolved(fit, loss)
+        W, note = resolved(fit, loss, left_out=bool(left_out))
     else:
         W = fit.codes
         agree(fit, *compared(fit, loss, W @ H))
+    note = "; ".join(filter(None, (note, left_out)))
     finite_divergence(fit, loss, W @ H)
     p = float(fit.model.l1_ratio) if aW else 0.0
     lam = (1 - p) * ((m * aW) ** 0.5 * (n * aH) ** 0.5)
@@ -58,20 +59,20 @@ def nmf(fit: Fit) -> Adapted:
     return Problem(loss, NONNEGATIVE, lam, l1=l1), Factors(W * s, H.T / s, note=note)
 
 
-def scope(fit: Fit) -> tuple[float, float]:
-    """Return (alpha_W, alpha_H).
+def scope(fit: Fit) -> tuple[float, float, str]:
+    """Return (alpha_W, alpha_H), both 0 if one is, and then a note.
 
-    Raises OutOfScopeError, with the cure, for another loss, or a penalty on one factor alone,
-    which rescaling removes.
+    Raises OutOfScopeError, with the cure, for another loss.
     """
     model: Any = fit.model
     if model.beta_loss not in LOSSES:
         given = f"beta_loss={model.beta_loss!r}"
         raise OutOfScopeError(f"{fit.name} with {given} {fault(model.beta_loss)}: {CURES}")
     alpha_H = model.alpha_W if isinstance(model.alpha_H, str) else model.alpha_H
-    if model.alpha_W == alpha_H == 0:
-        return 0.0, 0.0
-    return penalty(fit, "alpha_W", model.alpha_W), penalty(fit, "alpha_H", alpha_H)
+    aW, aH = scalar(model.alpha_W, "alpha_W", zero=True), scalar(alpha_H, "alpha_H", zero=True)
+    if aW and aH:
+        return aW, aH, ""
+    return 0.0, 0.0, without_effect(("alpha_W", aW), ("alpha_H", aH))
 
 
 def fault(beta: Any) -> str:
@@ -85,28 +86,34 @@ def fault(beta: Any) -> str:
     return "has a loss that is not convex in W H, so that no bound of its optimum is known"
 
 
-def resolved(fit: Fit, loss: Loss) -> tuple[Array, str]:
+def resolved(fit: Fit, loss: Loss, *, left_out: bool) -> tuple[Array, str]:
     """Return W for the fitted H, and a note if it is not the fit's own.
 
     It is transform()'s if that reproduces the model's figure, else the optimum for this H.
+    Where a penalty of W is left out, the optimum without it comes before that with it.
     """
+    paid = fit.model.alpha_W
     if not fit.own:
-        return settled(fit), ""
+        return settled(fit, 0.0 if left_out else paid), ""
     if reported(fit) is None:
-        return settled(fit), "W was re-solved; partial_fit keeps none, nor a figure to compare"
+        told = "W was re-solved; partial_fit keeps none, nor a figure to compare"
+        return settled(fit, paid), told
     with solving(fit):
         held = fit.model.transform(fit.X.astype(fit.model.components_.dtype))
     W = finite(real(held, "codes", ndim=2), "codes")
     figure, mine, _, slack = compared(fit, loss, W @ fit.components)
     if abs(mine - figure[1]) <= slack:
         return W, ""
-    W = settled(fit)
-    figure, mine, _, slack = compared(fit, loss, W @ fit.components)
+    for price in dict.fromkeys((0.0, paid) if left_out else (paid,)):
+        W = settled(fit, price)
+        figure, mine, _, slack = compared(fit, loss, W @ fit.components)
+        if abs(mine - figure[1]) <= slack:
+            break
     return W, near(fit, "W", figure, mine, slack)
 
 
-def settled(fit: Fit) -> Array:
-    """Return the optimal W for the fitted H: a convex problem, solved by the library."""
+def settled(fit: Fit, alpha: float) -> Array:
+    """Return the optimal W for the fitted H, priced by alpha: convex, solved by the library."""
     model: Any = fit.model
     squared = LOSSES[model.beta_loss] is Squared
     with solving(fit):
@@ -117,7 +124,7 @@ def settled(fit: Fit) -> Array:
             update_H=False,
             solver="cd" if squared else "mu",
             beta_loss=model.beta_loss,
-            alpha_W=model.alpha_W,
+            alpha_W=alpha,
             alpha_H=0.0,
             l1_ratio=model.l1_ratio,
             tol=SETTLED,

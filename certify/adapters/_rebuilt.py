@@ -31,14 +31,14 @@ def copied(estimator: Any, components: Array) -> Any:
 def nmf(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
     """Return H = V' s and the figure sqrt(2 D(Y, U V')), s as from_model scaled them:
 
-    s = (m alpha_W / (n alpha_H))^(1/4), 1 without squares in the penalty.
+    s = (m alpha_W / (n alpha_H))^(1/4), 1 without squares of both in the penalty.
     """
     del q
     (U, V), (n, m) = factors, Y.shape
     alpha_H = estimator.alpha_W if isinstance(estimator.alpha_H, str) else estimator.alpha_H
     s = (
         (m * estimator.alpha_W / (n * alpha_H)) ** 0.25
-        if alpha_H and estimator.l1_ratio < 1
+        if alpha_H * estimator.alpha_W and estimator.l1_ratio < 1
         else 1.0
     )
     out = copied(estimator, V.T * s)

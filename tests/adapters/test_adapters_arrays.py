@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from certify import InputError, OutOfScopeError, Verdict, check, improve, verify
+from certify import InputError, Verdict, check, improve, verify
 from certify.adapters import _implicit
 from certify.adapters.arrays import (
     cornac_mf,
@@ -202,6 +202,7 @@ def test_wrong_ratings_are_named(given, told):
         (lambda: soft_impute(FILLED + 1, HOLES), "filled must be X where X is observed"),
         (lambda: soft_impute(FILLED, HOLES * np.nan), "X has no observed entry"),
         (lambda: soft_impute(FILLED, np.where(MASK, np.inf, np.nan)), "X must be finite"),
+        (lambda: implicit_als((P, Q), COUNTS, 1.0, 0), "alpha must be a finite number > 0"),
         (lambda: soft_impute(FILLED, HOLES, 0.0), "shrinkage_value must be a finite number > 0"),
     ],
 )
@@ -212,17 +213,27 @@ def test_wrong_input_is_one_sentence(ask, told):
 
 
 @pytest.mark.parametrize(
-    ("ask", "told"),
+    ("ask", "note"),
     [
-        (lambda: surprise_svd((P, Q), RATINGS, 0), "SVD with reg=0 .* fit with reg > 0"),
-        (lambda: cornac_nmf((P, Q), RATINGS, REGS | {"item": 0}), "item=0 .* fit with item > 0"),
-        (lambda: implicit_als((P, Q), COUNTS, 0.0), r"regularization=0\.0 .* rescaling removes"),
-        (lambda: implicit_als((P, Q), COUNTS, 1.0, 0), "alpha=0"),
+        (lambda: surprise_svd((P, Q), RATINGS, 0), ""),
+        (lambda: implicit_als((P, Q), COUNTS, 0.0), ""),
+        (
+            lambda: cornac_mf((P, Q), RATINGS, REGS | {"item": 0}, (B, C), MEAN),
+            "beside item=0 the penalty of user=0.3 has no effect",
+        ),
     ],
 )
-def test_no_penalty_is_out_of_scope_with_the_cure(ask, told):
-    with pytest.raises(OutOfScopeError, match=told):
-        ask()
+def test_without_a_penalty_on_both_factors_the_question_is_that_of_its_size(ask, note):
+    problem, factors = ask()
+    assert problem.lam == 0
+    assert [np.array_equal(*x) for x in zip(factors, (P, Q), strict=True)] == [True, True]
+    assert factors.note.startswith(note)
+    assert bool(factors.note) == bool(note)
+
+
+def test_biases_without_a_penalty_are_free():
+    biased = surprise_svd((P, Q), RATINGS, REGS | {"user_bias": 0}, (B, C), MEAN)[0]
+    assert [o.free for o in biased.offsets] == [True, False]
 
 
 def test_permuted_ids_are_another_model():

@@ -59,6 +59,24 @@ def test_without_penalties_the_question_is_that_of_its_size(settings):
     assert np.sqrt(2 * objective(problem, factors)) == pytest.approx(model.reconstruction_err_)
 
 
+@pytest.mark.parametrize("ratio", [0.0, 1.0])
+@pytest.mark.parametrize(("paid", "free"), [("alpha_W", "alpha_H"), ("alpha_H", "alpha_W")])
+def test_a_penalty_on_one_factor_alone_is_left_out_and_this_is_said(paid, free, ratio):
+    model, W = nonnegative(data=SMALL, n_components=2, l1_ratio=ratio, **{paid: 0.25, free: 0.0})
+    problem, factors = from_model(model, SMALL, codes=W)
+    assert (problem.lam, problem.l1) == (0, None)
+    assert np.array_equal(factors[0], W)
+    assert np.sqrt(2 * objective(problem, factors)) == pytest.approx(model.reconstruction_err_)
+    assert factors.note == (
+        f"beside {free}=0 the penalty of {paid}=0.25 has no effect: "
+        "rescaling makes it as small as one likes, so it is left out"
+    )
+    result = check(problem, factors, budget=1.0)
+    assert result.reason.endswith(factors.note)
+    copy = from_model(result.better_model(model), SMALL)
+    assert objective(*copy) <= result.better_upper * (1 + 1e-6)
+
+
 @pytest.mark.parametrize("ratio", [0.25, 1.0])
 @pytest.mark.parametrize("kind", [NMF, MiniBatchNMF])
 def test_l1_penalties_are_the_library_s(kind, ratio):
