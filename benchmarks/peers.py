@@ -39,7 +39,7 @@ def peers(options: Options):
 
 def questions(options: Options):
     """Return (title, data, lam, mask): dense and half observed nuclear norms."""
-    n = 20 if options.quick else 60
+    n = 20 if options.quick else 40
     Y, lam = data.low_rank(n, n // 4, seed=n)
     seen = np.random.default_rng(1).random(Y.shape) >= HIDDEN
     yield f"nuclear norm, {n} x {n}", Y, lam, np.ones(Y.shape, dtype=bool)
@@ -48,11 +48,11 @@ def questions(options: Options):
 
 def models(options: Options):
     """Return (title, unfitted model, data)."""
-    X = data.digits(100 if options.quick else 300)
+    X = data.digits(200)
     yield "PCA(5), digits", PCA(5), data.digits(100 if options.quick else None)
     yield "NMF(2), iris", NMF(2, init="nndsvda", max_iter=2000, tol=1e-9), load_iris().data
     if not options.quick:
-        lasso = DictionaryLearning(20, alpha=1.0, max_iter=100, random_state=0)
+        lasso = DictionaryLearning(20, alpha=1.0, max_iter=50, random_state=0)
         yield f"DictionaryLearning(20), {len(X)} digits", lasso, X
 
 
