@@ -6,6 +6,7 @@ With h's own dual value d_1(w) on lo <= w <= hi:
 """
 
 from abc import abstractmethod
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,12 @@ class Entrywise:
         """The weights in the shape of a field; 1 if there are none."""
         return 1.0 if self.scale is None else self.scale.reshape(self.data.shape)
 
+    @cached_property
     def bounds(self) -> tuple[Array | float, Array | float]:
+        """The least and the largest float of the domain of d, entry by entry."""
+        return self.domain()
+
+    def domain(self) -> tuple[Array | float, Array | float]:
         """Return the least and the largest float of the domain of d, entry by entry."""
         lo, hi = self.ends()
         return -product_below(self.counted, np.negative(lo)), product_below(self.counted, hi)
@@ -100,7 +106,7 @@ class Entrywise:
 
     def clip_dual(self, W: Array) -> Array:
         """Return W with every entry moved to the nearest float of the domain of d."""
-        return np.asarray(np.clip(W, *self.bounds()))
+        return np.asarray(np.clip(W, *self.bounds))
 
     def arrays(self) -> dict[str, Any]:
         """Return Y, and where they exist the weights, rows and columns."""

@@ -72,9 +72,9 @@ class KullbackLeibler(Entrywise, Loss):
         # the conjugate form where b < 0: no cancellation
         return np.where(b >= 0, (b + root) / 2, 2 * t * self.data / np.where(b < 0, root - b, 1.0))
 
-    def bounds(self) -> tuple[Array | float, Array | float]:
+    def domain(self) -> tuple[Array | float, Array | float]:
         """Return the ends of the domain; where y > 0 the lower one is left out."""
-        lo, hi = Entrywise.bounds(self)
+        lo, hi = Entrywise.domain(self)
         return np.where(self.data > 0, np.nextafter(lo, 0.0), lo), hi
 
     def relaxed(self, cp: Any, F: Any, y: Array, c: Array, unit: float) -> Any:  # noqa: ANN401

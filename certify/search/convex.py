@@ -12,6 +12,7 @@ from .dual import admm as splitting
 from .dual import polar_ball as balls
 from .dual import reformulation as lifted
 from .dual.reformulation import Lifted
+from .growth import counts
 from .schedule import CLOSE
 
 ENTRIES, SPECTRAL_ENTRIES = 400_000, 40_000  # sizes at which a splitting step is quick
@@ -21,7 +22,8 @@ def solve(problem: Problem, expired: Callable[[], bool], epsilon: float) -> Lift
     """Solve over Z, or return None where that is not known or too large."""
     if isinstance(problem.loss, Squared):
         return lifted.solve(problem, expired)
-    ball = balls.of(problem)
+    own = balls.of(problem)
+    ball = balls.around(problem) if own is None and counts.applies(problem) else own
     most = ENTRIES if ball is not None and ball.lines else SPECTRAL_ENTRIES
     if ball is None or np.prod(problem.loss.shape) > most:
         return None
@@ -29,7 +31,7 @@ def solve(problem: Problem, expired: Callable[[], bool], epsilon: float) -> Lift
         found = splitting.solve(problem, ball, expired, CLOSE * epsilon)
     except np.linalg.LinAlgError:  # its numbers left the floats
         return None
-    return Lifted(found.W, None, ball.factors(found.Z), found.q)
+    return Lifted(found.W, None, None if own is None else ball.factors(found.Z), found.q)
 
 
 def shortcut(problem: Problem, found: Lifted | None) -> Candidate | None:

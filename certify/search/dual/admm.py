@@ -26,6 +26,7 @@ from .polar_ball import Ball
 STEPS, EVERY = 6000, 20  # steps at most, and how often the gap is measured
 RELAX = 1.6  # over-relaxation
 CLOSED = 1e-10  # relative gap that ends the iteration; cost, never truth
+SETTLED = 1e-9  # relative distance of X and Z that does where no gap is known
 EARLY = 400  # steps in which rho is balanced often
 UNEVEN, MOST = 1.5, 10.0  # residuals this far apart move rho, by at most this factor
 
@@ -65,7 +66,11 @@ def solve(problem: Problem, ball: Ball, expired: Callable[[], bool], wanted: flo
             upper, best = value, (now.Z, now.q, best[2])
         if bound > lower:
             lower, best = bound, (*best[:2], now.W)
-        if upper - lower <= max(wanted, CLOSED * abs(upper)) or expired():
+        if np.isfinite(upper):
+            closed = upper - lower <= max(wanted, CLOSED * abs(upper))
+        else:  # Z is outside the domain by a rounding, but X is not
+            closed = primal <= SETTLED * float(np.linalg.norm(now.X))
+        if closed or expired():
             break
         rebalance(now, primal, dual, k)
     Z, q, W = best

@@ -156,7 +156,7 @@ def capacity(problem: Problem, W: Array) -> Array:
     if isinstance(loss, Softmax):
         ends = loss.counted * (loss.data - 1), loss.counted * loss.data
     elif isinstance(loss, Entrywise):
-        ends = loss.bounds()
+        ends = loss.bounds
     else:
         return np.zeros(W.size)
     low, high = ends

@@ -11,7 +11,7 @@ import numpy as np
 from certify.atoms import Factors
 from certify.base.arrays import Array, Ints
 from certify.base.observed import Observed
-from certify.norms import Gauge
+from certify.norms import L2, Gauge
 from certify.polar.methods.multiplier import decomposed, rescaled
 from certify.problem import Problem
 
@@ -118,6 +118,13 @@ def of(problem: Problem) -> Ball | None:
         return None
     split = ball.inner.free or ball.inner.cone in ("+", "-") or len(set(ball.outer.cone)) == 1
     return ball if split else None
+
+
+def around(problem: Problem) -> Ball | None:
+    """Return the ball of a matrix's l2 norms without signs, which lies in the one with signs."""
+    atom = problem.atom
+    known = atom.family == "pairs" and all(g.spherical for g in atom.gauges)
+    return Ball(L2(), L2()) if known else None
 
 
 def singular(Z: Array) -> Factors:

@@ -23,6 +23,8 @@ from certify.search.descent.products import Task, finished, polished, reweighted
 from certify.search.pricing.products import Field, above, cosines
 from certify.search.schedule import Expired, Family
 
+from . import counts
+
 ROUNDS = 80
 COARSE, FINE, PRODUCTS = 100, 1500, 2000  # quasi-Newton steps, and Hessian products
 STALL = 1e-14  # relative gain of a fine round that ends the search; luck, never truth
@@ -54,6 +56,10 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
     cap: the largest number of components.
     """
     problem, now = search.problem, search.best
+    if counts.applies(problem):
+        now = counts.grow(search, seed, wanted, cap).best
+        if search.gap <= wanted or search.over() or now.size > SLICES:
+            return search
     smoothed = envelope.of(problem.loss, problem.predict(now.factors, now.q))
     task = Task(problem, smoothed, now.q, search.clock.expired)
     at, stale, least = Round(task, shrunk(task, now.factors)), 0, np.inf
