@@ -1,11 +1,14 @@
 """A progress bar on a terminal or in a notebook, by rich."""
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from time import monotonic
 from typing import Any
 
 from .clock import Clock, Progress
 
+LATER = 2.0  # seconds after which a call that was not told to be silent shows a bar
 Read = Callable[[Any, str, float], tuple[str, float]]
 
 
@@ -42,12 +45,34 @@ def bar(total: float | None = None, read: Read = timed) -> Iterator[Progress | N
 
 @contextmanager
 def shown(clock: Clock) -> Iterator[None]:
-    """Let a clock whose progress is True tell a bar, while the body runs."""
-    if clock.progress is not True:
+    """Let a clock tell a bar while the body runs: whose progress is True, or None on a terminal."""
+    wanted = clock.progress
+    held: AbstractContextManager[Progress | None]
+    if wanted is None and sys.stderr.isatty():
+        held = later(clock.budget or clock.most)
+    elif wanted is True:
+        held = bar(clock.budget or clock.most)
+    else:
         yield
         return
     try:
-        with bar(clock.budget) as clock.progress:
+        with held as clock.progress:
             yield
     finally:
-        clock.progress = True
+        clock.progress = wanted
+
+
+@contextmanager
+def later(total: float | None) -> Iterator[Progress]:
+    """Show a bar once the body has run for a while: most calls are over before."""
+    begun, bars = monotonic(), list[Progress | None]()
+    with ExitStack() as stack:
+
+        def tell(stage: str, value: float) -> None:
+            """Show the stage and its value, if it is time."""
+            if not bars and monotonic() - begun > LATER:
+                bars.append(stack.enter_context(bar(total)))
+            if bars and bars[0] is not None:
+                bars[0](stage, value)
+
+        yield tell

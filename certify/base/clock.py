@@ -24,6 +24,7 @@ class Clock:
     start: float = field(default_factory=monotonic)
     sweeps: int | None = None  # left; counted, so that a call without a budget is repeatable
     used: float = field(default_factory=process_time)  # of the processor, at the start
+    most: float | None = None  # seconds after which a search that counts its steps ends, too
 
     def __post_init__(self) -> None:
         """Refuse a progress that can be neither called nor shown."""
@@ -35,7 +36,8 @@ class Clock:
 
     def expired(self) -> bool:
         """Whether the budget or the sweeps are spent, or somebody asked to stop."""
-        late = self.budget is not None and monotonic() - self.start > self.budget
+        spent = monotonic() - self.start
+        late = any(t is not None and spent > t for t in (self.budget, self.most))
         return late or stopped() or (self.sweeps is not None and self.sweeps <= 0)
 
     def swept(self) -> None:
@@ -51,7 +53,7 @@ class Clock:
     def share(self, part: float) -> "Clock":
         """Return the same clock with a part of the budget."""
         budget = None if self.budget is None else part * self.budget
-        return Clock(budget, self.progress, self.start, used=self.used)
+        return Clock(budget, self.progress, self.start, used=self.used, most=self.most)
 
     def overrun(self, seconds: float) -> bool:
         """Whether so many seconds more go beyond the budget by more than is allowed."""

@@ -261,6 +261,7 @@ def restarts(  # noqa: PLR0913  one for each option
     start = monotonic()
     with progress(options.budget) as tell:
         asked = {**options.epsilon(held), **options.search(tell), "sizes": sizes}
+        asked["budget"] = options.budget  # of all fits together
         found = compared(held.problem, every, q=q, **asked)
     written: dict[str, OutputFile | None] = {}
     if output is not None:

@@ -10,6 +10,7 @@ import click
 
 from certify.adapters import files
 from certify.base.clock import Progress
+from certify.pipeline.check import AUTO
 
 from ._show import Lines, OutputFile, as_json, for_people
 
@@ -38,7 +39,8 @@ class Options:
 
     def search(self, tell: Progress | None) -> dict[str, Any]:
         """Return the keywords of a search."""
-        return {"budget": self.budget, "seed": self.seed, "progress": tell}
+        budget = AUTO if self.budget is None else self.budget
+        return {"budget": budget, "seed": self.seed, "progress": tell}
 
 
 ROUTE = (
@@ -52,7 +54,9 @@ ROUTE = (
 )
 COMMON = (
     click.option("--json", "as_json", is_flag=True, help="Print one line of JSON."),
-    click.option("--budget", type=float, metavar="SECONDS", help="Time limit of the search."),
+    click.option(
+        "--budget", type=float, metavar="SECONDS", help="Time limit of the search; else a minute."
+    ),
     click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of random starts."),
     click.option("--rtol", type=float, help="Relative tolerance, overrides problem.toml."),
     click.option("--atol", type=float, help="Absolute tolerance, overrides problem.toml."),

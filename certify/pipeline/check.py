@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -39,6 +39,9 @@ from .prove import Proof, settle
 from .reasons import reason
 from .result import Result
 
+Budget: TypeAlias = float | Literal["auto"] | None
+AUTO: Literal["auto"] = "auto"  # the budget where none is given
+MINUTE = 60.0  # seconds that it is at most
 ANY_SIZE = 0.8  # share of the budget for the first question where there are two
 
 
@@ -50,7 +53,7 @@ def check(  # noqa: PLR0913  the contract's keywords
     q: Sequence[Any] | None = None,
     rtol: float = 1e-6,
     atol: float | None = None,
-    budget: float | None = None,
+    budget: Budget = AUTO,
     seed: int = 0,
     progress: Progress | bool | None = None,
     dual: Array | None = None,
@@ -65,10 +68,11 @@ def check(  # noqa: PLR0913  the contract's keywords
     factors   K arrays, last axis the component: U (m, r), V (n, r)
     atol      by default 0, or of an exact fit at lam = 0 what rounding leaves of it
     q         the candidate's offset values; without them the best ones are found
-    budget    seconds of search; whatever is proved by then is returned
+    budget    seconds of search; whatever is proved by then is returned.  "auto": what a counted
+              number of steps takes, a minute at most; None: the same without a limit
     seed      of the random starts: the same call gives the same answer
     progress  called as progress(stage, value), returning True ends the search; or True: a bar
-              on a terminal or in a notebook
+              on a terminal or in a notebook; None: on a terminal, after two seconds; False: none
     dual      a dual point W of your own, instead of searching for one
     method    "engine", or "cvxpy": small problems by general solvers, untrusted: the dual point of
               the convex relaxation, and the relaxation of its polar
@@ -86,7 +90,8 @@ def check(  # noqa: PLR0913  the contract's keywords
     asked = ask(problem, held, values, rtol=rtol, atol=atol)
     atol = float.fromhex(asked.statement["atol"])
     keeper = Keeper() if checkpoint is None else opened(checkpoint, asked.statement)
-    clock, wanted = Clock(positive(budget), progress), accept_dual(problem, dual)
+    (seconds, most), wanted = limits(budget), accept_dual(problem, dual)
+    clock = Clock(seconds, progress, most=most)
     seed, route = natural(seed), accepted(Route(method, solver), problem)
     found_q, away = attained(problem, held) if values is None else (values, "")
     value = finite_objective(problem, held, found_q)
@@ -192,7 +197,12 @@ def gathered(run: Run, wanted: Array | None, route: Route) -> Evidence:
     return any_size(run, wanted)
 
 
-def positive(budget: float | None) -> float | None:
+def limits(budget: Budget) -> tuple[float | None, float | None]:
+    """Return a clock's budget, and the most that counted steps may take, both in seconds."""
+    return (None, MINUTE) if budget == AUTO else (positive(budget), None)
+
+
+def positive(budget: object) -> float | None:
     """Return the budget in seconds, or None for none."""
     if budget is None:
         return None

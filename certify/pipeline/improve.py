@@ -33,11 +33,12 @@ from .certificate.coverage import unknown
 from .certificate.file import StatedQuestion, ask, hand_over, numbered
 from .certificate.tiers import arithmetic
 from .certificate.verdict import NO_BOOL, Verdict
-from .check import best_offsets, check, finite_objective, natural, positive, uncovered
+from .check import AUTO, Budget, best_offsets, check, finite_objective, limits, natural, uncovered
 from .result import Result
 from .reuse import certified
 
 CLOSER = 0.02  # of the gap: a point no better than this is not worth another check
+LAST = 5.0  # seconds of a check where the minute of a call without a budget is over
 AGAIN = 5  # times that a better point found by check() is gone on from
 Reuse = Callable[[Result, Candidate], Result | None]
 Judge = Callable[[Factors, Values | None], Result]
@@ -82,7 +83,7 @@ def improve(  # noqa: PLR0913  as check()
     q: Sequence[Any] | None = None,
     rtol: float = 1e-6,
     atol: float | None = None,
-    budget: float | None = None,
+    budget: Budget = AUTO,
     seed: int = 0,
     progress: Progress | bool | None = None,
     method: str = "engine",
@@ -91,7 +92,9 @@ def improve(  # noqa: PLR0913  as check()
     """Lower the objective from these factors, of any size, and certify where it ends.
 
     Every point in the history has a proved objective at most the one before it;
-    the same call gives the same answer (a budget in seconds may cut it short).
+    the same call gives the same answer (a budget in seconds may cut it short).  budget and
+    progress are as check() takes them: without a budget the search ends after a minute at the
+    latest, and the check of what it reached after another.
 
     method, solver: as check() takes them; "cvxpy" mixes components by convex programs, each of
     which appends the component that earns most.
@@ -102,7 +105,8 @@ def improve(  # noqa: PLR0913  as check()
     Raises InputError when the input is wrong, OutOfScopeError when the theory does not
     cover the problem.
     """
-    clock, problem = Clock(positive(budget), progress), stated(problem)
+    (seconds, most), problem = limits(budget), stated(problem)
+    clock = Clock(seconds, progress, most=most)
     with keeping(Keeper()), stoppable(), shown(clock):
         told = (rtol, atol, natural(seed), accepted(Route(method, solver), problem))
         return improved(problem, factors, q, told, clock)
@@ -155,10 +159,17 @@ def improved(
         solver=route.solver,
     )
     held_bound = partial(certified, problem, epsilon=(rtol, atol))
-    judges = (lambda s, q: judge(s, q=q, budget=clock.left()), held_bound)
+    judges = (lambda s, q: judge(s, q=q, budget=rest(clock)), held_bound)
     result = settled(problem, history, judges)
     last, steps_told = history[-1][1], tuple((step, value) for step, _, value in history)
     return Improvement(last.factors, last.q, steps_told[-1][1], steps_told, result, problem.atom)
+
+
+def rest(clock: Clock) -> Budget:
+    """Return the budget of a check of what was reached."""
+    if clock.most is None:
+        return clock.left()
+    return LAST if clock.expired() else AUTO
 
 
 def stepped(

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
+
 from certify.atoms import Factors
 from certify.kernel.verdict import Outcome
 from certify.problem import Problem
@@ -43,6 +45,23 @@ class Case:
     def best(self) -> float:
         """The lowest objective that was met, in floats."""
         return min([self.upper, *(s.value for _, s in self.found.steps)])
+
+    @property
+    def spread(self) -> str:
+        """How far the lower bound is from the best objective met, at most."""
+        return part(self.best - self.lower, self.best)
+
+    @property
+    def polar(self) -> tuple[float, float] | None:
+        """The polar of the dual point in units of lam: what a component attains, what is proved."""
+        dual, problem = self.found.dual, self.problem
+        at = self.found.better or self.found.start
+        if dual is None or not problem.penalized or not at.size:
+            return None
+        earned, _ = problem.atom.inner_products(dual.point.W, at.factors, problem.loss.observed)
+        rates = problem.rates(at.factors)
+        low = float(np.max(earned[rates > 0] / rates[rates > 0], initial=0.0))
+        return low, dual.polar.upper / problem.lam
 
     @property
     def better(self) -> int | None:
@@ -93,27 +112,42 @@ def noted(case: Case) -> str | None:
 
 def upper_is_loose(case: Case) -> str | None:
     """Name a lower objective that was met and is not proved."""
-    if case.upper - case.best <= case.best - case.lower:
+    least = case.upper - case.best
+    if least <= case.best - case.lower:
         return None
-    return (
-        f"the upper bound is loose: a search reached {case.best:.10g}; a larger budget may prove it"
-    )
+    told = f"a search reached {case.best:.10g}; a larger budget may prove it"
+    return f"the upper bound is loose, by {part(least, case.upper)} and more: {told}"
 
 
 def polar_is_hard(case: Case) -> str | None:
-    """Say that the polar is what is bounded loosely."""
+    """Say that the polar is what is bounded loosely: by how much."""
     if not case.problem.atom.hard:
         return None
-    cause = "the polar of these norms is NP-hard and its bound is not tight here"
-    return f"the lower bound is loose: {cause}; the best objective found is {case.best:.10g}"
+    cause, ends = "the polar of these norms is NP-hard and its bound is not tight here", case.polar
+    if ends is not None:
+        low, high = ends
+        if high <= low * (1 + TIGHT):
+            return None
+        within = f"from {low:.4g} lam, which a component attains, to {high:.4g} lam"
+        cause += f" ({within}; a larger budget narrows that)"
+    found = f"the best objective found is {case.best:.10g}"
+    return f"the lower bound is loose, by at most {case.spread}: {cause}; {found}"
 
 
 def dual_is_loose(case: Case) -> str | None:
     """Say that the dual point is what is loose."""
     told = f"a larger budget improves it (best found {case.best:.10g})"
-    return f"the lower bound is loose: the dual point is not optimal; {told}"
+    return (
+        f"the lower bound is loose, by at most {case.spread}: the dual point is not optimal; {told}"
+    )
 
 
+def part(distance: float, whole: float) -> str:
+    """Write a distance in per cent of a number, or as it is where that is zero."""
+    return f"{at_most(100 * distance / abs(whole), 2)} %" if whole else at_most(distance, 2)
+
+
+TIGHT = 1e-4  # relative: bounds of a polar this near to each other leave the dual point
 KINKS = "; the loss has kinks: its dual point alone proves this"
 EXACT = "; they equal the data but for rounding"
 FOUND = "; the best offsets for these factors were found"

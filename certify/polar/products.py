@@ -24,7 +24,8 @@ STEPS = 2000
 COPIED = 2e10  # of the next level where nobody said how long it may take, in cubes of its size
 FEWEST = 200  # steps worth beginning
 PARTS, LEAST = 31, 7  # parts of a tree at most, and of the smallest worth growing
-MANY = 511  # parts at most, where a deadline ends the tree
+HELD = 10_000_000  # numbers in the leaves of a tree that a deadline ends
+STEP = 6e-10  # seconds of an ordinary core in the first step of a relaxation, by its size cubed
 TREE = 3e5  # of a part, in cubes of its size; larger ones are fewer
 FAR = 2.0**-7  # a target this far below a found value is not worth a tree
 NEAR = 1e-7  # relative: a tree ends this near a found value
@@ -89,7 +90,8 @@ def deeper(form: ProductForm, root: Relaxed, bound: float, goal: float) -> Itera
     """Yield the bounds of the next level: products with a factor once more, then with two."""
     effort = COPIED if form.query.deadline is None else np.inf
     for held in copied(form, LARGEST):
-        if bound <= goal * (1 + NEAR) or held.query.expired():
+        late = STEP * height(held) ** 3 > held.query.left()
+        if bound <= goal * (1 + NEAR) or late or held.query.expired():
             return
         steps = int(min(2 * STEPS, effort / height(held) ** 3))
         if steps < FEWEST:
@@ -102,9 +104,10 @@ def deeper(form: ProductForm, root: Relaxed, bound: float, goal: float) -> Itera
 
 
 def parted(form: ProductForm, root: Relaxed, goal: float) -> list[Proposal]:
-    """Return the bound by cases, where the effort allows a few; more if there is a deadline."""
-    parts = PARTS if form.query.deadline is None else MANY
-    nodes = int(min(parts, parts * TREE / form.size**3))
+    """Return the bound by cases: where the effort allows a few, or until a deadline."""
+    nodes = int(min(PARTS, PARTS * TREE / form.size**3))
+    if form.query.deadline is not None:
+        nodes = HELD // form.size**2
     if nodes < LEAST or root.warm is None or form.value(root.best.bound) <= goal * (1 + NEAR):
         return []
     found = branched(form, root, goal * (1 + NEAR), nodes)
@@ -124,8 +127,13 @@ def forms(query: ProductQuery) -> Iterator[ProductForm]:
     if order > 3:  # noqa: PLR2004  cheap ones first
         held = sorted([*plain_forms(query), main, *halves(query)], key=lambda form: form.size)
     else:
-        held = [main, *plain_forms(query)] if hat or main.size > LARGEST else [main]
-    yield from (f for f in held if f.size <= LARGEST or len(f.rows) == 1)
+        held = [main, *plain_forms(query)] if hat or not afforded(main) else [main]
+    yield from (f for f in held if afforded(f) or len(f.rows) == 1)
+
+
+def afforded(form: ProductForm) -> bool:
+    """Whether a relaxation is small enough, and leaves time for its first step."""
+    return form.size <= LARGEST and STEP * form.size**3 <= form.query.left()
 
 
 def plain_forms(query: ProductQuery) -> list[ProductForm]:
@@ -160,5 +168,5 @@ def symmetric_forms(query: ProductQuery) -> Iterator[ProductForm]:
     kinds = ["square"] if order % 2 == 0 else ["hat"] if hat else ["gram"]
     if order % 2 and order > 3 and not hat:  # noqa: PLR2004  the other group has multipliers too
         kinds.append("hat")
-    held = [f for f in (ProductForm(query, half, kind) for kind in kinds) if f.size <= LARGEST]
+    held = [f for f in (ProductForm(query, half, kind) for kind in kinds) if afforded(f)]
     yield from held or [ProductForm(query, (0,), "gram")]

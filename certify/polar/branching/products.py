@@ -25,12 +25,15 @@ from .tree import Limits, Solve, Solved, Tree, grow
 STEPS = 600  # of a part
 SETTLED = 1e-5  # relative gain of a part under which it is split
 FIRST, GAIN = 7, 0.04  # parts, and what they must gain of the way to the goal, or no more follow
+# where no deadline says how long to go on
 
 Grown: TypeAlias = Tree[Cut, Warm, ProductMultiplier]
 
 
 def branched(form: ProductForm, root: Relaxed, goal: float, nodes: int) -> Proposal | None:
     """Return the bound of a tree of at most `nodes` parts; None if a part has no proof.
+
+    A tree that gains little at first is given up, unless there is a deadline to use.
 
     The multiplier N of the root serves all parts.
     """
@@ -40,8 +43,8 @@ def branched(form: ProductForm, root: Relaxed, goal: float, nodes: int) -> Propo
     with threadpool_limits(1, user_api="blas"):
         bound = bounder(held, start)
         tree = grow(bound, replace(limits, nodes=min(FIRST, nodes)))
-        first = tree.nodes[0].solved.upper
-        if first - tree.upper > GAIN * (first - goal):
+        first, timed = tree.nodes[0].solved.upper, form.query.deadline is not None
+        if timed or first - tree.upper > GAIN * (first - goal):
             tree = grow(bound, limits, tree)
     return proof_of(held, tree)
 

@@ -76,7 +76,7 @@ def begun(task: Task, factors: Factors, count: int, rng: np.random.Generator) ->
     held = task.form.balanced(factors)
     more = max(count - held[0].shape[1], 0)
     fresh = tuple(rng.random((len(x), more)) for x in held)
-    mean = float(task.problem.loss.data.mean()) / max(count, 1)
+    mean = float(counting(task.problem).data.mean()) / max(count, 1)
     near = max(mean, LEAST) ** 0.5
     held = positive(held, FAINT * near) if held[0].size else held
     return tuple(np.hstack([x, 2 * near * y]) for x, y in zip(held, fresh, strict=True))
@@ -85,7 +85,7 @@ def begun(task: Task, factors: Factors, count: int, rng: np.random.Generator) ->
 def size(task: Task, factors: Factors) -> float:
     """Return what a number of an ordinary component is beside, if it is faint."""
     held = factors[0].shape[1]
-    return FAINT * max(float(task.problem.loss.data.mean()) / max(held, 1), LEAST) ** 0.5
+    return FAINT * float(max(counting(task.problem).data.mean() / max(held, 1), LEAST) ** 0.5)
 
 
 def positive(factors: Factors, least: float) -> Factors:
@@ -110,12 +110,11 @@ def pruned(task: Task, factors: Factors) -> Factors:
 
 def descended(problem: Problem, factors: Factors, search: Search) -> tuple[Factors, float]:
     """Return factors after some extrapolated pairs of steps, and their objective."""
-    value = objective(problem, factors)
-    for _ in range(STEPS):
-        if search.over():
-            break
+    for _ in range(STEPS):  # one pair of steps at least
         search.steps -= 3
         factors, value = pair(problem, factors)
+        if search.over():
+            break
     return factors, value
 
 

@@ -1,0 +1,95 @@
+"""Budgets: a minute where none is given, and what is said of the side that stays loose."""
+
+from dataclasses import replace
+from importlib import import_module
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from certify import Problem, check, improve
+from certify.atoms import RankOne
+from certify.base.clock import Clock
+from certify.base.errors import InputError
+from certify.losses import Squared
+from certify.pipeline import reasons
+from certify.polar import Proposal
+from certify.search.candidate import evaluate
+from certify.search.dual.orthogonal import Orthogonal
+from certify.search.dual.points import Dual
+from certify.search.search_result import Evidence
+
+PIPELINE = import_module("certify.pipeline.check")
+IMPROVING = import_module("certify.pipeline.improve")
+
+
+def asked(rng):
+    """Return a nonnegative problem and a start."""
+    problem = Problem(Squared(rng.random((6, 5))), RankOne("l2+", "l2+"), 0.5)
+    return problem, (rng.random((6, 2)), rng.random((5, 2)))
+
+
+def test_a_clock_that_counts_steps_ends_after_its_seconds_and_has_no_deadline():
+    clock = Clock(most=0.0, start=0.0)
+    assert clock.expired()
+    assert clock.share(0.5).expired()
+    assert clock.left() is None
+    assert not clock.overrun(1e9)
+    assert not Clock(most=1e9).expired()
+
+
+def test_without_a_budget_the_answer_is_that_of_the_counted_steps():
+    problem, start = asked(np.random.default_rng(0))
+    found, again = check(problem, start), check(problem, start, budget=None)
+    assert (found.lower, found.upper) == (again.lower, again.upper)
+
+
+def test_without_a_budget_a_search_ends_when_the_minute_is_over(monkeypatch):
+    problem, start = asked(np.random.default_rng(0))
+    monkeypatch.setattr(PIPELINE, "MINUTE", 0.0)
+    assert len(check(problem, start).steps) < len(check(problem, start, budget=None).steps)
+    monkeypatch.setattr(IMPROVING, "LAST", 0.0)
+    assert improve(problem, start).result.upper > 0
+    assert IMPROVING.rest(Clock(most=0.0, start=0.0)) == 0.0
+    assert IMPROVING.rest(Clock(most=1e9)) == "auto"
+    assert IMPROVING.rest(Clock()) is None
+
+
+def test_another_word_is_no_budget():
+    problem, start = asked(np.random.default_rng(0))
+    with pytest.raises(InputError, match="budget must be seconds >= 0"):
+        check(problem, start, budget="soon")
+
+
+def case_of(upper: float) -> reasons.Case:
+    """Return a case whose polar is at most `upper`, at a component that attains 2.
+
+    Y = 2 in one entry and lam = 1: W = 2 at the start of zeros, the optimum is 3/2.
+    """
+    problem = Problem(Squared(np.array([[2.0]])), RankOne("linf", "linf"), 1.0)
+    start = evaluate(problem, (np.ones((1, 1)), np.ones((1, 1))))
+    dual = Dual(Orthogonal(np.array([[2.0]])), Proposal(upper), 1.0)
+    outcome = SimpleNamespace(verdict="UNDECIDED", lower=1.0, upper=start.value)
+    return reasons.Case(problem, 1, Evidence(start, dual), outcome, None)
+
+
+def test_a_reason_says_how_loose_the_polar_is():
+    case = case_of(2.5)
+    said = reasons.polar_is_hard(case)
+    assert "loose, by at most 34 %: the polar" in said  # 1 of 3/2
+    assert "from 2 lam, which a component attains, to 2.5 lam" in said
+    assert reasons.polar_is_hard(case_of(2.0)) is None
+    assert "by at most 34 %: the dual point" in reasons.dual_is_loose(case)
+    bare = replace(case, found=Evidence(case.found.start))
+    assert "lam" not in reasons.polar_is_hard(bare)
+
+
+def test_a_reason_says_by_how_much_the_upper_bound_is_loose():
+    case = case_of(2.5)
+    assert reasons.upper_is_loose(case) is None
+    better = replace(case.found.start, value=1.1)
+    met = replace(case, found=replace(case.found, steps=(("grow", better),)))
+    assert "the upper bound is loose, by 27 % and more: a search reached 1.1" in (
+        reasons.upper_is_loose(met)
+    )
+    assert reasons.part(0.5, 0.0) == "0.5"
