@@ -10,8 +10,14 @@ from ._statements import FORMAL
 CHECKER = FORMAL.parent / "checker"
 PAGE = FORMAL.parents[1] / "docs" / "trust.md"
 START, END = "<!-- coverage -->", "<!-- /coverage -->"
-DEMANDED = re.compile(r'\(\w+ =\? "([\w ]+)"\)%string "this (loss|claim|atom|norm|rule)"')
-BOUNDS = {"lower.weak_duality": "weak_duality", "lower.trivial": "objective_ge0"}  # of Rule.v
+DEMANDED = re.compile(r'\((\w+) =\? "([^"]+)"\)%string')
+BOUNDS = {  # of Rule.v
+    "lower.weak_duality": "weak_duality",
+    "lower.trivial": "objective_ge0",
+    "lower.ky_fan": "beyond_rows",
+}
+READ = ("loss", "claim", "kind", "norm", "rule", "fitted")
+FREE = "0x0.0p+0"  # the ridge of an offset without a penalty
 HEAD = """\
 | | | lower bound | in the proved checker | objective at the candidate |
 |---|---|---|---|---|"""
@@ -28,17 +34,18 @@ PARTS = {
 
 
 def known() -> dict[str, list[str]]:
-    """Return the losses, claims, atoms, norms and rules that the checker's reader takes."""
+    """Return the names that the checker's reader takes: of atoms by kind, of offsets by fitted."""
     out: dict[str, list[str]] = {}
-    for name, part in DEMANDED.findall((CHECKER / "File.v").read_text(encoding="utf-8")):
-        out.setdefault(part, []).append(name)
+    for part, name in DEMANDED.findall((CHECKER / "File.v").read_text(encoding="utf-8")):
+        if part in READ and name not in out.setdefault(part, []):
+            out[part].append(name)
     return out
 
 
 def in_checker(rule: str) -> bool:
     """Whether the checker has a rule, a loss or an offset of the kernel."""
     part, _, name = rule.partition(".")
-    named = {"POLAR_RULES": "rule", "LOSSES": "loss"}.get(part, "")
+    named = {"POLAR_RULES": "rule", "LOSSES": "loss", "OFFSETS": "fitted"}.get(part, "")
     return rule in BOUNDS or name in known().get(named, ())
 
 
@@ -56,7 +63,7 @@ def rows() -> Iterator[tuple[str, str, str, str, str]]:
         yield PARTS[part], name, lower, "yes" if inside else "", upper
     norms = known()["norm"]
     for kind in kernel.named("KINDS"):
-        inside = kind in known()["atom"]
+        inside = kind in known()["kind"]
         for norm in sorted(kernel.named("NORMS")) if kind == "rank_one" else [""]:
             both = inside and norm in norms
             name = f"{kind}, {norm} x {norm}" if norm else kind
@@ -86,14 +93,16 @@ def renewed(text: str) -> str:
 def covered(statement: dict[str, object], proof: dict[str, object]) -> bool:
     """Whether the table says that the checker covers a certificate."""
     atom, polar, names = statement["atom"], proof.get("polar", {}), known()
-    if not isinstance(atom, dict) or not isinstance(polar, dict):
+    offsets = statement["offsets"]
+    if not (isinstance(atom, dict) and isinstance(polar, dict) and isinstance(offsets, list)):
         return False
     return (
         statement["loss"] in names["loss"]
         and statement["claim"] in names["claim"]
-        and atom["kind"] in names["atom"]
+        and atom["kind"] in names["kind"]
         and all(atom[side] in names["norm"] for side in ("left", "right"))
-        and not statement["offsets"]
+        and all(o["kind"] in names["fitted"] and o["ridge"] == FREE for o in offsets)
+        and set(proof) <= {"better", "corrections", "ky_fan", "polar"}
         and polar.get("rule", "spectral") in names["rule"]
         and not proof.get("corrections")
     )

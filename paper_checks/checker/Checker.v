@@ -93,21 +93,47 @@ Definition wide (n : nat) (a : grid) := all (fun r => Nat.leb (size r) n) (ints 
 Definition shaped (m n : nat) (a : grid) :=
   eqn (size (ints a)) m && all (fun r => eqn (size r) n) (ints a).
 Definition nonneg (a : grid) := all (all (Z.leb Z0)) (ints a).
+Definition meets_ (s : sign) (a : grid) : bool :=
+  match s with
+  | Free => true
+  | NonNegative => nonneg a
+  | NonPositive => all (all (fun z => Z.leb z Z0)) (ints a)
+  end.
+Definition zeros (a : grid) := all (all (Z.eqb Z0)) (ints a).
+Definition ones (a : grid) := Z.eqb (ex a) Z0 && all (all (Z.eqb 1)) (ints a).
+Definition unit_row (n : nat) := Grid [:: nseq n (Zpos xH)] Z0.
+Definition unit_column (n : nat) := Grid (nseq n [:: Zpos xH]) Z0.
+Definition gscale (s : dyadic) (a : grid) :=
+  Grid (map (map (Z.mul (num s))) (ints a)) (Z.add (ex a) (dex s)).
+Definition beside (a b : grid) : grid :=  (* [A B] *)
+  let e := Z.min (ex a) (ex b) in Grid (zip_with cat (regrid a e) (regrid b e)) e.
 Definition supported (w c : grid) :=  (* W is 0 where nothing is observed *)
   all2 (all2 (fun w c => Z.ltb Z0 c || Z.eqb w Z0)) (ints w) (ints c).
 
 (* the question, and what the file holds to prove it *)
 Record data := Data {
   dm : nat; dn : nat; dr : nat;
-  dY : grid; dC : grid; dlam : dyadic; dform : theta_form;
-  dU : grid; dV : grid; drtol : dyadic; datol : dyadic }.
+  dY : grid; dC : grid; dlam : dyadic; dform : theta_form; dleft : sign; dright : sign;
+  dcolumns : bool; drows : bool; down : bool;
+  dU : grid; dV : grid; dA : grid; dB : grid; dfound : bool;  (* offsets as columns *)
+  drtol : dyadic; datol : dyadic }.
 
 Record dual := Dual { by_columns : bool; dW : grid; dL : option grid; shift : dyadic }.
-Record better := Better { bsize : nat; bU : grid; bV : grid }.
+Record fan := Fan {
+  fan_columns : bool; fwidth : nat; fK : grid; fan_L : option grid; fan_shift : dyadic;
+  fA : grid; fB : grid }.
+Record better := Better { bsize : nat; bU : grid; bV : grid; bA : grid; bB : grid }.
+
+(* offsets as columns: nothing where nothing is fitted *)
+Definition offsets_ok (d : data) (a b : grid) : bool :=
+  [&& shaped (dn d) 1 a, shaped (dm d) 1 b, dcolumns d || zeros a & drows d || zeros b].
+Definition point_ok (d : data) (r : nat) (u v a b : grid) : bool :=
+  [&& shaped (dm d) r u, shaped (dn d) r v, meets_ (dleft d) u, meets_ (dright d) v
+    & offsets_ok d a b].
 
 Definition well_formed (d : data) : bool :=
   [&& shaped (dm d) (dn d) (dY d), shaped (dm d) (dn d) (dC d), nonneg (dC d),
-      shaped (dm d) (dr d) (dU d), shaped (dn d) (dr d) (dV d) & Z.leb Z0 (num (dlam d))].
+      point_ok d (dr d) (dU d) (dV d) (dA d) (dB d) & Z.leb Z0 (num (dlam d))].
 
 Section Check.
 Variable mul : grid -> grid -> grid.  (* A B^T *)
@@ -124,16 +150,18 @@ Definition thetas (root : Z -> Z) (f : theta_form) (r : nat) (u v : grid) : dyad
   | Sum => dhalf (dadd (inner u u) (inner v v))
   end.
 
-(* the objective, rounded as the root is *)
-Definition loss (d : data) (u v : grid) : dyadic := dhalf (squares (dC d) (gsub (mul u v) (dY d))).
+(* the objective, rounded as the root is; [U 1 b] [V a 1]^T = U V^T + 1 a^T + b 1^T *)
+Definition model (m n : nat) (u v a b : grid) : grid :=
+  mul (beside (beside u (unit_column m)) b) (beside (beside v a) (unit_column n)).
+Definition loss (d : data) (u v a b : grid) : dyadic :=
+  dhalf (squares (dC d) (gsub (model (dm d) (dn d) u v a b) (dY d))).
 Definition penalty (root : Z -> Z) (d : data) (r : nat) (u v : grid) : dyadic :=
   dmul (dlam d) (thetas root (dform d) r u v).
-Definition value (root : Z -> Z) (d : data) (r : nat) (u v : grid) : dyadic :=
-  dadd (loss d u v) (penalty root d r u v).
+Definition value (root : Z -> Z) (d : data) (r : nat) (u v a b : grid) : dyadic :=
+  dadd (loss d u v a b) (penalty root d r u v).
 
-(* t with X X^T <= t I: by row sums, or by shift I - X X^T - L L^T *)
-Definition top (k : nat) (x : grid) (l : option grid) (shift : dyadic) : dyadic :=
-  let g := mul x x in
+(* t with G <= t I, G symmetric: by row sums, or by shift I - G - L L^T *)
+Definition top (k : nat) (g : grid) (l : option grid) (shift : dyadic) : dyadic :=
   if l is Some l then
     if eqn (size (ints l)) k && wide k l then
       dmin (dadd shift (row_max (gsub (scalar k shift) (gadd g (mul l l))))) (row_max g)
@@ -152,36 +180,95 @@ Definition guess (lam t : dyadic) : dyadic :=
     Dy (root_guess (Z.div (Z.shiftl (num l2) k) (num t))) (Z.div (Z.sub e k) 2).
 Definition scale (lam t : dyadic) : dyadic := tested lam t (guess lam t).
 
-(* the dual value s <W, Y> - s^2 / 2 sum W^2 / C, rounded down; at least 0 *)
-Definition lower_bound (d : data) (p : option dual) : option dyadic :=
+(* the sums of columns and of rows, as one row and as one column *)
+Definition column_sums (m n : nat) (x : grid) : grid := mul (unit_row m) (transpose n x).
+Definition row_sums (n : nat) (x : grid) : grid := mul x (unit_row n).
+
+(* W earns nothing from offsets *)
+Definition orthogonal (d : data) (w : grid) : bool :=
+  (~~ dcolumns d || zeros (column_sums (dm d) (dn d) w)) && (~~ drows d || zeros (row_sums (dn d) w)).
+
+(* s with s^2 t <= lam^2, W W^T <= t I or W^T W <= t I *)
+Definition multiple (d : data) (p : dual) : option dyadic :=
+  let w := dW p in
+  if [&& shaped (dm d) (dn d) w, supported w (dC d) & orthogonal d w] then
+    let x := if by_columns p then transpose (dn d) w else w in
+    let t := top (if by_columns p then dn d else dm d) (mul x x) (dL p) (shift p) in
+    Some (scale (dlam d) t)
+  else None.
+
+(* the dual value s <W, Y> - s^2 / 2 sum W^2 / C, rounded down *)
+Definition dual_value (d : data) (w : grid) (s : dyadic) : dyadic :=
+  dsub (dmul s (inner w (dY d))) (dhalf (dmul (dmul s s) (squares_over_up w (dC d)))).
+
+Definition weak_bound (d : data) (p : option dual) : option dyadic :=
   if p is Some p then
-    let w := dW p in
-    if shaped (dm d) (dn d) w && supported w (dC d) then
-      let t := if by_columns p then top (dn d) (transpose (dn d) w) (dL p) (shift p)
-               else top (dm d) w (dL p) (shift p) in
-      let s := scale (dlam d) t in
-      Some (dmax (dsub (dmul s (inner w (dY d))) (dhalf (dmul (dmul s s) (squares_over_up w (dC d)))))
-                 dzero)
-    else None
+    if multiple d p is Some s then Some (dmax (dual_value d (dW p) s) dzero) else None
   else Some dzero.
+
+(* |P X P'|^2, P and P' without the means that are fitted, rounded down *)
+Definition over_up (x : dyadic) (k : Z) : dyadic :=
+  Dy (ceil_div (Z.shiftl (num x) guard) k) (Z.sub (dex x) guard).
+Definition over_down (x : dyadic) (k : Z) : dyadic :=
+  Dy (Z.div (Z.shiftl (num x) guard) k) (Z.sub (dex x) guard).
+Definition centred (d : data) (x : grid) : dyadic :=
+  let m := Z.of_nat (dm d) in let n := Z.of_nat (dn d) in
+  let rows := row_sums (dn d) x in let cols := column_sums (dm d) (dn d) x in
+  let all_ := column_sums (dm d) 1 rows in
+  let e := inner x x in
+  let e := if dcolumns d then dsub e (over_up (inner cols cols) m) else e in
+  let e := if drows d then dsub e (over_up (inner rows rows) n) else e in
+  if dcolumns d && drows d then dadd e (over_down (inner all_ all_) (Z.mul m n)) else e.
+
+(* 1/2 |Y - S - Z - offsets|^2 >= (|P X P'|^2 - r0 t - |K|^2) / 2 over the Z of r0 columns at most,
+   X = Y - S - (any offsets), X X^T <= t I + K K^T or X^T X <= t I + K K^T *)
+Definition excess (d : data) (f : fan) (rest : grid) : option dyadic :=
+  let k := if fan_columns f then dn d else dm d in
+  if [&& down d && ones (dC d), Nat.leb 1 (dm d), Nat.leb 1 (dn d), shaped k (fwidth f) (fK f)
+      & offsets_ok d (fA f) (fB f)] then
+    let x := gsub rest (mul (beside (unit_column (dm d)) (fB f)) (beside (fA f) (unit_column (dn d)))) in
+    let y := if fan_columns f then transpose (dn d) x else x in
+    let t := top k (gsub (mul y y) (mul (fK f) (fK f))) (fan_L f) (fan_shift f) in
+    let head := dadd (dmul (Dy (Z.of_nat (dr d)) Z0) (dmax t dzero)) (inner (fK f) (fK f)) in
+    Some (dmax (dhalf (dsub (centred d x) head)) dzero)
+  else None.
+
+(* s rounded down to 53 bits *)
+Definition coarse (s : dyadic) : dyadic :=
+  let b := Z.sub (log_guess 24 (num s)) 52 in
+  if Z.leb b Z0 then s else Dy (Z.shiftr (num s) b) (Z.add (dex s) b).
+Definition below (s : dyadic) : dyadic :=  (* tested: 0 <= coarse s <= s *)
+  let x := coarse s in if Z.leb Z0 (num x) && dleb x s then x else dzero.
+
+Definition own_bound (d : data) (f : fan) (p : option dual) : option dyadic :=
+  if p is Some p then
+    if multiple d p is Some s then
+      let s := below s in
+      if excess d f (gsub (dY d) (gscale s (dW p))) is Some e
+      then Some (dmax (dadd (dual_value d (dW p) s) e) dzero) else None
+    else None
+  else excess d f (dY d).
+
+Definition bound (d : data) (f : option fan) (p : option dual) : option dyadic :=
+  if f is Some f then own_bound d f p else weak_bound d p.
 
 Definition decide (d : data) (lower low upper : dyadic) (x : option better) : verdict :=
   let eps := dmax (datol d) (dmul (drtol d) (dabs upper)) in
   if dleb (dsub upper lower) eps then Certified
   else if x is Some x then
-    if [&& shaped (dm d) (bsize x) (bU x), shaped (dn d) (bsize x) (bV x)
-         & dltb (dadd (value root_up d (bsize x) (bU x) (bV x)) eps) low] then
-      if Nat.leb (bsize x) (dr d) then Refuted else RankLimited
+    if point_ok d (bsize x) (bU x) (bV x) (bA x) (bB x)
+       && dltb (dadd (value root_up d (bsize x) (bU x) (bV x) (bA x) (bB x)) eps) low then
+      if Nat.leb (bsize x) (dr d) then Refuted else if down d then Undecided else RankLimited
     else Undecided
   else Undecided.
 
-Definition check_with (d : data) (p : option dual) (x : option better)
+Definition check_with (d : data) (f : option fan) (p : option dual) (x : option better)
   : option (dyadic * dyadic * verdict) :=
   if well_formed d then
-    if lower_bound d p is Some lower then
-      let l := loss d (dU d) (dV d) in
+    if bound d f p is Some lower then
+      let l := loss d (dU d) (dV d) (dA d) (dB d) in
       let upper := dadd l (penalty root_up d (dr d) (dU d) (dV d)) in
-      let low := dadd l (penalty root_down d (dr d) (dU d) (dV d)) in
+      let low := if dfound d then dzero else dadd l (penalty root_down d (dr d) (dU d) (dV d)) in
       Some (lower, upper, decide d lower low upper x)
     else None
   else None.

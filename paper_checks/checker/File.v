@@ -376,30 +376,69 @@ Definition rational (s : string) : option dyadic :=
 (* the question and its proof *)
 Record case := Case {
   stated : json; claimed : string; sealed : string; sealed_text : string; held : list arr;
-  question_ : data; witness : option dual; improved : option better }.
+  question_ : data; fan_of : option fan; witness : option dual; improved : option better }.
 
 Definition largest : Z := 4000000.  (* entries of a matrix: more is not covered *)
 
-Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) * data) :=
+(* where column and row offsets stand in the list: none is penalized *)
+Fixpoint kinds_of (k : Z) (l : list json) : result (option Z * option Z) :=
+  match l with
+  | [] => Ok (None, None)
+  | o :: t =>
+    let* _ := only o ["kind"; "ridge"] "this offset" in
+    let* fitted := text o "kind" in let* ridge := text o "ridge" in
+    let* _ := covered (ridge =? "0x0.0p+0")%string "this offset" in
+    let* (c, r) := kinds_of (k + 1) t in
+    match c, r with
+    | None, _ => if (fitted =? "column")%string then Ok (Some k, r) else
+        let* _ := covered (fitted =? "row")%string "this offset" in
+        match r with None => Ok (c, Some k) | Some _ => NotCovered "two offsets of a kind" end
+    | Some _, None => let* _ := covered (fitted =? "row")%string "this offset" in Ok (c, Some k)
+    | _, _ => NotCovered "two offsets of a kind"
+    end
+  end.
+Definition numbered (name : string) (k : Z) : string := name ++ decimal 30 k "".
+
+(* the values of an offset as a column; zeros where there is none *)
+Definition offset (l : list arr) (name : string) (at_ : option Z) (size : Z) : result grid :=
+  match at_ with
+  | None => Ok (Grid (repeat [0] (Z.to_nat size)) 0)
+  | Some k => let* (x, e) := floats l (numbered name k) [size] in Ok (Grid (chop (Z.to_nat size) 1 x) e)
+  end.
+Definition offset_names (name : string) (places_ : option Z * option Z) : list string :=
+  match places_ with (c, r) => map (numbered name)
+    (match c with Some k => [k] | None => [] end ++ match r with Some k => [k] | None => [] end) end.
+
+Definition norm_of (norm : string) : result sign :=
+  if (norm =? "l2")%string then Ok Free
+  else if (norm =? "l2+")%string then Ok NonNegative
+  else if (norm =? "l2-")%string then Ok NonPositive else NotCovered "this norm".
+
+Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) * (option Z * option Z) * data) :=
   let* _ := only s ["arrays"; "atol"; "atom"; "claim"; "format"; "lam"; "loss"; "observed"; "offsets";
                     "q"; "rtol"; "shape"] "statement" in
   let* format := text s "format" in
   let* _ := demand (format =? "certify/3")%string "statement.format" in
   let* loss := text s "loss" in let* _ := covered (loss =? "squared")%string "this loss" in
-  let* claim := text s "claim" in let* _ := covered (claim =? "any size")%string "this claim" in
-  let* qs := text s "q" in let* _ := covered (qs =? "given")%string "found offsets" in
+  let* claim := text s "claim" in
+  let* own := known (if (claim =? "any size")%string then Some false
+                     else if (claim =? "rank")%string then Some true else None) "this claim" in
+  let* qs := text s "q" in
+  let* found_ := known (if (qs =? "given")%string then Some false
+                        else if (qs =? "found")%string then Some true else None) "q" in
   let* offsets := field s "offsets" in
-  let* _ := covered (match offsets with Lst [] => true | _ => false end) "offsets" in
+  let* places_ := match offsets with Lst o => kinds_of 0 o | _ => NotCovered "offsets" end in
+  let found_ := (found_ : bool) && match places_ with (None, None) => false | _ => true end in
   let* atom := field s "atom" in
   let* _ := only atom ["form"; "kind"; "left"; "right"] "this atom" in
   let* kind := text atom "kind" in let* _ := covered (kind =? "rank_one")%string "this atom" in
-  let* one := text atom "left" in let* _ := covered (one =? "l2")%string "this norm" in
-  let* other := text atom "right" in let* _ := covered (other =? "l2")%string "this norm" in
+  let* one := text atom "left" in let* left_ := norm_of one in
+  let* other := text atom "right" in let* right_ := norm_of other in
   let* form := text atom "form" in
   let* theta := known (if (form =? "product")%string then Some Product
                        else if (form =? "sum")%string then Some Sum else None) "this form" in
   let* lam := stated_number s "lam" in
-  let* _ := demand (0 <? num lam) "statement.lam" in
+  let* _ := demand ((own : bool) || (0 <? num lam)) "statement.lam" in
   let* rtol := stated_number s "rtol" in
   let* atol := stated_number s "atol" in
   let* shape := naturals s "shape" in
@@ -430,47 +469,80 @@ Definition asked_of (s : json) (l : list arr) : result (Z * Z * option (list Z) 
     let r := match dims u with [_; r] => r | _ => 0 end in
     let* gu := matrix l "question.U" m r in
     let* gv := matrix l "question.V" n r in
+    let q := if found_ : bool then "proof.q" else "question.q" in
+    let (cols, rows) := places_ in
+    let* ga := offset l q cols n in
+    let* gb := offset l q rows m in
     let optional := (match seen with Some _ => ["rows"; "cols"] | None => [] end
-      ++ match lookup l "question.weights" with Some _ => ["weights"] | None => [] end)%list in
+      ++ match lookup l "question.weights" with Some _ => ["weights"] | None => [] end
+      ++ if found_ : bool then [] else offset_names "q" places_)%list in
+    let* _ := covered (forallb (fun a => negb (prefix "question.ridge" (name a))) l) "this offset" in
     let* _ := demand (forallb (fun a => negb (prefix "question." (name a))
       || one_of (map (String.append "question.") (["Y"; "U"; "V"] ++ optional)%list) (name a)) l)
       "statement.arrays: unknown" in
-    Ok (m, n, seen, Data (Z.to_nat m) (Z.to_nat n) (Z.to_nat r) (Grid (spread m n seen y) ye)
-      (Grid (spread m n seen c) ce) lam theta gu gv rtol atol)
+    let some (o : option Z) := match o with Some _ => true | None => false end in
+    Ok (m, n, seen, places_, Data (Z.to_nat m) (Z.to_nat n) (Z.to_nat r)
+      (Grid (spread m n seen y) ye) (Grid (spread m n seen c) ce) lam theta left_ right_
+      (some cols) (some rows) own gu gv ga gb found_ rtol atol)
   | _ => NotCovered "tensors"
   end.
 
-Definition dual_of (p : json) (l : list arr) (m n : Z) (seen : option (list Z)) : result (option dual) :=
+Definition axis_of (p : json) (m n : Z) (where_ : string) : result bool :=  (* the smaller side *)
+  let* axis := field p "axis" in
+  let* columns := match axis with
+    | Nat_ 0 => Ok false | Nat_ 1 => Ok true | _ => Rejected where_ end in
+  let* _ := demand ((if columns : bool then n else m) =? Z.min m n) where_ in Ok columns.
+Definition factor_of (l : list arr) (name : string) (k : Z) : result (option grid) :=
+  match lookup l name with
+  | None => Ok None
+  | Some _ => let* (y, f) := floats l name [k * (k + 1) / 2] in
+              Ok (Some (Grid (triangle (Z.to_nat k) 1 y) f))
+  end.
+Definition shift_of (p : json) : result dyadic := let* s := text p "shift" in known (rational s) "this shift".
+
+(* `factor` names the array of L *)
+Definition dual_of (p : json) (l : list arr) (m n : Z) (seen : option (list Z)) (factor : string)
+  : result (option dual) :=
   let* _ := covered (match find "corrections" (fields_of p) with
                      | None => true | Some (Lst []) => true | _ => false end) "corrections" in
   match lookup l "proof.W", find "polar" (fields_of p) with
-  | None, None => let* _ := covered (match lookup l "proof.L" with None => true | _ => false end) "L" in
+  | None, None => let* _ := covered (match lookup l factor with None => true | _ => false end) "L" in
                   Ok None
   | Some w, Some polar =>
     let* _ := only polar ["axis"; "rule"; "shift"] "this rule" in
     let* rule := text polar "rule" in let* _ := covered (rule =? "spectral")%string "this rule" in
-    let* s := text polar "shift" in
-    let* shift := known (rational s) "this shift" in
-    let* axis := field polar "axis" in
-    let* columns := match axis with
-      | Nat_ 0 => Ok false | Nat_ 1 => Ok true | _ => Rejected "proof.polar.axis" end in
-    let k := if columns : bool then n else m in
-    let* _ := demand (k =? Z.min m n) "proof.polar.axis" in
+    let* shift := shift_of polar in
+    let* columns := axis_of polar m n "proof.polar.axis" in
     let count := match seen with Some p => Z.of_nat (List.length p) | None => m * n end in
     let* (x, e) := floats l "proof.W" [count] in
-    let* factor := match lookup l "proof.L" with
-      | None => Ok None
-      | Some _ => let* (y, f) := floats l "proof.L" [k * (k + 1) / 2] in
-                  Ok (Some (Grid (triangle (Z.to_nat k) 1 y) f))
-      end in
-    Ok (Some (Dual columns (Grid (spread m n seen x) e) factor shift))
+    let* held := factor_of l factor (if columns : bool then n else m) in
+    Ok (Some (Dual columns (Grid (spread m n seen x) e) held shift))
+  | _, _ => NotCovered "a part of a proof"
+  end.
+
+(* Ky Fan: the offsets it starts at are named mu.q0, ... *)
+Definition fan_read (p : json) (l : list arr) (m n : Z) (at_ : option Z * option Z) : result (option fan) :=
+  match find "ky_fan" (fields_of p), lookup l "proof.K" with
+  | None, None => Ok None
+  | Some f, Some k =>
+    let* _ := only f ["axis"; "shift"] "this rule" in
+    let* shift := shift_of f in
+    let* columns := axis_of f m n "proof.ky_fan.axis" in
+    let side := if columns : bool then n else m in
+    let w := match dims k with [_; w] => w | _ => 0 end in
+    let* gk := matrix l "proof.K" side w in
+    let* held := factor_of l "proof.L" side in
+    let* a := offset l "proof.mu.q" (fst at_) n in
+    let* b := offset l "proof.mu.q" (snd at_) m in
+    Ok (Some (Fan columns (Z.to_nat w) gk held shift a b))
   | _, _ => NotCovered "a part of a proof"
   end.
 
 (* better factors, no zero column in them *)
 Definition full_columns (r : Z) (g : grid) : bool :=
   forallb (existsb (fun z => negb (z =? 0))) (ints (transpose (Z.to_nat r) g)).
-Definition better_of (p : json) (l : list arr) (m n : Z) : result (option better) :=
+Definition better_of (p : json) (l : list arr) (m n : Z) (at_ : option Z * option Z) (most : option Z)
+  : result (option better) :=
   match find "better" (fields_of p), lookup l "proof.better.U" with
   | None, None => Ok None
   | Some True_, Some a =>
@@ -478,7 +550,10 @@ Definition better_of (p : json) (l : list arr) (m n : Z) : result (option better
     let* u := matrix l "proof.better.U" m r in
     let* v := matrix l "proof.better.V" n r in
     let* _ := covered (full_columns r u && full_columns r v) "a zero slice" in
-    Ok (Some (Better (Z.to_nat r) u v))
+    let* _ := demand (match most with Some k => r <=? k | None => true end) "proof.better: size" in
+    let* a' := offset l "proof.better.q" (fst at_) n in
+    let* b := offset l "proof.better.q" (snd at_) m in
+    Ok (Some (Better (Z.to_nat r) u v a' b))
   | _, _ => NotCovered "better"
   end.
 
@@ -494,13 +569,20 @@ Definition read (header : string) (body : list Z) : result case :=
     let* l := arrays_of entries 0 body in
     let* s := field c "statement" in let* p := field c "proof" in let* cl := field c "claim" in
     let* seal := text c "seal" in let* verdict := text cl "verdict" in
-    let* (m, n, seen, d) := asked_of s l in
-    let* _ := only p ["better"; "corrections"; "polar"] "this proof" in
-    let* _ := covered (forallb (fun a => prefix "question." (name a) || one_of ["proof.W"; "proof.L";
-      "proof.better.U"; "proof.better.V"] (name a)) l) "an array of another rule" in
-    let* w := dual_of p l m n seen in
-    let* b := better_of p l m n in
-    Ok (Case s verdict seal (canonical (Lst [s; cl; p])) l d w b)
+    let* (m, n, seen, at_, d) := asked_of s l in
+    let* _ := only p ["better"; "corrections"; "ky_fan"; "polar"] "this proof" in
+    let polar_L := if down d then "proof.polar.L" else "proof.L" in
+    let mine := (["proof.W"; "proof.L"; polar_L; "proof.K"; "proof.better.U"; "proof.better.V"]
+      ++ (if dfound d then offset_names "proof.q" at_ else []) ++ offset_names "proof.mu.q" at_
+      ++ offset_names "proof.better.q" at_)%list in
+    let* _ := covered (forallb (fun a => prefix "question." (name a) || one_of mine (name a)) l)
+      "an array of another rule" in
+    let* f := fan_read p l m n at_ in
+    let* _ := covered (match f with Some _ => down d | None => true end) "Ky Fan's bound of any size" in
+    let* w := dual_of p l m n seen polar_L in
+    let* _ := covered (match f, lookup l "proof.L" with None, Some _ => negb (down d) | _, _ => true end) "L" in
+    let* b := better_of p l m n at_ (if down d then Some (Z.of_nat (dr d)) else None) in
+    Ok (Case s verdict seal (canonical (Lst [s; cl; p])) l d f w b)
   | _ => NotCovered "the header's order"
   end.
 
@@ -540,7 +622,7 @@ Definition answer (header : string) (body : list Z) : result (dyadic * dyadic * 
   let* c := read header body in
   let* _ := demand (seal c =? sealed c)%string "file: digest" in
   let* _ := demand (named (stated c) (held c)) "statement.arrays: question" in
-  match check_with mul_fast (question_ c) (witness c) (improved c) with
+  match check_with mul_fast (question_ c) (fan_of c) (witness c) (improved c) with
   | Some (lower, upper, v) =>
     let* _ := demand (word v =? claimed c)%string ("claim.verdict: not proved, " ++ word v) in
     let* _ := demand (match improved c, v with

@@ -3,7 +3,7 @@
 From Coq Require Import ZArith.
 From mathcomp Require Import all_ssreflect ssralg ssrnum ssrint zmodp matrix.
 From mathcomp Require Import zify ssrZ lra ring.
-From Formal Require Import Base.
+From Formal Require Import Base KyFan.
 From Checker Require Import Statement Checker Rule.
 
 Set Implicit Arguments.
@@ -322,23 +322,167 @@ rewrite !p2B p2D le_eqVlt; apply/orP; left; apply/eqP.
 by field; rewrite pc !gt_eqF ?p2_gt0.
 Qed.
 
+Lemma zr_nat k : zr (Z.of_nat k) = k%:R.
+Proof. by rewrite /zr; have -> : int_of_Z (Z.of_nat k) = k%:Z by lia. Qed.
+
+Lemma dv_nat k : dv (Dy (Z.of_nat k) Z0) = k%:R.
+Proof. by rewrite /dv zr_nat /p2 mulr1. Qed.
+
+Lemma zr_pos a : (0 < zr a) = Z.ltb 0 a. Proof. by rewrite -zr_lt zr0. Qed.
+
+Lemma zerosE m n a : zeros a -> mx m n a = 0.
+Proof.
+move=> /allP h; apply/matrixP => i j; rewrite !mxE /entry_.
+have [hi|hi] := ltnP i (size (ints a)); last first.
+  by rewrite [nth [::] _ _]nth_default // nth_nil zr0 mul0r.
+have /allP hr := h _ (mem_nth [::] hi).
+have [hj|hj] := ltnP j (size (nth [::] (ints a) i)); last by rewrite nth_default // zr0 mul0r.
+by have /Z.eqb_eq <- := hr _ (mem_nth Z0 hj); rewrite zr0 mul0r.
+Qed.
+
+Lemma onesE m n c (i : 'I_m) (j : 'I_n) : shape m n c -> ones c -> mx m n c i j = 1.
+Proof.
+move=> [hm hn] /andP[/Z.eqb_eq e /allP h]; rewrite mxE /entry_ e.
+have hi : (i < size (ints c))%N by rewrite hm.
+have /allP row_ := h _ (mem_nth [::] hi).
+have hj : nth Z0 (nth [::] (ints c) i) j \in nth [::] (ints c) i by rewrite mem_nth // hn.
+by move: (row_ _ hj) => /Z.eqb_eq <-; rewrite /zr /p2 /= mulr1.
+Qed.
+
+Lemma unit_rowE n : shape 1 n (unit_row n) /\ mx 1 n (unit_row n) = const_mx 1.
+Proof.
+split; first by split=> // -[|i] //= _; rewrite size_nseq.
+by apply/matrixP => i j; rewrite !mxE /entry_ ord1 /= nth_nseq ltn_ord /zr /p2 /= mulr1.
+Qed.
+
+Lemma unit_columnE n : shape n 1 (unit_column n) /\ mx n 1 (unit_column n) = const_mx 1.
+Proof.
+split; first by split=> [|i im] /=; rewrite ?size_nseq // nth_nseq im.
+by apply/matrixP => i j; rewrite !mxE /entry_ ord1 /= nth_nseq ltn_ord /zr /p2 /= mulr1.
+Qed.
+
+Lemma gscaleE m n s a : shape m n a ->
+  shape m n (gscale s a) /\ mx m n (gscale s a) = dv s *: mx m n a.
+Proof.
+move=> [hm hn]; split.
+  by split=> [|i im] /=; rewrite ?size_map // (nth_map [::]) ?hm // size_map hn.
+apply/matrixP => i j; rewrite !mxE /entry_ /= (nth_map [::]) ?hm // (nth_map Z0) ?hn //.
+by rewrite zrM p2D /dv; ring.
+Qed.
+
+Lemma besideE m r s a b : shape m r a -> shape m s b ->
+  shape m (r + s) (beside a b) /\ mx m (r + s) (beside a b) = row_mx (mx m r a) (mx m s b).
+Proof.
+move=> [ha sa] [hb sb]; pose e := Z.min (ex a) (ex b); have ex_ : ex (beside a b) = e by [].
+have row_ c i : (i < size (ints c))%N ->
+    nth [::] (regrid c e) i = map (fun z => lift z (ex c) e) (nth [::] (ints c) i).
+  by move=> hi; rewrite (nth_map [::]).
+have cat_ i : (i < m)%N -> nth [::] (ints (beside a b)) i
+    = map (fun z => lift z (ex a) e) (nth [::] (ints a) i)
+      ++ map (fun z => lift z (ex b) e) (nth [::] (ints b) i).
+  by move=> im; rewrite (nth_zip_with _ _ [::] [::]) ?size_map ?ha ?hb // !row_ ?ha ?hb.
+split.
+  split=> [|i im]; first by rewrite size_zip_with !size_map ha hb minnn.
+  by rewrite cat_ // size_cat !size_map sa // sb.
+apply/matrixP => i j; rewrite mxE /entry_ cat_ // ex_ nth_cat size_map sa //.
+case: (split_ordP j) => k -> /=.
+  by rewrite row_mxEl mxE (nth_map Z0) ?sa // liftE // /e; lia.
+by rewrite addKn row_mxEr mxE (nth_map Z0) ?sb // liftE // /e; lia.
+Qed.
+
+Lemma over_upE x k c : Z.ltb 0 k -> zr k = c -> dv x / c <= dv (over_up x k).
+Proof.
+move=> k0 <-; have k1 : zr k != 0 by rewrite gt_eqF // zr_pos.
+have := ceil_divE (Z.shiftl (num x) guard) k0; rewrite zr_shift // => h.
+have := ler_wpM2r (p2_ge0 (Z.sub (dex x) guard)) h; apply: le_trans.
+rewrite /dv p2B le_eqVlt; apply/orP; left; apply/eqP.
+by field; rewrite k1 gt_eqF ?p2_gt0.
+Qed.
+
+Lemma over_downE x k c : Z.ltb 0 k -> zr k = c -> dv (over_down x k) <= dv x / c.
+Proof.
+move=> k0 <-; have k1 : 0 < zr k by rewrite zr_pos.
+have h : zr (Z.div (Z.shiftl (num x) guard) k) <= zr (Z.shiftl (num x) guard) / zr k.
+  rewrite ler_pdivlMr // -zrM zr_le.
+  by have := Z.mul_div_le (Z.shiftl (num x) guard) k; move: (Z.div _ _) => d; nia.
+have := ler_wpM2r (p2_ge0 (Z.sub (dex x) guard)) h; rewrite zr_shift // => {}h.
+apply: le_trans h _; rewrite /dv p2B le_eqVlt; apply/orP; left; apply/eqP.
+by field; rewrite !gt_eqF ?p2_gt0.
+Qed.
+
+Lemma meetsE k r s u : shape k r u -> meets_ s u -> meets s (mx k r u).
+Proof.
+move=> hu; case: s => //= h i j; rewrite mxE.
+  by rewrite mulr_ge0 ?p2_ge0 // -zr0 zr_le; exact: nonnegP hu h (ltn_ord i) (ltn_ord j).
+rewrite mulr_le0_ge0 ?p2_ge0 // -zr0 zr_le; move: h => /allP h; case: hu => hk hr.
+have hi : (i < size (ints u))%N by rewrite hk.
+by have /allP h' := h _ (mem_nth [::] hi); apply: h'; rewrite mem_nth // hr.
+Qed.
+
 Section Main.
 Variable mul : grid -> grid -> grid.
 Hypothesis mulE : forall a b, mul a b = mul_tr a b.
 
-Lemma topE k n x l sh (z : 'cV_k) : shape k n x ->
-  qf (mx k n x *m (mx k n x)^T) z <= dv (top mul k x l sh) * sq z.
+Lemma productE m n k a b : shape m k a -> shape n k b ->
+  shape m n (mul a b) /\ mx m n (mul a b) = mx m k a *m (mx n k b)^T.
 Proof.
-move=> hx; have [sg eg] := mul_trE (proj1 hx) (proj1 hx) (fun i => shape_le i hx).
-have plain : qf (mx k n x *m (mx k n x)^T) z <= dv (row_max (mul_tr x x)) * sq z.
-  by apply: gershgorin; [rewrite trmx_mul trmxK|rewrite -eg; exact: row_maxE].
-rewrite /top mulE; case: l => [l|] //; case: ifP => // /andP[/eqnP hl wl].
+by move=> ha hb; rewrite mulE; apply: (mul_trE (proj1 ha) (proj1 hb) (fun i => shape_le i ha)).
+Qed.
+
+Lemma topE k g l sh (z : 'cV_k) : shape k k g -> (mx k k g)^T = mx k k g ->
+  qf (mx k k g) z <= dv (top mul k g l sh) * sq z.
+Proof.
+move=> sg sym; have plain : qf (mx k k g) z <= dv (row_max g) * sq z.
+  by apply: gershgorin => //; exact: row_maxE.
+rewrite /top; case: l => [l|] //; case: ifP => // /andP[/eqnP hl wl].
 rewrite /dmin; case: ifP => // _; rewrite mulE dvD.
 have [sl el] := mul_trE hl hl (fun i => wideP i wl).
 have [sa ea] := gaddE sg sl; have [ss es] := scalarE k sh; have [se ee] := gsubE ss sa.
 apply: (@residual_le R k k _ _ (mx k k l)); last exact: row_maxE se.
-  by rewrite ee es ea eg el linearB /= tr_scalar_mx linearD /= !trmx_mul !trmxK.
-by rewrite ee es ea eg el; apply/matrixP => i j; rewrite !mxE; ring.
+  by rewrite ee es ea el linearB /= tr_scalar_mx linearD /= sym trmx_mul trmxK.
+by rewrite ee es ea el; apply/matrixP => i j; rewrite !mxE; ring.
+Qed.
+
+Lemma gram_top k n x l sh (z : 'cV_k) : shape k n x ->
+  qf (mx k n x *m (mx k n x)^T) z <= dv (top mul k (mul x x) l sh) * sq z.
+Proof.
+move=> hx; have [sg eg] := productE hx hx; rewrite -eg; apply: topE => //.
+by rewrite eg trmx_mul trmxK.
+Qed.
+
+Lemma fan_top k n w x y l sh (z : 'cV_k) : shape k n x -> shape k w y ->
+  qf (mx k n x *m (mx k n x)^T - mx k w y *m (mx k w y)^T) z
+  <= dv (top mul k (gsub (mul x x) (mul y y)) l sh) * sq z.
+Proof.
+move=> hx hy; have [sg eg] := productE hx hx; have [sk ek] := productE hy hy.
+have [se ee] := gsubE sg sk; rewrite -eg -ek -ee; apply: topE => //.
+by rewrite ee eg ek linearB /= !trmx_mul !trmxK.
+Qed.
+
+Lemma column_sumsE m n x : shape m n x -> shape 1 n (column_sums mul m n x) /\
+  mx 1 n (column_sums mul m n x) = (const_mx 1 : 'rV_m) *m mx m n x.
+Proof.
+move=> hx; have [ht et] := transposeE hx; have [hu eu] := unit_rowE m.
+by have [hs es] := productE hu ht; split=> //; rewrite es eu et trmxK.
+Qed.
+
+Lemma row_sumsE m n x : shape m n x -> shape m 1 (row_sums mul n x) /\
+  mx m 1 (row_sums mul n x) = mx m n x *m (const_mx 1 : 'cV_n).
+Proof.
+move=> hx; have [hu eu] := unit_rowE n.
+by have [hs es] := productE hx hu; split=> //; rewrite es eu trmx_const.
+Qed.
+
+Lemma modelE m n r u v a b : shape m r u -> shape n r v -> shape n 1 a -> shape m 1 b ->
+  shape m n (model mul m n u v a b) /\
+  mx m n (model mul m n u v a b) = mx m r u *m (mx n r v)^T
+    + ((const_mx 1 : 'cV_m) *m (mx n 1 a)^T + mx m 1 b *m (const_mx 1 : 'rV_n)).
+Proof.
+move=> hu hv ha hb; have [hm em] := unit_columnE m; have [hn en] := unit_columnE n.
+have [h1 e1] := besideE hu hm; have [h2 e2] := besideE h1 hb.
+have [h3 e3] := besideE hv ha; have [h4 e4] := besideE h3 hn.
+have [hs es] := productE h2 h4; split=> //.
+by rewrite es e2 e1 e4 e3 !tr_row_mx !mul_row_col em en trmx_const addrA.
 Qed.
 
 Lemma scaleE lam t : 0 <= dv (scale lam t) /\ dv (scale lam t) ^+ 2 * dv t <= dv lam ^+ 2.
@@ -414,110 +558,254 @@ Qed.
 (* the question that integers stand for *)
 Definition meaning (d : data) : question R :=
   @Question R (dm d) (dn d) (dr d) (mx _ _ (dY d)) (mx _ _ (dC d)) (dv (dlam d)) (dform d)
-    (mx _ _ (dU d)) (mx _ _ (dV d)) (dv (drtol d)) (dv (datol d)).
+    (dleft d) (dright d) (dcolumns d) (drows d) (down d) (mx _ _ (dU d)) (mx _ _ (dV d))
+    (mx _ 1 (dA d))^T (mx _ 1 (dB d)) (dfound d) (dv (drtol d)) (dv (datol d)).
 
 Section Question.
 Variable d : data.
 Hypothesis good : well_formed d.
 Let q := meaning d.
+Let Ym : shape (dm d) (dn d) (dY d). Proof. by case/and5P: good => /shapedP. Qed.
+Let Cm : shape (dm d) (dn d) (dC d). Proof. by case/and5P: good => _ /shapedP. Qed.
+Let c0 : nonneg (dC d). Proof. by case/and5P: good. Qed.
 
-Lemma lossE r u v : shape (dm d) r u -> shape (dn d) r v ->
-  dv (dhalf (squares (dC d) (gsub (mul u v) (dY d))))
-  = \sum_i \sum_j C q i j / 2 * ((mx (dm d) r u *m (mx (dn d) r v)^T) i j - Y q i j) ^+ 2.
+Lemma C0 i j : 0 <= C q i j.
 Proof.
-case/and5P: good => /shapedP hY /shapedP hC _ _ _ hu hv; rewrite mulE.
-have [sz ez] := mul_trE (proj1 hu) (proj1 hv) (fun i => shape_le i hu).
-have [se ee] := gsubE sz hY; rewrite dv_half (squaresE hC se) ee ez mulr_suml.
+rewrite /q /= mxE mulr_ge0 ?p2_ge0 // -zr0 zr_le; exact: nonnegP Cm c0 (ltn_ord i) (ltn_ord j).
+Qed.
+
+Lemma l0 : 0 <= lam q. Proof. by case/and5P: good => _ _ _ _; rewrite dv_ge0. Qed.
+
+(* a point: factors and offsets *)
+Definition at_point r u v a b : R :=
+  objective (q := q) (mx (dm d) r u) (mx (dn d) r v) (mx (dn d) 1 a)^T (mx (dm d) 1 b).
+
+Lemma offsetsE a b : offsets_ok d a b ->
+  [/\ shape (dn d) 1 a, shape (dm d) 1 b, ~~ columns q -> (mx (dn d) 1 a)^T = 0
+     & ~~ rows q -> mx (dm d) 1 b = 0].
+Proof.
+case/and4P => /shapedP ha /shapedP hb za zb; split=> // [nc|nr].
+  by move: za; rewrite -[dcolumns d]/(columns q) (negbTE nc) => /= /zerosE ->; rewrite trmx0.
+by move: zb; rewrite -[drows d]/(rows q) (negbTE nr) => /= /zerosE ->.
+Qed.
+
+Lemma pointE r u v a b : point_ok d r u v a b -> (down d -> (r <= dr d)%N) ->
+  [/\ shape (dm d) r u, shape (dn d) r v, shape (dn d) 1 a, shape (dm d) 1 b
+     & competes (q := q) (mx (dm d) r u) (mx (dn d) r v) (mx (dn d) 1 a)^T (mx (dm d) 1 b)].
+Proof.
+case/and5P => /shapedP hu /shapedP hv mu mv /offsetsE[ha hb za zb] small; split=> //.
+by split=> //; split; apply: meetsE.
+Qed.
+
+Lemma lossE r u v a b : shape (dm d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
+  dv (loss mul d u v a b) = \sum_i \sum_j C q i j / 2
+    * (fit (q := q) (mx (dm d) r u) (mx (dn d) r v) (mx (dn d) 1 a)^T (mx (dm d) 1 b) i j - Y q i j) ^+ 2.
+Proof.
+move=> hu hv ha hb; have [sz ez] := modelE hu hv ha hb.
+have [se ee] := gsubE sz Ym; rewrite /loss dv_half (squaresE Cm se) ee ez mulr_suml.
 apply: eq_bigr => i _; rewrite mulr_suml; apply: eq_bigr => j _.
-set A := mulmx _ _; set B := mx _ _ (dY d).
-have -> : (A - B) i j = A i j - B i j by rewrite [LHS]mxE; congr (_ + _); rewrite [LHS]mxE.
-by rewrite /q /=; ring.
+rewrite [(_ - mx _ _ (dY d)) i j]mxE [(- mx _ _ (dY d)) i j]mxE.
+by have e (c z y : R) : c * (z - y) ^+ 2 / 2 = c / 2 * (z - y) ^+ 2; [ring|exact: e].
 Qed.
 
-Lemma l0 : 0 <= lam q. Proof. by case/and5P: good => _ _ _ _ /andP[_]; rewrite dv_ge0. Qed.
-
-Lemma value_up r u v : shape (dm d) r u -> shape (dn d) r v ->
-  objective (q := q) (mx (dm d) r u) (mx (dn d) r v) <= dv (value mul root_up d r u v).
+Lemma value_up r u v a b :
+  shape (dm d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
+  at_point r u v a b <= dv (value mul root_up d r u v a b).
 Proof.
-move=> hu hv; rewrite /objective /value dvD /loss /penalty dvM (lossE hu hv) lerD2l ler_wpM2l ?l0 //.
-rewrite /q /=; case: (dform d); first exact: (products_up root_upP).
+move=> hu hv ha hb; rewrite /at_point objectiveE /value dvD (lossE hu hv ha hb) lerD2l dvM.
+rewrite ler_wpM2l ?l0 // /q /=; case: (dform d); first exact: (products_up root_upP).
 by rewrite theta_sum dv_half dvD (innerE hu hu) (innerE hv hv).
 Qed.
 
-Lemma value_down r u v : shape (dm d) r u -> shape (dn d) r v ->
-  dv (value mul root_down d r u v) <= objective (q := q) (mx (dm d) r u) (mx (dn d) r v).
+Lemma value_down r u v a b :
+  shape (dm d) r u -> shape (dn d) r v -> shape (dn d) 1 a -> shape (dm d) 1 b ->
+  dv (value mul root_down d r u v a b) <= at_point r u v a b.
 Proof.
-move=> hu hv; rewrite /objective /value dvD /loss /penalty dvM (lossE hu hv) lerD2l ler_wpM2l ?l0 //.
-rewrite /q /=; case: (dform d); first exact: (products_down root_downP).
+move=> hu hv ha hb; rewrite /at_point objectiveE /value dvD (lossE hu hv ha hb) lerD2l dvM.
+rewrite ler_wpM2l ?l0 // /q /=; case: (dform d); first exact: (products_down root_downP).
 by rewrite theta_sum dv_half dvD (innerE hu hu) (innerE hv hv).
 Qed.
 
-Lemma lowerE p lo : lower_bound mul d p = Some lo ->
-  forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)), dv lo <= objective U V.
+(* the lower bound *)
+Lemma orthogonalE w : shape (dm d) (dn d) w -> orthogonal mul d w ->
+  orthogonal_to (q := q) (mx (dm d) (dn d) w).
 Proof.
-case/and5P: good => /shapedP hY /shapedP hC c0 _ _.
-have C0 i j : 0 <= C q i j.
-  rewrite /q /= mxE mulr_ge0 ?p2_ge0 // -zr0 zr_le; exact: nonnegP hC c0 (ltn_ord i) (ltn_ord j).
-have low0 r (U : 'M_(m q, r)) (V : 'M_(n q, r)) : 0 <= objective U V := objective_ge0 C0 l0 U V.
-case: p => [p|] /=; last by case=> <- r U V; rewrite dv_zero.
-case: ifP => // /andP[/shapedP hw hs] [<-] r U V.
-rewrite dv_max ge_max dv_zero low0 andbT dvB dv_half !dvM -expr2 (innerE hw hY).
-set t := (if _ then _ else _); have [s0 st] := scaleE (dlam d) t; move: (scale _ _) s0 st => s s0 st.
-have over_ : over (q := q) (mx (dm d) (dn d) (dW p)) <= dv (squares_over_up (dW p) (dC d)).
-  exact: squares_over_upE.
-apply: le_trans (weak_duality (q := q) l0 (W := mx _ _ (dW p)) (t := dv t) _ s0 st _ U V) => [|u v|i j].
-- by rewrite lerD2l lerN2 ler_wpM2r ?invr_ge0 // ler_wpM2l ?sqr_ge0.
-- rewrite /t; case: (by_columns p); last by apply: polar_rows => z; exact: topE.
-  have [ht et] := transposeE hw.
-  by apply: polar_columns => z; rewrite -et; exact: topE.
-- exact: support hw hC c0 hs.
+move=> hw /andP[hc hr]; split=> [c|r].
+  by have [_ <-] := column_sumsE hw; apply: zerosE; move: hc; rewrite -[dcolumns d]/(columns q) c.
+by have [_ <-] := row_sumsE hw; apply: zerosE; move: hr; rewrite -[drows d]/(rows q) r.
 Qed.
 
-Lemma decideE lo low up x : (forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)), dv lo <= objective U V) ->
-  dv low <= objective (q := q) (U0 q) (V0 q) -> objective (q := q) (U0 q) (V0 q) <= dv up ->
+Lemma multipleE p s : multiple mul d p = Some s -> let W := mx (dm d) (dn d) (dW p) in
+  exists t, [/\ forall (u : 'cV_(dm d)) (v : 'cV_(dn d)), dot u (W *m v) ^+ 2 <= t * (sq u * sq v),
+    0 <= dv s, dv s ^+ 2 * t <= lam q ^+ 2, orthogonal_to (q := q) W
+    & shape (dm d) (dn d) (dW p) /\ supported (dW p) (dC d)].
+Proof.
+rewrite /multiple; case: ifP => // /and3P[/shapedP hw hs ho] [<-] /=.
+set t := top _ _ _ _ _; have [s0 st] := scaleE (dlam d) t; exists (dv t).
+split=> //; last exact: orthogonalE.
+move=> u v; rewrite /t; case: (by_columns p); last by apply: (polar_rows (q := q)) => z; exact: gram_top.
+have [ht et] := transposeE hw.
+by apply: (polar_columns (q := q)) => z; rewrite -et; exact: gram_top.
+Qed.
+
+Lemma dual_valueE w s : shape (dm d) (dn d) w -> supported w (dC d) ->
+  dv (dual_value d w s) <= dv s * dot (mx (dm d) (dn d) w) (Y q)
+    - dv s ^+ 2 * over (q := q) (mx (dm d) (dn d) w) / 2.
+Proof.
+move=> hw hs; rewrite /dual_value dvB dv_half !dvM -expr2 (innerE hw Ym) lerD2l lerN2.
+by rewrite ler_wpM2r ?invr_ge0 // ler_wpM2l ?sqr_ge0 //; exact: squares_over_upE.
+Qed.
+
+Lemma weak_boundE p lo : weak_bound mul d p = Some lo ->
+  forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> dv lo <= objective U V a b.
+Proof.
+have low0 r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b := objective_ge0 C0 l0 U V a b.
+case: p => [p|] /=; last by case=> <- r U V a b _; rewrite dv_zero.
+case e: (multiple mul d p) => [s|] // [<-] r U V a b hx.
+have [t [ht s0 st ho [hw hs]]] := multipleE e; rewrite dv_max ge_max dv_zero low0 andbT.
+apply: le_trans (dual_valueE s hw hs) (weak_duality l0 ht s0 st ho _ hx) => i j.
+exact: support hw Cm c0 hs.
+Qed.
+
+Lemma centredE x : Nat.leb 1 (dm d) -> Nat.leb 1 (dn d) -> shape (dm d) (dn d) x ->
+  dv (centred mul d x)
+  <= sq (removes_columns R (dm d) (columns q) *m mx (dm d) (dn d) x *m removes_rows R (dn d) (rows q)).
+Proof.
+move=> /PeanoNat.Nat.leb_le m1 /PeanoNat.Nat.leb_le n1 hx.
+have [hc ec] := column_sumsE hx; have [hr er] := row_sumsE hx; have [ha ea] := column_sumsE hr.
+have m0 : Z.ltb 0 (Z.of_nat (dm d)) by lia.
+have n0 : Z.ltb 0 (Z.of_nat (dn d)) by lia.
+have mn0 : Z.ltb 0 (Z.mul (Z.of_nat (dm d)) (Z.of_nat (dn d))) by nia.
+have mn : zr (Z.mul (Z.of_nat (dm d)) (Z.of_nat (dn d))) = (dm d)%:R * (dn d)%:R.
+  by rewrite zrM !zr_nat.
+set cols := column_sums _ _ _ _ in hc ec *; set rows_ := row_sums _ _ _ in hr er ha ea *.
+set all_ := column_sums _ _ _ _ in ha ea *.
+have := over_upE (inner cols cols) m0 (zr_nat _); have := over_upE (inner rows_ rows_) n0 (zr_nat _).
+have := over_downE (inner all_ all_) mn0 mn.
+rewrite (innerE hc hc) (innerE hr hr) (innerE ha ha) ea er mulmxA ec -!/(sq _).
+rewrite /centred -/cols -/rows_ -/all_ /removes_columns /removes_rows /q /= -/q.
+set X := mx _ _ x; have xx : dv (inner x x) = sq X := innerE hx hx.
+case: (dcolumns d); case: (drows d) => /=; rewrite ?mul1mx ?mulmx1 ?centred_both ?centred_columns
+  ?centred_rows ?dvD ?dvB xx; move: (_ / _) (_ / _) (_ / _) => x1 x2 x3; lra.
+Qed.
+
+Lemma excessE f rest e : shape (dm d) (dn d) rest -> excess mul d f rest = Some e ->
+  (forall i j, C q i j = 1) /\
+  forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b, competes U V a b ->
+  dv e <= sq (mx (dm d) (dn d) rest - fit (q := q) U V a b) / 2.
+Proof.
+move=> hs; rewrite /excess; case: ifP => // /and5P[/andP[own one] m1 n1 /shapedP hK ho] [<-].
+split=> [i j|r U V a b hx]; first exact: onesE.
+have [ha hb za zb] := offsetsE ho.
+have [hm em] := unit_columnE (dm d); have [hn en] := unit_columnE (dn d).
+have [h1 e1] := besideE hm hb; have [h2 e2] := besideE ha hn; have [h3 e3] := productE h1 h2.
+have [hX eX] := gsubE hs h3; set x := gsub _ _ in hX eX *.
+have {}eX : mx (dm d) (dn d) x
+    = mx (dm d) (dn d) rest - means (q := q) (mx (dn d) 1 (fA f))^T (mx (dm d) 1 (fB f)).
+  by rewrite eX e3 e1 e2 tr_row_mx mul_row_col em en trmx_const.
+have he := centredE m1 n1 hX; rewrite dv_max ge_max dv_zero divr_ge0 ?sq_ge0 // andbT.
+rewrite dv_half dvB dvD dvM dv_max dv_zero dv_nat; move: hK he; rewrite eX.
+case: (fan_columns f) => hK he; rewrite (innerE hK hK).
+  have [ht et] := transposeE hX.
+  apply: (beyond_columns (q := q) za zb own he _ hx) => z; rewrite -eX -{2}(trmxK (mx _ _ x)) -et.
+  exact: fan_top.
+by apply: (beyond_rows (q := q) za zb own he _ hx) => z; rewrite -eX; exact: fan_top.
+Qed.
+
+Lemma belowE s : 0 <= dv s -> 0 <= dv (below s) <= dv s.
+Proof.
+move=> s0; rewrite /below; move: (coarse s) => x.
+case: ifP => [/andP[]|_]; last by rewrite dv_zero lexx s0.
+by rewrite dv_ge0 dv_le => -> ->.
+Qed.
+
+Lemma own_boundE f p lo : own_bound mul d f p = Some lo ->
+  forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> dv lo <= objective U V a b.
+Proof.
+have low0 r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b := objective_ge0 C0 l0 U V a b.
+have flat0 : orthogonal_to (q := q) 0 by split; rewrite ?mulmx0 ?mul0mx.
+rewrite /own_bound; case: p => [p|]; last first.
+  move=> h r U V a b hx; have [C1 /(_ _ _ _ _ _ hx)] := excessE Ym h; move/le_trans; apply.
+  have := left_over (q := q) l0 (W := 0) (t := 0) (s := 0) _ (lexx _) _ flat0 C1 hx.
+  rewrite scaler0 subr0 !mul0r expr0n /= !mul0r subr0 add0r; apply; last exact: sqr_ge0.
+  by move=> u v; rewrite mul0mx dot0r expr0n mul0r.
+case e: (multiple mul d p) => [s|] //; have := belowE (s := s); cbv zeta.
+move: (below s) => s' hs'; case h: (excess _ _ _ _) => [x|] // [<-] r U V a b hx.
+have [t [ht s0 st ho [hw hs]]] := multipleE e; have /andP[b0 bs] := hs' s0.
+have [hg eg] := gscaleE s' hw; have [hr er] := gsubE Ym hg.
+have [C1 /(_ _ _ _ _ _ hx)] := excessE hr h; rewrite er eg => hx'.
+have bt : dv s' ^+ 2 * t <= lam q ^+ 2.
+  have [t0|t0] := leP 0 t; first by apply: le_trans st; rewrite ler_wpM2r // ler_sqr.
+  by apply: le_trans (sqr_ge0 _); rewrite mulr_ge0_le0 ?sqr_ge0 // ltW.
+rewrite dv_max ge_max dv_zero low0 andbT dvD.
+apply: le_trans (left_over (q := q) l0 ht b0 bt ho C1 hx); rewrite lerD //.
+apply: le_trans (dual_valueE s' hw hs) _; rewrite lerD2l lerN2 ler_wpM2r ?invr_ge0 //.
+rewrite ler_wpM2l ?sqr_ge0 // /over /sq /dot; apply: ler_sum => i _; apply: ler_sum => j _.
+by rewrite C1 divr1 expr2.
+Qed.
+
+Lemma boundE f p lo : bound mul d f p = Some lo ->
+  forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> dv lo <= objective U V a b.
+Proof. by case: f => [f|]; [exact: own_boundE|exact: weak_boundE]. Qed.
+
+(* the candidate *)
+Lemma candidateE : candidate (q := q) (a0 q) (b0 q) /\
+  [/\ shape (dm d) (dr d) (dU d), shape (dn d) (dr d) (dV d), shape (dn d) 1 (dA d)
+     & shape (dm d) 1 (dB d)].
+Proof.
+case/and5P: (good) => _ _ _ /pointE -/(_ (fun _ => leqnn _)) [hu hv ha hb hx] _.
+by split.
+Qed.
+
+Definition low : dyadic := if dfound d then dzero else value mul root_down d (dr d) (dU d) (dV d) (dA d) (dB d).
+
+Lemma lowE a b : candidate (q := q) a b -> dv low <= objective (U0 q) (V0 q) a b.
+Proof.
+have [_ [hu hv ha hb]] := candidateE; case=> _; rewrite /low -[dfound d]/(found q).
+case: (found q) => [_|/(_ isT) [-> ->]]; first by rewrite dv_zero (objective_ge0 C0 l0).
+exact: value_down hu hv ha hb.
+Qed.
+
+Lemma decideE lo up x :
+  (forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> dv lo <= objective U V a b) ->
+  objective (q := q) (U0 q) (V0 q) (a0 q) (b0 q) <= dv up ->
   sentence q (dv up) (decide mul d lo low up x).
 Proof.
-move=> hlo hlow hup; rewrite /decide; set eps := dmax _ _.
+move=> hlo hup; rewrite /decide; set eps := dmax _ _.
 have e : dv eps = epsilon q (dv up) by rewrite /eps dv_max dvM dv_abs.
-case: ifP => [|_]; first rewrite dv_le dvB e => h c r U V.
+case: ifP => [|_]; first rewrite dv_le dvB e => h.
+  exists (a0 q), (b0 q); split=> [|r U V a b hx]; first exact: (proj1 candidateE).
   apply: (le_trans hup); move: h; rewrite lerBlDr => h; apply: (le_trans h).
-  by rewrite addrC lerD2r.
-case: x => [x|] //; case: ifP => // /and3P[/shapedP hu /shapedP hv].
-rewrite dv_lt dvD e => h; have hx := value_up hu hv.
-have less : objective (q := q) (mx (dm d) (bsize x) (bU x)) (mx (dn d) (bsize x) (bV x))
-    + epsilon q (dv up) < objective (q := q) (U0 q) (V0 q).
-  by apply: le_lt_trans (lt_le_trans h hlow); rewrite lerD2r.
-case: ifP => [small|_]; exists (bsize x), (mx (dm d) (bsize x) (bU x)), (mx (dn d) (bsize x) (bV x)).
-  split; last exact: less.
-  by apply/ssrnat.leP; apply: (proj1 (PeanoNat.Nat.leb_le _ _)).
-exact: less.
+  by rewrite addrC lerD2r hlo.
+case: x => [x|] //; case: ifP => // /andP[hp]; rewrite dv_lt dvD e => h.
+have less : shape (dm d) (bsize x) (bU x) -> shape (dn d) (bsize x) (bV x) ->
+    shape (dn d) 1 (bA x) -> shape (dm d) 1 (bB x) -> forall a b, candidate (q := q) a b ->
+    at_point (bsize x) (bU x) (bV x) (bA x) (bB x) + epsilon q (dv up) < objective (U0 q) (V0 q) a b.
+  move=> hu hv ha hb a b /lowE hlow; apply: lt_le_trans hlow.
+  by apply: le_lt_trans h; rewrite lerD2r value_up.
+case: ifP => [/PeanoNat.Nat.leb_le /ssrnat.leP small|_].
+  have [hu hv ha hb hx] := pointE hp (fun _ => small).
+  exists (bsize x), (mx (dm d) (bsize x) (bU x)), (mx (dn d) (bsize x) (bV x)),
+    (mx (dn d) 1 (bA x))^T, (mx (dm d) 1 (bB x)).
+  by split=> // a b; exact: less.
+case own: (down d) => //; have no : down d -> (bsize x <= dr d)%N by rewrite own.
+have [hu hv ha hb hx] := pointE hp no.
+exists (bsize x), (mx (dm d) (bsize x) (bU x)), (mx (dn d) (bsize x) (bV x)),
+  (mx (dn d) 1 (bA x))^T, (mx (dm d) 1 (bB x)).
+by split=> // a b; exact: less.
 Qed.
-
-Lemma conclude lo low up x :
-  (forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)), dv lo <= objective U V) ->
-  dv low <= objective (q := q) (U0 q) (V0 q) -> objective (q := q) (U0 q) (V0 q) <= dv up ->
-  holds q (dv lo) (dv up) (decide mul d lo low up x).
-Proof. by move=> hlo hlow hup; split=> //; exact: decideE. Qed.
 
 End Question.
 
-Lemma check_withE d p x : check_with mul d p x = if well_formed d then
-    if lower_bound mul d p is Some lower then
-      let upper := value mul root_up d (dr d) (dU d) (dV d) in
-      let low := value mul root_down d (dr d) (dU d) (dV d) in
-      Some (lower, upper, decide mul d lower low upper x)
-    else None
-  else None.
-Proof. by rewrite /check_with /value; case: well_formed; case: lower_bound. Qed.
-
-Theorem check_with_sound d p x lower upper answer :
-  check_with mul d p x = Some (lower, upper, answer) ->
+Theorem check_with_sound d f p x lower upper answer :
+  check_with mul d f p x = Some (lower, upper, answer) ->
   holds (meaning d) (dv lower) (dv upper) answer.
 Proof.
-rewrite check_withE; case: ifP => // good; case e: (lower_bound mul d p) => [lo|] // [<- <- <-].
-have hlo := lowerE good e; case/and5P: (good) => _ _ _ /shapedP hu /andP[/shapedP hv _].
-have hup := value_up good hu hv; have hlow := value_down good hu hv.
-exact: conclude.
+rewrite /check_with; case: ifP => // good; case e: (bound mul d f p) => [lo|] // [<- <- <-].
+have hlo := boundE good e; have [hc [hu hv ha hb]] := candidateE good.
+have hup := value_up good hu hv ha hb.
+split=> //; first by exists (a0 (meaning d)), (b0 (meaning d)).
+exact: (decideE good x hlo hup).
 Qed.
 
 End Main.

@@ -1,8 +1,9 @@
-(* The theorem about matrices: what a dual point W proves of a squared loss with l2 x l2. *)
+(* The theorems about matrices: what a dual point W, and what Ky Fan, prove of a squared loss with
+   l2 x l2. *)
 
 From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix.
 From mathcomp Require Import lra ring.
-From Formal Require Import Base.
+From Formal Require Import Base KyFan.
 From Checker Require Import Statement.
 
 Set Implicit Arguments.
@@ -55,10 +56,33 @@ Let m := m q. Let n := n q.
 Hypothesis C0 : forall i j, 0 <= C q i j.
 Hypothesis l0 : 0 <= lam q.
 
-(* no objective is negative *)
-Lemma objective_ge0 r (U : 'M_(m, r)) (V : 'M_(n, r)) : 0 <= objective U V.
+(* U V^T and the offsets *)
+Definition means (a : 'rV[R]_n) (b : 'cV[R]_m) : 'M[R]_(m, n) :=
+  (const_mx 1 : 'cV_m) *m a + b *m (const_mx 1 : 'rV_n).
+Definition fit r (U : 'M[R]_(m, r)) (V : 'M[R]_(n, r)) a b : 'M[R]_(m, n) := U *m V^T + means a b.
+
+Lemma fitE r (U : 'M_(m, r)) (V : 'M_(n, r)) a b i j :
+  fit U V a b i j = (U *m V^T) i j + a 0 j + b i 0.
 Proof.
-apply: addr_ge0; last by rewrite mulr_ge0 // sumr_ge0 // => k _; apply: theta_ge0.
+rewrite /fit /means [LHS]mxE [X in _ + X]mxE addrA.
+by congr (_ + _ + _); rewrite mxE big_ord1 mxE ?mul1r ?mulr1.
+Qed.
+
+Lemma objectiveE r (U : 'M_(m, r)) (V : 'M_(n, r)) a b : objective U V a b =
+  \sum_i \sum_j C q i j / 2 * (fit U V a b i j - Y q i j) ^+ 2
+  + lam q * \sum_k theta (form q) (col k U) (col k V).
+Proof.
+by congr (_ + _); apply: eq_bigr => i _; apply: eq_bigr => j _; rewrite fitE.
+Qed.
+
+Lemma penalty_ge0 r (U : 'M_(m, r)) (V : 'M_(n, r)) :
+  0 <= lam q * \sum_k theta (form q) (col k U) (col k V).
+Proof. by rewrite mulr_ge0 // sumr_ge0 // => k _; apply: theta_ge0. Qed.
+
+(* no objective is negative *)
+Lemma objective_ge0 r (U : 'M_(m, r)) (V : 'M_(n, r)) a b : 0 <= objective U V a b.
+Proof.
+apply: addr_ge0; last exact: penalty_ge0.
 apply: sumr_ge0 => i _; apply: sumr_ge0 => j _.
 by rewrite mulr_ge0 ?sqr_ge0 // divr_ge0.
 Qed.
@@ -92,21 +116,47 @@ Qed.
 
 Definition over (W : 'M[R]_(m, n)) : R := \sum_i \sum_j W i j ^+ 2 / C q i j.
 
-Theorem weak_duality (W : 'M[R]_(m, n)) t s :
-  (forall (u : 'cV_m) (v : 'cV_n), dot u (W *m v) ^+ 2 <= t * (sq u * sq v)) -> 0 <= s -> s ^+ 2 * t <= lam q ^+ 2 ->
-  (forall i j, 0 < C q i j \/ C q i j = 0 /\ W i j = 0) ->
-  forall r (U : 'M_(m, r)) (V : 'M_(n, r)),
-  s * dot W (Y q) - s ^+ 2 * over W / 2 <= objective U V.
+(* what W may earn: nothing from the offsets, and from a slice its price *)
+Definition orthogonal_to (W : 'M[R]_(m, n)) : Prop :=
+  (columns q -> (const_mx 1 : 'rV_m) *m W = 0) /\ (rows q -> W *m (const_mx 1 : 'cV_n) = 0).
+
+Lemma earns W r (U : 'M_(m, r)) (V : 'M_(n, r)) a b : orthogonal_to W -> competes U V a b ->
+  dot W (fit U V a b) = dot W (U *m V^T).
 Proof.
-move=> ht s0 st hC r U V; rewrite /objective; set Z := U *m V^T.
+move=> [hc hr] [_ ha hb _]; rewrite /fit /means !dotDr [X in _ + (X + _)](_ : _ = 0); last first.
+  rewrite dotC dot_mull trmx_const; case: (boolP (columns q)) => [/hc ->|/ha ->]; first exact: dot0r.
+  exact: dot0l.
+rewrite add0r [X in _ + X](_ : _ = 0) ?addr0 //.
+rewrite dotC dot_mulr trmx_const; case: (boolP (rows q)) => [/hr ->|/hb ->]; first exact: dot0r.
+exact: dot0l.
+Qed.
+
+Lemma priced (W : 'M[R]_(m, n)) t s :
+  (forall (u : 'cV_m) (v : 'cV_n), dot u (W *m v) ^+ 2 <= t * (sq u * sq v)) ->
+  0 <= s -> s ^+ 2 * t <= lam q ^+ 2 -> forall r (U : 'M_(m, r)) (V : 'M_(n, r)),
+  s * dot W (U *m V^T) <= lam q * \sum_k theta (form q) (col k U) (col k V).
+Proof.
+move=> ht s0 st r U V; rewrite mul_cols dot_sumr !mulr_sumr; apply: ler_sum => k _.
+apply: le_trans (ler_wpM2l l0 (theta_ge _ _ _)); rewrite dot_outer.
+have r0 : 0 <= lam q * (norm (col k U) * norm (col k V)) by rewrite !mulr_ge0 ?norm_ge0.
+have [neg|pos] := leP (s * dot (col k U) (W *m col k V)) 0; first exact: le_trans neg r0.
+rewrite -ler_sqr ?nnegrE ?(ltW pos) // !exprMn !norm_sqr.
+apply: le_trans (ler_wpM2l (sqr_ge0 s) (ht _ _)) _.
+rewrite [s ^+ 2 * (t * _)]mulrA; apply: ler_wpM2r st; by rewrite mulr_ge0 ?sq_ge0.
+Qed.
+
+Section Dual.
+Variables (W : 'M[R]_(m, n)) (t s : R).
+Hypothesis polar : forall (u : 'cV_m) (v : 'cV_n), dot u (W *m v) ^+ 2 <= t * (sq u * sq v).
+Hypotheses (s0 : 0 <= s) (st : s ^+ 2 * t <= lam q ^+ 2) (flat : orthogonal_to W).
+
+Theorem weak_duality : (forall i j, 0 < C q i j \/ C q i j = 0 /\ W i j = 0) ->
+  forall r (U : 'M_(m, r)) (V : 'M_(n, r)) a b, competes U V a b ->
+  s * dot W (Y q) - s ^+ 2 * over W / 2 <= objective U V a b.
+Proof.
+move=> hC r U V a b hx; rewrite objectiveE; set Z := fit U V a b.
 have hW : s * dot W Z <= lam q * \sum_k theta (form q) (col k U) (col k V).
-  rewrite /Z mul_cols dot_sumr !mulr_sumr; apply: ler_sum => k _.
-  apply: le_trans (ler_wpM2l l0 (theta_ge _ _ _)); rewrite dot_outer.
-  have r0 : 0 <= lam q * (norm (col k U) * norm (col k V)) by rewrite !mulr_ge0 ?norm_ge0.
-  have [neg|pos] := leP (s * dot (col k U) (W *m col k V)) 0; first exact: le_trans neg r0.
-  rewrite -ler_sqr ?nnegrE ?(ltW pos) // !exprMn !norm_sqr.
-  apply: le_trans (ler_wpM2l (sqr_ge0 s) (ht _ _)) _.
-  rewrite [s ^+ 2 * (t * _)]mulrA; apply: ler_wpM2r st; by rewrite mulr_ge0 ?sq_ge0.
+  by rewrite /Z earns //; exact: priced polar s0 st _ U V.
 have hL : s * dot W (Y q) - s ^+ 2 * over W / 2 <=
     \sum_i \sum_j C q i j / 2 * (Z i j - Y q i j) ^+ 2 + s * dot W Z.
   rewrite /over /dot !mulr_sumr mulr_suml -sumrB -big_split; apply: ler_sum => i _.
@@ -116,5 +166,74 @@ have hL : s * dot W (Y q) - s ^+ 2 * over W / 2 <=
   by have := entry (Z i j) (Y q i j) hc; rewrite exprMn -!mulrA.
 by lra.
 Qed.
+
+(* the same, with what it leaves over; all entries are seen, and weigh 1 *)
+Theorem left_over : (forall i j, C q i j = 1) ->
+  forall r (U : 'M_(m, r)) (V : 'M_(n, r)) a b, competes U V a b ->
+  s * dot W (Y q) - s ^+ 2 * sq W / 2 + sq (Y q - s *: W - fit U V a b) / 2 <= objective U V a b.
+Proof.
+move=> C1 r U V a b hx; rewrite objectiveE.
+have -> : \sum_i \sum_j C q i j / 2 * (fit U V a b i j - Y q i j) ^+ 2 = sq (Y q - fit U V a b) / 2.
+  rewrite /sq /dot mulr_suml; apply: eq_bigr => i _; rewrite mulr_suml; apply: eq_bigr => j _.
+  by rewrite C1 [(Y q - _) i j]mxE [(- _ : 'M_(m, n)) i j]mxE; move: (fit _ _ _ _ i j) => z; ring.
+have := priced polar s0 st U V; rewrite -(earns flat hx); move: (fit _ _ _ _) => Z.
+have -> : Y q - s *: W - Z = Y q - Z - s *: W by rewrite addrAC.
+rewrite [sq (_ - _ - _)]sqB dotZr sqZ dotBl (dotC (Y q)) (dotC Z).
+move: (sq (Y q - Z)) (sq W) (dot W (Y q)) (dot W Z) => A B D E.
+by move: (lam q * _) => P; lra.
+Qed.
+
+End Dual.
+
+(* Ky Fan: at most r0 columns and the offsets meet all but this of S *)
+Section Own.
+Variables (S : 'M[R]_(m, n)) (am : 'rV[R]_n) (bm : 'cV[R]_m).
+Let X := S - means am bm.
+Hypotheses (ha : ~~ columns q -> am = 0) (hb : ~~ rows q -> bm = 0) (own : own_size q).
+Variable energy : R.
+Hypothesis he : energy <= sq (removes_columns R m (columns q) *m X *m removes_rows R n (rows q)).
+
+Lemma beyond h : (forall r (U : 'M_(m, r)) (V : 'M_(n, r)), (r <= r0 q)%N ->
+    energy - h <= sq (removes_columns R m (columns q) *m (X - U *m V^T) *m removes_rows R n (rows q))) ->
+  forall r (U : 'M_(m, r)) (V : 'M_(n, r)) a b, competes U V a b ->
+  (energy - h) / 2 <= sq (S - fit U V a b) / 2.
+Proof.
+move=> low r U V a b [_ ca cb /(_ own) hr]; rewrite ler_pM2r ?invr_gt0 //.
+have -> : S - fit U V a b
+    = X - (U *m V^T + fitted_by (a - am) (b - bm) (0 : 'M_(m, 0)) (0 : 'M_(0, n))).
+  by apply/matrixP => i j; rewrite !mxE !big_ord1 !big_ord0 !mxE; ring.
+apply: (fixed_rank_bound (col := columns q) (row := rows q)) => [nc|nr|U' V'].
+- by rewrite ca // ha // subr0.
+- by rewrite cb // hb // subr0.
+- by apply: low; rewrite addn0.
+Qed.
+
+Lemma of_fewer (t k x : R) r : (r <= r0 q)%N -> energy - r%:R * Num.max t 0 - k <= x ->
+  energy - ((r0 q)%:R * Num.max t 0 + k) <= x.
+Proof.
+move=> hr; have : r%:R * Num.max t 0 <= (r0 q)%:R * Num.max t 0 :> R.
+  by rewrite ler_wpM2r ?le_max ?lexx ?orbT // ler_nat.
+by move: (r%:R * _) ((r0 q)%:R * _) => x1 x2; lra.
+Qed.
+
+Theorem beyond_rows k (K : 'M[R]_(m, k)) t : (forall x, qf (X *m X^T - K *m K^T) x <= t * sq x) ->
+  forall r (U : 'M_(m, r)) (V : 'M_(n, r)) a b, competes U V a b ->
+  (energy - ((r0 q)%:R * Num.max t 0 + sq K)) / 2 <= sq (S - fit U V a b) / 2.
+Proof.
+move=> hG; apply: beyond => r U V hr; apply: of_fewer hr _.
+apply: le_trans (tail_rows (removes_columns_projector R m _) (removes_rows_projector R n _) hG U V).
+by rewrite !lerD2r.
+Qed.
+
+Theorem beyond_columns k (K : 'M[R]_(n, k)) t : (forall x, qf (X^T *m X - K *m K^T) x <= t * sq x) ->
+  forall r (U : 'M_(m, r)) (V : 'M_(n, r)) a b, competes U V a b ->
+  (energy - ((r0 q)%:R * Num.max t 0 + sq K)) / 2 <= sq (S - fit U V a b) / 2.
+Proof.
+move=> hG; apply: beyond => r U V hr; apply: of_fewer hr _.
+apply: le_trans (tail_columns U V (removes_columns_projector R m _) (removes_rows_projector R n _) hG).
+by rewrite !lerD2r.
+Qed.
+
+End Own.
 
 End Rule.

@@ -1,7 +1,9 @@
 (* What a verified answer says, without a word about how it was found.
 
    A problem is an m x n matrix Y with weights C >= 0 (1 where none are given, 0 where nothing is
-   observed), a penalty lam, and a candidate: factors U0, V0 of rank r0. *)
+   observed), a penalty lam, the signs that the factors' entries may have, whether a number is
+   fitted for each column, or each row, beside the factors, and a candidate: factors U0, V0 with
+   r0 columns. *)
 
 From mathcomp Require Import all_ssreflect ssralg ssrnum zmodp matrix.
 From Checker Require Export Words.
@@ -19,8 +21,12 @@ Variable R : rcfType.  (* the real numbers *)
 Record question := Question {
   m : nat; n : nat; r0 : nat;
   Y : 'M[R]_(m, n); C : 'M[R]_(m, n);
-  lam : R; form : theta_form;
+  lam : R; form : theta_form; left : sign; right : sign;
+  columns : bool; rows : bool;  (* fitted beside the factors *)
+  own_size : bool;  (* about at most r0 columns of factors, not about any number *)
   U0 : 'M[R]_(m, r0); V0 : 'M[R]_(n, r0);
+  a0 : 'rV[R]_n; b0 : 'cV[R]_m;
+  found : bool;  (* the candidate has the best offsets, not a0 and b0 *)
   rtol : R; atol : R }.
 
 (* |u| *)
@@ -30,30 +36,48 @@ Definition norm k (u : 'cV[R]_k) : R := Num.sqrt (\sum_i u i 0 ^+ 2).
 Definition theta f k l (u : 'cV[R]_k) (v : 'cV[R]_l) : R :=
   match f with Product => norm u * norm v | Sum => (norm u ^+ 2 + norm v ^+ 2) / 2 end.
 
+Definition meets (s : sign) k r (U : 'M[R]_(k, r)) : Prop :=
+  match s with
+  | Free => True
+  | NonNegative => forall i j, 0 <= U i j
+  | NonPositive => forall i j, U i j <= 0
+  end.
+
 Variable q : question.
 
-(* f(U, V) = sum C_ij / 2 ((U V^T)_ij - Y_ij)^2 + lam sum_k theta(u_k, v_k) *)
-Definition objective r (U : 'M[R]_(m q, r)) (V : 'M[R]_(n q, r)) : R :=
-  \sum_i \sum_j C q i j / 2 * ((U *m V^T) i j - Y q i j) ^+ 2
+(* f(U, V, a, b) = sum C_ij / 2 ((U V^T)_ij + a_j + b_i - Y_ij)^2 + lam sum_k theta(u_k, v_k) *)
+Definition objective r (U : 'M[R]_(m q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : R :=
+  \sum_i \sum_j C q i j / 2 * ((U *m V^T) i j + a 0 j + b i 0 - Y q i j) ^+ 2
   + lam q * \sum_k theta (form q) (col k U) (col k V).
+
+(* who competes *)
+Definition competes r (U : 'M[R]_(m q, r)) (V : 'M[R]_(n q, r)) (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : Prop :=
+  [/\ meets (left q) U /\ meets (right q) V,
+      ~~ columns q -> a = 0, ~~ rows q -> b = 0 & own_size q -> (r <= r0 q)%N].
+
+(* with which offsets the candidate does *)
+Definition candidate (a : 'rV[R]_(n q)) (b : 'cV[R]_(m q)) : Prop :=
+  competes (U0 q) (V0 q) a b /\ (~~ found q -> a = a0 q /\ b = b0 q).
 
 (* how far from optimal a candidate may be: the question's own tolerances *)
 Definition epsilon (upper : R) : R := Num.max (atol q) (rtol q * `|upper|).
 
 Definition sentence (upper : R) (answer : verdict) : Prop :=
-  let candidate := objective (U0 q) (V0 q) in
   match answer with
-  | Certified => forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)),
-      candidate <= objective U V + epsilon upper
-  | Refuted => exists r (U : 'M_(m q, r)) (V : 'M_(n q, r)),
-      (r <= r0 q)%N /\ objective U V + epsilon upper < candidate
-  | RankLimited => exists r (U : 'M_(m q, r)) (V : 'M_(n q, r)),
-      objective U V + epsilon upper < candidate
+  | Certified => exists a0 b0, candidate a0 b0 /\
+      forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b, competes U V a b ->
+      objective (U0 q) (V0 q) a0 b0 <= objective U V a b + epsilon upper
+  | Refuted => exists r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b,
+      [/\ competes U V a b, (r <= r0 q)%N & forall a0 b0, candidate a0 b0 ->
+      objective U V a b + epsilon upper < objective (U0 q) (V0 q) a0 b0]
+  | RankLimited => exists r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b,
+      competes U V a b /\ forall a0 b0, candidate a0 b0 ->
+      objective U V a b + epsilon upper < objective (U0 q) (V0 q) a0 b0
   | Undecided => True
   end.
 
 Definition holds (lower upper : R) (answer : verdict) : Prop :=
-  [/\ forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)), lower <= objective U V,
-      objective (U0 q) (V0 q) <= upper & sentence upper answer].
+  [/\ forall r (U : 'M_(m q, r)) (V : 'M_(n q, r)) a b, competes U V a b -> lower <= objective U V a b,
+      exists a b, candidate a b /\ objective (U0 q) (V0 q) a b <= upper & sentence upper answer].
 
 End Statement.

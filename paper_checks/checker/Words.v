@@ -2,4 +2,6 @@
 
 Inductive theta_form := Product | Sum.
 
+Inductive sign := Free | NonNegative | NonPositive.
+
 Inductive verdict := Certified | Refuted | RankLimited | Undecided.

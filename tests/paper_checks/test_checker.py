@@ -8,8 +8,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from sklearn.decomposition import NMF, PCA, TruncatedSVD
 
-from certify import Problem, RejectedError, check, verify
+from certify import Problem, RejectedError, check, from_model, verify
 from certify.atoms import RankOne
 from certify.base.errors import NotCoveredError
 from certify.cli import main
@@ -26,7 +27,20 @@ from tests.golden import HERE, names
 
 FOLDER = FORMAL.parent / "checker"
 LIMIT = 60 * 60  # seconds, on a busy machine; it takes two minutes of one core
-COVERED = ("masked", "rank_limited", "refuted", "spectral", "trivial", "weighted_entries")
+COVERED = (
+    "column",
+    "given",
+    "ky_fan",
+    "masked",
+    "own_size",
+    "rank_limited",
+    "refuted",
+    "refuted_by_rank",
+    "row",
+    "spectral",
+    "trivial",
+    "weighted_entries",
+)
 STATUS = {"CERTIFIED": 0, "REFUTED": 10, "UNDECIDED": 12, "RANK_LIMITED": 14}
 REJECTED, OUTSIDE = 20, 3
 DEPENDENTS = {"Statement.v": ("Statement", "Rule", "Proof"), "Checker.v": ("Checker", "Proof")}
@@ -138,6 +152,28 @@ def test_both_forms_and_both_sides_are_covered(binary, tmp_path, form, shape):
     assert agrees(binary, tmp_path / "x.cert") == 0
 
 
+MODELS = {
+    "PCA": lambda: PCA(2),
+    "SVD": lambda: TruncatedSVD(2, random_state=0),
+    "NMF": lambda: NMF(1, tol=1e-12, max_iter=10_000),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_fits_at_their_own_size_are_covered_and_changes_of_them_answered_alike(
+    binary, tmp_path, name
+):
+    y, path = np.random.default_rng(0).random((9, 4)), tmp_path / "x.cert"
+    held = check(*from_model(MODELS[name]().fit(y), y), budget=2).certificate
+    held.save(path)
+    assert agrees(binary, path) == 0
+    seen = set()
+    for lie in lies(held):
+        lie.save(path)
+        seen.add(agrees(binary, path))
+    assert {0, REJECTED, OUTSIDE} <= seen
+
+
 def optimum(loss=Squared, left="l2"):
     """Return a small problem, its factors and their certificate."""
     problem = Problem(loss(np.diag([3.0, 2.0])), RankOne(left, "l2"), 0.5)
@@ -165,7 +201,7 @@ def test_verify_gives_it_the_factor_that_large_certificates_leave_out(binary):
 
 
 def test_of_what_it_does_not_cover_verify_says_nothing(binary):
-    for changed in ({"loss": Absolute}, {"left": "l2+"}):
+    for changed in ({"loss": Absolute}, {"left": "linf"}):
         problem, factors, certificate = optimum(**changed)
         with pytest.raises(NotCoveredError, match="the proved checker does not know"):
             verify(certificate, problem, factors, tier="checked", checker=binary)
@@ -315,6 +351,9 @@ def lies_of_the_proof(held):
         ("rule", None),
     ):
         yield replace(held, proof={**held.proof, "polar": {**polar, field: value}})
+    fan = held.proof.get("ky_fan", {})
+    for field, value in (("axis", 0), ("axis", 1), ("shift", "0/1"), ("shift", "7/1"), ("rows", [])):
+        yield replace(held, proof={**held.proof, "ky_fan": {**fan, field: value}})
     for proof in (
         {},
         {"better": True},
@@ -345,10 +384,11 @@ def drawn(held, draw):
         elif kind == 1:
             verdict = str(draw.choice(list(STATUS)))
             held = replace(held, claim={**held.claim, "verdict": verdict})
-        elif kind == 2 and "polar" in held.proof:
+        elif kind == 2 and (parts := sorted({"ky_fan", "polar"} & set(held.proof))):
+            part = str(draw.choice(parts))
             shift = f"{int(draw.integers(2**20)):x}/{1 << int(draw.integers(12)):x}"
-            polar = {**held.proof["polar"], "shift": shift, "axis": int(draw.integers(2))}
-            held = replace(held, proof={**held.proof, "polar": polar})
+            new = {**held.proof[part], "shift": shift, "axis": int(draw.integers(2))}
+            held = replace(held, proof={**held.proof, part: new})
         else:
             part = str(draw.choice(["given", "witness"]))
             names_ = [k for k, a in getattr(held, part).items() if as_numpy(a).dtype.kind == "f"]
@@ -402,16 +442,26 @@ def test_nothing_is_left_unproved():
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
-        ("Statement.v", "lower <= objective U V", "objective U V <= lower"),
-        (
-            "Statement.v",
-            "candidate <= objective U V + epsilon",
-            "candidate <= objective U V - epsilon",
-        ),
-        ("Statement.v", "objective (U0 q) (V0 q) <= upper", "upper <= objective (U0 q) (V0 q)"),
-        ("Statement.v", "(r <= r0 q)%N", "(r < r0 q)%N"),
+        ("Statement.v", "lower <= objective U V a b", "objective U V a b <= lower"),
+        ("Statement.v", "<= objective U V a b + epsilon", "<= objective U V a b - epsilon"),
+        ("Statement.v", "(V0 q) a b <= upper", "(V0 q) a b + 1 <= upper"),
+        ("Statement.v", "(r <= r0 q)%N & forall", "(r < r0 q)%N & forall"),
+        ("Statement.v", "own_size q -> (r <= r0 q)%N", "true"),
+        ("Statement.v", "~~ columns q -> a = 0", "true"),
+        ("Statement.v", "~~ rows q -> b = 0", "true"),
+        ("Statement.v", "forall i j, 0 <= U i j", "forall i j, 0 < U i j"),
+        ("Statement.v", "(~~ found q -> a = a0 q /\\ b = b0 q)", "true"),
+        ("Statement.v", "i j + a 0 j + b i 0 -", "i j + a 0 j - b i 0 -"),
         ("Statement.v", "norm u * norm v", "norm u + norm v"),
-        ("Checker.v", "&& supported w (dC d)", ""),
+        ("Checker.v", "supported w (dC d) & orthogonal d w", "true & orthogonal d w"),
+        ("Checker.v", "supported w (dC d) & orthogonal d w", "supported w (dC d) & true"),
+        ("Checker.v", "down d && ones (dC d)", "ones (dC d)"),
+        ("Checker.v", "down d && ones (dC d)", "down d"),
+        ("Checker.v", "dcolumns d || zeros a", "true"),
+        ("Checker.v", "else if down d then Undecided else RankLimited", "else RankLimited"),
+        ("Checker.v", "if Z.leb Z0 (num x) && dleb x s then x else dzero", "x"),
+        ("Checker.v", "(dmax t dzero)", "t"),
+        ("Checker.v", "dsub e (over_up (inner cols cols) m)", "e"),
         ("Checker.v", "& Z.leb Z0 (num (dlam d))", "& true"),
         ("Checker.v", "nonneg (dC d),", "true,"),
         ("Checker.v", "Z.leb Z0 (num s) && dleb", "dleb"),

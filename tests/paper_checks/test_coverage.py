@@ -37,14 +37,17 @@ def test_the_table_says_of_every_stored_certificate_whether_the_checker_covers_i
 def test_the_checker_reads_one_of_each():
     assert known() == {
         "loss": ["squared"],
-        "claim": ["any size"],
-        "atom": ["rank_one"],
-        "norm": ["l2", "l2"],
+        "claim": ["any size", "rank"],
+        "kind": ["rank_one"],
+        "norm": ["l2", "l2+", "l2-"],
         "rule": ["spectral"],
+        "fitted": ["column", "row"],
     }
     assert in_checker("POLAR_RULES.spectral")
     assert not in_checker("POLAR_RULES.lines")
-    assert not in_checker("OFFSETS.row")
+    assert in_checker("OFFSETS.row")
+    assert not in_checker("OFFSETS.smooth")
+    assert in_checker("lower.ky_fan")
     rule = (CHECKER / "Rule.v").read_text(encoding="utf-8")
     for theorem in BOUNDS.values():
         assert re.search(rf"\b(?:Lemma|Theorem) {theorem}\b", rule)

@@ -41,7 +41,8 @@ def files(folder: Path) -> list[Path]:
     held = folder / "checker"
     made = {held / "kernel.ml", held / "kernel.mli"}
     own = [p for end in ("*.v", "*.ml", "Makefile") for p in sorted(held.glob(end))]
-    return [*(p for p in own if p not in made), folder / "formal" / "Base.v"]
+    used = [folder / "formal" / name for name in ("Base.v", "KyFan.v")]
+    return [*(p for p in own if p not in made), *used]
 
 
 def built(environ: Mapping[str, str] = os.environ) -> Path:
