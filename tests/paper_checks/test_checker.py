@@ -352,7 +352,8 @@ def lies_of_the_proof(held):
     ):
         yield replace(held, proof={**held.proof, "polar": {**polar, field: value}})
     fan = held.proof.get("ky_fan", {})
-    for field, value in (("axis", 0), ("axis", 1), ("shift", "0/1"), ("shift", "7/1"), ("rows", [])):
+    changes = (("axis", 0), ("axis", 1), ("shift", "0/1"), ("shift", "7/1"), ("rows", []))
+    for field, value in changes:
         yield replace(held, proof={**held.proof, "ky_fan": {**fan, field: value}})
     for proof in (
         {},
