@@ -70,7 +70,7 @@ class Question:
     q: tuple[Array, ...] | None
     rtol: Fraction
     atol: Fraction
-    l1: tuple[Fraction, Fraction] | None = None
+    l1: tuple[Fraction, ...] | None = None
 
     @property
     def at(self) -> Pattern:
@@ -189,7 +189,7 @@ def question(
         None if found else offset_values(arrays, "", kinds, at),
         numbers["rtol"],
         numbers["atol"],
-        l1_penalty(stated, pair, kinds),
+        l1_penalty(stated, 1 if pair.symmetric else len(pair.norms)),
     )
     idle = sorted(set(given) - arrays.used)
     demand(not idle, "statement.arrays", "unknown", idle)
@@ -198,22 +198,15 @@ def question(
     return asked
 
 
-def l1_penalty(
-    stated: Json, pair: Space, kinds: Sequence[Offset]
-) -> tuple[Fraction, Fraction] | None:
-    """Read a and b > 0 of the penalty sum a |u_k|_1 + b |v_k|_1, beside norms of at most l1."""
+def l1_penalty(stated: Json, count: int) -> tuple[Fraction, ...] | None:
+    """Read the weights >= 0, not all 0, of a penalty sum a |u_k|_1 + b |v_k|_1, one a factor."""
     if "l1" not in stated:
         return None
     listed, where = stated["l1"], "statement.l1"
-    demand(isinstance(listed, list) and len(listed) == 2, where, "pair", listed)
-    a, b = (number(x, where) for x in listed)
-    demand(min(a, b) > 0, where, "sign", listed)
-    whole = isinstance(pair, Pair) and not pair.symmetric
-    demand(whole, "statement.atom", "scope", "an l1 penalty is for two factors of a matrix")
-    names = [n.name for n in pair.norms]
-    demand(set(names) <= set(PLAIN), "statement.atom", "scope", f"l1 penalty beside {names}")
-    demand(not kinds, "statement.offsets", "scope", "l1 penalty beside offsets")
-    return a, b
+    demand(isinstance(listed, list) and len(listed) == count, where, "weights", listed)
+    weights = tuple(number(x, where) for x in listed)
+    demand(min(weights) >= 0 < max(weights), where, "sign", listed)
+    return weights
 
 
 def stated_atom(atom: Json, arrays: Arrays, at: Pattern) -> Space:

@@ -4,7 +4,8 @@
 
 has a degree below that of U V', so no convex problem has its optimum.  But each certificate of
 l + lam sum theta + s t, t = sum |u_k|_1 |v_k|_1, proves a line below the first two terms, and lines
-bound f (`kernel/rules/concave.py` has the proof).
+bound f (`kernel/rules/concave.py` has the proof).  Where a weight is 0, or theta is not of two
+plain norms, the line of slope 0 alone counts: f without the penalty.
 """
 
 import math
@@ -16,26 +17,30 @@ import numpy as np
 from certify.atoms import Factors, RankOne
 from certify.base.clock import Clock
 from certify.kernel.verdict import prove
-from certify.problem import Problem
+from certify.problem import Problem, Values
 from certify.search.candidate import Candidate, evaluate, lowest
 from certify.search.descent import l1
+from certify.search.dual.orthogonal import orthogonalize
+from certify.search.dual.points import dual_at
 from certify.search.search_result import Evidence
 
 from . import own_size
-from .certificate.file import Arrays, Certificate, Json, StatedQuestion, ask, hand_over, named
+from .certificate.file import Certificate, StatedQuestion, ask
 from .certificate.tiers import arithmetic
-from .prove import Proof, without_better
+from .prove import Proof, assemble, without_better
 from .result import Result
 
 STEEP = 6.0  # the first slope, in a b / penalty: 4 is that of the root's chord
 ROUNDS = 2  # slopes
 STEPS, FRESH = 4000, 2  # of a descent; descents from random factors
-SEARCHED = 0.3  # share of the budget for them
+SEARCHED, FIRST = 0.3, 0.65  # shares of the budget for them, and until the second question
+TINY = 2.0**-30  # scale of a factor that alone is priced
 NEAR = 2.0**-9  # relative gap at which the search for a line ends; luck, never truth
 DEGREE = (
     "the l1 penalty has degree 1 beside products of degree 2, so that no convex problem has the "
     "optimum and the bracket stays open"
 )
+WITHOUT = "the l1 penalty is left out of it, so that the bracket stays open"
 Judge = Callable[[Problem, Clock], tuple[Certificate | None, float]]  # with the proved bound
 
 
@@ -52,21 +57,26 @@ class Line:
 def answers(
     problem: Problem,
     asked: StatedQuestion,
-    factors: Factors,
+    point: tuple[Factors, Values | None],
     run: tuple[Clock, int],
     check: Callable[..., Result],
 ) -> tuple[Evidence, Proof, Proof | None]:
     """Return what was found, and the proofs of both questions: of any size, and of this one.
 
+    point  the candidate's factors and offsets; None: the best offsets
     run    the clock and the seed
     check  check() with its method, for questions without l1
     """
-    clock, seed = run
-    steps = searched(problem, evaluate(problem, factors), clock, seed)
+    (factors, q), (clock, seed) = point, run
+    steps = searched(problem, evaluate(problem, factors, q), clock, seed)
     start, best = steps[0][1], lowest([s for _, s in steps])
     rtol, atol = (float.fromhex(asked.statement[k]) for k in ("rtol", "atol"))
     better = best if start.value - best.value > max(atol, rtol * abs(start.value)) else None
-    found = Evidence(start, better=better, steps=steps, note=DEGREE)
+    q_given = asked.statement["q"] == "given"
+    W = None if better is None or q_given else dual_at(problem, start)
+    floor = None if W is None else orthogonalize(problem, W)
+    note = DEGREE if problem.sloped else WITHOUT
+    found = Evidence(start, None, None, (), better, floor, steps, note, given=q_given)
 
     def any_size(part: Problem, share: Clock) -> tuple[Certificate | None, float]:
         held = check(part, factors, seed=seed, budget=share.left(), rtol=NEAR)
@@ -78,12 +88,14 @@ def answers(
         held = own_size.bound(part, factors, clock=share, seed=seed, rtol=NEAR)
         return held.certificate, float(held.outcome.lower)
 
-    first = composed(problem, asked, gathered(problem, best.value, any_size, clock), better)
-    if first.outcome.verdict == "CERTIFIED" or not asks_twice(problem, start.size):
+    twice = asks_twice(problem, start.size)
+    lines = gathered(problem, best.value, any_size, clock.share(FIRST) if twice else clock)
+    first = composed(problem, asked, lines, found)
+    if first.outcome.verdict == "CERTIFIED" or not twice:
         return found, first, None
-    again = ask(problem, factors, None, rtol=rtol, atol=atol, own_size=True)
+    again = ask(problem, factors, q, rtol=rtol, atol=atol, own_size=True)
     lines = gathered(problem, best.value, at_size, clock, own=True)
-    return found, first, composed(problem, again, lines, better)
+    return found, first, composed(problem, again, lines, found)
 
 
 def asks_twice(problem: Problem, size: int) -> bool:
@@ -106,17 +118,29 @@ def searched(
         )
         for shapes in [[x.shape for x in start.factors]] * FRESH
     ]
-    ends = [l1.descended(problem, x, STEPS, share.expired) for x in (start.factors, *lots)]
+    starts = [rescaled(problem, x) for x in (start.factors, *lots)]
+    ends = [l1.descended(problem, x, STEPS, share.expired) for x in starts]
     found = [evaluate(problem, x) for x in ends]
     return ("start", start), *(("descend", s) for s in found if s.value < start.value)
 
 
+def rescaled(problem: Problem, factors: Factors) -> Factors:
+    """Return the same products at hardly any penalty, where one weight is 0 and scales are free."""
+    weights = problem.l1 or ()
+    if all(weights) or (problem.lam and problem.atom.statement()["form"] == "sum"):
+        return factors
+    return tuple(x * (TINY if w else 1 / TINY) for w, x in zip(weights, factors, strict=True))
+
+
 def without_l1(problem: Problem, norm: str, slope: float) -> Problem:
     """Return the problem whose lower bound is the level of a line."""
-    left, right = problem.atom.gauges
+    loss, atom, beside = problem.loss, problem.atom, problem.offsets
+    if not slope:
+        return Problem(loss, atom, problem.lam, beside)
+    left, right = atom.gauges
     if norm == "l1":
-        return Problem(problem.loss, RankOne(f"l1{left.cone}", f"l1{right.cone}"), slope)
-    return Problem(problem.loss, RankOne(left, right), problem.lam + slope)
+        return Problem(loss, RankOne(f"l1{left.cone}", f"l1{right.cone}"), slope, beside)
+    return Problem(loss, RankOne(left, right), problem.lam + slope, beside)
 
 
 def gathered(
@@ -128,10 +152,10 @@ def gathered(
     it is the loss's infimum, which the kernel knows.  Each slope after it is between those of the
     two lines that meet where f is bounded.
     """
-    norms = ("l1", "own") if problem.lam else ("l1",)
+    norms = (("l1", "own") if problem.lam else ("l1",)) if problem.sloped else ()
     flat = ["own"] * bool(own or problem.lam)
     lines, left = list[Line](), len(flat) + ROUNDS * len(norms)
-    for turn in range(1 + ROUNDS):
+    for turn in range(1 + ROUNDS if norms else 1):
         slope = next_slope(problem, lines, top) if turn else 0.0
         for norm in norms if turn else flat:
             rest = clock.left()
@@ -145,7 +169,7 @@ def gathered(
 
 def next_slope(problem: Problem, lines: Sequence[Line], top: float) -> float:
     """Return a slope whose line may raise min h, h = max_j (D_j - s_j t) + 2 sqrt(a b t)."""
-    a, b = problem.l1 or (0.0, 0.0)
+    a, b = problem.l1 or (0.0, 0.0)  # two weights > 0
     held = [(0.0, 0.0), *((x.level, x.slope) for x in lines)]
     levels, slopes = np.array(held).T
     i, k = np.nonzero(slopes[:, None] > slopes)
@@ -160,18 +184,15 @@ def next_slope(problem: Problem, lines: Sequence[Line], top: float) -> float:
 
 
 def composed(
-    problem: Problem, asked: StatedQuestion, lines: Sequence[Line], better: Candidate | None
+    problem: Problem, asked: StatedQuestion, lines: Sequence[Line], found: Evidence
 ) -> Proof:
     """Let the kernel prove the bound of these lines, and what follows from better factors."""
-    proof: Json = {"lines": []}
-    witness: Arrays = {}
+    proof, witness = assemble(problem, asked, found)
+    proof["lines"] = []
     for k, line in enumerate(lines):
         held, arrays = without_better(line.certificate.proof, line.certificate.witness)
         proof["lines"].append({"norm": line.norm, "slope": line.slope.hex(), "proof": held})
         witness |= {f"line{k}.{name}": x for name, x in arrays.items()}
-    if better is not None:
-        proof["better"] = True
-        witness |= hand_over({f"better.{k}": x for k, x in named(better.factors).items()})
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
         ar = arithmetic(problem)
         outcome = prove(asked.statement, asked.given, proof, witness, ar, limit=math.inf)

@@ -103,7 +103,9 @@ def check(  # noqa: PLR0913  the contract's keywords
     with threads(problem.loss.observed), keeping(keeper), stoppable(), shown(clock):
         if problem.l1 is not None:
             judge = partial(check, method=method, solver=solver)
-            found, proof, own = beside_l1.answers(problem, asked, held, (clock, seed), judge)
+            found, proof, own = beside_l1.answers(
+                problem, asked, (held, values), (clock, seed), judge
+            )
         else:
             how = wanted, route
             found, proof, own = answers(problem, asked, (held, values), (clock, seed), how)
@@ -266,7 +268,7 @@ def stationarity(problem: Problem, factors: Factors, q: Values) -> float:
 
     Both are equal at a stationary point (scaling a component must not help); a component that is
     dying counts for as little as it costs.  At lam = 0 the defect is |<W, phi>| relative to
-    |W| |phi|.  What is priced by l1 counts half, as its degree is half that of phi.
+    |W| |phi|.  What is priced by l1 counts one p-th, as p, the degree of phi, is p times its own.
     """
     W, observed = problem.dual_point(factors, q), problem.loss.observed
     inner, sizes = problem.atom.inner_products(W, factors, observed)

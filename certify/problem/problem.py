@@ -88,26 +88,34 @@ class Problem:
         more += "" if self.l1 is None else f", l1={self.l1}"
         return f"Problem({self.loss!r}, {self.atom!r}, lam={self.lam!r}{more})"
 
-    def accept_l1(self, l1: Sequence[float]) -> tuple[float, float]:
-        """Return the two weights of an l1 penalty; refuse it where it is not covered."""
-        if not isinstance(l1, tuple | list) or len(l1) != 2:  # noqa: PLR2004  U and V
-            raise InputError(f"l1 must be two weights, of U and of V, got {short(l1)}")
+    def accept_l1(self, l1: Sequence[float]) -> tuple[float, ...]:
+        """Return the weights of an l1 penalty, one for each factor."""
+        count = len(self.atom.shapes(self.loss.dims))
+        if not isinstance(l1, tuple | list) or len(l1) != count:
+            told = f"{count} weights, one for each factor" if count > 1 else "one weight"
+            raise InputError(f"l1 must be {told}, got {short(l1)}")
+        held = tuple(scalar(x, f"l1[{k}]", zero=True) for k, x in enumerate(l1))
+        if not any(held):
+            raise InputError(f"l1 must have a weight > 0, got {short(l1)}")
+        return held
+
+    @property
+    def sloped(self) -> bool:
+        """Whether an l1 penalty grows with |u|_1 |v|_1: pairs of plain norms, two weights > 0."""
         plain = self.atom.kind == "rank_one" and all(g.is_plain for g in self.atom.gauges)
-        if not plain or self.offsets:
-            raise InputError("l1 is for RankOne with plain norms (l1, l2, linf), without offsets")
-        a, b = (scalar(x, f"l1[{k}]", zero=False) for k, x in enumerate(l1))
-        return a, b
+        return plain and self.l1 is not None and all(self.l1)
 
     @property
     def penalized(self) -> bool:
         """Whether components cost something, so that factors of every size can be compared."""
         return self.lam > 0 or self.l1 is not None
 
-    def rates(self, factors: Factors, l1: float = 0.5) -> Array:
+    def rates(self, factors: Factors, l1: float | None = None) -> Array:
         """Return lam theta of each component, and so many times a |u|_1 + b |v|_1.
 
-        l1  1 for what it costs, 1/2 for how fast that grows with u v^T: |u|_1 has half its degree
+        l1  1 for what it costs; by default one over the degree of phi: how fast that grows with it
         """
+        l1 = 1 / self.atom.degree if l1 is None else l1
         price = self.lam * np.asarray(self.atom.theta(factors))
         for weight, x in zip(self.l1 or (), factors, strict=False):
             price = price + l1 * weight * np.abs(x).sum(axis=0)

@@ -20,6 +20,7 @@ from certify.kernel.scalars import Bound
 from certify.kernel.statement import question
 from certify.kernel.verdict import prove
 from certify.losses import KullbackLeibler, Squared
+from certify.norms import Weighted
 from certify.offsets import ColumnIntercept
 from certify.pipeline.certificate.file import ask
 from certify.polar.methods.spectral import of_matrix
@@ -249,36 +250,75 @@ def test_a_dual_point_that_is_too_large_is_scaled(tier):
 
 
 STATED = {
-    "a weight of 0": ({"l1": [(0.0).hex(), (1.0).hex()]}, ("statement.l1", "sign")),
+    "weights of 0": ({"l1": [(0.0).hex(), (0.0).hex()]}, ("statement.l1", "sign")),
     "a weight below 0": ({"l1": [(1.0).hex(), (-1.0).hex()]}, ("statement.l1", "sign")),
-    "one weight": ({"l1": [(1.0).hex()]}, ("statement.l1", "pair")),
-    "a number": ({"l1": (1.0).hex()}, ("statement.l1", "pair")),
+    "one weight": ({"l1": [(1.0).hex()]}, ("statement.l1", "weights")),
+    "three weights": ({"l1": [(1.0).hex()] * 3}, ("statement.l1", "weights")),
+    "a number": ({"l1": (1.0).hex()}, ("statement.l1", "weights")),
     "decimals": ({"l1": ["1.0", "1.0"]}, ("statement.l1", "number")),
 }
 
 
 @pytest.mark.parametrize(("change", "said"), STATED.values(), ids=STATED)
-def test_the_weights_are_two_positive_numbers(change, said):
+def test_the_weights_are_two_numbers_and_not_both_0(change, said):
     assert refused(asked(problem(), **change), {}, {}) == said
 
 
-def test_what_the_proof_does_not_cover_is_refused():
-    l1 = {"l1": [(1.0).hex(), (1.0).hex()]}
-    zero = np.zeros((2, 1))
-    weighted = Problem(Squared(Y), NONNEGATIVE, (1.0, 4.0))
-    for whole, factors in (
-        (Problem(Squared(Y), Symmetric(), 1.0), (zero,)),
-        (Problem(Squared(np.zeros((2, 2, 2))), CP(("l2",) * 3), 1.0), (zero,) * 3),
-        (weighted, ZERO),
-    ):
-        question = asked(whole, factors=factors, **l1)
-        assert refused(question, {}, {}) == ("statement.atom", "scope")
-        with pytest.raises(InputError, match="l1 is for RankOne with plain norms"):
-            Problem(whole.loss, whole.atom, 1.0, l1=(1.0, 1.0))
-    means = Problem(Squared(Y), NONNEGATIVE, 1.0, (ColumnIntercept(),))
-    assert refused(asked(means, **l1), {}, {})[0] == "statement.offsets"
-    with pytest.raises(InputError, match="without offsets"):
-        Problem(Squared(Y), NONNEGATIVE, 1.0, (ColumnIntercept(),), l1=(1.0, 1.0))
+SLICE = np.array([[3.0], [0.0]]), np.array([[1.0], [0.0]])
+
+
+@each_tier
+@pytest.mark.parametrize("prices", [(0.0, 2.0), (2.0, 0.0)])
+def test_beside_one_weight_the_root_is_0_and_the_flat_line_counts(tier, prices):
+    """W = I at lam = 1: d = 5 - 1; one slice leaves |diag(3, 2) - Z|^2 / 2 >= 2."""
+    text, held = split(of_matrix(np.eye(2)).proof)
+    flat = line(np.eye(2), 0.0, "own", text, **held)
+    question = asked(problem(RankOne("l2", "l2"), 1.0, prices))
+    assert near(lower(question, *of(flat), tier), 4)
+    assert lower(question, *of(line(np.eye(2))), tier) == 0  # 4 - t alone falls to 0
+    told, fan_held = split(fan(Y, 1)[0])
+    rank = {"norm": "own", "slope": (0.0).hex(), "proof": {"ky_fan": told}}, fan_held
+    one = asked(problem(l1=prices), own=True, factors=SLICE)
+    found = prove(*one, *of(rank), TIERS[tier]())
+    assert near(found.lower, 2)
+    assert float(found.upper) == pytest.approx(2 + (6 if prices[0] else 2))
+
+
+CUBE = np.zeros((2, 2, 2))
+CUBE[0, 0, 0], CUBE[1, 1, 1] = 3.0, 2.0
+OTHERS = {
+    "symmetric": (Symmetric(), Y, ZERO[:1]),
+    "tensor": (CP(("l2",) * 3), CUBE, (np.zeros((2, 1)),) * 3),
+    "weighted": (RankOne(Weighted((1.0, 1.0)), "l2", "sum"), Y, ZERO),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_of_other_slices_the_penalty_is_left_out_and_no_line_has_a_slope(name):
+    atom, data, factors = OTHERS[name]
+    prices = (0.5,) * len(factors)
+    whole = Problem(Squared(data), atom, 0.25, l1=prices)
+    bare = check(Problem(Squared(data), atom, 0.25), factors)
+    told = {"norm": "own", "slope": (0.0).hex(), "proof": bare.certificate.proof}
+    told["proof"] = {k: v for k, v in told["proof"].items() if k != "better"}
+    held = {k: a for k, a in bare.certificate.witness.items() if not k.startswith("better.")}
+    question = asked(whole, factors=factors)
+    assert near(lower(question, *of((told, held))), bare.lower)
+    for change in ({"slope": (0.5).hex()}, {"norm": "l1"}):
+        assert refused(question, *of((told | change, held))) == ("proof.lines[0].norm", "scope")
+    assert 0 < check(whole, factors).lower < bare.upper
+    with pytest.raises(InputError, match=r"one for each factor|one weight"):
+        Problem(whole.loss, whole.atom, 1.0, l1=(1.0,) * 4)
+
+
+def test_a_line_beside_means_has_them_too():
+    """Of columns (1, 3) and (4, 0) less their means ((-1, 1), (2, -2)) one slice leaves nothing."""
+    data = np.array([[1.0, 4.0], [3.0, 0.0]])
+    whole = Problem(Squared(data), NONNEGATIVE, 0.0, (ColumnIntercept(),), l1=PRICES)
+    W = np.array([[-0.5, 0.5], [0.5, -0.5]])  # orthogonal to the means; d = <W, Y> - 1/2
+    proof, held = of(line(W, 0.5))
+    found = prove(*asked(whole), proof, held | {"q0": handed(np.zeros(2))}, Exact())
+    assert near(found.lower, 2.5)  # at t = 0; 2 sqrt(5) where the line ends
 
 
 def test_at_lam_0_any_size_needs_the_l1_penalty():

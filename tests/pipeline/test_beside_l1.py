@@ -1,6 +1,7 @@
 """check() beside an l1 penalty: brackets, better factors, and a search that they never exceed."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,10 +16,12 @@ from certify import (
     restarts,
     verify,
 )
-from certify.atoms import RankOne
-from certify.losses import Huber, KullbackLeibler, Squared
+from certify.atoms import CP, RankOne, Symmetric
+from certify.losses import Absolute, Huber, KullbackLeibler, Logistic, Squared
+from certify.offsets import ColumnIntercept
 from certify.pipeline.beside_l1 import next_slope
 from certify.pipeline.certificate import tiers
+from certify.pipeline.check import stationarity
 from certify.pipeline.report import write
 from certify.pipeline.report._words import priced
 from certify.polar import eigen
@@ -31,6 +34,15 @@ DATA = RNG.integers(0, 9, (5, 4)) / 2.0
 PROBLEM = Problem(Squared(DATA), NONNEGATIVE, 0.0, l1=(0.25, 0.5))
 SQUARES = Problem(Squared(DATA), NONNEGATIVE, 0.125, l1=(0.25, 0.5))
 FACTORS = RNG.random((5, 2)), RNG.random((4, 2))
+FALLING = [
+    Problem(Squared(DATA), RankOne("l2+", "l2"), 0.5, l1=(0.25, 0.5)),
+    Problem(Squared(DATA), RankOne("l1", "l2+"), 0.5, l1=(0.25, 0.5)),
+    Problem(Squared(DATA), RankOne("l1", "l1"), 0.25, (ColumnIntercept(),), l1=(0.25, 0.0)),
+    Problem(Huber(DATA, 0.5), NONNEGATIVE, 0.125, l1=(0.25, 0.5)),
+    Problem(Logistic((DATA > 2).astype(float)), RankOne(form="sum"), 0.125, l1=(0.125, 0.125)),
+    Problem(KullbackLeibler(DATA), NONNEGATIVE, 0.125, l1=(0.25, 0.5)),
+    Problem(KullbackLeibler(DATA, 2.0 + DATA), NONNEGATIVE, 0.0, l1=(0.25, 0.5)),
+]
 STARTS = 8
 
 
@@ -171,7 +183,78 @@ def test_a_step_never_raises_the_objective():
     assert (x[0] >= 0).all()
     flat = np.zeros((5, 2)), np.zeros((4, 2))
     assert not l1.descended(PROBLEM, flat, 3, lambda: False)[0].any()
-    assert not l1.applies(Problem(Squared(DATA), RankOne(), 1.0, l1=(1.0, 1.0)))
+
+
+@pytest.mark.parametrize("problem", FALLING)
+def test_no_step_raises_the_objective_of_other_losses_norms_or_means(problem):
+    assert l1.applies(problem)
+    x, values = FACTORS, [problem.objective(FACTORS, problem.best_offsets(FACTORS))]
+    for _ in range(20):
+        x = l1.descended(problem, x, 1, lambda: False)
+        values.append(problem.objective(x, problem.best_offsets(x)))
+    assert all(b <= a * (1 + 1e-12) for a, b in pairwise(values))
+    assert values[-1] < 0.9 * values[0]
+    end = l1.descended(problem, x, 4000, lambda: False)
+    q = problem.best_offsets(end)
+    assert stationarity(problem, end, q) < 1e-2
+    near = problem.objective(end, q)
+    rng = np.random.default_rng(0)
+    for _ in range(20):  # nothing near is lower: the proximal map is that of the whole penalty
+        moved = problem.project([y + 1e-3 * rng.standard_normal(y.shape) for y in end])
+        assert problem.objective(moved, q) > near * (1 - 1e-6)
+
+
+def test_where_the_step_is_not_known_there_is_none():
+    for problem in (
+        Problem(Squared(DATA), RankOne("linf", "l2"), 1.0, l1=(1.0, 1.0)),
+        Problem(Absolute(DATA), RankOne(), 1.0, l1=(1.0, 1.0)),
+        Problem(KullbackLeibler(DATA), RankOne("l2+", "l2"), 0.0, l1=(1.0, 1.0)),
+        Problem(Squared(DATA), CP(("l2", "l2")), 1.0, l1=(1.0, 1.0)),
+        Problem(Squared(DATA), NONNEGATIVE, 1.0),
+    ):
+        assert not l1.applies(problem)
+
+
+def test_beside_found_means_better_factors_count_the_penalty():
+    """The same fit, rescaled: what is proved of the candidate has to have its l1 penalty."""
+    rng = np.random.default_rng(1)
+    U, V = rng.random((5, 2)), rng.random((4, 2))
+    Y = U @ V.T + rng.random(4)
+    problem = Problem(Squared(Y), NONNEGATIVE, 0.0, (ColumnIntercept(),), l1=(0.5, 0.5))
+    large = 16 * U, V / 16
+    result = check(problem, large, budget=2.0)
+    own = result.own_size
+    assert (result.verdict, own.verdict) == (Verdict.REFUTED, Verdict.REFUTED)
+    assert "lines" in result.certificate.proof
+    for certificate, name in ((result.certificate, False), (own.certificate, True)):
+        assert verify(certificate, problem, large, own_size=name).verdict is Verdict.REFUTED
+    q = problem.best_offsets(large)
+    held = check(problem, large, q=q, budget=2.0)
+    assert held.verdict is Verdict.REFUTED
+    assert verify(held.certificate, problem, large, q=q).verdict is Verdict.REFUTED
+
+
+def test_one_weight_leaves_the_bound_without_it():
+    plain = Problem(Squared(DATA), NONNEGATIVE, 0.0)
+    problem = Problem(Squared(DATA), NONNEGATIVE, 0.0, l1=(0.0, 0.5))
+    bare = check(plain, FACTORS).own_size
+    found = check(problem, FACTORS)
+    assert found.own_size.lower == pytest.approx(bare.lower, rel=2.0**-8)
+    assert found.own_size.lower <= bare.better_upper <= found.own_size.better_upper
+    end = check(problem, found.own_size.better, budget=1.0, rtol=2.0**-7)
+    assert end.verdict is Verdict.UNDECIDED
+    assert "left out of it" in end.reason
+
+
+def test_reports_of_other_slices_name_each_weight(tmp_path):
+    data = DATA[:4] + DATA[:4].T
+    problem = Problem(Squared(data), Symmetric("l2+"), 0.25, l1=(0.5,))
+    result = check(problem, (FACTORS[1],), budget=1.0)
+    write(result.certificate, tmp_path / "x.html")
+    text = (tmp_path / "x.html").read_text(encoding="utf-8")
+    assert "l1 penalties" in text
+    assert "a = 0.5" in text
+    assert result.own_size.lower >= result.lower > 0
 
 
 def test_slopes_are_sought_where_the_bound_is():
@@ -188,7 +271,7 @@ def test_slopes_are_sought_where_the_bound_is():
 
 
 def test_the_weights_are_checked():
-    for wrong in (1.0, (1.0,), (1.0, 0.0), (1.0, -1.0), ("a", 1.0)):
+    for wrong in (1.0, (1.0,), (0.0, 0.0), (1.0, -1.0), ("a", 1.0)):
         with pytest.raises(ValueError, match="l1"):
             Problem(Squared(DATA), NONNEGATIVE, 0.0, l1=wrong)
     assert "l1=(0.25, 0.5)" in repr(PROBLEM)

@@ -33,12 +33,12 @@ def norms(x: object) -> object:
 
 
 def weights(x: object) -> object:
-    """Read the two weights of an l1 penalty.
+    """Read the weights of an l1 penalty, one for each factor.
 
     Raises ValueError with the end of a sentence that starts with the key.
     """
     if not isinstance(x, list):
-        raise ValueError("must be a list of two numbers")  # noqa: TRY004
+        raise ValueError("must be a list of numbers, one for each factor")  # noqa: TRY004
     return weight(x)
 
 

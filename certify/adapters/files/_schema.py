@@ -10,7 +10,7 @@
     [[restarts]]  other fits: U, V
 
 lam may be [a, b], the separate weights of a/2 |u|^2 + b/2 |v|^2 (rank_one, l2, form = "sum").
-l1 = [a, b] adds a |u|_1 + b |v|_1 to each component's price (rank_one with plain norms).
+l1 = [a, b] adds a |u|_1 + b |v|_1 to each component's price, a weight >= 0 for each factor.
 A norm is a key ("l2+") or a table: { norm = "elastic", alpha = 0.5, cone = "+" },
 { norm = "group", groups = [[0, 1], [2]], outer = "linf" }, { norm = "variation", edges, rho },
 { norm = "weighted", weights }; their arrays may be files, groups then one number a coordinate.

@@ -1,5 +1,6 @@
 """Lower bounds beside an l1 penalty, whose degree is below that of the products."""
 
+import math
 from dataclasses import replace
 from fractions import Fraction
 from typing import NamedTuple
@@ -10,7 +11,7 @@ from ..budget import FRACTION
 from ..dual import coarse, least_loss
 from ..errors import demand
 from ..fields import Json, number, only, part
-from ..norms import L1
+from ..norms import L1, PLAIN
 from ..scalars import Bound, root
 from ..spaces import Pair
 from ..statement import Point, Question
@@ -45,7 +46,9 @@ def concave(
 ) -> Bound:
     """Prove f >= min h from lines below the rest, h(t) = max_j (D_j - s_j t) + 2 sqrt(a b t).
 
-    f = rest + sum a |u_k|_1 + b |v_k|_1.  With t = sum x_k, x_k = |u_k|_1 |v_k|_1,
+    f = rest + sum a |u_k|_1 + b |v_k|_1, of two factors whose norms are l1, l2 or linf: of other
+    slices the penalty is only >= 0, and lines have slope 0, so T = {0}.  With t = sum x_k,
+    x_k = |u_k|_1 |v_k|_1,
 
         a |u_k|_1 + b |v_k|_1 >= 2 sqrt(a b x_k),   sum sqrt(x_k) >= sqrt(t),
 
@@ -59,15 +62,13 @@ def concave(
         lines.append(line)
         rules += [name for name in names if name not in rules]
     ar.budget.spend(FRACTION * len(lines) ** 3, "lines that meet")
-    a, b = asked.l1 or (Fraction(0),) * 2
+    steep = 4 * math.prod(asked.l1 or ())
     places = {Fraction(0)}
     for p in lines:
         places |= {(p.level - q.level) / (p.slope - q.slope) for q in lines if q.slope < p.slope}
     return Bound(
         min(
-            max(p.level - p.slope * t for p in lines) + root(4 * a * b * t).lo
-            for t in places
-            if t >= 0
+            max(p.level - p.slope * t for p in lines) + root(steep * t).lo for t in places if t >= 0
         ),
         (*rules, "concave"),
     )
@@ -81,6 +82,7 @@ def proved_lines(
     At a fixed size a line's own question has its own upper value: that of the candidate, in it.
     "norm" `own`: of slope s, D <= l + (lam + s) sum |u|_a |v|_b + H, where |u|_a |v|_b is at most
     theta and, these norms being no larger than l1, |u|_1 |v|_1.  "norm" `l1`: D <= l + s t + H.
+    Beside offsets no rule takes the upper value.
     """
     listed, where = proof.get("lines", []), "proof.lines"
     demand(isinstance(listed, list), where, "list", type(listed).__name__)
@@ -92,18 +94,26 @@ def proved_lines(
         demand(slope >= 0, f"{where}[{k}].slope", "sign", line["slope"])
         below = without_l1(asked, line.get("norm"), slope, f"{where}[{k}].norm")
         own = part(line, "proof", f"{where}[{k}]"), inside(given, f"line{k}.")
-        at_size = below.claim == "rank"
+        at_size = below.claim == "rank" and not below.offsets
         top = objective(ar, below, Point(below.factors, ())).hi if at_size else upper
         found = lower_bound(ar, below, *own, top)
         out.append((Line(coarse(found.value), slope), found.rules))
     return out
 
 
+def sloped(asked: Question) -> bool:
+    """Whether slices are pairs u v^T whose norms are at most l1."""
+    pair, names = asked.pair, {n.name for n in asked.pair.norms}
+    return isinstance(pair, Pair) and not pair.symmetric and names <= {*PLAIN}
+
+
 def without_l1(asked: Question, norm: object, slope: Fraction, where: str) -> Question:
     """Return the question whose objective is at most the rest and slope t."""
-    at, (left, right) = asked.at, asked.pair.norms
     demand(norm in ("own", "l1"), where, "unknown", repr(norm))
+    flat = norm == "own" and not slope
+    demand(flat or sloped(asked), where, "scope", "a slope is for two factors with plain norms")
     if norm == "own":
         return replace(asked, l1=None, form="product", lam=asked.lam + slope)
+    at, (left, right) = asked.at, asked.pair.norms
     pair = Pair(at, L1(left.size, left.cone), L1(right.size, right.cone))
     return replace(asked, l1=None, form="product", lam=slope, pair=pair)

@@ -14,7 +14,7 @@ from ..metered import Metered
 from ..patterns import Pattern
 from ..scalars import Enclosure, power
 from ..statement import Question
-from ..values import model, thetas
+from ..values import model, penalty
 
 
 def floor(
@@ -23,7 +23,7 @@ def floor(
     """Return a lower bound of the candidate's own value, over all its offsets.
 
     Offsets given: the enclosure's lower end.  Otherwise, for s W with A* W = 0 (or its
-    cost), f(X, q) >= d(sW) - s <W, sum phi(X_i)> + lam sum theta for every q.
+    cost), f(X, q) >= d(sW) - s <W, sum phi(X_i)> + lam sum theta for every q, and l1 penalties.
     """
     if asked.q is not None or not asked.offsets:
         return upper.lo
@@ -38,7 +38,7 @@ def floor(
     if dual.corrections:
         entries = entries_at(asked, [k for k, _ in dual.corrections], ar.budget)
         value -= s * sum(c * x for (_, c), x in zip(dual.corrections, entries, strict=True))
-    return value + asked.lam * thetas(asked, asked.factors).lo
+    return value + penalty(asked, asked.factors).lo
 
 
 def entries_at(asked: Question, listed: Sequence[int], budget: Budget) -> list[Fraction]:

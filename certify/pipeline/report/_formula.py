@@ -12,7 +12,7 @@ def formula(problem: Problem) -> str:
     if problem.lam:
         terms.append(f"λ Σₖ {words.theta}")
     if problem.l1 is not None:
-        terms.append("Σₖ a‖uₖ‖₁ + b‖vₖ‖₁")
+        terms.append("Σₖ a‖uₖ‖₁ + b‖vₖ‖₁" if len(problem.l1) == len("uv") else "l1 penalties")
     if priced := any(any(o.numbers().values()) for o in problem.offsets):
         terms.append("H(q)")
     shift = " + A q" if problem.offsets else ""
@@ -20,7 +20,8 @@ def formula(problem: Problem) -> str:
     if weighted:
         told.append("c the weights")
     if problem.l1 is not None:
-        told.append("a = {:.6g},   b = {:.6g}".format(*problem.l1))
+        names = "ab" if len(problem.l1) == len("uv") else "abcdefgh"
+        told += [f"{name} = {x:.6g}" for name, x in zip(names, problem.l1, strict=False)]
     if priced:
         told.append("H(q) the price of the offsets")
     return f"minimize  {'  +  '.join(terms)},   {',   '.join(told)}"

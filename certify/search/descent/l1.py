@@ -1,46 +1,92 @@
-"""Descent with an l1 penalty beside half squares: proximal gradient steps, side by side."""
+"""Descent with an l1 penalty: each step is the least of a bound that touches f, side by side."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from certify.atoms import Factors
-from certify.losses import Squared
+from certify.atoms import Factors, RankOne
+from certify.base.arrays import Array
+from certify.losses import KullbackLeibler
 from certify.problem import Problem
 
 SETTLED = 1e-10  # relative gain of EACH steps that ends a descent; luck, never truth
-EACH = 20  # steps between two looks at the objective
+EACH = 20  # steps between two looks at the objective, and at the offsets
 
 
 def applies(problem: Problem) -> bool:
-    """Whether both proximal maps are known: least squares, and |u|^2 + |v|^2 or no such part."""
-    smooth = isinstance(problem.loss, Squared) and problem.l1 is not None
-    return smooth and (problem.lam == 0 or getattr(problem.atom, "separable", False))
+    """Whether the step is known: of a loss with a curvature, or counts of nonnegative factors.
+
+    theta is half squares, a product of norms l1 and l2, or lam = 0.
+    """
+    atom = problem.atom
+    if problem.l1 is None or not isinstance(atom, RankOne):
+        return False
+    halves = problem.lam == 0 or atom.separable
+    known = all(g.is_plain and g.name in ("l1", "l2") for g in atom.gauges)
+    if isinstance(problem.loss, KullbackLeibler):
+        return halves and not problem.offsets and all(g.nonneg for g in atom.gauges)
+    return bool(np.isfinite(problem.loss.curvature)) and (
+        halves or (known and atom.form == "product")
+    )
 
 
+@np.errstate(all="ignore")  # of what is not finite the caller keeps nothing
 def descended(
     problem: Problem, factors: Factors, steps: int, expired: Callable[[], bool]
 ) -> Factors:
-    """Return the end of steps  x <- P((|x - t g| - t a)_+ sign / (1 + t lam)),  t = 1 / L,
-
-    for U and V in turn, P onto the cone: it and the shrinkage are one proximal map, entry by
-    entry.  Each step is at most the objective before it: L is the curvature in that side.
-    """
+    """Return the end of steps in U and V in turn, each of which never raises the objective."""
     held, last = list(factors), np.inf
-    observed, price = problem.loss.observed, problem.l1 or (0.0, 0.0)
+    q = problem.best_offsets(factors)
+    step = multiplied if isinstance(problem.loss, KullbackLeibler) else shrunk
     for k in range(steps):
-        for side, slope in enumerate((observed.times, observed.times_left)):
-            other = held[1 - side]
-            curve = problem.loss.curvature * np.linalg.norm(other.T @ other, 2)
-            if not curve > 0:
-                continue
-            g = slope(problem.loss.gradient(observed.product(*held)), other)
-            x = held[side] - g / curve
-            x = np.sign(x) * np.maximum(np.abs(x) - price[side] / curve, 0.0)
-            held[side] = problem.atom.gauges[side].project_cone(x / (1 + problem.lam / curve))
+        for side in (0, 1):
+            if held[1 - side].any():
+                W = problem.dual_point(tuple(held), q)
+                held[side] = step(problem, held, side, W)
         if k % EACH == EACH - 1:
-            value = problem.objective(tuple(held))
+            q = problem.best_offsets(tuple(held))
+            value = problem.objective(tuple(held), q)
             if expired() or not last - value > SETTLED * abs(value):
                 break
             last = value
     return tuple(held)
+
+
+def pulled(problem: Problem, field: Array, held: list[Array], side: int) -> Array:
+    """Return W V or W^T U."""
+    observed = problem.loss.observed
+    return (observed.times, observed.times_left)[side](field, held[1 - side])
+
+
+def shrunk(problem: Problem, held: list[Array], side: int, W: Array) -> Array:
+    """Return P(shrink(x + t W other, t a)), t = 1 / L, L the curvature in this side.
+
+    P projects onto the cone, entry by entry.  lam theta then divides by 1 + t lam (half squares),
+    is part of a (this norm l1) or shortens each column by t lam |other| (this norm l2): all of
+    that is one proximal map, since the l1 norm and the cone do not change with a column's length.
+    """
+    x, other, atom = held[side], held[1 - side], problem.atom
+    own, sizes = atom.gauges[side], problem.lam * atom.gauges[1 - side].value(other)
+    t = 1 / (problem.loss.curvature * float(np.linalg.norm(other.T @ other, 2)))
+    x = x + t * pulled(problem, W, held, side)
+    halves = atom.separable or not problem.lam
+    price = (problem.l1 or (0.0, 0.0))[side] + (0.0 if halves or own.name == "l2" else sizes)
+    x = own.project_cone(np.sign(x) * np.maximum(np.abs(x) - t * price, 0.0))
+    if halves:
+        return np.asarray(x / (1 + t * problem.lam))
+    if own.name == "l1":
+        return np.asarray(x)
+    long = np.linalg.norm(x, axis=0)
+    return np.asarray(x * np.where(long > 0, np.maximum(1 - t * sizes / long, 0.0), 0.0))
+
+
+def multiplied(problem: Problem, held: list[Array], side: int, W: Array) -> Array:
+    """Return x, x (B + lam x) = x' N, from x':  N and B the pulls of y / z and of 1, B with a.
+
+    By concavity of the logarithm  -y ln z <= -sum_k s_k ln(x_k v_k / s_k), s_k the present shares.
+    """
+    counted = np.zeros_like(W) + getattr(problem.loss, "counted", 1.0)
+    B = pulled(problem, counted, held, side) + (problem.l1 or (0.0, 0.0))[side]
+    N = held[side] * pulled(problem, counted + W, held, side)
+    below = B + np.sqrt(B * B + 4 * problem.lam * N)
+    return np.asarray(np.where(below > 0, 2 * N / below, 0.0))
