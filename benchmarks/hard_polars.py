@@ -19,8 +19,8 @@ from certify.kernel.rules.conic import conic
 from certify.losses import Squared
 from certify.norms import gauge
 from certify.polar import PolarQuery
-from certify.polar.methods.branch import GAP, grown, proposal
-from certify.polar.proved import handed, kernel_pair, located, split
+from certify.polar.methods.branch import GAP, grow_tree, proposal
+from certify.polar.proved import as_kernel_array, kernel_pair, split, stored_entries
 
 NEAR = 1e-4  # relative distance of bound and attained value that is asked for
 MANY = 100_000  # parts: time is the limit
@@ -47,9 +47,9 @@ def polars(options: Options):
 
 def one(name: str, ask: PolarQuery, truth: float | None):
     """Bound one polar; `truth` is enumerated, None if nobody knows it."""
-    first, root = timed(grown, replace(ask, nodes=1, deadline=None))
+    first, root = timed(grow_tree, replace(ask, nodes=1, deadline=None))
     held = replace(ask, deadline=None if ask.deadline is None else monotonic() + ask.deadline)
-    rest, tree = timed(grown, held, root)
+    rest, tree = timed(grow_tree, held, root)
     found = proposal(held, tree)
     loose = root.upper - tree.lower
     seconds, upper = timed(exactly, held, found.proof)
@@ -77,11 +77,11 @@ def megabytes(proof) -> float:
 
 def exactly(ask: PolarQuery, proof) -> float:
     """Return what the kernel proves in exact integers."""
-    at, flat = located(ask.W)
+    at, flat = stored_entries(ask.W)
     ar = Flint()
     text, arrays = split(proof)
     pair = kernel_pair(at, (ask.left, ask.right))._replace(symmetric=ask.symmetric)
-    loaded, given = ar.load(handed(flat)), Arrays(arrays, "proof")
+    loaded, given = ar.load(as_kernel_array(flat)), Arrays(arrays, "proof")
     return float(conic(ar, pair, loaded, text, given))
 
 

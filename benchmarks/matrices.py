@@ -43,7 +43,7 @@ from certify.losses import (
     SquaredHinge,
 )
 from certify.offsets import ColumnIntercept, RowIntercept
-from certify.polar.proved import handed, proved_above
+from certify.polar.proved import as_kernel_array, proved_above
 
 REFUTED = ("REFUTED", "RANK_LIMITED")
 
@@ -434,7 +434,7 @@ def naive(problem, held, effort):
     plain = Problem(problem.loss, problem.atom, problem.lam)
     W = plain.dual_point(data.alternating(plain, *effort))
     W = W * min(1.0, problem.lam / sparse.linalg.svds(problem.loss.observed.matrix(W), 1)[1][0])
-    witness = held.witness | {"W": handed(W)}
+    witness = held.witness | {"W": as_kernel_array(W)}
     try:
         prove(held.statement, held.given, held.proof, witness, Rounded())
     except RejectedError as error:

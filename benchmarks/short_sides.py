@@ -22,7 +22,7 @@ from certify.polar.ascent.layers import attain
 from certify.polar.ascent.pairs import best_slice
 from certify.polar.branching.cones import layer_proposal, pair_proposal
 from certify.polar.layer_query import LayerQuery
-from certify.polar.proved import handed, kernel_pair, layer_bound, located, split
+from certify.polar.proved import as_kernel_array, kernel_pair, layer_bound, split, stored_entries
 
 HOUR = 3600.0
 WANTED = 1e-3  # relative distance of the bound and the value found
@@ -49,10 +49,14 @@ def short_sides(options: Options):
     ask = PolarQuery(W, *sides, target=0.0, deadline=monotonic() + HOUR)
 
     def of_pair(ar, proof):
-        at, data = located(W)
+        at, data = stored_entries(W)
         text, arrays = split(proof)
         return cones(
-            ar, kernel_pair(at, sides), ar.load(handed(data)), text, Arrays(arrays, "proof")
+            ar,
+            kernel_pair(at, sides),
+            ar.load(as_kernel_array(data)),
+            text,
+            Arrays(arrays, "proof"),
         )
 
     lower = best_slice(ask)[0]

@@ -23,7 +23,7 @@ from certify.pipeline.tensor_norms import spectral
 from certify.polar.ascent.products import attain
 from certify.polar.product_query import ProductQuery
 from certify.polar.products import propose
-from certify.polar.proved import handed, split
+from certify.polar.proved import as_kernel_array, split
 from certify.search.relax import tensor_polar as relaxed
 
 
@@ -156,7 +156,7 @@ def exactly(T, keys: tuple[str, ...], proof) -> float:
     text, arrays = split(proof)
     said = {"kind": "cp", "norms": list(keys), "symmetric": False, "form": "product"}
     ar = Flint()
-    modes, w = stated_modes(said, at), ar.load(handed(T.reshape(-1)))
+    modes, w = stated_modes(said, at), ar.load(as_kernel_array(T.reshape(-1)))
     return float(polar_bound(ar, modes, w, text, Arrays(arrays, "proof")))
 
 

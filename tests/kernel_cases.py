@@ -84,7 +84,7 @@ def candidates():
     """Yield (name, problem, factors, q)."""
     for name, problem in PROBLEMS.items():
         yield f"{name}/poor", problem, small(problem), None
-        if fixed_rank.closed(problem) and problem.lam == 0:
+        if fixed_rank.ky_fan_is_exact(problem) and problem.lam == 0:
             M = problem.loss.data - problem.shift(problem.fit_offsets(np.zeros(Y.shape)))
             yield f"{name}/best", problem, truncated(M, 2), None
     plain = PROBLEMS["plain"]

@@ -13,7 +13,7 @@ from certify.kernel.rules.network import Case, pull_back
 from certify.kernel.rules.polar import polar_bound
 from certify.kernel.statement import stated_network
 from certify.pipeline.certificate.file import ask
-from certify.polar.proved import handed, split
+from certify.polar.proved import as_kernel_array, split
 
 GRID = 64.0  # data are multiples of 1/64: sums and products of a few are exact
 TINY = 2.0**-40  # singular values of dyadic rows are 0 or far above it
@@ -121,7 +121,7 @@ def truth(atom, W):
 
 def network_of(atom, W, **said):
     """Return what the kernel is told of a layer."""
-    given = Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
+    given = Arrays({k: as_kernel_array(a) for k, a in atom.arrays().items()}, "statement")
     return stated_network(atom.statement() | said, given, Pattern(*W.shape))
 
 
@@ -129,16 +129,16 @@ def proved(tier, atom, W, proof):
     """Return the kernel's bound."""
     ar, (text, arrays) = tier(), split(proof)
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
-        w = ar.load(handed(W.reshape(-1)))
+        w = ar.load(as_kernel_array(W.reshape(-1)))
         return polar_bound(ar, network_of(atom, W), w, text, Arrays(arrays, "proof"))
 
 
 def case_of(ar, atom, W, cuts=None):
     """Return the kernel's view of one polar."""
     net = network_of(atom, W)
-    w = ar.load(handed(W.reshape(-1)))
+    w = ar.load(as_kernel_array(W.reshape(-1)))
     m, d = net.features.shape
-    held = handed(np.zeros((0, m + d)) if cuts is None else cuts)
+    held = as_kernel_array(np.zeros((0, m + d)) if cuts is None else cuts)
     omega = [Fraction(x) for x in atom.layer.spread(W)[:, 0].tolist()] if W.shape[1] == 1 else []
     return Case(net, pull_back(ar, net, w), omega, rows_of(held))
 
@@ -150,7 +150,7 @@ def asked_of(problem, factors, q=None):
     if q is not None or not problem.offsets:
         return asked, {}
     rest = problem.loss.data - problem.atom.predict(held, problem.loss.observed)
-    return asked, {"q0": handed(rest.mean(axis=0))}
+    return asked, {"q0": as_kernel_array(rest.mean(axis=0))}
 
 
 # --- cells --------------------------------------------------------------------------------

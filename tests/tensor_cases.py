@@ -10,10 +10,10 @@ from certify.kernel.arrays import Arrays
 from certify.kernel.exact import Exact
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.polar import polar_bound
-from certify.kernel.rules.transpose import grouped
+from certify.kernel.rules.transpose import group_modes
 from certify.kernel.statement import stated_modes
 from certify.norms import gauge
-from certify.polar.proved import handed, split
+from certify.polar.proved import as_kernel_array, split
 
 GRID = 48  # angles of all circles together that a plain search visits before it climbs
 MOST = 2000
@@ -110,7 +110,7 @@ def proved(tier, T, keys, proof, *, symmetric=False):
     ar = tier()
     text, arrays = split(proof)
     modes = modes_of(T, keys, symmetric=symmetric)
-    w = ar.load(handed(T.reshape(-1)))
+    w = ar.load(as_kernel_array(T.reshape(-1)))
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
         return polar_bound(ar, modes, w, text, Arrays(arrays, "proof"))
 
@@ -118,10 +118,10 @@ def proved(tier, T, keys, proof, *, symmetric=False):
 def groups_of(T, keys, rows, *, symmetric=False, copies=()):
     """Return the kernel's two groups of modes."""
     ar, modes = Exact(), modes_of(T, keys, symmetric=symmetric)
-    w = ar.load(handed(T.reshape(-1)))
-    return grouped(ar, modes, w, {"rows": list(rows), "copies": list(copies)}, Arrays({}, "proof"))[
-        0
-    ]
+    w = ar.load(as_kernel_array(T.reshape(-1)))
+    return group_modes(
+        ar, modes, w, {"rows": list(rows), "copies": list(copies)}, Arrays({}, "proof")
+    )[0]
 
 
 def dense(grid):
@@ -133,7 +133,7 @@ def multipliers(group, k, *, canonical):
     """Return the kernel's matrix of each multiplier alone."""
     ar, pairs = Exact(), group.pairs(canonical=canonical)
     units = np.eye(len(pairs.a))
-    return [dense(ar.placed(handed(u), pairs, k)) for u in units]
+    return [dense(ar.placed(as_kernel_array(u), pairs, k)) for u in units]
 
 
 def unfolded(T, rows, *, symmetric=False):

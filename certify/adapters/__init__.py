@@ -30,7 +30,7 @@ def from_model(model: Any, X: Any, y: Any = None, **keywords: Any) -> Any:
               (weights, factors)), a module of PyTorch or its state dict, or the path of an .onnx
               or .safetensors file
     X, y      the data it was trained on, as its own `fit` takes them
-    keywords  what that library's adapter needs besides: see certify.adapters.sklearn,
+    keywords  further arguments of that library's adapter: see certify.adapters.sklearn,
               .tensorly, .torch and .onnx
 
     Raises InputError for a model of another library, or a network without y; then what the
@@ -54,7 +54,7 @@ def library_of(model: object) -> str:
         return name
     if isinstance(model, Mapping) and any(str(k).endswith(".weight") for k in model):
         return "torch"  # a state dict
-    if type(model) in (tuple, list):  # a named tuple is of the library that names it
+    if type(model) in (tuple, list):  # a named tuple belongs to the library that defines it
         return "tensorly"  # (weights, factors)
     for kind in type(model).__mro__:
         name = kind.__module__.partition(".")[0]

@@ -1,4 +1,4 @@
-"""Models whose penalty is paid once a rating: surprise, cornac, fancyimpute."""
+"""Models that pay their penalty once for each rating: surprise, cornac, fancyimpute."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,7 +25,7 @@ def weighted_model(
         sum over ratings of 1/2 (r_ui - mu - b_u - b_i - <p_u, q_i>)^2
             + reg/2 (b_u^2 + b_i^2 + |p_u|^2 + |q_i|^2).
 
-    A line with n ratings is charged n times, so with D = diag(n_u), E = diag(n_i)
+    A row or column with n ratings is charged n times, so with D = diag(n_u), E = diag(n_i)
 
         theta = 1/2 (|D^(1/2) u|^2 + |E^(1/2) v|^2),  lam = reg,
         H(b) = reg/2 sum n_u b_u^2 + reg/2 sum n_i b_i^2,  data r - mu.
@@ -82,8 +82,8 @@ def cornac_nmf(factors: Any, given: Any, reg: Any, biases: Any = None, mean: Any
     reg    {"user": lambda_u, "item": lambda_v, "user_bias": lambda_bu, "item_bias": lambda_bi}
     """
     names = ("u_factors", "i_factors")
-    held = pair(factors, names)
-    return per_rating(held, given, Paid(reg, "+"), (biases, mean))
+    matrices = pair(factors, names)
+    return per_rating(matrices, given, Paid(reg, "+"), (biases, mean))
 
 
 class Paid:
@@ -92,42 +92,44 @@ class Paid:
     def __init__(self, reg: Any, cone: str = "") -> None:
         """Take one number for all, or a mapping with a number for each."""
         names = [*SIDES, *(f"{s}_bias" for s in SIDES)]
-        held = reg if isinstance(reg, Mapping) else dict.fromkeys(names, reg)
-        if not set(SIDES) <= set(held) or not set(held) <= set(names):
-            raise InputError(f"reg must be a number or have {', '.join(names)}, got {sorted(held)}")
-        self.held, self.cone = held, cone
+        weights = reg if isinstance(reg, Mapping) else dict.fromkeys(names, reg)
+        if not set(SIDES) <= set(weights) or not set(weights) <= set(names):
+            raise InputError(
+                f"reg must be a number or have {', '.join(names)}, got {sorted(weights)}"
+            )
+        self.held, self.cone = weights, cone
 
     def of(self, name: str) -> float:
         """Return one weight, 0 for no penalty."""
         if name not in self.held:
             raise InputError(f"reg must have {name} for a model with biases")
-        told = name if len(set(self.held.values())) > 1 else "reg"
-        return scalar(self.held[name], told, zero=True)
+        label = name if len(set(self.held.values())) > 1 else "reg"
+        return scalar(self.held[name], label, zero=True)
 
 
 def per_rating(
     factors: tuple[Array, Array], given: Any, paid: Paid, beside: tuple[Any, Any]
 ) -> Adapted:
-    """Return the problem and the factors of all these models."""
+    """Return the problem and the factors of any of these models."""
     P, Q = factors
-    held = ratings(given, (len(P), len(Q)))
+    data = ratings(given, (len(P), len(Q)))
     prices = [paid.of(side) for side in SIDES]
     for_P, for_Q = (price**0.5 for price in prices)
-    offsets, q, mean = shifted(held, paid, *beside)
+    offsets, q, mean = split_biases(data, paid, *beside)
     left, right = (
-        Weighted(tuple(n.tolist()), cone=paid.cone) for n in (held.per_user, held.per_item)
+        Weighted(tuple(n.tolist()), cone=paid.cone) for n in (data.per_user, data.per_item)
     )
     atom = RankOne(left, right, form="sum")
-    problem = Problem(Squared(held.less(mean)), atom, for_P * for_Q, offsets)
+    problem = Problem(Squared(data.less(mean)), atom, for_P * for_Q, offsets)
     s = (for_P / for_Q) ** 0.5 if problem.lam else 1.0
     note = without_effect(*zip(SIDES, prices, strict=True))
     return problem, Factors(P * s, Q / s, q, note)
 
 
-def shifted(
-    held: Ratings, paid: Paid, biases: Any, mean: Any
+def split_biases(
+    data: Ratings, paid: Paid, biases: Any, mean: Any
 ) -> tuple[tuple[RowIntercept, ColumnIntercept] | tuple[()], tuple[Array, ...] | None, float]:
-    """Return the offsets, their values, and what the data lose."""
+    """Return the offsets, their values, and the mean to subtract from the data."""
     if biases is None:
         if mean is not None:
             raise InputError("a model without biases has no mean: leave mean out")
@@ -136,11 +138,11 @@ def shifted(
         raise InputError("biases must be a pair (of the users, of the items)")
     names = [f"the {side} biases" for side in SIDES]
     q = tuple(finite(real(b, n, ndim=1), n) for b, n in zip(biases, names, strict=True))
-    counts = (held.per_user, held.per_item)
+    counts = (data.per_user, data.per_item)
     for b, n, c in zip(q, names, counts, strict=True):
         if b.shape != c.shape:
             raise InputError(f"{n} must have shape {c.shape}, got {b.shape}")
     prices = [paid.of(f"{side}_bias") for side in SIDES]
     ridges = [p * c if p else 0.0 for p, c in zip(prices, counts, strict=True)]
     offsets = RowIntercept(ridges[0]), ColumnIntercept(ridges[1])
-    return offsets, q, same_mean(mean, held)
+    return offsets, q, same_mean(mean, data)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from certify.atoms import CP, Atom, RankOne
-from certify.base.arrays import Array, detached, finite, real, scalar
+from certify.base.arrays import Array, finite, from_torch, real, scalar
 from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import Squared
 from certify.problem import Problem
@@ -19,7 +19,7 @@ TUCKER = (
     "removed, so no theory here bounds it"
 )
 OTHER = "is no sum of rank-one components with a penalty on each"
-FOREIGN = {"core": TUCKER, "projections": OTHER}  # by what no CPTensor has
+FOREIGN = {"core": TUCKER, "projections": OTHER}  # by an attribute that no CPTensor has
 
 
 class Modes(tuple[Array, ...]):  # noqa: SLOT001  a tuple's subclass cannot have slots
@@ -35,8 +35,8 @@ Tensor = tuple[Problem, Modes]
 
 
 def plain(x: Any) -> Any:
-    """Return an array of numpy."""
-    return np.asarray(detached(x))
+    """Return a numpy array."""
+    return np.asarray(from_torch(x))
 
 
 def components(cp: Any) -> tuple[Array, list[Array]]:
@@ -55,10 +55,10 @@ def components(cp: Any) -> tuple[Array, list[Array]]:
     r = ranks.pop()
     if weights is None:
         return np.ones(r), factors
-    held = finite(real(weights, "weights", ndim=1), "weights")
-    if held.shape != (r,):
-        raise InputError(f"weights must have shape {(r,)}, got {held.shape}")
-    return held, factors
+    values = finite(real(weights, "weights", ndim=1), "weights")
+    if values.shape != (r,):
+        raise InputError(f"weights must have shape {(r,)}, got {values.shape}")
+    return values, factors
 
 
 def parts(cp: Any) -> tuple[Any, Sequence[Any]]:
@@ -68,7 +68,7 @@ def parts(cp: Any) -> tuple[Any, Sequence[Any]]:
     """
     for mark, why in FOREIGN.items():
         if hasattr(cp, mark):
-            raise refused(f"{type(cp).__name__} {why}", "fit a CP model")
+            raise refusal(f"{type(cp).__name__} {why}", "fit a CP model")
     if hasattr(cp, "weights") and hasattr(cp, "factors"):
         return cp.weights, cp.factors
     if not isinstance(cp, tuple | list):
@@ -79,7 +79,7 @@ def parts(cp: Any) -> tuple[Any, Sequence[Any]]:
     return None, cp
 
 
-def folded(weights: Array, factors: Sequence[Array]) -> Modes:
+def fold_weights(weights: Array, factors: Sequence[Array]) -> Modes:
     """Return factors with the weights in the first, signs included: Z and theta stay."""
     return Modes((factors[0] * weights, *factors[1:]))
 
@@ -89,26 +89,26 @@ def data(T: Any, mask: Any, factors: Sequence[Array]) -> Squared:
 
     Raises InputError for a shape that is not the factors', or NaN that no mask explains.
     """
-    held, shape = real(T, "T"), tuple(len(x) for x in factors)
-    if held.shape != shape:
-        raise InputError(f"T must have shape {shape} as the factors, got {held.shape}")
-    if mask is None and np.isnan(held).any():
+    tensor, shape = real(T, "T"), tuple(len(x) for x in factors)
+    if tensor.shape != shape:
+        raise InputError(f"T must have shape {shape} as the factors, got {tensor.shape}")
+    if mask is None and np.isnan(tensor).any():
         cure = "give mask=, True where T is observed"
-        raise InputError(f"T has {int(np.isnan(held).sum())} NaN entries: {cure}")
-    return Squared(held, mask=None if mask is None else observed(mask, shape))
+        raise InputError(f"T has {int(np.isnan(tensor).sum())} NaN entries: {cure}")
+    return Squared(tensor, mask=None if mask is None else boolean_mask(mask, shape))
 
 
-def observed(mask: Any, shape: tuple[int, ...]) -> Any:
+def boolean_mask(mask: Any, shape: tuple[int, ...]) -> Any:
     """Return a mask of booleans, or of 0 and 1, as booleans.
 
     Raises InputError for other numbers or another shape.
     """
-    held = plain(mask)
-    if held.shape != shape:
-        raise InputError(f"mask must have shape {shape}, got {held.shape}")
-    if held.dtype != bool and not np.isin(held, (0, 1)).all():
+    array = plain(mask)
+    if array.shape != shape:
+        raise InputError(f"mask must have shape {shape}, got {array.shape}")
+    if array.dtype != bool and not np.isin(array, (0, 1)).all():
         raise InputError("mask must hold booleans, or 0 and 1: 0 where T is missing")
-    return held.astype(bool)
+    return array.astype(bool)
 
 
 def atom_of(norms: Sequence[str], form: str = "product") -> Atom:
@@ -118,12 +118,12 @@ def atom_of(norms: Sequence[str], form: str = "product") -> Atom:
     return CP(tuple(norms), form=form)
 
 
-def rejudged(cp: Any, loss: tuple[Any, Any], norms: Sequence[str], lam: Any) -> Tensor:
+def problem_at(cp: Any, loss: tuple[Any, Any], norms: Sequence[str], lam: Any) -> Tensor:
     """Return the problem at the user's lam, and the factors as they are; loss: (T, mask)."""
-    return judged(cp, loss, norms, scalar(lam, "rejudge", zero=False))
+    return problem_of_fit(cp, loss, norms, scalar(lam, "rejudge", zero=False))
 
 
-def judged(cp: Any, loss: tuple[Any, Any], norms: Sequence[str], lam: float) -> Tensor:
+def problem_of_fit(cp: Any, loss: tuple[Any, Any], norms: Sequence[str], lam: float) -> Tensor:
     """Return the problem at lam, and the factors as they are, weights folded in.
 
     loss   (T, mask)
@@ -132,10 +132,10 @@ def judged(cp: Any, loss: tuple[Any, Any], norms: Sequence[str], lam: float) -> 
     signed = all(n.endswith("+") for n in norms)
     if signed and weights.size and weights.min() < 0:
         raise InputError(f"weights must be >= 0 where all modes are, got {weights.min()}")
-    held = folded(weights, factors)
-    return Problem(data(*loss, held), atom_of(norms), lam), held
+    modes = fold_weights(weights, factors)
+    return Problem(data(*loss, modes), atom_of(norms), lam), modes
 
 
-def refused(why: str, cure: str = f"{LEAST} {JUDGED}") -> OutOfScopeError:
+def refusal(why: str, cure: str = f"{LEAST} {JUDGED}") -> OutOfScopeError:
     """Return the error that tells why an objective is not covered, and the cure."""
     return OutOfScopeError(f"{why}: {cure}")

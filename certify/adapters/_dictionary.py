@@ -13,7 +13,7 @@ from certify.problem import Problem
 from ._fitted import MARGIN, Adapted, Factors, Fit, agree, library, near, solving, squares
 
 SWEEPS = 20_000
-SETTLED = 1e-14  # relative gain of a sweep that ends the group lasso; the figure is compared
+SETTLED = 1e-14  # relative gain of a sweep below which the group lasso stops
 
 
 def dictionary_learning(fit: Fit) -> Adapted:
@@ -39,7 +39,7 @@ def dictionary_learning(fit: Fit) -> Adapted:
         note = near(fit, "U", figure, mine, slack)
     else:
         agree(fit, figure, mine, cure, slack)
-    return coded(fit, U, D, alpha, note)
+    return problem_of_code(fit, U, D, alpha, note)
 
 
 def mini_batch_dictionary_learning(fit: Fit) -> Adapted:
@@ -57,10 +57,10 @@ def mini_batch_dictionary_learning(fit: Fit) -> Adapted:
         figure = ("lasso codes of cost", best)
         agree(fit, figure, library_cost(fit, fit.codes, D, alpha), cure, slack)
         U = fit.codes
-    return coded(fit, U, D, alpha)
+    return problem_of_code(fit, U, D, alpha)
 
 
-def coded(fit: Fit, U: Array, D: Array, alpha: float, note: str = "") -> Adapted:
+def problem_of_code(fit: Fit, U: Array, D: Array, alpha: float, note: str = "") -> Adapted:
     """Return the problem with the signs the model keeps."""
     signs = (
         ("l1+" if fit.model.positive_code else "l1"),
@@ -108,7 +108,7 @@ def sparse_pca(fit: Fit) -> Adapted:
     the model: D = argmin at this C, a group lasso, recovers their product.  Its figure:
     error_[-1], which is reproduced by a fit run to convergence, else with a note.
     """
-    problem, factors = recovered(fit)
+    problem, factors = recover_dictionary(fit)
     if not len(fit.model.error_):
         raise InputError("SparsePCA with max_iter=0 made no step: error_ is empty")
     theirs = float(fit.model.error_[-1])
@@ -119,10 +119,10 @@ def sparse_pca(fit: Fit) -> Adapted:
 
 def mini_batch_sparse_pca(fit: Fit) -> Adapted:
     """Return the same objective at the recovered dictionary; the library reports no figure."""
-    return recovered(fit)
+    return recover_dictionary(fit)
 
 
-def recovered(fit: Fit) -> Adapted:
+def recover_dictionary(fit: Fit) -> Adapted:
     """Return the problem on (X - mean)', the components as code and D recovered."""
     alpha = scalar(fit.model.alpha, "alpha", zero=True)
     if fit.codes is not None:
@@ -138,12 +138,12 @@ def same_mean(fit: Fit) -> Array:
     mean = finite(real(fit.model.mean_, "mean_", ndim=1), "mean_")
     if not fit.own:
         return mean
-    found = fit.X.mean(axis=0)
+    actual = fit.X.mean(axis=0)
     slack = MARGIN * fit.eps * len(fit.X) ** 0.5 * float(np.abs(fit.X).max())
-    worst = int(np.abs(found - mean).argmax())
-    if not abs(found[worst] - mean[worst]) <= slack:
-        told = f"{fit.name} has mean_[{worst}] = {mean[worst]:.10g}"
-        raise InputError(f"{told}, but X has {found[worst]:.10g} there: pass the X of the fit")
+    worst = int(np.abs(actual - mean).argmax())
+    if not abs(actual[worst] - mean[worst]) <= slack:
+        message = f"{fit.name} has mean_[{worst}] = {mean[worst]:.10g}"
+        raise InputError(f"{message}, but X has {actual[worst]:.10g} there: pass the X of the fit")
     return mean
 
 

@@ -16,8 +16,8 @@ from certify.base.extras import optional
 from certify.pipeline.origin import LEAST, Origin
 from certify.problem import Problem
 
-AGREE = 1e-6  # figures closer than check()'s own epsilon are one claim
-RESOLVED = 0.01  # a figure of codes solved for again may differ so much: fits stop before theirs
+AGREE = 1e-6  # figures closer than check()'s default epsilon count as equal
+RESOLVED = 0.01  # how far a figure may differ once codes were solved for again: fits stop early
 MARGIN = 8.0  # on rounding: the error of a sum grows like the root of its length
 DENSE = 10_000_000  # entries of a sparse X that may be made dense (80 MB)
 
@@ -27,7 +27,7 @@ class Factors(tuple[Array, Array]):  # noqa: SLOT001  a tuple's subclass cannot 
 
     q      one array for each offset of the problem, or None if it has none:
            check(problem, factors, q=factors.q)
-    note   what is not as the fit left it ("W was re-solved; ..."), or "": check() repeats it
+    note   what differs from the fit ("W was re-solved; ..."), or "": check() repeats it
     origin the fit itself: check() keeps it for result.better_model(estimator)
     """
 
@@ -46,10 +46,10 @@ class Factors(tuple[Array, Array]):  # noqa: SLOT001  a tuple's subclass cannot 
     def __new__(
         cls, U: Array, V: Array, q: tuple[Array, ...] | None = None, note: str = ""
     ) -> Self:
-        """Hold U, V, q and the note."""
-        held = super().__new__(cls, (U, V))
-        held.q, held.note = q, note
-        return held
+        """Store U, V, q and the note."""
+        factors = super().__new__(cls, (U, V))
+        factors.q, factors.note = q, note
+        return factors
 
 
 Adapted = tuple[Problem, Factors]
@@ -105,16 +105,16 @@ def read(model: Any, X: Any, codes: Any, *, own: bool = True) -> Fit:
     """
     if not hasattr(model, "components_"):
         raise InputError(f"the estimator must be fitted first, got an unfitted {model!r}")
-    held, k = dense(X), len(model.components_)
-    if held.shape[1] != model.components_.shape[1]:
+    data, k = dense(X), len(model.components_)
+    if data.shape[1] != model.components_.shape[1]:
         wanted = f"{model.components_.shape[1]} features, as in the fit"
-        raise InputError(f"X must have {wanted}, got shape {held.shape}")
+        raise InputError(f"X must have {wanted}, got shape {data.shape}")
     if codes is None:
-        return Fit(model, held, None, sparse.issparse(X), own)
+        return Fit(model, data, None, sparse.issparse(X), own)
     given = finite(real(codes, "codes", ndim=2), "codes")
-    if given.shape != (len(held), k):
-        raise InputError(f"codes must have shape {(len(held), k)}, got {given.shape}")
-    return Fit(model, held, given, sparse.issparse(X))
+    if given.shape != (len(data), k):
+        raise InputError(f"codes must have shape {(len(data), k)}, got {given.shape}")
+    return Fit(model, data, given, sparse.issparse(X))
 
 
 def dense(X: Any) -> Array:
@@ -128,10 +128,10 @@ def dense(X: Any) -> Array:
                 f"too many to hold; {cure}"
             )
         X = X.toarray()
-    held = finite(real(X, "X", ndim=2), "X")
-    if not held.size:
-        raise InputError(f"X must not be empty, got shape {held.shape}")
-    return held
+    array = finite(real(X, "X", ndim=2), "X")
+    if not array.size:
+        raise InputError(f"X must not be empty, got shape {array.shape}")
+    return array
 
 
 def squares(a: Array) -> float:
@@ -144,11 +144,11 @@ def without_effect(one: tuple[str, float], other: tuple[str, float]) -> str:
 
     W / t and t H have the product W H, and t -> inf takes the penalty of W alone to 0.
     """
-    (free, zero), (paid, value) = sorted((one, other), key=lambda held: held[1])
+    (free, zero), (paid, value) = sorted((one, other), key=lambda pair: pair[1])
     if zero or not value:
         return ""
-    told = f"beside {free}={zero:g} the penalty of {paid}={value:g} has no effect"
-    return f"{told}: rescaling makes it as small as one likes, so it is left out"
+    message = f"beside {free}={zero:g} the penalty of {paid}={value:g} has no effect"
+    return f"{message}: rescaling makes it as small as one likes, so it is left out"
 
 
 def weight(value: Any, name: str, model: str) -> float:
@@ -156,15 +156,15 @@ def weight(value: Any, name: str, model: str) -> float:
 
     Raises OutOfScopeError, with the cure, when it is zero: nothing then fixes the size.
     """
-    held = scalar(value, name, zero=True)
-    if held == 0:
-        told = f"{model} with {name}={value} has a penalty that rescaling removes"
-        raise OutOfScopeError(f"{told}: fit with {name} > 0")
-    return held
+    number = scalar(value, name, zero=True)
+    if number == 0:
+        reason = f"{model} with {name}={value} has a penalty that rescaling removes"
+        raise OutOfScopeError(f"{reason}: fit with {name} > 0")
+    return number
 
 
 def near(fit: Fit, what: str, figure: tuple[str, float], mine: float, slack: float) -> str:
-    """Return a note that codes were solved for again, "" if the figure is the model's own.
+    """Return a note that codes were solved for again, "" if the figure agrees with the model's.
 
     Raises InputError, with both figures, if they are too far apart for a fit of this X.
     """
@@ -192,14 +192,11 @@ def agree(fit: Fit, figure: tuple[str, float], mine: float, cure: str, slack: fl
 def same(
     model: str, figure: tuple[str, float], mine: tuple[float, str], cure: str, slack: float
 ) -> None:
-    """Refuse two figures of one thing that differ by more than the slack.
-
-    Raises InputError with both.
-    """
-    (name, theirs), (found, what) = figure, mine
-    if not abs(found - theirs) <= slack:
-        told = f"{model} reports {name} {theirs:.10g}"
-        raise InputError(f"{told}, but {what} give {found:.10g}: {cure}")
+    """Raise InputError, with both figures, if they differ by more than the slack."""
+    (name, theirs), (ours, what) = figure, mine
+    if not abs(ours - theirs) <= slack:
+        message = f"{model} reports {name} {theirs:.10g}"
+        raise InputError(f"{message}, but {what} give {ours:.10g}: {cure}")
 
 
 @contextmanager

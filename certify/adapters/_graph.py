@@ -12,7 +12,7 @@ from ._network import PAIR, Weights, deep
 
 PRODUCTS = ("Gemm", "MatMul")
 ACTIVATIONS = ("Relu", "LeakyRelu")
-SLOPE = 0.01  # of LeakyRelu, where the node does not say
+SLOPE = 0.01  # of LeakyRelu, where the node has no alpha
 
 
 @dataclass
@@ -40,7 +40,7 @@ def weights(model: Any, onnx: Any) -> Weights:
     """Return the weights of a graph x -> product, activation, product, with or without biases.
 
     Gemm(transB=1) keeps a weight as (outputs, inputs), MatMul and Gemm(transB=0) as
-    (inputs, outputs): the graph tells.
+    (inputs, outputs): the graph says which.
 
     Raises OutOfScopeError, naming the node, for every other graph; InputError for weights
     outside the file.
@@ -50,8 +50,8 @@ def weights(model: Any, onnx: Any) -> Weights:
     walk = Walk(constants)
     inputs = [x.name for x in graph.input if x.name not in constants]
     if len(inputs) != 1 or len(graph.output) != 1:
-        told = f"{len(inputs)} inputs and {len(graph.output)} outputs"
-        raise OutOfScopeError(f"the graph has {told}: export a network from X to f(X)")
+        counts = f"{len(inputs)} inputs and {len(graph.output)} outputs"
+        raise OutOfScopeError(f"the graph has {counts}: export a network from X to f(X)")
     at = inputs[0]
     for node in graph.node:
         if node.op_type == "Constant":
@@ -62,11 +62,11 @@ def weights(model: Any, onnx: Any) -> Weights:
         at = node.output[0]
     if at != graph.output[0].name:
         raise OutOfScopeError(f"the output {graph.output[0].name!r} is not the end of the graph")
-    return joined(walk, eps)
+    return path_weights(walk, eps)
 
 
-def joined(walk: Walk, eps: float) -> Weights:
-    """Return the weights of the layers that were met."""
+def path_weights(walk: Walk, eps: float) -> Weights:
+    """Return the weights of the layers on the path."""
     if len(walk.layers) != PAIR:
         raise deep("the graph", len(walk.layers))
     if walk.behind is not None:
@@ -80,31 +80,33 @@ def joined(walk: Walk, eps: float) -> Weights:
 
 
 def take(walk: Walk, node: Any, at: str, onnx: Any) -> None:
-    """Take one node of the path; an activation closes the layer before it.
+    """Read one node of the path; an activation closes the layer before it.
 
     Raises OutOfScopeError, naming the node, for one that does not belong here.
     """
     kind, done = node.op_type, len(walk.layers)
-    told = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
     hidden = done == 1 and walk.activation is None
     if node.domain not in ("", "ai.onnx"):
         raise outside(node, f" of the domain {node.domain!r}")
     if kind in PRODUCTS:
-        walk.layers.append(product(walk, node, at, told))
+        walk.layers.append(product(walk, node, at, attributes))
         walk.behind = None
     elif kind == "Add" and (hidden or done > 1) and walk.layers[-1][1] is None:
         k = 1 - list(node.input).index(at)
         walk.layers[-1] = (walk.layers[-1][0], row(node, walk.weight(node, k)))
     elif kind in ACTIVATIONS and hidden:
         walk.activation = "relu" if kind == "Relu" else "leaky_relu"
-        walk.slope = float(told.get("alpha", SLOPE)) if kind == "LeakyRelu" else None
+        walk.slope = float(attributes.get("alpha", SLOPE)) if kind == "LeakyRelu" else None
     elif kind in ACTIVATIONS and done > 1 and walk.behind is None:
         walk.behind = node
     elif kind != "Identity":
         raise outside(node, "")
 
 
-def product(walk: Walk, node: Any, at: str, told: dict[str, Any]) -> tuple[Array, Array | None]:
+def product(
+    walk: Walk, node: Any, at: str, attributes: dict[str, Any]
+) -> tuple[Array, Array | None]:
     """Return a product's weight as (inputs, outputs), and its bias.
 
     Gemm computes alpha A B + beta C with A or B transposed; alpha and beta must be 1.
@@ -116,11 +118,13 @@ def product(walk: Walk, node: Any, at: str, told: dict[str, Any]) -> tuple[Array
         raise outside(node, f" with a weight of shape {W.shape}")
     if node.op_type == "MatMul":
         return W, None
-    wrong = [k for k, v in (("alpha", 1.0), ("beta", 1.0), ("transA", 0)) if told.get(k, v) != v]
+    wrong = [
+        k for k, v in (("alpha", 1.0), ("beta", 1.0), ("transA", 0)) if attributes.get(k, v) != v
+    ]
     if wrong:
-        raise outside(node, f" with {wrong[0]}={told[wrong[0]]}")
+        raise outside(node, f" with {wrong[0]}={attributes[wrong[0]]}")
     bias = row(node, walk.weight(node, 2)) if len(node.input) > 2 and node.input[2] else None  # noqa: PLR2004  A, B, C
-    return (np.ascontiguousarray(W.T) if told.get("transB", 0) else W), bias
+    return (np.ascontiguousarray(W.T) if attributes.get("transB", 0) else W), bias
 
 
 def row(node: Any, bias: Array) -> Array:
@@ -132,17 +136,17 @@ def row(node: Any, bias: Array) -> Array:
 
 def read(graph: Any, onnx: Any) -> tuple[dict[str, Array], float]:
     """Return the constants of a graph, and the coarsest precision of its weights."""
-    held = {x.name: x for x in graph.initializer}
+    constants = {x.name: x for x in graph.initializer}
     for node in graph.node:
         if node.op_type == "Constant":
             tensors = [a.t for a in node.attribute if a.name == "value"]
             if not tensors:
                 raise outside(node, " that is no tensor")
-            held[node.output[0]] = tensors[0]
+            constants[node.output[0]] = tensors[0]
     if graph.sparse_initializer:
         raise OutOfScopeError("the graph has sparse weights: export them dense")
     out, eps = {}, 0.0
-    for name, tensor in held.items():
+    for name, tensor in constants.items():
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             raise InputError(f"the weight {name!r} is in another file: export one file")
         a = onnx.numpy_helper.to_array(tensor)

@@ -1,4 +1,4 @@
-"""implicit's alternating least squares: every entry counts, those with data for more."""
+"""implicit's alternating least squares: every entry has a weight, larger where there are data."""
 
 from typing import Any
 
@@ -29,9 +29,9 @@ def implicit_als(
     factors   (model.user_factors, model.item_factors), (m, f) and (n, f)
     counts    the user_items of the fit, scipy.sparse, users in rows, every stored r > 0
 
-    All m n entries have a weight, so they are held: 10^7 of them at most.  calculate_loss
+    All m n entries have a weight and are stored: at most 10^7 of them.  calculate_loss
     divides this objective by sum c.  The package's default works in single precision with
-    three conjugate gradient steps, so its factors are stationary only nearly.
+    three conjugate gradient steps, so its factors are only nearly stationary.
 
     Raises InputError for shapes that do not fit, stored counts <= 0, or too many entries.
     """
@@ -54,9 +54,9 @@ def positive(counts: Any, shape: tuple[int, int]) -> Array:
     if shape[0] * shape[1] > DENSE:
         cure = f"judge a fit of at most {DENSE} entries"
         raise InputError(f"all {shape[0]} x {shape[1]} entries have a weight, too many: {cure}")
-    held = counts.tocoo()
-    values = finite(real(held.data, "counts"), "counts")
+    matrix = counts.tocoo()
+    values = finite(real(matrix.data, "counts"), "counts")
     if len(values) and values.min() <= 0:
         cure = "counts.eliminate_zeros() drops zeros; negative counts are another model"
         raise InputError(f"stored counts must be > 0, got {values.min()}: {cure}")
-    return np.asarray(held.toarray(), dtype=np.float64)
+    return np.asarray(matrix.toarray(), dtype=np.float64)

@@ -39,7 +39,7 @@ def soft_impute(filled: Any, X: Any, shrinkage_value: float | None = None) -> Ad
     lam = default(np.where(seen, data, 0.0)) if shrinkage_value is None else shrinkage_value
     lam = scalar(lam, "shrinkage_value", zero=False)
     problem = Problem(Squared(data, mask=seen), RankOne("l2", "l2"), lam)
-    return problem, thresholded(full, lam)
+    return problem, soft_threshold(full, lam)
 
 
 def same_data(full: Array, wanted: Array) -> None:
@@ -49,8 +49,8 @@ def same_data(full: Array, wanted: Array) -> None:
     if off.max(initial=0.0) > slack:
         at = tuple(int(k) for k in np.unravel_index(int(off.argmax()), off.shape))
         cure = "pass what fit_transform(X) returned, and the X given to it"
-        told = f"filled must be X where X is observed, got {full[at]:.10g} at {list(at)}"
-        raise InputError(f"{told}, where X is {wanted[at]:.10g}: {cure}")
+        message = f"filled must be X where X is observed, got {full[at]:.10g} at {list(at)}"
+        raise InputError(f"{message}, where X is {wanted[at]:.10g}: {cure}")
 
 
 def default(zero_filled: Array) -> float:
@@ -58,7 +58,7 @@ def default(zero_filled: Array) -> float:
     return float(np.linalg.norm(zero_filled, 2)) / SHARE
 
 
-def thresholded(full: Array, lam: float) -> Factors:
+def soft_threshold(full: Array, lam: float) -> Factors:
     """Return Z = sum (sigma - lam)_+ u v^T as balanced factors."""
     left, values, right = np.linalg.svd(full, full_matrices=False)
     root = np.sqrt(values[values > lam] - lam)

@@ -13,7 +13,7 @@ from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import Logistic, Loss, Poisson, Softmax, Squared
 
 from ._fitted import AGREE, MARGIN, dense, same
-from ._network import PAIR, Decay, Judged, Weights, deep, judged, targets
+from ._network import PAIR, Decay, Judged, Weights, deep, problem_of_network, targets
 from ._rows import chosen
 
 ACTIVATIONS = {"relu": "relu", "identity": "linear"}
@@ -24,7 +24,7 @@ LOSSES: dict[str, Callable[[Array, Array | None], Loss]] = {  # by out_activatio
     "softmax": lambda Y, w: Softmax(Y, None if w is None else w[:, 0]),
 }
 BATCH = 200  # rows, of batch_size="auto"
-WINDOW = 10  # epochs whose losses tell how far one epoch's mean is from the loss at its end
+WINDOW = 10  # epochs whose losses show how far one epoch's mean is from the loss at its end
 DATA = "pass the X and y of the fit, and its sample_weight if it had one"
 
 
@@ -32,7 +32,7 @@ DATA = "pass the X and y of the fit, and its sample_weight if it had one"
 class FittedMLP:
     """A fitted network and the rows it was trained on.
 
-    shares   sample weights; a row of weight 0 fills a place in its batch all the same
+    shares   sample weights; a row of weight 0 still takes a place in its batch
     """
 
     model: Any
@@ -75,7 +75,7 @@ def mlp(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Judged:
         f(x) = coefs_[1]^T s(coefs_[0]^T x + intercepts_[0]) + intercepts_[1].
 
     l is 1/2 |f - y|^2, or e^f - y f (loss="poisson"), or the log-loss of labels: logistic
-    for two classes or many labels, softmax for more classes.  The intercepts are not paid.
+    for two classes or many labels, softmax for more classes.  The intercepts have no penalty.
 
     With J batches of weight S_j, what adam or sgd descend is stationary for
 
@@ -87,7 +87,7 @@ def mlp(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Judged:
     """
     scope(model)
     trained = read(model, X, y, rows, sample_weight)
-    fixed(trained)
+    demand_objective(trained)
     compare(trained)
     weights = Weights(
         U=real(model.coefs_[0], "coefs_[0]", ndim=2),
@@ -98,7 +98,7 @@ def mlp(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> Judged:
     )
     lam, shares, multiple = effective(trained)
     X = trained.X[trained.counted]
-    return judged(weights, X, trained.loss(shares), Decay(lam, lam), multiple)
+    return problem_of_network(weights, X, trained.loss(shares), Decay(lam, lam), multiple)
 
 
 def batch(model: Any, n: int) -> int:
@@ -130,30 +130,30 @@ def read(model: Any, X: Any, y: Any, rows: Any, sample_weight: Any) -> FittedMLP
     name = type(model).__name__
     if y is None:
         raise InputError(f"y must be given for {name}: the targets of the fit")
-    held = dense(X)
-    if held.shape[1] != (d := len(model.coefs_[0])):
-        raise InputError(f"X must have {d} features, as in the fit, got shape {held.shape}")
-    Y, shares = labelled(model, y), weighed(sample_weight, len(held))
-    if len(Y) != len(held):
-        raise InputError(f"X and y must have as many rows, got {len(held)} and {len(Y)}")
-    kept = chosen(model, rows, len(held))
+    data = dense(X)
+    if data.shape[1] != (d := len(model.coefs_[0])):
+        raise InputError(f"X must have {d} features, as in the fit, got shape {data.shape}")
+    Y, shares = numeric_targets(model, y), weights_of(sample_weight, len(data))
+    if len(Y) != len(data):
+        raise InputError(f"X and y must have as many rows, got {len(data)} and {len(Y)}")
+    kept = chosen(model, rows, len(data))
     if shares is not None and not shares[kept].any():
         raise InputError("sample_weight must not be 0 at all of the rows")
-    return FittedMLP(model, held[kept], Y[kept], None if shares is None else shares[kept])
+    return FittedMLP(model, data[kept], Y[kept], None if shares is None else shares[kept])
 
 
-def weighed(sample_weight: Any, n: int) -> Array | None:
+def weights_of(sample_weight: Any, n: int) -> Array | None:
     """Return the sample weights."""
     if sample_weight is None:
         return None
-    held = finite(real(sample_weight, "sample_weight", ndim=1), "sample_weight")
-    if held.shape != (n,) or held.min() < 0 or not held.any():
-        got = f"shape {held.shape}" if held.shape != (n,) else f"{held.min()}"
+    weights = finite(real(sample_weight, "sample_weight", ndim=1), "sample_weight")
+    if weights.shape != (n,) or weights.min() < 0 or not weights.any():
+        got = f"shape {weights.shape}" if weights.shape != (n,) else f"{weights.min()}"
         raise InputError(f"sample_weight must be {n} numbers >= 0, not all 0, got {got}")
-    return held
+    return weights
 
 
-def labelled(model: Any, y: Any) -> Array:
+def numeric_targets(model: Any, y: Any) -> Array:
     """Return the targets as numbers: (n, outputs); labels as 0 and 1.
 
     Raises InputError for a label that the fit did not see, or another number of outputs.
@@ -187,27 +187,27 @@ def scope(model: Any) -> None:
     if len(model.coefs_) != PAIR:
         raise deep(name, len(model.coefs_))
     if model.activation not in ACTIVATIONS:
-        told = f"activation={model.activation!r} is not positively homogeneous"
-        raise OutOfScopeError(f"{name} with {told}: fit with activation='relu' or 'identity'")
+        reason = f"activation={model.activation!r} is not positively homogeneous"
+        raise OutOfScopeError(f"{name} with {reason}: fit with activation='relu' or 'identity'")
     if not model.alpha > 0:
-        told = "no weight decay, and what interpolates has no certificate here"
-        raise OutOfScopeError(f"{name} with alpha={model.alpha} has {told}: fit with alpha > 0")
+        reason = "no weight decay, and what interpolates has no certificate here"
+        raise OutOfScopeError(f"{name} with alpha={model.alpha} has {reason}: fit with alpha > 0")
     if model.solver == "lbfgs":
         return
     if not model.warm_start and len(model.loss_curve_) != model.n_iter_:
-        told = "partial_fit steps on one batch a call, so that no objective is fixed"
-        raise OutOfScopeError(f"{name} after {told}: use fit")
+        reason = "partial_fit steps on one batch a call, so that no objective is fixed"
+        raise OutOfScopeError(f"{name} after {reason}: use fit")
     if model.warm_start and model.early_stopping:
-        told = "warm_start and early_stopping may have kept the weights of an earlier fit"
-        raise OutOfScopeError(f"{name} with {told}: fit without one of them")
+        reason = "warm_start and early_stopping may have kept the weights of an earlier fit"
+        raise OutOfScopeError(f"{name} with {reason}: fit without one of them")
 
 
-def fixed(trained: FittedMLP) -> None:
+def demand_objective(trained: FittedMLP) -> None:
     """Raise OutOfScopeError where no objective is fixed."""
     if trained.shares is not None and len(trained.batches) > 1 and trained.model.shuffle:
-        told = "each batch divides by the weights it happens to draw, so that no objective is fixed"
+        why = "each batch divides by the weights it happens to draw, so that no objective is fixed"
         cure = "fit with batch_size of all rows, or shuffle=False"
-        raise OutOfScopeError(f"{trained.name} with sample_weight: {told}: {cure}")
+        raise OutOfScopeError(f"{trained.name} with sample_weight: {why}: {cure}")
 
 
 def compare(trained: FittedMLP) -> None:

@@ -18,7 +18,7 @@ PAIR = 2  # layers of weights that the theory covers
 
 
 class Network(Factors):
-    """(U, V) of a network, a column a hidden unit, and the value q of its output bias.
+    """(U, V) of a network, one column for each hidden unit, and the value q of its output bias.
 
     U         (d, r), with one row more for a hidden bias          V   (outputs, r)
     multiple  the judged objective is this multiple of the one that was trained:
@@ -33,10 +33,10 @@ class Network(Factors):
 
     @classmethod
     def of(cls, parts: tuple[Array, Array], q: tuple[Array, ...] | None, multiple: float) -> Self:
-        """Hold the parts, q and the multiple."""
-        held = cls(*parts, q)
-        held.multiple = multiple
-        return held
+        """Return the network of these parts, q and multiple."""
+        network = cls(*parts, q)
+        network.multiple = multiple
+        return network
 
 
 Judged = tuple[Problem, Network]
@@ -86,7 +86,9 @@ class Decay:
         return cls(decay, decay, *((decay, decay) if biases else (0.0, 0.0)))
 
 
-def judged(weights: Weights, X: Array, loss: Loss, decay: Decay, multiple: float) -> Judged:
+def problem_of_network(
+    weights: Weights, X: Array, loss: Loss, decay: Decay, multiple: float
+) -> Judged:
     """Return the problem of a network, in the judged units, and its factors:
 
         l(Z) + a/2 |U|^2 + e/2 |V|^2 + a'/2 |b|^2 + e'/2 |c|^2
@@ -100,7 +102,7 @@ def judged(weights: Weights, X: Array, loss: Loss, decay: Decay, multiple: float
     """
     fitting(weights.checked(), X, loss)
     paid(decay)
-    bias = priced(weights, decay)
+    bias = bias_kind(weights, decay)
     t = (decay.hidden / decay.output) ** 0.25
     lam = decay.hidden if decay.hidden == decay.output else (decay.hidden * decay.output) ** 0.5
     atom = ReLU(X, bias=bias, activation=weights.activation, slope=weights.slope, form="sum")
@@ -131,35 +133,35 @@ def paid(decay: Decay) -> None:
         if not 0 <= value < np.inf:
             raise InputError(f"the decay of the {name} weights must be >= 0, got {short(value)}")
         if value == 0:
-            told = f"the {name} weights have no decay, so rescaling a unit removes the penalty"
+            why = f"the {name} weights have no decay, so rescaling a unit removes the penalty"
             cure = "train with a positive decay of both layers"
-            raise OutOfScopeError(f"{told}, and what interpolates has no certificate here: {cure}")
+            raise OutOfScopeError(f"{why}, and what interpolates has no certificate here: {cure}")
 
 
-def priced(weights: Weights, decay: Decay) -> str:
+def bias_kind(weights: Weights, decay: Decay) -> str:
     """Return the kind of hidden bias, as `ReLU` names it."""
     if weights.b is None:
         return "none"
     if decay.hidden_bias == decay.hidden:
         return "regularized"
     if decay.hidden_bias != 0:
-        told = "a hidden bias that decays otherwise than its weights has no rule"
-        raise OutOfScopeError(f"{told}: let it decay like the hidden weights, or not at all")
+        reason = "a hidden bias that decays otherwise than its weights has no rule"
+        raise OutOfScopeError(f"{reason}: let it decay like the hidden weights, or not at all")
     if weights.c is None or decay.output_bias != 0:
         lack = "no output bias" if weights.c is None else "an output bias that decays"
-        told = "without decay of the hidden bias a constant unit costs nothing"
+        reason = "without decay of the hidden bias a constant unit costs nothing"
         cure = "let the hidden bias decay, or train an output bias without decay"
-        raise OutOfScopeError(f"{told}, which a network with {lack} does not admit: {cure}")
+        raise OutOfScopeError(f"{reason}, which a network with {lack} does not admit: {cure}")
     return "free"
 
 
 def deep(name: str, layers: int) -> OutOfScopeError:
     """Return the refusal of a network with another number of weight layers than two."""
     if layers < PAIR:
-        told = "has no hidden layer, so its training problem is convex"
-        return OutOfScopeError(f"{name} {told}: any convex solver's answer is global")
-    told = f"has {layers} layers of weights: weight decay is of degree 2 on a product of degree"
-    why = f"{told} {layers}, so that 0 is always a local minimum and adding units tests nothing"
+        reason = "has no hidden layer, so its training problem is convex"
+        return OutOfScopeError(f"{name} {reason}: any convex solver's answer is global")
+    reason = f"has {layers} layers of weights: weight decay is of degree 2 on a product of degree"
+    why = f"{reason} {layers}, so that 0 is always a local minimum and adding units tests nothing"
     penalty = f"the product of their layers' norms or the sum of the {layers}-th powers"
     cure = f"train one hidden layer, or parallel networks penalized by {penalty} (DeepReLU)"
     return OutOfScopeError(f"{name} {why}: {cure}")

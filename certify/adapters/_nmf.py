@@ -39,17 +39,17 @@ def nmf(fit: Fit) -> Adapted:
     Its figure: reconstruction_err_ = sqrt(2 D), the penalty left out.  W is the one
     fit_transform returned.  Without codes W is solved for again: as transform() does, and
     if that is not the fit's own, to the optimum for this H, with a note.  MiniBatchNMF
-    descends the same objective with forgetting, so its factors are stationary only nearly.
+    descends the same objective with forgetting, so its factors are only nearly stationary.
     """
     aW, aH, left_out = scope(fit)
     n, m = fit.X.shape
     loss, H = LOSSES[fit.model.beta_loss](fit.X), fit.components
     note = ""
     if fit.codes is None:
-        W, note = resolved(fit, loss, left_out=bool(left_out))
+        W, note = solve_codes(fit, loss, left_out=bool(left_out))
     else:
         W = fit.codes
-        agree(fit, *compared(fit, loss, W @ H))
+        agree(fit, *compare_errors(fit, loss, W @ H))
     note = "; ".join(filter(None, (note, left_out)))
     finite_divergence(fit, loss, W @ H)
     p = float(fit.model.l1_ratio) if aW else 0.0
@@ -86,7 +86,7 @@ def fault(beta: Any) -> str:
     return "has a loss that is not convex in W H, so that no bound of its optimum is known"
 
 
-def resolved(fit: Fit, loss: Loss, *, left_out: bool) -> tuple[Array, str]:
+def solve_codes(fit: Fit, loss: Loss, *, left_out: bool) -> tuple[Array, str]:
     """Return W for the fitted H, and a note if it is not the fit's own.
 
     It is transform()'s if that reproduces the model's figure, else the optimum for this H.
@@ -94,25 +94,25 @@ def resolved(fit: Fit, loss: Loss, *, left_out: bool) -> tuple[Array, str]:
     """
     paid = fit.model.alpha_W
     if not fit.own:
-        return settled(fit, 0.0 if left_out else paid), ""
-    if reported(fit) is None:
-        told = "W was re-solved; partial_fit keeps none, nor a figure to compare"
-        return settled(fit, paid), told
+        return optimal_codes(fit, 0.0 if left_out else paid), ""
+    if reported_error(fit) is None:
+        message = "W was re-solved; partial_fit keeps none, nor a figure to compare"
+        return optimal_codes(fit, paid), message
     with solving(fit):
-        held = fit.model.transform(fit.X.astype(fit.model.components_.dtype))
-    W = finite(real(held, "codes", ndim=2), "codes")
-    figure, mine, _, slack = compared(fit, loss, W @ fit.components)
+        codes = fit.model.transform(fit.X.astype(fit.model.components_.dtype))
+    W = finite(real(codes, "codes", ndim=2), "codes")
+    figure, mine, _, slack = compare_errors(fit, loss, W @ fit.components)
     if abs(mine - figure[1]) <= slack:
         return W, ""
     for price in dict.fromkeys((0.0, paid) if left_out else (paid,)):
-        W = settled(fit, price)
-        figure, mine, _, slack = compared(fit, loss, W @ fit.components)
+        W = optimal_codes(fit, price)
+        figure, mine, _, slack = compare_errors(fit, loss, W @ fit.components)
         if abs(mine - figure[1]) <= slack:
             break
     return W, near(fit, "W", figure, mine, slack)
 
 
-def settled(fit: Fit, alpha: float) -> Array:
+def optimal_codes(fit: Fit, alpha: float) -> Array:
     """Return the optimal W for the fitted H, priced by alpha: convex, solved by the library."""
     model: Any = fit.model
     squared = LOSSES[model.beta_loss] is Squared
@@ -133,32 +133,34 @@ def settled(fit: Fit, alpha: float) -> Array:
     return finite(real(W, "codes", ndim=2), "codes")
 
 
-def reported(fit: Fit) -> float | None:
+def reported_error(fit: Fit) -> float | None:
     """Return reconstruction_err_, which partial_fit does not compute."""
-    held = getattr(fit.model, "reconstruction_err_", None)
-    return None if held is None else float(held)
+    figure = getattr(fit.model, "reconstruction_err_", None)
+    return None if figure is None else float(figure)
 
 
-def compared(fit: Fit, loss: Loss, Z: Array) -> tuple[tuple[str, float], float, str, float]:
+def compare_errors(fit: Fit, loss: Loss, Z: Array) -> tuple[tuple[str, float], float, str, float]:
     """Return sqrt(2 D) twice: the model's, with its name, and of Z; what to do; the rounding.
 
     Raises InputError where the model has none.
     """
-    theirs = reported(fit)
+    theirs = reported_error(fit)
     if theirs is None:
         cure = "leave codes out, or fit with fit_transform"
         raise InputError(f"{fit.name} after partial_fit reports no reconstruction_err_: {cure}")
     cure = "pass the X of the fit and codes=W, the W that its fit_transform returned"
-    cost, slack = counted(fit, Z) if isinstance(loss, KullbackLeibler) else (loss.value(Z), 0.0)
+    cost, slack = (
+        library_divergence(fit, Z) if isinstance(loss, KullbackLeibler) else (loss.value(Z), 0.0)
+    )
     mine = float(np.sqrt(2 * max(cost, 0.0)))
     slack += fit.slack(theirs**2, cancels=fit.sparse)  # of squares: a^2 - b^2 = (a - b) (a + b)
     return ("reconstruction_err_", theirs), mine, cure, slack / max(mine + theirs, 1e-300)
 
 
 def finite_divergence(fit: Fit, loss: Loss, Z: Array) -> None:
-    """Refuse W H that is 0 beside data that are not.
+    """Refuse W H that is 0 where the data are not: the divergence is infinite.
 
-    The library counts that as TINY, in truth the divergence is infinite.
+    The library replaces such a 0 by TINY.
     """
     if wrong := loss.outside(Z):
         cure = "fit longer, or from another start"
@@ -167,7 +169,7 @@ def finite_divergence(fit: Fit, loss: Loss, Z: Array) -> None:
         )
 
 
-def counted(fit: Fit, Z: Array) -> tuple[float, float]:
+def library_divergence(fit: Fit, Z: Array) -> tuple[float, float]:
     """Return sum X ln(X / Z) - X + Z as the library counts it, and its rounding.
 
     It is a difference of larger sums; Z below TINY counts as TINY in the logarithm.

@@ -1,4 +1,4 @@
-"""TensorLy's parafac and its kin: what each minimized, and what needs a lam of your own."""
+"""TensorLy's parafac and its kin: the objective of each, and which ones need a lam of your own."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -21,15 +21,15 @@ from ._cp import (
     Modes,
     Tensor,
     atom_of,
+    boolean_mask,
     components,
     data,
-    folded,
-    judged,
-    observed,
+    fold_weights,
     parts,
     plain,
-    refused,
-    rejudged,
+    problem_at,
+    problem_of_fit,
+    refusal,
 )
 from ._fitted import AGREE, MARGIN, squares
 
@@ -74,18 +74,18 @@ def parafac(
     InputError for shapes that do not fit, values that are not finite, NaN without a mask.
     """
     if rejudge is not None:
-        return rejudged(cp, (T, mask), ["l2"] * len(components(cp)[1]), rejudge)
+        return problem_at(cp, (T, mask), ["l2"] * len(components(cp)[1]), rejudge)
     weights, factors = components(cp)
     c, order = scalar(l2_reg, "l2_reg", zero=True), len(factors)
     if c == 0:
-        return unpenalized("parafac with l2_reg=0", cp, (T, mask), ["l2"] * order)
+        return without_penalty("parafac with l2_reg=0", cp, (T, mask), ["l2"] * order)
     if (weights != 1).any():
-        raise refused(f"parafac {UNSTATED}")
+        raise refusal(f"parafac {UNSTATED}")
     if order > MATRIX:
         degrees = f"a penalty of degree 2 on a product of degree {order}"
-        raise refused(f"parafac with l2_reg={c:g} at order {order} has {degrees}")
-    held = Modes(factors)
-    return Problem(data(T, mask, held), atom_of(("l2", "l2"), "sum"), c), held
+        raise refusal(f"parafac with l2_reg={c:g} at order {order} has {degrees}")
+    modes = Modes(factors)
+    return Problem(data(T, mask, modes), atom_of(("l2", "l2"), "sum"), c), modes
 
 
 def non_negative_parafac(
@@ -107,27 +107,26 @@ def non_negative_parafac(
     of degree K, which the theory does not cover: use `rejudge`.
 
     Raises OutOfScopeError, with the cure, for missing entries without `rejudge`; InputError as
-    parafac, and for
-    weights < 0 where all modes are nonnegative.
+    parafac, and for weights < 0 where all modes are nonnegative.
     """
     order = len(components(cp)[1])
-    norms = signed(nn_modes, order)
+    norms = mode_norms(nn_modes, order)
     if rejudge is None:
-        return unpenalized("non_negative_parafac", cp, (T, mask), norms)
-    return rejudged(cp, (T, mask), norms, rejudge)
+        return without_penalty("non_negative_parafac", cp, (T, mask), norms)
+    return problem_at(cp, (T, mask), norms, rejudge)
 
 
-def unpenalized(name: str, cp: Any, loss: tuple[Any, Any], norms: list[str]) -> Tensor:
+def without_penalty(name: str, cp: Any, loss: tuple[Any, Any], norms: list[str]) -> Tensor:
     """Return the problem at lam = 0; loss: (T, mask).
 
     Raises OutOfScopeError for missing entries of a tensor, of which no bound is known.
     """
     if loss[1] is not None and len(norms) > MATRIX and not plain(loss[1]).all():
-        raise refused(f"{name} {MISSING}")
-    return judged(cp, loss, norms, 0.0)
+        raise refusal(f"{name} {MISSING}")
+    return problem_of_fit(cp, loss, norms, 0.0)
 
 
-def signed(nn_modes: str | Collection[int] | None, order: int) -> list[str]:
+def mode_norms(nn_modes: str | Collection[int] | None, order: int) -> list[str]:
     """Return the norm of each mode: l2+ where it is nonnegative.
 
     Raises InputError for a mode that is not there.
@@ -136,8 +135,8 @@ def signed(nn_modes: str | Collection[int] | None, order: int) -> list[str]:
         return ["l2+"] * order
     chosen = set() if nn_modes is None else set(nn_modes)
     if wrong := chosen - set(range(order)):
-        told = sorted(map(str, wrong))
-        raise InputError(f"nn_modes must be 'all' or modes in 0..{order - 1}, got {told}")
+        modes = sorted(map(str, wrong))
+        raise InputError(f"nn_modes must be 'all' or modes in 0..{order - 1}, got {modes}")
     return ["l2+" if k in chosen else "l2" for k in range(order)]
 
 
@@ -160,52 +159,52 @@ class FittedTensor:
         return getattr(self.model, name, None)
 
 
-def cp(asked: FittedTensor) -> Tensor:
+def cp(fit: FittedTensor) -> Tensor:
     """Read CP, RandomizedCP or CPPower."""
-    c = float(asked.setting("l2_reg") or 0.0)
-    if asked.setting("sparsity"):
+    c = float(fit.setting("l2_reg") or 0.0)
+    if fit.setting("sparsity"):
         cure = "pass T - S and its CPTensor to parafac with rejudge=lam"
-        raise refused(f"{asked.name} {COUNTED}", cure)
-    if asked.rejudge is None:
-        own(asked)
-        if c and asked.setting("normalize_factors"):
-            raise refused(f"{asked.name} {UNSTATED}")
-    mask = mask_of(asked)
-    found = asked.model.decomposition_
-    compare(asked, found, mask)
-    return parafac(found, asked.T, l2_reg=c, mask=mask, rejudge=asked.rejudge)
+        raise refusal(f"{fit.name} {COUNTED}", cure)
+    if fit.rejudge is None:
+        own(fit)
+        if c and fit.setting("normalize_factors"):
+            raise refusal(f"{fit.name} {UNSTATED}")
+    mask = mask_of(fit)
+    tensor = fit.model.decomposition_
+    compare(fit, tensor, mask)
+    return parafac(tensor, fit.T, l2_reg=c, mask=mask, rejudge=fit.rejudge)
 
 
-def cp_nn(asked: FittedTensor) -> Tensor:
+def cp_nn(fit: FittedTensor) -> Tensor:
     """Read CP_NN or CP_NN_HALS."""
-    if asked.rejudge is None:
-        own(asked)
-        if asked.setting("sparsity_coefficients") is not None:
-            told = "with sparsity_coefficients has penalties of degree 1 on a product"
-            raise refused(f"{asked.name} {told}")
-    modes, mask = getattr(asked.model, "nn_modes", "all"), mask_of(asked)
-    found = asked.model.decomposition_
-    compare(asked, found, mask)
-    return non_negative_parafac(found, asked.T, nn_modes=modes, mask=mask, rejudge=asked.rejudge)
+    if fit.rejudge is None:
+        own(fit)
+        if fit.setting("sparsity_coefficients") is not None:
+            reason = "with sparsity_coefficients has penalties of degree 1 on a product"
+            raise refusal(f"{fit.name} {reason}")
+    modes, mask = getattr(fit.model, "nn_modes", "all"), mask_of(fit)
+    tensor = fit.model.decomposition_
+    compare(fit, tensor, mask)
+    return non_negative_parafac(tensor, fit.T, nn_modes=modes, mask=mask, rejudge=fit.rejudge)
 
 
-def symmetric_cp(asked: FittedTensor) -> Tensor:
+def symmetric_cp(fit: FittedTensor) -> Tensor:
     """Read SymmetricCP: sum_i w_i x_i (x) ... (x) x_i.
 
     At odd order the sign of w goes into x; at even order no real x has a negative power.
     """
-    mask = mask_of(asked)
-    if asked.rejudge is None and mask is not None and not plain(mask).all():
-        raise refused(f"{asked.name} {MISSING}")
-    T = plain(asked.T)
+    mask = mask_of(fit)
+    if fit.rejudge is None and mask is not None and not plain(mask).all():
+        raise refusal(f"{fit.name} {MISSING}")
+    T = plain(fit.T)
     order = T.ndim
-    weights, factor = asked.model.decomposition_
-    held, (x, _) = components((weights, [factor, factor]))
-    if order % 2 == 0 and (held < 0).any():
-        told = f"a negative weight at even order {order}: no real x (x) ... (x) x is negative"
-        raise refused(f"{asked.name} has {told}", f"pass its factors to parafac, {LEAST}")
-    root = np.sign(held) * np.abs(held) ** (1.0 / order)
-    lam = 0.0 if asked.rejudge is None else scalar(asked.rejudge, "rejudge", zero=False)
+    weights, factor = fit.model.decomposition_
+    w, (x, _) = components((weights, [factor, factor]))
+    if order % 2 == 0 and (w < 0).any():
+        reason = f"a negative weight at even order {order}: no real x (x) ... (x) x is negative"
+        raise refusal(f"{fit.name} has {reason}", f"pass its factors to parafac, {LEAST}")
+    root = np.sign(w) * np.abs(w) ** (1.0 / order)
+    lam = 0.0 if fit.rejudge is None else scalar(fit.rejudge, "rejudge", zero=False)
     loss = data(T, mask, [x] * order)
     return Problem(loss, CP(("l2",) * order, symmetric=True), lam), Modes((x * root,))
 
@@ -220,48 +219,48 @@ MODELS: dict[str, Callable[[FittedTensor], Tensor]] = {
 }
 
 
-def own(asked: FittedTensor) -> None:
-    """Refuse to judge by its own objective a fit that left some modes alone."""
-    if asked.setting("fixed_modes"):
-        told = f"with fixed_modes={asked.setting('fixed_modes')} minimizes over the others only"
-        raise refused(f"{asked.name} {told}")
+def own(fit: FittedTensor) -> None:
+    """Refuse a fit with fixed modes: it did not minimize its objective over all modes."""
+    if fit.setting("fixed_modes"):
+        reason = f"with fixed_modes={fit.setting('fixed_modes')} minimizes over the others only"
+        raise refusal(f"{fit.name} {reason}")
 
 
-def mask_of(asked: FittedTensor) -> Any:
+def mask_of(fit: FittedTensor) -> Any:
     """Return the mask of the fit.
 
     Raises InputError if another one is given.
     """
-    theirs = asked.setting("mask")
-    if theirs is None or asked.mask is None:
-        return asked.mask if theirs is None else theirs
+    theirs = fit.setting("mask")
+    if theirs is None or fit.mask is None:
+        return fit.mask if theirs is None else theirs
     shape = plain(theirs).shape
-    if not np.array_equal(observed(theirs, shape), plain(asked.mask)):
-        raise InputError(f"{asked.name} was fitted with another mask: leave mask out")
+    if not np.array_equal(boolean_mask(theirs, shape), plain(fit.mask)):
+        raise InputError(f"{fit.name} was fitted with another mask: leave mask out")
     return theirs
 
 
-def compare(asked: FittedTensor, found: Any, mask: Any) -> None:
+def compare(fit: FittedTensor, tensor: Any, mask: Any) -> None:
     """Compare |T - Z| / |T| with the last of the model's errors_, where it keeps any.
 
     With a mask T is filled by Z where it is missing, in both norms.
     Raises InputError, with both figures, where they disagree.
     """
-    errors = asked.setting("errors_")
+    errors = fit.setting("errors_")
     if errors is None or not len(errors):
         return
-    weights, factors = components(found)
-    data(asked.T, mask, factors)  # its shape and its NaN
-    given, Z = plain(asked.T), full(folded(weights, factors))
-    T = given if mask is None else np.where(observed(mask, Z.shape), given, Z)
+    weights, factors = components(tensor)
+    data(fit.T, mask, factors)  # its shape and its NaN
+    given, Z = plain(fit.T), full(fold_weights(weights, factors))
+    T = given if mask is None else np.where(boolean_mask(mask, Z.shape), given, Z)
     total, theirs = squares(T), float(plain(errors[-1])) ** 2
     mine = squares(T - Z) / total if total else 0.0
-    eps = float(np.finfo(np.result_type(*map(plain, parts(found)[1]))).eps)
+    eps = float(np.finfo(np.result_type(*map(plain, parts(tensor)[1]))).eps)
     lost = MARGIN * eps * sqrt(T.size) * (1 + squares(Z) / total) if total else np.inf
     if not abs(mine - theirs) <= 2 * AGREE * theirs + lost:
-        told = f"{asked.name} reports a relative error {sqrt(theirs):.10g}"
+        message = f"{fit.name} reports a relative error {sqrt(theirs):.10g}"
         cure = "pass the T, and the mask, of the fit"
-        raise InputError(f"{told}, but these factors on this T give {sqrt(mine):.10g}: {cure}")
+        raise InputError(f"{message}, but these factors on this T give {sqrt(mine):.10g}: {cure}")
 
 
 def full(factors: Modes) -> Array:

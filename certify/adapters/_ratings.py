@@ -9,7 +9,7 @@ from scipy import sparse
 from certify.base.arrays import Array, Ints, finite, real
 from certify.base.errors import InputError
 
-from .files._triplets import listed as columns_of
+from .files._triplets import columns_of
 
 AGREE = 1e-6  # relative difference of two means that is rounding; a single-precision sum's
 PARTS = 3  # users, items, ratings
@@ -30,9 +30,9 @@ class Ratings:
 
     def less(self, mean: float) -> Any:
         """Return the ratings less a number; a zero stays stored."""
-        held = self.matrix.copy()
-        held.data = held.data - mean
-        return held
+        matrix = self.matrix.copy()
+        matrix.data = matrix.data - mean
+        return matrix
 
 
 def pair(factors: Any, names: tuple[str, str]) -> tuple[Array, Array]:
@@ -46,7 +46,7 @@ def pair(factors: Any, names: tuple[str, str]) -> tuple[Array, Array]:
         )
     P, Q = (finite(real(x, n, ndim=2), n) for x, n in zip(factors, names, strict=True))
     if P.shape[1] != Q.shape[1]:
-        cure = "a factor is a line a user or item, a column a factor: is one transposed?"
+        cure = "users and items are rows, components are columns: is one transposed?"
         got = f"{P.shape} and {Q.shape}"
         raise InputError(f"{names[0]} and {names[1]} must have as many columns, got {got}; {cure}")
     return P, Q
@@ -61,7 +61,9 @@ def ratings(given: Any, shape: tuple[int, int]) -> Ratings:
     Raises InputError for ids that are no lines of the factors, a rating given twice or not
     finite, or a user or item without ratings: nothing then fixes its factors.
     """
-    users, items, values = stored(given, shape) if sparse.issparse(given) else listed(given)
+    users, items, values = (
+        stored_entries(given, shape) if sparse.issparse(given) else listed_entries(given)
+    )
     for name, ids, size in (("user", users, shape[0]), ("item", items, shape[1])):
         if len(ids) and (ids.min() < 0 or ids.max() >= size):
             wrong = int(ids[(ids < 0) | (ids >= size)][0])
@@ -76,22 +78,23 @@ def ratings(given: Any, shape: tuple[int, int]) -> Ratings:
         k = int(twice.argmax())
         raise InputError(f"user {users[k]} has rated item {items[k]} more than once")
     counts = [
-        counted(n, i, s) for n, i, s in zip(("user", "item"), (users, items), shape, strict=True)
+        rating_counts(n, i, s)
+        for n, i, s in zip(("user", "item"), (users, items), shape, strict=True)
     ]
     return Ratings(sparse.coo_array((values, (users, items)), shape=shape), *counts)
 
 
-def stored(given: Any, shape: tuple[int, int]) -> tuple[Ints, Ints, Array]:
+def stored_entries(given: Any, shape: tuple[int, int]) -> tuple[Ints, Ints, Array]:
     """Return the stored entries of a sparse matrix."""
     if given.shape != shape:
         cure = "users are its rows, items its columns"
         raise InputError(f"ratings must have shape {shape}, got {given.shape}: {cure}")
-    held = given.tocoo()
-    values = finite(real(held.data, "ratings"), "ratings")
-    return held.row.astype(np.int64), held.col.astype(np.int64), values
+    matrix = given.tocoo()
+    values = finite(real(matrix.data, "ratings"), "ratings")
+    return matrix.row.astype(np.int64), matrix.col.astype(np.int64), values
 
 
-def listed(given: Any) -> tuple[Ints, Ints, Array]:
+def listed_entries(given: Any) -> tuple[Ints, Ints, Array]:
     """Return three arrays of one length."""
     if hasattr(given, "columns"):
         given = columns_of(given, None)
@@ -101,28 +104,28 @@ def listed(given: Any) -> tuple[Ints, Ints, Array]:
     values = finite(real(given[2], "ratings", ndim=1), "ratings")
     ids = []
     for name, x in zip(("users", "items"), given[:2], strict=True):
-        held = np.asarray(x)
-        if held.dtype.kind not in "iu":
+        array = np.asarray(x)
+        if array.dtype.kind not in "iu":
             cure = "inner ids number the lines of the factors (surprise: trainset.to_inner_uid; "
             cure += "certify.adapters.arrays.triplets numbers raw ids)"
-            raise InputError(f"{name} must be integers, got dtype {held.dtype}; {cure}")
-        if held.shape != values.shape:
-            raise InputError(f"{name} must have shape {values.shape}, got {held.shape}")
-        ids.append(held.astype(np.int64))
+            raise InputError(f"{name} must be integers, got dtype {array.dtype}; {cure}")
+        if array.shape != values.shape:
+            raise InputError(f"{name} must have shape {values.shape}, got {array.shape}")
+        ids.append(array.astype(np.int64))
     return ids[0], ids[1], values
 
 
-def counted(name: str, ids: Ints, size: int) -> Array:
+def rating_counts(name: str, ids: Ints, size: int) -> Array:
     """Return how many ratings each user or item has."""
     counts = np.bincount(ids, minlength=size).astype(np.float64)
     if not counts.all():
         k = int((counts == 0).argmax())
-        cure = "drop its line, for a penalty per rating leaves it free"
+        cure = "drop its row: without ratings it has no penalty and nothing determines it"
         raise InputError(f"{name} {k} has no rating: {cure}")
     return counts
 
 
-def same_mean(given: Any, held: Ratings) -> float:
+def same_mean(given: Any, data: Ratings) -> float:
     """Return the global mean the model used; refuse one that is not the ratings'."""
     if given is None:
         cure = "pass mean=, the trainset's global mean"
@@ -130,10 +133,10 @@ def same_mean(given: Any, held: Ratings) -> float:
     number = finite(real(given, "mean"), "mean").reshape(-1)
     if number.shape != (1,):
         raise InputError(f"mean must be one number, got {len(number)}")
-    mean, found = float(number[0]), held.mean
-    if not abs(mean - found) <= AGREE * max(float(np.abs(held.matrix.data).max()), abs(mean)):
+    mean, actual = float(number[0]), data.mean
+    if not abs(mean - actual) <= AGREE * max(float(np.abs(data.matrix.data).max()), abs(mean)):
         cure = "pass the ratings of the fit"
         raise InputError(
-            f"the model's mean is {mean:.10g}, that of the ratings {found:.10g}: {cure}"
+            f"the model's mean is {mean:.10g}, that of the ratings {actual:.10g}: {cure}"
         )
     return mean

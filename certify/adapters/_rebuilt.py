@@ -1,4 +1,4 @@
-"""A fitted estimator of scikit-learn again, with other factors: what `better_model` returns."""
+"""Copies of fitted scikit-learn estimators with other factors: what `better_model` returns."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -18,7 +18,7 @@ from ._fitted import read
 Rebuild = Callable[[Any, Array, Factors, Values], Any]
 
 
-def copied(estimator: Any, components: Array) -> Any:
+def copy_with(estimator: Any, components: Array) -> Any:
     """Return a copy with these components (k, features), in the precision of its own."""
     out = deepcopy(estimator)
     out.set_params(n_components=len(components))
@@ -41,7 +41,7 @@ def nmf(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
         if alpha_H * estimator.alpha_W and estimator.l1_ratio < 1
         else 1.0
     )
-    out = copied(estimator, V.T * s)
+    out = copy_with(estimator, V.T * s)
     kind = Squared if estimator.beta_loss in ("frobenius", 2) else KullbackLeibler
     out.reconstruction_err_ = float(np.sqrt(2 * kind(Y).value(U @ V.T)))
     return out
@@ -52,7 +52,7 @@ def pca(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
     del q
     mean = Y.mean(axis=0)
     values, axes = within(Y - mean, factors[1])
-    out = copied(estimator, axes)
+    out = copy_with(estimator, axes)
     n, whole = len(Y), (Y - mean).var(axis=0, ddof=1).sum()
     out.mean_, out.singular_values_ = mean.astype(estimator.mean_.dtype), values
     out.explained_variance_ = values**2 / (n - 1)
@@ -66,7 +66,7 @@ def truncated_svd(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
     """Return the singular vectors of Y within the span of V: no worse than U V'."""
     del q
     values, axes = within(Y, factors[1])
-    out = copied(estimator, axes)
+    out = copy_with(estimator, axes)
     out.singular_values_ = values
     out.explained_variance_ = (Y @ axes.T).var(axis=0)
     out.explained_variance_ratio_ = out.explained_variance_ / Y.var(axis=0).sum()
@@ -87,9 +87,9 @@ def dictionary_learning(estimator: Any, Y: Array, factors: Factors, q: Values) -
     """
     del q
     U, V = nonzero(factors)
-    out = coded(estimator, Y, (U, V), V.T / np.linalg.norm(V, axis=0)[:, None])
-    held, alpha = read(out, Y, None), float(out.alpha)
-    cost = library_cost(held, lasso(held, alpha), held.components, alpha)
+    out = copy_with_code(estimator, Y, (U, V), V.T / np.linalg.norm(V, axis=0)[:, None])
+    fit, alpha = read(out, Y, None), float(out.alpha)
+    cost = library_cost(fit, lasso(fit, alpha), fit.components, alpha)
     out.error_[-1] = min(out.error_[-1], cost)
     return out
 
@@ -98,20 +98,20 @@ def sparse_pca(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
     """Return U as components of norm 1, of Y = (X - mean)'."""
     del q
     U, V = nonzero(factors)
-    return coded(estimator, Y, (U, V), U.T / np.linalg.norm(U, axis=0)[:, None])
+    return copy_with_code(estimator, Y, (U, V), U.T / np.linalg.norm(U, axis=0)[:, None])
 
 
 def nonzero(factors: Factors) -> Factors:
-    """Return the components that are not zero; they cost nothing and have no direction."""
+    """Return the components that are not zero; zero ones cost nothing and have no direction."""
     U, V = factors
     used = U.any(axis=0) & V.any(axis=0)
     return U[:, used], V[:, used]
 
 
-def coded(estimator: Any, Y: Array, factors: Factors, components: Array) -> Any:
+def copy_with_code(estimator: Any, Y: Array, factors: Factors, components: Array) -> Any:
     """Return a copy whose last error is 1/2 |Y - U V'|^2 + alpha sum |u_k|_1 |v_k|_2."""
     U, V = factors
-    out = copied(estimator, components)
+    out = copy_with(estimator, components)
     price = float(np.abs(U).sum(axis=0) @ np.linalg.norm(V, axis=0))
     error = 0.5 * float(((Y - U @ V.T) ** 2).sum()) + estimator.alpha * price
     out.error_ = np.append(estimator.error_, error)
@@ -128,7 +128,7 @@ REBUILT: dict[str, Rebuild] = {
 
 
 def rebuilt(estimator: Any, Y: Array, factors: Factors, q: Values) -> Any:
-    """Return a fitted copy of an estimator with these factors, its figures those of them.
+    """Return a fitted copy of an estimator with these factors and their figures.
 
     A pipeline is copied with its last step rebuilt; of a search, the best estimator.
 

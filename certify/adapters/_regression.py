@@ -13,7 +13,7 @@ from certify.losses import Squared
 from certify.polar import Proposal
 from certify.problem import Problem
 
-from ._cp import MATRIX, Modes, Tensor, components, refused
+from ._cp import MATRIX, Modes, Tensor, components, refusal
 from ._fitted import weight
 
 LEAST = 2.0**-46  # of the largest singular value: below it a direction of X is rounding
@@ -91,14 +91,14 @@ def cp_regressor(model: Any, X: Any, y: Any) -> Tensor:
     if modes != MATRIX:
         degrees = f"a penalty of degree 2 on a product of degree {modes}"
         cure = "fit one with two weight modes: X (n, I, J), y (n,) or X (n, I), y (n, J)"
-        raise refused(f"CPRegressor with {modes} weight modes has {degrees}", cure)
+        raise refusal(f"CPRegressor with {modes} weight modes has {degrees}", cure)
     lam = weight(model.reg_W, "reg_W", "CPRegressor")
-    held, (A, B) = components((weights, factors))
-    A = A * held
+    w, (A, B) = components((weights, factors))
+    A = A * w
     given, labels = finite(real(X, "X"), "X"), finite(real(y, "y"), "y")
     fitting(given, labels, (A, B))
     if given.ndim == MATRIX:
-        return rotated(given, labels, (A, B), lam)
+        return rotate(given, labels, (A, B), lam)
     problem = Problem(Squared(labels[:, None]), Measured(given), lam)
     return problem, Modes((A, B))
 
@@ -106,13 +106,13 @@ def cp_regressor(model: Any, X: Any, y: Any) -> Tensor:
 def fitting(X: Array, y: Array, factors: tuple[Array, Array]) -> None:
     """Raise InputError unless X, y and the weights belong together by shape."""
     sizes = tuple(len(f) for f in factors)
-    found = (*X.shape[1:], *y.shape[1:])
-    if X.ndim < MATRIX or y.ndim < 1 or len(X) != len(y) or found != sizes or not len(X):
+    modes = (*X.shape[1:], *y.shape[1:])
+    if X.ndim < MATRIX or y.ndim < 1 or len(X) != len(y) or modes != sizes or not len(X):
         wanted = f"(n, ...) arrays with modes {sizes} after the first, those of X before y's"
         raise InputError(f"X and y must be {wanted}; got {X.shape} and {y.shape}")
 
 
-def rotated(X: Array, y: Array, factors: tuple[Array, Array], lam: float) -> Tensor:
+def rotate(X: Array, y: Array, factors: tuple[Array, Array], lam: float) -> Tensor:
     """Return the least squares problem with a weight for each singular value of X."""
     A, B = factors
     P, s, Qt = np.linalg.svd(X, full_matrices=False)

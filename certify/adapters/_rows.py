@@ -20,24 +20,24 @@ def chosen(model: Any, rows: Any, n: int) -> Ints:
     name, stochastic = type(model).__name__, model.solver != "lbfgs"
     if rows is None:
         if model.early_stopping and stochastic:
-            told = "early_stopping held out a part of the rows"
-            raise InputError(f"{name} with {told}: {ROWS}")
+            message = "early_stopping held out a part of the rows"
+            raise InputError(f"{name} with {message}: {ROWS}")
         kept = np.arange(n)
     else:
-        held = np.asarray(rows)
-        masked = held.dtype == bool and held.shape == (n,)
+        array = np.asarray(rows)
+        masked = array.dtype == bool and array.shape == (n,)
         if masked and stochastic and model.early_stopping and not model.shuffle:
-            told = "rows must be indices in the order of the split, not a mask"
-            raise InputError(f"{told}: with shuffle=False {name}'s batches follow it")
-        kept = np.flatnonzero(held) if masked else held
+            message = "rows must be indices in the order of the split, not a mask"
+            raise InputError(f"{message}: with shuffle=False {name}'s batches follow it")
+        kept = np.flatnonzero(array) if masked else array
         whole = kept.ndim == 1 and kept.dtype.kind in "iu"
         distinct = whole and len(np.unique(kept)) == kept.size
         if not distinct or not kept.size or kept.min() < 0 or kept.max() >= n:
             wanted = f"different indices in 0..{n - 1} or a mask of {n} booleans"
-            raise InputError(f"rows must be {wanted}, got {held.dtype} of shape {held.shape}")
+            raise InputError(f"rows must be {wanted}, got {array.dtype} of shape {array.shape}")
     if stochastic and not model.warm_start and model.n_iter_ * len(kept) != model.t_:
-        told = f"{name} was trained on {model.t_ / max(model.n_iter_, 1):.10g} rows"
-        raise InputError(f"{told}, but {len(kept)} are given: {ROWS}")
+        message = f"{name} was trained on {model.t_ / max(model.n_iter_, 1):.10g} rows"
+        raise InputError(f"{message}, but {len(kept)} are given: {ROWS}")
     return kept.astype(np.int64)
 
 

@@ -32,23 +32,25 @@ def scnn_relu(parameters: Any, X: Any, y: Any, lam: float, *, unitize_data: bool
     lam          of the regularizer NeuronGL1(lam)
 
     The package solves over a sample of the activation patterns: this asks about all of them.
-    What its convex program reports is not compared, since that has (X u)_+ as linear pieces
-    which meet their cones only nearly.
+    The figure of its convex program is not compared: there (X u)_+ is a linear function of u,
+    and u satisfies its cone constraint only approximately.
 
     Raises InputError for shapes that do not fit, OutOfScopeError for lam = 0.
     """
     W1, bias, W2 = split(parameters)
-    held, labels, norms = unitized(X, y, len(W1[0]) if bias is None else None, unit=unitize_data)
+    inputs, labels, norms = unit_features(
+        X, y, len(W1[0]) if bias is None else None, unit=unitize_data
+    )
     U = W1 if bias is None else np.column_stack([W1, bias])
-    if U.shape[1] != held.shape[1] or W2.shape != (labels.shape[1], len(U)):
-        wanted = f"W1 (r, {held.shape[1]}) and W2 ({labels.shape[1]}, r)"
+    if U.shape[1] != inputs.shape[1] or W2.shape != (labels.shape[1], len(U)):
+        wanted = f"W1 (r, {inputs.shape[1]}) and W2 ({labels.shape[1]}, r)"
         raise InputError(f"parameters must be {wanted}, got {W1.shape} and {W2.shape}")
     paid = weight(lam, "lam", "pyscnn") * labels.size
-    problem = Problem(Squared(labels), ReLU(held, right="l1"), paid)
+    problem = Problem(Squared(labels), ReLU(inputs, right="l1"), paid)
     return problem, Network.of((np.ascontiguousarray((U * norms).T), W2), None, labels.size)
 
 
-def scnn_gated(  # noqa: PLR0913  what the package was told
+def scnn_gated(  # noqa: PLR0913  the package's own arguments
     parameters: Any,
     gates: Any,
     X: Any,
@@ -81,43 +83,45 @@ def scnn_gated(  # noqa: PLR0913  what the package was told
     if U.ndim != CONVEX or U.shape[1:] != G.shape[::-1]:
         wanted = "(c, p, d) beside gates (d, p)"
         raise InputError(f"parameters must be {wanted}, got {U.shape} and {G.shape}")
-    held, labels, norms = unitized(X, y, len(G) if len(parts) == 1 else None, unit=unitize_data)
-    if (len(U), len(G)) != (labels.shape[1], held.shape[1]):
-        wanted = f"{labels.shape[1]} outputs and {held.shape[1]} features"
+    inputs, labels, norms = unit_features(
+        X, y, len(G) if len(parts) == 1 else None, unit=unitize_data
+    )
+    if (len(U), len(G)) != (labels.shape[1], inputs.shape[1]):
+        wanted = f"{labels.shape[1]} outputs and {inputs.shape[1]} features"
         raise InputError(f"parameters must be for {wanted}, got {U.shape}")
     paid = weight(lam, "lam", "pyscnn") * labels.size
-    atom = gated(held, (held @ G > 0).astype(float), right="l1")
+    atom = gated(inputs, (inputs @ G > 0).astype(float), right="l1")
     problem = Problem(Squared(labels), atom, paid)
     network = Network.of(slices(U * norms), None, labels.size)
     if reported is not None:
         mine = problem.objective(tuple(network)) / labels.size
-        slack = max(AGREE, MARGIN * float(np.finfo(np.float32).eps) * held.size**0.5) * abs(mine)
+        slack = max(AGREE, MARGIN * float(np.finfo(np.float32).eps) * inputs.size**0.5) * abs(mine)
         cure = "pass the X, y, gates and lam of the fit"
-        given, found = ("the objective", float(reported)), (mine, "these parameters")
-        same("pyscnn", given, found, cure, slack)
+        given, ours = ("the objective", float(reported)), (mine, "these parameters")
+        same("pyscnn", given, ours, cure, slack)
     return problem, network
 
 
 def split(parameters: Any) -> tuple[Array, Array | None, Array]:
     """Return W1, b or None, W2."""
-    found = [finite(real(x, "parameters"), "parameters") for x in parameters]
-    if len(found) not in (PAIR, PAIR + 1) or found[0].ndim != PAIR or found[-1].ndim != PAIR:
+    arrays = [finite(real(x, "parameters"), "parameters") for x in parameters]
+    if len(arrays) not in (PAIR, PAIR + 1) or arrays[0].ndim != PAIR or arrays[-1].ndim != PAIR:
         cure = "train with return_convex=False"
-        shapes = [x.shape for x in found]
+        shapes = [x.shape for x in arrays]
         raise InputError(f"parameters must be [W1, W2] or [W1, b, W2], got {shapes}: {cure}")
-    return found[0], None if len(found) == PAIR else found[1], found[-1]
+    return arrays[0], None if len(arrays) == PAIR else arrays[1], arrays[-1]
 
 
-def unitized(X: Any, y: Any, d: int | None, *, unit: bool) -> tuple[Array, Array, Array]:
-    """Return the features, the targets as columns, and the norms that the features lost.
+def unit_features(X: Any, y: Any, d: int | None, *, unit: bool) -> tuple[Array, Array, Array]:
+    """Return the features divided by their norms, the targets as columns, and the norms.
 
     d   the features that the weights take; None: one more than X has, a column of ones
     """
-    held, labels = data(X, y)
-    if d is None or d == held.shape[1] + 1:
-        held = np.column_stack([held, np.ones(len(held))])
-    norms = np.linalg.norm(held, axis=0) if unit else np.ones(held.shape[1])
-    return held / np.where(norms > 0, norms, 1.0), labels.reshape(len(labels), -1), norms
+    inputs, labels = data(X, y)
+    if d is None or d == inputs.shape[1] + 1:
+        inputs = np.column_stack([inputs, np.ones(len(inputs))])
+    norms = np.linalg.norm(inputs, axis=0) if unit else np.ones(inputs.shape[1])
+    return inputs / np.where(norms > 0, norms, 1.0), labels.reshape(len(labels), -1), norms
 
 
 def slices(U: Array) -> tuple[Array, Array]:

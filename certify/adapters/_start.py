@@ -23,7 +23,7 @@ def start(problem: Problem, factors: Sequence[Any]) -> Modes:
 
     a convex problem, solved by coordinate descent.  Slices with b_i = 0 are dropped; of the
     others every mode gets the same norm.  A fit without a penalty, rejudged at a lam, has
-    components too long for it: this tells that apart from wrong directions.
+    components too long for it: this separates wrong lengths from wrong directions.
 
     The answer is another candidate: check(problem, factors) judges the factors as they are.
 
@@ -32,11 +32,11 @@ def start(problem: Problem, factors: Sequence[Any]) -> Modes:
     loss = problem.loss
     if not isinstance(loss, Squared):
         raise InputError(f"start knows least squares, not {type(loss).__name__}")
-    held = problem.accept(factors)
-    theta = np.asarray(problem.atom.theta(held))
-    held = tuple(x[..., theta > 0] for x in held)
+    modes = problem.accept(factors)
+    theta = np.asarray(problem.atom.theta(modes))
+    modes = tuple(x[..., theta > 0] for x in modes)
     prices = problem.lam * theta[theta > 0]
-    slices = [tuple(x[..., k : k + 1] for x in held) for k in range(len(prices))]
+    slices = [tuple(x[..., k : k + 1] for x in modes) for k in range(len(prices))]
     fields = [problem.predict(s) for s in slices]
     pulled = [loss.weighted(f) for f in fields]
     G = np.array([[np.vdot(f, g) for g in pulled] for f in fields]).reshape(
@@ -44,7 +44,7 @@ def start(problem: Problem, factors: Sequence[Any]) -> Modes:
     )
     inner = np.array([np.vdot(g, loss.data) for g in pulled])
     b = multiples(G, inner - prices)
-    return balanced(tuple(x[..., b > 0] for x in held), b[b > 0], problem.atom.degree)
+    return balance(tuple(x[..., b > 0] for x in modes), b[b > 0], problem.atom.degree)
 
 
 def multiples(G: Array, c: Array) -> Array:
@@ -61,7 +61,7 @@ def multiples(G: Array, c: Array) -> Array:
     return b
 
 
-def balanced(factors: tuple[Array, ...], b: Array, degree: int) -> Modes:
+def balance(factors: tuple[Array, ...], b: Array, degree: int) -> Modes:
     """Return factors of the components b_i phi(x_i), every mode of a component of the same norm."""
     norms = [np.sqrt((x * x).sum(axis=0)) for x in factors]
     if len(factors) == 1:

@@ -25,20 +25,22 @@ def pca(fit: Fit) -> Adapted:
     model, V = fit.model, fit.components.T
     mean = finite(real(model.mean_, "mean_", ndim=1), "mean_")
     centred = fit.X - mean
-    U = centred @ V if fit.codes is None else unwhitened(fit, fit.codes)
+    U = centred @ V if fit.codes is None else unwhiten(fit, fit.codes)
     explained = squares(real(model.singular_values_, "singular_values_"))
     problem = Problem(Squared(fit.X), PLAIN, 0.0, (ColumnIntercept(),))
-    return compared(fit, problem, Factors(U, V, (mean,)), 0.5 * (squares(centred) - explained))
+    return compare_variance(
+        fit, problem, Factors(U, V, (mean,)), 0.5 * (squares(centred) - explained)
+    )
 
 
 def incremental_pca(fit: Fit) -> Adapted:
     """Return the same objective at the codes of transform(); its only figure is the mean."""
     mean, V = same_mean(fit), fit.components.T
-    U = (fit.X - mean) @ V if fit.codes is None else unwhitened(fit, fit.codes)
+    U = (fit.X - mean) @ V if fit.codes is None else unwhiten(fit, fit.codes)
     return Problem(Squared(fit.X), PLAIN, 0.0, (ColumnIntercept(),)), Factors(U, V, (mean,))
 
 
-def unwhitened(fit: Fit, codes: Array) -> Array:
+def unwhiten(fit: Fit, codes: Array) -> Array:
     """Return the codes at the scale of the data."""
     if not fit.model.whiten:
         return codes
@@ -55,10 +57,10 @@ def truncated_svd(fit: Fit) -> Adapted:
     variance = real(fit.model.explained_variance_, "explained_variance_")
     explained = len(U) * float((variance + U.mean(axis=0) ** 2).sum())
     problem = Problem(Squared(fit.X), PLAIN, 0.0)
-    return compared(fit, problem, Factors(U, V), 0.5 * (squares(fit.X) - explained))
+    return compare_variance(fit, problem, Factors(U, V), 0.5 * (squares(fit.X) - explained))
 
 
-def compared(fit: Fit, problem: Problem, factors: Factors, theirs: float) -> Adapted:
+def compare_variance(fit: Fit, problem: Problem, factors: Factors, theirs: float) -> Adapted:
     """Compare the objective with the one the reported variances leave."""
     mine = problem.objective(tuple(factors), factors.q or ())
     agree(fit, (RESIDUAL, theirs), mine, CURE, fit.slack(theirs, cancels=True))

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from certify.base.arrays import Array, detached, finite, real, scalar, short
+from certify.base.arrays import Array, finite, from_torch, real, scalar, short
 from certify.base.errors import InputError, OutOfScopeError
 from certify.losses import Absolute, Huber, Logistic, Loss, Softmax, Squared
 
 from ._fitted import AGREE, MARGIN
-from ._network import PAIR, Decay, Judged, Weights, judged, targets
+from ._network import PAIR, Decay, Judged, Weights, problem_of_network, targets
 
 Reported = float | Sequence[float] | None
 REDUCTIONS = ("mean", "sum")
@@ -69,7 +69,7 @@ LOSSES: dict[str, tuple[float, Callable[[Array, float], Loss]]] = {
 
 
 def hot(y: Array, outputs: int) -> Array:
-    """Return classes 0, 1, ... as rows with one 1; such rows are left alone.
+    """Return classes 0, 1, ... as one-hot rows; rows of several numbers are returned as they are.
 
     Raises InputError for a class that has no output.
     """
@@ -82,7 +82,7 @@ def hot(y: Array, outputs: int) -> Array:
     return np.asarray(classes[:, None] == np.arange(outputs), dtype=float)
 
 
-def stated(loss: Any, reduction: str) -> NamedLoss:
+def read_loss(loss: Any, reduction: str) -> NamedLoss:
     """Read a loss: its name, a module of torch.nn, or one that is read already.
 
     Raises OutOfScopeError, by name and with the cure, for what is not covered.
@@ -97,11 +97,11 @@ def stated(loss: Any, reduction: str) -> NamedLoss:
         raise OutOfScopeError(f"the loss {type(loss).__module__}.{name} has no rule: {cure}")
     key, defaults = MODULES[name]
     for setting in defaults:
-        if (value := getattr(loss, setting, None)) is not None and np.any(detached(value) != 0):
+        if (value := getattr(loss, setting, None)) is not None and np.any(from_torch(value) != 0):
             raise OutOfScopeError(f"{name} with {setting} has no rule: train without it")
     if (skipped := getattr(loss, "ignore_index", -1)) >= 0:
-        told = f"{name} with ignore_index={skipped} leaves rows out"
-        raise OutOfScopeError(f"{told}: pass X and y without them, and a loss without it")
+        reason = f"{name} with ignore_index={skipped} leaves rows out"
+        raise OutOfScopeError(f"{reason}: pass X and y without them, and a loss without it")
     return NamedLoss(key, loss.reduction, float(getattr(loss, "delta", 1.0)))
 
 
@@ -114,8 +114,8 @@ class TrainingProblem:
                order; None: unknown
     within     the relative difference from the last that is accepted
 
-    A loop that prints before each step prints no loss of its last weights.  Of a log the loss may
-    so be as far from the last one as that is from the one before: the change of one step.
+    A loop that prints before each step prints no loss of its last weights.  With a log the loss
+    may be as far from the last one as that is from the one before: the change of one step.
     """
 
     X: Array
@@ -137,7 +137,7 @@ class TrainingProblem:
         parts = (self.decay.hidden, self.decay.output)
         biases = (self.decay.hidden_bias, self.decay.output_bias)
         decay = Decay(*(multiple * x for x in (*parts, *biases)))
-        problem, factors = judged(weights, self.X, loss, decay, multiple)
+        problem, factors = problem_of_network(weights, self.X, loss, decay, multiple)
         if self.reported is not None:
             mine = loss.value(problem.predict(tuple(factors), factors.q or ())) / multiple
             factors.note = self.compared(mine, MARGIN * weights.eps * self.X.size**0.5)
@@ -148,27 +148,27 @@ class TrainingProblem:
 
         Raises InputError, with both figures, if it is not near.
         """
-        log, within = printed(self.reported), None
+        log, within = logged_losses(self.reported), None
         if self.within is not None:
             within = scalar(self.within, "reported_rtol", zero=True)
         last, size = log[-1], abs(mine) + 1e-300
         if abs(mine - last) <= max(AGREE, rounding) * size:
             return ""
-        told = f"training printed the loss {last:.8g}, these weights have {mine:.8g}"
+        message = f"training printed the loss {last:.8g}, these weights have {mine:.8g}"
         if len(log) > 1 and abs(mine - last) <= abs(last - log[-2]):
-            return f"{told}: it was printed before the last step"
+            return f"{message}: it was printed before the last step"
         if within is not None and abs(mine - last) <= within * size:
-            return f"{told}: within reported_rtol = {within:g}"
+            return f"{message}: within reported_rtol = {within:g}"
         cure = (
             "pass the X and y of the training, and its loss without decay; one printed before the "
             "last step is accepted beside the one before it, reported=[before, last], or within "
             "reported_rtol="
         )
-        told = f"training reports the loss {last:.10g}, but these weights on X and y"
-        raise InputError(f"{told} give {mine:.10g}: {cure}")
+        message = f"training reports the loss {last:.10g}, but these weights on X and y"
+        raise InputError(f"{message} give {mine:.10g}: {cure}")
 
 
-def printed(reported: Reported) -> list[float]:
+def logged_losses(reported: Reported) -> list[float]:
     """Return the losses of a log, the last ones; raise InputError for what is no number."""
     listed = list(reported) if isinstance(reported, Sequence | np.ndarray) else [reported]
     if not listed:
@@ -182,15 +182,15 @@ def data(X: Any, y: Any) -> tuple[Array, Array]:
 
     Raises InputError for other shapes.
     """
-    held = finite(real(X, "X", ndim=2), "X")
+    features = finite(real(X, "X", ndim=2), "X")
     labels = finite(real(y, "y"), "y")
-    if not held.size or labels.ndim not in (1, PAIR) or len(labels) != len(held):
+    if not features.size or labels.ndim not in (1, PAIR) or len(labels) != len(features):
         wanted = "(n, d) and (n,) or (n, outputs)"
-        raise InputError(f"X and y must be {wanted}, got {held.shape} and {labels.shape}")
-    return held, labels
+        raise InputError(f"X and y must be {wanted}, got {features.shape} and {labels.shape}")
+    return features, labels
 
 
-def decayed(weight_decay: Any, *, biases: bool) -> Decay:
+def read_decay(weight_decay: Any, *, biases: bool) -> Decay:
     """Return the decay that a caller names."""
     if weight_decay is None:
         raise InputError("give weight_decay, or the optimizer it was trained with")

@@ -28,7 +28,7 @@ def precision(x: Any) -> float:
     return float(np.ldexp(1.0, -{2: 10, 4: 23}.get(bits, 52)))
 
 
-def kept(path: Path) -> dict[str, Any]:
+def read_safetensors(path: Path) -> dict[str, Any]:
     """Return the arrays of a .safetensors file, by name.
 
     Raises InputError for another kind of file.
@@ -40,7 +40,7 @@ def kept(path: Path) -> dict[str, Any]:
         with safe_open(path, framework="numpy") as file:
             if any(file.get_slice(k).get_dtype() == "BF16" for k in file.keys()):  # noqa: SIM118
                 whole = deserialize(path.read_bytes())  # type: ignore[no-untyped-call]
-                return {name: widened(held) for name, held in whole}
+                return {name: widen_bfloat16(tensor) for name, tensor in whole}
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from None
@@ -48,18 +48,18 @@ def kept(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} is not a safetensors file of numbers: {error}") from None
 
 
-def widened(held: Mapping[str, Any]) -> Array:
+def widen_bfloat16(tensor: Mapping[str, Any]) -> Array:
     """Return a tensor of a file with bfloat16, the upper half of a float32, at its own value.
 
-    Raises TypeError for a kind that holds no numbers of floats.
+    Raises TypeError for a dtype that is not floating point.
     """
-    kind, shape = held["dtype"], held["shape"]
+    kind, shape = tensor["dtype"], tensor["shape"]
     if kind == "BF16":
-        words = np.frombuffer(held["data"], dtype="<u2").astype("<u4") << 16
+        words = np.frombuffer(tensor["data"], dtype="<u2").astype("<u4") << 16
         return np.asarray(words.astype("<u4").view("<f4").astype(float).reshape(shape))
     if kind not in ("F16", "F32", "F64"):
         raise TypeError(f"dtype {kind}")
-    return np.frombuffer(held["data"], dtype=f"<f{int(kind[1:]) // 8}").reshape(shape)
+    return np.frombuffer(tensor["data"], dtype=f"<f{int(kind[1:]) // 8}").reshape(shape)
 
 
 def layers(state: Mapping[str, Any]) -> list[Layer]:
@@ -67,15 +67,15 @@ def layers(state: Mapping[str, Any]) -> list[Layer]:
 
     Raises OutOfScopeError, by name, for anything that no linear layer has.
     """
-    found: dict[str, dict[str, Array]] = {}
+    by_name: dict[str, dict[str, Array]] = {}
     for key, x in state.items():
         name, _, part = key.rpartition(".")
         if part not in ("weight", "bias"):
             kind = "a BatchNorm" if NORMALIZED in key or "num_batches" in key else "unknown here"
             raise outside(f"{key} ({kind})")
-        found.setdefault(name, {})[part] = real(x, key)
+        by_name.setdefault(name, {})[part] = real(x, key)
     out: list[Layer] = []
-    for name, parts in found.items():
+    for name, parts in by_name.items():
         weight, bias = parts.get("weight"), parts.get("bias")
         if weight is None or weight.ndim != PAIR or (bias is not None and bias.ndim != 1):
             shape = "no weight" if weight is None else f"a weight of shape {weight.shape}"
@@ -90,47 +90,47 @@ def outside(what: str) -> OutOfScopeError:
     return OutOfScopeError(f"the network has {what}, which is no part of one hidden layer: {cure}")
 
 
-def oriented(
-    found: list[Layer], sizes: tuple[int, int | None], layout: str | None
+def orient(
+    stack: list[Layer], sizes: tuple[int, int | None], layout: str | None
 ) -> tuple[Layer, Layer]:
     """Return the hidden and the output layer, both with weights as torch has them.
 
     sizes    (features of X, outputs of y); outputs None: any
-    layout   "torch", "sklearn" or None: told from the shapes
+    layout   "torch", "sklearn" or None: the shapes decide
 
-    Which layer comes first is told by numbers in their names (0 and 2, fc1 and fc2), else
-    by the shapes: a file keeps its names in the order of the alphabet.
+    Numbers in the names (0 and 2, fc1 and fc2) say which layer comes first, else the shapes:
+    a file lists its names in alphabetical order.
 
     Raises InputError where the shapes fit no layout, or more than one, or both orders.
     """
-    if len(found) != PAIR:
-        raise deep("the network", len(found))
+    if len(stack) != PAIR:
+        raise deep("the network", len(stack))
     if layout is not None and layout not in LAYOUTS:
         raise InputError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
-    asked = LAYOUTS if layout is None else (layout,)
-    for pairs in orders(found):
-        fits = [(*p, k) for p in pairs for k in asked if fitted(*p, sizes, k)]
-        told = " and ".join(f"{name} {w.shape}" for name, w, _ in found)
+    layouts = LAYOUTS if layout is None else (layout,)
+    for pairs in orders(stack):
+        fits = [(*p, k) for p in pairs for k in layouts if fits_together(*p, sizes, k)]
+        text = " and ".join(f"{name} {w.shape}" for name, w, _ in stack)
         if len({k for *_, k in fits}) > 1:
-            raise InputError(f"{told} fit more than one layout: pass layout='torch' or 'sklearn'")
+            raise InputError(f"{text} fit more than one layout: pass layout='torch' or 'sklearn'")
         if len(fits) > 1:
             cure = "name the hidden one 0 and the other 2"
-            raise InputError(f"of {told} either may be the hidden layer: {cure}")
+            raise InputError(f"of {text} either may be the hidden layer: {cure}")
         if fits:
             first, second, k = fits[0]
-            return turned(first, k), turned(second, k)
-    shapes = " and ".join(f"{name} {w.shape}" for name, w, _ in found)
+            return as_torch(first, k), as_torch(second, k)
+    shapes = " and ".join(f"{name} {w.shape}" for name, w, _ in stack)
     known = "any" if sizes[1] is None else sizes[1]
-    told = f"{sizes[0]} features and {known} outputs"
-    names = [LAYOUTS[k] for k in asked]
-    raise InputError(f"weights for {told} must be {' or '.join(names)}, got {shapes}")
+    text = f"{sizes[0]} features and {known} outputs"
+    names = [LAYOUTS[k] for k in layouts]
+    raise InputError(f"weights for {text} must be {' or '.join(names)}, got {shapes}")
 
 
-def orders(found: list[Layer]) -> list[list[tuple[Layer, Layer]]]:
+def orders(stack: list[Layer]) -> list[list[tuple[Layer, Layer]]]:
     """Return the orders of two layers, those that are equally likely in one list."""
-    first, second = sorted(found, key=lambda layer: numbers(layer[0]))
+    first, second = sorted(stack, key=lambda layer: numbers(layer[0]))
     both = [(first, second), (second, first)]
-    bare = {re.sub(r"\d+", "", name) for name, *_ in found}
+    bare = {re.sub(r"\d+", "", name) for name, *_ in stack}
     if len(bare) > 1 or numbers(first[0]) == numbers(second[0]):
         return [both]
     return [[pair] for pair in both]
@@ -141,21 +141,23 @@ def numbers(name: str) -> list[int]:
     return [int(x) for x in re.findall(r"\d+", name)]
 
 
-def fitted(first: Layer, second: Layer, sizes: tuple[int, int | None], layout: str) -> bool:
+def fits_together(first: Layer, second: Layer, sizes: tuple[int, int | None], layout: str) -> bool:
     """Whether two layers fit together, X and y in a layout, with their biases."""
-    (_, w, b), (_, v, c) = turned(first, layout), turned(second, layout)
+    (_, w, b), (_, v, c) = as_torch(first, layout), as_torch(second, layout)
     outputs = len(v) if sizes[1] is None else sizes[1]
     whole = w.shape[1] == sizes[0] and v.shape == (outputs, w.shape[0])
     return whole and all(x is None or len(x) == len(k) for x, k in ((b, w), (c, v)))
 
 
-def turned(layer: Layer, layout: str) -> Layer:
+def as_torch(layer: Layer, layout: str) -> Layer:
     """Return a layer with its weight as torch has it."""
     name, weight, bias = layer
     return name, weight if layout == "torch" else weight.T, bias
 
 
-def joined(hidden: Layer, out: Layer, activation: str, slope: float | None, eps: float) -> Weights:
+def join_layers(
+    hidden: Layer, out: Layer, activation: str, slope: float | None, eps: float
+) -> Weights:
     """Return the weights of two layers as torch has them."""
     U, V = np.ascontiguousarray(hidden[1].T), np.ascontiguousarray(out[1])
     return Weights(U, V, hidden[2], out[2], activation, slope, eps)

@@ -13,7 +13,7 @@ from certify.base.extras import optional
 
 from . import _graph
 from ._network import Judged
-from ._training import Reported, TrainingProblem, data, decayed, stated
+from ._training import Reported, TrainingProblem, data, read_decay, read_loss
 
 __all__ = ["from_model"]
 
@@ -42,19 +42,21 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     times the objective is judged.  A graph is read, never run.
 
     Raises OutOfScopeError, naming the node, for any other graph; InputError for weights, X
-    and y that do not belong together, for a file that is none, or without onnx.
+    and y that do not belong together, for a file that is no ONNX model, or without onnx.
     """
-    held, labels = data(X, y)
-    asked = stated(loss, reduction)
+    features, labels = data(X, y)
+    criterion = read_loss(loss, reduction)
     optional("onnx.numpy_helper", "onnx", "onnx")
     onnx = optional("onnx", "onnx", "onnx")
-    proto = model if isinstance(model, onnx.ModelProto) else loaded(Path(model), onnx)
+    proto = model if isinstance(model, onnx.ModelProto) else load_model(Path(model), onnx)
     weights = _graph.weights(proto, onnx)
-    decay = decayed(weight_decay, biases=decay_bias)
-    return TrainingProblem(held, labels, asked, decay, reported, reported_rtol).judge(weights)
+    decay = read_decay(weight_decay, biases=decay_bias)
+    return TrainingProblem(features, labels, criterion, decay, reported, reported_rtol).judge(
+        weights
+    )
 
 
-def loaded(path: Path, onnx: Any) -> Any:
+def load_model(path: Path, onnx: Any) -> Any:
     """Read a file, without any other file that it names.
 
     Raises InputError for a file that is no ONNX model.

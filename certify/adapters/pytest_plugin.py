@@ -79,13 +79,13 @@ class Certified:
         __tracebackhide__ = True
         if unknown := sorted(set(settings) - set(KNOWN)):
             raise TypeError(f"certified() takes {', '.join(KNOWN)}, got {', '.join(unknown)}")
-        told = {**self.settings, **settings}
+        keywords = {**self.settings, **settings}
         path = self.path(name)
         stored = path.exists() and not self.update
         if stored and not refit:
-            return verified(path, (problem, factors, q), told)
-        result = self.searched(path, (problem, factors, q), told, data=refit)
-        if stored and (wrong := moved(path, result)):
+            return verify_stored(path, (problem, factors, q), keywords)
+        result = self.searched(path, (problem, factors, q), keywords, data=refit)
+        if stored and (wrong := difference(path, result)):
             cure = "if that is meant, store it anew with pytest --certify-update"
             pytest.fail(f"{wrong}; {cure}", pytrace=False)
         return result
@@ -97,15 +97,15 @@ class Certified:
         return self.place / FOLDER / f"{'.'.join(p for p in parts if p)}.cert"
 
     def searched(
-        self, path: Path, asked: tuple[Any, Any, Any], told: dict[str, Any], *, data: bool
+        self, path: Path, question: tuple[Any, Any, Any], keywords: dict[str, Any], *, data: bool
     ) -> Any:
-        """Search for a proof; store it if that is asked for, with the question's arrays or not."""
+        """Search for a proof; with --certify-update store it, with the question's arrays or not."""
         __tracebackhide__ = True
         from certify.pipeline.certificate.verdict import Verdict  # noqa: PLC0415
         from certify.pipeline.check import check  # noqa: PLC0415  only where a test uses it
 
-        problem, factors, q = asked
-        result = check(problem, factors, q=q, **told)
+        problem, factors, q = question
+        result = check(problem, factors, q=q, **keywords)
         if result.verdict is not Verdict.CERTIFIED:
             pytest.fail(self.failure(result), pytrace=False)
         if self.update and result.certificate is not None:
@@ -119,16 +119,16 @@ class Certified:
         if result.better is not None:
             import numpy as np  # noqa: PLC0415
 
-            from certify.pipeline.certificate.file import named  # noqa: PLC0415
+            from certify.pipeline.certificate.file import name_factors  # noqa: PLC0415
 
             path = self.scratch / f"{self.label}.better.npz"
-            arrays: dict[str, Any] = named(result.better)
+            arrays: dict[str, Any] = name_factors(result.better)
             np.savez(path, **arrays)
             lines.append(f"The better factors are in {path}")
         return "\n".join(lines)
 
 
-def verified(path: Path, asked: tuple[Any, Any, Any], told: dict[str, Any]) -> Any:
+def verify_stored(path: Path, question: tuple[Any, Any, Any], keywords: dict[str, Any]) -> Any:
     """Verify a stored certificate about what the test asks now."""
     __tracebackhide__ = True
     from certify.kernel.errors import RejectedError  # noqa: PLC0415
@@ -136,14 +136,14 @@ def verified(path: Path, asked: tuple[Any, Any, Any], told: dict[str, Any]) -> A
     from certify.pipeline.certificate.verdict import Verdict  # noqa: PLC0415
     from certify.pipeline.certificate.verify import TIERS, verify  # noqa: PLC0415
 
-    problem, factors, q = asked
-    epsilon = {k: told[k] for k in ("rtol", "atol") if k in told}
+    problem, factors, q = question
+    epsilon = {k: keywords[k] for k in ("rtol", "atol") if k in keywords}
     wrong = ""
     try:
-        held = Certificate.load(path)
-        tier = held.claim.get("tier")  # both prove; what exact integers would take hours for
+        certificate = Certificate.load(path)
+        tier = certificate.claim.get("tier")  # every tier proves; exact integers might take hours
         tier = tier if tier in TIERS else "exact"
-        proved = verify(held, problem, factors, q=q, tier=tier, **epsilon)
+        proved = verify(certificate, problem, factors, q=q, tier=tier, **epsilon)
     except RejectedError as error:
         wrong = f"{path} does not prove what this test asks: {error}"
     if wrong:
@@ -158,10 +158,10 @@ def verified(path: Path, asked: tuple[Any, Any, Any], told: dict[str, Any]) -> A
     return proved
 
 
-def moved(path: Path, result: Any) -> str:
-    """Say what makes a new proof another one than the stored: the question, or its optimum.
+def difference(path: Path, result: Any) -> str:
+    """Say how a new proof differs from the stored one: in its question or in its optimum.
 
-    Numbers may differ in their last bits: those of the arrays and lam.  "" if they agree.
+    The arrays and lam may differ in their last bits.  "" if the proofs agree.
     """
     from certify.kernel.claim import same_question  # noqa: PLC0415
     from certify.kernel.errors import RejectedError  # noqa: PLC0415
@@ -176,14 +176,14 @@ def moved(path: Path, result: Any) -> str:
     try:
         old = Certificate.load(path)
         same_question(shape(old.statement), shape(result.certificate.statement))
-        held = facts(old)
+        before = facts(old)
     except RejectedError as error:
         return f"{path} is of another question: {error}"
-    low, high = held.proved.lower - held.epsilon, held.proved.upper + held.epsilon
+    low, high = before.proved.lower - before.epsilon, before.proved.upper + before.epsilon
     if low <= result.upper and result.lower <= high:
         return ""
-    told = f"[{held.proved.lower:.10g}, {held.proved.upper:.10g}]"
-    return f"the optimum moved from {told} in {path} to [{result.lower:.10g}, {result.upper:.10g}]"
+    ends = f"[{before.proved.lower:.10g}, {before.proved.upper:.10g}]"
+    return f"the optimum moved from {ends} in {path} to [{result.lower:.10g}, {result.upper:.10g}]"
 
 
 def plain(text: str) -> str:

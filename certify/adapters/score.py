@@ -32,10 +32,10 @@ def score(
     try:
         problem, factors = from_model(estimator, X, y)
     except InputError:
-        held = other_rows(estimator, X)
-        if held is None:
+        pair = other_rows(estimator, X)
+        if pair is None:
             raise
-        problem, factors = held
+        problem, factors = pair
     result = check(problem, factors, q=factors.q, budget=budget, seed=seed)
     if result.certificate is None:
         raise OutOfScopeError(f"nothing is proved of this model: {result.reason}")

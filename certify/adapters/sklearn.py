@@ -80,19 +80,19 @@ def from_model(  # noqa: PLR0913  what a fit takes, and what it threw away
     unfitted model, wrong shapes, values that are not finite, or without scikit-learn;
     OutOfScopeError, with the cure, for what the theory does not cover.
     """
-    estimator, X = unwrapped(estimator, X)
+    estimator, X = unwrap(estimator, X)
     name = factorization(estimator)
     if name is not None:
         for key, given in (("y", y), ("rows", rows), ("sample_weight", sample_weight)):
             if given is not None:
                 raise InputError(f"{key} belongs to a network, not to {name}: leave it out")
-        return marked(estimator, name, MODELS[name](read(estimator, X, codes)))
+        return mark(estimator, name, MODELS[name](read(estimator, X, codes)))
     known = library("neural_network")
     if type(estimator) in [getattr(known, k) for k in NETWORKS]:
         if codes is not None:
-            told = "codes belong to a factorization, not to"
-            raise InputError(f"{told} {type(estimator).__name__}: leave them out")
-        return marked(estimator, "", mlp(estimator, X, y, rows, sample_weight))
+            message = "codes belong to a factorization, not to"
+            raise InputError(f"{message} {type(estimator).__name__}: leave them out")
+        return mark(estimator, "", mlp(estimator, X, y, rows, sample_weight))
     kind = type(estimator).__name__
     if kind in OUTSIDE:
         raise OutOfScopeError(f"{kind} {OUTSIDE[kind]}: fit an NMF or a PCA")
@@ -101,12 +101,12 @@ def from_model(  # noqa: PLR0913  what a fit takes, and what it threw away
     raise OutOfScopeError(f"from_model knows {listed}, not {kind}: {cure}")
 
 
-def marked(estimator: Any, name: str, found: tuple[Problem, Factors]) -> tuple[Problem, Factors]:
-    """Say in the factors what fit they are of; tol=0.0 (PCA) is no tolerance."""
+def mark(estimator: Any, name: str, pair: tuple[Problem, Factors]) -> tuple[Problem, Factors]:
+    """Record in the factors which fit they belong to; tol=0.0 (PCA) is no tolerance."""
     tol = getattr(estimator, "tol", None) or None
     rebuild = rebuilt if name in REBUILT else None
-    found[1].origin = Origin(type(estimator).__name__, tol, rebuild)
-    return found
+    pair[1].origin = Origin(type(estimator).__name__, tol, rebuild)
+    return pair
 
 
 def held_out(estimator: Any, X: Any) -> tuple[Problem, Factors] | None:
@@ -115,7 +115,7 @@ def held_out(estimator: Any, X: Any) -> tuple[Problem, Factors] | None:
     The components are the model's, the codes the best for these rows.  None for a model that
     keeps no components.
     """
-    estimator, X = unwrapped(estimator, X)
+    estimator, X = unwrap(estimator, X)
     name = factorization(estimator)
     return None if name is None else MODELS[name](read(estimator, X, None, own=False))
 
@@ -126,7 +126,7 @@ def factorization(estimator: Any) -> str | None:
     return next((k for k in MODELS if type(estimator) is getattr(known, k)), None)
 
 
-def unwrapped(estimator: Any, X: Any) -> tuple[Any, Any]:
+def unwrap(estimator: Any, X: Any) -> tuple[Any, Any]:
     """Return the best estimator of a search, the last step of a pipeline, and its X."""
     if (best := getattr(estimator, "best_estimator_", None)) is not None:
         estimator = best
@@ -144,5 +144,5 @@ def last_step(pipeline: Any, X: Any) -> tuple[Any, Any]:
     try:
         return last, pipeline[:-1].transform(X)
     except (ValueError, AttributeError) as error:
-        told = f"the steps before {type(last).__name__} do not transform this X"
-        raise InputError(f"{told}: {error}") from None
+        message = f"the steps before {type(last).__name__} do not transform this X"
+        raise InputError(f"{message}: {error}") from None

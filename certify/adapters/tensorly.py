@@ -11,7 +11,7 @@ from typing import Any
 from certify.base.errors import InputError, OutOfScopeError
 from certify.base.extras import optional
 
-from ._cp import Modes, Tensor, refused
+from ._cp import Modes, Tensor, refusal
 from ._parafac import MODELS, OUTSIDE, FittedTensor, non_negative_parafac, parafac
 from ._regression import cp_regressor
 from ._start import start
@@ -56,7 +56,7 @@ def from_model(
         raise InputError(f"y belongs to a CPRegressor, not to {name}: leave it out")
     if at_home and name in OUTSIDE:
         why, cure = OUTSIDE[name]
-        raise refused(f"{name} {why}", cure)
+        raise refusal(f"{name} {why}", cure)
     if not at_home or name not in MODELS:
         listed = ", ".join([*MODELS, "CPRegressor"])
         cure = "state its objective as a Problem, or fit one of them"

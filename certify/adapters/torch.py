@@ -18,8 +18,8 @@ from certify.base.errors import InputError, OutOfScopeError
 from certify.base.extras import optional
 
 from ._network import Decay, Judged, Network, Weights
-from ._training import Reported, TrainingProblem, data, decayed, stated
-from ._weights import joined, kept, layers, oriented, outside, precision
+from ._training import Reported, TrainingProblem, data, read_decay, read_loss
+from ._weights import join_layers, layers, orient, outside, precision, read_safetensors
 
 __all__ = ["from_model", "state_dict"]
 
@@ -81,26 +81,28 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     other modules, losses or depths, and for no decay; InputError for weights, X and y that
     do not belong together.
     """
-    held, labels = data(X, y)
-    asked = stated(loss, reduction)
+    features, labels = data(X, y)
+    criterion = read_loss(loss, reduction)
     outputs = labels.shape[1] if labels.ndim > 1 else 1
     if isinstance(model, str | Path | Mapping):
         if optimizer is not None:
             raise InputError("an optimizer knows a module's parameters, not a state dict's")
-        state = model if isinstance(model, Mapping) else kept(Path(model))
-        known = None if asked.name == "cross_entropy" and outputs == 1 else outputs
-        hidden, out = oriented(layers(state), (held.shape[1], known), layout)
+        state = model if isinstance(model, Mapping) else read_safetensors(Path(model))
+        known = None if criterion.name == "cross_entropy" and outputs == 1 else outputs
+        hidden, out = orient(layers(state), (features.shape[1], known), layout)
         eps = max(map(precision, state.values()), default=0.0)
-        weights = joined(hidden, out, activation, slope, eps)
+        weights = join_layers(hidden, out, activation, slope, eps)
     else:
-        weights = walked(model)
+        weights = weights_of(model)
     if optimizer is None:
-        decay = decayed(weight_decay, biases=decay_bias)
+        decay = read_decay(weight_decay, biases=decay_bias)
     elif weight_decay is not None:
         raise InputError("give weight_decay or the optimizer, not both")
     else:
         decay = read(optimizer, linear(model))
-    return TrainingProblem(held, labels, asked, decay, reported, reported_rtol).judge(weights)
+    return TrainingProblem(features, labels, criterion, decay, reported, reported_rtol).judge(
+        weights
+    )
 
 
 def library() -> Any:
@@ -130,7 +132,7 @@ def linear(model: Any) -> list[Any]:
     return [m for m in flat(model) if type(m) is library().Linear]
 
 
-def walked(model: Any) -> Weights:
+def weights_of(model: Any) -> Weights:
     """Return the weights of Sequential(Linear, activation, Linear).
 
     Raises OutOfScopeError, by name, for any other module.
@@ -151,27 +153,27 @@ def walked(model: Any) -> Weights:
         for part, x in (("weight", m.weight), ("bias", m.bias))
         if x is not None
     }
-    found = layers(state)
-    if len(found) == 2 and kinds not in (["Linear", "activation", "Linear"], ["Linear", "Linear"]):  # noqa: PLR2004  layers
+    stack = layers(state)
+    if len(stack) == 2 and kinds not in (["Linear", "activation", "Linear"], ["Linear", "Linear"]):  # noqa: PLR2004  layers
         raise outside(f"the order {', '.join(kinds)}")
     places = [x.data_ptr() for x in state.values() if x.numel()]
     if len(set(places)) < len(places):
         raise outside("one parameter in two places")
     eps = max(map(precision, state.values()), default=0.0)
-    hidden, out = oriented(found, ends(found), "torch")
+    hidden, out = orient(stack, ends(stack), "torch")
     if not between:
-        return joined(hidden, out, "linear", None, eps)
+        return join_layers(hidden, out, "linear", None, eps)
     name = ACTIVATIONS[type(between[0]).__name__]
     slope = float(between[0].negative_slope) if name == "leaky_relu" else None
-    return joined(hidden, out, name, slope, eps)
+    return join_layers(hidden, out, name, slope, eps)
 
 
-def ends(found: list[tuple[str, Array, Array | None]]) -> tuple[int, int]:
+def ends(stack: list[tuple[str, Array, Array | None]]) -> tuple[int, int]:
     """Return the features and outputs of layers as torch has them."""
-    return (found[0][1].shape[1], found[-1][1].shape[0]) if found else (0, 0)
+    return (stack[0][1].shape[1], stack[-1][1].shape[0]) if stack else (0, 0)
 
 
-def read(optimizer: Any, found: list[Any]) -> Decay:
+def read(optimizer: Any, modules: list[Any]) -> Decay:
     """Return the decay of each part of two linear layers, out of an optimizer.
 
     Raises OutOfScopeError, with the cure, for a decay that is no penalty: p <- (1 - eta wd) p
@@ -181,8 +183,8 @@ def read(optimizer: Any, found: list[Any]) -> Decay:
     name, optim = type(optimizer).__name__, import_module("torch.optim")
     groups = getattr(optimizer, "param_groups", [])
     if name == "AdamW" or any(g.get("decoupled_weight_decay") for g in groups):
-        told = "decouples its decay from the gradient, so that it minimizes no loss + decay/2 |p|^2"
-        raise OutOfScopeError(f"{name} {told}: {CURE}")
+        why = "decouples its decay from the gradient, so that it minimizes no loss + decay/2 |p|^2"
+        raise OutOfScopeError(f"{name} {why}: {CURE}")
     if name not in COUPLED or type(optimizer) is not getattr(optim, name, None):
         raise OutOfScopeError(f"the optimizer {name} has no known objective: {CURE}")
     if any(g.get("maximize") for g in groups):
@@ -190,11 +192,11 @@ def read(optimizer: Any, found: list[Any]) -> Decay:
     paid = {id(p): float(g.get("weight_decay", 0.0)) for g in groups for p in g["params"]}
     out = []
     for part in ("weight", "bias"):
-        for k, m in enumerate(found):
+        for k, m in enumerate(modules):
             p = getattr(m, part)
             if p is not None and not (id(p) in paid and p.requires_grad):
-                told = f"the {part} of linear layer {k} is not trained by this {name}"
-                raise OutOfScopeError(f"{told}, so the rest is optimal at most beside it: {CURE}")
+                why = f"the {part} of linear layer {k} is not trained by this {name}"
+                raise OutOfScopeError(f"{why}, so the rest is optimal at most beside it: {CURE}")
             out.append(0.0 if p is None else paid[id(p)])
     return Decay(*out)
 
@@ -202,8 +204,8 @@ def read(optimizer: Any, found: list[Any]) -> Decay:
 def state_dict(factors: Any, q: Any = None, *, like: Network) -> dict[str, Array]:
     """Return factors as the arrays of a state dict: 0.weight, 0.bias, 2.weight, 2.bias.
 
-        found = state_dict(better.factors, better.q, like=factors)      of improve()
-        model.load_state_dict({k: torch.from_numpy(x) for k, x in found.items()})
+        state = state_dict(better.factors, better.q, like=factors)      of improve()
+        model.load_state_dict({k: torch.from_numpy(x) for k, x in state.items()})
 
     factors   (U, V), in the form of `from_model`
     q         the offsets' values, of a network with an output bias

@@ -31,10 +31,10 @@ __all__ = [
 ATOMS = load(__name__, Atom)
 
 
-def atom_of(said: dict[str, Any], data: dict[str, Any]) -> Atom:
+def atom_of(statement: dict[str, Any], data: dict[str, Any]) -> Atom:
     """Return the atom that a statement describes, from its own arrays.
 
     Raises LookupError for a kind that is no atom of this package.
     """
     kinds = {atom.kind: atom for atom in ATOMS.values()}
-    return kinds[said["kind"]].from_statement(said, data)
+    return kinds[statement["kind"]].from_statement(statement, data)

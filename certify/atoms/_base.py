@@ -134,14 +134,14 @@ class Atom(ABC):
         """
         deadline = None if budget is None else monotonic() + budget
 
-        def own(held: Matrix) -> Proposal:
+        def engine(scaled: Matrix) -> Proposal:
             """Return the smallest bound within the budget."""
-            return self.propose(held, None, seed, deadline)
+            return self.propose(scaled, None, seed, deadline)
 
-        return self.enclosed(W, proposer(self, own, (method, solver), budget), seed)
+        return self.enclosed(W, proposer(self, engine, (method, solver), budget), seed)
 
     def enclosed(self, W: Any, propose: Callable[[Any], Proposal], seed: int) -> PolarBound:  # noqa: ANN401
-        """Return both sides of the polar, the upper one by `propose`: floats unless told more."""
+        """Return both sides of the polar, the upper one by `propose`; here floats, not proved."""
         proposal = propose(W)
         lower, witness = self.attain(W, seed)
         return PolarBound(lower, proposal.upper, witness, proposal.proof)
@@ -219,13 +219,13 @@ class Atom(ABC):
         return "a factorization"
 
     @classmethod
-    def from_statement(cls, said: dict[str, Any], data: dict[str, Any]) -> "Atom":
+    def from_statement(cls, statement: dict[str, Any], data: dict[str, Any]) -> "Atom":
         """Return the atom of a statement, from its own arrays.
 
         Raises LookupError where the kernel has no such statement.
         """
         del data
-        raise LookupError(f"{cls.__name__} has no statement, got {said}")
+        raise LookupError(f"{cls.__name__} has no statement, got {statement}")
 
     def statement(self) -> dict[str, Any]:
         """Return what the kernel's statement says of this atom; {} if unknown to it.

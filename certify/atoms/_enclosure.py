@@ -24,7 +24,7 @@ from certify.polar.proved import (
     tensor_above,
     tensor_below,
 )
-from certify.polar.scale import at_scale_one, carried
+from certify.polar.scale import at_scale_one, rescale_proof
 
 from ._base import Atom, Slice
 
@@ -43,13 +43,13 @@ def enclose(
 
     Raises InputError if W is not a finite real matrix of a shape that the norms fit.
     """
-    held, e = at_scale_one(matrix(W))
-    atom.check(held.shape)
-    proposal = propose(held)
-    witness = atom.attain(held, seed)[1]
+    scaled, e = at_scale_one(matrix(W))
+    atom.check(scaled.shape)
+    proposal = propose(scaled)
+    witness = atom.attain(scaled, seed)[1]
     single = len(witness) == 1
-    lower = attained_below(held, witness * 2 if single else witness, norms)
-    proved = partial(proved_above, held, norms, proposal.proof, symmetric=single)
+    lower = attained_below(scaled, witness * 2 if single else witness, norms)
+    proved = partial(proved_above, scaled, norms, proposal.proof, symmetric=single)
     return bracket((lower, proved), witness, proposal, e)
 
 
@@ -71,21 +71,23 @@ def bracket(
     if upper == np.inf:
         return PolarBound(down, np.inf, witness, {}, proposal.note)
     up = above(Fraction(upper) * power(e))
-    return PolarBound(down, up, witness, carried(proposal.proof, e))
+    return PolarBound(down, up, witness, rescale_proof(proposal.proof, e))
 
 
 def enclose_tensor(
     atom: Atom, T: Array, propose: Callable[[Array], Proposal], seed: int
 ) -> PolarBound:
     """Enclose the polar of a tensor for one of our atoms; as `enclose`."""
-    held, e = at_scale_one(T)
-    proposal = propose(held)
-    witness = atom.attain(held, seed)[1]
-    said, shape = atom.statement(), T.shape
-    gauges = tuple(gauge(k) for k in said["norms"])
-    every = witness * len(shape) if said["symmetric"] else witness
-    lower = tensor_below(held, every, gauges)
-    return bracket((lower, partial(tensor_above, held, said, proposal.proof)), witness, proposal, e)
+    scaled, e = at_scale_one(T)
+    proposal = propose(scaled)
+    witness = atom.attain(scaled, seed)[1]
+    statement, shape = atom.statement(), T.shape
+    gauges = tuple(gauge(k) for k in statement["norms"])
+    every = witness * len(shape) if statement["symmetric"] else witness
+    lower = tensor_below(scaled, every, gauges)
+    return bracket(
+        (lower, partial(tensor_above, scaled, statement, proposal.proof)), witness, proposal, e
+    )
 
 
 def enclose_network(
@@ -105,14 +107,14 @@ def enclose_network(
     sums = [sum(map(Fraction, column)) for column in whole.T.tolist()]
     if getattr(atom, "bias", "") == "free" and any(sums):
         raise InputError("W must have columns that sum to zero exactly: the bias is free")
-    held, e = at_scale_one(whole)
-    proposal = propose(held)
-    witness = atom.attain(held, seed)[1]
-    lower = inside_floats(lambda: layer_below(held, atom, witness), 0.0)
+    scaled, e = at_scale_one(whole)
+    proposal = propose(scaled)
+    witness = atom.attain(scaled, seed)[1]
+    lower = inside_floats(lambda: layer_below(scaled, atom, witness), 0.0)
 
     def proved() -> float:
         """Return the bound; infinite where rounded arithmetic overflows."""
-        return inside_floats(lambda: layer_above(held, atom, proposal.proof), np.inf)
+        return inside_floats(lambda: layer_above(scaled, atom, proposal.proof), np.inf)
 
     return bracket((lower, proved), witness, proposal, e)
 
@@ -130,10 +132,10 @@ def inside_floats(bounded: Callable[[], float], otherwise: float) -> float:
 def matrix(W: Any) -> Matrix:  # noqa: ANN401  an array or scipy.sparse
     """Return W as float64, dense or in rows."""
     if not sparse.issparse(W):
-        held = finite(real(W, "W", ndim=2), "W")
-        if not held.size:
-            raise InputError(f"W must not be empty, got shape {held.shape}")
-        return held
+        dense = finite(real(W, "W", ndim=2), "W")
+        if not dense.size:
+            raise InputError(f"W must not be empty, got shape {dense.shape}")
+        return dense
     coo = sparse.coo_array(W, copy=True)
     data = finite(real(coo.data, "W.data"), "W.data")
     out = sparse.coo_array((data, coo.coords), shape=coo.shape).tocsr()

@@ -19,7 +19,7 @@ class Facts:
     loose: str
 
 
-def described(left: Gauge, right: Gauge) -> Facts:
+def describe_pair(left: Gauge, right: Gauge) -> Facts:
     """Return what is known of a pair; with one side l1 it is of the lines w of W."""
     if left.axial or right.axial:
         inner = right if left.axial else left

@@ -11,7 +11,7 @@ from certify.base.errors import InputError
 SLOPES = {"relu": 0.0, "leaky_relu": 0.01, "abs": -1.0, "linear": 1.0}
 
 
-def sloped(activation: str, slope: float | None) -> float:
+def negative_slope(activation: str, slope: float | None) -> float:
     """Return the slope of an activation below zero; only leaky_relu takes one."""
     if slope is None:
         return SLOPES[activation]
@@ -22,17 +22,17 @@ def sloped(activation: str, slope: float | None) -> float:
     return float(slope)
 
 
-def pooled(samples: object, rows: int) -> npt.NDArray[np.int64] | None:
+def sample_index(samples: object, rows: int) -> npt.NDArray[np.int64] | None:
     """Return the samples of rows as int64; each of 0..n-1 must be met."""
     if samples is None:
         return None
-    held = np.asarray(samples)
-    if held.shape != (rows,) or held.dtype.kind not in "iu" or held.min() < 0:
-        got = f"{held.dtype} of shape {held.shape}"
+    indices = np.asarray(samples)
+    if indices.shape != (rows,) or indices.dtype.kind not in "iu" or indices.min() < 0:
+        got = f"{indices.dtype} of shape {indices.shape}"
         raise InputError(f"samples must be {rows} integers >= 0, one for each row of V, got {got}")
-    if len(np.unique(held)) != int(held.max()) + 1:
+    if len(np.unique(indices)) != int(indices.max()) + 1:
         raise InputError("samples must be 0, 1, ... without a gap")
-    out = held.astype(np.int64)
+    out = indices.astype(np.int64)
     out.setflags(write=False)
     return out
 

@@ -14,26 +14,26 @@ from certify.norms import L2
 from certify.polar import Matrix, PolarQuery, Proposal, smallest
 
 from ._base import Factors, Slice
-from ._words import Words, activation, priced, raised
+from ._words import Words, activation, exponent_text, penalty_formula
 
 LARGEST = 1 << 20  # width of a hidden layer
 
 
 def widths_of(hidden: object) -> tuple[int, ...]:
     """Return the widths of the hidden layers, one at least."""
-    held = tuple(hidden) if isinstance(hidden, Sequence) else (hidden,)
-    good = held and all(isinstance(k, int) and not isinstance(k, bool) for k in held)
-    if not good or not all(0 < k <= LARGEST for k in held):
+    widths = tuple(hidden) if isinstance(hidden, Sequence) else (hidden,)
+    good = widths and all(isinstance(k, int) and not isinstance(k, bool) for k in widths)
+    if not good or not all(0 < k <= LARGEST for k in widths):
         raise InputError(f"hidden must be widths >= 1 of the hidden layers, got {short(hidden)}")
-    return held
+    return widths
 
 
 def data_of(V: object) -> Array:
     """Return the data as a read-only float64 matrix."""
-    held = finite(real(V, "V", ndim=2), "V")
-    if not held.size:
-        raise InputError(f"V must not be empty, got shape {held.shape}")
-    return frozen(held)
+    data = finite(real(V, "V", ndim=2), "V")
+    if not data.size:
+        raise InputError(f"V must not be empty, got shape {data.shape}")
+    return frozen(data)
 
 
 def shapes(
@@ -46,10 +46,10 @@ def shapes(
 
 def outputs(V: Array, x: Slice, slope: float) -> Array:
     """Return s(... s(V X1) X2 ...) XK."""
-    held = V
+    values = V
     for k, w in enumerate(x):
-        held = (np.where(held > 0, held, slope * held) if k else held) @ w
-    return held
+        values = (np.where(values > 0, values, slope * values) if k else values) @ w
+    return values
 
 
 def theta(factors: Factors, form: str) -> Array:
@@ -64,13 +64,13 @@ def theta(factors: Factors, form: str) -> Array:
 
 def words(count: int, form: str, slope: float | None) -> Words:
     """Return the layers in a formula; slope: of s between them, None for none."""
-    names = [f"X{raised(k)}ₖ" for k in range(1, count + 1)]
+    names = [f"X{exponent_text(k)}ₖ" for k in range(1, count + 1)]
     inner = "V"
     for x in names[:-1]:
         inner = f"{inner} {x}" if slope is None else f"s({inner} {x})"
     glosses = [] if slope is None else [activation(slope)]
-    told = priced([f"‖{x}‖" for x in names], form)
-    return Words(f"{inner} {names[-1]}", told, (), glosses, ["‖·‖ the Frobenius norm"])
+    penalty = penalty_formula([f"‖{x}‖" for x in names], form)
+    return Words(f"{inner} {names[-1]}", penalty, (), glosses, ["‖·‖ the Frobenius norm"])
 
 
 def thread(u: Array, v: Array, hidden: tuple[int, ...]) -> Slice:
@@ -97,10 +97,10 @@ def by_layers(V: Array, W: Matrix, slope: float, steps: int) -> Proposal:
     dense = np.asarray(W.toarray() if sparse.issparse(W) else W)
     proof: dict[str, Any] = {"rule": "layers"}
     upper = max(1.0, abs(slope)) ** steps
-    for name, held in (("W", dense), ("F", V)):
-        found = spectral(held, None, 0)
-        proof[name] = {k: v for k, v in found.proof.items() if k in ("axis", "shift")}
-        if "L" in found.proof:
-            proof[f"{name}.L"] = found.proof["L"]
-        upper *= found.upper
+    for name, matrix in (("W", dense), ("F", V)):
+        proposal = spectral(matrix, None, 0)
+        proof[name] = {k: v for k, v in proposal.proof.items() if k in ("axis", "shift")}
+        if "L" in proposal.proof:
+            proof[f"{name}.L"] = proposal.proof["L"]
+        upper *= proposal.upper
     return Proposal(upper, proof)

@@ -25,25 +25,25 @@ def accept_method(method: object, solver: object) -> None:
 
 def proposer(
     atom: Any,  # noqa: ANN401  an atom, which is beside
-    own: Callable[[Any], Proposal],
-    told: tuple[str, str | None],
+    engine: Callable[[Any], Proposal],
+    choice: tuple[str, str | None],
     budget: float | None,
 ) -> Callable[[Any], Proposal]:
-    """Return what proposes a bound of the polar: `own`, or cvxpy.
+    """Return the function that proposes a bound of the polar: `engine`, or cvxpy's.
 
-    told: the method and the solver.  Where the solver has no answer the bound is infinite,
+    choice: the method and the solver.  Where the solver has no answer the bound is infinite,
     and `note` says what the solver reported.
     """
-    method, solver = told
+    method, solver = choice
     accept_method(method, solver)
     if method == "engine":
-        return own
+        return engine
     relax = import_module(SOLVERS)
     using = relax.Using.within(budget, solver)
 
     def propose(W: Any) -> Proposal:  # noqa: ANN401  a polar Matrix
         """Ask the solver."""
-        found: Proposal | None = relax.propose(atom, W, using)
-        return replace(Proposal(float("inf")) if found is None else found, note=using.said())
+        proposal: Proposal | None = relax.propose(atom, W, using)
+        return replace(Proposal(float("inf")) if proposal is None else proposal, note=using.said())
 
     return propose

@@ -31,13 +31,13 @@ def signs_of(names: Sequence[str], norms: Sequence[Gauge]) -> list[str]:
     return [SIGNS.get(g.cone, mixed).format(x) for x, g in pairs if not g.free]
 
 
-def priced(norms: Sequence[str], form: str) -> str:
+def penalty_formula(norms: Sequence[str], form: str) -> str:
     """Return the product of the norms, or the mean of their K-th powers."""
     if form == "product":
         return " ".join(norms)
     order = len(norms)
     share = "½" if order == 2 else f"1/{order} "  # noqa: PLR2004  a half
-    return f"{share}({' + '.join(n + raised(order) for n in norms)})"
+    return f"{share}({' + '.join(n + exponent_text(order) for n in norms)})"
 
 
 def activation(slope: float) -> str:
@@ -45,7 +45,7 @@ def activation(slope: float) -> str:
     return f"s(z) = {ACTIVATIONS.get(slope, f'z where z ≥ 0, else {slope:.7g} z')}"
 
 
-def raised(number: int) -> str:
+def exponent_text(number: int) -> str:
     """Return a number as an exponent."""
     return str(number).translate(RAISED)
 

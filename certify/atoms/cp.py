@@ -18,8 +18,8 @@ from certify.polar.products import propose
 
 from ._base import Atom, Factors, Slice
 from ._enclosure import enclose_tensor
-from ._facts import CLOSED, described
-from ._words import Words, nonnegative, priced, raised, signs_of
+from ._facts import CLOSED, describe_pair
+from ._words import Words, exponent_text, nonnegative, penalty_formula, signs_of
 from .rank_one import FORMS, misfit
 
 LEAST, MOST = 2, 6  # the order of a symmetric tensor, whose permutations the kernel sums
@@ -71,7 +71,7 @@ class CP(Atom):
         order: int | None = None,
     ) -> None:
         """Take one norm for each mode, or one key and the order."""
-        keys = listed((norms,) * counted(order) if isinstance(norms, str) else norms)
+        keys = plain_keys((norms,) * tensor_order(order) if isinstance(norms, str) else norms)
         if order is not None and len(keys) != order:
             raise InputError(f"order is {order}, but there are {len(keys)} norms")
         if len(keys) < LEAST:
@@ -106,7 +106,7 @@ class CP(Atom):
         if self.symmetric:
             return len(self.norms) > LEAST or not (self.gauges[0].spherical and self.gauges[0].free)
         *sliced, left, right = sorted(self.gauges, key=lambda g: not g.axial)
-        return not all(g.axial for g in sliced) or described(left, right).kind != CLOSED
+        return not all(g.axial for g in sliced) or describe_pair(left, right).kind != CLOSED
 
     def every(self, factors: Factors) -> Factors:
         """Return one factor a mode."""
@@ -149,7 +149,7 @@ class CP(Atom):
     def best_responses(self, W: Array, factors: Factors, observed: Observed) -> tuple[Array, ...]:
         """Return theta / |xk| times the dual norm of W with all factors but xk."""
         parts, T = self.every(factors), observed.tensor(W)
-        pulled = [contracted(T, parts, k) for k in range(len(parts))]
+        pulled = [contract_except(T, parts, k) for k in range(len(parts))]
         if self.symmetric:
             pulled = [np.mean(pulled, axis=0)]
         sizes = self.sizes(factors)
@@ -165,8 +165,8 @@ class CP(Atom):
     def wrong_sign(self, factors: Factors) -> str:
         """Name the entry of a factor that is farthest outside its cone."""
         names = ("U", "V", *(f"X{k}" for k in range(2, len(factors))))
-        told = (misfit(*p) for p in zip(names, self.gauges, factors, strict=False))
-        return next((text for text in told if text), "")
+        messages = (misfit(*p) for p in zip(names, self.gauges, factors, strict=False))
+        return next((text for text in messages if text), "")
 
     def project(self, factors: Factors) -> Factors:
         """Return the nearest factors in the cones."""
@@ -192,11 +192,11 @@ class CP(Atom):
         starts: Factors,
     ) -> Proposal:
         """Return the smallest bound found; starts are factors believed to attain the polar."""
-        held = tuple(zip(*(x.T for x in starts), strict=True))
+        slices = tuple(zip(*(x.T for x in starts), strict=True))
         T: Any = W  # a matrix's rules have their N where W is stored
         if len(self.norms) > LEAST:
             T = W.toarray() if sparse.issparse(W) else np.asarray(W)
-        return propose(ProductQuery(T, self.gauges, self.symmetric, target, seed, deadline, held))
+        return propose(ProductQuery(T, self.gauges, self.symmetric, target, seed, deadline, slices))
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
         """Return the best slice found, of theta 1."""
@@ -215,21 +215,25 @@ class CP(Atom):
         """Return the product of the modes and their norms."""
         order = len(self.norms)
         if self.symmetric:
-            theta = self.gauges[0].text("xₖ") + raised(order)
+            theta = self.gauges[0].text("xₖ") + exponent_text(order)
             return Words(" ∘ ".join(["xₖ"] * order), theta, signs_of(["xₖ"], self.gauges))
-        names = [f"x{raised(k)}ₖ" for k in range(1, order + 1)]
+        names = [f"x{exponent_text(k)}ₖ" for k in range(1, order + 1)]
         norms = [g.text(x) for g, x in zip(self.gauges, names, strict=True)]
-        return Words(" ∘ ".join(names), priced(norms, self.form), signs_of(names, self.gauges))
+        return Words(
+            " ∘ ".join(names), penalty_formula(norms, self.form), signs_of(names, self.gauges)
+        )
 
     def title(self, order: int) -> str:
         """Return the name of the model."""
         return f"a {nonnegative(self.gauges)}CP factorization of order {order}"
 
     @classmethod
-    def from_statement(cls, said: dict[str, Any], data: dict[str, Any]) -> "CP":
+    def from_statement(cls, statement: dict[str, Any], data: dict[str, Any]) -> "CP":
         """Return the atom of a norm for each mode."""
         del data
-        return cls(tuple(said["norms"]), symmetric=said["symmetric"], form=said["form"])
+        return cls(
+            tuple(statement["norms"]), symmetric=statement["symmetric"], form=statement["form"]
+        )
 
     def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""
@@ -237,14 +241,14 @@ class CP(Atom):
         return {"kind": self.kind, "norms": norms, "symmetric": symmetric, "form": self.form}
 
 
-def counted(order: object) -> int:
+def tensor_order(order: object) -> int:
     """Return the order, an integer of at least 2."""
     if not isinstance(order, int) or isinstance(order, bool) or order < LEAST:
         raise InputError(f"one norm for all modes needs order=2 or more, got order={short(order)}")
     return order
 
 
-def listed(norms: object) -> tuple[str, ...]:
+def plain_keys(norms: object) -> tuple[str, ...]:
     """Return the keys of plain norms."""
     if not isinstance(norms, Sequence) or not all(isinstance(k, str) for k in norms):
         raise InputError(f"norms must be keys such as 'l2' or 'l1+', got {short(norms)}")
@@ -253,10 +257,10 @@ def listed(norms: object) -> tuple[str, ...]:
 
 def plain_key(key: str) -> str:
     """Return a key of a plain norm as the kernel writes it."""
-    held = gauge(key)
-    if not held.is_plain:
+    norm = gauge(key)
+    if not norm.is_plain:
         raise InputError(f"norms must be 'l1', 'l2' or 'linf' with a sign or none, got {key!r}")
-    return held.key
+    return norm.key
 
 
 def outer(parts: Sequence[Array]) -> Array:
@@ -267,7 +271,7 @@ def outer(parts: Sequence[Array]) -> Array:
     return out
 
 
-def contracted(T: Array, parts: Sequence[Array], k: int) -> Array:
+def contract_except(T: Array, parts: Sequence[Array], k: int) -> Array:
     """Return T with every factor of a slice but the k-th, (n_k, r)."""
     moved = np.moveaxis(T, k, 0)
     return np.asarray(moved.reshape(len(moved), -1) @ khatri_rao([*parts[:k], *parts[k + 1 :]]))

@@ -115,9 +115,9 @@ class DeepLinear(Atom):
         return "parallel deep linear networks"
 
     @classmethod
-    def from_statement(cls, said: dict[str, Any], data: dict[str, Any]) -> "DeepLinear":
+    def from_statement(cls, statement: dict[str, Any], data: dict[str, Any]) -> "DeepLinear":
         """Return the networks of some widths."""
-        return cls(data["features"], tuple(said["hidden"]), said["form"])
+        return cls(data["features"], tuple(statement["hidden"]), statement["form"])
 
     def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""

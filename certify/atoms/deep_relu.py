@@ -126,15 +126,17 @@ class DeepReLU(Atom):
         return "parallel deep ReLU networks"
 
     @classmethod
-    def from_statement(cls, said: dict[str, Any], data: dict[str, Any]) -> "DeepReLU":
+    def from_statement(cls, statement: dict[str, Any], data: dict[str, Any]) -> "DeepReLU":
         """Return the networks of some widths and slope."""
-        slope = float.fromhex(said["slope"])
-        return cls(data["features"], tuple(said["hidden"]), slope=slope, form=said["form"])
+        slope = float.fromhex(statement["slope"])
+        return cls(
+            data["features"], tuple(statement["hidden"]), slope=slope, form=statement["form"]
+        )
 
     def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""
-        said = {"kind": self.kind, "hidden": list(self.hidden), "form": self.form}
-        return said | {"slope": self.slope.hex()}
+        fields = {"kind": self.kind, "hidden": list(self.hidden), "form": self.form}
+        return fields | {"slope": self.slope.hex()}
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the features."""

@@ -14,13 +14,13 @@ from certify.base.observed import Observed
 from certify.norms import Gauge, Weighted, gauge, norm_of
 from certify.polar import Matrix, PolarBound, PolarQuery, Proposal, smallest, within_budget
 from certify.polar.ascent.pairs import best_slice
-from certify.polar.proved import sided
+from certify.polar.proved import norm_arrays
 
 from ._base import Atom, Factors, Slice
 from ._enclosure import enclose
-from ._facts import CLOSED, Facts, described
+from ._facts import CLOSED, Facts, describe_pair
 from ._methods import proposer
-from ._words import Words, nonnegative, priced, signs_of
+from ._words import Words, nonnegative, penalty_formula, signs_of
 
 FORMS = ("product", "sum")
 SIDES = ("left", "right")
@@ -69,7 +69,7 @@ class RankOne(Atom):
     @property
     def hard(self) -> bool:
         """Whether the pair has no closed form."""
-        return described(*self.gauges).kind != CLOSED
+        return describe_pair(*self.gauges).kind != CLOSED
 
     def shapes(self, data_shape: tuple[int, ...]) -> tuple[tuple[int], tuple[int]]:
         """Return (m,), (n,)."""
@@ -77,7 +77,7 @@ class RankOne(Atom):
         return (m,), (n,)
 
     def check(self, data_shape: tuple[int, ...]) -> None:
-        """Hold each norm's parameters against the length of its factor; refuse tensors."""
+        """Check each norm's parameters against the length of its factor; refuse tensors."""
         matrix_only(self, data_shape)
         for side, norm, d in zip(SIDES, self.gauges, data_shape, strict=True):
             try:
@@ -137,8 +137,8 @@ class RankOne(Atom):
 
     def wrong_sign(self, factors: Factors) -> str:
         """Name the entry of a factor that is farthest outside its cone."""
-        told = (misfit(n, g, x) for n, g, x in zip("UV", self.gauges, factors, strict=True))
-        return next((text for text in told if text), "")
+        messages = (misfit(n, g, x) for n, g, x in zip("UV", self.gauges, factors, strict=True))
+        return next((text for text in messages if text), "")
 
     def project(self, factors: Factors) -> Factors:
         """Return the nearest factors in the cones."""
@@ -181,10 +181,10 @@ class RankOne(Atom):
         """
         deadline = None if budget is None else monotonic() + budget
 
-        def propose(held: Matrix) -> Proposal:
+        def propose(scaled: Matrix) -> Proposal:
             """Return the smallest bound within the budget and the nodes."""
-            asked = PolarQuery(held, *self.gauges, None, seed, deadline, nodes=nodes)
-            return within_budget(asked, smallest)
+            query = PolarQuery(scaled, *self.gauges, None, seed, deadline, nodes=nodes)
+            return within_budget(query, smallest)
 
         by = proposer(self, propose, (method, solver), budget)
         return enclose(self, self.gauges, W, by, seed)
@@ -192,7 +192,9 @@ class RankOne(Atom):
     def words(self) -> Words:
         """Return u v^T and the norms."""
         left, right = (g.text(x) for g, x in zip(self.gauges, LETTERS, strict=True))
-        return Words("uₖvₖᵀ", priced([left, right], self.form), signs_of(LETTERS, self.gauges))
+        return Words(
+            "uₖvₖᵀ", penalty_formula([left, right], self.form), signs_of(LETTERS, self.gauges)
+        )
 
     def title(self, order: int) -> str:
         """Return the name of the model."""
@@ -200,10 +202,10 @@ class RankOne(Atom):
         return f"a {nonnegative(self.gauges)}matrix factorization"
 
     @classmethod
-    def from_statement(cls, said: dict[str, Any], data: dict[str, Any]) -> "RankOne":
+    def from_statement(cls, statement: dict[str, Any], data: dict[str, Any]) -> "RankOne":
         """Return the atom of two norms."""
-        left, right = (norm_of(said[side], side, data) for side in SIDES)
-        return cls(left, right, said["form"])
+        left, right = (norm_of(statement[side], side, data) for side in SIDES)
+        return cls(left, right, statement["form"])
 
     def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""
@@ -212,7 +214,7 @@ class RankOne(Atom):
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the norms' groups, edges and weights, each under its side."""
-        return sided(self.gauges)
+        return norm_arrays(self.gauges)
 
 
 def pair_facts(left: str | Gauge, right: str | Gauge) -> Facts:
@@ -228,7 +230,7 @@ def pair_facts(left: str | Gauge, right: str | Gauge) -> Facts:
     elastic, group (sum),    sup u^T W v                     no closed spectral,   sqrt of the
       variation x ... not l1                                 form      conic       length
     """
-    return described(gauge(left), gauge(right))
+    return describe_pair(gauge(left), gauge(right))
 
 
 def matrix_only(atom: Atom, data_shape: tuple[int, ...]) -> None:
@@ -247,5 +249,5 @@ def misfit(name: str, norm: Gauge, x: Array) -> str:
     low, high = (side[at[0]] for side in norm.sides(len(x)))
     wanted = "0" if low == high else (">= 0" if low == 0 else "<= 0")
     cure = "Problem.project(factors) returns the nearest factors that are allowed"
-    where, said = [int(k) for k in at], norm.key if norm.is_plain else norm
-    return f"{name} must be {wanted} under {short(said)}, got {x[at]} at {where}; {cure}"
+    where, label = [int(k) for k in at], norm.key if norm.is_plain else norm
+    return f"{name} must be {wanted} under {short(label)}, got {x[at]} at {where}; {cure}"

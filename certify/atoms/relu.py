@@ -20,8 +20,8 @@ from certify.polar.layers import propose
 
 from ._base import Atom, Factors, Slice
 from ._enclosure import enclose_network
-from ._hidden import SLOPES, largest, pooled, sloped
-from ._words import Words, activation, priced, signs_of
+from ._hidden import SLOPES, largest, negative_slope, sample_index
+from ._words import Words, activation, penalty_formula, signs_of
 from .rank_one import FORMS, LETTERS, matrix_only, misfit
 
 BIASES = ("none", "regularized", "free")
@@ -93,12 +93,12 @@ class ReLU(Atom):
         left, right = gauge(self.left), gauge(self.right)
         if not right.is_plain:
             raise InputError(f"right must be l2, l1 or linf, got {short(self.right)}")
-        slope = sloped(self.activation, self.slope)
+        slope = negative_slope(self.activation, self.slope)
         if slope != 1 and (not left.spherical or not left.free):
             raise InputError(f"left must be l2 unless activation is linear, got {short(self.left)}")
-        held = pooled(self.samples, len(data))
+        samples = sample_index(self.samples, len(data))
         most = self.pool == "max" and largest(self)
-        layer = Layer(frozen(data), slope, left, right, self.bias == "free", held, most)
+        layer = Layer(frozen(data), slope, left, right, self.bias == "free", samples, most)
         object.__setattr__(self, "layer", layer)
 
     @property
@@ -180,8 +180,8 @@ class ReLU(Atom):
     ) -> Proposal:
         """Return the smallest bound found; starts are neurons believed to attain the polar."""
         dense = self.query(W).W
-        held = tuple(zip(*(x.T for x in starts), strict=True))
-        return propose(LayerQuery(self.layer, dense, target, seed, deadline, held))
+        slices = tuple(zip(*(x.T for x in starts), strict=True))
+        return propose(LayerQuery(self.layer, dense, target, seed, deadline, slices))
 
     def attain(self, W: Matrix, seed: int) -> tuple[float, Slice]:
         """Return the best neuron found, of theta 1."""
@@ -224,7 +224,9 @@ class ReLU(Atom):
             glosses.append("P sums the rows of each sample")
         glosses += ["biases bₖ at no price"] * free
         phi = f"{'max s(V uₖ)' if layer.most else unit} vₖᵀ"
-        return Words(phi, priced(norms, self.form), signs_of(LETTERS, self.gauges), glosses)
+        return Words(
+            phi, penalty_formula(norms, self.form), signs_of(LETTERS, self.gauges), glosses
+        )
 
     def title(self, order: int) -> str:
         """Return the name of the model."""
@@ -232,30 +234,30 @@ class ReLU(Atom):
         return f"a {'max-pooled ' * self.layer.most}network with one hidden layer"
 
     @classmethod
-    def from_statement(cls, said: dict[str, Any], data: dict[str, Any]) -> "ReLU":
+    def from_statement(cls, statement: dict[str, Any], data: dict[str, Any]) -> "ReLU":
         """Return the layer; a priced bias is a column of its features."""
-        V, slope = data["features"], float.fromhex(said["slope"])
-        free = said["bias"] == "free"
+        V, slope = data["features"], float.fromhex(statement["slope"])
+        free = statement["bias"] == "free"
         names = {v: k for k, v in SLOPES.items() if k != "leaky_relu"}
         return cls(
             V[:, :-1] if free else V,
-            norm_of(said["left"], "left", data),
-            norm_of(said["right"], "right", data),
+            norm_of(statement["left"], "left", data),
+            norm_of(statement["right"], "right", data),
             bias="free" if free else "none",
             activation=names.get(slope, "leaky_relu"),
             slope=None if slope in names else slope,
             samples=data.get("samples"),
-            form=said["form"],
-            pool=said.get("pool", "sum"),
+            form=statement["form"],
+            pool=statement.get("pool", "sum"),
         )
 
     def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""
         left, right = (g.statement() for g in self.gauges)
         bias = "free" if self.layer.free else "none"
-        said = {"kind": self.kind, "left": left, "right": right, "form": self.form, "bias": bias}
-        said |= {"slope": float(self.layer.slope).hex()}
-        return said | ({"pool": "max"} if self.layer.most else {})
+        fields = {"kind": self.kind, "left": left, "right": right, "form": self.form, "bias": bias}
+        fields |= {"slope": float(self.layer.slope).hex()}
+        return fields | ({"pool": "max"} if self.layer.most else {})
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return the features, with the column of a bias, and the samples."""
@@ -274,10 +276,10 @@ def gated(V: npt.ArrayLike, gates: npt.ArrayLike, right: str = "l2", form: str =
 
     Raises InputError for gates that are not 0 or 1, or of another number of rows.
     """
-    data, held = finite(real(V, "V", ndim=2), "V"), real(gates, "gates", ndim=2)
-    if held.shape[0] != len(data) or not np.isin(held, (0.0, 1.0)).all():
-        raise InputError(f"gates must be 0 or 1 in {len(data)} rows, got shape {held.shape}")
-    blocks: Sequence[Array] = [data * g[:, None] for g in held.T]
+    data, masks = finite(real(V, "V", ndim=2), "V"), real(gates, "gates", ndim=2)
+    if masks.shape[0] != len(data) or not np.isin(masks, (0.0, 1.0)).all():
+        raise InputError(f"gates must be 0 or 1 in {len(data)} rows, got shape {masks.shape}")
+    blocks: Sequence[Array] = [data * g[:, None] for g in masks.T]
     d = data.shape[1]
-    norm = Group([range(g * d, g * d + d) for g in range(held.shape[1])])
+    norm = Group([range(g * d, g * d + d) for g in range(masks.shape[1])])
     return ReLU(np.hstack(blocks), norm, right, activation="linear", form=form)

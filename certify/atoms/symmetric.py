@@ -154,10 +154,12 @@ class Symmetric(Atom):
         """
         deadline, norm = None if budget is None else monotonic() + budget, self.gauge
 
-        def propose(held: Matrix) -> Proposal:
+        def propose(scaled: Matrix) -> Proposal:
             """Return the smallest bound within the budget and the nodes."""
-            asked = PolarQuery(held, norm, norm, None, seed, deadline, nodes=nodes, symmetric=True)
-            return within_budget(asked, smallest_symmetric)
+            query = PolarQuery(
+                scaled, norm, norm, None, seed, deadline, nodes=nodes, symmetric=True
+            )
+            return within_budget(query, smallest_symmetric)
 
         by = proposer(self, propose, (method, solver), budget)
         return enclose(self, (norm, norm), W, by, seed)
@@ -172,10 +174,10 @@ class Symmetric(Atom):
         return f"a {nonnegative(self.gauges)}symmetric factorization"
 
     @classmethod
-    def from_statement(cls, said: dict[str, Any], data: dict[str, Any]) -> "Symmetric":
+    def from_statement(cls, statement: dict[str, Any], data: dict[str, Any]) -> "Symmetric":
         """Return the atom of a norm."""
         del data
-        return cls(said["left"])
+        return cls(statement["left"])
 
     def statement(self) -> dict[str, Any]:
         """Return the kernel's description of this atom."""

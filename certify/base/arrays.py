@@ -31,7 +31,7 @@ def real(x: object, name: str, *, ndim: int | None = None) -> Array:
     """
     if sparse.issparse(x):
         raise InputError(f"{name} must be a dense array, got a {type(x).__name__}")
-    x = detached(x, name)
+    x = from_torch(x, name)
     if isinstance(x, np.ma.MaskedArray):
         raise InputError(f"{name} is a masked array, whose mask would be lost: give data and mask=")
     try:
@@ -40,13 +40,13 @@ def real(x: object, name: str, *, ndim: int | None = None) -> Array:
         raise InputError(f"{name} is not a rectangular array: {error}") from None
     if ndim is not None and a.ndim != ndim:
         raise InputError(f"{name} must have {ndim} dimensions, got shape {a.shape}")
-    if a.dtype.kind == "f" and mixed(x):
+    if a.dtype.kind == "f" and has_integer(x):
         a = np.asarray(x, dtype=object)  # numpy has rounded the integers among these floats
     return _exactly(a, name)
 
 
-def detached(x: Any, name: str = "the array") -> Any:  # noqa: ANN401  an array of any package
-    """Return an array of numpy for a torch tensor: off its graph and device, at its own value.
+def from_torch(x: Any, name: str = "the array") -> Any:  # noqa: ANN401  an array of any package
+    """Return a torch tensor as an array of numpy, detached and on the CPU, with the same values.
 
     Raises InputError for one that holds no numbers (meta), or is sparse or quantized.
     """
@@ -60,17 +60,17 @@ def detached(x: Any, name: str = "the array") -> Any:  # noqa: ANN401  an array 
         kind = "quantized" if getattr(x, "is_quantized", False) else layout
         cure = "pass x.dequantize()" if "quantized" in kind else "pass x.to_dense()"
         raise InputError(f"{name} is a {kind} tensor: {cure}, or a scipy.sparse matrix")
-    held = x.detach().cpu()
+    tensor = x.detach().cpu()
     try:
-        return np.asarray(held.numpy())
-    except TypeError:  # bfloat16, which numpy has not
-        return np.asarray(held.double().numpy())
+        return np.asarray(tensor.numpy())
+    except TypeError:  # numpy has no bfloat16
+        return np.asarray(tensor.double().numpy())
 
 
-def mixed(x: object) -> bool:
+def has_integer(x: object) -> bool:
     """Return whether a nested list has an integer: beside a float, numpy rounds it."""
     if isinstance(x, list | tuple):
-        return any(map(mixed, x))
+        return any(map(has_integer, x))
     kind = x.dtype.kind if isinstance(x, np.ndarray | np.generic) else ""
     return isinstance(x, int) or kind in ("i", "u", "O")
 
@@ -84,7 +84,7 @@ def _exactly(a: npt.NDArray[Any], name: str) -> Array:
     with np.errstate(over="ignore", under="ignore"):
         out = np.ascontiguousarray(a, dtype=np.float64)
     if (wrong := first_rounded(a, out)) is not None:
-        raise InputError(rounded(name, a[wrong], wrong))
+        raise InputError(rounding_message(name, a[wrong], wrong))
     return out
 
 
@@ -103,23 +103,23 @@ def _one_by_one(a: npt.NDArray[Any], name: str) -> Array:
             got = f"{short(a[k])} at {list(k)} (dtype {a.dtype})"
             raise InputError(f"{name} must hold real float64 or integers, got {got}")
         if (value := as_float(a[k])) is None:
-            raise InputError(rounded(name, a[k], k))
+            raise InputError(rounding_message(name, a[k], k))
         out[k] = value
     return out
 
 
 def as_float(x: Any) -> float | None:  # noqa: ANN401  one of NUMBERS
     """Return the float64 that is this number, NaN for NaN, or None where there is none."""
-    held = int(x) if isinstance(x, np.integer) else x  # numpy compares integers rounded
+    number = int(x) if isinstance(x, np.integer) else x  # numpy compares integers rounded
     try:
-        value = float(held)
-        same = value == held or (math.isnan(value) and held != held)  # noqa: PLR0124  NaN
+        value = float(number)
+        same = value == number or (math.isnan(value) and number != number)  # noqa: PLR0124  NaN
     except (ArithmeticError, ValueError):
         return None
     return value if same else None
 
 
-def rounded(name: str, x: object, at: tuple[int, ...] = ()) -> str:
+def rounding_message(name: str, x: object, at: tuple[int, ...] = ()) -> str:
     """Say which number float64 does not have, and where it is."""
     text = f"the number {x!s}"[:LONGEST]
     if isinstance(x, int | np.integer):
@@ -150,7 +150,7 @@ def scalar(x: object, name: str, *, zero: bool) -> float:
     if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
         raise InputError(f"{name} must be {wanted}, got {short(x)}")
     if as_float(x) is None:
-        raise InputError(rounded(name, x))
+        raise InputError(rounding_message(name, x))
     return value
 
 

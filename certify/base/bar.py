@@ -12,13 +12,13 @@ LATER = 2.0  # seconds after which a call that was not told to be silent shows a
 Read = Callable[[Any, str, float], tuple[str, float]]
 
 
-def timed(task: Any, stage: str, value: float) -> tuple[str, float]:  # noqa: ANN401  rich's task
+def show_stage(task: Any, stage: str, value: float) -> tuple[str, float]:  # noqa: ANN401  rich's task
     """Show the stage and its objective; the bar is the time spent of a budget."""
     return f"{stage}  {value:.8g}", task.elapsed or 0.0
 
 
 @contextmanager
-def bar(total: float | None = None, read: Read = timed) -> Iterator[Progress | None]:
+def bar(total: float | None = None, read: Read = show_stage) -> Iterator[Progress | None]:
     """Show a bar on stderr, or in a notebook's cell, while the body runs.
 
     Yields None, and shows nothing, where stderr is neither.

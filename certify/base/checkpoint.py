@@ -60,7 +60,7 @@ class Keeper:
 
     def packed(self) -> tuple[dict[str, Any], Arrays]:
         """Return all that is kept as JSON and arrays."""
-        parts = self.read | {k: packed(v) for k, v in self.held.items()}
+        parts = self.read | {k: pack(v) for k, v in self.held.items()}
         arrays = {f"{k}/{n}": a for k, (_, pool) in parts.items() for n, a in pool.items()}
         return {k: text for k, (text, _) in parts.items()}, arrays
 
@@ -68,9 +68,9 @@ class Keeper:
         """Return what was kept under a key, or None."""
         if key in self.held:
             return self.held[key]
-        found = self.read.get(key)
+        entry = self.read.get(key)
         try:
-            return None if found is None else unpacked(*found, kinds)
+            return None if entry is None else unpack(*entry, kinds)
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"the checkpoint is damaged at {key}: {error}") from None
 
@@ -183,12 +183,12 @@ class Packer:
         if isinstance(x, np.ndarray):
             return self.array(x)
         if is_dataclass(x):
-            held = [self.put(getattr(x, f.name)) for f in fields(x)]
-            return {"object": type(x).__name__, "of": held}
+            items = [self.put(getattr(x, f.name)) for f in fields(x)]
+            return {"object": type(x).__name__, "of": items}
         if isinstance(x, list | tuple):
             named = hasattr(x, "_fields")
-            held = [self.put(y) for y in x]
-            return {"object": type(x).__name__, "of": held} if named else {"list": held}
+            items = [self.put(y) for y in x]
+            return {"object": type(x).__name__, "of": items} if named else {"list": items}
         if isinstance(x, dict):
             return {"dict": [[self.put(k), self.put(y)] for k, y in x.items()]}
         if x is not None and not isinstance(x, bool | int | str):
@@ -196,15 +196,15 @@ class Packer:
         return x
 
 
-def packed(value: object) -> tuple[Any, Arrays]:
+def pack(value: object) -> tuple[Any, Arrays]:
     """Return a value as JSON and one array of each kind; lists come back as tuples."""
-    held = Packer()
-    text = held.put(value)
-    pools = {n: np.concatenate([np.zeros(0, n), *a]).astype(n) for n, a in held.pools.items()}
+    packer = Packer()
+    text = packer.put(value)
+    pools = {n: np.concatenate([np.zeros(0, n), *a]).astype(n) for n, a in packer.pools.items()}
     return text, pools
 
 
-def unpacked(text: Any, arrays: Arrays, kinds: Kinds) -> Any:  # noqa: ANN401  what was packed
+def unpack(text: Any, arrays: Arrays, kinds: Kinds) -> Any:  # noqa: ANN401  what was packed
     """Return the value; its classes are those of `kinds`, by name."""
     named = {k.__name__: k for k in kinds}
 
@@ -212,17 +212,17 @@ def unpacked(text: Any, arrays: Arrays, kinds: Kinds) -> Any:  # noqa: ANN401  w
         """Return one value."""
         if not isinstance(x, dict):
             return x
-        (tag, held), *rest = x.items()
+        (tag, content), *rest = x.items()
         if tag == "float":
-            return float.fromhex(held)
+            return float.fromhex(content)
         if tag == "array":
-            name, start, shape = held
+            name, start, shape = content
             size = int(np.prod(shape, dtype=np.int64))
             return arrays[name][start : start + size].reshape(shape)
         if tag == "object":
-            return named[held](*map(get, rest[0][1]))
+            return named[content](*map(get, rest[0][1]))
         if tag == "dict":
-            return {get(k): get(y) for k, y in held}
-        return tuple(map(get, held))
+            return {get(k): get(y) for k, y in content}
+        return tuple(map(get, content))
 
     return get(text)

@@ -42,7 +42,7 @@ def minimize(  # noqa: PLR0913  when to stop
         if stalled or (expired is not None and expired()):
             raise StopIteration
 
-    found = optimize.minimize(
+    result = optimize.minimize(
         f,
         start,
         jac=True,
@@ -51,7 +51,7 @@ def minimize(  # noqa: PLR0913  when to stop
         callback=watch,
         options={"maxiter": steps, "maxcor": memory, "ftol": 0.0, "gtol": flat},
     )
-    return np.asarray(found.x), int(found.nit) + 1
+    return np.asarray(result.x), int(result.nit) + 1
 
 
 def quasi_newton(f: Smooth, start: Array) -> Array:
@@ -68,7 +68,7 @@ def quasi_newton(f: Smooth, start: Array) -> Array:
     return minimize(walled, start, steps=STEPS, stall=0.0, memory=30, flat=1e-12)[0]
 
 
-def bisected(slope: Callable[[Array], Array], start: Array) -> Array:
+def bisect_slopes(slope: Callable[[Array], Array], start: Array) -> Array:
     """Return where each slope, of its own number alone and rising, changes its sign."""
     low, high = start - 1.0, start + 1.0
     for _ in range(DOUBLINGS):

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from .arrays import Array, Ints
-from .sampled import sampled
+from .sampled import sampled_product
 
 MATRIX = 2  # dimensions
 
@@ -67,8 +67,8 @@ class Observed:
 
     def field(self, tensor: Array) -> Array:
         """Return the observed entries of a dense array of shape `dims`."""
-        held = tensor.reshape(self.m, self.n)
-        return held if self.full else held[self.listed]
+        matrix = tensor.reshape(self.m, self.n)
+        return matrix if self.full else matrix[self.listed]
 
     def matrix(self, field: Array) -> "Array | sparse.csr_array":
         """Return the field as a dense or a sparse matrix."""
@@ -84,7 +84,7 @@ class Observed:
         """Return left right^T at the observed entries."""
         if self.full:
             return np.asarray(left @ right.T)
-        return sampled(left, right, *self.listed)
+        return sampled_product(left, right, *self.listed)
 
     def times(self, field: Array, right: Array) -> Array:
         """Return W right for W the field (zero where nothing is observed)."""

@@ -10,8 +10,8 @@ T = TypeVar("T")
 def names(package: str) -> list[str]:
     """Return the public modules of a package, in alphabetical order."""
     path = importlib.import_module(package).__path__
-    found = (m.name for m in pkgutil.iter_modules(path))
-    return sorted(name for name in found if not name.startswith("_"))
+    modules = (m.name for m in pkgutil.iter_modules(path))
+    return sorted(name for name in modules if not name.startswith("_"))
 
 
 def load(package: str, base: type[T]) -> dict[str, type[T]]:
@@ -40,13 +40,13 @@ def refuse_heirs(cls: type, base: type) -> None:
 
 def _entry(module_name: str, base: type[T]) -> type[T]:
     module = importlib.import_module(module_name)
-    found = [
+    classes = [
         x
         for x in vars(module).values()
         if isinstance(x, type) and issubclass(x, base) and x.__module__ == module_name
     ]
-    if len(found) != 1:
-        have = [c.__name__ for c in found]
+    if len(classes) != 1:
+        have = [c.__name__ for c in classes]
         message = f"{module_name} must define exactly one {base.__name__}, has {have}"
         raise ImportError(message)
-    return found[0]
+    return classes[0]

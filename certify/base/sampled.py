@@ -12,7 +12,7 @@ PART = 1 << 18  # entries of a thread's task
 CORES = min(os.cpu_count() or 1, 4)
 
 
-def sampled(left: Array, right: Array, rows: Ints, cols: Ints) -> Array:
+def sampled_product(left: Array, right: Array, rows: Ints, cols: Ints) -> Array:
     """Return <left_i, right_j> for each (i, j) in rows, cols: a plain sum of r products each.
 
     left (m, r), right (n, r).
@@ -24,8 +24,8 @@ def sampled(left: Array, right: Array, rows: Ints, cols: Ints) -> Array:
         """Fill a part."""
         for start in range(first, min(first + PART, len(rows)), size):
             part = slice(start, min(start + size, first + PART))
-            held = left.take(rows[part], axis=0), right.take(cols[part], axis=0)
-            np.einsum("kr,kr->k", *held, out=out[part])
+            factors = left.take(rows[part], axis=0), right.take(cols[part], axis=0)
+            np.einsum("kr,kr->k", *factors, out=out[part])
 
     parts = range(0, len(rows), PART)
     if len(parts) <= 1:

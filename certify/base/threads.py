@@ -24,7 +24,7 @@ def threads(observed: Observed) -> Iterator[None]:
     if observed.full and min(observed.m, observed.n) >= LARGE:
         yield
         return
-    token = OUTSIDE.set(OUTSIDE.get() or allowed())
+    token = OUTSIDE.set(OUTSIDE.get() or blas_threads())
     try:
         with threadpool_limits(1, user_api="blas"):
             yield
@@ -43,6 +43,6 @@ def threads_of_factor(rows: int) -> Iterator[None]:
         yield
 
 
-def allowed() -> int:
+def blas_threads() -> int:
     """Return how many threads BLAS may use."""
     return max((p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"), default=1)

@@ -12,7 +12,7 @@ from certify.base.bar import bar as progress
 from certify.base.errors import NotCoveredError
 from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate import verify as recheck
-from certify.pipeline.certificate.file import named
+from certify.pipeline.certificate.file import name_factors
 from certify.pipeline.certificate.verify import CHECKED, TIERS
 from certify.pipeline.check import check as decide
 from certify.pipeline.improve import improve as improved_from
@@ -22,10 +22,10 @@ from certify.pipeline.restarts import restarts as compared
 from . import demo as demonstration
 from ._auditing import audit as audit_command
 from ._checker import checker as checker_command
-from ._options import PATH, Options, common, routed
-from ._output import better_arrays, guard, saved, stored
+from ._options import PATH, Options, common, with_route
+from ._output import better_arrays, guard, save_arrays, save_certificate
 from ._reading import explain, report_of
-from ._run import DEFECT, ended, run
+from ._run import DEFECT, end_with, run
 from ._show import (
     OutputFile,
     as_json,
@@ -33,7 +33,7 @@ from ._show import (
     of_rejection,
     of_result,
     of_training,
-    shared,
+    show_share,
     table,
     the_fits,
 )
@@ -41,9 +41,9 @@ from ._starting import completion, init, versions
 from ._verifier import verifier
 
 
-def show_versions(context: click.Context, _option: click.Parameter, asked: bool) -> None:  # noqa: FBT001
+def show_versions(context: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001
     """Print the versions and end."""
-    if asked:
+    if value:
         click.echo(versions())
         context.exit()
 
@@ -52,7 +52,7 @@ def show_versions(context: click.Context, _option: click.Parameter, asked: bool)
 @click.option(
     "--version",
     is_flag=True,
-    help="Show versions of what matters.",
+    help="Show versions and exit.",
     is_eager=True,
     expose_value=False,
     callback=show_versions,
@@ -68,13 +68,13 @@ def certify() -> None:
     "--own-size",
     type=PATH,
     metavar="X.CERT",
-    help="The same, of the own size.",
+    help="The same, for its own size.",
 )
 @click.option("--better", type=PATH, metavar="X.NPZ", help="Write better factors, if found.")
 @click.option("--resume", type=PATH, metavar="FILE", help="Save progress here; resume.")
-@routed
+@with_route
 @common
-def check(  # noqa: PLR0913, PLR0917  as click parsed them
+def check(  # noqa: PLR0913, PLR0917  one for each option
     options: Options,
     problem: Path,
     output: Path | None,
@@ -91,30 +91,32 @@ def check(  # noqa: PLR0913, PLR0917  as click parsed them
 
     Example: certify check problem.toml -o x.cert --better better.npz
     """
-    held = files.load(problem)
-    guard([output, own_size, better, resume], held.inputs)
+    loaded = files.load(problem)
+    guard([output, own_size, better, resume], loaded.inputs)
     start = monotonic()
     with progress(options.budget) as tell:
-        found = decide(
-            held.problem,
-            held.factors,
-            q=held.q,
+        result = decide(
+            loaded.problem,
+            loaded.factors,
+            q=loaded.q,
             checkpoint=resume,
-            **options.epsilon(held),
+            **options.epsilon(loaded),
             **options.search(tell),
             **route,
         )
     written: dict[str, OutputFile | None] = {}
     if output is not None:
-        written["certificate"] = saved(found.certificate, output)
+        written["certificate"] = save_certificate(result.certificate, output)
     if own_size is not None:
-        own = found.own_size.certificate
-        written["own-size certificate"] = saved(None if own is found.certificate else own, own_size)
+        second = result.own_size.certificate
+        written["own-size certificate"] = save_certificate(
+            None if second is result.certificate else second, own_size
+        )
     if better is not None:
-        written["better factors"] = stored(better_arrays(found.certificate), better)
-    told = of_training(held.multiple, of_result(found, monotonic() - start))
-    options.show(told, **written)
-    return found.verdict.exit_code
+        written["better factors"] = save_arrays(better_arrays(result.certificate), better)
+    fields = of_training(loaded.multiple, of_result(result, monotonic() - start))
+    options.show(fields, **written)
+    return result.verdict.exit_code
 
 
 @certify.command()
@@ -156,20 +158,20 @@ def verify(  # noqa: PLR0913, PLR0917  as click parsed them
 
     Example: certify verify x.cert --problem problem.toml
     """
-    held = files.load(problem)
+    loaded = files.load(problem)
     start = monotonic()
     try:
         with progress():
-            found = recheck.verify(
+            proof = recheck.verify(
                 certificate,
-                held.problem,
-                held.factors,
-                q=held.q,
+                loaded.problem,
+                loaded.factors,
+                q=loaded.q,
                 tier=tier,
                 checker=program,
                 limit=limit,
                 own_size=own_size,
-                **options.epsilon(held),
+                **options.epsilon(loaded),
             )
     except NotCoveredError as error:
         if options.json:
@@ -179,15 +181,15 @@ def verify(  # noqa: PLR0913, PLR0917  as click parsed them
         if options.json:
             as_json(of_rejection(error), {})
         raise
-    options.show(of_training(held.multiple, of_proof(found, monotonic() - start)))
-    return found.verdict.exit_code
+    options.show(of_training(loaded.multiple, of_proof(proof, monotonic() - start)))
+    return proof.verdict.exit_code
 
 
 @certify.command()
 @click.argument("problem", type=PATH)
 @click.option("-o", "output", type=PATH, required=True, metavar="X.NPZ", help="Better factors.")
 @click.option("--certificate", type=PATH, metavar="X.CERT", help="Write their certificate.")
-@routed
+@with_route
 @common
 def improve(
     options: Options,
@@ -200,27 +202,27 @@ def improve(
 
     Example: certify improve problem.toml -o better.npz --certificate better.cert
     """
-    held = files.load(problem)
-    guard([output, certificate], held.inputs)
+    loaded = files.load(problem)
+    guard([output, certificate], loaded.inputs)
     start = monotonic()
     with progress(options.budget) as tell:
-        found = improved_from(
-            held.problem,
-            held.factors,
-            q=held.q,
-            **options.epsilon(held),
+        outcome = improved_from(
+            loaded.problem,
+            loaded.factors,
+            q=loaded.q,
+            **options.epsilon(loaded),
             **options.search(tell),
             **route,
         )
-    arrays = dict(named(found.factors))
-    arrays |= {f"q{k}": x for k, x in enumerate(found.q)}
-    written: dict[str, OutputFile | None] = {"factors": stored(arrays, output)}
+    arrays = dict(name_factors(outcome.factors))
+    arrays |= {f"q{k}": x for k, x in enumerate(outcome.q)}
+    written: dict[str, OutputFile | None] = {"factors": save_arrays(arrays, output)}
     if certificate is not None:
-        written["certificate"] = saved(found.result.certificate, certificate)
-    told = {"objective": found.objective, "components": found.factors[0].shape[-1]}
-    shown = of_training(held.multiple, of_result(found.result, monotonic() - start))
-    options.show({**shown, **told}, **written)
-    return found.result.verdict.exit_code
+        written["certificate"] = save_certificate(outcome.result.certificate, certificate)
+    extra = {"objective": outcome.objective, "components": outcome.factors[0].shape[-1]}
+    shown = of_training(loaded.multiple, of_result(outcome.result, monotonic() - start))
+    options.show({**shown, **extra}, **written)
+    return outcome.result.verdict.exit_code
 
 
 @certify.command()
@@ -252,28 +254,28 @@ def restarts(  # noqa: PLR0913  one for each option
 
     Example: certify restarts problem.toml fit1.npz fit2.npz -o fits.html
     """
-    held = files.load(problem)
-    guard([output, certificate], (*held.inputs, *fits))
+    loaded = files.load(problem)
+    guard([output, certificate], (*loaded.inputs, *fits))
     if output is not None:
         plottable(output)
-    every = [held.factors, *held.restarts, *(files.load_factors(f, held) for f in fits)]
-    q = None if held.q is None else [held.q, *[None] * (len(every) - 1)]
+    every = [loaded.factors, *loaded.restarts, *(files.load_factors(f, loaded) for f in fits)]
+    q = None if loaded.q is None else [loaded.q, *[None] * (len(every) - 1)]
     start = monotonic()
     with progress(options.budget) as tell:
-        asked = {**options.epsilon(held), **options.search(tell), "sizes": sizes}
-        asked["budget"] = options.budget  # of all fits together
-        found = compared(held.problem, every, q=q, **asked)
+        settings = {**options.epsilon(loaded), **options.search(tell), "sizes": sizes}
+        settings["budget"] = options.budget  # of all fits together
+        report = compared(loaded.problem, every, q=q, **settings)
     written: dict[str, OutputFile | None] = {}
     if output is not None:
-        written["plot"] = OutputFile(output, found.plot(output))
+        written["plot"] = OutputFile(output, report.plot(output))
     if certificate is not None:
-        written["certificate"] = saved(found.certificate, certificate)
-    told = {**found.as_dict(), "seconds": round(monotonic() - start, 3)}
+        written["certificate"] = save_certificate(report.certificate, certificate)
+    summary = {**report.as_dict(), "seconds": round(monotonic() - start, 3)}
     if options.json:
-        as_json(told, written)
+        as_json(summary, written)
     else:
-        the_fits(found, written)
-    return found.verdict.exit_code
+        the_fits(report, written)
+    return report.verdict.exit_code
 
 
 @certify.command("demo")
@@ -286,17 +288,17 @@ def demonstrate(options: Options, folder: Path) -> int:
 
     Example: certify demo
     """
-    with progress(1.0, shared) as tell:
+    with progress(1.0, show_share) as tell:
         rows = demonstration.run(folder, seed=options.seed, progress=tell)
     if options.json:
         for row in rows:
             as_json(row.as_dict(), {})
     else:
         table(demonstration.table(rows))
-        click.echo(demonstration.allowed(rows))
+        click.echo(demonstration.tolerance_note(rows))
         click.echo(f"{len(rows)} certificates are in {folder}")
     wrong = [row.model for row in rows if not row.as_expected]
-    return ended(f"unexpected verdict: {', '.join(wrong)}", DEFECT) if wrong else 0
+    return end_with(f"unexpected verdict: {', '.join(wrong)}", DEFECT) if wrong else 0
 
 
 for command in (audit_command, checker_command, completion, explain, init, report_of, verifier):

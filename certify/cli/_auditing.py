@@ -14,7 +14,7 @@ from certify.pipeline.report._numbers import at_least, at_most
 from . import audit as auditing
 from ._options import PATH
 from ._run import printable
-from ._show import as_json, shared, table
+from ._show import as_json, show_share, table
 
 
 @click.command()
@@ -52,44 +52,46 @@ def audit(  # noqa: PLR0913  a command's options
 
     Example: certify audit audit.toml -o audit && certify audit --verify audit
     """
-    with progress(1.0, shared) as told:
+    with progress(1.0, show_share) as update:
 
         def tell(at: auditing.Progress) -> None:
             """Show how many models are done, and a guess of the time that is left."""
             left = f", {at.left:.0f} s left" if at.left else ""
-            if told is not None:
-                told(f"{at.done} of {at.total}{left}", at.done / at.total)
+            if update is not None:
+                update(f"{at.done} of {at.total}{left}", at.done / at.total)
 
         if verify is not None:
             if plan is not None:
                 raise InputError(f"--verify takes no plan, got {plan}: the lock in DIR is read")
-            found = auditing.verify(verify, inputs=inputs, executor=scheduler, progress=tell)
+            result = auditing.verify(verify, inputs=inputs, executor=scheduler, progress=tell)
         elif plan is None or folder is None:
             raise InputError("give a plan and -o DIR, or --verify DIR (see certify audit --help)")
         else:
-            found = auditing.run(plan, folder, executor=scheduler, jobs=jobs, progress=tell)
-    show(found, lines=lines)
-    return found.status
+            result = auditing.run(plan, folder, executor=scheduler, jobs=jobs, progress=tell)
+    show(result, lines=lines)
+    return result.status
 
 
-def show(found: auditing.Audit, *, lines: bool) -> None:
+def show(result: auditing.Audit, *, lines: bool) -> None:
     """Print the rows."""
     if lines:
-        for row in found.rows:
+        for row in result.rows:
             as_json(row, {})
         return
     out = Table(box=SIMPLE_HEAD)
     for name in ("model", "above optimum", "verdict", "optimum >=", "model <=", "asked", "seconds"):
         out.add_column(name, justify="left" if name in ("model", "verdict") else "right")
-    for row in found.rows:
+    for row in result.rows:
         ends = (row.get("lower"), at_least), (row.get("upper"), at_most)
-        told = ["–" if x is None else rounded(x, 8) for x, rounded in ends]
-        told.append(auditing.asked(row) or "–")
+        cells = ["–" if x is None else rounded(x, 8) for x, rounded in ends]
+        cells.append(auditing.epsilon_text(row) or "–")
         spent = row.get("seconds")
-        told.append("–" if spent is None else f"{spent:.1f}")
-        out.add_row(Text(printable(row["name"])), auditing.above(row) or "–", row["verdict"], *told)
+        cells.append("–" if spent is None else f"{spent:.1f}")
+        out.add_row(
+            Text(printable(row["name"])), auditing.above(row) or "–", row["verdict"], *cells
+        )
     table(out)
-    for row in found.rows:
+    for row in result.rows:
         if row["verdict"] in ("FAILED", "TIMEOUT", "REJECTED"):
             click.echo(f"{printable(row['name'])}: {printable(row['reason'])}")
-    click.echo(f"{len(found.rows)} models in {found.folder}, exit status {found.status}")
+    click.echo(f"{len(result.rows)} models in {result.folder}, exit status {result.status}")

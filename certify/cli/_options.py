@@ -28,14 +28,14 @@ class Options:
     rtol: float | None
     atol: float | None
 
-    def epsilon(self, held: files.Loaded) -> dict[str, Any]:
+    def epsilon(self, loaded: files.Loaded) -> dict[str, Any]:
         """Return rtol and atol: the option, else the problem's own."""
-        rtol = held.rtol if self.rtol is None else self.rtol
-        return {"rtol": rtol, "atol": held.atol if self.atol is None else self.atol}
+        rtol = loaded.rtol if self.rtol is None else self.rtol
+        return {"rtol": rtol, "atol": loaded.atol if self.atol is None else self.atol}
 
-    def show(self, found: Lines, **written: OutputFile | None) -> None:
+    def show(self, fields: Lines, **written: OutputFile | None) -> None:
         """Print the result."""
-        (as_json if self.json else for_people)(found, written)
+        (as_json if self.json else for_people)(fields, written)
 
     def search(self, tell: Progress | None) -> dict[str, Any]:
         """Return the keywords of a search."""
@@ -71,15 +71,15 @@ def common(command: Command) -> Command:
     def wrapped(**given: Any) -> int:  # noqa: ANN401  as click parsed them
         """Gather the options."""
         names = {"as_json": "json", **{k: k for k in ("budget", "seed", "rtol", "atol")}}
-        held = {name: given.pop(k) for k, name in names.items()}
-        return command(Options(**held), **given)
+        values = {name: given.pop(k) for k, name in names.items()}
+        return command(Options(**values), **given)
 
     for option in reversed(COMMON):
         wrapped = option(wrapped)
     return wrapped
 
 
-def routed(command: Command) -> Command:
+def with_route(command: Command) -> Command:
     """Add the options that say how to solve, and hand them over as one."""
 
     @functools.wraps(command)

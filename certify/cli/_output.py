@@ -38,18 +38,18 @@ def same_file(path: Path, taken: Mapping[str, str]) -> str:
     """Return the role of a file that is the same by another name (a hard link), or ""."""
     if not path.exists():
         return ""
-    found = (role for p, role in taken.items() if Path(p).exists() and path.samefile(p))
-    return next(found, "")
+    roles = (role for p, role in taken.items() if Path(p).exists() and path.samefile(p))
+    return next(roles, "")
 
 
-def saved(certificate: Certificate | None, path: Path) -> OutputFile | None:
+def save_certificate(certificate: Certificate | None, path: Path) -> OutputFile | None:
     """Write a certificate, if there is one."""
     return (
         None if certificate is None else OutputFile(path, certificate.save(os.path.realpath(path)))
     )
 
 
-def stored(arrays: Mapping[str, Any], path: Path) -> OutputFile | None:
+def save_arrays(arrays: Mapping[str, Any], path: Path) -> OutputFile | None:
     """Write named arrays as .npz, if there are any."""
     if not arrays:
         return None
@@ -64,8 +64,8 @@ def better_arrays(certificate: Certificate | None) -> dict[str, Any]:
     """Return the better factors (U, V) and offset values (q0, ...) of a proof, if any."""
     if certificate is None or certificate.better() is None:
         return {}
-    held = certificate.witness.items()
-    return {k.removeprefix("better."): as_numpy(a) for k, a in held if k.startswith("better.")}
+    items = certificate.witness.items()
+    return {k.removeprefix("better."): as_numpy(a) for k, a in items if k.startswith("better.")}
 
 
 def written_text(text: str, path: Path) -> None:

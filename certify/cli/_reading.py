@@ -55,11 +55,11 @@ def report_of(
     target = certificate.with_suffix(".html") if output is None else output
     guard([target], [certificate] if own is None else [certificate, own])
     start = monotonic()
-    held = verified(options, certificate, tier)
-    at_size = None if own is None else verified(options, own, tier)
-    size = report.save(held, target, certificate.name, at_size)
-    options.show(of_proof(held.proved, monotonic() - start), report=OutputFile(target, size))
-    return held.verdict.exit_code
+    proof = verify_file(options, certificate, tier)
+    at_size = None if own is None else verify_file(options, own, tier)
+    size = report.save(proof, target, certificate.name, at_size)
+    options.show(of_proof(proof.proved, monotonic() - start), report=OutputFile(target, size))
+    return proof.verdict.exit_code
 
 
 @click.command()
@@ -76,17 +76,17 @@ def explain(options: Options, certificate: Path, tier: str | None) -> int:
     Example: certify explain x.cert
     """
     start = monotonic()
-    held = verified(options, certificate, tier)
-    told = told_in_words(held)
+    proof = verify_file(options, certificate, tier)
+    sections = told_in_words(proof)
     if options.json:
-        as_json({**of_proof(held.proved, monotonic() - start), **told}, {})
+        as_json({**of_proof(proof.proved, monotonic() - start), **sections}, {})
     else:
-        for name, text in told.items():
+        for name, text in sections.items():
             click.echo(f"{name.capitalize()}: {text}")
-    return held.verdict.exit_code
+    return proof.verdict.exit_code
 
 
-def verified(options: Options, certificate: Path, tier: str | None) -> Facts:
+def verify_file(options: Options, certificate: Path, tier: str | None) -> Facts:
     """Return what a file proves; with --json a rejection is a line, too."""
     try:
         return facts(Certificate.load(certificate), tier)

@@ -1,7 +1,7 @@
 """Run a command so that every ending is an exit status and at most one sentence.
 
 0, 10 ... 14  the verdict       20  the certificate is rejected    130  Ctrl-C
-2  the caller's input is wrong   1  a defect of certify            141  nobody reads on
+2  the caller's input is wrong   1  a defect of certify            141  output pipe closed
 3  the proved checker does not cover it (verify --tier checked)
 """
 
@@ -35,10 +35,10 @@ def run(command: click.Command, arguments: Sequence[str] | None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     prepare()
     try:
-        status = invoked(command, given)
+        status = invoke(command, given)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        return ended("interrupted; no file is half-written", INTERRUPTED)
+        return end_with("interrupted; no file is half-written", INTERRUPTED)
     except BrokenPipeError:
         drop_output()
         return CLOSED
@@ -46,11 +46,11 @@ def run(command: click.Command, arguments: Sequence[str] | None) -> int:
         if debugging(given):
             traceback.print_exc()
         drop_output()
-        return ended(*explained(error))
+        return end_with(*explain_error(error))
     return status
 
 
-def invoked(command: click.Command, given: list[str]) -> int:
+def invoke(command: click.Command, given: list[str]) -> int:
     """Parse and run.  click's own `main` would turn a closed pipe into status 1."""
     try:
         with command.make_context("certify", given) as context:
@@ -69,7 +69,7 @@ def prepare() -> None:
 
 
 def drop_output() -> None:
-    """Drop what stdout refuses, so that the interpreter's last flush has nothing to say."""
+    """Drop what stdout refuses, so that the interpreter's last flush does not fail."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -81,7 +81,7 @@ def debugging(given: Sequence[str]) -> bool:
     return "--debug" in given or bool(os.environ.get("CERTIFY_DEBUG"))
 
 
-def explained(error: Exception) -> tuple[str, int]:
+def explain_error(error: Exception) -> tuple[str, int]:
     """Return the sentence and the exit status of an exception."""
     if isinstance(error, click.UsageError):
         at = error.ctx.command_path if error.ctx else "certify"
@@ -91,12 +91,12 @@ def explained(error: Exception) -> tuple[str, int]:
     for kind, opening, status in ENDINGS:
         if isinstance(error, kind):
             return f"{opening}{error}", status
-    found = f"{type(error).__name__}: {error}".strip(": ")
+    text = f"{type(error).__name__}: {error}".strip(": ")
     cure = "please report it with the command and its input (--debug shows where)"
-    return f"defect of certify, {found}; {cure}", DEFECT
+    return f"defect of certify, {text}; {cure}", DEFECT
 
 
-def ended(sentence: str, status: int) -> int:
+def end_with(sentence: str, status: int) -> int:
     """Say one sentence on stderr and return the status."""
     click.echo(f"certify: {printable(sentence)}", err=True)
     return status

@@ -16,7 +16,7 @@ from rich.text import Text
 from certify.kernel.errors import RejectedError
 from certify.pipeline.certificate.verdict import Verdict, relative, spread
 from certify.pipeline.certificate.verify import CHECKED, Proved
-from certify.pipeline.report._numbers import at_most, distance, divided
+from certify.pipeline.report._numbers import at_most, distance, divide
 from certify.pipeline.restarts import RestartReport
 from certify.pipeline.result import Result
 
@@ -54,24 +54,24 @@ def of_result(result: Result, seconds: float) -> Lines:
 
 def of_own_size(result: Result) -> Lines:
     """Return the answer over at most as many components as the candidate has."""
-    own, shares = result.own_size, result.explained_variance
-    found = {
-        "own_verdict": own.verdict.name,
-        "own_lower": own.lower,
-        "own_relative_gap": own.relative_gap,
-        "own_reason": own.reason,
+    own_size, shares = result.own_size, result.explained_variance
+    fields = {
+        "own_verdict": own_size.verdict.name,
+        "own_lower": own_size.lower,
+        "own_relative_gap": own_size.relative_gap,
+        "own_reason": own_size.reason,
     }
     if shares is None:
-        return found
-    return {**found, "explained": shares.yours, "explained_at_most": shares.at_most}
+        return fields
+    return {**fields, "explained": shares.yours, "explained_at_most": shares.at_most}
 
 
-def of_training(multiple: float, found: Lines) -> Lines:
+def of_training(multiple: float, fields: Lines) -> Lines:
     """Return the result with its bracket as a training objective, of which it has a multiple."""
     if multiple == 1:
-        return found
-    lower, upper = divided(found["lower"], found["upper"], multiple)
-    return {**found, "multiple": multiple, "training_lower": lower, "training_upper": upper}
+        return fields
+    lower, upper = divide(fields["lower"], fields["upper"], multiple)
+    return {**fields, "multiple": multiple, "training_lower": lower, "training_upper": upper}
 
 
 def of_proof(proved: Proved, seconds: float) -> Lines:
@@ -98,10 +98,10 @@ def of_rejection(error: RejectedError) -> Lines:
     }
 
 
-def as_json(found: Lines, written: Mapping[str, OutputFile | None]) -> None:
+def as_json(fields: Lines, written: Mapping[str, OutputFile | None]) -> None:
     """Print one line of JSON; numbers that JSON lacks are null."""
     files = {k.replace(" ", "_"): w and str(w.path) for k, w in written.items()}
-    line = {k: finite(v) for k, v in found.items()} | ({"written": files} if files else {})
+    line = {k: finite(v) for k, v in fields.items()} | ({"written": files} if files else {})
     print(json.dumps(line, allow_nan=False))  # noqa: T201  the command's output
 
 
@@ -110,38 +110,38 @@ def finite(x: Any) -> Any:  # noqa: ANN401  a JSON value
     return None if isinstance(x, float) and not math.isfinite(x) else x
 
 
-def for_people(found: Lines, written: Mapping[str, OutputFile | None]) -> None:
+def for_people(fields: Lines, written: Mapping[str, OutputFile | None]) -> None:
     """Print the verdict and what is behind it."""
-    verdict = Verdict[found["verdict"]]
+    verdict = Verdict[fields["verdict"]]
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     colour = COLOURS.get(verdict, "bold yellow")
-    console.print(Text(found["distance"], "bold"))
-    checked = "; by the proved checker" if found["tier"] == CHECKED else ""
+    console.print(Text(fields["distance"], "bold"))
+    checked = "; by the proved checker" if fields["tier"] == CHECKED else ""
     console.print(Text.assemble((verdict.name, colour), f"  {verdict.value}{checked}"))
-    for name, text in lines(found, written):
+    for name, text in lines(fields, written):
         console.print(Text(f"  {name:<13} {printable(text)}"))
 
 
-def lines(found: Lines, written: Mapping[str, OutputFile | None]) -> Iterator[tuple[str, str]]:
+def lines(fields: Lines, written: Mapping[str, OutputFile | None]) -> Iterator[tuple[str, str]]:
     """Yield (name, text), one for each line."""
-    yield "bracket", f"{found['lower']!r} <= optimum, candidate <= {found['upper']!r}"
-    if "multiple" in found:
-        low, high = found["training_lower"], found["training_upper"]
+    yield "bracket", f"{fields['lower']!r} <= optimum, candidate <= {fields['upper']!r}"
+    if "multiple" in fields:
+        low, high = fields["training_lower"], fields["training_upper"]
         yield (
             "in training",
-            f"{low!r} <= optimum, candidate <= {high!r}, times {found['multiple']!r}",
+            f"{low!r} <= optimum, candidate <= {high!r}, times {fields['multiple']!r}",
         )
-    yield "gap", f"{at_most(found['gap'], 4)}, relative {at_most(found['relative_gap'], 4)}"
-    if "reason" in found:
-        yield "reason", found["reason"]
-    if found.get("own_reason", found.get("reason")) != found.get("reason"):
-        yield "own size", f"{found['own_verdict']}: {found['own_reason']}"
-    if "stationarity" in found:
-        yield "stationarity", f"{found['stationarity']:.3e} (0 at a stationary point)"
-    if "objective" in found:
-        yield "objective", f"{found['objective']!r}, {found['components']} components"
-    rules = f" by {', '.join(found['rules'])}" if found.get("rules") else ""
-    yield "arithmetic", f"{found['tier']}{rules}, {found['seconds']} seconds"
+    yield "gap", f"{at_most(fields['gap'], 4)}, relative {at_most(fields['relative_gap'], 4)}"
+    if "reason" in fields:
+        yield "reason", fields["reason"]
+    if fields.get("own_reason", fields.get("reason")) != fields.get("reason"):
+        yield "own size", f"{fields['own_verdict']}: {fields['own_reason']}"
+    if "stationarity" in fields:
+        yield "stationarity", f"{fields['stationarity']:.3e} (0 at a stationary point)"
+    if "objective" in fields:
+        yield "objective", f"{fields['objective']!r}, {fields['components']} components"
+    rules = f" by {', '.join(fields['rules'])}" if fields.get("rules") else ""
+    yield "arithmetic", f"{fields['tier']}{rules}, {fields['seconds']} seconds"
     for name, w in written.items():
         text = f"nothing: there is no {name}" if w is None else f"{w.path} ({name}, {w.size} bytes)"
         yield "written", text
@@ -154,23 +154,23 @@ def table(rows: Table) -> None:
     Console(file=sys.stdout, width=wide, highlight=False).print(rows)
 
 
-def the_fits(found: RestartReport, written: Mapping[str, OutputFile | None]) -> None:
+def the_fits(report: RestartReport, written: Mapping[str, OutputFile | None]) -> None:
     """Print a table of fits, the bound and what to do."""
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
-    for head, *rows in (found.rows(), found.curve())[: 1 + bool(found.sizes)]:
+    for head, *rows in (report.rows(), report.curve())[: 1 + bool(report.sizes)]:
         grid = Table(*head)
         for cells in rows:
             grid.add_row(*cells)
         table(grid)
-    console.print(Text(f"optimum >= {found.lower!r}"))
-    console.print(Text(printable(found.advice)))
-    if found.sizes:
-        console.print(Text(found.which))
+    console.print(Text(f"optimum >= {report.lower!r}"))
+    console.print(Text(printable(report.advice)))
+    if report.sizes:
+        console.print(Text(report.which))
     for name, w in written.items():
         if w is not None:
             console.print(Text(f"written {printable(str(w.path))} ({name}, {w.size} bytes)"))
 
 
-def shared(_task: Task, stage: str, value: float) -> tuple[str, float]:
+def show_share(_task: Task, stage: str, value: float) -> tuple[str, float]:
     """Show the stage; the bar is the share that is done."""
     return stage, value

@@ -60,10 +60,10 @@ def versions() -> str:
     """Return the version, that of the format, and those of the libraries that are installed."""
     from certify.kernel.statement import FORMAT  # noqa: PLC0415  only for --version
 
-    held = [f"certify {metadata.version('certify')} (format {FORMAT})"]
+    lines = [f"certify {metadata.version('certify')} (format {FORMAT})"]
     for name in LIBRARIES:
         try:
-            held.append(f"{name} {metadata.version(name)}")
+            lines.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
-            held.append(f"{name} not installed")
-    return "\n".join(held)
+            lines.append(f"{name} not installed")
+    return "\n".join(lines)

@@ -96,17 +96,17 @@ def run(folder: str | Path, seed: int = 0, progress: Progress | None = None) -> 
     absent or the folder cannot be written, RejectedError if a certificate is not proved
     by its own file.
     """
-    place, told = made(Path(folder)), progress or (lambda _name, _share: None)
+    place, notify = make_folder(Path(folder)), progress or (lambda _name, _share: None)
     todo = list(models(seed))
     rows = []
     for k, model in enumerate(todo):
-        told(model.name, k / len(todo))
-        rows.append(judged(model, place, seed))
-    told("done", 1.0)
+        notify(model.name, k / len(todo))
+        rows.append(judge(model, place, seed))
+    notify("done", 1.0)
     return rows
 
 
-def made(folder: Path) -> Path:
+def make_folder(folder: Path) -> Path:
     """Make the folder.  Raises InputError if it cannot be made."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -115,7 +115,7 @@ def made(folder: Path) -> Path:
     return folder
 
 
-def judged(model: Model, folder: Path, seed: int) -> Row:
+def judge(model: Model, folder: Path, seed: int) -> Row:
     """Fit, check, write, and verify from the file."""
     with threadpool_limits(1, user_api="blas"):  # these products are too small for threads
         problem, factors = model.fit()
@@ -124,7 +124,7 @@ def judged(model: Model, folder: Path, seed: int) -> Row:
     result = check(problem, factors, q=factors.q, rtol=rtol, seed=seed, budget=PATIENCE)
     checked = perf_counter() - start
     path = folder / model.file
-    size = written(model, result, path)
+    size = write(model, result, path)
     start = perf_counter()
     proved = verify(path, problem, factors, q=factors.q, rtol=rtol)
     return Row(
@@ -145,7 +145,7 @@ def judged(model: Model, folder: Path, seed: int) -> Row:
     )
 
 
-def written(model: Model, result: Result, path: Path) -> int:
+def write(model: Model, result: Result, path: Path) -> int:
     """Write the certificate and return its size."""
     if result.certificate is None:  # every model here is in scope
         raise InputError(f"{model.name} has no certificate: {result.reason}")
@@ -157,23 +157,25 @@ def models(seed: int) -> Iterator[Model]:
     X = np.asarray(library("datasets").load_digits().data, dtype=np.float64) / 16
     kit = library("decomposition")
     parts = {"n_components": PARTS, "max_iter": 5000, "random_state": seed}
-    yield Model("soft-thresholded SVD", "svd.cert", lambda: thresholded(X, None), Verdict.CERTIFIED)
+    yield Model(
+        "soft-thresholded SVD", "svd.cert", lambda: soft_threshold(X, None), Verdict.CERTIFIED
+    )
     yield Model(
         f"its first {KEPT} components",
         "few.cert",
-        lambda: thresholded(X, KEPT),
+        lambda: soft_threshold(X, KEPT),
         Verdict.RANK_LIMITED,
     )
     yield Model(
         f"TruncatedSVD({RANK})",
         "truncated_svd.cert",
-        lambda: adapted(kit.TruncatedSVD(RANK, random_state=seed), X),
+        lambda: adapt(kit.TruncatedSVD(RANK, random_state=seed), X),
         Verdict.CERTIFIED,
     )
     yield Model(
         f"PCA({RANK})",
         "pca.cert",
-        lambda: adapted(kit.PCA(RANK, random_state=seed), X),
+        lambda: adapt(kit.PCA(RANK, random_state=seed), X),
         Verdict.CERTIFIED,
     )
     yield Model(
@@ -185,18 +187,18 @@ def models(seed: int) -> Iterator[Model]:
     yield Model(
         f"DictionaryLearning({ATOMS})",
         "dictionary.cert",
-        lambda: adapted(kit.DictionaryLearning(ATOMS, alpha=1, random_state=seed), X[:SAMPLES]),
+        lambda: adapt(kit.DictionaryLearning(ATOMS, alpha=1, random_state=seed), X[:SAMPLES]),
         Verdict.RANK_LIMITED,
     )
     yield Model(
         f"NMF({PARTS})",
         "nmf.cert",
-        lambda: adapted(kit.NMF(alpha_W=PART_SHARE * top(X) / X.size**0.5, **parts), X),
+        lambda: adapt(kit.NMF(alpha_W=PART_SHARE * top(X) / X.size**0.5, **parts), X),
         None,
     )
 
 
-def adapted(estimator: Any, X: Array) -> Fitted:  # noqa: ANN401  scikit-learn is untyped
+def adapt(estimator: Any, X: Array) -> Fitted:  # noqa: ANN401  scikit-learn is untyped
     """Fit an estimator and read it, with the codes of the fit."""
     codes = estimator.fit_transform(X)
     return from_model(estimator, X, codes=codes)
@@ -212,7 +214,7 @@ def nuclear(X: Array) -> Problem:
     return Problem(Squared(X), NUCLEAR, SHARE * top(X))
 
 
-def thresholded(X: Array, kept: int | None) -> Fitted:
+def soft_threshold(X: Array, kept: int | None) -> Fitted:
     """Return the optimum, singular values less lam, or its first components only."""
     problem = nuclear(X)
     left, values, right = np.linalg.svd(X, full_matrices=False)
@@ -254,10 +256,10 @@ def table(rows: list[Row]) -> Table:
     return out
 
 
-def allowed(rows: list[Row]) -> str:
+def tolerance_note(rows: list[Row]) -> str:
     """Say what CERTIFIED allows, and of which models it is the tolerance of the fit."""
-    own = [f"{r.model} {short(100 * r.rtol)} %, its own tol" for r in rows if r.rtol > LEAST]
-    but = f" ({'; '.join(own)})" if own else ""
+    notes = [f"{r.model} {short(100 * r.rtol)} %, its own tol" for r in rows if r.rtol > LEAST]
+    but = f" ({'; '.join(notes)})" if notes else ""
     return f"CERTIFIED: proved to be within {short(100 * LEAST)} % of the optimum{but}"
 
 

@@ -49,8 +49,8 @@ class Budget:
         self.spend(MADE * numbers, what)
 
     def _check(self, units: int, what: str) -> None:
-        told = f"{what}: {units} units of work or more, and this file may ask for {self.limit}"
-        demand(units <= self.limit, "budget", "limit", f"{told}; --limit {units} allows them")
+        message = f"{what}: {units} units of work or more, and this file may ask for {self.limit}"
+        demand(units <= self.limit, "budget", "limit", f"{message}; --limit {units} allows them")
 
 
 def product_work(a: int, b: int) -> int:

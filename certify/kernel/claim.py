@@ -34,8 +34,8 @@ def same_question(theirs: Json, ours: Json, where: str = "statement") -> None:
         if all(isinstance(x.get(name), dict) for x in both):
             same_question(theirs[name], ours[name], f"{where}.{name}")
         else:
-            told = f"certificate has {a:.500}, reader asks {b:.500}"
-            demand(a == b, f"{where}.{name}", "question", told)
+            message = f"certificate has {a:.500}, reader asks {b:.500}"
+            demand(a == b, f"{where}.{name}", "question", message)
 
 
 def check_digests(statement: Json, given: Mapping[str, Array]) -> None:
@@ -72,30 +72,30 @@ def check(
     return outcome
 
 
-def described(statement: Json, given: Mapping[str, Array]) -> str:
+def describe_question(statement: Json, given: Mapping[str, Array]) -> str:
     """Return the question for a reader: every field and array, numbers in decimals.
 
-    The rank counts at lam = 0, and an array that should not be there (weights, a ridge)
-    changes the question.  Nothing is cut off but the middle of a long cone, which its digest
-    stands for.
+    The rank is part of it at lam = 0, and so is every array: one that should not be there
+    (weights, a ridge) changes the question.  Only the middle of a long cone is left out; a
+    digest stands for it.
     """
-    told: Json = {k: shown(number(statement[k], k)) for k in ("lam", "rtol", "atol")}
-    told |= {k: statement[k] for k in ("claim", "loss", "shape", "observed", "q")}
+    summary: Json = {k: shown(number(statement[k], k)) for k in ("lam", "rtol", "atol")}
+    summary |= {k: statement[k] for k in ("claim", "loss", "shape", "observed", "q")}
     if "l1" in statement:
-        told["l1"] = [shown(number(x, "l1")) for x in statement["l1"]]
-    told["rank"] = given["U"].shape[1]
-    told["offsets"] = [
+        summary["l1"] = [shown(number(x, "l1")) for x in statement["l1"]]
+    summary["rank"] = given["U"].shape[1]
+    summary["offsets"] = [
         {k: v if k in ("kind", "axis") else shown(number(v, k)) for k, v in o.items()}
         for o in statement["offsets"]
     ]
-    told["atom"] = {k: abridged(v) for k, v in statement["atom"].items()}
-    told["arrays"] = {
-        k: f"{dtype_of(a)} {list(a.shape)} {summarized(a)}" for k, a in sorted(given.items())
+    summary["atom"] = {k: shorten_cone(v) for k, v in statement["atom"].items()}
+    summary["arrays"] = {
+        k: f"{dtype_of(a)} {list(a.shape)} {summarize(a)}" for k, a in sorted(given.items())
     }
-    return ascii(json.dumps(told))[1:-1]
+    return ascii(json.dumps(summary))[1:-1]
 
 
-def summarized(a: Array) -> str:
+def summarize(a: Array) -> str:
     """Return the range of an array, or its value where all its entries are one."""
     if not len(a.data):
         return "empty"
@@ -103,7 +103,7 @@ def summarized(a: Array) -> str:
     return f"all {low!r}" if low == high else f"from {low!r} to {high!r}"
 
 
-def abridged(side: object) -> object:
+def shorten_cone(side: object) -> object:
     """Return a norm with a long cone shortened to its ends, its length and its digest."""
     if not isinstance(side, dict) or len(side.get("cone", "")) <= 100:
         return side
@@ -120,10 +120,10 @@ def told_limit(arguments: list[str]) -> tuple[list[str], int | None]:
     if "--limit" not in arguments:
         return arguments, None
     at = arguments.index("--limit")
-    found = arguments[at + 1] if at + 1 < len(arguments) else "missing"
-    natural = found.isascii() and found.isdecimal() and len(found) < 80
-    demand(natural, "arguments", "usage", f"--limit {found}, not a natural number")
-    return arguments[:at] + arguments[at + 2 :], int(found)
+    text = arguments[at + 1] if at + 1 < len(arguments) else "missing"
+    natural = text.isascii() and text.isdecimal() and len(text) < 80
+    demand(natural, "arguments", "usage", f"--limit {text}, not a natural number")
+    return arguments[:at] + arguments[at + 2 :], int(text)
 
 
 class Progress:
@@ -148,14 +148,16 @@ class Progress:
         return self
 
     def __call__(self, spent: int) -> None:
-        """Show what is done, now and then."""
+        """Show the progress, at most once every STEP seconds."""
         now = monotonic()
         if now - self.last < STEP:
             return
         self.last, passed = now, now - self.start
         part = min(spent / self.work, 1.0) if self.work else 0.0
-        told = f"{100 * part:.0f} %, about {passed * (1 - part) / part:.0f} s left" if part else ""
-        self.write(f"\r\033[Kverifying, {passed:.0f} s {told}")
+        estimate = (
+            f"{100 * part:.0f} %, about {passed * (1 - part) / part:.0f} s left" if part else ""
+        )
+        self.write(f"\r\033[Kverifying, {passed:.0f} s {estimate}")
 
     def __exit__(self, *_error: object) -> None:
         """Clear the line."""
@@ -163,15 +165,15 @@ class Progress:
             self.write("\r\033[K")
 
     def write(self, text: str) -> None:
-        """Write to the terminal, if there is one that still reads."""
+        """Write to the terminal, if there is one and it is open."""
         if self.shown and self.out is not None:
             with suppress(OSError, ValueError):
                 self.out.write(text)
                 self.out.flush()
 
 
-def judged(arguments: Iterable[str]) -> tuple[str, int]:
-    """Return all that is to be said of a certificate file, and the exit status."""
+def report_on(arguments: Iterable[str]) -> tuple[str, int]:
+    """Return the report on a certificate file, and the exit status."""
     files, limit = told_limit([*arguments])
     demand(len(files) in (1, 2), "arguments", "usage", USAGE)
     file = read(files[0])
@@ -181,23 +183,25 @@ def judged(arguments: Iterable[str]) -> tuple[str, int]:
     lower, upper = shown(outcome.lower), shown(outcome.upper)
     first = f"VERIFIED {outcome.verdict}  {lower} <= optimum, candidate <= {upper}"
     rules = ", ".join(outcome.rules)
-    return f"{first}\nof {described(file.statement, given)}  by {rules}", EXITS[outcome.verdict]
+    return f"{first}\nof {describe_question(file.statement, given)}  by {rules}", EXITS[
+        outcome.verdict
+    ]
 
 
 def main(arguments: Iterable[str]) -> int:
     """Verify a certificate file: EXITS of what is proved, 20 otherwise or in any doubt.
 
-    What cannot be told is not verified: the question is printed for somebody to read.
+    A report that cannot be printed is not verified: its reader must see the question.
     """
     try:
-        text, status = judged(arguments)
+        text, status = report_on(arguments)
     except RejectedError as error:
         text, status = f"NOT VERIFIED  {error}", REJECTED
     except Exception as error:  # noqa: BLE001  any doubt is a rejection
         text, status = f"NOT VERIFIED  {type(error).__name__}: {clean(error)}", REJECTED
     try:
         print(text, flush=True)
-    except (OSError, ValueError):  # nobody reads on; closed, so that nothing is flushed at exit
+    except (OSError, ValueError):  # output pipe closed; without close() the exit would flush to it
         with suppress(OSError, ValueError):
             sys.stdout.close()
         return REJECTED

@@ -21,14 +21,14 @@ from .scalars import power, root
 from .statement import Question, loss_weights
 
 
-def loss_dual(asked: Question, dual: "Dual[Any]", s: Fraction) -> Fraction:
+def loss_dual(problem: Question, dual: "Dual[Any]", s: Fraction) -> Fraction:
     """Return a lower bound of d(sW) for dyadic s >= 0; reject sW outside d's domain.
 
     All groups without a correction are on one grid of 2**e; each other group is on its own,
     finer by the denominators of its corrections.
     """
-    w, y, c = Grains(*dyadic(dual.raw.data)), Grains(*dyadic(asked.Y.data)), loss_weights(asked)
-    size = asked.loss.group or asked.at.n
+    w, y, c = Grains(*dyadic(dual.raw.data)), Grains(*dyadic(problem.Y.data)), loss_weights(problem)
+    size = problem.loss.group or problem.at.n
     e = min(w.exp + 1 - s.denominator.bit_length(), c.exp)
     p, q = int(s * power(w.exp - e)), c.exp - e
     ours = [v * p for v in w.ints]
@@ -36,36 +36,36 @@ def loss_dual(asked: Question, dual: "Dual[Any]", s: Fraction) -> Fraction:
     for k, x in dual.corrections:
         moved.setdefault(k // size, {})[k] = s * x / power(e)
     groups = [i for i in range(len(c.ints)) if i not in moved]
-    values = [_dual_of(asked, dual.name, y, (groups, ours, [c.ints[i] << q for i in groups]))]
+    values = [_dual_of(problem, dual.name, y, (groups, ours, [c.ints[i] << q for i in groups]))]
     for i, fixes in moved.items():
         d = math.lcm(*(x.denominator for x in fixes.values()))
         fine = {k: ours[k] * d for k in range(i * size, i * size + size)}
         fine |= {k: fine[k] + int(x * d) for k, x in fixes.items()}
-        values.append(_dual_of(asked, dual.name, y, ([i], fine, [(c.ints[i] << q) * d])) / d)
+        values.append(_dual_of(problem, dual.name, y, ([i], fine, [(c.ints[i] << q) * d])) / d)
     return sum(values, Fraction(0)) * power(e)
 
 
 def _dual_of(
-    asked: Question,
+    problem: Question,
     name: str,
     y: Grains,
     part: tuple[list[int], Mapping[int, int] | Sequence[int], list[int]],
 ) -> Fraction:
     """Return d of some groups of entries, in their unit."""
     groups, w, c = part
-    size = asked.loss.group or asked.at.n
+    size = problem.loss.group or problem.at.n
     keys = [k for i in groups for k in range(i * size, i * size + size)]
     mine, data = [w[k] for k in keys], Grains([y.ints[k] for k in keys], y.exp)
-    kind = type(asked.loss).__name__
-    demand(asked.loss.inside(mine, data, c), f"proof.{name}", "domain", kind)
-    return asked.loss.dual(mine, data, c)
+    kind = type(problem.loss).__name__
+    demand(problem.loss.inside(mine, data, c), f"proof.{name}", "domain", kind)
+    return problem.loss.dual(mine, data, c)
 
 
-def least_loss(asked: Question) -> Fraction:
+def least_loss(problem: Question) -> Fraction:
     """Return a lower bound of inf l = d(0): no objective is below it (0 but for counts)."""
-    if not asked.loss.signed:
+    if not problem.loss.signed:
         return Fraction(0)
-    return loss_dual(asked, Dual(None, filled((asked.at.size,), 0.0), ()), Fraction(1))
+    return loss_dual(problem, Dual(None, filled((problem.at.size,), 0.0), ()), Fraction(1))
 
 
 def coarse(s: Fraction) -> Fraction:
@@ -90,24 +90,24 @@ class Dual(Generic[H]):
 
 
 def dual_point(
-    ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays, name: str
+    ar: Arithmetic[H], problem: Question, proof: Json, given: Arrays, name: str
 ) -> Dual[H]:
     """Read W; its corrections are listed as [entry, 'p/q']."""
-    raw = given.get(name, (asked.at.size,))
+    raw = given.get(name, (problem.at.size,))
     listed, where = proof.get("corrections", []), f"proof.{name}.corrections"
     demand(isinstance(listed, list), where, "list", type(listed).__name__)
     out = []
     for item in listed:
         demand(isinstance(item, list) and len(item) == 2, where, "pair", item)
-        inside = type(item[0]) is int and 0 <= item[0] < asked.at.size
+        inside = type(item[0]) is int and 0 <= item[0] < problem.at.size
         demand(inside, where, "outside", item[0])
         out.append((item[0], rational(item[1], where)))
-    added([c for _, c in out], ar.budget)
+    pay_for_sum([c for _, c in out], ar.budget)
     demand(len({k for k, _ in out}) == len(out), where, "order", "an entry twice")
     return Dual(ar.load(raw), raw, tuple(out), name)
 
 
-def added(terms: Sequence[Fraction], budget: Budget) -> None:
+def pay_for_sum(terms: Sequence[Fraction], budget: Budget) -> None:
     """Pay for adding fractions: at each step the square of the bits so far."""
     common = 1
     for c in terms:
@@ -116,27 +116,27 @@ def added(terms: Sequence[Fraction], budget: Budget) -> None:
         budget.spend(bits * bits >> 9, "sums of corrections")
 
 
-def adjoint(ar: Arithmetic[H], asked: Question, dual: Dual[H], o: Offset) -> list[Fraction]:
+def adjoint(ar: Arithmetic[H], problem: Question, dual: Dual[H], o: Offset) -> list[Fraction]:
     """Return A* W exactly, corrections included; of a smooth q its sums by component."""
-    cells, count = o.cells(asked.at)
+    cells, count = o.cells(problem.at)
     if o.design is None:
         totals = ar.totals(dual.field, cells, count)
         for k, c in dual.corrections:
             totals[cells[k]] += c
         return totals
     exact, out = Metered(Exact(), ar.budget), list[Fraction]()
-    raw, ones = exact.load(dual.raw), filled((asked.at.n,), 1.0)
+    raw, ones = exact.load(dual.raw), filled((problem.at.n,), 1.0)
     for column in columns(o.design):
-        rows = Array((asked.at.m,), column)
-        totals = exact.totals(exact.scaled(raw, rows, ones, asked.at), cells, count)
+        rows = Array((problem.at.m,), column)
+        totals = exact.totals(exact.scaled(raw, rows, ones, problem.at), cells, count)
         for k, c in dual.corrections:
-            totals[cells[k]] += Fraction(column[asked.at.entry(k)[0]]) * c
+            totals[cells[k]] += Fraction(column[problem.at.entry(k)[0]]) * c
         out += totals
     return out
 
 
 def ridge_cost(
-    ar: Arithmetic[H], asked: Question, dual: Dual[H], given: Arrays, name: str
+    ar: Arithmetic[H], problem: Question, dual: Dual[H], given: Arrays, name: str
 ) -> Fraction:
     """Return an upper bound of -2 inf over q of <W, A q> + H(q), sparse parts left out.
 
@@ -146,23 +146,23 @@ def ridge_cost(
     with any nonzero sum bounds nothing.
     """
     cost = Fraction(0)
-    for k, o in enumerate(asked.offsets):
+    for k, o in enumerate(problem.offsets):
         if o.kind == "sparse":
             continue
-        totals = adjoint(ar, asked, dual, o)
+        totals = adjoint(ar, problem, dual, o)
         if o.ridge == 0:
             wrong = next((t for t in totals if t), None)
             seen = f"offset {k}: {wrong and shown(wrong)}"
             demand(wrong is None, f"proof.{name}", "orthogonal", seen)
         if o.kind == "smooth":
-            cost += smooth_cost(ar, asked, dual, given, k)
+            cost += smooth_cost(ar, problem, dual, given, k)
         elif o.ridge > 0:
             cost += o.cost(totals)
     return cost
 
 
 def smooth_cost(
-    ar: Arithmetic[H], asked: Question, dual: Dual[H], given: Arrays, k: int
+    ar: Arithmetic[H], problem: Question, dual: Dual[H], given: Arrays, k: int
 ) -> Fraction:
     """Bound tr(W^T K^+ W) = -2 inf over Q of <W, Q> + 1/2 <Q, K Q>, K = rho L + ridge I.
 
@@ -172,7 +172,7 @@ def smooth_cost(
     ridge, or with ridge 0 at least rho times the graph's gap.  (1^T L = 0 on components,
     so R has the sums of W, which `ridge_cost` demands to be 0.)  Without a witness Q0 = 0.
     """
-    o, at = asked.offsets[k], asked.at
+    o, at = problem.offsets[k], problem.at
     name = f"{dual.name.removesuffix('W')}smooth{k}"
     q = given.get(name, (at.m, at.n)) if name in given.arrays else filled((at.m, at.n), 0.0)
     flat, w = ar.load(flat_of(q)), ar.load(spread(dual.raw, at))
@@ -186,22 +186,22 @@ def smooth_cost(
     return size * size / kappa - 2 * inner - energy
 
 
-def dual_limit(ar: Arithmetic[H], asked: Question, dual: Dual[H]) -> Fraction | None:
+def dual_limit(ar: Arithmetic[H], problem: Question, dual: Dual[H]) -> Fraction | None:
     """Return the largest s for which a sparse part allows s W, or None for any.
 
     inf over Q of <W, Q> + rho |Q|_1 is 0 if every |W_ij| <= rho, and -inf otherwise.
     """
-    rhos = [o.rho for o in asked.offsets if o.kind == "sparse"]
+    rhos = [o.rho for o in problem.offsets if o.kind == "sparse"]
     if not rhos:
         return None
-    top = ar.lines(dual.field, Line(0, "max", positive=False, signs=(1,)), asked.at)
+    top = ar.lines(dual.field, Line(0, "max", positive=False, signs=(1,)), problem.at)
     for k, c in dual.corrections:
         top = max(top, abs(Fraction(dual.raw.data[k]) + c))
     return min(rhos) / top if top else None
 
 
 def dual_value(
-    ar: Arithmetic[H], asked: Question, dual: Dual[H], cost: Fraction, s: Fraction
+    ar: Arithmetic[H], problem: Question, dual: Dual[H], cost: Fraction, s: Fraction
 ) -> Fraction:
     """Return a lower bound of d(sW) - s^2/2 cost, s >= 0 (dyadic but for least squares).
 
@@ -209,12 +209,12 @@ def dual_value(
     d(sW) = s<W,Y> - s^2/2 sum W^2/w, the minimum of w/2 (z - y)^2 + W z being
     W y - W^2 / (2 w).
     """
-    if not isinstance(asked.loss, Squared):
-        return loss_dual(asked, dual, s) - s * s / 2 * cost
-    inner = ar.inner(dual.field, ar.load(asked.Y)).lo
-    size = ar.squares_over(dual.field, asked.weights).hi
+    if not isinstance(problem.loss, Squared):
+        return loss_dual(problem, dual, s) - s * s / 2 * cost
+    inner = ar.inner(dual.field, ar.load(problem.Y)).lo
+    size = ar.squares_over(dual.field, problem.weights).hi
     for k, c in dual.corrections:
-        w = Fraction(asked.weights.data[k]) if asked.weights is not None else Fraction(1)
-        inner += c * Fraction(asked.Y.data[k])
+        w = Fraction(problem.weights.data[k]) if problem.weights is not None else Fraction(1)
+        inner += c * Fraction(problem.Y.data[k])
         size += (2 * c * Fraction(dual.raw.data[k]) + c * c) / w
     return s * inner - s * s / 2 * (size + cost)

@@ -112,7 +112,7 @@ class Exact(Arithmetic[Grid]):
                 out[j][k] -= w * (x - y)
         flat = Grid([x for row in out for x in row], a.exp + e, (m * n,))
         straight = Grid(a.ints, a.exp, (m * n,))
-        return self.add(dilated(flat, rho), dilated(straight, ridge))
+        return self.add(scaled_grid(flat, rho), scaled_grid(straight, ridge))
 
     def totals(self, x: Grid, cells: Sequence[int], count: int) -> list[Fraction]:
         """Return the sums."""
@@ -123,8 +123,8 @@ class Exact(Arithmetic[Grid]):
 
     def sums(self, x: Grid, kind: str, at: Pattern) -> Enclosure:
         """Return the sum of squared totals."""
-        found = self.totals(x, *at.cells(kind))
-        return exactly(sum((t * t for t in found), Fraction(0)))
+        totals = self.totals(x, *at.cells(kind))
+        return exactly(sum((t * t for t in totals), Fraction(0)))
 
     def lines(self, x: Grid, line: Line, at: Pattern) -> Fraction:
         """Return the largest norm of a line, exact or its square root rounded up."""
@@ -210,15 +210,15 @@ class Exact(Arithmetic[Grid]):
         features, a, out = self.load(net.features), net.slope, None
         e, low = a.denominator.bit_length() - 1, a.numerator
         for k in range(weights[0].shape[1]):
-            held = features
+            values = features
             for at, w in enumerate(weights):
                 if at:
-                    acted = [v << e if v > 0 else low * v for v in held.ints]
-                    held = Grid(acted, held.exp - e, held.shape)
+                    acted = [v << e if v > 0 else low * v for v in values.ints]
+                    values = Grid(acted, values.exp - e, values.shape)
                 shape = net.widths[at], net.widths[at + 1]
-                own = transposed(Array(shape, array("d", w.data[k :: w.shape[1]])))
-                held = self.multiply(held, self.load(own))
-            out = held if out is None else self.add(out, held)
+                matrix = transposed(Array(shape, array("d", w.data[k :: w.shape[1]])))
+                values = self.multiply(values, self.load(matrix))
+            out = values if out is None else self.add(out, values)
         full = (net.at.m * net.at.n,)
         return self.seen(
             Grid([0] * full[0], 0, full) if out is None else replace(out, shape=full), net.at
@@ -260,17 +260,17 @@ class Exact(Arithmetic[Grid]):
 
     def placed(self, values: Array, pairs: Pairs, k: int) -> Grid:
         """Return the matrix, in half units so that half a value is an integer."""
-        held = self.load(values)
+        grid = self.load(values)
         out = [0] * (k * k)
-        for v, a, b in zip(held.ints, pairs.a, pairs.b, strict=True):
+        for v, a, b in zip(grid.ints, pairs.a, pairs.b, strict=True):
             out[a * k + b] += 2 * v
             if a != b:
                 out[b * k + a] += 2 * v
-        for v, a, b, c, d in zip(held.ints, *pairs, strict=True) if pairs.c else ():
+        for v, a, b, c, d in zip(grid.ints, *pairs, strict=True) if pairs.c else ():
             lost = v if a == b else 2 * v
             out[c * k + d] -= lost
             out[d * k + c] -= lost
-        return Grid(out, held.exp - 1, (k, k))
+        return Grid(out, grid.exp - 1, (k, k))
 
     def kronecker(self, q: Grid, s: Grid, place: Place) -> Grid:
         """Return the product, entry by entry."""
@@ -296,11 +296,11 @@ class Exact(Arithmetic[Grid]):
 
     def _thin_gram(self, x: Grid, axis: int, at: Pattern) -> Grid:
         size = at.n if axis else at.m
-        held: dict[int, list[tuple[int, int]]] = {}
+        lines: dict[int, list[tuple[int, int]]] = {}
         for v, place in zip(x.ints, at.entries(), strict=True):
-            held.setdefault(place[1 - axis], []).append((place[axis], v))
+            lines.setdefault(place[1 - axis], []).append((place[axis], v))
         out = [0] * (size * size)
-        for line in held.values():
+        for line in lines.values():
             for i, v in line:
                 for j, w in line:
                     out[i * size + j] += v * w
@@ -365,7 +365,7 @@ def _plain(a: Grid, b: Grid, _size: int) -> list[int]:
 EXPONENT = {"root": 2, "sum": 1}  # of |entry| in the sum over a line
 
 
-def dilated(x: Grid, c: Fraction) -> Grid:
+def scaled_grid(x: Grid, c: Fraction) -> Grid:
     """Return c x, for a dyadic c."""
     e = 1 - c.denominator.bit_length()
     return Grid([c.numerator * v for v in x.ints], x.exp + e, x.shape)

@@ -26,14 +26,14 @@ def ln2() -> Ends:
 LN2 = ln2()
 
 
-def shifted(x: int, k: int) -> int:
+def floor_shift(x: int, k: int) -> int:
     """Return the floor of x * 2**k."""
     return x << k if k >= 0 else x >> -k
 
 
-def raised(x: int, k: int) -> int:
+def ceil_shift(x: int, k: int) -> int:
     """Return the ceiling of x * 2**k."""
-    return -shifted(-x, k)
+    return -floor_shift(-x, k)
 
 
 def exp_at(x: int) -> tuple[int, int, int]:
@@ -69,12 +69,12 @@ def log_at(m: int, e: int) -> Ends:
     b = m.bit_length()
     guess = int(math.log(m / (1 << b)) * 2**53) << FINE - 53
     lo, hi, k = exp_at(-guess)
-    low, high = shifted(m * lo, k - b) - ONE, raised(m * hi, k - b) - ONE
+    low, high = floor_shift(m * lo, k - b) - ONE, ceil_shift(m * hi, k - b) - ONE
     demand(max(-low, high) >> FINE - 32 == 0, "log", "guess", guess)
     ends = sorted((b + e) * x for x in LN2)
     return (
         guess + _cubic(low) - 1 + (ends[0] >> GUARD),
-        guess + _cubic(high) + 1 + raised(ends[1], -GUARD),
+        guess + _cubic(high) + 1 + ceil_shift(ends[1], -GUARD),
     )
 
 
@@ -89,7 +89,7 @@ def softplus_at(x: int) -> Ends:
     ln(1 + b) <= ln(1 + a) + b - a for b >= a >= 0.
     """
     lo, hi, k = exp_at(-abs(x))
-    a, b = shifted(lo, k), raised(hi, k)
+    a, b = floor_shift(lo, k), ceil_shift(hi, k)
     low, high = log_at(ONE + a, -FINE)
     return max(x, 0) + low, max(x, 0) + high + b - a
 

@@ -36,9 +36,9 @@ def rational(text: object, where: str) -> Fraction:
 
 def part(proof: Json, name: str, where: str = "proof") -> Json:
     """Return an object of the proof; {} only if it has none of this name."""
-    found = proof.get(name, {})
-    demand(isinstance(found, dict), f"{where}.{name}", "json", type(found).__name__)
-    return dict(found)
+    value = proof.get(name, {})
+    demand(isinstance(value, dict), f"{where}.{name}", "json", type(value).__name__)
+    return dict(value)
 
 
 SWITCHES = ("better", "definite", "linear", "symmetric")  # the fields that are true or false
@@ -63,17 +63,17 @@ def plainly(stated: Json, where: str, budget: Budget) -> None:
             waiting += [(f"{at}[{k}]", "", v) for k, v in enumerate(x)]
 
 
-def switched(held: Json, name: str, where: str) -> bool:
+def switch(fields: Json, name: str, where: str) -> bool:
     """Return whether a field is there; it can only be true."""
-    demand(held.get(name, True) is True, f"{where}.{name}", "unknown", held.get(name))
-    return name in held
+    demand(fields.get(name, True) is True, f"{where}.{name}", "unknown", fields.get(name))
+    return name in fields
 
 
-def shift_of(held: Json, where: str) -> Fraction:
+def shift_of(fields: Json, where: str) -> Fraction:
     """Read a shift: an integer times a power of two, so that the grid stays exact."""
-    shift = rational(held.get("shift"), where)
+    shift = rational(fields.get("shift"), where)
     q = shift.denominator
-    demand(q & (q - 1) == 0, where, "dyadic", str(held.get("shift"))[:80])
+    demand(q & (q - 1) == 0, where, "dyadic", str(fields.get("shift"))[:80])
     return shift
 
 

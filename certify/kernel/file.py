@@ -81,9 +81,9 @@ def parse(text: bytes | str, where: str) -> Json:
     json.loads guesses UTF-16 and UTF-32 from bytes, so it is given none.
     """
     try:
-        told = text.decode("utf-8") if isinstance(text, bytes) else text
+        content = text.decode("utf-8") if isinstance(text, bytes) else text
         out = json.loads(
-            told, object_pairs_hook=unique, parse_constant=_no_constant, parse_float=_no_constant
+            content, object_pairs_hook=unique, parse_constant=_no_constant, parse_float=_no_constant
         )
     except RejectedError:
         raise
@@ -157,8 +157,8 @@ def read(path: str | Path) -> File:
     demand(isinstance(text, str), "file", "not a certificate", type(text).__name__)
     head = parse(text, "file.metadata")
     for name in PARTS:
-        found = head.get(name)
-        demand(isinstance(found, dict), f"file.{name}", "json", type(found).__name__)
+        section = head.get(name)
+        demand(isinstance(section, dict), f"file.{name}", "json", type(section).__name__)
     demand(depth_of(head) <= DEPTH, "file.metadata", "json", f"nested more than {DEPTH} deep")
     statement, claim, proof = (dict(head[name]) for name in PARTS)
     known_format(statement)

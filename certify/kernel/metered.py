@@ -36,8 +36,8 @@ class Metered(Arithmetic[H]):
 
     def spans(self, x: H) -> tuple[Sequence[int], Sequence[int], int]:
         """Pay for two numbers an entry."""
-        held = self.measure(x)
-        self.budget.hold(2 * held.size, "intervals", held.bits)
+        extent = self.measure(x)
+        self.budget.hold(2 * extent.size, "intervals", extent.bits)
         return self.by.spans(x)
 
     def _sum(self, x: H, y: H) -> None:
@@ -56,8 +56,8 @@ class Metered(Arithmetic[H]):
 
     def squares(self, x: H, weights: Array | None) -> Enclosure:
         """Pay for the products."""
-        held = self.measure(x)
-        self.budget.spend(2 * held.size * held.square, "a sum of squares")
+        extent = self.measure(x)
+        self.budget.spend(2 * extent.size * extent.square, "a sum of squares")
         return self.by.squares(x, weights)
 
     def square(self, x: Sequence[float]) -> Enclosure:
@@ -66,8 +66,8 @@ class Metered(Arithmetic[H]):
 
     def squares_over(self, x: H, weights: Array | None) -> Enclosure:
         """Pay for the products and quotients."""
-        held = self.measure(x)
-        self.budget.spend(4 * held.size * held.square, "a sum of squares")
+        extent = self.measure(x)
+        self.budget.spend(4 * extent.size * extent.square, "a sum of squares")
         return self.by.squares_over(x, weights)
 
     def inner(self, x: H, y: H) -> Enclosure:
@@ -89,15 +89,15 @@ class Metered(Arithmetic[H]):
         return self.by.laplacian(q, graph, rho, ridge)
 
     def _lines(self, x: H, kind: str, at: Pattern) -> None:
-        held, lines = self.measure(x), {"row": at.m, "column": at.n}.get(kind, 1)
-        self.budget.hold(lines, "sums of lines", held.bits)
-        self.budget.spend(4 * held.size, "sums of lines")
+        extent, lines = self.measure(x), {"row": at.m, "column": at.n}.get(kind, 1)
+        self.budget.hold(lines, "sums of lines", extent.bits)
+        self.budget.spend(4 * extent.size, "sums of lines")
 
     def totals(self, x: H, cells: Sequence[int], count: int) -> list[Fraction]:
         """Pay for each entry and each sum."""
-        held = self.measure(x)
-        self.budget.hold(count, "sums of cells", held.bits)
-        self.budget.spend(4 * held.size, "sums of cells")
+        extent = self.measure(x)
+        self.budget.hold(count, "sums of cells", extent.bits)
+        self.budget.spend(4 * extent.size, "sums of cells")
         return self.by.totals(x, cells, count)
 
     def sums(self, x: H, kind: str, at: Pattern) -> Enclosure:
@@ -107,15 +107,15 @@ class Metered(Arithmetic[H]):
 
     def lines(self, x: H, line: Line, at: Pattern) -> Fraction:
         """Pay for each entry, squared, and each line."""
-        held = self.measure(x)
+        extent = self.measure(x)
         self._lines(x, "column" if line.axis else "row", at)
-        self.budget.spend(2 * held.size * held.square, "norms of lines")
+        self.budget.spend(2 * extent.size * extent.square, "norms of lines")
         return self.by.lines(x, line, at)
 
     def scaled(self, x: H, left: Array, right: Array, at: Pattern) -> H:
         """Pay for each entry."""
-        held, bits = self.measure(x), width(left) + width(right)
-        self.budget.hold(held.size + at.m + at.n, "a scaled field", held.bits + bits)
+        extent, bits = self.measure(x), width(left) + width(right)
+        self.budget.hold(extent.size + at.m + at.n, "a scaled field", extent.bits + bits)
         return self.by.scaled(x, left, right, at)
 
     def hat(self, x: H, at: Pattern) -> H:
@@ -203,15 +203,15 @@ class Metered(Arithmetic[H]):
 
         Floats take the lines that have an entry whole, a thousand products in a unit.
         """
-        held, size = self.measure(x), at.n if axis else at.m
+        extent, size = self.measure(x), at.n if axis else at.m
         work, lines = at.m * at.n * size, at.m if axis else at.n
         numbers = size * size + (0 if at.rows is None else at.m + at.n)
         if at.rows is not None and thin(at, axis):
             work = pairs_in_lines(at, axis) + (min(lines, at.size) * size * size >> 10)
         elif at.rows is not None:
             numbers += 2 * at.m * at.n
-        self.budget.hold(numbers, "a Gram matrix", 2 * held.bits)
-        self.budget.spend(work * held.square, "a Gram matrix")
+        self.budget.hold(numbers, "a Gram matrix", 2 * extent.bits)
+        self.budget.spend(work * extent.square, "a Gram matrix")
         return self.by.gram(x, axis, at)
 
     def cones(self, form: ConeForm, deepest: int) -> Fraction:
@@ -226,8 +226,8 @@ class Metered(Arithmetic[H]):
 
     def top(self, g: H, shift: Fraction, factor: Array | None) -> Fraction:
         """Pay for three matrices on one grid; L L^T, or a factorization in floats."""
-        held, e = self.measure(g), 1 - shift.denominator.bit_length()
-        k, bits = held.shape[0], held.joined(Extent((), shift.numerator.bit_length(), e))
+        extent, e = self.measure(g), 1 - shift.denominator.bit_length()
+        k, bits = extent.shape[0], extent.joined(Extent((), shift.numerator.bit_length(), e))
         self.budget.hold(k * k, "a bound of eigenvalues", bits)
         mine = 0 if factor is None else width(factor)
         work = k**3 >> 10 if factor is None else k**3 * product_work(mine, mine)

@@ -114,13 +114,13 @@ def offsets(stated: Json, arrays: Arrays, at: Pattern) -> tuple[Offset, ...]:
         kind = o.get("kind")
         demand(isinstance(kind, str) and kind in OFFSETS, where, "unknown", kind)
         names = {"sparse": {"rho"}, "smooth": {"rho", "ridge"}}.get(kind, {"ridge"})
-        own = {"kind", "axis"} if kind == "mode" else {"kind"}
-        demand(set(o) == {*own, *names}, where, "fields", sorted(o))
+        keys = {"kind", "axis"} if kind == "mode" else {"kind"}
+        demand(set(o) == {*keys, *names}, where, "fields", sorted(o))
         axis = o.get("axis", 0)
         inside = type(axis) is int and 0 <= axis < len(at.sizes)
         demand(inside, f"{where}.axis", "axis", axis)
-        held = {name: number(o[name], f"{where}.{name}") for name in sorted(names)}
-        rho, ridge = held.get("rho", Fraction(0)), held.get("ridge", Fraction(0))
+        numbers = {name: number(o[name], f"{where}.{name}") for name in sorted(names)}
+        rho, ridge = numbers.get("rho", Fraction(0)), numbers.get("ridge", Fraction(0))
         demand(ridge >= 0, f"{where}.ridge", "sign", o.get("ridge"))
         demand(rho > 0 or "rho" not in names, f"{where}.rho", "sign", o.get("rho"))
         design = arrays.get(f"A{k}", (at.m, None)) if kind == "linear" else None

@@ -84,8 +84,8 @@ def split_index(i: int, sizes: Sequence[int], mode: int) -> tuple[int, int]:
     """Return a row-major index as (index in one mode, index in the others)."""
     step = math.prod(sizes[mode + 1 :])
     before, after = divmod(i, step)
-    before, own = divmod(before, sizes[mode])
-    return own, before * step + after
+    before, index = divmod(before, sizes[mode])
+    return index, before * step + after
 
 
 def seen_of(q: Array, at: Pattern) -> Array:

@@ -45,7 +45,7 @@ def root(x: Fraction, bits: int = 128) -> Enclosure:
     return Enclosure(r * unit, (r + (not exact)) * unit)
 
 
-def summed(parts: Iterable[Enclosure]) -> Enclosure:
+def add_all(parts: Iterable[Enclosure]) -> Enclosure:
     """Add enclosures."""
     out = ZERO
     for p in parts:

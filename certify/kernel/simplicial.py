@@ -91,10 +91,10 @@ def orthant(form: ConeForm, signs: Ints) -> Cone:
     bent = [(w, [*map(mul, f, signs)]) for f, w in form.bent]
     lengths = [length(form, g) for g in unit]
     bounds = [] if form.bent else [*map(partial(vertex_bound, form), linear, lengths)]
-    return decided(Cone([*unit], [*unit], [0] * len(signs), [*linear], bent, lengths, bounds))
+    return fix_signs(Cone([*unit], [*unit], [0] * len(signs), [*linear], bent, lengths, bounds))
 
 
-def decided(cone: Cone) -> Cone:
+def fix_signs(cone: Cone) -> Cone:
     """Move what has one sign on the cone, (f . z)_+ = f . z or 0, to the linear part."""
     linear, bent = [*cone.linear], []
     for w, at in cone.bent:
@@ -139,10 +139,10 @@ def halves(form: ConeForm, cone: Cone, i: int, j: int) -> Iterator[Cone]:
         new.rows[kept] = [(x << a) - (y << b) for x, y in pair]
         bent: list[tuple[Ints, Ints]] = []
         for w, x in cone.bent:
-            own = [*x]
-            own[at] = (x[i] << shift[i]) + (x[j] << shift[j])
-            bent.append((w, own))
-        yield decided(new._replace(bent=bent))
+            values = [*x]
+            values[at] = (x[i] << shift[i]) + (x[j] << shift[j])
+            bent.append((w, values))
+        yield fix_signs(new._replace(bent=bent))
 
 
 def leaf(form: ConeForm, cone: Cone, best: Fraction) -> Fraction:

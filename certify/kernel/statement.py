@@ -33,11 +33,11 @@ def check_labels(loss: Loss, at: Pattern, y: Array) -> None:
     demand(loss.labels(y.data, at.n), "statement.Y", "labels", type(loss).__name__)
 
 
-def loss_weights(asked: "Question") -> Grains:
+def loss_weights(problem: "Question") -> Grains:
     """Return the weights, one for each group of entries."""
-    if asked.weights is not None:
-        return Grains(*dyadic(asked.weights.data))
-    return Grains([1] * (asked.at.size if asked.loss.group else asked.at.m), 0)
+    if problem.weights is not None:
+        return Grains(*dyadic(problem.weights.data))
+    return Grains([1] * (problem.at.size if problem.loss.group else problem.at.m), 0)
 
 
 FIELDS = {"format", "claim", "loss", "atom", "lam", "rtol", "atol", "shape", "observed"}
@@ -100,10 +100,10 @@ class Question:
 
 def known_format(stated: Json) -> None:
     """Reject another version's statement; it may mean something else by the same words."""
-    found, where = stated.get("format"), "statement.format"
-    demand(found is not None, where, "missing", sorted(stated))
-    ours = f"{found!r:.80} is not {FORMAT}, the only format this kernel reads"
-    demand(found == FORMAT, where, "version", ours)
+    version, where = stated.get("format"), "statement.format"
+    demand(version is not None, where, "missing", sorted(stated))
+    ours = f"{version!r:.80} is not {FORMAT}, the only format this kernel reads"
+    demand(version == FORMAT, where, "version", ours)
 
 
 def pattern(stated: Json, arrays: Arrays) -> Pattern:
@@ -118,8 +118,8 @@ def pattern(stated: Json, arrays: Arrays) -> Pattern:
         return Pattern(m, n, dims=dims)
     rows, cols = (arrays.get(k, (None,), "q") for k in ("rows", "cols"))
     demand(rows.shape == cols.shape, "statement.cols", "shape", cols.shape)
-    for found, end in ((rows.data, m), (cols.data, n)):
-        ends = min(found, default=0), max(found, default=0)
+    for indices, end in ((rows.data, m), (cols.data, n)):
+        ends = min(indices, default=0), max(indices, default=0)
         demand(ends[0] >= 0 and ends[1] < end, "statement.rows", "outside", ends)
     places = map(add, map(mul, rows.data, repeat(n)), cols.data)
     demand(rising(places), "statement.rows", "order", "entries that are not row-major, or twice")
@@ -143,14 +143,14 @@ def factor_arrays(arrays: Arrays, prefix: str, pair: Space) -> tuple[Array, ...]
     return tuple(out) * (len(pair.norms) if pair.symmetric else 1)
 
 
-def point(arrays: Arrays, prefix: str, asked: Question) -> Point:
+def point(arrays: Arrays, prefix: str, problem: Question) -> Point:
     """Read factors of any size and their offsets; check signs and shapes."""
-    held = factor_arrays(arrays, prefix, asked.pair)
-    names = ["U", "V", *(f"X{k}" for k in range(2, len(held)))]
-    for name, n, factor in zip(names, asked.pair.norms, held, strict=True):
+    factors = factor_arrays(arrays, prefix, problem.pair)
+    names = ["U", "V", *(f"X{k}" for k in range(2, len(factors)))]
+    for name, n, factor in zip(names, problem.pair.norms, factors, strict=True):
         wrong = misfit(n, factor)
         demand(wrong is None, f"{arrays.where}.{prefix}{name}", "sign", wrong)
-    return Point(held, offset_values(arrays, prefix, asked.offsets, asked.at))
+    return Point(factors, offset_values(arrays, prefix, problem.offsets, problem.at))
 
 
 def question(
@@ -175,8 +175,8 @@ def question(
     if weights is not None:
         demand(min(weights.data, default=1.0) > 0, "statement.weights", "sign", "not positive")
     kinds = offsets(stated, arrays, at)
-    found = field(stated, "q", ("given", "found")) == "found"
-    asked = Question(
+    free_q = field(stated, "q", ("given", "found")) == "found"
+    problem = Question(
         claim,
         loss,
         pair,
@@ -186,16 +186,16 @@ def question(
         numbers["lam"],
         kinds,
         factor_arrays(arrays, "", pair),
-        None if found else offset_values(arrays, "", kinds, at),
+        None if free_q else offset_values(arrays, "", kinds, at),
         numbers["rtol"],
         numbers["atol"],
         l1_penalty(stated, 1 if pair.symmetric else len(pair.norms)),
     )
     idle = sorted(set(given) - arrays.used)
     demand(not idle, "statement.arrays", "unknown", idle)
-    check_labels(loss, at, asked.Y)
-    check_claim(asked)
-    return asked
+    check_labels(loss, at, problem.Y)
+    check_claim(problem)
+    return problem
 
 
 def l1_penalty(stated: Json, count: int) -> tuple[Fraction, ...] | None:
@@ -308,7 +308,7 @@ def stated_pair(atom: Json, arrays: Arrays, at: Pattern) -> Pair:
     return Pair(at, left, right, symmetric)
 
 
-def check_claim(asked: Question) -> None:
+def check_claim(problem: Question) -> None:
     """Reject a claim outside the theorems: of any size without a penalty (it is never negative)."""
-    priced = asked.lam > 0 or asked.l1 is not None
-    demand(priced or asked.claim == "rank", "statement.lam", "sign", float(asked.lam))
+    priced = problem.lam > 0 or problem.l1 is not None
+    demand(priced or problem.claim == "rank", "statement.lam", "sign", float(problem.lam))

@@ -14,7 +14,7 @@ from .losses.base import Grains, Spans
 from .losses.piecewise import Squared
 from .norms import L2, Norm
 from .patterns import seen_of
-from .scalars import Enclosure, exactly, root, summed
+from .scalars import Enclosure, add_all, exactly, root
 from .spaces import Deep, Network
 from .statement import Point, Question, loss_weights
 
@@ -25,23 +25,23 @@ def lengths(n: Norm, x: Sequence[float], square: Square) -> tuple[Enclosure, Enc
     """Enclose |x| and |x|^2, of an l2 norm by `square`, which encloses sum x^2."""
     if type(n) is not L2:
         return n.lengths(x)
-    found = square(x)
-    return Enclosure(root(found.lo).lo, root(found.hi).hi), found
+    squares = square(x)
+    return Enclosure(root(squares.lo).lo, root(squares.hi).hi), squares
 
 
 def theta(
-    asked: Question, x: Sequence[Sequence[float]], square: Square = square_exactly
+    problem: Question, x: Sequence[Sequence[float]], square: Square = square_exactly
 ) -> Enclosure:
     """Enclose theta of a slice: the product of the K norms, or 1/K sum of their K-th powers."""
-    held = [lengths(n, part, square) for n, part in zip(asked.pair.norms, x, strict=True)]
-    count = len(held)
-    if asked.form == "sum":
-        return summed(raised_to(count, *one) for one in held).times(Fraction(1, count))
-    if all(square.lo == square.hi for _, square in held):
-        return root(math.prod((square.lo for _, square in held), start=Fraction(1)))
+    norms = [lengths(n, part, square) for n, part in zip(problem.pair.norms, x, strict=True)]
+    count = len(norms)
+    if problem.form == "sum":
+        return add_all(raised_to(count, *one) for one in norms).times(Fraction(1, count))
+    if all(square.lo == square.hi for _, square in norms):
+        return root(math.prod((square.lo for _, square in norms), start=Fraction(1)))
     return Enclosure(
-        math.prod((size.lo for size, _ in held), start=Fraction(1)),
-        math.prod((size.hi for size, _ in held), start=Fraction(1)),
+        math.prod((size.lo for size, _ in norms), start=Fraction(1)),
+        math.prod((size.hi for size, _ in norms), start=Fraction(1)),
     )
 
 
@@ -52,76 +52,78 @@ def raised_to(k: int, size: Enclosure, square: Enclosure) -> Enclosure:
     return Enclosure(ends[0] * size.lo**odd, ends[1] * size.hi**odd)
 
 
-def thetas(asked: Question, factors: Sequence[Array], square: Square = square_exactly) -> Enclosure:
+def thetas(
+    problem: Question, factors: Sequence[Array], square: Square = square_exactly
+) -> Enclosure:
     """Enclose the sum of theta over the slices."""
     slices = zip(*map(columns, factors), strict=True)
-    return summed(theta(asked, x, square) for x in slices)
+    return add_all(theta(problem, x, square) for x in slices)
 
 
 def penalty(
-    asked: Question, factors: Sequence[Array], square: Square = square_exactly
+    problem: Question, factors: Sequence[Array], square: Square = square_exactly
 ) -> Enclosure:
     """Enclose lam sum theta over the slices, and sum a |u|_1 + b |v|_1 where there is one."""
-    value = thetas(asked, factors, square).times(asked.lam)
-    for weight, x in zip(asked.l1 or (), factors, strict=False):
+    value = thetas(problem, factors, square).times(problem.lam)
+    for weight, x in zip(problem.l1 or (), factors, strict=False):
         value = value.plus(exactly(weight * absolutes_exactly(x.data)))
     return value
 
 
-def model(ar: Arithmetic[H], asked: Question, factors: Sequence[Array]) -> H:
+def model(ar: Arithmetic[H], problem: Question, factors: Sequence[Array]) -> H:
     """Return the field of sum phi(X_i)."""
-    if isinstance(asked.pair, Network):
-        return ar.layer(asked.pair, factors[0], factors[1])
-    if isinstance(asked.pair, Deep):
-        return ar.deep(asked.pair, factors)
-    return ar.outer_sum(factors, asked.at)
+    if isinstance(problem.pair, Network):
+        return ar.layer(problem.pair, factors[0], factors[1])
+    if isinstance(problem.pair, Deep):
+        return ar.deep(problem.pair, factors)
+    return ar.outer_sum(factors, problem.at)
 
 
-def fitted(ar: Arithmetic[H], asked: Question, x: Point) -> H:
+def fit_field(ar: Arithmetic[H], problem: Question, x: Point) -> H:
     """Return the field of sum phi(X_i) + A q; of A q alone for a point without factors."""
     fields: list[H] = []
     left, right = [], []
-    wide = asked.rank + sum(o.design.shape[1] if o.design else 1 for o in asked.offsets)
-    ar.budget.hold((asked.at.m + asked.at.n) * wide, "factors side by side")
-    if len(x.factors) == 2 and not isinstance(asked.pair, Network | Deep):
+    wide = problem.rank + sum(o.design.shape[1] if o.design else 1 for o in problem.offsets)
+    ar.budget.hold((problem.at.m + problem.at.n) * wide, "factors side by side")
+    if len(x.factors) == 2 and not isinstance(problem.pair, Network | Deep):
         left, right = [x.factors[0]], [x.factors[1]]
     elif x.factors:
-        fields.append(model(ar, asked, x.factors))
-    for o, q in zip(asked.offsets, x.q, strict=True):
-        found = o.factors(q, asked.at)
-        if found is None:
-            fields.append(ar.load(seen_of(q, asked.at)))
+        fields.append(model(ar, problem, x.factors))
+    for o, q in zip(problem.offsets, x.q, strict=True):
+        factors = o.factors(q, problem.at)
+        if factors is None:
+            fields.append(ar.load(seen_of(q, problem.at)))
         else:
-            left.append(found[0])
-            right.append(found[1])
+            left.append(factors[0])
+            right.append(factors[1])
     if left:
-        fields.insert(0, ar.outer_sum((beside(left), beside(right)), asked.at))
+        fields.insert(0, ar.outer_sum((beside(left), beside(right)), problem.at))
     out = fields[0]
-    for held in fields[1:]:
-        out = ar.add(out, held)
+    for field in fields[1:]:
+        out = ar.add(out, field)
     return out
 
 
-def loss_value(ar: Arithmetic[H], asked: Question, x: Point) -> Enclosure:
+def loss_value(ar: Arithmetic[H], problem: Question, x: Point) -> Enclosure:
     """Enclose the loss at sum phi(X_i) + A q; a product of factors >= 0 is >= 0."""
-    z = fitted(ar, asked, x)
-    if isinstance(asked.loss, Squared):
-        residual = ar.subtract(z, ar.load(asked.Y))
-        return ar.squares(residual, asked.weights).times(Fraction(1, 2))
+    z = fit_field(ar, problem, x)
+    if isinstance(problem.loss, Squared):
+        residual = ar.subtract(z, ar.load(problem.Y))
+        return ar.squares(residual, problem.weights).times(Fraction(1, 2))
     los, his, exp = ar.spans(z)
     least = min((v for a in x.factors for v in a.data), default=0.0)
-    if not asked.offsets and not isinstance(asked.pair, Network | Deep) and least >= 0:
+    if not problem.offsets and not isinstance(problem.pair, Network | Deep) and least >= 0:
         los = [max(v, 0) for v in los]
-    y = Grains(*dyadic(asked.Y.data))
-    return asked.loss.value(Spans(los, his, exp), y, loss_weights(asked))
+    y = Grains(*dyadic(problem.Y.data))
+    return problem.loss.value(Spans(los, his, exp), y, loss_weights(problem))
 
 
-def objective(ar: Arithmetic[H], asked: Question, x: Point) -> Enclosure:
+def objective(ar: Arithmetic[H], problem: Question, x: Point) -> Enclosure:
     """Enclose f(X, q)."""
-    prices = x.factors[0].shape[1] * sum(n.numbers for n in asked.pair.norms)
+    prices = x.factors[0].shape[1] * sum(n.numbers for n in problem.pair.norms)
     ar.budget.spend(FRACTION * prices, "norms of the factors")
-    value = loss_value(ar, asked, x)
-    value = value.plus(penalty(asked, x.factors, ar.square))
-    for o, q in zip(asked.offsets, x.q, strict=True):
+    value = loss_value(ar, problem, x)
+    value = value.plus(penalty(problem, x.factors, ar.square))
+    for o, q in zip(problem.offsets, x.q, strict=True):
         value = value.plus(o.penalty(ar, q))
     return value

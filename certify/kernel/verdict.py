@@ -11,7 +11,7 @@ from .arrays import Array, Arrays, columns
 from .budget import FLOOR, PER_BYTE, Budget
 from .errors import demand
 from .exact import Exact
-from .fields import Json, plainly, switched
+from .fields import Json, plainly, switch
 from .metered import Metered
 from .rules.concave import lower_bound
 from .rules.floor import floor
@@ -59,32 +59,32 @@ def prove(  # noqa: PLR0913  the question, its proof, and what it may take
     budget = Budget(allowance(stated, proof, arrays) if limit is None else limit, tell)
     ar = Metered(ar or Exact(), budget)
     plainly(proof, "proof", budget)
-    asked = question(stated, given, budget)
-    asked = replace(asked, loss=asked.loss.within(ar.elementary))
-    held = Arrays(witness, "proof")
-    candidate = point(Arrays({**witness, **given}, "statement"), "", asked)
-    value = objective(ar, asked, candidate)
-    bound = lower_bound(ar, asked, proof, held, value.hi)
-    eps = max(asked.atol, asked.rtol * abs(value.hi))
-    better, size = best(ar, asked, proof, held)
+    problem = question(stated, given, budget)
+    problem = replace(problem, loss=problem.loss.within(ar.elementary))
+    evidence = Arrays(witness, "proof")
+    candidate = point(Arrays({**witness, **given}, "statement"), "", problem)
+    value = objective(ar, problem, candidate)
+    bound = lower_bound(ar, problem, proof, evidence, value.hi)
+    eps = max(problem.atol, problem.rtol * abs(value.hi))
+    better, size = best(ar, problem, proof, evidence)
     verdict = "UNDECIDED"
     if value.hi - bound.value <= eps:
         verdict = "CERTIFIED"
-    elif better is not None and better + eps < floor(ar, asked, proof, held, value):
-        verdict = "REFUTED" if size <= asked.rank else "RANK_LIMITED"
+    elif better is not None and better + eps < floor(ar, problem, proof, evidence, value):
+        verdict = "REFUTED" if size <= problem.rank else "RANK_LIMITED"
     rules, work = bound.rules, budget.spent
     return Outcome(verdict, bound.value, value.hi, better, ar.tier, rules, work)
 
 
 def best(
-    ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays
+    ar: Arithmetic[H], problem: Question, proof: Json, given: Arrays
 ) -> tuple[Fraction | None, int]:
     """Return an upper bound of f at the better factors, and their size."""
-    if not switched(proof, "better", "proof"):
+    if not switch(proof, "better", "proof"):
         return None, 0
-    x = point(given, "better.", asked)
+    x = point(given, "better.", problem)
     slices = zip(*map(columns, x.factors), strict=True)
     size = sum(all(map(any, parts)) for parts in slices)  # a zero slice is no slice
-    small = asked.claim == "any size" or size <= asked.rank
-    demand(small, "proof.better", "size", f"{size} slices at a fixed rank {asked.rank}")
-    return objective(ar, asked, x).hi, size
+    small = problem.claim == "any size" or size <= problem.rank
+    demand(small, "proof.better", "size", f"{size} slices at a fixed rank {problem.rank}")
+    return objective(ar, problem, x).hi, size

@@ -42,15 +42,15 @@ def _dense(Y: object, weights: object, mask: object) -> Parts:
     if scale is not None:
         seen &= scale > 0
     if seen.all():
-        held = None if scale is None else frozen(scale.reshape(m, n))
+        stored = None if scale is None else frozen(scale.reshape(m, n))
         whole = observed_data(data, mask)
-        return Observed(m, n, dims=dims), frozen(whole.reshape(m, n)), held
+        return Observed(m, n, dims=dims), frozen(whole.reshape(m, n)), stored
     rows, cols = (k.astype(np.int64) for k in np.nonzero(seen.reshape(m, n)))
     if not len(rows):
         raise InputError(f"Y has no observed entry of {data.size}: nothing to fit")
     values = finite(np.where(seen, data, 0.0), "Y")[seen]
-    held = None if scale is None else frozen(scale[seen])
-    return Observed(m, n, read_only(rows), read_only(cols), dims), frozen(values), held
+    stored = None if scale is None else frozen(scale[seen])
+    return Observed(m, n, read_only(rows), read_only(cols), dims), frozen(values), stored
 
 
 def observed_data(data: Array, mask: object) -> Array:
@@ -63,7 +63,7 @@ def observed_data(data: Array, mask: object) -> Array:
 
 
 def read_only(a: Ints) -> Ints:
-    """Return indices that nobody can change under a certificate."""
+    """Return indices as read-only, so that a problem cannot change under a certificate."""
     a.setflags(write=False)
     return a
 
@@ -102,10 +102,10 @@ def _sparse(Y: Any, weights: Any, mask: object) -> Parts:  # noqa: ANN401  scipy
         rows, cols, data, scale = rows[keep], cols[keep], data[keep], scale[keep]
     m, n = Y.shape
     if len(rows) == m * n:
-        held = None if scale is None else frozen(scale.reshape(m, n))
-        return Observed(m, n), frozen(data.reshape(m, n)), held
-    held = None if scale is None else frozen(scale)
-    return Observed(m, n, read_only(rows), read_only(cols)), frozen(data), held
+        stored = None if scale is None else frozen(scale.reshape(m, n))
+        return Observed(m, n), frozen(data.reshape(m, n)), stored
+    stored = None if scale is None else frozen(scale)
+    return Observed(m, n, read_only(rows), read_only(cols)), frozen(data), stored
 
 
 def _entries(a: Any, name: str) -> tuple[Ints, Ints, Array]:  # noqa: ANN401  scipy.sparse
@@ -141,8 +141,8 @@ def labels(data: Array, first: int, cure: tuple[float, str]) -> None:
     """
     wrong = data[(data != first) & (data != 1)]
     if wrong.size:
-        told = f"; {cure[1]}" if cure[0] in wrong else ""
-        raise InputError(f"Y must hold {first} and 1 only, got {wrong.flat[0]}{told}")
+        hint = f"; {cure[1]}" if cure[0] in wrong else ""
+        raise InputError(f"Y must hold {first} and 1 only, got {wrong.flat[0]}{hint}")
 
 
 def nonnegative(data: Array) -> None:

@@ -86,8 +86,8 @@ class Softmax(Loss):
     @np.errstate(all="ignore")  # what is infinite says so
     def value(self, Z: Array) -> float:
         """Return sum c (ln sum e^z - z_class)."""
-        own = (Z * self.data).sum(axis=1, keepdims=True)
-        return float((self.counted * logsumexp(Z - own, axis=1, keepdims=True)).sum())
+        z_class = (Z * self.data).sum(axis=1, keepdims=True)
+        return float((self.counted * logsumexp(Z - z_class, axis=1, keepdims=True)).sum())
 
     @np.errstate(all="ignore")
     def gradient(self, Z: Array) -> Array:
@@ -101,8 +101,8 @@ class Softmax(Loss):
             return -np.inf
         q = np.clip(self.data - W / self.counted, 0.0, 1.0)
         rest = np.where(self.data == 1, 0.0, q).sum(axis=1, keepdims=True)
-        own = np.where(self.data == 1, -np.log1p(-np.minimum(rest, 1.0)) * q, 0.0)
-        terms = np.where(self.data == 1, np.where(q > 0, own, 0.0), entr(q))
+        class_term = np.where(self.data == 1, -np.log1p(-np.minimum(rest, 1.0)) * q, 0.0)
+        terms = np.where(self.data == 1, np.where(q > 0, class_term, 0.0), entr(q))
         return float((self.counted * terms).sum())
 
     def inside(self, W: Array) -> bool:
@@ -160,8 +160,8 @@ class Softmax(Loss):
         """C (ln sum e^F - F_class), row by row."""
         del unit
         rows = cp.reshape(F, self.shape, order="C")
-        own = cp.sum(cp.multiply(y.reshape(self.shape), rows), axis=1)
-        return c @ (cp.log_sum_exp(rows, axis=1) - own)
+        F_class = cp.sum(cp.multiply(y.reshape(self.shape), rows), axis=1)
+        return c @ (cp.log_sum_exp(rows, axis=1) - F_class)
 
 
 def simplex(x: Array) -> Array:

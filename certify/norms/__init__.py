@@ -6,7 +6,7 @@ from certify.base.errors import InputError
 from certify.base.registry import load
 
 from ._balls import Ellipsoids, Mixture
-from ._base import SIGNS, Gauge, parametrized, support
+from ._base import SIGNS, Gauge, support, takes_parameters
 from .elastic import Elastic
 from .group import Group
 from .l1 import L1
@@ -35,18 +35,18 @@ __all__ = [
 ]
 
 GAUGES = load(__name__, Gauge)
-PLAIN = tuple(name for name, entry in GAUGES.items() if not parametrized(entry))
+PLAIN = tuple(name for name, entry in GAUGES.items() if not takes_parameters(entry))
 KEYS = tuple(name + sign for name in PLAIN for sign in SIGNS)
 
 
-def norm_of(said: str | dict[str, Any], side: str, data: dict[str, Any]) -> Gauge:
+def norm_of(statement: str | dict[str, Any], side: str, data: dict[str, Any]) -> Gauge:
     """Return the norm of a statement: by its key, or of its parameters and its side's arrays."""
-    if isinstance(said, str):
-        return gauge(said)
-    texts = {k: x for k, x in said.items() if k not in ("norm", "cone")}
+    if isinstance(statement, str):
+        return gauge(statement)
+    texts = {k: x for k, x in statement.items() if k not in ("norm", "cone")}
     prefix = f"{side}."
-    own = {k.removeprefix(prefix): x for k, x in data.items() if k.startswith(prefix)}
-    return GAUGES[said["norm"]].from_statement(said["cone"], texts, own)
+    arrays = {k.removeprefix(prefix): x for k, x in data.items() if k.startswith(prefix)}
+    return GAUGES[statement["norm"]].from_statement(statement["cone"], texts, arrays)
 
 
 def gauge(norm: object) -> Gauge:

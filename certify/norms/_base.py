@@ -85,7 +85,7 @@ class Gauge(ABC):
     @property
     def is_plain(self) -> bool:
         """Whether a key alone says it: no parameters, and one sign for all coordinates."""
-        return not parametrized(type(self)) and self.cone in SIGNS
+        return not takes_parameters(type(self)) and self.cone in SIGNS
 
     @property
     def nonneg(self) -> bool:
@@ -101,8 +101,8 @@ class Gauge(ABC):
         """Return the least and the largest value of each coordinate: 0 or infinite."""
         if self.cone in SIGNS:
             return np.full(d, BELOW[self.cone]), np.full(d, ABOVE[self.cone])
-        held = self.cone if len(self.cone) == d else self.cone * d
-        marks = np.array(list(held))
+        cone = self.cone if len(self.cone) == d else self.cone * d
+        marks = np.array(list(cone))
         low = np.where(np.isin(marks, ["*", "-"]), -np.inf, 0.0)
         return low, np.where(np.isin(marks, ["*", "+"]), np.inf, 0.0)
 
@@ -178,7 +178,7 @@ class Gauge(ABC):
         return (range(d),)
 
     def ellipsoids(self, d: int) -> Ellipsoids:
-        """Return ellipsoids around the unit ball: |x_i| <= g*(e_i), g*(-e_i) unless told more."""
+        """Return ellipsoids around the unit ball, by default |x_i| <= g*(e_i), g*(-e_i)."""
         far = np.array([max(float(self.dual(s * e)) for s in (1.0, -1.0)) for e in np.eye(d)])
         return Ellipsoids(np.arange(d), np.where(far > 0, far, 1.0) ** -2.0)  # 0: x_i is fixed
 
@@ -189,7 +189,7 @@ class Gauge(ABC):
         return np.array([float(self.value(e)) for e in np.eye(d)])
 
     def unit(self, y: Array) -> Array:
-        """Return the signed unit vector of the cone, at g = 1, that earns most."""
+        """Return the signed unit vector x of the cone, at g(x) = 1, with the largest <y, x>."""
         low, high = self.sides(len(y))
         sizes = self.unit_sizes(len(y))
         gains = np.stack([np.where(high > 0, y, -np.inf), np.where(low < 0, -y, -np.inf)])
@@ -237,9 +237,9 @@ class Gauge(ABC):
         """Return g* of each column, sparse or dense."""
         if not sparse.issparse(lines):
             return self.dual(lines)
-        held = lines.tocsc()
-        starts = range(0, held.shape[1], BLOCK)
-        return np.concatenate([self.dual(held[:, k : k + BLOCK].toarray()) for k in starts])
+        columns = lines.tocsc()
+        starts = range(0, columns.shape[1], BLOCK)
+        return np.concatenate([self.dual(columns[:, k : k + BLOCK].toarray()) for k in starts])
 
     def line_values(self, lines: Any, allowed: tuple[Bools, Bools]) -> tuple[Array, Array]:  # noqa: ANN401
         """Return g* of each column times its better sign, and that sign.
@@ -277,7 +277,7 @@ class Gauge(ABC):
         return np.asarray(y - self.prox(y, radius))
 
 
-def parametrized(cls: type[Gauge]) -> bool:
+def takes_parameters(cls: type[Gauge]) -> bool:
     """Whether an entry takes more than a cone."""
     return len(fields(cls)) > 1
 
@@ -288,9 +288,9 @@ def support(mask: npt.ArrayLike, sign: str = "") -> str:
     Raises InputError for a mask that is not boolean and one-dimensional, or a sign
     that is not "", "+" or "-".
     """
-    held = np.asarray(mask)
-    if held.ndim != 1 or held.dtype != np.bool_:
-        raise InputError(f"mask must be boolean (d,), got {held.dtype} of shape {held.shape}")
+    flags = np.asarray(mask)
+    if flags.ndim != 1 or flags.dtype != np.bool_:
+        raise InputError(f"mask must be boolean (d,), got {flags.dtype} of shape {flags.shape}")
     if sign not in SIGNS:
         raise InputError(f'sign must be "", "+" or "-", got {short(sign)}')
-    return "".join((sign or "*") if inside else "0" for inside in held)
+    return "".join((sign or "*") if inside else "0" for inside in flags)

@@ -10,10 +10,10 @@ from certify.base.arrays import Array
 
 def stored_sizes(lines: Any, sides: tuple[Array, Array]) -> Any:  # noqa: ANN401  scipy.sparse
     """Return |y| of the stored entries of sparse columns, clipped to the cone's sides."""
-    held = lines.tocsc()
-    low, high = (side[held.indices] for side in sides)
-    sizes = np.abs(np.clip(held.data, low, high))
-    return sparse.csc_array((sizes, held.indices, held.indptr), shape=held.shape)
+    columns = lines.tocsc()
+    low, high = (side[columns.indices] for side in sides)
+    sizes = np.abs(np.clip(columns.data, low, high))
+    return sparse.csc_array((sizes, columns.indices, columns.indptr), shape=columns.shape)
 
 
 def vertices(Y: Array, sides: tuple[Array, Array]) -> Array:

@@ -71,7 +71,7 @@ def part(graph: Graph, x: Array, c: float, start: Array | None = None) -> Parted
     f = np.zeros(len(graph.edges)) if start is None else np.clip(start, -c, c)
     ahead, t = f, 1.0
     floor = SETTLED * float(x @ x)
-    best = polished(graph, x, c, f)
+    best = solve_saturated(graph, x, c, f)
     for k in range(STEPS):
         if best.gap <= floor:
             break
@@ -82,11 +82,11 @@ def part(graph: Graph, x: Array, c: float, start: Array | None = None) -> Parted
         t, last = 0.5 * (1 + (1 + 4 * t * t) ** 0.5), t
         ahead = f + ((last - 1) / t) * (f - before)
         if k % EVERY == EVERY - 1:
-            best = min(best, polished(graph, x, c, f), key=lambda p: p.gap)
+            best = min(best, solve_saturated(graph, x, c, f), key=lambda p: p.gap)
     return best
 
 
-def polished(graph: Graph, x: Array, c: float, f: Array) -> Parted:
+def solve_saturated(graph: Graph, x: Array, c: float, f: Array) -> Parted:
     """Return the best point and flow with f's saturated edges: exact when those are right.
 
     Edges within |f_e| < c join their ends; on the parts z is the mean of x - B^T f, cut to
@@ -99,7 +99,7 @@ def polished(graph: Graph, x: Array, c: float, f: Array) -> Parted:
         pushed = x - graph.incidence.T @ np.where(tight, np.sign(f) * c, 0.0)
         z = means(graph, pushed, ~tight)
         points.append(z)
-        flows.append(matched(graph, pushed - z, np.where(tight, np.sign(f) * c, f), ~tight))
+        flows.append(match_joins(graph, pushed - z, np.where(tight, np.sign(f) * c, f), ~tight))
     flows = [np.clip(g, -c, c) for g in flows]
     costs = [0.5 * float(np.square(z - x).sum()) + c * variation(graph, z) for z in points]
     duals = [0.5 * float(x @ x) - 0.5 * float(np.square(graph.rest(x, g)).sum()) for g in flows]
@@ -142,19 +142,19 @@ def components(edges: Ints, d: int) -> tuple[int, Ints]:
     return len(numbers), np.asarray(label.reshape(-1))
 
 
-def matched(graph: Graph, wanted: Array, f: Array, joins: Bools) -> Array:
-    """Change f on the joining edges, least, so that B^T of them is the wanted vector.
+def match_joins(graph: Graph, wanted: Array, f: Array, joins: Bools) -> Array:
+    """Change f least on the joining edges so that B^T f on them is the wanted vector.
 
-    Where the cone holds z the wanted vector need not be met, and is not asked for.
+    Coordinates whose sign the cone restricts need not match it and are left out.
     """
-    held = np.nonzero(joins)[0]
-    if not 0 < len(held) <= DENSE_EDGES:
+    edges = np.nonzero(joins)[0]
+    if not 0 < len(edges) <= DENSE_EDGES:
         return f
     inside = (graph.low < 0) & (graph.high > 0)
-    picked = graph.incidence[held].T
+    picked = graph.incidence[edges].T
     columns = np.asarray(picked.toarray() if sparse.issparse(picked) else picked)
     rows = inside if inside.any() else np.ones(len(wanted), dtype=bool)
-    miss = (wanted - columns @ f[held])[rows]
+    miss = (wanted - columns @ f[edges])[rows]
     out = f.copy()
-    out[held] += np.linalg.lstsq(columns[rows], miss, rcond=None)[0]
+    out[edges] += np.linalg.lstsq(columns[rows], miss, rcond=None)[0]
     return out

@@ -40,9 +40,9 @@ class Group(Gauge):
         """Take the groups as tuples of distinct natural numbers."""
         if self.outer not in OUTERS:
             raise InputError(f"outer must be one of {', '.join(OUTERS)}, got {short(self.outer)}")
-        held = tuple(members(g, k) for k, g in enumerate(listed(self.groups)))
+        groups = tuple(members(g, k) for k, g in enumerate(group_list(self.groups)))
         seen: dict[int, int] = {}
-        for k, g in enumerate(held):
+        for k, g in enumerate(groups):
             for i in g:
                 if i in seen:
                     raise InputError(f"groups must not overlap: index {i} is in {seen[i]} and {k}")
@@ -51,7 +51,7 @@ class Group(Gauge):
         if missing is not None:
             cure = "give it a group of its own"
             raise InputError(f"groups must hold every index: {missing} is in none; {cure}")
-        object.__setattr__(self, "groups", held)
+        object.__setattr__(self, "groups", groups)
 
     def check(self, d: int) -> None:
         """Every coordinate in one group."""
@@ -123,10 +123,10 @@ class Group(Gauge):
         """Return the l2 norm of each group, (groups, ...), without overflow."""
         order = np.argsort(self.labels, kind="stable")
         starts = np.searchsorted(self.labels[order], np.arange(len(self.parts)))
-        held = np.abs(x)[order]
-        top = np.maximum.reduceat(held, starts, axis=0)
+        magnitudes = np.abs(x)[order]
+        top = np.maximum.reduceat(magnitudes, starts, axis=0)
         scale = np.where(top > 0, top, 1.0)
-        sums = np.add.reduceat(np.square(held / scale[self.labels[order]]), starts, axis=0)
+        sums = np.add.reduceat(np.square(magnitudes / scale[self.labels[order]]), starts, axis=0)
         return np.asarray(scale * np.sqrt(sums))
 
     def value(self, x: Array) -> Array:
@@ -172,15 +172,15 @@ class Group(Gauge):
         return np.asarray(p * factor[self.labels] + (y - p))
 
 
-def listed(groups: object) -> list[Any]:
+def group_list(groups: object) -> list[Any]:
     """Return the groups as a list of something."""
     if isinstance(groups, str | bytes) or not isinstance(groups, Sequence | np.ndarray):
         raise InputError(f"groups must be lists of indices, got {short(groups)}")
     if not len(groups):
         raise InputError("groups must hold every index, got no group")
     if all(isinstance(g, int | np.integer) and not isinstance(g, bool) for g in groups):
-        held = np.asarray(groups)
-        return [np.nonzero(held == g)[0] for g in np.unique(held)]
+        labels = np.asarray(groups)
+        return [np.nonzero(labels == g)[0] for g in np.unique(labels)]
     return list(groups)
 
 

@@ -168,13 +168,13 @@ class Variation(Gauge):
         y = y / top
         t = max(float(y @ x), 0.0)
         for _ in range(RISES):
-            found = part(graph, y, self.rho * t, flow)
-            price = self.rho * variation(graph, found.z) + float(length(found.z))
-            ratio = float(y @ found.z) / price if price > 0 else 0.0
-            flow = found.f
+            prox = part(graph, y, self.rho * t, flow)
+            price = self.rho * variation(graph, prox.z) + float(length(prox.z))
+            ratio = float(y @ prox.z) / price if price > 0 else 0.0
+            flow = prox.f
             if ratio <= t:
                 break
-            x, t = found.z / price, ratio
+            x, t = prox.z / price, ratio
         return x, t * top, flow * top
 
     def maximizer(self, y: Array) -> Array:

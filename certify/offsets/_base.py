@@ -119,8 +119,8 @@ class Offset(ABC):
 
     def penalty(self, q: Array) -> float:
         """Return H(q) = ridge/2 |q|^2, each square times its share."""
-        held = q if self.shares is None else self.shares * q
-        return 0.5 * float(self.ridge) * float(np.vdot(held, q))
+        scaled = q if self.shares is None else self.shares * q
+        return 0.5 * float(self.ridge) * float(np.vdot(scaled, q))
 
     @property
     def price(self) -> float:
@@ -169,16 +169,16 @@ class Offset(ABC):
         return {} if self.shares is None else {f"ridge{k}": self.shares}
 
     @classmethod
-    def from_statement(cls, k: int, said: dict[str, Any], data: dict[str, Any]) -> "Offset":
+    def from_statement(cls, k: int, fields: dict[str, Any], data: dict[str, Any]) -> "Offset":
         """Return the k-th offset of a statement: its `numbers`, `stated` and `arrays`."""
-        own = {name: float.fromhex(x) if isinstance(x, str) else x for name, x in said.items()}
+        values = {name: float.fromhex(x) if isinstance(x, str) else x for name, x in fields.items()}
         stored = {name: text.format(k=k) for name, text in cls.stored.items()}
-        return cls(**own | {name: data[key] for name, key in stored.items() if key in data})
+        return cls(**values | {name: data[key] for name, key in stored.items() if key in data})
 
     def rescaled(self, data: int, weights: int) -> "Offset":
         """Return the offset for data times 2^data and weights times 2^weights."""
         del data
-        out = type(self)(moved(self.ridge, weights))
+        out = type(self)(scaled_price(self.ridge, weights))
         object.__setattr__(out, "shares", self.shares)
         return out
 
@@ -191,13 +191,13 @@ class Offset(ABC):
         """Return argmin_q 1/2 sum w (A q - target)^2 + H(q) (least norm)."""
 
 
-def placed(places: Ints, size: int) -> Any:  # noqa: ANN401  scipy.sparse
+def placement_matrix(places: Ints, size: int) -> Any:  # noqa: ANN401  scipy.sparse
     """Return A where entry i takes the number places[i] of q, of so many."""
     count = len(places)
     return sparse.csr_array((np.ones(count), (np.arange(count), places)), shape=(count, size))
 
 
-def moved(price: float, e: int) -> float:
+def scaled_price(price: float, e: int) -> float:
     """Return price 2^e, kept finite."""
     return min(float(np.ldexp(price, e)), HUGE)
 

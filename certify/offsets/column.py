@@ -8,7 +8,7 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.base.observed import Observed
 
-from ._base import Offset, placed, ratio
+from ._base import Offset, placement_matrix, ratio
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class ColumnIntercept(Offset):
 
     def operator(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
         """Return A."""
-        return placed(observed.listed[1], observed.n)
+        return placement_matrix(observed.listed[1], observed.n)
 
     def adjoint(self, W: Array, observed: Observed) -> Array:
         """Return the sums."""

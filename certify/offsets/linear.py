@@ -9,7 +9,7 @@ from certify.base.arrays import Array, finite, frozen, real
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 
-from ._base import Offset, moved
+from ._base import Offset, scaled_price
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -67,13 +67,13 @@ class Linear(Offset):
         k = self.A.shape[1]
         if observed.full and weights.min() == weights.max() and not self.ridge:
             return np.asarray(np.linalg.lstsq(self.A, target, rcond=None)[0])
-        held, order = observed.transposed()
-        rows = held.listed[1]
+        columns, order = observed.transposed()
+        rows = columns.listed[1]
         w, t = (f.T.reshape(-1) if order is None else f[order] for f in (weights, target))
         w = np.sqrt(w)
         out = np.zeros((k, observed.n))
         for j in range(observed.n):
-            part = slice(held.indptr[j], held.indptr[j + 1])
+            part = slice(columns.indptr[j], columns.indptr[j + 1])
             left = np.vstack([w[part, None] * self.A[rows[part]], self.ridge**0.5 * np.eye(k)])
             right = np.concatenate([w[part] * t[part], np.zeros(k)])
             out[:, j] = np.linalg.lstsq(left, right, rcond=None)[0]
@@ -86,4 +86,4 @@ class Linear(Offset):
     def rescaled(self, data: int, weights: int) -> "Linear":
         """Return the offset with its ridge at another scale."""
         del data
-        return Linear(self.A, moved(self.ridge, weights))
+        return Linear(self.A, scaled_price(self.ridge, weights))

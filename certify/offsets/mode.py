@@ -9,7 +9,7 @@ from certify.base.arrays import Array, Ints, short
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 
-from ._base import Offset, moved, placed, ratio
+from ._base import Offset, placement_matrix, ratio, scaled_price
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -54,7 +54,7 @@ class ModeIntercept(Offset):
 
     def operator(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
         """Return A."""
-        return placed(self.places(observed), observed.dims[self.axis])
+        return placement_matrix(self.places(observed), observed.dims[self.axis])
 
     def places(self, observed: Observed) -> Ints:
         """Return the index in this mode of every observed entry, flat."""
@@ -92,4 +92,4 @@ class ModeIntercept(Offset):
     def rescaled(self, data: int, weights: int) -> "ModeIntercept":
         """Return the offset with its ridge at another scale."""
         del data
-        return ModeIntercept(self.axis, moved(self.ridge, weights))
+        return ModeIntercept(self.axis, scaled_price(self.ridge, weights))

@@ -8,7 +8,7 @@ import numpy as np
 from certify.base.arrays import Array
 from certify.base.observed import Observed
 
-from ._base import Offset, placed, ratio
+from ._base import Offset, placement_matrix, ratio
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +35,7 @@ class RowIntercept(Offset):
 
     def operator(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
         """Return A."""
-        return placed(observed.listed[0], observed.m)
+        return placement_matrix(observed.listed[0], observed.m)
 
     def adjoint(self, W: Array, observed: Observed) -> Array:
         """Return the sums."""

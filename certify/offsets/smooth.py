@@ -11,7 +11,7 @@ from certify.base.arrays import Array, Ints, finite, frozen, real, scalar
 from certify.base.errors import InputError
 from certify.base.observed import Observed
 
-from ._base import TINY, Offset, moved, placed
+from ._base import TINY, Offset, placement_matrix, scaled_price
 from .sparse import dense
 
 
@@ -46,8 +46,8 @@ class Smooth(Offset):
         self, edges: object, rho: float, ridge: float = 0.0, weights: object = None
     ) -> None:
         """Take the graph first: Smooth(edges, rho, ridge=0.0, weights=None)."""
-        held, scale = _graph(edges, weights)
-        parts = {"edges": held, "weights": scale, "ridge": ridge}
+        pairs, scale = _graph(edges, weights)
+        parts = {"edges": pairs, "weights": scale, "ridge": ridge}
         parts["rho"] = scalar(rho, "Smooth.rho", zero=False)
         for name, value in parts.items():
             object.__setattr__(self, name, value)
@@ -100,7 +100,7 @@ class Smooth(Offset):
     def operator(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
         """Return A: q at the observed entries."""
         rows, cols = observed.listed
-        return placed(rows * observed.n + cols, observed.m * observed.n)
+        return placement_matrix(rows * observed.n + cols, observed.m * observed.n)
 
     def roots(self, observed: Observed) -> Any:  # noqa: ANN401  scipy.sparse
         """Return sqrt(rho w) (q_i - q_j) for each edge, and sqrt(ridge) q."""
@@ -170,36 +170,36 @@ class Smooth(Offset):
     def rescaled(self, data: int, weights: int) -> "Smooth":
         """Return the offset of the problem at another scale: rho and ridge as weights do."""
         del data
-        rho, ridge = max(moved(self.rho, weights), TINY), moved(self.ridge, weights)
+        rho, ridge = max(scaled_price(self.rho, weights), TINY), scaled_price(self.ridge, weights)
         return Smooth(self.edges, rho, ridge, self.weights)
 
 
 def _graph(edges: object, weights: object) -> tuple[Ints, Array | None]:
     """Return edges and weights, checked; edges of weight 0 are left out."""
-    found = finite(real(edges, "Smooth.edges"), "Smooth.edges")
-    if found.size == 0:
-        found = found.reshape(0, 2)
-    if found.ndim != 2 or found.shape[1] != 2:  # noqa: PLR2004  pairs
-        raise InputError(f"Smooth.edges must have shape (k, 2), got {found.shape}")
-    held = found.astype(np.int64)
-    if found.size and ((held != found).any() or held.min() < 0):
-        raise InputError(f"Smooth.edges must be row numbers >= 0, got {found.min()}")
-    if (loops := np.nonzero(held[:, 0] == held[:, 1])[0]).size:
-        raise InputError(f"Smooth.edges must join two rows, got {held[loops[0]].tolist()}")
-    pairs, counts = np.unique(np.sort(held, axis=1), axis=0, return_counts=True)
+    raw = finite(real(edges, "Smooth.edges"), "Smooth.edges")
+    if raw.size == 0:
+        raw = raw.reshape(0, 2)
+    if raw.ndim != 2 or raw.shape[1] != 2:  # noqa: PLR2004  pairs
+        raise InputError(f"Smooth.edges must have shape (k, 2), got {raw.shape}")
+    indices = raw.astype(np.int64)
+    if raw.size and ((indices != raw).any() or indices.min() < 0):
+        raise InputError(f"Smooth.edges must be row numbers >= 0, got {raw.min()}")
+    if (loops := np.nonzero(indices[:, 0] == indices[:, 1])[0]).size:
+        raise InputError(f"Smooth.edges must join two rows, got {indices[loops[0]].tolist()}")
+    pairs, counts = np.unique(np.sort(indices, axis=1), axis=0, return_counts=True)
     if (counts > 1).any():
         twice = pairs[int(counts.argmax())].tolist()
         raise InputError(f"Smooth.edges must list each pair once, got {twice} twice")
     if weights is None:
-        return _fixed(held), None
+        return read_only(indices), None
     scale = finite(real(weights, "Smooth.weights"), "Smooth.weights")
-    if scale.shape != (len(held),) or (scale.size and scale.min() < 0):
-        got = scale.shape if scale.shape != (len(held),) else scale.min()
-        raise InputError(f"Smooth.weights must be {len(held)} numbers >= 0, got {got}")
-    return _fixed(held[scale > 0]), frozen(scale[scale > 0])
+    if scale.shape != (len(indices),) or (scale.size and scale.min() < 0):
+        got = scale.shape if scale.shape != (len(indices),) else scale.min()
+        raise InputError(f"Smooth.weights must be {len(indices)} numbers >= 0, got {got}")
+    return read_only(indices[scale > 0]), frozen(scale[scale > 0])
 
 
-def _fixed(edges: Ints) -> Ints:
+def read_only(edges: Ints) -> Ints:
     """Return a read-only copy."""
     out = np.ascontiguousarray(edges)
     out.setflags(write=False)

@@ -9,7 +9,7 @@ from scipy import sparse
 from certify.base.arrays import Array, scalar
 from certify.base.observed import Observed
 
-from ._base import TINY, Offset, moved
+from ._base import TINY, Offset, scaled_price
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -78,7 +78,7 @@ class Sparse(Offset):
 
     def rescaled(self, data: int, weights: int) -> "Sparse":
         """Return the offset of the problem at another scale: rho moves as lam does."""
-        return Sparse(max(moved(self.rho, data + weights), TINY))
+        return Sparse(max(scaled_price(self.rho, data + weights), TINY))
 
 
 def dense(field: Array, observed: Observed) -> Array:

@@ -56,54 +56,54 @@ class Line:
 
 def answers(
     problem: Problem,
-    asked: StatedQuestion,
+    question: StatedQuestion,
     point: tuple[Factors, Values | None],
     run: tuple[Clock, int],
     check: Callable[..., Result],
 ) -> tuple[Evidence, Proof, Proof | None]:
-    """Return what was found, and the proofs of both questions: of any size, and of this one.
+    """Return the evidence, and the proofs of both questions: over any size, and over this one.
 
     point  the candidate's factors and offsets; None: the best offsets
     run    the clock and the seed
     check  check() with its method, for questions without l1
     """
     (factors, q), (clock, seed) = point, run
-    steps = searched(problem, evaluate(problem, factors, q), clock, seed)
+    steps = descents(problem, evaluate(problem, factors, q), clock, seed)
     start, best = steps[0][1], lowest([s for _, s in steps])
-    rtol, atol = (float.fromhex(asked.statement[k]) for k in ("rtol", "atol"))
+    rtol, atol = (float.fromhex(question.statement[k]) for k in ("rtol", "atol"))
     better = best if start.value - best.value > max(atol, rtol * abs(start.value)) else None
-    q_given = asked.statement["q"] == "given"
+    q_given = question.statement["q"] == "given"
     W = None if better is None or q_given else dual_at(problem, start)
     floor = None if W is None else orthogonalize(problem, W)
     note = DEGREE if problem.sloped else WITHOUT
-    found = Evidence(start, None, None, (), better, floor, steps, note, given=q_given)
+    evidence = Evidence(start, None, None, (), better, floor, steps, note, given=q_given)
 
     def any_size(part: Problem, share: Clock) -> tuple[Certificate | None, float]:
-        held = check(part, factors, seed=seed, budget=share.left(), rtol=NEAR)
-        return held.certificate, held.lower
+        result = check(part, factors, seed=seed, budget=share.left(), rtol=NEAR)
+        return result.certificate, result.lower
 
     def at_size(part: Problem, share: Clock) -> tuple[Certificate | None, float]:
-        if not own_size.covered(part):
+        if not own_size.is_covered(part):
             return None, 0.0
-        held = own_size.bound(part, factors, clock=share, seed=seed, rtol=NEAR)
-        return held.certificate, float(held.outcome.lower)
+        proof = own_size.bound(part, factors, clock=share, seed=seed, rtol=NEAR)
+        return proof.certificate, float(proof.outcome.lower)
 
     twice = asks_twice(problem, start.size)
-    lines = gathered(problem, best.value, any_size, clock.share(FIRST) if twice else clock)
-    first = composed(problem, asked, lines, found)
+    lines = gather_lines(problem, best.value, any_size, clock.share(FIRST) if twice else clock)
+    first = compose(problem, question, lines, evidence)
     if first.outcome.verdict == "CERTIFIED" or not twice:
-        return found, first, None
+        return evidence, first, None
     again = ask(problem, factors, q, rtol=rtol, atol=atol, own_size=True)
-    lines = gathered(problem, best.value, at_size, clock, own=True)
-    return found, first, composed(problem, again, lines, found)
+    lines = gather_lines(problem, best.value, at_size, clock, fixed_size=True)
+    return evidence, first, compose(problem, again, lines, evidence)
 
 
 def asks_twice(problem: Problem, size: int) -> bool:
     """Whether the rank of so many components bounds more than the penalty does alone."""
-    return size < min(problem.loss.shape) and own_size.covered(without_l1(problem, "own", 0.0))
+    return size < min(problem.loss.shape) and own_size.is_covered(without_l1(problem, "own", 0.0))
 
 
-def searched(
+def descents(
     problem: Problem, start: Candidate, clock: Clock, seed: int
 ) -> tuple[tuple[str, Candidate], ...]:
     """Return the start, and the ends of descents from it and from random factors of its size."""
@@ -119,9 +119,9 @@ def searched(
         for shapes in [[x.shape for x in start.factors]] * FRESH
     ]
     starts = [rescaled(problem, x) for x in (start.factors, *lots)]
-    ends = [l1.descended(problem, x, STEPS, share.expired) for x in starts]
-    found = [evaluate(problem, x) for x in ends]
-    return ("start", start), *(("descend", s) for s in found if s.value < start.value)
+    ends = [l1.descend(problem, x, STEPS, share.expired) for x in starts]
+    candidates = [evaluate(problem, x) for x in ends]
+    return ("start", start), *(("descend", s) for s in candidates if s.value < start.value)
 
 
 def rescaled(problem: Problem, factors: Factors) -> Factors:
@@ -143,8 +143,8 @@ def without_l1(problem: Problem, norm: str, slope: float) -> Problem:
     return Problem(loss, RankOne(left, right), problem.lam + slope, beside)
 
 
-def gathered(
-    problem: Problem, top: float, judge: Judge, clock: Clock, *, own: bool = False
+def gather_lines(
+    problem: Problem, top: float, judge: Judge, clock: Clock, *, fixed_size: bool = False
 ) -> list[Line]:
     """Return lines below the rest of the objective; top is the lowest objective that is known.
 
@@ -153,7 +153,7 @@ def gathered(
     two lines that meet where f is bounded.
     """
     norms = (("l1", "own") if problem.lam else ("l1",)) if problem.sloped else ()
-    flat = ["own"] * bool(own or problem.lam)
+    flat = ["own"] * bool(fixed_size or problem.lam)
     lines, left = list[Line](), len(flat) + ROUNDS * len(norms)
     for turn in range(1 + ROUNDS if norms else 1):
         slope = next_slope(problem, lines, top) if turn else 0.0
@@ -170,8 +170,8 @@ def gathered(
 def next_slope(problem: Problem, lines: Sequence[Line], top: float) -> float:
     """Return a slope whose line may raise min h, h = max_j (D_j - s_j t) + 2 sqrt(a b t)."""
     a, b = problem.l1 or (0.0, 0.0)  # two weights > 0
-    held = [(0.0, 0.0), *((x.level, x.slope) for x in lines)]
-    levels, slopes = np.array(held).T
+    pairs = [(0.0, 0.0), *((x.level, x.slope) for x in lines)]
+    levels, slopes = np.array(pairs).T
     i, k = np.nonzero(slopes[:, None] > slopes)
     t = np.array([0.0, *np.maximum((levels[i] - levels[k]) / (slopes[i] - slopes[k]), 0.0)])
     at = int(((levels - t[:, None] * slopes).max(axis=1) + 2 * np.sqrt(a * b * t)).argmin())
@@ -183,20 +183,20 @@ def next_slope(problem: Problem, lines: Sequence[Line], top: float) -> float:
     return float(np.sqrt(steep * less) if less else steep / STEEP)
 
 
-def composed(
-    problem: Problem, asked: StatedQuestion, lines: Sequence[Line], found: Evidence
+def compose(
+    problem: Problem, question: StatedQuestion, lines: Sequence[Line], found: Evidence
 ) -> Proof:
     """Let the kernel prove the bound of these lines, and what follows from better factors."""
-    proof, witness = assemble(problem, asked, found)
+    proof, witness = assemble(problem, question, found)
     proof["lines"] = []
     for k, line in enumerate(lines):
-        held, arrays = without_better(line.certificate.proof, line.certificate.witness)
-        proof["lines"].append({"norm": line.norm, "slope": line.slope.hex(), "proof": held})
+        line_proof, arrays = without_better(line.certificate.proof, line.certificate.witness)
+        proof["lines"].append({"norm": line.norm, "slope": line.slope.hex(), "proof": line_proof})
         witness |= {f"line{k}.{name}": x for name, x in arrays.items()}
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
         ar = arithmetic(problem)
-        outcome = prove(asked.statement, asked.given, proof, witness, ar, limit=math.inf)
+        outcome = prove(question.statement, question.given, proof, witness, ar, limit=math.inf)
     if outcome.verdict not in ("REFUTED", "RANK_LIMITED"):
         proof, witness = without_better(proof, witness)
     claim = {"verdict": outcome.verdict, "tier": outcome.tier, "work": outcome.work}
-    return Proof(Certificate(asked.statement, asked.given, claim, proof, witness), outcome)
+    return Proof(Certificate(question.statement, question.given, claim, proof, witness), outcome)

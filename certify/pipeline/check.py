@@ -18,10 +18,10 @@ from certify.base.threads import threads
 from certify.kernel.verdict import Outcome
 from certify.losses import LOSSES, Squared
 from certify.polar.proved import above, below
-from certify.polar.scale import scaled as scaled_by
-from certify.problem import Problem, Values, stated
+from certify.polar.scale import ldexp_steps as scaled_by
+from certify.problem import Problem, Values, as_problem
 from certify.search import by_solver, fixed_rank
-from certify.search.by_solver import Route, accepted
+from certify.search.by_solver import Route, accept_route
 from certify.search.candidate import evaluate, lowest
 from certify.search.dual.points import Run
 from certify.search.evidence import accept_dual, any_size, by_rank
@@ -29,10 +29,10 @@ from certify.search.search_result import Evidence
 
 from . import beside_l1
 from . import rescale as scaling
-from .certificate.coverage import PROBE, unknown
+from .certificate.coverage import PROBE, missing_rules
 from .certificate.file import StatedQuestion, ask
 from .certificate.verdict import Verdict
-from .checkpoint_file import opened
+from .checkpoint_file import open_checkpoint
 from .own_size import asks_twice, second
 from .own_size_result import own_size
 from .prove import Proof, settle
@@ -77,86 +77,89 @@ def check(  # noqa: PLR0913  the contract's keywords
     method    "engine", or "cvxpy": small problems by general solvers, untrusted: the dual point of
               the convex relaxation, and the relaxation of its polar
     solver    with "cvxpy": a name of cvxpy, such as "CLARABEL"; None: the first that answers
-    checkpoint  a file: what a long proof has reached is written to it now and then, and gone
-              on from if it is there
+    checkpoint  a file: progress is saved to it, and resumed from it if it is there
 
     The first Ctrl-C ends the search with the bracket proved so far; the second interrupts.
 
     Raises InputError when the caller's input is wrong.  What the theory does not cover
     is the verdict OUT_OF_SCOPE, never an exception.
     """
-    held = stated(problem).accept(factors)
+    arrays = as_problem(problem).accept(factors)
     values = None if q is None else problem.accept_offsets(q)
-    asked = ask(problem, held, values, rtol=rtol, atol=atol)
-    atol = float.fromhex(asked.statement["atol"])
-    keeper = Keeper() if checkpoint is None else opened(checkpoint, asked.statement)
+    question = ask(problem, arrays, values, rtol=rtol, atol=atol)
+    atol = float.fromhex(question.statement["atol"])
+    keeper = Keeper() if checkpoint is None else open_checkpoint(checkpoint, question.statement)
     (seconds, most), wanted = limits(budget), accept_dual(problem, dual)
     clock = Clock(seconds, progress, most=most)
-    seed, route = natural(seed), accepted(Route(method, solver), problem)
-    found_q, away = attained(problem, held) if values is None else (values, "")
-    value = finite_objective(problem, held, found_q)
-    if why := uncovered(problem) or away:
+    seed, route = natural(seed), accept_route(Route(method, solver), problem)
+    found_q, away = offsets_of(problem, arrays) if values is None else (values, "")
+    value = finite_objective(problem, arrays, found_q)
+    if why := why_uncovered(problem) or away:
         floor = 0.0 if isinstance(problem.loss, Squared) else -np.inf
-        return unproved(problem, held, found_q, Verdict.OUT_OF_SCOPE, (floor, value, why))
-    if unknown(problem):
-        return by_floats(problem, held, found_q, rtol=rtol, atol=atol)
+        return without_certificate(
+            problem, arrays, found_q, Verdict.OUT_OF_SCOPE, (floor, value, why)
+        )
+    if missing_rules(problem):
+        return by_floats(problem, arrays, found_q, rtol=rtol, atol=atol)
     with threads(problem.loss.observed), keeping(keeper), stoppable(), shown(clock):
         if problem.l1 is not None:
             judge = partial(check, method=method, solver=solver)
-            found, proof, own = beside_l1.answers(
-                problem, asked, (held, values), (clock, seed), judge
+            evidence, proof, own_proof = beside_l1.answers(
+                problem, question, (arrays, values), (clock, seed), judge
             )
         else:
             how = wanted, route
-            found, proof, own = answers(problem, asked, (held, values), (clock, seed), how)
-    result = answered(problem, held, (found_q, found), proof, own)
+            evidence, proof, own_proof = answers(
+                problem, question, (arrays, values), (clock, seed), how
+            )
+    result = result_of(problem, arrays, (found_q, evidence), proof, own_proof)
     origin, multiple = getattr(factors, "origin", None), getattr(factors, "multiple", 1.0)
-    reason = result.reason + noted(factors)
+    reason = result.reason + adapter_note(factors)
     return replace(result, reason=reason, origin=origin, multiple=multiple)
 
 
 def answers(
     problem: Problem,
-    asked: StatedQuestion,
+    question: StatedQuestion,
     point: tuple[Factors, Values | None],
     run: tuple[Clock, int],
     how: tuple[Array | None, Route],
 ) -> tuple[Evidence, Proof, Proof | None]:
-    """Return what was found, and the proofs of both questions: of any size, and of this one.
+    """Return the evidence, and the proofs of both questions: over any size, and over this one.
 
     point  the candidate's factors and offsets; None: the best offsets
     run    the clock and the seed
     how    a dual point to try, or None, and the route
     """
     (factors, q), (clock, seed) = point, run
-    rtol, atol = (float.fromhex(asked.statement[k]) for k in ("rtol", "atol"))
-    scaled, by = scaling.normalized(problem)
+    rtol, atol = (float.fromhex(question.statement[k]) for k in ("rtol", "atol"))
+    scaled, by = scaling.normalize(problem)
     small_q = None if q is None else scaling.offsets_down(q, by)
     start = evaluate(scaled, scaling.factors_down(factors, by), small_q)
     epsilon = max(scaling.value_down(atol, by), rtol * abs(start.value))
     fixed = q is not None or not problem.offsets
     part = clock.share(ANY_SIZE) if asks_twice(problem) else clock
-    held = Run(scaled, start, epsilon, part, seed, fixed, float(scaled_by(1.0, -by.whole)))
-    small = gathered(held, *how)
-    found = scaling.evidence_up(small, by)
-    proof = settle(problem, asked, found, clock.left())
+    small_run = Run(scaled, start, epsilon, part, seed, fixed, float(scaled_by(1.0, -by.whole)))
+    small = gather(small_run, *how)
+    evidence = scaling.evidence_up(small, by)
+    proof = settle(problem, question, evidence, clock.left())
     if proof.outcome.verdict == "CERTIFIED":
-        return found, proof, None
-    held = replace(held, clock=clock)
-    return found, proof, second(problem, (factors, q), (rtol, atol), held, small)
+        return evidence, proof, None
+    small_run = replace(small_run, clock=clock)
+    return evidence, proof, second(problem, (factors, q), (rtol, atol), small_run, small)
 
 
-def answered(
+def result_of(
     problem: Problem,
     factors: Factors,
-    found: tuple[Values, Evidence],
+    findings: tuple[Values, Evidence],
     proof: Proof,
-    own: Proof | None,
+    own_proof: Proof | None,
 ) -> Result:
-    """Say what the proofs mean; found: the offsets of the candidate, and the evidence."""
-    q, evidence = found
+    """Return what the proofs mean; findings: the offsets of the candidate, and the evidence."""
+    q, evidence = findings
     outcome = proof.outcome
-    answer = own_size(problem, factors[0].shape[-1], proof, own)
+    answer = own_size(problem, factors[0].shape[-1], proof, own_proof)
     LOG.info("%s in [%.10g, %.10g]", outcome.verdict, outcome.lower, outcome.upper)
     return Result(
         verdict=Verdict[outcome.verdict],
@@ -180,17 +183,17 @@ def objection(problem: Problem, factors: Factors, q: Values, outcome: Outcome) -
     """Say first that the factors were trained with another lam, if they tell so."""
     if outcome.verdict == "CERTIFIED" or problem.l1 is not None:
         return ""
-    told = problem.stationary_lam(factors, q).objection
-    return told and f"{told}. That aside: "
+    message = problem.stationary_lam(factors, q).objection
+    return message and f"{message}. That aside: "
 
 
-def noted(factors: Sequence[Any]) -> str:
-    """Repeat an adapter's note of what is not as the fit left it."""
+def adapter_note(factors: Sequence[Any]) -> str:
+    """Repeat an adapter's note of what differs from the fit."""
     note = getattr(factors, "note", "")
     return note and f"; {note}"
 
 
-def gathered(run: Run, wanted: Array | None, route: Route) -> Evidence:
+def gather(run: Run, wanted: Array | None, route: Route) -> Evidence:
     """Look for evidence: at a fixed rank, by a general solver, or by the engine."""
     if run.problem.lam == 0:
         return by_rank(run)
@@ -227,9 +230,9 @@ def best_offsets(problem: Problem, factors: Factors) -> Values:
     if not isinstance(problem.loss, tuple(LOSSES.values())):
         name = type(problem.loss).__name__
         raise InputError(f"q must be given: the best offsets are not known for {name}")
-    scaled, by = scaling.normalized(problem)
-    found = scaled.best_offsets(scaling.factors_down(factors, by))
-    return tuple(scaled_by(x, by.data) for x in found)
+    scaled, by = scaling.normalize(problem)
+    offsets = scaled.best_offsets(scaling.factors_down(factors, by))
+    return tuple(scaled_by(x, by.data) for x in offsets)
 
 
 def finite_objective(problem: Problem, factors: Factors, q: Values) -> float:
@@ -244,8 +247,8 @@ def finite_objective(problem: Problem, factors: Factors, q: Values) -> float:
     return value
 
 
-def attained(problem: Problem, factors: Factors) -> tuple[Values, str]:
-    """Return the best offsets; or zeros, and why no offsets are best."""
+def offsets_of(problem: Problem, factors: Factors) -> tuple[Values, str]:
+    """Return the best offsets; or zeros, and the reason why no offsets are best."""
     try:
         return best_offsets(problem, factors), ""
     except OutOfScopeError as error:
@@ -253,7 +256,7 @@ def attained(problem: Problem, factors: Factors) -> tuple[Values, str]:
         return tuple(np.zeros(o.shape(observed)) for o in problem.offsets), str(error)
 
 
-def uncovered(problem: Problem) -> str:
+def why_uncovered(problem: Problem) -> str:
     """Return why the theory does not cover the problem, with the cure, or ""."""
     try:
         if problem.lam == 0:
@@ -280,11 +283,15 @@ def stationarity(problem: Problem, factors: Factors, q: Values) -> float:
     return np.inf if defect > 0 else 0.0
 
 
-def unproved(
-    problem: Problem, factors: Factors, q: Values, verdict: Verdict, said: tuple[float, float, str]
+def without_certificate(
+    problem: Problem,
+    factors: Factors,
+    q: Values,
+    verdict: Verdict,
+    answer: tuple[float, float, str],
 ) -> Result:
     """Return a result without a certificate."""
-    lower, upper, why = said
+    lower, upper, why = answer
     return Result(
         verdict, lower, upper, why, None, stationarity(problem, factors, q), None, q, "floats"
     )
@@ -295,7 +302,7 @@ def by_floats(problem: Problem, factors: Factors, q: Values, *, rtol: float, ato
     W = problem.dual_point(factors, q)
     upper = problem.objective(factors, q)
     polar = problem.atom.polar(problem.loss.observed.array(W))
-    names = " with ".join(unknown(problem))
+    names = " with ".join(missing_rules(problem))
     why = f"the kernel has no rule for {names}: floats only, nothing is proved"
     if not polar.upper >= polar.lower:
         why += f"; its polar is contradictory: upper {polar.upper}, attained {polar.lower}"
@@ -310,4 +317,4 @@ def by_floats(problem: Problem, factors: Factors, q: Values, *, rtol: float, ato
     lost = upper < np.finfo(np.float64).tiny and bool(np.any(W))  # the objective underflowed
     near = upper - lower <= max(atol, rtol * abs(upper)) and not lost
     verdict = Verdict.NUMERICAL if near else Verdict.UNDECIDED
-    return unproved(problem, factors, q, verdict, (lower, upper, why))
+    return without_certificate(problem, factors, q, verdict, (lower, upper, why))

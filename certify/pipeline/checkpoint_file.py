@@ -1,4 +1,4 @@
-"""A file from which a long check() goes on: the dual point, the best factors, and trees."""
+"""A file from which a long check() is resumed: the dual point, the best factors, and trees."""
 
 import hashlib
 import io
@@ -15,10 +15,10 @@ from certify.base.errors import InputError
 from .certificate.file import write_atomically
 
 FORMAT = 2
-LEFT_OUT = ("rtol", "atol")  # of the question: a proof may go on for another epsilon
+LEFT_OUT = ("rtol", "atol")  # of the question: a proof may be resumed with another epsilon
 
 
-def opened(path: str | Path, statement: dict[str, Any]) -> Keeper:
+def open_checkpoint(path: str | Path, statement: dict[str, Any]) -> Keeper:
     """Return a keeper that writes to a file, filled from it if it is there.
 
     Raises InputError for a file that is no checkpoint, or one of another question.
@@ -48,8 +48,8 @@ def opened(path: str | Path, statement: dict[str, Any]) -> Keeper:
 def read(file: Path) -> tuple[dict[str, Any], Arrays]:
     """Return the head and the arrays of a checkpoint."""
     try:
-        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as held:
-            arrays = {k: held[k] for k in held.files}
+        with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as stored:
+            arrays = {k: stored[k] for k in stored.files}
         head = json.loads(str(arrays.pop("head")))
         known = isinstance(head, dict) and head.get("format") == FORMAT and "question" in head
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
@@ -61,5 +61,5 @@ def read(file: Path) -> tuple[dict[str, Any], Arrays]:
 
 def question_of(statement: dict[str, Any]) -> str:
     """Return a digest of the question, whatever its epsilon."""
-    said = {k: v for k, v in statement.items() if k not in LEFT_OUT}
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+    fields = {k: v for k, v in statement.items() if k not in LEFT_OUT}
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()

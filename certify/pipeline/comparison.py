@@ -126,8 +126,8 @@ class RestartReport:
             least = self.atom.count(self.fits[k].size)
             return f"{first}; {least} is the least size given that attains it"
         if self.better is not None:
-            found = f"{self.atom.count(self.better[0].shape[-1])} reach {at_most(self.upper)}"
-            return f"no fit is optimal: proved better factors with {found}; improve() goes on"
+            reach = f"{self.atom.count(self.better[0].shape[-1])} reach {at_most(self.upper)}"
+            return f"no fit is optimal: proved better factors with {reach}; improve() goes on"
         left = above(Fraction(self.best.upper) - Fraction(self.lower))
         first = f"open: fit {self.best.index} is at most {at_most(left, 3)} above the optimum"
         return f"{first}; {self.result.reason}"
@@ -172,11 +172,11 @@ class RestartReport:
     @property
     def bound(self) -> str:
         """The bound that all fits share, in a sentence."""
-        told = f"optimum >= {self.lower!r}"
+        text = f"optimum >= {self.lower!r}"
         if self.explained is None:
-            return told
+            return text
         note = " (the penalty counts as not explained)" if self.rank is None else ""
-        return f"{told}: explained variance at most {at_most(100 * self.explained, 5)} %{note}"
+        return f"{text}: explained variance at most {at_most(100 * self.explained, 5)} %{note}"
 
     def __repr__(self) -> str:
         """Show the table, the bound and what to do."""
@@ -195,8 +195,8 @@ class RestartReport:
         """
         kind, figure = plottable(path)
         buffer = io.BytesIO()
-        held = figure(figsize=(7, 4), layout="constrained")
-        done = drawn_sizes(self.sizes, held) if self.sizes else drawn(self, held)
+        canvas = figure(figsize=(7, 4), layout="constrained")
+        done = drawn_sizes(self.sizes, canvas) if self.sizes else draw(self, canvas)
         done.savefig(buffer, format="png" if kind == PAGE else kind, dpi=150)
         blob = buffer.getvalue()
         if kind == PAGE:
@@ -228,8 +228,8 @@ def page(report: RestartReport, picture: str) -> str:
     source = files(__package__).joinpath("report", "restarts.html.jinja").read_text("utf-8")
     tables = {"The fits": report.rows(), "Each number of components": report.curve()}
     shown = {name: rows for name, rows in tables.items() if len(rows) > 1}
-    told = {"report": report, "tables": shown, "picture": picture}
-    return str(environment().from_string(source).render(**told))
+    context = {"report": report, "tables": shown, "picture": picture}
+    return str(environment().from_string(source).render(**context))
 
 
 def row(f: Fit, report: RestartReport) -> tuple[str, ...]:
@@ -250,19 +250,19 @@ def away(f: Fit, report: RestartReport) -> str:
     return f"{at_least(least, 2)} to {most}"
 
 
-def compared(
-    held: tuple[Sequence[Enclosure], Sequence[int]],
+def conclude(
+    per_fit: tuple[Sequence[Enclosure], Sequence[int]],
     results: Sequence[tuple[int, Result]],
     better: tuple[Enclosure, Factors] | None,
     epsilon: Epsilon,
 ) -> RestartReport:
     """Draw every conclusion from proved numbers, in exact arithmetic.
 
-    held     the enclosed objective and the size of each fit
+    per_fit  the enclosed objective and the size of each fit
     results  (fit, its check()), the best fit first
     better   the objective and the factors of the best point that any check() proved
     """
-    values, sizes = held
+    values, sizes = per_fit
     top = max(results, key=lambda pair: pair[1].lower)[1]
     bound = Fraction(top.lower)
     least = min(v.hi for v in values)
@@ -279,8 +279,8 @@ def compared(
         fits.append(Fit(k, sizes[k], below(v.lo), above(v.hi), excess, same[k], status))
     optimal = any(f.status == "optimal" for f in fits)
     verdict = Verdict.CERTIFIED if optimal else results[0][1].verdict
-    found = better[1] if better is not None and better[0].hi <= least and not optimal else None
-    return RestartReport(top.lower, above(least), tuple(fits), verdict, top, found)
+    factors = better[1] if better is not None and better[0].hi <= least and not optimal else None
+    return RestartReport(top.lower, above(least), tuple(fits), verdict, top, factors)
 
 
 def within(value: Fraction, epsilon: Epsilon) -> Fraction:
@@ -301,17 +301,17 @@ def alike(values: Sequence[Enclosure], epsilon: Epsilon) -> list[tuple[int, ...]
     ]
 
 
-def drawn(report: RestartReport, figure: Any) -> Any:  # noqa: ANN401  a matplotlib Figure
-    """Draw one mark a fit, a line at the bound."""
+def draw(report: RestartReport, figure: Any) -> Any:  # noqa: ANN401  a matplotlib Figure
+    """Draw a mark for each fit and a line at the bound."""
     axes = figure.subplots()
     for status, colour, mark in (
         ("optimal", "tab:green", "o"),
         ("open", "tab:orange", "s"),
         ("worse", "tab:red", "x"),
     ):
-        held = [f for f in report.fits if f.status == status]
-        at, heights = [f.index for f in held], [f.upper for f in held]
-        if held:
+        group = [f for f in report.fits if f.status == status]
+        at, heights = [f.index for f in group], [f.upper for f in group]
+        if group:
             axes.scatter(at, heights, color=colour, marker=mark, label=status)
     axes.axhline(report.lower, color="black", lw=1, label="proved lower bound")
     for f in report.fits:

@@ -26,7 +26,7 @@ from certify.kernel.statement import Point, factor_arrays
 from certify.kernel.values import loss_value, thetas
 from certify.losses import Squared
 from certify.polar import PolarBound
-from certify.polar.proved import above, below, handed
+from certify.polar.proved import above, as_kernel_array, below
 from certify.problem import Problem
 from certify.search.candidate import evaluate
 from certify.search.column_generation import Search
@@ -75,7 +75,7 @@ def polar(T: Array, budget: float | None, seed: int) -> PolarBound:
     return norm_atom(T.ndim).polar(T, budget=budget, seed=seed)
 
 
-def decomposed(T: Array, clock: Clock, seed: int) -> Decomposition:
+def decompose(T: Array, clock: Clock, seed: int) -> Decomposition:
     """Bracket the nuclear norm of T, not zero, its entries about 1, of order 2 or more.
 
     Modes longer than the product of the others are searched in the span of T; what is found
@@ -84,12 +84,12 @@ def decomposed(T: Array, clock: Clock, seed: int) -> Decomposition:
     if T.ndim == MATRIX:
         return by_values(T, clock, seed)
     with threads(Observed(1, T.size)):
-        return stepped(T, clock, seed)
+        return proximal_steps(T, clock, seed)
 
 
-def stepped(T: Array, clock: Clock, seed: int) -> Decomposition:
+def proximal_steps(T: Array, clock: Clock, seed: int) -> Decomposition:
     """Take proximal steps until the bracket is closed, stays open, or the time is spent."""
-    core, spans = narrowed(T)
+    core, spans = core_of(T)
     top = polar(T, clock.left(), seed)
     best = Decomposition(*lower_of(T, T, top.upper), *upper_of(T, empty(T.shape)))
     lam, P, factors = SHARE * top.upper, np.zeros(core.shape), empty(core.shape)
@@ -99,24 +99,24 @@ def stepped(T: Array, clock: Clock, seed: int) -> Decomposition:
         if clock.expired() or best.closed or stale:
             break
         problem = Problem(Squared(core + P), norm_atom(T.ndim), lam)
-        factors = fitted(problem, factors, clock, seed)
+        factors = fit_components(problem, factors, clock, seed)
         P = P + core - problem.predict(factors).reshape(core.shape)
         wide = tuple(Q @ x for Q, x in zip(spans, factors, strict=True))
-        W = widened(P / lam, spans)
-        best = joined(best, Decomposition(*dual_of(T, W, clock, seed), *upper_of(T, wide)))
+        W = expand_core(P / lam, spans)
+        best = best_of(best, Decomposition(*dual_of(T, W, clock, seed), *upper_of(T, wide)))
         gaps.append(best.upper - best.lower)
         lam, P = FALL * lam, FALL * P
     return best
 
 
-def fitted(problem: Problem, factors: Factors, clock: Clock, seed: int) -> Factors:
+def fit_components(problem: Problem, factors: Factors, clock: Clock, seed: int) -> Factors:
     """Return factors that nearly minimize a problem, by column generation from these."""
     start = evaluate(problem, problem.accept(factors))
     search = Search(problem, clock, start, steps=STEPS)
     return grow(search, seed, NEAR * start.value).best.factors
 
 
-def narrowed(T: Array) -> tuple[Array, tuple[Array, ...]]:
+def core_of(T: Array) -> tuple[Array, tuple[Array, ...]]:
     """Return a core C and a basis Q_k of each mode with T = (Q_1, ..., Q_K) C."""
     core, spans = T, []
     for k, n in enumerate(T.shape):
@@ -130,7 +130,7 @@ def narrowed(T: Array) -> tuple[Array, tuple[Array, ...]]:
     return core, tuple(spans)
 
 
-def widened(core: Array, spans: tuple[Array, ...]) -> Array:
+def expand_core(core: Array, spans: tuple[Array, ...]) -> Array:
     """Return (Q_1, ..., Q_K) C."""
     for k, Q in enumerate(spans):
         core = np.moveaxis(np.tensordot(Q, core, (1, k)), 0, k)
@@ -148,7 +148,7 @@ def by_values(T: Array, clock: Clock, seed: int) -> Decomposition:
     )
 
 
-def joined(one: Decomposition, other: Decomposition) -> Decomposition:
+def best_of(one: Decomposition, other: Decomposition) -> Decomposition:
     """Return the better bound on each side, with what it rests on."""
     low, high = max(one, other, key=lambda f: f.lower), min(one, other, key=lambda f: f.upper)
     return Decomposition(low.lower, low.dual, high.upper, high.factors)
@@ -167,13 +167,13 @@ def upper_of(T: Array, factors: Factors) -> tuple[float, Factors]:
     d the number of fibers along the longest mode.
     """
     problem = Problem(Squared(T), norm_atom(T.ndim), 1.0)
-    asked = ask(problem, factors, (), rtol=0.0, atol=0.0)
-    question = statement.question(asked.statement, asked.given)
-    held = factor_arrays(Arrays(asked.given, "statement"), "", question.pair)
-    loss = loss_value(arithmetic(problem), question, Point(held, ())).hi
+    request = ask(problem, factors, (), rtol=0.0, atol=0.0)
+    question = statement.question(request.statement, request.given)
+    arrays = factor_arrays(Arrays(request.given, "statement"), "", question.pair)
+    loss = loss_value(arithmetic(problem), question, Point(arrays, ())).hi
     fibers = T.size // max(T.shape)
     rest = scalars.root(2 * fibers * loss).hi
-    return above(thetas(question, held).hi + rest), factors
+    return above(thetas(question, arrays).hi + rest), factors
 
 
 def lower_of(T: Array, W: Array, bound: float) -> tuple[float, Array]:
@@ -185,5 +185,7 @@ def lower_of(T: Array, W: Array, bound: float) -> tuple[float, Array]:
     p = math.nextafter(bound + 4 * EPS * float(np.linalg.norm(W)), math.inf)
     D = W / p
     exact = Flint()
-    inner = exact.inner(exact.load(handed(D.reshape(-1))), exact.load(handed(T.reshape(-1))))
+    inner = exact.inner(
+        exact.load(as_kernel_array(D.reshape(-1))), exact.load(as_kernel_array(T.reshape(-1)))
+    )
     return below(max(inner.lo, Fraction(0))), D

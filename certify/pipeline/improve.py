@@ -1,4 +1,4 @@
-"""improve(): the meta-algorithm from somebody's factors, ending with a certificate."""
+"""improve(): the meta-algorithm from given factors, ending with a certificate."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,23 +19,32 @@ from certify.kernel.errors import RejectedError
 from certify.kernel.scalars import Enclosure
 from certify.kernel.statement import Point, factor_arrays
 from certify.polar.proved import above
-from certify.polar.scale import scaled as scaled_by
-from certify.problem import Problem, Values, stated
+from certify.polar.scale import ldexp_steps as scaled_by
+from certify.problem import Problem, Values, as_problem
 from certify.search import by_solver, convex
-from certify.search.by_solver import Route, accepted
+from certify.search.by_solver import Route, accept_route
 from certify.search.candidate import Candidate, evaluate
 from certify.search.evidence import CONVEX, SEARCHED
-from certify.search.families import search, supported
+from certify.search.families import is_supported, search
 from certify.search.fixed_rank import steps as fixed_rank_steps
 
 from . import rescale as scaling
-from .certificate.coverage import unknown
-from .certificate.file import StatedQuestion, ask, hand_over, numbered
+from .certificate.coverage import missing_rules
+from .certificate.file import StatedQuestion, ask, hand_over, number_offsets
 from .certificate.tiers import arithmetic
 from .certificate.verdict import NO_BOOL, Verdict
-from .check import AUTO, Budget, best_offsets, check, finite_objective, limits, natural, uncovered
+from .check import (
+    AUTO,
+    Budget,
+    best_offsets,
+    check,
+    finite_objective,
+    limits,
+    natural,
+    why_uncovered,
+)
 from .result import Result
-from .reuse import certified
+from .reuse import certify_beside
 
 CLOSER = 0.02  # of the gap: a point no better than this is not worth another check
 LAST = 5.0  # seconds of a check where the minute of a call without a budget is over
@@ -105,46 +114,46 @@ def improve(  # noqa: PLR0913  as check()
     Raises InputError when the input is wrong, OutOfScopeError when the theory does not
     cover the problem.
     """
-    (seconds, most), problem = limits(budget), stated(problem)
+    (seconds, most), problem = limits(budget), as_problem(problem)
     clock = Clock(seconds, progress, most=most)
     with keeping(Keeper()), stoppable(), shown(clock):
-        told = (rtol, atol, natural(seed), accepted(Route(method, solver), problem))
-        return improved(problem, factors, q, told, clock)
+        settings = (rtol, atol, natural(seed), accept_route(Route(method, solver), problem))
+        return improved(problem, factors, q, settings, clock)
 
 
 def improved(
     problem: Problem,
     factors: Sequence[Any],
     q: Sequence[Any] | None,
-    told: tuple[float, float | None, int, Route],
+    settings: tuple[float, float | None, int, Route],
     clock: Clock,
 ) -> Improvement:
-    """Do it; told: rtol, atol, the seed and how to solve."""
-    rtol, atol, seed, route = told
-    held = problem.accept(factors)
+    """Do what improve() does; settings: rtol, atol, the seed and how to solve."""
+    rtol, atol, seed, route = settings
+    arrays = problem.accept(factors)
     values = None if q is None else problem.accept_offsets(q)
-    if why := uncovered(problem):
+    if why := why_uncovered(problem):
         raise OutOfScopeError(why)
     if problem.l1 is not None:
         cure = "check() brackets it, and has better factors"
         raise OutOfScopeError(f"no convex problem has the optimum beside an l1 penalty: {cure}")
-    if not supported(problem) or unknown(problem):
+    if not is_supported(problem) or missing_rules(problem):
         most = " of pool='max'" * (getattr(problem.atom, "pool", "") == "max")
         parts = f"{type(problem.atom).__name__}{most} with {type(problem.loss).__name__}"
         raise OutOfScopeError(f"improve knows the atoms and losses of certify, not {parts}")
-    scaled, by = scaling.normalized(problem)
-    found_q = best_offsets(problem, held) if values is None else values
-    value = finite_objective(problem, held, found_q)
+    scaled, by = scaling.normalize(problem)
+    found_q = best_offsets(problem, arrays) if values is None else values
+    value = finite_objective(problem, arrays, found_q)
     epsilon = scaling.value_down(max(atol or 0.0, rtol * abs(value)), by)
     small_q = None if values is None else scaling.offsets_down(values, by)
-    start = evaluate(scaled, scaling.factors_down(held, by), small_q)
+    start = evaluate(scaled, scaling.factors_down(arrays, by), small_q)
     if route.method == "cvxpy":
         steps = by_solver.steps(scaled, start, clock.share(SEARCHED), route.solver, seed)
     else:
-        steps = stepped(scaled, start, clock, seed, epsilon)
+        steps = descend_from(scaled, start, clock, seed, epsilon)
     history = falling(
         problem,
-        held,
+        arrays,
         start_q(values, by, start),
         [(name, up) for name, s in steps[1:] if (up := scaling.state_up(s, by))],
     )
@@ -158,11 +167,11 @@ def improved(
         method=route.method,
         solver=route.solver,
     )
-    held_bound = partial(certified, problem, epsilon=(rtol, atol))
-    judges = (lambda s, q: judge(s, q=q, budget=rest(clock)), held_bound)
-    result = settled(problem, history, judges)
-    last, steps_told = history[-1][1], tuple((step, value) for step, _, value in history)
-    return Improvement(last.factors, last.q, steps_told[-1][1], steps_told, result, problem.atom)
+    reuse_bound = partial(certify_beside, problem, epsilon=(rtol, atol))
+    judges = (lambda s, q: judge(s, q=q, budget=rest(clock)), reuse_bound)
+    result = check_last(problem, history, judges)
+    last, trail = history[-1][1], tuple((step, value) for step, _, value in history)
+    return Improvement(last.factors, last.q, trail[-1][1], trail, result, problem.atom)
 
 
 def rest(clock: Clock) -> Budget:
@@ -172,18 +181,18 @@ def rest(clock: Clock) -> Budget:
     return LAST if clock.expired() else AUTO
 
 
-def stepped(
+def descend_from(
     problem: Problem, start: Candidate, clock: Clock, seed: int, epsilon: float
 ) -> tuple[tuple[str, Candidate], ...]:
     """Return what the engine reaches from the start."""
     if problem.lam == 0:
         return fixed_rank_steps(problem, start, clock, seed)
-    found = convex.solve(problem, clock.share(CONVEX).expired, epsilon)
-    rest = (epsilon, convex.shortcut(problem, found))
+    solution = convex.solve(problem, clock.share(CONVEX).expired, epsilon)
+    rest = (epsilon, convex.shortcut(problem, solution))
     return search(problem, start, clock.share(SEARCHED), seed, rest).steps
 
 
-def settled(
+def check_last(
     problem: Problem, history: list[tuple[str, Candidate, float]], judges: tuple[Judge, Reuse]
 ) -> Result:
     """Check the last point; go on from what check() finds better, a few times.
@@ -213,9 +222,9 @@ def further(result: Result) -> Candidate | None:
     """Return a point to go on from: proved better, or nearly what an open bracket needs."""
     if result.better is not None:
         return Candidate(result.better, result.better_q, 0.0)
-    found, least = result.reached, CLOSER * result.gap
-    near = result.verdict is Verdict.UNDECIDED and found is not None
-    return found if near and found and result.upper - found.value > least else None
+    reached, least = result.reached, CLOSER * result.gap
+    near = result.verdict is Verdict.UNDECIDED and reached is not None
+    return reached if near and reached and result.upper - reached.value > least else None
 
 
 def start_q(values: Values | None, by: scaling.Exponents, start: Candidate) -> Values:
@@ -241,9 +250,9 @@ def falling(
 
 def value_of(problem: Problem, s: Candidate) -> Enclosure:
     """Enclose the objective of a point in proved arithmetic."""
-    asked: StatedQuestion = ask(problem, s.factors, s.q, rtol=0.0, atol=0.0)
-    question = statement.question(asked.statement, asked.given)
-    arrays = hand_over(numbered("", s.q))
-    held = factor_arrays(Arrays(asked.given, "statement"), "", question.pair)
-    point = Point(held, tuple(arrays.values()))
+    request: StatedQuestion = ask(problem, s.factors, s.q, rtol=0.0, atol=0.0)
+    question = statement.question(request.statement, request.given)
+    arrays = hand_over(number_offsets("", s.q))
+    factors = factor_arrays(Arrays(request.given, "statement"), "", question.pair)
+    point = Point(factors, tuple(arrays.values()))
     return kernel_values.objective(arithmetic(problem), question, point)

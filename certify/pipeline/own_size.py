@@ -21,7 +21,7 @@ from certify.search.evidence import at_size
 from certify.search.search_result import Evidence
 
 from . import rescale as scaling
-from .certificate.coverage import unknown
+from .certificate.coverage import missing_rules
 from .certificate.file import ask
 from .prove import Proof, settle
 
@@ -31,10 +31,10 @@ LARGEST = 1500  # smaller side up to which a second question is asked without be
 def asks_twice(problem: Problem) -> bool:
     """Whether a bound at the candidate's own size is another question, and a quick one."""
     small = min(problem.loss.shape) <= LARGEST
-    return problem.lam > 0 and small and covered(problem) and not unknown(problem)
+    return problem.lam > 0 and small and is_covered(problem) and not missing_rules(problem)
 
 
-def covered(problem: Problem) -> bool:
+def is_covered(problem: Problem) -> bool:
     """Whether a bound at a fixed size is known."""
     least = own_size_blocks.applies(problem) or own_size_blocks.counts(problem)
     return least or own_size.applies(problem)
@@ -45,18 +45,18 @@ def second(
     candidate: tuple[Factors, Values | None],
     epsilon: tuple[float, float],
     run: Run,
-    found: Evidence,
+    evidence: Evidence,
 ) -> Proof | None:
     """Ask about at most as many components as the candidate has, after any number of them.
 
     epsilon   rtol and atol
-    run, found   the first question at scale 1, and what was found for it
+    run, evidence   the first question at scale 1, and its evidence
 
     None where that is no other question, or has too many components for a bound of its own.
     """
     if not asks_twice(problem) or run.start.size >= min(problem.loss.shape):
         return None
-    fewer = scaling.state_up(best_of_size(found), scaling.normalized(problem)[1])
+    fewer = scaling.state_up(best_of_size(evidence), scaling.normalize(problem)[1])
     return bound(
         problem,
         *candidate,
@@ -65,14 +65,14 @@ def second(
         clock=run.clock,
         seed=run.seed,
         better=None if fewer is None else fewer.factors,
-        known=found.dual,
+        known=evidence.dual,
     )
 
 
-def best_of_size(found: Evidence) -> Candidate | None:
+def best_of_size(evidence: Evidence) -> Candidate | None:
     """Return the best point met that has no more components than the start, and is lower."""
-    met = [s for s in (found.better, *(s for _, s in found.steps)) if s is not None]
-    fewer = [s for s in met if s.size <= found.start.size and s.value < found.start.value]
+    met = [s for s in (evidence.better, *(s for _, s in evidence.steps)) if s is not None]
+    fewer = [s for s in met if s.size <= evidence.start.size and s.value < evidence.start.value]
     return lowest(fewer) if fewer else None
 
 
@@ -99,16 +99,16 @@ def bound(  # noqa: PLR0913  the question's parts
 
     Raises OutOfScopeError where no bound at a fixed size is known, InputError for wrong input.
     """
-    if not covered(problem) or unknown(problem):
+    if not is_covered(problem) or missing_rules(problem):
         raise OutOfScopeError("no bound at a fixed size is known for this problem")
-    held = problem.accept(factors)
+    arrays = problem.accept(factors)
     values = None if q is None else problem.accept_offsets(q)
-    asked = ask(problem, held, values, rtol=rtol, atol=atol, own_size=True)
-    atol = float.fromhex(asked.statement["atol"])
+    question = ask(problem, arrays, values, rtol=rtol, atol=atol, own_size=True)
+    atol = float.fromhex(question.statement["atol"])
     clock = Clock() if clock is None else clock
-    scaled, by = scaling.normalized(problem)
+    scaled, by = scaling.normalize(problem)
     small_q = None if values is None else scaling.offsets_down(values, by)
-    start = evaluate(scaled, scaling.factors_down(held, by), small_q)
+    start = evaluate(scaled, scaling.factors_down(arrays, by), small_q)
     epsilon = max(scaling.value_down(atol, by), rtol * abs(start.value))
     fixed = values is not None or not problem.offsets
     rival = None
@@ -116,9 +116,9 @@ def bound(  # noqa: PLR0913  the question's parts
         rival = evaluate(scaled, scaling.factors_down(problem.accept(better), by))
     top = start if rival is None or rival.value > start.value else rival
     run = Run(scaled, start, epsilon, clock, seed, fixed)
-    found = at_size(run, top, known)
-    if found is None:
+    evidence = at_size(run, top, known)
+    if evidence is None:
         raise OutOfScopeError("no bound at a fixed size is known for this problem")
-    if found.better is None or found.better.value >= start.value:
-        found = replace(found, better=rival)
-    return settle(problem, asked, scaling.evidence_up(found, by), clock.left())
+    if evidence.better is None or evidence.better.value >= start.value:
+        evidence = replace(evidence, better=rival)
+    return settle(problem, question, scaling.evidence_up(evidence, by), clock.left())

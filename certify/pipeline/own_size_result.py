@@ -8,7 +8,7 @@ from certify.atoms import Factors
 from certify.base.rigor.flint import Flint
 from certify.kernel.patterns import Pattern
 from certify.losses import Squared
-from certify.polar.proved import above, below, handed
+from certify.polar.proved import above, as_kernel_array, below
 from certify.problem import Problem, Values
 
 from .certificate.file import Certificate
@@ -98,7 +98,7 @@ class OwnSize:
 def own_size(problem: Problem, size: int, first: Proof, second: Proof | None) -> OwnSize:
     """Say what a proof about any size, and one about at most `size` components, mean for those.
 
-    Of the two lower bounds the higher one is told: both hold for at most so many components.
+    The higher of the two lower bounds is given: both hold for at most so many components.
     """
     used = first if second is None else second
     lower = below(max(first.outcome.lower, used.outcome.lower))
@@ -109,9 +109,11 @@ def own_size(problem: Problem, size: int, first: Proof, second: Proof | None) ->
         verdict, better = Verdict.UNDECIDED, None
     explained = explained_variance(problem, lower, upper)
     count = problem.atom.count(size)
-    told = sentence(verdict, count, (lower, upper, better))
-    told += "" if explained is None else f"; {shares(explained, count, penalty=problem.penalized)}"
-    return OwnSize(verdict, lower, upper, told, used.certificate, explained, better)
+    reason = sentence(verdict, count, (lower, upper, better))
+    reason += (
+        "" if explained is None else f"; {shares(explained, count, penalty=problem.penalized)}"
+    )
+    return OwnSize(verdict, lower, upper, reason, used.certificate, explained, better)
 
 
 def sentence(verdict: Verdict, count: str, bounds: tuple[float, float, float | None]) -> str:
@@ -156,11 +158,11 @@ def explained_variance(problem: Problem, lower: float, upper: float) -> Explaine
 def variance(problem: Problem) -> Fraction:
     """Return |Y|^2 less what the means of the offsets explain, exactly."""
     names, (m, n), by = {o.name for o in problem.offsets}, problem.loss.shape, Flint()
-    at, Y = Pattern(m, n), by.load(handed(problem.loss.arrays()["Y"].reshape(-1)))
+    at, Y = Pattern(m, n), by.load(as_kernel_array(problem.loss.arrays()["Y"].reshape(-1)))
     parts = {"column": Fraction(1, m), "row": Fraction(1, n), "intercept": Fraction(1, m * n)}
     sums = {k: by.sums(Y, k, at).lo * share for k, share in parts.items()}
     whole: Fraction = by.squares(Y, None).lo
     if names >= {"row", "column"}:
         return whole - sums["row"] - sums["column"] + sums["intercept"]
-    held = next((k for k in ("row", "column", "intercept") if k in names), None)
-    return whole if held is None else whole - sums[held]
+    kind = next((k for k in ("row", "column", "intercept") if k in names), None)
+    return whole if kind is None else whole - sums[kind]

@@ -29,8 +29,8 @@ from .certificate.file import (
     Certificate,
     StatedQuestion,
     hand_over,
-    named,
-    numbered,
+    name_factors,
+    number_offsets,
     of_polar,
     under_polar,
 )
@@ -51,38 +51,40 @@ class Proof:
     outcome: Outcome
 
 
-def afforded(problem: Problem, found: Evidence, left: float | None = None) -> Arithmetic[Any]:
+def affordable(problem: Problem, evidence: Evidence, left: float | None = None) -> Arithmetic[Any]:
     """Return exact arithmetic unless a hidden layer's proof takes longer than there is left.
 
     Rounded proofs of relaxations are some ten times faster.
     """
-    if left is None or problem.atom.layer is None or found.dual is None:
+    if left is None or problem.atom.layer is None or evidence.dual is None:
         return arithmetic(problem)
     rows = sum(problem.atom.layer.features.shape)
-    seconds = relaxed(found.dual.polar.proof) * float(rows) ** 3 / LEAVES
+    seconds = relaxed_leaves(evidence.dual.polar.proof) * float(rows) ** 3 / LEAVES
     return arithmetic(problem, "rounded" if seconds > max(left, QUICK) else None)
 
 
-def relaxed(proof: Json) -> int:
+def relaxed_leaves(proof: Json) -> int:
     """Return how many leaves of a proof are relaxations."""
-    nodes = sum(("level" in node) + relaxed(node) for node in proof.get("nodes", ()))
-    return nodes + sum(map(relaxed, proof.get("each", ())))
+    nodes = sum(("level" in node) + relaxed_leaves(node) for node in proof.get("nodes", ()))
+    return nodes + sum(map(relaxed_leaves, proof.get("each", ())))
 
 
 def settle(
-    problem: Problem, asked: StatedQuestion, found: Evidence, left: float | None = None
+    problem: Problem, question: StatedQuestion, evidence: Evidence, left: float | None = None
 ) -> Proof:
     """Prove what the evidence allows; left: the seconds of a budget that are not spent.
 
     A bound of a large matrix may be an estimate that was too low: its Cholesky factorization
     stops, and a wider one is tried.
     """
-    proof = settled(problem, asked, found, left)
+    proof = prove_best(problem, question, evidence, left)
     for more in WIDER:
-        if found.dual is None or not fell_short(found.dual, proof):
+        if evidence.dual is None or not fell_short(evidence.dual, proof):
             break
-        found = replace(found, dual=widened(problem, found.dual, more))
-        proof = max(proof, settled(problem, asked, found, left), key=lambda p: p.outcome.lower)
+        evidence = replace(evidence, dual=raise_bound(problem, evidence.dual, more))
+        proof = max(
+            proof, prove_best(problem, question, evidence, left), key=lambda p: p.outcome.lower
+        )
     return proof
 
 
@@ -96,7 +98,7 @@ def fell_short(dual: Dual, proof: Proof) -> bool:
     return bool(outcome.lower < dual.value - SHORT * abs(dual.value))
 
 
-def widened(problem: Problem, dual: Dual, more: float) -> Dual:
+def raise_bound(problem: Problem, dual: Dual, more: float) -> Dual:
     """Return the same dual point with a larger bound of its polar, and what that is worth."""
     polar = dual.polar
     upper, shift = polar.upper * (1 + more) ** 0.5, polar.proof["shift"] * (1 + more)
@@ -105,94 +107,102 @@ def widened(problem: Problem, dual: Dual, more: float) -> Dual:
     return replace(dual, polar=wide, value=value)
 
 
-def settled(problem: Problem, asked: StatedQuestion, found: Evidence, left: float | None) -> Proof:
+def prove_best(
+    problem: Problem, question: StatedQuestion, evidence: Evidence, left: float | None
+) -> Proof:
     """Prove what the evidence allows.
 
     A witness the kernel refuses (it overflows, say) is tried in exact arithmetic, then left
     out: f >= 0 is proved without any.  Raises RejectedError if even that is refused.
     """
-    bare = replace(found, dual=None, ky_fan=None, blocks=(), better=None, floor=None)
-    exact, usual = Flint(), afforded(problem, found, left)
-    tries = [(found, usual), (found, exact), (bare, usual), (bare, exact)]
-    for evidence, ar in tries[:-1]:
+    bare = replace(evidence, dual=None, ky_fan=None, blocks=(), better=None, floor=None)
+    exact, usual = Flint(), affordable(problem, evidence, left)
+    tries = [(evidence, usual), (evidence, exact), (bare, usual), (bare, exact)]
+    for one, ar in tries[:-1]:
         try:
-            return attempt(problem, asked, evidence, ar)
+            return attempt(problem, question, one, ar)
         except RejectedError:
             continue
-    return attempt(problem, asked, *tries[-1])
+    return attempt(problem, question, *tries[-1])
 
 
-def attempt(problem: Problem, asked: StatedQuestion, found: Evidence, ar: Arithmetic[Any]) -> Proof:
+def attempt(
+    problem: Problem, question: StatedQuestion, evidence: Evidence, ar: Arithmetic[Any]
+) -> Proof:
     """Prove the evidence in one arithmetic."""
-    proof, witness = assemble(problem, asked, found)
+    proof, witness = assemble(problem, question, evidence)
     polar = part(proof, "polar")
     if ar.tier == "exact" and polar.get("rule") == "transpose":
-        own = of_polar(asked.statement, witness) | {k: a for k, a in witness.items() if k == "W"}
-        witness = under_polar(asked.statement, leaf_factors(asked, polar, own)) | witness
+        arrays = of_polar(question.statement, witness) | {
+            k: a for k, a in witness.items() if k == "W"
+        }
+        witness = under_polar(question.statement, leaf_factors(question, polar, arrays)) | witness
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
-        outcome = prove(asked.statement, asked.given, proof, witness, ar, limit=math.inf)
+        outcome = prove(question.statement, question.given, proof, witness, ar, limit=math.inf)
     if outcome.verdict not in ("REFUTED", "RANK_LIMITED"):
         proof, witness = without_better(proof, witness)
     claim = {"verdict": outcome.verdict, "tier": outcome.tier, "work": outcome.work}
-    return Proof(Certificate(asked.statement, asked.given, claim, proof, witness), outcome)
+    return Proof(Certificate(question.statement, question.given, claim, proof, witness), outcome)
 
 
-def assemble(problem: Problem, asked: StatedQuestion, found: Evidence) -> tuple[Json, Arrays]:
+def assemble(problem: Problem, question: StatedQuestion, evidence: Evidence) -> tuple[Json, Arrays]:
     """Write the evidence as the kernel's JSON and arrays."""
     proof: Json = {}
     arrays: dict[str, Array] = {}
-    if asked.statement["q"] == "found":
-        arrays |= numbered("", found.start.q)
+    if question.statement["q"] == "found":
+        arrays |= number_offsets("", evidence.start.q)
     extra: Arrays = {}
-    if found.dual is not None:
-        proof["polar"], held = split(found.dual.polar.proof)
-        extra |= under_polar(asked.statement, held)
-        proof["corrections"] = listed(found.dual.point)
-        arrays["W"] = found.dual.point.W.reshape(-1)
-        arrays |= unbent(problem, found.dual.point, "")
-    if found.ky_fan is not None:
-        proof["ky_fan"], held = split(found.ky_fan)
-        extra |= held
+    if evidence.dual is not None:
+        proof["polar"], witness = split(evidence.dual.polar.proof)
+        extra |= under_polar(question.statement, witness)
+        proof["corrections"] = list_corrections(evidence.dual.point)
+        arrays["W"] = evidence.dual.point.W.reshape(-1)
+        arrays |= unbent(problem, evidence.dual.point, "")
+    if evidence.ky_fan is not None:
+        proof["ky_fan"], witness = split(evidence.ky_fan)
+        extra |= witness
         if problem.offsets:
-            arrays |= numbered("mu.", means(problem))
-    if found.blocks:
-        proof["blocks"], held = stacked(found.blocks)
-        extra |= held
-        if found.most is not None:
-            arrays["most"] = found.most.reshape(-1)
-    if found.better is not None:
+            arrays |= number_offsets("mu.", means(problem))
+    if evidence.blocks:
+        proof["blocks"], witness = stack_blocks(evidence.blocks)
+        extra |= witness
+        if evidence.most is not None:
+            arrays["most"] = evidence.most.reshape(-1)
+    if evidence.better is not None:
         proof["better"] = True
-        arrays |= {f"better.{k}": x for k, x in named(found.better.factors).items()}
-        arrays |= numbered("better.", found.better.q)
-    if found.floor is not None:
-        proof["floor"] = {"corrections": listed(found.floor)}
-        arrays["floor.W"] = found.floor.W.reshape(-1)
-        arrays |= unbent(problem, found.floor, "floor.")
+        arrays |= {f"better.{k}": x for k, x in name_factors(evidence.better.factors).items()}
+        arrays |= number_offsets("better.", evidence.better.q)
+    if evidence.floor is not None:
+        proof["floor"] = {"corrections": list_corrections(evidence.floor)}
+        arrays["floor.W"] = evidence.floor.W.reshape(-1)
+        arrays |= unbent(problem, evidence.floor, "floor.")
     return proof, hand_over(arrays) | extra
 
 
-def stacked(blocks: Sequence[Json]) -> tuple[list[Json], Arrays]:
+def stack_blocks(blocks: Sequence[Json]) -> tuple[list[Json], Arrays]:
     """Write the proofs of blocks: the t-th one's arrays are named rows<t>, K<t>, mu<t>.row."""
-    told, arrays = [], {}
+    proofs, arrays = [], {}
     for t, block in enumerate(blocks):
-        text, held = split(block)
-        told.append(text)
-        for name, a in held.items():
+        text, witness = split(block)
+        proofs.append(text)
+        for name, a in witness.items():
             first, dot, rest = name.partition(".")
             arrays[f"{first}{t}{dot}{rest}"] = a
-    return told, arrays
+    return proofs, arrays
 
 
 def unbent(problem: Problem, point: Orthogonal, prefix: str) -> dict[str, Array]:
     """Return the witness of each smooth offset's dual value."""
     observed = problem.loss.observed
-    held = enumerate(problem.offsets)
+    offsets = enumerate(problem.offsets)
     return {
-        f"{prefix}smooth{k}": o.unbent(point.W, observed) for k, o in held if isinstance(o, Smooth)
+        f"{prefix}smooth{k}": o.unbent(point.W, observed)
+        for k, o in offsets
+        if isinstance(o, Smooth)
     }
 
 
-def listed(point: Orthogonal) -> list[list[Any]]:
+def list_corrections(point: Orthogonal) -> list[list[Any]]:
     """Write corrections as [entry, 'p/q']."""
     return [[k, exact_text(Fraction(c))] for k, c in point.corrections]
 

@@ -19,7 +19,7 @@ from .report._numbers import at_most
 
 @dataclass(frozen=True)
 class Case:
-    """What is known when the verdict is there: size is that of the candidate."""
+    """What is known once there is a verdict; size is that of the candidate."""
 
     problem: Problem
     size: int
@@ -136,9 +136,9 @@ def polar_is_hard(case: Case) -> str | None:
 
 def dual_is_loose(case: Case) -> str | None:
     """Say that the dual point is what is loose."""
-    told = f"a larger budget improves it (best found {case.best:.10g})"
+    cure = f"a larger budget improves it (best found {case.best:.10g})"
     return (
-        f"the lower bound is loose, by at most {case.spread}: the dual point is not optimal; {told}"
+        f"the lower bound is loose, by at most {case.spread}: the dual point is not optimal; {cure}"
     )
 
 
@@ -164,9 +164,9 @@ REASONS: tuple[Reason, ...] = (  # the first that applies is given; the last one
 
 
 def reason(
-    problem: Problem, factors: Factors, found: Evidence, outcome: Outcome, own: OwnSize
+    problem: Problem, factors: Factors, evidence: Evidence, outcome: Outcome, own_size: OwnSize
 ) -> str:
     """Say in a sentence what was proved and, if undecided, which bound is loose."""
-    case = Case(problem, factors[0].shape[-1], found, outcome, own)
-    told = next(text for r in REASONS if (text := r(case)) is not None)
-    return told + FOUND * (bool(problem.offsets) and not found.given)
+    case = Case(problem, factors[0].shape[-1], evidence, outcome, own_size)
+    sentence = next(text for r in REASONS if (text := r(case)) is not None)
+    return sentence + FOUND * (bool(problem.offsets) and not evidence.given)

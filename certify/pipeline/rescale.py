@@ -18,7 +18,7 @@ from certify.kernel.scalars import power
 from certify.losses import Squared
 from certify.offsets import Offset
 from certify.polar import Proposal
-from certify.polar.scale import carried, carried_fan, exponent, scaled
+from certify.polar.scale import carried_fan, exponent, ldexp_steps, rescale_proof
 from certify.problem import Problem, Values
 from certify.search.candidate import Candidate
 from certify.search.dual.orthogonal import Orthogonal
@@ -43,7 +43,7 @@ class Exponents(NamedTuple):
         return self.data + self.weights
 
 
-def normalized(problem: Problem) -> tuple[Problem, Exponents]:
+def normalize(problem: Problem) -> tuple[Problem, Exponents]:
     """Return the same problem at scale 1, and the exponents taken out."""
     loss = problem.loss
     if not isinstance(loss, Squared):
@@ -60,18 +60,18 @@ def normalized(problem: Problem) -> tuple[Problem, Exponents]:
         "weights": None,
         "mask": None,
         "observed": loss.observed,
-        "data": scaled(loss.data, -by.data),
+        "data": ldexp_steps(loss.data, -by.data),
         "scale": scale,
     }
     for name, value in parts.items():
         object.__setattr__(new, name, value)
-    moved_lam = float(scaled(np.float64(problem.lam), -by.whole))
+    moved_lam = float(ldexp_steps(np.float64(problem.lam), -by.whole))
     lam = min(max(moved_lam, TINY), HUGE) if problem.lam else 0.0
-    offsets = tuple(moved(o, by) for o in problem.offsets)
+    offsets = tuple(rescale_offset(o, by) for o in problem.offsets)
     return Problem(new, problem.atom, lam, offsets), by
 
 
-def moved(o: Offset, by: Exponents) -> Offset:
+def rescale_offset(o: Offset, by: Exponents) -> Offset:
     """Return the offset with its penalty at the new scale."""
     return o.rescaled(-by.data, -by.weights)
 
@@ -83,17 +83,17 @@ def factors_down(factors: Factors, by: Exponents) -> Factors:
 
 def offsets_down(q: Values, by: Exponents) -> Values:
     """Move offset values to scale 1."""
-    return tuple(scaled(x, -by.data) for x in q)
+    return tuple(ldexp_steps(x, -by.data) for x in q)
 
 
 def value_up(x: float, by: Exponents) -> float:
     """Move an objective value back to the caller's scale."""
-    return float(scaled(scaled(np.float64(x), by.data), by.data + by.weights))
+    return float(ldexp_steps(ldexp_steps(np.float64(x), by.data), by.data + by.weights))
 
 
 def value_down(x: float, by: Exponents) -> float:
     """Move an objective value to scale 1."""
-    return float(scaled(scaled(np.float64(x), -by.data), -by.data - by.weights))
+    return float(ldexp_steps(ldexp_steps(np.float64(x), -by.data), -by.data - by.weights))
 
 
 def state_up(s: Candidate | None, by: Exponents) -> Candidate | None:
@@ -101,7 +101,7 @@ def state_up(s: Candidate | None, by: Exponents) -> Candidate | None:
     if s is None:
         return None
     factors = tuple(np.ldexp(x, by.data // by.degree) for x in s.factors)
-    return Candidate(factors, tuple(scaled(x, by.data) for x in s.q), value_up(s.value, by))
+    return Candidate(factors, tuple(ldexp_steps(x, by.data) for x in s.q), value_up(s.value, by))
 
 
 def point_up(w: Orthogonal | None, by: Exponents) -> Orthogonal | None:
@@ -110,7 +110,7 @@ def point_up(w: Orthogonal | None, by: Exponents) -> Orthogonal | None:
         return None
     unit = power(by.whole)
     moved_back = tuple((k, c * unit) for k, c in w.corrections)
-    return Orthogonal(scaled(w.W, by.whole), moved_back)
+    return Orthogonal(ldexp_steps(w.W, by.whole), moved_back)
 
 
 def block_up(block: dict[str, Any], by: Exponents) -> dict[str, Any]:
@@ -118,27 +118,29 @@ def block_up(block: dict[str, Any], by: Exponents) -> dict[str, Any]:
     half = by.weights // 2  # the weights move by an even power
     e = by.data + half if "G" in block else by.data
     by_name = {"left": half, "right": 0, "rest": by.weights, "K": e, "L": e, "G": e}
-    moved_up = {k: scaled(v, by_name.get(k, by.data)) for k, v in block.items() if k not in UNMOVED}
+    moved_up = {
+        k: ldexp_steps(v, by_name.get(k, by.data)) for k, v in block.items() if k not in UNMOVED
+    }
     return block | moved_up | {"shift": Fraction(block["shift"]) * power(2 * e)}
 
 
-def evidence_up(found: Evidence, by: Exponents) -> Evidence:
+def evidence_up(evidence: Evidence, by: Exponents) -> Evidence:
     """Move all evidence back to the caller's scale."""
     if not by.data and not by.weights:
-        return found
-    steps = tuple((name, s) for name, old in found.steps if (s := state_up(old, by)))
-    dual = found.dual
+        return evidence
+    steps = tuple((name, s) for name, old in evidence.steps if (s := state_up(old, by)))
+    dual = evidence.dual
     if dual is not None and (point := point_up(dual.point, by)):
-        proposal = Proposal(dual.polar.upper, carried(dual.polar.proof, by.whole))
+        proposal = Proposal(dual.polar.upper, rescale_proof(dual.polar.proof, by.whole))
         dual = Dual(point, proposal, value_up(dual.value, by))
-    fan = found.ky_fan and carried_fan(found.ky_fan, by.data)
+    fan = evidence.ky_fan and carried_fan(evidence.ky_fan, by.data)
     return replace(
-        found,
-        start=state_up(found.start, by) or found.start,
+        evidence,
+        start=state_up(evidence.start, by) or evidence.start,
         dual=dual,
         ky_fan=fan,
-        blocks=tuple(block_up(b, by) for b in found.blocks),
-        better=state_up(found.better, by),
-        floor=point_up(found.floor, by),
+        blocks=tuple(block_up(b, by) for b in evidence.blocks),
+        better=state_up(evidence.better, by),
+        floor=point_up(evidence.floor, by),
         steps=steps,
     )

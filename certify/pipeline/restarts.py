@@ -20,13 +20,13 @@ from certify.base.checkpoint import Keeper, keeping, stoppable, stopped
 from certify.base.clock import Clock, Progress
 from certify.base.errors import InputError, OutOfScopeError
 from certify.kernel.scalars import Enclosure
-from certify.problem import Problem, Values, stated
+from certify.problem import Problem, Values, as_problem
 from certify.search.candidate import Candidate
 
-from .certificate.coverage import unknown
+from .certificate.coverage import missing_rules
 from .certificate.file import rounding
-from .check import best_offsets, check, finite_objective, natural, positive, uncovered
-from .comparison import Fit, RestartReport, compared, plottable
+from .check import best_offsets, check, finite_objective, natural, positive, why_uncovered
+from .comparison import Fit, RestartReport, conclude, plottable
 from .improve import value_of
 from .own_size_result import explained_variance
 from .result import Result
@@ -72,12 +72,12 @@ def restarts(  # noqa: PLR0913  as check()
     the theory does not cover or the kernel has no rule for.
     """
     clock, seed = Clock(positive(budget), progress), natural(seed)
-    require(stated(problem))
-    given = accepted(problem, fits, q)
-    held = levelled(problem, given)
-    values = [value_of(problem, Candidate(x, p, 0.0)) for x, p in held]
-    atol = max(rounding(problem, *h) for h in held) if atol is None else atol
-    order = sorted(range(len(held)), key=lambda k: (values[k].hi, k))
+    require(as_problem(problem))
+    given = accept_fits(problem, fits, q)
+    points = pad_to_rank(problem, given)
+    values = [value_of(problem, Candidate(x, p, 0.0)) for x, p in points]
+    atol = max(rounding(problem, *h) for h in points) if atol is None else atol
+    order = sorted(range(len(points)), key=lambda k: (values[k].hi, k))
     judge = partial(check, problem, rtol=rtol, atol=atol, seed=seed)
     results: list[tuple[int, Result]] = []
     best, last = values[order[0]].hi, min(TRIES, len(order)) - 1
@@ -86,49 +86,51 @@ def restarts(  # noqa: PLR0913  as check()
         for turn, k in enumerate(order[:TRIES]):
             left = clock.left()
             share = left if left is None or turn == last else left / 2
-            x, p = held[k]
-            told = p if problem.offsets else None
-            results.append((k, judge(x, q=told, budget=share, progress=clock.progress)))
+            x, p = points[k]
+            offsets = p if problem.offsets else None
+            results.append((k, judge(x, q=offsets, budget=share, progress=clock.progress)))
             bound = max(Fraction(r.lower) for _, r in results)
             if best - bound <= near or stopped():
                 break
-        each = bracketed(problem, given, judge, budget) if sizes else ()
-    counts = [int(living(problem, x).sum()) for x, _ in held]
+        each = brackets_by_size(problem, given, judge, budget) if sizes else ()
+    counts = [int(living(problem, x).sum()) for x, _ in points]
     better = lowest(problem, [r for _, r in results])
-    rank = None if problem.penalized else held[0][0][0].shape[-1]
-    placed = explained(problem, compared((values, counts), results, better, (rtol, atol)))
+    rank = None if problem.penalized else points[0][0][0].shape[-1]
+    placed = with_variance(problem, conclude((values, counts), results, better, (rtol, atol)))
     return replace(placed, rank=rank, atom=problem.atom, sizes=each, epsilon=(rtol, atol))
 
 
-def explained(problem: Problem, report: RestartReport) -> RestartReport:
+def with_variance(problem: Problem, report: RestartReport) -> RestartReport:
     """Return the report with the shares of the variance that its objectives and its bound mean."""
     shares = [explained_variance(problem, report.lower, f.upper) for f in report.fits]
     fits = [replace(f, explained=s and s.yours) for f, s in zip(report.fits, shares, strict=True)]
     return replace(report, fits=tuple(fits), explained=shares[0] and shares[0].at_most)
 
 
-def bracketed(
+def brackets_by_size(
     problem: Problem, given: Fits, judge: Callable[..., Result], budget: float | None
 ) -> tuple[SizeBracket, ...]:
     """Return a bracket for each number of components; zero components do not count."""
     alive = [(tuple(a[..., living(problem, x)] for a in x), p) for x, p in given]
-    held = [(x, p, value_of(problem, Candidate(x, p, 0.0))) for x, p in alive]
+    fits = [(x, p, value_of(problem, Candidate(x, p, 0.0))) for x, p in alive]
     count = len({x[0].shape[-1] for x, _ in alive})
     share = None if budget is None else budget / count
-    told = bool(problem.offsets)
-    return brackets(problem, held, lambda x, p: judge(x, q=p if told else None, budget=share))
+    has_offsets = bool(problem.offsets)
+    return brackets(
+        problem, fits, lambda x, p: judge(x, q=p if has_offsets else None, budget=share)
+    )
 
 
 def require(problem: Problem) -> None:
     """Raise OutOfScopeError for a question of which no bound would be proved."""
-    if why := uncovered(problem):
+    if why := why_uncovered(problem):
         raise OutOfScopeError(why)
-    if names := unknown(problem):
-        told = f"the kernel has no rule for {' with '.join(names)}"
-        raise OutOfScopeError(f"{told}: check each fit, in floats")
+    if names := missing_rules(problem):
+        message = f"the kernel has no rule for {' with '.join(names)}"
+        raise OutOfScopeError(f"{message}: check each fit, in floats")
 
 
-def accepted(
+def accept_fits(
     problem: Problem, fits: Sequence[Sequence[Any]], q: Sequence[Sequence[Any] | None] | None
 ) -> Fits:
     """Return factors and offset values of each fit.
@@ -143,7 +145,7 @@ def accepted(
         raise InputError(
             f"q must be None or have one entry for each of {len(fits)} fits, got {got}"
         )
-    held: Fits = []
+    points: Fits = []
     for k, factors in enumerate(fits):
         x = problem.accept(factors, f"fits[{k}]")
         given = None if q is None else q[k]
@@ -152,21 +154,21 @@ def accepted(
             finite_objective(problem, x, p)
         except InputError as error:
             raise InputError(f"fits[{k}]: {error}") from None
-        held.append((x, p))
-    return held
+        points.append((x, p))
+    return points
 
 
-def levelled(problem: Problem, held: Fits) -> Fits:
+def pad_to_rank(problem: Problem, fits: Fits) -> Fits:
     """Return the fits; at lam = 0 with zero components up to the size of the largest."""
     if problem.penalized:
-        return held
-    rank = max(x[0].shape[-1] for x, _ in held)
-    widths = [rank - x[0].shape[-1] for x, _ in held]
+        return fits
+    rank = max(x[0].shape[-1] for x, _ in fits)
+    widths = [rank - x[0].shape[-1] for x, _ in fits]
     padded = [
         tuple(np.pad(a, [(0, 0)] * (a.ndim - 1) + [(0, w)]) for a in x)
-        for (x, _), w in zip(held, widths, strict=True)
+        for (x, _), w in zip(fits, widths, strict=True)
     ]
-    return list(zip(padded, (p for _, p in held), strict=True))
+    return list(zip(padded, (p for _, p in fits), strict=True))
 
 
 def living(problem: Problem, factors: Factors) -> Bools:
@@ -175,10 +177,10 @@ def living(problem: Problem, factors: Factors) -> Bools:
 
 
 def lowest(problem: Problem, results: Sequence[Result]) -> tuple[Enclosure, Factors] | None:
-    """Return the best of the better factors that were found, and what they are worth."""
-    found = [
+    """Return the best of the better factors, with their objective."""
+    candidates = [
         (value_of(problem, Candidate(r.better, r.better_q, 0.0)), r.better)
         for r in results
         if r.better is not None
     ]
-    return min(found, key=lambda pair: pair[0].hi, default=None)
+    return min(candidates, key=lambda pair: pair[0].hi, default=None)

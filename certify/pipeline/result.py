@@ -15,7 +15,7 @@ from .origin import Origin
 from .own_size_result import ExplainedVariance, OwnSize
 from .report import write
 from .report._numbers import at_least, at_most, distance
-from .report._result import cell, explained, plotted
+from .report._result import cell, explanation, plot_result
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Result:
     better_upper  f(better) <= better_upper, proved; None without better factors
     own           the answer about the candidate's own size, if it was asked for: see own_size
     origin        the fit that the factors were read from, if an adapter read them
-    multiple      what the objective is of the training loss that an adapter read: lower / multiple
+    multiple      the objective over the training loss that an adapter read: lower / multiple
                   and upper / multiple are in its units
     """
 
@@ -97,15 +97,15 @@ class Result:
         Raises InputError where there are no better factors, or they cannot be put into
         an estimator of this kind.
         """
-        held = self.own_size if own_size else self
-        if held.better is None or held.certificate is None:
-            raise InputError(f"{held.verdict.name} has no better factors: keep the estimator")
+        answer = self.own_size if own_size else self
+        if answer.better is None or answer.certificate is None:
+            raise InputError(f"{answer.verdict.name} has no better factors: keep the estimator")
         if self.origin is None or self.origin.rebuild is None:
-            told = "better_model needs the factors that from_model read from an estimator of "
+            message = "better_model needs the factors that from_model read from an estimator of "
             cure = "take result.better"
-            raise InputError(f"{told}scikit-learn's decompositions: {cure}")
-        Y = as_numpy(held.certificate.given["Y"]).reshape(held.certificate.statement["shape"])
-        return self.origin.rebuild(estimator, Y, held.better, held.better_q)
+            raise InputError(f"{message}scikit-learn's decompositions: {cure}")
+        Y = as_numpy(answer.certificate.given["Y"]).reshape(answer.certificate.statement["shape"])
+        return self.origin.rebuild(estimator, Y, answer.better, answer.better_q)
 
     @property
     def gap(self) -> float:
@@ -138,14 +138,14 @@ class Result:
 
     def explain(self) -> str:
         """Say in sentences what was proved, what is loose, what was tried and what to try."""
-        return explained(self)
+        return explanation(self)
 
     def plot(self, path: str | Path | None = None) -> Any:  # noqa: ANN401  matplotlib's axes
         """Draw the bracket and the objectives of the search; with a path, write the picture.
 
         Returns matplotlib's Axes.  Raises InputError if matplotlib is not installed.
         """
-        return plotted(self, path)
+        return plot_result(self, path)
 
     def _repr_html_(self) -> str:
         """Show the verdict, the reason and a picture of the bracket in a notebook."""

@@ -19,7 +19,7 @@ from .result import Result
 SAME = "no factors of any size are better by more than epsilon"
 
 
-def certified(
+def certify_beside(
     problem: Problem, result: Result, s: Candidate, epsilon: tuple[float, float | None]
 ) -> Result | None:
     """Return the result's bound proved beside the factors s, if that certifies them.
@@ -27,17 +27,17 @@ def certified(
     epsilon = (rtol, atol).  Only the candidate of the question changes, and with it the
     objective; the dual point and the proof of its polar stay as they are.
     """
-    held = result.certificate
-    if held is None or problem.lam == 0 or "W" not in held.witness:
+    certificate = result.certificate
+    if certificate is None or problem.lam == 0 or "W" not in certificate.witness:
         return None
     q = s.q if problem.offsets else None
-    asked = ask(problem, s.factors, q, rtol=epsilon[0], atol=epsilon[1])
-    proof, witness = without_better(held.proof, held.witness)
-    own = {f"q{k}" for k in range(len(problem.offsets))}
-    witness = {k: a for k, a in witness.items() if k not in own}
+    question = ask(problem, s.factors, q, rtol=epsilon[0], atol=epsilon[1])
+    proof, witness = without_better(certificate.proof, certificate.witness)
+    names = {f"q{k}" for k in range(len(problem.offsets))}
+    witness = {k: a for k, a in witness.items() if k not in names}
     try:
-        ar = arithmetic(problem, held.claim["tier"])
-        outcome = prove(asked.statement, asked.given, proof, witness, ar, limit=math.inf)
+        ar = arithmetic(problem, certificate.claim["tier"])
+        outcome = prove(question.statement, question.given, proof, witness, ar, limit=math.inf)
     except RejectedError:
         return None
     if outcome.verdict != Verdict.CERTIFIED.name:
@@ -49,7 +49,7 @@ def certified(
         lower=below(outcome.lower),
         upper=above(outcome.upper),
         reason=SAME,
-        certificate=Certificate(asked.statement, asked.given, claim, proof, witness),
+        certificate=Certificate(question.statement, question.given, claim, proof, witness),
         stationarity=stationarity(problem, s.factors, s.q),
         better=None,
         q=s.q,

@@ -47,73 +47,73 @@ class SizeBracket:
     def row(self) -> tuple[str, ...]:
         """Return a line of the table."""
         shares = self.explained
-        told = ""
+        percent = ""
         if shares is not None:
-            told = f"{at_least(100 * shares.yours, 5)} to {at_most(100 * shares.at_most, 5)} %"
+            percent = f"{at_least(100 * shares.yours, 5)} to {at_most(100 * shares.at_most, 5)} %"
         bounds = at_least(self.lower), at_most(self.upper)
-        return str(self.size), str(self.fit), at_most(self.objective), *bounds, told
+        return str(self.size), str(self.fit), at_most(self.objective), *bounds, percent
 
 
 HEAD = ("components", "best fit", "objective", "no fewer than", "best found", "explained variance")
 
 
 def brackets(
-    problem: Problem, held: Sequence[tuple[Factors, Values, Enclosure]], judge: Judge
+    problem: Problem, fits: Sequence[tuple[Factors, Values, Enclosure]], judge: Judge
 ) -> tuple[SizeBracket, ...]:
     """Return a bracket for each size among the fits, the smallest first.
 
-    held   the factors without zero components, the offsets and the enclosed objective of each fit
+    fits   the factors without zero components, the offsets and the enclosed objective of each fit
 
-    What is proved of more components bounds fewer from below; fewer are among more.
+    A lower bound for more components holds for fewer too, which are among them.
     """
     best: dict[int, int] = {}
-    for k, (x, _, value) in enumerate(held):
+    for k, (x, _, value) in enumerate(fits):
         r = x[0].shape[-1]
-        if r not in best or value.hi < held[best[r]][2].hi:
+        if r not in best or value.hi < fits[best[r]][2].hi:
             best[r] = k
     sizes = sorted(best)
-    answers = [judge(*held[best[r]][:2]).own_size for r in sizes]
+    answers = [judge(*fits[best[r]][:2]).own_size for r in sizes]
     lower = [*accumulate([Fraction(a.lower) for a in reversed(answers)], max)][::-1]
-    found: list[tuple[Fraction, Factors | None]] = []
-    for r, own in zip(sizes, answers, strict=True):
-        met = [(held[best[r]][2].hi, None), *found[-1:]]
-        if own.better is not None and own.better_upper is not None:
-            met.append((Fraction(own.better_upper), own.better))
-        found.append(min(met, key=lambda pair: pair[0]))
+    uppers: list[tuple[Fraction, Factors | None]] = []
+    for r, answer in zip(sizes, answers, strict=True):
+        met = [(fits[best[r]][2].hi, None), *uppers[-1:]]
+        if answer.better is not None and answer.better_upper is not None:
+            met.append((Fraction(answer.better_upper), answer.better))
+        uppers.append(min(met, key=lambda pair: pair[0]))
     out = []
-    for r, low, (high, better) in zip(sizes, lower, found, strict=True):
+    for r, low, (high, better) in zip(sizes, lower, uppers, strict=True):
         ends = below(low), above(high)
-        objective = above(held[best[r]][2].hi)
+        objective = above(fits[best[r]][2].hi)
         shares = explained_variance(problem, *ends)
         out.append(SizeBracket(r, best[r], objective, *ends, better, shares))
     return tuple(out)
 
 
-def too_few(held: Sequence[SizeBracket], near: Callable[[Fraction], Fraction]) -> int | None:
+def too_few(sizes: Sequence[SizeBracket], near: Callable[[Fraction], Fraction]) -> int | None:
     """Return the largest size proved unable to come near the lowest objective; None for none.
 
     near   what counts as equal to a value
     """
-    least = Fraction(held[-1].upper)
-    wrong = [s.size for s in held if Fraction(s.lower) > least + near(least)]
+    least = Fraction(sizes[-1].upper)
+    wrong = [s.size for s in sizes if Fraction(s.lower) > least + near(least)]
     return max(wrong, default=None)
 
 
-def enough(held: Sequence[SizeBracket], near: Callable[[Fraction], Fraction]) -> int:
+def enough(sizes: Sequence[SizeBracket], near: Callable[[Fraction], Fraction]) -> int:
     """Return the least size of which factors are known that come near the lowest objective."""
-    least = Fraction(held[-1].upper)
-    return min(s.size for s in held if Fraction(s.upper) <= least + near(least))
+    least = Fraction(sizes[-1].upper)
+    return min(s.size for s in sizes if Fraction(s.upper) <= least + near(least))
 
 
-def drawn_sizes(held: Sequence[SizeBracket], figure: Any) -> Any:  # noqa: ANN401  matplotlib's
+def drawn_sizes(sizes: Sequence[SizeBracket], figure: Any) -> Any:  # noqa: ANN401  matplotlib's
     """Draw the fits' objectives, the best found and the bound against the number of components."""
     axes = figure.subplots()
-    at = [s.size for s in held]
-    low, high = ([getattr(s, k) for s in held] for k in ("lower", "upper"))
+    at = [s.size for s in sizes]
+    low, high = ([getattr(s, k) for s in sizes] for k in ("lower", "upper"))
     axes.fill_between(at, low, high, color="tab:blue", alpha=0.15, label="the least lies here")
     axes.plot(at, high, color="tab:blue", marker="o", label="best found")
     axes.plot(at, low, color="black", marker="_", label="proved: none below")
-    axes.scatter(at, [s.objective for s in held], color="tab:orange", marker="x", label="best fit")
+    axes.scatter(at, [s.objective for s in sizes], color="tab:orange", marker="x", label="best fit")
     axes.set(xlabel="components", ylabel="objective", ylim=(0, None) if min(low) >= 0 else None)
     axes.set_xticks(at)
     axes.legend()

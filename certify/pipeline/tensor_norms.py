@@ -22,11 +22,11 @@ from certify.base.clock import Clock
 from certify.base.errors import InputError
 from certify.kernel.scalars import power, root
 from certify.polar.proved import above, below
-from certify.polar.scale import exponent, scaled
+from certify.polar.scale import exponent, ldexp_steps
 
 from .certificate.verdict import relative, spread
 from .check import natural, positive
-from .decompose import Decomposition, decomposed, empty, polar
+from .decompose import Decomposition, decompose, empty, polar
 from .report._numbers import at_least, at_most
 
 MATRIX = 2  # modes
@@ -62,9 +62,9 @@ class NormBound:
     def __repr__(self) -> str:
         """Show the bracket, rounded outward, and the number of components."""
         low, high = at_least(self.lower, DIGITS), at_most(self.upper, DIGITS)
-        told = f"{low} <= {self.norm} norm over R <= {high}"
+        bracket = f"{low} <= {self.norm} norm over R <= {high}"
         count = Atom.count(self.factors[0].shape[-1])
-        return f"NormBound({told}, relative gap {at_most(self.relative_gap, 3)}, {count})"
+        return f"NormBound({bracket}, relative gap {at_most(self.relative_gap, 3)}, {count})"
 
 
 @np.errstate(all="ignore")  # what is not finite is refused or never taken
@@ -79,17 +79,17 @@ def spectral(T: Any, *, budget: float | None = None, seed: int = 0) -> NormBound
 
     Raises InputError for order 0 or 1, an empty tensor, or entries that are not finite.
     """
-    held = tensor(T)
+    array = tensor(T)
     limit, seed = positive(budget), natural(seed)
-    if not held.any():
-        first = tuple(np.eye(n)[:, :1] for n in held.shape)
+    if not array.any():
+        first = tuple(np.eye(n)[:, :1] for n in array.shape)
         return NormBound("spectral", 0.0, 0.0, first, slice_of(first))
-    core, e, lost = at_one(squeezed(held))
-    found = polar(core, limit, seed)
-    vectors = restored(tuple(x[:, None] for x in found.witness), held.shape)
+    core, e, lost = at_one(squeeze(array))
+    result = polar(core, limit, seed)
+    vectors = restore_modes(tuple(x[:, None] for x in result.witness), array.shape)
     units = tuple(x / np.linalg.norm(x, axis=0) for x in vectors)
-    lower = max(Fraction(found.lower) - lost, Fraction(0)) * power(e)
-    upper = (Fraction(found.upper) + lost) * power(e)
+    lower = max(Fraction(result.lower) - lost, Fraction(0)) * power(e)
+    upper = (Fraction(result.upper) + lost) * power(e)
     return NormBound("spectral", below(lower), above(upper), units, slice_of(units))
 
 
@@ -108,16 +108,16 @@ def nuclear(T: Any, *, budget: float | None = None, seed: int = 0) -> NormBound:
 
     Raises InputError for order 0 or 1, an empty tensor, or entries that are not finite.
     """
-    held = tensor(T)
+    array = tensor(T)
     clock, seed = Clock(positive(budget)), natural(seed)
-    core, e, lost = at_one(squeezed(held))
+    core, e, lost = at_one(squeeze(array))
     zero = Decomposition(0.0, np.zeros(core.shape), 0.0, empty(core.shape))
-    found = decomposed(core, clock, seed) if core.any() else zero
-    lower = max(Fraction(found.lower) - lost, Fraction(0)) * power(e)
-    upper = (Fraction(found.upper) + lost) * power(e)
-    vectors = restored(found.factors, held.shape)
+    result = decompose(core, clock, seed) if core.any() else zero
+    lower = max(Fraction(result.lower) - lost, Fraction(0)) * power(e)
+    upper = (Fraction(result.upper) + lost) * power(e)
+    vectors = restore_modes(result.factors, array.shape)
     grown = (np.ldexp(vectors[0], e), *vectors[1:])
-    dual = found.dual.reshape(held.shape)
+    dual = result.dual.reshape(array.shape)
     return NormBound("nuclear", below(lower), above(upper), grown, dual)
 
 
@@ -126,13 +126,13 @@ def tensor(T: Any) -> Array:  # noqa: ANN401  as a user has it
 
     Raises InputError for anything else.
     """
-    held = real(T, "T")
-    if held.ndim < MATRIX:
+    array = real(T, "T")
+    if array.ndim < MATRIX:
         cure = "the norm of a vector is numpy.linalg.norm(T)"
-        raise InputError(f"T must have 2 modes or more, got shape {held.shape}: {cure}")
-    if not held.size:
-        raise InputError(f"T must not be empty, got shape {held.shape}")
-    return finite(held, "T")
+        raise InputError(f"T must have 2 modes or more, got shape {array.shape}: {cure}")
+    if not array.size:
+        raise InputError(f"T must not be empty, got shape {array.shape}")
+    return finite(array, "T")
 
 
 def at_one(T: Array) -> tuple[Array, int, Fraction]:
@@ -143,29 +143,29 @@ def at_one(T: Array) -> tuple[Array, int, Fraction]:
     are off by 2^-1074.
     """
     e = exponent(T)
-    C = scaled(T, -e)
-    if np.array_equal(scaled(C, e), T):
+    C = ldexp_steps(T, -e)
+    if np.array_equal(ldexp_steps(C, e), T):
         return C, e, Fraction(0)
     fibers = T.size // max(T.shape)
     return C, e, root(Fraction(fibers * T.size)).hi * power(-1074)
 
 
-def squeezed(T: Array) -> Array:
+def squeeze(T: Array) -> Array:
     """Return T without its modes of size 1, which change no norm; a matrix at least."""
     dims = [n for n in T.shape if n > 1]
     return T.reshape(dims + [1] * (MATRIX - len(dims)))
 
 
-def restored(factors: Factors, shape: tuple[int, ...]) -> Factors:
+def restore_modes(factors: Factors, shape: tuple[int, ...]) -> Factors:
     """Return factors of all modes: those of size 1 get the number 1."""
-    r, held = factors[0].shape[-1], list(factors)
-    if sum(n > 1 for n in shape) < MATRIX:  # numbers in modes that squeezed() added
-        extra = [x for x in held if len(x) == 1]
-        held = [x for x in held if len(x) > 1] or [np.ones((1, r))]
-        held[0] = held[0] * np.prod(extra, axis=0)[0]
+    r, vectors = factors[0].shape[-1], list(factors)
+    if sum(n > 1 for n in shape) < MATRIX:  # numbers in modes that squeeze() added
+        extra = [x for x in vectors if len(x) == 1]
+        vectors = [x for x in vectors if len(x) > 1] or [np.ones((1, r))]
+        vectors[0] = vectors[0] * np.prod(extra, axis=0)[0]
         if all(n == 1 for n in shape):
-            return (held[0], *(np.ones((1, r)) for _ in shape[1:]))
-    kept = iter(held)
+            return (vectors[0], *(np.ones((1, r)) for _ in shape[1:]))
+    kept = iter(vectors)
     return tuple(next(kept) if n > 1 else np.ones((1, r)) for n in shape)
 
 

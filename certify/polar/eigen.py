@@ -47,14 +47,14 @@ def leading(g: Array, count: int) -> tuple[Array, Array]:
 
     Raises LinAlgError for a matrix that overflowed, as LAPACK does for what it cannot solve.
     """
-    k = held(g).shape[0]
+    k = demand_finite(g).shape[0]
     values, vectors = linalg.eigh(g, subset_by_index=[max(k - count, 0), k - 1])
     if len(values) < min(count, k):  # the subset driver loses eigenvalues of split matrices
         values, vectors = linalg.eigh(g)
     return values[-count:], vectors[:, -count:]
 
 
-def held(g: Array) -> Array:
+def demand_finite(g: Array) -> Array:
     """Return g; raise LinAlgError if it overflowed."""
     if not np.isfinite(g).all():
         raise np.linalg.LinAlgError("the matrix overflowed")
@@ -96,21 +96,21 @@ def prove_top(g: Array, estimate: float, margins: Sequence[float]) -> tuple[floa
     return None
 
 
-def shifted(g: Array, least: float = -np.inf) -> tuple[float, Array] | None:
+def shifted_factor(g: Array, least: float = -np.inf) -> tuple[float, Array] | None:
     """Return (shift, L packed) with shift I - g = L L^T nearly: the first margin that works.
 
-    least: what a shift is at least
+    least: a lower bound of the shift
     """
     size = max(float(np.abs(g).max(initial=0.0)), 1e-290)
     top = max(float(np.linalg.eigvalsh(g)[-1]), least, -size)
     for margin in FINE:
         factor = factorize(g, top + margin * size)
         if factor is not None:
-            return top + margin * size, packed(factor)
+            return top + margin * size, pack_triangle(factor)
     return None
 
 
-def packed(factor: Array) -> Array:
+def pack_triangle(factor: Array) -> Array:
     """Return the lower triangle by rows, rounded to a grid so that its integers are short."""
     rows, cols = np.tril_indices(factor.shape[0])
     return on_grid(factor[rows, cols], 48)

@@ -21,7 +21,7 @@ BLOCK = 8  # vectors that are multiplied at once
 LEAST, MOST = 12, 60  # blocks of a basis
 TOGETHER = 500_000  # entries from which a product is shared among threads
 CORES = min(os.cpu_count() or 1, 4)
-AGAIN = 2  # small changes that end it, for the first may be a pause
+AGAIN = 2  # small changes in a row that end it: a single one may be a plateau
 
 
 Floats = npt.NDArray[Any]  # of single or double precision
@@ -67,7 +67,7 @@ def largest(  # noqa: PLR0913  what is known, and when to stop
     T = np.zeros((0, 0))
     before, calm = np.inf, 0
     for k in range(1, most + 1):
-        Z = squared(parts, Q.astype(A.dtype)).astype(np.float64)
+        Z = gram_product(parts, Q.astype(A.dtype)).astype(np.float64)
         basis = np.hstack([basis, Q])
         H = basis.T @ Z
         old = len(T)
@@ -96,12 +96,12 @@ def lines(A: Any) -> list[Any]:  # noqa: ANN401  scipy.sparse
     out = []
     for a, z in pairwise([0, *(int(k) for k in ends), A.shape[0]]):
         at = slice(A.indptr[a], A.indptr[z])
-        held = A.data[at], A.indices[at], A.indptr[a : z + 1] - A.indptr[a]
-        out.append(sparse.csr_array(held, shape=(z - a, A.shape[1])))
+        arrays = A.data[at], A.indices[at], A.indptr[a : z + 1] - A.indptr[a]
+        out.append(sparse.csr_array(arrays, shape=(z - a, A.shape[1])))
     return out
 
 
-def squared(parts: list[Any], Q: Floats) -> Floats:
+def gram_product(parts: list[Any], Q: Floats) -> Floats:
     """Return A^T A Q, the parts of A at once."""
     if len(parts) == 1:
         return np.asarray(parts[0].T @ (parts[0] @ Q))
@@ -110,7 +110,7 @@ def squared(parts: list[Any], Q: Floats) -> Floats:
 
 
 def first(n: int, block: int, near: Array | None, seed: int) -> Array:
-    """Return orthonormal columns: half of them those that are near, the rest random."""
+    """Return orthonormal columns: up to half of them from `near`, the rest random."""
     V = np.random.default_rng(seed).standard_normal((n, block))
     if near is not None:
         some = min(block // 2, near.shape[1])

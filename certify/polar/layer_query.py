@@ -1,4 +1,4 @@
-"""What is asked of the methods for hidden layers."""
+"""The query of the methods for hidden layers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -67,13 +67,13 @@ class Layer:
             raise TypeError("a layer that takes the largest of its rows has no linear pooling")
 
     def size(self, U: Array) -> Array:
-        """Return |u| of each column, without what has no price."""
+        """Return |u| of each column, without a free bias."""
         return np.asarray(self.left.value(U[:-1] if self.free else U))
 
 
 @dataclass(frozen=True)
 class LayerQuery:
-    """A bound of sup { <W, phi(u, v)> : |u||v| <= 1 } is asked.
+    """A query for a bound of sup { <W, phi(u, v)> : |u||v| <= 1 }.
 
     W         (samples, outputs), dense; columns sum to zero if the layer has a free bias
     target    a value that would do; None: as small as the effort allows
@@ -102,7 +102,7 @@ class LayerQuery:
         return float("inf") if self.deadline is None else self.deadline - monotonic()
 
     def shared(self, count: int) -> "LayerQuery":
-        """Return the query with its part of the time that is left, one of `count`."""
+        """Return the query with one of `count` equal parts of the remaining time."""
         if self.deadline is None:
             return self
         return replace(self, deadline=self.deadline - max(self.left(), 0.0) * (1 - 1 / count))
@@ -117,10 +117,10 @@ class LayerQuery:
         return {"": (1, -1), "+": (1,), "-": (-1,)}[self.layer.right.cone]
 
     def key(self, method: str) -> str:
-        """Return a name of this question for one method, whatever the effort."""
+        """Return a key of this query for one method, independent of the effort."""
         layer = self.layer
-        said = f"{layer.slope}{layer.right.key}{layer.free}{self.seed}"
-        parts = [said.encode(), self.W.tobytes(), layer.features.tobytes()]
+        text = f"{layer.slope}{layer.right.key}{layer.free}{self.seed}"
+        parts = [text.encode(), self.W.tobytes(), layer.features.tobytes()]
         parts += [] if layer.samples is None else [layer.samples.tobytes()]
         parts += [b"most"] * layer.most
         return f"{method}.{sha256(b'|'.join(parts)).hexdigest()}"
@@ -130,5 +130,5 @@ EDGE = 1e-12  # relative, between this float bound and the verifier's
 
 
 def reach(F: Array) -> float:
-    """Return how far a free bias need go: a kink |f . u| / c."""
+    """Return a bound of a free bias: the largest kink |f . u| / c."""
     return float(np.linalg.norm(F[:, :-1], axis=1).max() / F[0, -1]) * (1 + EDGE)

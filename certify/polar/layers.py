@@ -50,7 +50,7 @@ def of_sums(query: LayerQuery) -> Proposal:
     rows, d = layer.features.shape
     if d <= cones.SHORT and rows > cones.LONG:
         best = cones.layer_proposal(query, attain(query.shared(3))[0])
-        if met(query, best):
+        if meets_target(query, best):
             return best
     return min(best, by_relaxation(query), key=lambda p: p.upper)
 
@@ -61,13 +61,13 @@ def by_relaxation(query: LayerQuery) -> Proposal:
     if layer.right.axial:
         return each(query)
     whole = joint(query)
-    if (layer.right.spherical and layer.right.free) or met(query, whole):
+    if (layer.right.spherical and layer.right.free) or meets_target(query, whole):
         return whole
     return min(whole, each(query), key=lambda p: p.upper)
 
 
 def nothing() -> Proposal:
-    """Return the proof that W = 0 earns nothing."""
+    """Return the proof that the polar of W = 0 is 0."""
     node = {"leaf": 0, "tau": (1.0).hex(), "level": (0.0).hex(), "shift": Fraction(0)}
     return Proposal(0.0, {"rule": "network", "nodes": [node]})
 
@@ -91,7 +91,7 @@ def single(query: LayerQuery) -> Proposal:
         best = cells.proposal(query, lower)
     elif query.layer.features.shape[1] <= cones.SHORT:
         best = cones.layer_proposal(query, lower)
-    if met(query, best) or best.upper <= lower * (1 + CLOSE):
+    if meets_target(query, best) or best.upper <= lower * (1 + CLOSE):
         return best
     return min(best, tree.proposal(query, lower), key=lambda p: p.upper)
 
@@ -106,12 +106,12 @@ def joint(query: LayerQuery) -> Proposal:
     wide = float(np.sqrt(query.layer.right.cost(np.ones(query.W.shape[1]))))
     target = None if query.target is None else query.target / wide
     lower = attain(query.shared(3))[0] if wide == 1.0 else 0.0
-    found = tree.proposal(replace(query, target=target), lower)
-    return Proposal(found.upper * wide, found.proof)
+    proposal = tree.proposal(replace(query, target=target), lower)
+    return Proposal(proposal.upper * wide, proposal.proof)
 
 
 def each(query: LayerQuery) -> Proposal:
-    """Return the bound of one output at a time: of the bounds the dual norm of v's."""
+    """Bound each output by itself, and all of them by the dual norm of their bounds."""
     one = replace(query.layer, right=gauge("l2" + query.layer.right.cone))
     largest = query.layer.right.axial
     arrays: dict[str, Any] = {}
@@ -121,17 +121,17 @@ def each(query: LayerQuery) -> Proposal:
         starts = [(u, np.ones(1)) for u, _ in query.starts]
         target = query.target if largest else None
         part = replace(query, layer=one, W=column[:, None], target=target, starts=starts)
-        found = propose(part.shared(query.W.shape[1] - t))
-        if found.upper == np.inf:
-            return found
-        uppers.append(found.upper)
-        text, own = found.parted(f"s{t}.")
+        proposal = propose(part.shared(query.W.shape[1] - t))
+        if proposal.upper == np.inf:
+            return proposal
+        uppers.append(proposal.upper)
+        text, part_arrays = proposal.parted(f"s{t}.")
         texts.append(text)
-        arrays |= own
+        arrays |= part_arrays
     upper = query.layer.right.free_dual(np.array(uppers))
     return Proposal(upper, {"rule": "outputs", "each": texts, **arrays})
 
 
-def met(query: LayerQuery, found: Proposal) -> bool:
+def meets_target(query: LayerQuery, proposal: Proposal) -> bool:
     """Whether a bound is at most the target."""
-    return query.target is not None and found.upper <= query.target
+    return query.target is not None and proposal.upper <= query.target

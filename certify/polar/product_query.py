@@ -1,4 +1,4 @@
-"""What is asked of the methods for tensors."""
+"""The query of the methods for tensors."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ Expired = Callable[[], bool]
 
 
 def never() -> bool:
-    """Answer that time is not spent."""
+    """Never expire: there is no time budget."""
     return False
 
 
 @dataclass(frozen=True)
 class ProductQuery:
-    """A bound of sup <T, x1 o ... o xK> over unit vectors of the modes' gauges is asked.
+    """A query for a bound of sup <T, x1 o ... o xK> over unit vectors of the modes' gauges.
 
     T          float64 array of K >= 2 dimensions
     gauges     one l2, l1 or linf gauge a mode; the same for all if symmetric

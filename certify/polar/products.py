@@ -8,11 +8,11 @@ from math import prod
 import numpy as np
 
 from .ascent.products import attain
-from .branching.products import branched
-from .methods._slices import axis_of, matrix, sliced, sliced_symmetric
+from .branching.products import branch
+from .methods._slices import axis_of, largest_slice, matrix, sliced_symmetric
 from .product_query import ProductQuery
 from .query import Proposal
-from .relaxation.copies import copied, height, solved
+from .relaxation.copies import height, solve_copies, with_copies
 from .relaxation.product_admm import Relaxed, Stop, solve
 from .relaxation.product_leaf import one_leaf
 from .relaxation.products import ProductForm
@@ -21,12 +21,12 @@ CLOSE = 1e-10  # relative: a bound this near a found value is not worth more wor
 LARGEST = 2600  # rows of a relaxation worth its steps
 EFFORT = 2e9  # of a solve, in squares of its size
 STEPS = 2000
-COPIED = 2e10  # of the next level where nobody said how long it may take, in cubes of its size
+COPIED = 2e10  # effort of the next level without a deadline, in cubes of its size
 FEWEST = 200  # steps worth beginning
 PARTS, LEAST = 31, 7  # parts of a tree at most, and of the smallest worth growing
 HELD = 10_000_000  # numbers in the leaves of a tree that a deadline ends
 STEP = 6e-10  # seconds of an ordinary core in the first step of a relaxation, by its size cubed
-TREE = 3e5  # of a part, in cubes of its size; larger ones are fewer
+TREE = 3e5  # effort of a part, in cubes of its size; of larger ones there are fewer
 FAR = 2.0**-7  # a target this far below a found value is not worth a tree
 NEAR = 1e-7  # relative: a tree ends this near a found value
 
@@ -37,13 +37,15 @@ def propose(query: ProductQuery) -> Proposal:
         return matrix(query)
     axis = axis_of(query)
     if axis is None:
-        return relaxed(query)
+        return relaxation_bound(query)
     if not query.symmetric:
-        return sliced(query, axis, propose)
-    return min(sliced_symmetric(query, axis, propose), relaxed(query), key=lambda p: p.upper)
+        return largest_slice(query, axis, propose)
+    return min(
+        sliced_symmetric(query, axis, propose), relaxation_bound(query), key=lambda p: p.upper
+    )
 
 
-def relaxed(query: ProductQuery) -> Proposal:
+def relaxation_bound(query: ProductQuery) -> Proposal:
     """Return the smallest bound of the relaxations, then of a tree of cases on the best."""
     value, xs = attain(
         query.T,
@@ -53,14 +55,14 @@ def relaxed(query: ProductQuery) -> Proposal:
         starts=query.starts,
         expired=query.expired,
     )
-    held = replace(query, starts=[*query.starts, xs])
+    warm_query = replace(query, starts=[*query.starts, xs])
     goal = aim(query, value)
     best, tight = Proposal(np.inf), None
-    for form in forms(held):
-        found = bounded(form, goal)
-        proof = one_leaf(form, found.best)
+    for form in forms(warm_query):
+        solution = solve_form(form, goal)
+        proof = one_leaf(form, solution.best)
         if proof is not None and proof.upper < best.upper:
-            best, tight = proof, (form, found)
+            best, tight = proof, (form, solution)
         if best.upper <= goal or query.expired():
             return best
     refuted = query.target is not None and value > query.target * (1 + FAR)
@@ -68,17 +70,17 @@ def relaxed(query: ProductQuery) -> Proposal:
         return best
     tries = [best, *deeper(*tight, best.upper, goal)]
     if min(p.upper for p in tries) > goal * (1 + NEAR):
-        tries += parted(*tight, goal)
+        tries += bound_by_cases(*tight, goal)
     return min(tries, key=lambda p: p.upper)
 
 
 def aim(query: ProductQuery, value: float) -> float:
-    """Return the bound that would do: the target, or the found value with a margin."""
+    """Return the bound that is enough: the target, or the attained value with a margin."""
     near = max(value, 0.0) * (1 + CLOSE)
     return near if query.target is None else max(near, query.target)
 
 
-def bounded(form: ProductForm, goal: float) -> Relaxed:
+def solve_form(form: ProductForm, goal: float) -> Relaxed:
     """Return the end of the solve of one form; one mode alone has no multipliers to find."""
     alone = len(form.groups) == len(form.rows) == 1 and not any(form.classes()[1])
     steps = 0 if alone else int(min(STEPS, EFFORT / form.size**2))
@@ -89,29 +91,29 @@ def bounded(form: ProductForm, goal: float) -> Relaxed:
 def deeper(form: ProductForm, root: Relaxed, bound: float, goal: float) -> Iterator[Proposal]:
     """Yield the bounds of the next level: products with a factor once more, then with two."""
     effort = COPIED if form.query.deadline is None else np.inf
-    for held in copied(form, LARGEST):
-        late = STEP * height(held) ** 3 > held.query.left()
-        if bound <= goal * (1 + NEAR) or late or held.query.expired():
+    for larger in with_copies(form, LARGEST):
+        late = STEP * height(larger) ** 3 > larger.query.left()
+        if bound <= goal * (1 + NEAR) or late or larger.query.expired():
             return
-        steps = int(min(2 * STEPS, effort / height(held) ** 3))
+        steps = int(min(2 * STEPS, effort / height(larger) ** 3))
         if steps < FEWEST:
             return
-        stop = Stop(held.goal(goal), steps, expired=held.query.expired)
-        proof = one_leaf(held, solved(held, stop, root.best).best)
+        stop = Stop(larger.goal(goal), steps, expired=larger.query.expired)
+        proof = one_leaf(larger, solve_copies(larger, stop, root.best).best)
         if proof is not None:
             bound = min(bound, proof.upper)
             yield proof
 
 
-def parted(form: ProductForm, root: Relaxed, goal: float) -> list[Proposal]:
+def bound_by_cases(form: ProductForm, root: Relaxed, goal: float) -> list[Proposal]:
     """Return the bound by cases: where the effort allows a few, or until a deadline."""
     nodes = int(min(PARTS, PARTS * TREE / form.size**3))
     if form.query.deadline is not None:
         nodes = HELD // form.size**2
     if nodes < LEAST or root.warm is None or form.value(root.best.bound) <= goal * (1 + NEAR):
         return []
-    found = branched(form, root, goal * (1 + NEAR), nodes)
-    return [] if found is None else [found]
+    proposal = branch(form, root, goal * (1 + NEAR), nodes)
+    return [] if proposal is None else [proposal]
 
 
 def forms(query: ProductQuery) -> Iterator[ProductForm]:
@@ -125,10 +127,10 @@ def forms(query: ProductQuery) -> Iterator[ProductForm]:
     hat = not plain[by_size[-1]]  # signs and cubes are worth most in one group, if there is room
     main = ProductForm(query, tuple(sorted(by_size[:-1])), "hat" if hat else "gram")
     if order > 3:  # noqa: PLR2004  cheap ones first
-        held = sorted([*plain_forms(query), main, *halves(query)], key=lambda form: form.size)
+        candidates = sorted([*plain_forms(query), main, *halves(query)], key=lambda form: form.size)
     else:
-        held = [main, *plain_forms(query)] if hat or not afforded(main) else [main]
-    yield from (f for f in held if afforded(f) or len(f.rows) == 1)
+        candidates = [main, *plain_forms(query)] if hat or not afforded(main) else [main]
+    yield from (f for f in candidates if afforded(f) or len(f.rows) == 1)
 
 
 def afforded(form: ProductForm) -> bool:
@@ -146,7 +148,7 @@ def plain_forms(query: ProductQuery) -> list[ProductForm]:
 def halves(query: ProductQuery) -> list[ProductForm]:
     """Return the smallest two hats with two modes and more on both sides."""
     order, shape = query.T.ndim, query.T.shape
-    held = [
+    subsets = [
         rows
         for count in range(2, order // 2 + 1)
         for rows in combinations(range(order), count)
@@ -158,7 +160,7 @@ def halves(query: ProductQuery) -> list[ProductForm]:
         p: int = prod(shape[k] for k in rows)
         return p + whole // p
 
-    return [ProductForm(query, rows, "hat") for rows in sorted(held, key=_size)[:2]]
+    return [ProductForm(query, rows, "hat") for rows in sorted(subsets, key=_size)[:2]]
 
 
 def symmetric_forms(query: ProductQuery) -> Iterator[ProductForm]:
@@ -168,5 +170,5 @@ def symmetric_forms(query: ProductQuery) -> Iterator[ProductForm]:
     kinds = ["square"] if order % 2 == 0 else ["hat"] if hat else ["gram"]
     if order % 2 and order > 3 and not hat:  # noqa: PLR2004  the other group has multipliers too
         kinds.append("hat")
-    held = [f for f in (ProductForm(query, half, kind) for kind in kinds) if afforded(f)]
-    yield from held or [ProductForm(query, (0,), "gram")]
+    candidates = [f for f in (ProductForm(query, half, kind) for kind in kinds) if afforded(f)]
+    yield from candidates or [ProductForm(query, (0,), "gram")]

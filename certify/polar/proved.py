@@ -30,7 +30,7 @@ from .query import Matrix, exact_text
 EPS = float(np.finfo(np.float64).eps)
 
 
-def handed(x: npt.NDArray[Any]) -> kernel_arrays.Array:
+def as_kernel_array(x: npt.NDArray[Any]) -> kernel_arrays.Array:
     """Hand an array to the kernel without copying it."""
     flat = np.ascontiguousarray(x)
     return kernel_arrays.Array(flat.shape, flat.reshape(-1).data)
@@ -43,22 +43,22 @@ def split(proof: dict[str, Any]) -> tuple[dict[str, Any], dict[str, kernel_array
     for name, value in proof.items():
         if isinstance(value, np.ndarray):
             flat = name == "N" or name.endswith(".N")
-            arrays[name] = handed(value.reshape(-1) if flat else value)
+            arrays[name] = as_kernel_array(value.reshape(-1) if flat else value)
         else:
-            text[name] = written(value)
+            text[name] = kernel_json(value)
     return text, arrays
 
 
-def written(value: Any) -> Any:  # noqa: ANN401  JSON
+def kernel_json(value: Any) -> Any:  # noqa: ANN401  JSON
     """Write the numbers of a proof's JSON as the kernel reads them."""
     if isinstance(value, float | Fraction):
         return exact_text(Fraction(value))
     if isinstance(value, dict):
-        return {k: written(x) for k, x in value.items()}
-    return [written(x) for x in value] if isinstance(value, list | tuple) else value
+        return {k: kernel_json(x) for k, x in value.items()}
+    return [kernel_json(x) for x in value] if isinstance(value, list | tuple) else value
 
 
-def sided(norms: tuple[Gauge, Gauge]) -> dict[str, npt.NDArray[Any]]:
+def norm_arrays(norms: tuple[Gauge, Gauge]) -> dict[str, npt.NDArray[Any]]:
     """Return the norms' own arrays, as the statement names them: left.groups, ..."""
     both = zip(("left", "right"), norms, strict=True)
     return {f"{side}.{k}": a for side, g in both for k, a in g.arrays().items()}
@@ -68,9 +68,9 @@ def kernel_pair(
     at: Pattern, norms: tuple[str | Gauge, str | Gauge], *, symmetric: bool = False
 ) -> Pair:
     """Return the norms as the kernel reads them from a statement."""
-    held = (gauge(norms[0]), gauge(norms[1]))
-    given = Arrays({k: handed(a) for k, a in sided(held).items()}, "statement")
-    atom = dict(zip(("left", "right"), (g.statement() for g in held), strict=True))
+    gauges = (gauge(norms[0]), gauge(norms[1]))
+    given = Arrays({k: as_kernel_array(a) for k, a in norm_arrays(gauges).items()}, "statement")
+    atom = dict(zip(("left", "right"), (g.statement() for g in gauges), strict=True))
     left = norm(atom, "left", at.m, given)
     return Pair(at, left, norm(atom, "right", at.n, given), symmetric)
 
@@ -79,11 +79,13 @@ def kernel_layer(layer: Layer, samples: int, outputs: int) -> Network:
     """Return a layer of l2-priced u as the kernel reads it from a statement."""
     m, d = layer.features.shape
     rows = range(m) if layer.samples is None else layer.samples.tolist()
-    given = Arrays({f"right.{k}": handed(a) for k, a in layer.right.arrays().items()}, "statement")
+    given = Arrays(
+        {f"right.{k}": as_kernel_array(a) for k, a in layer.right.arrays().items()}, "statement"
+    )
     right = norm({"right": layer.right.statement()}, "right", outputs, given)
     left = Biased(d) if layer.free else L2(d)
     at, slope = Pattern(samples, outputs), Fraction(layer.slope)
-    return Network(at, handed(layer.features), rows, slope, left, right)
+    return Network(at, as_kernel_array(layer.features), rows, slope, left, right)
 
 
 def proved_above(
@@ -94,24 +96,24 @@ def proved_above(
     symmetric: bool = False,
 ) -> float:
     """Return a float at least the polar of W, by the kernel's rule."""
-    at, data = located(W)
+    at, data = stored_entries(W)
     arithmetic = Rounded()
     text, arrays = split(proof)
     rule = POLAR_RULES[text["rule"]]
-    w = arithmetic.load(handed(data))
+    w = arithmetic.load(as_kernel_array(data))
     pair = kernel_pair(at, norms, symmetric=symmetric)
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
         return above(rule(arithmetic, pair, w, text, Arrays(arrays, "proof")))
 
 
-def tensor_above(T: Array, said: dict[str, Any], proof: dict[str, Any]) -> float:
+def tensor_above(T: Array, statement: dict[str, Any], proof: dict[str, Any]) -> float:
     """Return a float at least the polar of a dense tensor, by the kernel's rule."""
     dims = T.shape
     at = Pattern(dims[0], math.prod(dims[1:]), dims=dims)
     arithmetic = Rounded()
     text, arrays = split(proof)
-    w = arithmetic.load(handed(T.reshape(-1)))
-    modes = stated_modes(said, at)
+    w = arithmetic.load(as_kernel_array(T.reshape(-1)))
+    modes = stated_modes(statement, at)
     with np.errstate(all="ignore"):  # the kernel refuses what is not finite
         bound = polar_bound(arithmetic, modes, w, text, Arrays(arrays, "proof"))
     return above(bound)
@@ -120,8 +122,8 @@ def tensor_above(T: Array, said: dict[str, Any], proof: dict[str, Any]) -> float
 def layer_above(W: Array, atom: Any, proof: dict[str, Any]) -> float:  # noqa: ANN401  atoms are above
     """Return a float at least the polar of (samples, outputs) W, by the kernel's rule.
 
-    In rounded floats; in exact integers where the rule reads F^T W line by line, for it
-    reads lines exactly and floats round that product.
+    In rounded floats; in exact integers for a rule that reads F^T W line by line, because it
+    needs the exact product, which floats round.
 
     Raises RejectedError for a free bias unless the columns of W sum to zero exactly.
     """
@@ -141,10 +143,10 @@ def layer_bound(
 ) -> Fraction:
     """Return the bound that the kernel's rule proves in one arithmetic."""
     at = Pattern(*W.shape)
-    given = Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
+    given = Arrays({k: as_kernel_array(a) for k, a in atom.arrays().items()}, "statement")
     net = stated_atom(atom.statement(), given, at)
     text, arrays = split(proof)
-    w = arithmetic.load(handed(W.reshape(-1)))
+    w = arithmetic.load(as_kernel_array(W.reshape(-1)))
     free = isinstance(net, Network) and net.free
     if free and any(arithmetic.totals(w, *at.cells("column"))):
         raise RejectedError("W", "orthogonal", "columns that do not sum to zero")
@@ -155,16 +157,16 @@ def layer_bound(
 def layer_below(W: Array, atom: Any, witness: tuple[Array, ...]) -> float:  # noqa: ANN401
     """Return a float at most <W, phi(u, v)> / theta(u, v), in rounded arithmetic."""
     at, arithmetic = Pattern(*W.shape), Rounded()
-    given = Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
+    given = Arrays({k: as_kernel_array(a) for k, a in atom.arrays().items()}, "statement")
     net = stated_atom(atom.statement(), given, at)
-    parts = [handed(x.reshape(-1, 1)) for x in witness]
+    parts = [as_kernel_array(x.reshape(-1, 1)) for x in witness]
     if isinstance(net, Deep):
         field = arithmetic.deep(net, parts)
     elif isinstance(net, Network):
         field = arithmetic.layer(net, parts[0], parts[1])
     else:
         raise TypeError(f"not a network: {net}")
-    inner = arithmetic.inner(arithmetic.load(handed(W.reshape(-1))), field).lo
+    inner = arithmetic.inner(arithmetic.load(as_kernel_array(W.reshape(-1))), field).lo
     both = zip(net.norms, witness, strict=True)
     sizes = [n.lengths(x.reshape(-1).tolist())[0] for n, x in both]
     price = math.prod((x.hi if inner > 0 else x.lo for x in sizes), start=Fraction(1))
@@ -187,16 +189,16 @@ def tensor_below(T: Array, witness: tuple[Array, ...], gauges: tuple[Gauge, ...]
     return float(low / price * (1 - math.copysign(steps, low))) if price > 0 else 0.0
 
 
-def located(W: Matrix) -> tuple[Pattern, Array]:
+def stored_entries(W: Matrix) -> tuple[Pattern, Array]:
     """Return where W is stored, and its numbers in that order."""
     m, n = W.shape
     if not sparse.issparse(W):
         return Pattern(m, n), W.reshape(-1)
-    held = W.tocsr()
-    held.sort_indices()
-    rows = np.repeat(np.arange(m), np.diff(held.indptr)).astype(np.int64)
-    cols = held.indices.astype(np.int64)
-    return Pattern(m, n, rows.data, cols.data), held.data
+    csr = W.tocsr()
+    csr.sort_indices()
+    rows = np.repeat(np.arange(m), np.diff(csr.indptr)).astype(np.int64)
+    cols = csr.indices.astype(np.int64)
+    return Pattern(m, n, rows.data, cols.data), csr.data
 
 
 def above(x: Fraction) -> float:

@@ -35,7 +35,7 @@ class PolarBound:
 
 @dataclass(frozen=True)
 class PolarQuery:
-    """What a method is asked: W, the two norms, and how hard to try.
+    """A query for a bound: W, the two norms, and how hard to try.
 
     target is a value worth proving first (lam, usually): cheaper when it succeeds.
     symmetric asks sup { u^T W u : |u|_a <= 1 } instead; left and right are the same then.
@@ -95,7 +95,7 @@ class Method(ABC):
 
     @abstractmethod
     def propose(self, query: PolarQuery) -> Proposal | None:
-        """Return a bound with its proof, or None if nothing came of it."""
+        """Return a bound with its proof, or None if none was found."""
 
 
 def exact_text(x: Fraction) -> str:

@@ -23,7 +23,7 @@ def exponent(x: Array | None) -> int:
     return e if abs(e) > ORDINARY else 0
 
 
-def scaled(x: Any, e: int) -> Any:  # noqa: ANN401  float or array
+def ldexp_steps(x: Any, e: int) -> Any:  # noqa: ANN401  float or array
     """Return x 2^e in steps that do not overflow early."""
     half = e // 2
     return np.ldexp(np.ldexp(x, half), e - half)
@@ -33,18 +33,18 @@ def at_scale_one(W: Matrix) -> tuple[Matrix, int]:
     """Return (W 2^-e, e); e = 0 where the scaling would lose small entries."""
     data = W.data if sparse.issparse(W) else W
     e = exponent(data)
-    if not e or not np.array_equal(scaled(scaled(data, -e), e), data):
+    if not e or not np.array_equal(ldexp_steps(ldexp_steps(data, -e), e), data):
         return W, 0
     if not sparse.issparse(W):
-        return scaled(W, -e), e
-    return sparse.csr_array((scaled(data, -e), W.indices, W.indptr), shape=W.shape), e
+        return ldexp_steps(W, -e), e
+    return sparse.csr_array((ldexp_steps(data, -e), W.indices, W.indptr), shape=W.shape), e
 
 
-def carried(proof: dict[str, Any], e: int) -> dict[str, Any]:
-    """Move a proof to scale 2^e: L, N, K go as W, M and the shift as its square.
+def rescale_proof(proof: dict[str, Any], e: int) -> dict[str, Any]:
+    """Move a proof to scale 2^e: L, N, K scale as W, M and the shift as its square.
 
-    A level and flows go as W.  In a tree of cases all goes as W but the Cholesky factors,
-    which go as its root.
+    A level and flows scale as W.  In a tree of cases everything scales as W but the Cholesky
+    factors, which scale as its square root.
     """
     if (by := BY_RULE.get(proof.get("rule", ""))) is not None:
         return by(proof, e)
@@ -53,9 +53,9 @@ def carried(proof: dict[str, Any], e: int) -> dict[str, Any]:
     out = dict(proof)
     for name in ("L", "N", "K", "flow"):
         if name in proof:
-            out[name] = scaled(proof[name], e)
+            out[name] = ldexp_steps(proof[name], e)
     if "M" in proof:
-        out["M"] = scaled(scaled(proof["M"], e), e)
+        out["M"] = ldexp_steps(ldexp_steps(proof["M"], e), e)
     if "level" in proof:
         out["level"] = Fraction(proof["level"]) * power(e)
     if "shift" in proof:
@@ -67,52 +67,56 @@ def carried_fan(proof: dict[str, Any], e: int) -> dict[str, Any]:
     """Move Ky Fan's proofs, of a matrix or a tensor's parts, to scale 2^e: shifts as the square."""
     parts = proof.get("groups", [])
     moved_parts = [p | {"shift": Fraction(p["shift"]) * power(2 * e)} for p in parts]
-    own = {"groups": moved_parts} if parts else {"shift": Fraction(proof["shift"]) * power(2 * e)}
-    return {k: scaled(v, e) if isinstance(v, np.ndarray) else v for k, v in proof.items()} | own
+    new = {"groups": moved_parts} if parts else {"shift": Fraction(proof["shift"]) * power(2 * e)}
+    return {
+        k: ldexp_steps(v, e) if isinstance(v, np.ndarray) else v for k, v in proof.items()
+    } | new
 
 
 def carried_tensor(proof: dict[str, Any], e: int) -> dict[str, Any]:
     """Move the proof of a tensor's polar to scale 2^e.
 
-    The matrix that is bounded goes as W, in the form "gram" as its square; what is squared
-    to give it (F, L) as its root.  The splits stay.  Each slice moves by its own rule.
+    The matrix that is bounded scales as W, in the form "gram" as its square; its factors F and
+    L scale as its square root.  The splits do not change.
     """
     by = 2 * e if proof["form"] == "gram" else e
     out = dict(proof)
     for name, x in proof.items():
         if isinstance(x, np.ndarray) and name[0] in "KPDFLN":
             root = name[0] in "FL"
-            out[name] = scaled(x, e) if name == "N" else moved("L" if root else "D", x, by)
+            out[name] = (
+                ldexp_steps(x, e) if name == "N" else rescale_array("L" if root else "D", x, by)
+            )
     out["nodes"] = [with_shift(n, by) if "shift" in n else n for n in proof["nodes"]]
     return out
 
 
 def carried_network(proof: dict[str, Any], e: int) -> dict[str, Any]:
-    """Move a tree over a hidden layer to scale 2^e: a leaf's matrix goes as W W^T, or as W where
-    it is "linear"; the multipliers of a cell as W.
+    """Move a tree over a hidden layer to scale 2^e: a leaf's matrix scales as W W^T, or as W
+    where it is "linear"; the multipliers of a cell scale as W.
     """
     out, nodes = dict(proof), []
     for node in proof["nodes"]:
-        held = dict(node)
+        new_node = dict(node)
         if "leaf" in node:
             by = e if node.get("linear") else 2 * e
-            held = with_shift(node, by)
+            new_node = with_shift(node, by)
             for name in ("level", "bias", "radial"):
                 if node.get(name) is not None:
-                    held[name] = float(scaled(float.fromhex(node[name]), by)).hex()
+                    new_node[name] = float(ldexp_steps(float.fromhex(node[name]), by)).hex()
             t = node["leaf"]
-            out |= {k: moved(k, out[k], by) for k in (f"N{t}", f"L{t}") if k in out}
+            out |= {k: rescale_array(k, out[k], by) for k in (f"N{t}", f"L{t}") if k in out}
         if "cell" in node and "mu" in node:
             pairs = ((k, float.fromhex(x)) for k, x in node["mu"])
-            held["mu"] = [[k, float(scaled(x, e)).hex()] for k, x in pairs]
-        nodes.append(held)
+            new_node["mu"] = [[k, float(ldexp_steps(x, e)).hex()] for k, x in pairs]
+        nodes.append(new_node)
     return out | {"nodes": nodes}
 
 
 def carried_linear(proof: dict[str, Any], e: int) -> dict[str, Any]:
     """Move the proof of a linear layer: that of its matrix F^T W."""
     arrays = {k: v for k, v in proof.items() if k not in ("rule", "of")}
-    there = carried({**proof["of"], **arrays}, e)
+    there = rescale_proof({**proof["of"], **arrays}, e)
     of = {k: v for k, v in there.items() if k not in arrays}
     return {"rule": "linear", "of": of, **{k: there[k] for k in arrays}}
 
@@ -123,8 +127,8 @@ def carried_slices(proof: dict[str, Any], e: int) -> dict[str, Any]:
     each = []
     for t, text in enumerate(proof["each"]):
         head = f"s{t}."
-        own = {k.removeprefix(head): v for k, v in proof.items() if k.startswith(head)}
-        there = carried(text | own, e) if "rule" in text else text
+        arrays = {k.removeprefix(head): v for k, v in proof.items() if k.startswith(head)}
+        there = rescale_proof(text | arrays, e) if "rule" in text else text
         each.append({k: v for k, v in there.items() if not isinstance(v, np.ndarray)})
         out |= {head + k: v for k, v in there.items() if isinstance(v, np.ndarray)}
     return out | {"each": each}
@@ -132,10 +136,10 @@ def carried_slices(proof: dict[str, Any], e: int) -> dict[str, Any]:
 
 def carried_max(proof: dict[str, Any], e: int) -> dict[str, Any]:
     """Move the trees of a layer that takes the largest of rows: each leaf as `network`."""
-    out, each, own = dict(proof), [], dict[str, dict[str, Any]]()
+    out, each, arrays = dict(proof), [], dict[str, dict[str, Any]]()
     for name, value in proof.items():
         *places, last = name.split(".", 2)
-        own.setdefault(".".join(places), {})[last] = value
+        arrays.setdefault(".".join(places), {})[last] = value
     for t, text in enumerate(proof["each"]):
         nodes = []
         for node in text["nodes"]:
@@ -143,7 +147,7 @@ def carried_max(proof: dict[str, Any], e: int) -> dict[str, Any]:
                 nodes.append(node)
                 continue
             head = f"s{t}.s{node['leaf']}."
-            there = carried_network({"nodes": node["nodes"], **own.get(head[:-1], {})}, e)
+            there = carried_network({"nodes": node["nodes"], **arrays.get(head[:-1], {})}, e)
             nodes.append(node | {"nodes": there.pop("nodes")})
             out |= {head + k: v for k, v in there.items()}
         each.append({"nodes": nodes})
@@ -151,31 +155,31 @@ def carried_max(proof: dict[str, Any], e: int) -> dict[str, Any]:
 
 
 def carried_tree(proof: dict[str, Any], e: int) -> dict[str, Any]:
-    """Move a tree of cases to scale 2^e; its cuts stay."""
+    """Move a tree of cases to scale 2^e; its cuts do not change."""
     stay = ("rule", "nodes", "cuts", "boxed")
-    out = {k: v if k in stay else moved(k, v, e) for k, v in proof.items()}
+    out = {k: v if k in stay else rescale_array(k, v, e) for k, v in proof.items()}
     out["nodes"] = [with_shift(node, e) if "shift" in node else node for node in proof["nodes"]]
     return out
 
 
-def moved(name: str, x: Array, e: int) -> Array:
-    """Scale a leaf's array; for an odd e a Cholesky factor is only nearly right, as it may."""
+def rescale_array(name: str, x: Array, e: int) -> Array:
+    """Scale a leaf's array; for an odd e a Cholesky factor is rounded, which its rule allows."""
     if not name.startswith("L"):
-        return np.asarray(scaled(x, e))
-    return np.asarray(scaled(x * (2.0**0.5 if e % 2 else 1.0), e // 2))
+        return np.asarray(ldexp_steps(x, e))
+    return np.asarray(ldexp_steps(x * (2.0**0.5 if e % 2 else 1.0), e // 2))
 
 
 def with_shift(node: dict[str, Any], e: int) -> dict[str, Any]:
     """Return a leaf with its shift moved."""
-    held = node["shift"]
-    shift = shift_of(node, "shift") if isinstance(held, str) else Fraction(held)
+    given = node["shift"]
+    shift = shift_of(node, "shift") if isinstance(given, str) else Fraction(given)
     return node | {"shift": exact_text(shift * power(e))}
 
 
 def carried_layers(proof: dict[str, Any], e: int) -> dict[str, Any]:
     """Move the proof of two spectral norms: only that of W moves."""
     out = {**proof, "W": proof["W"] | {"shift": Fraction(proof["W"]["shift"]) * power(2 * e)}}
-    return out | {k: scaled(v, e) for k, v in proof.items() if k == "W.L"}
+    return out | {k: ldexp_steps(v, e) for k, v in proof.items() if k == "W.L"}
 
 
 BY_RULE: dict[str, Callable[[dict[str, Any], int], dict[str, Any]]] = {

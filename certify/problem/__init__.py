@@ -1,6 +1,6 @@
 """The problem: what was minimized, and its best offsets."""
 
-from .problem import Problem, Values, stated
+from .problem import Problem, Values, as_problem
 from .stationary import StationaryLam
 
-__all__ = ["Problem", "StationaryLam", "Values", "stated"]
+__all__ = ["Problem", "StationaryLam", "Values", "as_problem"]

@@ -2,7 +2,7 @@
 
     min over q of l(Z + sum_k A_k q_k) + sum_k H_k(q_k)
 
-Floats, believed by nobody: any q is a candidate's, and its objective is proved.
+In floats, and not trusted: any q may be the candidate's, as its objective is proved.
 """
 
 import math
@@ -16,7 +16,7 @@ from scipy.sparse.linalg import splu
 
 from certify.base.arrays import Array
 from certify.base.errors import OutOfScopeError
-from certify.base.minimize import bisected, quasi_newton
+from certify.base.minimize import bisect_slopes, quasi_newton
 from certify.base.observed import Observed
 from certify.losses import Loss
 from certify.offsets import Offset
@@ -54,18 +54,20 @@ def least_squares(
     if any(o.entrywise for o in offsets):
         return robust(offsets, target, weights, observed)
     if {o.name for o in offsets} == {"row", "column"} and target.size >= MANY and not observed.full:
-        return crossed(offsets, target, weights, observed)
+        return best_row_column(offsets, target, weights, observed)
     return sweeps(offsets, target, weights, observed)
 
 
-def crossed(offsets: Sequence[Offset], target: Array, weights: Array, observed: Observed) -> Values:
+def best_row_column(
+    offsets: Sequence[Offset], target: Array, weights: Array, observed: Observed
+) -> Values:
     """Return the best numbers of rows a and columns b, by conjugate gradients.
 
     With C the weights, R and S their sums and the ridges, r and s the sums of the target,
 
         R a + C b = r,   C^T a + S b = s,
 
-    of which the rows are put into the columns: (S - C^T R^-1 C) b = s - C^T R^-1 r.  A step costs
+    from which a is eliminated: (S - C^T R^-1 C) b = s - C^T R^-1 r.  A step costs
     two products with C, a sweep of `sweeps` many fields.
     """
     by = {o.name: o for o in offsets}
@@ -76,8 +78,8 @@ def crossed(offsets: Sequence[Offset], target: Array, weights: Array, observed: 
     ]
     (R, r), (S, s) = ((np.where(d > 0, d, 1.0), t) for d, t in sides)
     b = conjugate(lambda x: S * x - C.T @ ((C @ x) / R), s - C.T @ (r / R), 1 / S)
-    found = {"row": (r - C @ b) / R, "column": b}
-    return tuple(found[o.name] for o in offsets)
+    values = {"row": (r - C @ b) / R, "column": b}
+    return tuple(values[o.name] for o in offsets)
 
 
 def conjugate(times: Callable[[Array], Array], right: Array, metric: Array) -> Array:
@@ -107,9 +109,9 @@ def sweeps(offsets: Sequence[Offset], target: Array, weights: Array, observed: O
     for _ in range(SWEEPS):
         before = [x.copy() for x in q]
         for k, o in enumerate(offsets):
-            held = rest + o.field(q[k], observed)
-            q[k] = o.solve(held, weights, observed)
-            rest = held - o.field(q[k], observed)
+            residual = rest + o.field(q[k], observed)
+            q[k] = o.solve(residual, weights, observed)
+            rest = residual - o.field(q[k], observed)
         moved = max(float(np.abs(a - b).max(initial=0.0)) for a, b in zip(q, before, strict=True))
         if moved <= SETTLED * max(float(np.abs(target).max()), 1e-300):
             break
@@ -137,7 +139,7 @@ def robust(offsets: Sequence[Offset], target: Array, weights: Array, observed: O
             flat = parts.majorized(before)
         if parts.value(flat) >= value * (1 - SETTLED):
             break
-    out = iter(parted(flat, [o.shape(observed) for o in rest]))
+    out = iter(split_values(flat, [o.shape(observed) for o in rest]))
     over = (parts.target - parts.A @ flat).reshape(target.shape)
     return tuple(o.solve(over, weights, observed) if o.price else next(out) for o in offsets)
 
@@ -165,20 +167,22 @@ class Parts(NamedTuple):
         return float(np.sum(fit)) + 0.5 * float(q @ (self.K @ q))
 
     def newton(self, q: Array) -> Array:
-        """Minimize the quadratic piece at q; outliers pull with their price."""
+        """Minimize the quadratic piece at q; an outlier counts rho times its sign."""
         signs = self.outliers(q)
-        held = self.weights * (signs == 0)
-        return self.solved(q, held, held * self.target + (self.rho * signs if signs.any() else 0))
+        weights = self.weights * (signs == 0)
+        return self.solved(
+            q, weights, weights * self.target + (self.rho * signs if signs.any() else 0)
+        )
 
     def majorized(self, q: Array) -> Array:
         """Minimize a quadratic above the function that touches it at q: never rises."""
         rest = self.weights * np.abs(self.target - self.A @ q)
-        held = self.weights * np.minimum(self.rho / np.maximum(rest, 1e-300), 1.0)
-        return self.solved(q, held, held * self.target)
+        weights = self.weights * np.minimum(self.rho / np.maximum(rest, 1e-300), 1.0)
+        return self.solved(q, weights, weights * self.target)
 
-    def solved(self, q: Array, held: Array, pull: Array) -> Array:
-        """Minimize 1/2 sum held (A q)^2 - pull A q + 1/2 <q, K q>, near q where it is flat."""
-        matrix = self.A.T @ sparse.diags_array(held) @ self.A + self.K
+    def solved(self, q: Array, weights: Array, pull: Array) -> Array:
+        """Minimize 1/2 sum weights (A q)^2 - pull A q + 1/2 <q, K q>, near q where it is flat."""
+        matrix = self.A.T @ sparse.diags_array(weights) @ self.A + self.K
         scale = float(matrix.diagonal().max(initial=0.0)) or 1.0
         solver = splu((matrix + FLAT * scale * sparse.eye_array(len(q))).tocsc())
         for _ in range(REFINED):
@@ -186,7 +190,7 @@ class Parts(NamedTuple):
         return q
 
 
-def parted(flat: Array, shapes: Sequence[tuple[int, ...]]) -> Values:
+def split_values(flat: Array, shapes: Sequence[tuple[int, ...]]) -> Values:
     """Cut all offset values, flat, into one array for each offset."""
     cuts = np.cumsum([math.prod(s) for s in shapes])[:-1]
     return tuple(x.reshape(s) for x, s in zip(np.split(flat, cuts), shapes, strict=True))
@@ -216,40 +220,42 @@ class Fit:
 def best(loss: Loss, offsets: Sequence[Offset], Z: Array) -> Values:
     """Return the best q for any convex loss.
 
-    Smooth losses by L-BFGS, with a sparse part by accelerated proximal gradients; others
-    by halving intervals where that is all, else by alternating directions through their prox.
+    Smooth losses by L-BFGS, with a sparse part by accelerated proximal gradients; others by
+    bisection if each number is fitted by itself, else by ADMM with the prox of the loss.
 
     Raises OutOfScopeError if the values run away: no q is best.
     """
     observed = loss.observed
     shapes = [o.shape(observed) for o in offsets]
     sizes = [math.prod(s) for s in shapes]
-    held = Fit(loss, tuple(offsets), Z, *matrices(offsets, observed))
+    objective = Fit(loss, tuple(offsets), Z, *matrices(offsets, observed))
     prices = np.repeat([o.price for o in offsets], sizes)
     start = np.zeros(sum(sizes))
     lone = len(offsets) == 1 and offsets[0].separate
     if lone and not loss.smooth:
-        start = flat = bisected(lambda q: held.smooth_part(q)[1], start)
+        start = flat = bisect_slopes(lambda q: objective.smooth_part(q)[1], start)
     elif not (loss.smooth and np.isfinite(loss.value(Z))):
-        start = flat = alternating(held)
-    if loss.smooth and np.isfinite(loss.value(held.field(start))):
+        start = flat = alternating(objective)
+    if loss.smooth and np.isfinite(loss.value(objective.field(start))):
         flat = (
-            proximal(held, prices, start) if prices.any() else quasi_newton(held.smooth_part, start)
+            proximal(objective, prices, start)
+            if prices.any()
+            else quasi_newton(objective.smooth_part, start)
         )
     if type(loss).outside is not Loss.outside:  # the gradients may end at the domain's boundary
-        tries = [flat, inside(held, alternating(held))]
-        flat = min(tries, key=lambda x: held.smooth_part(x)[0] + float(prices @ np.abs(x)))
+        tries = [flat, inside(objective, alternating(objective))]
+        flat = min(tries, key=lambda x: objective.smooth_part(x)[0] + float(prices @ np.abs(x)))
     far = FAR * (1 + float(np.abs(Z).max(initial=0.0)))
     if not np.isfinite(flat).all() or float(np.abs(flat).max(initial=0.0)) > far:
         cure = "give each offset a ridge > 0, or give q"
         raise OutOfScopeError(f"the offsets have no best values, they run away: {cure}")
-    return parted(flat, shapes)
+    return split_values(flat, shapes)
 
 
-def inside(held: Fit, flat: Array) -> Array:
-    """Return the longest multiple of q, of a few, where the loss is finite; or q itself."""
+def inside(objective: Fit, flat: Array) -> Array:
+    """Return the largest of a few multiples of q where the loss is finite; q if there is none."""
     tries = (flat * (1 - 2.0**-k) for k in range(SHARES, -1, -1))
-    return next((q for q in tries if not held.loss.outside(held.field(q))), flat)
+    return next((q for q in tries if not objective.loss.outside(objective.field(q))), flat)
 
 
 def matrices(offsets: Sequence[Offset], observed: Observed) -> tuple[Any, Any]:
@@ -259,19 +265,19 @@ def matrices(offsets: Sequence[Offset], observed: Observed) -> tuple[Any, Any]:
     return sparse.hstack(designs).tocsr(), sparse.block_diag(curved).tocsr()
 
 
-def proximal(held: Fit, prices: Array, start: Array) -> Array:
+def proximal(objective: Fit, prices: Array, start: Array) -> Array:
     """Minimize smooth + sum price |q| by accelerated proximal gradients with backtracking."""
     q = ahead = start
     t, size = 1.0, 1.0
     for _ in range(STEPS):
-        value, slope = held.smooth_part(ahead)
+        value, slope = objective.smooth_part(ahead)
         while True:
             step = ahead - slope / size
             new = np.sign(step) * np.maximum(np.abs(step) - prices / size, 0.0)
             moved = new - ahead
             bound = value + float(slope @ moved) + 0.5 * size * float(moved @ moved)
             slack = 1e-12 * (abs(value) + abs(bound))
-            if held.smooth_part(new)[0] <= bound + slack or size > 1e30:  # noqa: PLR2004  luck
+            if objective.smooth_part(new)[0] <= bound + slack or size > 1e30:  # noqa: PLR2004  luck
                 break
             size *= 2
         if float((ahead - new) @ (new - q)) > 0:
@@ -279,22 +285,22 @@ def proximal(held: Fit, prices: Array, start: Array) -> Array:
         t, last = 0.5 * (1 + (1 + 4 * t * t) ** 0.5), t
         change = float(np.abs(new - q).max(initial=0.0))
         ahead, q = new + ((last - 1) / t) * (new - q), new
-        if not np.isfinite(held.smooth_part(ahead)[0]):  # momentum left the loss's domain
+        if not np.isfinite(objective.smooth_part(ahead)[0]):  # momentum left the loss's domain
             ahead, t = q, 1.0
         if change <= 1e-14 * max(float(np.abs(q).max(initial=0.0)), 1e-300):
             break
     return q
 
 
-def alternating(held: Fit) -> Array:
-    """Minimize a loss without gradients, l(X) + H(q) over X = Z + A q, by its prox."""
-    prox: Callable[[Array, float], Array] = getattr(held.loss, "prox")  # noqa: B009  not smooth
-    observed, ones = held.loss.observed, np.ones(held.Z.shape)
+def alternating(objective: Fit) -> Array:
+    """Minimize l(X) + H(q) over X = Z + A q by ADMM, with the prox of l instead of gradients."""
+    prox: Callable[[Array, float], Array] = getattr(objective.loss, "prox")  # noqa: B009  not smooth
+    observed, ones = objective.loss.observed, np.ones(objective.Z.shape)
     q: Values = ()
-    X, dual = held.Z.copy(), np.zeros(held.Z.shape)
+    X, dual = objective.Z.copy(), np.zeros(objective.Z.shape)
     for _ in range(STEPS):
-        q = least_squares(held.offsets, np.asarray(X - held.Z + dual), ones, observed)
-        fit = np.asarray(held.Z + shift(held.offsets, q, observed))
+        q = least_squares(objective.offsets, np.asarray(X - objective.Z + dual), ones, observed)
+        fit = np.asarray(objective.Z + shift(objective.offsets, q, observed))
         before, X = X, prox(fit - dual, 1.0)
         dual = dual + X - fit
         gap = float(np.abs(X - fit).max()) + float(np.abs(X - before).max())

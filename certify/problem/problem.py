@@ -14,7 +14,7 @@ from certify.base.errors import InputError
 from certify.losses import Loss, Squared
 from certify.offsets import Offset
 
-from .best_offsets import best, least_squares, parted, shift
+from .best_offsets import best, least_squares, shift, split_values
 from .stationary import StationaryLam, stationary_lam
 
 Values = tuple[Array, ...]
@@ -71,15 +71,15 @@ class Problem:
         given = [offsets] if isinstance(offsets, Offset) else offsets
         if not isinstance(given, Sequence):
             raise InputError(f"offsets must be a sequence of Offset objects, got {short(given)}")
-        held = tuple(given)
-        for o in held:
+        items = tuple(given)
+        for o in items:
             if not isinstance(o, Offset):
                 raise InputError(f"offsets must be Offset objects, got {o!r}")
             o.check(self.loss.observed)
-        if len({o.slot for o in held}) < len(held):
-            names = [o.slot for o in held]
+        if len({o.slot for o in items}) < len(items):
+            names = [o.slot for o in items]
             raise InputError(f"each kind of offset may be given once, got {names}")
-        object.__setattr__(self, "offsets", held)
+        object.__setattr__(self, "offsets", items)
         object.__setattr__(self, "l1", None if l1 is None else self.accept_l1(l1))
 
     def __repr__(self) -> str:
@@ -129,10 +129,10 @@ class Problem:
 
         Raises InputError for wrong shapes, values that are not finite, or wrong signs.
         """
-        held = self.shaped(factors, name)
-        if wrong := self.atom.wrong_sign(held):
+        arrays = self.shaped(factors, name)
+        if wrong := self.atom.wrong_sign(arrays):
             raise InputError(f"{name}: {wrong}")
-        return held
+        return arrays
 
     def project(self, factors: Sequence[Any]) -> Factors:
         """Return the nearest factors whose signs are allowed, as read-only arrays.
@@ -149,16 +149,16 @@ class Problem:
             foreign = type(factors).__module__.partition(".")[0] not in ("builtins", "numpy")
             cure = "; certify.adapters reads other packages' models" if foreign else ""
             raise InputError(f"{name} must be a sequence of {len(shapes)} arrays, got {got}{cure}")
-        held = []
+        arrays = []
         for k, (x, shape) in enumerate(zip(factors, shapes, strict=True)):
             a = finite(real(x, f"{name}[{k}]"), f"{name}[{k}]")
             if a.ndim != len(shape) + 1 or a.shape[:-1] != shape:
                 wanted = ", ".join([*map(str, shape), "r"])
                 raise InputError(f"{name}[{k}] must have shape ({wanted}), got {a.shape}")
-            held.append(frozen(a))
-        if len(sizes := {x.shape[-1] for x in held}) > 1:
+            arrays.append(frozen(a))
+        if len(sizes := {x.shape[-1] for x in arrays}) > 1:
             raise InputError(f"{name} must have one number of components, got {sorted(sizes)}")
-        return tuple(held)
+        return tuple(arrays)
 
     def unweighted(self, factors: Any, name: str) -> Any:  # noqa: ANN401  as people hold them
         """Return factors with the weights of a CP tensor in them; of anything else, the same.
@@ -237,16 +237,18 @@ class Problem:
     def stationary_lam(
         self, factors: Sequence[Any], q: Sequence[Any] | None = None
     ) -> StationaryLam:
-        """Return the lam at which factors are stationary; the problem's own plays no part.
+        """Return the lam at which factors are stationary, whatever the problem's lam.
 
         q  the factors' offsets; without them the best ones are taken
         """
-        held = self.accept(factors)
-        values = self.best_offsets(held) if q is None else self.accept_offsets(q)
-        predicted, alone = self.predict(held, values), self.shift(values)
+        arrays = self.accept(factors)
+        values = self.best_offsets(arrays) if q is None else self.accept_offsets(q)
+        predicted, alone = self.predict(arrays, values), self.shift(values)
         fields = (predicted, np.zeros_like(predicted) + alone)
         points = tuple(-self.loss.gradient(f) for f in fields)
-        return stationary_lam(self.atom, self.loss.observed, held, (points[0], points[1]), self.lam)
+        return stationary_lam(
+            self.atom, self.loss.observed, arrays, (points[0], points[1]), self.lam
+        )
 
     def best_offsets(self, factors: Factors) -> Values:
         """Return the offsets that minimize the objective for these factors."""
@@ -266,7 +268,7 @@ class Problem:
         observed, target = self.loss.observed, np.asarray(data - Z)
         if len(self.offsets) > 1 and self.joint is not None:
             shapes = [o.shape(observed) for o in self.offsets]
-            return parted(self.joint @ (np.sqrt(weights) * target).reshape(-1), shapes)
+            return split_values(self.joint @ (np.sqrt(weights) * target).reshape(-1), shapes)
         return least_squares(self.offsets, target, weights, observed)
 
     @cached_property
@@ -302,7 +304,7 @@ def fitting(arrays: tuple[Any, ...], shapes: Sequence[tuple[int, ...]]) -> bool:
     )
 
 
-def stated(problem: object) -> Problem:
+def as_problem(problem: object) -> Problem:
     """Return a Problem; refuse anything else.
 
     Raises InputError with the way from what was given to a Problem.

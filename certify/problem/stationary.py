@@ -18,7 +18,7 @@ NOTHING = 1e-3  # of what the components could earn at zero: stationary without 
 class StationaryLam:
     """The weight of the penalty that a training must have had to stop at these factors.
 
-    At a stationary point scaling a component helps nothing, and no part of one can be replaced
+    At a stationary point scaling a component does not help, and no part of one can be replaced
     by a better one of the same norm.  With W = -grad l, theta at the best scaling of a component,
 
         lam_k = <W, phi(X_k)> / theta(X_k)  =  sup { <W, phi(X)> : one part of X_k free }
@@ -48,34 +48,36 @@ class StationaryLam:
 
     @property
     def unequal(self) -> bool:
-        """Whether the scales of the parts tell separate weights."""
-        held = self.weights
-        return held is not None and max(held) - min(held) > (APART + self.spread) * max(held)
+        """Whether the scales of the parts imply separate weights."""
+        weights = self.weights
+        if weights is None:
+            return False
+        return max(weights) - min(weights) > (APART + self.spread) * max(weights)
 
     def __repr__(self) -> str:
         """Show lam, how far it is from one value, and separate weights."""
-        held = "" if self.weights is None else f", weights={self.weights}"
-        return f"StationaryLam(lam={self.lam:.6g}, spread={self.spread:.2g}{held})"
+        suffix = "" if self.weights is None else f", weights={self.weights}"
+        return f"StationaryLam(lam={self.lam:.6g}, spread={self.spread:.2g}{suffix})"
 
     @property
     def objection(self) -> str:
-        """Say that the problem has another lam than the factors tell; "" if it has not."""
+        """Return a message if the problem's lam is not that of the factors, else ""."""
         if not self.settled or self.given == 0:
             return ""
-        told, given = "these factors are stationary", f"you gave {self.given:.{MOST}g}"
+        opening, given = "these factors are stationary", f"you gave {self.given:.{MOST}g}"
         if self.free:
-            return f"{told} without a penalty (lam = 0); {given}"
+            return f"{opening} without a penalty (lam = 0); {given}"
         if self.unequal and self.weights is not None:
             listed = ", ".join(map(self.digits, self.weights))
             cure = "form='product', with the geometric mean of the weights as lam"
             cure = f"lam=({listed})" if self.separable else cure
-            return f"{told} at the separate weights ({listed}); {given} for all: state {cure}"
+            return f"{opening} at the separate weights ({listed}); {given} for all: state {cure}"
         if abs(self.lam - self.given) <= (APART + self.spread) * self.lam:
             return ""
-        return f"{told} at lam = {self.digits(self.lam)}; {given}"
+        return f"{opening} at lam = {self.digits(self.lam)}; {given}"
 
     def digits(self, x: float) -> str:
-        """Return a weight with as many digits as the factors tell."""
+        """Return a weight with as many digits as the factors determine."""
         shown = [float(f"{x:.{k}g}") for k in range(1, MOST + 1)]
         near = (y for y in shown if abs(y - x) <= self.spread * x)
         return f"{next(near, shown[-1]):.{MOST}g}"

@@ -1,1 +1,1 @@
-"""Better factors and dual points, in floats: the kernel believes none of it."""
+"""Search for better factors and dual points, in floats; the kernel trusts none of it."""

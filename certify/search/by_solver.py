@@ -1,6 +1,6 @@
 """The method "cvxpy": dual point and polar bound by a general solver, from convex relaxations.
 
-Nothing a solver returns is believed: what it leaves is rounded and given to the kernel.
+Nothing a solver returns is trusted: it is rounded and given to the kernel.
 """
 
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from certify.problem import Problem
 
 from .candidate import Candidate
 from .dual.points import Dual, Run, bound
-from .evidence import chosen_better, closed, floor_point, further
+from .evidence import chosen_better, floor_point, further, is_closed
 from .search_result import Evidence, SearchResult
 
 
@@ -28,7 +28,7 @@ class Route:
     solver: str | None = None
 
 
-def accepted(route: Route, problem: Problem) -> Route:
+def accept_route(route: Route, problem: Problem) -> Route:
     """Return the route.
 
     Raises InputError for an unknown method or solver, or a problem that cvxpy does not take.
@@ -44,7 +44,7 @@ def accepted(route: Route, problem: Problem) -> Route:
 def any_size(run: Run, wanted: Array | None, solver: str | None) -> Evidence:
     """Return the relaxation's dual point, its polar's relaxation, and better factors.
 
-    Better factors are searched for as by the engine; they bound nothing from below.
+    Better factors are searched for as the engine does; they give no lower bound.
     wanted: a dual point of the caller's own, instead of the relaxation's.
     """
     from . import relax  # noqa: PLC0415  cvxpy takes a second to import
@@ -55,19 +55,19 @@ def any_size(run: Run, wanted: Array | None, solver: str | None) -> Evidence:
 
     def polar(matrix: Any) -> Proposal:  # noqa: ANN401  a polar Matrix
         """Return the solver's bound, or none."""
-        found = relax.propose(run.problem.atom, matrix, using)
-        return Proposal(np.inf) if found is None else found
+        proposal = relax.propose(run.problem.atom, matrix, using)
+        return Proposal(np.inf) if proposal is None else proposal
 
     dual = None if W is None else bound(replace(run, polar=polar), W)
     note = "" if dual is not None and using.settled() else using.said()
-    if closed(run, [dual]):
+    if is_closed(run, [dual]):
         return Evidence(run.start, dual, given=run.given)
     trail = further(run, None, (run.epsilon, None))
     return evidence_of(run, dual, trail, note)
 
 
 def evidence_of(run: Run, dual: Dual | None, trail: SearchResult, note: str) -> Evidence:
-    """Return what was found, better factors where they are better by epsilon."""
+    """Return the evidence, with better factors where they are better by epsilon."""
     better = chosen_better(run, trail)
     floor = floor_point(run) if better is not None and not run.given else None
     return Evidence(run.start, dual, None, (), better, floor, trail.steps, note, run.given)
@@ -76,12 +76,15 @@ def evidence_of(run: Run, dual: Dual | None, trail: SearchResult, note: str) -> 
 def steps(
     problem: Problem, start: Candidate, clock: Clock, solver: str | None, seed: int
 ) -> tuple[tuple[str, Candidate], ...]:
-    """Return the best mixture of slices that column generation finds, each master by cvxpy."""
+    """Return the best mixture of slices that column generation finds; cvxpy solves its masters."""
     from . import relax  # noqa: PLC0415  cvxpy takes a second to import
 
     clock.tell("columns by cvxpy", start.value)
     using = relax.Using.within(clock.left(), solver)
-    found = relax.columns(problem, start.factors, using=using, seed=seed)
-    if found.factors is None or found.q is None or found.value is None:
+    solution = relax.columns(problem, start.factors, using=using, seed=seed)
+    if solution.factors is None or solution.q is None or solution.value is None:
         return (("start", start),)
-    return ("start", start), ("columns by cvxpy", Candidate(found.factors, found.q, found.value))
+    return ("start", start), (
+        "columns by cvxpy",
+        Candidate(solution.factors, solution.q, solution.value),
+    )

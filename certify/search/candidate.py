@@ -1,4 +1,4 @@
-"""Factors on the way of a search, with their offsets and objective."""
+"""A point of a search: factors, with their offsets and objective."""
 
 from dataclasses import dataclass
 

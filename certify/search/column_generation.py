@@ -12,7 +12,7 @@ from certify.problem import Problem, Values
 from .candidate import Candidate
 from .dual import scaling as rays
 
-MISSED = 1e-9  # relative: a lower bound this far above the best value is none
+MISSED = 1e-9  # relative: a lower bound this far above the best value is false
 
 
 @dataclass
@@ -63,15 +63,15 @@ class Search:
         return now
 
     def weigh(self, W: Array, polar: float) -> None:
-        """Keep a dual point if its best multiple, by the polar value found, is the best.
+        """Keep a dual point if its best multiple, by the polar value found, gives the best bound.
 
         A value above the best objective says that the polar is larger than was found.
         """
         problem = self.problem
-        held = self.last = problem.loss.clip_dual(W)
-        value = rays.value(problem, held, rays.best_scale(problem, held, polar))
+        dual = self.last = problem.loss.clip_dual(W)
+        value = rays.value(problem, dual, rays.best_scale(problem, dual, polar))
         over = value - self.best.value > MISSED * abs(value)
         if over and self.lower == -np.inf:
-            self.W = held
+            self.W = dual
         elif self.W is None or (value > self.lower and not over):
-            self.W, self.lower = held, value
+            self.W, self.lower = dual, value

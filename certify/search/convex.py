@@ -19,7 +19,7 @@ ENTRIES, SPECTRAL_ENTRIES = 400_000, 40_000  # sizes at which a splitting step i
 
 
 def solve(problem: Problem, expired: Callable[[], bool], epsilon: float) -> Lifted | None:
-    """Solve over Z, or return None where that is not known or too large."""
+    """Solve over Z; return None where no method is known or the problem is too large."""
     if isinstance(problem.loss, Squared):
         return lifted.solve(problem, expired)
     own = balls.of(problem)
@@ -28,15 +28,15 @@ def solve(problem: Problem, expired: Callable[[], bool], epsilon: float) -> Lift
     if ball is None or np.prod(problem.loss.shape) > most:
         return None
     try:
-        found = splitting.solve(problem, ball, expired, CLOSE * epsilon)
-    except np.linalg.LinAlgError:  # its numbers left the floats
+        solution = splitting.solve(problem, ball, expired, CLOSE * epsilon)
+    except np.linalg.LinAlgError:  # its numbers overflowed
         return None
-    return Lifted(found.W, None, None if own is None else ball.factors(found.Z), found.q)
+    return Lifted(solution.W, None, None if own is None else ball.factors(solution.Z), solution.q)
 
 
-def shortcut(problem: Problem, found: Lifted | None) -> Candidate | None:
+def shortcut(problem: Problem, solution: Lifted | None) -> Candidate | None:
     """Return the optimum over all sizes where the convex problem gave its factors."""
-    if found is None or found.factors is None:
+    if solution is None or solution.factors is None:
         return None
-    top = evaluate(problem, found.factors, found.q)
+    top = evaluate(problem, solution.factors, solution.q)
     return top if np.isfinite(top.value) else None

@@ -1,4 +1,4 @@
-"""Parallel deep networks by their twins with one hidden layer.
+"""Parallel deep networks, searched as equivalent networks with one hidden layer.
 
 A network of layers that pass one unit on, each with the K-th root of a neuron's weight, has the
 output and the theta of that neuron: for linear layers always, for relu because hidden values
@@ -19,7 +19,7 @@ from .growth.layers import FAMILY
 from .schedule import falling
 from .search_result import SearchResult
 
-FAINT = 1e-13  # relative: singular values that are no neuron
+FAINT = 1e-13  # relative: a singular value below it is not a neuron
 
 
 def slope(atom: Atom) -> float:
@@ -46,12 +46,12 @@ def search(
     )
     first = neurons(start.factors) if linear else none(V.shape[1], problem.loss.shape[1])
     inner = evaluate(twin, first, start.q or None)
-    found = FAMILY.search(twin, inner, clock, seed, (rest[0], None))
-    deep = [(name, up(problem, s)) for name, s in found.steps]
-    deep += [("neurons", up(problem, s)) for s in (found.same, found.best)]
+    result = FAMILY.search(twin, inner, clock, seed, (rest[0], None))
+    deep = [(name, up(problem, s)) for name, s in result.steps]
+    deep += [("neurons", up(problem, s)) for s in (result.same, result.best)]
     met = [("start", start), *sorted(deep, key=lambda p: -p[1].value)]
     small = [s for _, s in met if s.size <= start.size]
-    return SearchResult(falling(met), lowest(small), lowest([s for _, s in met]), found.duals)
+    return SearchResult(falling(met), lowest(small), lowest([s for _, s in met]), result.duals)
 
 
 def none(d: int, outputs: int) -> Factors:

@@ -18,7 +18,7 @@ from certify.base.arrays import Array
 from certify.losses import Loss
 
 SHARPER = 2.0  # mu is divided by it at each move of the multiplier
-REACHES, GROWS = range(-24, 25), 1.5  # powers of 4 tried for mu, and what is no growth
+REACHES, GROWS = range(-24, 25), 1.5  # powers of 4 tried for mu; a smaller factor is no growth
 LEAST = 1e-3  # of the first mu; a smaller one is ill-conditioned
 
 
@@ -64,7 +64,7 @@ class Smoothed:
 def of(loss: Loss, Z: Array) -> Smoothed:
     """Return the loss itself where its gradient has a Lipschitz constant, else an envelope.
 
-    A multiplier known from a gradient is started from.
+    Its first multiplier is minus the gradient, where there is one.
     """
     if loss.smooth and np.isfinite(loss.curvature):
         return Smoothed(loss)
@@ -76,7 +76,7 @@ def of(loss: Loss, Z: Array) -> Smoothed:
 
 
 def settling(loss: Loss, zero: Array) -> float:
-    """Return about the least mu with which the proximal map of 0 comes near its end."""
+    """Return about the least mu from which the proximal map of 0 hardly grows."""
     sizes = [float(np.abs(loss.prox(zero, 4.0**k)).mean()) for k in REACHES]
     for k, (near, far) in enumerate(pairwise(sizes)):
         if near > 0 and far <= GROWS * near:

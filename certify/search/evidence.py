@@ -1,6 +1,6 @@
 """Find what the kernel will check: a dual point with its polar bound, and better factors.
 
-Everything here is search, in floats, and is believed by nobody.
+Everything here is a search, in floats, and nothing of it is trusted.
 """
 
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from certify.base.checkpoint import CURRENT
 from certify.base.errors import InputError
 from certify.losses import Squared
 from certify.polar import Proposal
-from certify.polar.proved import written
-from certify.polar.scale import exponent, scaled
+from certify.polar.proved import kernel_json
+from certify.polar.scale import exponent, ldexp_steps
 from certify.problem import Problem
 
 from . import convex, families, fixed_rank, ratings
@@ -24,8 +24,8 @@ from .dual import own_size, own_size_blocks
 from .dual import scaling as rays
 from .dual.orthogonal import Orthogonal, orthogonalize
 from .dual.points import Dual, Run, best, bound, bound_point, dual_at
-from .dual.products import bounded
-from .families import family, supported
+from .dual.products import bound_all
+from .families import family, is_supported
 from .search_result import REACHED, Evidence, SearchResult
 
 DUAL = "dual"  # the name under which a dual point is kept
@@ -40,17 +40,17 @@ SEARCHED = 0.5  # share of the budget for better factors; the rest bounds their 
 
 
 def any_size(run: Run, wanted: Array | None) -> Evidence:
-    """Look for a dual point and better factors; keep the dual point, to go on from it."""
+    """Look for a dual point and better factors; keep the dual point, to resume from it."""
     if not ratings.applies(run.problem):
-        found = gathered(run, wanted)
+        evidence = gather(run, wanted)
     else:  # what is estimated in the search is proved once, in the end
-        found = gathered_at_scale(run, wanted)
-    remember(found.dual)
-    return found
+        evidence = gathered_at_scale(run, wanted)
+    remember(evidence.dual)
+    return evidence
 
 
 def gathered_at_scale(run: Run, wanted: Array | None) -> Evidence:
-    """Gather evidence that is estimated, in the time that its proof leaves of a budget."""
+    """Gather estimated evidence, in the time that its proof leaves of a budget."""
     clock, problem, part = run.clock, run.problem, SEARCHED
     if clock.budget:
         part = max(1 - ratings.proof_seconds(problem, clock) / clock.budget, HASTE)
@@ -60,11 +60,11 @@ def gathered_at_scale(run: Run, wanted: Array | None) -> Evidence:
         return clock.overrun(ratings.proof_seconds(problem, clock))
 
     by = ratings.polar(problem, run.epsilon, run.start, run.seed, late)
-    found = gathered(replace(run, polar=by), wanted, part)
-    if found.dual is None and late():
+    evidence = gather(replace(run, polar=by), wanted, part)
+    if evidence.dual is None and late():
         seconds = ratings.proof_seconds(problem, clock)
-        return replace(found, note=f"its proof takes {seconds:.0f} s, which the budget lacks")
-    return found
+        return replace(evidence, note=f"its proof takes {seconds:.0f} s, which the budget lacks")
+    return evidence
 
 
 def remember(dual: Dual | None) -> None:
@@ -73,37 +73,39 @@ def remember(dual: Dual | None) -> None:
     if keeper is None or dual is None:
         return
     exact = tuple((k, *c.as_integer_ratio()) for k, c in dual.point.corrections)
-    proof = {k: x if isinstance(x, np.ndarray) else written(x) for k, x in dual.polar.proof.items()}
+    proof = {
+        k: x if isinstance(x, np.ndarray) else kernel_json(x) for k, x in dual.polar.proof.items()
+    }
     kept = (dual.point.W, exact, dual.polar.upper, proof, dual.value)
     keeper.keep(DUAL, lambda: kept, now=True)
 
 
-def gathered(run: Run, wanted: Array | None, part: float = SEARCHED) -> Evidence:
+def gather(run: Run, wanted: Array | None, part: float = SEARCHED) -> Evidence:
     """Look for a dual point at the candidate, by projection, and at improved factors.
 
     part: of the budget, for better factors
     """
-    given, reached = None if wanted is None else bound(run, wanted * run.unit), recalled(run)
+    given, reached = None if wanted is None else bound(run, wanted * run.unit), recall(run)
     kept = None if reached is None else reached.dual
     skipped = wanted is None and (reached is not None or open_gap(run))
     first = given if given is not None or skipped else at_candidate(run)
     tries: list[Dual | None] = [first, kept]
-    if closed(run, tries) or wanted is not None:
+    if is_closed(run, tries) or wanted is not None:
         return Evidence(run.start, best(tries), given=run.given)
-    found = convex.solve(run.problem, late(run), run.epsilon)
-    if found is not None:
+    solution = convex.solve(run.problem, late(run), run.epsilon)
+    if solution is not None:
         run.clock.tell("projected dual point", run.start.value)
-        tries.append(bound(run, found.W, found.N))
-        if closed(run, tries):
+        tries.append(bound(run, solution.W, solution.N))
+        if is_closed(run, tries):
             return Evidence(run.start, best(tries), given=run.given)
-    if not supported(run.problem):
+    if not is_supported(run.problem):
         return Evidence(run.start, best(tries), better=multiple(run), given=run.given)
-    rest = (run.epsilon, convex.shortcut(run.problem, found))
+    rest = (run.epsilon, convex.shortcut(run.problem, solution))
     trail = further(run, reached, rest, part)
     better = chosen_better(run, trail)
     top, spent = best(tries), run.clock.expired()
     if top is None or (trail.best.value - top.value > SLACK * run.epsilon and not spent):
-        tries += bounded(run, trail)
+        tries += bound_all(run, trail)
     remember(best(tries))
     tries += refine_bound(run, trail, best(tries))
     floor = floor_point(run) if better is not None and not run.given else None
@@ -113,35 +115,35 @@ def gathered(run: Run, wanted: Array | None, part: float = SEARCHED) -> Evidence
 
 @dataclass(frozen=True)
 class ResumedSearch:
-    """What a file brings: the search so far if there is one, whether it was cut short, a dual."""
+    """What a checkpoint holds: a search, if any, whether it was cut short, and a dual point."""
 
     trail: SearchResult | None
     short: bool
     dual: Dual | None
 
 
-def recalled(run: Run) -> ResumedSearch | None:
+def recall(run: Run) -> ResumedSearch | None:
     """Return what was kept, or None for nothing.
 
-    The dual point is bounded at once: its tree is the one that is gone on from.
+    The dual point is bounded at once: its tree is the one to resume.
     """
     keeper = CURRENT.get()
-    found = None if keeper is None else keeper.recall(REACHED, (Candidate,))
+    stored = None if keeper is None else keeper.recall(REACHED, (Candidate,))
     kept = None if keeper is None else keeper.recall(DUAL)
-    if found is None and kept is None:
+    if stored is None and kept is None:
         return None
     trail, short, at = None, True, run.start
-    if found is not None:
-        same, top, duals, short = found
+    if stored is not None:
+        same, top, duals, short = stored
         at = lowest([run.start, top])
         trail = SearchResult((("start", run.start), ("checkpoint", at)), same, top, duals)
-    held = replace(run, share=PATIENCE, start=at)
+    resumed = replace(run, share=PATIENCE, start=at)
     if kept is None:
         return ResumedSearch(trail, short, None)
     W, exact, upper, proof, value = kept
     point = Orthogonal(W, tuple((k, Fraction(p, q)) for k, p, q in exact))
     dual = Dual(point, Proposal(upper, proof), value)
-    return ResumedSearch(trail, short, best([dual, bound_point(held, point)]))
+    return ResumedSearch(trail, short, best([dual, bound_point(resumed, point)]))
 
 
 def further(
@@ -175,7 +177,7 @@ def open_gap(run: Run) -> bool:
     """
     problem = run.problem
     large = ratings.applies(problem)
-    earn = family(problem).earn if supported(problem) and problem.atom.hard else None
+    earn = family(problem).earn if is_supported(problem) and problem.atom.hard else None
     W = rays.inward(problem.loss, dual_at(problem, run.start))
     if not (large or earn) or not np.isfinite(W).all():
         return False
@@ -218,13 +220,13 @@ def by_rank(run: Run) -> Evidence:
     problem = run.problem
     steps = fixed_rank.steps(problem, run.start, run.clock.share(AT_SIZE), run.seed)
     met = lowest([s for _, s in steps])
-    found = at_size(run, met) or Evidence(run.start, better=alive(problem, met), given=run.given)
-    top = found.better or met
+    evidence = at_size(run, met) or Evidence(run.start, better=alive(problem, met), given=run.given)
+    top = evidence.better or met
     if top.value < met.value:
         steps = (*steps, ("other start", top))
     better = top if run.start.value - top.value > run.epsilon else None
     floor = floor_point(run) if better is not None and not run.given else None
-    return replace(found, better=better, floor=floor, steps=steps)
+    return replace(evidence, better=better, floor=floor, steps=steps)
 
 
 def at_size(run: Run, top: Candidate, known: Dual | None = None) -> Evidence | None:
@@ -236,35 +238,35 @@ def at_size(run: Run, top: Candidate, known: Dual | None = None) -> Evidence | N
 
     None where no bound is known.
     """
-    top = padded(top, run.start.size)
+    top = pad(top, run.start.size)
     if run.problem.lam > 0:
-        top = fixed_rank.revived(run.problem, top, run.clock, run.seed)
-    asked = replace(run, start=top)
+        top = fixed_rank.replace_dead(run.problem, top, run.clock, run.seed)
+    from_top = replace(run, start=top)
     if own_size.applies(run.problem):
-        whole = own_size.propose(asked, known)
-        found, value = Evidence(run.start, whole.dual, whole.fan, given=run.given), whole.value
+        whole = own_size.propose(from_top, known)
+        evidence, value = Evidence(run.start, whole.dual, whole.fan, given=run.given), whole.value
     elif own_size_blocks.applies(run.problem):
         if known is None and run.problem.lam > 0:
-            known = bound(asked, dual_at(run.problem, top))
-        parts = own_size_blocks.propose(asked, known)
-        found = Evidence(run.start, parts.dual, None, parts.blocks, given=run.given)
+            known = bound(from_top, dual_at(run.problem, top))
+        parts = own_size_blocks.propose(from_top, known)
+        evidence = Evidence(run.start, parts.dual, None, parts.blocks, given=run.given)
         value = parts.value
     elif own_size_blocks.counts(run.problem):
         below, most = own_size_blocks.squares_below(run.problem, run.start.value)
-        parts = own_size_blocks.propose(replace(asked, problem=below))
+        parts = own_size_blocks.propose(replace(from_top, problem=below))
         return Evidence(run.start, parts.dual, None, parts.blocks, given=run.given, most=most)
     else:
         return None
     if top.value - value > run.epsilon:
         top = fixed_rank.other(run.problem, top, run.clock.share(PATIENCE), run.seed)
-    return replace(found, better=alive(run.problem, top))
+    return replace(evidence, better=alive(run.problem, top))
 
 
-def padded(s: Candidate, size: int) -> Candidate:
+def pad(s: Candidate, size: int) -> Candidate:
     """Return the candidate with components of zeros, up to a size."""
     wide = size - s.size
-    held = tuple(np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, wide)]) for x in s.factors)
-    return replace(s, factors=held) if wide > 0 else s
+    factors = tuple(np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, wide)]) for x in s.factors)
+    return replace(s, factors=factors) if wide > 0 else s
 
 
 def accept_dual(problem: Problem, wanted: object) -> Array | None:
@@ -281,10 +283,10 @@ def accept_dual(problem: Problem, wanted: object) -> Array | None:
     if W.shape != shape:
         raise InputError(f"dual must have shape {shape}, got {W.shape}")
     e = exponent(W)
-    return np.asarray(scaled(W, -e))  # any multiple serves: the best one on its ray is used
+    return np.asarray(ldexp_steps(W, -e))  # any multiple serves: the best one on its ray is used
 
 
-def closed(run: Run, tries: list[Dual | None]) -> bool:
+def is_closed(run: Run, tries: list[Dual | None]) -> bool:
     """Whether the candidate's gap is expected to be within epsilon."""
     top = best(tries)
     return top is not None and run.start.value - top.value <= run.epsilon
@@ -302,15 +304,17 @@ def multiple(run: Run) -> Candidate | None:
     """Return the best multiple of the factors if it is better by epsilon (not least squares)."""
     if isinstance(run.problem.loss, Squared) or run.problem.atom.family != "pairs":
         return None
-    found = rays.best_multiple(run.problem, run.start)
-    return alive(run.problem, found) if run.start.value - found.value > run.epsilon else None
+    candidate = rays.best_multiple(run.problem, run.start)
+    return (
+        alive(run.problem, candidate) if run.start.value - candidate.value > run.epsilon else None
+    )
 
 
 def chosen_better(run: Run, trail: SearchResult) -> Candidate | None:
     """Return better factors of the same size if they are better by epsilon, else of any."""
-    for found in (trail.same, trail.best):
-        if run.start.value - found.value > run.epsilon:
-            return alive(run.problem, found)
+    for candidate in (trail.same, trail.best):
+        if run.start.value - candidate.value > run.epsilon:
+            return alive(run.problem, candidate)
     return None
 
 

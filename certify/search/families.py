@@ -15,7 +15,7 @@ from .search_result import SearchResult
 DEEP = "deep"
 
 
-def supported(problem: Problem) -> bool:
+def is_supported(problem: Problem) -> bool:
     """Whether factors of this problem can be improved here."""
     atom, layer = problem.atom, problem.atom.layer
     if not isinstance(problem.loss, tuple(LOSSES.values())):

@@ -24,11 +24,11 @@ from certify.problem import Problem
 
 from .candidate import Candidate, evaluate, lowest
 from .coordinates.products import VECTORS, form_of
-from .descent.products import Task, finished, polished, reweighted
+from .descent.products import Task, newton_finish, polish_factors, reweight
 from .dual import own_size
-from .dual.points import squared
+from .dual.points import squared_loss
 from .envelope import Smoothed
-from .growth.products import NOTHING, allowance, appended
+from .growth.products import NOTHING, allowance, append
 from .pricing.products import Field, above
 
 STALL = 1e-13  # relative gain of a few steps that ends a descent; luck, never truth
@@ -53,7 +53,7 @@ def require(problem: Problem) -> None:
             raise OutOfScopeError(f"lam = 0 allows no {o.name} part; {CURE}")
 
 
-def closed(problem: Problem) -> bool:
+def ky_fan_is_exact(problem: Problem) -> bool:
     """Whether Ky Fan's bound is the optimum: plain data, means or nothing beside Z."""
     atom = problem.atom
     free = atom.family == "pairs" and not any(g.nonneg for g in atom.gauges)
@@ -61,16 +61,16 @@ def closed(problem: Problem) -> bool:
     return own_size.applies(problem) and free and means
 
 
-def centred(problem: Problem) -> Array:
+def centred_data(problem: Problem) -> Array:
     """Return Y minus the best offsets at Z = 0."""
-    loss = squared(problem)
+    loss = squared_loss(problem)
     means = problem.fit_offsets(np.zeros(loss.shape))
     return np.asarray(loss.data - problem.shift(means))
 
 
 def optimum(problem: Problem, r: int) -> Factors:
     """Return balanced factors of the best approximation of rank at most r."""
-    C = centred(problem)
+    C = centred_data(problem)
     left, values, right = linalg.svd(C, full_matrices=False)
     root = np.sqrt(values[:r])
     return left[:, :r] * root, right[:r].T * root
@@ -80,21 +80,21 @@ def steps(
     problem: Problem, start: Candidate, clock: Clock, seed: int
 ) -> tuple[tuple[str, Candidate], ...]:
     """Return points of rank at most r: the truncated decomposition, or descents from the
-    start, from beside it (a saddle holds the first one), and with its dead components replaced.
+    start, from near it (the start may be a saddle), and with its dead components replaced.
     """
     first = (("start", start),)
-    if closed(problem):
+    if ky_fan_is_exact(problem):
         top = evaluate(problem, optimum(problem, start.size))
         return (*first, ("truncated decomposition", top))
-    if not searched(problem):
+    if not can_descend(problem):
         return first
     with np.errstate(all="ignore"):  # a point that is not finite is never the lowest
-        found = [descended(problem, s, clock) for s in (start, beside(problem, start, seed))]
-        found.append(revived(problem, lowest([start, *found]), clock, seed))
-    return (*first, *(("descend", s) for s in found if s.value < start.value))
+        ends = [descend(problem, s, clock) for s in (start, beside(problem, start, seed))]
+        ends.append(replace_dead(problem, lowest([start, *ends]), clock, seed))
+    return (*first, *(("descend", s) for s in ends if s.value < start.value))
 
 
-def searched(problem: Problem) -> bool:
+def can_descend(problem: Problem) -> bool:
     """Whether factors can be descended from at a fixed number of components."""
     return isinstance(problem.loss, Squared) and problem.atom.family in VECTORS
 
@@ -105,7 +105,7 @@ def other(problem: Problem, start: Candidate, clock: Clock, seed: int) -> Candid
 
     From components appended one after the other, and from random ones.
     """
-    if not (searched(problem) and start.size):
+    if not (can_descend(problem) and start.size):
         return start
     task, steps = task_of(problem, start, clock), allowance(problem, start) // FEWER
     nothing = tuple(x[:, :0] for x in start.factors)
@@ -113,19 +113,24 @@ def other(problem: Problem, start: Candidate, clock: Clock, seed: int) -> Candid
     for k in range(1 + FRESH):
         if clock.expired():
             return best
-        made = drawn(task, start.size, seed + k) if k else grown(task, nothing, start.size, seed)
-        found = evaluate(problem, polished(task, made, steps, COARSE)[0])
-        best = lowest([best, found])
-    return best if best is start else descended(problem, best, clock)
+        made = (
+            draw_components(task, start.size, seed + k)
+            if k
+            else grow_components(task, nothing, start.size, seed)
+        )
+        end = evaluate(problem, polish_factors(task, made, steps, COARSE)[0])
+        best = lowest([best, end])
+    return best if best is start else descend(problem, best, clock)
 
 
 @np.errstate(all="ignore")  # a point that is not finite is never the lowest
-def revived(problem: Problem, now: Candidate, clock: Clock, seed: int) -> Candidate:
-    """Return a descent's end with other components for those that count for nothing.
+def replace_dead(problem: Problem, now: Candidate, clock: Clock, seed: int) -> Candidate:
+    """Return the end of a descent in which other components replace the dead ones.
 
-    A component of zeros is a saddle: no descent moves it.  The candidate where none is dead.
+    A component of zeros is a saddle: no descent moves it.  If none is dead, the
+    candidate is returned.
     """
-    if not searched(problem):
+    if not can_descend(problem):
         return now
     task = task_of(problem, now, clock)
     sizes = task.form.sizes(now.factors)
@@ -133,30 +138,32 @@ def revived(problem: Problem, now: Candidate, clock: Clock, seed: int) -> Candid
     if keep.all():
         return now
     alive = tuple(x[:, keep] for x in now.factors)
-    filled = descended(problem, evaluate(problem, grown(task, alive, now.size, seed)), clock)
+    filled = descend(
+        problem, evaluate(problem, grow_components(task, alive, now.size, seed)), clock
+    )
     return lowest([now, filled])
 
 
-def grown(task: Task, factors: Factors, size: int, seed: int) -> Factors:
+def grow_components(task: Task, factors: Factors, size: int, seed: int) -> Factors:
     """Append components that lower the objective, up to a size: those that earn most, in stages."""
     problem, each = task.problem, -(-(size - factors[0].shape[1]) // STAGES)
     while (room := size - factors[0].shape[1]) > 0:
         field = Field(problem.loss.observed, task.slope(factors), task.form, task.expired)
-        found = above(field, problem.lam, factors, seed)[1]
-        more = tuple(x[:, : min(room, each)] for x in found)
-        new = appended(task, factors, more)
+        components = above(field, problem.lam, factors, seed)[1]
+        more = tuple(x[:, : min(room, each)] for x in components)
+        new = append(task, factors, more)
         if new[0].shape[1] == factors[0].shape[1] or task.expired():
             break
         factors = new
     return factors
 
 
-def drawn(task: Task, size: int, seed: int) -> Factors:
+def draw_components(task: Task, size: int, seed: int) -> Factors:
     """Return random components of the best weights."""
     rng = np.random.default_rng(seed)
     lots = [(s.norm, rng.standard_normal((s.d, size))) for s in task.form.sides]
-    held = (g.project_cone(np.abs(x) if g.nonneg else x) for g, x in lots)
-    return reweighted(task, task.form.units(tuple(held)))
+    factors = (g.project_cone(np.abs(x) if g.nonneg else x) for g, x in lots)
+    return reweight(task, task.form.units(tuple(factors)))
 
 
 def task_of(problem: Problem, now: Candidate, clock: Clock) -> Task:
@@ -164,16 +171,16 @@ def task_of(problem: Problem, now: Candidate, clock: Clock) -> Task:
     return Task(problem, Smoothed(problem.loss), now.q, clock.expired)
 
 
-def descended(problem: Problem, now: Candidate, clock: Clock) -> Candidate:
+def descend(problem: Problem, now: Candidate, clock: Clock) -> Candidate:
     """Return the end of a descent at the same rank.
 
-    Newton steps end it where there is a penalty: without one no bound hangs on the last digits,
-    and what a component's scale does not change makes them slow.
+    Newton steps end it where there is a penalty: without one no bound depends on the last digits,
+    and the free scale of each component slows them down.
     """
     task, steps = task_of(problem, now, clock), allowance(problem, now)
-    factors = polished(task, now.factors, steps, STALL)[0]
+    factors = polish_factors(task, now.factors, steps, STALL)[0]
     if problem.lam:
-        factors = finished(task, factors, steps)[0]
+        factors = newton_finish(task, factors, steps)[0]
     clock.tell("descend", now.value)
     return lowest([now, evaluate(problem, factors)])
 

@@ -15,7 +15,7 @@ def lam_max(problem: Problem, *, budget: float | None = None, seed: int = 0) -> 
 
         lam_max = Omega*(-grad l(A q)),   q the best offsets
 
-    For lam >= lam_max zero is an optimum, for smaller ones it is none.  `lower` and `upper`
+    For lam >= lam_max zero is an optimum, for smaller ones it is not.  `lower` and `upper`
     are proved for W = -grad l as a float64 array, made orthogonal to unpenalized offsets:
     lam_max itself for unweighted least squares without offsets, elsewhere but for the
     rounding of W (and of q).

@@ -20,7 +20,7 @@ ENTRIES = 4_000_000  # largest dense mask
 
 @dataclass(frozen=True)
 class Block:
-    """Rows and columns, rising, and what the block promises."""
+    """Rows and columns, in ascending order, and the score of the block."""
 
     rows: Ints
     cols: Ints
@@ -28,31 +28,31 @@ class Block:
 
 
 def disjoint(weights: Array, r: int) -> list[Block]:
-    """Return blocks of entries of positive weight, none in two, best first found."""
+    """Return disjoint blocks of entries of positive weight, the best first."""
     left, out = weights.copy(), []
     for _ in range(MOST):
-        found = max(
-            (grown(left >= level, r, level) for level in levels(left)),
+        block = max(
+            (grow_block(left >= level, r, level) for level in levels(left)),
             key=lambda b: b.score,
             default=None,
         )
-        if found is None or found.score <= 0:
+        if block is None or block.score <= 0:
             break
-        left[np.ix_(found.rows, found.cols)] = 0.0
-        out.append(found)
+        left[np.ix_(block.rows, block.cols)] = 0.0
+        out.append(block)
     return out
 
 
 def levels(weights: Array) -> list[float]:
     """Return thresholds: the least positive weight, and quantiles above it."""
-    held = weights[weights > 0]
-    if not held.size:
+    positive = weights[weights > 0]
+    if not positive.size:
         return []
     shares = np.arange(LEVELS) / LEVELS
-    return sorted({float(x) for x in np.quantile(held, shares, method="lower")})
+    return sorted({float(x) for x in np.quantile(positive, shares, method="lower")})
 
 
-def grown(seen: Mask, r: int, weight: float) -> Block:
+def grow_block(seen: Mask, r: int, weight: float) -> Block:
     """Return the best block of True entries grown from rows or from columns."""
     rows = from_rows(seen, r)
     cols = from_rows(seen.T, r)

@@ -4,7 +4,7 @@ from certify.base.clock import Clock
 from certify.problem import Problem
 
 from .candidate import Candidate, Goal, evaluate, lowest
-from .coordinates.compress import Compressed, compressed
+from .coordinates.compress import Compressed, compress
 from .growth.products import FAMILY
 from .schedule import falling
 from .search_result import SearchResult
@@ -17,21 +17,21 @@ def search(
     seed: int,
     rest: Goal,
 ) -> SearchResult:
-    """Return what a search finds."""
-    small = compressed(problem)
+    """Return the result of a search."""
+    small = compress(problem)
     if small is None:
         return FAMILY.search(problem, start, clock, seed, rest)
     inner = evaluate(small.problem, small.down(start.factors))
-    found = FAMILY.search(small.problem, inner, clock, seed, (rest[0], None))
-    return lifted(problem, start, small, found)
+    result = FAMILY.search(small.problem, inner, clock, seed, (rest[0], None))
+    return at_data_shape(problem, start, small, result)
 
 
-def lifted(
-    problem: Problem, start: Candidate, small: Compressed, found: SearchResult
+def at_data_shape(
+    problem: Problem, start: Candidate, small: Compressed, result: SearchResult
 ) -> SearchResult:
-    """Return what was found at the shape of the data."""
+    """Return the result at the shape of the data."""
     steps = [("start", start)]
-    steps += [(name, evaluate(problem, small.up(s.factors))) for name, s in found.steps[1:]]
-    same, best = (evaluate(problem, small.up(s.factors)) for s in (found.same, found.best))
-    duals = tuple(small.field_up(W) for W in found.duals)
+    steps += [(name, evaluate(problem, small.up(s.factors))) for name, s in result.steps[1:]]
+    same, best = (evaluate(problem, small.up(s.factors)) for s in (result.same, result.best))
+    duals = tuple(small.field_up(W) for W in result.duals)
     return SearchResult(falling(steps), lowest([start, same]), lowest([start, best]), duals)

@@ -23,7 +23,7 @@ from certify.base.checkpoint import CURRENT
 from certify.base.clock import Clock
 from certify.polar import PolarQuery, Proposal, lanczos
 from certify.polar.lanczos import Pairs
-from certify.polar.methods.spectral import estimated
+from certify.polar.methods.spectral import estimated_bound
 from certify.problem import Problem
 
 from .candidate import Candidate, Goal, evaluate, lowest
@@ -59,23 +59,23 @@ def search(problem: Problem, start: Candidate, clock: Clock, seed: int, rest: Go
     wanted = PART * rest[0]
     entries = descent.entries_of(problem, precision(problem))
     x = entries.into(start.factors, descent.biases_of(problem, start.q))
-    own = descent.descend(entries, x, OWN, clock.share(SHARE).expired, SLOW * rest[0])
+    end = descent.descend(entries, x, OWN, clock.share(SHARE).expired, SLOW * rest[0])
     met, same = [("start", start)], start
-    if own.value < start.value - wanted:
-        same = candidate(problem, entries, own.x)
+    if end.value < start.value - wanted:
+        same = candidate(problem, entries, end.x)
         met.append(("descend", same))
         clock.tell("descend", same.value)
-    at = SearchState(entries, own, seed)
+    at = SearchState(entries, end, seed)
     grow(at, clock, wanted, partial(keep, problem, same))
     top = candidate(problem, at.entries, at.now.x)
     clock.tell("grow", top.value)
-    found = [dual(problem, top, seed)]
-    if at.best is not at.now and at.lower - found[0][0] > wanted:  # the last steps were no better
-        found.append(dual(problem, candidate(problem, at.entries, at.best.x), seed))
+    duals = [dual(problem, top, seed)]
+    if at.best is not at.now and at.lower - duals[0][0] > wanted:  # the last steps were no better
+        duals.append(dual(problem, candidate(problem, at.entries, at.best.x), seed))
     met.append(("grow", top))
     steps = (met[0], *(b for a, b in pairwise(met) if b[1].value < a[1].value))
     best = lowest([s for _, s in met])
-    W = max(found, key=lambda pair: pair[0])[1]
+    W = max(duals, key=lambda pair: pair[0])[1]
     return SearchResult(steps, lowest([start, same]), best, (W,))
 
 
@@ -94,7 +94,9 @@ def polar(
         if late():
             return Proposal(np.inf)
         left, right = problem.atom.gauges
-        return estimated(PolarQuery(W, left, right, problem.lam, seed), margin) or Proposal(np.inf)
+        return estimated_bound(PolarQuery(W, left, right, problem.lam, seed), margin) or Proposal(
+            np.inf
+        )
 
     return bound
 
@@ -114,12 +116,12 @@ def proof_seconds(problem: Problem, clock: Clock) -> float:
 
 def precision(problem: Problem) -> Any:  # noqa: ANN401  a dtype
     """Return single precision where all numbers are ordinary, else double."""
-    own = [
+    weights = [
         problem.lam * g.ellipsoids(d).weights
         for g, d in zip(problem.atom.gauges, problem.loss.dims, strict=True)
     ]
     given = [problem.loss.arrays()[k] for k in ("Y", "weights") if k in problem.loss.arrays()]
-    numbers = [*own, *given, *(np.atleast_1d(o.priced) for o in problem.offsets)]
+    numbers = [*weights, *given, *(np.atleast_1d(o.priced) for o in problem.offsets)]
     sizes = (np.abs(x[x != 0]) for x in numbers)
     low, high = (2.0**e for e in (-ORDINARY, ORDINARY))
     fine = all(not x.size or (low <= x.min() and x.max() <= high) for x in sizes)
@@ -138,29 +140,29 @@ class SearchState:
     near: Array | None = None
 
     def __post_init__(self) -> None:
-        """Begin with the only point there is."""
+        """Start with the only point."""
         self.best = self.now
 
     @property
     def gap(self) -> float:
-        """The gap that estimates promise."""
+        """The estimated gap."""
         return self.now.value - self.lower
 
     def pairs(self, expired: Callable[[], bool]) -> Pairs:
         """Return the largest singular pairs at the point, as many as may be appended."""
         entries = self.entries
-        held = scaled(entries, entries.dual(self.now.rest))
+        matrix = scale_by_prices(entries, entries.dual(self.now.rest))
         count = max(LEAST, self.now.x.shape[1] - entries.bias_count)
         count = max(min(count, min(entries.shape) // 2), 1)
-        found = lanczos.largest(
-            held, count, near=self.near, seed=self.seed, tol=ROUGH, expired=expired
+        pairs = lanczos.largest(
+            matrix, count, near=self.near, seed=self.seed, tol=ROUGH, expired=expired
         )
         tall = entries.shape[0] >= entries.shape[1]
-        self.near = found.right if tall else found.left
-        value = bound(entries, self.now.rest, float(found.values[0]))
-        if self.lower < value <= self.now.value:  # else sigma_1 was read far too low
+        self.near = pairs.right if tall else pairs.left
+        value = bound(entries, self.now.rest, float(pairs.values[0]))
+        if self.lower < value <= self.now.value:  # else sigma_1 was estimated far too low
             self.lower, self.best = value, self.now
-        return found
+        return pairs
 
 
 def grow(at: SearchState, clock: Clock, wanted: float, kept: Callable[[SearchState], None]) -> None:
@@ -172,7 +174,7 @@ def grow(at: SearchState, clock: Clock, wanted: float, kept: Callable[[SearchSta
         done = at.gap <= wanted or clock.expired()
         stale, least = (0, at.gap) if at.gap < CLOSER * least else (stale + 1, least)
         steps = MANY if at.gap < NEAR * abs(at.now.value) and not done else FEW
-        x = appended(entries, trimmed(entries, at.now.x), pairs)
+        x = append(entries, trim(entries, at.now.x), pairs)
         at.now = descent.descend(entries, x, steps, clock.expired)
         if done:
             return
@@ -198,7 +200,7 @@ def roots(entries: Entries) -> tuple[Array, Array]:
     return 1 / np.sqrt(p), 1 / np.sqrt(q)
 
 
-def scaled(entries: Entries, W: Floats) -> Any:  # noqa: ANN401  scipy.sparse
+def scale_by_prices(entries: Entries, W: Floats) -> Any:  # noqa: ANN401  scipy.sparse
     """Return P^(-1/2) W Q^(-1/2), P and Q the prices: of norm at most 1 if W may be used."""
     left, right = (r.astype(entries.kind) for r in roots(entries))
     rows = np.repeat(left, np.diff(entries.starts))
@@ -209,17 +211,17 @@ def bound(entries: Entries, rest: Floats, top: float) -> float:
     """Return the dual value of the best multiple of W, if `top` is the norm of W scaled."""
     W = entries.dual(rest)
     size = descent.dot(W, rest)
-    for own, axis in zip(entries.biases, (1, 0), strict=True):
-        if own is not None and own.all():  # a bias without a price is fitted exactly in the end
+    for bias, axis in zip(entries.biases, (1, 0), strict=True):
+        if bias is not None and bias.all():  # a bias without a price is fitted exactly in the end
             sums = entries.matrix(W).sum(axis=axis).astype(np.float64)
-            size += float((np.square(sums) / own).sum())
+            size += float((np.square(sums) / bias).sum())
     inner = descent.dot(W, entries.y)
     s = min(inner / size, 1 / max(top, 1e-300)) if size > 0 else 0.0
     return s * inner - 0.5 * s * s * size
 
 
-def trimmed(entries: Entries, x: Floats) -> Floats:
-    """Return x with its components balanced, without those that have died."""
+def trim(entries: Entries, x: Floats) -> Floats:
+    """Return x with its components balanced, without the dead ones."""
     m, r = entries.shape[0], x.shape[1] - entries.bias_count
     if not r:
         return x
@@ -230,11 +232,11 @@ def trimmed(entries: Entries, x: Floats) -> Floats:
     keep = values > DEAD * values[:1]
     root = np.sqrt(values[keep])
     U, V = Q @ (a[:, keep] * root), P @ (b[keep].T * root)
-    held = np.vstack([U * left[:, None], V * right[:, None]]).astype(x.dtype)
-    return np.hstack([held, x[:, r:]])
+    factors = np.vstack([U * left[:, None], V * right[:, None]]).astype(x.dtype)
+    return np.hstack([factors, x[:, r:]])
 
 
-def appended(entries: Entries, x: Floats, pairs: Pairs) -> Floats:
+def append(entries: Entries, x: Floats, pairs: Pairs) -> Floats:
     """Append components, each with the weight that is best for it alone.
 
     Of u = P^(-1/2) u', v = Q^(-1/2) v' the weight s has the value (s - sigma s) + curve s^2 / 2.
@@ -254,7 +256,7 @@ def appended(entries: Entries, x: Floats, pairs: Pairs) -> Floats:
 
 def candidate(problem: Problem, entries: Entries, x: Floats) -> Candidate:
     """Return x in double precision, its components balanced, with the best biases."""
-    return evaluate(problem, entries.out(trimmed(entries, x.astype(np.float64))))
+    return evaluate(problem, entries.out(trim(entries, x.astype(np.float64))))
 
 
 def dual(problem: Problem, now: Candidate, seed: int) -> tuple[float, Array]:
@@ -266,10 +268,10 @@ def dual(problem: Problem, now: Candidate, seed: int) -> tuple[float, Array]:
 
 
 def estimate(problem: Problem, W: Array, seed: int) -> float:
-    """Return about the polar of W, from below."""
+    """Estimate the polar of W, from below."""
     observed, gauges = problem.loss.observed, problem.atom.gauges
     dims = observed.m, observed.n
     left, right = (1 / np.sqrt(g.ellipsoids(d).weights) for g, d in zip(gauges, dims, strict=True))
     rows, cols = observed.listed
-    held = observed.matrix(W * left[rows] * right[cols])
-    return float(lanczos.largest(held, seed=seed, tol=SHARP).values[0])
+    matrix = observed.matrix(W * left[rows] * right[cols])
+    return float(lanczos.largest(matrix, seed=seed, tol=SHARP).values[0])

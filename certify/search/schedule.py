@@ -57,14 +57,14 @@ class Family:
         if known is not None and known.size <= start.size and known.value < start.value:
             return SearchResult((("start", start), ("lifted", known)), known, known)
         wanted, steps = CLOSE * epsilon, self.steps(problem, start)
-        own = Search(problem, clock.share(ALONE), start, steps=int(ALONE * steps))
-        self.grow(own, seed, wanted, start.size)
-        every = Search(problem, clock, own.best, own.W, own.lower, own.last, steps)
+        fixed = Search(problem, clock.share(ALONE), start, steps=int(ALONE * steps))
+        self.grow(fixed, seed, wanted, start.size)
+        every = Search(problem, clock, fixed.best, fixed.W, fixed.lower, fixed.last, steps)
         if known is not None:
             every.keep("lifted", known)
         elif every.gap > wanted and not clock.expired():
             self.grow(every, seed, wanted, None)
-        met = [*own.history, *every.history]
+        met = [*fixed.history, *every.history]
         small = lowest([start, *(s for _, s in met if s.size <= start.size)])
         if every.best.size > start.size > 0:
             refuted = start.value - small.value > epsilon
@@ -79,10 +79,10 @@ def again(family: Family, every: Search, size: int, seed: int | None) -> list[Ca
     others = (evaluate(every.problem, x) for x in fresh)
     for now in (cut, *others):
         if np.isfinite(now.value) and not every.clock.expired():
-            own = Search(every.problem, every.clock, now)
-            own.steps = int(ALONE * family.steps(every.problem, now))
-            family.grow(own, seed or 0, 0.0, size)
-            out += [now, *(s for _, s in own.history if s.size <= size)]
+            search = Search(every.problem, every.clock, now)
+            search.steps = int(ALONE * family.steps(every.problem, now))
+            family.grow(search, seed or 0, 0.0, size)
+            out += [now, *(s for _, s in search.history if s.size <= size)]
     return out
 
 

@@ -1,4 +1,4 @@
-"""What a search found, and what the kernel is given of it."""
+"""The result of a search, and the evidence that the kernel is given."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +24,7 @@ class SearchResult:
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that the search brings to the kernel."""
+    """Everything that the search gives the kernel."""
 
     start: Candidate
     dual: Dual | None = None
@@ -35,4 +35,4 @@ class Evidence:
     steps: tuple[tuple[str, Candidate], ...] = ()
     note: str = ""
     given: bool = True
-    most: Array | None = None  # beside blocks of counts: what an entry of Z is at most
+    most: Array | None = None  # beside blocks of counts: the largest value of each entry of Z

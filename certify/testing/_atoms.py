@@ -11,7 +11,7 @@ from certify.base.errors import InputError
 
 from . import _polars as polars
 from . import _slices as slices
-from ._contract import Book, ContractError, Report, counted, over
+from ._contract import Book, ContractError, Report, example_count, over
 from ._exact import KERNEL, ROUNDED, Scale, scale_of
 
 Shape = tuple[int, ...]
@@ -48,19 +48,19 @@ def check_atom(
     """
     if not isinstance(atom, Atom):
         raise InputError(f"atom must be an Atom, got {atom!r}")
-    count, known = counted(examples), accepted(atom, shapes)
+    count, known = example_count(examples), accepted_shapes(atom, shapes)
     tries = count, (seed, SHRINK)
-    book = Book((*slices.CLAUSES, *polars.CLAUSES), decided(atom, scale_of(atom, known[0])))
+    book = Book((*slices.CLAUSES, *polars.CLAUSES), how_decided(atom, scale_of(atom, known[0])))
 
-    def prices(held: list[Shape]) -> None:
+    def prices(subset: list[Shape]) -> None:
         """Hold the clauses about slices, on data of some shapes."""
-        drawn = slices.examples(atom, st.sampled_from(held))
+        drawn = slices.examples(atom, st.sampled_from(subset))
         over(drawn, lambda x: slices.check_slices(book, atom, x, everywhere=not dual), *tries)
 
     smallest(prices, known)
-    asked = polars.examples(atom, st.sampled_from(known), dual or (lambda W: W))
+    queries = polars.examples(atom, st.sampled_from(known), dual or (lambda W: W))
     share = -(-count // SHARE), (seed, SHRINK // SHARE)
-    over(asked, lambda x: polars.check_polar(book, atom, x, seed), *share)
+    over(queries, lambda x: polars.check_polar(book, atom, x, seed), *share)
     book.how |= {c.name: why for c, why in UNTRIED.items() if not book.counts[c.name]}
     return book.report(atom)
 
@@ -79,11 +79,11 @@ def smallest(run: Callable[[list[Shape]], None], known: list[Shape]) -> None:
         raise
 
 
-def accepted(atom: Atom, shapes: Iterable[Shape] | None) -> list[Shape]:
+def accepted_shapes(atom: Atom, shapes: Iterable[Shape] | None) -> list[Shape]:
     """Return the shapes that the atom takes, simplest first: matrices only, if it takes any."""
     tried = [tuple(s) for s in shapes or ()]
-    if found := [s for s in tried if takes(atom, s)]:
-        return found
+    if valid := [s for s in tried if takes(atom, s)]:
+        return valid
     if not tried:
         sides = range(1, FEW + 1)
         for candidates in (
@@ -91,9 +91,9 @@ def accepted(atom: Atom, shapes: Iterable[Shape] | None) -> list[Shape]:
             product(sides, repeat=3),
             product(sides[:2], repeat=4),
         ):
-            if found := [s for s in candidates if takes(atom, s)]:
-                small = [s for s in found if max(s) <= FEW]
-                return sorted(small or found, key=sum)
+            if valid := [s for s in candidates if takes(atom, s)]:
+                small = [s for s in valid if max(s) <= FEW]
+                return sorted(small or valid, key=sum)
     name = type(atom).__name__
     raise InputError(f"{name} takes none of the shapes {tried or 'tried'}: give shapes=[...]")
 
@@ -108,7 +108,7 @@ def takes(atom: Atom, shape: Shape) -> bool:
     return True
 
 
-def decided(atom: Atom, scale: Scale) -> dict[str, str]:
+def how_decided(atom: Atom, scale: Scale) -> dict[str, str]:
     """Return how each clause is decided."""
     known = slices.other_form(atom) is not None
     rough = (

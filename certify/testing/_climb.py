@@ -1,7 +1,7 @@
 """Climb to slices that earn much for their price: <W, phi(x)> / theta(x), whatever the atom.
 
 A search in floats that knows nothing of the atom's own `attain`.  What it finds is measured
-exactly elsewhere; here is luck, never truth.
+exactly elsewhere: a miss here makes a test weaker, never wrong.
 """
 
 from itertools import product
@@ -50,17 +50,17 @@ class Climb:
 
     def projected(self, X: Array) -> Array:
         """Return the nearest columns in the domain."""
-        held = self.atom.project(self.parts(X))
-        flat = np.vstack([np.asarray(p).reshape(-1, X.shape[1]) for p in held])
+        parts = self.atom.project(self.parts(X))
+        flat = np.vstack([np.asarray(p).reshape(-1, X.shape[1]) for p in parts])
         return self.balanced(flat) if self.sums else flat
 
     def alone(self, X: Array) -> Array:
         """Return theta with all parts but one at 0, one row a part."""
         rows = []
         for a, b in zip(self.ends[:-1], self.ends[1:], strict=True):
-            held = np.zeros_like(X)
-            held[a:b] = X[a:b]
-            rows.append(np.asarray(self.atom.theta(self.parts(held)), dtype=float))
+            single = np.zeros_like(X)
+            single[a:b] = X[a:b]
+            rows.append(np.asarray(self.atom.theta(self.parts(single)), dtype=float))
         return np.array(rows)
 
     def balanced(self, X: Array) -> Array:
@@ -76,8 +76,8 @@ class Climb:
         parts = self.parts(self.projected(X))
         price = np.asarray(self.atom.theta(parts), dtype=float)
         inner = self.atom.inner_products(self.W, parts, self.observed)[0]
-        found = inner / np.where(price > 0, price, 1.0)
-        return np.where((price > 0) & np.isfinite(found), found, -np.inf)
+        ratios = inner / np.where(price > 0, price, 1.0)
+        return np.where((price > 0) & np.isfinite(ratios), ratios, -np.inf)
 
     def starts(self, rng: np.random.Generator) -> Array:
         """Return sign patterns, all if they are few, and random points."""
@@ -167,8 +167,8 @@ class Climb:
 
         scale = max(abs(float(self.ratio(x[:, None])[0])), 1.0)
         options = {"gtol": STEP**2 * scale, "maxiter": STEPS}
-        found = minimize(slope, x[at], jac=True, method="BFGS", options=options)
-        return filled(found.x[:, None])[:, 0] if np.isfinite(found.x).all() else x
+        result = minimize(slope, x[at], jac=True, method="BFGS", options=options)
+        return filled(result.x[:, None])[:, 0] if np.isfinite(result.x).all() else x
 
     def top(self, X: Array, count: int) -> Array:
         """Return the columns of largest ratio, each ratio once."""
@@ -177,15 +177,15 @@ class Climb:
         return X[:, first[::-1][:count]]
 
 
-@np.errstate(all="ignore")  # what is no number is no find
-def climbed(atom: Atom, W: Array, held: Slice, seed: int) -> list[Slice]:
+@np.errstate(all="ignore")  # a ratio that is not finite counts as -inf
+def climb_starts(atom: Atom, W: Array, start: Slice, seed: int) -> list[Slice]:
     """Return slices from the best starts and from one that is given, each climbed."""
     climb = Climb(atom, W)
     X = climb.projected(climb.starts(np.random.default_rng(seed)))
     X = np.hstack([climb.top(X, STARTS), X[:, -STARTS:]])
     for _ in range(TURNS):
         X = climb.turned(X)
-    first = np.concatenate([np.asarray(p, dtype=float).reshape(-1) for p in held])
+    first = np.concatenate([np.asarray(p, dtype=float).reshape(-1) for p in start])
     tops = [up(climb, x) for x in (first, *climb.top(X, FINALISTS).T)]
     return [tuple(p[..., 0] for p in climb.parts(x[:, None])) for x in tops]
 

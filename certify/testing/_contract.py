@@ -54,7 +54,7 @@ class ContractError(AssertionError):
 
 @cache
 def kind_of(clause: Clause) -> type[ContractError]:
-    """Return a class of its own for a clause: an example that breaks another is no smaller one."""
+    """Return an exception class for one clause: shrinking does not move on to another clause."""
     return type("ContractError", (ContractError,), {"__doc__": clause.formula})
 
 
@@ -159,7 +159,7 @@ def quiet(count: int) -> settings:
     )
 
 
-def counted(examples: object) -> int:
+def example_count(examples: object) -> int:
     """Return the number of examples, an integer of at least 1."""
     if not isinstance(examples, int) or isinstance(examples, bool) or examples < 1:
         raise InputError(f"examples must be an integer >= 1, got {examples!r}")

@@ -14,7 +14,7 @@ from certify.kernel.losses import base, stated_loss
 from certify.kernel.losses.base import Grains, Spans
 from certify.kernel.scalars import Enclosure, power
 from certify.losses import LOSSES, Loss
-from certify.polar.proved import handed
+from certify.polar.proved import as_kernel_array
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Enclosed:
         """Return W and the weights as integers of one unit, and the unit."""
         w = Grains(*dyadic(W.reshape(-1).tolist()))
         e = min(w.exp, self.c.exp)
-        held = ([v << g.exp - e for v in g.ints] for g in (w, self.c))
-        return next(held), next(held), power(e)
+        lists = ([v << g.exp - e for v in g.ints] for g in (w, self.c))
+        return next(lists), next(lists), power(e)
 
     def inside(self, W: Array) -> bool:
         """Whether d(W) is finite, exactly."""
@@ -53,15 +53,15 @@ class Enclosed:
         return self.row.dual(ours, self.y, c) * unit
 
 
-def enclosed(loss: Loss) -> Enclosed | None:
+def kernel_loss(loss: Loss) -> Enclosed | None:
     """Return what the kernel knows of a loss; None for one without a row there."""
     if not isinstance(loss, tuple(LOSSES.values())):
         return None
-    said: Any = loss.statement()
-    if (said["kind"] if isinstance(said, dict) else said) not in ROWS:
+    statement: Any = loss.statement()
+    if (statement["kind"] if isinstance(statement, dict) else statement) not in ROWS:
         return None
-    row, arrays = stated_loss({"loss": said}), loss.arrays()
+    row, arrays = stated_loss({"loss": statement}), loss.arrays()
     count = loss.observed.size if row.group else loss.observed.m
     c = np.asarray(arrays.get("weights", np.ones(count)))
-    y = handed(np.asarray(arrays["Y"])).data
+    y = as_kernel_array(np.asarray(arrays["Y"])).data
     return Enclosed(row, Grains(*dyadic(y)), Grains(*dyadic(c.tolist())))

@@ -24,7 +24,7 @@ from certify.kernel.patterns import Pattern
 from certify.kernel.scalars import Enclosure, exactly, power
 from certify.kernel.statement import stated_atom
 from certify.kernel.values import model, theta
-from certify.polar.proved import handed
+from certify.polar.proved import as_kernel_array
 
 from ._contract import EPS
 
@@ -61,19 +61,19 @@ def operations(*arrays: Array) -> int:
 def spread(atom: Atom, x: Slice) -> float:
     """Return the largest |phi| over x with some signs changed: the size of what phi sums."""
     tries = [x, *(tuple(s * np.abs(p) for p in x) for s in (1.0, -1.0))]
-    held = [column(atom.project(single(t))) for t in tries]
-    return max(float(np.abs(atom.phi(t)).max(initial=0.0)) for t in (x, *held))
+    slices = [column(atom.project(single(t))) for t in tries]
+    return max(float(np.abs(atom.phi(t)).max(initial=0.0)) for t in (x, *slices))
 
 
-def stated(atom: Atom, shape: tuple[int, ...]) -> Any | None:  # noqa: ANN401  the kernel's question
-    """Return the part of the kernel's question that the atom states; None if there is none."""
-    said = atom.statement()
-    if not said:
+def atom_statement(atom: Atom, shape: tuple[int, ...]) -> Any | None:  # noqa: ANN401  the kernel's question
+    """Return the atom's part of the kernel's question; None if the kernel has no words for it."""
+    statement = atom.statement()
+    if not statement:
         return None
     at = Pattern(shape[0], prod(shape[1:]), dims=shape)
-    given = Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
-    pair = stated_atom(said, given, at)
-    return SimpleNamespace(pair=pair, at=at, form=said.get("form", "product"))
+    given = Arrays({k: as_kernel_array(a) for k, a in atom.arrays().items()}, "statement")
+    pair = stated_atom(statement, given, at)
+    return SimpleNamespace(pair=pair, at=at, form=statement.get("form", "product"))
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,11 @@ class Scale:
         """Enclose the entries of phi(x)."""
         if self.how == KERNEL:
             arithmetic = Exact()
-            held = arithmetic.spans(model(arithmetic, self.asked, self.columns(x)))
-            unit = power(held[2])
-            return [Enclosure(a * unit, b * unit) for a, b in zip(*held[:2], strict=True)]
+            spans = arithmetic.spans(model(arithmetic, self.asked, self.columns(x)))
+            unit = power(spans[2])
+            return [Enclosure(a * unit, b * unit) for a, b in zip(*spans[:2], strict=True)]
         if self.how == RATIONAL:
-            return [exactly(Fraction(v)) for v in in_rationals(self.atom.phi(lifted(x)))]
+            return [exactly(Fraction(v)) for v in in_rationals(self.atom.phi(as_fractions(x)))]
         slack = Fraction(operations(*x) * EPS * spread(self.atom, x))
         return [Enclosure(v - slack, v + slack) for v in rationals(self.atom.phi(x))]
 
@@ -113,7 +113,7 @@ class Scale:
             flat = [list(part.data) for part in self.columns(x)]
             return theta(self.asked, flat)
         if self.how == RATIONAL:
-            return exactly(in_rationals(self.atom.theta(single(lifted(x))))[0])
+            return exactly(in_rationals(self.atom.theta(single(as_fractions(x))))[0])
         value = Fraction(float(self.atom.theta(single(x))[0]))
         slack = abs(value) * Fraction(operations(*x) * EPS)
         return Enclosure(value - slack, value + slack)
@@ -121,14 +121,16 @@ class Scale:
     def columns(self, x: Slice) -> tuple[kernel_arrays.Array, ...]:
         """Return the slice as the kernel's factors of size 1, one for each of its norms."""
         count = len(self.asked.pair.norms) if len(x) == 1 else 1
-        return tuple(handed(np.asarray(p, dtype=np.float64).reshape(-1, 1)) for p in x * count)
+        return tuple(
+            as_kernel_array(np.asarray(p, dtype=np.float64).reshape(-1, 1)) for p in x * count
+        )
 
 
 def scale_of(atom: Atom, shape: tuple[int, ...]) -> Scale:
     """Return the most exact arithmetic that the atom allows."""
-    asked = stated(atom, shape)
-    if asked is not None:
-        return Scale(atom, asked, KERNEL)
+    question = atom_statement(atom, shape)
+    if question is not None:
+        return Scale(atom, question, KERNEL)
     exact = Scale(atom, None, RATIONAL)
     for size in (1.0, -1.0, 0.0):
         x = column(atom.project(single(tuple(np.full(s, size) for s in atom.shapes(shape)))))
@@ -140,15 +142,15 @@ def scale_of(atom: Atom, shape: tuple[int, ...]) -> Scale:
     return exact
 
 
-def lifted(x: Slice) -> Any:  # noqa: ANN401  arrays of Fractions
+def as_fractions(x: Slice) -> Any:  # noqa: ANN401  arrays of Fractions
     """Return a slice as arrays of Fractions."""
-    held = [np.array([*rationals(part), None], dtype=object)[:-1] for part in x]
-    return tuple(h.reshape(np.shape(part)) for h, part in zip(held, x, strict=True))
+    parts = [np.array([*rationals(part), None], dtype=object)[:-1] for part in x]
+    return tuple(h.reshape(np.shape(part)) for h, part in zip(parts, x, strict=True))
 
 
-def in_rationals(found: Any) -> list[Fraction]:  # noqa: ANN401  an array
+def in_rationals(entries: Any) -> list[Fraction]:  # noqa: ANN401  an array
     """Return entries that were computed in rationals; TypeError if floats came in between."""
-    values: Iterable[Any] = np.asarray(found, dtype=object).reshape(-1).tolist()
+    values: Iterable[Any] = np.asarray(entries, dtype=object).reshape(-1).tolist()
     out = []
     for v in values:
         if not isinstance(v, Fraction | int):

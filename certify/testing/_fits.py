@@ -40,10 +40,10 @@ class Subject:
     @property
     def data(self) -> Array | None:
         """The data, where kinks are, in the shape of the fields; None if the loss has no such Y."""
-        held = np.asarray(self.loss.arrays().get("Y", ()))
+        Y = np.asarray(self.loss.arrays().get("Y", ()))
         size = int(np.prod(self.shape))
-        numbers = held.size == size and held.dtype.kind in "fiu"
-        return held.reshape(self.shape).astype(float) if numbers else None
+        numbers = Y.size == size and Y.dtype.kind in "fiu"
+        return Y.reshape(self.shape).astype(float) if numbers else None
 
     @property
     def has_prox(self) -> bool:
@@ -79,10 +79,10 @@ class Subject:
 
         ENTRY + n roundings of what is summed there: entries times slopes, and the values.
         """
-        held = [Z for Z in at if self.value(Z) < np.inf]
-        steep = 1 + sum((np.abs(self.gradient(Z)) for Z in held), np.zeros(self.shape))
+        finite = [Z for Z in at if self.value(Z) < np.inf]
+        steep = 1 + sum((np.abs(self.gradient(Z)) for Z in finite), np.zeros(self.shape))
         wide = 1 + sum((np.abs(Z) for Z in at), np.zeros(self.shape))
-        size = float((steep * wide).sum()) + sum(abs(self.value(Z)) for Z in held)
+        size = float((steep * wide).sum()) + sum(abs(self.value(Z)) for Z in finite)
         return (ENTRY + wide.size) * EPS * size
 
     def dual_slack(self, W: Array, Z: Array) -> float:
@@ -92,22 +92,22 @@ class Subject:
         return (ENTRY + W.size) * EPS * (terms + (abs(value) if np.isfinite(value) else 0.0))
 
 
-def reweighted(loss: Loss) -> Weighted | None:
+def scale_weights(loss: Loss) -> Weighted | None:
     """Return what multiplies the weights of a dataclass with a field `weights`."""
     if not is_dataclass(loss) or "weights" not in {f.name for f in fields(loss)}:
         return None
-    held: Any = loss
-    Y = held.Y
+    record: Any = loss
+    Y = record.Y
     ones = [np.ones(len(Y.data))] if sparse.issparse(Y) else [np.ones(np.shape(Y)), np.ones(len(Y))]
-    for w in ones if held.weights is None else [given(held.weights)]:
+    for w in ones if record.weights is None else [as_weights(record.weights)]:
         try:
-            replace(held, weights=w)
+            replace(record, weights=w)
         except InputError:
             continue
-        return lambda c, w=w: replace(held, weights=c * w)
+        return lambda c, w=w: replace(record, weights=c * w)
     return None
 
 
-def given(weights: Any) -> Any:  # noqa: ANN401  an array or scipy.sparse
+def as_weights(weights: Any) -> Any:  # noqa: ANN401  an array or scipy.sparse
     """Return weights that can be multiplied by a number."""
     return weights if sparse.issparse(weights) else np.asarray(weights, dtype=float)

@@ -11,10 +11,10 @@ from certify.base.errors import InputError
 from certify.losses import Loss
 
 from . import strategies
-from ._contract import Book, Clause, Report, counted, over
-from ._enclosed import enclosed
+from ._contract import Book, Clause, Report, example_count, over
+from ._enclosed import kernel_loss
 from ._exact import ROUNDED
-from ._fits import Subject, Weighted, reweighted
+from ._fits import Subject, Weighted, scale_weights
 
 YOUNG = "d(W) = inf over Z of l(Z) + <W, Z>"
 VALUE = Clause("value", "l(Z) > -inf, and outside(Z) says why where it is inf", "a convex loss")
@@ -63,14 +63,14 @@ def check_loss(
     """
     if not isinstance(loss, Loss):
         raise InputError(f"loss must be a Loss, got {loss!r}")
-    subject = Subject(loss, weighted or reweighted(loss), enclosed(loss))
-    book = Book(CLAUSES, decided(subject))
-    tries = counted(examples), (seed, SHRINK)
-    over(drawn(subject), lambda x: check(book, subject, x), *tries)
+    subject = Subject(loss, weighted or scale_weights(loss), kernel_loss(loss))
+    book = Book(CLAUSES, how_decided(subject))
+    tries = example_count(examples), (seed, SHRINK)
+    over(draw_fits(subject), lambda x: check(book, subject, x), *tries)
     return book.report(loss)
 
 
-def decided(of: Subject) -> dict[str, str]:
+def how_decided(of: Subject) -> dict[str, str]:
     """Return how each clause is decided."""
     how = {c.name: ROUNDED for c in CLAUSES}
     how[VALUE.name] = how[CLIP.name] = "exactly"
@@ -90,13 +90,13 @@ def decided(of: Subject) -> dict[str, str]:
 
 
 @st.composite
-def drawn(draw: st.DrawFn, of: Subject) -> Drawn:
+def draw_fits(draw: st.DrawFn, of: Subject) -> Drawn:
     """Return fits of both signs or of one, with ties or without, some entries at the data."""
     kinds = [strategies.dyadics(), strategies.dyadics(1), strategies.numbers("tied")]
-    held = strategies.arrays(of.shape, draw(st.sampled_from(kinds)))
+    fits = strategies.arrays(of.shape, draw(st.sampled_from(kinds)))
     duals = strategies.arrays(of.shape)
     t = draw(strategies.dyadics(1, 32))
-    Z, X = draw(held), draw(held)
+    Z, X = draw(fits), draw(fits)
     Y = of.data
     if Y is not None and draw(st.sampled_from([False] * 3 + [True])):
         Z = np.where(draw(strategies.masks(of.shape)), Y, Z)
@@ -106,8 +106,8 @@ def drawn(draw: st.DrawFn, of: Subject) -> Drawn:
 def check(book: Book, of: Subject, x: Drawn) -> None:
     """Hold every clause on one example."""
     of.memo.clear()
-    finite = [Z for Z in (x.Z, x.X) if valued(book, of, Z)]
-    V, W = (clipped(book, of, P) for P in (x.V, x.W))
+    finite = [Z for Z in (x.Z, x.X) if hold_value(book, of, Z)]
+    V, W = (clip_to_domain(book, of, P) for P in (x.V, x.W))
     if of.exact:
         ends(book, of, x)
     if len(finite) > 1:
@@ -117,9 +117,9 @@ def check(book: Book, of: Subject, x: Drawn) -> None:
         slopes(book, of, (Z, G), [*finite, *(Z + s * 2.0**-x.k * G for s in (1.0, -1.0))])
         young(book, of, (Z, G), (W, V))
         if of.exact:
-            known(book, of, Z, W)
+            hold_kernel_values(book, of, Z, W)
         if of.weighted:
-            doubled(book, of, Z, W)
+            hold_twice(book, of, Z, W)
     concave(book, of, W, V)
     if not of.exact:
         ends(book, of, x)
@@ -127,21 +127,23 @@ def check(book: Book, of: Subject, x: Drawn) -> None:
         proximal(book, of, x)
 
 
-def valued(book: Book, of: Subject, Z: Array) -> bool:
+def hold_value(book: Book, of: Subject, Z: Array) -> bool:
     """Hold a value and what `outside` says of it; return whether it is finite."""
-    value, said = of.value(Z), of.loss.outside(Z)
-    good = value > -np.inf and (value < np.inf) == (not said)
-    book.hold(VALUE, good, {"Z": Z}, (value, said or "inside"))
+    value, reason = of.value(Z), of.loss.outside(Z)
+    good = value > -np.inf and (value < np.inf) == (not reason)
+    book.hold(VALUE, good, {"Z": Z}, (value, reason or "inside"))
     return value < np.inf
 
 
-def clipped(book: Book, of: Subject, W: Array) -> Array:
+def clip_to_domain(book: Book, of: Subject, W: Array) -> Array:
     """Return W moved into the domain; 0 if it is outside and cannot be moved."""
     if not of.has_clip:
         return W if of.dual(W) > -np.inf else np.zeros_like(W)
-    held = np.asarray(of.loss.clip_dual(W))
-    book.hold(CLIP, of.dual(held) > -np.inf, {"W": W, "clipped": held}, (of.dual(held), "finite"))
-    return held
+    inside = np.asarray(of.loss.clip_dual(W))
+    book.hold(
+        CLIP, of.dual(inside) > -np.inf, {"W": W, "clipped": inside}, (of.dual(inside), "finite")
+    )
+    return inside
 
 
 def pairing(W: Array, Z: Array) -> float:
@@ -154,12 +156,12 @@ def convex(book: Book, of: Subject, x: Drawn) -> None:
     near = x.Z + np.sign(x.X - x.Z) * SHORT
     for X in (x.X, near):
         middle, mean = of.value((x.Z + X) / 2), (of.value(x.Z) + of.value(X)) / 2
-        told, rough = {"Z": x.Z, "X": X}, of.slack(x.Z, X)
-        book.hold(CONVEX, middle <= mean + rough, told, (middle, mean))
+        instance, rough = {"Z": x.Z, "X": X}, of.slack(x.Z, X)
+        book.hold(CONVEX, middle <= mean + rough, instance, (middle, mean))
         if of.loss.curvature < np.inf and mean < np.inf:
             turn = float(np.linalg.norm(of.gradient(x.Z) - of.gradient(X)))
             most = of.loss.curvature * float(np.linalg.norm(x.Z - X))
-            book.hold(CURVE, turn <= most + rough, told, (turn, most))
+            book.hold(CURVE, turn <= most + rough, instance, (turn, most))
 
 
 def slopes(book: Book, of: Subject, at: tuple[Array, Array], others: list[Array]) -> None:
@@ -167,8 +169,8 @@ def slopes(book: Book, of: Subject, at: tuple[Array, Array], others: list[Array]
     Z, G = at
     for X in others:
         value, line = of.value(X), of.value(Z) + pairing(G, X - Z)
-        told = {"Z": Z, "X": X, "gradient": G}
-        book.hold(SLOPE, value >= line - of.slack(Z, X), told, (value, line))
+        instance = {"Z": Z, "X": X, "gradient": G}
+        book.hold(SLOPE, value >= line - of.slack(Z, X), instance, (value, line))
 
 
 def young(book: Book, of: Subject, at: tuple[Array, Array], duals: tuple[Array, Array]) -> None:
@@ -179,11 +181,11 @@ def young(book: Book, of: Subject, at: tuple[Array, Array], duals: tuple[Array, 
         if right > -np.inf:
             rough = of.slack(Z) + of.dual_slack(W, Z)
             book.hold(FENCHEL, left >= right - rough, {"Z": Z, "W": W}, (left, right))
-    told = {"Z": Z, "W": -G}
-    book.hold(DOMAIN, of.dual(-G) > -np.inf, told, ("-inf", "finite"))
+    instance = {"Z": Z, "W": -G}
+    book.hold(DOMAIN, of.dual(-G) > -np.inf, instance, ("-inf", "finite"))
     left, right = of.value(Z) - pairing(G, Z), of.dual(-G)
     rough = of.slack(Z) + of.dual_slack(-G, Z)
-    book.hold(EQUAL, abs(left - right) <= rough, told, (left, right))
+    book.hold(EQUAL, abs(left - right) <= rough, instance, (left, right))
 
 
 def concave(book: Book, of: Subject, W: Array, V: Array) -> None:
@@ -230,28 +232,28 @@ def fall(book: Book, of: Subject, W: Array) -> None:
                 book.hold(DOMAIN, left >= value - rough, {"Z": Z, "W": W}, (left, value))
 
 
-def known(book: Book, of: Subject, Z: Array, W: Array) -> None:
+def hold_kernel_values(book: Book, of: Subject, Z: Array, W: Array) -> None:
     """Hold value and dual value against the kernel's."""
-    found = of.exact.value(Z) if of.exact else None
-    if found is not None:
+    enclosure = of.exact.value(Z) if of.exact else None
+    if enclosure is not None:
         value, rough = Fraction(of.value(Z)), Fraction(of.slack(Z))
-        good = found.lo - rough <= value <= found.hi + rough
-        book.hold(EXACT, good, {"Z": Z}, (value, found.lo))
+        good = enclosure.lo - rough <= value <= enclosure.hi + rough
+        book.hold(EXACT, good, {"Z": Z}, (value, enclosure.lo))
     if of.exact and of.exact.inside(W):
         value, least = Fraction(of.dual(W)), of.exact.dual(W)
         good = abs(value - least) <= Fraction(of.dual_slack(W, W))
         book.hold(EXACT, good, {"W": W}, (value, least))
 
 
-def doubled(book: Book, of: Subject, Z: Array, W: Array) -> None:
+def hold_twice(book: Book, of: Subject, Z: Array, W: Array) -> None:
     """Hold a loss of twice the weights against twice the loss."""
     twice = of.weighted(2.0) if of.weighted else of.loss
-    for found, want, rough in (
+    for value, want, rough in (
         (twice.value(Z), 2 * of.value(Z), 2 * of.slack(Z)),
         (twice.dual_value(2 * W), 2 * of.dual(W), 4 * of.dual_slack(W, W)),
     ):
-        good = found == want or abs(found - want) <= rough
-        book.hold(WEIGHTS, good, {"Z": Z, "W": W}, (found, want))
+        good = value == want or abs(value - want) <= rough
+        book.hold(WEIGHTS, good, {"Z": Z, "W": W}, (value, want))
 
 
 def proximal(book: Book, of: Subject, x: Drawn) -> None:
@@ -267,5 +269,5 @@ def proximal(book: Book, of: Subject, x: Drawn) -> None:
         if of.value(X) < np.inf:
             least = cost(P) + float(np.square(X - P).sum()) / (2 * x.t)
             rough = (1 + 1 / x.t) * of.slack(X, P, x.Z)
-            told = {"Z": x.Z, "t": x.t, "prox": P, "X": X}
-            book.hold(PROX, least <= cost(X) + rough, told, (least, cost(X)))
+            instance = {"Z": x.Z, "t": x.t, "prox": P, "X": X}
+            book.hold(PROX, least <= cost(X) + rough, instance, (least, cost(X)))

@@ -13,7 +13,7 @@ from certify.base.arrays import Array
 from certify.polar import PolarBound
 
 from . import strategies
-from ._climb import climbed
+from ._climb import climb_starts
 from ._contract import EPS, Book, Clause
 from ._exact import KERNEL, Scale, column, operations, scale_of, spread
 from ._slices import other_form
@@ -62,28 +62,28 @@ def examples(
     return Trial(np.asarray(dual(W)), X, draw(st.booleans()))
 
 
-def check_polar(book: Book, atom: Atom, asked: Trial, seed: int) -> None:
+def check_polar(book: Book, atom: Atom, query: Trial, seed: int) -> None:
     """Hold every clause on one W."""
-    W, scale = asked.W, scale_of(atom, asked.W.shape)
-    bound, told = atom.polar(W, seed=seed), {"W": W}
+    W, scale = query.W, scale_of(atom, query.W.shape)
+    bound, instance = atom.polar(W, seed=seed), {"W": W}
     rough = allowance(scale, W, bound)
     sides = bound.lower, bound.upper
-    book.hold(BOTH, bound.lower <= bound.upper + float(rough), told, sides)
+    book.hold(BOTH, bound.lower <= bound.upper + float(rough), instance, sides)
     best = attains(book, scale, W, seed, bound)
     below(book, scale, W, bound)
     for clause, points in (
-        (DOMINATED, [column(asked.X, k) for k in range(R)]),
-        (ABOVE, [best, *climbed(atom, W, best, seed)]),
+        (DOMINATED, [column(query.X, k) for k in range(R)]),
+        (ABOVE, [best, *climb_starts(atom, W, best, seed)]),
     ):
         for x in points:
             above(book, (clause, scale), W, (x, bound.upper))
-    if not asked.extra:
+    if not query.extra:
         return
     if W.ndim == MATRIX:
         in_sparse(book, (atom, seed), W, (bound, rough))
     if twin := other_form(atom):
         other = twin.polar(W, seed=seed)
-        meet(book, TWINS, told, (bound, other, rough))
+        meet(book, TWINS, instance, (bound, other, rough))
 
 
 def allowance(scale: Scale, W: Array, bound: PolarBound) -> Fraction:
@@ -101,9 +101,9 @@ def above(book: Book, of: tuple[Clause, Scale], W: Array, tried: tuple[Slice, fl
     inner, price = scale.inner_product(W, x), scale.price(x)
     limit = Fraction(upper) + allowance(scale, W, PolarBound(0.0, upper, (), {}))
     most = limit * (price.hi if limit >= 0 else price.lo)
-    told = {"W": W, "upper": upper, "theta(x)": price.hi}
-    told |= {f"x{k + 1}": p for k, p in enumerate(x)}
-    book.hold(clause, inner.lo <= most, told, (inner.lo, most))
+    instance = {"W": W, "upper": upper, "theta(x)": price.hi}
+    instance |= {f"x{k + 1}": p for k, p in enumerate(x)}
+    book.hold(clause, inner.lo <= most, instance, (inner.lo, most))
 
 
 def below(book: Book, scale: Scale, W: Array, bound: PolarBound) -> None:
@@ -113,28 +113,28 @@ def below(book: Book, scale: Scale, W: Array, bound: PolarBound) -> None:
     inner, price = scale.inner_product(W, bound.witness), scale.price(bound.witness)
     low = Fraction(bound.lower) - allowance(scale, W, bound)
     least = low * (price.lo if low >= 0 else price.hi)
-    told = {"W": W, "lower": bound.lower, "witness": bound.witness}
-    book.hold(BELOW, least <= inner.hi, told, (least, inner.hi))
+    instance = {"W": W, "lower": bound.lower, "witness": bound.witness}
+    book.hold(BELOW, least <= inner.hi, instance, (least, inner.hi))
 
 
 def attains(book: Book, scale: Scale, W: Array, seed: int, bound: PolarBound) -> Slice:
     """Hold what `attain` says against its slice: a value, a price of at most 1, a domain."""
     value, x = scale.atom.attain(W, seed)
     shapes = [tuple(s) for s in scale.atom.shapes(W.shape)]
-    told = {"W": W} | {f"x{k + 1}": p for k, p in enumerate(x)}
-    found = [np.shape(p) for p in x]
-    book.hold(ATTAINS, found == shapes, told, (found, shapes))
-    said = scale.atom.wrong_sign(tuple(p[..., None] for p in x))
-    book.hold(ATTAINS, not said, told, (said, "a slice in the domain"))
+    instance = {"W": W} | {f"x{k + 1}": p for k, p in enumerate(x)}
+    actual = [np.shape(p) for p in x]
+    book.hold(ATTAINS, actual == shapes, instance, (actual, shapes))
+    reason = scale.atom.wrong_sign(tuple(p[..., None] for p in x))
+    book.hold(ATTAINS, not reason, instance, (reason, "a slice in the domain"))
     inner, price = scale.inner_product(W, x), scale.price(x)
     unit = Fraction(operations(W, *x) * EPS)
-    book.hold(ATTAINS, price.lo <= 1 + unit, told, (f"theta(x) = {float(price.lo)!r}", 1))
+    book.hold(ATTAINS, price.lo <= 1 + unit, instance, (f"theta(x) = {float(price.lo)!r}", 1))
     slack = unit * terms(scale, W, x)
     near = inner.lo - slack <= Fraction(value) <= inner.hi + slack
-    book.hold(ATTAINS, near, told, (value, inner.lo))
+    book.hold(ATTAINS, near, instance, (value, inner.lo))
     limit = allowance(scale, W, bound) + slack
     most = bound.upper == np.inf or Fraction(value) <= Fraction(bound.upper) + limit
-    book.hold(ATTAINS, most, told | {"upper": bound.upper}, (value, bound.upper))
+    book.hold(ATTAINS, most, instance | {"upper": bound.upper}, (value, bound.upper))
     return x
 
 
@@ -146,25 +146,28 @@ def terms(scale: Scale, W: Array, x: Slice) -> Fraction:
 def in_sparse(book: Book, of: tuple[Atom, int], W: Array, had: tuple[PolarBound, Fraction]) -> None:
     """Ask the same of a sparse W."""
     (atom, seed), (bound, rough) = of, had
-    held = sparse.csr_array(W)
+    matrix = sparse.csr_array(W)
     try:
-        other = atom.polar(held, seed=seed)
-        value = atom.attain(held, seed)[0]
+        other = atom.polar(matrix, seed=seed)
+        value = atom.attain(matrix, seed)[0]
     except (TypeError, ValueError, AttributeError, IndexError) as error:
-        book.hold(SPARSE, False, {"W": held}, (repr(error), bound))
+        book.hold(SPARSE, False, {"W": matrix}, (repr(error), bound))
         return
-    meet(book, SPARSE, {"W": held}, (bound, other, rough))
+    meet(book, SPARSE, {"W": matrix}, (bound, other, rough))
     most = bound.upper == np.inf or value <= bound.upper + float(rough) + operations(W) * EPS * abs(
         value
     )
-    book.hold(SPARSE, most, {"W": held}, (value, bound.upper))
+    book.hold(SPARSE, most, {"W": matrix}, (value, bound.upper))
 
 
 def meet(
-    book: Book, clause: Clause, told: dict[str, Any], had: tuple[PolarBound, PolarBound, Fraction]
+    book: Book,
+    clause: Clause,
+    instance: dict[str, Any],
+    had: tuple[PolarBound, PolarBound, Fraction],
 ) -> None:
     """Two enclosures of one number have a number in common."""
     one, two, rough = had
     low, high = max(one.lower, two.lower), min(one.upper, two.upper)
     sides = (one.lower, one.upper), (two.lower, two.upper)
-    book.hold(clause, low <= high + float(rough), told, sides)
+    book.hold(clause, low <= high + float(rough), instance, sides)

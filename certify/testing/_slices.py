@@ -74,8 +74,8 @@ class Drawn:
 def examples(draw: st.DrawFn, atom: Atom, shapes: st.SearchStrategy[tuple[int, ...]]) -> Drawn:
     """Return slices in the atom's domain: ties and zeros in some, a power of 2 or 3/4, 3, 10."""
     shape = draw(shapes)
-    held = st.sampled_from([strategies.numbers("dyadic"), strategies.numbers("tied")])
-    X = draw(strategies.factors(atom, shape, R, draw(held)))
+    entries = st.sampled_from([strategies.numbers("dyadic"), strategies.numbers("tied")])
+    X = draw(strategies.factors(atom, shape, R, draw(entries)))
     a = draw(st.integers(-20, 20).map(lambda k: 2.0**k) | st.sampled_from([0.75, 3.0, 10.0]))
     m, n = shape[0], int(np.prod(shape[1:]))
     return Drawn(shape, X, a, draw(strategies.arrays((m, n))), draw(strategies.masks((m, n))))
@@ -83,11 +83,11 @@ def examples(draw: st.DrawFn, atom: Atom, shapes: st.SearchStrategy[tuple[int, .
 
 def check_slices(book: Book, atom: Atom, drawn: Drawn, *, everywhere: bool = True) -> None:
     """Hold every clause on one example; `everywhere` says that every W has a finite polar."""
-    shaped(book, atom, drawn)
+    hold_shapes(book, atom, drawn)
     if everywhere:
-        priced(book, atom, drawn)
+        hold_prices(book, atom, drawn)
     homogeneous(book, atom, drawn)
-    summed(book, atom, drawn)
+    hold_sums(book, atom, drawn)
     in_domain(book, atom, drawn)
     if twin := other_form(atom):
         forms(book, (atom, twin), drawn)
@@ -96,14 +96,14 @@ def check_slices(book: Book, atom: Atom, drawn: Drawn, *, everywhere: bool = Tru
         in_words(book, scale, drawn)
 
 
-def shaped(book: Book, atom: Atom, drawn: Drawn) -> None:
-    """Shapes, nothing for nothing, and no negative price."""
+def hold_shapes(book: Book, atom: Atom, drawn: Drawn) -> None:
+    """Hold the shapes, zero at the zero slice, and prices >= 0, the same one by one."""
     X, x = drawn.X, column(drawn.X)
     value, prices = np.asarray(atom.phi(x)), np.asarray(atom.theta(X))
     wanted = drawn.W.shape, (R,)
-    found = value.shape, prices.shape
+    actual = value.shape, prices.shape
     finite = bool(np.isfinite(value).all() and np.isfinite(prices).all())
-    book.hold(SHAPES, found == wanted and finite, drawn.told, (found, wanted))
+    book.hold(SHAPES, actual == wanted and finite, drawn.told, (actual, wanted))
     none = tuple(0.0 * p for p in x)
     sizes = float(np.abs(atom.phi(none)).max()), float(atom.theta(single(none))[0])
     book.hold(ZERO, sizes == (0.0, 0.0), drawn.told, (sizes, (0.0, 0.0)))
@@ -114,51 +114,51 @@ def shaped(book: Book, atom: Atom, drawn: Drawn) -> None:
     book.hold(EACH, near, {"shape": drawn.shape, "X": X}, (prices, alone))
 
 
-def priced(book: Book, atom: Atom, drawn: Drawn) -> None:
-    """Slices that cost nothing are worth nothing; else the polar of some W is infinite."""
+def hold_prices(book: Book, atom: Atom, drawn: Drawn) -> None:
+    """Hold phi(x) = 0 where theta(x) = 0; else the polar of some W is infinite."""
     for k, price in enumerate(np.asarray(atom.theta(drawn.X))):
         x = column(drawn.X, k)
         size = float(np.abs(atom.phi(x)).max(initial=0.0))
-        told = {"shape": drawn.shape} | {f"x{j + 1}": p for j, p in enumerate(x)}
-        book.hold(FREE, bool(price > 0) or size == 0.0, told, (float(price), size))
+        instance = {"shape": drawn.shape} | {f"x{j + 1}": p for j, p in enumerate(x)}
+        book.hold(FREE, bool(price > 0) or size == 0.0, instance, (float(price), size))
 
 
 def homogeneous(book: Book, atom: Atom, drawn: Drawn) -> None:
     """Scale one slice: exactly, for its numbers are short; only phi and theta may round."""
     x, a = column(drawn.X), drawn.a
     longer, by = tuple(a * p for p in x), a**atom.degree
-    told = drawn.told | {"a": a, "p": atom.degree}
+    instance = drawn.told | {"a": a, "p": atom.degree}
     value, want = np.asarray(atom.phi(longer)), by * np.asarray(atom.phi(x))
     same = np.array_equal(value, want)
     slack = 0.0 if same else operations(*x, value) * EPS * by * spread(atom, x)
     good = same or bool((np.abs(value - want) <= slack).all())
-    book.hold(PHI, good, told, (value, want))
+    book.hold(PHI, good, instance, (value, want))
     price, due = float(atom.theta(single(longer))[0]), by * float(atom.theta(single(x))[0])
-    book.hold(THETA, abs(price - due) <= operations(*x) * EPS * due, told, (price, due))
+    book.hold(THETA, abs(price - due) <= operations(*x) * EPS * due, instance, (price, due))
 
 
-def summed(book: Book, atom: Atom, drawn: Drawn) -> None:
+def hold_sums(book: Book, atom: Atom, drawn: Drawn) -> None:
     """Hold sums over slices: the prediction, seen fully and in part, and what each earns."""
-    X, told = drawn.X, {"shape": drawn.shape, "X": drawn.X, "W": drawn.W}
-    full = seen(drawn, np.ones_like(drawn.mask))
+    X, instance = drawn.X, {"shape": drawn.shape, "X": drawn.X, "W": drawn.W}
+    full = observed_by(drawn, np.ones_like(drawn.mask))
     each = np.array([atom.phi(column(X, k)) for k in range(R)])
     total = each.sum(axis=0)
     unit = operations(*X, total) * EPS
     slack = unit * sum(spread(atom, column(X, k)) for k in range(R))
-    for at in (full, seen(drawn, drawn.mask)):
-        found, want = atom.predict(X, at), at.field(total)
-        near = np.shape(found) == want.shape and bool((np.abs(found - want) <= slack).all())
-        book.hold(PREDICT, near, told, (found, want))
+    for at in (full, observed_by(drawn, drawn.mask)):
+        actual, want = atom.predict(X, at), at.field(total)
+        near = np.shape(actual) == want.shape and bool((np.abs(actual - want) <= slack).all())
+        book.hold(PREDICT, near, instance, (actual, want))
     paid, sizes = atom.inner_products(drawn.W, X, full)
     wanted = np.array([float(np.vdot(drawn.W, f)) for f in each])
     lengths = np.array([float(np.linalg.norm(f)) for f in each])
     near = bool((np.abs(paid - wanted) <= slack * np.abs(drawn.W).sum()).all())
     near &= bool((np.abs(sizes - lengths) <= slack * total.size).all())
-    book.hold(INNER, near, told, ((paid, sizes), (wanted, lengths)))
+    book.hold(INNER, near, instance, ((paid, sizes), (wanted, lengths)))
     of_none(book, atom, drawn, full)
 
 
-def seen(drawn: Drawn, mask: Any) -> Observed:  # noqa: ANN401  booleans
+def observed_by(drawn: Drawn, mask: Any) -> Observed:  # noqa: ANN401  booleans
     """Return where the data are observed; a full mask is written as none."""
     m, n = drawn.W.shape
     if mask.all():
@@ -168,24 +168,24 @@ def seen(drawn: Drawn, mask: Any) -> Observed:  # noqa: ANN401  booleans
 
 
 def of_none(book: Book, atom: Atom, drawn: Drawn, full: Observed) -> None:
-    """No slices cost nothing and predict nothing."""
-    none, told = tuple(p[..., :0] for p in drawn.X), {"shape": drawn.shape}
+    """Hold that no slices at all cost nothing and predict nothing."""
+    none, instance = tuple(p[..., :0] for p in drawn.X), {"shape": drawn.shape}
     try:
         price, total = np.asarray(atom.theta(none)), np.asarray(atom.predict(none, full))
     except (ValueError, IndexError, ZeroDivisionError) as error:
-        book.hold(NONE, False, told, (repr(error), "an empty array"))
+        book.hold(NONE, False, instance, (repr(error), "an empty array"))
         return
     empty = price.shape == (0,) and total.shape == drawn.W.shape and not total.any()
-    book.hold(NONE, empty, told, ((price, total), ("an empty array", 0.0)))
+    book.hold(NONE, empty, instance, ((price, total), ("an empty array", 0.0)))
 
 
 def in_domain(book: Book, atom: Atom, drawn: Drawn) -> None:
     """Projected factors are allowed, and stay where they are."""
     first = atom.project(tuple(-p for p in drawn.X))
     again = atom.project(first)
-    said = atom.wrong_sign(first)
-    same = not said and all(map(np.array_equal, first, again))
-    book.hold(DOMAIN, same, {"shape": drawn.shape, "X": first}, (said or again, first))
+    reason = atom.wrong_sign(first)
+    same = not reason and all(map(np.array_equal, first, again))
+    book.hold(DOMAIN, same, {"shape": drawn.shape, "X": first}, (reason or again, first))
 
 
 def other_form(atom: Atom) -> Atom | None:
@@ -215,9 +215,9 @@ def forms(book: Book, both: tuple[Atom, Atom], drawn: Drawn) -> None:
         sizes = [p ** (1 / K) for p in powers]
         middle = float(np.prod(sizes)) ** (1 / K)
         even = tuple(p * (middle / s) if K > 1 else p for p, s in zip(x, sizes, strict=True))
-        found = price(total, even)
-        slack = operations(*x) * EPS * K * max(found, a)
-        book.hold(FORMS, abs(found - a) <= slack, drawn.told, (a, found))
+        cost = price(total, even)
+        slack = operations(*x) * EPS * K * max(cost, a)
+        book.hold(FORMS, abs(cost - a) <= slack, drawn.told, (a, cost))
     else:
         book.hold(FORMS, a == 0.0, drawn.told, (a, 0.0))
 
@@ -240,6 +240,6 @@ def in_words(book: Book, scale: Scale, drawn: Drawn) -> None:
     pairs = zip(exact, map(Fraction, value.tolist()), strict=True)
     near = all(e.lo - slack <= v <= e.hi + slack for e, v in pairs)
     book.hold(WORDS, near, drawn.told, (tuple(e.lo for e in exact), value))
-    due, found = scale.price(x), Fraction(price(scale.atom, x))
+    due, cost = scale.price(x), Fraction(price(scale.atom, x))
     slack = Fraction(operations(*x) * EPS) * due.hi
-    book.hold(WORDS, due.lo - slack <= found <= due.hi + slack, drawn.told, (due.lo, found))
+    book.hold(WORDS, due.lo - slack <= cost <= due.hi + slack, drawn.told, (due.lo, cost))

@@ -67,14 +67,14 @@ def arrays(
     shape: int | Shape, elements: st.SearchStrategy[float] | None = None
 ) -> st.SearchStrategy[Array]:
     """Return float64 arrays, each entry drawn by itself: dyadic, or of `numbers(...)`."""
-    held = dyadics() if elements is None else elements
-    return hnp.arrays(np.float64, shape, elements=held, fill=st.nothing())
+    entries = dyadics() if elements is None else elements
+    return hnp.arrays(np.float64, shape, elements=entries, fill=st.nothing())
 
 
 def masks(shape: Shape) -> st.SearchStrategy[npt.NDArray[np.bool_]]:
     """Return masks with something observed."""
-    held = hnp.arrays(np.bool_, shape, fill=st.nothing())
-    return held.filter(lambda mask: bool(mask.any()))
+    booleans = hnp.arrays(np.bool_, shape, fill=st.nothing())
+    return booleans.filter(lambda mask: bool(mask.any()))
 
 
 def stored(x: Array, mask: npt.NDArray[np.bool_]) -> sparse.csr_array:
@@ -182,8 +182,8 @@ def networks(draw: Draw, kind: str, rows: int, form: str) -> Atom:
 @st.composite
 def problems(draw: Draw, shape: Shape | None = None, kinds: Sequence[str] = ()) -> Problem:
     """Return a small problem: a loss of ours over data, an atom of `atoms`, lam > 0."""
-    held = draw(shapes) if shape is None else shape
-    known = [v for v in LOSSES.values() if not v.rowwise or len(held) == MATRIX]
-    loss = draw(losses(draw(st.sampled_from(known)), held))
+    dims = draw(shapes) if shape is None else shape
+    known = [v for v in LOSSES.values() if not v.rowwise or len(dims) == MATRIX]
+    loss = draw(losses(draw(st.sampled_from(known)), dims))
     lam = draw(st.sampled_from([0.125, 0.5, 1.0, 2.0, 8.0]))
-    return Problem(loss, draw(atoms(held, kinds)), lam)
+    return Problem(loss, draw(atoms(dims, kinds)), lam)

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from certify import InputError, OutOfScopeError, Verdict, check, improve, verify
-from certify.adapters._network import Decay, Weights, judged
+from certify.adapters._network import Decay, Weights, problem_of_network
 from certify.adapters.torch import from_model, state_dict
 from certify.losses import Squared
 from tests.network_models import differences, objective
@@ -493,14 +493,14 @@ def test_no_decay_is_out_of_scope():
 def test_a_hidden_bias_without_decay_needs_an_output_bias_without_decay():
     weights = Weights(np.ones((D, R)), np.ones((2, R)), np.ones(R), np.ones(2))
     loss = Squared(TARGETS["mse"])
-    assert judged(weights, X, loss, Decay(1.0, 1.0), 1.0)[0].atom.bias == "free"
+    assert problem_of_network(weights, X, loss, Decay(1.0, 1.0), 1.0)[0].atom.bias == "free"
     with pytest.raises(OutOfScopeError, match="an output bias that decays does not admit: let"):
-        judged(weights, X, loss, Decay(1.0, 1.0, 0.0, 1.0), 1.0)
+        problem_of_network(weights, X, loss, Decay(1.0, 1.0, 0.0, 1.0), 1.0)
     bare = Weights(weights.U, weights.V, weights.b)
     with pytest.raises(OutOfScopeError, match="a network with no output bias does not admit: let"):
-        judged(bare, X, loss, Decay(1.0, 1.0), 1.0)
+        problem_of_network(bare, X, loss, Decay(1.0, 1.0), 1.0)
     with pytest.raises(OutOfScopeError, match="decays otherwise than its weights has no rule: let"):
-        judged(weights, X, loss, Decay(1.0, 1.0, 0.5, 1.0), 1.0)
+        problem_of_network(weights, X, loss, Decay(1.0, 1.0, 0.5, 1.0), 1.0)
 
 
 @pytest.mark.parametrize(

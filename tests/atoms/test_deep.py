@@ -23,7 +23,7 @@ from certify.kernel.statement import stated_atom
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept
 from certify.pipeline.certificate.file import ask
-from certify.polar.proved import handed, split
+from certify.polar.proved import as_kernel_array, split
 
 TIERS = (Exact, Flint, Rounded)
 RNG = np.random.default_rng(3)
@@ -110,9 +110,9 @@ def test_the_outputs_are_enclosed(tier, slope, listed):
     x = [rng.integers(-3, 4, s) / 4.0 for s in ((2, 3, 2), (3, 2, 2), (2, 3, 2))]
     rows, cols = np.array([0, 1, 3, 3]), np.array([2, 0, 1, 2])
     at = Pattern(4, 3, rows.data, cols.data) if listed else Pattern(4, 3)
-    net = Deep(at, handed(F), (2, 3, 2, 3), Fraction(slope))
+    net = Deep(at, as_kernel_array(F), (2, 3, 2, 3), Fraction(slope))
     ar = tier()
-    field = ar.deep(net, [handed(w.reshape(-1, 2)) for w in x])
+    field = ar.deep(net, [as_kernel_array(w.reshape(-1, 2)) for w in x])
     lows, highs, e = ar.spans(field)
     truth = sum(layers.outputs(F, tuple(w[..., k] for w in x), slope) for k in range(2))
     truth = truth[rows, cols] if listed else truth.reshape(-1)
@@ -123,11 +123,11 @@ def test_the_outputs_are_enclosed(tier, slope, listed):
 
 def bound_of(atom, proof, tier=Exact):
     at = Pattern(*Y.shape)
-    given = Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
+    given = Arrays({k: as_kernel_array(a) for k, a in atom.arrays().items()}, "statement")
     net = stated_atom(atom.statement(), given, at)
     text, arrays = split(proof)
     ar = tier()
-    w = ar.load(handed(Y.reshape(-1)))
+    w = ar.load(as_kernel_array(Y.reshape(-1)))
     return polar_bound(ar, net, w, text, Arrays(arrays, "proof"))
 
 
@@ -182,7 +182,7 @@ def test_wrong_parts_are_refused():
 @pytest.mark.parametrize("hidden", [[], [0], "3", [3, -1], [True]])
 def test_the_kernel_refuses_wrong_widths(hidden):
     said = DeepLinear(V, HIDDEN).statement() | {"hidden": hidden}
-    given = Arrays({"features": handed(V)}, "statement")
+    given = Arrays({"features": as_kernel_array(V)}, "statement")
     with pytest.raises(RejectedError, match="shape"):
         stated_atom(said, given, Pattern(*Y.shape))
 
@@ -211,10 +211,10 @@ def test_one_output_of_a_pooled_linear_layer_is_closed(tier):
     atom, W = ReLU(F, activation="linear", samples=samples), rng.normal(size=(3, 1))
     proof = atom.propose(W, None, 0, None).proof
     at = Pattern(3, 1)
-    given = Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
+    given = Arrays({k: as_kernel_array(a) for k, a in atom.arrays().items()}, "statement")
     net, ar = stated_atom(atom.statement(), given, at), tier()
     text, arrays = split(proof)
-    w = ar.load(handed(W.reshape(-1)))
+    w = ar.load(as_kernel_array(W.reshape(-1)))
     found = polar_bound(ar, net, w, text, Arrays(arrays, "proof"))
     truth = np.linalg.norm(F.T @ W[samples, 0])
     assert truth * (1 - 1e-12) <= float(found) <= truth * (1 + 1e-12)

@@ -20,7 +20,7 @@ from certify.kernel.patterns import Pattern
 from certify.kernel.rules.matrices import POLAR_RULES
 from certify.losses import Squared
 from certify.norms import gauge
-from certify.polar.proved import handed, kernel_pair, split
+from certify.polar.proved import as_kernel_array, kernel_pair, split
 from tests.strategies import arrays, powers
 from tests.tolerance import exact_square, fractions
 
@@ -65,7 +65,7 @@ def test_the_exact_kernel_proves_the_same(norm, W):
     pair = kernel_pair(Pattern(*W.shape), (norm, norm), symmetric=True)
     ar = Flint()
     rule = POLAR_RULES[text["rule"]]
-    exact = rule(ar, pair, ar.load(handed(W.reshape(-1))), text, Arrays(extra, "proof"))
+    exact = rule(ar, pair, ar.load(as_kernel_array(W.reshape(-1))), text, Arrays(extra, "proof"))
     for x in vectors(norm, len(W)):
         assert form(W, x) <= exact * exact_square(norm, x)
     size = float(np.abs(W).sum())

@@ -13,9 +13,9 @@ RNG = np.random.default_rng(0)
 def test_entries_are_those_of_the_product_in_parts_of_any_size(monkeypatch, r, count):
     left, right = RNG.standard_normal((9, r)), RNG.standard_normal((7, r))
     rows, cols = RNG.integers(9, size=count), RNG.integers(7, size=count)
-    whole = sampled.sampled(left, right, rows, cols)
+    whole = sampled.sampled_product(left, right, rows, cols)
     assert np.allclose(whole, (left @ right.T)[rows, cols], rtol=1e-14, atol=1e-14)
     for part, size in ((4, 16 * max(r, 1)), (5, 0)):
         monkeypatch.setattr(sampled, "PART", part)
         monkeypatch.setattr(sampled, "BYTES", size)
-        assert np.array_equal(sampled.sampled(left, right, rows, cols), whole)
+        assert np.array_equal(sampled.sampled_product(left, right, rows, cols), whole)

@@ -5,7 +5,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from certify.base.observed import Observed
-from certify.base.threads import CUBED, LARGE, allowed, threads, threads_of_factor
+from certify.base.threads import CUBED, LARGE, blas_threads, threads, threads_of_factor
 
 LISTED = Observed(9, 9, np.arange(9), np.arange(9))
 
@@ -18,26 +18,26 @@ def _two():
 
 
 def test_a_large_factorization_has_the_threads_from_outside():
-    assert allowed() == 2
+    assert blas_threads() == 2
     with threads(LISTED):
-        assert allowed() == 1
+        assert blas_threads() == 1
         with threads(LISTED), threads_of_factor(CUBED):  # the outermost number counts
-            assert allowed() == 2
+            assert blas_threads() == 2
         with threads_of_factor(CUBED - 1):
-            assert allowed() == 1
-        assert allowed() == 1
-    assert allowed() == 2
+            assert blas_threads() == 1
+        assert blas_threads() == 1
+    assert blas_threads() == 2
 
 
 def test_without_a_limit_nothing_changes():
     with threads_of_factor(CUBED):
-        assert allowed() == 2
+        assert blas_threads() == 2
     with threads(Observed(LARGE, LARGE)), threads_of_factor(CUBED):
-        assert allowed() == 2
+        assert blas_threads() == 2
 
 
 def test_a_limit_ends_with_what_it_was_for():
     with pytest.raises(RuntimeError, match="ended"), threads(LISTED):
         raise RuntimeError("ended")
     with threads_of_factor(CUBED):
-        assert allowed() == 2
+        assert blas_threads() == 2

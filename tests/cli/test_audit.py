@@ -355,7 +355,7 @@ def test_any_folder_and_file_may_have_any_name(tmp_path, capsys):
 def test_a_folder_that_cannot_be_written_is_told_before_any_work(tmp_path, capsys, monkeypatch):
     plan = planned(tmp_path, ("pca",))
     (tmp_path / "out" / "audit.toml").mkdir(parents=True)
-    monkeypatch.setattr(audit, "finished", None)
+    monkeypatch.setattr(audit, "as_finished", None)
     ended = inside(capsys, "audit", plan, "-o", tmp_path / "out")
     assert ended.status == 2
     assert "cannot write" in ended.sentence
@@ -439,7 +439,7 @@ def test_a_lost_worker_of_any_executor_is_a_row(broken):
         raise OSError("gone")
 
     with Pool(3) as pool:
-        done = dict(_pool.answered([(x, None) for x in lines], pool, lambda one: one[0]))
+        done = dict(_pool.as_answered([(x, None) for x in lines], pool, lambda one: one[0]))
     assert sorted(done) == list(range(9))
     for k, row in done.items():
         if broken and k == 4:

@@ -9,7 +9,7 @@ from certify import InputError, check
 from certify.cli import audit, main
 from certify.cli.audit import _again as again
 from certify.cli.audit import _book as book
-from certify.cli.audit._job import fitted
+from certify.cli.audit._job import run_fit
 from tests.question_files import U, V, write
 
 PLAN = '[defaults]\nbudget = 2\n[[model]]\nname = "few"\nproblem = "problem.toml"\n'
@@ -117,7 +117,7 @@ def test_a_certificate_of_a_looser_epsilon_is_rejected(copied):
 @pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["easy", "loose"])
 def test_an_audit_that_goes_on_believes_no_kept_certificate_of_another_question(copied, kind):
-    path = book.cached(copied / "out", audit.plan(copied / "audit.toml")[0])
+    path = book.row_path(copied / "out", audit.plan(copied / "audit.toml")[0])
     row = json.loads(path.read_text("utf-8"))
     if kind == "easy":
         shutil.copy(copied / "old.cert", copied / "out" / "certificates" / "few.cert")
@@ -134,7 +134,7 @@ def test_an_audit_that_goes_on_believes_no_kept_certificate_of_another_question(
 
 
 def test_an_audit_that_goes_on_tells_the_bracket_that_is_proved_now(copied):
-    path = book.cached(copied / "out", audit.plan(copied / "audit.toml")[0])
+    path = book.row_path(copied / "out", audit.plan(copied / "audit.toml")[0])
     row = json.loads(path.read_text("utf-8"))
     path.write_text(json.dumps(row | {"lower": 15.9, "relative_gap": 0.0}), encoding="utf-8")
     (copied / "out" / "reports" / "few.html").write_text("proved", encoding="utf-8")
@@ -205,14 +205,14 @@ def test_a_published_certificate_must_ask_what_is_in_the_folder(copied):
 def test_a_kept_row_that_disagrees_with_its_files_is_not_used(copied, changed):
     plan = copied / "audit.toml"
     job = audit.plan(plan)[0]
-    path = book.cached(copied / "out", job)
+    path = book.row_path(copied / "out", job)
     row = json.loads(path.read_text("utf-8"))
-    assert again.recalled(copied / "out", job) == {**row, "cached": True}
+    assert again.earlier_row(copied / "out", job) == {**row, "cached": True}
     forged = {**row, **changed} if changed else changed
     if changed:
         forged = {k: v for k, v in forged.items() if v is not ...}
     path.write_text(json.dumps(forged), encoding="utf-8")
-    assert again.recalled(copied / "out", job) is None
+    assert again.earlier_row(copied / "out", job) is None
 
 
 @pytest.mark.thorough
@@ -282,9 +282,9 @@ def test_a_bracket_that_nothing_proves_is_not_in_the_table(tmp_path):
 
 def test_a_row_made_with_other_versions_is_made_again(copied, monkeypatch):
     job = audit.plan(copied / "audit.toml")[0]
-    assert again.recalled(copied / "out", job) is not None
-    monkeypatch.setattr("certify.cli.audit._plan.installed", lambda: {"scikit-learn": "0"})
-    assert again.recalled(copied / "out", job) is None
+    assert again.earlier_row(copied / "out", job) is not None
+    monkeypatch.setattr("certify.cli.audit._plan.installed_versions", lambda: {"scikit-learn": "0"})
+    assert again.earlier_row(copied / "out", job) is None
 
 
 def test_a_fit_may_define_classes(tmp_path):
@@ -297,7 +297,7 @@ def test_a_fit_may_define_classes(tmp_path):
     (tmp_path / "fits.py").write_text(fit, encoding="utf-8")
     job = audit.Job("a", "fit", "fits.py:fit", str(tmp_path), {})
     with pytest.raises(InputError, match=r"must return \(estimator, X\).*, got int"):
-        fitted(job)
+        run_fit(job)
 
 
 def test_what_a_lock_says_cannot_write_on_the_terminal_or_into_the_page(copied, capsys):

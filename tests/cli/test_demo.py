@@ -130,13 +130,13 @@ def test_the_table_has_a_line_a_model_in_a_hundred_columns(done):
 def test_below_the_table_it_says_what_is_allowed(done):
     _, rows, _ = done
     plain = "CERTIFIED: proved to be within 0.0001 % of the optimum"
-    assert demo.allowed([rows["PCA(10)"]]) == plain
-    assert demo.allowed(list(rows.values())) == f"{plain} (NMF(16) 0.01 %, its own tol)"
+    assert demo.tolerance_note([rows["PCA(10)"]]) == plain
+    assert demo.tolerance_note(list(rows.values())) == f"{plain} (NMF(16) 0.01 %, its own tol)"
 
 
 def test_a_slow_machine_and_large_files_fit_into_a_hundred_columns(tmp_path):
-    fitted = demo.thresholded(np.diag([4.0, 2.0]), None)
-    row = demo.judged(
+    fitted = demo.soft_threshold(np.diag([4.0, 2.0]), None)
+    row = demo.judge(
         demo.Model("DictionaryLearning(20)", "a.cert", lambda: fitted, None), tmp_path, 0
     )
     wide = {"distance": "1.3e-11 %", "verdict": Verdict.RANK_LIMITED, "better": 5119.6071234}
@@ -177,9 +177,9 @@ def test_what_the_file_proves_is_what_the_row_says(monkeypatch, tmp_path):
         return Proved(Verdict.UNDECIDED, 0.5, 2.0, "exact", ())
 
     monkeypatch.setattr(demo, "verify", other)
-    fitted = demo.thresholded(np.diag([4.0, 2.0]), None)
+    fitted = demo.soft_threshold(np.diag([4.0, 2.0]), None)
     model = demo.Model("two", "two.cert", lambda: fitted, Verdict.CERTIFIED)
-    row = demo.judged(model, tmp_path, 0)
+    row = demo.judge(model, tmp_path, 0)
     assert asked == [(tmp_path / "two.cert", *fitted, None, 1e-6)]
     assert (row.distance, row.rtol) == ("300 %", 1e-6)
     assert (row.verdict, row.verified, row.lower) == (Verdict.CERTIFIED, Verdict.UNDECIDED, 0.5)

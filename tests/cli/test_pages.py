@@ -74,7 +74,7 @@ def written(folder):
             "own_lower": 8.0,
         },
     ]
-    book.written(folder, rows)
+    book.write_pages(folder, rows)
     pages["index.html"] = [
         *(WHY, "NMF (k = 16), β", "best found ≤", "100 %", "50 %", "3 hidden units"),
         *("6", "9", "12", "loss 1.99999", "loss 3.00001", "loss 4.00001"),

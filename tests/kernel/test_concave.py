@@ -13,7 +13,7 @@ from certify.atoms import CP, RankOne, Symmetric
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Arrays
-from certify.kernel.claim import described
+from certify.kernel.claim import describe_question
 from certify.kernel.exact import Exact
 from certify.kernel.rules import concave
 from certify.kernel.scalars import Bound
@@ -24,7 +24,7 @@ from certify.norms import Weighted
 from certify.offsets import ColumnIntercept
 from certify.pipeline.certificate.file import ask
 from certify.polar.methods.spectral import of_matrix
-from certify.polar.proved import handed, split
+from certify.polar.proved import as_kernel_array, split
 from certify.search.dual.own_size import fan
 from tests.tolerance import exact_objective
 
@@ -46,7 +46,7 @@ def asked(problem, *, own=False, factors=ZERO, **changes):
 def line(W, slope=1.0, norm="l1", polar=LINES, **more):
     """Return a line and its arrays: W at lam = slope."""
     told = {"norm": norm, "slope": slope.hex(), "proof": {"polar": polar} | more.pop("proof", {})}
-    return told, {"W": handed(np.asarray(W, float).reshape(-1))} | more
+    return told, {"W": as_kernel_array(np.asarray(W, float).reshape(-1))} | more
 
 
 def of(*lines):
@@ -155,9 +155,9 @@ def test_the_penalty_is_part_of_the_objective_and_of_the_printed_question():
         found = prove(*question, {}, {}, Exact())
         assert low <= found.upper <= high + Fraction(1, 2**60)
         assert found.upper >= Fraction(0.5 * 3 + 2 * 0.75)
-        assert '"l1": ["0.5", "2.0"]' in described(*question)
+        assert '"l1": ["0.5", "2.0"]' in describe_question(*question)
     plain = asked(Problem(Squared(Y), NONNEGATIVE, 0.25))
-    assert '"l1": [' not in described(*plain)
+    assert '"l1": [' not in describe_question(*plain)
 
 
 @given(
@@ -317,7 +317,7 @@ def test_a_line_beside_means_has_them_too():
     whole = Problem(Squared(data), NONNEGATIVE, 0.0, (ColumnIntercept(),), l1=PRICES)
     W = np.array([[-0.5, 0.5], [0.5, -0.5]])  # orthogonal to the means; d = <W, Y> - 1/2
     proof, held = of(line(W, 0.5))
-    found = prove(*asked(whole), proof, held | {"q0": handed(np.zeros(2))}, Exact())
+    found = prove(*asked(whole), proof, held | {"q0": as_kernel_array(np.zeros(2))}, Exact())
     assert near(found.lower, 2.5)  # at t = 0; 2 sqrt(5) where the line ends
 
 

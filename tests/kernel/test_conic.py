@@ -22,11 +22,11 @@ from certify.kernel.norms import (
     Variation,
 )
 from certify.kernel.patterns import Pattern
-from certify.kernel.rules.conic import Leaf, boxed, conic, narrowed, vertex_side
+from certify.kernel.rules.conic import Leaf, conic, free_cubes, split_cut, vertex_side
 from certify.kernel.rules.lines import lines
 from certify.kernel.scalars import power
 from certify.kernel.spaces import Pair
-from certify.polar.proved import handed
+from certify.polar.proved import as_kernel_array
 from tests.unit_balls import EDGES, LEFT, RIGHT, SLACK, SUMMED, M, N, Sharp, attained, points, size
 
 TIERS = pytest.mark.parametrize("tier", [Sharp, Exact, Flint, Rounded])
@@ -81,7 +81,7 @@ def witness(pair, leaves, rng, *, summed):
         if summed and not merged:
             s = len(EDGES) // 2 if pair.left.name == "variation" else M
             out[f"S{t}.left"] = rng.integers(-2, 3, s * (s + 1) // 2) / 2.0
-    return {name: handed(a) for name, a in out.items()}
+    return {name: as_kernel_array(a) for name, a in out.items()}
 
 
 def test_entries_of_a_coordinate_that_is_zero_count_for_nothing():
@@ -126,7 +126,7 @@ def test_no_box_bounds_below_what_is_attained(tier, left, right):
         for t in range(2):
             arrays[f"N{t}"], arrays[f"D{t}"] = some, rng.integers(0, 5, k) / 2.0
         nodes = [{"cut": 0, "plus": 1, "minus": 2}, *({"leaf": t, "shift": "0"} for t in range(2))]
-        held = {name: handed(a) for name, a in arrays.items()}
+        held = {name: as_kernel_array(a) for name, a in arrays.items()}
         found = bound(tier, pair, W, {"nodes": nodes, "boxed": sides}, held)
         assert float(found) >= attained(W, *ends, rng) - SLACK
 
@@ -142,7 +142,7 @@ def test_a_box_closes_what_its_cone_leaves_open():
         pair,
         np.array(W),
         {"nodes": [{"leaf": 0, "shift": "0"}], "boxed": ["left"]},
-        {"D0": handed(np.array([0.5, 1.0, 0.5, 2.0]))},
+        {"D0": as_kernel_array(np.array([0.5, 1.0, 0.5, 2.0]))},
     )
     assert float(box) == pytest.approx(2, abs=SLACK)
     assert plain > 2.1
@@ -165,7 +165,7 @@ def test_boxes_are_of_cubes_only():
 
 def bound(tier, pair, W, proof, arrays):
     ar = tier()
-    return conic(ar, pair, ar.load(handed(W.reshape(-1))), proof, Arrays(arrays, "proof"))
+    return conic(ar, pair, ar.load(as_kernel_array(W.reshape(-1))), proof, Arrays(arrays, "proof"))
 
 
 @pytest.mark.sampled(7)
@@ -186,7 +186,9 @@ def test_no_tree_of_witnesses_bounds_below_what_is_attained(tier, left, right):
 def root_leaf(pair, W, tier=Sharp, nodes=None, **arrays):
     """The bound of a tree, by default of a single leaf."""
     nodes = [{"leaf": 0, "shift": "0"}] if nodes is None else nodes
-    held = {k.replace("_", "."): handed(np.asarray(a, dtype=float)) for k, a in arrays.items()}
+    held = {
+        k.replace("_", "."): as_kernel_array(np.asarray(a, dtype=float)) for k, a in arrays.items()
+    }
     return float(bound(tier, pair, np.asarray(W, dtype=float), {"nodes": nodes}, held))
 
 
@@ -356,7 +358,7 @@ def test_a_cone_too_large_is_refused_before_it_is_made():
     ar = Metered(Exact(), Budget(FLOOR))
     nodes = {"nodes": [{"leaf": 0, "shift": "1"}]}
     with pytest.raises(RejectedError) as caught:
-        conic(ar, pair, ar.load(handed(W.reshape(-1))), nodes, Arrays({}, "proof"))
+        conic(ar, pair, ar.load(as_kernel_array(W.reshape(-1))), nodes, Arrays({}, "proof"))
     assert (caught.value.where, caught.value.code) == ("budget", "limit")
 
 
@@ -420,8 +422,8 @@ def test_lines_bound_the_dual_norm_and_no_less(tier, name, outer):
         true = float((points(n, rng, 2_000) @ W @ points(pair.right, rng, 1).T).max())
         ar = Exact() if tier is Sharp else tier()
         level = {"level": f"{int(np.ceil(np.abs(W).max() * 256)):x}/100"}
-        flow = {"flow": handed(np.zeros((2, 2)))} if n.name == "variation" else {}
-        w = ar.load(handed(W.reshape(-1)))
+        flow = {"flow": as_kernel_array(np.zeros((2, 2)))} if n.name == "variation" else {}
+        w = ar.load(as_kernel_array(W.reshape(-1)))
         found = float(lines(ar, pair, w, level, Arrays(flow, "proof")))
         assert found >= true - SLACK
         if n.name not in ("elastic", "variation"):
@@ -432,13 +434,13 @@ def test_a_flow_along_the_edges_lowers_the_dual_of_variation():
     n = Variation(2, "*", rho=Fraction(1), ends=array("q", [0, 1]))
     pair = Pair(Pattern(1, 2), L1(1), n)
     ar, W = Exact(), np.array([1.0, -1.0])
-    w = ar.load(handed(W))
+    w = ar.load(as_kernel_array(W))
     bare = lines(ar, pair, w, {}, Arrays({}, "proof"))
-    arrays = {"flow": handed(np.array([[0.5]]))}
+    arrays = {"flow": as_kernel_array(np.array([[0.5]]))}
     found = lines(ar, pair, w, {}, Arrays(arrays, "proof"))
     assert float(bare) == pytest.approx(2**0.5, abs=SLACK)
     assert float(found) == pytest.approx(0.5**0.5, abs=SLACK)  # |(1/2, -1/2)|_2
-    most = lines(ar, pair, w, {}, Arrays({"flow": handed(np.array([[2.0]]))}, "proof"))
+    most = lines(ar, pair, w, {}, Arrays({"flow": as_kernel_array(np.array([[2.0]]))}, "proof"))
     assert most == 2
 
 
@@ -446,7 +448,7 @@ def test_a_level_of_the_elastic_norm_is_checked_on_every_line():
     n = Elastic(2, "*", alpha=Fraction(1, 2))
     pair = Pair(Pattern(2, 2), L1(2), n)
     ar = Exact()
-    w = ar.load(handed(np.array([2.0, 0.0, 0.0, 0.0])))
+    w = ar.load(as_kernel_array(np.array([2.0, 0.0, 0.0, 0.0])))
     value = lambda text: lines(ar, pair, w, {"level": text}, Arrays({}, "proof"))  # noqa: E731
     assert value("2") == 2  # (2 - 1)_+ <= 1/2 * 2
     assert value("1ff/100") == 2  # too low: the l2 norm instead
@@ -461,8 +463,8 @@ def test_a_box_is_the_form_of_its_cube(tier, cones):
     ar = tier()
     W = rng.integers(-8, 9, (M, N)) / 4.0
     pair = Pair(Pattern(M, N), left, right)
-    hat = ar.hat(ar.load(handed(W.reshape(-1))), pair.at)
-    new, form, rows = boxed(ar, pair, hat, ["left", "right"])
+    hat = ar.hat(ar.load(as_kernel_array(W.reshape(-1))), pair.at)
+    new, form, rows = free_cubes(ar, pair, hat, ["left", "right"])
     assert (new.left, new.right) == (LInf(M + 1), LInf(N + 1))
     mid = form.mid if tier is Rounded else None
     if mid is None:
@@ -490,7 +492,7 @@ def test_equal_splits_keep_every_vertex_in_one_leaf():
     leaves = [start]
     for ends in ([0, 1], [3, 2], [1, 3]):
         node = {"equal": ends, "plus": 1, "minus": 2}
-        pairs = [narrowed(pair, [], node, leaf, "") for leaf in leaves]
+        pairs = [split_cut(pair, [], node, leaf, "") for leaf in leaves]
         for children in pairs:
             for child, side in zip(children, (1, -1), strict=True):
                 (a, s), (b, t) = (child.classes[i] for i in ends)

@@ -22,7 +22,7 @@ from certify.kernel.rules.transpose import Group
 from certify.kernel.rules.tree import ROOT, nodes_of, signed_splits, walk
 from certify.kernel.scalars import power
 from certify.kernel.statement import stated_modes
-from certify.polar.proved import handed
+from certify.polar.proved import as_kernel_array
 from certify.polar.proved import split as kernel_split
 from tests.tensor_cases import (
     best_alike,
@@ -188,9 +188,9 @@ class Adversary:
         told |= {"splits": list(splits)} | ({"copies": self.copies} if self.copies else {})
         told["nodes"] = [n | {"shift": "0"} if "leaf" in n else n for n in nodes]
         seen = Recorder()
-        w = seen.load(handed(self.T.reshape(-1)))
+        w = seen.load(as_kernel_array(self.T.reshape(-1)))
         modes = modes_of(self.T, self.keys, symmetric=self.symmetric)
-        held = Arrays({k: handed(a) for k, a in arrays.items()}, "proof")
+        held = Arrays({k: as_kernel_array(a) for k, a in arrays.items()}, "proof")
         polar_bound(seen, modes, w, told, held)
         walked = walk(nodes_of(told), signed_splits(len(splits)), ROOT)
         order = [node["leaf"] for node, _ in walked]
@@ -270,8 +270,10 @@ def test_a_split_is_a_product_of_two_forms(tier, mode):
     A = rng.integers(-4, 5, (n, n)).astype(float)
     Q, F = A + A.T, rng.integers(-4, 5, (12 // n, 2)).astype(float)
     ar = tier()
-    f = ar.load(handed(F))
-    found = ar.kronecker(ar.load(handed(Q)), ar.multiply(f, f), Place(mode, sizes, first, k))
+    f = ar.load(as_kernel_array(F))
+    found = ar.kronecker(
+        ar.load(as_kernel_array(Q)), ar.multiply(f, f), Place(mode, sizes, first, k)
+    )
     J = found.mid if tier is Rounded else dense(found)
     for _ in range(20):
         each = [rng.integers(-4, 5, m).astype(float) for m in sizes]
@@ -874,7 +876,7 @@ def test_a_masked_tensor_is_zero_where_nothing_is_seen():
     at = Pattern(2, 4, rows.data, cols.data, dims)
     for tier in (Exact, Flint, Rounded):
         ar = tier()
-        w, given = ar.load(handed(full[seen])), Arrays(arrays, "proof")
+        w, given = ar.load(as_kernel_array(full[seen])), Arrays(arrays, "proof")
         listed = polar_bound(ar, stated_modes(said, at), w, text, given)
         assert listed == proved(tier, held, keys, adversary.proof(adversary.leaf()))
 
@@ -900,7 +902,7 @@ def test_the_cost_of_a_diagonal_is_what_extreme_squares_earn(name):
 @TIERS
 def test_a_model_without_slices_is_zero(tier):
     at = Pattern(2, 6, dims=(2, 3, 2))
-    none = [Array((n, 0), handed(np.zeros((n, 0))).data) for n in at.dims]
+    none = [Array((n, 0), as_kernel_array(np.zeros((n, 0))).data) for n in at.dims]
     los, his, e = tier().spans(tier().outer_sum(none, at))
     assert len(los) == 12
     for low, high in zip(los, his, strict=True):

@@ -16,7 +16,7 @@ from certify.atoms import RankOne
 from certify.kernel import claim as kernel_claim
 from certify.kernel import verdict
 from certify.kernel.arrays import Array, filled
-from certify.kernel.claim import main, same_question, summarized
+from certify.kernel.claim import main, same_question, summarize
 from certify.kernel.fields import rational
 from certify.kernel.file import DEPTH, digest, identity, layout, read, seal
 from certify.kernel.patterns import Pattern
@@ -153,7 +153,7 @@ def test_what_goes_wrong_in_the_description_is_a_rejection(saved, told, monkeypa
     def fails(*_):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(kernel_claim, "described", fails)
+    monkeypatch.setattr(kernel_claim, "describe_question", fails)
     assert told(saved) == (20, "NOT VERIFIED  ZeroDivisionError: \n")
 
 
@@ -211,7 +211,7 @@ def test_an_array_that_changes_the_question_is_told_with_its_value(tmp_path, tol
 
 def test_a_summary_of_an_array_is_its_own():
     for values, told in (([1.0, -2.5], "from -2.5 to 1.0"), ([3.0, 3.0], "all 3.0")):
-        assert summarized(Array((2,), array("d", values))) == told
+        assert summarize(Array((2,), array("d", values))) == told
 
 
 # --- the file ----------------------------------------------------------------------------

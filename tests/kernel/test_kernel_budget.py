@@ -33,7 +33,7 @@ from certify.kernel.verdict import EXITS, allowance
 from certify.losses import Squared
 from certify.pipeline.certificate.file import Certificate
 from certify.pipeline.certificate.leaf_factors import leaf_factors
-from certify.polar.proved import handed
+from certify.polar.proved import as_kernel_array
 from tests.bombs import BOMBS, alone, built
 from tests.question_files import inside, write
 
@@ -334,7 +334,7 @@ def test_a_gram_matrix_by_pairs_is_the_whole_one(data):
             [int(v) for v in wanted.reshape(-1)], -2, wanted.shape
         )
         assert ar.gram(x, axis, at)[0].ints == ar._thin_gram(x, axis, at).ints
-        ball = Rounded().load(handed(np.array(values) / 2))
+        ball = Rounded().load(as_kernel_array(np.array(values) / 2))
         found, _ = Rounded().gram(ball, axis, at)
         assert np.linalg.norm(found.mid - wanted / 4) <= float(found.rad)
 

@@ -19,7 +19,7 @@ from certify.kernel.norms import L2
 from certify.kernel.offsets import Offset
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.fixed_rank import fixed_rank
-from certify.kernel.rules.ky_fan import Fan, centred, tail
+from certify.kernel.rules.ky_fan import Fan, centred_squares, tail
 from certify.kernel.scalars import Bound, power, root
 from certify.kernel.spaces import Modes, Pair
 from tests.kernel.test_corrections import asked_of
@@ -148,7 +148,7 @@ def test_a_ball_without_its_means_is_as_small_as_its_smallest_member(middle, kin
     M = np.array(middle, dtype=float)
     held = fan(*M.shape, kinds)
     left = without_means(fractions(M), kinds)
-    found = centred(Rounded(), held, Ball(M, RAD))
+    found = centred_squares(Rounded(), held, Ball(M, RAD))
     size = root(squared(left)).hi
     shrunk = fractions(M) - (left * (RAD / size) if size else left)
     for member in (fractions(M), shrunk):
@@ -163,7 +163,7 @@ def test_what_is_left_of_exact_data_is_exact(middle, kinds):
     M = np.array(middle, dtype=float)
     grid = Exact().load(Array((M.size,), array("d", M.reshape(-1))))
     true = squared(without_means(fractions(M), kinds))
-    assert centred(Exact(), fan(*M.shape, kinds), grid) == true
+    assert centred_squares(Exact(), fan(*M.shape, kinds), grid) == true
     assert tail(Exact(), fan(*M.shape, kinds), grid) == true
 
 

@@ -12,9 +12,9 @@ from certify.kernel.errors import RejectedError
 from certify.kernel.exact import Exact
 from certify.kernel.norms import L1, L2, Groups, LInf, Weighted
 from certify.kernel.patterns import Pattern
-from certify.kernel.rules.conic import Leaf, narrowed, signed_facts, unmixed
+from certify.kernel.rules.conic import Leaf, coordinate_row, signed_facts, split_cut
 from certify.kernel.rules.forms import Witness, with_facts
-from certify.kernel.rules.spectral import rescaled
+from certify.kernel.rules.spectral import apply_scales
 from certify.kernel.scalars import power
 from certify.kernel.spaces import Pair
 
@@ -102,7 +102,7 @@ def test_scales_cost_the_largest_scaled_ball(left, right):
     for sides in product([None, *SCALES], repeat=2):
         arrays = dict(zip(("scale.left", "scale.right"), sides, strict=True))
         given = Arrays({k: numbers(v) for k, v in arrays.items() if v}, "proof")
-        scaled, cost = rescaled(EXACT, pair, field, given)
+        scaled, cost = apply_scales(EXACT, pair, field, given)
         s, t = (tuple(map(Fraction, x or (1, 1))) for x in sides)
         assert list(dense(scaled)) == [X[2 * i + j] * s[i] * t[j] for i in (0, 1) for j in (0, 1)]
         sizes = [
@@ -117,7 +117,7 @@ def test_a_scale_that_is_not_positive_is_refused(wrong):
     pair, field = pair_of("*", "*"), EXACT.load(numbers([1, 2, 3, 5]))
     given = Arrays({"scale.right": numbers([1.0, wrong])}, "proof")
     with pytest.raises(RejectedError) as error:
-        rescaled(EXACT, pair, field, given)
+        apply_scales(EXACT, pair, field, given)
     assert (error.value.where, error.value.code) == ("proof.scale.right", "sign")
 
 
@@ -129,7 +129,7 @@ def test_a_coordinate_of_a_box_takes_the_ends_of_its_interval(sign):
     ends = {"*": {-1, 1}, "+": {0, 1}, "-": {-1, 0}, "0": {0}}[sign]
     n = LInf(2, f"*{sign}")
     for first in (0, 3):
-        found = unmixed(n, 1, first, box=True)
+        found = coordinate_row(n, 1, first, box=True)
         values = {
             sum(Fraction(x) * {first: s0, first + 2: s}[j] for j, x in found)
             for s0, s in product((1, -1), repeat=2)
@@ -150,7 +150,7 @@ def test_a_split_at_equal_signs_keeps_the_vertices_of_its_side(signs, ends):
     a, b = signs
     leaf = Leaf((), ((0, 1), (0, a), (2, 1), (2, b), (4, 1)))
     before = [z for z in product((1, -1), repeat=5) if agree(z, leaf)]
-    both = narrowed(pair, [], {"equal": ends}, leaf, "")
+    both = split_cut(pair, [], {"equal": ends}, leaf, "")
     for side, after in zip((1, -1), both, strict=True):
         wanted = [z for z in before if z[ends[0]] == side * z[ends[1]]]
         assert [z for z in product((1, -1), repeat=5) if agree(z, after)] == wanted

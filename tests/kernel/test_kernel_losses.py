@@ -26,10 +26,10 @@ from certify.kernel.exp_log import (
     ONE,
     REACH,
     Elementary,
+    ceil_shift,
     exp_at,
+    floor_shift,
     log_at,
-    raised,
-    shifted,
     softplus_at,
 )
 from certify.kernel.losses import likelihoods, piecewise
@@ -126,8 +126,8 @@ def test_exp_refuses_what_nobody_can_write_and_bounds_what_is_below_a_unit():
 @given(st.integers(-(2**300), 2**300), st.integers(-320, 320))
 def test_shifts_are_outward(x, k):
     exact = Fraction(x) * power(k)
-    assert shifted(x, k) <= exact < shifted(x, k) + 1
-    assert raised(x, k) - 1 < exact <= raised(x, k)
+    assert floor_shift(x, k) <= exact < floor_shift(x, k) + 1
+    assert ceil_shift(x, k) - 1 < exact <= ceil_shift(x, k)
 
 
 # --- values and dual values -----------------------------------------------------------
@@ -226,7 +226,7 @@ def test_the_rule_of_least_squares_is_its_fast_form(data, shape):
     Z, W = (data.draw(arrays(held.data.shape)) for _ in range(2))
     asked, ar = questioned(held, at_entries(held, Z)), Exact()
     x, y = Point(asked.factors, ()), Grains(*dyadic(asked.Y.data))
-    spans = Spans(*ar.spans(values.fitted(ar, asked, x)))
+    spans = Spans(*ar.spans(values.fit_field(ar, asked, x)))
     weights = loss_weights(asked)
     assert asked.loss.value(spans, y, weights) == loss_value(ar, asked, x)
     witness = Arrays(hand_over({"W": W.reshape(-1)}), "proof")

@@ -36,7 +36,7 @@ from certify.norms.l2 import L2
 from certify.offsets import ColumnIntercept, Intercept, Linear, ModeIntercept, RowIntercept, Sparse
 from certify.pipeline.certificate.file import ask
 from certify.polar.methods.spectral import of_matrix
-from certify.polar.proved import handed, kernel_pair, split
+from certify.polar.proved import as_kernel_array, kernel_pair, split
 from certify.search.dual.own_size import fan, fan_definite, fans, unfoldings
 from certify.search.dual.weighted_blocks import product_below
 
@@ -57,7 +57,7 @@ def asked(problem, r=1, **changes):
 
 
 def arrays(**held):
-    return {k: handed(np.asarray(v, float)) for k, v in held.items()}
+    return {k: as_kernel_array(np.asarray(v, float)) for k, v in held.items()}
 
 
 def witness(C, r=1, **more):
@@ -172,7 +172,9 @@ def cones(tier, W, left, right):
     at = Pattern(*W.shape)
     pair = kernel_pair(at, (L2(cone=left), L2(cone=right)))
     ar = TIERS[tier]()
-    return opposite_signs(ar, pair, ar.load(handed(W.reshape(-1))), {}, Arrays({}, "proof"))
+    return opposite_signs(
+        ar, pair, ar.load(as_kernel_array(W.reshape(-1))), {}, Arrays({}, "proof")
+    )
 
 
 @each_tier
@@ -241,11 +243,11 @@ def test_the_polars_own_arrays_have_their_own_names(tier):
     question = asked(Problem(Squared(W + 2 * np.eye(2)), NONNEGATIVE, 1.0))
     proof, held = witness(2 * np.eye(2), W=W.reshape(-1))
     proof["polar"] = SPECTRAL | {"shift": "1"}
-    own = held | {"polar.N": handed(N.reshape(-1))}
+    own = held | {"polar.N": as_kernel_array(N.reshape(-1))}
     assert near(prove(*question, proof, own, TIERS[tier]()).lower, 32)  # <W, Y> - |W|^2 / 2 + 2
-    shadow = held | {"N": handed(N.reshape(-1))}
+    shadow = held | {"N": as_kernel_array(N.reshape(-1))}
     assert prove(*question, proof, shadow, TIERS[tier]()).lower < 24
-    lie = held | {"polar.N": handed(-N.reshape(-1))}
+    lie = held | {"polar.N": as_kernel_array(-N.reshape(-1))}
     assert refused(question, proof, lie, tier) == ("proof.N", "sign")
 
 
@@ -289,14 +291,14 @@ def test_means_and_covariates_beside_a_dual_point(tier):
         W = np.round(W * 2**20) / 2**20
         r = 1 + (offsets[0].name == "linear")
         proof, held = witness(C - W, r, W=W.reshape(-1))
-        held["mu.q0"] = handed(Y.mean(axis=0) if r == 1 else Y.mean(axis=0)[None])
+        held["mu.q0"] = as_kernel_array(Y.mean(axis=0) if r == 1 else Y.mean(axis=0)[None])
         text, polar = split(of_matrix(W).proof)
         proof["polar"] = text
         held |= {f"polar.{k}": a for k, a in polar.items()}
         size = np.linalg.norm(C)
         found = prove(*asked(problem), proof, held, TIERS[tier]())
         assert size - 0.5 >= found.lower >= (size - 0.5) * (1 - 2.0**-16)
-        lie = held | {"W": handed(W.reshape(-1) + np.array([2.0**-20, 0, 0, 0]))}
+        lie = held | {"W": as_kernel_array(W.reshape(-1) + np.array([2.0**-20, 0, 0, 0]))}
         assert refused(asked(problem), proof, lie, tier) == ("proof.W", "orthogonal")
 
 
@@ -317,10 +319,10 @@ def weighted(W=None, weights=WEIGHTS, r=1, offsets=(), atom=None, **lies):
     held = {f"{k}0": x for k, x in held.items()}
     held |= {"rows0": ROWS, "cols0": ROWS}
     made = {"left0": a, "right0": b, "rest0": rest.reshape(-1), "G0": G.reshape(-1)} | lies
-    held |= {k: handed(np.asarray(x)) for k, x in made.items()}
+    held |= {k: as_kernel_array(np.asarray(x)) for k, x in made.items()}
     proof = {"blocks": [text]}
     if W is not None:
-        held["W"], proof["polar"] = handed(w.reshape(-1)), SIGNS
+        held["W"], proof["polar"] = as_kernel_array(w.reshape(-1)), SIGNS
     problem = Problem(Squared(PLAIN, weights=weights), atom or RankOne(), 0.0, offsets)
     return asked(problem, r), proof, held
 
@@ -365,7 +367,7 @@ def test_a_block_of_plain_weights_may_lie_beside_a_dual_point(tier):
     W[2, 2] = -4.0
     text, held = split(fan(PLAIN, 1)[0])
     held = {f"{k}0": x for k, x in held.items()} | {"rows0": ROWS, "cols0": ROWS}
-    held["W"] = handed(W.reshape(-1))
+    held["W"] = as_kernel_array(W.reshape(-1))
     problem = Problem(Squared(Y, weights=weights), NONNEGATIVE, 0.0)
     proof = {"blocks": [text], "polar": SIGNS}
     assert near(prove(*asked(problem), proof, held, TIERS[tier]()).lower, 10)
@@ -394,7 +396,10 @@ def test_no_factors_are_below_the_bound_of_a_block_with_weights(tier, seed):
         "G0": G.reshape(-1),
         "W": W.reshape(-1),
     }
-    held |= {k: handed(x.reshape(-1)) for k, x in made.items()} | {"rows0": rows, "cols0": rows}
+    held |= {k: as_kernel_array(x.reshape(-1)) for k, x in made.items()} | {
+        "rows0": rows,
+        "cols0": rows,
+    }
     problem = Problem(Squared(Y, weights=c), NONNEGATIVE, 0.0)
     lower = prove(*asked(problem), {"blocks": [text], "polar": SIGNS}, held, TIERS[tier]()).lower
     v, high = W + np.outer(a, b) * G, np.outer(a, b) * Y
@@ -440,10 +445,10 @@ def test_masked_data_have_a_dual_point_in_their_blocks(tier):
     problem = Problem(Squared(Y, mask=mask), NONNEGATIVE, 0.0)
     text, held = split(fan(OUT - W_OUT, 1)[0])
     held = {f"{k}0": x for k, x in held.items()} | {"rows0": ROWS, "cols0": ROWS}
-    held["W"] = handed(W[mask])
+    held["W"] = as_kernel_array(W[mask])
     proof = {"blocks": [text], "polar": SIGNS}
     assert near(prove(*asked(problem), proof, held, TIERS[tier]()).lower, 3)
-    lie = held | {"W": handed(-W[mask])}
+    lie = held | {"W": as_kernel_array(-W[mask])}
     assert refused(asked(problem), proof, lie, tier) == ("proof.W", "sign")
 
 
@@ -746,7 +751,7 @@ def definite(Y, r=1, W=None, norm="l2", lam=0.0, **changes):
     text, held = split(fan_definite(Y - W, r)[0])
     proof = {"ky_fan": text | changes}
     if W.any():
-        proof["polar"], held["W"] = SIGNS, handed(W.reshape(-1))
+        proof["polar"], held["W"] = SIGNS, as_kernel_array(W.reshape(-1))
     return asked(Problem(Squared(Y), Symmetric(norm), lam), r), proof, held
 
 
@@ -784,7 +789,7 @@ def test_a_lie_about_positive_eigenvalues_is_refused_or_weaker(tier):
     Y = np.diag([3.0, -2.0])
     question, proof, held = definite(Y, 2)
     best = prove(*question, proof, held, TIERS[tier]()).lower
-    short = held | {"K": handed(np.diag([0.75**0.5, 0.0]))}
+    short = held | {"K": as_kernel_array(np.diag([0.75**0.5, 0.0]))}
     assert prove(*question, proof, short, TIERS[tier]()).lower < best
     low = {"ky_fan": proof["ky_fan"] | {"shift": "0"}}
     assert prove(*question, low, short, TIERS[tier]()).lower < best
@@ -803,7 +808,7 @@ def test_row_and_column_means_go_first(tier):
     problem = Problem(Squared(Y), RankOne(), 0.25, (RowIntercept(), ColumnIntercept()))
     C = Y - Y.mean(0) - Y.mean(1)[:, None] + Y.mean()
     proof, held = witness(C, 0)
-    held |= {"mu.q0": handed(Y.mean(1) - Y.mean()), "mu.q1": handed(Y.mean(0))}
+    held |= {"mu.q0": as_kernel_array(Y.mean(1) - Y.mean()), "mu.q1": as_kernel_array(Y.mean(0))}
     found = prove(*asked(problem, 0), proof, held, TIERS[tier]())
     assert near(found.lower, Fraction(float((C**2).sum() / 2)))
 
@@ -812,5 +817,5 @@ def test_the_rule_of_signs_is_of_matrices_and_tensors_alike():
     ar = Exact()
     pair = kernel_pair(Pattern(1, 1), ("l2+", "linf+"))
     for x in (-1.0, 0.0):
-        w = ar.load(handed(np.array([x])))
+        w = ar.load(as_kernel_array(np.array([x])))
         assert polar_bound(ar, pair, w, SIGNS, Arrays({}, "proof")) == 0

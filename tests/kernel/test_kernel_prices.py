@@ -13,7 +13,7 @@ from certify.kernel.arithmetic import Arithmetic, Extent, Line, Pairs, Place
 from certify.kernel.arrays import Array, Arrays, filled, width
 from certify.kernel.budget import FRACTION, MADE, Budget, product_work
 from certify.kernel.claim import check
-from certify.kernel.dual import added
+from certify.kernel.dual import pay_for_sum
 from certify.kernel.exact import Exact
 from certify.kernel.fields import plainly
 from certify.kernel.file import read
@@ -24,7 +24,7 @@ from certify.kernel.patterns import Pattern
 from certify.kernel.rules.cones import layer_form
 from certify.kernel.rules.floor import entries_at
 from certify.kernel.rules.lines import each_line
-from certify.kernel.rules.transpose import copied, leaf_of_products
+from certify.kernel.rules.transpose import leaf_of_products, repeat_modes
 from certify.kernel.simplicial import ConeForm
 from certify.kernel.spaces import Deep, Network
 from certify.kernel.statement import question
@@ -180,10 +180,10 @@ def layer_of_cones():
 
 ALONE = {  # what no stored certificate asks for
     "layer_form: hold rows and their weights": layer_of_cones,
-    "copied: hold copies": lambda: copied(exact(), exact().load(ONES), ROWS, 1),
+    "copied: hold copies": lambda: repeat_modes(exact(), exact().load(ONES), ROWS, 1),
     "leaf_of_products: hold a diagonal": diagonal,
     "leaf_of_products: spend the cost of a diagonal": diagonal,
-    "added: spend sums of corrections": lambda: added([Fraction(1, 3)], Budget()),
+    "added: spend sums of corrections": lambda: pay_for_sum([Fraction(1, 3)], Budget()),
 }
 
 
@@ -204,7 +204,7 @@ def test_entries_of_a_model_cost_what_its_field_costs_there():
 
 def test_sums_of_corrections_cost_the_squares_of_the_bits_so_far():
     budget = Budget()
-    added([Fraction(1, 2**99), Fraction(3, 2**200), Fraction(5)], budget)
+    pay_for_sum([Fraction(1, 2**99), Fraction(3, 2**200), Fraction(5)], budget)
     assert budget.spent == (101**2 >> 9) + (203**2 >> 9) + (204**2 >> 9)
 
 

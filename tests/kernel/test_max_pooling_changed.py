@@ -13,7 +13,7 @@ from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Arrays
 from certify.kernel.exact import Exact
 from certify.kernel.rules.polar import polar_bound
-from certify.polar.proved import handed
+from certify.polar.proved import as_kernel_array
 from certify.polar.proved import split as parted
 from tests.network_cases import network_of
 from tests.tolerance import fractions
@@ -109,7 +109,7 @@ def entry(rng, text, arrays, kind):
         held[at] = rng.integers(-2, 9)
     else:
         held[at] = any_of(rng, [-held[at], 0 * held[at], rng.standard_normal(2)])
-    arrays[name] = handed(held)
+    arrays[name] = as_kernel_array(held)
 
 
 def swapped(rng, text, arrays):
@@ -198,7 +198,7 @@ def test_a_changed_proof_never_proves_less_than_the_polar(seed):
                 continue
         ar = Rounded() if k % 5 == 0 else Exact()
         try:
-            w = ar.load(handed(W.reshape(-1)))
+            w = ar.load(as_kernel_array(W.reshape(-1)))
             held = Arrays(given, "proof")
             with np.errstate(all="ignore"):  # the kernel refuses what is not finite
                 bound = polar_bound(ar, network_of(atom, W), w, said, held)

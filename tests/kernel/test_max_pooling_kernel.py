@@ -23,7 +23,7 @@ from certify.kernel.statement import question, stated_network
 from certify.losses import Squared
 from certify.pipeline.certificate.file import ask
 from certify.polar.branching.bases import Signed
-from certify.polar.proved import handed
+from certify.polar.proved import as_kernel_array
 from certify.polar.proved import split as parted
 from tests.network_cases import drawn, network_of, proved, value
 from tests.pooling_cases import pooled, random_max, slack, truth
@@ -112,9 +112,9 @@ def test_rows_of_no_sample_have_no_weight():
     made, _ = dominating(network_of(atom, W), fractions(W[:, 0]), [-1] * 3, sides)
     summed = np.array([*W[:, 0].repeat(2), 0.0, 0.0])
     ar = Exact()
-    held = pull_back(ar, made, ar.load(handed(W.reshape(-1))))
+    held = pull_back(ar, made, ar.load(as_kernel_array(W.reshape(-1))))
     assert [x * power(held.exp) for x in held.ints] == fractions(summed)
-    ball = pull_back(Rounded(), made, Rounded().load(handed(W.reshape(-1))))
+    ball = pull_back(Rounded(), made, Rounded().load(as_kernel_array(W.reshape(-1))))
     assert np.array_equal(ball.mid.reshape(-1), summed)
 
 
@@ -146,7 +146,7 @@ def test_the_layer_that_sums_lies_above_everywhere(seed):
         assert np.array_equal(np.asarray(made.features.data).reshape(-1, 2)[:-1], held.features)
         assert made.samples == [*held.samples.tolist(), -1]
         assert (made.most, made.inside) == (False, 1)
-        weights = pull_back(Exact(), made, Exact().load(handed(W.reshape(-1))))
+        weights = pull_back(Exact(), made, Exact().load(as_kernel_array(W.reshape(-1))))
         wanted = [*fractions(W[held.samples, 0]), 0]  # nothing on the row of the part
         assert [x * power(weights.exp) for x in weights.ints] == wanted
         assert 0 <= extra <= Fraction(held.extra) <= extra * (1 + Fraction(1, 2**20))
@@ -166,7 +166,9 @@ def test_all_arithmetics_take_the_largest_row(seed):
     atom, W = pooled(seed, (3, 1 + seed % 3, 2, 2))
     U, V = drawn(rng, (2, 3)), drawn(rng, (2, 3))
     net = network_of(atom, W)
-    exact, flint = (tier().layer(net, handed(U), handed(V)) for tier in (Exact, Flint))
+    exact, flint = (
+        tier().layer(net, as_kernel_array(U), as_kernel_array(V)) for tier in (Exact, Flint)
+    )
     assert (exact.ints, exact.exp) == (flint.ints, flint.exp)
     held = [x * power(exact.exp) for x in exact.ints]
     for k in range(3):
@@ -180,7 +182,7 @@ def test_all_arithmetics_take_the_largest_row(seed):
                 ]
                 sums += max(0, *z) * Fraction(float(v[j]))
             assert held[2 * k + j] == sums
-    ball = Rounded().layer(net, handed(U), handed(V))
+    ball = Rounded().layer(net, as_kernel_array(U), as_kernel_array(V))
     far = sum((Fraction(float(a)) - b) ** 2 for a, b in zip(ball.mid, held, strict=True))
     assert far <= ball.rad**2
     assert np.allclose(atom.layer.act(U) @ V.T, ball.mid.reshape(3, 2), rtol=1e-14, atol=0)
@@ -367,7 +369,7 @@ def test_the_kernel_wants_rows_for_every_sample():
             "empty",
         ),
     ):
-        given = Arrays({k: handed(a) for k, a in arrays.items()}, "statement")
+        given = Arrays({k: as_kernel_array(a) for k, a in arrays.items()}, "statement")
         with pytest.raises(RejectedError) as caught:
             stated_network(atom.statement(), given, Pattern(3, 1))
         assert (caught.value.where, caught.value.code) == (where, code)
@@ -404,7 +406,7 @@ def certified(pool="max", lam=None):
     asked = ask(problem, none, None, rtol=1e-6, atol=0.0)
     text, arrays = parted(found.proof)
     proof = {"polar": text, "corrections": []}
-    witness = arrays | {"W": handed(PLAIN[1].reshape(-1))}
+    witness = arrays | {"W": as_kernel_array(PLAIN[1].reshape(-1))}
     return problem, Certificate(
         asked.statement, asked.given, {"verdict": "CERTIFIED", "tier": "exact"}, proof, witness
     )
@@ -444,7 +446,7 @@ def test_a_certificate_of_sums_is_none_of_the_largest():
 
 def test_other_samples_are_another_question():
     _, held = certified()
-    flipped = handed(np.asarray(held.given["samples"].data)[::-1].copy())
+    flipped = as_kernel_array(np.asarray(held.given["samples"].data)[::-1].copy())
     with pytest.raises(RejectedError, match="question"):
         checked(replace(held, given=held.given | {"samples": flipped}))
     named = {k: identity(a) for k, a in (held.given | {"samples": flipped}).items()}

@@ -20,7 +20,7 @@ from certify.kernel.rules.network import Region, cell_bound, facts, network_leaf
 from certify.kernel.scalars import power
 from certify.norms import L2
 from certify.polar.layer_query import Layer
-from certify.polar.proved import handed, split
+from certify.polar.proved import as_kernel_array, split
 from certify.search.relax.network_witness import Part, leaf, network_witness
 from tests.network_cases import (
     TINY,
@@ -375,7 +375,7 @@ def test_the_reach_of_a_free_bias_is_that_of_its_farthest_row():
     net = network_of(atom, W)
     assert net.reach == 5
     assert net.radii() == [10, 6]
-    double = net._replace(features=handed(np.array([[3.0, 4.0, 2.0], [1.0, 0.0, 2.0]])))
+    double = net._replace(features=as_kernel_array(np.array([[3.0, 4.0, 2.0], [1.0, 0.0, 2.0]])))
     assert double.reach == Fraction(5, 2)
     assert double.radii() == [10, 6]
     assert network_of(ReLU(atom.V, bias="regularized"), W).reach == 0
@@ -514,9 +514,9 @@ def test_the_layers_value_is_its_definition(name, mask):
         net = net._replace(at=Pattern(*W.shape, array("q", rows), array("q", cols)))
     wanted = [wanted[k] for k in seen]
     for tier in (Exact, Flint):
-        grid = tier().layer(net, handed(U), handed(V))
+        grid = tier().layer(net, as_kernel_array(U), as_kernel_array(V))
         assert [v * power(grid.exp) for v in grid.ints] == wanted
-    ball = Rounded().layer(net, handed(U), handed(V))
+    ball = Rounded().layer(net, as_kernel_array(U), as_kernel_array(V))
     missed = [Fraction(float(x)) - y for x, y in zip(ball.mid, wanted, strict=True)]
     assert sum(x * x for x in missed) <= ball.rad**2
     assert ball.rad <= Fraction(rounding(steep(atom), np.abs(U).sum() * 8, flops=64)) * 64
@@ -532,7 +532,7 @@ def test_the_rounded_layer_allows_for_a_slope_and_for_pooling():
             atom = ReLU(F, activation="leaky_relu", slope=slope, samples=samples)
             W = np.zeros((1 if samples else 64, 1))
             radii[slope, samples is None] = (
-                Rounded().layer(network_of(atom, W), handed(U), handed(V)).rad
+                Rounded().layer(network_of(atom, W), as_kernel_array(U), as_kernel_array(V)).rad
             )
     assert radii[-1024.0, True] > 512 * radii[0.0, True]
     assert radii[0.0, False] > 4 * radii[0.0, True]
@@ -542,7 +542,7 @@ def test_the_rounded_layer_allows_for_a_slope_and_for_pooling():
 def test_the_dual_point_is_spread_over_a_samples_rows(tier):
     atom, W = many("pooled, free bias, l2")
     ar, net = tier(), network_of(atom, W)
-    held = pull_back(ar, net, ar.load(handed(W.reshape(-1))))
+    held = pull_back(ar, net, ar.load(as_kernel_array(W.reshape(-1))))
     lows, _, e = ar.spans(held)
     found = np.array([float(x) for x in lows]).reshape(W.shape[1], -1) * 2.0**e
     np.testing.assert_allclose(found, atom.layer.spread(W).T, rtol=0, atol=2.0**-40)

@@ -25,7 +25,7 @@ from certify.kernel.verdict import EXITS, prove
 from certify.losses import KullbackLeibler, Logistic, Squared
 from certify.offsets import ColumnIntercept
 from certify.pipeline.certificate.file import ask
-from certify.polar.proved import handed, split
+from certify.polar.proved import as_kernel_array, split
 from certify.search.relax.network_witness import network_witness
 from tests.network_cases import asked_of, cell_tree, made, network_of, proved, truth
 from tests.tolerance import rounding
@@ -252,7 +252,7 @@ def test_a_support_has_a_slope_of_the_activation(slope, rho, good):
 def test_a_cell_needs_a_convex_activation():
     atom, W = PLAIN
     ar, proof, given = Exact(), under_signs(CELL, CELL), Arrays({}, "proof")
-    net, w = network_of(atom, W, slope=(1.5).hex()), ar.load(handed(W.reshape(-1)))
+    net, w = network_of(atom, W, slope=(1.5).hex()), ar.load(as_kernel_array(W.reshape(-1)))
     with pytest.raises(RejectedError, match="slope <= 1"):
         polar_bound(ar, net, w, proof, given)
 
@@ -261,7 +261,7 @@ def test_a_leaf_holds_for_an_activation_that_is_steeper_above():
     atom, W = PLAIN
     net = network_of(atom, W, slope=(3.0).hex())
     ar = Exact()
-    w = ar.load(handed(W.reshape(-1)))
+    w = ar.load(as_kernel_array(W.reshape(-1)))
     bound = polar_bound(ar, net, w, nodes(LEAF), Arrays({}, "proof"))
     z = atom.layer.features @ np.array([np.cos(t := np.linspace(0, 7, 999)), np.sin(t)])
     assert bound >= np.abs(W.T @ np.where(z > 0, z, 3 * z)).max()
@@ -270,7 +270,7 @@ def test_a_leaf_holds_for_an_activation_that_is_steeper_above():
 def test_a_dense_matrix_beyond_the_limit_is_refused_before_it_is_made():
     atom, W = ReLU(np.zeros((2048, 1))), np.zeros((2048, 1))
     ar, net = Metered(Exact(), Budget(FLOOR)), network_of(atom, W)
-    w = ar.load(handed(W.reshape(-1)))
+    w = ar.load(as_kernel_array(W.reshape(-1)))
     with pytest.raises(RejectedError) as caught:
         polar_bound(ar, net, w, nodes(LEAF), Arrays({}, "proof"))
     assert (caught.value.where, caught.value.code) == ("budget", "limit")
@@ -329,22 +329,22 @@ STATED = [
 def test_statements_beyond_the_rules_are_rejected(lie):
     said, held, where, code = lie
     given = {"features": FEATURES} | held
-    arrays = {k: handed(a) for k, a in given.items() if a is not None}
+    arrays = {k: as_kernel_array(a) for k, a in given.items() if a is not None}
     with pytest.raises(RejectedError) as caught:
         stated_network(SAID | said, Arrays(arrays, "statement"), Pattern(3, 2))
     assert (caught.value.where, caught.value.code) == (where, code)
 
 
 def test_a_layer_is_for_a_matrix_of_outputs():
-    arrays = Arrays({"features": handed(FEATURES)}, "statement")
+    arrays = Arrays({"features": as_kernel_array(FEATURES)}, "statement")
     with pytest.raises(RejectedError, match=r"statement\.shape: shape"):
         stated_network(SAID, arrays, Pattern(3, 4, dims=(3, 2, 2)))
 
 
 def test_samples_may_have_no_row_where_the_bias_has_a_price():
-    arrays = {"features": handed(FEATURES), "samples": handed(ints(0, 2, 2))}
+    arrays = {"features": as_kernel_array(FEATURES), "samples": as_kernel_array(ints(0, 2, 2))}
     net = stated_network(SAID, Arrays(arrays, "statement"), Pattern(3, 1))
-    field = Exact().layer(net, handed(np.ones((2, 1))), handed(np.ones((1, 1))))
+    field = Exact().layer(net, as_kernel_array(np.ones((2, 1))), as_kernel_array(np.ones((1, 1))))
     assert [v * power(field.exp) for v in field.ints] == [2, 0, 7]
 
 
@@ -368,7 +368,7 @@ def duality(told, atom, W, corrections=(), **statement):
     listed = [[k, f"{Fraction(c).numerator:x}/{Fraction(c).denominator:x}"] for k, c in corrections]
     proof = {"polar": text, "corrections": listed}
     asked, found = told
-    witness = found | arrays | {"W": handed(W.reshape(-1))}
+    witness = found | arrays | {"W": as_kernel_array(W.reshape(-1))}
     return prove(asked.statement | statement, asked.given, proof, witness)
 
 

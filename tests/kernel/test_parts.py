@@ -24,7 +24,7 @@ from certify.kernel.values import objective
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, RowIntercept, Smooth, Sparse
 from certify.pipeline.certificate.file import as_numpy, ask
-from certify.polar.proved import handed
+from certify.polar.proved import as_kernel_array
 from certify.search.dual.orthogonal import orthogonalize
 from certify.search.relax import convex
 from tests.kernel_cases import honest
@@ -72,7 +72,7 @@ def test_the_energy_is_that_of_the_definition_in_every_tier(held):
     asked = stated_offset(Problem(Squared(np.zeros((m, n))), RankOne(), 1.0, (o,)))
     truth = exact_penalty(o, q)
     for tier, make in TIERS.items():
-        found = asked.offsets[0].penalty(make(), handed(q))
+        found = asked.offsets[0].penalty(make(), as_kernel_array(q))
         assert found.lo <= truth <= found.hi
         assert tier == "rounded" or found.lo == found.hi
     assert abs(Fraction(o.penalty(q)) - truth) <= truth / 2**40
@@ -83,7 +83,7 @@ def test_the_price_of_a_sparse_part_is_that_of_the_definition_in_every_tier(q):
     o = Sparse(0.375)
     asked = stated_offset(Problem(Squared(np.zeros((2, 3))), RankOne(), 1.0, (o,)))
     for tier, make in TIERS.items():
-        found = asked.offsets[0].penalty(make(), handed(q))
+        found = asked.offsets[0].penalty(make(), as_kernel_array(q))
         assert found.lo <= exact_penalty(o, q) <= found.hi
         assert tier == "rounded" or found.lo == found.hi
 
@@ -99,21 +99,21 @@ def test_laplacians_and_absolute_sums_are_enclosed_at_every_scale(data):
     q = data.draw(arrays((m, n), wild)) * scale
     asked = stated_offset(Problem(Squared(np.zeros((m, n))), RankOne(), 1.0, (o,)))
     held, exact = asked.offsets[0], Exact()
-    truth = exact.laplacian(handed(q), held.graph, held.rho, held.ridge)
-    ball = Rounded().laplacian(handed(q), held.graph, held.rho, held.ridge)
+    truth = exact.laplacian(as_kernel_array(q), held.graph, held.rho, held.ridge)
+    ball = Rounded().laplacian(as_kernel_array(q), held.graph, held.rho, held.ridge)
     unit = power(truth.exp)
     pairs = zip(truth.ints, fractions(ball.mid), strict=True)
     assert sum((unit * a - b) ** 2 for a, b in pairs) <= ball.rad**2
     total = sum(map(abs, fractions(q)), Fraction(0))
-    found = Rounded().absolutes(Rounded().load(handed(q)))
+    found = Rounded().absolutes(Rounded().load(as_kernel_array(q)))
     assert found.lo <= total <= found.hi
-    assert exact.absolutes(exact.load(handed(q))) == exactly(total)
+    assert exact.absolutes(exact.load(as_kernel_array(q))) == exactly(total)
 
 
 def test_the_radius_of_a_field_widens_the_sum_of_its_absolute_values():
     ar = Rounded()
-    x = ar.load(handed(np.array([1.0, -2.0, 0.25])))
-    moved = ar.add(x, ar.load(handed(np.array([2.0**-60, 2.0**-60, 2.0**-60]))))
+    x = ar.load(as_kernel_array(np.array([1.0, -2.0, 0.25])))
+    moved = ar.add(x, ar.load(as_kernel_array(np.array([2.0**-60, 2.0**-60, 2.0**-60]))))
     assert moved.rad > 0
     found = ar.absolutes(moved)
     assert found.lo < Fraction(13, 4) + Fraction(1, 2**60) < found.hi
@@ -136,7 +136,7 @@ def smooth_duals(draw):
 def cost(problem, W, witness, ar, corrections=()):
     """Return the kernel's bound of -2 inf <W, q> + H(q)."""
     asked = stated_offset(problem)
-    given = Arrays({"W": handed(W.reshape(-1))} | witness, "proof")
+    given = Arrays({"W": as_kernel_array(W.reshape(-1))} | witness, "proof")
     dual = dual_point(ar, asked, {"corrections": list(corrections)}, given, "W")
     return ridge_cost(ar, asked, dual, given, "W")
 
@@ -153,9 +153,9 @@ def test_no_witness_gives_less_than_the_cost_at_any_point(tier, held, data):
     seen = [fractions(o.field(q, observed)) for q in points]
     pulled = [sum(map(Fraction.__mul__, fractions(W), f), Fraction(0)) for f in seen]
     infimum = min(p + exact_penalty(o, q) for p, q in zip(pulled, points, strict=True))
-    for witness in ({"smooth0": handed(best)}, {"smooth0": handed(drawn)}, {}):
+    for witness in ({"smooth0": as_kernel_array(best)}, {"smooth0": as_kernel_array(drawn)}, {}):
         assert cost(problem, W, witness, TIERS[tier]()) >= -2 * infimum
-    sharp = cost(problem, W, {"smooth0": handed(best)}, TIERS[tier]())
+    sharp = cost(problem, W, {"smooth0": as_kernel_array(best)}, TIERS[tier]())
     assert sharp <= -2 * infimum + Fraction(float(np.square(W).sum()) + 1) / 2**30
 
 
@@ -191,7 +191,7 @@ def test_a_residual_is_charged_by_the_gap_and_by_the_ridge():
 
 def test_corrections_count_in_the_cost():
     problem = Problem(Squared(np.zeros((2, 1))), RankOne(), 1.0, (Smooth([(0, 1)], 1.0, 1.0),))
-    W, q = np.array([[1.0], [0.0]]), {"smooth0": handed(np.array([[-0.5], [0.25]]))}
+    W, q = np.array([[1.0], [0.0]]), {"smooth0": as_kernel_array(np.array([[-0.5], [0.25]]))}
     plain = cost(problem, W, q, Exact())
     corrected = cost(problem, W, q, Exact(), [[1, "-1/1"]])
     exact = cost(problem, np.array([[1.0], [-1.0]]), q, Exact())
@@ -206,7 +206,7 @@ def moved(a, k, step):
     """Return an array with one number changed."""
     out = as_numpy(a).copy()
     out.reshape(-1)[k] += step
-    return handed(out)
+    return as_kernel_array(out)
 
 
 def offset_of(name, **changes):
@@ -288,7 +288,7 @@ def test_sums_by_component_are_more_than_sums_by_column():
     W[0, 0] += 0.5  # the rows 0 and 3 are in two components: the column's sum stays
     W[3, 0] -= 0.5
     with pytest.raises(RejectedError) as caught:
-        prove(cert, witness={"W": handed(W.reshape(-1))})
+        prove(cert, witness={"W": as_kernel_array(W.reshape(-1))})
     assert caught.value.code == "orthogonal"
 
 
@@ -313,7 +313,7 @@ def test_an_entry_above_rho_by_one_ulp_scales_the_dual_point(tier):
     asked = stated_offset(problem)
 
     def limit(*entries, corrections=()):
-        given = Arrays({"W": handed(np.array(entries))}, "proof")
+        given = Arrays({"W": as_kernel_array(np.array(entries))}, "proof")
         dual = dual_point(ar, asked, {"corrections": list(corrections)}, given, "W")
         return dual_limit(ar, asked, dual)
 
@@ -323,7 +323,7 @@ def test_an_entry_above_rho_by_one_ulp_scales_the_dual_point(tier):
     assert limit(1.0, 1.0, corrections=[[1, "-5/1"]]) == Fraction(rho) / 4
     assert limit(0.0, 0.0) is None
     plain = stated_offset(Problem(Squared(np.zeros((1, 2))), RankOne(), 8.0, ()))
-    given = Arrays({"W": handed(np.array([9.0, 9.0]))}, "proof")
+    given = Arrays({"W": as_kernel_array(np.array([9.0, 9.0]))}, "proof")
     assert dual_limit(ar, plain, dual_point(ar, plain, {}, given, "W")) is None
 
 
@@ -335,7 +335,7 @@ def test_a_dual_point_beyond_rho_is_no_bound_unscaled(tier):
     cert = check(problem, none).certificate
     assert prove(cert, TIERS[tier]()).verdict == "CERTIFIED"
     for w in (4.0, 2.0, np.nextafter(1.0, 2.0)):
-        outcome = prove(cert, TIERS[tier](), witness={"W": handed(np.array([w]))})
+        outcome = prove(cert, TIERS[tier](), witness={"W": as_kernel_array(np.array([w]))})
         assert outcome.lower <= Fraction(7, 2) <= outcome.upper
         assert outcome.lower >= Fraction(7, 2) * (1 - Fraction(1, 2**40))
 
@@ -348,7 +348,7 @@ def test_the_floor_of_a_candidate_with_a_sparse_part_is_scaled_too(tier):
     assert (cert.verdict, prove(cert, TIERS[tier]()).verdict) == ("REFUTED", "REFUTED")
     asked = question(cert.statement, cert.given)
     value = objective(Exact(), asked, Point(asked.factors, (filled((1, 2), 0.0),)))
-    huge = {"floor.W": handed(np.array([64.0, 0.0]))}
+    huge = {"floor.W": as_kernel_array(np.array([64.0, 0.0]))}
     arrays_ = Arrays(cert.witness | huge, "proof")
     low = floor(TIERS[tier](), asked, cert.proof, arrays_, value)
     assert low <= value.lo

@@ -12,7 +12,7 @@ from certify import Certificate, Problem, check
 from certify.atoms import RankOne
 from certify.kernel import claim
 from certify.kernel.budget import Budget
-from certify.kernel.claim import Progress, judged
+from certify.kernel.claim import Progress, report_on
 from certify.losses import Squared
 
 PROBLEM = Problem(Squared(np.diag([5.0, 4.0])), RankOne("l2", "l2"), 1.0)
@@ -116,7 +116,7 @@ def test_an_estimate_that_lies_changes_no_verdict(certificate, tmp_path):
     for work in (1, 1 << 60, "a", None):
         lie = replace(certificate, claim={**certificate.claim, "work": work})
         lie.save(tmp_path / "x.cert")
-        text, status = judged([str(tmp_path / "x.cert")])
+        text, status = report_on([str(tmp_path / "x.cert")])
         assert text.startswith("VERIFIED CERTIFIED")
         assert status == 0
     assert Certificate.load(tmp_path / "x.cert").verdict == "CERTIFIED"

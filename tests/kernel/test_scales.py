@@ -14,16 +14,18 @@ from certify.kernel.norms import L2, Groups, LInf, Weighted, norm
 from certify.kernel.patterns import Pattern
 from certify.kernel.rules.spectral import spectral
 from certify.kernel.spaces import Pair
-from certify.polar.proved import handed
+from certify.polar.proved import as_kernel_array
 from tests.unit_balls import LEFT, RIGHT, SLACK, M, N, Sharp, attained
 
 TIERS = pytest.mark.parametrize("tier", [Sharp, Exact, Flint, Rounded])
 
 
 def bound(tier, pair, W, **arrays):
-    held = {k.replace("_", "."): handed(np.asarray(a, dtype=float)) for k, a in arrays.items()}
+    held = {
+        k.replace("_", "."): as_kernel_array(np.asarray(a, dtype=float)) for k, a in arrays.items()
+    }
     ar = tier()
-    w = ar.load(handed(np.asarray(W, dtype=float).reshape(-1)))
+    w = ar.load(as_kernel_array(np.asarray(W, dtype=float).reshape(-1)))
     proof = {"axis": int(pair.at.n <= pair.at.m), "shift": "0"}
     return spectral(ar, pair, w, proof, Arrays(held, "proof"))
 

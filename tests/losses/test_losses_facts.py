@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from certify import InputError
 from certify.losses import LOSSES, Loss
 from certify.search.relax._cvxpy import cp
-from certify.search.relax._loss import Units, domain, stated
+from certify.search.relax._loss import Units, domain, loss_expression
 from certify.testing.strategies import fields, losses
 from tests.tolerance import rounding
 
@@ -46,7 +46,7 @@ def test_cvxpy_sees_the_loss(name, data):
     Z = data.draw(fields(loss))
     F = cp.Constant(Z.reshape(-1))
     assert all(c.value() for c in domain(loss, F))
-    told = float(stated(loss, F, ALL_ONES).value)
+    told = float(loss_expression(loss, F, ALL_ONES).value)
     assert told == pytest.approx(loss.value(Z), rel=1e-12, abs=1e-12)
 
 

@@ -8,7 +8,7 @@ from scipy import sparse
 
 from certify.norms import Gauge
 from certify.search.relax._cvxpy import cp
-from certify.search.relax._norms import lengths, matched, square
+from certify.search.relax._norms import dual_cost, lengths, square
 from tests.norm_cases import IDS, VARIANTS, made
 
 D = 4
@@ -135,7 +135,7 @@ def test_what_is_matched_with_the_square_is_below_it(name, cone):
     norm = made(name, cone, D)
     C = np.diag([1.0, 2.0, -1.0, 0.5])
     for held in (norm, bare(norm)):
-        own = matched(held, D)
+        own = dual_cost(held, D)
         psd = cp.Variable((D, D), PSD=True)
         program = cp.Problem(cp.Minimize(own.cost), [*own.cone, psd == own.C - C])
         cost = float(program.solve(solver="CLARABEL"))

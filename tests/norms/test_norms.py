@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from certify.kernel.patterns import Pattern
 from certify.norms import GAUGES, Group, Variation, Weighted, gauge
-from certify.polar.proved import handed, kernel_pair
+from certify.polar.proved import as_kernel_array, kernel_pair
 from tests.norm_cases import CONES, IDS, MAKERS, VARIANTS, made
 from tests.strategies import arrays, dyadics, powers
 from tests.tolerance import EPS, exact_norm, fractions, rounding
@@ -201,4 +201,4 @@ def test_a_long_path_is_solved_to_rounding():
     norm, y = Variation([(i, i + 1) for i in range(119)], 0.5), rng.standard_normal(120)
     value = float(norm.dual(y))
     assert value <= norm.bound(y, norm.flow(y)) <= value * (1 + SETTLED)
-    assert handed(norm.pairs).shape == (119, 2)
+    assert as_kernel_array(norm.pairs).shape == (119, 2)

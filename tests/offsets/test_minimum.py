@@ -5,7 +5,7 @@ import pytest
 
 from certify import Problem
 from certify.atoms import RankOne
-from certify.base.minimize import bisected
+from certify.base.minimize import bisect_slopes
 from certify.losses import Absolute, Hinge, Quantile
 from certify.offsets import ColumnIntercept, Intercept, RowIntercept
 from tests.tolerance import rounding
@@ -58,9 +58,9 @@ def test_no_kink_and_no_ridge_between_two_kinks_is_better(loss, offset, ridge):
 
 def test_intervals_grow_until_they_hold_the_answer():
     far = np.array([2.0**40, -(2.0**40), 0.0, 0.375])
-    found = bisected(lambda q: np.sign(q - far), np.zeros(4))
+    found = bisect_slopes(lambda q: np.sign(q - far), np.zeros(4))
     assert np.array_equal(found, far)
 
 
 def test_a_number_without_an_answer_runs_away():
-    assert bisected(lambda q: -np.ones_like(q), np.zeros(1))[0] > 1e30
+    assert bisect_slopes(lambda q: -np.ones_like(q), np.zeros(1))[0] > 1e30

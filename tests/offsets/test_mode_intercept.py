@@ -20,11 +20,11 @@ from certify.kernel.dual import Dual, adjoint
 from certify.kernel.exact import Exact
 from certify.kernel.scalars import power
 from certify.kernel.statement import Point
-from certify.kernel.values import fitted
+from certify.kernel.values import fit_field
 from certify.losses import Absolute, Squared
 from certify.offsets import ColumnIntercept, Intercept, Linear, ModeIntercept, RowIntercept
 from certify.pipeline.certificate.file import ask
-from certify.polar.proved import handed
+from certify.polar.proved import as_kernel_array
 from certify.search.dual.orthogonal import orthogonalize
 from certify.search.dual.scaling import ridge_cost
 from tests.strategies import arrays, dyadics
@@ -106,7 +106,7 @@ def test_every_arithmetic_sums_exactly_with_corrections(tier, dims, full):
         at = problem.loss.observed
         W = np.random.default_rng(2).standard_normal(at.size)
         ar, extra = tier(), ((0, Fraction(1, 3)), (at.size - 1, Fraction(-5, 7)))
-        raw = handed(W)
+        raw = as_kernel_array(W)
         found = adjoint(ar, question, Dual(ar.load(raw), raw, extra), question.offsets[0])
         truth = spelled(W, at, axis)
         where = np.ravel_multi_index(at.listed, (at.m, at.n))
@@ -123,8 +123,8 @@ def test_the_kernel_adds_the_same_field(tier, dims):
     q = [tensor((n,), 3 + k) for k, n in enumerate(dims)]
     asked = ask(problem, none(dims), tuple(q), rtol=1e-6, atol=0.0)
     question = kernel_statement.question(asked.statement, asked.given)
-    factors = tuple(handed(np.zeros((n, 1))) for n in dims)
-    z = fitted(tier(), question, Point(factors, question.q))
+    factors = tuple(as_kernel_array(np.zeros((n, 1))) for n in dims)
+    z = fit_field(tier(), question, Point(factors, question.q))
     los, his, e = tier().spans(z)
     truth = sum(exact_sum(k, x, problem) for k, x in enumerate(q))
     for lo, hi, v in zip(los, his, truth, strict=True):
@@ -138,7 +138,7 @@ def exact_sum(axis, q, problem):
 def sums_vanish(problem, found):
     asked = ask(problem, none(problem.loss.dims), None, rtol=1e-6, atol=0.0)
     question = kernel_statement.question(asked.statement, asked.given)
-    raw = handed(found.W.reshape(-1))
+    raw = as_kernel_array(found.W.reshape(-1))
     for tier in (Exact, Flint, Rounded):
         ar = tier()
         dual = Dual(ar.load(raw), raw, found.corrections)
@@ -260,12 +260,12 @@ def test_a_dual_point_with_a_nonzero_sum_bounds_nothing():
     question = kernel_statement.question(asked.statement, asked.given)
     W = np.zeros(12)
     W[[0, 2]] = 1.0, -1.0  # rows and all sum to zero, mode 1 does not
-    ar, raw = Exact(), handed(W)
+    ar, raw = Exact(), as_kernel_array(W)
     with pytest.raises(RejectedError) as refused:
         kernel_dual.ridge_cost(ar, question, Dual(ar.load(raw), raw, ()), Arrays({}, "proof"), "W")
     assert refused.value.code == "orthogonal"
     W[[1, 2]] = -1.0, 0.0
-    raw = handed(W)
+    raw = as_kernel_array(W)
     assert not kernel_dual.ridge_cost(
         ar, question, Dual(ar.load(raw), raw, ()), Arrays({}, "proof"), "W"
     )

@@ -28,7 +28,7 @@ from certify.offsets import (
     Smooth,
     Sparse,
 )
-from certify.polar.proved import handed
+from certify.polar.proved import as_kernel_array
 from certify.search.dual.orthogonal import orthogonalize
 from tests.strategies import arrays, dyadics, masks, offsets, shapes
 from tests.tolerance import exact_field, exact_penalty, fractions, rounding
@@ -61,12 +61,12 @@ def pattern(at):
 
 
 def design(o):
-    return handed(o.A) if isinstance(o, Linear) else None
+    return as_kernel_array(o.A) if isinstance(o, Linear) else None
 
 
 def sums(ar, o, W, at):
     """Return A* W by the kernel's rule, in one arithmetic."""
-    raw = handed(W.reshape(-1))
+    raw = as_kernel_array(W.reshape(-1))
     asked = SimpleNamespace(at=pattern(at))
     offset = kernel_offsets.Offset(o.name, Fraction(0), design(o))
     return adjoint(ar, asked, Dual(ar.load(raw), raw, ()), offset)

@@ -21,7 +21,7 @@ from certify.kernel.verdict import prove
 from certify.losses import Absolute, Squared
 from certify.pipeline.certificate.checked import CLOSED, VARIABLE
 from certify.pipeline.certificate.file import Certificate, as_numpy
-from certify.pipeline.certificate.file import handed as array
+from certify.pipeline.certificate.file import as_kernel_array as array
 from paper_checks._statements import FORMAL
 from tests.golden import HERE, names
 

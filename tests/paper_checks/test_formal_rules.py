@@ -17,8 +17,8 @@ from certify.kernel.exact import Exact
 from certify.kernel.losses.base import Grains
 from certify.kernel.norms import L1, L2, NORMS, Elastic, LInf, Variation
 from certify.kernel.patterns import Pattern
-from certify.kernel.rules.conic import Leaf, narrowed
-from certify.kernel.rules.ky_fan import Fan, centred
+from certify.kernel.rules.conic import Leaf, split_cut
+from certify.kernel.rules.ky_fan import Fan, centred_squares
 from certify.kernel.scalars import root
 from certify.kernel.spaces import Pair
 
@@ -169,7 +169,7 @@ def test_coordinates_are_merged_as_in_the_tree_of_the_theorem(splits):
             continue
         low, high = (a, b) if a < b else (b, a)
         wanted = tuple((low, x * side * s * t) if c == high else (c, x) for c, x in leaf.classes)
-        leaf = narrowed(pair, [], {"equal": [first + p, first + q]}, leaf, "")[side < 0]
+        leaf = split_cut(pair, [], {"equal": [first + p, first + q]}, leaf, "")[side < 0]
         assert leaf.classes == wanted
         assert all(leaf.classes[c][0] == c and x * x == 1 for c, x in leaf.classes)
 
@@ -188,5 +188,5 @@ def test_the_centred_energy_is_that_of_the_projectors(kinds, rows):
     if "row" in kinds:
         centre = [[x - sum(row) / 3 for x in row] for row in centre]
     ar = Exact()
-    found = centred(ar, held, ar.load(Array((6,), flat)))
+    found = centred_squares(ar, held, ar.load(Array((6,), flat)))
     assert found == sum(squares(row) for row in centre)

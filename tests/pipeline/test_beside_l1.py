@@ -23,7 +23,7 @@ from certify.pipeline.beside_l1 import next_slope
 from certify.pipeline.certificate import tiers
 from certify.pipeline.check import stationarity
 from certify.pipeline.report import write
-from certify.pipeline.report._words import priced
+from certify.pipeline.report._words import terms
 from certify.polar import eigen
 from certify.search.descent import l1
 from certify.search.lam_max import lam_max
@@ -133,7 +133,7 @@ def test_the_penalty_is_written_in_the_report(refuted, tmp_path):
     assert "with l1 penalties of weights 0.25 and 0.5" in text
     assert "Σₖ a‖uₖ‖₁ + b‖vₖ‖₁" in text
     assert "a = 0.25,   b = 0.5" in text
-    told = priced(SQUARES)
+    told = terms(SQUARES)
     assert told == " with the regularization λ = 0.125 and l1 penalties of weights 0.25 and 0.5"
 
 
@@ -176,13 +176,13 @@ def test_what_ends_at_certified_factors_is_refused():
 def test_a_step_never_raises_the_objective():
     x, values = FACTORS, [SQUARES.objective(FACTORS)]
     for _ in range(20):
-        x = l1.descended(SQUARES, x, 1, lambda: False)
+        x = l1.descend(SQUARES, x, 1, lambda: False)
         values.append(SQUARES.objective(x))
     assert values == sorted(values, reverse=True)
     assert values[-1] < 0.9 * values[0]
     assert (x[0] >= 0).all()
     flat = np.zeros((5, 2)), np.zeros((4, 2))
-    assert not l1.descended(PROBLEM, flat, 3, lambda: False)[0].any()
+    assert not l1.descend(PROBLEM, flat, 3, lambda: False)[0].any()
 
 
 @pytest.mark.parametrize("problem", FALLING)
@@ -190,11 +190,11 @@ def test_no_step_raises_the_objective_of_other_losses_norms_or_means(problem):
     assert l1.applies(problem)
     x, values = FACTORS, [problem.objective(FACTORS, problem.best_offsets(FACTORS))]
     for _ in range(20):
-        x = l1.descended(problem, x, 1, lambda: False)
+        x = l1.descend(problem, x, 1, lambda: False)
         values.append(problem.objective(x, problem.best_offsets(x)))
     assert all(b <= a * (1 + 1e-12) for a, b in pairwise(values))
     assert values[-1] < 0.9 * values[0]
-    end = l1.descended(problem, x, 4000, lambda: False)
+    end = l1.descend(problem, x, 4000, lambda: False)
     q = problem.best_offsets(end)
     assert stationarity(problem, end, q) < 1e-2
     near = problem.objective(end, q)

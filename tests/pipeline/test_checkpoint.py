@@ -11,10 +11,10 @@ import pytest
 
 from certify import InputError, Problem, Verdict, check
 from certify.atoms import ReLU
-from certify.base.checkpoint import Keeper, keeping, packed, stopped, telling, unpacked
+from certify.base.checkpoint import Keeper, keeping, pack, stopped, telling, unpack
 from certify.losses import Squared
-from certify.pipeline.checkpoint_file import opened
-from certify.polar.branching.layer_parts import bounder, started
+from certify.pipeline.checkpoint_file import open_checkpoint
+from certify.polar.branching.layer_parts import bounder, start_child
 from certify.polar.branching.tree import Limits, Solved, grow
 from certify.polar.layer_query import LayerQuery
 from certify.polar.relaxation.layer_admm import Run
@@ -37,8 +37,8 @@ def test_values_come_back_as_they_were():
         "x", (Span(0.1, np.inf), a, a, b, a > 2, None, True, {3: -np.inf, "k": (1,)})
     )
     value = ProvedPart("outer", (value, np.float32(0.1) * np.ones(2, "f4"), np.int64(3), -0.0))
-    text, arrays = packed(value)
-    back = unpacked(text, arrays, (Span, ProvedPart))
+    text, arrays = pack(value)
+    back = unpack(text, arrays, (Span, ProvedPart))
     inner, single, three, zero = back.parts
     assert inner.parts[0] == Span(0.1, np.inf)
     for found, wanted in zip(inner.parts[1:5], (a, a, b, a > 2), strict=True):
@@ -54,7 +54,7 @@ def test_values_come_back_as_they_were():
 
 def test_what_cannot_be_kept_is_an_error():
     with pytest.raises(TypeError, match="set cannot be kept"):
-        packed({1, 2})
+        pack({1, 2})
 
 
 def halves(calls):
@@ -173,11 +173,11 @@ STATEMENT = {"lam": "1", "rtol": "2"}
 
 def test_only_the_same_question_goes_on(tmp_path):
     file = tmp_path / "a.checkpoint"
-    keeper = opened(file, STATEMENT)
+    keeper = open_checkpoint(file, STATEMENT)
     keeper.keep("k", lambda: np.ones(3), now=True)
-    assert np.array_equal(opened(file, STATEMENT | {"rtol": "1"}).recall("k"), np.ones(3))
+    assert np.array_equal(open_checkpoint(file, STATEMENT | {"rtol": "1"}).recall("k"), np.ones(3))
     with pytest.raises(InputError, match="another problem"):
-        opened(file, STATEMENT | {"lam": "3"})
+        open_checkpoint(file, STATEMENT | {"lam": "3"})
 
 
 @pytest.mark.parametrize("spoil", [b"", b"PK\x03\x04 no archive", b"x" * 100])
@@ -185,14 +185,14 @@ def test_a_file_that_is_no_checkpoint(tmp_path, spoil):
     file = tmp_path / "a.checkpoint"
     file.write_bytes(spoil)
     with pytest.raises(InputError, match="no checkpoint"):
-        opened(file, STATEMENT)
+        open_checkpoint(file, STATEMENT)
 
 
 def test_a_certificate_is_no_checkpoint(tmp_path):
     file = tmp_path / "a.npz"
     np.savez(file, head=np.array('{"format": 7}'))
     with pytest.raises(InputError, match="no checkpoint of format"):
-        opened(file, STATEMENT)
+        open_checkpoint(file, STATEMENT)
 
 
 def network():
@@ -243,7 +243,7 @@ def test_a_child_of_a_kept_leaf_starts_from_its_bound(bias):
     kept, nothing = (quick(path, warm, 0.0).upper for warm in (above.witness, None))
     assert kept <= above.upper * (1 + 2.0**-10)
     assert nothing > 2 * kept
-    start = started(solve.at(path), above.witness, 0.0)
+    start = start_child(solve.at(path), above.witness, 0.0)
     N = start.best.N
     back = Run(solve.at(path), start).multiplier()
     assert np.abs(back - np.where(N > 0, N, back)).max() <= 1e-9 * np.abs(N).max()

@@ -354,9 +354,9 @@ def test_a_free_atom_is_not_certified_by_the_signs_it_states():
 
 def test_a_loss_or_an_offset_without_a_row_in_the_kernel_is_judged_by_floats(monkeypatch):
     problem = Problem(LOSSES["huber"](np.eye(2), 1.0), RankOne(), 0.5, (ColumnIntercept(1.0),))
-    assert coverage.unknown(problem) == []
+    assert coverage.missing_rules(problem) == []
     monkeypatch.delitem(coverage.KERNEL_LOSSES, "huber")
-    assert coverage.unknown(problem) == ["Huber"]
+    assert coverage.missing_rules(problem) == ["Huber"]
     monkeypatch.setattr(coverage, "KERNEL_OFFSETS", ("row",))
-    assert coverage.unknown(problem) == ["Huber", "ColumnIntercept"]
+    assert coverage.missing_rules(problem) == ["Huber", "ColumnIntercept"]
     assert check(problem, (np.eye(2), np.eye(2))).verdict in (Verdict.NUMERICAL, Verdict.UNDECIDED)

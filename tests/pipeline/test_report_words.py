@@ -134,7 +134,7 @@ def test_no_table_and_no_repr_rounds_a_bound_past_itself(tmp_path, capsys):
     assert float(upper.partition(",")[0]) >= result.upper
     row = {"name": "a", "verdict": "REFUTED", "status": 10, "reason": ""}
     row |= {"lower": 1.234567899, "upper": 1.2345678901}
-    book.written(tmp_path, [row])
+    book.write_pages(tmp_path, [row])
     show(audit.Audit(tmp_path, [row]), lines=False)
     for said in ((tmp_path / "index.html").read_text("utf-8"), capsys.readouterr().out):
         assert "1.2345678" in said

@@ -16,7 +16,7 @@ from certify.losses import Squared
 from certify.offsets import Intercept
 from certify.pipeline import restarts as module
 from certify.pipeline.certificate.verdict import EXIT_CODES
-from certify.pipeline.comparison import alike, compared
+from certify.pipeline.comparison import alike, conclude
 from certify.pipeline.restarts import restarts
 from tests.question_files import OPTIMUM, U, V, Y, inside, write
 from tests.tolerance import exact_objective
@@ -99,7 +99,7 @@ def test_every_sentence_follows_from_the_enclosures(ends, below, atol):
     result = restarts(PROBLEM, [BEST]).result
     given = {"lower": float(floor), "verdict": Verdict.UNDECIDED}
     result = type(result)(**{**vars(result), **given})
-    report = compared((values, [1] * len(values)), [(0, result)], None, (0.0, float(atol)))
+    report = conclude((values, [1] * len(values)), [(0, result)], None, (0.0, float(atol)))
     for f, v in zip(report.fits, values, strict=True):
         assert f.excess == (max(v.lo - min(w.hi for w in values), 0), v.hi - floor)
         assert (f.status == "optimal") == (v.hi - floor <= atol)
@@ -116,7 +116,7 @@ def test_a_certified_fit_is_optimal_though_its_bound_was_rounded_down():
     third = Enclosure(Fraction(1, 3), Fraction(1, 3))
     result = restarts(PROBLEM, [BEST]).result
     result = type(result)(**{**vars(result), "lower": 1 / 3})
-    report = compared(([third, third], [1, 1]), [(0, result)], None, (0.0, 0.0))
+    report = conclude(([third, third], [1, 1]), [(0, result)], None, (0.0, 0.0))
     assert Fraction(1 / 3) < Fraction(1, 3)
     assert [f.status for f in report.fits] == ["optimal", "open"]
 
@@ -125,7 +125,7 @@ def test_excesses_are_rounded_outward():
     values = [Enclosure(Fraction(k, 3), Fraction(k, 3)) for k in (4, 5, 7)]
     result = restarts(PROBLEM, [BEST]).result
     result = type(result)(**{**vars(result), "lower": 0.1, "verdict": Verdict.UNDECIDED})
-    report = compared((values, [1, 1, 1]), [(0, result)], None, (0.0, 0.0))
+    report = conclude((values, [1, 1, 1]), [(0, result)], None, (0.0, 0.0))
     for f, v in zip(report.fits, values, strict=True):
         low, high = map(Fraction, f.excess)
         exact = v.lo - values[0].lo, v.hi - Fraction(0.1)

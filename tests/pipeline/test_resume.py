@@ -13,7 +13,7 @@ import pytest
 
 from certify import Problem, check
 from certify.atoms import CP, RankOne, ReLU
-from certify.base.checkpoint import Keeper, unpacked
+from certify.base.checkpoint import Keeper, unpack
 from certify.base.clock import Clock
 from certify.losses import Logistic, Softmax, Squared
 from certify.offsets import ColumnIntercept
@@ -284,4 +284,4 @@ def test_the_checkpoint_is_no_input_of_the_question(tmp_path, path, capsys):
 
 def test_what_is_kept_is_read_with_its_own_classes_only():
     with pytest.raises(KeyError):
-        unpacked({"object": "Popen", "of": []}, {}, KINDS)
+        unpack({"object": "Popen", "of": []}, {}, KINDS)

@@ -13,7 +13,14 @@ from certify.atoms import CP
 from certify.kernel.scalars import root
 from certify.pipeline import decompose as _decomposing
 from certify.pipeline.decompose import lower_of, upper_of
-from certify.pipeline.tensor_norms import NormBound, at_one, nuclear, restored, spectral, squeezed
+from certify.pipeline.tensor_norms import (
+    NormBound,
+    at_one,
+    nuclear,
+    restore_modes,
+    spectral,
+    squeeze,
+)
 from tests.strategies import examples
 
 EPS = np.finfo(float).eps
@@ -165,9 +172,9 @@ def test_modes_of_size_1_change_nothing(shape):
 @given(st.lists(st.integers(1, 3), min_size=2, max_size=4), st.integers(1, 3))
 def test_squeezed_factors_come_back(dims, r):
     rng = np.random.default_rng(r)
-    T = squeezed(np.zeros(dims))
+    T = squeeze(np.zeros(dims))
     held = tuple(rng.standard_normal((n, r)) for n in T.shape)
-    back = restored(held, tuple(dims))
+    back = restore_modes(held, tuple(dims))
     assert [x.shape for x in back] == [(n, r) for n in dims]
     assert full(back).reshape(T.shape) == pytest.approx(full(held))
 
@@ -262,9 +269,9 @@ def test_a_dual_leaves_room_for_the_roundings_of_its_entries(seed, share):
 @pytest.mark.parametrize("shape", [(7, 2, 2), (2, 9, 3), (2, 2, 30)])
 def test_a_long_mode_is_searched_in_the_span_of_the_tensor(shape):
     T = np.random.default_rng(0).standard_normal(shape)
-    core, spans = _decomposing.narrowed(T)
+    core, spans = _decomposing.core_of(T)
     assert max(core.shape) <= T.size // max(shape)
-    assert _decomposing.widened(core, spans) == pytest.approx(T, abs=1e-12)
+    assert _decomposing.expand_core(core, spans) == pytest.approx(T, abs=1e-12)
     bound = nuclear(T)
     assert bound.relative_gap < 1e-6
     consistent(bound, T)
@@ -287,7 +294,7 @@ def test_the_same_seed_gives_the_same_bracket():
 def test_the_better_of_two_bounds_is_kept_on_each_side():
     a = _decomposing.Decomposition(1.0, np.ones(1), 3.0, (np.ones((1, 1)),))
     b = _decomposing.Decomposition(2.0, np.zeros(1), 4.0, (np.zeros((1, 2)),))
-    both = _decomposing.joined(a, b)
+    both = _decomposing.best_of(a, b)
     assert (both.lower, both.upper) == (2.0, 3.0)
     assert both.dual is b.dual
     assert both.factors is a.factors

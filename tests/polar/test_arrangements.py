@@ -22,13 +22,13 @@ from certify.polar.ascent.layers import attain
 from certify.polar.branching import cells
 from certify.polar.branching import layers as tree
 from certify.polar.branching.layer_parts import bounder
-from certify.polar.branching.least import bounded
+from certify.polar.branching.least import least_between
 from certify.polar.layer_query import LayerQuery
 from certify.polar.layers import propose
-from certify.polar.proved import handed, split
+from certify.polar.proved import as_kernel_array, split
 from certify.polar.relaxation.frame import Frame
 from certify.polar.relaxation.layer_leaf import leaf
-from certify.polar.relaxation.layer_multiplier import proved
+from certify.polar.relaxation.layer_multiplier import best_multiplier
 from certify.polar.relaxation.layers import form_of
 from tests.layer_oracles import acted, around_circle, over_patterns, with_free_bias
 
@@ -48,10 +48,10 @@ def data(shape, seed=0, outputs=1, *, centred=False):
 def bound(atom, W, proof, tier):
     """The bound that the kernel proves, as an exact number."""
     at, ar = Pattern(*W.shape), tier()
-    given = Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
+    given = Arrays({k: as_kernel_array(a) for k, a in atom.arrays().items()}, "statement")
     net = stated_network(atom.statement(), given, at)
     text, arrays = split(proof)
-    w = ar.load(handed(W.reshape(-1)))
+    w = ar.load(as_kernel_array(W.reshape(-1)))
     return polar_bound(ar, net, w, text, Arrays(arrays, "proof"))
 
 
@@ -105,7 +105,7 @@ def test_least_squares_with_bounds_meets_its_optimality_conditions():
         A, c = rng.normal(size=(3, 2 + k % 9)), rng.normal(size=3)
         A[:, 1] = 0.0 if k % 5 == 0 else A[:, 1]
         top = np.where(rng.random(A.shape[1]) < 0.5, 1.0, np.inf)
-        y = bounded(A, c, top)
+        y = least_between(A, c, top)
         slope = A.T @ (c + A @ y)
         assert (y >= 0).all()
         assert (y <= top).all()
@@ -321,12 +321,12 @@ def test_any_multiplier_proves_a_bound(radial):
     h = 2 * 6 + len(form.rows)
     for size in (0.0, 0.01, 1.0):
         N = size * rng.random((h, h))
-        made, value = leaf(form, np.zeros((0, 8)), proved(form, N + N.T), 0.0)
+        made, value = leaf(form, np.zeros((0, 8)), best_multiplier(form, N + N.T), 0.0)
         nodes = [{"leaf": 0, **made["node"]}]
         arrays = {f"{k}0": x for k, x in made["arrays"].items()}
         if radial:
             other = replace(form, sign=-radial)
-            twin, _ = leaf(other, np.zeros((0, 8)), proved(other, 0 * N), 0.0)
+            twin, _ = leaf(other, np.zeros((0, 8)), best_multiplier(other, 0 * N), 0.0)
             both = [{"leaf": 0, **made["node"]}, {"leaf": 1, **twin["node"]}]
             nodes = [{"signs": [1, 2] if radial > 0 else [2, 1]}, *both]
             arrays |= {f"{k}1": x for k, x in twin["arrays"].items()}
@@ -371,11 +371,11 @@ def test_a_target_ends_the_tree_early_and_nodes_are_respected():
 def test_a_tree_grows_on_and_is_deterministic():
     V, W = data((20, 6), seed=41)
     query = replace(ReLU(V).query(W), nodes=3)
-    first = tree.grown(query)
-    more = tree.grown(replace(query, nodes=7), tree=first)
+    first = tree.grow_tree(query)
+    more = tree.grow_tree(replace(query, nodes=7), tree=first)
     assert len(more.nodes) > len(first.nodes)
     assert more.upper <= first.upper
-    again = tree.grown(query)
+    again = tree.grow_tree(query)
     assert [n.solved.upper for n in again.nodes] == [n.solved.upper for n in first.nodes]
     solver = bounder(query)
     value, proof = tree.proof_of(solver, more, 0.0)

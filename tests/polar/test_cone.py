@@ -16,13 +16,13 @@ from certify.norms import gauge
 from certify.norms.group import Group
 from certify.norms.weighted import Weighted
 from certify.polar import PolarQuery
-from certify.polar.branching.pairs import both, proof_of, undecided
+from certify.polar.branching.pairs import both, proof_of, uncertain_pair
 from certify.polar.branching.tree import grow
-from certify.polar.methods.branch import GAP, Branch, grown, limits, proposal
+from certify.polar.methods.branch import GAP, Branch, grow_tree, limits, proposal
 from certify.polar.methods.dnn import Dnn, allowance, bounder, form_of
-from certify.polar.proved import handed, kernel_pair, located, split
+from certify.polar.proved import as_kernel_array, kernel_pair, split, stored_entries
 from certify.polar.relaxation import pair_admm as admm
-from certify.polar.relaxation.pair_leaf import factored, leaf, noise
+from certify.polar.relaxation.pair_leaf import cholesky_leaf, leaf, noise
 from certify.polar.relaxation.pairs import Cut, Equal, cell, of_pair, of_symmetric
 from problems import _truth
 from tests.tolerance import EPS
@@ -48,11 +48,11 @@ def asked(W, left, right=None, **more):
 
 def proved(query, proof, arithmetic=Flint):
     """The bound that the kernel proves, exact by default."""
-    at, flat = located(query.W)
+    at, flat = stored_entries(query.W)
     ar = arithmetic()
     text, arrays = split(proof)
     pair = kernel_pair(at, (query.left, query.right))._replace(symmetric=query.symmetric)
-    found = conic(ar, pair, ar.load(handed(flat)), text, Arrays(arrays, "proof"))
+    found = conic(ar, pair, ar.load(as_kernel_array(flat)), text, Arrays(arrays, "proof"))
     return Fraction(found)
 
 
@@ -102,7 +102,7 @@ def test_the_relaxation_alone_is_loose_on_hadamard_matrices(n):
 @pytest.mark.parametrize(("n", "truth"), [(2, 2), (4, 8), (8, 20), (16, 64)])
 def test_branching_on_signs_proves_the_cut_norms_of_hadamard_matrices(n, truth):
     query = asked(sylvester(n), "linf", "linf", nodes=1000)
-    exact, _ = bounded(query, tree := grown(query))
+    exact, _ = bounded(query, tree := grow_tree(query))
     assert tree.lower == truth
     assert truth <= exact <= truth * Fraction(1 + 4 * GAP)
 
@@ -111,7 +111,7 @@ def test_branching_on_signs_proves_the_cut_norms_of_hadamard_matrices(n, truth):
 def test_branching_on_signs_meets_the_enumeration(seed):
     W = np.random.default_rng(seed).choice([-1.0, 1.0], (6, 7))
     query = asked(W, "linf", "linf", nodes=1000)
-    exact, _ = bounded(query, tree := grown(query))
+    exact, _ = bounded(query, tree := grow_tree(query))
     assert tree.lower == vertices(W)
     assert vertices(W) <= exact <= vertices(W) * Fraction(1 + 4 * GAP)
 
@@ -120,7 +120,7 @@ def test_branching_on_signs_meets_the_enumeration(seed):
 def test_nonnegative_polars_meet_the_enumeration(seed):
     W = np.random.default_rng(seed).integers(-4, 5, (4, 4)).astype(float)
     query = asked(W, "l2+", "l2+", nodes=1000)
-    exact, _ = bounded(query, grown(query))
+    exact, _ = bounded(query, grow_tree(query))
     truth = _truth.nonnegative_top(W, both=True)
     assert exact >= truth * (1 - BITS)
     assert exact <= truth * (1 + 4 * GAP)
@@ -131,7 +131,7 @@ def test_cuts_close_a_gap_that_the_relaxation_leaves():
     query = asked(cycle(5), "l1+", target=0.5 * (1 + 2.0**-10), nodes=200)
     loose = proved(query, Dnn().propose(replace(query, nodes=1)).proof)
     assert (1 - loose) ** 2 <= Fraction(1, 5)  # the relaxation's value is 1 - 1 / sqrt 5
-    exact, found = bounded(query, grown(query))
+    exact, found = bounded(query, grow_tree(query))
     assert Fraction(1, 2) <= exact <= Fraction(1, 2) * (1 + Fraction(1, 2**9))
     assert any("cut" in node for node in found.proof["nodes"])
 
@@ -141,7 +141,7 @@ def test_largest_cliques_are_proved(seed):
     A = np.triu(np.random.default_rng(seed).random((9, 9)) < 0.6, 1).astype(float)
     A, w = A + A.T, clique(A + A.T)
     query = asked(A, "l1+", target=1 - 1 / (w + 0.5), nodes=200)
-    exact, _ = bounded(query, grown(query))
+    exact, _ = bounded(query, grow_tree(query))
     assert 1 - Fraction(1, w) <= exact < 1 - Fraction(1, w + 1)
 
 
@@ -160,7 +160,7 @@ PAIRS = [
 @pytest.mark.parametrize("pair", PAIRS, ids=str)
 def test_every_open_pair_is_enclosed_and_closed_by_branching(pair):
     query = asked(RANDOM, *pair, nodes=300)
-    exact, _ = bounded(query, tree := grown(query))
+    exact, _ = bounded(query, tree := grow_tree(query))
     u, v = tree.found
     price = query.left.value(u) * query.right.value(v)
     assert exact >= Fraction(float(u @ RANDOM @ v / price)) * Fraction(1 - BITS)
@@ -188,7 +188,7 @@ def test_a_child_starts_from_its_parents_bound(pair, path):
     for depth in range(1, len(path) + 1):
         parent, own = cell(form, path[: depth - 1]), cell(form, path[:depth])
         warm = admm.child(parent, own, above.warm, path[depth - 1])
-        start = admm.repaired(own, warm.best.N, warm.best.D)
+        start = admm.repair(own, warm.best.N, warm.best.D)
         assert start.bound <= above.best.bound * (1 + BITS)
         assert np.array_equal(start.N, start.N.T)
         above = admm.solve(own, Stop(0.0, 60), warm)
@@ -200,7 +200,7 @@ def test_a_point_of_a_cell_is_bounded_by_every_multiplier(pair, path):
     query = asked(RANDOM, *pair)
     own, rng = cell(form_of(query), path), np.random.default_rng(1)
     N = np.where(own.paired, rng.integers(0, 5, own.paired.shape), 0)
-    m = admm.repaired(own, (N + N.T) / 2.0, rng.random(own.form.capacity.size))
+    m = admm.repair(own, (N + N.T) / 2.0, rng.random(own.form.capacity.size))
     hits = 0
     for y in rng.standard_normal((4000, own.size)):
         z = own.M @ np.where(own.kept[: own.size], np.abs(y), y)
@@ -252,14 +252,14 @@ def test_the_least_sure_pair_of_the_smaller_cube_is_split():
     Y = np.ones((9, 9))
     Y[1, 3] = Y[3, 1] = 0.25
     Y[5, 6] = Y[6, 5] = 0.0
-    assert undecided(own, Y) == (1, 3)
-    assert undecided(cell(form_of(asked(RANDOM, "l2+", "l2")), ()), Y) is None
-    assert undecided(cell(form_of(asked(RANDOM, "l2", "linf")), ()), Y) == (5, 6)
+    assert uncertain_pair(own, Y) == (1, 3)
+    assert uncertain_pair(cell(form_of(asked(RANDOM, "l2+", "l2")), ()), Y) is None
+    assert uncertain_pair(cell(form_of(asked(RANDOM, "l2", "linf")), ()), Y) == (5, 6)
 
 
 def test_equally_sure_pairs_are_split_too():
     own = cell(form_of(asked(RANDOM, "linf", "linf")), ())
-    assert undecided(own, np.ones((9, 9))) == (0, 1)
+    assert uncertain_pair(own, np.ones((9, 9))) == (0, 1)
 
 
 def test_products_of_a_row_with_itself_take_no_multiplier():
@@ -276,7 +276,7 @@ def test_a_leaf_leaves_room_for_the_roundings_of_floats():
     G = own.shifted(N)
     capacity = noise(own, N)
     assert capacity >= EPS * float(np.abs(G).max())
-    shift, factor, _ = factored(G, 1.0, (1.0, 0.0, np.inf))
+    shift, factor, _ = cholesky_leaf(G, 1.0, (1.0, 0.0, np.inf))
     assert factor is not None
     assert shift >= admm.top(G) + 1.0
 
@@ -298,10 +298,10 @@ def test_a_cell_stops_once_it_is_under_its_target():
 
 def test_a_tree_can_be_gone_on_from_and_is_the_same_again():
     query = asked(np.random.default_rng(5).choice([-1.0, 1.0], (7, 7)), "linf", "linf", nodes=40)
-    whole = grown(query)
-    part = grown(replace(query, nodes=4))
+    whole = grow_tree(query)
+    part = grow_tree(replace(query, nodes=4))
     assert len(part.nodes) < len(whole.nodes)
-    again = grown(query, part)
+    again = grow_tree(query, part)
     assert [n.solved.upper for n in again.nodes] == [n.solved.upper for n in whole.nodes]
     lone = grow(bounder(query, form_of(query)), replace(limits(query), workers=1))
     assert [n.solved.upper for n in lone.nodes] == [n.solved.upper for n in whole.nodes]
@@ -310,7 +310,7 @@ def test_a_tree_can_be_gone_on_from_and_is_the_same_again():
 
 def test_a_proof_cut_short_still_covers_everything():
     query = asked(RANDOM, "linf", "linf+", nodes=5)
-    exact, found = bounded(query, tree := grown(query))
+    exact, found = bounded(query, tree := grow_tree(query))
     assert len(found.proof["nodes"]) == len(tree.nodes)
     assert exact >= Fraction(tree.lower)
 
@@ -345,8 +345,8 @@ def test_how_much_is_tried_follows_from_the_question():
 
 def test_a_target_far_below_what_is_found_is_given_up():
     query = asked(sylvester(8), "linf", "linf", target=10.0)
-    assert len(grown(query).nodes) == 1
-    assert len(grown(replace(query, nodes=9)).nodes) >= 9
+    assert len(grow_tree(query).nodes) == 1
+    assert len(grow_tree(replace(query, nodes=9)).nodes) >= 9
 
 
 @pytest.mark.thorough
@@ -361,7 +361,7 @@ def test_parts_of_a_polar_are_asked_for_by_number():
 def test_progress_is_told():
     told = []
     query = asked(sylvester(8), "linf", "linf", nodes=9, progress=lambda *x: told.append(x))
-    tree = grown(query)
+    tree = grow_tree(query)
     assert told[-1] == (len(tree.nodes), tree.lower, tree.upper)
 
 
@@ -369,7 +369,7 @@ def test_progress_is_told():
 @pytest.mark.parametrize("pair", [("l2+", "l2+"), ("linf", "l2+"), ("linf+", "linf+")], ids=str)
 def test_nothing_to_earn_is_proved_by_a_tree_too(W, pair):
     query = asked(W, *pair, nodes=9)
-    exact, _ = bounded(query, grown(query))
+    exact, _ = bounded(query, grow_tree(query))
     truth = max(
         float(query.right.dual(W.T @ query.left.maximizer(s * x)))
         for x in np.vstack([W.T, np.eye(len(W))])
@@ -390,7 +390,7 @@ def test_a_symmetric_form_is_the_symmetric_part():
 @pytest.mark.thorough
 def test_a_proof_of_a_tree_numbers_leaves_and_cuts():
     query = asked(cycle(5), "l1+", nodes=7)
-    tree = grown(query)
+    tree = grow_tree(query)
     _, proof = proof_of(form_of(query), tree, 0.0)
     leaves = [n["leaf"] for n in proof["nodes"] if "leaf" in n]
     cuts = [n["cut"] for n in proof["nodes"] if "cut" in n]

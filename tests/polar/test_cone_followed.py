@@ -10,7 +10,7 @@ from certify.polar.branching.layer_parts import bounder
 from certify.polar.relaxation import cone
 from certify.polar.relaxation import layer_admm as admm
 from certify.polar.relaxation.frame import Frame
-from certify.polar.relaxation.layers import CUT, SPREAD, evened, form_of
+from certify.polar.relaxation.layers import CUT, SPREAD, even_units, form_of
 
 
 def asked(m, d, seed):
@@ -86,7 +86,7 @@ def test_even_units_change_nothing_but_units(radial):
     V[2] *= 1e3
     W[4] = 0.0
     form = replace(form_of(ReLU(V).query(W)), radial=radial).with_cuts(rng.normal(size=(2, 10)))
-    inner, x_units, fact_units = evened(form)
+    inner, x_units, fact_units = even_units(form)
     x = rng.normal(size=form.size)
     p, u = x[:7], x[7:10]
     facts = np.concatenate([p, p - form.F @ u, form.rows @ x])

@@ -5,9 +5,9 @@ import pytest
 
 from certify.atoms import ReLU
 from certify.polar.layer_query import LayerQuery
-from certify.polar.relaxation.layer_multiplier import LayerMultiplier, proved
+from certify.polar.relaxation.layer_multiplier import LayerMultiplier, best_multiplier
 from certify.polar.relaxation.layers import form_of
-from certify.polar.relaxation.sharp import crossed, decided, sharpened
+from certify.polar.relaxation.sharp import cancel_products, sharpen, zero_rows
 
 RNG = np.random.default_rng(31)
 N, K = 7, 3
@@ -23,7 +23,7 @@ def part(V, cuts, slope):
     form = form_of(LayerQuery(atom.layer, W))
     rows = np.hstack([np.zeros((len(cuts), N)), np.asarray(cuts, dtype=float)])
     form = form.with_cuts(rows)
-    return form, proved(form, np.zeros((2 * N + len(cuts),) * 2))
+    return form, best_multiplier(form, np.zeros((2 * N + len(cuts),) * 2))
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.25, -1.0])
@@ -32,7 +32,7 @@ def test_a_half_line_is_bounded_by_its_value(side, slope):
     form, loose = part(LINE, [[side]], slope)
     z = side * LINE
     exact = float(np.linalg.norm(W.T @ np.where(z > 0, z, slope * z)))
-    found = sharpened(form, loose, 0.0)
+    found = sharpen(form, loose, 0.0)
     assert exact <= np.sqrt(found.bound) <= exact * (1 + NEAR)
     assert np.sqrt(loose.bound) > exact * (1 + 100 * EDGE)  # what is without the weights
     free = np.eye(2 * N + 1, k=N) + np.eye(2 * N + 1, k=-N) > 0  # p meets q, and more
@@ -43,7 +43,7 @@ def test_a_wedge_is_bounded_by_its_matrix():
     V = np.column_stack([np.abs(LINE), np.abs(LINE[::-1])]) * np.sign(LINE)
     form, loose = part(V, np.eye(2), 0.0)
     matrix = W.T @ (V * (LINE > 0))
-    found = sharpened(form, loose, 0.0)
+    found = sharpen(form, loose, 0.0)
     assert np.sqrt(found.bound) <= np.linalg.norm(matrix, 2) * (1 + NEAR)
 
 
@@ -51,8 +51,8 @@ def test_a_row_on_the_edge_of_the_cone_needs_large_weights():
     V = np.column_stack([np.abs(LINE), np.abs(LINE[::-1])]) * np.sign(LINE)
     V[1] = [1.0, 0.0]  # is a cut
     form, loose = part(V, np.eye(2), 0.0)
-    assert crossed(form, decided(form)) is None
-    found = np.sqrt(sharpened(form, loose, 0.0).bound)
+    assert cancel_products(form, zero_rows(form)) is None
+    found = np.sqrt(sharpen(form, loose, 0.0).bound)
     matrix = np.linalg.norm(W.T @ (V * (V @ np.ones((2, 1)) > 0)), 2)
     assert found <= matrix * (1 + EDGE) < np.sqrt(loose.bound)
 
@@ -60,16 +60,16 @@ def test_a_row_on_the_edge_of_the_cone_needs_large_weights():
 def test_a_row_of_two_signs_leaves_the_multiplier_as_it_was():
     V = np.column_stack([LINE, np.ones(N)])
     form, loose = part(V, [[1.0, 0.0]], 0.0)
-    assert decided(form) is None
-    assert sharpened(form, loose, 0.0) is loose
+    assert zero_rows(form) is None
+    assert sharpen(form, loose, 0.0) is loose
 
 
 def test_a_bound_under_the_goal_is_left_alone():
     form, loose = part(LINE, [[1.0]], 0.0)
-    assert sharpened(form, loose, 2 * loose.bound) is loose
+    assert sharpen(form, loose, 2 * loose.bound) is loose
     bare = form_of(LayerQuery(ReLU(LINE).layer, W))
     held = LayerMultiplier(np.zeros((2 * N, 2 * N)), 1.0, 0.0, 0.0, 1.0)
-    assert sharpened(bare, held, 0.0) is held
+    assert sharpen(bare, held, 0.0) is held
 
 
 @pytest.mark.parametrize("kind", [{}, {"activation": "leaky_relu"}])

@@ -87,7 +87,7 @@ def test_an_estimate_promises_a_margin_above_it_or_the_target(monkeypatch, shape
     top = lanczos.largest(W, tol=spectral.SHARP).values[0]
     query = PolarQuery(W, *RankOne().gauges, seed=0)
     for margin in (0.0, 0.21):
-        found = spectral.estimated(query, margin)
+        found = spectral.estimated_bound(query, margin)
         assert np.isclose(found.upper, top * (1 + margin) ** 0.5, rtol=1e-12)
         assert (found.proof["rule"], found.proof["axis"]) == ("spectral", int(shape[0] > shape[1]))
         assert np.isclose(found.proof["shift"], found.upper**2, rtol=1e-15)

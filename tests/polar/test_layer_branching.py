@@ -15,7 +15,7 @@ from certify.kernel.statement import stated_network
 from certify.polar import Proposal
 from certify.polar.branching import layers as tree
 from certify.polar.branching.layer_parts import across, bounder
-from certify.polar.proved import handed, split
+from certify.polar.proved import as_kernel_array, split
 from certify.polar.relaxation.layer_admm import Relaxed, Warm
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier
 from tests.layer_oracles import over_patterns
@@ -109,10 +109,10 @@ def test_a_cut_heeds_what_rows_weigh_and_not_how_many_they_are():
 def proved(atom, W, found):
     """Return the bound that the kernel proves."""
     at, ar = Pattern(*W.shape), Rounded()
-    given = Arrays({k: handed(a) for k, a in atom.arrays().items()}, "statement")
+    given = Arrays({k: as_kernel_array(a) for k, a in atom.arrays().items()}, "statement")
     net = stated_network(atom.statement(), given, at)
     text, arrays = split(found.proof)
-    w = ar.load(handed(W.reshape(-1)))
+    w = ar.load(as_kernel_array(W.reshape(-1)))
     return float(polar_bound(ar, net, w, text, Arrays(arrays, "proof")))
 
 
@@ -126,7 +126,7 @@ def test_the_worst_part_falls_at_every_splitting():
     grown, uppers = None, []
     for nodes in (3, 7, 15, 31):
         held = replace(query, nodes=nodes)
-        grown = tree.grown(held, truth, grown)
+        grown = tree.grow_tree(held, truth, grown)
         uppers.append(grown.upper / truth - 1)
     assert uppers[-1] <= 0.3 * uppers[0]
     assert all(b < a for a, b in pairwise(uppers))

@@ -20,7 +20,7 @@ from certify.polar.ascent import products as ascent
 from certify.polar.ascent.products import attain
 from certify.polar.product_query import ProductQuery
 from certify.polar.products import propose
-from certify.polar.proved import handed, split, tensor_above
+from certify.polar.proved import as_kernel_array, split, tensor_above
 from certify.polar.relaxation import groups
 from certify.polar.relaxation.cut import Cut
 from certify.polar.relaxation.positive import SMALL, Positive
@@ -68,7 +68,7 @@ def exactly(T, keys, proof, arithmetic, *, symmetric=False):
     at = Pattern(T.shape[0], math.prod(T.shape[1:]), dims=T.shape)
     text, arrays = split(proof)
     modes = stated_modes(said(keys, symmetric), at)
-    w = arithmetic.load(handed(T.reshape(-1)))
+    w = arithmetic.load(as_kernel_array(T.reshape(-1)))
     return polar_bound(arithmetic, modes, w, text, Arrays(arrays, "proof"))
 
 
@@ -115,7 +115,7 @@ def test_all_but_one_mode_contracted(mode):
 
 def test_unfolding_and_product_agree():
     T, xs = random((2, 3, 4), 0), [random((n,), n) for n in (2, 3, 4)]
-    S = contract.unfolded(T, (0, 2))
+    S = contract.unfold(T, (0, 2))
     value = contract.product([xs[0], xs[2]]) @ S @ xs[1]
     assert value == pytest.approx(contract.inner_product(T, xs), rel=1e-12)
 
@@ -123,7 +123,7 @@ def test_unfolding_and_product_agree():
 def test_symmetrized_sums_every_order():
     T = random((3, 3, 3), 1)
     total = sum(T[p] for p in permutations((0, 1, 2)))
-    assert contract.symmetrized(T)[0, 1, 2] == pytest.approx(total, rel=1e-14)
+    assert contract.sum_orders(T)[0, 1, 2] == pytest.approx(total, rel=1e-14)
 
 
 def partner(a, b, symmetric):
@@ -173,7 +173,7 @@ def test_null_multipliers_vanish_on_products(dims, symmetric):
     x = random((dims[0],), 5)
     z = contract.product([x] * len(dims) if symmetric else [random((n,), n) for n in dims])
     assert abs(z @ J @ z) <= 1e-12 * (1 + np.abs(z) @ np.abs(J) @ np.abs(z))
-    assert np.array_equal(groups.taken(at, J)[0], K)
+    assert np.array_equal(groups.decompose(at, J)[0], K)
 
 
 def test_two_modes_have_a_null_multiplier_for_each_pair_of_pairs():
@@ -391,7 +391,7 @@ def test_starts_are_brought_to_norm_one():
     )
     assert np.allclose(X, Y, atol=1e-14)
     assert np.allclose(X, np.outer(X[0], X[0]) / X[0, 0])
-    S = contract.unfolded(T, (0, 1))
+    S = contract.unfold(T, (0, 1))
     assert float((X[:9, 9:] * S).sum()) == pytest.approx(value, rel=1e-12)
 
 

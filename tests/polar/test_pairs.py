@@ -22,7 +22,7 @@ from certify.kernel.rules.matrices import POLAR_RULES
 from certify.losses import Squared
 from certify.norms import Variation
 from certify.polar import METHODS, PolarQuery
-from certify.polar.proved import handed, kernel_pair, located, proved_above, split
+from certify.polar.proved import as_kernel_array, kernel_pair, proved_above, split, stored_entries
 from tests.norm_cases import CONES, MAKERS, MIXED, made
 from tests.strategies import arrays, examples
 from tests.tolerance import exact_norm, fractions
@@ -59,10 +59,10 @@ def dominates(upper, W, atom):
 
 def proved_exactly(W, norms, proof):
     """Return what the kernel's rule proves in integers."""
-    at, flat = located(W)
+    at, flat = stored_entries(W)
     text, extra = split(proof)
     ar, rule = Flint(), POLAR_RULES[text["rule"]]
-    w = ar.load(handed(flat))
+    w = ar.load(as_kernel_array(flat))
     return rule(ar, kernel_pair(at, norms), w, text, Arrays(extra, "proof"))
 
 

@@ -23,7 +23,7 @@ from certify.kernel.spaces import Pair
 from certify.norms import gauge
 from certify.polar import METHODS, PolarQuery, Proposal, within_budget
 from certify.polar.methods import ANY
-from certify.polar.proved import located, proved_above, split
+from certify.polar.proved import proved_above, split, stored_entries
 from problems import _truth
 from tests.strategies import PAIRS, arrays, masks, powers, shapes, stored, vectors
 from tests.tolerance import exact_square, fractions
@@ -203,7 +203,7 @@ def test_a_method_that_applies_proposes_what_the_kernel_proves(method, pair, W):
         return
     found = method().propose(query)
     assert found is not None
-    at, flat = located(W)
+    at, flat = stored_entries(W)
     text, extra = split(found.proof)
     rule, ar = POLAR_RULES[text["rule"]], Flint()
     w = ar.load(located_array(flat))

@@ -31,9 +31,9 @@ def test_a_bound_in_little_time_is_a_bound(monkeypatch):
 
 def test_a_tree_grows_as_far_as_its_proof_may_and_no_further(monkeypatch):
     seen = []
-    monkeypatch.setattr(products, "branched", lambda *given: seen.append(given[-1]))
+    monkeypatch.setattr(products, "branch", lambda *given: seen.append(given[-1]))
     for seconds in (1e6, None):
         form = next(products.forms(query_of(seconds)))
-        root = products.bounded(form, 0.0)
-        assert products.parted(form, root, 0.0) == []
+        root = products.solve_form(form, 0.0)
+        assert products.bound_by_cases(form, root, 0.0) == []
     assert seen == [products.HELD // 30**2, 31]

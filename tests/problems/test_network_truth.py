@@ -10,7 +10,7 @@ import problems
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.errors import RejectedError
 from certify.kernel.verdict import prove
-from certify.polar.proved import handed, split
+from certify.polar.proved import as_kernel_array, split
 from certify.problem import Problem
 from certify.search.relax import dual_point, network_witness
 from problems import network_biases, network_line, network_plane, network_slopes, network_space
@@ -147,7 +147,7 @@ def written(problem, q, W):
     sums = [sum(map(Fraction, column)) for column in W.T.tolist()]
     listed = [[j, f"{-s.numerator:x}/{s.denominator:x}"] for j, s in enumerate(sums)]
     proof = {"polar": text, "corrections": listed if problem.offsets else []}
-    return proof, q | arrays | {"W": handed(W.reshape(-1))}
+    return proof, q | arrays | {"W": as_kernel_array(W.reshape(-1))}
 
 
 OPEN = ("network_biases/line_optimal", "network_biases/plane_optimal", "network_line/optimal")
@@ -197,7 +197,7 @@ def lied(rng, proof, witness):
             x[:] = np.abs(x) * rng.choice([0.0, 4.0], x.shape)
     kept = {k: a for k, a in witness.items() if k[:1] == "q"}
     polar = proof["polar"] | {"nodes": nodes}
-    return proof | {"polar": polar}, kept | {k: handed(x) for k, x in arrays.items()}
+    return proof | {"polar": polar}, kept | {k: as_kernel_array(x) for k, x in arrays.items()}
 
 
 def lesser(rng, text):

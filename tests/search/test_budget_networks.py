@@ -9,7 +9,7 @@ from certify.atoms import ReLU
 from certify.base.clock import Clock
 from certify.losses import Logistic, Squared
 from certify.offsets import ColumnIntercept
-from certify.pipeline.prove import afforded, relaxed
+from certify.pipeline.prove import affordable, relaxed_leaves
 from certify.polar.ascent import layers as ascent
 from certify.search import evidence
 from certify.search.candidate import evaluate
@@ -51,7 +51,7 @@ def test_a_second_on_all_the_patients_leaves_a_bracket(patients, second):
 
 def test_a_proof_that_takes_longer_than_the_budget_is_rounded(second):
     assert second.tier == "rounded"
-    assert relaxed(second.certificate.proof["polar"]) >= 1
+    assert relaxed_leaves(second.certificate.proof["polar"]) >= 1
 
 
 def test_the_time_that_is_left_chooses_the_arithmetic(patients):
@@ -60,10 +60,14 @@ def test_the_time_that_is_left_chooses_the_arithmetic(patients):
 
     def tier(polar, left):
         dual = type("Dual", (), {"polar": type("Polar", (), {"proof": polar})})
-        return afforded(problem, Evidence(None, dual), left).tier
+        return affordable(problem, Evidence(None, dual), left).tier
 
     one, both = {"nodes": [leaf, {"cut": 0}]}, {"each": [{"nodes": [leaf]}, {"nodes": [leaf]}]}
-    assert (relaxed(one), relaxed(both), relaxed({"rule": "linear"})) == (1, 2, 0)
+    assert (relaxed_leaves(one), relaxed_leaves(both), relaxed_leaves({"rule": "linear"})) == (
+        1,
+        2,
+        0,
+    )
     assert [tier(one, s) for s in (0.0, 1.5, 2.0, None)] == ["rounded", "rounded", "exact", "exact"]
     assert [tier(both, s) for s in (2.0, 4.0)] == ["rounded", "exact"]
     assert tier({"nodes": [{"mu": []}] * 10_000}, 0.0) == "exact"  # cells
@@ -73,7 +77,7 @@ def test_the_time_that_is_left_chooses_the_arithmetic(patients):
 def test_without_time_nothing_climbs_from_cell_to_cell(patients, monkeypatch):
     problem, factors = patients
     cells, steps = counted(monkeypatch, climb, "cell_maximum"), counted(monkeypatch, ascent, "race")
-    raced = counted(monkeypatch, ascent, "measured")
+    raced = counted(monkeypatch, ascent, "best_responses")
     found = check(problem, factors, budget=0.0)
     assert 0 < found.lower < found.upper
     assert not cells
@@ -86,7 +90,7 @@ def test_without_time_no_free_bias_is_searched_for(monkeypatch):
     X, y = rng.standard_normal((40, 6)), rng.standard_normal((40, 1))
     problem = Problem(Squared(y), ReLU(X, bias="free"), 2.0, [ColumnIntercept()])
     factors = rng.standard_normal((7, 5)), rng.standard_normal((1, 5))
-    levels = counted(monkeypatch, climb, "levelled")
+    levels = counted(monkeypatch, climb, "best_bias")
     again = counted(monkeypatch, evidence, "bound_point")
     found = check(problem, factors, budget=0.0)
     assert 0 < found.lower < found.upper
@@ -99,7 +103,7 @@ def test_without_time_no_free_bias_is_searched_for(monkeypatch):
 @pytest.mark.thorough
 def test_a_climb_ends_when_time_does(patients, monkeypatch):
     problem, factors = patients
-    net, called = Net(problem), counted(monkeypatch, climb, "crossed")
+    net, called = Net(problem), counted(monkeypatch, climb, "cross_cells")
     field = climb.field_of(net, problem.loss.data)
     left = iter([False] * (climb.STEPS + 5))
     top, _ = climb.above(field, np.inf, factors, 0, lambda: next(left, True))

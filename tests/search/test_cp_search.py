@@ -16,13 +16,13 @@ from certify.search import envelope
 from certify.search.candidate import evaluate
 from certify.search.column_generation import Search
 from certify.search.coordinates import contract
-from certify.search.coordinates.compress import compressed
+from certify.search.coordinates.compress import compress
 from certify.search.coordinates.products import form_of
 from certify.search.descent.newton import Box, newton
-from certify.search.descent.products import Task, finished, polished, reweighted
+from certify.search.descent.products import Task, newton_finish, polish_factors, reweight
 from certify.search.dual.joint import Joint, polish
 from certify.search.dual.points import Run
-from certify.search.dual.products import groups, patience, proved, relaxation
+from certify.search.dual.products import groups, patience, proved_point, relaxation
 from certify.search.evidence import open_gap
 from certify.search.growth import products as _grow
 from certify.search.pricing.products import Field, above, cosines
@@ -100,7 +100,7 @@ def test_contractions_are_those_of_einsum(full):
     loss, X = Squared(T, mask=mask), [rng.standard_normal((n, 6)) for n in T.shape]
     Z = np.einsum("ar,br,cr,dr->abcd", *X)
     assert np.allclose(
-        contract.predicted(loss.observed, X), loss.observed.field(Z), rtol=0, atol=64 * EPS * 50
+        contract.predict(loss.observed, X), loss.observed.field(Z), rtol=0, atol=64 * EPS * 50
     )
     W = np.where(mask, T, 0.0)
     names = "abcd"
@@ -147,10 +147,10 @@ def test_the_gradient_is_that_of_differences(atom):
 def test_descent_never_rises_and_newton_ends_it(atom):
     problem = Problem(Squared(data_of(atom)), atom, 0.2)
     task, X = task_of(problem), factors_of(atom, 2)
-    new, used = polished(task, X, 200, EPS)
+    new, used = polish_factors(task, X, 200, EPS)
     assert used > 1
     assert problem.objective(new) <= problem.objective(X)
-    last, _ = finished(task, new, 400)
+    last, _ = newton_finish(task, new, 400)
     assert task.value(last) <= task.value(new) * (1 + 8 * EPS)
     assert not atom.wrong_sign(last)
 
@@ -170,8 +170,8 @@ def test_newton_makes_the_gradient_vanish():
     problem = Problem(Squared(np.random.default_rng(3).standard_normal((4, 5, 6))), CP(), 0.5)
     task = task_of(problem)
     X = tuple(np.random.default_rng(4).standard_normal((n, 2)) for n in (4, 5, 6))
-    rough = polished(task, X, 60, 1e-6)[0]
-    fine = finished(task, rough, 2000)[0]
+    rough = polish_factors(task, X, 60, 1e-6)[0]
+    fine = newton_finish(task, rough, 2000)[0]
     before, after = (np.linalg.norm(task.at(task.form.into(x))[1]) for x in (rough, fine))
     assert after <= 1e-6 * before
     assert after <= 1e-11 * task.value(fine)
@@ -181,7 +181,7 @@ def test_reweighting_is_the_best_over_all_weights():
     rng = np.random.default_rng(5)
     problem = Problem(Squared(rng.standard_normal((3, 3, 3))), CP(), 0.3)
     task, X = task_of(problem), tuple(rng.standard_normal((3, 4)) for _ in range(3))
-    new = reweighted(task, X)
+    new = reweight(task, X)
     W = task.slope(new)
     field = Field(problem.loss.observed, W, task.form)
     earned = field.inner_products(task.form.units(X))
@@ -295,7 +295,7 @@ def empty_of(dims):
 def test_a_long_mode_is_compressed_without_loss():
     T = np.random.default_rng(11).standard_normal((3, 50, 4))
     problem = Problem(Squared(T), CP(), 2.0)
-    small = compressed(problem)
+    small = compress(problem)
     assert small.problem.loss.dims == (3, 12, 4)
     X = tuple(np.random.default_rng(12).standard_normal((n, 2)) for n in (3, 12, 4))
     up = small.up(X)
@@ -318,9 +318,9 @@ def test_a_long_mode_is_compressed_without_loss():
 )
 def test_weights_and_masks_are_not_compressed(changed):
     T = np.random.default_rng(11).standard_normal((3, 50, 4))
-    assert compressed(Problem(Squared(T, **changed), CP(), 2.0)) is None
-    assert compressed(Problem(Squared(T), CP(("l2", "l2+", "l2")), 2.0)) is None
-    assert compressed(Problem(Squared(T), CP(), 2.0, [Intercept()])) is None
+    assert compress(Problem(Squared(T, **changed), CP(), 2.0)) is None
+    assert compress(Problem(Squared(T), CP(("l2", "l2+", "l2")), 2.0)) is None
+    assert compress(Problem(Squared(T), CP(), 2.0, [Intercept()])) is None
 
 
 def test_order_two_agrees_with_matrices():
@@ -415,7 +415,7 @@ def test_a_dual_point_is_polished_with_its_proof(norms):
     rows = groups(problem)[0]
     joint = Joint(problem, relaxation(problem, rows), np.zeros_like(held.W))
     found = polish(joint, 1000, held.best.value, lambda: False)
-    dual = proved(problem, found, rows)
+    dual = proved_point(problem, found, rows)
     assert held.best.value * (1 - 0.03) <= dual.value <= held.best.value * (1 + 8 * EPS)
     form = form_of(problem.atom, problem.loss.dims)
     top = above(Field(problem.loss.observed, found.W, form), 0.0, held.best.factors, 0)[0]

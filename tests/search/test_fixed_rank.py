@@ -20,7 +20,7 @@ from certify.kernel.exact import Exact
 from certify.losses import Squared
 from certify.offsets import ColumnIntercept, Intercept, Linear, RowIntercept
 from certify.pipeline.certificate.file import as_numpy
-from certify.polar.proved import handed
+from certify.polar.proved import as_kernel_array
 from certify.search import fixed_rank
 from certify.search.observed_blocks import disjoint
 from tests.kernel_cases import honest
@@ -256,7 +256,7 @@ def test_a_wrong_witness_of_a_block_weakens_the_bound(tier, name):
     lies = {"K0": np.zeros_like, "mu0.row": np.ones_like, "mu0.column": np.ones_like}
     for key, made in lies.items():
         if key in cert.witness:
-            lie = handed(made(as_numpy(cert.witness[key])))
+            lie = as_kernel_array(made(as_numpy(cert.witness[key])))
             assert prove(cert, TIERS[tier](), witness={key: lie}).lower <= best * (1 + 2.0**-30)
     bare = {k: a for k, a in cert.witness.items() if not k.startswith("L")}
     weaker = verdict.prove(cert.statement, cert.given, cert.proof, bare, TIERS[tier]())
@@ -267,7 +267,7 @@ def test_a_wrong_witness_of_a_block_weakens_the_bound(tier, name):
 def test_means_that_no_offset_fits_are_not_removed(tier):
     cert = certificate("rank_masked/poor")
     rows = as_numpy(cert.witness["rows0"])
-    lie = {"mu0.row": handed(np.full(len(rows), 1e3))}
+    lie = {"mu0.row": as_kernel_array(np.full(len(rows), 1e3))}
     assert prove(cert, TIERS[tier](), witness=lie) == prove(cert, TIERS[tier]())
 
 

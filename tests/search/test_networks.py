@@ -15,13 +15,13 @@ from certify.search.candidate import evaluate
 from certify.search.coordinates.layers import Net
 from certify.search.descent.barrier import solve
 from certify.search.descent.cells import CellProgram, cells_of
-from certify.search.descent.layers import Descent, descended, on_kinks
+from certify.search.descent.layers import Descent, descend, on_kinks
 from certify.search.dual import scaling as rays
 from certify.search.envelope import Smoothed
 from certify.search.families import search
-from certify.search.growth.layers import pruned
+from certify.search.growth.layers import prune
 from certify.search.layers import lam_max
-from certify.search.pricing.layers import above, cell_maximum, crossed, distinct, field_of
+from certify.search.pricing.layers import above, cell_maximum, cross_cells, distinct, field_of
 
 EPSILON = 1e-6  # relative: the gap that the searches are asked to leave
 
@@ -383,8 +383,8 @@ def test_opposite_neurons_are_two_and_equal_ones_are_one():
     net = Net(Problem(Squared(Y), ReLU(X), 0.4))
     u, turn = np.array([0.6, 0.8]), np.array([[1.0, -1.0]])
     opposite = cells_of(net, (np.column_stack([u, -u]), turn), 0)
-    assert pruned(net, opposite).size == 2
-    equal = pruned(net, cells_of(net, (np.column_stack([u, 2 * u]), np.abs(turn)), 0))
+    assert prune(net, opposite).size == 2
+    equal = prune(net, cells_of(net, (np.column_stack([u, 2 * u]), np.abs(turn)), 0))
     assert equal.size == 1
     assert net.layer.size(equal.x) == pytest.approx(3.0, rel=1e-15)
     W = np.where(X @ u > 0, 1.0, -1.0)[:, None]
@@ -396,7 +396,7 @@ def test_an_ascent_ends_where_no_border_is_worth_crossing():
     V, W = rng.standard_normal((30, 4)), rng.standard_normal((30, 1))
     field = field_of(Net(Problem(Squared(W), ReLU(V), 1.0)), W)
     for start in rng.standard_normal((4, 20)).T:
-        u = crossed(field, start / np.linalg.norm(start))
+        u = cross_cells(field, start / np.linalg.norm(start))
         value, v = field.best(u[:, None])
         z = V @ u
         for i in np.nonzero(np.abs(z) < 1e-9)[0]:
@@ -418,5 +418,5 @@ def test_neurons_stay_on_their_kinks_where_that_is_asked():
         away = max(abs(X[0] @ slope[:, 0]), abs(X[3] @ slope[:, 1]))
         assert (away < 1e-12) == (hold is not None)
     held = Descent(problem, Smoothed(problem.loss), (U, V), (), kept)
-    found = descended(held, 50, 0.0, bool)[0][0]
+    found = descend(held, 50, 0.0, bool)[0][0]
     assert max(abs(X[0] @ found[:, 0]), abs(X[3] @ found[:, 1])) < 1e-12

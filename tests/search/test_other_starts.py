@@ -24,7 +24,7 @@ def test_a_dead_component_is_replaced_at_its_size(lam):
     noise = 0.25 * RNG.random((12, 9))
     problem = Problem(Squared(U @ V.T + noise), RankOne("l2+", "l2+"), lam)
     start = evaluate(problem, (U[:, :1], V[:, :1]))
-    one = fixed_rank.descended(problem, start, Clock()).factors
+    one = fixed_rank.descend(problem, start, Clock()).factors
     dead = tuple(np.hstack([x, np.zeros((len(x), 1))]) for x in one)
     own = check(problem, dead).own_size
     assert own.verdict is Verdict.REFUTED
@@ -50,10 +50,10 @@ def test_another_corner_refutes_one_that_no_descent_leaves():
     assert check(PLAIN, (CORNERS[0],) * 2).own_size.verdict is Verdict.CERTIFIED
 
 
-@pytest.mark.parametrize("kept", ["grown", "drawn"])
+@pytest.mark.parametrize("kept", ["grow_components", "draw_components"])
 def test_each_kind_of_start_finds_it(kept, monkeypatch):
     trap = evaluate(PLAIN, (CORNERS[1],) * 2)
-    for name in {"grown", "drawn"} - {kept}:
+    for name in {"grow_components", "draw_components"} - {kept}:
         monkeypatch.setattr(fixed_rank, name, lambda *_: trap.factors)
     assert fixed_rank.other(PLAIN, trap, Clock(), 2).value == pytest.approx(4.125)
 
@@ -84,7 +84,7 @@ def test_the_digits_with_a_dead_component_are_refuted(kept, monkeypatch):
     Y = datasets.load_digits().data[:20, 16:48]
     problem = Problem(Squared(Y), RankOne("l2+", "l2+"), 2.0)
     start = evaluate(problem, (RNG.random((20, 3)), RNG.random((32, 3))))
-    three = fixed_rank.descended(problem, start, Clock()).factors
+    three = fixed_rank.descend(problem, start, Clock()).factors
     dead = [np.pad(x, [(0, 0), (0, 1)]) for x in three]
     for name in {"revived", "other"} - {kept}:
         monkeypatch.setattr(fixed_rank, name, lambda _, now, *__: now)

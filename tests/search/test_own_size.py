@@ -20,10 +20,10 @@ from certify.search.dual import own_size
 from certify.search.dual.own_size_ascent import (
     DEFINITE,
     ascend,
-    folded,
+    fold,
     ky_fan,
     shrunk,
-    unfolded,
+    unfold,
 )
 from certify.search.dual.points import Run
 
@@ -78,8 +78,8 @@ def test_the_proximal_map_of_positive_eigenvalues_is_where_no_matrix_is_lower(r)
 @pytest.mark.parametrize("group", [(0,), (1,), (2,), (0, 2)])
 def test_a_folded_unfolding_is_the_tensor(group):
     T = RNG.standard_normal((2, 3, 4))
-    assert (folded(unfolded(T, group), group, T.shape) == T).all()
-    s = np.linalg.svd(unfolded(T, group), compute_uv=False)
+    assert (fold(unfold(T, group), group, T.shape) == T).all()
+    s = np.linalg.svd(unfold(T, group), compute_uv=False)
     assert np.isclose(ky_fan(T, group, 2), np.linalg.norm(s[:2]))
 
 
@@ -379,7 +379,7 @@ def test_a_tensor_has_a_bound_from_its_unfoldings_together(norm, lam):
     start = tuple(0.5 * np.ones((n, 2)) for n in T.shape)
     proof = bound(problem, start, clock=Clock(8.0))
     alone = max(
-        0.5 * (np.linalg.svd(unfolded(T, (k,)), compute_uv=False)[2:] ** 2).sum() for k in range(3)
+        0.5 * (np.linalg.svd(unfold(T, (k,)), compute_uv=False)[2:] ** 2).sum() for k in range(3)
     )
     lower = float(proof.outcome.lower)
     assert alone * (1 + 1e-6) < lower <= problem.objective(start)

@@ -25,7 +25,7 @@ from certify.losses import (
 from certify.norms import Elastic
 from certify.offsets import ColumnIntercept, RowIntercept
 from certify.search.relax import Using, columns, convex, dual_point
-from certify.search.relax._loss import known, units
+from certify.search.relax._loss import is_known, units
 from certify.search.relax.convex import facing
 
 pytestmark = pytest.mark.slow  # a general solver runs in every test
@@ -71,7 +71,7 @@ def asked(name, pair=("l2", "l2"), kind="all", offsets=()):
 
 def test_every_loss_is_stated_and_tested():
     assert set(LOSSES) == set(MADE)
-    assert all(known(made(name)) for name in LOSSES)
+    assert all(is_known(made(name)) for name in LOSSES)
 
 
 @EACH

@@ -219,7 +219,7 @@ def test_escapes_earn_more_than_they_cost(pair):
 def test_merged_slices_have_the_same_sum():
     U, V = np.array([[1.0, 2.0], [1.0, 2.0]]), np.array([[1.0, 3.0], [0.0, 0.0]])
     problem = Problem(Squared(np.ones((2, 2))), RankOne("l2+", "l2+"), LAM)
-    one = columns.merged(Task(problem, Smoothed(problem.loss)), (U, V), 2.0**-20)
+    one = columns.merge(Task(problem, Smoothed(problem.loss)), (U, V), 2.0**-20)
     assert one[0].shape == (2, 1)
     assert np.abs(one[0] @ one[1].T - U @ V.T).max() <= rounding(U @ V.T, flops=16)
 

@@ -13,7 +13,7 @@ from certify.kernel.arrays import Arrays
 from certify.kernel.rules.matrices import POLAR_RULES
 from certify.losses import Squared
 from certify.norms import Elastic, Group, Variation, Weighted, gauge
-from certify.polar.proved import kernel_pair, located, proved_above, split
+from certify.polar.proved import kernel_pair, proved_above, split, stored_entries
 from certify.search import relax
 from certify.search.relax import _solve
 from tests.polar.test_polar import located_array
@@ -43,7 +43,7 @@ LEFT, RIGHT = norms(4), norms(3)
 
 
 def exactly(pair, proof):
-    at, flat = located(W)
+    at, flat = stored_entries(W)
     text, arrays = split(proof)
     ar = Flint()
     rule = POLAR_RULES[text["rule"]]

@@ -15,7 +15,7 @@ from certify.atoms.symmetric import NORMS
 from certify.norms import KEYS
 from certify.polar import Proposal
 from certify.testing import ContractError, check_atom
-from certify.testing._climb import climbed
+from certify.testing._climb import climb_starts
 from certify.testing._exact import column, scale_of
 from tests.norm_cases import IDS as NORM_IDS
 from tests.norm_cases import VARIANTS as NORM_VARIANTS
@@ -471,7 +471,7 @@ def test_the_search_finds_what_attains_the_polar_by_itself(name):
     for _ in range(4):
         W = draws.integers(-16, 17, shape) / 8
         start = atom.project(tuple(np.ones((*s, 1)) for s in atom.shapes(shape)))
-        found = climbed(atom, W, column(start), 0)
+        found = climb_starts(atom, W, column(start), 0)
         best = max(
             scale.inner_product(W, x).lo / scale.price(x).hi for x in found if any(map(np.any, x))
         )

@@ -12,9 +12,9 @@ from certify import InputError
 from certify.losses import LOSSES, Loss, Squared
 from certify.testing import ContractError, check_loss
 from certify.testing._contract import Book
-from certify.testing._enclosed import enclosed
+from certify.testing._enclosed import kernel_loss
 from certify.testing._fits import Subject
-from certify.testing._losses import CLAUSES, known
+from certify.testing._losses import CLAUSES, hold_kernel_values
 
 rng = np.random.default_rng(5)
 PARAMETERS = {"huber": {"delta": 0.75}, "quantile": {"tau": 0.375}}
@@ -325,12 +325,12 @@ def test_a_value_that_is_not_the_kernels_is_caught(lie, monkeypatch):
     kind, field_of = LOSSES["huber"], np.full((2, 3), 0.25)
     honest = getattr(kind, lie)
     loss = our_loss("huber", "full")
-    subject = Subject(loss, None, enclosed(loss))
-    known(Book(CLAUSES), subject, field_of, field_of)
+    subject = Subject(loss, None, kernel_loss(loss))
+    hold_kernel_values(Book(CLAUSES), subject, field_of, field_of)
     monkeypatch.setattr(kind, lie, lambda self, *x: honest(self, *x) + 1e-9)
     subject.memo.clear()
     with pytest.raises(ContractError) as error:
-        known(Book(CLAUSES), subject, field_of, field_of)
+        hold_kernel_values(Book(CLAUSES), subject, field_of, field_of)
     assert error.value.clause.name == "kernel"
 
 

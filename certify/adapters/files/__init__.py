@@ -13,14 +13,14 @@ from certify.norms import Gauge
 from certify.problem import Problem
 
 from ._base import Format
-from ._network import named_files, trained
-from ._schema import Entry, factor_names, loads, stated
+from ._network import named_files, read_network
+from ._schema import Entry, factor_names, loads, validate_file
 from ._source import Reader, Source
 
 __all__ = ["FORMATS", "Format", "Loaded", "load", "load_document", "load_factors"]
 
 FORMATS = registry(__name__, Format)
-READERS = {"mask": Reader.mask, "samples": Reader.samples}  # of arrays that are no real numbers
+READERS = {"mask": Reader.mask, "samples": Reader.samples}  # of arrays that are not real numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,31 +48,31 @@ def load(path: str | Path) -> Loaded:
     document = loads(path)
     if "network" in document:
         return network(path, document, reader)
-    found = stated(path, document)
+    spec = validate_file(path, document)
     problem = Problem(
-        built(found.loss, reader),
-        built(found.atom, reader),
-        found.lam,
-        tuple(built(o, reader) for o in found.offsets),
-        l1=found.l1,
+        built(spec.loss, reader),
+        built(spec.atom, reader),
+        spec.lam,
+        tuple(built(o, reader) for o in spec.offsets),
+        l1=spec.l1,
     )
-    names = factor_names(found.atom)
+    names = factor_names(spec.atom)
 
     def candidate(sources: tuple[Source, ...], where: str) -> tuple[Any, ...]:
         """Return the arrays of one fit."""
         pairs = zip(sources, names, strict=True)
         return problem.accept(tuple(reader.read(s, n) for s, n in pairs), where)
 
-    q = None if found.q is None else offset_values(problem, found.q, reader)
-    files = {reader.path(s) for s in found.sources() if s.file}
+    q = None if spec.q is None else offset_values(problem, spec.q, reader)
+    files = {reader.path(s) for s in spec.sources() if s.file}
     return Loaded(
         problem=problem,
-        factors=candidate(found.factors, "factors"),
+        factors=candidate(spec.factors, "factors"),
         q=q,
-        rtol=found.epsilon.rtol,
-        atol=found.epsilon.atol,
+        rtol=spec.epsilon.rtol,
+        atol=spec.epsilon.atol,
         inputs=(path, *sorted(files)),
-        restarts=tuple(candidate(s, f"restarts[{k}]") for k, s in enumerate(found.restarts)),
+        restarts=tuple(candidate(s, f"restarts[{k}]") for k, s in enumerate(spec.restarts)),
         names=names,
     )
 
@@ -85,13 +85,13 @@ def load_document(path: Path) -> list[Path]:
     document, reader = loads(path), Reader(path.parent, FORMATS)
     if "network" in document:
         return [path, *named_files(path, document, reader)]
-    held = {reader.path(s) for s in stated(path, document).sources() if s.file}
-    return [path, *sorted(held)]
+    files = {reader.path(s) for s in validate_file(path, document).sources() if s.file}
+    return [path, *sorted(files)]
 
 
 def network(path: Path, document: dict[str, Any], reader: Reader) -> Loaded:
     """Read a problem.toml with a [network]."""
-    (problem, factors), epsilon, files = trained(path, document, reader)
+    (problem, factors), epsilon, files = read_network(path, document, reader)
     problem.accept(factors)
     return Loaded(
         problem=problem,
@@ -104,14 +104,14 @@ def network(path: Path, document: dict[str, Any], reader: Reader) -> Loaded:
     )
 
 
-def load_factors(path: Path, held: Loaded) -> tuple[Any, ...]:
+def load_factors(path: Path, loaded: Loaded) -> tuple[Any, ...]:
     """Read the factors of another fit from one file of named arrays: U, V, X2, ...
 
     Raises InputError, naming the file, for a missing name or arrays that do not fit.
     """
     reader = Reader(Path(), FORMATS)
-    arrays = tuple(reader.read(Source(str(path), name), name) for name in held.names)
-    return held.problem.accept(arrays, str(path))
+    arrays = tuple(reader.read(Source(str(path), name), name) for name in loaded.names)
+    return loaded.problem.accept(arrays, str(path))
 
 
 def built(entry: Entry, reader: Reader) -> Any:
@@ -132,7 +132,7 @@ def built(entry: Entry, reader: Reader) -> Any:
 
 
 def part(name: str, entry: Entry, reader: Reader) -> Any:
-    """Build what an argument is; what is wrong in it says which argument it is."""
+    """Build an argument that is an entry itself; its errors name the argument."""
     try:
         return built(entry, reader)
     except InputError as error:
@@ -156,7 +156,7 @@ def parameter(name: str, source: Source, reader: Reader) -> Any:
 
 
 def offset_values(problem: Problem, sources: tuple[Source, ...], reader: Reader) -> tuple[Any, ...]:
-    """Return q; a table with one row or column (.csv, .mtx) is a vector where one is due."""
+    """Return q; a table with one row or column (.csv, .mtx) is a vector where one is expected."""
     read = [reader.read(s, f"q[{k}]") for k, s in enumerate(sources)]
     if len(read) == len(problem.offsets):
         due = [len(o.shape(problem.loss.observed)) for o in problem.offsets]

@@ -12,7 +12,7 @@ PICKLE = b"\x80"  # the first byte of every pickle of protocol 2 and later
 
 
 class Format(ABC):
-    """How arrays lie in a file; the format's module is named as the files end: npy is .npy.
+    """How arrays lie in a file; its module is named after the file extension: npy for .npy.
 
     Arrays come back as numpy arrays, or as scipy.sparse where the file lists entries.
     Nothing is unpickled or executed, and a size that a file claims is compared with the

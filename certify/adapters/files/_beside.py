@@ -12,7 +12,7 @@ from certify.base.arrays import Array
 from certify.base.errors import InputError
 from certify.offsets import OFFSETS, Offset
 
-from ._triplets import ORDERS, matrix, recognized, table, triplets
+from ._triplets import ORDERS, matrix, recognize, table, triplets
 
 MATRIX = 2  # dimensions
 SETTLED = 1e-2  # of the biases' gradient: above, no ridge explains it
@@ -32,10 +32,10 @@ class Beside:
     def biases(self) -> list[tuple[str, tuple[str, Array]]]:
         """The kind, the source and the values of those that are there."""
         sides = [("row", self.row), ("column", self.column)]
-        held = [(k, x) for k, x in sides if x is not None]
+        entries = [(k, x) for k, x in sides if x is not None]
         if self.mean is not None:
-            held.insert(0, ("intercept", (self.mean[0], np.array([self.mean[1]]))))
-        return held
+            entries.insert(0, ("intercept", (self.mean[0], np.array([self.mean[1]]))))
+        return entries
 
     def offsets(self, ridges: list[float]) -> list[Offset]:
         """Return the offsets of the biases with these ridges."""
@@ -56,32 +56,33 @@ class Listing:
 def split(arrays: Named, dims: tuple[int, ...]) -> tuple[Named, Beside]:
     """Return the arrays that may be factors, and what stands beside them.
 
-    A vector as long as the data has rows are the biases of rows, one as long as it has columns of
-    columns; names tell them apart where both are as many.  A single number is the mean.
+    A vector with a number for each row of the data has the biases of the rows, one with a number
+    for each column those of the columns; of a square matrix the names decide.  A single number is
+    the mean.
     """
     if not any(np.ndim(x) == MATRIX for _, x in arrays):
         return arrays, Beside()
     factors: Named = []
-    found: dict[str, Any] = {}
+    beside: dict[str, Any] = {}
     for source, x in arrays:
         a = np.asarray(x)
         flat = a.ndim < MATRIX
-        if flat and a.size == 1 and "mean" not in found:
-            found["mean"] = source, float(a.reshape(-1)[0])
-        elif flat and len(dims) == MATRIX and (side := side_of(source, a.size, dims, found)):
-            found[side] = source, a.astype(np.float64)
+        if flat and a.size == 1 and "mean" not in beside:
+            beside["mean"] = source, float(a.reshape(-1)[0])
+        elif flat and len(dims) == MATRIX and (side := side_of(source, a.size, dims, beside)):
+            beside[side] = source, a.astype(np.float64)
         else:
             factors.append((source, x))
-    return factors, Beside(**found)
+    return factors, Beside(**beside)
 
 
-def side_of(source: str, size: int, dims: tuple[int, ...], found: dict[str, Any]) -> str:
+def side_of(source: str, size: int, dims: tuple[int, ...], taken: dict[str, Any]) -> str:
     """Return the side that a vector belongs to, "" if to none."""
     name = source.rpartition(":")[2].lower()
     hints = {"row": ("user", "row", "bu"), "column": ("item", "col", "bi")}
-    sides = [k for k, n in zip(hints, dims, strict=True) if n == size and k not in found]
-    told = [k for k in sides if any(h in name for h in hints[k])]
-    return (told or sides or [""])[0]
+    sides = [k for k, n in zip(hints, dims, strict=True) if n == size and k not in taken]
+    matches = [k for k in sides if any(h in name for h in hints[k])]
+    return (matches or sides or [""])[0]
 
 
 def listing(path: Path, arrays: Named) -> Listing | None:
@@ -95,7 +96,7 @@ def listing(path: Path, arrays: Named) -> Listing | None:
     if path.suffix.lower() not in (".csv", ".tsv"):
         return None
     try:
-        columns = recognized(table(path)[0])
+        columns = recognize(table(path)[0])
     except InputError:  # no header, no text: a table of numbers, or refused as one
         return None
     if columns is None:
@@ -103,34 +104,34 @@ def listing(path: Path, arrays: Named) -> Listing | None:
     tried: list[tuple[float, Listing]] = []
     for order in ORDERS:
         try:
-            held = triplets(path, columns, order).matrix
+            R = triplets(path, columns, order).matrix
         except InputError:
             continue
-        pairs = [(U, V) for U, V in oriented(arrays) if fits(held.shape, (len(U), len(V)), order)]
+        pairs = [(U, V) for U, V in orientations(arrays) if fits(R.shape, (len(U), len(V)), order)]
         for U, V in pairs:
             shape = len(U), len(V)
-            rows, cols = held.coords
-            whole = matrix(rows, cols, held.data, shape)
+            rows, cols = R.coords
+            whole = matrix(rows, cols, R.data, shape)
             error = misfit(whole, U, V, split(arrays, shape)[1])
             tried.append((error, Listing(whole, columns, order, shape)))
     if tried:
         return min(tried, key=lambda x: x[0])[1]
-    held = triplets(path, columns).matrix
-    if list(oriented(arrays)):
-        sizes = f"{held.shape[0]} users and {held.shape[1]} items"
+    R = triplets(path, columns).matrix
+    if list(orientations(arrays)):
+        sizes = f"{R.shape[0]} users and {R.shape[1]} items"
         shapes = ", ".join(str(np.shape(x)) for _, x in arrays)
         raise InputError(f"{path} has {sizes}, and no factors of as many lines, got {shapes}")
-    return Listing(held, columns, "first seen", held.shape)
+    return Listing(R, columns, "first seen", R.shape)
 
 
-def fits(found: tuple[int, int], shape: tuple[int, int], order: str) -> bool:
-    """Whether factors may have so many lines; of line numbers, the last may have no rating."""
+def fits(counts: tuple[int, int], shape: tuple[int, int], order: str) -> bool:
+    """Whether factors fit so many users and items; with line numbers the last may lack ratings."""
     if order in ("number", "from 1"):
-        return found[0] <= shape[0] and found[1] <= shape[1]
-    return found == shape
+        return counts[0] <= shape[0] and counts[1] <= shape[1]
+    return counts == shape
 
 
-def oriented(arrays: Named) -> Iterator[tuple[Array, Array]]:
+def orientations(arrays: Named) -> Iterator[tuple[Array, Array]]:
     """Yield the pairs of arrays that can be factors, each way round."""
     flat = [np.asarray(x) for _, x in arrays if np.ndim(x) == MATRIX]
     for a, b in permutations(flat, 2):
@@ -157,8 +158,8 @@ def ridge(sums: Array, bias: Array) -> float | None:
     """
     if not bias.any():
         return None
-    found = float(sums @ bias / (bias @ bias))
-    off = float(np.linalg.norm(sums - found * bias))
-    settled = off <= SETTLED * float(np.linalg.norm(sums)) and found > 0
+    value = float(sums @ bias / (bias @ bias))
+    off = float(np.linalg.norm(sums - value * bias))
+    settled = off <= SETTLED * float(np.linalg.norm(sums)) and value > 0
     free = float(np.linalg.norm(sums)) <= SETTLED * float(np.linalg.norm(bias)) * 1e-3
-    return found if settled else 0.0 if free else None
+    return value if settled else 0.0 if free else None

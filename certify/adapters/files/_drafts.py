@@ -1,4 +1,4 @@
-"""A problem.toml for files that somebody has: what can be seen of it, and TODO for the rest."""
+"""Draft a problem.toml from a user's files: what they show, and TODO for the rest."""
 
 import json
 import os
@@ -26,13 +26,13 @@ from .mat import names as matlab_names
 
 KEYED = (".mat", ".npz", ".safetensors")
 MATRIX = 2  # dimensions
-TURNED = "\0T"  # behind a source whose array is transposed; no file is named so
+TURNED = "\0T"  # ends a source whose array is transposed; no file name has this character
 NO_FACTORS = ("# TODO: name the files of the factors", 'U = "U.npy"', 'V = "V.npy"')
 Named = list[tuple[str, Any]]
 
 
 def draft(data: Path, factors: Sequence[Path], folder: Path) -> tuple[str, list[str]]:
-    """Return (problem.toml, what was noticed) for the files of data and factors.
+    """Return (problem.toml, notes) for the files of data and factors.
 
     Raises InputError for files that are no arrays, or factors that fit no mode of the data.
     """
@@ -50,10 +50,10 @@ def draft(data: Path, factors: Sequence[Path], folder: Path) -> tuple[str, list[
         notes = [of_listing(data, rated)]
         notes += [f"the mean {mean:.10g} is taken from every rating"] if mean else []
     else:
-        source = quoted(relative(data, folder))
-    held, more = matched(Y.shape, arrays)
-    extra = biases(Y, held, beside)
-    regularized, told = regularizer(Y, held, extra)
+        source = toml_string(relative(data, folder))
+    candidate, more = match_modes(Y.shape, arrays)
+    extra = biases(Y, candidate, beside)
+    regularized, note = regularizer(Y, candidate, extra)
     more += extra.notes
     text = "\n".join(
         [
@@ -63,11 +63,11 @@ def draft(data: Path, factors: Sequence[Path], folder: Path) -> tuple[str, list[
             *extra.q(folder),
             "",
             *observations(Y, source, notes),
-            *atom(Y, held),
+            *atom(Y, candidate),
             "",
             "[factors]  # last axis: the component",
-            *(f"{k} = {relative_source(s, folder)}" for k, (s, _) in held.items()),
-            *([] if held else NO_FACTORS),
+            *(f"{k} = {relative_source(s, folder)}" for k, (s, _) in candidate.items()),
+            *([] if candidate else NO_FACTORS),
             "",
             *extra.tables,
             "[epsilon]  # CERTIFIED if upper - lower <= max(atol, rtol |upper|)",
@@ -75,7 +75,7 @@ def draft(data: Path, factors: Sequence[Path], folder: Path) -> tuple[str, list[
             "",
         ]
     )
-    return text, [*notes, *more, told]
+    return text, [*notes, *more, note]
 
 
 def every(factors: Sequence[Path]) -> Named:
@@ -96,7 +96,7 @@ def held_names(path: Path) -> list[str]:
     Raises InputError if there is none, or it is not such a file.
     """
     try:
-        names = {".npz": zipped, ".mat": matlab_names}.get(path.suffix.lower(), tensors)(path)
+        names = {".npz": names_in_zip, ".mat": matlab_names}.get(path.suffix.lower(), tensors)(path)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from None
     except (BadZipFile, ValueError) as error:
@@ -106,10 +106,10 @@ def held_names(path: Path) -> list[str]:
     return names
 
 
-def zipped(path: Path) -> list[str]:
+def names_in_zip(path: Path) -> list[str]:
     """Return the names of the arrays in an .npz file."""
-    with ZipFile(path) as held:
-        return [n.removesuffix(".npy") for n in held.namelist() if n.endswith(".npy")]
+    with ZipFile(path) as archive:
+        return [n.removesuffix(".npy") for n in archive.namelist() if n.endswith(".npy")]
 
 
 def tensors(path: Path) -> list[str]:
@@ -117,13 +117,15 @@ def tensors(path: Path) -> list[str]:
     from safetensors import SafetensorError, safe_open  # noqa: PLC0415  only for such files
 
     try:
-        with safe_open(path, "numpy") as held:
-            return list(held.keys())
+        with safe_open(path, "numpy") as file:
+            return list(file.keys())
     except SafetensorError as error:
         raise ValueError(error) from None
 
 
-def matched(dims: tuple[int, ...], arrays: Named) -> tuple[dict[str, tuple[str, Any]], list[str]]:
+def match_modes(
+    dims: tuple[int, ...], arrays: Named
+) -> tuple[dict[str, tuple[str, Any]], list[str]]:
     """Match arrays to the modes of the data by their length; a transposed one is marked.
 
     Sources that must be transposed end in TURNED.
@@ -145,7 +147,7 @@ def matched(dims: tuple[int, ...], arrays: Named) -> tuple[dict[str, tuple[str, 
             notes.append(f"{source}: {shape_of(x)}, taken as {name} transposed")
     ranks = sorted({x.shape[1] for _, x in out.values()})
     if len(ranks) > 1:
-        raise InputError(f"the factors have {ranks} components: they must have one number")
+        raise InputError(f"the factors have {ranks} components: they must have the same number")
     if left:
         shapes = ", ".join(f"{source} ({shape_of(x)})" for source, x in left)
         wanted = " or ".join(f"({n}, r)" for n in dims)
@@ -155,41 +157,41 @@ def matched(dims: tuple[int, ...], arrays: Named) -> tuple[dict[str, tuple[str, 
     return (out if len(out) == len(dims) else {}), notes
 
 
-def regularizer(Y: Any, held: dict[str, Any], extra: "Biases") -> tuple[str, str]:
-    """Return the line of lam, and what is to be said of it.
+def regularizer(Y: Any, candidate: dict[str, Any], extra: "Biases") -> tuple[str, str]:
+    """Return the line of lam, and a note about it.
 
     It is the one at which the factors are stationary; else a tenth of the largest singular value,
     or 1 of a tensor.
     """
-    told = stationary(Y, held, extra)
-    if told is not None and told.settled and not told.free:
-        pair = told.weights if told.unequal else None
-        value = f"[{', '.join(map(told.digits, pair))}]" if pair else told.digits(told.lam)
-        said = f"lam = {value}: the factors are stationary there, to {told.spread:.1e}"
-        return f"lam = {value}  # the factors are stationary there", said
+    point = stationary(Y, candidate, extra)
+    if point is not None and point.settled and not point.free:
+        pair = point.weights if point.unequal else None
+        value = f"[{', '.join(map(point.digits, pair))}]" if pair else point.digits(point.lam)
+        note = f"lam = {value}: the factors are stationary there, to {point.spread:.1e}"
+        return f"lam = {value}  # the factors are stationary there", note
     guess = 1.0
     if Y.ndim == MATRIX:
         dense = Y.toarray() if sparse.issparse(Y) else np.nan_to_num(Y)
         guess = 0.1 * float(np.linalg.norm(dense, MATRIX)) if 0 < dense.size < 10**6 else 0.0
         guess = guess or 1.0  # lam = 0 would be another question: of one rank
-    said = "lam is a guess: write your own, the one of the training"
-    if told is not None and told.free:
-        said += "; the factors are stationary without a penalty, which is lam = 0"
+    note = "lam is a guess: write your own, the one of the training"
+    if point is not None and point.free:
+        note += "; the factors are stationary without a penalty, which is lam = 0"
     line = f"lam = {guess:.6g}  # TODO: the weight of the regularization in your training"
-    return line, said
+    return line, note
 
 
-def stationary(Y: Any, held: dict[str, Any], extra: "Biases") -> StationaryLam | None:
+def stationary(Y: Any, candidate: dict[str, Any], extra: "Biases") -> StationaryLam | None:
     """Return the lam at which factors are stationary for least squares and the drafted norms."""
-    if not held:
+    if not candidate:
         return None
-    problem = drafted(Y, held, extra.offsets)
-    return problem.stationary_lam([x for _, x in held.values()], extra.values)
+    problem = draft_problem(Y, candidate, extra.offsets)
+    return problem.stationary_lam([x for _, x in candidate.values()], extra.values)
 
 
-def drafted(Y: Any, held: dict[str, Any], offsets: Sequence[Offset]) -> Problem:
+def draft_problem(Y: Any, candidate: dict[str, Any], offsets: Sequence[Offset]) -> Problem:
     """Return the problem that is drafted, at lam = 1."""
-    key = drafted_norm(held)
+    key = drafted_norm(candidate)
     if Y.ndim == MATRIX:
         model: Atom = RankOne(key, key, form="sum")
     else:
@@ -218,16 +220,16 @@ class Biases:
         return [f"q = [{listed}]"] if listed else []
 
 
-def biases(Y: Any, held: dict[str, Any], beside: Beside) -> Biases:
+def biases(Y: Any, candidate: dict[str, Any], beside: Beside) -> Biases:
     """Return the offsets of the biases, each with the ridge at which it is stationary."""
     if not beside.biases:
         return Biases([], [], [], [], [])
     values, sources = [x[1] for _, x in beside.biases], [x[0] for _, x in beside.biases]
     ridges: list[float | None] = [None] * len(values)
-    if held:
-        free = drafted(Y, held, beside.offsets([0.0] * len(values)))
+    if candidate:
+        free = draft_problem(Y, candidate, beside.offsets([0.0] * len(values)))
         observed = free.loss.observed
-        W = free.dual_point(tuple(x for _, x in held.values()), tuple(values))
+        W = free.dual_point(tuple(x for _, x in candidate.values()), tuple(values))
         pairs = zip(free.offsets, values, strict=True)
         ridges = [ridge(o.adjoint(W, observed), b) for o, b in pairs]
     tables, notes = [], []
@@ -248,11 +250,11 @@ def less(Y: Any, mean: float) -> Any:
 
 def of_ratings(rated: Listing, name: str, mean: float) -> str:
     """Return the source of a list of ratings, as problem.toml has it."""
-    listed = ", ".join(quoted(k) for k in rated.columns)
+    listed = ", ".join(toml_string(k) for k in rated.columns)
     m, n = rated.shape
     more = f", less = {mean!r}" if mean else ""
-    told = f"file = {quoted(name)}, columns = [{listed}]"
-    return f'{{ {told}, order = "{rated.order}", shape = [{m}, {n}]{more} }}'
+    fields = f"file = {toml_string(name)}, columns = [{listed}]"
+    return f'{{ {fields}, order = "{rated.order}", shape = [{m}, {n}]{more} }}'
 
 
 def of_listing(data: Path, rated: Listing) -> str:
@@ -272,9 +274,9 @@ def holes(Y: Any) -> Any:
     return None if sparse.issparse(Y) or not np.isnan(Y).any() else ~np.isnan(Y)
 
 
-def drafted_norm(held: dict[str, Any]) -> str:
+def drafted_norm(candidate: dict[str, Any]) -> str:
     """Return "l2", with a sign where all factors are >= 0."""
-    return "l2+" if held and all((x >= 0).all() for _, x in held.values()) else "l2"
+    return "l2+" if candidate and all((x >= 0).all() for _, x in candidate.values()) else "l2"
 
 
 def observations(Y: Any, source: str, notes: list[str]) -> list[str]:
@@ -294,9 +296,9 @@ def observations(Y: Any, source: str, notes: list[str]) -> list[str]:
     return lines
 
 
-def atom(Y: Any, held: dict[str, Any]) -> list[str]:
+def atom(Y: Any, candidate: dict[str, Any]) -> list[str]:
     """Return the table of the atom: nonnegative factors suggest their cone."""
-    key = drafted_norm(held)
+    key = drafted_norm(candidate)
     why = "  # all factors are >= 0" if key == "l2+" else ""
     if Y.ndim > MATRIX:
         norms = ", ".join(f'"{key}"' for _ in range(Y.ndim))
@@ -315,7 +317,7 @@ def relative(path: Path, folder: Path) -> str:
     return Path(os.path.relpath(path, folder)).as_posix()
 
 
-def quoted(name: str) -> str:
+def toml_string(name: str) -> str:
     """Return a name as a string of TOML.  Raises InputError for one that is not Unicode."""
     try:
         name.encode()
@@ -331,6 +333,6 @@ def relative_source(source: str, folder: Path) -> str:
     named = bool(colon) and Path(head).suffix.lower() in KEYED
     file = relative(Path(head if named else plain), folder)
     if plain != source:
-        held = f"file = {quoted(file)}, " + (f"key = {quoted(key)}, " if named else "")
-        return f"{{ {held}transpose = true }}"
-    return quoted(f"{file}:{key}" if named else file)
+        fields = f"file = {toml_string(file)}, " + (f"key = {toml_string(key)}, " if named else "")
+        return f"{{ {fields}transpose = true }}"
+    return toml_string(f"{file}:{key}" if named else file)

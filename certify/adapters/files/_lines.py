@@ -8,7 +8,7 @@ KEY = re.compile(r"""^\s*["']?([A-Za-z0-9_\-]+)["']?\s*(\.[^=]*)?=""")
 FENCES = ('"""', "'''")
 
 
-def placed(path: Path, name: str) -> str:
+def with_line(path: Path, name: str) -> str:
     """Return the path with the line of a dotted key or table: problem.toml:3.
 
     Without a line where the key is not in the file, or stands in two tables of one name.
@@ -25,15 +25,15 @@ def line_of(text: str, name: str) -> int | None:
     """Return the line of table.key or of a key above all tables, else that of the table."""
     table, _, key = name.partition(".")
     key = key.partition(".")[0].partition("[")[0]
-    found: list[int] = []
+    matches: list[int] = []
     headers: list[int] = []
     for number, where, part in keys(text):
         if part is None:
             headers += [number] * (where == table)
         elif (where, part) in ((table, key), ("", name)) or (not where and part == table):
-            found.append(number)
-    held = found or headers
-    return held[0] if len(held) == 1 else None
+            matches.append(number)
+    lines = matches or headers
+    return lines[0] if len(lines) == 1 else None
 
 
 def keys(text: str) -> list[tuple[int, str, str | None]]:

@@ -27,7 +27,7 @@ from certify.adapters._network import Judged
 from certify.adapters._training import NamedLoss
 from certify.base.errors import InputError
 
-from ._schema import Epsilon, Json, Strict, validated
+from ._schema import Epsilon, Json, Strict, validate
 from ._source import Reader, Ref
 
 KINDS = (".safetensors", ".onnx")
@@ -59,15 +59,15 @@ class Table(Strict):
     layout: str | None = None
 
 
-def trained(path: Path, document: Json, reader: Reader) -> tuple[Judged, Epsilon, list[Path]]:
+def read_network(path: Path, document: Json, reader: Reader) -> tuple[Judged, Epsilon, list[Path]]:
     """Return the problem and the factors of a network, epsilon, and the files that were read.
 
     Raises InputError, naming the file and the key, for anything that is wrong.
     """
-    if told := sorted(set(document) & TOLD):
-        raise InputError(f"{path}: [network] says it all: leave {', '.join(told)} out")
-    top = validated(Top, document, path, "")
-    table = validated(Table, top.network, path, "network")
+    if extra := sorted(set(document) & TOLD):
+        raise InputError(f"{path}: [network] says it all: leave {', '.join(extra)} out")
+    top = validate(Top, document, path, "")
+    table = validate(Table, top.network, path, "network")
     model = path.parent / table.model
     X, y = (reader.read(x, f"network.{k}") for k, x in (("X", table.X), ("y", table.y)))
     given: dict[str, Any] = {
@@ -79,30 +79,30 @@ def trained(path: Path, document: Json, reader: Reader) -> tuple[Judged, Epsilon
     }
     return (
         judge(model, X, y, (table, given)),
-        validated(Epsilon, top.epsilon, path, "epsilon"),
+        validate(Epsilon, top.epsilon, path, "epsilon"),
         named_files(path, document, reader),
     )
 
 
 def named_files(path: Path, document: Json, reader: Reader) -> list[Path]:
     """Return the files that a [network] names."""
-    top = validated(Top, document, path, "")
-    table = validated(Table, top.network, path, "network")
+    top = validate(Top, document, path, "")
+    table = validate(Table, top.network, path, "network")
     arrays = [reader.path(x) for x in (table.X, table.y) if x.file]
     return [path.parent / table.model, *arrays]
 
 
-def judge(model: Path, X: Any, y: Any, asked: tuple[Table, dict[str, Any]]) -> Judged:
+def judge(model: Path, X: Any, y: Any, settings: tuple[Table, dict[str, Any]]) -> Judged:
     """Read the weights by the file's kind."""
-    table, given = asked
-    said = {k: getattr(table, k) for k in ("activation", "slope", "layout")}
+    table, given = settings
+    options = {k: getattr(table, k) for k in ("activation", "slope", "layout")}
     kind = model.suffix.lower()
     if kind == ".onnx":
-        if told := [k for k in said if k in table.model_fields_set]:
+        if extra := [k for k in options if k in table.model_fields_set]:
             raise InputError(
-                f"network.{told[0]} is already defined by the ONNX graph {model}: remove it"
+                f"network.{extra[0]} is already defined by the ONNX graph {model}: remove it"
             )
         return onnx.from_model(model, X, y, **given)
     if kind != ".safetensors":
         raise InputError(f"network.model must end in {' or '.join(KINDS)}, got {model}")
-    return torch.from_model(model, X, y, **given, **said)
+    return torch.from_model(model, X, y, **given, **options)

@@ -36,7 +36,7 @@ class Untitled(GenerateJsonSchema):
         return False
 
 
-def published() -> str:
+def schema_text() -> str:
     """Return the schema's text as it is shipped."""
     return files(__package__).joinpath(FILE).read_text(encoding="utf-8")
 
@@ -69,13 +69,13 @@ def schema() -> Json:
 def split_losses() -> tuple[Json, Any]:
     """Return the arrays of all losses, which stand in [data], and a union of their own tables."""
     data: Json = {}
-    own: Json = {}
+    tables: Json = {}
     for name, cls in LOSSES.items():
         known = parameters(cls)
         data |= {k: (Ref, ... if k == "Y" else None) for k, x in known.items() if x[0] is Ref}
         fields = {k: x for k, x in known.items() if x[0] is not Ref}
-        own[name] = table(name, first_line(cls), {"kind": (Literal[name], ...)} | fields)
-    return data, reduce(or_, own.values())
+        tables[name] = table(name, first_line(cls), {"kind": (Literal[name], ...)} | fields)
+    return data, reduce(or_, tables.values())
 
 
 def entries(registry: Mapping[str, type[Any]], key: str = "kind") -> Any:
@@ -84,9 +84,9 @@ def entries(registry: Mapping[str, type[Any]], key: str = "kind") -> Any:
     return reduce(or_, [table(k, first_line(registry[k]), x) for k, x in fields.items()])
 
 
-def table(name: str, said: str, fields: Json) -> Any:
+def table(name: str, doc: str, fields: Json) -> Any:
     """Return a table of these keys and no others."""
-    return create_model(name, __base__=Strict, __doc__=said, **fields)
+    return create_model(name, __base__=Strict, __doc__=doc, **fields)
 
 
 def first_line(cls: type[Any]) -> str:

@@ -43,7 +43,7 @@ from certify.pipeline.certificate.file import names_of
 
 from ._base import nearest
 from ._kinds import KINDS, Weight, Weights
-from ._lines import placed
+from ._lines import with_line
 from ._source import Ref, Source
 
 Json = dict[str, Any]
@@ -123,17 +123,17 @@ class ProblemFile:
 
     def sources(self) -> list[Source]:
         """Return every source in the file."""
-        held = [x for e in (self.loss, *self.offsets, self.atom) for x in e.sources()]
+        arrays = [x for e in (self.loss, *self.offsets, self.atom) for x in e.sources()]
         others = [x for fit in self.restarts for x in fit]
-        return [*held, *self.factors, *others, *(self.q or ())]
+        return [*arrays, *self.factors, *others, *(self.q or ())]
 
 
-def stated(path: Path, document: Json) -> ProblemFile:
+def validate_file(path: Path, document: Json) -> ProblemFile:
     """Validate a problem.toml.
 
     Raises InputError, naming the file and the key, for anything that is wrong.
     """
-    top = validated(Top, document, path, "")
+    top = validate(Top, document, path, "")
     atom = with_norms(entry(top.atom, ATOMS, path, "atom"), path)
     names = factor_names(atom)
     return ProblemFile(
@@ -143,7 +143,7 @@ def stated(path: Path, document: Json) -> ProblemFile:
         offsets=tuple(entry(o, OFFSETS, path, "offsets") for o in top.offsets),
         factors=factors(names, top.factors, path, "factors"),
         q=None if top.q is None else tuple(top.q),
-        epsilon=validated(Epsilon, top.epsilon, path, "epsilon"),
+        epsilon=validate(Epsilon, top.epsilon, path, "epsilon"),
         restarts=tuple(factors(names, t, path, "restarts") for t in top.restarts),
         l1=top.l1,
     )
@@ -160,8 +160,8 @@ def factor_names(atom: Entry) -> tuple[str, ...]:
 
 def default_norms(atom: Entry) -> Sequence[str]:
     """Return the norms of an atom without any named: two for a matrix."""
-    found = inspect.signature(atom.cls).parameters.get("norms")
-    return ("l2", "l2") if found is None else found.default
+    parameter = inspect.signature(atom.cls).parameters.get("norms")
+    return ("l2", "l2") if parameter is None else parameter.default
 
 
 def factors(names: tuple[str, ...], table: Json, path: Path, where: str) -> tuple[Source, ...]:
@@ -169,11 +169,11 @@ def factors(names: tuple[str, ...], table: Json, path: Path, where: str) -> tupl
     if "X" not in table:
         fields: Json = dict.fromkeys(names, (Ref, ...))
         model = create_model(where, __base__=Strict, **fields)
-        held = validated(model, table, path, where)
-        return tuple(getattr(held, k) for k in names)
-    listed = validated(Listed, table, path, where).X
+        record = validate(model, table, path, where)
+        return tuple(getattr(record, k) for k in names)
+    listed = validate(Listed, table, path, where).X
     if len(listed) != len(names):
-        at = placed(path, f"{where}.X")
+        at = with_line(path, f"{where}.X")
         raise InputError(f"{at}: {where}.X must list {len(names)} arrays, got {len(listed)}")
     return tuple(listed)
 
@@ -190,46 +190,46 @@ def loads(path: Path) -> Json:
 
 def loss(top: Top, path: Path) -> Entry:
     """Return the loss: arrays from [data], all other arguments from [loss]."""
-    cls, known = registered(top.loss, LOSSES, path, "loss")
+    cls, known = class_of(top.loss, LOSSES, path, "loss")
     arrays = {k: v for k, v in known.items() if v[0] is Ref}
     rest = {k: v for k, v in known.items() if v[0] is not Ref}
     table = {k: v for k, v in top.loss.items() if k != "kind"}
     parts = [(arrays, top.data, "data"), (rest, table, "loss")]
-    found = [arguments(fields, given, path, where) for fields, given, where in parts]
-    return Entry(cls, found[0] | found[1])
+    groups = [arguments(fields, given, path, where) for fields, given, where in parts]
+    return Entry(cls, groups[0] | groups[1])
 
 
 def entry(
     table: Json, registry: Mapping[str, type[Any]], path: Path, where: str, key: str = "kind"
 ) -> Entry:
     """Return the registered class that a table's `kind` names, with its arguments."""
-    cls, known = registered(table, registry, path, where, key)
+    cls, known = class_of(table, registry, path, where, key)
     rest = {k: v for k, v in table.items() if k != key}
     return Entry(cls, arguments(known, rest, path, where))
 
 
 def with_norms(atom: Entry, path: Path) -> Entry:
     """Return the atom with each norm that is a table as an entry of its own."""
-    held = {
+    values = {
         k: entry(x, GAUGES, path, f"atom.{k}", "norm") if isinstance(x, dict) else x
         for k, x in atom.arguments.items()
     }
-    return Entry(atom.cls, held)
+    return Entry(atom.cls, values)
 
 
-def registered(
+def class_of(
     table: Json, registry: Mapping[str, type[Any]], path: Path, where: str, key: str = "kind"
 ) -> tuple[type[Any], Json]:
     """Return the class of a table's kind and its parameters as (type, default)."""
     kinds = ", ".join(registry)
     if key not in table:
-        at = placed(path, where)
+        at = with_line(path, where)
         raise InputError(f"{at}: {where}.{key} is missing; known are {kinds}")
     kind = table[key]
     if not isinstance(kind, str) or kind not in registry:
         near = nearest(str(kind), registry)
         wrong = f"{where}.{key} {kind!r} is unknown"
-        at = placed(path, f"{where}.{key}")
+        at = with_line(path, f"{where}.{key}")
         raise InputError(f"{at}: {wrong}: did you mean {near!r}? Known are {kinds}")
     return registry[kind], parameters(registry[kind])
 
@@ -246,25 +246,25 @@ def parameters(cls: type[Any]) -> Json:
 def arguments(fields: Json, table: Json, path: Path, where: str) -> Json:
     """Validate a table against the parameters of a class; return those that are given."""
     model = create_model(where, __base__=Strict, **fields)
-    held = validated(model, table, path, where)
-    return {k: getattr(held, k) for k in held.model_fields_set}
+    record = validate(model, table, path, where)
+    return {k: getattr(record, k) for k in record.model_fields_set}
 
 
-def validated(model: type[M], table: Json, path: Path, where: str) -> M:
+def validate(model: type[M], table: Json, path: Path, where: str) -> M:
     """Return the model, or raise the first of what is wrong as one sentence."""
     try:
         return model.model_validate(table)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False)
-        unknown = [e for e in found if e["type"] == "extra_forbidden"]
-        first = (unknown or found)[0]
-        more = f" ({len(found) - 1} more after it)" if len(found) > 1 else ""
-        at = placed(path, dotted(first, where))
-        told = sentence(first, where, list(model.model_fields))
-        raise InputError(f"{at}: {told}{more}") from None
+        errors = error.errors(include_url=False, include_context=False)
+        unknown = [e for e in errors if e["type"] == "extra_forbidden"]
+        first = (unknown or errors)[0]
+        more = f" ({len(errors) - 1} more after it)" if len(errors) > 1 else ""
+        at = with_line(path, key_of(first, where))
+        message = sentence(first, where, list(model.model_fields))
+        raise InputError(f"{at}: {message}{more}") from None
 
 
-def dotted(error: Mapping[str, Any], where: str) -> str:
+def key_of(error: Mapping[str, Any], where: str) -> str:
     """Return the name of what a pydantic error is about; of a missing key its table."""
     at = [] if error["type"] == "missing" else [str(k) for k in error["loc"]]
     return ".".join([where, *at] if where else at)
@@ -278,9 +278,9 @@ def sentence(error: Mapping[str, Any], where: str, known: list[str]) -> str:
         return f"{name} is missing"
     if error["type"] == "extra_forbidden":
         return unknown_key(at[0], where, known)
-    said = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    said = said.replace("a valid dictionary", "a table, {key = ...}")
-    return f"{name} {said}, got {brief_value(error['input'])}"
+    message = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    message = message.replace("a valid dictionary", "a table, {key = ...}")
+    return f"{name} {message}, got {brief_value(error['input'])}"
 
 
 def unknown_key(key: str, where: str, known: list[str]) -> str:

@@ -24,7 +24,7 @@ class Source:
     columns  of a list of ratings: the names of users, items and ratings
     order    how ids number the lines of the factors, see certify.adapters.arrays.triplets
     shape    (users, items), where ids are line numbers; None: as far as they go
-    less     is taken from every rating: the mean that a model predicts beside
+    less     is subtracted from every rating: the mean that the model adds to its prediction
     """
 
     file: str = ""
@@ -37,7 +37,7 @@ class Source:
     less: float = 0.0
 
 
-def parsed(x: object) -> Source:
+def parse_source(x: object) -> Source:
     """Read "a.npy", "a.npz:Y", {file = "a.npz", key = "Y"}, a number or nested lists.
 
     {file = "H.npy", transpose = true} is the array with its axes reversed.
@@ -78,10 +78,10 @@ def ratings(x: dict[str, Any]) -> Source:
     }
     if "file" not in x or any(k not in wanted or not wanted[k](v) for k, v in x.items()):
         orders = ", ".join(f'"{k}"' for k in ORDERS)
-        told = 'must be {file = "r.csv", columns = ["userId", "itemId", "rating"]}, beside them'
-        raise ValueError(f"{told} order = one of {orders}; shape = [users, items]; less = a number")
-    held: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in x.items()}
-    return Source(**held)
+        form = 'must be {file = "r.csv", columns = ["userId", "itemId", "rating"]}, beside them'
+        raise ValueError(f"{form} order = one of {orders}; shape = [users, items]; less = a number")
+    fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in x.items()}
+    return Source(**fields)
 
 
 def texts(x: object) -> bool:
@@ -115,7 +115,7 @@ SHAPE: dict[str, Any] = {
     "anyOf": [{"type": ["string", "number", "array"]}, KEYED, LISTED],
     "description": 'a file ("Y.npy", "data.npz:Y"), a list of ratings or numbers',
 }
-Ref = TypeAliasType("Ref", Annotated[Any, PlainValidator(parsed), WithJsonSchema(SHAPE)])
+Ref = TypeAliasType("Ref", Annotated[Any, PlainValidator(parse_source), WithJsonSchema(SHAPE)])
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class Reader:
             return numbers(source.inline, name)
         path = self.path(source)
         if source.columns:
-            return rated(path, source)
+            return ratings_matrix(path, source)
         suffix = path.suffix.lower().removeprefix(".")
         if suffix not in self.formats:
             known = ", ".join(f".{k}" for k in self.formats)
@@ -147,10 +147,10 @@ class Reader:
         if source.key is not None and not entry.keyed:
             raise InputError(f"{path} holds one array and no names, got the key {source.key!r}")
         try:
-            found = entry().read(path, source.key)
+            array = entry().read(path, source.key)
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror or error}") from None
-        return found.T if source.transpose else found
+        return array.T if source.transpose else array
 
     def samples(self, source: Source, name: str) -> Any:
         """Return whole numbers, one a row, as integers."""
@@ -171,15 +171,15 @@ class Reader:
         return a == 1
 
 
-def rated(path: Path, source: Source) -> Any:
+def ratings_matrix(path: Path, source: Source) -> Any:
     """Return a list of ratings as a sparse matrix, less a number.
 
     Raises InputError, naming the file, for what is no such list.
     """
-    found = triplets(path, source.columns, source.order).matrix
-    values = found.data - source.less
-    rows, cols = found.coords
-    return matrix(rows, cols, values, source.shape or found.shape)
+    entries = triplets(path, source.columns, source.order).matrix
+    values = entries.data - source.less
+    rows, cols = entries.coords
+    return matrix(rows, cols, values, source.shape or entries.shape)
 
 
 def numbers(x: object, name: str) -> Any:

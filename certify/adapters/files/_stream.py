@@ -38,13 +38,13 @@ def read_array(stream: IO[bytes], size: int, name: str) -> npt.NDArray[Any]:
         raise InputError(f"{name} is damaged: a boolean is {max(blob)}, neither 0 nor 1")
     try:
         if header["fortran_order"]:
-            return filled(blob, kind, shape[::-1]).T
-        return filled(blob, kind, shape)
+            return view_as(blob, kind, shape[::-1]).T
+        return view_as(blob, kind, shape)
     except ValueError as error:
         raise InputError(f"{name} has the impossible shape {shape}: {error}") from None
 
 
-def filled(blob: bytes, kind: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+def view_as(blob: bytes, kind: np.dtype[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
     """View bytes as an array; an empty buffer too."""
     flat = np.frombuffer(blob, kind) if blob else np.zeros(0, kind)
     return np.asarray(flat.reshape(shape))
@@ -63,9 +63,9 @@ def read_header(stream: IO[bytes], name: str) -> tuple[dict[str, Any], int]:
     if length > LONGEST:
         raise InputError(f"{name} is damaged: its header claims {length} bytes")
     text = stream.read(length)
-    if len(text) != length or not fits(found := literal(text)):
+    if len(text) != length or not fits(header := literal(text)):
         raise InputError(f"{name} is damaged: its header is {text[:80]!r}")
-    return found, 8 + width + length
+    return header, 8 + width + length
 
 
 def literal(text: bytes) -> Any:

@@ -17,14 +17,14 @@ DECIMAL = re.compile(r"[+-]?\d+,\d+")  # a comma for the point, as where ; separ
 def read_table(path: Path, separators: str) -> Any:
     """Return the numbers of a table; each is rounded to the nearest float64.
 
-    A first row without a number, or with an empty first cell, is a header.  Left out is a first
-    column without any number, or one that the header has no name for and that counts the rows,
+    A first row without a number, or with an empty first cell, is a header.  A first column is
+    left out if it has no number, or if the header has no name for it and it counts the rows,
     0, 1, ..., as pandas writes it.
 
     Raises InputError for what is no table of numbers.
     """
     header, rows = cells(path, separators)
-    if named(header, rows):
+    if has_row_names(header, rows):
         rows = [r[1:] for r in rows]
     for cell in (c for row in rows for c in row):
         if WHOLE.fullmatch(cell) and int(float(cell)) != int(cell):
@@ -39,8 +39,8 @@ def read_table(path: Path, separators: str) -> Any:
 def cells(path: Path, separators: str) -> tuple[list[str], list[list[str]]]:
     """Return the header, [] if there is none, and the rows, as text.
 
-    separators  the first of them that the first row has separates; where it is ";", a comma in a
-                number is its point
+    separators  the first of them that occurs in the first row is used; with ";" a comma in a
+                number is its decimal point
 
     Raises InputError for a file that is no text, or has no row of numbers.
     """
@@ -52,7 +52,7 @@ def cells(path: Path, separators: str) -> tuple[list[str], list[list[str]]]:
     first = lines[0] if lines else ""
     by = next((s for s in separators if s in first), separators[-1])
     rows = [[c.strip().strip('"') for c in line.split(by)] for line in lines]
-    header = rows.pop(0) if rows and headed(rows[0]) else []
+    header = rows.pop(0) if rows and has_header(rows[0]) else []
     if not rows:
         raise InputError(f"{path} holds no row of numbers in {len(text)} characters")
     if by == ";":
@@ -60,12 +60,12 @@ def cells(path: Path, separators: str) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def headed(row: list[str]) -> bool:
+def has_header(row: list[str]) -> bool:
     """Whether a first row names columns; above a column of names pandas leaves its cell empty."""
     return not any(map(is_number, row)) or (len(row) > 1 and not row[0])
 
 
-def named(header: list[str], rows: list[list[str]]) -> bool:
+def has_row_names(header: list[str], rows: list[list[str]]) -> bool:
     """Whether a first column holds names of the rows."""
     if not all(len(row) > 1 for row in rows):
         return False

@@ -48,13 +48,13 @@ def triplets(source: Any, columns: Sequence[str] | None = None, order: str = "fi
     order    how ids are numbered: "first seen" (as surprise, cornac and pandas.factorize do),
              "sorted" (as numpy.unique does), "number" (they are line numbers, from 0) or "from 1"
 
-    Raises InputError for columns that are not there, ids that are no line numbers where they
-    are to be, ratings that are not finite, or one rating twice.
+    Raises InputError for missing columns, ids that are not line numbers where they must be,
+    ratings that are not finite, or a rating given twice.
     """
-    users, items, given = listed(source, columns)
+    users, items, given = columns_of(source, columns)
     values = finite(real(given, "ratings", ndim=1), "ratings")
-    rows, row_ids = numbered(users, order, "user")
-    cols, col_ids = numbered(items, order, "item")
+    rows, row_ids = number_ids(users, order, "user")
+    cols, col_ids = number_ids(items, order, "item")
     if not len(rows) == len(cols) == len(values):
         counts = f"{len(rows)} users, {len(cols)} items and {len(values)} ratings"
         raise InputError(f"users, items and ratings must be as many, got {counts}")
@@ -78,14 +78,14 @@ def matrix(rows: Ints, cols: Ints, values: Array, shape: tuple[int, int]) -> Any
     return sparse.coo_array((values, (rows, cols)), shape=shape)
 
 
-def listed(source: Any, columns: Sequence[str] | None) -> tuple[Any, Any, Any]:
+def columns_of(source: Any, columns: Sequence[str] | None) -> tuple[Any, Any, Any]:
     """Return the columns of users, items and ratings."""
     if isinstance(source, str | Path):
         header, rows = table(Path(source))
         at = [header.index(k) for k in chosen(header, columns, str(source))]
         if short_row := next((r for r in rows if len(r) != len(header)), None):
-            told = f"{len(header)} cells as the header, got {','.join(short_row)[:60]!r}"
-            raise InputError(f"every row of {source} must have {told}")
+            expected = f"{len(header)} cells as the header, got {','.join(short_row)[:60]!r}"
+            raise InputError(f"every row of {source} must have {expected}")
         users, items, stars = (np.array([r[k] for r in rows]) for k in at)
         return plain(users), plain(items), numbers(stars, str(source))
     if hasattr(source, "columns"):
@@ -113,11 +113,11 @@ def table(path: Path) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def recognized(names: Sequence[str]) -> list[str] | None:
+def recognize(names: Sequence[str]) -> list[str] | None:
     """Return the names of the columns of users, items and ratings; None if one is missing."""
     plain_names = {str(k).lower().replace("_", "").replace(" ", ""): str(k) for k in names}
-    found = [next((plain_names[k] for k in known if k in plain_names), None) for known in NAMES]
-    return None if None in found else [k for k in found if k is not None]
+    columns = [next((plain_names[k] for k in known if k in plain_names), None) for known in NAMES]
+    return None if None in columns else [k for k in columns if k is not None]
 
 
 def chosen(names: Sequence[str], columns: Sequence[str] | None, where: str) -> list[str]:
@@ -126,15 +126,15 @@ def chosen(names: Sequence[str], columns: Sequence[str] | None, where: str) -> l
     Raises InputError if they are not there, or cannot be recognized.
     """
     if columns is None:
-        if (found := recognized(names)) is None:
+        if (guess := recognize(names)) is None:
             cure = f"name the columns of {', '.join(ROLES)}"
             raise InputError(f"{where} has the columns {', '.join(names)}: {cure}")
-        return found
-    held = [str(k) for k in columns]
-    if len(held) != len(ROLES) or not set(held) <= set(names):
-        got = ", ".join(held)
+        return guess
+    wanted = [str(k) for k in columns]
+    if len(wanted) != len(ROLES) or not set(wanted) <= set(names):
+        got = ", ".join(wanted)
         raise InputError(f"columns must be 3 of {', '.join(names)} of {where}, got {got}")
-    return held
+    return wanted
 
 
 def plain(ids: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -153,25 +153,25 @@ def numbers(values: npt.NDArray[Any], where: str) -> Array:
         raise InputError(f"the ratings of {where} must be numbers: {error}") from None
 
 
-def numbered(ids: Any, order: str, name: str) -> tuple[Ints, npt.NDArray[Any]]:
+def number_ids(ids: Any, order: str, name: str) -> tuple[Ints, npt.NDArray[Any]]:
     """Return the line of each id, and the id of each line.
 
     Raises InputError for an order that is not known, or ids that it cannot number.
     """
-    held = np.asarray(ids)
-    if held.ndim != 1:
-        raise InputError(f"{name} ids must be one-dimensional, got shape {held.shape}")
+    raw = np.asarray(ids)
+    if raw.ndim != 1:
+        raise InputError(f"{name} ids must be one-dimensional, got shape {raw.shape}")
     if order not in ORDERS:
         raise InputError(f"order must be one of {', '.join(ORDERS)}, got {short(order)}")
     if order in ("number", "from 1"):
         first = int(order == "from 1")
-        if held.dtype.kind not in "iu" or (held.size and held.min() < first):
-            got = short(held.min()) if held.dtype.kind in "iuf" and held.size else str(held.dtype)
+        if raw.dtype.kind not in "iu" or (raw.size and raw.min() < first):
+            got = short(raw.min()) if raw.dtype.kind in "iuf" and raw.size else str(raw.dtype)
             cure = 'order="first seen" or "sorted" numbers any ids'
             raise InputError(f"{name} ids must be integers from {first}, got {got}; {cure}")
-        lines = held.astype(np.int64) - first
-        return lines, np.arange(first, first + (int(lines.max()) + 1 if held.size else 0))
-    known, at, lines = np.unique(held, return_index=True, return_inverse=True)
+        lines = raw.astype(np.int64) - first
+        return lines, np.arange(first, first + (int(lines.max()) + 1 if raw.size else 0))
+    known, at, lines = np.unique(raw, return_index=True, return_inverse=True)
     if order == "sorted":
         return lines.astype(np.int64), known
     rank = np.empty(len(known), dtype=np.int64)

@@ -23,7 +23,7 @@ NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8
 }
 SPARSE, DENSE = 5, range(6, 16)  # classes of arrays that are read: double, single, integers
 COMPLEX = 0x0800  # of an array's flags
-EXPANSION = 1032  # deflate makes at most so many bytes of one
+EXPANSION = 1032  # deflate expands one byte to at most this many
 KINDS = {1: "a cell array", 2: "a struct", 3: "an object", 4: "text"}
 
 
@@ -51,13 +51,13 @@ class Mat(Format):
         """Return the array of that name, or the only one."""
         blob = path.read_bytes()
         refuse_pickle(blob[:1], str(path))
-        held = {x.name: x for x in arrays(blob, path)}
-        found = held[chosen(path, key, list(held))]
-        where = f"{path}:{found.name}"
-        if found.kind in KINDS:
-            raise InputError(f"{where} is {KINDS[found.kind]}, not an array of numbers")
+        entries = {x.name: x for x in arrays(blob, path)}
+        entry = entries[chosen(path, key, list(entries))]
+        where = f"{path}:{entry.name}"
+        if entry.kind in KINDS:
+            raise InputError(f"{where} is {KINDS[entry.kind]}, not an array of numbers")
         try:
-            return values(found, where)
+            return values(entry, where)
         except (ValueError, LookupError, TypeError) as error:
             raise InputError(f"{where} is damaged: {error}") from None
 
@@ -80,7 +80,7 @@ def arrays(blob: bytes, path: Path) -> Iterator[MatArray]:
     try:
         for kind, body in elements(blob[HEAD:], order):
             packed = kind == COMPRESSED
-            inner = elements(expanded(body, len(blob)), order) if packed else [(kind, body)]
+            inner = elements(inflate(body, len(blob)), order) if packed else [(kind, body)]
             for k, x in inner:
                 if k == MATRIX:
                     yield array(x, order)
@@ -88,7 +88,7 @@ def arrays(blob: bytes, path: Path) -> Iterator[MatArray]:
         raise InputError(f"{path} is damaged: {error}") from None
 
 
-def expanded(body: bytes, size: int) -> bytes:
+def inflate(body: bytes, size: int) -> bytes:
     """Return what deflate packed, no more than a file of that size can hold."""
     stream = zlib.decompressobj()
     out = stream.decompress(body, EXPANSION * (size + 1))
@@ -129,24 +129,26 @@ def array(body: bytes, order: str) -> MatArray:
         kind = kind if kind in KINDS else 3
     parts, types = [x for _, x in rest], [k for k, _ in rest]
     wide = [f"{order}{NUMBERS.get(k, 'u1')}" for k in types]
-    held = [np.frombuffer(x, w).astype(w[1:]).tobytes() for x, w in zip(parts, wide, strict=True)]
-    return MatArray(name.decode("ascii", "replace"), kind, shape, held, types)
+    blobs = [np.frombuffer(x, w).astype(w[1:]).tobytes() for x, w in zip(parts, wide, strict=True)]
+    return MatArray(name.decode("ascii", "replace"), kind, shape, blobs, types)
 
 
-def values(held: MatArray, where: str) -> Any:
+def values(entry: MatArray, where: str) -> Any:
     """Return the numbers of an array."""
-    columns = [np.frombuffer(x, NUMBERS[k]) for x, k in zip(held.parts, held.types, strict=True)]
-    if held.kind != SPARSE:
+    columns = [np.frombuffer(x, NUMBERS[k]) for x, k in zip(entry.parts, entry.types, strict=True)]
+    if entry.kind != SPARSE:
         (data,) = columns
-        if prod(held.shape) != len(data):
-            told = f"its shape {held.shape} has {prod(held.shape)} numbers, and {len(data)} follow"
-            raise InputError(f"{where} is damaged: {told}")
+        if prod(entry.shape) != len(data):
+            claim = (
+                f"its shape {entry.shape} has {prod(entry.shape)} numbers, and {len(data)} follow"
+            )
+            raise InputError(f"{where} is damaged: {claim}")
         wide = data if data.dtype.kind == "f" else data.astype(np.float64)
-        return wide.reshape(held.shape, order="F")
+        return wide.reshape(entry.shape, order="F")
     rows, starts, data = columns
     count = int(starts[-1]) if len(starts) else 0
-    if len(starts) != held.shape[1] + 1 or not 0 <= count <= min(len(rows), len(data)):
+    if len(starts) != entry.shape[1] + 1 or not 0 <= count <= min(len(rows), len(data)):
         raise InputError(f"{where} is damaged: its columns do not fit its entries")
-    out = sparse.csc_array((data[:count], rows[:count], starts), shape=held.shape)
+    out = sparse.csc_array((data[:count], rows[:count], starts), shape=entry.shape)
     out.check_format(full_check=True)
     return out

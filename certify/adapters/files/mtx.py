@@ -32,10 +32,10 @@ class Mtx(Format):
         try:
             rows, cols, entries = io.mminfo(BytesIO(text))[:3]
             possible = min(rows, cols) > 0 and entries <= len(text)
-            found = io.mmread(BytesIO(text)) if possible else None
+            matrix = io.mmread(BytesIO(text)) if possible else None
         except (ValueError, OverflowError) as error:
             raise InputError(f"{path} is not a Matrix Market file: {brief(error)}") from None
-        if found is None:
+        if matrix is None:
             claim = f"{rows} rows, {cols} columns and {entries} entries in {len(blob)} bytes"
             raise InputError(f"{path} is empty or damaged: its header claims {claim}")
-        return found
+        return matrix

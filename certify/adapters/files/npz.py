@@ -13,7 +13,7 @@ from ._base import Format, brief, chosen, refuse_pickle
 from ._stream import read_array
 
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-EXPANSION = 1032  # deflate makes at most so many bytes of one
+EXPANSION = 1032  # deflate expands one byte to at most this many
 COMPRESSED = ("csr", "csc")
 LAYOUTS = {"csr": sparse.csr_array, "csc": sparse.csc_array, "coo": sparse.coo_array}
 
@@ -39,8 +39,8 @@ class Npz(Format):
 
 def member(path: Path, archive: zipfile.ZipFile, name: str) -> Any:
     """Return one array; the sizes in the directory are checked before it is expanded."""
-    held = f"{name}.npy" if f"{name}.npy" in archive.namelist() else name
-    info = archive.getinfo(held)
+    entry = f"{name}.npy" if f"{name}.npy" in archive.namelist() else name
+    info = archive.getinfo(entry)
     if info.compress_type not in METHODS or info.flag_bits & 1:
         raise InputError(f"{path}:{name} is encrypted or compressed by an unknown method")
     packed = info.compress_size

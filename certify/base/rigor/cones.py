@@ -103,7 +103,7 @@ class Cones:
         """Return the dual norms of what lies between, (B, outputs), off as generators g allow."""
         size = np.sqrt((g * g).sum(axis=1)) * (1 + 2.0**-30)
         off = (self.slack(depth) * size + LOST)[:, None] * self.reach + LOST
-        plus, minus = allowed(self.form.other)
+        plus, minus = sign_masks(self.form.other)
         p = np.maximum(np.maximum((high + off) * plus, (off - low) * minus), 0.0)
         form = self.form
         if form.level is None or isinstance(form.other, L2):
@@ -197,7 +197,7 @@ class Cones:
     def dual(self, y: Floats, ratio: Floats) -> Floats:
         """Return ratio |y|_* of vectors (B, d), from above."""
         short, reach, up_ = self.form.short, self.form.reach, 1 + 2.0**-48
-        plus, minus = allowed(short)
+        plus, minus = sign_masks(short)
         p = np.maximum(np.maximum(y * plus, -y * minus), 0.0)
         if reach:
             far = float(reach) * (1 + 2.0**-50)
@@ -206,11 +206,11 @@ class Cones:
         if type(short) in (L1, L2, LInf):
             return np.asarray(ratio * dual_norms(short, p, [None] * len(p)) * up_)
         level = None if self.form.level is None else self.form.level / self.unit
-        found = []
+        bounds = []
         for x, r in zip(y.tolist(), ratio.tolist(), strict=True):
             exact = [Fraction(v) * Fraction(r) for v in x]
-            found.append(float_at_least(short.dual_norm(exact, (), level)))
-        return np.array(found)
+            bounds.append(float_at_least(short.dual_norm(exact, (), level)))
+        return np.array(bounds)
 
     def children(self, batch: Batch, i: Longs, j: Longs) -> tuple[Batch, Batch]:
         """Return the cones with m in the place of g_i, and of g_j: m is their sum, scaled."""
@@ -221,29 +221,29 @@ class Cones:
         z = m - gi
         if ((gi - (m - z)) + (gj - z)).any():
             raise RejectedError("rounded", "inexact", "a generator of more than 53 bits")
-        scale = halved(m)[:, None]
+        scale = unit_powers(m)[:, None]
         m, depth, linear = m * scale, batch.depth + 1, len(self.w) == 1
         new = self.linear_bounds(m, depth) if linear else np.zeros(len(i))
         L, S = ((v[i, r] + v[j, r]) * scale for v in (batch.L, batch.S))
         out = []
         for at, kept in ((i, j), (j, i)):
-            held = [v.copy() for v in (G, R, batch.L, batch.S, batch.C)]
-            for v, value in zip((held[0], *held[2:]), (m, L, S, new), strict=True):
+            arrays = [v.copy() for v in (G, R, batch.L, batch.S, batch.C)]
+            for v, value in zip((arrays[0], *arrays[2:]), (m, L, S, new), strict=True):
                 v[at, r] = value
-            held[1][at, r] = R[at, r] / scale
-            held[1][kept, r] = R[kept, r] - R[at, r]
-            G2, R2, L2_, S2, C2 = held
+            arrays[1][at, r] = R[at, r] / scale
+            arrays[1][kept, r] = R[kept, r] - R[at, r]
+            G2, R2, L2_, S2, C2 = arrays
             part = replace(batch, G=G2, R=R2, L=L2_, S=S2, C=C2, depth=depth)
             out.append(self.decided(part))
         return out[0], out[1]
 
 
-def halved(g: Floats) -> Floats:
+def unit_powers(g: Floats) -> Floats:
     """Return the powers of two that make vectors about 1 long."""
     return np.asarray(np.ldexp(1.0, -(np.frexp((g * g).sum(axis=1))[1] // 2)))
 
 
-def allowed(norm: Norm) -> tuple[Floats, Floats]:
+def sign_masks(norm: Norm) -> tuple[Floats, Floats]:
     """Return where a coordinate may be positive, and where negative, as 1 and 0."""
     signs = [norm.sign(k) for k in range(norm.size)]
     return tuple(np.array([float(s in x) for s in signs]) for x in ("*+", "*-"))  # type: ignore[return-value]
@@ -258,8 +258,8 @@ def dual_norms(norm: Norm, p: Floats, levels: Sequence[Fraction | None]) -> Floa
         more = float(up(Fraction(1), 2 * k + 8)) * (1 + 2.0**-50)
         size = p.sum(axis=1) if isinstance(norm, LInf) else np.sqrt((p * p).sum(axis=1))
         return np.asarray(size * more + LOST)
-    found, even = zip(p.tolist(), levels, strict=True), replace(norm, cone="+")
-    return np.array([float_at_least(even.dual_norm([*map(Fraction, x)], (), t)) for x, t in found])
+    pairs, even = zip(p.tolist(), levels, strict=True), replace(norm, cone="+")
+    return np.array([float_at_least(even.dual_norm([*map(Fraction, x)], (), t)) for x, t in pairs])
 
 
 def float_at_least(x: Fraction) -> float:
@@ -285,7 +285,7 @@ def over_batches(form: ConeForm) -> Fraction:
     waiting = [replace(batch, node=np.array(nodes))]
     pairs = np.array(cones.pairs or [(0, 0)])
     while waiting:
-        batch = taken(waiting)
+        batch = take_batches(waiting)
         code = codes[batch.node]
         ends = np.flatnonzero(code == 0)
         if len(ends):
@@ -296,7 +296,7 @@ def over_batches(form: ConeForm) -> Fraction:
             i, j = pairs[code[open_] - 1].T
             first, other = cones.children(inner, i, j)
             other = replace(other, node=second[inner.node])
-            waiting += batched(joined([replace(first, node=inner.node + 1), other]))
+            waiting += cut_batches(join_batches([replace(first, node=inner.node + 1), other]))
     if not np.isfinite(best):
         raise RejectedError("rounded", "overflow", best)
     return Fraction(best) * cones.unit
@@ -321,8 +321,8 @@ def after(tree: Sequence[int], second: Longs, k: int) -> int:
     return k + 1
 
 
-def batched(batch: Batch) -> list[Batch]:
-    """Cut a batch into some that fit a cache, cones of as many open points together."""
+def cut_batches(batch: Batch) -> list[Batch]:
+    """Cut a batch into some that fit a cache, sorted by the number of open points of a cone."""
     B, K = batch.at.shape
     d, _, outputs = batch.L.shape
     count = (batch.S != 0).any(axis=0).sum(axis=1) if K else np.zeros(B, dtype=np.int64)
@@ -330,8 +330,8 @@ def batched(batch: Batch) -> list[Batch]:
     out, start = [], 0
     while start < B:
         width = count[order[start:]]
-        held = (np.arange(len(width)) + 1) * d * (width + 2 * d + outputs + 1)
-        stop = start + max(1, int(np.searchsorted(held, NUMBERS)))
+        numbers = (np.arange(len(width)) + 1) * d * (width + 2 * d + outputs + 1)
+        stop = start + max(1, int(np.searchsorted(numbers, NUMBERS)))
         which = order[start:stop]
         part = batch.part(which)
         most = int(count[which].max(initial=0))
@@ -340,12 +340,12 @@ def batched(batch: Batch) -> list[Batch]:
     return out
 
 
-def joined(batches: Sequence[Batch]) -> Batch:
+def join_batches(batches: Sequence[Batch]) -> Batch:
     """Put batches side by side, their points padded to one width."""
     width = max(b.at.shape[1] for b in batches)
 
     def padded(x: npt.NDArray[Any], axis: int) -> npt.NDArray[Any]:
-        """Return an array as wide as the widest: f . g = 0 is a point that counts nowhere."""
+        """Pad an array to the common width with zeros: a point with f . g = 0 adds nothing."""
         more = [(0, 0)] * x.ndim
         more[axis] = (0, width - x.shape[axis])
         return np.pad(x, more)
@@ -357,12 +357,12 @@ def joined(batches: Sequence[Batch]) -> Batch:
     return Batch(G, R, L, S, at, C, node, max(b.depth for b in batches))
 
 
-def taken(waiting: list[Batch]) -> Batch:
+def take_batches(waiting: list[Batch]) -> Batch:
     """Take the last batches that fit a cache together, one at least."""
-    out, held = [waiting.pop()], 0
+    out, numbers = [waiting.pop()], 0
     while waiting:
-        held += out[-1].G.size + out[-1].S.size + out[-1].L.size
-        if held > NUMBERS // 2:
+        numbers += out[-1].G.size + out[-1].S.size + out[-1].L.size
+        if numbers > NUMBERS // 2:
             break
         out.append(waiting.pop())
-    return joined(out) if len(out) > 1 else out[0]
+    return join_batches(out) if len(out) > 1 else out[0]

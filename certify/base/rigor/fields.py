@@ -110,8 +110,8 @@ class Fields(Arithmetic[Ball]):
     def inner(self, x: Ball, y: Ball) -> Enclosure:
         """Enclose sum x y."""
         a, b = x.mid.reshape(-1), y.mid.reshape(-1)
-        found, k = dots(a, b)
-        value, size_a, size_b = finite(found), norm_up(a), norm_up(b)
+        dot, k = dots(a, b)
+        value, size_a, size_b = finite(dot), norm_up(a), norm_up(b)
         error = gamma(k) * size_a * size_b + 2 * a.size * ETA
         error += x.rad * size_b + y.rad * size_a + x.rad * y.rad
         return Enclosure(value - error, value + error)
@@ -135,8 +135,8 @@ class Fields(Arithmetic[Ball]):
         ints, exp = on_grid(x.mid.reshape(-1), x.mid.size)
         if ints is None:
             exact = Exact()
-            held = exact.load(Array((x.mid.size,), x.mid.reshape(-1)))
-            return exact.totals(held, cells, count)
+            field = exact.load(Array((x.mid.size,), x.mid.reshape(-1)))
+            return exact.totals(field, cells, count)
         out = np.zeros(count, dtype=np.int64)  # no sum overflows, by `on_grid`
         np.add.at(out, np.asarray(cells, dtype=np.int64), ints)
         return [power(exp) * int(t) for t in out]
@@ -146,9 +146,9 @@ class Fields(Arithmetic[Ball]):
         length = {"intercept": at.size, "row": at.n, "column": at.m}[kind]
         mid = x.mid.reshape(at.m, at.n)
         axes = {"intercept": None, "row": 1, "column": 0}[kind]
-        found = np.atleast_1d(np.asarray(mid.sum(axis=axes)))
+        totals = np.atleast_1d(np.asarray(mid.sum(axis=axes)))
         error = gamma(length + 1) * norm_up(x.mid) + x.rad
-        ball = Ball(found, root(Fraction(length)).hi * error)
+        ball = Ball(totals, root(Fraction(length)).hi * error)
         return self.squares(ball, None)
 
     def lines(self, x: Ball, line: Line, at: Pattern) -> Fraction:

@@ -16,7 +16,7 @@ def laplacian(x: Floats, graph: Graph, prices: tuple[float, float]) -> tuple[Flo
     B takes the difference of an edge's two ends.  Each entry is a sum of at most k + 1
     products, k the largest number of edges at a vertex, of factors with 3 roundings: off by
     at most gamma_{k+5} times the sum S of their sizes; S itself is formed the same way.
-    A product that underflows is off by ETA, times the difference or price it meets after.
+    A product that underflows is off by ETA, times the factor that follows: difference or weight.
     """
     rho, ridge = prices
     ends = np.asarray(graph.edges, dtype=np.int64).reshape(-1, 2)
@@ -26,9 +26,9 @@ def laplacian(x: Floats, graph: Graph, prices: tuple[float, float]) -> tuple[Flo
         sparse.csr_array((np.ones(len(ends)), (ends[:, side], count)), shape) for side in (0, 1)
     )
     pull = rho * weights[:, None] * (x[ends[:, 0]] - x[ends[:, 1]])
-    held = ridge * x
-    mid = np.asarray(heads @ pull - tails @ pull + held)
-    size = np.asarray((heads + tails) @ np.abs(pull) + np.abs(held))
+    ridge_term = ridge * x
+    mid = np.asarray(heads @ pull - tails @ pull + ridge_term)
+    size = np.asarray((heads + tails) @ np.abs(pull) + np.abs(ridge_term))
     steps = int(np.bincount(ends.reshape(-1), minlength=1).max()) + 6
     tiny = (steps + 2) * (len(ends) + 1) * x.size * ETA
     reach = 1 + 2 * finite(np.abs(x).max(initial=0.0))

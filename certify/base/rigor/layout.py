@@ -33,14 +33,14 @@ def completes_with(g: Floats, diagonal: Floats) -> bool:
     No copy of a symmetric G that owns its memory is made: one triangle is overwritten, and
     restored from the other.
     """
-    ours, own = g.flags.owndata and is_symmetric(g), g.diagonal().copy()
+    ours, original = g.flags.owndata and is_symmetric(g), g.diagonal().copy()
     a = np.negative(g, out=g if ours else None)
     a[np.diag_indices(len(a))] = diagonal
     done = cholesky_completes(a)
     if ours:
         mirror(g.T)
         np.negative(g, out=g)
-        g[np.diag_indices(len(g))] = own
+        g[np.diag_indices(len(g))] = original
     return done
 
 
@@ -65,8 +65,8 @@ def indices(at: Pattern) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
 
 def sparse_gram(values: Floats, axis: int, at: Pattern) -> tuple[Floats, int]:
     """Return X X^T (axis 0) or X^T X (axis 1), and the most products that one entry sums."""
-    held = sparse.csr_array((values, indices(at)), shape=(at.m, at.n))
-    across = held if axis else held.T.tocsr()
+    matrix = sparse.csr_array((values, indices(at)), shape=(at.m, at.n))
+    across = matrix if axis else matrix.T.tocsr()
     return gram(across), int(np.bincount(across.indices).max(initial=0))
 
 

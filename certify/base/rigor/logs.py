@@ -18,10 +18,10 @@ from certify.kernel.exp_log import (
     ONE,
     Elementary,
     Ends,
+    ceil_shift,
     exp_at,
+    floor_shift,
     log_at,
-    raised,
-    shifted,
 )
 
 from .bounds import Floats
@@ -59,10 +59,10 @@ class Vectors(Elementary):
             p = p * r + c
         far |= np.abs(r) > REST
         lows, highs = floors(p * (1 - 2.0**-42)), ceilings(p * (1 + 2.0**-42))
-        found = list(zip(lows, highs, k.astype(int).tolist(), strict=True))
+        bounds = list(zip(lows, highs, k.astype(int).tolist(), strict=True))
         for i in np.flatnonzero(far).tolist():
-            found[i] = exp_at(xs[i])
-        return found
+            bounds[i] = exp_at(xs[i])
+        return bounds
 
     def logs(self, ms: Sequence[int], e: int) -> list[Ends]:
         """Enclose ONE ln(m 2**e) for integers m > 0.
@@ -89,15 +89,15 @@ class Vectors(Elementary):
         y = E * L1 + small
         off = 2.0**-44 * np.abs(part) + 2.0**-51 * (np.abs(small) + np.abs(y)) + 2.0**-64
         lows, highs = floors(y - off), ceilings(y + (off + 2.0**-51 * (s > 0)))
-        found = list(zip(lows, highs, strict=True))
+        bounds = list(zip(lows, highs, strict=True))
         for i in np.flatnonzero(np.abs(E) >= MOST).tolist():
-            found[i] = log_at(ms[i], e)
-        return found
+            bounds[i] = log_at(ms[i], e)
+        return bounds
 
     def softplus(self, xs: Sequence[int]) -> list[Ends]:
         """Enclose ONE ln(1 + e**(x / ONE)), as the kernel's does."""
-        held = self.exps([-abs(x) for x in xs])
-        ends = [(shifted(lo, k), raised(hi, k)) for lo, hi, k in held]
+        exps = self.exps([-abs(x) for x in xs])
+        ends = [(floor_shift(lo, k), ceil_shift(hi, k)) for lo, hi, k in exps]
         logs = self.logs([ONE + a for a, _ in ends], -FINE)
         return [
             (max(x, 0) + low, max(x, 0) + high + b - a)
@@ -106,9 +106,10 @@ class Vectors(Elementary):
 
     def xlogx(self, xs: Sequence[int]) -> list[Ends]:
         """Enclose ONE x ln x for integers x >= 0; 0 at 0."""
-        held = [x for x in xs if x]
+        positive = [x for x in xs if x]
         ends = (
-            (x * low, x * high) for x, (low, high) in zip(held, self.logs(held, 0), strict=True)
+            (x * low, x * high)
+            for x, (low, high) in zip(positive, self.logs(positive, 0), strict=True)
         )
         return [next(ends) if x else (0, 0) for x in xs]
 

@@ -7,7 +7,7 @@ from itertools import permutations
 
 import numpy as np
 
-from certify.base.sampled import sampled
+from certify.base.sampled import sampled_product
 from certify.kernel.arithmetic import Pairs, Place
 from certify.kernel.patterns import Pattern
 from certify.kernel.scalars import root
@@ -46,7 +46,7 @@ def outer_sum(factors: Sequence[Floats], at: Pattern) -> tuple[Floats, Fraction]
     error += norm_up(first) * lost
     if at.rows is None:
         return (first @ rest.T).reshape(-1), error
-    return sampled(first, rest, *indices(at)), error
+    return sampled_product(first, rest, *indices(at)), error
 
 
 def layer(net: Network, left: Floats, right: Floats) -> tuple[Floats, Fraction]:
@@ -86,20 +86,20 @@ def deep(net: Deep, weights: Sequence[Floats]) -> tuple[Floats, Fraction]:
     total = np.zeros((net.at.m, net.at.n))
     error = Fraction(0)
     for k in range(weights[0].shape[1]):
-        held, rad = view(net.features), Fraction(0)
+        values, rad = view(net.features), Fraction(0)
         for at, w in enumerate(weights):
             if at:
-                held = np.where(held > 0, held, a * held)
-                rad = wide * rad + rounding(held)
-            own = w[:, k].reshape(net.widths[at], net.widths[at + 1])
-            rad = product_error(held, own.T, len(own)) + rad * norm_up(own)
-            held = held @ own
-        total = total + held
+                values = np.where(values > 0, values, a * values)
+                rad = wide * rad + rounding(values)
+            matrix = w[:, k].reshape(net.widths[at], net.widths[at + 1])
+            rad = product_error(values, matrix.T, len(matrix)) + rad * norm_up(matrix)
+            values = values @ matrix
+        total = total + values
         error += rad + rounding(total)
     return total, error
 
 
-def permuted(dense: Floats) -> Floats:
+def sum_permutations(dense: Floats) -> Floats:
     """Return the sum over all permutations of the modes."""
     out = np.zeros(dense.shape)
     for order in permutations(range(dense.ndim)):
@@ -107,7 +107,7 @@ def permuted(dense: Floats) -> Floats:
     return out
 
 
-def placed(values: Floats, pairs: Pairs, k: int) -> tuple[Floats, Fraction]:
+def place_values(values: Floats, pairs: Pairs, k: int) -> tuple[Floats, Fraction]:
     """Return the matrix of `Arithmetic.placed`, and a bound of its error.
 
     At most t values meet at a place (c, d).  Halves are exact or underflow; t - 1 additions
@@ -135,8 +135,8 @@ def kronecker(q: Floats, s: Floats, place: Place) -> Floats:
     mode, sizes, first, k = place
     before, after = math.prod(sizes[:mode]), math.prod(sizes[mode + 1 :])
     count = math.prod(sizes)
-    held = s.reshape(before, after, before, after)
-    block = np.einsum("ij,axby->aixbjy", q, held, optimize=False).reshape(count, count)
+    tensor = s.reshape(before, after, before, after)
+    block = np.einsum("ij,axby->aixbjy", q, tensor, optimize=False).reshape(count, count)
     out = np.zeros((k, k))
     out[first : first + count, first : first + count] = block
     return out

@@ -51,7 +51,7 @@ from .bounds import (
 from .fields import Ball, Fields
 from .layout import completes_with, indices, row_sums_up, sparse_gram
 from .logs import Vectors
-from .products import deep, kronecker, layer, outer_sum, permuted, placed
+from .products import deep, kronecker, layer, outer_sum, place_values, sum_permutations
 
 
 class Rounded(Fields):
@@ -106,7 +106,7 @@ class Rounded(Fields):
 
     def permuted(self, x: Ball, at: Pattern) -> Ball:
         """Return the sum over all permutations: each of a ball is a ball as large."""
-        mid = permuted(self._dense(x, at).reshape(at.sizes))
+        mid = sum_permutations(self._dense(x, at).reshape(at.sizes))
         count = math.factorial(len(at.sizes))
         # |sum of the |entries| | <= count |x|
         error = gamma(count) * count * norm_up(x.mid)
@@ -120,7 +120,7 @@ class Rounded(Fields):
 
     def placed(self, values: Array, pairs: Pairs, k: int) -> Ball:
         """Return the matrix; `products.placed` bounds the error of its sums."""
-        return Ball(*placed(view(values), pairs, k))
+        return Ball(*place_values(view(values), pairs, k))
 
     def kronecker(self, q: Ball, s: Ball, place: Place) -> Ball:
         """Return the product: one rounding an entry, and |Q (x) S| = |Q||S| for the radii."""

@@ -15,35 +15,35 @@ from certify.pipeline.certificate.verdict import REJECTED_EXIT
 from certify.pipeline.report import environment
 
 from ._again import (
+    earlier_row,
     planned_epsilon,
+    prove_again,
     proved_of,
-    recalled,
-    reproved,
     same_inputs,
     same_question,
     same_source,
-    unproved,
+    without_proof,
 )
 from ._book import (
     Row,
     above,
-    asked,
-    changed,
+    changed_pages,
+    epsilon_text,
     lock_of,
-    locked,
-    made,
-    planned,
+    make_folders,
+    plan_models,
     status_of,
-    stored,
+    store_row,
     worst,
-    written,
+    write_lock,
+    write_pages,
 )
 from ._plan import Job, Model, plan, settings_of, source_of
-from ._pool import answered, finished, workers
+from ._pool import as_answered, as_finished, workers
 
 Recheck = tuple[dict[str, Any], Model]  # a model of the lock, and what the plan says of it
 
-__all__ = ["Audit", "Job", "Progress", "above", "asked", "plan", "run", "verify"]
+__all__ = ["Audit", "Job", "Progress", "above", "epsilon_text", "plan", "run", "verify"]
 
 
 @dataclass(frozen=True)
@@ -84,37 +84,37 @@ def run(
     progress  called after each model
 
     Every model has a process of its own: a crash or a time-out is a row, and what it starts
-    ends with it.  What an earlier run in the same folder ended is not searched again, if its
-    inputs, settings and versions are the same to the last bit; so an audit that was killed
-    goes on.  Nothing kept is believed: its certificate is verified, and its question is
-    compared with the model's file (but for a fit, which is not run again).  The folder holds
+    ends with it.  A model that an earlier run in the same folder finished is not searched again, if
+    its inputs, settings and versions are the same to the last bit; so an audit that was killed
+    can continue.  No stored row is trusted: its certificate is verified, and its question is
+    compared with the model's file (except for a fit, which is not run again).  The folder holds
     index.html, results.jsonl, certificates/, reports/, audit.toml, audit.lock.
 
     Raises InputError for a plan that is wrong, or a folder that cannot be written.
     """
     environment()  # what the reports need, before any work
     every = plan(Path(path))
-    place = made(Path(folder), Path(path))
+    place = make_folders(Path(folder), Path(path))
     rows: dict[str, Row] = {}
     for job in every:
-        if (row := recalled(place, job)) is not None:
+        if (row := earlier_row(place, job)) is not None:
             rows[job.name] = row
             tell(progress, (len(rows), len(every)), row, 0.0)
     todo, start, fresh = [j for j in every if j.name not in rows], monotonic(), 0
     if todo:
-        with pooled(jobs, executor) as pool, closing(finished(todo, pool)) as ended:
+        with open_pool(jobs, executor) as pool, closing(as_finished(todo, pool)) as ended:
             for job, done in ended:
-                rows[job.name], fresh = stored(place, job, done), fresh + 1
-                written(place, ordered(every, rows))
+                rows[job.name], fresh = store_row(place, job, done), fresh + 1
+                write_pages(place, in_order(every, rows))
                 left = (monotonic() - start) / fresh * (len(todo) - fresh)
                 tell(progress, (len(rows), len(every)), rows[job.name], left)
-    found = ordered(every, rows)
-    written(place, found)
-    locked(place, Path(path), every, found)
-    return Audit(place, found)
+    results = in_order(every, rows)
+    write_pages(place, results)
+    write_lock(place, Path(path), every, results)
+    return Audit(place, results)
 
 
-def ordered(every: list[Job], rows: dict[str, Row]) -> list[Row]:
+def in_order(every: list[Job], rows: dict[str, Row]) -> list[Row]:
     """Return the rows that are there in the order of the plan."""
     return [rows[j.name] for j in every if j.name in rows]
 
@@ -142,11 +142,11 @@ def verify(
 
     inputs  a folder with the models' own files.  Their digests must be those of the lock, and
             a problem's or a certificate's question and epsilon those of the file there; the
-            plan, if it is there by its name, must be the folder's.  What a fit makes of its
-            files only running it tells, which this does not.
+            plan, if it is there by its name, must be the folder's.  Only running a fit
+            would show what it makes of its files, and this does not run it.
 
     A row whose certificate fails is REJECTED with the reason.  A row that had no certificate
-    keeps its verdict, which can be none that is proved.  A page or a table that is not the
+    keeps its verdict, which cannot be one that needs a proof.  A page or a table that is not the
     one the audit wrote is a REJECTED row of its own.
 
     Raises InputError if there is no lock or plan, or they are not as `run` writes them.
@@ -154,17 +154,18 @@ def verify(
     place = Path(folder).absolute()
     lock = lock_of(place)
     given = None if inputs is None else Path(inputs).absolute()
-    todo = list(zip(lock["models"], planned(place, lock, given), strict=True))
+    todo = list(zip(lock["models"], plan_models(place, lock, given), strict=True))
     rows: dict[int, Row] = {}
-    start, work = monotonic(), partial(rechecked, place, given)
-    with rowwise(todo, executor, work) as found:
-        for k, row in found:
+    start, work = monotonic(), partial(recheck_model, place, given)
+    with rowwise(todo, executor, work) as answers:
+        for k, row in answers:
             rows[k] = {"name": todo[k][0]["name"]} | row
             left = (monotonic() - start) / len(rows) * (len(todo) - len(rows))
             tell(progress, (len(rows), len(todo)), rows[k], left)
     return Audit(
         Path(folder),
-        [rows[k] for k in range(len(todo))] + [overwritten(name) for name in changed(place, lock)],
+        [rows[k] for k in range(len(todo))]
+        + [row_of_page(name) for name in changed_pages(place, lock)],
     )
 
 
@@ -176,36 +177,36 @@ def rowwise(
     if executor is None:
         yield ((k, work(x)) for k, x in enumerate(todo))
         return
-    with pooled(1, executor) as pool, closing(answered(todo, pool, work)) as found:
-        yield found
+    with open_pool(1, executor) as pool, closing(as_answered(todo, pool, work)) as answers:
+        yield answers
 
 
-def pooled(jobs: int, executor: Executor | str | None) -> AbstractContextManager[Executor]:
+def open_pool(jobs: int, executor: Executor | str | None) -> AbstractContextManager[Executor]:
     """Give the executor, or that of an address; by default one of `jobs` processes here."""
     return nullcontext(executor) if isinstance(executor, Executor) else workers(jobs, executor)
 
 
-def rechecked(place: Path, inputs: Path | None, one: Recheck) -> Row:
+def recheck_model(place: Path, inputs: Path | None, one: Recheck) -> Row:
     """Verify one model of a lock."""
-    model, said = one
+    model, entry = one
     row: Row = {"name": model["name"], "verdict": model["verdict"], "status": status_of(model)}
-    source, settings = source_of(said), settings_of(said)
+    source, settings = source_of(entry), settings_of(entry)
     try:
         same_source(model, source)
         if inputs is not None:
             same_inputs(model, inputs)
         if "certificate" not in model:
-            return row | {"reason": unproved(model)}
-        held = reproved(place, model)
-        planned_epsilon(held.certificate, source[0], settings)
+            return row | {"reason": without_proof(model)}
+        proof = prove_again(place, model)
+        planned_epsilon(proof.certificate, source[0], settings)
         if inputs is not None:
-            same_question(held.certificate, source, inputs, settings)
+            same_question(proof.certificate, source, inputs, settings)
     except (RejectedError, InputError, OutOfScopeError, OSError) as error:
         return row | {"verdict": "REJECTED", "status": REJECTED_EXIT, "reason": str(error)}
-    return row | proved_of(held) | {"reason": f"proved by {', '.join(held.proved.rules)}"}
+    return row | proved_of(proof) | {"reason": f"proved by {', '.join(proof.proved.rules)}"}
 
 
-def overwritten(name: str) -> Row:
+def row_of_page(name: str) -> Row:
     """Return the row of a page that is not the audit's."""
-    told = "it is not as the audit wrote it: do not believe what it says"
-    return {"name": name, "verdict": "REJECTED", "status": REJECTED_EXIT, "reason": told}
+    reason = "it is not as the audit wrote it: do not believe what it says"
+    return {"name": name, "verdict": "REJECTED", "status": REJECTED_EXIT, "reason": reason}

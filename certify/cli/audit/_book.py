@@ -13,9 +13,9 @@ from certify.kernel.statement import FORMAT
 from certify.pipeline.certificate.file import write_atomically
 from certify.pipeline.certificate.verdict import EXIT_CODES, REJECTED_EXIT, relative
 from certify.pipeline.report import environment
-from certify.pipeline.report._numbers import at_least, at_most, divided, excess, short
+from certify.pipeline.report._numbers import at_least, at_most, divide, excess, short
 
-from ._plan import Job, Model, file_of, installed, models_of
+from ._plan import Job, Model, file_of, installed_versions, models_of
 from ._pool import Done
 
 Row = dict[str, Any]
@@ -39,7 +39,7 @@ NUMBERS = (
 WORST = (1, 2, 20, 10, 14, 12, 11, 13, 0)  # exit statuses, the worst first
 
 
-def made(folder: Path, plan: Path) -> Path:
+def make_folders(folder: Path, plan: Path) -> Path:
     """Make the folders, and copy the plan there.  Raises InputError if that cannot be done."""
     try:
         for name in ("certificates", "reports", "cache"):
@@ -58,8 +58,8 @@ def plan_bytes(path: Path) -> bytes:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from None
 
 
-def stored(folder: Path, job: Job, done: Done) -> Row:
-    """Write what a job left, its row last; return the row."""
+def store_row(folder: Path, job: Job, done: Done) -> Row:
+    """Write a job's files, its row last; return the row."""
     row = {"name": job.name, "key": job.key, "cached": False, **done.row}
     if done.certificate is not None:
         name = certificate_of(job.name)
@@ -70,23 +70,23 @@ def stored(folder: Path, job: Job, done: Done) -> Row:
         row["report"] = report_of(job.name)
         write_atomically(folder / row["report"], done.report)
     if row["status"] not in (1, 2) and row["verdict"] != "TIMEOUT":
-        write_atomically(cached(folder, job), json.dumps(row).encode())
+        write_atomically(row_path(folder, job), json.dumps(row).encode())
     return row
 
 
-def cached(folder: Path, job: Job) -> Path:
+def row_path(folder: Path, job: Job) -> Path:
     """Return where a job's row is kept."""
     return folder / "cache" / f"{file_of(job.name)}.{job.key}.json"
 
 
 def belongs(job: Job, row: Row) -> bool:
-    """Tell whether a kept row is the job's own; what it says of a proof is not looked at."""
+    """Tell whether a stored row is the job's own; what it says of a proof is not checked."""
     numbers = not any(isinstance(row.get(k), str | list | dict) for k in NUMBERS)
     files = ("certificate", certificate_of), ("report", report_of)
     linked = all(row.get(k, of(job.name)) == of(job.name) for k, of in files)
-    told = row["name"] == job.name and row["status"] == STATUSES[row["verdict"]]
+    agrees = row["name"] == job.name and row["status"] == STATUSES[row["verdict"]]
     proved = "certificate" in row and "report" in row
-    return numbers and linked and told and (proved or row["verdict"] not in PROVED)
+    return numbers and linked and agrees and (proved or row["verdict"] not in PROVED)
 
 
 def digest_of(path: Path) -> str:
@@ -106,22 +106,22 @@ def report_of(name: str) -> str:
 
 def worst(rows: list[Row]) -> int:
     """Return the worst exit status."""
-    held = {row["status"] for row in rows}
-    return next((s for s in WORST if s in held), 1 if held else 0)
+    statuses = {row["status"] for row in rows}
+    return next((s for s in WORST if s in statuses), 1 if statuses else 0)
 
 
-def written(folder: Path, rows: list[Row]) -> None:
+def write_pages(folder: Path, rows: list[Row]) -> None:
     """Write results.jsonl and index.html."""
     lines = "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows)
     write_atomically(folder / RESULTS, lines.encode())
     source = files(__package__).joinpath("index.html.jinja").read_text("utf-8")
-    shown = {"at_least": at_least, "at_most": at_most, "asked": asked, "above": above}
+    shown = {"at_least": at_least, "at_most": at_most, "asked": epsilon_text, "above": above}
     shown |= {"at_size": at_size, "ends": ends}
-    page = environment().from_string(source).render(rows=rows, counts=counted(rows), **shown)
+    page = environment().from_string(source).render(rows=rows, counts=count_verdicts(rows), **shown)
     write_atomically(folder / INDEX, page.encode())
 
 
-def asked(row: Row) -> str:
+def epsilon_text(row: Row) -> str:
     """Return the epsilon of a row in per cent of |upper|, or "" for none."""
     if row.get("upper") is None or "rtol" not in row:
         return ""
@@ -139,18 +139,18 @@ def above(row: Row) -> str:
 def ends(row: Row) -> dict[str, tuple[str, str]]:
     """Return the lower bound, the best objective found and the model's own, rounded outwards.
 
-    Each is told twice: as the objective, and as the training loss ("" where that is the same).
+    Each is given twice: as the objective, and as the training loss ("" where that is the same).
     """
-    found, multiple = {}, row.get("multiple", 1.0)
+    out, multiple = {}, row.get("multiple", 1.0)
     best = [x for x in (row.get("better"), row.get("upper")) if x is not None]
-    held = {"lower": row.get("lower"), "best": min(best, default=None), "upper": row.get("upper")}
-    for k, (name, x) in enumerate(held.items()):
-        rounded, told = (at_most if k else at_least), ("–", "")
+    values = {"lower": row.get("lower"), "best": min(best, default=None), "upper": row.get("upper")}
+    for k, (name, x) in enumerate(values.items()):
+        rounded, texts = (at_most if k else at_least), ("–", "")
         if x is not None:
-            trained = divided(x, x, multiple)[min(k, 1)]
-            told = rounded(x, 8), "" if multiple == 1 else rounded(trained, 6)
-        found[name] = told
-    return found
+            trained = divide(x, x, multiple)[min(k, 1)]
+            texts = rounded(x, 8), "" if multiple == 1 else rounded(trained, 6)
+        out[name] = texts
+    return out
 
 
 def at_size(row: Row) -> str:
@@ -160,7 +160,7 @@ def at_size(row: Row) -> str:
     return excess(row["own_lower"], row["upper"])
 
 
-def counted(rows: list[Row]) -> dict[str, int]:
+def count_verdicts(rows: list[Row]) -> dict[str, int]:
     """Return how many rows each verdict has."""
     out: dict[str, int] = {}
     for row in rows:
@@ -168,7 +168,7 @@ def counted(rows: list[Row]) -> dict[str, int]:
     return out
 
 
-def locked(folder: Path, plan: Path, jobs: list[Job], rows: list[Row]) -> None:
+def write_lock(folder: Path, plan: Path, jobs: list[Job], rows: list[Row]) -> None:
     """Write audit.lock: versions, every epsilon, and the digests of every input and output."""
     by = {row["name"]: row for row in rows}
     kept = ("verdict", "status", "lower", "upper", "rtol", "atol", "certificate", "sha256")
@@ -178,16 +178,16 @@ def locked(folder: Path, plan: Path, jobs: list[Job], rows: list[Row]) -> None:
         for j in jobs
     ]
     pages = [INDEX, RESULTS, *(row["report"] for row in rows if "report" in row)]
-    told = {
+    lock = {
         "format": VERSION,
         "certificates": FORMAT,
         "python": platform.python_version(),
-        "libraries": installed(),
+        "libraries": installed_versions(),
         "plan": {"name": plan.name, "sha256": digest_of(folder / PLAN)},
         "pages": {name: digest_of(folder / name) for name in pages},
         "models": models,
     }
-    write_atomically(folder / LOCK, (json.dumps(told, indent=1) + "\n").encode())
+    write_atomically(folder / LOCK, (json.dumps(lock, indent=1) + "\n").encode())
 
 
 def status_of(model: Mapping[str, Any]) -> int:
@@ -202,50 +202,50 @@ def lock_of(folder: Path) -> Mapping[str, Any]:
     """Read audit.lock.  Raises InputError if it is none."""
     path = folder / LOCK
     try:
-        told = json.loads(path.read_text("utf-8"))
+        lock = json.loads(path.read_text("utf-8"))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from None
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not JSON: {error}") from None
-    if not isinstance(told, dict) or told.get("format") != VERSION:
+    if not isinstance(lock, dict) or lock.get("format") != VERSION:
         raise InputError(f"{path} is not a lock of {VERSION}")
-    models = told.get("models")
+    models = lock.get("models")
     if not isinstance(models, list) or not models or not all(map(whole, models)):
         raise InputError(f"{path} has no models, or one without name, verdict, source or inputs")
-    return told
+    return lock
 
 
-def planned(folder: Path, lock: Mapping[str, Any], inputs: Path | None) -> list[Model]:
+def plan_models(folder: Path, lock: Mapping[str, Any], inputs: Path | None) -> list[Model]:
     """Return the models of the folder's plan, which must be the lock's own, in its order.
 
     Raises InputError if it is another plan, or if the one of its name among the inputs is.
     """
     path = folder / PLAN
-    text, said = plan_bytes(path), lock.get("plan")
-    told = said if isinstance(said, dict) else {}
+    text, raw = plan_bytes(path), lock.get("plan")
+    record = raw if isinstance(raw, dict) else {}
     if inputs is not None:
-        own = inputs / Path(str(told.get("name"))).name
-        if own.is_file() and own.read_bytes() != text:
-            raise InputError(f"{path} is another plan than {own}")
+        original = inputs / Path(str(record.get("name"))).name
+        if original.is_file() and original.read_bytes() != text:
+            raise InputError(f"{path} is another plan than {original}")
     models = models_of(path)
-    same = digest_of(path) == told.get("sha256")
+    same = digest_of(path) == record.get("sha256")
     if not same or [m.name for m in models] != [m["name"] for m in lock["models"]]:
         cure = "run the audit to its end"
         raise InputError(f"{path} is not the plan that {LOCK} was written for: {cure}")
     return models
 
 
-def changed(folder: Path, lock: Mapping[str, Any]) -> list[str]:
+def changed_pages(folder: Path, lock: Mapping[str, Any]) -> list[str]:
     """Return the pages and tables in the folder that are not as the audit wrote them."""
     names = [INDEX, RESULTS, *(report_of(m["name"]) for m in lock["models"])]
-    told = lock.get("pages")
-    pages = told if isinstance(told, dict) else {}
+    raw = lock.get("pages")
+    pages = raw if isinstance(raw, dict) else {}
     there = [name for name in names if (folder / name).is_file()]
     return [name for name in there if digest_of(folder / name) != pages.get(name)]
 
 
 def whole(model: object) -> bool:
-    """Tell whether a model of a lock has all that `locked` writes."""
+    """Tell whether a model of a lock has all that `write_lock` writes."""
     if not isinstance(model, dict) or not isinstance(model.get("inputs"), dict):
         return False
     texts = [model.get(k) for k in ("name", "kind", "source", "verdict")]

@@ -38,40 +38,40 @@ WATCH = 0.5  # seconds between two looks at the parent
 def main(job_file: str, folder: str, parent: str) -> None:
     """Judge the job and leave its row, certificate and report in the folder.
 
-    It ends with its parent, a process number, however that ends.
+    parent is a process id: this process ends as soon as that one has.
     """
     job, out = Job(**json.loads(Path(job_file).read_text("utf-8"))), Path(folder)
     start = monotonic()
-    Thread(target=orphaned, args=(int(parent),), daemon=True).start()
+    Thread(target=end_with_parent, args=(int(parent),), daemon=True).start()
     try:
-        row = judged(job, out)
+        row = judge(job, out)
     except RejectedError as error:
-        row = failed("REJECTED", REJECTED_EXIT, str(error))
+        row = failed_row("REJECTED", REJECTED_EXIT, str(error))
     except OutOfScopeError as error:
-        row = failed(Verdict.OUT_OF_SCOPE.name, Verdict.OUT_OF_SCOPE.exit_code, str(error))
+        row = failed_row(Verdict.OUT_OF_SCOPE.name, Verdict.OUT_OF_SCOPE.exit_code, str(error))
     except InputError as error:
-        row = failed(FAILED, 2, str(error))
+        row = failed_row(FAILED, 2, str(error))
     except Exception as error:  # noqa: BLE001  a defect is a row, not the end of an audit
-        row = failed(FAILED, 1, f"{type(error).__name__}: {error}")
+        row = failed_row(FAILED, 1, f"{type(error).__name__}: {error}")
     row["reason"] = row["reason"][:LONGEST]
     row["seconds"] = round(monotonic() - start, 3)
     plain = {k: None if x in INFINITE else x for k, x in row.items()}
     write_atomically(out / ROW, json.dumps(plain, allow_nan=False).encode())
 
 
-def orphaned(parent: int) -> None:
+def end_with_parent(parent: int) -> None:
     """End this process, and what it started, once its parent is gone."""
     while os.getppid() == parent:
         sleep(WATCH)
     os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
-def failed(verdict: str, status: int, reason: str) -> Row:
+def failed_row(verdict: str, status: int, reason: str) -> Row:
     """Return the row of a model without an answer."""
     return {"verdict": verdict, "status": status, "reason": reason}
 
 
-def judged(job: Job, out: Path) -> Row:
+def judge(job: Job, out: Path) -> Row:
     """Return the row of a model, its certificate and report written.
 
     Raises InputError for files that are not there.
@@ -79,19 +79,19 @@ def judged(job: Job, out: Path) -> Row:
     if job.fault:
         raise InputError(job.fault)
     if job.kind == "certificate":
-        held = Certificate.load(Path(job.folder) / job.source)
-        proved = facts(held)
-        held.save(out / CERTIFICATE)
+        certificate = Certificate.load(Path(job.folder) / job.source)
+        proved = facts(certificate)
+        certificate.save(out / CERTIFICATE)
         save(proved, out / REPORT, f"{file_of(job.name)}.cert")
         p, problem = proved.proved, proved.question.problem
         row = bracket(p.verdict, (p.lower, p.upper, p.better), p.tier)
         row["reason"] = "the certificate was verified again"
-        return {**row, **epsilon(held), **shape(problem, proved.candidate)}
-    problem, factors, q, own = question(job)
-    as_json = epsilon_of(job.kind, job.settings)
+        return {**row, **epsilon(certificate), **shape(problem, proved.candidate)}
+    problem, factors, q, defaults = question(job)
+    overrides = epsilon_of(job.kind, job.settings)
     run = {k: job.settings[k] for k in ("budget", "seed")}
-    multiple = own.pop("multiple", getattr(factors, "multiple", 1.0))
-    result = check(problem, factors, q=q, **{**own, **as_json}, **run)
+    multiple = defaults.pop("multiple", getattr(factors, "multiple", 1.0))
+    result = check(problem, factors, q=q, **{**defaults, **overrides}, **run)
     if result.certificate is not None:
         result.certificate.save(out / CERTIFICATE)
         proved, name = facts(result.certificate), f"{file_of(job.name)}.cert"
@@ -103,7 +103,7 @@ def judged(job: Job, out: Path) -> Row:
 def of_result(result: Result) -> Row:
     """Return what a check found; a bracket only where a certificate proves it."""
     if result.certificate is None:
-        row = failed(result.verdict.name, result.verdict.exit_code, result.reason)
+        row = failed_row(result.verdict.name, result.verdict.exit_code, result.reason)
         return row | {"tier": result.tier}
     row = bracket(result.verdict, (result.lower, result.upper, result.better_upper), result.tier)
     return row | {"reason": result.reason} | epsilon(result.certificate) | at_size(result)
@@ -111,10 +111,10 @@ def of_result(result: Result) -> Row:
 
 def at_size(result: Result) -> Row:
     """Return the answer over at most as many components, where that is another question."""
-    own = result.own_size
-    if own.certificate is None or own.certificate is result.certificate:
+    own_size = result.own_size
+    if own_size.certificate is None or own_size.certificate is result.certificate:
         return {}
-    return {"own_verdict": own.verdict.name, "own_lower": own.lower}
+    return {"own_verdict": own_size.verdict.name, "own_lower": own_size.lower}
 
 
 def epsilon(certificate: Certificate) -> Row:
@@ -126,36 +126,36 @@ def bracket(verdict: Verdict, ends: tuple[float, float, float | None], tier: str
     """Return a verdict with its bracket, and the objective of better factors if there are any."""
     lower, upper, better = ends
     gap = relative(spread(lower, upper), upper)
-    as_json: Row = {"distance": distance(lower, upper, proved=True), "verdict": verdict.name}
-    as_json |= {"status": verdict.exit_code, "tier": tier}
-    as_json |= {"lower": lower, "upper": upper, "relative_gap": gap}
-    return as_json if better is None else as_json | {"better": better}
+    row: Row = {"distance": distance(lower, upper, proved=True), "verdict": verdict.name}
+    row |= {"status": verdict.exit_code, "tier": tier}
+    row |= {"lower": lower, "upper": upper, "relative_gap": gap}
+    return row if better is None else row | {"better": better}
 
 
 def shape(problem: Problem, factors: Any) -> Row:  # noqa: ANN401  arrays
     """Return the model's kind and sizes."""
     size = factors[0].shape[-1]
-    as_json = {"model": model_of(problem), "data": list(problem.loss.dims), "components": size}
-    return as_json | {"counted": problem.atom.count(size)}
+    row = {"model": model_of(problem), "data": list(problem.loss.dims), "components": size}
+    return row | {"counted": problem.atom.count(size)}
 
 
 def question(job: Job) -> tuple[Problem, Any, Any, Row]:
     """Return the problem, the factors, the offsets and the epsilon of a job."""
     if job.kind == "problem":
-        held = load(Path(job.folder) / job.source)
-        own = {"rtol": held.rtol, "atol": held.atol, "multiple": held.multiple}
-        return held.problem, held.factors, held.q, own
-    found = fitted(job)
-    if isinstance(found[0], Problem):
-        problem, factors, *rest = found
+        loaded = load(Path(job.folder) / job.source)
+        defaults = {"rtol": loaded.rtol, "atol": loaded.atol, "multiple": loaded.multiple}
+        return loaded.problem, loaded.factors, loaded.q, defaults
+    output = run_fit(job)
+    if isinstance(output[0], Problem):
+        problem, factors, *rest = output
         if rest:
             raise InputError(f"{job.source} must return {WANTED}, got more after a problem")
     else:
-        problem, factors = from_model(*found)
+        problem, factors = from_model(*output)
     return problem, factors, getattr(factors, "q", None), {}
 
 
-def fitted(job: Job) -> tuple[Any, ...]:
+def run_fit(job: Job) -> tuple[Any, ...]:
     """Run a fit; what it raises is a sentence about the fit.
 
     Raises InputError for a file or function that is not there, or another return value.
@@ -168,21 +168,21 @@ def fitted(job: Job) -> tuple[Any, ...]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickle look it up
     sys.path.insert(0, str(path.parent))
-    own = os.getpid()
+    pid = os.getpid()
     try:
         spec.loader.exec_module(module)
         function = getattr(module, name, None)
-        found = function() if callable(function) else None
+        output = function() if callable(function) else None
     except (Exception, SystemExit, KeyboardInterrupt) as error:
         raise InputError(f"{job.source} raised {type(error).__name__}: {error}") from error
     finally:
-        if os.getpid() != own:  # a process that the fit forked and forgot
+        if os.getpid() != pid:  # a process that the fit forked and forgot
             os._exit(0)
     if function is None:
         raise InputError(f"{path} has no function {name!r}")
-    if not isinstance(found, tuple) or not 2 <= len(found) <= 3:  # noqa: PLR2004  with y or without
-        raise InputError(f"{job.source} must return {WANTED}, got {type(found).__name__}")
-    return found
+    if not isinstance(output, tuple) or not 2 <= len(output) <= 3:  # noqa: PLR2004  with y or without
+        raise InputError(f"{job.source} must return {WANTED}, got {type(output).__name__}")
+    return output
 
 
 def as_json(job: Job) -> str:

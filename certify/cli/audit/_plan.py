@@ -13,11 +13,11 @@ from typing import Any
 from pydantic import Field
 
 from certify.adapters.files import load_document
-from certify.adapters.files._schema import Strict, loads, validated
+from certify.adapters.files._schema import Strict, loads, validate
 from certify.base.errors import InputError
 from certify.kernel.statement import FORMAT
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")  # that is a file's name as it is
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")  # that is safe as a file name
 ODD = re.compile(r"[^A-Za-z0-9._-]+")
 LIBRARIES = ("certify", "numpy", "scipy", "python-flint", "scikit-learn", "tensorly", "torch")
 KINDS = ("problem", "fit", "certificate")
@@ -71,8 +71,8 @@ class Job:
     @property
     def key(self) -> str:
         """The digest of all that decides the answer: inputs, settings, versions."""
-        told = [self.kind, self.source, self.settings, self.inputs, FORMAT, installed()]
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        parts = [self.kind, self.source, self.settings, self.inputs, FORMAT, installed_versions()]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def plan(path: Path) -> list[Job]:
@@ -95,27 +95,28 @@ def plan(path: Path) -> list[Job]:
 
 def models_of(path: Path) -> list[Model]:
     """Return the models of an audit.toml, with its defaults; none of their files is read."""
-    top = validated(Top, loads(path), path, "")
-    defaults = validated(Settings, top.defaults, path, "defaults")
+    top = validate(Top, loads(path), path, "")
+    defaults = validate(Settings, top.defaults, path, "defaults")
     given = {k: getattr(defaults, k) for k in defaults.model_fields_set}
-    models = [validated(Model, {**given, **m}, path, "model") for m in top.model]
+    models = [validate(Model, {**given, **m}, path, "model") for m in top.model]
     if not models:
         raise InputError(f"{path}: there is no [[model]]")
     names = [file_of(m.name) for m in models]
     for m in models:
         if names.count(file_of(m.name)) > 1:
             raise InputError(f"{path}: two models are named {m.name!r}")
-        said = [k for k in KINDS if getattr(m, k) is not None]
-        if len(said) != 1:
-            told = " and ".join(said) or "none"
-            raise InputError(f"{path}: model {m.name} needs one of {', '.join(KINDS)}, has {told}")
+        kinds = [k for k in KINDS if getattr(m, k) is not None]
+        if len(kinds) != 1:
+            got = " and ".join(kinds) or "none"
+            raise InputError(f"{path}: model {m.name} needs one of {', '.join(KINDS)}, has {got}")
     return models
 
 
 def file_of(name: str) -> str:
-    """Return what a model's files are named: its name, or what of it a file's name may have.
+    """Return the file name of a model without its suffix: the model's name, if that is safe.
 
-    Of another name than letters, digits, . _ - it is those of its letters with a digest of all.
+    Of a name with other characters than letters, digits, . _ - these are replaced, and a digest
+    of the whole name is added.
     """
     if NAME.fullmatch(name):
         return name
@@ -137,14 +138,14 @@ def epsilon_of(kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def job(model: Model, path: Path) -> Job:
-    """Return a model's job; what is wrong with its source or its files is its fault."""
+    """Return a model's job; its `fault` says what is wrong with its source or its files."""
     (kind, source), folder = source_of(model), path.parent.resolve()
-    held = Job(model.name, kind, source, str(folder), settings_of(model))
+    draft = Job(model.name, kind, source, str(folder), settings_of(model))
     try:
         files = [*sources(kind, source, folder), *(folder / x for x in model.inputs)]
-        return replace(held, inputs=digests(files, folder))
+        return replace(draft, inputs=digests(files, folder))
     except InputError as error:
-        return replace(held, fault=str(error))
+        return replace(draft, fault=str(error))
 
 
 def settings_of(model: Settings) -> dict[str, Any]:
@@ -172,21 +173,21 @@ def digests(files: Sequence[Path], folder: Path) -> dict[str, str]:
     out = {}
     for file in files:
         try:
-            held = hashlib.sha256(file.read_bytes()).hexdigest()
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()
         except OSError as error:
             raise InputError(f"cannot read {file}: {error.strerror or error}") from None
-        out[named(file, folder)] = held
+        out[name_of(file, folder)] = digest
     return dict(sorted(out.items()))
 
 
-def named(file: Path, folder: Path) -> str:
+def name_of(file: Path, folder: Path) -> str:
     """Return a path from the folder, or the whole path where it is elsewhere."""
     whole = file.resolve()
     return whole.relative_to(folder).as_posix() if whole.is_relative_to(folder) else str(whole)
 
 
 @cache
-def installed() -> dict[str, str]:
+def installed_versions() -> dict[str, str]:
     """Return the versions of the libraries that are here."""
     out = {}
     for name in LIBRARIES:

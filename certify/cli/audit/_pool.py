@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from certify.base.errors import InputError
 
-from ._job import CERTIFICATE, FAILED, REPORT, ROW, as_json, failed
+from ._job import CERTIFICATE, FAILED, REPORT, ROW, as_json, failed_row
 from ._plan import Job
 
 T = TypeVar("T")
@@ -26,7 +26,7 @@ R = TypeVar("R")
 UNDECIDED = 12  # the exit status of a bracket only
 GRACE = 60.0  # seconds beyond a budget before a job is given up, and twice the budget
 SCRIPT = f"import os, sys; from {__package__}._job import main; main(*sys.argv[1:]); os._exit(0)"
-LAST = 300  # characters of what a dead process said
+LAST = 300  # characters of a dead process's last output
 TAIL = 4 * LAST  # bytes that hold them
 SAID = "said.txt"
 STEP = 0.5  # seconds between two looks at the clock
@@ -40,7 +40,7 @@ class Done(NamedTuple):
     report: bytes | None = None
 
 
-def executed(job: Job, halt: Event | None = None) -> Done:
+def execute(job: Job, halt: Event | None = None) -> Done:
     """Judge one job in a process of its own; whatever happens there is a row.
 
     What the process prints is dropped, and what it starts ends with it.
@@ -51,23 +51,23 @@ def executed(job: Job, halt: Event | None = None) -> Done:
         folder = Path(name)
         (folder / "job.json").write_text(as_json(job), encoding="utf-8")
         given = [str(folder / "job.json"), name, str(os.getpid())]
-        with (folder / SAID).open("wb") as said:
+        with (folder / SAID).open("wb") as log:
             process = subprocess.Popen(  # noqa: S603  this interpreter, on this package
                 [sys.executable, "-c", SCRIPT, *given],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=said,
+                stderr=log,
                 env={**one, **os.environ},
                 start_new_session=True,
             )
-        status = waited(process, limit, halt)
+        status = wait_for(process, limit, halt)
         if status is None:
-            return Done(failed("TIMEOUT", UNDECIDED, f"no answer within {limit:g} seconds"))
-        return left(folder, status)
+            return Done(failed_row("TIMEOUT", UNDECIDED, f"no answer within {limit:g} seconds"))
+        return outcome_of(folder, status)
 
 
-def waited(process: subprocess.Popen[bytes], limit: float, halt: Event | None) -> int | None:
-    """Return the exit status of a process, None if it had to be ended; nothing of it goes on."""
+def wait_for(process: subprocess.Popen[bytes], limit: float, halt: Event | None) -> int | None:
+    """Return the exit status of a process, None if it was killed with its children."""
     end = monotonic() + limit
     try:
         while monotonic() < end and not (halt and halt.is_set()):
@@ -82,45 +82,47 @@ def waited(process: subprocess.Popen[bytes], limit: float, halt: Event | None) -
         process.wait()
 
 
-def left(folder: Path, status: int) -> Done:
-    """Return what a process left that ended with a status."""
+def outcome_of(folder: Path, status: int) -> Done:
+    """Return what a process left when it ended with this status."""
     try:
         row = loads((folder / ROW).read_text("utf-8"))
     except OSError:
-        return Done(failed(FAILED, 1, died(status, (folder / SAID).read_bytes()[-TAIL:])))
-    return Done(row, held(folder / CERTIFICATE), held(folder / REPORT))
+        return Done(
+            failed_row(FAILED, 1, how_it_ended(status, (folder / SAID).read_bytes()[-TAIL:]))
+        )
+    return Done(row, bytes_of(folder / CERTIFICATE), bytes_of(folder / REPORT))
 
 
-def died(status: int, said: bytes) -> str:
-    """Say how a process ended that left nothing."""
+def how_it_ended(status: int, stderr: bytes) -> str:
+    """Say how a process ended that wrote no row."""
     why = f"the process ended with status {status}"
     if status < 0:
         why = f"the process was ended by signal {-status}"
     if status == -signal.SIGKILL:
-        why += ", as those are that need more memory than there is"
-    text = said.decode(errors="replace").strip()[-LAST:]
+        why += ", as the system does when memory runs out"
+    text = stderr.decode(errors="replace").strip()[-LAST:]
     return f"{why}: {text}" if text else why
 
 
-def held(path: Path) -> bytes | None:
+def bytes_of(path: Path) -> bytes | None:
     """Return a file's bytes, if it is there."""
     return path.read_bytes() if path.exists() else None
 
 
-def finished(jobs: list[Job], pool: Executor) -> Generator[tuple[Job, Done], None, None]:
-    """Yield jobs as they end, on any executor; when this is closed nothing goes on or waits."""
+def as_finished(jobs: list[Job], pool: Executor) -> Generator[tuple[Job, Done], None, None]:
+    """Yield jobs as they end, on any executor; closing the generator stops all of them."""
     halt = Event()
     here = isinstance(pool, ThreadPoolExecutor)
-    work = partial(executed, halt=halt) if here else executed  # an Event goes to no other process
+    work = partial(execute, halt=halt) if here else execute  # an Event goes to no other process
     try:
-        with closing(answered(jobs, pool, work)) as answers:
+        with closing(as_answered(jobs, pool, work)) as answers:
             for k, done in answers:
                 yield jobs[k], done if isinstance(done, Done) else Done(done)
     finally:
         halt.set()
 
 
-def answered(
+def as_answered(
     items: Sequence[T], pool: Executor, work: Callable[[T], R]
 ) -> Generator[tuple[int, R | dict[str, Any]], None, None]:
     """Yield (place, answer) as answers come, on any executor; when this is closed nothing waits.
@@ -134,7 +136,7 @@ def answered(
                 yield futures[future], future.result()
             except Exception as error:  # noqa: BLE001  a lost worker is a row
                 why = f"the worker was lost: {type(error).__name__}: {error}"
-                yield futures[future], failed(FAILED, 1, why)
+                yield futures[future], failed_row(FAILED, 1, why)
     finally:
         for future in futures:
             future.cancel()

@@ -24,18 +24,18 @@ LOSSES: dict[str, Callable[..., Loss]] = {
 
 def stated_loss(stated: Json) -> Loss:
     """Read the loss: its name, or an object with its kind and its parameter."""
-    told = stated.get("loss")
-    said = told if isinstance(told, dict) else {"kind": told}
-    kind = said.get("kind")
-    demand(isinstance(kind, str) and kind in LOSSES, "statement.loss", "unknown", repr(told))
+    entry = stated.get("loss")
+    fields = entry if isinstance(entry, dict) else {"kind": entry}
+    kind = fields.get("kind")
+    demand(isinstance(kind, str) and kind in LOSSES, "statement.loss", "unknown", repr(entry))
     make = LOSSES[str(kind)]
     name = str(getattr(make, "parameter", ""))
     wanted = {"kind", name} if name else {"kind"}
-    fits = set(said) == wanted and isinstance(told, dict) == bool(name)
-    demand(fits, "statement.loss", "fields", repr(told))
+    fits = set(fields) == wanted and isinstance(entry, dict) == bool(name)
+    demand(fits, "statement.loss", "fields", repr(entry))
     if not name:
         return make()
     where = f"statement.loss.{name}"
-    loss = make(number(said[name], where))
-    demand(loss.defined, where, "range", said[name])
+    loss = make(number(fields[name], where))
+    demand(loss.defined, where, "range", fields[name])
     return loss

@@ -65,7 +65,7 @@ class Loss(ABC):
         """Return a lower bound of d(w) = inf over z of c h(z; y) + w z, summed; w inside."""
 
 
-def enclosed(ends: Iterable[Ends], exp: int) -> Enclosure:
+def enclosed_sum(ends: Iterable[Ends], exp: int) -> Enclosure:
     """Sum [lo, hi] * 2**exp."""
     low = high = 0
     for lo, hi in ends:
@@ -73,7 +73,7 @@ def enclosed(ends: Iterable[Ends], exp: int) -> Enclosure:
     return Enclosure(low * power(exp), high * power(exp))
 
 
-def aligned(z: Spans, y: Grains, least: int = 0) -> tuple[Spans, Grains]:
+def common_grid(z: Spans, y: Grains, least: int = 0) -> tuple[Spans, Grains]:
     """Put z and y on one grid, at most 2**least."""
     e = min(z.exp, y.exp, least)
     p, q = z.exp - e, y.exp - e

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from ..errors import demand, shown
-from ..exp_log import FINE, ONE, Ends, exp_at, log_at, raised, shifted, xlogx
+from ..exp_log import FINE, ONE, Ends, ceil_shift, exp_at, floor_shift, log_at, xlogx
 from ..scalars import Enclosure, power
-from .base import Grains, Loss, Spans, aligned, enclosed
+from .base import Grains, Loss, Spans, common_grid, enclosed_sum
 
 
 class Logistic(Loss):
@@ -29,13 +29,13 @@ class Logistic(Loss):
             (-hi, -lo) if one else (lo, hi)
             for lo, hi, one in zip(z.los, z.his, y.ints, strict=True)
         ]
-        xs = [shifted(lo, places) for lo, _ in turned]
+        xs = [floor_shift(lo, places) for lo, _ in turned]
         for x, (_, hi), (low, high), k in zip(
             xs, turned, self.by.softplus(xs), c.ints, strict=True
         ):
-            wide = raised(hi, places) - x
+            wide = ceil_shift(hi, places) - x
             ends.append((k * low, k * (high + wide)))
-        return enclosed(ends, c.exp - FINE)
+        return enclosed_sum(ends, c.exp - FINE)
 
     def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
         """Whether 0 <= a <= c."""
@@ -75,7 +75,7 @@ class Softmax(Loss):
             row = Spans(z.los[part], z.his[part], z.exp)
             low, high = _cross_entropy(row, y.ints[part].index(1))
             ends.append((k * low, k * high))
-        return enclosed(ends, c.exp - FINE)
+        return enclosed_sum(ends, c.exp - FINE)
 
     def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
         """Whether q >= 0 and sum w = 0, row by row."""
@@ -103,13 +103,13 @@ def _cross_entropy(z: Spans, label: int) -> Ends:
     ln is 1-Lipschitz there.
     """
     places = z.exp + FINE
-    lows = [shifted(lo - z.his[label], places) for lo in z.los]
-    highs = [raised(hi - z.los[label], places) for hi in z.his]
+    lows = [floor_shift(lo - z.his[label], places) for lo in z.los]
+    highs = [ceil_shift(hi - z.los[label], places) for hi in z.his]
     lows[label] = highs[label] = 0
     top, low, high = max(lows), 0, 0
     for x in lows:
         lo, hi, k = exp_at(x - top)
-        low, high = low + shifted(lo, k), high + raised(hi, k)
+        low, high = low + floor_shift(lo, k), high + ceil_shift(hi, k)
     ends = log_at(low, -FINE)
     wide = max(b - a for a, b in zip(lows, highs, strict=True))
     return top + ends[0], top + ends[1] + high - low + wide
@@ -129,7 +129,7 @@ class KullbackLeibler(Loss):
 
     def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
         """Enclose sum c (z - y + y (ln y - ln z)); ln b <= ln a + (b - a) / a."""
-        (los, his, exp), y = aligned(z, y)
+        (los, his, exp), y = common_grid(z, y)
         kinds, ends = [v for v in set(y.ints) if v], []
         known = dict(zip(kinds, self.by.logs(kinds, exp), strict=True))
         least = min(
@@ -145,7 +145,7 @@ class KullbackLeibler(Loss):
                 low += v * (ours[0] - theirs[1] - wide)
                 high += v * (ours[1] - theirs[0])
             ends.append((k * low, k * high))
-        return enclosed(ends, exp + c.exp - FINE)
+        return enclosed_sum(ends, exp + c.exp - FINE)
 
     def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
         """Whether w >= -c, and w > -c where y > 0."""
@@ -181,14 +181,14 @@ class Poisson(Loss):
     def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
         """Enclose sum c (e**z - y z); e**b <= e**a (1 + d + d**2), d = b - a <= 1."""
         places, parts = z.exp + FINE, []
-        xs = [shifted(lo, places) for lo in z.los]
+        xs = [floor_shift(lo, places) for lo in z.los]
         for x, hi, (low, high, e), k in zip(xs, z.his, self.by.exps(xs), c.ints, strict=True):
-            wide = raised(hi, places) - x
+            wide = ceil_shift(hi, places) - x
             demand(wide <= ONE, "fitted", "overflow", "an interval wider than 1")
-            most = raised(high * (ONE * ONE + wide * ONE + wide * wide), -2 * FINE)
+            most = ceil_shift(high * (ONE * ONE + wide * ONE + wide * wide), -2 * FINE)
             parts.append((k * low, k * most, e - FINE))
         terms = zip(z.los, z.his, y.ints, c.ints, strict=True)
-        linear = enclosed(((-k * v * hi, -k * v * lo) for lo, hi, v, k in terms), z.exp + y.exp)
+        linear = enclosed_sum(((-k * v * hi, -k * v * lo) for lo, hi, v, k in terms), z.exp + y.exp)
         return enclosed_apart(parts).plus(linear).times(power(c.exp))
 
     def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
@@ -201,10 +201,10 @@ class Poisson(Loss):
         known = {x: log_at(x << spare, 0)[0] for x in set(c)}
         means = [*self._means(w, y, c)]
         logs = self.by.xlogx([q for q, _ in means])
-        found = sum(
+        total = sum(
             q * (ONE + known[x]) - high for (q, x), (_, high) in zip(means, logs, strict=True)
         )
-        return Fraction(found) * power(-FINE - spare)
+        return Fraction(total) * power(-FINE - spare)
 
     def _means(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> Iterator[tuple[int, int]]:
         """Yield (q, c) of each entry, q on a grid finer by the digits of y."""
@@ -216,4 +216,6 @@ class Poisson(Loss):
 def enclosed_apart(parts: list[tuple[int, int, int]]) -> Enclosure:
     """Sum [lo, hi] * 2**exp with each its own exponent, outward on one grid."""
     grid = max((hi.bit_length() + e for _, hi, e in parts), default=0) - 2 * FINE
-    return enclosed(((shifted(lo, e - grid), raised(hi, e - grid)) for lo, hi, e in parts), grid)
+    return enclosed_sum(
+        ((floor_shift(lo, e - grid), ceil_shift(hi, e - grid)) for lo, hi, e in parts), grid
+    )

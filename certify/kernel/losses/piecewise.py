@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..exp_log import FINE, ONE, Ends
 from ..scalars import Enclosure, power
-from .base import Grains, Loss, Spans, aligned, enclosed
+from .base import Grains, Loss, Spans, common_grid, enclosed_sum
 
 
 class Slopes(NamedTuple):
@@ -58,11 +58,11 @@ class Piecewise(Loss):
 
     def value(self, z: Spans, y: Grains, c: Grains) -> Enclosure:
         """Enclose sum c f(r)."""
-        found, e = margins(z, y) if self.labelled else residuals(z, y, self.grid())
+        arguments, e = margins(z, y) if self.labelled else residuals(z, y, self.grid())
         g, k = self.curve(e)
-        ranges = zip(c.ints, (least_at_zero(g, r) for r in found), strict=True)
+        ranges = zip(c.ints, (least_at_zero(g, r) for r in arguments), strict=True)
         ends = ((x * lo, x * hi) for x, (lo, hi) in ranges)
-        return enclosed(ends, self.degree * e + c.exp).times(Fraction(1, k))
+        return enclosed_sum(ends, self.degree * e + c.exp).times(Fraction(1, k))
 
     def inside(self, w: Sequence[int], y: Grains, c: Sequence[int]) -> bool:
         """Whether low c <= a <= high c."""
@@ -81,14 +81,14 @@ class Piecewise(Loss):
 
 def residuals(z: Spans, y: Grains, least: int = 0) -> tuple[list[Ends], int]:
     """Return the ends of y - z, and their exponent."""
-    z, y = aligned(z, y, least)
+    z, y = common_grid(z, y, least)
     triples = zip(z.los, z.his, y.ints, strict=True)
     return [(v - hi, v - lo) for lo, hi, v in triples], z.exp
 
 
 def margins(z: Spans, y: Grains) -> tuple[list[Ends], int]:
     """Return the ends of 1 - y z for y = 1 or -1, and their exponent."""
-    z, y = aligned(z, y)
+    z, y = common_grid(z, y)
     one = 1 << -z.exp
     triples = zip(z.los, z.his, y.ints, strict=True)
     return [(one - hi, one - lo) if v > 0 else (one + lo, one + hi) for lo, hi, v in triples], z.exp

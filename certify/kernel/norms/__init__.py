@@ -39,18 +39,18 @@ def norm(atom: Json, side: str, size: int, arrays: Arrays) -> Norm:
         except RejectedError as error:
             raise RejectedError(where, error.code, error.value) from None
     demand(isinstance(stated, dict), where, "unknown", repr(stated))
-    held = dict(stated or {})
-    name = held.get("norm")
+    fields = dict(stated or {})
+    name = fields.get("norm")
     demand(isinstance(name, str) and name in NORMS, f"{where}.norm", "unknown", repr(name))
     kind = NORMS[str(name)]
-    only(held, {"norm", "cone", *kind.fields}, where)
-    cone = held.get("cone")
+    only(fields, {"norm", "cone", *kind.fields}, where)
+    cone = fields.get("cone")
     demand(isinstance(cone, str), f"{where}.cone", "cone", type(cone).__name__)
     cone = str(cone) or "*"
     fits = len(cone) in (1, size) and set(cone) <= set(CONES) and set(cone) != {"0"}
     demand(fits, f"{where}.cone", "cone", f"{cone} for {size} coordinates")
     cone = cone[0] if len(set(cone)) == 1 else cone
-    return kind.stated((size, cone), held, arrays, side)
+    return kind.stated((size, cone), fields, arrays, side)
 
 
 def misfit(n: Norm, factor: Array) -> float | None:

@@ -28,9 +28,9 @@ class Norm(ABC):
     line: ClassVar[str] = ""  # how `Arithmetic.lines` measures its dual norm, if it can
 
     @classmethod
-    def stated(cls, bare: tuple[int, str], held: Json, arrays: Arrays, side: str) -> "Norm":
+    def stated(cls, bare: tuple[int, str], fields: Json, arrays: Arrays, side: str) -> "Norm":
         """Read the parameters of a norm of size and cone `bare`."""
-        del held, arrays, side
+        del fields, arrays, side
         return cls(*bare)
 
     @property

@@ -20,12 +20,12 @@ class Elastic(Norm):
     alpha: Fraction = Fraction(0)
 
     @classmethod
-    def stated(cls, bare: tuple[int, str], held: Json, arrays: Arrays, side: str) -> Norm:
+    def stated(cls, bare: tuple[int, str], fields: Json, arrays: Arrays, side: str) -> Norm:
         """Read alpha."""
         del arrays
         where = f"statement.atom.{side}.alpha"
-        alpha = number(held.get("alpha"), where)
-        demand(0 <= alpha <= 1, where, "sign", held.get("alpha"))
+        alpha = number(fields.get("alpha"), where)
+        demand(0 <= alpha <= 1, where, "sign", fields.get("alpha"))
         return cls(*bare, alpha)
 
     def lengths(self, x: Sequence[float]) -> tuple[Enclosure, Enclosure]:

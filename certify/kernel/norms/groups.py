@@ -7,7 +7,7 @@ from fractions import Fraction
 from ..arrays import Arrays
 from ..errors import demand
 from ..fields import Json
-from ..scalars import Enclosure, root, summed
+from ..scalars import Enclosure, add_all, root
 from .base import Norm, euclidean
 
 
@@ -24,14 +24,14 @@ class Groups(Norm):
     groups: Sequence[int] = ()  # the number of each coordinate's group
 
     @classmethod
-    def stated(cls, bare: tuple[int, str], held: Json, arrays: Arrays, side: str) -> Norm:
+    def stated(cls, bare: tuple[int, str], fields: Json, arrays: Arrays, side: str) -> Norm:
         """Read the partition."""
         where = f"statement.atom.{side}.outer"
-        demand(held.get("outer") in ("l1", "linf"), where, "unknown", held.get("outer"))
+        demand(fields.get("outer") in ("l1", "linf"), where, "unknown", fields.get("outer"))
         groups = arrays.get(f"{side}.groups", (bare[0],), "q").data
         inside = min(groups) >= 0 and max(groups) < bare[0]
         demand(inside, f"statement.{side}.groups", "outside", (min(groups), max(groups)))
-        return cls(*bare, held["outer"], groups)
+        return cls(*bare, fields["outer"], groups)
 
     @property
     def numbers(self) -> int:
@@ -54,7 +54,7 @@ class Groups(Norm):
         parts = self.squares([*map(Fraction, x)])
         if self.outer == "linf":
             return euclidean(max(parts))
-        size = summed(root(p) for p in parts)
+        size = add_all(root(p) for p in parts)
         return size, Enclosure(size.lo**2, size.hi**2)
 
     def positive_cost(self, d: Sequence[Fraction]) -> Fraction:

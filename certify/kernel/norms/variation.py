@@ -21,11 +21,11 @@ class Variation(Norm):
     ends: Sequence[int] = ()  # i, j of each edge, flat
 
     @classmethod
-    def stated(cls, bare: tuple[int, str], held: Json, arrays: Arrays, side: str) -> Norm:
+    def stated(cls, bare: tuple[int, str], fields: Json, arrays: Arrays, side: str) -> Norm:
         """Read rho and the graph."""
         where, d = f"statement.atom.{side}.rho", bare[0]
-        rho = number(held.get("rho"), where)
-        demand(rho >= 0, where, "sign", held.get("rho"))
+        rho = number(fields.get("rho"), where)
+        demand(rho >= 0, where, "sign", fields.get("rho"))
         ends = arrays.get(f"{side}.edges", (None, 2), "q").data
         inside = all(0 <= i < d for i in ends)
         demand(inside, f"statement.{side}.edges", "outside", f"{d} vertices")

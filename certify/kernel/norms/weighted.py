@@ -19,9 +19,9 @@ class Weighted(Norm):
     weights: Sequence[float] = ()
 
     @classmethod
-    def stated(cls, bare: tuple[int, str], held: Json, arrays: Arrays, side: str) -> Norm:
+    def stated(cls, bare: tuple[int, str], fields: Json, arrays: Arrays, side: str) -> Norm:
         """Read the weights."""
-        del held
+        del fields
         weights = arrays.get(f"{side}.weights", (bare[0],)).data
         demand(min(weights) > 0, f"statement.{side}.weights", "sign", min(weights))
         return cls(*bare, weights)

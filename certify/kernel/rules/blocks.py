@@ -19,7 +19,7 @@ from .ky_fan import Excess, Fan, fan, head, shrunk, tail
 
 def blocks(
     ar: Arithmetic[H],
-    asked: Question,
+    problem: Question,
     proof: Json,
     given: Arrays,
     by: tuple[Dual[H], Fraction] | None,
@@ -31,32 +31,35 @@ def blocks(
     of the infima: on a block the offsets are again row and column means, and Z_B, a part of a
     Z of rank <= r, has rank <= r.  So `tail` bounds each block by itself.
 
-    A block with "left<t>" is bounded by `weighted`; with weights W has to be 0 on the others.
+    A block with "left<t>" is bounded by `weighted_bound`; with weights W has to be 0 on the others.
     """
-    demand(len(asked.at.sizes) == 2, "statement.atom", "scope", "blocks of a tensor")
+    demand(len(problem.at.sizes) == 2, "statement.atom", "scope", "blocks of a tensor")
     listed = proof["blocks"]
     demand(isinstance(listed, list), "proof.blocks", "list", type(listed).__name__)
-    sides = [block_sides(asked.at, given, t) for t in range(len(listed))]
-    entries = entries_of(asked.at, sides)
+    sides = [block_sides(problem.at, given, t) for t in range(len(listed))]
+    entries = entries_of(problem.at, sides)
     total = Fraction(0)
-    for t, ((rows, cols), places, found) in enumerate(zip(sides, entries, listed, strict=True)):
-        demand(isinstance(found, dict), f"proof.blocks[{t}]", "json", type(found).__name__)
+    for t, ((rows, cols), places, fields) in enumerate(zip(sides, entries, listed, strict=True)):
+        demand(isinstance(fields, dict), f"proof.blocks[{t}]", "json", type(fields).__name__)
         at = Pattern(len(rows), len(cols))
-        held = fan(asked, at, found, given, str(t))
-        y, c = picked(asked.Y, places), asked.weights and picked(asked.weights, places)
+        witness = fan(problem, at, fields, given, str(t))
+        y, c = (
+            pick_entries(problem.Y, places),
+            problem.weights and pick_entries(problem.weights, places),
+        )
         w = None if by is None else shrunk(ar, on_block(ar, by, places), at)
         if f"left{t}" in given.arrays:
-            total += weighted(ar, given, t, (held, y, c, w))
+            total += weighted_bound(ar, given, t, (witness, y, c, w))
             continue
-        moved = by is not None and any(picked(by[0].raw, places).data)
+        moved = by is not None and any(pick_entries(by[0].raw, places).data)
         demand(c is None or not moved, "proof.W", "wrong_rule", "a dual point on plain weights")
-        x = without_means(ar, given, held, y, t)
+        x = without_means(ar, given, witness, y, t)
         x = ar.subtract(x, w) if w is not None and moved else x
-        total += Fraction(1 if c is None else min(c.data)) * tail(ar, held, x) / 2
+        total += Fraction(1 if c is None else min(c.data)) * tail(ar, witness, x) / 2
     return Excess(total, "blocks")
 
 
-def picked(a: Array, places: Sequence[int]) -> Array:
+def pick_entries(a: Array, places: Sequence[int]) -> Array:
     """Return some entries of a field."""
     return Array((len(places),), array("d", (a.data[k] for k in places)))
 
@@ -66,17 +69,17 @@ def on_block(
 ) -> tuple[Dual[H], Fraction]:
     """Return a dual point on some entries; its corrections must be none."""
     dual, s = by
-    raw = picked(dual.raw, places)
+    raw = pick_entries(dual.raw, places)
     return replace(dual, field=ar.load(raw), raw=raw), s
 
 
-def weighted(
+def weighted_bound(
     ar: Arithmetic[H],
     given: Arrays,
     t: int,
     block: tuple[Fan, Array, Array | None, H | None],
 ) -> Fraction:
-    """Bound a block by weights a_i^2 b_j^2 below its own, and a linear part of the rest.
+    """Bound a block by weights a_i^2 b_j^2 below those of the data, and a linear part of the rest.
 
     With a = "left<t>", b = "right<t>", c' = "rest<t>" > 0, a^2 b^2 + c' <= c, G = "G<t>", any
     v = w + ab G, x = ab z and 1/2 c' (y - z)^2 >= v (y - z) - v^2 / (2c'),
@@ -87,39 +90,39 @@ def weighted(
     Returned is that less the block's share of d(w), which is in the bound already, and at least 0:
     what d(w) leaves of the block is a square.
     """
-    held, y, c, w = block
-    at, size = held.at, (held.at.size,)
+    witness, y, c, w = block
+    at, size = witness.at, (witness.at.size,)
     a, b = given.get(f"left{t}", (at.m,)), given.get(f"right{t}", (at.n,))
-    rest, own = given.get(f"rest{t}", size), c or filled(size, 1.0)
+    rest, weights = given.get(f"rest{t}", size), c or filled(size, 1.0)
     for name, x in ((f"left{t}", a), (f"right{t}", b), (f"rest{t}", rest)):
         demand(min(x.data) > 0, f"proof.{name}", "sign", min(x.data))
     square = ar.load(filled(size, 1.0))
     for _ in range(2):
         square = ar.scaled(square, a, b, at)
-    room = min(ar.spans(ar.subtract(ar.load(own), ar.add(square, ar.load(rest))))[0])
+    room = min(ar.spans(ar.subtract(ar.load(weights), ar.add(square, ar.load(rest))))[0])
     demand(room >= 0, f"proof.rest{t}", "weights", room)
     G, data = ar.load(given.get(f"G{t}", size)), ar.load(y)
     high = ar.scaled(data, a, b, at)
     v = ar.scaled(G, a, b, at)
     v = v if w is None else ar.add(v, w)
-    wide = held._replace(rank=held.rank + len(held.kinds), kinds=frozenset())
-    found = ar.squares(high, None).lo / 2 + ar.inner(v, data).lo
-    found -= ar.squares_over(v, rest).hi / 2 + head(ar, wide, ar.add(high, G)) / 2
+    wide = witness._replace(rank=witness.rank + len(witness.kinds), kinds=frozenset())
+    bound = ar.squares(high, None).lo / 2 + ar.inner(v, data).lo
+    bound -= ar.squares_over(v, rest).hi / 2 + head(ar, wide, ar.add(high, G)) / 2
     if w is not None:
-        found += ar.squares_over(w, own).lo / 2 - ar.inner(w, data).hi
-    return max(found, Fraction(0))
+        bound += ar.squares_over(w, weights).lo / 2 - ar.inner(w, data).hi
+    return max(bound, Fraction(0))
 
 
 def block_sides(at: Pattern, given: Arrays, t: int) -> tuple[Sequence[int], Sequence[int]]:
     """Read the rows and columns of a block: rising, inside, at least one."""
     out = []
     for name, size in ((f"rows{t}", at.m), (f"cols{t}", at.n)):
-        found = given.get(name, (None,), "q").data
-        demand(len(found) > 0, f"proof.{name}", "shape", "empty")
-        demand(found[0] >= 0 and found[-1] < size, f"proof.{name}", "outside", size)
-        rising = all(a < b for a, b in pairwise(found))
+        indices = given.get(name, (None,), "q").data
+        demand(len(indices) > 0, f"proof.{name}", "shape", "empty")
+        demand(indices[0] >= 0 and indices[-1] < size, f"proof.{name}", "outside", size)
+        rising = all(a < b for a, b in pairwise(indices))
         demand(rising, f"proof.{name}", "order", "not rising")
-        out.append(found)
+        out.append(indices)
     return out[0], out[1]
 
 
@@ -136,17 +139,17 @@ def entries_of(
         if i * at.n + j in where:
             where[i * at.n + j] = k
     missing = next((code for code, k in where.items() if k < 0), None)
-    told = None if missing is None else divmod(missing, at.n)
-    demand(missing is None, "proof.blocks", "unobserved", told)
+    entry = None if missing is None else divmod(missing, at.n)
+    demand(missing is None, "proof.blocks", "unobserved", entry)
     return [[where[code] for code in block] for block in wanted]
 
 
-def without_means(ar: Arithmetic[H], given: Arrays, held: Fan, y: Array, t: int) -> H:
+def without_means(ar: Arithmetic[H], given: Arrays, witness: Fan, y: Array, t: int) -> H:
     """Return C = Y_B minus any row and column means that the offsets may fit."""
-    c, at = ar.load(y), held.at
+    c, at = ar.load(y), witness.at
     for kind, size in (("row", at.m), ("column", at.n)):
         name = f"mu{t}.{kind}"
-        if kind in held.kinds and name in given.arrays:
+        if kind in witness.kinds and name in given.arrays:
             o, mu = Offset(kind, Fraction(0)), given.get(name, (size,))
             left, right = o.factors(mu, at) or (mu, mu)
             c = ar.subtract(c, ar.outer_sum((left, right), at))

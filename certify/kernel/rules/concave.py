@@ -31,18 +31,18 @@ class Line(NamedTuple):
 
 
 def lower_bound(
-    ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays, upper: Fraction
+    ar: Arithmetic[H], problem: Question, proof: Json, given: Arrays, upper: Fraction
 ) -> Bound:
     """Prove a lower bound of f over all factors that compete, by the rule of the question."""
-    if asked.l1 is not None:
-        return concave(ar, asked, proof, given, upper)
-    if asked.claim == "any size":
-        return weak_duality(ar, asked, proof, given)
-    return fixed_rank(ar, asked, proof, given, upper)
+    if problem.l1 is not None:
+        return concave(ar, problem, proof, given, upper)
+    if problem.claim == "any size":
+        return weak_duality(ar, problem, proof, given)
+    return fixed_rank(ar, problem, proof, given, upper)
 
 
 def concave(
-    ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays, upper: Fraction
+    ar: Arithmetic[H], problem: Question, proof: Json, given: Arrays, upper: Fraction
 ) -> Bound:
     """Prove f >= min h from lines below the rest, h(t) = max_j (D_j - s_j t) + 2 sqrt(a b t).
 
@@ -57,12 +57,12 @@ def concave(
     root is concave, so h is least in T: beyond the last of T the largest line is one of slope 0,
     the loss's own infimum at least, and h rises.
     """
-    lines, rules = [Line(coarse(least_loss(asked)), Fraction(0))], list[str]()
-    for line, names in proved_lines(ar, asked, proof, given, upper):
+    lines, rules = [Line(coarse(least_loss(problem)), Fraction(0))], list[str]()
+    for line, names in proved_lines(ar, problem, proof, given, upper):
         lines.append(line)
         rules += [name for name in names if name not in rules]
     ar.budget.spend(FRACTION * len(lines) ** 3, "lines that meet")
-    steep = 4 * math.prod(asked.l1 or ())
+    steep = 4 * math.prod(problem.l1 or ())
     places = {Fraction(0)}
     for p in lines:
         places |= {(p.level - q.level) / (p.slope - q.slope) for q in lines if q.slope < p.slope}
@@ -75,11 +75,11 @@ def concave(
 
 
 def proved_lines(
-    ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays, upper: Fraction
+    ar: Arithmetic[H], problem: Question, proof: Json, given: Arrays, upper: Fraction
 ) -> list[tuple[Line, tuple[str, ...]]]:
     """Prove the lines that are listed, each by the rules of a question without l1 penalty.
 
-    At a fixed size a line's own question has its own upper value: that of the candidate, in it.
+    At a fixed size the upper value in a line's question is the candidate's value in that question.
     "norm" `own`: of slope s, D <= l + (lam + s) sum |u|_a |v|_b + H, where |u|_a |v|_b is at most
     theta and, these norms being no larger than l1, |u|_1 |v|_1.  "norm" `l1`: D <= l + s t + H.
     Beside offsets no rule takes the upper value.
@@ -92,12 +92,12 @@ def proved_lines(
         only(line, {"norm", "slope", "proof"}, f"{where}[{k}]")
         slope = number(line.get("slope"), f"{where}[{k}].slope")
         demand(slope >= 0, f"{where}[{k}].slope", "sign", line["slope"])
-        below = without_l1(asked, line.get("norm"), slope, f"{where}[{k}].norm")
-        own = part(line, "proof", f"{where}[{k}]"), inside(given, f"line{k}.")
+        below = without_l1(problem, line.get("norm"), slope, f"{where}[{k}].norm")
+        evidence = part(line, "proof", f"{where}[{k}]"), inside(given, f"line{k}.")
         at_size = below.claim == "rank" and not below.offsets
         top = objective(ar, below, Point(below.factors, ())).hi if at_size else upper
-        found = lower_bound(ar, below, *own, top)
-        out.append((Line(coarse(found.value), slope), found.rules))
+        bound = lower_bound(ar, below, *evidence, top)
+        out.append((Line(coarse(bound.value), slope), bound.rules))
     return out
 
 
@@ -107,13 +107,13 @@ def sloped(asked: Question) -> bool:
     return isinstance(pair, Pair) and not pair.symmetric and names <= {*PLAIN}
 
 
-def without_l1(asked: Question, norm: object, slope: Fraction, where: str) -> Question:
-    """Return the question whose objective is at most the rest and slope t."""
+def without_l1(problem: Question, norm: object, slope: Fraction, where: str) -> Question:
+    """Return the question without l1 whose objective is at most the rest plus slope t."""
     demand(norm in ("own", "l1"), where, "unknown", repr(norm))
     flat = norm == "own" and not slope
-    demand(flat or sloped(asked), where, "scope", "a slope is for two factors with plain norms")
+    demand(flat or sloped(problem), where, "scope", "a slope is for two factors with plain norms")
     if norm == "own":
-        return replace(asked, l1=None, form="product", lam=asked.lam + slope)
-    at, (left, right) = asked.at, asked.pair.norms
+        return replace(problem, l1=None, form="product", lam=problem.lam + slope)
+    at, (left, right) = problem.at, problem.pair.norms
     pair = Pair(at, L1(left.size, left.cone), L1(right.size, right.cone))
-    return replace(asked, l1=None, form="product", lam=slope, pair=pair)
+    return replace(problem, l1=None, form="product", lam=slope, pair=pair)

@@ -19,11 +19,11 @@ def cones(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
     axis = proof.get("axis")
     known = type(axis) is int and axis in (0, 1) and not pair.symmetric
     demand(known, "proof.polar.axis", "axis", axis)
-    return bounded(ar, pair_form(ar, pair, w, int(axis == 1)), proof, given)
+    return tree_bound(ar, pair_form(ar, pair, w, int(axis == 1)), proof, given)
 
 
 def pair_form(ar: Arithmetic[H], pair: Pair, w: H, axis: int) -> ConeForm:
-    """Return what u (axis 0) or v (1) earns.
+    """Return the form of W^T u (axis 0) or W v (1).
 
     For z the short factor and the other's norm, g(z) = sup { <x, W z> : |x| <= 1 } is convex
     and homogeneous: on a cone it is at most linear, by its values at the generators.
@@ -35,22 +35,22 @@ def pair_form(ar: Arithmetic[H], pair: Pair, w: H, axis: int) -> ConeForm:
 
 def layer_cones(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) -> Fraction:
     """Prove sup |W^T pool(s(F u))|, in the dual norm of v, <= the largest bound of a cone of u."""
-    return bounded(ar, layer_form(ar, net, w), proof, given)
+    return tree_bound(ar, layer_form(ar, net, w), proof, given)
 
 
 def layer_form(ar: Arithmetic[H], net: Network, w: H) -> ConeForm:
-    """Return what u earns: s(z) = a z + (1 - a) z_+.
+    """Return the form of W^T pool(s(F u)) in u, s(z) = a z + (1 - a) z_+.
 
-    Where f_i . u has one sign on a cone that is linear there.
+    On a cone where f_i . u has one sign, s(f_i . u) is linear.
     """
     (m, d), a = net.features.shape, net.slope
     columns, e = ar.exact_lines(w, 1, net.at)
-    held = [*columns]
+    lines = [*columns]
     ar.budget.hold(m * (d + net.right.size), "rows and their weights")
     flat, fine = dyadic(net.features.data)
     ints = [[x << BITS for x in flat[i * d : i * d + d]] for i in range(m)]
     below, above = a.numerator, a.denominator - a.numerator
-    weights = [[column[k] for column in held] for k in net.samples]
+    weights = [[column[k] for column in lines] for k in net.samples]
     bent = [(f, [above * x for x in c]) for f, c in zip(ints, weights, strict=True) if any(c)]
     linear = [
         [below * sum(c[t] * f[j] for f, c in zip(ints, weights, strict=True)) for j in range(d)]
@@ -60,7 +60,7 @@ def layer_form(ar: Arithmetic[H], net: Network, w: H) -> ConeForm:
     return ConeForm(net.left, net.reach, net.right, linear, bent, unit)
 
 
-def bounded(ar: Arithmetic[H], form: ConeForm, proof: Json, given: Arrays) -> Fraction:
+def tree_bound(ar: Arithmetic[H], form: ConeForm, proof: Json, given: Arrays) -> Fraction:
     """Read the tree: eight codes in each integer, the first one in its lowest byte.
 
     It ends with its last leaf; only zeros fill the last integer.

@@ -47,16 +47,16 @@ def conic(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) -> Fr
     over the cube is a vertex, where they agree up to sign.  {"groups": "left", "each": [...]}
     has a child for each group of a sum of groups' norms: for the same reason a maximizer is
     an extreme point, which is zero outside one group.  {"leaf": t, ...} bounds.
-    "boxed" sides are first written as free cubes (`boxed`).
+    "boxed" sides are first written as free cubes (`free_cubes`).
     """
     k = pair.at.m if pair.symmetric else pair.at.m + pair.at.n
     ar.budget.spend(HELD * k * len(nodes_of(proof)), "the parts of a tree")
     hat = ar.symmetric(w, pair.at) if pair.symmetric else ar.hat(w, pair.at)
-    pair, hat, boxes = boxed(ar, pair, hat, proof.get("boxed", []))
+    pair, hat, boxes = free_cubes(ar, pair, hat, proof.get("boxed", []))
     k = sum(n.size for _, n, _ in sides_of(pair))
     cuts = given.find("cuts", (None, k))
-    narrow = partial(narrowed, pair, rows_of(cuts) if cuts else [])
-    splits = {"cut": narrow, "equal": narrow, "groups": partial(parted, pair)}
+    narrow = partial(split_cut, pair, rows_of(cuts) if cuts else [])
+    splits = {"cut": narrow, "equal": narrow, "groups": partial(split_groups, pair)}
     signs = [n.sign(i) for _, n, _ in sides_of(pair) for i in range(n.size)]
     start = Leaf(
         tuple((row, 1) for row in boxes),
@@ -72,7 +72,7 @@ def sides_of(pair: Pair) -> tuple[tuple[str, Norm, int], ...]:
     return (left,) if pair.symmetric else (left, ("right", pair.right, pair.at.m))
 
 
-def boxed(ar: Arithmetic[H], pair: Pair, hat: H, boxes: object) -> tuple[Pair, H, list[Row]]:
+def free_cubes(ar: Arithmetic[H], pair: Pair, hat: H, boxes: object) -> tuple[Pair, H, list[Row]]:
     """Write cubes with signs as free cubes of one more coordinate s_0 = 1.
 
     u_i = (s_0 + s_i)/2 in [0, 1], (s_i - s_0)/2 in [-1, 0], s_i in [-1, 1], or 0: with
@@ -90,7 +90,7 @@ def boxed(ar: Arithmetic[H], pair: Pair, hat: H, boxes: object) -> tuple[Pair, H
     old, rows, norms = [], [], []
     for name, n, _ in sides:
         box = name in boxes
-        old += [unmixed(n, i, first, box=box) for i in range(n.size)]
+        old += [coordinate_row(n, i, first, box=box) for i in range(n.size)]
         inner = range(first + 1, first + 1 + n.size) if box else ()
         rows += [[(first, 1.0), (i, x)] for i in inner for x in (1.0, -1.0)]
         norms.append(LInf(n.size + 1) if box else n)
@@ -101,7 +101,7 @@ def boxed(ar: Arithmetic[H], pair: Pair, hat: H, boxes: object) -> tuple[Pair, H
     return new, congruent(ar, turned, hat), rows_of(matrix(rows, width))
 
 
-def unmixed(n: Norm, i: int, first: int, *, box: bool) -> list[tuple[int, float]]:
+def coordinate_row(n: Norm, i: int, first: int, *, box: bool) -> list[tuple[int, float]]:
     """Return coordinate i of a side as [(coordinate of z', factor)]."""
     if not box:
         return [(first + i, 1.0)]
@@ -110,21 +110,21 @@ def unmixed(n: Norm, i: int, first: int, *, box: bool) -> list[tuple[int, float]
     return signs.get(n.sign(i), [])
 
 
-def parted(pair: Pair, node: Json, leaf: Leaf, where: str) -> list[Leaf]:
+def split_groups(pair: Pair, node: Json, leaf: Leaf, where: str) -> list[Leaf]:
     """Return the parts where all coordinates of a side are zero but those of one group."""
-    found = [s for s in sides_of(pair) if s[0] == node["groups"] and not pair.symmetric]
-    _, n, first = found[0] if found else ("", None, 0)
+    sides = [s for s in sides_of(pair) if s[0] == node["groups"] and not pair.symmetric]
+    _, n, first = sides[0] if sides else ("", None, 0)
     if not isinstance(n, Groups) or n.outer != "l1":
         raise RejectedError(where, "wrong_rule", f"groups {node['groups']}")
     out = []
     for g in sorted(set(n.groups)):
         away = {first + i for i, other in enumerate(n.groups) if other != g}
-        kept = ((i, 0) if i in away else held for i, held in enumerate(leaf.classes))
+        kept = ((i, 0) if i in away else entry for i, entry in enumerate(leaf.classes))
         out.append(Leaf(leaf.cuts, tuple(kept)))
     return out
 
 
-def narrowed(pair: Pair, cuts: Sequence[Row], node: Json, leaf: Leaf, where: str) -> list[Leaf]:
+def split_cut(pair: Pair, cuts: Sequence[Row], node: Json, leaf: Leaf, where: str) -> list[Leaf]:
     """Return both sides of a cut, or of two coordinates that are equal."""
     if "cut" in node:
         c = node["cut"]
@@ -175,8 +175,8 @@ def leaf_bound(
         merged = [[(place[c], sign)] if sign else [] for c, sign in leaf.classes]
         g = congruent(ar, ar.load(transposed(matrix(merged, k))), g)
     ar.budget.hold(2 * k * k, "a leaf")
-    held = witness.find("D", k)
-    diagonal = held.data if held else [0.0] * k
+    stored = witness.find("D", k)
+    diagonal = stored.data if stored else [0.0] * k
     cost, wide = Fraction(0), Fraction(0)
     for name, n, first in sides_of(pair):
         mine = {i - first: at for i, at in place.items() if first <= i < first + n.size}
@@ -190,14 +190,14 @@ def leaf_bound(
 
 def signed_facts(ar: Arithmetic[H], pair: Pair, leaf: Leaf) -> H:
     """Return B^T: sign * z_i >= 0 of the signed coordinates, then the leaf's cuts."""
-    sides, found = sides_of(pair), []
+    sides, rows = sides_of(pair), []
     for _, n, first in sides:
         signs = ((first + i, n.sign(i)) for i in range(n.size))
-        found += [[(i, 1.0 if x == "+" else -1.0)] for i, x in signs if x in "+-"]
+        rows += [[(i, 1.0 if x == "+" else -1.0)] for i, x in signs if x in "+-"]
     k = sum(n.size for _, n, _ in sides)
     ar.budget.hold(4 * k * (k + len(leaf.cuts)), "products of nonnegative rows")
-    found += [[(i, sign * x) for i, x in enumerate(row)] for row, sign in leaf.cuts]
-    return ar.load(transposed(matrix(found, k)))
+    rows += [[(i, sign * x) for i, x in enumerate(row)] for row, sign in leaf.cuts]
+    return ar.load(transposed(matrix(rows, k)))
 
 
 def entries_part(

@@ -18,7 +18,7 @@ from ..statement import Question
 LARGEST = 2.0**300  # weight
 
 
-def squares_below(ar: Arithmetic[H], asked: Question, given: Arrays, upper: Fraction) -> Question:
+def squares_below(ar: Arithmetic[H], problem: Question, given: Arrays, upper: Fraction) -> Question:
     """Return least squares with weights: at most r slices have f >= upper, or f >= its infimum.
 
     At lam = 0, for all entries of a matrix.  With row sums R and column sums C of Y, weights
@@ -37,37 +37,37 @@ def squares_below(ar: Arithmetic[H], asked: Question, given: Arrays, upper: Frac
     Where f < upper every entry's divergence is, and it rises from y on: z <= b too.  Where R_i
     or C_j is 0, so are y and z, and any weight does.
     """
-    at, whole = asked.at, isinstance(asked.pair, Pair) and not asked.pair.symmetric
-    demand(asked.lam == 0, "statement.lam", "scope", "row sums are not kept beside a penalty")
+    at, whole = problem.at, isinstance(problem.pair, Pair) and not problem.pair.symmetric
+    demand(problem.lam == 0, "statement.lam", "scope", "row sums are not kept beside a penalty")
     demand(whole, "statement.atom", "scope", "two factors of a matrix")
-    demand(at.rows is None and asked.weights is None, "proof.blocks", "wrong_rule", "not plain")
-    demand(not asked.offsets, "statement.offsets", "scope", "row sums beside offsets")
+    demand(at.rows is None and problem.weights is None, "proof.blocks", "wrong_rule", "not plain")
+    demand(not problem.offsets, "statement.offsets", "scope", "row sums beside offsets")
     ar.budget.spend(4 * FRACTION * at.size, "weights below counts")
-    ints, e = dyadic(asked.Y.data)
+    ints, e = dyadic(problem.Y.data)
     rows = [sum(ints[i * at.n : i * at.n + at.n]) for i in range(at.m)]
     cols = [sum(ints[j :: at.n]) for j in range(at.n)]
-    unit, own = power(e), reaches(asked, given, upper)
+    unit, limits = power(e), reaches(problem, given, upper)
     most = (min(rows[k // at.n], cols[k % at.n]) * unit for k in range(at.size))
-    least = (b if x is None else min(b, x) for b, x in zip(most, own, strict=True))
+    least = (b if x is None else min(b, x) for b, x in zip(most, limits, strict=True))
     whole_weights = (y * unit + 2 * b for y, b in zip(ints, least, strict=True))
     weights = (under(3 / x) if x else 1.0 for x in whole_weights)
-    return replace(asked, loss=Squared(), weights=Array((at.size,), array("d", weights)))
+    return replace(problem, loss=Squared(), weights=Array((at.size,), array("d", weights)))
 
 
-def reaches(asked: Question, given: Arrays, upper: Fraction) -> list[Fraction | None]:
-    """Read "most": what an entry of Z is at most where its divergence is below `upper`."""
-    size = asked.at.size
+def reaches(problem: Question, given: Arrays, upper: Fraction) -> list[Fraction | None]:
+    """Read "most": a bound of each entry of Z whose divergence is below `upper`, or None."""
+    size = problem.at.size
     if "most" not in given.arrays:
         return [None] * size
     out: list[Fraction | None] = []
-    for b, y in zip(given.get("most", (size,)).data, asked.Y.data, strict=True):
+    for b, y in zip(given.get("most", (size,)).data, problem.Y.data, strict=True):
         demand(b >= 0, "proof.most", "sign", b)
         if b == 0:
             out.append(None)
             continue
         (one,), e = dyadic(array("d", (b,)))
         at, count = Spans((one,), (one,), e), Grains(*dyadic(array("d", (y,))))
-        far = b >= y and asked.loss.value(at, count, Grains((1,), 0)).lo >= upper
+        far = b >= y and problem.loss.value(at, count, Grains((1,), 0)).lo >= upper
         demand(far, "proof.most", "divergence", b)
         out.append(Fraction(b))
     return out

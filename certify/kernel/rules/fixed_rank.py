@@ -19,7 +19,7 @@ from .weak_duality import multiple, weak_duality
 
 
 def fixed_rank(
-    ar: Arithmetic[H], asked: Question, proof: Json, given: Arrays, upper: Fraction
+    ar: Arithmetic[H], problem: Question, proof: Json, given: Arrays, upper: Fraction
 ) -> Bound:
     """Prove f >= d(sW) + e over at most r slices and all offsets, P(W) s <= lam.
 
@@ -35,22 +35,22 @@ def fixed_rank(
     wherever f < upper, the candidate's; so the smaller of the two bounds f.
     """
     where = "W" in given.arrays
-    held = "blocks" in proof or "ky_fan" in proof or "K" in given.arrays
-    if not held:
-        return weak_duality(ar, asked, proof, given)
-    if isinstance(asked.loss, KullbackLeibler):
-        below = fixed_rank(ar, squares_below(ar, asked, given, upper), proof, given, upper)
+    has_witness = "blocks" in proof or "ky_fan" in proof or "K" in given.arrays
+    if not has_witness:
+        return weak_duality(ar, problem, proof, given)
+    if isinstance(problem.loss, KullbackLeibler):
+        below = fixed_rank(ar, squares_below(ar, problem, given, upper), proof, given, upper)
         return Bound(min(below.value, upper), (*below.rules, "counts"))
-    kind = type(asked.loss).__name__
-    demand(isinstance(asked.loss, Squared), "statement.loss", "scope", kind)
+    kind = type(problem.loss).__name__
+    demand(isinstance(problem.loss, Squared), "statement.loss", "scope", kind)
     if not where:
-        found = excess(ar, asked, proof, given, None)
-        return Bound(found.value, (found.rule,))
-    dual, s, name = multiple(ar, asked, proof, given)
+        extra = excess(ar, problem, proof, given, None)
+        return Bound(extra.value, (extra.rule,))
+    dual, s, name = multiple(ar, problem, proof, given)
     s = float_under(s)
-    value = dual_value(ar, asked, dual, ridge_cost(ar, asked, dual, given, "W"), s)
-    found = excess(ar, asked, proof, given, (dual, s))
-    return Bound(max(value + found.value, Fraction(0)), (name, found.rule))
+    value = dual_value(ar, problem, dual, ridge_cost(ar, problem, dual, given, "W"), s)
+    extra = excess(ar, problem, proof, given, (dual, s))
+    return Bound(max(value + extra.value, Fraction(0)), (name, extra.rule))
 
 
 def float_under(s: Fraction) -> Fraction:
@@ -61,7 +61,7 @@ def float_under(s: Fraction) -> Fraction:
 
 def excess(
     ar: Arithmetic[H],
-    asked: Question,
+    problem: Question,
     proof: Json,
     given: Arrays,
     by: tuple[Dual[H], Fraction] | None,
@@ -71,11 +71,11 @@ def excess(
     The distance changes by at most |E| where W moves by E, its corrections.
     """
     rule = blocks if "blocks" in proof else ky_fan
-    found = rule(ar, asked, proof, given, by)
+    extra = rule(ar, problem, proof, given, by)
     stray = by[1] * by[0].stray if by is not None else Fraction(0)
     if not stray:
-        return found
-    plain = asked.weights is None and not any(k.startswith("left") for k in given.arrays)
+        return extra
+    plain = problem.weights is None and not any(k.startswith("left") for k in given.arrays)
     demand(plain, "proof.W.corrections", "wrong_rule", "corrections beside weights")
-    away = max(root(2 * found.value).lo - stray, Fraction(0))
-    return Excess(away * away / 2, found.rule)
+    away = max(root(2 * extra.value).lo - stray, Fraction(0))
+    return Excess(away * away / 2, extra.rule)

@@ -9,13 +9,13 @@ from ..arithmetic import Arithmetic, H
 from ..arrays import Array, Arrays, filled, squares_exactly
 from ..dual import Dual
 from ..errors import demand
-from ..fields import Json, part, shift_of, switched
+from ..fields import Json, part, shift_of, switch
 from ..offsets import offset_values
 from ..patterns import Pattern
 from ..scalars import root
 from ..spaces import Deep
 from ..statement import Point, Question
-from ..values import fitted
+from ..values import fit_field
 from .witness import gram_side
 
 
@@ -45,7 +45,7 @@ class Excess(NamedTuple):
 
 def ky_fan(
     ar: Arithmetic[H],
-    asked: Question,
+    problem: Question,
     proof: Json,
     given: Arrays,
     by: tuple[Dual[H], Fraction] | None,
@@ -60,26 +60,26 @@ def ky_fan(
 
     "definite": Z is a sum of x x^T, so only positive eigenvalues count, by `definite`.
     """
-    at = asked.at
-    plain = at.rows is None and asked.weights is None
+    at = problem.at
+    plain = at.rows is None and problem.weights is None
     demand(plain, "proof.K", "wrong_rule", "masked or weighted")
-    c = ar.load(asked.Y)
+    c = ar.load(problem.Y)
     if by is not None:
         c = ar.subtract(c, shrunk(ar, by, at))
-    found = part(proof, "ky_fan")
+    fields = part(proof, "ky_fan")
     if len(at.sizes) > 2:
-        demand(not asked.offsets, "statement.offsets", "scope", "a tensor at a fixed size")
-        return Excess(unfoldings(ar, asked, found, given, c) / 2, "ky_fan")
-    held = fan(asked, at, found, given, "")
-    if switched(found, "definite", "proof.ky_fan"):
-        return Excess(definite(ar, asked, held, c) / 2, "ky_fan")
-    if asked.offsets:
-        mu = offset_values(given, "mu.", asked.offsets, at)
-        c = ar.subtract(c, fitted(ar, asked, Point((), mu)))
-    return Excess(tail(ar, held, c) / 2, "ky_fan")
+        demand(not problem.offsets, "statement.offsets", "scope", "a tensor at a fixed size")
+        return Excess(unfoldings(ar, problem, fields, given, c) / 2, "ky_fan")
+    witness = fan(problem, at, fields, given, "")
+    if switch(fields, "definite", "proof.ky_fan"):
+        return Excess(definite(ar, problem, witness, c) / 2, "ky_fan")
+    if problem.offsets:
+        mu = offset_values(given, "mu.", problem.offsets, at)
+        c = ar.subtract(c, fit_field(ar, problem, Point((), mu)))
+    return Excess(tail(ar, witness, c) / 2, "ky_fan")
 
 
-def fan(asked: Question, at: Pattern, found: Json, given: Arrays, name: str) -> Fan:
+def fan(problem: Question, at: Pattern, fields: Json, given: Arrays, name: str) -> Fan:
     """Read the witness of a matrix; `name` ends the names of its arrays.
 
     Leaving out penalties and signs lowers the infimum.  An intercept is a row of equal
@@ -87,44 +87,44 @@ def fan(asked: Question, at: Pattern, found: Json, given: Arrays, name: str) -> 
     has the rank of its last hidden layer's width at most, any other 1.
     """
     where = f"proof.ky_fan{name}"
-    axis = gram_side(found, at, f"{where}.axis", held=False)
+    axis = gram_side(fields, at, f"{where}.axis", stored=False)
     size = (at.m, at.n)[axis]
     packed = size * (size + 1) // 2
     factor = given.get(f"L{name}", (packed,)) if f"L{name}" in given.arrays else None
-    wide = sum(o.design.shape[1] for o in asked.offsets if o.design is not None)
+    wide = sum(o.design.shape[1] for o in problem.offsets if o.design is not None)
     means = {"intercept": "column", "row": "row", "column": "column"}
-    met = [o.kind for o in asked.offsets if o.design is None]
+    met = [o.kind for o in problem.offsets if o.design is None]
     unmet = sorted(set(met) - set(means))
     demand(not unmet, "statement.offsets", "scope", unmet)
-    shift = shift_of(found, f"{where}.shift")
-    held = given.get(f"K{name}", (size, None))
-    rank = asked.rank * (asked.pair.widths[-2] if isinstance(asked.pair, Deep) else 1)
-    return Fan(at, rank + wide, frozenset(means[k] for k in met), axis, shift, held, factor)
+    shift = shift_of(fields, f"{where}.shift")
+    K = given.get(f"K{name}", (size, None))
+    rank = problem.rank * (problem.pair.widths[-2] if isinstance(problem.pair, Deep) else 1)
+    return Fan(at, rank + wide, frozenset(means[k] for k in met), axis, shift, K, factor)
 
 
-def tail(ar: Arithmetic[H], held: Fan, c: H) -> Fraction:
+def tail(ar: Arithmetic[H], witness: Fan, c: H) -> Fraction:
     """Prove |P(C - Z)P'|^2 >= |PCP'|^2 - K_r(C)^2 for every Z of rank <= r.
 
     It is at least the sum over i > r of sigma_i(PCP')^2 (Eckart-Young).  P and P' remove the
     means that are fitted.
     """
-    return max(centred(ar, held, c) - head(ar, held, c), Fraction(0))
+    return max(centred_squares(ar, witness, c) - head(ar, witness, c), Fraction(0))
 
 
-def head(ar: Arithmetic[H], held: Fan, c: H) -> Fraction:
+def head(ar: Arithmetic[H], witness: Fan, c: H) -> Fraction:
     """Prove K_r(C)^2 <= r t + |K|^2, the sum over i <= r of sigma_i(C)^2.
 
     It is at most that of lambda_i(G), G = C C^T or C^T C, and so <= r t + |K|^2 if
     G <= t I + K K^T (Ky Fan).  K_r(PCP') <= K_r(C) for projections P and P'.
     """
-    g, slack = ar.gram(c, held.axis, held.at)
-    t = ar.top(ar.subtract(g, ar.outer(held.K)), held.shift, held.L)
-    r = held.rank
-    found = max(r * max(t, Fraction(0)) + squares_exactly(held.K.data), Fraction(0))
-    return found + 2 * slack * root(found * max(r, 1)).hi + r * slack * slack
+    g, slack = ar.gram(c, witness.axis, witness.at)
+    t = ar.top(ar.subtract(g, ar.outer(witness.K)), witness.shift, witness.L)
+    r = witness.rank
+    bound = max(r * max(t, Fraction(0)) + squares_exactly(witness.K.data), Fraction(0))
+    return bound + 2 * slack * root(bound * max(r, 1)).hi + r * slack * slack
 
 
-def definite(ar: Arithmetic[H], asked: Question, held: Fan, c: H) -> Fraction:
+def definite(ar: Arithmetic[H], problem: Question, witness: Fan, c: H) -> Fraction:
     """Prove |C - Z|^2 >= |C|^2 - h for every Z = sum of x x^T of rank <= r,
 
         h = r t^2 + 2 t |K|^2 + |K K^T|^2,  (C + C^T)/2 <= t I + K K^T,  t >= 0.
@@ -133,26 +133,26 @@ def definite(ar: Arithmetic[H], asked: Question, held: Fan, c: H) -> Fraction:
     the range of Z, <M, Z> = <S M, Z> <= |S M| |Z|, and |S M|^2 = t^2 tr S + 2 t tr(S K K^T)
     + |S K K^T|^2 <= h.
     """
-    demand(asked.pair.symmetric, "proof.ky_fan.definite", "wrong_rule", "two factors")
-    demand(not asked.offsets, "statement.offsets", "scope", "beside x x^T at a fixed size")
-    whole = ar.outer(held.K)
-    g = ar.subtract(ar.symmetric(c, held.at), whole)
-    t = max(ar.top(g, held.shift, held.L), Fraction(0))
-    h = held.rank * t * t + 2 * t * squares_exactly(held.K.data) + ar.squares(whole, None).hi
+    demand(problem.pair.symmetric, "proof.ky_fan.definite", "wrong_rule", "two factors")
+    demand(not problem.offsets, "statement.offsets", "scope", "beside x x^T at a fixed size")
+    whole = ar.outer(witness.K)
+    g = ar.subtract(ar.symmetric(c, witness.at), whole)
+    t = max(ar.top(g, witness.shift, witness.L), Fraction(0))
+    h = witness.rank * t * t + 2 * t * squares_exactly(witness.K.data) + ar.squares(whole, None).hi
     return max(ar.squares(c, None).lo - h, Fraction(0))
 
 
-def centred(ar: Arithmetic[H], held: Fan, c: H) -> Fraction:
+def centred_squares(ar: Arithmetic[H], witness: Fan, c: H) -> Fraction:
     """Return a lower bound of |PCP'|^2 = |C|^2 - |1^T C|^2/m - |C 1|^2/n + (1^T C 1)^2/mn.
 
     Only the sums of an offset that is present are removed; the last term needs both.
     """
-    at = held.at
+    at = witness.at
     energy = ar.squares(c, None).lo
     sizes = {"column": at.m, "row": at.n}
-    for kind in sorted(held.kinds):
+    for kind in sorted(witness.kinds):
         energy -= ar.sums(c, kind, at).hi / sizes[kind]
-    if len(held.kinds) == 2:
+    if len(witness.kinds) == 2:
         energy += ar.sums(c, "intercept", at).lo / (at.m * at.n)
     return energy
 
@@ -165,10 +165,10 @@ def shrunk(ar: Arithmetic[H], by: tuple[Dual[H], Fraction], at: Pattern) -> H:
     return ar.scaled(dual.field, filled((at.m,), float(s)), filled((at.n,), 1.0), at)
 
 
-def unfoldings(ar: Arithmetic[H], asked: Question, found: Json, given: Arrays, c: H) -> Fraction:
+def unfoldings(ar: Arithmetic[H], problem: Question, fields: Json, given: Arrays, c: H) -> Fraction:
     """Prove |C|^2 - (sum K_r(T_S))^2 of a tensor, as `ky_fan` says."""
-    at, where = asked.at, "proof.ky_fan.groups"
-    listed, order = found.get("groups"), len(at.sizes)
+    at, where = problem.at, "proof.ky_fan.groups"
+    listed, order = fields.get("groups"), len(at.sizes)
     demand(isinstance(listed, list) and bool(listed), where, "list", type(listed).__name__)
     groups, rest, total = list(listed or []), c, Fraction(0)
     demand(len(groups) < 1 << order, where, "list", len(groups))
@@ -182,15 +182,15 @@ def unfoldings(ar: Arithmetic[H], asked: Question, found: Json, given: Arrays, c
             rest = ar.subtract(rest, piece)
         size = math.prod(at.sizes[k] for k in rows)
         flat = ar.unfold(piece, at, (*rows, *cols), 1)
-        held = fan(asked, Pattern(size, at.size // size), one, given, str(t))
-        total += root(head(ar, held, flat)).hi
+        witness = fan(problem, Pattern(size, at.size // size), one, given, str(t))
+        total += root(head(ar, witness, flat)).hi
     return max(ar.squares(c, None).lo - total * total, Fraction(0))
 
 
 def modes_of(rows: object, order: int, where: str) -> list[int]:
     """Read a group of modes: rising, some and not all."""
-    found = list(rows) if isinstance(rows, list) else []
-    inside = all(type(k) is int and 0 <= k < order for k in found)
-    demand(0 < len(found) < order and inside, where, "axis", rows)
-    demand(all(a < b for a, b in pairwise(found)), where, "order", rows)
-    return found
+    modes = list(rows) if isinstance(rows, list) else []
+    inside = all(type(k) is int and 0 <= k < order for k in modes)
+    demand(0 < len(modes) < order and inside, where, "axis", rows)
+    demand(all(a < b for a, b in pairwise(modes)), where, "order", rows)
+    return modes

@@ -53,8 +53,8 @@ def network_bound(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arr
         return root(bound * bound * n.size).hi if isinstance(n, LInf) else bound
     one = net._replace(at=Pattern(net.at.m, 1), right=L2(1, n.cone))
     bounded, bounds = max_pool if net.most else network, []
-    for t, (held, own) in enumerate(proofs_of(proof, given, n.size)):
-        bounds.append(bounded(ar, one, ar.fixed(w, net.at, (1, t), 1), held, own))
+    for t, (inner, arrays) in enumerate(proofs_of(proof, given, n.size)):
+        bounds.append(bounded(ar, one, ar.fixed(w, net.at, (1, t), 1), inner, arrays))
     return n.support(bounds)
 
 
@@ -71,9 +71,9 @@ def of_linear(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays)
     right = L1(1, net.right.cone) if c == 1 else net.right
     if c == 1 and name == "lines":  # a vector: exactly in every arithmetic
         entries, e = ar.exact_lines(w, 1, net.at)
-        own = Grid([entries[0][k] for k in net.samples], e, (1, len(net.samples)))
+        row = Grid([entries[0][k] for k in net.samples], e, (1, len(net.samples)))
         exact = Metered(Exact(), ar.budget)
-        line = exact.multiply(exact.load(transposed(net.features)), own)  # (d, 1)
+        line = exact.multiply(exact.load(transposed(net.features)), row)  # (d, 1)
         return lines(exact, Pair(Pattern(d, 1), net.left, right), line, inner, given)
     pulled = pull_back(ar, net, w)  # (c, m)
     back = ar.multiply(ar.load(transposed(net.features)), pulled)  # (d, c)
@@ -99,6 +99,6 @@ def deep_bound(ar: Arithmetic[H], net: Deep, w: H, proof: Json, given: Arrays) -
         return of_linear(ar, one, w, proof, given)
     bound, features = net.steep, ar.load(flat_of(net.features))
     for name, field, at in (("W", w, net.at), ("F", features, Pattern(m, d))):
-        space, held = Pair(at, L2(at.m), L2(at.n)), part(proof, name, "proof.polar")
-        bound *= spectral(ar, space, field, held, inside(given, f"{name}."))
+        space, inner = Pair(at, L2(at.m), L2(at.n)), part(proof, name, "proof.polar")
+        bound *= spectral(ar, space, field, inner, inside(given, f"{name}."))
     return bound

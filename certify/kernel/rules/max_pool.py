@@ -33,7 +33,7 @@ def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) 
     signs, d = SIGNS[net.right.cone], net.features.shape[1]
     lines, e = ar.exact_lines(w, 1, net.at)
     omega, best = [v * power(e) for v in lines[0]], Fraction(0)
-    for sign, (held, arrays) in zip(signs, proofs_of(proof, given, len(signs)), strict=True):
+    for sign, (inner, arrays) in zip(signs, proofs_of(proof, given, len(signs)), strict=True):
         listed = arrays.find("splits", (None, d))
         side = Side(
             net._replace(right=L2(1, "+" if sign > 0 else "-")),
@@ -43,7 +43,7 @@ def max_pool(ar: Arithmetic[H], net: Network, w: H, proof: Json, given: Arrays) 
         )
         end = End(8 * FRACTION * len(net.features.data), partial(pooled_leaf, ar, w, side))
         kinds = signed_splits(len(side.splits))
-        best = max(best, largest(ar.budget, held, kinds, ROOT, {"leaf": end}))
+        best = max(best, largest(ar.budget, inner, kinds, ROOT, {"leaf": end}))
     return best
 
 
@@ -85,14 +85,14 @@ def dominating(
     value is asked for where they are >= 0.
     """
     rows, where = rows_of(net.features), "proof.base"
-    own: list[list[int]] = [[] for _ in omega]
+    members: list[list[int]] = [[] for _ in omega]
     for i, k in enumerate(net.samples):
-        own[k].append(i)
+        members[k].append(i)
     out, samples, extra = array("d"), [], Fraction(0)
     for k, (x, b) in enumerate(zip(omega, base, strict=True)):
         summed = b == -1 and x > 0
-        demand(summed or b in own[k], where, "outside", f"{b} of sample {k}")
-        for i in own[k] if x > 0 else [b]:
+        demand(summed or b in members[k], where, "outside", f"{b} of sample {k}")
+        for i in members[k] if x > 0 else [b]:
             g = array("d", rows[i])
             if not summed and i != b:
                 g = array("d", (p - q for p, q in zip(rows[i], rows[b], strict=True)))

@@ -16,7 +16,7 @@ from ..arithmetic import Arithmetic, H
 from ..arrays import Array, Arrays, matrix, rows_of, squares_exactly, transposed
 from ..budget import FRACTION, MADE
 from ..errors import demand, shown
-from ..fields import Json, number, switched
+from ..fields import Json, number, switch
 from ..scalars import power, root
 from ..spaces import Network
 from .forms import Limits, form_bound, leaf_witness, with_facts
@@ -139,7 +139,7 @@ def network_leaf(
     tau = number(node.get("tau"), f"{where}.tau")
     halves = tau.numerator & (tau.numerator - 1) or tau.denominator & (tau.denominator - 1)
     demand(tau > 0 and not halves, f"{where}.tau", "dyadic", shown(tau))
-    radial, linear = "radial" in node, switched(node, "linear", where)
+    radial, linear = "radial" in node, switch(node, "linear", where)
     k, h = m + d + radial, (4 if radial else 2) * m + radial + len(path.cuts)
     ar.budget.hold((k + h) * (k + h), "nonnegative facts")
     across = ar.load(transposed(facts(case, path, float(tau), radial=radial)))  # (k, h)
@@ -240,10 +240,10 @@ def chords(
 
     A row without one has kappa = (1 + a) / 2 and |z| <= |f_i|.
     """
-    where, held = "proof.polar.nodes.chords", node.get("chords", [])
-    demand(isinstance(held, list), where, "list", type(held).__name__)
+    where, listed = "proof.polar.nodes.chords", node.get("chords", [])
+    demand(isinstance(listed, list), where, "list", type(listed).__name__)
     out: dict[int, tuple[Fraction, Fraction, Fraction]] = {}
-    for item in held:
+    for item in listed:
         demand(isinstance(item, list) and len(item) == 4, where, "chord", item)
         i, kappa = item[0], number(item[1], where)
         demand(type(i) is int and 0 <= i < len(case.rows) and i not in out, where, "outside", i)
@@ -254,11 +254,11 @@ def chords(
 
 
 def farthest(
-    case: Case[H], path: Region, factors: Mapping[int, Fraction], held: object
+    case: Case[H], path: Region, factors: Mapping[int, Fraction], listed: object
 ) -> Fraction:
     """Bound sup { sum factor_i f_i . u : |u| <= 1, the path } by mu, as `cell_bound` does."""
     where, total = "proof.polar.nodes.cell", dict(factors)
-    for k, mu in sparse_numbers(held, where, len(path.cuts)).items():
+    for k, mu in sparse_numbers(listed, where, len(path.cuts)).items():
         kind, i, s = path.cuts[k]
         demand(mu >= 0 and kind == "row", where, "sign", f"{float(mu)} of a {kind}")
         total[i] = total.get(i, Fraction(0)) + s * mu
@@ -269,11 +269,11 @@ def farthest(
     return root(sum((x * x for x in sums), Fraction(0))).hi + last
 
 
-def sparse_numbers(held: object, where: str, limit: int) -> dict[int, Fraction]:
+def sparse_numbers(listed: object, where: str, limit: int) -> dict[int, Fraction]:
     """Read [[index, "0x..."], ...], each index once."""
-    demand(isinstance(held, list), where, "list", type(held).__name__)
+    demand(isinstance(listed, list), where, "list", type(listed).__name__)
     out: dict[int, Fraction] = {}
-    for item in held if isinstance(held, list) else []:
+    for item in listed if isinstance(listed, list) else []:
         demand(isinstance(item, list) and len(item) == 2, where, "pair", item)
         k = item[0]
         demand(type(k) is int and 0 <= k < limit and k not in out, where, "outside", k)

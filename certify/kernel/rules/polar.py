@@ -58,9 +58,9 @@ def slices(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays) ->
     sizes = dims[:k] + dims[k + 1 :]
     below = Modes(Pattern(sizes[0], math.prod(sizes[1:]), dims=sizes), rest)
     best = Fraction(0)
-    for t, (held, own) in enumerate(proofs_of(proof, given, len(signs) * n.size)):
+    for t, (inner, arrays) in enumerate(proofs_of(proof, given, len(signs) * n.size)):
         part = ar.fixed(w, modes.at, (k, t % n.size), signs[t // n.size])
-        best = max(best, polar_bound(ar, below, part, held, own))
+        best = max(best, polar_bound(ar, below, part, inner, arrays))
     return best
 
 

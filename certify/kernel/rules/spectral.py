@@ -28,10 +28,10 @@ def spectral(ar: Arithmetic[H], pair: Pair, w: H, proof: Json, given: Arrays) ->
     """
     at, s, sides = pair.at, w, pair.norms
     where = "proof.polar"
-    axis = gram_side(proof, at, f"{where}.axis", held="M" in given.arrays)
+    axis = gram_side(proof, at, f"{where}.axis", stored="M" in given.arrays)
     if (multipliers := given.find("N", (at.size,))) is not None:
         s = ar.add(w, of_signs(ar, multipliers, "N", at.entries(), sides))
-    s, wide = rescaled(ar, pair, s, given)
+    s, wide = apply_scales(ar, pair, s, given)
     g, slack = ar.gram(s, axis, at)
     if "M" in given.arrays:
         n = sides[axis]
@@ -57,18 +57,18 @@ def of_signs(
     return ar.load(a)
 
 
-def rescaled(ar: Arithmetic[H], pair: Pair, s: H, given: Arrays) -> tuple[H, Fraction]:
+def apply_scales(ar: Arithmetic[H], pair: Pair, s: H, given: Arrays) -> tuple[H, Fraction]:
     """Return (S X S', c c'): the scales, if the proof has any, and what they cost."""
-    held, cost = [], Fraction(1)
+    scales, cost = [], Fraction(1)
     names = "scale.left", "scale.right"
     for name, n in zip(names, pair.norms, strict=True):
         a = given.find(name, (n.size,))
         if a is None:
-            held.append(filled((n.size,), 1.0))
+            scales.append(filled((n.size,), 1.0))
             cost *= n.widest
             continue
         demand(min(a.data) > 0, f"proof.{name}", "sign", min(a.data))
-        held.append(a)
+        scales.append(a)
         cost *= n.diagonal_cost([1 / Fraction(x) ** 2 for x in a.data])
     scaled = any(name in given.arrays for name in names)
-    return (ar.scaled(s, held[0], held[1], pair.at) if scaled else s), cost
+    return (ar.scaled(s, scales[0], scales[1], pair.at) if scaled else s), cost

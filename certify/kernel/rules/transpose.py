@@ -41,10 +41,10 @@ class Group:
     @property
     def places(self) -> list[list[int]]:
         """The places of each vector in the product."""
-        held: dict[int, list[int]] = {}
+        places: dict[int, list[int]] = {}
         for at, mode in enumerate(self.modes):
-            held.setdefault(0 if self.one else mode, []).append(at)
-        return list(held.values())
+            places.setdefault(0 if self.one else mode, []).append(at)
+        return list(places.values())
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -83,9 +83,9 @@ class Group:
         The indices of each vector are sorted: the smaller half goes to the first.
         """
         c, d = list(a), list(b)
-        for own in self.places:
-            both = sorted([a[at] for at in own] + [b[at] for at in own])
-            for at, low, high in zip(own, both, both[len(own) :], strict=False):
+        for positions in self.places:
+            both = sorted([a[at] for at in positions] + [b[at] for at in positions])
+            for at, low, high in zip(positions, both, both[len(positions) :], strict=False):
                 c[at], d[at] = low, high
         return tuple(c), tuple(d)
 
@@ -107,8 +107,8 @@ class Group:
                 fits = zip(a, b, signed, strict=True)
                 if canonical and (a == b or not all(s or i == j for i, j, s in fits)):
                     continue
-                for held, index in zip(out, (a, b, c, d), strict=True):
-                    held.append(flat[index])
+                for column, index in zip(out, (a, b, c, d), strict=True):
+                    column.append(flat[index])
         return Pairs(out[0], out[1]) if canonical else Pairs(*out)
 
 
@@ -133,33 +133,33 @@ def transpose(ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays)
     """
     form, at = str(proof.get("form")), modes.at
     demand(form in ("gram", "hat", "square"), "proof.polar.form", "unknown", form)
-    groups, s = grouped(ar, modes, w, proof, given)
+    groups, s = group_modes(ar, modes, w, proof, given)
     rows, cols = groups
     if form == "square":
         half = modes.symmetric and rows.count == cols.count and len(rows.modes) * 2 == len(at.dims)
         demand(half, "proof.polar.form", "wrong_rule", "square needs half of a symmetric tensor")
-    held = (rows, cols) if form == "hat" else (rows,)
-    k = sum(g.count for g in held)
+    used = (rows, cols) if form == "hat" else (rows,)
+    k = sum(g.count for g in used)
     copies = rows.modes[len(modes.norms) - len(cols.modes) :]
     ar.budget.hold(k * k, "a relaxation")
-    told = any(name[:1] in "KP" for name in given.arrays)
-    ar.budget.afford(told * 8 * HELD * max(g.count**2 for g in held), "pairs of products")
+    has_pairs = any(name[:1] in "KP" for name in given.arrays)
+    ar.budget.afford(has_pairs * 8 * HELD * max(g.count**2 for g in used), "pairs of products")
     demand(not copies or form == "gram", "proof.polar.copies", "wrong_rule", form)
     if form == "gram":
-        base = copied(ar, ar.multiply(s, s), rows, len(copies))
+        base = repeat_modes(ar, ar.multiply(s, s), rows, len(copies))
     else:
         corner = Pattern(rows.count, cols.count)
         base = ar.hat(s, corner) if form == "hat" else ar.symmetric(s, corner)
     splits = proof.get("splits", [])
     demand(isinstance(splits, list), "proof.polar.splits", "list", type(splits).__name__)
-    end = End(3 * MADE * k * k, partial(leaf_of_products, ar, (held, base, splits), given))
+    end = End(3 * MADE * k * k, partial(leaf_of_products, ar, (used, base, splits), given))
     best = largest(ar.budget, proof, signed_splits(len(splits)), ROOT, {"leaf": end})
     if form == "gram":
         return root(best * cols.wide).hi
     return best / 2 if form == "hat" else best
 
 
-def grouped(
+def group_modes(
     ar: Arithmetic[H], modes: Modes, w: H, proof: Json, given: Arrays
 ) -> tuple[tuple[Group, Group], H]:
     """Return the two groups of modes, and W + N unfolded between them."""
@@ -187,13 +187,13 @@ def grouped(
     norms = [modes.norms[i].name for i in again]
     demand(set(norms) <= {"l2"}, "proof.polar.copies", "wrong_rule", norms)
     made = [
-        Group(name, own, tuple(modes.norms[i] for i in own), start, modes.symmetric)
-        for name, own, start in (("rows", (*left, *again), 0), ("cols", right, first))
+        Group(name, members, tuple(modes.norms[i] for i in members), start, modes.symmetric)
+        for name, members, start in (("rows", (*left, *again), 0), ("cols", right, first))
     ]
     return (made[0], made[1]), s
 
 
-def copied(ar: Arithmetic[H], g: H, rows: Group, count: int) -> H:
+def repeat_modes(ar: Arithmetic[H], g: H, rows: Group, count: int) -> H:
     """Return G (x) I for the last `count` modes of a group."""
     for at in range(len(rows.modes) - count, len(rows.modes)):
         sizes = rows.sizes[: at + 1]
@@ -236,14 +236,14 @@ def leaf_of_products(
         if f"F{t}.{s}" in given.arrays:
             g = ar.add(g, split_part(ar, groups, (splits[s], s, sign, t), given))
     wide = sum((x.wide for x in groups), Fraction(0))
-    held = witness.find("D", k)
-    if held is None:
+    diagonal = witness.find("D", k)
+    if diagonal is None:
         return form_bound(ar, g, witness, Limits(wide))
     ar.budget.hold(k * k, "a diagonal")
     ar.budget.spend(2 * FRACTION * k, "the cost of a diagonal")
-    d = [*map(Fraction, held.data)]
+    d = [*map(Fraction, diagonal.data)]
     cost = sum((x.cost(d[x.first : x.first + x.count]) for x in groups), Fraction(0))
-    return form_bound(ar, g, witness, Limits(wide, held.data, cost))
+    return form_bound(ar, g, witness, Limits(wide, diagonal.data, cost))
 
 
 def split_part(
@@ -257,7 +257,7 @@ def split_part(
     at = group.modes.index(int(str(mode)))
     d = group.sizes[at]
     q = symmetric_array(given, f"Q{s}", d)
-    held = ar.load(Array((d, d), array("d", (sign * x for x in q.data))))
+    block = ar.load(Array((d, d), array("d", (sign * x for x in q.data))))
     f = ar.load(given.get(f"F{t}.{s}", (group.count // d, None)))
     k = sum(x.count for x in groups)
-    return ar.kronecker(held, ar.multiply(f, f), Place(at, group.sizes, group.first, k))
+    return ar.kronecker(block, ar.multiply(f, f), Place(at, group.sizes, group.first, k))

@@ -34,8 +34,8 @@ def largest(
     for kind, end in ends.items():
         budget.afford(parts_of(nodes, kind) * end.work, "the leaves of a tree")
     budget.spend(PATH * paths_of(nodes), "the paths of a tree")
-    for node, held in walk(nodes, splits, start, [*ends]):
-        best = max(best, *(end.bound(held, node) for kind, end in ends.items() if kind in node))
+    for node, state in walk(nodes, splits, start, [*ends]):
+        best = max(best, *(end.bound(state, node) for kind, end in ends.items() if kind in node))
     return best
 
 
@@ -49,11 +49,11 @@ def paths_of(nodes: Sequence[object]) -> int:
     """Return the sum of the nodes' depths; a child comes after its parent."""
     depths = [0] * len(nodes)
     for at, node in enumerate(nodes):
-        held = node if isinstance(node, dict) else {}
-        found = [held.get("plus"), held.get("minus")]
+        fields = node if isinstance(node, dict) else {}
+        indices = [fields.get("plus"), fields.get("minus")]
         for name in LISTED.values():
-            found += held[name] if isinstance(held.get(name), list) else []
-        for c in found:
+            indices += fields[name] if isinstance(fields.get(name), list) else []
+        for c in indices:
             if type(c) is int and at < c < len(nodes):
                 depths[c] = max(depths[c], depths[at] + 1)
     return sum(depths)
@@ -70,15 +70,15 @@ def nodes_of(proof: Json) -> list[Any]:
 def walk(
     nodes: list[Any], splits: Mapping[str, Split[S]], start: S, ends: Sequence[str] = ("leaf",)
 ) -> Iterator[tuple[Json, S]]:
-    """Yield each end of a tree of cases with what holds there; the walk ends.
+    """Yield each end of a tree of cases with its state, that is, with what holds there.
 
-    {kind: ..., "plus": i, "minus": j}, or a list of children: splits[kind](node, what holds, where)
-    returns what holds at each child, and the children together cover the node.  A child comes
+    {kind: ..., "plus": i, "minus": j}, or a list of children: splits[kind](node, state, where)
+    returns the state of each child, and the children together cover the node.  A child comes
     after its parent and has one parent; every node is met.
     """
     waiting, seen = [(0, start)], set[int]()
     while waiting:
-        at, held = waiting.pop()
+        at, state = waiting.pop()
         where = f"proof.polar.nodes[{at}]"
         demand(at not in seen, where, "tree", "two parents")
         seen.add(at)
@@ -87,12 +87,12 @@ def walk(
         kinds = [k for k in (*splits, *ends) if k in node]
         demand(len(kinds) == 1, where, "tree", kinds)
         if kinds[0] in ends:
-            yield dict(node), held
+            yield dict(node), state
             continue
-        parts = splits[kinds[0]](node, held, where)
-        found = children(node, at, len(nodes))
-        demand(len(found) == len(parts), where, "tree", found)
-        waiting += zip(found, parts, strict=True)
+        parts = splits[kinds[0]](node, state, where)
+        indices = children(node, at, len(nodes))
+        demand(len(indices) == len(parts), where, "tree", indices)
+        waiting += zip(indices, parts, strict=True)
     met = f"{len(seen)} of {len(nodes)} nodes met"
     demand(len(seen) == len(nodes), "proof.polar.nodes", "tree", met)
 
@@ -100,11 +100,11 @@ def walk(
 def children(node: Json, at: int, count: int) -> list[int]:
     """Return the children: later nodes, each once, so that no walk returns."""
     listed = next((name for kind, name in LISTED.items() if kind in node), None)
-    found = node.get(listed) if listed else [node.get("plus"), node.get("minus")]
-    held = found if isinstance(found, list) else []
-    good = bool(held) and all(type(c) is int and at < c < count for c in held)
-    demand(good and len(set(held)) == len(held), f"proof.polar.nodes[{at}]", "tree", found)
-    return held
+    value = node.get(listed) if listed else [node.get("plus"), node.get("minus")]
+    indices = value if isinstance(value, list) else []
+    good = bool(indices) and all(type(c) is int and at < c < count for c in indices)
+    demand(good and len(set(indices)) == len(indices), f"proof.polar.nodes[{at}]", "tree", value)
+    return indices
 
 
 def signed_splits(count: int) -> Mapping[str, Split[Signed]]:

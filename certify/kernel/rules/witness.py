@@ -17,26 +17,27 @@ def meets(x: float, a: str, b: str) -> bool:
     return "*" not in a + b and (x > 0) == (a == b)
 
 
-def gram_side(found: Json, at: Pattern, where: str, *, held: bool) -> int:
-    """Return the axis of the Gram matrix: the smaller one, or any whose M the file holds.
+def gram_side(fields: Json, at: Pattern, where: str, *, stored: bool) -> int:
+    """Return the axis of the Gram matrix: the smaller one, or either if the file holds its M.
 
-    So a few bytes of proof cannot ask for more memory than the question's own size.
+    `stored` says whether it does.  So a few bytes of proof cannot ask for more memory than the
+    question takes.
     """
-    axis, sizes = found.get("axis"), (at.m, at.n)
+    axis, sizes = fields.get("axis"), (at.m, at.n)
     demand(type(axis) is int and axis in (0, 1), where, "axis", axis)
     side = int(axis == 1)
-    demand(held or sizes[side] == min(sizes), where, "axis", axis)
+    demand(stored or sizes[side] == min(sizes), where, "axis", axis)
     return side
 
 
 def apart(given: Arrays) -> dict[int, Arrays]:
     """Return the arrays of each slice: s3.NAME is NAME of slice 3."""
-    own: dict[int, dict[str, Array]] = {}
+    slices: dict[int, dict[str, Array]] = {}
     for name, a in given.arrays.items():
         head, dot, rest = name.partition(".")
         if dot and head[:1] == "s" and head[1:].isdecimal() and len(head) < 20:
-            own.setdefault(int(head[1:]), {})[rest] = a
-    return {t: Arrays(arrays, given.where) for t, arrays in own.items()}
+            slices.setdefault(int(head[1:]), {})[rest] = a
+    return {t: Arrays(arrays, given.where) for t, arrays in slices.items()}
 
 
 def inside(given: Arrays, prefix: str) -> Arrays:
@@ -47,10 +48,10 @@ def inside(given: Arrays, prefix: str) -> Arrays:
 
 def proofs_of(proof: Json, given: Arrays, count: int) -> Iterator[tuple[Json, Arrays]]:
     """Yield the proof of each slice, listed in "each", with its own arrays."""
-    each, own, where = proof.get("each"), apart(given), "proof.polar.each"
+    each, slices, where = proof.get("each"), apart(given), "proof.polar.each"
     demand(isinstance(each, list), where, "list", type(each).__name__)
-    found = list(each or [])
-    demand(len(found) == count, where, "list", f"{len(found)}, not {count}")
-    for t, held in enumerate(found):
-        demand(isinstance(held, dict), f"{where}[{t}]", "json", type(held).__name__)
-        yield held, own.get(t, Arrays({}, "proof"))
+    proofs = list(each or [])
+    demand(len(proofs) == count, where, "list", f"{len(proofs)}, not {count}")
+    for t, inner in enumerate(proofs):
+        demand(isinstance(inner, dict), f"{where}[{t}]", "json", type(inner).__name__)
+        yield inner, slices.get(t, Arrays({}, "proof"))

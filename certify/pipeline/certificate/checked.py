@@ -38,11 +38,11 @@ def sources() -> Path:
 
 def files(folder: Path) -> list[Path]:
     """Return the files that the program is made of, and the proofs that it is right."""
-    held = folder / "checker"
-    made = {held / "kernel.ml", held / "kernel.mli"}
-    own = [p for end in ("*.v", "*.ml", "Makefile") for p in sorted(held.glob(end))]
+    checker = folder / "checker"
+    made = {checker / "kernel.ml", checker / "kernel.mli"}
+    paths = [p for end in ("*.v", "*.ml", "Makefile") for p in sorted(checker.glob(end))]
     used = [folder / "formal" / name for name in ("Base.v", "KyFan.v")]
-    return [*(p for p in own if p not in made), *used]
+    return [*(p for p in paths if p not in made), *used]
 
 
 def built(environ: Mapping[str, str] = os.environ) -> Path:
@@ -60,22 +60,22 @@ def program(named: str | Path | None, environ: Mapping[str, str] = os.environ) -
 
     Raises InputError if there is none.
     """
-    asked = named or environ.get(VARIABLE)
-    places = [Path(asked)] if asked else [built(environ), sources() / "checker" / "certcheck"]
+    name = named or environ.get(VARIABLE)
+    places = [Path(name)] if name else [built(environ), sources() / "checker" / "certcheck"]
     for path in places:
         if path.is_file() and os.access(path, os.X_OK):
             return path.resolve()
-    missing = f"there is no program {asked}" if asked else "the proved checker is not built"
+    missing = f"there is no program {name}" if name else "the proved checker is not built"
     raise InputError(f"{missing}; {BUILD}")
 
 
-def answered(
-    asked: StatedQuestion, certificate: Certificate, path: Path
+def run_checker(
+    question: StatedQuestion, certificate: Certificate, path: Path
 ) -> tuple[Verdict, float, float]:
     """Return the verdict and the bounds, rounded outward, that the program proves.
 
     It reads a file with the reader's own question and this certificate's claim and proof, and
-    says of which question it speaks: it must be the same.
+    names the question it is about, which must be the same.
 
     Raises RejectedError if it proves nothing, NotCoveredError if it knows no such question or
     proof, InputError if it is not the proved checker.
@@ -83,7 +83,7 @@ def answered(
     c = certificate
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "x.cert")
-        Certificate(asked.statement, asked.given, c.claim, c.proof, c.witness).save(file)
+        Certificate(question.statement, question.given, c.claim, c.proof, c.witness).save(file)
         try:
             done = subprocess.run(  # noqa: S603  the program that the reader chose
                 [str(path), str(file)],
@@ -104,22 +104,22 @@ def answered(
     if refused and (done.returncode, refused[1]) == (REJECTED_EXIT, "NOT VERIFIED"):
         where, _, why = refused[2].partition(": ")
         raise RejectedError(where, "not_proved", why or "by the proved checker")
-    found = LINE.fullmatch(done.stdout)
+    answer = LINE.fullmatch(done.stdout)
     if (
-        found is None
-        or not speaks_of(asked, found)
-        or done.returncode != Verdict[found[1]].exit_code
+        answer is None
+        or not speaks_of(question, answer)
+        or done.returncode != Verdict[answer[1]].exit_code
     ):
         raise InputError(
             f"{path} is not the proved checker: it ended with status {done.returncode} and "
             f"{done.stdout[:80]!r}"
         )
-    return Verdict[found[1]], below(Fraction(found[2])), above(Fraction(found[3]))
+    return Verdict[answer[1]], below(Fraction(answer[2])), above(Fraction(answer[3]))
 
 
-def speaks_of(asked: StatedQuestion, found: re.Match[str]) -> bool:
+def speaks_of(question: StatedQuestion, answer: re.Match[str]) -> bool:
     """Whether an answer names a verdict, two decimals and the question that was asked."""
     decimal = re.compile(r"-?\d+(\.\d*)?(e-?\d+)?")
-    numbers = all(decimal.fullmatch(found[k]) for k in (2, 3))
-    question = json.dumps(asked.statement, sort_keys=True)
-    return found[1] in Verdict.__members__ and numbers and found[4] == question
+    numbers = all(decimal.fullmatch(answer[k]) for k in (2, 3))
+    statement = json.dumps(question.statement, sort_keys=True)
+    return answer[1] in Verdict.__members__ and numbers and answer[4] == statement

@@ -16,7 +16,7 @@ PROBES = (0.5, -1.5, -1.0, -3.5)  # components of one sign and of both
 PROBE = 1e-9  # relative rounding of two ways to one number; it only ever refuses
 
 
-def unknown(problem: Problem) -> list[str]:
+def missing_rules(problem: Problem) -> list[str]:
     """Return what the kernel has no rule for."""
     known = problem.atom.statement() and not misstated(problem)
     names = [] if known else [type(problem.atom).__name__]
@@ -26,8 +26,8 @@ def unknown(problem: Problem) -> list[str]:
 
 def states_loss(loss: Loss) -> bool:
     """Whether a loss is ours, and its statement one of the kernel's."""
-    said = loss.statement()
-    kind = said if isinstance(said, str) else said["kind"]
+    statement = loss.statement()
+    kind = statement if isinstance(statement, str) else statement["kind"]
     return isinstance(loss, tuple(LOSSES.values())) and kind in KERNEL_LOSSES
 
 
@@ -44,15 +44,15 @@ def misstated(problem: Problem) -> bool:
     it refuses those that differ at a random component, so that none is answered by mistake.
     An atom that states arrays of its own (a network's features) is refused unprobed.
     """
-    atom, said = problem.atom, problem.atom.statement()
+    atom, statement = problem.atom, problem.atom.statement()
     if isinstance(atom, OURS):
         return False
     try:
-        twin = atom_of(said, {})
+        twin = atom_of(statement, {})
     except (AttributeError, LookupError, TypeError, ValueError):
         return True
     shapes = tuple(atom.shapes(problem.loss.dims))
-    if twin.statement() != said or tuple(twin.shapes(problem.loss.dims)) != shapes:
+    if twin.statement() != statement or tuple(twin.shapes(problem.loss.dims)) != shapes:
         return True
     rng = np.random.default_rng(0)
     return any(differs(atom, twin, probe(rng, shapes, low)) for low in PROBES)

@@ -14,7 +14,9 @@ HEX = re.compile(r"-?0x[01]\.[0-9a-f]+p[+-]\d+")
 ARRAY = "statement.arrays."
 
 
-def worded(error: RejectedError, theirs: Json, ours: Json, arrays: tuple[Arrays, Arrays]) -> str:
+def describe_mismatch(
+    error: RejectedError, theirs: Json, ours: Json, arrays: tuple[Arrays, Arrays]
+) -> str:
     """Return what a mismatch means, and what to do.
 
     arrays   those of the certificate, if it holds them, and of the reader
@@ -32,7 +34,7 @@ def worded(error: RejectedError, theirs: Json, ours: Json, arrays: tuple[Arrays,
     if error.where.startswith(ARRAY):
         name = error.where.removeprefix(ARRAY).partition(".")[0]
         return of_array(name, arrays, ours["shape"])
-    return HEX.sub(lambda found: repr(float.fromhex(found[0])), str(error.value))
+    return HEX.sub(lambda number: repr(float.fromhex(number[0])), str(error.value))
 
 
 def of_array(name: str, arrays: tuple[Arrays, Arrays], shape: list[int]) -> str:
@@ -50,15 +52,15 @@ def of_array(name: str, arrays: tuple[Arrays, Arrays], shape: list[int]) -> str:
     if not len(apart):
         return f"your {name} is stored as {b.dtype}, the certificate's as {a.dtype}: {cure}"
     at = tuple(int(k) for k in apart[0])
-    flat = a.ndim == 1 and a.size == prod(shape)  # data are stored so
+    flat = a.ndim == 1 and a.size == prod(shape)  # data are stored flat
     place = [int(k) for k in (np.unravel_index(at[0], shape) if flat else at)]
     most = float(np.abs(a.astype(float) - b).max())
-    told = (
+    text = (
         f"your {name} differs from the certificate's in {len(apart)} of {a.size} numbers, by at "
         f"most {most:.3g}; the first is {place}: {a[at].item()!r} there, {b[at].item()!r} in yours"
     )
     if most <= LAST_BITS * float(np.abs(a).max(initial=0.0)):
         return (
-            f"{told}. Only last bits differ, as after a fit on another machine: run check on yours"
+            f"{text}. Only last bits differ, as after a fit on another machine: run check on yours"
         )
-    return f"{told}: {cure}"
+    return f"{text}: {cure}"

@@ -23,7 +23,7 @@ from certify.kernel import arrays as kernel_arrays
 from certify.kernel.file import identity, read, seal
 from certify.kernel.statement import FORMAT
 from certify.losses import Squared
-from certify.polar.proved import handed
+from certify.polar.proved import as_kernel_array
 from certify.problem import Problem, Values
 
 Json = dict[str, Any]
@@ -60,15 +60,15 @@ class Certificate:
     def __getstate__(self) -> Json:
         """Return the parts with arrays of numpy: a view of memory cannot be pickled or copied."""
         arrays = {k: dict(getattr(self, k)) for k in ("given", "witness")}
-        held = {k: {n: as_numpy(a) for n, a in x.items()} for k, x in arrays.items()}
-        return {**vars(self), **held}
+        plain = {k: {n: as_numpy(a) for n, a in x.items()} for k, x in arrays.items()}
+        return {**vars(self), **plain}
 
     def __setstate__(self, state: Json) -> None:
         """Hand the arrays to the kernel again."""
         for k, x in state.items():
             given = k in ("given", "witness")
-            held = {n: handed(a) for n, a in x.items()} if given else x
-            object.__setattr__(self, k, held)
+            value = {n: as_kernel_array(a) for n, a in x.items()} if given else x
+            object.__setattr__(self, k, value)
 
     def save(self, path: str | Path, *, data: bool = True) -> int:
         """Write the certificate and return its size in bytes.
@@ -110,16 +110,18 @@ class Certificate:
 
     def summary(self) -> str:
         """Say in one line what the certificate claims, of what question; nothing is proved."""
-        said = self.statement
-        size = "x".join(map(str, said["shape"]))
-        loss = said["loss"] if isinstance(said["loss"], str) else said["loss"]["kind"]
-        atom, lam = said["atom"]["kind"], float.fromhex(said["lam"])
-        rank = said["arrays"]["U"]["shape"][-1]
+        statement = self.statement
+        size = "x".join(map(str, statement["shape"]))
+        loss = (
+            statement["loss"] if isinstance(statement["loss"], str) else statement["loss"]["kind"]
+        )
+        atom, lam = statement["atom"]["kind"], float.fromhex(statement["lam"])
+        rank = statement["arrays"]["U"]["shape"][-1]
         proof = sum(as_numpy(a).nbytes for a in self.witness.values()) / 1e6
         model = f"{atom} of size {rank}, {loss} loss, {size} data, lam {lam:.6g}"
-        parts = [f"{x:.6g}" for x in map(float.fromhex, said.get("l1", ()))]
+        parts = [f"{x:.6g}" for x in map(float.fromhex, statement.get("l1", ()))]
         model += f", l1 {' and '.join(parts)}" * bool(parts)
-        rest = f"{len(said['offsets'])} offsets, {proof:.3g} MB of proof"
+        rest = f"{len(statement['offsets'])} offsets, {proof:.3g} MB of proof"
         return f"claims {self.verdict} ({self.claim.get('tier')}): {model}, {rest}"
 
     def better(self) -> Factors | None:
@@ -127,13 +129,13 @@ class Certificate:
         if "better" not in self.proof:
             return None
         names = map("better.{}".format, names_of(len(self.witness)))
-        held = [as_numpy(self.witness[k]) for k in names if k in self.witness]
+        factors = [as_numpy(self.witness[k]) for k in names if k in self.witness]
         hidden = self.statement["atom"].get("hidden")
         if hidden is None:
-            return tuple(held)
+            return tuple(factors)
         d, outputs = self.statement["arrays"]["features"]["shape"][1], self.statement["shape"][1]
         widths = (d, *hidden, outputs)
-        return tuple(x.reshape(*widths[k : k + 2], -1) for k, x in enumerate(held))
+        return tuple(x.reshape(*widths[k : k + 2], -1) for k, x in enumerate(factors))
 
     def better_offsets(self) -> Values:
         """Return the offset values that go with the better factors."""
@@ -192,16 +194,16 @@ def ask(  # noqa: PLR0913  the question's parts
     """
     atol = rounding(problem, factors, q) if atol is None else atol
     tolerance = {k: scalar(v, k, zero=True).hex() for k, v in (("rtol", rtol), ("atol", atol))}
-    given = {k: handed(a) for k, a in problem.loss.arrays().items()}
-    given |= {k: handed(a) for k, a in problem.atom.arrays().items()}
-    given |= {k: handed(a) for k, a in named(factors).items()}
+    given = {k: as_kernel_array(a) for k, a in problem.loss.arrays().items()}
+    given |= {k: as_kernel_array(a) for k, a in problem.atom.arrays().items()}
+    given |= {k: as_kernel_array(a) for k, a in name_factors(factors).items()}
     offsets = []
     for k, o in enumerate(problem.offsets):
         numbers = {name: x.hex() for name, x in o.numbers().items()}
         offsets.append({"kind": o.name} | o.stated() | numbers)
-        given |= {name: handed(a) for name, a in o.arrays(k).items()}
+        given |= {name: as_kernel_array(a) for name, a in o.arrays(k).items()}
     if q is not None:
-        given |= {f"q{k}": handed(x) for k, x in enumerate(q)}
+        given |= {f"q{k}": as_kernel_array(x) for k, x in enumerate(q)}
     statement: Json = {
         "format": FORMAT,
         "claim": "any size" if problem.penalized and not own_size else "rank",
@@ -246,7 +248,7 @@ def negligible(problem: Problem) -> float:
     return most if np.isfinite(most) else 0.0
 
 
-def named(factors: Factors) -> dict[str, Array]:
+def name_factors(factors: Factors) -> dict[str, Array]:
     """Name the arrays of a factorization U, V, and X2, ... where there are more."""
     # the weights of a layer as one column, also of no components
     flat = [x.reshape(prod(x.shape[:-1]), x.shape[-1]) for x in factors]
@@ -258,29 +260,29 @@ def names_of(count: int) -> list[str]:
     return ["U", "V", *(f"X{k}" for k in range(2, count))][:count]
 
 
-def numbered(prefix: str, values: Values) -> dict[str, Array]:
+def number_offsets(prefix: str, values: Values) -> dict[str, Array]:
     """Name offset values q0, q1, ..."""
     return {f"{prefix}q{k}": x for k, x in enumerate(values)}
 
 
-def of_polar(said: Json, arrays: Mapping[str, Any]) -> dict[str, Any]:
+def of_polar(statement: Json, arrays: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arrays of the polar's proof by the names its rule has for them.
 
     At most r components have other arrays L and K beside them, so they are "polar.L" there.
     """
-    if said["claim"] == "any size":
+    if statement["claim"] == "any size":
         return dict(arrays)
     head = "polar."
     return {k.removeprefix(head): a for k, a in arrays.items() if k.startswith(head)}
 
 
-def under_polar(said: Json, arrays: Mapping[str, Any]) -> dict[str, Any]:
+def under_polar(statement: Json, arrays: Mapping[str, Any]) -> dict[str, Any]:
     """Name the arrays of the polar's proof as the question asks."""
-    if said["claim"] == "any size":
+    if statement["claim"] == "any size":
         return dict(arrays)
     return {f"polar.{k}": a for k, a in arrays.items()}
 
 
 def hand_over(arrays: Mapping[str, Array]) -> Arrays:
     """Hand named arrays to the kernel."""
-    return {k: handed(a) for k, a in arrays.items()}
+    return {k: as_kernel_array(a) for k, a in arrays.items()}

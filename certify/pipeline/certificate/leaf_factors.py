@@ -1,4 +1,4 @@
-"""Cholesky factors for the leaves of a tensor's proof that come without: exact proofs need them.
+"""Cholesky factors that the leaves of a tensor's proof leave out: exact proofs need them.
 
 A factor is only a witness: whatever is added cannot make a false claim pass.
 """
@@ -17,7 +17,7 @@ from certify.kernel.metered import Metered
 from certify.kernel.rules import tree
 from certify.kernel.rules.polar import polar_bound
 from certify.polar import eigen as spectra
-from certify.polar.proved import above, handed
+from certify.polar.proved import above, as_kernel_array
 
 from .file import Arrays, Json, StatedQuestion
 
@@ -33,15 +33,15 @@ class Factors(Rounded):
     def top(self, g: Ball, shift: Fraction, factor: arrays.Array | None) -> Fraction:
         """Keep a factor of shift I - G, unless the proof has one or there is none."""
         made = None if factor is not None else spectra.factorize(g.mid, above(shift))
-        self.made.append(None if made is None else spectra.packed(made))
+        self.made.append(None if made is None else spectra.pack_triangle(made))
         return shift
 
 
 def leaf_factors(
-    asked: StatedQuestion, polar: Json, witness: Arrays, limit: float = math.inf
+    request: StatedQuestion, polar: Json, witness: Arrays, limit: float = math.inf
 ) -> Arrays:
     """Return the Cholesky factors of a tensor's leaves that a certificate leaves out."""
-    question = statement.question(asked.statement, asked.given)
+    question = statement.question(request.statement, request.given)
     keeper = Factors()
     metered = Metered(keeper, Budget(limit))
     try:
@@ -54,4 +54,4 @@ def leaf_factors(
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         return {}  # the proof is refused for its own reason
     pairs = zip(leaves, keeper.made, strict=True)
-    return {f"L{t}": handed(made) for t, made in pairs if made is not None}
+    return {f"L{t}": as_kernel_array(made) for t, made in pairs if made is not None}

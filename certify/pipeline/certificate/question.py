@@ -50,8 +50,8 @@ class Question:
 def question(certificate: Certificate) -> Question:
     """Return the question that a certificate states, from the arrays stored in it.
 
-    What is returned states the same question again, field by field, or nothing is: the
-    arrays are the certificate's own, and whether they are *your* data only you can tell.
+    The question returned states the same again, field by field.  The arrays are the
+    certificate's own; only you can tell whether they are *your* data.
 
     Raises InputError if the arrays were left out of the file, RejectedError if the
     statement is not one that `ask` makes.
@@ -63,37 +63,37 @@ def question(certificate: Certificate) -> Question:
     budget = Budget(allowance(c.statement, c.proof, c.given.values()))
     budget.spend(LINE * (at.m + at.n), f"{at.m} rows and {at.n} columns")
     try:
-        found = reread(c.statement, {k: as_numpy(a) for k, a in c.given.items()})
-        again = found.asked()
+        inputs = reread(c.statement, {k: as_numpy(a) for k, a in c.given.items()})
+        again = inputs.asked()
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise RejectedError("statement", "malformed", str(error)) from error
     if again.statement != c.statement:
         wrong = [k for k, v in again.statement.items() if c.statement.get(k) != v]
         raise RejectedError("statement", "malformed", ", ".join(wrong or sorted(c.statement)))
-    return found
+    return inputs
 
 
-def reread(said: Json, data: Data) -> Question:
+def reread(statement: Json, data: Data) -> Question:
     """Build the problem of a statement from its arrays."""
-    loss, atom = loss_of(said, data), atom_of(said["atom"], data)
-    offsets = [offset_of(k, dict(o), data) for k, o in enumerate(said["offsets"])]
-    l1 = [float.fromhex(x) for x in said["l1"]] if "l1" in said else None
-    problem = Problem(loss, atom, float.fromhex(said["lam"]), offsets, l1=l1)
+    loss, atom = loss_of(statement, data), atom_of(statement["atom"], data)
+    offsets = [offset_of(k, dict(o), data) for k, o in enumerate(statement["offsets"])]
+    l1 = [float.fromhex(x) for x in statement["l1"]] if "l1" in statement else None
+    problem = Problem(loss, atom, float.fromhex(statement["lam"]), offsets, l1=l1)
     shapes = atom.shapes(loss.dims)
-    held = (data[name] for name in names_of(len(shapes)))
-    factors = tuple(x.reshape(*s, x.shape[-1]) for x, s in zip(held, shapes, strict=True))
-    q = None if said["q"] == "found" else tuple(data[f"q{k}"] for k in range(len(offsets)))
-    rtol, atol = float.fromhex(said["rtol"]), float.fromhex(said["atol"])
-    return Question(problem, factors, q, rtol, atol, said["claim"] == "rank")
+    arrays = (data[name] for name in names_of(len(shapes)))
+    factors = tuple(x.reshape(*s, x.shape[-1]) for x, s in zip(arrays, shapes, strict=True))
+    q = None if statement["q"] == "found" else tuple(data[f"q{k}"] for k in range(len(offsets)))
+    rtol, atol = float.fromhex(statement["rtol"]), float.fromhex(statement["atol"])
+    return Question(problem, factors, q, rtol, atol, statement["claim"] == "rank")
 
 
-def loss_of(said: Json, data: Data) -> Loss:
+def loss_of(statement: Json, data: Data) -> Loss:
     """Build the loss: of all entries, of a sparse matrix, or of a tensor with a mask."""
-    kind = said["loss"] if isinstance(said["loss"], dict) else {"kind": said["loss"]}
+    kind = statement["loss"] if isinstance(statement["loss"], dict) else {"kind": statement["loss"]}
     numbers = {k: float.fromhex(x) for k, x in kind.items() if k != "kind"}
     make: Callable[..., Loss] = LOSSES[kind["kind"]]
-    dims, weights = tuple(said["shape"]), data.get("weights")
-    if said["observed"] == "all":
+    dims, weights = tuple(statement["shape"]), data.get("weights")
+    if statement["observed"] == "all":
         if weights is not None and weights.size == data["Y"].size:  # not one for each row
             weights = weights.reshape(dims)
         return make(data["Y"].reshape(dims), weights=weights, **numbers)
@@ -105,10 +105,10 @@ def loss_of(said: Json, data: Data) -> Loss:
     Y[rows, cols], seen[rows, cols] = data["Y"], True
     if weights is not None:
         w[rows, cols] = weights
-    told = None if weights is None else w.reshape(dims)
-    return make(Y.reshape(dims), weights=told, mask=seen.reshape(dims), **numbers)
+    full_weights = None if weights is None else w.reshape(dims)
+    return make(Y.reshape(dims), weights=full_weights, mask=seen.reshape(dims), **numbers)
 
 
-def offset_of(k: int, said: Json, data: Data) -> Offset:
+def offset_of(k: int, fields: Json, data: Data) -> Offset:
     """Build the k-th offset."""
-    return OFFSETS[said.pop("kind")].from_statement(k, said, data)
+    return OFFSETS[fields.pop("kind")].from_statement(k, fields, data)

@@ -1,4 +1,4 @@
-"""What is ever said about a factorization, and what each word means."""
+"""The verdicts on a factorization, and what each means."""
 
 import math
 from enum import Enum

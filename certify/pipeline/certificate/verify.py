@@ -18,12 +18,12 @@ from certify.kernel.fields import part, shift_of
 from certify.kernel.file import File
 from certify.kernel.verdict import allowance
 from certify.polar import eigen as spectra
-from certify.polar.proved import above, below, handed
-from certify.problem import Problem, stated
+from certify.polar.proved import above, as_kernel_array, below
+from certify.problem import Problem, as_problem
 
-from .checked import answered, program
-from .coverage import unknown
-from .difference import worded
+from .checked import program, run_checker
+from .coverage import missing_rules
+from .difference import describe_mismatch
 from .file import Arrays, Certificate, Json, StatedQuestion, as_numpy, ask, of_polar, under_polar
 from .leaf_factors import leaf_factors
 from .tiers import arithmetic
@@ -41,7 +41,7 @@ class Proved:
 
     lower <= inf over all sizes (or at most r components, as was asked),  f(candidate) <= upper, and
     f(better) <= better for the better factors in the certificate, if it has any; the proved
-    checker (tier "checked") proves that they are better, and tells no number.
+    checker (tier "checked") proves that they are better, but gives no number.
     """
 
     verdict: Verdict
@@ -57,7 +57,7 @@ class Proved:
         return self.verdict is Verdict.CERTIFIED
 
     def __bool__(self) -> bool:
-        """Refuse: a proof of REFUTED is no yes."""
+        """Refuse: a proof of REFUTED is not a yes."""
         raise TypeError(NO_BOOL.format(name="what verify() proved"))
 
 
@@ -95,43 +95,43 @@ def verify(  # noqa: PLR0913  the contract's keywords
         got = type(path_or_certificate).__name__
         cure = ": pass result.certificate" if hasattr(path_or_certificate, "certificate") else ""
         raise InputError(f"a certificate must be a path or a Certificate, got {got}{cure}")
-    problem = stated(problem)
-    if names := unknown(problem):
+    problem = as_problem(problem)
+    if names := missing_rules(problem):
         raise OutOfScopeError(f"the kernel has no rule for {' with '.join(names)}")
-    held = problem.accept(factors)
+    arrays = problem.accept(factors)
     values = None if q is None else problem.accept_offsets(q)
-    asked = ask(problem, held, values, rtol=rtol, atol=atol, own_size=own_size)
-    found = path_or_certificate
-    certificate = found if isinstance(found, Certificate) else Certificate.load(found)
-    agree(certificate, asked)
+    question = ask(problem, arrays, values, rtol=rtol, atol=atol, own_size=own_size)
+    source = path_or_certificate
+    certificate = source if isinstance(source, Certificate) else Certificate.load(source)
+    agree(certificate, question)
     if limit is None:
-        limit = allowed(certificate, asked)
+        limit = work_allowed(certificate, question)
     arithmetic_ = "exact" if path else tier
-    whole = completed(certificate, asked, arithmetic_, limit)
+    whole = complete(certificate, question, arithmetic_, limit)
     if path:
-        return Proved(*answered(asked, whole, path), CHECKED, ("the proved checker",))
-    return proved(problem, asked, whole, tier, limit)
+        return Proved(*run_checker(question, whole, path), CHECKED, ("the proved checker",))
+    return run_kernel(problem, question, whole, tier, limit)
 
 
-def agree(certificate: Certificate, asked: StatedQuestion) -> None:
+def agree(certificate: Certificate, question: StatedQuestion) -> None:
     """Reject a certificate of another question, in words."""
-    theirs, ours = certificate.statement, asked.statement
+    theirs, ours = certificate.statement, question.statement
     try:
         same_question(theirs, ours)
     except RejectedError as error:
-        told = worded(error, theirs, ours, (certificate.given, asked.given))
-        raise RejectedError(error.where, error.code, told) from None
+        message = describe_mismatch(error, theirs, ours, (certificate.given, question.given))
+        raise RejectedError(error.where, error.code, message) from None
 
 
-def allowed(certificate: Certificate, asked: StatedQuestion) -> int:
+def work_allowed(certificate: Certificate, question: StatedQuestion) -> int:
     """Return the units of work that the kernel takes for a certificate of this size."""
-    arrays = [*asked.given.values(), *certificate.witness.values()]
+    arrays = [*question.given.values(), *certificate.witness.values()]
     return allowance(certificate.statement, certificate.proof, arrays)
 
 
-def proved(
+def run_kernel(
     problem: Problem,
-    asked: StatedQuestion,
+    question: StatedQuestion,
     certificate: Certificate,
     tier: str,
     limit: float | None = None,
@@ -141,7 +141,7 @@ def proved(
     file = File(c.statement, c.given, c.claim, c.proof, c.witness)
     try:
         with np.errstate(all="ignore"):  # the kernel refuses what is not finite
-            outcome = check(file, asked.given, arithmetic(problem, tier), limit=limit)
+            outcome = check(file, question.given, arithmetic(problem, tier), limit=limit)
     except RejectedError:
         raise
     except MALFORMED as error:
@@ -152,27 +152,27 @@ def proved(
     return Proved(verdict, *bracket, outcome.tier, outcome.rules, better)
 
 
-def completed(
-    certificate: Certificate, asked: StatedQuestion, tier: str, limit: float | None = None
+def complete(
+    certificate: Certificate, question: StatedQuestion, tier: str, limit: float | None = None
 ) -> Certificate:
     """Add the Cholesky factor that large certificates leave out; exact proofs need one.
 
     A factor is only a witness: whatever is added here cannot make a false claim pass.
     """
     if isinstance(certificate.proof.get("lines"), list):
-        return with_lines_completed(certificate, asked, tier, limit)
+        return complete_lines(certificate, question, tier, limit)
     polar, whole = part(certificate.proof, "polar"), certificate.witness
-    witness = of_polar(asked.statement, whole) | {k: a for k, a in whole.items() if k == "W"}
-    limit = allowed(certificate, asked) if limit is None else limit
+    witness = of_polar(question.statement, whole) | {k: a for k, a in whole.items() if k == "W"}
+    limit = work_allowed(certificate, question) if limit is None else limit
     if tier == "exact" and polar.get("rule") == "transpose" and "W" in witness:
-        made = leaf_factors(asked, polar, witness, limit)
-        return replace(certificate, witness=under_polar(asked.statement, made) | whole)
+        made = leaf_factors(question, polar, witness, limit)
+        return replace(certificate, witness=under_polar(question.statement, made) | whole)
     missing = polar.get("rule") == "spectral" and "L" not in witness and "W" in witness
     if tier != "exact" or not missing:
         return certificate
-    m, n = asked.statement["shape"][0], math.prod(asked.statement["shape"][1:])
+    m, n = question.statement["shape"][0], math.prod(question.statement["shape"][1:])
     Budget(limit).hold(m * n + (n if polar.get("axis") else m) ** 2, "a dense dual point")
-    S = dense(witness, asked)
+    S = dense(witness, question)
     shift = shift_of(polar, "proof.polar.shift")
     if S is not None:
         for k, (name, shape) in enumerate(SCALES):
@@ -180,31 +180,31 @@ def completed(
                 if witness[name].shape != (S.shape[k],):
                     return certificate
                 S = S * as_numpy(witness[name]).reshape(shape)
-    factor = None if S is None else factorized(S, polar, witness, shift)
+    factor = None if S is None else cholesky_factor(S, polar, witness, shift)
     if factor is None:
         return certificate
-    made = {"L": handed(spectra.packed(factor))}
-    return replace(certificate, witness=whole | under_polar(asked.statement, made))
+    made = {"L": as_kernel_array(spectra.pack_triangle(factor))}
+    return replace(certificate, witness=whole | under_polar(question.statement, made))
 
 
-def with_lines_completed(
-    certificate: Certificate, asked: StatedQuestion, tier: str, limit: float | None
+def complete_lines(
+    certificate: Certificate, question: StatedQuestion, tier: str, limit: float | None
 ) -> Certificate:
     """Complete each of the proofs that lines beside an l1 penalty have."""
     whole = dict(certificate.witness)
-    limit = allowed(certificate, asked) if limit is None else limit
+    limit = work_allowed(certificate, question) if limit is None else limit
     for k, line in enumerate(certificate.proof["lines"]):
         if not isinstance(line, dict):  # the kernel refuses it
             break
         head = f"line{k}."
-        own = {n.removeprefix(head): a for n, a in whole.items() if n.startswith(head)}
-        alone = replace(certificate, proof=part(line, "proof"), witness=own)
-        made = completed(alone, asked, tier, limit).witness
+        arrays = {n.removeprefix(head): a for n, a in whole.items() if n.startswith(head)}
+        alone = replace(certificate, proof=part(line, "proof"), witness=arrays)
+        made = complete(alone, question, tier, limit).witness
         whole |= {f"{head}{n}": a for n, a in made.items()}
     return replace(certificate, witness=whole)
 
 
-def factorized(S: Array, polar: Json, witness: Arrays, shift: Fraction) -> Array | None:
+def cholesky_factor(S: Array, polar: Json, witness: Arrays, shift: Fraction) -> Array | None:
     """Return the Cholesky factor of shift I - Gram(S) - M, or None."""
     g = spectra.gram(S, int(polar.get("axis") != 0))
     if "M" in witness:
@@ -214,9 +214,9 @@ def factorized(S: Array, polar: Json, witness: Arrays, shift: Fraction) -> Array
     return spectra.factorize(g, above(shift))
 
 
-def dense(witness: Arrays, asked: StatedQuestion) -> Array | None:
+def dense(witness: Arrays, question: StatedQuestion) -> Array | None:
     """Return W + N as a dense matrix, or None if their sizes are not the question's."""
-    given, (m, *rest) = asked.given, asked.statement["shape"]
+    given, (m, *rest) = question.given, question.statement["shape"]
     n = math.prod(rest)
     size = given["Y"].shape
     if any(witness[k].shape != size for k in ("W", "N") if k in witness):

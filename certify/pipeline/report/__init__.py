@@ -1,4 +1,4 @@
-"""A certificate as one page that anybody can read: it is verified again before it says anything."""
+"""A certificate as one page that anybody can read, verified again before it is written."""
 
 import os
 import shlex
@@ -11,7 +11,7 @@ import numpy as np
 
 from certify.atoms import Factors
 from certify.base.errors import InputError
-from certify.kernel.claim import summarized
+from certify.kernel.claim import summarize
 from certify.pipeline.certificate.file import Certificate, as_numpy, names_of, write_atomically
 
 from . import _words as words
@@ -34,8 +34,8 @@ def write(
 
     The file is whole in itself: no network, no script.  tier is the arithmetic of the
     verification, "exact" or "rounded"; by default the one that the certificate names.
-    own is a second certificate, of the same factors at their own size; multiple is what the
-    objective is of the training loss, which is then told too.
+    own is a second certificate, of the same factors at their own size; multiple is the
+    objective divided by the training loss, which is then shown too.
 
     Raises RejectedError if a certificate does not prove what it claims, InputError if it
     holds no data, the second is of another question, the file cannot be written, or jinja2 or
@@ -46,7 +46,7 @@ def write(
 
 
 def save(
-    held: Facts,
+    facts: Facts,
     path: str | Path,
     file: str = "x.cert",
     own: Facts | None = None,
@@ -55,26 +55,26 @@ def save(
     """Write what was verified; file is the certificate's name in the commands shown.
 
     own       what was verified of the same factors at their own size
-    multiple  what the objective is of the training loss
+    multiple  the objective divided by the training loss
     """
-    blob = page(held, file, own, multiple).encode()
+    blob = page(facts, file, own, multiple).encode()
     write_atomically(Path(os.path.realpath(path)), blob)
     return len(blob)
 
 
-def told_in_words(held: Facts) -> dict[str, str]:
+def told_in_words(facts: Facts) -> dict[str, str]:
     """Return the question, its arrays, the answer, the bracket and what would close it."""
-    closing = words.closing(held)
-    if held.better is not None:
+    closing = words.closing(facts)
+    if facts.better is not None:
         closing += " certify improve problem.toml -o better.npz"
     return {
-        "distance": words.distance(held.proved.lower, held.proved.upper, proved=True),
-        "question": words.asked(held),
-        "objective": words.formula(held.question.problem),
-        "arrays": "; ".join(f"{a['name']} {a['kind']} {a['holds']}" for a in arrays(held)),
-        "answer": f"{held.verdict.name}. {words.answer(held)}",
-        "bracket": words.bracket(held),
-        "proof": f"by {', '.join(held.proved.rules)}, in {held.proved.tier} arithmetic",
+        "distance": words.distance(facts.proved.lower, facts.proved.upper, proved=True),
+        "question": words.question_text(facts),
+        "objective": words.formula(facts.question.problem),
+        "arrays": "; ".join(f"{a['name']} {a['kind']} {a['holds']}" for a in arrays(facts)),
+        "answer": f"{facts.verdict.name}. {words.answer(facts)}",
+        "bracket": words.bracket(facts),
+        "proof": f"by {', '.join(facts.proved.rules)}, in {facts.proved.tier} arithmetic",
         "next": closing,
     }
 
@@ -85,22 +85,24 @@ def second(result: Any) -> Facts | None:  # noqa: ANN401  a Result, of the layer
     return None if own is None or own is result.certificate else facts(own)
 
 
-def page(held: Facts, file: str = "x.cert", own: Facts | None = None, multiple: float = 1.0) -> str:
+def page(
+    facts: Facts, file: str = "x.cert", own: Facts | None = None, multiple: float = 1.0
+) -> str:
     """Return the report as HTML; file is the certificate's name in the commands it shows."""
-    if own is not None and not same(held, own):
+    if own is not None and not same(facts, own):
         raise InputError("the second certificate must be of the same factors at their own size")
     template = environment().from_string(
         files(__name__).joinpath("page.html.jinja").read_text(encoding="utf-8")
     )
     plain = f"./{file}" if file.startswith("-") else file
     plain = plain.encode(errors="replace").decode()  # a file's name may be any bytes
-    beside = {"own": at_size(own), "training": words.training(held, multiple)}
-    return str(template.render(**values(held), **beside, file=shlex.quote(plain)))
+    beside = {"own": at_size(own), "training": words.training(facts, multiple)}
+    return str(template.render(**values(facts), **beside, file=shlex.quote(plain)))
 
 
-def same(held: Facts, own: Facts) -> bool:
+def same(facts: Facts, own: Facts) -> bool:
     """Whether a second question is that of the same factors at their own size."""
-    first, other = (f.certificate.statement for f in (held, own))
+    first, other = (f.certificate.statement for f in (facts, own))
     changed = {k for k in first.keys() | other.keys() if first.get(k) != other.get(k)}
     return own.question.own_size and changed <= {"claim"}
 
@@ -131,77 +133,77 @@ def environment() -> Any:  # noqa: ANN401  jinja2
     return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
 
 
-def values(held: Facts) -> dict[str, Any]:
-    """Return everything the page says."""
+def values(facts: Facts) -> dict[str, Any]:
+    """Return everything that the page shows."""
     from . import _pictures as pictures  # noqa: PLC0415  of the extras
 
-    problem, factors = held.question.problem, groups(held)
-    shown, drawn_bracket = held.components[:SHOWN], pictures.Bracket(*bracket_of(held))
+    problem, factors = facts.question.problem, groups(facts)
+    shown, drawn_bracket = facts.components[:SHOWN], pictures.Bracket(*bracket_of(facts))
     return {
-        "title": f"{words.model(problem).removeprefix('a ')}, {dims(held)} data",
-        "verdict": held.verdict.name,
-        "question": words.asked(held),
+        "title": f"{words.model(problem).removeprefix('a ')}, {dims(facts)} data",
+        "verdict": facts.verdict.name,
+        "question": words.question_text(facts),
         "formula": words.formula(problem),
-        "distance": words.distance(held.proved.lower, held.proved.upper, proved=True),
-        "answer": words.answer(held),
-        "bracket": words.bracket(held),
-        "closing": words.closing(held),
-        "better_file": held.better is not None,
+        "distance": words.distance(facts.proved.lower, facts.proved.upper, proved=True),
+        "answer": words.answer(facts),
+        "bracket": words.bracket(facts),
+        "closing": words.closing(facts),
+        "better_file": facts.better is not None,
         "legend": pictures.legend(drawn_bracket),
         "pictures": {
             "bracket": pictures.bracket(drawn_bracket),
-            "polar": pictures.polar(held),
-            "components": pictures.components(held),
+            "polar": pictures.polar(facts),
+            "components": pictures.components(facts),
         },
         "rows": [row(s) for s in shown],
-        "caption": f"{len(shown)} of {problem.atom.count(len(held.components))} that are not zero",
+        "caption": f"{len(shown)} of {problem.atom.count(len(facts.components))} that are not zero",
         "priced": problem.penalized,
         "component": problem.atom.component,
         "components": problem.atom.count(0).removeprefix("0 "),
         "factors": factors,
         "tiles": any(p["tiles"] for g in factors for p in g["pictures"]),
-        "proof": proof(held),
-        "arrays": arrays(held),
-        "alone": held.alone,
+        "proof": proof(facts),
+        "arrays": arrays(facts),
+        "alone": facts.alone,
     }
 
 
-def bracket_of(held: Facts) -> tuple[float, float, float | None, float]:
+def bracket_of(facts: Facts) -> tuple[float, float, float | None, float]:
     """Return lower, upper, the better objective if any, and epsilon."""
-    return held.proved.lower, held.proved.upper, held.proved.better, held.epsilon
+    return facts.proved.lower, facts.proved.upper, facts.proved.better, facts.epsilon
 
 
-def dims(held: Facts) -> str:
+def dims(facts: Facts) -> str:
     """Return the shape of the data."""
-    return " × ".join(map(str, held.question.problem.loss.dims))
+    return " × ".join(map(str, facts.question.problem.loss.dims))
 
 
 def row(s: Any) -> dict[str, Any]:  # noqa: ANN401  a Component
     """Return a row of the table of components."""
-    told = {"size": words.short(s.size), "price": words.short(s.price)}
+    cells = {"size": words.short(s.size), "price": words.short(s.price)}
     for name, x, digits in (("inner", s.inner, 7), ("off", s.off, 2)):
-        told[name] = words.short(x, digits) if np.isfinite(x) else "–"
-    return {"number": s.number, **told}
+        cells[name] = words.short(x, digits) if np.isfinite(x) else "–"
+    return {"number": s.number, **cells}
 
 
-def groups(held: Facts) -> list[dict[str, Any]]:
+def groups(facts: Facts) -> list[dict[str, Any]]:
     """Return the pictures of the candidate, and of the better factors beside them."""
-    both = {"As they were given": held.candidate, "Better": held.better}
+    both = {"As they were given": facts.candidate, "Better": facts.better}
     return [
-        {"name": name, "loadings": loadings(held, x), "pictures": drawn(held, x)}
+        {"name": name, "loadings": loadings(facts, x), "pictures": draw_factors(facts, x)}
         for name, x in both.items()
         if x is not None
     ]
 
 
-def loadings(held: Facts, factors: Factors) -> dict[str, Any] | None:
+def loadings(facts: Facts, factors: Factors) -> dict[str, Any] | None:
     """Return bars of each part of the largest components of a tensor or a hidden layer.
 
     None for other families, whose factors are drawn as images or heat maps.
     """
     from . import _pictures as pictures  # noqa: PLC0415  of the extras
 
-    atom = held.question.problem.atom
+    atom = facts.question.problem.atom
     if atom.family not in DRAWN or not all(x.size for x in factors):
         return None
     heads = words.parts(atom, len(factors))
@@ -219,14 +221,14 @@ def loadings(held: Facts, factors: Factors) -> dict[str, Any] | None:
     return {"heads": heads, "rows": rows}
 
 
-def drawn(held: Facts, factors: Factors) -> list[dict[str, Any]]:
+def draw_factors(facts: Facts, factors: Factors) -> list[dict[str, Any]]:
     """Return a picture of each factor: images where the data are images, else heat maps.
 
     None of a family whose parts `loadings` draws.
     """
     from . import _pictures as pictures  # noqa: PLC0415  of the extras
 
-    loss, atom = held.question.problem.loss, held.question.problem.atom
+    loss, atom = facts.question.problem.loss, facts.question.problem.atom
     if atom.family in DRAWN:
         return []
     order = np.argsort(-atom.theta(factors))
@@ -237,34 +239,37 @@ def drawn(held: Facts, factors: Factors) -> list[dict[str, Any]]:
         side = None
         if name == "V" and atom.family == "pairs" and loss.observed.full:
             side = pictures.image_side(np.asarray(loss.arrays()["Y"]).reshape(loss.shape))
-        ordered, told = x[..., order], {"name": name, "shape": " × ".join(map(str, x.shape))}
+        ordered, entry = x[..., order], {"name": name, "shape": " × ".join(map(str, x.shape))}
         if side is None:
-            out.append({**told, "tiles": None, "heat": pictures.heat(ordered)})
+            out.append({**entry, "tiles": None, "heat": pictures.heat(ordered)})
         else:
-            out.append({**told, "tiles": pictures.images(ordered, side), "heat": None})
+            out.append({**entry, "tiles": pictures.images(ordered, side), "heat": None})
     return out
 
 
-def proof(held: Facts) -> list[tuple[str, str]]:
+def proof(facts: Facts) -> list[tuple[str, str]]:
     """Return what proved the bracket."""
-    c = held.certificate
+    c = facts.certificate
     size = sum(as_numpy(a).nbytes for a in c.witness.values())
-    told = f"{size / 1e6:.3g} MB" if size > LARGE else f"{size / 1e3:.3g} kB"
+    text = f"{size / 1e6:.3g} MB" if size > LARGE else f"{size / 1e3:.3g} kB"
     return [
-        ("rules", ", ".join(held.proved.rules)),
-        ("arithmetic", {"exact": "exact integers"}.get(held.proved.tier, "outward-rounded floats")),
-        ("evidence", f"{told} of arrays"),
+        ("rules", ", ".join(facts.proved.rules)),
+        (
+            "arithmetic",
+            {"exact": "exact integers"}.get(facts.proved.tier, "outward-rounded floats"),
+        ),
+        ("evidence", f"{text} of arrays"),
         ("format", str(c.statement["format"])),
         ("certify", version("certify")),
         ("numpy", np.__version__),
     ]
 
 
-def arrays(held: Facts) -> list[dict[str, str]]:
+def arrays(facts: Facts) -> list[dict[str, str]]:
     """Return what the question's arrays are: weights that are there count, whatever they hold."""
     out = []
-    for k, a in sorted(held.digests().items()):
-        holds = summarized(held.certificate.given[k])
-        told = f"{a['dtype']} {' × '.join(map(str, a['shape']))}"
-        out.append({"name": k, "kind": told, "holds": holds, "digest": a["sha256"]})
+    for k, a in sorted(facts.digests().items()):
+        holds = summarize(facts.certificate.given[k])
+        kind = f"{a['dtype']} {' × '.join(map(str, a['shape']))}"
+        out.append({"name": k, "kind": kind, "holds": holds, "digest": a["sha256"]})
     return out

@@ -17,7 +17,7 @@ from certify.pipeline.certificate.file import Certificate, as_numpy, of_polar
 from certify.pipeline.certificate.question import Question, question
 from certify.pipeline.certificate.tiers import arithmetic
 from certify.pipeline.certificate.verdict import Verdict, relative, spread
-from certify.pipeline.certificate.verify import Proved, completed, proved
+from certify.pipeline.certificate.verify import Proved, complete, run_kernel
 from certify.polar.proved import above
 from certify.problem import Values
 
@@ -84,31 +84,31 @@ class Facts:
     @cached_property
     def dual(self) -> Array | None:
         """The dual point W of the proof, a field; None where none was needed."""
-        held = self.certificate.witness.get("W")
-        return None if held is None else np.asarray(as_numpy(held), dtype=np.float64)
+        W = self.certificate.witness.get("W")
+        return None if W is None else np.asarray(as_numpy(W), dtype=np.float64)
 
     @cached_property
     def polar(self) -> float | None:
         """A proved upper bound of Omega°(W), in the arithmetic of the proof; None without W."""
         c = self.completed
-        held = c.proof.get("polar")
-        if self.dual is None or not isinstance(held, dict):
+        proof = c.proof.get("polar")
+        if self.dual is None or not isinstance(proof, dict):
             return None
         by = arithmetic(self.question.problem, self.proved.tier)
         data = {k: c.given[k] for k in c.statement["arrays"]}
-        asked = statement.question(c.statement, data)
+        query = statement.question(c.statement, data)
         given = Arrays(dict(c.witness), "proof")
         with np.errstate(all="ignore"):
-            w = dual_point(by, asked, c.proof, given, "W")
+            w = dual_point(by, query, c.proof, given, "W")
             mine = Arrays(of_polar(c.statement, c.witness), "proof")
-            bound = polar_bound(by, asked.pair, w.field, held, mine)
+            bound = polar_bound(by, query.pair, w.field, proof, mine)
         return above(Fraction(bound))
 
     @cached_property
     def alone(self) -> bool:
         """Whether the file holds every factor that exact integers need, for the verifier alone."""
         c = self.certificate
-        return completed(c, self.question.asked(), "exact").witness.keys() == c.witness.keys()
+        return complete(c, self.question.asked(), "exact").witness.keys() == c.witness.keys()
 
     @cached_property
     def components(self) -> list[Component]:
@@ -133,8 +133,8 @@ class Facts:
         if self.question.q is not None:
             return self.question.q
         c, kinds = self.certificate, self.question.problem.offsets
-        held = [as_numpy(c.witness[f"q{k}"]) for k in range(len(kinds)) if f"q{k}" in c.witness]
-        return tuple(held) or self.question.problem.best_offsets(self.candidate)
+        values = [as_numpy(c.witness[f"q{k}"]) for k in range(len(kinds)) if f"q{k}" in c.witness]
+        return tuple(values) or self.question.problem.best_offsets(self.candidate)
 
     def digests(self) -> dict[str, Any]:
         """Return the shape and the digest of every array of the question."""
@@ -148,8 +148,8 @@ def facts(certificate: Certificate, tier: str | None = None) -> Facts:
 
     Raises RejectedError if anything in it does not follow, InputError if it holds no data.
     """
-    asked = question(certificate)
+    inputs = question(certificate)
     tier = tier or str(certificate.claim.get("tier", "exact"))
-    stated = asked.asked()
-    held = completed(certificate, stated, tier)
-    return Facts(certificate, asked, proved(asked.problem, stated, held, tier), held)
+    stated = inputs.asked()
+    whole = complete(certificate, stated, tier)
+    return Facts(certificate, inputs, run_kernel(inputs.problem, stated, whole, tier), whole)

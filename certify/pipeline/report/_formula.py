@@ -16,15 +16,15 @@ def formula(problem: Problem) -> str:
     if priced := any(any(o.numbers().values()) for o in problem.offsets):
         terms.append("H(q)")
     shift = " + A q" if problem.offsets else ""
-    told = [f"Z = Σₖ {words.phi}{shift}", *words.signs, *glosses(problem, words)]
+    notes = [f"Z = Σₖ {words.phi}{shift}", *words.signs, *glosses(problem, words)]
     if weighted:
-        told.append("c the weights")
+        notes.append("c the weights")
     if problem.l1 is not None:
         names = "ab" if len(problem.l1) == len("uv") else "abcdefgh"
-        told += [f"{name} = {x:.6g}" for name, x in zip(names, problem.l1, strict=False)]
+        notes += [f"{name} = {x:.6g}" for name, x in zip(names, problem.l1, strict=False)]
     if priced:
-        told.append("H(q) the price of the offsets")
-    return f"minimize  {'  +  '.join(terms)},   {',   '.join(told)}"
+        notes.append("H(q) the price of the offsets")
+    return f"minimize  {'  +  '.join(terms)},   {',   '.join(notes)}"
 
 
 def glosses(problem: Problem, words: Words) -> list[str]:

@@ -15,12 +15,12 @@ def short(x: float, digits: int = 7) -> str:
 
 def at_least(x: float, digits: int = 10) -> str:
     """Return a lower bound, rounded down."""
-    return rounded(x, digits, ROUND_FLOOR)
+    return round_to(x, digits, ROUND_FLOOR)
 
 
 def at_most(x: float, digits: int = 10) -> str:
     """Return an upper bound, rounded up."""
-    return rounded(x, digits, ROUND_CEILING)
+    return round_to(x, digits, ROUND_CEILING)
 
 
 def distance(lower: float, upper: float, *, proved: bool) -> str:
@@ -46,8 +46,8 @@ def excess(lower: float, upper: float) -> str:
     return f"{at_most(share, max(2, len(str(int(share)))) if share < WHOLE else 2)} %"
 
 
-def divided(lower: float, upper: float, multiple: float) -> tuple[float, float]:
-    """Return a bracket divided by what the objective is of the training loss, rounded outwards."""
+def divide(lower: float, upper: float, multiple: float) -> tuple[float, float]:
+    """Return a bracket divided by objective / training loss, rounded outwards."""
     down, up = lower / multiple, upper / multiple
     return math.nextafter(down, -math.inf), math.nextafter(up, math.inf)
 
@@ -55,20 +55,20 @@ def divided(lower: float, upper: float, multiple: float) -> tuple[float, float]:
 def float_up(x: Fraction) -> float:
     """Return a float that is no smaller."""
     try:
-        held = float(x)
+        nearest = float(x)
     except OverflowError:
         return math.inf
-    return math.nextafter(held, math.inf) if Fraction(held) < x else held
+    return math.nextafter(nearest, math.inf) if Fraction(nearest) < x else nearest
 
 
-def rounded(x: float, digits: int, way: str) -> str:
+def round_to(x: float, digits: int, way: str) -> str:
     """Return a number of so many digits, rounded one way."""
     if not math.isfinite(x):
         return f"{x:g}"
-    held = Context(prec=digits, rounding=way).create_decimal(Decimal(x))
+    decimal = Context(prec=digits, rounding=way).create_decimal(Decimal(x))
     if 0 < abs(x) < sys.float_info.min:  # a float so small has fewer digits than are shown
-        return str(held.normalize()).lower()
-    return plain(f"{float(held):.{digits}g}")
+        return str(decimal.normalize()).lower()
+    return plain(f"{float(decimal):.{digits}g}")
 
 
 def plain(text: str) -> str:

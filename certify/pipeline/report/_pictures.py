@@ -38,9 +38,9 @@ def svg(height: int, label: str, parts: Sequence[str]) -> str:
     return head + f"<title>{escape(label)}</title>" + "".join(parts) + "</svg>"
 
 
-def text(x: float, y: float, said: str, anchor: str = "middle") -> str:
+def text(x: float, y: float, content: str, anchor: str = "middle") -> str:
     """Return a piece of text."""
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(said)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(content)}</text>'
 
 
 def bar(x: float, y: float, size: tuple[float, float], kind: str) -> str:
@@ -51,13 +51,13 @@ def bar(x: float, y: float, size: tuple[float, float], kind: str) -> str:
     )
 
 
-def bracket(held: Bracket) -> str:
+def bracket(ends: Bracket) -> str:
     """Draw where the optimum is, and where the candidate and the better factors are.
 
     Distances from the lower bound are on a logarithmic scale, so that an epsilon of 1e-6 and
     a gap of a tenth can both be seen.
     """
-    lower, upper, better, eps = held
+    lower, upper, better, eps = ends
     unit = min(eps or max(upper - lower, 1e-12 * max(abs(upper), 1e-300)), FAR)
     top = max(upper - lower, eps, unit)
 
@@ -76,22 +76,22 @@ def bracket(held: Bracket) -> str:
     ]
     if better is not None:
         parts.append(mark(at(better - lower), f"better factors {at_most(better, 7)}", 128))
-    said = f"The optimum is between {at_least(lower)} and {at_most(reach)}."
-    return svg(108 if better is None else 136, said, parts)
+    caption = f"The optimum is between {at_least(lower)} and {at_most(reach)}."
+    return svg(108 if better is None else 136, caption, parts)
 
 
-def legend(held: Bracket) -> str:
+def legend(ends: Bracket) -> str:
     """Return what the parts of the bracket's drawing are."""
-    near = f"; green: within epsilon = {short(held.epsilon, 3)} of the bound" * bool(held.epsilon)
+    near = f"; green: within epsilon = {short(ends.epsilon, 3)} of the bound" * bool(ends.epsilon)
     scale = "distances from the bound are on a logarithmic scale"
     return f"The optimum lies in the shaded part{near}; {scale}."
 
 
-def mark(x: float, said: str, y: float) -> str:
+def mark(x: float, label: str, y: float) -> str:
     """Return a labelled tick on the bracket; the label stays inside the drawing."""
     anchor = "start" if x < WIDTH / 3 else "middle" if x < 2 * WIDTH / 3 else "end"
     line = f'<line x1="{x:.1f}" x2="{x:.1f}" y1="36" y2="74" class="tick"/>'
-    return line + text(x, y, said, anchor)
+    return line + text(x, y, label, anchor)
 
 
 def polar(facts: Facts) -> str | None:
@@ -102,7 +102,7 @@ def polar(facts: Facts) -> str | None:
     top = max(bound, lam) * 1.08
     room = WIDTH - 2 * EDGE
     x = EDGE + lam / top * room
-    said = f"Ω°(W) ≤ {at_most(bound, 7)}, λ = {short(lam)}"
+    caption = f"Ω°(W) ≤ {at_most(bound, 7)}, λ = {short(lam)}"
     kind = "over" if bound > lam * (1 + facts.question.rtol) else "inside"
     parts = [
         text(EDGE, 24, f"Ω°(W) ≤ {at_most(bound, 7)}", "start"),
@@ -110,20 +110,20 @@ def polar(facts: Facts) -> str | None:
         f'<line x1="{x:.1f}" x2="{x:.1f}" y1="30" y2="64" class="tick"/>',
         text(x, 86, f"λ = {short(lam)}", "end"),
     ]
-    return svg(94, said, parts)
+    return svg(94, caption, parts)
 
 
 def components(facts: Facts) -> str | None:
     """Draw each component's penalty λθ(X_i) as a bar, and what W pays for it as a dot."""
-    held = facts.components[:SHOWN]
-    if not held or not facts.question.problem.lam:
+    shown = facts.components[:SHOWN]
+    if not shown or not facts.question.problem.lam:
         return None
-    top = max(max(s.price, s.inner if np.isfinite(s.inner) else 0.0) for s in held)
+    top = max(max(s.price, s.inner if np.isfinite(s.inner) else 0.0) for s in shown)
     if not top:  # every price underflows
         return None
-    step = (WIDTH - 2 * EDGE) / max(len(held), 8)
+    step = (WIDTH - 2 * EDGE) / max(len(shown), 8)
     parts = [f'<line x1="{EDGE}" x2="{WIDTH - EDGE}" y1="150" y2="150" class="tick"/>']
-    for k, s in enumerate(held):
+    for k, s in enumerate(shown):
         high = 130 * (s.price / top)
         parts.append(bar(EDGE + (k + 0.12) * step, 150 - high, (0.76 * step, high), "band"))
         if np.isfinite(s.inner):
@@ -131,7 +131,7 @@ def components(facts: Facts) -> str | None:
             parts.append(
                 f'<circle cx="{EDGE + (k + 0.5) * step:.1f}" cy="{y:.1f}" r="3.2" class="dot"/>'
             )
-    count = facts.question.problem.atom.count(len(held))
+    count = facts.question.problem.atom.count(len(shown))
     return svg(162, f"Penalties of {count} and what the dual point pays for each.", parts)
 
 
@@ -150,20 +150,20 @@ def image_side(Y: Array) -> int | None:
 
 def images(columns: Array, side: int) -> list[str]:
     """Return the first columns as small square pictures, large ones thinned."""
-    at = thinned(side, PIXELS)
+    at = spread_indices(side, PIXELS)
     return [png(x.reshape(side, side)[np.ix_(at, at)]) for x in columns.T[:TILES]]
 
 
 def heat(factor: Array) -> str:
     """Return a factor as a heat map, long axes thinned."""
     flat = factor.reshape(-1, factor.shape[-1])
-    return png(flat[thinned(flat.shape[0])][:, thinned(flat.shape[1])])
+    return png(flat[spread_indices(flat.shape[0])][:, spread_indices(flat.shape[1])])
 
 
 def bars(x: Array, label: str) -> str:
     """Draw one part of a component as bars from a zero line, its largest entry of full height."""
     width, height = CELL
-    shown = x[thinned(len(x))]
+    shown = x[spread_indices(len(x))]
     middle, step = height / 2, width / len(shown)
     heights = (middle - 1) * (shown / (float(np.abs(shown).max()) or 1.0))
     parts = [f'<line x1="0" x2="{width}" y1="{middle}" y2="{middle}" class="zero"/>']
@@ -174,7 +174,7 @@ def bars(x: Array, label: str) -> str:
     return f'{box} aria-label="{escape(label)}">{"".join(parts)}</svg>'
 
 
-def thinned(n: int, most: int = SIDE) -> Array:
+def spread_indices(n: int, most: int = SIDE) -> Array:
     """Return at most so many indices, evenly spread."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(int))
 

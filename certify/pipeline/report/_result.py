@@ -9,7 +9,7 @@ from typing import Any
 from certify.base.errors import InputError
 from certify.pipeline.certificate.verdict import Verdict, relative, spread
 
-from ._numbers import at_least, at_most, divided, short
+from ._numbers import at_least, at_most, divide, short
 from ._pictures import Bracket, bracket, legend
 
 NEXT = {
@@ -36,22 +36,22 @@ STYLE = "max-width:40rem;font-family:system-ui,sans-serif"
 FILLS = {"band": "#5b8def", "allowed": "#1a7f37", "track": "#c9d1d9"}
 
 
-def explained(result: Any) -> str:  # noqa: ANN401  a Result, of the layer above
+def explanation(result: Any) -> str:  # noqa: ANN401  a Result, of the layer above
     """Return what was proved, which bound is loose, what was tried, and what to try."""
     low, high = at_least(result.lower), at_most(result.upper)
     by = {"exact": "exact integers", "rounded": "outward-rounded floats"}.get(result.tier)
-    told = f"Proved in {by}" if by else "By floats, nothing proved"
-    bracket_told = f"{told}: {low} <= optimum, and these factors reach at most {high}"
+    basis = f"Proved in {by}" if by else "By floats, nothing proved"
+    line = f"{basis}: {low} <= optimum, and these factors reach at most {high}"
     gap = f"a gap of {at_most(result.gap, 3)}, relative {at_most(result.relative_gap, 2)}"
     off = short(result.stationarity, 2)
     lines = [
         f"{result.distance[0].upper()}{result.distance[1:]}.",
         f"{result.verdict.name}: {result.reason}.",
-        f"{bracket_told}; {gap}.",
+        f"{line}; {gap}.",
         f"The components' balance <W, phi> = lam theta is off by {off} (0 at a stationary point).",
     ]
     if result.multiple != 1 and by:
-        least, most = divided(result.lower, result.upper, result.multiple)
+        least, most = divide(result.lower, result.upper, result.multiple)
         ends = f"{at_least(least)} <= optimum, and these reach at most {at_most(most)}"
         times = short(result.multiple)
         lines.append(f"As the training loss, of which the objective is {times} times: {ends}.")
@@ -59,25 +59,27 @@ def explained(result: Any) -> str:  # noqa: ANN401  a Result, of the layer above
         reach = at_most(result.better_upper)
         lines.append(f"The better factors are proved to reach at most {reach}.")
     if result.steps:
-        lines.append(tried(result))
-    own = result.own_size
-    if own.reason not in result.reason:
-        lines.append(f"Over at most as many components, {own.verdict.name}: {own.reason}.")
+        lines.append(search_steps(result))
+    own_size = result.own_size
+    if own_size.reason not in result.reason:
+        lines.append(
+            f"Over at most as many components, {own_size.verdict.name}: {own_size.reason}."
+        )
     if another(result):
-        found = at_most(own.upper if own.better_upper is None else own.better_upper)
-        ends = f"yours {at_most(own.upper)}, the best found {found}, none below"
-        lines.append(f"At their own size: {ends} {at_least(own.lower)}.")
-    lines.append(NEXT[result.verdict].format(better=attached(result)) + accepting(result))
+        best = at_most(own_size.upper if own_size.better_upper is None else own_size.better_upper)
+        ends = f"yours {at_most(own_size.upper)}, the best found {best}, none below"
+        lines.append(f"At their own size: {ends} {at_least(own_size.lower)}.")
+    lines.append(NEXT[result.verdict].format(better=where_better(result)) + accepting(result))
     return "\n".join(lines)
 
 
 def another(result: Any) -> bool:  # noqa: ANN401  a Result
     """Whether the answer at its own size is proved by a certificate of its own."""
-    held, own = result.certificate, result.own_size.certificate
-    return held is not None and own is not None and own is not held
+    first, second = result.certificate, result.own_size.certificate
+    return first is not None and second is not None and second is not first
 
 
-def attached(result: Any) -> str:  # noqa: ANN401  a Result
+def where_better(result: Any) -> str:  # noqa: ANN401  a Result
     """Say where the better factors are: in a copy of the estimator, if that can be made."""
     copies = result.origin is not None and result.origin.rebuild is not None
     return "result.better_model(estimator)" if copies else "result.better"
@@ -94,43 +96,43 @@ def accepting(result: Any) -> str:  # noqa: ANN401  a Result
     return f" If the distance is small enough for you: rtol={rtol:g} accepts it." if rtol else ""
 
 
-def tried(result: Any) -> str:  # noqa: ANN401  a Result
+def search_steps(result: Any) -> str:  # noqa: ANN401  a Result
     """Return the steps of a search as a sentence, and what they leave open."""
     counts = Counter(name for name, _ in result.steps[1:])
     if not counts:
         return "No search was needed."
     names = ((STEPS.get(name, name), n) for name, n in counts.items())
-    told = ", ".join(f"{name} ({n} times)" if n > 1 else name for name, n in names)
+    steps = ", ".join(f"{name} ({n} times)" if n > 1 else name for name, n in names)
     best = min(value for _, value in result.steps)
     first, last = (short(x, 10) for x in (result.steps[0][1], best))
     went = f"the objective went from {first} to {last}" if last != first else "nothing was better"
     if result.verdict is Verdict.CERTIFIED:
-        return f"Tried: {told}; {went}."
+        return f"Tried: {steps}; {went}."
     share = relative(spread(result.lower, best), best)
     if best - result.lower <= result.epsilon:
         left = "That meets the lower bound within epsilon: nothing better is left to find"
     else:
         left = f"A relative gap of {at_most(share, 2)} stays open between that and the lower bound"
-    return f"Tried: {told}; {went}. {left}."
+    return f"Tried: {steps}; {went}. {left}."
 
 
 def cell(result: Any, epsilon: float) -> str:  # noqa: ANN401  a Result
     """Return a notebook's cell: verdict, reason and bracket."""
     head = f"<p><b>{escape(result.distance)}</b></p>"
     head += f"<p><b>{result.verdict.name}</b> {escape(result.reason)}</p>"
-    held = Bracket(result.lower, result.upper, result.better_upper, epsilon)
+    ends = Bracket(result.lower, result.upper, result.better_upper, epsilon)
     drawn = ""
     if result.certificate is not None:  # it says where the optimum lies
-        drawn = f'{coloured(bracket(held))}<p style="opacity:.7">{legend(held)}</p>'
+        drawn = f'{with_colours(bracket(ends))}<p style="opacity:.7">{legend(ends)}</p>'
     if another(result):
-        own = result.own_size
-        at_size = bracket(Bracket(own.lower, own.upper, own.better_upper, epsilon))
-        drawn += f"<p>At its own size: <b>{own.verdict.name}</b></p>{coloured(at_size)}"
+        own_size = result.own_size
+        at_size = bracket(Bracket(own_size.lower, own_size.upper, own_size.better_upper, epsilon))
+        drawn += f"<p>At its own size: <b>{own_size.verdict.name}</b></p>{with_colours(at_size)}"
     size = f"arithmetic: {result.tier}"
     return f'<div style="{STYLE}">{head}{drawn}<p style="opacity:.7">{size}</p></div>'
 
 
-def coloured(svg: str) -> str:
+def with_colours(svg: str) -> str:
     """Give a drawing's parts colours of their own, where no page's style sheet does."""
     for kind, fill in FILLS.items():
         svg = svg.replace(f'class="{kind}"', f'fill="{fill}" fill-opacity="0.8"')
@@ -139,7 +141,7 @@ def coloured(svg: str) -> str:
     )
 
 
-def plotted(result: Any, path: str | Path | None) -> Any:  # noqa: ANN401  matplotlib's axes
+def plot_result(result: Any, path: str | Path | None) -> Any:  # noqa: ANN401  matplotlib's axes
     """Draw the bracket and the search's objectives; return the axes, or write a file.
 
     Raises InputError if matplotlib is absent.

@@ -6,12 +6,12 @@ from certify.problem import Problem
 
 from ._facts import Facts
 from ._formula import formula
-from ._numbers import at_least, at_most, distance, divided, short
+from ._numbers import at_least, at_most, distance, divide, short
 
-__all__ = ["answer", "asked", "bracket", "closing", "distance", "formula", "model", "short"]
+__all__ = ["answer", "bracket", "closing", "distance", "formula", "model", "question_text", "short"]
 
 
-def asked(facts: Facts) -> str:
+def question_text(facts: Facts) -> str:
     """Return the question as a sentence."""
     problem, size = facts.question.problem, facts.candidate[0].shape[-1]
     what, shape = model(problem), " × ".join(map(str, problem.loss.dims))
@@ -21,7 +21,7 @@ def asked(facts: Facts) -> str:
     rank = f"at most {count}" if facts.question.own_size else "any size"
     return (
         f"Somebody fitted {what} of {count} to {shape} data{of}, by {loss(problem)}"
-        f"{priced(problem)}. Are these factors a global optimum of that objective, over factors of "
+        f"{terms(problem)}. Are these factors a global optimum of that objective, over factors of "
         f"{rank}, within {short(facts.epsilon)}?"
     )
 
@@ -34,14 +34,14 @@ def loss(problem: Problem) -> str:
     return f"the weighted {name[4:]}" if name.startswith("the ") else f"weighted {name}"
 
 
-def priced(problem: Problem) -> str:
-    """Return what regularizes and what is added."""
-    held = "" if problem.lam == 0 else f" with the regularization λ = {short(problem.lam)}"
+def terms(problem: Problem) -> str:
+    """Return the regularization and the offsets, in words."""
+    text = "" if problem.lam == 0 else f" with the regularization λ = {short(problem.lam)}"
     if problem.l1 is not None:
         weights = " and ".join(map(short, problem.l1))
-        held += f"{' and' if held else ' with'} l1 penalties of weights {weights}"
+        text += f"{' and' if text else ' with'} l1 penalties of weights {weights}"
     names = [o.name for o in problem.offsets]
-    return held + (
+    return text + (
         f" and {'an offset' if len(names) == 1 else 'offsets'} ({', '.join(names)})" * bool(names)
     )
 
@@ -63,22 +63,22 @@ def answer(facts: Facts) -> str:
 def bracket(facts: Facts) -> str:
     """Return the bracket as a sentence."""
     lower, upper = at_least(facts.proved.lower), at_most(facts.proved.upper)
-    held = f"Proved: the optimum is at least {lower}, and these factors reach at most {upper}"
-    told = f"{held}: a gap of {at_most(facts.gap, 3)}, relative {at_most(facts.relative_gap, 2)}."
+    bounds = f"Proved: the optimum is at least {lower}, and these factors reach at most {upper}"
+    text = f"{bounds}: a gap of {at_most(facts.gap, 3)}, relative {at_most(facts.relative_gap, 2)}."
     if facts.proved.better is None:
-        return told
+        return text
     size = 0 if facts.better is None else facts.better[0].shape[-1]
     better, sized = at_most(facts.proved.better), facts.question.problem.atom.count(size)
-    return f"{told} The better factors, of {sized}, reach at most {better}."
+    return f"{text} The better factors, of {sized}, reach at most {better}."
 
 
 def training(facts: Facts, multiple: float) -> str:
     """Return the bracket in the units of the training loss; "" where they are the objective's."""
     if multiple == 1:
         return ""
-    low, high = divided(facts.proved.lower, facts.proved.upper, multiple)
-    told = f"As the training loss, of which the objective is {short(multiple)} times: these "
-    return f"{told}factors reach at most {at_most(high)}, and nothing is below {at_least(low)}."
+    low, high = divide(facts.proved.lower, facts.proved.upper, multiple)
+    text = f"As the training loss, of which the objective is {short(multiple)} times: these "
+    return f"{text}factors reach at most {at_most(high)}, and nothing is below {at_least(low)}."
 
 
 def parts(atom: Atom, count: int) -> list[str]:

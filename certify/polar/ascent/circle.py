@@ -24,9 +24,9 @@ def on_circle(omega: Array, alpha: Array, beta: Array, slope: float) -> float:
     who = order % omega.size
     before = 0.5 * (angles[0] + angles[-1]) + np.pi  # between the last kink and the first
     z = alpha * np.cos(before) + beta * np.sin(before)
-    held = omega * np.where(z > 0, 1.0, slope)
-    A = held @ alpha + np.cumsum(jump * omega[who] * alpha[who])
-    B = held @ beta + np.cumsum(jump * omega[who] * beta[who])
+    weights = omega * np.where(z > 0, 1.0, slope)
+    A = weights @ alpha + np.cumsum(jump * omega[who] * alpha[who])
+    B = weights @ beta + np.cumsum(jump * omega[who] * beta[who])
     ends = np.append(angles[1:], angles[0] + 2 * np.pi)
     at = angles + (np.arctan2(B, A) - angles) % (2 * np.pi)
     inside = at <= ends
@@ -40,7 +40,7 @@ def best_kink(omega: Array, z: Array) -> int:
     """Return i such that b = -z_i maximizes sum omega_j s(z_j + b) over all b, if sum omega = 0.
 
     The sum is then piecewise linear and flat at both ends.  As s(z) = slope z + (1 - slope) z_+, it
-    is sum omega_j (z_j + b)_+ times 1 - slope >= 0, and what does not depend on b.
+    is sum omega_j (z_j + b)_+ times 1 - slope >= 0, plus a term that does not depend on b.
     """
     order = np.argsort(-z, kind="stable")  # rising b
     w, x = omega[order], z[order]

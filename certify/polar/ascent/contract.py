@@ -10,17 +10,17 @@ from certify.base.arrays import Array
 
 
 def others(T: Array, xs: Sequence[Array], mode: int) -> Array:
-    """Return the vector of T x_1 ... x_K without x_mode: <T, x_1 o ... o x_K> = <it, x_mode>.
+    """Contract T with all vectors but x_mode: return v with <T, x_1 o ... o x_K> = <v, x_mode>.
 
-    The modes behind go first, from the last, then those before: each product is a view of
-    what the last one left times a vector.
+    The later modes are contracted first, starting with the last one, then the earlier ones:
+    each step multiplies a view of the previous tensor by a vector.
     """
-    held = T
+    tensor = T
     for x in reversed(xs[mode + 1 :]):
-        held = held @ x
+        tensor = tensor @ x
     for x in xs[:mode]:
-        held = (x @ held.reshape(len(x), -1)).reshape(held.shape[1:])
-    return held
+        tensor = (x @ tensor.reshape(len(x), -1)).reshape(tensor.shape[1:])
+    return tensor
 
 
 def inner_product(T: Array, xs: Sequence[Array]) -> float:
@@ -36,14 +36,14 @@ def product(xs: Sequence[Array]) -> Array:
     return out
 
 
-def unfolded(T: Array, rows: Sequence[int]) -> Array:
+def unfold(T: Array, rows: Sequence[int]) -> Array:
     """Return the matrix with rows the multi-index of some modes, columns that of the others."""
     rest = [k for k in range(T.ndim) if k not in rows]
     p = prod(T.shape[k] for k in rows)
     return np.asarray(T.transpose([*rows, *rest]).reshape(p, -1))
 
 
-def symmetrized(T: Array) -> Array:
+def sum_orders(T: Array) -> Array:
     """Return the sum of T over all orders of its modes: K! times its symmetric part."""
     out = np.zeros_like(T)
     for order in permutations(range(T.ndim)):
@@ -53,10 +53,10 @@ def symmetrized(T: Array) -> Array:
 
 def symmetric_part(T: Array) -> Array:
     """Return the mean of T over all orders of its modes."""
-    return symmetrized(T) / factorial(T.ndim)
+    return sum_orders(T) / factorial(T.ndim)
 
 
-def joined(factors: Sequence[Array]) -> Array:
+def kronecker_columns(factors: Sequence[Array]) -> Array:
     """Return x^1 (x) ... (x) x^K of each slice, (n1 ... nK, r), the last mode fastest."""
     out = factors[0]
     for x in factors[1:]:
@@ -64,22 +64,22 @@ def joined(factors: Sequence[Array]) -> Array:
     return out
 
 
-def rest_pulls(held: Array, factors: Sequence[Array]) -> list[Array]:
-    """Return the pulls of the modes of `factors`, for held (n ..., r), one tensor a slice."""
+def rest_pulls(tensors: Array, factors: Sequence[Array]) -> list[Array]:
+    """Return for each mode the tensors (n ..., r), one a slice, times all other factors."""
     if len(factors) == 1:
-        return [held]
-    first, others = factors[0], joined(factors[1:])
+        return [tensors]
+    first, rest = factors[0], kronecker_columns(factors[1:])
     n, r = first.shape
-    parted = held.reshape(n, len(held) // n, r)
-    own = (parted * others[None]).sum(axis=1)
-    return [own, *rest_pulls((parted * first[:, None, :]).sum(axis=0), factors[1:])]
+    parted = tensors.reshape(n, len(tensors) // n, r)
+    first_pull = (parted * rest[None]).sum(axis=1)
+    return [first_pull, *rest_pulls((parted * first[:, None, :]).sum(axis=0), factors[1:])]
 
 
-def pull(held: Array, factors: Sequence[Array], k: int) -> Array:
-    """Return the pull of one mode alone, as `rest_pulls` does."""
+def pull(tensors: Array, factors: Sequence[Array], k: int) -> Array:
+    """Return the contraction of `rest_pulls` for mode k alone."""
     for x in factors[:k]:
-        held = (held.reshape(len(x), -1, held.shape[-1]) * x[:, None, :]).sum(axis=0)
+        tensors = (tensors.reshape(len(x), -1, tensors.shape[-1]) * x[:, None, :]).sum(axis=0)
     if k + 1 == len(factors):
-        return held
-    parted = held.reshape(len(factors[k]), -1, held.shape[-1])
-    return np.asarray((parted * joined(factors[k + 1 :])[None]).sum(axis=1))
+        return tensors
+    parted = tensors.reshape(len(factors[k]), -1, tensors.shape[-1])
+    return np.asarray((parted * kronecker_columns(factors[k + 1 :])[None]).sum(axis=1))

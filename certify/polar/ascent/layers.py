@@ -1,4 +1,4 @@
-"""Lower bounds of the polar of a hidden layer: neurons that earn them."""
+"""Lower bounds of the polar of a hidden layer: neurons that attain them."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from . import products as multilinear
 from .circle import best_kink, on_circle
 
 STARTS, ROUNDS = 512, 20  # random starts, and alternating steps of each
-DATA = 256  # rows of F that are starts, at most
-SLOW = 8  # divides both where a free bias is searched for each start by itself
-FINALISTS, STEPS, TRIES = 40, 60, 3  # climbed on circles; steps; random directions that fail
-SETTLED = 1e-14  # relative gain below which a circle gained nothing; luck, never truth
+DATA = 256  # rows of F that serve as starts, at most
+SLOW = 8  # divides STARTS and DATA where each start has its own search for a free bias
+FINALISTS, STEPS, TRIES = 40, 60, 3  # starts that climb on circles; steps; random directions tried
+SETTLED = 1e-14  # relative gain of a circle that counts as none; luck, never truth
 ON = 1e-9  # relative size of z below which a row counts as on its kink
 
 
@@ -31,7 +31,7 @@ def attain(query: LayerQuery) -> tuple[float, Slice]:
         return _largest.attain(query)
     if query.layer.slope == 1 and not query.layer.free:
         return of_matrix(query)
-    return climbed(Climb.of(query), query)
+    return climb_starts(Climb.of(query), query)
 
 
 def of_matrix(query: LayerQuery) -> tuple[float, Slice]:
@@ -44,10 +44,10 @@ def of_matrix(query: LayerQuery) -> tuple[float, Slice]:
 
 @dataclass(frozen=True)
 class Climb:
-    """The polar while it is climbed.
+    """What an ascent of the polar needs.
 
-    F (m, d) and W (m, outputs) on its rows; rows of a free bias lack it, as it is chosen
-    exactly for each u.
+    F (m, d), and W (m, outputs) on its rows.  F lacks the column of a free bias, which is
+    chosen exactly for each u.
     """
 
     layer: Layer
@@ -57,7 +57,7 @@ class Climb:
 
     @classmethod
     def of(cls, query: LayerQuery) -> "Climb":
-        """Prepare the climb of a query."""
+        """Prepare the ascent of a query."""
         layer = query.layer
         F = layer.features[:, :-1] if layer.free else layer.features
         return cls(layer, F, layer.spread(query.W), np.random.default_rng(query.seed))
@@ -86,18 +86,18 @@ class Climb:
         return float(omega @ np.where(z > 0, z, self.layer.slope * z))
 
 
-def climbed(run: Climb, query: LayerQuery) -> tuple[float, Slice]:
+def climb_starts(run: Climb, query: LayerQuery) -> tuple[float, Slice]:
     """Return the best neuron over all starts."""
-    pairs = raced(run, starts(run, query), query.expired)
+    pairs = race_all(run, starts(run, query), query.expired)
     best: tuple[float, Slice] | None = None
     for u, v in pairs:
-        found = polished(run, u, v)
-        best = found if best is None or found[0] > best[0] else best
+        candidate = polish(run, u, v)
+        best = candidate if best is None or candidate[0] > best[0] else best
         if query.expired():
             break
     if best is None:  # no start at all has a direction
         u = np.eye(run.F.shape[1])[0]
-        best = polished(run, u, np.asarray(run.layer.right.maximizer(np.zeros(run.W.shape[1]))))
+        best = polish(run, u, np.asarray(run.layer.right.maximizer(np.zeros(run.W.shape[1]))))
     return best
 
 
@@ -115,7 +115,7 @@ def starts(run: Climb, query: LayerQuery) -> Array:
     return np.asarray(U[:, good] / size[good])
 
 
-def raced(run: Climb, U: Array, expired: Callable[[], bool]) -> Iterator[Slice]:
+def race_all(run: Climb, U: Array, expired: Callable[[], bool]) -> Iterator[Slice]:
     """Take alternating steps from all starts at once; yield the best ends, each once."""
     one = run.W.shape[1] == 1
     signs = [np.ones(1), -np.ones(1)] if one and run.layer.right.free else [None]
@@ -136,17 +136,17 @@ def raced(run: Climb, U: Array, expired: Callable[[], bool]) -> Iterator[Slice]:
 def race(
     run: Climb, U: Array, sign: Array | None, expired: Callable[[], bool]
 ) -> tuple[Array, Array, Array]:
-    """Return (values, U, V) after some alternating steps; a step that loses is not taken."""
-    best, V = measured(run, U, sign)
+    """Return (values, U, V) after alternating steps; a step that lowers a value is not taken."""
+    best, V = best_responses(run, U, sign)
     for _ in range(ROUNDS):
         if expired():
             break
-        z = run.hidden(U)[0] if not run.layer.free else biased(run, U, V)
+        z = run.hidden(U)[0] if not run.layer.free else preactivations(run, U, V)
         gates = np.where(z > 0, 1.0, run.layer.slope)
         c = run.F.T @ (gates * (run.W @ V))
         size = np.linalg.norm(c, axis=0)
         new = np.where(size > 0, c / np.where(size > 0, size, 1.0), U)
-        values, answers = measured(run, new, sign)
+        values, answers = best_responses(run, new, sign)
         better = values > best
         if not better.any():
             break
@@ -155,14 +155,14 @@ def race(
     return best, U, V
 
 
-def biased(run: Climb, U: Array, V: Array) -> Array:
+def preactivations(run: Climb, U: Array, V: Array) -> Array:
     """Return z of each column, with its own best bias."""
     pairs = zip(U.T, (run.W @ V).T, strict=True)
     return np.column_stack([run.lifted(u, omega)[1] for u, omega in pairs])
 
 
-def measured(run: Climb, U: Array, sign: Array | None) -> tuple[Array, Array]:
-    """Return each column's value and the best v; for a sign, v is it."""
+def best_responses(run: Climb, U: Array, sign: Array | None) -> tuple[Array, Array]:
+    """Return each column's value and its best v; where a sign is given, v is that sign."""
     if run.layer.free:
         pairs = [respond(run, u, sign) for u in U.T]
         return np.array([p[0] for p in pairs]), np.column_stack([p[1] for p in pairs])
@@ -187,21 +187,21 @@ def respond(run: Climb, u: Array, v: Array | None) -> tuple[float, Array]:
     return max(tries, key=lambda pair: pair[0])
 
 
-def polished(run: Climb, u: Array, v: Array) -> tuple[float, Slice]:
+def polish(run: Climb, u: Array, v: Array) -> tuple[float, Slice]:
     """Climb by exact maxima on great circles, v the best response in between."""
     value, failed = run.value(u, run.W @ v), 0
     for k in range(STEPS * (1 + TRIES)):
         omega = run.W @ v
-        new = moved(run, u, omega, direction(run, u, omega, k % (2 + TRIES) if failed else 0))
-        held = response(run, new, v)
-        now = run.value(new, run.W @ held)
+        new = circle_step(run, u, omega, direction(run, u, omega, k % (2 + TRIES) if failed else 0))
+        new_v = response(run, new, v)
+        now = run.value(new, run.W @ new_v)
         if now <= value + SETTLED * abs(value):
             failed += 1
             if failed > 1 + TRIES:
                 break
             continue
-        u, v, value, failed = new, held, now, 0
-    return finished(run, u, v)
+        u, v, value, failed = new, new_v, now, 0
+    return finish(run, u, v)
 
 
 def response(run: Climb, u: Array, v: Array) -> Array:
@@ -212,7 +212,7 @@ def response(run: Climb, u: Array, v: Array) -> Array:
 
 
 def direction(run: Climb, u: Array, omega: Array, kind: int) -> Array:
-    """Return where a circle from u goes: 0 the gradient, 1 along the kinks it is on, else any."""
+    """Return a direction for a circle: kind 0 the gradient, 1 along the kinks at u, else random."""
     if kind > 1:
         return run.rng.standard_normal(u.size)
     j, z = run.lifted(u, omega)
@@ -227,7 +227,7 @@ def direction(run: Climb, u: Array, omega: Array, kind: int) -> Array:
     return c
 
 
-def moved(run: Climb, u: Array, omega: Array, towards: Array) -> Array:
+def circle_step(run: Climb, u: Array, omega: Array, towards: Array) -> Array:
     """Return the best point of the great circle through u and `towards`.
 
     A free bias stays at the kink of the row where it is.
@@ -243,8 +243,8 @@ def moved(run: Climb, u: Array, omega: Array, towards: Array) -> Array:
     return np.asarray(new / np.linalg.norm(new))
 
 
-def finished(run: Climb, u: Array, v: Array) -> tuple[float, Slice]:
-    """Return the neuron with its bias, and the value found again from its weights."""
+def finish(run: Climb, u: Array, v: Array) -> tuple[float, Slice]:
+    """Return the neuron with its bias, and its value recomputed from its weights."""
     layer = run.layer
     if layer.free:
         j, _ = run.lifted(u, run.W @ v)

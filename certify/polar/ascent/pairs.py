@@ -7,13 +7,13 @@ from scipy import linalg, sparse
 
 from certify.base.arrays import Array
 from certify.polar import eigen as spectra
-from certify.polar.methods._balance import relaxed, scales
+from certify.polar.methods._balance import relax, scales
 from certify.polar.methods._symmetric import part
 from certify.polar.methods.lines import line_values
-from certify.polar.methods.spectral import stretched
+from certify.polar.methods.spectral import scale_both
 from certify.polar.query import Matrix, PolarQuery
 
-from .products import Target, climb, raced
+from .products import Target, climb, race
 
 STARTS, STEPS = 12, 200
 ONE, STEPS_OF_ONE = 24, 2000  # the same for one vector on both sides
@@ -28,20 +28,20 @@ def inner_product(W: Matrix, u: Array, v: Array) -> float:
 
 
 def best_slice(query: PolarQuery) -> tuple[float, tuple[Array, Array]]:
-    """Return (<W, u v^T>, (u, v)) with unit norms: exact for closed pairs, else found."""
+    """Return (<W, u v^T>, (u, v)) with unit norms: exact for a closed form, else by ascent."""
     if query.left.axial or query.right.axial:
         return line_slice(query)
-    return ascended(query, np.column_stack(first_vectors(query)))
+    return ascend(query, np.column_stack(first_vectors(query)))
 
 
-def ascended(query: PolarQuery, V: Array) -> tuple[float, tuple[Array, Array]]:
+def ascend(query: PolarQuery, V: Array) -> tuple[float, tuple[Array, Array]]:
     """Return the best slice reached from the columns of V."""
-    slow = query.left.slow or query.right.slow  # a race, then
+    slow = query.left.slow or query.right.slow  # then all starts take few steps, and few go on
     target = Target(query.W, (query.left, query.right))
     V = query.right.maximizers(V)
     rounds = (RACE, FINALISTS, STEPS) if slow else (STEPS, 1, 0)
-    held = raced(target, (query.left.maximizers(np.asarray(query.W @ V)), V), rounds, SETTLED)[1]
-    u, v = (x[:, 0] for x in held)
+    vectors = race(target, (query.left.maximizers(np.asarray(query.W @ V)), V), rounds, SETTLED)[1]
+    u, v = (x[:, 0] for x in vectors)
     return inner_product(query.W, u, v), (u, v)
 
 
@@ -52,8 +52,8 @@ def line_slice(query: PolarQuery) -> tuple[float, tuple[Array, Array]]:
     first = query.left.axial
     unit = np.zeros(len(values))
     unit[k] = signs[k]
-    held = query.W.tocsr() if sparse.issparse(query.W) else query.W
-    line = np.asarray((held.T if first else held) @ unit)
+    matrix = query.W.tocsr() if sparse.issparse(query.W) else query.W
+    line = np.asarray((matrix.T if first else matrix) @ unit)
     other = (query.right if first else query.left).maximizer(line)
     u, v = (unit, other) if first else (other, unit)
     return inner_product(query.W, u, v), (u, v)
@@ -62,13 +62,13 @@ def line_slice(query: PolarQuery) -> tuple[float, tuple[Array, Array]]:
 def first_vectors(query: PolarQuery) -> list[Array]:
     """Return starts for v: top singular vectors, points of the relaxation, random ones.
 
-    Both signs of each: a u with signs cannot take the sign over.
+    Both signs of each: a u of fixed signs cannot absorb the sign of v.
     """
     if all(g.exact and g.is_round and g.free for g in (query.left, query.right)):
         by = scales(query.W, query.left, query.right, query.seed)
         if by is None:
             return [head(query.W, query.seed)]
-        wide = stretched(query.W, by)
+        wide = scale_both(query.W, by)
         if np.isfinite(wide.data if sparse.issparse(wide) else wide).all() and squares_fit(wide):
             return [head(wide, query.seed) / by[1]]  # where v's maximizer is it
     top = head(query.W, query.seed)
@@ -77,7 +77,7 @@ def first_vectors(query: PolarQuery) -> list[Array]:
     lots = [rng.standard_normal(n) for _ in range(STARTS)]
     sides = query.left.ellipsoids(query.W.shape[0]), query.right.ellipsoids(n)
     if not all(around.uniform for around in sides):
-        B = relaxed(query.W, *sides, query.seed)[1]
+        B = relax(query.W, *sides, query.seed)[1]
         lots += [B @ rng.standard_normal(B.shape[1]) for _ in range(STARTS)]
     both = [sign * v for v in (top, *lots) for sign in (1.0, -1.0)]
     return both if query.right.free else [*both, *map(np.abs, (top, *lots))]
@@ -113,10 +113,10 @@ def best_vector(query: PolarQuery) -> tuple[float, Array]:
     if query.left.free:
         x = vectors[:, -1] / np.linalg.norm(vectors[:, -1])
         return inner_product(query.W, x, x), x
-    return one_ascended(query, np.column_stack([*one_vectors(S, vectors, query.seed)]))
+    return ascend_symmetric(query, np.column_stack([*one_vectors(S, vectors, query.seed)]))
 
 
-def one_ascended(query: PolarQuery, X: Array) -> tuple[float, Array]:
+def ascend_symmetric(query: PolarQuery, X: Array) -> tuple[float, Array]:
     """Return (x^T W x, x) reached from the nonnegative columns of X."""
     S, norm = part(query.W), query.left
     X = np.maximum(X, 0.0)
@@ -125,8 +125,8 @@ def one_ascended(query: PolarQuery, X: Array) -> tuple[float, Array]:
     if not X.size:
         return 0.0, np.eye(len(S))[0]
     target = Target(S, (norm, norm), symmetric=True)
-    values, (found,) = climb(target, (X,), STEPS_OF_ONE, SETTLED_ONE)
-    x = found[:, int(values.argmax())]
+    values, (vectors,) = climb(target, (X,), STEPS_OF_ONE, SETTLED_ONE)
+    x = vectors[:, int(values.argmax())]
     return inner_product(query.W, x, x), x
 
 

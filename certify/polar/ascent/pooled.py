@@ -14,22 +14,22 @@ import numpy.typing as npt
 from certify.base.arrays import Array
 from certify.polar.layer_query import Ints, Layer, LayerQuery, Slice
 
-STARTS, NUMBERS = 512, 1 << 22  # random starts; numbers that all starts hold together, at most
+STARTS, NUMBERS = 512, 1 << 22  # random starts; entries of all starts together, at most
 ROUNDS = 40  # steps of all starts
 LENGTHS = (np.inf, 1.0, 0.3, 0.1, 0.03, 0.01)  # of steps that are tried, relative to |u|
-FINALISTS, TRIES = 12, 40  # starts that go on over great circles; directions of each
+FINALISTS, TRIES = 12, 40  # starts that continue on great circles; directions of each
 ANGLES = np.pi * 2.0 ** -np.arange(0.0, 40.0)  # that are tried on a circle, both ways
 
 
 @dataclass(frozen=True)
 class Largest:
-    """The polar while it is climbed; signs: the values of v of one output, none for several."""
+    """The polar of a query, and what an ascent evaluates."""
 
     query: LayerQuery
 
     @cached_property
     def table(self) -> Ints:
-        """The rows of each sample, (samples, most rows); the first one fills what is over."""
+        """The rows of each sample, (samples, most rows), padded with its first row."""
         return rows_of_samples(owners(self.query.layer))
 
     def winners(self, U: Array) -> tuple[Array, Ints]:
@@ -56,12 +56,12 @@ class Largest:
 
 
 def owners(layer: Layer) -> Ints:
-    """Return of each row its sample."""
+    """Return the sample of each row."""
     return np.arange(len(layer.features)) if layer.samples is None else layer.samples
 
 
 def rows_of_samples(samples: Ints) -> Ints:
-    """Return a table of each sample's rows, in order; the first one fills what is over."""
+    """Return a table of each sample's rows, in order, padded with its first row."""
     order = np.argsort(samples, kind="stable")
     counts = np.bincount(samples)
     first = np.cumsum(counts) - counts
@@ -73,15 +73,15 @@ def attain(query: LayerQuery) -> tuple[float, Slice]:
     """Return (<W, h(u) v^T>, (u, v)) with |u| = |v| = 1, as large as found.
 
     Many starts step along their gradient together; the best go on over great circles.  A step
-    that loses is not taken.
+    that lowers the value is not taken.
     """
     run, rng = Largest(query), np.random.default_rng(query.seed)
     fixed = [np.array([[float(s)]]) for s in query.signs()] if query.W.shape[1] == 1 else [None]
     ends: list[tuple[float, Slice]] = []
     for v in fixed:
-        U, values = raced(run, starts(query, rng), v)
+        U, values = race(run, starts(query, rng), v)
         for k in np.argsort(-values, kind="stable")[:FINALISTS]:
-            ends.append(circled(run, U[:, k], v, rng))
+            ends.append(circle_search(run, U[:, k], v, rng))
             if query.expired():
                 break
     return max(ends, key=lambda end: end[0])
@@ -99,7 +99,7 @@ def starts(query: LayerQuery, rng: np.random.Generator) -> Array:
     return np.asarray(U[:, good] / size[good])
 
 
-def raced(run: Largest, U: Array, v: Array | None) -> tuple[Array, Array]:
+def race(run: Largest, U: Array, v: Array | None) -> tuple[Array, Array]:
     """Return all starts after some steps, and their values."""
     values, V = run.valued(U, v)
     for _ in range(ROUNDS):
@@ -112,20 +112,20 @@ def raced(run: Largest, U: Array, v: Array | None) -> tuple[Array, Array]:
         for t in LENGTHS:
             new = c if t == np.inf else U + t * c
             new = new / np.maximum(np.linalg.norm(new, axis=0), 1e-300)
-            now, own = run.valued(new, v)
+            now, responses = run.valued(new, v)
             better = (now > values) & ~risen
             U, values = np.where(better, new, U), np.where(better, now, values)
-            V = own if v is not None else np.where(better, own, V)
+            V = responses if v is not None else np.where(better, responses, V)
             risen |= better
         if not risen.any():
             break
     return U, values
 
 
-def circled(
+def circle_search(
     run: Largest, u: Array, v: Array | None, rng: np.random.Generator
 ) -> tuple[float, Slice]:
-    """Return the best neuron met on great circles through u: along the gradient, then any."""
+    """Return the best neuron on great circles through u: along the gradient, then at random."""
     value, V = run.valued(u[:, None], v)
     top, steps = float(value[0]), np.concatenate([ANGLES, -ANGLES])
     failed = 0
@@ -138,9 +138,9 @@ def circled(
             continue
         new = np.cos(steps) * u[:, None] + np.sin(steps) * (w / size)[:, None]
         new /= np.linalg.norm(new, axis=0)
-        values, own = run.valued(new, v)
+        values, responses = run.valued(new, v)
         k = int(values.argmax())
         if values[k] > top + 1e-14 * abs(top):
             u, top, failed = new[:, k], float(values[k]), 0
-            V = V if v is not None else own[:, [k]]
+            V = V if v is not None else responses[:, [k]]
     return top, (u, V[:, 0])

@@ -25,7 +25,7 @@ from certify.norms import Gauge
 from certify.polar.product_query import Expired, Slice, never
 from certify.polar.query import Matrix
 
-from .contract import inner_product, joined, pull, rest_pulls, symmetric_part, unfolded
+from .contract import inner_product, kronecker_columns, pull, rest_pulls, symmetric_part, unfold
 
 STARTS, STEPS = 100, 2000
 EACH = 4  # random starts for each coordinate, up to STARTS
@@ -35,12 +35,12 @@ SETTLED = 1e-15  # relative gain below which an ascent stops; luck, never truth
 SIGNS = 64  # combinations of signs of a start at most
 INNER = 3  # turns over all modes but the first, for one product with W
 ONE, EIGENVECTORS = 40, 4  # random starts, and singular vectors, of one vector for all modes
-NUMBERS = 1 << 20  # that the columns climbed at once hold for one mode
+NUMBERS = 1 << 20  # entries of one mode in the columns that climb at once, at most
 GRID, ZOOMS = np.linspace(-1.0, 1.0, 33), 6  # of a segment; each grid is a 16th of the last
 NEWTON = 8  # steps at the end, on the sphere
-LITTLE = 1e-13  # relative gain of a step of products under which another is tried
-SMALL = 1e-3  # of the largest coordinate: one that may be on its way to zero
-DOUBLINGS = 64.0  # the largest shift by the first one
+LITTLE = 1e-13  # relative gain of a multiplicative step below which another step is tried
+SMALL = 1e-3  # of the largest coordinate: a smaller one may be tending to zero
+DOUBLINGS = 64.0  # the largest shift, divided by the first one
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Target:
     def values(self, xs: Sequence[Array]) -> Array:
         """Return the value of each column."""
         full = self.full(xs)
-        return np.asarray((full[0] * np.asarray(self.W @ joined(full[1:]))).sum(axis=0))
+        return np.asarray((full[0] * np.asarray(self.W @ kronecker_columns(full[1:]))).sum(axis=0))
 
     def units(self, xs: Sequence[Array]) -> tuple[Array, ...]:
         """Return the maximizers of given vectors."""
@@ -98,25 +98,25 @@ class Target:
 
     def alternated(self, xs: Sequence[Array]) -> tuple[tuple[Array, ...], Array]:
         """Return the vectors after the best response of each mode in turn."""
-        held = list(xs)
-        held[0] = self.norms[0].maximizers(np.asarray(self.W @ joined(held[1:])))
-        left = np.asarray(self.W.T @ held[0])
-        for _ in range(INNER if len(held) > 2 else 1):  # noqa: PLR2004  one mode is done at once
-            for k in range(1, len(held)):
-                held[k] = self.norms[k].maximizers(pull(left, held[1:], k - 1))
-        return tuple(held), np.asarray((left * joined(held[1:])).sum(axis=0))
+        vectors = list(xs)
+        vectors[0] = self.norms[0].maximizers(np.asarray(self.W @ kronecker_columns(vectors[1:])))
+        left = np.asarray(self.W.T @ vectors[0])
+        for _ in range(INNER if len(vectors) > 2 else 1):  # noqa: PLR2004  one mode is done at once
+            for k in range(1, len(vectors)):
+                vectors[k] = self.norms[k].maximizers(pull(left, vectors[1:], k - 1))
+        return tuple(vectors), np.asarray((left * kronecker_columns(vectors[1:])).sum(axis=0))
 
     def pull(self, x: Array) -> Array:
         """Return T x^(K-1), T the symmetric part of W."""
         full = self.full((x,))
-        first = np.asarray(self.W @ joined(full[1:]))
+        first = np.asarray(self.W @ kronecker_columns(full[1:]))
         rest = rest_pulls(np.asarray(self.W.T @ x), full[1:])
         return np.asarray((first + sum(rest)) / len(full))
 
     def multiplied(self, x: Array, y: Array) -> Array:
         """Return x_i (y + c)_i, of sum 1; the segment's best point where that gains little.
 
-        A coordinate that is zero stays so under the first, and the first alone moves all others.
+        The first step leaves zeros at zero, but only it moves all other coordinates at once.
         """
         new = x * np.maximum(y + self.level, 0.0)
         sizes = new.sum(axis=0)
@@ -139,42 +139,42 @@ class Target:
             z = (x[:, None, :] + t * (y - x)[:, None, :]).reshape(n, -1)
             sizes = np.asarray(norm.value(z))
             z = z / np.where(sizes > 0, sizes, 1.0)
-            found = np.where(sizes > 0, self.values((z,)), -np.inf).reshape(t.shape)
-            k, every = found.argmax(axis=0), np.arange(r)
-            better = found[k, every] > values
+            grid_values = np.where(sizes > 0, self.values((z,)), -np.inf).reshape(t.shape)
+            k, every = grid_values.argmax(axis=0), np.arange(r)
+            better = grid_values[k, every] > values
             best = np.where(better, z.reshape(n, *t.shape)[:, k, every], best)
             at = np.where(better, t[k, every], at)
-            values = np.maximum(values, found[k, every])
+            values = np.maximum(values, grid_values[k, every])
             width /= 16
         return best
 
 
 def climb(target: Target, xs: Sequence[Array], steps: int, settled: float) -> tuple[Array, Slice]:
-    """Return the values and vectors of ascents from all columns; none ends under its start.
+    """Return the values and vectors of ascents from all columns; none ends below its start.
 
-    settled: the relative gain of a step that ends one.
+    settled: an ascent ends at a step that gains at most this, relative to its value.
     """
-    held, values = [np.array(x) for x in xs], target.values(xs)
+    vectors, values = [np.array(x) for x in xs], target.values(xs)
     going, shift = np.arange(len(values)), np.zeros(len(values))
     for _ in range(steps):
-        part = tuple(x[:, going] for x in held)
-        new, found = target.stepped(part, shift[going])
-        gain = found - values[going]
+        part = tuple(x[:, going] for x in vectors)
+        new, new_values = target.stepped(part, shift[going])
+        gain = new_values - values[going]
         risen = going[gain > 0]
-        for x, y in zip(held, new, strict=True):
+        for x, y in zip(vectors, new, strict=True):
             x[:, risen] = y[:, gain > 0]
-        values[risen] = found[gain > 0]
-        more = gain > settled * np.abs(found)
+        values[risen] = new_values[gain > 0]
+        more = gain > settled * np.abs(new_values)
         if top := target.largest_shift:
             now = shift[going]
             more, larger = more | (now < top), np.minimum(2 * now + top / DOUBLINGS, top)
-            shift[going] = np.where(gain > settled * np.abs(found), now / 2, larger)
+            shift[going] = np.where(gain > settled * np.abs(new_values), now / 2, larger)
         going = going[more]
         if not going.size or target.expired():
             break
     if target.symmetric and target.norms[0].axial:
-        held, values = sparser(target, held, values)
-    return values, tuple(held)
+        vectors, values = sparser(target, vectors, values)
+    return values, tuple(vectors)
 
 
 def sparser(target: Target, xs: list[Array], values: Array) -> tuple[list[Array], Array]:
@@ -182,8 +182,8 @@ def sparser(target: Target, xs: list[Array], values: Array) -> tuple[list[Array]
     x = np.where(np.abs(xs[0]) > SMALL * np.abs(xs[0]).max(axis=0, initial=0.0), xs[0], 0.0)
     sizes = np.asarray(target.norms[0].value(x))
     x = x / np.where(sizes > 0, sizes, 1.0)
-    found = target.values((x,))
-    return [np.where(found >= values, x, xs[0])], np.maximum(found, values)
+    new_values = target.values((x,))
+    return [np.where(new_values >= values, x, xs[0])], np.maximum(new_values, values)
 
 
 def climb_parts(
@@ -196,23 +196,23 @@ def climb_parts(
         parts.append(climb(target, [x[:, first : first + each] for x in xs], steps, settled))
         if target.expired():
             break
-    values, held = zip(*parts, strict=True)
-    return np.concatenate(values), tuple(np.hstack(x) for x in zip(*held, strict=True))
+    values, vectors = zip(*parts, strict=True)
+    return np.concatenate(values), tuple(np.hstack(x) for x in zip(*vectors, strict=True))
 
 
-def raced(
+def race(
     target: Target, xs: Sequence[Array], rounds: tuple[int, int, int], settled: float
 ) -> tuple[Array, Slice]:
     """Climb a few steps from all columns, then on from the best; return them, the best first.
 
     rounds: the steps of all, how many go on, and their steps.
     """
-    values, held = climb_parts(target, xs, rounds[0], settled)
+    values, vectors = climb_parts(target, xs, rounds[0], settled)
     if not target.expired():
         best = np.argsort(-values, kind="stable")[: rounds[1]]
-        values, held = climb(target, [x[:, best] for x in held], rounds[2], settled)
+        values, vectors = climb(target, [x[:, best] for x in vectors], rounds[2], settled)
     order = np.argsort(-values, kind="stable")
-    return values[order], tuple(x[:, order] for x in held)
+    return values[order], tuple(x[:, order] for x in vectors)
 
 
 def attain(  # noqa: PLR0913  as an atom is asked, and the time
@@ -229,8 +229,8 @@ def attain(  # noqa: PLR0913  as an atom is asked, and the time
     symmetric: (<T, x o ... o x>, (x,)); of even order the value may be negative, and of odd order
     both x and -x are tried where the cone allows it.  Starts are singular vectors of the
     unfoldings, random ones and the given slices.  The best of all ascents is returned: a lower
-    bound of the polar, found again from the vectors themselves.  Once `expired` is true no ascent
-    goes on; at least one step is taken.
+    bound of the polar, recomputed from the vectors.  Once `expired` is true all ascents end;
+    at least one step is taken.
     """
     with threadpool_limits(1, user_api="blas"):
         T = symmetric_part(T) if symmetric else T
@@ -244,16 +244,16 @@ def attain(  # noqa: PLR0913  as an atom is asked, and the time
             one_vector(S, gauges[0], seed, starts) if symmetric else first(S, gauges, seed, starts)
         )
         modes = zip(gauges, zip(*tries, strict=True), strict=False)
-        columns = [scaled(g, np.column_stack(x)) for g, x in modes]
-        held = raced(target, columns, (RACE, FINALISTS, STEPS), SETTLED)[1]
-        xs = tuple(x[:, 0] for x in held)
+        columns = [unit_columns(g, np.column_stack(x)) for g, x in modes]
+        vectors = race(target, columns, (RACE, FINALISTS, STEPS), SETTLED)[1]
+        xs = tuple(x[:, 0] for x in vectors)
         if symmetric and gauges[0].spherical:
-            xs = (polished(S, gauges[0], xs[0]),)
+            xs = (newton_polish(S, gauges[0], xs[0]),)
         return inner_product(T, target.full(xs)), xs
 
 
-def scaled(norm: Gauge, X: Array) -> Array:
-    """Return the columns at norm 1; zero ones stay."""
+def unit_columns(norm: Gauge, X: Array) -> Array:
+    """Return the columns scaled to norm 1; columns of zeros do not change."""
     sizes = np.asarray(norm.value(X))
     return np.asarray(X / np.where(sizes > 0, sizes, 1.0))
 
@@ -264,7 +264,7 @@ def first(
     """Yield starts: the given ones, singular vectors of each unfolding, random ones."""
     yield from ([np.asarray(x, dtype=np.float64) for x in s] for s in starts)
     rng = np.random.default_rng(seed)
-    heads = [head(unfolded(T, (k,))) for k in range(T.ndim)]
+    heads = [head(unfold(T, (k,))) for k in range(T.ndim)]
     count = int(np.clip(WORK / T.size, LEAST, min(STARTS, LEAST + EACH * sum(T.shape))))
     lots: list[list[Array]] = [heads]
     lots += [[rng.standard_normal((n,)) for n in T.shape] for _ in range(count)]
@@ -287,7 +287,7 @@ def one_vector(
 ) -> Iterator[tuple[Array]]:
     """Yield unit vectors of the cone: given ones, singular vectors, units, random ones."""
     n = len(T)
-    rng, S = np.random.default_rng(seed), unfolded(T, (0,))
+    rng, S = np.random.default_rng(seed), unfold(T, (0,))
     heads = np.linalg.eigh(S @ S.T)[1].T[-EIGENVECTORS:]
     for x in [*(s[0] for s in starts), *heads, *rng.standard_normal((ONE, n))]:
         yield (gauge.maximizer(x),)
@@ -295,10 +295,10 @@ def one_vector(
     yield (gauge.unit(T[tuple([np.arange(n)] * T.ndim)]),)
 
 
-def polished(T: Array, gauge: Gauge, x: Array) -> Array:
+def newton_polish(T: Array, gauge: Gauge, x: Array) -> Array:
     """Take Newton's steps for grad = value x on the sphere, where x is not zero, while it rises.
 
-    The shifted powers end a square root of the rounding away from the point.
+    The shifted power method stops at about the root of the rounding error from the maximizer.
     """
     on = np.flatnonzero(x)
     part = T[np.ix_(*[on] * T.ndim)]

@@ -1,4 +1,4 @@
-"""Layers that sum their rows and lie above one that takes the largest of a sample's rows.
+"""Layers with sum pooling that bound a layer with max pooling from above.
 
 Of one output w and one sign e of v, omega = e w, sum_k omega_k h_k(u) is at most the value of a
 layer that sums: `kernel.rules.max_pool.dominating`.  Which row of each sample is compared with
@@ -17,15 +17,15 @@ from certify.norms import Gauge, gauge
 from certify.polar.ascent.pooled import owners, rows_of_samples
 from certify.polar.layer_query import Ints, Layer
 
-ROUNDS = 8  # points at which the layer was too large, each of which moves the rows once more
+ROUNDS = 8  # points at which the bound was too large; each one leads to a new choice of rows
 SWEEPS = 4  # over all samples, of one choice of rows
 CLOSE = 1e-6  # relative gain of a choice that is worth another round
 SUM = -1  # the choice of no row: all rows are summed
-EDGE = 1e-12  # relative, for the rounding of what a difference lost
+EDGE = 1e-12  # relative, for rounding in the sum of the lost lengths
 
 
 class Summed(NamedTuple):
-    """A layer that sums: F (rows, d), of each row its sample, and what rounding adds."""
+    """A layer with sum pooling: F (rows, d), the sample of each row, and what rounding adds."""
 
     features: Array
     samples: Ints
@@ -71,7 +71,7 @@ class Signed:
         return np.asarray(self.omega @ self.layer.act(U))
 
     def term(self, k: int, base: int, a: Array) -> Array:
-        """Return what bounds omega_k h_k, a (rows of k, points) the values of its rows."""
+        """Return the bound of omega_k h_k at each point, a (rows of k, points) its rows' values."""
         x, rows = float(self.omega[k]), self.own[k]
         if base == SUM:
             return np.asarray(x * np.maximum(a, 0.0).sum(axis=0))
@@ -86,17 +86,17 @@ class Signed:
         return np.array(terms).reshape(len(base), U.shape[1])
 
     def summed(self, base: Ints) -> Summed:
-        """Return the layer that sums, its rows in the kernel's order."""
+        """Return the layer with sum pooling, its rows in the kernel's order."""
         F, rows, samples, extra = self.layer.features, list[Array](), list[int](), 0.0
         for k, every in enumerate(self.own):
-            own = every if self.omega[k] > 0 else [int(base[k])]
-            held = F[own]
-            samples += [k] * len(own)
+            index = every if self.omega[k] > 0 else [int(base[k])]
+            block = F[index]
+            samples += [k] * len(index)
             if self.omega[k] > 0 and base[k] != SUM:
-                held, lost = less(held, F[base[k]])
-                held[np.asarray(own) == base[k]] = F[base[k]]
+                block, lost = less(block, F[base[k]])
+                block[np.asarray(index) == base[k]] = F[base[k]]
                 extra += float(self.omega[k]) * lost
-            rows.append(held)
+            rows.append(block)
         return Summed(np.vstack(rows), np.array(samples, dtype=np.int64), extra * (1 + EDGE))
 
     def fitted(self, points: Array, base: Ints) -> Ints:
@@ -118,17 +118,17 @@ class Signed:
         worst: Callable[[Ints], tuple[float, Array]],
         expired: Callable[[], bool],
     ) -> tuple[Ints, Array]:
-        """Return the rows of the least bound met, and the point u where it is largest.
+        """Return the rows of the least bound found, and the point u where it is largest.
 
         worst  the largest value of the bound of given rows, and where
         """
         best, (lowest, where) = base, worst(base)
         for _ in range(ROUNDS):
-            held = self.fitted(points, best)
-            met = float(self.above(held, points).sum(axis=0).max())
-            value, u = worst(held)
+            candidate = self.fitted(points, best)
+            met = float(self.above(candidate, points).sum(axis=0).max())
+            value, u = worst(candidate)
             if value < lowest * (1 - CLOSE):
-                best, lowest, where = held, value, u
+                best, lowest, where = candidate, value, u
             if value <= met * (1 + CLOSE) or expired():
                 break
             points = np.column_stack([points, u])
@@ -136,7 +136,7 @@ class Signed:
 
 
 def least(values: list[Array]) -> list[int]:
-    """Return the option of each sample, (options, points), for the least largest total."""
+    """Choose one option a sample, values (options, points), to make the largest total small."""
     picked = [int(v[:, 0].argmin()) for v in values]
     total = np.sum([v[i] for v, i in zip(values, picked, strict=True)], axis=0)
     for _ in range(SWEEPS):
@@ -150,9 +150,9 @@ def least(values: list[Array]) -> list[int]:
     return picked
 
 
-def less(held: Array, f: Array) -> tuple[Array, float]:
-    """Return the rows less f in floats, and the sum of the lengths of what that lost, exactly."""
-    g = held - f
-    back = g - held
-    lost = (held - (g - back)) - (f + back)  # Knuth's two-sum
+def less(rows: Array, f: Array) -> tuple[Array, float]:
+    """Return rows - f in floats, and the sum of the lengths of its rounding errors."""
+    g = rows - f
+    back = g - rows
+    lost = (rows - (g - back)) - (f + back)  # Knuth's two-sum
     return g, float(np.linalg.norm(lost, axis=1).sum())

@@ -19,15 +19,15 @@ from scipy.optimize import nnls
 from certify.base.arrays import Array
 from certify.polar.layer_query import Ints
 
-from .least import bounded
+from .least import least_between
 
-SMALL = 1e-10  # of the largest value there could be: none
+SMALL = 1e-10  # of the largest possible value: counts as zero
 IMPLIED = 1e-9  # of a range relative to |f|: the sign is decided by the path
-NEAR, SAME, WEIGHTS = 1e-10, 1e-9, 24  # of the weight of a free bias: least, settled; solves
+NEAR, SAME, WEIGHTS = 1e-10, 1e-9, 24  # weight of a free bias: least value, tolerance; solves
 
 
 class Signs(NamedTuple):
-    """What is bounded: omega (m,), F (m, d), the slope, and how far a free bias goes (or 0)."""
+    """What is bounded: omega (m,), F (m, d), the slope, and the bound of a free bias (or 0)."""
 
     omega: Array
     F: Array
@@ -89,12 +89,14 @@ def farthest(q: Signs, X: Array) -> Array:
 def least(q: Signs, A: Array, c: Array, box: tuple[Array, Array | None]) -> tuple[Array, Array]:
     """Return (y, u): y in [0, top] makes `lengths` of c + A y least, and u attains it."""
     if not q.reach:
-        y = solved(A, c, box)
+        y = least_in_box(A, c, box)
         return y, farthest(q, (c + A @ y)[:, None])[:, 0]
-    return biased(q, A, c, box)
+    return least_with_bias(q, A, c, box)
 
 
-def biased(q: Signs, A: Array, c: Array, box: tuple[Array, Array | None]) -> tuple[Array, Array]:
+def least_with_bias(
+    q: Signs, A: Array, c: Array, box: tuple[Array, Array | None]
+) -> tuple[Array, Array]:
     """Return as `least` for the norm |x'| + reach |x_b|, b the last coordinate.
 
     Its square is the least of |x'|^2 / p + reach^2 x_b^2 / (1 - p) over p in [0, 1], convex in
@@ -105,7 +107,7 @@ def biased(q: Signs, A: Array, c: Array, box: tuple[Array, Array | None]) -> tup
     best: tuple[float, Array, Array] = (np.inf, np.zeros(0), c)
     for k in range(WEIGHTS):
         scale = np.append(np.ones(len(c) - 1), q.reach * np.sqrt((1 - rest) / rest))
-        y = solved(A * scale[:, None], c * scale, box)
+        y = least_in_box(A * scale[:, None], c * scale, box)
         r = c + A @ y
         size, last = float(np.linalg.norm(r[:-1])), q.reach * abs(float(r[-1]))
         if size + last < best[0]:
@@ -120,7 +122,7 @@ def biased(q: Signs, A: Array, c: Array, box: tuple[Array, Array | None]) -> tup
     return best[1], best[2]
 
 
-def solved(A: Array, c: Array, box: tuple[Array, Array | None]) -> Array:
+def least_in_box(A: Array, c: Array, box: tuple[Array, Array | None]) -> Array:
     """Return y in the box that makes |c + A y|_2 least."""
     top, start = box
     if not top.size:  # scipy's nnls ends the process on a matrix without columns
@@ -130,20 +132,20 @@ def solved(A: Array, c: Array, box: tuple[Array, Array | None]) -> Array:
             return np.asarray(nnls(A, -c)[0])
         except RuntimeError:  # too many steps of a degenerate problem
             pass
-    return bounded(A, c, top, start)
+    return least_between(A, c, top, start)
 
 
-def narrowed(q: Signs, path: Ints, held: Ranges) -> Ranges:
+def narrow(q: Signs, path: Ints, ranges: Ranges) -> Ranges:
     """Return the ranges after the last row of a path (k, 2) of (row, sign).
 
-    An end whose point u satisfies the new row stays.
+    An end whose point u satisfies the new row does not change.
     """
     S = q.F[path[:, 0]].T * path[:, 1]
     last = S[:, -1]
-    cut = (held.at @ last < -IMPLIED * float(np.linalg.norm(last))) & (held.ends > 0)
+    cut = (ranges.at @ last < -IMPLIED * float(np.linalg.norm(last))) & (ranges.ends > 0)
     cut &= (q.omega > 0)[:, None]
     cut[path[:, 0]] = False
-    ends, at, mu = held.ends.copy(), held.at.copy(), dict(held.mu)
+    ends, at, mu = ranges.ends.copy(), ranges.at.copy(), dict(ranges.mu)
     top = np.full(S.shape[1], np.inf)
     radii = q.radii
     for i, side in np.argwhere(cut):
@@ -153,13 +155,13 @@ def narrowed(q: Signs, path: Ints, held: Ranges) -> Ranges:
         if end < ends[i, side]:
             ends[i, side] = 0.0 if end <= IMPLIED * radii[i] else end
             at[i, side], mu[int(i), int(side)] = u, y
-    return replace(held, ends=ends, at=at, mu=mu)
+    return replace(ranges, ends=ends, at=at, mu=mu)
 
 
-def bound(q: Signs, path: Ints, held: Ranges, near: Array | None) -> Bound:
+def bound(q: Signs, path: Ints, ranges: Ranges, near: Array | None) -> Bound:
     """Return the bound of a part; near: a point that may be close to its maximizer."""
     a, F = q.slope, q.F
-    factors, loss, kappa = lines(q, path, held)
+    factors, loss, kappa = lines(q, path, ranges)
     S = F[path[:, 0]].T * path[:, 1] if len(path) else np.zeros((F.shape[1], 0))
     down = np.flatnonzero((q.omega < 0) & ~np.isin(np.arange(len(F)), path[:, 0]))
     A = np.hstack([S, F[down].T * ((1 - a) * q.omega[down])])
@@ -179,10 +181,10 @@ def bound(q: Signs, path: Ints, held: Ranges, near: Array | None) -> Bound:
     return Bound(upper, y[: S.shape[1]], rho, kappa, u, loose)
 
 
-def lines(q: Signs, path: Ints, held: Ranges) -> tuple[Array, Array, Array]:
+def lines(q: Signs, path: Ints, ranges: Ranges) -> tuple[Array, Array, Array]:
     """Return (factor of each row in c, what its chord adds, the chord's slope)."""
     a = q.slope
-    low, high = held.ends.T
+    low, high = ranges.ends.T
     both = low + high
     kappa = np.where(both > 0, (high + a * low) / np.where(both > 0, both, 1.0), 1.0)
     up = q.omega > 0

@@ -9,12 +9,12 @@ from certify.base.arrays import Array
 from certify.polar.layer_query import EDGE, Ints, LayerQuery, reach
 from certify.polar.query import Proposal
 
-from .cell import Bound, Ranges, Signs, bound, lengths, lines, narrowed, whole
+from .cell import Bound, Ranges, Signs, bound, lengths, lines, narrow, whole
 from .tree import Limits, Node, Solved, Tree, grow
 
-GAP = 1e-9  # relative: a part this near a found value is done
-TINY = 1e-11  # of the largest value there could be: done too
-NODES = 20000  # parts, unless the query says or has a deadline
+GAP = 1e-9  # relative: a part with its bound this near an attained value is done
+TINY = 1e-11  # of the largest possible value: such a part is done too
+NODES = 20000  # parts, unless the query sets a number or a deadline
 BITS = (8, 14, 24, 36, 52)  # of a leaf's numbers: as few as its bound allows
 
 Label: TypeAlias = tuple[int, int]
@@ -54,18 +54,18 @@ class Cells:
             )
         q, rows = self.at(path), self.rows(path)
         fresh = warm is None or not rows_of(path).size
-        ranges = self.root(q) if fresh or warm is None else narrowed(q, rows, warm.ranges)
+        ranges = self.root(q) if fresh or warm is None else narrow(q, rows, warm.ranges)
         near = None if fresh or warm is None else warm.bound.u
-        found = bound(q, rows, ranges, near)
-        z = q.F @ found.u
+        result = bound(q, rows, ranges, near)
+        z = q.F @ result.u
         value = float(q.omega @ np.where(z > 0, z, q.slope * z))
         split = None
-        loose = found.loose if found.loose.max(initial=0.0) > 0 else lines(q, rows, ranges)[1]
-        if found.upper > aim and loose.max(initial=0.0) > 0:
+        loose = result.loose if result.loose.max(initial=0.0) > 0 else lines(q, rows, ranges)[1]
+        if result.upper > aim and loose.max(initial=0.0) > 0:
             i = int(loose.argmax())
             split = (i, 1), (i, -1)
-        held = ProvedPart(ranges, found)
-        return Solved(found.upper, held, value, (found.u, self.sign(path)), split, held)
+        witness = ProvedPart(ranges, result)
+        return Solved(result.upper, witness, value, (result.u, self.sign(path)), split, witness)
 
     def rows(self, path: tuple[Label, ...]) -> Ints:
         """Return the (row, sign) of a path, the prefix first."""
@@ -75,7 +75,7 @@ class Cells:
         """Return the ranges that the prefix leaves."""
         rows, ranges = rows_of(self.prefix), whole(q)
         for k in range(len(rows)):
-            ranges = narrowed(q, rows[: k + 1], ranges)
+            ranges = narrow(q, rows[: k + 1], ranges)
         return ranges
 
     def sign(self, path: tuple[Label, ...]) -> int:
@@ -112,11 +112,11 @@ def proposal(query: LayerQuery, lower: float) -> Proposal:
     tree = grow(solver, limits(query, lower))
     if tree.upper == np.inf:  # no time for a first part
         return Proposal(np.inf)
-    tree = signed(solver, tree)
+    tree = split_root(solver, tree)
     return Proposal(*proof_of(solver, tree, limits(query, lower).aim(tree.lower)))
 
 
-def signed(solver: Cells, tree: Found) -> Found:
+def split_root(solver: Cells, tree: Found) -> Found:
     """Return the tree, its root split into both signs even if there was no time for more."""
     root = tree.nodes[0]
     if len(solver.signs) == 1 or root.children:
@@ -133,8 +133,8 @@ def limits(query: LayerQuery, lower: float) -> Limits:
     )
     target = max(query.target or 0.0, lower * (1 + GAP), TINY * size)
     nodes = query.nodes or (NODES if query.deadline is None else 1 << 30)
-    told = query.progress or (lambda *_: None)
-    return Limits(target, GAP, nodes, query.expired, 1, told, query.key("cells"), KINDS)
+    progress = query.progress or (lambda *_: None)
+    return Limits(target, GAP, nodes, query.expired, 1, progress, query.key("cells"), KINDS)
 
 
 def proof_of(solver: Cells, tree: Found, aim: float) -> tuple[float, dict[str, Any]]:
@@ -146,8 +146,8 @@ def proof_of(solver: Cells, tree: Found, aim: float) -> tuple[float, dict[str, A
         ends = [k + first for k in node.children]
         if not ends:
             q, rows = solver.at(node.path), solver.rows(node.path)
-            held, value = shortest((q, rows), node.solved.witness, allowed)
-            nodes.append(held)
+            leaf, value = shortest((q, rows), node.solved.witness, allowed)
+            nodes.append(leaf)
             top = max(top, value)
             continue
         label = tree.nodes[node.children[0]].path[-1]
@@ -159,14 +159,14 @@ def proof_of(solver: Cells, tree: Found, aim: float) -> tuple[float, dict[str, A
 
 
 def shortest(
-    part: tuple[Signs, Ints], held: ProvedPart, allowed: float
+    part: tuple[Signs, Ints], witness: ProvedPart, allowed: float
 ) -> tuple[dict[str, Any], float]:
     """Return a leaf and its bound, of the fewest bits whose bound is allowed."""
     q, rows = part
     for bits in BITS:
-        b = rounded(held.bound, q.slope, bits)
-        chords, ends = chords_of(q, rows, held, bits)
-        factors, loss, _ = lines(q, rows, Ranges(ends, held.ranges.at, {}))
+        b = round_bound(witness.bound, q.slope, bits)
+        chords, ends = chords_of(q, rows, witness, bits)
+        factors, loss, _ = lines(q, rows, Ranges(ends, witness.ranges.at, {}))
         kappa = {c[0]: c[1] for c in chords}
         for i in np.flatnonzero((q.omega > 0) & ~np.isin(np.arange(len(q.F)), rows[:, 0])):
             k = kappa.get(int(i), 0.5 * (1 + q.slope))
@@ -184,7 +184,7 @@ def shortest(
     return {k: v for k, v in made.items() if k == "cell" or v}, value
 
 
-def rounded(b: Bound, slope: float, bits: int) -> Bound:
+def round_bound(b: Bound, slope: float, bits: int) -> Bound:
     """Return a bound with shorter numbers, mu and rho as they may be."""
     rho = np.clip(short(b.rho, bits), slope, 1.0)
     return b._replace(mu=np.maximum(short(b.mu, bits), 0.0), rho=rho)
@@ -201,12 +201,12 @@ def pairs(mu: Array) -> list[list[Any]]:
     return [[int(k), float(mu[k]).hex()] for k in np.flatnonzero(mu)]
 
 
-def chords_of(q: Signs, rows: Ints, held: ProvedPart, bits: int) -> tuple[list[Any], Array]:
+def chords_of(q: Signs, rows: Ints, witness: ProvedPart, bits: int) -> tuple[list[Any], Array]:
     """Return the chords that differ from a whole row's, and the ranges they prove."""
     ends = np.column_stack([q.radii, q.radii])
     S = q.F[rows[:, 0]].T * rows[:, 1]
     ways: dict[int, list[list[list[Any]]]] = {}
-    for (i, side), mu in held.ranges.mu.items():
+    for (i, side), mu in witness.ranges.mu.items():
         if i in rows[:, 0]:
             continue
         y = np.maximum(short(mu, bits), 0.0)
@@ -216,6 +216,6 @@ def chords_of(q: Signs, rows: Ints, held: ProvedPart, bits: int) -> tuple[list[A
             ways.setdefault(i, [[], []])[side] = pairs(y)
     out = []
     for i, (down, up) in sorted(ways.items()):
-        kappa = float(np.clip(short(held.bound.kappa, bits)[i], q.slope, 1.0))
+        kappa = float(np.clip(short(witness.bound.kappa, bits)[i], q.slope, 1.0))
         out.append((i, kappa, down, up))
     return out, ends

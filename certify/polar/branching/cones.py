@@ -17,20 +17,20 @@ import numpy as np
 import numpy.typing as npt
 
 from certify.base.checkpoint import stopped
-from certify.base.rigor.cones import Batch, Cones, batched, joined, taken
+from certify.base.rigor.cones import Batch, Cones, cut_batches, join_batches, take_batches
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.errors import RejectedError
 from certify.kernel.rules.cones import layer_form, pair_form
 from certify.kernel.simplicial import ConeForm
 from certify.polar.layer_query import LayerQuery
-from certify.polar.proved import above, handed, kernel_layer, kernel_pair, located
+from certify.polar.proved import above, as_kernel_array, kernel_layer, kernel_pair, stored_entries
 from certify.polar.query import PolarQuery, Proposal
 
 GAPS = (2.0**-10, 2.0**-24)  # relative, one after the other: a bound this near is not split
-SHORT = 6  # coordinates of the short factor: beyond, relaxations are tighter in the same time
-LONG = 32  # numbers of the other side: up to there relaxations are as quick
-MOST = 4_000_000  # cones of a tree,
-UNTIMED = 200_000  # where there is no deadline
+SHORT = 6  # coordinates of the short factor; for more, relaxations are tighter in the same time
+LONG = 32  # coordinates of the other side up to which relaxations are as fast
+MOST = 4_000_000  # cones of a tree at most
+UNTIMED = 200_000  # the same without a deadline
 SHARE = 0.75  # of the time that is left
 Longs = npt.NDArray[np.int64]
 
@@ -64,16 +64,16 @@ class Grown:
         return out
 
 
-def grown(
+def grow_codes(
     form: ConeForm,
     aims: tuple[float, float],
     expired: Callable[[], bool],
     most: int = MOST,
-    told: Callable[[int, float, float], None] | None = None,
+    progress: Callable[[int, float, float], None] | None = None,
 ) -> list[int]:
     """Return the codes of a tree whose leaves are at most the aim, as far as there is time.
 
-    aims  a value that would do, and one that is attained
+    aims  the target, and a value that is attained
     """
     cones, tree = Cones(form), Grown()
     unit = float(cones.unit)
@@ -81,33 +81,33 @@ def grown(
     blur = 4 * cones.slack(64) * float(cones.reach.sum())  # what floats cannot tell apart
     batch = cones.roots()
     tree.roots = len(batch.node)
-    queue = batched(replace(batch, node=tree.make(tree.roots)))
+    queue = cut_batches(replace(batch, node=tree.make(tree.roots)))
     for gap in GAPS:
         later: list[Batch] = []
         while queue:
             if expired() or tree.count > most:
                 return tree.tree()
-            batch = taken(queue)
+            batch = take_batches(queue)
             upper, value = cones.bounds(batch)
             best = max(best, value)
-            if told is not None:
-                told(tree.count, best * unit, np.inf)
+            if progress is not None:
+                progress(tree.count, best * unit, np.inf)
             done = max(target, best * (1 + GAPS[-1]), best + blur)
             wide = upper > max(target, best * (1 + gap), best + blur)
             later += [batch.part(x) for x in split(~wide & (upper > done))]
             for open_ in split(wide):
-                queue += divided(cones, tree, batch.part(open_))
+                queue += divide(cones, tree, batch.part(open_))
         queue = later
     return tree.tree()
 
 
 def split(which: npt.NDArray[np.bool_]) -> list[Longs]:
-    """Return the numbers of what is true, if any."""
-    found = np.flatnonzero(which)
-    return [found] if len(found) else []
+    """Return the indices that are true as one array, or no array."""
+    indices = np.flatnonzero(which)
+    return [indices] if len(indices) else []
 
 
-def divided(cones: Cones, tree: Grown, batch: Batch) -> list[Batch]:
+def divide(cones: Cones, tree: Grown, batch: Batch) -> list[Batch]:
     """Split each cone of a batch; none where a generator no longer fits a float."""
     if not cones.pairs:
         return []
@@ -121,10 +121,10 @@ def divided(cones: Cones, tree: Grown, batch: Batch) -> list[Batch]:
         return []
     new = tree.make(2 * len(at)).reshape(-1, 2)
     tree.code[batch.node], tree.first[batch.node] = at + 1, new[:, 0]
-    return batched(joined([replace(c, node=new[:, k]) for k, c in enumerate(children)]))
+    return cut_batches(join_batches([replace(c, node=new[:, k]) for k, c in enumerate(children)]))
 
 
-def packed(tree: Sequence[int]) -> Longs:
+def pack_codes(tree: Sequence[int]) -> Longs:
     """Return eight codes in each integer, the first one in the lowest byte."""
     padded = np.zeros(-(-len(tree) // 8) * 8, dtype=np.uint8)
     padded[: len(tree)] = tree
@@ -135,34 +135,36 @@ def layer_proposal(query: LayerQuery, lower: float) -> Proposal:
     """Return the bound of a layer of few features by cones of u; lower: a value attained."""
     ar = Rounded()
     net = kernel_layer(query.layer, *query.W.shape)
-    form = layer_form(ar, net, ar.load(handed(query.W)))
+    form = layer_form(ar, net, ar.load(as_kernel_array(query.W)))
     return proposal(form, query, lower, {"rule": "cones"})
 
 
 def pair_proposal(query: PolarQuery, lower: float) -> Proposal:
     """Return the bound of a matrix with a short side by cones of that factor."""
-    ar, (at, data) = Rounded(), located(query.W)
+    ar, (at, data) = Rounded(), stored_entries(query.W)
     axis = int(at.n <= at.m)
-    form = pair_form(ar, kernel_pair(at, (query.left, query.right)), ar.load(handed(data)), axis)
+    form = pair_form(
+        ar, kernel_pair(at, (query.left, query.right)), ar.load(as_kernel_array(data)), axis
+    )
     return proposal(form, query, lower, {"rule": "cones", "axis": axis})
 
 
 def proposal(
     form: ConeForm, query: PolarQuery | LayerQuery, lower: float, proof: dict[str, Any]
 ) -> Proposal:
-    """Grow a tree in a part of the time that is left, and bound it by its rule."""
+    """Grow a tree in half of the remaining time, and bound it by its rule."""
     begun = monotonic()
     late = inf if query.deadline is None else begun + (query.deadline - begun) / 2
     most = query.nodes or (UNTIMED if query.deadline is None else MOST)
 
     def expired() -> bool:
-        """Whether this part is over."""
+        """Whether that time is over."""
         return monotonic() > late or stopped()
 
     aims = (query.target or 0.0, lower)
     try:
-        tree = grown(form, aims, expired, most, query.progress)
+        tree = grow_codes(form, aims, expired, most, query.progress)
         upper = above(Rounded().cones(form._replace(tree=tree), 0))
-    except RejectedError:  # numbers beyond the floats
+    except RejectedError:  # numbers outside the range of floats
         return Proposal(np.inf)
-    return Proposal(upper, {**proof, "tree": packed(tree)})
+    return Proposal(upper, {**proof, "tree": pack_codes(tree)})

@@ -7,13 +7,13 @@ import numpy as np
 
 from certify.base.arrays import Array
 from certify.polar import eigen as spectra
-from certify.polar.ascent.layers import Climb, polished
+from certify.polar.ascent.layers import Climb, polish
 from certify.polar.layer_query import LayerQuery, Slice
 from certify.polar.relaxation.frame import Frame
 from certify.polar.relaxation.layer_admm import Relaxed, Stop, Warm, solve
 from certify.polar.relaxation.layer_multiplier import LayerMultiplier
-from certify.polar.relaxation.layers import LayerForm, evened, form_of
-from certify.polar.relaxation.sharp import sharpened
+from certify.polar.relaxation.layers import LayerForm, even_units, form_of
+from certify.polar.relaxation.sharp import sharpen
 
 from .tree import Solved, Tree
 
@@ -22,9 +22,9 @@ STEPS, SETTLED = 1000, 2e-3  # of one part; splitting early pays more than many 
 ROOT_STEPS = 2000
 NEAR, FAR = 20.0, 5.0  # rho where a child starts, of a parent within LOOSE of the aim or not
 LOOSE = 1.02
-FLOPS, FIXED, SPEED = 5.0, 1e7, 6e10  # of a step: of x cubed, of all else; of an ordinary core
-EFFORT = 15.0  # seconds of an ordinary core without a deadline, in steps counted beforehand
-FEWEST = 60  # steps under which nothing comes of a relaxation
+FLOPS, FIXED, SPEED = 5.0, 1e7, 6e10  # of a step: by size cubed, fixed; of an ordinary core
+EFFORT = 15.0  # seconds of an ordinary core without a deadline, as a number of steps
+FEWEST = 60  # steps: fewer give no useful bound
 SINGLE = 150  # rows from which iterates are kept in float32
 UNDER = 1 - 2.0**-22  # of the aim: room for the roundings of a leaf
 DIRECTIONS = 2  # eigenvectors of u u^T that start an ascent
@@ -62,19 +62,20 @@ class Bounder:
         goal = max(aim, 0.0) * UNDER
         steps = self.steps[1] if path else self.steps[0]
         stop = Stop(goal * goal, steps, SETTLED, self.query.expired)
-        start = started(form, warm, goal)
-        found = solve(form, stop, start, self.kind)
+        start = start_child(form, warm, goal)
+        relaxed = solve(form, stop, start, self.kind)
         if self.query.W.shape[1] > 1:
-            found = replace(found, best=sharpened(form, found.best, goal * goal))
-        upper = float(np.sqrt(max(found.best.bound, 0.0)))
-        value, best = self.climbed(found) if upper > goal else (-np.inf, None)
-        split = self.split(path, found) if upper > goal else None
-        kept = found.best._replace(N=found.best.N.astype(self.kind))  # of every part of the tree
-        return Solved(upper, kept, value, best, split, found)
+            relaxed = replace(relaxed, best=sharpen(form, relaxed.best, goal * goal))
+        upper = float(np.sqrt(max(relaxed.best.bound, 0.0)))
+        value, best = self.climbed(relaxed) if upper > goal else (-np.inf, None)
+        split = self.split(path, relaxed) if upper > goal else None
+        # one for every part of the tree: in the type of the iterates
+        kept = relaxed.best._replace(N=relaxed.best.N.astype(self.kind))
+        return Solved(upper, kept, value, best, split, relaxed)
 
     @property
     def barred(self) -> int:
-        """The sign of w^T s whose part has no value above 0: v has one sign; else 0."""
+        """The sign of w^T s whose part has no positive value, as v has one sign; else 0."""
         one = self.query.W.shape[1] == 1
         return {"+": -1, "-": 1}.get(self.query.layer.right.cone, 0) if one else 0
 
@@ -92,7 +93,7 @@ class Bounder:
         k = sum(self.form.F.shape)
         return np.array([c.sign * c.normal for c in path]).reshape(-1, k)
 
-    def split(self, path: Path, found: Relaxed) -> tuple[Cut, Cut] | None:
+    def split(self, path: Path, relaxed: Relaxed) -> tuple[Cut, Cut] | None:
         """Return the halves of a part.
 
         One output: by the sign of w^T s, then through the mean of u.  Several: along an
@@ -107,7 +108,7 @@ class Bounder:
         at = 2 if path else 1
         if d < at:
             return None
-        normal, X = np.zeros(m + d), found.X[: m + d, : m + d]
+        normal, X = np.zeros(m + d), relaxed.X[: m + d, : m + d]
         if single:
             mean, weighed = X[m:] @ self.form.A[:, 0], self.form.omega * self.form.F
             normal[m:] = across(mean, X[m:, m:], weighed)
@@ -115,14 +116,14 @@ class Bounder:
             normal[m:] = np.linalg.eigh(X[m:, m:])[1][:, -at]
         return halves(spectra.on_grid(normal, CUT_BITS))
 
-    def climbed(self, found: Relaxed) -> tuple[float, Slice | None]:
+    def climbed(self, relaxed: Relaxed) -> tuple[float, Slice | None]:
         """Return the neuron that an ascent reaches from a leading eigenvector of u u^T.
 
-        From the one of them, and of their negatives, that earns most.
+        It starts from the one of them, or of their negatives, that has the largest value.
         """
         m, d = self.form.F.shape
         run = Climb.of(self.query)
-        vectors = np.linalg.eigh(found.X[m : m + d, m : m + d])[1]
+        vectors = np.linalg.eigh(relaxed.X[m : m + d, m : m + d])[1]
         starts = list[tuple[float, Array, Array]]()
         for x in vectors.T[-DIRECTIONS:]:
             size = float(np.linalg.norm(x[: run.F.shape[1]]))
@@ -131,7 +132,7 @@ class Bounder:
         if not starts:
             return -np.inf, None
         _, u, v = max(starts, key=lambda start: start[0])
-        return polished(run, u, v)
+        return polish(run, u, v)
 
     def start(self, run: Climb, u: Array) -> tuple[float, Array, Array]:
         """Return (value, u, v) of the best v for u."""
@@ -164,15 +165,15 @@ def across(mean: Array, spread: Array, weighed: Array) -> Array:
 
     X is a mixture sum t_j x_j x_j^T of neurons of nearly one value A^T x_j, so X A gives the
     mean of their u: both sides of a keep some of them.  An eigenvector of the spread alone may
-    have all of them on one side.  The rows of G are those of F times what each earns: neurons
-    are far apart that earn from different rows.
+    have all of them on one side.  The rows of G are those of F, each times its omega: neurons
+    that gain from different rows are far apart.
     """
     values, vectors = np.linalg.eigh(weighed.T @ weighed)
     R = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
     center = R @ mean
     size = float(np.linalg.norm(center))
-    held = np.eye(len(mean)) - np.outer(center, center) / (size * size or 1.0)
-    e = np.linalg.eigh(held @ R @ spread @ R @ held)[1][:, -1]
+    projector = np.eye(len(mean)) - np.outer(center, center) / (size * size or 1.0)
+    e = np.linalg.eigh(projector @ R @ spread @ R @ projector)[1][:, -1]
     normal = R @ e
     length = float(np.linalg.norm(normal))
     return np.asarray(normal / length if length > 0 else e)
@@ -183,8 +184,10 @@ def halves(normal: Array) -> tuple[Cut, Cut]:
     return Cut(normal, 1), Cut(normal, -1)
 
 
-def started(form: LayerForm, warm: Relaxed | LayerMultiplier | None, goal: float) -> Warm | None:
-    """Return the start of a child of a parent, of which a file keeps the multiplier only."""
+def start_child(
+    form: LayerForm, warm: Relaxed | LayerMultiplier | None, goal: float
+) -> Warm | None:
+    """Return the start of a child; a parent that was read from a file has only a multiplier."""
     if isinstance(warm, LayerMultiplier):
         best, rho = beside(warm, goal)
         return Warm(None, None, rho, best)
@@ -193,31 +196,31 @@ def started(form: LayerForm, warm: Relaxed | LayerMultiplier | None, goal: float
     return with_row(form, warm, (warm.warm.Z, warm.warm.U), goal)
 
 
-def beside(held: LayerMultiplier, goal: float) -> tuple[LayerMultiplier, float]:
+def beside(multiplier: LayerMultiplier, goal: float) -> tuple[LayerMultiplier, float]:
     """Return a parent's multiplier with a zero for one more cut, and rho for its bound."""
-    n = len(held.N) + 1
-    N = np.zeros((n, n), dtype=held.N.dtype)
-    N[:-1, :-1] = held.N
-    return held._replace(N=N), NEAR if held.bound <= (LOOSE * goal) ** 2 else FAR
+    n = len(multiplier.N) + 1
+    N = np.zeros((n, n), dtype=multiplier.N.dtype)
+    N[:-1, :-1] = multiplier.N
+    return multiplier._replace(N=N), NEAR if multiplier.bound <= (LOOSE * goal) ** 2 else FAR
 
 
 def with_row(form: LayerForm, warm: Relaxed, iterates: tuple[Array, Array], goal: float) -> Warm:
     """Carry the iterates (Z, U) of a parent to a child with one more cut.
 
-    Products with it are what X says, its multipliers are zero.
+    Its products are those of X, and its multipliers are zero.
     """
     m, d = form.F.shape
-    held, even = warm.warm, evened(form)[2]
+    state, even = warm.warm, even_units(form)[2]
     over = warm.X @ form.rows[-1] * even[-1]
     p, u = over[:m], over[m : m + d]
-    weights = Frame(form, held.weight).weights
+    weights = Frame(form, state.weight).weights
     facts = np.concatenate([p, p - form.F @ u]) * even[: 2 * m]
     rest = form.rows[int(form.radial) :] @ over * even[2 * m + form.radial :]
-    last = [over[-1:] * held.weight] if form.radial else []
+    last = [over[-1:] * state.weight] if form.radial else []
     products = np.concatenate([np.maximum(facts, 0), weights * u, *last, np.maximum(rest, 0)])
     k = len(iterates[0]) + 1
     Z, U = (np.zeros((k, k), dtype=x.dtype) for x in iterates)
     Z[:-1, :-1], U[:-1, :-1] = iterates
     Z[-1], Z[:, -1] = products, products
-    best, rho = beside(held.best, goal)
-    return replace(held, Z=Z, U=U * (held.rho / rho), rho=rho, best=best)
+    best, rho = beside(state.best, goal)
+    return replace(state, Z=Z, U=U * (state.rho / rho), rho=rho, best=best)

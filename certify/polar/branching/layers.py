@@ -24,17 +24,17 @@ SIGNED = 3  # parts of the tree that splits the sign of w^T s alone
 
 def limits(query: LayerQuery, lower: float = 0.0) -> Limits:
     """Return when to stop."""
-    told = query.progress or (lambda *_: None)
+    progress = query.progress or (lambda *_: None)
     target = max(query.target or 0.0, lower * (1 + GAP), 0.0)
-    stop = Limits(target, GAP, allowance(query)[0], query.expired, progress=told)
+    stop = Limits(target, GAP, allowance(query)[0], query.expired, progress=progress)
     return replace(stop, key=query.key("relaxation"), kinds=(Cut, LayerMultiplier), light=True)
 
 
-def grown(query: LayerQuery, lower: float = 0.0, tree: Grown | None = None) -> Grown:
-    """Grow a tree, from nothing or on from one; lower: a value that is attained.
+def grow_tree(query: LayerQuery, lower: float = 0.0, tree: Grown | None = None) -> Grown:
+    """Grow a new tree, or a given one further; lower: a value that is attained.
 
-    Without a number of parts asked for, a target far below what is found is given up after
-    the split by sign: no tree can prove it.
+    Without a requested number of parts, a target far below an attained value is given up
+    after the split by sign: no tree can prove it.
     """
     solve, stop = bounder(query), limits(query, lower)
     with threadpool_limits(1, user_api="blas"):
@@ -42,16 +42,16 @@ def grown(query: LayerQuery, lower: float = 0.0, tree: Grown | None = None) -> G
             tree = grow(solve, replace(stop, nodes=1))
         value = max(tree.lower, lower)
         refuted = query.target is not None and value > query.target * (1 + FAR)
-        if query.nodes is None:  # beside those that were kept
+        if query.nodes is None:  # in addition to those of the given tree
             stop = replace(stop, nodes=SIGNED if refuted else stop.nodes + len(tree.nodes) - 1)
         return grow(solve, stop, tree)
 
 
 def proposal(query: LayerQuery, lower: float = 0.0) -> Proposal:
-    """Return the bound of the tree with its proof; infinite where its numbers leave the floats."""
+    """Return the bound of the tree with its proof; infinite outside the range of floats."""
     if query.beyond(FOURTH):
         return Proposal(np.inf)
-    tree = grown(query, lower)
+    tree = grow_tree(query, lower)
     with threadpool_limits(1, user_api="blas"):
         return Proposal(
             *proof_of(bounder(query), tree, limits(query, max(lower, tree.lower)).target)

@@ -8,7 +8,7 @@ STEPS = 3  # for each column and more, at most
 SMALL = 1e-12  # of a gradient relative to its terms
 
 
-def bounded(A: Array, c: Array, top: Array, start: Array | None = None) -> Array:
+def least_between(A: Array, c: Array, top: Array, start: Array | None = None) -> Array:
     """Return y in [0, top] that makes |c + A y|_2 least (top may be infinite).
 
     start: bounds to begin at, each entry 0 or a finite top.
@@ -31,7 +31,7 @@ def bounded(A: Array, c: Array, top: Array, start: Array | None = None) -> Array
             break
         free[k] = True
         before = y.copy()
-        settled(A, c, top, (y, free))
+        settle(A, c, top, (y, free))
         if np.array_equal(before, y):
             banned[k] = True  # rounding: it goes nowhere
             free[k] = False
@@ -40,7 +40,7 @@ def bounded(A: Array, c: Array, top: Array, start: Array | None = None) -> Array
     return y
 
 
-def settled(A: Array, c: Array, top: Array, state: tuple[Array, Array]) -> None:
+def settle(A: Array, c: Array, top: Array, state: tuple[Array, Array]) -> None:
     """Solve for the free columns, and fix those that meet a bound, until none does."""
     y, free = state
     while free.any():

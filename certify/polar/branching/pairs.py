@@ -40,16 +40,16 @@ class Bounder:
         self, path: Path, warm: Warm | None, aim: float
     ) -> Solved[Label, Warm, PairMultiplier]:
         """Bound one cell; stop as soon as it is under the aim."""
-        own = cell(self.form, path)
+        part = cell(self.form, path)
         steps, settled = (self.steps, SETTLED) if path else (self.root_steps, ROOT_SETTLED)
         if warm is not None:
-            warm = admm.child(cell(self.form, path[:-1]), own, warm, path[-1])
-        found = admm.solve(own, Stop(aim, steps, settled, self.expired), warm)
-        values, vectors = np.linalg.eigh(found.Y)
-        starts = [self.unboxed(own.M @ vectors[:, -1 - k]) for k in range(min(STARTS, own.size))]
+            warm = admm.child(cell(self.form, path[:-1]), part, warm, path[-1])
+        relaxed = admm.solve(part, Stop(aim, steps, settled, self.expired), warm)
+        values, vectors = np.linalg.eigh(relaxed.Y)
+        starts = [self.unboxed(part.M @ vectors[:, -1 - k]) for k in range(min(STARTS, part.size))]
         best = max((self.climb(s * z) for z in starts for s in (1, -1)), key=lambda x: x[0])
-        split = splits(own, values, vectors) if found.best.bound > aim else None
-        return Solved(found.best.bound, found.best, best[0], best[1], split, found.warm)
+        split = splits(part, values, vectors) if relaxed.best.bound > aim else None
+        return Solved(relaxed.best.bound, relaxed.best, best[0], best[1], split, relaxed.warm)
 
     def unboxed(self, z: Array) -> Array:
         """Return z in the coordinates of u and v, where s_0 > 0."""
@@ -58,53 +58,53 @@ class Bounder:
         return np.asarray(self.form.unboxed @ z)
 
 
-def splits(own: Cell, values: Array, vectors: Array) -> tuple[Label, Label] | None:
+def splits(part: Cell, values: Array, vectors: Array) -> tuple[Label, Label] | None:
     """Return two labels: coordinates of a cube that agree or not, else a spectral cut."""
-    pair = undecided(own, (vectors * values) @ vectors.T)
+    pair = uncertain_pair(part, (vectors * values) @ vectors.T)
     if pair is not None:
         return Equal(*pair, 1), Equal(*pair, -1)
-    if own.size == 1:
+    if part.size == 1:
         return None
-    lone = unsigned(own)
-    return both(own, vectors[:, -2] if lone is None else np.eye(own.size)[lone])
+    lone = unsigned_coordinate(part)
+    return both(part, vectors[:, -2] if lone is None else np.eye(part.size)[lone])
 
 
-def unsigned(own: Cell) -> int | None:
-    """Return a cube that became one coordinate, while no cut gives its sign beside signed ones."""
-    if not own.form.signs.any():
+def unsigned_coordinate(part: Cell) -> int | None:
+    """Return the coordinate left of a cube, if no cut fixes its sign and others have signs."""
+    if not part.form.signs.any():
         return None
     for s in (0, 1):
-        at = np.flatnonzero(own.form.cube[own.first] == s)
+        at = np.flatnonzero(part.form.cube[part.first] == s)
         if at.size == 1:
-            cut = np.abs(own.rows[own.size :])
+            cut = np.abs(part.rows[part.size :])
             fixed = (cut[:, at[0]] > 0) & (np.delete(cut, at[0], axis=1) == 0).all(axis=1)
             return None if fixed.any() else int(at[0])
     return None
 
 
-def both(own: Cell, y: Array) -> tuple[Cut, Cut]:
+def both(part: Cell, y: Array) -> tuple[Cut, Cut]:
     """Return the halves of a cut given in y."""
-    normal = np.zeros(own.form.size)
-    normal[own.first] = y / own.M[own.first, np.arange(own.size)]
+    normal = np.zeros(part.form.size)
+    normal[part.first] = y / part.M[part.first, np.arange(part.size)]
     cut = Cut(spectra.on_grid(normal, CUT_BITS))
     return cut, cut.flipped()
 
 
-def undecided(own: Cell, Y: Array) -> tuple[int, int] | None:
-    """Return the two coordinates of the smaller cube whose signs agree the least surely."""
-    cube = own.form.cube
+def uncertain_pair(part: Cell, Y: Array) -> tuple[int, int] | None:
+    """Return the two coordinates of the smaller cube whose relative sign is the least certain."""
+    cube = part.form.cube
     sides = [s for s in (0, 1) if (cube == s).any()]
     if not sides:
         return None
     chosen = min(sides, key=lambda s: int((cube == s).sum()))
-    at = np.flatnonzero(cube[own.first] == chosen)
+    at = np.flatnonzero(cube[part.first] == chosen)
     if at.size < 2:  # noqa: PLR2004  one class: the signs are decided
         return None
     size = np.sqrt(np.maximum(np.diagonal(Y)[at], 1e-300))
     sure = np.abs(Y[np.ix_(at, at)]) / np.outer(size, size)
     sure[np.tril_indices(at.size)] = np.inf
     i, j = np.unravel_index(int(sure.argmin()), sure.shape)
-    p, q = own.first[at[i]], own.first[at[j]]
+    p, q = part.first[at[i]], part.first[at[j]]
     return int(min(p, q)), int(max(p, q))
 
 

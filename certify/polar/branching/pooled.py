@@ -54,7 +54,7 @@ Found: TypeAlias = Tree[Label, Warm, Leaf]
 def proposal(query: LayerQuery, propose: Callable[[LayerQuery], Proposal]) -> Proposal:
     """Return the bound of one output: the larger of its signs', each with its own tree.
 
-    Infinite where its numbers leave the floats.
+    Infinite outside the range of floats.
     """
     if query.beyond(SQUARE):
         return Proposal(np.inf)
@@ -80,17 +80,17 @@ def whole(query: LayerQuery, signed: Signed, propose: Callable[[LayerQuery], Pro
     """Return the bound of one layer that sums, for all u."""
     base = signed.first
     if signed.omega.any():
-        own = largest_of(query, signed)
-        base, _ = signed.chosen(own[1][:, None], base, partial_worst(query, signed), query.expired)
-    held = signed.summed(base)
-    found = propose(of_layer(query, signed, held))
-    leaf = Leaf(base, found.proof)
-    return Proposal(found.upper + held.extra, written([leaf], [{"leaf": 0}]))
+        best = largest_of(query, signed)
+        base, _ = signed.chosen(best[1][:, None], base, partial_worst(query, signed), query.expired)
+    summed = signed.summed(base)
+    bound = propose(of_layer(query, signed, summed))
+    leaf = Leaf(base, bound.proof)
+    return Proposal(bound.upper + summed.extra, write_tree([leaf], [{"leaf": 0}]))
 
 
-def of_layer(query: LayerQuery, signed: Signed, held: Summed) -> LayerQuery:
+def of_layer(query: LayerQuery, signed: Signed, summed: Summed) -> LayerQuery:
     """Return the query of a layer that sums, for the sign of v alone."""
-    layer = replace(query.layer, features=held.features, samples=held.samples, most=False)
+    layer = replace(query.layer, features=summed.features, samples=summed.samples, most=False)
     return replace(query, layer=replace(layer, right=signed.right))
 
 
@@ -102,13 +102,13 @@ def largest_of(query: LayerQuery, signed: Signed) -> tuple[float, Array]:
 
 
 def partial_worst(query: LayerQuery, signed: Signed) -> Callable[[Ints], tuple[float, Array]]:
-    """Return how the largest value of a layer that sums is looked for."""
+    """Return a search for the largest value of the layer with sum pooling."""
 
     def worst(base: Ints) -> tuple[float, Array]:
         """Return the value and the point."""
-        held = signed.summed(base)
-        value, (u, _) = attain(of_layer(query, signed, held))
-        return value + held.extra, u
+        summed = signed.summed(base)
+        value, (u, _) = attain(of_layer(query, signed, summed))
+        return value + summed.extra, u
 
     return worst
 
@@ -132,26 +132,26 @@ def split(query: LayerQuery, signed: Signed, lower: float, u: Array) -> Proposal
         i, j, _ = tree.nodes[plus].path[-1]
         nodes.append({"split": len(splits), "plus": plus, "minus": minus})
         splits.append(solver.normal(i, j))
-    return Proposal(tree.upper, written(leaves, nodes, splits))
+    return Proposal(tree.upper, write_tree(leaves, nodes, splits))
 
 
-def written(leaves: list[Leaf], nodes: list[Json], splits: list[Array] | None = None) -> Json:
+def write_tree(leaves: list[Leaf], nodes: list[Json], splits: list[Array] | None = None) -> Json:
     """Return a tree as the kernel reads it."""
     out: Json = {"splits": np.array(splits)} if splits else {}
-    told = []
+    entries = []
     for node in nodes:
         if "leaf" not in node:
-            told.append(node)
+            entries.append(node)
             continue
         t = node["leaf"]
-        own = leaves[t].proof | {"base": leaves[t].base}
-        out |= {f"s{t}.{k}": x for k, x in own.items() if isinstance(x, np.ndarray)}
-        told.append(node | {"nodes": own["nodes"]})
-    return out | {"nodes": told}
+        proof = leaves[t].proof | {"base": leaves[t].base}
+        out |= {f"s{t}.{k}": x for k, x in proof.items() if isinstance(x, np.ndarray)}
+        entries.append(node | {"nodes": proof["nodes"]})
+    return out | {"nodes": entries}
 
 
 def points_of(query: LayerQuery, u: Array) -> Array:
-    """Return unit columns all over the sphere, and a good one."""
+    """Return unit columns over the whole sphere; u, a good one, comes first."""
     F = query.layer.features
     random = np.random.default_rng(query.seed).standard_normal((POINTS, F.shape[1]))
     U = np.vstack([u[None, :], F, -F, random]).T
@@ -173,7 +173,7 @@ class Parts:
 
     @property
     def tiny(self) -> float:
-        """What is nothing beside the largest value there could be."""
+        """A value that is negligible beside the largest possible one."""
         F, samples = self.query.layer.features, _largest.owners(self.query.layer)
         size = float(np.abs(self.signed.omega[samples]) @ np.linalg.norm(F, axis=1))
         return cells.TINY * size
@@ -196,9 +196,9 @@ class Parts:
         if self.signed.omega.any():
             start = U[:, [int(values.argmax())]]
             base, u = self.signed.chosen(start, base, self.worst(U), self.query.expired)
-        held = self.signed.summed(base)
+        summed = self.signed.summed(base)
         refuted = float(self.signed.above(base, u[:, None]).sum()) > aim
-        upper, proof, top = self.bounded(held, sides, (aim, FEW if refuted else cells.NODES))
+        upper, proof, top = self.bounded(summed, sides, (aim, FEW if refuted else cells.NODES))
         u = u if top is None else top
         best = np.column_stack([U[:, [int(values.argmax())]], u])
         lower = float(self.signed.value(best).max())
@@ -210,12 +210,12 @@ class Parts:
         U = self.points[:, (sides @ self.points >= 0).all(axis=0)]
         if near is None:
             return U
-        inside = near + sides.T @ nnls(sides.T, -near)[0]  # the nearest, as of a cone
+        inside = near + sides.T @ nnls(sides.T, -near)[0]  # the nearest point of the cone
         size = float(np.linalg.norm(inside))
         return np.asarray(np.column_stack([inside / size if size > 0 else 0 * near, U]))
 
     def worst(self, U: Array) -> Callable[[Ints], tuple[float, Array]]:
-        """Return how the largest value of a bound is looked for: among the points."""
+        """Return a function that takes the largest value of a bound over the points."""
 
         def largest(base: Ints) -> tuple[float, Array]:
             """Return the value and the point."""
@@ -226,25 +226,25 @@ class Parts:
         return largest
 
     def bounded(
-        self, held: Summed, sides: Array, told: tuple[float, int]
+        self, summed: Summed, sides: Array, budget: tuple[float, int]
     ) -> tuple[float, Json, Array | None]:
         """Return the bound of a layer that sums on a part, its proof, and where it is largest.
 
-        told: the aim, and how many parts of its own it may take.
+        budget: the aim, and how many parts its own tree may have.
         """
         W, count = self.query.W[:, 0], len(sides)
-        omega = np.concatenate([W[held.samples], np.zeros(count)])
-        F, m = np.vstack([held.features, sides]), len(held.features)
+        omega = np.concatenate([W[summed.samples], np.zeros(count)])
+        F, m = np.vstack([summed.features, sides]), len(summed.features)
         prefix = tuple((k, 1) for k in range(m, m + count))
         solver = cells.Cells((self.signed.sign,), Signs(omega, F, 0.0, 0.0), prefix)
-        rest = max(told[0] - held.extra, 0.0)
-        limits = Limits(rest, ROUGH, told[1], self.query.expired, 1)
+        rest = max(budget[0] - summed.extra, 0.0)
+        limits = Limits(rest, ROUGH, budget[1], self.query.expired, 1)
         tree = grow(solver, limits)
         if tree.lower <= limits.target < tree.upper:
             limits = replace(limits, gap=cells.GAP)
             tree = grow(solver, limits, tree)
         upper, proof = cells.proof_of(solver, tree, limits.target)
-        return upper + held.extra, proof, None if tree.found is None else tree.found[0]
+        return upper + summed.extra, proof, None if tree.found is None else tree.found[0]
 
     def division(self, path: tuple[Label, ...], base: Ints, u: Array) -> tuple[Label, Label] | None:
         """Return where the sample that loses most at u has two rows change places."""

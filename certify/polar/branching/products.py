@@ -3,7 +3,7 @@
     sup over all products <= max over the leaves of their bounds
 
 Q = sym(a b^T), a and b the two leading eigenvectors of the relaxation's optimal X reduced to
-a mode: for X a mixture of u u^T and v v^T it is u u^T - v v^T, so the two part.
+a mode: for X a mixture of u u^T and v v^T it is u u^T - v v^T, which separates the two.
 """
 
 from dataclasses import replace
@@ -17,36 +17,36 @@ from certify.base.arrays import Array
 from certify.polar.query import Proposal
 from certify.polar.relaxation.cut import Cut
 from certify.polar.relaxation.product_admm import ProductMultiplier, Relaxed, Stop, Warm, solve
-from certify.polar.relaxation.product_leaf import Leaf, LeafArrays, proposal, written
-from certify.polar.relaxation.products import ProductForm, pinned
+from certify.polar.relaxation.product_leaf import Leaf, LeafArrays, proposal, write_leaf
+from certify.polar.relaxation.products import ProductForm, pin
 
 from .tree import Limits, Solve, Solved, Tree, grow
 
 STEPS = 600  # of a part
 SETTLED = 1e-5  # relative gain of a part under which it is split
-FIRST, GAIN = 7, 0.04  # parts, and what they must gain of the way to the goal, or no more follow
+FIRST, GAIN = 7, 0.04  # parts, and the share of the way to the goal they must gain for more
 # where no deadline says how long to go on
 
 Grown: TypeAlias = Tree[Cut, Warm, ProductMultiplier]
 
 
-def branched(form: ProductForm, root: Relaxed, goal: float, nodes: int) -> Proposal | None:
+def branch(form: ProductForm, root: Relaxed, goal: float, nodes: int) -> Proposal | None:
     """Return the bound of a tree of at most `nodes` parts; None if a part has no proof.
 
     A tree that gains little at first is given up, unless there is a deadline to use.
 
     The multiplier N of the root serves all parts.
     """
-    held = pinned(form, root.best.J)
-    start = root if held is form else root._replace(warm=None)
+    fixed = pin(form, root.best.J)
+    start = root if fixed is form else root._replace(warm=None)
     limits = Limits(goal, 0.0, nodes, form.query.expired, workers=1)
     with threadpool_limits(1, user_api="blas"):
-        bound = bounder(held, start)
+        bound = bounder(fixed, start)
         tree = grow(bound, replace(limits, nodes=min(FIRST, nodes)))
         first, timed = tree.nodes[0].solved.upper, form.query.deadline is not None
         if timed or first - tree.upper > GAIN * (first - goal):
             tree = grow(bound, limits, tree)
-    return proof_of(held, tree)
+    return proof_of(fixed, tree)
 
 
 def bounder(form: ProductForm, root: Relaxed) -> Solve[Cut, Warm, ProductMultiplier]:
@@ -55,15 +55,15 @@ def bounder(form: ProductForm, root: Relaxed) -> Solve[Cut, Warm, ProductMultipl
 
     def _solve(path: tuple[Cut, ...], warm: Warm | None, aim: float) -> Solved[Any, Any, Any]:
         if not path and root.warm is not None:
-            found = root
+            relaxed = root
         else:
             stop = Stop(form.goal(aim), STEPS, SETTLED, form.query.expired)
             start = form.start() if warm is None else warm
-            found = solve(replace(whole, cuts=path), stop, start)
-        cut = best_cut(form, found.X)
+            relaxed = solve(replace(whole, cuts=path), stop, start)
+        cut = best_cut(form, relaxed.X)
         both = None if cut is None else (cut, replace(cut, sign=-1))
-        upper = form.value(found.best.bound)
-        return Solved(upper, found.best, -inf, None, both, found.warm)
+        upper = form.value(relaxed.best.bound)
+        return Solved(upper, relaxed.best, -inf, None, both, relaxed.warm)
 
     return _solve
 
@@ -101,7 +101,7 @@ def proof_of(form: ProductForm, tree: Grown) -> Proposal | None:
             continue
         t = len(leaves)
         above = tuple(split[i] for i in ancestors(tree, k))
-        leaf = written(form, Leaf(node.solved.witness, node.path, above), t)
+        leaf = write_leaf(form, Leaf(node.solved.witness, node.path, above), t)
         if leaf is None:
             return None
         leaves.append(leaf)

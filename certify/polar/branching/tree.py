@@ -6,8 +6,8 @@ A part is a path of labels from the root.  The user's `solve` bounds it from abo
 witness, may find a feasible value, and names the two labels that cover the part together.
 The leaf of the largest bound is split first.  Leaves are split in batches of fixed size
 and results are merged in order, so the tree does not depend on the number of threads;
-only a deadline can change it.  The tree that comes back can be handed in to go on; one with
-a key is kept by the keeper in force, and gone on from.
+only a deadline can change it.  A returned tree can be passed in again to grow further; one
+with a key is saved by the current keeper, and growth resumes from it.
 """
 
 import heapq
@@ -104,7 +104,7 @@ Solve: TypeAlias = Callable[[tuple[L, ...], S | None, float], Solved[L, S, T]]
 
 
 def grow(solve: Solve[L, S, T], limits: Limits, tree: Tree[L, S, T] | None = None) -> Tree[L, S, T]:
-    """Split the worst leaves until the limits say stop; go on from a tree if there is one.
+    """Split the worst leaves until the limits say stop; a given tree grows further.
 
     progress is called as progress(number of parts, lower, upper) after each batch.
     """
@@ -125,15 +125,15 @@ def grow(solve: Solve[L, S, T], limits: Limits, tree: Tree[L, S, T] | None = Non
             limits.progress(len(state.nodes), state.lower, state.upper)
             grew(len(state.nodes), state.upper)
             if keeper is not None:
-                keeper.keep(key, lambda: kept(state.tree(), limits))
+                keeper.keep(key, lambda: saved_tree(state.tree(), limits))
     tree = state.tree()
     if keeper is not None:
-        keeper.keep(key, lambda: kept(tree, limits), now=True)
+        keeper.keep(key, lambda: saved_tree(tree, limits), now=True)
     return tree
 
 
-def kept(tree: Tree[L, Any, Any], limits: Limits) -> Tree[L, Any, Any]:
-    """Return what is kept of a tree."""
+def saved_tree(tree: Tree[L, Any, Any], limits: Limits) -> Tree[L, Any, Any]:
+    """Return the tree as it is saved."""
     if not limits.light:
         return tree
     return replace(tree, nodes=tuple(map(lighter, tree.nodes)))
@@ -141,9 +141,9 @@ def kept(tree: Tree[L, Any, Any], limits: Limits) -> Tree[L, Any, Any]:
 
 def lighter(node: Node[L, Any, Any]) -> Node[L, Any, Any]:
     """Return a leaf whose children start from its witness; a part that is split has none."""
-    held = node.solved
-    left = held.witness if not node.children else None
-    return replace(node, solved=replace(held, witness=left, warm=left))
+    solved = node.solved
+    left = solved.witness if not node.children else None
+    return replace(node, solved=replace(solved, witness=left, warm=left))
 
 
 class _State(Generic[L, S, T]):
@@ -163,7 +163,7 @@ class _State(Generic[L, S, T]):
     def worst(self, aim: float) -> list[int]:
         """Return up to BATCH leaves above the aim, the worst first.
 
-        A leaf that cannot be split ends the search if it is the worst: nothing would help.
+        If the worst leaf cannot be split, the search ends: no other split would lower the bound.
         """
         chosen: list[int] = []
         for negative, k in heapq.nsmallest(BATCH, self.heap):
@@ -191,16 +191,16 @@ class _State(Generic[L, S, T]):
         for k, pair in zip(chosen, tasks, strict=True):
             self.settle(k, [task.result() for task in pair], limits)
 
-    def settle(self, k: int, found: list[Solved[L, S, T]], limits: Limits) -> None:
+    def settle(self, k: int, children: list[Solved[L, S, T]], limits: Limits) -> None:
         """Add both children of a leaf; not if they were cut short and prove less than it."""
         node = self.nodes[k]
         short = limits.expired() or stopped()
-        if short and max(c.upper for c in found) > node.solved.upper:
+        if short and max(c.upper for c in children) > node.solved.upper:
             heapq.heappush(self.heap, (-node.solved.upper, k))
-            for child in found:
+            for child in children:
                 self.meet(child)
             return
-        for label, child in zip(node.solved.split or (), found, strict=True):
+        for label, child in zip(node.solved.split or (), children, strict=True):
             self.add(k, (*node.path, label), child)
 
     def add(self, parent: int, path: tuple[L, ...], solved: Solved[L, S, T]) -> None:
@@ -219,5 +219,5 @@ class _State(Generic[L, S, T]):
             self.lower, self.found = solved.lower, solved.found
 
     def tree(self) -> Tree[L, S, T]:
-        """Return what there is."""
+        """Return the tree so far."""
         return Tree(tuple(self.nodes), self.lower, self.found)

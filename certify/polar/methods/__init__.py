@@ -9,7 +9,7 @@ from certify.base.registry import load
 from certify.polar.query import Matrix, Method, PolarBound, PolarQuery, Proposal, exact_text
 
 from ._symmetric import leaves
-from .dnn import opened
+from .dnn import is_open
 
 __all__ = [
     "METHODS",
@@ -37,20 +37,20 @@ def smallest(query: PolarQuery) -> Proposal:
     for method in methods:
         if method.cost and query.target is not None and best.upper <= query.target * (1 + NEAR):
             break
-        found = attempted(method, query)
-        best = min(best, found or best, key=lambda p: p.upper)
+        proposal = attempt(method, query)
+        best = min(best, proposal or best, key=lambda p: p.upper)
     return best
 
 
 def within_budget(query: PolarQuery, propose: Callable[[PolarQuery], Proposal]) -> Proposal:
     """Return what is proposed; where a deadline alone limits it, a tree grows until then, too."""
-    found = propose(query)
-    if query.nodes is not None or query.deadline is None or query.expired() or not opened(query):
-        return found
-    return min(found, propose(replace(query, nodes=ANY)), key=lambda p: p.upper)
+    proposal = propose(query)
+    if query.nodes is not None or query.deadline is None or query.expired() or not is_open(query):
+        return proposal
+    return min(proposal, propose(replace(query, nodes=ANY)), key=lambda p: p.upper)
 
 
-def attempted(method: Method, query: PolarQuery) -> Proposal | None:
+def attempt(method: Method, query: PolarQuery) -> Proposal | None:
     """Return a method's bound; None if it does not apply, or its numbers leave the floats."""
     try:
         return method.propose(query) if method.applies(query) else None
@@ -61,16 +61,16 @@ def attempted(method: Method, query: PolarQuery) -> Proposal | None:
 def smallest_symmetric(query: PolarQuery) -> Proposal:
     """Return the smallest bound: by a leaf, by the methods for x^T W x, by those for u^T W v.
 
-    The last hold because u = v is one choice of two; they serve what is large, and l1.
+    The last ones hold because u = v is a special case; they serve large sizes and l1.
     """
     tries: list[Proposal | None] = []
     if query.W.shape[0] <= TREES:
-        tries += [*leaves(query), *proposed(query)]
+        tries += [*leaves(query), *proposals(query)]
     if not any(tries) or query.left.axial:
-        tries += proposed(replace(query, symmetric=False, nodes=1))
+        tries += proposals(replace(query, symmetric=False, nodes=1))
     return min((p for p in tries if p), key=lambda p: p.upper)
 
 
-def proposed(query: PolarQuery) -> list[Proposal | None]:
+def proposals(query: PolarQuery) -> list[Proposal | None]:
     """Return what the registered methods propose."""
     return [m().propose(query) for m in METHODS.values() if m().applies(query)]

@@ -32,13 +32,13 @@ def scales(W: Matrix, left: Gauge, right: Gauge, seed: int) -> tuple[Array, Arra
         return None
     if a.single and b.single:
         return 1.0 / np.sqrt(a.weights), 1.0 / np.sqrt(b.weights)
-    mu, nu = relaxed(W, a, b, seed)[2:]
-    return shortened(a.weights * floored(mu)), shortened(b.weights * floored(nu))
+    mu, nu = relax(W, a, b, seed)[2:]
+    return short_inverse_root(a.weights * keep_positive(mu)), short_inverse_root(
+        b.weights * keep_positive(nu)
+    )
 
 
-def relaxed(
-    W: Matrix, a: Ellipsoids, b: Ellipsoids, seed: int
-) -> tuple[Array, Array, Array, Array]:
+def relax(W: Matrix, a: Ellipsoids, b: Ellipsoids, seed: int) -> tuple[Array, Array, Array, Array]:
     """Return (A, B, mu, nu) of the relaxation, by alternating ascent."""
     k = int(min(COLUMNS, 2 + np.sqrt(2.0 * sum(W.shape)), max(W.shape) + 1))
     B = np.random.default_rng(seed).standard_normal((W.shape[1], k))
@@ -52,13 +52,13 @@ def relaxed(
     return A, B, mu, nu
 
 
-def floored(mu: Array) -> Array:
+def keep_positive(mu: Array) -> Array:
     """Keep multipliers away from zero."""
     top = float(mu.max(initial=0.0))
     return np.maximum(mu, LEAST * top) if top > 0 else np.ones_like(mu)
 
 
-def shortened(square: Array) -> Array:
+def short_inverse_root(square: Array) -> Array:
     """Return about 1 / sqrt of the numbers, each of a few bits."""
     head, e = np.frexp(1.0 / np.sqrt(square))
     return np.asarray(np.ldexp(np.rint(np.ldexp(head, BITS)), e - BITS))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from certify.norms import Gauge
-from certify.polar.ascent.contract import symmetrized
+from certify.polar.ascent.contract import sum_orders
 from certify.polar.product_query import ProductQuery
 from certify.polar.query import PolarQuery, Proposal
 
@@ -20,16 +20,16 @@ Bound = Callable[[ProductQuery], Proposal]
 
 def axis_of(query: ProductQuery) -> int | None:
     """Return the l1 mode to slice: the shortest; None without one."""
-    held = [k for k, g in enumerate(query.gauges) if g.axial]
-    return min(held, key=lambda k: query.T.shape[k], default=None)
+    axes = [k for k, g in enumerate(query.gauges) if g.axial]
+    return min(axes, key=lambda k: query.T.shape[k], default=None)
 
 
-def sliced(query: ProductQuery, axis: int, bound: Bound) -> Proposal:
+def largest_slice(query: ProductQuery, axis: int, bound: Bound) -> Proposal:
     """Return the largest bound of a slice, each bounded by `bound`.
 
     The extreme points of the ball are signed unit vectors; where another mode is free, its
-    sign takes the place of the unit vector's.  A slice whose largest value is already
-    attained elsewhere need not be bounded tightly: the best found value is its target.
+    sign takes the place of the unit vector's.  Only the largest bound counts, so the target of
+    a slice is at least the largest bound so far.
     """
     rest = tuple(g for k, g in enumerate(query.gauges) if k != axis)
     each: list[dict[str, Any]] = []
@@ -40,23 +40,23 @@ def sliced(query: ProductQuery, axis: int, bound: Bound) -> Proposal:
     for t, (i, sign) in enumerate(order):
         part = np.ascontiguousarray(np.take(query.T, i, axis)) * sign
         target = upper if query.target is None else max(upper, query.target)
-        found = bound(replace(below, T=part, target=target or None))
-        upper = max(upper, found.upper)
-        held = {k: x for k, x in found.proof.items() if isinstance(x, np.ndarray)}
-        each.append({k: x for k, x in found.proof.items() if k not in held})
-        arrays |= {f"s{t}.{k}": x for k, x in held.items()}
+        proposal = bound(replace(below, T=part, target=target or None))
+        upper = max(upper, proposal.upper)
+        part_arrays = {k: x for k, x in proposal.proof.items() if isinstance(x, np.ndarray)}
+        each.append({k: x for k, x in proposal.proof.items() if k not in part_arrays})
+        arrays |= {f"s{t}.{k}": x for k, x in part_arrays.items()}
     return Proposal(upper, {"rule": "slices", "axis": axis, "each": each, **arrays})
 
 
 def sliced_symmetric(query: ProductQuery, axis: int, bound: Bound) -> Proposal:
-    """Return the bound by slices of a symmetric tensor, as if its factors were many.
+    """Return the bound by slices of a symmetric tensor, as if its factors could differ.
 
     The rule takes the sum over all orders of the modes, and divides the bound by K!.
     """
     times = factorial(query.T.ndim)
     target = None if query.target is None else query.target * times
-    found = sliced(replace(query, T=symmetrized(query.T), target=target), axis, bound)
-    return Proposal(found.upper / times, found.proof)
+    proposal = largest_slice(replace(query, T=sum_orders(query.T), target=target), axis, bound)
+    return Proposal(proposal.upper / times, proposal.proof)
 
 
 def signed_slices(gauge: Gauge, rest: tuple[Gauge, ...], n: int) -> list[tuple[int, float]]:
@@ -68,10 +68,10 @@ def signed_slices(gauge: Gauge, rest: tuple[Gauge, ...], n: int) -> list[tuple[i
 def matrix(query: ProductQuery) -> Proposal:
     """Return the bound of a tensor of two modes, by the methods for matrices."""
     left, right = query.gauges
-    held = PolarQuery(query.T, left, right, query.target, query.seed, query.deadline)
+    matrix_query = PolarQuery(query.T, left, right, query.target, query.seed, query.deadline)
     if not query.symmetric:
-        return smallest(held)
+        return smallest(matrix_query)
     if not left.cubic:
-        return smallest_symmetric(replace(held, symmetric=True))
-    found = METHODS["spectral"]().propose(held)
-    return Proposal(np.inf) if found is None else found
+        return smallest_symmetric(replace(matrix_query, symmetric=True))
+    proposal = METHODS["spectral"]().propose(matrix_query)
+    return Proposal(np.inf) if proposal is None else proposal

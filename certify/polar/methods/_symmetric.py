@@ -19,8 +19,8 @@ from .multiplier import LARGEST, largest_eigenvalue, prox_largest, smallest
 
 def part(W: Matrix) -> Array:
     """Return (W + W^T) / 2, dense."""
-    held = W.toarray() if sparse.issparse(W) else W
-    return np.asarray(held / 2 + held.T / 2)
+    dense = W.toarray() if sparse.issparse(W) else W
+    return np.asarray(dense / 2 + dense.T / 2)
 
 
 def leaves(query: PolarQuery) -> Iterator[Proposal]:
@@ -51,6 +51,11 @@ def leaf(S: Array, multiplier: Array | None) -> Iterator[Proposal]:
         factor = spectra.factorize(g, shift)
         if factor is not None:
             node = {"leaf": 0, "shift": exact_text(Fraction(shift))}
-            proof = {"rule": "conic", "nodes": [node], "L0": spectra.packed(factor), **arrays}
+            proof = {
+                "rule": "conic",
+                "nodes": [node],
+                "L0": spectra.pack_triangle(factor),
+                **arrays,
+            }
             yield Proposal(max(shift, 0.0) + 1e-14 * size, proof)
             return

@@ -8,7 +8,7 @@ from certify.polar.branching.pairs import Grown, proof_of
 from certify.polar.branching.tree import Limits, grow
 from certify.polar.query import Method, PolarQuery, Proposal
 
-from .dnn import AT_ONCE, allowance, bounder, form_of, opened
+from .dnn import AT_ONCE, allowance, bounder, form_of, is_open
 
 GAP = 2.0**-23  # relative: a bound this near a found value is not worth more parts
 FAR = 2.0**-7  # a target this far below a found value is not worth a tree
@@ -25,13 +25,13 @@ class Branch(Method):
 
     def applies(self, query: PolarQuery) -> bool:
         """Tell whether a tree is allowed."""
-        return opened(query) and allowance(query) >= AT_ONCE
+        return is_open(query) and allowance(query) >= AT_ONCE
 
     def propose(self, query: PolarQuery) -> Proposal | None:
         """Return the bound of the tree."""
         if query.expired():
             return None
-        return proposal(query, grown(query))
+        return proposal(query, grow_tree(query))
 
 
 def proposal(query: PolarQuery, tree: Grown) -> Proposal:
@@ -42,15 +42,15 @@ def proposal(query: PolarQuery, tree: Grown) -> Proposal:
 def limits(query: PolarQuery) -> Limits:
     """Return when to stop."""
     target = max(query.target or 0.0, 0.0)  # the zero slice earns 0
-    told = query.progress or (lambda *_: None)
-    return Limits(target, GAP, allowance(query), query.expired, progress=told)
+    progress = query.progress or (lambda *_: None)
+    return Limits(target, GAP, allowance(query), query.expired, progress=progress)
 
 
-def grown(query: PolarQuery, tree: Grown | None = None) -> Grown:
-    """Grow a tree, from nothing or on from one.
+def grow_tree(query: PolarQuery, tree: Grown | None = None) -> Grown:
+    """Grow a new tree, or a given one further.
 
-    Without a number of parts asked for, a target far below what is found is given up: no
-    tree can prove it.
+    Without a requested number of parts, a target far below an attained value is given up:
+    no tree can prove it.
     """
     solve, stop = bounder(query, form_of(query)), limits(query)
     with threadpool_limits(1, user_api="blas"):

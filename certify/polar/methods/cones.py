@@ -20,10 +20,10 @@ class Cones(Method):
         sides = query.left, query.right
         closed = any(g.axial for g in sides) or all(g.free and g.is_round for g in sides)
         summed = any(g.mixture is not None for g in sides)
-        asked = query.target is not None if query.nodes is None else query.nodes >= AT_ONCE
+        wanted = query.target is not None if query.nodes is None else query.nodes >= AT_ONCE
         shaped = not query.symmetric and min(query.W.shape) <= SHORT and max(query.W.shape) > LONG
-        return asked and shaped and not closed and not summed
+        return wanted and shaped and not closed and not summed
 
     def propose(self, query: PolarQuery) -> Proposal | None:
-        """Return the bound of the tree, on from the best value that ascents find."""
+        """Return the bound of the tree, given the best value that ascents find."""
         return None if query.expired() else pair_proposal(query, best_slice(query)[0])

@@ -7,7 +7,7 @@ from scipy import sparse
 
 from certify.base.arrays import Array
 from certify.norms import Gauge
-from certify.polar.ascent.pairs import ascended, one_ascended
+from certify.polar.ascent.pairs import ascend, ascend_symmetric
 from certify.polar.branching.pairs import ROOT_STEPS, STEPS, Bounder, Climb, proof_of
 from certify.polar.branching.tree import Limits, grow
 from certify.polar.query import Matrix, Method, PolarQuery, Proposal
@@ -16,7 +16,7 @@ from certify.polar.relaxation.pairs import PairForm, of_pair, of_symmetric
 LARGEST = 400  # coordinates up to which a step is quick
 FLOPS, FIXED = 25.0, 4e6  # of a step: of its eigendecomposition, of everything else
 SPEED = 6e10  # of an ordinary core, in these units
-LEAST = 30  # steps under which nothing comes of a relaxation
+LEAST = 30  # steps: fewer give no useful bound
 AT_ONCE = 3  # parts of the smallest tree worth growing
 
 
@@ -31,8 +31,8 @@ class Dnn(Method):
     cost = 1
 
     def applies(self, query: PolarQuery) -> bool:
-        """Tell whether the pair is open, small, and not for branching at once."""
-        return opened(query) and allowance(query) < AT_ONCE
+        """Whether the pair is small, without a closed form, and without room for a tree."""
+        return is_open(query) and allowance(query) < AT_ONCE
 
     def propose(self, query: PolarQuery) -> Proposal | None:
         """Return the bound of the root."""
@@ -49,7 +49,7 @@ def no_climb(_: Array) -> tuple[float, None]:
     return -np.inf, None
 
 
-def opened(query: PolarQuery) -> bool:
+def is_open(query: PolarQuery) -> bool:
     """Whether the polar has no closed form, and the cone is small enough."""
     sides = (query.left, query.right)
     if query.symmetric:
@@ -67,8 +67,8 @@ def form_of(query: PolarQuery) -> PairForm:
     return of_pair(dense(query.W), query.left, query.right)
 
 
-def summed(gauge: Gauge) -> bool:
-    """Whether the ball is handled as a larger one around it, so that no tree closes."""
+def is_larger_ball(gauge: Gauge) -> bool:
+    """Whether a larger ball stands for this one, so that no tree can close the gap."""
     return not gauge.exact and not gauge.axial
 
 
@@ -79,7 +79,7 @@ def step_cost(k: int) -> float:
 
 def allowance(query: PolarQuery) -> int:
     """Return how many parts a tree may have: 1 is the relaxation alone."""
-    if any(summed(g) for g in (query.left, query.right)):
+    if any(is_larger_ball(g) for g in (query.left, query.right)):
         return 1
     if query.nodes is not None:
         return query.nodes
@@ -100,13 +100,13 @@ def bounder(query: PolarQuery, form: PairForm) -> Bounder:
 
 def climber(query: PolarQuery) -> Climb:
     """Return the ascent from a point z = (u, v) of a relaxation."""
-    held, m = replace(query, W=dense(query.W)), query.W.shape[0]
+    dense_query, m = replace(query, W=dense(query.W)), query.W.shape[0]
 
     def climb(z: Array) -> tuple[float, tuple[Array, ...]]:
         """Return the slice that v, or x, leads to."""
         if not query.symmetric:
-            return ascended(held, z[m:, None])
-        value, x = one_ascended(held, z[:, None])
+            return ascend(dense_query, z[m:, None])
+        value, x = ascend_symmetric(dense_query, z[:, None])
         return value, (x,)
 
     return climb

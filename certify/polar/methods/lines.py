@@ -17,12 +17,12 @@ class Lines(Method):
 
     def propose(self, query: PolarQuery) -> Proposal:
         """Return the exact value, with the witness that some norms need."""
-        lines, outer, inner = oriented(query.W, query.left, query.right)
-        upper, evidence = inner.longest(lines, allowed(outer, lines.shape[1]))
+        lines, outer, inner = orient(query.W, query.left, query.right)
+        upper, evidence = inner.longest(lines, sign_masks(outer, lines.shape[1]))
         return Proposal(upper, {"rule": "lines", **evidence})
 
 
-def oriented(W: Matrix, left: Gauge, right: Gauge) -> tuple[Matrix, Gauge, Gauge]:
+def orient(W: Matrix, left: Gauge, right: Gauge) -> tuple[Matrix, Gauge, Gauge]:
     """Return (A, l1 side, other side): the lines are the columns of A."""
     if left.axial:
         return W.T, left, right
@@ -34,11 +34,11 @@ def line_values(W: Matrix, left: Gauge, right: Gauge) -> tuple[Array, Array]:
 
     A line counts with the signs its unit vector may have; without one it is -inf.
     """
-    lines, outer, inner = oriented(W, left, right)
-    return inner.line_values(lines, allowed(outer, lines.shape[1]))
+    lines, outer, inner = orient(W, left, right)
+    return inner.line_values(lines, sign_masks(outer, lines.shape[1]))
 
 
-def allowed(outer: Gauge, count: int) -> tuple[Bools, Bools]:
+def sign_masks(outer: Gauge, count: int) -> tuple[Bools, Bools]:
     """Return where a unit vector may be positive, and where negative."""
     low, high = outer.sides(count)
     return high > 0, low < 0

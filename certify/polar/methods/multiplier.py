@@ -12,7 +12,7 @@ from certify.polar import eigen as spectra
 from certify.polar.query import Matrix, Method, PolarQuery, Proposal
 
 from ._balance import scales
-from .spectral import Scales, cost, of_gram, of_matrix, stretched
+from .spectral import Scales, cost, of_gram, of_matrix, scale_both
 
 Prox: TypeAlias = Callable[[Array, float], Array]
 Size: TypeAlias = Callable[[Array], float]
@@ -39,7 +39,7 @@ class Multiplier(Method):
     def propose(self, query: PolarQuery) -> Proposal | None:
         """Return the best bound found."""
         both = not (query.left.free or query.right.free)
-        tries = two_sided(query) if both else one_sided(query)
+        tries = try_two_sided(query) if both else try_one_sided(query)
         return min((p for p in tries if p), key=lambda p: p.upper, default=None)
 
 
@@ -50,64 +50,64 @@ def marks(gauge: Gauge, d: int) -> Array:
     return np.where(fixed > 0, np.nan, (low == 0) * 1.0 - (high == 0))
 
 
-def allowed(left: Array, right: Array, W: Matrix) -> Array:
+def allowed_signs(left: Array, right: Array, W: Matrix) -> Array:
     """Return the field of signs that a multiplier may have: 1, -1, 0 none, nan any."""
     if not sparse.issparse(W):
         return np.outer(left, right)
-    held = W.tocsr()
-    rows = np.repeat(np.arange(held.shape[0]), np.diff(held.indptr))
-    return np.asarray(left[rows] * right[held.indices])
+    csr = W.tocsr()
+    rows = np.repeat(np.arange(csr.shape[0]), np.diff(csr.indptr))
+    return np.asarray(left[rows] * right[csr.indices])
 
 
-def raised(low: Array, signs: Array, x: Array) -> Array:
+def nearest_reachable(low: Array, signs: Array, x: Array) -> Array:
     """Return the field nearest to x that a multiplier can make of `low`."""
     above = np.where(signs > 0, np.maximum(x, low), np.where(signs < 0, np.minimum(x, low), low))
     return np.where(np.isnan(signs), x, above)
 
 
-def two_sided(query: PolarQuery) -> Iterator[Proposal | None]:
+def try_two_sided(query: PolarQuery) -> Iterator[Proposal | None]:
     """Try N = W_-, then N minimizing sigma_1(W + N)."""
     m, n = query.W.shape
-    signs = allowed(marks(query.left, m), marks(query.right, n), query.W)
+    signs = allowed_signs(marks(query.left, m), marks(query.right, n), query.W)
     field = query.W.tocsr().data if sparse.issparse(query.W) else query.W
-    best = raised(field, signs, np.zeros_like(field))
-    by = scales(shifted(query.W, best - field), query.left, query.right, query.seed)
+    best = nearest_reachable(field, signs, np.zeros_like(field))
+    by = scales(add_multiplier(query.W, best - field), query.left, query.right, query.seed)
     yield with_multiplier(query, best - field, signs, by)
     if not sparse.issparse(query.W) and query.W.size <= LARGEST and not query.expired():
-        low = query.W if by is None else stretched(query.W, by)
-        found = smallest(low, signs, query, (prox_top, top_singular))
-        yield with_multiplier(query, found if by is None else found / np.outer(*by), signs, by)
+        low = query.W if by is None else scale_both(query.W, by)
+        N = smallest(low, signs, query, (prox_top, top_singular))
+        yield with_multiplier(query, N if by is None else N / np.outer(*by), signs, by)
 
 
-def one_sided(query: PolarQuery) -> Iterator[Proposal | None]:
+def try_one_sided(query: PolarQuery) -> Iterator[Proposal | None]:
     """Try M = G_- off the diagonal, then M minimizing lambda_max(G + M)."""
     axis = int(query.left.free)
     if query.W.shape[axis] > spectra.DENSE:
         return
     side = marks((query.left, query.right)[axis], query.W.shape[axis])
     by = scales(query.W, query.left, query.right, query.seed)
-    g = spectra.gram(query.W if by is None else stretched(query.W, by), axis)
+    g = spectra.gram(query.W if by is None else scale_both(query.W, by), axis)
     signs = np.outer(side, side)
-    yield with_gram(query, g, (raised(g, signs, np.zeros_like(g)) - g, signs), by)
+    yield with_gram(query, g, (nearest_reachable(g, signs, np.zeros_like(g)) - g, signs), by)
     if g.size <= LARGEST and not query.expired():
-        found = smallest(g, signs, query, (prox_largest, largest_eigenvalue))
-        yield with_gram(query, g, (found, signs), by)
+        M = smallest(g, signs, query, (prox_largest, largest_eigenvalue))
+        yield with_gram(query, g, (M, signs), by)
 
 
-def fitting(found: Array, signs: Array) -> Array:
+def fitting(multiplier: Array, signs: Array) -> Array:
     """Round a multiplier to a short grid, and to the signs it may have."""
-    return spectra.on_grid(raised(np.zeros_like(found), signs, found), 40)
+    return spectra.on_grid(nearest_reachable(np.zeros_like(multiplier), signs, multiplier), 40)
 
 
-def priced(
-    query: PolarQuery, found: Proposal | None, by: Scales | None, extra: Proof
+def with_scales(
+    query: PolarQuery, proposal: Proposal | None, by: Scales | None, extra: Proof
 ) -> Proposal | None:
     """Return a bound with its multiplier, its scales and what they cost."""
-    if found is None:
+    if proposal is None:
         return None
-    held = {} if by is None else dict(zip(("scale.left", "scale.right"), by, strict=True))
+    arrays = {} if by is None else dict(zip(("scale.left", "scale.right"), by, strict=True))
     wide = 1.0 if by is None else cost(query, by) * (1 + 1e-14)
-    return Proposal(found.upper * wide, {**found.proof, **extra, **held})
+    return Proposal(proposal.upper * wide, {**proposal.proof, **extra, **arrays})
 
 
 def with_gram(
@@ -117,7 +117,7 @@ def with_gram(
     m = fitting(*multiplier)
     m = np.where(np.abs(m) <= np.abs(m.T), m, m.T)
     best = of_gram(g + m, int(query.left.free), query.target, query.seed)
-    return priced(query, best, by, {"M": m})
+    return with_scales(query, best, by, {"M": m})
 
 
 def with_multiplier(
@@ -125,13 +125,13 @@ def with_multiplier(
 ) -> Proposal | None:
     """Return the spectral bound of W + N, N a field like W's."""
     n = fitting(field, signs)
-    moved = shifted(query.W, n)
+    moved = add_multiplier(query.W, n)
     target = query.target if by is None or query.target is None else query.target / cost(query, by)
-    found = of_matrix(moved if by is None else stretched(moved, by), target, query.seed)
-    return priced(query, found, by, {"N": n})
+    proposal = of_matrix(moved if by is None else scale_both(moved, by), target, query.seed)
+    return with_scales(query, proposal, by, {"N": n})
 
 
-def shifted(W: Matrix, field: Array) -> Matrix:
+def add_multiplier(W: Matrix, field: Array) -> Matrix:
     """Return W + N."""
     if not sparse.issparse(W):
         return np.asarray(W + field)
@@ -147,36 +147,36 @@ def smallest(W: Array, signs: Array, query: PolarQuery, by: tuple[Prox, Size]) -
     prox, size = by
     scale = float(np.linalg.norm(W)) or 1.0
     low = W / scale
-    X, D, t = raised(low, signs, np.zeros_like(low)), np.zeros_like(low), 0.1
+    X, D, t = nearest_reachable(low, signs, np.zeros_like(low)), np.zeros_like(low), 0.1
     best, least = X, np.inf
     for k in range(ITERATIONS):
         S = prox(X - D, t)
-        before, X = X, raised(low, signs, S + D)
+        before, X = X, nearest_reachable(low, signs, S + D)
         D += S - X
         if k % EVERY == EVERY - 1:
             if (top := size(X)) < least:
                 best, least = X, top
-            t = balanced(t, float(np.linalg.norm(S - X)), float(np.linalg.norm(X - before)))
+            t = next_step(t, float(np.linalg.norm(S - X)), float(np.linalg.norm(X - before)))
             if query.expired():
                 break
     return np.asarray((best - low) * scale)
 
 
-def balanced(t: float, primal: float, dual: float) -> float:
+def next_step(t: float, primal: float, dual: float) -> float:
     """Return the next step: larger when the dual residual dominates."""
     if primal > 4 * dual:
         return t / 2
     return t * 2 if dual > 4 * primal else t
 
 
-def decomposed(X: Array) -> tuple[Array, Array, Array]:
+def gram_svd(X: Array) -> tuple[Array, Array, Array]:
     """Return (X tall, eigenvectors V, singular values) by the smaller Gram matrix."""
     tall = X if X.shape[0] >= X.shape[1] else X.T
-    values, vectors = linalg.eigh(spectra.held(tall.T @ tall))
+    values, vectors = linalg.eigh(spectra.demand_finite(tall.T @ tall))
     return tall, vectors, np.sqrt(np.maximum(values, 0.0))
 
 
-def rescaled(X: Array, wanted: Array, parts: tuple[Array, Array, Array]) -> Array:
+def with_singular_values(X: Array, wanted: Array, parts: tuple[Array, Array, Array]) -> Array:
     """Return X with its singular values replaced by `wanted`."""
     tall, vectors, values = parts
     factor = wanted / np.where(values > 0, values, 1.0)
@@ -186,14 +186,14 @@ def rescaled(X: Array, wanted: Array, parts: tuple[Array, Array, Array]) -> Arra
 
 def top_singular(X: Array) -> float:
     """Return sigma_1."""
-    return float(decomposed(X)[2].max(initial=0.0))
+    return float(gram_svd(X)[2].max(initial=0.0))
 
 
 def prox_top(X: Array, t: float) -> Array:
     """Return argmin_S t sigma_1(S) + 1/2 |S - X|^2: the largest values are levelled."""
-    parts = decomposed(X)
+    parts = gram_svd(X)
     values = parts[2]
-    return rescaled(X, np.minimum(values, max(level(values, t), 0.0)), parts)
+    return with_singular_values(X, np.minimum(values, max(level(values, t), 0.0)), parts)
 
 
 def level(values: Array, t: float) -> float:
@@ -209,5 +209,5 @@ def largest_eigenvalue(X: Array) -> float:
 
 def prox_largest(X: Array, t: float) -> Array:
     """Return argmin_S t lambda_max(S) + 1/2 |S - X|^2 for symmetric X."""
-    values, vectors = linalg.eigh(spectra.held(0.5 * (X + X.T)))
+    values, vectors = linalg.eigh(spectra.demand_finite(0.5 * (X + X.T)))
     return np.asarray((vectors * np.minimum(values, level(values, t))) @ vectors.T)

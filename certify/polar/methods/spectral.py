@@ -36,7 +36,7 @@ class Spectral(Method):
         return of_pair(query, query.W, scales(query.W, query.left, query.right, query.seed))
 
 
-def estimated(query: PolarQuery, margin: float) -> Proposal | None:
+def estimated_bound(query: PolarQuery, margin: float) -> Proposal | None:
     """Return the bound that an estimate of sigma_1 promises, sigma_1^2 (1 + margin) proved.
 
     Of a large W: neither its Gram matrix nor a factor is made.  The proof makes both, once; it
@@ -68,9 +68,9 @@ def of_pair(
         return of(W, query.target, query.seed)
     wide = cost(query, by)
     target = None if query.target is None else query.target / max(wide, 1e-300)
-    found = of(stretched(W, by), target, query.seed)
-    held = dict(zip(("scale.left", "scale.right"), by, strict=True))
-    return found and Proposal(found.upper * wide * (1 + 1e-14), {**found.proof, **held})
+    proposal = of(scale_both(W, by), target, query.seed)
+    arrays = dict(zip(("scale.left", "scale.right"), by, strict=True))
+    return proposal and Proposal(proposal.upper * wide * (1 + 1e-14), {**proposal.proof, **arrays})
 
 
 def cost(query: PolarQuery, by: Scales) -> float:
@@ -79,14 +79,14 @@ def cost(query: PolarQuery, by: Scales) -> float:
     return float(np.sqrt(np.prod(list(costs))))
 
 
-def stretched(W: Matrix, by: Scales) -> Matrix:
+def scale_both(W: Matrix, by: Scales) -> Matrix:
     """Return S W S'."""
     if not sparse.issparse(W):
         return np.asarray((W * by[0][:, None]) * by[1])
-    held = W.tocsr()
-    rows = np.repeat(np.arange(held.shape[0]), np.diff(held.indptr))
-    data = (held.data * by[0][rows]) * by[1][held.indices]
-    return sparse.csr_array((data, held.indices, held.indptr), shape=held.shape)
+    csr = W.tocsr()
+    rows = np.repeat(np.arange(csr.shape[0]), np.diff(csr.indptr))
+    data = (csr.data * by[0][rows]) * by[1][csr.indices]
+    return sparse.csr_array((data, csr.indices, csr.indptr), shape=csr.shape)
 
 
 def of_matrix(
@@ -109,16 +109,16 @@ def of_gram(
     top: an estimate of the largest eigenvalue, if there is one; a target below it is not tried
     """
     small = g.shape[0] <= spectra.DENSE
-    found = None
+    pair = None
     if target is not None and not small and (top is None or top <= target**2):
-        found = spectra.prove_top(g, target**2, spectra.AT_TARGET)
-    if found is None:
+        pair = spectra.prove_top(g, target**2, spectra.AT_TARGET)
+    if pair is None:
         top = spectra.top_pair(g, seed)[0] if top is None else top
-        found = spectra.prove_top(g, top, spectra.MARGINS if small else spectra.COARSE)
-    if found is None:
+        pair = spectra.prove_top(g, top, spectra.MARGINS if small else spectra.COARSE)
+    if pair is None:
         return None
-    shift, factor = found
+    shift, factor = pair
     proof: dict[str, Any] = {"rule": "spectral", "axis": axis, "shift": shift}
     if small:
-        proof["L"] = spectra.packed(factor)
+        proof["L"] = spectra.pack_triangle(factor)
     return Proposal(float(np.sqrt(shift)), proof)

@@ -8,7 +8,7 @@ formed, [A_1 A_2] = V_1^T S V.  A_1 = R diag(b) R^T is decomposed, and A_2 turns
     S_+ = sum over b_i > 0 of b_i x_i x_i^T,   x_i = V_1 r_i + V_2 k_i,
     k_ij = (r_i^T A_2)_j / (b_i - a_j),        to first order in A_2
 
-What turns too far, and what was followed for long, is decomposed again.
+A matrix whose eigenvectors turn too far is decomposed again, and each one after some steps.
 """
 
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ from .frame import Frame
 
 OFTEN = 20  # steps between decompositions
 BESIDE = 4  # eigenvectors beyond the positive ones that lead too
-TURNED = 0.2  # of an entry k_ij: beyond, S is decomposed
-TINY = 1e-30  # b_i - a_j is no less
+TURNED = 0.2  # largest entry k_ij: beyond it, S is decomposed
+TINY = 1e-30  # least b_i - a_j
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The next level: factors once more in the products, on vectors that copies leave alone.
+"""The next level: products that repeat some factors, on vectors symmetric in the copies.
 
 A product with copies, u o v o u, is the same after an exchange of the copies.  In an
 orthonormal basis B of the tensors with that symmetry, one row for each multi-index that is
@@ -35,8 +35,8 @@ class Symmetric:
         dims = [shape[k] for k in group]
         index = np.array(np.unravel_index(np.arange(prod(dims)), dims))
         for name in set(group):
-            own = [at for at, k in enumerate(group) if k == name]
-            index[own] = np.sort(index[own], axis=0)
+            places = [at for at, k in enumerate(group) if k == name]
+            index[places] = np.sort(index[places], axis=0)
         flat = np.ravel_multi_index(tuple(index), tuple(dims))
         _, rows, counts = np.unique(flat, return_inverse=True, return_counts=True)
         return cls(rows.reshape(-1), counts)
@@ -58,8 +58,8 @@ class Symmetric:
 
     def up(self, X: Array) -> Array:
         """Return B X B^T."""
-        held = X / np.multiply.outer(np.sqrt(self.counts), np.sqrt(self.counts))
-        return np.asarray(held[np.ix_(self.rows, self.rows)])
+        scaled = X / np.multiply.outer(np.sqrt(self.counts), np.sqrt(self.counts))
+        return np.asarray(scaled[np.ix_(self.rows, self.rows)])
 
 
 def height(form: ProductForm) -> int:
@@ -67,51 +67,51 @@ def height(form: ProductForm) -> int:
     return int(Symmetric.of(form).counts.size)
 
 
-def reduced(form: ProductForm, held: Symmetric) -> ProductProgram:
+def reduce(form: ProductForm, symmetric: Symmetric) -> ProductProgram:
     """Return the relaxation on the vectors with the symmetry of the copies."""
     whole = form.program()
-    first = held.first
+    first = symmetric.first
     labels = whole.labels[np.ix_(first, first)]
     used, inverse = np.unique(labels, return_inverse=True)
     ball = whole.ball[first]
-    scale = np.sqrt(held.counts.astype(np.float64))
+    scale = np.sqrt(symmetric.counts.astype(np.float64))
     signed = whole.signed[used]
     labels = inverse.reshape(labels.shape)
-    return ProductProgram(held.down(whole.C), labels, signed, ball, whole.sizes, (), scale)
+    return ProductProgram(symmetric.down(whole.C), labels, signed, ball, whole.sizes, (), scale)
 
 
-def solved(form: ProductForm, stop: Stop, root: ProductMultiplier) -> Relaxed:
+def solve_copies(form: ProductForm, stop: Stop, root: ProductMultiplier) -> Relaxed:
     """Return the end of the solve of a form with copies, its multiplier that of the whole.
 
     root  the multiplier of the form without copies: J (x) I is where the solve begins
     """
-    held = Symmetric.of(form)
-    program, start = reduced(form, held), form.start()
-    found = solve(program, stop, None if start is None else warm(form, held, program, root))
-    g = held.up(program.C + found.best.J)
+    symmetric = Symmetric.of(form)
+    program, start = reduce(form, symmetric), form.start()
+    relaxed = solve(program, stop, None if start is None else warm(form, symmetric, program, root))
+    g = symmetric.up(program.C + relaxed.best.J)
     C = form.matrix()
     J = g - C
-    lifted = np.maximum(found.best.D, 0.0)
+    lifted = np.maximum(relaxed.best.D, 0.0)
     bound = max(top(g), 0.0) * program.total
-    return found._replace(best=ProductMultiplier(J, lifted, bound))
+    return relaxed._replace(best=ProductMultiplier(J, lifted, bound))
 
 
 def warm(
-    form: ProductForm, held: Symmetric, program: ProductProgram, root: ProductMultiplier
+    form: ProductForm, symmetric: Symmetric, program: ProductProgram, root: ProductMultiplier
 ) -> Warm:
     """Return X at the given slices, and the multiplier of the form without copies."""
     start = form.start()
-    point = np.eye(len(program.C)) if start is None else held.down(start)
+    point = np.eye(len(program.C)) if start is None else symmetric.down(start)
     again = prod(form.query.T.shape[k] for k in form.copies)
     plain = replace(form, copies=())
     whole = np.asarray(np.kron(plain.matrix() + root.J, np.eye(again)))
-    g = held.down(whole)
+    g = symmetric.down(whole)
     size = float(np.linalg.norm(program.C)) or 1.0
     g[np.diag_indices_from(g)] -= root.D[program.ball]
     return Warm(point / program.total, ((program.C - g) / (size * RHO),), RHO)
 
 
-def copied(form: ProductForm, largest: int) -> Iterator[ProductForm]:
+def with_copies(form: ProductForm, largest: int) -> Iterator[ProductForm]:
     """Yield the form with copies of its l2 modes, the smallest first, up to a size."""
     if form.form != "gram" or form.cubes or form.N is not None:
         return

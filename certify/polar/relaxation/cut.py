@@ -32,8 +32,8 @@ class Cut:
         """Return sign times the (ab, ab) matrix of sums Q_ij X_(.i.)(.j.): >= 0 at products."""
         a, n, b = self.dims
         whole = X[self.block, self.block].reshape(a, n, b, a, n, b)
-        held = np.tensordot(whole, self.Q, axes=((1, 4), (0, 1)))
-        return np.asarray(held.reshape(a * b, a * b) * self.sign)
+        sums = np.tensordot(whole, self.Q, axes=((1, 4), (0, 1)))
+        return np.asarray(sums.reshape(a * b, a * b) * self.sign)
 
     def lifted(self, H: Array) -> Array:
         """Return sign Q (x) H on the group's rows, in their order."""

@@ -60,15 +60,15 @@ def pairs(
 
     names  of the vector at each place: places of one name hold copies; symmetric: one for all
     """
-    held = [0] * len(dims) if symmetric else list(names or range(len(dims)))
+    labels = [0] * len(dims) if symmetric else list(names or range(len(dims)))
     size = prod(dims)
     a, b = (x.astype(np.int64) for x in np.triu_indices(size))
     one, other = np.array(np.unravel_index(a, dims)), np.array(np.unravel_index(b, dims))
     low, high = np.empty_like(one), np.empty_like(other)
-    for name in set(held):
-        own = [at for at, x in enumerate(held) if x == name]
-        both = np.sort(np.concatenate([one[own], other[own]]), axis=0)
-        low[own], high[own] = both[: len(own)], both[len(own) :]
+    for name in set(labels):
+        places = [at for at, x in enumerate(labels) if x == name]
+        both = np.sort(np.concatenate([one[places], other[places]]), axis=0)
+        low[places], high[places] = both[: len(places)], both[len(places) :]
     c, d = (_flat(x, dims) for x in (low, high))
     null = (c != a) | (d != b)
     kept = (np.array(signs)[:, None] | (one == other)).all(axis=0)
@@ -81,8 +81,8 @@ def _flat(index: npt.NDArray[Any], dims: Sequence[int]) -> Ints:
 
 def noncanonical(dims: Sequence[int], *, symmetric: bool = False) -> tuple[Ints, Ints]:
     """Return the pairs (a, b), a <= b, that have a null multiplier, in order."""
-    held = pairs(dims, [False] * len(dims), symmetric=symmetric)
-    return held.a[held.null], held.b[held.null]
+    group = pairs(dims, [False] * len(dims), symmetric=symmetric)
+    return group.a[group.null], group.b[group.null]
 
 
 def assemble(at: Pairs, K: Array, P: Array | None = None) -> Array:
@@ -100,7 +100,7 @@ def assemble(at: Pairs, K: Array, P: Array | None = None) -> Array:
     return np.asarray(upper + np.triu(upper, 1).T)
 
 
-def taken(at: Pairs, J: Array) -> tuple[Array, Array]:
+def decompose(at: Pairs, J: Array) -> tuple[Array, Array]:
     """Return (K, P) with assemble(at, K, P) nearest in kind to a symmetric J; P >= 0."""
     p = at.size
     K = J[at.a[at.null], at.b[at.null]]

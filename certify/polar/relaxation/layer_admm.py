@@ -16,8 +16,8 @@ from certify.base.arrays import Array
 
 from .cone import Cone
 from .frame import Frame
-from .layer_multiplier import LayerMultiplier, proved
-from .layers import LayerForm, evened
+from .layer_multiplier import LayerMultiplier, best_multiplier
+from .layers import LayerForm, even_units
 
 RELAX = 1.6  # over-relaxation
 EVERY, BALANCE = 25, 50  # steps between bounds, between balances of rho
@@ -47,8 +47,8 @@ class Warm:
 class Stop:
     """When a solve ends: under the target, after some steps, settled, or when `expired` says.
 
-    settled is the relative gain of the bound over OVER evaluations under which it ends;
-    so is a gain under HOPE of what is left to the target.
+    It is settled when the bound gains at most `settled`, relative, over OVER evaluations, and at
+    most a share HOPE of what is left to the target.
     """
 
     target: float
@@ -71,7 +71,7 @@ class Run:
     """The iterates, in units where the objective has norm 1."""
 
     def __init__(self, form: LayerForm, warm: Warm | None, kind: Any = np.float64) -> None:  # noqa: ANN401
-        self.form, self.units, self.sizes = evened(form)
+        self.form, self.units, self.sizes = even_units(form)
         self.frame = Frame(self.form, WEIGHT, kind)
         C = self.frame.objective
         self.unit = float(np.linalg.norm(C)) or 1.0
@@ -128,12 +128,12 @@ class Run:
 
     def scaled(self, N: Array) -> Array:
         """Return U of a multiplier over the facts: `multiplier` the other way."""
-        held, m = N / np.outer(self.sizes, self.sizes), len(self.form.F)
+        even_N, m = N / np.outer(self.sizes, self.sizes), len(self.form.F)
         if self.form.radial:
-            held[2 * m] /= WEIGHT
-            held[:, 2 * m] /= WEIGHT
+            even_N[2 * m] /= WEIGHT
+            even_N[:, 2 * m] /= WEIGHT
         U = np.zeros((self.k, self.k), dtype=self.kind)
-        U[self.facts] = held / (-self.rho * self.unit)
+        U[self.facts] = even_N / (-self.rho * self.unit)
         return U
 
     def multiplier(self) -> Array:
@@ -164,7 +164,7 @@ class Run:
 
 
 def slow(history: list[float], stop: Stop) -> bool:
-    """Whether the bound hardly fell over the last evaluations, as far as it is to go."""
+    """Whether the bound hardly fell over the last evaluations, compared with what is left."""
     last = history[-1]
     return history[-1 - OVER] - last <= min(stop.settled * last, HOPE * (last - stop.target))
 
@@ -172,18 +172,18 @@ def slow(history: list[float], stop: Stop) -> bool:
 def solve(form: LayerForm, stop: Stop, warm: Warm | None = None, kind: Any = np.float64) -> Relaxed:  # noqa: ANN401
     """Run until the proved bound is under the target, or no longer falls."""
     run = Run(form, warm, kind)
-    best = proved(form, warm.best.N.astype(float) if warm else run.multiplier())
+    best = best_multiplier(form, warm.best.N.astype(float) if warm else run.multiplier())
     first, history, k = best, [best.bound], 0
     while best.bound > stop.target and k < stop.steps and not stop.expired():
         k += 1
         run.step()
         if k % EVERY == 0:
-            best = min(best, proved(form, run.multiplier()), key=lambda b: b.bound)
+            best = min(best, best_multiplier(form, run.multiplier()), key=lambda b: b.bound)
             history.append(best.bound)
             if k >= LEAST and slow(history, stop) and (best is not first or k >= LATE):
                 break
         if k % BALANCE == 0:
             run.balance()
     if k % EVERY and best.bound > stop.target:
-        best = min(best, proved(form, run.multiplier()), key=lambda b: b.bound)
+        best = min(best, best_multiplier(form, run.multiplier()), key=lambda b: b.bound)
     return Relaxed(run.over(), best, k, Warm(run.Z, run.U, run.rho, best))

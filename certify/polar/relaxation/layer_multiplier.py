@@ -25,7 +25,7 @@ class LayerMultiplier(NamedTuple):
     bound: float
 
 
-def proved(form: LayerForm, N: Array) -> LayerMultiplier:
+def best_multiplier(form: LayerForm, N: Array) -> LayerMultiplier:
     """Return the best bound of N with some -eps added where p_i meets q_i.
 
     That adds eps (|F u|^2 - |p|^2 - |q|^2), zero on true points.  With eps large enough the
@@ -44,25 +44,25 @@ def proved(form: LayerForm, N: Array) -> LayerMultiplier:
     def left(eps: float) -> tuple[float, float, float, float]:
         """Return the prices of what is left of the other block."""
         X = P + eps * Q
-        return priced(form, tail + X.T @ (X / (2 * eps - values)[:, None]))
+        return diagonal_price(form, tail + X.T @ (X / (2 * eps - values)[:, None]))
 
     def shift(t: float) -> float:
         """Return eps."""
         return least + size * float(np.exp(t))
 
-    found = minimize_scalar(
+    optimum = minimize_scalar(
         lambda t: left(shift(t))[0],
         bounds=(np.log(WIDE), np.log(TIGHT)),
         method="bounded",
         options={"xatol": GOOD},
     )
-    tries = [shift(float(found.x)), *([0.0] if least < 0 else [])]
+    tries = [shift(float(optimum.x)), *([0.0] if least < 0 else [])]
     eps, prices = min(((e, left(e)) for e in tries), key=lambda x: x[1][0])
     bound, level, bias, radial = prices
-    return LayerMultiplier(lowered(form, N, eps), level, bias, radial, bound)
+    return LayerMultiplier(lower_diagonal(form, N, eps), level, bias, radial, bound)
 
 
-def lowered(form: LayerForm, N: Array, eps: float) -> Array:
+def lower_diagonal(form: LayerForm, N: Array, eps: float) -> Array:
     """Return N with -eps added where p_i meets q_i, rounded down to float32 there."""
     m, out = len(form.F), N.copy()
     at = np.arange(m)
@@ -73,17 +73,17 @@ def lowered(form: LayerForm, N: Array, eps: float) -> Array:
     return out
 
 
-def settled(form: LayerForm, held: LayerMultiplier) -> LayerMultiplier:
+def exact_bound(form: LayerForm, multiplier: LayerMultiplier) -> LayerMultiplier:
     """Return the bound of N exactly as it is, its block of p being negative definite."""
     m = len(form.F)
-    G = form.quadratic(held.N)
+    G = form.quadratic(multiplier.N)
     X = np.linalg.solve(-G[:m, :m], G[:m, m:])
     S = G[m:, m:] + G[m:, :m] @ X
-    bound, level, bias, radial = priced(form, 0.5 * (S + S.T))
-    return LayerMultiplier(held.N, level, bias, radial, bound)
+    bound, level, bias, radial = diagonal_price(form, 0.5 * (S + S.T))
+    return LayerMultiplier(multiplier.N, level, bias, radial, bound)
 
 
-def priced(form: LayerForm, S: Array) -> tuple[float, float, float, float]:
+def diagonal_price(form: LayerForm, S: Array) -> tuple[float, float, float, float]:
     """Return (bound, level, bias, radial) with S <= Diag(level, bias, radial), the least bound.
 
     With a last coordinate of its own price beta, level is the top eigenvalue of

@@ -101,13 +101,13 @@ class LayerForm:
 
     def with_cuts(self, cuts: Array) -> "LayerForm":
         """Return the form with these cuts over (p, u) of an unscaled F."""
-        held = cuts.copy()
-        held[:, : len(self.F)] *= self.scale
-        return replace(self, cuts=held / sizes(held)[:, None])
+        scaled = cuts.copy()
+        scaled[:, : len(self.F)] *= self.scale
+        return replace(self, cuts=scaled / sizes(scaled)[:, None])
 
 
-def evened(form: LayerForm) -> tuple[LayerForm, Array, Array]:
-    """Return the form in units in which steps converge, those of x and those of the facts.
+def even_units(form: LayerForm) -> tuple[LayerForm, Array, Array]:
+    """Return the form in units in which steps converge, the units of x and those of the facts.
 
     p_i and q_i in units 1 / t_i, t_i ~ |W_i|^(1/2) / |F_i|: rows alike, but for what they earn.
     """

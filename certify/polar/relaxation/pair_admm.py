@@ -45,7 +45,7 @@ class Warm:
 class Stop:
     """When a solve ends: under the target, after some steps, or when `expired` says so.
 
-    settled is the relative gain of the bound over SLOW steps under which it ends.
+    It also ends when the bound gains at most `settled`, relative, over 3 SLOW steps.
     """
 
     target: float
@@ -55,7 +55,7 @@ class Stop:
 
 
 class Relaxed(NamedTuple):
-    """The end of a solve: Y (d, d), the best multiplier, the steps, where to go on."""
+    """The end of a solve: Y (d, d), the best multiplier, the steps, a warm start."""
 
     Y: Array
     best: PairMultiplier
@@ -66,7 +66,7 @@ class Relaxed(NamedTuple):
 def solve(cell: Cell, stop: Stop, warm: Warm | None = None) -> Relaxed:
     """Run until the proved bound is under the target, or no longer falls."""
     run = _Run(cell, warm if warm is not None else cold(cell))
-    best = repaired(cell, run.warm.best.N, run.warm.best.D)
+    best = repair(cell, run.warm.best.N, run.warm.best.D)
     history = [best.bound]
     k = 0
     closed = cell.form.pooled and not cell.paired.any()  # N = 0 is all there is
@@ -74,7 +74,7 @@ def solve(cell: Cell, stop: Stop, warm: Warm | None = None) -> Relaxed:
         k += 1
         run.step()
         if k % EVERY == 0:
-            best = min(best, repaired(cell, *run.multiplier()), key=lambda b: b.bound)
+            best = min(best, repair(cell, *run.multiplier()), key=lambda b: b.bound)
         if k % SLOW == 0:
             run.balance()
             history.append(best.bound)
@@ -149,7 +149,7 @@ def total(cell: Cell) -> float:
 
 
 def cold(cell: Cell) -> Warm:
-    """Start from nothing."""
+    """Return a start at zero."""
     q = cell.rows.shape[0]
     zero = np.zeros((q, q))
     D = np.zeros(1 if cell.form.simplex else cell.form.capacity.size)
@@ -189,18 +189,18 @@ def polyhedron(cell: Cell, total: float) -> Callable[[Array], Array]:
 
 def level(x: Array, capacity: float) -> float:
     """Return the least t >= 0 with sum (x - t)_+ <= capacity, by Newton's steps from below."""
-    held = x[x > 0.0]
+    above = x[x > 0.0]
     t = 0.0
     for _ in range(NEWTON):
-        excess = float(held.sum()) - t * held.size - capacity
-        if excess <= 0.0 or not held.size:
+        excess = float(above.sum()) - t * above.size - capacity
+        if excess <= 0.0 or not above.size:
             break
-        t += excess / held.size
-        held = held[held > t]
+        t += excess / above.size
+        above = above[above > t]
     return t
 
 
-def repaired(cell: Cell, N: Array, D: Array) -> PairMultiplier:
+def repair(cell: Cell, N: Array, D: Array) -> PairMultiplier:
     """Return the multiplier with the bound it proves: D is lifted by what is missing."""
     g = cell.shifted(N)
     form = cell.form
@@ -219,39 +219,39 @@ def top(g: Array) -> float:
     return float(np.linalg.eigvalsh(g)[-1])
 
 
-def child(parent: Cell, own: Cell, warm: Warm, label: Label) -> Warm:
+def child(parent: Cell, cell: Cell, warm: Warm, label: Label) -> Warm:
     """Carry a parent's iterates to a child: one more row, or two coordinates made one."""
     if isinstance(label, Cut):
-        return with_row(own, warm)
-    return with_merge(parent, own, warm, label)
+        return with_row(cell, warm)
+    return with_merge(parent, cell, warm, label)
 
 
-def with_row(own: Cell, warm: Warm) -> Warm:
-    """Add the cut's row: products with it are what Z says, its multipliers are zero."""
-    d = own.size
-    row = own.rows[-1]
-    Zr = np.maximum(own.rows @ warm.Z[:d, :d] @ row, 0.0)
-    Z = np.zeros((own.rows.shape[0],) * 2)
+def with_row(cell: Cell, warm: Warm) -> Warm:
+    """Add the cut's row: its products are those of Z, and its multipliers are zero."""
+    d = cell.size
+    row = cell.rows[-1]
+    Zr = np.maximum(cell.rows @ warm.Z[:d, :d] @ row, 0.0)
+    Z = np.zeros((cell.rows.shape[0],) * 2)
     Z[:-1, :-1], Z[-1], Z[:, -1] = warm.Z, Zr, Zr
     U, N = np.zeros_like(Z), np.zeros_like(Z)
     U[:-1, :-1], N[:-1, :-1] = warm.U, warm.best.N
     return Warm(Z, U, warm.rho, PairMultiplier(N, warm.best.D, np.inf))
 
 
-def with_merge(parent: Cell, own: Cell, warm: Warm, label: Equal) -> Warm:
+def with_merge(parent: Cell, cell: Cell, warm: Warm, label: Equal) -> Warm:
     """Average Z over the two coordinates that became one; multipliers add."""
     first = parent.M[label.p] != 0, parent.M[label.q] != 0
     one, other = (int(np.flatnonzero(x)[0]) for x in first)
-    E = own.M[parent.first] * parent.M[parent.first, np.arange(parent.size)][:, None]
+    E = cell.M[parent.first] * parent.M[parent.first, np.arange(parent.size)][:, None]
     q, d = parent.rows.shape[0], parent.size
     lift = np.zeros((q, q - (one != other)))
-    lift[:d, : own.size] = E
-    lift[d:, own.size :] = np.eye(q - d)
+    lift[:d, : cell.size] = E
+    lift[d:, cell.size :] = np.eye(q - d)
     mean = lift / (lift * lift).sum(axis=0)
     Z, U, N = (a.T @ x @ a for a, x in ((mean, warm.Z), (lift, warm.U), (lift, warm.best.N)))
-    shrunk = total(parent) / total(own)
+    shrunk = total(parent) / total(cell)
     D, (low, high) = warm.best.D.copy(), sorted((one, other))
     if low != high:
         D[parent.groups[low]] += D[parent.groups[high]]
     best = PairMultiplier(np.minimum(N, N.T), D, np.inf)
-    return Warm(Z * shrunk, U * (unit(parent) / unit(own)), warm.rho, best)
+    return Warm(Z * shrunk, U * (unit(parent) / unit(cell)), warm.rho, best)

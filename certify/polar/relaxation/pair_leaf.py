@@ -1,6 +1,6 @@
 """A leaf of the conic rule: the multiplier on as coarse a grid as its bound allows.
 
-Any N >= 0 and any D prove a bound, so rounding them costs what it costs and no more; the
+Any N >= 0 and any D prove a bound, so rounding them only makes it less tight; the
 coarsest rounding whose bound is still under the allowed value is taken.  Then a Cholesky
 factor shows G <= shift I, again as coarse as its error allows.
 """
@@ -15,7 +15,7 @@ from certify.base.arrays import Array
 from certify.polar import eigen as spectra
 from certify.polar.query import exact_text
 
-from .pair_admm import PairMultiplier, repaired
+from .pair_admm import PairMultiplier, repair
 from .pairs import Cell
 
 GRIDS = (3, 4, 6, 8, 11, 14, 18, 22, 28, 36, 46)  # bits of N tried, the coarsest first
@@ -25,14 +25,14 @@ NOISE = 2.0**-49  # roundings of a float verifier for each term of G, relative
 
 
 def leaf(
-    cell: Cell, found: PairMultiplier, allowed: float, number: int
+    cell: Cell, multiplier: PairMultiplier, allowed: float, number: int
 ) -> tuple[dict[str, Any], float]:
-    """Return ({"leaf", "shift", arrays}, bound): under `allowed` if `found` is."""
-    slack = max(allowed - found.bound, 0.0)
-    m = coarsest(cell, found, found.bound + 0.5 * slack)
+    """Return ({"leaf", "shift", arrays}, bound): under `allowed` if `multiplier` is."""
+    slack = max(allowed - multiplier.bound, 0.0)
+    m = coarsest(cell, multiplier, multiplier.bound + 0.5 * slack)
     G, price, base = kernel_form(cell, m)
-    shift, factor, bound = factored(G, noise(cell, m.N), (price, base, allowed))
-    arrays: dict[str, Any] = {f"N{number}": stored(to_kernel(cell, m.N))}
+    shift, factor, bound = cholesky_leaf(G, noise(cell, m.N), (price, base, allowed))
+    arrays: dict[str, Any] = {f"N{number}": as_float32(to_kernel(cell, m.N))}
     if cell.form.simplex:
         one = np.full(cell.form.size * (cell.form.size + 1) // 2, float(m.D[0]))
         arrays[f"S{number}.left"] = one.astype(float)
@@ -46,13 +46,13 @@ def leaf(
     return {"node": {"leaf": number, "shift": text}, "arrays": arrays}, bound
 
 
-def coarsest(cell: Cell, found: PairMultiplier, allowed: float) -> PairMultiplier:
+def coarsest(cell: Cell, multiplier: PairMultiplier, allowed: float) -> PairMultiplier:
     """Round N and D to the first grid whose bound is allowed, else to the finest."""
-    m = found
+    m = multiplier
     for bits in GRIDS:
-        N = np.maximum(spectra.on_grid(found.N, bits), 0.0)
-        m = repaired(cell, N, found.D)
-        m = repaired(cell, N, up(m.D, min(max(bits + 6, 16), WHOLE)))
+        N = np.maximum(spectra.on_grid(multiplier.N, bits), 0.0)
+        m = repair(cell, N, multiplier.D)
+        m = repair(cell, N, up(m.D, min(max(bits + 6, 16), WHOLE)))
         if m.bound <= allowed:
             break
     return m
@@ -115,13 +115,13 @@ def to_kernel(cell: Cell, N: Array) -> Array:
     return np.asarray(full[np.tril_indices(full.shape[0])])
 
 
-def stored(x: Array) -> npt.NDArray[Any]:
+def as_float32(x: Array) -> npt.NDArray[Any]:
     """Return x in float32 if that is exact."""
     single = x.astype(np.float32)
     return single if np.array_equal(single.astype(np.float64), x) else x
 
 
-def factored(
+def cholesky_leaf(
     G: Array, rounding: float, goal: tuple[float, float, float]
 ) -> tuple[float, npt.NDArray[Any] | None, float]:
     """Return (shift, packed L, bound): shift I - G = L L^T + E.
@@ -150,4 +150,4 @@ def factored(
             break
     if best[1] is None:
         return best[0], None, best[2]
-    return best[0], stored(best[1][np.tril_indices(k)]), best[2]
+    return best[0], as_float32(best[1][np.tril_indices(k)]), best[2]

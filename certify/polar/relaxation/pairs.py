@@ -55,7 +55,7 @@ class PairForm:
 
     @property
     def pooled(self) -> bool:
-        """Whether one trace is all: then the bound is the largest eigenvalue."""
+        """Whether the trace is the only constraint: then the bound is the largest eigenvalue."""
         return self.capacity.size == 1 and not self.simplex
 
 
@@ -158,8 +158,8 @@ def cell(form: PairForm, path: Path) -> Cell:
     fold = np.where(form.signs == 0, sign, form.signs) / np.sqrt(form.weight)
     M = np.zeros((form.size, first.size))
     M[np.arange(form.size), np.searchsorted(first, label)] = fold
-    own = [] if form.given is None else list(form.given)
-    cuts = [*own, *(step.normal for step in path if isinstance(step, Cut))]
+    given = [] if form.given is None else list(form.given)
+    cuts = [*given, *(step.normal for step in path if isinstance(step, Cut))]
     return Cell(form, M, first, np.array(cuts).reshape(len(cuts), form.size))
 
 
@@ -177,22 +177,22 @@ def merge(label: Ints, sign: Array, step: Equal) -> None:
 def of_pair(W: Array, left: Gauge, right: Gauge) -> PairForm:
     """Return the form of sup u^T W v over two gauges; cubes with signs become boxes."""
     m, n = W.shape
-    one, other = unmixed(left, m), unmixed(right, n)
+    one, other = cube_map(left, m), cube_map(right, n)
     if one is None and other is None:
         return of_balls(W, left, right)
-    T, S = (np.eye(d) if held is None else held for held, d in ((one, m), (other, n)))
-    free = [g if held is None else LInf() for g, held in ((left, one), (right, other))]
+    T, S = (np.eye(d) if box is None else box for box, d in ((one, m), (other, n)))
+    free = [g if box is None else LInf() for g, box in ((left, one), (right, other))]
     form = of_balls(T @ W @ S.T, free[0], free[1])
     turned = np.zeros((m + n, len(T) + len(S)))
     turned[:m, : len(T)], turned[m:, len(T) :] = T.T, S.T
     rows = [box_rows(0, m, form.size)] if one is not None else []
     rows += [box_rows(len(T), n, form.size)] if other is not None else []
     names = (("left", one), ("right", other))
-    boxed = tuple(name for name, held in names if held is not None)
+    boxed = tuple(name for name, box in names if box is not None)
     return replace(form, boxed=boxed, given=np.vstack(rows), unboxed=turned)
 
 
-def unmixed(gauge: Gauge, d: int) -> Array | None:
+def cube_map(gauge: Gauge, d: int) -> Array | None:
     """Return T, (d + 1, d): u = T^T s for a cube with signs, s_0 = 1; None for others."""
     if not gauge.cubic or gauge.free:
         return None

@@ -1,4 +1,4 @@
-"""The positive semidefinite part of a symmetric matrix, again and again as it moves slowly."""
+"""The positive semidefinite part of a symmetric matrix that changes slowly from step to step."""
 
 import numpy as np
 from scipy import linalg
@@ -7,7 +7,7 @@ from certify.base.arrays import Array
 
 SMALL = 500  # sizes up to which all eigenvectors are computed each time
 DEPTH = 3  # powers of the matrix in the subspace
-SPARE = 8  # vectors kept beside the positive ones
+SPARE = 8  # vectors kept in addition to the positive ones
 THIN = 10  # the subspace has at most a THIN-th of the dimensions, or all are computed
 
 
@@ -15,8 +15,8 @@ class Positive:
     """Projections on { X >= 0 }, each from the subspace that the last one found.
 
     A large matrix is restricted to span { B, V B, V^2 B }, B the last positive eigenvectors
-    and a few more: the error is as small as V has moved little, and the sequence that asks
-    corrects it in its next steps.
+    and a few more: the error is small while V changes little, and the iteration corrects it in
+    its next steps.
     """
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Positive:
         if self.basis is None or self.basis.shape[1] * DEPTH * THIN > d * DEPTH:
             values, vectors = whole(V)
         else:
-            values, vectors = restricted(V, self.basis)
+            values, vectors = ritz(V, self.basis)
         k = int(np.searchsorted(values, 0.0))
         count = len(values) - k
         if d > SMALL:
@@ -46,7 +46,7 @@ def whole(V: Array) -> tuple[Array, Array]:
     return values, vectors
 
 
-def restricted(V: Array, basis: Array) -> tuple[Array, Array]:
+def ritz(V: Array, basis: Array) -> tuple[Array, Array]:
     """Return the Ritz values and vectors of V in the powers of V on a basis."""
     blocks = [basis]
     for _ in range(DEPTH - 1):

@@ -69,7 +69,7 @@ class ProductProgram:
     signed  which classes are >= 0
     ball    the ball of each row; the entries of a class on the diagonal share one
     sizes   of the balls
-    cuts    half spaces in which X lies besides
+    cuts    half spaces that X lies in, too
     scale   X_ab / (scale_a scale_b) is constant on classes; None: all 1
     """
 
@@ -94,8 +94,8 @@ class ProductProgram:
 
     def means(self, V: Array, counts: Array) -> Array:
         """Return the weighted mean of V over each class; counts: the sums of squared weights."""
-        held = V if self.scale is None else V * self.weights
-        sums = np.bincount(self.labels.reshape(-1), held.reshape(-1), counts.size)
+        weighted = V if self.scale is None else V * self.weights
+        sums = np.bincount(self.labels.reshape(-1), weighted.reshape(-1), counts.size)
         return np.asarray(sums / counts)
 
 
@@ -103,8 +103,8 @@ class ProductProgram:
 class Stop:
     """When a solve ends: the bound is at most `target`, steps are over, or `expired` says so.
 
-    settled is the relative gain of the bound over 4 SLOW steps under which it ends.
-    So is a gain of less than a SHARE of what is left.
+    It also ends when the bound gains at most `settled`, relative, over 4 SLOW steps, or at
+    most a SHARE of what is left.
     """
 
     target: float
@@ -129,7 +129,7 @@ class Relaxed(NamedTuple):
 def solve(program: ProductProgram, stop: Stop, start: Array | Warm | None = None) -> Relaxed:
     """Run from a matrix X (rank one at the maximizers, best) until the bound is good.
 
-    Or go on from where another solve stopped, with the same cuts or the first of them.
+    Or resume where another solve stopped, which had the same cuts or the first of them.
     """
     with threadpool_limits(1 if len(program.C) <= SMALL else None, user_api="blas"):
         return _solved(program, stop, start)
@@ -138,7 +138,7 @@ def solve(program: ProductProgram, stop: Stop, start: Array | Warm | None = None
 def _solved(program: ProductProgram, stop: Stop, start: Array | Warm | None) -> Relaxed:
     d = len(program.C)
     size = float(np.linalg.norm(program.C))
-    best = repaired(program, np.zeros((d, d)), np.zeros(program.sizes.size), ())
+    best = repair(program, np.zeros((d, d)), np.zeros(program.sizes.size), ())
     if size == 0.0:
         return Relaxed(np.zeros((d, d)), best, 0)
     run = _Run(program, size, start)
@@ -150,8 +150,8 @@ def _solved(program: ProductProgram, stop: Stop, start: Array | Warm | None) -> 
         tries = [*run.recorded()]
         if k % every == 0 or k == stop.steps:
             tries.append(run.now())
-        found = (repaired(program, *run.multiplier(held)) for held in tries)
-        best = min([best, *found], key=lambda m: m.bound)
+        candidates = (repair(program, *run.multiplier(mean)) for mean in tries)
+        best = min([best, *candidates], key=lambda m: m.bound)
         if k % SLOW == 0:
             run.balance()
             history.append(best.bound)
@@ -167,8 +167,8 @@ class _Run:
         self.program, self.size = program, size
         self.C = program.C / size
         flat = program.labels.reshape(-1)
-        held = np.bincount(flat, np.square(program.weights).reshape(-1))
-        self.counts = np.asarray(held, dtype=np.float64)
+        counts = np.bincount(flat, np.square(program.weights).reshape(-1))
+        self.counts = np.asarray(counts, dtype=np.float64)
         self.diagonal = program.labels.diagonal()
         self.own = program.weights.diagonal()
         share = np.bincount(self.diagonal, self.own, self.counts.size) / self.counts
@@ -183,14 +183,14 @@ class _Run:
 
     def begin(self, start: Array | Warm | None) -> None:
         """Set Y and the multipliers U of its copies: in the cone, and in each cut."""
-        d, held = len(self.C), start if isinstance(start, Warm) else None
-        if held is not None:
-            self.Y, self.rho = held.Y, held.rho
+        d, warm = len(self.C), start if isinstance(start, Warm) else None
+        if warm is not None:
+            self.Y, self.rho = warm.Y, warm.rho
         elif isinstance(start, np.ndarray):
             self.Y = self.polyhedron(start / self.program.total)
         else:
             self.Y = np.eye(d) / d
-        self.U = [] if held is None else [*held.U]
+        self.U = [] if warm is None else [*warm.U]
         self.U += [np.zeros((d, d)) for _ in range(1 + len(self.program.cuts) - len(self.U))]
         self.X = self.before = self.Y
 
@@ -236,15 +236,15 @@ class _Run:
             if k in SPANS:
                 yield total.plus(total, 1.0 / (k * BLOCK) - 1.0)
 
-    def multiplier(self, held: Mean) -> tuple[Array, Array, tuple[Array, ...]]:
+    def multiplier(self, mean: Mean) -> tuple[Array, Array, tuple[Array, ...]]:
         """Return (J, D, H) in the program's own units, J of the cone it must lie in."""
-        p, count = self.program, len(held.U)
-        J = -sum(held.U[1:], held.U[0])
-        J[np.diag_indices_from(J)] += count * held.tau[p.ball]
+        p, count = self.program, len(mean.U)
+        J = -sum(mean.U[1:], mean.U[0])
+        J[np.diag_indices_from(J)] += count * mean.tau[p.ball]
         j = p.means(J, self.counts)
         J -= np.where(p.signed, np.minimum(j, 0.0), j)[p.labels]
-        H = (c.multiplier(u) * self.size for c, u in zip(p.cuts, held.U[1:], strict=True))
-        return (J + J.T) * (self.size / 2), held.tau * (count * self.size), tuple(H)
+        H = (c.multiplier(u) * self.size for c, u in zip(p.cuts, mean.U[1:], strict=True))
+        return (J + J.T) * (self.size / 2), mean.tau * (count * self.size), tuple(H)
 
     def balance(self) -> None:
         """Move rho slowly toward equal residuals."""
@@ -255,9 +255,7 @@ class _Run:
         self.U = [u / ratio for u in self.U]
 
 
-def repaired(
-    program: ProductProgram, J: Array, D: Array, H: tuple[Array, ...]
-) -> ProductMultiplier:
+def repair(program: ProductProgram, J: Array, D: Array, H: tuple[Array, ...]) -> ProductMultiplier:
     """Return the multiplier with the bound it proves: D is lifted by what is missing."""
     g = program.C + J
     for cut, h in zip(program.cuts, H, strict=False):

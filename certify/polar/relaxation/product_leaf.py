@@ -12,9 +12,9 @@ from certify.polar import eigen as spectra
 from certify.polar.query import Proposal, exact_text
 
 from .cut import Cut
-from .groups import assemble, taken
+from .groups import assemble, decompose
 from .product_admm import ProductMultiplier, top
-from .products import GRID, ProductForm, pinned
+from .products import GRID, ProductForm, pin
 
 FACTORED = 1000  # sizes up to which a Cholesky factor is stored
 SLACK = 1e-13  # of the search, relative: cost, never truth
@@ -44,11 +44,11 @@ class LeafArrays:
         return {"shift": exact_text(Fraction(self.shift))}
 
 
-def one_leaf(form: ProductForm, found: ProductMultiplier) -> Proposal | None:
+def one_leaf(form: ProductForm, multiplier: ProductMultiplier) -> Proposal | None:
     """Return the bound of a multiplier with its proof."""
-    held = pinned(form, found.J)
-    leaf = written(held, Leaf(found), 0)
-    return None if leaf is None else proposal(held, [leaf], [{"leaf": 0} | leaf.node], [])
+    fixed = pin(form, multiplier.J)
+    leaf = write_leaf(fixed, Leaf(multiplier), 0)
+    return None if leaf is None else proposal(fixed, [leaf], [{"leaf": 0} | leaf.node], [])
 
 
 def proposal(
@@ -69,12 +69,12 @@ def proposal(
     return Proposal(form.value(bound) * (1 + SLACK), {**head, **tree, **arrays})
 
 
-def written(form: ProductForm, leaf: Leaf, t: int) -> LeafArrays | None:
+def write_leaf(form: ProductForm, leaf: Leaf, t: int) -> LeafArrays | None:
     """Return leaf t with the Cholesky factor of its matrix; None if there is no shift."""
-    found = leaf.found
-    arrays = flat(form, found.J, t)
-    g = assembled(form, arrays, t)
-    for cut, s, h in zip(leaf.cuts, leaf.splits, found.H, strict=True):
+    multiplier = leaf.found
+    arrays = flat(form, multiplier.J, t)
+    g = assemble_leaf(form, arrays, t)
+    for cut, s, h in zip(leaf.cuts, leaf.splits, multiplier.H, strict=True):
         F = root(h)
         if F.size:
             arrays[f"F{t}.{s}"] = F
@@ -82,15 +82,15 @@ def written(form: ProductForm, leaf: Leaf, t: int) -> LeafArrays | None:
     ball, sizes = form.balls()
     cost = 0.0
     if form.cubes:
-        D = spectra.on_grid(found.D[ball], GRID)
+        D = spectra.on_grid(multiplier.D[ball], GRID)
         g[np.diag_indices_from(g)] -= D
         arrays[f"D{t}"] = D
-        cost = float(sizes @ found.D)
-    shift, factor = shifted(g)
+        cost = float(sizes @ multiplier.D)
+    shift, factor = shifted_factor(g)
     if factor is None:
         return None
     if form.size <= FACTORED:
-        arrays[f"L{t}"] = spectra.packed(factor)
+        arrays[f"L{t}"] = spectra.pack_triangle(factor)
     return LeafArrays(arrays, shift, max(shift, 0.0) * float(sizes.sum()) + cost)
 
 
@@ -99,13 +99,13 @@ def flat(form: ProductForm, J: Array, t: int) -> dict[str, Array]:
     arrays = {}
     for side, (first, at) in zip(("rows", "cols"), form.blocks(), strict=False):
         block = slice(first, first + at.size)
-        K, P = taken(at, J[block, block])
+        K, P = decompose(at, J[block, block])
         arrays[f"K{t}.{side}"] = spectra.on_grid(K, GRID)
         arrays[f"P{t}.{side}"] = spectra.on_grid(P, GRID)
     return {k: x for k, x in arrays.items() if x.any()}
 
 
-def assembled(form: ProductForm, arrays: dict[str, Array], t: int) -> Array:
+def assemble_leaf(form: ProductForm, arrays: dict[str, Array], t: int) -> Array:
     """Return G with the multipliers of leaf t."""
     g = form.matrix()
     for side, (first, at) in zip(("rows", "cols"), form.blocks(), strict=False):
@@ -122,7 +122,7 @@ def root(H: Array) -> Array:
     return spectra.on_grid(vectors[:, kept] * np.sqrt(values[kept]), GRID)
 
 
-def shifted(g: Array) -> tuple[float, Array | None]:
+def shifted_factor(g: Array) -> tuple[float, Array | None]:
     """Return a shift just above lambda_max(g) and the Cholesky factor of shift I - g."""
     size = float(np.abs(g).sum(axis=0).max(initial=0.0))
     if size == 0.0:

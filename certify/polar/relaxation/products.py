@@ -19,7 +19,7 @@ import numpy as np
 
 from certify.base.arrays import Array
 from certify.polar import eigen as spectra
-from certify.polar.ascent.contract import product, symmetrized, unfolded
+from certify.polar.ascent.contract import product, sum_orders, unfold
 from certify.polar.product_query import ProductQuery
 
 from .groups import Ints, Pairs, pairs
@@ -67,8 +67,8 @@ class ProductForm:
     @cached_property
     def S(self) -> Array:
         """The unfolding."""
-        T = symmetrized(self.query.T) if self.query.symmetric else self.query.T
-        return unfolded(T, self.rows)
+        T = sum_orders(self.query.T) if self.query.symmetric else self.query.T
+        return unfold(T, self.rows)
 
     @property
     def sign(self) -> int:
@@ -106,7 +106,7 @@ class ProductForm:
         return any(self.query.gauges[k].cubic for group in self.groups for k in group)
 
     def wide(self, modes: tuple[int, ...]) -> float:
-        """Return sup |x|_2^2 over products of these modes, or more."""
+        """Return sup |x|_2^2 over products of these modes, or an upper bound of it."""
         shape, gauges = self.query.T.shape, self.query.gauges
         return prod(gauges[k].cost(np.ones(shape[k])) for k in modes)
 
@@ -118,14 +118,14 @@ class ProductForm:
 
     def goal(self, value: float) -> float:
         """Return the bound of <G, X> that proves a value."""
-        held = max(value, 0.0) * self.times
+        scaled = max(value, 0.0) * self.times
         if self.form == "gram":
-            return held**2 / self.wide(self.columns)
-        return held * (2 if self.form == "hat" else 1)
+            return scaled**2 / self.wide(self.columns)
+        return scaled * (2 if self.form == "hat" else 1)
 
     def matrix(self) -> Array:
-        """Return G without multipliers but N."""
-        S = self.S if self.N is None else self.S + unfolded(self.N, self.rows)
+        """Return G with no multiplier but N."""
+        S = self.S if self.N is None else self.S + unfold(self.N, self.rows)
         if self.form == "gram":
             again = prod(self.query.T.shape[k] for k in self.copies)
             return np.asarray(np.kron(S @ S.T, np.eye(again)) if again > 1 else S @ S.T)
@@ -152,8 +152,8 @@ class ProductForm:
         kept = np.zeros(d * d, dtype=bool)
         for first, at in self.blocks():
             block = slice(first, first + at.size)
-            own = at.labels()
-            labels[block, block] = (own // at.size + first) * d + own % at.size + first
+            local = at.labels()
+            labels[block, block] = (local // at.size + first) * d + local % at.size + first
             a, b = at.a[at.signed] + first, at.b[at.signed] + first
             kept[a * d + b] = True
         if self.crossed:
@@ -211,28 +211,28 @@ class ProductForm:
 
     def point(self, xs: tuple[Array, ...]) -> Array:
         """Return the row of a slice: its product in the group, or in both."""
-        held = units(self.query, xs)
-        return np.concatenate([product([held[k] for k in group]) for group in self.groups])
+        vectors = units(self.query, xs)
+        return np.concatenate([product([vectors[k] for k in group]) for group in self.groups])
 
 
 def units(query: ProductQuery, xs: Sequence[Array]) -> list[Array]:
-    """Return a slice with one vector a mode, each of norm 1; vectors of zeros stay."""
+    """Return a slice with one vector a mode, each of norm 1; vectors of zeros do not change."""
     every = tuple(xs) * query.T.ndim if query.symmetric else xs
     sizes = [float(g.value(x)) for g, x in zip(query.gauges, every, strict=True)]
     return [np.asarray(x / (s or 1.0)) for x, s in zip(every, sizes, strict=True)]
 
 
-def pinned(form: ProductForm, J: Array) -> ProductForm:
-    """Return the form with the multiplier N that J has found."""
+def pin(form: ProductForm, J: Array) -> ProductForm:
+    """Return the form with N fixed to the multiplier in J."""
     if not form.crossed:
         return form
     p = form.lengths[0]
-    N = spectra.on_grid(np.maximum(folded(J[:p, p:], form), 0.0), GRID)
+    N = spectra.on_grid(np.maximum(fold(J[:p, p:], form), 0.0), GRID)
     return replace(form, N=form.sign * N)
 
 
-def folded(S: Array, form: ProductForm) -> Array:
+def fold(S: Array, form: ProductForm) -> Array:
     """Return the tensor of an unfolding."""
     order = [*form.rows, *form.columns]
-    held = S.reshape([form.query.T.shape[k] for k in order])
-    return np.ascontiguousarray(held.transpose(np.argsort(order)))
+    tensor = S.reshape([form.query.T.shape[k] for k in order])
+    return np.ascontiguousarray(tensor.transpose(np.argsort(order)))

@@ -1,9 +1,9 @@
-"""A part on which every row has one sign: weights that no steps reach.
+"""A part on which every row of F has one sign: multipliers that the iteration does not reach.
 
 There f . u >= 0 follows from the cuts, f = sum mu_j a_j with mu >= 0.  Then q = (-f . u)_+ is
 zero, and its products with the cuts say so:  sum mu_j q (a_j . u) = q (p - q) = -q^2.  The best
 weight of that is infinite; a large one costs the objective its inverse.  Where f is inside the
-cone of the cuts, what q earns with u has weights that take it away first, and a small one does.
+cone of the cuts, other weights first cancel the products of q and u, and a small one is enough.
 """
 
 import numpy as np
@@ -11,42 +11,42 @@ from scipy import optimize
 
 from certify.base.arrays import Array
 
-from .layer_multiplier import LayerMultiplier, proved
+from .layer_multiplier import LayerMultiplier, best_multiplier
 from .layers import LayerForm
 
-ROWS = 200  # beyond which no signs are looked for
+ROWS = 200  # of F at most: for more, signs are not searched
 WEIGHTS = 2.0 ** np.arange(16, 25, 2)  # tried, in units of the objective
-FEW = 2.0 ** np.arange(0, 9, 4)  # the same where nothing is gained with u
+FEW = 2.0 ** np.arange(0, 9, 4)  # the same where the products with u are cancelled
 BEYOND = 12  # doublings of t
 ROUNDING = 2.0**-45  # of a weight: what a verifier in floats may lose by it
 NEAR = 1e-9  # of |f|: what f may differ from a sum of cuts; luck, what is proved is exact
 
 
-def sharpened(form: LayerForm, found: LayerMultiplier, goal: float) -> LayerMultiplier:
+def sharpen(form: LayerForm, multiplier: LayerMultiplier, goal: float) -> LayerMultiplier:
     """Return the multiplier of the least bound, with such weights and without.
 
     goal: a bound under which nothing better is looked for.
     """
-    if found.bound <= goal or not len(form.cuts) or len(form.F) > ROWS:
-        return found
-    E = decided(form)
+    if multiplier.bound <= goal or not len(form.cuts) or len(form.F) > ROWS:
+        return multiplier
+    E = zero_rows(form)
     if E is None:
-        return found
+        return multiplier
     size = float(np.exp2(np.ceil(np.log2(np.abs(form.C).max(initial=0.0) or 1.0))))
-    best, none = found, np.zeros(E.shape)
-    inside = crossed(form, E)
+    best, none = multiplier, np.zeros(E.shape)
+    inside = cancel_products(form, E)
     tries = [(inside, w) for w in FEW * size * len(form.F)] if inside is not None else []
-    tries += [(N, w) for N in (none, found.N.astype(float)) for w in WEIGHTS * size]
+    tries += [(N, w) for N in (none, multiplier.N.astype(float)) for w in WEIGHTS * size]
     for N, w in tries:
-        held = proved(form, N + w * E)
-        held = held._replace(bound=held.bound + w * ROUNDING * len(E) ** 0.5)
-        best = min(best, held, key=lambda x: x.bound)
+        candidate = best_multiplier(form, N + w * E)
+        candidate = candidate._replace(bound=candidate.bound + w * ROUNDING * len(E) ** 0.5)
+        best = min(best, candidate, key=lambda x: x.bound)
         if best.bound <= goal:
             return best
     return best
 
 
-def decided(form: LayerForm) -> Array | None:
+def zero_rows(form: LayerForm) -> Array | None:
     """Return E with <E, B x x^T B^T> = -2 sum of the q_i^2 or p_i^2 that are zero.
 
     None unless every row has a sign.
@@ -65,10 +65,10 @@ def decided(form: LayerForm) -> Array | None:
     return E
 
 
-def crossed(form: LayerForm, E: Array) -> Array | None:
-    """Return N with which the zeros z_i, p_i or q_i, earn nothing with u; E from `decided`.
+def cancel_products(form: LayerForm, E: Array) -> Array | None:
+    """Return N that cancels the products of the zeros z_i, p_i or q_i, with u; E from `zero_rows`.
 
-    The other one of p_i and q_i is h . u + z_i, h . u >= 0.  If z_i earns 2 z_i (g . u), and
+    The other one of p_i and q_i is h . u + z_i, h . u >= 0.  If the objective has 2 z_i (g . u) and
     t h - g = sum nu_j a_j with nu >= 0, then
 
         2 z_i (g . u) + 2 sum nu_j z_i (a_j . u) - 2 t p_i q_i = -2 t z_i^2.

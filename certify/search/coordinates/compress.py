@@ -33,23 +33,23 @@ class Compressed:
         return self.changed(factors, self.basis)
 
     def changed(self, factors: Factors, by: Array) -> Factors:
-        """Return the factors with the long mode's multiplied."""
+        """Return the factors, the long mode's multiplied by a matrix."""
         return tuple(by @ x if k == self.mode else x for k, x in enumerate(factors))
 
     def field_down(self, W: Array) -> Array:
         """Return the part of a field that the span meets, at the smaller shape."""
-        held = np.moveaxis(W.reshape(self.dims), self.mode, 0)
-        out = np.moveaxis(np.tensordot(self.basis.T, held, axes=1), 0, self.mode)
+        tensor = np.moveaxis(W.reshape(self.dims), self.mode, 0)
+        out = np.moveaxis(np.tensordot(self.basis.T, tensor, axes=1), 0, self.mode)
         return np.ascontiguousarray(out).reshape(len(out), -1)
 
     def field_up(self, W: Array) -> Array:
         """Return a field of the smaller problem at the shape of the data."""
-        held = np.moveaxis(W.reshape(self.problem.loss.dims), self.mode, 0)
-        out = np.tensordot(self.basis, held, axes=1)
+        tensor = np.moveaxis(W.reshape(self.problem.loss.dims), self.mode, 0)
+        out = np.tensordot(self.basis, tensor, axes=1)
         return np.ascontiguousarray(np.moveaxis(out, 0, self.mode)).reshape(self.dims[0], -1)
 
 
-def compressed(problem: Problem) -> Compressed | None:
+def compress(problem: Problem) -> Compressed | None:
     """Return the smaller problem, or None if no mode is longer than all others together."""
     loss, atom = problem.loss, problem.atom
     plain = isinstance(loss, Squared) and loss.observed.full and loss.scale is None

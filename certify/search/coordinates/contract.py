@@ -9,15 +9,15 @@ from collections.abc import Sequence
 
 from certify.base.arrays import Array
 from certify.base.observed import Observed
-from certify.polar.ascent.contract import joined, rest_pulls
+from certify.polar.ascent.contract import kronecker_columns, rest_pulls
 
 
-def predicted(observed: Observed, factors: Sequence[Array]) -> Array:
+def predict(observed: Observed, factors: Sequence[Array]) -> Array:
     """Return the field of sum_i x_i^1 o ... o x_i^K."""
-    return observed.product(factors[0], joined(factors[1:]))
+    return observed.product(factors[0], kronecker_columns(factors[1:]))
 
 
 def pulls(observed: Observed, W: Array, factors: Sequence[Array]) -> list[Array]:
     """Return for each mode W contracted with all other modes' columns: (n_k, r)."""
-    first = observed.times(W, joined(factors[1:]))
+    first = observed.times(W, kronecker_columns(factors[1:]))
     return [first, *rest_pulls(observed.times_left(W, factors[0]), factors[1:])]

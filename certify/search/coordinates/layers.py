@@ -79,9 +79,9 @@ class Net:
         parts = [np.zeros_like(U) for _ in self.blocks]
         for part, g in zip(parts, self.blocks, strict=True):
             part[g] = U[g]
-        held = np.hstack(parts), np.hstack([V] * len(parts))
+        wide = np.hstack(parts), np.hstack([V] * len(parts))
         return self.balanced(
-            self.scaled(held, np.tile(sizes, len(parts)) * self.layer.size(held[0]))
+            self.scaled(wide, np.tile(sizes, len(parts)) * self.layer.size(wide[0]))
         )
 
     def mask(self, U: Array) -> Array:

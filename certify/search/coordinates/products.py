@@ -170,10 +170,10 @@ class FactorForm:
     def out(self, c: Array) -> Factors:
         """Return the factors, balanced, inside their cones."""
         parts = self.parted(c)
-        held = tuple(s.norm.project_cone(s.out(p)) for s, p in self.paired(parts))
+        factors = tuple(s.norm.project_cone(s.out(p)) for s, p in self.paired(parts))
         if not self.outer:
-            return self.balanced(held)
-        return self.scaled(self.units(held), self.sizes(held) * parts[-1][0])
+            return self.balanced(factors)
+        return self.scaled(self.units(factors), self.sizes(factors) * parts[-1][0])
 
     def paired(self, parts: list[Array]) -> list[tuple[Side, Array]]:
         """Return each side with its part."""

@@ -22,13 +22,13 @@ STEPS = 100
 INSIDE = 0.99  # of the way to the boundary
 FIRST = 0.3  # of the price of all neurons: the gap to start from
 NEAR = 1e-7  # of a neuron's typical pre-activation: the least slack to start from
-LIFT = 1e4  # of the largest pre-activation: a border that far is none
+LIFT = 1e4  # of the largest pre-activation: a border that far never counts
 SETTLED = 1e-7  # residuals, relative to lam and to a typical pre-activation, at the end
 STEADY = 1e-10  # of the offsets' largest second derivative, where some q change nothing
 JITTER = 1e-15  # of a matrix's diagonal, so that it has a Cholesky factor
 FACTORS, REFINED = 8, 2  # jitters tried, and steps that undo their error
 WORSE, HALVINGS = 2.0, 12  # how much a step may raise the slope's residual
-STUCK = 1e-9  # a step that ends the method
+STUCK = 1e-9  # a step this short ends the method
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Barrier:
     def __init__(self, program: CellProgram) -> None:
         self.program = program
         self.layer = program.net.layer
-        self.lam = np.float64(program.problem.lam)  # whose square is infinite, no error
+        self.lam = np.float64(program.problem.lam)  # whose square overflows without an error
         self.d, self.r = program.cells.x.shape
         self.mask = program.cells.mask
         F = self.layer.features
@@ -122,10 +122,10 @@ class Barrier:
 
     def slope(self, p: Point) -> Array:
         """Return grad E - G^T y - s + K q: zero at the optimum."""
-        own = -self.program.design.T @ self.W(p.z).reshape(-1)
-        held = self.back(p.y) + self.whole(p.s)
-        own += np.concatenate([-held, self.program.offsets[1] @ self.split(p.z)[1]])
-        return np.asarray(own)
+        gradient = -self.program.design.T @ self.W(p.z).reshape(-1)
+        pull = self.back(p.y) + self.whole(p.s)
+        gradient += np.concatenate([-pull, self.program.offsets[1] @ self.split(p.z)[1]])
+        return np.asarray(gradient)
 
     def W(self, z: Array) -> Array:
         """Return -grad E."""
@@ -147,7 +147,7 @@ class Barrier:
         return Scaling(np.sqrt(1 + np.square(w1).sum(axis=0)), w1, one / two)
 
     def matrix(self, p: Point, at: Scaling) -> Array:
-        """Return the second derivative in z, all else taken out."""
+        """Return the second derivative in z, the other unknowns eliminated."""
         program = self.program
         B = program.curved(program.field(p.z))
         H = B.T @ B
@@ -155,8 +155,8 @@ class Barrier:
         H[n:, n:] += program.offsets[1]
         H[n:, n:] += STEADY * float(H.diagonal()[n:].max(initial=0.0)) * np.eye(len(H) - n)
         blocks = (self.F.T[None] * (p.y / p.g).T[:, None, :]) @ self.F
-        for k, held in enumerate(self.mask.T):
-            blocks[k] = np.outer(held, held) * blocks[k] + np.diag(1.0 - held)
+        for k, mask in enumerate(self.mask.T):
+            blocks[k] = np.outer(mask, mask) * blocks[k] + np.diag(1.0 - mask)
             bend = np.eye(self.priced) - 2 * np.outer(at.w1[:, k], at.w1[:, k]) / (
                 2 * at.w0[k] ** 2 - 1
             )
@@ -242,43 +242,43 @@ def solve(
 
     wanted: the gap at which it may stop.
     """
-    held = Barrier(program)
+    barrier = Barrier(program)
     size = program.problem.lam * float(program.net.layer.size(program.cells.x).sum())
-    p, steps = held.start(max(FIRST * size, wanted) / held.count), 0
+    p, steps = barrier.start(max(FIRST * size, wanted) / barrier.count), 0
     while steps < STEPS:
         steps += 1
-        at = held.scaling(p)
-        matrix = held.matrix(p, at)
+        at = barrier.scaling(p)
+        matrix = barrier.matrix(p, at)
         if not np.isfinite(matrix).all():
             break
         solver = solver_of(matrix)
-        mean, zero = held.products(p) / held.count, np.zeros_like(p.g)
-        straight = held.step(p, at, solver, (0.0, zero))
-        long = held.longest(p, straight)
-        ahead = held.products(p.moved(straight, long)) / held.count
+        mean, zero = barrier.products(p) / barrier.count, np.zeros_like(p.g)
+        straight = barrier.step(p, at, solver, (0.0, zero))
+        long = barrier.longest(p, straight)
+        ahead = barrier.products(p.moved(straight, long)) / barrier.count
         mu = mean * float(np.clip((ahead / mean) ** 3, 1e-4, 1.0))
-        mu = max(mu, 0.3 * wanted / held.count)
-        by = held.step(p, at, solver, (mu, long**2 * straight.g * straight.y))
+        mu = max(mu, 0.3 * wanted / barrier.count)
+        by = barrier.step(p, at, solver, (mu, long**2 * straight.g * straight.y))
         if not np.isfinite(by.z).all():
             break
-        new, t = walked(held, p, by)
+        new, t = longest_step(barrier, p, by)
         p = new
-        off = np.abs((held.borders(p.z) - p.g) / held.typical).max(initial=0.0)
-        exact = off <= SETTLED and np.abs(held.slope(p)).max() <= SETTLED * held.lam
-        if (exact and held.products(p) <= wanted) or t <= STUCK or expired():
+        off = np.abs((barrier.borders(p.z) - p.g) / barrier.typical).max(initial=0.0)
+        exact = off <= SETTLED and np.abs(barrier.slope(p)).max() <= SETTLED * barrier.lam
+        if (exact and barrier.products(p) <= wanted) or t <= STUCK or expired():
             break
     cells, q = program.ended(p.z)
-    return cells, q, held.W(p.z), steps
+    return cells, q, barrier.W(p.z), steps
 
 
-def walked(held: Barrier, p: Point, by: Point) -> tuple[Point, float]:
+def longest_step(barrier: Barrier, p: Point, by: Point) -> tuple[Point, float]:
     """Take the longest step, shorter while it raises the slope's residual much."""
-    t = held.longest(p, by)
-    before = float(np.abs(held.slope(p)).max())
+    t = barrier.longest(p, by)
+    before = float(np.abs(barrier.slope(p)).max())
     for _ in range(HALVINGS):
         new = p.moved(by, t)
-        after = float(np.abs(held.slope(new)).max())
-        if after <= WORSE * before + 0.1 * held.lam:
+        after = float(np.abs(barrier.slope(new)).max())
+        if after <= WORSE * before + 0.1 * barrier.lam:
             break
         t *= 0.5
     return new, t

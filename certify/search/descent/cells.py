@@ -1,4 +1,4 @@
-"""The convex program of neurons whose activation patterns and output weights are held.
+"""The convex program of neurons whose activation patterns and output weights are fixed.
 
     min over x_k, q of  E(sum_k S_k F x_k v_k^T + A q) + lam sum_k |x_k| + H(q)
     subject to          (F x_k)_i >= 0 where S_k says active, <= 0 elsewhere
@@ -16,7 +16,7 @@ from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.losses import Softmax
 from certify.problem import Problem, Values
-from certify.problem.best_offsets import matrices, parted
+from certify.problem.best_offsets import matrices, split_values
 from certify.search.coordinates.layers import Net
 from certify.search.envelope import Smoothed
 
@@ -24,7 +24,7 @@ OFFSETS = 400  # numbers in q up to which they join the program
 DIFFERENCE = 2.0**-17  # relative length of the differences that give second derivatives
 ASIDE = 1e-7  # relative: a pattern is that of a point beside the neuron
 CENTERING, CENTRED = 60, 0.5  # steps toward a cell's center, and the decrement that ends them
-TINY, JITTER = 1e-12, 1e-13  # a slack, and a share of a diagonal, that are not nothing
+TINY, JITTER = 1e-12, 1e-13  # the least slack, and a share of a diagonal that is added to it
 INWARD = 0.2  # share of the center in the point that a program starts from
 
 
@@ -53,7 +53,7 @@ class Cells:
         return Cells(*(a[:, keep] for a in self.parts))
 
     def beside(self, other: "Cells") -> "Cells":
-        """Return these cells and others behind them."""
+        """Return these cells, followed by others."""
         return Cells(*(np.hstack(p) for p in zip(self.parts, other.parts, strict=True)))
 
     @property
@@ -112,7 +112,7 @@ def centers(net: Net, S: Array, inside: Array) -> Array:
 
 @dataclass(frozen=True)
 class CellProgram:
-    """The program: the problem, E, the cells, and q, which is held where it does not join."""
+    """The program: the problem, E, the cells, and q, which is fixed where it does not join."""
 
     problem: Problem
     smoothed: Smoothed
@@ -178,7 +178,7 @@ class CellProgram:
         if not self.moves:
             return cells, self.q
         observed = self.problem.loss.observed
-        return cells, parted(z[d * r :], [o.shape(observed) for o in self.problem.offsets])
+        return cells, split_values(z[d * r :], [o.shape(observed) for o in self.problem.offsets])
 
     def curved(self, Z: Array) -> Array:
         """Return B with B^T B the second derivative of E(field(z)) in z, at the field Z."""
@@ -196,5 +196,5 @@ class CellProgram:
         bend = np.stack(blocks, axis=2)
         values, vectors = np.linalg.eigh(0.5 * (bend + bend.transpose(0, 2, 1)))
         roots = np.sqrt(np.maximum(values, 0.0))[:, :, None] * vectors.transpose(0, 2, 1)
-        held = self.design.reshape(*Z.shape, -1)
-        return np.asarray((roots @ held).reshape(self.design.shape))
+        design = self.design.reshape(*Z.shape, -1)
+        return np.asarray((roots @ design).reshape(self.design.shape))

@@ -1,6 +1,6 @@
 """The program of cells under a loss with kinks, by a general solver.
 
-An envelope and its multiplier come to the optimum slowly; the program itself is a cone's.
+An envelope and its multiplier converge slowly; the program itself is a cone program.
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ SECONDS = 10.0  # that a solver may take
 
 
 def solve(program: CellProgram, left: float | None) -> tuple[Cells, Values, Array] | None:
-    """Return the cells' neurons, q and W; None where it is too large, or without an answer.
+    """Return the cells' neurons, q and W; None where it is too large or has no answer.
 
     left: seconds.
     """
@@ -45,8 +45,8 @@ def solve(program: CellProgram, left: float | None) -> tuple[Cells, Values, Arra
         cells.mask,
         program.offsets[1],
     )
-    found = relax.network_cells(posed, min(SECONDS, SECONDS if left is None else left))
-    if found is None:
+    solution = relax.network_cells(posed, min(SECONDS, SECONDS if left is None else left))
+    if solution is None:
         return None
-    z, W = found
+    z, W = solution
     return (*program.ended(z), problem.loss.clip_dual(W.reshape(program.field(z).shape)))

@@ -31,25 +31,23 @@ def applies(problem: Problem) -> bool:
 
 
 @np.errstate(all="ignore")  # of what is not finite the caller keeps nothing
-def descended(
-    problem: Problem, factors: Factors, steps: int, expired: Callable[[], bool]
-) -> Factors:
+def descend(problem: Problem, factors: Factors, steps: int, expired: Callable[[], bool]) -> Factors:
     """Return the end of steps in U and V in turn, each of which never raises the objective."""
-    held, last = list(factors), np.inf
+    pair, last = list(factors), np.inf
     q = problem.best_offsets(factors)
     step = multiplied if isinstance(problem.loss, KullbackLeibler) else shrunk
     for k in range(steps):
         for side in (0, 1):
-            if held[1 - side].any():
-                W = problem.dual_point(tuple(held), q)
-                held[side] = step(problem, held, side, W)
+            if pair[1 - side].any():
+                W = problem.dual_point(tuple(pair), q)
+                pair[side] = step(problem, pair, side, W)
         if k % EACH == EACH - 1:
-            q = problem.best_offsets(tuple(held))
-            value = problem.objective(tuple(held), q)
+            q = problem.best_offsets(tuple(pair))
+            value = problem.objective(tuple(pair), q)
             if expired() or not last - value > SETTLED * abs(value):
                 break
             last = value
-    return tuple(held)
+    return tuple(pair)
 
 
 def pulled(problem: Problem, field: Array, held: list[Array], side: int) -> Array:

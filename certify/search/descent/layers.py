@@ -145,7 +145,7 @@ def on_kinks(net: Net, U: Array) -> Array:
     return out
 
 
-def descended(
+def descend(
     task: Descent, steps: int, stall: float, expired: Callable[[], bool]
 ) -> tuple[Factors, Values, int]:
     """Return factors and offsets of a lower objective, and the steps taken.

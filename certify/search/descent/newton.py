@@ -14,10 +14,10 @@ from certify.base.arrays import Array
 
 Function = Callable[[Array], tuple[float, Array]]
 DIFFERENCE = 2.0**-17  # relative length of a difference: the cube root of a rounding
-ROUNDING = 2.0**-48  # relative: a change of the value that says nothing
+ROUNDING = 2.0**-48  # relative: a change of the value that may be rounding
 ENOUGH = 2.0**-46  # of the gradient's own rounding scale
 PRODUCTS = 200  # with the Hessian, for one step
-STEPS = 100  # near a minimum a few do; more are taken only towards one that is not attained
+STEPS = 100  # near a minimum a few are enough; more are taken only towards one that is not attained
 HALVINGS = 12
 
 
@@ -56,15 +56,17 @@ def newton(
             break
         free = box.free(x, slope)
         scale = scales(x)
-        move, count = solved(f, x, np.where(free, slope, 0.0), (free, scale, damp), size / first)
+        move, count = newton_direction(
+            f, x, np.where(free, slope, 0.0), (free, scale, damp), size / first
+        )
         used += count + 1
-        found = searched(f, box, (x, value, slope), move)
-        if found is None:
+        better = halve_step(f, box, (x, value, slope), move)
+        if better is None:
             damp = max(10.0 * damp, 1e-3)
             if damp > 1e3:  # noqa: PLR2004  luck, never truth
                 break
             continue
-        x, value, slope = found
+        x, value, slope = better
         damp *= 0.1
     return x, used + 1
 
@@ -74,7 +76,7 @@ def length(box: Box, x: Array, slope: Array) -> float:
     return float(np.linalg.norm(np.where(box.free(x, slope), slope, 0.0)))
 
 
-def solved(
+def newton_direction(
     f: Function,
     x: Array,
     slope: Array,
@@ -110,7 +112,7 @@ def product(f: Function, x: Array, along: Array) -> Array:
     return np.asarray((f(x + h * along)[1] - f(x - h * along)[1]) / (2 * h))
 
 
-def searched(
+def halve_step(
     f: Function, box: Box, now: tuple[Array, float, Array], move: Array
 ) -> tuple[Array, float, Array] | None:
     """Return the first better point among the halved steps; None if there is none."""
@@ -118,9 +120,9 @@ def searched(
     size = length(box, x, slope)
     for k in range(HALVINGS):
         new = box.inside(x + 0.5**k * move)
-        found, turn = f(new)
-        lower = value - found > ROUNDING * abs(value)
-        same = found - value <= ROUNDING * abs(value)
+        new_value, turn = f(new)
+        lower = value - new_value > ROUNDING * abs(value)
+        same = new_value - value <= ROUNDING * abs(value)
         if lower or (same and length(box, new, turn) < size * (1 - 0.1 * 0.5**k)):
-            return new, found, turn
+            return new, new_value, turn
     return None

@@ -19,9 +19,9 @@ from certify.base.arrays import Array
 from certify.base.minimize import MEMORY, minimize
 from certify.losses import Squared
 from certify.offsets import Smooth, Sparse
-from certify.polar.ascent.contract import joined
+from certify.polar.ascent.contract import kronecker_columns
 from certify.problem import Problem, Values
-from certify.search.coordinates.contract import predicted, pulls
+from certify.search.coordinates.contract import predict, pulls
 from certify.search.coordinates.products import FactorForm, form_of
 from certify.search.envelope import Smoothed
 
@@ -36,7 +36,7 @@ AMPLITUDES = 300  # slices up to which all are reweighted at once
 class Task:
     """What is minimized: the problem with E for its loss.
 
-    q  the offsets: refitted at every point for least squares, held for other losses
+    q  the offsets: refitted at every point for least squares, fixed for other losses
     """
 
     problem: Problem
@@ -57,7 +57,7 @@ class Task:
 
     def plain(self, factors: Factors) -> Array:
         """Return the field of sum phi."""
-        return predicted(self.problem.loss.observed, self.form.full(factors))
+        return predict(self.problem.loss.observed, self.form.full(factors))
 
     def shifted(self, Z: Array) -> tuple[Array, float]:
         """Return Z + A q and H(q), at the best q for Z where they are refitted."""
@@ -95,23 +95,23 @@ class Task:
         """Return the objective and its gradient in the coordinates."""
         form, lam, observed = self.form, self.problem.lam, self.problem.loss.observed
         parts = form.parted(c)
-        held = [s.out(p) for s, p in form.paired(parts)]
-        full = form.full(tuple(held))
-        amplitude = parts[-1][0] if form.outer else np.ones(held[0].shape[1])
+        factors = [s.out(p) for s, p in form.paired(parts)]
+        full = form.full(tuple(factors))
+        amplitude = parts[-1][0] if form.outer else np.ones(factors[0].shape[1])
         first = (full[0] * amplitude, *full[1:])
-        value, W = self.loss(predicted(observed, first))
+        value, W = self.loss(predict(observed, first))
         total, slopes = form.price(parts)
         pull = pulls(observed, W, full)
-        own = (pull[0] * full[0]).sum(axis=0)
+        inner = (pull[0] * full[0]).sum(axis=0)
         each = [sum(pull)] if form.copies > 1 else pull
         for k, (s, p) in enumerate(zip(form.sides, each, strict=True)):
             slopes[k] = lam * slopes[k] - s.back(np.asarray(p) * amplitude)
         if form.outer:
-            slopes[-1] = lam * slopes[-1] - own
+            slopes[-1] = lam * slopes[-1] - inner
         return value + lam * total, np.concatenate([s.reshape(-1) for s in slopes])
 
     def scales(self, c: Array) -> Array:
-        """Return about how the objective bends along each coordinate."""
+        """Return about the curvature of the objective along each coordinate."""
         form, lam = self.form, self.problem.lam
         p, k = form.power, len(form.sides) * form.copies
         sizes = form.sizes(form.out(c)) ** (1.0 / p)
@@ -120,7 +120,7 @@ class Task:
         return np.concatenate([np.repeat(bend[None], n, axis=0).reshape(-1) for n in form.rows])
 
 
-def polished(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Factors, int]:
+def polish_factors(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Factors, int]:
     """Return factors of a lower objective, or the same, and the steps taken.
 
     stall: the gain of a few steps, relative to the objective, that ends it.
@@ -138,7 +138,7 @@ def quasi_newton(task: Task, factors: Factors, steps: int, stall: float) -> tupl
     low, high = task.form.bounds(factors[0].shape[-1])
     start = np.clip(task.form.into(factors), low, high)
     memory = MEMORY if len(start) <= LARGE else MEMORY // 4
-    found, used = minimize(
+    end, used = minimize(
         task.at,
         start,
         (low, high),
@@ -147,7 +147,7 @@ def quasi_newton(task: Task, factors: Factors, steps: int, stall: float) -> tupl
         expired=task.expired,
         memory=memory,
     )
-    return task.form.out(found), used
+    return task.form.out(end), used
 
 
 def proximal(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Factors, int]:
@@ -164,27 +164,27 @@ def proximal(task: Task, factors: Factors, steps: int, stall: float) -> tuple[Fa
 
 def swept(task: Task, factors: Factors) -> Factors:
     """Step each column of each factor by its proximal map."""
-    held = [x.copy() for x in factors]
+    new = [x.copy() for x in factors]
     observed, lam = task.problem.loss.observed, task.problem.lam
     fit = task.fit(factors)
     bend = task.smoothed.curvature
-    for k in range(held[0].shape[-1]):
+    for k in range(new[0].shape[-1]):
         for j, side in enumerate(task.form.sides):
-            x, other = held[j][:, k].copy(), held[j - 1][:, k]
-            size = bend * float(other @ other) * (1.0 if len(held) > 1 else 2.0)
+            x, other = new[j][:, k].copy(), new[j - 1][:, k]
+            size = bend * float(other @ other) * (1.0 if len(new) > 1 else 2.0)
             if not size > 0:
                 continue
             W = task.smoothed.at(fit).W
             pull = observed.times(W, other) if j == 0 else observed.times_left(W, other)
             norm = task.form.sides[j - 1].norm
             weight = lam * float(norm.value(other)) / size
-            held[j][:, k] = side.norm.prox(x + pull / size, weight)
-            change = (held[j][:, k] - x)[:, None], other[:, None]
+            new[j][:, k] = side.norm.prox(x + pull / size, weight)
+            change = (new[j][:, k] - x)[:, None], other[:, None]
             fit = fit + observed.product(*(change if j == 0 else change[::-1]))
-    return tuple(held)
+    return tuple(new)
 
 
-def finished(task: Task, factors: Factors, steps: int) -> tuple[Factors, int]:
+def newton_finish(task: Task, factors: Factors, steps: int) -> tuple[Factors, int]:
     """Return factors at which the gradient vanishes to rounding, as far as Newton steps go."""
     if not factors[0].shape[-1] or not task.form.smooth:
         return factors, 1
@@ -193,14 +193,14 @@ def finished(task: Task, factors: Factors, steps: int) -> tuple[Factors, int]:
     return task.form.out(c), used
 
 
-def reweighted(task: Task, factors: Factors, steps: int = 200) -> Factors:
+def reweight(task: Task, factors: Factors, steps: int = 200) -> Factors:
     """Rescale all slices at once: min over a >= 0 of E(sum a_i phi_i) + lam sum a_i theta_i."""
     form, observed = task.form, task.problem.loss.observed
     r = factors[0].shape[-1]
     if not 0 < r <= AMPLITUDES:
         return factors
     units, full = form.units(factors), form.full(form.units(factors))
-    right = joined(full[1:])
+    right = kronecker_columns(full[1:])
 
     def _both(a: Array) -> tuple[float, Array]:
         value, W = task.loss(observed.product(full[0] * a, right))

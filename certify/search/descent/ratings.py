@@ -4,7 +4,7 @@
                     + lam/2 (sum p_i |u_i|^2 + sum q_j |v_j|^2)
                     + 1/2 sum alpha_i a_i^2 + 1/2 sum beta_j b_j^2
 
-The biases are components of which one side is held at 1: (a, 1) and (1, b).  All numbers are the
+The biases are components of which one side is fixed at 1: (a, 1) and (1, b).  All numbers are the
 rows of one array x = [U; V] (m + n, r), on which L-BFGS works in single precision, with the inverse
 of the diagonal of the Hessian,
 
@@ -124,10 +124,10 @@ class Entries:
         def work(a: int, z: int, k: int) -> None:
             """Fill the rows [a, z), which have k entries each."""
             at = slice(self.starts[a], self.starts[z])
-            held = V.take(self.cols[at], axis=0).reshape(z - a, k, -1)
-            rest = self.y[at] - np.matmul(held, U[a:z, :, None]).reshape(-1)
+            vectors = V.take(self.cols[at], axis=0).reshape(z - a, k, -1)
+            rest = self.y[at] - np.matmul(vectors, U[a:z, :, None]).reshape(-1)
             W = rest if self.weights is None else self.weights[at] * rest
-            pull[a:z] = np.matmul(W.reshape(z - a, 1, k), held)[:, 0]
+            pull[a:z] = np.matmul(W.reshape(z - a, 1, k), vectors)[:, 0]
             out[at] = rest
 
         def works(some: list[tuple[int, int, int]]) -> None:
@@ -142,26 +142,26 @@ class Entries:
         return rest if self.weights is None else self.weights * rest
 
     def price(self, r: int) -> Floats:
-        """Return the price of each square of x (m + n, r + biases); of what is held, 0."""
+        """Return the price of each square of x (m + n, r + biases); 0 for what is fixed."""
         m, n = self.shape
         out = np.zeros((m + n, r + self.bias_count), dtype=self.kind)
         out[:m, :r], out[m:, :r] = self.prices[0][:, None], self.prices[1][:, None]
         k = r
-        for side, own in zip((slice(0, m), slice(m, None)), self.biases, strict=True):
-            if own is not None:
-                out[side, k] = own
+        for side, bias in zip((slice(0, m), slice(m, None)), self.biases, strict=True):
+            if bias is not None:
+                out[side, k] = bias
                 k += 1
         return out
 
     def free(self, r: int) -> Floats:
-        """Return 1 for each number of x that may move, 0 for the held sides of biases."""
+        """Return 1 for each number of x that may move, 0 for the fixed sides of biases."""
         out, m, k = (
             np.ones((sum(self.shape), r + self.bias_count), dtype=self.kind),
             self.shape[0],
             r,
         )
-        for side, own in zip((slice(m, None), slice(0, m)), self.biases, strict=True):
-            if own is not None:
+        for side, bias in zip((slice(m, None), slice(0, m)), self.biases, strict=True):
+            if bias is not None:
                 out[side, k] = 0.0
                 k += 1
         return out
@@ -213,7 +213,7 @@ def entries_of(problem: Problem, kind: Any = np.float32) -> Entries:  # noqa: AN
     order += np.arange(observed.size)
     gauges, dims = problem.atom.gauges, (observed.m, observed.n)
     p, q = (problem.lam * g.ellipsoids(d).weights for g, d in zip(gauges, dims, strict=True))
-    own, other = biases_of(
+    row_bias, col_bias = biases_of(
         problem, tuple(o.priced * np.ones(o.shape(observed)) for o in problem.offsets)
     )
     return Entries(
@@ -224,7 +224,7 @@ def entries_of(problem: Problem, kind: Any = np.float32) -> Entries:  # noqa: AN
         starts,
         None if scale is None else scale[order].astype(kind),
         (p[rows], q),
-        (None if own is None else own[rows], other),
+        (None if row_bias is None else row_bias[rows], col_bias),
         partial(entries_of, problem),
     )
 
@@ -250,14 +250,14 @@ class Steps:
         out, kept = -slope, []
         for s, y, product in zip(self.s[::-1], self.y[::-1], self.products[::-1], strict=True):
             a = dot(s, out) / product
-            added(out, y, -a)
+            add_scaled(out, y, -a)
             kept.append(a)
         out /= D
         if self.s:
             last = self.y[-1]
             out *= out.dtype.type(self.products[-1] / dot(last, last / D))
         for s, y, product, a in zip(self.s, self.y, self.products, kept[::-1], strict=True):
-            added(out, s, a - dot(y, out) / product)
+            add_scaled(out, s, a - dot(y, out) / product)
         return out
 
 
@@ -330,7 +330,7 @@ def descend(
                 break
             memory = Steps()
             continue
-        new = searched(objective, now, d, along)
+        new = line_search(objective, now, d, along)
         if new is None:
             break
         memory.remember(new.x - now.x, new.slope - now.slope)
@@ -339,7 +339,7 @@ def descend(
     return now
 
 
-def searched(objective: Objective, now: Point, d: Floats, along: float) -> Point | None:
+def line_search(objective: Objective, now: Point, d: Floats, along: float) -> Point | None:
     """Return a lower point along a direction, its whole length first; None for none."""
     t = 1.0
     for _ in range(TRIES):
@@ -359,7 +359,7 @@ def dot(x: Floats, y: Floats) -> float:
     return float(sum(float(a[k : k + RUN] @ b[k : k + RUN]) for k in runs))
 
 
-def added(x: Floats, y: Floats, t: float) -> None:
+def add_scaled(x: Floats, y: Floats, t: float) -> None:
     """Add t y to x, in place."""
     axpy = blas.saxpy if x.dtype == np.float32 else blas.daxpy
     axpy(y.reshape(-1), x.reshape(-1), a=t)

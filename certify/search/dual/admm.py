@@ -61,7 +61,7 @@ def solve(problem: Problem, ball: Ball, expired: Callable[[], bool], wanted: flo
         primal, dual = step(problem, ball, now)
         if k % EVERY and not expired():
             continue
-        value, bound = measured(problem, ball, now)
+        value, bound = both_values(problem, ball, now)
         if value < upper:
             upper, best = value, (now.Z, now.q, best[2])
         if bound > lower:
@@ -97,12 +97,12 @@ def step(problem: Problem, ball: Ball, now: Iterate) -> tuple[float, float]:
     now.X = balls.spread(observed, problem.loss.prox(balls.field(observed, at), 1 / rho), at)
     ahead = RELAX * now.X + (1 - RELAX) * fit
     pushed = rho * (ahead - shift(problem, now.q)) + now.W
-    held = ball.project(pushed, problem.lam)
-    before, now.Z = now.Z, (pushed - held) / rho
+    W = ball.project(pushed, problem.lam)
+    before, now.Z = now.Z, (pushed - W) / rho
     if problem.offsets:
-        now.q = fitted(problem, ahead + now.W / rho - now.Z, now.q, rho)
-        held = now.W + rho * (ahead - now.Z - shift(problem, now.q))
-    now.W = held
+        now.q = fit_offsets(problem, ahead + now.W / rho - now.Z, now.q, rho)
+        W = now.W + rho * (ahead - now.Z - shift(problem, now.q))
+    now.W = W
     gap = float(np.linalg.norm(now.X - now.Z - shift(problem, now.q)))
     return gap, rho * float(np.linalg.norm(now.Z - before))
 
@@ -115,14 +115,14 @@ def shift(problem: Problem, q: Values) -> Array | float:
     return balls.spread(observed, np.asarray(problem.shift(q)))
 
 
-def fitted(problem: Problem, target: Array, q: Values, rho: float) -> Values:
+def fit_offsets(problem: Problem, target: Array, q: Values, rho: float) -> Values:
     """Return each offset's argmin of H + rho/2 |A q - target|^2, one after another."""
     observed = problem.loss.observed
-    held, out = balls.field(observed, target), list(q)
-    weights = np.full(held.shape, rho)
+    field, out = balls.field(observed, target), list(q)
+    weights = np.full(field.shape, rho)
     for k, o in enumerate(problem.offsets):
         others = tuple(np.zeros_like(x) if j == k else x for j, x in enumerate(out))
-        out[k] = o.solve(np.asarray(held - problem.shift(others)), weights, observed)
+        out[k] = o.solve(np.asarray(field - problem.shift(others)), weights, observed)
     return tuple(out)
 
 
@@ -136,7 +136,7 @@ def rebalance(now: Iterate, primal: float, dual: float, k: int) -> None:
         now.rho *= float(np.clip(uneven, 1 / MOST, MOST))
 
 
-def measured(problem: Problem, ball: Ball, now: Iterate) -> tuple[float, float]:
+def both_values(problem: Problem, ball: Ball, now: Iterate) -> tuple[float, float]:
     """Return F(Z, q) and the bound that W gives, both in floats."""
     observed = problem.loss.observed
     fit = balls.field(observed, now.Z + shift(problem, now.q))
@@ -145,6 +145,6 @@ def measured(problem: Problem, ball: Ball, now: Iterate) -> tuple[float, float]:
     W = problem.loss.clip_dual(balls.field(observed, now.W))
     limits = (o.limit(W) for o in problem.offsets)
     s = min(1.0, problem.lam / max(ball.polar(balls.spread(observed, W)), 1e-300), *limits)
-    held = problem.loss.clip_dual(s * W)
-    bound = problem.loss.dual_value(held) - 0.5 * rays.ridge_cost(problem, held)
+    point = problem.loss.clip_dual(s * W)
+    bound = problem.loss.dual_value(point) - 0.5 * rays.ridge_cost(problem, point)
     return float(value), float(bound)

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from certify.base.arrays import Array
-from certify.polar.ascent.contract import unfolded
-from certify.polar.relaxation.products import ProductForm, folded
+from certify.polar.ascent.contract import unfold
+from certify.polar.relaxation.products import ProductForm, fold
 from certify.problem import Problem
 
 from . import scaling as rays
@@ -53,7 +53,7 @@ class Joint:
         """Return [[0, S], [S^T, 0]] of a field."""
         p, out = self.p, np.zeros((self.form.size, self.form.size))
         tensor = self.problem.loss.observed.tensor(W) + self.N
-        out[:p, p:] = unfolded(tensor, self.form.rows)
+        out[:p, p:] = unfold(tensor, self.form.rows)
         out[p:, :p] = out[:p, p:].T
         return out
 
@@ -61,13 +61,13 @@ class Joint:
         """Take a step; return how far the constraint and the multiplier are from settled."""
         p, loss, c = self.p, self.problem.loss, 2 * self.rho
         pull = self.U - self.S
-        wanted = folded(pull[:p, p:], self.form)
+        wanted = fold(pull[:p, p:], self.form)
         b = loss.observed.field(wanted)
         W = np.asarray(b + loss.prox(-c * b, c) / c)
         if self.form.crossed:
             W = np.where(self.top <= b, self.top, W)
             self.N = np.maximum(wanted - loss.observed.tensor(W), 0.0)
-        self.W = freed(self.problem, W)
+        self.W = remove_offsets(self.problem, W)
         rest = self.unit + pull
         rest[:p, p:] = rest[p:, :p] = 0.0
         means = np.bincount(self.labels.reshape(-1), rest.reshape(-1)) / self.counts
@@ -111,7 +111,7 @@ def polish(joint: Joint, steps: int, wanted: float, expired: Callable[[], bool])
     return at
 
 
-def freed(problem: Problem, W: Array) -> Array:
+def remove_offsets(problem: Problem, W: Array) -> Array:
     """Return the nearest W with A* W = 0: what is left of W as data when A q is fitted to it."""
     if not problem.offsets:
         return W

@@ -47,34 +47,34 @@ def orthogonalize(problem: Problem, W: Array) -> Orthogonal | None:
     too large to solve for all sums at once.
     """
     observed = problem.loss.observed
-    free = straightened(problem.offsets, observed.m)
-    held = inner(problem, free, W) if free else W
-    ints, unit = gridded(held)
+    free = unpenalized(problem.offsets, observed.m)
+    dual = inner(problem, free, W) if free else W
+    ints, unit = integer_grid(dual)
     labels = components(problem.offsets, observed.m)
     linear = [B for o in problem.offsets if o.free for B in covariates(o, observed.m)]
     rest = {o.name for o in problem.offsets if o.free and not covariates(o, observed.m)}
     rest |= {"row"} if isinstance(problem.loss, Softmax) else set()  # its domain asks for it
     axes = modes(problem, rest)
     if not linear and axes:
-        return by_modes(problem, axes, (ints, unit), held)
+        return by_modes(problem, axes, (ints, unit), dual)
     if not linear:
-        cancel(ints, rest, (observed, labels), capacity(problem, held))
+        cancel(ints, rest, (observed, labels), capacity(problem, dual))
         return Orthogonal(np.ldexp(ints.astype(np.float64), unit).reshape(W.shape))
-    held = np.ldexp(ints.astype(np.float64), unit).reshape(-1)
-    easy = capacity(problem, held.reshape(W.shape))
+    dual = np.ldexp(ints.astype(np.float64), unit).reshape(-1)
+    easy = capacity(problem, dual.reshape(W.shape))
     if rest - {"column", "smooth"}:
-        fixed = jointly(free, held, observed, easy)
+        fixed = jointly(free, dual, observed, easy)
     else:
         design = np.hstack([B for o in free for B in covariates(o, observed.m)])
-        fixed = corrections(design, held, observed, easy)
-    return None if fixed is None else Orthogonal(held.reshape(W.shape), fixed)
+        fixed = corrections(design, dual, observed, easy)
+    return None if fixed is None else Orthogonal(dual.reshape(W.shape), fixed)
 
 
 def modes(problem: Problem, kinds: set[str]) -> tuple[int, ...]:
     """Return the modes over whose other modes the sums of W must be zero.
 
-    None where the kinds without intercepts of modes say it all: sums over every column are
-    sums over the rest of a mode too.  A mode's intercept next to a smooth part is not met.
+    None where the kinds without intercepts of modes are enough: sums over every column are
+    sums over the rest of a mode too.  A mode's intercept next to a smooth part does not occur.
     """
     free = {o.axis for o in problem.offsets if isinstance(o, ModeIntercept) and o.free}
     if kinds & {"column", "smooth"}:
@@ -98,12 +98,12 @@ def by_modes(
     elif len(axes) == PAIR:
         sizes = (observed.dims[axes[0]], observed.dims[axes[1]])
         along_tree(ints, (places[0], places[1]), sizes, easy)
-    held = np.ldexp(ints.astype(np.float64), unit).reshape(-1)
+    flat = np.ldexp(ints.astype(np.float64), unit).reshape(-1)
     if observed.full or len(axes) <= PAIR:
-        return Orthogonal(held.reshape(W.shape))
+        return Orthogonal(flat.reshape(W.shape))
     free = tuple(ModeIntercept(k) for k in axes)
-    fixed = jointly(free, held, observed, easy)
-    return None if fixed is None else Orthogonal(held.reshape(W.shape), fixed)
+    fixed = jointly(free, flat, observed, easy)
+    return None if fixed is None else Orthogonal(flat.reshape(W.shape), fixed)
 
 
 def components(offsets: Sequence[Offset], m: int) -> Ints:
@@ -114,7 +114,7 @@ def components(offsets: Sequence[Offset], m: int) -> Ints:
     return np.zeros(m, dtype=np.int64)
 
 
-def straightened(offsets: Sequence[Offset], m: int) -> tuple[Offset, ...]:
+def unpenalized(offsets: Sequence[Offset], m: int) -> tuple[Offset, ...]:
     """Return unpenalized offsets that span every q along which some H stays at 0.
 
     Constants over the components of a smooth part's graph, column intercepts and
@@ -133,17 +133,17 @@ def straightened(offsets: Sequence[Offset], m: int) -> tuple[Offset, ...]:
 
 def covariates(o: Offset, m: int) -> list[Array]:
     """Return the covariates of the rows that an offset is, if it is that."""
-    found = o.covariates(m)
-    return [] if found is None else [found]
+    matrix = o.covariates(m)
+    return [] if matrix is None else [matrix]
 
 
 def inner(problem: Problem, free: tuple[Offset, ...], W: Array) -> Array:
     """Return W without what the offsets explain, inside the domain of d."""
     loss = problem.loss
     if isinstance(loss, Squared):
-        return projected(problem, free, W)
+        return project(problem, free, W)
     for _ in range(ROUNDS):
-        W, before = SHY * loss.clip_dual(projected(problem, free, W)), W
+        W, before = SHY * loss.clip_dual(project(problem, free, W)), W
         if np.abs(W - before).max(initial=0.0) <= (1 - SHY) * np.abs(W).max(initial=0.0):
             break
     return W
@@ -163,7 +163,7 @@ def capacity(problem: Problem, W: Array) -> Array:
     return np.asarray(np.minimum(W - low, high - W)).reshape(-1)
 
 
-def projected(problem: Problem, free: tuple[Offset, ...], W: Array) -> Array:
+def project(problem: Problem, free: tuple[Offset, ...], W: Array) -> Array:
     """Remove from W, in floats, what the offsets explain: w (W / w - A q)."""
     loss, scale = problem.loss, getattr(problem.loss, "scale", None)
     weights = np.ones(W.shape) if scale is None else spread(scale, W.shape)
@@ -176,11 +176,11 @@ def projected(problem: Problem, free: tuple[Offset, ...], W: Array) -> Array:
 
 def spread(scale: Array, shape: tuple[int, ...]) -> Array:
     """Return weights, one for each entry or one for each row, as a field."""
-    held = scale.reshape(shape) if scale.size == np.prod(shape) else scale.reshape(-1, 1)
-    return np.asarray(np.broadcast_to(held, shape))
+    weights = scale.reshape(shape) if scale.size == np.prod(shape) else scale.reshape(-1, 1)
+    return np.asarray(np.broadcast_to(weights, shape))
 
 
-def gridded(W: Array) -> tuple[Ints, int]:
+def integer_grid(W: Array) -> tuple[Ints, int]:
     """Return integers and e: W to BITS bits below its largest entry."""
     flat = W.reshape(-1)
     e = int(np.frexp(np.abs(flat).max(initial=0.0))[1]) - BITS
@@ -189,7 +189,7 @@ def gridded(W: Array) -> tuple[Ints, int]:
 
 
 def corrections(
-    design: Array, held: Array, observed: Observed, free: Array
+    design: Array, W: Array, observed: Observed, free: Array
 ) -> tuple[tuple[int, Fraction], ...] | None:
     """Solve A^T (W + C) = 0 for C on a few entries of each column, in rationals."""
     rows, cols = observed.listed
@@ -202,7 +202,7 @@ def corrections(
         )
         if not len(at):
             continue
-        fixed = column_correction(design[rows[at]], held[at], free[at])
+        fixed = column_correction(design[rows[at]], W[at], free[at])
         if fixed is None:
             return None
         out += [(int(at[k]), c) for k, c in fixed if c]
@@ -210,14 +210,14 @@ def corrections(
 
 
 def jointly(
-    free: tuple[Offset, ...], held: Array, observed: Observed, easy: Array
+    free: tuple[Offset, ...], W: Array, observed: Observed, easy: Array
 ) -> tuple[tuple[int, Fraction], ...] | None:
     """Solve A* (W + C) = 0 for all offsets at once: one column of A for each number in q."""
     count = sum(int(np.prod(o.shape(observed))) for o in free)
     if count * observed.size > JOINT:
         return None
     design = np.hstack([o.design(observed) for o in free])
-    fixed = column_correction(design, held, easy)
+    fixed = column_correction(design, W, easy)
     return None if fixed is None else tuple((k, c) for k, c in fixed if c)
 
 

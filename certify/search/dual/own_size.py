@@ -19,7 +19,7 @@ from certify.losses import Squared
 from certify.norms import Gauge
 from certify.polar import Proposal
 from certify.polar import eigen as spectra
-from certify.polar.methods.multiplier import decomposed, marks, rescaled
+from certify.polar.methods.multiplier import gram_svd, marks, with_singular_values
 from certify.problem import Problem, Values
 
 from . import polar_ball as balls
@@ -32,11 +32,11 @@ from .own_size_ascent import (
     Group,
     Project,
     ascend,
-    folded,
+    fold,
     ky_fan,
-    unfolded,
+    unfold,
 )
-from .points import Dual, Run, bound_inside, squared
+from .points import Dual, Run, bound_inside, squared_loss
 
 ASCENT = 0.6  # of the time; the proof of the polar needs the rest
 GOAL = 0.3  # of epsilon: a bound this near to the start is as good as can be
@@ -65,7 +65,7 @@ class SizeEvidence:
 def applies(problem: Problem) -> bool:
     """Whether `propose` knows a bound: least squares, everything observed, no weights.
 
-    Beside Z only what has a rank: means, and covariates of the rows.  Of a tensor nothing.
+    The only offsets are means and covariates of the rows, which have a rank; a tensor has none.
     """
     loss, atom = problem.loss, problem.atom
     plain = isinstance(loss, Squared) and loss.observed.full and loss.scale is None
@@ -83,7 +83,7 @@ def applies(problem: Problem) -> bool:
 
 
 def propose(run: Run, known: Dual | None = None) -> SizeEvidence:
-    """Return the best evidence found for a bound over at most as many slices as the start has.
+    """Return the best evidence for a bound over at most as many slices as the start has.
 
     run     the question; its clock ends the search, and so does a bound near the start's value
     known   a dual point of another search, tried as well
@@ -103,8 +103,8 @@ def propose(run: Run, known: Dual | None = None) -> SizeEvidence:
     until = goal, ending(run.clock, case.cost)
     at = ascend(case.Y, case.rank, case.groups, list(named.values()), until)
     run.clock.tell("dual point at this size", at.value)
-    found = proved(run, at, list(named))
-    return best if found is None else max([best, case.evidence(found, at)], key=lambda e: e.value)
+    dual = with_proposal(run, at, list(named))
+    return best if dual is None else max([best, case.evidence(dual, at)], key=lambda e: e.value)
 
 
 def ending(clock: Clock, cost: float) -> Callable[[], bool]:
@@ -132,7 +132,7 @@ class Case:
     def of(cls, run: Run) -> "Case":
         """Read a question."""
         problem, dims = run.problem, run.problem.loss.dims
-        Y = squared(problem).data
+        Y = squared_loss(problem).data
         if problem.offsets:
             Y = Y - problem.shift(means(problem))
         r = rank(run)
@@ -149,8 +149,7 @@ class Case:
     def sides(self) -> list[int]:
         """The sizes of the matrices that are decomposed in a step."""
         return [
-            len(self.Y) if g == DEFINITE else int(min(unfolded(self.Y, g).shape))
-            for g in self.groups
+            len(self.Y) if g == DEFINITE else int(min(unfold(self.Y, g).shape)) for g in self.groups
         ]
 
     @property
@@ -181,11 +180,11 @@ def means(problem: Problem) -> Values:
     """
     m = problem.loss.dims[0]
     kept = tuple(o for o in problem.offsets if not covariates(o, m))
-    zero = np.zeros_like(squared(problem).data)
-    found = iter(Problem(problem.loss, problem.atom, problem.lam, kept).fit_offsets(zero))
+    zero = np.zeros_like(squared_loss(problem).data)
+    values = iter(Problem(problem.loss, problem.atom, problem.lam, kept).fit_offsets(zero))
     observed = problem.loss.observed
     return tuple(
-        np.zeros(o.shape(observed)) if covariates(o, m) else next(found) for o in problem.offsets
+        np.zeros(o.shape(observed)) if covariates(o, m) else next(values) for o in problem.offsets
     )
 
 
@@ -234,7 +233,7 @@ def sets(problem: Problem) -> dict[str, Project]:
     elif lam > 0 and atom.family in ("pairs", "products"):
         costs = [g.cost(np.ones(d)) for g, d in zip(gauges, dims, strict=True)]
         rho, group = lam / float(np.sqrt(prod(costs))), (int(np.argmax(dims)),)
-        out["ball"] = lambda M: folded(clipped(unfolded(M, group), rho), group, dims)
+        out["ball"] = lambda M: fold(clip_spectrum(unfold(M, group), rho), group, dims)
     signs = sign_field(problem)
     if signs is not None:
         out["signs"] = lambda M: unearning(M, signs)
@@ -256,15 +255,15 @@ def sign_field(problem: Problem) -> Array | None:
     return signs if np.isnan(signs).any() or signs.any() else None
 
 
-def clipped(M: Array, rho: float) -> Array:
+def clip_spectrum(M: Array, rho: float) -> Array:
     """Return M with its singular values cut at rho."""
-    parts = decomposed(M)
-    return rescaled(M, np.minimum(parts[2], rho), parts)
+    parts = gram_svd(M)
+    return with_singular_values(M, np.minimum(parts[2], rho), parts)
 
 
 def above(M: Array, rho: float) -> Array:
-    """Return what the eigenvalues of (M + M^T)/2 have above rho."""
-    values, vectors = linalg.eigh(spectra.held((M + M.T) / 2))
+    """Return (M + M^T)/2 with rho taken off the eigenvalues above it, the others made 0."""
+    values, vectors = linalg.eigh(spectra.demand_finite((M + M.T) / 2))
     return np.asarray((vectors * np.maximum(values - rho, 0.0)) @ vectors.T)
 
 
@@ -273,23 +272,25 @@ def unearning(M: Array, signs: Array) -> Array:
 
     signs   1, -1, 0 where a coordinate is free, nan where one is fixed to zero
     """
-    held = np.where(signs > 0, np.minimum(M, 0.0), np.where(signs < 0, np.maximum(M, 0.0), 0.0))
-    return np.where(np.isnan(signs), M, held)
+    nearest = np.where(signs > 0, np.minimum(M, 0.0), np.where(signs < 0, np.maximum(M, 0.0), 0.0))
+    return np.where(np.isnan(signs), M, nearest)
 
 
-def proved(run: Run, at: Ascent, names: list[str]) -> Dual | None:
+def with_proposal(run: Run, at: Ascent, names: list[str]) -> Dual | None:
     """Return the dual point of an ascent with a proposal for its polar."""
     problem = run.problem
-    W = at.W.reshape(squared(problem).data.shape)
+    W = at.W.reshape(squared_loss(problem).data.shape)
     if names == ["signs"]:
-        held = spectra.on_grid(W, GRID)
-        return Dual(Orthogonal(held), Proposal(0.0, {"rule": "signs"}), rays.value(problem, W, 1.0))
+        point = spectra.on_grid(W, GRID)
+        return Dual(
+            Orthogonal(point), Proposal(0.0, {"rule": "signs"}), rays.value(problem, W, 1.0)
+        )
     both = names == ["ball", "signs"] and at.W.ndim == MATRIX and balls.of(problem) is None
     return bound_inside(run, W, -at.points[-1] if both else None)
 
 
 def fan(C: Array, r: int, at: str = "") -> tuple[dict[str, Any], float]:
-    """Return axis, shift, K and L for a matrix C, their names ending so, and K_r(C)^2."""
+    """Return axis, shift, K and L for a matrix C, and K_r(C)^2; `at` ends the names of K and L."""
     axis = spectra.side(C)
     g = spectra.gram(C, axis)
     values, vectors = linalg.eigh(g)
@@ -298,14 +299,14 @@ def fan(C: Array, r: int, at: str = "") -> tuple[dict[str, Any], float]:
     head = vectors[:, k - min(r, k) :] * np.sqrt(np.maximum(values[k - min(r, k) :] - t, 0.0))
     K = spectra.on_grid(head, 48)
     rest = g - K @ K.T
-    found = spectra.prove_top(rest, t, spectra.MARGINS)
+    proof = spectra.prove_top(rest, t, spectra.MARGINS)
     size = float(np.maximum(values[k - min(r, k) :], 0.0).sum())
-    if found is None:  # only for spectra that float64 cannot hold
+    if proof is None:  # only for spectra that float64 cannot hold
         shift = float(np.abs(rest).sum(axis=0).max())
         return {"axis": axis, "shift": shift, f"K{at}": K}, size
-    out: dict[str, Any] = {"axis": axis, "shift": found[0], f"K{at}": K}
+    out: dict[str, Any] = {"axis": axis, "shift": proof[0], f"K{at}": K}
     if k <= spectra.DENSE:
-        out[f"L{at}"] = spectra.packed(found[1])
+        out[f"L{at}"] = spectra.pack_triangle(proof[1])
     return out, size
 
 
@@ -319,11 +320,11 @@ def fan_definite(C: Array, r: int) -> tuple[dict[str, Any], float]:
     top = slice(max(k - r, 0), k)
     K = spectra.on_grid(vectors[:, top] * np.sqrt(np.maximum(values[top] - t, 0.0)), 48)
     out: dict[str, Any] = {"definite": True, "axis": 0, "K": K}
-    found = spectra.shifted(g - K @ K.T, t + SPARE * size)
-    if found is None:  # only for spectra that float64 cannot hold
+    proof = spectra.shifted_factor(g - K @ K.T, t + SPARE * size)
+    if proof is None:  # only for spectra that float64 cannot hold
         out["shift"] = float(np.abs(g - K @ K.T).sum(axis=0).max())
     else:
-        out |= {"shift": found[0], "L": found[1]}
+        out |= {"shift": proof[0], "L": proof[1]}
     return out, float(np.square(np.maximum(values[top], 0.0)).sum())
 
 
@@ -345,7 +346,7 @@ def fans(
         if t < len(groups) - 1:
             piece = spectra.on_grid(parts[t], GRID)
             out[f"T{t}"], rest = piece.reshape(-1), rest - piece
-        proof, size = fan(unfolded(piece, group), r, str(t))
+        proof, size = fan(unfold(piece, group), r, str(t))
         out["groups"].append({"rows": list(group), "axis": proof["axis"], "shift": proof["shift"]})
         out |= {k: x for k, x in proof.items() if isinstance(x, np.ndarray)}
         total += float(np.sqrt(size))

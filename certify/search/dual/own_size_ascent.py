@@ -25,7 +25,7 @@ from scipy import linalg
 
 from certify.base.arrays import Array
 from certify.polar import eigen as spectra
-from certify.polar.methods.multiplier import decomposed, rescaled
+from certify.polar.methods.multiplier import gram_svd, with_singular_values
 
 STEP = 0.3  # of the method, in units of the quadratic; the fastest of .1, .3, 1, 3 on real data
 RELAXED = 1.7  # over-relaxation of a single part; halves the steps
@@ -95,13 +95,13 @@ def bound(Y: Array, parts: Sequence[Array], groups: Sequence[Group], r: int) -> 
     return 0.5 * float(np.square(Y).sum() - total**2)
 
 
-def unfolded(T: Array, group: Group) -> Array:
+def unfold(T: Array, group: Group) -> Array:
     """Return the tensor as a matrix whose rows are the modes of the group."""
     rest = [k for k in range(T.ndim) if k not in group]
     return T.transpose(*group, *rest).reshape(prod(T.shape[k] for k in group), -1)
 
 
-def folded(M: Array, group: Group, dims: tuple[int, ...]) -> Array:
+def fold(M: Array, group: Group, dims: tuple[int, ...]) -> Array:
     """Return the tensor of a matrix whose rows are the modes of the group."""
     order = [*group, *(k for k in range(len(dims)) if k not in group)]
     return M.reshape([dims[k] for k in order]).transpose(np.argsort(order))
@@ -112,7 +112,7 @@ def ky_fan(T: Array, group: Group, r: int) -> float:
     if group == DEFINITE:
         top = np.linalg.eigvalsh((T + T.T) / 2)[max(len(T) - r, 0) :]
         return float(np.linalg.norm(np.maximum(top, 0.0)))
-    A = unfolded(T, group)
+    A = unfold(T, group)
     values = np.linalg.eigvalsh(spectra.gram(A, spectra.side(A)))
     return float(np.sqrt(np.maximum(values[max(len(values) - r, 0) :], 0.0).sum()))
 
@@ -125,17 +125,17 @@ def shrunk(T: Array, group: Group, r: int, step: float) -> tuple[Array, float]:
     w = clip(step (s - t) / t, 0, 1), with t such that they sum to r.
     """
     if group == DEFINITE:
-        return lowered(T, r, step)
-    X = unfolded(T, group)
-    parts = decomposed(X)
+        return shrink_positive(T, r, step)
+    X = unfold(T, group)
+    parts = gram_svd(X)
     sizes = shorter(parts[2], r, step)
     top = float(np.linalg.norm(sizes[max(len(sizes) - r, 0) :]))
-    return folded(rescaled(X, sizes, parts), group, T.shape), top
+    return fold(with_singular_values(X, sizes, parts), group, T.shape), top
 
 
-def lowered(T: Array, r: int, step: float) -> tuple[Array, float]:
+def shrink_positive(T: Array, r: int, step: float) -> tuple[Array, float]:
     """Return the same as `shrunk` of a square matrix whose positive eigenvalues count."""
-    values, vectors = linalg.eigh(spectra.held((T + T.T) / 2))
+    values, vectors = linalg.eigh(spectra.demand_finite((T + T.T) / 2))
     sizes = shorter(np.maximum(values, 0.0), r, step)
     moved = T + (vectors * (sizes - np.maximum(values, 0.0))) @ vectors.T
     return moved, float(np.linalg.norm(sizes[max(len(sizes) - r, 0) :]))

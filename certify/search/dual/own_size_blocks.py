@@ -25,7 +25,7 @@ from .block_ascent import ascend as ascend_blocks
 from .orthogonal import Orthogonal
 from .own_size import ASCENT, GRID, LARGEST, MATRIX, ending, fan, rank, sets, sign_field, unearning
 from .own_size_ascent import Project, ascend
-from .points import Dual, Run, bound_inside, squared
+from .points import Dual, Run, bound_inside, squared_loss
 from .weighted_blocks import ascend_weighted, product_below
 
 SECTIONS = 60  # of an interval
@@ -77,23 +77,23 @@ def squares_below(problem: Problem, upper: float) -> tuple[Problem, Array]:
     sums = np.minimum.outer(Y.sum(axis=1), Y.sum(axis=0))
     most = Y + 2 * np.minimum(high, sums)
     weights = np.where(most > 0, 3 / np.where(most > 0, most, 1.0), 1.0) * (1 - ROUNDED)
-    own = np.where(high < sums, high, 0.0)
-    return Problem(Squared(Y, weights=weights), problem.atom, 0.0), own
+    witness = np.where(high < sums, high, 0.0)
+    return Problem(Squared(Y, weights=weights), problem.atom, 0.0), witness
 
 
 def propose(run: Run, known: Dual | None = None) -> Blocks:
-    """Return the best evidence found: with a dual point of another search, with one's own, without.
+    """Return the best evidence: with another search's dual point, one of its own, or none.
 
     At lam = 0 the dual point is made of entries that earn nothing, of each block by itself.
     """
     grid = Grid.of(run)
-    held = known is not None and not known.point.corrections
-    tries = [grid.bound(known)] if held else []
-    if run.problem.lam == 0 or not held:
+    usable = known is not None and not known.point.corrections
+    tries = [grid.bound(known)] if usable else []
+    if run.problem.lam == 0 or not usable:
         tries.append(grid.bound(None))
-    own = grid.ascended() if run.problem.lam > 0 else None
-    if own is not None:
-        tries.append(grid.bound(own))
+    dual = grid.ascended() if run.problem.lam > 0 else None
+    if dual is not None:
+        tries.append(grid.bound(dual))
     return max(tries, key=lambda b: b.value)
 
 
@@ -110,7 +110,7 @@ class Grid:
     @classmethod
     def of(cls, run: Run) -> "Grid":
         """Read a question and look for blocks."""
-        loss, r = squared(run.problem), rank(run)
+        loss, r = squared_loss(run.problem), rank(run)
         scale = np.ones_like(loss.data) if loss.scale is None else loss.scale
         data, weights = (balls.spread(loss.observed, x) for x in (loss.data, scale))
         m, n = weights.shape
@@ -130,9 +130,9 @@ class Grid:
         ab, rest, leading = np.zeros_like(self.data), self.weights.copy(), []
         for block in self.found[:LEADING]:
             at = block.rows[:, None], block.cols
-            found = self.product(at)
-            if found is not None:
-                ab[at], rest[at] = np.outer(found[0], found[1]), found[2]
+            product = self.product(at)
+            if product is not None:
+                ab[at], rest[at] = np.outer(product[0], product[1]), product[2]
                 leading.append(at)
         parts = Parts(self.data, ab, rest, tuple(leading), self.rank)
         expired = ending(self.run.clock, 3.0 * self.data.size * min(self.data.shape))
@@ -143,10 +143,10 @@ class Grid:
     def product(self, at: tuple[Ints, Ints]) -> tuple[Array, Array, Array] | None:
         """Return a, b and c' of a block: 1, 1, 0 without weights; None without any c' > 0."""
         c = self.weights[at]
-        if squared(self.run.problem).scale is None:
+        if squared_loss(self.run.problem).scale is None:
             return np.ones(c.shape[0]), np.ones(c.shape[1]), np.zeros_like(c)
-        found = product_below(c)
-        return found if (found[2] > 0).all() else None
+        product = product_below(c)
+        return product if (product[2] > 0).all() else None
 
     def bound(self, known: Dual | None) -> Blocks:
         """Return the proofs of the blocks under a dual point, or of the best for signs."""
@@ -160,7 +160,7 @@ class Grid:
             W = s * balls.spread(observed, known.point.W)
         until = self.run.clock.share(ASCENT).expired
         out = []
-        few = known is not None and squared(problem).scale is not None
+        few = known is not None and squared_loss(problem).scale is not None
         for block in self.found[: LEADING if few else None]:
             at = block.rows[:, None], block.cols
             one = self.one(at, W[at], None if signs is None else signs[at], until)
@@ -171,9 +171,9 @@ class Grid:
         if known is not None:
             value += rays.value(problem, known.point.W, s)
         elif W.any():
-            held = spectra.on_grid(balls.field(observed, W), GRID)
-            d = rays.value(problem, held, 1.0)
-            dual, value = Dual(Orthogonal(held), Proposal(0.0, {"rule": "signs"}), d), value + d
+            point = spectra.on_grid(balls.field(observed, W), GRID)
+            d = rays.value(problem, point, 1.0)
+            dual, value = Dual(Orthogonal(point), Proposal(0.0, {"rule": "signs"}), d), value + d
         return Blocks(dual, tuple(out), value)
 
     def one(
@@ -181,15 +181,15 @@ class Grid:
     ) -> tuple[dict[str, Any], Array, float] | None:
         """Return the proof of a block, W on it, and what it adds to d(W): the best known."""
         c = self.weights[at]
-        weighted = squared(self.run.problem).scale is not None
+        weighted = squared_loss(self.run.problem).scale is not None
         project = None if signs is None else lambda M: unearning(M, signs)
         tries = []
         if not weighted or not W.any():
             tries.append(self.plain(at, W, None if weighted else project, expired))
         small = min(c.shape) <= LARGEST
         if weighted and (not tries or (small and (project or (c != c[0, 0]).any()))):
-            found = self.product(at)
-            tries += [self.by_product(at, found, W, project, expired)] if found else []
+            product = self.product(at)
+            tries += [self.by_product(at, product, W, project, expired)] if product else []
         y = self.data[at]  # the share of d(W) counts too
         shares = [float((t[1] * y - t[1] ** 2 / (2 * c)).sum()) for t in tries]
         both = zip(tries, shares, strict=True)
@@ -207,12 +207,12 @@ class Grid:
         y, c = self.data[at], self.weights[at]
         kinds = {o.name for o in self.run.problem.offsets}
         wide = self.rank + ("row" in kinds) + bool(kinds & {"column", "intercept"})
-        found = ascend_weighted((y, below), wide, W, project, expired)
-        proof = fan(np.outer(found.a, found.b) * y + found.G, wide)[0]
-        arrays = {"left": found.a, "right": found.b}
-        arrays |= {"rest": found.rest.reshape(-1), "G": found.G.reshape(-1)}
-        d = float((found.W * y - found.W**2 / (2 * c)).sum())
-        return proof | arrays, found.W, found.value - d
+        ascent = ascend_weighted((y, below), wide, W, project, expired)
+        proof = fan(np.outer(ascent.a, ascent.b) * y + ascent.G, wide)[0]
+        arrays = {"left": ascent.a, "right": ascent.b}
+        arrays |= {"rest": ascent.rest.reshape(-1), "G": ascent.G.reshape(-1)}
+        d = float((ascent.W * y - ascent.W**2 / (2 * c)).sum())
+        return proof | arrays, ascent.W, ascent.value - d
 
     def plain(
         self, at: tuple[Ints, Ints], W: Array, project: Project | None, expired: Expired

@@ -15,14 +15,14 @@ from certify.losses import Squared
 from certify.polar import Proposal
 from certify.polar.eigen import on_grid
 from certify.polar.methods.spectral import of_matrix
-from certify.polar.scale import at_scale_one, carried, scaled
+from certify.polar.scale import at_scale_one, ldexp_steps, rescale_proof
 from certify.problem import Problem
 from certify.search.candidate import Candidate
 
 from . import scaling as rays
 from .orthogonal import Orthogonal, capacity, orthogonalize
 
-HALVINGS = 34  # of an interval: a bound is told to a relative 1e-10
+HALVINGS = 34  # of an interval: a bound is known to a relative 1e-10
 MATRIX = 2  # modes
 WORTH = 0.01  # of epsilon: what another multiple should add to be bounded too
 TINY = float(np.finfo(np.float64).tiny)
@@ -84,14 +84,14 @@ def bound(run: Run, W: Array, N: Array | None = None) -> Dual | None:
 
 def bound_ray(run: Run, W: Array, N: Array | None) -> Dual | None:
     """Bound by W, and by its best multiple where that is worth another bound of a polar."""
-    found = bound_inside(run, W, N)
-    if found is None or N is not None:
-        return found
-    s = rays.best_scale(run.problem, found.point.W, found.polar.upper)
-    more = rays.value(run.problem, found.point.W, s) - found.value
+    dual = bound_inside(run, W, N)
+    if dual is None or N is not None:
+        return dual
+    s = rays.best_scale(run.problem, dual.point.W, dual.polar.upper)
+    more = rays.value(run.problem, dual.point.W, s) - dual.value
     if s in (0.0, 1.0) or not more > WORTH * run.epsilon:
-        return found  # the kernel takes a multiple below 1 by itself
-    return best([found, bound_inside(run, found.point.W * s)])
+        return dual  # the kernel takes a multiple below 1 by itself
+    return best([dual, bound_inside(run, dual.point.W * s)])
 
 
 def bound_inside(run: Run, W: Array, N: Array | None = None) -> Dual | None:
@@ -103,11 +103,11 @@ def bound_inside(run: Run, W: Array, N: Array | None = None) -> Dual | None:
 def bound_point(run: Run, point: Orthogonal, N: Array | None = None) -> Dual | None:
     """Propose a polar bound of a point that needs no change, and estimate the lower bound.
 
-    To bound the point of another bound goes on with its tree; to bound its W may move it.
+    Bounding the point of another bound resumes its tree; bounding its W may move the point.
     """
     problem, W = run.problem, point.W
     matrix, of = problem.loss.observed.array(W), rays.along(problem, W)
-    polar = proposed(run, matrix, of) if N is None else by_multiplier(run, W, N)
+    polar = propose(run, matrix, of) if N is None else by_multiplier(run, W, N)
     if polar.upper == np.inf:
         return None
     extra = float(sum(c * c for _, c in point.corrections)) ** 0.5
@@ -117,12 +117,12 @@ def bound_point(run: Run, point: Orthogonal, N: Array | None = None) -> Dual | N
 
 def by_multiplier(run: Run, W: Array, N: Array) -> Proposal:
     """Propose the spectral bound of W + N, or the atom's own if that is smaller."""
-    problem, held = run.problem, on_grid(N, 40)
-    spectral = of_matrix(np.asarray(W + held), problem.lam, run.seed)
+    problem, multiplier = run.problem, on_grid(N, 40)
+    spectral = of_matrix(np.asarray(W + multiplier), problem.lam, run.seed)
     quick = replace(run, share=0.2 * run.share)  # the relaxation's own bound is known
     matrix = problem.loss.observed.array(W)
     plain = problem.atom.propose(matrix, problem.lam, run.seed, quick.deadline())
-    tight = spectral and Proposal(spectral.upper, {**spectral.proof, "N": held})
+    tight = spectral and Proposal(spectral.upper, {**spectral.proof, "N": multiplier})
     return min((p for p in (tight, plain) if p), key=lambda p: p.upper)
 
 
@@ -135,8 +135,8 @@ def inside_point(problem: Problem, W: Array) -> Orthogonal | None:
     if isinstance(problem.loss, Squared):  # whose d is finite everywhere
         return orthogonalize(problem, W)
     free = any(o.free for o in problem.offsets)
-    held = rays.inward(problem.loss, W)
-    point = orthogonalize(problem, held) if free else Orthogonal(held)
+    inside = rays.inward(problem.loss, W)
+    point = orthogonalize(problem, inside) if free else Orthogonal(inside)
     if (
         point is None
         or problem.loss.dual_value(point.W) == -np.inf
@@ -170,32 +170,36 @@ def enough(run: Run, along: Callable[[float], float]) -> float:
     return run.problem.lam * (1 + low)
 
 
-def proposed(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal:  # noqa: ANN401  a polar Matrix
+def propose(run: Run, matrix: Any, along: Callable[[float], float]) -> Proposal:  # noqa: ANN401  a polar Matrix
     """Propose a bound of the polar; by a general solver too, where only that knows the norms."""
     problem = run.problem
     if run.polar is not None:
         return run.polar(matrix)
-    held, e = at_scale_one(matrix)
-    target = float(scaled(enough(run, along), -e))
+    normalized, e = at_scale_one(matrix)
+    target = float(ldexp_steps(enough(run, along), -e))
     with telling(teller(run, along, e)):
-        own = asked(run, held, target)
-    own = Proposal(float(scaled(own.upper, e)), carried(own.proof, e)) if e else own
-    if own.upper <= problem.lam or not mixed(problem) or sum(matrix.shape) > RELAXED:
-        return own
+        proposal = ask_atom(run, normalized, target)
+    proposal = (
+        Proposal(float(ldexp_steps(proposal.upper, e)), rescale_proof(proposal.proof, e))
+        if e
+        else proposal
+    )
+    if proposal.upper <= problem.lam or not has_larger_ball(problem) or sum(matrix.shape) > RELAXED:
+        return proposal
     from certify.search import relax  # noqa: PLC0415  cvxpy takes a second to import
 
     dense = np.asarray(matrix.toarray() if sparse.issparse(matrix) else matrix)
     using = relax.Using.within(run.clock.left())
     if problem.atom.layer is not None:
-        found = relax.network_witness(dense, problem.atom, using)
+        relaxation = relax.network_witness(dense, problem.atom, using)
     else:
         left, right = problem.atom.gauges
-        found = relax.witness(dense, left, right, using)
-    return own if found is None else min(own, found, key=lambda p: p.upper)
+        relaxation = relax.witness(dense, left, right, using)
+    return proposal if relaxation is None else min(proposal, relaxation, key=lambda p: p.upper)
 
 
 def teller(run: Run, along: Callable[[float], float], e: int) -> Tell | None:
-    """Return what tells of a layer's tree: the bound of the optimum that it proves by now."""
+    """Return a function that reports the bound of the optimum that a layer's tree proves so far."""
     problem = run.problem
     atom = problem.atom
     if atom.layer is None or atom.layer.most:  # one tree is half of a bound there
@@ -204,22 +208,22 @@ def teller(run: Run, along: Callable[[float], float], e: int) -> Tell | None:
         return None
 
     def tell(parts: int, upper: float) -> None:
-        """Say what the best multiple of the dual point is worth."""
-        polar = max(float(scaled(upper, e)), 1e-300)
+        """Report the bound that the best multiple of the dual point gives."""
+        polar = max(float(ldexp_steps(upper, e)), 1e-300)
         run.clock.tell(f"{parts} parts, optimum at least", along(min(1.0, problem.lam / polar)))
 
     return tell
 
 
-def asked(run: Run, W: Any, target: float) -> Proposal:  # noqa: ANN401  a polar Matrix
+def ask_atom(run: Run, W: Any, target: float) -> Proposal:  # noqa: ANN401  a polar Matrix
     """Ask the atom; a tensor's polar is easier where the slices that attain it are known."""
     atom = run.problem.atom
     wanted = None if run.narrow and atom.layer is not None else target
     return atom.propose_near(W, wanted, run.seed, run.deadline(), run.start.factors)
 
 
-def mixed(problem: Problem) -> bool:
-    """Whether a ball is taken for a larger one by the polar methods, but not by cvxpy.
+def has_larger_ball(problem: Problem) -> bool:
+    """Whether the polar methods replace a ball by a larger one, and cvxpy does not.
 
     Of a matrix, or of a layer that is one.
     """
@@ -229,7 +233,7 @@ def mixed(problem: Problem) -> bool:
     return any(not g.exact for g in norms) and not any(g.axial for g in norms)
 
 
-def squared(problem: Problem) -> Squared:
+def squared_loss(problem: Problem) -> Squared:
     """Return the loss, least squares."""
     if not isinstance(problem.loss, Squared):
         message = f"least squares is known here, not {type(problem.loss).__name__}"

@@ -12,7 +12,7 @@ from certify.atoms import Factors
 from certify.base.arrays import Array, Ints
 from certify.base.observed import Observed
 from certify.norms import L2, Gauge
-from certify.polar.methods.multiplier import decomposed, rescaled
+from certify.polar.methods.multiplier import gram_svd, with_singular_values
 from certify.problem import Problem
 
 NOTHING = 1e-12  # singular values under this share of the largest are rounding only
@@ -55,8 +55,8 @@ class Ball:
     def project(self, M: Array, radius: float) -> Array:
         """Return the nearest W of the ball."""
         if not self.lines:
-            parts = decomposed(M)
-            return rescaled(M, np.minimum(parts[2], radius), parts)
+            parts = gram_svd(M)
+            return with_singular_values(M, np.minimum(parts[2], radius), parts)
         out = self.turned(M).copy()
         for sign, at in self.signs(out.shape[1]):
             out[:, at] = sign * self.inner.project_dual(sign * out[:, at], radius)
@@ -65,7 +65,7 @@ class Ball:
     def polar(self, M: Array) -> float:
         """Return the polar of M in floats."""
         if not self.lines:
-            return float(decomposed(M)[2].max(initial=0.0))
+            return float(gram_svd(M)[2].max(initial=0.0))
         lines = self.turned(M)
         return max(
             float(np.max(self.inner.dual(sign * lines[:, at]), initial=0.0))
@@ -95,13 +95,13 @@ class Ball:
         if self.inner.free:
             flip = (high <= 0) & (low < 0)
             return [(1.0, lines * ~flip), (-1.0, -lines * flip)]
-        held = [(1.0, lines * (high > 0)), (-1.0, -lines * (low < 0))]
-        return [(sign, self.inner.project_cone(part)) for sign, part in held]
+        parts = [(1.0, lines * (high > 0)), (-1.0, -lines * (low < 0))]
+        return [(sign, self.inner.project_cone(part)) for sign, part in parts]
 
     def gauge(self, Z: Array) -> float:
         """Return Omega of a point that the proximal map returned."""
         if not self.lines:
-            return float(decomposed(Z)[2].sum())
+            return float(gram_svd(Z)[2].sum())
         return sum(float(np.sum(self.inner.value(p))) for _, p in self.parted(self.turned(Z)))
 
 
@@ -129,7 +129,7 @@ def around(problem: Problem) -> Ball | None:
 
 def singular(Z: Array) -> Factors:
     """Return balanced factors of Z from its singular values."""
-    tall, vectors, values = decomposed(Z)
+    tall, vectors, values = gram_svd(Z)
     keep = np.nonzero(values > NOTHING * values.max(initial=0.0))[0][::-1]
     basis, root = vectors[:, keep], np.sqrt(values[keep])
     long, short = (tall @ basis) / root, basis * root
@@ -141,10 +141,10 @@ def field(observed: Observed, M: Array) -> Array:
     return M if observed.full else M[observed.listed]
 
 
-def spread(observed: Observed, held: Array, elsewhere: Array | float = 0.0) -> Array:
+def spread(observed: Observed, values: Array, elsewhere: Array | float = 0.0) -> Array:
     """Return a field as an (m, n) array with other numbers where nothing is observed."""
     if observed.full:
-        return held
+        return values
     out = np.array(np.broadcast_to(elsewhere, (observed.m, observed.n)))
-    out[observed.listed] = held
+    out[observed.listed] = values
     return out

@@ -16,7 +16,7 @@ from certify.polar.relaxation.product_leaf import one_leaf
 from certify.polar.relaxation.products import GRID
 from certify.polar.relaxation.products import ProductForm as Relaxation
 from certify.problem import Problem
-from certify.search.coordinates.compress import compressed
+from certify.search.coordinates.compress import compress
 from certify.search.search_result import SearchResult
 
 from . import scaling as rays
@@ -30,44 +30,44 @@ POLISHING = 0.4  # share of the time left
 ENOUGH = 0.5  # of epsilon: the gap at which no further dual point is tried
 
 
-def bounded(run: Run, found: SearchResult) -> list[Dual | None]:
+def bound_all(run: Run, result: SearchResult) -> list[Dual | None]:
     """Bound by the dual points of a search; its components are where the polar is attained.
 
     If the gap stays open, dual points are looked for that their own relaxations bound well.
     """
-    held = replace(run, start=found.best)
+    at_best = replace(run, start=result.best)
     tries: list[Dual | None] = []
-    for dual in attempts(held, found):
+    for dual in attempts(at_best, result):
         tries.append(dual)
         top = best(tries)
-        if top is not None and found.best.value - top.value <= ENOUGH * run.epsilon:
+        if top is not None and result.best.value - top.value <= ENOUGH * run.epsilon:
             break
     return tries
 
 
-def attempts(run: Run, found: SearchResult) -> Iterator[Dual | None]:
-    """Yield dual points, each worth its work only if those before left the gap open."""
-    own = found.duals or (dual_at(run.problem, found.best),)
-    yield from (bound(run, W) for W in own)
-    yield from relaxed(run, own[0])
+def attempts(run: Run, result: SearchResult) -> Iterator[Dual | None]:
+    """Yield dual points, each needed only if those before left the gap open."""
+    duals = result.duals or (dual_at(run.problem, result.best),)
+    yield from (bound(run, W) for W in duals)
+    yield from polish_jointly(run, duals[0])
 
 
-def relaxed(run: Run, W: Array) -> Iterator[Dual]:
+def polish_jointly(run: Run, W: Array) -> Iterator[Dual]:
     """Yield dual points polished together with a relaxation, the quickest relaxation first."""
     if not simple(run.problem):
         return
-    small = compressed(run.problem)
+    small = compress(run.problem)
     problem = run.problem if small is None else small.problem
     expired = patience(run)
     for rows in groups(problem, None if small is None else small.mode):
         form = relaxation(problem, rows)
         joint = Joint(problem, form, W if small is None else small.field_down(W))
         run.clock.tell("dual point of a relaxation", run.start.value)
-        found = polish(joint, int(min(STEPS, EFFORT / form.size**3)), run.start.value, expired)
-        if found is None:
+        pair = polish(joint, int(min(STEPS, EFFORT / form.size**3)), run.start.value, expired)
+        if pair is None:
             return
-        up = found if small is None else found._replace(W=small.field_up(found.W))
-        dual = proved(run.problem, up, rows)
+        up = pair if small is None else pair._replace(W=small.field_up(pair.W))
+        dual = proved_point(run.problem, up, rows)
         if dual is not None:
             yield dual
         if expired():
@@ -89,19 +89,19 @@ def patience(run: Run) -> Callable[[], bool]:
     return lambda: monotonic() > until
 
 
-def proved(problem: Problem, found: Pair, rows: tuple[int, ...]) -> Dual | None:
+def proved_point(problem: Problem, pair: Pair, rows: tuple[int, ...]) -> Dual | None:
     """Return a dual point with its proof; gram: lam I - J >= S S^T / lam."""
-    point = inside_point(problem, found.W)
+    point = inside_point(problem, pair.W)
     if point is None:
         return None
     form = relaxation(problem, rows, problem.loss.observed.tensor(point.W))
-    N = None if found.N is None else on_grid(found.N, GRID)
+    N = None if pair.N is None else on_grid(pair.N, GRID)
     lone = problem.atom.gauges[form.columns[0]]
     if lone.free:  # else the lone mode has multipliers of its own
         p = form.lengths[0]
-        form, J = replace(form, form="gram", N=N), problem.lam * found.J[:p, :p]
+        form, J = replace(form, form="gram", N=N), problem.lam * pair.J[:p, :p]
     else:
-        form, J = replace(form, N=N), found.J
+        form, J = replace(form, N=N), pair.J
     polar = one_leaf(form, ProductMultiplier(J, np.zeros(1), 0.0))
     if polar is None:
         return None

@@ -17,7 +17,7 @@ import numpy as np
 from certify.atoms import Factors
 from certify.base.arrays import Array
 from certify.losses import Squared
-from certify.polar.methods.multiplier import decomposed, rescaled
+from certify.polar.methods.multiplier import gram_svd, with_singular_values
 from certify.problem import Problem, Values
 
 from . import polar_ball as balls
@@ -57,7 +57,7 @@ def solve(problem: Problem, expired: Callable[[], bool]) -> Lifted | None:
         return plain(problem, np.asarray(Y), ball, expired)
     if ball is None or m * n > (ENTRIES if lines else SPECTRAL_ENTRIES):
         return None
-    return accelerated(problem, loss, ball, expired)
+    return accelerate(problem, loss, ball, expired)
 
 
 def round_norms(problem: Problem) -> bool:
@@ -79,11 +79,11 @@ def plain(
         W = ball.project(Y, problem.lam)
         return Lifted(W, factors=ball.factors(Y - W))
     if turn := same_signs(problem):
-        found = nonnegative(turn * Y, problem.lam, expired)
-        return Lifted(turn * found.W, None if found.N is None else turn * found.N)
-    parts = decomposed(Y)
-    W = rescaled(Y, np.minimum(parts[2], problem.lam), parts)
-    return Lifted(W, factors=None if ball is None else thresholded(Y, problem.lam, parts))
+        projection = nonnegative(turn * Y, problem.lam, expired)
+        return Lifted(turn * projection.W, None if projection.N is None else turn * projection.N)
+    parts = gram_svd(Y)
+    W = with_singular_values(Y, np.minimum(parts[2], problem.lam), parts)
+    return Lifted(W, factors=None if ball is None else soft_threshold(Y, problem.lam, parts))
 
 
 def same_signs(problem: Problem) -> float:
@@ -94,7 +94,7 @@ def same_signs(problem: Problem) -> float:
     return one * other
 
 
-def thresholded(Y: Array, lam: float, parts: tuple[Array, Array, Array]) -> Factors:
+def soft_threshold(Y: Array, lam: float, parts: tuple[Array, Array, Array]) -> Factors:
     """Return balanced factors of the soft-thresholded Y."""
     tall, vectors, values = parts
     keep = np.nonzero(values > lam)[0][::-1]
@@ -107,8 +107,8 @@ def thresholded(Y: Array, lam: float, parts: tuple[Array, Array, Array]) -> Fact
 
 def clip(S: Array, lam: float) -> Array:
     """Return S with singular values cut at lam."""
-    parts = decomposed(S)
-    return rescaled(S, np.minimum(parts[2], lam), parts)
+    parts = gram_svd(S)
+    return with_singular_values(S, np.minimum(parts[2], lam), parts)
 
 
 def nonnegative(Y: Array, lam: float, expired: Callable[[], bool]) -> Lifted:
@@ -130,7 +130,7 @@ def nonnegative(Y: Array, lam: float, expired: Callable[[], bool]) -> Lifted:
     return Lifted(np.minimum(S, Y), np.maximum(S - Y, 0.0))
 
 
-def accelerated(problem: Problem, loss: Squared, ball: Ball, expired: Callable[[], bool]) -> Lifted:
+def accelerate(problem: Problem, loss: Squared, ball: Ball, expired: Callable[[], bool]) -> Lifted:
     """Minimize F(Z) = min_q l(Z + A q) + lam Omega(Z) by accelerated proximal gradients."""
     scale = 1.0 if loss.scale is None else float(loss.scale.max())
     Z = np.zeros(loss.shape)

@@ -15,7 +15,7 @@ from certify.search.candidate import Candidate, evaluate
 BITS = 60  # of an entry below the largest: smaller ones only lengthen exact integers
 STEPS = 100  # sections that exhaust a float's digits
 GOLDEN = 0.5 * (5**0.5 - 1)
-LEAST = 2.0**-100  # a scale below which a dual point says nothing
+LEAST = 2.0**-100  # a scale below which a dual point proves nothing
 GRAIN = 2.0**-50  # of a weight: what a grid of exact sums may move an entry by
 SAME = 2.0**-30  # a scale this near to 1 is 1: d is flat there; cost, never truth
 
@@ -26,9 +26,9 @@ def inward(loss: Loss, W: Array) -> Array:
     Every domain is convex with 0 inside, and a box but for rows that sum to zero, which
     `clip_dual` cuts by itself; cutting a box's entries towards 0 stays inside.
     """
-    held = loss.clip_dual(W)
-    e = int(np.frexp(np.abs(held).max(initial=0.0))[1]) - BITS
-    cut = np.ldexp(np.trunc(np.ldexp(held, -e)), e)
+    point = loss.clip_dual(W)
+    e = int(np.frexp(np.abs(point).max(initial=0.0))[1]) - BITS
+    cut = np.ldexp(np.trunc(np.ldexp(point, -e)), e)
     return np.asarray(loss.clip_dual(cut))
 
 
@@ -41,8 +41,8 @@ def along(problem: Problem, W: Array) -> Callable[[float], float]:
 
     def of(s: float) -> float:
         """Return the value at s W."""
-        held = inward(loss, s * W)
-        return loss.dual_value(held) - 0.5 * ridge_cost(problem, held)
+        point = inward(loss, s * W)
+        return loss.dual_value(point) - 0.5 * ridge_cost(problem, point)
 
     return of
 

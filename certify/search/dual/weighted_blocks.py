@@ -42,11 +42,11 @@ def product_below(c: Array) -> tuple[Array, Array, Array]:
     From the geometric means of the rows, each side is raised in turn until it touches.  A
     product is met exactly.
     """
-    held = np.maximum(c * (1 - SHARE) - 2 * ROUNDING * float(np.linalg.norm(c)), SHARE * c)
-    rows = np.exp(np.log(held).mean(axis=1))
+    limit = np.maximum(c * (1 - SHARE) - 2 * ROUNDING * float(np.linalg.norm(c)), SHARE * c)
+    rows = np.exp(np.log(limit).mean(axis=1))
     for _ in range(ROUNDS):
-        cols = (held / rows[:, None]).min(axis=0)
-        rows = (held / cols).min(axis=1)
+        cols = (limit / rows[:, None]).min(axis=0)
+        rows = (limit / cols).min(axis=1)
     a, b = np.sqrt(rows) * (1 - 1e-12), np.sqrt(cols) * (1 - 1e-12)
     return a, b, c - np.outer(a, b) ** 2 - ROUNDING * float(np.linalg.norm(c))
 

@@ -20,7 +20,7 @@ from certify.search.column_generation import Search
 from certify.search.coordinates.layers import Net
 from certify.search.descent import barrier, kinked
 from certify.search.descent.cells import CellProgram, Cells, cells_of
-from certify.search.descent.layers import Descent, descended, on_kinks
+from certify.search.descent.layers import Descent, descend, on_kinks
 from certify.search.envelope import Smoothed
 from certify.search.pricing.layers import above, cosines, field_of
 from certify.search.schedule import Expired, Family
@@ -30,7 +30,7 @@ COARSE, FINE = 300, 2000  # quasi-Newton steps
 STALL, STALL_COARSE = 1e-13, 1e-8  # relative gains that end them; luck, never truth
 TOGETHER = 24  # neurons appended at once
 TIGHT = 1e-9  # relative excess over lam that is worth a neuron
-NOTHING, ALIKE = 1e-6, 1e-7  # shares of the largest neuron, and 1 - cosine, that are none
+NOTHING, ALIKE = 1e-6, 1e-7  # shares of the largest neuron, to drop, and 1 - cosine to merge
 SHARE, LAST = 0.03, 0.3  # of the gap: what a program may leave; of what is wanted
 SMALL = 0.1  # of the mean size: the start of a new neuron
 STALE, PATIENT = 5, 15  # rounds without a better gap that end the search; with a multiplier
@@ -42,7 +42,7 @@ SOLVED = 50  # steps that a general solver counts for
 
 @dataclass
 class Round:
-    """Where a search is."""
+    """The state of a search."""
 
     smoothed: Smoothed
     cells: Cells
@@ -57,18 +57,18 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
     cap: the largest number of neurons; then only descents and programs in turn.
     """
     net = Net(search.problem)
-    at = begun(search, net, seed)
+    at = begin(search, net, seed)
     stale, least = 0, np.inf
     for k in range(ROUNDS if cap is None else AGAIN):
         before = search.best.value
         if net.turns or (cap is not None and k > 0):
-            at = turned(search, net, at, seed + k)
-        programmed(search, at, wanted)
+            at = descend_jointly(search, net, at, seed + k)
+        solve_program(search, at, wanted)
         if at.W is None or not np.isfinite(at.W).all():
             break
         factors = at.cells.factors(net)
         price = search.problem.lam * (1 + TIGHT)
-        top, found = above(field_of(net, at.W), price, factors, seed + k, search.clock.expired)
+        top, neurons = above(field_of(net, at.W), price, factors, seed + k, search.clock.expired)
         search.weigh(at.W, top)
         gap = search.gap
         if gap <= wanted or search.over():
@@ -79,15 +79,15 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
             continue
         stale, least = (0, gap) if gap < 0.9 * least else (stale + 1, least)
         if stale >= (STALE if at.smoothed.S is None else PATIENT) or (
-            not found[0].shape[1] and at.smoothed.S is None and stale > 1
+            not neurons[0].shape[1] and at.smoothed.S is None and stale > 1
         ):
             break
-        appended(net, at, found, seed + k)
+        append(net, at, neurons, seed + k)
         at.smoothed = at.smoothed.moved(field_at(search, at))
     return search
 
 
-def begun(search: Search, net: Net, seed: int) -> Round:
+def begin(search: Search, net: Net, seed: int) -> Round:
     """Descend from the best factors, and take their cells."""
     problem, best = search.problem, search.best
     smoothed = envelope.of(problem.loss, problem.predict(best.factors, best.q))
@@ -95,15 +95,13 @@ def begun(search: Search, net: Net, seed: int) -> Round:
     q = problem.best_offsets(factors) if problem.offsets else ()
     search.note("balance", factors, q)
     task = Descent(problem, smoothed, factors, q)
-    factors, q, used = descended(
-        task, min(COARSE, search.steps), STALL_COARSE, search.clock.expired
-    )
+    factors, q, used = descend(task, min(COARSE, search.steps), STALL_COARSE, search.clock.expired)
     search.steps -= used
-    search.note("descend", factors, settled(search, factors, q))
+    search.note("descend", factors, refit_offsets(search, factors, q))
     return Round(smoothed, cells_of(net, factors, seed), q)
 
 
-def settled(search: Search, factors: Factors, q: Values) -> Values:
+def refit_offsets(search: Search, factors: Factors, q: Values) -> Values:
     """Return the best offsets for these factors, or q where a fit is slow."""
     problem = search.problem
     if not problem.offsets:
@@ -112,18 +110,18 @@ def settled(search: Search, factors: Factors, q: Values) -> Values:
     return min(tries, key=lambda x: problem.objective(factors, x))
 
 
-def turned(search: Search, net: Net, at: Round, seed: int) -> Round:
+def descend_jointly(search: Search, net: Net, at: Round, seed: int) -> Round:
     """Descend on all weights together, across cells and turning output weights."""
     factors = at.cells.factors(net)
     kept = on_kinks(net, factors[0]) if net.turns and at.W is not None else None
     task = Descent(search.problem, at.smoothed, factors, at.q, kept)
-    new, q, used = descended(task, min(FINE, search.steps), STALL, search.clock.expired)
+    new, q, used = descend(task, min(FINE, search.steps), STALL, search.clock.expired)
     search.steps -= used
-    search.note("descend", new, settled(search, new, q))
+    search.note("descend", new, refit_offsets(search, new, q))
     return Round(at.smoothed, cells_of(net, new, seed), q, at.W)
 
 
-def programmed(search: Search, at: Round, wanted: float) -> None:
+def solve_program(search: Search, at: Round, wanted: float) -> None:
     """Solve the program of the cells, and drop and merge neurons."""
     problem, net = search.problem, Net(search.problem)
     gap = search.gap
@@ -142,9 +140,9 @@ def programmed(search: Search, at: Round, wanted: float) -> None:
     else:
         at.q = problem.fit_offsets(np.zeros_like(net.plain(at.cells.factors(net))))
         at.W = at.smoothed.at(field_at(search, at)).W
-    at.cells = pruned(net, at.cells)
+    at.cells = prune(net, at.cells)
     factors = at.cells.factors(net)
-    search.note("reweight", factors, settled(search, factors, at.q))
+    search.note("reweight", factors, refit_offsets(search, factors, at.q))
 
 
 def field_at(search: Search, at: Round) -> Array:
@@ -153,8 +151,8 @@ def field_at(search: Search, at: Round) -> Array:
     return np.asarray(net.plain(at.cells.factors(net)) + search.problem.shift(at.q))
 
 
-def pruned(net: Net, cells: Cells) -> Cells:
-    """Drop neurons that count for nothing, and put those together that are alike."""
+def prune(net: Net, cells: Cells) -> Cells:
+    """Drop negligible neurons, and merge those that are alike."""
     sizes = net.layer.size(cells.x)
     cells = cells.taken(sizes > NOTHING * sizes.max(initial=0.0))
     sizes = net.layer.size(cells.x)
@@ -167,14 +165,14 @@ def pruned(net: Net, cells: Cells) -> Cells:
             chosen.append(int(k))
             totals.append(float(sizes[group].sum()))
     out = cells.taken(np.array(chosen, dtype=np.int64))
-    own = net.layer.size(out.x)
-    return replace(out, x=out.x * (np.array(totals) / own))
+    kept_sizes = net.layer.size(out.x)
+    return replace(out, x=out.x * (np.array(totals) / kept_sizes))
 
 
-def appended(net: Net, at: Round, found: Factors, seed: int) -> None:
+def append(net: Net, at: Round, neurons: Factors, seed: int) -> None:
     """Append the cells of neurons, at a small size."""
-    room = max(WIDEST // max(len(found[0]), 1) - at.cells.size, 0)
-    U, V = (x[:, : min(TOGETHER, room)] for x in found)
+    room = max(WIDEST // max(len(neurons[0]), 1) - at.cells.size, 0)
+    U, V = (x[:, : min(TOGETHER, room)] for x in neurons)
     if not U.shape[1]:
         return
     sizes = net.layer.size(at.cells.x)

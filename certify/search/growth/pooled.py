@@ -49,13 +49,13 @@ class Pooled:
 
     def lower(self, now: Candidate, factors: Factors) -> Candidate:
         """Return factors with both norms equal, and offsets fitted; the old state if better."""
-        held = self.net.balanced(factors)
-        keep = self.net.sizes(held) > FAINT * self.net.sizes(held).max(initial=0.0)
-        found = evaluate(self.problem, tuple(x[:, keep] for x in held))
-        return lowest([now, found])
+        balanced = self.net.balanced(factors)
+        keep = self.net.sizes(balanced) > FAINT * self.net.sizes(balanced).max(initial=0.0)
+        candidate = evaluate(self.problem, tuple(x[:, keep] for x in balanced))
+        return lowest([now, candidate])
 
     def reweighted(self, now: Candidate) -> Candidate:
-        """Return the best prices of the neurons there are."""
+        """Return the best prices of the present neurons."""
         units = self.net.units(now.factors)
         lam = self.problem.lam
 
@@ -85,8 +85,8 @@ class Pooled:
             dense, hidden = self.net.dense(W), self.net.hidden(u)
             run = Largest(self.query(W, 0))
             slopes = lam * u - run.slopes(u, v), lam * v - dense.T @ hidden
-            held = np.asarray(self.problem.atom.theta((u, v))).sum()
-            value = self.problem.objective((u, v), now.q) - lam * held
+            penalty = np.asarray(self.problem.atom.theta((u, v))).sum()
+            value = self.problem.objective((u, v), now.q) - lam * penalty
             value += 0.5 * lam * float(np.square(z).sum())
             return value, np.concatenate([x.reshape(-1) for x in slopes])
 
@@ -122,11 +122,11 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
             if before - now.value <= STALL * abs(now.value):
                 break
             continue
-        now = run.reweighted(appended(run, now, (u, v), top))
+        now = run.reweighted(append(run, now, (u, v), top))
     return search
 
 
-def appended(run: Pooled, now: Candidate, x: tuple[Array, Array], top: float) -> Candidate:
+def append(run: Pooled, now: Candidate, x: tuple[Array, Array], top: float) -> Candidate:
     """Return the state with one neuron more, of the price that least squares would give it."""
     problem = run.problem
     size = float(np.square(problem.atom.phi(x)).sum()) * problem.loss.curvature

@@ -19,7 +19,7 @@ from certify.search import envelope
 from certify.search.candidate import Candidate
 from certify.search.column_generation import Search
 from certify.search.coordinates.products import form_of
-from certify.search.descent.products import Task, finished, polished, reweighted
+from certify.search.descent.products import Task, newton_finish, polish_factors, reweight
 from certify.search.pricing.products import Field, above, cosines
 from certify.search.schedule import Expired, Family
 
@@ -42,7 +42,7 @@ STALE = 8  # fine rounds without a better gap that end the search
 
 @dataclass
 class Round:
-    """Where a search is: the factors, the offsets inside the task, and how fine it works."""
+    """The state of a search: the factors, the offsets inside the task, and how fine its work is."""
 
     task: Task
     factors: Factors
@@ -65,12 +65,12 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
     at, stale, least = Round(task, shrunk(task, now.factors)), 0, np.inf
     for k in range(ROUNDS):
         before = at.task.value(at.factors)
-        descended(search, at, cap)
+        descend(search, at, cap)
         W = at.task.slope(at.factors)
         if not np.isfinite(W).all():
             break
         field = Field(problem.loss.observed, W, at.task.form, search.clock.expired)
-        top, found = above(field, problem.lam * (1 + TIGHT), at.factors, seed + k)
+        top, components = above(field, problem.lam * (1 + TIGHT), at.factors, seed + k)
         search.weigh(W, top)
         if search.gap <= wanted or search.over():
             break
@@ -78,8 +78,8 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
         room = most(at.task) if cap is None else max(cap - at.factors[0].shape[1], 0)
         excess = top / problem.lam - 1
         if room and excess > enough(search, at):
-            at.factors = appended(at.task, at.factors, tuple(x[:, :room] for x in found))
-        elif at.fine and at.task.smoothed.S is None and settled(at, before):
+            at.factors = append(at.task, at.factors, tuple(x[:, :room] for x in components))
+        elif at.fine and at.task.smoothed.S is None and gained_nothing(at, before):
             break
         if at.fine and stale >= STALE:
             break
@@ -101,7 +101,7 @@ def shrunk(task: Task, factors: Factors) -> Factors:
     return factors
 
 
-def settled(at: Round, before: float) -> bool:
+def gained_nothing(at: Round, before: float) -> bool:
     """Whether a fine round gained nothing."""
     value = at.task.value(at.factors)
     return before - value <= STALL * abs(value)
@@ -115,20 +115,20 @@ def enough(search: Search, at: Round) -> float:
     return TIGHT if at.task.smoothed.S is None else float(np.clip(0.1 * gap, TIGHT, LOOSE))
 
 
-def descended(search: Search, at: Round, cap: int | None) -> None:
+def descend(search: Search, at: Round, cap: int | None) -> None:
     """Descend, refit the offsets, drop and merge components, and note the point.
 
     Newton steps are for the dual point, where a fine round alone has not closed the gap.
     """
     task = at.task
     steps, stall = (FINE, STALL) if at.fine else (COARSE, 1e3 * STALL)
-    at.factors, used = polished(task, at.factors, min(steps, search.steps), stall)
+    at.factors, used = polish_factors(task, at.factors, min(steps, search.steps), stall)
     search.steps -= used
-    at.factors = pruned(task, at.factors, ALIKE if at.fine else COARSELY)
+    at.factors = prune(task, at.factors, ALIKE if at.fine else COARSELY)
     if at.fine > 1 and cap is None and task.smoothed.S is None:
-        at.factors, used = finished(task, at.factors, PRODUCTS)
+        at.factors, used = newton_finish(task, at.factors, PRODUCTS)
         search.steps -= used
-    q = fitted(task, at.factors)
+    q = refit_offsets(task, at.factors)
     search.note("polish" if at.fine else "descend", inside(search, at.factors, q), q)
     at.task = replace(task, q=q)
 
@@ -138,7 +138,7 @@ def most(task: Task) -> int:
     return TOGETHER if task.smoothed.S is None else FEW
 
 
-def pruned(task: Task, factors: Factors, alike: float) -> Factors:
+def prune(task: Task, factors: Factors, alike: float) -> Factors:
     """Drop components that count for nothing, and merge those nearly parallel.
 
     A matrix's components of l2 norms are put in their least form.
@@ -150,10 +150,10 @@ def pruned(task: Task, factors: Factors, alike: float) -> Factors:
     if not keep.all():
         less = tuple(x[:, keep] for x in factors)
         factors = less if task.value(less) <= task.value(factors) else factors
-        factors = reweighted(task, factors)
+        factors = reweight(task, factors)
         keep = task.form.sizes(factors) > 0
         factors = tuple(x[:, keep] for x in factors)
-    return merged(task, factors, alike)
+    return merge(task, factors, alike)
 
 
 def canonical(factors: Factors) -> Factors:
@@ -166,8 +166,8 @@ def canonical(factors: Factors) -> Factors:
     return Q @ (left * root), P @ (right.T * root)
 
 
-def merged(task: Task, factors: Factors, alike: float) -> Factors:
-    """Put each slice together with those nearly parallel to it; the next descent mends it."""
+def merge(task: Task, factors: Factors, alike: float) -> Factors:
+    """Put each slice together with those nearly parallel to it; the next descent corrects it."""
     form, r = task.form, factors[0].shape[1]
     if r < 2:  # noqa: PLR2004  nothing to merge
         return factors
@@ -185,7 +185,7 @@ def merged(task: Task, factors: Factors, alike: float) -> Factors:
     return form.scaled(units, np.array(totals))
 
 
-def appended(task: Task, factors: Factors, slices: Factors) -> Factors:
+def append(task: Task, factors: Factors, slices: Factors) -> Factors:
     """Append slices with a small weight each, and reweight all."""
     form, W = task.form, task.slope(factors)
     field = Field(task.problem.loss.observed, W, form)
@@ -196,7 +196,7 @@ def appended(task: Task, factors: Factors, slices: Factors) -> Factors:
         return factors
     new = form.scaled(slices, gain * float(gain @ gain) / curve)
     joint = zip(form.balanced(factors), new, strict=True)
-    return reweighted(task, tuple(np.hstack(pair) for pair in joint))
+    return reweight(task, tuple(np.hstack(pair) for pair in joint))
 
 
 def inside(search: Search, factors: Factors, q: Values) -> Factors:
@@ -216,7 +216,7 @@ def inside(search: Search, factors: Factors, q: Values) -> Factors:
     return factors
 
 
-def fitted(task: Task, factors: Factors) -> Values:
+def refit_offsets(task: Task, factors: Factors) -> Values:
     """Return better offsets for these factors: least squares with the curvature's bound."""
     problem, smoothed = task.problem, task.smoothed
     if not problem.offsets or isinstance(problem.loss, Squared):
@@ -226,9 +226,9 @@ def fitted(task: Task, factors: Factors) -> Values:
     weights = np.full(fit.shape, bend)
     for _ in range(OFFSET_SWEEPS):
         for k, o in enumerate(problem.offsets):
-            own = o.field(out[k], observed)
-            new = o.solve(own + smoothed.at(fit).W / bend, weights, observed)
-            fit = fit - own + o.field(new, observed)
+            field = o.field(out[k], observed)
+            new = o.solve(field + smoothed.at(fit).W / bend, weights, observed)
+            fit = fit - field + o.field(new, observed)
             out[k] = new
     return tuple(out)
 
@@ -241,13 +241,13 @@ def allowance(problem: Problem, now: Candidate) -> int:
 
 def restarts(search: Search, size: int, seed: int) -> list[Factors]:
     """Return random factors of a size for a tensor, as large as the best."""
-    rng, held = np.random.default_rng(seed), search.best.factors
+    rng, factors = np.random.default_rng(seed), search.best.factors
     if len(search.problem.loss.dims) == 2:  # noqa: PLR2004  the largest components do for a matrix
         return []
-    scale = np.abs(held[0]).max(initial=0.0)
+    scale = np.abs(factors[0]).max(initial=0.0)
     return [
         search.problem.atom.project(
-            tuple(scale * rng.standard_normal((len(x), size)) for x in held)
+            tuple(scale * rng.standard_normal((len(x), size)) for x in factors)
         )
         for _ in range(STARTS)
     ]

@@ -73,18 +73,18 @@ def above(
 ) -> tuple[float, Factors]:
     """Return (largest value found, distinct neurons of theta 1 above a price, best first).
 
-    That there is none is said only after a second search from other starts, if there is time.
+    It returns none only after a second search from other starts, if there is time.
     """
-    top, found = tried(field, price, factors, 2 * seed, expired)
+    top, neurons = above_price(field, price, factors, 2 * seed, expired)
     last = not np.isfinite(price) or field.net.layer.slope == 1 or expired()
-    if found[0].shape[1] or last:
-        return top, found
-    again, found = tried(field, price, factors, 2 * seed + 1, expired)
-    return max(top, again), found
+    if neurons[0].shape[1] or last:
+        return top, neurons
+    again, neurons = above_price(field, price, factors, 2 * seed + 1, expired)
+    return max(top, again), neurons
 
 
 @np.errstate(all="ignore")
-def tried(
+def above_price(
     field: Field, price: float, factors: Factors, seed: int, expired: Callable[[], bool]
 ) -> tuple[float, Factors]:
     """Return (largest value found, distinct neurons of theta 1 above a price, best first).
@@ -95,10 +95,10 @@ def tried(
     if net.layer.slope == 1:
         U = straight(field)
     else:
-        U = climbed(field, starts(field, factors, seed), expired)
-        own = net.units(net.balanced(factors))[0][:, :OWN]
-        U = np.hstack([distinct(field, U)[:, :EXACT], own])
-        ends = [u if expired() else crossed(field, u) for u in U.T]
+        U = climb_cells(field, starts(field, factors, seed), expired)
+        existing = net.units(net.balanced(factors))[0][:, :OWN]
+        U = np.hstack([distinct(field, U)[:, :EXACT], existing])
+        ends = [u if expired() else cross_cells(field, u) for u in U.T]
         U = np.column_stack(ends) if U.size else U
     U = distinct(field, U)
     values, V = field.best(U)
@@ -119,19 +119,19 @@ def straight(field: Field) -> Array:
 
 
 def starts(field: Field, factors: Factors, seed: int) -> Array:
-    """Return the neurons there are, random ones, and gradients of random cells, both signs."""
+    """Return the present neurons, random ones, and gradients of random cells, both signs."""
     rng = np.random.default_rng(seed)
     F, net = field.net.layer.features, field.net
     lots = rng.standard_normal((F.shape[1], RANDOM))
     picked = rng.random((len(F), DRAWN)) < rng.random(DRAWN)
     turned = field.rows @ rng.standard_normal((net.outputs, DRAWN))
     drawn = F.T @ (picked * turned)
-    own = net.units(net.balanced(factors))[0][:, :OWN]
-    held = field.unit(np.hstack([own, lots, drawn]))
-    return held[:, net.layer.size(held) > 0]
+    existing = net.units(net.balanced(factors))[0][:, :OWN]
+    neurons = field.unit(np.hstack([existing, lots, drawn]))
+    return neurons[:, net.layer.size(neurons) > 0]
 
 
-def climbed(field: Field, U: Array, expired: Callable[[], bool]) -> Array:
+def climb_cells(field: Field, U: Array, expired: Callable[[], bool]) -> Array:
     """Move each start along its cell's gradient while that raises its value."""
     F, slope = field.net.layer.features, field.net.layer.slope
     values, V = field.best(U)
@@ -144,10 +144,10 @@ def climbed(field: Field, U: Array, expired: Callable[[], bool]) -> Array:
             step[-1] = U[-1]
         top, at = values.copy(), U.copy()
         for t in LENGTHS:
-            new = levelled(field, field.unit((1 - t) * U + t * step), V)
-            found = field.best(new)[0]
-            better = found > top
-            top[better], at[:, better] = found[better], new[:, better]
+            new = best_bias(field, field.unit((1 - t) * U + t * step), V)
+            new_values = field.best(new)[0]
+            better = new_values > top
+            top[better], at[:, better] = new_values[better], new[:, better]
         moved = top > values * (1 + GAIN)
         U, values = at, top
         V = field.best(U)[1]
@@ -156,7 +156,7 @@ def climbed(field: Field, U: Array, expired: Callable[[], bool]) -> Array:
     return U
 
 
-def levelled(field: Field, U: Array, V: Array) -> Array:
+def best_bias(field: Field, U: Array, V: Array) -> Array:
     """Give each column its best unpriced bias, for sum w = 0: one of its kinks.
 
     sum w s(z + b) is 0 to the left of all kinks, and bends by (1 - slope) w at each.
@@ -175,7 +175,7 @@ def levelled(field: Field, U: Array, V: Array) -> Array:
     return np.vstack([U[:-1], bias])
 
 
-def crossed(field: Field, u: Array) -> Array:
+def cross_cells(field: Field, u: Array) -> Array:
     """Climb from cell to cell, in each to its maximizer; never to a lower value.
 
     All borders worth crossing are crossed at once, and where that gains nothing one by one.
@@ -188,10 +188,10 @@ def crossed(field: Field, u: Array) -> Array:
         new, y = cell_maximum(field, S, w)
         gained = False
         if new is not None:
-            found, turned = (x[..., 0] for x in field.best(new[:, None]))
-            gained = bool(found > value * (1 + GAIN))
-            if found > value:
-                u, value, V = new, found, turned
+            new_value, turned = (x[..., 0] for x in field.best(new[:, None]))
+            gained = bool(new_value > value * (1 + GAIN))
+            if new_value > value:
+                u, value, V = new, new_value, turned
         if gained or not tries:
             over = y - (1 - slope) * np.maximum(-w, 0.0)
             tries = flips(S, over, slope)
@@ -240,7 +240,7 @@ def cell_maximum(field: Field, S: Array, w: Array) -> tuple[Array | None, Array]
     if not size > 1e-12:  # noqa: PLR2004  luck: the cell has no ascent
         return None, top * y
     u = field.unit(u[:, None])
-    return levelled(field, u, field.best(u)[1])[:, 0], top * y
+    return best_bias(field, u, field.best(u)[1])[:, 0], top * y
 
 
 def distinct(field: Field, U: Array) -> Array:
@@ -258,7 +258,7 @@ def distinct(field: Field, U: Array) -> Array:
 
 
 def cosines(net: Net, factors: Factors) -> Array:
-    """Return the smaller cosine of each two neurons: of F u, and of the output weights.
+    """Return the smaller cosine of each pair of neurons: of F u, and of the output weights.
 
     Not their product: (-u, -v) is another neuron than (u, v).
     """

@@ -15,11 +15,11 @@ from certify.base.observed import Observed
 from certify.norms import Gauge
 from certify.polar import Matrix
 from certify.polar import eigen as spectra
-from certify.polar.ascent.products import Target, climb, raced
+from certify.polar.ascent.products import Target, climb, race
 from certify.polar.lanczos import is_large, largest
 from certify.polar.methods.lines import line_values
 from certify.polar.product_query import Expired, never
-from certify.polar.scale import exponent, scaled
+from certify.polar.scale import exponent, ldexp_steps
 from certify.search.coordinates.products import FactorForm
 
 TOGETHER = 20  # components returned at once
@@ -65,23 +65,25 @@ class Field:
 def above(field: Field, price: float, factors: Factors, seed: int) -> tuple[float, Factors]:
     """Return (largest value found, distinct components of theta 1 above a price, best first).
 
-    That a matrix has hardly any is said only after a second search, from other starts.
+    If a matrix has hardly any, a second search, from other starts, confirms it.
     """
     e = exponent(field.W)
-    held = Field(field.observed, scaled(field.W, -e), field.form, field.expired) if e else field
-    price = float(scaled(price, -e))
-    if known := closed(held):
-        top, found = above_price(held, known, price)
-        return float(scaled(top, e)), found
-    ends = climbed(held, starts(held, factors, seed))
-    top, found = above_price(held, ends, price)
+    normalized = (
+        Field(field.observed, ldexp_steps(field.W, -e), field.form, field.expired) if e else field
+    )
+    price = float(ldexp_steps(price, -e))
+    if known := known_best(normalized):
+        top, components = above_price(normalized, known, price)
+        return float(ldexp_steps(top, e)), components
+    ends = climb_all(normalized, starts(normalized, factors, seed))
+    top, components = above_price(normalized, ends, price)
     last = not np.isfinite(price) or field.expired()
     if field.form.pair and top <= price * (1 + NEARLY) and not last:
         count = int(np.clip(WORK / field.observed.size, FEW, MANY))
-        more = climbed(held, thorough(held, seed, count))
+        more = climb_all(normalized, thorough(normalized, seed, count))
         ends = tuple(np.hstack(pair) for pair in zip(ends, more, strict=True))
-        top, found = above_price(held, ends, price)
-    return float(scaled(top, e)), found
+        top, components = above_price(normalized, ends, price)
+    return float(ldexp_steps(top, e)), components
 
 
 def above_price(field: Field, components: Factors, price: float) -> tuple[float, Factors]:
@@ -92,8 +94,8 @@ def above_price(field: Field, components: Factors, price: float) -> tuple[float,
     return float(values.max(initial=-np.inf)), tuple(x[:, keep] for x in components)
 
 
-def closed(field: Field) -> Factors | None:
-    """Return the components that earn most where they are found for sure, else None."""
+def known_best(field: Field) -> Factors | None:
+    """Return the components that earn most where they are known exactly, else None."""
     if not field.form.pair:
         return None
     if any(g.axial for g in field.form.norms):
@@ -116,8 +118,8 @@ def by_lines(W: Matrix, norms: list[Gauge]) -> Factors:
 def by_values(W: Matrix) -> Factors:
     """Return the pairs of the largest singular values."""
     if is_large(W):
-        found = largest(W, TOGETHER)
-        return tuple(x[:, found.values > 0] for x in found[1:])
+        pairs = largest(W, TOGETHER)
+        return tuple(x[:, pairs.values > 0] for x in pairs[1:])
     axis = spectra.side(W)
     values, vectors = spectra.leading(spectra.gram(W, axis), TOGETHER)
     sizes = np.sqrt(np.maximum(values, 0.0))
@@ -128,19 +130,19 @@ def by_values(W: Matrix) -> Factors:
 
 
 def starts(field: Field, factors: Factors, seed: int) -> Factors:
-    """Return the components there are, singular vectors, lines of W and random ones, of norm 1."""
+    """Return the present components, singular vectors, lines of W and random ones, of norm 1."""
     rng = np.random.default_rng(seed)
     sides, r = field.form.sides, factors[0].shape[-1]
     lots = [s.norm.project_cone(rng.standard_normal((s.d, RANDOM))) for s in sides]
     some = [x * (rng.random(x.shape) < rng.random(RANDOM)) for x in lots]
     units = [np.eye(s.d)[:, rng.integers(s.d, size=LINES)] for s in sides]
-    held = [
+    columns = [
         [x[:, :r], a, b, s.norm.project_cone(u), s.norm.project_cone(-u)]
         for s, x, a, b, u in zip(sides, factors, lots, some, units, strict=True)
     ]
-    for x, y in zip(held, heads(field, rng), strict=True):
+    for x, y in zip(columns, heads(field, rng), strict=True):
         x += [y, -y]
-    stacked = [s.norm.project_cone(np.hstack(x)) for s, x in zip(sides, held, strict=True)]
+    stacked = [s.norm.project_cone(np.hstack(x)) for s, x in zip(sides, columns, strict=True)]
     alive = np.all([np.abs(x).max(axis=0) > 0 for x in stacked], axis=0)
     return field.form.units(tuple(x[:, alive] for x in stacked))
 
@@ -171,15 +173,15 @@ def thorough(field: Field, seed: int, count: int) -> Factors:
     n = right.d
     units = np.eye(n)[:, rng.permutation(n)[:count]]
     some = rng.standard_normal((n, count)) * (rng.random((n, count)) < rng.random(count))
-    held = np.hstack([units, -units, some, -some, rng.standard_normal((n, count))])
-    V = right.norm.maximizers(right.norm.project_cone(held))
+    vectors = np.hstack([units, -units, some, -some, rng.standard_normal((n, count))])
+    V = right.norm.maximizers(right.norm.project_cone(vectors))
     return left.norm.maximizers(np.asarray(field.matrix @ V)), V
 
 
-def climbed(field: Field, factors: Factors) -> Factors:
+def climb_all(field: Field, factors: Factors) -> Factors:
     """Climb from all starts; where a step is slow, only the best go on."""
     if any(g.slow for g in field.form.norms):
-        return raced(field.target, factors, (RACE, FINALISTS, STEPS), SETTLED)[1]
+        return race(field.target, factors, (RACE, FINALISTS, STEPS), SETTLED)[1]
     if field.form.copies > 1:
         x = field.form.sides[0].norm.project_cone(np.hstack([factors[0], -factors[0]]))
         factors = field.form.units((x[:, np.abs(x).max(axis=0) > 0],))
@@ -189,13 +191,13 @@ def climbed(field: Field, factors: Factors) -> Factors:
 def distinct(field: Field, components: Factors) -> Factors:
     """Return the components from the best on, without repetitions."""
     order = np.argsort(-field.inner_products(components), kind="stable")
-    held = tuple(x[:, order] for x in components)
-    near = cosines(field.form, held) > 1 - ALIKE
+    ordered = tuple(x[:, order] for x in components)
+    near = cosines(field.form, ordered) > 1 - ALIKE
     keep: list[int] = []
     for k in range(len(order)):
         if not near[k, keep].any():
             keep.append(k)
-    return tuple(x[:, keep] for x in held)
+    return tuple(x[:, keep] for x in ordered)
 
 
 def cosines(form: FactorForm, components: Factors) -> Array:

@@ -1,7 +1,7 @@
 """Convex relaxations by general solvers: a second route, and a source of dual points.
 
 The only package that imports cvxpy.  Every number it returns is untrusted: a solver may
-be inaccurate, wrong, or say "solved" of nothing, and no verdict depends on its word.
+be inaccurate, wrong, or report "solved" without an answer, and no verdict depends on it.
 """
 
 from ._solve import Using

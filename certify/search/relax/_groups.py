@@ -72,10 +72,10 @@ class Group:
         """Which canonical pairs a < b have a product with a sign, and that sign."""
         a, b, c, d = self.pairs
         first, last = (np.array(np.unravel_index(k, self.dims)) for k in (a, b))
-        held = [signs(marks(g, n)) for g, n in zip(self.gauges, self.dims, strict=True)]
+        mode_signs = [signs(marks(g, n)) for g, n in zip(self.gauges, self.dims, strict=True)]
         out = np.ones(len(a))
-        for own, i, j in zip(held, first, last, strict=True):
-            out *= np.where(i == j, 1.0, own[i] * own[j])
+        for s, i, j in zip(mode_signs, first, last, strict=True):
+            out *= np.where(i == j, 1.0, s[i] * s[j])
         keep = np.nonzero((a == c) & (b == d) & (a < b) & (out != 0))[0]
         return keep, out[keep]
 

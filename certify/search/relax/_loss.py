@@ -39,11 +39,11 @@ class Units:
 
 def units(loss: Loss) -> Units:
     """Return the units of a loss."""
-    data = unit(held(loss)) if loss.degree else 1.0
+    data = unit(flat_data(loss)) if loss.degree else 1.0
     return Units(data, unit(getattr(loss, "scale", None)), loss.degree)
 
 
-def held(loss: Loss) -> Array:
+def flat_data(loss: Loss) -> Array:
     """Return the data of a loss, flat."""
     return np.asarray(getattr(loss, "data"), dtype=np.float64).reshape(-1)  # noqa: B009
 
@@ -55,14 +55,14 @@ def weights(loss: Loss, by: Units) -> Array:
     return np.ones(count) if scale is None else np.asarray(scale).reshape(-1) / by.weight
 
 
-def known(loss: Loss) -> bool:
+def is_known(loss: Loss) -> bool:
     """Whether this is one of certify's own losses, with a relaxation."""
     return isinstance(loss, tuple(LOSSES.values())) and type(loss).relaxed is not Loss.relaxed
 
 
-def stated(loss: Loss, F: Expression, by: Units) -> Expression:
+def loss_expression(loss: Loss, F: Expression, by: Units) -> Expression:
     """Return l(F), F the flat field in the solver's units."""
-    return loss.relaxed(cp, F, held(loss) / by.data, weights(loss, by), by.data)
+    return loss.relaxed(cp, F, flat_data(loss) / by.data, weights(loss, by), by.data)
 
 
 def domain(loss: Loss, F: Expression) -> list[Expression]:

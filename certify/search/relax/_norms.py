@@ -26,15 +26,15 @@ def marks(norm: Gauge, d: int) -> Marks:
     return np.array(list(cone if len(cone) == d else cone * d))
 
 
-def signs(held: Marks) -> Array:
+def signs(symbols: Marks) -> Array:
     """Return 1, -1, or 0 where a coordinate has no sign."""
-    return np.where(held == "+", 1.0, np.where(held == "-", -1.0, 0.0))
+    return np.where(symbols == "+", 1.0, np.where(symbols == "-", -1.0, 0.0))
 
 
 def inside(norm: Gauge, X: Expression) -> list[Expression]:
     """Return the constraints that keep every row of X in the cone."""
-    held = marks(norm, X.shape[1])
-    s, fixed = signs(held), np.nonzero(held == "0")[0]
+    symbols = marks(norm, X.shape[1])
+    s, fixed = signs(symbols), np.nonzero(symbols == "0")[0]
     out = [X[:, fixed] == 0] if len(fixed) else []
     if s.any():
         k = np.nonzero(s)[0]
@@ -51,12 +51,12 @@ def lengths(norm: Gauge, X: Expression) -> Expression:
     elif norm.summed:
         out = sum(plain(X[:, list(g)]) for g in norm.blocks(d))
     else:
-        sizes = cp.vstack([cp.norm(part, 2, axis=1) for part in stretched(norm, X)])
+        sizes = cp.vstack([cp.norm(part, 2, axis=1) for part in stretched_blocks(norm, X)])
         out = cp.sum(cp.max(sizes, axis=0))
     return out
 
 
-def stretched(norm: Gauge, X: Expression, power: float = 0.5) -> list[Expression]:
+def stretched_blocks(norm: Gauge, X: Expression, power: float = 0.5) -> list[Expression]:
     """Return the columns of each ellipsoid's block, times its weights to a power."""
     around = norm.ellipsoids(X.shape[1])
     parts = [np.flatnonzero(around.labels == k) for k in range(int(around.labels.max()) + 1)]
@@ -87,7 +87,7 @@ def within(norm: Gauge, Y: Expression, P: Expression) -> list[Expression]:
         sizes = cp.vstack([cp.norm(Y[:, list(g)], 2, axis=1) for g in norm.blocks(d)])
         out = [sizes <= P]
     else:
-        sizes = cp.vstack([cp.norm(part, 2, axis=1) for part in stretched(norm, Y, -0.5)])
+        sizes = cp.vstack([cp.norm(part, 2, axis=1) for part in stretched_blocks(norm, Y, -0.5)])
         out = [cp.sum(sizes, axis=0) <= P]
     return out
 
@@ -133,7 +133,7 @@ class Matched:
     d: Expression | None = None
 
 
-def matched(norm: Gauge, d: int) -> Matched:
+def dual_cost(norm: Gauge, d: int) -> Matched:
     """Return C and its cost with <C, A> <= cost N(A): the dual of the lifted square."""
     mixture, c = norm.mixture, cp.Variable(nonneg=True)
     if mixture is not None:

@@ -1,4 +1,4 @@
-"""Ask a conic solver; what it did is a status, never an exception."""
+"""Run a conic solver; whatever goes wrong in it is a status, never an exception."""
 
 import warnings
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ ANSWERED = ("optimal", "optimal_inaccurate", "user_limit")
 
 @dataclass(frozen=True)
 class Using:
-    """Which solver is asked, until when, and what it said.
+    """Which solver to run, until when, and what it reported.
 
     solver  a name of cvxpy, or None for the first of PREFERRED that answers
     told    (solver, status) of every program, in order
@@ -44,7 +44,7 @@ class Using:
         return None if self.deadline is None else max(self.deadline - monotonic(), 0.0)
 
     def solve(self, program: Expression) -> bool:
-        """Solve in place; whether the solver says that it answered.  Raises as solve()."""
+        """Solve in place; return whether the solver reports an answer.  Raises as solve()."""
         status, used, answered = solve(program, self.solver, self.left())
         self.statuses.append((used, status))
         return answered
@@ -54,7 +54,7 @@ class Using:
         return all(status == "optimal" for _, status in self.statuses)
 
     def said(self) -> str:
-        """Say what the solver reported last, or last of what was not optimal."""
+        """Return the last report of the solver that was not optimal, or else its last one."""
         bad = [t for t in self.statuses if t[1] != "optimal"] or self.statuses
         used, status = bad[-1] if bad else ("", "no solver")
         return f"cvxpy's {used} reports {status!r}" if used else "cvxpy has no solver for it"
@@ -68,7 +68,7 @@ def must_be_installed(solver: object) -> None:
 
 
 def solve(program: Expression, solver: str | None, budget: float | None) -> tuple[str, str, bool]:
-    """Solve in place; return (status, solver's name, whether it says that it answered).
+    """Solve in place; return (status, solver's name, whether it reports an answer).
 
     Without a name, the installed ones of PREFERRED are tried until one answers.
     Raises InputError for a solver that is not installed.

@@ -9,18 +9,18 @@ from certify.base.arrays import Array
 from certify.problem import Problem, Values
 
 from ._cvxpy import Expression, cp
-from ._loss import Units, domain, stated, units
+from ._loss import Units, domain, loss_expression, units
 from ._solve import Using, numbers
-from .convex import ConvexProgram, fielded, own, shifted, slope
+from .convex import ConvexProgram, as_field, own, slope, with_offsets
 
-ENOUGH = 1e-9  # what a new slice must earn above lam, relative: cost, never truth
+ENOUGH = 1e-9  # relative excess of a new slice over lam: cost, never truth
 UNUSED = 1e-12  # a slice's share of the largest below which it is left out of the answer
 LEAST = 1e-12  # of the largest fit: what a fit that has to be positive is raised to
 
 
 @dataclass(frozen=True)
 class Generated:
-    """Factors of the best mixture of the slices found: believe none of it.
+    """Factors of the best mixture of the slices found, untrusted.
 
     factors  of any size, with the coefficients in them     q  one array for each offset
     value    f there, in floats                W  the master's multiplier, a field
@@ -57,9 +57,9 @@ def columns(
 
         l(sum c_k phi(x_k) + A q) + lam sum c_k + sum H(q),
 
-    and append the slice that earns most against its W, until none found earns more than
-    lam.  Each master is a bound from above: its factors cost `value`.  If the search for a
-    slice misses none, the last value is the optimum; nothing proves that here.
+    and append the slice x of the largest <W, phi(x)>, until none found exceeds lam.  Each
+    master is a bound from above: its factors cost `value`.  If the search for slices is
+    exact, the last value is the optimum; nothing proves that here.
 
     start    slices to begin with, such as a model's own factors
 
@@ -67,15 +67,15 @@ def columns(
     atom that is not one of certify's own.
     """
     own(problem)
-    slices, using = begun(problem, start), using or Using()
+    slices, using = first_slices(problem, start), using or Using()
     best = Generated(None, None, None, None, None, 0, "no round was asked for")
     for k in range(rounds):
-        found = mastered(problem, slices, using, k + 1)
-        if found.W is None:
-            return best if best.factors is not None else found
-        top, new = problem.atom.attain(problem.loss.observed.array(found.W), seed + k)
-        found = replace(found, attained=top)
-        best = min(best, found, key=lowest)
+        result = solve_master(problem, slices, using, k + 1)
+        if result.W is None:
+            return best if best.factors is not None else result
+        top, new = problem.atom.attain(problem.loss.observed.array(result.W), seed + k)
+        result = replace(result, attained=top)
+        best = min(best, result, key=lowest)
         late = using.left() == 0
         if late or not top > problem.lam * (1 + ENOUGH):
             break
@@ -85,12 +85,12 @@ def columns(
     return best
 
 
-def lowest(found: Generated) -> float:
+def lowest(result: Generated) -> float:
     """Return the value, or infinity if there is none."""
-    return np.inf if found.value is None else found.value
+    return np.inf if result.value is None else result.value
 
 
-def begun(problem: Problem, start: Factors | None) -> Factors:
+def first_slices(problem: Problem, start: Factors | None) -> Factors:
     """Return the first slices, each with theta = 1; those that cost nothing are left out.
 
     Without a start: the slice of ones, if the atom has it.  Its fit is positive, so that
@@ -98,37 +98,37 @@ def begun(problem: Problem, start: Factors | None) -> Factors:
     """
     if start is None:
         ones = tuple(np.ones((*s, 1)) for s in problem.atom.shapes(problem.loss.dims))
-        held = problem.atom.project(ones) if hasattr(problem.atom, "project") else ones
+        factors = problem.atom.project(ones) if hasattr(problem.atom, "project") else ones
     else:
-        held = problem.accept(start)
-    theta = np.asarray(problem.atom.theta(held))
+        factors = problem.accept(start)
+    theta = np.asarray(problem.atom.theta(factors))
     keep = theta > 0
-    return tuple(x[..., keep] / theta[keep] ** (1 / problem.atom.degree) for x in held)
+    return tuple(x[..., keep] / theta[keep] ** (1 / problem.atom.degree) for x in factors)
 
 
-def mastered(problem: Problem, slices: Factors, using: Using, count: int) -> Generated:
+def solve_master(problem: Problem, slices: Factors, using: Using, count: int) -> Generated:
     """Solve the master over these slices."""
     master = over(problem, slices)
     program = master.program
     answered = using.solve(program.asked)
-    status, asked = using.statuses[-1][1], [master.share, *program.q]
-    found = numbers(asked) if answered else None
-    if found is None:
+    status, variables = using.statuses[-1][1], [master.share, *program.q]
+    values = numbers(variables) if answered else None
+    if values is None:
         return Generated(None, None, None, None, None, count, status)
     with np.errstate(all="ignore"):  # a liar's numbers may be anything
-        return weighed(problem, slices, program, (found, count, status))
+        return weigh(problem, slices, program, (values, count, status))
 
 
-def weighed(
-    problem: Problem, slices: Factors, program: ConvexProgram, told: tuple[list[Array], int, str]
+def weigh(
+    problem: Problem, slices: Factors, program: ConvexProgram, answer: tuple[list[Array], int, str]
 ) -> Generated:
     """Return the mixture as factors, with its objective and W."""
-    (share, *flat), count, status = told
+    (share, *flat), count, status = answer
     observed, by = problem.loss.observed, program.by
     pairs = zip(problem.offsets, flat, strict=True)
     q = tuple((x * by.data).reshape(o.shape(observed)) for o, x in pairs)
     c = np.maximum(share.reshape(-1)[: slices[0].shape[-1]] * by.data, 0.0)
-    c = c + raised(problem, slices, c, q)
+    c = c + lift_first(problem, slices, c, q)
     keep = c > UNUSED * c.max(initial=0.0)
     root = c[keep] ** (1 / problem.atom.degree)
     factors = tuple(x[..., keep] * root for x in slices)
@@ -139,12 +139,12 @@ def weighed(
     return Generated(factors, q, float(value), W, None, count, status)
 
 
-def raised(problem: Problem, slices: Factors, c: Array, q: Values) -> Array:
-    """Return what the first slice needs more, so that rounding leaves no fit below zero."""
+def lift_first(problem: Problem, slices: Factors, c: Array, q: Values) -> Array:
+    """Return what to add to the first coefficient, so that rounding leaves no fit below zero."""
     more = np.zeros_like(c)
     F = fieldwise(problem, slices) @ c + np.reshape(problem.shift(q), -1)
     first = fieldwise(problem, tuple(x[..., :1] for x in slices))[:, 0] if c.size else F
-    if problem.loss.outside(fielded(problem.loss, F)) and first.min() > 0:
+    if problem.loss.outside(as_field(problem.loss, F)) and first.min() > 0:
         more[0] = (1 + ENOUGH) * float(np.max(np.maximum(LEAST * F.max() - F, 0.0) / first))
     return more
 
@@ -156,13 +156,13 @@ def over(problem: Problem, slices: Factors) -> Master:
     share = cp.Variable(max(count, 1), nonneg=True)
     fields = fieldwise(problem, slices) if count else np.zeros((loss.observed.size, 1))
     fitted = fields @ share
-    F, q, link, rest = shifted(problem, fitted, by)
-    cost = priced(problem, share, by) + stated(loss, F, by) + rest
-    asked = cp.Problem(cp.Minimize(cost), [link, *domain(loss, F)])
-    return Master(ConvexProgram(asked, fitted, F, q, link, by), share)
+    F, q, link, rest = with_offsets(problem, fitted, by)
+    cost = penalty(problem, share, by) + loss_expression(loss, F, by) + rest
+    program = cp.Problem(cp.Minimize(cost), [link, *domain(loss, F)])
+    return Master(ConvexProgram(program, fitted, F, q, link, by), share)
 
 
-def priced(problem: Problem, share: Expression, by: Units) -> Expression:
+def penalty(problem: Problem, share: Expression, by: Units) -> Expression:
     """Return lam sum c in the solver's units."""
     return by.cost(problem.lam, 1) * cp.sum(share)
 

@@ -14,7 +14,7 @@ from certify.polar.layer_query import Layer
 from certify.problem import Problem, Values
 
 from ._cvxpy import Expression, cp
-from ._loss import Units, domain, known, stated, units
+from ._loss import Units, domain, is_known, loss_expression, units
 from ._offsets import penalty
 from ._solve import Using, numbers, solve, unit
 from .network_largest import largest_omega
@@ -28,7 +28,7 @@ NOISE = 2.0**-16  # a solver's accuracy at worst; a wrong sign weakens W and no 
 
 @dataclass(frozen=True)
 class Relaxed:
-    """What a solver says of min F: believe none of it.
+    """A solver's answer for min F, untrusted.
 
     value   F as the solver left it        W  in -dl there, a field over problem.loss.observed
     Z       (m, n)                         q  one array for each offset
@@ -72,12 +72,12 @@ def convex(problem: Problem, solver: str | None = None, budget: float | None = N
     Raises InputError for a solver that is not installed, or a problem with a loss or an
     atom that is not one of certify's own.
     """
-    program = posed(problem)
+    program = pose(problem)
     status, used, answered = solve(program.asked, solver, budget)
-    found = numbers([program.asked.objective, program.Z, *program.q]) if answered else None
-    if found is None:
+    values = numbers([program.asked.objective, program.Z, *program.q]) if answered else None
+    if values is None:
         return Relaxed(None, None, None, None, status, used)
-    value, Z, *q = found
+    value, Z, *q = values
     with np.errstate(all="ignore"):  # a liar's numbers may be anything
         return read(problem, program, (float(value), Z, q), (status, used))
 
@@ -88,23 +88,23 @@ def dual_point(
     """Return the relaxation's W, a field in the shape of the data, or None.
 
     W is a witness: a wrong one weakens the bound proved from it and cannot fake one.  One
-    with d(W) < d(0) = inf l shows less than nothing, so it is not worth handing on.
+    with d(W) < d(0) = inf l is worse than W = 0 and is not returned.
     Raises InputError as convex() does.
     """
     return solved_dual(problem, Using.within(budget, solver))
 
 
 def solved_dual(problem: Problem, using: Using) -> Array | None:
-    """Return dual_point(), by a solver that keeps what it said."""
+    """Return dual_point(), and record what the solver reported."""
     observed = problem.loss.observed
     try:
-        found = convex(problem, using.solver, using.left())
+        relaxed = convex(problem, using.solver, using.left())
     except (ArithmeticError, ValueError) as error:  # a norm whose square is no float, say
         if isinstance(error, InputError):
             raise
         return None
-    using.statuses.append((found.solver, found.status))
-    W = found.W
+    using.statuses.append((relaxed.solver, relaxed.status))
+    W = relaxed.W
     shape = (observed.m, observed.n) if observed.full else (observed.size,)
     if W is None or W.shape != shape:
         return None
@@ -113,19 +113,19 @@ def solved_dual(problem: Problem, using: Using) -> Array | None:
         return W if problem.loss.dual_value(W) >= floor else None  # false for NaN, inf - inf
 
 
-def posed(problem: Problem) -> ConvexProgram:
+def pose(problem: Problem) -> ConvexProgram:
     """State min F with the data scaled to numbers near 1."""
-    price, cone, Z = gauged(problem)
+    price, cone, Z = omega_expression(problem)
     by, observed = units(problem.loss), problem.loss.observed
     rows, cols = observed.listed
     seen = cp.vec(Z, order="C")[rows * observed.n + cols]
-    F, q, link, rest = shifted(problem, seen, by)
-    cost = by.cost(problem.lam, 1) * price + stated(problem.loss, F, by) + rest
-    asked = cp.Problem(cp.Minimize(cost), [link, *cone, *domain(problem.loss, F)])
-    return ConvexProgram(asked, Z, F, q, link, by)
+    F, q, link, rest = with_offsets(problem, seen, by)
+    cost = by.cost(problem.lam, 1) * price + loss_expression(problem.loss, F, by) + rest
+    program = cp.Problem(cp.Minimize(cost), [link, *cone, *domain(problem.loss, F)])
+    return ConvexProgram(program, Z, F, q, link, by)
 
 
-def gauged(problem: Problem) -> tuple[Expression, list[Expression], Expression]:
+def omega_expression(problem: Problem) -> tuple[Expression, list[Expression], Expression]:
     """Return Omega, its constraints, and Z."""
     own(problem)
     atom, Z = problem.atom, cp.Variable(problem.loss.shape)
@@ -161,14 +161,14 @@ def relaxable(atom: Any) -> bool:  # noqa: ANN401  an atom
 def own(problem: Problem) -> None:
     """Raise InputError for an atom or a loss that is not certify's own, or has no relaxation."""
     atom, loss = problem.atom, problem.loss
-    if not isinstance(atom, tuple(ATOMS.values())) or not known(loss):
+    if not isinstance(atom, tuple(ATOMS.values())) or not is_known(loss):
         got = f"{type(atom).__name__} under {type(loss).__name__}"
         raise InputError(f"a relaxation needs an atom and a loss of certify's own, got {got}")
     if not relaxable(atom):
         raise InputError(f"no relaxation is known for {type(atom).__name__}")
 
 
-def shifted(
+def with_offsets(
     problem: Problem, seen: Expression, by: Units
 ) -> tuple[Expression, list[Expression], Expression, Expression]:
     """Return F, q, the link F = seen + A q, and the penalty of q."""
@@ -186,23 +186,23 @@ def shifted(
 def read(
     problem: Problem,
     program: ConvexProgram,
-    found: tuple[float, Array, list[Array]],
-    told: tuple[str, str],
+    answer: tuple[float, Array, list[Array]],
+    outcome: tuple[str, str],
 ) -> Relaxed:
     """Return the answer in the caller's units."""
-    value, Z, flat = found
+    value, Z, flat = answer
     observed, by = problem.loss.observed, program.by
     Z = Z * by.data
     q = tuple(
         (x * by.data).reshape(o.shape(observed)) for o, x in zip(problem.offsets, flat, strict=True)
     )
     rows, cols = observed.listed
-    field = fielded(problem.loss, Z[rows, cols])
+    field = as_field(problem.loss, Z[rows, cols])
     W = slope(problem.loss, field, problem.shift(q), program)
-    return Relaxed(by.back(value), W, Z, q, *told)
+    return Relaxed(by.back(value), W, Z, q, *outcome)
 
 
-def fielded(loss: Loss, flat: Array) -> Array:
+def as_field(loss: Loss, flat: Array) -> Array:
     """Return flat numbers as a field."""
     observed = loss.observed
     return flat.reshape(observed.m, observed.n) if observed.full else flat
@@ -212,16 +212,16 @@ def slope(loss: Loss, Z: Array, shift: Array | float, program: ConvexProgram) ->
     """Return W in -dl(Z + shift): for least squares minus the gradient, else the multiplier.
 
     A point is known only to the root of the accuracy of its value, and a gradient follows
-    the point; beside a kink it says nothing.  Where the multiplier is missing a gradient
-    with a Lipschitz constant has to do.
+    the point; near a kink it is meaningless.  Where the multiplier is missing, a Lipschitz
+    gradient takes its place.
     """
-    found = numbers([Multiplier(program.link.dual_value)])
-    if loss.quadratic or (found is None and np.isfinite(loss.curvature)):
+    multiplier = numbers([Multiplier(program.link.dual_value)])
+    if loss.quadratic or (multiplier is None and np.isfinite(loss.curvature)):
         return -loss.gradient(np.asarray(Z + shift))
-    if found is None:
+    if multiplier is None:
         return None
-    held = fielded(loss, found[0].reshape(-1) * program.by.back(1.0, -1))
-    return facing(loss, Z, held, program.by.data)
+    W = as_field(loss, multiplier[0].reshape(-1) * program.by.back(1.0, -1))
+    return facing(loss, Z, W, program.by.data)
 
 
 @dataclass(frozen=True)
@@ -231,11 +231,11 @@ class Multiplier:
     value: Array | None
 
 
-def facing(loss: Loss, Z: Array, held: Array, size: float) -> Array:
+def facing(loss: Loss, Z: Array, W: Array, size: float) -> Array:
     """Return the multiplier in the domain of d, turned if the solver reports -W.
 
     At the optimum <W, Z> = lam Omega(Z) >= 0: turned if it is negative by more than a
     solver's noise about data of this size.
     """
-    noise = NOISE * float(np.linalg.norm(held)) * (float(np.linalg.norm(Z)) + size)
-    return loss.clip_dual(-held if np.vdot(held, Z) < -noise else held)
+    noise = NOISE * float(np.linalg.norm(W)) * (float(np.linalg.norm(Z)) + size)
+    return loss.clip_dual(-W if np.vdot(W, Z) < -noise else W)

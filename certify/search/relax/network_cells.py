@@ -3,7 +3,7 @@
     min over x_k, q of  l(sum_k S_k F x_k v_k^T + A q) + lam sum_k |x_k| + 1/2 q^T K q
     subject to          (F x_k)_i >= 0 where S_k says active, <= 0 elsewhere
 
-Its multiplier of the field is a W that no neuron in these cells earns more than lam at.
+The multiplier of the field is a W with <W, phi> <= lam for all unit neurons in these cells.
 """
 
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from certify.base.arrays import Array
 from certify.losses import Loss
 
 from ._cvxpy import cp
-from ._loss import domain, stated, units
+from ._loss import domain, loss_expression, units
 from ._solve import numbers, solve
 
 
@@ -40,7 +40,7 @@ class Posed(NamedTuple):
 def network_cells(posed: Posed, budget: float | None = None) -> tuple[Array, Array] | None:
     """Return (z, W as a flat field), or None where a solver has no answer.
 
-    Believe neither: W bounds nothing until its polar is proved.
+    Both are untrusted: W bounds nothing until its polar is proved.
     """
     loss, by = posed.loss, units(posed.loss)
     d, count = posed.mask.shape
@@ -52,16 +52,16 @@ def network_cells(posed: Posed, budget: float | None = None) -> tuple[Array, Arr
         made = made + posed.design[:, n:] @ q
     link = cp.Zero(F - made)
     cost = by.cost(posed.lam, 1) * cp.sum(cp.norm(X[: posed.priced], 2, axis=0))
-    cost = cost + stated(loss, F, by)
+    cost = cost + loss_expression(loss, F, by)
     if posed.K.any():
         cost = cost + by.cost(0.5, 2) * cp.quad_form(q, posed.K, assume_PSD=True)
     inside = [cp.multiply(posed.signs, posed.borders @ X) >= 0] if posed.signs.any() else []
-    held = [X[posed.mask == 0] == 0] if not posed.mask.all() else []
-    program = cp.Problem(cp.Minimize(cost), [link, *inside, *held, *domain(loss, F)])
+    fixed = [X[posed.mask == 0] == 0] if not posed.mask.all() else []
+    program = cp.Problem(cp.Minimize(cost), [link, *inside, *fixed, *domain(loss, F)])
     if not solve(program, "CLARABEL", budget)[2]:
         return None
-    found = numbers([X, *([q] if len(posed.K) else [])])
-    if found is None or link.dual_value is None:
+    values = numbers([X, *([q] if len(posed.K) else [])])
+    if values is None or link.dual_value is None:
         return None
-    z = np.concatenate([found[0].T.reshape(-1), *(x.reshape(-1) for x in found[1:])])
+    z = np.concatenate([values[0].T.reshape(-1), *(x.reshape(-1) for x in values[1:])])
     return z * by.data, np.asarray(link.dual_value).reshape(-1) * by.back(1.0, -1)

@@ -27,24 +27,24 @@ def largest_omega(Z: Expression, F: Array, layer: Layer) -> Expressed:
     their products.  p_i (p_i - f_i u) = 0, and (h_k - p_i)(h_k - p_j) = 0 for two rows.  With
     |u_k| = |v_k|, Omega(Z) >= 1/2 (tr M_uu + N(M_vv)), N the lifted square of the norm of v.
     """
-    (m, d), (s, n), own = F.shape, Z.shape, owners(layer)
+    (m, d), (s, n), samples = F.shape, Z.shape, owners(layer)
     k = s + m + d
     M = cp.Variable((k + n, k + n), PSD=True)
     h, p, u = np.eye(s, k), np.eye(m, k, s), np.eye(d, k, s + m)
-    gather = np.eye(s)[own]  # (rows, samples)
+    gather = np.eye(s)[samples]  # (rows, samples)
     facts = np.vstack([p, p - F @ u, gather @ h - p, gather.T @ p - h])
     X = facts @ M[:k, :k] @ facts.T
     cone = [X >= 0, cp.diag(X[:m, m : 2 * m]) == 0, M[:s, k:] == Z]
-    cone += [X[2 * m + i, 2 * m + j] == 0 for i, j in pairs(own)]
+    cone += [X[2 * m + i, 2 * m + j] == 0 for i, j in pairs(samples)]
     if layer.right.cone:
         sign = 1.0 if layer.right.cone == "+" else -1.0
         cone += [sign * (facts @ M[:k, k:]) >= 0, M[k:, k:] >= 0]
     return 0.5 * (cp.trace(M[s + m : k, s + m : k]) + square(layer.right, M[k:, k:])), cone
 
 
-def pairs(own: Ints) -> list[tuple[int, int]]:
+def pairs(samples: Ints) -> list[tuple[int, int]]:
     """Return the rows of the samples that have two, and twice the row of those that have one."""
-    rows = [np.flatnonzero(own == k) for k in range(int(own.max()) + 1)]
+    rows = [np.flatnonzero(samples == k) for k in range(int(samples.max()) + 1)]
     return [(int(r[0]), int(r[-1])) for r in rows if len(r) <= PAIR]
 
 
@@ -55,25 +55,25 @@ def largest_witness(W: Array, layer: Layer, using: Using) -> Proposal | None:
     """
     each, uppers, arrays = list[dict[str, Any]](), list[float](), dict[str, Any]()
     for t, w in enumerate(W.T):
-        found = of_output(w[:, None], layer, using)
-        if found is None:
+        proposal = of_output(w[:, None], layer, using)
+        if proposal is None:
             return None
         prefix = f"s{t}." if W.shape[1] > 1 else ""
-        text, own = found.parted(prefix)
+        text, part_arrays = proposal.parted(prefix)
         each.append(text)
-        arrays |= own
-        uppers.append(found.upper)
+        arrays |= part_arrays
+        uppers.append(proposal.upper)
     upper = layer.right.free_dual(np.array(uppers)) * (1 + 1e-12)
-    told = {"rule": "outputs", "each": each} if W.shape[1] > 1 else each[0]
-    return Proposal(upper, {**told, **arrays})
+    head = {"rule": "outputs", "each": each} if W.shape[1] > 1 else each[0]
+    return Proposal(upper, {**head, **arrays})
 
 
 def of_output(w: Array, layer: Layer, using: Using) -> Proposal | None:
     """Return the larger bound of the signs of one output."""
 
-    def propose(asked: LayerQuery) -> Proposal:
+    def propose(layer_query: LayerQuery) -> Proposal:
         """Return a solver's bound of the layer that sums; infinite if it fails."""
-        return of_tree(asked.W, asked.layer, using) or Proposal(np.inf, {"nodes": []})
+        return of_tree(layer_query.W, layer_query.layer, using) or Proposal(np.inf, {"nodes": []})
 
     query = LayerQuery(layer, w)
     upper, texts, arrays = 0.0, list[dict[str, Any]](), dict[str, Any]()

@@ -29,22 +29,22 @@ def patterns(V: object, most: int | None = None) -> npt.NDArray[np.bool_] | None
     Raises InputError if V is not a finite real matrix.
     Source: the activation patterns of Pilanci and Ergen (2020).
     """
-    held = finite(real(V, "V", ndim=2), "V")
-    sizes = np.linalg.norm(held, axis=1)
-    rows = held / np.where(sizes > 0, sizes, 1.0)[:, None]
-    found: dict[tuple[bool, ...], Array] = {(): np.zeros(held.shape[1])}
+    matrix = finite(real(V, "V", ndim=2), "V")
+    sizes = np.linalg.norm(matrix, axis=1)
+    rows = matrix / np.where(sizes > 0, sizes, 1.0)[:, None]
+    cells: dict[tuple[bool, ...], Array] = {(): np.zeros(matrix.shape[1])}
     for n, row in enumerate(rows):
         grown = {}
-        for p, x in found.items():
+        for p, x in cells.items():
             for side in (True, False) if row.any() else (False,):
                 turned = np.where([*p, side], 1.0, -1.0)[:, None] * rows[: n + 1]
                 y = inside(turned[sizes[: n + 1] > 0], x)
                 if y is not None:
                     grown[*p, side] = y
-        found = grown
-        if most is not None and len(found) > most:
+        cells = grown
+        if most is not None and len(cells) > most:
             return None
-    return np.array(list(found), dtype=bool).T.reshape(len(held), -1)
+    return np.array(list(cells), dtype=bool).T.reshape(len(matrix), -1)
 
 
 def inside(rows: Array, x: Array) -> Array | None:
@@ -76,7 +76,7 @@ def network_omega(Z: Expression, layer: Layer) -> Expressed:
     cells = None
     if layer.right.axial or Z.shape[1] == 1:
         cells = patterns(F, MOST)
-    price, cone = lifted(Z, F, layer) if cells is None else by_cells(Z, F, layer, cells)
+    price, cone = moment_cost(Z, F, layer) if cells is None else by_cells(Z, F, layer, cells)
     return price / scale, cone
 
 
@@ -112,7 +112,7 @@ def by_cells(Z: Expression, F: Array, layer: Layer, cells: npt.NDArray[np.bool_]
     return price, cone
 
 
-def lifted(Z: Expression, F: Array, layer: Layer) -> Expressed:
+def moment_cost(Z: Expression, F: Array, layer: Layer) -> Expressed:
     """Return half the cost of the moments M of (p, u, v): sum of their outer products.
 
     With |u_k| = |v_k|, Omega(Z) >= 1/2 (tr M_uu + N(M_vv)), N the lifted square of the norm

@@ -84,58 +84,58 @@ def network_witness(W: object, atom: Atom, using: Using | None = None) -> Propos
     Raises InputError for an atom that is no ReLU or has pool="max", or a W that is not a
     finite real matrix with a row for each sample.
     """
-    held, layer = checked(W, atom)
-    return of_sums(held, layer, using or Using())
+    matrix, layer = checked_matrix(W, atom)
+    return of_sums(matrix, layer, using or Using())
 
 
-def of_sums(held: Array, layer: Layer, using: Using) -> Proposal | None:
+def of_sums(W: Array, layer: Layer, using: Using) -> Proposal | None:
     """Return the proof of a layer whose samples are sums of rows."""
     if layer.slope == 1 and (not layer.left.spherical or not layer.free):
-        return of_linear(held, layer, using)
-    if layer.right.axial and held.shape[1] > 1:
-        return by_outputs(held, layer, using)
-    whole = of_tree(held, layer, using)
-    if layer.right.spherical or held.shape[1] == 1 or whole is None:
+        return of_linear(W, layer, using)
+    if layer.right.axial and W.shape[1] > 1:
+        return by_outputs(W, layer, using)
+    whole = of_tree(W, layer, using)
+    if layer.right.spherical or W.shape[1] == 1 or whole is None:
         return whole
-    whole = Proposal(whole.upper * layer.right.cost(np.ones(held.shape[1])) ** 0.5, whole.proof)
-    parted = by_outputs(held, layer, using)
+    whole = Proposal(whole.upper * layer.right.cost(np.ones(W.shape[1])) ** 0.5, whole.proof)
+    parted = by_outputs(W, layer, using)
     return whole if parted is None else min(whole, parted, key=lambda p: p.upper)
 
 
-def checked(W: object, atom: Atom) -> tuple[Array, Layer]:
+def checked_matrix(W: object, atom: Atom) -> tuple[Array, Layer]:
     """Return W as a matrix with the layer's number of rows."""
     layer: Layer | None = getattr(atom, "layer", None)
     if layer is None:
         raise InputError(f"atom must be a ReLU, got {type(atom).__name__}")
     if layer.most:
         raise InputError("no relaxation is known for a ReLU with pool='max'")
-    held = finite(real(W, "W", ndim=2), "W")
-    atom.check(held.shape)
-    if not held.size:
-        raise InputError(f"W must not be empty, got shape {held.shape}")
-    return held, layer
+    matrix = finite(real(W, "W", ndim=2), "W")
+    atom.check(matrix.shape)
+    if not matrix.size:
+        raise InputError(f"W must not be empty, got shape {matrix.shape}")
+    return matrix, layer
 
 
 def of_linear(W: Array, layer: Layer, using: Using) -> Proposal | None:
     """Return the proof of the matrix F^T W."""
     back = layer.features.T @ layer.spread(W)
     right = gauge(f"l1{layer.right.cone}") if W.shape[1] == 1 else layer.right  # |v|, any norm
-    found = matrix_witness(back, layer.left, right, using)
-    return found and found.linear()
+    proposal = matrix_witness(back, layer.left, right, using)
+    return proposal and proposal.linear()
 
 
 def by_outputs(W: Array, layer: Layer, using: Using) -> Proposal | None:
     """Bound each output by itself, and all by the dual norm of their bounds."""
-    each, told, arrays = [], [], dict[str, Any]()
+    each, texts, arrays = [], [], dict[str, Any]()
     for t, w in enumerate(W.T):
-        found = of_tree(w[:, None], layer, using)
-        if found is None:
+        proposal = of_tree(w[:, None], layer, using)
+        if proposal is None:
             return None
-        each.append(found.upper)
-        told.append({"rule": "network", "nodes": found.proof["nodes"]})
-        arrays |= found.parted(f"s{t}.")[1]
+        each.append(proposal.upper)
+        texts.append({"rule": "network", "nodes": proposal.proof["nodes"]})
+        arrays |= proposal.parted(f"s{t}.")[1]
     upper = layer.right.free_dual(np.array(each))
-    return Proposal(upper, {"rule": "outputs", "each": told, **arrays})
+    return Proposal(upper, {"rule": "outputs", "each": texts, **arrays})
 
 
 def of_tree(W: Array, layer: Layer, using: Using) -> Proposal | None:
@@ -144,29 +144,29 @@ def of_tree(W: Array, layer: Layer, using: Using) -> Proposal | None:
     nodes: list[dict[str, Any]] = [{"signs": [1 + k for k in range(len(signs))]}]
     nodes, arrays, top = nodes if W.shape[1] == 1 else [], dict[str, Any](), 0.0
     for k, sign in enumerate(signs):
-        found = leaf(W, layer, Part(sign, linear=bool(sign)), using)
-        if found is None:
+        result = leaf(W, layer, Part(sign, linear=bool(sign)), using)
+        if result is None:
             return None
-        nodes.append({"leaf": k, **found.node})
-        arrays |= {f"N{k}": found.N, f"L{k}": found.L}
-        top = max(top, found.bound)
+        nodes.append({"leaf": k, **result.node})
+        arrays |= {f"N{k}": result.N, f"L{k}": result.L}
+        top = max(top, result.bound)
     return Proposal(top, {"rule": "network", "nodes": nodes, **arrays})
 
 
 def leaf(W: Array, layer: Layer, part: Part, using: Using | None = None) -> Leaf | None:
     """Solve one leaf, round its multipliers, and bound what they leave."""
     scale = unit(W)
-    form = formed(W / scale, layer, part)
+    form = relax_part(W / scale, layer, part)
     by = scale if part.linear else scale * scale
-    found = solved(form, layer, part, using or Using())
-    if found is None:
+    multipliers = solve_part(form, layer, part, using or Using())
+    if multipliers is None:
         return None
-    N, levels = found
+    N, levels = multipliers
     N = spectra.on_grid(np.where(form.free, N, np.maximum(N, 0.0)) * by, BITS)
     level, bias, radial = (float(spectra.on_grid(x * by, BITS)) for x in levels)
-    form = formed(W, layer, part)
+    form = relax_part(W, layer, part)
     G = form.C + form.B.T @ N @ form.B - np.diag(diagonal(form, layer, (level, bias, radial)))
-    made = spectra.shifted(0.5 * (G + G.T), 0.0)
+    made = spectra.shifted_factor(0.5 * (G + G.T), 0.0)
     if made is None:
         return None
     shift, factor = made
@@ -179,8 +179,8 @@ def leaf(W: Array, layer: Layer, part: Part, using: Using | None = None) -> Leaf
     return Leaf(node, N[np.tril_indices(len(N))], factor, bound)
 
 
-def formed(W: Array, layer: Layer, part: Part) -> NetworkForm:
-    """Return what the leaf is about."""
+def relax_part(W: Array, layer: Layer, part: Part) -> NetworkForm:
+    """Return the relaxation of a leaf."""
     F, a = layer.features, layer.slope
     m, d = F.shape
     tau = unit(F)
@@ -218,7 +218,9 @@ def diagonal(form: NetworkForm, layer: Layer, levels: tuple[float, float, float]
     return np.array([0.0] * m + priced + [radial] * (len(form.C) - m - d))
 
 
-def solved(form: NetworkForm, layer: Layer, part: Part, using: Using) -> tuple[Array, Array] | None:
+def solve_part(
+    form: NetworkForm, layer: Layer, part: Part, using: Using
+) -> tuple[Array, Array] | None:
     """Return N and (level, bias, radial) of the least bound; None without an answer."""
     h, k = form.B.shape
     m, d = layer.features.shape
@@ -236,5 +238,5 @@ def solved(form: NetworkForm, layer: Layer, part: Part, using: Using) -> tuple[A
     bound = levels[0] + levels[2] + form.reach**2 * levels[1]
     if not using.solve(cp.Problem(cp.Minimize(bound), cone)):
         return None
-    found = numbers([N, levels])
-    return None if found is None else (0.5 * (found[0] + found[0].T), found[1])
+    values = numbers([N, levels])
+    return None if values is None else (0.5 * (values[0] + values[0].T), values[1])

@@ -65,13 +65,13 @@ def by_lines(Z: Expression, line: Gauge, other: Gauge) -> Expressed:
 def by_groups(Z: Expression, norm: Gauge, other: Gauge) -> Expressed:
     """Omega sums over the groups of rows: an extreme point u lives in one group, |u|_2 = 1."""
     total, cone = 0, []
-    held = marks(norm, Z.shape[0])
+    symbols = marks(norm, Z.shape[0])
     for g in norm.blocks(Z.shape[0]):
         rows = list(g)
-        if (held[rows] == "0").all():
+        if (symbols[rows] == "0").all():
             cone.append(Z[rows] == 0)
             continue
-        part, more = omega(Z[rows], L2(cone="".join(held[rows])), other)
+        part, more = omega(Z[rows], L2(cone="".join(symbols[rows])), other)
         total, cone = total + part, cone + more
     return total, cone
 
@@ -89,10 +89,10 @@ def by_blocks(Z: Expression, left: Gauge, right: Gauge) -> Expressed:
     return (square(left, M[:m, :m]) + square(right, M[m:, m:])) / 2, cone
 
 
-def lifted_signs(M: Expression, held: Marks) -> list[Expression]:
+def lifted_signs(M: Expression, symbols: Marks) -> list[Expression]:
     """Return what M = z z^T has to obey: signs of products, zeros."""
-    s = signs(held)
-    out = [M[held == "0"] == 0] if (held == "0").any() else []
+    s = signs(symbols)
+    out = [M[symbols == "0"] == 0] if (symbols == "0").any() else []
     if s.any():
         k = np.nonzero(s)[0]
         out.append(cp.multiply(np.outer(s[k], s[k]), M[k][:, k]) >= 0)

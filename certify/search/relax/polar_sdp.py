@@ -1,4 +1,4 @@
-"""The polar sup u^T W v as a convex program, written from the multipliers' side."""
+"""The polar sup u^T W v as a convex program in its multipliers."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,14 +12,14 @@ from certify.norms import L2, Gauge, gauge
 from certify.polar import Matrix
 
 from ._cvxpy import Expression, cp
-from ._norms import Marks, marks, matched, signs, within
+from ._norms import Marks, dual_cost, marks, signs, within
 from ._solve import numbers, solve, unit
 from .omega import Expressed, in_groups
 
 
 @dataclass(frozen=True)
 class RelaxedPolar:
-    """What a solver says of the polar: believe none of it.  No answer: value is None."""
+    """A solver's value of the polar, untrusted; None without an answer."""
 
     value: float | None
     status: str
@@ -41,12 +41,12 @@ def polar(
     Raises InputError for an unknown norm, a solver that is not installed, or a W that is
     not a finite real matrix.
     """
-    held = matrix(W)
+    dense = matrix(W)
     norms = gauge(left), gauge(right)
-    for norm, d in zip(norms, held.shape, strict=True):
+    for norm, d in zip(norms, dense.shape, strict=True):
         norm.check(d)
-    scale = unit(held)
-    return answered(multipliers(held / scale, *norms), scale, solver, budget)
+    scale = unit(dense)
+    return solve_program(multipliers(dense / scale, *norms), scale, solver, budget)
 
 
 def symmetric_polar(
@@ -56,32 +56,32 @@ def symmetric_polar(
 
     Raises InputError as polar() does, and for a W that is not square.
     """
-    held, g = matrix(W), gauge(norm)
-    if held.shape[0] != held.shape[1]:
-        raise InputError(f"W must be square, got shape {held.shape}")
-    g.check(len(held))
-    scale = unit(held)
-    own = matched(g, len(held))
-    cone = [*own.cone, *covered(own.C, (held + held.T) / (2 * scale), marks(g, len(held)))]
-    return answered((own.cost, cone), scale, solver, budget)
+    dense, g = matrix(W), gauge(norm)
+    if dense.shape[0] != dense.shape[1]:
+        raise InputError(f"W must be square, got shape {dense.shape}")
+    g.check(len(dense))
+    scale = unit(dense)
+    form = dual_cost(g, len(dense))
+    cone = [*form.cone, *cover(form.C, (dense + dense.T) / (2 * scale), marks(g, len(dense)))]
+    return solve_program((form.cost, cone), scale, solver, budget)
 
 
 def matrix(W: Any) -> Array:  # noqa: ANN401  an array or scipy.sparse
     """Return W as a finite array with an entry."""
-    held = finite(real(W.toarray() if sparse.issparse(W) else W, "W", ndim=2), "W")
-    if not held.size:
-        raise InputError(f"W must not be empty, got shape {held.shape}")
-    return held
+    dense = finite(real(W.toarray() if sparse.issparse(W) else W, "W", ndim=2), "W")
+    if not dense.size:
+        raise InputError(f"W must not be empty, got shape {dense.shape}")
+    return dense
 
 
-def answered(
+def solve_program(
     program: Expressed, scale: float, solver: str | None, budget: float | None
 ) -> RelaxedPolar:
     """Solve, and return the value in the caller's units."""
     bound, cone = program
-    status, _, said = solve(cp.Problem(cp.Minimize(bound), cone), solver, budget)
-    found = numbers([bound]) if said else None
-    return RelaxedPolar(None if found is None else float(found[0]) * scale, status)
+    status, _, has_answer = solve(cp.Problem(cp.Minimize(bound), cone), solver, budget)
+    values = numbers([bound]) if has_answer else None
+    return RelaxedPolar(None if values is None else float(values[0]) * scale, status)
 
 
 def multipliers(W: Array, left: Gauge, right: Gauge) -> Expressed:
@@ -104,21 +104,24 @@ def by_lines(W: Array, line: Gauge, other: Gauge) -> Expressed:
     """
     rows = marks(line, len(W))
     P = cp.Variable(nonneg=True)
-    turned = [W[np.isin(rows, ["*", "+"])], -W[np.isin(rows, ["*", "-"] if signed(other) else "-")]]
+    turned = [
+        W[np.isin(rows, ["*", "+"])],
+        -W[np.isin(rows, ["*", "-"] if is_signed(other) else "-")],
+    ]
     Y = np.vstack(turned)
-    N, cone = opposed(Y.shape, marks(other, W.shape[1]))
+    N, cone = polar_rows(Y.shape, marks(other, W.shape[1]))
     return P, [*within(other, Y + N, P), *cone]
 
 
-def signed(norm: Gauge) -> bool:
+def is_signed(norm: Gauge) -> bool:
     """Whether the dual norm of -y may differ from that of y."""
     return not norm.free
 
 
-def opposed(shape: tuple[int, int], held: Marks) -> tuple[Expression, list[Expression]]:
+def polar_rows(shape: tuple[int, int], symbols: Marks) -> tuple[Expression, list[Expression]]:
     """Return N with <n, v> >= 0 for its rows n and every v in the cone."""
-    N, s = cp.Variable(shape), signs(held)
-    cone = [N[:, held == "*"] == 0] if (held == "*").any() else []
+    N, s = cp.Variable(shape), signs(symbols)
+    cone = [N[:, symbols == "*"] == 0] if (symbols == "*").any() else []
     if s.any():
         k = np.nonzero(s)[0]
         cone.append(cp.multiply(N[:, k], s[k][None, :]) >= 0)
@@ -127,12 +130,12 @@ def opposed(shape: tuple[int, int], held: Marks) -> tuple[Expression, list[Expre
 
 def by_groups(W: Array, norm: Gauge, other: Gauge) -> Expressed:
     """Take the largest polar of a group's rows, u there in the l2 ball."""
-    held, P = marks(norm, len(W)), cp.Variable(nonneg=True)
+    symbols, P = marks(norm, len(W)), cp.Variable(nonneg=True)
     cone = []
     for g in norm.blocks(len(W)):
         rows = list(g)
-        if (held[rows] != "0").any():
-            part, more = multipliers(W[rows], L2(cone="".join(held[rows])), other)
+        if (symbols[rows] != "0").any():
+            part, more = multipliers(W[rows], L2(cone="".join(symbols[rows])), other)
             cone += [*more, part <= P]
     return P, cone
 
@@ -144,20 +147,20 @@ def by_blocks(W: Array, left: Gauge, right: Gauge) -> Expressed:
     and z^T N z >= 0.
     """
     m, n = W.shape
-    a, b = matched(left, m), matched(right, n)
+    a, b = dual_cost(left, m), dual_cost(right, n)
     C = cp.bmat([[a.C, np.zeros((m, n))], [np.zeros((n, m)), b.C]])
     both = np.block([[np.zeros((m, m)), W], [W.T, np.zeros((n, n))]])
-    held = np.hstack([marks(left, m), marks(right, n)])
-    return (a.cost + b.cost) / 2, [*a.cone, *b.cone, *covered(C, both, held)]
+    symbols = np.hstack([marks(left, m), marks(right, n)])
+    return (a.cost + b.cost) / 2, [*a.cone, *b.cone, *cover(C, both, symbols)]
 
 
-def covered(C: Expression, W: Array, held: Marks) -> list[Expression]:
+def cover(C: Expression, W: Array, symbols: Marks) -> list[Expression]:
     """C - W - N psd, N >= 0 where the signs of two coordinates allow it (free at zeros)."""
-    k, s = len(W), signs(held)
+    k, s = len(W), signs(symbols)
     S = cp.Variable((k, k), PSD=True)
     N = C - W - S
     signed_pairs = np.outer(s, s)
-    zero = (held == "0")[:, None] | (held == "0")[None, :]
+    zero = (symbols == "0")[:, None] | (symbols == "0")[None, :]
     free = (signed_pairs == 0) & ~zero
     cone = [cp.multiply(free.astype(float), N) == 0]
     if s.any():

@@ -20,7 +20,7 @@ from .network_largest import largest_witness
 from .network_witness import of_sums
 from .symmetric_witness import symmetric_witness
 from .tensor_polar import Tensor, halves
-from .tensor_witness import proposed
+from .tensor_witness import propose_tensor
 from .witness import matrix_witness, witness
 
 SIDE = 80  # of a semidefinite matrix: a solver takes a minute
@@ -50,12 +50,12 @@ def require_small(atom: Any, dims: Sequence[int]) -> None:  # noqa: ANN401  an a
     layer = atom.layer
     if layer is not None and layer.slope != 1:
         units, most = sum(layer.features.shape), UNITS
-        told = "rows and inputs of a layer"
+        noun = "rows and inputs of a layer"
     else:
         units, most = side_of(atom, tuple(dims)), SIDE
-        told = "rows and columns of a semidefinite matrix"
+        noun = "rows and columns of a semidefinite matrix"
     if units > most:
-        raise InputError(f"method='cvxpy' takes {most} {told}, got {units}; {CURE}")
+        raise InputError(f"method='cvxpy' takes {most} {noun}, got {units}; {CURE}")
 
 
 def side_of(atom: Any, dims: tuple[int, ...]) -> int:  # noqa: ANN401  an atom of ours
@@ -64,11 +64,11 @@ def side_of(atom: Any, dims: tuple[int, ...]) -> int:  # noqa: ANN401  an atom o
         return dims[0]
     if atom.layer is not None:
         inputs = atom.layer.features.shape[1]
-        return 0 if closed(atom) or dims[1] == 1 else inputs + dims[1]
+        return 0 if has_unit_vectors(atom) or dims[1] == 1 else inputs + dims[1]
     if atom.family == "deep":
         return int(atom.V.shape[1] + dims[1])
     if len(dims) == MATRIX:
-        return 0 if closed(atom) else sum(dims)
+        return 0 if has_unit_vectors(atom) else sum(dims)
     kept = dims if atom.parts == 1 else rest(atom, dims)
     if len(kept) <= MATRIX:
         lines = len(kept) < len(dims) and any(g.axial for g in atom.gauges[-MATRIX:])
@@ -78,7 +78,7 @@ def side_of(atom: Any, dims: tuple[int, ...]) -> int:  # noqa: ANN401  an atom o
     return small + int(np.prod(kept)) // small
 
 
-def closed(atom: Any) -> bool:  # noqa: ANN401  an atom of ours
+def has_unit_vectors(atom: Any) -> bool:  # noqa: ANN401  an atom of ours
     """Whether a side's extreme points are unit vectors."""
     return any(g.axial for g in atom.gauges)
 
@@ -94,27 +94,27 @@ def rest(atom: Any, dims: tuple[int, ...]) -> tuple[int, ...]:  # noqa: ANN401  
 def propose(atom: Atom, W: Any, using: Using) -> Proposal | None:  # noqa: ANN401  a polar Matrix
     """Return a bound of the polar of W by a solver, or None where it has none.
 
-    Believe it as little as the solver: the kernel proves what it is worth.
+    It is as untrusted as the solver: the kernel proves what it is worth.
     Raises InputError for an atom without a relaxation, or sizes beyond the method's.
     """
     must_be_installed(using.solver)
     if not isinstance(atom, tuple(ATOMS.values())) or not relaxable(atom):
         raise InputError(f"no relaxation is known for {type(atom).__name__}")
-    held = np.asarray(W.toarray() if sparse.issparse(W) else W, dtype=np.float64)
-    require_small(atom, held.shape)
+    dense = np.asarray(W.toarray() if sparse.issparse(W) else W, dtype=np.float64)
+    require_small(atom, dense.shape)
     try:
         with np.errstate(all="ignore"):  # a liar's numbers may be anything
-            found = BOUNDS[atom.family](atom, held, using)
+            proposal = BOUNDS[atom.family](atom, dense, using)
     except (ArithmeticError, np.linalg.LinAlgError, ValueError):
         return None
-    return found if found is not None and np.isfinite(found.upper) else None
+    return proposal if proposal is not None and np.isfinite(proposal.upper) else None
 
 
 def of_tensor(atom: Any, T: Array, using: Using) -> Proposal | None:  # noqa: ANN401
     """Return the bound of a tensor, of its slices, or of a matrix."""
     if T.ndim == MATRIX and atom.parts == 1:
         return symmetric_witness(T, atom.gauges[0], using)
-    return proposed(Tensor(T, atom.gauges, atom.parts == 1), using)
+    return propose_tensor(Tensor(T, atom.gauges, atom.parts == 1), using)
 
 
 def of_layer(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN401
@@ -125,8 +125,8 @@ def of_layer(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN
 
 def of_deep(atom: Any, W: Array, using: Using) -> Proposal | None:  # noqa: ANN401
     """Return the bound of parallel deep linear networks: the spectral norm of V^T W."""
-    found = witness(atom.V.T @ W, gauge("l2"), gauge("l2"), using)
-    return found and found.linear()
+    proposal = witness(atom.V.T @ W, gauge("l2"), gauge("l2"), using)
+    return proposal and proposal.linear()
 
 
 BOUNDS: dict[str, Callable[[Any, Array, Using], Proposal | None]] = {

@@ -11,10 +11,10 @@ from certify.polar import Proposal, exact_text
 from certify.polar import eigen as spectra
 
 from ._cvxpy import cp
-from ._norms import marks, matched, signs
+from ._norms import dual_cost, marks, signs
 from ._solve import Using, numbers, unit
-from .polar_sdp import covered
-from .witness import BITS, priced, wide
+from .polar_sdp import cover
+from .witness import BITS, ball_cost, wide
 
 
 def symmetric_witness(W: Array, norm: Gauge, using: Using | None = None) -> Proposal | None:
@@ -27,15 +27,15 @@ def symmetric_witness(W: Array, norm: Gauge, using: Using | None = None) -> Prop
     """
     d, scale = len(W), unit(W)
     S = W / 2 + W.T / 2
-    found = solved(S / scale, norm, using or Using())
-    if found is None:
+    multipliers = solve_symmetric(S / scale, norm, using or Using())
+    if multipliers is None:
         return None
-    D, T, N = found
+    D, T, N = multipliers
     s, arrays = signs(marks(norm, d)), dict[str, Any]()
     N = np.outer(s, s) * np.maximum(np.outer(s, s) * spectra.on_grid(N * scale, BITS), 0.0)
     D = spectra.on_grid(D * scale, BITS)
     G = S + N - np.diag(D)
-    cost = priced(norm, D, None)
+    cost = ball_cost(norm, D, None)
     if T is not None:
         T = spectra.on_grid(T * scale, BITS)
         G, arrays["S0.left"] = G - T, T[np.tril_indices(d)]
@@ -43,31 +43,33 @@ def symmetric_witness(W: Array, norm: Gauge, using: Using | None = None) -> Prop
     arrays["D0"] = D
     if s.any():
         arrays["N0"] = np.abs(N)[np.tril_indices(d)]
-    return closed(G, cost, wide(norm, d), arrays)
+    return prove_leaf(G, cost, wide(norm, d), arrays)
 
 
-def solved(S: Array, norm: Gauge, using: Using) -> tuple[Array, Array | None, Array] | None:
+def solve_symmetric(
+    S: Array, norm: Gauge, using: Using
+) -> tuple[Array, Array | None, Array] | None:
     """Return D, T and N of the least bound; None without an answer."""
     d = len(S)
-    own = matched(norm, d)
-    cone = covered(own.C, S, marks(norm, d))
-    program = cp.Problem(cp.Minimize(own.cost), [*own.cone, *cone])
+    form = dual_cost(norm, d)
+    cone = cover(form.C, S, marks(norm, d))
+    program = cp.Problem(cp.Minimize(form.cost), [*form.cone, *cone])
     if not using.solve(program):
         return None
     psd = next(v for v in program.variables() if v.attributes["PSD"])
-    found = numbers([own.C, psd])
-    if found is None:
+    values = numbers([form.C, psd])
+    if values is None:
         return None
-    C, N = found[0], found[0] - S - found[1]
+    C, N = values[0], values[0] - S - values[1]
     N = 0.5 * (N + N.T)
     if norm.axial:
         return np.zeros(d), 0.5 * (C + C.T), N
     return np.diagonal(C).copy(), None, N
 
 
-def closed(G: Array, cost: float, far: float, arrays: dict[str, Any]) -> Proposal | None:
+def prove_leaf(G: Array, cost: float, far: float, arrays: dict[str, Any]) -> Proposal | None:
     """Return the proof of one leaf: G <= shift I by a Cholesky factor."""
-    made = spectra.shifted(G)
+    made = spectra.shifted_factor(G)
     if made is None:
         return None
     shift, factor = made

@@ -1,4 +1,4 @@
-"""The gauge of a CP model, as a convex expression that is never above it."""
+"""A convex lower bound of the gauge of a CP model."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -39,79 +39,79 @@ def tensor_omega(
     parts the tensor into slices, whose gauges add.
     """
     at = np.arange(prod(dims)).reshape(tuple(dims))
-    return priced(TensorGauge(z, at, tuple(gauges), symmetric))
+    return tensor_price(TensorGauge(z, at, tuple(gauges), symmetric))
 
 
-def priced(asked: TensorGauge) -> Expressed:
+def tensor_price(tensor: TensorGauge) -> Expressed:
     """Return the price of a tensor, of slices, or of a matrix."""
-    lines = [k for k, g in enumerate(asked.gauges) if g.axial]
-    if asked.symmetric:
-        return alike(asked)
-    if asked.at.ndim == MATRIX:
-        return omega(picked(asked.z, asked.at), *asked.gauges)
-    return by_slices(asked, lines[0]) if lines else by_groups(asked)
+    lines = [k for k, g in enumerate(tensor.gauges) if g.axial]
+    if tensor.symmetric:
+        return alike(tensor)
+    if tensor.at.ndim == MATRIX:
+        return omega(pick(tensor.z, tensor.at), *tensor.gauges)
+    return by_slices(tensor, lines[0]) if lines else by_groups(tensor)
 
 
-def picked(z: Expression, at: Ints) -> Expression:
+def pick(z: Expression, at: Ints) -> Expression:
     """Return the entries `at`, a matrix of positions."""
     return cp.reshape(z[at.reshape(-1)], at.shape, order="C")
 
 
-def by_slices(asked: TensorGauge, k: int) -> Expressed:
-    """Add over the slices of mode k; a slice of two signs is a difference, as omega says."""
-    rest = asked.gauges[:k] + asked.gauges[k + 1 :]
-    own = signs(marks(asked.gauges[k], asked.at.shape[k]))
+def by_slices(tensor: TensorGauge, k: int) -> Expressed:
+    """Add over the slices of mode k; a slice of both signs is a difference, as in `omega`."""
+    rest = tensor.gauges[:k] + tensor.gauges[k + 1 :]
+    mode_signs = signs(marks(tensor.gauges[k], tensor.at.shape[k]))
     free, total, cone = any(g.free for g in rest), 0.0, []
-    for at, sign in zip(np.moveaxis(asked.at, k, 0), own.tolist(), strict=True):
-        part = TensorGauge(asked.z, at, rest)
+    for at, sign in zip(np.moveaxis(tensor.at, k, 0), mode_signs.tolist(), strict=True):
+        part = TensorGauge(tensor.z, at, rest)
         if free or sign > 0:
-            each = [priced(part)]
+            each = [tensor_price(part)]
         elif sign < 0:
-            each = [priced(replace(part, z=-asked.z))]
+            each = [tensor_price(replace(part, z=-tensor.z))]
         else:
-            up, down = cp.Variable(asked.z.shape), cp.Variable(asked.z.shape)
-            cone.append((up - down - asked.z)[at.reshape(-1)] == 0)
-            each = [priced(replace(part, z=x)) for x in (up, down)]
+            up, down = cp.Variable(tensor.z.shape), cp.Variable(tensor.z.shape)
+            cone.append((up - down - tensor.z)[at.reshape(-1)] == 0)
+            each = [tensor_price(replace(part, z=x)) for x in (up, down)]
         total = total + sum(price for price, _ in each)
         cone += [c for _, more in each for c in more]
     return total, cone
 
 
-def by_groups(asked: TensorGauge) -> Expressed:
+def by_groups(tensor: TensorGauge) -> Expressed:
     """Return half the cost of M's diagonal blocks; their corner is the tensor."""
-    rows = halves(asked.at.shape)
-    others = tuple(k for k in range(asked.at.ndim) if k not in rows)
-    a, b = (grouped(asked, g) for g in (rows, others))
-    at = np.transpose(asked.at, rows + others).reshape(a.size, b.size)
+    rows = halves(tensor.at.shape)
+    others = tuple(k for k in range(tensor.at.ndim) if k not in rows)
+    a, b = (group_modes(tensor, g) for g in (rows, others))
+    at = np.transpose(tensor.at, rows + others).reshape(a.size, b.size)
     M = cp.Variable((a.size + b.size,) * 2, PSD=True)
-    corner = picked(asked.z, at)
+    corner = pick(tensor.z, at)
     cone = [M[: a.size, a.size :] == corner]
-    own = [entry_signs(g) for g in (a, b)]
-    if all(s.all() for s in own):
-        cone.append(cp.multiply(np.outer(*own), corner) >= 0)
+    group_signs = [entry_signs(g) for g in (a, b)]
+    if all(s.all() for s in group_signs):
+        cone.append(cp.multiply(np.outer(*group_signs), corner) >= 0)
     return blocks(M, (a, b), cone)
 
 
-def grouped(asked: TensorGauge, modes: Sequence[int]) -> Group:
+def group_modes(tensor: TensorGauge, modes: Sequence[int]) -> Group:
     """Return a group of modes."""
     return Group(
-        tuple(asked.gauges[k] for k in modes),
-        tuple(asked.at.shape[k] for k in modes),
-        asked.symmetric,
+        tuple(tensor.gauges[k] for k in modes),
+        tuple(tensor.at.shape[k] for k in modes),
+        tensor.symmetric,
     )
 
 
 def blocks(M: Expression, groups: Sequence[Group], cone: list[Expression]) -> Expressed:
-    """Return the mean cost of the diagonal blocks, each one held to products."""
+    """Return the mean cost of the diagonal blocks, each with the constraints of products."""
     first, total = 0, 0.0
     for g in groups:
-        own = slice(first, first + g.size)
-        block = cp.vec(M[own, own], order="C")
+        rows = slice(first, first + g.size)
+        block = cp.vec(M[rows, rows], order="C")
         if g.nulls.shape[1]:
             cone.append(g.nulls.T @ block == 0)
         if g.lifts.shape[1]:
             cone.append(g.lifts.T @ block >= 0)
-        total = total + spent(g, cp.diag(M[own, own]))
+        total = total + spent(g, cp.diag(M[rows, rows]))
         first += g.size
     return total / len(groups), cone
 
@@ -123,28 +123,28 @@ def spent(g: Group, d: Expression) -> Expression:
     return sum(cp.max(d[np.nonzero(row)[0]]) for row in g.cubes)
 
 
-def alike(asked: TensorGauge) -> Expressed:
+def alike(tensor: TensorGauge) -> Expressed:
     """Return the price of x o x o ... o x: one block of even order, two of odd.
 
     For even order the tensor itself, unfolded in halves, is sum x x^T over products.
     """
-    K, dims = asked.at.ndim, asked.at.shape
-    a, b = grouped(asked, range(K // 2)), grouped(asked, range(K // 2, K))
-    corner = picked(asked.z, asked.at.reshape(a.size, b.size))
+    K, dims = tensor.at.ndim, tensor.at.shape
+    a, b = group_modes(tensor, range(K // 2)), group_modes(tensor, range(K // 2, K))
+    corner = pick(tensor.z, tensor.at.reshape(a.size, b.size))
     if K % 2 == 0:
         M = cp.Variable((a.size, a.size), PSD=True)
         return blocks(M, (a,), [cp.Zero(M - corner)])
     M = cp.Variable((a.size + b.size,) * 2, PSD=True)
-    every = Group((asked.gauges[0],) * K, dims, alike=True)
-    cone = [M[: a.size, a.size :] == corner, *same(asked.z, every)]
-    own = [entry_signs(g) for g in (a, b)]
-    if all(s.all() for s in own):
-        cone.append(cp.multiply(np.outer(*own), corner) >= 0)
+    every = Group((tensor.gauges[0],) * K, dims, alike=True)
+    cone = [M[: a.size, a.size :] == corner, *same(tensor.z, every)]
+    group_signs = [entry_signs(g) for g in (a, b)]
+    if all(s.all() for s in group_signs):
+        cone.append(cp.multiply(np.outer(*group_signs), corner) >= 0)
     return blocks(M, (a, b), cone)
 
 
 def same(z: Expression, every: Group) -> list[Expression]:
-    """Return that entries whose indices are the same in another order are equal."""
+    """Return the constraints that entries with permuted indices are equal."""
     index = np.sort(np.array(np.unravel_index(np.arange(every.size), every.dims)), axis=0)
     first = np.ravel_multi_index(tuple(index), every.dims)
     moved = np.nonzero(first != np.arange(every.size))[0]

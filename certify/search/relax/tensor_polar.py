@@ -80,91 +80,94 @@ def tensor_polar(
 ) -> RelaxedPolar:
     """Bound sup { <T, x^1 o ... o x^K> : |x^k|_k <= 1 } by the partial-transpose relaxation.
 
-    The modes are parted into groups A and B, S is T with rows A and columns B.  For every
+    The modes are split into groups A and B, S is T with rows A and columns B.  For every
     J_A and J_B that are nonnegative on products, and N >= 0 where products are,
 
         [[J_A, S + N], [(S + N)^T, J_B]] <= Diag(D) + t I
 
-    bounds twice the polar by what D and t cost over the balls.  An l1 mode is parted into
+    bounds twice the polar by what D and t cost over the balls.  An l1 mode is split into
     slices first.  symmetric: the same x in every mode.  Over complex vectors the value may
     be larger.
 
     Raises InputError for norms other than l1, l2 and linf, a solver that is not installed,
     or a T that is not a finite real array with an axis for each norm.
     """
-    told = [bounded(part, solver, budget) for part in parted(posed(T, norms, symmetric=symmetric))]
-    failed = [t for t in told if t.value is None]
-    return failed[0] if failed else max(told, key=lambda t: t.value or 0.0)
+    answers = [
+        solve_tensor(part, solver, budget)
+        for part in split_lines(pose(T, norms, symmetric=symmetric))
+    ]
+    failed = [t for t in answers if t.value is None]
+    return failed[0] if failed else max(answers, key=lambda t: t.value or 0.0)
 
 
-def posed(T: object, norms: Sequence[str | Gauge], *, symmetric: bool) -> Tensor:
+def pose(T: object, norms: Sequence[str | Gauge], *, symmetric: bool) -> Tensor:
     """Return what is asked, checked."""
     gauges = tuple(gauge(n) for n in norms)
-    held = finite(real(T, "T"), "T")
-    if held.ndim != len(gauges) or held.ndim < MATRIX or not held.size:
-        raise InputError(f"T must have {len(gauges)} axes, two or more, got shape {held.shape}")
-    for g, n in zip(gauges, held.shape, strict=True):
+    array = finite(real(T, "T"), "T")
+    if array.ndim != len(gauges) or array.ndim < MATRIX or not array.size:
+        raise InputError(f"T must have {len(gauges)} axes, two or more, got shape {array.shape}")
+    for g, n in zip(gauges, array.shape, strict=True):
         g.check(n)
         if not g.is_plain:
             raise InputError(f"norms must be {', '.join(PLAIN)}, with a sign or none, got {g}")
-    if symmetric and (len(set(held.shape)) > 1 or len(set(gauges)) > 1):
-        raise InputError(f"a symmetric T must have one size and one norm, got {held.shape}")
-    return Tensor(held, gauges, symmetric)
+    if symmetric and (len(set(array.shape)) > 1 or len(set(gauges)) > 1):
+        raise InputError(f"a symmetric T must have one size and one norm, got {array.shape}")
+    return Tensor(array, gauges, symmetric)
 
 
-def parted(asked: Tensor) -> list[Tensor]:
+def split_lines(tensor: Tensor) -> list[Tensor]:
     """Return the slices of the l1 modes, each with the signs its unit vector may have.
 
     A free mode among the others takes a slice's sign, so one of them is enough there.
     """
-    at = sliced(asked)
+    at = line_mode(tensor)
     if at is None:
-        return [asked]
-    return [piece for part in slices_of(asked, at) for piece in parted(part)]
+        return [tensor]
+    return [piece for part in slices_of(tensor, at) for piece in split_lines(part)]
 
 
-def sliced(asked: Tensor) -> int | None:
+def line_mode(tensor: Tensor) -> int | None:
     """Return the first l1 mode of a tensor that is no matrix."""
-    found = [k for k, g in enumerate(asked.gauges) if g.axial]
-    return found[0] if found and not asked.symmetric and not asked.flat else None
+    modes = [k for k, g in enumerate(tensor.gauges) if g.axial]
+    return modes[0] if modes and not tensor.symmetric and not tensor.flat else None
 
 
-def slices_of(asked: Tensor, at: int) -> list[Tensor]:
+def slices_of(tensor: Tensor, at: int) -> list[Tensor]:
     """Return the slices of mode `at` with a sign that its unit vectors may have."""
-    g, rest = asked.gauges[at], asked.gauges[:at] + asked.gauges[at + 1 :]
-    own = {"+": (1.0,), "-": (-1.0,), "": (1.0, -1.0)}[g.cone]
-    own = own[:1] if any(g.free for g in rest) else own
-    parts = np.moveaxis(asked.T, at, 0)
-    return [Tensor(sign * part, rest) for sign in own for part in parts]
+    g, rest = tensor.gauges[at], tensor.gauges[:at] + tensor.gauges[at + 1 :]
+    unit_signs = {"+": (1.0,), "-": (-1.0,), "": (1.0, -1.0)}[g.cone]
+    unit_signs = unit_signs[:1] if any(g.free for g in rest) else unit_signs
+    parts = np.moveaxis(tensor.T, at, 0)
+    return [Tensor(sign * part, rest) for sign in unit_signs for part in parts]
 
 
-def bounded(asked: Tensor, solver: str | None, budget: float | None) -> RelaxedPolar:
+def solve_tensor(tensor: Tensor, solver: str | None, budget: float | None) -> RelaxedPolar:
     """Solve one part."""
-    if asked.flat:
-        left, right = asked.gauges
-        return polar(asked.T, left, right, solver, budget)
-    scale = unit(asked.T)
-    program = programmed(formed(replace(asked, T=asked.T / scale)))
-    status, _, said = solve(program.asked, solver, budget)
-    found = numbers([program.bound]) if said else None
-    return RelaxedPolar(None if found is None else float(found[0]) * scale, status)
+    if tensor.flat:
+        left, right = tensor.gauges
+        return polar(tensor.T, left, right, solver, budget)
+    scale = unit(tensor.T)
+    program = least_bound(choose_groups(replace(tensor, T=tensor.T / scale)))
+    status, _, has_answer = solve(program.asked, solver, budget)
+    values = numbers([program.bound]) if has_answer else None
+    return RelaxedPolar(None if values is None else float(values[0]) * scale, status)
 
 
-def formed(asked: Tensor) -> TensorForm:
+def choose_groups(tensor: Tensor) -> TensorForm:
     """Choose the groups: halves of a symmetric tensor, else of the most equal sizes."""
-    K, dims, S = asked.T.ndim, asked.T.shape, asked.T
+    K, dims, S = tensor.T.ndim, tensor.T.shape, tensor.T
     rows, count = tuple(range(K // 2)), factorial(K)
-    if asked.symmetric:
+    if tensor.symmetric:
         S = np.sum([np.transpose(S, p) for p in permutations(range(K))], axis=0)
     else:
         rows, count = halves(dims), 1
     others = tuple(k for k in range(K) if k not in rows)
     groups = tuple(
-        Group(tuple(asked.gauges[k] for k in g), tuple(dims[k] for k in g), asked.symmetric)
+        Group(tuple(tensor.gauges[k] for k in g), tuple(dims[k] for k in g), tensor.symmetric)
         for g in (rows, others)
     )
     flat = np.transpose(S, rows + others).reshape(groups[0].size, groups[1].size)
-    return TensorForm(rows, groups[: 1 if asked.symmetric and K % 2 == 0 else 2], flat, count)
+    return TensorForm(rows, groups[: 1 if tensor.symmetric and K % 2 == 0 else 2], flat, count)
 
 
 def halves(dims: tuple[int, ...]) -> tuple[int, ...]:
@@ -175,15 +178,18 @@ def halves(dims: tuple[int, ...]) -> tuple[int, ...]:
     return max(small, key=lambda s: (prod(dims[k] for k in s), len(s)))
 
 
-def programmed(form: TensorForm) -> TensorProgram:
+def least_bound(form: TensorForm) -> TensorProgram:
     """State the least bound over all multipliers."""
     groups, t = form.groups, cp.Variable(nonneg=True)
     nulls = tuple(cp.Variable(max(g.nulls.shape[1], 1)) for g in groups)
     lifts = tuple(cp.Variable(max(g.lifts.shape[1], 1), nonneg=True) for g in groups)
     cubes = tuple(cp.Variable(g.size, nonneg=True) for g in groups)
-    N, S = covered(form)
+    N, S = cover(form)
     pairs = zip(groups, nulls, lifts, strict=True)
-    J = [multiplied(g.nulls, k, g.size) + multiplied(g.lifts, p, g.size) for g, k, p in pairs]
+    J = [
+        multiplier_matrix(g.nulls, k, g.size) + multiplier_matrix(g.lifts, p, g.size)
+        for g, k, p in pairs
+    ]
     G = J[0] + S if len(J) == 1 else cp.bmat([[J[0], S], [S.T, J[1]]])
     psd = cp.Variable((form.size, form.size), PSD=True)
     cone = [cp.diag(cp.hstack(cubes)) + t * np.eye(form.size) - G == psd]
@@ -194,25 +200,25 @@ def programmed(form: TensorForm) -> TensorProgram:
     return TensorProgram(cp.Problem(cp.Minimize(bound), cone), bound, nulls, lifts, cubes, N)
 
 
-def multiplied(basis: Expression, x: Expression, size: int) -> Expression:
+def multiplier_matrix(basis: Expression, x: Expression, size: int) -> Expression:
     """Return the matrix of these multipliers."""
     if not basis.shape[1]:
         return np.zeros((size, size))
     return cp.reshape(basis @ x, (size, size), order="C")
 
 
-def covered(form: TensorForm) -> tuple[Expression, Expression]:
+def cover(form: TensorForm) -> tuple[Expression, Expression]:
     """Return N, of the sign of all factors' product where there is one, and S + N."""
-    own = [entry_signs(g) for g in form.groups]
-    if len(own) == 1 or not all(s.all() for s in own):
+    group_signs = [entry_signs(g) for g in form.groups]
+    if len(group_signs) == 1 or not all(s.all() for s in group_signs):
         return None, form.S
-    N = cp.multiply(np.outer(*own), cp.Variable(form.S.shape, nonneg=True))
+    N = cp.multiply(np.outer(*group_signs), cp.Variable(form.S.shape, nonneg=True))
     return N, form.S + N
 
 
 def entry_signs(g: Group) -> Array:
     """Return the sign of every product of a group, 0 where it has none."""
     out: Array = np.ones(1)
-    for own, n in zip(g.gauges, g.dims, strict=True):
-        out = np.asarray(np.kron(out, signs(marks(own, n))))
+    for norm, n in zip(g.gauges, g.dims, strict=True):
+        out = np.asarray(np.kron(out, signs(marks(norm, n))))
     return out

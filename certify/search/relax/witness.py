@@ -16,10 +16,10 @@ from certify.polar import METHODS, PolarQuery, Proposal, exact_text
 from certify.polar import eigen as spectra
 
 from ._cvxpy import cp
-from ._norms import marks, matched, signs
+from ._norms import dual_cost, marks, signs
 from ._solve import Using, numbers, unit
 from .omega import in_groups
-from .polar_sdp import covered
+from .polar_sdp import cover
 
 BITS = 34  # of multipliers: short integers for the verifier, far below a solver's accuracy
 
@@ -53,11 +53,11 @@ def witness(W: Array, left: Gauge, right: Gauge, using: Using | None = None) -> 
     A sum of groups' norms is split by its groups: each leaf is a pair without it.
     """
     m, n = W.shape
-    held = np.hstack([marks(left, m), marks(right, n)])
-    tree = Tree(W.shape, np.flatnonzero(np.isin(held, ["+", "-"])), using or Using())
+    symbols = np.hstack([marks(left, m), marks(right, n)])
+    tree = Tree(W.shape, np.flatnonzero(np.isin(symbols, ["+", "-"])), using or Using())
     whole = Part(W, left, right, np.arange(m), np.arange(n))
     try:
-        if not grown(tree, whole):
+        if not grow(tree, whole):
             return None
     except OverflowError:  # a norm whose square is no float
         return None
@@ -71,7 +71,7 @@ def matrix_witness(W: Array, left: Gauge, right: Gauge, using: Using) -> Proposa
     return witness(W, left, right, using)
 
 
-def grown(tree: Tree, part: Part) -> bool:
+def grow(tree: Tree, part: Part) -> bool:
     """Add a part to the tree: its groups one by one, or a leaf; False if the solver fails."""
     at = len(tree.nodes)
     tree.nodes.append({})
@@ -90,21 +90,21 @@ def grown(tree: Tree, part: Part) -> bool:
 
 
 def narrower(tree: Tree, part: Part, name: str, g: Ints) -> bool:
-    """Add a group's part to the tree; a group that is fixed to zero earns nothing."""
+    """Add a group's part to the tree; that of a group fixed to zero has the bound 0."""
     left, right = (marks(n, d) for n, d in zip((part.left, part.right), part.W.shape, strict=True))
-    own, other = (left, right) if name == "left" else (right, left)
-    if (own[g] != "0").any():
-        return grown(tree, narrowed(part, name, g))
+    this, other = (left, right) if name == "left" else (right, left)
+    if (this[g] != "0").any():
+        return grow(tree, narrow(part, name, g))
     made = nothing(tree, int((other != "0").sum()))
     tree.nodes.append(made or {})
     return made is not None
 
 
 def nothing(tree: Tree, size: int) -> dict[str, Any] | None:
-    """Return the leaf of a part where <W, phi> is zero; size: its coordinates that are not."""
+    """Return the leaf of a part where <W, phi> is zero; size: its coordinates not fixed to zero."""
     number = leaves(tree)
     tree.arrays[f"D{number}"] = np.zeros(size)
-    return closed(tree, np.zeros((size, size)), (0.0, 0.0), number)
+    return close_leaf(tree, np.zeros((size, size)), (0.0, 0.0), number)
 
 
 def leaves(tree: Tree) -> int:
@@ -112,7 +112,7 @@ def leaves(tree: Tree) -> int:
     return sum("leaf" in node for node in tree.nodes)
 
 
-def narrowed(part: Part, name: str, g: Ints) -> Part:
+def narrow(part: Part, name: str, g: Ints) -> Part:
     """Return a part with one side cut to a group, its norm there l2."""
     if name == "left":
         inner = L2(cone="".join(marks(part.left, len(part.W))[g]))
@@ -124,15 +124,15 @@ def narrowed(part: Part, name: str, g: Ints) -> Part:
 def leaf(tree: Tree, part: Part, number: int) -> dict[str, Any] | None:
     """Solve one leaf, round its multipliers, and return its node."""
     m, n = part.W.shape
-    held = np.hstack([marks(part.left, m), marks(part.right, n)])
-    free = held != "0"  # the kernel drops a coordinate that is fixed to zero
-    found = solved(part, tree.using)
-    if found is None:
+    symbols = np.hstack([marks(part.left, m), marks(part.right, n)])
+    free = symbols != "0"  # the kernel drops a coordinate that is fixed to zero
+    multipliers = solve_part(part, tree.using)
+    if multipliers is None:
         return None
-    sides, N = found
+    sides, N = multipliers
     scale = unit(part.W)
     G = np.block([[np.zeros((m, m)), part.W], [part.W.T, np.zeros((n, n))]])
-    s = signs(held)
+    s = signs(symbols)
     N = spectra.on_grid(np.maximum(np.outer(s, s) * N * scale, 0.0), BITS)
     G = G + np.outer(s, s) * N
     cost, D = 0.0, np.zeros(m + n)
@@ -140,32 +140,34 @@ def leaf(tree: Tree, part: Part, number: int) -> dict[str, Any] | None:
         ("left", "right"), sides, (0, m), (part.left, part.right), strict=True
     ):
         d = len(diagonal)
-        own = slice(first, first + d)
-        D[own] = spectra.on_grid(diagonal * scale, BITS)
-        G[own, own] -= np.diag(D[own])
+        rows = slice(first, first + d)
+        D[rows] = spectra.on_grid(diagonal * scale, BITS)
+        G[rows, rows] -= np.diag(D[rows])
         rounded = None if S is None else spectra.on_grid(S * scale, BITS)
         if rounded is not None:
-            G[own, own] -= A.T @ rounded @ A
+            G[rows, rows] -= A.T @ rounded @ A
             tree.arrays[f"S{number}.{name}"] = rounded[np.tril_indices(len(rounded))]
-        cost += priced(norm, D[own], rounded)
+        cost += ball_cost(norm, D[rows], rounded)
     tree.arrays[f"D{number}"] = D[free]
     place = np.hstack([part.rows, tree.shape[0] + part.cols])
     tree.arrays[f"N{number}"] = spread(tree, place, N)
     G = G[np.ix_(free, free)]
-    return closed(tree, G, (cost, wide(part.left, m) + wide(part.right, n)), number)
+    return close_leaf(tree, G, (cost, wide(part.left, m) + wide(part.right, n)), number)
 
 
 def spread(tree: Tree, place: Ints, N: Array) -> Array:
     """Return N over all signed coordinates of W, packed; zero outside the part."""
     full = np.zeros((sum(tree.shape),) * 2)
     full[np.ix_(place, place)] = N
-    held = full[np.ix_(tree.signed, tree.signed)]
-    return np.asarray(held[np.tril_indices(len(held))])
+    signed = full[np.ix_(tree.signed, tree.signed)]
+    return np.asarray(signed[np.tril_indices(len(signed))])
 
 
-def closed(tree: Tree, G: Array, price: tuple[float, float], number: int) -> dict[str, Any] | None:
+def close_leaf(
+    tree: Tree, G: Array, price: tuple[float, float], number: int
+) -> dict[str, Any] | None:
     """Return the leaf's node: G <= shift I by a Cholesky factor, at half the price."""
-    made = spectra.shifted(G)
+    made = spectra.shifted_factor(G)
     if made is None:
         return None
     shift, tree.arrays[f"L{number}"] = made
@@ -176,15 +178,15 @@ def closed(tree: Tree, G: Array, price: tuple[float, float], number: int) -> dic
 Sides = list[tuple[Array, Array | None, Array]]
 
 
-def solved(part: Part, using: Using) -> tuple[Sides, Array] | None:
+def solve_part(part: Part, using: Using) -> tuple[Sides, Array] | None:
     """Return (D, S, A) of each side and N, in units of W's size; None without an answer."""
     m, n = part.W.shape
-    sides = matched(part.left, m), matched(part.right, n)
+    sides = dual_cost(part.left, m), dual_cost(part.right, n)
     C = cp.bmat([[sides[0].C, np.zeros((m, n))], [np.zeros((n, m)), sides[1].C]])
     W = part.W / unit(part.W)
     both = np.block([[np.zeros((m, m)), W], [W.T, np.zeros((n, n))]])
-    held = np.hstack([marks(part.left, m), marks(part.right, n)])
-    cone = covered(C, both, held)
+    symbols = np.hstack([marks(part.left, m), marks(part.right, n)])
+    cone = cover(C, both, symbols)
     program = cp.Problem(
         cp.Minimize((sides[0].cost + sides[1].cost) / 2), [*sides[0].cone, *sides[1].cone, *cone]
     )
@@ -197,29 +199,29 @@ def solved(part: Part, using: Using) -> tuple[Sides, Array] | None:
     N = values[0] - both - values[1]
     out: Sides = []
     for s, d, norm in zip(sides, (m, n), (part.left, part.right), strict=True):
-        found = numbers([x for x in (s.C, s.S, s.d) if x is not None])
-        if found is None:
+        side_values = numbers([x for x in (s.C, s.S, s.d) if x is not None])
+        if side_values is None:
             return None
         A = np.eye(d) if norm.mixture is None else norm.mixture.A(d)
         if s.S is None:
-            out.append((np.diagonal(found[0]).copy(), None, A))
+            out.append((np.diagonal(side_values[0]).copy(), None, A))
         else:
-            S = 0.5 * (found[1] + found[1].T)
-            out.append((np.full(d, float(found[2])), S, A))
+            S = 0.5 * (side_values[1] + side_values[1].T)
+            out.append((np.full(d, float(side_values[2])), S, A))
     return out, 0.5 * (N + N.T)
 
 
-def priced(norm: Gauge, D: Array, S: Array | None) -> float:
+def ball_cost(norm: Gauge, D: Array, S: Array | None) -> float:
     """Return what D and S cost over the unit ball, as the kernel prices them."""
     mixture = norm.mixture
     if S is None or mixture is None:
         return float(norm.cost(D))
-    held = np.abs(S)
+    entries = np.abs(S)
     k = mixture.reach(len(D))[1]
     if mixture.edges is not None:
-        top, s = max(float(D.max()), 0.0), float(held.max(initial=0.0))
+        top, s = max(float(D.max()), 0.0), float(entries.max(initial=0.0))
         return max(top, (top + s * k * k) / (mixture.b + mixture.a * k) ** 2)
-    s = float((held * (1 - np.eye(len(D)))).max(initial=0.0))
+    s = float((entries * (1 - np.eye(len(D)))).max(initial=0.0))
     top = max(float((D + np.diagonal(S)).max()), s, 0.0)
     return float(max(top, (top + s * (len(D) - 1)) / (mixture.b + mixture.a * k) ** 2))
 
