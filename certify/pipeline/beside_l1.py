@@ -150,7 +150,7 @@ def gather_lines(
 
     The first is flat, without the l1 penalty; where nothing else is priced and any size competes
     it is the loss's infimum, which the kernel knows.  Each slope after it is between those of the
-    two lines that meet where f is bounded.
+    two lines that meet where f is bounded.  None is begun when the time is over, but the first.
     """
     norms = (("l1", "own") if problem.lam else ("l1",)) if problem.sloped else ()
     flat = ["own"] * bool(fixed_size or problem.lam)
@@ -158,6 +158,8 @@ def gather_lines(
     for turn in range(1 + ROUNDS if norms else 1):
         slope = next_slope(problem, lines, top) if turn else 0.0
         for norm in norms if turn else flat:
+            if lines and clock.expired():
+                return lines
             rest = clock.left()
             share = Clock(None if rest is None else rest / left)
             certificate, level = judge(without_l1(problem, norm, slope), share)

@@ -166,6 +166,13 @@ def test_restarts_are_compared(refuted):
     assert 0 < report.lower < report.fits[1].upper < report.fits[0].upper
 
 
+def test_without_time_left_there_is_one_line_of_each_question():
+    result = check(SQUARES, FACTORS, budget=0.0)
+    for certificate in (result.certificate, result.own_size.certificate):
+        assert len(certificate.proof["lines"]) == 1
+    assert 0 < result.lower < result.own_size.lower
+
+
 def test_what_ends_at_certified_factors_is_refused():
     with pytest.raises(OutOfScopeError, match="check"):
         improve(PROBLEM, FACTORS)
