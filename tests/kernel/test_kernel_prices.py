@@ -48,7 +48,7 @@ PAID = {
         "Metered.squares_over: spend a sum of squares": 96,
         "Metered.top: hold a bound of eigenvalues": 36,
         "Metered.top: spend a bound of eigenvalues": 792,
-        "fitted: hold factors side by side": 30,
+        "fit_field: hold factors side by side": 30,
         "plainly: spend a number of # digits": 571,
         "question: spend # rows and # columns": 10240,
         "largest: afford the leaves of a tree": 864,
@@ -67,7 +67,7 @@ PAID = {
     },
     "boxed": {
         "Metered.hat: hold [[#, X], [X^T, #]]": 36,
-        "boxed: hold free cubes": 196,
+        "free_cubes: hold free cubes": 196,
         "conic: spend the parts of a tree": 4224,
         "largest: afford the leaves of a tree": 7056,
         "largest: spend the paths of a tree": 14336,
@@ -180,10 +180,10 @@ def layer_of_cones():
 
 ALONE = {  # what no stored certificate asks for
     "layer_form: hold rows and their weights": layer_of_cones,
-    "copied: hold copies": lambda: repeat_modes(exact(), exact().load(ONES), ROWS, 1),
+    "repeat_modes: hold copies": lambda: repeat_modes(exact(), exact().load(ONES), ROWS, 1),
     "leaf_of_products: hold a diagonal": diagonal,
     "leaf_of_products: spend the cost of a diagonal": diagonal,
-    "added: spend sums of corrections": lambda: pay_for_sum([Fraction(1, 3)], Budget()),
+    "pay_for_sum: spend sums of corrections": lambda: pay_for_sum([Fraction(1, 3)], Budget()),
 }
 
 

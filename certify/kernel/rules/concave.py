@@ -101,9 +101,9 @@ def proved_lines(
     return out
 
 
-def sloped(asked: Question) -> bool:
+def admits_slope(problem: Question) -> bool:
     """Whether slices are pairs u v^T whose norms are at most l1."""
-    pair, names = asked.pair, {n.name for n in asked.pair.norms}
+    pair, names = problem.pair, {n.name for n in problem.pair.norms}
     return isinstance(pair, Pair) and not pair.symmetric and names <= {*PLAIN}
 
 
@@ -111,7 +111,9 @@ def without_l1(problem: Question, norm: object, slope: Fraction, where: str) -> 
     """Return the question without l1 whose objective is at most the rest plus slope t."""
     demand(norm in ("own", "l1"), where, "unknown", repr(norm))
     flat = norm == "own" and not slope
-    demand(flat or sloped(problem), where, "scope", "a slope is for two factors with plain norms")
+    demand(
+        flat or admits_slope(problem), where, "scope", "a slope is for two factors with plain norms"
+    )
     if norm == "own":
         return replace(problem, l1=None, form="product", lam=problem.lam + slope)
     at, (left, right) = problem.at, problem.pair.norms
