@@ -39,6 +39,8 @@ from .certificate.tiers import arithmetic
 
 LEAVES, QUICK = 5e7, 0.25  # of relaxations, side cubed, in a second; seconds that are always spent
 WIDER = (1e-3, 1e-2, 1e-1, 1.0)  # an estimated eigenvalue that was too low is raised by so much
+EXACT, LONG = 1.2e-5, 1.0  # seconds an entry, exactly; and those that a proof may take anyway
+MEDIUM, FINER = 4000, (1e-4, *WIDER)  # smaller side up to which another proof is quick
 SHORT = 1e-6  # relative: a bound proved this much below the promised one
 Json = dict[str, Any]
 
@@ -52,12 +54,15 @@ class Proof:
 
 
 def affordable(problem: Problem, evidence: Evidence, left: float | None = None) -> Arithmetic[Any]:
-    """Return exact arithmetic unless a hidden layer's proof takes longer than there is left.
+    """Return exact arithmetic unless a proof takes longer than there is left of a budget.
 
-    Rounded proofs of relaxations are some ten times faster.
+    Of a hidden layer, or of many entries: rounded proofs are some ten times faster.
     """
-    if left is None or problem.atom.layer is None or evidence.dual is None:
+    if left is None or evidence.dual is None:
         return arithmetic(problem)
+    if problem.atom.layer is None:
+        seconds = EXACT * problem.loss.observed.size
+        return arithmetic(problem, "rounded" if seconds > max(left, LONG) else None)
     rows = sum(problem.atom.layer.features.shape)
     seconds = relaxed_leaves(evidence.dual.polar.proof) * float(rows) ** 3 / LEAVES
     return arithmetic(problem, "rounded" if seconds > max(left, QUICK) else None)
@@ -78,7 +83,7 @@ def settle(
     stops, and a wider one is tried.
     """
     proof = prove_best(problem, question, evidence, left)
-    for more in WIDER:
+    for more in FINER if min(problem.loss.dims) <= MEDIUM else WIDER:
         if evidence.dual is None or not fell_short(evidence.dual, proof):
             break
         evidence = replace(evidence, dual=raise_bound(problem, evidence.dual, more))

@@ -32,7 +32,7 @@ from .descent.ratings import CORES, Entries, Floats, Point
 from .dual import scaling
 from .search_result import REACHED, SearchResult
 
-LARGE = 150_000  # observed entries from which this is quicker than exact eigenvalues
+LARGE = 60_000  # observed entries from which this is quicker than steps on all of the matrix
 PART = 0.4  # of epsilon: the estimated gap at which the search ends
 OWN, SHARE = 40, 0.3  # steps, and of the budget, at the candidate's own size
 SLOW = 0.1  # of epsilon: a gain of a few steps under which they end at that size

@@ -173,7 +173,8 @@ def test_a_spent_budget_and_no_components_leave_a_bracket():
 
 @pytest.mark.usefixtures("_few")
 @pytest.mark.parametrize(
-    ("short", "proofs", "gap"), [(1.0, 1, 1e-4), (0.97, 4, 0.1), (0.5, 5, 1.0)]
+    ("short", "proofs", "gap"),
+    [(1.0, 1, 1e-4), (0.99996, 2, 1e-3), (0.97, 5, 0.1), (0.5, 6, 1.0)],
 )
 def test_an_estimate_is_proved_once_or_raised_until_it_is(monkeypatch, short, proofs, gap):
     monkeypatch.setattr(eigen, "DENSE", 8)

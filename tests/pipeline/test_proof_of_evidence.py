@@ -1,0 +1,40 @@
+"""Evidence is proved in the time there is, and estimates that were too low are raised."""
+
+from importlib import import_module
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from certify import Problem
+from certify.atoms import RankOne
+from certify.losses import Squared
+from certify.search.search_result import Evidence
+
+PROVE = import_module("certify.pipeline.prove")
+
+
+@pytest.mark.parametrize(("side", "wanted"), [(4000, [1e-4, 1e-3]), (4001, [1e-3, 1e-2])])
+def test_the_steps_are_fine_where_another_proof_is_quick(monkeypatch, side, wanted):
+    steps, proof = [], SimpleNamespace(outcome=SimpleNamespace(lower=0.0))
+    monkeypatch.setattr(PROVE, "prove_best", lambda *_: proof)
+    monkeypatch.setattr(PROVE, "fell_short", lambda *_: len(steps) < 2)
+    monkeypatch.setattr(PROVE, "raise_bound", lambda *given: steps.append(given[-1]))
+    problem = SimpleNamespace(loss=SimpleNamespace(dims=(9000, side)))
+    found = Evidence(None, dual=object())
+    monkeypatch.setattr(PROVE, "replace", lambda found, **_: found)
+    assert PROVE.settle(problem, None, found) is proof
+    assert steps == wanted
+
+
+def test_a_proof_of_many_entries_is_rounded_where_a_budget_is_spent():
+    few, many = (Problem(Squared(np.ones((m, 64))), RankOne(), 1.0) for m in (1000, 1500))
+
+    def tier(problem, left, *, dual=True):
+        """Return the arithmetic that is afforded."""
+        found = Evidence(None, dual=object() if dual else None)
+        return PROVE.affordable(problem, found, left).tier
+
+    assert tier(many, None) == tier(many, 1.5) == tier(few, 0.0) == "exact"
+    assert tier(many, 0.0) == "rounded"
+    assert tier(many, 0.0, dual=False) == "exact"
