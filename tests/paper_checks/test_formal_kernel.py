@@ -75,7 +75,7 @@ def test_what_is_called_uncovered_must_be_of_the_kernel_and_have_no_theorem(copi
 UNPLACED = "has no theorem and is not called uncovered"
 UPPER = [
     "objective", "theta", "thetas", "Norm.lengths", "raised_to", "model",
-    "fitted", "loss_value", "Loss.value", "Offset.penalty", "softplus_at", "exp_at",
+    "fit_field", "loss_value", "Loss.value", "Offset.penalty", "softplus_at", "exp_at",
     "log_at", "xlogx", "root", "number", "rational", "dyadic",
     "best", "parse", "digest", "seal",
 ]  # fmt: skip
