@@ -147,10 +147,10 @@ def part(distance: float, whole: float) -> str:
     return f"{at_most(100 * distance / abs(whole), 2)} %" if whole else at_most(distance, 2)
 
 
-TIGHT = 1e-4  # relative: bounds of a polar this near to each other leave the dual point
 KINKS = "; the loss has kinks: its dual point alone proves this"
 EXACT = "; they equal the data but for rounding"
 FOUND = "; the best offsets for these factors were found"
+TIGHT = 1e-4  # relative: bounds of a polar this near to each other leave the dual point
 REASONS: tuple[Reason, ...] = (  # the first that applies is given; the last one always does
     certified,
     refuted,
