@@ -45,18 +45,18 @@ def bar(total: float | None = None, read: Read = show_stage) -> Iterator[Progres
 
 @contextmanager
 def shown(clock: Clock) -> Iterator[None]:
-    """Let a clock tell a bar while the body runs: whose progress is True, or None on a terminal."""
+    """Show the stages of a clock whose progress is True, or None on a terminal, in a bar."""
     wanted = clock.progress
-    held: AbstractContextManager[Progress | None]
+    showing: AbstractContextManager[Progress | None]
     if wanted is None and sys.stderr.isatty():
-        held = later(clock.budget or clock.most)
+        showing = later(clock.budget or clock.most)
     elif wanted is True:
-        held = bar(clock.budget or clock.most)
+        showing = bar(clock.budget or clock.most)
     else:
         yield
         return
     try:
-        with held as clock.progress:
+        with showing as clock.progress:
             yield
     finally:
         clock.progress = wanted

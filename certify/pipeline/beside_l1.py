@@ -118,13 +118,13 @@ def descents(
         )
         for shapes in [[x.shape for x in start.factors]] * FRESH
     ]
-    starts = [rescaled(problem, x) for x in (start.factors, *lots)]
+    starts = [shrink_penalty(problem, x) for x in (start.factors, *lots)]
     ends = [l1.descend(problem, x, STEPS, share.expired) for x in starts]
     candidates = [evaluate(problem, x) for x in ends]
     return ("start", start), *(("descend", s) for s in candidates if s.value < start.value)
 
 
-def rescaled(problem: Problem, factors: Factors) -> Factors:
+def shrink_penalty(problem: Problem, factors: Factors) -> Factors:
     """Return the same products at hardly any penalty, where one weight is 0 and scales are free."""
     weights = problem.l1 or ()
     if all(weights) or (problem.lam and problem.atom.statement()["form"] == "sum"):
@@ -186,10 +186,10 @@ def next_slope(problem: Problem, lines: Sequence[Line], top: float) -> float:
 
 
 def compose(
-    problem: Problem, question: StatedQuestion, lines: Sequence[Line], found: Evidence
+    problem: Problem, question: StatedQuestion, lines: Sequence[Line], evidence: Evidence
 ) -> Proof:
     """Let the kernel prove the bound of these lines, and what follows from better factors."""
-    proof, witness = assemble(problem, question, found)
+    proof, witness = assemble(problem, question, evidence)
     proof["lines"] = []
     for k, line in enumerate(lines):
         line_proof, arrays = without_better(line.certificate.proof, line.certificate.witness)

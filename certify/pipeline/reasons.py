@@ -115,8 +115,8 @@ def upper_is_loose(case: Case) -> str | None:
     least = case.upper - case.best
     if least <= case.best - case.lower:
         return None
-    told = f"a search reached {case.best:.10g}; a larger budget may prove it"
-    return f"the upper bound is loose, by {part(least, case.upper)} and more: {told}"
+    cure = f"a search reached {case.best:.10g}; a larger budget may prove it"
+    return f"the upper bound is loose, by {part(least, case.upper)} and more: {cure}"
 
 
 def polar_is_hard(case: Case) -> str | None:
@@ -130,8 +130,8 @@ def polar_is_hard(case: Case) -> str | None:
             return None
         within = f"from {low:.4g} lam, which a component attains, to {high:.4g} lam"
         cause += f" ({within}; a larger budget narrows that)"
-    found = f"the best objective found is {case.best:.10g}"
-    return f"the lower bound is loose, by at most {case.spread}: {cause}; {found}"
+    best = f"the best objective found is {case.best:.10g}"
+    return f"the lower bound is loose, by at most {case.spread}: {cause}; {best}"
 
 
 def dual_is_loose(case: Case) -> str | None:

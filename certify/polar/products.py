@@ -129,11 +129,11 @@ def forms(query: ProductQuery) -> Iterator[ProductForm]:
     if order > 3:  # noqa: PLR2004  cheap ones first
         candidates = sorted([*plain_forms(query), main, *halves(query)], key=lambda form: form.size)
     else:
-        candidates = [main, *plain_forms(query)] if hat or not afforded(main) else [main]
-    yield from (f for f in candidates if afforded(f) or len(f.rows) == 1)
+        candidates = [main, *plain_forms(query)] if hat or not is_affordable(main) else [main]
+    yield from (f for f in candidates if is_affordable(f) or len(f.rows) == 1)
 
 
-def afforded(form: ProductForm) -> bool:
+def is_affordable(form: ProductForm) -> bool:
     """Whether a relaxation is small enough, and leaves time for its first step."""
     return form.size <= LARGEST and STEP * form.size**3 <= form.query.left()
 
@@ -170,5 +170,5 @@ def symmetric_forms(query: ProductQuery) -> Iterator[ProductForm]:
     kinds = ["square"] if order % 2 == 0 else ["hat"] if hat else ["gram"]
     if order % 2 and order > 3 and not hat:  # noqa: PLR2004  the other group has multipliers too
         kinds.append("hat")
-    candidates = [f for f in (ProductForm(query, half, kind) for kind in kinds) if afforded(f)]
+    candidates = [f for f in (ProductForm(query, half, kind) for kind in kinds) if is_affordable(f)]
     yield from candidates or [ProductForm(query, (0,), "gram")]

@@ -92,12 +92,12 @@ class Problem:
         """Return the weights of an l1 penalty, one for each factor."""
         count = len(self.atom.shapes(self.loss.dims))
         if not isinstance(l1, tuple | list) or len(l1) != count:
-            told = f"{count} weights, one for each factor" if count > 1 else "one weight"
-            raise InputError(f"l1 must be {told}, got {short(l1)}")
-        held = tuple(scalar(x, f"l1[{k}]", zero=True) for k, x in enumerate(l1))
-        if not any(held):
+            wanted = f"{count} weights, one for each factor" if count > 1 else "one weight"
+            raise InputError(f"l1 must be {wanted}, got {short(l1)}")
+        weights = tuple(scalar(x, f"l1[{k}]", zero=True) for k, x in enumerate(l1))
+        if not any(weights):
             raise InputError(f"l1 must have a weight > 0, got {short(l1)}")
-        return held
+        return weights
 
     @property
     def sloped(self) -> bool:

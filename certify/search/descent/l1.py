@@ -35,7 +35,7 @@ def descend(problem: Problem, factors: Factors, steps: int, expired: Callable[[]
     """Return the end of steps in U and V in turn, each of which never raises the objective."""
     pair, last = list(factors), np.inf
     q = problem.best_offsets(factors)
-    step = multiplied if isinstance(problem.loss, KullbackLeibler) else shrunk
+    step = multiplicative_step if isinstance(problem.loss, KullbackLeibler) else shrunk
     for k in range(steps):
         for side in (0, 1):
             if pair[1 - side].any():
@@ -50,41 +50,41 @@ def descend(problem: Problem, factors: Factors, steps: int, expired: Callable[[]
     return tuple(pair)
 
 
-def pulled(problem: Problem, field: Array, held: list[Array], side: int) -> Array:
+def pull_field(problem: Problem, field: Array, pair: list[Array], side: int) -> Array:
     """Return W V or W^T U."""
     observed = problem.loss.observed
-    return (observed.times, observed.times_left)[side](field, held[1 - side])
+    return (observed.times, observed.times_left)[side](field, pair[1 - side])
 
 
-def shrunk(problem: Problem, held: list[Array], side: int, W: Array) -> Array:
+def shrunk(problem: Problem, pair: list[Array], side: int, W: Array) -> Array:
     """Return P(shrink(x + t W other, t a)), t = 1 / L, L the curvature in this side.
 
     P projects onto the cone, entry by entry.  lam theta then divides by 1 + t lam (half squares),
     is part of a (this norm l1) or shortens each column by t lam |other| (this norm l2): all of
     that is one proximal map, since the l1 norm and the cone do not change with a column's length.
     """
-    x, other, atom = held[side], held[1 - side], problem.atom
-    own, sizes = atom.gauges[side], problem.lam * atom.gauges[1 - side].value(other)
+    x, other, atom = pair[side], pair[1 - side], problem.atom
+    norm, sizes = atom.gauges[side], problem.lam * atom.gauges[1 - side].value(other)
     t = 1 / (problem.loss.curvature * float(np.linalg.norm(other.T @ other, 2)))
-    x = x + t * pulled(problem, W, held, side)
+    x = x + t * pull_field(problem, W, pair, side)
     halves = atom.separable or not problem.lam
-    price = (problem.l1 or (0.0, 0.0))[side] + (0.0 if halves or own.name == "l2" else sizes)
-    x = own.project_cone(np.sign(x) * np.maximum(np.abs(x) - t * price, 0.0))
+    price = (problem.l1 or (0.0, 0.0))[side] + (0.0 if halves or norm.name == "l2" else sizes)
+    x = norm.project_cone(np.sign(x) * np.maximum(np.abs(x) - t * price, 0.0))
     if halves:
         return np.asarray(x / (1 + t * problem.lam))
-    if own.name == "l1":
+    if norm.name == "l1":
         return np.asarray(x)
     long = np.linalg.norm(x, axis=0)
     return np.asarray(x * np.where(long > 0, np.maximum(1 - t * sizes / long, 0.0), 0.0))
 
 
-def multiplied(problem: Problem, held: list[Array], side: int, W: Array) -> Array:
+def multiplicative_step(problem: Problem, pair: list[Array], side: int, W: Array) -> Array:
     """Return x, x (B + lam x) = x' N, from x':  N and B the pulls of y / z and of 1, B with a.
 
     By concavity of the logarithm  -y ln z <= -sum_k s_k ln(x_k v_k / s_k), s_k the present shares.
     """
     counted = np.zeros_like(W) + getattr(problem.loss, "counted", 1.0)
-    B = pulled(problem, counted, held, side) + (problem.l1 or (0.0, 0.0))[side]
-    N = held[side] * pulled(problem, counted + W, held, side)
+    B = pull_field(problem, counted, pair, side) + (problem.l1 or (0.0, 0.0))[side]
+    N = pair[side] * pull_field(problem, counted + W, pair, side)
     below = B + np.sqrt(B * B + 4 * problem.lam * N)
     return np.asarray(np.where(below > 0, 2 * N / below, 0.0))

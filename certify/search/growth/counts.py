@@ -54,38 +54,38 @@ def grow(search: Search, seed: int, wanted: float, cap: int | None = None) -> Se
     problem, rng = search.problem, np.random.default_rng(seed)
     task = Task(problem, envelope.Smoothed(problem.loss), expired=search.clock.expired)
     most = sum(problem.loss.dims) if cap is None else cap
-    factors, last = begun(task, search.best.factors, min(most, MANY), rng), np.inf
+    factors, last = begin(task, search.best.factors, min(most, MANY), rng), np.inf
     for _ in range(ROUNDS):
-        factors, value = descended(problem, factors, search)
-        small = pruned(task, factors)
+        factors, value = descend(problem, factors, search)
+        small = prune(task, factors)
         search.note("majorize", small, ())
         W = -problem.loss.gradient(problem.predict(small, ()))
         field = Field(problem.loss.observed, W, task.form, search.clock.expired)
-        top, found = above(field, problem.lam, small, seed)
+        top, components = above(field, problem.lam, small, seed)
         search.weigh(W, top)
         if search.gap <= wanted or search.over() or last - value <= STALLED * abs(value):
             break
         last, room = value, min(most - small[0].shape[1], AT_ONCE)
-        new = tuple(x[:, :room] for x in found)
-        factors = widened(task, small, new) if room > 0 else positive(small, size(task, small))
+        new = tuple(x[:, :room] for x in components)
+        factors = append_faint(task, small, new) if room > 0 else positive(small, size(task, small))
     return search
 
 
-def begun(task: Task, factors: Factors, count: int, rng: np.random.Generator) -> Factors:
+def begin(task: Task, factors: Factors, count: int, rng: np.random.Generator) -> Factors:
     """Return the factors, positive, with random components up to a number of them."""
-    held = task.form.balanced(factors)
-    more = max(count - held[0].shape[1], 0)
-    fresh = tuple(rng.random((len(x), more)) for x in held)
+    balanced = task.form.balanced(factors)
+    more = max(count - balanced[0].shape[1], 0)
+    fresh = tuple(rng.random((len(x), more)) for x in balanced)
     mean = float(counting(task.problem).data.mean()) / max(count, 1)
     near = max(mean, LEAST) ** 0.5
-    held = positive(held, FAINT * near) if held[0].size else held
-    return tuple(np.hstack([x, 2 * near * y]) for x, y in zip(held, fresh, strict=True))
+    balanced = positive(balanced, FAINT * near) if balanced[0].size else balanced
+    return tuple(np.hstack([x, 2 * near * y]) for x, y in zip(balanced, fresh, strict=True))
 
 
 def size(task: Task, factors: Factors) -> float:
-    """Return what a number of an ordinary component is beside, if it is faint."""
-    held = factors[0].shape[1]
-    return FAINT * float(max(counting(task.problem).data.mean() / max(held, 1), LEAST) ** 0.5)
+    """Return a faint entry: a small share of an entry of an ordinary component."""
+    rank = factors[0].shape[1]
+    return FAINT * float(max(counting(task.problem).data.mean() / max(rank, 1), LEAST) ** 0.5)
 
 
 def positive(factors: Factors, least: float) -> Factors:
@@ -93,7 +93,7 @@ def positive(factors: Factors, least: float) -> Factors:
     return tuple(np.maximum(x, least) for x in factors)
 
 
-def widened(task: Task, factors: Factors, slices: Factors) -> Factors:
+def append_faint(task: Task, factors: Factors, slices: Factors) -> Factors:
     """Append faint components."""
     least = size(task, factors)
     new = tuple(least * len(x) ** 0.5 * x for x in slices)
@@ -101,14 +101,14 @@ def widened(task: Task, factors: Factors, slices: Factors) -> Factors:
     return positive(tuple(np.hstack(pair) for pair in both), least)
 
 
-def pruned(task: Task, factors: Factors) -> Factors:
+def prune(task: Task, factors: Factors) -> Factors:
     """Drop components that count for nothing, and numbers that are as good as zero."""
     sizes = task.form.sizes(factors)
     keep = sizes > NOTHING * sizes.max(initial=0.0)
     return tuple(x[:, keep] for x in factors)
 
 
-def descended(problem: Problem, factors: Factors, search: Search) -> tuple[Factors, float]:
+def descend(problem: Problem, factors: Factors, search: Search) -> tuple[Factors, float]:
     """Return factors after some extrapolated pairs of steps, and their objective."""
     for _ in range(STEPS):  # one pair of steps at least
         search.steps -= 3
@@ -122,7 +122,7 @@ def pair(problem: Problem, factors: Factors) -> tuple[Factors, float]:
     """Return the end of two steps, or of a third from beyond them if that is lower."""
     first = step(problem, factors)
     second = step(problem, first)
-    logs = [[np.log(x) for x in held] for held in (factors, first, second)]
+    logs = [[np.log(x) for x in point] for point in (factors, first, second)]
     r = [b - a for a, b in zip(logs[0], logs[1], strict=True)]
     v = [c - b - d for b, c, d in zip(logs[1], logs[2], r, strict=True)]
     bend = sum(float(np.square(x).sum()) for x in v)
@@ -138,12 +138,12 @@ def pair(problem: Problem, factors: Factors) -> tuple[Factors, float]:
 def step(problem: Problem, factors: Factors) -> Factors:
     """Return the least of the bound in U, then in V."""
     U, V = factors
-    U = moved(problem, U, V, problem.loss.observed.times, (U, V))
-    V = moved(problem, V, U, problem.loss.observed.times_left, (U, V))
+    U = majorized_step(problem, U, V, problem.loss.observed.times, (U, V))
+    V = majorized_step(problem, V, U, problem.loss.observed.times_left, (U, V))
     return U, V
 
 
-def moved(problem: Problem, x: Array, other: Array, pull: Pull, factors: Factors) -> Array:
+def majorized_step(problem: Problem, x: Array, other: Array, pull: Pull, factors: Factors) -> Array:
     """Return 2 p / (s + (s^2 + 4 lam p)^(1/2)), and no number below the least."""
     loss, lam = counting(problem), problem.lam
     seen = loss.counted * np.ones_like(loss.data)
