@@ -150,13 +150,18 @@ def gather_lines(
 
     The first is flat, without the l1 penalty; where nothing else is priced and any size competes
     it is the loss's infimum, which the kernel knows.  Each slope after it is between those of the
-    two lines that meet where f is bounded.  None is begun when the time is over, but the first.
+    two lines that meet where f is bounded.  None is begun when the time is over, but the first,
+    nor where the known lines reach the lowest objective.
     """
     norms = (("l1", "own") if problem.lam else ("l1",)) if problem.sloped else ()
     flat = ["own"] * bool(fixed_size or problem.lam)
     lines, left = list[Line](), len(flat) + ROUNDS * len(norms)
     for turn in range(1 + ROUNDS if norms else 1):
         slope = next_slope(problem, lines, top) if turn else 0.0
+        if not np.isfinite(
+            problem.lam + slope
+        ):  # nothing is left to bound, or no float is so large
+            return lines
         for norm in norms if turn else flat:
             if lines and clock.expired():
                 return lines
@@ -178,7 +183,8 @@ def next_slope(problem: Problem, lines: Sequence[Line], top: float) -> float:
     t = np.array([0.0, *np.maximum((levels[i] - levels[k]) / (slopes[i] - slopes[k]), 0.0)])
     at = int(((levels - t[:, None] * slopes).max(axis=1) + 2 * np.sqrt(a * b * t)).argmin())
     if not len(i):
-        return STEEP * a * b / max(top - float(levels.max()), 2.0**-30 * top)
+        gap = max(top - float(levels.max()), 2.0**-30 * abs(top))
+        return STEEP * a * b / gap if gap else np.inf
     if t[at] <= 0:
         return 4 * float(slopes.max())
     steep, less = slopes[i[at - 1]], slopes[k[at - 1]]

@@ -48,9 +48,10 @@ def require(problem: Problem) -> None:
             "lam = 0 is covered for RankOne with our losses only, for other atoms with least "
             f"squares of all entries, for a hidden layer of more outputs than one; {CURE}"
         )
+    cure = CURE if problem.l1 is None else "give lam > 0, with which the products cost something"
     for o in problem.offsets:
         if not o.at_fixed_rank:
-            raise OutOfScopeError(f"lam = 0 allows no {o.name} part; {CURE}")
+            raise OutOfScopeError(f"lam = 0 allows no {o.name} part; {cure}")
 
 
 def ky_fan_is_exact(problem: Problem) -> bool:

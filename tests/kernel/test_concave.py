@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from certify import InputError, Problem, RejectedError, check, verify
-from certify.atoms import CP, RankOne, Symmetric
+from certify.atoms import CP, DeepLinear, RankOne, ReLU, Symmetric
 from certify.base.rigor.flint import Flint
 from certify.base.rigor.rounded import Rounded
 from certify.kernel.arrays import Arrays
@@ -319,6 +319,43 @@ def test_a_line_beside_means_has_them_too():
     proof, held = of(line(W, 0.5))
     found = prove(*asked(whole), proof, held | {"q0": as_kernel_array(np.zeros(2))}, Exact())
     assert near(found.lower, 2.5)  # at t = 0; 2 sqrt(5) where the line ends
+
+
+@pytest.mark.parametrize("norm", ["own", "l1"])
+def test_a_line_beside_means_is_held_to_them(norm):
+    """The means fit data of ones: the optimum is 0, and <W, Y> - |W|^2 / 2 = 2 for W = Y."""
+    ones = np.ones((2, 2))
+    whole = Problem(Squared(ones), RankOne("l2", "l2"), 1.0, (ColumnIntercept(),), l1=(1.0, 1.0))
+    text, held = split(of_matrix(ones).proof)
+    polar = (text, held) if norm == "own" else (LINES, {})
+    proof, arrays = of(line(ones, 1.0, norm, polar[0], **polar[1]))
+    arrays |= {"q0": as_kernel_array(np.ones(2))}
+    assert refused(asked(whole), proof, arrays)[1] == "orthogonal"
+
+
+PRICED = {  # factors that are not zero: each costs its own weight, and once
+    "pair": (RankOne("l2", "l2"), Y, [[3.0, -4.0], [1.0, 0.5]]),
+    "tensor": (CP(("l2",) * 3), CUBE, [[3.0, -4.0], [1.0, 0.5], [-0.25, 2.0]]),
+    "symmetric": (Symmetric(), Y, [[3.0, -4.0]]),
+    "free bias": (ReLU(np.eye(2), bias="free"), Y, [[3.0, -4.0, -5.0], [1.0, 0.5]]),
+    "deep": (DeepLinear(np.eye(2), (2,)), Y, None),
+}
+
+
+@each_tier
+@pytest.mark.parametrize("name", PRICED)
+def test_every_factor_costs_its_weight_and_once(name, tier):
+    atom, data, vectors = PRICED[name]
+    shapes = atom.shapes(data.shape)
+    rng = np.random.default_rng(0)
+    if vectors is None:
+        vectors = [rng.integers(-8, 9, shape).astype(float) / 4 for shape in shapes]
+    factors = tuple(np.asarray(x)[..., None] for x in vectors)
+    prices = (0.5, 2.0, 0.125, 4.0)[: len(factors)]
+    whole, bare = (Problem(Squared(data), atom, 0.25, l1=l1) for l1 in (prices, None))
+    both = [prove(*asked(p, factors=factors), {}, {}, TIERS[tier]()).upper for p in (whole, bare)]
+    extra = sum(w * float(np.abs(x).sum()) for w, x in zip(prices, factors, strict=True))
+    assert both[0] - both[1] == Fraction(extra)
 
 
 def test_at_lam_0_any_size_needs_the_l1_penalty():

@@ -1,6 +1,7 @@
 """What a candidate costs at least, over all its offsets, and what its factors may be."""
 
 from array import array
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 
@@ -40,6 +41,16 @@ def test_a_floor_is_rounded_down(tier):
     rest = found - square / 2
     assert rest**2 <= square  # rest <= |u|
     assert (rest + Fraction(1, 2**30)) ** 2 > square
+
+
+@TIERS
+def test_a_floor_counts_an_l1_penalty_once(tier):
+    offsets = [Offset("intercept", Fraction(0))]
+    asked = matrix(2, 1, [0.0] * 2, offsets, (numbers([3, -4], 2, 1), numbers([1], 1, 1)))
+    given = Arrays({"floor.W": numbers([-3.5, 3.5])}, "proof")
+    both = replace(asked, l1=(Fraction(1, 2), Fraction(4)))
+    with_l1, without = (floor(tier(), x, {}, given, ZERO) for x in (both, asked))
+    assert with_l1 - without == Fraction(7, 2) + 4
 
 
 @TIERS

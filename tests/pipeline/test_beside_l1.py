@@ -277,6 +277,27 @@ def test_slopes_are_sought_where_the_bound_is():
     assert next_slope(PROBLEM, both, 3.0) in (pytest.approx(2.0), pytest.approx(1 / 6))
 
 
+NOTHING_LEFT = {  # the optimum is 0, or a slope is more than floats hold
+    "zeros": (np.zeros((2, 2)), (), (1.0, 1.0)),
+    "means": (np.array([[1.0, 2.0], [1.0, 2.0]]), (ColumnIntercept(),), (1.0, 1.0)),
+    "hardly anything": (np.full((2, 2), 1e-160), (), (1.0, 1.0)),
+    "huge weights": (np.eye(2), (), (1e200, 1e200)),
+}
+
+
+@pytest.mark.parametrize("lam", [0.0, 1.0])
+@pytest.mark.parametrize("name", NOTHING_LEFT)
+def test_where_nothing_is_left_to_bound_no_line_is_sought(name, lam):
+    data, offsets, weights = NOTHING_LEFT[name]
+    problem = Problem(Squared(data), RankOne("l2", "l2"), lam, offsets, l1=weights)
+    for factors in ((np.zeros((2, 1)),) * 2, (np.ones((2, 1)),) * 2):
+        found = check(problem, factors, budget=2.0, progress=False)
+        assert 0 <= found.lower <= found.upper
+        if name in {"zeros", "means"} and not factors[0].any():
+            assert found.verdict is Verdict.CERTIFIED
+            assert found.upper == 0
+
+
 def test_the_weights_are_checked():
     for wrong in (1.0, (1.0,), (0.0, 0.0), (1.0, -1.0), ("a", 1.0)):
         with pytest.raises(ValueError, match="l1"):

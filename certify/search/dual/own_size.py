@@ -158,12 +158,15 @@ class Case:
         return 3.0 * self.Y.size * float(sum(self.sides))
 
     def evidence(self, dual: Dual | None, at: Ascent | None) -> SizeEvidence:
-        """Return Ky Fan's proof for Y - sW, and the bound expected."""
+        """Return Ky Fan's proof for Y - sW, and the bound expected; for Y if squares overflow."""
         problem, C, value = self.run.problem, self.Y, 0.0
         if dual is not None:
             s = min(1.0, problem.lam / dual.polar.upper) if dual.polar.upper > 0 else 1.0
-            C = C - s * dual.point.W.reshape(C.shape)
-            value = rays.value(problem, dual.point.W, s)
+            moved = C - s * dual.point.W.reshape(C.shape)
+            if np.isfinite(np.square(moved).sum()):
+                C, value = moved, rays.value(problem, dual.point.W, s)
+            else:
+                dual = None
         if self.groups == (DEFINITE,):
             proof, size = fan_definite(C, self.rank)
         elif len(self.groups) == 1 and C.ndim == MATRIX:
