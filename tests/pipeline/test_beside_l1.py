@@ -269,6 +269,7 @@ def test_slopes_are_sought_where_the_bound_is():
         def __init__(self, level, slope):
             self.level, self.slope = level, slope
 
+    assert next_slope(PROBLEM, [], 0.0) == np.inf
     assert next_slope(PROBLEM, [], 3.0) == pytest.approx(6 * 0.125 / 3)
     assert next_slope(PROBLEM, [Line(1.0, 0.0)], 3.0) == pytest.approx(6 * 0.125 / 2)
     assert next_slope(PROBLEM, [Line(0.25, 0.25)], 3.0) == 1.0  # least at t = 0
