@@ -3,8 +3,9 @@
 import numpy as np
 
 from certify import Problem, Verdict
-from certify.atoms import RankOne
+from certify.atoms import CP, RankOne, Symmetric
 from certify.losses import Squared
+from certify.offsets import ColumnIntercept
 
 from . import Instance
 from ._truth import entries
@@ -18,6 +19,11 @@ ONE = (
     "f >= 1/2 (9/2 - z)^2 + 2 sqrt(z) at best, z the first entry: least at z = 4, where its slope "
     "-1/2 + 1/2 is 0, with 33/8; zero has 81/8 and one slice of entries 2 reaches 33/8"
 )
+MEANS = (
+    "minimizing over q leaves 1/2 |C - PZ|^2, C = ((-1, 1), (1, -1)) the centred data, <C, Z> <= "
+    "2 |Z|_*: at lam = 2 no Z pays, with an l1 penalty or without; zero reaches 1/2 |C|^2 = 2"
+)
+OTHER = "<Y, phi> <= theta: at lam = 1 no slice pays, and an l1 penalty only adds; zero reaches 1/2"
 
 
 def cases() -> dict[str, Instance]:
@@ -27,7 +33,31 @@ def cases() -> dict[str, Instance]:
     nonnegative, free = RankOne("l2+", "l2+", form="sum"), RankOne("linf", "l1")
     small = Problem(Squared(eye), nonnegative, 0.0, l1=(1.0, 1.0))
     large = Problem(Squared(first), nonnegative, 0.0, l1=(0.5, 2.0))
+    centred = Problem(
+        Squared(np.array([[1.0, 3.0], [3.0, 1.0]])),
+        RankOne("l2", "l2"),
+        2.0,
+        ColumnIntercept(),
+        l1=(0.0, 1.0),
+    )
+    corner = np.zeros((2, 2, 2))
+    corner[0, 0, 0] = 1.0
+    cube = Problem(Squared(corner), CP(("l2",) * 3), 1.0, l1=(0.0, 1.0, 0.5))
+    square = Problem(Squared(np.diag([1.0, 0.0])), Symmetric(), 1.0, l1=(0.5,))
+    unit = np.array([[1.0], [0.0]])
     told = {
+        "beside_means": (centred, none, 2.0, Verdict.CERTIFIED, MEANS),
+        "slice_beside_means": (
+            centred,
+            entries((2, 2), [(0, 1, 1.0)]),
+            2.0,
+            Verdict.REFUTED,
+            MEANS,
+        ),
+        "tensor": (cube, (np.zeros((2, 1)),) * 3, 0.5, Verdict.CERTIFIED, OTHER),
+        "tensor_too_much": (cube, (unit,) * 3, 0.5, Verdict.REFUTED, OTHER),
+        "symmetric": (square, (np.zeros((2, 1)),), 0.5, Verdict.CERTIFIED, OTHER),
+        "symmetric_too_much": (square, (unit,), 0.5, Verdict.REFUTED, OTHER),
         "nothing_pays": (small, none, 1.0, Verdict.CERTIFIED, SMALL),
         "zero_slice": (small, zero, 1.0, Verdict.CERTIFIED, SMALL),
         "beside_a_penalty": (

@@ -106,9 +106,14 @@ def asks_twice(problem: Problem, size: int) -> bool:
 def descents(
     problem: Problem, start: Candidate, clock: Clock, seed: int
 ) -> tuple[tuple[str, Candidate], ...]:
-    """Return the start, and the ends of descents from it and from random factors of its size."""
+    """Return the start, and what is lower: nothing, or an end of a descent at its size.
+
+    The descents begin at the start and at random factors, where a step is known.
+    """
+    none = evaluate(problem, tuple(x[..., :0] for x in start.factors))
+    nothing = (("no components", none),) if none.value < start.value else ()
     if not l1.applies(problem) or not start.size:
-        return (("start", start),)
+        return ("start", start), *nothing
     rng, share = np.random.default_rng(seed), clock.share(SEARCHED)
     size = (float(np.abs(problem.loss.arrays()["Y"]).mean()) / start.size) ** 0.5
     lots = [
@@ -121,7 +126,8 @@ def descents(
     starts = [shrink_penalty(problem, x) for x in (start.factors, *lots)]
     ends = [l1.descend(problem, x, STEPS, share.expired) for x in starts]
     candidates = [evaluate(problem, x) for x in ends]
-    return ("start", start), *(("descend", s) for s in candidates if s.value < start.value)
+    lower = (("descend", s) for s in candidates if s.value < start.value)
+    return ("start", start), *nothing, *lower
 
 
 def shrink_penalty(problem: Problem, factors: Factors) -> Factors:
