@@ -373,9 +373,9 @@ def layers(options: Options, seconds: float = 12.0):
     rows = []
     for n, d in SHAPES[:3] if options.quick else SHAPES:
         atom, W = residual(n, d)
-        lower = attain(replace(atom.asked(W), deadline=monotonic() + seconds))[0]
+        lower = attain(replace(atom.query(W), deadline=monotonic() + seconds))[0]
         for name, propose in methods(n, d):
-            ask = replace(atom.asked(W), deadline=monotonic() + seconds)
+            ask = replace(atom.query(W), deadline=monotonic() + seconds)
             spent, found = timed(propose, ask, lower)
             checked, upper = timed(layer_above, W, atom, found.proof)
             row = {

@@ -189,12 +189,12 @@ def test_what_the_file_proves_is_what_the_row_says(monkeypatch, tmp_path):
 @pytest.mark.thorough
 def test_a_row_is_told_as_plain_values(done):
     _, rows, _ = done
-    told = rows["alternating, 3 sweeps"].told()
+    told = rows["alternating, 3 sweeps"].as_dict()
     assert told["verdict"] == told["verified"] == told["expected"] == "REFUTED"
     assert told["as_expected"] is True
     assert told["path"].endswith("alternating.cert")
     assert {type(v) for v in told.values()} == {str, float, int, bool}
-    assert rows[NMF].told()["expected"] is None
+    assert rows[NMF].as_dict()["expected"] is None
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

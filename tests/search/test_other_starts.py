@@ -78,7 +78,7 @@ def test_a_tensor_with_a_dead_component_is_refuted_at_its_size():
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("kept", ["revived", "other"])
+@pytest.mark.parametrize("kept", ["replace_dead", "other"])
 def test_the_digits_with_a_dead_component_are_refuted(kept, monkeypatch):
     datasets = pytest.importorskip("sklearn.datasets")
     Y = datasets.load_digits().data[:20, 16:48]
@@ -86,7 +86,7 @@ def test_the_digits_with_a_dead_component_are_refuted(kept, monkeypatch):
     start = evaluate(problem, (RNG.random((20, 3)), RNG.random((32, 3))))
     three = fixed_rank.descend(problem, start, Clock()).factors
     dead = [np.pad(x, [(0, 0), (0, 1)]) for x in three]
-    for name in {"revived", "other"} - {kept}:
+    for name in {"replace_dead", "other"} - {kept}:
         monkeypatch.setattr(fixed_rank, name, lambda _, now, *__: now)
     outcome = bound(problem, dead).outcome
     assert outcome.verdict == "REFUTED"
