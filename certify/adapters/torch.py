@@ -19,7 +19,7 @@ from certify.base.extras import optional
 
 from ._network import Decay, Judged, Network, Weights
 from ._training import Reported, TrainingProblem, data, read_decay, read_loss
-from ._weights import join_layers, layers, orient, outside, precision, read_safetensors
+from ._weights import Layer, join_layers, layers, orient, outside, precision, read_safetensors
 
 __all__ = ["from_model", "state_dict"]
 
@@ -87,10 +87,8 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
     if isinstance(model, str | Path | Mapping):
         if optimizer is not None:
             raise InputError("an optimizer knows a module's parameters, not a state dict's")
-        state = model if isinstance(model, Mapping) else read_safetensors(Path(model))
         known = None if criterion.name == "cross_entropy" and outputs == 1 else outputs
-        hidden, out = orient(layers(state), (features.shape[1], known), layout)
-        eps = max(map(precision, state.values()), default=0.0)
+        hidden, out, eps = read_state(model, (features.shape[1], known), layout)
         weights = join_layers(hidden, out, activation, slope, eps)
     else:
         weights = weights_of(model)
@@ -100,9 +98,20 @@ def from_model(  # noqa: PLR0913  what training knew and weights do not
         raise InputError("give weight_decay or the optimizer, not both")
     else:
         decay = read(optimizer, linear(model))
-    return TrainingProblem(features, labels, criterion, decay, reported, reported_rtol).judge(
-        weights
-    )
+    trained = TrainingProblem(features, labels, criterion, decay, reported, reported_rtol)
+    return trained.judge(weights)
+
+
+def read_state(
+    model: str | Path | Mapping[str, Any], sizes: tuple[int, int | None], layout: str | None
+) -> tuple[Layer, Layer, float]:
+    """Return the hidden and the output layer of a state dict or its file, and their precision.
+
+    sizes   how many features and outputs the data have; None where that is not known
+    """
+    state = model if isinstance(model, Mapping) else read_safetensors(Path(model))
+    hidden, out = orient(layers(state), sizes, layout)
+    return hidden, out, max(map(precision, state.values()), default=0.0)
 
 
 def library() -> Any:
