@@ -44,7 +44,7 @@ def bar(total: float | None = None, read: Read = show_stage) -> Iterator[Progres
 
 
 @contextmanager
-def shown(clock: Clock) -> Iterator[None]:
+def show_progress(clock: Clock) -> Iterator[None]:
     """Show the stages of a clock whose progress is True, or None on a terminal, in a bar."""
     wanted = clock.progress
     showing: AbstractContextManager[Progress | None]

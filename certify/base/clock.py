@@ -55,6 +55,11 @@ class Clock:
         budget = None if self.budget is None else part * self.budget
         return Clock(budget, self.progress, self.start, used=self.used, most=self.most)
 
+    def divide(self, count: int) -> "Clock":
+        """Return a clock with one of `count` equal parts of the time that is left."""
+        left = self.left()
+        return self.share(1.0) if left is None else Clock(left / count, self.progress)
+
     def overrun(self, seconds: float) -> bool:
         """Whether so many seconds more go beyond the budget by more than is allowed."""
         if self.budget is None:

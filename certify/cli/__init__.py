@@ -263,7 +263,6 @@ def restarts(  # noqa: PLR0913  one for each option
     start = monotonic()
     with progress(options.budget) as tell:
         settings = {**options.epsilon(loaded), **options.search(tell), "sizes": sizes}
-        settings["budget"] = options.budget  # of all fits together
         report = compared(loaded.problem, every, q=q, **settings)
     written: dict[str, OutputFile | None] = {}
     if output is not None:

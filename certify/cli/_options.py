@@ -10,7 +10,7 @@ import click
 
 from certify.adapters import files
 from certify.base.clock import Progress
-from certify.pipeline.check import AUTO
+from certify.pipeline.budget import AUTO
 
 from ._show import Lines, OutputFile, as_json, for_people
 

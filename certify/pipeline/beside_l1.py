@@ -25,6 +25,7 @@ from certify.search.dual.points import dual_at
 from certify.search.search_result import Evidence
 
 from . import own_size
+from .budget import rest
 from .certificate.file import Certificate, StatedQuestion, ask
 from .certificate.tiers import arithmetic
 from .prove import Proof, assemble, without_better
@@ -79,7 +80,8 @@ def answers(
     evidence = Evidence(start, None, None, (), better, floor, steps, note, given=q_given)
 
     def any_size(part: Problem, share: Clock) -> tuple[Certificate | None, float]:
-        result = check(part, factors, seed=seed, budget=share.left(), rtol=NEAR)
+        how = {"budget": rest(share), "progress": share.progress}
+        result = check(part, factors, seed=seed, rtol=NEAR, **how)
         return result.certificate, result.lower
 
     def at_size(part: Problem, share: Clock) -> tuple[Certificate | None, float]:
@@ -164,15 +166,12 @@ def gather_lines(
     lines, left = list[Line](), len(flat) + ROUNDS * len(norms)
     for turn in range(1 + ROUNDS if norms else 1):
         slope = next_slope(problem, lines, top) if turn else 0.0
-        if not np.isfinite(
-            problem.lam + slope
-        ):  # nothing is left to bound, or no float is so large
+        if not np.isfinite(problem.lam + slope):  # no gap is left, or no float is so large
             return lines
         for norm in norms if turn else flat:
             if lines and clock.expired():
                 return lines
-            rest = clock.left()
-            share = Clock(None if rest is None else rest / left)
+            share = clock.divide(left)
             certificate, level = judge(without_l1(problem, norm, slope), share)
             left -= 1
             if certificate is not None:

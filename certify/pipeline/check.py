@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from certify.atoms import Factors
 from certify.base.arrays import Array, short
-from certify.base.bar import shown
+from certify.base.bar import show_progress
 from certify.base.checkpoint import Keeper, keeping, stoppable
 from certify.base.clock import LOG, Clock, Progress
 from certify.base.errors import InputError, OutOfScopeError
@@ -29,6 +29,7 @@ from certify.search.search_result import Evidence
 
 from . import beside_l1
 from . import rescale as scaling
+from .budget import AUTO, Budget, limits
 from .certificate.coverage import PROBE, missing_rules
 from .certificate.file import StatedQuestion, ask
 from .certificate.verdict import Verdict
@@ -39,9 +40,6 @@ from .prove import Proof, settle
 from .reasons import reason
 from .result import Result
 
-Budget: TypeAlias = float | Literal["auto"] | None
-AUTO: Literal["auto"] = "auto"  # the budget where none is given
-MINUTE = 60.0  # seconds that it is at most
 ANY_SIZE = 0.8  # share of the budget for the first question where there are two
 
 
@@ -101,17 +99,10 @@ def check(  # noqa: PLR0913  the contract's keywords
         )
     if missing_rules(problem):
         return by_floats(problem, arrays, found_q, rtol=rtol, atol=atol)
-    with threads(problem.loss.observed), keeping(keeper), stoppable(), shown(clock):
-        if problem.l1 is not None:
-            judge = partial(check, method=method, solver=solver)
-            evidence, proof, own_proof = beside_l1.answers(
-                problem, question, (arrays, values), (clock, seed), judge
-            )
-        else:
-            how = wanted, route
-            evidence, proof, own_proof = answers(
-                problem, question, (arrays, values), (clock, seed), how
-            )
+    with threads(problem.loss.observed), keeping(keeper), stoppable(), show_progress(clock):
+        evidence, proof, own_proof = answers(
+            problem, question, (arrays, values), (clock, seed), (wanted, route)
+        )
     result = result_of(problem, arrays, (found_q, evidence), proof, own_proof)
     origin, multiple = getattr(factors, "origin", None), getattr(factors, "multiple", 1.0)
     reason = result.reason + adapter_note(factors)
@@ -131,6 +122,9 @@ def answers(
     run    the clock and the seed
     how    a dual point to try, or None, and the route
     """
+    if problem.l1 is not None:
+        judge = partial(check, method=how[1].method, solver=how[1].solver)
+        return beside_l1.answers(problem, question, point, run, judge)
     (factors, q), (clock, seed) = point, run
     rtol, atol = (float.fromhex(question.statement[k]) for k in ("rtol", "atol"))
     scaled, by = scaling.normalize(problem)
@@ -200,20 +194,6 @@ def gather(run: Run, wanted: Array | None, route: Route) -> Evidence:
     if route.method == "cvxpy":
         return by_solver.any_size(run, wanted, route.solver)
     return any_size(run, wanted)
-
-
-def limits(budget: Budget) -> tuple[float | None, float | None]:
-    """Return a clock's budget, and the most that counted steps may take, both in seconds."""
-    return (None, MINUTE) if budget == AUTO else (positive(budget), None)
-
-
-def positive(budget: object) -> float | None:
-    """Return the budget in seconds, or None for none."""
-    if budget is None:
-        return None
-    if not (isinstance(budget, int | float) and budget >= 0):
-        raise InputError(f"budget must be seconds >= 0 or None, got {budget!r}")
-    return float(budget)
 
 
 def natural(seed: object) -> int:

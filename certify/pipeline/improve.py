@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from certify.atoms import Atom, Factors
-from certify.base.bar import shown
+from certify.base.bar import show_progress
 from certify.base.checkpoint import Keeper, keeping, stoppable
 from certify.base.clock import Clock, Progress
 from certify.base.errors import OutOfScopeError
@@ -29,25 +29,16 @@ from certify.search.families import is_supported, search
 from certify.search.fixed_rank import steps as fixed_rank_steps
 
 from . import rescale as scaling
+from .budget import AUTO, Budget, limits, rest
 from .certificate.coverage import missing_rules
 from .certificate.file import StatedQuestion, ask, hand_over, number_offsets
 from .certificate.tiers import arithmetic
 from .certificate.verdict import NO_BOOL, Verdict
-from .check import (
-    AUTO,
-    Budget,
-    best_offsets,
-    check,
-    finite_objective,
-    limits,
-    natural,
-    why_uncovered,
-)
+from .check import best_offsets, check, finite_objective, natural, why_uncovered
 from .result import Result
 from .reuse import certify_beside
 
 CLOSER = 0.02  # of the gap: a point no better than this is not worth another check
-LAST = 5.0  # seconds of a check where the minute of a call without a budget is over
 AGAIN = 5  # times that a better point found by check() is gone on from
 Reuse = Callable[[Result, Candidate], Result | None]
 Judge = Callable[[Factors, Values | None], Result]
@@ -116,7 +107,7 @@ def improve(  # noqa: PLR0913  as check()
     """
     (seconds, most), problem = limits(budget), as_problem(problem)
     clock = Clock(seconds, progress, most=most)
-    with keeping(Keeper()), stoppable(), shown(clock):
+    with keeping(Keeper()), stoppable(), show_progress(clock):
         settings = (rtol, atol, natural(seed), accept_route(Route(method, solver), problem))
         return improved(problem, factors, q, settings, clock)
 
@@ -174,13 +165,6 @@ def improved(
     return Improvement(last.factors, last.q, trail[-1][1], trail, result, problem.atom)
 
 
-def rest(clock: Clock) -> Budget:
-    """Return the budget of a check of what was reached."""
-    if clock.most is None:
-        return clock.left()
-    return LAST if clock.expired() else AUTO
-
-
 def descend_from(
     problem: Problem, start: Candidate, clock: Clock, seed: int, epsilon: float
 ) -> tuple[tuple[str, Candidate], ...]:
@@ -188,8 +172,8 @@ def descend_from(
     if problem.lam == 0:
         return fixed_rank_steps(problem, start, clock, seed)
     solution = convex.solve(problem, clock.share(CONVEX).expired, epsilon)
-    rest = (epsilon, convex.shortcut(problem, solution))
-    return search(problem, start, clock.share(SEARCHED), seed, rest).steps
+    goal = (epsilon, convex.shortcut(problem, solution))
+    return search(problem, start, clock.share(SEARCHED), seed, goal).steps
 
 
 def check_last(

@@ -15,7 +15,7 @@ import numpy as np
 
 from certify.atoms import Factors
 from certify.base.arrays import Bools
-from certify.base.bar import shown
+from certify.base.bar import show_progress
 from certify.base.checkpoint import Keeper, keeping, stoppable, stopped
 from certify.base.clock import Clock, Progress
 from certify.base.errors import InputError, OutOfScopeError
@@ -23,9 +23,10 @@ from certify.kernel.scalars import Enclosure
 from certify.problem import Problem, Values, as_problem
 from certify.search.candidate import Candidate
 
+from .budget import AUTO, Budget, limits, rest
 from .certificate.coverage import missing_rules
 from .certificate.file import rounding
-from .check import best_offsets, check, finite_objective, natural, positive, why_uncovered
+from .check import best_offsets, check, finite_objective, natural, why_uncovered
 from .comparison import Fit, RestartReport, conclude, plottable
 from .improve import value_of
 from .own_size_result import explained_variance
@@ -46,7 +47,7 @@ def restarts(  # noqa: PLR0913  as check()
     q: Sequence[Sequence[Any] | None] | None = None,
     rtol: float = 1e-6,
     atol: float | None = None,
-    budget: float | None = None,
+    budget: Budget = AUTO,
     seed: int = 0,
     progress: Progress | bool | None = None,
     sizes: bool = False,
@@ -64,14 +65,16 @@ def restarts(  # noqa: PLR0913  as check()
 
     fits    factors of each fit, of any size, as check() takes them
     q       None, or for each fit its offset values, or None where the best ones are found
-    budget  seconds for all fits together: half of what is left for each but the last
+    budget  seconds for all fits together: half of what is left for each but the last; "auto": a
+            minute at most for each that is checked, as check() takes it; None: no limit
     sizes   whether to bracket the least objective of each number of components among the fits
             too: `report.sizes`, with another budget of the same length, in equal shares
 
     Raises InputError for no fit or wrong factors, naming the fit; OutOfScopeError for what
     the theory does not cover or the kernel has no rule for.
     """
-    clock, seed = Clock(positive(budget), progress), natural(seed)
+    (seconds, most), seed = limits(budget), natural(seed)
+    clock = Clock(seconds, progress, most=most)
     require(as_problem(problem))
     given = accept_fits(problem, fits, q)
     points = pad_to_rank(problem, given)
@@ -82,16 +85,16 @@ def restarts(  # noqa: PLR0913  as check()
     results: list[tuple[int, Result]] = []
     best, last = values[order[0]].hi, min(TRIES, len(order)) - 1
     near = max(Fraction(atol), Fraction(rtol) * abs(best))
-    with keeping(Keeper()), stoppable(), shown(clock):
+    with keeping(Keeper()), stoppable(), show_progress(clock):
         for turn, k in enumerate(order[:TRIES]):
-            left = clock.left()
-            share = left if left is None or turn == last else left / 2
+            share = rest(clock, 1.0 if turn == last else 0.5)
             x, p = points[k]
             offsets = p if problem.offsets else None
             results.append((k, judge(x, q=offsets, budget=share, progress=clock.progress)))
             bound = max(Fraction(r.lower) for _, r in results)
             if best - bound <= near or stopped():
                 break
+        judge = partial(judge, progress=clock.progress)
         each = brackets_by_size(problem, given, judge, budget) if sizes else ()
     counts = [int(living(problem, x).sum()) for x, _ in points]
     better = lowest(problem, [r for _, r in results])
@@ -108,13 +111,13 @@ def with_variance(problem: Problem, report: RestartReport) -> RestartReport:
 
 
 def brackets_by_size(
-    problem: Problem, given: Fits, judge: Callable[..., Result], budget: float | None
+    problem: Problem, given: Fits, judge: Callable[..., Result], budget: Budget
 ) -> tuple[SizeBracket, ...]:
     """Return a bracket for each number of components; zero components do not count."""
     alive = [(tuple(a[..., living(problem, x)] for a in x), p) for x, p in given]
     fits = [(x, p, value_of(problem, Candidate(x, p, 0.0))) for x, p in alive]
     count = len({x[0].shape[-1] for x, _ in alive})
-    share = None if budget is None else budget / count
+    share = budget / count if isinstance(budget, int | float) else budget
     has_offsets = bool(problem.offsets)
     return brackets(
         problem, fits, lambda x, p: judge(x, q=p if has_offsets else None, budget=share)

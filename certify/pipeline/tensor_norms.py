@@ -24,8 +24,9 @@ from certify.kernel.scalars import power, root
 from certify.polar.proved import above, below
 from certify.polar.scale import exponent, ldexp_steps
 
+from .budget import positive
 from .certificate.verdict import relative, spread
-from .check import natural, positive
+from .check import natural
 from .decompose import Decomposition, decompose, empty, polar
 from .report._numbers import at_least, at_most
 

@@ -27,7 +27,7 @@ def told(monkeypatch):
 
 @pytest.mark.parametrize("clock", [Clock(30.0), Clock(most=30.0)])
 def test_a_call_on_a_terminal_shows_a_bar_once_it_takes_long(told, clock, monkeypatch):
-    with bar.shown(clock):
+    with bar.show_progress(clock):
         clock.tell("early", 1.0)
         assert told == []
         monkeypatch.setattr(bar, "LATER", -1.0)
@@ -46,23 +46,23 @@ def test_where_nothing_can_be_shown_a_late_bar_is_silent(told, monkeypatch):
     monkeypatch.setattr(bar, "bar", nothing)
     monkeypatch.setattr(bar, "LATER", -1.0)
     clock = Clock()
-    with bar.shown(clock):
+    with bar.show_progress(clock):
         clock.tell("late", 2.0)
     assert told == [None]
 
 
 def test_a_call_told_to_shows_a_bar_at_once(told):
     clock = Clock(progress=True)
-    with bar.shown(clock):
+    with bar.show_progress(clock):
         clock.tell("early", 1.0)
     assert told == [None, ("early", 1.0), "closed"]
     assert clock.progress is True
 
 
 def test_a_call_told_to_be_silent_or_away_from_a_terminal_shows_none(told, monkeypatch):
-    with bar.shown(silent := Clock(progress=False)):
+    with bar.show_progress(silent := Clock(progress=False)):
         assert silent.progress is False
     monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
-    with bar.shown(away := Clock()):
+    with bar.show_progress(away := Clock()):
         assert away.progress is None
     assert told == []

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from certify import (
+    InputError,
     OutOfScopeError,
     Problem,
     RejectedError,
@@ -297,6 +298,20 @@ def test_where_nothing_is_left_to_bound_no_line_is_sought(name, lam):
         if name in {"zeros", "means"} and not factors[0].any():
             assert found.verdict is Verdict.CERTIFIED
             assert found.upper == 0
+
+
+def test_the_questions_without_the_penalty_tell_their_stages_and_can_be_ended():
+    seen = []
+    whole = check(PROBLEM, FACTORS, progress=lambda stage, _: seen.append(stage))
+    assert "projected dual point" in seen  # of a line
+    ended = check(PROBLEM, FACTORS, progress=lambda *_: True)
+    assert 0 <= ended.lower <= whole.lower
+    assert ended.upper == whole.upper
+
+
+def test_a_dual_point_of_the_callers_is_refused():
+    with pytest.raises(InputError, match=r"dual must be None beside l1=\(0.25, 0.5\)"):
+        check(PROBLEM, FACTORS, dual=np.zeros(DATA.shape))
 
 
 def test_the_weights_are_checked():

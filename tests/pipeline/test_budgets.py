@@ -1,7 +1,6 @@
 """Budgets: a minute where none is given, and what is said of the side that stays loose."""
 
 from dataclasses import replace
-from importlib import import_module
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,15 +11,13 @@ from certify.atoms import RankOne
 from certify.base.clock import Clock
 from certify.base.errors import InputError
 from certify.losses import Squared
+from certify.pipeline import budget as budgets
 from certify.pipeline import reasons
 from certify.polar import Proposal
 from certify.search.candidate import evaluate
 from certify.search.dual.orthogonal import Orthogonal
 from certify.search.dual.points import Dual
 from certify.search.search_result import Evidence
-
-PIPELINE = import_module("certify.pipeline.check")
-IMPROVING = import_module("certify.pipeline.improve")
 
 
 def asked(rng):
@@ -46,13 +43,15 @@ def test_without_a_budget_the_answer_is_that_of_the_counted_steps():
 
 def test_without_a_budget_a_search_ends_when_the_minute_is_over(monkeypatch):
     problem, start = asked(np.random.default_rng(0))
-    monkeypatch.setattr(PIPELINE, "MINUTE", 0.0)
+    monkeypatch.setattr(budgets, "MINUTE", 0.0)
     assert len(check(problem, start).steps) < len(check(problem, start, budget=None).steps)
-    monkeypatch.setattr(IMPROVING, "LAST", 0.0)
+    monkeypatch.setattr(budgets, "LAST", 0.0)
     assert improve(problem, start).result.upper > 0
-    assert IMPROVING.rest(Clock(most=0.0, start=0.0)) == 0.0
-    assert IMPROVING.rest(Clock(most=1e9)) == "auto"
-    assert IMPROVING.rest(Clock()) is None
+    assert budgets.rest(Clock(most=0.0, start=0.0)) == 0.0
+    assert budgets.rest(Clock(most=1e9)) == "auto"
+    assert budgets.rest(Clock()) is None
+    assert budgets.rest(Clock(0.0), 0.5) == 0.0
+    assert 4e8 < budgets.rest(Clock(1e9), 0.5) < 6e8
 
 
 def test_another_word_is_no_budget():

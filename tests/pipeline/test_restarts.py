@@ -192,7 +192,8 @@ def test_a_budget_is_shared_by_the_fits_that_are_asked(monkeypatch):
     assert 1400 < given[1] <= 1500  # the first took less
     assert 2800 < given[2] <= 3000  # all that is left
     restarts(PROBLEM, [BEST])
-    assert given[3] is None
+    restarts(PROBLEM, [BEST], budget=None)
+    assert given[3:] == ["auto", None]
 
 
 # --- every atom, offsets ------------------------------------------------------------------

@@ -22,7 +22,7 @@ def applies(problem: Problem) -> bool:
     if problem.l1 is None or not isinstance(atom, RankOne):
         return False
     halves = problem.lam == 0 or atom.separable
-    known = all(g.is_plain and g.name in ("l1", "l2") for g in atom.gauges)
+    known = all(g.is_plain and (g.axial or g.spherical) for g in atom.gauges)
     if isinstance(problem.loss, KullbackLeibler):
         return halves and not problem.offsets and all(g.nonneg for g in atom.gauges)
     return bool(np.isfinite(problem.loss.curvature)) and (
@@ -35,7 +35,7 @@ def descend(problem: Problem, factors: Factors, steps: int, expired: Callable[[]
     """Return the end of steps in U and V in turn, each of which never raises the objective."""
     pair, last = list(factors), np.inf
     q = problem.best_offsets(factors)
-    step = multiplicative_step if isinstance(problem.loss, KullbackLeibler) else shrunk
+    step = multiplicative_step if isinstance(problem.loss, KullbackLeibler) else proximal_step
     for k in range(steps):
         for side in (0, 1):
             if pair[1 - side].any():
@@ -56,7 +56,7 @@ def pull_field(problem: Problem, field: Array, pair: list[Array], side: int) -> 
     return (observed.times, observed.times_left)[side](field, pair[1 - side])
 
 
-def shrunk(problem: Problem, pair: list[Array], side: int, W: Array) -> Array:
+def proximal_step(problem: Problem, pair: list[Array], side: int, W: Array) -> Array:
     """Return P(shrink(x + t W other, t a)), t = 1 / L, L the curvature in this side.
 
     P projects onto the cone, entry by entry.  lam theta then divides by 1 + t lam (half squares),
@@ -68,11 +68,11 @@ def shrunk(problem: Problem, pair: list[Array], side: int, W: Array) -> Array:
     t = 1 / (problem.loss.curvature * float(np.linalg.norm(other.T @ other, 2)))
     x = x + t * pull_field(problem, W, pair, side)
     halves = atom.separable or not problem.lam
-    price = (problem.l1 or (0.0, 0.0))[side] + (0.0 if halves or norm.name == "l2" else sizes)
+    price = (problem.l1 or (0.0, 0.0))[side] + (0.0 if halves or norm.spherical else sizes)
     x = norm.project_cone(np.sign(x) * np.maximum(np.abs(x) - t * price, 0.0))
     if halves:
         return np.asarray(x / (1 + t * problem.lam))
-    if norm.name == "l1":
+    if norm.axial:
         return np.asarray(x)
     long = np.linalg.norm(x, axis=0)
     return np.asarray(x * np.where(long > 0, np.maximum(1 - t * sizes / long, 0.0), 0.0))
