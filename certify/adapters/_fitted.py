@@ -147,8 +147,8 @@ def without_effect(one: tuple[str, float], other: tuple[str, float]) -> str:
     (free, zero), (paid, value) = sorted((one, other), key=lambda pair: pair[1])
     if zero or not value:
         return ""
-    message = f"beside {free}={zero:g} the penalty of {paid}={value:g} has no effect"
-    return f"{message}: rescaling makes it as small as one likes, so it is left out"
+    message = f"beside {free}={zero:g} the penalty of {paid}={value:g} does not change the optimum"
+    return f"{message}: rescaling makes it as small as you like; objectives here leave it out"
 
 
 def weight(value: Any, name: str, model: str) -> float:

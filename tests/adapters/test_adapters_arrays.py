@@ -219,7 +219,7 @@ def test_wrong_input_is_one_sentence(ask, told):
         (lambda: implicit_als((P, Q), COUNTS, 0.0), ""),
         (
             lambda: cornac_mf((P, Q), RATINGS, REGS | {"item": 0}, (B, C), MEAN),
-            "beside item=0 the penalty of user=0.3 has no effect",
+            "beside item=0 the penalty of user=0.3 does not change the optimum",
         ),
     ],
 )

@@ -68,8 +68,8 @@ def test_a_penalty_on_one_factor_alone_is_left_out_and_this_is_said(paid, free, 
     assert np.array_equal(factors[0], W)
     assert np.sqrt(2 * objective(problem, factors)) == pytest.approx(model.reconstruction_err_)
     assert factors.note == (
-        f"beside {free}=0 the penalty of {paid}=0.25 has no effect: "
-        "rescaling makes it as small as one likes, so it is left out"
+        f"beside {free}=0 the penalty of {paid}=0.25 does not change the optimum: "
+        "rescaling makes it as small as you like; objectives here leave it out"
     )
     result = check(problem, factors, budget=1.0)
     assert result.reason.endswith(factors.note)
