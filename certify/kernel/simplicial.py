@@ -3,23 +3,24 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import partial
 from itertools import combinations, product
-from math import ceil
+from math import ceil, floor, isqrt
 from operator import mul
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from .norms import L2, Norm
-from .scalars import power, root
+from .scalars import power
 
+T = TypeVar("T")
 Ints = Sequence[int]
 Rows = Sequence[Ints]
 SIGNS = {"*": (1, -1), "+": (1,), "-": (-1,), "0": (1,)}
-FINE = 64  # bits of the largest vertex bound on the grid of y; sharpness, never truth
+FINE = 64  # lengths and bounds are integers times 2^-FINE, rounded up; sharpness, never truth
+STEEP = 32  # bits of a slope between 0 and 1; sharpness, too
 
 
 class ConeForm(NamedTuple):
-    """h(z) = unit (A z + sum over i of w_i (f_i . z)_+), and g(z) = sup { <x, h(z)> : |x| <= 1 }.
+    """h(z) = A z + sum over i of w_i (f_i . z)_+, and g(z) = unit sup { <x, h(z)> : |x| <= 1 }.
 
     short, reach  the norm of z; an unpriced bias, its last coordinate, has |b| <= reach
     other         the norm of x, with its cone
@@ -49,21 +50,19 @@ class ConeForm(NamedTuple):
 class Cone(NamedTuple):
     """{ sum a_j g_j : a >= 0 }; the dual rows have r_j . g_k = 0 for k != j, 2^(e_j) for k = j.
 
+    sizes    of each generator, about the binary logarithm of |g|_2; lengths: about its |g|
     linear   of each generator, what is linear on the cone; bent: (w_i, f_i . g_j for each j)
-    lengths  of the generators, about; bounds: their c_j where no point is bent anywhere
+    bounds   of each generator its c_j, if no point is bent on any cone
     """
 
     generators: list[Ints]
     rows: list[Ints]
     exps: list[int]
+    sizes: list[int]
+    lengths: list[int]
     linear: list[Ints]
+    bounds: list[int]
     bent: Sequence[tuple[Ints, Ints]]
-    lengths: list[Fraction]
-    bounds: list[Fraction]
-
-    def sizes(self) -> list[int]:
-        """Return about the binary logarithm of each generator's length."""
-        return [sum(map(mul, g, g)).bit_length() // 2 for g in self.generators]
 
 
 def over_cones(form: ConeForm) -> Fraction:
@@ -72,7 +71,7 @@ def over_cones(form: ConeForm) -> Fraction:
     A split of g_i, g_j puts m = 2^p g_i + 2^q g_j, for any p and q, in the place of one and of the
     other: { a_i g_i + a_j g_j } is both children together.
     """
-    best, codes = Fraction(0), iter(form.tree)
+    best, codes = 0, iter(form.tree)
     pairs = [*combinations(range(form.short.size), 2)]
     waiting = [orthant(form, signs) for signs in form.roots()][::-1]
     while waiting:
@@ -81,7 +80,7 @@ def over_cones(form: ConeForm) -> Fraction:
             waiting += halves(form, cone, *pairs[code - 1])
         else:
             best = leaf(form, cone, best)
-    return best
+    return form.unit * best * power(-FINE)
 
 
 def orthant(form: ConeForm, signs: Ints) -> Cone:
@@ -90,17 +89,22 @@ def orthant(form: ConeForm, signs: Ints) -> Cone:
     linear = [[s * row[j] for row in form.linear] for j, s in enumerate(signs)]
     bent = [(w, [*map(mul, f, signs)]) for f, w in form.bent]
     lengths = [length(form, g) for g in unit]
-    bounds = [] if form.bent else [*map(partial(vertex_bound, form), linear, lengths)]
-    return fix_signs(Cone([*unit], [*unit], [0] * len(signs), [*linear], bent, lengths, bounds))
+    vertices = zip(linear, linear, lengths, strict=True)
+    bounds = [] if form.bent else [vertex_bound(form, *x) for x in vertices]
+    zeros = [0] * len(signs)
+    return fix_signs(Cone([*unit], [*unit], zeros, [*zeros], lengths, [*linear], bounds, bent))
 
 
 def fix_signs(cone: Cone) -> Cone:
     """Move what has one sign on the cone, (f . z)_+ = f . z or 0, to the linear part."""
     linear, bent = [*cone.linear], []
-    for w, at in cone.bent:
-        if min(at) < 0 < max(at):
-            bent.append((w, at))
-        elif max(at) > 0:
+    for point in cone.bent:
+        w, at = point
+        if max(at) <= 0:
+            continue
+        if min(at) < 0:
+            bent.append(point)
+        else:
             for j, v in enumerate(at):
                 linear[j] = [x + v * y for x, y in zip(linear[j], w, strict=True)]
     return cone._replace(linear=linear, bent=bent)
@@ -108,111 +112,144 @@ def fix_signs(cone: Cone) -> Cone:
 
 def halves(form: ConeForm, cone: Cone, i: int, j: int) -> Iterator[Cone]:
     """Yield the cones with m in the place of g_j and of g_i; p and q make them about as long."""
-    sizes = cone.sizes()
-    shift = {i: max(0, sizes[j] - sizes[i]), j: max(0, sizes[i] - sizes[j])}
+    ahead = cone.sizes[i] - cone.sizes[j]
+    shift = {i: max(0, -ahead), j: max(0, ahead)}
 
     def met(x: Sequence[Ints]) -> list[int]:
         """Return 2^p x_i + 2^q x_j."""
         return [(a << shift[i]) + (b << shift[j]) for a, b in zip(x[i], x[j], strict=True)]
 
     generator, linear = met(cone.generators), met(cone.linear)
-    size = length(form, generator)
-    bound = Fraction(0) if form.bent else vertex_bound(form, linear, size)
+    size, long = binary_size(generator), length(form, generator)
+    bound = 0 if form.bent else vertex_bound(form, linear, linear, long)
+    across = [(x[i] << shift[i]) + (x[j] << shift[j]) for _, x in cone.bent]
     for at, kept in ((j, i), (i, j)):
-        new = Cone(
-            [*cone.generators],
-            [*cone.rows],
-            [*cone.exps],
-            [*cone.linear],
-            (),
-            [*cone.lengths],
-            [*cone.bounds],
-        )
-        new.generators[at], new.linear[at], new.lengths[at] = generator, linear, size
-        if new.bounds:
-            new.bounds[at] = bound
-        new.exps[at] += shift[at]  # r_at . m = 2^shift r_at . g_at; r_kept is made orthogonal to m
-        more = new.exps[at] - new.exps[kept] - shift[kept]
+        exps, rows = [*cone.exps], [*cone.rows]
+        exps[at] += shift[at]  # r_at . m = 2^shift r_at . g_at; r_kept is made orthogonal to m
+        more = exps[at] - exps[kept] - shift[kept]
         a, b = max(0, more), max(0, -more)
-        new.exps[kept] += a
-        pair = zip(cone.rows[kept], cone.rows[at], strict=True)
-        new.rows[kept] = [(x << a) - (y << b) for x, y in pair]
-        bent: list[tuple[Ints, Ints]] = []
-        for w, x in cone.bent:
-            values = [*x]
-            values[at] = (x[i] << shift[i]) + (x[j] << shift[j])
-            bent.append((w, values))
-        yield fix_signs(new._replace(bent=bent))
+        exps[kept] += a
+        pair = zip(rows[kept], rows[at], strict=True)
+        rows[kept] = [(x << a) - (y << b) for x, y in pair]
+        new = Cone(
+            put(cone.generators, at, generator),
+            rows,
+            exps,
+            put(cone.sizes, at, size),
+            put(cone.lengths, at, long),
+            put(cone.linear, at, linear),
+            put(cone.bounds, at, bound) if cone.bounds else [],
+            [(w, put(x, at, y)) for (w, x), y in zip(cone.bent, across, strict=True)],
+        )
+        yield fix_signs(new)
 
 
-def leaf(form: ConeForm, cone: Cone, best: Fraction) -> Fraction:
-    """Return the larger of `best` and a bound of g on the cone within the unit ball.
+def put(values: Sequence[T], at: int, value: T) -> list[T]:
+    """Return a copy with another value at one place."""
+    return [*values[:at], value, *values[at + 1 :]]
+
+
+def leaf(form: ConeForm, cone: Cone, best: int) -> int:
+    """Return the larger of `best` and a bound of g / unit on the cone within the unit ball.
 
     g(sum a_j g_j) <= sum a_j c_j with the vertex bounds c_j, so any y with y . g_j >= c_j
-    has g(z) <= y . z <= |y|_*.  Two such y: equal to c_j, and to n_j max c/n, n_j = |g_j|.
+    has g(z) <= y . z <= |y|_*.  Two such y: equal to c_j, and to n_j max c/n, n_j about |g_j|.
     """
     c = cone.bounds or vertex_bounds(form, cone)
-    first = dual_norm(form, cone, c)
+    first = slope_norm(form, cone, c)
     if first <= best:
         return best
-    top = max(x / y for x, y in zip(c, cone.lengths, strict=True))
-    return max(best, min(first, dual_norm(form, cone, [top * x for x in cone.lengths])))
+    top = max((x << FINE) // n + 1 for x, n in zip(c, cone.lengths, strict=True))
+    even = slope_norm(form, cone, [-(-top * n >> FINE) for n in cone.lengths])
+    return max(best, min(first, even))
 
 
-def length(form: ConeForm, g: Ints) -> Fraction:
-    """Return about |g|, not zero: any such number is as true."""
-    n = form.short.lengths(g)[0].hi
-    return max(n, abs(g[-1]) / form.reach) if form.reach else n or Fraction(1)
+def binary_size(g: Ints) -> int:
+    """Return about the binary logarithm of |g|_2."""
+    squared: int = sum(map(mul, g, g))
+    return squared.bit_length() // 2
 
 
-def vertex_bounds(form: ConeForm, cone: Cone) -> list[Fraction]:
-    """Return c with g(sum a_j g_j) <= sum a_j c_j over a >= 0.
+def length(form: ConeForm, g: Ints) -> int:
+    """Return about |g|, at least 1: any such number is as true."""
+    short, reach = form.short, form.reach
+    if isinstance(short, L2):
+        priced = g[:-1] if reach else g
+        n = isqrt(sum(map(mul, priced, priced)) << 2 * FINE)
+    else:
+        n = floor(short.lengths(g)[0].hi * (1 << FINE))
+    return max(n, floor((abs(g[-1]) << FINE) / reach)) if reach else n or 1 << FINE
+
+
+def vertex_bounds(form: ConeForm, cone: Cone) -> list[int]:
+    """Return c with g(sum a_j g_j) <= unit sum a_j c_j over a >= 0.
 
     On the cone (f . z)_+ is at most sum a_j (f . g_j)_+, and at least s f . z for any 0 <= s <= 1,
     here s = sum_j (f . g_j)_+ / sum_j |f . g_j|, the g_j about as long.  A weight takes one of them
     up and the other down: low <= h <= high, both linear in a, and the dual norm of the largest
     that lies between is convex and monotone.
     """
-    high, low = ([[*x] for x in cone.linear] for _ in range(2))
-    sizes = cone.sizes()
-    for w, at in cone.bent:
-        even = [v << max(sizes) - s for v, s in zip(at, sizes, strict=True)]
-        rise, size = sum(v for v in even if v > 0), sum(map(abs, even))
-        for j, v in enumerate(at):
-            above, below = max(v, 0), v * rise // size
-            for k, x in enumerate(w):
-                high[j][k] += max(x * above, x * below)
-                low[j][k] += min(x * above, x * below)
-    return [largest_support(form, *x) for x in zip(high, low, cone.lengths, strict=True)]
+    linear = zip(cone.linear, cone.linear, cone.lengths, strict=True)
+    if not cone.bent:
+        return [vertex_bound(form, *x) for x in linear]
+    even = [max(cone.sizes) - s for s in cone.sizes]
+    slopes = []  # times 2^STEEP, rounded down
+    for _, at in cone.bent:
+        near = [v << e for v, e in zip(at, even, strict=True)]
+        rise = sum([v for v in near if v > 0])
+        slopes.append((rise << STEEP) // (2 * rise - sum(near)))
+    above, below = [], []  # w_+ and w_- of each output
+    for weights in zip(*(w for w, _ in cone.bent), strict=True):
+        above.append([max(w, 0) for w in weights])
+        below.append([min(w, 0) for w in weights])
+    c = []
+    for v, (x, _, n) in zip(zip(*(at for _, at in cone.bent), strict=True), linear, strict=True):
+        most, least = [max(x, 0) for x in v], [*map(mul, v, slopes)]
+        high, low = [], []
+        for y, p, q in zip(x, above, below, strict=True):
+            high.append(y + sum(map(mul, p, most)) - (-sum(map(mul, q, least)) >> STEEP))
+            low.append(y + sum(map(mul, q, most)) + (sum(map(mul, p, least)) >> STEEP))
+        c.append(vertex_bound(form, high, low, n))
+    return c
 
 
-def vertex_bound(form: ConeForm, linear: Ints, size: Fraction) -> Fraction:
-    """Return the bound of g at a generator of this length where h is linear."""
-    return largest_support(form, linear, linear, size)
+def vertex_bound(form: ConeForm, high: Ints, low: Ints, long: int) -> int:
+    """Bound sup { <x, h> : |x| <= 1, x in its cone } over low <= h <= high.
 
-
-def largest_support(form: ConeForm, high: Ints, low: Ints, size: Fraction) -> Fraction:
-    """Bound sup { <x, h> : |x| <= 1, x in its cone } over unit low <= h <= unit high."""
-    other, p = form.other, []
-    for k, (a, b) in enumerate(zip(high, low, strict=True)):
-        sign = other.sign(k)
-        p.append(max(a if sign in "*+" else 0, -b if sign in "*-" else 0, 0))
-    if isinstance(other, L2):
-        return form.unit * root(Fraction(sum(map(mul, p, p)))).hi
-    level = None if form.level is None else form.level * size / form.unit
-    return form.unit * replace(other, cone="+").dual_norm([*map(Fraction, p)], (), level)
-
-
-def dual_norm(form: ConeForm, cone: Cone, c: Sequence[Fraction]) -> Fraction:
-    """Bound sup { y . z : |z| <= 1 } for a y with y . g_j >= c_j: y = sum c_j r_j / 2^(e_j).
-
-    c_j is rounded up to integers times 2^e.
+    long is about the length of the generator, at which evidence of the norm is scaled.
     """
-    top, deep = max(c), max(cone.exps)
-    e = top.numerator.bit_length() - top.denominator.bit_length() - FINE
-    ints = [ceil(x / power(e)) << (deep - k) for x, k in zip(c, cone.exps, strict=True)]
-    columns = zip(*cone.rows, strict=True)
-    y: list[Fraction] = [sum(map(mul, ints, x)) * power(e - deep) for x in columns]
-    if form.reach:
-        return form.short.support([*map(abs, y[:-1])]) + form.reach * abs(y[-1])
-    return form.short.dual_norm(y, (), form.level)
+    p = one_sided(form.other, high, low)
+    if isinstance(form.other, L2):
+        return root_above(sum(map(mul, p, p)) << 2 * FINE)
+    level = None if form.level is None else form.level / form.unit * long * power(-FINE)
+    norm = replace(form.other, cone="+")
+    return ceil(norm.dual_norm([*map(Fraction, p)], (), level) * (1 << FINE))
+
+
+def slope_norm(form: ConeForm, cone: Cone, c: Ints) -> int:
+    """Bound sup { y . z : |z| <= 1 } for the y with y . g_j = c_j: y = sum c_j r_j / 2^(e_j)."""
+    deep = max(cone.exps)
+    at = [x << (deep - e) for x, e in zip(c, cone.exps, strict=True)]
+    y = [sum(map(mul, at, x)) for x in zip(*cone.rows, strict=True)]  # times 2^(FINE + deep)
+    if isinstance(form.short, L2):
+        p = one_sided(form.short, y, y)
+        far = ceil(form.reach * p.pop()) if form.reach else 0
+        return -(-root_above(sum(map(mul, p, p))) - far >> deep)
+    unit = power(-FINE - deep)
+    level = None if form.level is None else form.level / form.unit
+    return ceil(form.short.dual_norm([v * unit for v in y], (), level) * (1 << FINE))
+
+
+def one_sided(norm: Norm, high: Ints, low: Ints) -> list[int]:
+    """Return the largest |y_k| of low <= y <= high that coordinate k of a cone can meet."""
+    p = []
+    for k, (a, b) in enumerate(zip(high, low, strict=True)):
+        sign = norm.sign(k)
+        p.append(max(a if sign in "*+" else 0, -b if sign in "*-" else 0, 0))
+    return p
+
+
+def root_above(x: int) -> int:
+    """Return the square root of an integer, rounded up."""
+    r = isqrt(x)
+    return r + (r * r < x)

@@ -41,6 +41,7 @@ LEAVES, QUICK = 5e7, 0.25  # of relaxations, side cubed, in a second; seconds th
 WIDER = (1e-3, 1e-2, 1e-1, 1.0)  # an estimated eigenvalue that was too low is raised by so much
 EXACT, LONG = 1.2e-5, 1.0  # seconds an entry, exactly; and those that a proof may take anyway
 MEDIUM, FINER = 4000, (1e-4, *WIDER)  # smaller side up to which another proof is quick
+NODE, POINT = 1e-4, 5e-7  # seconds of a simplicial cone, exactly; and of each point that bends it
 SHORT = 1e-6  # relative: a bound proved this much below the promised one
 Json = dict[str, Any]
 
@@ -56,15 +57,17 @@ class Proof:
 def affordable(problem: Problem, evidence: Evidence, left: float | None = None) -> Arithmetic[Any]:
     """Return exact arithmetic unless a proof takes longer than there is left of a budget.
 
-    Of a hidden layer, or of many entries: rounded proofs are some ten times faster.
+    Of a hidden layer, many entries or many cones: rounded proofs are some ten times faster.
     """
     if left is None or evidence.dual is None:
         return arithmetic(problem)
+    proof = evidence.dual.polar.proof
     if problem.atom.layer is None:
-        seconds = EXACT * problem.loss.observed.size
+        seconds = EXACT * problem.loss.observed.size + NODE * cone_nodes(proof)
         return arithmetic(problem, "rounded" if seconds > max(left, LONG) else None)
     rows = sum(problem.atom.layer.features.shape)
-    seconds = relaxed_leaves(evidence.dual.polar.proof) * float(rows) ** 3 / LEAVES
+    seconds = relaxed_leaves(proof) * float(rows) ** 3 / LEAVES
+    seconds += cone_nodes(proof) * (NODE + POINT * rows)
     return arithmetic(problem, "rounded" if seconds > max(left, QUICK) else None)
 
 
@@ -72,6 +75,12 @@ def relaxed_leaves(proof: Json) -> int:
     """Return how many leaves of a proof are relaxations."""
     nodes = sum(("level" in node) + relaxed_leaves(node) for node in proof.get("nodes", ()))
     return nodes + sum(map(relaxed_leaves, proof.get("each", ())))
+
+
+def cone_nodes(proof: Json) -> int:
+    """Return how many simplicial cones the trees of a proof have, about."""
+    inside = (*proof.get("nodes", ()), *proof.get("each", ()))
+    return 8 * len(proof.get("tree", ())) + sum(map(cone_nodes, inside))
 
 
 def settle(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from certify import Problem
-from certify.atoms import RankOne
+from certify.atoms import RankOne, ReLU
 from certify.losses import Squared
 from certify.search.search_result import Evidence
 
@@ -32,9 +32,27 @@ def test_a_proof_of_many_entries_is_rounded_where_a_budget_is_spent():
 
     def tier(problem, left, *, dual=True):
         """Return the arithmetic that is afforded."""
-        found = Evidence(None, dual=object() if dual else None)
+        polar = SimpleNamespace(proof={"rule": "spectral"})
+        found = Evidence(None, dual=SimpleNamespace(polar=polar) if dual else None)
         return PROVE.affordable(problem, found, left).tier
 
     assert tier(many, None) == tier(many, 1.5) == tier(few, 0.0) == "exact"
     assert tier(many, 0.0) == "rounded"
     assert tier(many, 0.0, dual=False) == "exact"
+
+
+def test_a_proof_of_many_simplicial_cones_is_rounded_where_a_budget_is_spent():
+    rng = np.random.default_rng(0)
+    layer = Problem(Squared(np.ones((9, 1))), ReLU(rng.standard_normal((9, 3))), 1.0)
+    pair = Problem(Squared(np.ones((9, 3))), RankOne("linf", "linf"), 1.0)
+
+    def tier(problem, words, left):
+        """Return the arithmetic for trees of so many words, eight cones each."""
+        proof = {"each": [{"rule": "cones", "tree": np.zeros(words, dtype=np.int64)}]}
+        dual = SimpleNamespace(polar=SimpleNamespace(proof=proof))
+        return PROVE.affordable(problem, Evidence(None, dual=dual), left).tier
+
+    for problem in (layer, pair):
+        assert tier(problem, 10_000, None) == tier(problem, 10_000, 20.0) == "exact"
+        assert tier(problem, 10, 0.0) == "exact"
+        assert tier(problem, 10_000, 2.0) == "rounded"
