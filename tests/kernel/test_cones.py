@@ -187,6 +187,22 @@ def test_points_with_both_signs_on_a_cone_are_bounded(seed):
         assert max(values) <= make().cones(form, 1) * (1 + Fraction(1, 2**80))
 
 
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_chord_from_below_is_rounded_down(tier):
+    """5 z_1 + 3 z_2 - (z_1 - 2 z_2)_+ is |(5, 3)| at (5, 3), where the last term is 0."""
+    form = bent_form([[1, -2]], [[1]], L2(1, "-"))._replace(linear=[[-5, -3]])
+    assert TIERS[tier]().cones(form, 1) ** 2 >= 34
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_the_slope_of_a_cone_that_was_split_is_rounded_up(tier):
+    ar, tree = TIERS[tier](), [1, 1, 0, 0, 1, 0, 0]
+    for a, b in ((1, 2), (2, 3), (3, 5), (5, 7), (7, 4), (8, 5)):
+        form = ConeForm(L2(2, "+"), Fraction(0), L2(1), [[a, b]], (), Fraction(1), tree=tree)
+        bound = ar.cones(form, 2)
+        assert a * a + b * b <= bound * bound <= (a * a + b * b) * (1 + Fraction(1, 2**30))
+
+
 def pair_of(W, left, right):
     m, n = W.shape
     return Pair(Pattern(m, n), left(m), right(n))
