@@ -12,10 +12,9 @@ optimal, so nothing may certify it: the twin of every cell.
 import sys
 from functools import cache
 from itertools import product
-from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
+from measure import HERE, Row, markdown
 
 from certify import Problem, Verdict, check, verify
 from certify.atoms import RankOne
@@ -35,10 +34,9 @@ from certify.losses import (
 )
 from certify.norms import Elastic, Gauge, Group, Variation, Weighted, gauge
 
-Array = npt.NDArray[np.float64]
 Y = np.array([[3.0, -1.0], [2.0, 0.5], [-1.0, 2.0]])
 HAIR = 2.0**-20  # of lam; epsilon is a little more
-TABLE = Path(__file__).with_name("TABLE.md")
+TABLE = HERE / "TABLE.md"
 
 
 def norms(d: int) -> dict[str, Gauge]:
@@ -59,7 +57,7 @@ def norms(d: int) -> dict[str, Gauge]:
 def losses() -> dict[str, Loss]:
     """Return every loss over data of its own kind; for KL a zero model needs zero counts."""
     signs, counts = np.where(Y > 0, 1.0, -1.0), np.rint(np.abs(Y))
-    made: list[Loss] = [
+    made = [
         Squared(Y),
         Huber(Y, 1.0),
         Absolute(Y),
@@ -74,41 +72,7 @@ def losses() -> dict[str, Loss]:
     return {loss.name: loss for loss in made}
 
 
-@cache
-def attained(left: str, right: str, loss: str) -> float:
-    """Return a value of the polar of -grad l(0) that a slice earns."""
-    a, b = norms(Y.shape[0])[left], norms(Y.shape[1])[right]
-    W = -losses()[loss].gradient(np.zeros(Y.shape))
-    return RankOne(a, b).polar(W).lower
-
-
-def cell(left: str, right: str, loss: str) -> str:
-    """Return what a cell reaches: the verdict, and the rule that proves it."""
-    a, b = norms(Y.shape[0])[left], norms(Y.shape[1])[right]
-    zero = np.zeros((Y.shape[0], 1)), np.zeros((Y.shape[1], 1))
-    top = attained(left, right, loss)
-    lam = top * (1 + HAIR) if top > 0 else 1.0
-    problem = Problem(losses()[loss], RankOne(a, b), lam)
-    found = check(problem, zero, rtol=4 * HAIR)
-    proved = verify(found.certificate, problem, zero, rtol=4 * HAIR)
-    rule = found.certificate.proof.get("polar", {}).get("rule", "trivial")
-    return f"{proved.verdict.name.lower()} {rule}"
-
-
-def twin(left: str, right: str, loss: str) -> Verdict | None:
-    """Return the verdict on the zero model at half the lam; None where it is still optimal.
-
-    (As with no counts at all under Kullback-Leibler: l >= 0 is 0 there at any lam.)
-    """
-    a, b = norms(Y.shape[0])[left], norms(Y.shape[1])[right]
-    top = attained(left, right, loss)
-    if top <= 0 or loss == "kullback_leibler":
-        return None
-    zero = np.zeros((Y.shape[0], 1)), np.zeros((Y.shape[1], 1))
-    problem = Problem(losses()[loss], RankOne(a, b), top / 2)
-    return check(problem, zero).verdict
-
-
+ZERO = np.zeros((Y.shape[0], 1)), np.zeros((Y.shape[1], 1))
 SOME = (("l2", "l2"), ("l1", "l2"), ("l2+", "l2+"), ("linf", "linf"), ("groups", "l2"))
 LIMITS = {
     "lines": "none",
@@ -118,28 +82,54 @@ LIMITS = {
 }
 
 
+@cache
+def question(left: str, right: str, loss: str) -> tuple[Loss, RankOne, float]:
+    """Return the loss, the atom, and a value of the polar of -grad l(0) that a slice attains."""
+    atom = RankOne(norms(Y.shape[0])[left], norms(Y.shape[1])[right])
+    W = -losses()[loss].gradient(np.zeros(Y.shape))
+    return losses()[loss], atom, atom.polar(W).lower
+
+
+def cell(left: str, right: str, loss: str) -> str:
+    """Return what a cell reaches: the verdict, and the rule that proves it."""
+    stated, atom, top = question(left, right, loss)
+    problem = Problem(stated, atom, top * (1 + HAIR) if top > 0 else 1.0)
+    result = check(problem, ZERO, rtol=4 * HAIR)
+    proved = verify(result.certificate, problem, ZERO, rtol=4 * HAIR)
+    rule = result.certificate.proof.get("polar", {}).get("rule", "trivial")
+    return f"{proved.verdict.name.lower()} {rule}"
+
+
+def twin(left: str, right: str, loss: str) -> Verdict | None:
+    """Return the verdict on the zero model at half the lam; None where it is still optimal.
+
+    (As with no counts at all under Kullback-Leibler: l >= 0 is 0 there at any lam.)
+    """
+    stated, atom, top = question(left, right, loss)
+    if top <= 0 or loss == "kullback_leibler":
+        return None
+    return check(Problem(stated, atom, top / 2), ZERO).verdict
+
+
 def pairs() -> list[tuple[str, str]]:
     """Return every pair of norms."""
     return list(product(norms(2), norms(2)))
 
 
-def row(left: str, right: str) -> str:
+def row(left: str, right: str) -> Row:
     """Return the row of a pair: its class, and what the cell of least squares reaches."""
-    facts = pair_facts(norms(Y.shape[0])[left], norms(Y.shape[1])[right])
+    _, atom, _ = question(left, right, "squared")
     verdict, rule = cell(left, right, "squared").split()
-    return f"| {left} | {right} | {facts.kind} | {verdict} | {rule} | {LIMITS[rule]} |"
+    said = {"left": left, "right": right, "polar": pair_facts(*atom.gauges).kind}
+    return said | {"verdict": verdict, "rule": rule, "size limit": LIMITS[rule]}
 
 
 def table() -> str:
     """Return both tables in Markdown: every pair of norms, and every loss with some pairs."""
-    names = list(losses())
-    lines = ["| left | right | polar | verdict | rule | size limit |", "|---|---|---|---|---|---|"]
-    lines += [row(*pair) for pair in pairs()]
-    lines += ["", "| pair | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    for left, right in SOME:
-        cells = " | ".join(cell(left, right, loss) for loss in names)
-        lines.append(f"| {left} x {right} | {cells} |")
-    return HEAD + "\n".join(lines) + "\n"
+    of_losses = [
+        {"pair": " x ".join(pair)} | {loss: cell(*pair, loss) for loss in losses()} for pair in SOME
+    ]
+    return f"{HEAD}{markdown([row(*pair) for pair in pairs()])}\n\n{markdown(of_losses)}\n"
 
 
 HEAD = """# What every norm pair and loss reaches

@@ -212,6 +212,11 @@ class Table(NamedTuple):
     y: np.ndarray
 
 
+def unit(a):
+    """Return columns scaled to 0 .. 1."""
+    return (a - a.min(axis=0)) / (a.max(axis=0) - a.min(axis=0))
+
+
 def standard(a):
     """Return columns of mean 0 and deviation 1."""
     return (a - a.mean(axis=0)) / a.std(axis=0)
@@ -239,3 +244,25 @@ def cancer(rows: int | None = None) -> Table:
     X = standard(U[:, :PLANE] * sizes[:PLANE])
     kept = np.random.default_rng(0).permutation(len(X))[:rows]
     return Table(f"breast cancer {len(kept)} x {PLANE}", X[kept], y[kept])
+
+
+def torch_network(given, units: int, optimizer, steps: int, *, shorter: bool = False):
+    """Train Linear, ReLU, Linear in single precision on all rows; return it and its optimizer.
+
+    shorter  the steps get shorter, by a cosine
+    """
+    import torch
+
+    torch.manual_seed(0)
+    X, y = (torch.tensor(a, dtype=torch.float32) for a in given)
+    layers = torch.nn.Linear(X.shape[1], units), torch.nn.ReLU(), torch.nn.Linear(units, 1)
+    net = torch.nn.Sequential(*layers)
+    made = optimizer(net.parameters())
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(made, steps)
+    for _ in range(steps):
+        made.zero_grad()
+        torch.nn.functional.mse_loss(net(X), y).backward()
+        made.step()
+        if shorter:
+            schedule.step()
+    return net, made

@@ -1,19 +1,23 @@
-"""What every benchmark shares: rounds of timings, claims, tables and pictures.
+"""What every benchmark shares: rows about fits and polars, rounds of timings, claims and tables.
 
-A benchmark is a function of Options that yields its title, rows (dicts) and claims.  A round
-runs each step once, in order, so that a ratio compares what ran side by side.  A time is the
-median over the rounds; a ratio is the median of the rounds' own ratios.
+A benchmark is a generator function of Options.  It yields its title, then rows (dicts whose first
+column names them), alone or with what is wanted of their columns, and claims about several rows.
 """
 
-import statistics
+import resource
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
-from certify import verify
+import numpy as np
+
+from certify import check, verify
 
 MACHINE = "2 cores"
 HERE = Path(__file__).parent
@@ -26,14 +30,24 @@ class SkippedError(Exception):
 
 @dataclass(frozen=True)
 class Options:
-    """How much to run: small sizes and one round if quick; `repeats` rounds if given."""
+    """How much to run: small sizes and one round if quick; `repeats` rounds; cases `only`."""
 
     quick: bool = False
     repeats: int | None = None
+    only: str = ""
 
-    def rounds(self, usual: int, **steps):
-        """Run the steps in turn, as many rounds as usual or as asked."""
-        return Rounds(self.repeats or (1 if self.quick else usual), steps)
+    def rounds(self, usual: int) -> int:
+        """Return how many rounds to run."""
+        return self.repeats or (1 if self.quick else usual)
+
+    def wants(self, name: str, few: tuple[str, ...] = ()) -> bool:
+        """Whether to run a case; a quick run has those of a few names."""
+        quick = not self.quick or any(x in name for x in few)
+        return quick and self.only in name
+
+
+class AtLeast(float):
+    """A number that a column should reach."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +60,16 @@ class Claim:
     holds: bool
 
 
+def claim(what: str, got: Any, wanted: str | float) -> Claim:
+    """Claim that got is a text, at least a number that is AtLeast, or at most another number."""
+    if isinstance(wanted, str):
+        return Claim(what, wanted, str(got), got == wanted)
+    least = isinstance(wanted, AtLeast)
+    holds = got >= wanted if least else got <= wanted
+    text = f"at {'least' if least else 'most'} {float(wanted):g}"
+    return Claim(what, text, f"{got:.3g}", bool(holds))
+
+
 def at_most(what: str, got: float, limit: float, unit: str = "s") -> Claim:
     """Claim got <= limit."""
     shown = (f"at most {limit:g} {unit}".strip(), f"{got:.3g} {unit}".strip())
@@ -55,34 +79,6 @@ def at_most(what: str, got: float, limit: float, unit: str = "s") -> Claim:
 def same(what: str, got: object, wanted: object) -> Claim:
     """Claim got == wanted."""
     return Claim(what, str(wanted), str(got), got == wanted)
-
-
-class Rounds:
-    """Seconds of each step in each round; a step is called with what the others returned."""
-
-    def __init__(self, count: int, steps) -> None:
-        self.seconds: dict[str, list[float]] = {name: [] for name in steps}
-        self.values: Row = {}
-        for _ in range(count):
-            for name, call in steps.items():
-                seconds, self.values[name] = timed(call, self.values)
-                self.seconds[name].append(seconds)
-
-    def median(self, *names: str) -> float:
-        """Return the median over rounds of the sum of these steps."""
-        return statistics.median(map(sum, zip(*(self.seconds[k] for k in names), strict=True)))
-
-    def ratio(self, top: str, bottom: str) -> float:
-        """Return the median over rounds of seconds(top) / seconds(bottom)."""
-        pairs = zip(self.seconds[top], self.seconds[bottom], strict=True)
-        return statistics.median(a / b for a, b in pairs)
-
-
-def timed(call, *arguments, **named):
-    """Return (seconds, value)."""
-    start = perf_counter()
-    value = call(*arguments, **named)
-    return perf_counter() - start, value
 
 
 def saved(certificate) -> int:
@@ -99,6 +95,113 @@ def both_tiers(found, problem, factors, rtol: float) -> Row:
         row[f"{tier} verify s"] = seconds
         verdicts.add(proved.verdict.name)
     return row | {"verified as": ", ".join(sorted(verdicts))}
+
+
+def claims(row: Row, wanted: dict[str, str | float]) -> list[Claim]:
+    """Return a claim for each column that is wanted and there."""
+    name = next(iter(row.values()))
+    there = {k: w for k, w in wanted.items() if row.get(k) is not None}
+    return [claim(f"{name}: {k}", row[k], w) for k, w in there.items()]
+
+
+class Rounds:
+    """Seconds of each step in each round; a step is called with what the others returned.
+
+    A round runs each step once, in order, so that a ratio compares what ran side by side.
+    """
+
+    def __init__(self, count: int, clock=perf_counter, **steps) -> None:
+        self.spent: dict[str, list[float]] = {name: [] for name in steps}
+        self.values: Row = {}
+        for _ in range(count):
+            for name, call in steps.items():
+                seconds, self.values[name] = timed(call, self.values, clock=clock)
+                self.spent[name].append(seconds)
+        self.seconds = {name: median(spent) for name, spent in self.spent.items()}
+
+    def ratio(self, top: str, bottom: str) -> float:
+        """Return the median over rounds of seconds(top) / seconds(bottom)."""
+        pairs = zip(self.spent[top], self.spent[bottom], strict=True)
+        return median(a / b for a, b in pairs)
+
+
+def timed(call, *arguments, clock=perf_counter, **named):
+    """Return (seconds, value)."""
+    start = clock()
+    value = call(*arguments, **named)
+    return clock() - start, value
+
+
+def alone(work, *arguments):
+    """Return what a function returns in a process of its own."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(work, *arguments).result()
+
+
+def peak() -> float:
+    """Return the most memory this process ever held, in GB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
+def judged(problem, factors, *, by=check, rounds=1, tiers=("exact",), **asked):
+    """Check or improve factors, and verify what is claimed of the result, in rounds.
+
+    Returns the row, the result, and the factors that it is about.  The verdict is that of the
+    search and of every verification: "A/B" if they differ.
+    """
+
+    def result_of(ran):
+        return ran["search"] if by is check else ran["search"].result
+
+    def verification(tier: str):
+        def step(ran):
+            there = factors if by is check else ran["search"].factors
+            return verify(result_of(ran).certificate, problem, there, tier=tier, **agreed)
+
+        return step
+
+    agreed = {k: x for k, x in asked.items() if k in ("rtol", "atol", "q")}
+    steps = {f"{tier} verify": verification(tier) for tier in tiers}
+    cpu = process_time()
+    ran = Rounds(rounds, search=lambda _: by(problem, factors, **asked), **steps)
+    cpu = process_time() - cpu
+    result = result_of(ran.values)
+    reached = factors if by is check else ran.values["search"].factors
+    ends = {x.verdict.name for x in (result, *(ran.values[k] for k in steps))}
+    row = {
+        "components": reached[0].shape[-1],
+        "verdict": "/".join(sorted(ends)),
+        "lower": result.lower,
+        "upper": result.upper,
+        "gap": result.relative_gap,
+        "better": result.better_upper,
+        "arithmetic": result.tier,
+        f"{by.__name__} s": ran.seconds.pop("search"),
+        **{f"{k} s": s for k, s in ran.seconds.items()},
+        "processor s": cpu / rounds,
+        "certificate kB": saved(result.certificate) / 1e3,
+    }
+    return row, result, reached
+
+
+def bounded(propose, verified, clock=perf_counter) -> Row:
+    """Time the search for a polar's value and a proposal of its bound, and its verification."""
+    searched, (lower, found) = timed(propose, clock=clock)
+    seconds, upper = timed(verified, found.proof, clock=clock)
+    return {
+        "attained": lower,
+        "proved": upper,
+        "gap": upper / lower - 1,
+        "parts": len(found.proof.get("nodes", [0])),
+        "search s": searched,
+        "verify s": seconds,
+        "MB": megabytes(found.proof),
+    }
+
+
+def megabytes(proof) -> float:
+    """Return the size of a proof's arrays."""
+    return sum(x.nbytes for x in proof.values() if isinstance(x, np.ndarray)) / 1e6
 
 
 def shown(value: object) -> str:
@@ -147,10 +250,10 @@ def picture(file: str, size: tuple[float, float], *, outside: bool = True):
     plt.close(figure)
 
 
-def draw_sizes(axes, rows, lines: dict[str, tuple[str, str]]) -> None:
-    """Draw columns of seconds against n on logarithmic axes; a line is a label and a marker."""
+def draw_sizes(axes, rows, lines: dict[str, tuple[str, str]], by: str = "n") -> None:
+    """Draw columns against sizes on logarithmic axes; a line is a label and a marker."""
     for column, (label, marker) in lines.items():
-        held = [(row["n"], row[column]) for row in rows if row.get(column) is not None]
-        axes.loglog(*zip(*held, strict=True), label=label, marker=marker)
-    axes.set_xticks([row["n"] for row in rows], [str(row["n"]) for row in rows])
+        points = [(row[by], row[column]) for row in rows if row.get(column) is not None]
+        axes.loglog(*zip(*points, strict=True), label=label, marker=marker)
+    axes.set_xticks([row[by] for row in rows], [f"{row[by]:,}" for row in rows])
     axes.minorticks_off()

@@ -12,8 +12,7 @@ from time import monotonic, perf_counter, process_time
 
 import data
 import numpy as np
-from hard_polars import megabytes
-from measure import Options, at_most, both_tiers, picture, same, timed
+from measure import Options, at_most, both_tiers, megabytes, picture, same, timed
 
 from certify import Problem, Verdict, check, improve
 from certify.adapters import files

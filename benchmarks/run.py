@@ -1,9 +1,10 @@
-"""Run the benchmarks, each in a process of its own; write results.json and RESULTS.md.
+"""Run the benchmarks, each in a process of its own; write results.json and the pages made of it.
 
-    python benchmarks/run.py [NAME ...] [--quick] [--repeats N] [--out FOLDER]
+    python benchmarks/run.py [NAME ...] [--only TEXT] [--quick] [--repeats N] [--out FOLDER]
 
-Without a NAME all are run.  Named ones are merged into the results already in the folder.
---quick writes nothing unless a folder is given.
+Without a NAME all are run.  Named ones are merged into the results already in the folder; with
+--only, so are the rows of the cases whose name has the text in it.  --quick writes nothing unless
+a folder is given.
 """
 
 import argparse
@@ -11,28 +12,39 @@ import importlib
 import json
 import platform
 import sys
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
-from multiprocessing import get_context
 from pathlib import Path
 
-from measure import HERE, MACHINE, Claim, Options, SkippedError, markdown, table
+import expectations
+from measure import (
+    HERE,
+    MACHINE,
+    Claim,
+    Options,
+    SkippedError,
+    alone,
+    claims,
+    markdown,
+    table,
+)
 from threadpoolctl import threadpool_limits
 
-MODULES = {  # a benchmark is the function of its name; in this order it is written
-    **dict.fromkeys(("digits", "scaling", "ratings", "cvxpy", "bracket", "dictionary"), "matrices"),
-    **dict.fromkeys(("movielens", "nonnegative", "losses", "biases"), "matrices"),
-    "polars": "hard_polars",
+MODULES = {  # a benchmark is the function of its name; in this order they are written
+    "matrices": "digits scaling ratings cvxpy bracket dictionary movielens nonnegative patience"
+    " losses biases",
+    "polars": "polars",
     "short_sides": "short_sides",
     "own_size": "own_size",
     "at_scale": "at_scale",
     "peers": "peers",
-    "patience": "matrices",
-    **dict.fromkeys(("tensorly", "tensor_polar", "cp"), "tensors"),
-    **dict.fromkeys(("networks", "real_networks", "layers", "hour"), "networks"),
+    "tensors": "tensorly tensor_polar cp",
+    "networks": "networks real_networks layers hour",
+    "expectations": "defaults penalties",
 }
+BENCHMARKS = {name: module for module, names in MODULES.items() for name in names.split()}
 EVERY_CORE = ("scaling", "ratings", "at_scale", "layers")  # the others use one thread of BLAS
+CASE = ("model", "data", "family", "size", "ratio")  # columns that say what a row is about
 LIBRARIES = ("numpy", "scipy", "cvxpy", "clarabel", "scs", "python-flint")
 LIBRARIES += ("scikit-learn", "tensorly")
 
@@ -47,9 +59,9 @@ class Report:
     skipped: str = ""
 
     @classmethod
-    def restored(cls, told: dict) -> "Report":
+    def restored(cls, stored: dict) -> "Report":
         """Return a report from its JSON."""
-        return cls(**told | {"claims": [Claim(**c) for c in told["claims"]]})
+        return cls(**stored | {"claims": [Claim(**c) for c in stored["claims"]]})
 
     def claimed(self) -> list:
         """Return the claims as rows."""
@@ -64,72 +76,93 @@ class Report:
 
 def measured(name: str, options: Options) -> Report:
     """Run one benchmark."""
-    benchmark = getattr(importlib.import_module(MODULES[name]), name)
-    found, skipped = [], ""
+    benchmark = getattr(importlib.import_module(BENCHMARKS[name]), name)
+    report = Report("", [], [])
     with threadpool_limits(None if name in EVERY_CORE else 1, user_api="blas"):
         try:
-            found.extend(benchmark(options))  # what came before a SkippedError stays
-        except SkippedError as error:
-            skipped = str(error)
-    kinds = ([x for x in found if isinstance(x, kind)] for kind in (str, dict, Claim))
-    (title,), rows, claims = kinds
-    return Report(title, rows, claims, skipped)
+            for part in benchmark(options):
+                row, wanted = part if isinstance(part, tuple) else (part, {})
+                if isinstance(part, str):
+                    report = replace(report, title=part)
+                elif isinstance(part, Claim):
+                    report.claims.append(part)
+                else:
+                    report.rows.append(row)
+                    report.claims.extend(claims(row, wanted))
+        except SkippedError as error:  # what came before stays
+            report = replace(report, skipped=str(error))
+    return report
+
+
+def merged(new: Report, old: Report | None) -> Report:
+    """Return the new rows and those of the cases that were not run, in the old order."""
+    rows = {} if old is None else {case(row): row for row in old.rows}
+    return replace(new, rows=[*(rows | {case(row): row for row in new.rows}).values()])
+
+
+def case(row) -> tuple:
+    """Return what a row is about."""
+    return tuple(row[k] for k in CASE if k in row) or (next(iter(row.values())),)
 
 
 def main() -> None:
     """Run, merge, write; exit status 1 if a claim does not hold."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MODULES))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--only", default="", help="of defaults, penalties and at_scale: cases")
     parser.add_argument("--quick", action="store_true", help="small sizes, one round")
     parser.add_argument("--repeats", type=int, help="rounds; of patience and hour the seconds")
     parser.add_argument("--out", type=Path, help="folder to write to")
     given = parser.parse_args()
-    if unknown := set(given.names) - {*MODULES}:
-        parser.error(f"NAME must be one of {', '.join(MODULES)}, got {', '.join(sorted(unknown))}")
+    if unknown := set(given.names) - {*BENCHMARKS}:
+        known = ", ".join(BENCHMARKS)
+        parser.error(f"NAME must be one of {known}, got {', '.join(sorted(unknown))}")
     folder = given.out or (None if given.quick else HERE)
-    held = read(folder / "results.json") if folder else {}
-    for name in given.names or MODULES:
-        with ProcessPoolExecutor(1, get_context("spawn")) as alone:
-            options = Options(given.quick, given.repeats)
-            held[name] = alone.submit(measured, name, options).result()
-        print(held[name].text())
-    if folder:
-        folder.mkdir(parents=True, exist_ok=True)
-        write(folder, {k: held[k] for k in MODULES if k in held})
-    sys.exit(not all(c.holds for report in held.values() for c in report.claims))
+    reports = read(folder / "results.json") if folder else {}
+    for name in given.names or BENCHMARKS:
+        new = alone(measured, name, Options(given.quick, given.repeats, given.only))
+        reports[name] = merged(new, reports.get(name)) if given.only else new
+        print(new.text(), flush=True)
+        if folder:
+            write(folder, {k: reports[k] for k in BENCHMARKS if k in reports})
+    sys.exit(not all(c.holds for report in reports.values() for c in report.claims))
 
 
 def read(file: Path) -> dict[str, Report]:
     """Return the reports of an earlier run."""
     if not file.exists():
         return {}
-    told = json.loads(file.read_text(encoding="utf-8"))
-    return {k: Report.restored(r) for k, r in told["reports"].items()}
+    stored = json.loads(file.read_text(encoding="utf-8"))
+    return {k: Report.restored(r) for k, r in stored["reports"].items()}
 
 
-def write(folder: Path, held: dict[str, Report]) -> None:
-    """Write results.json and RESULTS.md."""
+def write(folder: Path, reports: dict[str, Report]) -> None:
+    """Write results.json, RESULTS.md, and beside them the page of what to expect."""
+    folder.mkdir(parents=True, exist_ok=True)
     versions = {"python": platform.python_version()} | {k: version(k) for k in LIBRARIES}
-    reports = {k: asdict(r) for k, r in held.items()}
-    told = {"machine": MACHINE, "versions": versions, "reports": reports}
-    (folder / "results.json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    stored = {k: asdict(r) for k, r in reports.items()}
+    stored = {"machine": MACHINE, "versions": versions, "reports": stored}
+    (folder / "results.json").write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
     listed = ", ".join(f"{k} {v}" for k, v in versions.items())
-    (folder / "RESULTS.md").write_text(text(held, listed), encoding="utf-8")
+    (folder / "RESULTS.md").write_text(text(reports, listed), encoding="utf-8")
+    if folder == HERE and {"defaults", "penalties"} <= set(reports):
+        rows = (reports[k].rows for k in ("defaults", "penalties"))
+        expectations.PAGE.write_text(expectations.page(*rows), encoding="utf-8")
 
 
-def text(held: dict[str, Report], versions: str) -> str:
+def text(reports: dict[str, Report], versions: str) -> str:
     """Return the claims in one table, the first with its benchmark's name, then each table."""
-    rows = []
-    for r in held.values():
-        claims = r.claimed() or [{"what": f"skipped: {r.skipped}"}]
-        names = [r.title.split(",")[0], *[""] * len(claims)]
-        rows += [{"benchmark": name} | c for name, c in zip(names, claims, strict=False)]
+    rows, reports = [], {k: r for k, r in reports.items() if BENCHMARKS[k] != "expectations"}
+    for r in reports.values():
+        made = r.claimed() or [{"what": f"skipped: {r.skipped}"}]
+        names = [r.title.split(",")[0], *[""] * len(made)]
+        rows += [{"benchmark": name} | c for name, c in zip(names, made, strict=False)]
     parts = [
         f"Medians on {MACHINE}; ratios within one run. {versions}.",
         markdown(rows),
         "![seconds against size](scaling.png)",
     ]
-    parts += [f"### {r.title}\n\n{markdown(r.rows)}" for r in held.values() if not r.skipped]
+    parts += [f"### {r.title}\n\n{markdown(r.rows)}" for r in reports.values() if not r.skipped]
     return "\n\n".join(parts) + "\n"
 
 

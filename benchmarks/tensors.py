@@ -5,8 +5,7 @@ import warnings
 
 import data
 import numpy as np
-from hard_polars import megabytes
-from measure import Claim, Options, at_most, draw_sizes, picture, saved, timed
+from measure import Claim, Options, at_most, draw_sizes, megabytes, picture, saved, timed
 
 from certify import Problem, improve, verify
 from certify.adapters.tensorly import from_model, start

@@ -94,10 +94,11 @@ def proved_above(
     proof: dict[str, Any],
     *,
     symmetric: bool = False,
+    arithmetic: Arithmetic[Any] | None = None,
 ) -> float:
-    """Return a float at least the polar of W, by the kernel's rule."""
+    """Return a float at least the polar of W, by the kernel's rule, in rounded floats or as given."""
     at, data = stored_entries(W)
-    arithmetic = Rounded()
+    arithmetic = arithmetic or Rounded()
     text, arrays = split(proof)
     rule = POLAR_RULES[text["rule"]]
     w = arithmetic.load(as_kernel_array(data))
@@ -106,11 +107,16 @@ def proved_above(
         return above(rule(arithmetic, pair, w, text, Arrays(arrays, "proof")))
 
 
-def tensor_above(T: Array, statement: dict[str, Any], proof: dict[str, Any]) -> float:
-    """Return a float at least the polar of a dense tensor, by the kernel's rule."""
+def tensor_above(
+    T: Array,
+    statement: dict[str, Any],
+    proof: dict[str, Any],
+    arithmetic: Arithmetic[Any] | None = None,
+) -> float:
+    """Return a float at least the polar of a dense tensor, as `proved_above`."""
     dims = T.shape
     at = Pattern(dims[0], math.prod(dims[1:]), dims=dims)
-    arithmetic = Rounded()
+    arithmetic = arithmetic or Rounded()
     text, arrays = split(proof)
     w = arithmetic.load(as_kernel_array(T.reshape(-1)))
     modes = stated_modes(statement, at)

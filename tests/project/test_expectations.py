@@ -8,22 +8,24 @@ import pytest
 pytest.importorskip("sklearn")
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "benchmarks"))
-import defaults  # noqa: E402  scripts beside the package
-import penalties  # noqa: E402
+import expectations  # noqa: E402  scripts beside the package
+import run  # noqa: E402
 
 from certify import OutOfScopeError, Verdict  # noqa: E402
 
-ROWS = defaults.stored()
+STORED = run.read(run.HERE / "results.json")
+ROWS = STORED["defaults"].rows
 LEAST = 30  # models
 
 
 def test_the_page_is_written_from_the_results():
-    assert defaults.PAGE.read_text(encoding="utf-8") == defaults.page(ROWS)
+    text = expectations.PAGE.read_text(encoding="utf-8")
+    assert text == expectations.page(ROWS, STORED["penalties"].rows)
 
 
 def test_every_fit_has_its_row():
     pytest.importorskip("tensorly")
-    listed = [(model, name) for model, name, _ in defaults.every()]
+    listed = [(model, name) for model, name, _ in expectations.fits()]
     assert [(r["model"], r["data"]) for r in ROWS] == listed
     assert len({r["model"] for r in ROWS}) >= LEAST
 
@@ -39,8 +41,8 @@ def test_what_is_out_of_scope_says_why_and_all_else_has_a_bracket():
 
 
 def test_a_row_is_made_anew_as_it_is_stored():
-    model, name, fit = next(f for f in defaults.every() if f[0] == "PCA(2)")
-    new = defaults.row(model, name, fit)
+    model, name, fit = next(f for f in expectations.fits() if f[0] == "PCA(2)")
+    new = expectations.default(model, name, fit)
     old = next(r for r in ROWS if (r["model"], r["data"]) == (model, name))
     assert (
         {k: new[k] for k in ("own", "any")}
@@ -57,16 +59,16 @@ def test_a_refused_fit_is_a_row_with_the_reason():
     def refused():
         raise OutOfScopeError("no bound: another model")
 
-    told = defaults.row("m", "d", refused)
+    told = expectations.default("m", "d", refused)
     assert (told["own"], told["reason"]) == ("OUT_OF_SCOPE", "no bound: another model")
-    assert "- `m`: no bound: another model." in defaults.page([told])
+    assert "- `m`: no bound: another model." in expectations.page([told], [])
 
 
 def test_every_penalty_and_size_has_a_bracket():
-    rows = penalties.stored()
+    rows = STORED["penalties"].rows
     sizes = {(r["family"], r["size"]) for r in rows}
-    assert len(rows) == len(sizes) * len(penalties.RATIOS) == 36
-    assert {family for family, _ in sizes} == set(penalties.FAMILIES)
+    assert len(rows) == len(sizes) * len(expectations.RATIOS) == 36
+    assert {family for family, _ in sizes} == {family for family, *_ in expectations.families()}
     for r in rows:
         assert r["lower"] <= r["best"] <= r["upper"]
         assert r["verdict"] in Verdict.__members__
