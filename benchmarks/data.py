@@ -53,6 +53,15 @@ def spectral(Y) -> float:
     return float(np.linalg.norm(Y, 2))
 
 
+def by_cvxpy(Y, lam: float, solver: str, seen=1.0) -> float:
+    """Return what cvxpy says min_Z 1/2 |seen (Y - Z)|^2 + lam |Z|_* is, as its users state it."""
+    import cvxpy as cp
+
+    Z = cp.Variable(Y.shape)
+    loss = 0.5 * cp.sum_squares(cp.multiply(seen, Z - Y))
+    return float(cp.Problem(cp.Minimize(loss + lam * cp.normNuc(Z))).solve(solver=solver))
+
+
 def balanced(left, values, right):
     """Return U, V with U V^T = left diag(values) right and equal norms."""
     root = np.sqrt(values)

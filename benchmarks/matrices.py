@@ -46,15 +46,6 @@ from certify.polar.proved import as_kernel_array, proved_above
 REFUTED = ("REFUTED", "RANK_LIMITED")
 
 
-def by_cvxpy(Y, lam: float, solver: str) -> float:
-    """Return what cvxpy says min_Z 1/2 |Y - Z|^2 + lam |Z|_* is, stated as its users state it."""
-    import cvxpy as cp
-
-    Z = cp.Variable(Y.shape)
-    asked = cp.Problem(cp.Minimize(0.5 * cp.sum_squares(Z - Y) + lam * cp.normNuc(Z)))
-    return float(asked.solve(solver=solver))
-
-
 # Optima in closed form
 
 
@@ -138,7 +129,7 @@ def at_size(n: int, options: Options, exact: int = 2000):
     row |= {f"{k} s": x for k, x in ran.seconds.items() if k != "proposal"}
     row |= {f"{k} / product": ran.ratio(k, "W.T @ W") for k in ("proof", "polar", "check")}
     solvers = {"CLARABEL": 60, "SCS": 500}
-    solvers = {k: timed(by_cvxpy, Y, lam, k)[0] for k, most in solvers.items() if n <= most}
+    solvers = {k: timed(data.by_cvxpy, Y, lam, k)[0] for k, most in solvers.items() if n <= most}
     return row | {f"{k} s": x for k, x in solvers.items()}
 
 
@@ -155,8 +146,8 @@ def cvxpy(options: Options):
         ran = Rounds(
             options.rounds(3),
             ours=lambda _: improve(problem, nothing),
-            Clarabel=lambda _: by_cvxpy(Y, lam, "CLARABEL"),
-            SCS=lambda _: by_cvxpy(Y, lam, "SCS"),
+            Clarabel=lambda _: data.by_cvxpy(Y, lam, "CLARABEL"),
+            SCS=lambda _: data.by_cvxpy(Y, lam, "SCS"),
         )
         found = ran.values["ours"]
         values = ran.values | {"ours": found.objective}

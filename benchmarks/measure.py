@@ -76,25 +76,10 @@ def at_most(what: str, got: float, limit: float, unit: str = "s") -> Claim:
     return Claim(what, *shown, bool(got <= limit))
 
 
-def same(what: str, got: object, wanted: object) -> Claim:
-    """Claim got == wanted."""
-    return Claim(what, str(wanted), str(got), got == wanted)
-
-
 def saved(certificate) -> int:
     """Return a certificate's size in bytes."""
     with TemporaryDirectory() as folder:
         return certificate.save(Path(folder) / "x.cert")
-
-
-def both_tiers(found, problem, factors, rtol: float) -> Row:
-    """Return a certificate's size, the seconds of each arithmetic, and what they verify."""
-    row, verdicts = {"certificate kB": saved(found.certificate) / 1e3}, set()
-    for tier in ("exact", "rounded"):
-        seconds, proved = timed(verify, found.certificate, problem, factors, rtol=rtol, tier=tier)
-        row[f"{tier} verify s"] = seconds
-        verdicts.add(proved.verdict.name)
-    return row | {"verified as": ", ".join(sorted(verdicts))}
 
 
 def claims(row: Row, wanted: dict[str, str | float]) -> list[Claim]:

@@ -12,7 +12,7 @@ from time import monotonic, perf_counter, process_time
 
 import data
 import numpy as np
-from measure import Options, at_most, both_tiers, megabytes, picture, same, timed
+from measure import Options, bounded, claim, judged, picture
 
 from certify import Problem, Verdict, check, improve
 from certify.adapters import files
@@ -32,6 +32,7 @@ from certify.search.layers import lam_max
 
 UNITS = 24  # neurons that an improvement starts from
 REFUTATIONS = 5  # by networks of one size, before a candidate is judged
+TIERS = ("exact", "rounded")
 
 
 # Random data, and diabetes
@@ -78,51 +79,33 @@ def too_few(problem: Problem, best):
     return factors
 
 
-def judged(name: str, share: float, asked, rtol: float, budget: float):
-    """Time a check, and the verification of its certificate."""
-    worked = process_time()
-    seconds, found = timed(check, *asked, rtol=rtol, budget=budget)
-    return {
-        "problem": name,
-        "lam / lam_max": share,
-        "epsilon": rtol,
-        "verdict": found.verdict.name,
-        "gap, relative": found.relative_gap,
-        "tier": found.tier,
-        "check s": seconds,
-        "processor s": process_time() - worked,
-    } | both_tiers(found, *asked, rtol)
-
-
 def networks(options: Options):
     """Judge an optimum, one with too few neurons and one stopped early; and diabetes."""
     yield "Hidden layers"
-    rows = []
     for share in (0.2, 0.05):
         problem = problem_at(on_random(), share)
         best = optimum(problem, 1e-6, 60.0)
         few = too_few(problem, best)
-        for name, factors in (
-            (f"random 100 x 3, {best[0].shape[1]} neurons", best),
-            (f"too few, {few[0].shape[1]}", few),
-            ("stopped early", tuple(1.02 * x for x in best)),
-        ):
-            rows.append(judged(name, share, (problem, factors), 1e-6, 60.0))
+        name = f"random 100 x 3, {best[0].shape[1]} neurons"
+        wanted = {"verdict": "CERTIFIED", "check s": 60.0}
+        yield row(name, share, (problem, best), 1e-6, 60.0), wanted
+        name = f"too few, {few[0].shape[1]}"
+        yield row(name, share, (problem, few), 1e-6, 60.0), {"verdict": "RANK_LIMITED"}
+        early = tuple(1.02 * x for x in best)
+        yield row("stopped early", share, (problem, early), 1e-6, 60.0), {"verdict": "REFUTED"}
     cases = [(data.PART, 0.5, 1e-3), (data.PART, 0.2, 1e-3), (data.PART, 0.067, 1e-2)]
     cases += [(442, 0.5, 1e-2), (442, 0.2, 1e-2)]  # smaller: hour
     for count, share, rtol in () if options.quick else cases:
         problem, budget = problem_at(on_diabetes(count), share), 120.0 if count < 442 else 600.0
         best = optimum(problem, 0.01 * rtol, 0.25 * budget)
         name = f"diabetes {count} x {best[0].shape[0]}, {best[0].shape[1]} neurons"
-        rows.append(judged(name, share, (problem, best), rtol, budget))
-    yield from rows
-    yield at_most("random data, optimum", max(r["check s"] for r in rows[:6:3]), 60)
-    for k, (what, verdict) in enumerate(
-        (("optima", "CERTIFIED"), ("too few neurons", "RANK_LIMITED"), ("stopped early", "REFUTED"))
-    ):
-        yield same(what, ", ".join(sorted({r["verdict"] for r in rows[k:6:3]})), verdict)
-    held = sum(r["verified as"] == r["verdict"] for r in rows)
-    yield same("networks with a bracket, verified in both tiers", held, len(rows))
+        yield row(name, share, (problem, best), rtol, budget), {"gap": 1.0}
+
+
+def row(name: str, share: float, asked, rtol: float, budget: float):
+    """Judge a network, by both arithmetics."""
+    said = {"problem": name, "lam / lam_max": share, "epsilon": rtol}
+    return said | judged(*asked, tiers=TIERS, rtol=rtol, budget=budget)[0]
 
 
 def hour(options: Options, share: float = 0.05):
@@ -153,7 +136,7 @@ def hour(options: Options, share: float = 0.05):
     rows[-1] |= {"verdict": found.verdict.name, "tier": found.tier}
     rows[-1]["processor s"] = process_time() - worked
     yield from rows
-    yield at_most("gap at the end", float(rows[-1]["gap"]), 0.82, "")
+    yield claim("gap at the end", float(rows[-1]["gap"]), 0.82)
     if not options.quick:
         with picture("hour.png", (8, 4), outside=False) as axes:
             times, lowers = zip(*heard, strict=True)
@@ -195,22 +178,13 @@ def by_sklearn(table: data.Table, units: int, alpha: float, folder: Path, **give
 
 
 def by_torch(table: data.Table, units: int, kind: str, folder: Path) -> str:
-    """Train Linear, ReLU, Linear in single precision by Adam on all rows, steps getting short."""
+    """Train by Adam on all rows, steps getting short, and save."""
     import torch
     from safetensors.numpy import save_file
 
-    torch.manual_seed(0)
-    X, y = (torch.tensor(a, dtype=torch.float32) for a in (table.X, table.y[:, None]))
-    net = torch.nn.Sequential(
-        torch.nn.Linear(X.shape[1], units), torch.nn.ReLU(), torch.nn.Linear(units, 1)
-    )
-    optimizer = torch.optim.Adam(net.parameters(), lr=0.01, weight_decay=DECAY)
-    shorter = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS_OF_ADAM)
-    for _ in range(STEPS_OF_ADAM):
-        optimizer.zero_grad()
-        torch.nn.functional.mse_loss(net(X), y).backward()
-        optimizer.step()
-        shorter.step()
+    optimizer = partial(torch.optim.Adam, lr=0.01, weight_decay=DECAY)
+    given = table.X, table.y[:, None]
+    net, _ = data.torch_network(given, units, optimizer, STEPS_OF_ADAM, shorter=True)
     state = {k: p.detach().numpy() for k, p in net.state_dict().items()}
     save = save_graph if kind == "onnx" else save_file
     save(state, folder / f"net.{kind}")
@@ -233,37 +207,26 @@ def save_graph(state, file: Path) -> None:
     save(helper.make_model(made, opset_imports=opset, ir_version=8), file)
 
 
-def real_networks(options: Options, early_units: int = 20):
+def real_networks(options: Options):
     """Train, save, check and verify each by one command; then pyscnn's sampled program."""
     yield "Real networks, one command each"
-    part, some = data.diabetes(data.PART), data.cancer(100)
-    fit = partial(by_sklearn, part, 30, 20.0)
-    net = {kind: partial(by_torch, part, 30, kind) for kind in ("safetensors", "onnx")}
-    early = partial(by_sklearn, some, 20, 2.0, max_iter=10)
-    cases = [  # name, what trains and saves it, epsilon, seconds, verdict wanted
-        ("MLPRegressor, alpha = 20", fit, 1e-2, 60.0, "CERTIFIED"),
-        ("PyTorch, .safetensors", net["safetensors"], 1e-2, 60.0, "CERTIFIED"),
-        ("PyTorch, .onnx", net["onnx"], 1e-2, 60.0, "CERTIFIED"),
-        ("MLPClassifier, alpha = 2", partial(by_sklearn, some, 20, 2.0), 1e-3, 60.0, "CERTIFIED"),
-        ("too few units, alpha = 1", partial(by_sklearn, some, 1, 1.0), 1e-3, 60.0, "RANK_LIMITED"),
+    part, some, both = data.diabetes(data.PART), data.cancer(100), data.cancer()
+    fit, net = partial(partial, by_sklearn), partial(partial, by_torch, part, 30)
+    early = fit(some, 20, 2.0, max_iter=10)
+    cases = [  # name, what trains and saves it, epsilon, seconds, what is wanted
+        ("MLPRegressor, alpha = 20", fit(part, 30, 20.0), 1e-2, 60.0, "CERTIFIED"),
+        ("PyTorch, .safetensors", net("safetensors"), 1e-2, 60.0, "CERTIFIED"),
+        ("PyTorch, .onnx", net("onnx"), 1e-2, 60.0, "CERTIFIED"),
+        ("MLPClassifier, alpha = 2", fit(some, 20, 2.0), 1e-3, 60.0, "CERTIFIED"),
+        ("too few units, alpha = 1", fit(some, 1, 1.0), 1e-3, 60.0, "RANK_LIMITED"),
         ("stopped early, alpha = 2", early, 1e-3, 60.0, "REFUTED"),
+        ("MLPRegressor, alpha = 20", fit(data.diabetes(), 50, 20.0), 1e-2, 600.0, None),
+        ("MLPClassifier, alpha = 20", fit(both, 20, 20.0), 1e-2, 600.0, None),
     ]
-    if not options.quick:
-        fit, both = partial(by_sklearn, data.diabetes(), 50, 20.0), data.cancer()
-        cases += [
-            ("MLPRegressor, alpha = 20", fit, 1e-2, 600.0, ""),
-            ("MLPClassifier, alpha = 20", partial(by_sklearn, both, 20, 20.0), 1e-2, 600.0, ""),
-        ]
-    rows = [trained(*case[:4]) for case in cases]
-    rows.append(sampled(part))
-    yield from rows
-    for row, wanted in zip(rows, [*(case[4] for case in cases), "REFUTED"], strict=True):
-        if wanted:
-            yield same(f"{row['network']}, {row['data']}", row["verdict"], wanted)
-    units = rows[5]["better units"]
-    yield at_most("stopped early: units of the better network", units, early_units, "")
-    held = sum(r["verified as"] == r["verdict"] and 0 <= r["gap, relative"] < 1 for r in rows)
-    yield same("networks with a bracket, verified in both tiers", held, len(rows))
+    for *case, verdict in cases[:6] if options.quick else cases:
+        wanted = {"gap": 1.0} | ({"verdict": verdict} if verdict else {})
+        yield trained(*case), wanted | ({"better units": 20} if case[1] is early else {})
+    yield sampled(part), {"gap": 1.0, "verdict": "REFUTED"}
 
 
 def trained(name: str, make, rtol: float, budget: float):
@@ -276,30 +239,26 @@ def trained(name: str, make, rtol: float, budget: float):
         np.save(folder / "y.npy", np.asarray(table.y, dtype=float))  # classes as 0 and 1
         arrays = f'X = "X.npy"\ny = "y.npy"\n\n[epsilon]\nrtol = {rtol!r}\n'
         toml.write_text(f"[network]\n{make(folder)}{arrays}", encoding="utf-8")
-        told = command("check", toml, "-o", cert, "--better", better, "--budget", budget)
+        checked = command("check", toml, "-o", cert, "--better", better, "--budget", budget)
         tiers = {k: command("verify", cert, "--problem", toml, "--tier", k) for k in TIERS}
         problem, size, more = files.load(toml).problem, cert.stat().st_size, None
         if better.exists():
-            with np.load(better) as held:
-                more = int(held["U"].shape[1])
+            with np.load(better) as arrays:
+                more = int(arrays["U"].shape[1])
     return {
         "network": name,
         "data": table.name,
         "units": units,
         "lam / lam_max": float(problem.lam / lam_max(problem, budget=5.0).lower),
         "epsilon": rtol,
-        "verdict": told["verdict"],
+        "verdict": "/".join(sorted({p["verdict"] for p in (checked, *tiers.values())})),
         "better units": more,
-        "gap, relative": told["relative_gap"],
-        "check s": told["seconds"],
-        "tier": told["tier"],
+        "gap": checked["relative_gap"],
+        "check s": checked["seconds"],
+        "arithmetic": checked["tier"],
         "certificate kB": size / 1e3,
         **{f"{tier} verify s": p["seconds"] for tier, p in tiers.items()},
-        "verified as": ", ".join(sorted({p["verdict"] for p in tiers.values()})),
     }
-
-
-TIERS = ("exact", "rounded")
 
 
 def command(*arguments: object):
@@ -322,19 +281,15 @@ def sampled(table: data.Table, patterns: int = 12, share: float = 0.2, rtol: flo
     size = np.linalg.norm(W1, axis=1)
     alive = size > 1e-6 * size.max()
     problem, factors = scnn_relu([W1[alive], W2[:, alive]], X, y, lam)
-    seconds, found = timed(check, problem, factors, rtol=rtol, budget=60.0)
+    row, result, _ = judged(problem, factors, tiers=TIERS, rtol=rtol, budget=60.0)
     return {
         "network": f"pyscnn's program, {patterns} patterns",
         "data": table.name,
-        "units": factors[0].shape[1],
+        "units": row.pop("components"),
         "lam / lam_max": share,
         "epsilon": rtol,
-        "verdict": found.verdict.name,
-        "better units": None if found.better is None else found.better[0].shape[1],
-        "gap, relative": found.relative_gap,
-        "check s": seconds,
-        "tier": found.tier,
-        **both_tiers(found, problem, factors, rtol),
+        **row,
+        "better units": None if result.better is None else result.better[0].shape[1],
     }
 
 
@@ -374,27 +329,16 @@ def layers(options: Options, seconds: float = 12.0):
         atom, W = residual(n, d)
         lower = attain(replace(atom.query(W), deadline=monotonic() + seconds))[0]
         for name, propose in methods(n, d):
-            ask = replace(atom.query(W), deadline=monotonic() + seconds)
-            spent, found = timed(propose, ask, lower)
-            checked, upper = timed(layer_above, W, atom, found.proof)
-            row = {
-                "N": n,
-                "d": d,
-                "method": name,
-                "attained": lower,
-                "proved": upper,
-                "gap": upper / lower - 1,
-                "s": spent,
-                "verify s": checked,
-                "parts": len(found.proof["nodes"]),
-                "MB": megabytes(found.proof),
-            }
+
+            def search(propose=propose, atom=atom, W=W, lower=lower):
+                ask = replace(atom.query(W), deadline=monotonic() + seconds)
+                return lower, propose(ask, lower)
+
+            row = {"polar": f"{name}, N = {n}, d = {d}", "N": n, "d": d, "method": name}
+            row |= bounded(search, partial(layer_above, W, atom))
             rows.append(row)
-            yield row
-    exact = [(f"cells, N = {r['N']}, d = {r['d']}", r) for r in rows if r["method"] == "cells"]
-    exact = [(name, r) for name, r in exact if r["d"] < FEW]
-    yield from (at_most(f"{name}: gap", r["gap"], 1e-6, "") for name, r in exact)
-    yield from (at_most(f"{name}: time", r["s"], 60) for name, r in exact)
+            exact = name == "cells" and d < FEW
+            yield row, {"gap": 1e-6, "search s": 60.0} if exact else {}
     if not options.quick:
         draw_gaps(rows)
 
@@ -431,8 +375,8 @@ def draw_gaps(rows) -> None:
     """Draw the proved gap against the time, a mark for each size and method."""
     with picture("layers.png", (9, 4.5)) as axes:
         for name in dict.fromkeys(r["method"] for r in rows):
-            held = [(r["s"], max(r["gap"], 1e-12), r) for r in rows if r["method"] == name]
-            axes.loglog([s for s, *_ in held], [gap for _, gap, _ in held], "o", label=name)
-            for s, gap, r in held:
+            marks = [(r["search s"], max(r["gap"], 1e-12), r) for r in rows if r["method"] == name]
+            axes.loglog([s for s, *_ in marks], [gap for _, gap, _ in marks], "o", label=name)
+            for s, gap, r in marks:
                 axes.annotate(f" {r['N']} x {r['d']}", (s, gap), fontsize=7)
         axes.set(xlabel="seconds (one core)", ylabel="proved gap, relative")
