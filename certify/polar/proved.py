@@ -96,7 +96,7 @@ def proved_above(
     symmetric: bool = False,
     arithmetic: Arithmetic[Any] | None = None,
 ) -> float:
-    """Return a float at least the polar of W, by the kernel's rule, in rounded floats or as given."""
+    """Return a float at least the polar of W, by the kernel's rule, by default rounded."""
     at, data = stored_entries(W)
     arithmetic = arithmetic or Rounded()
     text, arrays = split(proof)
