@@ -2,8 +2,6 @@
 
 import warnings
 from contextlib import suppress
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import data
 import numpy as np
@@ -14,11 +12,9 @@ from measure import (
     Options,
     Rounds,
     SkippedError,
-    alone,
     claim,
     draw_sizes,
     judged,
-    peak,
     picture,
     timed,
 )
@@ -224,39 +220,6 @@ def read(model, Y):
 
 
 # Ratings
-
-
-def ratings(options: Options):
-    """Fit, then check in fresh processes, whose peak of memory it is."""
-    (m, n), count = ((1208, 741), 80_000) if options.quick else ((6040, 3706), 1_000_000)
-    lam, sweeps = (20.0, 15) if options.quick else (40.0, 30)
-    yield f"3. {count} generated ratings, {m} x {n}, nuclear norm"
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "fitted.npz"
-        fitted = alone(fit_ratings, file, (m, n), count, (lam, 40, sweeps))
-        rows = [alone(check_ratings, file, lam) for _ in range(options.rounds(3))]
-    row = rows[-1] | {k: max(r[k] for r in rows) for k in ("check s", "GB at peak")}
-    row = {"r": 40, "lam": lam, "sweeps": sweeps} | row | fitted
-    yield row, {"gap": 1e-2, "check s": 60.0, "GB at peak": 2.0}
-
-
-def fit_ratings(file: Path, shape: tuple[int, int], count: int, asked):
-    """Generate ratings, fit them by alternating least squares, save both."""
-    Y = data.generated_ratings(shape, count)
-    seconds, (U, V) = timed(data.alternating, nuclear(Y, asked[0]), *asked[1:])
-    np.savez(file, rows=Y.row, cols=Y.col, data=Y.data, U=U, V=V)
-    return {"fit s": seconds}
-
-
-def check_ratings(file: Path, lam: float):
-    """Check saved factors, and verify the certificate in rounded arithmetic."""
-    saved = np.load(file)
-    factors, cells = (saved["U"], saved["V"]), (saved["rows"], saved["cols"])
-    shape = len(factors[0]), len(factors[1])
-    problem, before = nuclear(sparse.coo_array((saved["data"], cells), shape), lam), peak()
-    # 25 seconds of search; the proofs before and after it are not in them
-    row, _, _ = judged(problem, factors, tiers=("rounded",), budget=25.0)
-    return row | {"GB before": before, "GB at peak": peak()}
 
 
 def movielens(options: Options, rtol: float = 1e-5, sweeps: int = 60):

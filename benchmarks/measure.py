@@ -70,12 +70,6 @@ def claim(what: str, got: Any, wanted: str | float) -> Claim:
     return Claim(what, text, f"{got:.3g}", bool(holds))
 
 
-def at_most(what: str, got: float, limit: float, unit: str = "s") -> Claim:
-    """Claim got <= limit."""
-    shown = (f"at most {limit:g} {unit}".strip(), f"{got:.3g} {unit}".strip())
-    return Claim(what, *shown, bool(got <= limit))
-
-
 def saved(certificate) -> int:
     """Return a certificate's size in bytes."""
     with TemporaryDirectory() as folder:
@@ -128,7 +122,9 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
-def judged(problem, factors, *, by=check, rounds=1, tiers=("exact",), **asked):
+def judged(  # noqa: PLR0913  keywords
+    problem, factors, *, by=check, rounds=1, tiers=("exact",), clock=perf_counter, **asked
+):
     """Check or improve factors, and verify what is claimed of the result, in rounds.
 
     Returns the row, the result, and the factors that it is about.  The verdict is that of the
@@ -148,7 +144,7 @@ def judged(problem, factors, *, by=check, rounds=1, tiers=("exact",), **asked):
     agreed = {k: x for k, x in asked.items() if k in ("rtol", "atol", "q")}
     steps = {f"{tier} verify": verification(tier) for tier in tiers}
     cpu = process_time()
-    ran = Rounds(rounds, search=lambda _: by(problem, factors, **asked), **steps)
+    ran = Rounds(rounds, clock, search=lambda _: by(problem, factors, **asked), **steps)
     cpu = process_time() - cpu
     result = result_of(ran.values)
     reached = factors if by is check else ran.values["search"].factors

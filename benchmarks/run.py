@@ -31,12 +31,12 @@ from measure import (
 from threadpoolctl import threadpool_limits
 
 MODULES = {  # a benchmark is the function of its name; in this order they are written
-    "matrices": "digits scaling ratings cvxpy bracket dictionary movielens nonnegative patience"
+    "matrices": "digits scaling cvxpy bracket dictionary movielens nonnegative patience"
     " losses biases",
     "polars": "polars",
     "short_sides": "short_sides",
     "own_size": "own_size",
-    "at_scale": "at_scale",
+    "at_scale": "ratings at_scale",
     "peers": "peers",
     "tensors": "tensorly tensor_polar cp",
     "networks": "networks real_networks layers hour",
@@ -44,7 +44,7 @@ MODULES = {  # a benchmark is the function of its name; in this order they are w
 }
 BENCHMARKS = {name: module for module, names in MODULES.items() for name in names.split()}
 EVERY_CORE = ("scaling", "ratings", "at_scale", "layers")  # the others use one thread of BLAS
-CASE = ("model", "data", "family", "size", "ratio")  # columns that say what a row is about
+CASE = ("case", "model", "data", "family", "size", "ratio")  # columns that say what a row is about
 LIBRARIES = ("numpy", "scipy", "cvxpy", "clarabel", "scs", "python-flint")
 LIBRARIES += ("scikit-learn", "tensorly")
 
